@@ -1,0 +1,24 @@
+package storage
+
+import (
+	"context"
+	"time"
+)
+
+// Consent is what a user allowed a client. It is withdrawn through EndSessions, since the client's share ends with it.
+type Consent struct {
+	Subject string    `json:"sub"`
+	Client  string    `json:"client"`
+	Scope   []string  `json:"scope"`
+	At      time.Time `json:"at"`
+}
+
+// Consents keeps consents.
+type Consents interface {
+	// PutConsent stores what the user allows from now on, replacing what was allowed before.
+	PutConsent(ctx context.Context, c Consent) error
+	// Consent finds what a user allowed a client.
+	Consent(ctx context.Context, subject, client string) (Consent, error)
+	// ListConsents lists what a user allowed.
+	ListConsents(ctx context.Context, subject string) ([]Consent, error)
+}

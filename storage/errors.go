@@ -1,0 +1,27 @@
+package storage
+
+import "errors"
+
+// The errors of a store. Callers test them with errors.Is.
+var (
+	// ErrNotFound: there is no such record, or it is past its time at the moment asked for.
+	ErrNotFound = errors.New("not found")
+	// ErrExists: the record's identifier, login name or e-mail address is taken.
+	ErrExists = errors.New("already exists")
+	// ErrChanged: the record changed since it was read (its Revision differs).
+	ErrChanged = errors.New("changed meanwhile")
+	// ErrSpent: a one-time thing was used before.
+	ErrSpent = errors.New("already used")
+	// ErrEnded: the session, grant, user or client that this would build on has ended, is disabled or fenced off.
+	ErrEnded = errors.New("ended")
+	// ErrLease: the delivery is no longer held under that lease; somebody else has it.
+	ErrLease = errors.New("lease lost")
+	// ErrFull: the store can take no more writes until there is room again. Reads go on.
+	ErrFull = errors.New("no room left in the store")
+	// ErrUnavailable: the store did not answer in time or could not write; the outcome of a write is unknown.
+	ErrUnavailable = errors.New("store not available")
+	// ErrLocked: another process has the store open.
+	ErrLocked = errors.New("store in use by another process")
+	// ErrNewer: the store was written by a newer release.
+	ErrNewer = errors.New("store written by a newer release")
+)

@@ -1,0 +1,38 @@
+package storage
+
+import (
+	"context"
+	"time"
+)
+
+// Token is an opaque access token. It is alive as long as its grant and its membership are.
+type Token struct {
+	Hash     Hash      `json:"hash"`
+	Grant    string    `json:"grant,omitempty"` // empty for client_credentials
+	SID      string    `json:"sid,omitempty"`   // the membership it was given to; empty if it was issued without the session
+	Client   string    `json:"client"`
+	Subject  string    `json:"sub,omitempty"`
+	Scope    []string  `json:"scope,omitempty"`
+	Audience []string  `json:"aud,omitempty"`
+	Issued   time.Time `json:"iat"`
+	Expires  time.Time `json:"exp"`
+}
+
+// Tokens keeps opaque access tokens.
+type Tokens interface {
+	// PutToken stores a token without a grant (client_credentials).
+	PutToken(ctx context.Context, t Token) error
+	// Token finds a living token and its grant (zero for client_credentials): unexpired, its client enabled, its user enabled, grant and
+	// membership not ended, not fenced. A token may outlive a session's idle deadline by one sweep. ErrNotFound.
+	Token(ctx context.Context, hash Hash, at time.Time) (Token, Grant, error)
+	// DeleteToken revokes one token; an unknown one is not an error.
+	DeleteToken(ctx context.Context, hash Hash) error
+}
+
+// Spending keeps what was used once.
+type Spending interface {
+	// Spend records id as used until then. ErrSpent if it was used before and its time is not over.
+	Spend(ctx context.Context, id string, until, at time.Time) error
+	// Spent tells whether id was used.
+	Spent(ctx context.Context, id string, at time.Time) (bool, error)
+}

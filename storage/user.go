@@ -1,0 +1,33 @@
+package storage
+
+import (
+	"context"
+	"time"
+)
+
+// User is a person who can sign in.
+type User struct {
+	Subject       string         `json:"sub"`                      // opaque, stable, never reused (Core §2)
+	Name          string         `json:"preferred_username"`       // the login name, unique without regard to case
+	Email         string         `json:"email,omitempty"`          // unique without regard to case
+	EmailVerified bool           `json:"email_verified,omitempty"` //
+	Claims        map[string]any `json:"claims,omitempty"`         // the other claims of Core §5.1 by their names; address is an object (§5.1.1)
+	Password      string         `json:"password,omitempty"`       // argon2id in PHC form; empty: cannot sign in by password
+	Disabled      bool           `json:"disabled,omitempty"`
+	Created       time.Time      `json:"created"`
+	Updated       time.Time      `json:"updated"`
+	Revision      uint64         `json:"revision"` // counts writes; 0 is a user not stored yet
+}
+
+// Users keeps people. Changes that end sessions (disabling, a new password, removal) go through EndSessions.
+type Users interface {
+	// PutUser stores u. Revision 0 creates it (ErrExists if subject, name or e-mail is taken or the subject was ever used); otherwise Revision must
+	// be the stored one (ErrChanged, ErrNotFound).
+	PutUser(ctx context.Context, u User) error
+	// User finds a person by subject, disabled or not.
+	User(ctx context.Context, subject string) (User, error)
+	// UserByLogin finds a person by login name or e-mail address, without regard to case.
+	UserByLogin(ctx context.Context, login string) (User, error)
+	// ListUsers lists people by login name.
+	ListUsers(ctx context.Context, p Page) (users []User, next string, err error)
+}

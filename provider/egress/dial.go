@@ -1,0 +1,105 @@
+package egress
+
+import (
+	"context"
+	"net"
+	"net/netip"
+	"strconv"
+	"strings"
+	"syscall"
+)
+
+var (
+	loopback4 = netip.MustParseAddr("127.0.0.1")
+	loopback6 = netip.MustParseAddr("::1")
+)
+
+// dial connects to address for the transport. The dialer asks the policy about each address that it is about to call,
+// after name resolution and immediately before the connection is opened.
+func (c *Client) dial(ctx context.Context, network, address string) (net.Conn, error) {
+	host, port, err := net.SplitHostPort(address)
+	if err != nil {
+		return nil, err
+	}
+	host = canonical(host)
+	d := net.Dialer{
+		Timeout:  dialTimeout,
+		Resolver: c.resolver,
+		Control:  func(network, address string, _ syscall.RawConn) error { return c.control(host, network, address) },
+	}
+	if !isLocalhost(host) {
+		return d.DialContext(ctx, network, address)
+	}
+	// RFC 6761 §6.3: names under localhost are loopback, and no DNS server is asked about them.
+	conn, err := d.DialContext(ctx, "tcp4", net.JoinHostPort(loopback4.String(), port))
+	if err != nil && classOf(err) == Refused {
+		if conn6, err6 := d.DialContext(ctx, "tcp6", net.JoinHostPort(loopback6.String(), port)); err6 == nil {
+			return conn6, nil
+		}
+	}
+	return conn, err
+}
+
+func (c *Client) control(host, network, address string) error {
+	if network != "tcp4" && network != "tcp6" {
+		return denied(host, "%s is not TCP", network)
+	}
+	addr, err := netip.ParseAddrPort(address)
+	if err != nil {
+		return denied(host, "%q is no address", address)
+	}
+	return c.policy.judge(host, addr)
+}
+
+func isLocalhost(host string) bool {
+	return host == "localhost" || strings.HasSuffix(host, ".localhost")
+}
+
+// Check tells whether url could be called now, for registration and start-up: its error says what to add to
+// egress.allow. It is advice: what binds is the check at each connection.
+func (c *Client) Check(ctx context.Context, url string) error {
+	u, err := usable(url)
+	if err != nil {
+		return err
+	}
+	host := canonical(u.Hostname())
+	port := uint16(443)
+	if u.Scheme == "http" {
+		port = 80
+	}
+	if u.Port() != "" {
+		n, err := strconv.ParseUint(u.Port(), 10, 16)
+		if err != nil || n == 0 {
+			return denied(host, "%q is no port", u.Port())
+		}
+		port = uint16(n)
+	}
+	addrs, err := c.lookup(ctx, host)
+	if err != nil {
+		return classified(host, err)
+	}
+	// The dialer takes the first address that it may call, so one is enough.
+	var first error
+	for _, addr := range addrs {
+		err := c.policy.judge(host, netip.AddrPortFrom(addr, port))
+		if err == nil {
+			return nil
+		}
+		if first == nil {
+			first = err
+		}
+	}
+	return first
+}
+
+func (c *Client) lookup(ctx context.Context, host string) ([]netip.Addr, error) {
+	if addr, err := netip.ParseAddr(host); err == nil {
+		return []netip.Addr{addr}, nil
+	}
+	if isLocalhost(host) {
+		return []netip.Addr{loopback4, loopback6}, nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, dialTimeout)
+	defer cancel()
+	return c.resolver.LookupNetIP(ctx, "ip", host)
+}

@@ -1,0 +1,114 @@
+package egress
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"net/url"
+	"os"
+)
+
+// Class says in one word why a request brought no usable answer.
+type Class string
+
+// The classes. All but Denied and Invalid may go away by themselves.
+const (
+	Invalid Class = "invalid" // the URL cannot be called at all
+	Denied  Class = "denied"  // the policy forbids the address; egress.allow may change that
+	DNS     Class = "dns"     // the name has no address
+	Refused Class = "refused" // nobody listens there, or no way leads there
+	TLS     Class = "tls"     // no trusted or no working TLS
+	Timeout Class = "timeout" // too slow
+	Broken  Class = "broken"  // the connection broke, or the answer is not HTTP
+	Status  Class = "status"  // an answer with another status than 200
+	Content Class = "content" // an answer too large or of the wrong type
+	Stopped Class = "stopped" // the caller gave up
+)
+
+// Error is why a request failed. Its text may name inner addresses: it is for operators. Whoever else registers a URL
+// learns no more than that it could not be reached.
+type Error struct {
+	Class  Class
+	Host   string
+	Advice string // what an operator can do or should know; may be empty
+	Err    error  // may be nil
+}
+
+func (e *Error) Error() string {
+	text := fmt.Sprintf("call %s: %s", e.Host, e.Class)
+	if e.Advice != "" {
+		return text + ": " + e.Advice
+	}
+	if e.Err != nil {
+		return text + ": " + e.Err.Error()
+	}
+	return text
+}
+
+func (e *Error) Unwrap() error { return e.Err }
+
+func denied(host, format string, args ...any) *Error {
+	return &Error{Class: Denied, Host: host, Advice: fmt.Sprintf(format, args...)}
+}
+
+// classified makes an *Error of what net/http returned for a call to host.
+func classified(host string, err error) error {
+	if own, ok := errors.AsType[*Error](err); ok {
+		return own
+	}
+	// url.Error repeats method and URL, and a URL can hold what no log should.
+	if outer, ok := errors.AsType[*url.Error](err); ok {
+		err = outer.Err
+	}
+	return &Error{Class: classOf(err), Host: host, Err: err}
+}
+
+func classOf(err error) Class {
+	if own, ok := errors.AsType[*Error](err); ok {
+		return own.Class
+	}
+	if errors.Is(err, context.Canceled) {
+		return Stopped
+	}
+	if dns, ok := errors.AsType[*net.DNSError](err); ok {
+		if dns.IsTimeout {
+			return Timeout
+		}
+		return DNS
+	}
+	if errors.Is(err, context.DeadlineExceeded) || errors.Is(err, os.ErrDeadlineExceeded) {
+		return Timeout
+	}
+	if slow, ok := errors.AsType[net.Error](err); ok && slow.Timeout() {
+		return Timeout
+	}
+	if isTLS(err) {
+		return TLS
+	}
+	if op, ok := errors.AsType[*net.OpError](err); ok && op.Op == "dial" {
+		return Refused
+	}
+	return Broken
+}
+
+func isTLS(err error) bool {
+	if errors.Is(err, http.ErrSchemeMismatch) {
+		return true
+	}
+	if _, ok := errors.AsType[*tls.CertificateVerificationError](err); ok {
+		return true
+	}
+	if _, ok := errors.AsType[tls.RecordHeaderError](err); ok {
+		return true
+	}
+	if _, ok := errors.AsType[x509.HostnameError](err); ok {
+		return true
+	}
+	// crypto/tls reports an alert, its own or the peer's, as an operation of this name.
+	op, ok := errors.AsType[*net.OpError](err)
+	return ok && (op.Op == "remote error" || op.Op == "local error")
+}

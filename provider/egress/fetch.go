@@ -1,0 +1,132 @@
+package egress
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"mime"
+	"net/http"
+	"strings"
+	"time"
+)
+
+// fetchPause is the least time between two requests for one URI, failed ones included, so that nobody can use us to
+// press a third party: forged tokens with ever new key ids would otherwise make us fetch a jwks_uri each time.
+const fetchPause = time.Minute
+
+// maxDocuments bounds the memory for fetched documents; the one fetched longest ago makes room.
+const maxDocuments = 1024
+
+// A document is what a URI last brought, or why it brought nothing.
+type document struct {
+	turn    chan struct{} // held by the one caller that fetches; the others wait for its result
+	fetched time.Time     // start of the last request
+	body    []byte
+	err     error
+}
+
+// FetchJSON returns the JSON document at uri (a jwks_uri or sector_identifier_uri), of at most maxBytes, as it was at
+// most maxAge ago; below a minute, maxAge counts as a minute. Callers at the same time share one request. Its error is
+// an *Error, and is repeated for a minute. The caller must not change the bytes.
+func (c *Client) FetchJSON(ctx context.Context, uri string, maxBytes int64, maxAge time.Duration) ([]byte, error) {
+	return c.fetch(ctx, "application/json", uri, maxBytes, maxAge)
+}
+
+// FetchBytes is like [Client.FetchJSON] for content of any type. A request_uri may carry a fragment, which is not sent:
+// it tells one content of the same URL from another (OpenID Connect Core 1.0 §6.2).
+func (c *Client) FetchBytes(ctx context.Context, uri string, maxBytes int64, maxAge time.Duration) ([]byte, error) {
+	return c.fetch(ctx, "*/*", uri, maxBytes, maxAge)
+}
+
+func (c *Client) fetch(ctx context.Context, accept, uri string, maxBytes int64, maxAge time.Duration) ([]byte, error) {
+	doc := c.document(accept + " " + uri)
+	select {
+	case doc.turn <- struct{}{}:
+		defer func() { <-doc.turn }()
+	case <-ctx.Done():
+		return nil, &Error{Class: Stopped, Host: "URL", Err: ctx.Err()}
+	}
+	maxAge = max(maxAge, fetchPause)
+	if doc.err != nil {
+		maxAge = fetchPause
+	}
+	now := c.now()
+	if age := now.Sub(doc.fetched); age < maxAge {
+		return doc.body, doc.err
+	}
+	c.mu.Lock()
+	doc.fetched = now
+	c.mu.Unlock()
+	// Others wait for this result, so it is not given up with the request that happened to come first.
+	doc.body, doc.err = c.get(context.WithoutCancel(ctx), accept, uri, maxBytes)
+	return doc.body, doc.err
+}
+
+// document finds or makes the entry for key.
+func (c *Client) document(key string) *document {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if doc := c.documents[key]; doc != nil {
+		return doc
+	}
+	if len(c.documents) >= maxDocuments {
+		var oldest string
+		for k, doc := range c.documents {
+			if oldest == "" || doc.fetched.Before(c.documents[oldest].fetched) {
+				oldest = k
+			}
+		}
+		delete(c.documents, oldest)
+	}
+	doc := &document{turn: make(chan struct{}, 1)}
+	c.documents[key] = doc
+	return doc
+}
+
+func (c *Client) get(ctx context.Context, accept, uri string, maxBytes int64) ([]byte, error) {
+	u, err := usable(uri)
+	if err != nil {
+		return nil, err
+	}
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, uri, nil)
+	if err != nil {
+		return nil, &Error{Class: Invalid, Host: u.Host, Err: err}
+	}
+	req.Header.Set("Accept", accept)
+	req.Header.Set("User-Agent", userAgent)
+	resp, err := c.http.Do(req)
+	if err != nil {
+		return nil, classified(u.Host, err)
+	}
+	defer resp.Body.Close()
+	if resp.StatusCode != http.StatusOK {
+		return nil, &Error{Class: Status, Host: u.Host, Advice: fmt.Sprintf("answered %d", resp.StatusCode)}
+	}
+	body, err := io.ReadAll(io.LimitReader(resp.Body, maxBytes+1))
+	if err != nil {
+		return nil, classified(u.Host, err)
+	}
+	content := func(advice string) error { return &Error{Class: Content, Host: u.Host, Advice: advice} }
+	if int64(len(body)) > maxBytes {
+		return nil, content(fmt.Sprintf("more than %d bytes", maxBytes))
+	}
+	if accept == "application/json" {
+		if err := isJSON(resp.Header.Get("Content-Type"), body); err != nil {
+			return nil, content(err.Error())
+		}
+	}
+	return body, nil
+}
+
+func isJSON(contentType string, body []byte) error {
+	media, _, _ := mime.ParseMediaType(contentType)
+	if media != "application/json" && !strings.HasSuffix(media, "+json") {
+		return fmt.Errorf("content type %q is not JSON", contentType)
+	}
+	if !json.Valid(body) {
+		return errors.New("the document is not JSON")
+	}
+	return nil
+}

@@ -1,0 +1,258 @@
+package egress
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"slices"
+	"strconv"
+	"strings"
+
+	"code.dny.dev/ssrf"
+)
+
+// metadata are the addresses at which clouds hand machine credentials to whoever asks, as far as they are not
+// link-local: inside a network that an operator allows they are never what was meant.
+var metadata = []netip.Addr{
+	netip.MustParseAddr("fd00:ec2::254"),   // AWS
+	netip.MustParseAddr("fd20:ce::254"),    // Google Cloud
+	netip.MustParseAddr("100.100.100.200"), // Alibaba Cloud
+	netip.MustParseAddr("168.63.129.16"),   // Azure
+	netip.MustParseAddr("192.0.0.192"),     // Oracle Cloud
+}
+
+// policy decides about one address. The zero policy allows port 443 of public addresses.
+type policy struct {
+	networks []netip.Prefix
+	single   []target // addresses named one by one
+	names    []target
+	own      []netip.AddrPort
+	public   *ssrf.Guardian // knows which addresses are public, from IANA's registries
+}
+
+// target is an entry host[:port]; port 0 means any.
+type target struct {
+	host string // canonical name or address
+	port uint16
+}
+
+func (t target) matches(host string, port uint16) bool {
+	return t.host == host && (t.port == 0 || t.port == port)
+}
+
+func newPolicy(allow, own []string) (policy, error) {
+	p := policy{public: ssrf.New(ssrf.WithAnyPort())}
+	var errs []error
+	for _, entry := range allow {
+		if err := p.add(entry); err != nil {
+			errs = append(errs, fmt.Errorf("egress.allow: %q: %w", entry, err))
+		}
+	}
+	for _, listener := range own {
+		addrs, err := listenerAddrs(listener)
+		if err != nil {
+			errs = append(errs, fmt.Errorf("own listener %q: %w", listener, err))
+		}
+		p.own = append(p.own, addrs...)
+	}
+	return p, errors.Join(errs...)
+}
+
+func (p *policy) add(entry string) error {
+	if strings.Contains(entry, "/") {
+		prefix, err := netip.ParsePrefix(entry)
+		switch {
+		case err != nil || prefix.Addr().Is4In6():
+			return errors.New("neither a network such as 10.1.2.0/24 nor a host such as app.internal:8443 (an entry has no scheme and no path)")
+		case prefix != prefix.Masked():
+			return fmt.Errorf("the network is written %s", prefix.Masked())
+		case prefix.IsSingleIP():
+			p.single = append(p.single, target{host: prefix.Addr().String()})
+		default:
+			p.networks = append(p.networks, prefix)
+		}
+		return nil
+	}
+	host, port := entry, uint16(0)
+	if addr, err := netip.ParseAddr(strings.Trim(entry, "[]")); err == nil {
+		p.single = append(p.single, target{host: plain(addr).String()})
+		return nil
+	}
+	if h, digits, found := strings.Cut(entry, ":"); found {
+		if strings.HasPrefix(entry, "[") {
+			h, digits, _ = strings.Cut(strings.TrimPrefix(entry, "["), "]:")
+		}
+		n, err := strconv.ParseUint(digits, 10, 16)
+		if err != nil || n == 0 {
+			return fmt.Errorf("%q is no port from 1 to 65535", digits)
+		}
+		host, port = h, uint16(n)
+	}
+	if addr, err := netip.ParseAddr(host); err == nil {
+		p.single = append(p.single, target{plain(addr).String(), port})
+		return nil
+	}
+	name, err := hostName(host)
+	if err != nil {
+		return err
+	}
+	p.names = append(p.names, target{name, port})
+	return nil
+}
+
+// hostName is the one spelling of a name that entries and URLs are compared in.
+func hostName(s string) (string, error) {
+	name := canonical(s)
+	for label := range strings.SplitSeq(name, ".") {
+		if label == "" || len(label) > 63 || strings.Trim(label, "abcdefghijklmnopqrstuvwxyz0123456789-_") != "" {
+			return "", errors.New("not a host name (wildcards are not known; names beyond ASCII are written xn--…)")
+		}
+	}
+	return name, nil
+}
+
+func canonical(host string) string { return strings.ToLower(strings.TrimSuffix(host, ".")) }
+
+// plain is an address without zone and without the IPv6 form of an IPv4 address.
+func plain(addr netip.Addr) netip.Addr { return addr.Unmap().WithZone("") }
+
+func listenerAddrs(listener string) ([]netip.AddrPort, error) {
+	host, digits, err := net.SplitHostPort(listener)
+	if err != nil {
+		return nil, err
+	}
+	port, err := strconv.ParseUint(digits, 10, 16)
+	if err != nil {
+		return nil, fmt.Errorf("%q is no port", digits)
+	}
+	switch canonical(host) {
+	case "":
+		host = "::"
+	case "localhost":
+		return []netip.AddrPort{netip.AddrPortFrom(loopback4, uint16(port)), netip.AddrPortFrom(loopback6, uint16(port))}, nil
+	}
+	addr, err := netip.ParseAddr(host)
+	if err != nil {
+		return nil, errors.New("not an address")
+	}
+	return []netip.AddrPort{netip.AddrPortFrom(plain(addr), uint16(port))}, nil
+}
+
+// judge says whether addr may be called for the name or address host, in canonical spelling. Its error is an *Error of
+// class [Denied] that says what egress.allow would have to name.
+func (p *policy) judge(host string, addr netip.AddrPort) error {
+	ip, port := plain(addr.Addr()), addr.Port()
+	if err := p.judgeOne(host, ip, port); err != nil {
+		return err
+	}
+	// A translator hands the packet on to the IPv4 address inside, so that one has to be allowed too.
+	if inner, ok := translated(ip); ok {
+		return p.judgeOne(host, inner, port)
+	}
+	return nil
+}
+
+func (p *policy) judgeOne(host string, ip netip.Addr, port uint16) error {
+	named := func(t target) bool { return t.matches(ip.String(), port) }
+	if slices.ContainsFunc(p.single, named) {
+		return nil
+	}
+	if what := p.never(ip, port); what != "" {
+		return denied(host, "%s is %s; only an entry for this single address, %q, opens it in egress.allow", ip, what, addrPort(ip, port))
+	}
+	if slices.ContainsFunc(p.networks, func(n netip.Prefix) bool { return n.Contains(ip) }) ||
+		slices.ContainsFunc(p.names, func(t target) bool { return t.matches(host, port) }) {
+		return nil
+	}
+	if p.public.SafeAddr(ip) != nil {
+		return denied(host, "%s is not a public address; add %q or %q to egress.allow", ip, neighbourhood(ip), joinPort(host, port))
+	}
+	if port != 443 {
+		return denied(host, "port %d is closed; add %q to egress.allow", port, joinPort(host, port))
+	}
+	return nil
+}
+
+// never tells what ip is, if it is something that an allowed network does not open.
+func (p *policy) never(ip netip.Addr, port uint16) string {
+	switch {
+	case ip.IsUnspecified():
+		return "the unspecified address"
+	case ip.IsMulticast():
+		return "a multicast address"
+	case ip == netip.AddrFrom4([4]byte{255, 255, 255, 255}):
+		return "the broadcast address"
+	case ip.IsLinkLocalUnicast():
+		return "a link-local address"
+	case slices.Contains(metadata, ip):
+		return "a metadata service"
+	case p.isOwn(ip, port):
+		return "one of Curfew's own listeners"
+	}
+	return ""
+}
+
+func (p *policy) isOwn(ip netip.Addr, port uint16) bool {
+	return slices.ContainsFunc(p.own, func(own netip.AddrPort) bool {
+		return own.Port() == port && (own.Addr() == ip || own.Addr().IsUnspecified() && ofThisMachine(ip))
+	})
+}
+
+// ofThisMachine asks each time, because interfaces come and go; it is asked only about a port that we listen on.
+func ofThisMachine(ip netip.Addr) bool {
+	if ip.IsLoopback() {
+		return true
+	}
+	addrs, err := net.InterfaceAddrs()
+	if err != nil {
+		return true // who cannot look, refuses
+	}
+	return slices.ContainsFunc(addrs, func(a net.Addr) bool {
+		prefix, err := netip.ParsePrefix(a.String())
+		return err == nil && plain(prefix.Addr()) == ip
+	})
+}
+
+var (
+	nat64      = ssrf.IPv6NAT64Prefix
+	nat64Local = netip.MustParsePrefix("64:ff9b:1::/48") // RFC 8215
+	sixToFour  = netip.MustParsePrefix("2002::/16")      // RFC 3056
+	compatible = netip.MustParsePrefix("::/96")          // RFC 4291 §2.5.5.1
+)
+
+// translated is the IPv4 address that an IPv6 address carries.
+func translated(ip netip.Addr) (netip.Addr, bool) {
+	if !ip.Is6() || ip.IsLoopback() {
+		return netip.Addr{}, false
+	}
+	b := ip.As16()
+	switch {
+	case nat64.Contains(ip), nat64Local.Contains(ip), compatible.Contains(ip):
+		return netip.AddrFrom4([4]byte(b[12:])), true
+	case sixToFour.Contains(ip):
+		return netip.AddrFrom4([4]byte(b[2:6])), true
+	}
+	return netip.Addr{}, false
+}
+
+// neighbourhood is the network that advice names: small, and yet what operators mostly mean.
+func neighbourhood(ip netip.Addr) string {
+	bits := 64
+	switch {
+	case ip.Is4() && ip.IsLoopback():
+		bits = 8
+	case ip.IsLoopback():
+		bits = 128
+	case ip.Is4():
+		bits = 24
+	}
+	prefix, _ := ip.Prefix(bits)
+	return prefix.String()
+}
+
+func addrPort(ip netip.Addr, port uint16) string { return netip.AddrPortFrom(ip, port).String() }
+
+func joinPort(host string, port uint16) string {
+	return net.JoinHostPort(host, strconv.Itoa(int(port)))
+}

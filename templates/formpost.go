@@ -1,0 +1,27 @@
+package templates
+
+import "io"
+
+// FormPostPage carries an authorization response to the application (OAuth 2.0 Form Post Response Mode §2). A script sends the
+// form at once; without scripts a person presses the button. Its policy must leave form-action out: Chromium would apply it to the
+// application's own onward redirects too.
+type FormPostPage struct {
+	Page
+	Action      string // the redirect URI
+	Fields      []Field
+	Application Application
+}
+
+// FormPost writes the form_post page.
+func FormPost(w io.Writer, p FormPostPage) error { return render(w, "formpost", p) }
+
+// RepostPage sends a request again from our own site. A POST from another site arrives without the session cookie
+// (SameSite=Lax); the same POST from here brings it.
+type RepostPage struct {
+	Page
+	Action string // our own URL
+	Fields []Field
+}
+
+// Repost writes the page that posts again.
+func Repost(w io.Writer, p RepostPage) error { return render(w, "repost", p) }

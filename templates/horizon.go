@@ -1,0 +1,102 @@
+package templates
+
+import (
+	"strconv"
+	"strings"
+	"time"
+)
+
+// Horizon says how long an ended session may still be trusted: three numbers that are never merged into one. Before the end it
+// answers "what if I sign out now", after it is counted from the end.
+type Horizon struct {
+	Op     time.Duration // what Curfew itself enforces; 0: at once
+	Tokens time.Duration // the longest that a token it gave may still be accepted; 0: at once
+
+	Confirmed int           // applications that have confirmed; after the end only
+	Within    int           // applications that certainly end within Apps
+	Apps      time.Duration //
+	Tellable  []string      // applications that will be told directly, but have no bound should they not answer
+	Unknown   []string      // applications about which nothing can be known
+}
+
+// Numbers are the three numbers in words.
+type Numbers struct {
+	Here         Text `json:"here"`
+	Tokens       Text `json:"tokens"`
+	Applications Text `json:"applications"`
+	Note         Text `json:"note,omitempty"` // who is not in the third number, by name
+}
+
+// Before says what would remain if the session ended now.
+func (h Horizon) Before() Numbers {
+	within := func(d time.Duration) string {
+		if d <= 0 {
+			return "at once"
+		}
+		return "within " + atMost(d)
+	}
+	return h.numbers(func(d time.Duration) Text { return text(within(d)) })
+}
+
+// After says what remains of a session that ended at ended.
+func (h Horizon) After(ended, now time.Time) Numbers {
+	return h.numbers(func(d time.Duration) Text {
+		switch {
+		case d <= 0:
+			return text("at once")
+		case !now.IsZero() && !now.Before(ended.Add(d)):
+			return text("over since ", deadline(ended.Add(d), ended))
+		}
+		return text("by ", deadline(ended.Add(d), ended))
+	})
+}
+
+func (h Horizon) numbers(end func(time.Duration) Text) Numbers {
+	n := Numbers{Here: end(h.Op), Tokens: end(h.Tokens)}
+	var parts []any
+	add := func(p ...any) {
+		if len(parts) > 0 {
+			parts = append(parts, ", ")
+		}
+		parts = append(parts, p...)
+	}
+	if h.Confirmed > 0 {
+		add(strconv.Itoa(h.Confirmed), " confirmed")
+	}
+	if h.Within > 0 {
+		add(strconv.Itoa(h.Within), " ", end(h.Apps))
+	}
+	if len(parts) == 0 && len(h.Tellable) > 0 {
+		add(strconv.Itoa(len(h.Tellable)), " told at once")
+	}
+	if len(parts) == 0 && len(h.Unknown) > 0 {
+		add("unknown")
+	}
+	if len(parts) == 0 {
+		add("none")
+	}
+	n.Applications = text(parts...)
+
+	var notes []string
+	if len(h.Tellable) > 0 {
+		notes = append(notes, strconv.Itoa(len(h.Tellable))+" told at once, without a bound should it not answer: "+list(h.Tellable))
+	}
+	if len(h.Unknown) > 0 {
+		notes = append(notes, strconv.Itoa(len(h.Unknown))+" unknown: "+list(h.Unknown))
+	}
+	n.Note = text(strings.Join(notes, "; "))
+	return n
+}
+
+// Line is Before in one sentence: "here at once, tokens within 11 min, applications 4 within 2 min, 1 unknown".
+func (h Horizon) Line() string {
+	n := h.Before()
+	s := "Here " + n.Here.String() + ", tokens " + n.Tokens.String() + ", applications " + n.Applications.String()
+	if h.Confirmed+h.Within > 0 && len(h.Tellable) > 0 {
+		s += ", " + strconv.Itoa(len(h.Tellable)) + " told without a bound"
+	}
+	if h.Confirmed+h.Within+len(h.Tellable) > 0 && len(h.Unknown) > 0 {
+		s += ", " + strconv.Itoa(len(h.Unknown)) + " unknown"
+	}
+	return s + "."
+}

@@ -1,0 +1,102 @@
+package templates
+
+import (
+	"bytes"
+	"embed"
+	"fmt"
+	"html/template"
+	"io"
+	"io/fs"
+	"net/url"
+	"path"
+	"strings"
+	"time"
+)
+
+//go:embed html
+var documents embed.FS
+
+// pages are all pages by the name of their file, parsed once. Every one is layout.html with its own blocks.
+var pages = parse()
+
+func parse() map[string]*template.Template {
+	funcs := template.FuncMap{
+		"asset":   assetPath,
+		"link":    link,
+		"time":    func(t time.Time) Part { return Part{Time: t, Show: ShowFull} },
+		"date":    func(t time.Time) Part { return Part{Time: t, Show: ShowDate} },
+		"seconds": func(t time.Time) Part { return Part{Time: t, Show: ShowSeconds} },
+		"ends":    func(form string, ends []Extent) endings { return endings{form, ends} },
+		"ago":     ago,
+		"list":    list,
+		"choose":  choose,
+	}
+	layout := template.Must(template.New("layout.html").Funcs(funcs).ParseFS(documents, "html/layout.html", "html/parts.html"))
+	names, err := fs.Glob(documents, "html/*.html")
+	if err != nil {
+		panic(err) // the pattern is a constant
+	}
+	all := map[string]*template.Template{}
+	for _, name := range names {
+		page := strings.TrimSuffix(path.Base(name), ".html")
+		if page == "layout" || page == "parts" {
+			continue
+		}
+		all[page] = template.Must(template.Must(layout.Clone()).ParseFS(documents, name))
+	}
+	return all
+}
+
+// render writes a page as a whole or not at all.
+func render(w io.Writer, name string, data any) error {
+	var b bytes.Buffer
+	if err := pages[name].Execute(&b, data); err != nil {
+		return fmt.Errorf("render page %s: %w", name, err)
+	}
+	_, err := b.WriteTo(w)
+	return err
+}
+
+// link lets through what a person may follow: addresses on this site, http and https, and the schemes of installed applications,
+// which carry their owner's domain (RFC 8252 §7.1). Anything else, javascript: above all, becomes "" and its link is left out.
+func link(s string) template.URL {
+	u, err := url.Parse(s)
+	if err != nil || strings.HasPrefix(s, "//") || strings.ContainsFunc(s, func(r rune) bool { return r <= ' ' || r == 0x7f || r == '\\' }) {
+		return ""
+	}
+	switch scheme := strings.ToLower(u.Scheme); {
+	case scheme == "" && (u.Host == "" && u.Opaque == ""),
+		(scheme == "http" || scheme == "https") && u.Host != "",
+		strings.Contains(scheme, "."):
+		return template.URL(s) // byte for byte: a post-logout URI is what was registered
+	}
+	return ""
+}
+
+// choose picks the form of a verb.
+func choose(n int, one, many string) string {
+	if n == 1 {
+		return one
+	}
+	return many
+}
+
+// Ago is an instant in the past with how long ago it was.
+type Ago struct {
+	Part
+	Words string
+}
+
+// ago tells how long ago something was; without a now it gives the instant.
+func ago(now, at time.Time) Ago {
+	a := Ago{Part: Part{Time: at, Show: ShowFull}}
+	switch d := now.Sub(at); {
+	case now.IsZero():
+		a.Words = a.UTC()
+	case d < 2*time.Minute:
+		a.Words = "now"
+	default:
+		a.Words = about(d) + " ago"
+	}
+	return a
+}

@@ -1,0 +1,30 @@
+package templates
+
+import "io"
+
+// SecurityPage changes password and e-mail address. The password form posts handle, current-password, new-password,
+// repeat-password and extent to PasswordAction; the e-mail form handle, email, current-password and extent to EmailAction. extent
+// says which sessions the change ends.
+type SecurityPage struct {
+	Account
+	PasswordAction  string
+	EmailAction     string
+	Login           string
+	Email           string // as it is, or as it was typed when EmailProblem is set
+	MinPassword     int    // shortest password allowed, in characters; 0: not said
+	PasswordProblem Problem
+	EmailProblem    Problem
+	Ends            []Extent // which sessions may be chosen to end, the default first: others, everywhere
+}
+
+// Security writes "Security".
+func Security(w io.Writer, p SecurityPage) error { return render(w, "security", p) }
+
+// endings is the choice of what a change ends, in the form of that name.
+type endings struct {
+	For  string
+	Ends []Extent
+}
+
+// Tab names this page's tab.
+func (p SecurityPage) Tab() string { return "security" }

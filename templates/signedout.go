@@ -1,0 +1,53 @@
+package templates
+
+import (
+	"io"
+	"time"
+)
+
+// SignedOutPage shows what became of a sign-out. It is the first answer after an ending (with Frames), the frameless status page
+// (without), and the page for a browser in which nobody was signed in (Ended zero).
+type SignedOutPage struct {
+	Page
+	Ended       time.Time    // t0; zero: nobody was signed in, so nothing ended
+	Extent      Extent       // what ended: application, browser or everywhere
+	Application *Application // the one that asked, or the one signed out of with ExtentApplication
+	Holders     []Holder     // every application that was part of it
+	Offline     []string     // applications that keep offline access
+	OfflineURL  string       // where it is ended
+	Frames      []Frame      // front-channel logout; only in the first answer
+
+	StatusURL     string        // the frameless page; without scripts the browser is led there. Empty: no refresh
+	StatusJSONURL string        // answers Status as JSON; empty: the page stays as it is
+	EvictURL      string        // a style sheet served with Clear-Site-Data: "cache", which empties the back-forward cache
+	ContinueURL   string        // where the person came from and goes back to; empty: stays here
+	Wait          time.Duration // go on after this, even if some have not answered; 0: DefaultWait
+	SignInURL     string        // "Sign in again"
+	MeansURL      string        // "What this means"
+}
+
+// Frame is one front-channel logout request (Front-Channel Logout 1.0 §2).
+type Frame struct {
+	Application string
+	URL         string
+}
+
+// FrameLimit is how long the first answer waits for its frames.
+const FrameLimit = 5 * time.Second
+
+// DefaultWait is how long the signed-out page shows what became of the sign-out before it goes on by itself.
+const DefaultWait = 6 * time.Second
+
+// SignedOut writes the signed-out page.
+func SignedOut(w io.Writer, p SignedOutPage) error { return render(w, "signedout", p) }
+
+// Status is what the page shows now, and what its script asks for again and again.
+func (p SignedOutPage) Status() Status { return NewStatus(p.Holders, p.Ended, p.Now) }
+
+// WaitMillis is Wait for the script.
+func (p SignedOutPage) WaitMillis() int64 {
+	if p.Wait == 0 {
+		return DefaultWait.Milliseconds()
+	}
+	return p.Wait.Milliseconds()
+}

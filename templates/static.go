@@ -1,0 +1,61 @@
+package templates
+
+import (
+	"crypto/sha256"
+	"embed"
+	"encoding/hex"
+	"path"
+	"strings"
+)
+
+//go:embed static
+var files embed.FS
+
+// Asset is a file that pages load. Its path carries its content's hash, so it may be cached for ever.
+type Asset struct {
+	Path        string // "/static/curfew.0f3a….css"
+	ContentType string
+	Body        []byte
+}
+
+// assets are all files by their plain name, read once.
+var assets = readAssets()
+
+func readAssets() map[string]Asset {
+	types := map[string]string{
+		".css": "text/css; charset=utf-8",
+		".js":  "text/javascript; charset=utf-8",
+		".svg": "image/svg+xml",
+	}
+	entries, err := files.ReadDir("static")
+	if err != nil {
+		panic(err) // embedded
+	}
+	all := map[string]Asset{}
+	for _, e := range entries {
+		body, err := files.ReadFile("static/" + e.Name())
+		if err != nil {
+			panic(err) // embedded
+		}
+		sum := sha256.Sum256(body)
+		ext := path.Ext(e.Name())
+		all[e.Name()] = Asset{
+			Path:        "/static/" + strings.TrimSuffix(e.Name(), ext) + "." + hex.EncodeToString(sum[:8]) + ext,
+			ContentType: types[ext],
+			Body:        body,
+		}
+	}
+	return all
+}
+
+// Assets are the files that the provider serves for the pages.
+func Assets() []Asset {
+	all := make([]Asset, 0, len(assets))
+	for _, a := range assets {
+		all = append(all, a)
+	}
+	return all
+}
+
+// assetPath is the path of a file by its plain name.
+func assetPath(name string) string { return assets[name].Path }

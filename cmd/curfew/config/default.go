@@ -1,0 +1,85 @@
+package config
+
+import (
+	"net"
+	"net/netip"
+	"net/url"
+	"path/filepath"
+	"time"
+)
+
+const day = 24 * time.Hour
+
+// Default is what holds where nothing is said. Issuer and Data have no default; what depends on them is set by complete.
+func Default() *Config {
+	return &Config{
+		Session: Session{
+			Idle:         8 * time.Hour,
+			Absolute:     24 * time.Hour,
+			KeepIdle:     14 * day,
+			KeepAbsolute: 30 * day,
+			ExpiryNotice: "tell",
+		},
+		Token: Token{
+			Code:        60 * time.Second,
+			Opaque:      time.Hour,
+			JWT:         10 * time.Minute,
+			ID:          10 * time.Minute,
+			OfflineIdle: 90 * day,
+		},
+		Logout: Logout{
+			Scope:          "browser",
+			PasswordChange: "others",
+			RefreshReuse:   "application",
+			KeepReports:    90 * day,
+			Wait:           5 * time.Second,
+		},
+		Registration: Registration{Mode: "off"},
+		Keys:         Keys{RSABits: 2048},
+		Log:          Log{Level: "info", Format: "auto"},
+	}
+}
+
+// complete sets the defaults that follow from other settings.
+func (c *Config) complete() {
+	if c.KeyFile == "" && c.Data != "" {
+		c.KeyFile = Path(filepath.Join(string(c.Data), "curfew.key"))
+	}
+	issuer, err := url.Parse(c.Issuer)
+	if err != nil {
+		return
+	}
+	if c.Listen == "" {
+		c.Listen = listenFor(issuer, c.TLS.Cert != "")
+	}
+	if c.behindProxy(issuer) && c.origins["trusted_proxies"] == (origin{}) {
+		c.TrustedProxies = []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8"), netip.MustParsePrefix("::1/128")}
+	}
+}
+
+// listenFor is the issuer's own port where this process is what browsers reach, else a port on loopback for a proxy.
+func listenFor(issuer *url.URL, certificate bool) string {
+	switch port := issuer.Port(); {
+	case certificate && port == "":
+		return ":443"
+	case certificate:
+		return ":" + port
+	case issuer.Scheme == "http" && port == "":
+		return "127.0.0.1:80"
+	case issuer.Scheme == "http" && issuer.Hostname() == "::1":
+		return net.JoinHostPort("::1", port)
+	case issuer.Scheme == "http":
+		return net.JoinHostPort("127.0.0.1", port)
+	}
+	return "127.0.0.1:8080"
+}
+
+// BehindProxy tells whether TLS is ended by a proxy: the issuer is https and this process has no certificate.
+func (c *Config) BehindProxy() bool {
+	issuer, err := url.Parse(c.Issuer)
+	return err == nil && c.behindProxy(issuer)
+}
+
+func (c *Config) behindProxy(issuer *url.URL) bool {
+	return issuer.Scheme == "https" && c.TLS.Cert == ""
+}

@@ -1,0 +1,247 @@
+package config
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+
+	"go.yaml.in/yaml/v3"
+)
+
+// Load reads the file (empty: none) and the environment over it, as os.Environ gives it. The error is of type [Problems].
+func Load(file string, environ []string) (*Config, error) {
+	folder, err := filepath.Abs(filepath.Dir(file))
+	if err != nil {
+		return nil, Problems{{Where: file, Text: err.Error()}}
+	}
+	c := Default()
+	c.origins = map[string]origin{}
+	l := &loader{config: c, keys: keysOf(c), file: file, folder: folder}
+	if file != "" {
+		l.readFile()
+	}
+	l.readEnvironment(environ)
+	c.complete()
+	l.check()
+	if len(l.problems) > 0 {
+		return nil, l.problems.sorted()
+	}
+	return c, nil
+}
+
+// loader fills one Config and collects what is wrong on the way.
+type loader struct {
+	config   *Config
+	keys     []key
+	file     string
+	folder   string // the file's, where its relative paths start
+	problems Problems
+}
+
+func (l *loader) note(o origin, key, format string, args ...any) {
+	l.problems = append(l.problems, Problem{Where: o.String(), Key: key, Text: fmt.Sprintf(format, args...), line: o.line})
+}
+
+func (l *loader) at(line int) origin { return origin{name: l.file, line: line} }
+
+func (l *loader) readFile() {
+	text, err := os.ReadFile(l.file)
+	if err != nil {
+		l.note(origin{name: l.file}, "", "%v", reason(err))
+		return
+	}
+	var root, second yaml.Node
+	documents := yaml.NewDecoder(bytes.NewReader(text))
+	switch err := documents.Decode(&root); {
+	case errors.Is(err, io.EOF):
+		return // an empty file: all may stand in the environment
+	case err != nil:
+		l.noteSyntax(err)
+		return
+	}
+	if err := documents.Decode(&second); !errors.Is(err, io.EOF) {
+		l.note(l.at(second.Line), "", "a second document; one file has one")
+	}
+	l.readMapping("", resolve(root.Content[0]))
+}
+
+var syntaxLine = regexp.MustCompile(`^yaml: line (\d+): `)
+
+func (l *loader) noteSyntax(err error) {
+	text, line := err.Error(), 0
+	if m := syntaxLine.FindStringSubmatch(text); m != nil {
+		line, _ = strconv.Atoi(m[1])
+		text = text[len(m[0]):]
+	}
+	l.note(l.at(line), "", "not YAML: %s", strings.TrimPrefix(text, "yaml: "))
+}
+
+// readMapping reads the keys under prefix. Below a group, and for the group itself, the dotted form of a key is the same key.
+func (l *loader) readMapping(prefix string, node *yaml.Node) {
+	if node.Tag == "!!null" {
+		return
+	}
+	if node.Kind != yaml.MappingNode {
+		l.note(l.at(node.Line), strings.TrimSuffix(prefix, "."), "a mapping of keys to values is expected here")
+		return
+	}
+	for i := 0; i < len(node.Content); i += 2 {
+		name, value := node.Content[i], resolve(node.Content[i+1])
+		path := prefix + name.Value
+		if k := slices.IndexFunc(l.keys, func(k key) bool { return k.path == path }); k >= 0 {
+			l.readValue(l.keys[k], name.Line, value)
+		} else if slices.ContainsFunc(l.keys, func(k key) bool { return strings.HasPrefix(k.path, path+".") }) {
+			l.readMapping(path+".", value)
+		} else {
+			l.note(l.at(name.Line), path, "unknown key%s", l.suggest(prefix, path))
+		}
+	}
+}
+
+func (l *loader) readValue(k key, line int, value *yaml.Node) {
+	if before, twice := l.config.origins[k.path]; twice {
+		l.note(l.at(line), k.path, "given twice; it stands in line %d already", before.line)
+		return
+	}
+	if value.Tag == "!!null" {
+		return
+	}
+	l.config.origins[k.path] = l.at(line)
+	texts, err := textsOf(k, value)
+	if err == nil && len(texts) == 0 {
+		return
+	}
+	if err == nil {
+		err = k.set(texts, l.folder)
+	}
+	if err != nil {
+		l.note(l.at(line), k.path, "%v", err)
+	}
+}
+
+// textsOf is what a YAML value says, as the environment would say it.
+func textsOf(k key, value *yaml.Node) ([]string, error) {
+	switch {
+	case value.Kind == yaml.ScalarNode:
+		return []string{value.Value}, nil
+	case value.Kind == yaml.SequenceNode && k.list():
+		texts := make([]string, len(value.Content))
+		for i, item := range value.Content {
+			if item = resolve(item); item.Kind != yaml.ScalarNode {
+				return nil, errors.New("a list of plain values is expected here")
+			}
+			texts[i] = item.Value
+		}
+		return texts, nil
+	case value.Kind == yaml.MappingNode && !k.list():
+		var object map[string]any
+		if err := value.Decode(&object); err != nil {
+			return nil, err
+		}
+		text, err := json.Marshal(object)
+		return []string{string(text)}, err
+	}
+	return nil, errors.New("one value is expected here")
+}
+
+// suggest names the key that path most likely meant: a neighbour, or the same name under another group.
+func (l *loader) suggest(prefix, path string) string {
+	paths := make([]string, 0, 2*len(l.keys))
+	for _, k := range l.keys {
+		paths = append(paths, k.path)
+		if group, _, nested := strings.Cut(strings.TrimPrefix(k.path, prefix), "."); nested && strings.HasPrefix(k.path, prefix) {
+			paths = append(paths, prefix+group)
+		}
+	}
+	if near := nearest(path, paths); near != "" {
+		return "; did you mean " + near + "?"
+	}
+	for _, p := range paths {
+		if strings.HasSuffix(p, "."+strings.TrimPrefix(path, prefix)) {
+			return "; did you mean " + p + "?"
+		}
+	}
+	return ""
+}
+
+func (l *loader) readEnvironment(environ []string) {
+	values := map[string]string{}
+	for _, pair := range environ {
+		if name, value, _ := strings.Cut(pair, "="); strings.HasPrefix(name, "CURFEW_") && value != "" {
+			values[name] = value
+		}
+	}
+	known := []string{"CURFEW_CONFIG"}
+	for _, k := range l.keys {
+		known = append(known, k.environment())
+	}
+	for _, k := range l.keys {
+		name := k.environment()
+		value, given := values[name]
+		delete(values, name)
+		// NAME_FILE names a file that holds the value, so that a secret need not stand in the environment.
+		if file, ok := values[name+"_FILE"]; ok && !slices.Contains(known, name+"_FILE") {
+			delete(values, name+"_FILE")
+			text, err := os.ReadFile(file)
+			switch {
+			case given:
+				l.note(origin{name: name + "_FILE"}, "", "given beside %s; one of them is enough", name)
+				continue
+			case err != nil:
+				l.note(origin{name: name + "_FILE"}, "", "%s: %v", file, reason(err))
+				continue
+			}
+			name, value, given = name+"_FILE", strings.TrimSpace(string(text)), true
+		}
+		if given {
+			l.readVariable(k, name, value)
+		}
+	}
+	for name := range values {
+		// Only what looks misspelt: Kubernetes sets variables such as CURFEW_PORT for a service of that name.
+		if near := nearest(name, known); near != "" && edits(name, near) <= 2 && name != "CURFEW_CONFIG" {
+			l.note(origin{name: name}, "", "unknown variable; did you mean %s?", near)
+		}
+	}
+}
+
+func (l *loader) readVariable(k key, name, value string) {
+	texts := []string{value}
+	if k.list() {
+		texts = strings.Split(value, ",")
+		for i := range texts {
+			texts[i] = strings.TrimSpace(texts[i])
+		}
+	}
+	l.config.origins[k.path] = origin{name: name, hidden: strings.HasSuffix(name, "_FILE") && name != k.environment()}
+	folder, err := os.Getwd()
+	if err == nil {
+		err = k.set(texts, folder)
+	}
+	if err != nil {
+		l.note(origin{name: name}, "", "%v", err)
+	}
+}
+
+func resolve(node *yaml.Node) *yaml.Node {
+	if node.Kind == yaml.AliasNode {
+		return node.Alias
+	}
+	return node
+}
+
+// reason is an I/O error without the path, which the problem names already.
+func reason(err error) error {
+	if pathErr := (*os.PathError)(nil); errors.As(err, &pathErr) {
+		return pathErr.Err
+	}
+	return err
+}

@@ -1,0 +1,115 @@
+package password
+
+import (
+	"context"
+	"fmt"
+	"net/netip"
+	"strings"
+	"time"
+
+	"github.com/curfew-id/curfew/storage"
+)
+
+// How many attempts are free; each further one doubles the wait, up to maxDelay. An address has more, because many people
+// may share it.
+const (
+	freeByAccount = 5
+	freeByAddress = 50
+	firstDelay    = 2 * time.Second // at least twice the second to which a store keeps the last attempt
+	maxDelay      = 15 * time.Minute
+	forgotten     = time.Hour // without a further attempt
+)
+
+// Limiter limits attempts to sign in, per account and per client address. Its counters are in the store: they survive a
+// restart and are shared by all replicas.
+type Limiter struct {
+	Store storage.Attempts
+}
+
+// TooMany is the refusal of an attempt.
+type TooMany struct {
+	Wait time.Duration // until an attempt is allowed again
+}
+
+func (e *TooMany) Error() string { return fmt.Sprintf("too many attempts, wait %v", e.Wait) }
+
+// Allow counts an attempt, or refuses it with *TooMany, in one step; a refused attempt does not count. Any other error
+// comes from the store, and the attempt must not go on.
+//
+// account is the subject of the person, so that login name and e-mail address share one count, or the typed name where
+// nobody has it. A knownDevice, a browser in which this very account has signed in before, has a count of its own and none by
+// address, so that nobody else can lock the person out there.
+func (l Limiter) Allow(ctx context.Context, at time.Time, account, address string, knownDevice bool) error {
+	keys, free := keysOf(account, address, knownDevice)
+	err := l.Store.Attempt(ctx, keys, func(counters []storage.Counter) error {
+		var wait time.Duration
+		for i := range counters {
+			wait = max(wait, waitOf(&counters[i], at, free[i]))
+		}
+		if wait > 0 {
+			return &TooMany{Wait: wait}
+		}
+		for i := range counters {
+			counters[i].Count++
+			counters[i].Last = at
+		}
+		return nil
+	})
+	if err != nil {
+		return fmt.Errorf("count attempt: %w", err)
+	}
+	return nil
+}
+
+// Succeed is told of an attempt that Allow let pass and whose password was right: the account starts afresh. The address
+// gets back this attempt only, else whoever has one account could guess at all others.
+func (l Limiter) Succeed(ctx context.Context, account, address string, knownDevice bool) error {
+	keys, _ := keysOf(account, address, knownDevice)
+	err := l.Store.Attempt(ctx, keys, func(counters []storage.Counter) error {
+		counters[0] = storage.Counter{}
+		if len(counters) > 1 && counters[1].Count > 0 {
+			counters[1].Count--
+		}
+		return nil
+	})
+	if err != nil {
+		return fmt.Errorf("reset attempts: %w", err)
+	}
+	return nil
+}
+
+// waitOf is how long c still has to wait at the time at. A counter that is forgotten starts afresh; so does one from the
+// future, which is what a clock set back leaves behind.
+func waitOf(c *storage.Counter, at time.Time, free uint32) time.Duration {
+	since := at.Sub(c.Last)
+	if since >= forgotten || since < -time.Minute {
+		*c = storage.Counter{}
+	}
+	if c.Count < free {
+		return 0
+	}
+	delay := firstDelay << min(c.Count-free, 16)
+	return max(0, min(delay, maxDelay)-max(0, since))
+}
+
+func keysOf(account, address string, knownDevice bool) (keys []storage.Hash, free []uint32) {
+	account = strings.ToLower(strings.TrimSpace(account))
+	if knownDevice {
+		return []storage.Hash{storage.HashOf("known device\x00" + account)}, []uint32{freeByAccount}
+	}
+	return []storage.Hash{storage.HashOf("account\x00" + account), storage.HashOf("address\x00" + network(address))}, []uint32{freeByAccount, freeByAddress}
+}
+
+// network is what counts as one client: an IPv4 address, or the /64 that one IPv6 subscriber has at least.
+func network(address string) string {
+	addr, err := netip.ParseAddr(address)
+	if err != nil {
+		return address
+	}
+	addr = addr.Unmap().WithZone("")
+	if addr.Is4() {
+		return addr.String()
+	}
+	prefix, _ := addr.Prefix(64)
+	return prefix.String()
+}

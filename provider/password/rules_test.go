@@ -1,0 +1,62 @@
+package password
+
+import (
+	"errors"
+	"strings"
+	"testing"
+)
+
+func TestNewPasswordRules(t *testing.T) {
+	r := Rules{Words: []string{"Curfew", "login.example.com"}}
+	words := []string{"anna.smith", "anna.smith@mail.example.org"}
+	tests := []struct {
+		password string
+		want     error
+	}{
+		{"seven77", ErrTooShort},
+		{"äöüäöüä", ErrTooShort},
+		{"äöüäöüäß", nil},
+		{"eight88x", nil},
+		{"        ", nil}, // no rules about kinds of characters
+		{strings.Repeat("x", 64), nil},
+		{strings.Repeat("x", MaxBytes), nil},
+		{strings.Repeat("x", MaxBytes+1), ErrTooLong},
+		{"password", ErrCommon},
+		{"PassWord", ErrCommon},
+		{"12345678", ErrCommon},
+		{"qwertyuiop", ErrCommon},
+		{"curfew123", ErrContext},
+		{"CURFEW-2026", ErrContext},
+		{"annasmith1", ErrContext},
+		{"Anna.Smith!", ErrContext},
+		{"anna.smith@mail.example.org", ErrContext},
+		{"login.example.com1", ErrContext},
+		{"anna rides nine horses", nil},
+		{"curfew at eight tonight", nil},
+	}
+	for _, tt := range tests {
+		if err := r.Check(tt.password, words...); !errors.Is(err, tt.want) {
+			t.Errorf("%.40q: got %v, want %v", tt.password, err, tt.want)
+		}
+	}
+}
+
+func TestListOfCommonPasswordsIsWhole(t *testing.T) {
+	entries := 0
+	for line := range strings.Lines(common) {
+		line = strings.TrimSuffix(line, "\n")
+		if strings.HasPrefix(line, "#") {
+			continue
+		}
+		entries++
+		if len(line) < MinCharacters || line != strings.ToLower(line) || line != strings.TrimSpace(line) {
+			t.Errorf("entry %q can never match", line)
+		}
+		if err := (Rules{}).Check(line); !errors.Is(err, ErrCommon) {
+			t.Errorf("%q: got %v, want ErrCommon", line, err)
+		}
+	}
+	if entries < 3000 {
+		t.Errorf("got %d entries, want at least 3000", entries)
+	}
+}

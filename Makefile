@@ -1,0 +1,45 @@
+# Curfew's commands; `make help` lists them.
+
+GO ?= go
+SUITE ?= https://localhost.emobix.co.uk:8443
+STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
+# The race detector needs a C compiler; the program itself does not.
+RACE := $(if $(shell command -v gcc),-race)
+
+.PHONY: help build demo dev deps test check bench conformance screenshots clean
+
+help: ## List these commands
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+build: ## Build the program, one static binary: bin/curfew
+	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '-s -w' -o bin/curfew ./cmd/curfew
+
+demo: build ## Sign in once, sign out everywhere: the provider and three applications on this machine
+	@exec bin/curfew demo
+
+dev: ## The demo with the race detector where there is a C compiler, and every log line
+	$(GO) build $(RACE) -o build/curfew-dev ./cmd/curfew
+	@CURFEW_LOG_LEVEL=debug exec build/curfew-dev demo
+
+deps: ## Install what the tests need (as root on Debian), or name what is missing
+	@.ci/deps
+
+test: deps build ## Run all tests
+	$(GO) test $(RACE) -timeout 20m ./...
+
+check: ## Look for mistakes without running anything: gofmt, vet, staticcheck
+	@unformatted=$$(gofmt -l .); test -z "$$unformatted" || { echo "gofmt would change:" $$unformatted; exit 1; }
+	$(GO) vet ./...
+	$(GO) run $(STATICCHECK) ./...
+
+bench: ## Measure: ns, allocations and commits of each kind of request
+	$(GO) test -run '^$$' -bench . -benchmem ./...
+
+conformance: build ## Run the OpenID Foundation's plans: make conformance SUITE=https://host:port
+	$(GO) run ./conformance/cmd/curfew-conformance -suite $(SUITE)
+
+screenshots: ## Take a picture of every page: build/screenshots
+	$(GO) test -count=1 -run Screenshots ./conformance/...
+
+clean: ## Remove what these commands built
+	rm -rf bin build

@@ -1,0 +1,210 @@
+// Package curfew_test holds the rules between the packages of this module, as tests that parse the sources.
+package curfew_test
+
+import (
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"path"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+const module = "github.com/curfew-id/curfew/"
+
+// source is one parsed file of this module.
+type source struct {
+	folder  string // as provider/egress; the root is "."
+	name    string
+	test    bool
+	syntax  *ast.File
+	imports []string
+	fset    *token.FileSet
+}
+
+func (s source) position(n ast.Node) string {
+	p := s.fset.Position(n.Pos())
+	return path.Join(s.folder, s.name) + ":" + strconv.Itoa(p.Line)
+}
+
+func mustParse(t *testing.T) []source {
+	t.Helper()
+	var sources []source
+	err := filepath.WalkDir(".", func(file string, entry fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		if entry.IsDir() && (entry.Name() == "node_modules" || entry.Name() == "testdata" || len(entry.Name()) > 1 && entry.Name()[0] == '.') {
+			return fs.SkipDir
+		}
+		if !strings.HasSuffix(file, ".go") {
+			return nil
+		}
+		fset := token.NewFileSet()
+		syntax, err := parser.ParseFile(fset, file, nil, parser.SkipObjectResolution)
+		if err != nil {
+			return err
+		}
+		s := source{folder: filepath.ToSlash(filepath.Dir(file)), name: entry.Name(), test: strings.HasSuffix(file, "_test.go"), syntax: syntax, fset: fset}
+		for _, spec := range syntax.Imports {
+			imported, err := strconv.Unquote(spec.Path.Value)
+			if err != nil {
+				return err
+			}
+			s.imports = append(s.imports, imported)
+		}
+		sources = append(sources, s)
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(sources) < 20 {
+		t.Fatalf("got %d files: these are not the module's sources", len(sources))
+	}
+	return sources
+}
+
+// below says what the handlers' packages may build on; none of them imports another of them.
+var below = []string{"storage", "logout", "templates", "provider/egress", "provider/keys", "provider/password", "provider/register", "provider/tokens", "provider/web"}
+
+// arrows says which folders of this module a folder may import. "x/..." is all below x. A folder that is not named here is held to the
+// longest name above it.
+var arrows = map[string][]string{
+	"storage":             {},
+	"storage/bolt":        {"storage"},
+	"storage/storagetest": {"storage"},
+	"templates":           {},
+	"logout":              {"storage"},
+	"provider/egress":     {},
+	"provider/keys":       {"storage"},
+	"provider/password":   {"storage"},
+	"provider/web":        {"storage", "templates", "provider/keys"},
+	"provider/tokens":     {"storage", "logout", "provider/keys"},
+	"provider/register":   {"storage", "logout", "provider/egress", "provider/keys", "provider/web"},
+	"provider/machine":    below,
+	"provider/signin":     below,
+	"provider/signout":    below,
+	"provider/account":    below,
+	"provider/admin":      below,
+	"provider":            append([]string{"provider/..."}, below...),
+	"conformance":         {"conformance/..."},
+	"cmd/curfew":          {"storage", "storage/...", "logout", "templates", "provider", "provider/...", "conformance/rp", "cmd/curfew/..."},
+	".":                   {},
+}
+
+func allowedImports(folder string) (rule string, allowed []string) {
+	for rule = folder; ; rule = path.Dir(rule) {
+		if allowed, ok := arrows[rule]; ok {
+			return rule, allowed
+		}
+	}
+}
+
+func TestPackagesImportDownwardsOnly(t *testing.T) {
+	for _, s := range mustParse(t) {
+		rule, allowed := allowedImports(s.folder)
+		for _, imported := range s.imports {
+			inside, ours := strings.CutPrefix(imported, module)
+			if !ours || inside == s.folder || s.test && mayTestImport(inside) {
+				continue
+			}
+			if !slices.ContainsFunc(allowed, func(a string) bool {
+				below, all := strings.CutSuffix(a, "...")
+				return inside == a || all && strings.HasPrefix(inside, below)
+			}) {
+				t.Errorf("%s/%s imports %s; %s may import %v", s.folder, s.name, inside, rule, allowed)
+			}
+		}
+	}
+}
+
+// mayTestImport: tests run on a real store, and drive the parts they belong to through neighbours.
+func mayTestImport(folder string) bool {
+	return !strings.HasPrefix(folder, "cmd/")
+}
+
+func TestPackagesKeepToTheirLibraries(t *testing.T) {
+	standardOnly := []string{"storage", "templates"}
+	for _, s := range mustParse(t) {
+		if s.test {
+			continue
+		}
+		for _, imported := range s.imports {
+			first, _, _ := strings.Cut(imported, "/")
+			standard := !strings.Contains(first, ".")
+			switch {
+			case !standard && !strings.HasPrefix(imported, module) && slices.Contains(standardOnly, s.folder):
+				t.Errorf("%s/%s imports %s; %s keeps to the standard library", s.folder, s.name, imported, s.folder)
+			case strings.HasPrefix(imported, "github.com/zitadel/oidc/v3/pkg/op") && s.folder != "provider/machine":
+				t.Errorf("%s/%s imports %s; only provider/machine talks to it", s.folder, s.name, imported)
+			case s.folder == "logout" && (strings.Contains(imported, "zitadel") || strings.Contains(imported, "go-jose")):
+				t.Errorf("%s/%s imports %s; logout is given a signer", s.folder, s.name, imported)
+			case strings.HasPrefix(imported, "go.etcd.io/bbolt") && s.folder != "storage/bolt":
+				t.Errorf("%s/%s imports %s; only storage/bolt knows the backend", s.folder, s.name, imported)
+			case s.folder == "storage" && imported == "net/http":
+				t.Errorf("%s/%s imports %s; storage refuses to know HTTP", s.folder, s.name, imported)
+			}
+		}
+	}
+}
+
+func TestSessionsEndInPackageLogoutOnly(t *testing.T) {
+	for _, s := range mustParse(t) {
+		if s.test || s.folder == "logout" || strings.HasPrefix(s.folder, "storage/") {
+			continue
+		}
+		ast.Inspect(s.syntax, func(n ast.Node) bool {
+			if call, ok := n.(*ast.SelectorExpr); ok && call.Sel.Name == "EndSessions" {
+				t.Errorf("%s uses EndSessions; only package logout ends sessions", s.position(n))
+			}
+			return true
+		})
+	}
+}
+
+func TestTheStoreNeverAsksTheTime(t *testing.T) {
+	for _, s := range mustParse(t) {
+		if s.test || s.folder != "storage" && !strings.HasPrefix(s.folder, "storage/") {
+			continue
+		}
+		ast.Inspect(s.syntax, func(n ast.Node) bool {
+			if isSelector(n, "time", "Now", "Since", "Until") {
+				t.Errorf("%s asks the time; a store is told it", s.position(n))
+			}
+			return true
+		})
+	}
+}
+
+func TestEverythingThatLeavesGoesThroughEgress(t *testing.T) {
+	// The commands' client of the Unix socket reaches this machine only; conformance stands outside.
+	elsewhere := []string{"provider/egress", "provider/admin", "cmd/curfew"}
+	for _, s := range mustParse(t) {
+		if s.test || slices.Contains(elsewhere, s.folder) || strings.HasPrefix(s.folder, "conformance") {
+			continue
+		}
+		ast.Inspect(s.syntax, func(n ast.Node) bool {
+			literal, ok := n.(*ast.CompositeLit)
+			if ok && isSelector(literal.Type, "http", "Client", "Transport") ||
+				isSelector(n, "http", "DefaultClient", "DefaultTransport", "Get", "Head", "Post", "PostForm") {
+				t.Errorf("%s makes a request of its own; only provider/egress does", s.position(n))
+			}
+			return true
+		})
+	}
+}
+
+// isSelector tells whether n is one of the names of an imported package.
+func isSelector(n ast.Node, pkg string, names ...string) bool {
+	s, ok := n.(*ast.SelectorExpr)
+	if !ok {
+		return false
+	}
+	x, ok := s.X.(*ast.Ident)
+	return ok && x.Name == pkg && slices.Contains(names, s.Sel.Name)
+}

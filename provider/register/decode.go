@@ -1,0 +1,123 @@
+package register
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"reflect"
+	"slices"
+	"strings"
+
+	"github.com/curfew-id/curfew/storage"
+)
+
+// Decode reads metadata as RFC 7591 §2 asks: members that are not known are ignored. Its error is [Problems].
+func Decode(body []byte) (storage.Metadata, error) {
+	var m storage.Metadata
+	err := json.Unmarshal(body, &m)
+	if string(m.JWKS) == "null" {
+		m.JWKS = nil // RFC 7591 §2: null is the same as leaving it out
+	}
+	return m, decodeProblem(err)
+}
+
+// DecodeStrict reads metadata and refuses what is not known, with the nearest name that is: an administrator's slip of
+// the pen must not become a default. Its error is [Problems].
+func DecodeStrict(body []byte) (storage.Metadata, error) {
+	members, err := object(body)
+	if err != nil {
+		return storage.Metadata{}, err
+	}
+	var all Problems
+	known := Names()
+	for name := range members {
+		if !slices.Contains(known, name) {
+			all = append(all, Problem{InvalidMetadata, name, Unknown(name, known)})
+		}
+	}
+	slices.SortFunc(all, func(a, b Problem) int { return strings.Compare(a.Field, b.Field) })
+	m, err := Decode(body)
+	var more Problems
+	if errors.As(err, &more) {
+		all = append(all, more...)
+	}
+	if len(all) > 0 {
+		return storage.Metadata{}, all
+	}
+	return m, nil
+}
+
+// Names are the members that metadata can have, in the order in which they are written.
+func Names() []string {
+	var names []string
+	t := reflect.TypeFor[storage.Metadata]()
+	for i := range t.NumField() {
+		name, _, _ := strings.Cut(t.Field(i).Tag.Get("json"), ",")
+		names = append(names, name)
+	}
+	return names
+}
+
+func object(body []byte) (map[string]json.RawMessage, error) {
+	var members map[string]json.RawMessage
+	if err := json.Unmarshal(body, &members); err != nil || members == nil {
+		return nil, Problems{{InvalidMetadata, "body", "is not a JSON object"}}
+	}
+	return members, nil
+}
+
+func decodeProblem(err error) error {
+	if err == nil {
+		return nil
+	}
+	if wrong, ok := errors.AsType[*json.UnmarshalTypeError](err); ok && wrong.Field != "" {
+		return Problems{{InvalidMetadata, wrong.Field, fmt.Sprintf("is a JSON %s; write %s", wrong.Value, kindName(wrong.Type))}}
+	}
+	return Problems{{InvalidMetadata, "body", "is not a JSON object"}}
+}
+
+func kindName(t reflect.Type) string {
+	switch t.Kind() {
+	case reflect.Slice:
+		return "an array of strings"
+	case reflect.Bool:
+		return "true or false"
+	case reflect.Int:
+		return "a whole number"
+	}
+	return "a string"
+}
+
+// Unknown is the text about a name that is none of known.
+func Unknown(name string, known []string) string {
+	best, distance := "", 4
+	for _, k := range known {
+		if d := edits(strings.ToLower(name), k); d < distance {
+			best, distance = k, d
+		}
+	}
+	if best == "" {
+		return "is not known"
+	}
+	return "is not known; did you mean " + best + "?"
+}
+
+// edits is the Levenshtein distance of a and b in bytes.
+func edits(a, b string) int {
+	row := make([]int, len(b)+1)
+	for j := range row {
+		row[j] = j
+	}
+	for i := range len(a) {
+		diagonal := row[0]
+		row[0] = i + 1
+		for j := range len(b) {
+			cost := diagonal
+			if a[i] != b[j] {
+				cost = 1 + min(diagonal, row[j], row[j+1])
+			}
+			diagonal, row[j+1] = row[j+1], cost
+		}
+	}
+	return row[len(b)]
+}

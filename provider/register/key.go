@@ -1,0 +1,148 @@
+package register
+
+import (
+	"bytes"
+	"crypto/rsa"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/go-jose/go-jose/v4"
+
+	"github.com/curfew-id/curfew/storage"
+)
+
+const (
+	maxKeys   = 100
+	minRSABit = 2048 // RFC 7518 §3.3
+)
+
+// ClientSigningAlgs are the algorithms in which clients may sign what they send: assertions and request objects.
+func ClientSigningAlgs() []string {
+	return []string{"RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA"}
+}
+
+// ClientMACAlgs are the algorithms of client_secret_jwt.
+func ClientMACAlgs() []string { return []string{"HS256", "HS384", "HS512"} }
+
+// SigningAlgs are the algorithms in which Curfew signs.
+func SigningAlgs() []string { return []string{"RS256", "ES256", "PS256", "EdDSA"} }
+
+// keys checks how a client's own signatures can be verified. What jwks_uri leads to is not fetched: nobody asked for it yet.
+func (c *check) keys(m *storage.Metadata) {
+	if len(m.JWKS) > 0 && m.JWKSURI != "" {
+		c.refuse("jwks", "cannot stand beside jwks_uri; keep one of them (Registration §2)")
+	}
+	if m.JWKSURI != "" {
+		_, err := parseCalled(m.JWKSURI)
+		if err = withoutFragment(m.JWKSURI, err); err != nil {
+			c.refuse("jwks_uri", "%s", err)
+		}
+	}
+	signing := 0
+	if len(m.JWKS) > 0 {
+		var err error
+		if signing, err = checkJWKS(m.JWKS); err != nil {
+			c.refuse("jwks", "%s", err)
+		}
+	}
+	if m.JWKSURI != "" || signing > 0 {
+		return
+	}
+	if m.TokenEndpointAuthMethod == "private_key_jwt" {
+		c.refuse("jwks", "is missing or has no signing key; private_key_jwt needs jwks or jwks_uri")
+	}
+	if m.RequestObjectSigningAlg != "" && m.RequestObjectSigningAlg != "none" {
+		c.refuse("jwks", "is missing or has no signing key; signed request objects need jwks or jwks_uri")
+	}
+}
+
+// checkJWKS checks a JWK Set of public keys (RFC 7517 §5) and counts those that can verify signatures.
+func checkJWKS(raw json.RawMessage) (signing int, err error) {
+	var set struct {
+		Keys []json.RawMessage `json:"keys"`
+	}
+	if err := json.Unmarshal(raw, &set); err != nil || set.Keys == nil {
+		return 0, errors.New(`is not a JWK Set; write {"keys": [...]} (RFC 7517 §5)`)
+	}
+	if len(set.Keys) > maxKeys {
+		return 0, fmt.Errorf("has more than %d keys", maxKeys)
+	}
+	var ids []string
+	for i, one := range set.Keys {
+		key, err := checkKey(one)
+		if err != nil {
+			return 0, fmt.Errorf("%s: %w", at("keys", i), err)
+		}
+		if key.KeyID != "" && slices.Contains(ids, key.KeyID) {
+			return 0, fmt.Errorf("%s: kid %+q is there twice", at("keys", i), key.KeyID)
+		}
+		ids = append(ids, key.KeyID)
+		if key.Use != "enc" {
+			signing++
+		}
+	}
+	return signing, nil
+}
+
+func checkKey(raw json.RawMessage) (*jose.JSONWebKey, error) {
+	var members map[string]json.RawMessage
+	if err := json.Unmarshal(raw, &members); err != nil {
+		return nil, errors.New("is not a JSON object")
+	}
+	if bytes.Equal(members["kty"], []byte(`"oct"`)) {
+		return nil, errors.New("is symmetric; a secret is agreed on as client_secret, never as a key")
+	}
+	for _, private := range []string{"d", "p", "q", "dp", "dq", "qi", "oth", "k", "priv"} {
+		if _, found := members[private]; found {
+			return nil, fmt.Errorf("holds the private member %q; publish the public part only, and make a new key, since this one has been shown", private)
+		}
+	}
+	var key jose.JSONWebKey
+	if err := key.UnmarshalJSON(raw); err != nil || !key.Valid() {
+		return nil, errors.New("is not a key that Curfew knows: RSA up to 4096 bits, EC with P-256, P-384 or P-521, OKP with Ed25519")
+	}
+	if public, ok := key.Key.(*rsa.PublicKey); ok {
+		if bits := public.N.BitLen(); bits < minRSABit {
+			return nil, fmt.Errorf("is an RSA key of %d bits; %d are the least (RFC 7518 §3.3)", bits, minRSABit)
+		}
+		if public.E < 3 || public.E%2 == 0 {
+			return nil, fmt.Errorf("has the exponent %d; 65537 is usual", public.E)
+		}
+	}
+	if key.Use != "" && key.Use != "sig" && key.Use != "enc" {
+		return nil, fmt.Errorf("has the use %+q; write sig or enc", key.Use)
+	}
+	return &key, nil
+}
+
+// algorithms checks who signs with what. Encryption is not offered, and what asks for it is not known.
+func (c *check) algorithms(m *storage.Metadata) {
+	ours := c.policy.SigningAlgs
+	if len(ours) == 0 {
+		ours = SigningAlgs()
+	}
+	if m.IDTokenSignedResponseAlg == "" {
+		m.IDTokenSignedResponseAlg = "RS256" // Registration §2
+	}
+	if m.IDTokenSignedResponseAlg == "none" && c.policy.Unsigned {
+		// Core §2: only where no ID token comes from the authorization endpoint, whose answers anybody can forge.
+		if slices.ContainsFunc(m.ResponseTypes, func(t string) bool { return t != "code" }) {
+			c.refuse("id_token_signed_response_alg", "none is for the response type code alone (Core §2)")
+		}
+	} else {
+		c.oneOf("id_token_signed_response_alg", m.IDTokenSignedResponseAlg, ours...)
+	}
+	c.oneOf("userinfo_signed_response_alg", m.UserinfoSignedResponseAlg, ours...)
+	c.oneOf("request_object_signing_alg", m.RequestObjectSigningAlg, append(ClientSigningAlgs(), "none")...)
+	switch m.TokenEndpointAuthMethod {
+	case "private_key_jwt":
+		c.oneOf("token_endpoint_auth_signing_alg", m.TokenEndpointAuthAlg, ClientSigningAlgs()...)
+	case "client_secret_jwt":
+		c.oneOf("token_endpoint_auth_signing_alg", m.TokenEndpointAuthAlg, ClientMACAlgs()...)
+	default:
+		// Registration §2 gives it a meaning with the two JWT methods only, so it is kept and has no effect.
+		c.oneOf("token_endpoint_auth_signing_alg", m.TokenEndpointAuthAlg, append(ClientSigningAlgs(), ClientMACAlgs()...)...)
+	}
+}

@@ -1,0 +1,74 @@
+package register
+
+import (
+	"fmt"
+	"strings"
+)
+
+// The error codes of RFC 7591 §3.2.2 that metadata can earn.
+const (
+	InvalidRedirectURI = "invalid_redirect_uri"
+	InvalidMetadata    = "invalid_client_metadata"
+)
+
+// Problem is one thing that is wrong with metadata.
+type Problem struct {
+	Code  string `json:"code"`  // of RFC 7591 §3.2.2
+	Field string `json:"field"` // a member of the metadata, in lists with its index
+	Text  string `json:"text"`  // what is wrong and what to do, in ASCII
+}
+
+func (p Problem) Error() string { return p.Field + ": " + p.Text }
+
+// Problems is everything that is wrong with metadata; never empty as an error.
+type Problems []Problem
+
+func (p Problems) Error() string {
+	texts := make([]string, len(p))
+	for i, one := range p {
+		texts[i] = one.Error()
+	}
+	return strings.Join(texts, "; ")
+}
+
+// Code is the one error code that stands for all: RFC 7591 §3.2.2 has room for one.
+func (p Problems) Code() string {
+	for _, one := range p {
+		if one.Code == InvalidRedirectURI {
+			return InvalidRedirectURI
+		}
+	}
+	return InvalidMetadata
+}
+
+// check gathers the problems of one validation.
+type check struct {
+	policy   Policy
+	problems Problems
+}
+
+func (c *check) refuse(field, format string, args ...any) {
+	c.problems = append(c.problems, Problem{InvalidMetadata, field, fmt.Sprintf(format, args...)})
+}
+
+// oneOf refuses a value that is none of allowed; an empty value is the default and always fits.
+func (c *check) oneOf(field, value string, allowed ...string) {
+	if value == "" {
+		return
+	}
+	for _, a := range allowed {
+		if value == a {
+			return
+		}
+	}
+	c.refuse(field, "%+q is not known; use %s", value, or(allowed))
+}
+
+// or lists words for people: "a, b or c".
+func or(words []string) string {
+	if len(words) < 2 {
+		return strings.Join(words, "")
+	}
+	last := len(words) - 1
+	return strings.Join(words[:last], ", ") + " or " + words[last]
+}

@@ -1,0 +1,165 @@
+package register
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/curfew-id/curfew/storage"
+)
+
+// minSecret is the least length of a client_secret that somebody else made, in characters.
+const minSecret = 32
+
+// Fetcher reads a JSON document that a relying party names; provider/egress does.
+type Fetcher interface {
+	FetchJSON(ctx context.Context, uri string, maxBytes int64, maxAge time.Duration) ([]byte, error)
+}
+
+// Registrar makes client records of metadata. It stores nothing.
+type Registrar struct {
+	Policy Policy
+	Fetch  Fetcher                                              // nil: no client can have a sector_identifier_uri
+	Wrap   func(clientID string, secret []byte) ([]byte, error) // for secrets that must be known; nil: no client_secret_jwt
+	Now    func() time.Time
+}
+
+// Prepare makes a new client of m. A client_id in m and a secret that is given are kept, what is missing is made; the
+// secret is returned, empty if the client has none. The error is [Problems] if m or the secret is at fault.
+func (r *Registrar) Prepare(ctx context.Context, m storage.Metadata, secret string) (storage.Client, string, error) {
+	if m.ClientID == "" {
+		m.ClientID = strings.ToLower(rand.Text())
+	}
+	now := r.Now()
+	return r.fill(ctx, storage.Client{Created: now}, m, secret, now)
+}
+
+// Change gives a client new metadata in place of all of what it had. Its secret stays unless one is given or the new
+// authentication method needs one that the old had not; only a secret that is new is returned.
+func (r *Registrar) Change(ctx context.Context, old *storage.Client, m storage.Metadata, secret string) (storage.Client, string, error) {
+	if m.ClientID != "" && m.ClientID != old.ClientID {
+		return storage.Client{}, "", Problems{{InvalidMetadata, "client_id", "cannot change; make a new client"}}
+	}
+	m.ClientID = old.ClientID
+	return r.fill(ctx, *old, m, secret, r.Now())
+}
+
+func (r *Registrar) fill(ctx context.Context, c storage.Client, m storage.Metadata, secret string, now time.Time) (storage.Client, string, error) {
+	var all Problems
+	err := Validate(&m, r.Policy)
+	if err != nil && !errors.As(err, &all) {
+		return storage.Client{}, "", err
+	}
+	if m.SectorIdentifierURI != "" && err == nil {
+		if err := r.checkSector(ctx, &m); err != nil {
+			all = append(all, Problem{InvalidMetadata, "sector_identifier_uri", err.Error()})
+		}
+	}
+	if err := r.checkSecret(&m, secret); err != nil {
+		all = append(all, Problem{InvalidMetadata, "client_secret", err.Error()})
+	}
+	if len(all) > 0 {
+		return storage.Client{}, "", all
+	}
+	c.Metadata, c.SectorHost, c.Updated = m, SectorHost(&m), now
+	secret, err = r.setSecret(&c, secret)
+	return c, secret, err
+}
+
+// checkSector reads sector_identifier_uri: all redirect URIs must stand in it (Registration §5), or somebody could
+// join the sector of another and learn which of their users are the same.
+func (r *Registrar) checkSector(ctx context.Context, m *storage.Metadata) error {
+	if r.Fetch == nil {
+		return errors.New("cannot be read here")
+	}
+	body, err := r.Fetch.FetchJSON(ctx, m.SectorIdentifierURI, 256<<10, 0)
+	if err != nil {
+		return unreadable{err}
+	}
+	var listed []string
+	if err := json.Unmarshal(body, &listed); err != nil {
+		return errors.New("leads to something else than a JSON array of redirect URIs (Registration §5)")
+	}
+	for _, uri := range m.RedirectURIs {
+		if !slices.Contains(listed, uri) {
+			return fmt.Errorf("leads to a list without the redirect URI %+q (Registration §5)", uri)
+		}
+	}
+	return nil
+}
+
+// unreadable hides from whoever registers why a document could not be read: that would map the network we stand in.
+type unreadable struct{ cause error }
+
+func (unreadable) Error() string { return "could not be read" }
+
+func (u unreadable) Unwrap() error { return u.cause }
+
+func (r *Registrar) checkSecret(m *storage.Metadata, given string) error {
+	if m.TokenEndpointAuthMethod == "client_secret_jwt" && r.Wrap == nil {
+		return errors.New("cannot be kept for client_secret_jwt here; use private_key_jwt")
+	}
+	switch {
+	case given == "":
+		return nil
+	case !hasSecret(m):
+		return fmt.Errorf("has no use with %s; leave it out", m.TokenEndpointAuthMethod)
+	case len(given) < minSecret:
+		return fmt.Errorf("has %d characters; %d are the least, or leave it out to get one", len(given), minSecret)
+	case len(given) > maxURI:
+		return fmt.Errorf("is longer than %d characters", maxURI)
+	case strings.ContainsFunc(given, func(c rune) bool { return c < ' ' || c > '~' }):
+		return errors.New("holds something else than printable ASCII (RFC 6749 appendix A.2)")
+	}
+	return nil
+}
+
+// hasSecret tells whether the client authenticates by a client_secret.
+func hasSecret(m *storage.Metadata) bool {
+	return strings.HasPrefix(m.TokenEndpointAuthMethod, "client_secret_")
+}
+
+// setSecret gives c the secret that its authentication method needs and returns it if it is new.
+func (r *Registrar) setSecret(c *storage.Client, given string) (string, error) {
+	if !hasSecret(&c.Metadata) {
+		c.SecretHash, c.SecretWrapped = storage.Hash{}, nil
+		return "", nil
+	}
+	known := c.TokenEndpointAuthMethod == "client_secret_jwt"
+	if given == "" && !c.SecretHash.IsZero() && (!known || c.SecretWrapped != nil) {
+		return "", nil
+	}
+	if given == "" {
+		raw := make([]byte, 32)
+		rand.Read(raw) // never fails
+		given = base64.RawURLEncoding.EncodeToString(raw)
+	}
+	c.SecretHash, c.SecretWrapped = storage.HashOf(given), nil
+	if known {
+		wrapped, err := r.Wrap(c.ClientID, []byte(given))
+		if err != nil {
+			return "", fmt.Errorf("wrap client secret: %w", err)
+		}
+		c.SecretWrapped = wrapped
+	}
+	return given, nil
+}
+
+// checkID checks a client_id that somebody chose. It stands in URLs, forms and HTTP Basic.
+func checkID(id string) error {
+	switch {
+	case len(id) > 255:
+		return errors.New("is longer than 255 characters")
+	case id == "." || id == "..":
+		return errors.New("is lost in a URL's path; choose another")
+	case strings.ContainsFunc(id, func(r rune) bool { return r <= ' ' || r > '~' }):
+		return errors.New("holds something else than visible ASCII characters")
+	}
+	return nil
+}

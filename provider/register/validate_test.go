@@ -1,0 +1,281 @@
+package register
+
+import (
+	"crypto/ecdsa"
+	"crypto/ed25519"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/rsa"
+	"encoding/json"
+	"errors"
+	"math/big"
+	"strings"
+	"testing"
+
+	"github.com/go-jose/go-jose/v4"
+
+	"github.com/curfew-id/curfew/storage"
+)
+
+// mustProblems validates metadata given as JSON over a sound base.
+func mustProblems(t *testing.T, over string, p Policy) Problems {
+	t.Helper()
+	m := storage.Metadata{RedirectURIs: []string{"https://app.example/cb"}}
+	if err := json.Unmarshal([]byte(over), &m); err != nil {
+		t.Fatalf("test metadata %s: %v", over, err)
+	}
+	err := Validate(&m, p)
+	var all Problems
+	if err != nil && !errors.As(err, &all) {
+		t.Fatalf("got error %v, want Problems", err)
+	}
+	return all
+}
+
+func TestSoundMetadataPasses(t *testing.T) {
+	for _, over := range []string{
+		`{}`,
+		`{"redirect_uris":["https://app.example:8443/cb?x=1&y=%2F","http://localhost:3000/cb","http://app.localhost/cb","http://127.0.0.1/cb","http://[::1]:80/cb","HTTPS://App.Example/cb"]}`,
+		`{"application_type":"native","redirect_uris":["com.example.app:/cb","com.example.app://cb","http://127.0.0.1/cb","https://app.example/claimed"],"token_endpoint_auth_method":"none"}`,
+		`{"response_types":["id_token token","code"],"grant_types":["implicit","authorization_code","refresh_token"]}`,
+		`{"response_types":["token id_token code"]}`,
+		`{"redirect_uris":null,"grant_types":["client_credentials"]}`,
+		`{"post_logout_redirect_uris":["https://app.example/bye"],"backchannel_logout_uri":"https://other.example/bcl?a=b","frontchannel_logout_uri":"https://APP.example:443/fcl?x"}`,
+		`{"backchannel_logout_uri":"http://app.localhost:9000/bcl"}`,
+		`{"request_uris":["https://app.example/request.jwt#hash"],"initiate_login_uri":"https://app.example/start"}`,
+		`{"subject_type":"pairwise"}`,
+		`{"subject_type":"pairwise","redirect_uris":["https://a.example/cb","https://b.example/cb"],"sector_identifier_uri":"https://a.example/sector.json"}`,
+		`{"require_pkce":false,"access_token_format":"jwt","audience":["https://api.example"],"consent":"skip","logout_token_typ":"JWT","logout_token_claims":"sid","backend_logout":"session","logout_scope":"everywhere","refresh_tokens":"offline","session_expiry":900,"clock_skew":0}`,
+		`{"client_name":"Büro & Co","scope":"openid profile https://api.example/read"}`,
+	} {
+		if got := mustProblems(t, over, Policy{}); got != nil {
+			t.Errorf("%s: got %v, want no problem", over, got)
+		}
+	}
+}
+
+func TestUnsoundMetadataIsRefusedWithFieldCodeAndAdvice(t *testing.T) {
+	for _, c := range []struct{ over, code, field, text string }{
+		{`{"redirect_uris":[]}`, InvalidRedirectURI, "redirect_uris", "missing"},
+		{`{"redirect_uris":["https://app.example/cb#"]}`, InvalidRedirectURI, "redirect_uris[0]", "fragment"},
+		{`{"redirect_uris":["https://app.example/cb#f"]}`, InvalidRedirectURI, "redirect_uris[0]", "fragment"},
+		{`{"redirect_uris":["https://user@app.example/cb"]}`, InvalidRedirectURI, "redirect_uris[0]", "user name"},
+		{`{"redirect_uris":["https://good.example:pw@evil.example/cb"]}`, InvalidRedirectURI, "redirect_uris[0]", "user name"},
+		{`{"redirect_uris":["https://*.example/cb"]}`, InvalidRedirectURI, "redirect_uris[0]", "wildcard"},
+		{`{"redirect_uris":["https://app.example/*"]}`, InvalidRedirectURI, "redirect_uris[0]", "wildcard"},
+		{`{"redirect_uris":["http://app.example/cb"]}`, InvalidRedirectURI, "redirect_uris[0]", "https"},
+		{`{"redirect_uris":["http://localhost.evil.example/cb"]}`, InvalidRedirectURI, "redirect_uris[0]", "https"},
+		{`{"redirect_uris":["http://127.0.0.1.evil.example/cb"]}`, InvalidRedirectURI, "redirect_uris[0]", "https"},
+		{`{"redirect_uris":["/cb"]}`, InvalidRedirectURI, "redirect_uris[0]", "absolute"},
+		{`{"redirect_uris":[""]}`, InvalidRedirectURI, "redirect_uris[0]", "empty"},
+		{`{"redirect_uris":["https:///cb"]}`, InvalidRedirectURI, "redirect_uris[0]", "no host"},
+		{`{"redirect_uris":["https:app.example/cb"]}`, InvalidRedirectURI, "redirect_uris[0]", "no host"},
+		{`{"redirect_uris":["https://app.example:/cb"]}`, InvalidRedirectURI, "redirect_uris[0]", "port"},
+		{`{"redirect_uris":["https://app.example:99999/cb"]}`, InvalidRedirectURI, "redirect_uris[0]", "port"},
+		{`{"redirect_uris":["https://app.example\\@evil.example/cb"]}`, InvalidRedirectURI, "redirect_uris[0]", "RFC 3986"},
+		{`{"redirect_uris":["https://app.example/c b"]}`, InvalidRedirectURI, "redirect_uris[0]", "RFC 3986"},
+		{`{"redirect_uris":["https://app.example/{cb}"]}`, InvalidRedirectURI, "redirect_uris[0]", "RFC 3986"},
+		{`{"redirect_uris":["https://bücher.example/cb"]}`, InvalidRedirectURI, "redirect_uris[0]", "RFC 3986"},
+		{`{"redirect_uris":["https://app.example/\ncb"]}`, InvalidRedirectURI, "redirect_uris[0]", "RFC 3986"},
+		{`{"redirect_uris":["JavaScript:alert(1)"]}`, InvalidRedirectURI, "redirect_uris[0]", "scheme"},
+		{`{"redirect_uris":["com.example.app:/cb"]}`, InvalidRedirectURI, "redirect_uris[0]", "native"},
+		{`{"redirect_uris":["javascript:alert(1)"],"application_type":"native"}`, InvalidRedirectURI, "redirect_uris[0]", "reverse"},
+		{`{"redirect_uris":["data:text/html,x"],"application_type":"native"}`, InvalidRedirectURI, "redirect_uris[0]", "reverse"},
+		{`{"redirect_uris":["http://localhost/cb"],"response_types":["id_token"]}`, InvalidRedirectURI, "redirect_uris[0]", "implicit"},
+		{`{"post_logout_redirect_uris":["https://app.example/bye#x"]}`, InvalidMetadata, "post_logout_redirect_uris[0]", "fragment"},
+		{`{"post_logout_redirect_uris":["http://app.example/bye"]}`, InvalidMetadata, "post_logout_redirect_uris[0]", "https"},
+		{`{"backchannel_logout_uri":"https://app.example/bcl#x"}`, InvalidMetadata, "backchannel_logout_uri", "fragment"},
+		{`{"backchannel_logout_uri":"http://app.example/bcl"}`, InvalidMetadata, "backchannel_logout_uri", "https"},
+		{`{"backchannel_logout_uri":"HTTPS://app.example/bcl"}`, InvalidMetadata, "backchannel_logout_uri", "write"},
+		{`{"backchannel_logout_uri":"gopher://app.example/bcl"}`, InvalidMetadata, "backchannel_logout_uri", "https"},
+		{`{"backchannel_logout_uri":"https://app.example/` + strings.Repeat("a", 2048) + `"}`, InvalidMetadata, "backchannel_logout_uri", "longer"},
+		{`{"frontchannel_logout_uri":"https://other.example/fcl"}`, InvalidMetadata, "frontchannel_logout_uri", "redirect URI"},
+		{`{"frontchannel_logout_uri":"https://app.example:444/fcl"}`, InvalidMetadata, "frontchannel_logout_uri", "redirect URI"},
+		{`{"frontchannel_logout_uri":"https://app.example/fcl#x"}`, InvalidMetadata, "frontchannel_logout_uri", "fragment"},
+		{`{"token_endpoint_auth_method":"none","require_pkce":false}`, InvalidMetadata, "require_pkce", "leave it out"},
+		{`{"token_endpoint_auth_method":"tls_client_auth"}`, InvalidMetadata, "token_endpoint_auth_method", "private_key_jwt"},
+		{`{"token_endpoint_auth_method":"private_key_jwt"}`, InvalidMetadata, "jwks", "jwks_uri"},
+		{`{"token_endpoint_auth_method":"private_key_jwt","jwks_uri":"https://app.example/jwks","token_endpoint_auth_signing_alg":"HS256"}`, InvalidMetadata, "token_endpoint_auth_signing_alg", "RS256"},
+		{`{"token_endpoint_auth_method":"private_key_jwt","jwks_uri":"https://app.example/jwks","token_endpoint_auth_signing_alg":"none"}`, InvalidMetadata, "token_endpoint_auth_signing_alg", "RS256"},
+		{`{"token_endpoint_auth_method":"client_secret_jwt","token_endpoint_auth_signing_alg":"RS256"}`, InvalidMetadata, "token_endpoint_auth_signing_alg", "HS256"},
+		{`{"jwks_uri":"https://app.example/jwks","jwks":{"keys":[]}}`, InvalidMetadata, "jwks", "beside"},
+		{`{"jwks_uri":"http://app.example/jwks"}`, InvalidMetadata, "jwks_uri", "https"},
+		{`{"request_object_signing_alg":"RS256"}`, InvalidMetadata, "jwks", "signed request objects"},
+		{`{"response_types":["token"]}`, InvalidMetadata, "response_types[0]", "id_token"},
+		{`{"response_types":["code","id_token"],"grant_types":["authorization_code"]}`, InvalidMetadata, "grant_types", "implicit"},
+		{`{"response_types":["code"],"grant_types":["authorization_code","implicit"]}`, InvalidMetadata, "response_types", "implicit"},
+		{`{"response_types":["code id_token"],"grant_types":["implicit"]}`, InvalidMetadata, "grant_types", "authorization_code"},
+		{`{"grant_types":["password"]}`, InvalidMetadata, "grant_types[0]", "not known"},
+		{`{"grant_types":["authorization_code","client_credentials"],"token_endpoint_auth_method":"none"}`, InvalidMetadata, "grant_types", "authenticates"},
+		{`{"grant_types":["refresh_token"]}`, InvalidMetadata, "grant_types", "code"},
+		{`{"id_token_signed_response_alg":"none"}`, InvalidMetadata, "id_token_signed_response_alg", "RS256"},
+		{`{"id_token_signed_response_alg":"HS256"}`, InvalidMetadata, "id_token_signed_response_alg", "RS256"},
+		{`{"userinfo_signed_response_alg":"none"}`, InvalidMetadata, "userinfo_signed_response_alg", "RS256"},
+		{`{"subject_type":"private"}`, InvalidMetadata, "subject_type", "pairwise"},
+		{`{"subject_type":"pairwise","redirect_uris":["https://a.example/cb","https://b.example/cb"]}`, InvalidMetadata, "sector_identifier_uri", "missing"},
+		{`{"sector_identifier_uri":"http://localhost/s.json"}`, InvalidMetadata, "sector_identifier_uri", "https"},
+		{`{"initiate_login_uri":"http://localhost/start"}`, InvalidMetadata, "initiate_login_uri", "https"},
+		{`{"logo_uri":"data:image/png;base64,AA"}`, InvalidMetadata, "logo_uri", "https"},
+		{`{"tos_uri":"javascript:alert(1)"}`, InvalidMetadata, "tos_uri", "https"},
+		{`{"request_uris":["ftp://app.example/r"]}`, InvalidMetadata, "request_uris[0]", "https"},
+		{`{"client_id":"a b"}`, InvalidMetadata, "client_id", "visible ASCII"},
+		{`{"client_id":".."}`, InvalidMetadata, "client_id", "path"},
+		{`{"client_name":"a\u0007b"}`, InvalidMetadata, "client_name", "shown"},
+		{`{"client_name":"a\u202eb"}`, InvalidMetadata, "client_name", "shown"},
+		{`{"scope":"openid  email"}`, InvalidMetadata, "scope", "single spaces"},
+		{`{"default_max_age":-1}`, InvalidMetadata, "default_max_age", "negative"},
+		{`{"consent":"never"}`, InvalidMetadata, "consent", "skip"},
+		{`{"access_token_format":"saml"}`, InvalidMetadata, "access_token_format", "opaque"},
+		{`{"logout_token_typ":"jwt"}`, InvalidMetadata, "logout_token_typ", "JWT"},
+		{`{"logout_token_claims":"sub","backchannel_logout_session_required":true}`, InvalidMetadata, "logout_token_claims", "sid"},
+		{`{"backend_logout":"yes"}`, InvalidMetadata, "backend_logout", "session"},
+		{`{"logout_scope":"planet"}`, InvalidMetadata, "logout_scope", "everywhere"},
+		{`{"refresh_tokens":"both"}`, InvalidMetadata, "refresh_tokens", "offline"},
+		{`{"session_expiry":-1}`, InvalidMetadata, "session_expiry", "seconds"},
+		{`{"introspection_cache":99999999999}`, InvalidMetadata, "introspection_cache", "seconds"},
+		{`{"clock_skew":4000}`, InvalidMetadata, "clock_skew", "3600"},
+		{`{"audience":[""]}`, InvalidMetadata, "audience[0]", "empty"},
+	} {
+		got := mustProblems(t, c.over, Policy{})
+		if len(got) != 1 || got[0].Code != c.code || got[0].Field != c.field || !strings.Contains(got[0].Text, c.text) {
+			t.Errorf("%s:\ngot  %+v\nwant %s %s with %q", c.over, []Problem(got), c.code, c.field, c.text)
+		}
+	}
+}
+
+func TestAllProblemsAreReportedTogether(t *testing.T) {
+	got := mustProblems(t, `{"redirect_uris":["http://a.example","x:y"],"consent":"no","jwks_uri":"ftp://a","scope":" "}`, Policy{})
+	if len(got) != 5 {
+		t.Errorf("got %d problems %v, want 5", len(got), got)
+	}
+	if got.Code() != InvalidRedirectURI {
+		t.Errorf("got code %s, want %s", got.Code(), InvalidRedirectURI)
+	}
+}
+
+func TestDefaultsAreThoseOfRegistration(t *testing.T) {
+	m := storage.Metadata{RedirectURIs: []string{"https://app.example/cb"}, ResponseTypes: []string{"token code id_token"}}
+	given := m.ResponseTypes
+	if err := Validate(&m, Policy{}); err != nil {
+		t.Fatal(err)
+	}
+	got := strings.Join([]string{strings.Join(m.ResponseTypes, ","), strings.Join(m.GrantTypes, ","), m.ApplicationType, m.TokenEndpointAuthMethod,
+		m.IDTokenSignedResponseAlg, m.SubjectType}, " | ")
+	if want := "code id_token token | authorization_code,implicit | web | client_secret_basic | RS256 | public"; got != want {
+		t.Errorf("got %s, want %s", got, want)
+	}
+	if given[0] != "token code id_token" {
+		t.Errorf("the caller's slice was changed to %q", given[0])
+	}
+}
+
+func TestUnsignedIDTokensNeedPolicyAndCode(t *testing.T) {
+	if got := mustProblems(t, `{"id_token_signed_response_alg":"none"}`, Policy{Unsigned: true}); got != nil {
+		t.Errorf("with code: got %v, want no problem", got)
+	}
+	if got := mustProblems(t, `{"id_token_signed_response_alg":"none","response_types":["code id_token"]}`, Policy{Unsigned: true}); len(got) != 1 {
+		t.Errorf("with code id_token: got %v, want one problem", got)
+	}
+}
+
+func TestHorizonBreachIsRefusedInItsOwnWords(t *testing.T) {
+	p := Policy{Horizon: func(*storage.Metadata) error { return errors.New("jwt access tokens exceed it by 5m0s") }}
+	got := mustProblems(t, `{}`, p)
+	if len(got) != 1 || got[0].Field != "max_trust_horizon" || !strings.Contains(got[0].Text, "5m0s") {
+		t.Errorf("got %v, want max_trust_horizon with the rule and 5m0s", got)
+	}
+}
+
+func mustJWK(t *testing.T, key any, use string) json.RawMessage {
+	t.Helper()
+	raw, err := json.Marshal(jose.JSONWebKey{Key: key, Use: use})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return raw
+}
+
+func TestJWKSCorpus(t *testing.T) {
+	good, _ := rsa.GenerateKey(rand.Reader, 2048)
+	weak, even := good.PublicKey, good.PublicKey
+	weak.N = new(big.Int).Rsh(good.N, 1024)
+	even.E = 4
+	edge, _ := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	edPublic, edPrivate, _ := ed25519.GenerateKey(rand.Reader)
+	set := func(keys ...json.RawMessage) string {
+		parts := make([]string, len(keys))
+		for i, k := range keys {
+			parts[i] = string(k)
+		}
+		return `{"keys":[` + strings.Join(parts, ",") + `]}`
+	}
+	withKid := func(raw json.RawMessage) json.RawMessage {
+		return json.RawMessage(strings.Replace(string(raw), "{", `{"kid":"same",`, 1))
+	}
+	for _, c := range []struct{ name, jwks, text string }{
+		{"RSA, EC and EdDSA", set(mustJWK(t, &good.PublicKey, "sig"), mustJWK(t, &edge.PublicKey, ""), mustJWK(t, edPublic, "sig")), ""},
+		{"private RSA", set(mustJWK(t, good, "sig")), "private member"},
+		{"private EC", set(mustJWK(t, edge, "sig")), "private member"},
+		{"private Ed25519", set(mustJWK(t, edPrivate, "sig")), "private member"},
+		{"empty private member", set(json.RawMessage(`{"kty":"RSA","n":"AQAB","e":"AQAB","d":""}`)), "private member"},
+		{"symmetric", set(json.RawMessage(`{"kty":"oct","k":"c2VjcmV0"}`)), "symmetric"},
+		{"symmetric without key", set(json.RawMessage(`{"kty":"oct"}`)), "symmetric"},
+		{"weak RSA", set(mustJWK(t, &weak, "sig")), "1024 bits"},
+		{"even exponent", set(mustJWK(t, &even, "sig")), "exponent"},
+		{"secp256k1", set(json.RawMessage(`{"kty":"EC","crv":"secp256k1","x":"AAAA","y":"AAAA"}`)), "not a key"},
+		{"P-224", set(json.RawMessage(`{"kty":"EC","crv":"P-224","x":"AAAA","y":"AAAA"}`)), "not a key"},
+		{"X25519", set(json.RawMessage(`{"kty":"OKP","crv":"X25519","x":"AAAA"}`)), "not a key"},
+		{"off the curve", set(json.RawMessage(`{"kty":"EC","crv":"P-256","x":"` + strings.Repeat("A", 43) + `","y":"` + strings.Repeat("A", 43) + `"}`)), "not a key"},
+		{"no type", set(json.RawMessage(`{}`)), "not a key"},
+		{"no object", `{"keys":["x"]}`, "not a JSON object"},
+		{"no keys", `{"key":[]}`, "not a JWK Set"},
+		{"an array", `[]`, "not a JWK Set"},
+		{"one kid twice", set(withKid(mustJWK(t, &edge.PublicKey, "")), withKid(mustJWK(t, edPublic, ""))), "twice"},
+		{"encryption keys only", set(mustJWK(t, &edge.PublicKey, "enc")), "no signing key"},
+		{"none", set(), "no signing key"},
+		{"too many", `{"keys":[` + strings.Repeat(`{},`, 100) + `{}]}`, "more than 100"},
+	} {
+		over := `{"token_endpoint_auth_method":"private_key_jwt","jwks":` + c.jwks + `}`
+		got := mustProblems(t, over, Policy{})
+		switch {
+		case c.text == "" && got != nil:
+			t.Errorf("%s: got %v, want no problem", c.name, got)
+		case c.text != "" && (len(got) == 0 || !strings.Contains(got.Error(), c.text)):
+			t.Errorf("%s: got %v, want %q", c.name, got, c.text)
+		}
+		for _, one := range got {
+			if one.Field != "jwks" || one.Code != InvalidMetadata {
+				t.Errorf("%s: got %s at %s, want %s at jwks", c.name, one.Code, one.Field, InvalidMetadata)
+			}
+		}
+	}
+}
+
+func TestAdministratorsSlipIsNamedWithTheNearestMember(t *testing.T) {
+	_, err := DecodeStrict([]byte(`{"redirect_uri":["https://a.example"],"Client_Name":"A","foo_bar_baz":1}`))
+	if err == nil {
+		t.Fatal("got no error")
+	}
+	for _, want := range []string{"redirect_uri: is not known; did you mean redirect_uris?", "did you mean client_name?", "foo_bar_baz: is not known"} {
+		if !strings.Contains(err.Error(), want) {
+			t.Errorf("got %q, want %q in it", err, want)
+		}
+	}
+	if _, err := Decode([]byte(`{"foo_bar_baz":1,"jwks":null}`)); err != nil {
+		t.Errorf("RFC 7591 §2: got %v for an unknown member, want it ignored", err)
+	}
+}
+
+func TestWrongJSONTypesNameTheMember(t *testing.T) {
+	for body, want := range map[string]string{
+		`{"redirect_uris":"https://a.example"}`: "redirect_uris: is a JSON string; write an array of strings",
+		`{"require_pkce":"no"}`:                 "require_pkce: is a JSON string; write true or false",
+		`{"session_expiry":1.5}`:                "session_expiry",
+		`[]`:                                    "body: is not a JSON object",
+		`{`:                                     "body: is not a JSON object",
+	} {
+		if _, err := DecodeStrict([]byte(body)); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: got %v, want %q", body, err, want)
+		}
+	}
+}

@@ -1,0 +1,80 @@
+package tokens
+
+import (
+	"encoding/json"
+	"errors"
+	"reflect"
+	"slices"
+)
+
+// ClaimsMax is how long the claims parameter may be.
+const ClaimsMax = 2048
+
+// ErrClaims: the claims parameter is not as Core §5.5 describes it.
+var ErrClaims = errors.New("claims is not a JSON object of at most 2048 bytes as in OpenID Connect Core 1.0 §5.5")
+
+// ClaimsRequest is the claims parameter (Core §5.5). A nil Wish asks for the claim in the default manner.
+type ClaimsRequest struct {
+	IDToken  map[string]*Wish `json:"id_token,omitempty"`
+	UserInfo map[string]*Wish `json:"userinfo,omitempty"`
+}
+
+// Wish is how one claim is asked for (Core §5.5.1).
+type Wish struct {
+	Essential bool  `json:"essential,omitempty"`
+	Value     any   `json:"value,omitempty"`
+	Values    []any `json:"values,omitempty"`
+}
+
+// ParseClaims reads the claims parameter. What is not understood is ignored, as Core §5.5 demands, and does not travel on. ErrClaims.
+func ParseClaims(text string) (ClaimsRequest, error) {
+	if len(text) > ClaimsMax {
+		return ClaimsRequest{}, ErrClaims
+	}
+	var c ClaimsRequest
+	if json.Unmarshal([]byte(text), &c) != nil {
+		return ClaimsRequest{}, ErrClaims
+	}
+	for _, wishes := range []map[string]*Wish{c.IDToken, c.UserInfo} {
+		for name := range wishes {
+			if !slices.Contains(claimNames, name) {
+				delete(wishes, name)
+			}
+		}
+	}
+	return c, nil
+}
+
+// Raw is the request as a grant keeps it; nil if it asks for nothing.
+func (c ClaimsRequest) Raw() json.RawMessage {
+	if len(c.IDToken) == 0 && len(c.UserInfo) == 0 {
+		return nil
+	}
+	raw, err := json.Marshal(c)
+	if err != nil {
+		return nil // what was read from JSON can be written as JSON
+	}
+	return raw
+}
+
+// wishesOf reads what Raw wrote.
+func wishesOf(raw json.RawMessage) (c ClaimsRequest) {
+	if len(raw) > 0 && json.Unmarshal(raw, &c) != nil {
+		return ClaimsRequest{}
+	}
+	return c
+}
+
+// Accepts tells whether a value is one of those asked for; without any asked for, each is.
+func (w *Wish) Accepts(value any) bool {
+	if n, ok := value.(int64); ok {
+		value = float64(n) // as JSON numbers come
+	}
+	switch {
+	case w == nil || w.Value == nil && len(w.Values) == 0:
+		return true
+	case w.Value != nil:
+		return reflect.DeepEqual(w.Value, value)
+	}
+	return slices.ContainsFunc(w.Values, func(v any) bool { return reflect.DeepEqual(v, value) })
+}

@@ -1,0 +1,78 @@
+package tokens
+
+import (
+	"time"
+
+	"github.com/curfew-id/curfew/storage"
+)
+
+// Ring holds the keys that are signed, sealed and derived with (provider/keys).
+type Ring interface {
+	// Sign makes a JWS in compact form, of JSON claims.
+	Sign(alg, typ string, claims any) (string, error)
+	// Seal and Open are the two ways of a small authenticated, encrypted value; each kind has keys of its own.
+	Seal(kind string, value []byte) (string, error)
+	Open(kind, text string) ([]byte, error)
+	// Successor is the refresh token that follows token, the same each time.
+	Successor(token string) string
+	// Pairwise is the subject of a person for the relying parties of one sector (Core §8.1).
+	Pairwise(sector, subject string) string
+}
+
+// Lifetimes are how long what is minted lives.
+type Lifetimes struct {
+	Code        time.Duration // authorization codes
+	Opaque      time.Duration // opaque access tokens
+	JWT         time.Duration // access tokens that resource servers check by themselves
+	IDToken     time.Duration
+	OfflineIdle time.Duration // an offline grant that is not used for this long is dead; 0: no limit
+	OfflineEnd  time.Duration // an offline grant is dead this long after it was given, used or not; 0: no limit
+}
+
+// Minter mints. All fields are needed.
+type Minter struct {
+	Issuer    string
+	Ring      Ring
+	Lifetimes Lifetimes
+}
+
+// Prefixes of opaque tokens: one for each kind, so that none passes for another.
+const (
+	AccessPrefix  = "cat_"
+	RefreshPrefix = "crt_"
+)
+
+// SubjectFor is the sub by which a client knows a person: the person's own, or a pairwise one (Core §8).
+func (m *Minter) SubjectFor(subject string, c *storage.Client) string {
+	if c.SubjectType != "pairwise" || subject == "" {
+		return subject
+	}
+	return m.Ring.Pairwise(c.SectorHost, subject)
+}
+
+// jwtAccess tells whether a client's access tokens are JWTs (RFC 9068).
+func jwtAccess(c *storage.Client) bool { return c.AccessTokenFormat == "jwt" }
+
+// accessEnd is when an access token issued at that moment ends: never after limit, unless that is zero.
+func (m *Minter) accessEnd(c *storage.Client, at, limit time.Time) time.Time {
+	life := m.Lifetimes.Opaque
+	if jwtAccess(c) {
+		life = m.Lifetimes.JWT
+	}
+	end := at.Add(life)
+	if !limit.IsZero() && limit.Before(end) {
+		return limit
+	}
+	return end
+}
+
+// audience is whom a client's access tokens are for.
+func audience(c *storage.Client) []string {
+	if len(c.Audience) > 0 {
+		return c.Audience
+	}
+	return []string{c.ClientID}
+}
+
+// instant is a moment as records keep it.
+func instant(t time.Time) time.Time { return t.UTC().Truncate(time.Millisecond) }

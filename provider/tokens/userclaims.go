@@ -1,0 +1,77 @@
+package tokens
+
+import (
+	"encoding/json"
+	"slices"
+
+	"github.com/curfew-id/curfew/storage"
+)
+
+// What each scope asks for (Core §5.4).
+var scopeClaims = map[string][]string{
+	"profile": {"name", "family_name", "given_name", "middle_name", "nickname", "preferred_username", "profile", "picture", "website", "gender", "birthdate", "zoneinfo", "locale", "updated_at"},
+	"email":   {"email", "email_verified"},
+	"address": {"address"},
+	"phone":   {"phone_number", "phone_number_verified"},
+}
+
+// claimNames are claims_supported: those about the person and those about the sign-in.
+var claimNames = slices.Concat([]string{"sub", "acr", "amr", "auth_time", "sid"}, scopeClaims["profile"], scopeClaims["email"], scopeClaims["address"], scopeClaims["phone"])
+
+// ClaimNames are the claims that Curfew can give: claims_supported.
+func ClaimNames() []string { return slices.Clone(claimNames) }
+
+// UserInfoClaims are the claims that a grant gives about its person at userinfo, sub aside (Core §5.3.2): those of its scopes and those asked for
+// by the claims parameter.
+func UserInfoClaims(u *storage.User, scope []string, request json.RawMessage) map[string]any {
+	claims := map[string]any{}
+	addScopes(claims, u, scope)
+	addWishes(claims, u, wishesOf(request).UserInfo)
+	return claims
+}
+
+func addScopes(claims map[string]any, u *storage.User, scope []string) {
+	for _, s := range scope {
+		for _, name := range scopeClaims[s] {
+			if v, ok := userClaim(u, name); ok {
+				claims[name] = v
+			}
+		}
+	}
+}
+
+// addWishes adds what was asked for by name. Where a value was asked for and the person's is another, there is nothing to give: that it is
+// missing is no error, essential or not (Core §5.5.1).
+func addWishes(claims map[string]any, u *storage.User, wishes map[string]*Wish) {
+	for name, wish := range wishes {
+		if v, ok := userClaim(u, name); ok && wish.Accepts(v) {
+			claims[name] = v
+		}
+	}
+}
+
+// userClaim is one claim of Core §5.1 in the type that stands there. What the record lacks, or holds as an empty text, is left out
+// (Core §5.3.2); whether an address was verified is always said beside it.
+func userClaim(u *storage.User, name string) (any, bool) {
+	switch name {
+	case "preferred_username":
+		return u.Name, u.Name != ""
+	case "email":
+		return u.Email, u.Email != ""
+	case "email_verified":
+		return u.EmailVerified, u.Email != ""
+	case "updated_at":
+		return u.Updated.Unix(), !u.Updated.IsZero()
+	case "phone_number_verified":
+		verified, _ := u.Claims[name].(bool)
+		_, ok := userClaim(u, "phone_number")
+		return verified, ok
+	case "address":
+		address, ok := u.Claims[name].(map[string]any)
+		return address, ok && len(address) > 0
+	case "sub", "acr", "amr", "auth_time", "sid": // about the sign-in, not from the record
+		return nil, false
+	}
+	text, ok := u.Claims[name].(string)
+	return text, ok && text != ""
+}

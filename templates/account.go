@@ -2,8 +2,8 @@ package templates
 
 import "time"
 
-// Account is what the pages of the account share. Their forms post handle to their Action, and what each struct says.
-type Account struct {
+// AccountPage is what the pages of the account share. Their forms post handle to their Action, and what each struct says.
+type AccountPage struct {
 	Page
 	Handle          string
 	SessionsURL     string

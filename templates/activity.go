@@ -7,7 +7,7 @@ import (
 
 // ActivityPage lists recent sign-ins and endings, newest first.
 type ActivityPage struct {
-	Account
+	AccountPage
 	Events   []Event
 	OlderURL string // the next page; empty: no more
 }

@@ -7,7 +7,7 @@ import (
 
 // ApplicationsPage lists what the person allowed. Its form posts handle and withdraw=ID or end-offline=ID.
 type ApplicationsPage struct {
-	Account
+	AccountPage
 	Action       string
 	Applications []Allowed
 }

@@ -25,6 +25,7 @@ func parse() map[string]*template.Template {
 		"link":    link,
 		"time":    func(t time.Time) Part { return Part{Time: t, Show: ShowFull} },
 		"date":    func(t time.Time) Part { return Part{Time: t, Show: ShowDate} },
+		"when":    when,
 		"seconds": func(t time.Time) Part { return Part{Time: t, Show: ShowSeconds} },
 		"ends":    func(form string, ends []Extent) endings { return endings{form, ends} },
 		"ago":     ago,
@@ -79,6 +80,14 @@ func choose(n int, one, many string) string {
 		return one
 	}
 	return many
+}
+
+// when is an instant with its time of day if that is less than two days away, else with its date.
+func when(now, at time.Time) Part {
+	if d := at.Sub(now).Abs(); d > 48*time.Hour && !now.IsZero() {
+		return Part{Time: at, Show: ShowDate}
+	}
+	return Part{Time: at, Show: ShowFull}
 }
 
 // Ago is an instant in the past with how long ago it was.

@@ -7,7 +7,7 @@ import (
 
 // ReportPage shows what became of one ended session.
 type ReportPage struct {
-	Account
+	AccountPage
 	Device        string
 	Address       string
 	SignedIn      time.Time

@@ -6,7 +6,7 @@ import "io"
 // repeat-password and extent to PasswordAction; the e-mail form handle, email, current-password and extent to EmailAction. extent
 // says which sessions the change ends.
 type SecurityPage struct {
-	Account
+	AccountPage
 	PasswordAction  string
 	EmailAction     string
 	Login           string

@@ -14,7 +14,7 @@ import (
 //	extent=selected      with session=ID for each ticked box
 //	extent=others | everywhere | everywhere-offline
 type SessionsPage struct {
-	Account
+	AccountPage
 	Action     string
 	Sessions   []Session // this one first
 	Everywhere *Horizon  // if the person signed out everywhere now; nil: not said

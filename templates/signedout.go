@@ -51,3 +51,8 @@ func (p SignedOutPage) WaitMillis() int64 {
 	}
 	return p.Wait.Milliseconds()
 }
+
+// Fresh tells whether a session has just ended in this browser, so that its other tabs must hear of it.
+func (p SignedOutPage) Fresh() bool {
+	return !p.Ended.IsZero() && p.Extent != ExtentApplication && p.Now.Sub(p.Ended) < 10*time.Second
+}

@@ -8,6 +8,8 @@ type Status struct {
 	Holders []Line   `json:"holders"`           // one for each
 	Numbers *Numbers `json:"numbers,omitempty"` // until when it is trusted; only in a report
 	Done    bool     `json:"done"`              // nothing is under way any more: no need to ask again
+
+	Confirmed bool `json:"confirmed"` // every one is certainly over: nothing to stay for
 }
 
 // Line is one holder with its state in words.
@@ -19,7 +21,7 @@ type Line struct {
 
 // NewStatus describes all holders of a session that ended at ended.
 func NewStatus(holders []Holder, ended, now time.Time) Status {
-	s := Status{Summary: Summarize(holders, ended, now), Done: true, Holders: make([]Line, 0, len(holders))}
+	s := Status{Summary: Summarize(holders, ended, now), Done: true, Confirmed: true, Holders: make([]Line, 0, len(holders))}
 	for _, h := range holders {
 		name := h.Application
 		switch h.Kind {
@@ -31,6 +33,9 @@ func NewStatus(holders []Holder, ended, now time.Time) Status {
 		s.Holders = append(s.Holders, Line{ID: h.ID, Application: name, State: Describe(h, ended, now)})
 		if h.Delivery == DeliveryPending && h.Trust != TrustClosed && h.Trust != TrustConfirmed {
 			s.Done = false
+		}
+		if s.Holders[len(s.Holders)-1].Icon != IconDone {
+			s.Confirmed = false
 		}
 	}
 	return s

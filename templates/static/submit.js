@@ -1,0 +1,7 @@
+/* Sends the page's form at once, except when a person came back to it with the back button. ES5. */
+(function () {
+  'use strict';
+  var navigation = window.performance && window.performance.navigation;
+  if (navigation && navigation.type === 2) { return; }
+  document.getElementById('submit-form').click();
+})();

@@ -1,0 +1,232 @@
+package templates
+
+import (
+	"io"
+	"time"
+)
+
+// Sample is a page with canned data, so that it can be looked at without signing in.
+type Sample struct {
+	Name   string // "signin-wrong": the page, then what is special
+	Render func(io.Writer) error
+}
+
+// sampleNow is when all samples were made.
+var sampleNow = time.Date(2026, time.November, 21, 10, 2, 14, 0, time.UTC)
+
+// sample makes a Sample of a page and its function.
+func sample[P any](name string, render func(io.Writer, P) error, page P) Sample {
+	return Sample{name, func(w io.Writer) error { return render(w, page) }}
+}
+
+// Samples are all pages, in several states each.
+func Samples() []Sample {
+	var all []Sample
+	all = append(all, signInSamples()...)
+	all = append(all, signOutSamples()...)
+	all = append(all, accountSamples()...)
+	all = append(all, otherSamples()...)
+	return all
+}
+
+func signInSamples() []Sample {
+	atlas := Application{Name: "Atlas", Host: "atlas.example", LogoURI: assetPath("icon.svg"), PolicyURI: "https://atlas.example/privacy", TosURI: "https://atlas.example/terms"}
+	plain := Application{Name: "Atlas", Host: "atlas.example"}
+	first := SignInPage{Page: Page{Now: sampleNow}, Action: "/login", Handle: "h4nd1e", OfferKeep: true}
+
+	forAtlas := first
+	forAtlas.Application, forAtlas.Login, forAtlas.Keep, forAtlas.ForgotURL = &plain, "ada@example.org", true, "/login/forgot"
+
+	withLogo := forAtlas
+	withLogo.Application, withLogo.CancelURL = &atlas, "/login/cancel"
+
+	wrong := forAtlas
+	wrong.Problem = Problem{What: WrongCredentials}
+
+	tooMany := forAtlas
+	tooMany.Problem = Problem{What: TooManyAttempts, Wait: 40 * time.Second}
+
+	over := first
+	over.Problem = Problem{What: SessionOver}
+
+	again := forAtlas
+	again.Fixed, again.OfferKeep, again.OtherAccountURL = true, false, "/login?other=1"
+
+	ask := ConsentPage{
+		Page: Page{Account: "ada@example.org", Now: sampleNow}, Action: "/consent", Handle: "h4nd1e", Application: atlas,
+		Scopes: []string{"openid", "profile", "email"}, SessionEnds: sampleNow.Add(22 * time.Hour), OtherAccountURL: "/login?other=1",
+	}
+	offline := ask
+	offline.Scopes, offline.Claims = []string{"openid", "offline_access", "calendar.write"}, []string{"birthdate", "badge_number"}
+	offline.Allowed = []string{"openid"}
+	bare := ask
+	bare.Scopes, bare.Application = []string{"openid"}, plain
+
+	return []Sample{
+		sample("signin", SignIn, first),
+		sample("signin-application", SignIn, forAtlas),
+		sample("signin-logo", SignIn, withLogo),
+		sample("signin-wrong", SignIn, wrong),
+		sample("signin-attempts", SignIn, tooMany),
+		sample("signin-over", SignIn, over),
+		sample("signin-again", SignIn, again),
+		sample("signinagain", SignInAgain, SignInAgainPage{Page: Page{Now: sampleNow}, Action: "/login/again", Handle: "h4nd1e", Application: plain, StayURL: "/signed-out"}),
+		sample("chooseaccount", ChooseAccount, ChooseAccountPage{Page: Page{Account: "ada@example.org", Now: sampleNow}, Action: "/login/choose", Handle: "h4nd1e", Application: &plain, Name: "Ada Lovelace", OtherAccountURL: "/login?other=1"}),
+		sample("consent", Consent, ask),
+		sample("consent-offline", Consent, offline),
+		sample("consent-bare", Consent, bare),
+	}
+}
+
+// sampleHolders are a holder in every state that a signed-out page can show.
+func sampleHolders() []Holder {
+	at := func(d time.Duration) time.Time { return sampleNow.Add(d) }
+	back := []string{ChannelBack}
+	return []Holder{
+		{ID: "1", Application: "Atlas", Channels: back, Trust: TrustConfirmed, Delivery: DeliveryDone, Told: at(100 * time.Millisecond), Attempts: 1, Status: 200},
+		{ID: "2", Application: "Ledger", Channels: back, Trust: TrustConfirmed, Delivery: DeliveryDone, Told: at(1200 * time.Millisecond), Attempts: 2, Status: 204},
+		{ID: "3", Application: "Wiki", Channels: back, Trust: TrustBounded, Delivery: DeliveryPending, Until: at(15*time.Minute + 46*time.Second), Attempts: 3, Class: "timeout", Next: at(30 * time.Second)},
+		{ID: "4", Application: "Old portal", Trust: TrustUnknown, Delivery: DeliveryNone},
+		{ID: "5", Application: "Photos", Channels: []string{ChannelFront}, Trust: TrustTold, Delivery: DeliveryDone},
+		{ID: "6", Application: "Build server", Channels: back, Trust: TrustUnknown, Delivery: DeliveryPending, Attempts: 2, Class: "refused", Next: at(5 * time.Second)},
+		{ID: "7", Application: "Tickets", Channels: back, Trust: TrustUnknown, Delivery: DeliveryFailed, Attempts: 3, Status: 501},
+	}
+}
+
+func signOutSamples() []Sample {
+	atlas := Application{Name: "Atlas", Host: "atlas.example"}
+	account := Page{Account: "ada@example.org", Now: sampleNow}
+	here := Horizon{Tokens: 11 * time.Minute, Within: 2, Apps: 2 * time.Minute, Unknown: []string{"Old portal"}}
+	everywhere := Horizon{Tokens: 11 * time.Minute, Within: 4, Apps: 2 * time.Minute, Unknown: []string{"Old portal"}}
+	ask := SignOutPage{Page: account, Action: "/end_session", Handle: "h4nd1e", Application: &atlas, Choices: []SignOutChoice{{Extent: ExtentBrowser, Preview: &here}, {Extent: ExtentEverywhere, Preview: &everywhere}}}
+
+	all := ask
+	all.Choices = []SignOutChoice{{Extent: ExtentApplication, Preview: &Horizon{Within: 1, Apps: 2 * time.Second}}, {Extent: ExtentBrowser, Preview: &here}, {Extent: ExtentEverywhere, Preview: &everywhere}}
+	all.Offline = []string{"Mail"}
+
+	plain := ask
+	plain.Application, plain.Choices = nil, []SignOutChoice{{Extent: ExtentBrowser}}
+
+	bad := plain
+	bad.Problem = "The id_token_hint was not made here."
+
+	soon := Page{Now: sampleNow.Add(2 * time.Second)}
+	done := SignedOutPage{
+		Page: soon, Ended: sampleNow, Extent: ExtentBrowser, Application: &atlas, Holders: sampleHolders()[:4], Offline: []string{"Mail"}, OfflineURL: "/account/applications",
+		StatusURL: "/signed-out/x", ContinueURL: "https://atlas.example/?state=1&x=%20", SignInURL: "/account", MeansURL: "/signed-out/meaning",
+	}
+	first := done
+	first.Frames = []Frame{{"Photos", "https://photos.example/logout?iss=https%3A%2F%2Fcurfew.example&sid=abc"}}
+	first.StatusJSONURL, first.EvictURL, first.Holders = "/signed-out/x.json", "/signed-out/evict.css", sampleHolders()
+	confirmed := done
+	confirmed.Holders, confirmed.Offline = sampleHolders()[:2], nil
+	share := SignedOutPage{Page: soon, Ended: sampleNow, Extent: ExtentApplication, Application: &atlas, Holders: sampleHolders()[:1], SignInURL: "/account"}
+	all5 := done
+	all5.Extent, all5.Holders, all5.ContinueURL = ExtentEverywhere, sampleHolders(), ""
+
+	return []Sample{
+		sample("signout", SignOut, ask),
+		sample("signout-all", SignOut, all),
+		sample("signout-plain", SignOut, plain),
+		sample("signout-problem", SignOut, bad),
+		sample("signedout", SignedOut, done),
+		sample("signedout-first", SignedOut, first),
+		sample("signedout-confirmed", SignedOut, confirmed),
+		sample("signedout-application", SignedOut, share),
+		sample("signedout-everywhere", SignedOut, all5),
+		sample("signedout-nobody", SignedOut, SignedOutPage{Page: soon, SignInURL: "/account"}),
+	}
+}
+
+func accountSamples() []Sample {
+	ago := func(d time.Duration) time.Time { return sampleNow.Add(-d) }
+	const hour, day = time.Hour, 24 * time.Hour
+	account := AccountPage{
+		Page:   Page{Account: "ada@example.org", Now: sampleNow, ProbeURL: "/account/alive", EndedURL: "/account"},
+		Handle: "h4nd1e", SessionsURL: "/account", ApplicationsURL: "/account/applications", SecurityURL: "/account/security", ActivityURL: "/account/activity", SignOutURL: "/end_session",
+	}
+	linux := Session{
+		ID: "s1", Device: "Firefox on Linux", Address: "192.0.2.17", SignedIn: ago(108 * time.Minute), LastActive: sampleNow, Ends: sampleNow.Add(7 * day), Current: true, Keep: true,
+		Applications: []Use{{"s1.atlas", "Atlas", sampleNow}, {"s1.ledger", "Ledger", ago(40 * time.Minute)}, {"s1.wiki", "Wiki", ago(hour)}},
+	}
+	phone := Session{
+		ID: "s2", Device: "Safari on iPhone", Address: "198.51.100.4", SignedIn: ago(2 * day), LastActive: ago(2 * hour), Ends: sampleNow.Add(12 * day),
+		Applications: []Use{{"s2.atlas", "Atlas", ago(2 * hour)}, {"s2.mail", "Mail", ago(3 * hour)}},
+	}
+	windows := Session{
+		ID: "s3", Device: "Chrome on Windows", Address: "2001:db8:85a3::8a2e:370:7334", SignedIn: ago(19 * day), LastActive: ago(9 * day), Ends: sampleNow.Add(day),
+		Applications: []Use{{"s3.portal", "Old portal", ago(9 * day)}},
+	}
+	mail := Offline{ID: "o1", Application: "Mail", Device: "iPhone", Since: ago(2 * day), LastUse: ago(hour), Ends: sampleNow.Add(90 * day)}
+	everywhere := Horizon{Tokens: 16 * time.Second, Within: 4, Apps: 2 * time.Minute, Unknown: []string{"Old portal"}}
+
+	list := SessionsPage{AccountPage: account, Action: "/account/sessions", Sessions: []Session{linux, phone, windows}, Everywhere: &everywhere, Offline: []Offline{mail}}
+	one := list
+	one.Sessions, one.Offline, one.Everywhere = list.Sessions[:1], nil, &Horizon{Tellable: []string{"Atlas", "Ledger"}, Tokens: 10 * time.Minute}
+	told := list
+	told.Notice, told.NoticeURL, told.Sessions = "Chrome on Windows was signed out.", "/account/activity/r1", list.Sessions[:2]
+
+	atlas := Application{Name: "Atlas", Host: "atlas.example", LogoURI: assetPath("icon.svg"), PolicyURI: "https://atlas.example/privacy"}
+	allowed := ApplicationsPage{AccountPage: account, Action: "/account/applications", Applications: []Allowed{
+		{ID: "atlas", Application: atlas, Scopes: []string{"openid", "profile", "email"}, Since: ago(40 * day), LastUse: sampleNow, Devices: []string{"Firefox on Linux", "Safari on iPhone"}},
+		{ID: "mail", Application: Application{Name: "Mail", Host: "mail.example"}, Scopes: []string{"openid", "offline_access", "mailbox"}, Since: ago(2 * day), LastUse: ago(hour), Devices: []string{"Safari on iPhone"}, Offline: []Offline{mail}},
+		{Application: Application{Name: "Wiki", Host: "wiki.example"}, Scopes: []string{"openid"}, LastUse: ago(hour)},
+	}}
+	security := SecurityPage{AccountPage: account, PasswordAction: "/account/password", EmailAction: "/account/email", Login: "ada", Email: "ada@example.org", MinPassword: 12, Ends: []Extent{ExtentOthers, ExtentEverywhere}}
+	wrong := security
+	wrong.PasswordProblem, wrong.EmailProblem, wrong.Email = Problem{What: PasswordsDiffer}, Problem{What: EmailInvalid}, "ada@"
+
+	activity := ActivityPage{AccountPage: account, OlderURL: "/account/activity?after=9", Events: []Event{
+		{At: ago(108 * time.Minute), Kind: "session.created", Device: "Firefox on Linux", Address: "192.0.2.17"},
+		{At: ago(20 * hour), Kind: "session.ended", Reason: "idle_timeout", Device: "Edge on Windows", Address: "203.0.113.80", ReportURL: "/account/activity/r1"},
+		{At: ago(26 * hour), Kind: "membership.ended", Reason: "refresh_reuse", Application: "Mail", Device: "Safari on iPhone", Address: "198.51.100.4", ReportURL: "/account/activity/r2"},
+		{At: ago(3 * day), Kind: "user.password", Device: "Firefox on Linux", Address: "192.0.2.17"},
+	}}
+	report := ReportPage{
+		AccountPage: account, Device: "Firefox on Linux", Address: "192.0.2.17", SignedIn: ago(2 * hour), Ended: sampleNow, Reason: "account", Holders: sampleHolders(),
+		Horizon: Horizon{Tokens: 11 * time.Minute, Confirmed: 2, Within: 1, Apps: 15*time.Minute + 46*time.Second, Unknown: []string{"Old portal", "Photos", "Build server", "Tickets"}}, StatusJSONURL: "/account/activity/r1.json", DownloadURL: "/account/activity/r1.jwt", MeansURL: "/signed-out/meaning",
+	}
+	report.Now = sampleNow.Add(20 * time.Second)
+	later := report
+	later.Now = sampleNow.Add(day)
+	later.Holders = append([]Holder{{ID: "t", Kind: "tokens", Application: "Atlas", Trust: TrustBounded, Until: sampleNow.Add(11 * time.Minute)}}, report.Holders[:3]...)
+	later.Horizon.Unknown = nil
+
+	return []Sample{
+		sample("sessions", Sessions, list),
+		sample("sessions-one", Sessions, one),
+		sample("sessions-notice", Sessions, told),
+		sample("applications", Applications, allowed),
+		sample("applications-none", Applications, ApplicationsPage{AccountPage: account}),
+		sample("security", Security, security),
+		sample("security-wrong", Security, wrong),
+		sample("activity", Activity, activity),
+		sample("report", Report, report),
+		sample("report-later", Report, later),
+	}
+}
+
+func otherSamples() []Sample {
+	page := Page{Now: sampleNow, RequestID: "7f3a9c2e41d0"}
+	failure := func(name string, p ErrorPage) Sample {
+		p.Page = page
+		return sample("error-"+name, Error, p)
+	}
+	reset := ResetPasswordPage{Page: Page{Now: sampleNow}, Action: "/login/reset", Handle: "h4nd1e", Login: "ada", MinPassword: 12}
+	short := reset
+	short.Problem = Problem{What: PasswordTooShort, Min: 12}
+	return []Sample{
+		failure("redirect-uri", ErrorPage{Status: 400, Description: "The redirect_uri is not registered for this application."}),
+		failure("forbidden", ErrorPage{Status: 403}),
+		failure("notfound", ErrorPage{Status: 404, LinkURL: "/account", LinkText: "Your account"}),
+		failure("attempts", ErrorPage{Status: 429, Wait: 30 * time.Second}),
+		failure("internal", ErrorPage{}),
+		failure("unavailable", ErrorPage{Status: 503, Wait: 5 * time.Second}),
+		sample("formpost", FormPost, FormPostPage{Page: Page{Now: sampleNow}, Action: "https://atlas.example/callback", Application: Application{Name: "Atlas", Host: "atlas.example"}, Fields: []Field{{"code", "c0de"}, {"state", "st4te"}, {"iss", "https://curfew.example"}}}),
+		sample("repost", Repost, RepostPage{Page: Page{Now: sampleNow}, Action: "/authorize", Fields: []Field{{"client_id", "atlas"}, {"scope", "openid"}}}),
+		sample("resetpassword", ResetPassword, reset),
+		sample("resetpassword-short", ResetPassword, short),
+		sample("passwordchanged", PasswordChanged, PasswordChangedPage{Page: Page{Now: sampleNow}, Ended: 3, SignInURL: "/account"}),
+		sample("message", Message, MessagePage{Page: Page{Now: sampleNow}, Title: "You are still signed in", Text: "Nothing was ended.", LinkURL: "/account", LinkText: "Your account"}),
+	}
+}

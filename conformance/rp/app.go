@@ -1,0 +1,180 @@
+package rp
+
+import (
+	"context"
+	"embed"
+	"encoding/json"
+	"fmt"
+	"html/template"
+	"net"
+	"net/http"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/coreos/go-oidc/v3/oidc"
+	"golang.org/x/oauth2"
+)
+
+// Config is what one application is.
+type Config struct {
+	Name         string // shown to people
+	URL          string // where it lives, without a trailing slash: http://atlas.localhost:8081
+	Issuer       string
+	ClientID     string
+	ClientSecret string
+	Back, Front  bool         // the logout channels it registers
+	Switchable   bool         // its page offers to make its back channel slow, refusing or broken
+	After        string       // where its callback redirects to; default its home page
+	Scopes       []string     // beyond openid profile
+	Client       *http.Client // default: one that finds *.localhost on this machine
+	Now          func() time.Time
+}
+
+// App is the application. Make it with New.
+type App struct {
+	config   Config
+	client   *http.Client
+	mux      *http.ServeMux
+	mu       sync.Mutex
+	oauth    *oauth2.Config // after the first look at discovery
+	verifier *oidc.IDTokenVerifier
+	provider *oidc.Provider
+	pending  map[string]pending  // by state
+	sessions map[string]*session // by cookie
+	behave   Behaviour
+	told     []Told
+}
+
+// Behaviour is how the application answers a logout token.
+type Behaviour string
+
+// The behaviours.
+const (
+	Normal   Behaviour = "normal"
+	Slow     Behaviour = "slow"     // answers after 8 s, longer than anybody waits
+	Refusing Behaviour = "refusing" // 400
+	Broken   Behaviour = "broken"   // 503
+)
+
+// pending is a sign-in under way.
+type pending struct {
+	verifier, nonce, browser string
+	at                       time.Time
+}
+
+// session is somebody signed in here.
+type session struct {
+	SID, Subject, Name string
+	Since              time.Time
+	IDToken            string
+	AccessToken        string
+	Ended              *Told // what ended it
+}
+
+// Told is one logout message that the application got.
+type Told struct {
+	Channel string         `json:"channel"` // backchannel, frontchannel, here
+	At      time.Time      `json:"at"`
+	Claims  map[string]any `json:"claims,omitempty"`
+	Ended   int            `json:"ended"`  // sessions
+	Answer  int            `json:"answer"` // HTTP status
+}
+
+//go:embed page.html page.css page.js
+var files embed.FS
+
+var pageTemplate = template.Must(template.ParseFS(files, "page.html"))
+
+// New makes an application. It does not need the provider to be up before somebody signs in.
+func New(c Config) *App {
+	if c.Now == nil {
+		c.Now = time.Now
+	}
+	a := &App{config: c, client: c.Client, pending: map[string]pending{}, sessions: map[string]*session{}, behave: Normal}
+	if a.client == nil {
+		a.client = LocalClient()
+	}
+	a.mux = http.NewServeMux()
+	a.mux.HandleFunc("GET /{$}", a.home)
+	a.mux.HandleFunc("GET /login", a.login)
+	a.mux.HandleFunc("GET /callback", a.callback)
+	a.mux.HandleFunc("GET /logout", a.logout)
+	a.mux.HandleFunc("GET /state", a.state)
+	a.mux.HandleFunc("POST /backchannel-logout", a.backchannel)
+	a.mux.HandleFunc("GET /frontchannel-logout", a.frontchannel)
+	a.mux.HandleFunc("POST /behaviour", a.behaviour)
+	for name, kind := range map[string]string{"page.css": "text/css", "page.js": "text/javascript"} {
+		a.mux.HandleFunc("GET /"+name, func(w http.ResponseWriter, r *http.Request) {
+			body, err := files.ReadFile(name)
+			if err != nil {
+				http.NotFound(w, r)
+				return
+			}
+			w.Header().Set("Content-Type", kind)
+			w.Write(body)
+		})
+	}
+	return a
+}
+
+// ServeHTTP serves the application.
+func (a *App) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	w.Header().Set("Cache-Control", "no-store")
+	a.mux.ServeHTTP(w, r)
+}
+
+// Metadata is how the application registers itself, under the names of RFC 7591 and the logout specifications.
+func (a *App) Metadata() map[string]any {
+	c := a.config
+	m := map[string]any{
+		"client_id": c.ClientID, "client_secret": c.ClientSecret, "client_name": c.Name, "redirect_uris": []string{c.URL + "/callback"},
+		"post_logout_redirect_uris": []string{c.URL + "/"}, "grant_types": []string{"authorization_code", "refresh_token"},
+	}
+	if c.Back {
+		m["backchannel_logout_uri"], m["backchannel_logout_session_required"] = c.URL+"/backchannel-logout", true
+	}
+	if c.Front {
+		m["frontchannel_logout_uri"], m["frontchannel_logout_session_required"] = c.URL+"/frontchannel-logout", true
+	}
+	return m
+}
+
+// LocalClient finds *.localhost on this machine, as browsers do (RFC 6761 §6.3); resolvers often do not.
+func LocalClient() *http.Client {
+	dialer := &net.Dialer{Timeout: 5 * time.Second}
+	return &http.Client{Timeout: 10 * time.Second, Transport: &http.Transport{
+		DialContext: func(ctx context.Context, network, address string) (net.Conn, error) {
+			host, port, err := net.SplitHostPort(address)
+			if err == nil && (host == "localhost" || strings.HasSuffix(host, ".localhost")) {
+				address = net.JoinHostPort("127.0.0.1", port)
+			}
+			return dialer.DialContext(ctx, network, address)
+		},
+	}}
+}
+
+// discover reads the provider's metadata, once.
+func (a *App) discover(ctx context.Context) (*oauth2.Config, *oidc.IDTokenVerifier, error) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.oauth != nil {
+		return a.oauth, a.verifier, nil
+	}
+	// The provider keeps the context's client for the keys, which are fetched long after this request.
+	provider, err := oidc.NewProvider(oidc.ClientContext(context.WithoutCancel(ctx), a.client), a.config.Issuer)
+	if err != nil {
+		return nil, nil, fmt.Errorf("discover %s: %w", a.config.Issuer, err)
+	}
+	a.provider = provider
+	a.verifier = provider.Verifier(&oidc.Config{ClientID: a.config.ClientID, Now: a.config.Now, SupportedSigningAlgs: []string{"RS256", "ES256", "PS256", "EdDSA"}})
+	a.oauth = &oauth2.Config{ClientID: a.config.ClientID, ClientSecret: a.config.ClientSecret, Endpoint: provider.Endpoint(),
+		RedirectURL: a.config.URL + "/callback", Scopes: append([]string{"openid", "profile"}, a.config.Scopes...)}
+	return a.oauth, a.verifier, nil
+}
+
+func writeJSON(w http.ResponseWriter, status int, v any) {
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(status)
+	json.NewEncoder(w).Encode(v)
+}

@@ -1,0 +1,59 @@
+package rp
+
+import (
+	"encoding/json"
+	"net/http"
+	"time"
+)
+
+// state is what the page shows.
+type state struct {
+	SignedIn  bool      `json:"signedIn"`
+	Name      string    `json:"name,omitempty"`
+	Subject   string    `json:"sub,omitempty"`
+	SID       string    `json:"sid,omitempty"`
+	Since     time.Time `json:"since,omitzero"`
+	Ended     *Told     `json:"ended,omitempty"`
+	Behaviour Behaviour `json:"behaviour"`
+}
+
+func (a *App) stateOf(browser string) state {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	st := state{Behaviour: a.behave}
+	if s := a.sessions[browser]; s != nil {
+		st.SignedIn, st.Name, st.Subject, st.SID, st.Since, st.Ended = s.Ended == nil, s.Name, s.Subject, s.SID, s.Since, s.Ended
+	}
+	return st
+}
+
+// state is asked by the page's script twice a second, so that the page loses its session before the person's eyes.
+func (a *App) state(w http.ResponseWriter, r *http.Request) {
+	writeJSON(w, http.StatusOK, a.stateOf(a.browser(w, r)))
+}
+
+func (a *App) home(w http.ResponseWriter, r *http.Request) {
+	st := a.stateOf(a.browser(w, r))
+	claims := ""
+	if st.Ended != nil {
+		if raw, err := json.MarshalIndent(st.Ended.Claims, "", "  "); err == nil && st.Ended.Claims != nil {
+			claims = string(raw)
+		}
+	}
+	channels := "no logout channel"
+	switch {
+	case a.config.Back && a.config.Front:
+		channels = "back-channel and front-channel logout"
+	case a.config.Back:
+		channels = "back-channel logout"
+	case a.config.Front:
+		channels = "front-channel logout"
+	}
+	w.Header().Set("Content-Type", "text/html; charset=utf-8")
+	w.Header().Set("Content-Security-Policy", "default-src 'self'; frame-ancestors 'none'")
+	err := pageTemplate.Execute(w, map[string]any{"Config": a.config, "State": st, "Claims": claims, "Channels": channels, "Error": r.URL.Query().Get("error"),
+		"Behaviours": []Behaviour{Normal, Slow, Refusing, Broken}})
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusInternalServerError)
+	}
+}

@@ -1,0 +1,113 @@
+package rp
+
+import (
+	"crypto/rand"
+	"net/http"
+	"net/url"
+	"time"
+
+	"github.com/coreos/go-oidc/v3/oidc"
+	"golang.org/x/oauth2"
+)
+
+const cookieName = "rp-session"
+
+// browser names the browser, signed in or not.
+func (a *App) browser(w http.ResponseWriter, r *http.Request) string {
+	if c, err := r.Cookie(cookieName); err == nil && c.Value != "" {
+		return c.Value
+	}
+	id := rand.Text()
+	http.SetCookie(w, &http.Cookie{Name: cookieName, Value: id, Path: "/", HttpOnly: true, SameSite: http.SameSiteLaxMode})
+	return id
+}
+
+// login sends the browser to the provider: code flow with PKCE, state and nonce. Further parameters are passed on, so that a person can
+// try prompt=login and the like.
+func (a *App) login(w http.ResponseWriter, r *http.Request) {
+	oauth, _, err := a.discover(r.Context())
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusBadGateway)
+		return
+	}
+	state := rand.Text()
+	p := pending{verifier: oauth2.GenerateVerifier(), nonce: rand.Text(), browser: a.browser(w, r), at: a.config.Now()}
+	a.mu.Lock()
+	for s, old := range a.pending {
+		if a.config.Now().Sub(old.at) > time.Hour {
+			delete(a.pending, s)
+		}
+	}
+	a.pending[state] = p
+	a.mu.Unlock()
+	options := []oauth2.AuthCodeOption{oidc.Nonce(p.nonce), oauth2.S256ChallengeOption(p.verifier)}
+	for name, v := range r.URL.Query() {
+		options = append(options, oauth2.SetAuthURLParam(name, v[0]))
+	}
+	http.Redirect(w, r, oauth.AuthCodeURL(state, options...), http.StatusSeeOther)
+}
+
+// callback takes the answer: state, issuer (RFC 9207), code for tokens, nonce.
+func (a *App) callback(w http.ResponseWriter, r *http.Request) {
+	q := r.URL.Query()
+	browser := a.browser(w, r)
+	a.mu.Lock()
+	p, ok := a.pending[q.Get("state")]
+	delete(a.pending, q.Get("state"))
+	a.mu.Unlock()
+	switch {
+	case !ok || p.browser != browser:
+		http.Error(w, "this sign-in was not begun in this browser", http.StatusBadRequest)
+		return
+	case q.Get("iss") != a.config.Issuer:
+		http.Error(w, "the answer comes from another issuer", http.StatusBadRequest)
+		return
+	case q.Get("error") != "":
+		http.Redirect(w, r, "/?error="+url.QueryEscape(q.Get("error")), http.StatusSeeOther)
+		return
+	}
+	oauth, verifier, err := a.discover(r.Context())
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusBadGateway)
+		return
+	}
+	ctx := oidc.ClientContext(r.Context(), a.client)
+	token, err := oauth.Exchange(ctx, q.Get("code"), oauth2.VerifierOption(p.verifier))
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusBadGateway)
+		return
+	}
+	raw, _ := token.Extra("id_token").(string)
+	id, err := verifier.Verify(ctx, raw)
+	if err != nil || id.Nonce != p.nonce {
+		http.Error(w, "the ID token does not hold", http.StatusBadGateway)
+		return
+	}
+	var claims struct {
+		SID string `json:"sid"`
+	}
+	if err := id.Claims(&claims); err != nil {
+		http.Error(w, err.Error(), http.StatusBadGateway)
+		return
+	}
+	s := &session{SID: claims.SID, Subject: id.Subject, Name: id.Subject, Since: a.config.Now(), IDToken: raw, AccessToken: token.AccessToken}
+	if info, err := a.provider.UserInfo(ctx, oauth2.StaticTokenSource(token)); err == nil {
+		var profile struct {
+			Name     string `json:"name"`
+			Username string `json:"preferred_username"`
+		}
+		if info.Claims(&profile) == nil && profile.Name+profile.Username != "" {
+			if s.Name = profile.Name; s.Name == "" {
+				s.Name = profile.Username
+			}
+		}
+	}
+	a.mu.Lock()
+	a.sessions[browser] = s
+	a.mu.Unlock()
+	after := a.config.After
+	if after == "" {
+		after = "/"
+	}
+	http.Redirect(w, r, after, http.StatusSeeOther)
+}

@@ -1,0 +1,144 @@
+package rp
+
+import (
+	"net/http"
+	"net/url"
+	"time"
+
+	"github.com/coreos/go-oidc/v3/oidc"
+)
+
+// logout is RP-Initiated Logout 1.0 §2: the application ends its own session and sends the browser to the provider.
+func (a *App) logout(w http.ResponseWriter, r *http.Request) {
+	if _, _, err := a.discover(r.Context()); err != nil {
+		http.Error(w, err.Error(), http.StatusBadGateway)
+		return
+	}
+	var meta struct {
+		EndSession string `json:"end_session_endpoint"`
+	}
+	if err := a.provider.Claims(&meta); err != nil || meta.EndSession == "" {
+		http.Error(w, "the provider has no end_session_endpoint", http.StatusBadGateway)
+		return
+	}
+	browser := a.browser(w, r)
+	a.mu.Lock()
+	q := url.Values{"client_id": {a.config.ClientID}, "post_logout_redirect_uri": {a.config.URL + "/"}, "state": {"back"}}
+	if s := a.sessions[browser]; s != nil && s.Ended == nil {
+		q.Set("id_token_hint", s.IDToken)
+		s.Ended = &Told{Channel: "here", At: a.config.Now()}
+	}
+	a.mu.Unlock()
+	http.Redirect(w, r, meta.EndSession+"?"+q.Encode(), http.StatusSeeOther)
+}
+
+// backchannel is Back-Channel Logout 1.0 §2.5 and §2.6, behaving as it was told to.
+func (a *App) backchannel(w http.ResponseWriter, r *http.Request) {
+	switch a.Behaviour() {
+	case Slow:
+		select {
+		case <-time.After(8 * time.Second):
+		case <-r.Context().Done():
+			return
+		}
+	case Refusing:
+		a.note(Told{Channel: "backchannel", Answer: http.StatusBadRequest})
+		writeJSON(w, http.StatusBadRequest, map[string]string{"error": "invalid_request", "error_description": "switched to refusing"})
+		return
+	case Broken:
+		a.note(Told{Channel: "backchannel", Answer: http.StatusServiceUnavailable})
+		http.Error(w, "switched to broken", http.StatusServiceUnavailable)
+		return
+	}
+	_, verifier, err := a.discover(r.Context())
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusBadGateway)
+		return
+	}
+	token, err := verifier.VerifyLogout(oidc.ClientContext(r.Context(), a.client), r.PostFormValue("logout_token"))
+	if err != nil {
+		a.note(Told{Channel: "backchannel", Answer: http.StatusBadRequest})
+		writeJSON(w, http.StatusBadRequest, map[string]string{"error": "invalid_request", "error_description": err.Error()})
+		return
+	}
+	told := Told{Channel: "backchannel", Answer: http.StatusOK}
+	if err := token.Claims(&told.Claims); err != nil {
+		told.Claims = nil
+	}
+	a.end(told, func(s *session) bool {
+		if token.SessionID != "" {
+			return s.SID == token.SessionID
+		}
+		return s.Subject == token.Subject
+	})
+	w.WriteHeader(http.StatusOK)
+}
+
+// frontchannel is Front-Channel Logout 1.0 §2: iss and sid tell which session; the cookie, which browsers keep from frames, is not needed.
+func (a *App) frontchannel(w http.ResponseWriter, r *http.Request) {
+	q := r.URL.Query()
+	if q.Get("iss") != a.config.Issuer || q.Get("sid") == "" {
+		http.Error(w, "iss and sid are needed", http.StatusBadRequest)
+		return
+	}
+	told := Told{Channel: "frontchannel", Answer: http.StatusOK, Claims: map[string]any{"iss": q.Get("iss"), "sid": q.Get("sid")}}
+	a.end(told, func(s *session) bool { return s.SID == q.Get("sid") })
+	w.Header().Set("Content-Type", "text/html; charset=utf-8")
+	w.Write([]byte("<!doctype html><title>Signed out</title>"))
+}
+
+// end ends the sessions that match and notes what told so.
+func (a *App) end(t Told, match func(*session) bool) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	t.At = a.config.Now()
+	for _, s := range a.sessions {
+		if match(s) && (s.Ended == nil || s.Ended.Channel == "here") {
+			if s.Ended == nil {
+				t.Ended++
+			}
+			ended := t
+			s.Ended = &ended
+		}
+	}
+	a.told = append(a.told, t)
+}
+
+func (a *App) note(t Told) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	t.At = a.config.Now()
+	a.told = append(a.told, t)
+}
+
+// Told is every logout message so far.
+func (a *App) Told() []Told {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return append([]Told(nil), a.told...)
+}
+
+// Behaviour is how the application answers a logout token now.
+func (a *App) Behaviour() Behaviour {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.behave
+}
+
+// SetBehaviour changes it.
+func (a *App) SetBehaviour(b Behaviour) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.behave = b
+}
+
+// behaviour is what the page's switch sends.
+func (a *App) behaviour(w http.ResponseWriter, r *http.Request) {
+	b := Behaviour(r.PostFormValue("behaviour"))
+	if !a.config.Switchable || b != Normal && b != Slow && b != Refusing && b != Broken {
+		http.Error(w, "no such behaviour", http.StatusBadRequest)
+		return
+	}
+	a.SetBehaviour(b)
+	http.Redirect(w, r, "/", http.StatusSeeOther)
+}

@@ -1,0 +1,103 @@
+package web
+
+import (
+	"context"
+	"crypto/rand"
+	"log/slog"
+	"net/http"
+	"runtime/debug"
+	"time"
+)
+
+type requestIDKey struct{}
+
+// RequestID is the random name of the request that ctx belongs to: it stands on error pages and in the log.
+func RequestID(ctx context.Context) string {
+	id, _ := ctx.Value(requestIDKey{}).(string)
+	return id
+}
+
+// Wrap is around every route: a request ID, the headers of every answer, one log line, and a last resort for panics.
+func (s *Site) Wrap(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		start := s.Now()
+		id := rand.Text()[:16]
+		r = r.WithContext(context.WithValue(r.Context(), requestIDKey{}, id))
+		s.baseHeaders(w)
+		w.Header().Set("X-Request-Id", id)
+		rec := &recorder{ResponseWriter: w}
+		defer func() {
+			if v := recover(); v != nil {
+				if v == http.ErrAbortHandler {
+					panic(v)
+				}
+				s.Logger().ErrorContext(r.Context(), "panic in a handler", "panic", v, "stack", string(debug.Stack()))
+				if rec.status == 0 {
+					s.Error(rec, r, Fault{Status: http.StatusInternalServerError})
+				}
+			}
+			// The path alone: a query may carry hints and codes.
+			s.Logger().LogAttrs(r.Context(), slog.LevelInfo, "request", slog.String("method", r.Method), slog.String("path", logPath(r.URL.Path)),
+				slog.Int("status", rec.status), slog.Duration("took", s.Now().Sub(start).Round(time.Microsecond)))
+		}()
+		next.ServeHTTP(rec, r)
+	})
+}
+
+// logPath cuts what could be a handle off a path.
+func logPath(path string) string {
+	const keep = 48
+	if len(path) > keep {
+		return path[:keep] + "…"
+	}
+	return path
+}
+
+// recorder remembers the status for the log.
+type recorder struct {
+	http.ResponseWriter
+	status int
+}
+
+func (r *recorder) WriteHeader(status int) {
+	if r.status == 0 {
+		r.status = status
+	}
+	r.ResponseWriter.WriteHeader(status)
+}
+
+func (r *recorder) Write(b []byte) (int, error) {
+	if r.status == 0 {
+		r.status = http.StatusOK
+	}
+	return r.ResponseWriter.Write(b)
+}
+
+// Unwrap lets http.ResponseController reach the connection.
+func (r *recorder) Unwrap() http.ResponseWriter { return r.ResponseWriter }
+
+// LogHandler adds the request ID to every line of a request.
+type LogHandler struct{ slog.Handler }
+
+// Handle adds the request ID and passes the line on.
+func (h LogHandler) Handle(ctx context.Context, rec slog.Record) error {
+	if id := RequestID(ctx); id != "" {
+		rec.AddAttrs(slog.String("request", id))
+	}
+	return h.Handler.Handle(ctx, rec)
+}
+
+// WithAttrs keeps the request ID on derived loggers.
+func (h LogHandler) WithAttrs(a []slog.Attr) slog.Handler { return LogHandler{h.Handler.WithAttrs(a)} }
+
+// WithGroup keeps the request ID on derived loggers.
+func (h LogHandler) WithGroup(name string) slog.Handler { return LogHandler{h.Handler.WithGroup(name)} }
+
+// SameOrigin refuses forms that another site submits (Sec-Fetch-Site, or Origin where a browser sends none).
+func (s *Site) SameOrigin(next http.Handler) http.Handler {
+	protect := http.NewCrossOriginProtection()
+	protect.SetDenyHandler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		s.Error(w, r, Fault{Status: http.StatusForbidden, What: "This form was sent from another site.", Do: "Go back to the page you came from and try again there."})
+	}))
+	return protect.Handler(next)
+}

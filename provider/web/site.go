@@ -1,0 +1,67 @@
+package web
+
+import (
+	"context"
+	"log/slog"
+	"net/http"
+	"net/netip"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/curfew-id/curfew/storage"
+)
+
+// Sessions is what this package asks of the store.
+type Sessions interface {
+	SessionBySecret(ctx context.Context, secret storage.Hash, at time.Time) (storage.Session, error)
+}
+
+// Sealer seals and opens small values, each kind under keys of its own (provider/keys).
+type Sealer interface {
+	Seal(kind string, value []byte) (string, error)
+	Open(kind, text string) ([]byte, error)
+}
+
+// Site is what all pages share. Issuer, Sessions, Sealer and Now are needed.
+type Site struct {
+	Issuer   string // no trailing slash; every absolute URL starts with it
+	Sessions Sessions
+	Sealer   Sealer
+	Now      func() time.Time
+	Proxies  []netip.Prefix // whose X-Forwarded-For counts
+	Log      *slog.Logger   // nil: the default logger
+}
+
+// URL is an absolute URL at this provider. It never depends on the request.
+func (s *Site) URL(path string) string { return s.Issuer + path }
+
+// Path is where path stands on this host: an issuer may have a path of its own.
+func (s *Site) Path(path string) string { return s.base() + path }
+
+// Secure tells whether browsers reach this provider by https.
+func (s *Site) Secure() bool { return strings.HasPrefix(s.Issuer, "https://") }
+
+func (s *Site) base() string {
+	u, err := url.Parse(s.Issuer)
+	if err != nil {
+		return ""
+	}
+	return strings.TrimSuffix(u.EscapedPath(), "/")
+}
+
+// Logger is the configured logger.
+func (s *Site) Logger() *slog.Logger {
+	if s.Log != nil {
+		return s.Log
+	}
+	return slog.Default()
+}
+
+// Redirect answers with 303, so that a form's body is never sent on (RFC 9700 §4.12). target is set as it is: http.Redirect
+// would rewrite it.
+func Redirect(w http.ResponseWriter, target string) {
+	w.Header().Set("Location", target)
+	w.Header().Set("Cache-Control", "no-store")
+	w.WriteHeader(http.StatusSeeOther)
+}

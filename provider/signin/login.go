@@ -1,0 +1,233 @@
+package signin
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/curfew-id/curfew/provider/password"
+	"github.com/curfew-id/curfew/provider/web"
+	"github.com/curfew-id/curfew/storage"
+	"github.com/curfew-id/curfew/templates"
+)
+
+// Hasher checks passwords (provider/password). An empty hash costs as much as a real one, so that unknown users take as long as known ones.
+type Hasher interface {
+	Verify(ctx context.Context, stored, password string) (ok, rehash bool, err error)
+}
+
+// Limiter limits attempts for each account and address, and counts before anything is hashed (provider/password).
+type Limiter interface {
+	Allow(ctx context.Context, at time.Time, account, address string, knownDevice bool) error
+	Succeed(ctx context.Context, account, address string, knownDevice bool) error
+}
+
+// ShowLogin is GET /login/{handle}: the page that the request needs now.
+func (h *Handler) ShowLogin(w http.ResponseWriter, r *http.Request) {
+	p, session, ok := h.entering(w, r)
+	if !ok {
+		return
+	}
+	h.showLogin(w, r, p, session, templates.Problem{}, "")
+}
+
+// entering opens the handle and, if somebody is signed in, the session.
+func (h *Handler) entering(w http.ResponseWriter, r *http.Request) (*parsed, *storage.Session, bool) {
+	p, err := h.reopen(r, purposeLogin)
+	if err != nil {
+		h.answer(w, r, nil, err)
+		return nil, nil, false
+	}
+	session, ok, err := h.Site.Session(r)
+	if err != nil {
+		h.answer(w, r, nil, err)
+		return nil, nil, false
+	}
+	if !ok {
+		return p, nil, true
+	}
+	return p, &session, true
+}
+
+// showLogin writes the page of the step at which the request stands.
+func (h *Handler) showLogin(w http.ResponseWriter, r *http.Request, p *parsed, session *storage.Session, problem templates.Problem, typed string) {
+	step, err := h.next(r, p, session)
+	if err != nil {
+		h.answer(w, r, nil, err)
+		return
+	}
+	var app *templates.Application
+	if p.client != nil {
+		app = h.application(p.client, p.RedirectURI)
+	}
+	var user storage.User
+	if session != nil {
+		if user, err = h.Store.User(r.Context(), session.Subject); err != nil {
+			h.answer(w, r, nil, err)
+			return
+		}
+	}
+	other, err := h.otherAccount(w, r, p)
+	if err != nil {
+		h.answer(w, r, nil, err)
+		return
+	}
+	action, handle, common := r.URL.EscapedPath(), r.PathValue("handle"), h.Site.Page(r)
+	web.PageHeaders(w, h.pagePolicy(app))
+	if problem.What != "" {
+		w.WriteHeader(statusOf(problem.What))
+	}
+	switch step {
+	case stepAgain:
+		h.Site.Render(r, templates.SignInAgain(w, templates.SignInAgainPage{Page: common, Action: action, Handle: handle, Application: *app, StayURL: h.Site.Path("/account")}))
+	case stepChoose:
+		common.Account = accountName(user)
+		name, _ := user.Claims["name"].(string)
+		h.Site.Render(r, templates.ChooseAccount(w, templates.ChooseAccountPage{Page: common, Action: action, Handle: handle, Application: app, Name: name, OtherAccountURL: other}))
+	default:
+		page := templates.SignInPage{Page: common, Action: action, Handle: handle, Application: app, Login: p.LoginHint, OfferKeep: true, Problem: problem}
+		if typed != "" {
+			page.Login = typed
+		}
+		if step == stepConfirm {
+			page.Fixed, page.Login, page.OtherAccountURL, page.Keep = true, user.Name, other, session.Keep
+			page.Page.Account = accountName(user)
+		}
+		if p.client != nil {
+			page.CancelURL = action + "/cancel"
+		}
+		h.Site.Render(r, templates.SignIn(w, page))
+	}
+}
+
+// statusOf is the HTTP status of a sign-in page that says what was wrong.
+func statusOf(what templates.Fault) int {
+	switch what {
+	case templates.TooManyAttempts:
+		return http.StatusTooManyRequests
+	case templates.Busy:
+		return http.StatusServiceUnavailable
+	}
+	return http.StatusOK
+}
+
+// otherAccount is where the person signs in as somebody else.
+func (h *Handler) otherAccount(w http.ResponseWriter, r *http.Request, p *parsed) (string, error) {
+	q := p.request
+	q.Other = true
+	handle, err := h.Site.Handle(w, r, purposeLogin, q, h.Lifetimes.Interaction)
+	return h.Site.Path("/login/" + handle), err
+}
+
+// Cancel is GET /login/{handle}/cancel: back to the application without signing in.
+func (h *Handler) Cancel(w http.ResponseWriter, r *http.Request) {
+	p, err := h.reopen(r, purposeLogin)
+	if err != nil {
+		h.answer(w, r, nil, err)
+		return
+	}
+	h.answer(w, r, p, refuse("access_denied", "the person chose not to sign in"))
+}
+
+// Login is POST /login/{handle}.
+func (h *Handler) Login(w http.ResponseWriter, r *http.Request) {
+	p, session, ok := h.entering(w, r)
+	if !ok {
+		return
+	}
+	form, err := web.Params(r)
+	if err != nil {
+		h.answer(w, r, nil, err)
+		return
+	}
+	step, err := h.next(r, p, session)
+	if err != nil {
+		h.answer(w, r, nil, err)
+		return
+	}
+	switch step {
+	case stepChoose:
+		p.Chosen = true
+		h.proceed(w, r, p, session)
+	case stepAgain:
+		p.Again = true
+		h.Site.ForgetLeft(w, r)
+		h.proceed(w, r, p, session)
+	case stepSignIn, stepConfirm:
+		login := strings.TrimSpace(form.Get("username"))
+		if step == stepConfirm {
+			login = "" // the account is the session's, whatever the form says
+		}
+		user, problem, err := h.check(r, p, session, login, form.Get("password"))
+		if err != nil {
+			h.answer(w, r, nil, err)
+			return
+		}
+		if problem.What != "" {
+			h.showLogin(w, r, p, session, problem, login)
+			return
+		}
+		begun, err := h.begin(w, r, session, user, form.Get("keep") != "")
+		if err != nil {
+			h.answer(w, r, nil, err)
+			return
+		}
+		p.Other = false
+		p.Chosen = true
+		h.proceed(w, r, p, &begun)
+	default: // signed in meanwhile, in another tab
+		h.proceed(w, r, p, session)
+	}
+}
+
+// check finds the person and checks the password. An empty login means the person of the session. The answer for a wrong password and for an
+// unknown or disabled user is the same, in words and in time.
+func (h *Handler) check(r *http.Request, p *parsed, session *storage.Session, login, secret string) (storage.User, templates.Problem, error) {
+	ctx, now := r.Context(), h.Site.Now()
+	var user storage.User
+	var err error
+	if login == "" && session != nil {
+		user, err = h.Store.User(ctx, session.Subject)
+	} else {
+		user, err = h.Store.UserByLogin(ctx, login)
+	}
+	account := user.Subject
+	switch {
+	case errors.Is(err, storage.ErrNotFound):
+		account = "login " + strings.ToLower(login)
+		user = storage.User{}
+	case err != nil:
+		return user, templates.Problem{}, err
+	}
+	address, known := h.Site.Address(r), user.Subject != "" && h.Site.KnowsDevice(r, user.Subject)
+	err = h.Limiter.Allow(ctx, now, account, address, known)
+	if tooMany := (*password.TooMany)(nil); errors.As(err, &tooMany) {
+		return user, templates.Problem{What: templates.TooManyAttempts, Wait: tooMany.Wait}, nil
+	}
+	if err != nil {
+		return user, templates.Problem{}, err
+	}
+	hash := user.Password
+	if user.Disabled {
+		hash = ""
+	}
+	ok, _, err := h.Hasher.Verify(ctx, hash, secret)
+	switch {
+	case errors.Is(err, password.ErrBusy):
+		return user, templates.Problem{What: templates.Busy}, nil
+	case errors.Is(err, password.ErrTooLong), err == nil && !ok:
+		h.Site.Logger().InfoContext(ctx, "sign-in refused", "sub", user.Subject, "address", address)
+		return user, templates.Problem{What: templates.WrongCredentials}, nil
+	case err != nil:
+		return user, templates.Problem{}, err
+	}
+	if err := h.Limiter.Succeed(ctx, account, address, known); err != nil {
+		return user, templates.Problem{}, err
+	}
+	if p.client != nil && p.HintSubject != "" && p.HintSubject != h.Minter.SubjectFor(user.Subject, p.client) {
+		return user, templates.Problem{What: templates.OtherUser}, nil
+	}
+	return user, templates.Problem{}, nil
+}

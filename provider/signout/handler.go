@@ -1,0 +1,79 @@
+package signout
+
+import (
+	"context"
+	"time"
+
+	"github.com/curfew-id/curfew/logout"
+	"github.com/curfew-id/curfew/provider/keys"
+	"github.com/curfew-id/curfew/provider/web"
+	"github.com/curfew-id/curfew/storage"
+	"github.com/curfew-id/curfew/templates"
+)
+
+// Store is what signing out asks of the store.
+type Store interface {
+	Client(ctx context.Context, id string) (*storage.Client, error)
+	User(ctx context.Context, subject string) (storage.User, error)
+	SessionBySID(ctx context.Context, sid string, at time.Time) (storage.Session, storage.Member, error)
+	ListGrants(ctx context.Context, subject, client string, offlineOnly bool, at time.Time) ([]storage.Grant, error)
+	ListReports(ctx context.Context, f storage.ReportFilter, p storage.Page) (reports []storage.Report, next string, err error)
+}
+
+// Ender ends sessions (logout.Ender).
+type Ender interface {
+	End(ctx context.Context, sel storage.Selector, cause storage.Cause, change storage.Change) (logout.Outcome, error)
+}
+
+// Hints verifies ID token hints: expired ones and those signed by retired keys count (RP-Initiated Logout 1.0 §2).
+type Hints interface {
+	VerifyHint(token string) (keys.Hint, error)
+}
+
+// Handler serves /end_session and /signed-out/….
+type Handler struct {
+	Site       *web.Site
+	Store      Store
+	Ender      Ender
+	Hints      Hints
+	SubjectFor func(subject string, c *storage.Client) string
+	Preview    func(context.Context, storage.Selector, time.Time) (*templates.Horizon, error) // nil: no figures on the confirmation
+	Extent     templates.Extent                                                               // what a sign-out ends where neither client nor person says otherwise
+	Ask        bool                                                                           // ask even where the hint would spare the question
+	Wait       time.Duration                                                                  // how long the signed-out page waits for applications before it goes on
+}
+
+const (
+	purposeRequest = "end-session" // a POST on its way to our own GET
+	purposeConfirm = "sign-out"
+	purposeStatus  = "status"
+
+	requestLife = 10 * time.Minute
+	statusLife  = 10 * time.Minute
+	framesMax   = 50
+)
+
+// OfflineNames are the applications of grants that survive, each once, by name.
+func (h *Handler) offlineNames(ctx context.Context, subject string) ([]string, error) {
+	grants, err := h.Store.ListGrants(ctx, subject, "", true, h.Site.Now())
+	if err != nil {
+		return nil, err
+	}
+	var names []string
+	seen := map[string]bool{}
+	for _, g := range grants {
+		if seen[g.Client] {
+			continue
+		}
+		seen[g.Client] = true
+		names = append(names, h.clientName(ctx, g.Client))
+	}
+	return names, nil
+}
+
+func (h *Handler) clientName(ctx context.Context, id string) string {
+	if c, err := h.Store.Client(ctx, id); err == nil && c.ClientName != "" {
+		return c.ClientName
+	}
+	return id
+}

@@ -1,6 +1,12 @@
 package register
 
 import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+
 	"github.com/curfew-id/curfew/storage"
 )
 
@@ -32,4 +38,104 @@ func (c *check) seconds(field string, n, most int) {
 	if n < 0 || n > most {
 		c.refuse(field, "%d is not a number of seconds from 0 to %d", n, most)
 	}
+}
+
+// Choices are the names of Curfew's own members of metadata.
+func Choices() []string {
+	return []string{
+		"require_pkce", "access_token_format", "audience", "consent", "logout_token_typ", "logout_token_claims", "backend_logout", "logout_scope",
+		"refresh_tokens", "check_session", "session_expiry", "introspection_cache", "session_with_tokens", "clock_skew", "tell_late_join",
+	}
+}
+
+// CheckDefaults checks the per-client choices that an initial access token or open registration gives: a JSON object with
+// names of [Choices] only. Its error is [Problems]. Nothing at all is sound, too.
+func CheckDefaults(defaults []byte) error {
+	if len(defaults) == 0 {
+		return nil
+	}
+	members, err := object(defaults)
+	if err != nil {
+		return err
+	}
+	var c check
+	for _, name := range slices.Sorted(maps.Keys(members)) {
+		if !slices.Contains(Choices(), name) {
+			c.refuse(name, "%s", Unknown(name, Choices()))
+		}
+	}
+	m, err := Decode(defaults)
+	var wrong Problems
+	if errors.As(err, &wrong) {
+		c.problems = append(c.problems, wrong...)
+	}
+	c.choices(&m)
+	if len(c.problems) > 0 {
+		return c.problems
+	}
+	return nil
+}
+
+// forOperator tells whether a member is a choice that only an operator makes: what it asks of people, of other
+// applications and of the provider is not for whoever registers to say. Its strict value may be asked for by anybody.
+func forOperator(name string, value json.RawMessage) bool {
+	switch name {
+	case "audience", "logout_scope":
+		return true
+	case "require_pkce":
+		return string(value) != "true"
+	case "consent":
+		return string(value) != `"ask"`
+	case "backend_logout":
+		return string(value) != `"none"`
+	}
+	return false
+}
+
+// asked is the metadata of a registration: what its sender may decide, over the choices that an operator gave. Names are
+// taken exactly as they are spelt; encoding/json by itself would read "Consent" as consent.
+func asked(body, defaults []byte) (storage.Metadata, error) {
+	members, err := object(body)
+	if err != nil {
+		return storage.Metadata{}, err
+	}
+	known := Names()
+	maps.DeleteFunc(members, func(name string, value json.RawMessage) bool {
+		return name == "client_id" || !slices.Contains(known, name) || forOperator(name, value)
+	})
+	own, err := json.Marshal(members)
+	if err != nil {
+		return storage.Metadata{}, fmt.Errorf("encode metadata: %w", err)
+	}
+	var m storage.Metadata
+	if len(defaults) > 0 {
+		if err := json.Unmarshal(defaults, &m); err != nil {
+			return storage.Metadata{}, fmt.Errorf("read defaults: %w", err) // ours, checked when they were set
+		}
+	}
+	if err := decodeOver(&m, own); err != nil {
+		return storage.Metadata{}, err
+	}
+	if m.TokenEndpointAuthMethod == "none" && m.RequirePKCE != nil && !*m.RequirePKCE {
+		m.RequirePKCE = nil // a default for confidential clients; the others cannot opt out
+	}
+	// RFC 7591 §3.2.1 lets us replace what was asked for: grant types that we lack do no harm beside one that we have.
+	if kept := slices.DeleteFunc(slices.Clone(m.GrantTypes), func(t string) bool { return !slices.Contains(GrantTypes(), t) }); len(kept) > 0 {
+		m.GrantTypes = kept
+	}
+	return m, nil
+}
+
+// choicesOf are the choices that m holds, to be the defaults of its successor.
+func choicesOf(m *storage.Metadata) ([]byte, error) {
+	whole, err := json.Marshal(m)
+	if err != nil {
+		return nil, fmt.Errorf("encode metadata: %w", err)
+	}
+	members, err := object(whole)
+	if err != nil {
+		return nil, err
+	}
+	maps.DeleteFunc(members, func(name string, _ json.RawMessage) bool { return !slices.Contains(Choices(), name) })
+	return json.Marshal(members)
 }

@@ -14,11 +14,17 @@ import (
 // Decode reads metadata as RFC 7591 §2 asks: members that are not known are ignored. Its error is [Problems].
 func Decode(body []byte) (storage.Metadata, error) {
 	var m storage.Metadata
-	err := json.Unmarshal(body, &m)
+	err := decodeOver(&m, body)
+	return m, err
+}
+
+// decodeOver reads metadata into m; what body lacks stays.
+func decodeOver(m *storage.Metadata, body []byte) error {
+	err := json.Unmarshal(body, m)
 	if string(m.JWKS) == "null" {
 		m.JWKS = nil // RFC 7591 §2: null is the same as leaving it out
 	}
-	return m, decodeProblem(err)
+	return decodeProblem(err)
 }
 
 // DecodeStrict reads metadata and refuses what is not known, with the nearest name that is: an administrator's slip of

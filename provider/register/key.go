@@ -20,11 +20,11 @@ const (
 
 // ClientSigningAlgs are the algorithms in which clients may sign what they send: assertions and request objects.
 func ClientSigningAlgs() []string {
-	return []string{"RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA"}
+	return []string{"RS256", "ES256", "PS256", "EdDSA"}
 }
 
 // ClientMACAlgs are the algorithms of client_secret_jwt.
-func ClientMACAlgs() []string { return []string{"HS256", "HS384", "HS512"} }
+func ClientMACAlgs() []string { return []string{"HS256"} }
 
 // SigningAlgs are the algorithms in which Curfew signs.
 func SigningAlgs() []string { return []string{"RS256", "ES256", "PS256", "EdDSA"} }

@@ -15,7 +15,7 @@ const (
 type Problem struct {
 	Code  string `json:"code"`  // of RFC 7591 §3.2.2
 	Field string `json:"field"` // a member of the metadata, in lists with its index
-	Text  string `json:"text"`  // what is wrong and what to do, in ASCII
+	Text  string `json:"text"`  // what is wrong and what to do
 }
 
 func (p Problem) Error() string { return p.Field + ": " + p.Text }

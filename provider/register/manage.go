@@ -1,0 +1,129 @@
+package register
+
+import (
+	"crypto/rand"
+	"crypto/subtle"
+	"encoding/json"
+	"errors"
+	"net/http"
+
+	"github.com/curfew-id/curfew/storage"
+)
+
+// Read serves GET /register/{client} (RFC 7592 §2.1).
+func (h *Handler) Read(w http.ResponseWriter, r *http.Request) {
+	c, token, err := h.own(r)
+	if err != nil {
+		h.refuse(w, r, err)
+		return
+	}
+	h.answer(w, r, http.StatusOK, c, "", token)
+}
+
+// Update serves PUT /register/{client} (RFC 7592 §2.2): the metadata that is sent replaces what there was, aside from the
+// choices that an operator made.
+func (h *Handler) Update(w http.ResponseWriter, r *http.Request) {
+	old, token, err := h.own(r)
+	if err != nil {
+		h.refuse(w, r, err)
+		return
+	}
+	body, err := readBody(w, r)
+	if err != nil {
+		h.refuse(w, r, err)
+		return
+	}
+	if err := checkIdentity(body, old); err != nil {
+		h.refuse(w, r, err)
+		return
+	}
+	choices, err := choicesOf(&old.Metadata)
+	if err != nil {
+		h.refuse(w, r, err)
+		return
+	}
+	m, err := asked(body, choices)
+	if err != nil {
+		h.refuse(w, r, err)
+		return
+	}
+	if !h.Logos {
+		m.LogoURI = ""
+	}
+	c, secret, err := h.Registrar.Change(r.Context(), old, m, "")
+	if err != nil {
+		h.refuse(w, r, err)
+		return
+	}
+	if err := h.Store.PutClient(r.Context(), c); err != nil {
+		h.refuse(w, r, err)
+		return
+	}
+	h.note(r, "client.changed", c.ClientID, nil)
+	h.answer(w, r, http.StatusOK, &c, secret, token)
+}
+
+// Remove serves DELETE /register/{client} (RFC 7592 §2.3): the client's share of every session ends with it, and it is told
+// a last time.
+func (h *Handler) Remove(w http.ResponseWriter, r *http.Request) {
+	c, _, err := h.own(r)
+	if err != nil {
+		h.refuse(w, r, err)
+		return
+	}
+	cause := storage.Cause{ID: rand.Text(), Reason: storage.ReasonClientRemoved, By: "client:" + c.ClientID, Client: c.ClientID, Address: h.address(r)}
+	event := h.event(r, "client.removed", c.ClientID, nil)
+	event.Cause, event.Reason = cause.ID, cause.Reason
+	change := storage.Change{RemoveClient: c.ClientID, Events: []storage.Event{event}}
+	// Offline grants are ended too: nobody is left who could use them.
+	if _, err := h.Ender.End(r.Context(), storage.Selector{Client: c.ClientID, Offline: true}, cause, change); err != nil {
+		h.refuse(w, r, err)
+		return
+	}
+	noStore(w)
+	w.WriteHeader(http.StatusNoContent)
+}
+
+// own finds the client that the request is about and proves that the caller holds its registration access token. A client
+// that is not there and a wrong token look the same (RFC 7592 §2.1 asks for 401 in both cases).
+func (h *Handler) own(r *http.Request) (*storage.Client, string, error) {
+	token, given := bearer(r)
+	if !given {
+		return nil, "", errNoToken
+	}
+	c, err := h.Store.Client(r.Context(), r.PathValue("client"))
+	if errors.Is(err, storage.ErrNotFound) {
+		return nil, "", errToken
+	}
+	if err != nil {
+		return nil, "", err
+	}
+	hash := storage.HashOf(token)
+	if c.RegistrationToken.IsZero() || subtle.ConstantTimeCompare(c.RegistrationToken[:], hash[:]) != 1 {
+		return nil, "", errToken
+	}
+	if c.Disabled {
+		return nil, "", errDisabled
+	}
+	return c, token, nil
+}
+
+// checkIdentity checks that an update names its client, and its secret if it names one (RFC 7592 §2.2).
+func checkIdentity(body []byte, c *storage.Client) error {
+	var sent struct {
+		ID     string  `json:"client_id"`
+		Secret *string `json:"client_secret"`
+	}
+	if err := json.Unmarshal(body, &sent); err != nil {
+		return decodeProblem(err)
+	}
+	if sent.ID != c.ClientID {
+		return Problems{{InvalidMetadata, "client_id", "is not that of this registration; send it as it is (RFC 7592 §2.2)"}}
+	}
+	if sent.Secret != nil {
+		if hash := storage.HashOf(*sent.Secret); subtle.ConstantTimeCompare(c.SecretHash[:], hash[:]) != 1 {
+			return Problems{{InvalidMetadata, "client_secret", "is not the current one, and no other can be chosen; leave it out (RFC 7592 §2.2)"}}
+		}
+	}
+	return nil
+}

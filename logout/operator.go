@@ -1,0 +1,62 @@
+package logout
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/curfew-id/curfew/storage"
+)
+
+// Retry makes a delivery due at once, one that was given up too. by is who asked, as in storage.Cause.By.
+// storage.ErrNotFound; storage.ErrSpent if it is done.
+func (d *Dispatcher) Retry(ctx context.Context, id, by string) error {
+	at := d.Now()
+	err := d.decide(ctx, id, func(late bool) error {
+		row := func(old storage.Row) storage.Row {
+			row := old
+			if row.Next = at; late {
+				row.Late = LatePending
+			} else {
+				row.Delivery = storage.DeliveryPending
+			}
+			return Advance(old, row)
+		}
+		return d.Store.RetryDelivery(ctx, id, at, row, storage.Event{At: at, Kind: "delivery.retried", By: by})
+	})
+	if err != nil {
+		return fmt.Errorf("retry delivery: %w", err)
+	}
+	d.Wake()
+	return nil
+}
+
+// GiveUp cancels a delivery that is still to be tried. What its holder may trust stays as it was.
+// storage.ErrNotFound; storage.ErrSpent if it is done.
+func (d *Dispatcher) GiveUp(ctx context.Context, id, by string) error {
+	at := d.Now()
+	err := d.decide(ctx, id, func(late bool) error {
+		row := func(old storage.Row) storage.Row {
+			row := old
+			if late {
+				row.Late = LateFailed
+			} else {
+				row.Delivery = storage.DeliveryCancelled
+			}
+			return Advance(old, row)
+		}
+		return d.Store.CancelDelivery(ctx, id, at, row, storage.Event{At: at, Kind: "delivery.cancelled", By: by})
+	})
+	if err != nil {
+		return fmt.Errorf("cancel delivery: %w", err)
+	}
+	return nil
+}
+
+// decide acts on a delivery, knowing whether it is a second telling.
+func (d *Dispatcher) decide(ctx context.Context, id string, act func(late bool) error) error {
+	delivery, err := d.Store.Delivery(ctx, id)
+	if err != nil {
+		return err
+	}
+	return act(delivery.Late)
+}

@@ -1,0 +1,130 @@
+package logout
+
+import (
+	"crypto/sha256"
+	"encoding/base64"
+	"net/url"
+	"slices"
+	"time"
+
+	"github.com/curfew-id/curfew/storage"
+)
+
+// LateJoin is how long before the end a client may have joined to be told a second time, and how long after the end that is: it
+// may have been creating its session when the first logout token arrived, answered "nothing to end", and then created it.
+const LateJoin = 30 * time.Second
+
+// TellAtMost is how long a relying party without a bound is tried.
+const TellAtMost = 24 * time.Hour
+
+// tellAtLeast is how long every relying party is tried, even where a bound passes sooner.
+const tellAtLeast = time.Minute
+
+// Plan is what is written for something that ended: one report with a row for each holder, and a delivery for each client with a
+// back channel. It is pure: the same ending has the same plan, identifiers included.
+func Plan(e *Ender, ended storage.Ended) storage.Plan {
+	cause := ended.Cause
+	cause.Reason = expiryReason(cause.Reason, ended.Session, ended.At)
+	r := &storage.Report{
+		ID:        reportID(ended),
+		Cause:     cause,
+		Session:   storage.SessionHash(ended.Session.ID),
+		Whole:     ended.Whole,
+		Subject:   ended.Session.Subject,
+		At:        ended.At,
+		AuthTime:  ended.Session.AuthTime,
+		UserAgent: ended.Session.UserAgent,
+		Address:   ended.Session.Address,
+		Rows:      holders(ended, e.Lifetimes),
+		Keep:      ended.At.Add(e.keepReports()),
+	}
+	if r.Subject == "" && len(ended.Grants) > 0 {
+		r.Subject = ended.Grants[0].Subject
+	}
+	plan := storage.Plan{Report: r}
+	if expired(cause) && e.SilentExpiry {
+		return plan
+	}
+	for _, m := range ended.Session.Members {
+		if c := ended.Clients[m.Client]; c != nil && c.BackchannelLogoutURI != "" {
+			row := r.Row(KindApplication, m.Client)
+			plan.Deliveries = append(plan.Deliveries, tell(e, ended, r.ID, m, c, row)...)
+		}
+	}
+	return plan
+}
+
+// tell plans the delivery to one client, and the second one where it joined only just before the end.
+func tell(e *Ender, ended storage.Ended, report string, m storage.Member, c *storage.Client, row *storage.Row) []storage.Delivery {
+	d := storage.Delivery{
+		ID:      identifier("delivery", report, m.Client, m.SID),
+		Report:  report,
+		Client:  m.Client,
+		URI:     c.BackchannelLogoutURI,
+		Host:    hostOf(c.BackchannelLogoutURI),
+		Subject: e.subject(ended, c),
+		SID:     m.SID,
+		Alg:     c.IDTokenSignedResponseAlg,
+		Typ:     c.LogoutTokenTyp,
+		Claims:  c.LogoutTokenClaims,
+		Created: ended.At,
+		Next:    ended.At,
+		GiveUp:  giveUp(*row, ended.At),
+		State:   storage.DeliveryPending,
+	}
+	row.Delivery, row.Next = storage.DeliveryPending, ended.At
+	deliveries := []storage.Delivery{d}
+	if joinedLate(m, c, ended.At) {
+		late := d
+		late.ID = identifier("late", report, m.Client, m.SID)
+		late.Late, late.Next = true, ended.At.Add(LateJoin)
+		late.GiveUp = latest(d.GiveUp, late.Next.Add(tellAtLeast))
+		row.Late = LatePending
+		deliveries = append(deliveries, late)
+	}
+	return deliveries
+}
+
+func joinedLate(m storage.Member, c *storage.Client, at time.Time) bool {
+	return (c.TellLateJoin == nil || *c.TellLateJoin) && latest(m.Joined, m.Trust.Issued).After(at.Add(-LateJoin))
+}
+
+// giveUp is when telling has no more use: the bound has passed; or a day has, where there is none.
+func giveUp(row storage.Row, at time.Time) time.Time {
+	if row.Until.IsZero() {
+		return at.Add(TellAtMost)
+	}
+	return latest(row.Until, at.Add(tellAtLeast))
+}
+
+// hostOf is the canonical host:port of a URI.
+func hostOf(uri string) string {
+	u, err := url.Parse(uri)
+	if err != nil || u.Host == "" {
+		return uri
+	}
+	return canonicalHost(u.Scheme, u.Hostname(), u.Port())
+}
+
+// reportID names the report of something that ended. It follows from what ended, because a plan may be made twice.
+func reportID(e storage.Ended) string {
+	if e.Session.ID != "" {
+		return identifier("report", e.Cause.ID, string(e.Session.ID))
+	}
+	parts := []string{"report of grants", e.Cause.ID}
+	for _, g := range e.Grants {
+		parts = append(parts, g.ID)
+	}
+	slices.Sort(parts[2:])
+	return identifier(parts...)
+}
+
+// identifier is unguessable because a cause's ID is.
+func identifier(parts ...string) string {
+	h := sha256.New()
+	for _, p := range parts {
+		h.Write([]byte(p))
+		h.Write([]byte{0})
+	}
+	return base64.RawURLEncoding.EncodeToString(h.Sum(nil)[:16])
+}

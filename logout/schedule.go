@@ -1,0 +1,28 @@
+package logout
+
+import "time"
+
+// retries are the pauses after each attempt that may do better next time; the last one repeats until the delivery is given up.
+var retries = [...]time.Duration{time.Second, 5 * time.Second, 30 * time.Second, 2 * time.Minute, 10 * time.Minute, 30 * time.Minute}
+
+// refusals are the pauses after an answer that says no. A relying party that cannot verify a token right after a key rotation has
+// fetched the new keys by then.
+var refusals = [...]time.Duration{30 * time.Second, 10 * time.Minute}
+
+// longestRetryAfter is how far a relying party may put off the next attempt.
+const longestRetryAfter = time.Hour
+
+// pauseAfter is the pause after that many attempts.
+func pauseAfter(attempts int) time.Duration {
+	return retries[min(max(attempts, 1), len(retries))-1]
+}
+
+// pauseAfterRefusal is the pause after that many refusals.
+func pauseAfterRefusal(refused int) time.Duration {
+	return refusals[min(max(refused, 1), len(refusals))-1]
+}
+
+// jitter spreads a pause by a fifth either way, so that what failed together does not come back together. random is in [0, 1).
+func jitter(pause time.Duration, random float64) time.Duration {
+	return time.Duration(float64(pause) * (0.8 + 0.4*random))
+}

@@ -1,0 +1,38 @@
+package logout
+
+import (
+	"context"
+	"time"
+
+	"github.com/curfew-id/curfew/storage"
+)
+
+// TokenLife is how long a logout token is good for (Back-Channel Logout 1.0 §4: preferably at most two minutes).
+const TokenLife = 2 * time.Minute
+
+// LogoutEvent is the one member of a logout token's events (Back-Channel Logout 1.0 §2.4). It begins with http, not https.
+const LogoutEvent = "http://schemas.openid.net/event/backchannel-logout"
+
+// Signer signs the claims of a logout token with d.Alg and sets the header's typ by d.Typ: logout+jwt if empty, none at all for "none".
+// jti, iat and exp are in claims already.
+type Signer func(ctx context.Context, d storage.Delivery, jti string, iat, exp time.Time, claims map[string]any) (string, error)
+
+// tokenClaims are the claims of a logout token. There is no nonce: §2.4 forbids it, so that the token cannot pass as an ID token.
+// sid is left out only for clients that asked for sub alone, since sub alone ends all sessions of that user there.
+func tokenClaims(issuer string, d storage.Delivery, jti string, iat, exp time.Time) map[string]any {
+	claims := map[string]any{
+		"iss":    issuer,
+		"aud":    d.Client,
+		"iat":    iat.Unix(),
+		"exp":    exp.Unix(),
+		"jti":    jti,
+		"events": map[string]any{LogoutEvent: map[string]any{}},
+	}
+	if d.Claims != "sid" {
+		claims["sub"] = d.Subject
+	}
+	if d.Claims != "sub" {
+		claims["sid"] = d.SID
+	}
+	return claims
+}

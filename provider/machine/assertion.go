@@ -1,0 +1,129 @@
+package machine
+
+import (
+	"context"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/curfew-id/curfew/provider/machine/clientkeys"
+	"github.com/curfew-id/curfew/provider/register"
+	"github.com/curfew-id/curfew/provider/tokens"
+	"github.com/curfew-id/curfew/storage"
+)
+
+const (
+	// assertionSkew is how far a client's clock may be off.
+	assertionSkew = time.Minute
+	// assertionLife is how far ahead an assertion may expire: its jti is kept that long.
+	assertionLife = time.Hour
+	// assertionMax is how long an assertion may be, in bytes.
+	assertionMax = 8 << 10
+)
+
+// assertionClaims are the claims of a client assertion (Core §9, RFC 7523 §3).
+type assertionClaims struct {
+	Issuer   string          `json:"iss"`
+	Subject  string          `json:"sub"`
+	Audience tokens.Audience `json:"aud"`
+	ID       string          `json:"jti"`
+	Expires  float64         `json:"exp"`
+	Before   float64         `json:"nbf"`
+	Issued   float64         `json:"iat"`
+}
+
+// authenticateAssertion holds a client assertion to Core §9. Its jti counts once.
+func (s *Server) authenticateAssertion(ctx context.Context, creds credentials) (*storage.Client, error) {
+	id, ok := unverifiedSubject(creds.assertion)
+	if !ok || creds.client != "" && creds.client != id {
+		return nil, invalidClient("client_assertion is not a JWT that this client issued")
+	}
+	c, err := s.enabled(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	algs := assertionAlgs(c)
+	if len(algs) == 0 {
+		return nil, invalidClient("the client authenticates in another way than its token_endpoint_auth_method")
+	}
+	verifier := clientkeys.Verifier{Fetch: s.Fetch, Secret: s.Ring.UnwrapSecret}
+	payload, err := verifier.Verify(ctx, c, creds.assertion, algs)
+	if err != nil {
+		return nil, problem{http.StatusUnauthorized, "invalid_client", "the signature of client_assertion does not fit the keys of the client", err}
+	}
+	var claims assertionClaims
+	if json.Unmarshal(payload, &claims) != nil {
+		return nil, invalidClient("the claims of client_assertion cannot be read")
+	}
+	now := s.Now()
+	expires, err := s.checkAssertion(claims, id, now)
+	if err != nil {
+		return nil, err
+	}
+	until := expires.Add(assertionSkew)
+	err = s.Store.Spend(ctx, "assertion "+id+" "+storage.HashOf(claims.ID).String(), until, now)
+	if errors.Is(err, storage.ErrSpent) {
+		return nil, invalidClient("client_assertion was used before: each needs a jti of its own")
+	}
+	return c, err
+}
+
+// assertionAlgs are the algorithms in which a client may sign its assertions: one family for each method, one algorithm if it registered it.
+func assertionAlgs(c *storage.Client) []string {
+	var algs []string
+	switch authMethod(c) {
+	case "private_key_jwt":
+		algs = register.ClientSigningAlgs()
+	case "client_secret_jwt":
+		algs = register.ClientMACAlgs()
+	}
+	if c.TokenEndpointAuthAlg == "" {
+		return algs
+	}
+	return slices.DeleteFunc(algs, func(alg string) bool { return alg != c.TokenEndpointAuthAlg })
+}
+
+// checkAssertion checks what a verified assertion says. The token endpoint's URL is tolerated as audience beside the issuer: Core §9 names it, and
+// libraries in use send it, although an issuer alone is safer (RFC 7523bis).
+func (s *Server) checkAssertion(c assertionClaims, client string, now time.Time) (expires time.Time, err error) {
+	at := float64(now.UnixMilli()) / 1000
+	skew := assertionSkew.Seconds()
+	switch {
+	case c.Issuer != client || c.Subject != client:
+		return expires, invalidClient("iss and sub of client_assertion are not both the client_id")
+	case !slices.Contains(c.Audience, s.Issuer) && !slices.Contains(c.Audience, s.Issuer+pathToken):
+		return expires, invalidClient("aud of client_assertion is not the issuer")
+	case c.ID == "":
+		return expires, invalidClient("client_assertion has no jti")
+	case c.Expires <= at-skew:
+		return expires, invalidClient("client_assertion has expired, or has no exp")
+	case c.Expires > at+assertionLife.Seconds()+skew:
+		return expires, invalidClient("exp of client_assertion is more than an hour ahead")
+	case c.Before > at+skew || c.Issued > at+skew:
+		return expires, invalidClient("client_assertion is from the future: compare the clocks")
+	}
+	return time.Unix(int64(c.Expires)+1, 0), nil
+}
+
+// unverifiedSubject reads whose keys an assertion has to be checked with; nothing else is believed before it was.
+func unverifiedSubject(assertion string) (string, bool) {
+	parts := strings.SplitN(assertion, ".", 4)
+	if len(assertion) > assertionMax || len(parts) != 3 {
+		return "", false
+	}
+	payload, err := base64.RawURLEncoding.DecodeString(parts[1])
+	if err != nil {
+		return "", false
+	}
+	var c struct {
+		Subject string `json:"sub"`
+	}
+	if json.Unmarshal(payload, &c) != nil || c.Subject == "" {
+		return "", false
+	}
+	return c.Subject, true
+}

@@ -1,0 +1,117 @@
+// Package clientkeys verifies what relying parties sign: client assertions and request objects.
+//
+// The keys are those a client registered, by value or by jwks_uri, or its secret; nothing in the token itself (jku, x5u, jwk, x5c) is
+// believed, and a kid is only a name to look up (RFC 8725 §3.10). It refuses to know claims.
+package clientkeys
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/go-jose/go-jose/v4"
+
+	"github.com/curfew-id/curfew/storage"
+)
+
+// Fetcher fetches a JSON document, at most maxAge old.
+type Fetcher interface {
+	FetchJSON(ctx context.Context, uri string, maxBytes int64, maxAge time.Duration) ([]byte, error)
+}
+
+// Verifier verifies by a client's keys.
+type Verifier struct {
+	Fetch  Fetcher                                             // for jwks_uri
+	Secret func(client string, wrapped []byte) ([]byte, error) // opens storage.Client.SecretWrapped
+}
+
+// ErrSignature: no key of the client fits.
+var ErrSignature = errors.New("signature fits no key of the client")
+
+const (
+	maxSet  = 256 << 10       // bytes of a jwks_uri document
+	keysAge = 5 * time.Minute // for which it is believed unless a kid is missing in it
+	maxKeys = 16              // keys tried for one signature
+)
+
+// Verify checks a JWS in compact form by the keys of a client, in one of algs, and returns its payload. ErrSignature, or an error of the fetch.
+func (v Verifier) Verify(ctx context.Context, c *storage.Client, token string, algs []string) ([]byte, error) {
+	accepted := make([]jose.SignatureAlgorithm, len(algs))
+	for i, alg := range algs {
+		accepted[i] = jose.SignatureAlgorithm(alg)
+	}
+	jws, err := jose.ParseSignedCompact(token, accepted)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrSignature, err)
+	}
+	header := jws.Signatures[0].Header
+	if strings.HasPrefix(header.Algorithm, "HS") {
+		return v.verifyMAC(c, jws)
+	}
+	sets := []func() ([]byte, error){func() ([]byte, error) { return c.JWKS, nil }}
+	if c.JWKSURI != "" {
+		// A kid that is not there yet may have come since: then the document is fetched again.
+		sets = []func() ([]byte, error){
+			func() ([]byte, error) { return v.Fetch.FetchJSON(ctx, c.JWKSURI, maxSet, keysAge) },
+			func() ([]byte, error) { return v.Fetch.FetchJSON(ctx, c.JWKSURI, maxSet, 0) },
+		}
+	}
+	for _, set := range sets {
+		raw, err := set()
+		if err != nil {
+			return nil, fmt.Errorf("fetch jwks_uri: %w", err)
+		}
+		keys := candidates(raw, header)
+		for _, key := range keys {
+			if payload, err := jws.Verify(key); err == nil {
+				return payload, nil
+			}
+		}
+		if len(keys) > 0 && header.KeyID != "" {
+			break // the key is known and does not fit
+		}
+	}
+	return nil, ErrSignature
+}
+
+func (v Verifier) verifyMAC(c *storage.Client, jws *jose.JSONWebSignature) ([]byte, error) {
+	if len(c.SecretWrapped) == 0 {
+		return nil, ErrSignature
+	}
+	secret, err := v.Secret(c.ClientID, c.SecretWrapped)
+	if err != nil {
+		return nil, fmt.Errorf("open client secret: %w", err)
+	}
+	payload, err := jws.Verify(secret)
+	if err != nil {
+		return nil, ErrSignature
+	}
+	return payload, nil
+}
+
+// candidates are the public keys of a JWK Set that may have made a signature: those of its kid, or all where either names none. A key that
+// cannot be read is passed over.
+func candidates(raw []byte, header jose.Header) (keys []jose.JSONWebKey) {
+	var set struct {
+		Keys []json.RawMessage `json:"keys"`
+	}
+	if json.Unmarshal(raw, &set) != nil {
+		return nil
+	}
+	for _, one := range set.Keys {
+		var key jose.JSONWebKey
+		if json.Unmarshal(one, &key) != nil || !key.IsPublic() || key.Use == "enc" || key.Algorithm != "" && key.Algorithm != header.Algorithm {
+			continue
+		}
+		if header.KeyID != "" && key.KeyID != "" && key.KeyID != header.KeyID {
+			continue
+		}
+		if keys = append(keys, key); len(keys) == maxKeys {
+			break
+		}
+	}
+	return keys
+}

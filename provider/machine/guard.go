@@ -1,0 +1,139 @@
+package machine
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"runtime/debug"
+	"slices"
+	"strings"
+
+	"github.com/curfew-id/curfew/provider/web"
+)
+
+// guard lets through to the library only what it can be trusted with: a POST whose parameters all stand once, in a form of a sane size, with
+// credentials that can be read.
+func (s *Server) guard(path string, library http.Handler) http.Handler {
+	return s.recovered(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		noStore(w)
+		form, err := readForm(w, r)
+		if err == nil {
+			err = s.precheck(path, r.Header, form)
+		}
+		if err != nil {
+			s.fail(&challenging{ResponseWriter: w, challenge: s.basicChallenge()}, r, err)
+			return
+		}
+		inner := r.WithContext(r.Context())
+		inner.Form, inner.PostForm = form, form
+		inner.URL = &url.URL{Path: path}
+		library.ServeHTTP(&challenging{ResponseWriter: w, challenge: s.basicChallenge()}, inner)
+	}))
+}
+
+// readForm reads a request's parameters, from the body alone: what stands in a URL stands in logs.
+func readForm(w http.ResponseWriter, r *http.Request) (url.Values, error) {
+	if r.Method != http.MethodPost {
+		w.Header().Set("Allow", http.MethodPost)
+		return nil, problem{http.StatusMethodNotAllowed, "invalid_request", "this endpoint takes POST only", nil}
+	}
+	if r.URL.RawQuery != "" {
+		return nil, invalidRequest("parameters go into the body, not into the query")
+	}
+	if r.ContentLength > web.MaxForm {
+		return nil, problem{http.StatusRequestEntityTooLarge, "invalid_request", "the request body is larger than 64 kB", nil}
+	}
+	form, err := web.Params(r)
+	switch {
+	case errors.Is(err, web.ErrRepeated):
+		return nil, invalidRequest("a parameter is given more than once") // RFC 6749 §3.2
+	case err != nil:
+		return nil, invalidRequest("the request body is not a form (application/x-www-form-urlencoded) of at most 64 kB")
+	}
+	return form, nil
+}
+
+// precheck refuses in our words what the library would refuse in its own, with the wrong status or with the request's text in the answer.
+func (s *Server) precheck(path string, h http.Header, form url.Values) error {
+	if path == pathToken {
+		switch grant := form.Get("grant_type"); {
+		case grant == "":
+			return invalidRequest("grant_type is missing")
+		case !slices.Contains(GrantTypes(), grant):
+			return problem{http.StatusBadRequest, "unsupported_grant_type", "grant_type is none of those in the discovery document", nil}
+		}
+	}
+	creds, err := readCredentials(h, form)
+	if err != nil {
+		return err
+	}
+	if path == pathIntrospect && creds.kind == credentialNone {
+		return invalidClient("introspection needs client authentication") // RFC 7662 §2.1
+	}
+	return nil
+}
+
+// GrantTypes are those that the token endpoint takes.
+func GrantTypes() []string {
+	return []string{"authorization_code", "refresh_token", "client_credentials"}
+}
+
+// noStore marks an answer that holds tokens or says something about them (RFC 6749 §5.1).
+func noStore(w http.ResponseWriter) {
+	w.Header().Set("Cache-Control", "no-store")
+	w.Header().Set("Pragma", "no-cache")
+}
+
+// recovered answers a panic as a server error: no request may reset a connection or show a stack.
+func (s *Server) recovered(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		defer func() {
+			if v := recover(); v != nil {
+				if v == http.ErrAbortHandler {
+					panic(v)
+				}
+				s.logger().ErrorContext(r.Context(), "panic in a handler", "panic", v, "stack", string(debug.Stack()))
+				s.write(w, problem{status: http.StatusInternalServerError, code: "server_error"})
+			}
+		}()
+		next.ServeHTTP(w, r)
+	})
+}
+
+// basicChallenge goes with a 401 of an endpoint that authenticates clients (RFC 6749 §5.2).
+func (s *Server) basicChallenge() string { return fmt.Sprintf("Basic realm=%q", s.Issuer) }
+
+// challenging adds WWW-Authenticate to a 401 (RFC 9110 §11.6.1), which the library leaves out.
+type challenging struct {
+	http.ResponseWriter
+	challenge string
+}
+
+// WriteHeader adds the challenge.
+func (c *challenging) WriteHeader(status int) {
+	if status == http.StatusUnauthorized {
+		c.Header().Set("WWW-Authenticate", c.challenge)
+	}
+	c.ResponseWriter.WriteHeader(status)
+}
+
+// CORS lets scripts of any origin call an endpoint, never with cookies (Fetch standard; RFC 9700 §2.6 forbids it at the authorization endpoint
+// only). It answers preflights itself.
+func CORS(next http.Handler, methods ...string) http.Handler {
+	allowed := strings.Join(methods, ", ")
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		h := w.Header()
+		h.Set("Access-Control-Allow-Origin", "*")
+		if r.Method == http.MethodOptions {
+			h.Set("Access-Control-Allow-Methods", allowed)
+			h.Set("Access-Control-Allow-Headers", "Authorization, Content-Type")
+			h.Set("Access-Control-Max-Age", "7200")
+			h.Set("Allow", allowed+", OPTIONS")
+			w.WriteHeader(http.StatusNoContent)
+			return
+		}
+		h.Set("Access-Control-Expose-Headers", "WWW-Authenticate, Retry-After")
+		next.ServeHTTP(w, r)
+	})
+}

@@ -1,0 +1,101 @@
+package machine
+
+import (
+	"context"
+	"log/slog"
+	"net/http"
+	"time"
+
+	"github.com/zitadel/oidc/v3/pkg/op"
+
+	"github.com/curfew-id/curfew/logout"
+	"github.com/curfew-id/curfew/provider/keys"
+	"github.com/curfew-id/curfew/provider/tokens"
+	"github.com/curfew-id/curfew/storage"
+)
+
+// Store is what these endpoints ask of the store.
+type Store interface {
+	storage.Grants
+	storage.Tokens
+	storage.Spending
+	Client(ctx context.Context, id string) (*storage.Client, error)
+	User(ctx context.Context, subject string) (storage.User, error)
+}
+
+// Ender ends sessions, memberships and grants (logout.Ender).
+type Ender interface {
+	End(ctx context.Context, sel storage.Selector, cause storage.Cause, change storage.Change) (logout.Outcome, error)
+}
+
+// Ring verifies what we signed, signs userinfo answers, and opens what we wrapped (provider/keys).
+type Ring interface {
+	VerifyAccessToken(token string, at time.Time) (keys.Access, error)
+	Sign(alg, typ string, claims any) (string, error)
+	UnwrapSecret(client string, wrapped []byte) ([]byte, error)
+	JWKS() (body []byte, etag string)
+}
+
+// Fetcher fetches a JSON document, at most maxAge old (provider/egress).
+type Fetcher interface {
+	FetchJSON(ctx context.Context, uri string, maxBytes int64, maxAge time.Duration) ([]byte, error)
+}
+
+// Server answers programs. All fields are needed but Log and ReuseEndsSession.
+type Server struct {
+	op.UnimplementedServer
+
+	Issuer string
+	Store  Store
+	Minter *tokens.Minter
+	Ring   Ring
+	Ender  Ender
+	Fetch  Fetcher // jwks_uri
+	Now    func() time.Time
+	Log    *slog.Logger // nil: the default logger
+
+	// ReuseEndsSession: a refresh token that is used twice ends the whole session, not only that client's share.
+	ReuseEndsSession bool
+}
+
+var _ op.Server = (*Server)(nil)
+
+// Endpoints are the handlers to be mounted, each for its one path and all methods.
+type Endpoints struct {
+	Token      http.Handler // RFC 6749 §3.2
+	Introspect http.Handler // RFC 7662
+	Revoke     http.Handler // RFC 7009
+	UserInfo   http.Handler // Core §5.3
+	JWKS       http.Handler // Discovery §3 jwks_uri
+}
+
+// The library's paths. Where the endpoints stand outside is for the mounting to say.
+const (
+	pathToken      = "/token"
+	pathIntrospect = "/introspect"
+	pathRevoke     = "/revoke"
+)
+
+// Endpoints makes the handlers.
+func (s *Server) Endpoints() Endpoints {
+	// What is left nil is not registered: authorize and end_session are pages, and the library's are not used.
+	library := op.RegisterServer(s, op.Endpoints{
+		Token:         op.NewEndpoint(pathToken),
+		Introspection: op.NewEndpoint(pathIntrospect),
+		Revocation:    op.NewEndpoint(pathRevoke),
+	}, op.WithServerCORSOptions(nil)) // its default lets any origin in, with credentials
+	return Endpoints{
+		Token:      CORS(s.guard(pathToken, library), http.MethodPost),
+		Introspect: s.guard(pathIntrospect, library), // no CORS: resource servers are no browsers
+		Revoke:     CORS(s.guard(pathRevoke, library), http.MethodPost),
+		UserInfo:   CORS(s.recovered(http.HandlerFunc(s.userInfo)), http.MethodGet, http.MethodPost),
+		JWKS:       CORS(http.HandlerFunc(s.jwks), http.MethodGet),
+	}
+}
+
+func (s *Server) logger() *slog.Logger {
+	if s.Log != nil {
+		return s.Log
+	}
+	return slog.Default()
+}

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strconv"
 	"strings"
 	"time"
 
@@ -12,7 +13,7 @@ import (
 )
 
 // CodeMax is how long an authorization code may be: it travels in a URL.
-const CodeMax = 1024
+const CodeMax = 1000
 
 var (
 	// ErrCode: the text is no authorization code of ours.
@@ -41,22 +42,6 @@ type Code struct {
 	Expires   time.Time         //
 }
 
-// sealedCode is Code as it stands in a code: with short names, for the sake of its length.
-type sealedCode struct {
-	ID        string            `json:"i"`
-	Client    string            `json:"c"`
-	Redirect  storage.Hash      `json:"u"`
-	Challenge string            `json:"p,omitempty"`
-	Nonce     string            `json:"n,omitempty"`
-	Scope     string            `json:"s,omitempty"`
-	Claims    json.RawMessage   `json:"l,omitempty"`
-	Session   storage.SessionID `json:"e"`
-	Subject   string            `json:"b"`
-	SID       string            `json:"d"`
-	Issued    int64             `json:"t"`
-	Life      int64             `json:"x"` // milliseconds
-}
-
 // NewCode fills in what is the same for all codes: a new id, a new sid, and the times.
 func (m *Minter) NewCode(c Code, at time.Time) Code {
 	c.ID, c.SID = keys.Random(""), keys.Random("")
@@ -67,11 +52,8 @@ func (m *Minter) NewCode(c Code, at time.Time) Code {
 
 // SealCode makes the text of a code. ErrCodeSize.
 func (m *Minter) SealCode(c Code) (string, error) {
-	raw, err := json.Marshal(sealedCode{c.ID, c.Client, c.Redirect, c.Challenge, c.Nonce, strings.Join(c.Scope, " "), c.Claims, c.Session, c.Subject, c.SID,
-		c.Issued.UnixMilli(), c.Expires.Sub(c.Issued).Milliseconds()})
-	if err != nil {
-		return "", fmt.Errorf("encode code: %w", err)
-	}
+	raw := pack(codeVersion, c.ID, c.Client, c.Redirect.String(), c.Challenge, c.Nonce, strings.Join(c.Scope, " "), string(c.Claims), string(c.Session), c.Subject, c.SID,
+		millis(c.Issued), millis(c.Expires))
 	text, err := m.Ring.Seal(kindCode, raw)
 	if err != nil {
 		return "", fmt.Errorf("seal code: %w", err)
@@ -91,13 +73,32 @@ func (m *Minter) OpenCode(text string) (Code, error) {
 	if err != nil {
 		return Code{}, ErrCode
 	}
-	var s sealedCode
-	if json.Unmarshal(raw, &s) != nil || s.ID == "" {
+	var c Code
+	var version, redirect, scope, claims, session, issued, expires string
+	if !unpack(raw, &version, &c.ID, &c.Client, &redirect, &c.Challenge, &c.Nonce, &scope, &claims, &session, &c.Subject, &c.SID, &issued, &expires) || version != codeVersion {
 		return Code{}, ErrCode
 	}
-	issued := time.UnixMilli(s.Issued).UTC()
-	return Code{s.ID, s.Client, s.Redirect, s.Challenge, s.Nonce, strings.Fields(s.Scope), s.Claims, s.Session, s.Subject, s.SID,
-		issued, issued.Add(time.Duration(s.Life) * time.Millisecond)}, nil
+	c.Scope, c.Session = strings.Fields(scope), storage.SessionID(session)
+	if claims != "" {
+		c.Claims = json.RawMessage(claims)
+	}
+	var ok [2]bool
+	c.Issued, ok[0] = fromMillis(issued)
+	c.Expires, ok[1] = fromMillis(expires)
+	if c.Redirect.UnmarshalText([]byte(redirect)) != nil || !ok[0] || !ok[1] || c.ID == "" {
+		return Code{}, ErrCode
+	}
+	return c, nil
+}
+
+// codeVersion begins what is sealed, so that a later release can tell codes of this one.
+const codeVersion = "1"
+
+func millis(t time.Time) string { return strconv.FormatInt(t.UnixMilli(), 36) }
+
+func fromMillis(text string) (time.Time, bool) {
+	ms, err := strconv.ParseInt(text, 36, 64)
+	return time.UnixMilli(ms).UTC(), err == nil
 }
 
 // Record is what the store needs of the code.

@@ -15,6 +15,11 @@ var scopeClaims = map[string][]string{
 	"phone":   {"phone_number", "phone_number_verified"},
 }
 
+// Scopes are those that Curfew understands: scopes_supported.
+func Scopes() []string {
+	return []string{"openid", "profile", "email", "address", "phone", "offline_access"}
+}
+
 // claimNames are claims_supported: those about the person and those about the sign-in.
 var claimNames = slices.Concat([]string{"sub", "acr", "amr", "auth_time", "sid"}, scopeClaims["profile"], scopeClaims["email"], scopeClaims["address"], scopeClaims["phone"])
 

@@ -1,0 +1,45 @@
+package tokens
+
+import (
+	"encoding/base64"
+	"encoding/binary"
+)
+
+// pack writes texts one after the other, each after its length. A code travels in a URL, so every byte counts: what is itself the base64url of 32
+// bytes, as all our random values and hashes are, is written as those bytes.
+func pack(texts ...string) (b []byte) {
+	for _, text := range texts {
+		if raw, ok := bytes32(text); ok {
+			b = append(binary.AppendUvarint(b, uint64(len(raw))<<1|1), raw...)
+			continue
+		}
+		b = append(binary.AppendUvarint(b, uint64(len(text))<<1), text...)
+	}
+	return b
+}
+
+// unpack reads what pack wrote into texts; false if it is not as many.
+func unpack(b []byte, texts ...*string) bool {
+	for _, text := range texts {
+		n, read := binary.Uvarint(b)
+		if read <= 0 || n>>1 > uint64(len(b)-read) {
+			return false
+		}
+		b = b[read:]
+		value := b[:n>>1]
+		b = b[n>>1:]
+		if *text = string(value); n&1 == 1 {
+			*text = base64.RawURLEncoding.EncodeToString(value)
+		}
+	}
+	return len(b) == 0
+}
+
+func bytes32(text string) ([]byte, bool) {
+	if len(text) != base64.RawURLEncoding.EncodedLen(32) {
+		return nil, false
+	}
+	raw, err := base64.RawURLEncoding.DecodeString(text)
+	// Of the spellings of a value only the one that unpack will write counts.
+	return raw, err == nil && base64.RawURLEncoding.EncodeToString(raw) == text
+}

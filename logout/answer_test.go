@@ -1,0 +1,101 @@
+package logout
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+	"unicode/utf8"
+
+	"github.com/curfew-id/curfew/storage"
+)
+
+type refused struct{}
+
+func (refused) Error() string { return "dial: refused" }
+func (refused) Class() string { return "refused" }
+
+func TestRetryAfterIsHonouredUpToAnHour(t *testing.T) {
+	for asked, want := range map[time.Duration]time.Duration{0: time.Second, 10 * time.Second: 10 * time.Second, 3 * time.Hour: time.Hour} {
+		d := storage.Delivery{Attempts: 1, GiveUp: t0.Add(TellAtMost)}
+		if s := settle(d, Reply{Status: 503, RetryAfter: asked}, nil, t0, 0.5); !s.Next.Equal(t0.Add(want)) {
+			t.Errorf("Retry-After %v: next after %v, want %v", asked, s.Next.Sub(t0), want)
+		}
+	}
+	d := storage.Delivery{Attempts: 6, GiveUp: t0.Add(TellAtMost)}
+	if s := settle(d, Reply{Status: 429, RetryAfter: time.Second}, nil, t0, 0.5); !s.Next.Equal(t0.Add(30 * time.Minute)) {
+		t.Errorf("a short Retry-After: next after %v, want the schedule's 30 min", s.Next.Sub(t0))
+	}
+}
+
+func TestPausesAreSpreadByAFifth(t *testing.T) {
+	d := storage.Delivery{Attempts: 5, GiveUp: t0.Add(TellAtMost)}
+	for random, want := range map[float64]time.Duration{0: 8 * time.Minute, 0.5: 10 * time.Minute} {
+		if s := settle(d, Reply{Status: 500}, nil, t0, random); !s.Next.Equal(t0.Add(want)) {
+			t.Errorf("random %v: got %v, want %v", random, s.Next.Sub(t0), want)
+		}
+	}
+}
+
+func TestLastAttemptIsMadeWhenTimeIsUp(t *testing.T) {
+	d := storage.Delivery{Attempts: 50, GiveUp: t0.Add(time.Minute)}
+	if s := settle(d, Reply{Status: 500}, nil, t0, 0); s.State != storage.DeliveryPending || !s.Next.Equal(d.GiveUp) {
+		t.Errorf("before: got %s, %v, want one more attempt at the end", s.State, s.Next)
+	}
+	if s := settle(d, Reply{Status: 500}, nil, d.GiveUp, 0); s.State != storage.DeliveryFailed {
+		t.Errorf("at the end: got %s, want failed", s.State)
+	}
+	if s := settle(d, Reply{Status: 204}, nil, d.GiveUp.Add(time.Hour), 0); s.State != storage.DeliveryDone {
+		t.Errorf("an answer at last: got %s, want done", s.State)
+	}
+}
+
+func TestFailuresAreClassed(t *testing.T) {
+	for want, err := range map[string]error{"refused": fmt.Errorf("post: %w", refused{}), "timeout": context.DeadlineExceeded, "network": errors.New("?"), "internal": unsigned{errors.New("no key")}} {
+		a := answerOf(Reply{}, err, t0)
+		if a.Class != want || a.Status != 0 {
+			t.Errorf("got %+v, want %s", a, want)
+		}
+		if strings.Contains(a.Detail, "no key") {
+			t.Errorf("our own fault is shown as the application's: %s", a.Detail)
+		}
+	}
+}
+
+func TestAnswersTextIsMadeHarmless(t *testing.T) {
+	got := detail("bad\r\nSet-Cookie: x\x00\x1b[31m \xff" + strings.Repeat("ö", 400))
+	if len(got) > detailBytes || !utf8.ValidString(got) || strings.ContainsAny(got, "\r\n\x00\x1b") || !strings.HasPrefix(got, "bad Set-Cookie: x [31m ö") {
+		t.Errorf("got %d bytes: %q", len(got), got)
+	}
+}
+
+func TestEveryAnswerHasAMeaning(t *testing.T) {
+	for status, want := range map[int]string{200: "confirmed", 204: "confirmed", 202: "only 200 and 204", 302: "redirected", 400: "invalid", 404: "nothing answers", 429: "not now", 503: "not now"} {
+		if got := Meaning(storage.Answer{Status: status}); !strings.Contains(got, want) {
+			t.Errorf("%d: got %q, want %q in it", status, got, want)
+		}
+	}
+}
+
+func TestLogoutTokenClaims(t *testing.T) {
+	for choice, want := range map[string][2]bool{"": {true, true}, "both": {true, true}, "sid": {false, true}, "sub": {true, false}} {
+		claims := tokenClaims("https://op.example", storage.Delivery{Client: "rp", Subject: "u", SID: "s", Claims: choice}, "j", t0, t0.Add(TokenLife))
+		_, sub := claims["sub"]
+		_, sid := claims["sid"]
+		if [2]bool{sub, sid} != want {
+			t.Errorf("%q: got sub %v, sid %v", choice, sub, sid)
+		}
+		if _, nonce := claims["nonce"]; nonce {
+			t.Error("it has a nonce")
+		}
+		events, _ := claims["events"].(map[string]any)
+		if member, ok := events["http://schemas.openid.net/event/backchannel-logout"].(map[string]any); len(events) != 1 || !ok || len(member) != 0 {
+			t.Errorf("events: got %v", events)
+		}
+		if claims["exp"].(int64)-claims["iat"].(int64) > 120 || claims["aud"] != "rp" || claims["jti"] != "j" || claims["iss"] != "https://op.example" {
+			t.Errorf("got %v", claims)
+		}
+	}
+}

@@ -29,7 +29,8 @@ type Session struct {
 // Member is a relying party's share of a session.
 type Member struct {
 	Client   string    `json:"client"`
-	SID      string    `json:"sid"` // random for each membership, so that no late logout token can end a later one
+	SID      string    `json:"sid"`            // random for each membership, so that no late logout token can end a later one
+	Began    time.Time `json:"began,omitzero"` // when the code was issued by which it joined: an ending as of then or later ends it
 	Joined   time.Time `json:"joined"`
 	LastUsed time.Time `json:"last_used"` // the latest issue of tokens
 	Trust

@@ -1,0 +1,151 @@
+// Package bolt keeps Curfew's records in one bbolt file.
+//
+//	writes ──▶ queue ──▶ committer ──▶ one transaction, one fsync ──▶ all its callers answered
+//	reads  ──▶ View, and for clients and running mass endings the decoded copies in memory
+//
+// It owns the file: its mode, its lock, its schema version and its indexes. Every index entry is written in the
+// transaction of its record and removed with it. Writers share a commit without any artificial delay: what arrives while
+// one is under way goes into the next.
+//
+// Tokens and refresh-token hashes of an ended grant stay in the file until [Store.Sweep] comes by; they name a grant
+// that is gone, which is what makes them dead.
+package bolt
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"go.etcd.io/bbolt"
+	bolterrors "go.etcd.io/bbolt/errors"
+
+	"github.com/curfew-id/curfew/storage"
+)
+
+// Schema is the version of the layout that this release reads and writes.
+const Schema = 1
+
+// lockWait is how long Open waits for a process that is about to close the file.
+const lockWait = 200 * time.Millisecond
+
+// Options says how to open a store.
+type Options struct {
+	Path    string
+	Timeout time.Duration // how long to wait for the file's lock; 0 means 200 ms
+	MaxSize int           // bytes the file may grow to; 0 means no limit
+}
+
+// Store is a store in one file, for one process.
+type Store struct {
+	db      *bbolt.DB
+	memory  atomic.Pointer[memory]
+	trail   trail // the end of the audit trail; the committer's own
+	clock   atomic.Int64
+	commits atomic.Uint64
+
+	queue   chan *job
+	closing chan struct{}
+	stopped chan struct{}
+	close   sync.Once
+	closed  error
+}
+
+var _ storage.Store = (*Store)(nil)
+
+// Open opens the store at o.Path and makes it, readable by its owner only, if there is none. ErrLocked: another
+// process has it open. ErrNewer: a newer release wrote it.
+func Open(o Options) (*Store, error) {
+	if o.Timeout == 0 {
+		o.Timeout = lockWait
+	}
+	if err := inspect(o.Path); err != nil {
+		return nil, fmt.Errorf("open store %s: %w", o.Path, err)
+	}
+	db, err := bbolt.Open(o.Path, 0o600, &bbolt.Options{
+		Timeout:        o.Timeout,
+		MaxSize:        o.MaxSize,
+		NoFreelistSync: true, // with many free pages the list costs more than the data of a commit
+		FreelistType:   bbolt.FreelistMapType,
+		NoStatistics:   true,
+	})
+	switch {
+	case errors.Is(err, bolterrors.ErrTimeout):
+		return nil, fmt.Errorf("open store %s: %w; stop that process, or administer the running server through its socket", o.Path, storage.ErrLocked)
+	case err != nil:
+		return nil, fmt.Errorf("open store %s: %w", o.Path, unavailable(err))
+	}
+	s := &Store{db: db, queue: make(chan *job, queueLength), closing: make(chan struct{}), stopped: make(chan struct{})}
+	if err := s.prepare(); err != nil {
+		return nil, errors.Join(fmt.Errorf("open store %s: %w", o.Path, err), db.Close())
+	}
+	go s.commitLoop()
+	return s, nil
+}
+
+// prepare checks the schema version, makes what is missing, and loads what is kept in memory.
+func (s *Store) prepare() error {
+	var version uint64
+	err := s.db.View(func(b *bbolt.Tx) error {
+		if meta := b.Bucket([]byte(tableNames[meta])); meta != nil {
+			if v := meta.Get(schemaKey); len(v) == 8 {
+				version = binary.BigEndian.Uint64(v)
+			}
+		}
+		return nil
+	})
+	switch {
+	case err != nil:
+		return unavailable(err)
+	case version > Schema:
+		return fmt.Errorf("%w: it has schema %d, this release knows %d", storage.ErrNewer, version, Schema)
+	case version < Schema:
+		if err := s.db.Update(create); err != nil {
+			return commitError(err)
+		}
+	}
+	return s.reload()
+}
+
+// create makes every bucket of an empty file.
+func create(b *bbolt.Tx) error {
+	for _, name := range tableNames {
+		if _, err := b.CreateBucketIfNotExists([]byte(name)); err != nil {
+			return fmt.Errorf("create bucket %s: %w", name, err)
+		}
+	}
+	return b.Bucket([]byte(tableNames[meta])).Put(schemaKey, binary.BigEndian.AppendUint64(nil, Schema))
+}
+
+var schemaKey = []byte("schema")
+
+// Commits is how many transactions were written to disk since Open: the number of fsyncs that callers waited for.
+func (s *Store) Commits() uint64 { return s.commits.Load() }
+
+// Close waits for running transactions and releases the file. It leaves a list of the free pages in it, so that the
+// next Open does not have to look for them.
+func (s *Store) Close() error {
+	s.close.Do(func() {
+		close(s.closing)
+		<-s.stopped
+		s.db.NoFreelistSync = false
+		tidy := s.db.Update(func(*bbolt.Tx) error { return nil })
+		if err := s.db.Close(); err != nil {
+			s.closed = fmt.Errorf("close store: %w", err)
+		}
+		_ = tidy // a full disk keeps the list out; Open then finds the free pages by itself
+	})
+	return s.closed
+}
+
+// saw remembers the latest time any caller has told; an ending that finishes is dated by it.
+func (s *Store) saw(at time.Time) {
+	for now := at.UnixMilli(); ; {
+		before := s.clock.Load()
+		if now <= before || s.clock.CompareAndSwap(before, now) {
+			return
+		}
+	}
+}

@@ -1,0 +1,116 @@
+package bolt
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/curfew-id/curfew/storage"
+)
+
+// PutClient implements storage.Clients.
+func (s *Store) PutClient(ctx context.Context, c storage.Client) error {
+	return s.update(ctx, func(t *tx) error {
+		if err := t.checkClient(c); err != nil {
+			return fmt.Errorf("put client: %w", err)
+		}
+		t.putClient(c)
+		return nil
+	})
+}
+
+// RegisterClient implements storage.Clients.
+func (s *Store) RegisterClient(ctx context.Context, c storage.Client, token storage.Hash, at time.Time) error {
+	return s.update(ctx, func(t *tx) error {
+		c.Revision = 0
+		if err := t.checkClient(c); err != nil {
+			return fmt.Errorf("register client: %w", err)
+		}
+		if !token.IsZero() {
+			initial, ok := t.initialToken(token, at)
+			if !ok {
+				return fmt.Errorf("register client: initial access token: %w", storage.ErrEnded)
+			}
+			if initial.Uses > 0 {
+				initial.Uses--
+				t.store(initialTokens, token[:], initial)
+			}
+		}
+		t.putClient(c)
+		return nil
+	})
+}
+
+// Client implements storage.Clients.
+func (s *Store) Client(ctx context.Context, id string) (*storage.Client, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, unavailable(err)
+	}
+	if c := s.memory.Load().clients[id]; c != nil {
+		return c, nil
+	}
+	return nil, fmt.Errorf("find client: %w", storage.ErrNotFound)
+}
+
+// ListClients implements storage.Clients.
+func (s *Store) ListClients(ctx context.Context, p storage.Page) (list []*storage.Client, next string, err error) {
+	err = s.view(ctx, func(t *tx) error {
+		for k := range t.after(clients, nil, after(p)) {
+			if len(list) == limitOf(p) {
+				next = cursor([]byte(list[len(list)-1].ClientID))
+				break
+			}
+			if c := t.memory.clients[string(k)]; c != nil {
+				list = append(list, c)
+			}
+		}
+		return nil
+	})
+	return list, next, err
+}
+
+// client finds a relying party that is not disabled, nil if there is none.
+func (t *tx) client(id string) *storage.Client {
+	if c := t.memory.clients[id]; c != nil && !c.Disabled {
+		return c
+	}
+	return nil
+}
+
+// checkClient tells whether c may be stored as it is.
+func (t *tx) checkClient(c storage.Client) error {
+	if c.ClientID == "" || strings.ContainsRune(c.ClientID, 0) {
+		return fmt.Errorf("a client needs an id without NUL")
+	}
+	old := t.memory.clients[c.ClientID]
+	switch {
+	case c.Revision == 0 && old != nil:
+		return storage.ErrExists
+	case c.Revision != 0 && old == nil:
+		return storage.ErrNotFound
+	case old != nil && c.Revision != old.Revision:
+		return storage.ErrChanged
+	}
+	return nil
+}
+
+// putClient stores c, which was checked.
+func (t *tx) putClient(c storage.Client) {
+	c.Created, c.Updated = milli(c.Created), milli(c.Updated)
+	c.Revision++
+	own, err := clone(c)
+	if err != nil {
+		t.fail(fmt.Errorf("encode client: %w", err))
+		return
+	}
+	t.store(clients, []byte(c.ClientID), own)
+	t.change().clients[c.ClientID] = own
+}
+
+// removeClient removes a relying party. Sweep removes the consents that name it, which count no longer: see consent.
+func (t *tx) removeClient(id string) {
+	t.delete(clients, []byte(id))
+	delete(t.change().clients, id)
+	t.put(trash, append([]byte{trashConsents}, id...), nil)
+}

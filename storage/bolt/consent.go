@@ -1,0 +1,63 @@
+package bolt
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/curfew-id/curfew/storage"
+)
+
+// PutConsent implements storage.Consents.
+func (s *Store) PutConsent(ctx context.Context, c storage.Consent) error {
+	return s.update(ctx, func(t *tx) error {
+		c.At = milli(c.At)
+		t.store(consents, join(c.Subject, c.Client), c)
+		t.put(clientConsents, join(c.Client, c.Subject), nil)
+		return nil
+	})
+}
+
+// Consent implements storage.Consents.
+func (s *Store) Consent(ctx context.Context, subject, client string) (storage.Consent, error) {
+	return read(ctx, s, func(t *tx) (storage.Consent, error) {
+		c, ok := load[storage.Consent](t, consents, join(subject, client))
+		if !ok || !t.counts(c) {
+			return storage.Consent{}, fmt.Errorf("find consent: %w", storage.ErrNotFound)
+		}
+		return c, nil
+	})
+}
+
+// ListConsents implements storage.Consents.
+func (s *Store) ListConsents(ctx context.Context, subject string) ([]storage.Consent, error) {
+	return read(ctx, s, func(t *tx) (list []storage.Consent, err error) {
+		for _, c := range t.consents(subject) {
+			if t.counts(c) {
+				list = append(list, c)
+			}
+		}
+		return list, nil
+	})
+}
+
+// counts tells whether a consent was given to the client that has this id now, not to one that was removed.
+func (t *tx) counts(c storage.Consent) bool {
+	client := t.memory.clients[c.Client]
+	return client != nil && !c.At.Before(client.Created)
+}
+
+// consents are all that a user gave, those to removed clients included.
+func (t *tx) consents(subject string) (list []storage.Consent) {
+	for _, v := range t.prefix(consents, within(subject)) {
+		if c, ok := decode[storage.Consent](t, consents, v); ok {
+			list = append(list, c)
+		}
+	}
+	return list
+}
+
+// removeConsent removes one; none is fine.
+func (t *tx) removeConsent(subject, client string) {
+	t.delete(consents, join(subject, client))
+	t.delete(clientConsents, join(client, subject))
+}

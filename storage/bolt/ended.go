@@ -1,0 +1,179 @@
+package bolt
+
+import (
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/curfew-id/curfew/storage"
+)
+
+// ended.go collects and removes what one session, share or grant takes along.
+
+// endedSession collects a session, or the shares of it that end, with its grants.
+func (e *ending) endedSession(n storage.Session, whole bool) storage.Ended {
+	out := storage.Ended{Cause: e.cause, At: e.at, Session: n, Whole: whole, Clients: map[string]*storage.Client{}}
+	out.User, _ = e.user(n.Subject)
+	for _, m := range n.Members {
+		e.nameClient(&out, m.Client)
+		for _, g := range e.grantsOf(n.Subject, m.Client, m.SID) {
+			if !g.Offline() || e.Offline {
+				out.Grants = append(out.Grants, g)
+			}
+		}
+	}
+	for client := range out.Clients {
+		for _, g := range e.grantsOf(n.Subject, client) {
+			if g.Offline() && !e.endsOffline(g) && e.unexpired(g, e.at) && !e.grantDead(g) && !slices.ContainsFunc(out.Grants, func(d storage.Grant) bool { return d.ID == g.ID }) {
+				out.Offline = append(out.Offline, g)
+			}
+		}
+	}
+	return out
+}
+
+// endedGrant collects a grant that ends by itself.
+func (e *ending) endedGrant(g storage.Grant) storage.Ended {
+	out := storage.Ended{Cause: e.cause, At: e.at, Grants: []storage.Grant{g}, Clients: map[string]*storage.Client{}}
+	out.User, _ = e.user(g.Subject)
+	e.nameClient(&out, g.Client)
+	return out
+}
+
+// nameClient adds a client as it is before the change.
+func (e *ending) nameClient(out *storage.Ended, id string) {
+	if c := e.memory.clients[id]; c != nil {
+		out.Clients[id] = c
+	}
+}
+
+// write applies the change, removes what ended, and stores what plan makes of it.
+func (e *ending) write(plan func(storage.Ended) storage.Plan, now time.Time) {
+	e.apply(e.change, e.at)
+	var done storage.Count
+	for _, ended := range e.ended {
+		lines := e.audit(ended)
+		e.remove(ended)
+		if plan != nil {
+			e.keep(plan(ended), lines)
+		}
+		done = add(done, count(ended, selection{}))
+	}
+	e.close(done, now)
+}
+
+// remove removes what ended.
+func (e *ending) remove(ended storage.Ended) {
+	for _, g := range ended.Grants {
+		e.removeGrant(g)
+	}
+	if ended.Whole {
+		e.removeSession(ended.Session)
+		return
+	}
+	for _, m := range ended.Session.Members {
+		e.removeMember(ended.Session.ID, m)
+	}
+}
+
+// keep stores a plan.
+func (e *ending) keep(p storage.Plan, lines []uint64) {
+	var until time.Time
+	if p.Report != nil {
+		r := *p.Report
+		r.Audit = append(slices.Clone(r.Audit), lines...)
+		until = r.Keep
+		e.addReport(r)
+	}
+	for _, d := range p.Deliveries {
+		e.addDelivery(d, until)
+	}
+}
+
+// close leaves the fence, or the mass ending that is the fence until it is finished.
+func (e *ending) close(done storage.Count, now time.Time) {
+	if e.over {
+		return
+	}
+	if e.more && !e.Overdue {
+		m := e.mass
+		if m == nil {
+			m = &mass{Ending: storage.Ending{Cause: e.cause, Selector: e.Selector, At: e.at}}
+			for subject := range e.users {
+				m.Users = append(m.Users, subject)
+			}
+		}
+		e.progress(m, done, time.Time{})
+		return
+	}
+	if e.mass != nil {
+		e.progress(e.mass, done, now)
+		e.expire(now.Add(endingKeep), expiryEnding, []byte(e.key))
+	}
+	e.putFences(e.selection, now.Add(storage.FenceLife))
+}
+
+// progress stores how far a mass ending has come.
+func (e *ending) progress(m *mass, done storage.Count, finished time.Time) {
+	next := &mass{Ending: m.Ending, Users: m.Users, Cursor: e.cursor}
+	next.Done, next.Finished = add(m.Done, done), finished
+	e.putMass(next.prepare([]byte(e.key)))
+}
+
+// audit writes a line for what ended, and one for each offline grant that it took along.
+func (e *ending) audit(ended storage.Ended) (lines []uint64) {
+	if n := ended.Session; n.ID != "" {
+		line := storage.Event{
+			At: e.at, Kind: "membership.ended", Reason: e.cause.Reason, Cause: e.cause.ID, By: e.cause.By, Address: e.cause.Address,
+			Subject: n.Subject, Session: storage.SessionHash(n.ID), Client: e.Client,
+		}
+		if ended.Whole {
+			line.Kind, line.Client = "session.ended", e.cause.Client
+			if len(n.Members) > 0 {
+				line.Detail = map[string]string{"clients": memberClients(n)}
+			}
+		}
+		lines = append(lines, e.appendEvent(line))
+	}
+	for _, g := range ended.Grants {
+		if g.Offline() || ended.Session.ID == "" {
+			lines = append(lines, e.appendEvent(grantEnded(g, e.cause, e.at)))
+		}
+	}
+	return lines
+}
+
+func memberClients(n storage.Session) string {
+	list := make([]string, len(n.Members))
+	for i, m := range n.Members {
+		list[i] = m.Client
+	}
+	slices.Sort(list)
+	return strings.Join(slices.Compact(list), " ")
+}
+
+// count counts one ending. Offline grants that c ends by themselves are left out, since they are counted one by one.
+func count(ended storage.Ended, c selection) (n storage.Count) {
+	if ended.Whole {
+		n.Sessions = 1
+	}
+	n.Members = len(ended.Session.Members)
+	for _, m := range ended.Session.Members {
+		if client := ended.Clients[m.Client]; client != nil && client.BackchannelLogoutURI != "" {
+			n.Deliveries++
+		}
+	}
+	for _, g := range ended.Grants {
+		if !g.Offline() || !c.endsOffline(g) {
+			n.Grants++
+		}
+	}
+	return n
+}
+
+func add(a, b storage.Count) storage.Count {
+	return storage.Count{
+		Sessions: a.Sessions + b.Sessions, Members: a.Members + b.Members,
+		Deliveries: a.Deliveries + b.Deliveries, Grants: a.Grants + b.Grants,
+	}
+}

@@ -1,0 +1,84 @@
+package bolt
+
+import (
+	"context"
+	"iter"
+	"strings"
+
+	"github.com/curfew-id/curfew/storage"
+)
+
+// AppendEvents implements storage.Events.
+func (s *Store) AppendEvents(ctx context.Context, e ...storage.Event) error {
+	return s.update(ctx, func(t *tx) error {
+		for _, e := range e {
+			t.appendEvent(e)
+		}
+		return nil
+	})
+}
+
+// ListEvents implements storage.Events.
+func (s *Store) ListEvents(ctx context.Context, f storage.EventFilter, p storage.Page) (list []storage.Event, next string, err error) {
+	err = s.view(ctx, func(t *tx) error {
+		for n := range t.sequence(f, after(p)) {
+			e, ok := load[storage.Event](t, events, n)
+			if !ok || !selects(f, e) {
+				continue
+			}
+			if len(list) == limitOf(p) {
+				next = cursor(sequenceKey(list[len(list)-1].Seq))
+				break
+			}
+			list = append(list, e)
+		}
+		return nil
+	})
+	return list, next, err
+}
+
+// sequence walks the sequence numbers that may be selected and follow after, in the order asked for.
+func (t *tx) sequence(f storage.EventFilter, after []byte) iter.Seq[[]byte] {
+	at, prefix := events, []byte(nil)
+	if f.Subject != "" {
+		at, prefix = userEvents, within(f.Subject)
+	}
+	var from []byte
+	if after != nil {
+		from = append(prefix[:len(prefix):len(prefix)], after...)
+	}
+	walk := t.after
+	if f.Newest {
+		walk = t.before
+	}
+	return func(yield func([]byte) bool) {
+		for k := range walk(at, prefix, from) {
+			if !yield(k[len(k)-8:]) {
+				return
+			}
+		}
+	}
+}
+
+// selects tells whether a line passes the filter.
+func selects(f storage.EventFilter, e storage.Event) bool {
+	return (f.Kind == "" || e.Kind == f.Kind || (strings.HasSuffix(f.Kind, ".") && strings.HasPrefix(e.Kind, f.Kind))) &&
+		(f.Subject == "" || e.Subject == f.Subject) &&
+		(f.Client == "" || e.Client == f.Client) &&
+		(f.Session == "" || e.Session == f.Session) &&
+		(f.Reason == "" || e.Reason == f.Reason) &&
+		(f.Since.IsZero() || !e.At.Before(f.Since)) &&
+		(f.Until.IsZero() || e.At.Before(f.Until))
+}
+
+// appendEvent chains a line to the trail and returns its sequence number.
+func (t *tx) appendEvent(e storage.Event) uint64 {
+	e.Chain(t.trail.seq, t.trail.hash)
+	n := sequenceKey(e.Seq)
+	t.store(events, n, e)
+	if e.Subject != "" {
+		t.put(userEvents, append(within(e.Subject), n...), nil)
+	}
+	t.trail = trail{seq: e.Seq, hash: e.Hash}
+	return e.Seq
+}

@@ -1,0 +1,42 @@
+package bolt
+
+import (
+	"cmp"
+	"context"
+	"slices"
+
+	"github.com/curfew-id/curfew/storage"
+)
+
+// ListKeys implements storage.Keys.
+func (s *Store) ListKeys(ctx context.Context) ([]storage.Key, error) {
+	return read(ctx, s, func(t *tx) (list []storage.Key, err error) {
+		for _, v := range t.prefix(keys, nil) {
+			if k, ok := decode[storage.Key](t, keys, v); ok {
+				list = append(list, k)
+			}
+		}
+		slices.SortFunc(list, func(a, b storage.Key) int {
+			return cmp.Or(a.Created.Compare(b.Created), cmp.Compare(a.ID, b.ID))
+		})
+		return list, nil
+	})
+}
+
+// PutKeys implements storage.Keys.
+func (s *Store) PutKeys(ctx context.Context, put []storage.Key, remove []string, e ...storage.Event) error {
+	return s.update(ctx, func(t *tx) error {
+		for _, k := range put {
+			k.Created, k.Active, k.Retired = milli(k.Created), milli(k.Active), milli(k.Retired)
+			k.Archived, k.Gone = milli(k.Archived), milli(k.Gone)
+			t.store(keys, []byte(k.ID), k)
+		}
+		for _, id := range remove {
+			t.delete(keys, []byte(id))
+		}
+		for _, e := range e {
+			t.appendEvent(e)
+		}
+		return nil
+	})
+}

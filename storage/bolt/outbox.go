@@ -1,0 +1,76 @@
+package bolt
+
+import (
+	"bytes"
+	"context"
+	"iter"
+
+	"github.com/curfew-id/curfew/storage"
+)
+
+// outbox.go lists deliveries across their states, newest first.
+
+var deliveryStateList = [...]storage.DeliveryState{
+	storage.DeliveryPending, storage.DeliveryDone, storage.DeliveryFailed, storage.DeliveryCancelled,
+}
+
+// ListDeliveries implements storage.Deliveries.
+func (s *Store) ListDeliveries(ctx context.Context, f storage.DeliveryFilter, p storage.Page) (list []storage.Delivery, next string, err error) {
+	states := deliveryStateList[:]
+	if f.State != "" {
+		states = []storage.DeliveryState{f.State}
+	}
+	err = s.view(ctx, func(t *tx) error {
+		var last []byte
+		for k := range t.newest(states, after(p)) {
+			d, ok := t.delivery(string(k[timeLength:]))
+			if !ok || (f.Client != "" && d.Client != f.Client) || (f.Report != "" && d.Report != f.Report) {
+				continue
+			}
+			if len(list) == limitOf(p) {
+				next = cursor(last)
+				break
+			}
+			list, last = append(list, d), k
+		}
+		return nil
+	})
+	return list, next, err
+}
+
+// newest walks the time and id of the deliveries in these states that precede before, newest first: each state has an
+// order of its own, and the latest of their heads is the next of all.
+func (t *tx) newest(states []storage.DeliveryState, before []byte) iter.Seq[[]byte] {
+	return func(yield func([]byte) bool) {
+		heads := make([][]byte, len(states))
+		advance := make([]func(), len(states))
+		for i, state := range states {
+			prefix := within(string(state))
+			from := []byte(nil)
+			if before != nil {
+				from = append(bytes.Clone(prefix), before...)
+			}
+			pull, stop := iter.Pull2(t.before(deliveryStates, prefix, from))
+			defer stop()
+			advance[i] = func() {
+				heads[i] = nil
+				if k, _, ok := pull(); ok {
+					heads[i] = k[len(prefix):]
+				}
+			}
+			advance[i]()
+		}
+		for {
+			latest := 0
+			for i := range heads {
+				if bytes.Compare(heads[i], heads[latest]) > 0 {
+					latest = i
+				}
+			}
+			if heads[latest] == nil || !yield(heads[latest]) {
+				return
+			}
+			advance[latest]()
+		}
+	}
+}

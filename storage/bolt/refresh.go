@@ -1,0 +1,111 @@
+package bolt
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/curfew-id/curfew/storage"
+)
+
+// Refresh implements storage.Grants.
+func (s *Store) Refresh(ctx context.Context, r storage.Refresh, at time.Time, issue func(storage.Grant, *storage.Session) (storage.Issue, error)) (storage.Refreshed, error) {
+	at = milli(at)
+	s.saw(at)
+	return write(ctx, s, func(t *tx) (storage.Refreshed, error) {
+		out, err := t.refresh(r, at, issue)
+		if err != nil {
+			return storage.Refreshed{}, fmt.Errorf("refresh: %w", err)
+		}
+		return out, nil
+	})
+}
+
+// refresh exchanges a token. Everything is checked before anything is written.
+func (t *tx) refresh(r storage.Refresh, at time.Time, issue func(storage.Grant, *storage.Session) (storage.Issue, error)) (out storage.Refreshed, err error) {
+	id := t.get(refreshes, r.Token[:])
+	if id == nil {
+		return out, storage.ErrNotFound
+	}
+	g, ok := t.grant(string(id))
+	switch {
+	case !ok:
+		return out, storage.ErrEnded
+	case g.Client != r.Client:
+		return out, storage.ErrNotFound
+	case !t.unexpired(g, at) || !t.parties(g) || t.grantDead(g):
+		return out, storage.ErrEnded
+	}
+	out.Grant = g
+	if !g.Offline() {
+		n, ok := t.liveSession(g.Session, at)
+		if !ok {
+			return out, storage.ErrEnded
+		}
+		out.Session = &n
+	}
+	switch {
+	case r.Token == g.Refresh:
+		if t.get(refreshes, r.Successor[:]) != nil || r.Successor.IsZero() {
+			return out, fmt.Errorf("successor: %w", storage.ErrExists)
+		}
+		return t.rotate(r, out, at, issue)
+	case r.Token == g.Previous && at.Sub(g.Rotated) <= r.Grace:
+		if r.Successor != g.Refresh {
+			return out, storage.ErrEnded // derived under another key: the first answer cannot be given again
+		}
+		out.Repeated = true
+		return t.rotate(r, out, at, issue)
+	default:
+		// An exchanged token comes again: it or its successor was stolen (RFC 9700 §4.14.2).
+		t.removeGrant(g)
+		t.appendEvent(grantEnded(g, storage.Cause{Reason: storage.ReasonRefreshReuse, By: "client:" + r.Client}, at))
+		out.Reused = true
+		return out, nil
+	}
+}
+
+// rotate stores what issue gives, and the successor unless the exchange is repeated.
+func (t *tx) rotate(r storage.Refresh, out storage.Refreshed, at time.Time, issue func(storage.Grant, *storage.Session) (storage.Issue, error)) (storage.Refreshed, error) {
+	given, err := issue(out.Grant, out.Session)
+	if err != nil {
+		return out, err
+	}
+	g := out.Grant
+	if given.Grant.ID == g.ID {
+		g.Scope, g.Audience, g.Claims = given.Grant.Scope, given.Grant.Audience, given.Grant.Claims
+		g.Idle, g.Expires, g.UserAgent = given.Grant.Idle, given.Grant.Expires, given.Grant.UserAgent
+		g = milliGrant(g)
+	}
+	g.LastUsed = at
+	if !out.Repeated {
+		g.Previous, g.Refresh, g.Rotated = g.Refresh, r.Successor, at
+		t.addRefresh(g, r.Successor)
+	}
+	if g.Offline() {
+		g.Trust.Extend(milliTrust(given.Trust))
+	} else {
+		t.keepActive(g, out.Session, given.Trust, at)
+	}
+	if before, d := out.Grant.Deadline(), g.Deadline(); !d.IsZero() && (before.IsZero() || d.Before(before)) {
+		t.expire(d, expiryGrant, []byte(g.ID)) // a later deadline is found by Sweep
+	}
+	t.putGrant(g)
+	t.putTokens(g, given.Tokens)
+	out.Grant = g
+	return out, nil
+}
+
+// keepActive notes a refresh in the session that it belongs to: an application in use keeps its session alive.
+func (t *tx) keepActive(g storage.Grant, n *storage.Session, trust storage.Trust, at time.Time) {
+	for i := range n.Members {
+		if m := &n.Members[i]; m.SID == g.SID {
+			m.LastUsed = at
+			m.Trust.Extend(milliTrust(trust))
+			t.putMember(n.ID, *m, false)
+		}
+	}
+	if at.Sub(n.LastActive) >= storage.ActivityStep {
+		t.touch(n, at)
+	}
+}

@@ -1,0 +1,189 @@
+package bolt
+
+import (
+	"bytes"
+	"context"
+	"encoding/binary"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/curfew-id/curfew/storage"
+)
+
+// What a key in the order of expiry names.
+const (
+	expiryToken    = 't'
+	expirySpent    = 's'
+	expiryGrant    = 'g'
+	expiryFence    = 'f'
+	expiryEnding   = 'e'
+	expiryLink     = 'l'
+	expiryReport   = 'r'
+	expiryDelivery = 'd'
+)
+
+// What a key in the trash names.
+const (
+	trashFamily   = 'f' // the refresh-token hashes of a grant that ended
+	trashConsents = 'c' // the consents to a client that was removed
+)
+
+// Sweep implements storage.Store. It works by cursor from the oldest on, so that a chunk touches neighbouring pages.
+func (s *Store) Sweep(ctx context.Context, at time.Time, limit int) (int, error) {
+	at = milli(at)
+	s.saw(at)
+	return write(ctx, s, func(t *tx) (int, error) {
+		var past [][]byte
+		for k := range t.prefix(expiry, nil) {
+			if keyTime(k).After(at) || len(past) == limit {
+				break
+			}
+			past = append(past, bytes.Clone(k))
+		}
+		for _, k := range past {
+			t.delete(expiry, k)
+			t.sweep(k[timeLength], k[timeLength+1:], at)
+		}
+		return len(past) + t.emptyTrash(limit-len(past)), nil
+	})
+}
+
+// expire puts a record where Sweep will find it.
+func (t *tx) expire(at time.Time, kind byte, key []byte) {
+	t.put(expiry, timeKey(at, append([]byte{kind}, key...)...), nil)
+}
+
+// sweep removes what a place in the order of expiry names, unless it is gone or has been given more time.
+func (t *tx) sweep(kind byte, key []byte, at time.Time) {
+	switch kind {
+	case expiryToken:
+		if k, ok := load[storage.Token](t, tokens, key); ok && !at.Before(k.Expires) {
+			t.delete(tokens, key)
+		}
+	case expirySpent:
+		if value := t.get(spent, key); len(value) >= 8 && int64(binary.BigEndian.Uint64(value)) <= at.UnixMilli() {
+			t.delete(spent, key)
+		}
+	case expiryGrant:
+		if g, ok := t.grant(string(key)); ok {
+			if t.unexpired(g, at) {
+				t.again(g.Deadline(), kind, key)
+			} else {
+				t.removeGrant(g)
+			}
+		}
+	case expiryFence:
+		t.sweepFence(key, at)
+	case expiryEnding:
+		t.delete(endings, key)
+	case expiryLink:
+		if l, ok := load[storage.Link](t, links, key); ok && !at.Before(l.Expires) {
+			t.removeLink(l)
+		}
+	case expiryReport:
+		if r, ok := load[storage.Report](t, reports, key); ok && !at.Before(r.Keep) {
+			t.removeReport(r)
+		}
+	case expiryDelivery:
+		if d, ok := t.delivery(string(key)); ok {
+			if d.State == storage.DeliveryPending && at.Before(d.GiveUp) {
+				t.again(d.GiveUp, kind, key)
+			} else {
+				t.dropDelivery(d)
+				t.delete(deliveries, key)
+			}
+		}
+	default:
+		t.fail(unavailable(fmt.Errorf("read expiry: kind %q", kind)))
+	}
+}
+
+// again puts a record that was given more time where Sweep will find it next.
+func (t *tx) again(at time.Time, kind byte, key []byte) {
+	if !at.IsZero() {
+		t.expire(at, kind, key)
+	}
+}
+
+// sweepFence removes the fences of a scope that are past their time.
+func (t *tx) sweepFence(scope []byte, at time.Time) {
+	list, ok := load[[]fence](t, fences, scope)
+	if !ok {
+		return
+	}
+	list = slices.DeleteFunc(list, func(f fence) bool { return !at.Before(f.Until) })
+	if len(list) == 0 {
+		t.delete(fences, scope)
+		return
+	}
+	t.store(fences, scope, list)
+}
+
+// emptyTrash removes up to limit of what ended records left behind.
+func (t *tx) emptyTrash(limit int) (gone int) {
+	var done [][]byte
+	for k := range t.prefix(trash, nil) {
+		if gone >= limit {
+			break
+		}
+		n, all := t.empty(k[0], string(k[1:]), limit-gone)
+		if gone += n; all {
+			done = append(done, bytes.Clone(k))
+		}
+	}
+	for _, k := range done {
+		t.delete(trash, k)
+	}
+	return gone
+}
+
+// empty removes up to limit of what one ended record left behind, and says whether that was all.
+func (t *tx) empty(kind byte, id string, limit int) (gone int, all bool) {
+	at := families
+	if kind == trashConsents {
+		at = clientConsents
+	}
+	prefix := within(id)
+	var found []string
+	for k := range t.prefix(at, prefix) {
+		if len(found) == limit {
+			break
+		}
+		found = append(found, string(k[len(prefix):]))
+	}
+	for _, rest := range found {
+		if kind == trashFamily {
+			t.delete(families, append(within(id), rest...))
+			t.delete(refreshes, []byte(rest))
+			continue
+		}
+		if c, ok := load[storage.Consent](t, consents, join(rest, id)); ok && !t.counts(c) {
+			t.removeConsent(rest, id)
+		}
+	}
+	return len(found), len(found) < limit
+}
+
+// Ready implements storage.Store.
+func (s *Store) Ready(ctx context.Context) error {
+	n, err := write(ctx, s, func(t *tx) (uint64, error) {
+		n := uint64(1)
+		if v := t.get(meta, readyKey); len(v) == 8 {
+			n += binary.BigEndian.Uint64(v)
+		}
+		t.put(meta, readyKey, sequenceKey(n))
+		return n, nil
+	})
+	if err != nil {
+		return fmt.Errorf("readiness: %w", err)
+	}
+	return s.view(ctx, func(t *tx) error {
+		if v := t.get(meta, readyKey); len(v) != 8 || binary.BigEndian.Uint64(v) < n {
+			return fmt.Errorf("readiness: %w: what was written is not there", storage.ErrUnavailable)
+		}
+		return nil
+	})
+}
+
+var readyKey = []byte("ready")

@@ -12,7 +12,8 @@ type AccountPage struct {
 	ActivityURL     string
 	SignOutURL      string // leads to the sign-out confirmation
 	Notice          string // what was just done, as one sentence; empty: nothing
-	NoticeURL       string // "See the report"; empty: no link
+	NoticeURL       string // where the notice's link leads; empty: no link
+	NoticeLink      string // its text; empty: "See the report"
 }
 
 // Use is one application of a session.

@@ -7,10 +7,10 @@
 //	handler ── SignInPage ──▶ SignIn(w, page) ── layout.html + signin.html ──▶ one HTML document
 //	        └─ Assets() ────▶ style sheet, scripts and icon under names that carry their content's hash
 //
-// Guarantees: every string is shown as text, wherever it came from; a link or form target that could run a script is left out;
-// no page needs a script; and none holds an inline script, an inline style or an event handler attribute, so that the policy
-// "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; connect-src 'self'" fits all of them (frames and
-// logos of applications must be added by who names them).
+// Guarantees: every string is shown as text, wherever it came from; a link or form target that could run a script
+// leads nowhere; no page needs a script; and none holds an inline script, an inline style or an event handler attribute, so that
+// the policy "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; connect-src 'self'" fits all of them
+// (frames and logos of applications must be added by who names them).
 //
 // The package refuses to know the store, the protocol and the time.
 package templates

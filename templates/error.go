@@ -12,7 +12,7 @@ type ErrorPage struct {
 	Status      int           // HTTP status of the answer; 0 means 500
 	Description string        // what is wrong, naming the fault ("The redirect_uri is not registered for this application."); nothing internal
 	Advice      string        // what to do about it
-	Wait        time.Duration // when to try again, with 429 and 503
+	Wait        time.Duration // when to try again; said in place of the usual advice
 	LinkURL     string        // where to go on; shown with LinkText
 	LinkText    string
 }
@@ -34,6 +34,9 @@ func Error(w io.Writer, p ErrorPage) error {
 	}
 	if p.Advice == "" {
 		p.Advice = words.advice
+		if p.Wait > 0 {
+			p.Advice = "Try again in " + atMost(p.Wait) + "."
+		}
 	}
 	return render(w, "error", struct {
 		ErrorPage
@@ -73,12 +76,4 @@ var errorWords = map[int]struct{ heading, description, advice string }{
 	http.StatusServiceUnavailable: {"Back in a moment",
 		"The service cannot answer just now.",
 		"Try again in a moment. Nothing you did is lost."},
-}
-
-// WaitText says when to try again.
-func (p ErrorPage) WaitText() string {
-	if p.Wait <= 0 {
-		return ""
-	}
-	return "Try again in " + atMost(p.Wait) + "."
 }

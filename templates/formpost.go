@@ -1,6 +1,9 @@
 package templates
 
-import "io"
+import (
+	"fmt"
+	"io"
+)
 
 // FormPostPage carries an authorization response to the application (OAuth 2.0 Form Post Response Mode §2). A script sends the
 // form at once; without scripts a person presses the button. Its policy must leave form-action out: Chromium would apply it to the
@@ -12,8 +15,13 @@ type FormPostPage struct {
 	Application Application
 }
 
-// FormPost writes the form_post page.
-func FormPost(w io.Writer, p FormPostPage) error { return render(w, "formpost", p) }
+// FormPost writes the form_post page. An Action that is no address of an application is an error: the response must not go elsewhere.
+func FormPost(w io.Writer, p FormPostPage) error {
+	if link(p.Action) == "" {
+		return fmt.Errorf("render page formpost: not an address to post to: %q", p.Action)
+	}
+	return render(w, "formpost", p)
+}
 
 // RepostPage sends a request again from our own site. A POST from another site arrives without the session cookie
 // (SameSite=Lax); the same POST from here brings it.

@@ -30,6 +30,13 @@ const (
 	DeliveryCancelled Delivery = "cancelled" // by an administrator
 )
 
+// The kinds of holders.
+const (
+	KindApplication = "application" // the session that an application made for itself; also when Kind is empty
+	KindTokens      = "tokens"      // access tokens it was given
+	KindOffline     = "offline"     // its access without the person
+)
+
 // The channels by which a holder is told.
 const (
 	ChannelBack  = "backchannel"
@@ -39,7 +46,7 @@ const (
 // Holder is one place where an ended session may still be trusted, as the report knows it.
 type Holder struct {
 	ID          string // names the row for the script; opaque
-	Kind        string // application (also when empty), tokens, offline
+	Kind        string
 	Application string
 	Channels    []string // ChannelBack, ChannelFront
 	Trust       Trust
@@ -74,94 +81,121 @@ const (
 )
 
 // Describe puts the state of a holder of a session that ended at ended in words. It is the one mapping, for the signed-out page,
-// its status as JSON and the report. A loaded front-channel frame is never called confirmed (Front-Channel Logout 1.0 gives no
-// answer that could be).
+// its status as JSON and the report. A loaded front-channel frame is never called confirmed: Front-Channel Logout 1.0 knows no
+// answer, and a frame loads for errors too.
 func Describe(h Holder, ended, now time.Time) State {
-	front := slices.Contains(h.Channels, ChannelFront)
-	back := slices.Contains(h.Channels, ChannelBack)
-	switch h.Trust {
-	case TrustClosed:
-		return State{IconDone, text("Ended"), text("Curfew itself refuses it from now on.")}
-	case TrustConfirmed:
-		return State{IconDone, text("Confirmed"), text(confirmed(h, ended), again(h))}
-	case TrustBounded:
-		if h.Until.IsZero() {
-			break
+	switch h.Kind {
+	case KindTokens:
+		return describeTokens(h, ended, now)
+	case KindOffline:
+		if h.Trust == TrustClosed {
+			return State{IconDone, text("Ended"), text("It is refused here from now on.")}
 		}
-		end := deadline(h.Until, ended)
-		if !now.IsZero() && !now.Before(h.Until) {
-			return State{IconDone, text("Ended"), text("It did not confirm, but its own session ran out by ", end, ".")}
-		}
-		own := text("Its own session runs out by ", end, ".")
-		return State{IconBounded, text("Ends by ", end), text(failure(h, ended), own)}
-	case TrustTold:
-		if front && !back {
-			return State{IconTold, text("Told, no answer to be had"), text("Your browser asked it. Whether it signed you out, nobody can tell.")}
-		}
-		return State{IconTold, text("Told, no answer to be had"), text("It took the message, but did not say that it is done.")}
+		return State{IconUnknown, text("Stays"), text("Access while you are away is no part of a session. It is ended under Applications.")}
 	}
-	switch h.Delivery {
-	case DeliveryPending:
-		return State{IconTrying, text("Still trying"), failure(h, ended)}
-	case DeliveryFailed, DeliveryCancelled:
-		if h.Status != 0 && h.Delivery == DeliveryFailed {
-			return State{IconRefused, text("Refused"), text(failure(h, ended), yourself)}
-		}
-		return State{IconUnknown, text("Unknown"), text(failure(h, ended), yourself)}
+	end := deadline(h.Until, ended)
+	switch {
+	case h.Trust == TrustConfirmed:
+		return State{IconDone, text("Confirmed"), text(confirmed(h, ended))}
+	case over(h, now) && !h.Until.IsZero():
+		return State{IconDone, text("Ended"), text("It did not confirm, but its own session ran out by ", end, ".")}
+	case over(h, now):
+		return State{IconDone, text("Ended"), text("It is refused here from now on.")}
+	case h.Trust == TrustBounded && !h.Until.IsZero():
+		return State{IconBounded, text("Ends by ", end), text(telling(h, ended), " Its own session runs out by ", end, ".")}
+	case h.Late == string(DeliveryPending) && h.Trust == TrustTold && h.Delivery == DeliveryDone:
+		return State{IconTrying, text("Still trying"), telling(h, ended)}
+	case h.Delivery == DeliveryPending:
+		return State{IconTrying, text("Still trying"), telling(h, ended)}
+	case h.Trust == TrustTold:
+		return State{IconTold, text("Told, no answer to be had"), telling(h, ended)}
+	case h.Delivery == DeliveryFailed && h.Status != 0:
+		return State{IconRefused, text("Refused"), text(telling(h, ended), yourself)}
 	}
-	return State{IconUnknown, text("Unknown"), text("It has no way to be told. ", yourself)}
+	return State{IconUnknown, text("Unknown"), text(telling(h, ended), yourself)}
 }
 
-const yourself = "Sign out there yourself, or close it."
+const yourself = " Sign out there yourself, or close it."
 
-// confirmed says how and when a holder confirmed.
+// describeTokens is for access tokens, which nobody is told about.
+func describeTokens(h Holder, ended, now time.Time) State {
+	end := deadline(h.Until, ended)
+	switch {
+	case over(h, now) && !h.Until.IsZero():
+		return State{IconDone, text("Ended"), text("The last of them expired by ", end, ".")}
+	case over(h, now):
+		return State{IconDone, text("Ended"), text("They are refused here from now on.")}
+	case h.Trust == TrustBounded && !h.Until.IsZero():
+		return State{IconBounded, text("Ends by ", end), text("Where they are checked without asking here, the last of them expires by ", end, ".")}
+	}
+	return State{IconUnknown, text("Unknown"), text("Nobody can say how long they are accepted.")}
+}
+
+// over tells whether nothing is trusted any more by enforcement or by time.
+func over(h Holder, now time.Time) bool {
+	return h.Trust == TrustClosed || h.Trust == TrustBounded && !h.Until.IsZero() && !now.IsZero() && !now.Before(h.Until)
+}
+
+// confirmed says how and when a holder confirmed, and that a holder that had joined just before the end is told once more, since
+// it may have been making its session when it answered.
 func confirmed(h Holder, ended time.Time) string {
 	s := "Told directly, and it confirmed"
 	if h.Attempts > 1 {
 		s += " on the " + ordinal(h.Attempts) + " try"
 	}
-	if h.Told.IsZero() || ended.IsZero() {
-		return s + "."
+	if !h.Told.IsZero() && !ended.IsZero() {
+		if h.Attempts > 1 {
+			s += ","
+		}
+		s += " after " + about(h.Told.Sub(ended))
 	}
-	if h.Attempts > 1 {
-		s += ","
-	}
-	return s + " after " + about(h.Told.Sub(ended)) + "."
-}
-
-// again says that a holder that had joined just before the end is told once more, since it may have been making its session.
-func again(h Holder) string {
+	s += "."
 	if h.Late == string(DeliveryPending) {
-		return " It had only just let you in, so it is told once more."
+		s += " It had only just let you in, so it is told once more."
 	}
-	return ""
+	return s
 }
 
-// failure says why a holder has not confirmed; it ends with a space where something follows.
-func failure(h Holder, ended time.Time) Text {
+// telling says how far telling a holder has come that has not confirmed.
+func telling(h Holder, ended time.Time) Text {
+	back, front := slices.Contains(h.Channels, ChannelBack), slices.Contains(h.Channels, ChannelFront)
+	asked := ""
+	if front && h.Trust == TrustTold {
+		asked = "Your browser asked it, which proves nothing. "
+	}
 	switch h.Delivery {
 	case DeliveryPending:
-		if h.Attempts == 0 || h.Status == 0 && h.Class == "" {
-			if slices.Contains(h.Channels, ChannelFront) && !slices.Contains(h.Channels, ChannelBack) {
-				return text("Your browser is asking it now. ")
-			}
-			return text("It is being told now. ")
+		switch {
+		case h.Attempts == 0 || h.Status == 0 && h.Class == "":
+			return text(asked, "It is being told now.")
+		case h.Next.IsZero():
+			return text(asked, "It ", answer(h), "; trying again.")
 		}
-		if h.Next.IsZero() {
-			return text("It ", answer(h), "; trying again. ")
-		}
-		return text("It ", answer(h), "; trying again at ", moment(h.Next, ended), ". ")
+		return text(asked, "It ", answer(h), "; trying again at ", moment(h.Next, ended), ".")
 	case DeliveryFailed:
 		if h.Attempts > 1 {
-			return text("It ", answer(h), "; given up after "+number(h.Attempts)+" tries. ")
+			return text(asked, "It ", answer(h), "; given up after ", number(h.Attempts), " tries.")
 		}
-		return text("It ", answer(h), ". ")
+		return text(asked, "It ", answer(h), ".")
 	case DeliveryCancelled:
-		return text("It did not confirm, and an administrator gave up telling it. ")
+		return text(asked, "It did not confirm, and an administrator gave up telling it.")
 	case DeliveryDone:
-		return text("It took the message, but did not say that it is done. ")
+		switch {
+		case h.Late == string(DeliveryPending):
+			return text("It answered, but may have been letting you in at that moment; it is told once more.")
+		case h.Late == string(DeliveryFailed):
+			return text("It answered, but may have been letting you in at that moment, and did not answer again.")
+		case back:
+			return text("It took the message, but did not say that it is done.")
+		}
 	}
-	return text("It has no way to be told. ")
+	switch {
+	case front && h.Trust == TrustTold:
+		return text("Your browser asked it. Whether it signed you out, nobody can tell.")
+	case front:
+		return text("Only your browser could ask it, and that has not happened.")
+	}
+	return text("It has no way to be told.")
 }
 
 // answer says what came back at the last attempt.

@@ -2,7 +2,6 @@ package templates
 
 import (
 	"strconv"
-	"strings"
 	"time"
 )
 
@@ -15,8 +14,8 @@ type Horizon struct {
 	Confirmed int           // applications that have confirmed; after the end only
 	Within    int           // applications that certainly end within Apps
 	Apps      time.Duration //
-	Tellable  []string      // applications that will be told directly, but have no bound should they not answer
-	Unknown   []string      // applications about which nothing can be known
+	Unknown   []string      // applications that have no bound
+	Told      int           // of those, how many are told directly and may yet confirm
 }
 
 // Numbers are the three numbers in words.
@@ -66,37 +65,36 @@ func (h Horizon) numbers(end func(time.Duration) Text) Numbers {
 	if h.Within > 0 {
 		add(strconv.Itoa(h.Within), " ", end(h.Apps))
 	}
-	if len(parts) == 0 && len(h.Tellable) > 0 {
-		add(strconv.Itoa(len(h.Tellable)), " told at once")
-	}
-	if len(parts) == 0 && len(h.Unknown) > 0 {
-		add("unknown")
-	}
 	if len(parts) == 0 {
-		add("none")
+		switch {
+		case len(h.Unknown) == 0:
+			add("none")
+		case h.Told == len(h.Unknown):
+			add(strconv.Itoa(h.Told), " told at once")
+		default:
+			add("unknown")
+		}
 	}
 	n.Applications = text(parts...)
 
-	var notes []string
-	if len(h.Tellable) > 0 {
-		notes = append(notes, strconv.Itoa(len(h.Tellable))+" told at once, without a bound should it not answer: "+list(h.Tellable))
-	}
 	if len(h.Unknown) > 0 {
-		notes = append(notes, strconv.Itoa(len(h.Unknown))+" unknown: "+list(h.Unknown))
+		n.Note = text(strconv.Itoa(len(h.Unknown)), " unknown: ", list(h.Unknown))
+		if h.Told > 0 {
+			n.Note = text(n.Note, "; ", strconv.Itoa(h.Told), " of them told directly and may confirm")
+		}
 	}
-	n.Note = text(strings.Join(notes, "; "))
 	return n
 }
 
-// Line is Before in one sentence: "here at once, tokens within 11 min, applications 4 within 2 min, 1 unknown".
+// Line is Before as the end of a sentence: "here at once, tokens within 11 min, applications 4 within 2 min, 1 unknown.".
 func (h Horizon) Line() string {
 	n := h.Before()
-	s := "Here " + n.Here.String() + ", tokens " + n.Tokens.String() + ", applications " + n.Applications.String()
-	if h.Confirmed+h.Within > 0 && len(h.Tellable) > 0 {
-		s += ", " + strconv.Itoa(len(h.Tellable)) + " told without a bound"
-	}
-	if h.Confirmed+h.Within+len(h.Tellable) > 0 && len(h.Unknown) > 0 {
+	s := "here " + n.Here.String() + ", tokens " + n.Tokens.String() + ", applications " + n.Applications.String()
+	if h.Confirmed+h.Within+h.Told > 0 && len(h.Unknown) > 0 {
 		s += ", " + strconv.Itoa(len(h.Unknown)) + " unknown"
+		if h.Told > 0 {
+			s += " should they not confirm"
+		}
 	}
 	return s + "."
 }

@@ -1,10 +1,13 @@
 package templates
 
-import "time"
+import (
+	"html/template"
+	"time"
+)
 
 // Page is what every page has around its own content. The zero value is a page for nobody in particular.
 type Page struct {
-	Lang      string    // of the texts, BCP 47; empty means "en"
+	Lang      string    // of the texts, BCP 47; empty means "en", in which they are written
 	Product   string    // the name at the top; empty means "Curfew"
 	Base      string    // path of the issuer, put before the paths of Assets; usually empty
 	Account   string    // who is signed in, as that person knows the account; empty: nobody
@@ -33,6 +36,9 @@ func (p Page) ProductName() string {
 	}
 	return p.Product
 }
+
+// Asset is where a file of Assets is found, by its plain name.
+func (p Page) Asset(name string) template.URL { return link(p.Base + assetPath(name)) }
 
 // Application is a relying party, as its owner registered it and a person should see it.
 type Application struct {

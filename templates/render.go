@@ -21,7 +21,6 @@ var pages = parse()
 
 func parse() map[string]*template.Template {
 	funcs := template.FuncMap{
-		"asset":   assetPath,
 		"link":    link,
 		"time":    func(t time.Time) Part { return Part{Time: t, Show: ShowFull} },
 		"date":    func(t time.Time) Part { return Part{Time: t, Show: ShowDate} },
@@ -69,7 +68,7 @@ func link(s string) template.URL {
 	case scheme == "" && (u.Host == "" && u.Opaque == ""),
 		(scheme == "http" || scheme == "https") && u.Host != "",
 		strings.Contains(scheme, "."):
-		return template.URL(s) // byte for byte: a post-logout URI is what was registered
+		return template.URL(s) // as it was registered, nothing decoded or sorted
 	}
 	return ""
 }

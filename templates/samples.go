@@ -162,7 +162,7 @@ func accountSamples() []Sample {
 
 	list := SessionsPage{AccountPage: account, Action: "/account/sessions", Sessions: []Session{linux, phone, windows}, Everywhere: &everywhere, Offline: []Offline{mail}}
 	one := list
-	one.Sessions, one.Offline, one.Everywhere = list.Sessions[:1], nil, &Horizon{Tellable: []string{"Atlas", "Ledger"}, Tokens: 10 * time.Minute}
+	one.Sessions, one.Offline, one.Everywhere = list.Sessions[:1], nil, &Horizon{Unknown: []string{"Atlas", "Ledger"}, Told: 2, Tokens: 10 * time.Minute}
 	told := list
 	told.Notice, told.NoticeURL, told.Sessions = "Chrome on Windows was signed out.", "/account/activity/r1", list.Sessions[:2]
 
@@ -184,12 +184,12 @@ func accountSamples() []Sample {
 	}}
 	report := ReportPage{
 		AccountPage: account, Device: "Firefox on Linux", Address: "192.0.2.17", SignedIn: ago(2 * hour), Ended: sampleNow, Reason: "account", Holders: sampleHolders(),
-		Horizon: Horizon{Tokens: 11 * time.Minute, Confirmed: 2, Within: 1, Apps: 15*time.Minute + 46*time.Second, Unknown: []string{"Old portal", "Photos", "Build server", "Tickets"}}, StatusJSONURL: "/account/activity/r1.json", DownloadURL: "/account/activity/r1.jwt", MeansURL: "/signed-out/meaning",
+		Horizon: Horizon{Tokens: 11 * time.Minute, Confirmed: 2, Within: 1, Apps: 15*time.Minute + 46*time.Second, Unknown: []string{"Old portal", "Photos", "Build server", "Tickets"}, Told: 1}, StatusJSONURL: "/account/activity/r1.json", DownloadURL: "/account/activity/r1.jwt", MeansURL: "/signed-out/meaning",
 	}
 	report.Now = sampleNow.Add(20 * time.Second)
 	later := report
 	later.Now = sampleNow.Add(day)
-	later.Holders = append([]Holder{{ID: "t", Kind: "tokens", Application: "Atlas", Trust: TrustBounded, Until: sampleNow.Add(11 * time.Minute)}}, report.Holders[:3]...)
+	later.Holders = append([]Holder{{ID: "t", Kind: KindTokens, Application: "Atlas", Trust: TrustBounded, Until: sampleNow.Add(11 * time.Minute)}, {ID: "o", Kind: KindOffline, Application: "Mail", Trust: TrustUnknown, Delivery: DeliveryNone}}, report.Holders[:3]...)
 	later.Horizon.Unknown = nil
 
 	return []Sample{
@@ -227,6 +227,7 @@ func otherSamples() []Sample {
 		sample("resetpassword", ResetPassword, reset),
 		sample("resetpassword-short", ResetPassword, short),
 		sample("passwordchanged", PasswordChanged, PasswordChangedPage{Page: Page{Now: sampleNow}, Ended: 3, SignInURL: "/account"}),
+		sample("meaning", Meaning, MeaningPage{Page: Page{Now: sampleNow}, BackURL: "/signed-out/x"}),
 		sample("message", Message, MessagePage{Page: Page{Now: sampleNow}, Title: "You are still signed in", Text: "Nothing was ended.", LinkURL: "/account", LinkText: "Your account"}),
 	}
 }

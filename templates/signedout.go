@@ -1,6 +1,7 @@
 package templates
 
 import (
+	"html/template"
 	"io"
 	"time"
 )
@@ -44,12 +45,41 @@ func SignedOut(w io.Writer, p SignedOutPage) error { return render(w, "signedout
 // Status is what the page shows now, and what its script asks for again and again.
 func (p SignedOutPage) Status() Status { return NewStatus(p.Holders, p.Ended, p.Now) }
 
-// WaitMillis is Wait for the script.
-func (p SignedOutPage) WaitMillis() int64 {
+// wait is Wait or its default.
+func (p SignedOutPage) wait() time.Duration {
 	if p.Wait == 0 {
-		return DefaultWait.Milliseconds()
+		return DefaultWait
 	}
-	return p.Wait.Milliseconds()
+	return p.Wait
+}
+
+// WaitMillis is the wait for the script.
+func (p SignedOutPage) WaitMillis() int64 { return p.wait().Milliseconds() }
+
+// Refresh is where a browser without scripts goes next, and when.
+type Refresh struct {
+	Seconds int
+	URL     template.URL // empty: nowhere
+}
+
+// Refresh leads from the frames to the frameless page, from there to itself as long as something is under way and there is time,
+// and at last back to where the person came from.
+func (p SignedOutPage) Refresh() Refresh {
+	status, next := link(p.StatusURL), link(p.ContinueURL)
+	left := p.wait() - p.Now.Sub(p.Ended)
+	switch s := p.Status(); {
+	case p.Ended.IsZero():
+		return Refresh{int(p.wait().Seconds()), next}
+	case len(p.Frames) > 0 && status != "":
+		return Refresh{int(FrameLimit.Seconds()), status}
+	case next != "" && (s.Confirmed || left <= 0):
+		return Refresh{2, next}
+	case !s.Done && status != "":
+		return Refresh{3, status}
+	case next != "":
+		return Refresh{max(2, int(left.Seconds())), next}
+	}
+	return Refresh{}
 }
 
 // Fresh tells whether a session has just ended in this browser, so that its other tabs must hear of it.

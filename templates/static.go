@@ -4,7 +4,9 @@ import (
 	"crypto/sha256"
 	"embed"
 	"encoding/hex"
+	"maps"
 	"path"
+	"slices"
 	"strings"
 )
 
@@ -51,8 +53,8 @@ func readAssets() map[string]Asset {
 // Assets are the files that the provider serves for the pages.
 func Assets() []Asset {
 	all := make([]Asset, 0, len(assets))
-	for _, a := range assets {
-		all = append(all, a)
+	for _, name := range slices.Sorted(maps.Keys(assets)) {
+		all = append(all, assets[name])
 	}
 	return all
 }

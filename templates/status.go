@@ -23,36 +23,36 @@ type Line struct {
 func NewStatus(holders []Holder, ended, now time.Time) Status {
 	s := Status{Summary: Summarize(holders, ended, now), Done: true, Confirmed: true, Holders: make([]Line, 0, len(holders))}
 	for _, h := range holders {
-		name := h.Application
+		line := Line{ID: h.ID, Application: h.Application, State: Describe(h, ended, now)}
 		switch h.Kind {
-		case "tokens":
-			name = "Tokens of " + name
-		case "offline":
-			name = "Offline access of " + name
+		case KindTokens:
+			line.Application = "Tokens of " + h.Application
+		case KindOffline:
+			line.Application = "Offline access of " + h.Application
 		}
-		s.Holders = append(s.Holders, Line{ID: h.ID, Application: name, State: Describe(h, ended, now)})
-		if h.Delivery == DeliveryPending && h.Trust != TrustClosed && h.Trust != TrustConfirmed {
-			s.Done = false
-		}
-		if s.Holders[len(s.Holders)-1].Icon != IconDone {
-			s.Confirmed = false
-		}
+		s.Holders = append(s.Holders, line)
+		s.Done = s.Done && line.Icon != IconTrying && (line.Icon != IconBounded || h.Delivery != DeliveryPending)
+		s.Confirmed = s.Confirmed && line.Icon == IconDone
 	}
 	return s
 }
 
 // Summarize says in few sentences how the applications stand, the good first, nothing left out.
 func Summarize(holders []Holder, ended, now time.Time) Text {
-	var all, done, bounded, trying, told, refused, silent, mute []Holder
+	var all, done, gone, bounded, trying, told, refused, silent, mute []Holder
 	var last time.Time
 	for _, h := range holders {
-		if h.Kind != "" && h.Kind != "application" {
+		if h.Kind != "" && h.Kind != KindApplication {
 			continue
 		}
 		all = append(all, h)
 		switch Describe(h, ended, now).Icon {
 		case IconDone:
-			done = append(done, h)
+			if h.Trust == TrustConfirmed {
+				done = append(done, h)
+			} else {
+				gone = append(gone, h)
+			}
 		case IconBounded:
 			bounded = append(bounded, h)
 			if h.Until.After(last) {
@@ -97,12 +97,21 @@ func Summarize(holders []Holder, ended, now time.Time) Text {
 		return text("No application was part of it.")
 	case len(done) == n && n == 1:
 		say(who(done), " has confirmed.")
+	case len(done) == n && n == 2:
+		say("Both applications have confirmed.")
 	case len(done) == n:
 		say("All ", number(n), " applications have confirmed.")
 	case n > 1 && len(done) == 0:
-		say("None of ", number(n), " applications has confirmed.")
+		yet := ""
+		if len(trying) > 0 {
+			yet = " yet"
+		}
+		say("None of ", number(n), " applications has confirmed", yet, ".")
 	case n > 1:
 		say(who(done), " of ", number(n), " applications ", verb(done, "has", "have"), " confirmed.")
+	}
+	if len(gone) > 0 {
+		say(who(gone), verb(gone, " has", " have"), " ended without confirming.")
 	}
 	if len(bounded) > 0 {
 		say(who(bounded), verb(bounded, " ends by itself by ", " end by themselves by "), deadline(last, ended), ".")

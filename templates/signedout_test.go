@@ -1,0 +1,70 @@
+package templates
+
+import (
+	"bytes"
+	"strings"
+	"testing"
+	"time"
+)
+
+func TestSignedOutPageGoesOnWithoutScripts(t *testing.T) {
+	confirmed := []Holder{{Trust: TrustConfirmed, Delivery: DeliveryDone}}
+	pending := []Holder{{Trust: TrustUnknown, Delivery: DeliveryPending}}
+	mute := []Holder{{Trust: TrustUnknown, Delivery: DeliveryNone}}
+	const back = "https://atlas.example/?state=1&x=%20"
+	for _, tt := range []struct {
+		name    string
+		page    SignedOutPage
+		elapsed time.Duration
+		want    Refresh
+	}{
+		{"frames get their time, then the frameless page", SignedOutPage{Frames: []Frame{{}}, Holders: pending, ContinueURL: back}, 0, Refresh{5, "/status"}},
+		{"frames although all have confirmed", SignedOutPage{Frames: []Frame{{}}, Holders: confirmed, ContinueURL: back}, 0, Refresh{5, "/status"}},
+		{"something is under way", SignedOutPage{Holders: pending, ContinueURL: back}, time.Second, Refresh{3, "/status"}},
+		{"under way for longer than the wait", SignedOutPage{Holders: pending, ContinueURL: back}, 7 * time.Second, Refresh{2, back}},
+		{"under way, with nowhere to go", SignedOutPage{Holders: pending}, time.Minute, Refresh{3, "/status"}},
+		{"all have confirmed", SignedOutPage{Holders: confirmed, ContinueURL: back}, time.Second, Refresh{2, back}},
+		{"bad news is shown for the wait", SignedOutPage{Holders: mute, ContinueURL: back}, time.Second, Refresh{5, back}},
+		{"settled, with nowhere to go", SignedOutPage{Holders: mute}, time.Second, Refresh{}},
+		{"back to no script", SignedOutPage{Holders: confirmed, ContinueURL: "javascript:alert(1)"}, time.Second, Refresh{}},
+	} {
+		tt.page.Ended, tt.page.Now, tt.page.StatusURL = sampleNow, sampleNow.Add(tt.elapsed), "/status"
+		if got := tt.page.Refresh(); got != tt.want {
+			t.Errorf("%s: got %v, want %v", tt.name, got, tt.want)
+		}
+	}
+	if got := (SignedOutPage{ContinueURL: back}).Refresh(); got != (Refresh{6, back}) {
+		t.Errorf("nobody was signed in: got %v, want the way back", got)
+	}
+}
+
+func TestTheWayBackIsKeptAsRegistered(t *testing.T) {
+	var b bytes.Buffer
+	if err := SignedOut(&b, SignedOutPage{ContinueURL: "com.example.app:/out?a=%20&b=x%2F&state=1"}); err != nil {
+		t.Fatal(err)
+	}
+	for _, e := range mustParse(t, b.Bytes()) {
+		for _, a := range []string{"href", "data-continue-url", "content"} {
+			got, ok := strings.CutPrefix(e.attr[a], "6; url=")
+			if (ok || e.attr["id"] == "continue" && a == "href" || a == "data-continue-url" && e.has(a)) && got != "com.example.app:/out?a=%20&b=x%2F&state=1" {
+				t.Errorf("got %s %q, want the registered address", a, got)
+			}
+		}
+	}
+}
+
+func TestOtherTabsHearOnlyOfAnEndingInThisBrowserJustNow(t *testing.T) {
+	for _, tt := range []struct {
+		page SignedOutPage
+		want bool
+	}{
+		{SignedOutPage{Page: Page{Now: sampleNow}, Ended: sampleNow, Extent: ExtentBrowser}, true},
+		{SignedOutPage{Page: Page{Now: sampleNow}, Ended: sampleNow, Extent: ExtentApplication}, false},
+		{SignedOutPage{Page: Page{Now: sampleNow.Add(time.Minute)}, Ended: sampleNow, Extent: ExtentBrowser}, false},
+		{SignedOutPage{Page: Page{Now: sampleNow}}, false},
+	} {
+		if got := tt.page.Fresh(); got != tt.want {
+			t.Errorf("%+v: got %v, want %v", tt.page, got, tt.want)
+		}
+	}
+}

@@ -46,7 +46,7 @@ type Selector struct {
 	Sessions []SessionID `json:"sessions,omitempty"` // these
 	Subject  string      `json:"sub,omitempty"`      // one user's
 	Everyone bool        `json:"everyone,omitempty"` // all
-	Overdue  bool        `json:"overdue,omitempty"`  // what is past its deadline
+	Overdue  bool        `json:"overdue,omitempty"`  // what is past its deadline; the cause's reason is each session's ExpiryReason
 	Grant    string      `json:"grant,omitempty"`    // this grant and nothing else
 	Except   SessionID   `json:"except,omitempty"`   // but this one
 	Client   string      `json:"client,omitempty"`   // only this client's memberships and grants in what is selected

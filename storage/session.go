@@ -53,6 +53,14 @@ func (s *Session) Deadline() time.Time {
 	return s.Expires
 }
 
+// ExpiryReason is what Deadline is: the end of an idle time, or of the absolute lifetime.
+func (s *Session) ExpiryReason() Reason {
+	if s.Deadline().Before(s.Expires) {
+		return ReasonIdle
+	}
+	return ReasonAbsolute
+}
+
 // Member finds a relying party's share, nil if it has none.
 func (s *Session) Member(client string) *Member {
 	for i := range s.Members {

@@ -13,6 +13,9 @@ import (
 // endedSession collects a session, or the shares of it that end, with its grants.
 func (e *ending) endedSession(n storage.Session, whole bool) storage.Ended {
 	out := storage.Ended{Cause: e.cause, At: e.at, Session: n, Whole: whole, Clients: map[string]*storage.Client{}}
+	if e.Overdue {
+		out.Cause.Reason = n.ExpiryReason()
+	}
 	out.User, _ = e.user(n.Subject)
 	for _, m := range n.Members {
 		e.nameClient(&out, m.Client)
@@ -124,7 +127,7 @@ func (e *ending) progress(m *mass, done storage.Count, finished time.Time) {
 func (e *ending) audit(ended storage.Ended) (lines []uint64) {
 	if n := ended.Session; n.ID != "" {
 		line := storage.Event{
-			At: e.at, Kind: "membership.ended", Reason: e.cause.Reason, Cause: e.cause.ID, By: e.cause.By, Address: e.cause.Address,
+			At: e.at, Kind: "membership.ended", Reason: ended.Cause.Reason, Cause: e.cause.ID, By: e.cause.By, Address: e.cause.Address,
 			Subject: n.Subject, Session: storage.SessionHash(n.ID), Client: e.Client,
 		}
 		if ended.Whole {

@@ -1,0 +1,181 @@
+package keys
+
+import (
+	"bytes"
+	"crypto"
+	"crypto/ecdsa"
+	"crypto/ed25519"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/rsa"
+	"crypto/x509"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/go-jose/go-jose/v4"
+	"github.com/gorilla/securecookie"
+
+	"github.com/curfew-id/curfew/storage"
+)
+
+// key is a row, parsed and ready.
+type key struct {
+	row     storage.Key
+	public  jose.JSONWebKey            // of a signing key
+	private crypto.Signer              // of a signing key, until it is destroyed
+	signers map[string]jose.Signer     // of a signing key, by the typ it writes
+	codec   *securecookie.SecureCookie // of a sealing key
+	secret  []byte                     // of a key that others are derived from
+}
+
+// readyTypes are the typ headers for which a signer stands ready; others are made when asked for.
+var readyTypes = []string{"JWT", "at+jwt", "logout+jwt"}
+
+// newKey makes a key and its row, with no times but created.
+func newKey(w *wrapper, use, alg string, rsaBits int, at time.Time) (*key, error) {
+	row := storage.Key{Use: use, Alg: alg, Created: at}
+	var secret []byte
+	if use == UseSign {
+		private, err := newPrivate(alg, rsaBits)
+		if err != nil {
+			return nil, err
+		}
+		if secret, err = x509.MarshalPKCS8PrivateKey(private); err != nil {
+			return nil, err
+		}
+		public, err := publicOf(private, alg)
+		if err != nil {
+			return nil, err
+		}
+		row.ID = public.KeyID
+		if row.Public, err = public.MarshalJSON(); err != nil {
+			return nil, err
+		}
+	} else {
+		row.ID = use + "-" + base64.RawURLEncoding.EncodeToString(random(9))
+		secret = random(64)
+	}
+	row.Wrapped = w.wrap(row, secret)
+	return parse(w, row)
+}
+
+func newPrivate(alg string, rsaBits int) (crypto.Signer, error) {
+	switch alg {
+	case RS256, PS256:
+		return rsa.GenerateKey(rand.Reader, rsaBits)
+	case ES256:
+		return ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	case EdDSA:
+		_, private, err := ed25519.GenerateKey(rand.Reader)
+		return private, err
+	}
+	return nil, fmt.Errorf("algorithm %q is not known", alg)
+}
+
+// publicOf is the public JWK; its kid is the RFC 7638 thumbprint. A key serves one algorithm only, and says so: relying
+// parties exist that refuse a JWK without alg.
+func publicOf(private crypto.Signer, alg string) (jose.JSONWebKey, error) {
+	public := jose.JSONWebKey{Key: private.Public(), Algorithm: alg, Use: "sig"}
+	id, err := thumbprint(public)
+	public.KeyID = id
+	return public, err
+}
+
+func thumbprint(k jose.JSONWebKey) (string, error) {
+	sum, err := k.Thumbprint(crypto.SHA256)
+	return base64.RawURLEncoding.EncodeToString(sum), err
+}
+
+// parse makes a row ready. Every row has something wrapped, if only the empty secret of a destroyed one: that is what
+// shows that we wrote it, so nobody who can write the store alone brings a public key of his own into the JWKS.
+func parse(w *wrapper, row storage.Key) (*key, error) {
+	secret, err := w.unwrap(row)
+	if err != nil {
+		return nil, err
+	}
+	k := &key{row: row}
+	switch row.Use {
+	case UseSign:
+		return k, k.parseSigning(secret)
+	case UseSeal, UseRefresh, UsePairwise:
+		if len(secret) != 64 {
+			return nil, errors.New("wrong length")
+		}
+		k.secret = secret
+		if row.Use == UseSeal {
+			// Times and lengths are ours: see Seal.
+			k.codec = securecookie.New(secret[:32], secret[32:]).SetSerializer(securecookie.NopEncoder{}).MaxAge(0).MaxLength(maxSealed)
+		}
+		return k, nil
+	}
+	return nil, fmt.Errorf("use %q is not known", row.Use)
+}
+
+func (k *key) parseSigning(secret []byte) error {
+	if err := json.Unmarshal(k.row.Public, &k.public); err != nil {
+		return fmt.Errorf("public key: %w", err)
+	}
+	id, err := thumbprint(k.public)
+	if err != nil || id != k.row.ID || !k.public.IsPublic() {
+		return errors.New("public key is not the one the row is named for")
+	}
+	k.public.KeyID, k.public.Algorithm, k.public.Use = id, k.row.Alg, "sig"
+	if len(secret) == 0 {
+		return nil
+	}
+	parsed, err := x509.ParsePKCS8PrivateKey(secret)
+	if err != nil {
+		return fmt.Errorf("private key: %w", err)
+	}
+	private, ok := parsed.(crypto.Signer)
+	if !ok {
+		return errors.New("private key cannot sign")
+	}
+	own, err := publicOf(private, k.row.Alg)
+	if err != nil || own.KeyID != id {
+		return errors.New("private and public key do not belong together")
+	}
+	k.private = private
+	k.signers = map[string]jose.Signer{}
+	for _, typ := range readyTypes {
+		if k.signers[typ], err = k.signer(typ); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (k *key) signer(typ string) (jose.Signer, error) {
+	if s := k.signers[typ]; s != nil {
+		return s, nil
+	}
+	options := new(jose.SignerOptions)
+	if typ != "" {
+		options = options.WithType(jose.ContentType(typ))
+	}
+	return jose.NewSigner(jose.SigningKey{
+		Algorithm: jose.SignatureAlgorithm(k.row.Alg),
+		Key:       jose.JSONWebKey{Key: k.private, KeyID: k.row.ID},
+	}, options)
+}
+
+// destroyed is the row without its private part.
+func (k *key) destroyed(w *wrapper) storage.Key {
+	row := k.row
+	row.Wrapped = w.wrap(row, nil)
+	return row
+}
+
+// sameSecret tells whether row needs no parsing because k was parsed from the same.
+func (k *key) sameSecret(row storage.Key) bool {
+	return k.row.Use == row.Use && k.row.Alg == row.Alg && bytes.Equal(k.row.Wrapped, row.Wrapped) && bytes.Equal(k.row.Public, row.Public)
+}
+
+func random(n int) []byte {
+	b := make([]byte, n)
+	rand.Read(b) // never fails (crypto/rand)
+	return b
+}

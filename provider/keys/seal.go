@@ -1,0 +1,42 @@
+package keys
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+)
+
+// maxSealed bounds the text of what is sealed, in characters.
+const maxSealed = 4096
+
+// The errors of sealing. Callers test them with errors.Is.
+var (
+	// ErrTooLarge: what is to be sealed would take more than 4,096 characters.
+	ErrTooLarge = errors.New("too large to be sealed")
+	// ErrSealed: the text was not sealed by us under that kind, or too long ago.
+	ErrSealed = errors.New("not sealed here")
+)
+
+// Seal encrypts and authenticates value under the name of its kind, so that it can travel through a browser. A value of
+// one kind is useless as another. Until when it counts has to stand inside; it must not be empty. ErrTooLarge.
+func (r *Ring) Seal(kind string, value []byte) (string, error) {
+	// The codec encrypts in place.
+	text, err := r.current.Load().seals[0].codec.Encode(kind, slices.Clone(value))
+	if err != nil {
+		return "", fmt.Errorf("seal %s: %w", kind, ErrTooLarge) // length is all that can go wrong with bytes
+	}
+	return text, nil
+}
+
+// Open is the reverse of Seal. ErrSealed.
+func (r *Ring) Open(kind, text string) ([]byte, error) {
+	if len(text) <= maxSealed {
+		for _, k := range r.current.Load().seals {
+			var value []byte
+			if k.codec.Decode(kind, text, &value) == nil {
+				return value, nil
+			}
+		}
+	}
+	return nil, fmt.Errorf("open %s: %w", kind, ErrSealed)
+}

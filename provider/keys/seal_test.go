@@ -1,0 +1,99 @@
+package keys
+
+import (
+	"bytes"
+	"errors"
+	"strings"
+	"testing"
+)
+
+func TestSealedValueOpensUnderItsKindOnly(t *testing.T) {
+	p := mustPlace(t)
+	r := p.mustLoad(t)
+	value := []byte(`{"client":"app"}`)
+	kept := bytes.Clone(value)
+	text, err := r.Seal("code", value)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !bytes.Equal(value, kept) {
+		t.Error("sealing changed the caller's bytes")
+	}
+	if strings.Contains(text, "client") || strings.ContainsAny(text, "+/ &?#%") {
+		t.Errorf("%q is readable, or needs escaping", text)
+	}
+	if got, err := r.Open("code", text); err != nil || !bytes.Equal(got, kept) {
+		t.Errorf("got %q, %v", got, err)
+	}
+	if again, _ := r.Seal("code", value); again == text {
+		t.Error("equal values have equal texts")
+	}
+	flipped := []byte(text)
+	flipped[len(flipped)/2] ^= 1
+	foreign, _ := mustPlace(t).mustLoad(t).Seal("code", value)
+	for name, bad := range map[string][2]string{
+		"another kind":       {"handle", text},
+		"a longer kind":      {"code|", text},
+		"altered":            {"code", string(flipped)},
+		"truncated":          {"code", text[:len(text)-2]},
+		"with more":          {"code", text + "AA"},
+		"empty":              {"code", ""},
+		"not base64":         {"code", "!!!"},
+		"another provider's": {"code", foreign},
+		"a megabyte":         {"code", strings.Repeat("A", 1<<20)},
+	} {
+		if v, err := r.Open(bad[0], bad[1]); !errors.Is(err, ErrSealed) || v != nil {
+			t.Errorf("%s: got %q, %v; want ErrSealed", name, v, err)
+		}
+	}
+}
+
+func TestWhatIsTooLargeIsNotSealed(t *testing.T) {
+	r := mustPlace(t).mustLoad(t)
+	if _, err := r.Seal("handle", make([]byte, 4096)); !errors.Is(err, ErrTooLarge) {
+		t.Errorf("got %v, want ErrTooLarge", err)
+	}
+	text, err := r.Seal("handle", make([]byte, 2000))
+	if err != nil || len(text) > 4096 {
+		t.Errorf("2,000 bytes: got %d characters, %v", len(text), err)
+	}
+	if v, err := r.Open("handle", text); err != nil || len(v) != 2000 {
+		t.Errorf("2,000 bytes: got %d, %v", len(v), err)
+	}
+}
+
+func TestSuccessorIsTheSameEachTimeAndKeepsItsPrefix(t *testing.T) {
+	p := mustPlace(t)
+	r := p.mustLoad(t)
+	token := Random("crt_")
+	next := r.Successor(token)
+	if next != r.Successor(token) || next != p.mustLoad(t).Successor(token) {
+		t.Error("a second call gives another successor")
+	}
+	if len(next) != len(token) || !strings.HasPrefix(next, "crt_") || next == token {
+		t.Errorf("got %q for %q", next, token)
+	}
+	if r.Successor(next) == token || r.Successor(next) == next {
+		t.Error("successors go round in a circle")
+	}
+	if other := mustPlace(t).mustLoad(t).Successor(token); other == next {
+		t.Error("another provider derives the same")
+	}
+	for _, odd := range []string{"", "x", strings.Repeat("y", 43)} {
+		if len(r.Successor(odd)) != 43 {
+			t.Errorf("%q: got %q", odd, r.Successor(odd))
+		}
+	}
+}
+
+func TestPairwiseSubjectsDifferBySectorAndPerson(t *testing.T) {
+	r := mustPlace(t).mustLoad(t)
+	seen := map[string]bool{}
+	for _, pair := range [][2]string{{"a.example", "anna"}, {"b.example", "anna"}, {"a.example", "bert"}, {"a.example1:", "anna"}, {"a.exampl", "eanna"}} {
+		sub := r.Pairwise(pair[0], pair[1])
+		if seen[sub] || strings.Contains(sub, "anna") || len(sub) != 43 {
+			t.Errorf("%v: got %q", pair, sub)
+		}
+		seen[sub] = true
+	}
+}

@@ -1,0 +1,38 @@
+package keys
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+)
+
+// ErrAlgorithm: there is no active key for the algorithm.
+var ErrAlgorithm = errors.New("no key for this algorithm")
+
+// Sign makes a JWT of claims, with the active key for alg and with typ in its header (none if empty). ErrAlgorithm.
+func (r *Ring) Sign(alg, typ string, claims any) (string, error) {
+	k := r.current.Load().signing[alg]
+	if k == nil {
+		return "", fmt.Errorf("sign with %q: %w", alg, ErrAlgorithm)
+	}
+	payload, err := json.Marshal(claims)
+	if err != nil {
+		return "", fmt.Errorf("encode claims: %w", err)
+	}
+	signer, err := k.signer(typ)
+	if err != nil {
+		return "", fmt.Errorf("sign with %q: %w", alg, err)
+	}
+	jws, err := signer.Sign(payload)
+	if err != nil {
+		return "", fmt.Errorf("sign with %q: %w", alg, err)
+	}
+	return jws.CompactSerialize()
+}
+
+// JWKS is the published key set (RFC 7517 §5) and an entity tag for it, quotes included. The caller must not change the
+// bytes.
+func (r *Ring) JWKS() (body []byte, etag string) {
+	s := r.current.Load()
+	return s.jwks, s.etag
+}

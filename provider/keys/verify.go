@@ -1,0 +1,137 @@
+package keys
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/go-jose/go-jose/v4"
+	"github.com/go-jose/go-jose/v4/jwt"
+)
+
+// ErrToken: the text is no token of the kind asked for, of ours, that still counts. The text of the error says why, for
+// logs.
+var ErrToken = errors.New("not such a token of this issuer")
+
+// maxToken bounds what is parsed before anything is known about it, in bytes.
+const maxToken = 16 << 10
+
+// ours are the algorithms that a token of ours may name; that of its key decides in the end.
+var ours = []jose.SignatureAlgorithm{jose.RS256, jose.PS256, jose.ES256, jose.EdDSA}
+
+// Hint is what an ID token that came back says. It may have expired long ago.
+type Hint struct {
+	Client   string // whom it was issued to
+	Subject  string // as that client knows the person
+	SID      string // empty if it has none
+	Issued   time.Time
+	Expires  time.Time
+	AuthTime time.Time // zero if it has none
+}
+
+// claims are those of all our tokens that a decision rests on.
+type claims struct {
+	Issuer   string           `json:"iss"`
+	Subject  string           `json:"sub"`
+	Audience jwt.Audience     `json:"aud"`
+	AZP      string           `json:"azp"`
+	Client   string           `json:"client_id"`
+	ID       string           `json:"jti"`
+	Scope    string           `json:"scope"`
+	SID      string           `json:"sid"`
+	Expiry   *jwt.NumericDate `json:"exp"`
+	IssuedAt *jwt.NumericDate `json:"iat"`
+	AuthTime *jwt.NumericDate `json:"auth_time"`
+	Events   json.RawMessage  `json:"events"`
+}
+
+// VerifyHint reads an id_token_hint: an ID token that we issued. Neither its expiry nor that of its key's publication
+// matters (OpenID Connect RP-Initiated Logout 1.0 §2). Access tokens and logout tokens are no hints. ErrToken.
+func (r *Ring) VerifyHint(token string) (Hint, error) {
+	c, _, err := r.verify(token, "JWT", true)
+	if err != nil {
+		return Hint{}, err
+	}
+	// A logout token can have typ JWT, but it always has events (Back-Channel Logout 1.0 §2.4); nothing else of ours with
+	// that typ has all of these (Core §2).
+	if c.Events != nil || c.Subject == "" || c.Expiry == nil || c.IssuedAt == nil || len(c.Audience) == 0 {
+		return Hint{}, refused("no ID token")
+	}
+	client := c.AZP
+	if client == "" {
+		client = c.Audience[0]
+	}
+	if !slices.Contains(c.Audience, client) {
+		return Hint{}, refused("azp is not in aud")
+	}
+	return Hint{client, c.Subject, c.SID, c.IssuedAt.Time(), c.Expiry.Time(), c.AuthTime.Time()}, nil
+}
+
+// Access is what a JWT access token says (RFC 9068).
+type Access struct {
+	ID       string // jti
+	Subject  string
+	Client   string
+	Audience []string
+	Scope    []string
+	SID      string
+	Issued   time.Time
+	Expires  time.Time
+	Claims   json.RawMessage // all of them
+}
+
+// VerifyAccessToken reads a JWT access token of ours that has not expired at that moment. Whether its grant still counts
+// is the store's to say. ErrToken.
+func (r *Ring) VerifyAccessToken(token string, at time.Time) (Access, error) {
+	c, payload, err := r.verify(token, "at+jwt", false)
+	if err != nil {
+		return Access{}, err
+	}
+	if c.Subject == "" || c.Client == "" || c.ID == "" || c.Expiry == nil || c.IssuedAt == nil || len(c.Audience) == 0 {
+		return Access{}, refused("no access token")
+	}
+	if !at.Before(c.Expiry.Time()) {
+		return Access{}, refused("expired")
+	}
+	return Access{c.ID, c.Subject, c.Client, c.Audience, strings.Fields(c.Scope), c.SID, c.IssuedAt.Time(), c.Expiry.Time(), payload}, nil
+}
+
+// verify checks signature, typ and issuer. A token of one kind is useless as another, so the callers check the rest.
+func (r *Ring) verify(token, typ string, archived bool) (claims, []byte, error) {
+	var c claims
+	if len(token) > maxToken {
+		return c, nil, refused("too long")
+	}
+	jws, err := jose.ParseSignedCompact(token, ours)
+	if err != nil {
+		return c, nil, refused("no JWT")
+	}
+	header := jws.Signatures[0].Protected
+	s := r.current.Load()
+	k := s.verify[header.KeyID]
+	if k == nil || !archived && s.archived[header.KeyID] {
+		return c, nil, refused("unknown kid")
+	}
+	if header.Algorithm != k.row.Alg {
+		return c, nil, refused("alg is not that of the key")
+	}
+	if header.ExtraHeaders[jose.HeaderType] != typ {
+		return c, nil, refused("typ")
+	}
+	payload, err := jws.Verify(&k.public)
+	if err != nil {
+		return c, nil, refused("signature")
+	}
+	if err := json.Unmarshal(payload, &c); err != nil {
+		return c, nil, refused("claims")
+	}
+	if c.Issuer != r.cfg.Issuer {
+		return c, nil, refused("iss")
+	}
+	return c, payload, nil
+}
+
+func refused(why string) error { return fmt.Errorf("%w: %s", ErrToken, why) }

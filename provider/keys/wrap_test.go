@@ -1,0 +1,179 @@
+package keys
+
+import (
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/curfew-id/curfew/storage"
+)
+
+func mustRefuse(t *testing.T, p *place, wants ...string) {
+	t.Helper()
+	_, err := Load(t.Context(), p.cfg)
+	if err == nil {
+		t.Fatal("loaded, want an error")
+	}
+	for _, want := range wants {
+		if !strings.Contains(err.Error(), want) {
+			t.Errorf("error %q does not say %q", err, want)
+		}
+	}
+}
+
+func TestCopiedStoreWithoutItsKeyFileIsRefused(t *testing.T) {
+	p := mustPlace(t)
+	p.mustLoad(t)
+	own := p.cfg.File
+
+	p.cfg.File = filepath.Join(t.TempDir(), "elsewhere.key")
+	mustRefuse(t, p, p.cfg.File, "missing", "restore it", "key_file")
+	if _, err := os.Stat(p.cfg.File); err == nil {
+		t.Error("a key file was made for a store that has keys already")
+	}
+
+	other := mustPlace(t)
+	other.mustLoad(t)
+	p.cfg.File = other.cfg.File
+	mustRefuse(t, p, "wrapped with another key", p.cfg.File)
+
+	p.cfg.File = own
+	p.mustLoad(t)
+}
+
+func TestKeyFileOpenToOthersIsRefused(t *testing.T) {
+	p := mustPlace(t)
+	p.mustLoad(t)
+	for _, mode := range []os.FileMode{0o644, 0o640, 0o604, 0o660, 0o666} {
+		if err := os.Chmod(p.cfg.File, mode); err != nil {
+			t.Fatal(err)
+		}
+		mustRefuse(t, p, p.cfg.File, "open to others", "chmod 600")
+	}
+	for _, mode := range []os.FileMode{0o600, 0o400} {
+		if err := os.Chmod(p.cfg.File, mode); err != nil {
+			t.Fatal(err)
+		}
+		p.mustLoad(t)
+	}
+}
+
+func TestDamagedKeyFileIsRefused(t *testing.T) {
+	p := mustPlace(t)
+	p.mustLoad(t)
+	for _, text := range []string{"", "\n", "short", strings.Repeat("A", 44), strings.Repeat("!", 43), "-----BEGIN KEY-----"} {
+		if err := os.WriteFile(p.cfg.File, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		mustRefuse(t, p, p.cfg.File, "does not hold 32 bytes")
+	}
+	p.cfg.File = t.TempDir()
+	mustRefuse(t, p, "not a regular file")
+}
+
+func TestExistingKeyFileIsTakenForANewStore(t *testing.T) {
+	p, other := mustPlace(t), mustPlace(t)
+	p.mustLoad(t)
+	before, err := os.ReadFile(p.cfg.File)
+	if err != nil {
+		t.Fatal(err)
+	}
+	other.cfg.File = p.cfg.File
+	other.mustLoad(t)
+	if after, _ := os.ReadFile(p.cfg.File); string(after) != string(before) {
+		t.Error("the key file was overwritten")
+	}
+}
+
+func TestTamperedOrSwappedRowsAreRefused(t *testing.T) {
+	p := mustPlace(t)
+	p.cfg.Algorithms = []string{ES256, EdDSA}
+	p.mustLoad(t)
+	rows := p.mustRows(t)
+	of := func(use, alg string) storage.Key {
+		i := slices.IndexFunc(rows, func(k storage.Key) bool { return k.Use == use && k.Alg == alg })
+		k := rows[i]
+		k.Wrapped = slices.Clone(k.Wrapped)
+		return k
+	}
+	stranger := mustPlace(t)
+	stranger.mustLoad(t)
+	foreign := stranger.mustRows(t)
+	foreignSign := foreign[slices.IndexFunc(foreign, func(k storage.Key) bool { return k.Use == UseSign })]
+
+	tests := map[string]func() storage.Key{
+		"a bit of the secret flipped": func() storage.Key { k := of(UseSeal, ""); k.Wrapped[len(k.Wrapped)-1] ^= 1; return k },
+		"a bit of the nonce flipped":  func() storage.Key { k := of(UseSeal, ""); k.Wrapped[12] ^= 1; return k },
+		"truncated":                   func() storage.Key { k := of(UseSeal, ""); k.Wrapped = k.Wrapped[:20]; return k },
+		"no secret at all":            func() storage.Key { k := of(UseSign, ES256); k.Wrapped = nil; return k },
+		"another version":             func() storage.Key { k := of(UseSeal, ""); k.Wrapped[0] = 9; return k },
+		"another row's secret":        func() storage.Key { k := of(UseRefresh, ""); k.Wrapped = of(UsePairwise, "").Wrapped; return k },
+		"another use":                 func() storage.Key { k := of(UseRefresh, ""); k.Use = UseSeal; return k },
+		"another algorithm":           func() storage.Key { k := of(UseSign, ES256); k.Alg = RS256; return k },
+		"another public key":          func() storage.Key { k := of(UseSign, ES256); k.Public = of(UseSign, EdDSA).Public; return k },
+		"no public key":               func() storage.Key { k := of(UseSign, ES256); k.Public = nil; return k },
+		// Who can write the store but does not have the key file must not get a key of his own published.
+		"a stranger's key": func() storage.Key { return foreignSign },
+		"a stranger's key without secret": func() storage.Key {
+			k := foreignSign
+			k.Wrapped = nil
+			return k
+		},
+		"a stranger's key with a secret of ours": func() storage.Key {
+			k := foreignSign
+			k.Wrapped = of(UseSign, ES256).Wrapped
+			return k
+		},
+	}
+	for name, tamper := range tests {
+		t.Run(name, func(t *testing.T) {
+			bad := tamper()
+			if err := p.store.PutKeys(t.Context(), []storage.Key{bad}, nil); err != nil {
+				t.Fatal(err)
+			}
+			mustRefuse(t, p, "key "+bad.ID)
+			var remove []string
+			if bad.ID == foreignSign.ID {
+				remove = []string{bad.ID}
+			}
+			if err := p.store.PutKeys(t.Context(), rows, remove); err != nil {
+				t.Fatal(err)
+			}
+			p.mustLoad(t)
+		})
+	}
+}
+
+func TestBadRowLeavesTheRunningProviderAsItIs(t *testing.T) {
+	p := mustPlace(t)
+	r := p.mustLoad(t)
+	before, _ := r.JWKS()
+	bad := p.mustRows(t)[0]
+	bad.Wrapped = bad.Wrapped[1:]
+	if err := p.store.PutKeys(t.Context(), []storage.Key{bad}, nil); err != nil {
+		t.Fatal(err)
+	}
+	if err := r.Maintain(t.Context(), p.now); err == nil {
+		t.Error("maintenance took in a bad row")
+	}
+	if after, _ := r.JWKS(); string(after) != string(before) {
+		t.Error("the JWKS changed")
+	}
+	mustSign(t, r, ES256, "JWT", idToken(p.now))
+}
+
+func TestNoSecretStandsInTheStoreUnwrapped(t *testing.T) {
+	p := mustPlace(t)
+	r := p.mustLoad(t)
+	for _, row := range p.mustRows(t) {
+		secret, err := r.wrapper.unwrap(row)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if strings.Contains(string(row.Wrapped), string(secret[:16])) || strings.Contains(string(row.Public), `"d"`) {
+			t.Errorf("%s %s: the secret stands in the row", row.Use, row.ID)
+		}
+	}
+}

@@ -1,0 +1,63 @@
+package suite
+
+import (
+	"crypto/rand"
+	"fmt"
+	"strings"
+)
+
+// Setup is what a plan's configuration depends on.
+type Setup struct {
+	Suite    string         // the suite's origin
+	Issuer   string         // the OP's
+	Metadata map[string]any // the OP's discovery document, for runs with static metadata
+	Person   Person
+	Alias    string  // names the run's URLs at the suite; empty with dynamic registration: each module has its own
+	Static   *Static // the run's clients; nil with dynamic registration
+}
+
+// NewAlias makes an alias that no other run uses. Modules of one alias must run one after another.
+func NewAlias() string { return "curfew-" + strings.ToLower(rand.Text()[:10]) }
+
+// Base is where the URLs of an alias begin.
+func Base(suite, alias string) string { return suite + "/test/a/" + alias }
+
+// Config is the suite's configuration for a run.
+func Config(r Run, s Setup) map[string]any {
+	pages := Pages{Suite: s.Suite, Issuer: s.Issuer, Person: s.Person}
+	config := map[string]any{
+		"description": fmt.Sprintf("Curfew: %s %s", r.Plan, r.Title()),
+		"server":      server(r, s),
+		"browser":     []Script{},
+		// The suite's pages load style sheets from public hosts; its browser would wait for them.
+		"options": map[string]any{"browsercontrol_css_enable": false},
+	}
+	if r.Browser == "" {
+		config["browser"] = pages.Standard()
+		config["override"] = pages.Overrides()
+	}
+	if s.Alias != "" {
+		config["alias"] = s.Alias
+	}
+	if s.Static != nil {
+		s.Static.configure(config)
+	} else {
+		config["client"] = map[string]any{"client_name": "Conformance suite (first)"}
+		config["client2"] = map[string]any{"client_name": "Conformance suite (second)"}
+	}
+	return config
+}
+
+func server(r Run, s Setup) map[string]any {
+	if r.Variant["server_metadata"] != "static" {
+		return map[string]any{"discoveryUrl": s.Issuer + "/.well-known/openid-configuration", "login_hint": s.Person.Username}
+	}
+	static := map[string]any{"login_hint": s.Person.Username}
+	for name, value := range s.Metadata {
+		static[name] = value
+	}
+	if acr, ok := s.Metadata["acr_values_supported"].([]any); ok && len(acr) > 0 {
+		static["acr_values"] = acr[0]
+	}
+	return static
+}

@@ -1,0 +1,106 @@
+package suite
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"path"
+)
+
+// Expectation tolerates one kind of result, for a reason that a specification gives.
+type Expectation struct {
+	Plan      string  `json:"plan"`                // glob
+	Variant   Variant `json:"variant,omitempty"`   // choices that the run and the module must make; empty: any
+	Module    string  `json:"module"`              // glob
+	Result    string  `json:"result"`              // WARNING, SKIPPED or REVIEW
+	Condition string  `json:"condition,omitempty"` // with WARNING: the condition that warns
+	Reason    string  `json:"reason"`
+	Section   string  `json:"section"` // what allows it
+}
+
+// Expectations are all that is tolerated.
+type Expectations []Expectation
+
+// ReadExpectations reads a JSON array of them and refuses what is not complete. Failures cannot be expected.
+func ReadExpectations(r io.Reader) (Expectations, error) {
+	var all Expectations
+	dec := json.NewDecoder(r)
+	dec.DisallowUnknownFields()
+	if err := dec.Decode(&all); err != nil {
+		return nil, fmt.Errorf("read expectations: %w", err)
+	}
+	var problems []error
+	for i, e := range all {
+		if err := e.check(); err != nil {
+			problems = append(problems, fmt.Errorf("expectation %d: %w", i+1, err))
+		}
+	}
+	return all, errors.Join(problems...)
+}
+
+func (e Expectation) check() error {
+	_, planErr := path.Match(e.Plan, "")
+	_, moduleErr := path.Match(e.Module, "")
+	switch {
+	case e.Plan == "" || e.Module == "" || e.Reason == "" || e.Section == "":
+		return errors.New("plan, module, reason and section are required")
+	case planErr != nil || moduleErr != nil:
+		return errors.New("malformed glob")
+	case e.Result != Warning && e.Result != Skipped && e.Result != Review:
+		return fmt.Errorf("result %q cannot be tolerated", e.Result)
+	case (e.Result == Warning) != (e.Condition != ""):
+		return errors.New("a warning, and nothing else, names its condition")
+	}
+	return nil
+}
+
+// Verdict is what the expectations make of results.
+type Verdict struct {
+	Unexpected []string      // each names a module and what it did
+	Stale      []Expectation // tolerate what did not happen
+}
+
+// OK tells whether the run is accepted.
+func (v Verdict) OK() bool { return len(v.Unexpected)+len(v.Stale) == 0 }
+
+// Judge compares results with the expectations. An expectation is stale if modules in its scope ran and none did as it says; after a
+// complete run also if no module was in its scope.
+func (all Expectations) Judge(results []Result, complete bool) Verdict {
+	var v Verdict
+	used := make([]bool, len(all))
+	reached := make([]bool, len(all))
+	for _, r := range results {
+		tolerated := func(result, condition string) bool {
+			found := false
+			for i, e := range all {
+				if e.inScope(r) && e.Result == result && e.Condition == condition {
+					used[i], found = true, true
+				}
+			}
+			return found
+		}
+		for i, e := range all {
+			reached[i] = reached[i] || e.inScope(r)
+		}
+		for _, complaint := range r.complaints(tolerated) {
+			v.Unexpected = append(v.Unexpected, r.Name()+": "+complaint)
+		}
+	}
+	for i, e := range all {
+		if !used[i] && (reached[i] || complete) {
+			v.Stale = append(v.Stale, e)
+		}
+	}
+	return v
+}
+
+func (e Expectation) inScope(r Result) bool {
+	plan, _ := path.Match(e.Plan, r.Run.Plan)
+	module, _ := path.Match(e.Module, r.Module.Name)
+	choices := r.Run.Choices()
+	for name, value := range r.Module.Variant {
+		choices[name] = value
+	}
+	return plan && module && choices.Includes(e.Variant)
+}

@@ -1,0 +1,170 @@
+package suite
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"syscall"
+	"time"
+)
+
+// Launcher starts an OP of its own for each run: fresh data, a free port, a certificate made for it.
+type Launcher struct {
+	Binary  string // the curfew binary
+	Dir     string // gets a directory for each OP: configuration, data, log
+	Host    string // the OP's host name; it must lead to 127.0.0.1, here and for the suite
+	SuiteCA string // PEM file that the OP trusts towards the suite; empty: the system's roots
+}
+
+// ready is how long an OP may take to answer.
+const ready = 20 * time.Second
+
+// Start starts an OP whose directory bears the name, and returns when it answers.
+func (l *Launcher) Start(ctx context.Context, name string) (Provider, error) {
+	dir := filepath.Join(l.Dir, name)
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, err
+	}
+	port, err := freePort()
+	if err != nil {
+		return nil, fmt.Errorf("find a free port: %w", err)
+	}
+	roots, err := writeCertificate(dir, l.Host)
+	if err != nil {
+		return nil, fmt.Errorf("make certificate: %w", err)
+	}
+	op := &launched{OP: OP{
+		Binary: l.Binary,
+		Config: filepath.Join(dir, "curfew.yaml"),
+		Base:   "https://" + net.JoinHostPort(l.Host, port),
+		HTTP:   &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: roots}}, Timeout: 30 * time.Second},
+	}, ended: make(chan error, 1)}
+	if err := l.writeConfig(op, dir, port); err != nil {
+		return nil, fmt.Errorf("write configuration: %w", err)
+	}
+	if err := op.serve(dir); err != nil {
+		return nil, err
+	}
+	if err := op.wait(ctx); err != nil {
+		return nil, errors.Join(err, op.Close())
+	}
+	return op, nil
+}
+
+// writeConfig allows what the plans need and Curfew's defaults refuse: registration by anyone, clients without PKCE, and calls to
+// the suite on this machine. JSON is YAML.
+func (l *Launcher) writeConfig(op *launched, dir, port string) error {
+	egress := map[string]any{"allow": []string{"127.0.0.0/8"}}
+	if l.SuiteCA != "" {
+		egress["ca"] = l.SuiteCA
+	}
+	config := map[string]any{
+		"issuer": op.Base,
+		"data":   filepath.Join(dir, "data"),
+		"listen": net.JoinHostPort("127.0.0.1", port),
+		"tls":    map[string]any{"cert": filepath.Join(dir, "cert.pem"), "key": filepath.Join(dir, "key.pem")},
+		"egress": egress,
+		"registration": map[string]any{
+			"mode":     "open",
+			"defaults": map[string]any{"require_pkce": false, "consent": "skip"},
+		},
+	}
+	text, err := json.MarshalIndent(config, "", "  ")
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(op.Config, text, 0o600)
+}
+
+// launched is an OP that we started.
+type launched struct {
+	OP
+	process *exec.Cmd
+	ended   chan error
+}
+
+// serve starts the process; its log goes to a file.
+func (o *launched) serve(dir string) error {
+	log, err := os.Create(filepath.Join(dir, "curfew.log"))
+	if err != nil {
+		return err
+	}
+	defer log.Close()
+	o.process = exec.Command(o.Binary, "serve", "--config", o.Config)
+	o.process.Stdout, o.process.Stderr = log, log
+	if err := o.process.Start(); err != nil {
+		return fmt.Errorf("start %s: %w", o.Binary, err)
+	}
+	go func() { o.ended <- o.process.Wait() }()
+	return nil
+}
+
+// wait returns when discovery answers.
+func (o *launched) wait(ctx context.Context) error {
+	deadline := time.NewTimer(ready)
+	defer deadline.Stop()
+	again := time.NewTicker(50 * time.Millisecond)
+	defer again.Stop()
+	for {
+		select {
+		case err := <-o.ended:
+			o.ended <- err
+			return fmt.Errorf("curfew ended at once (%v); its log is beside %s", err, o.Config)
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-deadline.C:
+			return fmt.Errorf("curfew does not answer at %s; its log is beside %s", o.Base, o.Config)
+		case <-again.C:
+			if _, err := o.Metadata(ctx); err == nil {
+				return nil
+			}
+		}
+	}
+}
+
+// Close stops the process, gently first.
+func (o *launched) Close() error {
+	if err := o.process.Process.Signal(syscall.SIGTERM); err != nil && !errors.Is(err, os.ErrProcessDone) {
+		return fmt.Errorf("stop curfew: %w", err)
+	}
+	select {
+	case <-o.ended:
+		return nil
+	case <-time.After(ready):
+	}
+	return o.process.Process.Kill()
+}
+
+func freePort() (string, error) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return "", err
+	}
+	defer l.Close()
+	return strconv.Itoa(l.Addr().(*net.TCPAddr).Port), nil
+}
+
+// Roots are the system's, and the certificates of a PEM file unless its name is empty.
+func Roots(file string) (*x509.CertPool, error) {
+	roots, err := x509.SystemCertPool()
+	if err != nil || file == "" {
+		return roots, err
+	}
+	text, err := os.ReadFile(file)
+	if err != nil {
+		return nil, err
+	}
+	if !roots.AppendCertsFromPEM(text) {
+		return nil, fmt.Errorf("%s holds no certificate", file)
+	}
+	return roots, nil
+}

@@ -1,0 +1,125 @@
+package suite
+
+import "regexp"
+
+// Pages writes the entries by which the suite's own browser plays a person at the OP. An entry's match is tested on the URL that a
+// module wants visited, the first that fits is played; a task's match is tested on the URL of the page then shown. Both see the whole
+// URL, so each begins with an origin: a query may hold any other URL.
+type Pages struct {
+	Suite  string // the suite's origin
+	Issuer string // the OP's
+	Person Person
+}
+
+// Script is one entry.
+type Script struct {
+	Match string `json:"match"`
+	Limit int    `json:"match-limit,omitempty"` // how many visits it serves; 0: any number
+	Tasks []Task `json:"tasks"`
+}
+
+// Task is what to do on one page.
+type Task struct {
+	Task     string  `json:"task"`
+	Match    string  `json:"match,omitempty"`
+	Optional bool    `json:"optional,omitempty"` // skipped if the page is another; else the module fails
+	Commands [][]any `json:"commands,omitempty"`
+}
+
+// Standard are the entries of every module that ends at the suite.
+func (p Pages) Standard() []Script { return []Script{p.authorize(), p.endSession(), p.sessionFrames()} }
+
+// Overrides are the entries of the modules that end on a page of the OP. Each waits for the text that proves the page, and hands the
+// page to the module as its picture.
+func (p Pages) Overrides() map[string]any {
+	scripts := map[string][]Script{}
+	for _, module := range []string{"oidcc-prompt-login", "oidcc-max-age-1"} {
+		first := p.authorize()
+		first.Limit = 1
+		scripts[module] = []Script{first, p.authorizeAgain()}
+	}
+	for _, module := range []string{
+		"oidcc-ensure-registered-redirect-uri", "oidcc-ensure-redirect-uri-in-authorization-request",
+		"oidcc-redirect-uri-query-mismatch", "oidcc-redirect-uri-query-added",
+	} {
+		scripts[module] = []Script{p.show("/authorize*", "id", "error-description", "redirect_uri")}
+	}
+	for module, element := range map[string][3]string{
+		"oidcc-registration-logo-uri":   {"xpath", "//img[@alt='logo']/..", "Sign in"},
+		"oidcc-registration-policy-uri": {"id", "policy", "privacy policy"},
+		"oidcc-registration-tos-uri":    {"id", "tos", "terms of service"},
+	} {
+		scripts[module] = []Script{p.show("/authorize*", element[0], element[1], element[2])}
+	}
+	for module, text := range map[string]string{
+		"bad-post-logout-redirect-uri":            "post_logout_redirect_uri",
+		"query-added-to-post-logout-redirect-uri": "post_logout_redirect_uri",
+		"modified-id-token-hint":                  "id_token_hint",
+		"bad-id-token-hint":                       "id_token_hint",
+	} {
+		scripts["oidcc-rp-initiated-logout-"+module] = []Script{p.authorize(), p.show("/end_session*", "id", "error-description", text)}
+	}
+	for _, module := range []string{"no-id-token-hint", "no-params", "no-post-logout-redirect-uri", "only-state"} {
+		shown := p.show("/end_session*", "id", "signed-out", "You are signed out")
+		shown.Tasks = append([]Task{p.confirm()}, shown.Tasks...)
+		scripts["oidcc-rp-initiated-logout-"+module] = []Script{p.authorize(), shown}
+	}
+	overrides := map[string]any{}
+	for module, entries := range scripts {
+		overrides[module] = map[string]any{"browser": entries}
+	}
+	return overrides
+}
+
+// authorize signs in and consents where asked, and ends at the suite's callback.
+func (p Pages) authorize() Script {
+	return Script{Match: p.Issuer + "/authorize*", Tasks: []Task{
+		{Task: "Login", Match: p.Issuer + "/login/*", Optional: true, Commands: p.login()},
+		{Task: "Consent", Match: p.Issuer + "/consent/*", Optional: true, Commands: [][]any{{"click", "id", "allow"}}},
+		{Task: "Verify Complete", Match: p.Suite + "/test/*/callback*", Commands: [][]any{{"wait", "id", "submission_complete", 10}}},
+	}}
+}
+
+// authorizeAgain must be asked to sign in, and shows it.
+func (p Pages) authorizeAgain() Script {
+	s := p.authorize()
+	s.Tasks[0].Optional = false
+	s.Tasks[0].Commands = append([][]any{{"wait", "xpath", "//h1", 10, "Sign in", "update-image-placeholder"}}, s.Tasks[0].Commands...)
+	return s
+}
+
+// login leaves the user name alone where the account is given and only its password is asked.
+func (p Pages) login() [][]any {
+	return [][]any{
+		{"text", "xpath", "//input[@id='username' and not(@readonly)]", p.Person.Username, "optional"},
+		{"text", "id", "password", p.Person.Password},
+		{"click", "id", "sign-in"},
+	}
+}
+
+// endSession confirms where asked, and waits until the OP has led to the suite.
+func (p Pages) endSession() Script {
+	return Script{Match: p.Issuer + "/end_session*", Tasks: []Task{
+		p.confirm(),
+		{Task: "Leave", Commands: [][]any{{"wait", "match", "^" + regexp.QuoteMeta(p.Suite) + "/test/.*/post_logout_redirect", 20}}},
+		{Task: "Verify Complete", Match: p.Suite + "/test/*/post_logout_redirect*"},
+	}}
+}
+
+func (p Pages) confirm() Task {
+	return Task{Task: "Confirm", Match: p.Issuer + "/end_session*", Optional: true, Commands: [][]any{{"click", "id", "sign-out", "optional"}}}
+}
+
+// sessionFrames lets the suite's page ask the OP's check_session_iframe and lead on by itself.
+func (p Pages) sessionFrames() Script {
+	return Script{Match: p.Suite + "/*session_verify", Tasks: []Task{
+		{Task: "Frames", Commands: [][]any{{"wait", "contains", "session_result", 10}}},
+	}}
+}
+
+// show visits and hands in the page once its element has the text.
+func (p Pages) show(path, kind, element, text string) Script {
+	return Script{Match: p.Issuer + path, Tasks: []Task{
+		{Task: "Show", Commands: [][]any{{"wait", kind, element, 10, text, "update-image-placeholder"}}},
+	}}
+}

@@ -1,0 +1,155 @@
+// Package password owns what Curfew does with passwords: hashing and verifying them ([Hasher]), refusing weak ones when
+// they are chosen ([Rules]), and limiting attempts ([Limiter]).
+//
+// An attempt is counted before anything is hashed, so that many at once gain nothing over one after another:
+//
+//	Limiter.Allow ──▶ Hasher.Verify ──▶ Limiter.Succeed
+//
+// A password is taken exactly as sent: any character counts, none is cut off or normalised.
+package password
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/subtle"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"runtime"
+	"strings"
+	"time"
+
+	"golang.org/x/crypto/argon2"
+)
+
+// MaxBytes is the longest password that is accepted. Longer ones are refused before hashing, never cut.
+const MaxBytes = 1024
+
+// maxWait is how long a hash waits for its turn.
+const maxWait = 5 * time.Second
+
+// The errors of a Hasher. Callers test them with errors.Is.
+var (
+	// ErrBusy: too many passwords are being hashed; it is worth trying again (503).
+	ErrBusy = errors.New("too many passwords at once")
+	// ErrTooLong: the password has more than MaxBytes (400).
+	ErrTooLong = fmt.Errorf("password longer than %d bytes", MaxBytes)
+	// ErrMalformed: the stored hash cannot be read.
+	ErrMalformed = errors.New("malformed password hash")
+)
+
+// Cost is what one argon2id hash takes (RFC 9106).
+type Cost struct {
+	Memory  uint32 // KiB
+	Time    uint32 // passes
+	Threads uint8
+}
+
+// defaultCost takes about 20 ms and 19 MiB.
+var defaultCost = Cost{Memory: 19 << 10, Time: 2, Threads: 1}
+
+// The bounds within which a stored hash is believed: a damaged record must not take all memory or time.
+var maxCost = Cost{Memory: 1 << 20, Time: 64, Threads: 16}
+
+const (
+	saltBytes = 16
+	hashBytes = 32
+)
+
+// Hasher hashes and verifies passwords, as many at a time as there are cores. It is safe for concurrent use.
+type Hasher struct {
+	cost  Cost
+	turn  chan struct{}
+	dummy string
+}
+
+// NewHasher makes a Hasher. A zero cost means the default: 19 MiB, 2 passes, 1 thread.
+func NewHasher(cost Cost) *Hasher {
+	if cost == (Cost{}) {
+		cost = defaultCost
+	}
+	return &Hasher{
+		cost: cost,
+		turn: make(chan struct{}, runtime.GOMAXPROCS(0)),
+		// Random bits: no password has this hash.
+		dummy: format(cost, random(saltBytes), random(hashBytes)),
+	}
+}
+
+// Hash makes the PHC string under which password is stored. ErrTooLong, ErrBusy.
+func (h *Hasher) Hash(ctx context.Context, password string) (string, error) {
+	salt := random(saltBytes)
+	sum, err := h.derive(ctx, password, h.cost, salt, hashBytes)
+	if err != nil {
+		return "", err
+	}
+	return format(h.cost, salt, sum), nil
+}
+
+// Verify tells whether stored is the hash of password, and if so whether it should be stored anew because it was made at
+// another cost. An empty stored stands for an unknown person, or one without a password: it costs the same and never
+// verifies. ErrTooLong, ErrBusy, ErrMalformed.
+func (h *Hasher) Verify(ctx context.Context, stored, password string) (ok, rehash bool, err error) {
+	if stored == "" {
+		stored = h.dummy
+	}
+	cost, salt, want, err := parse(stored)
+	if err != nil {
+		return false, false, err
+	}
+	got, err := h.derive(ctx, password, cost, salt, len(want))
+	if err != nil {
+		return false, false, err
+	}
+	ok = subtle.ConstantTimeCompare(got, want) == 1
+	return ok, ok && cost != h.cost, nil
+}
+
+// derive waits for its turn, because each hash takes a core and 19 MiB for its whole time.
+func (h *Hasher) derive(ctx context.Context, password string, cost Cost, salt []byte, length int) ([]byte, error) {
+	if len(password) > MaxBytes {
+		return nil, ErrTooLong
+	}
+	wait := time.NewTimer(maxWait)
+	defer wait.Stop()
+	select {
+	case h.turn <- struct{}{}:
+		defer func() { <-h.turn }()
+	case <-wait.C:
+		return nil, ErrBusy
+	case <-ctx.Done():
+		return nil, fmt.Errorf("hash password: %w", ctx.Err())
+	}
+	return argon2.IDKey([]byte(password), salt, cost.Time, cost.Memory, cost.Threads, uint32(length)), nil
+}
+
+// The PHC string format: $argon2id$v=19$m=19456,t=2,p=1$salt$hash, unpadded base64.
+var phc = base64.RawStdEncoding.Strict()
+
+func format(c Cost, salt, sum []byte) string {
+	return fmt.Sprintf("$argon2id$v=%d$m=%d,t=%d,p=%d$%s$%s", argon2.Version, c.Memory, c.Time, c.Threads, phc.EncodeToString(salt), phc.EncodeToString(sum))
+}
+
+func parse(stored string) (c Cost, salt, sum []byte, err error) {
+	fields := strings.Split(stored, "$")
+	if len(fields) != 6 || fields[0] != "" || fields[1] != "argon2id" || fields[2] != fmt.Sprintf("v=%d", argon2.Version) {
+		return c, nil, nil, ErrMalformed
+	}
+	if _, err := fmt.Sscanf(fields[3], "m=%d,t=%d,p=%d", &c.Memory, &c.Time, &c.Threads); err != nil ||
+		fields[3] != fmt.Sprintf("m=%d,t=%d,p=%d", c.Memory, c.Time, c.Threads) ||
+		c.Memory > maxCost.Memory || c.Time < 1 || c.Time > maxCost.Time || c.Threads < 1 || c.Threads > maxCost.Threads {
+		return c, nil, nil, ErrMalformed
+	}
+	salt, saltErr := phc.DecodeString(fields[4])
+	sum, sumErr := phc.DecodeString(fields[5])
+	if saltErr != nil || sumErr != nil || len(salt) < 8 || len(sum) < 16 || len(sum) > 64 {
+		return c, nil, nil, ErrMalformed
+	}
+	return c, salt, sum, nil
+}
+
+func random(n int) []byte {
+	b := make([]byte, n)
+	rand.Read(b) // never fails (crypto/rand)
+	return b
+}

@@ -1,0 +1,122 @@
+package suite
+
+import (
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"text/tabwriter"
+	"time"
+)
+
+// Row sums up one run.
+type Row struct {
+	Run                                               Run
+	Modules, Passed, Warning, Review, Skipped, Failed int
+	Took                                              time.Duration // of the modules, added up
+}
+
+// Rows sums up results by run, in the order in which the runs first occur.
+func Rows(results []Result) []Row {
+	var rows []Row
+	place := map[string]int{}
+	for _, r := range results {
+		name := r.Run.Plan + r.Run.Title()
+		i, ok := place[name]
+		if !ok {
+			i = len(rows)
+			place[name] = i
+			rows = append(rows, Row{Run: r.Run})
+		}
+		rows[i].add(r)
+	}
+	return rows
+}
+
+func (row *Row) add(r Result) {
+	row.Modules++
+	row.Took += r.Took
+	switch r.Result {
+	case Passed:
+		row.Passed++
+	case Warning:
+		row.Warning++
+	case Review:
+		row.Review++
+	case Skipped:
+		row.Skipped++
+	default:
+		row.Failed++
+	}
+}
+
+var columns = []string{"plan", "variant", "modules", "passed", "warning", "review", "skipped", "failed", "seconds"}
+
+func (row Row) cells() []string {
+	cells := []string{row.Run.Plan, row.Run.Title()}
+	for _, n := range []int{row.Modules, row.Passed, row.Warning, row.Review, row.Skipped, row.Failed} {
+		cells = append(cells, fmt.Sprint(n))
+	}
+	return append(cells, fmt.Sprintf("%.0f", row.Took.Seconds()))
+}
+
+// total sums up rows; its run has no name.
+func total(rows []Row) Row {
+	all := Row{Run: Run{Plan: "all"}}
+	for _, row := range rows {
+		all.Modules += row.Modules
+		all.Passed += row.Passed
+		all.Warning += row.Warning
+		all.Review += row.Review
+		all.Skipped += row.Skipped
+		all.Failed += row.Failed
+		all.Took += row.Took
+	}
+	return all
+}
+
+// WriteTable prints the rows for a terminal, and their sum.
+func WriteTable(w io.Writer, rows []Row) error {
+	tw := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(tw, strings.Join(columns, "\t"))
+	for _, row := range append(slices.Clip(rows), total(rows)) {
+		fmt.Fprintln(tw, strings.Join(row.cells(), "\t"))
+	}
+	return tw.Flush()
+}
+
+// Report is what a RESULTS.md says.
+type Report struct {
+	Suite        string // its version
+	Command      string
+	Day          time.Time
+	Rows         []Row
+	Expectations Expectations
+	Verdict      Verdict
+}
+
+// WriteMarkdown writes the report.
+func (r Report) WriteMarkdown(w io.Writer) error {
+	var b strings.Builder
+	fmt.Fprintf(&b, "# Conformance results\n\n")
+	fmt.Fprintf(&b, "OpenID Foundation conformance suite %s, %s:\n\n    %s\n\n", r.Suite, r.Day.Format(time.DateOnly), r.Command)
+	fmt.Fprintf(&b, "Seconds are those of the modules, added up. A review was filled by the suite's own text match on our page.\n\n")
+	fmt.Fprintf(&b, "| %s |\n|%s\n", strings.Join(columns, " | "), strings.Repeat("---|", len(columns)))
+	for _, row := range append(slices.Clip(r.Rows), total(r.Rows)) {
+		fmt.Fprintf(&b, "| %s |\n", strings.Join(row.cells(), " | "))
+	}
+	if len(r.Verdict.Unexpected) > 0 {
+		fmt.Fprintf(&b, "\n## Not accepted\n\n")
+		for _, line := range r.Verdict.Unexpected {
+			fmt.Fprintf(&b, "- %s\n", line)
+		}
+	}
+	if len(r.Expectations) > 0 {
+		fmt.Fprintf(&b, "\n## Tolerated\n\n| module | result | reason | section |\n|---|---|---|---|\n")
+		for _, e := range r.Expectations {
+			fmt.Fprintf(&b, "| %s | %s | %s | %s |\n", e.Module, strings.TrimSpace(e.Result+" "+e.Condition), e.Reason, e.Section)
+		}
+	}
+	_, err := io.WriteString(w, b.String())
+	return err
+}

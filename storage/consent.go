@@ -15,7 +15,8 @@ type Consent struct {
 
 // Consents keeps consents.
 type Consents interface {
-	// PutConsent stores what the user allows from now on, replacing what was allowed before.
+	// PutConsent stores what the user allows from now on, replacing what was allowed before. ErrEnded if user or client are
+	// unknown or disabled.
 	PutConsent(ctx context.Context, c Consent) error
 	// Consent finds what a user allowed a client.
 	Consent(ctx context.Context, subject, client string) (Consent, error)

@@ -104,13 +104,15 @@ type Ending struct {
 type Endings interface {
 	// EndSessions applies change and ends what sel selects as of at, in one transaction: it removes the sessions, or only the
 	// memberships where sel names a client, kills the grants and tokens bound to them, leaves a fence against codes issued at or before at, writes
-	// what plan returns for each, one audit line for each, and stores the reports. What began after at is not selected.
+	// what plan returns for each, one audit line for each, and stores the reports. What began after at is not selected, unless it is a session
+	// named by its id, which never comes again.
 	//
 	// It ends at most limit sessions (limit 0: no limit) and says whether more remain. Then the fence of this first call makes all of them dead at once, and an
 	// Ending is kept, so that the caller, or after a crash another, goes on by calling again with the same sel, cause and at
 	// and a zero Change until more is false. Nothing selected is not an error: change is applied all the same.
 	//
-	// plan is pure and may run twice. Errors are those of the change: ErrExists, ErrChanged, ErrNotFound, ErrSpent.
+	// plan is pure and may run twice. Errors are those of the change: ErrExists, ErrChanged, ErrNotFound, ErrSpent, and ErrEnded where its session
+	// may not begin.
 	EndSessions(ctx context.Context, sel Selector, cause Cause, at time.Time, change Change, limit int, plan func(Ended) Plan) (ended []Ended, more bool, err error)
 	// CountEndings counts what sel would end as of at, and changes nothing.
 	CountEndings(ctx context.Context, sel Selector, at time.Time) (Count, error)

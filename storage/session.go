@@ -99,7 +99,8 @@ const ActivityStep = time.Minute
 // Sessions keeps single-sign-on sessions. Every read leaves out what is past its deadline or fenced off at that moment, swept or
 // not. There is no method that removes one but EndSessions.
 type Sessions interface {
-	// CreateSession stores a new session and its audit line. ErrEnded if the user is unknown or disabled; ErrExists.
+	// CreateSession stores a new session and its audit line. ErrEnded if the user is unknown or disabled, or
+	// if an ending of all the user's sessions or of everybody's came between s.Created and now; ErrExists.
 	CreateSession(ctx context.Context, s Session, e Event) error
 	// Reauthenticate gives a living session a new secret and a new authentication; id, Created and members stay. ErrEnded if it is gone.
 	Reauthenticate(ctx context.Context, id SessionID, a Authentication, at time.Time, e Event) (Session, error)

@@ -20,7 +20,7 @@ type Token struct {
 
 // Tokens keeps opaque access tokens.
 type Tokens interface {
-	// PutToken stores a token without a grant (client_credentials).
+	// PutToken stores a token without a grant (client_credentials). ErrEnded if its client is unknown or disabled.
 	PutToken(ctx context.Context, t Token) error
 	// Token finds a living token and its grant (zero for client_credentials): unexpired, its client enabled, its user enabled, grant and
 	// membership not ended, not fenced. A token may outlive a session's idle deadline by one sweep. ErrNotFound.

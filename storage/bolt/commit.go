@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime"
 	"strings"
 	"sync/atomic"
 	"syscall"
@@ -90,13 +91,15 @@ func (s *Store) abandon(j *job, cause error) error {
 		return unavailable(cause)
 	}
 	<-j.ran
-	j.state.CompareAndSwap(jobRan, jobAbandoned)
-	select {
-	case <-j.done:
-		return j.err
-	default:
-		return unavailable(cause)
+	for !j.state.CompareAndSwap(jobRan, jobAbandoned) {
+		select {
+		case <-j.done:
+			return j.err
+		default:
+			runtime.Gosched() // it runs once more, because another function of its batch had to be left out
+		}
 	}
+	return unavailable(cause)
 }
 
 // commitLoop is the committer: it takes what waits, commits it together, and starts over until the store closes.

@@ -10,6 +10,9 @@ import (
 // PutConsent implements storage.Consents.
 func (s *Store) PutConsent(ctx context.Context, c storage.Consent) error {
 	return s.update(ctx, func(t *tx) error {
+		if t.client(c.Client) == nil || !t.enabled(c.Subject) {
+			return fmt.Errorf("put consent: %w", storage.ErrEnded)
+		}
 		c.At = milli(c.At)
 		t.store(consents, join(c.Subject, c.Client), c)
 		t.put(clientConsents, join(c.Client, c.Subject), nil)

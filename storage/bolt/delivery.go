@@ -98,7 +98,7 @@ func (s *Store) RetryDelivery(ctx context.Context, id string, at time.Time, row 
 			return fmt.Errorf("retry delivery: %w", storage.ErrSpent)
 		}
 		before := d
-		d.State, d.Next, d.Leased = storage.DeliveryPending, at, time.Time{}
+		d.State, d.Next, d.Leased, d.Refused = storage.DeliveryPending, at, time.Time{}, 0
 		if least := at.Add(retryLife); d.GiveUp.Before(least) {
 			d.GiveUp = least
 		}

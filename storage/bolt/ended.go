@@ -113,7 +113,7 @@ func (e *ending) close(done storage.Count, now time.Time) {
 		e.progress(e.mass, done, now)
 		e.expire(now.Add(endingKeep), expiryEnding, []byte(e.key))
 	}
-	e.putFences(e.selection, now.Add(storage.FenceLife))
+	e.putFences(e.selection, now)
 }
 
 // progress stores how far a mass ending has come.

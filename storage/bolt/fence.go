@@ -113,9 +113,14 @@ func fenceMember(id storage.SessionID, client string) []byte {
 	return join("member", string(id), client)
 }
 
+// clientFenceLife is how long the fence of a client's ending everywhere is kept: longer than the tokens live that it has
+// without any session (client_credentials).
+const clientFenceLife = 30 * 24 * time.Hour
+
 // putFences leaves what a finished ending needs.
-func (t *tx) putFences(c selection, until time.Time) {
+func (t *tx) putFences(c selection, now time.Time) {
 	var scopes [][]byte
+	until := now.Add(storage.FenceLife)
 	switch {
 	case c.Grant != "" || c.Overdue:
 		return
@@ -128,7 +133,7 @@ func (t *tx) putFences(c selection, until time.Time) {
 	case c.Client != "" && c.Subject != "":
 		scopes = [][]byte{fenceShare(c.Subject, c.Client)}
 	case c.Client != "":
-		scopes = [][]byte{fenceClient(c.Client)}
+		scopes, until = [][]byte{fenceClient(c.Client)}, now.Add(clientFenceLife)
 	case c.Subject != "":
 		scopes = [][]byte{fenceUser(c.Subject)}
 	case c.Everyone:
@@ -152,12 +157,25 @@ func (t *tx) codeDead(n storage.Session, code storage.Code) bool {
 		return true
 	}
 	for _, scope := range [][]byte{fenceMember(n.ID, code.Client), fenceShare(n.Subject, code.Client), fenceClient(code.Client)} {
-		list, _ := load[[]fence](t, fences, scope)
-		if slices.ContainsFunc(list, func(f fence) bool { return f.Except != n.ID && !code.Issued.After(f.At) }) {
+		if t.fenced(scope, n.ID, code.Issued) {
 			return true
 		}
 	}
 	return false
+}
+
+// fenced tells whether a fence of a scope keeps out what was issued then in a session.
+func (t *tx) fenced(scope []byte, id storage.SessionID, issued time.Time) bool {
+	list, _ := load[[]fence](t, fences, scope)
+	return slices.ContainsFunc(list, func(f fence) bool { return (id == "" || f.Except != id) && !issued.After(f.At) })
+}
+
+// ownTokenDead tells whether a token that a client has without any session is from before an ending of the client
+// everywhere.
+func (t *tx) ownTokenDead(k storage.Token) bool {
+	return t.fenced(fenceClient(k.Client), "", k.Issued) || slices.ContainsFunc(t.memory.masses, func(m *mass) bool {
+		return m.everywhere() && m.selection.Client == k.Client && !k.Issued.After(m.selection.at)
+	})
 }
 
 // fencedOff tells whether a session that is about to begin belongs to what an ending has ended meanwhile. One of the

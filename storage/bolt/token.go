@@ -12,6 +12,9 @@ import (
 // PutToken implements storage.Tokens.
 func (s *Store) PutToken(ctx context.Context, k storage.Token) error {
 	return s.update(ctx, func(t *tx) error {
+		if t.client(k.Client) == nil {
+			return fmt.Errorf("put token: %w", storage.ErrEnded)
+		}
 		t.putToken(k)
 		return nil
 	})
@@ -23,6 +26,9 @@ func (s *Store) Token(ctx context.Context, hash storage.Hash, at time.Time) (k s
 		var ok bool
 		if k, ok = load[storage.Token](t, tokens, hash[:]); ok && at.Before(k.Expires) && t.client(k.Client) != nil {
 			if k.Grant == "" {
+				if t.ownTokenDead(k) {
+					return fmt.Errorf("find token: %w", storage.ErrNotFound)
+				}
 				return nil
 			}
 			if g, ok = t.liveGrant(k.Grant, k.SID, at); ok {

@@ -1,155 +1,213 @@
-// Package password owns what Curfew does with passwords: hashing and verifying them ([Hasher]), refusing weak ones when
-// they are chosen ([Rules]), and limiting attempts ([Limiter]).
-//
-// An attempt is counted before anything is hashed, so that many at once gain nothing over one after another:
-//
-//	Limiter.Allow ──▶ Hasher.Verify ──▶ Limiter.Succeed
-//
-// A password is taken exactly as sent: any character counts, none is cut off or normalised.
-package password
+package suite
 
 import (
+	"cmp"
 	"context"
-	"crypto/rand"
-	"crypto/subtle"
-	"encoding/base64"
-	"errors"
 	"fmt"
-	"runtime"
+	"io"
+	"os"
+	"path/filepath"
+	"regexp"
 	"strings"
+	"sync"
 	"time"
 
-	"golang.org/x/crypto/argon2"
+	"golang.org/x/sync/errgroup"
 )
 
-// MaxBytes is the longest password that is accepted. Longer ones are refused before hashing, never cut.
-const MaxBytes = 1024
-
-// maxWait is how long a hash waits for its turn.
-const maxWait = 5 * time.Second
-
-// The errors of a Hasher. Callers test them with errors.Is.
-var (
-	// ErrBusy: too many passwords are being hashed; it is worth trying again (503).
-	ErrBusy = errors.New("too many passwords at once")
-	// ErrTooLong: the password has more than MaxBytes (400).
-	ErrTooLong = fmt.Errorf("password longer than %d bytes", MaxBytes)
-	// ErrMalformed: the stored hash cannot be read.
-	ErrMalformed = errors.New("malformed password hash")
-)
-
-// Cost is what one argon2id hash takes (RFC 9106).
-type Cost struct {
-	Memory  uint32 // KiB
-	Time    uint32 // passes
-	Threads uint8
+// Provider is an OP at work.
+type Provider interface {
+	Issuer() string
+	// Metadata fetches the discovery document.
+	Metadata(ctx context.Context) (map[string]any, error)
+	AddPerson(ctx context.Context, p Person) error
+	AddClient(ctx context.Context, c Client) error
+	RotateKey(ctx context.Context) error
+	// Close ends what Start began.
+	Close() error
 }
 
-// defaultCost takes about 20 ms and 19 MiB.
-var defaultCost = Cost{Memory: 19 << 10, Time: 2, Threads: 1}
-
-// The bounds within which a stored hash is believed: a damaged record must not take all memory or time.
-var maxCost = Cost{Memory: 1 << 20, Time: 64, Threads: 16}
-
-const (
-	saltBytes = 16
-	hashBytes = 32
-)
-
-// Hasher hashes and verifies passwords, as many at a time as there are cores. It is safe for concurrent use.
-type Hasher struct {
-	cost  Cost
-	turn  chan struct{}
-	dummy string
+// Browser opens windows that share nothing with each other.
+type Browser interface {
+	Open(ctx context.Context, run Run, p Person, issuer string) (Window, error)
 }
 
-// NewHasher makes a Hasher. A zero cost means the default: 19 MiB, 2 passes, 1 thread.
-func NewHasher(cost Cost) *Hasher {
-	if cost == (Cost{}) {
-		cost = defaultCost
+// Window is one person's browser.
+type Window interface {
+	// Visit requests url by method and goes on, signing in and consenting where asked, until the suite has its answer. With
+	// picture it may also end on a page of the OP's. It returns a PNG of the last page that the OP showed, if it showed any.
+	Visit(ctx context.Context, method, url string, picture bool) ([]byte, error)
+	// Draw returns a PNG of an HTML page.
+	Draw(ctx context.Context, html string) ([]byte, error)
+	Close()
+}
+
+// Runner runs plans. API and Start are required.
+type Runner struct {
+	API      *API
+	Start    func(ctx context.Context, name string) (Provider, error) // an OP for one run
+	Browser  Browser                                                  // nil: a module that wants one fails
+	Modules  func(name string) bool                                   // nil: all
+	Repeat   int                                                      // how often each module runs; 0: once
+	Parallel int                                                      // how many modules run at a time; 0: one
+	Out      string                                                   // directory for the exported results; empty: none
+	Progress io.Writer                                                // one line per module; nil: none
+
+	progress sync.Mutex
+}
+
+// Run runs plans one after another, or side by side up to Parallel, and returns the results in the order of the plans. It fails if a
+// plan could not be run at all; what a module does is in its Result.
+func (r *Runner) Run(ctx context.Context, runs []Run) ([]Result, error) {
+	slots := make(chan struct{}, max(r.Parallel, 1))
+	results := make([][]Result, len(runs))
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(cap(slots))
+	for i, run := range runs {
+		group.Go(func() (err error) {
+			if results[i], err = r.plan(ctx, run, slots); err != nil {
+				return fmt.Errorf("%s %s: %w", run.Plan, run.Title(), err)
+			}
+			return nil
+		})
 	}
-	return &Hasher{
-		cost: cost,
-		turn: make(chan struct{}, runtime.GOMAXPROCS(0)),
-		// Random bits: no password has this hash.
-		dummy: format(cost, random(saltBytes), random(hashBytes)),
+	err := group.Wait()
+	var all []Result
+	for _, of := range results {
+		all = append(all, of...)
 	}
+	return all, err
 }
 
-// Hash makes the PHC string under which password is stored. ErrTooLong, ErrBusy.
-func (h *Hasher) Hash(ctx context.Context, password string) (string, error) {
-	salt := random(saltBytes)
-	sum, err := h.derive(ctx, password, h.cost, salt, hashBytes)
+// plan runs one plan against an OP of its own. Modules that share an alias run one after another; without one they take slots.
+func (r *Runner) plan(ctx context.Context, run Run, slots chan struct{}) ([]Result, error) {
+	op, err := r.Start(ctx, fileName(run))
 	if err != nil {
-		return "", err
+		return nil, fmt.Errorf("start provider: %w", err)
 	}
-	return format(h.cost, salt, sum), nil
-}
-
-// Verify tells whether stored is the hash of password, and if so whether it should be stored anew because it was made at
-// another cost. An empty stored stands for an unknown person, or one without a password: it costs the same and never
-// verifies. ErrTooLong, ErrBusy, ErrMalformed.
-func (h *Hasher) Verify(ctx context.Context, stored, password string) (ok, rehash bool, err error) {
-	if stored == "" {
-		stored = h.dummy
-	}
-	cost, salt, want, err := parse(stored)
+	defer op.Close()
+	setup, err := r.prepare(ctx, run, op)
 	if err != nil {
-		return false, false, err
+		return nil, err
 	}
-	got, err := h.derive(ctx, password, cost, salt, len(want))
+	created, err := r.API.CreatePlan(ctx, run.Plan, run.Variant, Config(run, setup))
 	if err != nil {
-		return false, false, err
+		return nil, fmt.Errorf("create plan: %w", err)
 	}
-	ok = subtle.ConstantTimeCompare(got, want) == 1
-	return ok, ok && cost != h.cost, nil
+	modules := r.selected(created.Modules)
+	results := make([]Result, len(modules))
+	d := &drive{Runner: r, run: run, plan: created.ID, op: op, person: setup.Person}
+	var group errgroup.Group
+	if setup.Alias != "" {
+		group.SetLimit(1)
+	} else {
+		group.SetLimit(cap(slots))
+	}
+	for i, m := range modules {
+		group.Go(func() error {
+			slots <- struct{}{}
+			defer func() { <-slots }()
+			if err := ctx.Err(); err != nil {
+				return err
+			}
+			results[i] = d.module(ctx, m)
+			r.report(results[i])
+			return nil
+		})
+	}
+	if err := group.Wait(); err != nil {
+		return nil, err
+	}
+	return results, r.export(ctx, run, created.ID)
 }
 
-// derive waits for its turn, because each hash takes a core and 19 MiB for its whole time.
-func (h *Hasher) derive(ctx context.Context, password string, cost Cost, salt []byte, length int) ([]byte, error) {
-	if len(password) > MaxBytes {
-		return nil, ErrTooLong
+// selected lists the modules to run, each as often as Repeat says.
+func (r *Runner) selected(modules []Module) []Module {
+	var all []Module
+	for _, m := range modules {
+		if r.Modules == nil || r.Modules(m.Name) {
+			for range max(r.Repeat, 1) {
+				all = append(all, m)
+			}
+		}
 	}
-	wait := time.NewTimer(maxWait)
-	defer wait.Stop()
-	select {
-	case h.turn <- struct{}{}:
-		defer func() { <-h.turn }()
-	case <-wait.C:
-		return nil, ErrBusy
-	case <-ctx.Done():
-		return nil, fmt.Errorf("hash password: %w", ctx.Err())
-	}
-	return argon2.IDKey([]byte(password), salt, cost.Time, cost.Memory, cost.Threads, uint32(length)), nil
+	return all
 }
 
-// The PHC string format: $argon2id$v=19$m=19456,t=2,p=1$salt$hash, unpadded base64.
-var phc = base64.RawStdEncoding.Strict()
-
-func format(c Cost, salt, sum []byte) string {
-	return fmt.Sprintf("$argon2id$v=%d$m=%d,t=%d,p=%d$%s$%s", argon2.Version, c.Memory, c.Time, c.Threads, phc.EncodeToString(salt), phc.EncodeToString(sum))
+// prepare gives the OP the person and the clients of a run.
+func (r *Runner) prepare(ctx context.Context, run Run, op Provider) (Setup, error) {
+	setup := Setup{Suite: r.API.Base, Issuer: op.Issuer(), Person: NewPerson()}
+	if err := op.AddPerson(ctx, setup.Person); err != nil {
+		return setup, fmt.Errorf("add person: %w", err)
+	}
+	var err error
+	if setup.Metadata, err = op.Metadata(ctx); err != nil {
+		return setup, fmt.Errorf("fetch metadata: %w", err)
+	}
+	if run.Dynamic() {
+		return setup, nil
+	}
+	setup.Alias = NewAlias()
+	clients, err := NewStatic(run, Base(setup.Suite, setup.Alias))
+	if err != nil {
+		return setup, err
+	}
+	setup.Static = &clients
+	for _, client := range clients.All() {
+		if err := op.AddClient(ctx, client); err != nil {
+			return setup, fmt.Errorf("add client: %w", err)
+		}
+	}
+	return setup, nil
 }
 
-func parse(stored string) (c Cost, salt, sum []byte, err error) {
-	fields := strings.Split(stored, "$")
-	if len(fields) != 6 || fields[0] != "" || fields[1] != "argon2id" || fields[2] != fmt.Sprintf("v=%d", argon2.Version) {
-		return c, nil, nil, ErrMalformed
+// report prints a module's line, and below it what was found and where to read more.
+func (r *Runner) report(result Result) {
+	if r.Progress == nil {
+		return
 	}
-	if _, err := fmt.Sscanf(fields[3], "m=%d,t=%d,p=%d", &c.Memory, &c.Time, &c.Threads); err != nil ||
-		fields[3] != fmt.Sprintf("m=%d,t=%d,p=%d", c.Memory, c.Time, c.Threads) ||
-		c.Memory > maxCost.Memory || c.Time < 1 || c.Time > maxCost.Time || c.Threads < 1 || c.Threads > maxCost.Threads {
-		return c, nil, nil, ErrMalformed
+	r.progress.Lock()
+	defer r.progress.Unlock()
+	fmt.Fprintf(r.Progress, "%-8s %6.1fs  %s\n", result.Result, result.Took.Seconds(), result.Name())
+	for _, f := range result.Failures {
+		fmt.Fprintf(r.Progress, "         failure in %s: %s\n", f.Condition, f.Message)
 	}
-	salt, saltErr := phc.DecodeString(fields[4])
-	sum, sumErr := phc.DecodeString(fields[5])
-	if saltErr != nil || sumErr != nil || len(salt) < 8 || len(sum) < 16 || len(sum) > 64 {
-		return c, nil, nil, ErrMalformed
+	for _, f := range result.Warnings {
+		fmt.Fprintf(r.Progress, "         warning in %s: %s\n", f.Condition, f.Message)
 	}
-	return c, salt, sum, nil
+	if len(result.Failures)+len(result.Warnings) > 0 && result.ID != "" {
+		fmt.Fprintf(r.Progress, "         %s/log-detail.html?log=%s\n", r.API.Base, result.ID)
+	}
 }
 
-func random(n int) []byte {
-	b := make([]byte, n)
-	rand.Read(b) // never fails (crypto/rand)
-	return b
+// export saves the plan's signed results.
+func (r *Runner) export(ctx context.Context, run Run, plan string) (err error) {
+	if r.Out == "" {
+		return nil
+	}
+	file, err := os.Create(filepath.Join(r.Out, fileName(run)+".zip"))
+	if err != nil {
+		return err
+	}
+	defer func() { err = cmp.Or(err, file.Close()) }()
+	if err := r.API.Export(ctx, file, plan); err != nil {
+		return fmt.Errorf("export results: %w", err)
+	}
+	return nil
 }
+
+var unfit = regexp.MustCompile(`[^a-z0-9_]+`)
+
+// fileName is a run's name as files and directories bear it.
+func fileName(run Run) string {
+	plan := strings.TrimSuffix(run.Plan, "-certification-test-plan")
+	var values []string
+	for _, part := range strings.Split(run.Title(), ", ") {
+		_, value, _ := strings.Cut(part, "=")
+		values = append(values, unfit.ReplaceAllString(value, "_"))
+	}
+	return strings.Trim(plan+"-"+strings.Join(values, "-"), "-")
+}
+
+// since is how long ago a moment was.
+func since(start time.Time) time.Duration { return time.Since(start).Round(100 * time.Millisecond) }

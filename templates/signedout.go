@@ -45,12 +45,16 @@ func SignedOut(w io.Writer, p SignedOutPage) error { return render(w, "signedout
 // Status is what the page shows now, and what its script asks for again and again.
 func (p SignedOutPage) Status() Status { return NewStatus(p.Holders, p.Ended, p.Now) }
 
-// wait is Wait or its default.
+// wait is Wait or its default; frames get their time in any case.
 func (p SignedOutPage) wait() time.Duration {
-	if p.Wait == 0 {
-		return DefaultWait
+	wait := p.Wait
+	if wait == 0 {
+		wait = DefaultWait
 	}
-	return p.Wait
+	if len(p.Frames) > 0 {
+		wait = max(wait, FrameLimit)
+	}
+	return wait
 }
 
 // WaitMillis is the wait for the script.

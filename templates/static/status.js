@@ -46,14 +46,18 @@
   var start = new Date().getTime(), url = box.getAttribute('data-status-url');
   var next = box.getAttribute('data-continue-url'), wait = +box.getAttribute('data-wait');
   var loaded = document.readyState === 'complete', done = !url, confirmed = box.hasAttribute('data-confirmed');
-  var timer = 0, stayed = false;
+  var timer = 0, stayed = false, since = 0;
 
-  /* Goes on once all have answered, after a moment to read it, or else after the wait. Frames get their time in any case. */
+  /* Goes on when all have confirmed and their frames have loaded, after a moment to read it; else after the wait. */
   function plan() {
     if (!next || stayed) { return; }
     clearTimeout(timer);
-    var left = (loaded && done && confirmed ? 1500 : wait) - (new Date().getTime() - start);
-    timer = setTimeout(function () { location.replace(next); }, Math.max(0, left));
+    var now = new Date().getTime(), at = start + wait;
+    if (loaded && done && confirmed) {
+      since = since || now;
+      at = Math.min(at, since + 1500);
+    }
+    timer = setTimeout(function () { location.replace(next); }, Math.max(0, at - now));
   }
 
   function ask() {

@@ -1,9 +1,11 @@
 package signout
 
 import (
+	"context"
 	"net/http"
 	"slices"
 
+	"github.com/curfew-id/curfew/logout"
 	"github.com/curfew-id/curfew/provider/web"
 	"github.com/curfew-id/curfew/storage"
 	"github.com/curfew-id/curfew/templates"
@@ -41,20 +43,45 @@ func (h *Handler) confirm(w http.ResponseWriter, r *http.Request, d verdict, ses
 		return
 	}
 	for _, extent := range h.choices(r, d, session) {
-		choice := templates.SignOutChoice{Extent: extent}
-		if h.Preview != nil {
-			if choice.Preview, err = h.Preview(ctx, selector(extent, session, d.Client), h.Site.Now()); err != nil {
-				h.Site.Error(w, r, web.FaultOf(err))
-				return
-			}
+		preview, err := h.preview(ctx, extent, session, d.Client)
+		if err != nil {
+			h.Site.Error(w, r, web.FaultOf(err))
+			return
 		}
-		page.Choices = append(page.Choices, choice)
+		page.Choices = append(page.Choices, templates.SignOutChoice{Extent: extent, Preview: preview})
 	}
 	web.PageHeaders(w, web.PagePolicy{Forms: true}) // no form-action: the answer may lead to the application
 	if d.Problem != "" {
 		w.WriteHeader(http.StatusBadRequest)
 	}
 	h.Site.Render(r, templates.SignOut(w, page))
+}
+
+// preview is what would remain after that extent.
+func (h *Handler) preview(ctx context.Context, extent templates.Extent, session *storage.Session, client string) (*templates.Horizon, error) {
+	now := h.Site.Now()
+	grants, err := h.Store.ListGrants(ctx, session.Subject, "", false, now)
+	if err != nil {
+		return nil, err
+	}
+	sessions := []storage.Session{*session}
+	switch extent {
+	case templates.ExtentApplication:
+		sessions[0].Members = nil
+		if m := session.Member(client); m != nil {
+			sessions[0].Members = []storage.Member{*m}
+		}
+	case templates.ExtentEverywhere:
+		if sessions, _, err = h.Store.ListSessions(ctx, storage.Selector{Subject: session.Subject}, now, storage.Page{}); err != nil {
+			return nil, err
+		}
+	}
+	estimate, err := Estimate(ctx, h.Store, sessions, grants, now, logout.Options{Lifetimes: h.Lifetimes})
+	if err != nil {
+		return nil, err
+	}
+	figures := Figures(estimate)
+	return &figures, nil
 }
 
 // choices are the extents that make sense here, the default first.

@@ -15,6 +15,7 @@ import (
 type Store interface {
 	Client(ctx context.Context, id string) (*storage.Client, error)
 	User(ctx context.Context, subject string) (storage.User, error)
+	ListSessions(ctx context.Context, sel storage.Selector, at time.Time, p storage.Page) (sessions []storage.Session, next string, err error)
 	SessionBySID(ctx context.Context, sid string, at time.Time) (storage.Session, storage.Member, error)
 	ListGrants(ctx context.Context, subject, client string, offlineOnly bool, at time.Time) ([]storage.Grant, error)
 	ListReports(ctx context.Context, f storage.ReportFilter, p storage.Page) (reports []storage.Report, next string, err error)
@@ -37,10 +38,10 @@ type Handler struct {
 	Ender      Ender
 	Hints      Hints
 	SubjectFor func(subject string, c *storage.Client) string
-	Preview    func(context.Context, storage.Selector, time.Time) (*templates.Horizon, error) // nil: no figures on the confirmation
-	Extent     templates.Extent                                                               // what a sign-out ends where neither client nor person says otherwise
-	Ask        bool                                                                           // ask even where the hint would spare the question
-	Wait       time.Duration                                                                  // how long the signed-out page waits for applications before it goes on
+	Lifetimes  logout.Lifetimes
+	Extent     templates.Extent // what a sign-out ends where neither client nor person says otherwise
+	Ask        bool             // ask even where the hint would spare the question
+	Wait       time.Duration    // how long the signed-out page waits for applications before it goes on
 }
 
 const (

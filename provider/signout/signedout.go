@@ -27,23 +27,32 @@ type ended struct {
 
 // end ends what was chosen and answers the browser. Where the commit fails nobody is told that they are signed out, and the cookie stays.
 func (h *Handler) end(w http.ResponseWriter, r *http.Request, d verdict, session *storage.Session, extent templates.Extent) {
-	ctx := r.Context()
 	cause := storage.Cause{Reason: storage.ReasonLogout, By: "user:" + session.Subject, Client: d.Client, Address: h.Site.Address(r)}
 	if extent == templates.ExtentApplication {
 		cause.Reason = storage.ReasonApplication
 	}
-	offline, err := h.offlineNames(ctx, session.Subject)
-	if err != nil {
-		h.notYet(w, r, err)
-		return
-	}
-	outcome, err := h.Ender.End(ctx, selector(extent, session, d.Client), cause, storage.Change{})
+	h.leave(w, r, d, session, extent, selector(extent, session, d.Client), cause, storage.Change{})
+}
+
+// Leave ends sessions, this browser's among them, and answers with the signed-out page. The account page uses it.
+func (h *Handler) Leave(w http.ResponseWriter, r *http.Request, session *storage.Session, extent templates.Extent, sel storage.Selector, cause storage.Cause, change storage.Change) {
+	h.leave(w, r, verdict{}, session, extent, sel, cause, change)
+}
+
+func (h *Handler) leave(w http.ResponseWriter, r *http.Request, d verdict, session *storage.Session, extent templates.Extent, sel storage.Selector, cause storage.Cause, change storage.Change) {
+	ctx := r.Context()
+	outcome, err := h.Ender.End(ctx, sel, cause, change)
 	if err != nil {
 		h.notYet(w, r, err)
 		return
 	}
 	if extent != templates.ExtentApplication && h.Site.HasSessionCookie(r) {
 		h.Site.ClearSession(w)
+	}
+	offline, err := h.offlineNames(ctx, session.Subject)
+	if err != nil {
+		h.Site.Error(w, r, web.FaultOf(err))
+		return
 	}
 	left, others, told := []string{}, false, false
 	for _, e := range outcome.Ended {
@@ -69,8 +78,7 @@ func (h *Handler) end(w http.ResponseWriter, r *http.Request, d verdict, session
 		return
 	}
 	frames := outcome.Frames()
-	frames = frames[:min(len(frames), framesMax)]
-	h.page(w, r, e, handle, frames)
+	h.page(w, r, e, handle, frames[:min(len(frames), framesMax)])
 }
 
 // notYet says that the sign-out could not be written down.

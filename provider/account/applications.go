@@ -1,0 +1,107 @@
+package account
+
+import (
+	"net/http"
+	"slices"
+
+	"github.com/curfew-id/curfew/provider/web"
+	"github.com/curfew-id/curfew/storage"
+	"github.com/curfew-id/curfew/templates"
+)
+
+// Applications is GET /account/applications: what applications may do, and which keep access while the person is away.
+func (h *Handler) Applications(w http.ResponseWriter, r *http.Request) {
+	who, ok := h.enter(w, r)
+	if !ok {
+		return
+	}
+	page, err := h.applicationsPage(w, r, who)
+	if err != nil {
+		h.Site.Error(w, r, web.FaultOf(err))
+		return
+	}
+	web.PageHeaders(w, web.PagePolicy{FormSelf: true})
+	h.Site.Render(r, templates.Applications(w, page))
+}
+
+func (h *Handler) applicationsPage(w http.ResponseWriter, r *http.Request, who person) (templates.ApplicationsPage, error) {
+	ctx := r.Context()
+	shell, err := h.shell(w, r, who)
+	page := templates.ApplicationsPage{AccountPage: shell, Action: h.Site.Path("/account/applications")}
+	if err != nil {
+		return page, err
+	}
+	consents, err := h.Store.ListConsents(ctx, who.user.Subject)
+	if err != nil {
+		return page, err
+	}
+	grants, err := h.Store.ListGrants(ctx, who.user.Subject, "", false, h.Site.Now())
+	if err != nil {
+		return page, err
+	}
+	sessions, err := h.sessions(ctx, who)
+	if err != nil {
+		return page, err
+	}
+	name := h.names(ctx)
+	byClient := map[string]*templates.Allowed{}
+	order := []string{}
+	of := func(client string) *templates.Allowed {
+		if byClient[client] == nil {
+			byClient[client] = &templates.Allowed{Application: templates.Application{Name: name(client)}}
+			order = append(order, client)
+		}
+		return byClient[client]
+	}
+	for _, c := range consents {
+		a := of(c.Client)
+		a.ID, a.Scopes, a.Since = c.Client, c.Scope, c.At
+	}
+	for _, s := range sessions {
+		for _, m := range s.Members {
+			a := of(m.Client)
+			a.Devices = append(a.Devices, templates.Device(s.UserAgent))
+			if m.LastUsed.After(a.LastUse) {
+				a.LastUse = m.LastUsed
+			}
+		}
+	}
+	for _, g := range grants {
+		a := of(g.Client)
+		if g.LastUsed.After(a.LastUse) {
+			a.LastUse = g.LastUsed
+		}
+		if len(a.Scopes) == 0 {
+			a.Scopes = g.Scope
+		}
+		if g.Offline() {
+			a.Offline = append(a.Offline, offlineOf(g, name))
+		}
+	}
+	slices.SortFunc(order, func(a, b string) int { return byClient[b].LastUse.Compare(byClient[a].LastUse) })
+	for _, client := range order {
+		page.Applications = append(page.Applications, *byClient[client])
+	}
+	return page, nil
+}
+
+// Withdraw is POST /account/applications: withdraw what an application was allowed, or end its offline access.
+func (h *Handler) Withdraw(w http.ResponseWriter, r *http.Request) {
+	who, form, ok := h.submitted(w, r)
+	if !ok {
+		return
+	}
+	if grants := form["end-offline"]; len(grants) > 0 {
+		h.endOffline(w, r, who, grants[0], "/account/applications")
+		return
+	}
+	if len(form["withdraw"]) == 0 {
+		h.done(w, "/account/applications", "nothing")
+		return
+	}
+	client := form["withdraw"][0]
+	// What the application holds ends with what it was allowed, offline access included; single sign-on lives on.
+	sel := storage.Selector{Subject: who.user.Subject, Client: client, Offline: true}
+	change := storage.Change{Withdraw: &storage.Consent{Subject: who.user.Subject, Client: client}}
+	h.end(w, r, sel, h.cause(r, who, storage.ReasonConsentWithdrawn), change, "/account/applications", "withdrawn")
+}

@@ -1,0 +1,184 @@
+package account
+
+import (
+	"context"
+	"net/http"
+	"slices"
+	"strings"
+
+	"github.com/curfew-id/curfew/logout"
+	"github.com/curfew-id/curfew/provider/signout"
+	"github.com/curfew-id/curfew/provider/web"
+	"github.com/curfew-id/curfew/storage"
+	"github.com/curfew-id/curfew/templates"
+)
+
+// Sessions is GET /account: where the person is signed in.
+func (h *Handler) Sessions(w http.ResponseWriter, r *http.Request) {
+	who, ok := h.enter(w, r)
+	if !ok {
+		return
+	}
+	page, err := h.sessionsPage(w, r, who)
+	if err != nil {
+		h.Site.Error(w, r, web.FaultOf(err))
+		return
+	}
+	web.PageHeaders(w, web.PagePolicy{FormSelf: true})
+	h.Site.Render(r, templates.Sessions(w, page))
+}
+
+func (h *Handler) sessionsPage(w http.ResponseWriter, r *http.Request, who person) (templates.SessionsPage, error) {
+	ctx := r.Context()
+	shell, err := h.shell(w, r, who)
+	if err != nil {
+		return templates.SessionsPage{}, err
+	}
+	page := templates.SessionsPage{AccountPage: shell, Action: h.Site.Path("/account/sessions")}
+	all, err := h.sessions(ctx, who)
+	if err != nil {
+		return page, err
+	}
+	name := h.names(ctx)
+	for _, s := range all {
+		one := templates.Session{ID: storage.SessionHash(s.ID), Device: templates.Device(s.UserAgent), Address: s.Address, SignedIn: s.AuthTime,
+			LastActive: s.LastActive, Ends: s.Deadline(), Current: s.ID == who.session.ID, Keep: s.Keep}
+		for _, m := range s.Members {
+			one.Applications = append(one.Applications, templates.Use{ID: one.ID + " " + m.Client, Name: name(m.Client), LastUse: m.LastUsed})
+		}
+		page.Sessions = append(page.Sessions, one)
+	}
+	grants, err := h.Store.ListGrants(ctx, who.user.Subject, "", false, h.Site.Now())
+	if err != nil {
+		return page, err
+	}
+	for _, g := range grants {
+		if g.Offline() {
+			page.Offline = append(page.Offline, offlineOf(g, name))
+		}
+	}
+	horizon, err := h.horizon(ctx, all, grants)
+	page.Everywhere = horizon
+	return page, err
+}
+
+func offlineOf(g storage.Grant, name func(string) string) templates.Offline {
+	return templates.Offline{ID: g.ID, Application: name(g.Client), Device: templates.Device(g.UserAgent), Since: g.Created, LastUse: g.LastUsed, Ends: g.Deadline()}
+}
+
+// horizon is what would remain if all these sessions ended now.
+func (h *Handler) horizon(ctx context.Context, sessions []storage.Session, grants []storage.Grant) (*templates.Horizon, error) {
+	estimate, err := signout.Estimate(ctx, h.Store, sessions, grants, h.Site.Now(), logout.Options{Lifetimes: h.Lifetimes})
+	if err != nil {
+		return nil, err
+	}
+	figures := signout.Figures(estimate)
+	return &figures, nil
+}
+
+// EndSessions is POST /account/sessions.
+func (h *Handler) EndSessions(w http.ResponseWriter, r *http.Request) {
+	who, form, ok := h.submitted(w, r)
+	if !ok {
+		return
+	}
+	all, err := h.sessions(r.Context(), who)
+	if err != nil {
+		h.Site.Error(w, r, web.FaultOf(err))
+		return
+	}
+	first := func(name string) string {
+		if v := form[name]; len(v) > 0 {
+			return v[0]
+		}
+		return ""
+	}
+	// Only the person's own sessions can be named, by a hash that means nothing elsewhere.
+	find := func(hash string) []storage.SessionID {
+		for _, s := range all {
+			if storage.SessionHash(s.ID) == hash {
+				return []storage.SessionID{s.ID}
+			}
+		}
+		return nil
+	}
+	subject := who.user.Subject
+	switch {
+	case first("sign-out") != "":
+		h.endThese(w, r, who, find(first("sign-out")), storage.ReasonAccount, "signed-out")
+	case first("not-me") != "":
+		h.endThese(w, r, who, find(first("not-me")), storage.ReasonNotMe, "not-me")
+	case first("leave") != "":
+		hash, client, _ := strings.Cut(first("leave"), " ")
+		if ids := find(hash); ids != nil && client != "" {
+			h.end(w, r, storage.Selector{Sessions: ids, Client: client}, h.cause(r, who, storage.ReasonApplication), storage.Change{}, "/account", "left")
+			return
+		}
+		h.done(w, "/account", "nothing")
+	case first("end-offline") != "":
+		h.endOffline(w, r, who, first("end-offline"), "/account")
+	case first("extent") == string(templates.ExtentSelected):
+		var ids []storage.SessionID
+		for _, hash := range form["session"] {
+			ids = append(ids, find(hash)...)
+		}
+		h.endThese(w, r, who, ids, storage.ReasonAccount, "signed-out")
+	case first("extent") == string(templates.ExtentOthers):
+		h.end(w, r, storage.Selector{Subject: subject, Except: who.session.ID}, h.cause(r, who, storage.ReasonAccount), storage.Change{}, "/account", "signed-out")
+	case first("extent") == string(templates.ExtentEverywhere), first("extent") == string(templates.ExtentOffline):
+		sel := storage.Selector{Subject: subject, Offline: first("extent") == string(templates.ExtentOffline)}
+		h.Leave(w, r, &who.session, templates.ExtentEverywhere, sel, h.cause(r, who, storage.ReasonAccount), storage.Change{})
+	default:
+		h.done(w, "/account", "nothing")
+	}
+}
+
+// endThese ends the sessions named, this browser's perhaps among them.
+func (h *Handler) endThese(w http.ResponseWriter, r *http.Request, who person, ids []storage.SessionID, reason storage.Reason, what string) {
+	if len(ids) == 0 {
+		h.done(w, "/account", "nothing")
+		return
+	}
+	sel, cause := storage.Selector{Sessions: ids}, h.cause(r, who, reason)
+	if slices.Contains(ids, who.session.ID) {
+		h.Leave(w, r, &who.session, templates.ExtentBrowser, sel, cause, storage.Change{})
+		return
+	}
+	path := "/account"
+	if reason == storage.ReasonNotMe {
+		path = "/account/security"
+	}
+	h.end(w, r, sel, cause, storage.Change{}, path, what)
+}
+
+// end ends sessions of other browsers, or shares, and leads to the report where there is one to see, else back.
+func (h *Handler) end(w http.ResponseWriter, r *http.Request, sel storage.Selector, cause storage.Cause, change storage.Change, back, what string) {
+	outcome, err := h.Ender.End(r.Context(), sel, cause, change)
+	if err != nil {
+		h.Site.Error(w, r, web.FaultOf(err))
+		return
+	}
+	if len(outcome.Reports) == 1 && back == "/account" && len(outcome.Ended[0].Session.Members) > 0 {
+		web.Redirect(w, h.Site.Path("/account/reports/"+outcome.Reports[0]))
+		return
+	}
+	h.done(w, back, what)
+}
+
+// endOffline ends one offline grant, if it is the person's.
+func (h *Handler) endOffline(w http.ResponseWriter, r *http.Request, who person, grant, back string) {
+	grants, err := h.Store.ListGrants(r.Context(), who.user.Subject, "", true, h.Site.Now())
+	if err != nil {
+		h.Site.Error(w, r, web.FaultOf(err))
+		return
+	}
+	if !slices.ContainsFunc(grants, func(g storage.Grant) bool { return g.ID == grant }) {
+		h.done(w, back, "nothing")
+		return
+	}
+	if _, err := h.Ender.End(r.Context(), storage.Selector{Grant: grant}, h.cause(r, who, storage.ReasonOffline), storage.Change{}); err != nil {
+		h.Site.Error(w, r, web.FaultOf(err))
+		return
+	}
+	h.done(w, back, "offline")
+}

@@ -1,0 +1,64 @@
+package signout
+
+import (
+	"context"
+	"time"
+
+	"github.com/curfew-id/curfew/logout"
+	"github.com/curfew-id/curfew/storage"
+	"github.com/curfew-id/curfew/templates"
+)
+
+// Figures puts a trust horizon as pages show it: three numbers, and by name whoever is in none of them.
+func Figures(e logout.Estimate) templates.Horizon {
+	return templates.Horizon{Tokens: e.Tokens.Within(e.At), Within: e.Apps.Bounded, Apps: e.Apps.Within(e.At), Confirmed: e.Apps.Ended,
+		Unknown: e.Apps.Names, Told: e.Apps.Told}
+}
+
+// FiguresOf are the figures of an ended session, counted from its end.
+func FiguresOf(report storage.Report, at time.Time) templates.Horizon {
+	f := Figures(logout.Assess(report, at))
+	for _, row := range report.Rows {
+		until := row.Until.Sub(report.At)
+		switch {
+		case row.Trust != storage.TrustBounded:
+		case row.Kind == logout.KindTokens:
+			f.Tokens = max(f.Tokens, until)
+		case row.Kind == logout.KindApplication:
+			f.Apps = max(f.Apps, until)
+		}
+	}
+	return f
+}
+
+// Clients finds relying parties.
+type Clients interface {
+	Client(ctx context.Context, id string) (*storage.Client, error)
+}
+
+// Estimate is what would remain if these sessions ended at that moment. grants are the living ones of their user.
+func Estimate(ctx context.Context, store Clients, sessions []storage.Session, grants []storage.Grant, at time.Time, o logout.Options) (logout.Estimate, error) {
+	clients := map[string]*storage.Client{}
+	note := func(id string) error {
+		c, err := store.Client(ctx, id)
+		if err == nil {
+			clients[id] = c
+		}
+		return ignoreMissing(err)
+	}
+	for _, g := range grants {
+		if err := note(g.Client); err != nil {
+			return logout.Estimate{}, err
+		}
+	}
+	var all []logout.Estimate
+	for _, s := range sessions {
+		for _, m := range s.Members {
+			if err := note(m.Client); err != nil {
+				return logout.Estimate{}, err
+			}
+		}
+		all = append(all, logout.Horizon(s, clients, grants, at, o))
+	}
+	return logout.Join(at, all...), nil
+}

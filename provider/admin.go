@@ -1,0 +1,15 @@
+package provider
+
+import (
+	"net/http"
+
+	"github.com/curfew-id/curfew/provider/admin"
+)
+
+// adminRoutes is the JSON admin API, for the Unix socket.
+func (p *Provider) adminRoutes() (http.Handler, error) {
+	c := p.config
+	return admin.New(admin.Config{Issuer: c.Issuer, Version: c.Version, Started: c.Now(), Store: c.Store, Ender: p.ender, Passwords: p.hasher, Rules: p.rules(),
+		Keys: c.Ring, Registrar: p.registrar, Egress: c.Egress, Outbox: p.dispatcher, ResetURL: func(secret string) string { return p.site.URL("/reset/" + secret) },
+		MaxTrustHorizon: c.MaxTrustHorizon, Lifetimes: p.lifetimes(), Now: c.Now, Log: c.Log})
+}

@@ -1,0 +1,32 @@
+package provider
+
+import (
+	"net/http"
+	"net/url"
+	"slices"
+
+	"github.com/curfew-id/curfew/provider/web"
+	"github.com/curfew-id/curfew/templates"
+)
+
+// checkSession is the OP frame of Session Management 1.0 §3.2. It is the one page that other sites may frame: it shows nothing, and
+// answers only what the browser state that it reads itself tells.
+func (p *Provider) checkSession(w http.ResponseWriter, r *http.Request) {
+	web.PageHeaders(w, web.PagePolicy{Framed: true})
+	page := templates.CheckSessionPage{Page: p.site.Page(r), Cookie: p.site.StateCookieName(), OriginsURL: p.site.Path("/check_session/origin")}
+	p.site.Render(r, templates.CheckSession(w, page))
+}
+
+// checkOrigin tells the frame whether an origin is one of a client's redirect URIs and may be answered (§3.2: unexpected ones MUST be rejected).
+func (p *Provider) checkOrigin(w http.ResponseWriter, r *http.Request) {
+	w.Header().Set("Cache-Control", "no-store")
+	client, err := p.config.Store.Client(r.Context(), r.URL.Query().Get("client_id"))
+	if err != nil || client.Disabled || !client.CheckSession || !slices.ContainsFunc(client.RedirectURIs, func(uri string) bool {
+		u, err := url.Parse(uri)
+		return err == nil && u.Scheme+"://"+u.Host == r.URL.Query().Get("origin")
+	}) {
+		w.WriteHeader(http.StatusNotFound)
+		return
+	}
+	w.WriteHeader(http.StatusNoContent)
+}

@@ -136,7 +136,10 @@ func (d *Dispatcher) nextDue(ctx context.Context) time.Duration {
 	case next.IsZero():
 		return lease // nothing waits; whoever writes something wakes us
 	}
-	return max(next.Sub(d.Now()), blockedPause)
+	if wait := next.Sub(d.Now()); wait > 0 {
+		return wait
+	}
+	return blockedPause
 }
 
 // attemptInTime makes an attempt unless its lease would run out meanwhile: then somebody else could be telling the same.

@@ -16,7 +16,7 @@ type Endings interface {
 	EndSessions(ctx context.Context, sel storage.Selector, cause storage.Cause, at time.Time, change storage.Change, limit int, plan func(storage.Ended) storage.Plan) ([]storage.Ended, bool, error)
 	CountEndings(ctx context.Context, sel storage.Selector, at time.Time) (storage.Count, error)
 	ListEndings(ctx context.Context) ([]storage.Ending, error)
-	CountDeliveries(ctx context.Context) (map[storage.DeliveryState]int, time.Time, error)
+	NextDelivery(ctx context.Context) (time.Time, error)
 	Sweep(ctx context.Context, at time.Time, limit int) (int, error)
 }
 
@@ -82,8 +82,8 @@ func (e *Ender) End(ctx context.Context, sel storage.Selector, cause storage.Cau
 // endPage is the only call of EndSessions.
 func (e *Ender) endPage(ctx context.Context, sel storage.Selector, cause storage.Cause, at time.Time, change storage.Change) ([]storage.Ended, bool, error) {
 	ended, more, err := e.Store.EndSessions(ctx, sel, cause, at, change, e.page(), func(one storage.Ended) storage.Plan { return Plan(e, one) })
-	// An error may hide a commit, so the dispatcher looks in any case.
-	if e.Wake != nil {
+	// An error may hide a commit, so the dispatcher looks then too.
+	if e.Wake != nil && (err != nil || len(ended) > 0) {
 		e.Wake()
 	}
 	if err != nil {

@@ -3,7 +3,6 @@ package logout
 import (
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/curfew-id/curfew/storage"
 )
@@ -13,11 +12,14 @@ import (
 func holders(e storage.Ended, lifetimes Lifetimes) []storage.Row {
 	rows := []storage.Row{}
 	for _, m := range e.Session.Members {
+		if hasRow(rows, KindApplication, m.Client) {
+			continue // a share that a mass ending had not come to yet, beside the one that followed it
+		}
 		c := e.Clients[m.Client]
-		t, any := heldTokens(e, m.Client, lifetimes)
+		t, held := heldTokens(e, m.Client, lifetimes)
 		refreshes := slices.ContainsFunc(e.Offline, func(g storage.Grant) bool { return g.Client == m.Client })
 		rows = append(rows, boundApplication(newRow(KindApplication, m.Client, c), t, c, refreshes, e.At))
-		if any {
+		if held {
 			rows = append(rows, boundTokens(newRow(KindTokens, m.Client, c), t, c, e.At))
 		}
 	}
@@ -48,15 +50,17 @@ func offlineRows(e storage.Ended) []storage.Row {
 }
 
 // heldTokens is the latest expiry of every access token that dies for this client, and whether there are any.
-func heldTokens(e storage.Ended, client string, lifetimes Lifetimes) (t storage.Trust, any bool) {
-	if m := e.Session.Member(client); m != nil {
-		t = m.Trust
+func heldTokens(e storage.Ended, client string, lifetimes Lifetimes) (t storage.Trust, held bool) {
+	for _, m := range e.Session.Members {
+		if m.Client == client {
+			t.Extend(m.Trust)
+		}
 	}
 	for _, g := range e.Grants {
 		if g.Client != client {
 			continue
 		}
-		any = true
+		held = true
 		switch {
 		case g.Trust != storage.Trust{}:
 			t.Extend(g.Trust)
@@ -64,7 +68,7 @@ func heldTokens(e storage.Ended, client string, lifetimes Lifetimes) (t storage.
 			t.Extend(assumedTrust(g, e.Clients[client], lifetimes))
 		}
 	}
-	return t, any || !t.Opaque.IsZero() || !t.JWT.IsZero()
+	return t, held || !t.Opaque.IsZero() || !t.JWT.IsZero()
 }
 
 // assumedTrust is the most that a grant can have given when only the grant ended and what it gave stands with the session.
@@ -107,17 +111,6 @@ func nameOf(client string, c *storage.Client) string {
 
 func hasRow(rows []storage.Row, kind, client string) bool {
 	return slices.ContainsFunc(rows, func(r storage.Row) bool { return r.Kind == kind && r.Client == client })
-}
-
-// expiryReason tells the two kinds of expiry apart, which one sweep finds together.
-func expiryReason(r storage.Reason, s storage.Session, at time.Time) storage.Reason {
-	if r != storage.ReasonIdle && r != storage.ReasonAbsolute || s.ID == "" {
-		return r
-	}
-	if idle := s.LastActive.Add(s.Idle); idle.Before(s.Expires) && !at.Before(idle) {
-		return storage.ReasonIdle
-	}
-	return storage.ReasonAbsolute
 }
 
 // expired tells whether something ended by its own deadline.

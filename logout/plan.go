@@ -23,11 +23,9 @@ const tellAtLeast = time.Minute
 // Plan is what is written for something that ended: one report with a row for each holder, and a delivery for each client with a
 // back channel. It is pure: the same ending has the same plan, identifiers included.
 func Plan(e *Ender, ended storage.Ended) storage.Plan {
-	cause := ended.Cause
-	cause.Reason = expiryReason(cause.Reason, ended.Session, ended.At)
 	r := &storage.Report{
 		ID:        reportID(ended),
-		Cause:     cause,
+		Cause:     ended.Cause,
 		Session:   storage.SessionHash(ended.Session.ID),
 		Whole:     ended.Whole,
 		Subject:   ended.Session.Subject,
@@ -42,7 +40,7 @@ func Plan(e *Ender, ended storage.Ended) storage.Plan {
 		r.Subject = ended.Grants[0].Subject
 	}
 	plan := storage.Plan{Report: r}
-	if expired(cause) && e.SilentExpiry {
+	if expired(ended.Cause) && e.SilentExpiry {
 		return plan
 	}
 	for _, m := range ended.Session.Members {

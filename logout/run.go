@@ -15,10 +15,14 @@ const (
 	cleanEvery = time.Minute
 	// cleanAtOnce is how many go in one transaction: more would hold up the store's only writer.
 	cleanAtOnce = 500
-	// deep is how many waiting deliveries hold back the next page of a mass ending, so that single logouts are not told late.
-	deep = 2000
-	// pagePause is how long a page is held back by a deep outbox or a store in trouble before looking again.
-	pagePause = 100 * time.Millisecond
+	// behind is how long the oldest due delivery may have waited before the next page of a mass ending is held back, so that single
+	// logouts are not told late: the outbox is emptied oldest first.
+	behind = 250 * time.Millisecond
+	// holdMost is how long a page is held back at most. A relying party that hangs keeps the outbox behind for hours, and those that
+	// answer are to be told all the same.
+	holdMost = 2 * time.Second
+	// holdPause is how soon to look again meanwhile.
+	holdPause = 25 * time.Millisecond
 )
 
 // Run does what goes on in the background until ctx ends: it goes on with mass endings, unfinished ones of an earlier process
@@ -26,23 +30,36 @@ const (
 // transactions, and only because ctx ended.
 func (e *Ender) Run(ctx context.Context) {
 	e.signal() // an earlier process may have left a mass ending unfinished
-	var sweep, clean time.Time
-	unfinished := false
+	var sweep, clean, paged time.Time
+	var overdue, unfinished bool // there are more pages
 	for ctx.Err() == nil {
 		now := e.Now()
-		if !now.Before(sweep) {
-			e.sweepOverdue(ctx, unfinished)
-			sweep = now.Add(sweepEvery)
+		var err error
+		held := (overdue || unfinished) && now.Sub(paged) < holdMost && e.outboxBehind(ctx, now)
+		if overdue && !held || !overdue && !now.Before(sweep) {
+			overdue, err = e.endOverdue(ctx)
+			sweep, paged = now.Add(sweepEvery), now
 		}
-		if !now.Before(clean) {
-			clean = now
-			if !e.clean(ctx) {
-				clean = now.Add(cleanEvery)
+		if unfinished && !held && err == nil {
+			unfinished, err = e.continueEndings(ctx)
+			paged = now
+		}
+		if !now.Before(clean) && err == nil {
+			var n int
+			clean = now.Add(cleanEvery)
+			if n, err = e.Store.Sweep(ctx, now, cleanAtOnce); n >= cleanAtOnce {
+				clean = now.Add(holdPause)
 			}
 		}
-		pause := sweep.Sub(e.Now())
-		if unfinished {
-			unfinished, pause = e.continueEndings(ctx, pause)
+		pause := min(sweep.Sub(now), clean.Sub(now))
+		switch {
+		case err != nil:
+			e.complain(ctx, err)
+			pause = troublePause
+		case held:
+			pause = holdPause
+		case overdue || unfinished:
+			pause = 0
 		}
 		timer := time.NewTimer(pause)
 		select {
@@ -55,72 +72,40 @@ func (e *Ender) Run(ctx context.Context) {
 	}
 }
 
-// continueEndings ends one page of each unfinished mass ending. It says whether any is left and how long to pause until the next page.
-func (e *Ender) continueEndings(ctx context.Context, idle time.Duration) (unfinished bool, pause time.Duration) {
-	if e.outboxDeep(ctx) {
-		return true, pagePause
-	}
+// continueEndings ends one page of each unfinished mass ending and says whether there was any.
+func (e *Ender) continueEndings(ctx context.Context) (unfinished bool, err error) {
 	endings, err := e.Store.ListEndings(ctx)
 	if err != nil {
-		e.complain(ctx, "list endings", err)
-		return true, pagePause
+		return true, err
 	}
-	pause = idle
 	for _, one := range endings {
 		if !one.Finished.IsZero() {
 			continue
 		}
 		unfinished = true
 		if _, _, err := e.endPage(ctx, one.Selector, one.Cause, one.At, storage.Change{}); err != nil {
-			e.complain(ctx, "continue ending", err)
-			return true, pagePause
+			return true, err
 		}
-		pause = 0
 	}
-	return unfinished, pause
+	return unfinished, nil
 }
 
-// sweepOverdue ends what is past its deadline. After a long time without a sweep that is a mass ending, which goes on page by page, and of
-// which one at a time is enough.
-func (e *Ender) sweepOverdue(ctx context.Context, unfinished bool) {
-	overdue := storage.Selector{Overdue: true}
-	count, err := e.Preview(ctx, overdue)
-	if err != nil {
-		e.complain(ctx, "find overdue sessions", err)
-		return
-	}
-	if count.Sessions == 0 || count.Sessions > e.page() && (unfinished || e.outboxDeep(ctx)) {
-		return
-	}
-	// Each session's report says which of the two it was.
-	cause := storage.Cause{Reason: storage.ReasonIdle, By: "system"}
-	if _, err := e.End(ctx, overdue, cause, storage.Change{}); err != nil {
-		e.complain(ctx, "end overdue sessions", err)
-	}
+// endOverdue ends a page of what is past its deadline and says whether there is more of it. No mass ending is kept for it, since what
+// is past its deadline is dead and is found again.
+func (e *Ender) endOverdue(ctx context.Context) (more bool, err error) {
+	o, err := e.End(ctx, storage.Selector{Overdue: true}, storage.Cause{Reason: storage.ReasonIdle, By: "system"}, storage.Change{})
+	return o.More, err
 }
 
-// clean removes a chunk of what is past its time and says whether there may be more.
-func (e *Ender) clean(ctx context.Context) (more bool) {
-	n, err := e.Store.Sweep(ctx, e.Now(), cleanAtOnce)
-	if err != nil {
-		e.complain(ctx, "sweep store", err)
-		return false
-	}
-	return n >= cleanAtOnce
-}
-
-func (e *Ender) outboxDeep(ctx context.Context) bool {
-	states, _, err := e.Store.CountDeliveries(ctx)
-	if err != nil {
-		e.complain(ctx, "count deliveries", err)
-		return true
-	}
-	return states[storage.DeliveryPending] > deep
+// outboxBehind tells whether deliveries are waiting that should have gone out by now.
+func (e *Ender) outboxBehind(ctx context.Context, now time.Time) bool {
+	next, err := e.Store.NextDelivery(ctx)
+	return err != nil || !next.IsZero() && now.Sub(next) > behind
 }
 
 // complain logs what will be tried again; not that ctx ended.
-func (e *Ender) complain(ctx context.Context, doing string, err error) {
+func (e *Ender) complain(ctx context.Context, err error) {
 	if ctx.Err() == nil {
-		e.log().ErrorContext(ctx, "background work interrupted", "doing", doing, "err", err)
+		e.log().ErrorContext(ctx, "background work interrupted", "err", err)
 	}
 }

@@ -1,0 +1,218 @@
+package logout
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/json"
+	"errors"
+	"io"
+	"log/slog"
+	"net/url"
+	"path/filepath"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/curfew-id/curfew/storage"
+	"github.com/curfew-id/curfew/storage/bolt"
+	"go.uber.org/goleak"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+const issuer = "https://op.example"
+
+// told is a logout token as a relying party received it.
+type told struct {
+	at     time.Time
+	client string
+	jti    string
+	sub    any
+	sid    any
+}
+
+// world is a store, and around it what leaves the process: a signer that does not sign, and relying parties.
+type world struct {
+	t      *testing.T
+	store  *bolt.Store
+	answer func(ctx context.Context, got told) (Reply, error) // what a relying party does; nil: 200
+
+	mu       sync.Mutex
+	received []told
+}
+
+// inWorld runs a test in a bubble of virtual time.
+func inWorld(t *testing.T, test func(t *testing.T, w *world)) {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "curfew.db")
+	synctest.Test(t, func(t *testing.T) {
+		store, err := bolt.Open(bolt.Options{Path: path})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer store.Close()
+		w := &world{t: t, store: store}
+		w.must(store.PutUser(t.Context(), storage.User{Subject: "u", Name: "ada", Created: time.Now()}))
+		test(t, w)
+	})
+}
+
+func (w *world) must(err error) {
+	w.t.Helper()
+	if err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+// client registers a relying party that is told at a host of its own, unless m says otherwise.
+func (w *world) client(id string, m storage.Metadata) {
+	w.t.Helper()
+	m.ClientID, m.ClientName = id, id
+	if m.BackchannelLogoutURI == "" {
+		m.BackchannelLogoutURI = "https://" + id + ".example/bcl"
+	}
+	w.register(m)
+}
+
+func (w *world) register(m storage.Metadata) {
+	w.t.Helper()
+	w.must(w.store.PutClient(w.t.Context(), storage.Client{Metadata: m, Created: time.Now()}))
+}
+
+// session begins a session of which those clients are members.
+func (w *world) session(clients ...string) storage.SessionID {
+	w.t.Helper()
+	now := time.Now()
+	s := storage.Session{ID: storage.SessionID(rand.Text()), Secret: storage.HashOf(rand.Text()), Subject: "u", AuthTime: now, Created: now, LastActive: now,
+		Idle: 8 * time.Hour, Expires: now.Add(24 * time.Hour)}
+	w.must(w.store.CreateSession(w.t.Context(), s, storage.Event{At: now, Kind: "session.created"}))
+	for _, c := range clients {
+		w.join(s.ID, c, storage.Issue{})
+	}
+	return s.ID
+}
+
+func (w *world) join(id storage.SessionID, client string, give storage.Issue) storage.Redeemed {
+	w.t.Helper()
+	now := time.Now()
+	code := storage.Code{ID: rand.Text(), Client: client, Subject: "u", Session: id, SID: rand.Text(), Issued: now, Expires: now.Add(time.Minute)}
+	r, err := w.store.Redeem(w.t.Context(), code, now, func(storage.Session, storage.Member) (storage.Issue, error) { return give, nil })
+	w.must(err)
+	return r
+}
+
+// settleDown lets the time pass in which a member counts as a late joiner.
+func (w *world) settleDown() { time.Sleep(LateJoin) }
+
+func sign(_ context.Context, _ storage.Delivery, _ string, _, _ time.Time, claims map[string]any) (string, error) {
+	text, err := json.Marshal(claims)
+	return string(text), err
+}
+
+// post takes a logout token to its relying party.
+func (w *world) post(ctx context.Context, _ string, form url.Values) (Reply, error) {
+	var claims map[string]any
+	if err := json.Unmarshal([]byte(form.Get("logout_token")), &claims); err != nil || len(form) != 1 {
+		return Reply{}, errors.Join(errors.New("not a logout token"), err)
+	}
+	got := told{at: time.Now(), client: claims["aud"].(string), jti: claims["jti"].(string), sub: claims["sub"], sid: claims["sid"]}
+	if exp := time.Unix(int64(claims["exp"].(float64)), 0); !exp.After(got.at) || exp.After(got.at.Add(TokenLife)) {
+		w.t.Errorf("token for %s expires at %v, sent at %v", got.client, exp, got.at)
+	}
+	w.mu.Lock()
+	w.received = append(w.received, got)
+	w.mu.Unlock()
+	if w.answer == nil {
+		return Reply{Status: 200}, nil
+	}
+	return w.answer(ctx, got)
+}
+
+// got is what a client received so far.
+func (w *world) got(client string) (list []told) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, r := range w.received {
+		if r.client == client {
+			list = append(list, r)
+		}
+	}
+	return list
+}
+
+func quiet() *slog.Logger { return slog.New(slog.NewTextHandler(io.Discard, nil)) }
+
+// middle is no jitter.
+func middle() float64 { return 0.5 }
+
+func (w *world) dispatcher() *Dispatcher {
+	return &Dispatcher{Store: w.store, Sign: sign, Post: w.post, Now: time.Now, Issuer: issuer, Rand: middle, Log: quiet()}
+}
+
+func (w *world) ender(d *Dispatcher) *Ender {
+	return &Ender{Store: w.store, Now: time.Now, Wake: d.Wake, Issuer: issuer, Log: quiet(), Lifetimes: Lifetimes{Opaque: time.Hour, JWT: 10 * time.Minute}}
+}
+
+// run runs a worker; stop ends it and waits for it.
+func run(worker func(context.Context)) (stop func()) {
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan struct{})
+	go func() { defer close(done); worker(ctx) }()
+	return func() { cancel(); <-done }
+}
+
+func (w *world) end(e *Ender, sel storage.Selector) Outcome {
+	w.t.Helper()
+	o, err := e.End(w.t.Context(), sel, storage.Cause{Reason: storage.ReasonLogout, By: "user:u"}, storage.Change{})
+	w.must(err)
+	return o
+}
+
+func (w *world) row(o Outcome, client string) storage.Row {
+	w.t.Helper()
+	r, err := w.store.Report(w.t.Context(), o.Reports[0])
+	w.must(err)
+	row := r.Row(KindApplication, client)
+	if row == nil {
+		w.t.Fatalf("no row of %s in %+v", client, r)
+	}
+	return *row
+}
+
+func (w *world) deliveries() []storage.Delivery {
+	w.t.Helper()
+	list, _, err := w.store.ListDeliveries(w.t.Context(), storage.DeliveryFilter{}, storage.Page{Limit: 100000})
+	w.must(err)
+	return list
+}
+
+// mortal is a store whose process can die: from then on it answers nobody.
+type mortal struct {
+	*bolt.Store
+	dead atomic.Bool
+}
+
+var errDead = errors.New("process died")
+
+func (m *mortal) ClaimDeliveries(ctx context.Context, at time.Time, lease time.Duration, max int, busy func(string, int) bool) ([]storage.Delivery, error) {
+	if m.dead.Load() {
+		return nil, errDead
+	}
+	return m.Store.ClaimDeliveries(ctx, at, lease, max, busy)
+}
+
+func (m *mortal) SettleDeliveries(ctx context.Context, s []storage.Settlement) ([]string, error) {
+	if m.dead.Load() {
+		return nil, errDead
+	}
+	return m.Store.SettleDeliveries(ctx, s)
+}
+
+func (m *mortal) EndSessions(ctx context.Context, sel storage.Selector, cause storage.Cause, at time.Time, change storage.Change, limit int, plan func(storage.Ended) storage.Plan) ([]storage.Ended, bool, error) {
+	if m.dead.Load() {
+		return nil, false, errDead
+	}
+	return m.Store.EndSessions(ctx, sel, cause, at, change, limit, plan)
+}

@@ -38,7 +38,7 @@ func DecodeStrict(body []byte) (storage.Metadata, error) {
 	known := Names()
 	for name := range members {
 		if !slices.Contains(known, name) {
-			all = append(all, Problem{InvalidMetadata, name, Unknown(name, known)})
+			all = append(all, Problem{Code: InvalidMetadata, Field: name, Text: Unknown(name, known)})
 		}
 	}
 	slices.SortFunc(all, func(a, b Problem) int { return strings.Compare(a.Field, b.Field) })
@@ -67,7 +67,7 @@ func Names() []string {
 func object(body []byte) (map[string]json.RawMessage, error) {
 	var members map[string]json.RawMessage
 	if err := json.Unmarshal(body, &members); err != nil || members == nil {
-		return nil, Problems{{InvalidMetadata, "body", "is not a JSON object"}}
+		return nil, Problems{{Code: InvalidMetadata, Field: "body", Text: "is not a JSON object"}}
 	}
 	return members, nil
 }
@@ -77,9 +77,9 @@ func decodeProblem(err error) error {
 		return nil
 	}
 	if wrong, ok := errors.AsType[*json.UnmarshalTypeError](err); ok && wrong.Field != "" {
-		return Problems{{InvalidMetadata, wrong.Field, fmt.Sprintf("is a JSON %s; write %s", wrong.Value, kindName(wrong.Type))}}
+		return Problems{{Code: InvalidMetadata, Field: wrong.Field, Text: fmt.Sprintf("is a JSON %s; write %s", wrong.Value, kindName(wrong.Type))}}
 	}
-	return Problems{{InvalidMetadata, "body", "is not a JSON object"}}
+	return Problems{{Code: InvalidMetadata, Field: "body", Text: "is not a JSON object"}}
 }
 
 func kindName(t reflect.Type) string {

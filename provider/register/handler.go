@@ -2,7 +2,6 @@ package register
 
 import (
 	"context"
-	"crypto/rand"
 	"errors"
 	"log/slog"
 	"net/http"
@@ -11,6 +10,7 @@ import (
 	"time"
 
 	"github.com/curfew-id/curfew/logout"
+	"github.com/curfew-id/curfew/provider/keys"
 	"github.com/curfew-id/curfew/storage"
 )
 
@@ -99,7 +99,7 @@ func (h *Handler) Register(w http.ResponseWriter, r *http.Request) {
 		h.refuse(w, r, err)
 		return
 	}
-	token := rand.Text()
+	token := keys.Random("")
 	c.Dynamic, c.RegistrationToken = true, storage.HashOf(token)
 	if err := h.store(ctx, c, initial.Hash, now); err != nil {
 		h.refuse(w, r, err)

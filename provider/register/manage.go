@@ -118,11 +118,11 @@ func checkIdentity(body []byte, c *storage.Client) error {
 		return decodeProblem(err)
 	}
 	if sent.ID != c.ClientID {
-		return Problems{{InvalidMetadata, "client_id", "is not that of this registration; send it as it is (RFC 7592 §2.2)"}}
+		return Problems{{Code: InvalidMetadata, Field: "client_id", Text: "is not that of this registration; send it as it is (RFC 7592 §2.2)"}}
 	}
 	if sent.Secret != nil {
 		if hash := storage.HashOf(*sent.Secret); subtle.ConstantTimeCompare(c.SecretHash[:], hash[:]) != 1 {
-			return Problems{{InvalidMetadata, "client_secret", "is not the current one, and no other can be chosen; leave it out (RFC 7592 §2.2)"}}
+			return Problems{{Code: InvalidMetadata, Field: "client_secret", Text: "is not the current one, and no other can be chosen; leave it out (RFC 7592 §2.2)"}}
 		}
 	}
 	return nil

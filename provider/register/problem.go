@@ -16,6 +16,7 @@ type Problem struct {
 	Code  string `json:"code"`  // of RFC 7591 §3.2.2
 	Field string `json:"field"` // a member of the metadata, in lists with its index
 	Text  string `json:"text"`  // what is wrong and what to do
+	Cause error  `json:"-"`     // more, for the operator only; may be nil
 }
 
 func (p Problem) Error() string { return p.Field + ": " + p.Text }
@@ -48,7 +49,7 @@ type check struct {
 }
 
 func (c *check) refuse(field, format string, args ...any) {
-	c.problems = append(c.problems, Problem{InvalidMetadata, field, fmt.Sprintf(format, args...)})
+	c.problems = append(c.problems, Problem{Code: InvalidMetadata, Field: field, Text: fmt.Sprintf(format, args...)})
 }
 
 // oneOf refuses a value that is none of allowed; an empty value is the default and always fits.

@@ -3,7 +3,6 @@ package register
 import (
 	"context"
 	"crypto/rand"
-	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -11,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/curfew-id/curfew/provider/keys"
 	"github.com/curfew-id/curfew/storage"
 )
 
@@ -44,7 +44,7 @@ func (r *Registrar) Prepare(ctx context.Context, m storage.Metadata, secret stri
 // authentication method needs one that the old had not; only a secret that is new is returned.
 func (r *Registrar) Change(ctx context.Context, old *storage.Client, m storage.Metadata, secret string) (storage.Client, string, error) {
 	if m.ClientID != "" && m.ClientID != old.ClientID {
-		return storage.Client{}, "", Problems{{InvalidMetadata, "client_id", "cannot change; make a new client"}}
+		return storage.Client{}, "", Problems{{Code: InvalidMetadata, Field: "client_id", Text: "cannot change; make a new client"}}
 	}
 	m.ClientID = old.ClientID
 	return r.fill(ctx, *old, m, secret, r.Now())
@@ -57,12 +57,12 @@ func (r *Registrar) fill(ctx context.Context, c storage.Client, m storage.Metada
 		return storage.Client{}, "", err
 	}
 	if m.SectorIdentifierURI != "" && err == nil {
-		if err := r.checkSector(ctx, &m); err != nil {
-			all = append(all, Problem{InvalidMetadata, "sector_identifier_uri", err.Error()})
+		if wrong := r.checkSector(ctx, &m); wrong != nil {
+			all = append(all, *wrong)
 		}
 	}
 	if err := r.checkSecret(&m, secret); err != nil {
-		all = append(all, Problem{InvalidMetadata, "client_secret", err.Error()})
+		all = append(all, Problem{Code: InvalidMetadata, Field: "client_secret", Text: err.Error()})
 	}
 	if len(all) > 0 {
 		return storage.Client{}, "", all
@@ -74,32 +74,31 @@ func (r *Registrar) fill(ctx context.Context, c storage.Client, m storage.Metada
 
 // checkSector reads sector_identifier_uri: all redirect URIs must stand in it (Registration §5), or somebody could
 // join the sector of another and learn which of their users are the same.
-func (r *Registrar) checkSector(ctx context.Context, m *storage.Metadata) error {
+func (r *Registrar) checkSector(ctx context.Context, m *storage.Metadata) *Problem {
+	wrong := Problem{Code: InvalidMetadata, Field: "sector_identifier_uri"}
 	if r.Fetch == nil {
-		return errors.New("cannot be read here")
+		wrong.Text = "cannot be read here"
+		return &wrong
 	}
 	body, err := r.Fetch.FetchJSON(ctx, m.SectorIdentifierURI, 256<<10, 0)
 	if err != nil {
-		return unreadable{err}
+		// Why is not for whoever registers: it would map the network we stand in.
+		wrong.Text, wrong.Cause = "could not be read", err
+		return &wrong
 	}
 	var listed []string
 	if err := json.Unmarshal(body, &listed); err != nil {
-		return errors.New("leads to something else than a JSON array of redirect URIs (Registration §5)")
+		wrong.Text = "leads to something else than a JSON array of redirect URIs (Registration §5)"
+		return &wrong
 	}
 	for _, uri := range m.RedirectURIs {
 		if !slices.Contains(listed, uri) {
-			return fmt.Errorf("leads to a list without the redirect URI %+q (Registration §5)", uri)
+			wrong.Text = fmt.Sprintf("leads to a list without the redirect URI %+q (Registration §5)", uri)
+			return &wrong
 		}
 	}
 	return nil
 }
-
-// unreadable hides from whoever registers why a document could not be read: that would map the network we stand in.
-type unreadable struct{ cause error }
-
-func (unreadable) Error() string { return "could not be read" }
-
-func (u unreadable) Unwrap() error { return u.cause }
 
 func (r *Registrar) checkSecret(m *storage.Metadata, given string) error {
 	if m.TokenEndpointAuthMethod == "client_secret_jwt" && r.Wrap == nil {
@@ -136,9 +135,7 @@ func (r *Registrar) setSecret(c *storage.Client, given string) (string, error) {
 		return "", nil
 	}
 	if given == "" {
-		raw := make([]byte, 32)
-		rand.Read(raw) // never fails
-		given = base64.RawURLEncoding.EncodeToString(raw)
+		given = keys.Random("")
 	}
 	c.SecretHash, c.SecretWrapped = storage.HashOf(given), nil
 	if known {

@@ -2,8 +2,10 @@ package register
 
 import (
 	"strings"
+	"time"
 	"unicode"
 
+	"github.com/curfew-id/curfew/logout"
 	"github.com/curfew-id/curfew/storage"
 )
 
@@ -13,8 +15,9 @@ type Policy struct {
 	SigningAlgs []string
 	// Unsigned allows id_token_signed_response_alg none, and then only where Core §2 does.
 	Unsigned bool
-	// Horizon refuses what would break the deployment's max_trust_horizon, saying which rule and by how much. Nil: no limit.
-	Horizon func(*storage.Metadata) error
+	// MaxTrustHorizon refuses a client that may go on trusting an ended session for longer. 0: no limit.
+	MaxTrustHorizon time.Duration
+	Lifetimes       logout.Lifetimes // what the horizon depends on besides the client
 }
 
 // Limits that keep one client's record small; a registration never needs more.
@@ -40,9 +43,9 @@ func Validate(m *storage.Metadata, p Policy) error {
 	c.texts(m)
 	c.choices(m)
 	// The horizon is a sum over the other values, so it means something only if they are sound.
-	if len(c.problems) == 0 && p.Horizon != nil {
-		if err := p.Horizon(m); err != nil {
-			c.refuse("max_trust_horizon", "%s", err)
+	if len(c.problems) == 0 {
+		for _, breach := range logout.CheckMaxHorizon(p.MaxTrustHorizon, &storage.Client{Metadata: *m}, p.Lifetimes) {
+			c.refuse("max_trust_horizon", "%s", breach)
 		}
 	}
 	if len(c.problems) > 0 {

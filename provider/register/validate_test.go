@@ -11,9 +11,11 @@ import (
 	"math/big"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/go-jose/go-jose/v4"
 
+	"github.com/curfew-id/curfew/logout"
 	"github.com/curfew-id/curfew/storage"
 )
 
@@ -178,11 +180,28 @@ func TestUnsignedIDTokensNeedPolicyAndCode(t *testing.T) {
 	}
 }
 
-func TestHorizonBreachIsRefusedInItsOwnWords(t *testing.T) {
-	p := Policy{Horizon: func(*storage.Metadata) error { return errors.New("jwt access tokens exceed it by 5m0s") }}
-	got := mustProblems(t, `{}`, p)
-	if len(got) != 1 || got[0].Field != "max_trust_horizon" || !strings.Contains(got[0].Text, "5m0s") {
-		t.Errorf("got %v, want max_trust_horizon with the rule and 5m0s", got)
+func TestBreakingTheTrustHorizonIsRefusedWithRuleAndMeasure(t *testing.T) {
+	p := Policy{MaxTrustHorizon: 10 * time.Minute, Lifetimes: logout.Lifetimes{Opaque: time.Hour, JWT: 14 * time.Minute, Absolute: 24 * time.Hour}}
+	for _, c := range []struct {
+		over string
+		want []string
+	}{
+		{`{"session_expiry":540}`, nil},
+		{`{"session_expiry":540,"access_token_format":"jwt"}`, []string{"jwt", "5m0s more"}},
+		{`{"session_expiry":900}`, []string{"session_expiry", "6m0s more"}},
+		{`{}`, []string{"no bound", "session_expiry"}},
+		{`{"grant_types":["client_credentials"],"redirect_uris":null}`, nil},
+	} {
+		got := mustProblems(t, c.over, p)
+		if c.want == nil && got != nil || c.want != nil && (len(got) != 1 || got[0].Field != "max_trust_horizon") {
+			t.Errorf("%s: got %v, want %d problem at max_trust_horizon", c.over, got, min(1, len(c.want)))
+			continue
+		}
+		for _, want := range c.want {
+			if !strings.Contains(got[0].Text, want) {
+				t.Errorf("%s: got %q, want %q in it", c.over, got[0].Text, want)
+			}
+		}
 	}
 }
 

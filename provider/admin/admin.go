@@ -1,0 +1,139 @@
+// Package admin owns the administration of a running provider: a JSON API over HTTP, meant for a Unix socket that only the
+// operator can open, and the client that the command line uses.
+//
+//	curfew user, client, session … ──▶ Client ──▶ admin.sock ──▶ New ──▶ one file for each resource
+//
+// Whoever reaches the API may do everything: the socket's mode is the lock. Every act leaves an audit line by "admin", and
+// whatever ends something goes through package logout, with the change in the same transaction. Unknown members and query
+// parameters are refused with the nearest name that is known, bodies are bounded, and what went wrong is told as [Error].
+//
+// openapi.yaml describes every route; a test compares the two.
+package admin
+
+import (
+	"context"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"time"
+
+	"github.com/curfew-id/curfew/logout"
+	"github.com/curfew-id/curfew/provider/egress"
+	"github.com/curfew-id/curfew/provider/keys"
+	"github.com/curfew-id/curfew/provider/password"
+	"github.com/curfew-id/curfew/provider/register"
+	"github.com/curfew-id/curfew/storage"
+)
+
+// By is who the audit trail names for an act of administration.
+const By = "admin"
+
+// Store is what administration asks of the store.
+type Store interface {
+	UserStore
+	ClientStore
+	SessionStore
+	EndingStore
+	ReportStore
+	DeliveryStore
+	EventStore
+	LinkStore
+	InitialTokenStore
+	StatusStore
+}
+
+// Ender ends sessions (logout.Ender).
+type Ender interface {
+	End(ctx context.Context, sel storage.Selector, cause storage.Cause, change storage.Change) (logout.Outcome, error)
+	Preview(ctx context.Context, sel storage.Selector) (storage.Count, error)
+}
+
+// Passwords hashes passwords (password.Hasher).
+type Passwords interface {
+	Hash(ctx context.Context, password string) (string, error)
+}
+
+// Rules refuses weak passwords (password.Rules).
+type Rules interface {
+	Check(password string, words ...string) error
+}
+
+// Keys are the provider's keys (keys.Ring).
+type Keys interface {
+	List(at time.Time) []keys.Listed
+	Rotate(ctx context.Context, at time.Time, atOnce bool, by string) error
+	Revoke(ctx context.Context, at time.Time, id, by string) error
+	Algorithms() []string
+	Sign(alg, typ string, claims any) (string, error)
+}
+
+// Registrar makes client records of metadata (register.Registrar).
+type Registrar interface {
+	Prepare(ctx context.Context, m storage.Metadata, secret string) (storage.Client, string, error)
+	Change(ctx context.Context, old *storage.Client, m storage.Metadata, secret string) (storage.Client, string, error)
+}
+
+// Egress calls relying parties (egress.Client).
+type Egress interface {
+	Check(ctx context.Context, url string) error
+	PostForm(ctx context.Context, target string, form url.Values) (egress.Answer, error)
+}
+
+// Config is what administration needs. All fields are needed but MaxTrustHorizon and Log.
+type Config struct {
+	Issuer    string // no trailing slash
+	Version   string
+	Started   time.Time
+	Store     Store
+	Ender     Ender
+	Passwords Passwords
+	Rules     Rules
+	Keys      Keys
+	Registrar Registrar
+	Egress    Egress
+	Outbox    Outbox
+	ResetURL  func(secret string) string // where a one-time link leads
+
+	MaxTrustHorizon time.Duration // 0: no limit
+	Lifetimes       logout.Lifetimes
+
+	Now func() time.Time
+	Log *slog.Logger // nil: the default logger
+}
+
+var (
+	_ Registrar = (*register.Registrar)(nil)
+	_ Keys      = (*keys.Ring)(nil)
+	_ Egress    = (*egress.Client)(nil)
+	_ Outbox    = (*logout.Dispatcher)(nil)
+	_ Ender     = (*logout.Ender)(nil)
+	_ Passwords = (*password.Hasher)(nil)
+	_ Rules     = password.Rules{}
+)
+
+// New makes the handler of the whole API.
+func New(c Config) (http.Handler, error) {
+	document, err := openAPI()
+	if err != nil {
+		return nil, err
+	}
+	a := &api{Config: c, document: document}
+	mux := http.NewServeMux()
+	for _, route := range a.routes() {
+		mux.Handle(route.method+" "+route.path, a.serve(route.handle))
+	}
+	mux.Handle("/", a.serve(func(_ http.ResponseWriter, r *http.Request) error {
+		return &Error{Status: http.StatusNotFound, Code: "not_found", Message: "there is no " + r.Method + " " + r.URL.Path + "; GET /openapi.json lists what there is"}
+	}))
+	return mux, nil
+}
+
+type api struct {
+	Config
+	document []byte
+}
+
+// event is an audit line of an act of administration.
+func (a *api) event(kind string) storage.Event {
+	return storage.Event{At: a.Now(), Kind: kind, By: By}
+}

@@ -1,0 +1,191 @@
+package admin
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/curfew-id/curfew/logout"
+	"github.com/curfew-id/curfew/provider/egress"
+	"github.com/curfew-id/curfew/storage"
+)
+
+// Diagnosis is what is wrong, or may be, with how logouts reach relying parties.
+type Diagnosis struct {
+	Healthy  bool          `json:"healthy"` // no problem at all
+	Problems []string      `json:"problems,omitempty"`
+	Clients  []Examination `json:"clients"`
+}
+
+// Examination is one relying party's coverage: whether it can be told, and what would remain for how long if it hears nothing.
+type Examination struct {
+	Client   string    `json:"client"`
+	Name     string    `json:"name,omitempty"`
+	Disabled bool      `json:"disabled,omitempty"`
+	Joins    bool      `json:"joins"` // it can hold a session at all
+	Channels []string  `json:"channels,omitempty"`
+	Confirms bool      `json:"confirms"` // it can answer
+	Offline  bool      `json:"offline"`  // it may hold offline access, which a logout leaves
+	Tokens   Remain    `json:"tokens"`
+	Apps     Remain    `json:"apps"`
+	Endpoint *Endpoint `json:"endpoint,omitempty"` // of the back channel
+	Problems []string  `json:"problems,omitempty"`
+}
+
+// Remain is the longest that one kind of trust can last after the end of a session, by what the client declared.
+type Remain struct {
+	Applies bool   `json:"applies"`
+	Within  int64  `json:"within"`  // seconds; 0: at once
+	Unknown bool   `json:"unknown"` // nothing bounds it
+	Basis   string `json:"basis,omitempty"`
+}
+
+// Endpoint is what came of calling a logout endpoint.
+type Endpoint struct {
+	URI       string `json:"uri"`
+	Reachable bool   `json:"reachable"`
+	Status    int    `json:"status,omitempty"` // of its answer to a request without a logout token; 400 is right
+	Class     string `json:"class,omitempty"`  // why no answer came: denied, dns, refused, tls, timeout …
+}
+
+// examiners is how many relying parties are called at a time.
+const examiners = 8
+
+// examine looks at every client, or the one that is asked for. It calls their logout endpoints with an empty form, which no
+// application can take for a logout; probe=false leaves that out and only asks whether they could be called.
+func (a *api) examine(w http.ResponseWriter, r *http.Request) error {
+	values, err := query(r, "client", "probe")
+	if err != nil {
+		return err
+	}
+	probe := true
+	if values.Has("probe") {
+		if probe, err = flag(values, "probe"); err != nil {
+			return err
+		}
+	}
+	ctx := r.Context()
+	var clients []*storage.Client
+	if id := values.Get("client"); id != "" {
+		c, err := a.client(ctx, id)
+		if err != nil {
+			return err
+		}
+		clients = append(clients, c)
+	} else if clients, err = a.everyClient(ctx); err != nil {
+		return err
+	}
+	d := Diagnosis{Clients: make([]Examination, len(clients))}
+	if d.Problems, err = a.backlog(ctx); err != nil {
+		return err
+	}
+	var work sync.WaitGroup
+	slots := make(chan struct{}, examiners)
+	for i, c := range clients {
+		slots <- struct{}{}
+		work.Go(func() {
+			d.Clients[i] = a.examineClient(ctx, c, probe)
+			<-slots
+		})
+	}
+	work.Wait()
+	d.Healthy = len(d.Problems) == 0
+	for _, c := range d.Clients {
+		d.Healthy = d.Healthy && len(c.Problems) == 0
+	}
+	return write(w, http.StatusOK, d)
+}
+
+func (a *api) everyClient(ctx context.Context) (all []*storage.Client, err error) {
+	for page := (storage.Page{Limit: maxLimit}); ; {
+		clients, next, err := a.Store.ListClients(ctx, page)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, clients...)
+		if next == "" {
+			return all, nil
+		}
+		page.After = next
+	}
+}
+
+// backlog is what is wrong whichever client it is about.
+func (a *api) backlog(ctx context.Context) (problems []string, err error) {
+	const slow = 10 * time.Minute // by then an application that is only restarting is back
+	states, oldest, err := a.Store.CountDeliveries(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if n := states[storage.DeliveryFailed]; n > 0 {
+		problems = append(problems, fmt.Sprintf("%d deliveries were given up: see GET /deliveries?state=failed", n))
+	}
+	if wait := a.Now().Sub(oldest); !oldest.IsZero() && wait > slow {
+		problems = append(problems, fmt.Sprintf("the oldest of %d pending deliveries waits since %s", states[storage.DeliveryPending], oldest.UTC().Format(time.RFC3339)))
+	}
+	return problems, nil
+}
+
+func (a *api) examineClient(ctx context.Context, c *storage.Client, probe bool) Examination {
+	cover := logout.Cover(c, a.Lifetimes)
+	e := Examination{
+		Client: c.ClientID, Name: c.ClientName, Disabled: c.Disabled, Joins: cover.Joins, Channels: cover.Channels, Confirms: cover.Confirms,
+		Offline: cover.Offline, Tokens: remainOf(cover.Tokens), Apps: remainOf(cover.Apps), Problems: cover.Problems,
+	}
+	if c.Disabled {
+		e.Problems = nil // it holds nothing and gets nothing
+		return e
+	}
+	for _, breach := range logout.CheckMaxHorizon(a.MaxTrustHorizon, c, a.Lifetimes) {
+		e.Problems = append(e.Problems, breach.Error())
+	}
+	if strings.HasPrefix(a.Issuer, "https://") && strings.HasPrefix(c.FrontchannelLogoutURI, "http://") && len(cover.Problems) == 0 {
+		e.Problems = append(e.Problems, "frontchannel_logout_uri is http: a page of https may not frame it")
+	}
+	if c.BackchannelLogoutURI != "" {
+		endpoint, problem := a.call(ctx, c.BackchannelLogoutURI, probe)
+		e.Endpoint = &endpoint
+		if problem != "" {
+			e.Problems = append(e.Problems, problem)
+		}
+	}
+	return e
+}
+
+func remainOf(r logout.Remain) Remain {
+	return Remain{r.Applies, int64((r.Within + time.Second - 1) / time.Second), r.Unknown, r.Basis}
+}
+
+// call tries an endpoint out and says what is wrong with it.
+func (a *api) call(ctx context.Context, uri string, probe bool) (Endpoint, string) {
+	e := Endpoint{URI: uri}
+	err := a.Egress.Check(ctx, uri)
+	if err == nil && probe {
+		var answer egress.Answer
+		answer, err = a.Egress.PostForm(ctx, uri, url.Values{})
+		e.Status = answer.Status
+	}
+	if err != nil {
+		e.Class = string(egress.Broken)
+		if known, ok := errors.AsType[*egress.Error](err); ok {
+			e.Class = string(known.Class)
+		}
+		return e, "backchannel_logout_uri cannot be reached: " + err.Error()
+	}
+	e.Reachable = true
+	switch s := e.Status; {
+	case !probe, s == http.StatusBadRequest:
+		return e, ""
+	case s == http.StatusOK || s == http.StatusNoContent:
+		return e, fmt.Sprintf("backchannel_logout_uri answers %d to a request without a logout token: its word for having signed somebody out is worth nothing", s)
+	case s >= 300 && s < 400:
+		return e, fmt.Sprintf("backchannel_logout_uri redirects (%d), which is never followed: register where it leads", s)
+	default:
+		return e, fmt.Sprintf("backchannel_logout_uri answers %d where 400 is due (Back-Channel Logout 1.0 section 2.8): try POST /clients/{client}/test-logout", s)
+	}
+}

@@ -1,0 +1,120 @@
+package admin
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"slices"
+
+	"github.com/curfew-id/curfew/provider/keys"
+	"github.com/curfew-id/curfew/provider/password"
+	"github.com/curfew-id/curfew/provider/register"
+	"github.com/curfew-id/curfew/storage"
+)
+
+// Error is what went wrong, as the API tells it. Its text is for the operator.
+type Error struct {
+	Status   int                `json:"-"`
+	Code     string             `json:"code"`               // invalid, not_found, exists, changed, spent, too_large, unavailable, internal
+	Message  string             `json:"message"`            // what is wrong and what to do
+	Field    string             `json:"field,omitempty"`    // what of the request is at fault
+	Problems []register.Problem `json:"problems,omitempty"` // if several things are wrong, all of them
+}
+
+func (e *Error) Error() string {
+	if e.Field != "" {
+		return e.Field + ": " + e.Message
+	}
+	return e.Message
+}
+
+// failure is the body of every answer that is not a success.
+type failure struct {
+	Error *Error `json:"error"`
+}
+
+func invalid(field, format string, args ...any) error {
+	return &Error{Status: http.StatusBadRequest, Code: "invalid", Message: fmt.Sprintf(format, args...), Field: field}
+}
+
+func missing(what, name string) error {
+	return &Error{Status: http.StatusNotFound, Code: "not_found", Message: fmt.Sprintf("there is no %s %q", what, name), Field: what}
+}
+
+// named says of a storage.ErrNotFound what it was that is not there.
+func named(err error, what, name string) error {
+	if errors.Is(err, storage.ErrNotFound) {
+		return missing(what, name)
+	}
+	return err
+}
+
+// errorOf turns any error into one that may be told. One that is not known says nothing here; the log has it.
+func errorOf(err error) *Error {
+	if known, ok := errors.AsType[*Error](err); ok {
+		return known
+	}
+	var problems register.Problems
+	if errors.As(err, &problems) {
+		problems = slices.Clone(problems)
+		for i, p := range problems {
+			if p.Cause != nil {
+				problems[i].Text += ": " + p.Cause.Error() // the caller is the operator
+			}
+		}
+		return &Error{http.StatusBadRequest, "invalid", problems[0].Text, problems[0].Field, problems}
+	}
+	for _, known := range []struct {
+		err    error
+		status int
+		code   string
+		text   string
+	}{
+		{storage.ErrNotFound, http.StatusNotFound, "not_found", "it is not there, or not any more"},
+		{storage.ErrExists, http.StatusConflict, "exists", "the identifier, login name or e-mail address is taken"},
+		{storage.ErrChanged, http.StatusConflict, "changed", "it changed meanwhile; look at it and try again"},
+		{storage.ErrSpent, http.StatusConflict, "spent", "it is done already"},
+		{storage.ErrEnded, http.StatusConflict, "ended", "it has ended"},
+		{storage.ErrFull, http.StatusServiceUnavailable, "unavailable", "the store has no room left; make room on its disk"},
+		{storage.ErrUnavailable, http.StatusServiceUnavailable, "unavailable", "the store did not answer, and whether the change was made is unknown; look, and ask again"},
+		{password.ErrBusy, http.StatusServiceUnavailable, "unavailable", "too many passwords are being hashed; try again"},
+		{keys.ErrUnknown, http.StatusNotFound, "not_found", "there is no such key"},
+	} {
+		if errors.Is(err, known.err) {
+			return &Error{Status: known.status, Code: known.code, Message: known.text}
+		}
+	}
+	return &Error{Status: http.StatusInternalServerError, Code: "internal", Message: "something went wrong; the server's log says what"}
+}
+
+// serve is around every handler: it answers an error, and logs what is ours.
+func (a *api) serve(handle func(http.ResponseWriter, *http.Request) error) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Cache-Control", "no-store")
+		err := handle(w, r)
+		if err == nil {
+			return
+		}
+		told := errorOf(err)
+		if told.Status >= http.StatusInternalServerError && r.Context().Err() == nil {
+			a.log().ErrorContext(r.Context(), "administration failed", "method", r.Method, "path", r.URL.Path, "err", err)
+		}
+		if told.Status == http.StatusServiceUnavailable {
+			w.Header().Set("Retry-After", "5")
+		}
+		write(w, told.Status, failure{told})
+	})
+}
+
+// write answers with JSON. All values are types of this API, which always encode; a caller who has gone needs no answer.
+func write(w http.ResponseWriter, status int, value any) error {
+	body, err := json.Marshal(value)
+	if err != nil {
+		return fmt.Errorf("encode answer: %w", err)
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(status)
+	w.Write(append(body, '\n'))
+	return nil
+}

@@ -1,0 +1,47 @@
+package admin
+
+import (
+	"net/http"
+
+	"github.com/curfew-id/curfew/provider/keys"
+)
+
+// KeyList is every key, without its secret part, oldest first.
+type KeyList struct {
+	Keys []keys.Listed `json:"keys"`
+}
+
+// RotateRequest says how keys are rotated.
+type RotateRequest struct {
+	AtOnce bool `json:"at_once,omitempty"` // the new keys sign immediately, before relying parties had time to see them
+}
+
+func (a *api) listKeys(w http.ResponseWriter, r *http.Request) error {
+	if _, err := query(r); err != nil {
+		return err
+	}
+	return a.writeKeys(w)
+}
+
+func (a *api) rotateKeys(w http.ResponseWriter, r *http.Request) error {
+	var request RotateRequest
+	if err := readBody(w, r, &request); err != nil {
+		return err
+	}
+	if err := a.Keys.Rotate(r.Context(), a.Now(), request.AtOnce, By); err != nil {
+		return err
+	}
+	return a.writeKeys(w)
+}
+
+// revokeKey takes a key away at once, because somebody else may know it.
+func (a *api) revokeKey(w http.ResponseWriter, r *http.Request) error {
+	if err := a.Keys.Revoke(r.Context(), a.Now(), r.PathValue("key"), By); err != nil {
+		return err
+	}
+	return a.writeKeys(w)
+}
+
+func (a *api) writeKeys(w http.ResponseWriter) error {
+	return write(w, http.StatusOK, KeyList{Keys: a.Keys.List(a.Now())})
+}

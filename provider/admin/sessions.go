@@ -1,0 +1,156 @@
+package admin
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"time"
+
+	"github.com/curfew-id/curfew/logout"
+	"github.com/curfew-id/curfew/storage"
+)
+
+// SessionStore is what the routes of sessions ask of the store.
+type SessionStore interface {
+	Session(ctx context.Context, id storage.SessionID, at time.Time) (storage.Session, error)
+	ListSessions(ctx context.Context, sel storage.Selector, at time.Time, p storage.Page) ([]storage.Session, string, error)
+	ListGrants(ctx context.Context, subject, client string, offlineOnly bool, at time.Time) ([]storage.Grant, error)
+}
+
+// Session is a living session as the API shows it. The sid of a member is not shown: it is all that a front-channel logout needs.
+type Session struct {
+	ID         string           `json:"id"`
+	Hash       string           `json:"session"` // its name in audit, reports and log
+	Subject    string           `json:"sub"`
+	User       string           `json:"user"` // login name
+	AuthTime   time.Time        `json:"auth_time"`
+	AMR        []string         `json:"amr,omitempty"`
+	ACR        string           `json:"acr,omitempty"`
+	Created    time.Time        `json:"created"`
+	LastActive time.Time        `json:"last_active"`
+	Deadline   time.Time        `json:"deadline"` // dead by itself from then on, unless used before
+	Expires    time.Time        `json:"expires"`  // dead by itself from then on in any case
+	Keep       bool             `json:"keep,omitempty"`
+	UserAgent  string           `json:"user_agent,omitempty"`
+	Address    string           `json:"address,omitempty"`
+	Members    []Member         `json:"members"`
+	Horizon    *logout.Estimate `json:"horizon,omitempty"` // what would remain if it ended now; only where one session is shown
+}
+
+// Member is a relying party's share of a session.
+type Member struct {
+	Client   string    `json:"client"`
+	Name     string    `json:"name,omitempty"`
+	Joined   time.Time `json:"joined"`
+	LastUsed time.Time `json:"last_used"`
+}
+
+// SessionList is a page of living sessions.
+type SessionList struct {
+	Sessions []Session `json:"sessions"`
+	Next     string    `json:"next,omitempty"`
+}
+
+func (a *api) sessionOf(ctx context.Context, s storage.Session) (Session, error) {
+	shown := Session{
+		ID: string(s.ID), Hash: storage.SessionHash(s.ID), Subject: s.Subject, AuthTime: s.AuthTime, AMR: s.AMR, ACR: s.ACR, Created: s.Created,
+		LastActive: s.LastActive, Deadline: s.Deadline(), Expires: s.Expires, Keep: s.Keep, UserAgent: s.UserAgent, Address: s.Address,
+		Members: make([]Member, 0, len(s.Members)),
+	}
+	u, err := a.Store.User(ctx, s.Subject)
+	if err != nil && !errors.Is(err, storage.ErrNotFound) {
+		return shown, err
+	}
+	shown.User = u.Name
+	for _, m := range s.Members {
+		one := Member{Client: m.Client, Joined: m.Joined, LastUsed: m.LastUsed}
+		if c, err := a.Store.Client(ctx, m.Client); err == nil {
+			one.Name = c.ClientName
+		}
+		shown.Members = append(shown.Members, one)
+	}
+	return shown, nil
+}
+
+func (a *api) listSessions(w http.ResponseWriter, r *http.Request) error {
+	values, page, err := paged(r, "user", "client")
+	if err != nil {
+		return err
+	}
+	ctx := r.Context()
+	sel := storage.Selector{Client: values.Get("client")}
+	if sel.Client != "" {
+		if _, err := a.client(ctx, sel.Client); err != nil {
+			return err
+		}
+	}
+	if name := values.Get("user"); name != "" {
+		u, err := a.user(ctx, name)
+		if err != nil {
+			return err
+		}
+		sel.Subject = u.Subject
+	} else {
+		sel.Everyone = true
+	}
+	sessions, next, err := a.Store.ListSessions(ctx, sel, a.Now(), page)
+	if err != nil {
+		return err
+	}
+	list := SessionList{Sessions: make([]Session, 0, len(sessions)), Next: next}
+	for _, s := range sessions {
+		one, err := a.sessionOf(ctx, s)
+		if err != nil {
+			return err
+		}
+		list.Sessions = append(list.Sessions, one)
+	}
+	return write(w, http.StatusOK, list)
+}
+
+// showSession also tells what its end would leave, now.
+func (a *api) showSession(w http.ResponseWriter, r *http.Request) error {
+	values, err := query(r, "offline")
+	if err != nil {
+		return err
+	}
+	offline, err := flag(values, "offline")
+	if err != nil {
+		return err
+	}
+	ctx, now := r.Context(), a.Now()
+	s, err := a.Store.Session(ctx, storage.SessionID(r.PathValue("session")), now)
+	if err != nil {
+		return named(err, "session", r.PathValue("session"))
+	}
+	shown, err := a.sessionOf(ctx, s)
+	if err != nil {
+		return err
+	}
+	grants, err := a.Store.ListGrants(ctx, s.Subject, "", false, now)
+	if err != nil {
+		return err
+	}
+	clients := map[string]*storage.Client{}
+	for _, id := range clientsOf(s, grants) {
+		if c, err := a.Store.Client(ctx, id); err == nil {
+			clients[id] = c
+		} else if !errors.Is(err, storage.ErrNotFound) {
+			return err
+		}
+	}
+	horizon := logout.Horizon(s, clients, grants, now, logout.Options{Offline: offline, Lifetimes: a.Lifetimes})
+	shown.Horizon = &horizon
+	return write(w, http.StatusOK, shown)
+}
+
+func clientsOf(s storage.Session, grants []storage.Grant) []string {
+	var ids []string
+	for _, m := range s.Members {
+		ids = append(ids, m.Client)
+	}
+	for _, g := range grants {
+		ids = append(ids, g.Client)
+	}
+	return ids
+}

@@ -1,0 +1,240 @@
+package admin
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"net/mail"
+	"net/url"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+	"unicode"
+
+	"github.com/curfew-id/curfew/provider/register"
+	"github.com/curfew-id/curfew/storage"
+)
+
+// User is a person as the API shows them: one JSON object with the claim names of Core §5.1 and what Curfew knows besides.
+type User struct {
+	Subject       string         `json:"sub"`
+	Name          string         `json:"preferred_username"`
+	Email         string         `json:"email,omitempty"`
+	EmailVerified bool           `json:"email_verified,omitempty"`
+	Claims        map[string]any `json:"-"` // the other claims, in the same object
+	HasPassword   bool           `json:"has_password"`
+	Disabled      bool           `json:"disabled"`
+	Created       time.Time      `json:"created"`
+	Updated       time.Time      `json:"updated"`
+}
+
+type plainUser User // without the methods, so that encoding/json sees the fields
+
+// MarshalJSON writes the other claims beside the fields.
+func (u User) MarshalJSON() ([]byte, error) {
+	fixed, err := json.Marshal(plainUser(u))
+	if err != nil || len(u.Claims) == 0 {
+		return fixed, err
+	}
+	claims, err := json.Marshal(u.Claims)
+	if err != nil {
+		return nil, err
+	}
+	return append(append(fixed[:len(fixed)-1], ','), claims[1:]...), nil
+}
+
+// UnmarshalJSON reads what MarshalJSON wrote.
+func (u *User) UnmarshalJSON(body []byte) error {
+	if err := json.Unmarshal(body, (*plainUser)(u)); err != nil {
+		return err
+	}
+	if err := json.Unmarshal(body, &u.Claims); err != nil {
+		return err
+	}
+	maps.DeleteFunc(u.Claims, func(name string, _ any) bool { return claimKinds()[name] == nil })
+	return nil
+}
+
+func userOf(u storage.User) User {
+	return User{u.Subject, u.Name, u.Email, u.EmailVerified, u.Claims, u.Password != "", u.Disabled, u.Created, u.Updated}
+}
+
+// applyUser writes members of a request into u; null takes a claim away. All problems are reported together.
+func applyUser(u *storage.User, members map[string]json.RawMessage) error {
+	var problems register.Problems
+	u.Claims = maps.Clone(u.Claims) // a failed change leaves the record as it was
+	for _, name := range slices.Sorted(maps.Keys(members)) {
+		if err := applyMember(u, name, members[name]); err != nil {
+			problems = append(problems, register.Problem{Code: "invalid", Field: name, Text: err.Error()})
+		}
+	}
+	if err := checkName(u); err != nil {
+		problems = append(problems, register.Problem{Code: "invalid", Field: "preferred_username", Text: err.Error()})
+	}
+	if len(problems) > 0 {
+		return problems
+	}
+	return nil
+}
+
+func applyMember(u *storage.User, name string, value json.RawMessage) error {
+	switch name {
+	case "preferred_username":
+		return read(value, &u.Name, "a string")
+	case "email":
+		u.Email = ""
+		if err := read(value, &u.Email, "a string"); err != nil || u.Email == "" {
+			return err
+		}
+		if a, err := mail.ParseAddress(u.Email); err != nil || a.Address != u.Email || len(u.Email) > 254 {
+			return fmt.Errorf("%q is not an e-mail address", u.Email)
+		}
+		return nil
+	case "email_verified":
+		u.EmailVerified = false
+		return read(value, &u.EmailVerified, "true or false")
+	case "sub", "has_password", "disabled", "created", "updated", "updated_at":
+		return fmt.Errorf("is Curfew's own; leave it out")
+	}
+	check := claimKinds()[name]
+	if check == nil {
+		return fmt.Errorf("%s", register.Unknown(name, slices.Concat([]string{"preferred_username", "email", "email_verified"}, slices.Sorted(maps.Keys(claimKinds())))))
+	}
+	var claim any
+	if err := json.Unmarshal(value, &claim); err != nil {
+		return err
+	}
+	if claim == nil || claim == "" {
+		delete(u.Claims, name) // Core §5.3.2: a claim without a value is left out
+		return nil
+	}
+	if err := check(claim); err != nil {
+		return err
+	}
+	if u.Claims == nil {
+		u.Claims = map[string]any{}
+	}
+	u.Claims[name] = claim
+	return nil
+}
+
+func read(value json.RawMessage, into any, kind string) error {
+	if err := json.Unmarshal(value, into); err != nil {
+		return fmt.Errorf("is not %s", kind)
+	}
+	return nil
+}
+
+// checkName: one login must never name two people, so a name that looks like an address has to be the person's own.
+func checkName(u *storage.User) error {
+	switch {
+	case u.Name == "":
+		return fmt.Errorf("is missing; it is the name to sign in with")
+	case strings.Contains(u.Name, "@") && !strings.EqualFold(u.Name, u.Email):
+		return fmt.Errorf("%q has an @ but is not the person's e-mail address", u.Name)
+	case strings.TrimSpace(u.Name) != u.Name:
+		return fmt.Errorf("begins or ends with a space")
+	}
+	return checkText(u.Name, 128)
+}
+
+func checkText(text string, most int) error {
+	if len(text) > most {
+		return fmt.Errorf("is longer than %d bytes", most)
+	}
+	if strings.ContainsFunc(text, func(r rune) bool { return !unicode.IsGraphic(r) && r != '\n' }) {
+		return fmt.Errorf("holds characters that cannot be shown")
+	}
+	return nil
+}
+
+// claimKinds are the claims of Core §5.1 that are kept as they are, and what each has to be.
+func claimKinds() map[string]func(any) error {
+	return map[string]func(any) error{
+		"name": isText, "given_name": isText, "family_name": isText, "middle_name": isText, "nickname": isText, "gender": isText,
+		"profile": isLink, "picture": isLink, "website": isLink,
+		"birthdate": isBirthdate, "zoneinfo": isZone, "locale": isLocale,
+		"phone_number": isText, "phone_number_verified": isBool, "address": isAddress,
+	}
+}
+
+func isText(v any) error {
+	text, ok := v.(string)
+	if !ok {
+		return fmt.Errorf("is not a string")
+	}
+	return checkText(text, 1000)
+}
+
+func isBool(v any) error {
+	if _, ok := v.(bool); !ok {
+		return fmt.Errorf("is not true or false")
+	}
+	return nil
+}
+
+func isLink(v any) error {
+	if err := isText(v); err != nil {
+		return err
+	}
+	if u, err := url.Parse(v.(string)); err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Host == "" {
+		return fmt.Errorf("is not an http or https URL")
+	}
+	return nil
+}
+
+var (
+	birthdates = regexp.MustCompile(`^\d{4}(-\d{2}-\d{2})?$`)
+	zones      = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9_+-]*(/[A-Za-z0-9_+-]+)*$`)
+	locales    = regexp.MustCompile(`^[A-Za-z]{2,3}([-_][A-Za-z0-9]{1,8})*$`)
+)
+
+// isBirthdate: Core §5.1: YYYY-MM-DD, the year alone, or 0000 for a year that is not told.
+func isBirthdate(v any) error {
+	text, _ := v.(string)
+	if birthdates.MatchString(text) {
+		if len(text) == 4 {
+			return nil
+		}
+		if day, unknownYear := strings.CutPrefix(text, "0000"); unknownYear {
+			text = "2000" + day
+		}
+		if _, err := time.Parse(time.DateOnly, text); err == nil {
+			return nil
+		}
+	}
+	return fmt.Errorf("is not a date such as 1984-02-29, 0000-02-29 or 1984")
+}
+
+func isZone(v any) error {
+	if text, _ := v.(string); !zones.MatchString(text) {
+		return fmt.Errorf("is not a time zone such as Europe/Paris")
+	}
+	return nil
+}
+
+func isLocale(v any) error {
+	if text, _ := v.(string); !locales.MatchString(text) {
+		return fmt.Errorf("is not a language such as en or de-CH")
+	}
+	return nil
+}
+
+// isAddress: Core §5.1.1.
+func isAddress(v any) error {
+	parts, ok := v.(map[string]any)
+	if !ok {
+		return fmt.Errorf("is not an object")
+	}
+	known := []string{"formatted", "street_address", "locality", "region", "postal_code", "country"}
+	for _, name := range slices.Sorted(maps.Keys(parts)) {
+		if !slices.Contains(known, name) {
+			return fmt.Errorf("%s: %s", name, register.Unknown(name, known))
+		}
+		if err := isText(parts[name]); err != nil {
+			return fmt.Errorf("%s: %w", name, err)
+		}
+	}
+	return nil
+}

@@ -158,6 +158,26 @@ func TestOnlyOurIDTokensAreHints(t *testing.T) {
 	}
 }
 
+func TestKeySignsWithItsOwnAlgorithmOnly(t *testing.T) {
+	p := mustPlace(t)
+	p.cfg.Algorithms = []string{RS256}
+	r := p.mustLoad(t)
+	k := r.current.Load().signing[RS256]
+	signer, err := jose.NewSigner(jose.SigningKey{Algorithm: jose.PS256, Key: jose.JSONWebKey{Key: k.private, KeyID: k.row.ID}}, new(jose.SignerOptions).WithType("JWT"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	payload, _ := json.Marshal(idToken(p.now))
+	jws, err := signer.Sign(payload)
+	if err != nil {
+		t.Fatal(err)
+	}
+	token, _ := jws.CompactSerialize()
+	if _, err := r.VerifyHint(token); !errors.Is(err, ErrToken) {
+		t.Errorf("got %v, want ErrToken", err)
+	}
+}
+
 func mustSignAny(t *testing.T, r *Ring, claims any) string {
 	t.Helper()
 	token, err := r.Sign(ES256, "JWT", claims)

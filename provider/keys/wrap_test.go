@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/curfew-id/curfew/storage"
 )
@@ -143,6 +144,43 @@ func TestTamperedOrSwappedRowsAreRefused(t *testing.T) {
 			}
 			p.mustLoad(t)
 		})
+	}
+}
+
+func TestPublicKeyOfARetiredRowCannotBeReplaced(t *testing.T) {
+	p := mustPlace(t)
+	r := p.mustLoad(t)
+	first := kidOf(t, r)
+	mustRotate(t, p, r, true)
+	p.mustPass(t, r, time.Minute)
+	rows := p.mustRows(t)
+	retired := rows[slices.IndexFunc(rows, func(k storage.Key) bool { return k.ID == first })]
+	other := rows[slices.IndexFunc(rows, func(k storage.Key) bool { return k.Use == UseSign && k.ID != first })]
+	retired.Public = other.Public
+	if err := p.store.PutKeys(t.Context(), []storage.Key{retired}, nil); err != nil {
+		t.Fatal(err)
+	}
+	mustRefuse(t, p, "key "+first, "not the one the row is named for")
+}
+
+func TestWrappedClientSecretIsThatClientsOnly(t *testing.T) {
+	p := mustPlace(t)
+	r := p.mustLoad(t)
+	wrapped, err := r.WrapSecret("app", []byte("a secret that must be known"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, err := p.mustLoad(t).UnwrapSecret("app", wrapped); err != nil || string(got) != "a secret that must be known" {
+		t.Errorf("got %q, %v", got, err)
+	}
+	if strings.Contains(string(wrapped), "secret") {
+		t.Error("the secret can be read")
+	}
+	if _, err := r.UnwrapSecret("other", wrapped); err == nil {
+		t.Error("another client's secret was unwrapped")
+	}
+	if _, err := r.UnwrapSecret("app", p.mustRows(t)[0].Wrapped); err == nil {
+		t.Error("a key was unwrapped as a client's secret")
 	}
 }
 

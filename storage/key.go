@@ -12,7 +12,7 @@ type Key struct {
 	Use      string          `json:"use"`               // sig, seal, refresh, pairwise …
 	Alg      string          `json:"alg,omitempty"`     // of a signing key
 	Public   json.RawMessage `json:"public,omitempty"`  // JWK
-	Wrapped  []byte          `json:"wrapped,omitempty"` // the private part; nil once destroyed
+	Wrapped  []byte          `json:"wrapped,omitempty"` // the private part; an empty one once destroyed
 	Created  time.Time       `json:"created"`
 	Active   time.Time       `json:"active,omitzero"`   // signs from then on; before it is pending
 	Retired  time.Time       `json:"retired,omitzero"`  // signs no more, still published

@@ -41,7 +41,7 @@ type Config struct {
 	Version  string // of the program, for administrators
 	Store    storage.Store
 	Ring     *keys.Ring
-	Egress   *egress.Client
+	Egress   Egress
 	Proxies  []netip.Prefix   // whose X-Forwarded-For counts
 	Now      func() time.Time // nil: time.Now
 	Log      *slog.Logger     // nil: the default logger
@@ -63,6 +63,14 @@ type Config struct {
 	Logos                bool
 
 	Observe logout.Observe // metrics
+}
+
+// Egress is everything that leaves the process (provider/egress).
+type Egress interface {
+	Check(ctx context.Context, url string) error
+	PostForm(ctx context.Context, target string, form url.Values) (egress.Answer, error)
+	FetchJSON(ctx context.Context, uri string, maxBytes int64, maxAge time.Duration) ([]byte, error)
+	FetchBytes(ctx context.Context, uri string, maxBytes int64, maxAge time.Duration) ([]byte, error)
 }
 
 // Provider serves the main listener (ServeHTTP) and the Unix socket (Admin). Run does the work in the background.

@@ -67,8 +67,12 @@ func readCredentials(h http.Header, form url.Values) (credentials, error) {
 	if ways > 1 {
 		return c, invalidRequest("the client authenticates in more than one way")
 	}
-	if c.client == "" && c.kind != credentialAssertion {
+	switch {
+	case c.kind == credentialAssertion:
+	case c.client == "":
 		return c, invalidClient("the request does not say which client it is from")
+	case c.kind != credentialNone && c.secret == "":
+		return c, invalidClient(failed)
 	}
 	return c, nil
 }

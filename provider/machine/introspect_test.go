@@ -1,0 +1,109 @@
+package machine
+
+import (
+	"net/http"
+	"testing"
+
+	"github.com/curfew-id/curfew/storage"
+)
+
+func TestIntrospectionTellsOwnersAndAudiencesOnly(t *testing.T) {
+	for _, format := range []string{"opaque", "jwt"} {
+		g := newRig(t)
+		g.mustClient("shop", func(c *storage.Client) { c.AccessTokenFormat, c.Audience = format, []string{"api", "other-api"} })
+		g.mustClient("api", nil)
+		g.mustClient("stranger", nil)
+		s, a := g.mustTokens("shop", "openid profile")
+		member := mustMember(t, g, s, "shop")
+		token := a.text("access_token")
+		for _, caller := range []string{"shop", "api"} {
+			seen := g.mustActive(caller, token, true)
+			for name, want := range map[string]any{"scope": "openid profile", "client_id": "shop", "token_type": "Bearer", "sub": "alice", "iss": issuer, "sid": member.SID, "acr": "1",
+				"auth_time": float64(s.AuthTime.Unix()), "iat": float64(g.now.Unix())} {
+				if seen.data[name] != want {
+					t.Errorf("%s (%s) sees %s %v, want %v", caller, format, name, seen.data[name], want)
+				}
+			}
+			if seen.header.Get("Cache-Control") != "no-store" {
+				t.Errorf("headers: %v", seen.header)
+			}
+		}
+		g.mustActive("stranger", token, false)
+		// A refresh token is nobody's business but its client's.
+		if seen := g.mustActive("shop", a.text("refresh_token"), true); seen.data["token_type"] != nil || seen.text("sid") != member.SID {
+			t.Errorf("refresh token: %s", seen.body)
+		}
+		g.mustActive("api", a.text("refresh_token"), false)
+		g.refresh("shop", a.text("refresh_token"))
+		g.mustActive("shop", a.text("refresh_token"), false)
+	}
+}
+
+func TestIntrospectionCommitsNothing(t *testing.T) {
+	g := newRig(t)
+	g.mustClient("shop", nil)
+	_, a := g.mustTokens("shop", "openid")
+	before := g.store.Commits()
+	g.mustActive("shop", a.text("access_token"), true)
+	g.bearer(a.text("access_token"))
+	if n := g.store.Commits() - before; n != 0 {
+		t.Errorf("%d commits, want 0", n)
+	}
+}
+
+func TestCodeFlowAndRefreshAreOneCommitEach(t *testing.T) {
+	for _, format := range []string{"opaque", "jwt"} {
+		g := newRig(t)
+		g.mustClient("shop", func(c *storage.Client) { c.AccessTokenFormat = format })
+		code := g.mustCode(g.mustSession("alice"), "shop", "openid", nil)
+		before := g.store.Commits()
+		a := g.redeem("shop", code)
+		if n := g.store.Commits() - before; n != 1 {
+			t.Errorf("code (%s): %d commits, want 1", format, n)
+		}
+		before = g.store.Commits()
+		g.refresh("shop", a.text("refresh_token"))
+		if n := g.store.Commits() - before; n != 1 {
+			t.Errorf("refresh (%s): %d commits, want 1", format, n)
+		}
+		before = g.store.Commits()
+		own := g.as("shop", g.http.Token, "grant_type", "client_credentials")
+		if n := g.store.Commits() - before; own.status != http.StatusOK || (format == "jwt") != (n == 0) {
+			t.Errorf("client_credentials (%s): %d, %d commits", format, own.status, n)
+		}
+	}
+}
+
+func TestClientsOwnTokens(t *testing.T) {
+	for _, format := range []string{"opaque", "jwt"} {
+		g := newRig(t)
+		g.mustClient("worker", func(c *storage.Client) {
+			c.AccessTokenFormat, c.Scope, c.Audience = format, "openid read write", []string{"api"}
+		})
+		g.mustClient("api", nil)
+		g.mustClient("alice2", nil)
+		all := g.as("worker", g.http.Token, "grant_type", "client_credentials")
+		if all.text("scope") != "read write" || all.text("refresh_token") != "" || all.text("id_token") != "" {
+			t.Fatalf("%s: %s", format, all.body)
+		}
+		one := g.as("worker", g.http.Token, "grant_type", "client_credentials", "scope", "read")
+		seen := g.mustActive("api", one.text("access_token"), true)
+		if seen.text("scope") != "read" || seen.text("sub") != "worker" || seen.text("client_id") != "worker" || seen.data["sid"] != nil || seen.data["auth_time"] != nil {
+			t.Errorf("%s: %s", format, seen.body)
+		}
+		for _, scope := range []string{"admin", "openid", "offline_access", "read admin"} {
+			g.mustRefuse(g.as("worker", g.http.Token, "grant_type", "client_credentials", "scope", scope), 400, "invalid_scope")
+		}
+		if a := g.as("worker", g.http.Revoke, "token", one.text("access_token")); a.status != http.StatusOK {
+			t.Errorf("%s: revoke: %d %s", format, a.status, a.body)
+		}
+		g.mustActive("api", one.text("access_token"), false)
+		g.mustActive("api", all.text("access_token"), true)
+	}
+}
+
+func TestClientNamedLikeAPersonGetsNoTokenOfItsOwn(t *testing.T) {
+	g := newRig(t)
+	g.mustClient("alice", nil)
+	g.mustRefuse(g.as("alice", g.http.Token, "grant_type", "client_credentials"), 400, "unauthorized_client")
+}

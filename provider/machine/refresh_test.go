@@ -1,0 +1,170 @@
+package machine
+
+import (
+	"net/http"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/curfew-id/curfew/storage"
+)
+
+func TestRefreshRotatesAndKeepsTheSignIn(t *testing.T) {
+	g := newRig(t)
+	g.mustClient("shop", nil)
+	_, first := g.mustTokens("shop", "openid profile")
+	g.now = g.now.Add(time.Hour)
+	next := g.refresh("shop", first.text("refresh_token"))
+	if next.status != http.StatusOK || next.text("refresh_token") == first.text("refresh_token") || next.text("access_token") == first.text("access_token") {
+		t.Fatalf("refresh: %d %s", next.status, next.body)
+	}
+	before, after := g.claims(first.text("id_token")), g.claims(next.text("id_token"))
+	for _, name := range []string{"iss", "sub", "aud", "auth_time", "sid", "acr"} {
+		if before[name] != after[name] {
+			t.Errorf("%s was %v and is %v", name, before[name], after[name])
+		}
+	}
+	if after["iat"] == before["iat"] || after["nonce"] != nil {
+		t.Errorf("refreshed ID token: %v", after)
+	}
+}
+
+func TestLostAnswerGivesTheSameSuccessor(t *testing.T) {
+	g := newRig(t)
+	g.mustClient("shop", nil)
+	_, first := g.mustTokens("shop", "openid")
+	answers := make([]answer, 20)
+	var wg sync.WaitGroup
+	for i := range answers {
+		wg.Go(func() { answers[i] = g.refresh("shop", first.text("refresh_token")) })
+	}
+	wg.Wait()
+	for _, a := range answers {
+		if a.status != http.StatusOK || a.text("refresh_token") != answers[0].text("refresh_token") {
+			t.Fatalf("%d %s", a.status, a.body)
+		}
+	}
+	g.now = g.now.Add(10 * time.Second)
+	if a := g.refresh("shop", first.text("refresh_token")); a.text("refresh_token") != answers[0].text("refresh_token") {
+		t.Fatalf("within the grace: %d %s", a.status, a.body)
+	}
+}
+
+func TestStolenRefreshTokenEndsTheClientsShare(t *testing.T) {
+	g := newRig(t)
+	g.mustClient("shop", nil)
+	g.mustClient("mail", nil)
+	s, shop := g.mustTokens("shop", "openid")
+	mail := g.redeem("mail", g.mustCode(s, "mail", "openid", nil))
+	next := g.refresh("shop", shop.text("refresh_token"))
+	g.now = g.now.Add(11 * time.Second)
+	g.mustRefuse(g.refresh("shop", shop.text("refresh_token")), 400, "invalid_grant")
+	g.mustRefuse(g.refresh("shop", next.text("refresh_token")), 400, "invalid_grant")
+	g.mustActive("shop", next.text("access_token"), false)
+	g.mustActive("mail", mail.text("access_token"), true)
+	session, err := g.store.Session(t.Context(), s.ID, g.now)
+	if err != nil || session.Member("shop") != nil || session.Member("mail") == nil {
+		t.Fatalf("members: %+v, %v", session.Members, err)
+	}
+	events, _, err := g.store.ListEvents(t.Context(), storage.EventFilter{Kind: "membership.ended", Reason: storage.ReasonRefreshReuse}, storage.Page{})
+	if err != nil || len(events) != 1 {
+		t.Errorf("audit lines: %d, %v", len(events), err)
+	}
+}
+
+func TestStolenRefreshTokenEndsTheSessionWhereSetSo(t *testing.T) {
+	g := newRig(t)
+	g.server.ReuseEndsSession = true
+	g.mustClient("shop", nil)
+	s, shop := g.mustTokens("shop", "openid")
+	g.refresh("shop", shop.text("refresh_token"))
+	g.now = g.now.Add(11 * time.Second)
+	g.mustRefuse(g.refresh("shop", shop.text("refresh_token")), 400, "invalid_grant")
+	if _, err := g.store.Session(t.Context(), s.ID, g.now); err == nil {
+		t.Fatal("the session lives")
+	}
+}
+
+func TestRefreshTokenOfAnotherClientIsUnknown(t *testing.T) {
+	g := newRig(t)
+	g.mustClient("shop", nil)
+	g.mustClient("thief", nil)
+	_, a := g.mustTokens("shop", "openid")
+	g.mustRefuse(g.refresh("thief", a.text("refresh_token")), 400, "invalid_grant")
+	if got := g.refresh("shop", a.text("refresh_token")); got.status != http.StatusOK {
+		t.Fatalf("the attempt did harm: %d %s", got.status, got.body)
+	}
+}
+
+func TestScopeNarrowsForOneTokenOnly(t *testing.T) {
+	g := newRig(t)
+	g.mustClient("shop", nil)
+	_, a := g.mustTokens("shop", "openid profile email")
+	g.mustRefuse(g.refresh("shop", a.text("refresh_token"), "scope", "openid phone"), 400, "invalid_scope")
+	narrow := g.refresh("shop", a.text("refresh_token"), "scope", "openid email")
+	if narrow.text("scope") != "openid email" {
+		t.Fatalf("narrowed: %d %s", narrow.status, narrow.body)
+	}
+	if info := g.bearer(narrow.text("access_token")); info.text("name") != "" || info.text("email") == "" {
+		t.Errorf("userinfo of the narrow token: %s", info.body)
+	}
+	bare := g.refresh("shop", narrow.text("refresh_token"), "scope", "email")
+	if bare.text("id_token") != "" || bare.text("scope") != "email" {
+		t.Errorf("without openid: %s", bare.body)
+	}
+	// An empty scope is none.
+	if wide := g.refresh("shop", bare.text("refresh_token"), "scope", ""); wide.text("scope") != "openid profile email" {
+		t.Errorf("afterwards: %d %s", wide.status, wide.body)
+	}
+}
+
+func TestOfflineGrantSurvivesTheSessionAndItsAccessTokenDoesNot(t *testing.T) {
+	for _, format := range []string{"opaque", "jwt"} {
+		t.Run(format, func(t *testing.T) {
+			g := newRig(t)
+			g.mustClient("shop", func(c *storage.Client) { c.AccessTokenFormat = format })
+			s, a := g.mustTokens("shop", "openid offline_access")
+			g.now = g.now.Add(time.Second)
+			g.end(storage.Selector{Sessions: []storage.SessionID{s.ID}})
+			g.mustActive("shop", a.text("access_token"), false)
+			next := g.refresh("shop", a.text("refresh_token"))
+			if next.status != http.StatusOK {
+				t.Fatalf("refresh after logout: %d %s", next.status, next.body)
+			}
+			if id := g.claims(next.text("id_token")); id["sid"] != nil || id["auth_time"] != g.claims(a.text("id_token"))["auth_time"] {
+				t.Errorf("ID token of an offline grant: %v", id)
+			}
+			if info := g.mustActive("shop", next.text("access_token"), true); info.data["sid"] != nil {
+				t.Errorf("introspection of an offline token: %s", info.body)
+			}
+			g.now = g.now.Add(91 * 24 * time.Hour)
+			g.mustRefuse(g.refresh("shop", next.text("refresh_token")), 400, "invalid_grant")
+		})
+	}
+}
+
+func TestRefreshTokensAreOfTheKindTheClientMayHold(t *testing.T) {
+	for _, c := range []struct {
+		holds, scope  string
+		token, sticky bool
+	}{
+		{"session", "openid offline_access", true, false},
+		{"offline", "openid offline_access", true, true},
+		{"offline", "openid", false, false},
+	} {
+		g := newRig(t)
+		g.mustClient("shop", func(r *storage.Client) { r.RefreshTokens = c.holds })
+		s, a := g.mustTokens("shop", c.scope)
+		if got := a.text("refresh_token") != ""; got != c.token {
+			t.Fatalf("%s with %q: refresh token %t", c.holds, c.scope, got)
+		}
+		if !c.token {
+			continue
+		}
+		g.now = g.now.Add(time.Second)
+		g.end(storage.Selector{Sessions: []storage.SessionID{s.ID}})
+		if got := g.refresh("shop", a.text("refresh_token")).status == http.StatusOK; got != c.sticky {
+			t.Errorf("%s with %q: refresh after logout %t", c.holds, c.scope, got)
+		}
+	}
+}

@@ -4,6 +4,7 @@ import (
 	"crypto/rand"
 	"crypto/rsa"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -80,8 +81,8 @@ func (r Run) client(name, base, method string) Client {
 		"response_types":             r.responseTypes(),
 		"grant_types":                grantTypes(r.responseTypes()),
 		"scope":                      "openid profile email address phone offline_access",
-		"require_pkce":               false, // one module of a plan sends PKCE, the others must work without
 	}
+	maps.Copy(c, choices(r))
 	if strings.HasPrefix(method, "client_secret_") {
 		c["client_secret"] = rand.Text() + rand.Text() // long enough for HS256
 	}
@@ -95,6 +96,16 @@ func (r Run) client(name, base, method string) Client {
 	case strings.Contains(r.Plan, "backchannel"):
 		c["backchannel_logout_uri"] = base + "/backchannel_logout"
 		c["backchannel_logout_session_required"] = true
+	}
+	return c
+}
+
+// choices are what a run's clients need of Curfew and a plain registration does not give: one module of a plan sends PKCE and the
+// others must work without, nobody is there to be asked, and session_state is for who asked for it.
+func choices(r Run) map[string]any {
+	c := map[string]any{"require_pkce": false, "consent": "skip"}
+	if strings.Contains(r.Plan, "session-management") {
+		c["check_session"] = true
 	}
 	return c
 }

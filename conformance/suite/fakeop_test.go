@@ -14,7 +14,7 @@ type fakeOP struct {
 	closed    int
 }
 
-func (o *fakeOP) start(context.Context, string) (Provider, error) { return o, nil }
+func (o *fakeOP) start(context.Context, Run) (Provider, error) { return o, nil }
 
 func (o *fakeOP) Issuer() string { return "https://op.test" }
 

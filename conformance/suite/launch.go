@@ -1,6 +1,7 @@
 package suite
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
@@ -9,6 +10,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -22,15 +24,19 @@ type Launcher struct {
 	Binary  string // the curfew binary
 	Dir     string // gets a directory for each OP: configuration, data, log
 	Host    string // the OP's host name; it must lead to 127.0.0.1, here and for the suite
+	Suite   string // the suite's origin, which the OP may call
 	SuiteCA string // PEM file that the OP trusts towards the suite; empty: the system's roots
 }
 
 // ready is how long an OP may take to answer.
 const ready = 20 * time.Second
 
-// Start starts an OP whose directory bears the name, and returns when it answers.
-func (l *Launcher) Start(ctx context.Context, name string) (Provider, error) {
-	dir := filepath.Join(l.Dir, name)
+// Start starts an OP for a run, and returns when it answers.
+func (l *Launcher) Start(ctx context.Context, run Run) (Provider, error) {
+	dir, err := filepath.Abs(filepath.Join(l.Dir, fileName(run)))
+	if err != nil {
+		return nil, err
+	}
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, err
 	}
@@ -48,7 +54,7 @@ func (l *Launcher) Start(ctx context.Context, name string) (Provider, error) {
 		Base:   "https://" + net.JoinHostPort(l.Host, port),
 		HTTP:   &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: roots}}, Timeout: 30 * time.Second},
 	}, ended: make(chan error, 1)}
-	if err := l.writeConfig(op, dir, port); err != nil {
+	if err := l.writeConfig(op, run, dir, port); err != nil {
 		return nil, fmt.Errorf("write configuration: %w", err)
 	}
 	if err := op.serve(dir); err != nil {
@@ -60,23 +66,26 @@ func (l *Launcher) Start(ctx context.Context, name string) (Provider, error) {
 	return op, nil
 }
 
-// writeConfig allows what the plans need and Curfew's defaults refuse: registration by anyone, clients without PKCE, and calls to
-// the suite on this machine. JSON is YAML.
-func (l *Launcher) writeConfig(op *launched, dir, port string) error {
-	egress := map[string]any{"allow": []string{"127.0.0.0/8"}}
+// writeConfig allows what the plans need and Curfew's defaults refuse: registration by anyone, clients without PKCE, logos, and calls
+// to the suite. JSON is YAML.
+func (l *Launcher) writeConfig(op *launched, run Run, dir, port string) error {
+	suite, err := url.Parse(l.Suite)
+	if err != nil {
+		return fmt.Errorf("the suite's URL: %w", err)
+	}
+	egress := map[string]any{"allow": []string{net.JoinHostPort(suite.Hostname(), cmp.Or(suite.Port(), "443"))}}
 	if l.SuiteCA != "" {
-		egress["ca"] = l.SuiteCA
+		if egress["ca"], err = filepath.Abs(l.SuiteCA); err != nil {
+			return err
+		}
 	}
 	config := map[string]any{
-		"issuer": op.Base,
-		"data":   filepath.Join(dir, "data"),
-		"listen": net.JoinHostPort("127.0.0.1", port),
-		"tls":    map[string]any{"cert": filepath.Join(dir, "cert.pem"), "key": filepath.Join(dir, "key.pem")},
-		"egress": egress,
-		"registration": map[string]any{
-			"mode":     "open",
-			"defaults": map[string]any{"require_pkce": false, "consent": "skip"},
-		},
+		"issuer":       op.Base,
+		"data":         filepath.Join(dir, "data"),
+		"listen":       net.JoinHostPort("127.0.0.1", port),
+		"tls":          map[string]any{"cert": filepath.Join(dir, "cert.pem"), "key": filepath.Join(dir, "key.pem")},
+		"egress":       egress,
+		"registration": map[string]any{"mode": "open", "logo": true, "defaults": choices(run)},
 	}
 	text, err := json.MarshalIndent(config, "", "  ")
 	if err != nil {

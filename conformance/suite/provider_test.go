@@ -82,7 +82,7 @@ func mustStart(t *testing.T, dir string) Provider {
 	if err != nil {
 		t.Fatal(err)
 	}
-	op, err := (&Launcher{Binary: binary, Dir: dir, Host: "localhost"}).Start(t.Context(), "run")
+	op, err := (&Launcher{Binary: binary, Dir: dir, Host: "localhost", Suite: "https://suite.test:8443"}).Start(t.Context(), Run{Plan: "run"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -137,7 +137,7 @@ func TestCommandThatFailsSaysWhy(t *testing.T) {
 }
 
 func TestOPThatEndsAtOnceIsReported(t *testing.T) {
-	_, err := (&Launcher{Binary: "false", Dir: t.TempDir(), Host: "localhost"}).Start(t.Context(), "run")
+	_, err := (&Launcher{Binary: "false", Dir: t.TempDir(), Host: "localhost", Suite: "https://suite.test:8443"}).Start(t.Context(), Run{Plan: "run"})
 	if err == nil || !strings.Contains(err.Error(), "ended at once") {
 		t.Errorf("got %v, want that it ended", err)
 	}

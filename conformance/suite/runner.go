@@ -45,13 +45,13 @@ type Window interface {
 // Runner runs plans. API and Start are required.
 type Runner struct {
 	API      *API
-	Start    func(ctx context.Context, name string) (Provider, error) // an OP for one run
-	Browser  Browser                                                  // nil: a module that wants one fails
-	Modules  func(name string) bool                                   // nil: all
-	Repeat   int                                                      // how often each module runs; 0: once
-	Parallel int                                                      // how many modules run at a time; 0: one
-	Out      string                                                   // directory for the exported results; empty: none
-	Progress io.Writer                                                // one line per module; nil: none
+	Start    func(ctx context.Context, run Run) (Provider, error) // an OP for one run
+	Browser  Browser                                              // nil: a module that wants one fails
+	Modules  func(name string) bool                               // nil: all
+	Repeat   int                                                  // how often each module runs; 0: once
+	Parallel int                                                  // how many modules run at a time; 0: one
+	Out      string                                               // directory for the exported results; empty: none
+	Progress io.Writer                                            // one line per module; nil: none
 
 	progress sync.Mutex
 }
@@ -81,7 +81,7 @@ func (r *Runner) Run(ctx context.Context, runs []Run) ([]Result, error) {
 
 // plan runs one plan against an OP of its own. Modules that share an alias run one after another; without one they take slots.
 func (r *Runner) plan(ctx context.Context, run Run, slots chan struct{}) ([]Result, error) {
-	op, err := r.Start(ctx, fileName(run))
+	op, err := r.Start(ctx, run)
 	if err != nil {
 		return nil, fmt.Errorf("start provider: %w", err)
 	}

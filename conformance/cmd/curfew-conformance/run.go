@@ -93,12 +93,12 @@ func (o *options) makeOut() (err error) {
 }
 
 // start says which OP a run gets: one of its own, or the one that runs.
-func (o *options) start(client *http.Client) func(context.Context, string) (suite.Provider, error) {
+func (o *options) start(client *http.Client) func(context.Context, suite.Run) (suite.Provider, error) {
 	if o.Config == "" {
-		return (&suite.Launcher{Binary: o.Binary, Dir: o.Out, Host: o.Host, SuiteCA: o.CA}).Start
+		return (&suite.Launcher{Binary: o.Binary, Dir: o.Out, Host: o.Host, Suite: o.Suite, SuiteCA: o.CA}).Start
 	}
 	op := &suite.OP{Binary: o.Binary, Config: o.Config, Base: strings.TrimSuffix(o.Issuer, "/"), HTTP: client}
-	return func(context.Context, string) (suite.Provider, error) { return op, nil }
+	return func(context.Context, suite.Run) (suite.Provider, error) { return op, nil }
 }
 
 // commandLine is the command as one would type it again.

@@ -3,11 +3,13 @@ package suite
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -56,27 +58,25 @@ type Runner struct {
 	progress sync.Mutex
 }
 
-// Run runs plans one after another, or side by side up to Parallel, and returns the results in the order of the plans. It fails if a
-// plan could not be run at all; what a module does is in its Result.
+// Run runs plans one after another, or side by side up to Parallel, and returns the results in the order of the plans. A plan that
+// cannot be run at all is an error and the others go on; what a module does is in its Result.
 func (r *Runner) Run(ctx context.Context, runs []Run) ([]Result, error) {
 	slots := make(chan struct{}, max(r.Parallel, 1))
 	results := make([][]Result, len(runs))
-	group, ctx := errgroup.WithContext(ctx)
+	problems := make([]error, len(runs))
+	var group errgroup.Group
 	group.SetLimit(cap(slots))
 	for i, run := range runs {
-		group.Go(func() (err error) {
+		group.Go(func() error {
+			var err error
 			if results[i], err = r.plan(ctx, run, slots); err != nil {
-				return fmt.Errorf("%s %s: %w", run.Plan, run.Title(), err)
+				problems[i] = fmt.Errorf("%s %s: %w", run.Plan, run.Title(), err)
 			}
 			return nil
 		})
 	}
-	err := group.Wait()
-	var all []Result
-	for _, of := range results {
-		all = append(all, of...)
-	}
-	return all, err
+	_ = group.Wait() // no plan returns an error: each has its place in problems
+	return slices.Concat(results...), errors.Join(problems...)
 }
 
 // plan runs one plan against an OP of its own. Modules that share an alias run one after another; without one they take slots.

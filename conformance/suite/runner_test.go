@@ -1,7 +1,9 @@
 package suite
 
 import (
+	"context"
 	"encoding/base64"
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
@@ -184,6 +186,24 @@ func TestPlaceholderThatTheSuiteFillsIsLeftAlone(t *testing.T) {
 		results := mustRun(t, s, dynamicRun, nil)
 		if results[0].Uploaded != 0 || !(Expectations{}).Judge(results, true).OK() {
 			t.Errorf("got %d uploads, %v; want none and an accepted review", results[0].Uploaded, results[0])
+		}
+	})
+}
+
+func TestPlanThatCannotBeRunStopsNoOther(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newFakeSuite(t, "a")
+		broken := errors.New("no such binary")
+		r := &Runner{API: s.api(), Start: func(_ context.Context, run Run) (Provider, error) {
+			if run.Variant.Includes(staticRun.Variant) {
+				return nil, broken
+			}
+			return &fakeOP{}, nil
+		}}
+		results, err := r.Run(t.Context(), []Run{staticRun, dynamicRun})
+		s.playing.Wait()
+		if len(results) != 1 || results[0].Result != Passed || !errors.Is(err, broken) {
+			t.Errorf("got %v, %v; want the other plan's result and the error", results, err)
 		}
 	})
 }

@@ -1,0 +1,285 @@
+package provider_test
+
+import (
+	"html"
+	"net/http"
+	"net/url"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/curfew-id/curfew/storage"
+)
+
+func endSession(more ...string) string {
+	q := url.Values{}
+	for i := 0; i < len(more); i += 2 {
+		q.Set(more[i], more[i+1])
+	}
+	return "/end_session?" + q.Encode()
+}
+
+// signedIn tells whether the browser still has its single sign-on session.
+func (b *browser) signedIn(client string) bool {
+	b.o.t.Helper()
+	return b.mustNone(client).Get("code") != ""
+}
+
+// TestLogoutAsksUnlessTheHintIsOfThisSession walks what may and may not end a session without a question (RP-Initiated Logout 1.0 §2, §4).
+func TestLogoutAsksUnlessTheHintIsOfThisSession(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		o := mustStart(t, nil)
+		o.mustAddClient("atlas", nil)
+		o.mustAddClient("ledger", nil)
+		o.mustAddUser("bob")
+		other := o.browser().mustJoin("bob", "atlas").IDToken
+		earlier := o.browser().mustJoin("alice", "atlas").IDToken // alice in another browser
+		b := o.browser()
+		mine := b.mustJoin("alice", "atlas").IDToken
+		parts := strings.Split(mine, ".")
+
+		for name, c := range map[string]struct {
+			query []string
+			says  string // in error-description
+		}{
+			"nothing at all":                  {nil, ""},
+			"only state":                      {[]string{"state", "x"}, ""},
+			"no hint":                         {[]string{"post_logout_redirect_uri", "https://atlas.example/bye", "state", "x"}, ""},
+			"only client_id":                  {[]string{"client_id", "atlas", "post_logout_redirect_uri", "https://atlas.example/bye"}, ""},
+			"another user's hint":             {[]string{"id_token_hint", other}, ""},
+			"a hint of another browser":       {[]string{"id_token_hint", earlier}, ""},
+			"an unsigned hint":                {[]string{"id_token_hint", "eyJhbGciOiJub25lIn0." + parts[1] + "."}, "id_token_hint"},
+			"a cut hint":                      {[]string{"id_token_hint", mine[:len(mine)-8]}, "id_token_hint"},
+			"an unregistered target":          {[]string{"id_token_hint", mine, "post_logout_redirect_uri", "https://evil.example/"}, "post_logout_redirect_uri"},
+			"a target with a query added":     {[]string{"id_token_hint", mine, "post_logout_redirect_uri", "https://atlas.example/bye?x=1"}, "post_logout_redirect_uri"},
+			"a client_id that is not the aud": {[]string{"id_token_hint", mine, "client_id", "ledger"}, "client_id"},
+			"an unknown client_id":            {[]string{"client_id", "nobody"}, "client_id"},
+		} {
+			p := b.get(endSession(c.query...))
+			if !strings.Contains(p.Body, `id="sign-out"`) || !strings.Contains(p.Body, `id="stay"`) {
+				t.Errorf("%s: got no question (status %d):\n%s", name, p.Status, p.Body)
+			}
+			if strings.Contains(p.Body, "evil.example") {
+				t.Errorf("%s: got the target echoed", name)
+			}
+			if c.says != "" && (p.Status != http.StatusBadRequest || !strings.Contains(p.Body, `id="error-description">`) || !strings.Contains(p.Body, c.says)) {
+				t.Errorf("%s: got status %d without %q", name, p.Status, c.says)
+			}
+			if !b.signedIn("atlas") {
+				t.Fatalf("%s: got the session ended without a click", name)
+			}
+		}
+	})
+}
+
+// TestExpiredHintStillSignsOut: a hint's expiry does not matter (RP-Initiated Logout 1.0 §2), nor does the retirement of its key.
+func TestExpiredHintStillSignsOut(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		o := mustStart(t, nil)
+		o.mustAddClient("atlas", nil)
+		b := o.browser()
+		hint := b.mustJoin("alice", "atlas").IDToken
+		for range 2 {
+			if err := o.p.RotateForTest(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			time.Sleep(2 * time.Hour)
+		}
+		p := b.get(endSession("id_token_hint", hint, "post_logout_redirect_uri", "https://atlas.example/bye"))
+		if !strings.Contains(p.Body, `id="signed-out"`) || b.signedIn("atlas") {
+			t.Errorf("got %d, want signed out by an expired hint of a retired key:\n%s", p.Status, p.Body)
+		}
+	})
+}
+
+// TestConfirmationEndsWhatWasChosen: here, everywhere, or nothing; and the same form again does no more.
+func TestConfirmationEndsWhatWasChosen(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		o := mustStart(t, nil)
+		o.mustAddClient("atlas", nil)
+		laptop, phone := o.browser(), o.browser()
+		laptop.mustJoin("alice", "atlas")
+		phone.mustJoin("alice", "atlas")
+
+		ask := laptop.get("/end_session")
+		if p := laptop.submit(ask, "extent", "stay"); !strings.Contains(p.Body, "still signed in") || !laptop.signedIn("atlas") {
+			t.Errorf("got %d after Stay, want to be signed in", p.Status)
+		}
+		if p := laptop.submit(ask, "extent", "browser"); !strings.Contains(p.Body, `id="signed-out"`) || laptop.signedIn("atlas") {
+			t.Errorf("got %d after Sign out, want this browser signed out", p.Status)
+		}
+		if !phone.signedIn("atlas") {
+			t.Error("got the phone signed out, want only the laptop")
+		}
+		if p := laptop.submit(ask, "extent", "browser"); p.Status != http.StatusOK || !strings.Contains(p.Body, "nothing to end") {
+			t.Errorf("got %d for the same form again, want a calm page", p.Status)
+		}
+		laptop.mustJoin("alice", "atlas")
+		if p := laptop.submit(laptop.get("/end_session"), "extent", "everywhere"); !strings.Contains(p.Body, `id="signed-out"`) || laptop.signedIn("atlas") || phone.signedIn("atlas") {
+			t.Errorf("got %d after Everywhere, want both browsers signed out", p.Status)
+		}
+	})
+}
+
+// TestForeignFormCannotConfirm: neither another site nor another browser can click for the person.
+func TestForeignFormCannotConfirm(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		o := mustStart(t, nil)
+		o.mustAddClient("atlas", nil)
+		b, thief := o.browser(), o.browser()
+		b.mustJoin("alice", "atlas")
+		o.mustAddUser("eve")
+		thief.mustJoin("eve", "atlas")
+		action, stolen := thief.get("/end_session").form(t)
+		stolen.Set("extent", "browser")
+		if p := b.do(http.MethodPost, action, stolen, nil); p.Status != http.StatusBadRequest {
+			t.Errorf("got %d for another browser's handle, want 400", p.Status)
+		}
+		action, own := b.get("/end_session").form(t)
+		own.Set("extent", "browser")
+		if p := b.do(http.MethodPost, action, own, http.Header{"Sec-Fetch-Site": {"cross-site"}}); p.Status != http.StatusForbidden {
+			t.Errorf("got %d for a form from another site, want 403", p.Status)
+		}
+		if !b.signedIn("atlas") {
+			t.Error("got signed out by somebody else's form")
+		}
+	})
+}
+
+// TestCrossSitePostReachesTheSession: such a POST comes without the Lax cookie and is led over a GET of our own; the ID token is not in its URL.
+func TestCrossSitePostReachesTheSession(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		o := mustStart(t, nil)
+		o.mustAddClient("atlas", nil)
+		b := o.browser()
+		hint := b.mustJoin("alice", "atlas").IDToken
+		form := url.Values{"id_token_hint": {hint}, "post_logout_redirect_uri": {"https://atlas.example/bye"}, "state": {"s"}}
+		lax := b.cookies["__Host-curfew-session"]
+		delete(b.cookies, "__Host-curfew-session")
+		p := b.do(http.MethodPost, "/end_session", form, http.Header{"Sec-Fetch-Site": {"cross-site"}})
+		location := p.Header.Get("Location")
+		if p.Status != http.StatusSeeOther || !strings.HasPrefix(location, "/end_session?request=") || strings.Contains(location, hint) {
+			t.Fatalf("got %d to %q, want 303 to our own GET without the hint", p.Status, location)
+		}
+		b.cookies["__Host-curfew-session"] = lax
+		if p := b.follow(p); !strings.Contains(p.Body, `id="signed-out"`) || b.signedIn("atlas") {
+			t.Errorf("got %d, want signed out", p.Status)
+		}
+	})
+}
+
+// TestHintWithoutCookieEndsOnlyForBackends: any old ID token could otherwise sign people out.
+func TestHintWithoutCookieEndsOnlyForBackends(t *testing.T) {
+	for backend, want := range map[string]bool{"": true, "session": false} {
+		synctest.Test(t, func(t *testing.T) {
+			o := mustStart(t, nil)
+			o.mustAddClient("atlas", func(m *storage.Metadata) { m.BackendLogout = backend })
+			b := o.browser()
+			hint := b.mustJoin("alice", "atlas").IDToken
+			p := o.browser().do(http.MethodPost, "/end_session", url.Values{"id_token_hint": {hint}}, nil)
+			if p.Status >= 400 {
+				t.Errorf("backend_logout %q: got %d, want a clean answer", backend, p.Status)
+			}
+			if got := b.signedIn("atlas"); got != want {
+				t.Errorf("backend_logout %q: got signed in %v, want %v", backend, got, want)
+			}
+		})
+	}
+}
+
+// TestSecondClickStillLeadsBack: a valid target is honoured although nobody is signed in any more; a dead cookie changes nothing.
+func TestSecondClickStillLeadsBack(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		o := mustStart(t, nil)
+		o.mustAddClient("atlas", nil)
+		b := o.browser()
+		hint := b.mustJoin("alice", "atlas").IDToken
+		target := endSession("id_token_hint", hint, "post_logout_redirect_uri", "https://atlas.example/bye", "state", "s")
+		cookie := b.cookies["__Host-curfew-session"]
+		b.get(target)
+		b.cookies["__Host-curfew-session"] = cookie
+		for range 2 {
+			p := b.do(http.MethodGet, target, nil, nil)
+			if got := p.Header.Get("Location"); got != "https://atlas.example/bye?state=s" {
+				t.Errorf("got %d to %q, want back to the application", p.Status, got)
+			}
+		}
+		if p := b.get("/end_session"); p.Status != http.StatusOK || !strings.Contains(p.Body, `id="signed-out"`) {
+			t.Errorf("got %d without anything, want the signed-out page", p.Status)
+		}
+		if p := b.get(endSession("client_id", "atlas", "post_logout_redirect_uri", "https://atlas.example/bye")); p.Status != http.StatusOK || !strings.Contains(p.Body, "https://atlas.example/bye") {
+			t.Errorf("got %d for client_id and target without a session, want a page with a link", p.Status)
+		}
+	})
+}
+
+// TestStateReturnsByteForByte: fifty letters, ten digits and punctuation, as the conformance suite sends it; also where the URI has a query.
+func TestStateReturnsByteForByte(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		o := mustStart(t, nil)
+		o.mustAddClient("atlas", func(m *storage.Metadata) {
+			m.BackchannelLogoutURI = ""
+			m.PostLogoutRedirectURIs = []string{"https://atlas.example/bye", "https://atlas.example/bye?a=b"}
+		})
+		const state = "abcABC0123!$'()*,-./:?@_~{}[]|\\^`\"<>#%&=+;"
+		for _, target := range []string{"https://atlas.example/bye", "https://atlas.example/bye?a=b"} {
+			b := o.browser()
+			hint := b.mustJoin("alice", "atlas").IDToken
+			p := b.get(endSession("id_token_hint", hint, "post_logout_redirect_uri", target, "state", state))
+			u, err := url.Parse(p.Header.Get("Location"))
+			if err != nil || p.Status != http.StatusSeeOther {
+				t.Fatalf("got %d to %q", p.Status, p.Header.Get("Location"))
+			}
+			if got := u.Query().Get("state"); got != state || !strings.HasPrefix(u.String(), target) {
+				t.Errorf("got state %q at %s, want %q at %s", got, u, state, target)
+			}
+		}
+	})
+}
+
+// TestFramesOnlyInTheFirstAnswer: front-channel logout with iss and sid, under a policy that lists exactly the frames' origins; the status page
+// has none and is for this browser only.
+func TestFramesOnlyInTheFirstAnswer(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		o := mustStart(t, nil)
+		o.mustAddClient("atlas", func(m *storage.Metadata) {
+			m.BackchannelLogoutURI, m.FrontchannelLogoutURI = "", "https://atlas.example/front?tenant=1"
+		})
+		b := o.browser()
+		id := b.mustJoin("alice", "atlas").IDToken
+		p := b.get(endSession("id_token_hint", id))
+		want := "https://atlas.example/front?tenant=1&iss=" + url.QueryEscape(issuer) + "&sid=" + url.QueryEscape(claims(t, id)["sid"].(string))
+		if !strings.Contains(html.UnescapeString(p.Body), `<iframe src="`+want+`"`) {
+			t.Errorf("got no frame to %s in\n%s", want, p.Body)
+		}
+		csp := p.Header.Get("Content-Security-Policy")
+		if !strings.Contains(csp, "frame-src https://atlas.example;") || !strings.Contains(csp, "frame-ancestors 'none'") {
+			t.Errorf("got policy %q", csp)
+		}
+		if got := p.Header.Get("Clear-Site-Data"); strings.Contains(got, "cookies") || got == "" {
+			t.Errorf("got Clear-Site-Data %q", got)
+		}
+		_, status, _ := strings.Cut(p.Body, "/signed-out/")
+		status, _, _ = strings.Cut(strings.ReplaceAll(status, "evict.css", ""), `"`)
+		for _, part := range strings.Split(p.Body, `"`) {
+			if strings.HasPrefix(part, "/signed-out/") && strings.HasSuffix(part, "/status.json") {
+				status = strings.TrimSuffix(part, "/status.json")
+			}
+		}
+		again := b.get(status)
+		if again.Status != http.StatusOK || strings.Contains(again.Body, "<iframe") || !strings.Contains(again.Body, "Atlas") {
+			t.Errorf("got %d from the status page %s", again.Status, status)
+		}
+		if strings.Contains(again.Body, "Confirmed") {
+			t.Error("got Confirmed for a front channel, of which nobody can know")
+		}
+		if got := o.browser().get(status); got.Status != http.StatusNotFound {
+			t.Errorf("got %d for the status page in another browser, want 404", got.Status)
+		}
+		time.Sleep(11 * time.Minute)
+		if got := b.get(status); got.Status != http.StatusNotFound {
+			t.Errorf("got %d for the status page after 11 min, want 404", got.Status)
+		}
+	})
+}

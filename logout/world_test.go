@@ -103,6 +103,18 @@ func (w *world) join(id storage.SessionID, client string, give storage.Issue) st
 	return r
 }
 
+// sessions begins many sessions, together, so that they share commits.
+func (w *world) sessions(n int, clients ...string) []storage.SessionID {
+	w.t.Helper()
+	ids := make([]storage.SessionID, n)
+	var all sync.WaitGroup
+	for i := range ids {
+		all.Go(func() { ids[i] = w.session(clients...) })
+	}
+	all.Wait()
+	return ids
+}
+
 // settleDown lets the time pass in which a member counts as a late joiner.
 func (w *world) settleDown() { time.Sleep(LateJoin) }
 
@@ -191,7 +203,8 @@ func (w *world) deliveries() []storage.Delivery {
 // mortal is a store whose process can die: from then on it answers nobody.
 type mortal struct {
 	*bolt.Store
-	dead atomic.Bool
+	dead  atomic.Bool
+	pages atomic.Int32 // EndSessions calls until it dies; 0: as many as there are
 }
 
 var errDead = errors.New("process died")
@@ -213,6 +226,9 @@ func (m *mortal) SettleDeliveries(ctx context.Context, s []storage.Settlement) (
 func (m *mortal) EndSessions(ctx context.Context, sel storage.Selector, cause storage.Cause, at time.Time, change storage.Change, limit int, plan func(storage.Ended) storage.Plan) ([]storage.Ended, bool, error) {
 	if m.dead.Load() {
 		return nil, false, errDead
+	}
+	if m.pages.Load() > 0 && m.pages.Add(-1) == 0 {
+		m.dead.Store(true)
 	}
 	return m.Store.EndSessions(ctx, sel, cause, at, change, limit, plan)
 }

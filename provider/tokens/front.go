@@ -94,5 +94,5 @@ func (f *Front) accessOf(s storage.Session, g storage.Grant) access {
 }
 
 func (f *Front) id(s storage.Session, g storage.Grant) idToken {
-	return idToken{client: f.client, subject: s.Subject, authTime: g.AuthTime, acr: g.ACR, amr: g.AMR, sid: g.SID, end: s.Expires, nonce: f.code.Nonce, at: f.at}
+	return idToken{client: f.client, subject: s.Subject, authTime: g.AuthTime, acr: g.ACR, amr: g.AMR, sid: g.SID, end: s.Expires, nonce: f.code.Nonce, at: f.at, front: true}
 }

@@ -40,6 +40,7 @@ type idToken struct {
 	code     string         // given beside it: c_hash
 	claims   map[string]any // about the person
 	at       time.Time
+	front    bool // for the authorization endpoint, whose answers anybody can forge: never unsigned (Core §2)
 }
 
 // idTrust is what giving it out means for the trust horizon.
@@ -84,7 +85,7 @@ func (m *Minter) signID(t idToken) (string, error) {
 	if lease := t.lease(); !lease.IsZero() {
 		c["session_expiry"] = lease.Unix()
 	}
-	if t.client.IDTokenSignedResponseAlg == algNone {
+	if t.client.IDTokenSignedResponseAlg == algNone && !t.front {
 		return unsigned(c)
 	}
 	alg := SigningAlg(t.client)

@@ -1,0 +1,97 @@
+package tokens
+
+import (
+	"errors"
+	"reflect"
+	"strings"
+	"testing"
+
+	"github.com/curfew-id/curfew/provider/keys"
+	"github.com/curfew-id/curfew/storage"
+)
+
+func TestCodeCarriesTheRequest(t *testing.T) {
+	g := newRig(t)
+	request, err := ParseClaims(`{"userinfo":{"name":{"essential":true}}}`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	full := g.NewCode(Code{Client: keys.Random(""), Redirect: storage.HashOf("https://rp.example.com/cb"), Challenge: keys.Random(""), Nonce: "äöü " + strings.Repeat("n", 43),
+		Scope: []string{"openid", "profile", "email", "address", "phone", "offline_access"}, Claims: request.Raw(), Session: g.session.ID, Subject: keys.Random("")}, now)
+	bare := g.NewCode(Code{Client: "c", Redirect: storage.HashOf("x"), Session: "s", Subject: "u"}, now)
+	for _, want := range []Code{full, bare} {
+		text, err := g.SealCode(want)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := g.OpenCode(text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(want.Scope) == 0 {
+			got.Scope = want.Scope
+		}
+		if !reflect.DeepEqual(got, want) {
+			t.Errorf("got  %+v\nwant %+v", got, want)
+		}
+		if len(text) > CodeMax {
+			t.Errorf("%d characters", len(text))
+		}
+	}
+}
+
+func TestCodeOfAnyOtherTextIsRefused(t *testing.T) {
+	g := newRig(t)
+	text, err := g.SealCode(g.code("openid"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	otherKind, err := g.Ring.Seal("handle-login", []byte("x"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	empty, err := g.Ring.Seal(kindCode, []byte("x"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, other := range []string{"", "x", text[1:], text[:len(text)-4], text + text, strings.Repeat("A", CodeMax+1), otherKind, empty} {
+		if _, err := g.OpenCode(other); !errors.Is(err, ErrCode) {
+			t.Errorf("%.40q: %v", other, err)
+		}
+	}
+}
+
+func TestTooMuchForACodeIsRefused(t *testing.T) {
+	g := newRig(t)
+	code := g.code("openid")
+	code.Nonce = strings.Repeat("n", 900)
+	if _, err := g.SealCode(code); !errors.Is(err, ErrCodeSize) {
+		t.Errorf("got %v", err)
+	}
+}
+
+func FuzzUnpack(f *testing.F) {
+	f.Add(pack("a", "", keys.Random("")))
+	f.Add([]byte{0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x01})
+	f.Fuzz(func(t *testing.T, b []byte) {
+		var x, y, z string
+		if !unpack(b, &x, &y, &z) {
+			return
+		}
+		// What unpack reads, pack can write and unpack reads again.
+		var x2, y2, z2 string
+		if again := pack(x, y, z); !unpack(again, &x2, &y2, &z2) || x != x2 || y != y2 || z != z2 {
+			t.Errorf("%x: %q %q %q, then %q %q %q", b, x, y, z, x2, y2, z2)
+		}
+	})
+}
+
+func TestPackKeepsEverySpelling(t *testing.T) {
+	// Of the last two, one is how base64url writes its 32 bytes, the other only decodes to the same.
+	for _, text := range []string{"", "x", keys.Random(""), strings.Repeat("=", 43), strings.Repeat("A", 43), strings.Repeat("A", 42) + "B"} {
+		var got string
+		if !unpack(pack(text), &got) || got != text {
+			t.Errorf("%q came back as %q", text, got)
+		}
+	}
+}

@@ -104,7 +104,7 @@ func (h *Handler) reportPage(r *http.Request, report storage.Report) templates.R
 	self := h.Site.Path("/account/reports/" + report.ID)
 	page := templates.ReportPage{Device: templates.Device(report.UserAgent), Address: report.Address, SignedIn: report.AuthTime, Ended: report.At,
 		Reason: string(report.Cause.Reason), Horizon: signout.FiguresOf(report, now), Holders: signout.Holders(report, now),
-		StatusJSONURL: self + "/status.json", DownloadURL: self + "/report.jwt"}
+		StatusJSONURL: self + "/status.json", DownloadURL: self + "/report.jwt", MeansURL: h.Site.Path(signout.MeaningPath)}
 	if !report.Whole && len(report.Rows) > 0 {
 		page.Application = h.names(r.Context())(report.Rows[0].Client)
 	}

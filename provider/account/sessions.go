@@ -76,8 +76,8 @@ func (h *Handler) horizon(ctx context.Context, sessions []storage.Session, grant
 	return &figures, nil
 }
 
-// EndSessions is POST /account/sessions.
-func (h *Handler) EndSessions(w http.ResponseWriter, r *http.Request) {
+// SignOut is POST /account/sessions.
+func (h *Handler) SignOut(w http.ResponseWriter, r *http.Request) {
 	who, form, ok := h.submitted(w, r)
 	if !ok {
 		return

@@ -16,6 +16,7 @@ import (
 // Hasher checks passwords (provider/password). An empty hash costs as much as a real one, so that unknown users take as long as known ones.
 type Hasher interface {
 	Verify(ctx context.Context, stored, password string) (ok, rehash bool, err error)
+	Hash(ctx context.Context, password string) (string, error)
 }
 
 // Limiter limits attempts for each account and address, and counts before anything is hashed (provider/password).
@@ -213,7 +214,7 @@ func (h *Handler) check(r *http.Request, p *parsed, session *storage.Session, lo
 	if user.Disabled {
 		hash = ""
 	}
-	ok, _, err := h.Hasher.Verify(ctx, hash, secret)
+	ok, rehash, err := h.Hasher.Verify(ctx, hash, secret)
 	switch {
 	case errors.Is(err, password.ErrBusy):
 		return user, templates.Problem{What: templates.Busy}, nil
@@ -226,8 +227,24 @@ func (h *Handler) check(r *http.Request, p *parsed, session *storage.Session, lo
 	if err := h.Limiter.Succeed(ctx, account, address, known); err != nil {
 		return user, templates.Problem{}, err
 	}
+	if rehash {
+		h.rehash(ctx, &user, secret)
+	}
 	if p.client != nil && p.HintSubject != "" && p.HintSubject != h.Minter.SubjectFor(user.Subject, p.client) {
 		return user, templates.Problem{What: templates.OtherUser}, nil
 	}
 	return user, templates.Problem{}, nil
+}
+
+// rehash stores the password at today's cost. It is tried again at the next sign-in if it does not work now.
+func (h *Handler) rehash(ctx context.Context, user *storage.User, secret string) {
+	hash, err := h.Hasher.Hash(ctx, secret)
+	if err == nil {
+		renewed := *user
+		renewed.Password = hash
+		err = h.Store.PutUser(ctx, renewed)
+	}
+	if err != nil {
+		h.Site.Logger().WarnContext(ctx, "password hash not renewed", "sub", user.Subject, "err", err)
+	}
 }

@@ -13,6 +13,9 @@ import (
 	"github.com/curfew-id/curfew/templates"
 )
 
+// MeaningPath explains the words of the signed-out page and of reports.
+const MeaningPath = "/signed-out/meaning"
+
 // EvictPath is a style sheet whose answer empties the browser's back-forward cache.
 const EvictPath = "/signed-out/evict.css"
 
@@ -100,7 +103,8 @@ func (h *Handler) page(w http.ResponseWriter, r *http.Request, e ended, handle s
 	status := h.Site.Path("/signed-out/" + handle)
 	page := templates.SignedOutPage{Page: h.Site.Page(r), Ended: time.UnixMilli(e.At).UTC(), Extent: e.Extent, Application: h.application(ctx, e.Verdict),
 		Holders: holders, Offline: e.Offline, OfflineURL: h.Site.Path("/account/applications"), StatusURL: status, StatusJSONURL: status + "/status.json",
-		EvictURL: h.Site.Path(EvictPath), ContinueURL: e.Verdict.target(), Wait: h.Wait, SignInURL: h.Site.Path("/account")}
+		EvictURL: h.Site.Path(EvictPath), ContinueURL: e.Verdict.target(), Wait: h.Wait, SignInURL: h.Site.Path("/account"),
+		MeansURL: h.Site.Path(MeaningPath)}
 	policy := web.PagePolicy{}
 	for _, f := range frames {
 		page.Frames = append(page.Frames, templates.Frame{Application: f.Name, URL: f.URI})
@@ -144,6 +148,12 @@ func (h *Handler) Status(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	h.Site.Render(r, json.NewEncoder(w).Encode(templates.NewStatus(holders, time.UnixMilli(e.At).UTC(), h.Site.Now())))
+}
+
+// Meaning is GET /signed-out/meaning.
+func (h *Handler) Meaning(w http.ResponseWriter, r *http.Request) {
+	web.PageHeaders(w, web.PagePolicy{FormSelf: true})
+	h.Site.Render(r, templates.Meaning(w, templates.MeaningPage{Page: h.Site.Page(r)}))
 }
 
 // Evict is GET /signed-out/evict.css. Both browsers drop their back-forward cache when a page loads a style sheet with this header; on

@@ -31,6 +31,7 @@ type Config struct {
 	Metrics         Metrics        `yaml:"metrics"`
 	Log             Log            `yaml:"log"`
 
+	file    string            // empty: the environment alone
 	origins map[string]origin // where each key's value was given; a default has none
 }
 
@@ -101,6 +102,14 @@ type Log struct {
 // Path is a file or folder. One that is not absolute starts at the folder of the configuration file, so that every command finds
 // the same from everywhere; in the environment it starts at the working directory.
 type Path string
+
+// Source names what was read: the file, or the environment alone.
+func (c *Config) Source() string {
+	if c.file == "" {
+		return "environment"
+	}
+	return c.file
+}
 
 // Origin says where the value of a key was given: "curfew.yaml:3", "CURFEW_LISTEN" or "default".
 func (c *Config) Origin(key string) string {

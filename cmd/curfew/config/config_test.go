@@ -36,7 +36,7 @@ func TestIssuerAndDataSuffice(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	fromFile.origins, fromEnvironment.origins = nil, nil
+	fromFile.file, fromFile.origins, fromEnvironment.origins = "", nil, nil
 	if !reflect.DeepEqual(fromFile, fromEnvironment) {
 		t.Errorf("file and environment differ:\n%+v\n%+v", fromFile, fromEnvironment)
 	}
@@ -225,7 +225,7 @@ keys.rsa_bits: 3072
 		t.Fatal(err)
 	}
 	again := mustLoad(t, text.String())
-	c.origins, again.origins = nil, nil
+	c.file, c.origins, again.file, again.origins = "", nil, "", nil
 	if !reflect.DeepEqual(c, again) {
 		t.Errorf("got\n%+v, want\n%+v\nprinted\n%s", again, c, text.String())
 	}

@@ -23,7 +23,7 @@ func Load(file string, environ []string) (*Config, error) {
 		return nil, Problems{{Where: file, Text: err.Error()}}
 	}
 	c := Default()
-	c.origins = map[string]origin{}
+	c.file, c.origins = file, map[string]origin{}
 	l := &loader{config: c, keys: keysOf(c), file: file, folder: folder}
 	if file != "" {
 		l.readFile()

@@ -1,0 +1,215 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/curfew-id/curfew/cmd/curfew/config"
+	"github.com/curfew-id/curfew/provider/admin"
+	"github.com/curfew-id/curfew/storage"
+)
+
+// auditFilter is what chooses lines of the audit trail.
+type auditFilter struct {
+	kind, user, client, session, reason string
+	since, until                        string
+	newest                              bool
+}
+
+func (p *program) auditCommand() *cobra.Command {
+	var f auditFilter
+	cmd := &cobra.Command{
+		Use:   "audit",
+		Short: "Show the audit trail; -o json gives JSON lines",
+		Long: "Show the audit trail: who did what to which session, why and from where. -o json gives JSON lines.\n\n" +
+			"Each line carries the hash of the one before, so that a changed or missing line shows: `curfew audit verify`.",
+		Example: "  curfew audit --user ann --since 7d\n  curfew audit --kind session. -o json > trail.jsonl",
+		Args:    cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return p.showAudit(cmd.Context(), f)
+		},
+	}
+	flags := cmd.Flags()
+	flags.StringVar(&f.kind, "kind", "", "lines of this `KIND`, or of all kinds that begin with it if it ends in a dot, as session.")
+	flags.StringVar(&f.user, "user", "", "about the person with this `NAME` or subject")
+	flags.StringVar(&f.client, "client", "", "about the client with this `ID`")
+	flags.StringVar(&f.session, "session", "", "about the session that audit and log call `NAME`")
+	flags.StringVar(&f.reason, "reason", "", "for this `REASON`, as rp_initiated")
+	flags.StringVar(&f.since, "since", "", "from this `TIME` on: 2026-11-21, 2026-11-21T10:00:00Z, or 7d for seven days ago")
+	flags.StringVar(&f.until, "until", "", "before this `TIME`")
+	flags.BoolVar(&f.newest, "newest", false, "newest first")
+	cmd.AddCommand(p.auditVerify())
+	return cmd
+}
+
+func (p *program) showAudit(ctx context.Context, f auditFilter) error {
+	since, err := instant("since", f.since, time.Now())
+	if err != nil {
+		return err
+	}
+	until, err := instant("until", f.until, time.Now())
+	if err != nil {
+		return err
+	}
+	query := given("kind", f.kind, "user", f.user, "client", f.client, "session", f.session, "reason", f.reason, "since", since, "until", until)
+	if f.newest {
+		query.Set("newest", "true")
+	}
+	c, err := p.server()
+	if err != nil {
+		return err
+	}
+	if p.format == "json" {
+		lines, err := c.ExportEvents(ctx, query)
+		if err != nil {
+			return answered(err)
+		}
+		defer lines.Close()
+		_, err = io.Copy(p.stdout, lines)
+		return err
+	}
+	return list(p, c.Events(ctx, query), []string{"line", "at", "what", "reason", "by", "sub", "session", "client", "address", "more"}, func(e storage.Event) []string {
+		return []string{strconv.FormatUint(e.Seq, 10), moment(e.At), e.Kind, string(e.Reason), e.By, e.Subject, e.Session, e.Client, e.Address, detail(e.Detail)}
+	})
+}
+
+func detail(facts map[string]string) string {
+	if len(facts) == 0 {
+		return ""
+	}
+	text, err := json.Marshal(facts)
+	if err != nil {
+		return "" // a map of strings always encodes
+	}
+	return string(text)
+}
+
+// instant reads a moment as people write it and writes it as the API reads it.
+func instant(flag, text string, now time.Time) (string, error) {
+	if text == "" {
+		return "", nil
+	}
+	if ago, err := config.ParseDuration(text); err == nil {
+		return now.Add(-ago).Format(time.RFC3339), nil
+	}
+	for _, form := range []string{time.DateOnly, time.DateTime, "2006-01-02T15:04:05", time.RFC3339} {
+		if at, err := time.ParseInLocation(form, text, time.Local); err == nil {
+			return at.Format(time.RFC3339), nil
+		}
+	}
+	return "", usage("--%s: %q is not a time such as 2026-11-21, 2026-11-21T10:00:00Z or 7d", flag, text)
+}
+
+func (p *program) auditVerify() *cobra.Command {
+	var head string
+	cmd := &cobra.Command{
+		Use:   "verify [FILE]",
+		Short: "Check that no line was changed or left out, at the server or in an export",
+		Long: "Check that no line of the audit trail was changed or left out: at the server, or in an export (`curfew audit -o json`)\n" +
+			"without it; FILE is - for stdin. What was cut off at the end cannot show in the lines themselves: write the head down\n" +
+			"elsewhere, and ask with --head whether it still stands there.",
+		Args: cobra.MaximumNArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return p.verifyAudit(cmd.Context(), args, head)
+		},
+	}
+	cmd.Flags().StringVar(&head, "head", "", "the `HASH` of a line that was written down before has to be in the trail")
+	return cmd
+}
+
+func (p *program) verifyAudit(ctx context.Context, args []string, head string) error {
+	var v admin.Verification
+	found := head == ""
+	if len(args) == 0 && found {
+		c, err := p.server()
+		if err != nil {
+			return err
+		}
+		if v, err = c.VerifyEvents(ctx); err != nil {
+			return answered(err)
+		}
+	} else {
+		lines, err := p.auditLines(ctx, args)
+		if err != nil {
+			return err
+		}
+		defer lines.Close()
+		var hashes []string
+		if v, hashes, err = follow(lines); err != nil {
+			return err
+		}
+		found = found || slices.Contains(hashes, head)
+	}
+	if p.format == "json" {
+		if err := p.json(v); err != nil {
+			return err
+		}
+	} else if v.Whole {
+		fmt.Fprintf(p.stdout, "whole: %s, the last is %d\nhead: %s\n", count(v.Lines, "line"), v.Last, v.Head)
+	}
+	switch {
+	case !v.Whole:
+		return &failure{code: exitFailed, err: fmt.Errorf("the trail breaks at line %d: it was changed, or lines before it are missing", v.Broken)}
+	case !found:
+		return &failure{code: exitFailed, err: fmt.Errorf("no line has the hash %s: the end of the trail was cut off, or it is another trail", head)}
+	}
+	return nil
+}
+
+func (p *program) auditLines(ctx context.Context, args []string) (io.ReadCloser, error) {
+	switch {
+	case len(args) == 0:
+		c, err := p.server()
+		if err != nil {
+			return nil, err
+		}
+		lines, err := c.ExportEvents(ctx, nil)
+		return lines, answered(err)
+	case args[0] == "-":
+		return io.NopCloser(p.stdin), nil
+	}
+	f, err := os.Open(args[0])
+	if err != nil {
+		return nil, &failure{code: exitUsage, err: err}
+	}
+	return f, nil
+}
+
+// follow checks that lines follow each other. An export may begin anywhere; what it begins with is taken for granted.
+func follow(lines io.Reader) (v admin.Verification, hashes []string, err error) {
+	v.Whole = true
+	scanner := bufio.NewScanner(lines)
+	scanner.Buffer(nil, maxInput)
+	for scanner.Scan() {
+		if len(bytes.TrimSpace(scanner.Bytes())) == 0 {
+			continue
+		}
+		var e storage.Event
+		if err := json.Unmarshal(scanner.Bytes(), &e); err != nil {
+			return v, nil, usage("line %d is not a line of an audit trail: %w", v.Lines+1, err)
+		}
+		if v.Lines == 0 {
+			v.Last, v.Head = e.Seq-1, e.Prev
+		}
+		if !e.Follows(v.Last, v.Head) {
+			v.Whole, v.Broken = false, e.Seq
+			return v, hashes, nil
+		}
+		v.Lines, v.Last, v.Head = v.Lines+1, e.Seq, e.Hash
+		hashes = append(hashes, e.Hash.String())
+	}
+	if err := scanner.Err(); err != nil {
+		return v, nil, fmt.Errorf("read the audit lines: %w", err)
+	}
+	return v, hashes, nil
+}

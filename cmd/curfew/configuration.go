@@ -1,0 +1,41 @@
+package main
+
+import (
+	"fmt"
+
+	"github.com/spf13/cobra"
+)
+
+func (p *program) configCommand() *cobra.Command {
+	cmd := &cobra.Command{Use: "config", Short: "Check and show the configuration"}
+	cmd.AddCommand(
+		&cobra.Command{
+			Use:   "check",
+			Short: "Read the configuration, start nothing, and name every problem",
+			Args:  cobra.NoArgs,
+			RunE: func(*cobra.Command, []string) error {
+				cfg, err := p.configuration()
+				if err == nil {
+					fmt.Fprintf(p.stdout, "%s: good; %s listens on %s\n", cfg.Source(), cfg.Issuer, cfg.Listen)
+				}
+				return err
+			},
+		},
+		&cobra.Command{
+			Use:   "print",
+			Short: "Show every setting in effect and where it was given; secrets are hidden",
+			Args:  cobra.NoArgs,
+			RunE: func(*cobra.Command, []string) error {
+				cfg, err := p.configuration()
+				switch {
+				case err != nil:
+					return err
+				case p.format == "json":
+					return cfg.WriteJSON(p.stdout)
+				}
+				return cfg.WriteYAML(p.stdout)
+			},
+		},
+	)
+	return cmd
+}

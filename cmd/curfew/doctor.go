@@ -1,0 +1,105 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/curfew-id/curfew/cmd/curfew/config"
+	"github.com/curfew-id/curfew/provider/admin"
+)
+
+func (p *program) doctorCommand() *cobra.Command {
+	var still bool
+	cmd := &cobra.Command{
+		Use:   "doctor [CLIENT]",
+		Short: "Find out which applications a logout cannot reach, and what would remain there for how long",
+		Long: "Find out which applications a logout cannot reach, and what would remain there for how long.\n\n" +
+			"It calls each back channel with an empty form, which no application can take for a logout; --no-probe calls nobody.\n" +
+			"The exit code is 1 if there is any problem.",
+		Args: cobra.MaximumNArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			client := strings.Join(args, "")
+			var d admin.Diagnosis
+			err := ask(cmd.Context(), p, func(ctx context.Context, c *admin.Client) (found admin.Diagnosis, err error) {
+				d, err = c.Examine(ctx, client, !still)
+				return d, err
+			}, p.showDiagnosis)
+			if err != nil || d.Healthy {
+				return err
+			}
+			problems := len(d.Problems)
+			for _, c := range d.Clients {
+				problems += len(c.Problems)
+			}
+			return &failure{code: exitFailed, err: fmt.Errorf("%s found", count(problems, "problem"))}
+		},
+	}
+	cmd.Flags().BoolVar(&still, "no-probe", false, "call nobody; ask only whether they could be called")
+	return cmd
+}
+
+func (p *program) showDiagnosis(d admin.Diagnosis) error {
+	if len(d.Clients) > 0 {
+		rows := make([][]string, len(d.Clients))
+		for i, c := range d.Clients {
+			rows[i] = []string{c.Client, strings.Join(c.Channels, ", "), yesNo(c.Confirms), remainText(c.Tokens), remainText(c.Apps), yesNo(c.Offline), endpointText(c)}
+		}
+		if err := p.table([]string{"client", "told by", "can confirm", "tokens remain", "sign-in remains", "offline", "back channel"}, rows); err != nil {
+			return err
+		}
+	}
+	var lines []string
+	lines = append(lines, d.Problems...)
+	for _, c := range d.Clients {
+		for _, problem := range c.Problems {
+			lines = append(lines, c.Client+": "+problem)
+		}
+	}
+	if len(lines) == 0 {
+		_, err := fmt.Fprintln(p.stdout, "\nno problem found")
+		return err
+	}
+	fmt.Fprintln(p.stdout)
+	for _, line := range lines {
+		fmt.Fprintln(p.stdout, "- "+printable(line))
+	}
+	return nil
+}
+
+func yesNo(b bool) string {
+	if b {
+		return "yes"
+	}
+	return "no"
+}
+
+// remainText is the longest that one kind of trust can outlast a logout that the client hears nothing of.
+func remainText(r admin.Remain) string {
+	switch {
+	case !r.Applies:
+		return ""
+	case r.Unknown:
+		return "unknown"
+	case r.Within == 0:
+		return "not at all"
+	}
+	return "up to " + config.FormatDuration(time.Duration(r.Within)*time.Second)
+}
+
+func endpointText(c admin.Examination) string {
+	switch {
+	case c.Disabled:
+		return "disabled"
+	case c.Endpoint == nil:
+		return ""
+	case !c.Endpoint.Reachable:
+		return "not reachable: " + c.Endpoint.Class
+	case c.Endpoint.Status == 0:
+		return "not called"
+	}
+	return fmt.Sprintf("answers %d", c.Endpoint.Status)
+}

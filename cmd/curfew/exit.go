@@ -1,0 +1,61 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/curfew-id/curfew/cmd/curfew/config"
+)
+
+// The exit codes.
+const (
+	exitOK          = 0
+	exitFailed      = 1
+	exitUsage       = 2 // a wrong command line, a bad configuration, input that cannot be read
+	exitNotFound    = 3
+	exitUnreachable = 4 // no server answers at the socket
+)
+
+// failure is an error with the exit code it stands for and, where there is one, a hint at the way out.
+type failure struct {
+	code int
+	err  error
+	hint string
+}
+
+func (f *failure) Error() string { return f.err.Error() }
+func (f *failure) Unwrap() error { return f.err }
+
+// usage is an error of whoever typed the command.
+func usage(format string, args ...any) error {
+	return &failure{code: exitUsage, err: fmt.Errorf(format, args...)}
+}
+
+// exit reports an error as people read it and returns the exit code.
+func (p *program) exit(err error) int {
+	if err == nil {
+		return exitOK
+	}
+	if errors.Is(err, context.Canceled) {
+		fmt.Fprintln(p.stderr, "curfew: interrupted")
+		return exitFailed
+	}
+	if problems := (config.Problems)(nil); errors.As(err, &problems) {
+		for _, problem := range problems {
+			fmt.Fprintln(p.stderr, problem)
+		}
+		return exitUsage
+	}
+	code := exitFailed
+	f := (*failure)(nil)
+	if errors.As(err, &f) {
+		code = f.code
+	}
+	fmt.Fprintln(p.stderr, "curfew: error: "+strings.ReplaceAll(err.Error(), "\n", "\n  "))
+	if f != nil && f.hint != "" {
+		fmt.Fprintln(p.stderr, "curfew: hint: "+f.hint)
+	}
+	return code
+}

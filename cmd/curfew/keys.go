@@ -1,0 +1,65 @@
+package main
+
+import (
+	"context"
+
+	"github.com/spf13/cobra"
+
+	"github.com/curfew-id/curfew/provider/admin"
+)
+
+func (p *program) keyCommand() *cobra.Command {
+	cmd := &cobra.Command{Use: "key", Short: "The keys that sign tokens"}
+	cmd.AddCommand(p.keyList(), p.keyRotate(), p.keyRevoke())
+	return cmd
+}
+
+func (p *program) keyList() *cobra.Command {
+	return &cobra.Command{
+		Use:   "list",
+		Short: "List keys and what each is for now",
+		Args:  cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return ask(cmd.Context(), p, func(ctx context.Context, c *admin.Client) (admin.KeyList, error) { return c.Keys(ctx) }, p.showKeys)
+		},
+	}
+}
+
+func (p *program) showKeys(l admin.KeyList) error {
+	rows := make([][]string, len(l.Keys))
+	for i, k := range l.Keys {
+		rows[i] = []string{k.ID, k.Use, k.Alg, string(k.State), moment(k.Created), moment(k.Active), moment(k.Retired), moment(k.Archived)}
+	}
+	return p.table([]string{"id", "use", "alg", "state", "made", "signs from", "signs until", "published until"}, rows)
+}
+
+func (p *program) keyRotate() *cobra.Command {
+	var q admin.RotateRequest
+	cmd := &cobra.Command{
+		Use:   "rotate",
+		Short: "Make new signing keys; they sign once everybody has had time to fetch them",
+		Args:  cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return ask(cmd.Context(), p, func(ctx context.Context, c *admin.Client) (admin.KeyList, error) { return c.RotateKeys(ctx, q) }, p.showKeys)
+		},
+	}
+	cmd.Flags().BoolVar(&q.AtOnce, "at-once", false, "they sign now; applications that keep old keys may refuse tokens until they look again")
+	return cmd
+}
+
+func (p *program) keyRevoke() *cobra.Command {
+	var yes bool
+	cmd := &cobra.Command{
+		Use:   "revoke ID",
+		Short: "Take a key away at once, because somebody else may know it; what it signed counts no more",
+		Args:  cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := p.confirmed(yes, "Take the key "+args[0]+" away?"); err != nil {
+				return err
+			}
+			return ask(cmd.Context(), p, func(ctx context.Context, c *admin.Client) (admin.KeyList, error) { return c.RevokeKey(ctx, args[0]) }, p.showKeys)
+		},
+	}
+	cmd.Flags().BoolVar(&yes, "yes", false, "do it without asking")
+	return cmd
+}

@@ -1,0 +1,114 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"syscall"
+	"time"
+)
+
+// The bounds of a request. Pages and token requests are small and quick; who is slower holds a connection, not a worker.
+const (
+	readHeaderTimeout = 5 * time.Second
+	readTimeout       = 15 * time.Second
+	writeTimeout      = 30 * time.Second
+	idleTimeout       = 75 * time.Second
+	maxHeaderBytes    = 64 << 10
+)
+
+func newServer(handler http.Handler, log *slog.Logger) *http.Server {
+	return &http.Server{
+		Handler:           handler,
+		ReadHeaderTimeout: readHeaderTimeout,
+		ReadTimeout:       readTimeout,
+		WriteTimeout:      writeTimeout,
+		IdleTimeout:       idleTimeout,
+		MaxHeaderBytes:    maxHeaderBytes,
+		HTTP2:             &http.HTTP2Config{MaxConcurrentStreams: 100},
+		// Broken handshakes and the like are what strangers do, nothing to look at.
+		ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelDebug),
+	}
+}
+
+// socketName is the administrators' socket in the data folder.
+const socketName = "admin.sock"
+
+// maxSocketPath is the most that struct sockaddr_un takes, beside the zero at its end (unix(7)).
+const maxSocketPath = 107
+
+// listenSocket makes the administrators' socket, for this user only. A socket that a killed process left is replaced: the store's lock,
+// which the caller holds, proves that nobody serves it.
+func listenSocket(path string) (net.Listener, error) {
+	if len(path) > maxSocketPath {
+		return nil, fmt.Errorf("the socket's path %s has %d bytes, the system allows %d: use a data folder with a shorter path", path, len(path), maxSocketPath)
+	}
+	switch info, err := os.Lstat(path); {
+	case errors.Is(err, fs.ErrNotExist):
+	case err != nil:
+		return nil, fmt.Errorf("look at the administrators' socket: %w", err)
+	case info.Mode().Type() != fs.ModeSocket:
+		return nil, fmt.Errorf("%s is in the way of the administrators' socket", path)
+	default:
+		if err := os.Remove(path); err != nil {
+			return nil, fmt.Errorf("remove the socket that was left behind: %w", err)
+		}
+	}
+	// The mode has to be right from the first moment, so chmod would be too late.
+	before := syscall.Umask(0o177)
+	l, err := net.Listen("unix", path)
+	syscall.Umask(before)
+	if err != nil {
+		return nil, fmt.Errorf("listen on the administrators' socket: %w", err)
+	}
+	return l, nil
+}
+
+// dataFolder makes sure that the data folder is there and nobody else's business.
+func dataFolder(path string) error {
+	if err := os.MkdirAll(path, 0o700); err != nil {
+		return fmt.Errorf("make the data folder: %w", err)
+	}
+	info, err := os.Stat(path)
+	if err != nil {
+		return fmt.Errorf("look at the data folder: %w", err)
+	}
+	if info.Mode().Perm()&0o022 != 0 {
+		return fmt.Errorf("others may write to the data folder %s (mode %v): chmod 700 it", path, info.Mode().Perm())
+	}
+	return nil
+}
+
+// socketPath is where the commands find the serving process.
+func socketPath(data string) string { return filepath.Join(data, socketName) }
+
+// fromProxies answers nobody but trusted proxies, since the issuer is https and this listener is not: whoever else gets here would send
+// secrets in the clear. Health checks say nothing secret and come from anywhere.
+func fromProxies(next http.Handler, proxies []netip.Prefix) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path != "/healthz" && r.URL.Path != "/readyz" && !fromProxy(r.RemoteAddr, proxies) {
+			http.Error(w, "This listener is for the proxy that ends TLS. Its address has to be in trusted_proxies.", http.StatusForbidden)
+			return
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+func fromProxy(remote string, proxies []netip.Prefix) bool {
+	peer, err := netip.ParseAddrPort(remote)
+	if err != nil {
+		return false
+	}
+	for _, p := range proxies {
+		if p.Contains(peer.Addr().Unmap()) {
+			return true
+		}
+	}
+	return false
+}

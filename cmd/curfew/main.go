@@ -1,0 +1,39 @@
+// Command curfew is an OpenID Connect provider whose logout is real, and the tool to administer it.
+//
+//	curfew serve ──▶ config ──▶ storage/bolt ──▶ provider ──▶ listeners
+//	curfew user, client, session … ──▶ admin.sock in the data folder ──▶ the serving process
+//
+// It owns wiring, configuration and the commands, and knows no protocol rule.
+package main
+
+import (
+	"context"
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
+)
+
+func main() {
+	os.Exit(Main())
+}
+
+// Main runs the command that the process was started with and returns its exit code.
+func Main() int {
+	// The second signal ends the process at once: stop gives it back its usual effect.
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	context.AfterFunc(ctx, stop)
+	return run(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr)
+}
+
+// run runs one command and returns its exit code.
+func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
+	p := &program{stdin: stdin, stdout: stdout, stderr: stderr, environ: os.Environ()}
+	root := p.root()
+	root.SetArgs(args)
+	root.SetIn(stdin)
+	root.SetOut(stdout)
+	root.SetErr(stderr)
+	return p.exit(root.ExecuteContext(ctx))
+}

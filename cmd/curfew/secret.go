@@ -1,0 +1,99 @@
+package main
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+
+	"golang.org/x/term"
+)
+
+// maxInput bounds what is read from files and stdin.
+const maxInput = 1 << 20
+
+// password is a new password: from stdin if asked for, else typed twice without echo. It is never an argument, which every
+// user of the machine could read.
+func (p *program) password(fromStdin bool) (string, error) {
+	if fromStdin {
+		text, err := io.ReadAll(io.LimitReader(p.stdin, maxInput))
+		if err != nil {
+			return "", fmt.Errorf("read the password from stdin: %w", err)
+		}
+		secret := strings.TrimSuffix(strings.TrimSuffix(string(text), "\n"), "\r")
+		if secret == "" {
+			return "", usage("there is no password on stdin")
+		}
+		return secret, nil
+	}
+	terminal, ok := p.stdin.(*os.File)
+	if !ok || !isTerminal(p.stdin) {
+		return "", &failure{code: exitUsage, err: errors.New("no terminal to ask for a password"), hint: "give it by --password-stdin"}
+	}
+	first, err := p.ask(terminal, "Password: ")
+	if err != nil {
+		return "", err
+	}
+	second, err := p.ask(terminal, "Again: ")
+	switch {
+	case err != nil:
+		return "", err
+	case first != second:
+		return "", usage("the two passwords differ")
+	case first == "":
+		return "", usage("the password is empty")
+	}
+	return first, nil
+}
+
+func (p *program) ask(terminal *os.File, prompt string) (string, error) {
+	fmt.Fprint(p.stderr, prompt)
+	text, err := term.ReadPassword(int(terminal.Fd()))
+	fmt.Fprintln(p.stderr)
+	if err != nil {
+		return "", fmt.Errorf("read the password: %w", err)
+	}
+	return string(text), nil
+}
+
+// input reads a file, or stdin for "-".
+func (p *program) input(file string) ([]byte, error) {
+	source := p.stdin
+	if file != "-" {
+		f, err := os.Open(file)
+		if err != nil {
+			return nil, &failure{code: exitUsage, err: err}
+		}
+		defer f.Close()
+		source = f
+	}
+	text, err := io.ReadAll(io.LimitReader(source, maxInput+1))
+	switch {
+	case err != nil:
+		return nil, fmt.Errorf("read %s: %w", file, err)
+	case len(text) > maxInput:
+		return nil, usage("%s is larger than 1 MiB", file)
+	}
+	return text, nil
+}
+
+// confirmed makes sure that whoever typed a destructive command means it: --yes, or an answer on a terminal.
+func (p *program) confirmed(yes bool, question string) error {
+	if yes {
+		return nil
+	}
+	if !isTerminal(p.stdin) {
+		return &failure{code: exitUsage, err: errors.New("this cannot be undone"), hint: "give --yes to do it, or --dry-run to see what it would do"}
+	}
+	fmt.Fprintf(p.stderr, "%s [y/N] ", question)
+	answer, err := bufio.NewReader(p.stdin).ReadString('\n')
+	if err != nil && !errors.Is(err, io.EOF) {
+		return fmt.Errorf("read the answer: %w", err)
+	}
+	if a := strings.ToLower(strings.TrimSpace(answer)); a != "y" && a != "yes" {
+		return &failure{code: exitFailed, err: errors.New("nothing was done")}
+	}
+	return nil
+}

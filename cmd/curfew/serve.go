@@ -1,0 +1,46 @@
+package main
+
+import (
+	"fmt"
+	"log/slog"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/spf13/cobra"
+)
+
+func (p *program) serveCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "serve",
+		Short: "Run the provider",
+		Long: "Run the provider until SIGTERM or SIGINT. It then says it is not ready, finishes the requests under way, stops telling\n" +
+			"applications between two attempts, and closes the store; give it 15 seconds. SIGHUP reads the certificate again.",
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			cfg, err := p.configuration()
+			if err != nil {
+				return err
+			}
+			log, err := newLogger(p.stderr, cfg.Log)
+			if err != nil {
+				return err
+			}
+			// zitadel/oidc logs through the default logger.
+			slog.SetDefault(log)
+			s, err := openServer(cmd.Context(), cfg, log)
+			if err != nil {
+				return err
+			}
+			hangup := make(chan os.Signal, 1)
+			signal.Notify(hangup, syscall.SIGHUP)
+			defer signal.Stop(hangup)
+			log.InfoContext(cmd.Context(), "serving", "issuer", cfg.Issuer, "listen", s.main.Addr().String(), "data", string(cfg.Data), "version", thisBuild().Version)
+			if err := s.run(cmd.Context(), hangup); err != nil {
+				return fmt.Errorf("serve: %w", err)
+			}
+			log.InfoContext(cmd.Context(), "stopped")
+			return nil
+		},
+	}
+}

@@ -1,0 +1,220 @@
+package main
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/curfew-id/curfew/cmd/curfew/config"
+	"github.com/curfew-id/curfew/cmd/curfew/metrics"
+	"github.com/curfew-id/curfew/logout"
+	"github.com/curfew-id/curfew/provider"
+	"github.com/curfew-id/curfew/provider/egress"
+	"github.com/curfew-id/curfew/provider/keys"
+	"github.com/curfew-id/curfew/provider/register"
+	"github.com/curfew-id/curfew/provider/signin"
+	"github.com/curfew-id/curfew/provider/tokens"
+	"github.com/curfew-id/curfew/storage"
+	"github.com/curfew-id/curfew/storage/bolt"
+	"github.com/curfew-id/curfew/templates"
+)
+
+// drainTimeout is how long requests under way may take after the signal; Docker kills after 10 s.
+const drainTimeout = 7 * time.Second
+
+// server is one provider with everything it holds open.
+type server struct {
+	log         *slog.Logger
+	store       *bolt.Store
+	egress      *egress.Client
+	provider    *provider.Provider
+	certificate *certificate // nil: no TLS here
+
+	main, socket, telemetry net.Listener // telemetry: nil without metrics.listen
+	handler, metrics        http.Handler
+}
+
+// openServer opens all that a configuration names; a part that fails closes those before it.
+func openServer(ctx context.Context, cfg *config.Config, log *slog.Logger) (s *server, err error) {
+	s = &server{log: log}
+	defer func() {
+		if err != nil {
+			s.close()
+		}
+	}()
+	if err := s.openStore(cfg); err != nil {
+		return s, err
+	}
+	measured := metrics.New(s.store, time.Now)
+	if err := s.openProvider(ctx, cfg, measured.Observe()); err != nil {
+		return s, err
+	}
+	s.handler, s.metrics = s.provider, measured.Handler(log)
+	if cfg.BehindProxy() {
+		s.handler = fromProxies(s.handler, cfg.TrustedProxies)
+	}
+	if cfg.Metrics.Listen != "" {
+		s.handler = measured.Count(s.handler, time.Now)
+	}
+	return s, s.listen(cfg)
+}
+
+func (s *server) openStore(cfg *config.Config) error {
+	if err := dataFolder(string(cfg.Data)); err != nil {
+		return err
+	}
+	path := filepath.Join(string(cfg.Data), "curfew.db")
+	var err error
+	s.store, err = bolt.Open(bolt.Options{Path: path})
+	switch {
+	case errors.Is(err, storage.ErrLocked):
+		return &failure{code: exitFailed, err: fmt.Errorf("another process serves %s", path), hint: "commands such as `curfew user list` work through it; stop it before another one starts"}
+	case errors.Is(err, storage.ErrNewer):
+		return &failure{code: exitFailed, err: fmt.Errorf("open %s: %w", path, err), hint: "run that release, or bring back the backup from before it"}
+	case err != nil:
+		return fmt.Errorf("open the store: %w", err)
+	}
+	return nil
+}
+
+func (s *server) openProvider(ctx context.Context, cfg *config.Config, observe logout.Observe) error {
+	var ca []byte
+	var err error
+	if cfg.Egress.CA != "" {
+		if ca, err = os.ReadFile(string(cfg.Egress.CA)); err != nil {
+			return fmt.Errorf("read egress.ca: %w", err)
+		}
+	}
+	own := []string{cfg.Listen}
+	if cfg.Metrics.Listen != "" {
+		own = append(own, cfg.Metrics.Listen)
+	}
+	if s.egress, err = egress.New(egress.Config{Allow: cfg.Egress.Allow, CA: ca, Own: own}); err != nil {
+		return err
+	}
+	ring, err := keys.Load(ctx, keys.Config{
+		Store: s.store, File: string(cfg.KeyFile), Issuer: cfg.Issuer, Algorithms: []string{keys.RS256, keys.ES256, keys.PS256, keys.EdDSA}, RSABits: cfg.Keys.RSABits,
+		RotateAfter: cfg.Keys.RotateAfter, TokenLife: max(time.Hour, cfg.Token.JWT, cfg.Token.ID) + logout.DefaultClockSkew,
+	})
+	if err != nil {
+		return fmt.Errorf("load the keys: %w", err)
+	}
+	s.provider, err = provider.New(provider.Config{
+		Issuer: cfg.Issuer, Store: s.store, Ring: ring, Egress: s.egress, Proxies: cfg.TrustedProxies, Log: s.log,
+		Sessions: signin.Lifetimes{Idle: cfg.Session.Idle, Absolute: cfg.Session.Absolute, KeepIdle: cfg.Session.KeepIdle, KeepAbsolute: cfg.Session.KeepAbsolute},
+		Tokens:   tokens.Lifetimes{Code: cfg.Token.Code, Opaque: cfg.Token.Opaque, JWT: cfg.Token.JWT, IDToken: cfg.Token.ID, OfflineIdle: cfg.Token.OfflineIdle},
+
+		LogoutExtent: templates.Extent(cfg.Logout.Scope), LogoutAsk: cfg.Logout.Ask, LogoutWait: cfg.Logout.Wait, KeepReports: cfg.Logout.KeepReports,
+		SilentExpiry: cfg.Session.ExpiryNotice == "silent", ReuseEndsSession: cfg.Logout.RefreshReuse == "session", ChangeEndsAll: cfg.Logout.PasswordChange == "all",
+		MaxTrustHorizon: cfg.MaxTrustHorizon, CheckSession: true,
+
+		RegistrationMode: register.Mode(cfg.Registration.Mode), RegistrationDefaults: cfg.Registration.Defaults, Logos: cfg.Registration.Logo,
+		Observe: observe,
+	})
+	if err != nil {
+		return fmt.Errorf("make the provider: %w", err)
+	}
+	return nil
+}
+
+func (s *server) listen(cfg *config.Config) (err error) {
+	if cfg.TLS.Cert != "" {
+		if s.certificate, err = newCertificate(string(cfg.TLS.Cert), string(cfg.TLS.Key)); err != nil {
+			return fmt.Errorf("read the certificate: %w", err)
+		}
+	}
+	if s.main, err = net.Listen("tcp", cfg.Listen); err != nil {
+		return fmt.Errorf("listen: %w", err)
+	}
+	if s.socket, err = listenSocket(socketPath(string(cfg.Data))); err != nil {
+		return err
+	}
+	if cfg.Metrics.Listen != "" {
+		if s.telemetry, err = net.Listen("tcp", cfg.Metrics.Listen); err != nil {
+			return fmt.Errorf("listen for metrics: %w", err)
+		}
+	}
+	return nil
+}
+
+// run serves until ctx ends or a listener fails, then stops in order: not ready, requests done, background work done, store closed.
+func (s *server) run(ctx context.Context, reload <-chan os.Signal) error {
+	defer s.close()
+	serving, failed := errgroup.WithContext(ctx)
+	var servers []*http.Server
+	serve := func(l net.Listener, h http.Handler, tls *tls.Config) {
+		server := newServer(h, s.log)
+		servers = append(servers, server)
+		serving.Go(func() error {
+			var err error
+			if server.TLSConfig = tls; tls != nil {
+				err = server.ServeTLS(l, "", "")
+			} else {
+				err = server.Serve(l)
+			}
+			if errors.Is(err, http.ErrServerClosed) {
+				return nil
+			}
+			return err
+		})
+	}
+	if s.certificate != nil {
+		serve(s.main, s.handler, s.certificate.config())
+	} else {
+		serve(s.main, s.handler, nil)
+	}
+	serve(s.socket, s.provider.Admin(), nil)
+	if s.telemetry != nil {
+		serve(s.telemetry, s.metrics, nil)
+	}
+
+	// The background work outlives the signal: what requests under way end is still told.
+	background, stop := context.WithCancel(context.WithoutCancel(ctx))
+	defer stop()
+	var work errgroup.Group
+	work.Go(func() error { s.provider.Run(background); return nil })
+	if s.certificate != nil {
+		work.Go(func() error { s.certificate.watch(background, reload, s.log); return nil })
+	}
+
+	<-failed.Done()
+	s.provider.Drain()
+	s.log.InfoContext(ctx, "stopping")
+	drain, cancel := context.WithTimeout(context.WithoutCancel(ctx), drainTimeout)
+	defer cancel()
+	for _, server := range servers {
+		if err := server.Shutdown(drain); err != nil {
+			server.Close() // whoever is still at it has had its time
+		}
+	}
+	err := serving.Wait()
+	stop()
+	return errors.Join(err, work.Wait())
+}
+
+// close releases what is open, the store last.
+func (s *server) close() {
+	for _, l := range []net.Listener{s.main, s.socket, s.telemetry} {
+		if l != nil {
+			l.Close() // again after Serve, which is no harm
+		}
+	}
+	if s.egress != nil {
+		s.egress.Close()
+	}
+	if s.store != nil {
+		if err := io.Closer(s.store).Close(); err != nil {
+			s.log.Error("store not closed", "err", err)
+		}
+	}
+}

@@ -1,0 +1,151 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"net/url"
+	"strings"
+
+	"github.com/mileusna/useragent"
+	"github.com/spf13/cobra"
+
+	"github.com/curfew-id/curfew/provider/admin"
+)
+
+func (p *program) sessionCommand() *cobra.Command {
+	cmd := &cobra.Command{Use: "session", Short: "Who is signed in where, and ending it"}
+	cmd.AddCommand(p.sessionList(), p.sessionShow(), p.sessionEnd())
+	return cmd
+}
+
+func (p *program) sessionList() *cobra.Command {
+	var user, client string
+	cmd := &cobra.Command{
+		Use:   "list",
+		Short: "List living sessions: everybody's, a person's, or those at a client",
+		Args:  cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			c, err := p.server()
+			if err != nil {
+				return err
+			}
+			header := []string{"id", "user", "signed in", "last active", "ends", "browser", "address", "applications"}
+			return list(p, c.Sessions(cmd.Context(), given("user", user, "client", client)), header, func(s admin.Session) []string {
+				return []string{s.ID, s.User, moment(s.AuthTime), moment(s.LastActive), moment(s.Deadline), browser(s.UserAgent), s.Address, applications(s)}
+			})
+		},
+	}
+	cmd.Flags().StringVar(&user, "user", "", "of the person with this `NAME`")
+	cmd.Flags().StringVar(&client, "client", "", "at the client with this `ID`")
+	return cmd
+}
+
+// given makes a query of names and values, leaving out those without a value.
+func given(pairs ...string) url.Values {
+	query := url.Values{}
+	for i := 0; i < len(pairs); i += 2 {
+		if pairs[i+1] != "" {
+			query.Set(pairs[i], pairs[i+1])
+		}
+	}
+	return query
+}
+
+// browser shortens a User-Agent to what a person recognises.
+func browser(header string) string {
+	switch ua := useragent.Parse(header); {
+	case ua.Name != "" && ua.OS != "":
+		return ua.Name + " on " + ua.OS
+	case ua.Name != "":
+		return ua.Name
+	}
+	return ""
+}
+
+func applications(s admin.Session) string {
+	names := make([]string, len(s.Members))
+	for i, m := range s.Members {
+		if names[i] = m.Name; names[i] == "" {
+			names[i] = m.Client
+		}
+	}
+	return strings.Join(names, ", ")
+}
+
+func (p *program) sessionShow() *cobra.Command {
+	var offline bool
+	cmd := &cobra.Command{
+		Use:   "show ID",
+		Short: "Show a session and what would remain if it ended now",
+		Args:  cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return ask(cmd.Context(), p, func(ctx context.Context, c *admin.Client) (admin.Session, error) {
+				return c.Session(ctx, args[0], offline)
+			}, p.showSession)
+		},
+	}
+	cmd.Flags().BoolVar(&offline, "offline", false, "as if offline access ended, too")
+	return cmd
+}
+
+func (p *program) showSession(s admin.Session) error {
+	facts := [][2]string{
+		{"id", s.ID}, {"in audit and log", s.Hash}, {"user", s.User}, {"sub", s.Subject}, {"signed in", moment(s.AuthTime)}, {"by", strings.Join(s.AMR, ", ")},
+		{"last active", moment(s.LastActive)}, {"ends unless used", moment(s.Deadline)}, {"ends", moment(s.Expires)}, {"browser", browser(s.UserAgent)}, {"address", s.Address},
+	}
+	if err := p.facts(facts); err != nil {
+		return err
+	}
+	if len(s.Members) > 0 {
+		rows := make([][]string, len(s.Members))
+		for i, m := range s.Members {
+			rows[i] = []string{m.Name, m.Client, moment(m.Joined), moment(m.LastUsed)}
+		}
+		fmt.Fprintln(p.stdout)
+		if err := p.table([]string{"application", "client_id", "joined", "last used"}, rows); err != nil {
+			return err
+		}
+	}
+	if s.Horizon == nil {
+		return nil
+	}
+	fmt.Fprintln(p.stdout, "\nIf it ended now, even if nobody could be told:")
+	return p.facts(horizonFacts(*s.Horizon))
+}
+
+func (p *program) sessionEnd() *cobra.Command {
+	var q admin.EndRequest
+	var all bool
+	var g guard
+	cmd := &cobra.Command{
+		Use:   "end [ID...]",
+		Short: "End sessions: some, a person's, everybody's, or a client's share of them",
+		Long: "End sessions. They are dead at once; then every application that holds one is told.\n\n" +
+			"With --client the sessions live on, and only that client's share of them ends. Everybody's sessions and a client's share of\n" +
+			"everybody's need --yes; --dry-run counts sessions, applications and deliveries and ends nothing.",
+		Example: "  curfew session end --user ann --all\n  curfew session end --user ann --all --client atlas\n  curfew session end --everyone --dry-run",
+		RunE: func(cmd *cobra.Command, args []string) error {
+			q.Sessions = args
+			switch {
+			case q.User != "" && len(args) > 0, q.User != "" && q.Everyone, q.Everyone && len(args) > 0:
+				return usage("session ids, --user and --everyone exclude each other")
+			case q.User != "" && !all && q.Except == "":
+				return &failure{code: exitUsage, err: usage("--user ends several sessions"), hint: "add --all, or --except ID; `curfew session list --user " + q.User + "` shows them"}
+			case len(args) == 0 && q.User == "" && !q.Everyone && q.Client == "":
+				return usage("nothing is named to end: give session ids, --user NAME --all, --everyone or --client ID")
+			}
+			mass := q.Everyone || q.Client != "" && q.User == "" && len(args) == 0
+			g.yes = g.yes || !mass
+			return g.run(cmd.Context(), p, q, "Go on?", func(ctx context.Context, c *admin.Client) (admin.EndResult, error) { return c.End(ctx, q) })
+		},
+	}
+	f := cmd.Flags()
+	f.StringVar(&q.User, "user", "", "sessions of the person with this `NAME`")
+	f.BoolVar(&all, "all", false, "all of that person's")
+	f.BoolVar(&q.Everyone, "everyone", false, "everybody's sessions")
+	f.StringVar(&q.Client, "client", "", "only the share of the client with this `ID`")
+	f.StringVar(&q.Except, "except", "", "but not the session with this `ID`")
+	f.BoolVar(&q.Offline, "offline", false, "offline access, too")
+	g.flags(cmd)
+	return cmd
+}

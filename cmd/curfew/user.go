@@ -1,0 +1,218 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"reflect"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/curfew-id/curfew/cmd/curfew/config"
+	"github.com/curfew-id/curfew/provider/admin"
+)
+
+func (p *program) userCommand() *cobra.Command {
+	cmd := &cobra.Command{Use: "user", Short: "People who can sign in", Long: "People who can sign in. NAME is a login name, an e-mail address or a subject."}
+	cmd.AddCommand(p.userAdd(), p.userList(), p.userShow(), p.userSet(), p.userSetPassword(), p.userDisable(), p.userEnable(), p.userRemove(), p.userResetLink())
+	return cmd
+}
+
+// claimFlags adds the claims that most people have; the others of Core §5.1 come by --file.
+func claimFlags(cmd *cobra.Command, m *members) {
+	for _, claim := range []string{"email", "name", "given_name", "family_name", "phone_number", "locale", "zoneinfo"} {
+		m.flag(cmd, claim, reflect.TypeFor[string](), "")
+	}
+	m.flag(cmd, "email_verified", reflect.TypeFor[bool](), "the e-mail address is known to be theirs")
+	m.fileFlag(cmd, "claims of OpenID Connect Core 1.0 section 5.1")
+}
+
+func (p *program) userAdd() *cobra.Command {
+	var m members
+	var fromStdin, none bool
+	cmd := &cobra.Command{
+		Use:   "add [NAME]",
+		Short: "Add a person",
+		Long: "Add a person. The password is asked for, or read from stdin; in a file it is the member password.\n" +
+			"Without one, `curfew user reset-link` makes a link with which the person sets it.",
+		Example: "  curfew user add ann --email ann@example.org\n  curfew user add --file ann.json",
+		Args:    cobra.MaximumNArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if fromStdin && m.file == "-" {
+				return usage("stdin cannot be both the file and the password")
+			}
+			all, err := m.read(p)
+			if err != nil {
+				return err
+			}
+			if len(args) == 1 {
+				all["preferred_username"] = args[0]
+			}
+			if _, given := all["password"]; !given && !none && (fromStdin || m.file == "") {
+				if all["password"], err = p.password(fromStdin); err != nil {
+					return err
+				}
+			}
+			return ask(cmd.Context(), p, func(ctx context.Context, c *admin.Client) (admin.User, error) { return c.AddUser(ctx, all) }, func(u admin.User) error { return p.record(u) })
+		},
+	}
+	claimFlags(cmd, &m)
+	cmd.Flags().BoolVar(&fromStdin, "password-stdin", false, "read the password from stdin")
+	cmd.Flags().BoolVar(&none, "no-password", false, "the person sets a password by a reset link")
+	cmd.MarkFlagsMutuallyExclusive("password-stdin", "no-password")
+	return cmd
+}
+
+func (p *program) userList() *cobra.Command {
+	return &cobra.Command{
+		Use:   "list",
+		Short: "List everybody, by login name",
+		Args:  cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			c, err := p.server()
+			if err != nil {
+				return err
+			}
+			return list(p, c.Users(cmd.Context()), []string{"name", "email", "full name", "state", "added", "sub"}, func(u admin.User) []string {
+				full, _ := u.Claims["name"].(string)
+				return []string{u.Name, u.Email, full, userState(u), moment(u.Created), u.Subject}
+			})
+		},
+	}
+}
+
+func userState(u admin.User) string {
+	switch {
+	case u.Disabled:
+		return "disabled"
+	case !u.HasPassword:
+		return "no password"
+	}
+	return "active"
+}
+
+func (p *program) userShow() *cobra.Command {
+	return &cobra.Command{
+		Use:   "show NAME",
+		Short: "Show one person's record",
+		Args:  cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return ask(cmd.Context(), p, func(ctx context.Context, c *admin.Client) (admin.User, error) { return c.User(ctx, args[0]) }, func(u admin.User) error { return p.record(u) })
+		},
+	}
+}
+
+func (p *program) userSet() *cobra.Command {
+	var m members
+	cmd := &cobra.Command{
+		Use:     "set NAME",
+		Short:   "Change a person's record; a new e-mail address ends their sessions",
+		Example: "  curfew user set ann --given-name Ann --unset phone_number",
+		Args:    cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			all, err := m.read(p)
+			if err != nil {
+				return err
+			}
+			if len(all) == 0 {
+				return usage("nothing to change")
+			}
+			return ask(cmd.Context(), p, func(ctx context.Context, c *admin.Client) (admin.User, error) { return c.ChangeUser(ctx, args[0], all) }, func(u admin.User) error { return p.record(u) })
+		},
+	}
+	claimFlags(cmd, &m)
+	m.flag(cmd, "preferred_username", reflect.TypeFor[string](), "the login name")
+	m.unsetFlag(cmd)
+	return cmd
+}
+
+func (p *program) userSetPassword() *cobra.Command {
+	var fromStdin, offline bool
+	cmd := &cobra.Command{
+		Use:   "set-password NAME",
+		Short: "Set a person's password, which ends their sessions",
+		Args:  cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			secret, err := p.password(fromStdin)
+			if err != nil {
+				return err
+			}
+			change := admin.PasswordChange{Password: secret, Offline: offline}
+			return p.end(cmd.Context(), func(ctx context.Context, c *admin.Client) (admin.EndResult, error) {
+				return c.SetPassword(ctx, args[0], change)
+			})
+		},
+	}
+	cmd.Flags().BoolVar(&fromStdin, "password-stdin", false, "read the password from stdin")
+	cmd.Flags().BoolVar(&offline, "offline", false, "end offline access, too")
+	return cmd
+}
+
+func (p *program) userDisable() *cobra.Command {
+	var g guard
+	cmd := &cobra.Command{
+		Use:   "disable NAME",
+		Short: "End everything a person has, offline access included, and let nobody sign in as them",
+		Args:  cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			g.yes = true // it can be undone by enable
+			return g.run(cmd.Context(), p, admin.EndRequest{User: args[0], Offline: true}, "", func(ctx context.Context, c *admin.Client) (admin.EndResult, error) {
+				return c.DisableUser(ctx, args[0])
+			})
+		},
+	}
+	g.dryRunFlag(cmd)
+	return cmd
+}
+
+func (p *program) userEnable() *cobra.Command {
+	return &cobra.Command{
+		Use:   "enable NAME",
+		Short: "Let a disabled person sign in again",
+		Args:  cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return ask(cmd.Context(), p, func(ctx context.Context, c *admin.Client) (admin.User, error) { return c.EnableUser(ctx, args[0]) }, func(u admin.User) error { return p.record(u) })
+		},
+	}
+}
+
+func (p *program) userRemove() *cobra.Command {
+	var g guard
+	cmd := &cobra.Command{
+		Use:   "remove NAME",
+		Short: "End everything a person has and forget them; their subject is never used again",
+		Args:  cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return g.run(cmd.Context(), p, admin.EndRequest{User: args[0], Offline: true}, fmt.Sprintf("Remove the user %s for good?", args[0]), func(ctx context.Context, c *admin.Client) (admin.EndResult, error) {
+				return c.RemoveUser(ctx, args[0])
+			})
+		},
+	}
+	g.flags(cmd)
+	return cmd
+}
+
+func (p *program) userResetLink() *cobra.Command {
+	var lifetime string
+	cmd := &cobra.Command{
+		Use:   "reset-link NAME",
+		Short: "Make a link, good once, with which a person sets a new password",
+		Args:  cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			d, err := config.ParseDuration(lifetime)
+			if err != nil {
+				return usage("--lifetime %q: %w", lifetime, err)
+			}
+			q := admin.ResetLinkRequest{Lifetime: int(d / time.Second)}
+			return ask(cmd.Context(), p, func(ctx context.Context, c *admin.Client) (admin.ResetLink, error) {
+				return c.MakeResetLink(ctx, args[0], q)
+			}, func(l admin.ResetLink) error {
+				fmt.Fprintf(p.stderr, "good once, until %s; whoever has it can sign in as %s\n", moment(l.Expires), args[0])
+				_, err := fmt.Fprintln(p.stdout, l.URL)
+				return err
+			})
+		},
+	}
+	cmd.Flags().StringVar(&lifetime, "lifetime", "1h", "how long it is good, at most 7d")
+	return cmd
+}

@@ -1,0 +1,126 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/go-jose/go-jose/v4"
+	"github.com/spf13/cobra"
+
+	"github.com/curfew-id/curfew/logout"
+)
+
+// verdict is what became of verifying a report.
+type verdict struct {
+	Report    string           `json:"report"`
+	Issuer    string           `json:"iss"`
+	Signed    time.Time        `json:"signed"`
+	Signature string           `json:"signature"` // good, unchecked
+	Faults    []string         `json:"faults,omitempty"`
+	Document  *logout.Document `json:"document"`
+}
+
+func (p *program) logoutVerify() *cobra.Command {
+	var keyFile string
+	cmd := &cobra.Command{
+		Use:   "verify FILE",
+		Short: "Check a signed report, without the server: signature, sums and audit lines",
+		Long: "Check a signed report (`curfew logout show REPORT --signed`), without the server. FILE is - for stdin.\n\n" +
+			"It always checks that the report does not contradict itself: that the three numbers follow from its rows, that nothing is\n" +
+			"claimed without its ground, and that its audit lines are whole. Only with --jwks, a copy of the provider's key set\n" +
+			"(/jwks), is it proven that the provider said it.",
+		Args: cobra.ExactArgs(1),
+		RunE: func(_ *cobra.Command, args []string) error {
+			text, err := p.input(args[0])
+			if err != nil {
+				return err
+			}
+			var keys []byte
+			if keyFile != "" {
+				if keys, err = p.input(keyFile); err != nil {
+					return err
+				}
+			}
+			v, err := verifyReport(text, keys)
+			if err != nil {
+				return err
+			}
+			return p.showVerdict(v)
+		},
+	}
+	cmd.Flags().StringVar(&keyFile, "jwks", "", "the provider's key set in `FILE`")
+	return cmd
+}
+
+// reportAlgorithms are those that a provider signs with. Symmetric ones would let whoever verifies forge.
+var reportAlgorithms = []jose.SignatureAlgorithm{jose.RS256, jose.PS256, jose.ES256, jose.EdDSA}
+
+// verifyReport reads a signed report and checks it; nil keys leave the signature unchecked.
+func verifyReport(text, keys []byte) (verdict, error) {
+	v := verdict{Signature: "unchecked"}
+	jws, err := jose.ParseSignedCompact(string(bytes.TrimSpace(text)), reportAlgorithms)
+	if err != nil {
+		return v, &failure{code: exitUsage, err: fmt.Errorf("not a signed report: %w", err), hint: "`curfew logout show REPORT --signed` makes one"}
+	}
+	header := jws.Signatures[0].Protected
+	if typ, _ := header.ExtraHeaders[jose.HeaderType].(string); typ != logout.DocumentTyp {
+		return v, &failure{code: exitUsage, err: fmt.Errorf("not a report: its typ is %q, not %q", typ, logout.DocumentTyp)}
+	}
+	payload := jws.UnsafePayloadWithoutVerification()
+	if keys != nil {
+		if payload, err = verifySignature(jws, header.KeyID, keys); err != nil {
+			return v, err
+		}
+		v.Signature = "good"
+	}
+	if err := json.Unmarshal(payload, &v.Document); err != nil || v.Document == nil {
+		return v, &failure{code: exitUsage, err: errors.New("not a report: its payload is not a JSON object of the right members")}
+	}
+	v.Report, v.Issuer, v.Signed, v.Faults = v.Document.Report, v.Document.Issuer, time.Unix(v.Document.IssuedAt, 0), v.Document.Check()
+	return v, nil
+}
+
+func verifySignature(jws *jose.JSONWebSignature, kid string, keys []byte) ([]byte, error) {
+	var set jose.JSONWebKeySet
+	if err := json.Unmarshal(keys, &set); err != nil {
+		return nil, &failure{code: exitUsage, err: fmt.Errorf("read the key set: %w", err)}
+	}
+	found := set.Key(kid)
+	if len(found) == 0 {
+		return nil, &failure{code: exitFailed, err: fmt.Errorf("the report is signed with the key %q, which is not in the key set", kid),
+			hint: "keys leave the provider's key set some time after they were replaced; a report signed anew has a current one"}
+	}
+	payload, err := jws.Verify(found[0])
+	if err != nil {
+		return nil, &failure{code: exitFailed, err: errors.New("the signature is wrong: this is not what the provider signed")}
+	}
+	return payload, nil
+}
+
+func (p *program) showVerdict(v verdict) error {
+	if p.format == "json" {
+		if err := p.json(v); err != nil {
+			return err
+		}
+	} else {
+		signature := v.Signature
+		if signature == "unchecked" {
+			signature = "unchecked: give --jwks to prove that the provider said it"
+		}
+		facts := [][2]string{{"report", v.Report}, {"issuer", v.Issuer}, {"signed", moment(v.Signed)}, {"signature", signature},
+			{"ended", moment(v.Document.Ended)}, {"reason", string(v.Document.Reason)}, {"sub", v.Document.Subject}}
+		d := v.Document
+		facts = append(facts, horizonFacts(logout.Estimate{At: v.Signed, Op: d.Op, Tokens: d.Tokens, Apps: d.Apps, Offline: d.Offline})...)
+		if err := p.facts(facts); err != nil {
+			return err
+		}
+	}
+	if len(v.Faults) > 0 {
+		return &failure{code: exitFailed, err: fmt.Errorf("the report contradicts itself:\n%s", strings.Join(v.Faults, "\n"))}
+	}
+	return nil
+}

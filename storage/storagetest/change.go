@@ -1,0 +1,159 @@
+package storagetest
+
+import (
+	"errors"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/curfew-id/curfew/storage"
+)
+
+var changeTests = map[string]func(*world){
+	"ChangeIsAppliedEvenWhereNothingIsSelected": func(w *world) {
+		w.mustUsers("ann")
+		w.mustClients("app")
+		u, err := w.User(w.ctx, "ann")
+		w.must(err)
+		u.Password = "new"
+		w.must(w.PutConsent(w.ctx, storage.Consent{Subject: "ann", Client: "app", At: t0}))
+		next := newSession("next", "ann", t0)
+		ended := w.mustEnd(storage.Selector{Subject: "ann", Except: "next"}, t0, storage.Change{
+			User: &u, Withdraw: &storage.Consent{Subject: "ann", Client: "app"}, Session: &next,
+			Events: []storage.Event{{At: t0, Kind: "user.password", Subject: "ann"}},
+		})
+		mustEqual(w, "ended", len(ended), 0)
+		got, err := w.User(w.ctx, "ann")
+		w.must(err)
+		mustEqual(w, "password", got.Password, "new")
+		_, err = w.Consent(w.ctx, "ann", "app")
+		w.mustBe(err, storage.ErrNotFound)
+		if !w.alive("next", t0) {
+			w.Fatal("the new session is not there")
+		}
+		mustEqual(w, "lines", len(w.events(storage.EventFilter{Kind: "user."})), 1)
+	},
+	"RefusedChangeEndsNothing": func(w *world) {
+		w.mustUsers("ann", "bob")
+		w.mustClients("app")
+		id := w.mustSession("s", "ann", t0)
+		stale := storage.User{Subject: "ann", Name: "ann", Revision: 7}
+		taken := storage.User{Subject: "ann", Name: "ann", Email: "bob@example.org", Revision: 1}
+		same, foreign := newSession("s", "ann", t0), newSession("n", "nobody", t0)
+		for _, c := range []struct {
+			change storage.Change
+			want   error
+		}{
+			{storage.Change{User: &stale}, storage.ErrChanged},
+			{storage.Change{User: &taken}, storage.ErrExists},
+			{storage.Change{RemoveUser: "nobody"}, storage.ErrNotFound},
+			{storage.Change{Client: &storage.Client{Metadata: storage.Metadata{ClientID: "app"}, Revision: 3}}, storage.ErrChanged},
+			{storage.Change{RemoveClient: "nobody"}, storage.ErrNotFound},
+			{storage.Change{Link: storage.HashOf("gone")}, storage.ErrSpent},
+			{storage.Change{Session: &same}, storage.ErrExists},
+			{storage.Change{Session: &foreign}, storage.ErrEnded},
+		} {
+			_, _, err := w.EndSessions(w.ctx, storage.Selector{Everyone: true}, cause("x"), t0, c.change, 0, noPlan)
+			w.mustBe(err, c.want)
+			if !w.alive(id, t0) {
+				w.Fatalf("%v: the session ended all the same", c.want)
+			}
+		}
+		mustEqual(w, "lines", len(w.events(storage.EventFilter{Kind: "session.ended"})), 0)
+	},
+	"SomeoneElseSignsInInTheInstantTheFirstSessionEnds": func(w *world) {
+		w.mustUsers("ann", "bob")
+		w.mustSession("a", "ann", t0)
+		next := newSession("b", "bob", after(time.Minute))
+		ended := w.mustEnd(storage.Selector{Sessions: []storage.SessionID{"a"}}, after(time.Minute), storage.Change{Session: &next})
+		mustEqual(w, "ended", endedSessions(ended), []string{"a"})
+		if w.alive("a", after(time.Minute)) || !w.alive("b", after(time.Minute)) {
+			w.Fatal("not exactly the first session ended")
+		}
+		n, err := w.CountSessions(w.ctx)
+		w.must(err)
+		mustEqual(w, "sessions", n, 1)
+	},
+	"EndedShowsUserAndClientsAsTheyWereBeforeTheChange": func(w *world) {
+		w.mustUsers("ann")
+		w.mustClients("app", "gone")
+		id := w.mustSession("s", "ann", t0)
+		for _, client := range []string{"app", "gone"} {
+			w.mustRedeem(id, "ann", client, t0)
+		}
+		w.mustEnd(storage.Selector{}, t0, storage.Change{RemoveClient: "gone"})
+		ended := w.mustEnd(storage.Selector{Everyone: true}, t0, storage.Change{RemoveUser: "ann", RemoveClient: "app"})
+		mustEqual(w, "user", ended[0].User.Email, "ann@example.org")
+		mustEqual(w, "client", ended[0].Clients["app"].BackchannelLogoutURI, "https://app.example/logout")
+		mustEqual(w, "clients", len(ended[0].Clients), 1)
+		mustEqual(w, "members", len(ended[0].Session.Members), 2)
+		mustEqual(w, "grants", len(ended[0].Grants), 2)
+	},
+	"LinkIsUsedByOneEndingOnly": func(w *world) {
+		w.mustUsers("ann")
+		link := storage.HashOf("link")
+		w.must(w.PutLink(w.ctx, storage.Link{Hash: link, Purpose: "reset", Subject: "ann", Created: t0, Expires: after(time.Hour)}, storage.Event{At: t0, Kind: "link.made"}))
+		var won atomic.Int32
+		var wg sync.WaitGroup
+		for range 20 {
+			wg.Go(func() {
+				_, _, err := w.EndSessions(w.ctx, storage.Selector{Subject: "ann"}, cause("reset"), t0, storage.Change{Link: link}, 0, noPlan)
+				if err == nil {
+					won.Add(1)
+				} else if !errors.Is(err, storage.ErrSpent) {
+					w.Error(err)
+				}
+			})
+		}
+		wg.Wait()
+		mustEqual(w, "won", won.Load(), 1)
+		_, err := w.Link(w.ctx, link, t0)
+		w.mustBe(err, storage.ErrNotFound)
+	},
+	"EveryEndingLeavesItsAuditLineInItsReport": func(w *world) {
+		w.mustUsers("ann")
+		w.mustClients("app", "other")
+		id := w.mustSession("s", "ann", t0)
+		w.mustRedeem(id, "ann", "app", t0)
+		w.mustRedeem(id, "ann", "other", t0)
+		offline := w.mustRedeemOffline(id, "ann", "other", t0)
+		report := func(name string) func(storage.Ended) storage.Plan {
+			return func(e storage.Ended) storage.Plan {
+				return storage.Plan{Report: &storage.Report{ID: name, Cause: e.Cause, Subject: e.User.Subject, At: e.At, Keep: after(time.Hour)}}
+			}
+		}
+		for _, c := range []struct {
+			sel                   storage.Selector
+			kind, session, client string
+		}{
+			{storage.Selector{Sessions: []storage.SessionID{id}, Client: "app"}, "membership.ended", storage.SessionHash(id), "app"},
+			{storage.Selector{Sessions: []storage.SessionID{id}}, "session.ended", storage.SessionHash(id), ""},
+			{storage.Selector{Grant: "grant of " + offline.ID}, "grant.ended", "", "other"},
+		} {
+			why := cause(w.id("cause"))
+			_, _, err := w.EndSessions(w.ctx, c.sel, why, t0, storage.Change{}, 0, report(why.ID))
+			w.must(err)
+			r, err := w.Report(w.ctx, why.ID)
+			w.must(err)
+			all := w.events(storage.EventFilter{})
+			line := all[len(all)-1]
+			mustEqual(w, "lines", r.Audit, []uint64{line.Seq})
+			mustEqual(w, "line", []string{line.Kind, string(line.Reason), line.Cause, line.By, line.Subject, line.Session, line.Client, line.Address},
+				[]string{c.kind, string(why.Reason), why.ID, why.By, "ann", c.session, c.client, why.Address})
+		}
+	},
+	"PlanSeesWhatTheEndingReturns": func(w *world) {
+		w.mustUsers("ann")
+		w.mustClients("app")
+		id := w.mustSession("s", "ann", t0)
+		w.mustRedeem(id, "ann", "app", t0)
+		var planned []storage.Ended
+		ended, _, err := w.EndSessions(w.ctx, storage.Selector{Everyone: true}, cause("x"), t0, storage.Change{}, 0, func(e storage.Ended) storage.Plan {
+			planned = append(slices.Clip(planned[:0]), e)
+			return storage.Plan{}
+		})
+		w.must(err)
+		mustEqual(w, "planned", planned, ended)
+	},
+}

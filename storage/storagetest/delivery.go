@@ -1,0 +1,240 @@
+package storagetest
+
+import (
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/curfew-id/curfew/storage"
+)
+
+var deliveryTests = map[string]func(*world){
+	"DueDeliveriesAreClaimedOldestFirst": func(w *world) {
+		w.mustDeliver(delivery("b", "h1", 2), delivery("a", "h1", 1), delivery("c", "h2", 3), delivery("later", "h1", 60))
+		w.mustClaim(after(3*time.Second), 10, nil, "a", "b", "c")
+		next, err := w.NextDelivery(w.ctx)
+		w.must(err)
+		mustEqual(w, "next: the first lease runs out", next, after(33*time.Second))
+		w.mustClaim(after(3*time.Second), 10, nil)
+		list := w.mustClaim(after(33*time.Second), 2, nil, "a", "b")
+		mustEqual(w, "lease and attempts", [2]int{int(list[0].Lease), list[0].Attempts}, [2]int{2, 2})
+	},
+	"BusyHostIsPassedOver": func(w *world) {
+		w.mustDeliver(delivery("a1", "a", 1), delivery("a2", "a", 2), delivery("a3", "a", 3), delivery("b1", "b", 4), delivery("c1", "c", 5))
+		w.mustClaim(after(time.Minute), 10, func(host string, taken int) bool { return host == "b" || taken == 2 }, "a1", "a2", "c1")
+	},
+	"DeliveryIsClaimedByOneOfMany": func(w *world) {
+		var all []storage.Delivery
+		for i := range 60 {
+			all = append(all, delivery(fmt.Sprintf("d%02d", i), "h", i%7))
+		}
+		w.mustDeliver(all...)
+		var mu sync.Mutex
+		seen := map[string]int{}
+		var wg sync.WaitGroup
+		for range 10 {
+			wg.Go(func() {
+				for {
+					list, err := w.ClaimDeliveries(w.ctx, after(time.Minute), 30*time.Second, 4, nil)
+					if err != nil || len(list) == 0 {
+						if err != nil {
+							w.Error(err)
+						}
+						return
+					}
+					mu.Lock()
+					for _, d := range list {
+						seen[d.ID]++
+					}
+					mu.Unlock()
+				}
+			})
+		}
+		wg.Wait()
+		mustEqual(w, "claimed", len(seen), 60)
+		for id, n := range seen {
+			mustEqual(w, "claims of "+id, n, 1)
+		}
+	},
+	"OutcomeIsRecordedWithItsRow": func(w *world) {
+		w.mustReport(delivery("d1", "h", 1), delivery("d2", "h", 1), delivery("d3", "h", 1))
+		list := w.mustClaim(after(time.Second), 10, nil, "d1", "d2", "d3")
+		row := func(state storage.DeliveryState, trust storage.TrustState) func(storage.Row) storage.Row {
+			return func(r storage.Row) storage.Row {
+				r.Delivery, r.Trust, r.Attempts = state, trust, r.Attempts+1
+				return r
+			}
+		}
+		stale, err := w.SettleDeliveries(w.ctx, []storage.Settlement{
+			{ID: "d1", Lease: list[0].Lease, State: storage.DeliveryDone, Answer: storage.Answer{At: after(2 * time.Second), Status: 200}, Row: row(storage.DeliveryDone, storage.TrustConfirmed)},
+			{ID: "d2", Lease: list[1].Lease, State: storage.DeliveryPending, Next: after(5 * time.Second), Answer: storage.Answer{Class: "refused"}, Row: row(storage.DeliveryPending, storage.TrustUnknown)},
+			{ID: "d3", Lease: list[2].Lease, State: storage.DeliveryFailed, Refused: 3, Answer: storage.Answer{Status: 400}, Row: row(storage.DeliveryFailed, storage.TrustUnknown)},
+		})
+		w.must(err)
+		mustEqual(w, "stale", len(stale), 0)
+		w.restart()
+		r, err := w.Report(w.ctx, "report")
+		w.must(err)
+		var states []storage.DeliveryState
+		for _, row := range r.Rows {
+			states = append(states, row.Delivery)
+			mustEqual(w, "attempts", row.Attempts, 1)
+		}
+		mustEqual(w, "rows", states, []storage.DeliveryState{storage.DeliveryDone, storage.DeliveryPending, storage.DeliveryFailed})
+		byState, oldest, err := w.CountDeliveries(w.ctx)
+		w.must(err)
+		mustEqual(w, "count", byState, map[storage.DeliveryState]int{storage.DeliveryDone: 1, storage.DeliveryPending: 1, storage.DeliveryFailed: 1})
+		mustEqual(w, "oldest", oldest, after(time.Second))
+		w.mustClaim(after(4*time.Second), 10, nil)
+		w.mustClaim(after(5*time.Second), 10, nil, "d2")
+		d, err := w.Delivery(w.ctx, "d3")
+		w.must(err)
+		mustEqual(w, "answer", [2]int{d.Answer.Status, d.Refused}, [2]int{400, 3})
+		_, err = w.Delivery(w.ctx, "none")
+		w.mustBe(err, storage.ErrNotFound)
+	},
+	"OutcomeUnderALostLeaseChangesNothing": func(w *world) {
+		w.mustReport(delivery("d", "h", 1))
+		first := w.mustClaim(after(time.Second), 1, nil, "d")[0]
+		second := w.mustClaim(after(31*time.Second), 1, nil, "d")[0]
+		settle := func(lease uint64, state storage.DeliveryState) []string {
+			stale, err := w.SettleDeliveries(w.ctx, []storage.Settlement{
+				{ID: "gone", Lease: 1, State: storage.DeliveryDone},
+				{ID: "d", Lease: lease, State: state, Next: after(time.Hour), Row: func(r storage.Row) storage.Row { r.Delivery = state; return r }},
+			})
+			w.must(err)
+			return stale
+		}
+		mustEqual(w, "stale", settle(first.Lease, storage.DeliveryFailed), []string{"gone", "d"})
+		d, err := w.Delivery(w.ctx, "d")
+		w.must(err)
+		mustEqual(w, "delivery", d, second)
+		r, err := w.Report(w.ctx, "report")
+		w.must(err)
+		mustEqual(w, "row", r.Rows[0].Delivery, storage.DeliveryPending)
+		mustEqual(w, "stale", settle(second.Lease, storage.DeliveryDone), []string{"gone"})
+		mustEqual(w, "stale once settled", settle(second.Lease, storage.DeliveryPending), []string{"gone", "d"})
+		w.mustClaim(after(24*time.Hour), 1, nil)
+	},
+	"LateOutcomeCountsWhileNobodyElseHasTheDelivery": func(w *world) {
+		w.mustDeliver(delivery("d", "h", 1))
+		d := w.mustClaim(after(time.Second), 1, nil, "d")[0]
+		stale, err := w.SettleDeliveries(w.ctx, []storage.Settlement{{ID: "d", Lease: d.Lease, State: storage.DeliveryDone}})
+		w.must(err)
+		mustEqual(w, "stale", len(stale), 0)
+	},
+	"RetryMakesAFailedDeliveryDueAgain": func(w *world) {
+		w.mustReport(delivery("d", "h", 1))
+		keep := func(r storage.Row) storage.Row { r.Delivery = storage.DeliveryPending; return r }
+		line := storage.Event{At: t0, Kind: "delivery.retried", By: "admin"}
+		d := w.mustClaim(after(time.Second), 1, nil, "d")[0]
+		w.must(w.RetryDelivery(w.ctx, "d", after(2*time.Second), keep, line))
+		stale, err := w.SettleDeliveries(w.ctx, []storage.Settlement{{ID: "d", Lease: d.Lease, State: storage.DeliveryFailed}})
+		w.must(err)
+		mustEqual(w, "stale after a retry by hand", stale, []string{"d"})
+		d = w.mustClaim(after(2*time.Second), 1, nil, "d")[0]
+		_, err = w.SettleDeliveries(w.ctx, []storage.Settlement{{ID: "d", Lease: d.Lease, State: storage.DeliveryFailed, Row: func(r storage.Row) storage.Row { r.Delivery = storage.DeliveryFailed; return r }}})
+		w.must(err)
+		at := after(48 * time.Hour)
+		w.must(w.RetryDelivery(w.ctx, "d", at, keep, line))
+		d = w.mustClaim(at, 1, nil, "d")[0]
+		mustEqual(w, "gives up", d.GiveUp, at.Add(24*time.Hour))
+		r, err := w.Report(w.ctx, "report")
+		w.must(err)
+		mustEqual(w, "row", r.Rows[0].Delivery, storage.DeliveryPending)
+		mustEqual(w, "lines", len(w.events(storage.EventFilter{Kind: "delivery.retried"})), 2)
+		_, err = w.SettleDeliveries(w.ctx, []storage.Settlement{{ID: "d", Lease: d.Lease, State: storage.DeliveryDone}})
+		w.must(err)
+		w.mustBe(w.RetryDelivery(w.ctx, "d", at, keep, line), storage.ErrSpent)
+		w.mustBe(w.RetryDelivery(w.ctx, "none", at, keep, line), storage.ErrNotFound)
+	},
+	"CancelledDeliveryIsNeverClaimed": func(w *world) {
+		w.mustReport(delivery("d", "h", 1), delivery("e", "h", 1))
+		cancel := func(r storage.Row) storage.Row { r.Delivery = storage.DeliveryCancelled; return r }
+		held := w.mustClaim(after(time.Second), 1, nil, "d")[0]
+		w.must(w.CancelDelivery(w.ctx, "d", after(time.Second), cancel, storage.Event{At: t0, Kind: "delivery.cancelled"}))
+		stale, err := w.SettleDeliveries(w.ctx, []storage.Settlement{{ID: "d", Lease: held.Lease, State: storage.DeliveryPending, Next: after(time.Second)}})
+		w.must(err)
+		mustEqual(w, "stale", stale, []string{"d"})
+		w.mustClaim(after(time.Hour), 10, nil, "e")
+		w.mustBe(w.CancelDelivery(w.ctx, "d", after(time.Second), cancel, storage.Event{}), storage.ErrSpent)
+		w.mustBe(w.CancelDelivery(w.ctx, "none", after(time.Second), cancel, storage.Event{}), storage.ErrNotFound)
+		r, err := w.Report(w.ctx, "report")
+		w.must(err)
+		mustEqual(w, "row", r.Rows[0].Delivery, storage.DeliveryCancelled)
+	},
+	"DeliveriesAreListedNewestFirstAcrossStates": func(w *world) {
+		w.mustReport(delivery("1", "h", 1), delivery("2", "h", 2), delivery("3", "h", 3), delivery("4", "h", 4), delivery("5", "h", 5))
+		for _, d := range w.mustClaim(after(4*time.Second), 3, nil, "1", "2", "3") {
+			_, err := w.SettleDeliveries(w.ctx, []storage.Settlement{{ID: d.ID, Lease: d.Lease, State: map[string]storage.DeliveryState{"1": storage.DeliveryDone, "2": storage.DeliveryFailed, "3": storage.DeliveryDone}[d.ID]}})
+			w.must(err)
+		}
+		for _, c := range []struct {
+			f    storage.DeliveryFilter
+			want []string
+		}{
+			{storage.DeliveryFilter{}, []string{"5", "4", "3", "2", "1"}},
+			{storage.DeliveryFilter{State: storage.DeliveryDone}, []string{"3", "1"}},
+			{storage.DeliveryFilter{State: storage.DeliveryPending}, []string{"5", "4"}},
+			{storage.DeliveryFilter{Client: "app 2"}, []string{"2"}},
+			{storage.DeliveryFilter{Report: "report"}, []string{"5", "4", "3", "2", "1"}},
+			{storage.DeliveryFilter{Report: "other"}, nil},
+		} {
+			var ids []string
+			for _, d := range pages(w, func(p storage.Page) ([]storage.Delivery, string, error) { return w.ListDeliveries(w.ctx, c.f, p) }) {
+				ids = append(ids, d.ID)
+			}
+			mustEqual(w, fmt.Sprintf("%+v", c.f), ids, c.want)
+		}
+	},
+}
+
+// delivery is due so many seconds after t0, to a client of its own.
+func delivery(id, host string, due int) storage.Delivery {
+	at := after(time.Duration(due) * time.Second)
+	return storage.Delivery{
+		ID: id, Client: "app " + id, Host: host, URI: "https://" + host, State: storage.DeliveryPending,
+		Created: at, Next: at, GiveUp: after(24 * time.Hour),
+	}
+}
+
+// mustDeliver puts deliveries into the outbox, by an ending as always.
+func (w *world) mustDeliver(list ...storage.Delivery) {
+	w.Helper()
+	w.mustPlan(storage.Plan{Deliveries: list})
+}
+
+// mustReport does the same with a report that has a row for each.
+func (w *world) mustReport(list ...storage.Delivery) {
+	w.Helper()
+	r := &storage.Report{ID: "report", Subject: "ann", At: t0, Keep: after(30 * 24 * time.Hour)}
+	for i := range list {
+		list[i].Report = r.ID
+		r.Rows = append(r.Rows, storage.Row{Kind: "application", Client: list[i].Client, Trust: storage.TrustUnknown, Delivery: storage.DeliveryPending})
+	}
+	w.mustPlan(storage.Plan{Report: r, Deliveries: list})
+}
+
+// mustPlan has an ending write a plan.
+func (w *world) mustPlan(p storage.Plan) {
+	w.Helper()
+	if w.round() == 1 {
+		w.mustUsers("ann")
+	}
+	id := w.mustSession(w.id("s"), "ann", t0)
+	_, _, err := w.EndSessions(w.ctx, storage.Selector{Sessions: []storage.SessionID{id}}, cause("x"), t0, storage.Change{}, 0, func(storage.Ended) storage.Plan { return p })
+	w.must(err)
+}
+
+// mustClaim claims for 30 seconds and compares what came.
+func (w *world) mustClaim(at time.Time, max int, busy func(string, int) bool, want ...string) []storage.Delivery {
+	w.Helper()
+	list, err := w.ClaimDeliveries(w.ctx, at, 30*time.Second, max, busy)
+	w.must(err)
+	var ids []string
+	for _, d := range list {
+		ids = append(ids, d.ID)
+	}
+	mustEqual(w, "claimed", ids, want)
+	return list
+}

@@ -1,0 +1,267 @@
+package storagetest
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/curfew-id/curfew/storage"
+)
+
+var endingTests = map[string]func(*world){
+	"EndedSessionTakesEverythingBoundToItAlong": func(w *world) {
+		w.mustUsers("ann")
+		w.mustClients("app", "other")
+		id := w.mustSession("s", "ann", t0)
+		keep := w.mustSession("t", "ann", t0)
+		bound := w.mustRedeem(id, "ann", "app", t0)
+		offline := w.mustRedeemOffline(id, "ann", "other", t0)
+		stays := w.mustRedeem(keep, "ann", "app", t0)
+		unused := w.code(id, "ann", "app", t0)
+		ended := w.mustEnd(storage.Selector{Sessions: []storage.SessionID{id, id, "gone"}}, after(time.Second), storage.Change{})
+		w.restart()
+		mustEqual(w, "ended", endedSessions(ended), []string{"s"})
+		e := ended[0]
+		mustEqual(w, "whole", e.Whole, true)
+		mustEqual(w, "at", e.At, after(time.Second))
+		mustEqual(w, "members", len(e.Session.Members), 2)
+		mustEqual(w, "grants", grantIDs(e.Grants), []string{"grant of " + bound.ID})
+		mustEqual(w, "offline", grantIDs(e.Offline), []string{"grant of " + offline.ID})
+		mustEqual(w, "clients", len(e.Clients), 2)
+		mustEqual(w, "user", e.User.Subject, "ann")
+		at := after(2 * time.Second)
+		if w.alive(id, at) || w.tokenAlive(bound, at) || w.grantAlive(bound, at) || w.tokenAlive(offline, at) {
+			w.Fatal("something of an ended session is alive")
+		}
+		if !w.alive(keep, at) || !w.tokenAlive(stays, at) || !w.grantAlive(stays, at) || !w.grantAlive(offline, at) {
+			w.Fatal("something that was not selected died")
+		}
+		_, err := w.Redeem(w.ctx, unused, at, issue(unused, at))
+		w.mustBe(err, storage.ErrEnded)
+		w.mustFamilyDead("app", at, "refresh of "+bound.ID)
+		_, err = w.SessionBySecret(w.ctx, storage.HashOf("secret of s"), at)
+		w.mustBe(err, storage.ErrNotFound)
+		_, _, err = w.SessionBySID(w.ctx, bound.SID, at)
+		w.mustBe(err, storage.ErrNotFound)
+		n, err := w.CountSessions(w.ctx)
+		w.must(err)
+		mustEqual(w, "stored", n, 1)
+	},
+	"SelectorsTakeWhatTheySay": func(w *world) {
+		for name, c := range map[string]struct {
+			sel     storage.Selector
+			want    []string
+			shares  bool
+			offline int
+		}{
+			"one":                {storage.Selector{Sessions: []storage.SessionID{"a1"}}, []string{"a1"}, false, 0},
+			"two":                {storage.Selector{Sessions: []storage.SessionID{"a1", "b1"}}, []string{"a1", "b1"}, false, 0},
+			"a user's":           {storage.Selector{Subject: "ann"}, []string{"a1", "a2"}, false, 0},
+			"a user's others":    {storage.Selector{Subject: "ann", Except: "a1"}, []string{"a2"}, false, 0},
+			"all":                {storage.Selector{Everyone: true}, []string{"a1", "a2", "b1"}, false, 0},
+			"all but one":        {storage.Selector{Everyone: true, Except: "b1"}, []string{"a1", "a2"}, false, 0},
+			"nothing":            {storage.Selector{}, nil, false, 0},
+			"nobody's":           {storage.Selector{Subject: "nobody", Offline: true}, nil, false, 0},
+			"at a client":        {storage.Selector{Client: "app"}, []string{"a1", "b1"}, true, 0},
+			"at a client, all":   {storage.Selector{Everyone: true, Client: "app"}, []string{"a1", "b1"}, true, 0},
+			"a user's share":     {storage.Selector{Subject: "ann", Client: "app"}, []string{"a1"}, true, 0},
+			"one share":          {storage.Selector{Sessions: []storage.SessionID{"a1"}, Client: "other"}, []string{"a1"}, true, 0},
+			"no share":           {storage.Selector{Sessions: []storage.SessionID{"a2"}, Client: "app"}, nil, true, 0},
+			"all with offline":   {storage.Selector{Everyone: true, Offline: true}, []string{"a1", "a2", "b1"}, false, 3},
+			"user with offline":  {storage.Selector{Subject: "ann", Offline: true}, []string{"a1", "a2"}, false, 2},
+			"one with offline":   {storage.Selector{Sessions: []storage.SessionID{"a2"}, Offline: true}, []string{"a2"}, false, 2},
+			"share with offline": {storage.Selector{Sessions: []storage.SessionID{"a2"}, Client: "app", Offline: true}, nil, true, 1},
+			"client and offline": {storage.Selector{Client: "app", Offline: true}, []string{"a1", "b1"}, true, 2},
+		} {
+			w, at := w.fresh(), t0
+			w.mustUsers("ann", "bob")
+			w.mustClients("app", "other")
+			for id, sub := range map[string]string{"a1": "ann", "a2": "ann", "b1": "bob"} {
+				w.mustSession(id, sub, at)
+			}
+			w.mustRedeem("a1", "ann", "app", at)
+			w.mustRedeem("a1", "ann", "other", at)
+			w.mustRedeemOffline("a1", "ann", "app", at)
+			w.mustRedeemOffline("a2", "ann", "other", at)
+			w.mustRedeemOffline("b1", "bob", "app", at)
+			want, err := w.CountEndings(w.ctx, c.sel, at)
+			w.must(err)
+			var got storage.Count
+			var offline int
+			ended := w.mustEnd(c.sel, at, storage.Change{})
+			for _, e := range ended {
+				if e.Whole {
+					got.Sessions++
+				}
+				if e.Session.ID != "" && e.Whole == c.shares {
+					w.Errorf("%s: whole is %v", name, e.Whole)
+				}
+				got.Members += len(e.Session.Members)
+				got.Deliveries += len(e.Session.Members)
+				got.Grants += len(e.Grants)
+				for _, g := range e.Grants {
+					if g.Offline() {
+						offline++
+					}
+				}
+			}
+			if fmt.Sprint(endedSessions(ended)) != fmt.Sprint(c.want) || offline != c.offline || got != want {
+				w.Errorf("%s: ended %v with %d offline grants, %+v, want %v with %d, %+v", name, endedSessions(ended), offline, got, c.want, c.offline, want)
+			}
+			if again := w.mustEnd(c.sel, at, storage.Change{}); len(again) > 0 {
+				w.Errorf("%s: ended twice: %+v", name, again)
+			}
+		}
+	},
+	"WhatBeganAfterTheEndingLives": func(w *world) {
+		w.mustUsers("ann")
+		w.mustClients("app")
+		w.mustSession("old", "ann", t0)
+		w.mustSession("new", "ann", after(2*time.Second))
+		w.mustRedeem("old", "ann", "app", t0)
+		later := w.mustRedeemOffline("new", "ann", "app", after(2*time.Second))
+		ended := w.mustEnd(storage.Selector{Subject: "ann", Offline: true}, after(time.Second), storage.Change{})
+		mustEqual(w, "ended", endedSessions(ended), []string{"old"})
+		if !w.alive("new", after(2*time.Second)) || !w.grantAlive(later, after(2*time.Second)) {
+			w.Fatal("what began later died")
+		}
+	},
+	"ShareThatBeganAfterTheEndingLives": func(w *world) {
+		w.mustUsers("ann")
+		w.mustClients("app")
+		id := w.mustSession("s", "ann", t0)
+		code := w.mustRedeem(id, "ann", "app", after(2*time.Second))
+		ended := w.mustEnd(storage.Selector{Client: "app"}, after(time.Second), storage.Change{})
+		mustEqual(w, "ended", len(ended), 0)
+		if !w.tokenAlive(code, after(2*time.Second)) {
+			w.Fatal("a later share died")
+		}
+	},
+	"ShareByACodeFromBeforeTheEndingDiesHoweverLateItJoined": func(w *world) {
+		w.mustUsers("ann")
+		w.mustClients("app")
+		id := w.mustSession("s", "ann", t0)
+		for _, sel := range []storage.Selector{{Client: "app", Offline: true}, {Sessions: []storage.SessionID{id}, Client: "app", Offline: true}, {Subject: "ann", Offline: true}} {
+			code := w.code(id, "ann", "app", after(time.Duration(w.round())*time.Minute))
+			at := code.Issued.Add(time.Second)
+			_, err := w.Redeem(w.ctx, code, at.Add(time.Second), issueOffline(code, at.Add(time.Second))) // commits first, though it is later
+			w.must(err)
+			w.mustEnd(sel, at, storage.Change{})
+			if w.tokenAlive(code, at.Add(time.Second)) || w.grantAlive(code, at.Add(time.Second)) {
+				w.Fatalf("%+v: what a code from before the ending gave is alive", sel)
+			}
+		}
+	},
+	"FenceKeepsOutCodesFromBeforeAShareEnded": func(w *world) {
+		w.mustUsers("ann", "bob")
+		w.mustClients("app", "other")
+		for i, sel := range []storage.Selector{
+			{Sessions: []storage.SessionID{"s"}, Client: "app"}, {Subject: "ann", Client: "app"}, {Client: "app"}, {Everyone: true, Client: "app"},
+		} {
+			if i == 0 {
+				w.mustSession("s", "ann", t0)
+				w.mustSession("b", "bob", t0)
+			}
+			at := after(time.Duration(w.round()) * time.Minute)
+			before, same := w.code("s", "ann", "app", at.Add(-time.Second)), w.code("s", "ann", "app", at)
+			next, other := w.code("s", "ann", "app", at.Add(time.Millisecond)), w.code("s", "ann", "other", at)
+			bob := w.code("b", "bob", "app", at)
+			w.mustEnd(sel, at, storage.Change{})
+			w.restart()
+			for _, code := range []storage.Code{before, same} {
+				_, err := w.Redeem(w.ctx, code, at.Add(time.Second), issue(code, at))
+				w.mustBe(err, storage.ErrEnded)
+				_, err = w.Join(w.ctx, code, at.Add(time.Second), issue(code, at))
+				w.mustBe(err, storage.ErrEnded)
+			}
+			for _, code := range []storage.Code{next, other} {
+				_, err := w.Redeem(w.ctx, code, at.Add(time.Second), issue(code, at))
+				w.must(err)
+			}
+			_, err := w.Redeem(w.ctx, bob, at.Add(time.Second), issue(bob, at))
+			if everywhere := len(sel.Sessions) == 0 && sel.Subject == ""; (err != nil) != everywhere {
+				w.Fatalf("%+v: a code of another user: got error %v", sel, err)
+			}
+		}
+	},
+	"FenceSparesTheExceptedSession": func(w *world) {
+		w.mustUsers("ann")
+		w.mustClients("app")
+		w.mustSession("s", "ann", t0)
+		w.mustSession("keep", "ann", t0)
+		out, in := w.code("s", "ann", "app", t0), w.code("keep", "ann", "app", t0)
+		w.mustEnd(storage.Selector{Subject: "ann", Client: "app", Except: "keep"}, t0, storage.Change{})
+		_, err := w.Redeem(w.ctx, out, t0, issue(out, t0))
+		w.mustBe(err, storage.ErrEnded)
+		_, err = w.Redeem(w.ctx, in, t0, issue(in, t0))
+		w.must(err)
+	},
+	"SessionThatBeganBeforeAnEndingOfAllCannotBeStoredAfterIt": func(w *world) {
+		w.mustUsers("ann", "bob")
+		w.mustEnd(storage.Selector{Subject: "ann"}, after(time.Second), storage.Change{})
+		w.mustBe(w.CreateSession(w.ctx, newSession("late", "ann", t0), storage.Event{}), storage.ErrEnded)
+		w.mustSession("b", "bob", t0)
+		w.mustSession("a", "ann", after(time.Second))
+		w.mustEnd(storage.Selector{Everyone: true}, after(2*time.Second), storage.Change{})
+		w.mustBe(w.CreateSession(w.ctx, newSession("late", "bob", t0), storage.Event{}), storage.ErrEnded)
+	},
+	"SessionNamedByItsIDEndsEvenIfTheClockWasPutBack": func(w *world) {
+		w.mustUsers("ann")
+		id := w.mustSession("s", "ann", after(10*time.Minute))
+		w.mustEnd(storage.Selector{Sessions: []storage.SessionID{id}}, t0, storage.Change{})
+		if w.alive(id, after(10*time.Minute)) {
+			w.Fatal("the session is alive")
+		}
+	},
+	"OverdueEndsTheLongestOverdueFirst": func(w *world) {
+		w.mustUsers("ann")
+		w.mustClients("app")
+		for i, start := range []time.Duration{5, 1, 4, 2, 3} {
+			w.mustSession(fmt.Sprint("s", i), "ann", after(start*time.Minute))
+		}
+		w.must(w.Touch(w.ctx, "s1", after(10*time.Minute))) // the first is not the first any more
+		sel := storage.Selector{Overdue: true}
+		var order []string
+		for more := true; more; {
+			var ended []storage.Ended
+			var err error
+			ended, more, err = w.EndSessions(w.ctx, sel, cause("idle"), after(64*time.Minute), storage.Change{}, 2, noPlan)
+			w.must(err)
+			for _, e := range ended {
+				order = append(order, string(e.Session.ID))
+			}
+		}
+		mustEqual(w, "order", order, []string{"s3", "s4", "s2"})
+		list, err := w.ListEndings(w.ctx)
+		w.must(err)
+		mustEqual(w, "mass endings", len(list), 0)
+		mustEqual(w, "none left", len(w.mustEnd(sel, after(64*time.Minute), storage.Change{})), 0)
+	},
+	"GrantAloneEndsAndNothingElse": func(w *world) {
+		w.mustUsers("ann")
+		w.mustClients("app")
+		id := w.mustSession("s", "ann", t0)
+		one, two := w.mustRedeem(id, "ann", "app", t0), w.mustRedeem(id, "ann", "app", t0)
+		ended := w.mustEnd(storage.Selector{Grant: "grant of " + one.ID}, t0, storage.Change{})
+		mustEqual(w, "ended", len(ended), 1)
+		mustEqual(w, "session", ended[0].Session, storage.Session{})
+		mustEqual(w, "grants", grantIDs(ended[0].Grants), []string{"grant of " + one.ID})
+		if w.tokenAlive(one, t0) || w.grantAlive(one, t0) || !w.tokenAlive(two, t0) || !w.grantAlive(two, t0) || !w.alive(id, t0) {
+			w.Fatal("not exactly the grant died")
+		}
+		mustEqual(w, "again", len(w.mustEnd(storage.Selector{Grant: "grant of " + one.ID}, t0, storage.Change{})), 0)
+	},
+}
+
+// round counts the rounds of a test.
+func (w *world) round() int {
+	w.ids["round"]++
+	return w.ids["round"]
+}
+
+// grantIDs are the ids of grants, sorted.
+func grantIDs(list []storage.Grant) (ids []string) {
+	for _, g := range list {
+		ids = append(ids, g.ID)
+	}
+	return sorted(ids)
+}

@@ -1,0 +1,77 @@
+package storagetest
+
+import (
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/curfew-id/curfew/storage"
+)
+
+var eventTests = map[string]func(*world){
+	"AuditTrailIsOneChainUnderParallelWriters": func(w *world) {
+		w.mustUsers("ann")
+		w.mustClients("app")
+		var wg sync.WaitGroup
+		for i := range 10 {
+			wg.Go(func() {
+				id := storage.SessionID(fmt.Sprint("s", i))
+				if err := w.CreateSession(w.ctx, newSession(string(id), "ann", t0), storage.Event{At: t0, Kind: "session.created", Subject: "ann"}); err != nil {
+					w.Error(err)
+				}
+				if err := w.AppendEvents(w.ctx, storage.Event{At: t0, Kind: "key.made"}, storage.Event{At: t0, Kind: "key.active", Detail: map[string]string{"b": "2", "a": "1"}}); err != nil {
+					w.Error(err)
+				}
+				if _, _, err := w.EndSessions(w.ctx, storage.Selector{Sessions: []storage.SessionID{id}}, cause("x"), t0, storage.Change{}, 0, noPlan); err != nil {
+					w.Error(err)
+				}
+			})
+		}
+		wg.Wait()
+		mustEqual(w, "lines", len(w.events(storage.EventFilter{})), 40)
+		w.restart()
+		w.must(w.AppendEvents(w.ctx, storage.Event{At: t0, Kind: "key.gone"}))
+		mustEqual(w, "lines", len(w.events(storage.EventFilter{})), 41)
+	},
+	"RefusedWriteLeavesNoLine": func(w *world) {
+		w.mustUsers("ann")
+		w.mustSession("s", "ann", t0)
+		w.mustBe(w.CreateSession(w.ctx, newSession("s", "ann", t0), storage.Event{Kind: "session.created"}), storage.ErrExists)
+		mustEqual(w, "lines", len(w.events(storage.EventFilter{})), 1)
+	},
+	"EventsAreFilteredInBothOrders": func(w *world) {
+		for i, e := range []storage.Event{
+			{Kind: "session.created", Subject: "ann", Session: "1"},
+			{Kind: "session.ended", Subject: "ann", Session: "1", Reason: storage.ReasonIdle},
+			{Kind: "sessions", Subject: "bob"},
+			{Kind: "client.created", Client: "app"},
+			{Kind: "session.created", Subject: "ann", Session: "2"},
+			{Kind: "session.created", Subject: "anna", Session: "3"},
+		} {
+			e.At = after(time.Duration(i) * time.Second)
+			w.must(w.AppendEvents(w.ctx, e))
+		}
+		for _, c := range []struct {
+			f    storage.EventFilter
+			want []uint64
+		}{
+			{storage.EventFilter{Newest: true}, []uint64{6, 5, 4, 3, 2, 1}},
+			{storage.EventFilter{Kind: "session.created"}, []uint64{1, 5, 6}},
+			{storage.EventFilter{Kind: "session."}, []uint64{1, 2, 5, 6}},
+			{storage.EventFilter{Kind: "session"}, nil},
+			{storage.EventFilter{Subject: "ann"}, []uint64{1, 2, 5}},
+			{storage.EventFilter{Subject: "ann", Newest: true}, []uint64{5, 2, 1}},
+			{storage.EventFilter{Subject: "nobody", Newest: true}, nil},
+			{storage.EventFilter{Client: "app"}, []uint64{4}},
+			{storage.EventFilter{Session: "1", Newest: true}, []uint64{2, 1}},
+			{storage.EventFilter{Reason: storage.ReasonIdle}, []uint64{2}},
+			{storage.EventFilter{Since: after(time.Second), Until: after(3 * time.Second)}, []uint64{2, 3}},
+		} {
+			var seq []uint64
+			for _, e := range w.events(c.f) {
+				seq = append(seq, e.Seq)
+			}
+			mustEqual(w, fmt.Sprintf("%+v", c.f), seq, c.want)
+		}
+	},
+}

@@ -1,0 +1,194 @@
+package storagetest
+
+import (
+	"errors"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/curfew-id/curfew/storage"
+)
+
+// The race tests run what builds on a session while it ends. Each operation looks before it starts whether the ending
+// has already been acknowledged: if it has, the operation must not succeed ("no late mint").
+var raceTests = map[string]func(*world){
+	"NothingSucceedsThatStartsAfterTheEndReturned": func(w *world) {
+		for name, sel := range map[string]storage.Selector{
+			"session":   {Sessions: []storage.SessionID{"s"}},
+			"user":      {Subject: "ann"},
+			"user+off":  {Subject: "ann", Offline: true},
+			"everyone":  {Everyone: true},
+			"share":     {Sessions: []storage.SessionID{"s"}, Client: "app"},
+			"client":    {Client: "app"},
+			"mass user": {Subject: "ann", Offline: true},
+		} {
+			limit := 0
+			if name == "mass user" {
+				limit = 1
+			}
+			w.race(name, sel, limit)
+		}
+	},
+	"OneOfManyEndingsEndsASession": func(w *world) {
+		w.mustUsers("ann")
+		w.mustClients("app")
+		for i := range 20 {
+			id := w.mustSession(fmt.Sprint("s", i), "ann", t0)
+			w.mustRedeem(id, "ann", "app", t0)
+		}
+		var ended atomic.Int32
+		var wg sync.WaitGroup
+		for i := range 20 {
+			wg.Go(func() {
+				sel := storage.Selector{Subject: "ann"}
+				if i%2 == 0 {
+					sel = storage.Selector{Sessions: []storage.SessionID{storage.SessionID(fmt.Sprint("s", i))}}
+				}
+				list, _, err := w.EndSessions(w.ctx, sel, cause(fmt.Sprint(i)), t0, storage.Change{}, 0, noPlan)
+				if err != nil {
+					w.Error(err)
+				}
+				ended.Add(int32(len(list)))
+			})
+		}
+		wg.Wait()
+		mustEqual(w, "ended", ended.Load(), 20)
+		mustEqual(w, "lines", len(w.events(storage.EventFilter{Kind: "session.ended"})), 20)
+	},
+	"EveryoneWhoGotTokensIsTold": func(w *world) {
+		w.mustUsers("ann")
+		var clients []string
+		for i := range 20 {
+			clients = append(clients, fmt.Sprint("app", i))
+		}
+		w.mustClients(clients...)
+		id := w.mustSession("s", "ann", t0)
+		var wg sync.WaitGroup
+		var mu sync.Mutex
+		joined, told := map[string]bool{}, map[string]bool{}
+		for i, client := range clients {
+			code := w.code(id, "ann", client, t0)
+			wg.Go(func() {
+				if _, err := w.Redeem(w.ctx, code, t0, issue(code, t0)); err == nil {
+					mu.Lock()
+					defer mu.Unlock()
+					joined[client] = true
+				} else if !errors.Is(err, storage.ErrEnded) {
+					w.Error(err)
+				}
+			})
+			if i == len(clients)/2 {
+				wg.Go(func() {
+					ended, _, err := w.EndSessions(w.ctx, storage.Selector{Sessions: []storage.SessionID{id}}, cause("x"), t0, storage.Change{}, 0, noPlan)
+					if err != nil {
+						w.Error(err)
+					}
+					for _, m := range ended[0].Session.Members {
+						told[m.Client] = true
+					}
+				})
+			}
+		}
+		wg.Wait()
+		mustEqual(w, "told", told, joined)
+	},
+}
+
+// race ends sel while workers use everything that the session of ann gives.
+func (w *world) race(name string, sel storage.Selector, limit int) {
+	world := w.fresh()
+	world.mustUsers("ann")
+	world.mustClients("app")
+	id := world.mustSession("s", "ann", t0)
+	world.mustSession("t", "ann", t0)
+	world.mustRedeem("t", "ann", "app", t0)
+	base := world.mustRedeem(id, "ann", "app", t0)
+	at := after(time.Second)
+	whole := sel.Client == ""
+
+	var over atomic.Bool
+	var wg sync.WaitGroup
+	worker := func(what string, do func(n int) error) {
+		wg.Go(func() {
+			for n, late := 0, 0; late < 3; n++ {
+				started := over.Load()
+				err := do(n)
+				if started {
+					late++
+				}
+				if err == nil && started {
+					w.Errorf("%s: %s succeeded though it started after the end", name, what)
+				}
+				if err != nil && !errors.Is(err, storage.ErrEnded) && !errors.Is(err, storage.ErrNotFound) {
+					w.Errorf("%s: %s: %v", name, what, err)
+				}
+			}
+		})
+	}
+	code := func(worker string, n int) storage.Code {
+		id := fmt.Sprint(worker, n)
+		return storage.Code{ID: id, Client: "app", Subject: "ann", Session: "s", SID: "sid of " + id, Issued: t0, Expires: after(time.Minute)}
+	}
+	for i := range 2 {
+		worker("redeem", func(n int) error {
+			c := code(fmt.Sprint("redeem", i, "-"), n)
+			_, err := world.Redeem(world.ctx, c, at, issue(c, at))
+			return err
+		})
+	}
+	worker("join", func(n int) error {
+		c := code("join", n)
+		_, err := world.Join(world.ctx, c, at, issue(c, at))
+		return err
+	})
+	worker("refresh", func(n int) error {
+		token := fmt.Sprint("r", n-1)
+		if n == 0 {
+			token = "refresh of " + base.ID
+		}
+		_, err := world.refresh(token, fmt.Sprint("r", n), "app", at)
+		return err
+	})
+	worker("token", func(int) error {
+		_, _, err := world.Token(world.ctx, storage.HashOf("token of "+base.ID), at)
+		return err
+	})
+	worker("live grant", func(int) error {
+		_, err := world.LiveGrant(world.ctx, "grant of "+base.ID, base.SID, t0, at)
+		return err
+	})
+	worker("session by sid", func(int) error {
+		_, _, err := world.SessionBySID(world.ctx, base.SID, at)
+		return err
+	})
+	if whole {
+		worker("reauthenticate", func(n int) error {
+			_, err := world.Reauthenticate(world.ctx, id, storage.Authentication{Secret: storage.HashOf(fmt.Sprint(n)), Idle: time.Hour, Expires: after(time.Hour)}, at, storage.Event{At: at})
+			return err
+		})
+		worker("session", func(int) error {
+			_, err := world.Session(world.ctx, id, at)
+			return err
+		})
+	}
+	var ended []storage.Ended
+	for more, first := true, true; more; first = false {
+		var page []storage.Ended
+		var err error
+		page, more, err = world.EndSessions(world.ctx, sel, cause("race"), at, storage.Change{}, limit, noPlan)
+		if err != nil {
+			w.Error(err)
+			break
+		}
+		if ended = append(ended, page...); first {
+			over.Store(true)
+		}
+	}
+	over.Store(true)
+	wg.Wait()
+	if len(ended) == 0 {
+		w.Errorf("%s: nothing ended", name)
+	}
+	world.events(storage.EventFilter{})
+}

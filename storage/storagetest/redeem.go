@@ -1,0 +1,195 @@
+package storagetest
+
+import (
+	"errors"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/curfew-id/curfew/storage"
+)
+
+var redeemTests = map[string]func(*world){
+	"CodeIsRedeemedOnceByFiftyCallers": func(w *world) {
+		w.mustUsers("ann")
+		w.mustClients("app")
+		id := w.mustSession("s", "ann", t0)
+		code := w.code(id, "ann", "app", t0)
+		var won, reused, revoked atomic.Int32
+		var wg sync.WaitGroup
+		for range 50 {
+			wg.Go(func() {
+				r, err := w.Redeem(w.ctx, code, after(time.Second), issue(code, after(time.Second)))
+				switch {
+				case err != nil:
+					w.Error(err)
+				case r.Reused:
+					reused.Add(1)
+					revoked.Add(int32(len(r.Revoked)))
+				default:
+					won.Add(1)
+				}
+			})
+		}
+		wg.Wait()
+		mustEqual(w, "won", won.Load(), 1)
+		mustEqual(w, "reused", reused.Load(), 49)
+		mustEqual(w, "revoked", revoked.Load(), 1)
+		mustEqual(w, "lines", len(w.events(storage.EventFilter{Reason: storage.ReasonCodeReuse})), 1)
+		if w.grantAlive(code, after(time.Second)) || w.tokenAlive(code, after(time.Second)) {
+			w.Fatal("the grant survived a second use of its code")
+		}
+		if !w.alive(id, after(time.Second)) {
+			w.Fatal("a second use of a code signed a person out")
+		}
+	},
+	"AnotherSpellingOfASpentCodeIsTheSameCode": func(w *world) {
+		w.mustUsers("ann")
+		w.mustClients("app")
+		id := w.mustSession("s", "ann", t0)
+		code := w.mustRedeem(id, "ann", "app", t0)
+		w.restart()
+		spelt := code // the same id inside, other text around it: another sid, another issue
+		spelt.SID = "another sid"
+		r, err := w.Redeem(w.ctx, spelt, after(time.Second), issue(w.code(id, "ann", "app", t0), after(time.Second)))
+		w.must(err)
+		mustEqual(w, "reused", r.Reused, true)
+		mustEqual(w, "revoked", r.Revoked, []string{"grant of " + code.ID})
+		mustEqual(w, "issued", r.Grant, storage.Grant{})
+		spent, err := w.Spent(w.ctx, code.ID, after(time.Second))
+		w.must(err)
+		mustEqual(w, "spent", spent, true)
+	},
+	"RedemptionStoresMemberGrantAndTokens": func(w *world) {
+		w.mustUsers("ann")
+		w.mustClients("app")
+		id := w.mustSession("s", "ann", t0)
+		code := w.code(id, "ann", "app", after(time.Second))
+		at := after(2 * time.Second)
+		r, err := w.Redeem(w.ctx, code, at, func(n storage.Session, m storage.Member) (storage.Issue, error) {
+			mustEqual(w, "member told", m, storage.Member{Client: "app", SID: code.SID, Began: code.Issued, Joined: at, LastUsed: at})
+			mustEqual(w, "session told", *n.Member("app"), m)
+			return issue(code, at)(n, m)
+		})
+		w.must(err)
+		stored, err := w.Session(w.ctx, id, at)
+		w.must(err)
+		mustEqual(w, "session", stored, r.Session)
+		k, g, err := w.Token(w.ctx, storage.HashOf("token of "+code.ID), at)
+		w.must(err)
+		mustEqual(w, "grant", g, r.Grant)
+		mustEqual(w, "token", k, storage.Token{
+			Hash: storage.HashOf("token of " + code.ID), Grant: g.ID, SID: code.SID, Client: "app", Subject: "ann",
+			Scope: []string{"openid"}, Issued: at, Expires: at.Add(time.Hour),
+		})
+		live, err := w.LiveGrant(w.ctx, g.ID, code.SID, at, at)
+		w.must(err)
+		mustEqual(w, "live grant", live, g)
+		list, err := w.ListGrants(w.ctx, "ann", "", false, at)
+		w.must(err)
+		mustEqual(w, "grants", list, []storage.Grant{g})
+	},
+	"SecondRedemptionOfAMemberKeepsItsSIDAndExtendsItsTrust": func(w *world) {
+		w.mustUsers("ann")
+		w.mustClients("app")
+		id := w.mustSession("s", "ann", t0)
+		first := w.mustRedeem(id, "ann", "app", t0)
+		w.mustRedeem(id, "ann", "app", after(time.Minute))
+		n, err := w.Session(w.ctx, id, after(time.Minute))
+		w.must(err)
+		mustEqual(w, "members", n.Members, []storage.Member{{
+			Client: "app", SID: first.SID, Began: t0, Joined: t0, LastUsed: after(time.Minute),
+			Trust: storage.Trust{Opaque: after(61 * time.Minute), IDToken: after(11 * time.Minute), Issued: after(time.Minute)},
+		}})
+		mustEqual(w, "the authorization request kept the session active", n.LastActive, after(time.Minute))
+	},
+	"FailedIssueSpendsNothing": func(w *world) {
+		w.mustUsers("ann")
+		w.mustClients("app")
+		id := w.mustSession("s", "ann", t0)
+		code := w.code(id, "ann", "app", t0)
+		broken := errors.New("no signer")
+		_, err := w.Redeem(w.ctx, code, t0, func(storage.Session, storage.Member) (storage.Issue, error) { return storage.Issue{}, broken })
+		w.mustBe(err, broken)
+		n, err := w.Session(w.ctx, id, t0)
+		w.must(err)
+		mustEqual(w, "members", len(n.Members), 0)
+		_, err = w.Redeem(w.ctx, code, t0, issue(code, t0))
+		w.must(err)
+	},
+	"PanicInACallbackHurtsNobodyElse": func(w *world) {
+		w.mustUsers("ann")
+		w.mustClients("app")
+		id := w.mustSession("s", "ann", t0)
+		var wg sync.WaitGroup
+		for i := range 10 {
+			code := w.code(id, "ann", "app", t0)
+			wg.Go(func() {
+				_, err := w.Redeem(w.ctx, code, t0, func(n storage.Session, m storage.Member) (storage.Issue, error) {
+					if i%3 == 0 {
+						panic("a bug")
+					}
+					return issue(code, t0)(n, m)
+				})
+				if (err != nil) != (i%3 == 0) {
+					w.Errorf("caller %d: got error %v", i, err)
+				}
+			})
+		}
+		wg.Wait()
+		list, err := w.ListGrants(w.ctx, "ann", "app", false, t0)
+		w.must(err)
+		mustEqual(w, "grants", len(list), 6)
+	},
+	"NothingIsIssuedWhereAnyPartyIsGone": func(w *world) {
+		w.mustUsers("ann", "bob")
+		w.mustClients("app", "off")
+		id := w.mustSession("s", "ann", t0)
+		w.must(w.PutClient(w.ctx, storage.Client{Metadata: storage.Metadata{ClientID: "off"}, Disabled: true, Revision: 1}))
+		for name, change := range map[string]func(*storage.Code){
+			"no session":      func(c *storage.Code) { c.Session = "gone" },
+			"another user":    func(c *storage.Code) { c.Subject = "bob" },
+			"unknown client":  func(c *storage.Code) { c.Client = "nobody" },
+			"disabled client": func(c *storage.Code) { c.Client = "off" },
+			"expired code":    func(c *storage.Code) { c.Expires = t0 },
+		} {
+			code := w.code(id, "ann", "app", t0)
+			change(&code)
+			for verb, do := range map[string]func() error{
+				"redeem": func() error { _, err := w.Redeem(w.ctx, code, t0, issue(code, t0)); return err },
+				"join":   func() error { _, err := w.Join(w.ctx, code, t0, issue(code, t0)); return err },
+			} {
+				if err := do(); !errors.Is(err, storage.ErrEnded) {
+					w.Errorf("%s with %s: got error %v, want %v", verb, name, err, storage.ErrEnded)
+				}
+			}
+		}
+	},
+	"JoinIssuesWithoutSpendingTheCode": func(w *world) {
+		w.mustUsers("ann")
+		w.mustClients("app")
+		id := w.mustSession("s", "ann", t0)
+		code := w.code(id, "ann", "app", t0)
+		r, err := w.Join(w.ctx, code, t0, func(storage.Session, storage.Member) (storage.Issue, error) {
+			return storage.Issue{Trust: storage.Trust{IDToken: after(time.Minute)}}, nil // an ID token alone: no grant
+		})
+		w.must(err)
+		mustEqual(w, "sid", r.Session.Member("app").SID, code.SID)
+		spent, err := w.Spent(w.ctx, code.ID, t0)
+		w.must(err)
+		mustEqual(w, "spent", spent, false)
+		r, err = w.Redeem(w.ctx, code, t0, issue(code, t0))
+		w.must(err)
+		mustEqual(w, "sid", r.Session.Member("app").SID, code.SID)
+	},
+	"SIDsDifferAndAreTakenOnce": func(w *world) {
+		w.mustUsers("ann")
+		w.mustClients("app", "other")
+		id := w.mustSession("s", "ann", t0)
+		code := w.mustRedeem(id, "ann", "app", t0)
+		again := w.code(id, "ann", "other", t0)
+		again.SID = code.SID
+		_, err := w.Redeem(w.ctx, again, t0, issue(again, t0))
+		w.mustBe(err, storage.ErrExists)
+	},
+}

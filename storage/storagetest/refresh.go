@@ -1,0 +1,208 @@
+package storagetest
+
+import (
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/curfew-id/curfew/storage"
+)
+
+var refreshTests = map[string]func(*world){
+	"RefreshRotatesAndKeepsTheSessionActive": func(w *world) {
+		w.mustUsers("ann")
+		w.mustClients("app")
+		id := w.mustSession("s", "ann", t0)
+		code := w.mustRedeem(id, "ann", "app", t0)
+		at := after(50 * time.Minute)
+		out, err := w.refresh("refresh of "+code.ID, "r2", "app", at)
+		w.must(err)
+		mustEqual(w, "repeated or reused", out.Repeated || out.Reused, false)
+		mustEqual(w, "current", out.Grant.Refresh, storage.HashOf("r2"))
+		mustEqual(w, "previous", out.Grant.Previous, storage.HashOf("refresh of "+code.ID))
+		if !w.alive(id, after(109*time.Minute)) {
+			w.Fatal("a refresh did not keep its session active")
+		}
+		mustEqual(w, "last active", out.Session.LastActive, at)
+		_, g, err := w.Token(w.ctx, storage.HashOf("token with r2"), at)
+		w.must(err)
+		mustEqual(w, "grant", g, out.Grant)
+		w.restart()
+		g, current, err := w.GrantByRefresh(w.ctx, storage.HashOf("r2"), at)
+		w.must(err)
+		mustEqual(w, "grant", g, out.Grant)
+		mustEqual(w, "current", current, true)
+		_, current, err = w.GrantByRefresh(w.ctx, storage.HashOf("refresh of "+code.ID), at)
+		w.must(err)
+		mustEqual(w, "exchanged token current", current, false)
+	},
+	"OneOfManyRefreshesRotatesAndTheOthersRepeatIt": func(w *world) {
+		w.mustUsers("ann")
+		w.mustClients("app")
+		id := w.mustSession("s", "ann", t0)
+		code := w.mustRedeem(id, "ann", "app", t0)
+		var rotated, repeated atomic.Int32
+		var wg sync.WaitGroup
+		for i := range 30 {
+			wg.Go(func() {
+				at := after(time.Second)
+				out, err := w.Refresh(w.ctx, storage.Refresh{
+					Token: storage.HashOf("refresh of " + code.ID), Successor: storage.HashOf("r2"), Client: "app", Grace: 10 * time.Second,
+				}, at, func(g storage.Grant, _ *storage.Session) (storage.Issue, error) {
+					return storage.Issue{Grant: g, Tokens: []storage.Token{{Hash: storage.HashOf(fmt.Sprint("access ", i)), SID: g.SID, Issued: at, Expires: at.Add(time.Hour)}}}, nil
+				})
+				switch {
+				case err != nil || out.Reused:
+					w.Errorf("got %+v, error %v", out, err)
+				case out.Repeated:
+					repeated.Add(1)
+				default:
+					rotated.Add(1)
+				}
+				if out.Grant.Refresh != storage.HashOf("r2") {
+					w.Error("another successor")
+				}
+			})
+		}
+		wg.Wait()
+		mustEqual(w, "rotated", rotated.Load(), 1)
+		mustEqual(w, "repeated", repeated.Load(), 29)
+		for i := range 30 {
+			_, _, err := w.Token(w.ctx, storage.HashOf(fmt.Sprint("access ", i)), after(time.Second))
+			w.must(err)
+		}
+	},
+	"ReuseAfterTheGraceEndsTheFamily": func(w *world) {
+		w.mustUsers("ann")
+		w.mustClients("app")
+		id := w.mustSession("s", "ann", t0)
+		code := w.mustRedeem(id, "ann", "app", t0)
+		_, err := w.refresh("refresh of "+code.ID, "r2", "app", t0)
+		w.must(err)
+		out, err := w.refresh("refresh of "+code.ID, "r2", "app", after(10*time.Second))
+		w.must(err)
+		mustEqual(w, "repeated at the end of the grace", out.Repeated, true)
+		out, err = w.refresh("refresh of "+code.ID, "r2", "app", after(10*time.Second+time.Millisecond))
+		w.must(err)
+		mustEqual(w, "reused", out.Reused, true)
+		mustEqual(w, "family", out.Grant.ID, "grant of "+code.ID)
+		w.mustFamilyDead("app", after(11*time.Second), "refresh of "+code.ID, "r2")
+		if w.tokenAlive(code, after(11*time.Second)) {
+			w.Fatal("an access token of a stolen family is alive")
+		}
+		if !w.alive(id, after(11*time.Second)) {
+			w.Fatal("the session ended with the family")
+		}
+		mustEqual(w, "lines", len(w.events(storage.EventFilter{Reason: storage.ReasonRefreshReuse})), 1)
+	},
+	"TokenOlderThanThePreviousOneIsReuseEvenWithinTheGrace": func(w *world) {
+		w.mustUsers("ann")
+		w.mustClients("app")
+		id := w.mustSession("s", "ann", t0)
+		code := w.mustRedeem(id, "ann", "app", t0)
+		_, err := w.refresh("refresh of "+code.ID, "r2", "app", t0)
+		w.must(err)
+		_, err = w.refresh("r2", "r3", "app", t0)
+		w.must(err)
+		w.restart()
+		out, err := w.refresh("refresh of "+code.ID, "r2", "app", t0)
+		w.must(err)
+		mustEqual(w, "reused", out.Reused, true)
+		w.mustFamilyDead("app", t0, "r2", "r3")
+	},
+	"EveryTokenOfALongFamilyIsRememberedUntilItsEnd": func(w *world) {
+		w.mustUsers("ann")
+		w.mustClients("app")
+		id := w.mustSession("s", "ann", t0)
+		code := w.mustRedeemOffline(id, "ann", "app", t0)
+		last := "refresh of " + code.ID
+		for i := range 30 {
+			next := fmt.Sprint("r", i)
+			_, err := w.refresh(last, next, "app", after(time.Duration(i)*time.Hour))
+			w.must(err)
+			last = next
+		}
+		_, err := w.Sweep(w.ctx, after(40*time.Hour), 1000)
+		w.must(err)
+		out, err := w.refresh("r3", "r4", "app", after(40*time.Hour))
+		w.must(err)
+		mustEqual(w, "reused", out.Reused, true)
+		for range 10 {
+			_, err = w.Sweep(w.ctx, after(40*time.Hour), 7)
+			w.must(err)
+		}
+		_, err = w.refresh("r3", "r4", "app", after(40*time.Hour))
+		w.mustBe(err, storage.ErrNotFound)
+	},
+	"RefreshTokenOfAnotherClientIsUnknown": func(w *world) {
+		w.mustUsers("ann")
+		w.mustClients("app", "thief")
+		id := w.mustSession("s", "ann", t0)
+		code := w.mustRedeem(id, "ann", "app", t0)
+		_, err := w.refresh("refresh of "+code.ID, "r2", "thief", t0)
+		w.mustBe(err, storage.ErrNotFound)
+		_, err = w.refresh("never issued", "r2", "app", t0)
+		w.mustBe(err, storage.ErrNotFound)
+		_, err = w.refresh("refresh of "+code.ID, "r2", "app", t0)
+		w.must(err)
+	},
+	"RepeatWithAnotherSuccessorGetsNothingAndEndsNothing": func(w *world) {
+		w.mustUsers("ann")
+		w.mustClients("app")
+		id := w.mustSession("s", "ann", t0)
+		code := w.mustRedeem(id, "ann", "app", t0)
+		_, err := w.refresh("refresh of "+code.ID, "r2", "app", t0)
+		w.must(err)
+		_, err = w.refresh("refresh of "+code.ID, "other", "app", t0)
+		w.mustBe(err, storage.ErrEnded)
+		_, err = w.refresh("r2", "r3", "app", t0)
+		w.must(err)
+	},
+	"OfflineGrantDiesIdle": func(w *world) {
+		w.mustUsers("ann")
+		w.mustClients("app")
+		id := w.mustSession("s", "ann", t0)
+		code := w.mustRedeemOffline(id, "ann", "app", t0)
+		day := 24 * time.Hour
+		_, err := w.refresh("refresh of "+code.ID, "r2", "app", after(89*day))
+		w.must(err)
+		_, err = w.Sweep(w.ctx, after(100*day), 1000) // its first deadline has passed, its present one has not
+		w.must(err)
+		_, err = w.refresh("r2", "r3", "app", after(179*day))
+		w.mustBe(err, storage.ErrEnded)
+		out, err := w.refresh("r2", "r3", "app", after(178*day))
+		w.must(err)
+		mustEqual(w, "session", out.Session, nil)
+	},
+	"ScopeNarrowedByARefreshIsKept": func(w *world) {
+		w.mustUsers("ann")
+		w.mustClients("app")
+		id := w.mustSession("s", "ann", t0)
+		code := w.mustRedeem(id, "ann", "app", t0)
+		_, err := w.Refresh(w.ctx, storage.Refresh{Token: storage.HashOf("refresh of " + code.ID), Successor: storage.HashOf("r2"), Client: "app"}, t0,
+			func(g storage.Grant, n *storage.Session) (storage.Issue, error) {
+				mustEqual(w, "session", n.ID, id)
+				g.Scope, g.Subject, g.Refresh = []string{"profile"}, "bob", storage.Hash{}
+				return storage.Issue{Grant: g, Trust: storage.Trust{JWT: after(2 * time.Hour)}}, nil
+			})
+		w.must(err)
+		g, _, err := w.GrantByRefresh(w.ctx, storage.HashOf("r2"), t0)
+		w.must(err)
+		mustEqual(w, "scope", g.Scope, []string{"profile"})
+		mustEqual(w, "subject", g.Subject, "ann")
+		n, err := w.Session(w.ctx, id, t0)
+		w.must(err)
+		mustEqual(w, "trust", n.Members[0].JWT, after(2*time.Hour))
+	},
+}
+
+// mustFamilyDead stops the test if a refresh token of a family that ended gets anything.
+func (w *world) mustFamilyDead(client string, at time.Time, tokens ...string) {
+	w.Helper()
+	for _, token := range tokens {
+		w.mustBe(func() error { _, err := w.refresh(token, "next of "+token, client, at); return err }(), storage.ErrEnded)
+		_, _, err := w.GrantByRefresh(w.ctx, storage.HashOf(token), at)
+		w.mustBe(err, storage.ErrNotFound)
+	}
+}

@@ -1,0 +1,67 @@
+package storagetest
+
+import (
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/curfew-id/curfew/storage"
+)
+
+var reportTests = map[string]func(*world){
+	"ReportsAreListedNewestFirst": func(w *world) {
+		w.mustUsers("ann", "bob")
+		for i, r := range []storage.Report{
+			{Subject: "ann", Cause: storage.Cause{ID: "one"}, Rows: []storage.Row{{Kind: "application", Client: "app"}}},
+			{Subject: "bob", Cause: storage.Cause{ID: "one"}},
+			{Subject: "ann", Cause: storage.Cause{ID: "two"}, Rows: []storage.Row{{Kind: "tokens", Client: "other"}}},
+			{Subject: "ann", Cause: storage.Cause{ID: "one"}, Rows: []storage.Row{{Kind: "offline", Client: "app"}}},
+		} {
+			r.ID, r.At, r.Keep = fmt.Sprint(i), after(time.Duration(i)*time.Second), after(time.Hour)
+			w.ids["round"]++
+			w.mustPlan(storage.Plan{Report: &r})
+		}
+		for _, c := range []struct {
+			f    storage.ReportFilter
+			want []string
+		}{
+			{storage.ReportFilter{}, []string{"3", "2", "1", "0"}},
+			{storage.ReportFilter{Subject: "ann"}, []string{"3", "2", "0"}},
+			{storage.ReportFilter{Cause: "one"}, []string{"3", "1", "0"}},
+			{storage.ReportFilter{Client: "app"}, []string{"3", "0"}},
+			{storage.ReportFilter{Subject: "ann", Cause: "two", Client: "other"}, []string{"2"}},
+			{storage.ReportFilter{Subject: "nobody"}, nil},
+		} {
+			var ids []string
+			for _, r := range pages(w, func(p storage.Page) ([]storage.Report, string, error) { return w.ListReports(w.ctx, c.f, p) }) {
+				ids = append(ids, r.ID)
+			}
+			mustEqual(w, fmt.Sprintf("%+v", c.f), ids, c.want)
+		}
+		_, err := w.Report(w.ctx, "none")
+		w.mustBe(err, storage.ErrNotFound)
+	},
+	"ParallelUpdatesOfAReportAreNotLost": func(w *world) {
+		w.mustReport(delivery("d", "h", 1))
+		var wg sync.WaitGroup
+		for range 30 {
+			wg.Go(func() {
+				if err := w.UpdateReport(w.ctx, "report", func(r *storage.Report) { r.Rows[0].Attempts++ }); err != nil {
+					w.Error(err)
+				}
+			})
+		}
+		wg.Wait()
+		r, err := w.Report(w.ctx, "report")
+		w.must(err)
+		mustEqual(w, "attempts", r.Rows[0].Attempts, 30)
+		w.mustBe(w.UpdateReport(w.ctx, "none", func(*storage.Report) {}), storage.ErrNotFound)
+	},
+	"ReportKeepsWhatItIsFoundBy": func(w *world) {
+		w.mustReport(delivery("d", "h", 1))
+		w.must(w.UpdateReport(w.ctx, "report", func(r *storage.Report) { r.ID, r.Subject, r.At = "x", "bob", after(time.Hour) }))
+		r, err := w.Report(w.ctx, "report")
+		w.must(err)
+		mustEqual(w, "report", []string{r.ID, r.Subject, r.At.String()}, []string{"report", "ann", t0.String()})
+	},
+}

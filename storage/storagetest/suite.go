@@ -1,0 +1,283 @@
+// Package storagetest is the contract of storage as tests. A backend passes all of it:
+//
+//	storagetest.Run(t, func(t *testing.T) (storage.Store, func() storage.Store) { … })
+//
+// It uses nothing but the contract. Where the contract claims atomicity the tests have parallel callers, and where it
+// claims that a state survives they open the store again.
+package storagetest
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"reflect"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/curfew-id/curfew/storage"
+)
+
+// Run runs the whole contract. open makes an empty store, closed by t's cleanup, and a function that closes the store
+// and opens the same records again.
+func Run(t *testing.T, open func(t *testing.T) (s storage.Store, reopen func() storage.Store)) {
+	for _, group := range []map[string]func(*world){
+		userTests, clientTests, sessionTests, redeemTests, refreshTests, tokenTests, endingTests, changeTests, massTests, raceTests,
+		deliveryTests, reportTests, eventTests, smallTests, sweepTests,
+	} {
+		for name, test := range group {
+			t.Run(name, func(t *testing.T) {
+				t.Parallel()
+				test(newWorld(t, open))
+			})
+		}
+	}
+}
+
+// newWorld is a world with an empty store.
+func newWorld(t *testing.T, open func(t *testing.T) (storage.Store, func() storage.Store)) *world {
+	s, reopen := open(t)
+	return &world{T: t, Store: s, ctx: t.Context(), reopen: reopen, ids: map[string]int{}, fresh: func() *world { return newWorld(t, open) }}
+}
+
+// t0 is when every test's world begins.
+var t0 = time.Date(2026, 11, 2, 10, 0, 0, 0, time.UTC)
+
+// after is so long after t0.
+func after(d time.Duration) time.Time { return t0.Add(d) }
+
+// world is a store with some records, and the steps that tests share.
+type world struct {
+	*testing.T
+	storage.Store
+	ctx    context.Context
+	reopen func() storage.Store
+	fresh  func() *world // a world of its own for each case of a table
+	ids    map[string]int
+}
+
+// id makes an id that reads well in a failure.
+func (w *world) id(kind string) string {
+	w.ids[kind]++
+	return fmt.Sprintf("%s-%d", kind, w.ids[kind])
+}
+
+// restart opens the store anew, as after a crash or an upgrade.
+func (w *world) restart() { w.Store = w.reopen() }
+
+// must stops the test at an error.
+func (w *world) must(err error) {
+	w.Helper()
+	if err != nil {
+		w.Fatal(err)
+	}
+}
+
+// mustBe stops the test unless err is want.
+func (w *world) mustBe(err, want error) {
+	w.Helper()
+	if !errors.Is(err, want) {
+		w.Fatalf("got error %v, want %v", err, want)
+	}
+}
+
+// mustEqual stops the test unless got is want.
+func mustEqual[T any](w *world, what string, got, want T) {
+	w.Helper()
+	if !reflect.DeepEqual(got, want) {
+		w.Fatalf("%s: got %+v, want %+v", what, got, want)
+	}
+}
+
+// mustUsers makes enabled users whose subjects are their names.
+func (w *world) mustUsers(names ...string) {
+	w.Helper()
+	for _, name := range names {
+		w.must(w.PutUser(w.ctx, storage.User{Subject: name, Name: name, Email: name + "@example.org", Created: t0}))
+	}
+}
+
+// mustClients makes enabled clients that have a back-channel logout URI.
+func (w *world) mustClients(ids ...string) {
+	w.Helper()
+	for _, id := range ids {
+		w.must(w.PutClient(w.ctx, storage.Client{Metadata: storage.Metadata{ClientID: id, BackchannelLogoutURI: "https://" + id + ".example/logout"}, Created: t0}))
+	}
+}
+
+// newSession is a session that begins then, idle after an hour, over after eight.
+func newSession(id, subject string, at time.Time) storage.Session {
+	return storage.Session{
+		ID: storage.SessionID(id), Secret: storage.HashOf("secret of " + id), Subject: subject, AuthTime: at, AMR: []string{"pwd"},
+		Created: at, LastActive: at, Idle: time.Hour, Expires: at.Add(8 * time.Hour), UserAgent: "browser", Address: "192.0.2.1",
+	}
+}
+
+// mustSession begins a session.
+func (w *world) mustSession(id, subject string, at time.Time) storage.SessionID {
+	w.Helper()
+	w.must(w.CreateSession(w.ctx, newSession(id, subject, at), storage.Event{At: at, Kind: "session.created", Subject: subject}))
+	return storage.SessionID(id)
+}
+
+// code is a code that was issued then.
+func (w *world) code(session storage.SessionID, subject, client string, at time.Time) storage.Code {
+	id := w.id("code")
+	return storage.Code{ID: id, Client: client, Subject: subject, Session: session, SID: "sid of " + id, Issued: at, Expires: at.Add(time.Minute)}
+}
+
+// issue gives a session-bound grant with a refresh token and one access token, all named after the code.
+func issue(code storage.Code, at time.Time) func(storage.Session, storage.Member) (storage.Issue, error) {
+	return func(n storage.Session, m storage.Member) (storage.Issue, error) {
+		return storage.Issue{
+			Grant: storage.Grant{
+				ID: "grant of " + code.ID, Session: n.ID, Scope: []string{"openid"}, AuthTime: n.AuthTime,
+				Created: at, LastUsed: at, Expires: n.Expires, Refresh: storage.HashOf("refresh of " + code.ID),
+			},
+			Tokens: []storage.Token{{Hash: storage.HashOf("token of " + code.ID), SID: m.SID, Scope: []string{"openid"}, Issued: at, Expires: at.Add(time.Hour)}},
+			Trust:  storage.Trust{Opaque: at.Add(time.Hour), IDToken: at.Add(10 * time.Minute), Issued: at},
+		}, nil
+	}
+}
+
+// issueOffline gives an offline grant instead.
+func issueOffline(code storage.Code, at time.Time) func(storage.Session, storage.Member) (storage.Issue, error) {
+	bound := issue(code, at)
+	return func(n storage.Session, m storage.Member) (storage.Issue, error) {
+		out, err := bound(n, m)
+		out.Grant.Session, out.Grant.Idle, out.Grant.Expires = "", 90*24*time.Hour, time.Time{}
+		return out, err
+	}
+}
+
+// mustRedeem redeems a fresh code at once, and returns it.
+func (w *world) mustRedeem(session storage.SessionID, subject, client string, at time.Time) storage.Code {
+	w.Helper()
+	code := w.code(session, subject, client, at)
+	r, err := w.Redeem(w.ctx, code, at, issue(code, at))
+	w.must(err)
+	if r.Reused {
+		w.Fatal("a fresh code counts as used")
+	}
+	return code
+}
+
+// mustRedeemOffline does the same for an offline grant.
+func (w *world) mustRedeemOffline(session storage.SessionID, subject, client string, at time.Time) storage.Code {
+	w.Helper()
+	code := w.code(session, subject, client, at)
+	_, err := w.Redeem(w.ctx, code, at, issueOffline(code, at))
+	w.must(err)
+	return code
+}
+
+// refresh exchanges the refresh token with that name for one with the other.
+func (w *world) refresh(token, successor, client string, at time.Time) (storage.Refreshed, error) {
+	return w.Refresh(w.ctx, storage.Refresh{
+		Token: storage.HashOf(token), Successor: storage.HashOf(successor), Client: client, Grace: 10 * time.Second,
+	}, at, func(g storage.Grant, _ *storage.Session) (storage.Issue, error) {
+		return storage.Issue{Grant: g, Tokens: []storage.Token{{Hash: storage.HashOf("token with " + successor), SID: g.SID, Issued: at, Expires: at.Add(time.Hour)}}}, nil
+	})
+}
+
+// noPlan plans nothing.
+func noPlan(storage.Ended) storage.Plan { return storage.Plan{} }
+
+// cause is a cause with that id.
+func cause(id string) storage.Cause {
+	return storage.Cause{ID: id, Reason: storage.ReasonAdmin, By: "admin", Address: "192.0.2.9"}
+}
+
+// mustEnd ends what sel selects, all of it in one call.
+func (w *world) mustEnd(sel storage.Selector, at time.Time, change storage.Change) []storage.Ended {
+	w.Helper()
+	ended, more, err := w.EndSessions(w.ctx, sel, cause(w.id("cause")), at, change, 0, noPlan)
+	w.must(err)
+	if more {
+		w.Fatal("an ending without a limit leaves more")
+	}
+	return ended
+}
+
+// endedSessions are the ids of what ended, sorted.
+func endedSessions(ended []storage.Ended) (ids []string) {
+	for _, e := range ended {
+		if e.Session.ID != "" {
+			ids = append(ids, string(e.Session.ID))
+		}
+	}
+	slices.Sort(ids)
+	return ids
+}
+
+// alive tells whether a session still counts.
+func (w *world) alive(id storage.SessionID, at time.Time) bool {
+	w.Helper()
+	return w.found(func() error { _, err := w.Session(w.ctx, id, at); return err })
+}
+
+// tokenAlive tells whether the access token that a code gave still counts.
+func (w *world) tokenAlive(code storage.Code, at time.Time) bool {
+	w.Helper()
+	return w.found(func() error { _, _, err := w.Token(w.ctx, storage.HashOf("token of "+code.ID), at); return err })
+}
+
+// grantAlive tells whether the grant that a code gave still counts.
+func (w *world) grantAlive(code storage.Code, at time.Time) bool {
+	w.Helper()
+	return w.found(func() error {
+		_, _, err := w.GrantByRefresh(w.ctx, storage.HashOf("refresh of "+code.ID), at)
+		return err
+	})
+}
+
+// found tells ErrNotFound from success and stops at any other error.
+func (w *world) found(find func() error) bool {
+	w.Helper()
+	err := find()
+	if err != nil && !errors.Is(err, storage.ErrNotFound) {
+		w.Fatal(err)
+	}
+	return err == nil
+}
+
+// events are the audit lines that pass the filter, checked to be one unbroken chain if there is no filter.
+func (w *world) events(f storage.EventFilter) (all []storage.Event) {
+	w.Helper()
+	all = pages(w, func(p storage.Page) ([]storage.Event, string, error) { return w.ListEvents(w.ctx, f, p) })
+	if f != (storage.EventFilter{}) {
+		return all
+	}
+	var seq uint64
+	var hash storage.Hash
+	for _, e := range all {
+		if !e.Follows(seq, hash) {
+			w.Fatalf("line %d does not follow line %d", e.Seq, seq)
+		}
+		seq, hash = e.Seq, e.Hash
+	}
+	return all
+}
+
+// pages reads a whole listing, two at a time.
+func pages[T any](w *world, list func(storage.Page) ([]T, string, error)) (all []T) {
+	w.Helper()
+	for p := (storage.Page{Limit: 2}); ; {
+		part, next, err := list(p)
+		w.must(err)
+		if len(part) > p.Limit {
+			w.Fatalf("a page of at most %d has %d", p.Limit, len(part))
+		}
+		if all = append(all, part...); next == "" {
+			return all
+		}
+		p.After = next
+	}
+}
+
+// sorted is list in order.
+func sorted[T cmp.Ordered](list []T) []T {
+	slices.Sort(list)
+	return list
+}

@@ -1,0 +1,91 @@
+package storagetest
+
+import (
+	"time"
+
+	"github.com/curfew-id/curfew/storage"
+)
+
+var sweepTests = map[string]func(*world){
+	"SweepRemovesWhatIsPastItsTimeInChunks": func(w *world) {
+		w.mustClients("app")
+		for range 25 {
+			w.must(w.PutToken(w.ctx, storage.Token{Hash: storage.HashOf(w.id("token")), Client: "app", Issued: t0, Expires: after(time.Minute)}))
+			w.must(w.Spend(w.ctx, w.id("jti"), after(time.Minute), t0))
+		}
+		w.must(w.PutToken(w.ctx, storage.Token{Hash: storage.HashOf("keep"), Client: "app", Issued: t0, Expires: after(time.Hour)}))
+		n, err := w.Sweep(w.ctx, after(time.Minute-time.Millisecond), 1000)
+		w.must(err)
+		mustEqual(w, "swept before time", n, 0)
+		total := 0
+		for {
+			n, err := w.Sweep(w.ctx, after(time.Minute), 10)
+			w.must(err)
+			if n > 10 {
+				w.Fatalf("a chunk of at most 10 has %d", n)
+			}
+			if total += n; n == 0 {
+				break
+			}
+		}
+		mustEqual(w, "swept", total, 50)
+		_, _, err = w.Token(w.ctx, storage.HashOf("keep"), after(time.Minute))
+		w.must(err)
+	},
+	"SweepLeavesSessionsToTheirEnding": func(w *world) {
+		w.mustUsers("ann")
+		w.mustClients("app")
+		id := w.mustSession("s", "ann", t0)
+		w.mustRedeem(id, "ann", "app", t0)
+		_, err := w.Sweep(w.ctx, after(1000*time.Hour), 1000)
+		w.must(err)
+		n, err := w.CountSessions(w.ctx)
+		w.must(err)
+		mustEqual(w, "sessions", n, 1)
+		ended := w.mustEnd(storage.Selector{Overdue: true}, after(1000*time.Hour), storage.Change{})
+		mustEqual(w, "members told", len(ended[0].Session.Members), 1)
+	},
+	"SweepRemovesReportsAndTheirDeliveries": func(w *world) {
+		w.mustReport(delivery("done", "h", 1), delivery("pending", "h", 2))
+		d := w.mustClaim(after(time.Second), 1, nil, "done")[0]
+		_, err := w.SettleDeliveries(w.ctx, []storage.Settlement{{ID: "done", Lease: d.Lease, State: storage.DeliveryDone}})
+		w.must(err)
+		w.must(w.UpdateReport(w.ctx, "report", func(r *storage.Report) { r.Keep = after(40 * 24 * time.Hour) }))
+		_, err = w.Sweep(w.ctx, after(31*24*time.Hour), 1000)
+		w.must(err)
+		_, err = w.Report(w.ctx, "report")
+		w.must(err)
+		_, err = w.Sweep(w.ctx, after(40*24*time.Hour), 1000)
+		w.must(err)
+		_, err = w.Report(w.ctx, "report")
+		w.mustBe(err, storage.ErrNotFound)
+		list, _, err := w.ListDeliveries(w.ctx, storage.DeliveryFilter{}, storage.Page{})
+		w.must(err)
+		mustEqual(w, "deliveries", len(list), 0)
+		reports, _, err := w.ListReports(w.ctx, storage.ReportFilter{Subject: "ann"}, storage.Page{})
+		w.must(err)
+		mustEqual(w, "reports", len(reports), 0)
+		next, err := w.NextDelivery(w.ctx)
+		w.must(err)
+		mustEqual(w, "next delivery", next, time.Time{})
+	},
+	"SweepRemovesGrantsPastTheirDeadlineAndTheirFamilies": func(w *world) {
+		w.mustUsers("ann")
+		w.mustClients("app")
+		id := w.mustSession("s", "ann", t0)
+		code := w.mustRedeemOffline(id, "ann", "app", t0)
+		_, err := w.Sweep(w.ctx, after(91*24*time.Hour), 1000)
+		w.must(err)
+		_, err = w.refresh("refresh of "+code.ID, "r2", "app", t0)
+		w.mustBe(err, storage.ErrNotFound)
+	},
+	"SweepRemovesLinksPastTheirTime": func(w *world) {
+		w.mustUsers("ann")
+		w.must(w.PutLink(w.ctx, storage.Link{Hash: storage.HashOf("link"), Purpose: "reset", Subject: "ann", Expires: after(time.Hour)}, storage.Event{At: t0}))
+		n, err := w.Sweep(w.ctx, after(time.Hour), 1000)
+		w.must(err)
+		mustEqual(w, "swept", n, 1)
+		_, err = w.Link(w.ctx, storage.HashOf("link"), t0)
+		w.mustBe(err, storage.ErrNotFound)
+	},
+}

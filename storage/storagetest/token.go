@@ -1,0 +1,143 @@
+package storagetest
+
+import (
+	"errors"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/curfew-id/curfew/storage"
+)
+
+var tokenTests = map[string]func(*world){
+	"TokenDiesWhenItExpires": func(w *world) {
+		w.mustUsers("ann")
+		w.mustClients("app")
+		id := w.mustSession("s", "ann", t0)
+		w.must(w.Touch(w.ctx, id, after(30*time.Minute)))
+		code := w.mustRedeem(id, "ann", "app", after(30*time.Minute))
+		if !w.tokenAlive(code, after(90*time.Minute-time.Millisecond)) || w.tokenAlive(code, after(90*time.Minute)) {
+			w.Fatal("the token does not end when it says")
+		}
+	},
+	"TokenDiesWithItsClientAndItsUser": func(w *world) {
+		w.mustUsers("ann", "bob")
+		w.mustClients("app", "other")
+		w.mustSession("a", "ann", t0)
+		w.mustSession("b", "bob", t0)
+		byClient := w.mustRedeem("a", "ann", "other", t0)
+		byUser := w.mustRedeem("b", "bob", "app", t0)
+		untouched := w.mustRedeem("a", "ann", "app", t0)
+		w.must(w.PutClient(w.ctx, storage.Client{Metadata: storage.Metadata{ClientID: "other"}, Disabled: true, Revision: 1}))
+		w.must(w.PutUser(w.ctx, storage.User{Subject: "bob", Name: "bob", Disabled: true, Revision: 1}))
+		for _, code := range []storage.Code{byClient, byUser} {
+			if w.tokenAlive(code, t0) || w.grantAlive(code, t0) {
+				w.Fatal("a token of a disabled client or user is alive")
+			}
+			_, err := w.LiveGrant(w.ctx, "grant of "+code.ID, code.SID, t0, t0)
+			w.mustBe(err, storage.ErrNotFound)
+		}
+		if !w.tokenAlive(untouched, t0) {
+			w.Fatal("another token died")
+		}
+	},
+	"DeletedTokenIsGoneAndItsSiblingsStay": func(w *world) {
+		w.mustUsers("ann")
+		w.mustClients("app")
+		id := w.mustSession("s", "ann", t0)
+		code := w.mustRedeem(id, "ann", "app", t0)
+		_, err := w.refresh("refresh of "+code.ID, "r2", "app", t0)
+		w.must(err)
+		w.must(w.DeleteToken(w.ctx, storage.HashOf("token of "+code.ID)))
+		w.must(w.DeleteToken(w.ctx, storage.HashOf("never issued")))
+		if w.tokenAlive(code, t0) {
+			w.Fatal("a revoked token is alive")
+		}
+		_, _, err = w.Token(w.ctx, storage.HashOf("token with r2"), t0)
+		w.must(err)
+	},
+	"TokenOfAClientAloneHasNoGrantAndDiesWithTheClientsEnding": func(w *world) {
+		w.mustClients("app", "other")
+		for _, client := range []string{"app", "other"} {
+			w.must(w.PutToken(w.ctx, storage.Token{Hash: storage.HashOf(client), Client: client, Issued: t0, Expires: after(24 * time.Hour)}))
+		}
+		k, g, err := w.Token(w.ctx, storage.HashOf("app"), t0)
+		w.must(err)
+		mustEqual(w, "client", k.Client, "app")
+		mustEqual(w, "grant", g, storage.Grant{})
+		c, err := w.Client(w.ctx, "app")
+		w.must(err)
+		off := *c
+		off.Disabled = true
+		w.mustEnd(storage.Selector{Client: "app", Offline: true}, after(time.Second), storage.Change{Client: &off})
+		_, _, err = w.Token(w.ctx, storage.HashOf("app"), after(time.Second))
+		w.mustBe(err, storage.ErrNotFound)
+		w.mustBe(w.PutToken(w.ctx, storage.Token{Hash: storage.HashOf("late"), Client: "app", Expires: after(time.Hour)}), storage.ErrEnded)
+		off.Disabled, off.Revision = false, 2
+		w.must(w.PutClient(w.ctx, off))
+		_, err = w.Sweep(w.ctx, after(5*time.Hour), 1000)
+		w.must(err)
+		_, _, err = w.Token(w.ctx, storage.HashOf("app"), after(5*time.Hour))
+		w.mustBe(err, storage.ErrNotFound)
+		_, _, err = w.Token(w.ctx, storage.HashOf("other"), after(5*time.Hour))
+		w.must(err)
+		w.must(w.PutToken(w.ctx, storage.Token{Hash: storage.HashOf("new"), Client: "app", Issued: after(5 * time.Hour), Expires: after(6 * time.Hour)}))
+		_, _, err = w.Token(w.ctx, storage.HashOf("new"), after(5*time.Hour))
+		w.must(err)
+	},
+	"OneTimeIDIsSpentOnceByFiftyCallers": func(w *world) {
+		var won atomic.Int32
+		var wg sync.WaitGroup
+		for range 50 {
+			wg.Go(func() {
+				switch err := w.Spend(w.ctx, "jti", after(time.Minute), t0); {
+				case err == nil:
+					won.Add(1)
+				case !errors.Is(err, storage.ErrSpent):
+					w.Error(err)
+				}
+			})
+		}
+		wg.Wait()
+		mustEqual(w, "won", won.Load(), 1)
+	},
+	"SpentIDIsRememberedUntilItsTime": func(w *world) {
+		w.must(w.Spend(w.ctx, "jti", after(time.Minute), t0))
+		w.restart()
+		for _, c := range []struct {
+			id   string
+			at   time.Duration
+			want bool
+		}{{"jti", 0, true}, {"jti", time.Minute - 1, true}, {"jti", time.Minute, false}, {"other", 0, false}} {
+			spent, err := w.Spent(w.ctx, c.id, after(c.at))
+			w.must(err)
+			mustEqual(w, "spent", spent, c.want)
+		}
+		w.must(w.Spend(w.ctx, "jti", after(time.Hour), after(time.Minute)))
+		_, err := w.Sweep(w.ctx, after(2*time.Minute), 100) // the first use's time is over, the second's is not
+		w.must(err)
+		w.mustBe(w.Spend(w.ctx, "jti", after(time.Hour), after(3*time.Minute)), storage.ErrSpent)
+	},
+	"OfflineGrantOutlivesItsSessionButItsSessionTokensDoNot": func(w *world) {
+		w.mustUsers("ann")
+		w.mustClients("app")
+		id := w.mustSession("s", "ann", t0)
+		code := w.mustRedeemOffline(id, "ann", "app", t0)
+		w.mustEnd(storage.Selector{Sessions: []storage.SessionID{id}}, t0, storage.Change{})
+		if w.tokenAlive(code, t0) {
+			w.Fatal("a token with a sid outlived its session")
+		}
+		_, err := w.LiveGrant(w.ctx, "grant of "+code.ID, code.SID, t0, t0)
+		w.mustBe(err, storage.ErrNotFound)
+		_, err = w.LiveGrant(w.ctx, "grant of "+code.ID, "", t0, t0)
+		w.must(err)
+		_, err = w.Refresh(w.ctx, storage.Refresh{Token: storage.HashOf("refresh of " + code.ID), Successor: storage.HashOf("r2"), Client: "app"}, t0,
+			func(g storage.Grant, n *storage.Session) (storage.Issue, error) {
+				return storage.Issue{Grant: g, Tokens: []storage.Token{{Hash: storage.HashOf("later"), Issued: t0, Expires: after(time.Hour)}}, Trust: storage.Trust{Opaque: after(time.Hour)}}, nil
+			})
+		w.must(err)
+		_, g, err := w.Token(w.ctx, storage.HashOf("later"), t0)
+		w.must(err)
+		mustEqual(w, "trust", g.Trust.Opaque, after(time.Hour))
+	},
+}

@@ -1,0 +1,201 @@
+package storagetest
+
+import (
+	"errors"
+	"sync"
+	"sync/atomic"
+
+	"github.com/curfew-id/curfew/storage"
+)
+
+var userTests = map[string]func(*world){
+	"UserIsFoundBySubjectNameAndAddressWithoutRegardToCase": func(w *world) {
+		w.must(w.PutUser(w.ctx, storage.User{
+			Subject: "sub", Name: "Ann", Email: "Ann@Example.org", Password: "$argon2id$…", Created: t0,
+			Claims: map[string]any{"given_name": "Ann", "address": map[string]any{"country": "PT"}},
+		}))
+		w.restart()
+		for _, login := range []string{"Ann", "ANN", "ann@example.ORG"} {
+			u, err := w.UserByLogin(w.ctx, login)
+			w.must(err)
+			mustEqual(w, login, u.Subject, "sub")
+		}
+		u, err := w.User(w.ctx, "sub")
+		w.must(err)
+		mustEqual(w, "claims", u.Claims, map[string]any{"given_name": "Ann", "address": map[string]any{"country": "PT"}})
+		mustEqual(w, "revision", u.Revision, 1)
+		_, err = w.User(w.ctx, "nobody")
+		w.mustBe(err, storage.ErrNotFound)
+		_, err = w.UserByLogin(w.ctx, "")
+		w.mustBe(err, storage.ErrNotFound)
+	},
+	"LoginNameAndAddressAreUniqueAmongBoth": func(w *world) {
+		w.must(w.PutUser(w.ctx, storage.User{Subject: "1", Name: "ann@example.org", Email: "ann@example.org"}))
+		for _, u := range []storage.User{
+			{Subject: "1", Name: "other"},
+			{Subject: "2", Name: "ANN@example.org"},
+			{Subject: "2", Name: "bob", Email: "Ann@Example.org"},
+		} {
+			w.mustBe(w.PutUser(w.ctx, u), storage.ErrExists)
+		}
+		w.must(w.PutUser(w.ctx, storage.User{Subject: "2", Name: "bob"}))
+		w.mustBe(w.PutUser(w.ctx, storage.User{Subject: "2", Name: "bob", Email: "ann@example.org", Revision: 1}), storage.ErrExists)
+		w.must(w.PutUser(w.ctx, storage.User{Subject: "1", Name: "ann", Revision: 1}))
+		w.must(w.PutUser(w.ctx, storage.User{Subject: "2", Name: "bob", Email: "ann@example.org", Revision: 1}))
+		u, err := w.UserByLogin(w.ctx, "ann@example.org")
+		w.must(err)
+		mustEqual(w, "holder of a freed address", u.Subject, "2")
+	},
+	"OnlyOneOfSeveralChangesOfOneRevisionIsStored": func(w *world) {
+		w.mustUsers("ann")
+		var done atomic.Int32
+		var wg sync.WaitGroup
+		for range 20 {
+			wg.Go(func() {
+				switch err := w.PutUser(w.ctx, storage.User{Subject: "ann", Name: "ann", Revision: 1}); {
+				case err == nil:
+					done.Add(1)
+				case !errors.Is(err, storage.ErrChanged):
+					w.Error(err)
+				}
+			})
+		}
+		wg.Wait()
+		mustEqual(w, "stored", done.Load(), 1)
+		w.mustBe(w.PutUser(w.ctx, storage.User{Subject: "nobody", Name: "nobody", Revision: 1}), storage.ErrNotFound)
+	},
+	"SubjectOfARemovedUserIsNeverUsedAgain": func(w *world) {
+		w.mustUsers("ann")
+		w.mustEnd(storage.Selector{Subject: "ann", Offline: true}, t0, storage.Change{RemoveUser: "ann"})
+		w.restart()
+		w.mustBe(w.PutUser(w.ctx, storage.User{Subject: "ann", Name: "new"}), storage.ErrExists)
+		w.must(w.PutUser(w.ctx, storage.User{Subject: "other", Name: "ann", Email: "ann@example.org"}))
+		_, err := w.User(w.ctx, "ann")
+		w.mustBe(err, storage.ErrNotFound)
+	},
+	"RemovedUserLeavesNoConsentAndNoLink": func(w *world) {
+		w.mustUsers("ann")
+		w.mustClients("app")
+		w.must(w.PutConsent(w.ctx, storage.Consent{Subject: "ann", Client: "app", At: t0}))
+		w.must(w.PutLink(w.ctx, storage.Link{Hash: storage.HashOf("link"), Purpose: "reset", Subject: "ann", Expires: after(1e12)}, storage.Event{}))
+		w.mustEnd(storage.Selector{Subject: "ann"}, t0, storage.Change{RemoveUser: "ann"})
+		_, err := w.Consent(w.ctx, "ann", "app")
+		w.mustBe(err, storage.ErrNotFound)
+		_, err = w.Link(w.ctx, storage.HashOf("link"), t0)
+		w.mustBe(err, storage.ErrNotFound)
+		w.mustBe(w.PutConsent(w.ctx, storage.Consent{Subject: "ann", Client: "app", At: t0}), storage.ErrEnded)
+	},
+	"UsersAreListedByName": func(w *world) {
+		w.mustUsers("dan", "ann", "Carl", "bob", "eve")
+		all := pages(w, func(p storage.Page) ([]storage.User, string, error) { return w.ListUsers(w.ctx, p) })
+		var names []string
+		for _, u := range all {
+			names = append(names, u.Name)
+		}
+		mustEqual(w, "names", names, []string{"ann", "bob", "Carl", "dan", "eve"})
+	},
+}
+
+var clientTests = map[string]func(*world){
+	"ClientIsKeptWithAllItSaid": func(w *world) {
+		yes := true
+		c := storage.Client{
+			Metadata:   storage.Metadata{ClientID: "app", RedirectURIs: []string{"https://app.example/cb"}, RequirePKCE: &yes, JWKS: []byte(`{"keys":[]}`)},
+			SecretHash: storage.HashOf("secret"), SecretWrapped: []byte{1, 2}, Created: t0, Updated: t0,
+		}
+		w.must(w.PutClient(w.ctx, c))
+		c.RedirectURIs[0] = "https://evil.example" // a caller's slice is not the store's
+		c.RedirectURIs = []string{"https://app.example/cb"}
+		c.Revision = 1
+		for range 2 {
+			got, err := w.Client(w.ctx, "app")
+			w.must(err)
+			mustEqual(w, "client", *got, c)
+			w.restart()
+		}
+		_, err := w.Client(w.ctx, "other")
+		w.mustBe(err, storage.ErrNotFound)
+	},
+	"ClientChangesByRevision": func(w *world) {
+		w.mustClients("app")
+		c := storage.Client{Metadata: storage.Metadata{ClientID: "app", ClientName: "new"}}
+		w.mustBe(w.PutClient(w.ctx, c), storage.ErrExists)
+		c.Revision = 2
+		w.mustBe(w.PutClient(w.ctx, c), storage.ErrChanged)
+		c.Revision = 1
+		w.must(w.PutClient(w.ctx, c))
+		got, err := w.Client(w.ctx, "app")
+		w.must(err)
+		mustEqual(w, "name", got.ClientName, "new")
+		mustEqual(w, "revision", got.Revision, 2)
+		c.ClientID = "other"
+		w.mustBe(w.PutClient(w.ctx, c), storage.ErrNotFound)
+	},
+	"ClientsAreListedByID": func(w *world) {
+		w.mustClients("c", "a", "e", "b", "d")
+		var ids []string
+		for _, c := range pages(w, func(p storage.Page) ([]*storage.Client, string, error) { return w.ListClients(w.ctx, p) }) {
+			ids = append(ids, c.ClientID)
+		}
+		mustEqual(w, "ids", ids, []string{"a", "b", "c", "d", "e"})
+	},
+	"InitialTokenRegistersAsOftenAsItSays": func(w *world) {
+		token := storage.HashOf("initial")
+		w.must(w.PutInitialToken(w.ctx, storage.InitialToken{Hash: token, Name: "ci", Created: t0, Expires: after(1e12), Uses: 3}))
+		var done atomic.Int32
+		var wg sync.WaitGroup
+		for _, id := range []string{"a", "b", "c", "d", "e", "f", "g", "h"} {
+			wg.Go(func() {
+				switch err := w.RegisterClient(w.ctx, storage.Client{Metadata: storage.Metadata{ClientID: id}}, token, t0); {
+				case err == nil:
+					done.Add(1)
+				case !errors.Is(err, storage.ErrEnded):
+					w.Error(err)
+				}
+			})
+		}
+		wg.Wait()
+		mustEqual(w, "registered", done.Load(), 3)
+		_, err := w.InitialToken(w.ctx, token, t0)
+		w.mustBe(err, storage.ErrNotFound)
+		list, err := w.ListInitialTokens(w.ctx)
+		w.must(err)
+		mustEqual(w, "listed", len(list), 1)
+	},
+	"InitialTokenThatIsGoneOrExpiredRegistersNothing": func(w *world) {
+		token := storage.HashOf("initial")
+		c := storage.Client{Metadata: storage.Metadata{ClientID: "app"}}
+		w.mustBe(w.RegisterClient(w.ctx, c, token, t0), storage.ErrEnded)
+		w.must(w.PutInitialToken(w.ctx, storage.InitialToken{Hash: token, Name: "ci", Expires: after(1e9), Uses: -1}))
+		w.mustBe(w.RegisterClient(w.ctx, c, token, after(1e9)), storage.ErrEnded)
+		w.must(w.RegisterClient(w.ctx, c, token, t0))
+		w.mustBe(w.RegisterClient(w.ctx, c, token, t0), storage.ErrExists)
+		w.must(w.DeleteInitialToken(w.ctx, "ci"))
+		w.mustBe(w.DeleteInitialToken(w.ctx, "ci"), storage.ErrNotFound)
+		c.ClientID = "open"
+		w.must(w.RegisterClient(w.ctx, c, storage.Hash{}, t0))
+	},
+	"ConsentToARemovedClientDoesNotCountForItsNamesake": func(w *world) {
+		w.mustUsers("ann")
+		w.mustClients("app")
+		w.must(w.PutConsent(w.ctx, storage.Consent{Subject: "ann", Client: "app", Scope: []string{"openid"}, At: after(1e9)}))
+		w.mustEnd(storage.Selector{Client: "app", Offline: true}, after(2e9), storage.Change{RemoveClient: "app"})
+		_, err := w.Client(w.ctx, "app")
+		w.mustBe(err, storage.ErrNotFound)
+		w.must(w.PutClient(w.ctx, storage.Client{Metadata: storage.Metadata{ClientID: "app"}, Created: after(3e9)}))
+		for range 2 {
+			_, err = w.Consent(w.ctx, "ann", "app")
+			w.mustBe(err, storage.ErrNotFound)
+			list, err := w.ListConsents(w.ctx, "ann")
+			w.must(err)
+			mustEqual(w, "consents", len(list), 0)
+			_, err = w.Sweep(w.ctx, after(4e9), 100)
+			w.must(err)
+		}
+		w.must(w.PutConsent(w.ctx, storage.Consent{Subject: "ann", Client: "app", At: after(5e9)}))
+		_, err = w.Sweep(w.ctx, after(6e9), 100)
+		w.must(err)
+		_, err = w.Consent(w.ctx, "ann", "app")
+		w.must(err)
+	},
+}

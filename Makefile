@@ -24,7 +24,7 @@ dev: ## The demo with the race detector where there is a C compiler, and every l
 deps: ## Install what the tests need (as root on Debian), or name what is missing
 	@.ci/deps
 
-test: deps build ## Run all tests
+test: deps build check ## Run all tests, and `check` before them
 	$(GO) test $(RACE) -timeout 20m ./...
 
 check: ## Look for mistakes without running anything: gofmt, vet, staticcheck

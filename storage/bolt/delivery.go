@@ -47,6 +47,7 @@ func (s *Store) ClaimDeliveries(ctx context.Context, at time.Time, lease time.Du
 // SettleDeliveries implements storage.Deliveries.
 func (s *Store) SettleDeliveries(ctx context.Context, outcomes []storage.Settlement) ([]string, error) {
 	return write(ctx, s, func(t *tx) (stale []string, err error) {
+		changed := map[string]*storage.Report{} // each is read and written once, however many of its rows change
 		for _, o := range outcomes {
 			d, ok := t.delivery(o.ID)
 			if !ok || d.Lease != o.Lease || d.Leased.IsZero() || d.State != storage.DeliveryPending {
@@ -59,8 +60,9 @@ func (s *Store) SettleDeliveries(ctx context.Context, outcomes []storage.Settlem
 				d.Next = o.Next
 			}
 			t.putDelivery(d, &before)
-			t.changeRow(d.Report, d.Client, o.Row)
+			t.changeRow(changed, d.Report, d.Client, o.Row)
 		}
+		t.putReports(changed)
 		return stale, nil
 	})
 }
@@ -127,7 +129,9 @@ func (s *Store) CancelDelivery(ctx context.Context, id string, _ time.Time, row 
 // changeDelivery stores what an administrator decided, with its row and its audit line.
 func (t *tx) changeDelivery(d, before storage.Delivery, row func(storage.Row) storage.Row, e storage.Event) {
 	t.putDelivery(d, &before)
-	t.changeRow(d.Report, d.Client, row)
+	changed := map[string]*storage.Report{}
+	t.changeRow(changed, d.Report, d.Client, row)
+	t.putReports(changed)
 	t.appendEvent(e)
 }
 

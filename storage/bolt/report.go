@@ -94,21 +94,30 @@ func (t *tx) removeReport(r storage.Report) {
 	t.delete(userReports, byUser)
 }
 
-// changeRow changes a client's row in a report; a report or row that is gone is fine.
-func (t *tx) changeRow(report, client string, change func(storage.Row) storage.Row) {
+// changeRow changes a client's row in a report that it reads into changed, for putReports to write; a report or row that is gone is fine.
+func (t *tx) changeRow(changed map[string]*storage.Report, report, client string, change func(storage.Row) storage.Row) {
 	if change == nil {
 		return
 	}
-	r, ok := load[storage.Report](t, reports, []byte(report))
-	if !ok {
-		return
+	r := changed[report]
+	if r == nil {
+		read, ok := load[storage.Report](t, reports, []byte(report))
+		if !ok {
+			return
+		}
+		r = &read
 	}
-	row := r.Row("application", client)
-	if row == nil {
-		return
+	if row := r.Row("application", client); row != nil {
+		*row = milliRow(change(*row))
+		changed[report] = r
 	}
-	*row = milliRow(change(*row))
-	t.store(reports, []byte(report), r)
+}
+
+// putReports writes the reports of which changeRow changed rows.
+func (t *tx) putReports(changed map[string]*storage.Report) {
+	for id, r := range changed {
+		t.store(reports, []byte(id), r)
+	}
 }
 
 func reportKeys(r storage.Report) (byTime, byUser []byte) {

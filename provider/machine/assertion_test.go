@@ -232,6 +232,23 @@ func TestUnknownKidFetchesTheKeysAgain(t *testing.T) {
 	}
 }
 
+func TestKeyForEncryptionVerifiesNothing(t *testing.T) {
+	g := newRig(t)
+	s := mustSigner(t, "k1")
+	for name, key := range map[string]jose.JSONWebKey{
+		"use enc":           {Key: s.key.Public(), KeyID: "k1", Use: "enc"},
+		"another algorithm": {Key: s.key.Public(), KeyID: "k1", Algorithm: "ES384"},
+		"private":           {Key: s.key, KeyID: "k1"},
+	} {
+		set, err := json.Marshal(jose.JSONWebKeySet{Keys: []jose.JSONWebKey{key}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		g.mustClient(name, func(c *storage.Client) { c.TokenEndpointAuthMethod, c.JWKS = "private_key_jwt", set })
+		g.mustRefuse(g.withAssertion(s.sign(t, g.claimsFor(name))), 401, "invalid_client")
+	}
+}
+
 func TestUnreachableKeysLetNobodyIn(t *testing.T) {
 	g := newRig(t)
 	s := mustSigner(t, "k1")

@@ -147,8 +147,9 @@ func (s *Server) enabled(ctx context.Context, id string) (*storage.Client, error
 	return c, err
 }
 
-// secretFits compares hashes: secrets are random and long, so that no slow hash is needed, and are compared in constant time.
+// secretFits compares hashes: secrets are random and long, so that no slow hash is needed, and are compared in constant time. No secret has the
+// zero hash of a client without one.
 func secretFits(c *storage.Client, secret string) bool {
 	given := storage.HashOf(secret)
-	return !c.SecretHash.IsZero() && subtle.ConstantTimeCompare(given[:], c.SecretHash[:]) == 1
+	return subtle.ConstantTimeCompare(given[:], c.SecretHash[:]) == 1
 }

@@ -22,10 +22,15 @@ func TestOnlyPostWithAFormReachesTheEndpoints(t *testing.T) {
 		"GET with secrets in the query": {func() *http.Request { return httptest.NewRequest(http.MethodGet, "/token?"+good, nil) }, 405},
 		"PUT":                           {func() *http.Request { return httptest.NewRequest(http.MethodPut, "/token", strings.NewReader(good)) }, 405},
 		"POST with a query":             {func() *http.Request { return httptest.NewRequest(http.MethodPost, "/token?"+good, nil) }, 400},
-		"no content type":               {func() *http.Request { return httptest.NewRequest(http.MethodPost, "/token", strings.NewReader(good)) }, 400},
-		"JSON":                          {func() *http.Request { return typed("application/json", `{"grant_type":"client_credentials"}`) }, 400},
-		"multipart":                     {func() *http.Request { return typed("multipart/form-data; boundary=x", good) }, 400},
-		"broken escapes":                {func() *http.Request { return typed("application/x-www-form-urlencoded", "grant_type=%zz") }, 400},
+		"POST with a form and a query": {func() *http.Request {
+			r := typed("application/x-www-form-urlencoded", good)
+			r.URL.RawQuery = "resource=x"
+			return r
+		}, 400},
+		"no content type": {func() *http.Request { return httptest.NewRequest(http.MethodPost, "/token", strings.NewReader(good)) }, 400},
+		"JSON":            {func() *http.Request { return typed("application/json", `{"grant_type":"client_credentials"}`) }, 400},
+		"multipart":       {func() *http.Request { return typed("multipart/form-data; boundary=x", good) }, 400},
+		"broken escapes":  {func() *http.Request { return typed("application/x-www-form-urlencoded", "grant_type=%zz") }, 400},
 		"too large": {func() *http.Request {
 			return typed("application/x-www-form-urlencoded", good+"&x="+strings.Repeat("x", 70<<10))
 		}, 413},

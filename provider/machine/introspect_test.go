@@ -3,6 +3,7 @@ package machine
 import (
 	"net/http"
 	"testing"
+	"time"
 
 	"github.com/curfew-id/curfew/storage"
 )
@@ -106,4 +107,24 @@ func TestClientNamedLikeAPersonGetsNoTokenOfItsOwn(t *testing.T) {
 	g := newRig(t)
 	g.mustClient("alice", nil)
 	g.mustRefuse(g.as("alice", g.http.Token, "grant_type", "client_credentials"), 400, "unauthorized_client")
+}
+
+// Another client of the same name is another client.
+func TestTokensDoNotPassToAClientThatComesLater(t *testing.T) {
+	for _, format := range []string{"opaque", "jwt"} {
+		g := newRig(t)
+		g.mustClient("watch", nil)
+		named := func(c *storage.Client) { c.AccessTokenFormat, c.Audience = format, []string{"watch"} }
+		g.mustClient("worker", named)
+		own := g.as("worker", g.http.Token, "grant_type", "client_credentials").text("access_token")
+		g.mustActive("watch", own, true)
+		g.now = g.now.Add(time.Second)
+		if _, err := g.server.Ender.End(t.Context(), storage.Selector{Client: "worker"}, storage.Cause{Reason: storage.ReasonClientRemoved}, storage.Change{RemoveClient: "worker"}); err != nil {
+			t.Fatal(err)
+		}
+		g.mustActive("watch", own, false)
+		g.now = g.now.Add(time.Second)
+		g.mustClient("worker", named)
+		g.mustActive("watch", own, false)
+	}
 }

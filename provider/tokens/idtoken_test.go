@@ -93,7 +93,7 @@ func TestLedgerKnowsWhatWasGiven(t *testing.T) {
 		for _, responseType := range []string{"id_token", "id_token token", "code token", "code id_token", "code id_token token"} {
 			g := newRig(t)
 			c := g.mustClient(func(c *storage.Client) { c.AccessTokenFormat = format })
-			a, _ := g.mustFront(c, g.code("openid"), responseType, "x")
+			a, r := g.mustFront(c, g.code("openid"), responseType, "x")
 			session, err := g.store.Session(t.Context(), g.session.ID, now)
 			if err != nil || session.Member("shop") == nil {
 				t.Fatalf("%s: no member: %v", responseType, err)
@@ -103,6 +103,9 @@ func TestLedgerKnowsWhatWasGiven(t *testing.T) {
 				t.Errorf("%s gives %+v", responseType, a)
 			}
 			if a.AccessToken != "" {
+				if !r.Grant.Expires.Equal(now.Add(time.Duration(a.ExpiresIn) * time.Second)) {
+					t.Errorf("%s: the grant outlives its token: %v", responseType, r.Grant.Expires)
+				}
 				end := now.Add(time.Duration(a.ExpiresIn) * time.Second)
 				if format == "jwt" {
 					_, claims := g.mustRead(a.AccessToken)

@@ -107,8 +107,12 @@ func (s *Server) VerifyClient(ctx context.Context, r *op.Request[op.ClientCreden
 	if err != nil {
 		return nil, refusal(err)
 	}
-	if r.URL.Path == pathToken && !slices.Contains(grantTypes(c), r.Form.Get("grant_type")) {
+	switch grant := r.Form.Get("grant_type"); {
+	case r.URL.Path != pathToken:
+	case !slices.Contains(grantTypes(c), grant):
 		return nil, problem{http.StatusBadRequest, "unauthorized_client", "this grant_type is not registered for the client", nil}
+	case grant == "client_credentials" && authMethod(c) == "none": // RFC 6749 §4.4: for confidential clients only
+		return nil, invalidClient("client_credentials needs client authentication")
 	}
 	return client{c}, nil
 }

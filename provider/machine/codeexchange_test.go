@@ -188,3 +188,23 @@ func TestAccessTokenNeverOutlivesTheSessionsAbsoluteEnd(t *testing.T) {
 		}
 	}
 }
+
+func TestPublicClientProvesItselfByPKCEAlone(t *testing.T) {
+	g := newRig(t)
+	g.mustMethod("spa", "none")
+	s := g.mustSession("alice")
+	redeem := func(more ...string) answer {
+		return g.as("", g.http.Token, append([]string{"grant_type", "authorization_code", "client_id", "spa", "redirect_uri", callback, "code", g.mustCode(s, "spa", "openid", nil)}, more...)...)
+	}
+	g.mustRefuse(redeem(), 400, "invalid_grant")
+	a := redeem("code_verifier", verifier)
+	if a.status != http.StatusOK || a.header.Get("Access-Control-Allow-Origin") != "*" {
+		t.Fatalf("%d %v %s", a.status, a.header, a.body)
+	}
+	next := g.as("", g.http.Token, "grant_type", "refresh_token", "client_id", "spa", "refresh_token", a.text("refresh_token"))
+	if next.status != http.StatusOK || next.text("refresh_token") == a.text("refresh_token") {
+		t.Fatalf("%d %s", next.status, next.body)
+	}
+	g.mustRefuse(g.as("", g.http.Token, "grant_type", "client_credentials", "client_id", "spa"), 401, "invalid_client")
+	g.mustRefuse(g.as("", g.http.Introspect, "token", next.text("access_token"), "client_id", "spa"), 401, "invalid_client")
+}

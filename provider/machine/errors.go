@@ -47,6 +47,9 @@ func (p problem) As(target any) bool {
 // setText sets a value of a string type that its package does not export.
 func setText[T ~string](to *T, text string) { *to = T(text) }
 
+// retryAfter is the pause, in seconds, before a client tries again where the store did not answer.
+const retryAfter = "5"
+
 func invalidRequest(why string) error {
 	return problem{http.StatusBadRequest, "invalid_request", why, nil}
 }
@@ -97,7 +100,7 @@ func (s *Server) fail(w http.ResponseWriter, r *http.Request, err error) {
 func (s *Server) write(w http.ResponseWriter, p problem) {
 	noStore(w)
 	if p.status == http.StatusServiceUnavailable {
-		w.Header().Set("Retry-After", "5")
+		w.Header().Set("Retry-After", retryAfter)
 	}
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(p.status)

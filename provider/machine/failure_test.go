@@ -67,6 +67,9 @@ func TestStoreFailureIsNeverASuccess(t *testing.T) {
 				"userinfo":    g.bearer(a.text("access_token")),
 				"assertion":   g.withAssertion(s.sign(t, g.claimsFor("keyed"))),
 			} {
+				if (got.header.Get("Retry-After") != "") != (c.status == 503) {
+					t.Errorf("%s: Retry-After %q with %d", name, got.header.Get("Retry-After"), got.status)
+				}
 				if got.status != c.status || got.text("error") != "server_error" || strings.Contains(got.body, "burnt") || strings.Contains(got.body, "commit") {
 					t.Errorf("%s (%s), %v: %d %s", name, format, c.err, got.status, got.body)
 				}

@@ -104,16 +104,19 @@ func (s *Server) recovered(next http.Handler) http.Handler {
 // basicChallenge goes with a 401 of an endpoint that authenticates clients (RFC 6749 §5.2).
 func (s *Server) basicChallenge() string { return fmt.Sprintf("Basic realm=%q", s.Issuer) }
 
-// challenging adds WWW-Authenticate to a 401 (RFC 9110 §11.6.1), which the library leaves out.
+// challenging adds what the library leaves out: WWW-Authenticate to a 401 (RFC 9110 §11.6.1), Retry-After to a 503.
 type challenging struct {
 	http.ResponseWriter
 	challenge string
 }
 
-// WriteHeader adds the challenge.
+// WriteHeader adds the headers that go with status.
 func (c *challenging) WriteHeader(status int) {
-	if status == http.StatusUnauthorized {
+	switch status {
+	case http.StatusUnauthorized:
 		c.Header().Set("WWW-Authenticate", c.challenge)
+	case http.StatusServiceUnavailable:
+		c.Header().Set("Retry-After", retryAfter)
 	}
 	c.ResponseWriter.WriteHeader(status)
 }

@@ -1,0 +1,170 @@
+package admin_test
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/curfew-id/curfew/provider/admin"
+	"github.com/curfew-id/curfew/storage"
+)
+
+// mustCrowd signs ada in twice and bob once, at mail and chat.
+func mustCrowd(t *testing.T) (d *desk, ada admin.User) {
+	d = mustDesk(t)
+	d.mustAddClient("mail", "")
+	d.mustAddClient("chat", "")
+	ada = d.mustAddUser("ada")
+	d.mustSignIn(ada, "a1", []string{"mail", "chat"}, "mail")
+	d.mustSignIn(ada, "a2", []string{"mail"})
+	d.mustSignIn(d.mustAddUser("bob"), "b1", []string{"chat"})
+	return d, ada
+}
+
+func TestAdministratorEndsExactlyWhatIsNamed(t *testing.T) {
+	for _, c := range []struct {
+		body, alive, grants string
+		count               storage.Count
+	}{
+		{`{"sessions":["a1"]}`, "a2 b1", "a1 offline mail, a2 mail", storage.Count{Sessions: 1, Members: 2, Deliveries: 2, Grants: 2}},
+		{`{"sessions":["a1"],"offline":true}`, "a2 b1", "a2 mail", storage.Count{Sessions: 1, Members: 2, Deliveries: 2, Grants: 3}},
+		{`{"user":"ada@example.org"}`, "b1", "a1 offline mail", storage.Count{Sessions: 2, Members: 3, Deliveries: 3, Grants: 3}},
+		{`{"user":"ada","except":"a2"}`, "a2 b1", "a1 offline mail, a2 mail", storage.Count{Sessions: 1, Members: 2, Deliveries: 2, Grants: 2}},
+		{`{"user":"ada","client":"mail"}`, "a1 a2 b1", "a1 chat, a1 offline mail", storage.Count{Members: 2, Deliveries: 2, Grants: 2}},
+		{`{"client":"chat"}`, "a1 a2 b1", "a1 mail, a1 offline mail, a2 mail", storage.Count{Members: 2, Deliveries: 2, Grants: 2}},
+		{`{"everyone":true,"offline":true}`, "", "", storage.Count{Sessions: 3, Members: 4, Deliveries: 4, Grants: 5}},
+	} {
+		t.Run(c.body, func(t *testing.T) {
+			d, ada := mustCrowd(t)
+			dry := must[admin.EndResult](d, 200, "POST", "/endings", strings.TrimSuffix(c.body, "}")+`,"dry_run":true}`)
+			if dry.Count != c.count || !dry.DryRun || dry.Cause != "" {
+				t.Errorf("dry run: got %+v, want count %+v", dry, c.count)
+			}
+			if !d.lives("a1") || !d.lives("a2") || !d.lives("b1") {
+				t.Fatal("a dry run ended something")
+			}
+			result := must[admin.EndResult](d, 200, "POST", "/endings", c.body)
+			if result.Count != c.count || result.DryRun || result.Cause == "" || !result.At.Equal(d.now) {
+				t.Errorf("got %+v, want count %+v", result, c.count)
+			}
+			var alive []string
+			for _, id := range []storage.SessionID{"a1", "a2", "b1"} {
+				if d.lives(id) {
+					alive = append(alive, string(id))
+				}
+			}
+			if got := strings.Join(alive, " "); got != c.alive {
+				t.Errorf("got %q alive, want %q", got, c.alive)
+			}
+			if got := d.grants(ada); got != c.grants {
+				t.Errorf("got ada's grants %q, want %q", got, c.grants)
+			}
+			for _, id := range result.Reports {
+				r := must[admin.Report](d, 200, "GET", "/reports/"+id, "")
+				if r.Cause.Reason != storage.ReasonAdmin || r.Cause.By != "admin" || r.Cause.ID != result.Cause {
+					t.Errorf("got cause %+v, want administrator, by admin", r.Cause)
+				}
+			}
+		})
+	}
+}
+
+func TestSlipInAnEndingEndsNothing(t *testing.T) {
+	d, _ := mustCrowd(t)
+	for _, c := range []struct {
+		status int
+		code   string
+		field  string
+		body   string
+	}{
+		{400, "invalid", "body", `{}`},
+		{400, "invalid", "body", `{"offline":true}`},
+		{400, "invalid", "body", `{"user":"ada","everyone":true}`},
+		{400, "invalid", "body", `{"user":"ada","sessions":["a1"]}`},
+		{400, "invalid", "session", `{"session":"a1"}`},
+		{400, "invalid", "everyone", `{"everyone":"yes"}`},
+		{400, "invalid", "sessions", `{"sessions":"a1"}`},
+		{404, "not_found", "session", `{"sessions":["a1","nothing"]}`},
+		{404, "not_found", "user", `{"user":"nobody"}`},
+		{404, "not_found", "client", `{"everyone":true,"client":"nobody"}`},
+	} {
+		d.mustFail(c.status, c.code, c.field, "POST", "/endings", c.body)
+	}
+	if !d.lives("a1") || !d.lives("a2") || !d.lives("b1") {
+		t.Error("a refused request ended something")
+	}
+}
+
+func TestMassEndingIsDeadAtOnceAndToldPageByPage(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := mustDesk(t)
+		d.mustAddClient("mail", "")
+		u := d.mustAddUser("ada")
+		for i := range 8 {
+			d.mustSignIn(u, fmt.Sprintf("s%d", i), []string{"mail"})
+		}
+		result := must[admin.EndResult](d, 200, "POST", "/endings", `{"everyone":true}`)
+		if !result.More || result.Count.Sessions != 8 || len(result.Reports) != 3 {
+			t.Fatalf("got %+v, want eight of which three are told in the first page", result)
+		}
+		for i := range 8 {
+			if d.lives(storage.SessionID(fmt.Sprintf("s%d", i))) {
+				t.Errorf("session %d lives on behind the fence", i)
+			}
+		}
+		under := must[admin.EndingList](d, 200, "GET", "/endings", "").Endings
+		if len(under) != 1 || under[0].Cause.ID != result.Cause || under[0].Done.Sessions != 3 || under[0].Remaining.Sessions != 5 || !under[0].Finished.IsZero() {
+			t.Errorf("got %+v, want three done and five remaining", under)
+		}
+		if s := must[admin.Status](d, 200, "GET", "/status", ""); s.Endings != 1 {
+			t.Errorf("got %d endings under way, want 1", s.Endings)
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		done := make(chan struct{})
+		go func() { d.ender.Run(ctx); close(done) }()
+		time.Sleep(time.Minute)
+		cancel()
+		<-done
+		after := must[admin.EndingList](d, 200, "GET", "/endings", "").Endings
+		if len(after) != 1 || after[0].Done.Sessions != 8 || after[0].Remaining != (storage.Count{}) || after[0].Finished.IsZero() {
+			t.Errorf("got %+v, want all done", after)
+		}
+		if got := len(must[admin.ReportList](d, 200, "GET", "/reports?cause="+result.Cause, "").Reports); got != 8 {
+			t.Errorf("got %d reports, want 8", got)
+		}
+	})
+}
+
+func TestSessionIsShownWithItsHorizonAndWithoutSid(t *testing.T) {
+	d := mustDesk(t)
+	d.mustAddClient("mail", `,"client_name":"Mail","session_expiry":900`)
+	d.mustAddClient("wiki", "")
+	must[admin.ClientRecord](d, 200, "PATCH", "/clients/wiki", `{"backchannel_logout_uri":null}`)
+	u := d.mustAddUser("ada")
+	d.mustSignIn(u, "s1", []string{"mail", "wiki"}, "mail")
+	list := must[admin.SessionList](d, 200, "GET", "/sessions?user=ada", "").Sessions
+	if len(list) != 1 || list[0].User != "ada" || list[0].Horizon != nil || len(list[0].Members) != 2 || list[0].Hash != storage.SessionHash("s1") {
+		t.Fatalf("got %+v, want ada's session with two members", list)
+	}
+	w := d.do("GET", "/sessions/s1", "")
+	if strings.Contains(w.Body.String(), "sid s1") {
+		t.Errorf("got %s, which shows a sid", w.Body)
+	}
+	s := must[admin.Session](d, 200, "GET", "/sessions/s1", "")
+	if s.Horizon == nil || s.Horizon.Apps.Unknown == 0 || len(s.Horizon.Offline) != 1 || s.Horizon.Offline[0] != "Mail" {
+		t.Errorf("got horizon %+v, want an unknown application and Mail's offline access", s.Horizon)
+	}
+	if s := must[admin.Session](d, 200, "GET", "/sessions/s1?offline=true", ""); len(s.Horizon.Offline) != 0 {
+		t.Errorf("got offline %v, want none if it ends too", s.Horizon.Offline)
+	}
+	if got := must[admin.SessionList](d, 200, "GET", "/sessions?client=wiki", "").Sessions; len(got) != 1 {
+		t.Errorf("got %d sessions of wiki, want 1", len(got))
+	}
+	d.mustFail(404, "not_found", "session", "GET", "/sessions/nothing", "")
+	d.mustFail(404, "not_found", "user", "GET", "/sessions?user=nobody", "")
+	d.mustFail(404, "not_found", "client", "GET", "/sessions?client=nobody", "")
+	d.mustFail(400, "invalid", "offline", "GET", "/sessions/s1?offline=yes", "")
+}

@@ -29,7 +29,7 @@ type Tokens interface {
 	DeleteToken(ctx context.Context, hash Hash) error
 }
 
-// Spending keeps what was used once.
+// Spending keeps what was used once. Codes are not among it: Redeem keeps them itself.
 type Spending interface {
 	// Spend records id as used until then. ErrSpent if it was used before and its time is not over.
 	Spend(ctx context.Context, id string, until, at time.Time) error

@@ -19,15 +19,14 @@ func (e *ending) endedSession(n storage.Session, whole bool) storage.Ended {
 	out.User, _ = e.user(n.Subject)
 	for _, m := range n.Members {
 		e.nameClient(&out, m.Client)
-		for _, g := range e.grantsOf(n.Subject, m.Client, m.SID) {
-			if !g.Offline() || e.Offline {
-				out.Grants = append(out.Grants, g)
-			}
-		}
+		out.Grants = append(out.Grants, e.boundGrants(n.ID, m.SID)...)
 	}
 	for client := range out.Clients {
-		for _, g := range e.grantsOf(n.Subject, client) {
-			if g.Offline() && !e.endsOffline(g) && e.unexpired(g, e.at) && !e.grantDead(g) && !slices.ContainsFunc(out.Grants, func(d storage.Grant) bool { return d.ID == g.ID }) {
+		for _, g := range e.offlineGrants(n.Subject, client) {
+			switch given := slices.ContainsFunc(n.Members, func(m storage.Member) bool { return m.SID == g.SID }); {
+			case e.Offline && given:
+				out.Grants = append(out.Grants, g)
+			case !e.endsOffline(g) && e.unexpired(g, e.at) && !e.grantDead(g):
 				out.Offline = append(out.Offline, g)
 			}
 		}

@@ -92,7 +92,7 @@ func (t *tx) holder(sid string) (n storage.Session, m storage.Member, ok bool) {
 		return n, m, false
 	}
 	if n, ok = t.sessionRecord(id); ok {
-		m, ok = load[storage.Member](t, members, join(string(id), sid))
+		m, ok = load[storage.Member](t, sessions, join(string(id), sid))
 	}
 	return n, m, ok
 }

@@ -1,6 +1,7 @@
 package bolt
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"time"
@@ -8,17 +9,13 @@ import (
 	"github.com/curfew-id/curfew/storage"
 )
 
-// What the index by user says of a grant.
-const (
-	grantOffline = 'o'
-	grantBound   = 's'
-)
-
 // GrantByRefresh implements storage.Grants.
 func (s *Store) GrantByRefresh(ctx context.Context, token storage.Hash, at time.Time) (g storage.Grant, current bool, err error) {
 	g, err = read(ctx, s, func(t *tx) (storage.Grant, error) {
-		if g, ok := t.grant(string(t.get(refreshes, token[:]))); ok && t.counting(g, at) {
-			return g, nil
+		if _, id := t.refreshToken(token); id != "" {
+			if g, ok := t.grant(id); ok && t.counting(g, at) {
+				return g, nil
+			}
 		}
 		return storage.Grant{}, fmt.Errorf("find grant of a refresh token: %w", storage.ErrNotFound)
 	})
@@ -39,8 +36,14 @@ func (s *Store) LiveGrant(ctx context.Context, id, sid string, _, at time.Time) 
 // ListGrants implements storage.Grants.
 func (s *Store) ListGrants(ctx context.Context, subject, client string, offlineOnly bool, at time.Time) ([]storage.Grant, error) {
 	return read(ctx, s, func(t *tx) (list []storage.Grant, err error) {
-		for _, g := range t.grantsOf(subject, client) {
-			if (g.Offline() || !offlineOnly) && t.counting(g, at) {
+		found := t.offlineGrants(subject, client)
+		if !offlineOnly {
+			for k := range t.prefix(userSessions, within(subject)) {
+				found = append(found, t.boundGrants(storage.SessionID(lastPart(k)), "")...)
+			}
+		}
+		for _, g := range found {
+			if (client == "" || g.Client == client) && t.counting(g, at) {
 				list = append(list, g)
 			}
 		}
@@ -53,16 +56,30 @@ func (t *tx) grant(id string) (storage.Grant, bool) {
 	return load[storage.Grant](t, grants, []byte(id))
 }
 
-// grantsOf finds the grants of a user, or of what more of the index by user is given: client, sid.
-func (t *tx) grantsOf(subject string, more ...string) (list []storage.Grant) {
-	parts := []string{subject}
-	for _, part := range more {
-		if part == "" {
-			break
-		}
-		parts = append(parts, part)
+// boundGrants finds the grants of a session, or of one membership.
+func (t *tx) boundGrants(id storage.SessionID, sid string) (list []storage.Grant) {
+	prefix := within(string(id))
+	if sid != "" {
+		prefix = within(string(id), sid)
 	}
-	for k := range t.prefix(userGrants, within(parts...)) {
+	for k := range t.prefix(sessions, prefix) {
+		if bytes.Count(k[len(id):], []byte{0}) < 2 {
+			continue // a member
+		}
+		if g, ok := t.grant(lastPart(k)); ok {
+			list = append(list, g)
+		}
+	}
+	return list
+}
+
+// offlineGrants finds the offline grants of a user, of one client or (empty) all.
+func (t *tx) offlineGrants(subject, client string) (list []storage.Grant) {
+	prefix := within(subject)
+	if client != "" {
+		prefix = within(subject, client)
+	}
+	for k := range t.prefix(userOffline, prefix) {
 		if g, ok := t.grant(lastPart(k)); ok {
 			list = append(list, g)
 		}
@@ -101,25 +118,30 @@ func (t *tx) unexpired(g storage.Grant, at time.Time) bool {
 // parties tells whether a grant's client and user are there and enabled.
 func (t *tx) parties(g storage.Grant) bool { return t.client(g.Client) != nil && t.enabled(g.Subject) }
 
-// addGrant stores a new grant.
-func (t *tx) addGrant(g storage.Grant) {
-	kind := byte(grantBound)
+// addGrant stores a new grant; end is the absolute end of the session it was given in.
+func (t *tx) addGrant(g storage.Grant, end time.Time) {
 	if g.Offline() {
-		kind = grantOffline
-		t.put(offlineGrants, join(g.Client, g.ID), nil)
+		t.put(userOffline, join(g.Subject, g.Client, g.ID), nil)
+		t.put(clientOffline, join(g.Client, g.ID), nil)
+	} else {
+		t.put(sessions, join(string(g.Session), g.SID, g.ID), nil)
 	}
-	t.put(userGrants, userGrantKey(g), []byte{kind})
 	t.putGrant(g)
+	t.expireGrant(g, end)
 	if !g.Refresh.IsZero() {
-		t.addRefresh(g, g.Refresh)
-	}
-	if d := g.Deadline(); !d.IsZero() {
-		t.expire(d, expiryGrant, []byte(g.ID))
+		t.addRefresh(g, storage.Hash{})
 	}
 }
 
 // putGrant stores a grant's own record.
 func (t *tx) putGrant(g storage.Grant) { t.store(grants, []byte(g.ID), g) }
+
+// expireGrant puts a grant where Sweep will find it, unless it dies with its session anyway.
+func (t *tx) expireGrant(g storage.Grant, end time.Time) {
+	if d := g.Deadline(); !d.IsZero() && (g.Offline() || d.Before(end)) {
+		t.expire(d, expiryGrant, []byte(g.ID))
+	}
+}
 
 // milliGrant is g in whole milliseconds.
 func milliGrant(g storage.Grant) storage.Grant {
@@ -128,22 +150,31 @@ func milliGrant(g storage.Grant) storage.Grant {
 	return g
 }
 
-// addRefresh makes a refresh token known as one of g's family, until the family ends.
-func (t *tx) addRefresh(g storage.Grant, token storage.Hash) {
-	t.put(refreshes, token[:], []byte(g.ID))
-	t.put(families, append(within(g.ID), token[:]...), nil)
+// addRefresh makes g's current refresh token known, and the one before it as what it is. A family's tokens stay known
+// until it ends, so that reuse of any of them shows.
+func (t *tx) addRefresh(g storage.Grant, before storage.Hash) {
+	t.put(refreshes, g.Refresh[:], append(before[:], g.ID...))
+}
+
+// refreshToken finds the family of a refresh token and the token before it; id is empty if it is unknown.
+func (t *tx) refreshToken(token storage.Hash) (before storage.Hash, id string) {
+	value := t.get(refreshes, token[:])
+	if len(value) <= len(before) {
+		return before, ""
+	}
+	return storage.Hash(value[:len(before)]), string(value[len(before):])
 }
 
 // removeGrant removes a grant. What names it dies with that, and is left to Sweep.
 func (t *tx) removeGrant(g storage.Grant) {
 	t.delete(grants, []byte(g.ID))
-	t.delete(userGrants, userGrantKey(g))
 	if g.Offline() {
-		t.delete(offlineGrants, join(g.Client, g.ID))
+		t.delete(userOffline, join(g.Subject, g.Client, g.ID))
+		t.delete(clientOffline, join(g.Client, g.ID))
+	} else {
+		t.delete(sessions, join(string(g.Session), g.SID, g.ID))
 	}
 	if !g.Refresh.IsZero() {
-		t.put(trash, append([]byte{trashFamily}, g.ID...), nil)
+		t.put(trash, append([]byte{trashFamily}, g.ID...), g.Refresh[:])
 	}
 }
-
-func userGrantKey(g storage.Grant) []byte { return join(g.Subject, g.Client, g.SID, g.ID) }

@@ -26,8 +26,7 @@ const (
 
 	clients // id → JSON
 
-	sessions       // id → JSON without members; the bucket's sequence number counts them
-	members        // session, sid → JSON
+	sessions       // id → JSON without members; id, sid → member's JSON; id, sid, grant → nothing: what belongs together shares a page
 	secrets        // hash → session
 	sids           // sid → session
 	userSessions   // sub, session → nothing
@@ -35,13 +34,13 @@ const (
 	deadlines      // time, session → nothing
 
 	grants        // id → JSON
-	userGrants    // sub, client, sid, grant → o or s (offline, session-bound)
-	offlineGrants // client, grant → nothing
-	refreshes     // hash → grant
-	families      // grant, hash → nothing: every refresh token the family ever had
+	userOffline   // sub, client, grant → nothing: offline grants
+	clientOffline // client, grant → nothing: offline grants
+	refreshes     // hash → hash of the token before it, grant: every refresh token that a family ever had
 
 	tokens // hash → JSON
-	spent  // hash of the id → time, noted, grant
+	codes  // time of issue, hash of the id → until, noted, grant: redeemed codes, close together while they matter
+	spent  // hash of the id → until
 
 	consents       // sub, client → JSON
 	clientConsents // client, sub → nothing
@@ -76,10 +75,10 @@ var tableNames = [tableCount]string{
 	meta: "meta", expiry: "expiry", trash: "trash",
 	users: "users", logins: "logins", removed: "removed",
 	clients:  "clients",
-	sessions: "sessions", members: "members", secrets: "secrets", sids: "sids", userSessions: "user_sessions",
+	sessions: "sessions", secrets: "secrets", sids: "sids", userSessions: "user_sessions",
 	clientSessions: "client_sessions", deadlines: "deadlines",
-	grants: "grants", userGrants: "user_grants", offlineGrants: "offline_grants", refreshes: "refreshes", families: "families",
-	tokens: "tokens", spent: "spent",
+	grants: "grants", userOffline: "user_offline", clientOffline: "client_offline", refreshes: "refreshes",
+	tokens: "tokens", codes: "codes", spent: "spent",
 	consents: "consents", clientConsents: "client_consents",
 	fences: "fences", endings: "endings",
 	deliveries: "deliveries", due: "due", deliveryStates: "delivery_states",

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/curfew-id/curfew/storage"
@@ -15,14 +14,14 @@ func (s *Store) Redeem(ctx context.Context, code storage.Code, at time.Time, iss
 	at = milli(at)
 	s.saw(at)
 	return write(ctx, s, func(t *tx) (storage.Redeemed, error) {
-		if use, ok := t.use(code.ID); ok {
-			return t.reuse(code, use, at), nil
+		if used, ok := t.codeUse(code); ok {
+			return t.reuse(code, used, at), nil
 		}
 		r, err := t.join(code, at, issue)
 		if err != nil {
 			return r, fmt.Errorf("redeem code: %w", err)
 		}
-		t.spend(code.ID, use{until: milli(code.Expires), grant: r.Grant.ID})
+		t.spendCode(code, use{until: milli(code.Expires), grant: r.Grant.ID})
 		return r, nil
 	})
 }
@@ -53,7 +52,7 @@ func (t *tx) reuse(code storage.Code, u use, at time.Time) storage.Redeemed {
 		e.Subject, e.Client, e.Session = code.Subject, code.Client, storage.SessionHash(code.Session)
 		t.appendEvent(e)
 		u.noted = true
-		t.spend(code.ID, u)
+		t.spendCode(code, u)
 	}
 	return r
 }
@@ -70,7 +69,7 @@ func (t *tx) join(code storage.Code, at time.Time, issue func(storage.Session, s
 	}
 	m, joins := n.Member(code.Client), false
 	if m == nil {
-		if code.SID == "" || strings.ContainsRune(code.SID, 0) || t.get(sids, []byte(code.SID)) != nil {
+		if !t.freeSID(code.SID) {
 			return r, fmt.Errorf("sid of a new member: %w", storage.ErrExists)
 		}
 		n.Members = append(n.Members, storage.Member{Client: code.Client, SID: code.SID, Began: milli(code.Issued), Joined: at, LastUsed: at})
@@ -93,7 +92,7 @@ func (t *tx) join(code storage.Code, at time.Time, issue func(storage.Session, s
 		} else {
 			g.Trust.Extend(milliTrust(out.Trust))
 		}
-		t.addGrant(g)
+		t.addGrant(g, n.Expires)
 	}
 	m.LastUsed = at
 	m.Trust.Extend(milliTrust(out.Trust))

@@ -23,11 +23,11 @@ func (s *Store) Refresh(ctx context.Context, r storage.Refresh, at time.Time, is
 
 // refresh exchanges a token. Everything is checked before anything is written.
 func (t *tx) refresh(r storage.Refresh, at time.Time, issue func(storage.Grant, *storage.Session) (storage.Issue, error)) (out storage.Refreshed, err error) {
-	id := t.get(refreshes, r.Token[:])
-	if id == nil {
+	_, id := t.refreshToken(r.Token)
+	if id == "" {
 		return out, storage.ErrNotFound
 	}
-	g, ok := t.grant(string(id))
+	g, ok := t.grant(id)
 	switch {
 	case !ok:
 		return out, storage.ErrEnded
@@ -77,18 +77,22 @@ func (t *tx) rotate(r storage.Refresh, out storage.Refreshed, at time.Time, issu
 		g.Idle, g.Expires, g.UserAgent = given.Grant.Idle, given.Grant.Expires, given.Grant.UserAgent
 		g = milliGrant(g)
 	}
+	end := endOfTime
+	if out.Session != nil {
+		end = out.Session.Expires
+	}
+	if before, d := out.Grant.Deadline(), g.Deadline(); before.IsZero() || d.Before(before) {
+		t.expireGrant(g, end) // a deadline that moved back is found by Sweep
+	}
 	g.LastUsed = at
 	if !out.Repeated {
 		g.Previous, g.Refresh, g.Rotated = g.Refresh, r.Successor, at
-		t.addRefresh(g, r.Successor)
+		t.addRefresh(g, g.Previous)
 	}
 	if g.Offline() {
 		g.Trust.Extend(milliTrust(given.Trust))
 	} else {
 		t.keepActive(g, out.Session, given.Trust, at)
-	}
-	if before, d := out.Grant.Deadline(), g.Deadline(); !d.IsZero() && (before.IsZero() || d.Before(before)) {
-		t.expire(d, expiryGrant, []byte(g.ID)) // a later deadline is found by Sweep
 	}
 	t.putGrant(g)
 	t.putTokens(g, given.Tokens)

@@ -84,7 +84,7 @@ func (t *tx) candidates(c selection, after []byte) iter.Seq2[[]byte, storage.Ses
 	case c.Client != "":
 		return t.ids(clientSessions, within(c.Client), after, len(c.Client)+1)
 	case c.Everyone:
-		return t.ids(sessions, nil, after, 0)
+		return t.all(after)
 	default:
 		return func(func([]byte, storage.SessionID) bool) {}
 	}
@@ -122,6 +122,23 @@ func (t *tx) ids(at table, prefix, after []byte, place int) iter.Seq2[[]byte, st
 	}
 }
 
+// all walks every session, passing over its members.
+func (t *tx) all(after []byte) iter.Seq2[[]byte, storage.SessionID] {
+	return func(yield func([]byte, storage.SessionID) bool) {
+		c := t.bucket(sessions).Cursor()
+		next := func(k []byte) []byte { k, _ = c.Seek(append(bytes.Clone(k), 1)); return k } // its members go on with 0
+		k, _ := c.First()
+		if after != nil {
+			k = next(after)
+		}
+		for ; k != nil; k = next(k) {
+			if !yield(k, storage.SessionID(k)) {
+				return
+			}
+		}
+	}
+}
+
 // overdue walks the sessions that are past their deadline, the longest overdue first.
 func (t *tx) overdue(at time.Time, after []byte) iter.Seq2[[]byte, storage.SessionID] {
 	return func(yield func([]byte, storage.SessionID) bool) {
@@ -152,7 +169,7 @@ func (t *tx) offlineKeys(c selection, after []byte) iter.Seq[[]byte] {
 			if c.Client != "" {
 				prefix = within(c.Client)
 			}
-			for k := range t.after(offlineGrants, prefix, after) {
+			for k := range t.after(clientOffline, prefix, after) {
 				if !yield(k) {
 					return
 				}
@@ -164,8 +181,8 @@ func (t *tx) offlineKeys(c selection, after []byte) iter.Seq[[]byte] {
 			if c.Client != "" {
 				prefix = within(subject, c.Client)
 			}
-			for k, v := range t.after(userGrants, prefix, after) {
-				if v[0] == grantOffline && !yield(k) {
+			for k := range t.after(userOffline, prefix, after) {
+				if !yield(k) {
 					return
 				}
 			}

@@ -1,6 +1,7 @@
 package bolt
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"fmt"
@@ -143,8 +144,12 @@ func (t *tx) sessionRecord(id storage.SessionID) (storage.Session, bool) {
 
 // membersOf reads who joined a session, in the order of joining.
 func (t *tx) membersOf(id storage.SessionID) (list []storage.Member) {
-	for _, v := range t.prefix(members, within(string(id))) {
-		if m, ok := decode[storage.Member](t, members, v); ok {
+	prefix := within(string(id))
+	for k, v := range t.prefix(sessions, prefix) {
+		if bytes.IndexByte(k[len(prefix):], 0) >= 0 {
+			continue // a grant's place
+		}
+		if m, ok := decode[storage.Member](t, sessions, v); ok {
 			list = append(list, m)
 		}
 	}
@@ -181,6 +186,11 @@ func (t *tx) checkSession(n *storage.Session) error {
 		return storage.ErrExists
 	case !t.enabled(n.Subject):
 		return storage.ErrEnded
+	}
+	for _, m := range n.Members {
+		if !t.freeSID(m.SID) {
+			return fmt.Errorf("sid of a member: %w", storage.ErrExists)
+		}
 	}
 	return nil
 }
@@ -219,16 +229,21 @@ func (t *tx) touch(n *storage.Session, at time.Time) {
 func (t *tx) putMember(id storage.SessionID, m storage.Member, joins bool) {
 	m.Began, m.Joined, m.LastUsed = milli(m.Began), milli(m.Joined), milli(m.LastUsed)
 	m.Trust = milliTrust(m.Trust)
-	t.store(members, join(string(id), m.SID), m)
+	t.store(sessions, join(string(id), m.SID), m)
 	if joins {
 		t.put(sids, []byte(m.SID), []byte(id))
 		t.put(clientSessions, join(m.Client, string(id), m.SID), nil)
 	}
 }
 
+// freeSID tells whether a new member may have a sid.
+func (t *tx) freeSID(sid string) bool {
+	return sid != "" && !strings.ContainsRune(sid, 0) && t.get(sids, []byte(sid)) == nil
+}
+
 // removeMember removes a relying party's share.
 func (t *tx) removeMember(id storage.SessionID, m storage.Member) {
-	t.delete(members, join(string(id), m.SID))
+	t.delete(sessions, join(string(id), m.SID))
 	t.delete(sids, []byte(m.SID))
 	t.delete(clientSessions, join(m.Client, string(id), m.SID))
 }

@@ -45,7 +45,9 @@ func (s *Store) Sweep(ctx context.Context, at time.Time, limit int) (int, error)
 			t.delete(expiry, k)
 			t.sweep(k[timeLength], k[timeLength+1:], at)
 		}
-		return len(past) + t.emptyTrash(limit-len(past)), nil
+		gone := len(past)
+		gone += t.sweepCodes(limit-gone, at)
+		return gone + t.emptyTrash(limit-gone), nil
 	})
 }
 
@@ -62,7 +64,7 @@ func (t *tx) sweep(kind byte, key []byte, at time.Time) {
 			t.delete(tokens, key)
 		}
 	case expirySpent:
-		if value := t.get(spent, key); len(value) >= 8 && int64(binary.BigEndian.Uint64(value)) <= at.UnixMilli() {
+		if !t.spentUntil(key).After(at) {
 			t.delete(spent, key)
 		}
 	case expiryGrant:
@@ -99,6 +101,21 @@ func (t *tx) sweep(kind byte, key []byte, at time.Time) {
 	}
 }
 
+// sweepCodes removes up to limit uses of codes that have expired since; codes live about equally long.
+func (t *tx) sweepCodes(limit int, at time.Time) int {
+	var past [][]byte
+	for k, v := range t.prefix(codes, nil) {
+		if u, ok := readUse(v); len(past) >= limit || (ok && u.until.After(at)) {
+			break
+		}
+		past = append(past, bytes.Clone(k))
+	}
+	for _, k := range past {
+		t.delete(codes, k)
+	}
+	return len(past)
+}
+
 // again puts a record that was given more time where Sweep will find it next.
 func (t *tx) again(at time.Time, kind byte, key []byte) {
 	if !at.IsZero() {
@@ -122,17 +139,18 @@ func (t *tx) sweepFence(scope []byte, at time.Time) {
 
 // emptyTrash removes up to limit of what ended records left behind.
 func (t *tx) emptyTrash(limit int) (gone int) {
-	var done [][]byte
+	var found [][]byte
 	for k := range t.prefix(trash, nil) {
-		if gone >= limit {
+		if len(found) >= limit {
 			break
 		}
-		n, all := t.empty(k[0], string(k[1:]), limit-gone)
-		if gone += n; all {
-			done = append(done, bytes.Clone(k))
-		}
+		found = append(found, bytes.Clone(k))
 	}
-	for _, k := range done {
+	for _, k := range found {
+		n, all := t.empty(k[0], string(k[1:]), limit-gone)
+		if gone += n; !all {
+			break
+		}
 		t.delete(trash, k)
 	}
 	return gone
@@ -140,29 +158,42 @@ func (t *tx) emptyTrash(limit int) (gone int) {
 
 // empty removes up to limit of what one ended record left behind, and says whether that was all.
 func (t *tx) empty(kind byte, id string, limit int) (gone int, all bool) {
-	at := families
-	if kind == trashConsents {
-		at = clientConsents
+	if kind == trashFamily {
+		return t.emptyFamily(id, limit)
 	}
 	prefix := within(id)
-	var found []string
-	for k := range t.prefix(at, prefix) {
-		if len(found) == limit {
+	var subjects []string
+	for k := range t.prefix(clientConsents, prefix) {
+		if len(subjects) == limit {
 			break
 		}
-		found = append(found, string(k[len(prefix):]))
+		subjects = append(subjects, string(k[len(prefix):]))
 	}
-	for _, rest := range found {
-		if kind == trashFamily {
-			t.delete(families, append(within(id), rest...))
-			t.delete(refreshes, []byte(rest))
-			continue
-		}
-		if c, ok := load[storage.Consent](t, consents, join(rest, id)); ok && !t.counts(c) {
-			t.removeConsent(rest, id)
+	for _, subject := range subjects {
+		if c, ok := load[storage.Consent](t, consents, join(subject, id)); ok && !t.counts(c) {
+			t.removeConsent(subject, id)
 		}
 	}
-	return len(found), len(found) < limit
+	return len(subjects), len(subjects) < limit
+}
+
+// emptyFamily removes up to limit refresh tokens of a grant that ended, from the latest back.
+func (t *tx) emptyFamily(grant string, limit int) (gone int, all bool) {
+	key := append([]byte{trashFamily}, grant...)
+	token := storage.Hash(t.get(trash, key))
+	for ; gone < limit && !token.IsZero(); gone++ {
+		before, id := t.refreshToken(token)
+		if id != grant {
+			return gone, true
+		}
+		t.delete(refreshes, token[:])
+		token = before
+	}
+	if token.IsZero() {
+		return gone, true
+	}
+	t.put(trash, key, token[:])
+	return gone, false
 }
 
 // Ready implements storage.Store.

@@ -2,7 +2,6 @@ package bolt
 
 import (
 	"context"
-	"encoding/binary"
 	"fmt"
 	"time"
 
@@ -63,47 +62,26 @@ func (t *tx) putToken(k storage.Token) {
 // Spend implements storage.Spending.
 func (s *Store) Spend(ctx context.Context, id string, until, at time.Time) error {
 	return s.update(ctx, func(t *tx) error {
-		if use, ok := t.use(id); ok && at.Before(use.until) {
+		key := shortKey(id)
+		if t.spentUntil(key).After(at) {
 			return fmt.Errorf("spend: %w", storage.ErrSpent)
 		}
-		t.spend(id, use{until: milli(until)})
+		until := milli(until)
+		t.put(spent, key, timeKey(until))
+		t.expire(until, expirySpent, key)
 		return nil
 	})
 }
 
 // Spent implements storage.Spending.
 func (s *Store) Spent(ctx context.Context, id string, at time.Time) (bool, error) {
-	return read(ctx, s, func(t *tx) (bool, error) {
-		use, ok := t.use(id)
-		return ok && at.Before(use.until), nil
-	})
+	return read(ctx, s, func(t *tx) (bool, error) { return t.spentUntil(shortKey(id)).After(at), nil })
 }
 
-// use is what is kept of a one-time thing that was used.
-type use struct {
-	until time.Time
-	noted bool   // a second use of this code stands in the audit trail
-	grant string // what the code gave
-}
-
-// use finds out whether id was used.
-func (t *tx) use(id string) (use, bool) {
-	value := t.get(spent, shortKey(id))
-	if len(value) < 9 {
-		return use{}, false
+// spentUntil is until when a one-time thing counts as used; zero if it was not.
+func (t *tx) spentUntil(key []byte) time.Time {
+	if value := t.get(spent, key); len(value) == timeLength {
+		return keyTime(value)
 	}
-	until := time.UnixMilli(int64(binary.BigEndian.Uint64(value))).UTC()
-	return use{until: until, noted: value[8] == 1, grant: string(value[9:])}, true
-}
-
-// spend records that id was used.
-func (t *tx) spend(id string, u use) {
-	value := binary.BigEndian.AppendUint64(nil, uint64(u.until.UnixMilli()))
-	noted := byte(0)
-	if u.noted {
-		noted = 1
-	}
-	key := shortKey(id)
-	t.put(spent, key, append(append(value, noted), u.grant...))
-	t.expire(u.until, expirySpent, key)
+	return time.Time{}
 }

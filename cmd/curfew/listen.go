@@ -89,10 +89,10 @@ func dataFolder(path string) error {
 func socketPath(data string) string { return filepath.Join(data, socketName) }
 
 // fromProxies answers nobody but trusted proxies, since the issuer is https and this listener is not: whoever else gets here would send
-// secrets in the clear. Health checks say nothing secret and come from anywhere.
-func fromProxies(next http.Handler, proxies []netip.Prefix) http.Handler {
+// secrets in the clear. Health checks say nothing secret and come from anywhere. base is the issuer's path.
+func fromProxies(next http.Handler, base string, proxies []netip.Prefix) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.URL.Path != "/healthz" && r.URL.Path != "/readyz" && !fromProxy(r.RemoteAddr, proxies) {
+		if path := r.URL.Path; path != base+"/healthz" && path != base+"/readyz" && !fromProxy(r.RemoteAddr, proxies) {
 			http.Error(w, "This listener is for the proxy that ends TLS. Its address has to be in trusted_proxies.", http.StatusForbidden)
 			return
 		}

@@ -69,7 +69,7 @@ func TestDataFolderThatOthersCanWriteIsRefused(t *testing.T) {
 
 func TestPlainListenerAnswersTrustedProxiesOnly(t *testing.T) {
 	inner := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNoContent) })
-	h := fromProxies(inner, []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("::1/128")})
+	h := fromProxies(inner, "/base", []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("::1/128")})
 	for _, c := range []struct {
 		remote, path string
 		want         int
@@ -78,9 +78,10 @@ func TestPlainListenerAnswersTrustedProxiesOnly(t *testing.T) {
 		{"[::ffff:10.1.2.3]:4000", "/authorize", 204},
 		{"[::1]:4000", "/authorize", 204},
 		{"192.0.2.1:4000", "/authorize", 403},
+		{"192.0.2.1:4000", "/login/healthz", 403},
 		{"@", "/authorize", 403},
-		{"192.0.2.1:4000", "/healthz", 204},
-		{"192.0.2.1:4000", "/readyz", 204},
+		{"192.0.2.1:4000", "/base/healthz", 204},
+		{"192.0.2.1:4000", "/base/readyz", 204},
 	} {
 		r := httptest.NewRequest("GET", c.path, nil)
 		r.RemoteAddr = c.remote

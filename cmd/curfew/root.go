@@ -44,7 +44,7 @@ func (p *program) root() *cobra.Command {
 		}
 		return nil
 	}
-	root.AddCommand(p.serveCommand(), p.userCommand(), p.clientCommand(), p.sessionCommand(), p.logoutCommand(), p.auditCommand(), p.doctorCommand(),
+	root.AddCommand(p.serveCommand(), p.demoCommand(), p.userCommand(), p.clientCommand(), p.sessionCommand(), p.logoutCommand(), p.auditCommand(), p.doctorCommand(),
 		p.keyCommand(), p.registrationCommand(), p.configCommand(), p.healthcheckCommand(), p.versionCommand())
 	strict(root)
 	return root

@@ -29,6 +29,9 @@ import (
 	"github.com/curfew-id/curfew/templates"
 )
 
+// stopNotice is for how long /readyz says no before the listeners close, so that a balancer sends nobody to a closed port.
+const stopNotice = time.Second
+
 // drainTimeout is how long requests under way may take after the signal; Docker kills after 10 s.
 const drainTimeout = 7 * time.Second
 
@@ -38,7 +41,8 @@ type server struct {
 	store       *bolt.Store
 	egress      *egress.Client
 	provider    *provider.Provider
-	certificate *certificate // nil: no TLS here
+	certificate *certificate  // nil: no TLS here
+	notice      time.Duration // between not being ready and closing the listeners
 
 	main, socket, telemetry net.Listener // telemetry: nil without metrics.listen
 	handler, metrics        http.Handler
@@ -60,11 +64,12 @@ func openServer(ctx context.Context, cfg *config.Config, log *slog.Logger) (s *s
 		return s, err
 	}
 	s.handler, s.metrics = s.provider, measured.Handler(log)
+	base := cfg.BasePath()
 	if cfg.BehindProxy() {
-		s.handler = fromProxies(s.handler, cfg.TrustedProxies)
+		s.handler = fromProxies(s.handler, base, cfg.TrustedProxies)
 	}
 	if cfg.Metrics.Listen != "" {
-		s.handler = measured.Count(s.handler, time.Now)
+		s.handler = measured.Count(s.handler, base, time.Now)
 	}
 	return s, s.listen(cfg)
 }
@@ -110,7 +115,7 @@ func (s *server) openProvider(ctx context.Context, cfg *config.Config, observe l
 		return fmt.Errorf("load the keys: %w", err)
 	}
 	s.provider, err = provider.New(provider.Config{
-		Issuer: cfg.Issuer, Store: s.store, Ring: ring, Egress: s.egress, Proxies: cfg.TrustedProxies, Log: s.log,
+		Issuer: cfg.Issuer, Version: thisBuild().Version, Store: s.store, Ring: ring, Egress: s.egress, Proxies: cfg.TrustedProxies, Log: s.log,
 		Sessions: signin.Lifetimes{Idle: cfg.Session.Idle, Absolute: cfg.Session.Absolute, KeepIdle: cfg.Session.KeepIdle, KeepAbsolute: cfg.Session.KeepAbsolute},
 		Tokens:   tokens.Lifetimes{Code: cfg.Token.Code, Opaque: cfg.Token.Opaque, JWT: cfg.Token.JWT, IDToken: cfg.Token.ID, OfflineIdle: cfg.Token.OfflineIdle},
 
@@ -190,6 +195,9 @@ func (s *server) run(ctx context.Context, reload <-chan os.Signal) error {
 	<-failed.Done()
 	s.provider.Drain()
 	s.log.InfoContext(ctx, "stopping")
+	if ctx.Err() != nil {
+		time.Sleep(s.notice)
+	}
 	drain, cancel := context.WithTimeout(context.WithoutCancel(ctx), drainTimeout)
 	defer cancel()
 	for _, server := range servers {

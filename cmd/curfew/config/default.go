@@ -80,6 +80,15 @@ func (c *Config) BehindProxy() bool {
 	return err == nil && c.behindProxy(issuer)
 }
 
+// BasePath is the path of the issuer, without a slash at its end; mostly it is empty.
+func (c *Config) BasePath() string {
+	issuer, err := url.Parse(c.Issuer)
+	if err != nil {
+		return ""
+	}
+	return issuer.Path
+}
+
 func (c *Config) behindProxy(issuer *url.URL) bool {
 	return issuer.Scheme == "https" && c.TLS.Cert == ""
 }

@@ -108,10 +108,10 @@ func (m *Metrics) Handler(log *slog.Logger) http.Handler {
 	return mux
 }
 
-// Count counts the requests that next serves.
-func (m *Metrics) Count(next http.Handler, now func() time.Time) http.Handler {
+// Count counts the requests that next serves below base, the issuer's path.
+func (m *Metrics) Count(next http.Handler, base string, now func() time.Time) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		start, rec, path := now(), &recorder{ResponseWriter: w, status: http.StatusOK}, firstPart(r.URL.Path)
+		start, rec, path := now(), &recorder{ResponseWriter: w, status: http.StatusOK}, firstPart(strings.TrimPrefix(r.URL.Path, base))
 		defer func() {
 			m.requests.WithLabelValues(path, strconv.Itoa(rec.status)).Inc()
 			m.request.WithLabelValues(path).Observe(now().Sub(start).Seconds())

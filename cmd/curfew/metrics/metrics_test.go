@@ -28,8 +28,8 @@ func TestLogoutsAndRequestsAreCounted(t *testing.T) {
 	o.Attempt("atlas", "200", time.Millisecond)
 	o.Settled("atlas", storage.DeliveryDone, false)
 	o.Confirmed("atlas", 300*time.Millisecond)
-	counted := m.Count(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusTeapot) }), time.Now)
-	for _, path := range []string{"/token", "/token", "/login/secret-handle", "/wp-admin"} {
+	counted := m.Count(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusTeapot) }), "/base", time.Now)
+	for _, path := range []string{"/base/token", "/base/token", "/base/login/secret-handle", "/wp-admin"} {
 		counted.ServeHTTP(httptest.NewRecorder(), httptest.NewRequest("GET", path, nil))
 	}
 

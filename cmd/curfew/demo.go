@@ -1,0 +1,202 @@
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/curfew-id/curfew/cmd/curfew/config"
+	"github.com/curfew-id/curfew/conformance/rp"
+	"github.com/curfew-id/curfew/provider/admin"
+)
+
+func (p *program) demoCommand() *cobra.Command {
+	var port int
+	cmd := &cobra.Command{
+		Use:   "demo",
+		Short: "Show it: a provider and three applications on this machine, gone without a trace at Ctrl-C",
+		Long: "Start a provider with a store in a temporary folder, two people, and three applications, each a site of its own: one is told\n" +
+			"of a logout from server to server, one through the browser, and one both ways; that one can be made slow, refusing or\n" +
+			"broken on its own page.",
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error { return p.demo(cmd.Context(), port) },
+	}
+	cmd.Flags().IntVar(&port, "port", 9080, "the provider's; the applications share the next one; 0: any free ones")
+	return cmd
+}
+
+// demo is what `curfew demo` shows.
+type demo struct {
+	file   string // the provider's configuration, so that the commands find it like any other
+	issuer string
+	apps   []demoApp
+	people []demoPerson
+}
+
+type demoApp struct {
+	*rp.App
+	host, url, told string
+}
+
+type demoPerson struct{ login, full, password string }
+
+func (p *program) demo(ctx context.Context, port int) (err error) {
+	folder, err := os.MkdirTemp("", "curfew-demo-")
+	if err != nil {
+		return fmt.Errorf("make a temporary folder: %w", err)
+	}
+	defer func() { err = errors.Join(err, os.RemoveAll(folder)) }()
+	own, listener, err := demoPorts(port)
+	if err != nil {
+		return &failure{code: exitFailed, err: err, hint: "`curfew demo --port 0` takes any free ports"}
+	}
+	defer listener.Close()
+	d := newDemo(folder, own, listener.Addr())
+	cfg, err := d.configure(own, p.environ)
+	if err != nil {
+		return err
+	}
+	log, err := newLogger(p.stderr, cfg.Log)
+	if err != nil {
+		return err
+	}
+	slog.SetDefault(log)
+	s, err := openServer(ctx, cfg, log)
+	if err != nil {
+		return err
+	}
+	parts, running := errgroup.WithContext(ctx)
+	parts.Go(func() error { return s.run(running, nil) })
+	parts.Go(func() error { return d.serve(running, listener) })
+	parts.Go(func() error {
+		if err := d.seed(running, &admin.Client{Socket: socketPath(string(cfg.Data))}); err != nil {
+			return fmt.Errorf("seed the demo: %w", err)
+		}
+		return d.announce(p)
+	})
+	return parts.Wait()
+}
+
+// demoPorts finds the provider's port and listens at the applications'. They are two, since the provider never calls its own.
+func demoPorts(port int) (own int, apps net.Listener, err error) {
+	l, err := net.Listen("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(port)))
+	if err != nil {
+		return 0, nil, fmt.Errorf("listen: %w", err)
+	}
+	// Only the number was wanted, which the issuer needs: the provider listens by itself.
+	defer l.Close()
+	if own = l.Addr().(*net.TCPAddr).Port; port != 0 {
+		port++
+	}
+	if apps, err = net.Listen("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(port))); err != nil {
+		return 0, nil, fmt.Errorf("listen: %w", err)
+	}
+	return own, apps, nil
+}
+
+func newDemo(folder string, own int, apps net.Addr) *demo {
+	d := &demo{
+		file:   filepath.Join(folder, "curfew.yaml"),
+		issuer: fmt.Sprintf("http://curfew.localhost:%d", own),
+		people: []demoPerson{{"ann", "Ann Archer", demoPassword()}, {"ben", "Ben Baker", demoPassword()}},
+	}
+	add := func(name, told string, c rp.Config) {
+		host := strings.ToLower(name) + ".localhost"
+		url := fmt.Sprintf("http://%s:%d", host, apps.(*net.TCPAddr).Port)
+		c.Name, c.URL, c.Issuer, c.ClientID, c.ClientSecret = name, url, d.issuer, strings.ToLower(name), rand.Text()+rand.Text()
+		d.apps = append(d.apps, demoApp{rp.New(c), host, url, told})
+	}
+	add("Atlas", "from server to server", rp.Config{Back: true})
+	add("Birch", "through the browser", rp.Config{Front: true})
+	add("Cedar", "both ways; can be made slow, refusing or broken", rp.Config{Back: true, Front: true, Switchable: true})
+	return d
+}
+
+// demoPassword is one that a person can read off the screen and type.
+func demoPassword() string {
+	text := strings.ToLower(rand.Text())
+	return text[:5] + "-" + text[5:10] + "-" + text[10:15]
+}
+
+// configure makes the provider's configuration. Of the environment nothing counts but how to log.
+func (d *demo) configure(own int, environ []string) (*config.Config, error) {
+	text := fmt.Sprintf("issuer: %s\nlisten: 127.0.0.1:%d\ndata: data\nlog.level: warn\negress.allow:\n", d.issuer, own)
+	for _, app := range d.apps {
+		text += "  - " + strings.TrimPrefix(app.url, "http://") + "\n"
+	}
+	if err := os.WriteFile(d.file, []byte(text), 0o600); err != nil {
+		return nil, fmt.Errorf("write the demo's configuration: %w", err)
+	}
+	var logging []string
+	for _, pair := range environ {
+		if strings.HasPrefix(pair, "CURFEW_LOG_") {
+			logging = append(logging, pair)
+		}
+	}
+	return config.Load(d.file, logging)
+}
+
+// serve serves the applications until ctx ends. They share an address and are told apart by their names.
+func (d *demo) serve(ctx context.Context, l net.Listener) error {
+	mux := http.NewServeMux()
+	for _, app := range d.apps {
+		mux.Handle(app.host+"/", app)
+	}
+	server := &http.Server{Handler: mux, ReadHeaderTimeout: readHeaderTimeout}
+	defer context.AfterFunc(ctx, func() { server.Close() })()
+	if err := server.Serve(l); !errors.Is(err, http.ErrServerClosed) {
+		return fmt.Errorf("serve the applications: %w", err)
+	}
+	return nil
+}
+
+// seed adds people and applications as an administrator would.
+func (d *demo) seed(ctx context.Context, c *admin.Client) error {
+	for _, person := range d.people {
+		_, err := c.AddUser(ctx, map[string]any{"preferred_username": person.login, "name": person.full, "email": person.login + "@example.org", "password": person.password})
+		if err != nil {
+			return err
+		}
+	}
+	for _, app := range d.apps {
+		metadata := app.Metadata()
+		metadata["consent"] = "skip" // they belong to whoever runs the provider
+		if _, err := c.AddClient(ctx, metadata); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// announce says where everything is. The passwords are shown this once.
+func (d *demo) announce(p *program) error {
+	fmt.Fprintf(p.stdout, "Curfew runs at %s. Sign in at all three, sign out at one, and watch the others.\n\n", d.issuer)
+	rows := [][]string{}
+	for _, app := range d.apps {
+		rows = append(rows, []string{app.url + "/", app.told})
+	}
+	if err := p.table([]string{"application", "is told of a logout"}, rows); err != nil {
+		return err
+	}
+	rows = rows[:0]
+	for _, person := range d.people {
+		rows = append(rows, []string{person.login, person.password})
+	}
+	fmt.Fprintln(p.stdout)
+	if err := p.table([]string{"user", "password"}, rows); err != nil {
+		return err
+	}
+	_, err := fmt.Fprintf(p.stdout, "\nSessions and their ends: %s/account, or curfew session list --config %s\nCtrl-C stops everything and leaves nothing behind.\n", d.issuer, d.file)
+	return err
+}

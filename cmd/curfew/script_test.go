@@ -1,7 +1,20 @@
 package main
 
 import (
+	"bufio"
+	"bytes"
+	"encoding/base64"
+	"io"
+	"net"
+	"net/http"
+	"net/http/cookiejar"
+	"net/url"
 	"os"
+	"os/exec"
+	"regexp"
+	"strconv"
+	"strings"
+	"sync"
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
@@ -13,11 +26,185 @@ func TestMain(m *testing.M) {
 	})
 }
 
-// TestCommands runs the transcripts of testdata/script: what a person types and reads.
+// TestCommands runs the transcripts of testdata/script: what a person types and reads. They know these commands beside
+// testscript's own:
+//
+//	serve               starts `curfew serve` and waits until it serves
+//	stop                sends it SIGTERM and waits until it is gone
+//	crash               kills it
+//	exits CODE ARG...   runs curfew, which has to exit with that code
+//	signin NAME SECRET  signs a person in at the provider's own pages
+//	jwks FILE           fetches the provider's key set
+//	forge IN OUT        changes the reason in a signed report
+//	keep NAME REGEXP    sets a variable to what the last stdout holds in the expression's group
 func TestCommands(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir:                 "testdata/script",
 		RequireExplicitExec: true,
 		RequireUniqueNames:  true,
+		Setup: func(env *testscript.Env) error {
+			l, err := net.Listen("tcp", "127.0.0.1:0")
+			if err != nil {
+				return err
+			}
+			defer l.Close()
+			env.Setenv("ISSUER", "http://localhost:"+strconv.Itoa(l.Addr().(*net.TCPAddr).Port))
+			env.Setenv("CURFEW_LOG_FORMAT", "json")
+			env.Values[served{}] = &served{}
+			return nil
+		},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			"serve":  serveScript,
+			"stop":   stopScript,
+			"crash":  crashScript,
+			"jwks":   jwksScript,
+			"forge":  forgeScript,
+			"exits":  exitsScript,
+			"signin": signinScript,
+			"keep":   keepScript,
+		},
 	})
+}
+
+// served is the server of a transcript.
+type served struct {
+	command *exec.Cmd
+	log     sync.WaitGroup
+}
+
+func serveScript(ts *testscript.TestScript, neg bool, args []string) {
+	s := ts.Value(served{}).(*served)
+	s.command = scriptCommand(ts, append([]string{"serve"}, args...)...)
+	log, err := s.command.StderrPipe()
+	ts.Check(err)
+	ts.Check(s.command.Start())
+	ts.Defer(func() {
+		if s.command != nil {
+			s.command.Process.Kill()
+			s.log.Wait()
+			s.command.Wait()
+		}
+	})
+	serving := make(chan bool, 1)
+	var lines strings.Builder
+	s.log.Go(func() {
+		for scanner := bufio.NewScanner(log); scanner.Scan(); {
+			lines.WriteString(scanner.Text() + "\n")
+			if strings.Contains(scanner.Text(), `"msg":"serving"`) {
+				serving <- true
+			}
+		}
+		close(serving)
+	})
+	if !<-serving {
+		ts.Fatalf("it does not serve:\n%s", lines.String())
+	}
+}
+
+func stopScript(ts *testscript.TestScript, neg bool, args []string) {
+	s := ts.Value(served{}).(*served)
+	ts.Check(s.command.Process.Signal(os.Interrupt))
+	s.log.Wait()
+	ts.Check(s.command.Wait())
+	s.command = nil
+}
+
+func crashScript(ts *testscript.TestScript, neg bool, args []string) {
+	s := ts.Value(served{}).(*served)
+	ts.Check(s.command.Process.Kill())
+	s.log.Wait()
+	s.command.Wait() // which says that it was killed
+	s.command = nil
+}
+
+func jwksScript(ts *testscript.TestScript, neg bool, args []string) {
+	body, _ := fetchPage(ts, func() (*http.Response, error) { return http.Get(ts.Getenv("ISSUER") + "/jwks") })
+	ts.Check(os.WriteFile(ts.MkAbs(args[0]), []byte(body), 0o600))
+}
+
+func forgeScript(ts *testscript.TestScript, neg bool, args []string) {
+	parts := strings.Split(strings.TrimSpace(ts.ReadFile(args[0])), ".")
+	payload, err := base64.RawURLEncoding.DecodeString(parts[1])
+	ts.Check(err)
+	parts[1] = base64.RawURLEncoding.EncodeToString(bytes.Replace(payload, []byte(`"reason":"administrator"`), []byte(`"reason":"idle_timeout"`), 1))
+	ts.Check(os.WriteFile(ts.MkAbs(args[1]), []byte(strings.Join(parts, ".")), 0o600))
+}
+
+func exitsScript(ts *testscript.TestScript, neg bool, args []string) {
+	want, err := strconv.Atoi(args[0])
+	ts.Check(err)
+	err = ts.Exec("curfew", args[1:]...)
+	got := 0
+	if err != nil {
+		exit, ok := err.(*exec.ExitError)
+		if !ok {
+			ts.Fatalf("%v", err)
+		}
+		got = exit.ExitCode()
+	}
+	if got != want {
+		ts.Fatalf("exit code %d, want %d", got, want)
+	}
+}
+
+func scriptCommand(ts *testscript.TestScript, args ...string) *exec.Cmd {
+	self, err := os.Executable()
+	ts.Check(err)
+	command := exec.Command(self, args...)
+	command.Args[0] = "curfew" // by which testscript.Main knows what to run
+	command.Dir = ts.MkAbs(".")
+	for _, name := range []string{"PATH", "HOME", "TMPDIR", "CURFEW_CONFIG", "CURFEW_ISSUER", "CURFEW_DATA", "CURFEW_LOG_FORMAT", "CURFEW_METRICS_LISTEN", "CURFEW_REGISTRATION_MODE"} {
+		if value := ts.Getenv(name); value != "" {
+			command.Env = append(command.Env, name+"="+value)
+		}
+	}
+	return command
+}
+
+func keepScript(ts *testscript.TestScript, neg bool, args []string) {
+	found := regexp.MustCompile(args[1]).FindStringSubmatch(ts.ReadFile("stdout"))
+	if found == nil {
+		ts.Fatalf("stdout does not match %s", args[1])
+	}
+	ts.Setenv(args[0], found[1])
+}
+
+var (
+	formAction = regexp.MustCompile(`<form[^>]* action="([^"]*)"`)
+	hidden     = regexp.MustCompile(`<input[^>]*type="hidden"[^>]*>`)
+	attribute  = regexp.MustCompile(`(name|value)="([^"]*)"`)
+)
+
+func signinScript(ts *testscript.TestScript, neg bool, args []string) {
+	jar, err := cookiejar.New(nil)
+	ts.Check(err)
+	client := &http.Client{Jar: jar}
+	page, at := fetchPage(ts, func() (*http.Response, error) { return client.Get(ts.Getenv("ISSUER") + "/account") })
+	action := formAction.FindStringSubmatch(page)
+	if action == nil {
+		ts.Fatalf("no form at %s:\n%s", at, page)
+	}
+	target, err := at.Parse(strings.ReplaceAll(action[1], "&amp;", "&"))
+	ts.Check(err)
+	form := url.Values{"username": {args[0]}, "password": {args[1]}}
+	for _, input := range hidden.FindAllString(page, -1) {
+		fields := map[string]string{}
+		for _, a := range attribute.FindAllStringSubmatch(input, -1) {
+			fields[a[1]] = a[2]
+		}
+		form.Set(fields["name"], fields["value"])
+	}
+	page, at = fetchPage(ts, func() (*http.Response, error) { return client.PostForm(target.String(), form) })
+	if !strings.HasSuffix(at.Path, "/account") {
+		ts.Fatalf("not signed in, but at %s:\n%s", at, page)
+	}
+}
+
+func fetchPage(ts *testscript.TestScript, get func() (*http.Response, error)) (string, *url.URL) {
+	resp, err := get()
+	ts.Check(err)
+	defer resp.Body.Close()
+	body, err := io.ReadAll(resp.Body)
+	ts.Check(err)
+	return string(body), resp.Request.URL
 }

@@ -3,6 +3,8 @@ package main
 import (
 	"bufio"
 	"bytes"
+	"context"
+	"crypto/rand"
 	"encoding/base64"
 	"io"
 	"net"
@@ -16,8 +18,13 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/curfew-id/curfew/storage"
+	"github.com/curfew-id/curfew/storage/bolt"
 )
 
 func TestMain(m *testing.M) {
@@ -36,6 +43,7 @@ func TestMain(m *testing.M) {
 //	signin NAME SECRET  signs a person in at the provider's own pages
 //	jwks FILE           fetches the provider's key set
 //	forge IN OUT        changes the reason in a signed report
+//	sessions N NAME     signs a person in N times, in the store itself, while nothing serves it
 //	keep NAME REGEXP    sets a variable to what the last stdout holds in the expression's group
 func TestCommands(t *testing.T) {
 	testscript.Run(t, testscript.Params{
@@ -62,6 +70,8 @@ func TestCommands(t *testing.T) {
 			"exits":  exitsScript,
 			"signin": signinScript,
 			"keep":   keepScript,
+
+			"sessions": sessionsScript,
 		},
 	})
 }
@@ -115,6 +125,26 @@ func crashScript(ts *testscript.TestScript, neg bool, args []string) {
 	s.log.Wait()
 	s.command.Wait() // which says that it was killed
 	s.command = nil
+}
+
+func sessionsScript(ts *testscript.TestScript, neg bool, args []string) {
+	store, err := bolt.Open(bolt.Options{Path: ts.MkAbs("data/curfew.db")})
+	ts.Check(err)
+	defer store.Close()
+	ctx, now := context.Background(), time.Now()
+	user, err := store.UserByLogin(ctx, args[1])
+	ts.Check(err)
+	n, err := strconv.Atoi(args[0])
+	ts.Check(err)
+	var all errgroup.Group // together they share commits
+	for range n {
+		all.Go(func() error {
+			id := rand.Text()
+			return store.CreateSession(ctx, storage.Session{ID: storage.SessionID(id), Secret: storage.HashOf(id), Subject: user.Subject, AuthTime: now, Created: now,
+				LastActive: now, Idle: time.Hour, Expires: now.Add(time.Hour)}, storage.Event{At: now, Kind: "session.created"})
+		})
+	}
+	ts.Check(all.Wait())
 }
 
 func jwksScript(ts *testscript.TestScript, neg bool, args []string) {

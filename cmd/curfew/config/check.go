@@ -2,6 +2,7 @@ package config
 
 import (
 	"crypto/tls"
+	"errors"
 	"net"
 	"net/netip"
 	"net/url"
@@ -11,6 +12,7 @@ import (
 	"time"
 
 	"github.com/curfew-id/curfew/provider/egress"
+	"github.com/curfew-id/curfew/provider/register"
 )
 
 // check notes values that are readable but cannot be meant.
@@ -25,8 +27,24 @@ func (l *loader) check() {
 	l.checkTLS()
 	l.checkEgress()
 	l.checkLifetimes()
-	if len(c.Registration.Defaults) > 0 && c.Registration.Mode != "open" {
+	l.checkRegistration()
+}
+
+func (l *loader) checkRegistration() {
+	r := l.config.Registration
+	if len(r.Defaults) == 0 {
+		return
+	}
+	if r.Mode != "open" {
 		l.wrong("registration.defaults", "only open registration has defaults; an initial access token carries its own")
+	}
+	var problems register.Problems
+	if err := register.CheckDefaults(r.Defaults); errors.As(err, &problems) {
+		for _, problem := range problems {
+			l.wrong("registration.defaults", "%v", problem)
+		}
+	} else if err != nil {
+		l.wrong("registration.defaults", "%v", err)
 	}
 }
 

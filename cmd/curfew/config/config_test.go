@@ -63,6 +63,7 @@ logout:
 trusted_proxies: [10.0.0.1/8, nowhere]
 egress:
   allow: ["http://app.example"]
+registration: {mode: open, defaults: {consnt: skip}}
 `)
 	_, err := Load(file, []string{"CURFEW_LISTN=:80", "CURFEW_PORT=tcp://10.0.0.1:80", "CURFEW_TOKEN_ID=never", "CURFEW_CONFIG=" + file})
 	want := []string{
@@ -82,6 +83,7 @@ egress:
 		`"nowhere" is not a network such as 10.1.2.0/24`,
 		"session.idle: 8h is longer than session.absolute (1h)",
 		"%s:17: egress.allow: ",
+		"%s:18: registration.defaults: consnt: ",
 		"CURFEW_LISTN: unknown variable; did you mean CURFEW_LISTEN?",
 		`CURFEW_TOKEN_ID: "never" is not a duration such as 14d, 8h or 90s`,
 	}
@@ -129,13 +131,13 @@ func TestEnvironmentOverridesTheFile(t *testing.T) {
 }
 
 func TestValuesFromFilesAreReadAndNotShown(t *testing.T) {
-	secret := mustWrite(t, `{"software_statement":"hush"}`+"\n")
+	secret := mustWrite(t, `{"audience":["hush"]}`+"\n")
 	file := mustWrite(t, enough+"registration.mode: open\n")
 	c, err := Load(file, []string{"CURFEW_REGISTRATION_DEFAULTS_FILE=" + secret})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if string(c.Registration.Defaults) != `{"software_statement":"hush"}` {
+	if string(c.Registration.Defaults) != `{"audience":["hush"]}` {
 		t.Errorf("got %s", c.Registration.Defaults)
 	}
 	var yaml, json strings.Builder
@@ -217,7 +219,7 @@ func TestIssuer(t *testing.T) {
 func TestPrintedConfigurationIsAConfiguration(t *testing.T) {
 	c := mustLoad(t, enough+`trusted_proxies: [10.0.0.0/8]
 session: {idle: 1d12h, absolute: 36h}
-registration: {mode: open, defaults: {require_pkce: false, contacts: [a@b]}}
+registration: {mode: open, defaults: {require_pkce: false, audience: [a, b]}}
 keys.rsa_bits: 3072
 `)
 	var text strings.Builder

@@ -112,5 +112,5 @@ func (t *tx) putClient(c storage.Client) {
 func (t *tx) removeClient(id string) {
 	t.delete(clients, []byte(id))
 	delete(t.change().clients, id)
-	t.put(trash, append([]byte{trashConsents}, id...), nil)
+	t.discardConsents(id)
 }

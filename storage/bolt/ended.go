@@ -139,7 +139,7 @@ func (e *ending) audit(ended storage.Ended) (lines []uint64) {
 	}
 	for _, g := range ended.Grants {
 		if g.Offline() || ended.Session.ID == "" {
-			lines = append(lines, e.appendEvent(grantEnded(g, e.cause, e.at)))
+			lines = append(lines, e.appendEvent(grantEnded(g, ended.Cause, e.at)))
 		}
 	}
 	return lines

@@ -79,7 +79,8 @@ func (t *tx) grantDead(g storage.Grant) bool {
 // sidDead tells whether a membership has ended or a mass ending under way takes it.
 func (t *tx) sidDead(sid string) bool {
 	if len(t.memory.masses) == 0 {
-		return t.get(sids, []byte(sid)) == nil
+		id := t.get(sids, []byte(sid))
+		return id == nil || t.get(sessions, join(string(id), sid)) == nil
 	}
 	n, share, ok := t.holder(sid)
 	return !ok || t.sessionDead(n) || t.memberDead(n, share)

@@ -51,10 +51,17 @@ func (s *Store) ListGrants(ctx context.Context, subject, client string, offlineO
 	})
 }
 
-// grant finds a grant.
+// grant finds a grant. One that is bound to a session counts as long as it has its place there.
 func (t *tx) grant(id string) (storage.Grant, bool) {
-	return load[storage.Grant](t, grants, []byte(id))
+	g, ok := load[storage.Grant](t, grants, []byte(id))
+	if !ok || (!g.Offline() && t.get(sessions, placeOf(g)) == nil) {
+		return storage.Grant{}, false
+	}
+	return g, true
 }
+
+// placeOf is a bound grant's place in its session.
+func placeOf(g storage.Grant) []byte { return join(string(g.Session), g.SID, g.ID) }
 
 // boundGrants finds the grants of a session, or of one membership.
 func (t *tx) boundGrants(id storage.SessionID, sid string) (list []storage.Grant) {
@@ -124,7 +131,7 @@ func (t *tx) addGrant(g storage.Grant, end time.Time) {
 		t.put(userOffline, join(g.Subject, g.Client, g.ID), nil)
 		t.put(clientOffline, join(g.Client, g.ID), nil)
 	} else {
-		t.put(sessions, join(string(g.Session), g.SID, g.ID), nil)
+		t.put(sessions, placeOf(g), []byte{1})
 	}
 	t.putGrant(g)
 	t.expireGrant(g, end)
@@ -165,16 +172,14 @@ func (t *tx) refreshToken(token storage.Hash) (before storage.Hash, id string) {
 	return storage.Hash(value[:len(before)]), string(value[len(before):])
 }
 
-// removeGrant removes a grant. What names it dies with that, and is left to Sweep.
+// removeGrant ends a grant. What names it dies with that, and is left to Sweep.
 func (t *tx) removeGrant(g storage.Grant) {
-	t.delete(grants, []byte(g.ID))
 	if g.Offline() {
+		t.delete(grants, []byte(g.ID))
 		t.delete(userOffline, join(g.Subject, g.Client, g.ID))
 		t.delete(clientOffline, join(g.Client, g.ID))
 	} else {
-		t.delete(sessions, join(string(g.Session), g.SID, g.ID))
+		t.delete(sessions, placeOf(g))
 	}
-	if !g.Refresh.IsZero() {
-		t.put(trash, append([]byte{trashFamily}, g.ID...), g.Refresh[:])
-	}
+	t.discardGrant(g)
 }

@@ -18,7 +18,7 @@ type table uint8
 const (
 	meta   table = iota // schema version, the readiness record
 	expiry              // time, kind, key → nothing: what Sweep removes, in order
-	trash               // kind, key → nothing: what an ended record left behind, removed by Sweep in chunks
+	trash               // kind, key: what ended records left behind, see trash.go
 
 	users   // sub → e or d (enabled, disabled), JSON
 	logins  // folded name or address → n or e (name, address), sub
@@ -26,7 +26,7 @@ const (
 
 	clients // id → JSON
 
-	sessions       // id → JSON without members; id, sid → member's JSON; id, sid, grant → nothing: what belongs together shares a page
+	sessions       // id → JSON without members; id, sid → member's JSON; id, sid, grant → 1: what belongs together shares a page
 	secrets        // hash → session
 	sids           // sid → session
 	userSessions   // sub, session → nothing

@@ -244,8 +244,7 @@ func (t *tx) freeSID(sid string) bool {
 // removeMember removes a relying party's share.
 func (t *tx) removeMember(id storage.SessionID, m storage.Member) {
 	t.delete(sessions, join(string(id), m.SID))
-	t.delete(sids, []byte(m.SID))
-	t.delete(clientSessions, join(m.Client, string(id), m.SID))
+	t.discardMember(id, m)
 }
 
 // removeSession removes a session with its members; only an ending calls it.

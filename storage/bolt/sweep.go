@@ -3,7 +3,6 @@ package bolt
 import (
 	"bytes"
 	"context"
-	"encoding/binary"
 	"fmt"
 	"slices"
 	"time"
@@ -21,12 +20,6 @@ const (
 	expiryLink     = 'l'
 	expiryReport   = 'r'
 	expiryDelivery = 'd'
-)
-
-// What a key in the trash names.
-const (
-	trashFamily   = 'f' // the refresh-token hashes of a grant that ended
-	trashConsents = 'c' // the consents to a client that was removed
 )
 
 // Sweep implements storage.Store. It works by cursor from the oldest on, so that a chunk touches neighbouring pages.
@@ -136,85 +129,3 @@ func (t *tx) sweepFence(scope []byte, at time.Time) {
 	}
 	t.store(fences, scope, list)
 }
-
-// emptyTrash removes up to limit of what ended records left behind.
-func (t *tx) emptyTrash(limit int) (gone int) {
-	var found [][]byte
-	for k := range t.prefix(trash, nil) {
-		if len(found) >= limit {
-			break
-		}
-		found = append(found, bytes.Clone(k))
-	}
-	for _, k := range found {
-		n, all := t.empty(k[0], string(k[1:]), limit-gone)
-		if gone += n; !all {
-			break
-		}
-		t.delete(trash, k)
-	}
-	return gone
-}
-
-// empty removes up to limit of what one ended record left behind, and says whether that was all.
-func (t *tx) empty(kind byte, id string, limit int) (gone int, all bool) {
-	if kind == trashFamily {
-		return t.emptyFamily(id, limit)
-	}
-	prefix := within(id)
-	var subjects []string
-	for k := range t.prefix(clientConsents, prefix) {
-		if len(subjects) == limit {
-			break
-		}
-		subjects = append(subjects, string(k[len(prefix):]))
-	}
-	for _, subject := range subjects {
-		if c, ok := load[storage.Consent](t, consents, join(subject, id)); ok && !t.counts(c) {
-			t.removeConsent(subject, id)
-		}
-	}
-	return len(subjects), len(subjects) < limit
-}
-
-// emptyFamily removes up to limit refresh tokens of a grant that ended, from the latest back.
-func (t *tx) emptyFamily(grant string, limit int) (gone int, all bool) {
-	key := append([]byte{trashFamily}, grant...)
-	token := storage.Hash(t.get(trash, key))
-	for ; gone < limit && !token.IsZero(); gone++ {
-		before, id := t.refreshToken(token)
-		if id != grant {
-			return gone, true
-		}
-		t.delete(refreshes, token[:])
-		token = before
-	}
-	if token.IsZero() {
-		return gone, true
-	}
-	t.put(trash, key, token[:])
-	return gone, false
-}
-
-// Ready implements storage.Store.
-func (s *Store) Ready(ctx context.Context) error {
-	n, err := write(ctx, s, func(t *tx) (uint64, error) {
-		n := uint64(1)
-		if v := t.get(meta, readyKey); len(v) == 8 {
-			n += binary.BigEndian.Uint64(v)
-		}
-		t.put(meta, readyKey, sequenceKey(n))
-		return n, nil
-	})
-	if err != nil {
-		return fmt.Errorf("readiness: %w", err)
-	}
-	return s.view(ctx, func(t *tx) error {
-		if v := t.get(meta, readyKey); len(v) != 8 || binary.BigEndian.Uint64(v) < n {
-			return fmt.Errorf("readiness: %w: what was written is not there", storage.ErrUnavailable)
-		}
-		return nil
-	})
-}
-
-var readyKey = []byte("ready")

@@ -236,6 +236,20 @@ var endingTests = map[string]func(*world){
 		mustEqual(w, "mass endings", len(list), 0)
 		mustEqual(w, "none left", len(w.mustEnd(sel, after(64*time.Minute), storage.Change{})), 0)
 	},
+	"OverdueSaysWhetherIdleOrTooOld": func(w *world) {
+		w.mustUsers("ann")
+		idle, old := newSession("idle", "ann", t0), newSession("old", "ann", t0)
+		old.Expires = after(30 * time.Minute)
+		for _, n := range []storage.Session{idle, old} {
+			w.must(w.CreateSession(w.ctx, n, storage.Event{At: t0, Kind: "session.created"}))
+		}
+		reasons := map[storage.SessionID]storage.Reason{}
+		for _, e := range w.mustEnd(storage.Selector{Overdue: true}, after(2*time.Hour), storage.Change{}) {
+			reasons[e.Session.ID] = e.Cause.Reason
+		}
+		mustEqual(w, "reasons", reasons, map[storage.SessionID]storage.Reason{"idle": storage.ReasonIdle, "old": storage.ReasonAbsolute})
+		mustEqual(w, "lines", len(w.events(storage.EventFilter{Reason: storage.ReasonAbsolute})), 1)
+	},
 	"GrantAloneEndsAndNothingElse": func(w *world) {
 		w.mustUsers("ann")
 		w.mustClients("app")

@@ -1,0 +1,32 @@
+package bolt
+
+import (
+	"context"
+	"encoding/binary"
+	"fmt"
+
+	"github.com/curfew-id/curfew/storage"
+)
+
+// Ready implements storage.Store.
+func (s *Store) Ready(ctx context.Context) error {
+	n, err := write(ctx, s, func(t *tx) (uint64, error) {
+		n := uint64(1)
+		if v := t.get(meta, readyKey); len(v) == 8 {
+			n += binary.BigEndian.Uint64(v)
+		}
+		t.put(meta, readyKey, sequenceKey(n))
+		return n, nil
+	})
+	if err != nil {
+		return fmt.Errorf("readiness: %w", err)
+	}
+	return s.view(ctx, func(t *tx) error {
+		if v := t.get(meta, readyKey); len(v) != 8 || binary.BigEndian.Uint64(v) < n {
+			return fmt.Errorf("readiness: %w: what was written is not there", storage.ErrUnavailable)
+		}
+		return nil
+	})
+}
+
+var readyKey = []byte("ready")

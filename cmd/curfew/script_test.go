@@ -6,10 +6,7 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/base64"
-	"io"
 	"net"
-	"net/http"
-	"net/http/cookiejar"
 	"net/url"
 	"os"
 	"os/exec"
@@ -148,8 +145,11 @@ func sessionsScript(ts *testscript.TestScript, neg bool, args []string) {
 }
 
 func jwksScript(ts *testscript.TestScript, neg bool, args []string) {
-	body, _ := fetchPage(ts, func() (*http.Response, error) { return http.Get(ts.Getenv("ISSUER") + "/jwks") })
-	ts.Check(os.WriteFile(ts.MkAbs(args[0]), []byte(body), 0o600))
+	v, err := newVisitor()
+	ts.Check(err)
+	keys, err := v.get(ts.Getenv("ISSUER") + "/jwks")
+	ts.Check(err)
+	ts.Check(os.WriteFile(ts.MkAbs(args[0]), []byte(keys.text), 0o600))
 }
 
 func forgeScript(ts *testscript.TestScript, neg bool, args []string) {
@@ -199,42 +199,14 @@ func keepScript(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Setenv(args[0], found[1])
 }
 
-var (
-	formAction = regexp.MustCompile(`<form[^>]* action="([^"]*)"`)
-	hidden     = regexp.MustCompile(`<input[^>]*type="hidden"[^>]*>`)
-	attribute  = regexp.MustCompile(`(name|value)="([^"]*)"`)
-)
-
 func signinScript(ts *testscript.TestScript, neg bool, args []string) {
-	jar, err := cookiejar.New(nil)
+	v, err := newVisitor()
 	ts.Check(err)
-	client := &http.Client{Jar: jar}
-	page, at := fetchPage(ts, func() (*http.Response, error) { return client.Get(ts.Getenv("ISSUER") + "/account") })
-	action := formAction.FindStringSubmatch(page)
-	if action == nil {
-		ts.Fatalf("no form at %s:\n%s", at, page)
+	page, err := v.get(ts.Getenv("ISSUER") + "/account")
+	ts.Check(err)
+	page, err = v.submit(page, url.Values{"username": {args[0]}, "password": {args[1]}})
+	ts.Check(err)
+	if !strings.HasSuffix(page.at.Path, "/account") {
+		ts.Fatalf("not signed in, but at %s:\n%s", page.at, page.text)
 	}
-	target, err := at.Parse(strings.ReplaceAll(action[1], "&amp;", "&"))
-	ts.Check(err)
-	form := url.Values{"username": {args[0]}, "password": {args[1]}}
-	for _, input := range hidden.FindAllString(page, -1) {
-		fields := map[string]string{}
-		for _, a := range attribute.FindAllStringSubmatch(input, -1) {
-			fields[a[1]] = a[2]
-		}
-		form.Set(fields["name"], fields["value"])
-	}
-	page, at = fetchPage(ts, func() (*http.Response, error) { return client.PostForm(target.String(), form) })
-	if !strings.HasSuffix(at.Path, "/account") {
-		ts.Fatalf("not signed in, but at %s:\n%s", at, page)
-	}
-}
-
-func fetchPage(ts *testscript.TestScript, get func() (*http.Response, error)) (string, *url.URL) {
-	resp, err := get()
-	ts.Check(err)
-	defer resp.Body.Close()
-	body, err := io.ReadAll(resp.Body)
-	ts.Check(err)
-	return string(body), resp.Request.URL
 }

@@ -203,7 +203,7 @@ func TestInitialAccessTokenIsShownOnceAndItsDefaultsAreChecked(t *testing.T) {
 	if w := d.do("DELETE", "/initial-tokens/suite", ""); w.Code != 204 {
 		t.Errorf("got %d %s, want 204", w.Code, w.Body)
 	}
-	d.mustFail(404, "not_found", "initial access token", "DELETE", "/initial-tokens/suite", "")
+	d.mustFail(404, "not_found", "name", "DELETE", "/initial-tokens/suite", "")
 	if e := d.lastEvent("initial_token.removed"); e.Detail["name"] != "suite" {
 		t.Errorf("got audit line %+v", e)
 	}

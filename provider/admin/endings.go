@@ -102,7 +102,19 @@ func (a *api) selector(ctx context.Context, q EndRequest) (storage.Selector, err
 		}
 		sel.Sessions = append(sel.Sessions, storage.SessionID(id))
 	}
-	return sel, nil
+	return sel, a.spared(ctx, q.Except, sel.Subject)
+}
+
+// spared checks the session that is to live on: it has to be there, and the user's if only theirs end.
+func (a *api) spared(ctx context.Context, id, subject string) error {
+	if id == "" {
+		return nil
+	}
+	s, err := a.Store.Session(ctx, storage.SessionID(id), a.Now())
+	if err == nil && subject != "" && s.Subject != subject {
+		return invalid("except", "is another user's session")
+	}
+	return namedIn(err, "except", "session", id)
 }
 
 // endWith ends what sel selects, with change and its audit line (kind; empty: the ending's own lines are enough) in the same

@@ -90,9 +90,12 @@ func TestSlipInAnEndingEndsNothing(t *testing.T) {
 		{404, "not_found", "session", `{"sessions":["a1","nothing"]}`},
 		{404, "not_found", "user", `{"user":"nobody"}`},
 		{404, "not_found", "client", `{"everyone":true,"client":"nobody"}`},
+		{404, "not_found", "except", `{"everyone":true,"except":"a3"}`},
+		{400, "invalid", "except", `{"user":"ada","except":"b1"}`},
 	} {
 		d.mustFail(c.status, c.code, c.field, "POST", "/endings", c.body)
 	}
+	d.mustFail(404, "not_found", "except", "POST", "/users/ada/password", `{"password":"another correct horse","except":"a3"}`)
 	if !d.lives("a1") || !d.lives("a2") || !d.lives("b1") {
 		t.Error("a refused request ended something")
 	}

@@ -38,14 +38,13 @@ func invalid(field, format string, args ...any) error {
 	return &Error{Status: http.StatusBadRequest, Code: "invalid", Message: fmt.Sprintf(format, args...), Field: field}
 }
 
-func missing(what, name string) error {
-	return &Error{Status: http.StatusNotFound, Code: "not_found", Message: fmt.Sprintf("there is no %s %q", what, name), Field: what}
-}
+// named says of a storage.ErrNotFound what it was that is not there, and so which part of the request is at fault.
+func named(err error, what, name string) error { return namedIn(err, what, what, name) }
 
-// named says of a storage.ErrNotFound what it was that is not there.
-func named(err error, what, name string) error {
+// namedIn is named where the part of the request is called otherwise than the thing.
+func namedIn(err error, field, what, name string) error {
 	if errors.Is(err, storage.ErrNotFound) {
-		return missing(what, name)
+		return &Error{Status: http.StatusNotFound, Code: "not_found", Message: fmt.Sprintf("there is no %s %q", what, name), Field: field}
 	}
 	return err
 }

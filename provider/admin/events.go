@@ -92,20 +92,25 @@ func (a *api) exportEvents(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
+	w.Header().Set("Content-Type", "application/jsonl")
 	lines := json.NewEncoder(w)
 	begun := false
-	return a.everyEvent(r.Context(), f, func(events []storage.Event) error {
-		if !begun {
-			w.Header().Set("Content-Type", "application/jsonl")
-			begun = true
-		}
+	err = a.everyEvent(r.Context(), f, func(events []storage.Event) error {
 		for _, e := range events {
+			begun = true
 			if err := lines.Encode(e); err != nil {
-				return http.ErrAbortHandler // nobody reads any more
+				return err
 			}
 		}
 		return nil
 	})
+	if err != nil && begun {
+		if r.Context().Err() == nil {
+			a.log().ErrorContext(r.Context(), "audit export broke off", "err", err)
+		}
+		panic(http.ErrAbortHandler) // the status has gone out: only a broken connection tells that lines are missing
+	}
+	return err
 }
 
 // errEnough stops everyEvent before the last page; everyEvent itself returns no error then.

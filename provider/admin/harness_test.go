@@ -10,6 +10,7 @@ import (
 	"net/http/httptest"
 	"net/url"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -213,6 +214,7 @@ func (d *desk) grants(u admin.User) string {
 	for _, g := range grants {
 		ids = append(ids, g.ID)
 	}
+	slices.Sort(ids)
 	return strings.Join(ids, ", ")
 }
 

@@ -111,7 +111,7 @@ func (a *api) listInitialTokens(w http.ResponseWriter, r *http.Request) error {
 func (a *api) removeInitialToken(w http.ResponseWriter, r *http.Request) error {
 	name := r.PathValue("name")
 	if err := a.Store.DeleteInitialToken(r.Context(), name); err != nil {
-		return named(err, "initial access token", name)
+		return namedIn(err, "name", "initial access token", name)
 	}
 	if err := a.noteToken(r.Context(), "initial_token.removed", name); err != nil {
 		return err

@@ -22,7 +22,7 @@ func TestSignedReportProvesItselfWithItsAuditLines(t *testing.T) {
 	if w.Code != 200 || w.Header().Get("Content-Type") != "application/jwt" {
 		t.Fatalf("got %d %s, want a JWT", w.Code, w.Header().Get("Content-Type"))
 	}
-	jws, err := jose.ParseSigned(w.Body.String(), []jose.SignatureAlgorithm{jose.ES256})
+	jws, err := jose.ParseSignedCompact(w.Body.String(), []jose.SignatureAlgorithm{jose.ES256})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -196,6 +196,9 @@ func (a *api) setPassword(w http.ResponseWriter, r *http.Request) error {
 	if change.Password == "" {
 		return invalid("password", "is missing")
 	}
+	if err := a.spared(ctx, change.Except, u.Subject); err != nil {
+		return err
+	}
 	if err := a.hash(ctx, &u, change.Password); err != nil {
 		return err
 	}

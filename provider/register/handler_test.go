@@ -206,6 +206,8 @@ func TestSectorIdentifierHasToListTheRedirectURIs(t *testing.T) {
 	if stored, _ := o.store.Client(t.Context(), c.ClientID); stored.SectorHost != "sector.example" {
 		t.Errorf("got sector %q, want sector.example", stored.SectorHost)
 	}
+	o.h.Registrar.Fetch = noFetch{t}
+	o.must(200, "PUT", path(c.URI), c.Token, strings.Replace(body, "{", `{"client_id":"`+c.ClientID+`","client_name":"Both",`, 1))
 	one := o.must(201, "POST", "/register", "", `{"redirect_uris":["https://A.example/cb","https://a.example/other"],"subject_type":"pairwise"}`)
 	if stored, _ := o.store.Client(t.Context(), one.ClientID); stored.SectorHost != "a.example" {
 		t.Errorf("got sector %q, want the one host of the redirect URIs", stored.SectorHost)
@@ -403,7 +405,7 @@ func TestDeletedClientIsToldALastTimeAndForgotten(t *testing.T) {
 	for id, session := range map[string]storage.SessionID{"bound": "s", "offline": ""} {
 		code := storage.Code{ID: id, Client: c.ClientID, Subject: "ada", Session: "s", SID: "sid", Issued: o.now, Expires: o.now.Add(time.Minute)}
 		if _, err := o.store.Redeem(ctx, code, o.now, func(storage.Session, storage.Member) (storage.Issue, error) {
-			return storage.Issue{Grant: storage.Grant{ID: id, Client: c.ClientID, Subject: "ada", Session: session, Created: o.now, LastUsed: o.now, Expires: o.now.Add(time.Hour)}}, nil
+			return storage.Issue{Grant: storage.Grant{ID: id, Client: c.ClientID, Subject: "ada", Session: session, Created: o.now, LastUsed: o.now, Expires: o.now.Add(time.Hour), Refresh: storage.HashOf("refresh " + id)}}, nil
 		}); err != nil {
 			t.Fatal(err)
 		}
@@ -419,8 +421,15 @@ func TestDeletedClientIsToldALastTimeAndForgotten(t *testing.T) {
 	if grants, err := o.store.ListGrants(ctx, "ada", "", false, o.now); err != nil || len(grants) != 0 {
 		t.Errorf("got grants %+v (%v), want none", grants, err)
 	}
+	if grant, _, err := o.store.GrantByRefresh(ctx, storage.HashOf("refresh offline"), o.now); err == nil {
+		t.Errorf("got grant %+v, want offline access ended too", grant)
+	}
 	if left, err := o.store.Session(ctx, "s", o.now); err != nil || len(left.Members) != 0 {
 		t.Errorf("got session %+v (%v), want it alive without the client", left, err)
+	}
+	ended, _, err := o.store.ListEvents(ctx, storage.EventFilter{Kind: "grant.ended", Client: c.ClientID}, storage.Page{})
+	if err != nil || len(ended) != 1 {
+		t.Errorf("got audit lines %+v (%v), want the end of the offline grant", ended, err)
 	}
 	reports, _, err := o.store.ListReports(ctx, storage.ReportFilter{Subject: "ada"}, storage.Page{})
 	if err != nil || len(reports) == 0 || reports[0].Cause.Reason != storage.ReasonClientRemoved || reports[0].Cause.By != "client:"+c.ClientID {

@@ -56,7 +56,9 @@ func (r *Registrar) fill(ctx context.Context, c storage.Client, m storage.Metada
 	if err != nil && !errors.As(err, &all) {
 		return storage.Client{}, "", err
 	}
-	if m.SectorIdentifierURI != "" && err == nil {
+	// What was listed once is not asked for again, so that a relying party can be changed while its sector does not answer.
+	listed := c.SectorIdentifierURI == m.SectorIdentifierURI && slices.Equal(c.RedirectURIs, m.RedirectURIs)
+	if m.SectorIdentifierURI != "" && !listed && err == nil {
 		if wrong := r.checkSector(ctx, &m); wrong != nil {
 			all = append(all, *wrong)
 		}

@@ -58,9 +58,10 @@ func (d *Dispatcher) Wake() {
 
 // flight is an attempt that ended.
 type flight struct {
-	host     string
-	answered bool
-	took     time.Duration
+	host      string
+	attempted bool // not given back unsent
+	answered  bool
+	took      time.Duration
 }
 
 // Run delivers until ctx ends. Then it begins nothing more, waits for what is in flight (at most [AttemptLimit] and a commit),
@@ -81,7 +82,7 @@ func (d *Dispatcher) Run(ctx context.Context) {
 			began := d.Now()
 			o := d.attemptInTime(inFlight, delivery)
 			outcomes <- o
-			landed <- flight{host: delivery.Host, answered: o.Answer.Status != 0 || o.quiet, took: d.Now().Sub(began)}
+			landed <- flight{host: delivery.Host, attempted: !o.quiet, answered: o.Answer.Status != 0, took: d.Now().Sub(began)}
 		}()
 	}
 	timer := time.NewTimer(0)
@@ -101,7 +102,7 @@ func (d *Dispatcher) Run(ctx context.Context) {
 		case <-retimed:
 			timer.Reset(d.nextDue(ctx))
 		case f := <-landed:
-			hungry = ls.finish(f.host, f.answered, f.took) || hungry
+			hungry = ls.finish(f) || hungry
 		}
 	}
 	timer.Stop()

@@ -142,77 +142,81 @@ func TestWakeUpBringsATokenAtOnce(t *testing.T) {
 }
 
 func TestHangingHostsDelayNobodyElse(t *testing.T) {
-	inWorld(t, func(t *testing.T, w *world) {
-		w.answer = func(ctx context.Context, got told) (Reply, error) {
-			if got.client[0] == 'h' {
-				<-ctx.Done()
-				return Reply{}, ctx.Err()
+	for _, hanging := range []int{20, 200} {
+		inWorld(t, func(t *testing.T, w *world) {
+			w.answer = func(ctx context.Context, got told) (Reply, error) {
+				if got.client != "well" {
+					<-ctx.Done()
+					return Reply{}, ctx.Err()
+				}
+				return Reply{Status: 200}, nil
 			}
-			return Reply{Status: 200}, nil
-		}
-		var members []string
-		for i := range 20 {
-			members = append(members, fmt.Sprint("hanging", i))
-		}
-		members = append(members, "well")
-		for _, c := range members {
-			w.client(c, storage.Metadata{})
-		}
-		for range 30 {
-			w.session(members...)
-		}
-		w.settleDown()
-		d := w.dispatcher()
-		defer run(d.Run)()
-		o := w.end(w.ender(d), storage.Selector{Subject: "u"})
-		time.Sleep(time.Second)
-		if got := len(w.got("well")); got != 30 {
-			t.Errorf("after a second the healthy one heard of %d endings, want 30", got)
-		}
-		// One that is written while all of them hang is told as quickly.
-		id := w.session("well")
-		w.settleDown()
-		o = w.end(w.ender(d), storage.Selector{Sessions: []storage.SessionID{id}})
-		synctest.Wait()
-		if row := w.row(o, "well"); row.Trust != storage.TrustConfirmed {
-			t.Errorf("got %+v, want it confirmed at once", row)
-		}
-	})
+			w.client("well", storage.Metadata{})
+			members := []string{"well"}
+			for i := range hanging {
+				members = append(members, fmt.Sprint("hanging", i))
+				w.client(members[i+1], storage.Metadata{})
+			}
+			w.sessions(400/hanging, members...)
+			w.session("well")
+			w.settleDown()
+			d := w.dispatcher()
+			defer run(d.Run)()
+			e := w.ender(d)
+			first := w.session("well")
+			w.settleDown()
+			w.end(e, storage.Selector{Sessions: []storage.SessionID{first}})
+			synctest.Wait()
+			w.end(e, storage.Selector{Subject: "u"})
+			time.Sleep(time.Second)
+			if got, want := len(w.got("well")), 400/hanging+2; got != want {
+				t.Errorf("%d hang: after a second the quick one heard of %d endings, want %d", hanging, got, want)
+			}
+			// One that is written while all of them hang is told as quickly.
+			id := w.session("well")
+			w.settleDown()
+			o := w.end(e, storage.Selector{Sessions: []storage.SessionID{id}})
+			synctest.Wait()
+			if row := w.row(o, "well"); row.Trust != storage.TrustConfirmed {
+				t.Errorf("%d hang: got %+v, want it confirmed at once", hanging, row)
+			}
+		})
+	}
 }
 
 func TestOneHostGetsFourAttemptsAtATime(t *testing.T) {
-	inWorld(t, func(t *testing.T, w *world) {
-		var now, most int
-		w.answer = func(context.Context, told) (Reply, error) {
-			w.mu.Lock()
-			now++
-			most = max(most, now)
-			w.mu.Unlock()
-			time.Sleep(4900 * time.Millisecond)
-			w.mu.Lock()
-			now--
-			w.mu.Unlock()
-			return Reply{Status: 200}, nil
-		}
-		w.client("a", storage.Metadata{BackchannelLogoutURI: "https://one.example/a"})
-		w.client("b", storage.Metadata{BackchannelLogoutURI: "https://ONE.example:443/b"})
-		for range 50 {
-			w.session("a", "b")
-		}
-		w.settleDown()
-		d := w.dispatcher()
-		defer run(d.Run)()
-		w.end(w.ender(d), storage.Selector{Subject: "u"})
-		time.Sleep(5 * time.Minute)
-		if got := len(w.got("a")) + len(w.got("b")); got != 100 || most != perHost {
-			t.Errorf("%d told, %d at a time, want 100, %d", got, most, perHost)
-		}
-		for _, delivery := range w.deliveries() {
-			if delivery.State != storage.DeliveryDone {
-				t.Errorf("got %+v, want it done", delivery)
+	for _, took := range []time.Duration{500 * time.Millisecond, 4900 * time.Millisecond} {
+		inWorld(t, func(t *testing.T, w *world) {
+			var now, most int
+			w.answer = func(context.Context, told) (Reply, error) {
+				w.mu.Lock()
+				now++
+				most = max(most, now)
+				w.mu.Unlock()
+				time.Sleep(took)
+				w.mu.Lock()
+				now--
+				w.mu.Unlock()
+				return Reply{Status: 200}, nil
 			}
-		}
-	})
+			w.client("a", storage.Metadata{BackchannelLogoutURI: "https://one.example/a"})
+			w.client("b", storage.Metadata{BackchannelLogoutURI: "https://ONE.example:443/b"})
+			w.sessions(50, "a", "b")
+			w.settleDown()
+			d := w.dispatcher()
+			defer run(d.Run)()
+			w.end(w.ender(d), storage.Selector{Subject: "u"})
+			time.Sleep(5 * time.Minute)
+			if got := len(w.got("a")) + len(w.got("b")); got != 100 || most != perHost {
+				t.Errorf("answers after %v: %d told, %d at a time, want 100, %d", took, got, most, perHost)
+			}
+			for _, delivery := range w.deliveries() {
+				if delivery.State != storage.DeliveryDone {
+					t.Errorf("got %+v, want it done", delivery)
+				}
+			}
+		})
+	}
 }
 
 func TestLostLeaseChangesNothing(t *testing.T) {
@@ -291,20 +295,32 @@ func TestCrashRepeatsOnlyWhatWasInFlight(t *testing.T) {
 
 func TestShutdownFinishesWhatIsInFlightAndGivesBackTheRest(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
-		w.answer = func(context.Context, told) (Reply, error) {
-			time.Sleep(3 * time.Second)
-			return Reply{Status: 200}, nil
+		var flying int
+		w.answer = func(ctx context.Context, _ told) (Reply, error) {
+			if len(w.got("rp")) <= 50 {
+				return Reply{Status: 200}, nil // quick, so that many are claimed ahead
+			}
+			w.mu.Lock()
+			flying++
+			w.mu.Unlock()
+			select {
+			case <-time.After(3 * time.Second):
+				return Reply{Status: 200}, nil
+			case <-ctx.Done():
+				return Reply{}, ctx.Err()
+			}
 		}
 		w.client("rp", storage.Metadata{})
-		for range 10 {
-			w.session("rp")
-		}
+		w.sessions(100, "rp")
 		w.settleDown()
 		d := w.dispatcher()
 		stop := run(d.Run)
 		w.end(w.ender(d), storage.Selector{Subject: "u"})
-		time.Sleep(4 * time.Second) // the first is told, two are in flight
+		time.Sleep(time.Second)
 		sent := len(w.got("rp"))
+		if flying != perHost {
+			t.Fatalf("%d in flight, want %d", flying, perHost)
+		}
 		began := time.Now()
 		stop()
 		if took := time.Since(began); took > AttemptLimit {
@@ -314,11 +330,11 @@ func TestShutdownFinishesWhatIsInFlightAndGivesBackTheRest(t *testing.T) {
 			t.Errorf("%d more attempts were begun", got-sent)
 		}
 		for _, delivery := range w.deliveries() {
-			if delivery.State == storage.DeliveryPending && (!delivery.Leased.IsZero() || delivery.Next.After(time.Now())) {
-				t.Errorf("got %+v, want it free to be taken", delivery)
-			}
-			if delivery.State == storage.DeliveryDone {
+			switch {
+			case delivery.State == storage.DeliveryDone:
 				sent--
+			case !delivery.Leased.IsZero() || delivery.Next.After(time.Now()):
+				t.Errorf("got %+v, want it free to be taken", delivery)
 			}
 		}
 		if sent != 0 {

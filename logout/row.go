@@ -95,6 +95,7 @@ func RowAt(row storage.Row, now time.Time) storage.Row {
 // settled is the row's part of a delivery's outcome. d is the delivery as claimed.
 func settled(d storage.Delivery, state storage.DeliveryState, next time.Time, a storage.Answer) func(storage.Row) storage.Row {
 	return func(old storage.Row) storage.Row {
+		old = RowAt(old, a.At) // what has expired by then is closed, and stays so
 		row := old
 		row.Answer, row.Next = a, next
 		if d.Late {
@@ -141,9 +142,10 @@ func FrameLoaded(client string, at time.Time) func(*storage.Report) {
 func frames(r *storage.Report, clients []string, evidence int, at time.Time) {
 	for _, client := range clients {
 		if row := r.Row(KindApplication, client); row != nil {
-			told := *row
+			old := RowAt(*row, at)
+			told := old
 			told.Trust, told.Evidence, told.Told = storage.TrustTold, evidence, at
-			*row = Advance(*row, told)
+			*row = Advance(old, told)
 		}
 	}
 }

@@ -38,7 +38,9 @@ func (e *Ender) Run(ctx context.Context) {
 		held := (overdue || unfinished) && now.Sub(paged) < holdMost && e.outboxBehind(ctx, now)
 		if overdue && !held || !overdue && !now.Before(sweep) {
 			overdue, err = e.endOverdue(ctx)
-			sweep, paged = now.Add(sweepEvery), now
+			if sweep = now.Add(sweepEvery); overdue {
+				paged = now
+			}
 		}
 		if unfinished && !held && err == nil {
 			unfinished, err = e.continueEndings(ctx)

@@ -203,8 +203,9 @@ func (w *world) deliveries() []storage.Delivery {
 // mortal is a store whose process can die: from then on it answers nobody.
 type mortal struct {
 	*bolt.Store
-	dead  atomic.Bool
-	pages atomic.Int32 // EndSessions calls until it dies; 0: as many as there are
+	dead   atomic.Bool
+	pages  atomic.Int32 // EndSessions calls until it dies; 0: as many as there are
+	before func()       // runs before an ending's transaction; nil: nothing does
 }
 
 var errDead = errors.New("process died")
@@ -226,6 +227,9 @@ func (m *mortal) SettleDeliveries(ctx context.Context, s []storage.Settlement) (
 func (m *mortal) EndSessions(ctx context.Context, sel storage.Selector, cause storage.Cause, at time.Time, change storage.Change, limit int, plan func(storage.Ended) storage.Plan) ([]storage.Ended, bool, error) {
 	if m.dead.Load() {
 		return nil, false, errDead
+	}
+	if m.before != nil {
+		m.before()
 	}
 	if m.pages.Load() > 0 && m.pages.Add(-1) == 0 {
 		m.dead.Store(true)

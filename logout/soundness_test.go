@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"fmt"
 	"slices"
+	"sync"
 	"testing"
 	"time"
 
@@ -30,6 +31,7 @@ type party struct {
 	tokens       time.Time // the latest expiry of its access tokens
 	sessionBound time.Time // of those that ended with the session
 	cached       time.Time // until then its resource server goes by an introspection answer
+	mu           sync.Mutex
 	attempts     int
 	grant        storage.Grant
 	token        storage.Hash // an opaque access token
@@ -162,9 +164,13 @@ func (p *party) introspect(w *world) (active bool) {
 
 // told is a logout token on its way.
 func (p *party) told(ctx context.Context) (Reply, error) {
+	p.mu.Lock()
 	what := p.network[min(p.attempts, len(p.network)-1)]
 	p.attempts++
+	p.mu.Unlock()
 	act := func() {
+		p.mu.Lock()
+		defer p.mu.Unlock()
 		if now := time.Now(); p.killed.IsZero() && !now.Before(p.started) {
 			p.killed = now
 		}

@@ -1,7 +1,6 @@
 # Curfew's commands; `make help` lists them.
 
 GO ?= go
-SUITE ?= https://localhost.emobix.co.uk:8443
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 # The race detector needs a C compiler; the program itself does not.
 RACE := $(if $(shell command -v gcc),-race)
@@ -36,7 +35,7 @@ bench: ## Measure: ns, allocations and commits of each kind of request
 	$(GO) test -run '^$$' -bench . -benchmem ./...
 
 conformance: build ## Run the OpenID Foundation's plans: make conformance SUITE=https://host:port
-	$(GO) run ./conformance/cmd/curfew-conformance -suite $(SUITE)
+	$(GO) run ./conformance/cmd/curfew-conformance -suite '$(SUITE)' $(ARGS)
 
 screenshots: ## Take a picture of every page: build/screenshots
 	$(GO) test -count=1 -run Screenshots ./conformance/...

@@ -40,6 +40,7 @@ func (p *program) demoCommand() *cobra.Command {
 type demo struct {
 	file   string // the provider's configuration, so that the commands find it like any other
 	issuer string
+	pages  string // where every page can be looked at with canned data
 	apps   []demoApp
 	people []demoPerson
 }
@@ -109,6 +110,7 @@ func newDemo(folder string, own int, apps net.Addr) *demo {
 	d := &demo{
 		file:   filepath.Join(folder, "curfew.yaml"),
 		issuer: fmt.Sprintf("http://curfew.localhost:%d", own),
+		pages:  fmt.Sprintf("http://pages.localhost:%d/", apps.(*net.TCPAddr).Port),
 		people: []demoPerson{{"ann", "Ann Archer", demoPassword()}, {"ben", "Ben Baker", demoPassword()}},
 	}
 	add := func(name, told string, c rp.Config) {
@@ -153,6 +155,7 @@ func (d *demo) serve(ctx context.Context, l net.Listener) error {
 	for _, app := range d.apps {
 		mux.Handle(app.host+"/", app)
 	}
+	mux.Handle("pages.localhost/", gallery())
 	server := &http.Server{Handler: mux, ReadHeaderTimeout: readHeaderTimeout}
 	defer context.AfterFunc(ctx, func() { server.Close() })()
 	if err := server.Serve(l); !errors.Is(err, http.ErrServerClosed) {
@@ -197,6 +200,6 @@ func (d *demo) announce(p *program) error {
 	if err := p.table([]string{"user", "password"}, rows); err != nil {
 		return err
 	}
-	_, err := fmt.Fprintf(p.stdout, "\nSessions and their ends: %s/account, or curfew session list --config %s\nCtrl-C stops everything and leaves nothing behind.\n", d.issuer, d.file)
+	_, err := fmt.Fprintf(p.stdout, "\nSessions and their ends: %s/account, or curfew session list --config %s\nEvery page with canned data: %s\nCtrl-C stops everything and leaves nothing behind.\n", d.issuer, d.file, d.pages)
 	return err
 }

@@ -10,6 +10,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/curfew-id/curfew/templates"
 )
 
 // mustDemo starts `curfew demo` in a process of its own and returns what it announced.
@@ -73,6 +75,12 @@ func TestDemoSignsInAtThreeSignsOutEverywhereAndLeavesNothing(t *testing.T) {
 		}
 		if !mustState(t, v, app[1]).SignedIn {
 			t.Fatalf("not signed in at %s, but at %s:\n%s", app[1], page.at, page.text)
+		}
+	}
+	pages := regexp.MustCompile(`http://pages\.\S+`).FindString(announced)
+	for _, name := range []string{"", templates.Samples()[0].Name} {
+		if page, err := v.get(pages + name); err != nil || !strings.Contains(page.text, "<title>") {
+			t.Errorf("%s%s: got %q, %v", pages, name, page.text, err)
 		}
 	}
 	// Signing out at Birch tells Atlas and Cedar from server to server.

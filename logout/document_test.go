@@ -2,6 +2,7 @@ package logout
 
 import (
 	"encoding/json"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -43,6 +44,48 @@ func TestDocumentIsConsistentAndSurvivesJSON(t *testing.T) {
 			if faults := read.Check(); len(faults) > 0 {
 				t.Errorf("after %v: %q\n%s", after, faults, text)
 			}
+		})
+	}
+}
+
+func TestDocumentOfEveryKindOfEndingIsConsistent(t *testing.T) {
+	var offline, bound storage.Grant
+	tests := map[string]func(storage.SessionID) storage.Selector{
+		"a share": func(id storage.SessionID) storage.Selector {
+			return storage.Selector{Sessions: []storage.SessionID{id}, Client: "rp"}
+		},
+		"a session and offline access": func(storage.SessionID) storage.Selector { return storage.Selector{Subject: "u", Offline: true} },
+		"offline access alone":         func(storage.SessionID) storage.Selector { return storage.Selector{Grant: offline.ID} },
+		"a session's grant alone":      func(storage.SessionID) storage.Selector { return storage.Selector{Grant: bound.ID} },
+	}
+	for name, sel := range tests {
+		t.Run(name, func(t *testing.T) {
+			inWorld(t, func(t *testing.T, w *world) {
+				w.client("rp", storage.Metadata{})
+				w.client("other", storage.Metadata{AccessTokenFormat: "jwt"})
+				id := w.session()
+				now := time.Now()
+				give := func(session storage.SessionID, id string) storage.Issue {
+					return storage.Issue{Grant: storage.Grant{ID: id, Session: session, Created: now, LastUsed: now}, Trust: storage.Trust{JWT: now.Add(10 * time.Minute)}}
+				}
+				offline = w.join(id, "other", give("", "offline")).Grant
+				bound = w.join(id, "rp", give(id, "bound")).Grant
+				w.settleDown()
+				o := w.end(w.ender(w.dispatcher()), sel(id))
+				if len(o.Reports) == 0 {
+					t.Fatal("there is no report")
+				}
+				for _, one := range o.Reports {
+					r, err := w.store.Report(t.Context(), one)
+					w.must(err)
+					events, _, err := w.store.ListEvents(t.Context(), storage.EventFilter{}, storage.Page{Limit: 1000})
+					w.must(err)
+					events = slices.DeleteFunc(events, func(e storage.Event) bool { return !slices.Contains(r.Audit, e.Seq) })
+					if doc := Export(issuer, r, events, time.Now()); len(doc.Check()) > 0 || r.Subject != "u" {
+						t.Errorf("got %q in %+v", doc.Check(), doc)
+					}
+				}
+			})
 		})
 	}
 }

@@ -36,8 +36,8 @@ func Plan(e *Ender, ended storage.Ended) storage.Plan {
 		Rows:      holders(ended, e.Lifetimes),
 		Keep:      ended.At.Add(e.keepReports()),
 	}
-	if r.Subject == "" && len(ended.Grants) > 0 {
-		r.Subject = ended.Grants[0].Subject
+	if ended.Session.ID == "" && len(ended.Grants) > 0 { // only a grant ended
+		r.Subject, r.Session = ended.Grants[0].Subject, storage.SessionHash(ended.Grants[0].Session)
 	}
 	plan := storage.Plan{Report: r}
 	if expired(ended.Cause) && e.SilentExpiry {

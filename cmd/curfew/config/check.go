@@ -72,7 +72,7 @@ func (l *loader) checkIssuer() {
 		l.wrong("issuer", "%q is not a URL such as https://id.example.org", issuer)
 	case u.Scheme != "https" && u.Scheme != "http":
 		l.wrong("issuer", "has to start with https://")
-	case u.Scheme == "http" && !Loopback(u.Hostname()):
+	case u.Scheme == "http" && !loopback(u.Hostname()):
 		l.wrong("issuer", "has to be https; http is for localhost, *.localhost, 127.0.0.1 and [::1] only")
 	case u.User != nil:
 		l.wrong("issuer", "cannot carry a user name or password")
@@ -89,8 +89,8 @@ func (l *loader) checkIssuer() {
 	}
 }
 
-// Loopback tells whether a host name never leaves this machine: *.localhost (RFC 6761 §6.3) and loopback addresses.
-func Loopback(host string) bool {
+// loopback tells whether a host name never leaves this machine: *.localhost (RFC 6761 §6.3) and loopback addresses.
+func loopback(host string) bool {
 	if addr, err := netip.ParseAddr(host); err == nil {
 		return addr.IsLoopback()
 	}

@@ -68,7 +68,7 @@ func (p *Provider) discovery() ([]byte, error) {
 		Scopes: signin.Scopes, ResponseTypes: signin.ResponseTypes, ResponseModes: []string{"query", "fragment", "form_post"},
 		GrantTypes: register.GrantTypes(),
 		ACRValues:  tokens.ACRValues(), SubjectTypes: []string{"public", "pairwise"},
-		IDTokenAlgs: signing, UserinfoAlgs: signing, RequestObjectAlgs: append([]string{"none"}, register.ClientSigningAlgs()...),
+		IDTokenAlgs: append([]string{"none"}, signing...), UserinfoAlgs: signing, RequestObjectAlgs: append([]string{"none"}, register.ClientSigningAlgs()...),
 		TokenAuthMethods: methods, TokenAuthAlgs: assertions, IntrospectionMethods: confidential, IntrospectionAlgs: assertions,
 		RevocationMethods: methods, RevocationAlgs: assertions,
 		DisplayValues: []string{"page"}, ClaimTypes: []string{"normal"}, Claims: tokens.ClaimNames(), UILocales: []string{"en"},

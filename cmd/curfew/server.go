@@ -108,7 +108,7 @@ func (s *server) openProvider(ctx context.Context, cfg *config.Config, observe l
 		return err
 	}
 	ring, err := keys.Load(ctx, keys.Config{
-		Store: s.store, File: string(cfg.KeyFile), Issuer: cfg.Issuer, Algorithms: []string{keys.RS256, keys.ES256, keys.PS256, keys.EdDSA}, RSABits: cfg.Keys.RSABits,
+		Store: s.store, File: string(cfg.KeyFile), Issuer: cfg.Issuer, Algorithms: cfg.Keys.Algorithms, RSABits: cfg.Keys.RSABits,
 		RotateAfter: cfg.Keys.RotateAfter, TokenLife: max(time.Hour, cfg.Token.JWT, cfg.Token.ID) + logout.DefaultClockSkew,
 	})
 	if err != nil {

@@ -80,11 +80,13 @@ func (l *Launcher) writeConfig(op *launched, run Run, dir, port string) error {
 		}
 	}
 	config := map[string]any{
-		"issuer":       op.Base,
-		"data":         filepath.Join(dir, "data"),
-		"listen":       net.JoinHostPort("127.0.0.1", port),
-		"tls":          map[string]any{"cert": filepath.Join(dir, "cert.pem"), "key": filepath.Join(dir, "key.pem")},
-		"egress":       egress,
+		"issuer": op.Base,
+		"data":   filepath.Join(dir, "data"),
+		"listen": net.JoinHostPort("127.0.0.1", port),
+		"tls":    map[string]any{"cert": filepath.Join(dir, "cert.pem"), "key": filepath.Join(dir, "key.pem")},
+		"egress": egress,
+		// A module that looks for the new key after a rotation knows RSA and EC keys only (oidcc-server-rotate-keys).
+		"keys":         map[string]any{"algorithms": []string{"RS256", "ES256", "PS256"}},
 		"registration": map[string]any{"mode": "open", "logo": true, "defaults": choices(run)},
 	}
 	text, err := json.MarshalIndent(config, "", "  ")

@@ -3,7 +3,6 @@ package signin
 import (
 	"encoding/json"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/curfew-id/curfew/storage"
@@ -60,6 +59,3 @@ func (q *request) covered(c storage.Consent) bool {
 	}
 	return true
 }
-
-// responseTypeName is the response type in the order that discovery names it.
-func (q *request) responseTypeName() string { return strings.Join(q.ResponseType, " ") }

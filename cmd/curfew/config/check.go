@@ -28,6 +28,19 @@ func (l *loader) check() {
 	l.checkEgress()
 	l.checkLifetimes()
 	l.checkRegistration()
+	l.checkAlgorithms()
+}
+
+func (l *loader) checkAlgorithms() {
+	algs := l.config.Keys.Algorithms
+	for _, alg := range algs {
+		if !slices.Contains(register.SigningAlgs(), alg) {
+			l.wrong("keys.algorithms", "%q is not one of %s", alg, strings.Join(register.SigningAlgs(), ", "))
+		}
+	}
+	if !slices.Contains(algs, "RS256") {
+		l.wrong("keys.algorithms", "has to hold RS256 (OpenID Connect Core 1.0 §15.1)")
+	}
 }
 
 func (l *loader) checkRegistration() {

@@ -84,6 +84,7 @@ type Registration struct {
 
 // Keys is how signing keys are made and replaced.
 type Keys struct {
+	Algorithms  []string      `yaml:"algorithms"`
 	RSABits     int           `yaml:"rsa_bits" oneof:"2048 3072 4096"`
 	RotateAfter time.Duration `yaml:"rotate_after"` // 0: by command only
 }

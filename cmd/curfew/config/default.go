@@ -6,6 +6,8 @@ import (
 	"net/url"
 	"path/filepath"
 	"time"
+
+	"github.com/curfew-id/curfew/provider/register"
 )
 
 const day = 24 * time.Hour
@@ -35,7 +37,7 @@ func Default() *Config {
 			Wait:           5 * time.Second,
 		},
 		Registration: Registration{Mode: "off"},
-		Keys:         Keys{RSABits: 2048},
+		Keys:         Keys{Algorithms: register.SigningAlgs(), RSABits: 2048},
 		Log:          Log{Level: "info", Format: "auto"},
 	}
 }

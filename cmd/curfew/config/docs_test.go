@@ -35,7 +35,11 @@ func TestEverySettingIsDocumented(t *testing.T) {
 		}
 		// An empty default is told in words.
 		written := strings.HasPrefix(cells[2], "`") && strings.HasSuffix(cells[2], "`")
-		if want := fmt.Sprintf("`%v`", k.plain()); cells[2] != want && (written || !emptyDefault(k)) {
+		want := fmt.Sprintf("`%v`", k.plain())
+		if list, ok := k.plain().([]string); ok && len(list) > 0 {
+			want = "`" + strings.Join(list, "`, `") + "`"
+		}
+		if cells[2] != want && (written || !emptyDefault(k)) {
 			t.Errorf("%s: default is %s, want %s", k.path, cells[2], want)
 		}
 		for _, value := range k.oneof {

@@ -176,7 +176,7 @@ func benchPlan(e storage.Ended) storage.Plan {
 	for _, m := range e.Session.Members {
 		r.Rows = append(r.Rows, storage.Row{Kind: "application", Client: m.Client, Channels: []string{"backchannel"}, Trust: storage.TrustUnknown, Delivery: storage.DeliveryPending})
 		p.Deliveries = append(p.Deliveries, storage.Delivery{
-			ID: "d-" + m.SID, Report: r.ID, Client: m.Client, URI: "https://app.example/logout", Host: "app.example:443", Subject: "ann", SID: m.SID,
+			ID: r.ID + "-" + m.SID, Report: r.ID, Client: m.Client, URI: "https://app.example/logout", Host: "app.example:443", Subject: "ann", SID: m.SID,
 			Alg: "ES256", Created: e.At, Next: e.At, GiveUp: e.At.Add(24 * time.Hour), State: storage.DeliveryPending,
 		})
 	}

@@ -15,6 +15,8 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"os"
+	"runtime/debug"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -45,6 +47,7 @@ type Store struct {
 	trail   trail // the end of the audit trail; the committer's own
 	clock   atomic.Int64
 	commits atomic.Uint64
+	full    atomic.Bool // the latest commit that failed found no room, and Ready has not found any since
 
 	queue   chan *job
 	closing chan struct{}
@@ -64,13 +67,7 @@ func Open(o Options) (*Store, error) {
 	if err := inspect(o.Path); err != nil {
 		return nil, fmt.Errorf("open store %s: %w", o.Path, err)
 	}
-	db, err := bbolt.Open(o.Path, 0o600, &bbolt.Options{
-		Timeout:        o.Timeout,
-		MaxSize:        o.MaxSize,
-		NoFreelistSync: true, // with many free pages the list costs more than the data of a commit
-		FreelistType:   bbolt.FreelistMapType,
-		NoStatistics:   true,
-	})
+	db, err := openFile(o)
 	switch {
 	case errors.Is(err, bolterrors.ErrTimeout):
 		return nil, fmt.Errorf("open store %s: %w; stop that process, or administer the running server through its socket", o.Path, storage.ErrLocked)
@@ -78,11 +75,49 @@ func Open(o Options) (*Store, error) {
 		return nil, fmt.Errorf("open store %s: %w", o.Path, unavailable(err))
 	}
 	s := &Store{db: db, queue: make(chan *job, queueLength), closing: make(chan struct{}), stopped: make(chan struct{})}
-	if err := s.prepare(); err != nil {
+	if err := contained(s.prepare); err != nil {
 		return nil, errors.Join(fmt.Errorf("open store %s: %w", o.Path, err), db.Close())
 	}
 	go s.commitLoop()
 	return s, nil
+}
+
+// openFile opens the file with its lock. bbolt panics at what it finds damaged, and would keep the lock.
+func openFile(o Options) (db *bbolt.DB, err error) {
+	var file *os.File
+	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
+	defer func() {
+		if p := recover(); p != nil {
+			db, err = nil, errors.Join(fmt.Errorf("%v: %w", p, errDamaged), file.Close())
+		}
+	}()
+	return bbolt.Open(o.Path, 0o600, &bbolt.Options{
+		Timeout:        o.Timeout,
+		MaxSize:        o.MaxSize,
+		NoFreelistSync: true, // with many free pages the list costs more than the data of a commit
+		FreelistType:   bbolt.FreelistMapType,
+		NoStatistics:   true,
+		OpenFile: func(path string, flag int, mode os.FileMode) (_ *os.File, err error) {
+			if file, err = os.OpenFile(path, flag, mode); err != nil {
+				return nil, err
+			}
+			if err = file.Chmod(mode); err != nil { // whoever made it: it holds password hashes
+				return nil, errors.Join(err, file.Close())
+			}
+			return file, nil
+		},
+	})
+}
+
+// contained makes an error of the panic that a damaged page causes.
+func contained(do func() error) (err error) {
+	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
+	defer func() {
+		if p := recover(); p != nil {
+			err = damaged(fmt.Sprint(p))
+		}
+	}()
+	return do()
 }
 
 // prepare checks the schema version, makes what is missing, and loads what is kept in memory.
@@ -131,11 +166,12 @@ func (s *Store) Close() error {
 		close(s.closing)
 		<-s.stopped
 		s.db.NoFreelistSync = false
-		tidy := s.db.Update(func(*bbolt.Tx) error { return nil })
+		if b, err := s.db.Begin(true); err == nil {
+			_ = flush(b) // a full disk keeps the list out; Open then finds the free pages by itself
+		}
 		if err := s.db.Close(); err != nil {
 			s.closed = fmt.Errorf("close store: %w", err)
 		}
-		_ = tidy // a full disk keeps the list out; Open then finds the free pages by itself
 	})
 	return s.closed
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"runtime"
+	"runtime/debug"
 	"strings"
 	"sync/atomic"
 	"syscall"
@@ -105,6 +106,7 @@ func (s *Store) abandon(j *job, cause error) error {
 // commitLoop is the committer: it takes what waits, commits it together, and starts over until the store closes.
 func (s *Store) commitLoop() {
 	defer close(s.stopped)
+	debug.SetPanicOnFault(true) // a damaged page may point beyond the file; flush and call contain the panic
 	for {
 		select {
 		case j := <-s.queue:
@@ -169,8 +171,9 @@ func (s *Store) try(batch []*job) (bad int, err error) {
 		return -1, b.Rollback()
 	}
 	if err := flush(b); err != nil {
-		// What reached the disk is unknown now, so what is kept in memory is read anew.
-		return -1, errors.Join(commitError(err), s.reload())
+		err = commitError(err)
+		s.full.Store(errors.Is(err, storage.ErrFull))
+		return -1, errors.Join(err, s.reload()) // what reached the disk is unknown now, so memory is read anew
 	}
 	s.commits.Add(1)
 	s.memory.Store(t.memory)
@@ -223,6 +226,7 @@ func (s *Store) view(ctx context.Context, fn func(*tx) error) (err error) {
 	if t.Tx, err = s.db.Begin(false); err != nil {
 		return unavailable(err)
 	}
+	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true)) // a damaged page may point beyond the file
 	defer func() {
 		if p := recover(); p != nil {
 			err = fmt.Errorf("%w: panic in a transaction: %v", storage.ErrUnavailable, p)

@@ -11,67 +11,99 @@ import (
 	"github.com/curfew-id/curfew/storage"
 )
 
-// The layout of a bbolt meta page, little-endian, after the 16 bytes of its page header.
-const (
-	metaHeader   = 16
-	metaLength   = 64
-	metaPageSize = 8  // uint32
-	metaPages    = 40 // uint64: the high-water mark
-	metaChecksum = 56 // uint64: FNV-1a of what is before it
-	boltMagic    = 0xED0CDAED
-)
+// inspect.go looks at the file before bbolt maps it into memory: there a page that is missing or damaged ends the process
+// with a signal or a panic, which helps nobody who reads the message.
 
 // errDamaged tells a person what to do about a file that is no store or no longer one.
-var errDamaged = errors.New("not a Curfew store, or a damaged one: restore a backup, or try 'bbolt surgery' on a copy")
+var errDamaged = errors.New("this is not a Curfew store, or a damaged one; restore a backup, or try 'bbolt surgery' on a copy")
 
-// inspect refuses a file that is no bbolt file or was cut short before it is mapped into memory, where touching a page
-// that is not there would kill the process. A file that is missing or empty is fine.
+// The layout of a meta page, little-endian, behind the page header.
+const (
+	metaLength   = 64
+	metaPageSize = 8
+	metaRoot     = 16
+	metaFreelist = 32
+	metaPages    = 40
+	metaTx       = 48
+	metaChecksum = 56 // FNV-1a of what is before it
+	metaMagic    = 0xED0CDAED
+	noFreelist   = 1<<64 - 1
+)
+
+// head is what a meta page says of the file.
+type head struct {
+	pageSize, root, freelist, pages, tx uint64
+}
+
+// checkAlways is the size in bytes up to which every page is looked at whenever the store opens: some milliseconds.
+const checkAlways = 64 << 20
+
+// inspect refuses a file that is no bbolt file, was cut short, or has damaged pages. Of a large file the pages are looked at
+// only where bbolt would read them all, in search of the free ones: when the last process did not come to write a list of
+// those. A file that is missing or empty is fine.
 func inspect(path string) error {
 	f, err := os.Open(path)
 	if errors.Is(err, os.ErrNotExist) {
 		return nil
 	}
 	if err != nil {
-		return fmt.Errorf("%w: %w", storage.ErrUnavailable, err)
+		return unavailable(err)
 	}
 	defer f.Close()
 	info, err := f.Stat()
-	if err != nil {
-		return fmt.Errorf("%w: %w", storage.ErrUnavailable, err)
-	}
-	if !info.Mode().IsRegular() {
-		return fmt.Errorf("%w: not a regular file", storage.ErrUnavailable)
-	}
-	if info.Size() == 0 {
+	switch {
+	case err != nil:
+		return unavailable(err)
+	case !info.Mode().IsRegular():
+		return unavailable(errors.New("not a regular file"))
+	case info.Size() == 0:
 		return nil
 	}
-	pages, size, ok := readMeta(f)
+	h, ok := readHead(f, info.Size())
 	if !ok {
-		return fmt.Errorf("%w: %w", storage.ErrUnavailable, errDamaged)
+		return damaged("no meta page is whole")
 	}
-	if want := pages * size; uint64(info.Size()) < want {
-		return fmt.Errorf("%w: the file has %d bytes and should have %d: %w", storage.ErrUnavailable, info.Size(), want, errDamaged)
+	if uint64(info.Size())/h.pageSize < h.pages {
+		return damaged(fmt.Sprintf("it has %d bytes and should have %d", info.Size(), h.pages*h.pageSize))
 	}
-	return nil
+	if h.freelist != noFreelist && info.Size() > checkAlways {
+		return nil // what is damaged shows when it is read
+	}
+	content, release, err := mapFile(f, info.Size())
+	if err != nil {
+		return unavailable(err)
+	}
+	return errors.Join(checkPages(content, h), release())
 }
 
-// readMeta reads the high-water mark and the page size from the first meta page that is whole; bbolt keeps two, and
-// needs one.
-func readMeta(f io.ReaderAt) (pages, size uint64, ok bool) {
-	for _, at := range []int64{0, 4096, 8192, 16384, 65536, 1024, 2048, 32768} {
-		buf := make([]byte, metaHeader+metaLength)
+// damaged says what is wrong and what to do.
+func damaged(what string) error {
+	return fmt.Errorf("%w: %s: %w", storage.ErrUnavailable, what, errDamaged)
+}
+
+// readHead reads the newer of the two meta pages, or the one that is whole. Where the second begins depends on the page
+// size, which stands in the page itself.
+func readHead(f io.ReaderAt, length int64) (h head, ok bool) {
+	places := []int64{0}
+	for size := int64(1024); size <= 1<<24 && size < length; size *= 2 {
+		places = append(places, size)
+	}
+	for _, at := range places {
+		buf := make([]byte, pageHeader+metaLength)
 		if _, err := f.ReadAt(buf, at); err != nil {
 			continue
 		}
-		m := buf[metaHeader:]
+		m := buf[pageHeader:]
 		sum := fnv.New64a()
 		_, _ = sum.Write(m[:metaChecksum])
-		if binary.LittleEndian.Uint32(m) != boltMagic || sum.Sum64() != binary.LittleEndian.Uint64(m[metaChecksum:]) {
-			continue
+		read := head{
+			pageSize: uint64(binary.LittleEndian.Uint32(m[metaPageSize:])), root: binary.LittleEndian.Uint64(m[metaRoot:]),
+			freelist: binary.LittleEndian.Uint64(m[metaFreelist:]), pages: binary.LittleEndian.Uint64(m[metaPages:]), tx: binary.LittleEndian.Uint64(m[metaTx:]),
 		}
-		if p := binary.LittleEndian.Uint64(m[metaPages:]); p > pages {
-			pages, size, ok = p, uint64(binary.LittleEndian.Uint32(m[metaPageSize:])), true
+		whole := binary.LittleEndian.Uint32(m) == metaMagic && sum.Sum64() == binary.LittleEndian.Uint64(m[metaChecksum:]) && read.pageSize >= 1024
+		if whole && (at == 0 || uint64(at) == read.pageSize) && (!ok || read.tx > h.tx) {
+			h, ok = read, true
 		}
 	}
-	return pages, size, ok
+	return h, ok
 }

@@ -8,21 +8,30 @@ import (
 	"github.com/curfew-id/curfew/storage"
 )
 
+// readyRoom is how much Ready writes once a commit found no room: bbolt still fits small writes into pages that are free
+// here and there when nothing else fits any more.
+const readyRoom = 64 << 10
+
 // Ready implements storage.Store.
 func (s *Store) Ready(ctx context.Context) error {
 	n, err := write(ctx, s, func(t *tx) (uint64, error) {
 		n := uint64(1)
-		if v := t.get(meta, readyKey); len(v) == 8 {
+		if v := t.get(meta, readyKey); len(v) >= 8 {
 			n += binary.BigEndian.Uint64(v)
 		}
-		t.put(meta, readyKey, sequenceKey(n))
+		record := sequenceKey(n)
+		if s.full.Load() {
+			record = append(record, make([]byte, readyRoom)...)
+		}
+		t.put(meta, readyKey, record)
 		return n, nil
 	})
 	if err != nil {
 		return fmt.Errorf("readiness: %w", err)
 	}
+	s.full.Store(false)
 	return s.view(ctx, func(t *tx) error {
-		if v := t.get(meta, readyKey); len(v) != 8 || binary.BigEndian.Uint64(v) < n {
+		if v := t.get(meta, readyKey); len(v) < 8 || binary.BigEndian.Uint64(v) < n {
 			return fmt.Errorf("readiness: %w: what was written is not there", storage.ErrUnavailable)
 		}
 		return nil

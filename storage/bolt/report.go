@@ -116,7 +116,7 @@ func (t *tx) changeRow(changed map[string]*storage.Report, report, client string
 // putReports writes the reports of which changeRow changed rows.
 func (t *tx) putReports(changed map[string]*storage.Report) {
 	for id, r := range changed {
-		t.store(reports, []byte(id), r)
+		t.store(reports, []byte(id), *r)
 	}
 }
 

@@ -2,7 +2,6 @@ package bolt
 
 import (
 	"bytes"
-	"encoding/json"
 	"fmt"
 	"iter"
 
@@ -55,7 +54,7 @@ func (t *tx) delete(at table, key []byte) {
 
 // store writes a record.
 func (t *tx) store(at table, key []byte, record any) {
-	value, err := json.Marshal(record)
+	value, err := encode(record)
 	if err != nil {
 		t.fail(fmt.Errorf("encode %s: %w", tableNames[at], err))
 		return
@@ -81,7 +80,7 @@ func load[T any](t *tx, at table, key []byte) (record T, ok bool) {
 
 // decode reads a record from its value.
 func decode[T any](t *tx, at table, value []byte) (record T, ok bool) {
-	if err := json.Unmarshal(value, &record); err != nil {
+	if err := parse(value, &record); err != nil {
 		t.fail(unavailable(fmt.Errorf("read %s: %w", tableNames[at], err)))
 		return record, false
 	}

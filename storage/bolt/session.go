@@ -145,13 +145,17 @@ func (t *tx) sessionRecord(id storage.SessionID) (storage.Session, bool) {
 // membersOf reads who joined a session, in the order of joining.
 func (t *tx) membersOf(id storage.SessionID) (list []storage.Member) {
 	prefix := within(string(id))
-	for k, v := range t.prefix(sessions, prefix) {
-		if bytes.IndexByte(k[len(prefix):], 0) >= 0 {
-			continue // a grant's place
+	c := t.bucket(sessions).Cursor()
+	for k, v := c.Seek(prefix); bytes.HasPrefix(k, prefix); {
+		if end := bytes.IndexByte(k[len(prefix):], 0); end >= 0 {
+			// The place of a grant. A share may have very many, so they are passed over together.
+			k, v = c.Seek(append(bytes.Clone(k[:len(prefix)+end]), 1))
+			continue
 		}
 		if m, ok := decode[storage.Member](t, sessions, v); ok {
 			list = append(list, m)
 		}
+		k, v = c.Next()
 	}
 	slices.SortStableFunc(list, func(a, b storage.Member) int {
 		return cmp.Or(a.Joined.Compare(b.Joined), cmp.Compare(a.Client, b.Client))

@@ -3,6 +3,7 @@ package bolt
 import (
 	"context"
 	"fmt"
+	"iter"
 	"strings"
 	"time"
 
@@ -54,20 +55,12 @@ func (s *Store) Client(ctx context.Context, id string) (*storage.Client, error) 
 }
 
 // ListClients implements storage.Clients.
-func (s *Store) ListClients(ctx context.Context, p storage.Page) (list []*storage.Client, next string, err error) {
-	err = s.view(ctx, func(t *tx) error {
-		for k := range t.after(clients, nil, after(p)) {
-			if len(list) == limitOf(p) {
-				next = cursor([]byte(list[len(list)-1].ClientID))
-				break
-			}
-			if c := t.memory.clients[string(k)]; c != nil {
-				list = append(list, c)
-			}
-		}
-		return nil
+func (s *Store) ListClients(ctx context.Context, p storage.Page) ([]*storage.Client, string, error) {
+	walk := func(t *tx, after []byte) iter.Seq2[[]byte, []byte] { return t.after(clients, nil, after) }
+	return list(ctx, s, p, walk, func(t *tx, id, _ []byte) (*storage.Client, bool) {
+		c := t.memory.clients[string(id)]
+		return c, c != nil
 	})
-	return list, next, err
 }
 
 // client finds a relying party that is not disabled, nil if there is none.

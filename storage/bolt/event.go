@@ -19,26 +19,16 @@ func (s *Store) AppendEvents(ctx context.Context, e ...storage.Event) error {
 }
 
 // ListEvents implements storage.Events.
-func (s *Store) ListEvents(ctx context.Context, f storage.EventFilter, p storage.Page) (list []storage.Event, next string, err error) {
-	err = s.view(ctx, func(t *tx) error {
-		for n := range t.sequence(f, after(p)) {
-			e, ok := load[storage.Event](t, events, n)
-			if !ok || !selects(f, e) {
-				continue
-			}
-			if len(list) == limitOf(p) {
-				next = cursor(sequenceKey(list[len(list)-1].Seq))
-				break
-			}
-			list = append(list, e)
-		}
-		return nil
+func (s *Store) ListEvents(ctx context.Context, f storage.EventFilter, p storage.Page) ([]storage.Event, string, error) {
+	walk := func(t *tx, after []byte) iter.Seq2[[]byte, []byte] { return t.sequence(f, after) }
+	return list(ctx, s, p, walk, func(t *tx, n, _ []byte) (storage.Event, bool) {
+		e, ok := load[storage.Event](t, events, n)
+		return e, ok && selects(f, e)
 	})
-	return list, next, err
 }
 
 // sequence walks the sequence numbers that may be selected and follow after, in the order asked for.
-func (t *tx) sequence(f storage.EventFilter, after []byte) iter.Seq[[]byte] {
+func (t *tx) sequence(f storage.EventFilter, after []byte) iter.Seq2[[]byte, []byte] {
 	at, prefix := events, []byte(nil)
 	if f.Subject != "" {
 		at, prefix = userEvents, within(f.Subject)
@@ -51,9 +41,9 @@ func (t *tx) sequence(f storage.EventFilter, after []byte) iter.Seq[[]byte] {
 	if f.Newest {
 		walk = t.before
 	}
-	return func(yield func([]byte) bool) {
-		for k := range walk(at, prefix, from) {
-			if !yield(k[len(k)-8:]) {
+	return func(yield func(n, _ []byte) bool) {
+		for k, v := range walk(at, prefix, from) {
+			if !yield(k[len(prefix):], v) {
 				return
 			}
 		}

@@ -3,11 +3,8 @@ package bolt
 import (
 	"bytes"
 	"crypto/sha256"
-	"encoding/base64"
 	"encoding/binary"
 	"time"
-
-	"github.com/curfew-id/curfew/storage"
 )
 
 // table is one bucket of the file.
@@ -138,22 +135,3 @@ func shortKey(text string) []byte {
 
 // milli is at in whole milliseconds, UTC, as the store keeps times; the zero time stays zero.
 func milli(at time.Time) time.Time { return at.UTC().Truncate(time.Millisecond) }
-
-// cursor writes the key at which a page ended, after reads it back: nil for the first page.
-func cursor(key []byte) string { return base64.RawURLEncoding.EncodeToString(key) }
-
-func after(p storage.Page) []byte {
-	key, err := base64.RawURLEncoding.DecodeString(p.After)
-	if err != nil || len(key) == 0 {
-		return nil
-	}
-	return key
-}
-
-// limitOf is how many records a page may have.
-func limitOf(p storage.Page) int {
-	if p.Limit <= 0 {
-		return 100
-	}
-	return p.Limit
-}

@@ -15,33 +15,22 @@ var deliveryStateList = [...]storage.DeliveryState{
 }
 
 // ListDeliveries implements storage.Deliveries.
-func (s *Store) ListDeliveries(ctx context.Context, f storage.DeliveryFilter, p storage.Page) (list []storage.Delivery, next string, err error) {
+func (s *Store) ListDeliveries(ctx context.Context, f storage.DeliveryFilter, p storage.Page) ([]storage.Delivery, string, error) {
 	states := deliveryStateList[:]
 	if f.State != "" {
 		states = []storage.DeliveryState{f.State}
 	}
-	err = s.view(ctx, func(t *tx) error {
-		var last []byte
-		for k := range t.newest(states, after(p)) {
-			d, ok := t.delivery(string(k[timeLength:]))
-			if !ok || (f.Client != "" && d.Client != f.Client) || (f.Report != "" && d.Report != f.Report) {
-				continue
-			}
-			if len(list) == limitOf(p) {
-				next = cursor(last)
-				break
-			}
-			list, last = append(list, d), k
-		}
-		return nil
+	walk := func(t *tx, after []byte) iter.Seq2[[]byte, storage.DeliveryState] { return t.newest(states, after) }
+	return list(ctx, s, p, walk, func(t *tx, k []byte, _ storage.DeliveryState) (storage.Delivery, bool) {
+		d, ok := t.delivery(string(k[timeLength:]))
+		return d, ok && (f.Client == "" || d.Client == f.Client) && (f.Report == "" || d.Report == f.Report)
 	})
-	return list, next, err
 }
 
 // newest walks the time and id of the deliveries in these states that precede before, newest first: each state has an
 // order of its own, and the latest of their heads is the next of all.
-func (t *tx) newest(states []storage.DeliveryState, before []byte) iter.Seq[[]byte] {
-	return func(yield func([]byte) bool) {
+func (t *tx) newest(states []storage.DeliveryState, before []byte) iter.Seq2[[]byte, storage.DeliveryState] {
+	return func(yield func([]byte, storage.DeliveryState) bool) {
 		heads := make([][]byte, len(states))
 		advance := make([]func(), len(states))
 		for i, state := range states {
@@ -67,7 +56,7 @@ func (t *tx) newest(states []storage.DeliveryState, before []byte) iter.Seq[[]by
 					latest = i
 				}
 			}
-			if heads[latest] == nil || !yield(heads[latest]) {
+			if heads[latest] == nil || !yield(heads[latest], states[latest]) {
 				return
 			}
 			advance[latest]()

@@ -3,6 +3,7 @@ package bolt
 import (
 	"context"
 	"fmt"
+	"iter"
 	"time"
 
 	"github.com/curfew-id/curfew/storage"
@@ -20,30 +21,18 @@ func (s *Store) Report(ctx context.Context, id string) (storage.Report, error) {
 }
 
 // ListReports implements storage.Reports.
-func (s *Store) ListReports(ctx context.Context, f storage.ReportFilter, p storage.Page) (list []storage.Report, next string, err error) {
-	err = s.view(ctx, func(t *tx) error {
-		at, prefix := reportTimes, []byte(nil)
-		if f.Subject != "" {
-			at, prefix = userReports, within(f.Subject)
+func (s *Store) ListReports(ctx context.Context, f storage.ReportFilter, p storage.Page) ([]storage.Report, string, error) {
+	at, prefix := reportTimes, []byte(nil)
+	if f.Subject != "" {
+		at, prefix = userReports, within(f.Subject)
+	}
+	walk := func(t *tx, after []byte) iter.Seq2[[]byte, []byte] { return t.before(at, prefix, after) }
+	return list(ctx, s, p, walk, func(t *tx, k, cause []byte) (r storage.Report, ok bool) {
+		if f.Cause == "" || string(cause) == f.Cause {
+			r, ok = load[storage.Report](t, reports, k[len(prefix)+timeLength:])
 		}
-		var last []byte
-		for k, cause := range t.before(at, prefix, after(p)) {
-			if f.Cause != "" && string(cause) != f.Cause {
-				continue
-			}
-			r, ok := load[storage.Report](t, reports, k[len(prefix)+timeLength:])
-			if !ok || (f.Client != "" && !names(r, f.Client)) {
-				continue
-			}
-			if len(list) == limitOf(p) {
-				next = cursor(last)
-				break
-			}
-			list, last = append(list, r), k
-		}
-		return nil
+		return r, ok && (f.Client == "" || names(r, f.Client))
 	})
-	return list, next, err
 }
 
 // UpdateReport implements storage.Reports. What a report is found by does not change.

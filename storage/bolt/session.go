@@ -5,6 +5,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"iter"
 	"slices"
 	"strings"
 	"time"
@@ -112,24 +113,13 @@ func (s *Store) Touch(ctx context.Context, id storage.SessionID, at time.Time) e
 }
 
 // ListSessions implements storage.Sessions.
-func (s *Store) ListSessions(ctx context.Context, sel storage.Selector, at time.Time, p storage.Page) (list []storage.Session, next string, err error) {
+func (s *Store) ListSessions(ctx context.Context, sel storage.Selector, at time.Time, p storage.Page) ([]storage.Session, string, error) {
 	c := selection{Selector: sel, at: endOfTime}
-	err = s.view(ctx, func(t *tx) error {
-		var last []byte
-		for key, id := range t.candidates(c, after(p)) {
-			n, ok := t.liveSession(id, at)
-			if !ok || !c.takesSession(n) || (sel.Client != "" && n.Member(sel.Client) == nil) {
-				continue
-			}
-			if len(list) == limitOf(p) {
-				next = cursor(last)
-				break
-			}
-			list, last = append(list, n), key
-		}
-		return nil
+	walk := func(t *tx, after []byte) iter.Seq2[[]byte, storage.SessionID] { return t.candidates(c, after) }
+	return list(ctx, s, p, walk, func(t *tx, _ []byte, id storage.SessionID) (storage.Session, bool) {
+		n, ok := t.liveSession(id, at)
+		return n, ok && c.takesSession(n) && (sel.Client == "" || n.Member(sel.Client) != nil)
 	})
-	return list, next, err
 }
 
 // CountSessions implements storage.Sessions.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"iter"
 	"strings"
 
 	"github.com/curfew-id/curfew/storage"
@@ -56,24 +57,14 @@ func (s *Store) UserByLogin(ctx context.Context, login string) (storage.User, er
 }
 
 // ListUsers implements storage.Users.
-func (s *Store) ListUsers(ctx context.Context, p storage.Page) (list []storage.User, next string, err error) {
-	err = s.view(ctx, func(t *tx) error {
-		var last []byte
-		for k, v := range t.after(logins, nil, after(p)) {
-			if v[0] != loginName {
-				continue
-			}
-			if len(list) == limitOf(p) {
-				next = cursor(last)
-				break
-			}
-			if u, ok := t.user(string(v[1:])); ok {
-				list, last = append(list, u), k
-			}
+func (s *Store) ListUsers(ctx context.Context, p storage.Page) ([]storage.User, string, error) {
+	walk := func(t *tx, after []byte) iter.Seq2[[]byte, []byte] { return t.after(logins, nil, after) }
+	return list(ctx, s, p, walk, func(t *tx, _, holder []byte) (u storage.User, ok bool) {
+		if holder[0] == loginName {
+			u, ok = t.user(string(holder[1:]))
 		}
-		return nil
+		return u, ok
 	})
-	return list, next, err
 }
 
 // user finds a person.

@@ -1,0 +1,65 @@
+package bolt
+
+import (
+	"bytes"
+	"context"
+	"encoding/base64"
+	"iter"
+
+	"github.com/curfew-id/curfew/storage"
+)
+
+// listChunk is how many keys a listing looks at in one read transaction: a filter may pass over a million lines, and a long
+// transaction keeps the file from reusing pages and, when it grows, everybody from reading.
+const listChunk = 2000
+
+// list reads a page of a listing. walk gives what follows after, keyed by what a cursor names; pick makes a record of it or
+// passes over it.
+func list[V, T any](ctx context.Context, s *Store, p storage.Page, walk func(t *tx, after []byte) iter.Seq2[[]byte, V], pick func(t *tx, key []byte, v V) (T, bool)) (page []T, next string, err error) {
+	limit := p.Limit
+	if limit <= 0 {
+		limit = 100
+	}
+	from := after(p)
+	var last []byte // the key of the last record of the page
+	for more := true; more; {
+		err := s.view(ctx, func(t *tx) error {
+			more = false
+			seen := 0
+			var at []byte
+			for k, v := range walk(t, from) {
+				if seen++; seen > listChunk {
+					more = true
+					break
+				}
+				at = k
+				record, ok := pick(t, k, v)
+				if !ok {
+					continue
+				}
+				if len(page) == limit {
+					next = cursor(last)
+					return nil
+				}
+				page, last = append(page, record), bytes.Clone(k)
+			}
+			from = bytes.Clone(at)
+			return nil
+		})
+		if err != nil {
+			return nil, "", err
+		}
+	}
+	return page, next, nil
+}
+
+// cursor writes the key at which a page ended, after reads it back: nil for the first page.
+func cursor(key []byte) string { return base64.RawURLEncoding.EncodeToString(key) }
+
+func after(p storage.Page) []byte {
+	key, err := base64.RawURLEncoding.DecodeString(p.After)
+	if err != nil || len(key) == 0 {
+		return nil
+	}
+	return key
+}

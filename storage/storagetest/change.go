@@ -62,6 +62,13 @@ var changeTests = map[string]func(*world){
 		}
 		mustEqual(w, "lines", len(w.events(storage.EventFilter{Kind: "session.ended"})), 0)
 	},
+	"SessionFromBeforeAnEndingOfAllCannotBeginInAChangeAfterIt": func(w *world) {
+		w.mustUsers("ann")
+		w.mustEnd(storage.Selector{Subject: "ann"}, after(time.Second), storage.Change{})
+		late := newSession("late", "ann", t0)
+		_, _, err := w.EndSessions(w.ctx, storage.Selector{}, cause("x"), t0, storage.Change{Session: &late}, 0, noPlan)
+		w.mustBe(err, storage.ErrEnded)
+	},
 	"SomeoneElseSignsInInTheInstantTheFirstSessionEnds": func(w *world) {
 		w.mustUsers("ann", "bob")
 		w.mustSession("a", "ann", t0)

@@ -98,6 +98,9 @@ var endingTests = map[string]func(*world){
 				got.Members += len(e.Session.Members)
 				got.Deliveries += len(e.Session.Members)
 				got.Grants += len(e.Grants)
+				if c.sel.Offline && len(e.Offline) > 0 {
+					w.Errorf("%s: grants that end are said to live on: %v", name, grantIDs(e.Offline))
+				}
 				for _, g := range e.Grants {
 					if g.Offline() {
 						offline++
@@ -182,6 +185,17 @@ var endingTests = map[string]func(*world){
 				w.Fatalf("%+v: a code of another user: got error %v", sel, err)
 			}
 		}
+	},
+	"OlderFenceThatComesLateDoesNotReplaceTheNewer": func(w *world) {
+		w.mustUsers("ann")
+		w.mustClients("app")
+		id := w.mustSession("s", "ann", t0)
+		sel := storage.Selector{Sessions: []storage.SessionID{id}, Client: "app"}
+		code := w.code(id, "ann", "app", after(5*time.Second))
+		w.mustEnd(sel, after(10*time.Second), storage.Change{})
+		w.mustEnd(sel, after(time.Second), storage.Change{})
+		_, err := w.Redeem(w.ctx, code, after(11*time.Second), issue(code, after(11*time.Second)))
+		w.mustBe(err, storage.ErrEnded)
 	},
 	"FenceSparesTheExceptedSession": func(w *world) {
 		w.mustUsers("ann")

@@ -103,6 +103,7 @@ var massTests = map[string]func(*world){
 			w.must(err)
 			mustEqual(w, "endings", len(list), 1)
 			mustEqual(w, "finished", !list[0].Finished.IsZero(), !more)
+			sel, at = list[0].Selector, list[0].At // all that is left after a crash
 			if begun++; begun > 20 {
 				w.Fatal("the ending does not come to an end")
 			}
@@ -128,6 +129,42 @@ var massTests = map[string]func(*world){
 		if len(ended) > 0 || more {
 			w.Fatal("a finished ending ended more")
 		}
+	},
+	"MassEndingTakesNothingBeyondItsScope": func(w *world) {
+		w.mustUsers("ann", "bob")
+		w.mustClients("app", "other")
+		for _, id := range []string{"a1", "a2", "a3"} {
+			w.mustSession(id, "ann", t0)
+		}
+		w.mustSession("b", "bob", t0)
+		kept := w.mustRedeemOffline("b", "bob", "app", t0)
+		sel := storage.Selector{Sessions: []storage.SessionID{"a1", "a2", "a3"}, Offline: true}
+		_, more, err := w.EndSessions(w.ctx, sel, cause("mass"), t0, storage.Change{}, 1, noPlan)
+		w.must(err)
+		if !more || !w.grantAlive(kept, t0) || !w.tokenAlive(kept, t0) || !w.alive("b", t0) {
+			w.Fatal("another user's session or grant died")
+		}
+	},
+	"WhatBelongsToAMassEndingCannotComeLate": func(w *world) {
+		w.mustUsers("ann")
+		w.mustClients("app")
+		at := after(time.Second)
+		w.mustSession("s1", "ann", t0)
+		w.mustSession("s2", "ann", t0)
+		// The code is from before the ending, its redemption is later and yet commits first.
+		late := w.code("s2", "ann", "app", t0)
+		_, err := w.Redeem(w.ctx, late, after(2*time.Second), issueOffline(late, after(2*time.Second)))
+		w.must(err)
+		sel := storage.Selector{Subject: "ann", Offline: true}
+		_, more, err := w.EndSessions(w.ctx, sel, cause("mass"), at, storage.Change{}, 1, noPlan)
+		w.must(err)
+		if !more || w.grantAlive(late, after(2*time.Second)) || w.tokenAlive(late, after(2*time.Second)) {
+			w.Fatal("what a code from before the ending gave is alive")
+		}
+		for _, begun := range []time.Time{t0, at} {
+			w.mustBe(w.CreateSession(w.ctx, newSession("late", "ann", begun), storage.Event{}), storage.ErrEnded)
+		}
+		w.mustSession("next", "ann", after(2*time.Second))
 	},
 	"OfflineGrantsCountAgainstTheLimit": func(w *world) {
 		w.mustUsers("ann")

@@ -162,6 +162,20 @@ var redeemTests = map[string]func(*world){
 			}
 		}
 	},
+	"NothingIsIssuedForADisabledUser": func(w *world) {
+		w.mustUsers("ann")
+		w.mustClients("app")
+		id := w.mustSession("s", "ann", t0)
+		code := w.mustRedeem(id, "ann", "app", t0)
+		w.must(w.PutUser(w.ctx, storage.User{Subject: "ann", Name: "ann", Disabled: true, Revision: 1}))
+		late := w.code(id, "ann", "app", t0)
+		_, err := w.Redeem(w.ctx, late, t0, issue(late, t0))
+		w.mustBe(err, storage.ErrEnded)
+		_, err = w.refresh("refresh of "+code.ID, "r2", "app", t0)
+		w.mustBe(err, storage.ErrEnded)
+		_, err = w.Reauthenticate(w.ctx, id, storage.Authentication{Secret: storage.HashOf("new"), Idle: time.Hour, Expires: after(time.Hour)}, t0, storage.Event{})
+		w.mustBe(err, storage.ErrEnded)
+	},
 	"JoinIssuesWithoutSpendingTheCode": func(w *world) {
 		w.mustUsers("ann")
 		w.mustClients("app")

@@ -2,6 +2,7 @@ package storagetest
 
 import (
 	"errors"
+	"fmt"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -83,6 +84,24 @@ var tokenTests = map[string]func(*world){
 		w.must(err)
 		w.must(w.PutToken(w.ctx, storage.Token{Hash: storage.HashOf("new"), Client: "app", Issued: after(5 * time.Hour), Expires: after(6 * time.Hour)}))
 		_, _, err = w.Token(w.ctx, storage.HashOf("new"), after(5*time.Hour))
+		w.must(err)
+	},
+	"TokenOfAClientAloneDiesInItsMassEndingUnlessItIsNewer": func(w *world) {
+		w.mustUsers("ann")
+		w.mustClients("app")
+		for i := range 3 {
+			id := w.mustSession(fmt.Sprint("s", i), "ann", t0)
+			w.mustRedeem(id, "ann", "app", t0)
+		}
+		for name, issued := range map[string]time.Time{"old": t0, "new": after(2 * time.Second)} {
+			w.must(w.PutToken(w.ctx, storage.Token{Hash: storage.HashOf(name), Client: "app", Issued: issued, Expires: after(time.Hour)}))
+		}
+		_, more, err := w.EndSessions(w.ctx, storage.Selector{Client: "app"}, cause("mass"), after(time.Second), storage.Change{}, 1, noPlan)
+		w.must(err)
+		mustEqual(w, "more", more, true)
+		_, _, err = w.Token(w.ctx, storage.HashOf("old"), after(2*time.Second))
+		w.mustBe(err, storage.ErrNotFound)
+		_, _, err = w.Token(w.ctx, storage.HashOf("new"), after(2*time.Second))
 		w.must(err)
 	},
 	"OneTimeIDIsSpentOnceByFiftyCallers": func(w *world) {

@@ -24,7 +24,6 @@ func (s *Server) RefreshToken(ctx context.Context, r *op.ClientRequest[oidc.Refr
 		return nil, invalidGrant("the refresh token is none of ours")
 	}
 	now := s.Now()
-	// The library reads an empty scope as one empty word.
 	renewal := s.Minter.Renewal(c, presented, strings.Fields(r.Form.Get("scope")), now)
 	refreshed, err := s.Store.Refresh(ctx, storage.Refresh{Token: storage.HashOf(presented), Successor: storage.HashOf(renewal.Next()), Client: c.ClientID,
 		Grace: refreshGrace}, now, renewal.Issue)

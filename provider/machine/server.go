@@ -83,7 +83,7 @@ func (s *Server) Endpoints() Endpoints {
 		Token:         op.NewEndpoint(pathToken),
 		Introspection: op.NewEndpoint(pathIntrospect),
 		Revocation:    op.NewEndpoint(pathRevoke),
-	}, op.WithServerCORSOptions(nil)) // its default lets any origin in, with credentials
+	}, op.WithDecoder(decoder{}), op.WithServerCORSOptions(nil)) // its default CORS lets any origin in, with credentials
 	return Endpoints{
 		Token:      CORS(s.guard(pathToken, library), http.MethodPost),
 		Introspect: s.guard(pathIntrospect, library), // no CORS: resource servers are no browsers

@@ -81,7 +81,12 @@ func (e *Ender) End(ctx context.Context, sel storage.Selector, cause storage.Cau
 
 // endPage is the only call of EndSessions.
 func (e *Ender) endPage(ctx context.Context, sel storage.Selector, cause storage.Cause, at time.Time, change storage.Change) ([]storage.Ended, bool, error) {
-	ended, more, err := e.Store.EndSessions(ctx, sel, cause, at, change, e.page(), func(one storage.Ended) storage.Plan { return Plan(e, one) })
+	reports := map[string]*storage.Report{} // as they were written; a plan that is made twice has the same
+	ended, more, err := e.Store.EndSessions(ctx, sel, cause, at, change, e.page(), func(one storage.Ended) storage.Plan {
+		p := Plan(e, one)
+		reports[p.Report.ID] = p.Report
+		return p
+	})
 	// An error may hide a commit, so the dispatcher looks then too.
 	if e.Wake != nil && (err != nil || len(ended) > 0) {
 		e.Wake()
@@ -90,14 +95,13 @@ func (e *Ender) endPage(ctx context.Context, sel storage.Selector, cause storage
 		return nil, false, fmt.Errorf("end sessions: %w", err)
 	}
 	for _, one := range ended {
-		e.note(ctx, one)
+		e.note(ctx, one, reports[reportID(one)])
 	}
 	return ended, more, nil
 }
 
 // note tells log and metrics of something that ended.
-func (e *Ender) note(ctx context.Context, ended storage.Ended) {
-	r := Plan(e, ended).Report
+func (e *Ender) note(ctx context.Context, ended storage.Ended, r *storage.Report) {
 	clients := make([]string, 0, len(ended.Session.Members))
 	for _, m := range ended.Session.Members {
 		clients = append(clients, m.Client)

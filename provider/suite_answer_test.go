@@ -1,0 +1,219 @@
+package provider_test
+
+import (
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/json"
+	"math"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/go-jose/go-jose/v4"
+)
+
+// outcome is what a good authorization request came to.
+type outcome struct {
+	params url.Values     // of the authorization response
+	front  map[string]any // claims of the ID token in it; nil: it has none
+	back   map[string]any // claims of the ID token from the token endpoint
+	hint   string         // an ID token
+	access string         // an access token
+	grant  grant
+}
+
+// claims are those of the ID token that came last.
+func (o outcome) claims() map[string]any {
+	if o.back != nil {
+		return o.back
+	}
+	return o.front
+}
+
+// mustAuthorize makes an authorization request, signs in where asked, and takes all that it gives. more overrides parameters.
+func (m *module) mustAuthorize(more ...string) outcome {
+	m.Helper()
+	q := m.request(more...)
+	return m.mustTake(m.visit("/authorize?"+q.Encode()), q)
+}
+
+// mustTake holds a successful answer to all that every module checks: the response, its tokens, and that userinfo takes the access token.
+func (m *module) mustTake(p page, q url.Values, redeem ...string) outcome {
+	m.Helper()
+	o := outcome{params: m.callback(p)}
+	if o.params.Get("error") != "" {
+		m.Fatalf("got %v, want success", o.params)
+	}
+	m.mustBelong(o.params, q.Get("state"))
+	for word, name := range map[string]string{"code": "code", "token": "access_token", "id_token": "id_token"} {
+		if got := o.params.Has(name); got != m.includes(word) {
+			m.Errorf("got %s given: %v, want %v", name, got, m.includes(word))
+		}
+	}
+	code := o.params.Get("code")
+	if m.includes("token") {
+		o.access = o.params.Get("access_token")
+		if o.params.Get("token_type") != "Bearer" || o.params.Get("expires_in") == "" {
+			m.Errorf("got token_type %q and expires_in %q beside an access token (Core §3.2.2.5)", o.params.Get("token_type"), o.params.Get("expires_in"))
+		}
+	}
+	if m.includes("id_token") {
+		o.hint = o.params.Get("id_token")
+		o.front = m.checkIDToken(o.hint, q)
+		m.checkHash(o.front, "at_hash", o.access, true)
+		m.checkHash(o.front, "c_hash", code, true)
+	}
+	if m.includes("code") {
+		m.checkEntropy(code)
+		o.grant = m.redeem(m.client, code, redeem...)
+		if o.grant.status != http.StatusOK {
+			m.Fatalf("got %+v for a code, want tokens", o.grant)
+		}
+		if o.access != "" {
+			m.mustKnow(o.access)
+		}
+		o.access, o.hint = o.grant.AccessToken, o.grant.IDToken
+		o.back = m.checkIDToken(o.hint, q)
+		m.checkHash(o.back, "at_hash", o.access, false)
+		m.checkHash(o.back, "c_hash", code, false)
+		if o.front != nil && (o.front["sub"] != o.back["sub"] || o.front["iss"] != o.back["iss"]) {
+			m.Errorf("got sub %v and %v from the two endpoints (Core §3.3.3.6)", o.front["sub"], o.back["sub"])
+		}
+	}
+	if o.access != "" {
+		m.mustKnow(o.access)
+	}
+	return o
+}
+
+// mustKnow wants userinfo to take an access token.
+func (m *module) mustKnow(access string) {
+	m.Helper()
+	if p := m.userinfo(http.MethodGet, access); p.Status != http.StatusOK {
+		m.Errorf("got %d from userinfo, want 200", p.Status)
+	}
+}
+
+// userinfo calls userinfo with the access token in the header (RFC 6750 §2.1).
+func (m *module) userinfo(method, access string) page {
+	return m.send(method, "/userinfo", "", "", http.Header{"Authorization": {"Bearer " + access}})
+}
+
+// keys are the OP's keys.
+func (m *module) keys() jose.JSONWebKeySet {
+	m.Helper()
+	p := m.send(http.MethodGet, "/jwks", "", "", nil)
+	var set jose.JSONWebKeySet
+	if err := json.Unmarshal([]byte(p.Body), &set); err != nil || p.Status != http.StatusOK || len(set.Keys) == 0 {
+		m.Fatalf("got %d %s, want a JWK Set", p.Status, p.Body)
+	}
+	return set
+}
+
+// verify checks a signature by the key that its header names, and returns header and payload.
+func (m *module) verify(text string) (jose.Header, []byte) {
+	m.Helper()
+	jws, err := jose.ParseSignedCompact(text, []jose.SignatureAlgorithm{jose.RS256, jose.ES256, jose.PS256, jose.EdDSA})
+	if err != nil {
+		m.Fatalf("read %q: %v", text, err)
+	}
+	header := jws.Signatures[0].Header
+	keys := m.keys()
+	found := keys.Key(header.KeyID)
+	if header.KeyID == "" || len(found) != 1 {
+		m.Fatalf("got kid %q, which %d keys have (Core §10.1)", header.KeyID, len(found))
+	}
+	payload, err := jws.Verify(found[0])
+	if err != nil {
+		m.Fatalf("verify %q: %v", text, err)
+	}
+	return header, payload
+}
+
+// tokenClaims are the claims that an ID token may have without anybody asking.
+var tokenClaims = []string{"iss", "sub", "aud", "exp", "iat", "auth_time", "nonce", "acr", "amr", "azp", "at_hash", "c_hash", "s_hash", "nbf", "jti", "sid", "txn"}
+
+// checkIDToken holds an ID token to Core §2 and §3.1.3.7, and to giving no more about the person than was asked for (§5.4).
+func (m *module) checkIDToken(text string, q url.Values) map[string]any {
+	m.Helper()
+	header, payload := m.verify(text)
+	if header.Algorithm != string(jose.RS256) {
+		m.Errorf("got an ID token signed by %s, want the default RS256", header.Algorithm)
+	}
+	var c map[string]any
+	if err := json.Unmarshal(payload, &c); err != nil {
+		m.Fatalf("read claims %s: %v", payload, err)
+	}
+	now := float64(time.Now().Unix())
+	exp, _ := c["exp"].(float64)
+	iat, _ := c["iat"].(float64)
+	authTime, _ := c["auth_time"].(float64)
+	subject, _ := c["sub"].(string)
+	acr, _ := c["acr"].(string)
+	switch {
+	case c["iss"] != issuer, c["aud"] != m.client.ID, subject == "" || len(subject) > 255:
+		m.Errorf("got iss %v, aud %v and sub %v", c["iss"], c["aud"], c["sub"])
+	case exp <= now || exp > now+3600, iat != now, authTime == 0 || authTime > now, acr == "":
+		m.Errorf("got exp %v, iat %v, auth_time %v and acr %q at %v", exp, iat, authTime, acr, now)
+	case q.Get("nonce") != "" && c["nonce"] != q.Get("nonce"), q.Get("nonce") == "" && c["nonce"] != nil:
+		m.Errorf("got nonce %v, want %q", c["nonce"], q.Get("nonce"))
+	}
+	allowed := slices.Clone(tokenClaims)
+	if m.responseType == "id_token" { // there is no access token to ask userinfo with
+		for _, scope := range strings.Fields(q.Get("scope")) {
+			allowed = append(allowed, scopeClaims(scope)...)
+		}
+		if q.Has("claims") {
+			allowed = append(allowed, "name") // the one that the suite asks for
+		}
+	}
+	for name := range c {
+		if !slices.Contains(allowed, name) {
+			m.Errorf("got the claim %s in the ID token, which nobody asked for there", name)
+		}
+	}
+	return c
+}
+
+// checkHash holds at_hash and c_hash to Core §3.3.2.11, for RS256. At the token endpoint they may be left out.
+func (m *module) checkHash(claims map[string]any, name, value string, required bool) {
+	m.Helper()
+	if value == "" && required {
+		if claims[name] != nil {
+			m.Errorf("got %s of nothing", name)
+		}
+		return
+	}
+	sum := sha256.Sum256([]byte(value))
+	if got := claims[name]; got != base64.RawURLEncoding.EncodeToString(sum[:16]) && (required || got != nil) {
+		m.Errorf("got %s %v, which is not that of what came beside it", name, got)
+	}
+}
+
+// checkEntropy is the suite's measure of an authorization code, access or refresh token: Shannon entropy times length, 96 bits at least.
+func (m *module) checkEntropy(text string) {
+	m.Helper()
+	count := map[rune]float64{}
+	for _, r := range text {
+		count[r]++
+	}
+	bits := 0.0
+	for _, n := range count {
+		bits -= n * math.Log2(n/float64(len(text)))
+	}
+	if bits < 96 {
+		m.Errorf("got %q with %.0f bits, want 96", text, bits)
+	}
+}
+
+// scopeClaims are the claims of a scope (Core §5.4).
+func scopeClaims(scope string) []string {
+	return map[string][]string{
+		"openid": {"sub"},
+		"profile": {"name", "given_name", "family_name", "middle_name", "nickname", "profile", "picture", "website", "gender", "birthdate", "zoneinfo", "locale", "updated_at",
+			"preferred_username"},
+		"email": {"email", "email_verified"}, "address": {"address"}, "phone": {"phone_number", "phone_number_verified"},
+	}[scope]
+}

@@ -1,0 +1,164 @@
+package provider_test
+
+import (
+	"encoding/json"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+)
+
+// checkScopes wants every claim of the scopes where Core §5.4 puts it: at userinfo or, where there is no access token, in the ID token.
+func (m *module) checkScopes(o outcome, scopes ...string) {
+	m.Helper()
+	claims := o.front
+	if o.access != "" {
+		claims = m.mustJSON(m.userinfo(http.MethodGet, o.access))
+		m.checkPerson(claims, o)
+	}
+	for _, scope := range append(scopes, "openid") {
+		for _, name := range scopeClaims(scope) {
+			if _, given := claims[name]; !given {
+				m.Errorf("got no claim %s for scope %s", name, scope)
+			}
+		}
+	}
+	for name := range claims {
+		if scope := scopeOf(name); scope != "" && !slices.Contains(scopes, scope) {
+			m.Errorf("got the claim %s without scope %s", name, scope)
+		}
+	}
+}
+
+func scopeOf(claim string) string {
+	for _, scope := range []string{"profile", "email", "address", "phone"} {
+		if slices.Contains(scopeClaims(scope), claim) {
+			return scope
+		}
+	}
+	return ""
+}
+
+// checkPerson holds userinfo claims to their types (Core §5.1) and to the ID tokens' subject (§5.3.2).
+func (m *module) checkPerson(claims map[string]any, o outcome) {
+	m.Helper()
+	for name, value := range claims {
+		ok := false
+		switch name {
+		case "email_verified", "phone_number_verified":
+			_, ok = value.(bool)
+		case "updated_at":
+			at, number := value.(float64)
+			ok = number && at <= float64(time.Now().Unix()) && at > 631152000 // 1990
+		case "birthdate":
+			text, _ := value.(string)
+			day, err := time.Parse(time.DateOnly, text)
+			ok = err == nil && day.Year() >= 1850
+		case "zoneinfo":
+			text, _ := value.(string)
+			_, err := time.LoadLocation(text)
+			ok = err == nil && text != ""
+		case "address":
+			members, _ := value.(map[string]any)
+			ok = len(members) > 0
+			for _, member := range members {
+				text, isText := member.(string)
+				ok = ok && isText && strings.TrimSpace(text) != ""
+			}
+		default:
+			text, isText := value.(string)
+			ok = isText && strings.TrimSpace(text) != "" && !strings.EqualFold(text, "null")
+		}
+		if !ok {
+			m.Errorf("got the claim %s as %v", name, value)
+		}
+	}
+	for _, id := range []map[string]any{o.front, o.back} {
+		if id != nil && claims["sub"] != id["sub"] {
+			m.Errorf("got sub %v at userinfo and %v in an ID token", claims["sub"], id["sub"])
+		}
+	}
+}
+
+func scopeModule(t *testing.T, scopes ...string) {
+	t.Helper()
+	runModule(t, everyType, func(m *module) {
+		m.mustRegister(nil)
+		m.checkScopes(m.mustAuthorize("scope", strings.Join(append([]string{"openid"}, scopes...), " ")), scopes...)
+	})
+}
+
+func TestModuleScopeProfile(t *testing.T) { scopeModule(t, "profile") }
+func TestModuleScopeEmail(t *testing.T)   { scopeModule(t, "email") }
+func TestModuleScopeAddress(t *testing.T) { scopeModule(t, "address") }
+func TestModuleScopePhone(t *testing.T)   { scopeModule(t, "phone") }
+func TestModuleScopeAll(t *testing.T)     { scopeModule(t, "address", "email", "phone", "profile") }
+
+func TestModuleClaimsEssential(t *testing.T) {
+	runModule(t, everyType, func(m *module) {
+		m.mustRegister(nil)
+		place := "userinfo"
+		if m.responseType == "id_token" {
+			place = "id_token"
+		}
+		o := m.mustAuthorize("claims", `{"`+place+`":{"name":{"essential":true}}}`)
+		claims := o.front
+		if o.access != "" {
+			claims = m.mustJSON(m.userinfo(http.MethodGet, o.access))
+			m.checkPerson(claims, o)
+		}
+		if claims["name"] != "Pat Quill" {
+			m.Errorf("got name %v in %s, want it there", claims["name"], place)
+		}
+	})
+}
+
+func TestModuleUserinfoGet(t *testing.T) {
+	runModule(t, accessTypes, func(m *module) {
+		m.mustRegister(nil)
+		o := m.mustAuthorize()
+		m.checkPerson(m.mustJSON(m.userinfo(http.MethodGet, o.access)), o)
+	})
+}
+
+func TestModuleUserinfoPostHeader(t *testing.T) {
+	runModule(t, accessTypes, func(m *module) {
+		m.mustRegister(nil)
+		o := m.mustAuthorize()
+		m.checkPerson(m.mustJSON(m.userinfo(http.MethodPost, o.access)), o)
+	})
+}
+
+func TestModuleUserinfoPostBody(t *testing.T) {
+	runModule(t, accessTypes, func(m *module) {
+		m.mustRegister(nil)
+		o := m.mustAuthorize()
+		p := m.send(http.MethodPost, "/userinfo", "application/x-www-form-urlencoded", url.Values{"access_token": {o.access}}.Encode(), nil)
+		m.checkPerson(m.mustJSON(p), o)
+	})
+}
+
+func TestModuleUserinfoRs256(t *testing.T) {
+	runModule(t, accessTypes, func(m *module) {
+		if known := m.supported("userinfo_signing_alg_values_supported"); !slices.Contains(known, "RS256") {
+			m.Errorf("got userinfo_signing_alg_values_supported %v, want RS256 among them", known)
+		}
+		m.mustRegister(map[string]any{"userinfo_signed_response_alg": "RS256"})
+		o := m.mustAuthorize()
+		p := m.userinfo(http.MethodGet, o.access)
+		if p.Header.Get("Content-Type") != "application/jwt" {
+			m.Errorf("got %q from userinfo, want application/jwt", p.Header.Get("Content-Type"))
+		}
+		header, payload := m.verify(p.Body)
+		var claims map[string]any
+		if err := json.Unmarshal(payload, &claims); err != nil {
+			m.Fatalf("read %s: %v", payload, err)
+		}
+		if header.Algorithm != "RS256" || claims["iss"] != issuer || claims["aud"] != m.client.ID || claims["nonce"] != nil {
+			m.Errorf("got %s and %v, want RS256, iss and aud, and no nonce", header.Algorithm, claims)
+		}
+		m.checkPerson(claims, o)
+	})
+}

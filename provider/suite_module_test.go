@@ -1,0 +1,248 @@
+package provider_test
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/curfew-id/curfew/provider"
+	"github.com/curfew-id/curfew/provider/register"
+	"github.com/curfew-id/curfew/storage"
+)
+
+// Each test named TestModule… keeps what one module of the OpenID Foundation's conformance suite (release 5.2.4) fails on or warns about. The
+// suite is a relying party here: it registers its client, signs a person in by the pages, and judges what comes back. Where a module only
+// asks somebody to look at a page, the page's text is read, and what it says is proved by protocol.
+
+// The response types of the plans.
+var (
+	everyType   = []string{"code", "id_token", "id_token token", "code id_token", "code token", "code id_token token"}
+	codeTypes   = []string{"code", "code id_token", "code token", "code id_token token"}
+	accessTypes = []string{"code", "id_token token", "code id_token", "code token", "code id_token token"}
+	nonceTypes  = []string{"id_token", "id_token token", "code id_token", "code id_token token"}
+)
+
+// suiteBase is where the suite's URLs begin.
+const suiteBase = "https://suite.example/test/a/curfew"
+
+// module is a run of one module as one variant: its client, its browser, its person.
+type module struct {
+	testing.TB   // names the variant in what it reports
+	o            *op
+	web          *published
+	browser      *browser
+	client       *suiteClient
+	responseType string
+	formPost     bool
+	asked        bool // for a password, in the last visit
+}
+
+// variant says which variant failed.
+type variant struct {
+	testing.TB
+	name string
+}
+
+func (v variant) Errorf(format string, args ...any) {
+	v.Helper()
+	v.TB.Errorf("%s: "+format, append([]any{v.name}, args...)...)
+}
+
+func (v variant) Fatalf(format string, args ...any) {
+	v.Helper()
+	v.TB.Fatalf("%s: "+format, append([]any{v.name}, args...)...)
+}
+
+// published is what relying parties have on the web, kept as long as the guarded client keeps it.
+type published struct {
+	*outside
+	kept    map[string]time.Time
+	bodies  map[string]string
+	fetched []string
+}
+
+func (p *published) FetchJSON(ctx context.Context, uri string, maxBytes int64, maxAge time.Duration) ([]byte, error) {
+	return p.FetchBytes(ctx, uri, maxBytes, maxAge)
+}
+
+func (p *published) FetchBytes(_ context.Context, uri string, _ int64, maxAge time.Duration) ([]byte, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	uri, _, _ = strings.Cut(uri, "#") // is not sent
+	if at, ok := p.kept[uri]; !ok || time.Since(at) >= max(maxAge, time.Minute) {
+		p.fetched = append(p.fetched, uri)
+		p.kept[uri], p.bodies[uri] = time.Now(), p.files[uri]
+	}
+	if p.bodies[uri] == "" {
+		return nil, errors.New("nothing there")
+	}
+	return []byte(p.bodies[uri]), nil
+}
+
+// publish puts a document on the suite's web and returns its URL.
+func (m *module) publish(path, body string) string {
+	m.web.mu.Lock()
+	defer m.web.mu.Unlock()
+	m.web.files[suiteBase+path] = body
+	return suiteBase + path
+}
+
+// suiteProvider starts a provider as the suite needs it: registration for all, with the choices that its plain metadata cannot ask for.
+func suiteProvider(t *testing.T, configure func(*provider.Config)) (*op, *published) {
+	t.Helper()
+	var web *published
+	o := mustStart(t, func(c *provider.Config) {
+		web = &published{outside: c.Egress.(*outside), kept: map[string]time.Time{}, bodies: map[string]string{}}
+		web.files = map[string]string{}
+		c.Egress, c.Logos = web, true
+		c.RegistrationMode, c.RegistrationDefaults = register.Open, json.RawMessage(`{"require_pkce":false,"consent":"skip"}`)
+		if configure != nil {
+			configure(c)
+		}
+	})
+	h, err := hash()
+	if err != nil {
+		t.Fatal(err)
+	}
+	person := storage.User{Subject: "sub-pat", Name: "pat", Email: "pat@example.org", EmailVerified: true, Password: h, Created: time.Now(), Updated: time.Now(), Claims: map[string]any{
+		"name": "Pat Quill", "given_name": "Pat", "family_name": "Quill", "middle_name": "Q", "nickname": "patq", "profile": "https://people.example/pat",
+		"picture": "https://people.example/pat.png", "website": "https://pat.example/", "gender": "female", "birthdate": "1987-10-16", "zoneinfo": "Europe/Zurich", "locale": "de-CH",
+		"address":      map[string]any{"formatted": "Hauptstrasse 1\n8000 Zürich", "street_address": "Hauptstrasse 1", "locality": "Zürich", "region": "ZH", "postal_code": "8000", "country": "Schweiz"},
+		"phone_number": "+41 44 555 66 77", "phone_number_verified": true}}
+	if err := o.store.PutUser(t.Context(), person); err != nil {
+		t.Fatal(err)
+	}
+	return o, web
+}
+
+// runModule runs a module once for each response type, code by both response modes and the others by their own and form_post in turn. Each run has an
+// empty browser; the client that it registers is removed as the suite removes it.
+func runModule(t *testing.T, types []string, run func(*module)) {
+	t.Helper()
+	play(t, types, false, nil, run)
+}
+
+// runEveryMode is runModule with both response modes of every response type.
+func runEveryMode(t *testing.T, types []string, run func(*module)) {
+	t.Helper()
+	play(t, types, true, nil, run)
+}
+
+func play(t *testing.T, types []string, everyMode bool, configure func(*provider.Config), run func(*module)) {
+	t.Helper()
+	synctest.Test(t, func(t *testing.T) {
+		o, web := suiteProvider(t, configure)
+		for i, responseType := range types {
+			for _, formPost := range []bool{false, true} {
+				if !everyMode && responseType != "code" && formPost != (i%2 == 0) {
+					continue
+				}
+				name := responseType
+				if formPost {
+					name += ", form_post"
+				}
+				own := *o
+				own.t = variant{t, name}
+				m := &module{TB: own.t, o: &own, web: web, browser: own.browser(), responseType: responseType, formPost: formPost}
+				clear(web.kept)
+				web.fetched = nil
+				run(m)
+				if m.client != nil {
+					m.unregister(m.client)
+				}
+			}
+		}
+	})
+}
+
+// runOnce runs a module that knows no variants.
+func runOnce(t *testing.T, configure func(*provider.Config), run func(*module)) {
+	t.Helper()
+	synctest.Test(t, func(t *testing.T) {
+		o, web := suiteProvider(t, configure)
+		run(&module{TB: t, o: o, web: web, browser: o.browser(), responseType: "code"})
+	})
+}
+
+// includes tells whether the response type has a word: code, token or id_token.
+func (m *module) includes(word string) bool {
+	return slices.Contains(strings.Fields(m.responseType), word)
+}
+
+// send sends what is not a browser's request.
+func (m *module) send(method, target, contentType, body string, header http.Header) page {
+	r := httptest.NewRequest(method, strings.TrimPrefix(target, issuer), strings.NewReader(body))
+	r.RemoteAddr = "192.0.2.8:4711"
+	for name, values := range header {
+		r.Header[name] = values
+	}
+	if contentType != "" {
+		r.Header.Set("Content-Type", contentType)
+	}
+	w := httptest.NewRecorder()
+	m.o.p.ServeHTTP(w, r)
+	return page{w.Code, w.Header(), w.Body.String(), target}
+}
+
+// mustJSON reads a JSON object.
+func (m *module) mustJSON(p page) map[string]any {
+	m.Helper()
+	var object map[string]any
+	if err := json.Unmarshal([]byte(p.Body), &object); err != nil || !strings.HasPrefix(p.Header.Get("Content-Type"), "application/json") {
+		m.Fatalf("got %d %s %q from %s, want a JSON object", p.Status, p.Header.Get("Content-Type"), p.Body, p.Path)
+	}
+	return object
+}
+
+// discovery is the OP's metadata.
+func (m *module) discovery() map[string]any {
+	m.Helper()
+	return m.mustJSON(m.send(http.MethodGet, "/.well-known/openid-configuration", "", "", nil))
+}
+
+// supported reads a list of the OP's metadata.
+func (m *module) supported(name string) []string {
+	m.Helper()
+	var list []string
+	all, _ := m.discovery()[name].([]any)
+	for _, one := range all {
+		list = append(list, fmt.Sprint(one))
+	}
+	return list
+}
+
+// later lets time pass.
+func (m *module) later(d time.Duration) { time.Sleep(d) }
+
+// randomText is text of letters and digits, as the suite makes its states and nonces.
+func randomText(n int) string {
+	const letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
+	raw := make([]byte, n)
+	rand.Read(raw)
+	for i := range raw {
+		raw[i] = letters[int(raw[i])%len(letters)]
+	}
+	return string(raw)
+}
+
+// longState is the state of modules that look whether it survives: 128 characters with punctuation.
+func longState() string { return randomText(124) + "-._~" }
+
+// keep is what the query of a registered redirect URI has, which answers must keep.
+func keep(uri string) url.Values {
+	u, err := url.Parse(uri)
+	if err != nil {
+		return nil
+	}
+	return u.Query()
+}

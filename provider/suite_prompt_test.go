@@ -1,0 +1,99 @@
+package provider_test
+
+import (
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+)
+
+// mustAskAgain makes a second request that has to bring the sign-in page: the page says so, nobody gets on without the password, and the
+// authentication is a new one of the same person.
+func (m *module) mustAskAgain(more ...string) {
+	m.Helper()
+	m.mustRegister(nil)
+	first := m.mustAuthorize()
+	m.later(2 * time.Second)
+	q := m.request(more...)
+	p := m.browser.get("/authorize?" + q.Encode())
+	if p.Status != http.StatusOK || !strings.Contains(p.Body, "<h1>Sign in</h1>") || !strings.Contains(p.Body, `id="password"`) {
+		m.Fatalf("got %d, want the sign-in page again:\n%s", p.Status, p.Body)
+	}
+	if again := m.browser.get("/authorize?" + q.Encode()); !strings.Contains(again.Body, `id="password"`) {
+		m.Errorf("got past the sign-in page by asking twice")
+	}
+	if wrong := m.browser.submit(p, "username", "pat", "password", "something else"); !strings.Contains(wrong.Body, `id="password"`) || wrong.Header.Get("Location") != "" {
+		m.Errorf("got past the sign-in page by a wrong password")
+	}
+	second := m.mustTake(m.finish(p), q)
+	before, _ := first.claims()["auth_time"].(float64)
+	after, _ := second.claims()["auth_time"].(float64)
+	if after <= before || after < float64(time.Now().Add(-5*time.Minute).Unix()) || first.claims()["sub"] != second.claims()["sub"] {
+		m.Errorf("got auth_time %v and then %v, want a later one of the same person", before, after)
+	}
+}
+
+func TestModulePromptLogin(t *testing.T) {
+	runModule(t, everyType, func(m *module) { m.mustAskAgain("prompt", "login") })
+}
+
+func TestModuleMaxAge1(t *testing.T) {
+	runModule(t, everyType, func(m *module) { m.mustAskAgain("max_age", "1") })
+}
+
+// mustStaySignedIn makes a second request that has to be answered at once, from the same authentication.
+func (m *module) mustStaySignedIn(first outcome, more ...string) {
+	m.Helper()
+	m.later(2 * time.Second)
+	q := m.request(more...)
+	second := m.mustTake(m.browser.do(http.MethodGet, "/authorize?"+q.Encode(), nil, nil), q)
+	for _, name := range []string{"sub", "auth_time"} {
+		if got, want := second.claims()[name], first.claims()[name]; got != want || got == nil {
+			m.Errorf("got %s %v and then %v, want the same", name, want, got)
+		}
+	}
+}
+
+func TestModuleMaxAge10000(t *testing.T) {
+	runModule(t, everyType, func(m *module) {
+		m.mustRegister(nil)
+		m.mustStaySignedIn(m.mustAuthorize("max_age", "15000"), "max_age", "10000")
+	})
+}
+
+func TestModulePromptNoneLoggedIn(t *testing.T) {
+	runModule(t, everyType, func(m *module) {
+		m.mustRegister(nil)
+		m.mustStaySignedIn(m.mustAuthorize(), "prompt", "none")
+	})
+}
+
+func TestModuleIdTokenHint(t *testing.T) {
+	runModule(t, everyType, func(m *module) {
+		m.mustRegister(nil)
+		first := m.mustAuthorize()
+		m.mustStaySignedIn(first, "prompt", "none", "id_token_hint", first.hint)
+		// A hint at somebody else is not answered with whoever is signed in (Core §3.1.2.1).
+		other := *m
+		other.browser = m.o.browser()
+		q := m.request()
+		p := other.browser.submit(other.browser.get("/authorize?"+q.Encode()), "username", "alice", "password", pw)
+		alice := other.mustTake(p, q)
+		q = m.request("prompt", "none", "id_token_hint", alice.hint)
+		m.mustFail(m.callback(m.browser.do(http.MethodGet, "/authorize?"+q.Encode(), nil, nil)), q.Get("state"), "login_required")
+	})
+}
+
+func TestModulePromptNoneNotLoggedIn(t *testing.T) {
+	runEveryMode(t, everyType, func(m *module) {
+		m.mustRegister(nil)
+		m.mustNotBeSignedIn()
+	})
+}
+
+// mustNotBeSignedIn asks with prompt=none and a state of 128 characters, and wants to be told that a person is needed.
+func (m *module) mustNotBeSignedIn() {
+	m.Helper()
+	q := m.request("prompt", "none", "state", longState())
+	m.mustFail(m.callback(m.browser.do(http.MethodGet, "/authorize?"+q.Encode(), nil, nil)), q.Get("state"), uiErrors...)
+}

@@ -1,0 +1,165 @@
+package provider_test
+
+import (
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"testing"
+)
+
+func TestModuleServer(t *testing.T) {
+	runEveryMode(t, everyType, func(m *module) {
+		m.mustRegister(nil)
+		m.mustAuthorize()
+		if !m.asked {
+			m.Errorf("got an answer without a sign-in")
+		}
+	})
+}
+
+func TestModuleAlternateHappyFlow(t *testing.T) {
+	runModule(t, everyType, func(m *module) {
+		m.mustRegister(nil)
+		q := m.request("scope", "email openid")
+		var names []string
+		for name := range q {
+			names = append(names, name)
+		}
+		slices.Sort(names)
+		slices.Reverse(names)
+		var pairs []string
+		for _, name := range names {
+			pairs = append(pairs, name+"="+url.QueryEscape(q.Get(name)))
+		}
+		m.checkScopes(m.mustTake(m.visit("/authorize?"+strings.Join(pairs, "&")), q), "email")
+	})
+}
+
+func TestModuleResponseTypeMissing(t *testing.T) {
+	runEveryMode(t, everyType, func(m *module) {
+		m.mustRegister(nil)
+		q := m.request("response_type", "")
+		m.mustFail(m.callbackAs(m.visit("/authorize?"+q.Encode()), true), q.Get("state"), "invalid_request", "unsupported_response_type")
+	})
+}
+
+func TestModuleEnsureRequestWithoutNonceSucceedsForCodeFlow(t *testing.T) {
+	runModule(t, []string{"code", "code token"}, func(m *module) {
+		m.mustRegister(nil)
+		m.mustAuthorize("nonce", "")
+	})
+}
+
+func TestModuleEnsureRequestWithoutNonceFails(t *testing.T) {
+	runEveryMode(t, nonceTypes, func(m *module) {
+		m.mustRegister(nil)
+		q := m.request("nonce", "")
+		m.mustFail(m.callback(m.visit("/authorize?"+q.Encode())), q.Get("state"), "invalid_request")
+	})
+}
+
+func TestModuleEnsureRequestWithUnknownParameterSucceeds(t *testing.T) {
+	runModule(t, everyType, func(m *module) {
+		m.mustRegister(nil)
+		m.mustAuthorize("extra", "foobar")
+	})
+}
+
+func TestModuleDisplayPage(t *testing.T) {
+	runModule(t, everyType, func(m *module) {
+		m.mustRegister(nil)
+		m.mustAuthorize("display", "page")
+	})
+}
+
+func TestModuleDisplayPopup(t *testing.T) {
+	runModule(t, everyType, func(m *module) {
+		m.mustRegister(nil)
+		m.mustAuthorize("display", "popup")
+	})
+}
+
+func TestModuleUiLocales(t *testing.T) {
+	runModule(t, everyType, func(m *module) {
+		m.mustRegister(nil)
+		m.mustAuthorize("ui_locales", "se")
+	})
+}
+
+func TestModuleClaimsLocales(t *testing.T) {
+	runModule(t, everyType, func(m *module) {
+		m.mustRegister(nil)
+		m.mustAuthorize("claims_locales", "se")
+	})
+}
+
+func TestModuleLoginHint(t *testing.T) {
+	runModule(t, everyType, func(m *module) {
+		m.mustRegister(nil)
+		q := m.request("login_hint", "pat@example.org")
+		p := m.browser.get("/authorize?" + q.Encode())
+		if !strings.Contains(p.Body, `value="pat@example.org"`) {
+			m.Errorf("got a sign-in page without the name that was hinted at")
+		}
+		m.mustTake(m.finish(p), q)
+	})
+}
+
+func TestModuleEnsureRequestWithAcrValuesSucceeds(t *testing.T) {
+	runModule(t, everyType, func(m *module) {
+		m.mustRegister(nil)
+		known := m.supported("acr_values_supported")
+		o := m.mustAuthorize("acr_values", strings.Join(known, " "))
+		for _, c := range []map[string]any{o.front, o.back} {
+			if acr, _ := c["acr"].(string); c != nil && !slices.Contains(known, acr) {
+				m.Errorf("got acr %q, want one of %v", acr, known)
+			}
+		}
+	})
+}
+
+func TestModuleEnsurePostRequestSucceeds(t *testing.T) {
+	for from, site := range map[string][]string{"a browser that does not say": nil, "the application's site": {"cross-site"}, "nobody's site": {"none"}} {
+		t.Run(from, func(t *testing.T) {
+			runModule(t, everyType, func(m *module) {
+				m.mustRegister(nil)
+				for _, signedIn := range []bool{false, true} {
+					// From another site the session's SameSite=Lax cookie does not come with a POST.
+					jar := m.browser.cookies
+					if slices.Contains(site, "cross-site") {
+						m.browser.cookies = map[string]string{}
+					}
+					q := m.request()
+					p := m.browser.do(http.MethodPost, "/authorize", q, http.Header{"Sec-Fetch-Site": site})
+					for name, value := range m.browser.cookies {
+						jar[name] = value
+					}
+					m.browser.cookies = jar
+					if strings.Contains(p.Body, `action="/authorize"`) { // our own page repeats a POST that came without the session
+						action, fields := p.form(m)
+						p = m.browser.do(http.MethodPost, action, fields, nil)
+					}
+					o := m.mustTake(m.finish(m.browser.follow(p)), q)
+					if m.asked == signedIn {
+						m.Errorf("got a question for the password: %v, want %v", m.asked, !signedIn)
+					}
+					if o.claims()["sub"] == nil {
+						m.Errorf("got no sub")
+					}
+				}
+			})
+		})
+	}
+}
+
+func TestModuleEnsureRequestWithValidPkceSucceeds(t *testing.T) {
+	runModule(t, codeTypes, func(m *module) {
+		m.mustRegister(nil)
+		q := m.request("code_challenge", challenge, "code_challenge_method", "S256")
+		m.mustTake(m.visit("/authorize?"+q.Encode()), q, "code_verifier", verifier)
+		// Whoever sent a challenge is held to it (RFC 9700 §4.8.2).
+		q = m.request("code_challenge", challenge, "code_challenge_method", "S256")
+		m.mustRefuse(m.redeem(m.client, m.callback(m.visit("/authorize?"+q.Encode())).Get("code")), http.StatusBadRequest, "invalid_grant")
+	})
+}

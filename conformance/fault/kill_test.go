@@ -1,0 +1,178 @@
+// Package fault tests what a crash leaves: a built server is killed at bad moments and started again.
+package fault
+
+import (
+	"context"
+	"encoding/json"
+	"net"
+	"net/http"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/curfew-id/curfew/conformance/op"
+	"github.com/curfew-id/curfew/conformance/rp"
+)
+
+const (
+	password = "correct horse battery staple"
+	secret   = "0123456789abcdef0123456789abcdef"
+)
+
+// application is a toy relying party on a port of its own.
+type application struct {
+	*rp.App
+	url    string
+	server *http.Server
+}
+
+func mustServe(t *testing.T, o *op.OP, name string) *application {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, port, err := net.SplitHostPort(l.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	a := &application{url: "http://" + name + ".localhost:" + port}
+	a.App = rp.New(rp.Config{Name: name, URL: a.url, Issuer: o.Issuer, ClientID: name, ClientSecret: secret, Back: true})
+	a.server = &http.Server{Handler: a.App}
+	go a.server.Serve(l) // until Close
+	t.Cleanup(func() { a.server.Close() })
+	if err := o.AddClient(t.Context(), a.Metadata()); err != nil {
+		t.Fatal(err)
+	}
+	return a
+}
+
+// told counts the logout tokens that were taken here.
+func (a *application) told() int {
+	n := 0
+	for _, told := range a.Told() {
+		if told.Channel == "backchannel" && told.Answer == http.StatusOK {
+			n++
+		}
+	}
+	return n
+}
+
+// delivery is what the command line says of one.
+type delivery struct {
+	Client   string `json:"client"`
+	State    string `json:"state"`
+	Attempts int    `json:"attempts"`
+}
+
+func mustDeliveries(t *testing.T, o *op.OP) map[string]delivery {
+	t.Helper()
+	out, err := o.Run(t.Context(), "", "logout", "deliveries", "-o", "json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var list []delivery
+	decoder := json.NewDecoder(strings.NewReader(out))
+	for decoder.More() {
+		var raw json.RawMessage
+		if err := decoder.Decode(&raw); err != nil {
+			t.Fatal(err)
+		}
+		var many []delivery
+		if json.Unmarshal(raw, &many) == nil {
+			list = append(list, many...)
+			continue
+		}
+		var one delivery
+		if err := json.Unmarshal(raw, &one); err != nil {
+			t.Fatalf("got %s: %v", raw, err)
+		}
+		list = append(list, one)
+	}
+	of := map[string]delivery{}
+	for _, d := range list {
+		if of[d.Client].State != "done" {
+			of[d.Client] = d
+		}
+	}
+	return of
+}
+
+// TestKillBetweenEndingAndDeliveryLosesNothing: the browser has its answer, the process is killed before any relying party was told, and starts
+// again on the same store: everybody who can be reached is told, who cannot is still to be told, and the session stays ended.
+func TestKillBetweenEndingAndDeliveryLosesNothing(t *testing.T) {
+	folder, err := os.MkdirTemp("", "kill") // t.TempDir is too long for a socket
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { os.RemoveAll(folder) })
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
+	defer cancel()
+	program, err := op.Build(ctx, folder, false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	o, err := op.New(program, folder, "op.localhost", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := o.Start(ctx); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(o.Kill)
+	if err := o.AddUser(ctx, "ada", password); err != nil {
+		t.Fatal(err)
+	}
+	atlas, birch, cedar := mustServe(t, o, "atlas"), mustServe(t, o, "birch"), mustServe(t, o, "cedar")
+	v, err := op.NewVisitor(rp.LocalClient().Transport)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, a := range []*application{atlas, birch, cedar} {
+		if p, err := v.SignIn(a.url+"/login", "ada", password); err != nil || !strings.Contains(p.Body, `data-signed-in="true"`) {
+			t.Fatalf("got %v, not signed in at %s:\n%s", err, a.url, p.Body)
+		}
+		a.SetBehaviour(rp.Slow) // nobody has answered when the process is killed
+	}
+	if err := cedar.server.Close(); err != nil { // and one cannot be reached at all
+		t.Fatal(err)
+	}
+	p, err := v.Get(atlas.url + "/logout")
+	if err != nil || !strings.Contains(p.Body, `id="signed-out"`) {
+		t.Fatalf("got %v, want the signed-out page:\n%s", err, p.Body)
+	}
+	o.Kill()
+	if n := atlas.told() + birch.told() + cedar.told(); n != 0 {
+		t.Fatalf("got %d told before the kill, want none: the test proves nothing", n)
+	}
+
+	atlas.SetBehaviour(rp.Normal)
+	birch.SetBehaviour(rp.Normal)
+	if err := o.Start(ctx); err != nil {
+		t.Fatal(err)
+	}
+	tick := time.NewTicker(100 * time.Millisecond)
+	defer tick.Stop()
+	for atlas.told() == 0 || birch.told() == 0 {
+		select {
+		case <-ctx.Done():
+			t.Fatalf("got atlas told %d times and birch %d, want both told after the restart\n%s", atlas.told(), birch.told(), o.Log.String())
+		case <-tick.C:
+		}
+	}
+	if p, err := v.Get(birch.url + "/login?prompt=none"); err != nil || !strings.Contains(p.Body, "login_required") {
+		t.Errorf("got %v, want the session ended for good:\n%s", err, p.Body)
+	}
+	for {
+		of := mustDeliveries(t, o)
+		if of["atlas"].State == "done" && of["birch"].State == "done" && of["cedar"].State == "pending" && of["cedar"].Attempts > 0 {
+			break
+		}
+		select {
+		case <-ctx.Done():
+			t.Fatalf("got %+v, want atlas and birch done, cedar pending", of)
+		case <-tick.C:
+		}
+	}
+}

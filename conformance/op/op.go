@@ -1,0 +1,159 @@
+// Package op runs a built curfew as an operator does: a configuration file, a process, the command line. It knows nothing of the inside.
+package op
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+)
+
+// Build builds the program into a folder. With race it has the race detector.
+func Build(ctx context.Context, folder string, race bool) (program string, err error) {
+	program = filepath.Join(folder, "curfew")
+	args := []string{"build", "-o", program}
+	if race {
+		args = append(args, "-race")
+	}
+	out, err := exec.CommandContext(ctx, "go", append(args, "github.com/curfew-id/curfew/cmd/curfew")...).CombinedOutput()
+	if err != nil {
+		return "", fmt.Errorf("build curfew: %w\n%s", err, out)
+	}
+	return program, nil
+}
+
+// OP is a provider that was set up, running or not.
+type OP struct {
+	Program string
+	Config  string // the configuration file
+	Issuer  string
+	Log     Log
+	process *exec.Cmd
+}
+
+// Log is what the process wrote to stderr.
+type Log struct {
+	mu   sync.Mutex
+	text bytes.Buffer
+}
+
+// Write adds to the log.
+func (l *Log) Write(b []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.Write(b)
+}
+
+// String is the log so far.
+func (l *Log) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.String()
+}
+
+// FreePort is a port on loopback that nobody listens on at the moment.
+func FreePort() (string, error) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return "", err
+	}
+	defer l.Close()
+	_, port, err := net.SplitHostPort(l.Addr().String())
+	return port, err
+}
+
+// New sets a provider up in a folder, reached as http://HOST:port; host is a name of loopback. settings are further keys of the
+// configuration. The folder's path is short: a Unix socket's may have 107 bytes only.
+func New(program, folder, host string, settings map[string]any) (*OP, error) {
+	port, err := FreePort()
+	if err != nil {
+		return nil, err
+	}
+	config := map[string]any{"issuer": "http://" + host + ":" + port, "listen": "127.0.0.1:" + port, "data": filepath.Join(folder, "data"),
+		"egress": map[string]any{"allow": []string{"127.0.0.0/8"}}}
+	for key, value := range settings {
+		config[key] = value
+	}
+	text, err := json.MarshalIndent(config, "", "  ") // JSON is YAML
+	if err != nil {
+		return nil, err
+	}
+	o := &OP{Program: program, Config: filepath.Join(folder, "curfew.yaml"), Issuer: "http://" + host + ":" + port}
+	return o, os.WriteFile(o.Config, text, 0o600)
+}
+
+// Start serves and returns when the server is ready.
+func (o *OP) Start(ctx context.Context) error {
+	o.process = exec.Command(o.Program, "serve", "--config", o.Config)
+	o.process.Stderr = &o.Log
+	if err := o.process.Start(); err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
+	defer cancel()
+	tick := time.NewTicker(50 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		if _, err := o.Run(ctx, "", "healthcheck"); err == nil {
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("the server did not become ready: %w\n%s", ctx.Err(), o.Log.String())
+		case <-tick.C:
+		}
+	}
+}
+
+// Kill ends the process without a chance to tidy up (SIGKILL).
+func (o *OP) Kill() { o.end(syscall.SIGKILL) }
+
+// Stop ends the process in order (SIGTERM).
+func (o *OP) Stop() { o.end(syscall.SIGTERM) }
+
+func (o *OP) end(signal syscall.Signal) {
+	if o.process == nil {
+		return
+	}
+	// It may be gone already; then there is nothing to end.
+	if err := o.process.Process.Signal(signal); err == nil {
+		o.process.Wait()
+	}
+	o.process = nil
+}
+
+// Run gives a command on the command line and returns what it printed.
+func (o *OP) Run(ctx context.Context, stdin string, args ...string) (string, error) {
+	command := exec.CommandContext(ctx, o.Program, append(args, "--config", o.Config)...)
+	command.Stdin = strings.NewReader(stdin)
+	var out, complaint bytes.Buffer
+	command.Stdout, command.Stderr = &out, &complaint
+	if err := command.Run(); err != nil {
+		return out.String(), fmt.Errorf("curfew %s: %w: %s", strings.Join(args, " "), err, complaint.String())
+	}
+	return out.String(), nil
+}
+
+// AddUser adds a person.
+func (o *OP) AddUser(ctx context.Context, name, password string) error {
+	_, err := o.Run(ctx, password+"\n", "user", "add", name, "--email", name+"@example.org", "--password-stdin")
+	return err
+}
+
+// AddClient adds an application by its metadata.
+func (o *OP) AddClient(ctx context.Context, metadata map[string]any) error {
+	text, err := json.Marshal(metadata)
+	if err != nil {
+		return err
+	}
+	_, err = o.Run(ctx, string(text), "client", "add", "--file", "-")
+	return err
+}

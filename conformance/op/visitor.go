@@ -1,0 +1,86 @@
+package op
+
+import (
+	"fmt"
+	"html"
+	"io"
+	"net/http"
+	"net/http/cookiejar"
+	"net/url"
+	"regexp"
+	"strings"
+)
+
+// Visitor is a person's browser without scripts: it keeps cookies, follows redirects and fills in forms.
+type Visitor struct {
+	HTTP *http.Client
+}
+
+// Page is what a visitor sees.
+type Page struct {
+	Status int
+	URL    *url.URL
+	Body   string
+}
+
+// NewVisitor makes one whose requests go through transport.
+func NewVisitor(transport http.RoundTripper) (*Visitor, error) {
+	jar, err := cookiejar.New(nil)
+	if err != nil {
+		return nil, err
+	}
+	return &Visitor{HTTP: &http.Client{Transport: transport, Jar: jar}}, nil
+}
+
+// Get opens a page.
+func (v *Visitor) Get(address string) (Page, error) {
+	resp, err := v.HTTP.Get(address)
+	return read(resp, err)
+}
+
+func read(resp *http.Response, err error) (Page, error) {
+	if err != nil {
+		return Page{}, err
+	}
+	defer resp.Body.Close()
+	body, err := io.ReadAll(resp.Body)
+	return Page{resp.StatusCode, resp.Request.URL, string(body)}, err
+}
+
+var (
+	form   = regexp.MustCompile(`(?s)<form[^>]*action="([^"]*)"(.*?)</form>`)
+	hidden = regexp.MustCompile(`<input type="hidden" name="([^"]*)" value="([^"]*)"`)
+)
+
+// Submit sends a page's first form with more fields (name, value, …).
+func (v *Visitor) Submit(p Page, more ...string) (Page, error) {
+	m := form.FindStringSubmatch(p.Body)
+	if m == nil {
+		return p, fmt.Errorf("no form at %s (status %d):\n%s", p.URL, p.Status, p.Body)
+	}
+	target, err := p.URL.Parse(html.UnescapeString(m[1]))
+	if err != nil {
+		return p, err
+	}
+	fields := url.Values{}
+	for _, h := range hidden.FindAllStringSubmatch(m[2], -1) {
+		fields.Set(h[1], html.UnescapeString(h[2]))
+	}
+	for i := 0; i+1 < len(more); i += 2 {
+		fields.Set(more[i], more[i+1])
+	}
+	resp, err := v.HTTP.PostForm(target.String(), fields)
+	return read(resp, err)
+}
+
+// SignIn opens an address that leads to the sign-in page, unless the person is signed in, and signs in.
+func (v *Visitor) SignIn(address, name, password string) (Page, error) {
+	p, err := v.Get(address)
+	if err == nil && strings.Contains(p.Body, `id="password"`) {
+		p, err = v.Submit(p, "username", name, "password", password)
+	}
+	if err == nil && strings.Contains(p.Body, `id="allow"`) {
+		p, err = v.Submit(p, "decision", "allow")
+	}
+	return p, err
+}

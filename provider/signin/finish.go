@@ -17,9 +17,12 @@ func (h *Handler) finish(w http.ResponseWriter, r *http.Request, p *parsed, sess
 		return
 	}
 	now := h.Site.Now()
-	if err := h.Store.Touch(r.Context(), session.ID, now); err != nil {
-		h.answer(w, r, p, err)
-		return
+	// Redeeming the code notes that the session was used, in the same commit. Only a session that could end before that is noted here.
+	if session.Deadline().Before(now.Add(h.Minter.Lifetimes.Code)) {
+		if err := h.Store.Touch(r.Context(), session.ID, now); err != nil {
+			h.answer(w, r, p, err)
+			return
+		}
 	}
 	h.Site.ForgetLeft(w, r)
 	code := h.Minter.NewCode(tokens.Code{Client: p.Client, Redirect: storage.HashOf(p.RedirectURI), Challenge: p.Challenge, Nonce: p.Nonce,

@@ -5,7 +5,6 @@ import (
 	"log/slog"
 	"net/http"
 	"net/netip"
-	"net/url"
 	"strings"
 	"time"
 
@@ -42,12 +41,11 @@ func (s *Site) Path(path string) string { return s.base() + path }
 // Secure tells whether browsers reach this provider by https.
 func (s *Site) Secure() bool { return strings.HasPrefix(s.Issuer, "https://") }
 
+// base is the path of the issuer, which has neither query nor fragment.
 func (s *Site) base() string {
-	u, err := url.Parse(s.Issuer)
-	if err != nil {
-		return ""
-	}
-	return strings.TrimSuffix(u.EscapedPath(), "/")
+	_, rest, _ := strings.Cut(s.Issuer, "://")
+	_, path, _ := strings.Cut(rest, "/")
+	return strings.TrimSuffix("/"+path, "/")
 }
 
 // Logger is the configured logger.

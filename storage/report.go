@@ -64,11 +64,12 @@ func (r *Report) Row(kind, client string) *Row {
 	return nil
 }
 
-// ReportFilter narrows a listing; zero fields do not.
+// ReportFilter narrows a listing; zero fields do not. All reports of one cause have the same At, so that naming both spares reading others.
 type ReportFilter struct {
 	Subject string
 	Client  string
 	Cause   string // Cause.ID
+	At      time.Time
 }
 
 // Reports keeps what became of ended sessions.

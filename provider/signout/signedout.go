@@ -171,7 +171,7 @@ func (h *Handler) holders(ctx context.Context, e ended) ([]templates.Holder, err
 	now := h.Site.Now()
 	var all []templates.Holder
 	for after := ""; ; {
-		reports, next, err := h.Store.ListReports(ctx, storage.ReportFilter{Cause: e.Cause}, storage.Page{After: after})
+		reports, next, err := h.Store.ListReports(ctx, storage.ReportFilter{Cause: e.Cause, At: time.UnixMilli(e.At)}, storage.Page{After: after})
 		if err != nil {
 			return nil, err
 		}

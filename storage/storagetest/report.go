@@ -31,6 +31,9 @@ var reportTests = map[string]func(*world){
 			{storage.ReportFilter{Client: "app"}, []string{"3", "0"}},
 			{storage.ReportFilter{Subject: "ann", Cause: "two", Client: "other"}, []string{"2"}},
 			{storage.ReportFilter{Subject: "nobody"}, nil},
+			{storage.ReportFilter{Cause: "one", At: after(3 * time.Second)}, []string{"3"}},
+			{storage.ReportFilter{Subject: "ann", At: after(2 * time.Second)}, []string{"2"}},
+			{storage.ReportFilter{Cause: "one", At: after(2 * time.Second)}, nil},
 		} {
 			var ids []string
 			for _, r := range pages(w, func(p storage.Page) ([]storage.Report, string, error) { return w.ListReports(w.ctx, c.f, p) }) {

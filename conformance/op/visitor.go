@@ -34,7 +34,12 @@ func NewVisitor(transport http.RoundTripper) (*Visitor, error) {
 
 // Get opens a page.
 func (v *Visitor) Get(address string) (Page, error) {
-	resp, err := v.HTTP.Get(address)
+	req, err := http.NewRequest(http.MethodGet, address, nil)
+	if err != nil {
+		return Page{}, err
+	}
+	req.Header.Set("Accept", "text/html,*/*;q=0.8") // some applications lead only browsers to the sign-in page
+	resp, err := v.HTTP.Do(req)
 	return read(resp, err)
 }
 

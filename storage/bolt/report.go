@@ -26,10 +26,14 @@ func (s *Store) ListReports(ctx context.Context, f storage.ReportFilter, p stora
 	if f.Subject != "" {
 		at, prefix = userReports, within(f.Subject)
 	}
+	id := len(prefix) + timeLength
+	if !f.At.IsZero() {
+		prefix = append(prefix, timeKey(f.At)...)
+	}
 	walk := func(t *tx, after []byte) iter.Seq2[[]byte, []byte] { return t.before(at, prefix, after) }
 	return list(ctx, s, p, walk, func(t *tx, k, cause []byte) (r storage.Report, ok bool) {
 		if f.Cause == "" || string(cause) == f.Cause {
-			r, ok = load[storage.Report](t, reports, k[len(prefix)+timeLength:])
+			r, ok = load[storage.Report](t, reports, k[id:])
 		}
 		return r, ok && (f.Client == "" || names(r, f.Client))
 	})

@@ -80,6 +80,7 @@ func (m *module) register(more map[string]any) page {
 // suite takes any other call for a failure.
 func (m *module) mustRegister(more map[string]any) *suiteClient {
 	m.Helper()
+	fetched := len(m.web.fetched)
 	p := m.register(more)
 	answer := m.mustJSON(p)
 	var c suiteClient
@@ -92,7 +93,7 @@ func (m *module) mustRegister(more map[string]any) *suiteClient {
 	if c.Token == "" || !strings.HasPrefix(c.URI, issuer+"/") {
 		m.Errorf("got %q and %q, want registration_access_token and registration_client_uri", c.Token, c.URI)
 	}
-	for _, uri := range m.web.fetched {
+	for _, uri := range m.web.fetched[fetched:] {
 		if uri != answer["sector_identifier_uri"] {
 			m.Errorf("got %s fetched at registration", uri)
 		}

@@ -35,7 +35,7 @@ func TestModuleIdtokenUnsigned(t *testing.T) {
 		}
 		m.mustRegister(none)
 		q := m.request()
-		id := m.redeem(m.client, m.callback(m.visit("/authorize?" + q.Encode())).Get("code")).IDToken
+		id := m.redeem(m.client, m.callback(m.visit("/authorize?"+q.Encode())).Get("code")).IDToken
 		head, rest, _ := strings.Cut(id, ".")
 		raw, err := base64.RawURLEncoding.DecodeString(head)
 		var header map[string]any

@@ -1,0 +1,101 @@
+package provider_test
+
+import (
+	"encoding/json"
+	"html"
+	"maps"
+	"net/http"
+	"net/url"
+	"regexp"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/curfew-id/curfew/provider/egress"
+)
+
+var framePattern = regexp.MustCompile(`<iframe src="([^"]*)"`)
+
+func TestModuleFrontchannelRpInitiatedLogout(t *testing.T) {
+	runModule(t, everyType, func(m *module) {
+		o := m.mustJoin(map[string]any{"frontchannel_logout_uri": suiteBase + "/frontchannel_logout", "frontchannel_logout_session_required": true})
+		state := logoutState()
+		p := m.endSession("id_token_hint", o.hint, "post_logout_redirect_uri", bye, "state", state)
+		frames := framePattern.FindAllStringSubmatch(p.Body, -1)
+		if p.Status != http.StatusOK || len(frames) != 1 {
+			m.Fatalf("got %d with %d frames, want a page with one:\n%s", p.Status, len(frames), p.Body)
+		}
+		u, err := url.Parse(html.UnescapeString(frames[0][1]))
+		if err != nil || !strings.HasPrefix(u.String(), suiteBase+"/frontchannel_logout?") {
+			m.Fatalf("got a frame to %q", frames[0][1])
+		}
+		sid, _ := o.claims()["sid"].(string)
+		if got, want := u.Query().Encode(), (url.Values{"iss": {issuer}, "sid": {sid}}).Encode(); got != want || sid == "" {
+			m.Errorf("got %s, want %s and nothing else", got, want)
+		}
+		if csp := p.Header.Get("Content-Security-Policy"); !strings.Contains(csp, "frame-src https://suite.example;") {
+			m.Errorf("got policy %q, want the frame's origin in frame-src", csp)
+		}
+		m.mustLeadBack(p, state)
+		m.mustBeOver(o)
+	})
+}
+
+func TestModuleBackchannelRpInitiatedLogout(t *testing.T) {
+	runModule(t, everyType, func(m *module) {
+		o := m.mustJoin(map[string]any{"backchannel_logout_uri": suiteBase + "/backchannel_logout", "backchannel_logout_session_required": true})
+		// What the suite does when the logout token comes: it asks at once whether the session is over.
+		during := *m
+		during.browser = m.o.browser()
+		maps.Copy(during.browser.cookies, m.browser.cookies)
+		m.web.mu.Lock()
+		m.web.posts = nil
+		m.web.answer = func(string, url.Values) (egress.Answer, error) {
+			during.mustBeOver(o)
+			return egress.Answer{Status: http.StatusOK}, nil
+		}
+		m.web.mu.Unlock()
+
+		state := logoutState()
+		p := m.endSession("id_token_hint", o.hint, "post_logout_redirect_uri", bye, "state", state)
+		m.mustLeadBack(p, state)
+		m.mustBeOver(o)
+		m.later(20 * time.Second)
+		synctest.Wait()
+		posts := m.web.sent()
+		if len(posts) != 1 || posts[0].URI != suiteBase+"/backchannel_logout" || len(posts[0].Form) != 1 {
+			m.Fatalf("got %+v, want one logout token and nothing beside it", posts)
+		}
+		m.checkLogoutToken(posts[0].Form.Get("logout_token"), o)
+		m.later(time.Minute) // it joined just before the end, so it is told once more; the module is over by then
+	})
+}
+
+// checkLogoutToken holds a logout token to Back-Channel Logout 1.0 §2.4.
+func (m *module) checkLogoutToken(text string, o outcome) {
+	m.Helper()
+	header, payload := m.verify(text)
+	var c map[string]any
+	if err := json.Unmarshal(payload, &c); err != nil {
+		m.Fatalf("read %s: %v", payload, err)
+	}
+	iat, _ := c["iat"].(float64)
+	exp, _ := c["exp"].(float64)
+	now := float64(time.Now().Unix())
+	switch {
+	case header.Algorithm != "RS256" || header.ExtraHeaders["typ"] != "logout+jwt":
+		m.Errorf("got header %+v", header)
+	case c["iss"] != issuer || c["aud"] != m.client.ID || c["jti"] == nil || c["nonce"] != nil:
+		m.Errorf("got claims %v", c)
+	case iat > now || iat < now-60 || exp <= iat || exp > iat+120:
+		m.Errorf("got iat %v and exp %v at %v", iat, exp, now)
+	case c["sub"] != o.claims()["sub"] || c["sid"] != o.claims()["sid"] || c["sid"] == nil:
+		m.Errorf("got sub %v and sid %v, want those of the ID token", c["sub"], c["sid"])
+	}
+	events, _ := c["events"].(map[string]any)
+	event, ok := events["http://schemas.openid.net/event/backchannel-logout"].(map[string]any)
+	if len(events) != 1 || !ok || len(event) != 0 {
+		m.Errorf("got events %v", c["events"])
+	}
+}

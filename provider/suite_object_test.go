@@ -1,0 +1,124 @@
+package provider_test
+
+import (
+	"maps"
+	"net/url"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/go-jose/go-jose/v4"
+)
+
+// object is a request object's claims: the whole request, as the suite writes it.
+func object(q url.Values) map[string]any {
+	claims := map[string]any{}
+	for name := range q {
+		claims[name] = q.Get(name)
+	}
+	return claims
+}
+
+// beside is what the suite sends beside a request object: no more than Core §6.1 demands.
+func beside(q url.Values, name, value string) string {
+	return "/authorize?" + url.Values{"client_id": {q.Get("client_id")}, "response_type": {q.Get("response_type")}, "scope": {q.Get("scope")}, name: {value}}.Encode()
+}
+
+func (m *module) mustSupport(parameter, alg string) {
+	m.Helper()
+	if m.discovery()[parameter+"_parameter_supported"] != true || !slices.Contains(m.supported("request_object_signing_alg_values_supported"), alg) {
+		m.Errorf("got no %s with %s advertised", parameter, alg)
+	}
+}
+
+func TestModuleUnsignedRequestObjectSupportedCorrectlyOrRejectedAsUnsupported(t *testing.T) {
+	runModule(t, everyType, func(m *module) {
+		m.mustSupport("request", "none")
+		m.mustRegister(nil)
+		q := m.request()
+		m.mustTake(m.visit(beside(q, "request", m.unsigned(object(q)))), q)
+	})
+}
+
+func TestModuleEnsureRequestObjectWithRedirectUri(t *testing.T) {
+	runModule(t, everyType, func(m *module) {
+		m.mustRegister(nil)
+		q := m.request()
+		outer := maps.Clone(q)
+		outer.Set("redirect_uri", q.Get("redirect_uri")+"_invalid")
+		outer.Set("state", "other")
+		outer.Set("request", m.unsigned(object(q)))
+		m.mustTake(m.visit("/authorize?"+outer.Encode()), q) // what stands in the object counts (Core §6.1)
+
+		// The other way about there is nobody to be told.
+		inner := object(q)
+		inner["redirect_uri"] = q.Get("redirect_uri") + "_invalid"
+		q.Set("request", m.unsigned(inner))
+		m.mustShow(m.visit("/authorize?"+q.Encode()), "redirect_uri", "_invalid")
+	})
+}
+
+// byReference runs a module in which the request object stands at a registered request_uri, whose fragment is no hash of it: it is read when it is
+// needed, not at registration.
+func byReference(t *testing.T, alg string, more map[string]any, write func(*module, map[string]any) string) {
+	t.Helper()
+	runModule(t, everyType, func(m *module) {
+		m.mustSupport("request_uri", alg)
+		path := "/requesturi/" + randomText(64)
+		uri := suiteBase + path + "#" + randomText(43)
+		registered := map[string]any{"request_uris": []string{uri}}
+		maps.Copy(registered, more)
+		m.mustRegister(registered)
+		q := m.request()
+		m.publish(path, write(m, object(q)))
+		m.mustTake(m.visit(beside(q, "request_uri", uri)), q)
+		if !slices.Contains(m.web.fetched, suiteBase+path) {
+			m.Errorf("got an answer without the request object")
+		}
+		// Nobody sends us elsewhere.
+		elsewhere := m.publish("/elsewhere", write(m, object(q)))
+		q.Set("request_uri", elsewhere)
+		m.mustFail(m.callback(m.visit("/authorize?"+q.Encode())), q.Get("state"), "invalid_request_uri")
+		if slices.Contains(m.web.fetched, elsewhere) {
+			m.Errorf("got a request_uri fetched that is not registered")
+		}
+	})
+}
+
+func TestModuleRequestUriUnsigned(t *testing.T) {
+	byReference(t, "none", nil, (*module).unsigned)
+}
+
+func TestModuleRequestUriUnsignedSupportedCorrectlyOrRejectedAsUnsupported(t *testing.T) {
+	byReference(t, "none", nil, (*module).unsigned)
+}
+
+func TestModuleRequestUriSignedRs256(t *testing.T) {
+	rs256 := map[string]any{"request_object_signing_alg": "RS256"}
+	byReference(t, "RS256", rs256, func(m *module, claims map[string]any) string {
+		claims["iss"], claims["aud"] = m.client.ID, issuer
+		return m.sign(jose.RS256, m.client.key, claims)
+	})
+	// Who registered an algorithm is held to it, and to its own keys and name.
+	runModule(t, []string{"code"}, func(m *module) {
+		m.mustRegister(rs256)
+		good := func() map[string]any {
+			return map[string]any{"iss": m.client.ID, "aud": issuer, "prompt": "login"}
+		}
+		expired, stranger, elsewhere := good(), good(), good()
+		expired["exp"], stranger["iss"], elsewhere["aud"] = time.Now().Add(-time.Hour).Unix(), "somebody", "https://other.example"
+		for name, text := range map[string]string{
+			"unsigned": m.unsigned(good()), "another's key": m.sign(jose.RS256, clientKeys()[1], good()), "another's name": m.sign(jose.RS256, m.client.key, stranger),
+			"for another issuer": m.sign(jose.RS256, m.client.key, elsewhere), "expired": m.sign(jose.RS256, m.client.key, expired),
+			"changed": strings.Replace(m.sign(jose.RS256, m.client.key, good()), ".", ".e", 1),
+		} {
+			q := m.request("request", text)
+			params := m.callback(m.visit("/authorize?" + q.Encode()))
+			if params.Get("error") != "invalid_request_object" {
+				m.Errorf("%s: got %v, want invalid_request_object", name, params)
+			}
+			m.mustBelong(params, q.Get("state"))
+		}
+	})
+}

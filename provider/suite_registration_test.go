@@ -1,0 +1,169 @@
+package provider_test
+
+import (
+	"encoding/json"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/curfew-id/curfew/provider"
+	"github.com/curfew-id/curfew/provider/register"
+)
+
+// signInPage is the page that a registered client's request leads to.
+func (m *module) signInPage() page {
+	m.Helper()
+	p := m.browser.get("/authorize?" + m.request().Encode())
+	if p.Status != http.StatusOK || !strings.Contains(p.Body, `id="password"`) || !strings.Contains(p.Body, "Conformance suite") {
+		m.Fatalf("got %d, want a sign-in page that names the application", p.Status)
+	}
+	return p
+}
+
+func TestModuleRegistrationLogoUri(t *testing.T) {
+	runModule(t, everyType, func(m *module) {
+		m.mustRegister(map[string]any{"logo_uri": "https://suite.example/images/logo.png"})
+		p := m.signInPage()
+		if !strings.Contains(p.Body, `src="https://suite.example/images/logo.png" alt="logo"`) {
+			m.Errorf("got a sign-in page without the logo:\n%s", p.Body)
+		}
+		if csp := p.Header.Get("Content-Security-Policy") + ";"; !strings.Contains(csp, "img-src 'self' data: https://suite.example;") {
+			m.Errorf("got policy %q, want the logo's origin in img-src", csp)
+		}
+	})
+	// Unless the operator allows logos there is none, and no page loads one.
+	runOnce(t, func(c *provider.Config) { c.Logos = false }, func(m *module) {
+		m.mustRegister(map[string]any{"logo_uri": "https://suite.example/images/logo.png"})
+		if p := m.signInPage(); strings.Contains(p.Body, "logo.png") || strings.Contains(p.Header.Get("Content-Security-Policy"), "suite.example") {
+			m.Errorf("got a logo although logos are off")
+		}
+	})
+}
+
+func TestModuleRegistrationPolicyUri(t *testing.T) {
+	runModule(t, everyType, func(m *module) {
+		m.mustRegister(map[string]any{"policy_uri": "https://suite.example/policy.html"})
+		if p := m.signInPage(); !strings.Contains(p.Body, `<a id="policy" href="https://suite.example/policy.html"`) || !strings.Contains(p.Body, "privacy policy") {
+			m.Errorf("got a sign-in page without the policy:\n%s", p.Body)
+		}
+	})
+}
+
+func TestModuleRegistrationTosUri(t *testing.T) {
+	runModule(t, everyType, func(m *module) {
+		m.mustRegister(map[string]any{"tos_uri": "https://suite.example/login.html"})
+		if p := m.signInPage(); !strings.Contains(p.Body, `<a id="tos" href="https://suite.example/login.html"`) || !strings.Contains(p.Body, "terms of service") {
+			m.Errorf("got a sign-in page without the terms:\n%s", p.Body)
+		}
+	})
+}
+
+func TestModuleRegistrationJwksUri(t *testing.T) {
+	runModule(t, codeTypes, func(m *module) {
+		m.mustRegister(map[string]any{"jwks": nil, "jwks_uri": m.publish("/client1_jwks", keySet(clientKeys()[0])), "token_endpoint_auth_method": "private_key_jwt"})
+		m.mustAuthorize()
+		m.mustAuthorize()
+		if len(m.web.fetched) != 1 {
+			m.Errorf("got %v fetched for two signatures, want jwks_uri once", m.web.fetched)
+		}
+		m.later(10 * time.Minute)
+		m.mustAuthorize()
+		if len(m.web.fetched) != 2 {
+			m.Errorf("got %v fetched, want jwks_uri again in time: a key that was withdrawn must not count for ever", m.web.fetched)
+		}
+	})
+}
+
+func TestModuleRegistrationSectorUri(t *testing.T) {
+	runOnce(t, nil, func(m *module) {
+		for _, m.responseType = range everyType {
+			redirect := suiteBase + "/callback"
+			sector := m.publish("/redirect_uris.json", `["`+redirect+`"]`)
+			pairwise := map[string]any{"subject_type": "pairwise", "sector_identifier_uri": sector}
+			m.mustRegister(pairwise)
+			if m.web.fetched[len(m.web.fetched)-1] != sector {
+				m.Errorf("got %v fetched, want the sector read at registration", m.web.fetched)
+			}
+		}
+		// Applications of one sector know a person by one name, others by another (Core §8.1).
+		m.responseType = "code"
+		same := map[string]any{"subject_type": "pairwise", "sector_identifier_uri": suiteBase + "/redirect_uris.json"}
+		subjects := map[string]any{}
+		for name, more := range map[string]map[string]any{"one": same, "another": same, "public": nil,
+			"elsewhere": {"subject_type": "pairwise", "redirect_uris": []string{"https://elsewhere.example/cb"}}} {
+			m.mustRegister(more)
+			o := m.mustAuthorize()
+			subjects[name] = o.claims()["sub"]
+			if info := m.mustJSON(m.userinfo(http.MethodGet, o.access)); info["sub"] != o.claims()["sub"] {
+				m.Errorf("%s: got sub %v at userinfo and %v in the ID token", name, info["sub"], o.claims()["sub"])
+			}
+		}
+		if subjects["one"] != subjects["another"] || subjects["one"] == subjects["public"] || subjects["one"] == subjects["elsewhere"] || subjects["public"] == subjects["elsewhere"] {
+			m.Errorf("got subjects %v", subjects)
+		}
+	})
+}
+
+func TestModuleRegistrationSectorBad(t *testing.T) {
+	runOnce(t, nil, func(m *module) {
+		for _, m.responseType = range everyType {
+			sector := m.publish("/redirect_uris.json", `["https://example.com/op"]`)
+			m.mustRefuseRegistration(map[string]any{"subject_type": "pairwise", "sector_identifier_uri": sector}, "invalid_client_metadata")
+		}
+		m.mustRefuseRegistration(map[string]any{"subject_type": "pairwise", "sector_identifier_uri": suiteBase + "/nothing.json"}, "invalid_client_metadata")
+	})
+}
+
+func TestModule3rdPartyInitLogin(t *testing.T) {
+	runOnce(t, nil, func(m *module) {
+		for _, m.responseType = range everyType {
+			const uri = suiteBase + "/initiate_login"
+			c := m.mustRegister(map[string]any{"initiate_login_uri": uri})
+			p := m.send(http.MethodGet, c.URI, "", "", http.Header{"Authorization": {"Bearer " + c.Token}, "Accept": {"application/json"}})
+			if answer := m.mustJSON(p); p.Status != http.StatusOK || answer["initiate_login_uri"] != uri || answer["client_id"] != c.ID {
+				m.Errorf("got %d %s from registration_client_uri, want initiate_login_uri", p.Status, p.Body)
+			}
+			m.unregister(c)
+		}
+	})
+}
+
+func TestModule3rdPartyInitLoginNohttps(t *testing.T) {
+	runOnce(t, nil, func(m *module) {
+		for _, m.responseType = range everyType {
+			m.mustRefuseRegistration(map[string]any{"initiate_login_uri": "http://suite.example/test/a/curfew/initiate_login"}, "invalid_client_metadata")
+		}
+	})
+}
+
+// TestRegistrationAloneKeepsTheStrictDefaults: what the plans need beyond them comes of the operator's choices, and reaches nobody else.
+func TestRegistrationAloneKeepsTheStrictDefaults(t *testing.T) {
+	strict := func(c *provider.Config) {
+		c.RegistrationMode, c.RegistrationDefaults, c.Logos = register.Open, nil, false
+	}
+	runOnce(t, strict, func(m *module) {
+		m.mustRegister(map[string]any{"require_pkce": false, "consent": "skip"}) // not for whoever registers to say
+		q := m.request()
+		m.mustFail(m.callback(m.visit("/authorize?"+q.Encode())), q.Get("state"), "invalid_request")
+		q = m.request("code_challenge", challenge, "code_challenge_method", "S256")
+		p := m.browser.submit(m.browser.get("/authorize?"+q.Encode()), "username", "pat", "password", pw)
+		if !strings.Contains(p.Body, `id="allow"`) {
+			m.Errorf("got no question for consent:\n%s", p.Body)
+		}
+		m.mustTake(m.finish(p), q, "code_verifier", verifier)
+		for _, implicit := range everyType[1:] {
+			q := m.request("response_type", implicit, "code_challenge", challenge, "code_challenge_method", "S256")
+			m.mustFail(m.callbackAs(m.visit("/authorize?"+q.Encode()), false), q.Get("state"), "unauthorized_client")
+		}
+	})
+	// The choices of one operator's token are those of its clients alone.
+	runOnce(t, func(c *provider.Config) { c.RegistrationDefaults = json.RawMessage(`{"require_pkce":false}`) }, func(m *module) {
+		m.mustRegister(nil)
+		m.mustAuthorize()
+		m.o.mustAddClient("atlas", nil)
+		if got := m.browser.do(http.MethodGet, authorizeURL("atlas", "code_challenge", "", "code_challenge_method", ""), nil, nil).answer(m).Get("error"); got != "invalid_request" {
+			m.Errorf("got %q for another client without PKCE, want invalid_request", got)
+		}
+	})
+}

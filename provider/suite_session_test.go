@@ -1,0 +1,134 @@
+package provider_test
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"html"
+	"net/http"
+	"net/url"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/curfew-id/curfew/provider"
+)
+
+var dataPattern = regexp.MustCompile(`data-(cookie|origins-url)="([^"]*)"`)
+
+// ask is what the OP's frame answers to a relying party's message (Session Management 1.0 §3.2), computed from the browser's cookies as the frame's
+// script computes it. The script's own arithmetic is tried where there is a browser.
+func (m *module) ask(origin, message string) string {
+	m.Helper()
+	p := m.browser.get("/check_session")
+	data := map[string]string{}
+	for _, found := range dataPattern.FindAllStringSubmatch(p.Body, -1) {
+		data[found[1]] = html.UnescapeString(found[2])
+	}
+	if p.Status != http.StatusOK || data["cookie"] == "" || data["origins-url"] == "" {
+		m.Fatalf("got %d %s, want the frame's page", p.Status, p.Body)
+	}
+	space := strings.LastIndex(message, " ")
+	if space < 1 || space == len(message)-1 {
+		return "error"
+	}
+	client, state := message[:space], message[space+1:]
+	query := url.Values{"client_id": {client}, "origin": {origin}}
+	if m.browser.get(data["origins-url"]+"?"+query.Encode()).Status != http.StatusNoContent {
+		return "error" // not one of the client's: nobody else may be answered
+	}
+	browserState := m.browser.cookies[data["cookie"]]
+	_, salt, salted := strings.Cut(state, ".")
+	if !salted || browserState == "" {
+		return "error"
+	}
+	sum := sha256.Sum256([]byte(client + " " + origin + " " + browserState + " " + salt))
+	if hex.EncodeToString(sum[:])+"."+salt == state {
+		return "unchanged"
+	}
+	return "changed"
+}
+
+func TestModuleSessionManagementRpInitiatedLogout(t *testing.T) {
+	on := func(c *provider.Config) {
+		c.CheckSession = true
+		c.RegistrationDefaults = []byte(`{"require_pkce":false,"consent":"skip","check_session":true}`)
+	}
+	play(t, everyType, false, on, func(m *module) {
+		const origin = "https://suite.example"
+		m.checkFrame()
+		o := m.mustJoin(nil)
+		state := o.params.Get("session_state")
+		if state == "" || strings.Contains(state, " ") {
+			m.Fatalf("got session_state %q", state)
+		}
+		message := m.client.ID + " " + state
+		mustAnswer := func(when, want string) {
+			m.Helper()
+			if got := m.ask(origin, message); got != want {
+				m.Errorf("%s: got %q, want %q", when, got, want)
+			}
+		}
+		mustAnswer("after signing in", "unchanged")
+		if got := m.ask("https://elsewhere.example", message); got != "error" {
+			m.Errorf("got %q for another's origin, want error", got)
+		}
+		if got := m.ask(origin, m.client.ID); got != "error" {
+			m.Errorf("got %q for half a message, want error", got)
+		}
+		again := m.mustAuthorize().params.Get("session_state")
+		if again == state || m.ask(origin, m.client.ID+" "+again) != "unchanged" {
+			m.Errorf("got session_state %q twice, want a fresh salt over the same state", again)
+		}
+		hidden := m.browser
+		m.browser = m.o.browser()
+		mustAnswer("in a browser that hides the cookie", "error")
+		m.browser = hidden
+
+		target := logoutState()
+		m.mustLeadBack(m.endSession("id_token_hint", o.hint, "post_logout_redirect_uri", bye, "state", target), target)
+		mustAnswer("after signing out", "changed")
+		m.mustBeOver(o)
+		m.later(3 * time.Minute)
+		next := m.mustAuthorize().params.Get("session_state")
+		mustAnswer("after signing in anew", "changed")
+		if got := m.ask(origin, m.client.ID+" "+next); got != "unchanged" {
+			m.Errorf("got %q for the new session_state, want unchanged", got)
+		}
+	})
+}
+
+// checkFrame holds the frame's page to what browsers need: anybody may frame it, its script is our own file, and its cookie can be read there.
+func (m *module) checkFrame() {
+	m.Helper()
+	p := m.browser.get("/check_session")
+	csp := p.Header.Get("Content-Security-Policy")
+	if p.Header.Get("X-Frame-Options") != "" || strings.Contains(csp, "frame-ancestors") || p.Header.Get("Cross-Origin-Resource-Policy") == "same-origin" {
+		m.Errorf("got %v, want a page that may be framed", p.Header)
+	}
+	if !strings.Contains(csp, "script-src 'self'") || strings.Contains(p.Body, "<script>") || strings.Contains(p.Body, `type="module"`) {
+		m.Errorf("got a script that old engines or the policy %q refuse", csp)
+	}
+}
+
+// TestOnlyWhoAskedForItGetsSessionState: Session Management is a client's own choice.
+func TestOnlyWhoAskedForItGetsSessionState(t *testing.T) {
+	runOnce(t, func(c *provider.Config) { c.CheckSession = true }, func(m *module) {
+		m.mustRegister(nil)
+		if got := m.mustAuthorize().params.Get("session_state"); got != "" {
+			m.Errorf("got session_state %q for a client that asked for none", got)
+		}
+		m.mustRegister(map[string]any{"check_session": true})
+		m.browser = m.o.browser()
+		p := m.visit("/authorize?" + m.request().Encode())
+		if got := m.callback(p).Get("session_state"); got == "" {
+			m.Errorf("got no session_state for a client that asked for it")
+		}
+		// The frame reads it by script, from within another site's page.
+		for _, cookie := range p.Header.Values("Set-Cookie") {
+			if strings.HasPrefix(cookie, "__Host-curfew-state=") && (strings.Contains(cookie, "HttpOnly") || !strings.Contains(cookie, "SameSite=None") || !strings.Contains(cookie, "Secure")) {
+				m.Errorf("got the cookie %q, which the frame cannot read", cookie)
+			}
+		}
+	})
+}

@@ -9,6 +9,7 @@ import (
 
 // Frame is one iframe of a front-channel logout.
 type Frame struct {
+	Report string // of what ended
 	Client string
 	Name   string
 	URI    string
@@ -30,6 +31,7 @@ func Frames(issuer string, ended []storage.Ended) []Frame {
 				continue
 			}
 			frames = append(frames, Frame{
+				Report: reportID(e),
 				Client: m.Client,
 				Name:   nameOf(m.Client, c),
 				URI:    frameURI(c.FrontchannelLogoutURI, issuer, m.SID),

@@ -18,7 +18,7 @@ func TestFrameKeepsItsQueryAndAlwaysCarriesIssAndSid(t *testing.T) {
 		ended := storage.Ended{Session: storage.Session{ID: "s", Members: []storage.Member{{Client: "rp", SID: "S&1"}, {Client: "gone", SID: "x"}}},
 			Clients: map[string]*storage.Client{"rp": c}}
 		got := Frames(issuer, []storage.Ended{ended})
-		if want := (Frame{Client: "rp", Name: "Atlas", URI: tt.want, Origin: tt.origin}); len(got) != 1 || got[0] != want {
+		if want := (Frame{Report: reportID(ended), Client: "rp", Name: "Atlas", URI: tt.want, Origin: tt.origin}); len(got) != 1 || got[0] != want {
 			t.Errorf("frames of %s: got %+v, want %+v", tt.registered, got, want)
 		}
 	}

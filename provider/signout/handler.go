@@ -19,6 +19,7 @@ type Store interface {
 	SessionBySID(ctx context.Context, sid string, at time.Time) (storage.Session, storage.Member, error)
 	ListGrants(ctx context.Context, subject, client string, offlineOnly bool, at time.Time) ([]storage.Grant, error)
 	ListReports(ctx context.Context, f storage.ReportFilter, p storage.Page) (reports []storage.Report, next string, err error)
+	UpdateReport(ctx context.Context, id string, change func(*storage.Report)) error
 }
 
 // Ender ends sessions (logout.Ender).

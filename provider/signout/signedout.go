@@ -81,7 +81,22 @@ func (h *Handler) leave(w http.ResponseWriter, r *http.Request, d verdict, sessi
 		return
 	}
 	frames := outcome.Frames()
-	h.page(w, r, e, handle, frames[:min(len(frames), framesMax)])
+	frames = frames[:min(len(frames), framesMax)]
+	h.asked(ctx, frames, outcome.At)
+	h.page(w, r, e, handle, frames)
+}
+
+// asked notes which applications the browser is about to ask. Where that fails they are shown as not asked, which promises less.
+func (h *Handler) asked(ctx context.Context, frames []logout.Frame, at time.Time) {
+	clients := map[string][]string{} // by report
+	for _, f := range frames {
+		clients[f.Report] = append(clients[f.Report], f.Client)
+	}
+	for report, asked := range clients {
+		if err := h.Store.UpdateReport(ctx, report, logout.FrameAsked(asked, at)); err != nil {
+			h.Site.Logger().ErrorContext(ctx, "note frames", "err", err)
+		}
+	}
 }
 
 // notYet says that the sign-out could not be written down.

@@ -42,6 +42,7 @@ type App struct {
 	provider *oidc.Provider
 	pending  map[string]pending  // by state
 	sessions map[string]*session // by cookie
+	ended    map[string]Told     // by sid: what ended it, though its sign-in may still be under way
 	behave   Behaviour
 	told     []Told
 }
@@ -91,7 +92,7 @@ func New(c Config) *App {
 	if c.Now == nil {
 		c.Now = time.Now
 	}
-	a := &App{config: c, client: c.Client, pending: map[string]pending{}, sessions: map[string]*session{}, behave: Normal}
+	a := &App{config: c, client: c.Client, pending: map[string]pending{}, sessions: map[string]*session{}, ended: map[string]Told{}, behave: Normal}
 	if a.client == nil {
 		a.client = LocalClient()
 	}

@@ -15,7 +15,11 @@ type state struct {
 	Since     time.Time `json:"since,omitzero"`
 	Ended     *Told     `json:"ended,omitempty"`
 	Behaviour Behaviour `json:"behaviour"`
+	Messages  []Told    `json:"messages,omitempty"` // the last logout messages to this application, about whomever
 }
+
+// messagesShown is how many logout messages a page lists.
+const messagesShown = 6
 
 func (a *App) stateOf(browser string) state {
 	a.mu.Lock()
@@ -23,6 +27,9 @@ func (a *App) stateOf(browser string) state {
 	st := state{Behaviour: a.behave}
 	if s := a.sessions[browser]; s != nil {
 		st.SignedIn, st.Name, st.Subject, st.SID, st.Since, st.Ended = s.Ended == nil, s.Name, s.Subject, s.SID, s.Since, s.Ended
+	}
+	for _, told := range a.told[max(0, len(a.told)-messagesShown):] {
+		st.Messages = append(st.Messages, Told{Channel: told.Channel, At: told.At, Answer: told.Answer, Ended: told.Ended})
 	}
 	return st
 }

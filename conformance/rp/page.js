@@ -1,7 +1,16 @@
 (function () {
   "use strict";
   var byId = function (id) { return document.getElementById(id); };
+  function list(messages) {
+    byId("received").hidden = !messages.length;
+    byId("messages").replaceChildren.apply(byId("messages"), messages.map(function (told) {
+      var line = document.createElement("li");
+      line.textContent = new Date(told.at).toLocaleTimeString() + " " + told.channel + ", answered " + told.answer;
+      return line;
+    }));
+  }
   function show(state) {
+    list(state.messages || []);
     byId("main").setAttribute("data-signed-in", String(state.signedIn));
     byId("in").hidden = !state.signedIn;
     byId("out").hidden = state.signedIn;

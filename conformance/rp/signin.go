@@ -103,6 +103,9 @@ func (a *App) callback(w http.ResponseWriter, r *http.Request) {
 		}
 	}
 	a.mu.Lock()
+	if told, ok := a.ended[s.SID]; ok { // the logout message was faster than this
+		s.Ended = &told
+	}
 	a.sessions[browser] = s
 	a.mu.Unlock()
 	after := a.config.After

@@ -101,6 +101,14 @@ func (a *App) end(t Told, match func(*session) bool) {
 			s.Ended = &ended
 		}
 	}
+	for sid, old := range a.ended {
+		if t.At.Sub(old.At) > time.Minute {
+			delete(a.ended, sid)
+		}
+	}
+	if sid, ok := t.Claims["sid"].(string); ok {
+		a.ended[sid] = t
+	}
 	a.told = append(a.told, t)
 }
 

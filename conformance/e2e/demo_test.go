@@ -1,0 +1,178 @@
+package e2e
+
+import (
+	"bufio"
+	"context"
+	"net"
+	"net/url"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+)
+
+// demo is `curfew demo` as its output announces it.
+type demo struct {
+	issuer, pages       string
+	atlas, birch, cedar string
+	person, password    string
+	folder              string // where it keeps its temporary files
+	process             *exec.Cmd
+	announced           string
+}
+
+func mustDemo(t *testing.T) *demo {
+	t.Helper()
+	mustTrackSources(t)
+	d := &demo{folder: mustFolder(t), process: exec.Command(program, "demo", "--port", "0")}
+	d.process.Env = append(os.Environ(), "TMPDIR="+d.folder)
+	d.process.Stderr = os.Stderr
+	out, err := d.process.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := d.process.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { d.process.Process.Kill() })
+	var text strings.Builder
+	scanner := bufio.NewScanner(out)
+	for scanner.Scan() && !strings.HasPrefix(scanner.Text(), "Ctrl-C") {
+		text.WriteString(scanner.Text() + "\n")
+	}
+	d.announced = text.String()
+	for field, expression := range map[*string]string{
+		&d.issuer:   `runs at (\S+)\.`,
+		&d.pages:    `(http://pages\S+)/`,
+		&d.atlas:    `(?m)^(http://atlas\S+)/ `,
+		&d.birch:    `(?m)^(http://birch\S+)/ `,
+		&d.cedar:    `(?m)^(http://cedar\S+)/ `,
+		&d.person:   `(?m)^user +password\s+(\S+)`,
+		&d.password: `(?m)^user +password\s+\S+ +(\S+)`,
+	} {
+		found := regexp.MustCompile(`(?i)` + expression).FindStringSubmatch(d.announced)
+		if found == nil {
+			t.Fatalf("the demo announces nothing like %s:\n%s", expression, d.announced)
+		}
+		*field = found[1]
+	}
+	return d
+}
+
+// mustStop presses Ctrl-C.
+func (d *demo) mustStop(t *testing.T) {
+	t.Helper()
+	if err := d.process.Process.Signal(os.Interrupt); err != nil {
+		t.Fatal(err)
+	}
+	if err := d.process.Wait(); err != nil {
+		t.Errorf("after Ctrl-C: got %v", err)
+	}
+}
+
+// signInAtThree signs a person in at all applications, in a tab each, and marks each page, so that a reload would show.
+func (d *demo) signInAtThree(t *testing.T, browser context.Context) (atlas, birch, cedar *tab) {
+	t.Helper()
+	tabs := make([]*tab, 0, 3)
+	for i, app := range []string{d.atlas, d.birch, d.cedar} {
+		page := mustTab(t, browser)
+		if i == 0 {
+			page.mustSignIn(app+"/login", d.person, d.password)
+		} else {
+			page.mustGo(app + "/login") // single sign-on
+		}
+		page.mustWaitAt(app + "/")
+		page.mustWait("document.getElementById('main').dataset.signedIn === 'true'")
+		mustShow[bool](page, "window.sameDocument = true")
+		tabs = append(tabs, page)
+	}
+	return tabs[0], tabs[1], tabs[2]
+}
+
+// mustLose waits until a page has lost its session by itself, and checks what it says told it so.
+func (p *tab) mustLose(channel string, claims ...string) {
+	p.t.Helper()
+	p.mustWait("document.getElementById('main').dataset.signedIn === 'false'")
+	if !mustShow[bool](p, "window.sameDocument === true") {
+		p.t.Error("the page was loaded again")
+	}
+	p.mustWaitFor("out", "Not signed in")
+	p.mustWaitFor("told", "told by: "+channel)
+	for _, claim := range claims {
+		p.mustWaitFor("claims", claim)
+	}
+	if mustShow[bool](p, "document.getElementById('in').checkVisibility()") {
+		p.t.Error("the page still shows who was signed in")
+	}
+}
+
+func TestDemoSignsInAtThreeAndOutOfAllInChromium(t *testing.T) {
+	browser := mustChromium(t)
+	d := mustDemo(t)
+	atlas, birch, cedar := d.signInAtThree(t, browser)
+	atlas.mustWaitFor("in", "Signed in as Ann")
+	atlas.mustWaitFor("since", ":")
+
+	// Cedar is told both ways; Atlas from server to server, Birch by a frame in Cedar's tab.
+	cedar.mustClick("logout")
+	cedar.mustWaitAt(d.issuer + "/")
+	atlas.mustLose("backchannel", "http://schemas.openid.net/event/backchannel-logout", `"sid"`, `"aud": "atlas"`)
+	birch.mustLose("frontchannel", d.issuer, `"sid"`)
+	cedar.mustWaitAt(d.cedar + "/") // the status page goes back by itself
+	cedar.mustWaitFor("out", "Not signed in")
+
+	// Nobody is signed in any more: the way in leads to the password.
+	atlas.mustGo(d.atlas + "/login")
+	atlas.mustWait("document.getElementById('password') !== null")
+
+	d.mustStop(t)
+	if left, err := filepath.Glob(filepath.Join(d.folder, "*")); err != nil || len(left) > 0 {
+		t.Errorf("left behind: %v, %v", left, err)
+	}
+	for _, address := range []string{d.issuer, d.atlas} {
+		target, err := url.Parse(address)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if conn, err := net.DialTimeout("tcp", "127.0.0.1:"+target.Port(), time.Second); err == nil {
+			conn.Close()
+			t.Errorf("%s still answers", address)
+		}
+	}
+}
+
+// TestStatusPageIsHonestAboutAnApplicationThatMisbehaves: what the provider's page says follows what Cedar was switched to on its own page.
+func TestStatusPageIsHonestAboutAnApplicationThatMisbehaves(t *testing.T) {
+	browser := mustChromium(t)
+	d := mustDemo(t)
+	for _, c := range []struct{ behaviour, says, messages string }{
+		{"slow", "It does not answer; trying again at", ""},
+		{"refusing", "It refused (answer 400); trying again at", "answered 400"},
+		{"broken", "It refused (answer 503); trying again at", "answered 503"},
+	} {
+		t.Run(c.behaviour, func(t *testing.T) {
+			atlas, _, cedar := d.signInAtThree(t, browser)
+			cedar.mustClick(c.behaviour)
+			cedar.mustClick("set-behaviour")
+			cedar.mustWait("!window.sameDocument && document.getElementById('" + c.behaviour + "').checked")
+			mustShow[bool](cedar, "window.sameDocument = true")
+
+			atlas.mustClick("logout")
+			atlas.mustClick("stay-here")
+			atlas.mustWaitFor("status", c.says)
+			atlas.mustWaitFor("status", "Your browser asked it, which proves nothing.")
+			atlas.mustWaitFor("status", "Confirmed")
+			if mustShow[int](atlas, "document.querySelectorAll('iframe').length") == 0 {
+				t.Error("the first answer has no frames")
+			}
+			// The frame reached Cedar all the same.
+			cedar.mustLose("frontchannel")
+			if c.messages != "" {
+				cedar.mustWaitFor("messages", c.messages)
+			}
+		})
+	}
+}

@@ -3,7 +3,10 @@ package main
 import (
 	"bytes"
 	"html/template"
+	"mime"
 	"net/http"
+	"path"
+	"strings"
 
 	"github.com/curfew-id/curfew/provider/web"
 	"github.com/curfew-id/curfew/templates"
@@ -21,7 +24,8 @@ var galleryIndex = template.Must(template.New("gallery").Parse(`<!doctype html>
 </html>
 `))
 
-// gallery shows every page with canned data, so that it can be looked at without signing in.
+// gallery shows every page with canned data, so that it can be looked at without signing in. Whatever the pages link to, ask for or
+// send is answered with nothing, which leaves the browser where it is.
 func gallery() http.Handler {
 	samples := templates.Samples()
 	mux := http.NewServeMux()
@@ -32,7 +36,7 @@ func gallery() http.Handler {
 				http.Error(w, err.Error(), http.StatusInternalServerError)
 				return
 			}
-			web.PageHeaders(w, web.PagePolicy{FormSelf: true})
+			web.PageHeaders(w, web.PagePolicy{FormSelf: true, Frames: []string{"https://*.example"}})
 			w.Write(page.Bytes())
 		})
 	}
@@ -40,7 +44,14 @@ func gallery() http.Handler {
 	for _, s := range samples {
 		show("/"+s.Name, func(b *bytes.Buffer) error { return s.Render(b) })
 	}
+	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Type", mime.TypeByExtension(path.Ext(r.URL.Path)))
+		w.WriteHeader(http.StatusNoContent)
+	})
 	for _, asset := range templates.Assets() {
+		if strings.HasPrefix(path.Base(asset.Path), "submit.") {
+			continue // it would lead away
+		}
 		mux.HandleFunc("GET "+asset.Path, func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Content-Type", asset.ContentType)
 			w.Write(asset.Body)

@@ -113,6 +113,9 @@ func (o *OP) Start(ctx context.Context) error {
 	}
 }
 
+// PID is the id of the running process.
+func (o *OP) PID() int { return o.process.Process.Pid }
+
 // Kill ends the process without a chance to tidy up (SIGKILL).
 func (o *OP) Kill() { o.end(syscall.SIGKILL) }
 

@@ -101,11 +101,15 @@ func (r Run) client(name, base, method string) Client {
 }
 
 // choices are what a run's clients need of Curfew and a plain registration does not give: one module of a plan sends PKCE and the
-// others must work without, nobody is there to be asked, and session_state is for who asked for it.
+// others must work without, nobody is there to be asked, session_state is for who asked for it, and a client that signed out at once
+// after signing in is told a second time, which would fall into the next module of its alias.
 func choices(r Run) map[string]any {
 	c := map[string]any{"require_pkce": false, "consent": "skip"}
-	if strings.Contains(r.Plan, "session-management") {
+	switch {
+	case strings.Contains(r.Plan, "session-management"):
 		c["check_session"] = true
+	case strings.Contains(r.Plan, "backchannel"):
+		c["tell_late_join"] = false
 	}
 	return c
 }

@@ -54,6 +54,7 @@ type Runner struct {
 	Parallel int                                                  // how many modules run at a time; 0: one
 	Out      string                                               // directory for the exported results; empty: none
 	Progress io.Writer                                            // one line per module; nil: none
+	Keep     func(run Run, results []Result) error                // gets what became of each plan; nil: nobody
 
 	progress sync.Mutex
 }
@@ -117,6 +118,11 @@ func (r *Runner) plan(ctx context.Context, run Run, slots chan struct{}) ([]Resu
 	}
 	if err := group.Wait(); err != nil {
 		return nil, err
+	}
+	if r.Keep != nil {
+		if err := r.Keep(run, results); err != nil {
+			return results, fmt.Errorf("keep results: %w", err)
+		}
 	}
 	return results, r.export(ctx, run, created.ID)
 }

@@ -87,8 +87,8 @@ func WriteTable(w io.Writer, rows []Row) error {
 
 // Report is what a RESULTS.md says.
 type Report struct {
-	Suite        string // its version
-	Command      string
+	Suite        []string // its version, or versions
+	Commands     []string
 	Day          time.Time
 	Rows         []Row
 	Expectations Expectations
@@ -99,8 +99,11 @@ type Report struct {
 func (r Report) WriteMarkdown(w io.Writer) error {
 	var b strings.Builder
 	fmt.Fprintf(&b, "# Conformance results\n\n")
-	fmt.Fprintf(&b, "OpenID Foundation conformance suite %s, %s:\n\n    %s\n\n", r.Suite, r.Day.Format(time.DateOnly), r.Command)
-	fmt.Fprintf(&b, "Seconds are those of the modules, added up. A review was filled by the suite's own text match on our page.\n\n")
+	fmt.Fprintf(&b, "OpenID Foundation conformance suite %s, %s:\n\n", strings.Join(r.Suite, " and "), r.Day.Format(time.DateOnly))
+	for _, command := range r.Commands {
+		fmt.Fprintf(&b, "    %s\n", command)
+	}
+	fmt.Fprintf(&b, "\nSeconds are those of the modules, added up. A review was filled by the suite's own text match on our page.\n\n")
 	fmt.Fprintf(&b, "| %s |\n|%s\n", strings.Join(columns, " | "), strings.Repeat("---|", len(columns)))
 	for _, row := range append(slices.Clip(r.Rows), total(r.Rows)) {
 		fmt.Fprintf(&b, "| %s |\n", strings.Join(row.cells(), " | "))

@@ -21,10 +21,10 @@ func main() {
 		err = o.run(ctx, os.Stdout)
 	}
 	switch {
-	case errors.Is(err, flag.ErrHelp):
-	case errors.Is(err, errRejected):
-		os.Exit(1)
-	case err != nil:
+	case err == nil || errors.Is(err, flag.ErrHelp):
+	case err == errRejected:
+		os.Exit(1) // said already
+	default:
 		fmt.Fprintln(os.Stderr, "curfew-conformance:", err)
 		os.Exit(2)
 	}

@@ -17,6 +17,7 @@ type options struct {
 	Token    string
 	Filter   suite.Filter
 	List     bool
+	Sum      bool
 	Real     bool // play every page in a real browser
 	Repeat   int
 	Parallel int
@@ -54,11 +55,12 @@ func parse(args []string, getenv func(string) string, errs io.Writer) (*options,
 	})
 	fs.BoolVar(&o.Real, "real", false, "play every page in Chromium, which enforces what the suite's own browser does not; reviews are then pictures")
 	fs.BoolVar(&o.List, "list", false, "list the runs that are selected, and run none")
+	fs.BoolVar(&o.Sum, "sum", false, "run none, but judge what complete runs of the selected plans left in the -out directory")
 	fs.IntVar(&o.Repeat, "repeat", 1, "run each module `N` times")
 	fs.IntVar(&o.Parallel, "parallel", 1, "run `N` modules at a time")
 	fs.StringVar(&o.Expected, "expected", "conformance/expected.json", "the tolerated results")
 	fs.StringVar(&o.Results, "results", "", "write the results to this Markdown `file`")
-	fs.StringVar(&o.Out, "out", "", "`directory` for exported results and the OPs' logs; default a temporary one")
+	fs.StringVar(&o.Out, "out", "", "`directory` for results and the OPs' logs; default a temporary one")
 	fs.StringVar(&o.Binary, "curfew", "bin/curfew", "the curfew binary")
 	fs.StringVar(&o.Host, "host", "op.idp.test", "host name of the OPs that are started; it must lead to 127.0.0.1 here and at the suite")
 	fs.StringVar(&o.Config, "op-config", "", "use the OP that serves with this configuration `file`, and start none")
@@ -77,7 +79,9 @@ func (o *options) check(left int) error {
 	switch {
 	case left > 0:
 		return errors.New("unexpected arguments; every choice is a flag")
-	case o.Suite == "" && !o.List:
+	case o.Sum && o.Out == "":
+		return errors.New("-sum needs -out")
+	case o.Suite == "" && !o.List && !o.Sum:
 		return errors.New("the suite's URL is missing: -suite or $SUITE")
 	case (o.Config == "") != (o.Issuer == ""):
 		return errors.New("-op-config and -op-issuer go together")

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"net/http"
 	"os"
 	"strings"
@@ -18,18 +17,10 @@ import (
 // patience is how long the suite may hold a request: it waits up to 30 s by itself, and may be slow.
 const patience = 2 * time.Minute
 
-// run runs the selected plans, prints the table, and fails with errRejected if a result is not accepted.
-func (o *options) run(ctx context.Context, w io.Writer) error {
-	runs := o.runs()
-	if o.List {
-		for _, r := range runs {
-			fmt.Fprintf(w, "%s\t%s\n", r.Plan, r.Title())
-		}
-		return nil
-	}
-	expected, err := o.expectations()
-	if err != nil {
-		return err
+// drive runs the selected plans.
+func (o *options) drive(ctx context.Context, runs []suite.Run, w io.Writer) error {
+	if _, err := o.expectations(); err != nil {
+		return err // not only after an hour
 	}
 	roots, err := suite.Roots(o.CA)
 	if err != nil {
@@ -46,42 +37,27 @@ func (o *options) run(ctx context.Context, w io.Writer) error {
 	}
 	browser := &suite.ChromiumBrowser{Path: o.Chromium, NoSandbox: o.NoSandbox, Suite: o.Suite}
 	defer browser.Close()
+	record := suite.Record{Suite: version, Command: o.commandLine()}
 	runner := &suite.Runner{
 		API: api, Start: o.start(client), Browser: browser,
 		Modules: o.Filter.Module, Repeat: o.Repeat, Parallel: o.Parallel, Out: o.Out, Progress: w,
 	}
-	fmt.Fprintf(w, "suite %s at %s, exports in %s\n", version, o.Suite, o.Out)
-	results, err := runner.Run(ctx, runs)
-	rows := suite.Rows(results)
-	fmt.Fprintln(w)
-	if err := errors.Join(err, suite.WriteTable(w, rows)); err != nil {
-		return err
-	}
-	if len(results) == 0 {
-		return fmt.Errorf("no module matches %q", o.Filter.Modules)
-	}
-	verdict := expected.Judge(results, o.Filter.Everything() && !o.Real)
-	if o.Results != "" {
-		report := suite.Report{Suite: version, Command: o.commandLine(), Day: time.Now(), Rows: rows, Expectations: expected, Verdict: verdict}
-		if err := writeFile(o.Results, report.WriteMarkdown); err != nil {
-			return fmt.Errorf("write results: %w", err)
+	if o.complete() {
+		runner.Keep = func(run suite.Run, results []suite.Result) error {
+			return suite.Record{Suite: version, Command: record.Command, Results: results}.Save(o.Out, run)
 		}
 	}
-	return conclude(w, verdict)
+	fmt.Fprintf(w, "suite %s at %s, results in %s\n", version, o.Suite, o.Out)
+	record.Results, err = runner.Run(ctx, runs)
+	fmt.Fprintln(w)
+	if err == nil && len(record.Results) == 0 {
+		err = fmt.Errorf("no module matches %q", o.Filter.Modules)
+	}
+	return errors.Join(err, o.judge([]suite.Record{record}, w))
 }
 
-// expectations reads what is tolerated; without the file it is nothing.
-func (o *options) expectations() (suite.Expectations, error) {
-	file, err := os.Open(o.Expected)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil
-	}
-	if err != nil {
-		return nil, err
-	}
-	defer file.Close()
-	return suite.ReadExpectations(file)
-}
+// complete tells whether each selected plan runs as it is: only that is kept to be summed up later.
+func (o *options) complete() bool { return len(o.Filter.Modules) == 0 && o.Repeat == 1 }
 
 // makeOut makes the directory for what the run leaves behind.
 func (o *options) makeOut() (err error) {
@@ -111,28 +87,4 @@ func (o *options) commandLine() string {
 		words = append(words, a)
 	}
 	return strings.Join(words, " ")
-}
-
-func writeFile(name string, write func(io.Writer) error) error {
-	file, err := os.Create(name)
-	if err != nil {
-		return err
-	}
-	return errors.Join(write(file), file.Close())
-}
-
-// conclude says what is not accepted.
-func conclude(w io.Writer, v suite.Verdict) error {
-	if v.OK() {
-		fmt.Fprintln(w, "\naccepted")
-		return nil
-	}
-	fmt.Fprintln(w)
-	for _, line := range v.Unexpected {
-		fmt.Fprintln(w, "unexpected:", line)
-	}
-	for _, e := range v.Stale {
-		fmt.Fprintf(w, "stale expectation: %s %s %s %s\n", e.Plan, e.Module, e.Result, e.Condition)
-	}
-	return errRejected
 }

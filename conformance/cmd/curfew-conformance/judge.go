@@ -1,0 +1,98 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"time"
+
+	"github.com/curfew-id/curfew/conformance/suite"
+)
+
+// run lists, sums up or runs what is selected, prints the table, and fails with errRejected if a result is not accepted.
+func (o *options) run(ctx context.Context, w io.Writer) error {
+	runs := o.runs()
+	switch {
+	case o.List:
+		for _, r := range runs {
+			fmt.Fprintf(w, "%s\t%s\n", r.Plan, r.Title())
+		}
+		return nil
+	case o.Sum:
+		return o.sum(runs, w)
+	}
+	return o.drive(ctx, runs, w)
+}
+
+// sum judges what earlier runs left.
+func (o *options) sum(runs []suite.Run, w io.Writer) error {
+	records, missing, err := suite.ReadRecords(o.Out, runs)
+	if err != nil {
+		return err
+	}
+	if len(missing) > 0 {
+		return fmt.Errorf("%d of %d runs left no results in %s, the first of them %s %s", len(missing), len(runs), o.Out, missing[0].Plan, missing[0].Title())
+	}
+	return o.judge(records, w)
+}
+
+// judge prints the table of complete records, writes it where it is wanted, and says what is not accepted.
+func (o *options) judge(records []suite.Record, w io.Writer) error {
+	expected, err := o.expectations()
+	if err != nil {
+		return err
+	}
+	results, versions, commands := suite.Merge(records)
+	rows := suite.Rows(results)
+	if err := suite.WriteTable(w, rows); err != nil {
+		return err
+	}
+	verdict := expected.Judge(results, o.Filter.Everything() && !o.Real)
+	if o.Results != "" {
+		report := suite.Report{Suite: versions, Commands: commands, Day: time.Now(), Rows: rows, Expectations: expected, Verdict: verdict}
+		if err := writeFile(o.Results, report.WriteMarkdown); err != nil {
+			return fmt.Errorf("write results: %w", err)
+		}
+	}
+	return conclude(w, verdict)
+}
+
+// expectations reads what is tolerated; without the file it is nothing.
+func (o *options) expectations() (suite.Expectations, error) {
+	file, err := os.Open(o.Expected)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	defer file.Close()
+	return suite.ReadExpectations(file)
+}
+
+func writeFile(name string, write func(io.Writer) error) error {
+	file, err := os.Create(name)
+	if err != nil {
+		return err
+	}
+	return errors.Join(write(file), file.Close())
+}
+
+// conclude says what is not accepted.
+func conclude(w io.Writer, v suite.Verdict) error {
+	if v.OK() {
+		fmt.Fprintln(w, "\naccepted")
+		return nil
+	}
+	fmt.Fprintln(w)
+	for _, line := range v.Unexpected {
+		fmt.Fprintln(w, "unexpected:", line)
+	}
+	for _, e := range v.Stale {
+		fmt.Fprintf(w, "stale expectation: %s %s %s %s\n", e.Plan, e.Module, e.Result, e.Condition)
+	}
+	return errRejected
+}

@@ -1,0 +1,72 @@
+package main
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/curfew-id/curfew/conformance/suite"
+)
+
+// mustKeep leaves a passed module of each run of the config and 3rdparty plans, but for those of a response type.
+func mustKeep(t *testing.T, dir, result, without string) {
+	t.Helper()
+	selected := suite.Filter{Plans: []string{"config", "3rdparty*"}}.Select(suite.Catalogue())
+	for _, run := range selected {
+		if run.Variant["response_type"] == without {
+			continue
+		}
+		results := []suite.Result{{Run: run, Module: suite.Module{Name: "m"}, Result: result}}
+		if err := (suite.Record{Suite: "5.2.4", Command: "curfew-conformance -plan " + run.Plan, Results: results}).Save(dir, run); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+func mustSum(t *testing.T, dir string) (*options, string, error) {
+	t.Helper()
+	args := []string{"-sum", "-out", dir, "-plan", "config", "-plan", "3rdparty*", "-results", filepath.Join(dir, "RESULTS.md"), "-expected", filepath.Join(dir, "none.json")}
+	o, err := parse(args, func(string) string { return "" }, os.Stderr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var b strings.Builder
+	err = o.run(t.Context(), &b)
+	return o, b.String(), err
+}
+
+func TestSumJudgesWhatEarlierRunsLeft(t *testing.T) {
+	dir := t.TempDir()
+	mustKeep(t, dir, suite.Passed, "none of them")
+	o, said, err := mustSum(t, dir)
+	if err != nil || !strings.Contains(said, "accepted") {
+		t.Fatalf("got %q, %v; want it accepted", said, err)
+	}
+	text, err := os.ReadFile(o.Results)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{"| all |  | 7 | 7 |", "-plan oidcc-config-certification-test-plan\n", "-plan oidcc-3rdparty-init-login-certification-test-plan\n"} {
+		if strings.Count(string(text), want) != 1 {
+			t.Errorf("got %d times %q in\n%s", strings.Count(string(text), want), want, text)
+		}
+	}
+}
+
+func TestSumFailsForAFailureThatWasKept(t *testing.T) {
+	dir := t.TempDir()
+	mustKeep(t, dir, suite.Failed, "none of them")
+	if _, _, err := mustSum(t, dir); !errors.Is(err, errRejected) {
+		t.Errorf("got %v, want it rejected", err)
+	}
+}
+
+func TestSumWantsEveryRun(t *testing.T) {
+	dir := t.TempDir()
+	mustKeep(t, dir, suite.Passed, "code token")
+	if _, _, err := mustSum(t, dir); err == nil || !strings.Contains(err.Error(), "1 of 7 runs left no results") {
+		t.Errorf("got %v, want the run that is missing", err)
+	}
+}

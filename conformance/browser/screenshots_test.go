@@ -34,8 +34,10 @@ func TestScreenshotsOfEveryPage(t *testing.T) {
 	for _, name := range names {
 		page.mustGo(d.pages + name)
 		for _, look := range looks {
-			scheme := &emulation.MediaFeature{Name: "prefers-color-scheme", Value: look.scheme}
-			mustCall(page, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{Features: []*emulation.MediaFeature{scheme}})
+			mustCall(page, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{Features: []*emulation.MediaFeature{
+				{Name: "prefers-color-scheme", Value: look.scheme},
+				{Name: "prefers-reduced-motion", Value: "reduce"}, // no picture of a colour on its way to another
+			}})
 			page.mustDo("resize", chromedp.EmulateViewport(look.width, 900))
 			if width := mustShow[int64](page, "document.documentElement.scrollWidth"); width > look.width {
 				t.Errorf("%s, %s: %d px wide, so that it scrolls sideways", name, look.name, width)

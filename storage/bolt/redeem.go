@@ -3,7 +3,6 @@ package bolt
 import (
 	"context"
 	"fmt"
-	"slices"
 	"time"
 
 	"github.com/curfew-id/curfew/storage"
@@ -75,9 +74,7 @@ func (t *tx) join(code storage.Code, at time.Time, issue func(storage.Session, s
 		n.Members = append(n.Members, storage.Member{Client: code.Client, SID: code.SID, Began: milli(code.Issued), Joined: at, LastUsed: at})
 		m, joins = &n.Members[len(n.Members)-1], true
 	}
-	given := n
-	given.Members = slices.Clone(n.Members)
-	out, err := issue(given, *m)
+	out, err := issue(n, *m)
 	if err != nil {
 		return r, err
 	}

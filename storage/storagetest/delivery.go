@@ -133,12 +133,13 @@ var deliveryTests = map[string]func(*world){
 		w.must(err)
 		mustEqual(w, "stale after a retry by hand", stale, []string{"d"})
 		d = w.mustClaim(after(2*time.Second), 1, nil, "d")[0]
-		_, err = w.SettleDeliveries(w.ctx, []storage.Settlement{{ID: "d", Lease: d.Lease, State: storage.DeliveryFailed, Row: func(r storage.Row) storage.Row { r.Delivery = storage.DeliveryFailed; return r }}})
+		_, err = w.SettleDeliveries(w.ctx, []storage.Settlement{{ID: "d", Lease: d.Lease, State: storage.DeliveryFailed, Refused: 3, Row: func(r storage.Row) storage.Row { r.Delivery = storage.DeliveryFailed; return r }}})
 		w.must(err)
 		at := after(48 * time.Hour)
 		w.must(w.RetryDelivery(w.ctx, "d", at, keep, line))
 		d = w.mustClaim(at, 1, nil, "d")[0]
 		mustEqual(w, "gives up", d.GiveUp, at.Add(24*time.Hour))
+		mustEqual(w, "refused so far", d.Refused, 0)
 		r, err := w.Report(w.ctx, "report")
 		w.must(err)
 		mustEqual(w, "row", r.Rows[0].Delivery, storage.DeliveryPending)

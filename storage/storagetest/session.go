@@ -61,6 +61,9 @@ var sessionTests = map[string]func(*world){
 		w.mustBe(err, storage.ErrEnded)
 		_, err = w.refresh("refresh of "+code.ID, "next", "app", dead)
 		w.mustBe(err, storage.ErrEnded)
+		if w.grantAlive(code, dead) {
+			w.Fatal("a grant bound to it is alive")
+		}
 		n, err := w.CountSessions(w.ctx)
 		w.must(err)
 		mustEqual(w, "stored", n, 1)

@@ -29,7 +29,10 @@ var tokenTests = map[string]func(*world){
 		byClient := w.mustRedeem("a", "ann", "other", t0)
 		byUser := w.mustRedeem("b", "bob", "app", t0)
 		untouched := w.mustRedeem("a", "ann", "app", t0)
+		w.must(w.PutToken(w.ctx, storage.Token{Hash: storage.HashOf("alone"), Client: "other", Issued: t0, Expires: after(time.Hour)}))
 		w.must(w.PutClient(w.ctx, storage.Client{Metadata: storage.Metadata{ClientID: "other"}, Disabled: true, Revision: 1}))
+		_, _, err := w.Token(w.ctx, storage.HashOf("alone"), t0)
+		w.mustBe(err, storage.ErrNotFound)
 		w.must(w.PutUser(w.ctx, storage.User{Subject: "bob", Name: "bob", Disabled: true, Revision: 1}))
 		for _, code := range []storage.Code{byClient, byUser} {
 			if w.tokenAlive(code, t0) || w.grantAlive(code, t0) {

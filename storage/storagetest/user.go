@@ -176,14 +176,17 @@ var clientTests = map[string]func(*world){
 		w.must(w.RegisterClient(w.ctx, c, storage.Hash{}, t0))
 	},
 	"ConsentToARemovedClientDoesNotCountForItsNamesake": func(w *world) {
-		w.mustUsers("ann")
+		w.mustUsers("ann", "bob")
 		w.mustClients("app")
 		w.must(w.PutConsent(w.ctx, storage.Consent{Subject: "ann", Client: "app", Scope: []string{"openid"}, At: after(1e9)}))
 		w.mustEnd(storage.Selector{Client: "app", Offline: true}, after(2e9), storage.Change{RemoveClient: "app"})
 		_, err := w.Client(w.ctx, "app")
 		w.mustBe(err, storage.ErrNotFound)
 		w.must(w.PutClient(w.ctx, storage.Client{Metadata: storage.Metadata{ClientID: "app"}, Created: after(3e9)}))
+		w.must(w.PutConsent(w.ctx, storage.Consent{Subject: "bob", Client: "app", At: after(4e9)}))
 		for range 2 {
+			_, err = w.Consent(w.ctx, "bob", "app")
+			w.must(err)
 			_, err = w.Consent(w.ctx, "ann", "app")
 			w.mustBe(err, storage.ErrNotFound)
 			list, err := w.ListConsents(w.ctx, "ann")

@@ -1,0 +1,47 @@
+package browser
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/chromedp/cdproto/emulation"
+)
+
+// mustForbidScripts is a person who allows no page of the tab any script.
+func (p *tab) mustForbidScripts() {
+	p.t.Helper()
+	mustCall(p, emulation.SetScriptExecutionDisabled, emulation.SetScriptExecutionDisabledParams{Value: true})
+}
+
+// TestSignInAndOutNeedNoScript: the first answer holds the frames, refreshes to a page without them, and that leads back.
+func TestSignInAndOutNeedNoScript(t *testing.T) {
+	page := mustTab(t, mustChromium(t))
+	d := mustDemo(t)
+	page.mustForbidScripts()
+	page.mustSignIn(d.atlas+"/login", "ann", d.ann)
+	page.mustWaitAt(d.atlas + "/")
+	page.mustWaitText("#in", "Signed in as Ann Archer")
+	page.mustGo(d.birch + "/login")
+	page.mustWaitText("#in", "Signed in as Ann Archer")
+
+	page.mustGo(d.atlas)
+	page.mustClick("#logout")
+	page.mustWaitAt(d.issuer + "/")
+	page.mustWaitText("#signed-out", "You are signed out")
+	if n := mustShow[int](page, "document.querySelectorAll('iframe').length"); n != 1 {
+		t.Errorf("the first answer has %d frames, want Birch's", n)
+	}
+	page.mustWaitAt(d.issuer + "/signed-out/")
+	if n := mustShow[int](page, "document.querySelectorAll('iframe').length"); n != 0 {
+		t.Errorf("the status page has %d frames, want none", n)
+	}
+	page.mustWaitText(".holder", "Birch")
+	page.mustWaitText(".holder", "Told, no answer to be had")
+	if text := page.text(); strings.Contains(text, "Stay on this page") {
+		t.Errorf("a button that needs a script is shown:\n%s", text)
+	}
+	page.mustWaitAt(d.atlas + "/")
+	page.mustWaitText("#out", "Not signed in")
+	page.mustGo(d.birch)
+	page.mustWaitText("#told", "told by: frontchannel")
+}

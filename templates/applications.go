@@ -17,6 +17,7 @@ type Allowed struct {
 	ID          string // opaque; empty: nothing to withdraw, the administrator decided for everybody
 	Application Application
 	Scopes      []string
+	Claims      []string  // allowed one by one, beyond the scopes
 	Since       time.Time // when it was allowed; zero: it was not asked
 	LastUse     time.Time
 	Devices     []string // sessions that use it now
@@ -27,7 +28,7 @@ type Allowed struct {
 func Applications(w io.Writer, p ApplicationsPage) error { return render(w, "applications", p) }
 
 // Wishes puts what the application was allowed in words.
-func (a Allowed) Wishes() []Wish { return ConsentPage{Scopes: a.Scopes}.Wishes() }
+func (a Allowed) Wishes() []Wish { return ConsentPage{Scopes: a.Scopes, Claims: a.Claims}.Wishes() }
 
 // Tab names this page's tab.
 func (p ApplicationsPage) Tab() string { return "applications" }

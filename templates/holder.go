@@ -104,7 +104,7 @@ func Describe(h Holder, ended, now time.Time) State {
 	case h.Trust == TrustBounded && !h.Until.IsZero():
 		return State{IconBounded, text("Ends by ", end), text(telling(h, ended), " Its own session runs out by ", end, ".")}
 	case h.Late == string(DeliveryPending) && h.Trust == TrustTold && h.Delivery == DeliveryDone:
-		return State{IconTrying, text("Still trying"), telling(h, ended)}
+		return State{IconTrying, text("Answered, told again"), telling(h, ended)}
 	case h.Delivery == DeliveryPending:
 		return State{IconTrying, text("Still trying"), telling(h, ended)}
 	case h.Trust == TrustTold:

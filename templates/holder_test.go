@@ -55,7 +55,7 @@ func TestStateOfAHolderInWords(t *testing.T) {
 		{"took the message", Holder{Channels: back, Trust: TrustTold, Delivery: DeliveryDone, Attempts: 1, Status: 202},
 			"told: Told, no answer to be had. It took the message, but did not say that it is done."},
 		{"answered while letting you in", Holder{Channels: back, Trust: TrustTold, Delivery: DeliveryDone, Attempts: 1, Status: 200, Late: "pending"},
-			"trying: Still trying. It answered, but may have been letting you in at that moment; it is told once more."},
+			"trying: Answered, told again. It answered, but may have been letting you in at that moment; it is told once more."},
 		{"answered while letting you in, then no more", Holder{Channels: back, Trust: TrustTold, Delivery: DeliveryDone, Attempts: 1, Status: 200, Late: "failed"},
 			"told: Told, no answer to be had. It answered, but may have been letting you in at that moment, and did not answer again."},
 		{"not told yet", Holder{Channels: back, Trust: TrustUnknown, Delivery: DeliveryPending},

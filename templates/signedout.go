@@ -22,6 +22,7 @@ type SignedOutPage struct {
 	StatusJSONURL string        // answers Status as JSON; empty: the page stays as it is
 	EvictURL      string        // a style sheet served with Clear-Site-Data: "cache", which empties the back-forward cache
 	ContinueURL   string        // where the person came from and goes back to; empty: stays here
+	Manual        bool          // ContinueURL is only offered, never followed by itself
 	Wait          time.Duration // go on after this, even if some have not answered; 0: DefaultWait
 	SignInURL     string        // "Sign in again"
 	MeansURL      string        // "What this means"
@@ -70,6 +71,9 @@ type Refresh struct {
 // and at last back to where the person came from.
 func (p SignedOutPage) Refresh() Refresh {
 	status, next := link(p.StatusURL), link(p.ContinueURL)
+	if p.Manual {
+		next = ""
+	}
 	left := p.wait() - p.Now.Sub(p.Ended)
 	switch s := p.Status(); {
 	case p.Ended.IsZero():

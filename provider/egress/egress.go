@@ -109,7 +109,7 @@ func (c *Client) transport(roots *x509.CertPool) *http.Transport {
 		DisableCompression:     true, // a small answer must not unfold into a large one
 		MaxConnsPerHost:        maxConnsPerHost,
 		MaxIdleConns:           128,
-		MaxIdleConnsPerHost:    2,
+		MaxIdleConnsPerHost:    4, // as many as logout tokens go to one host at a time: fewer would cost handshakes
 		IdleConnTimeout:        30 * time.Second,
 		Protocols:              &protocols,
 	}

@@ -76,8 +76,8 @@ func TestTransportIsBoundedInEveryWay(t *testing.T) {
 			t.Errorf("%s timeout: got %v, want %v", d.name, d.got, d.want)
 		}
 	}
-	if tr.MaxResponseHeaderBytes != 16<<10 || tr.MaxConnsPerHost != 8 || tr.MaxIdleConnsPerHost != 2 {
-		t.Errorf("header %d, connections %d, idle %d a host: want 16384, 8, 2", tr.MaxResponseHeaderBytes, tr.MaxConnsPerHost, tr.MaxIdleConnsPerHost)
+	if tr.MaxResponseHeaderBytes != 16<<10 || tr.MaxConnsPerHost != 8 || tr.MaxIdleConnsPerHost != 4 {
+		t.Errorf("header %d, connections %d, idle %d a host: want 16384, 8, 4", tr.MaxResponseHeaderBytes, tr.MaxConnsPerHost, tr.MaxIdleConnsPerHost)
 	}
 }
 

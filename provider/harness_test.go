@@ -115,6 +115,7 @@ func mustStart(t testing.TB, configure func(*provider.Config)) *op {
 	if o.p, err = provider.New(c); err != nil {
 		t.Fatal(err)
 	}
+	o.p.CheapPasswordsForTest()
 	ctx, cancel := context.WithCancel(context.Background())
 	o.stop = cancel
 	go func() { o.p.Run(ctx); close(o.done) }()
@@ -130,7 +131,7 @@ func mustStart(t testing.TB, configure func(*provider.Config)) *op {
 }
 
 var hash = sync.OnceValues(func() (string, error) {
-	return password.NewHasher(password.Cost{}).Hash(context.Background(), pw)
+	return password.NewHasher(provider.CheapForTest).Hash(context.Background(), pw)
 })
 
 func (o *op) mustAddUser(name string) {

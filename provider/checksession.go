@@ -2,7 +2,6 @@ package provider
 
 import (
 	"net/http"
-	"net/url"
 	"slices"
 
 	"github.com/curfew-id/curfew/provider/web"
@@ -21,10 +20,8 @@ func (p *Provider) checkSession(w http.ResponseWriter, r *http.Request) {
 func (p *Provider) checkOrigin(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Cache-Control", "no-store")
 	client, err := p.config.Store.Client(r.Context(), r.URL.Query().Get("client_id"))
-	if err != nil || client.Disabled || !client.CheckSession || !slices.ContainsFunc(client.RedirectURIs, func(uri string) bool {
-		u, err := url.Parse(uri)
-		return err == nil && u.Scheme+"://"+u.Host == r.URL.Query().Get("origin")
-	}) {
+	origin := r.URL.Query().Get("origin")
+	if err != nil || client.Disabled || !client.CheckSession || origin == "" || !slices.ContainsFunc(client.RedirectURIs, func(uri string) bool { return web.Origin(uri) == origin }) {
 		w.WriteHeader(http.StatusNotFound)
 		return
 	}

@@ -103,7 +103,7 @@ func New(c Config) (*Provider, error) {
 		c.Sessions.Interaction = time.Hour
 	}
 	p := &Provider{config: c, hasher: password.NewHasher(password.Cost{}), limiter: password.Limiter{Store: c.Store}}
-	p.site = &web.Site{Issuer: c.Issuer, Sessions: c.Store, Sealer: c.Ring, Now: c.Now, Proxies: c.Proxies, Log: c.Log}
+	p.site = &web.Site{Issuer: c.Issuer, Sessions: c.Store, Sealer: c.Ring, Now: c.Now, Proxies: c.Proxies, Log: c.Log, CheckSession: c.CheckSession, Logos: c.Logos}
 	p.minter = &tokens.Minter{Issuer: c.Issuer, Ring: c.Ring, Lifetimes: c.Tokens}
 	subject := func(u storage.User, client *storage.Client) string { return p.minter.SubjectFor(u.Subject, client) }
 	p.dispatcher = &logout.Dispatcher{Store: c.Store, Sign: p.signLogout, Post: p.postLogout, Now: c.Now, Issuer: c.Issuer, Log: c.Log, Observe: c.Observe}

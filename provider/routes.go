@@ -2,6 +2,7 @@ package provider
 
 import (
 	"net/http"
+	"strings"
 
 	"github.com/curfew-id/curfew/provider/account"
 	"github.com/curfew-id/curfew/provider/machine"
@@ -80,22 +81,38 @@ func (p *Provider) routes() (http.Handler, error) {
 		mux.HandleFunc("GET "+asset.Path, ready(asset.ContentType, "public, max-age=31536000, immutable", asset.Body))
 	}
 	mux.HandleFunc("GET /{$}", func(w http.ResponseWriter, r *http.Request) { web.Redirect(w, p.site.Path("/account")) })
-	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
-		p.site.Error(w, r, web.Fault{Status: http.StatusNotFound})
-	})
+	mux.HandleFunc("/", p.nowhere(mux))
 
-	var handler http.Handler = mux
-	if base := p.site.Path(""); base != "" {
-		handler = http.StripPrefix(base, mux)
+	base := p.site.Path("")
+	if base == "" {
+		return p.site.Wrap(mux), nil
 	}
-	return p.site.Wrap(handler), nil
+	outer := http.NewServeMux()
+	outer.Handle(base+"/", http.StripPrefix(base, p.site.Wrap(mux)))
+	outer.Handle("/.well-known/oauth-authorization-server"+base, p.site.Wrap(metadata)) // RFC 8414 §3.1: the issuer's path stands behind
+	outer.Handle("/", p.site.Wrap(p.nowhere(outer)))
+	return outer, nil
+}
+
+// nowhere answers what no route takes: with 405 where another method would have been right.
+func (p *Provider) nowhere(mux *http.ServeMux) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		fault := web.Fault{Status: http.StatusNotFound}
+		for _, method := range []string{http.MethodGet, http.MethodPost} {
+			if _, pattern := mux.Handler(&http.Request{Method: method, URL: r.URL, Host: r.Host}); method != r.Method && strings.HasPrefix(pattern, method+" ") {
+				fault.Status = http.StatusMethodNotAllowed
+				w.Header().Add("Allow", method)
+			}
+		}
+		p.site.Error(w, r, fault)
+	}
 }
 
 func (p *Provider) signin() *signin.Handler {
 	c := p.config
 	objects := &object.Reader{Issuer: c.Issuer, Fetch: c.Egress, Verify: clientkeys.Verifier{Fetch: c.Egress, Secret: c.Ring.UnwrapSecret}, Algs: register.ClientSigningAlgs(), Now: c.Now}
 	return &signin.Handler{Site: p.site, Store: c.Store, Ender: p.ender, Minter: p.minter, Hints: c.Ring, Objects: objects, Hasher: p.hasher, Limiter: p.limiter,
-		Lifetimes: c.Sessions, Logos: c.Logos}
+		Lifetimes: c.Sessions}
 }
 
 func (p *Provider) signout() *signout.Handler {
@@ -107,7 +124,7 @@ func (p *Provider) signout() *signout.Handler {
 func (p *Provider) account() *account.Handler {
 	c := p.config
 	return &account.Handler{Site: p.site, Store: c.Store, Ender: p.ender, Hasher: p.hasher, Limiter: p.limiter, Rules: p.rules(), Lifetimes: p.lifetimes(),
-		EndsAll: c.ChangeEndsAll, Logos: c.Logos, SignReport: p.signReport}
+		EndsAll: c.ChangeEndsAll, SignReport: p.signReport}
 }
 
 func (p *Provider) machine() *machine.Server {

@@ -10,6 +10,7 @@ type Consent struct {
 	Subject string    `json:"sub"`
 	Client  string    `json:"client"`
 	Scope   []string  `json:"scope"`
+	Claims  []string  `json:"claims,omitempty"` // asked for by name, beyond what the scopes give (Core §5.5)
 	At      time.Time `json:"at"`
 }
 

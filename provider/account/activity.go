@@ -129,14 +129,28 @@ func (h *Handler) Report(w http.ResponseWriter, r *http.Request) {
 	h.Site.Render(r, templates.Report(w, page))
 }
 
-// ReportStatus is GET /account/reports/{report}/status.json, which the page's script asks for.
+// ReportStatus is GET /account/reports/{report}/status.json, which the page's script asks for. It leads no script to the sign-in page.
 func (h *Handler) ReportStatus(w http.ResponseWriter, r *http.Request) {
-	_, report, ok := h.report(w, r)
+	w.Header().Set("Cache-Control", "no-store")
+	session, ok, err := h.Site.Session(r)
+	if err != nil {
+		w.WriteHeader(http.StatusServiceUnavailable)
+		return
+	}
 	if !ok {
+		w.WriteHeader(http.StatusUnauthorized)
+		return
+	}
+	report, err := h.Store.Report(r.Context(), r.PathValue("report"))
+	switch {
+	case errors.Is(err, storage.ErrNotFound), err == nil && report.Subject != session.Subject:
+		w.WriteHeader(http.StatusNotFound)
+		return
+	case err != nil:
+		w.WriteHeader(http.StatusServiceUnavailable)
 		return
 	}
 	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("Cache-Control", "no-store")
 	h.Site.Render(r, json.NewEncoder(w).Encode(h.reportPage(r, report).Status()))
 }
 

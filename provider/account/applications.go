@@ -20,7 +20,11 @@ func (h *Handler) Applications(w http.ResponseWriter, r *http.Request) {
 		h.Site.Error(w, r, web.FaultOf(err))
 		return
 	}
-	web.PageHeaders(w, web.PagePolicy{FormSelf: true})
+	policy := web.PagePolicy{FormSelf: true}
+	for _, a := range page.Applications {
+		policy.Images = append(policy.Images, web.LogoOrigins(&a.Application)...)
+	}
+	web.PageHeaders(w, policy)
 	h.Site.Render(r, templates.Applications(w, page))
 }
 
@@ -43,19 +47,19 @@ func (h *Handler) applicationsPage(w http.ResponseWriter, r *http.Request, who p
 	if err != nil {
 		return page, err
 	}
-	name := h.names(ctx)
+	find, name := h.applications(ctx), h.names(ctx)
 	byClient := map[string]*templates.Allowed{}
 	order := []string{}
 	of := func(client string) *templates.Allowed {
 		if byClient[client] == nil {
-			byClient[client] = &templates.Allowed{Application: templates.Application{Name: name(client)}}
+			byClient[client] = &templates.Allowed{Application: *find(client)}
 			order = append(order, client)
 		}
 		return byClient[client]
 	}
 	for _, c := range consents {
 		a := of(c.Client)
-		a.ID, a.Scopes, a.Since = c.Client, c.Scope, c.At
+		a.ID, a.Scopes, a.Claims, a.Since = c.Client, c.Scope, c.Claims, c.At
 	}
 	for _, s := range sessions {
 		for _, m := range s.Members {
@@ -91,15 +95,15 @@ func (h *Handler) Withdraw(w http.ResponseWriter, r *http.Request) {
 	if !ok {
 		return
 	}
-	if grants := form["end-offline"]; len(grants) > 0 {
-		h.endOffline(w, r, who, grants[0], "/account/applications")
+	if grant := form.Get("end-offline"); grant != "" {
+		h.endOffline(w, r, who, grant, "/account/applications")
 		return
 	}
-	if len(form["withdraw"]) == 0 {
+	client := form.Get("withdraw")
+	if client == "" {
 		h.done(w, "/account/applications", "nothing")
 		return
 	}
-	client := form["withdraw"][0]
 	// What the application holds ends with what it was allowed, offline access included; single sign-on lives on.
 	sel := storage.Selector{Subject: who.user.Subject, Client: client, Offline: true}
 	change := storage.Change{Withdraw: &storage.Consent{Subject: who.user.Subject, Client: client}}

@@ -5,12 +5,13 @@ package account
 import (
 	"context"
 	"net/http"
+	"net/url"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/curfew-id/curfew/logout"
 	"github.com/curfew-id/curfew/provider/password"
+	"github.com/curfew-id/curfew/provider/signout"
 	"github.com/curfew-id/curfew/provider/web"
 	"github.com/curfew-id/curfew/storage"
 	"github.com/curfew-id/curfew/templates"
@@ -55,7 +56,6 @@ type Handler struct {
 	Rules     password.Rules
 	Lifetimes logout.Lifetimes
 	EndsAll   bool // a change of password or e-mail ends this session too by default
-	Logos     bool
 
 	SignIn func(w http.ResponseWriter, r *http.Request, path string) // has the browser sign in and come back to path
 	// Leave ends this browser's session among others and answers with the signed-out page.
@@ -85,7 +85,7 @@ func (h *Handler) enter(w http.ResponseWriter, r *http.Request) (person, bool) {
 	if !ok {
 		back := "/account"
 		if r.Method == http.MethodGet {
-			back = strings.TrimPrefix(r.URL.Path, h.Site.Path(""))
+			back = r.URL.EscapedPath()
 		}
 		h.SignIn(w, r, back)
 		return person{}, false
@@ -99,14 +99,13 @@ func (h *Handler) enter(w http.ResponseWriter, r *http.Request) (person, bool) {
 }
 
 // submitted is enter for a form: its handle has to be of this browser and this session.
-func (h *Handler) submitted(w http.ResponseWriter, r *http.Request) (who person, form map[string][]string, ok bool) {
+func (h *Handler) submitted(w http.ResponseWriter, r *http.Request) (who person, form url.Values, ok bool) {
 	who, ok = h.enter(w, r)
 	if !ok {
 		return who, nil, false
 	}
-	values, err := web.Params(r)
-	// Ticked boxes share one name; nothing else may stand there twice.
-	if values == nil || err != nil && len(values["session"]) < 2 {
+	values, err := web.Params(r, "session") // ticked boxes share one name
+	if err != nil {
 		h.Site.Error(w, r, web.FaultOf(err))
 		return who, nil, false
 	}
@@ -175,18 +174,7 @@ func (h *Handler) done(w http.ResponseWriter, path, what string) {
 
 // sessions are all of the person's, this one first, then the latest used.
 func (h *Handler) sessions(ctx context.Context, who person) ([]storage.Session, error) {
-	var all []storage.Session
-	for after := ""; ; {
-		page, next, err := h.Store.ListSessions(ctx, storage.Selector{Subject: who.user.Subject}, h.Site.Now(), storage.Page{After: after})
-		if err != nil {
-			return nil, err
-		}
-		all = append(all, page...)
-		if next == "" {
-			break
-		}
-		after = next
-	}
+	all, err := signout.AllSessions(ctx, h.Store, who.user.Subject, h.Site.Now())
 	slices.SortFunc(all, func(a, b storage.Session) int {
 		switch {
 		case a.ID == who.session.ID:
@@ -196,19 +184,26 @@ func (h *Handler) sessions(ctx context.Context, who person) ([]storage.Session, 
 		}
 		return b.LastActive.Compare(a.LastActive)
 	})
-	return all, nil
+	return all, err
 }
 
-// names finds clients' names, each once.
-func (h *Handler) names(ctx context.Context) func(id string) string {
-	known := map[string]string{}
-	return func(id string) string {
-		if _, ok := known[id]; !ok {
-			known[id] = id
-			if c, err := h.Store.Client(ctx, id); err == nil && c.ClientName != "" {
-				known[id] = c.ClientName
+// applications finds clients as pages show them, each once. One that is gone is known by its id.
+func (h *Handler) applications(ctx context.Context) func(id string) *templates.Application {
+	known := map[string]*templates.Application{}
+	return func(id string) *templates.Application {
+		if known[id] == nil {
+			c, err := h.Store.Client(ctx, id)
+			if err != nil {
+				c = &storage.Client{Metadata: storage.Metadata{ClientID: id}}
 			}
+			known[id] = h.Site.Application(c, "")
 		}
 		return known[id]
 	}
+}
+
+// names finds clients' names.
+func (h *Handler) names(ctx context.Context) func(id string) string {
+	find := h.applications(ctx)
+	return func(id string) string { return find(id).Name }
 }

@@ -45,7 +45,7 @@ func (h *Handler) reset(w http.ResponseWriter, r *http.Request, user storage.Use
 		h.Site.Error(w, r, web.FaultOf(err))
 		return
 	}
-	page := templates.ResetPasswordPage{Page: h.Site.Page(r), Action: r.URL.EscapedPath(), Handle: handle, Login: user.Name, MinPassword: password.MinCharacters, Problem: problem}
+	page := templates.ResetPasswordPage{Page: h.Site.Page(r), Action: h.Site.Path(r.URL.EscapedPath()), Handle: handle, Login: user.Name, MinPassword: password.MinCharacters, Problem: problem}
 	web.PageHeaders(w, web.PagePolicy{FormSelf: true})
 	if problem.What != "" {
 		w.WriteHeader(http.StatusUnprocessableEntity)
@@ -83,6 +83,11 @@ func (h *Handler) Reset(w http.ResponseWriter, r *http.Request) {
 		h.Site.Error(w, r, hashFault(err))
 		return
 	}
+	session, here, err := h.Site.Session(r)
+	if err != nil {
+		h.Site.Error(w, r, web.FaultOf(err))
+		return
+	}
 	now := h.Site.Now()
 	user.Password, user.Updated = hash, now
 	cause := storage.Cause{Reason: storage.ReasonPasswordReset, By: "user:" + user.Subject, Address: h.Site.Address(r)}
@@ -93,13 +98,13 @@ func (h *Handler) Reset(w http.ResponseWriter, r *http.Request) {
 		h.Site.Error(w, r, web.FaultOf(err))
 		return
 	}
-	if h.Site.HasSessionCookie(r) {
-		h.Site.ClearSession(w)
-	}
 	ended := 0
 	for _, e := range outcome.Ended {
 		if e.Whole {
 			ended++
+		}
+		if here && e.Session.ID == session.ID {
+			h.Site.ClearSession(w) // only then: whoever else is signed in here stays so
 		}
 	}
 	web.PageHeaders(w, web.PagePolicy{FormSelf: true})

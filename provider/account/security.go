@@ -49,7 +49,7 @@ func (h *Handler) ChangePassword(w http.ResponseWriter, r *http.Request) {
 	refuse := func(p templates.Problem) {
 		h.security(w, r, who, func(page *templates.SecurityPage) { page.PasswordProblem = p })
 	}
-	current, fresh, again := one(form, "current-password"), one(form, "new-password"), one(form, "repeat-password")
+	current, fresh, again := form.Get("current-password"), form.Get("new-password"), form.Get("repeat-password")
 	if problem, err := h.prove(r, who, current); err != nil || problem.What != "" {
 		if err != nil {
 			h.Site.Error(w, r, web.FaultOf(err))
@@ -76,7 +76,7 @@ func (h *Handler) ChangePassword(w http.ResponseWriter, r *http.Request) {
 	}
 	user := who.user
 	user.Password, user.Updated = hash, h.Site.Now()
-	h.change(w, r, who, user, one(form, "extent"), storage.ReasonPasswordChange, "user.password", "password")
+	h.change(w, r, who, user, form.Get("extent"), storage.ReasonPasswordChange, "user.password", "password")
 }
 
 // ChangeEmail is POST /account/email.
@@ -85,11 +85,11 @@ func (h *Handler) ChangeEmail(w http.ResponseWriter, r *http.Request) {
 	if !ok {
 		return
 	}
-	email := one(form, "email")
+	email := form.Get("email")
 	refuse := func(p templates.Problem) {
 		h.security(w, r, who, func(page *templates.SecurityPage) { page.EmailProblem, page.Email = p, email })
 	}
-	if problem, err := h.prove(r, who, one(form, "current-password")); err != nil || problem.What != "" {
+	if problem, err := h.prove(r, who, form.Get("current-password")); err != nil || problem.What != "" {
 		if err != nil {
 			h.Site.Error(w, r, web.FaultOf(err))
 			return
@@ -101,13 +101,21 @@ func (h *Handler) ChangeEmail(w http.ResponseWriter, r *http.Request) {
 		refuse(templates.Problem{What: templates.EmailInvalid})
 		return
 	}
-	if other, err := h.Store.UserByLogin(r.Context(), email); err == nil && other.Subject != who.user.Subject {
+	if email == who.user.Email {
+		h.done(w, "/account/security", "nothing")
+		return
+	}
+	switch other, err := h.Store.UserByLogin(r.Context(), email); {
+	case err == nil && other.Subject != who.user.Subject:
 		refuse(templates.Problem{What: templates.EmailTaken})
+		return
+	case err != nil && !errors.Is(err, storage.ErrNotFound):
+		h.Site.Error(w, r, web.FaultOf(err))
 		return
 	}
 	user := who.user
 	user.Email, user.EmailVerified, user.Updated = email, false, h.Site.Now()
-	h.change(w, r, who, user, one(form, "extent"), storage.ReasonEmailChange, "user.email", "email")
+	h.change(w, r, who, user, form.Get("extent"), storage.ReasonEmailChange, "user.email", "email")
 }
 
 // change stores the user and ends sessions in one transaction. Where this session lives on, it gets a new secret.
@@ -121,24 +129,33 @@ func (h *Handler) change(w http.ResponseWriter, r *http.Request, who person, use
 		h.Leave(w, r, &who.session, templates.ExtentEverywhere, storage.Selector{Subject: user.Subject}, cause, change)
 		return
 	}
+	// The new secret first: if the change then fails, nothing has changed and the browser still has its session.
+	if !h.renew(w, r, who, now, cause.By) {
+		return
+	}
 	if _, err := h.Ender.End(r.Context(), storage.Selector{Subject: user.Subject, Except: who.session.ID}, cause, change); err != nil {
 		h.Site.Error(w, r, web.FaultOf(err))
 		return
 	}
+	h.done(w, "/account/security", what)
+}
+
+// renew gives this session a new secret: the person has just shown who they are.
+func (h *Handler) renew(w http.ResponseWriter, r *http.Request, who person, now time.Time, by string) bool {
 	s, secret := who.session, keys.Random("")
 	a := storage.Authentication{Secret: storage.HashOf(secret), AuthTime: now.UTC().Truncate(time.Millisecond), AMR: s.AMR, ACR: s.ACR, Keep: s.Keep, Idle: s.Idle,
 		Expires: s.Expires, UserAgent: s.UserAgent, Address: s.Address}
-	again := storage.Event{At: now, Kind: "session.reauthenticated", By: cause.By, Subject: user.Subject, Session: storage.SessionHash(s.ID), Address: cause.Address}
-	if _, err := h.Store.Reauthenticate(r.Context(), s.ID, a, now, again); err != nil {
+	event := storage.Event{At: now, Kind: "session.reauthenticated", By: by, Subject: s.Subject, Session: storage.SessionHash(s.ID), Address: h.Site.Address(r)}
+	if _, err := h.Store.Reauthenticate(r.Context(), s.ID, a, now, event); err != nil {
 		h.Site.Error(w, r, web.FaultOf(err))
-		return
+		return false
 	}
 	life := time.Duration(0)
 	if s.Keep {
 		life = s.Expires.Sub(now)
 	}
 	h.Site.SetSession(w, secret, life)
-	h.done(w, "/account/security", what)
+	return true
 }
 
 // prove checks the current password, within the same limits as signing in.
@@ -181,12 +198,4 @@ func hashFault(err error) web.Fault {
 		return web.Fault{Status: http.StatusServiceUnavailable, Wait: 5 * time.Second}
 	}
 	return web.FaultOf(err)
-}
-
-// one is a form field's value.
-func one(form map[string][]string, name string) string {
-	if v := form[name]; len(v) > 0 {
-		return v[0]
-	}
-	return ""
 }

@@ -87,12 +87,6 @@ func (h *Handler) SignOut(w http.ResponseWriter, r *http.Request) {
 		h.Site.Error(w, r, web.FaultOf(err))
 		return
 	}
-	first := func(name string) string {
-		if v := form[name]; len(v) > 0 {
-			return v[0]
-		}
-		return ""
-	}
 	// Only the person's own sessions can be named, by a hash that means nothing elsewhere.
 	find := func(hash string) []storage.SessionID {
 		for _, s := range all {
@@ -104,29 +98,32 @@ func (h *Handler) SignOut(w http.ResponseWriter, r *http.Request) {
 	}
 	subject := who.user.Subject
 	switch {
-	case first("sign-out") != "":
-		h.endThese(w, r, who, find(first("sign-out")), storage.ReasonAccount, "signed-out")
-	case first("not-me") != "":
-		h.endThese(w, r, who, find(first("not-me")), storage.ReasonNotMe, "not-me")
-	case first("leave") != "":
-		hash, client, _ := strings.Cut(first("leave"), " ")
+	case form.Get("sign-out") != "":
+		h.endThese(w, r, who, find(form.Get("sign-out")), storage.ReasonAccount, "signed-out")
+	case form.Get("not-me") != "":
+		h.endThese(w, r, who, find(form.Get("not-me")), storage.ReasonNotMe, "not-me")
+	case form.Get("leave") != "":
+		hash, client, _ := strings.Cut(form.Get("leave"), " ")
 		if ids := find(hash); ids != nil && client != "" {
+			if ids[0] == who.session.ID {
+				h.Site.MarkLeft(w, r, client) // it must not sign the person in again unnoticed
+			}
 			h.end(w, r, storage.Selector{Sessions: ids, Client: client}, h.cause(r, who, storage.ReasonApplication), storage.Change{}, "/account", "left")
 			return
 		}
 		h.done(w, "/account", "nothing")
-	case first("end-offline") != "":
-		h.endOffline(w, r, who, first("end-offline"), "/account")
-	case first("extent") == string(templates.ExtentSelected):
+	case form.Get("end-offline") != "":
+		h.endOffline(w, r, who, form.Get("end-offline"), "/account")
+	case form.Get("extent") == string(templates.ExtentSelected):
 		var ids []storage.SessionID
 		for _, hash := range form["session"] {
 			ids = append(ids, find(hash)...)
 		}
 		h.endThese(w, r, who, ids, storage.ReasonAccount, "signed-out")
-	case first("extent") == string(templates.ExtentOthers):
+	case form.Get("extent") == string(templates.ExtentOthers):
 		h.end(w, r, storage.Selector{Subject: subject, Except: who.session.ID}, h.cause(r, who, storage.ReasonAccount), storage.Change{}, "/account", "signed-out")
-	case first("extent") == string(templates.ExtentEverywhere), first("extent") == string(templates.ExtentOffline):
-		sel := storage.Selector{Subject: subject, Offline: first("extent") == string(templates.ExtentOffline)}
+	case form.Get("extent") == string(templates.ExtentEverywhere), form.Get("extent") == string(templates.ExtentOffline):
+		sel := storage.Selector{Subject: subject, Offline: form.Get("extent") == string(templates.ExtentOffline)}
 		h.Leave(w, r, &who.session, templates.ExtentEverywhere, sel, h.cause(r, who, storage.ReasonAccount), storage.Change{})
 	default:
 		h.done(w, "/account", "nothing")

@@ -45,9 +45,10 @@ func readForm(w http.ResponseWriter, r *http.Request) (url.Values, error) {
 		return nil, problem{http.StatusRequestEntityTooLarge, "invalid_request", "the request body is larger than 64 kB", nil}
 	}
 	form, err := web.Params(r)
+	repeated, again := errors.AsType[web.RepeatedError](err)
 	switch {
-	case errors.Is(err, web.ErrRepeated):
-		return nil, invalidRequest("a parameter is given more than once") // RFC 6749 §3.2
+	case again:
+		return nil, invalidRequest(repeated.Error()) // RFC 6749 §3.2
 	case err != nil:
 		return nil, invalidRequest("the request body is not a form (application/x-www-form-urlencoded) of at most 64 kB")
 	}

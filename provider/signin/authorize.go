@@ -1,6 +1,7 @@
 package signin
 
 import (
+	"cmp"
 	"errors"
 	"net/http"
 	"slices"
@@ -50,20 +51,10 @@ func (h *Handler) repost(w http.ResponseWriter, r *http.Request) bool {
 			page.Fields = append(page.Fields, templates.Field{Name: name, Value: v})
 		}
 	}
-	slices.SortFunc(page.Fields, func(a, b templates.Field) int { return compare(a.Name, b.Name) })
+	slices.SortFunc(page.Fields, func(a, b templates.Field) int { return cmp.Compare(a.Name, b.Name) })
 	web.PageHeaders(w, web.PagePolicy{Forms: true})
 	h.Site.Render(r, templates.Repost(w, page))
 	return true
-}
-
-func compare(a, b string) int {
-	switch {
-	case a < b:
-		return -1
-	case a > b:
-		return 1
-	}
-	return 0
 }
 
 // proceed does the next step that a good request needs: sign in, choose, confirm, consent, or finish. session is nil if nobody is
@@ -82,6 +73,7 @@ func (h *Handler) proceed(w http.ResponseWriter, r *http.Request, p *parsed, ses
 	case silent:
 		h.answer(w, r, p, refuse("login_required", "the person has to sign in"))
 	case step == stepConsent:
+		p.Person = session.ID
 		h.toHandle(w, r, p, purposeConsent, "/consent/")
 	default:
 		h.toHandle(w, r, p, purposeLogin, "/login/")
@@ -122,7 +114,7 @@ func (h *Handler) next(r *http.Request, p *parsed, session *storage.Session) (st
 	if p.HintSubject != "" && p.HintSubject != h.Minter.SubjectFor(user.Subject, p.client) {
 		return stepSignIn, nil // Core §3.1.2.1: not the person that the hint names
 	}
-	if h.Site.JustLeft(r, p.Client) && !p.Again && session.AuthTime.UnixMilli() < p.Since {
+	if h.Site.JustLeft(r, p.Client, session.AuthTime) && !p.Again {
 		return stepAgain, nil
 	}
 	if p.Consented {

@@ -2,6 +2,7 @@ package signin
 
 import (
 	"errors"
+	"fmt"
 	"net/http"
 	"time"
 
@@ -12,9 +13,10 @@ import (
 )
 
 // begin makes the session of a person who has just shown who they are. Every authentication makes a new cookie secret; session and sids stay
-// for the same person and are new for another, whose session ends in the same transaction and whose applications are told.
-func (h *Handler) begin(w http.ResponseWriter, r *http.Request, old *storage.Session, user storage.User, keep bool) (storage.Session, error) {
-	now := h.Site.Now().UTC().Truncate(time.Millisecond)
+// for the same person and are new for another, whose session ends in the same transaction and whose applications are told. at is when the
+// person's record was read. storage.ErrEnded: what they showed has been replaced since, or all of their sessions ended.
+func (h *Handler) begin(w http.ResponseWriter, r *http.Request, old *storage.Session, user storage.User, keep bool, at time.Time) (storage.Session, error) {
+	now := at.UTC().Truncate(time.Millisecond)
 	secret := keys.Random("")
 	life := h.Lifetimes
 	idle, absolute, cookie := life.Idle, life.Absolute, time.Duration(0)
@@ -55,8 +57,25 @@ func (h *Handler) begin(w http.ResponseWriter, r *http.Request, old *storage.Ses
 			}
 		}
 	}
+	if err := h.stillGood(r, session, user); err != nil {
+		return session, err
+	}
 	h.Site.SetSession(w, secret, cookie)
 	h.Site.RememberDevice(w, r, user.Subject)
 	w.Header().Set("Set-Login", "logged-in")
 	return session, nil
+}
+
+// stillGood looks once more whether the password that was checked is still the person's: checking takes long enough for it to be changed
+// meanwhile, and whoever knows the old one must not come out of that with a session.
+func (h *Handler) stillGood(r *http.Request, session storage.Session, checked storage.User) error {
+	user, err := h.Store.User(r.Context(), checked.Subject)
+	if err != nil || user.Password == checked.Password {
+		return err
+	}
+	cause := storage.Cause{Reason: storage.ReasonPasswordChange, By: "system", Address: session.Address}
+	if _, err := h.Ender.End(r.Context(), storage.Selector{Sessions: []storage.SessionID{session.ID}}, cause, storage.Change{}); err != nil {
+		return err
+	}
+	return fmt.Errorf("begin session: the password was changed meanwhile: %w", storage.ErrEnded)
 }

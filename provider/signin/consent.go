@@ -1,11 +1,11 @@
 package signin
 
 import (
-	"encoding/json"
 	"errors"
 	"net/http"
 	"slices"
 
+	"github.com/curfew-id/curfew/provider/tokens"
 	"github.com/curfew-id/curfew/provider/web"
 	"github.com/curfew-id/curfew/storage"
 	"github.com/curfew-id/curfew/templates"
@@ -32,11 +32,11 @@ func (h *Handler) ShowConsent(w http.ResponseWriter, r *http.Request) {
 		h.answer(w, r, nil, err)
 		return
 	}
-	app := h.application(p.client, p.RedirectURI)
-	page := templates.ConsentPage{Page: h.Site.Page(r), Action: r.URL.EscapedPath(), Handle: r.PathValue("handle"), Application: *app,
-		Scopes: p.Scope, Claims: claimNames(p.Claims), Allowed: allowed.Scope, SessionEnds: session.Expires, OtherAccountURL: other}
+	app := h.Site.Application(p.client, p.RedirectURI)
+	page := templates.ConsentPage{Page: h.Site.Page(r), Action: h.Site.Path(r.URL.EscapedPath()), Handle: r.PathValue("handle"), Application: *app,
+		Scopes: p.Scope, Claims: tokens.Beyond(p.Claims, p.Scope), Allowed: allowed.Scope, SessionEnds: session.Expires, OtherAccountURL: other}
 	page.Account = accountName(user)
-	web.PageHeaders(w, h.pagePolicy(app))
+	web.PageHeaders(w, policy(app))
 	h.Site.Render(r, templates.Consent(w, page))
 }
 
@@ -55,14 +55,14 @@ func (h *Handler) Consent(w http.ResponseWriter, r *http.Request) {
 		h.answer(w, r, p, refuse("access_denied", "the person did not allow it"))
 		return
 	}
-	consent := storage.Consent{Subject: session.Subject, Client: p.Client, Scope: p.Scope, At: h.Site.Now()}
-	if before, err := h.Store.Consent(r.Context(), session.Subject, p.Client); err == nil {
-		for _, s := range before.Scope { // what was allowed before stays allowed
-			if !slices.Contains(consent.Scope, s) {
-				consent.Scope = append(consent.Scope, s)
-			}
-		}
+	consent, err := h.Store.Consent(r.Context(), session.Subject, p.Client)
+	if err != nil && !errors.Is(err, storage.ErrNotFound) {
+		h.answer(w, r, p, err)
+		return
 	}
+	// What was allowed before stays allowed.
+	consent = storage.Consent{Subject: session.Subject, Client: p.Client, Scope: with(consent.Scope, p.Scope), Claims: with(consent.Claims, tokens.Beyond(p.Claims, p.Scope)),
+		At: h.Site.Now()}
 	if err := h.Store.PutConsent(r.Context(), consent); err != nil {
 		h.answer(w, r, p, err)
 		return
@@ -71,7 +71,19 @@ func (h *Handler) Consent(w http.ResponseWriter, r *http.Request) {
 	h.proceed(w, r, p, session)
 }
 
-// consenting opens the handle and the session. Whoever is not signed in any more signs in first.
+// with adds what is not there yet.
+func with(list, more []string) []string {
+	list = slices.Clone(list)
+	for _, s := range more {
+		if !slices.Contains(list, s) {
+			list = append(list, s)
+		}
+	}
+	return list
+}
+
+// consenting opens the handle and the session. Whoever is not signed in any more signs in first; and nobody consents on a page that named
+// somebody else.
 func (h *Handler) consenting(w http.ResponseWriter, r *http.Request) (*parsed, *storage.Session, bool) {
 	p, err := h.reopen(r, purposeConsent)
 	if err != nil {
@@ -83,29 +95,15 @@ func (h *Handler) consenting(w http.ResponseWriter, r *http.Request) (*parsed, *
 		h.answer(w, r, nil, err)
 		return nil, nil, false
 	}
-	if !ok {
+	switch {
+	case !ok:
 		h.proceed(w, r, p, nil)
-		return nil, nil, false
+	case session.ID != p.Person:
+		h.proceed(w, r, p, &session)
+	default:
+		return p, &session, true
 	}
-	return p, &session, true
-}
-
-// claimNames are the claims that the claims parameter asks for one by one.
-func claimNames(raw json.RawMessage) []string {
-	var claims map[string]map[string]json.RawMessage
-	if len(raw) == 0 || json.Unmarshal(raw, &claims) != nil {
-		return nil
-	}
-	var names []string
-	for _, member := range []string{"userinfo", "id_token"} {
-		for name := range claims[member] {
-			if name != "sub" && !slices.Contains(names, name) {
-				names = append(names, name)
-			}
-		}
-	}
-	slices.Sort(names)
-	return names
+	return nil, nil, false
 }
 
 func accountName(u storage.User) string {

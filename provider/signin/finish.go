@@ -24,7 +24,6 @@ func (h *Handler) finish(w http.ResponseWriter, r *http.Request, p *parsed, sess
 			return
 		}
 	}
-	h.Site.ForgetLeft(w, r)
 	code := h.Minter.NewCode(tokens.Code{Client: p.Client, Redirect: storage.HashOf(p.RedirectURI), Challenge: p.Challenge, Nonce: p.Nonce,
 		Scope: p.Scope, Claims: p.Claims, Session: session.ID, Subject: session.Subject}, now)
 	var params parameters

@@ -2,6 +2,7 @@ package signin
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"net/url"
 	"time"
@@ -62,7 +63,6 @@ type Handler struct {
 	Hasher    Hasher
 	Limiter   Limiter
 	Lifetimes Lifetimes
-	Logos     bool // logos of applications are shown (registration policy)
 }
 
 const (
@@ -77,36 +77,15 @@ type pageFault struct{ what, do string }
 
 func (f pageFault) Error() string { return f.what }
 
-// application is the client as pages show it.
-func (h *Handler) application(c *storage.Client, redirectURI string) *templates.Application {
-	app := &templates.Application{Name: c.ClientName, PolicyURI: c.PolicyURI, TosURI: c.TOSURI}
-	if app.Name == "" {
-		app.Name = c.ClientID
-	}
-	if u, err := url.Parse(redirectURI); err == nil {
-		app.Host = u.Host
-	}
-	if h.Logos {
-		app.LogoURI = c.LogoURI
-	}
-	return app
-}
-
-// pagePolicy is the policy of a page on the way to an application: form-action is left out, because Chromium applies it to the
-// application's own onward redirects.
-func (h *Handler) pagePolicy(app *templates.Application) web.PagePolicy {
-	p := web.PagePolicy{Forms: true}
-	if app != nil && app.LogoURI != "" {
-		if u, err := url.Parse(app.LogoURI); err == nil && u.Host != "" {
-			p.Images = []string{u.Scheme + "://" + u.Host}
-		}
-	}
-	return p
+// policy is that of a page on the way to an application: form-action is left out, because Chromium applies it to the application's own
+// onward redirects.
+func policy(app *templates.Application) web.PagePolicy {
+	return web.PagePolicy{Forms: true, Images: web.LogoOrigins(app)}
 }
 
 // answer sends an error to the application if its redirect URI is proven, else to the person.
 func (h *Handler) answer(w http.ResponseWriter, r *http.Request, p *parsed, err error) {
-	if f, ok := err.(pageFault); ok {
+	if f, ok := errors.AsType[pageFault](err); ok {
 		h.Site.Error(w, r, web.Fault{What: f.what, Do: f.do})
 		return
 	}

@@ -31,7 +31,14 @@ func (h *Handler) ShowLogin(w http.ResponseWriter, r *http.Request) {
 	if !ok {
 		return
 	}
-	h.showLogin(w, r, p, session, templates.Problem{}, "")
+	switch step, err := h.next(r, p, session); {
+	case err != nil:
+		h.answer(w, r, nil, err)
+	case step == stepFinish, step == stepConsent: // signed in meanwhile, in another tab
+		h.proceed(w, r, p, session)
+	default:
+		h.showLogin(w, r, p, session, step, templates.Problem{}, "")
+	}
 }
 
 // entering opens the handle and, if somebody is signed in, the session.
@@ -53,18 +60,14 @@ func (h *Handler) entering(w http.ResponseWriter, r *http.Request) (*parsed, *st
 }
 
 // showLogin writes the page of the step at which the request stands.
-func (h *Handler) showLogin(w http.ResponseWriter, r *http.Request, p *parsed, session *storage.Session, problem templates.Problem, typed string) {
-	step, err := h.next(r, p, session)
-	if err != nil {
-		h.answer(w, r, nil, err)
-		return
-	}
+func (h *Handler) showLogin(w http.ResponseWriter, r *http.Request, p *parsed, session *storage.Session, step step, problem templates.Problem, typed string) {
 	var app *templates.Application
 	if p.client != nil {
-		app = h.application(p.client, p.RedirectURI)
+		app = h.Site.Application(p.client, p.RedirectURI)
 	}
 	var user storage.User
-	if session != nil {
+	if step == stepConfirm || step == stepChoose {
+		var err error
 		if user, err = h.Store.User(r.Context(), session.Subject); err != nil {
 			h.answer(w, r, nil, err)
 			return
@@ -75,8 +78,11 @@ func (h *Handler) showLogin(w http.ResponseWriter, r *http.Request, p *parsed, s
 		h.answer(w, r, nil, err)
 		return
 	}
-	action, handle, common := r.URL.EscapedPath(), r.PathValue("handle"), h.Site.Page(r)
-	web.PageHeaders(w, h.pagePolicy(app))
+	action, handle, common := h.Site.Path(r.URL.EscapedPath()), r.PathValue("handle"), h.Site.Page(r)
+	web.PageHeaders(w, policy(app))
+	if problem.Wait > 0 {
+		w.Header().Set("Retry-After", web.RetryAfter(problem.Wait))
+	}
 	if problem.What != "" {
 		w.WriteHeader(statusOf(problem.What))
 	}
@@ -88,9 +94,9 @@ func (h *Handler) showLogin(w http.ResponseWriter, r *http.Request, p *parsed, s
 		name, _ := user.Claims["name"].(string)
 		h.Site.Render(r, templates.ChooseAccount(w, templates.ChooseAccountPage{Page: common, Action: action, Handle: handle, Application: app, Name: name, OtherAccountURL: other}))
 	default:
-		page := templates.SignInPage{Page: common, Action: action, Handle: handle, Application: app, Login: p.LoginHint, OfferKeep: true, Problem: problem}
-		if typed != "" {
-			page.Login = typed
+		page := templates.SignInPage{Page: common, Action: action, Handle: handle, Application: app, Login: typed, OfferKeep: true, Problem: problem}
+		if typed == "" && !p.Other {
+			page.Login = p.LoginHint
 		}
 		if step == stepConfirm {
 			page.Fixed, page.Login, page.OtherAccountURL, page.Keep = true, user.Name, other, session.Keep
@@ -129,6 +135,10 @@ func (h *Handler) Cancel(w http.ResponseWriter, r *http.Request) {
 		h.answer(w, r, nil, err)
 		return
 	}
+	if p.client == nil {
+		h.Site.Error(w, r, web.Fault{Status: http.StatusNotFound})
+		return
+	}
 	h.answer(w, r, p, refuse("access_denied", "the person chose not to sign in"))
 }
 
@@ -154,23 +164,28 @@ func (h *Handler) Login(w http.ResponseWriter, r *http.Request) {
 		h.proceed(w, r, p, session)
 	case stepAgain:
 		p.Again = true
-		h.Site.ForgetLeft(w, r)
+		h.Site.ForgetLeft(w, r, p.Client)
 		h.proceed(w, r, p, session)
 	case stepSignIn, stepConfirm:
 		login := strings.TrimSpace(form.Get("username"))
 		if step == stepConfirm {
 			login = "" // the account is the session's, whatever the form says
 		}
-		user, problem, err := h.check(r, p, session, login, form.Get("password"))
+		at := h.Site.Now() // before anything is read: what ends from now on ends this sign-in too
+		user, problem, err := h.check(r, p, session, login, form.Get("password"), at)
 		if err != nil {
 			h.answer(w, r, nil, err)
 			return
 		}
 		if problem.What != "" {
-			h.showLogin(w, r, p, session, problem, login)
+			h.showLogin(w, r, p, session, step, problem, login)
 			return
 		}
-		begun, err := h.begin(w, r, session, user, form.Get("keep") != "")
+		begun, err := h.begin(w, r, session, user, form.Get("keep") != "", at)
+		if errors.Is(err, storage.ErrEnded) {
+			h.showLogin(w, r, p, nil, stepSignIn, templates.Problem{What: templates.SessionOver}, login)
+			return
+		}
 		if err != nil {
 			h.answer(w, r, nil, err)
 			return
@@ -185,8 +200,8 @@ func (h *Handler) Login(w http.ResponseWriter, r *http.Request) {
 
 // check finds the person and checks the password. An empty login means the person of the session. The answer for a wrong password and for an
 // unknown or disabled user is the same, in words and in time.
-func (h *Handler) check(r *http.Request, p *parsed, session *storage.Session, login, secret string) (storage.User, templates.Problem, error) {
-	ctx, now := r.Context(), h.Site.Now()
+func (h *Handler) check(r *http.Request, p *parsed, session *storage.Session, login, secret string, at time.Time) (storage.User, templates.Problem, error) {
+	ctx := r.Context()
 	var user storage.User
 	var err error
 	if login == "" && session != nil {
@@ -203,7 +218,7 @@ func (h *Handler) check(r *http.Request, p *parsed, session *storage.Session, lo
 		return user, templates.Problem{}, err
 	}
 	address, known := h.Site.Address(r), user.Subject != "" && h.Site.KnowsDevice(r, user.Subject)
-	err = h.Limiter.Allow(ctx, now, account, address, known)
+	err = h.Limiter.Allow(ctx, at, account, address, known)
 	if tooMany := (*password.TooMany)(nil); errors.As(err, &tooMany) {
 		return user, templates.Problem{What: templates.TooManyAttempts, Wait: tooMany.Wait}, nil
 	}
@@ -242,7 +257,9 @@ func (h *Handler) rehash(ctx context.Context, user *storage.User, secret string)
 	if err == nil {
 		renewed := *user
 		renewed.Password = hash
-		err = h.Store.PutUser(ctx, renewed)
+		if err = h.Store.PutUser(ctx, renewed); err == nil {
+			user.Password = hash
+		}
 	}
 	if err != nil {
 		h.Site.Logger().WarnContext(ctx, "password hash not renewed", "sub", user.Subject, "err", err)

@@ -33,15 +33,17 @@ func (h *Handler) parse(r *http.Request) (p parsed, err error) {
 	if values == nil {
 		return p, err
 	}
-	if errors.Is(err, web.ErrRepeated) {
+	if err != nil {
 		// Only if who asks and where the answer goes are beyond doubt may the application hear of it.
-		if len(values["client_id"]) > 1 || len(values["redirect_uri"]) > 1 {
-			return p, err
+		for _, name := range []string{"client_id", "redirect_uri"} {
+			if len(values[name]) > 1 {
+				return p, web.RepeatedError{Name: name}
+			}
 		}
 		if faultErr := h.prove(r.Context(), &p, values); faultErr != nil {
 			return p, faultErr
 		}
-		return p, refuse("invalid_request", "a parameter stands there more than once: "+strings.TrimPrefix(err.Error(), web.ErrRepeated.Error()+": "))
+		return p, refuse("invalid_request", err.Error())
 	}
 	values, err = h.Objects.Merge(r.Context(), values, h.clientFor)
 	if err != nil {
@@ -65,10 +67,13 @@ func (h *Handler) parse(r *http.Request) (p parsed, err error) {
 
 // prove finds the client and compares the redirect URI with the registered ones, byte for byte (RFC 9700 §2.1).
 func (h *Handler) prove(ctx context.Context, p *parsed, v url.Values) error {
-	// What an error response needs is read first, whatever else is wrong.
-	p.State, p.ResponseMode = v.Get("state"), v.Get("response_mode")
+	// What an error response needs is read first, whatever else is wrong. A mode that cannot be used gives way to the default.
+	p.State = v.Get("state")
 	p.ResponseType = strings.Fields(v.Get("response_type"))
 	slices.Sort(p.ResponseType)
+	if mode := v.Get("response_mode"); h.usable(p, mode, v.Get("redirect_uri")) == nil {
+		p.ResponseMode = mode
+	}
 
 	if v.Get("client_id") == "" {
 		return fault("The request names no client_id.", "")
@@ -85,6 +90,24 @@ func (h *Handler) prove(ctx context.Context, p *parsed, v url.Values) error {
 		return fault("The redirect_uri is not registered for this application.", "Go back to the application. Its owner has to register the redirect_uri exactly as it is sent.")
 	}
 	p.client, p.Client, p.RedirectURI, p.proven = client, client.ClientID, uri, true
+	return nil
+}
+
+// usable tells what is wrong with a response mode.
+func (h *Handler) usable(p *parsed, mode, redirectURI string) error {
+	switch mode {
+	case "", "fragment":
+	case "query":
+		if p.frontTokens() { // Multiple Response Types §3.0: it would put tokens into logs and histories
+			return refuse("invalid_request", "response_mode query may not carry tokens")
+		}
+	case "form_post":
+		if web.Origin(redirectURI) == "" {
+			return refuse("invalid_request", "response_mode form_post needs a redirect_uri with a host")
+		}
+	default:
+		return refuse("invalid_request", "response_mode is none of query, fragment, form_post")
+	}
 	return nil
 }
 
@@ -119,7 +142,10 @@ func withoutPort(uri string) (string, bool) {
 		if !ok {
 			continue
 		}
-		authority, path, _ := strings.Cut(rest, "/")
+		authority, path := rest, ""
+		if i := strings.IndexByte(rest, '/'); i >= 0 {
+			authority, path = rest[:i], rest[i:]
+		}
 		if port, ok := strings.CutPrefix(authority, ":"); ok {
 			if n, err := strconv.ParseUint(port, 10, 16); err != nil || n == 0 {
 				return "", false
@@ -127,7 +153,7 @@ func withoutPort(uri string) (string, bool) {
 		} else if authority != "" {
 			return "", false
 		}
-		return host + "/" + path, true
+		return host + path, true
 	}
 	return "", false
 }
@@ -142,16 +168,8 @@ func (h *Handler) readResponse(p *parsed, v url.Values) error {
 	if !slices.ContainsFunc(responseTypesOf(p.client), func(t string) bool { return canonical(strings.Fields(t)) == canonical(p.ResponseType) }) {
 		return refuse("unauthorized_client", "this response_type is not registered for the client")
 	}
-	switch p.ResponseMode {
-	case "", "fragment", "form_post":
-	case "query":
-		if p.frontTokens() {
-			p.ResponseMode = "" // the default for this response type
-			return refuse("invalid_request", "response_mode query may not carry tokens")
-		}
-	default:
-		p.ResponseMode = ""
-		return refuse("invalid_request", "response_mode is none of query, fragment, form_post")
+	if err := h.usable(p, v.Get("response_mode"), p.RedirectURI); err != nil {
+		return err
 	}
 	p.Nonce = v.Get("nonce")
 	if p.Nonce == "" && p.wants("id_token") {
@@ -258,7 +276,7 @@ func (h *Handler) readPrompt(p *parsed, v url.Values) error {
 		}
 		p.MaxAge = &n
 	}
-	p.ACR = strings.Fields(v.Get("acr_values"))
+	// acr_values is voluntary (Core §3.1.2.1), and there is one class only: the acr claim says which it was.
 	return nil
 }
 
@@ -271,6 +289,9 @@ func (h *Handler) readHints(p *parsed, v url.Values) error {
 		hinted, err := h.Hints.VerifyHint(hint)
 		if err != nil {
 			return refuse("invalid_request", "id_token_hint is not an ID token of this issuer")
+		}
+		if p.HintSubject != "" && p.HintSubject != hinted.Subject {
+			return refuse("invalid_request", "id_token_hint and the claims parameter name different subjects")
 		}
 		p.HintSubject = hinted.Subject
 	}

@@ -34,7 +34,7 @@ func (p parameters) get(name string) string {
 func (h *Handler) respond(w http.ResponseWriter, r *http.Request, q *request, client *storage.Client, params parameters) {
 	params.add("state", q.State)
 	params.add("iss", h.Site.Issuer)
-	if client.CheckSession {
+	if client.CheckSession && h.Site.CheckSession {
 		params.add("session_state", h.sessionState(w, r, q))
 	}
 	mode := q.ResponseMode
@@ -45,7 +45,7 @@ func (h *Handler) respond(w http.ResponseWriter, r *http.Request, q *request, cl
 		}
 	}
 	if mode == "form_post" {
-		app := h.application(client, q.RedirectURI)
+		app := h.Site.Application(client, q.RedirectURI)
 		page := templates.FormPostPage{Page: h.Site.Page(r), Action: q.RedirectURI, Application: *app}
 		for _, p := range params {
 			page.Fields = append(page.Fields, templates.Field{Name: p[0], Value: p[1]})
@@ -74,7 +74,7 @@ func (h *Handler) respond(w http.ResponseWriter, r *http.Request, q *request, cl
 func (h *Handler) respondError(w http.ResponseWriter, r *http.Request, q *request, client *storage.Client, err error) {
 	e := web.OAuthOf(err)
 	if e.Err != nil {
-		h.Site.Logger().LogAttrs(r.Context(), slog.LevelError, "authorization failed", slog.String("client", client.ClientID), slog.String("code", e.Code), slog.Any("err", e.Err))
+		h.Site.Logger().LogAttrs(r.Context(), web.Level(r), "authorization failed", slog.String("client", client.ClientID), slog.String("code", e.Code), slog.Any("err", e.Err))
 	}
 	var params parameters
 	params.add("error", e.Code)

@@ -50,7 +50,7 @@ func (h *Handler) confirm(w http.ResponseWriter, r *http.Request, d verdict, ses
 		}
 		page.Choices = append(page.Choices, templates.SignOutChoice{Extent: extent, Preview: preview})
 	}
-	web.PageHeaders(w, web.PagePolicy{Forms: true}) // no form-action: the answer may lead to the application
+	web.PageHeaders(w, web.PagePolicy{Forms: true, Images: web.LogoOrigins(page.Application)}) // no form-action: the answer may lead to the application
 	if d.Problem != "" {
 		w.WriteHeader(http.StatusBadRequest)
 	}
@@ -72,7 +72,7 @@ func (h *Handler) preview(ctx context.Context, extent templates.Extent, session 
 			sessions[0].Members = []storage.Member{*m}
 		}
 	case templates.ExtentEverywhere:
-		if sessions, _, err = h.Store.ListSessions(ctx, storage.Selector{Subject: session.Subject}, now, storage.Page{}); err != nil {
+		if sessions, err = AllSessions(ctx, h.Store, session.Subject, now); err != nil {
 			return nil, err
 		}
 	}
@@ -130,7 +130,7 @@ func (h *Handler) Confirm(w http.ResponseWriter, r *http.Request) {
 	case session.ID != c.Session:
 		// Somebody else signed in meanwhile: they were not asked.
 		h.confirm(w, r, c.Verdict, &session)
-	case extent == templates.ExtentApplication, extent == templates.ExtentBrowser, extent == templates.ExtentEverywhere:
+	case slices.Contains(h.choices(r, d, &session), extent):
 		h.end(w, r, d, &session, extent)
 	default:
 		page := templates.MessagePage{Page: h.Site.Page(r), Title: "You are still signed in", Text: "Nothing was ended.", LinkURL: h.Site.Path("/account"), LinkText: "See where you are signed in"}

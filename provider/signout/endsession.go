@@ -90,8 +90,8 @@ func ignoreMissing(err error) error {
 	return err
 }
 
-// nobody answers where nobody is signed in: that is no error, the request asks for what is so already (§4). Only a target that a valid
-// hint proves is followed at once.
+// nobody answers where nobody is signed in: that is no error, the request asks for what is so already (§4). A target that a valid hint proves is
+// followed at once; another is offered, for anybody could have put it there (§3).
 func (h *Handler) nobody(w http.ResponseWriter, r *http.Request, d verdict) {
 	if d.Problem != "" {
 		h.Site.Error(w, r, web.Fault{What: d.Problem, Do: "You are not signed in here, so there is nothing to end. Go back to the application."})
@@ -104,8 +104,8 @@ func (h *Handler) nobody(w http.ResponseWriter, r *http.Request, d verdict) {
 		web.Redirect(w, d.target())
 		return
 	}
-	page := templates.SignedOutPage{Page: h.Site.Page(r), Application: h.application(r.Context(), d), ContinueURL: d.target(),
+	page := templates.SignedOutPage{Page: h.Site.Page(r), Application: h.application(r.Context(), d), ContinueURL: d.target(), Manual: true,
 		SignInURL: h.Site.Path("/account"), EvictURL: h.Site.Path(EvictPath)}
-	leavingHeaders(w, web.PagePolicy{})
+	leavingHeaders(w, web.PagePolicy{Images: web.LogoOrigins(page.Application)}, templates.ExtentBrowser)
 	h.Site.Render(r, templates.SignedOut(w, page))
 }

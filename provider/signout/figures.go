@@ -36,6 +36,26 @@ type Clients interface {
 	Client(ctx context.Context, id string) (*storage.Client, error)
 }
 
+// Lister lists living sessions.
+type Lister interface {
+	ListSessions(ctx context.Context, sel storage.Selector, at time.Time, p storage.Page) (sessions []storage.Session, next string, err error)
+}
+
+// AllSessions are all living sessions of a person: a bound over some of them would be none.
+func AllSessions(ctx context.Context, store Lister, subject string, at time.Time) ([]storage.Session, error) {
+	var all []storage.Session
+	for after := ""; ; {
+		page, next, err := store.ListSessions(ctx, storage.Selector{Subject: subject}, at, storage.Page{After: after})
+		if err != nil {
+			return nil, err
+		}
+		if all = append(all, page...); next == "" {
+			return all, nil
+		}
+		after = next
+	}
+}
+
 // Estimate is what would remain if these sessions ended at that moment. grants are the living ones of their user.
 func Estimate(ctx context.Context, store Clients, sessions []storage.Session, grants []storage.Grant, at time.Time, o logout.Options) (logout.Estimate, error) {
 	clients := map[string]*storage.Client{}

@@ -15,7 +15,7 @@ import (
 type Store interface {
 	Client(ctx context.Context, id string) (*storage.Client, error)
 	User(ctx context.Context, subject string) (storage.User, error)
-	ListSessions(ctx context.Context, sel storage.Selector, at time.Time, p storage.Page) (sessions []storage.Session, next string, err error)
+	Lister
 	SessionBySID(ctx context.Context, sid string, at time.Time) (storage.Session, storage.Member, error)
 	ListGrants(ctx context.Context, subject, client string, offlineOnly bool, at time.Time) ([]storage.Grant, error)
 	ListReports(ctx context.Context, f storage.ReportFilter, p storage.Page) (reports []storage.Report, next string, err error)

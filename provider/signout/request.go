@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
+	"strings"
 
 	"github.com/curfew-id/curfew/provider/web"
 	"github.com/curfew-id/curfew/storage"
@@ -23,7 +24,8 @@ type verdict struct {
 	Problem string `json:"e,omitempty"` // what is wrong with the request, for the person
 }
 
-// judge checks a logout request (RP-Initiated Logout 1.0 §2, §3). What is wrong stands in Problem: then nothing is followed, but the
+// judge checks a logout request (RP-Initiated Logout 1.0 §2, §3). logout_hint and ui_locales are read by nobody: the first proves nothing and a
+// browser has one session, and the texts are in one language. What is wrong stands in Problem: then nothing is followed, but the
 // person may still sign out.
 func (h *Handler) judge(ctx context.Context, v url.Values) (verdict, error) {
 	var d verdict
@@ -46,10 +48,10 @@ func (h *Handler) judge(ctx context.Context, v url.Values) (verdict, error) {
 		return d, nil
 	}
 	client, err := h.Store.Client(ctx, d.Client)
-	switch {
-	case errors.Is(err, storage.ErrNotFound) && d.Proven:
+	switch gone := errors.Is(err, storage.ErrNotFound) || err == nil && client.Disabled; {
+	case gone && d.Proven:
 		return verdict{}, nil // the application was removed meanwhile; the person may still sign out
-	case errors.Is(err, storage.ErrNotFound):
+	case gone:
 		return verdict{Problem: "The client_id is not one of an application that is known here."}, nil
 	case err != nil:
 		return verdict{}, err
@@ -64,29 +66,21 @@ func (h *Handler) judge(ctx context.Context, v url.Values) (verdict, error) {
 	return d, nil
 }
 
-// ours tells whether the hint belongs to this session: by its sid or, where it has none, by its subject.
+// ours tells whether the hint belongs to this session: by its sid, which is of one application's share of one session, or, where it has none as in
+// what offline access was given, by its subject. A share that has ended belongs to no session any more.
 func (h *Handler) ours(ctx context.Context, d verdict, s *storage.Session) (bool, error) {
 	if !d.Proven {
 		return false, nil
 	}
 	if d.SID != "" {
 		m := s.Member(d.Client)
-		if m != nil && m.SID == d.SID {
-			return true, nil
-		}
-		if m != nil {
-			return false, nil
-		}
-		// This application's share has ended already while the session lives on: its subject decides.
+		return m != nil && m.SID == d.SID, nil
 	}
 	client, err := h.Store.Client(ctx, d.Client)
-	if errors.Is(err, storage.ErrNotFound) {
-		return false, nil
-	}
 	if err != nil {
-		return false, err
+		return false, ignoreMissing(err)
 	}
-	return d.SID == "" && h.SubjectFor(s.Subject, client) == d.Subject, nil
+	return h.SubjectFor(s.Subject, client) == d.Subject, nil
 }
 
 // target is the post-logout redirect with its state: added correctly where the URI has a query, and byte for byte.
@@ -94,14 +88,11 @@ func (d verdict) target() string {
 	if d.Target == "" || d.State == "" {
 		return d.Target
 	}
-	u := d.Target
-	sep := "?"
-	for i := range len(u) {
-		if u[i] == '?' {
-			sep = "&"
-		}
+	separator := "?"
+	if strings.Contains(d.Target, "?") {
+		separator = "&"
 	}
-	return u + sep + "state=" + url.QueryEscape(d.State)
+	return d.Target + separator + "state=" + url.QueryEscape(d.State)
 }
 
 // application is who asked, as pages show it.
@@ -113,14 +104,7 @@ func (h *Handler) application(ctx context.Context, d verdict) *templates.Applica
 	if err != nil {
 		return nil
 	}
-	app := &templates.Application{Name: client.ClientName}
-	if app.Name == "" {
-		app.Name = client.ClientID
-	}
-	if u, err := url.Parse(d.Target); err == nil {
-		app.Host = u.Host
-	}
-	return app
+	return h.Site.Application(client, d.Target)
 }
 
 // read takes the request from the query of a GET, the form of a POST, or the handle that a POST was turned into.

@@ -3,6 +3,7 @@ package signout
 import (
 	"context"
 	"encoding/json"
+	"log/slog"
 	"net/http"
 	"strings"
 	"time"
@@ -49,13 +50,9 @@ func (h *Handler) leave(w http.ResponseWriter, r *http.Request, d verdict, sessi
 		h.notYet(w, r, err)
 		return
 	}
+	// From here on the ending is a fact: what goes wrong with the page about it must not read as if it were not.
 	if extent != templates.ExtentApplication && h.Site.HasSessionCookie(r) {
 		h.Site.ClearSession(w)
-	}
-	offline, err := h.offlineNames(ctx, session.Subject)
-	if err != nil {
-		h.Site.Error(w, r, web.FaultOf(err))
-		return
 	}
 	left, others, told := []string{}, false, false
 	for _, e := range outcome.Ended {
@@ -67,23 +64,38 @@ func (h *Handler) leave(w http.ResponseWriter, r *http.Request, d verdict, sessi
 			}
 		}
 	}
-	h.Site.MarkLeft(w, left...)
+	h.Site.MarkLeft(w, r, left...)
 	if d.Target != "" && !others && !told {
 		// Nobody to wait for and nothing to show.
-		w.Header().Set("Set-Login", "logged-out")
+		w.Header().Set("Set-Login", loginStatus(extent))
 		web.Redirect(w, d.target())
 		return
 	}
+	offline, err := h.offlineNames(ctx, session.Subject)
+	if err != nil {
+		h.Site.Logger().LogAttrs(ctx, web.Level(r), "offline access not listed", slog.Any("err", err))
+	}
 	e := ended{Cause: outcome.CauseID, At: outcome.At.UnixMilli(), Extent: extent, Verdict: d, Offline: offline}
 	handle, err := h.Site.Handle(w, r, purposeStatus, e, statusLife)
+	if err != nil { // too long a list for a handle: it is on the account page too
+		e.Offline = nil
+		handle, err = h.Site.Handle(w, r, purposeStatus, e, statusLife)
+	}
 	if err != nil {
-		h.Site.Error(w, r, web.FaultOf(err))
-		return
+		h.Site.Logger().LogAttrs(ctx, web.Level(r), "no status page", slog.Any("err", err))
 	}
 	frames := outcome.Frames()
 	frames = frames[:min(len(frames), framesMax)]
 	h.asked(ctx, frames, outcome.At)
 	h.page(w, r, e, handle, frames)
+}
+
+// loginStatus is the value of Set-Login: whether anybody is still signed in here.
+func loginStatus(extent templates.Extent) string {
+	if extent == templates.ExtentApplication {
+		return "logged-in"
+	}
+	return "logged-out"
 }
 
 // asked notes which applications the browser is about to ask. Where that fails they are shown as not asked, which promises less.
@@ -102,7 +114,7 @@ func (h *Handler) asked(ctx context.Context, frames []logout.Frame, at time.Time
 // notYet says that the sign-out could not be written down.
 func (h *Handler) notYet(w http.ResponseWriter, r *http.Request, err error) {
 	f := web.FaultOf(err)
-	f.What = "You are not signed out yet: it could not be written down."
+	f.What = "You may still be signed in: the sign-out could not be written down."
 	f.Do = "Try again in a moment."
 	h.Site.Error(w, r, f)
 }
@@ -112,28 +124,41 @@ func (h *Handler) page(w http.ResponseWriter, r *http.Request, e ended, handle s
 	ctx := r.Context()
 	holders, err := h.holders(ctx, e)
 	if err != nil {
-		h.Site.Error(w, r, web.FaultOf(err))
+		h.Site.Logger().LogAttrs(ctx, web.Level(r), "report not read", slog.Any("err", err))
+		h.unread(w, r, e, handle)
 		return
 	}
-	status := h.Site.Path("/signed-out/" + handle)
 	page := templates.SignedOutPage{Page: h.Site.Page(r), Ended: time.UnixMilli(e.At).UTC(), Extent: e.Extent, Application: h.application(ctx, e.Verdict),
-		Holders: holders, Offline: e.Offline, OfflineURL: h.Site.Path("/account/applications"), StatusURL: status, StatusJSONURL: status + "/status.json",
-		EvictURL: h.Site.Path(EvictPath), ContinueURL: e.Verdict.target(), Wait: h.Wait, SignInURL: h.Site.Path("/account"),
-		MeansURL: h.Site.Path(MeaningPath)}
-	policy := web.PagePolicy{}
+		Holders: holders, Offline: e.Offline, OfflineURL: h.Site.Path("/account/applications"), EvictURL: h.Site.Path(EvictPath), ContinueURL: e.Verdict.target(),
+		Wait: h.Wait, SignInURL: h.Site.Path("/account"), MeansURL: h.Site.Path(MeaningPath)}
+	if handle != "" {
+		page.StatusURL = h.Site.Path("/signed-out/" + handle)
+		page.StatusJSONURL = page.StatusURL + "/status.json"
+	}
+	policy := web.PagePolicy{Images: web.LogoOrigins(page.Application)}
 	for _, f := range frames {
 		page.Frames = append(page.Frames, templates.Frame{Application: f.Name, URL: f.URI})
 		policy.Frames = append(policy.Frames, f.Origin)
 	}
-	leavingHeaders(w, policy)
+	leavingHeaders(w, policy, e.Extent)
 	h.Site.Render(r, templates.SignedOut(w, page))
 }
 
+// unread says what is certain although the report cannot be read just now.
+func (h *Handler) unread(w http.ResponseWriter, r *http.Request, e ended, handle string) {
+	page := templates.MessagePage{Page: h.Site.Page(r), Title: "You are signed out", Text: "What the applications answered cannot be read just now.", LinkText: "Look again"}
+	if handle != "" {
+		page.LinkURL = h.Site.Path("/signed-out/" + handle)
+	}
+	leavingHeaders(w, web.PagePolicy{FormSelf: true}, e.Extent)
+	h.Site.Render(r, templates.Message(w, page))
+}
+
 // leavingHeaders are those of a page after an ending. "cookies" is never cleared: in Chromium that would reach sibling hosts.
-func leavingHeaders(w http.ResponseWriter, p web.PagePolicy) {
+func leavingHeaders(w http.ResponseWriter, p web.PagePolicy, extent templates.Extent) {
 	web.PageHeaders(w, p)
 	w.Header().Set("Clear-Site-Data", `"storage", "prefetchCache", "prerenderCache"`)
-	w.Header().Set("Set-Login", "logged-out")
+	w.Header().Set("Set-Login", loginStatus(extent))
 }
 
 // SignedOut is GET /signed-out/{handle}: the state of every application, without frames.

@@ -57,6 +57,28 @@ func (c ClaimsRequest) Raw() json.RawMessage {
 	return raw
 }
 
+// Beyond are the claims about the person that a request, as Raw wrote it, asks for by name and that scopes do not give; in order. What it asks
+// about the sign-in tells nothing of the person.
+func Beyond(raw json.RawMessage, scopes []string) []string {
+	var names []string
+	c := wishesOf(raw)
+	for _, wishes := range []map[string]*Wish{c.IDToken, c.UserInfo} {
+		for name := range wishes {
+			personal, given := false, false
+			for scope, claims := range scopeClaims {
+				if slices.Contains(claims, name) {
+					personal, given = true, given || slices.Contains(scopes, scope)
+				}
+			}
+			if personal && !given && !slices.Contains(names, name) {
+				names = append(names, name)
+			}
+		}
+	}
+	slices.Sort(names)
+	return names
+}
+
 // wishesOf reads what Raw wrote.
 func wishesOf(raw json.RawMessage) (c ClaimsRequest) {
 	if len(raw) > 0 && json.Unmarshal(raw, &c) != nil {

@@ -3,6 +3,7 @@ package web
 import (
 	"encoding/json"
 	"errors"
+	"maps"
 	"net/http"
 	"slices"
 	"time"
@@ -59,14 +60,14 @@ func (s *Site) cookie(r *http.Request, name string) string {
 // SetSession gives the browser its session: life is how long the browser keeps the cookie, 0 until it closes.
 func (s *Site) SetSession(w http.ResponseWriter, secret string, life time.Duration) {
 	s.setCookie(w, cookieSession, secret, life)
-	s.RenewState(w)
+	s.renewState(w)
 }
 
 // ClearSession takes the session cookie away. Each cookie is expired by its name: Clear-Site-Data "cookies" would in Chromium
 // also wipe those of sibling hosts.
 func (s *Site) ClearSession(w http.ResponseWriter) {
 	s.setCookie(w, cookieSession, "", -1)
-	s.RenewState(w)
+	s.renewState(w)
 }
 
 // HasSessionCookie tells whether the browser sent a session cookie, living or not.
@@ -97,11 +98,15 @@ func (s *Site) State(w http.ResponseWriter, r *http.Request) string {
 	if v := s.cookie(r, cookieState); v != "" {
 		return v
 	}
-	return s.RenewState(w)
+	return s.renewState(w)
 }
 
-// RenewState changes the browser state: on login, logout and change of user. It is random and names nobody.
-func (s *Site) RenewState(w http.ResponseWriter) string {
+// renewState changes the browser state: on login, logout and change of user. It is random and names nobody. Where nobody asks for it, there is
+// none.
+func (s *Site) renewState(w http.ResponseWriter) string {
+	if !s.CheckSession {
+		return ""
+	}
 	v := keys.Random("")
 	s.setCookie(w, cookieState, v, 0)
 	return v
@@ -153,36 +158,61 @@ func (s *Site) device(r *http.Request) []string {
 	return known
 }
 
-// left is what MarkLeft seals.
-type left struct {
-	At     int64    `json:"a"` // milliseconds
-	Client []string `json:"c"`
+// left says when somebody signed out of which applications in this browser, in milliseconds by the mark of each.
+type left map[string]int64
+
+func leftMark(client string) string { return storage.HashOf("left " + client).String()[:16] }
+
+// MarkLeft notes that somebody signed out of these applications in this browser just now. It keeps twenty.
+func (s *Site) MarkLeft(w http.ResponseWriter, r *http.Request, clients ...string) {
+	l := s.readLeft(r)
+	for _, id := range clients {
+		l[leftMark(id)] = s.Now().UnixMilli()
+	}
+	s.writeLeft(w, r, l)
 }
 
-// MarkLeft notes that somebody signed out in this browser just now, at these applications.
-func (s *Site) MarkLeft(w http.ResponseWriter, clients ...string) {
-	raw, err := json.Marshal(left{At: s.Now().UnixMilli(), Client: clients[:min(len(clients), 20)]})
+// JustLeft tells whether somebody signed out of that application in this browser within the last two minutes, and has not shown who they
+// are since.
+func (s *Site) JustLeft(r *http.Request, client string, authTime time.Time) bool {
+	at, ok := s.readLeft(r)[leftMark(client)]
+	return ok && authTime.UnixMilli() < at
+}
+
+// ForgetLeft takes that note away: the person has decided to sign in there again.
+func (s *Site) ForgetLeft(w http.ResponseWriter, r *http.Request, client string) {
+	l := s.readLeft(r)
+	delete(l, leftMark(client))
+	s.writeLeft(w, r, l)
+}
+
+func (s *Site) readLeft(r *http.Request) left {
+	var l left
+	if raw, err := s.Sealer.Open("left", s.cookie(r, cookieLeft)); err != nil || json.Unmarshal(raw, &l) != nil || l == nil {
+		return left{}
+	}
+	maps.DeleteFunc(l, func(_ string, at int64) bool { return s.Now().Sub(time.UnixMilli(at)) >= leftLife })
+	return l
+}
+
+func (s *Site) writeLeft(w http.ResponseWriter, r *http.Request, l left) {
+	for mark := range l {
+		if len(l) <= 20 {
+			break
+		}
+		delete(l, mark)
+	}
+	if len(l) == 0 {
+		if s.cookie(r, cookieLeft) != "" {
+			s.setCookie(w, cookieLeft, "", -1)
+		}
+		return
+	}
+	raw, err := json.Marshal(l)
 	if err != nil {
 		return
 	}
 	if text, err := s.Sealer.Seal("left", raw); err == nil {
 		s.setCookie(w, cookieLeft, text, leftLife)
-	}
-}
-
-// JustLeft tells whether somebody signed out of that application in this browser within the last two minutes.
-func (s *Site) JustLeft(r *http.Request, client string) bool {
-	raw, err := s.Sealer.Open("left", s.cookie(r, cookieLeft))
-	if err != nil {
-		return false
-	}
-	var l left
-	return json.Unmarshal(raw, &l) == nil && slices.Contains(l.Client, client) && s.Now().Sub(time.UnixMilli(l.At)) < leftLife
-}
-
-// ForgetLeft takes that note away: the person has decided to sign in again.
-func (s *Site) ForgetLeft(w http.ResponseWriter, r *http.Request) {
-	if s.cookie(r, cookieLeft) != "" {
-		s.setCookie(w, cookieLeft, "", -1)
 	}
 }

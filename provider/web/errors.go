@@ -25,15 +25,16 @@ type Fault struct {
 
 // FaultOf turns an error of the store or of a handle into a fault. What is not known becomes 500 and says nothing.
 func FaultOf(err error) Fault {
+	var repeated RepeatedError
 	switch {
+	case errors.As(err, &repeated):
+		return Fault{Status: http.StatusBadRequest, What: "The request cannot be read: " + repeated.Error() + "."}
 	case errors.Is(err, ErrHandle):
 		return Fault{Status: http.StatusBadRequest, What: "This page is out of date, or it was opened in another browser.", Do: "Go back to the application and start again."}
-	case errors.Is(err, ErrHandleSize):
+	case errors.Is(err, ErrHandleSize), errors.Is(err, ErrFormSize):
 		return Fault{Status: http.StatusRequestEntityTooLarge}
-	case errors.Is(err, ErrRepeated):
-		return Fault{Status: http.StatusBadRequest, What: "The request names a parameter more than once."}
 	case errors.Is(err, ErrForm):
-		return Fault{Status: http.StatusBadRequest, What: "The request is not a form of a size that can be read."}
+		return Fault{Status: http.StatusBadRequest, What: "The request is not a well-formed query or form."}
 	case errors.Is(err, storage.ErrFull), errors.Is(err, storage.ErrUnavailable):
 		return Fault{Status: http.StatusServiceUnavailable, Wait: 5 * time.Second, Err: err}
 	case errors.Is(err, storage.ErrChanged), errors.Is(err, storage.ErrExists):
@@ -57,15 +58,28 @@ func (s *Site) Error(w http.ResponseWriter, r *http.Request, f Fault) {
 		f.Status = http.StatusBadRequest
 	}
 	if f.Err != nil {
-		s.Logger().LogAttrs(r.Context(), slog.LevelError, "request failed", slog.Int("status", f.Status), slog.Any("err", f.Err))
+		s.Logger().LogAttrs(r.Context(), Level(r), "request failed", slog.Int("status", f.Status), slog.Any("err", f.Err))
 	}
 	PageHeaders(w, PagePolicy{FormSelf: true})
 	if f.Wait > 0 {
-		w.Header().Set("Retry-After", strconv.Itoa(int((f.Wait+time.Second-1)/time.Second)))
+		w.Header().Set("Retry-After", RetryAfter(f.Wait))
 	}
 	w.WriteHeader(f.Status)
 	page := templates.ErrorPage{Page: s.Page(r), Status: f.Status, Description: f.What, Advice: f.Do, Wait: f.Wait, LinkURL: f.Link, LinkText: f.Text}
 	s.Render(r, templates.Error(w, page))
+}
+
+// RetryAfter is the header of that name: whole seconds, rounded up.
+func RetryAfter(wait time.Duration) string {
+	return strconv.Itoa(int((wait + time.Second - 1) / time.Second))
+}
+
+// Level is that of an error of ours: not one that somebody should look at, if the browser has gone and taken its request along.
+func Level(r *http.Request) slog.Level {
+	if r.Context().Err() != nil {
+		return slog.LevelInfo
+	}
+	return slog.LevelError
 }
 
 // Render notes that a page could not be written to the end: the browser is gone, or a template is wrong.

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/curfew-id/curfew/provider/keys"
 	"github.com/curfew-id/curfew/storage"
 )
 
@@ -40,11 +41,11 @@ func (s *Site) Handle(w http.ResponseWriter, r *http.Request, purpose string, v 
 		return "", fmt.Errorf("encode handle: %w", err)
 	}
 	text, err := s.Sealer.Seal("handle-"+purpose, raw)
+	if errors.Is(err, keys.ErrTooLarge) || len(text) > HandleMax {
+		return "", ErrHandleSize
+	}
 	if err != nil {
 		return "", fmt.Errorf("seal handle: %w", err)
-	}
-	if len(text) > HandleMax {
-		return "", ErrHandleSize
 	}
 	return text, nil
 }

@@ -2,6 +2,7 @@ package web
 
 import (
 	"net/http"
+	"slices"
 	"strings"
 )
 
@@ -17,9 +18,9 @@ type PagePolicy struct {
 // PageHeaders sets the security headers of an HTML page.
 func PageHeaders(w http.ResponseWriter, p PagePolicy) {
 	csp := []string{"default-src 'none'", "style-src 'self'", "script-src 'self'", "connect-src 'self'", "base-uri 'none'", "object-src 'none'",
-		"img-src " + strings.Join(append([]string{"'self'", "data:"}, p.Images...), " ")}
-	if len(p.Frames) > 0 {
-		csp = append(csp, "frame-src "+strings.Join(p.Frames, " "))
+		"img-src " + strings.Join(append([]string{"'self'", "data:"}, sources(p.Images)...), " ")}
+	if frames := sources(p.Frames); len(frames) > 0 {
+		csp = append(csp, "frame-src "+strings.Join(frames, " "))
 	}
 	if p.FormSelf {
 		csp = append(csp, "form-action 'self'")
@@ -37,6 +38,17 @@ func PageHeaders(w http.ResponseWriter, p PagePolicy) {
 	if p.Forms || p.FormSelf {
 		h.Set("Referrer-Policy", "same-origin")
 	}
+}
+
+// sources are the origins, each once. They come from what applications registered; one that would end a directive is left out.
+func sources(origins []string) []string {
+	var list []string
+	for _, o := range origins {
+		if !slices.Contains(list, o) && !strings.ContainsAny(o, "; ,'\"*") {
+			list = append(list, o)
+		}
+	}
+	return list
 }
 
 // baseHeaders go with every answer.

@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"net/http"
 	"runtime/debug"
+	"strings"
 	"time"
 )
 
@@ -17,7 +18,7 @@ func RequestID(ctx context.Context) string {
 	return id
 }
 
-// Wrap is around every route: a request ID, the headers of every answer, one log line, and a last resort for panics.
+// Wrap is around all routes, directly, so that it sees which one was taken: a request ID, the headers of every answer, one log line, and a last resort for panics.
 func (s *Site) Wrap(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		start := s.Now()
@@ -36,21 +37,21 @@ func (s *Site) Wrap(next http.Handler) http.Handler {
 					s.Error(rec, r, Fault{Status: http.StatusInternalServerError})
 				}
 			}
-			// The path alone: a query may carry hints and codes.
-			s.Logger().LogAttrs(r.Context(), slog.LevelInfo, "request", slog.String("method", r.Method), slog.String("path", logPath(r.URL.Path)),
+			s.Logger().LogAttrs(r.Context(), slog.LevelInfo, "request", slog.String("method", r.Method), slog.String("path", route(r)),
 				slog.Int("status", rec.status), slog.Duration("took", s.Now().Sub(start).Round(time.Microsecond)))
 		}()
 		next.ServeHTTP(rec, r)
 	})
 }
 
-// logPath cuts what could be a handle off a path.
-func logPath(path string) string {
-	const keep = 48
-	if len(path) > keep {
-		return path[:keep] + "…"
+// route is the request's path as the routes name it: the path itself may hold a handle or a one-time link, the query hints and codes.
+func route(r *http.Request) string {
+	_, path, _ := strings.Cut(r.Pattern, "/")
+	if path == "" {
+		const shown = 16
+		return r.URL.Path[:min(len(r.URL.Path), shown)] // no route
 	}
-	return path
+	return "/" + path
 }
 
 // recorder remembers the status for the log.

@@ -2,31 +2,46 @@ package web
 
 import (
 	"errors"
-	"fmt"
 	"io"
+	"maps"
 	"mime"
 	"net/http"
 	"net/url"
+	"slices"
+	"strings"
 )
 
 // MaxForm is the largest form or query that is read.
 const MaxForm = 64 << 10
 
-// ErrRepeated: a parameter stands there more than once (RFC 6749 §3.1: "MUST NOT be included more than once").
-var ErrRepeated = errors.New("parameter given more than once")
+// RepeatedError: a parameter stands there more than once (RFC 6749 §3.1: "MUST NOT be included more than once").
+type RepeatedError struct{ Name string }
 
-// ErrForm: the body is no form of a size we read.
-var ErrForm = errors.New("the request body is not a form of at most 64 kB")
+// Error names the parameter only where that is a name: anybody can write anything there, and an application or a person reads this.
+func (e RepeatedError) Error() string {
+	if e.Name == "" || len(e.Name) > 40 || strings.Trim(e.Name, "abcdefghijklmnopqrstuvwxyz_-") != "" {
+		return "a parameter is given more than once"
+	}
+	return "the parameter " + e.Name + " is given more than once"
+}
+
+var (
+	// ErrForm: the query or the body is not well formed.
+	ErrForm = errors.New("the request is not a well-formed query or form")
+	// ErrFormSize: it is larger than MaxForm.
+	ErrFormSize = errors.New("the request is larger than 64 kB")
+)
 
 // Params reads the parameters of a browser's request: the query of a GET, the form of a POST. A parameter that stands twice, or in
-// both, gives ErrRepeated with its name; the parameters are returned all the same, so that the caller can tell the right client.
-func Params(r *http.Request) (url.Values, error) {
+// both, gives a RepeatedError, unless it is one of lists, as boxes that share a name are; the parameters are returned all the
+// same, so that the caller can tell the right client.
+func Params(r *http.Request, lists ...string) (url.Values, error) {
 	if len(r.URL.RawQuery) > MaxForm {
-		return nil, ErrForm
+		return nil, ErrFormSize
 	}
 	values, err := url.ParseQuery(r.URL.RawQuery)
 	if err != nil {
-		return nil, fmt.Errorf("%w: %s", ErrForm, "the query is not well formed")
+		return nil, ErrForm
 	}
 	if r.Method == http.MethodPost {
 		kind, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
@@ -34,8 +49,11 @@ func Params(r *http.Request) (url.Values, error) {
 			return nil, ErrForm
 		}
 		body, err := io.ReadAll(io.LimitReader(r.Body, MaxForm+1))
-		if err != nil || len(body) > MaxForm {
+		if err != nil {
 			return nil, ErrForm
+		}
+		if len(body) > MaxForm {
+			return nil, ErrFormSize
 		}
 		form, err := url.ParseQuery(string(body))
 		if err != nil {
@@ -45,9 +63,9 @@ func Params(r *http.Request) (url.Values, error) {
 			values[name] = append(values[name], v...)
 		}
 	}
-	for name, v := range values {
-		if len(v) > 1 {
-			return values, fmt.Errorf("%w: %s", ErrRepeated, name)
+	for _, name := range slices.Sorted(maps.Keys(values)) { // the same one each time
+		if len(values[name]) > 1 && !slices.Contains(lists, name) {
+			return values, RepeatedError{name}
 		}
 	}
 	return values, nil

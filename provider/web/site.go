@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/netip"
+	"net/url"
 	"strings"
 	"time"
 
@@ -30,6 +31,9 @@ type Site struct {
 	Now      func() time.Time
 	Proxies  []netip.Prefix // whose X-Forwarded-For counts
 	Log      *slog.Logger   // nil: the default logger
+
+	CheckSession bool // Session Management 1.0 is on: browsers get a state that its frame can read
+	Logos        bool // logos of applications are shown
 }
 
 // URL is an absolute URL at this provider. It never depends on the request.
@@ -62,4 +66,19 @@ func Redirect(w http.ResponseWriter, target string) {
 	w.Header().Set("Location", target)
 	w.Header().Set("Cache-Control", "no-store")
 	w.WriteHeader(http.StatusSeeOther)
+}
+
+// Origin is the origin of a URL as browsers write it (RFC 6454 §6.1); empty if it has none.
+func Origin(text string) string {
+	u, err := url.Parse(text)
+	if err != nil || u.Host == "" {
+		return ""
+	}
+	host := strings.ToLower(u.Host)
+	for scheme, port := range map[string]string{"https": ":443", "http": ":80"} {
+		if u.Scheme == scheme {
+			host = strings.TrimSuffix(host, port)
+		}
+	}
+	return u.Scheme + "://" + host
 }

@@ -1,0 +1,38 @@
+package web
+
+import (
+	"net/url"
+
+	"github.com/curfew-id/curfew/storage"
+	"github.com/curfew-id/curfew/templates"
+)
+
+// Application is a relying party as pages show it. next is where the browser goes from there, if it does. The logo is its owner's choice of
+// what people see here, so it is shown only where that is allowed.
+func (s *Site) Application(c *storage.Client, next string) *templates.Application {
+	app := &templates.Application{Name: c.ClientName, PolicyURI: c.PolicyURI, TosURI: c.TOSURI}
+	if app.Name == "" {
+		app.Name = c.ClientID
+	}
+	if u, err := url.Parse(next); err == nil {
+		app.Host = u.Host
+	}
+	if s.Logos {
+		app.LogoURI = c.LogoURI
+	}
+	return app
+}
+
+// LogoOrigins are the origins of applications' logos, for PagePolicy.Images.
+func LogoOrigins(apps ...*templates.Application) []string {
+	var origins []string
+	for _, app := range apps {
+		if app == nil {
+			continue
+		}
+		if o := Origin(app.LogoURI); o != "" {
+			origins = append(origins, o)
+		}
+	}
+	return origins
+}

@@ -123,7 +123,7 @@ func (s *server) openProvider(ctx context.Context, cfg *config.Config, observe l
 		SilentExpiry: cfg.Session.ExpiryNotice == "silent", ReuseEndsSession: cfg.Logout.RefreshReuse == "session", ChangeEndsAll: cfg.Logout.PasswordChange == "all",
 		MaxTrustHorizon: cfg.MaxTrustHorizon, CheckSession: true,
 
-		RegistrationMode: register.Mode(cfg.Registration.Mode), RegistrationDefaults: cfg.Registration.Defaults, Logos: cfg.Registration.Logo,
+		RegistrationMode: register.Mode(cfg.Registration.Mode), RegistrationDefaults: cfg.Registration.Defaults, PublicWithoutPKCE: cfg.Registration.PublicWithoutPKCE, Logos: cfg.Registration.Logo,
 		Observe: observe,
 	})
 	if err != nil {

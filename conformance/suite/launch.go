@@ -86,8 +86,10 @@ func (l *Launcher) writeConfig(op *launched, run Run, dir, port string) error {
 		"tls":    map[string]any{"cert": filepath.Join(dir, "cert.pem"), "key": filepath.Join(dir, "key.pem")},
 		"egress": egress,
 		// A module that looks for the new key after a rotation knows RSA and EC keys only (oidcc-server-rotate-keys).
-		"keys":         map[string]any{"algorithms": []string{"RS256", "ES256", "PS256"}},
-		"registration": map[string]any{"mode": "open", "logo": true, "defaults": choices(run)},
+		"keys": map[string]any{"algorithms": []string{"RS256", "ES256", "PS256"}},
+		"registration": map[string]any{"mode": "open", "logo": true, "defaults": choices(run),
+			// The plan for clients without authentication sends no PKCE either.
+			"public_without_pkce": run.Variant["client_auth_type"] == "none"},
 	}
 	text, err := json.MarshalIndent(config, "", "  ")
 	if err != nil {

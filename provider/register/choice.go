@@ -94,7 +94,7 @@ func forOperator(name string, value json.RawMessage) bool {
 
 // asked is the metadata of a registration: what its sender may decide, over the choices that an operator gave. Names are
 // taken exactly as they are spelt; encoding/json by itself would read "Consent" as consent.
-func asked(body, defaults []byte) (storage.Metadata, error) {
+func asked(body, defaults []byte, p Policy) (storage.Metadata, error) {
 	members, err := object(body)
 	if err != nil {
 		return storage.Metadata{}, err
@@ -116,7 +116,7 @@ func asked(body, defaults []byte) (storage.Metadata, error) {
 	if err := decodeOver(&m, own); err != nil {
 		return storage.Metadata{}, err
 	}
-	if m.TokenEndpointAuthMethod == "none" && m.RequirePKCE != nil && !*m.RequirePKCE {
+	if m.TokenEndpointAuthMethod == "none" && m.RequirePKCE != nil && !*m.RequirePKCE && !p.PublicWithoutPKCE {
 		m.RequirePKCE = nil // a default for confidential clients; the others cannot opt out
 	}
 	// RFC 7591 §3.2.1 lets us replace what was asked for: grant types that we lack do no harm beside one that we have.

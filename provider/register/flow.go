@@ -34,7 +34,7 @@ func (c *check) flow(m *storage.Metadata) {
 	if m.TokenEndpointAuthMethod != "none" {
 		return
 	}
-	if m.RequirePKCE != nil && !*m.RequirePKCE {
+	if m.RequirePKCE != nil && !*m.RequirePKCE && !c.policy.PublicWithoutPKCE {
 		// RFC 9700 §2.1.1: without a secret, PKCE is all that ties a code to who asked for it.
 		c.refuse("require_pkce", "cannot be false for a client without authentication; leave it out")
 	}

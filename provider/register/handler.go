@@ -86,7 +86,7 @@ func (h *Handler) Register(w http.ResponseWriter, r *http.Request) {
 		h.refuse(w, r, err)
 		return
 	}
-	m, err := asked(body, defaults)
+	m, err := asked(body, defaults, h.Registrar.Policy)
 	if err != nil {
 		h.refuse(w, r, err)
 		return

@@ -42,7 +42,7 @@ func (h *Handler) Update(w http.ResponseWriter, r *http.Request) {
 		h.refuse(w, r, err)
 		return
 	}
-	m, err := asked(body, choices)
+	m, err := asked(body, choices, h.Registrar.Policy)
 	if err != nil {
 		h.refuse(w, r, err)
 		return

@@ -15,6 +15,8 @@ type Policy struct {
 	SigningAlgs []string
 	// Unsigned allows id_token_signed_response_alg none, and then only where Core §2 does.
 	Unsigned bool
+	// PublicWithoutPKCE lets a public client do without PKCE, against RFC 9700 §2.1.1, if an operator says so for it.
+	PublicWithoutPKCE bool
 	// MaxTrustHorizon refuses a client that may go on trusting an ended session for longer. 0: no limit.
 	MaxTrustHorizon time.Duration
 	Lifetimes       logout.Lifetimes // what the horizon depends on besides the client

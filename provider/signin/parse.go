@@ -253,9 +253,9 @@ func (h *Handler) readPKCE(p *parsed, v url.Values) error {
 
 const base64url = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
 
-// needsPKCE: always, unless a confidential client's metadata says otherwise.
+// needsPKCE: always, unless the client's metadata says otherwise. Registration does not let a public client say so.
 func needsPKCE(c *storage.Client) bool {
-	return c.TokenEndpointAuthMethod == "none" || c.RequirePKCE == nil || *c.RequirePKCE
+	return c.RequirePKCE == nil || *c.RequirePKCE
 }
 
 func (h *Handler) readPrompt(p *parsed, v url.Values) error {

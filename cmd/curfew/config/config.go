@@ -80,6 +80,8 @@ type Registration struct {
 	Mode     string          `yaml:"mode" oneof:"off token open"`
 	Defaults json.RawMessage `yaml:"defaults"` // client metadata, a JSON object; nil: none
 	Logo     bool            `yaml:"logo"`
+
+	PublicWithoutPKCE bool `yaml:"public_without_pkce"`
 }
 
 // Keys is how signing keys are made and replaced.

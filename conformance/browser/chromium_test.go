@@ -40,10 +40,10 @@ func mustChromium(t *testing.T) context.Context {
 	return browser
 }
 
-// mustTab opens a tab. All tabs of a browser share their cookies.
-func mustTab(t *testing.T, browser context.Context) *tab {
+// mustTab opens a tab. All tabs of a browser share their cookies, except those with a browser context of their own.
+func mustTab(t *testing.T, browser context.Context, options ...chromedp.ContextOption) *tab {
 	t.Helper()
-	ctx, closeTab := chromedp.NewContext(browser)
+	ctx, closeTab := chromedp.NewContext(browser, options...)
 	t.Cleanup(closeTab)
 	if err := chromedp.Do(ctx); err != nil {
 		t.Fatalf("open tab: %v", err)

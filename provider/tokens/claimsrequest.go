@@ -11,7 +11,7 @@ import (
 const ClaimsMax = 2048
 
 // ErrClaims: the claims parameter is not as Core §5.5 describes it.
-var ErrClaims = errors.New("claims is not a JSON object of at most 2048 bytes as in OpenID Connect Core 1.0 §5.5")
+var ErrClaims = errors.New("claims is not a JSON object of at most 2048 bytes as in OpenID Connect Core 1.0, section 5.5")
 
 // ClaimsRequest is the claims parameter (Core §5.5). A nil Wish asks for the claim in the default manner.
 type ClaimsRequest struct {

@@ -5,7 +5,7 @@ STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 # The race detector needs a C compiler; the program itself does not.
 RACE := $(if $(shell command -v gcc),-race)
 
-.PHONY: help build demo dev deps test check bench conformance screenshots clean
+.PHONY: help build demo dev deps test check bench load conformance screenshots clean
 
 help: ## List these commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -31,8 +31,12 @@ check: ## Look for mistakes without running anything: gofmt, vet, staticcheck
 	$(GO) vet ./...
 	$(GO) run $(STATICCHECK) ./...
 
-bench: ## Measure: ns, allocations and commits of each kind of request
-	$(GO) test -run '^$$' -bench . -benchmem ./...
+# GOGC is what the program sets itself while it serves.
+bench: ## Measure: ns, allocations, CPU and commits of each kind of request (COUNT=5 for benchstat)
+	GOGC=400 $(GO) test -run '^$$' -bench . -benchmem -count $(COUNT) -timeout 60m ./provider/... ./logout ./storage/...
+
+load: ## Measure the built program over HTTP from outside: CPU and latency of each kind of request (Linux)
+	$(GO) run ./conformance/cmd/curfew-load
 
 conformance: build ## Run the OpenID Foundation's plans: make conformance SUITE=https://host:port
 	$(GO) run ./conformance/cmd/curfew-conformance -suite '$(SUITE)' $(ARGS)

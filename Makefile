@@ -1,6 +1,7 @@
 # Curfew's commands; `make help` lists them.
 
 GO ?= go
+COUNT ?= 1
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 # The race detector needs a C compiler; the program itself does not.
 RACE := $(if $(shell command -v gcc),-race)

@@ -40,7 +40,7 @@ load: ## Measure the built program over HTTP from outside: CPU and latency of ea
 	$(GO) run ./conformance/cmd/curfew-load
 
 conformance: build ## Run the OpenID Foundation's plans: make conformance SUITE=https://host:port
-	$(GO) run ./conformance/cmd/curfew-conformance -suite '$(SUITE)' $(ARGS)
+	$(GO) run ./conformance/cmd/curfew-conformance $(if $(filter 0,$(shell id -u)),-no-sandbox) -suite '$(SUITE)' $(ARGS)
 
 screenshots: ## Take a picture of every page: build/screenshots
 	$(GO) test -count=1 -run Screenshots ./conformance/...

@@ -1,0 +1,191 @@
+package provider_test
+
+import (
+	"net/http"
+	"net/url"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/curfew-id/curfew/provider"
+)
+
+// What the specifications of the authorization endpoint say beyond the suite's modules.
+
+// answerTo sends an authorization request and reads the answer, without a person.
+func (m *module) answerTo(q url.Values) url.Values {
+	m.Helper()
+	p := m.browser.do(http.MethodGet, "/authorize?"+q.Encode(), nil, nil)
+	u, err := url.Parse(p.Header.Get("Location"))
+	if err != nil || !strings.HasPrefix(u.String(), m.client.redirect) {
+		m.Fatalf("got %d to %q for %v, want an answer:\n%s", p.Status, p.Header.Get("Location"), q, p.Body)
+	}
+	if u.Fragment != "" {
+		answer, err := url.ParseQuery(u.EscapedFragment())
+		if err != nil {
+			m.Fatalf("read fragment: %v", err)
+		}
+		return answer
+	}
+	return u.Query()
+}
+
+// TestBadRequestsEarnTheRegisteredErrors (Core §3.1.2.6, RFC 6749 §4.1.2.1), sent back where the application can be trusted to have asked.
+func TestBadRequestsEarnTheRegisteredErrors(t *testing.T) {
+	runOnce(t, nil, func(m *module) {
+		m.mustRegister(map[string]any{"response_types": everyType, "grant_types": []string{"authorization_code", "implicit"}})
+		for _, c := range []struct {
+			parameters []string
+			want       string
+		}{
+			{[]string{"response_type", "code device"}, "unsupported_response_type"},
+			{[]string{"response_type", "token"}, "unsupported_response_type"}, // RFC 9700 §2.1.2
+			{[]string{"response_type", "none"}, "unsupported_response_type"},
+			{[]string{"response_mode", "web_message"}, "invalid_request"},
+			{[]string{"response_type", "code id_token", "response_mode", "query"}, "invalid_request"}, // Multiple Response Types §5
+			{[]string{"scope", ""}, "invalid_scope"},
+			{[]string{"scope", "profile"}, "invalid_scope"},
+			{[]string{"prompt", "never"}, "invalid_request"},
+			{[]string{"prompt", "none login"}, "invalid_request"},
+			{[]string{"max_age", "soon"}, "invalid_request"},
+			{[]string{"max_age", "-1"}, "invalid_request"},
+			{[]string{"id_token_hint", "nonsense"}, "invalid_request"},
+			{[]string{"claims", "["}, "invalid_request"},
+			{[]string{"claims", `{"id_token":{"acr":{"essential":true,"values":["urn:gold"]}}}`}, "access_denied"}, // §5.5.1.1
+			{[]string{"code_challenge", challenge}, "invalid_request"},                                             // RFC 7636 §4.3: plain
+			{[]string{"code_challenge", challenge, "code_challenge_method", "plain"}, "invalid_request"},
+			{[]string{"code_challenge", "short", "code_challenge_method", "S256"}, "invalid_request"},
+			{[]string{"code_challenge_method", "S256"}, "invalid_request"},
+			{[]string{"request", "a", "request_uri", "b"}, "invalid_request"}, // §6.1
+			{[]string{"registration", "{}"}, "registration_not_supported"},    // §7.2.1
+		} {
+			q := m.request(c.parameters...)
+			m.mustFail(m.answerTo(q), q.Get("state"), c.want)
+		}
+	})
+}
+
+// TestRepeatedParameterIsRefused (RFC 6749 §3.1): of two values a proxy may see one and we the other.
+func TestRepeatedParameterIsRefused(t *testing.T) {
+	runOnce(t, nil, func(m *module) {
+		m.mustRegister(nil)
+		q := m.request()
+		q.Add("scope", "openid email")
+		m.mustFail(m.answerTo(q), q.Get("state"), "invalid_request")
+		for _, name := range []string{"client_id", "redirect_uri"} {
+			q := m.request()
+			q.Add(name, q.Get(name))
+			if p := m.visit("/authorize?" + q.Encode()); p.Status != http.StatusBadRequest || p.Header.Get("Location") != "" {
+				m.Errorf("got %d to %q with two of %s, want a page", p.Status, p.Header.Get("Location"), name)
+			}
+		}
+	})
+}
+
+// TestUnknownClientsAreShownToThePerson (RFC 6749 §4.1.2.1): there is nobody to be told.
+func TestUnknownClientsAreShownToThePerson(t *testing.T) {
+	runOnce(t, nil, func(m *module) {
+		m.mustRegister(nil)
+		m.mustShow(m.visit("/authorize?"+m.request("client_id", "nobody").Encode()), "client_id", "suite.example")
+		m.mustShow(m.visit("/authorize?"+m.request("client_id", "").Encode()), "client_id", "suite.example")
+	})
+}
+
+// TestScopesThatAreNotUnderstoodAreIgnored (Core §3.1.2.1), and offline_access where it may not be given (§11).
+func TestScopesThatAreNotUnderstoodAreIgnored(t *testing.T) {
+	runOnce(t, nil, func(m *module) {
+		grants := []string{"authorization_code", "refresh_token", "implicit"}
+		m.mustRegister(map[string]any{"grant_types": grants, "response_types": everyType, "scope": "openid email offline_access"})
+		for asked, want := range map[string]string{"openid openid email payments": "openid email", "openid profile": "openid", "openid offline_access": "openid"} {
+			if got := m.mustAuthorize("scope", asked).grant.Scope; got != want {
+				m.Errorf("got scope %q for %q, want %q", got, asked, want)
+			}
+		}
+		if got := m.mustAuthorize("scope", "openid offline_access", "prompt", "consent").grant.Scope; got != "openid offline_access" {
+			m.Errorf("got scope %q with consent, want offline_access", got)
+		}
+		m.responseType = "id_token token" // §11: not without a code
+		if got := m.mustAuthorize("scope", "openid offline_access", "prompt", "consent").params.Get("scope"); got != "openid" {
+			m.Errorf("got scope %q from the authorization endpoint", got)
+		}
+	})
+}
+
+// TestConsentIsAskedOnceAndMayBeDenied (Core §3.1.2.4).
+func TestConsentIsAskedOnceAndMayBeDenied(t *testing.T) {
+	ask := func(c *provider.Config) { c.RegistrationDefaults = []byte(`{"require_pkce":false}`) }
+	runOnce(t, ask, func(m *module) {
+		m.mustRegister(nil)
+		q := m.request("scope", "openid email")
+		p := m.browser.submit(m.browser.get("/authorize?"+q.Encode()), "username", "pat", "password", pw)
+		if !strings.Contains(p.Body, `id="allow"`) || !strings.Contains(p.Body, `id="deny"`) {
+			m.Fatalf("got no question for consent:\n%s", p.Body)
+		}
+		m.mustFail(m.callback(m.browser.submit(p, "decision", "deny")), q.Get("state"), "access_denied")
+		none := m.request("scope", "openid email", "prompt", "none")
+		m.mustFail(m.answerTo(none), none.Get("state"), "consent_required")
+		m.mustTake(m.visit("/authorize?"+q.Encode()), q)
+		m.mustTake(m.browser.do(http.MethodGet, "/authorize?"+none.Encode(), nil, nil), none) // allowed before
+		more := m.request("scope", "openid email phone", "prompt", "none")
+		m.mustFail(m.answerTo(more), more.Get("state"), "consent_required")
+		again := m.request("scope", "openid", "prompt", "consent")
+		if p := m.browser.get("/authorize?" + again.Encode()); !strings.Contains(p.Body, `id="allow"`) {
+			m.Errorf("got no question with prompt=consent")
+		}
+	})
+}
+
+// TestSelectAccountOffersAChoice (Core §3.1.2.1): go on as who is signed in, or as somebody else.
+func TestSelectAccountOffersAChoice(t *testing.T) {
+	runOnce(t, nil, func(m *module) {
+		m.mustRegister(nil)
+		first := m.mustAuthorize()
+		m.later(time.Second)
+		q := m.request("prompt", "select_account")
+		p := m.browser.get("/authorize?" + q.Encode())
+		if !strings.Contains(p.Body, "Continue as Pat Quill") || !strings.Contains(p.Body, `id="other-account"`) {
+			m.Fatalf("got no choice of accounts:\n%s", p.Body)
+		}
+		same := m.mustTake(m.browser.submit(p), q)
+		_, rest, _ := strings.Cut(p.Body, `id="other-account" class="button" href="`)
+		other, _, _ := strings.Cut(rest, `"`)
+		alice := m.mustTake(m.browser.submit(m.browser.get(other), "username", "alice", "password", pw), q)
+		if same.claims()["sub"] != first.claims()["sub"] || alice.claims()["sub"] != "sub-alice" || alice.claims()["sid"] == same.claims()["sid"] {
+			m.Errorf("got %v, %v and %v, want the same person and then the other, in a session of her own", first.claims(), same.claims(), alice.claims())
+		}
+		if p := m.userinfo(http.MethodGet, same.access); p.Status != http.StatusUnauthorized {
+			m.Errorf("got %d from userinfo for the session that another person replaced, want 401", p.Status)
+		}
+	})
+}
+
+// TestRegisteredDefaultsCount: default_max_age as max_age (Registration §2), and a sub that the claims parameter names as a hint (Core §5.5.1).
+func TestRegisteredDefaultsCount(t *testing.T) {
+	runOnce(t, nil, func(m *module) {
+		m.mustRegister(map[string]any{"default_max_age": 60, "require_auth_time": true})
+		first := m.mustAuthorize()
+		m.mustStaySignedIn(first, "prompt", "none")
+		q := m.request("prompt", "none", "claims", `{"id_token":{"sub":{"value":"sub-alice"}}}`)
+		m.mustFail(m.answerTo(q), q.Get("state"), "login_required")
+		q = m.request("prompt", "none", "claims", `{"id_token":{"sub":{"value":"sub-pat"}}}`)
+		m.mustTake(m.browser.do(http.MethodGet, "/authorize?"+q.Encode(), nil, nil), q)
+		m.later(2 * time.Minute)
+		q = m.request("prompt", "none")
+		m.mustFail(m.answerTo(q), q.Get("state"), "login_required")
+		m.mustStaySignedIn(first, "prompt", "none", "max_age", "600") // what the request says comes first
+	})
+}
+
+// TestResponseModesStandWhereTheyMay (Multiple Response Types §2.1): query for a code, fragment and form_post for all.
+func TestResponseModesStandWhereTheyMay(t *testing.T) {
+	runOnce(t, nil, func(m *module) {
+		m.mustRegister(nil)
+		m.mustAuthorize()
+		for mode, separator := range map[string]string{"": "?", "query": "?", "fragment": "#"} {
+			p := m.browser.do(http.MethodGet, "/authorize?"+m.request("response_mode", mode).Encode(), nil, nil)
+			if got := p.Header.Get("Location"); p.Status != http.StatusSeeOther || !strings.HasPrefix(got, m.client.redirect+separator+"code=") {
+				m.Errorf("response_mode %q: got %d to %q", mode, p.Status, got)
+			}
+		}
+	})
+}

@@ -55,7 +55,7 @@ type Selector struct {
 
 // Change is what is written in the transaction of an ending; the zero value is nothing.
 type Change struct {
-	User         *User    // stored as by PutUser; disabling or a new password comes this way
+	User         *User    // stored as by PutUser; disabling or a new password comes this way, and with a new password all the person's links are gone
 	RemoveUser   string   // subject; never used again
 	Client       *Client  // stored as by PutClient
 	RemoveClient string   //

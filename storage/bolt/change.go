@@ -57,6 +57,9 @@ func (t *tx) apply(c storage.Change, at time.Time) {
 		}
 	}
 	if c.User != nil {
+		if old, ok := t.user(c.User.Subject); ok && old.Password != c.User.Password {
+			t.removeLinks(c.User.Subject) // whoever can still set another password knows an older secret
+		}
 		t.putUser(*c.User)
 	}
 	if c.RemoveUser != "" {

@@ -97,6 +97,28 @@ var changeTests = map[string]func(*world){
 		mustEqual(w, "members", len(ended[0].Session.Members), 2)
 		mustEqual(w, "grants", len(ended[0].Grants), 2)
 	},
+	"NewPasswordLeavesNoLink": func(w *world) {
+		w.mustUsers("ann", "bob")
+		for _, subject := range []string{"ann", "bob"} {
+			w.must(w.PutLink(w.ctx, storage.Link{Hash: storage.HashOf(subject), Purpose: "reset", Subject: subject, Created: t0, Expires: after(time.Hour)}, storage.Event{At: t0, Kind: "link.made"}))
+		}
+		u, err := w.User(w.ctx, "ann")
+		w.must(err)
+		u.Name = "anna"
+		_, _, err = w.EndSessions(w.ctx, storage.Selector{Subject: "ann"}, cause("renamed"), t0, storage.Change{User: &u}, 0, noPlan)
+		w.must(err)
+		_, err = w.Link(w.ctx, storage.HashOf("ann"), t0)
+		w.must(err)
+		u, err = w.User(w.ctx, "ann")
+		w.must(err)
+		u.Password = "another"
+		_, _, err = w.EndSessions(w.ctx, storage.Selector{Subject: "ann"}, cause("password"), t0, storage.Change{User: &u}, 0, noPlan)
+		w.must(err)
+		_, err = w.Link(w.ctx, storage.HashOf("ann"), t0)
+		w.mustBe(err, storage.ErrNotFound)
+		_, err = w.Link(w.ctx, storage.HashOf("bob"), t0)
+		w.must(err)
+	},
 	"LinkIsUsedByOneEndingOnly": func(w *world) {
 		w.mustUsers("ann")
 		link := storage.HashOf("link")

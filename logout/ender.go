@@ -66,11 +66,11 @@ func (e *Ender) End(ctx context.Context, sel storage.Selector, cause storage.Cau
 	}
 	at := e.Now().UTC().Truncate(time.Millisecond)
 	ended, more, err := e.endPage(ctx, sel, cause, at, change)
+	if more || err != nil { // an error may hide a commit, and with it further pages
+		e.signal()
+	}
 	if err != nil {
 		return Outcome{}, err
-	}
-	if more {
-		e.signal()
 	}
 	o := Outcome{CauseID: cause.ID, At: at, Ended: ended, More: more, issuer: e.Issuer}
 	for _, one := range ended {

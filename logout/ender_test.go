@@ -163,6 +163,31 @@ func TestMassEndingIsToldPageByPage(t *testing.T) {
 	})
 }
 
+func TestMassEndingIsGoneOnWithThoughItsFirstAnswerWasLost(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		w.client("rp", storage.Metadata{})
+		const sessions = 2*DefaultPage + 1
+		w.sessions(sessions, "rp")
+		w.settleDown()
+		d := w.dispatcher()
+		defer run(d.Run)()
+		e := w.ender(d)
+		store := &silent{Store: w.store}
+		e.Store = store
+		defer run(e.Run)()
+		time.Sleep(5 * time.Second) // what an earlier process left has been looked for
+		store.lost.Store(true)
+		if _, err := e.End(t.Context(), storage.Selector{Everyone: true}, storage.Cause{Reason: storage.ReasonAdmin, By: "admin"}, storage.Change{}); !errors.Is(err, storage.ErrUnavailable) {
+			t.Fatalf("got %v, want an unknown outcome", err)
+		}
+		store.lost.Store(false)
+		time.Sleep(time.Minute)
+		if got := len(w.got("rp")); got != sessions {
+			t.Errorf("told %d times, want %d", got, sessions)
+		}
+	})
+}
+
 func TestExpiredSessionIsToldWithinSeconds(t *testing.T) {
 	tests := []struct {
 		name   string

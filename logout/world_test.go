@@ -236,3 +236,17 @@ func (m *mortal) EndSessions(ctx context.Context, sel storage.Selector, cause st
 	}
 	return m.Store.EndSessions(ctx, sel, cause, at, change, limit, plan)
 }
+
+// silent is a store of which the answer to an ending gets lost on the way, after the commit.
+type silent struct {
+	*bolt.Store
+	lost atomic.Bool
+}
+
+func (s *silent) EndSessions(ctx context.Context, sel storage.Selector, cause storage.Cause, at time.Time, change storage.Change, limit int, plan func(storage.Ended) storage.Plan) ([]storage.Ended, bool, error) {
+	ended, more, err := s.Store.EndSessions(ctx, sel, cause, at, change, limit, plan)
+	if s.lost.Load() && !sel.Overdue {
+		return nil, false, storage.ErrUnavailable
+	}
+	return ended, more, err
+}

@@ -1,0 +1,50 @@
+package browser
+
+import "testing"
+
+// mustGoBackToNothing presses the back button until the sign-in page comes in the account page's place.
+func (f *firefox) mustGoBackToNothing() {
+	f.t.Helper()
+	const account, signIn = "location.pathname === '/account'", "location.pathname.startsWith('/login/')"
+	for range 3 {
+		f.mustCall("browsingContext.traverseHistory", map[string]any{"context": f.context, "delta": -1}, nil)
+		f.mustWait(exposed + " || !(" + account + ")") // it may be there for a moment, hidden
+		if shown, err := f.holds(exposed); err == nil && shown {
+			f.t.Error("the back button shows a page of a person who is signed out")
+		}
+		if there, err := f.holds(signIn); err == nil && there {
+			return
+		}
+	}
+	f.t.Error("the account page's place does not come in three steps")
+}
+
+func TestBackShowsNothingAfterAnEndingInFirefox(t *testing.T) {
+	f := mustFirefox(t)
+	d := mustDemo(t)
+	open := func(t *testing.T) {
+		f.t = t
+		f.mustSignIn(d.issuer+"/account", "ann", d.ann)
+		f.mustWait(exposed)
+	}
+	t.Run("at the account page", func(t *testing.T) {
+		open(t)
+		f.mustClick("header a")
+		f.mustClick("#sign-out")
+		f.mustWait("document.getElementById('signed-out')")
+		f.mustGoBackToNothing()
+	})
+	t.Run("at an application", func(t *testing.T) {
+		open(t)
+		f.mustGo(d.atlas + "/login")
+		f.mustClick("#logout")
+		f.mustWait("location.href.startsWith('" + d.atlas + "/?state')")
+		f.mustGoBackToNothing()
+	})
+	t.Run("elsewhere", func(t *testing.T) {
+		open(t)
+		f.mustGo(d.atlas)
+		d.mustRun(t, "session", "end", "--user", "ann", "--all")
+		f.mustGoBackToNothing()
+	})
+}

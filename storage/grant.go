@@ -66,9 +66,8 @@ type Issue struct {
 // Redeemed is the outcome of a redemption.
 type Redeemed struct {
 	Session Session // with the client's membership
-	Grant   Grant
-	Reused  bool     // the code was used before: nothing was issued
-	Revoked []string // the grants that a second use revoked, empty if they were gone already
+	Grant   Grant   // of a code that was used before: what its first use gave, zero if that is gone
+	Reused  bool    // the code was used before: nothing was issued or changed
 }
 
 // Refresh asks for the next tokens of a family.
@@ -84,20 +83,21 @@ type Refreshed struct {
 	Session  *Session // nil for an offline grant
 	Grant    Grant
 	Repeated bool // the token was exchanged before, within the grace: its successor is the same again
-	Reused   bool // the token was exchanged before: the family is revoked, nothing was issued
+	Reused   bool // the token was exchanged before: nothing was issued or changed
 }
 
 // Grants keeps what relying parties hold.
 type Grants interface {
 	// Redeem spends a code: in one transaction it records the code's id as spent until code.Expires, checks session, user, client and
 	// fences, joins the client to the session and stores what issue returns. ErrEnded if any of them has ended since code.Issued.
-	// A second use revokes the grants that the first gave, notes it in the audit trail, and is told by Reused, not by an error.
+	// A second use is told by Reused, each time; it is for the caller to end the grant that the first gave, by EndSessions.
 	// issue gets the session as it will be, signs nothing, and may run twice.
 	Redeem(ctx context.Context, code Code, at time.Time, issue func(Session, Member) (Issue, error)) (Redeemed, error)
 	// Join does the same for response types that issue at the authorization endpoint; code.ID is not spent.
 	Join(ctx context.Context, code Code, at time.Time, issue func(Session, Member) (Issue, error)) (Redeemed, error)
 	// Refresh exchanges the current refresh token of a family for its successor. ErrNotFound: unknown or another client's;
 	// ErrEnded: session, user, client or grant has ended or is past its time. It keeps the session of a session-bound grant active.
+	// A token that was exchanged before is told by Reused, each time; it is for the caller to end what the family led to, by EndSessions.
 	Refresh(ctx context.Context, r Refresh, at time.Time, issue func(Grant, *Session) (Issue, error)) (Refreshed, error)
 	// GrantByRefresh finds the living family of a refresh token, current or exchanged.
 	GrantByRefresh(ctx context.Context, token Hash, at time.Time) (g Grant, current bool, err error)

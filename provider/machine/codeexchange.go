@@ -37,14 +37,24 @@ func (s *Server) CodeExchange(ctx context.Context, r *op.ClientRequest[oidc.Acce
 	if err != nil {
 		return nil, refusal(err)
 	}
-	if redeemed.Reused { // RFC 6749 §4.1.2: what the first use gave is revoked
-		return nil, invalidGrant("the code was used before")
+	if redeemed.Reused {
+		return nil, s.reusedCode(ctx, c, redeemed.Grant)
 	}
 	user, err := s.userIf(ctx, exchange.WantsUser(), code.Subject)
 	if err != nil {
 		return nil, refusal(err)
 	}
 	return respond(exchange.Answer(redeemed, user))
+}
+
+// reusedCode revokes what the first use of a code gave, since one of the two was a thief's (RFC 6749 §4.1.2).
+func (s *Server) reusedCode(ctx context.Context, c *storage.Client, g storage.Grant) error {
+	if g.ID != "" {
+		if err := s.endReused(ctx, c, storage.Selector{Grant: g.ID}, storage.ReasonCodeReuse); err != nil {
+			return err
+		}
+	}
+	return invalidGrant("the code was used before")
 }
 
 // verifierFits holds the verifier to the challenge (RFC 7636 §4.6, S256). A challenge without a verifier is refused, and so is a verifier without a

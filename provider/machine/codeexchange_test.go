@@ -90,6 +90,8 @@ func TestCodeReuseEndsTheGrantAndNothingMore(t *testing.T) {
 	if session, err := g.store.Session(t.Context(), s.ID, g.now); err != nil || session.Member("shop") == nil {
 		t.Errorf("the session or its member ended: %v", err)
 	}
+	g.mustRefuse(g.redeem("shop", code), 400, "invalid_grant")
+	g.mustReported(storage.ReasonCodeReuse)
 }
 
 // Nobody but a code's client, at its redirect URI, with its verifier, may use it up or end what it gave.

@@ -31,7 +31,7 @@ func (s *Server) RefreshToken(ctx context.Context, r *op.ClientRequest[oidc.Refr
 		return nil, refusal(err)
 	}
 	if refreshed.Reused {
-		return nil, s.reused(ctx, c, refreshed.Grant)
+		return nil, s.reusedRefresh(ctx, c, refreshed.Grant)
 	}
 	user, err := s.userIf(ctx, renewal.WantsUser(refreshed.Grant), refreshed.Grant.Subject)
 	if err != nil {
@@ -40,20 +40,29 @@ func (s *Server) RefreshToken(ctx context.Context, r *op.ClientRequest[oidc.Refr
 	return respond(renewal.Answer(refreshed, user))
 }
 
-// reused acts on a refresh token that was used twice: somebody has stolen it, and nobody can say which use was the thief's. The family has ended; of
-// the session ends the client's share, so that it asks the person again, or all of it. An offline grant is in no session.
-func (s *Server) reused(ctx context.Context, c *storage.Client, g storage.Grant) error {
-	if !g.Offline() {
-		sel := storage.Selector{Sessions: []storage.SessionID{g.Session}}
-		if !s.ReuseEndsSession {
-			sel.Client = c.ClientID
-		}
-		cause := storage.Cause{Reason: storage.ReasonRefreshReuse, By: "client:" + c.ClientID, Client: c.ClientID}
-		if _, err := s.Ender.End(ctx, sel, cause, storage.Change{}); err != nil {
-			return refusal(err)
-		}
+// reusedRefresh acts on a refresh token that was used twice: somebody has stolen it, and nobody can say which use was the thief's. With the family
+// ends the client's share of the session, so that it asks the person again, or all of the session. An offline grant is in no session.
+func (s *Server) reusedRefresh(ctx context.Context, c *storage.Client, g storage.Grant) error {
+	sel := storage.Selector{Sessions: []storage.SessionID{g.Session}}
+	switch {
+	case g.Offline():
+		sel = storage.Selector{Grant: g.ID}
+	case !s.ReuseEndsSession:
+		sel.Client = c.ClientID
+	}
+	if err := s.endReused(ctx, c, sel, storage.ReasonRefreshReuse); err != nil {
+		return err
 	}
 	return invalidGrant("the refresh token was used before: all that it led to has ended")
+}
+
+// endReused ends what something one-time gave that was used twice. Whoever sent it does not stop that by hanging up.
+func (s *Server) endReused(ctx context.Context, c *storage.Client, sel storage.Selector, reason storage.Reason) error {
+	cause := storage.Cause{Reason: reason, By: "client:" + c.ClientID, Client: c.ClientID}
+	if _, err := s.Ender.End(context.WithoutCancel(ctx), sel, cause, storage.Change{}); err != nil {
+		return refusal(err)
+	}
+	return nil
 }
 
 // opaque tells whether text has the form of an opaque token of that kind. What is shorter or longer by one character is no token.

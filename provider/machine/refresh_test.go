@@ -1,11 +1,13 @@
 package machine
 
 import (
+	"context"
 	"net/http"
 	"sync"
 	"testing"
 	"time"
 
+	"github.com/curfew-id/curfew/logout"
 	"github.com/curfew-id/curfew/storage"
 )
 
@@ -83,6 +85,53 @@ func TestStolenRefreshTokenEndsTheSessionWhereSetSo(t *testing.T) {
 	if _, err := g.store.Session(t.Context(), s.ID, g.now); err == nil {
 		t.Fatal("the session lives")
 	}
+}
+
+func TestTheftIsActedOnThoughTheServerDiedWhenItShowed(t *testing.T) {
+	g := newRig(t)
+	g.mustClient("shop", nil)
+	s, shop := g.mustTokens("shop", "openid")
+	g.refresh("shop", shop.text("refresh_token"))
+	g.now = g.now.Add(11 * time.Second)
+	alive := g.server.Ender
+	g.server.Ender = deadEnder{}
+	g.mustRefuse(g.refresh("shop", shop.text("refresh_token")), 503, "server_error")
+	g.server.Ender = alive
+	g.mustRefuse(g.refresh("shop", shop.text("refresh_token")), 400, "invalid_grant")
+	if session, err := g.store.Session(t.Context(), s.ID, g.now); err != nil || session.Member("shop") != nil {
+		t.Errorf("the thief's application is still a member: %+v, %v", session.Members, err)
+	}
+}
+
+func TestStolenOfflineTokenIsReported(t *testing.T) {
+	g := newRig(t)
+	g.mustClient("shop", nil)
+	_, shop := g.mustTokens("shop", "openid offline_access")
+	next := g.refresh("shop", shop.text("refresh_token"))
+	g.now = g.now.Add(11 * time.Second)
+	g.mustRefuse(g.refresh("shop", shop.text("refresh_token")), 400, "invalid_grant")
+	g.mustRefuse(g.refresh("shop", next.text("refresh_token")), 400, "invalid_grant")
+	g.mustReported(storage.ReasonRefreshReuse)
+}
+
+// mustReported checks that an ending of a grant stands once in the audit trail and has one report that names the line.
+func (g *rig) mustReported(reason storage.Reason) {
+	g.t.Helper()
+	events, _, err := g.store.ListEvents(g.t.Context(), storage.EventFilter{Kind: "grant.ended", Reason: reason}, storage.Page{})
+	if err != nil || len(events) != 1 {
+		g.t.Fatalf("audit lines: %d, %v, want 1", len(events), err)
+	}
+	reports, _, err := g.store.ListReports(g.t.Context(), storage.ReportFilter{Cause: events[0].Cause}, storage.Page{})
+	if err != nil || len(reports) != 1 || len(reports[0].Audit) != 1 || reports[0].Audit[0] != events[0].Seq {
+		g.t.Fatalf("reports: %+v, %v, want one that names line %d", reports, err, events[0].Seq)
+	}
+}
+
+// deadEnder is the Ender of a process that dies.
+type deadEnder struct{}
+
+func (deadEnder) End(context.Context, storage.Selector, storage.Cause, storage.Change) (logout.Outcome, error) {
+	return logout.Outcome{}, storage.ErrUnavailable
 }
 
 func TestRefreshTokenOfAnotherClientIsUnknown(t *testing.T) {

@@ -36,7 +36,7 @@ const (
 	refreshes     // hash → hash of the token before it, grant: every refresh token that a family ever had
 
 	tokens // hash → JSON
-	codes  // time of issue, hash of the id → until, noted, grant: redeemed codes, close together while they matter
+	codes  // time of issue, hash of the id → until, grant: redeemed codes, close together while they matter
 	spent  // hash of the id → until
 
 	consents       // sub, client → JSON

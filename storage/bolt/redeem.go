@@ -14,7 +14,7 @@ func (s *Store) Redeem(ctx context.Context, code storage.Code, at time.Time, iss
 	s.saw(at)
 	return write(ctx, s, func(t *tx) (storage.Redeemed, error) {
 		if used, ok := t.codeUse(code); ok {
-			return t.reuse(code, used, at), nil
+			return t.reuse(used), nil
 		}
 		r, err := t.join(code, at, issue)
 		if err != nil {
@@ -37,23 +37,10 @@ func (s *Store) Join(ctx context.Context, code storage.Code, at time.Time, issue
 	})
 }
 
-// reuse answers the second use of a code: the grant that the first gave dies, since one of the two was a thief's
-// (RFC 6749 §4.1.2). Only the first of several such uses is noted.
-func (t *tx) reuse(code storage.Code, u use, at time.Time) storage.Redeemed {
-	r := storage.Redeemed{Reused: true}
-	g, ok := t.grant(u.grant)
-	if ok {
-		t.removeGrant(g)
-		r.Revoked = []string{g.ID}
-	}
-	if !u.noted {
-		e := grantEnded(g, storage.Cause{Reason: storage.ReasonCodeReuse, By: "client:" + code.Client}, at)
-		e.Subject, e.Client, e.Session = code.Subject, code.Client, storage.SessionHash(code.Session)
-		t.appendEvent(e)
-		u.noted = true
-		t.spendCode(code, u)
-	}
-	return r
+// reuse answers the second use of a code with the grant that the first gave: one of the two was a thief's (RFC 6749 §4.1.2).
+func (t *tx) reuse(u use) storage.Redeemed {
+	g, _ := t.grant(u.grant)
+	return storage.Redeemed{Reused: true, Grant: g}
 }
 
 // join makes a client a member of a session and stores what it gets. Everything is checked before anything is written.

@@ -58,8 +58,6 @@ func (t *tx) refresh(r storage.Refresh, at time.Time, issue func(storage.Grant, 
 		return t.rotate(r, out, at, issue)
 	default:
 		// An exchanged token comes again: it or its successor was stolen (RFC 9700 §4.14.2).
-		t.removeGrant(g)
-		t.appendEvent(grantEnded(g, storage.Cause{Reason: storage.ReasonRefreshReuse, By: "client:" + r.Client}, at))
 		out.Reused = true
 		return out, nil
 	}

@@ -91,8 +91,8 @@ func (m *module) mustTake(p page, q url.Values, redeem ...string) outcome {
 // mustKnow wants userinfo to take an access token.
 func (m *module) mustKnow(access string) {
 	m.Helper()
-	if p := m.userinfo(http.MethodGet, access); p.Status != http.StatusOK {
-		m.Errorf("got %d from userinfo, want 200", p.Status)
+	if p := m.userinfo(http.MethodGet, access); p.Status != http.StatusOK || p.Header.Get("Cache-Control") != "no-store" {
+		m.Errorf("got %d with Cache-Control %q from userinfo, want 200 and no-store", p.Status, p.Header.Get("Cache-Control"))
 	}
 }
 

@@ -45,6 +45,18 @@ func TestBothMetadataDocumentsAreOne(t *testing.T) {
 	})
 }
 
+// TestIssuerWithAPath (Discovery 1.0 §4.1, RFC 8414 §3.1): the two documents stand at different ends of the issuer's path.
+func TestIssuerWithAPath(t *testing.T) {
+	runOnce(t, func(c *provider.Config) { c.Issuer = issuer + "/auth" }, func(m *module) {
+		for _, path := range []string{"/auth/.well-known/openid-configuration", "/.well-known/oauth-authorization-server/auth"} {
+			d := m.mustJSON(m.send(http.MethodGet, path, "", "", nil))
+			if d["issuer"] != issuer+"/auth" || d["authorization_endpoint"] != issuer+"/auth/authorize" {
+				m.Errorf("got issuer %v and authorization_endpoint %v from %s", d["issuer"], d["authorization_endpoint"], path)
+			}
+		}
+	})
+}
+
 // TestPagesGiveNothingAway (RFC 9700 §4.2.4, §4.16): nobody frames them, keeps them, or learns their address.
 func TestPagesGiveNothingAway(t *testing.T) {
 	ask := func(c *provider.Config) { c.RegistrationDefaults = []byte(`{"require_pkce":false}`) }

@@ -1,10 +1,13 @@
 package provider_test
 
 import (
+	"maps"
 	"net/http"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/curfew-id/curfew/provider"
 )
 
 // mustAskAgain makes a second request that has to bring the sign-in page: the page says so, nobody gets on without the password, and the
@@ -96,4 +99,46 @@ func (m *module) mustNotBeSignedIn() {
 	m.Helper()
 	q := m.request("prompt", "none", "state", longState())
 	m.mustFail(m.callback(m.browser.do(http.MethodGet, "/authorize?"+q.Encode(), nil, nil)), q.Get("state"), uiErrors...)
+}
+
+// TestEveryAuthenticationMakesANewCookie: who knows the old one, or planted it, has nothing; the session and its sid go on.
+func TestEveryAuthenticationMakesANewCookie(t *testing.T) {
+	runOnce(t, nil, func(m *module) {
+		m.mustRegister(nil)
+		first := m.mustAuthorize()
+		old := *m
+		old.browser = m.o.browser()
+		maps.Copy(old.browser.cookies, m.browser.cookies)
+		m.later(time.Second)
+		second := m.mustAuthorize("prompt", "login")
+		if second.claims()["sid"] != first.claims()["sid"] {
+			m.Errorf("got sid %v and then %v for the same person, want one", first.claims()["sid"], second.claims()["sid"])
+		}
+		old.mustNotBeSignedIn()
+		m.mustKnow(first.access)
+	})
+}
+
+// TestForeignFormsNeitherSignInNorConsent (RFC 6749 §10.12): not from another site, nor with a page of another browser.
+func TestForeignFormsNeitherSignInNorConsent(t *testing.T) {
+	ask := func(c *provider.Config) { c.RegistrationDefaults = []byte(`{"require_pkce":false}`) }
+	runOnce(t, ask, func(m *module) {
+		m.mustRegister(nil)
+		login := m.browser.get("/authorize?" + m.request().Encode())
+		mustRefuse := func(p page, more ...string) {
+			m.Helper()
+			action, fields := p.form(m)
+			for i := 0; i < len(more); i += 2 {
+				fields.Set(more[i], more[i+1])
+			}
+			if got := m.browser.do(http.MethodPost, action, fields, http.Header{"Sec-Fetch-Site": {"cross-site"}}); got.Status != http.StatusForbidden {
+				m.Errorf("got %d for a form from another site, want 403", got.Status)
+			}
+			if got := m.o.browser().do(http.MethodPost, action, fields, nil); got.Status != http.StatusBadRequest {
+				m.Errorf("got %d for a page of another browser, want 400", got.Status)
+			}
+		}
+		mustRefuse(login, "username", "pat", "password", pw)
+		mustRefuse(m.browser.submit(login, "username", "pat", "password", pw), "decision", "allow")
+	})
 }

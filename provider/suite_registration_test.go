@@ -123,6 +123,8 @@ func TestModule3rdPartyInitLogin(t *testing.T) {
 			p := m.send(http.MethodGet, c.URI, "", "", http.Header{"Authorization": {"Bearer " + c.Token}, "Accept": {"application/json"}})
 			if answer := m.mustJSON(p); p.Status != http.StatusOK || answer["initiate_login_uri"] != uri || answer["client_id"] != c.ID {
 				m.Errorf("got %d %s from registration_client_uri, want initiate_login_uri", p.Status, p.Body)
+			} else if answer["client_secret"] != nil || answer["registration_access_token"] != c.Token {
+				m.Errorf("got %s, want the same token and no secret: only its hash is kept", p.Body)
 			}
 			m.unregister(c)
 		}
@@ -133,6 +135,21 @@ func TestModule3rdPartyInitLoginNohttps(t *testing.T) {
 	runOnce(t, nil, func(m *module) {
 		for _, m.responseType = range everyType {
 			m.mustRefuseRegistration(map[string]any{"initiate_login_uri": "http://suite.example/test/a/curfew/initiate_login"}, "invalid_client_metadata")
+		}
+	})
+}
+
+// TestUnknownMetadataIsIgnoredAndNotEchoed (RFC 7591 §2): what is not offered, such as encryption, is not promised either.
+func TestUnknownMetadataIsIgnoredAndNotEchoed(t *testing.T) {
+	runOnce(t, nil, func(m *module) {
+		unknown := map[string]any{"id_token_encrypted_response_alg": "RSA-OAEP", "userinfo_encrypted_response_alg": "RSA-OAEP", "request_object_encryption_alg": "RSA-OAEP",
+			"software_statement": "a.b.c", "client_name#de": "Prüfstand", "dpop_bound_access_tokens": true, "logo_uri": nil}
+		p := m.register(unknown)
+		answer := m.mustJSON(p)
+		for name := range unknown {
+			if answer[name] != nil || p.Status != http.StatusCreated {
+				m.Errorf("got %d with %s echoed as %v", p.Status, name, answer[name])
+			}
 		}
 	})
 }

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/go-jose/go-jose/v4"
 
@@ -128,8 +129,8 @@ func (c *check) algorithms(m *storage.Metadata) {
 	}
 	if m.IDTokenSignedResponseAlg == "none" && c.policy.Unsigned {
 		// Core §2: only where no ID token comes from the authorization endpoint, whose answers anybody can forge.
-		if slices.ContainsFunc(m.ResponseTypes, func(t string) bool { return t != "code" }) {
-			c.refuse("id_token_signed_response_alg", "none is for the response type code alone (Core §2)")
+		if slices.ContainsFunc(m.ResponseTypes, func(t string) bool { return slices.Contains(strings.Fields(t), "id_token") }) {
+			c.refuse("id_token_signed_response_alg", "none is for response types that give no ID token at the authorization endpoint (Core §2)")
 		}
 	} else {
 		c.oneOf("id_token_signed_response_alg", m.IDTokenSignedResponseAlg, ours...)

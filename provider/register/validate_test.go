@@ -175,6 +175,9 @@ func TestUnsignedIDTokensNeedPolicyAndCode(t *testing.T) {
 	if got := mustProblems(t, `{"id_token_signed_response_alg":"none"}`, Policy{Unsigned: true}); got != nil {
 		t.Errorf("with code: got %v, want no problem", got)
 	}
+	if got := mustProblems(t, `{"id_token_signed_response_alg":"none","response_types":["code token"]}`, Policy{Unsigned: true}); got != nil {
+		t.Errorf("with code token: got %v, want no problem: no ID token comes from the authorization endpoint", got)
+	}
 	if got := mustProblems(t, `{"id_token_signed_response_alg":"none","response_types":["code id_token"]}`, Policy{Unsigned: true}); len(got) != 1 {
 		t.Errorf("with code id_token: got %v, want one problem", got)
 	}

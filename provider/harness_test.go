@@ -8,6 +8,7 @@ import (
 	"html"
 	"io"
 	"log/slog"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -96,21 +97,25 @@ func (o *outside) sent() []post {
 // mustStart starts a provider with one user, alice. configure may change the configuration.
 func mustStart(t testing.TB, configure func(*provider.Config)) *op {
 	t.Helper()
-	dir := t.TempDir()
-	store, err := bolt.Open(bolt.Options{Path: filepath.Join(dir, "curfew.db")})
-	if err != nil {
-		t.Fatal(err)
-	}
-	ring, err := keys.Load(t.Context(), keys.Config{Store: store, File: filepath.Join(dir, "key"), Issuer: issuer})
+	return mustStartOn(t, bolt.Options{Path: filepath.Join(t.TempDir(), "curfew.db")}, configure)
+}
+
+// mustStartOn starts it on that store.
+func mustStartOn(t testing.TB, file bolt.Options, configure func(*provider.Config)) *op {
+	t.Helper()
+	store, err := bolt.Open(file)
 	if err != nil {
 		t.Fatal(err)
 	}
 	o := &op{t: t, store: store, out: &outside{}, done: make(chan struct{})}
-	c := provider.Config{Issuer: issuer, Store: store, Ring: ring, Egress: o.out, Log: slog.New(slog.NewTextHandler(io.Discard, nil)),
+	c := provider.Config{Issuer: issuer, Store: store, Egress: o.out, Log: slog.New(slog.NewTextHandler(io.Discard, nil)),
 		Sessions: signin.Lifetimes{Idle: 8 * time.Hour, Absolute: 24 * time.Hour, KeepIdle: 14 * 24 * time.Hour, KeepAbsolute: 30 * 24 * time.Hour},
 		Tokens:   tokens.Lifetimes{Code: time.Minute, Opaque: time.Hour, JWT: 10 * time.Minute, IDToken: 10 * time.Minute, OfflineIdle: 90 * 24 * time.Hour}}
 	if configure != nil {
 		configure(&c)
+	}
+	if c.Ring, err = keys.Load(t.Context(), keys.Config{Store: store, File: file.Path + ".key", Issuer: c.Issuer}); err != nil {
+		t.Fatal(err)
 	}
 	if o.p, err = provider.New(c); err != nil {
 		t.Fatal(err)
@@ -177,6 +182,22 @@ type page struct {
 	Header http.Header
 	Body   string
 	Path   string // where it was found
+}
+
+// copy is the browser as it is now, whatever becomes of it later.
+func (b *browser) copy() *browser { return &browser{o: b.o, cookies: maps.Clone(b.cookies)} }
+
+// admin sends a request to the administration, as JSON.
+func (o *op) admin(method, path, body string) page {
+	o.t.Helper()
+	r := httptest.NewRequest(method, path, strings.NewReader(body))
+	r.Header.Set("Content-Type", "application/json")
+	w := httptest.NewRecorder()
+	o.p.Admin().ServeHTTP(w, r)
+	if w.Code >= 300 {
+		o.t.Fatalf("got %d %s from %s %s of the administration", w.Code, w.Body, method, path)
+	}
+	return page{w.Code, w.Header(), w.Body.String(), path}
 }
 
 // do sends one request, without following anything.

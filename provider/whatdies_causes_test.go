@@ -1,0 +1,237 @@
+package provider_test
+
+import (
+	"fmt"
+	"net/http"
+	"net/url"
+	"time"
+
+	"github.com/curfew-id/curfew/provider"
+	"github.com/curfew-id/curfew/storage"
+)
+
+// cause is one way in which something ends.
+type cause struct {
+	name      string
+	reason    storage.Reason
+	dies      string   // a letter for each of artefacts, as in verdicts; blanks do not count
+	told      []string // whose applications get a logout token at once
+	happen    func(*hand)
+	configure func(*provider.Config)
+}
+
+// verdicts are the letters of cause.dies in words.
+var verdicts = map[rune]string{
+	'x': "dead",
+	'~': "until it expires",
+	'+': "lives",
+	'p': "asks for the password", // it was no proof of anything before either
+	'.': "",                      // does not apply
+}
+
+// What dies with a whole session, with one application's share of it, and with single grants. The columns:
+//
+//	cookies  pages left open  code  access tokens  refresh token  offline access  others  sign-out page  reset link
+const (
+	diesSession    = "xx xp x xx~ x ++ x+ x +"
+	diesEverywhere = "xx xp x xx~ x ++ xx x +"
+	diesWithAll    = "xx xp x xx~ x xx xx x +"
+	diesUser       = "xx xx x xx~ x xx xx x x"
+	diesShare      = "++ +p x xx~ x ++ ++ + +"
+	diesGrants     = "++ +p + xx~ x xx ++ + +"
+	diesOffline    = "++ +p + +++ + xx ++ + +"
+)
+
+var (
+	session    = []string{"atlas", "ledger"}
+	everywhere = []string{"atlas", "ledger", "wiki"}
+	share      = []string{"atlas"}
+)
+
+// causes are all of them, in the order of the table.
+var causes = []cause{
+	{"signed out at an application", storage.ReasonLogout, diesSession, session, func(h *hand) {
+		h.laptop.get(endSession("id_token_hint", h.plain.IDToken))
+	}, nil},
+	{"signed out at an application, everywhere", storage.ReasonLogout, diesEverywhere, everywhere, func(h *hand) {
+		h.laptop.submit(h.laptop.get(endSession("client_id", "atlas")), "extent", "everywhere")
+	}, nil},
+	{"account page: this session", storage.ReasonAccount, diesSession, session, func(h *hand) {
+		h.laptop.submit(h.laptop.get("/account"), "sign-out", h.laptop.get("/account").buttons("sign-out")[0])
+	}, nil},
+	{"account page: selected sessions", storage.ReasonAccount, diesSession, session, func(h *hand) {
+		h.phone.submit(h.phone.get("/account"), "extent", "selected", "session", h.phone.get("/account").buttons("sign-out")[1])
+	}, nil},
+	{"account page: the others", storage.ReasonAccount, diesSession, session, func(h *hand) {
+		h.phone.submit(h.phone.get("/account"), "extent", "others")
+	}, nil},
+	{"account page: everywhere", storage.ReasonAccount, diesEverywhere, everywhere, func(h *hand) {
+		h.phone.submit(h.phone.get("/account"), "extent", "everywhere")
+	}, nil},
+	{"account page: everywhere and offline", storage.ReasonAccount, diesWithAll, everywhere, func(h *hand) {
+		h.phone.submit(h.phone.get("/account"), "extent", "everywhere-offline")
+	}, nil},
+	{"not used for too long", storage.ReasonIdle, "xx xp x xx~ x ++ x. x +", everywhere, func(h *hand) {
+		time.Sleep(36 * time.Second) // and one sweep
+	}, func(c *provider.Config) { c.Sessions.Idle, c.Sessions.KeepIdle = 30*time.Second, 30*time.Second }},
+	{"lasted as long as a session may", storage.ReasonAbsolute, "xx xp x xxx x ++ x. x +", everywhere, func(h *hand) {
+		time.Sleep(36 * time.Second)
+	}, func(c *provider.Config) {
+		c.Sessions.Absolute, c.Sessions.KeepAbsolute = 30*time.Second, 30*time.Second
+	}},
+	{"somebody else signed in on that browser", storage.ReasonOtherUser, diesSession, session, func(h *hand) {
+		h.mustAddUser("bob")
+		p := h.laptop.get(authorizeURL("ledger", "prompt", "select_account"))
+		h.laptop.submit(h.laptop.get(p.link("other-account")), "username", "bob", "password", pw)
+	}, nil},
+	{"password changed", storage.ReasonPasswordChange, "xx xp x xx~ x ++ x+ x x", session, func(h *hand) {
+		h.changePassword(h.phone, "others")
+	}, nil},
+	{"password changed, this session too", storage.ReasonPasswordChange, "xx xp x xx~ x ++ xx x x", everywhere, func(h *hand) {
+		h.changePassword(h.phone, "")
+	}, func(c *provider.Config) { c.ChangeEndsAll = true }},
+	{"password set by the administrator", storage.ReasonPasswordChange, "xx xp x xx~ x ++ xx x x", everywhere, func(h *hand) {
+		h.password = "a new long password"
+		h.admin(http.MethodPost, "/users/alice/password", `{"password":"a new long password"}`)
+	}, nil},
+	{"password reset by a link", storage.ReasonPasswordReset, "xx xp x xx~ x ++ xx x x", everywhere, func(h *hand) {
+		h.password = "a new long password"
+		b := h.browser()
+		b.submit(b.get(h.reset), "new-password", h.password, "repeat-password", h.password)
+	}, nil},
+	{"e-mail address changed", storage.ReasonEmailChange, diesSession, session, func(h *hand) {
+		h.changeEmail(h.phone, "others")
+	}, nil},
+	{"e-mail address changed, this session too", storage.ReasonEmailChange, diesEverywhere, everywhere, func(h *hand) {
+		h.changeEmail(h.phone, "everywhere")
+	}, nil},
+	{"“this wasn’t me”", storage.ReasonNotMe, diesSession, session, func(h *hand) {
+		h.phone.submit(h.phone.get("/account"), "not-me", h.phone.get("/account").buttons("not-me")[0])
+	}, nil},
+	{"administrator: one session", storage.ReasonAdmin, diesSession, session, func(h *hand) {
+		h.admin(http.MethodPost, "/endings", fmt.Sprintf(`{"sessions":[%q]}`, h.mustSessions("alice", h.taken)))
+	}, nil},
+	{"administrator: a user", storage.ReasonAdmin, diesEverywhere, everywhere, func(h *hand) {
+		h.admin(http.MethodPost, "/endings", `{"user":"alice"}`)
+	}, nil},
+	{"administrator: a user, and offline", storage.ReasonAdmin, diesWithAll, everywhere, func(h *hand) {
+		h.admin(http.MethodPost, "/endings", `{"user":"alice","offline":true}`)
+	}, nil},
+	{"administrator: everybody", storage.ReasonAdmin, diesEverywhere, everywhere, func(h *hand) {
+		h.admin(http.MethodPost, "/endings", `{"everyone":true}`)
+	}, nil},
+	{"user disabled", storage.ReasonUserDisabled, diesUser, everywhere, func(h *hand) {
+		h.admin(http.MethodPost, "/users/alice/disable", "")
+	}, nil},
+	{"user removed", storage.ReasonUserRemoved, diesUser, everywhere, func(h *hand) {
+		h.admin(http.MethodDelete, "/users/alice", "")
+	}, nil},
+	{"refresh token used twice, where that ends the session", storage.ReasonRefreshReuse, diesSession, session, func(h *hand) {
+		h.reuse("atlas", &h.plain)
+	}, func(c *provider.Config) { c.ReuseEndsSession = true }},
+
+	{"signed out at this application only", storage.ReasonApplication, diesShare, share, func(h *hand) {
+		h.laptop.submit(h.laptop.get(endSession("client_id", "atlas")), "extent", "application")
+	}, nil},
+	{"account page: one application", storage.ReasonApplication, diesShare, share, func(h *hand) {
+		h.phone.submit(h.phone.get("/account"), "leave", h.mustUse(h.phone, "atlas"))
+	}, nil},
+	{"consent withdrawn", storage.ReasonConsentWithdrawn, "++ +p x xx~ x xx ++ + +", share, func(h *hand) {
+		h.phone.submit(h.phone.get("/account/applications"), "withdraw", "atlas")
+	}, nil},
+	{"administrator: a user at one application", storage.ReasonAdmin, diesShare, share, func(h *hand) {
+		h.admin(http.MethodPost, "/endings", `{"user":"alice","client":"atlas"}`)
+	}, nil},
+	{"administrator: one application everywhere", storage.ReasonAdmin, diesShare, share, func(h *hand) {
+		h.admin(http.MethodPost, "/endings", `{"client":"atlas"}`)
+	}, nil},
+	{"application disabled", storage.ReasonClientDisabled, "++ xx x xx~ x xx ++ + +", share, func(h *hand) {
+		h.admin(http.MethodPost, "/clients/atlas/disable", "")
+	}, nil},
+	{"application removed", storage.ReasonClientRemoved, "++ xx x xx~ x xx ++ + +", share, func(h *hand) {
+		h.admin(http.MethodDelete, "/clients/atlas", "")
+	}, nil},
+	{"refresh token used twice", storage.ReasonRefreshReuse, diesShare, share, func(h *hand) {
+		h.reuse("atlas", &h.plain)
+	}, nil},
+
+	{"offline access ended", storage.ReasonOffline, diesOffline, nil, func(h *hand) {
+		p := h.phone.get("/account/applications")
+		h.phone.submit(p, "end-offline", p.buttons("end-offline")[0])
+	}, nil},
+	{"offline refresh token used twice", storage.ReasonRefreshReuse, diesOffline, nil, func(h *hand) {
+		h.reuse("atlas", &h.offline)
+	}, nil},
+	{"code used twice", storage.ReasonCodeReuse, diesGrants, nil, func(h *hand) {
+		for _, j := range []joined{h.plain, h.signed, h.offline} {
+			h.redeem("atlas", j.code)
+		}
+	}, nil},
+	{"refresh token given back", storage.ReasonRevoked, diesGrants, nil, func(h *hand) {
+		for _, j := range []joined{h.plain, h.signed, h.offline} {
+			h.call("atlas", "/revoke", url.Values{"token": {j.RefreshToken}})
+		}
+	}, nil},
+	{"access token given back", "", "++ +p + xx~ + ++ ++ + +", nil, func(h *hand) {
+		for _, j := range []joined{h.plain, h.signed} {
+			h.call("atlas", "/revoke", url.Values{"token": {j.AccessToken}})
+		}
+	}, nil},
+}
+
+// reuse presents a refresh token again after its successor was given, past the grace for answers that got lost.
+func (h *hand) reuse(client string, j *joined) {
+	h.t.Helper()
+	spent := j.RefreshToken
+	form := url.Values{"grant_type": {"refresh_token"}, "refresh_token": {spent}}
+	j.RefreshToken = h.token(client, form).RefreshToken
+	time.Sleep(11 * time.Second)
+	if got := h.token(client, form); got.Error != "invalid_grant" || j.RefreshToken == "" {
+		h.t.Errorf("got %+v for a refresh token that was used before", got)
+	}
+}
+
+func (h *hand) changePassword(b *browser, extent string) {
+	h.t.Helper()
+	fields := []string{"current-password", h.password, "new-password", "a new long password", "repeat-password", "a new long password"}
+	if extent != "" {
+		fields = append(fields, "extent", extent)
+	}
+	h.password = "a new long password"
+	if p := b.submit(b.get("/account/security"), fields...); p.Status != http.StatusOK {
+		h.t.Fatalf("got %d from a change of password:\n%s", p.Status, p.Body)
+	}
+}
+
+func (h *hand) changeEmail(b *browser, extent string) {
+	h.t.Helper()
+	_, fields := b.get("/account/security").form(h.t)
+	for name, value := range map[string]string{"email": "alice@new.example", "current-password": h.password, "extent": extent} {
+		fields.Set(name, value)
+	}
+	if p := b.post("/account/email", fields); p.Status != http.StatusOK {
+		h.t.Fatalf("got %d from a change of e-mail address:\n%s", p.Status, p.Body)
+	}
+}
+
+// mustSessions is the id of the session that a browser has.
+func (o *op) mustSessions(user string, b *browser) storage.SessionID {
+	o.t.Helper()
+	s, err := o.store.SessionBySecret(o.t.Context(), storage.HashOf(b.cookies["__Host-curfew-session"]), time.Now())
+	if err != nil || s.Subject != "sub-"+user {
+		o.t.Fatalf("got session %+v, %v, want one of %s", s, err, user)
+	}
+	return s.ID
+}
+
+// mustUse is the account page's name for a client's share, of whichever session holds it.
+func (h *hand) mustUse(b *browser, client string) string {
+	h.t.Helper()
+	for _, use := range b.get("/account").buttons("leave") {
+		if len(use) > len(client) && use[len(use)-len(client):] == client {
+			return use
+		}
+	}
+	h.t.Fatalf("got no share of %s on the account page", client)
+	return ""
+}

@@ -1,0 +1,263 @@
+package provider_test
+
+import (
+	"encoding/json"
+	"html"
+	"net/http"
+	"net/url"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/go-jose/go-jose/v4"
+	"github.com/go-jose/go-jose/v4/jwt"
+
+	"github.com/curfew-id/curfew/provider"
+	"github.com/curfew-id/curfew/storage"
+)
+
+// hand is what can be presented once more after an ending, all of alice's: her session on the laptop is the one that ends.
+type hand struct {
+	*op
+	t      testing.TB
+	laptop *browser // the session that ends
+	phone  *browser // another of hers, which may do the ending
+	taken  *browser // the laptop's cookies as they were before
+
+	plain, signed, offline joined // atlas, in the laptop's session: opaque, JWT, offline access
+	offlineAccess          string // an access token that offline access gave by itself
+	other                  string // ledger's access token, of the same session
+	code                   string // not redeemed yet
+	login, consent         string // pages that were open
+	confirm                url.Values
+	reset                  string
+	password               string // alice's, after the cause
+}
+
+// joined is what a client got, and the code for it.
+type joined struct {
+	tokenAnswer
+	code string
+}
+
+// mustHold signs alice in on two browsers and takes one of everything.
+func mustHold(t testing.TB, keep bool, configure func(*provider.Config)) *hand {
+	t.Helper()
+	o := mustStart(t, configure)
+	h := &hand{op: o, t: t, laptop: o.browser(), phone: o.browser(), password: pw}
+	for _, id := range []string{"atlas", "ledger", "wiki"} {
+		o.mustAddClient(id, func(m *storage.Metadata) {
+			if id == "atlas" {
+				m.Consent = ""
+			}
+		})
+	}
+	h.phone.mustJoin("alice", "wiki")
+
+	p := h.laptop.get(authorizeURL("atlas"))
+	form := []string{"username", "alice", "password", pw}
+	if keep {
+		form = append(form, "keep", "on")
+	}
+	p = h.laptop.submit(h.laptop.submit(p, form...), "decision", "allow")
+	h.plain = h.mustRedeem("atlas", p.answer(t).Get("code"))
+	h.format("jwt")
+	h.signed = h.mustRedeem("atlas", h.laptop.mustSignIn("alice", "atlas").Get("code"))
+	h.format("")
+	h.offline = h.mustRedeem("atlas", h.laptop.mustSignIn("alice", "atlas", "scope", "openid offline_access", "prompt", "consent").Get("code"))
+	renewed := o.token("atlas", url.Values{"grant_type": {"refresh_token"}, "refresh_token": {h.offline.RefreshToken}})
+	h.offline.RefreshToken, h.offlineAccess = renewed.RefreshToken, renewed.AccessToken
+	h.other = h.laptop.mustJoin("alice", "ledger").AccessToken
+
+	time.Sleep(time.Second) // prompt=login wants an authentication after the request
+	h.login = h.laptop.do(http.MethodGet, authorizeURL("atlas", "prompt", "login"), nil, nil).Header.Get("Location")
+	h.consent = h.laptop.do(http.MethodGet, authorizeURL("atlas", "prompt", "consent"), nil, nil).Header.Get("Location")
+	_, h.confirm = h.laptop.get("/end_session").form(t)
+	h.code = h.laptop.mustSignIn("alice", "atlas").Get("code")
+	h.reset = h.mustResetLink("alice")
+	h.taken = h.laptop.copy()
+	for name, missing := range map[string]bool{"tokens": h.plain.RefreshToken == "" || renewed.RefreshToken == "" || !strings.Contains(h.signed.AccessToken, "."),
+		"login page": !strings.HasPrefix(h.login, "/login/"), "consent page": !strings.HasPrefix(h.consent, "/consent/"), "code": h.code == ""} {
+		if missing {
+			t.Fatalf("got no %s to present", name)
+		}
+	}
+	return h
+}
+
+func (h *hand) mustRedeem(client, code string) joined {
+	h.t.Helper()
+	a := h.redeem(client, code)
+	if a.Error != "" || a.AccessToken == "" {
+		h.t.Fatalf("got %+v for the code, want tokens", a)
+	}
+	return joined{a, code}
+}
+
+// format sets the format of atlas's access tokens from now on.
+func (h *hand) format(format string) {
+	h.t.Helper()
+	stored, err := h.store.Client(h.t.Context(), "atlas")
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	c := *stored
+	c.AccessTokenFormat = format
+	if err := h.store.PutClient(h.t.Context(), c); err != nil {
+		h.t.Fatal(err)
+	}
+}
+
+// mustResetLink has the administrator make a reset link; its path is returned.
+func (o *op) mustResetLink(user string) string {
+	o.t.Helper()
+	var link struct {
+		URL string `json:"url"`
+	}
+	if err := json.Unmarshal([]byte(o.admin(http.MethodPost, "/users/"+user+"/reset-link", "{}").Body), &link); err != nil {
+		o.t.Fatal(err)
+	}
+	return strings.TrimPrefix(link.URL, issuer)
+}
+
+// artefacts are all kinds of things that are derived from a session or could bring one about, in the order of the table's columns, each with what
+// presents it at every endpoint that takes it and tells whether it still counts.
+var artefacts = []struct {
+	name    string
+	present func(*hand) bool
+}{
+	{"session cookie", func(h *hand) bool { return h.cookie(h.taken) }},
+	{"kept session cookie", nil}, // the same of a person who ticked "keep me signed in", in a run of its own
+	{"consent page left open", func(h *hand) bool {
+		action, fields := "", url.Values{}
+		b := h.taken.copy()
+		if p := b.get(h.consent); strings.Contains(p.Body, `id="allow"`) {
+			action, fields = p.form(h.t)
+		}
+		fields.Set("decision", "allow")
+		if action == "" {
+			action = h.consent // whoever does not look before sending
+		}
+		return h.answered(b.post(action, fields))
+	}},
+	{"sign-in page left open", func(h *hand) bool {
+		// Where it works, the session has a new secret from then on.
+		return h.answered(h.taken.post(h.login, url.Values{"username": {"alice"}, "password": {h.password}}))
+	}},
+	{"code", func(h *hand) bool { return h.redeem("atlas", h.code).AccessToken != "" }},
+	{"opaque access token", func(h *hand) bool { return h.access("atlas", h.plain.AccessToken) }},
+	{"JWT access token, here", func(h *hand) bool { return h.access("atlas", h.signed.AccessToken) }},
+	{"JWT access token, elsewhere", func(h *hand) bool { return h.elsewhere(h.signed.AccessToken) }},
+	{"refresh token of the session", func(h *hand) bool { return h.refresh("atlas", h.plain.RefreshToken) }},
+	{"offline refresh token", func(h *hand) bool { return h.refresh("atlas", h.offline.RefreshToken) }},
+	{"access token from offline access", func(h *hand) bool { return h.access("atlas", h.offlineAccess) }},
+	{"tokens of other applications", func(h *hand) bool { return h.access("ledger", h.other) }},
+	{"other sessions of the person", func(h *hand) bool { return h.cookie(h.phone) }},
+	{"sign-out page left open", func(h *hand) bool {
+		h.confirm.Set("extent", "browser")
+		return strings.Contains(h.taken.copy().post("/end_session/confirm", h.confirm).Body, "This browser, at")
+	}},
+	{"reset link", func(h *hand) bool {
+		b := h.browser()
+		p := b.get(h.reset)
+		if p.Status != http.StatusOK {
+			return false
+		}
+		return b.submit(p, "new-password", "a new long password", "repeat-password", "a new long password").Status == http.StatusOK
+	}},
+}
+
+// answered tells whether a page led to the application with a code that is good.
+func (h *hand) answered(p page) bool {
+	u, err := url.Parse(p.Header.Get("Location"))
+	return err == nil && u.Query().Get("code") != "" && h.redeem("atlas", u.Query().Get("code")).AccessToken != ""
+}
+
+// cookie tells whether a browser's session counts: for single sign-on, on the account pages, for their script and at end_session. They must agree.
+func (h *hand) cookie(b *browser) bool {
+	h.t.Helper()
+	b = b.copy()
+	silent := b.mustNone("wiki").Get("code") != ""
+	for what, lives := range map[string]bool{
+		"/account":         strings.Contains(b.copy().get("/account").Body, "Where you are signed in"),
+		"/account/probe":   b.copy().get("/account/probe").Status == http.StatusNoContent,
+		"/end_session":     strings.Contains(b.copy().get("/end_session").Body, `id="sign-out"`),
+		"/account/reports": b.copy().get("/account/reports/x/status.json").Status != http.StatusUnauthorized,
+	} {
+		if lives != silent {
+			h.t.Errorf("got the session alive at %s: %v, but for single sign-on: %v", what, lives, silent)
+		}
+	}
+	return silent
+}
+
+// access tells whether an access token counts at userinfo and introspection, which must agree.
+func (h *hand) access(client, token string) bool {
+	h.t.Helper()
+	info := h.browser().do(http.MethodGet, "/userinfo", nil, http.Header{"Authorization": {"Bearer " + token}}).Status == http.StatusOK
+	post := h.browser().do(http.MethodPost, "/userinfo", url.Values{"access_token": {token}}, nil).Status == http.StatusOK
+	known := h.introspected(client, token)
+	if info != known || post != known {
+		h.t.Errorf("got an access token alive at userinfo: %v (GET), %v (POST), at introspection: %v", info, post, known)
+	}
+	return known
+}
+
+// introspected is active for a client that may be gone: then wiki asks, to which the token is nothing in any case.
+func (h *hand) introspected(client, token string) bool {
+	var a struct {
+		Active bool `json:"active"`
+	}
+	p := h.call(client, "/introspect", url.Values{"token": {token}})
+	return p.Status == http.StatusOK && json.Unmarshal([]byte(p.Body), &a) == nil && a.Active
+}
+
+func (h *hand) refresh(client, token string) bool {
+	h.t.Helper()
+	known := h.introspected(client, token)
+	good := h.token(client, url.Values{"grant_type": {"refresh_token"}, "refresh_token": {token}}).AccessToken != ""
+	if good != known {
+		h.t.Errorf("got a refresh token alive at the token endpoint: %v, at introspection: %v", good, known)
+	}
+	return good
+}
+
+// elsewhere is a resource server that checks signature and expiry by itself and asks nobody.
+func (h *hand) elsewhere(token string) bool {
+	h.t.Helper()
+	var set jose.JSONWebKeySet
+	if err := json.Unmarshal([]byte(h.browser().get("/jwks").Body), &set); err != nil {
+		h.t.Fatal(err)
+	}
+	parsed, err := jwt.ParseSigned(token, []jose.SignatureAlgorithm{jose.RS256, jose.ES256})
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	var c jwt.Claims
+	if err := parsed.Claims(set.Key(parsed.Headers[0].KeyID)[0].Key, &c); err != nil {
+		return false
+	}
+	return c.ValidateWithLeeway(jwt.Expected{Issuer: issuer, Time: time.Now()}, 0) == nil
+}
+
+var redButton = regexp.MustCompile(`<button[^>]*name="(sign-out|not-me|leave|end-offline)" value="([^"]*)"`)
+
+// buttons are the values of an account page's buttons of that name.
+func (p page) buttons(name string) (values []string) {
+	for _, m := range redButton.FindAllStringSubmatch(p.Body, -1) {
+		if m[1] == name {
+			values = append(values, html.UnescapeString(m[2]))
+		}
+	}
+	return values
+}
+
+// link is where the element of that id leads.
+func (p page) link(id string) string {
+	m := regexp.MustCompile(`id="` + id + `"[^>]*href="([^"]*)"`).FindStringSubmatch(p.Body)
+	if m == nil {
+		return ""
+	}
+	return html.UnescapeString(m[1])
+}

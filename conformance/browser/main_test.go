@@ -5,20 +5,23 @@ package browser
 import (
 	"bufio"
 	"context"
-	"fmt"
 	"log"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/curfew-id/curfew/conformance/op"
 )
 
-// program is the binary under test, and temporary the folder of everything that these tests leave; its path is short enough for a socket's.
-var program, temporary string
+// temporary is the folder of everything that these tests leave; its path is short enough for a socket's.
+var temporary string
+
+// build builds the binary under test, for the first test that needs it.
+var build = sync.OnceValues(func() (program string, err error) { return op.Build(context.Background(), temporary, false) })
 
 func TestMain(m *testing.M) {
 	os.Exit(run(m))
@@ -31,11 +34,16 @@ func run(m *testing.M) int {
 		return 1
 	}
 	defer os.RemoveAll(temporary)
-	if program, err = op.Build(context.Background(), temporary, false); err != nil {
-		log.Print(err)
-		return 1
-	}
 	return m.Run()
+}
+
+func mustBuild(t *testing.T) (program string) {
+	t.Helper()
+	program, err := build()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return program
 }
 
 // mustFind finds a browser, or skips the test and says how to get it. Where everything is required, as in continuous integration, it fails.
@@ -72,7 +80,7 @@ type demo struct {
 
 func mustDemo(t *testing.T) *demo {
 	t.Helper()
-	process := exec.Command(program, "demo", "--port", "0")
+	process := exec.Command(mustBuild(t), "demo", "--port", "0")
 	process.Env = append(os.Environ(), "TMPDIR="+mustFolder(t))
 	process.Stderr = os.Stderr
 	out, err := process.StdoutPipe()
@@ -109,7 +117,7 @@ func mustDemo(t *testing.T) *demo {
 // mustRun gives a command to the demo's provider.
 func (d *demo) mustRun(t *testing.T, args ...string) string {
 	t.Helper()
-	out, err := exec.CommandContext(t.Context(), program, append(args, "--config", d.config)...).CombinedOutput()
+	out, err := exec.CommandContext(t.Context(), mustBuild(t), append(args, "--config", d.config)...).CombinedOutput()
 	if err != nil {
 		t.Fatalf("curfew %s: %v\n%s", strings.Join(args, " "), err, out)
 	}
@@ -124,6 +132,6 @@ func mustKeep(t *testing.T, folder, name string, content []byte) {
 		t.Fatal(err)
 	}
 	if err := os.WriteFile(filepath.Join(folder, name), content, 0o644); err != nil {
-		t.Fatal(fmt.Errorf("keep %s: %w", name, err))
+		t.Fatal(err)
 	}
 }

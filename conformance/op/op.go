@@ -16,18 +16,36 @@ import (
 	"time"
 )
 
-// Build builds the program into a folder. With race it has the race detector.
+const source = "github.com/curfew-id/curfew/cmd/curfew"
+
+// Build builds the program into a folder. With race it has the race detector. A test that calls it, rather than its TestMain, depends on
+// the program's sources: its result is not taken from go test's cache when one of them has changed.
 func Build(ctx context.Context, folder string, race bool) (program string, err error) {
 	program = filepath.Join(folder, "curfew")
 	args := []string{"build", "-o", program}
 	if race {
 		args = append(args, "-race")
 	}
-	out, err := exec.CommandContext(ctx, "go", append(args, "github.com/curfew-id/curfew/cmd/curfew")...).CombinedOutput()
+	out, err := exec.CommandContext(ctx, "go", append(args, source)...).CombinedOutput()
 	if err != nil {
 		return "", fmt.Errorf("build curfew: %w\n%s", err, out)
 	}
-	return program, nil
+	return program, lookAtSources(ctx)
+}
+
+// lookAtSources touches what the program is made of. go test notes the files that a test looks at itself; the compiler is another process.
+func lookAtSources(ctx context.Context) error {
+	const own = `{{with .Module}}{{if .Main}}{{$.Dir}}{{range $.GoFiles}}|{{$.Dir}}/{{.}}{{end}}{{range $.EmbedFiles}}|{{$.Dir}}/{{.}}{{end}}{{end}}{{end}}`
+	list, err := exec.CommandContext(ctx, "go", "list", "-deps", "-f", own, source).Output()
+	if err != nil {
+		return fmt.Errorf("list the sources of curfew: %w", err)
+	}
+	for _, file := range strings.FieldsFunc(string(list), func(r rune) bool { return r == '|' || r == '\n' }) {
+		if _, err := os.Stat(file); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // OP is a provider that was set up, running or not.

@@ -25,6 +25,9 @@ type Tokens interface {
 	// Token finds a living token and its grant (zero for client_credentials): unexpired, its client enabled, its user enabled, grant and
 	// membership not ended, not fenced. A token may outlive a session's idle deadline by one sweep. ErrNotFound.
 	Token(ctx context.Context, hash Hash, at time.Time) (Token, Grant, error)
+	// LiveOwnToken tells whether a token that a client has without any session, issued then and stored nowhere, still counts: the client is there
+	// and enabled, and no ending of all that it has came since. ErrNotFound.
+	LiveOwnToken(ctx context.Context, client string, issued time.Time) error
 	// DeleteToken revokes one token; an unknown one is not an error.
 	DeleteToken(ctx context.Context, hash Hash) error
 }

@@ -58,9 +58,12 @@ func (s *Server) jwtBearer(ctx context.Context, text string, now time.Time) (b b
 		return b, err
 	}
 	if id.Grant != "" {
-		if b.grant, err = s.Store.LiveGrant(ctx, id.Grant, said.SID, id.Issued, now); err != nil {
-			return b, err
-		}
+		b.grant, err = s.Store.LiveGrant(ctx, id.Grant, said.SID, id.Issued, now)
+	} else {
+		err = s.Store.LiveOwnToken(ctx, said.Client, id.Issued)
+	}
+	if err != nil {
+		return b, err
 	}
 	revoked, err := s.Store.Spent(ctx, revokedID(said.ID), now)
 	if err == nil && revoked {

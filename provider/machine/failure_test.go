@@ -32,7 +32,8 @@ func (b broken) GrantByRefresh(context.Context, storage.Hash, time.Time) (storag
 func (b broken) LiveGrant(context.Context, string, string, time.Time, time.Time) (storage.Grant, error) {
 	return storage.Grant{}, b.err
 }
-func (b broken) PutToken(context.Context, storage.Token) error { return b.err }
+func (b broken) LiveOwnToken(context.Context, string, time.Time) error { return b.err }
+func (b broken) PutToken(context.Context, storage.Token) error         { return b.err }
 func (b broken) Token(context.Context, storage.Hash, time.Time) (storage.Token, storage.Grant, error) {
 	return storage.Token{}, storage.Grant{}, b.err
 }

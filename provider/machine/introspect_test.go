@@ -109,6 +109,20 @@ func TestClientNamedLikeAPersonGetsNoTokenOfItsOwn(t *testing.T) {
 	g.mustRefuse(g.as("alice", g.http.Token, "grant_type", "client_credentials"), 400, "unauthorized_client")
 }
 
+func TestClientsOwnTokensDieWithAllThatItHas(t *testing.T) {
+	for _, format := range []string{"opaque", "jwt"} {
+		g := newRig(t)
+		g.mustClient("watch", nil)
+		g.mustClient("worker", func(c *storage.Client) { c.AccessTokenFormat, c.Audience = format, []string{"watch"} })
+		own := g.as("worker", g.http.Token, "grant_type", "client_credentials").text("access_token")
+		g.now = g.now.Add(time.Second)
+		g.end(storage.Selector{Client: "worker", Offline: true})
+		g.mustActive("watch", own, false)
+		g.now = g.now.Add(time.Second)
+		g.mustActive("watch", g.as("worker", g.http.Token, "grant_type", "client_credentials").text("access_token"), true)
+	}
+}
+
 // Another client of the same name is another client.
 func TestTokensDoNotPassToAClientThatComesLater(t *testing.T) {
 	for _, format := range []string{"opaque", "jwt"} {

@@ -173,9 +173,9 @@ func (t *tx) fenced(scope []byte, id storage.SessionID, issued time.Time) bool {
 
 // ownTokenDead tells whether a token that a client has without any session is from before an ending of the client
 // everywhere.
-func (t *tx) ownTokenDead(k storage.Token) bool {
-	return t.fenced(fenceClient(k.Client), "", k.Issued) || slices.ContainsFunc(t.memory.masses, func(m *mass) bool {
-		return m.everywhere() && m.selection.Client == k.Client && !k.Issued.After(m.selection.at)
+func (t *tx) ownTokenDead(client string, issued time.Time) bool {
+	return t.fenced(fenceClient(client), "", issued) || slices.ContainsFunc(t.memory.masses, func(m *mass) bool {
+		return m.everywhere() && m.selection.Client == client && !issued.After(m.selection.at)
 	})
 }
 

@@ -25,7 +25,7 @@ func (s *Store) Token(ctx context.Context, hash storage.Hash, at time.Time) (k s
 		var ok bool
 		if k, ok = load[storage.Token](t, tokens, hash[:]); ok && at.Before(k.Expires) && t.client(k.Client) != nil {
 			if k.Grant == "" {
-				if t.ownTokenDead(k) {
+				if t.ownTokenDead(k.Client, k.Issued) {
 					return fmt.Errorf("find token: %w", storage.ErrNotFound)
 				}
 				return nil
@@ -40,6 +40,16 @@ func (s *Store) Token(ctx context.Context, hash storage.Hash, at time.Time) (k s
 		return storage.Token{}, storage.Grant{}, err
 	}
 	return k, g, nil
+}
+
+// LiveOwnToken implements storage.Tokens.
+func (s *Store) LiveOwnToken(ctx context.Context, client string, issued time.Time) error {
+	return s.view(ctx, func(t *tx) error {
+		if t.client(client) == nil || t.ownTokenDead(client, milli(issued)) {
+			return fmt.Errorf("find client of a token: %w", storage.ErrNotFound)
+		}
+		return nil
+	})
 }
 
 // DeleteToken implements storage.Tokens. Its place in the order of expiry is left to Sweep.

@@ -76,6 +76,7 @@ var tokenTests = map[string]func(*world){
 		w.mustEnd(storage.Selector{Client: "app", Offline: true}, after(time.Second), storage.Change{Client: &off})
 		_, _, err = w.Token(w.ctx, storage.HashOf("app"), after(time.Second))
 		w.mustBe(err, storage.ErrNotFound)
+		w.mustBe(w.LiveOwnToken(w.ctx, "app", after(2*time.Second)), storage.ErrNotFound)
 		w.mustBe(w.PutToken(w.ctx, storage.Token{Hash: storage.HashOf("late"), Client: "app", Expires: after(time.Hour)}), storage.ErrEnded)
 		off.Disabled, off.Revision = false, 2
 		w.must(w.PutClient(w.ctx, off))
@@ -85,6 +86,10 @@ var tokenTests = map[string]func(*world){
 		w.mustBe(err, storage.ErrNotFound)
 		_, _, err = w.Token(w.ctx, storage.HashOf("other"), after(5*time.Hour))
 		w.must(err)
+		w.mustBe(w.LiveOwnToken(w.ctx, "app", t0), storage.ErrNotFound)
+		w.must(w.LiveOwnToken(w.ctx, "app", after(5*time.Hour)))
+		w.must(w.LiveOwnToken(w.ctx, "other", t0))
+		w.mustBe(w.LiveOwnToken(w.ctx, "nobody", t0), storage.ErrNotFound)
 		w.must(w.PutToken(w.ctx, storage.Token{Hash: storage.HashOf("new"), Client: "app", Issued: after(5 * time.Hour), Expires: after(6 * time.Hour)}))
 		_, _, err = w.Token(w.ctx, storage.HashOf("new"), after(5*time.Hour))
 		w.must(err)
@@ -106,6 +111,8 @@ var tokenTests = map[string]func(*world){
 		w.mustBe(err, storage.ErrNotFound)
 		_, _, err = w.Token(w.ctx, storage.HashOf("new"), after(2*time.Second))
 		w.must(err)
+		w.mustBe(w.LiveOwnToken(w.ctx, "app", t0), storage.ErrNotFound)
+		w.must(w.LiveOwnToken(w.ctx, "app", after(2*time.Second)))
 	},
 	"OneTimeIDIsSpentOnceByFiftyCallers": func(w *world) {
 		var won atomic.Int32

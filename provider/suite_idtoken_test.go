@@ -29,7 +29,7 @@ func TestModuleIdtokenRs256(t *testing.T) {
 
 func TestModuleIdtokenUnsigned(t *testing.T) {
 	none := map[string]any{"id_token_signed_response_alg": "none"}
-	runModule(t, []string{"code"}, func(m *module) {
+	runModule(t, []string{"code", "code token"}, func(m *module) {
 		if known := m.supported("id_token_signing_alg_values_supported"); !slices.Contains(known, "none") {
 			m.Errorf("got id_token_signing_alg_values_supported %v; what can be registered is advertised", known)
 		}
@@ -52,7 +52,7 @@ func TestModuleIdtokenUnsigned(t *testing.T) {
 		}
 	})
 	runOnce(t, nil, func(m *module) {
-		for _, m.responseType = range everyType[1:] { // Core §2: not where the authorization endpoint gives one
+		for _, m.responseType = range nonceTypes { // Core §2: not where the authorization endpoint gives one
 			m.mustRefuseRegistration(m.metadata(none), "invalid_client_metadata")
 		}
 	})

@@ -102,6 +102,33 @@ func TestRemovedClientIsToldALastTime(t *testing.T) {
 	})
 }
 
+func TestRevokedGrantIsBoundedByWhatWasGivenWhateverTheClientIsNow(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		w.client("rp", storage.Metadata{AccessTokenFormat: "jwt"})
+		end := time.Now().Add(time.Hour) // lifetimes were longer then
+		code, next := storage.HashOf("first"), storage.HashOf("second")
+		w.join(w.session(), "rp", storage.Issue{Grant: storage.Grant{ID: "g", Session: "s", Refresh: code, Created: time.Now()}, Trust: storage.Trust{JWT: end}})
+		time.Sleep(time.Second)
+		c, err := w.store.Client(t.Context(), "rp")
+		w.must(err)
+		opaque := *c
+		opaque.AccessTokenFormat, opaque.Updated = "", time.Now()
+		w.must(w.store.PutClient(t.Context(), opaque))
+		time.Sleep(time.Second)
+		_, err = w.store.Refresh(t.Context(), storage.Refresh{Token: code, Successor: next, Client: "rp"}, time.Now(), func(g storage.Grant, _ *storage.Session) (storage.Issue, error) {
+			g.LastUsed = time.Now()
+			return storage.Issue{Grant: g}, nil
+		})
+		w.must(err)
+		o := w.end(w.ender(w.dispatcher()), storage.Selector{Grant: "g"})
+		r, err := w.store.Report(t.Context(), o.Reports[0])
+		w.must(err)
+		if row := r.Row(KindTokens, "rp"); row == nil || row.Until.Before(end) {
+			t.Errorf("got %+v, though a JWT is good until %v", row, end)
+		}
+	})
+}
+
 func TestMassEndingIsToldPageByPage(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
 		w.client("rp", storage.Metadata{})

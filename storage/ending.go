@@ -71,7 +71,7 @@ type Ended struct {
 	At      time.Time
 	Session Session            // zero when only a grant ended; Members are those that ended
 	Whole   bool               // the session itself ended, not only memberships
-	Grants  []Grant            // the grants that died
+	Grants  []Grant            // the grants that died; of one that is bound to a session and ended alone, Trust is that of its membership
 	Offline []Grant            // the user's offline grants of the members' clients that live on
 	Clients map[string]*Client // every client of Members, Grants and Offline, as it was before the change; a client already gone is missing
 	User    User               // before the change

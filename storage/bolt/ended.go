@@ -34,8 +34,12 @@ func (e *ending) endedSession(n storage.Session, whole bool) storage.Ended {
 	return out
 }
 
-// endedGrant collects a grant that ends by itself.
+// endedGrant collects a grant that ends by itself. What a bound one gave stands with its membership.
 func (e *ending) endedGrant(g storage.Grant) storage.Ended {
+	if !g.Offline() {
+		m, _ := load[storage.Member](e.tx, sessions, join(string(g.Session), g.SID))
+		g.Trust.Extend(m.Trust)
+	}
 	out := storage.Ended{Cause: e.cause, At: e.at, Grants: []storage.Grant{g}, Clients: map[string]*storage.Client{}}
 	out.User, _ = e.user(g.Subject)
 	e.nameClient(&out, g.Client)

@@ -74,7 +74,7 @@ func mustFolder(t *testing.T) string {
 type demo struct {
 	issuer, atlas, birch, cedar string // without a slash at the end
 	pages                       string // with one
-	ann, ben                    string // their passwords
+	ann                         string // her password
 	config                      string
 }
 
@@ -110,7 +110,7 @@ func mustDemo(t *testing.T) *demo {
 	return &demo{
 		issuer: find(`(http://curfew\S+)\. `), pages: find(`(http://pages\S+)`), config: find(`--config (\S+)`),
 		atlas: find(`(http://atlas\S+)/`), birch: find(`(http://birch\S+)/`), cedar: find(`(http://cedar\S+)/`),
-		ann: find(`(?m)^ann +(\S+)`), ben: find(`(?m)^ben +(\S+)`),
+		ann: find(`(?m)^ann +(\S+)`),
 	}
 }
 

@@ -1,0 +1,185 @@
+package provider_test
+
+import (
+	"fmt"
+	"net/http"
+	"net/url"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/curfew-id/curfew/storage"
+)
+
+// TestNothingIsMintedAfterAnEnding runs everything that mints or vouches against endings of every kind. A request that starts after the ending was
+// acknowledged must not succeed; whatever was minted around it must be dead; and whoever got anything must be told.
+func TestNothingIsMintedAfterAnEnding(t *testing.T) {
+	endings := map[string]func(*race){
+		"signed out at an application": func(r *race) { r.b.copy().get(endSession("id_token_hint", r.hint)) },
+		"account page, everywhere":     func(r *race) { b := r.b.copy(); b.submit(b.get("/account"), "extent", "everywhere") },
+		"administrator, one session": func(r *race) {
+			r.admin(http.MethodPost, "/endings", fmt.Sprintf(`{"sessions":[%q]}`, r.mustSessions("alice", r.b)))
+		},
+		"administrator, everybody": func(r *race) { r.admin(http.MethodPost, "/endings", `{"everyone":true}`) },
+		"password set":             func(r *race) { r.admin(http.MethodPost, "/users/alice/password", `{"password":"a new long password"}`) },
+		"user disabled":            func(r *race) { r.admin(http.MethodPost, "/users/alice/disable", "") },
+	}
+	for name, end := range endings {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			o := mustStart(t, nil)
+			o.mustAddClient("home", nil)
+			r := &race{op: o, b: o.browser()}
+			home := r.b.mustJoin("alice", "home")
+			r.hint = home.IDToken
+			for i := range 6 {
+				o.mustAddClient(fmt.Sprint("app", i), func(m *storage.Metadata) {
+					m.ResponseTypes, m.GrantTypes = []string{"code", "code token"}, append(m.GrantTypes, "implicit")
+					if i%2 == 0 {
+						m.AccessTokenFormat = "jwt"
+					}
+				})
+			}
+			var workers sync.WaitGroup
+			for i := range 6 {
+				workers.Go(func() { r.work(fmt.Sprint("app", i), i%3) })
+			}
+			workers.Go(func() { r.read("home", home.AccessToken) })
+			for r.got.Load() < 40 { // all are under way
+				time.Sleep(time.Millisecond)
+			}
+			end(r)
+			r.acknowledged.Store(true)
+			workers.Wait()
+			r.check(t)
+		})
+	}
+}
+
+// race is one session that many use while it ends.
+type race struct {
+	*op
+	b            *browser
+	hint         string
+	acknowledged atomic.Bool
+	got          atomic.Int64
+
+	mu      sync.Mutex
+	minted  map[string][]string // access tokens by client
+	renewed map[string]string   // the latest refresh token by client
+}
+
+// attempt does one thing and holds it to what was acknowledged before it started.
+func (r *race) attempt(what string, do func() bool) bool {
+	after := r.acknowledged.Load()
+	ok := do()
+	if ok && after {
+		r.t.Errorf("got a success from %s that started after the ending was acknowledged", what)
+	}
+	if ok {
+		r.got.Add(1)
+	}
+	return ok
+}
+
+// keep notes what was minted for a client.
+func (r *race) keep(client, access, refresh string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.minted == nil {
+		r.minted, r.renewed = map[string][]string{}, map[string]string{}
+	}
+	r.minted[client] = append(r.minted[client], access)
+	if refresh != "" {
+		r.renewed[client] = refresh
+	}
+}
+
+// work is one application that does all it can, for a few rounds beyond the ending.
+func (r *race) work(client string, way int) {
+	b := r.b.copy()
+	for beyond := 0; beyond < 3; {
+		if r.acknowledged.Load() {
+			beyond++
+		}
+		var code, access, refresh string
+		r.attempt("prompt=none", func() bool {
+			code = b.mustNone(client).Get("code")
+			return code != ""
+		})
+		if way == 0 {
+			r.attempt("a hybrid answer", func() bool {
+				p := b.do(http.MethodGet, authorizeURL(client, "prompt", "none", "response_type", "code token"), nil, nil)
+				given := p.answer(r.t).Get("access_token")
+				if given != "" {
+					r.keep(client, given, "")
+				}
+				return given != ""
+			})
+		}
+		if code != "" {
+			r.attempt("a code", func() bool {
+				a := r.redeem(client, code)
+				access, refresh = a.AccessToken, a.RefreshToken
+				if access != "" {
+					r.keep(client, access, refresh)
+				}
+				return access != ""
+			})
+		}
+		if refresh != "" {
+			r.attempt("a refresh token", func() bool {
+				a := r.token(client, url.Values{"grant_type": {"refresh_token"}, "refresh_token": {refresh}})
+				if a.AccessToken != "" {
+					r.keep(client, a.AccessToken, a.RefreshToken)
+				}
+				return a.AccessToken != ""
+			})
+		}
+		if access != "" {
+			r.attempt("introspection", func() bool { return r.active(client, access) })
+			r.attempt("userinfo", func() bool {
+				return r.browser().do(http.MethodGet, "/userinfo", nil, http.Header{"Authorization": {"Bearer " + access}}).Status == http.StatusOK
+			})
+		}
+	}
+}
+
+// read is a resource server that asks and asks. It waits for no commit, so it is there in the moment after the ending.
+func (r *race) read(client, access string) {
+	b := r.b.copy()
+	for beyond := 0; beyond < 20; {
+		if r.acknowledged.Load() {
+			beyond++
+		}
+		r.attempt("prompt=none", func() bool { return b.mustNone(client).Get("code") != "" })
+		r.attempt("introspection", func() bool { return r.active(client, access) })
+	}
+}
+
+// check wants everything dead that was ever minted, and everybody told who got any of it.
+func (r *race) check(t *testing.T) {
+	t.Helper()
+	for client, tokens := range r.minted {
+		for _, token := range tokens {
+			if r.active(client, token) {
+				t.Errorf("got a living access token of %s after the ending", client)
+			}
+		}
+		renewed := r.renewed[client]
+		if got := r.token(client, url.Values{"grant_type": {"refresh_token"}, "refresh_token": {renewed}}); renewed != "" && got.Error != "invalid_grant" {
+			t.Errorf("got %+v for a refresh token of %s after the ending", got, client)
+		}
+		told := func() bool {
+			return slices.ContainsFunc(r.out.sent(), func(p post) bool { return p.URI == "https://"+client+".example/backchannel" })
+		}
+		for patience := 0; !told(); patience++ {
+			if patience > 5000 {
+				t.Fatalf("got %s not told of the ending, although it holds %d tokens", client, len(tokens))
+			}
+			time.Sleep(time.Millisecond)
+		}
+	}
+}

@@ -136,7 +136,7 @@ func (p *Provider) machine() *machine.Server {
 func (p *Provider) registration() *register.Handler {
 	c := p.config
 	return &register.Handler{Issuer: c.Issuer, Mode: c.RegistrationMode, Defaults: c.RegistrationDefaults, Logos: c.Logos, Registrar: p.registrar,
-		Store: c.Store, Audit: c.Store, Ender: p.ender, Address: p.site.Address, Log: c.Log}
+		Store: c.Store, Ender: p.ender, Address: p.site.Address, Log: c.Log}
 }
 
 func (p *Provider) registers() bool {

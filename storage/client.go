@@ -78,11 +78,11 @@ type Client struct {
 // Clients keeps relying parties. Disabling and removal end memberships and therefore go through EndSessions. The returned
 // pointers are shared and must not be changed.
 type Clients interface {
-	// PutClient stores c. Revision 0 creates it (ErrExists); otherwise Revision must be the stored one (ErrChanged, ErrNotFound).
-	PutClient(ctx context.Context, c Client) error
-	// RegisterClient creates c and takes one use off the initial access token with that hash, in one transaction. ErrEnded if the token
-	// is unknown, expired or used up. A zero token is none.
-	RegisterClient(ctx context.Context, c Client, token Hash, at time.Time) error
+	// PutClient stores c and adds the audit lines, in one transaction. Revision 0 creates it (ErrExists); otherwise Revision must be the stored one (ErrChanged, ErrNotFound).
+	PutClient(ctx context.Context, c Client, e ...Event) error
+	// RegisterClient creates c, takes one use off the initial access token with that hash, and adds the audit lines, in one transaction.
+	// ErrEnded if the token is unknown, expired or used up. A zero token is none.
+	RegisterClient(ctx context.Context, c Client, token Hash, at time.Time, e ...Event) error
 	// Client finds a relying party, disabled or not. It costs no disk access.
 	Client(ctx context.Context, id string) (*Client, error)
 	// ListClients lists relying parties by id.

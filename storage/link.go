@@ -34,12 +34,12 @@ type InitialToken struct {
 
 // InitialTokens keeps initial access tokens.
 type InitialTokens interface {
-	// PutInitialToken stores one.
-	PutInitialToken(ctx context.Context, t InitialToken) error
+	// PutInitialToken stores one and adds the audit lines, in one transaction.
+	PutInitialToken(ctx context.Context, t InitialToken, e ...Event) error
 	// InitialToken finds a usable one.
 	InitialToken(ctx context.Context, hash Hash, at time.Time) (InitialToken, error)
 	// ListInitialTokens lists them by name.
 	ListInitialTokens(ctx context.Context) ([]InitialToken, error)
-	// DeleteInitialToken removes those of that name; none is ErrNotFound.
-	DeleteInitialToken(ctx context.Context, name string) error
+	// DeleteInitialToken removes those of that name and adds the audit lines, in one transaction; none is ErrNotFound.
+	DeleteInitialToken(ctx context.Context, name string, e ...Event) error
 }

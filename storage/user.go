@@ -21,9 +21,9 @@ type User struct {
 
 // Users keeps people. Changes that end sessions (disabling, a new password, removal) go through EndSessions.
 type Users interface {
-	// PutUser stores u. Revision 0 creates it (ErrExists if subject, name or e-mail is taken or the subject was ever used); otherwise Revision must
+	// PutUser stores u and adds the audit lines, in one transaction. Revision 0 creates it (ErrExists if subject, name or e-mail is taken or the subject was ever used); otherwise Revision must
 	// be the stored one (ErrChanged, ErrNotFound).
-	PutUser(ctx context.Context, u User) error
+	PutUser(ctx context.Context, u User, e ...Event) error
 	// User finds a person by subject, disabled or not.
 	User(ctx context.Context, subject string) (User, error)
 	// UserByLogin finds a person by login name or e-mail address, without regard to case.

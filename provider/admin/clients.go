@@ -13,7 +13,7 @@ import (
 
 // ClientStore is what the routes of clients ask of the store.
 type ClientStore interface {
-	PutClient(ctx context.Context, c storage.Client) error
+	PutClient(ctx context.Context, c storage.Client, e ...storage.Event) error
 	Client(ctx context.Context, id string) (*storage.Client, error)
 	ListClients(ctx context.Context, p storage.Page) ([]*storage.Client, string, error)
 }
@@ -77,10 +77,7 @@ func (a *api) addClient(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	if err := a.Store.PutClient(ctx, c); err != nil {
-		return err
-	}
-	if err := a.note(ctx, "client.created", "", c.ClientID); err != nil {
+	if err := a.Store.PutClient(ctx, c, a.about("client.created", "", c.ClientID)); err != nil {
 		return err
 	}
 	return write(w, http.StatusCreated, clientOf(&c, shown))
@@ -133,10 +130,7 @@ func (a *api) changeClient(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	if err := a.Store.PutClient(ctx, c); err != nil {
-		return err
-	}
-	if err := a.note(ctx, "client.changed", "", c.ClientID); err != nil {
+	if err := a.Store.PutClient(ctx, c, a.about("client.changed", "", c.ClientID)); err != nil {
 		return err
 	}
 	return write(w, http.StatusOK, clientOf(&c, shown))
@@ -183,10 +177,7 @@ func (a *api) renewSecret(w http.ResponseWriter, r *http.Request) error {
 	if secret == "" {
 		return &Error{Status: http.StatusConflict, Code: "invalid", Message: "the client has no secret with " + c.TokenEndpointAuthMethod, Field: "token_endpoint_auth_method"}
 	}
-	if err := a.Store.PutClient(ctx, c); err != nil {
-		return err
-	}
-	if err := a.note(ctx, "client.secret", "", c.ClientID); err != nil {
+	if err := a.Store.PutClient(ctx, c, a.about("client.secret", "", c.ClientID)); err != nil {
 		return err
 	}
 	return write(w, http.StatusOK, clientOf(&c, secret))
@@ -216,10 +207,7 @@ func (a *api) enableClient(w http.ResponseWriter, r *http.Request) error {
 	c := *old
 	if c.Disabled {
 		c.Disabled, c.Updated = false, a.Now()
-		if err := a.Store.PutClient(ctx, c); err != nil {
-			return err
-		}
-		if err := a.note(ctx, "client.enabled", "", c.ClientID); err != nil {
+		if err := a.Store.PutClient(ctx, c, a.about("client.enabled", "", c.ClientID)); err != nil {
 			return err
 		}
 	}

@@ -208,3 +208,29 @@ func TestInitialAccessTokenIsShownOnceAndItsDefaultsAreChecked(t *testing.T) {
 		t.Errorf("got audit line %+v", e)
 	}
 }
+
+func TestChangeAndItsAuditLineAreOneCommit(t *testing.T) {
+	d := mustDesk(t)
+	for _, act := range []struct{ kind, method, target, body string }{
+		{"user.created", "POST", "/users", `{"sub":"u","preferred_username":"ada","email":"ada@example.org"}`},
+		{"user.changed", "PATCH", "/users/u", `{"name":"Ada"}`},
+		{"user.disabled", "POST", "/users/u/disable", ""},
+		{"user.enabled", "POST", "/users/u/enable", ""},
+		{"client.created", "POST", "/clients", `{"client_id":"rp","redirect_uris":["https://rp.example/cb"]}`},
+		{"client.changed", "PATCH", "/clients/rp", `{"client_name":"RP"}`},
+		{"client.secret", "POST", "/clients/rp/secret", ""},
+		{"client.disabled", "POST", "/clients/rp/disable", ""},
+		{"client.enabled", "POST", "/clients/rp/enable", ""},
+		{"initial_token.created", "POST", "/initial-tokens", `{"name":"suite"}`},
+		{"initial_token.removed", "DELETE", "/initial-tokens/suite", ""},
+	} {
+		before := d.store.Commits()
+		if w := d.do(act.method, act.target, act.body); w.Code >= 300 {
+			t.Fatalf("%s: %d %s", act.kind, w.Code, w.Body)
+		}
+		if n := d.store.Commits() - before; n != 1 {
+			t.Errorf("%s: got %d commits, want 1: a line that is written apart can get lost", act.kind, n)
+		}
+		d.lastEvent(act.kind)
+	}
+}

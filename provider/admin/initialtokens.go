@@ -13,9 +13,9 @@ import (
 
 // InitialTokenStore keeps initial access tokens.
 type InitialTokenStore interface {
-	PutInitialToken(ctx context.Context, t storage.InitialToken) error
+	PutInitialToken(ctx context.Context, t storage.InitialToken, e ...storage.Event) error
 	ListInitialTokens(ctx context.Context) ([]storage.InitialToken, error)
-	DeleteInitialToken(ctx context.Context, name string) error
+	DeleteInitialToken(ctx context.Context, name string, e ...storage.Event) error
 }
 
 // InitialToken lets its holder register clients (RFC 7591 §3).
@@ -72,10 +72,7 @@ func (a *api) addInitialToken(w http.ResponseWriter, r *http.Request) error {
 	}
 	secret := keys.Random("")
 	t := storage.InitialToken{Hash: storage.HashOf(secret), Name: q.Name, Defaults: q.Defaults, Created: now, Expires: q.Expires, Uses: q.Uses}
-	if err := a.Store.PutInitialToken(r.Context(), t); err != nil {
-		return err
-	}
-	if err := a.noteToken(r.Context(), "initial_token.created", q.Name); err != nil {
+	if err := a.Store.PutInitialToken(r.Context(), t, a.aboutToken("initial_token.created", q.Name)); err != nil {
 		return err
 	}
 	shown := initialTokenOf(t)
@@ -83,10 +80,10 @@ func (a *api) addInitialToken(w http.ResponseWriter, r *http.Request) error {
 	return write(w, http.StatusCreated, shown)
 }
 
-func (a *api) noteToken(ctx context.Context, kind, name string) error {
+func (a *api) aboutToken(kind, name string) storage.Event {
 	event := a.event(kind)
 	event.Detail = map[string]string{"name": name}
-	return a.Store.AppendEvents(ctx, event)
+	return event
 }
 
 func initialTokenOf(t storage.InitialToken) InitialToken {
@@ -110,11 +107,8 @@ func (a *api) listInitialTokens(w http.ResponseWriter, r *http.Request) error {
 
 func (a *api) removeInitialToken(w http.ResponseWriter, r *http.Request) error {
 	name := r.PathValue("name")
-	if err := a.Store.DeleteInitialToken(r.Context(), name); err != nil {
+	if err := a.Store.DeleteInitialToken(r.Context(), name, a.aboutToken("initial_token.removed", name)); err != nil {
 		return namedIn(err, "name", "initial access token", name)
-	}
-	if err := a.noteToken(r.Context(), "initial_token.removed", name); err != nil {
-		return err
 	}
 	w.WriteHeader(http.StatusNoContent)
 	return nil

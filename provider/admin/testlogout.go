@@ -29,7 +29,7 @@ func (a *api) testLogout(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	if err := a.note(ctx, "client.tested", "", c.ClientID); err != nil {
+	if err := a.Store.AppendEvents(ctx, a.about("client.tested", "", c.ClientID)); err != nil {
 		return err
 	}
 	return write(w, http.StatusOK, Trial{trial.URI, trial.Took.Milliseconds(), trial.Answer, trial.OK, trial.Meaning})

@@ -14,7 +14,7 @@ import (
 
 // UserStore is what the routes of users ask of the store.
 type UserStore interface {
-	PutUser(ctx context.Context, u storage.User) error
+	PutUser(ctx context.Context, u storage.User, e ...storage.Event) error
 	User(ctx context.Context, subject string) (storage.User, error)
 	UserByLogin(ctx context.Context, login string) (storage.User, error)
 	ListUsers(ctx context.Context, p storage.Page) ([]storage.User, string, error)
@@ -92,10 +92,7 @@ func (a *api) addUser(w http.ResponseWriter, r *http.Request) error {
 			return err
 		}
 	}
-	if err := a.Store.PutUser(r.Context(), u); err != nil {
-		return err
-	}
-	if err := a.note(r.Context(), "user.created", u.Subject, ""); err != nil {
+	if err := a.Store.PutUser(r.Context(), u, a.about("user.created", u.Subject, "")); err != nil {
 		return err
 	}
 	return write(w, http.StatusCreated, userOf(u))
@@ -169,10 +166,7 @@ func (a *api) changeUser(w http.ResponseWriter, r *http.Request) error {
 	}
 	u.Updated = a.Now()
 	if strings.EqualFold(u.Email, before.Email) {
-		if err := a.Store.PutUser(ctx, u); err != nil {
-			return err
-		}
-		if err := a.note(ctx, "user.changed", u.Subject, ""); err != nil {
+		if err := a.Store.PutUser(ctx, u, a.about("user.changed", u.Subject, "")); err != nil {
 			return err
 		}
 		return write(w, http.StatusOK, userOf(u))
@@ -233,10 +227,7 @@ func (a *api) enableUser(w http.ResponseWriter, r *http.Request) error {
 	}
 	if u.Disabled {
 		u.Disabled, u.Updated = false, a.Now()
-		if err := a.Store.PutUser(ctx, u); err != nil {
-			return err
-		}
-		if err := a.note(ctx, "user.enabled", u.Subject, ""); err != nil {
+		if err := a.Store.PutUser(ctx, u, a.about("user.enabled", u.Subject, "")); err != nil {
 			return err
 		}
 	}
@@ -278,17 +269,15 @@ func (a *api) makeResetLink(w http.ResponseWriter, r *http.Request) error {
 	}
 	secret := keys.Random("")
 	link := storage.Link{Hash: storage.HashOf(secret), Purpose: "reset", Subject: u.Subject, Created: now, Expires: now.Add(life)}
-	event := a.event("user.reset_link")
-	event.Subject = u.Subject
-	if err := a.Store.PutLink(ctx, link, event); err != nil {
+	if err := a.Store.PutLink(ctx, link, a.about("user.reset_link", u.Subject, "")); err != nil {
 		return err
 	}
 	return write(w, http.StatusCreated, ResetLink{URL: a.ResetURL(secret), Expires: link.Expires})
 }
 
-// note writes the audit line of a change that ended nothing.
-func (a *api) note(ctx context.Context, kind, subject, client string) error {
+// about is the audit line of an act that concerns a user or a client. It is written with what it tells of, in one transaction.
+func (a *api) about(kind, subject, client string) storage.Event {
 	event := a.event(kind)
 	event.Subject, event.Client = subject, client
-	return a.Store.AppendEvents(ctx, event)
+	return event
 }

@@ -36,16 +36,11 @@ const maxOpen = 10_000
 
 // Store is what registration asks of the store.
 type Store interface {
-	RegisterClient(ctx context.Context, c storage.Client, token storage.Hash, at time.Time) error
-	PutClient(ctx context.Context, c storage.Client) error
+	RegisterClient(ctx context.Context, c storage.Client, token storage.Hash, at time.Time, e ...storage.Event) error
+	PutClient(ctx context.Context, c storage.Client, e ...storage.Event) error
 	Client(ctx context.Context, id string) (*storage.Client, error)
 	ListClients(ctx context.Context, p storage.Page) ([]*storage.Client, string, error)
 	InitialToken(ctx context.Context, hash storage.Hash, at time.Time) (storage.InitialToken, error)
-}
-
-// Audit takes audit lines.
-type Audit interface {
-	AppendEvents(ctx context.Context, e ...storage.Event) error
 }
 
 // Ender ends sessions (logout.Ender).
@@ -61,7 +56,6 @@ type Handler struct {
 	Logos     bool   // keep logo_uri; without it a logo is left out
 	Registrar *Registrar
 	Store     Store
-	Audit     Audit
 	Ender     Ender
 	Address   func(*http.Request) string // of the caller, for the audit trail; nil: unknown
 	Log       *slog.Logger               // nil: the default logger
@@ -101,11 +95,11 @@ func (h *Handler) Register(w http.ResponseWriter, r *http.Request) {
 	}
 	token := keys.Random("")
 	c.Dynamic, c.RegistrationToken = true, storage.HashOf(token)
-	if err := h.store(ctx, c, initial.Hash, now); err != nil {
+	event := h.event(r, "client.registered", c.ClientID, map[string]string{"name": c.ClientName, "initial_token": initial.Name})
+	if err := h.store(ctx, c, initial.Hash, now, event); err != nil {
 		h.refuse(w, r, err)
 		return
 	}
-	h.note(r, "client.registered", c.ClientID, map[string]string{"name": c.ClientName, "initial_token": initial.Name})
 	h.answer(w, r, http.StatusCreated, &c, secret, token)
 }
 
@@ -126,7 +120,7 @@ func (h *Handler) admit(r *http.Request, now time.Time) (defaults []byte, t stor
 }
 
 // store creates the client and takes one use off the initial access token.
-func (h *Handler) store(ctx context.Context, c storage.Client, initial storage.Hash, now time.Time) error {
+func (h *Handler) store(ctx context.Context, c storage.Client, initial storage.Hash, now time.Time, e storage.Event) error {
 	if initial.IsZero() {
 		h.counting.Lock()
 		defer h.counting.Unlock()
@@ -134,7 +128,7 @@ func (h *Handler) store(ctx context.Context, c storage.Client, initial storage.H
 			return err
 		}
 	}
-	err := h.Store.RegisterClient(ctx, c, initial, now)
+	err := h.Store.RegisterClient(ctx, c, initial, now, e)
 	if errors.Is(err, storage.ErrEnded) {
 		return errToken // used up by somebody else in this very moment
 	}
@@ -172,14 +166,7 @@ func bearer(r *http.Request) (string, bool) {
 	return strings.TrimSpace(token), true
 }
 
-// note writes the audit line of a change that has been made. That it could not be written is ours to look into; the client
-// record stands either way.
-func (h *Handler) note(r *http.Request, kind, client string, detail map[string]string) {
-	if err := h.Audit.AppendEvents(r.Context(), h.event(r, kind, client, detail)); err != nil {
-		h.log().ErrorContext(r.Context(), "audit line not written", "client", client, "err", err)
-	}
-}
-
+// event is the audit line of a change, written in the same transaction.
 func (h *Handler) event(r *http.Request, kind, client string, detail map[string]string) storage.Event {
 	for name, value := range detail {
 		if value == "" {

@@ -55,11 +55,10 @@ func (h *Handler) Update(w http.ResponseWriter, r *http.Request) {
 		h.refuse(w, r, err)
 		return
 	}
-	if err := h.Store.PutClient(r.Context(), c); err != nil {
+	if err := h.Store.PutClient(r.Context(), c, h.event(r, "client.changed", c.ClientID, nil)); err != nil {
 		h.refuse(w, r, err)
 		return
 	}
-	h.note(r, "client.changed", c.ClientID, nil)
 	h.answer(w, r, http.StatusOK, &c, secret, token)
 }
 

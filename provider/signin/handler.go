@@ -19,7 +19,7 @@ import (
 type Store interface {
 	User(ctx context.Context, subject string) (storage.User, error)
 	UserByLogin(ctx context.Context, login string) (storage.User, error)
-	PutUser(ctx context.Context, u storage.User) error
+	PutUser(ctx context.Context, u storage.User, e ...storage.Event) error
 	Client(ctx context.Context, id string) (*storage.Client, error)
 	Session(ctx context.Context, id storage.SessionID, at time.Time) (storage.Session, error)
 	CreateSession(ctx context.Context, s storage.Session, e storage.Event) error

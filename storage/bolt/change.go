@@ -79,7 +79,5 @@ func (t *tx) apply(c storage.Change, at time.Time) {
 	if c.Session != nil {
 		t.addSession(*c.Session)
 	}
-	for _, e := range c.Events {
-		t.appendEvent(e)
-	}
+	t.appendEvents(c.Events)
 }

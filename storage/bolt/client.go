@@ -11,18 +11,19 @@ import (
 )
 
 // PutClient implements storage.Clients.
-func (s *Store) PutClient(ctx context.Context, c storage.Client) error {
+func (s *Store) PutClient(ctx context.Context, c storage.Client, e ...storage.Event) error {
 	return s.update(ctx, func(t *tx) error {
 		if err := t.checkClient(c); err != nil {
 			return fmt.Errorf("put client: %w", err)
 		}
 		t.putClient(c)
+		t.appendEvents(e)
 		return nil
 	})
 }
 
 // RegisterClient implements storage.Clients.
-func (s *Store) RegisterClient(ctx context.Context, c storage.Client, token storage.Hash, at time.Time) error {
+func (s *Store) RegisterClient(ctx context.Context, c storage.Client, token storage.Hash, at time.Time, e ...storage.Event) error {
 	return s.update(ctx, func(t *tx) error {
 		c.Revision = 0
 		if err := t.checkClient(c); err != nil {
@@ -39,6 +40,7 @@ func (s *Store) RegisterClient(ctx context.Context, c storage.Client, token stor
 			}
 		}
 		t.putClient(c)
+		t.appendEvents(e)
 		return nil
 	})
 }

@@ -11,9 +11,7 @@ import (
 // AppendEvents implements storage.Events.
 func (s *Store) AppendEvents(ctx context.Context, e ...storage.Event) error {
 	return s.update(ctx, func(t *tx) error {
-		for _, e := range e {
-			t.appendEvent(e)
-		}
+		t.appendEvents(e)
 		return nil
 	})
 }
@@ -59,6 +57,13 @@ func selects(f storage.EventFilter, e storage.Event) bool {
 		(f.Reason == "" || e.Reason == f.Reason) &&
 		(f.Since.IsZero() || !e.At.Before(f.Since)) &&
 		(f.Until.IsZero() || e.At.Before(f.Until))
+}
+
+// appendEvents chains lines to the trail, in order.
+func (t *tx) appendEvents(list []storage.Event) {
+	for _, e := range list {
+		t.appendEvent(e)
+	}
 }
 
 // appendEvent chains a line to the trail and returns its sequence number.

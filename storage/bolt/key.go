@@ -34,9 +34,7 @@ func (s *Store) PutKeys(ctx context.Context, put []storage.Key, remove []string,
 		for _, id := range remove {
 			t.delete(keys, []byte(id))
 		}
-		for _, e := range e {
-			t.appendEvent(e)
-		}
+		t.appendEvents(e)
 		return nil
 	})
 }

@@ -69,10 +69,11 @@ func (t *tx) removeLinks(subject string) {
 }
 
 // PutInitialToken implements storage.InitialTokens.
-func (s *Store) PutInitialToken(ctx context.Context, i storage.InitialToken) error {
+func (s *Store) PutInitialToken(ctx context.Context, i storage.InitialToken, e ...storage.Event) error {
 	return s.update(ctx, func(t *tx) error {
 		i.Created, i.Expires = milli(i.Created), milli(i.Expires)
 		t.store(initialTokens, i.Hash[:], i)
+		t.appendEvents(e)
 		return nil
 	})
 }
@@ -94,7 +95,7 @@ func (s *Store) ListInitialTokens(ctx context.Context) ([]storage.InitialToken, 
 }
 
 // DeleteInitialToken implements storage.InitialTokens.
-func (s *Store) DeleteInitialToken(ctx context.Context, name string) error {
+func (s *Store) DeleteInitialToken(ctx context.Context, name string, e ...storage.Event) error {
 	return s.update(ctx, func(t *tx) error {
 		found := false
 		for _, i := range t.initialTokens() {
@@ -106,6 +107,7 @@ func (s *Store) DeleteInitialToken(ctx context.Context, name string) error {
 		if !found {
 			return fmt.Errorf("delete initial access token: %w", storage.ErrNotFound)
 		}
+		t.appendEvents(e)
 		return nil
 	})
 }

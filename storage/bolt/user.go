@@ -23,12 +23,13 @@ const (
 )
 
 // PutUser implements storage.Users.
-func (s *Store) PutUser(ctx context.Context, u storage.User) error {
+func (s *Store) PutUser(ctx context.Context, u storage.User, e ...storage.Event) error {
 	return s.update(ctx, func(t *tx) error {
 		if err := t.checkUser(&u); err != nil {
 			return fmt.Errorf("put user: %w", err)
 		}
 		t.putUser(u)
+		t.appendEvents(e)
 		return nil
 	})
 }

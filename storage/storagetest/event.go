@@ -39,6 +39,33 @@ var eventTests = map[string]func(*world){
 		w.mustBe(w.CreateSession(w.ctx, newSession("s", "ann", t0), storage.Event{Kind: "session.created"}), storage.ErrExists)
 		mustEqual(w, "lines", len(w.events(storage.EventFilter{})), 1)
 	},
+	"RecordAndItsLineAreOne": func(w *world) {
+		user := storage.User{Subject: "ann", Name: "ann"}
+		app, dynamic := storage.Client{Metadata: storage.Metadata{ClientID: "app"}}, storage.Client{Metadata: storage.Metadata{ClientID: "dyn"}}
+		token := storage.InitialToken{Hash: storage.HashOf("initial"), Name: "suite", Uses: 2}
+		line := func(kind string) storage.Event { return storage.Event{At: t0, Kind: kind} }
+		w.must(w.PutInitialToken(w.ctx, token, line("initial_token.created")))
+		for _, write := range []func() error{
+			func() error { return w.PutUser(w.ctx, user, line("user.created")) },
+			func() error { return w.PutClient(w.ctx, app, line("client.created")) },
+			func() error { return w.RegisterClient(w.ctx, dynamic, token.Hash, t0, line("client.registered")) },
+			func() error { return w.DeleteInitialToken(w.ctx, "other", line("initial_token.removed")) },
+		} {
+			lines := len(w.events(storage.EventFilter{}))
+			for range 2 { // the second time it is refused
+				if err := write(); err == nil {
+					lines++
+				}
+				mustEqual(w, "lines", len(w.events(storage.EventFilter{})), lines)
+			}
+		}
+		w.must(w.DeleteInitialToken(w.ctx, "suite", line("initial_token.removed")))
+		var kinds []string
+		for _, e := range w.events(storage.EventFilter{}) {
+			kinds = append(kinds, e.Kind)
+		}
+		mustEqual(w, "lines", kinds, []string{"initial_token.created", "user.created", "client.created", "client.registered", "initial_token.removed"})
+	},
 	"EventsAreFilteredInBothOrders": func(w *world) {
 		for i, e := range []storage.Event{
 			{Kind: "session.created", Subject: "ann", Session: "1"},

@@ -27,7 +27,7 @@ func mustSite(t *testing.T, host string, h http.Handler) (url string) {
 }
 
 // TestFormPostReachesACallbackThatLeadsToAnotherOrigin: Chromium applies a page's form-action to every redirect that follows the form, the
-// application's own included, so neither the consent page nor the page that posts may have one.
+// application's own included, so the page that posts may have none.
 func TestFormPostReachesACallbackThatLeadsToAnotherOrigin(t *testing.T) {
 	browser := mustChromium(t)
 	o, err := op.New(mustBuild(t), mustFolder(t), "curfew.localhost", nil)

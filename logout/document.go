@@ -35,6 +35,9 @@ type Document struct {
 func Export(issuer string, r storage.Report, events []storage.Event, at time.Time) Document {
 	at = at.UTC().Truncate(time.Second)
 	e := Assess(r, latest(at, r.At))
+	for i := range e.Rows {
+		e.Rows[i].Answer.Detail = "" // an operator's: it may name inner addresses, and the document goes to the person too
+	}
 	return Document{
 		Issuer: issuer, IssuedAt: at.Unix(), Report: r.ID, Txn: r.Cause.ID, Session: r.Session, Whole: r.Whole, Subject: r.Subject, Ended: r.At,
 		Reason: r.Cause.Reason, By: r.Cause.By, Client: r.Cause.Client, Rows: e.Rows, Op: e.Op, Tokens: e.Tokens, Apps: e.Apps, Offline: e.Offline,

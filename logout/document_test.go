@@ -48,6 +48,17 @@ func TestDocumentIsConsistentAndSurvivesJSON(t *testing.T) {
 	}
 }
 
+func TestDocumentKeepsInnerAddressesToTheOperator(t *testing.T) {
+	r := storage.Report{ID: "r", At: t0, Rows: []storage.Row{{Kind: KindApplication, Client: "rp", Answer: storage.Answer{At: t0, Class: "denied", Detail: "call 10.1.2.3: denied"}}}}
+	text, err := json.Marshal(Export(issuer, r, nil, t0))
+	if err != nil || strings.Contains(string(text), "10.1.2.3") || !strings.Contains(string(text), "denied") {
+		t.Errorf("got %s, %v", text, err)
+	}
+	if r.Rows[0].Answer.Detail == "" {
+		t.Error("the report itself lost it")
+	}
+}
+
 func TestDocumentOfEveryKindOfEndingIsConsistent(t *testing.T) {
 	var offline, bound storage.Grant
 	tests := map[string]func(storage.SessionID) storage.Selector{

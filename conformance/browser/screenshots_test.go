@@ -1,6 +1,8 @@
 package browser
 
 import (
+	"slices"
+	"sync"
 	"testing"
 
 	"github.com/chromedp/cdproto/cdp"
@@ -56,29 +58,36 @@ func TestScreenshotsOfEveryPage(t *testing.T) {
 		}
 	}
 	page.mustGo(d.pages)
-	for _, complaint := range *complaints {
+	for _, complaint := range complaints() {
 		t.Error(complaint)
 	}
 }
 
 // mustHearComplaints collects what the browser has to say against the tab's pages: errors and violated policies.
-func mustHearComplaints(p *tab) *[]string {
+func mustHearComplaints(p *tab) (soFar func() []string) {
 	p.t.Helper()
 	mustCall(p, log.Enable, cdp.Empty{})
 	mustCall(p, runtime.Enable, cdp.Empty{})
-	complaints := new([]string)
+	var mu sync.Mutex
+	var complaints []string
 	err := chromedp.Listen(p.ctx, func(event any) {
+		mu.Lock()
+		defer mu.Unlock()
 		switch e := event.(type) {
 		case *log.EventEntryAdded:
-			*complaints = append(*complaints, string(e.Entry.Level)+" at "+e.Entry.URL+": "+e.Entry.Text)
+			complaints = append(complaints, string(e.Entry.Level)+" at "+e.Entry.URL+": "+e.Entry.Text)
 		case *runtime.EventConsoleAPICalled:
-			*complaints = append(*complaints, string(e.Type)+" on the console")
+			complaints = append(complaints, string(e.Type)+" on the console")
 		case *runtime.EventExceptionThrown:
-			*complaints = append(*complaints, "exception: "+e.ExceptionDetails.Text)
+			complaints = append(complaints, "exception: "+e.ExceptionDetails.Text)
 		}
 	})
 	if err != nil {
 		p.t.Fatal(err)
 	}
-	return complaints
+	return func() []string {
+		mu.Lock()
+		defer mu.Unlock()
+		return slices.Clone(complaints)
+	}
 }

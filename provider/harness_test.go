@@ -187,16 +187,21 @@ type page struct {
 // copy is the browser as it is now, whatever becomes of it later.
 func (b *browser) copy() *browser { return &browser{o: b.o, cookies: maps.Clone(b.cookies)} }
 
-// admin sends a request to the administration, as JSON.
+// admin sends a request to the administration, as JSON, that has to work.
 func (o *op) admin(method, path, body string) page {
 	o.t.Helper()
+	p := o.tryAdmin(method, path, body)
+	if p.Status >= 300 {
+		o.t.Fatalf("got %d %s from %s %s of the administration", p.Status, p.Body, method, path)
+	}
+	return p
+}
+
+func (o *op) tryAdmin(method, path, body string) page {
 	r := httptest.NewRequest(method, path, strings.NewReader(body))
 	r.Header.Set("Content-Type", "application/json")
 	w := httptest.NewRecorder()
 	o.p.Admin().ServeHTTP(w, r)
-	if w.Code >= 300 {
-		o.t.Fatalf("got %d %s from %s %s of the administration", w.Code, w.Body, method, path)
-	}
 	return page{w.Code, w.Header(), w.Body.String(), path}
 }
 
@@ -268,6 +273,13 @@ func (p page) form(t testing.TB) (action string, fields url.Values) {
 		fields.Set(h[1], html.UnescapeString(h[2]))
 	}
 	return html.UnescapeString(m[1]), fields
+}
+
+// attribute is the value of the page's only attribute of that name.
+func (p page) attribute(name string) string {
+	_, rest, _ := strings.Cut(p.Body, " "+name+`="`)
+	value, _, _ := strings.Cut(rest, `"`)
+	return html.UnescapeString(value)
 }
 
 // submit sends a page's first form with more fields.

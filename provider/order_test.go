@@ -1,0 +1,67 @@
+package provider_test
+
+import (
+	"net/http"
+	"net/url"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/curfew-id/curfew/provider/egress"
+)
+
+// TestBrowserIsAnsweredFirst: relying parties answer only after the browser's answer has been read. If anything waited for them, this would hang.
+// What they answer is shown as it comes.
+func TestBrowserIsAnsweredFirst(t *testing.T) {
+	endings := map[string]func(*op, *browser, tokenAnswer) page{
+		"at an application": func(_ *op, b *browser, a tokenAnswer) page { return b.get(endSession("id_token_hint", a.IDToken)) },
+		"on the account page": func(_ *op, b *browser, _ tokenAnswer) page {
+			p := b.get("/account")
+			return b.submit(p, "sign-out", p.buttons("sign-out")[0])
+		},
+		"everywhere": func(_ *op, b *browser, _ tokenAnswer) page {
+			return b.submit(b.get("/account"), "extent", "everywhere")
+		},
+	}
+	for name, end := range endings {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				o := mustStart(t, nil)
+				for _, id := range []string{"atlas", "ledger"} {
+					o.mustAddClient(id, nil)
+				}
+				read := make(chan struct{})
+				o.out.answer = func(uri string, _ url.Values) (egress.Answer, error) {
+					<-read
+					if strings.Contains(uri, "ledger") {
+						return egress.Answer{Status: http.StatusBadRequest}, nil
+					}
+					return egress.Answer{Status: http.StatusOK}, nil
+				}
+				b := o.browser()
+				atlas := b.mustJoin("alice", "atlas")
+				b.mustJoin("alice", "ledger")
+				time.Sleep(time.Minute) // else both are told once more
+
+				p := end(o, b, atlas)
+				if p.Status != http.StatusOK || !strings.Contains(p.Body, `id="signed-out"`) || strings.Contains(p.Body, "Confirmed") {
+					t.Fatalf("got %d, want the signed-out page with nobody confirmed:\n%s", p.Status, p.Body)
+				}
+				if b.signedIn("atlas") || o.active("atlas", atlas.AccessToken) {
+					t.Error("got something alive when the browser had its answer")
+				}
+				status := p.attribute("data-status-url")
+				if got := b.get(status).Body; !strings.Contains(got, `"done":false`) {
+					t.Errorf("got status %s before anybody answered", got)
+				}
+				close(read)
+				synctest.Wait()
+				if got := b.get(status).Body; !strings.Contains(got, "Confirmed") || !strings.Contains(got, "It refused (answer 400)") {
+					t.Errorf("got status %s, want one that confirmed and one that refused", got)
+				}
+			})
+		})
+	}
+}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"strconv"
 	"strings"
 	"time"
 	"unicode"
@@ -13,6 +14,7 @@ import (
 
 // Reply is what came back from a relying party.
 type Reply struct {
+	JTI        string // of the logout token that it answers; the dispatcher sets it
 	Status     int
 	RetryAfter time.Duration // 0: none was asked for
 	Detail     string        // for people: what the body said, if anything
@@ -53,6 +55,10 @@ func settle(d storage.Delivery, reply Reply, err error, now time.Time, random fl
 		s.Next = earlier(now.Add(pause), d.GiveUp)
 	}
 	s.Row = settled(d, s.State, s.Next, s.Answer)
+	if s.State != storage.DeliveryPending {
+		s.Event = &storage.Event{At: s.Answer.At, Kind: "delivery." + string(s.State), By: "system", Detail: map[string]string{
+			"delivery": d.ID, "attempt": strconv.Itoa(d.Attempts), "answer": class(s.Answer), "jti": s.Answer.JTI}}
+	}
 	return s
 }
 
@@ -74,7 +80,7 @@ func allowed(status int) int {
 }
 
 func answerOf(reply Reply, err error, now time.Time) storage.Answer {
-	a := storage.Answer{At: now.UTC().Truncate(time.Millisecond), Status: reply.Status, Detail: detail(reply.Detail)}
+	a := storage.Answer{At: now.UTC().Truncate(time.Millisecond), JTI: reply.JTI, Status: reply.Status, Detail: detail(reply.Detail)}
 	if err == nil {
 		return a
 	}

@@ -56,7 +56,9 @@ func (d *Dispatcher) send(ctx context.Context, delivery storage.Delivery) (Reply
 		d.log().ErrorContext(ctx, "sign logout token", "client", delivery.Client, "err", err)
 		return Reply{}, unsigned{err}
 	}
-	return d.Post(ctx, delivery.URI, url.Values{"logout_token": {token}})
+	reply, err := d.Post(ctx, delivery.URI, url.Values{"logout_token": {token}})
+	reply.JTI = jti
+	return reply, err
 }
 
 // current is the delivery by what the client's metadata say now, so that mending them mends what is still to be told. A client that is gone, or

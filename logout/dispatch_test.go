@@ -90,6 +90,15 @@ func TestEveryAnswerOverADay(t *testing.T) {
 				if row.Delivery != tt.state || row.Attempts != len(tt.want) || class(row.Answer) != tt.class || !row.Next.IsZero() {
 					t.Errorf("row: got %+v, want %s after %d attempts by %s", row, tt.state, len(tt.want), tt.class)
 				}
+				last := w.got("rp")[len(tt.want)-1]
+				if row.Answer.JTI != last.jti {
+					t.Errorf("row: got jti %q, want %q", row.Answer.JTI, last.jti)
+				}
+				events, _, err := w.store.ListEvents(t.Context(), storage.EventFilter{Kind: "delivery."}, storage.Page{})
+				w.must(err)
+				if len(events) != 1 || events[0].Kind != "delivery."+string(tt.state) || events[0].Cause != o.CauseID || events[0].Client != "rp" || events[0].Detail["jti"] != last.jti {
+					t.Errorf("audit: got %+v, want one line of its final state", events)
+				}
 				trust := storage.TrustUnknown
 				if tt.state == storage.DeliveryDone {
 					trust = storage.TrustConfirmed

@@ -21,7 +21,7 @@ func (d *Dispatcher) Retry(ctx context.Context, id, by string) error {
 			}
 			return Advance(old, row)
 		}
-		return d.Store.RetryDelivery(ctx, id, at, row, storage.Event{At: at, Kind: "delivery.retried", By: by})
+		return d.Store.RetryDelivery(ctx, id, at, row, storage.Event{At: at, Kind: "delivery.retried", By: by, Detail: map[string]string{"delivery": id}})
 	})
 	if err != nil {
 		return fmt.Errorf("retry delivery: %w", err)
@@ -44,7 +44,7 @@ func (d *Dispatcher) GiveUp(ctx context.Context, id, by string) error {
 			}
 			return Advance(old, row)
 		}
-		return d.Store.CancelDelivery(ctx, id, at, row, storage.Event{At: at, Kind: "delivery.cancelled", By: by})
+		return d.Store.CancelDelivery(ctx, id, at, row, storage.Event{At: at, Kind: "delivery.cancelled", By: by, Detail: map[string]string{"delivery": id}})
 	})
 	if err != nil {
 		return fmt.Errorf("cancel delivery: %w", err)

@@ -44,6 +44,7 @@ type Delivery struct {
 // Answer is what came back at the last attempt.
 type Answer struct {
 	At     time.Time `json:"at,omitzero"`
+	JTI    string    `json:"jti,omitempty"`    // of the logout token of that attempt
 	Status int       `json:"status,omitempty"` // HTTP; 0 if no answer came
 	Class  string    `json:"class,omitempty"`  // refused, denied, dns, tls, timeout … if no answer came
 	Detail string    `json:"detail,omitempty"` // for people, at most 300 bytes
@@ -58,6 +59,7 @@ type Settlement struct {
 	Refused int
 	Answer  Answer
 	Row     func(Row) Row // what it means for the report's row of that client; pure
+	Event   *Event        // its audit line, if it has one; see Deliveries
 }
 
 // DeliveryFilter narrows a listing; zero fields do not.
@@ -67,7 +69,8 @@ type DeliveryFilter struct {
 	Report string
 }
 
-// Deliveries is the outbox. Delivery is at least once.
+// Deliveries is the outbox. Delivery is at least once. Of an audit line about a delivery the store sets whom it concerns: Client, and by the
+// report Subject, Session, Cause and Reason.
 type Deliveries interface {
 	// ClaimDeliveries leases up to max deliveries that are due at that moment and not leased, oldest first, passing over hosts for which
 	// busy says so (busy is pure and is told the host and how many of it this call has taken). Each gets a new Lease and counts an attempt.

@@ -61,6 +61,9 @@ func (s *Store) SettleDeliveries(ctx context.Context, outcomes []storage.Settlem
 			}
 			t.putDelivery(d, &before)
 			t.changeRow(changed, d.Report, d.Client, o.Row)
+			if o.Event != nil {
+				t.noteDelivery(d, changed[d.Report], *o.Event)
+			}
 		}
 		t.putReports(changed)
 		return stale, nil
@@ -131,7 +134,17 @@ func (t *tx) changeDelivery(d, before storage.Delivery, row func(storage.Row) st
 	t.putDelivery(d, &before)
 	changed := map[string]*storage.Report{}
 	t.changeRow(changed, d.Report, d.Client, row)
+	t.noteDelivery(d, changed[d.Report], e)
 	t.putReports(changed)
+}
+
+// noteDelivery writes an audit line about a delivery. r is its report, nil if it is to be read.
+func (t *tx) noteDelivery(d storage.Delivery, r *storage.Report, e storage.Event) {
+	if e.Client = d.Client; r == nil {
+		read, _ := load[storage.Report](t, reports, []byte(d.Report))
+		r = &read
+	}
+	e.Subject, e.Session, e.Cause, e.Reason = r.Subject, r.Session, r.Cause.ID, r.Cause.Reason
 	t.appendEvent(e)
 }
 

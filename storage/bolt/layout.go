@@ -102,6 +102,7 @@ func (f *fields) delivery(r *storage.Delivery) {
 
 func (f *fields) answer(r *storage.Answer) {
 	f.time(&r.At)
+	text(f, &r.JTI)
 	whole(f, &r.Status)
 	text(f, &r.Class)
 	text(f, &r.Detail)

@@ -93,6 +93,32 @@ var deliveryTests = map[string]func(*world){
 		_, err = w.Delivery(w.ctx, "none")
 		w.mustBe(err, storage.ErrNotFound)
 	},
+	"OutcomeHasItsAuditLine": func(w *world) {
+		w.mustReport(delivery("d1", "h", 1), delivery("d2", "h", 1))
+		list := w.mustClaim(after(time.Second), 10, nil, "d1", "d2")
+		line := &storage.Event{At: after(2 * time.Second), Kind: "delivery.done", By: "system", Detail: map[string]string{"jti": "j"}}
+		answer := storage.Answer{At: after(2 * time.Second), JTI: "j", Status: 200}
+		for range 2 { // the second time the leases are lost
+			_, err := w.SettleDeliveries(w.ctx, []storage.Settlement{
+				{ID: "d1", Lease: list[0].Lease, State: storage.DeliveryDone, Answer: answer, Event: line},
+				{ID: "d2", Lease: list[1].Lease, State: storage.DeliveryPending, Next: after(time.Hour)},
+			})
+			w.must(err)
+		}
+		w.must(w.CancelDelivery(w.ctx, "d2", after(2*time.Second), nil, storage.Event{At: t0, Kind: "delivery.cancelled", By: "admin"}))
+		d, err := w.Delivery(w.ctx, "d1")
+		w.must(err)
+		mustEqual(w, "answer", d.Answer, answer)
+		r, err := w.Report(w.ctx, "report")
+		w.must(err)
+		lines := w.events(storage.EventFilter{Kind: "delivery."})
+		mustEqual(w, "lines", len(lines), 2)
+		mustEqual(w, "detail", lines[0].Detail, line.Detail)
+		for i, e := range lines {
+			mustEqual(w, "line", [6]string{e.Kind, e.Client, e.Subject, e.Session, e.Cause, string(e.Reason)},
+				[6]string{[]string{"delivery.done", "delivery.cancelled"}[i], []string{"app d1", "app d2"}[i], "ann", r.Session, r.Cause.ID, string(r.Cause.Reason)})
+		}
+	},
 	"OutcomeUnderALostLeaseChangesNothing": func(w *world) {
 		w.mustReport(delivery("d", "h", 1))
 		first := w.mustClaim(after(time.Second), 1, nil, "d")[0]
@@ -208,7 +234,7 @@ func (w *world) mustDeliver(list ...storage.Delivery) {
 // mustReport does the same with a report that has a row for each.
 func (w *world) mustReport(list ...storage.Delivery) {
 	w.Helper()
-	r := &storage.Report{ID: "report", Subject: "ann", At: t0, Keep: after(30 * 24 * time.Hour)}
+	r := &storage.Report{ID: "report", Cause: cause("x"), Session: "hash", Subject: "ann", At: t0, Keep: after(30 * 24 * time.Hour)}
 	for i := range list {
 		list[i].Report = r.ID
 		r.Rows = append(r.Rows, storage.Row{Kind: "application", Client: list[i].Client, Trust: storage.TrustUnknown, Delivery: storage.DeliveryPending})

@@ -1,0 +1,188 @@
+package provider_test
+
+import (
+	"html"
+	"net/http"
+	"net/url"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/curfew-id/curfew/storage"
+)
+
+// asks tells whether a request leads to the consent page, and what that says.
+func (b *browser) asks(client string, more ...string) (page, bool) {
+	b.o.t.Helper()
+	p := b.get(authorizeURL(client, more...))
+	return p, strings.Contains(p.Body, `id="allow"`) && strings.Contains(p.Body, `id="deny"`)
+}
+
+// TestConsentIsRememberedForWhatWasAllowed: per user and client; whatever goes beyond is asked for, by scope or by name.
+func TestConsentIsRememberedForWhatWasAllowed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		o := mustStart(t, nil)
+		for _, id := range []string{"atlas", "ledger"} {
+			o.mustAddClient(id, func(m *storage.Metadata) { m.Consent = "" })
+		}
+		b := o.browser()
+		b.mustSignIn("alice", "atlas", "scope", "openid profile")
+		steps := []struct {
+			client string
+			more   []string
+			asked  bool
+		}{
+			{"atlas", []string{"scope", "openid profile"}, false},
+			{"atlas", []string{"scope", "openid"}, false},
+			{"atlas", []string{"scope", "openid email"}, true},
+			{"atlas", []string{"scope", "openid email"}, false},
+			{"atlas", []string{"scope", "openid email profile"}, false}, // what was allowed before stays allowed
+			{"atlas", []string{"claims", `{"userinfo":{"email":null,"name":null}}`}, false},
+			{"atlas", []string{"claims", `{"userinfo":{"phone_number":null}}`}, true},
+			{"atlas", []string{"claims", `{"userinfo":{"phone_number":null}}`}, false},
+			{"atlas", []string{"claims", `{"id_token":{"phone_number":null,"address":null}}`}, true},
+			{"atlas", []string{"claims", `{"id_token":{"auth_time":{"essential":true},"acr":null,"sub":null}}`}, false}, // nothing about the person
+			{"atlas", []string{"prompt", "consent"}, true},
+			{"ledger", nil, true}, // another application
+		}
+		for i, s := range steps {
+			p, asked := b.asks(s.client, s.more...)
+			if asked != s.asked {
+				t.Errorf("step %d %v: got asked %v, want %v", i, s.more, asked, s.asked)
+			}
+			silent := b.do(http.MethodGet, authorizeURL(s.client, append(s.more, "prompt", "none")...), nil, nil).answer(t)
+			if s.asked && s.more != nil && s.more[0] != "prompt" && silent.Get("error") != "consent_required" {
+				t.Errorf("step %d: got %v for prompt=none, want consent_required", i, silent)
+			}
+			if asked {
+				if got := b.submit(p, "decision", "allow").answer(t).Get("code"); got == "" {
+					t.Errorf("step %d: got no code after allowing", i)
+				}
+			}
+		}
+		o.mustAddUser("bob")
+		c := o.browser()
+		p := c.get(authorizeURL("atlas"))
+		if p = c.submit(p, "username", "bob", "password", pw); !strings.Contains(p.Body, `id="allow"`) {
+			t.Error("got bob not asked although only alice has allowed it")
+		}
+	})
+}
+
+// TestDeniedConsentGivesNothing: and is not remembered.
+func TestDeniedConsentGivesNothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		o := mustStart(t, nil)
+		o.mustAddClient("atlas", func(m *storage.Metadata) { m.Consent = "" })
+		b := o.browser()
+		p := b.submit(b.get(authorizeURL("atlas")), "username", "alice", "password", pw)
+		for _, decision := range []string{"deny", "", "ALLOW"} {
+			a := b.submit(p, "decision", decision).answer(t)
+			if a.Get("error") != "access_denied" || a.Get("code") != "" || a.Get("state") != "st" {
+				t.Errorf("decision %q: got %v, want access_denied", decision, a)
+			}
+		}
+		if _, asked := b.asks("atlas"); !asked {
+			t.Error("got not asked again after denying")
+		}
+	})
+}
+
+// TestConsentSaysWhoAndWhat: whose account, for whom, where it leads, in words (ASVS 10.7.2).
+func TestConsentSaysWhoAndWhat(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		o := mustStart(t, nil)
+		o.mustAddClient("atlas", func(m *storage.Metadata) {
+			m.Consent, m.ClientName, m.PolicyURI, m.LogoURI = "", "<b>Atlas</b>", "https://atlas.example/policy", "https://cdn.example/atlas.png"
+		})
+		b := o.browser()
+		p := b.get(authorizeURL("atlas", "scope", "openid email offline_access", "prompt", "consent", "claims", `{"userinfo":{"phone_number":null}}`))
+		p = b.submit(p, "username", "alice", "password", pw)
+		text := html.UnescapeString(p.Body)
+		for _, want := range []string{"alice@example.org", "<b>Atlas</b>", "atlas.example", "Your e-mail address", "Your phone number", "https://atlas.example/policy"} {
+			if !strings.Contains(text, want) {
+				t.Errorf("got a consent page without %q:\n%s", want, p.Body)
+			}
+		}
+		if strings.Contains(p.Body, "<b>Atlas") || strings.Contains(p.Body, "cdn.example") || strings.Contains(p.Header.Get("Content-Security-Policy"), "cdn.example") {
+			t.Error("got the application's markup, or a logo although logos are off")
+		}
+		if strings.Contains(p.Header.Get("Content-Security-Policy"), "form-action") {
+			t.Error("got form-action on a page whose answer leads to the application: Chromium applies it to the application's own redirects")
+		}
+	})
+}
+
+// TestNobodyConsentsForSomebodyElse: a consent page that named alice is worth nothing once bob is signed in there.
+func TestNobodyConsentsForSomebodyElse(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		o := mustStart(t, nil)
+		o.mustAddClient("atlas", func(m *storage.Metadata) { m.Consent = "" })
+		o.mustAddUser("bob")
+		b := o.browser()
+		alices := b.submit(b.get(authorizeURL("atlas")), "username", "alice", "password", pw)
+		time.Sleep(time.Second)
+		other := b.get(alices.link("other-account"))
+		bobs := b.submit(other, "username", "bob", "password", pw)
+		if !strings.Contains(bobs.Body, "bob@example.org") {
+			t.Fatalf("got %d, want bob's consent page", bobs.Status)
+		}
+		p := b.submit(alices, "decision", "allow")
+		if !strings.Contains(p.Body, `id="allow"`) || !strings.Contains(p.Body, "bob@example.org") {
+			t.Errorf("got %d to %q, want bob asked for himself", p.Status, p.Header.Get("Location"))
+		}
+		if _, err := o.store.Consent(t.Context(), "sub-bob", "atlas"); err == nil {
+			t.Error("got a consent of bob's, who gave none")
+		}
+		// Nor can another browser send it, or one and the same page under another purpose.
+		action, fields := p.form(t)
+		fields.Set("decision", "allow")
+		thief := o.browser()
+		thief.mustSignIn("bob", "atlas")
+		if p := thief.post(action, fields); p.Status != http.StatusBadRequest {
+			t.Errorf("got %d for another browser's handle, want 400", p.Status)
+		}
+		if p := b.post(strings.Replace(action, "/consent/", "/login/", 1), url.Values{"username": {"bob"}, "password": {pw}}); p.Status != http.StatusBadRequest {
+			t.Errorf("got %d for a handle of another purpose, want 400", p.Status)
+		}
+		if p := b.do(http.MethodPost, action, fields, http.Header{"Sec-Fetch-Site": {"cross-site"}}); p.Status != http.StatusForbidden {
+			t.Errorf("got %d for a form from another site, want 403", p.Status)
+		}
+		time.Sleep(61 * time.Minute)
+		if p := b.post(action, fields); p.Status != http.StatusBadRequest {
+			t.Errorf("got %d for a page that was open for an hour, want 400", p.Status)
+		}
+	})
+}
+
+// TestOfflineAccessIsAlwaysAskedFor: never silently, never without prompt=consent, never without a code (Core §11).
+func TestOfflineAccessIsAlwaysAskedFor(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		o := mustStart(t, nil)
+		o.mustAddClient("atlas", nil) // consent is skipped otherwise
+		o.mustAddClient("bound", func(m *storage.Metadata) { m.RefreshTokens = "session" })
+		b := o.browser()
+		without := b.mustJoin("alice", "atlas", "scope", "openid offline_access")
+		p, asked := b.asks("atlas", "scope", "openid offline_access", "prompt", "consent")
+		if !asked || !strings.Contains(p.Body, "away") {
+			t.Fatalf("got asked %v, want the consent page to tell of offline access", asked)
+		}
+		with := o.redeem("atlas", b.submit(p, "decision", "allow").answer(t).Get("code"))
+		bound := b.mustJoin("alice", "bound", "scope", "openid offline_access", "prompt", "consent")
+		b.get(endSession("id_token_hint", without.IDToken))
+		for name, c := range map[string]struct {
+			client string
+			token  string
+			lives  bool
+		}{"without prompt=consent": {"atlas", without.RefreshToken, false}, "with it": {"atlas", with.RefreshToken, true}, "of a client that may hold none": {"bound", bound.RefreshToken, false}} {
+			a := o.token(c.client, url.Values{"grant_type": {"refresh_token"}, "refresh_token": {c.token}})
+			if got := a.Error == ""; got != c.lives {
+				t.Errorf("%s: got %+v, want it to live after the logout: %v", name, a, c.lives)
+			}
+			if c.lives && claims(t, a.IDToken)["sid"] != nil {
+				t.Error("got a sid in an ID token of offline access after the session ended")
+			}
+		}
+	})
+}

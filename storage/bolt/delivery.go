@@ -2,6 +2,7 @@ package bolt
 
 import (
 	"context"
+	"encoding/binary"
 	"fmt"
 	"time"
 
@@ -152,12 +153,15 @@ func (t *tx) noteDelivery(d storage.Delivery, r *storage.Report, e storage.Event
 func (s *Store) CountDeliveries(ctx context.Context) (byState map[storage.DeliveryState]int, oldest time.Time, err error) {
 	byState = map[storage.DeliveryState]int{}
 	err = s.view(ctx, func(t *tx) error {
-		for _, state := range deliveryStateList {
-			for k := range t.prefix(deliveryStates, within(string(state))) {
-				if byState[state]++; state == storage.DeliveryPending && byState[state] == 1 {
-					oldest = keyTime(k[len(state)+1:])
-				}
+		for i, n := range t.deliveryCounts() {
+			if n > 0 {
+				byState[deliveryStateList[i]] = int(n)
 			}
+		}
+		pending := within(string(storage.DeliveryPending))
+		for k := range t.prefix(deliveryStates, pending) {
+			oldest = keyTime(k[len(pending):])
+			break
 		}
 		return nil
 	})
@@ -186,8 +190,14 @@ func (t *tx) putDelivery(d storage.Delivery, before *storage.Delivery) {
 	for _, at := range []*time.Time{&d.Created, &d.Next, &d.GiveUp, &d.Leased, &d.Answer.At} {
 		*at = milli(*at)
 	}
+	if before == nil || before.State != d.State {
+		t.countDelivery(d.State, 1)
+	}
 	if before != nil {
 		t.dropDelivery(*before)
+		if before.State != d.State {
+			t.countDelivery(before.State, -1)
+		}
 	}
 	t.store(deliveries, []byte(d.ID), d)
 	t.put(deliveryStates, stateKey(d), nil)
@@ -203,6 +213,32 @@ func (t *tx) dropDelivery(d storage.Delivery) {
 		t.delete(due, dueKey(d))
 	}
 }
+
+// deliveryCounts are how many deliveries there are of each state, in the order of deliveryStateList. They are kept, because finished
+// deliveries stay as long as their reports and metrics ask every few seconds.
+func (t *tx) deliveryCounts() (counts [len(deliveryStateList)]uint64) {
+	if value := t.get(meta, deliveriesKey); len(value) == 8*len(counts) {
+		for i := range counts {
+			counts[i] = binary.BigEndian.Uint64(value[8*i:])
+		}
+	}
+	return counts
+}
+
+// countDelivery counts deliveries of a state up or down.
+func (t *tx) countDelivery(state storage.DeliveryState, by int) {
+	counts := t.deliveryCounts()
+	value := make([]byte, 0, 8*len(counts))
+	for i, n := range counts {
+		if deliveryStateList[i] == state {
+			n += uint64(by)
+		}
+		value = binary.BigEndian.AppendUint64(value, n)
+	}
+	t.put(meta, deliveriesKey, value)
+}
+
+var deliveriesKey = []byte("deliveries")
 
 // dueKey is a pending delivery's place in the order in which they may be taken.
 func dueKey(d storage.Delivery) []byte {

@@ -86,6 +86,7 @@ func (t *tx) sweep(kind byte, key []byte, at time.Time) {
 				t.again(d.GiveUp, kind, key)
 			} else {
 				t.dropDelivery(d)
+				t.countDelivery(d.State, -1)
 				t.delete(deliveries, key)
 			}
 		}

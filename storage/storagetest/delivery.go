@@ -190,6 +190,45 @@ var deliveryTests = map[string]func(*world){
 		w.must(err)
 		mustEqual(w, "row", r.Rows[0].Delivery, storage.DeliveryCancelled)
 	},
+	"CountIsThatOfTheListingWhateverBecameOfThem": func(w *world) {
+		mustAgree := func() {
+			byState, oldest, err := w.CountDeliveries(w.ctx)
+			w.must(err)
+			listed, first := map[storage.DeliveryState]int{}, time.Time{}
+			for _, d := range pages(w, func(p storage.Page) ([]storage.Delivery, string, error) {
+				return w.ListDeliveries(w.ctx, storage.DeliveryFilter{}, p)
+			}) {
+				if listed[d.State]++; d.State == storage.DeliveryPending {
+					first = d.Created // the listing ends with the oldest
+				}
+			}
+			mustEqual(w, "count", byState, listed)
+			mustEqual(w, "oldest", oldest, first)
+		}
+		mustAgree()
+		list := []storage.Delivery{delivery("1", "h", 1), delivery("2", "h", 2), delivery("3", "h", 3), delivery("4", "h", 4)}
+		w.mustReport(list...)
+		mustAgree()
+		states := map[string]storage.DeliveryState{"1": storage.DeliveryDone, "2": storage.DeliveryFailed, "3": storage.DeliveryPending}
+		for _, d := range w.mustClaim(after(3*time.Second), 3, nil, "1", "2", "3") {
+			_, err := w.SettleDeliveries(w.ctx, []storage.Settlement{{ID: d.ID, Lease: d.Lease, State: states[d.ID], Next: after(time.Hour)}})
+			w.must(err)
+			mustAgree()
+		}
+		w.must(w.RetryDelivery(w.ctx, "2", after(time.Minute), nil, storage.Event{}))
+		mustAgree()
+		w.must(w.CancelDelivery(w.ctx, "3", after(time.Minute), nil, storage.Event{}))
+		w.restart()
+		mustAgree()
+		for range 2 {
+			_, err := w.Sweep(w.ctx, after(365*24*time.Hour), 100)
+			w.must(err)
+			mustAgree()
+		}
+		byState, _, err := w.CountDeliveries(w.ctx)
+		w.must(err)
+		mustEqual(w, "left", len(byState), 0)
+	},
 	"DeliveriesAreListedNewestFirstAcrossStates": func(w *world) {
 		w.mustReport(delivery("1", "h", 1), delivery("2", "h", 2), delivery("3", "h", 3), delivery("4", "h", 4), delivery("5", "h", 5))
 		for _, d := range w.mustClaim(after(4*time.Second), 3, nil, "1", "2", "3") {

@@ -105,7 +105,7 @@ type Endings interface {
 	// EndSessions applies change and ends what sel selects as of at, in one transaction: it removes the sessions, or only the
 	// memberships where sel names a client, kills the grants and tokens bound to them, leaves a fence against codes issued at or before at, writes
 	// what plan returns for each, one audit line for each, and stores the reports. What began after at is not selected, unless it is a session
-	// named by its id, which never comes again.
+	// named by its id, which never comes again, or in the first call something that began more than ClockStep after at.
 	//
 	// It ends at most limit sessions (limit 0: no limit) and says whether more remain. Then the fence of this first call makes all of them dead at once, and an
 	// Ending is kept, so that the caller, or after a crash another, goes on by calling again with the same sel, cause and at
@@ -119,6 +119,10 @@ type Endings interface {
 	// ListEndings lists mass endings, unfinished ones first; finished ones are kept for a day.
 	ListEndings(ctx context.Context) ([]Ending, error)
 }
+
+// ClockStep is how much later than an ending something must say it began for that to mean that the clock was ahead then and has been put back:
+// no request takes this long from reading the clock to its transaction.
+const ClockStep = time.Minute
 
 // FenceLife is how long a fence is kept after its ending is complete: longer than any code or interaction handle lives.
 const FenceLife = 2 * time.Hour

@@ -89,7 +89,8 @@ type Refreshed struct {
 // Grants keeps what relying parties hold.
 type Grants interface {
 	// Redeem spends a code: in one transaction it records the code's id as spent until code.Expires, checks session, user, client and
-	// fences, joins the client to the session and stores what issue returns. ErrEnded if any of them has ended since code.Issued.
+	// fences, joins the client to the session and stores what issue returns. ErrEnded if any of them has ended since code.Issued, or
+	// that lies more than ClockStep ahead.
 	// A second use is told by Reused, each time; it is for the caller to end the grant that the first gave, by EndSessions.
 	// issue gets the session as it will be, signs nothing, and may run twice.
 	Redeem(ctx context.Context, code Code, at time.Time, issue func(Session, Member) (Issue, error)) (Redeemed, error)

@@ -18,12 +18,15 @@ type Token struct {
 	Expires  time.Time `json:"exp"`
 }
 
+// SweepDelay is how long at most a token outlives the idle deadline of its session, however many sessions wait to be swept.
+const SweepDelay = 5 * time.Second
+
 // Tokens keeps opaque access tokens.
 type Tokens interface {
 	// PutToken stores a token without a grant (client_credentials). ErrEnded if its client is unknown or disabled.
 	PutToken(ctx context.Context, t Token) error
 	// Token finds a living token and its grant (zero for client_credentials): unexpired, its client enabled, its user enabled, grant and
-	// membership not ended, not fenced. A token may outlive a session's idle deadline by one sweep. ErrNotFound.
+	// membership not ended, not fenced. A token may outlive a session's idle deadline by one sweep, never by more than SweepDelay. ErrNotFound.
 	Token(ctx context.Context, hash Hash, at time.Time) (Token, Grant, error)
 	// LiveOwnToken tells whether a token that a client has without any session, issued then and stored nowhere, still counts: the client is there
 	// and enabled, and no ending of all that it has came since. ErrNotFound.

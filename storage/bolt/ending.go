@@ -24,7 +24,7 @@ func (s *Store) EndSessions(ctx context.Context, sel storage.Selector, cause sto
 		more  bool
 	}
 	out, err := write(ctx, s, func(t *tx) (outcome, error) {
-		e := ending{tx: t, cause: cause, selection: selection{Selector: sel, at: at, users: map[string]bool{}}, change: change}
+		e := ending{tx: t, cause: cause, selection: selection{Selector: sel, at: at, first: true, users: map[string]bool{}}, change: change}
 		if err := e.begin(); err != nil {
 			return outcome{}, fmt.Errorf("end sessions: %w", err)
 		}
@@ -44,7 +44,7 @@ func (s *Store) EndSessions(ctx context.Context, sel storage.Selector, cause sto
 // CountEndings implements storage.Endings. It reads a page at a time, so that no long transaction makes the file grow.
 func (s *Store) CountEndings(ctx context.Context, sel storage.Selector, at time.Time) (storage.Count, error) {
 	var sum storage.Count
-	e := ending{selection: selection{Selector: sel, at: milli(at), users: map[string]bool{}}}
+	e := ending{selection: selection{Selector: sel, at: milli(at), first: true, users: map[string]bool{}}}
 	for more := true; more; {
 		err := s.view(ctx, func(t *tx) error {
 			e.tx, e.ended, e.more = t, nil, false
@@ -128,7 +128,7 @@ func (e *ending) begin() (err error) {
 		return err
 	}
 	if known, ok := load[mass](e.tx, endings, []byte(e.key)); ok {
-		e.mass = known.prepare([]byte(e.key))
+		e.mass, e.first = known.prepare([]byte(e.key)), false
 		e.over, e.cursor, e.users = !known.Finished.IsZero(), known.Cursor, e.mass.users
 		return nil
 	}

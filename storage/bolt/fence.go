@@ -180,14 +180,15 @@ func (t *tx) ownTokenDead(client string, issued time.Time) bool {
 }
 
 // fencedOff tells whether a session that is about to begin belongs to what an ending has ended meanwhile. One of the
-// ending's own millisecond begins after it unless that ending is still under way.
+// ending's own millisecond begins after it unless that ending is still under way; an ending from the future was dated by a clock that was put
+// back since, and nobody is kept out until it catches up.
 func (t *tx) fencedOff(n storage.Session) bool {
 	if t.sessionDead(n) {
 		return true
 	}
 	for _, scope := range [][]byte{fenceUser(n.Subject), fenceEveryone()} {
 		list, _ := load[[]fence](t, fences, scope)
-		if slices.ContainsFunc(list, func(f fence) bool { return n.Created.Before(f.At) }) {
+		if slices.ContainsFunc(list, func(f fence) bool { return n.Created.Before(f.At) && !f.At.After(n.Created.Add(storage.ClockStep)) }) {
 			return true
 		}
 	}

@@ -95,13 +95,35 @@ func (t *tx) offlineGrants(subject, client string) (list []storage.Grant) {
 }
 
 // liveGrant finds a grant that counts for a token issued under sid (empty: without a session). A session past its idle
-// deadline is left to the sweep, so that a token's check reads no session.
+// deadline is left to the sweep while that keeps up, so that a token's check reads no session.
 func (t *tx) liveGrant(id, sid string, at time.Time) (storage.Grant, bool) {
 	g, ok := t.grant(id)
 	if !ok || !t.unexpired(g, at) || !t.parties(g) || (sid != "" && t.sidDead(sid)) || t.grantDead(g) {
 		return storage.Grant{}, false
 	}
+	if t.sweptLate(at) && !t.sessionInTime(g, sid, at) {
+		return storage.Grant{}, false
+	}
 	return g, true
+}
+
+// sweptLate tells whether the session that is longest past its deadline has waited for too long to be ended.
+func (t *tx) sweptLate(at time.Time) bool {
+	k, _ := t.bucket(deadlines).Cursor().First()
+	return k != nil && keyTime(k).Add(storage.SweepDelay).Before(at)
+}
+
+// sessionInTime tells whether the session of a token, if it has one, is before its deadline.
+func (t *tx) sessionInTime(g storage.Grant, sid string, at time.Time) bool {
+	id := g.Session
+	if sid != "" {
+		id = storage.SessionID(t.get(sids, []byte(sid)))
+	}
+	if id == "" {
+		return true
+	}
+	n, ok := t.sessionRecord(id)
+	return ok && at.Before(n.Deadline())
 }
 
 // counting tells whether a grant counts at that moment, and its session, where it is bound to one, is alive.

@@ -50,7 +50,7 @@ func (t *tx) join(code storage.Code, at time.Time, issue func(storage.Session, s
 	switch {
 	case !ok || n.Subject != code.Subject || !t.enabled(code.Subject) || t.client(code.Client) == nil:
 		return r, storage.ErrEnded
-	case !at.Before(code.Expires) || t.codeDead(n, code):
+	case !at.Before(code.Expires) || code.Issued.After(at.Add(storage.ClockStep)) || t.codeDead(n, code):
 		return r, storage.ErrEnded
 	}
 	m, joins := n.Member(code.Client), false

@@ -15,6 +15,7 @@ import (
 type selection struct {
 	storage.Selector
 	at    time.Time
+	first bool            // this is the call that begins the ending: what is from the future is of a clock that was put back
 	users map[string]bool // whose offline grants end, where sessions are named or overdue
 }
 
@@ -42,10 +43,15 @@ func (c selection) everywhere() bool {
 	return c.Everyone || (c.Client != "" && len(c.Sessions) == 0 && c.Subject == "" && !c.Overdue && c.Grant == "")
 }
 
+// began tells whether something that says it began then was there before the ending.
+func (c selection) began(then time.Time) bool {
+	return !then.After(c.at) || c.first && then.After(c.at.Add(storage.ClockStep))
+}
+
 // endsSession tells whether a session ends. One that is named by its id, which never comes again, ends even if a clock
 // that was put back says that it has not begun.
 func (c selection) endsSession(n storage.Session) bool {
-	return c.Client == "" && c.takesSession(n) && (len(c.Sessions) > 0 || !n.Created.After(c.at))
+	return c.Client == "" && c.takesSession(n) && (len(c.Sessions) > 0 || c.began(n.Created))
 }
 
 // endsMember tells whether a relying party's share of a session ends without the session.
@@ -54,12 +60,12 @@ func (c selection) endsMember(n storage.Session, m storage.Member) bool {
 	if began.IsZero() {
 		began = m.Joined
 	}
-	return c.Client != "" && m.Client == c.Client && !began.After(c.at) && c.takesSession(n)
+	return c.Client != "" && m.Client == c.Client && c.began(began) && c.takesSession(n)
 }
 
 // endsOffline tells whether an offline grant ends by what it is; by the membership that it was given to it may end too.
 func (c selection) endsOffline(g storage.Grant) bool {
-	if !c.Offline || (c.Client != "" && g.Client != c.Client) || g.Created.After(c.at) {
+	if !c.Offline || (c.Client != "" && g.Client != c.Client) || !c.began(g.Created) {
 		return false
 	}
 	switch {

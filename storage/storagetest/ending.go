@@ -162,6 +162,37 @@ var endingTests = map[string]func(*world){
 			w.Fatal("the session is alive")
 		}
 	},
+	"NothingEscapesAnEndingBecauseTheClockWasPutBack": func(w *world) {
+		for _, sel := range []storage.Selector{
+			{Subject: "ann", Offline: true}, {Everyone: true, Offline: true}, {Subject: "ann", Client: "app", Offline: true},
+			{Sessions: []storage.SessionID{"s"}, Client: "app", Offline: true}, {Client: "app", Offline: true},
+		} {
+			w := w.fresh()
+			w.mustUsers("ann")
+			w.mustClients("app")
+			ahead := after(10 * time.Minute)
+			id := w.mustSession("s", "ann", ahead)
+			bound, offline := w.mustRedeem(id, "ann", "app", ahead), w.mustRedeemOffline(id, "ann", "app", ahead)
+			unused := w.code(id, "ann", "app", ahead)
+			count, err := w.CountEndings(w.ctx, sel, t0)
+			w.must(err)
+			mustEqual(w, "count of grants", count.Grants, 2)
+			w.mustEnd(sel, t0, storage.Change{})
+			for _, at := range []time.Time{after(time.Second), ahead} {
+				if w.alive(id, at) && sel.Client == "" || w.tokenAlive(bound, at) || w.grantAlive(bound, at) || w.tokenAlive(offline, at) || w.grantAlive(offline, at) {
+					w.Fatalf("%+v: something lives on", sel)
+				}
+			}
+			_, err = w.Redeem(w.ctx, unused, after(time.Second), issue(unused, after(time.Second)))
+			w.mustBe(err, storage.ErrEnded)
+			w.mustSession("next", "ann", after(time.Second))
+		}
+	},
+	"EndingDatedByAClockThatWasPutBackKeepsNobodyOut": func(w *world) {
+		w.mustUsers("ann")
+		w.mustEnd(storage.Selector{Subject: "ann"}, after(10*time.Minute), storage.Change{})
+		w.mustSession("s", "ann", t0)
+	},
 	"OverdueEndsTheLongestOverdueFirst": func(w *world) {
 		w.mustUsers("ann")
 		w.mustClients("app")

@@ -21,6 +21,39 @@ var tokenTests = map[string]func(*world){
 			w.Fatal("the token does not end when it says")
 		}
 	},
+	"TokenDiesWithItsIdleSessionThoughManyWaitToBeSwept": func(w *world) {
+		w.mustUsers("ann")
+		w.mustClients("app")
+		longer := func(code storage.Code, g storage.Grant) {
+			_, err := w.Redeem(w.ctx, code, t0, func(_ storage.Session, m storage.Member) (storage.Issue, error) {
+				g.ID = "grant of " + code.ID
+				return storage.Issue{Grant: g, Tokens: []storage.Token{{Hash: storage.HashOf("token of " + code.ID), SID: m.SID, Issued: t0, Expires: after(24 * time.Hour)}}}, nil
+			})
+			w.must(err)
+		}
+		idle, used := w.mustSession("idle", "ann", t0), w.mustSession("used", "ann", t0)
+		bound, offline, stays := w.code(idle, "ann", "app", t0), w.code(idle, "ann", "app", t0), w.code(used, "ann", "app", t0)
+		longer(bound, storage.Grant{Session: idle})
+		longer(offline, storage.Grant{})
+		longer(stays, storage.Grant{Session: used})
+		w.must(w.Touch(w.ctx, used, after(30*time.Minute)))
+		n, err := w.Session(w.ctx, idle, t0)
+		w.must(err)
+		at := n.Deadline().Add(storage.SweepDelay + time.Millisecond)
+		sid := n.Members[0].SID
+		for _, code := range []storage.Code{bound, offline} {
+			if w.tokenAlive(code, at) {
+				w.Fatal("a token outlived its session")
+			}
+			_, err := w.LiveGrant(w.ctx, "grant of "+code.ID, sid, t0, at)
+			w.mustBe(err, storage.ErrNotFound)
+		}
+		_, err = w.LiveGrant(w.ctx, "grant of "+offline.ID, "", t0, at)
+		w.must(err)
+		if !w.tokenAlive(stays, at) {
+			w.Fatal("a token of another session died")
+		}
+	},
 	"TokenDiesWithItsClientAndItsUser": func(w *world) {
 		w.mustUsers("ann", "bob")
 		w.mustClients("app", "other")

@@ -1,0 +1,124 @@
+package signin
+
+import (
+	"context"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/curfew-id/curfew/logout"
+	"github.com/curfew-id/curfew/provider/keys"
+	"github.com/curfew-id/curfew/provider/password"
+	"github.com/curfew-id/curfew/provider/tokens"
+	"github.com/curfew-id/curfew/provider/web"
+	"github.com/curfew-id/curfew/storage"
+	"github.com/curfew-id/curfew/storage/bolt"
+)
+
+// slow checks passwords as ever, but something happens while it does.
+type slow struct {
+	Hasher
+	meanwhile func()
+}
+
+func (s slow) Verify(ctx context.Context, stored, secret string) (ok, rehash bool, err error) {
+	ok, rehash, err = s.Hasher.Verify(ctx, stored, secret)
+	s.meanwhile()
+	return ok, rehash, err
+}
+
+// TestOldPasswordIsNoUseOnceReplaced: whoever sent the old password just before it was replaced comes out without a session, however the two cross.
+func TestOldPasswordIsNoUseOnceReplaced(t *testing.T) {
+	const issuer, old = "https://op.example", "correct horse battery staple"
+	for name, c := range map[string]struct {
+		happens func(*logout.Ender, storage.User) error
+		enters  bool
+	}{
+		"nothing": {func(*logout.Ender, storage.User) error { return nil }, true},
+		"the password is replaced": {func(e *logout.Ender, u storage.User) error {
+			u.Password = "another"
+			_, err := e.End(t.Context(), storage.Selector{Subject: u.Subject}, storage.Cause{Reason: storage.ReasonPasswordChange}, storage.Change{User: &u})
+			return err
+		}, false},
+		"by an ending that began before the record was read": {func(e *logout.Ender, u storage.User) error {
+			early := &logout.Ender{Store: e.Store, Issuer: e.Issuer, Log: e.Log, Now: func() time.Time { return time.Now().Add(-time.Second) }}
+			u.Password = "another"
+			_, err := early.End(t.Context(), storage.Selector{Subject: u.Subject}, storage.Cause{Reason: storage.ReasonPasswordReset}, storage.Change{User: &u})
+			return err
+		}, false},
+		"all sessions are ended": {func(e *logout.Ender, u storage.User) error {
+			_, err := e.End(t.Context(), storage.Selector{Subject: u.Subject}, storage.Cause{Reason: storage.ReasonAdmin}, storage.Change{})
+			return err
+		}, false},
+		"the person is disabled": {func(e *logout.Ender, u storage.User) error {
+			u.Disabled = true
+			_, err := e.End(t.Context(), storage.Selector{Subject: u.Subject}, storage.Cause{Reason: storage.ReasonUserDisabled}, storage.Change{User: &u})
+			return err
+		}, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			path := filepath.Join(t.TempDir(), "curfew.db")
+			store, err := bolt.Open(bolt.Options{Path: path})
+			if err != nil {
+				t.Fatal(err)
+			}
+			t.Cleanup(func() { store.Close() })
+			ring, err := keys.Load(t.Context(), keys.Config{Store: store, File: path + ".key", Issuer: issuer})
+			if err != nil {
+				t.Fatal(err)
+			}
+			hasher := password.NewHasher(password.Cost{Memory: 64, Time: 1, Threads: 1})
+			hash, err := hasher.Hash(t.Context(), old)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := store.PutUser(t.Context(), storage.User{Subject: "sub", Name: "alice", Password: hash}); err != nil {
+				t.Fatal(err)
+			}
+			quiet := slog.New(slog.NewTextHandler(io.Discard, nil))
+			ender := &logout.Ender{Store: store, Now: time.Now, Issuer: issuer, Log: quiet}
+			h := &Handler{Site: &web.Site{Issuer: issuer, Sessions: store, Sealer: ring, Now: time.Now, Log: quiet}, Store: store, Ender: ender,
+				Minter: &tokens.Minter{Issuer: issuer, Ring: ring}, Limiter: password.Limiter{Store: store},
+				Lifetimes: Lifetimes{Idle: time.Hour, Absolute: time.Hour, Interaction: time.Hour}}
+			h.Hasher = slow{hasher, func() {
+				time.Sleep(2 * time.Millisecond) // as a password takes, at the least
+				u, err := store.User(t.Context(), "sub")
+				if err == nil {
+					err = c.happens(ender, u)
+				}
+				if err != nil {
+					t.Error(err)
+				}
+			}}
+
+			begin := httptest.NewRecorder()
+			h.ToSelf(begin, httptest.NewRequest(http.MethodGet, "/account", nil), "/account")
+			location := begin.Header().Get("Location")
+			r := httptest.NewRequest(http.MethodPost, location, strings.NewReader(url.Values{"username": {"alice"}, "password": {old}}.Encode()))
+			r.SetPathValue("handle", strings.TrimPrefix(location, "/login/"))
+			r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+			for _, c := range begin.Result().Cookies() {
+				r.AddCookie(c)
+			}
+			w := httptest.NewRecorder()
+			h.Login(w, r)
+			sessions, _, err := store.ListSessions(t.Context(), storage.Selector{Subject: "sub"}, time.Now(), storage.Page{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			cookie := strings.Contains(strings.Join(w.Header().Values("Set-Cookie"), "\n"), "curfew-session=")
+			if (len(sessions) > 0) != c.enters || cookie != c.enters {
+				t.Errorf("got %d sessions and a cookie: %v (status %d), want to get in: %v", len(sessions), cookie, w.Code, c.enters)
+			}
+			if !c.enters && !strings.Contains(w.Body.String(), `id="password"`) {
+				t.Errorf("got %d, want the sign-in page again:\n%s", w.Code, w.Body)
+			}
+		})
+	}
+}

@@ -1,9 +1,9 @@
 // Command curfew-load measures a built curfew from outside: what the server's process uses for each kind of request (Linux only).
 //
-//	curfew-load [-for 5s] [-connections 16] [-program bin/curfew] [-store curfew.db]
+//	curfew-load [-for 5s] [-connections 16] [-program bin/curfew] [-data folder]
 //
 // It builds the program unless it is told one, runs it in a temporary folder with the configuration that an operator begins with, on a new
-// store or on a copy of one that other sessions fill already, signs people in, and sends one kind of request after the other over kept
+// data folder or on a copy of one that other sessions fill already, signs people in, and sends one kind of request after the other over kept
 // connections. CPU is that of the server alone.
 package main
 
@@ -28,15 +28,15 @@ func main() {
 	each := flag.Duration("for", 5*time.Second, "how long to send each kind of request")
 	connections := flag.Int("connections", 16, "how many connections to send over")
 	program := flag.String("program", "", "what to measure; built from the sources if empty")
-	store := flag.String("store", "", "a store to begin with; empty: a new one")
+	data := flag.String("data", "", "a data folder to begin with, of a server that was stopped; empty: a new one")
 	flag.Parse()
-	if err := run(*program, *store, *each, *connections); err != nil {
+	if err := run(*program, *data, *each, *connections); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
 }
 
-func run(program, store string, each time.Duration, connections int) error {
+func run(program, data string, each time.Duration, connections int) error {
 	ctx := context.Background()
 	folder, err := os.MkdirTemp("", "load")
 	if err != nil {
@@ -52,8 +52,8 @@ func run(program, store string, each time.Duration, connections int) error {
 	if err != nil {
 		return err
 	}
-	if store != "" {
-		if err := copyFile(store, filepath.Join(folder, "data"), "curfew.db"); err != nil {
+	if data != "" {
+		if err := copyData(data, filepath.Join(folder, "data")); err != nil {
 			return err
 		}
 	}
@@ -62,7 +62,7 @@ func run(program, store string, each time.Duration, connections int) error {
 	}
 	defer o.Stop()
 	server := process(o.PID())
-	idle := server.resident()
+	own, files := server.memory()
 	applications, err := join(ctx, o, connections)
 	if err != nil {
 		return err
@@ -82,26 +82,32 @@ func run(program, store string, each time.Duration, connections int) error {
 	if err := out.Flush(); err != nil {
 		return err
 	}
-	fmt.Printf("resident memory: %d MB after the start, %d MB now\n", idle>>20, server.resident()>>20)
+	ownNow, filesNow := server.memory()
+	fmt.Printf("memory after the start: %d MB and %d MB of files; now: %d MB and %d MB of files\n", own>>20, files>>20, ownNow>>20, filesNow>>20)
 	return nil
 }
 
-// copyFile copies a file into a new folder.
-func copyFile(from, folder, name string) error {
-	if err := os.Mkdir(folder, 0o700); err != nil {
+// copyData copies the store and the key file of a data folder.
+func copyData(from, to string) error {
+	if err := os.Mkdir(to, 0o700); err != nil {
 		return err
 	}
-	source, err := os.Open(from)
-	if err != nil {
-		return err
+	for _, name := range []string{"curfew.db", "curfew.key"} {
+		source, err := os.Open(filepath.Join(from, name))
+		if err != nil {
+			return err
+		}
+		defer source.Close()
+		copied, err := os.OpenFile(filepath.Join(to, name), os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
+		if err != nil {
+			return err
+		}
+		_, err = copied.ReadFrom(source)
+		if err := errors.Join(err, copied.Close()); err != nil {
+			return err
+		}
 	}
-	defer source.Close()
-	copied, err := os.OpenFile(filepath.Join(folder, name), os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
-	if err != nil {
-		return err
-	}
-	_, err = copied.ReadFrom(source)
-	return errors.Join(err, copied.Close())
+	return nil
 }
 
 func ms(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }

@@ -16,7 +16,11 @@ const tick = 10 * time.Millisecond
 
 // cpu is what it has used of all processors, in user and system mode.
 func (p process) cpu() time.Duration {
-	fields := p.fields("stat")
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", p))
+	if err != nil {
+		return 0
+	}
+	fields := strings.Fields(string(text[strings.LastIndexByte(string(text), ')')+1:])) // the program's name may hold anything
 	if len(fields) < 13 {
 		return 0
 	}
@@ -25,21 +29,17 @@ func (p process) cpu() time.Duration {
 	return time.Duration(user+system) * tick
 }
 
-// resident is how much of it stands in memory, in bytes.
-func (p process) resident() int64 {
-	fields := p.fields("stat")
-	if len(fields) < 22 {
-		return 0
-	}
-	pages, _ := strconv.ParseInt(fields[21], 10, 64)
-	return pages * int64(os.Getpagesize())
-}
-
-// fields are those behind the program's name, which may hold anything.
-func (p process) fields(file string) []string {
-	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/%s", p, file))
+// memory is how much of it stands in memory, in bytes: its own, and what it shows of files (program and store), which the system takes
+// back when it needs room.
+func (p process) memory() (own, files int64) {
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/statm", p))
 	if err != nil {
-		return nil
+		return 0, 0
 	}
-	return strings.Fields(string(text[strings.LastIndexByte(string(text), ')')+1:]))
+	var size, resident, shared int64
+	if _, err := fmt.Sscan(string(text), &size, &resident, &shared); err != nil {
+		return 0, 0
+	}
+	page := int64(os.Getpagesize())
+	return (resident - shared) * page, shared * page
 }

@@ -89,9 +89,8 @@ func TestPlantedCookieNeverBecomesASession(t *testing.T) {
 			b.cookies["__Host-curfew-session"] = planted
 			b.cookies["__Host-curfew-flow"] = eve.cookies["__Host-curfew-flow"]
 			if name == "eve's own" { // then eve is signed in there, and alice takes over
-				p := b.get(authorizeURL("atlas", "prompt", "login"))
 				time.Sleep(time.Second)
-				p = b.get(b.get(authorizeURL("atlas", "prompt", "select_account")).link("other-account"))
+				p := b.get(b.get(authorizeURL("atlas", "prompt", "select_account")).link("other-account"))
 				p = b.submit(p, "username", "alice", "password", pw)
 				if p.answer(t).Get("code") == "" {
 					t.Fatalf("%s: got no code", name)

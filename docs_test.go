@@ -2,6 +2,7 @@ package curfew_test
 
 import (
 	"context"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -33,7 +34,16 @@ func TestEveryCommandInTheDocsRuns(t *testing.T) {
 				t.Fatal(err)
 			}
 			folder := t.TempDir()
-			environment := append(os.Environ(), "PATH="+bin+":"+os.Getenv("PATH"))
+			// The page's port may be in use here; the environment counts before the file.
+			listener, err := net.Listen("tcp", "127.0.0.1:0")
+			if err != nil {
+				t.Fatal(err)
+			}
+			_, port, err := net.SplitHostPort(listener.Addr().String())
+			if err != nil || listener.Close() != nil {
+				t.Fatal("got no free port")
+			}
+			environment := append(os.Environ(), "PATH="+bin+":"+os.Getenv("PATH"), "CURFEW_ISSUER=http://localhost:"+port)
 			for _, block := range shBlock.FindAllStringSubmatch(string(text), -1) {
 				script := block[1]
 				if strings.HasPrefix(script, "curfew serve") {

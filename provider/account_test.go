@@ -1,0 +1,292 @@
+package provider_test
+
+import (
+	"net/http"
+	"net/url"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/curfew-id/curfew/provider"
+	"github.com/curfew-id/curfew/storage"
+)
+
+// security fills one of the two forms of the security page.
+func (b *browser) security(path string, fields ...string) page {
+	b.o.t.Helper()
+	_, form := b.get("/account/security").form(b.o.t)
+	for i := 0; i < len(fields); i += 2 {
+		form.Set(fields[i], fields[i+1])
+	}
+	return b.post(path, form)
+}
+
+// TestOnlyOnesOwnSessionsCanBeEnded: names on the account page mean nothing in anybody else's hands, and a form is good for its session only.
+func TestOnlyOnesOwnSessionsCanBeEnded(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		o := mustStart(t, nil)
+		o.mustAddClient("atlas", nil)
+		o.mustAddUser("eve")
+		alice, eve := o.browser(), o.browser()
+		alice.mustJoin("alice", "atlas")
+		alice.mustJoin("alice", "atlas", "scope", "openid offline_access", "prompt", "consent")
+		eve.mustJoin("eve", "atlas")
+		p := alice.get("/account")
+		for _, name := range []string{"sign-out", "leave", "end-offline"} {
+			if len(p.buttons(name)) == 0 {
+				t.Fatalf("got no button %s on alice's page", name)
+			}
+			for _, form := range [][]string{{name, p.buttons(name)[0]}, {"not-me", p.buttons("sign-out")[0]}, {"extent", "selected", "session", p.buttons("sign-out")[0]}} {
+				if got := eve.submit(eve.get("/account"), form...); got.Status != http.StatusOK || !strings.Contains(got.Body, "nothing was ended") {
+					t.Errorf("got %d for %v, want nothing ended", got.Status, form)
+				}
+			}
+		}
+		action, fields := p.form(t)
+		fields.Set("extent", "everywhere")
+		if got := eve.post(action, fields); got.Status != http.StatusBadRequest {
+			t.Errorf("got %d for alice's form in eve's browser, want 400", got.Status)
+		}
+		if !alice.signedIn("atlas") {
+			t.Error("got alice signed out by eve")
+		}
+		// A form that was open while somebody else signed in there ends nothing of theirs.
+		time.Sleep(time.Second)
+		other := alice.get(alice.get(authorizeURL("atlas", "prompt", "select_account")).link("other-account"))
+		alice.submit(other, "username", "eve", "password", pw)
+		if got := alice.post(action, fields); got.Status != http.StatusBadRequest || !eve.signedIn("atlas") || !alice.signedIn("atlas") {
+			t.Errorf("got %d for a form of the session before, want 400", got.Status)
+		}
+	})
+}
+
+// TestSelectedSessionsEndTogether: the boxes may be ticked many times, and nothing else may stand there twice.
+func TestSelectedSessionsEndTogether(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		o := mustStart(t, nil)
+		o.mustAddClient("atlas", nil)
+		var browsers []*browser
+		for range 4 {
+			b := o.browser()
+			b.mustJoin("alice", "atlas")
+			browsers = append(browsers, b)
+			time.Sleep(time.Minute)
+		}
+		here := browsers[0]
+		p := here.get("/account")
+		action, fields := p.form(t)
+		ids := p.buttons("sign-out") // this one first
+		fields.Set("extent", "selected")
+		fields["session"] = ids[1:3]
+		twice := url.Values{"handle": fields["handle"], "extent": {"everywhere", "everywhere"}, "session": ids}
+		if got := here.do(http.MethodPost, action, twice, nil); got.Status != http.StatusBadRequest {
+			t.Errorf("got %d for a field that stands there twice, want 400", got.Status)
+		}
+		if got := here.post(action, fields); got.Status != http.StatusOK {
+			t.Errorf("got %d, want the account page", got.Status)
+		}
+		alive := 0
+		for _, b := range browsers {
+			if b.signedIn("atlas") {
+				alive++
+			}
+		}
+		if alive != 2 || !here.signedIn("atlas") {
+			t.Errorf("got %d of 4 alive, want 2 and this one among them", alive)
+		}
+		if got := here.submit(here.get("/account"), "extent", "selected"); !strings.Contains(got.Body, "Nothing was chosen") {
+			t.Errorf("got %d without a box ticked", got.Status)
+		}
+	})
+}
+
+// TestChangeOfPasswordProvesAndRenews: only with the current password, by the rules, and this session goes on under a new secret.
+func TestChangeOfPasswordProvesAndRenews(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		o := mustStart(t, nil)
+		o.mustAddClient("atlas", nil)
+		b, other := o.browser(), o.browser()
+		b.mustJoin("alice", "atlas")
+		other.mustJoin("alice", "atlas")
+		const fresh = "a new long password"
+		for name, c := range map[string][4]string{
+			"the wrong one":   {"wrong", fresh, fresh, "current password is wrong"},
+			"not the same":    {pw, fresh, fresh + "x", "not the same"},
+			"too short":       {pw, "short", "short", "too short"},
+			"too long":        {pw, strings.Repeat("x", 1025), strings.Repeat("x", 1025), "too long"},
+			"the old one":     {pw, pw, pw, "is the old one"},
+			"one's own name":  {pw, "alice@example.org", "alice@example.org", "tried first"},
+			"nothing":         {pw, "", "", "too short"},
+			"a common one":    {pw, "password", "password", "tried first"},
+			"no current one":  {"", fresh, fresh, "current password is wrong"},
+			"a very long one": {strings.Repeat("x", 2000), fresh, fresh, "current password is wrong"},
+		} {
+			p := b.security("/account/password", "current-password", c[0], "new-password", c[1], "repeat-password", c[2])
+			if p.Status != http.StatusUnprocessableEntity && p.Status != http.StatusTooManyRequests || !strings.Contains(p.Body, c[3]) && !strings.Contains(p.Body, "Too many attempts") {
+				t.Errorf("%s: got %d, want %q", name, p.Status, c[3])
+			}
+			time.Sleep(time.Minute)
+		}
+		if !other.signedIn("atlas") {
+			t.Fatal("got a session ended by a change that was refused")
+		}
+		old := b.copy()
+		id := o.mustSessions("alice", b)
+		p := b.security("/account/password", "current-password", pw, "new-password", fresh, "repeat-password", fresh, "extent", "others")
+		if p.Status != http.StatusOK || !strings.Contains(p.Body, "Your password was changed") {
+			t.Fatalf("got %d, want the password changed:\n%s", p.Status, p.Body)
+		}
+		if other.signedIn("atlas") || old.signedIn("atlas") || !b.signedIn("atlas") || o.mustSessions("alice", b) != id {
+			t.Error("got the others alive, the old secret good, or this session gone")
+		}
+		late := o.browser()
+		if p := late.submit(late.get(authorizeURL("atlas")), "username", "alice", "password", pw); !strings.Contains(p.Body, "password is wrong") {
+			t.Errorf("got %d for the old password", p.Status)
+		}
+	})
+}
+
+// TestChangeOfEmailProvesAndUnverifies: the address is somebody's claim until it is checked, and nobody's else.
+func TestChangeOfEmailProvesAndUnverifies(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		o := mustStart(t, nil)
+		o.mustAddClient("atlas", nil)
+		o.mustAddUser("bob")
+		b := o.browser()
+		b.mustJoin("alice", "atlas")
+		for name, c := range map[string][3]string{
+			"the wrong password":  {"a@new.example", "wrong", "current password is wrong"},
+			"no address":          {"nobody", pw, "not an e-mail address"},
+			"a name with it":      {"Al <a@new.example>", pw, "not an e-mail address"},
+			"two":                 {"a@new.example, b@new.example", pw, "not an e-mail address"},
+			"bob's":               {"BOB@example.org", pw, "cannot be used"},
+			"bob's name, a login": {"bob", pw, "not an e-mail address"},
+		} {
+			p := b.security("/account/email", "email", c[0], "current-password", c[1])
+			if p.Status != http.StatusUnprocessableEntity || !strings.Contains(p.Body, c[2]) {
+				t.Errorf("%s: got %d, want %q", name, p.Status, c[2])
+			}
+		}
+		other := o.browser()
+		other.mustJoin("alice", "atlas")
+		if p := b.security("/account/email", "email", "alice@example.org", "current-password", pw); p.Status != http.StatusOK || !other.signedIn("atlas") {
+			t.Errorf("got %d and others ended for the address that it was", p.Status)
+		}
+		if p := b.security("/account/email", "email", "alice@new.example", "current-password", pw, "extent", "others"); p.Status != http.StatusOK || other.signedIn("atlas") || !b.signedIn("atlas") {
+			t.Errorf("got %d, want the others ended", p.Status)
+		}
+		u, err := o.store.UserByLogin(t.Context(), "alice@new.example")
+		if err != nil || u.EmailVerified || u.Subject != "sub-alice" {
+			t.Errorf("got %+v, %v, want the new address, not verified", u, err)
+		}
+	})
+}
+
+// TestResetLinkWorksOnce: looking uses nothing up, the rules hold, and whoever else is signed in on that browser stays so.
+func TestResetLinkWorksOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		o := mustStart(t, nil)
+		o.mustAddClient("atlas", nil)
+		o.mustAddUser("bob")
+		alice, helper := o.browser(), o.browser()
+		alice.mustJoin("alice", "atlas")
+		helper.mustJoin("bob", "atlas")
+		link := o.mustResetLink("alice")
+		for range 3 {
+			if p := helper.get(link); p.Status != http.StatusOK || !strings.Contains(p.Body, "alice") {
+				t.Fatalf("got %d from a fresh link", p.Status)
+			}
+		}
+		const fresh = "a new long password"
+		if p := helper.submit(helper.get(link), "new-password", "short", "repeat-password", "short"); p.Status != http.StatusUnprocessableEntity {
+			t.Errorf("got %d for a short password, want 422", p.Status)
+		}
+		action, fields := helper.get(link).form(t)
+		fields.Set("new-password", fresh)
+		fields.Set("repeat-password", fresh)
+		if p := o.browser().post(action, fields); p.Status != http.StatusBadRequest {
+			t.Errorf("got %d for another browser's form, want 400", p.Status)
+		}
+		if p := helper.post(action, fields); p.Status != http.StatusOK {
+			t.Fatalf("got %d, want the password set:\n%s", p.Status, p.Body)
+		}
+		if alice.signedIn("atlas") || !helper.signedIn("atlas") {
+			t.Error("got alice's session alive, or bob signed out of the browser he helped with")
+		}
+		if p := helper.post(action, fields); p.Status != http.StatusGone {
+			t.Errorf("got %d for the second use, want 410", p.Status)
+		}
+		for _, path := range []string{link, "/reset/" + strings.Repeat("A", 43), "/reset/x"} {
+			if p := helper.get(path); p.Status != http.StatusGone {
+				t.Errorf("got %d from %.12s, want 410", p.Status, path)
+			}
+		}
+		late := o.mustResetLink("alice")
+		time.Sleep(time.Hour)
+		if p := helper.get(late); p.Status != http.StatusGone {
+			t.Errorf("got %d from a link past its hour, want 410", p.Status)
+		}
+	})
+}
+
+// TestReportsAreForTheirPersonOnly: the page, its status for the script, and the signed copy.
+func TestReportsAreForTheirPersonOnly(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		o := mustStart(t, nil)
+		o.mustAddClient("atlas", nil)
+		o.mustAddUser("eve")
+		phone, laptop, eve := o.browser(), o.browser(), o.browser()
+		phone.mustJoin("alice", "atlas")
+		laptop.mustJoin("alice", "atlas")
+		eve.mustJoin("eve", "atlas")
+		p := laptop.submit(laptop.get("/account"), "sign-out", laptop.get("/account").buttons("sign-out")[1])
+		report := strings.TrimSuffix(p.attribute("data-status-url"), "/status.json")
+		if !strings.HasPrefix(report, "/account/reports/") {
+			t.Fatalf("got %d at %s, want the report", p.Status, p.Path)
+		}
+		for path, want := range map[string][3]int{"": {200, 404, 200}, "/status.json": {200, 404, 401}, "/report.jwt": {200, 404, 200}} {
+			for i, b := range []*browser{laptop, eve, phone} {
+				got := b.get(report + path)
+				if got.Status != want[i] || i == 2 && got.Status == 200 && !strings.Contains(got.Body, `id="password"`) {
+					t.Errorf("got %d from %s for browser %d, want %d", got.Status, path, i, want[i])
+				}
+			}
+		}
+		signed := laptop.get(report + "/report.jwt")
+		if claims(t, signed.Body)["iss"] != issuer || signed.Header.Get("Content-Type") != "application/jwt" {
+			t.Errorf("got %s, want a signed report of this issuer", signed.Header.Get("Content-Type"))
+		}
+		if p := laptop.get("/account/activity"); !strings.Contains(p.Body, report) || !strings.Contains(p.Body, "Signed in") {
+			t.Error("got an activity page without the sign-in, or without the way to the report")
+		}
+		if p := eve.get("/account/activity?after=%00%ff"); p.Status >= 500 {
+			t.Errorf("got %d for a cursor that is none", p.Status)
+		}
+	})
+}
+
+// TestLogosOnlyWhereAllowed: on every page that shows an application, and its origin in img-src only then.
+func TestLogosOnlyWhereAllowed(t *testing.T) {
+	for _, allowed := range []bool{false, true} {
+		synctest.Test(t, func(t *testing.T) {
+			o := mustStart(t, func(c *provider.Config) { c.Logos = allowed })
+			o.mustAddClient("atlas", func(m *storage.Metadata) { m.LogoURI, m.Consent = "https://cdn.example/atlas.png", "" })
+			b := o.browser()
+			pages := map[string]page{"sign-in": b.get(authorizeURL("atlas"))}
+			pages["consent"] = b.submit(pages["sign-in"], "username", "alice", "password", pw)
+			code := b.submit(pages["consent"], "decision", "allow").answer(t).Get("code")
+			o.redeem("atlas", code)
+			time.Sleep(time.Second)
+			pages["choose"] = b.get(authorizeURL("atlas", "prompt", "select_account"))
+			pages["applications"] = b.get("/account/applications")
+			pages["sign-out"] = b.get(endSession("client_id", "atlas"))
+			for name, p := range pages {
+				shown, policy := strings.Contains(p.Body, "https://cdn.example/atlas.png"), strings.Contains(p.Header.Get("Content-Security-Policy"), "data: https://cdn.example;")
+				if shown != allowed || policy != allowed && p.Status == http.StatusOK {
+					t.Errorf("%s: got the logo %v and its origin %v, want %v", name, shown, policy, allowed)
+				}
+			}
+		})
+	}
+}

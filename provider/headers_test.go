@@ -1,0 +1,113 @@
+package provider_test
+
+import (
+	"net/http"
+	"net/url"
+	"regexp"
+	"strings"
+	"testing"
+	"testing/synctest"
+
+	"github.com/curfew-id/curfew/provider"
+	"github.com/curfew-id/curfew/storage"
+)
+
+var (
+	inline   = regexp.MustCompile(`(?i)<script(?:[^>]*)>[^<]+</script>|<style|\sstyle=|\son[a-z]+=["']|javascript:`)
+	external = regexp.MustCompile(`(?:src|href)="(?:https?:)?//[^"]*"`)
+)
+
+// TestEveryAnswerCarriesItsHeaders crawls the pages, errors among them: what a browser may do with each is said in each.
+func TestEveryAnswerCarriesItsHeaders(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		o := mustStart(t, nil)
+		o.mustAddClient("atlas", func(m *storage.Metadata) { m.Consent, m.FrontchannelLogoutURI = "", "https://atlas.example/front" })
+		b, empty := o.browser(), o.browser()
+		pages := map[string]page{"sign-in": b.get(authorizeURL("atlas"))}
+		pages["wrong password"] = b.submit(pages["sign-in"], "username", "alice", "password", "x")
+		pages["consent"] = b.submit(pages["sign-in"], "username", "alice", "password", pw)
+		pages["answer"] = b.submit(pages["consent"], "decision", "allow")
+		hint := o.redeem("atlas", pages["answer"].answer(t).Get("code")).IDToken
+		pages["form_post"] = b.get(authorizeURL("atlas", "response_mode", "form_post"))
+		pages["reset"], pages["link over"] = empty.get(o.mustResetLink("alice")), empty.get("/reset/x")
+		for _, path := range []string{"/account", "/account/applications", "/account/security", "/account/activity", "/end_session", "/signed-out/meaning", "/nowhere", "/account/sessions", "/authorize", "/login/x", "/"} {
+			pages[path], pages[path+" for nobody"] = b.get(path), empty.get(path)
+		}
+		pages["foreign form"] = b.do(http.MethodPost, "/account/sessions", url.Values{}, http.Header{"Sec-Fetch-Site": {"cross-site"}})
+		pages["repost"] = empty.do(http.MethodPost, "/authorize", url.Values{"client_id": {"atlas"}}, http.Header{"Sec-Fetch-Site": {"cross-site"}})
+		pages["script's question"], pages["discovery"] = b.get("/account/probe"), b.get("/.well-known/openid-configuration")
+		pages["signed out"] = b.get(endSession("id_token_hint", hint))
+		for name, p := range pages {
+			h := p.Header
+			for header, want := range map[string]string{"X-Content-Type-Options": "nosniff", "Strict-Transport-Security": "max-age=31536000; includeSubDomains"} {
+				if got := h.Get(header); got != want {
+					t.Errorf("%s: got %s %q, want %q", name, header, got, want)
+				}
+			}
+			if h.Get("X-Request-Id") == "" || h.Get("Referrer-Policy") != "no-referrer" && h.Get("Referrer-Policy") != "same-origin" {
+				t.Errorf("%s: got request id %q and Referrer-Policy %q", name, h.Get("X-Request-Id"), h.Get("Referrer-Policy"))
+			}
+			if name != "discovery" && (h.Get("Cache-Control") != "no-store" || h.Get("Access-Control-Allow-Origin") != "") {
+				t.Errorf("%s: got Cache-Control %q and CORS for %q", name, h.Get("Cache-Control"), h.Get("Access-Control-Allow-Origin"))
+			}
+			if !strings.HasPrefix(h.Get("Content-Type"), "text/html") {
+				continue
+			}
+			csp := h.Get("Content-Security-Policy")
+			for _, part := range []string{"default-src 'none'", "script-src 'self'", "style-src 'self'", "base-uri 'none'", "object-src 'none'", "frame-ancestors 'none'"} {
+				if !strings.Contains(csp, part) {
+					t.Errorf("%s: got a policy without %s: %s", name, part, csp)
+				}
+			}
+			if strings.Contains(csp, "unsafe") || strings.Contains(csp, "*") || h.Get("X-Frame-Options") != "DENY" || h.Get("Cross-Origin-Opener-Policy") != "same-origin" || h.Get("Cross-Origin-Resource-Policy") != "same-origin" {
+				t.Errorf("%s: got %v", name, h)
+			}
+			if m := inline.FindString(p.Body); m != "" {
+				t.Errorf("%s: got something inline, which the policy forbids: %s", name, m)
+			}
+			if strings.Contains(p.Body, "<form") && h.Get("Referrer-Policy") != "same-origin" && name != "form_post" {
+				t.Errorf("%s: got Referrer-Policy %q on a page with a form: Chromium would send Origin: null with it", name, h.Get("Referrer-Policy"))
+			}
+			if got := strings.Contains(csp, "frame-src"); got != (name == "signed out") {
+				t.Errorf("%s: got frames allowed: %v", name, got)
+			}
+			for _, m := range external.FindAllString(p.Body, -1) {
+				if name != "signed out" {
+					t.Errorf("%s: got %s from elsewhere", name, m)
+				}
+			}
+		}
+	})
+}
+
+// TestIssuerMayHaveAPath: every page, form, redirect and document stands below it.
+func TestIssuerMayHaveAPath(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		o := mustStart(t, func(c *provider.Config) { c.Issuer = issuer + "/id" })
+		o.mustAddClient("atlas", func(m *storage.Metadata) { m.Consent = "" })
+		b := o.browser()
+		p := b.get("/id" + authorizeURL("atlas"))
+		p = b.submit(p, "username", "alice", "password", pw)
+		a := b.submit(p, "decision", "allow").answer(t)
+		if a.Get("iss") != issuer+"/id" || a.Get("code") == "" {
+			t.Fatalf("got %v, want a code of %s/id", a, issuer)
+		}
+		if p := b.get("/id/account"); !strings.Contains(p.Body, "Where you are signed in") || strings.Contains(p.Body, `href="/account`) {
+			t.Errorf("got %d from the account page, or links that leave the path", p.Status)
+		}
+		for _, path := range []string{"/id/.well-known/openid-configuration", "/id/.well-known/oauth-authorization-server", "/.well-known/oauth-authorization-server/id"} {
+			if p := b.get(path); !strings.Contains(p.Body, `"authorization_endpoint":"`+issuer+`/id/authorize"`) {
+				t.Errorf("got %d from %s", p.Status, path)
+			}
+		}
+		for _, path := range []string{"/account", "/idx/account", "/.well-known/openid-configuration"} {
+			if p := b.get(path); p.Status != http.StatusNotFound || p.Header.Get("X-Frame-Options") != "DENY" {
+				t.Errorf("got %d from %s, which is not ours", p.Status, path)
+			}
+		}
+		link := strings.TrimPrefix(o.mustResetLink("alice"), issuer)
+		if p := b.submit(b.get(link), "new-password", "a new long password", "repeat-password", "a new long password"); p.Status != http.StatusOK {
+			t.Errorf("got %d from a reset link at %.10s", p.Status, link)
+		}
+	})
+}

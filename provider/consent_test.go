@@ -156,6 +156,29 @@ func TestNobodyConsentsForSomebodyElse(t *testing.T) {
 	})
 }
 
+// TestConsentIsNotHandedOn: alice allows, but has to sign in again meanwhile; whoever does that in her place is asked for himself.
+func TestConsentIsNotHandedOn(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		o := mustStart(t, nil)
+		o.mustAddClient("atlas", func(m *storage.Metadata) { m.Consent = "" })
+		o.mustAddUser("bob")
+		b := o.browser()
+		b.mustJoin("alice", "atlas")
+		time.Sleep(time.Second)
+		alices, _ := b.asks("atlas", "prompt", "consent")
+		b.submit(b.get(endSession("client_id", "atlas")), "extent", "application") // in another tab
+		again := b.submit(alices, "decision", "allow")
+		if !strings.HasPrefix(again.Path, "/login/") {
+			t.Fatalf("got %s, want the page that asks whether to sign in again", again.Path)
+		}
+		b.submit(b.get("/end_session"), "extent", "browser")
+		p := b.submit(b.submit(again), "username", "bob", "password", pw)
+		if !strings.Contains(p.Body, `id="allow"`) || !strings.Contains(p.Body, "bob@example.org") {
+			t.Errorf("got %d to %q, want bob asked for himself", p.Status, p.Header.Get("Location"))
+		}
+	})
+}
+
 // TestOfflineAccessIsAlwaysAskedFor: never silently, never without prompt=consent, never without a code (Core §11).
 func TestOfflineAccessIsAlwaysAskedFor(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -117,7 +117,7 @@ func (h *Handler) next(r *http.Request, p *parsed, session *storage.Session) (st
 	if h.Site.JustLeft(r, p.Client, session.AuthTime) && !p.Again {
 		return stepAgain, nil
 	}
-	if p.Consented {
+	if p.Consented && p.Person == session.ID { // not for somebody else, who signed in on the way
 		return stepFinish, nil
 	}
 	if p.has("consent") {

@@ -30,7 +30,7 @@ type request struct {
 	Other        bool              `json:"o,omitempty"` // the person wants to use another account
 	Chosen       bool              `json:"k,omitempty"` // the account was chosen (select_account)
 	Again        bool              `json:"g,omitempty"` // the person confirmed signing in again after signing out
-	Consented    bool              `json:"d,omitempty"` // consent was given on this request's page
+	Consented    bool              `json:"d,omitempty"` // Person gave consent on this request's page
 }
 
 func (q *request) has(prompt string) bool { return slices.Contains(q.Prompt, prompt) }

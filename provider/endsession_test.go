@@ -188,6 +188,56 @@ func TestHintWithoutCookieEndsOnlyForBackends(t *testing.T) {
 	}
 }
 
+// TestBackendLearnsNothingOfOtherApplications: an ID token is one application's. Whoever has it and no cookie gets neither their names nor
+// their sids, which would be all that a front-channel logout needs.
+func TestBackendLearnsNothingOfOtherApplications(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		o := mustStart(t, nil)
+		o.mustAddClient("atlas", func(m *storage.Metadata) { m.BackendLogout = "session" })
+		o.mustAddClient("ledger", func(m *storage.Metadata) {
+			m.BackchannelLogoutURI, m.FrontchannelLogoutURI = "", "https://ledger.example/front"
+		})
+		o.mustAddClient("mail", nil)
+		b := o.browser()
+		hint := b.mustJoin("alice", "atlas").IDToken
+		sid := claims(t, b.mustJoin("alice", "ledger").IDToken)["sid"].(string)
+		b.mustJoin("alice", "mail", "scope", "openid offline_access", "prompt", "consent")
+		p := o.browser().do(http.MethodPost, "/end_session", url.Values{"id_token_hint": {hint}}, nil)
+		if p.Status != http.StatusOK || b.signedIn("atlas") {
+			t.Errorf("got %d, want the session ended", p.Status)
+		}
+		for _, secret := range []string{"Ledger", "ledger.example", "Mail", sid} {
+			if strings.Contains(p.Body, secret) || strings.Contains(p.Header.Get("Content-Security-Policy"), secret) {
+				t.Errorf("got %q told to a server that showed an ID token of atlas", secret)
+			}
+		}
+		for name, values := range p.Header {
+			if name == "Set-Cookie" {
+				t.Errorf("got %v, want no cookies for a server", values)
+			}
+		}
+	})
+}
+
+// TestCrossSitePostOfABackendClientTellsFrames: a browser's POST has no cookie yet; its person gets the whole sign-out, not the bare one of a server.
+func TestCrossSitePostOfABackendClientTellsFrames(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		o := mustStart(t, nil)
+		o.mustAddClient("atlas", func(m *storage.Metadata) {
+			m.BackendLogout, m.BackchannelLogoutURI, m.FrontchannelLogoutURI = "session", "", "https://atlas.example/front"
+		})
+		b := o.browser()
+		hint := b.mustJoin("alice", "atlas").IDToken
+		lax := b.cookies["__Host-curfew-session"]
+		delete(b.cookies, "__Host-curfew-session")
+		p := b.do(http.MethodPost, "/end_session", url.Values{"id_token_hint": {hint}}, http.Header{"Sec-Fetch-Site": {"cross-site"}})
+		b.cookies["__Host-curfew-session"] = lax
+		if p = b.follow(p); !strings.Contains(p.Body, "<iframe") || b.cookies["__Host-curfew-session"] != "" {
+			t.Errorf("got %d without frames or with the cookie left, want the sign-out of a browser", p.Status)
+		}
+	})
+}
+
 // TestSecondClickStillLeadsBack: a valid target is honoured although nobody is signed in any more; a dead cookie changes nothing.
 func TestSecondClickStillLeadsBack(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

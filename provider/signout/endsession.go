@@ -22,7 +22,8 @@ func (h *Handler) EndSession(w http.ResponseWriter, r *http.Request) {
 		h.Site.Error(w, r, web.FaultOf(err))
 		return
 	}
-	if !signedIn && !h.Site.HasSessionCookie(r) {
+	crossSite := r.Method == http.MethodPost && r.Header.Get("Sec-Fetch-Site") == "cross-site" // a browser whose cookie has yet to come
+	if !signedIn && !crossSite && !h.Site.HasSessionCookie(r) {
 		if done, err := h.backend(w, r, d); err != nil || done {
 			if err != nil {
 				h.Site.Error(w, r, web.FaultOf(err))
@@ -66,7 +67,8 @@ func (h *Handler) extent(r *http.Request, d verdict) templates.Extent {
 }
 
 // backend ends the session of a hint that came without any session cookie, as an application's own server sends it, for clients that
-// registered backend_logout. Elsewhere any old ID token could sign people out.
+// registered backend_logout. Elsewhere any old ID token could sign people out. The answer says nothing of the person's other applications: the
+// ID token is one application's, and their pages and sids are not its business.
 func (h *Handler) backend(w http.ResponseWriter, r *http.Request, d verdict) (bool, error) {
 	if !d.Proven || d.SID == "" || d.Problem != "" {
 		return false, nil
@@ -79,7 +81,18 @@ func (h *Handler) backend(w http.ResponseWriter, r *http.Request, d verdict) (bo
 	if err != nil || member.Client != d.Client {
 		return false, ignoreMissing(err)
 	}
-	h.end(w, r, d, &session, templates.ExtentBrowser)
+	cause := storage.Cause{Reason: storage.ReasonLogout, By: "user:" + session.Subject, Client: d.Client, Address: h.Site.Address(r)}
+	if _, err := h.Ender.End(r.Context(), selector(templates.ExtentBrowser, &session, d.Client), cause, storage.Change{}); err != nil {
+		h.notYet(w, r, err)
+		return true, nil
+	}
+	if d.Target != "" {
+		web.Redirect(w, d.target())
+		return true, nil
+	}
+	page := templates.MessagePage{Page: h.Site.Page(r), Title: "Signed out", Text: "That session has ended. Its applications are being told."}
+	web.PageHeaders(w, web.PagePolicy{FormSelf: true})
+	h.Site.Render(r, templates.Message(w, page))
 	return true, nil
 }
 

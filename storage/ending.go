@@ -65,7 +65,8 @@ type Change struct {
 	Events       []Event  // audit lines beyond those of the endings themselves
 }
 
-// Ended is one session, one membership or one grant that ended, as it was in the transaction that ended it.
+// Ended is one session, one membership or one grant that ended, as it was in the transaction that ended it. A membership that a mass ending under
+// way had not come to yet stands by itself, with the Cause and At of that ending.
 type Ended struct {
 	Cause   Cause
 	At      time.Time

@@ -34,6 +34,26 @@ func (e *ending) endedSession(n storage.Session, whole bool) storage.Ended {
 	return out
 }
 
+// deadShares takes the shares out of a session that a mass ending under way had not come to yet. They ended by that and not by this: with a sid, a
+// report and a delivery of their own, beside those of the shares that followed them.
+func (e *ending) deadShares(n storage.Session) (rest storage.Session, dead []storage.Ended) {
+	members := n.Members
+	n.Members = nil
+	for _, m := range members {
+		by := slices.IndexFunc(e.memory.masses, func(other *mass) bool { return other.key != e.key && other.endsMember(n, m) })
+		if by < 0 {
+			n.Members = append(n.Members, m)
+			continue
+		}
+		share := n
+		share.Members = []storage.Member{m}
+		out := e.endedSession(share, false)
+		out.Cause, out.At = e.memory.masses[by].Cause, e.memory.masses[by].At
+		dead = append(dead, out)
+	}
+	return n, dead
+}
+
 // endedGrant collects a grant that ends by itself. What a bound one gave stands with its membership.
 func (e *ending) endedGrant(g storage.Grant) storage.Ended {
 	if !g.Offline() {
@@ -130,20 +150,22 @@ func (e *ending) progress(m *mass, done storage.Count, finished time.Time) {
 func (e *ending) audit(ended storage.Ended) (lines []uint64) {
 	if n := ended.Session; n.ID != "" {
 		line := storage.Event{
-			At: e.at, Kind: "membership.ended", Reason: ended.Cause.Reason, Cause: e.cause.ID, By: e.cause.By, Address: e.cause.Address,
-			Subject: n.Subject, Session: storage.SessionHash(n.ID), Client: e.Client,
+			At: ended.At, Kind: "membership.ended", Reason: ended.Cause.Reason, Cause: ended.Cause.ID, By: ended.Cause.By, Address: ended.Cause.Address,
+			Subject: n.Subject, Session: storage.SessionHash(n.ID),
 		}
 		if ended.Whole {
-			line.Kind, line.Client = "session.ended", e.cause.Client
+			line.Kind, line.Client = "session.ended", ended.Cause.Client
 			if len(n.Members) > 0 {
 				line.Detail = map[string]string{"clients": memberClients(n)}
 			}
+		} else {
+			line.Client = n.Members[0].Client
 		}
 		lines = append(lines, e.appendEvent(line))
 	}
 	for _, g := range ended.Grants {
 		if g.Offline() || ended.Session.ID == "" {
-			lines = append(lines, e.appendEvent(grantEnded(g, ended.Cause, e.at)))
+			lines = append(lines, e.appendEvent(grantEnded(g, ended.Cause, ended.At)))
 		}
 	}
 	return lines

@@ -173,7 +173,7 @@ func (e *ending) read(limit int) {
 		if gone[g.ID] || !e.endsOffline(g) {
 			continue
 		}
-		if limit > 0 && len(e.ended) == limit {
+		if limit > 0 && len(e.ended) >= limit {
 			e.more = true
 			return
 		}
@@ -196,13 +196,17 @@ func (e *ending) readSessions(limit int) {
 				continue
 			}
 		}
-		if limit > 0 && len(e.ended) == limit {
+		n, dead := e.deadShares(n)
+		if limit > 0 && len(e.ended) >= limit {
 			e.more = true
 			return
 		}
 		if e.cursor = slices.Clone(key); e.Overdue {
 			e.users[n.Subject] = true
 		}
-		e.ended = append(e.ended, e.endedSession(n, whole))
+		if whole || len(n.Members) > 0 {
+			e.ended = append(e.ended, e.endedSession(n, whole))
+		}
+		e.ended = append(e.ended, dead...)
 	}
 }

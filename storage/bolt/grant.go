@@ -194,9 +194,14 @@ func (t *tx) refreshToken(token storage.Hash) (before storage.Hash, id string) {
 	return storage.Hash(value[:len(before)]), string(value[len(before):])
 }
 
-// removeGrant ends a grant. What names it dies with that, and is left to Sweep.
+// removeGrant ends a grant. What names it dies with that, and is left to Sweep. What offline access gave stays in mind with its membership, for the
+// application's own session may go by it.
 func (t *tx) removeGrant(g storage.Grant) {
 	if g.Offline() {
+		if n, m, ok := t.holder(g.SID); ok {
+			m.Trust.Extend(g.Trust)
+			t.putMember(n.ID, m, false)
+		}
 		t.delete(grants, []byte(g.ID))
 		t.delete(userOffline, join(g.Subject, g.Client, g.ID))
 		t.delete(clientOffline, join(g.Client, g.ID))

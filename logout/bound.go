@@ -22,6 +22,7 @@ const DefaultClockSkew = time.Minute
 
 // Visibility is the time from reading the clock for an ending to its commit, allowed for wherever a holder's own clock starts
 // with an answer of ours: a resource server may have introspected a token after t0 was read and before the ending was durable.
+// Where a commit takes longer its bounds are corrected before the ending is acknowledged.
 const Visibility = time.Second
 
 // Lifetimes are the deployment's, as far as bounds depend on them.

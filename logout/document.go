@@ -33,7 +33,7 @@ type Document struct {
 
 // Export makes the document of a report as of at. events are the audit lines that the report names.
 func Export(issuer string, r storage.Report, events []storage.Event, at time.Time) Document {
-	at = at.UTC().Truncate(time.Second)
+	at = latest(at, r.At).UTC().Truncate(time.Second) // the clock may have been put back since
 	e := Assess(r, latest(at, r.At))
 	for i := range e.Rows {
 		e.Rows[i].Answer.Detail = "" // an operator's: it may name inner addresses, and the document goes to the person too

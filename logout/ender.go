@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"fmt"
 	"log/slog"
+	"slices"
 	"sync"
 	"time"
 
@@ -18,6 +19,7 @@ type Endings interface {
 	ListEndings(ctx context.Context) ([]storage.Ending, error)
 	NextDelivery(ctx context.Context) (time.Time, error)
 	Sweep(ctx context.Context, at time.Time, limit int) (int, error)
+	UpdateReport(ctx context.Context, id string, change func(*storage.Report)) error
 }
 
 // DefaultPage is how many sessions a mass ending ends in one transaction.
@@ -72,6 +74,9 @@ func (e *Ender) End(ctx context.Context, sel storage.Selector, cause storage.Cau
 	if err != nil {
 		return Outcome{}, err
 	}
+	if committed := e.Now(); committed.Sub(at) > Visibility {
+		e.lengthen(ctx, ended, committed)
+	}
 	o := Outcome{CauseID: cause.ID, At: at, Ended: ended, More: more, issuer: e.Issuer}
 	for _, one := range ended {
 		o.Reports = append(o.Reports, reportID(one))
@@ -100,6 +105,29 @@ func (e *Ender) endPage(ctx context.Context, sel storage.Selector, cause storage
 	return ended, more, nil
 }
 
+// lengthen corrects what was promised about cached answers where the commit took longer than [Visibility]: a resource server may have asked
+// until then. Nobody has been told of the ending yet.
+func (e *Ender) lengthen(ctx context.Context, ended []storage.Ended, committed time.Time) {
+	for _, one := range ended {
+		id := reportID(one)
+		one.At = committed
+		rows := slices.DeleteFunc(holders(one, e.Lifetimes), func(row storage.Row) bool { return row.Basis != BasisCache })
+		if len(rows) == 0 {
+			continue
+		}
+		err := e.Store.UpdateReport(ctx, id, func(r *storage.Report) {
+			for _, row := range rows {
+				if old := r.Row(row.Kind, row.Client); old != nil && row.Until.After(old.Until) {
+					old.Trust, old.Until, old.Basis = row.Trust, row.Until, row.Basis
+				}
+			}
+		})
+		if err != nil {
+			e.log().ErrorContext(ctx, "bound of cached answers not corrected", "report", id, "until", committed, "err", err)
+		}
+	}
+}
+
 // note tells log and metrics of something that ended.
 func (e *Ender) note(ctx context.Context, ended storage.Ended, r *storage.Report) {
 	clients := make([]string, 0, len(ended.Session.Members))
@@ -107,7 +135,7 @@ func (e *Ender) note(ctx context.Context, ended storage.Ended, r *storage.Report
 		clients = append(clients, m.Client)
 	}
 	e.log().InfoContext(ctx, "session ended", "sid", r.Session, "sub", r.Subject, "reason", r.Cause.Reason, "cause", r.Cause.ID,
-		"by", r.Cause.By, "whole", r.Whole, "clients", clients)
+		"report", r.ID, "by", r.Cause.By, "whole", r.Whole, "clients", clients)
 	e.Observe.ended(*r)
 }
 

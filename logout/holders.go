@@ -12,9 +12,6 @@ import (
 func holders(e storage.Ended, lifetimes Lifetimes) []storage.Row {
 	rows := []storage.Row{}
 	for _, m := range e.Session.Members {
-		if hasRow(rows, KindApplication, m.Client) {
-			continue // a share that a mass ending had not come to yet, beside the one that followed it
-		}
 		c := e.Clients[m.Client]
 		t, held := heldTokens(e, m.Client, lifetimes)
 		refreshes := slices.ContainsFunc(e.Offline, func(g storage.Grant) bool { return g.Client == m.Client })

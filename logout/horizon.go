@@ -59,31 +59,40 @@ func Horizon(s storage.Session, clients map[string]*storage.Client, grants []sto
 			e.Offline = append(e.Offline, g)
 		}
 	}
-	return estimate(holders(e, o.Lifetimes), at)
+	return estimate(holders(e, o.Lifetimes), at, willBeTold)
 }
 
 // Assess is what an ended session's report says at that moment.
-func Assess(r storage.Report, at time.Time) Estimate { return estimate(r.Rows, at) }
+func Assess(r storage.Report, at time.Time) Estimate { return estimate(r.Rows, at, isBeingTold) }
 
-// Join is the estimate of several sessions taken together: the latest of each bound, all that is unknown.
+// Join is the preview of several sessions taken together: the latest of each bound, all that is unknown.
 func Join(at time.Time, estimates ...Estimate) Estimate {
 	var rows []storage.Row
 	for _, e := range estimates {
 		rows = append(rows, e.Rows...)
 	}
-	return estimate(rows, at)
+	return estimate(rows, at, willBeTold)
 }
 
-func estimate(rows []storage.Row, at time.Time) Estimate {
+// willBeTold is for a preview.
+func willBeTold(row storage.Row) bool { return slices.Contains(row.Channels, BackChannel) }
+
+// isBeingTold is for a report: whoever was given up, or was never told of an expiry, confirms nothing any more.
+func isBeingTold(row storage.Row) bool {
+	return row.Delivery == storage.DeliveryPending || row.Late == LatePending
+}
+
+// estimate adds rows up. told says which of the unknown may yet confirm.
+func estimate(rows []storage.Row, at time.Time, told func(storage.Row) bool) Estimate {
 	e := Estimate{At: at, Op: Scope{Holders: 1, Ended: 1}, Rows: make([]storage.Row, 0, len(rows))}
 	for _, row := range rows {
 		row = RowAt(row, at)
 		e.Rows = append(e.Rows, row)
 		switch {
 		case row.Kind == KindApplication:
-			e.Apps.add(row)
+			e.Apps.add(row, told)
 		case row.Kind == KindTokens:
-			e.Tokens.add(row)
+			e.Tokens.add(row, told)
 		case row.Trust != storage.TrustClosed && !slices.Contains(e.Offline, row.Name):
 			e.Offline = append(e.Offline, row.Name)
 		}
@@ -91,7 +100,7 @@ func estimate(rows []storage.Row, at time.Time) Estimate {
 	return e
 }
 
-func (s *Scope) add(row storage.Row) {
+func (s *Scope) add(row storage.Row, told func(storage.Row) bool) {
 	s.Holders++
 	switch row.Trust {
 	case storage.TrustClosed, storage.TrustConfirmed:
@@ -101,7 +110,7 @@ func (s *Scope) add(row storage.Row) {
 		s.Until = latest(s.Until, row.Until)
 	default:
 		s.Unknown++
-		if slices.Contains(row.Channels, BackChannel) && row.Delivery != storage.DeliveryFailed && row.Delivery != storage.DeliveryCancelled {
+		if told(row) {
 			s.Told++
 		}
 		if !slices.Contains(s.Names, row.Name) {

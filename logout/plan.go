@@ -75,7 +75,7 @@ func tell(e *Ender, ended storage.Ended, report string, m storage.Member, c *sto
 	if joinedLate(m, c, ended.At) {
 		late := d
 		late.ID = identifier("late", report, m.Client, m.SID)
-		late.Late, late.Next = true, ended.At.Add(LateJoin)
+		late.Late, late.Next = true, lateFrom(m, ended.At).Add(LateJoin)
 		late.GiveUp = latest(d.GiveUp, late.Next.Add(tellAtLeast))
 		row.Late = LatePending
 		deliveries = append(deliveries, late)
@@ -85,6 +85,12 @@ func tell(e *Ender, ended storage.Ended, report string, m storage.Member, c *sto
 
 func joinedLate(m storage.Member, c *storage.Client, at time.Time) bool {
 	return (c.TellLateJoin == nil || *c.TellLateJoin) && latest(m.Joined, m.Trust.Issued).After(at.Add(-LateJoin))
+}
+
+// lateFrom is when the time begins that a late joiner has for creating its session: the end, or where it joined between the reading of the clock
+// and the commit, that moment. What says that it joined much later is from before the clock was put back.
+func lateFrom(m storage.Member, at time.Time) time.Time {
+	return earlier(latest(at, latest(m.Joined, m.Trust.Issued)), at.Add(storage.ClockStep))
 }
 
 // giveUp is when telling has no more use: the bound has passed; or a day has, where there is none.

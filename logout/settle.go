@@ -64,7 +64,7 @@ func (d *Dispatcher) note(ctx context.Context, o *outcome, stale bool) {
 	if o.quiet {
 		return
 	}
-	log := d.log().With("client", o.delivery.Client, "report", o.delivery.Report, "attempt", o.delivery.Attempts, "answer", class(o.Answer), "late", o.delivery.Late)
+	log := d.log().With("client", o.delivery.Client, "report", o.delivery.Report, "delivery", o.ID, "jti", o.Answer.JTI, "attempt", o.delivery.Attempts, "answer", class(o.Answer), "late", o.delivery.Late)
 	switch {
 	case stale:
 		log.WarnContext(ctx, "delivery outcome came after its lease")

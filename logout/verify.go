@@ -30,7 +30,7 @@ func (d Document) Check() []string {
 			fault("row %d (%s of %s): stands there twice", i+1, row.Kind, row.Client)
 		}
 	}
-	e := estimate(d.Rows, d.at())
+	e := estimate(d.Rows, d.at(), isBeingTold)
 	for _, n := range []struct {
 		name      string
 		said, are Scope
@@ -62,8 +62,9 @@ func (d Document) checkRow(row storage.Row) (faults []string) {
 	over := !row.Until.IsZero() && !row.Until.After(d.at())
 	switch row.Trust {
 	case storage.TrustClosed:
-		fault(row.Kind == KindApplication && !over, "closed, although no bound has passed")
-		fault(row.Kind != KindApplication && !over && row.Basis != BasisEnforced, "closed, although no bound has passed")
+		// It may have been closed in the second of which iat is the beginning.
+		passed := !row.Until.IsZero() && row.Until.Before(d.at().Add(time.Second))
+		fault(!passed && (row.Kind == KindApplication || row.Basis != BasisEnforced), "closed, although no bound has passed")
 	case storage.TrustConfirmed:
 		fault(row.Kind != KindApplication || !back || row.Delivery != storage.DeliveryDone, "confirmed, although it was not told directly")
 		fault(row.Evidence < EvidenceAnswer, "confirmed without the evidence for it")

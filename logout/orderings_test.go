@@ -1,0 +1,205 @@
+package logout
+
+import (
+	"context"
+	"crypto/rand"
+	"net/url"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/curfew-id/curfew/storage"
+)
+
+// A client that joins after the clock was read for an ending, and before its commit, has all of LateJoin to create its session, too.
+func TestJoinerDuringTheEndingIsNotConfirmedBeforeItsSessionIsOver(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		w.client("rp", storage.Metadata{})
+		id := w.session()
+		var begins, killed time.Time // of the relying party's own session
+		w.answer = func(context.Context, told) (Reply, error) {
+			if now := time.Now(); killed.IsZero() && !now.Before(begins) {
+				killed = now
+			}
+			return Reply{Status: 200}, nil
+		}
+		d := w.dispatcher()
+		defer run(d.Run)()
+		e := w.ender(d)
+		e.Store = &mortal{Store: w.store, before: func() {
+			time.Sleep(Visibility - time.Millisecond)
+			now := time.Now()
+			begins = now.Add(LateJoin - time.Millisecond)
+			w.join(id, "rp", storage.Issue{Trust: storage.Trust{Issued: now}})
+		}}
+		o := w.end(e, storage.Selector{Sessions: []storage.SessionID{id}})
+		time.Sleep(time.Hour)
+		if row := w.row(o, "rp"); row.Trust != storage.TrustConfirmed || killed.IsZero() {
+			t.Errorf("got %+v and a session that ended at %v, want both over", row, killed)
+		}
+	})
+}
+
+// A resource server may have asked just before a commit that took longer than is allowed for.
+func TestSlowCommitLengthensTheBoundOfCachedAnswers(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		w.client("rp", storage.Metadata{IntrospectionCache: 60})
+		id := w.session()
+		now := time.Now()
+		w.join(id, "rp", storage.Issue{Grant: storage.Grant{ID: "g", Session: id, Created: now, LastUsed: now}, Trust: storage.Trust{Opaque: now.Add(time.Hour)},
+			Tokens: []storage.Token{{Hash: storage.HashOf("at"), Issued: now, Expires: now.Add(time.Hour)}}})
+		w.settleDown()
+		var cached time.Time
+		e := w.ender(w.dispatcher())
+		e.Store = &mortal{Store: w.store, before: func() {
+			time.Sleep(5 * time.Second)
+			if _, _, err := w.store.Token(t.Context(), storage.HashOf("at"), time.Now()); err == nil {
+				cached = time.Now().Add(time.Minute)
+			}
+		}}
+		o := w.end(e, storage.Selector{Sessions: []storage.SessionID{id}})
+		r, err := w.store.Report(t.Context(), o.Reports[0])
+		w.must(err)
+		if row := r.Row(KindTokens, "rp"); row == nil || cached.IsZero() || row.Until.Before(cached) {
+			t.Errorf("got %+v, and an answer that is used until %v", row, cached)
+		}
+	})
+}
+
+// A share that a mass ending had not come to yet, and the one that followed it, have two sids: an answer about one says nothing about the other.
+func TestShareThatAMassEndingHadNotComeToIsNotConfirmedByTheNextOne(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		w.client("rp", storage.Metadata{})
+		ids := w.sessions(3, "rp")
+		w.settleDown()
+		d := w.dispatcher()
+		e := w.ender(d)
+		e.Page = 1
+		mass := w.end(e, storage.Selector{Client: "rp"})
+		if !mass.More {
+			t.Fatal("the mass ending is finished, want pages left")
+		}
+		time.Sleep(time.Second)
+		var id storage.SessionID
+		for _, id = range ids {
+			if s, err := w.store.Session(t.Context(), id, time.Now()); err == nil && len(s.Members) == 0 && id != mass.Ended[0].Session.ID {
+				break
+			}
+		}
+		w.join(id, "rp", storage.Issue{})
+		s, err := w.store.Session(t.Context(), id, time.Now())
+		w.must(err)
+		next := s.Member("rp").SID
+		w.settleDown()
+		w.answer = func(_ context.Context, got told) (Reply, error) {
+			if got.sid == next {
+				return Reply{Status: 200}, nil
+			}
+			return Reply{Status: 503}, nil
+		}
+		defer run(d.Run)()
+		w.end(e, storage.Selector{Sessions: []storage.SessionID{id}})
+		time.Sleep(time.Second)
+		tried := map[any]bool{}
+		for _, g := range w.got("rp") {
+			tried[g.sid] = true
+		}
+		if len(tried) != 3 {
+			t.Errorf("told of %d shares, want 3: the first page's, and both of this session", len(tried))
+		}
+		reports, _, err := w.store.ListReports(t.Context(), storage.ReportFilter{}, storage.Page{})
+		w.must(err)
+		confirmed := 0
+		for _, r := range reports {
+			if row := r.Row(KindApplication, "rp"); row != nil && row.Trust == storage.TrustConfirmed {
+				confirmed++
+				if list, _, err := w.store.ListDeliveries(t.Context(), storage.DeliveryFilter{Report: r.ID, State: storage.DeliveryPending}, storage.Page{}); err != nil || len(list) > 0 {
+					t.Errorf("got %v: confirmed, though %+v is still to be told", err, list)
+				}
+			}
+		}
+		if confirmed != 1 {
+			t.Errorf("%d rows are confirmed, want 1", confirmed)
+		}
+		defer run(e.Run)()
+		time.Sleep(10 * time.Second)
+		if got := len(w.deliveries()); got != 4 {
+			t.Errorf("got %d deliveries when the mass ending is through, want 4: one of each share", got)
+		}
+	})
+}
+
+// An application whose session lives as long as its access token has it still when the offline access ended that the token came from.
+func TestTokensOfEndedOfflineAccessStillBoundTheApplication(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		w.register(storage.Metadata{ClientID: "rp", SessionWithTokens: true})
+		id := w.session()
+		first, next := storage.HashOf(rand.Text()), storage.HashOf(rand.Text())
+		now := time.Now()
+		w.join(id, "rp", storage.Issue{Grant: storage.Grant{ID: "g", Created: now, LastUsed: now, Refresh: first}, Trust: storage.Trust{Opaque: now.Add(time.Hour)}})
+		time.Sleep(50 * time.Minute)
+		expires := time.Now().Add(time.Hour)
+		_, err := w.store.Refresh(t.Context(), storage.Refresh{Token: first, Successor: next, Client: "rp"}, time.Now(), func(g storage.Grant, _ *storage.Session) (storage.Issue, error) {
+			return storage.Issue{Grant: g, Trust: storage.Trust{Opaque: expires}}, nil
+		})
+		w.must(err)
+		e := w.ender(w.dispatcher())
+		w.end(e, storage.Selector{Grant: "g"})
+		time.Sleep(time.Second)
+		o := w.end(e, storage.Selector{Sessions: []storage.SessionID{id}})
+		if row := w.row(o, "rp"); row.Trust == storage.TrustBounded && row.Until.Before(expires) {
+			t.Errorf("got %+v, want it bounded by %v at the earliest", row, expires)
+		}
+	})
+}
+
+func TestWhoIsNotToldOfAnExpiryIsNotSaidToBe(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		w.client("rp", storage.Metadata{})
+		w.session("rp")
+		e := w.ender(w.dispatcher())
+		e.SilentExpiry = true
+		stop := run(e.Run)
+		time.Sleep(9 * time.Hour)
+		stop()
+		reports, _, err := w.store.ListReports(t.Context(), storage.ReportFilter{}, storage.Page{})
+		w.must(err)
+		if len(reports) != 1 {
+			t.Fatalf("got %d reports, want 1", len(reports))
+		}
+		if apps := Assess(reports[0], time.Now()).Apps; apps.Unknown != 1 || apps.Told != 0 {
+			t.Errorf("got %+v, want one unknown that nobody tells", apps)
+		}
+	})
+}
+
+func TestReportIsConsistentThoughTheClockWasPutBack(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		w.client("rp", storage.Metadata{})
+		id := w.session("rp")
+		w.settleDown()
+		ahead := time.Minute
+		clock := func() time.Time { return time.Now().Add(ahead) }
+		d := w.dispatcher()
+		d.Now = clock
+		e := w.ender(d)
+		e.Now = clock
+		d.Post = func(context.Context, string, url.Values) (Reply, error) { ahead = 0; return Reply{Status: 200}, nil }
+		defer run(d.Run)()
+		o := w.end(e, storage.Selector{Sessions: []storage.SessionID{id}})
+		synctest.Wait()
+		r, err := w.store.Report(t.Context(), o.Reports[0])
+		w.must(err)
+		var lines []storage.Event
+		events, _, err := w.store.ListEvents(t.Context(), storage.EventFilter{}, storage.Page{})
+		w.must(err)
+		for _, line := range events {
+			if line.Kind == "session.ended" {
+				lines = append(lines, line)
+			}
+		}
+		if faults := Export(issuer, r, lines, clock()).Check(); len(faults) > 0 {
+			t.Errorf("got %q in %+v", faults, r)
+		}
+	})
+}

@@ -90,6 +90,7 @@ func errorOf(err error) *Error {
 // serve is around every handler: it answers an error, and logs what is ours.
 func (a *api) serve(handle func(http.ResponseWriter, *http.Request) error) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w = patient{w}
 		w.Header().Set("Cache-Control", "no-store")
 		err := handle(w, r)
 		if err == nil {

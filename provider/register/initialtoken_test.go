@@ -1,0 +1,58 @@
+package register_test
+
+import (
+	"net/http"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/curfew-id/curfew/provider/register"
+	"github.com/curfew-id/curfew/storage"
+)
+
+func (o *office) mustInitialToken(name, secret, defaults string, uses int) {
+	o.t.Helper()
+	token := storage.InitialToken{Hash: storage.HashOf(secret), Name: name, Defaults: []byte(defaults), Created: o.now, Expires: o.now.Add(time.Hour), Uses: uses}
+	if err := o.store.PutInitialToken(o.t.Context(), token); err != nil {
+		o.t.Fatal(err)
+	}
+}
+
+func TestInitialAccessTokenLetsInAsOftenAsItSays(t *testing.T) {
+	o := mustOffice(t, register.Token, `{"consent":"skip"}`)
+	o.mustInitialToken("suite", "initial", `{"require_pkce":false}`, 2)
+	o.mustRefuse(401, "", "POST", "/register", "", plain)
+	o.mustRefuse(401, "invalid_token", "POST", "/register", "wrong", plain)
+	o.mustRefuse(400, register.InvalidRedirectURI, "POST", "/register", "initial", `{}`) // costs no use
+	c := o.must(201, "POST", "/register", "initial", plain)
+	if c.RequirePKCE == nil || *c.RequirePKCE || c.Consent != "" {
+		t.Errorf("got %+v, want the defaults of the token and not those of the open setting", c.Metadata)
+	}
+	o.must(201, "POST", "/register", "initial", plain)
+	o.mustRefuse(401, "invalid_token", "POST", "/register", "initial", plain)
+	o.mustInitialToken("late", "late", "", -1)
+	o.now = o.now.Add(2 * time.Hour)
+	o.mustRefuse(401, "invalid_token", "POST", "/register", "late", plain)
+}
+
+func TestLastUseOfAnInitialTokenIsTakenOnce(t *testing.T) {
+	o := mustOffice(t, register.Token, "")
+	o.mustInitialToken("one", "initial", "", 1)
+	var work sync.WaitGroup
+	codes := make([]int, 20)
+	for i := range codes {
+		work.Go(func() { codes[i] = o.do("POST", "/register", "initial", plain).Code })
+	}
+	work.Wait()
+	created := 0
+	for _, code := range codes {
+		if code == http.StatusCreated {
+			created++
+		} else if code != http.StatusUnauthorized {
+			t.Errorf("got %d, want 201 or 401", code)
+		}
+	}
+	if created != 1 {
+		t.Errorf("got %d registrations, want 1", created)
+	}
+}

@@ -1,0 +1,134 @@
+package register_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/curfew-id/curfew/logout"
+	"github.com/curfew-id/curfew/provider/register"
+	"github.com/curfew-id/curfew/storage"
+	"github.com/curfew-id/curfew/storage/bolt"
+)
+
+// office is dynamic registration on a real store.
+type office struct {
+	t     *testing.T
+	store *bolt.Store
+	h     *register.Handler
+	mux   *http.ServeMux
+	files pagesAtHand
+	now   time.Time
+}
+
+// pagesAtHand are the documents that relying parties publish.
+type pagesAtHand map[string]string
+
+func (p pagesAtHand) FetchJSON(_ context.Context, uri string, _ int64, _ time.Duration) ([]byte, error) {
+	if body, ok := p[uri]; ok {
+		return []byte(body), nil
+	}
+	return nil, errors.New("10.0.0.7 is not a public address")
+}
+
+func mustOffice(t *testing.T, mode register.Mode, defaults string) *office {
+	t.Helper()
+	store, err := bolt.Open(bolt.Options{Path: filepath.Join(t.TempDir(), "curfew.db")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := store.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	o := &office{t: t, store: store, files: pagesAtHand{}, now: time.Date(2026, 11, 21, 10, 0, 0, 0, time.UTC)}
+	now := func() time.Time { return o.now }
+	quiet := slog.New(slog.NewTextHandler(io.Discard, nil))
+	wrap := func(client string, secret []byte) ([]byte, error) { return fmt.Appendf(nil, "wrapped %s", client), nil }
+	o.h = &register.Handler{
+		Issuer: "https://op.example", Mode: mode, Defaults: []byte(defaults), Registrar: &register.Registrar{Fetch: o.files, Wrap: wrap, Now: now},
+		Store: store, Ender: &logout.Ender{Store: store, Now: now, Issuer: "https://op.example", Log: quiet}, Log: quiet,
+	}
+	o.mux = http.NewServeMux()
+	o.mux.HandleFunc("POST "+register.Path, o.h.Register)
+	o.mux.HandleFunc("GET "+register.ClientPath, o.h.Read)
+	o.mux.HandleFunc("PUT "+register.ClientPath, o.h.Update)
+	o.mux.HandleFunc("DELETE "+register.ClientPath, o.h.Remove)
+	return o
+}
+
+func (o *office) do(method, target, token, body string) *httptest.ResponseRecorder {
+	r := httptest.NewRequest(method, target, strings.NewReader(body))
+	if body != "" {
+		r.Header.Set("Content-Type", "application/json")
+	}
+	if token != "" {
+		r.Header.Set("Authorization", "Bearer "+token)
+	}
+	w := httptest.NewRecorder()
+	o.mux.ServeHTTP(w, r)
+	return w
+}
+
+// registered is what a client learns.
+type registered struct {
+	storage.Metadata
+	Secret        string `json:"client_secret"`
+	SecretExpires *int64 `json:"client_secret_expires_at"`
+	Issued        int64  `json:"client_id_issued_at"`
+	Token         string `json:"registration_access_token"`
+	URI           string `json:"registration_client_uri"`
+}
+
+func (o *office) must(status int, method, target, token, body string) registered {
+	o.t.Helper()
+	w := o.do(method, target, token, body)
+	if w.Code != status {
+		o.t.Fatalf("%s %s %s: got %d %s, want %d", method, target, body, w.Code, w.Body, status)
+	}
+	var c registered
+	if err := json.Unmarshal(w.Body.Bytes(), &c); err != nil {
+		o.t.Fatalf("read %s: %v", w.Body, err)
+	}
+	if w.Header().Get("Cache-Control") != "no-store" || w.Header().Get("Content-Type") != "application/json" {
+		o.t.Errorf("got headers %v, want JSON that is not stored (RFC 7591 §3.2.1)", w.Header())
+	}
+	return c
+}
+
+func (o *office) mustRefuse(status int, code, method, target, token, body string) string {
+	o.t.Helper()
+	w := o.do(method, target, token, body)
+	var told struct {
+		Code string `json:"error"`
+		Text string `json:"error_description"`
+	}
+	if err := json.Unmarshal(w.Body.Bytes(), &told); err != nil || w.Code != status || told.Code != code {
+		o.t.Errorf("%s %s %.200s: got %d %s, want %d %s", method, target, body, w.Code, w.Body, status, code)
+	}
+	if status == http.StatusUnauthorized && !strings.HasPrefix(w.Header().Get("WWW-Authenticate"), "Bearer") {
+		o.t.Errorf("%s %s: got no challenge (RFC 6750 §3)", method, target)
+	}
+	for _, r := range told.Text {
+		if r < ' ' || r > '~' {
+			o.t.Errorf("%s %s: got %q, want ASCII (RFC 7591 §3.2.2)", method, target, told.Text)
+			break
+		}
+	}
+	return told.Text
+}
+
+// path is the path of a registration_client_uri.
+func path(uri string) string { return strings.TrimPrefix(uri, "https://op.example") }
+
+const plain = `{"redirect_uris":["https://rp.example/cb"]}`

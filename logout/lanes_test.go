@@ -1,0 +1,114 @@
+package logout
+
+import (
+	"context"
+	"fmt"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/curfew-id/curfew/storage"
+)
+
+func TestHangingHostsDelayNobodyElse(t *testing.T) {
+	for _, hanging := range []int{20, 200} {
+		inWorld(t, func(t *testing.T, w *world) {
+			w.answer = func(ctx context.Context, got told) (Reply, error) {
+				if got.client != "well" {
+					<-ctx.Done()
+					return Reply{}, ctx.Err()
+				}
+				return Reply{Status: 200}, nil
+			}
+			w.client("well", storage.Metadata{})
+			members := []string{"well"}
+			for i := range hanging {
+				members = append(members, fmt.Sprint("hanging", i))
+				w.client(members[i+1], storage.Metadata{})
+			}
+			w.sessions(400/hanging, members...)
+			w.session("well")
+			w.settleDown()
+			d := w.dispatcher()
+			defer run(d.Run)()
+			e := w.ender(d)
+			first := w.session("well")
+			w.settleDown()
+			w.end(e, storage.Selector{Sessions: []storage.SessionID{first}})
+			synctest.Wait()
+			w.end(e, storage.Selector{Subject: "u"})
+			time.Sleep(time.Second)
+			if got, want := len(w.got("well")), 400/hanging+2; got != want {
+				t.Errorf("%d hang: after a second the quick one heard of %d endings, want %d", hanging, got, want)
+			}
+			// One that is written while all of them hang is told as quickly.
+			id := w.session("well")
+			w.settleDown()
+			o := w.end(e, storage.Selector{Sessions: []storage.SessionID{id}})
+			synctest.Wait()
+			if row := w.row(o, "well"); row.Trust != storage.TrustConfirmed {
+				t.Errorf("%d hang: got %+v, want it confirmed at once", hanging, row)
+			}
+		})
+	}
+}
+
+func TestOneHostGetsFourAttemptsAtATime(t *testing.T) {
+	for _, took := range []time.Duration{500 * time.Millisecond, 4900 * time.Millisecond} {
+		inWorld(t, func(t *testing.T, w *world) {
+			var now, most int
+			w.answer = func(context.Context, told) (Reply, error) {
+				w.mu.Lock()
+				now++
+				most = max(most, now)
+				w.mu.Unlock()
+				time.Sleep(took)
+				w.mu.Lock()
+				now--
+				w.mu.Unlock()
+				return Reply{Status: 200}, nil
+			}
+			w.client("a", storage.Metadata{BackchannelLogoutURI: "https://one.example/a"})
+			w.client("b", storage.Metadata{BackchannelLogoutURI: "https://ONE.example:443/b"})
+			w.sessions(50, "a", "b")
+			w.settleDown()
+			d := w.dispatcher()
+			defer run(d.Run)()
+			w.end(w.ender(d), storage.Selector{Subject: "u"})
+			time.Sleep(5 * time.Minute)
+			if got := len(w.got("a")) + len(w.got("b")); got != 100 || most != perHost {
+				t.Errorf("answers after %v: %d told, %d at a time, want 100, %d", took, got, most, perHost)
+			}
+			for _, delivery := range w.deliveries() {
+				if delivery.State != storage.DeliveryDone {
+					t.Errorf("got %+v, want it done", delivery)
+				}
+			}
+		})
+	}
+}
+
+func TestRelyingPartyMayUseTheStoreWhileItIsTold(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		w.client("rp", storage.Metadata{})
+		w.answer = func(ctx context.Context, got told) (Reply, error) {
+			// It revokes its token at the OP before it answers.
+			if err := w.store.DeleteToken(ctx, storage.HashOf("token")); err != nil {
+				return Reply{}, err
+			}
+			if err := w.store.PutToken(ctx, storage.Token{Hash: storage.HashOf("other"), Client: "rp", Expires: time.Now().Add(time.Hour)}); err != nil {
+				return Reply{}, err
+			}
+			return Reply{Status: 200}, nil
+		}
+		id := w.session("rp")
+		w.settleDown()
+		d := w.dispatcher()
+		defer run(d.Run)()
+		o := w.end(w.ender(d), storage.Selector{Sessions: []storage.SessionID{id}})
+		synctest.Wait()
+		if row := w.row(o, "rp"); row.Trust != storage.TrustConfirmed {
+			t.Errorf("got %+v, want it confirmed", row)
+		}
+	})
+}

@@ -1,0 +1,224 @@
+package logout
+
+import (
+	"context"
+	"crypto/rand"
+	"fmt"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/curfew-id/curfew/storage"
+	"pgregory.net/rapid"
+)
+
+// party is a relying party with its resource server, that does what it declared and uses all the room this leaves.
+type party struct {
+	meta    storage.Metadata
+	off     time.Duration   // of its clocks, within what it declared
+	joins   time.Duration   // before the end
+	starts  time.Duration   // after its ID token it has its session
+	refresh []time.Duration // before the end
+	offline bool
+	network []string // what happens to each attempt to tell it; then the last one for ever
+
+	name         string
+	sid          string
+	started      time.Time // its session exists from then on
+	killed       time.Time // a logout token ended it
+	lease        time.Time // the latest session_expiry claim it got
+	tokens       time.Time // the latest expiry of its access tokens
+	sessionBound time.Time // of those that ended with the session
+	cached       time.Time // until then its resource server goes by an introspection answer
+	mu           sync.Mutex
+	attempts     int
+	grant        storage.Grant
+	token        storage.Hash // an opaque access token
+	refreshToken storage.Hash
+}
+
+// scenario is one history: who joined, when it ended, what got lost and when the process died.
+type scenario struct {
+	parties []*party
+	commit  time.Duration // from reading the clock to the commit
+	crashes []time.Duration
+}
+
+func drawScenario(t *rapid.T) scenario {
+	duration := func(name string, least, most time.Duration) time.Duration {
+		return time.Duration(rapid.Int64Range(int64(least/time.Millisecond), int64(most/time.Millisecond)).Draw(t, name)) * time.Millisecond
+	}
+	var s scenario
+	for i := range rapid.IntRange(1, 4).Draw(t, "parties") {
+		skew := rapid.IntRange(0, 60).Draw(t, "skew")
+		p := &party{name: fmt.Sprint("rp", i), joins: duration("joins", 0, 40*time.Minute)}
+		if rapid.Bool().Draw(t, "recent") {
+			p.joins = duration("joins", 0, time.Minute)
+		}
+		p.off = duration("off", -seconds(skew), seconds(skew))
+		p.meta = storage.Metadata{ClientID: p.name, ClientName: p.name, ClockSkew: &skew, SessionWithTokens: rapid.Bool().Draw(t, "with tokens")}
+		if rapid.Bool().Draw(t, "back") {
+			p.meta.BackchannelLogoutURI = "https://" + p.name + ".example/"
+			tellLate := rapid.Bool().Draw(t, "tell late")
+			if p.meta.TellLateJoin = &tellLate; tellLate {
+				p.starts = duration("starts", 0, LateJoin-time.Millisecond)
+			}
+		}
+		if rapid.Bool().Draw(t, "front") {
+			p.meta.FrontchannelLogoutURI = "https://" + p.name + ".example/f"
+		}
+		if rapid.Bool().Draw(t, "lease") {
+			p.meta.SessionExpiry = rapid.IntRange(1, 3600).Draw(t, "session_expiry")
+		}
+		if rapid.Bool().Draw(t, "jwt") {
+			p.meta.AccessTokenFormat = "jwt"
+		}
+		if rapid.Bool().Draw(t, "caches") {
+			p.meta.IntrospectionCache = rapid.IntRange(1, 4000).Draw(t, "cache")
+		}
+		p.offline = rapid.Bool().Draw(t, "offline")
+		for range rapid.IntRange(0, 2).Draw(t, "refreshes") {
+			p.refresh = append(p.refresh, duration("refresh", 0, p.joins))
+		}
+		p.network = rapid.SliceOfN(rapid.SampledFrom([]string{"ok", "lost", "answer lost", "500", "400", "404", "202", "slow", "hang"}), 1, 6).Draw(t, "network")
+		s.parties = append(s.parties, p)
+	}
+	s.commit = duration("commit", 0, Visibility-time.Millisecond)
+	for range rapid.IntRange(0, 3).Draw(t, "crashes") {
+		s.crashes = append(s.crashes, duration("crash", 0, 2*time.Minute))
+	}
+	slices.Sort(s.crashes)
+	return s
+}
+
+// issue is what the party is given: it notes what it may accept until when.
+func (p *party) issue(now time.Time, offline bool) storage.Issue {
+	give := storage.Issue{Trust: storage.Trust{Issued: now}}
+	life := time.Hour
+	if p.meta.AccessTokenFormat == "jwt" {
+		life = 10 * time.Minute
+		give.Trust.JWT = now.Add(life)
+	} else {
+		give.Trust.Opaque = now.Add(life)
+		token := storage.Token{Hash: storage.HashOf(rand.Text()), SID: p.sid, Issued: now, Expires: now.Add(life)}
+		if offline {
+			token.SID = ""
+		}
+		p.token, give.Tokens = token.Hash, []storage.Token{token}
+	}
+	p.tokens = now.Add(life)
+	if !offline {
+		p.sessionBound = p.tokens
+		if p.meta.SessionExpiry > 0 {
+			p.lease = now.Add(seconds(p.meta.SessionExpiry))
+			give.Trust.Lease = p.lease
+		}
+	}
+	return give
+}
+
+func (p *party) join(w *world, id storage.SessionID) {
+	now := time.Now()
+	p.sid = rand.Text()
+	p.refreshToken = storage.HashOf(rand.Text())
+	code := storage.Code{ID: rand.Text(), Client: p.name, Subject: "u", Session: id, SID: p.sid, Issued: now, Expires: now.Add(time.Minute)}
+	r, err := w.store.Redeem(w.t.Context(), code, now, func(s storage.Session, _ storage.Member) (storage.Issue, error) {
+		give := p.issue(now, false)
+		give.Grant = storage.Grant{ID: rand.Text(), AuthTime: now, Created: now, LastUsed: now, Refresh: p.refreshToken, Session: s.ID}
+		if p.offline {
+			give.Grant.Session = ""
+		}
+		return give, nil
+	})
+	w.must(err)
+	p.grant, p.started = r.Grant, now.Add(p.starts)
+}
+
+// renew refreshes, as long as that works. What offline access gives is not the session's.
+func (p *party) renew(w *world) {
+	next := storage.HashOf(rand.Text())
+	now := time.Now()
+	_, err := w.store.Refresh(w.t.Context(), storage.Refresh{Token: p.refreshToken, Successor: next, Client: p.name}, now, func(g storage.Grant, _ *storage.Session) (storage.Issue, error) {
+		give := p.issue(now, p.offline)
+		give.Grant = g
+		return give, nil
+	})
+	if err == nil {
+		p.refreshToken = next
+	}
+}
+
+// introspect is its resource server asking; an answer that says yes counts for as long as was declared.
+func (p *party) introspect(w *world) (active bool) {
+	now := time.Now()
+	token, _, err := w.store.Token(w.t.Context(), p.token, now)
+	if err == nil && (token.SID != "" || !p.offline) {
+		p.cached = earlier(now.Add(seconds(p.meta.IntrospectionCache)), token.Expires.Add(-p.off))
+		if p.meta.IntrospectionCache == 0 {
+			p.cached = now
+		}
+	}
+	return err == nil
+}
+
+// told is a logout token on its way.
+func (p *party) told(ctx context.Context) (Reply, error) {
+	p.mu.Lock()
+	what := p.network[min(p.attempts, len(p.network)-1)]
+	p.attempts++
+	p.mu.Unlock()
+	act := func() {
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		if now := time.Now(); p.killed.IsZero() && !now.Before(p.started) {
+			p.killed = now
+		}
+	}
+	switch what {
+	case "ok":
+		act()
+		return Reply{Status: 200}, nil
+	case "slow":
+		time.Sleep(4500 * time.Millisecond)
+		act()
+		return Reply{Status: 204}, nil
+	case "answer lost":
+		act()
+		return Reply{}, refused{}
+	case "lost":
+		return Reply{}, refused{}
+	case "hang":
+		<-ctx.Done()
+		return Reply{}, ctx.Err()
+	default:
+		var status int
+		fmt.Sscan(what, &status)
+		return Reply{Status: status}, nil
+	}
+}
+
+// never is when something ends that has no end.
+var never = time.Date(9999, 1, 1, 0, 0, 0, 0, time.UTC)
+
+// application is when its own session really ended.
+func (p *party) application() time.Time {
+	end := never
+	if !p.killed.IsZero() {
+		end = p.killed
+	}
+	if p.meta.SessionExpiry > 0 {
+		end = earlier(end, p.lease.Add(-p.off))
+	}
+	if p.meta.SessionWithTokens {
+		end = earlier(end, p.tokens.Add(-p.off))
+	}
+	return end
+}
+
+// accepted is when its resource servers really stopped to accept the tokens that died with the session.
+func (p *party) accepted() time.Time {
+	if p.meta.AccessTokenFormat == "jwt" {
+		return p.sessionBound.Add(-p.off)
+	}
+	return p.cached
+}

@@ -109,7 +109,7 @@ func Describe(h Holder, ended, now time.Time) State {
 		return State{IconTrying, text("Still trying"), telling(h, ended)}
 	case h.Trust == TrustTold:
 		return State{IconTold, text("Told, no answer to be had"), telling(h, ended)}
-	case h.Delivery == DeliveryFailed && h.Status != 0:
+	case h.Delivery == DeliveryFailed && h.Status != 0 && h.Status/100 != 2:
 		return State{IconRefused, text("Refused"), text(telling(h, ended), yourself)}
 	}
 	return State{IconUnknown, text("Unknown"), text(telling(h, ended), yourself)}
@@ -190,6 +190,8 @@ func telling(h Holder, ended time.Time) Text {
 		}
 	}
 	switch {
+	case back && h.Delivery == DeliveryNone:
+		return text(asked, "It was not told: sessions that run out end quietly here.")
 	case front && h.Trust == TrustTold:
 		return text("Your browser asked it. Whether it signed you out, nobody can tell.")
 	case front:
@@ -200,6 +202,9 @@ func telling(h Holder, ended time.Time) Text {
 
 // answer says what came back at the last attempt.
 func answer(h Holder) string {
+	if h.Status/100 == 2 {
+		return "took the message, but did not say that it is done (answer " + strconv.Itoa(h.Status) + ")"
+	}
 	if h.Status != 0 {
 		return "refused (answer " + strconv.Itoa(h.Status) + ")"
 	}
@@ -212,6 +217,8 @@ func answer(h Holder) string {
 		return "cannot be found by its name"
 	case "tls":
 		return "has no valid certificate"
+	case "internal":
+		return "could not be told because of a fault here"
 	}
 	return "does not answer"
 }

@@ -12,6 +12,7 @@ type Horizon struct {
 	Tokens time.Duration // the longest that a token it gave may still be accepted; 0: at once
 
 	Confirmed int           // applications that have confirmed; after the end only
+	Over      int           // applications that have not confirmed, and whose own session has run out
 	Within    int           // applications that certainly end within Apps
 	Apps      time.Duration //
 	Unknown   []string      // applications that have no bound
@@ -62,6 +63,9 @@ func (h Horizon) numbers(end func(time.Duration) Text) Numbers {
 	if h.Confirmed > 0 {
 		add(strconv.Itoa(h.Confirmed), " confirmed")
 	}
+	if h.Over > 0 {
+		add(strconv.Itoa(h.Over), " ended")
+	}
 	if h.Within > 0 {
 		add(strconv.Itoa(h.Within), " ", end(h.Apps))
 	}
@@ -90,7 +94,7 @@ func (h Horizon) numbers(end func(time.Duration) Text) Numbers {
 func (h Horizon) Line() string {
 	n := h.Before()
 	s := "here " + n.Here.String() + ", tokens " + n.Tokens.String() + ", applications " + n.Applications.String()
-	if h.Confirmed+h.Within+h.Told > 0 && len(h.Unknown) > 0 {
+	if h.Confirmed+h.Over+h.Within+h.Told > 0 && len(h.Unknown) > 0 {
 		s += ", " + strconv.Itoa(len(h.Unknown)) + " unknown"
 		if h.Told > 0 {
 			s += " should they not confirm"

@@ -24,6 +24,8 @@ func TestThreeNumbersAreNeverMergedAndUnknownIsNeverDropped(t *testing.T) {
 		{Horizon{Unknown: []string{"Atlas", "Ledger", "Wiki"}, Told: 1},
 			"at once", "at once", "unknown", "3 unknown: Atlas, Ledger and Wiki; 1 of them told directly and may confirm",
 			"here at once, tokens at once, applications unknown, 3 unknown should they not confirm.", "at once", "unknown"},
+		{Horizon{Confirmed: 1, Over: 2},
+			"at once", "at once", "1 confirmed, 2 ended", "", "here at once, tokens at once, applications 1 confirmed, 2 ended.", "at once", "1 confirmed, 2 ended"},
 		{Horizon{Confirmed: 3, Within: 1, Apps: 10 * time.Second},
 			"at once", "at once", "3 confirmed, 1 within 10 s", "", "here at once, tokens at once, applications 3 confirmed, 1 within 10 s.", "at once", "3 confirmed, 1 by 10:03 UTC"},
 	} {

@@ -39,7 +39,7 @@ func NewStatus(holders []Holder, ended, now time.Time) Status {
 
 // Summarize says in few sentences how the applications stand, the good first, nothing left out.
 func Summarize(holders []Holder, ended, now time.Time) Text {
-	var all, done, gone, bounded, trying, told, refused, silent, mute []Holder
+	var all, done, gone, bounded, trying, told, refused, silent, untold, mute []Holder
 	var last time.Time
 	for _, h := range holders {
 		if h.Kind != "" && h.Kind != KindApplication {
@@ -65,10 +65,13 @@ func Summarize(holders []Holder, ended, now time.Time) Text {
 		case IconRefused:
 			refused = append(refused, h)
 		default:
-			if h.Delivery == DeliveryNone || h.Delivery == "" {
-				mute = append(mute, h)
-			} else {
+			switch {
+			case h.Delivery != DeliveryNone && h.Delivery != "":
 				silent = append(silent, h)
+			case len(h.Channels) > 0:
+				untold = append(untold, h)
+			default:
+				mute = append(mute, h)
 			}
 		}
 	}
@@ -127,6 +130,9 @@ func Summarize(holders []Holder, ended, now time.Time) Text {
 	}
 	if len(silent) > 0 {
 		say(who(silent), " did not answer.")
+	}
+	if len(untold) > 0 {
+		say(who(untold), verb(untold, " was", " were"), " not told.")
 	}
 	if len(mute) > 0 {
 		say(who(mute), " cannot be told.")

@@ -81,7 +81,7 @@ func (h *Handler) backend(w http.ResponseWriter, r *http.Request, d verdict) (bo
 	if err != nil || member.Client != d.Client {
 		return false, ignoreMissing(err)
 	}
-	cause := storage.Cause{Reason: storage.ReasonLogout, By: "user:" + session.Subject, Client: d.Client, Address: h.Site.Address(r)}
+	cause := storage.Cause{Reason: storage.ReasonLogout, By: "client:" + d.Client, Client: d.Client, Address: h.Site.Address(r)}
 	if _, err := h.Ender.End(r.Context(), selector(templates.ExtentBrowser, &session, d.Client), cause, storage.Change{}); err != nil {
 		h.notYet(w, r, err)
 		return true, nil

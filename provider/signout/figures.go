@@ -11,7 +11,13 @@ import (
 
 // Figures puts a trust horizon as pages show it: three numbers, and by name whoever is in none of them.
 func Figures(e logout.Estimate) templates.Horizon {
-	return templates.Horizon{Tokens: e.Tokens.Within(e.At), Within: e.Apps.Bounded, Apps: e.Apps.Within(e.At), Confirmed: e.Apps.Ended,
+	confirmed := 0
+	for _, row := range e.Rows {
+		if row.Kind == logout.KindApplication && row.Trust == storage.TrustConfirmed {
+			confirmed++
+		}
+	}
+	return templates.Horizon{Tokens: e.Tokens.Within(e.At), Within: e.Apps.Bounded, Apps: e.Apps.Within(e.At), Confirmed: confirmed, Over: e.Apps.Ended - confirmed,
 		Unknown: e.Apps.Names, Told: e.Apps.Told}
 }
 

@@ -72,7 +72,7 @@ type Client struct {
 	Disabled          bool      `json:"disabled,omitempty"`          //
 	Created           time.Time `json:"created"`                     //
 	Updated           time.Time `json:"updated"`                     //
-	Revision          uint64    `json:"revision"`                    // counts writes; 0 is a client not stored yet
+	Revision          uint64    `json:"revision"`                    // counts writes; 0 is a client not stored yet. None comes again when a client is removed and added anew
 }
 
 // Clients keeps relying parties. Disabling and removal end memberships and therefore go through EndSessions. The returned

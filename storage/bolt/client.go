@@ -93,6 +93,9 @@ func (t *tx) checkClient(c storage.Client) error {
 // putClient stores c, which was checked.
 func (t *tx) putClient(c storage.Client) {
 	c.Created, c.Updated = milli(c.Created), milli(c.Updated)
+	if c.Revision == 0 {
+		c.Revision = t.bucket(clients).Sequence()
+	}
 	c.Revision++
 	own, err := clone(c)
 	if err != nil {
@@ -105,6 +108,12 @@ func (t *tx) putClient(c storage.Client) {
 
 // removeClient removes a relying party. Sweep removes the consents that name it, which count no longer: see consent.
 func (t *tx) removeClient(id string) {
+	// The bucket's header keeps the highest revision that went, so that a client of the same name that comes later never has one of them.
+	if c, b := t.memory.clients[id], t.bucket(clients); c != nil && c.Revision > b.Sequence() {
+		if err := b.SetSequence(c.Revision); err != nil {
+			t.fail(fmt.Errorf("keep the revision of a removed client: %w", err))
+		}
+	}
 	t.delete(clients, []byte(id))
 	delete(t.change().clients, id)
 	t.discardConsents(id)

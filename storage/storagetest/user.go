@@ -131,6 +131,27 @@ var clientTests = map[string]func(*world){
 		c.ClientID = "other"
 		w.mustBe(w.PutClient(w.ctx, c), storage.ErrNotFound)
 	},
+	"ClientAddedAnewIsNotChangedByWhoReadTheOneBefore": func(w *world) {
+		w.mustClients("app", "other")
+		for _, changes := range []int{0, 2} {
+			before, err := w.Client(w.ctx, "app")
+			w.must(err)
+			for range changes {
+				c, err := w.Client(w.ctx, "app")
+				w.must(err)
+				w.must(w.PutClient(w.ctx, *c))
+			}
+			w.mustEnd(storage.Selector{Client: "app", Offline: true}, t0, storage.Change{RemoveClient: "app"})
+			w.restart()
+			w.must(w.PutClient(w.ctx, storage.Client{Metadata: before.Metadata}))
+			for range 4 {
+				w.mustBe(w.PutClient(w.ctx, *before), storage.ErrChanged)
+				c, err := w.Client(w.ctx, "app")
+				w.must(err)
+				w.must(w.PutClient(w.ctx, *c))
+			}
+		}
+	},
 	"ClientsAreListedByID": func(w *world) {
 		w.mustClients("c", "a", "e", "b", "d")
 		var ids []string

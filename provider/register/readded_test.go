@@ -1,0 +1,53 @@
+package register_test
+
+import (
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+
+	"github.com/curfew-id/curfew/provider/register"
+	"github.com/curfew-id/curfew/storage"
+)
+
+// late is a body that is at hand only after something else has happened.
+type late struct {
+	happens func()
+	body    io.Reader
+}
+
+func (l *late) Read(p []byte) (int, error) {
+	if l.happens != nil {
+		l.happens()
+		l.happens = nil
+	}
+	return l.body.Read(p)
+}
+
+// Whoever held the token of a client that was removed must not get hold of another of the same name by a request that began before.
+func TestSlowUpdateDoesNotReachAClientThatCameLater(t *testing.T) {
+	o := mustOffice(t, register.Open, "")
+	c := o.must(201, "POST", "/register", "", plain)
+	fresh := storage.Client{Metadata: storage.Metadata{ClientID: c.ClientID, RedirectURIs: []string{"https://new.example/cb"}}, SecretHash: storage.HashOf("new"), Created: o.now}
+	body := &late{body: strings.NewReader(`{"client_id":"` + c.ClientID + `","redirect_uris":["https://old.example/cb"]}`), happens: func() {
+		if w := o.do("DELETE", path(c.URI), c.Token, ""); w.Code != http.StatusNoContent {
+			t.Fatal(w.Code, w.Body)
+		}
+		if err := o.store.PutClient(t.Context(), fresh); err != nil {
+			t.Fatal(err)
+		}
+	}}
+	r := httptest.NewRequest("PUT", path(c.URI), body)
+	r.Header.Set("Content-Type", "application/json")
+	r.Header.Set("Authorization", "Bearer "+c.Token)
+	w := httptest.NewRecorder()
+	o.mux.ServeHTTP(w, r)
+	if w.Code != http.StatusConflict {
+		t.Errorf("got %d %s, want 409", w.Code, w.Body)
+	}
+	got, err := o.store.Client(t.Context(), c.ClientID)
+	if err != nil || got.RedirectURIs[0] != "https://new.example/cb" || got.SecretHash != storage.HashOf("new") || !got.RegistrationToken.IsZero() {
+		t.Errorf("got %+v, %v, want the client that came later as it was", got, err)
+	}
+}

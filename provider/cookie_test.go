@@ -1,0 +1,108 @@
+package provider_test
+
+import (
+	"net/http"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/curfew-id/curfew/provider"
+	"github.com/curfew-id/curfew/storage"
+)
+
+// TestCookiesAreOfThisHostAlone: __Host-, Secure, HttpOnly, SameSite=Lax, no Domain, below what browsers keep. The one that a frame must read is
+// there only where Session Management is on.
+func TestCookiesAreOfThisHostAlone(t *testing.T) {
+	for _, frame := range []bool{false, true} {
+		synctest.Test(t, func(t *testing.T) {
+			o := mustStart(t, func(c *provider.Config) { c.CheckSession = frame })
+			o.mustAddClient("atlas", func(m *storage.Metadata) { m.CheckSession = true })
+			seen := map[string]int{}
+			check := func(p page) page {
+				t.Helper()
+				for _, c := range (&http.Response{Header: p.Header}).Cookies() {
+					readable := c.Name == "__Host-curfew-state"
+					seen[c.Name]++
+					if !strings.HasPrefix(c.Name, "__Host-") || !c.Secure || c.Path != "/" || c.Domain != "" || c.HttpOnly == readable || len(c.Raw) > 4096 || readable && !frame ||
+						c.SameSite != map[bool]http.SameSite{false: http.SameSiteLaxMode, true: http.SameSiteNoneMode}[readable] {
+						t.Errorf("got cookie %s", c.Raw)
+					}
+					if c.Name != "__Host-curfew-session" || c.MaxAge < 0 {
+						continue
+					}
+					if len(c.Value) != 43 {
+						t.Errorf("got a session secret of %d characters, want 256 bits", len(c.Value))
+					}
+					if want := map[bool]int{false: 0, true: 30 * 24 * 3600}[strings.Contains(p.Path, "keep")]; c.MaxAge != want {
+						t.Errorf("got a session cookie for %d s, want %d", c.MaxAge, want)
+					}
+				}
+				return p
+			}
+			for _, keep := range []string{"", "on"} {
+				b := o.browser()
+				signIn := b.get(check(b.do(http.MethodGet, authorizeURL("atlas", "state", strings.Repeat("s", 900)), nil, nil)).Header.Get("Location"))
+				action, fields := signIn.form(t)
+				fields.Set("username", "alice")
+				fields.Set("password", pw)
+				fields.Set("keep", keep)
+				p := b.do(http.MethodPost, action, fields, nil)
+				if keep != "" {
+					p.Path = "keep"
+				}
+				a := check(p).answer(t)
+				if got := a.Get("session_state") != ""; got != frame {
+					t.Errorf("got a session_state: %v, want %v", got, frame)
+				}
+				hint := o.redeem("atlas", a.Get("code")).IDToken
+				out := check(b.do(http.MethodGet, endSession("id_token_hint", hint), nil, nil))
+				if b.cookies["__Host-curfew-session"] != "" || !strings.Contains(out.Body, "signed out") {
+					t.Error("got the session cookie kept after signing out")
+				}
+			}
+			for name, want := range map[string]bool{"__Host-curfew-session": true, "__Host-curfew-flow": true, "__Host-curfew-device": true, "__Host-curfew-left": true, "__Host-curfew-state": frame} {
+				if got := seen[name] > 0; got != want {
+					t.Errorf("got cookie %s set: %v, want %v", name, got, want)
+				}
+			}
+		})
+	}
+}
+
+// TestPlantedCookieNeverBecomesASession: what was there before signing in is neither taken over nor believed (session fixation).
+func TestPlantedCookieNeverBecomesASession(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		o := mustStart(t, nil)
+		o.mustAddClient("atlas", nil)
+		o.mustAddUser("eve")
+		eve := o.browser()
+		eve.mustSignIn("eve", "atlas")
+		for name, planted := range map[string]string{"made up": strings.Repeat("A", 43), "empty": "", "long": strings.Repeat("x", 5000), "eve's own": eve.cookies["__Host-curfew-session"]} {
+			b := o.browser()
+			b.cookies["__Host-curfew-session"] = planted
+			b.cookies["__Host-curfew-flow"] = eve.cookies["__Host-curfew-flow"]
+			if name == "eve's own" { // then eve is signed in there, and alice takes over
+				time.Sleep(time.Second)
+				p := b.get(b.get(authorizeURL("atlas", "prompt", "select_account")).link("other-account"))
+				p = b.submit(p, "username", "alice", "password", pw)
+				if p.answer(t).Get("code") == "" {
+					t.Fatalf("%s: got no code", name)
+				}
+			} else {
+				b.mustSignIn("alice", "atlas")
+			}
+			if got := b.cookies["__Host-curfew-session"]; got == planted || len(got) != 43 {
+				t.Errorf("%s: got the cookie %q kept", name, got)
+			}
+			thief := o.browser()
+			thief.cookies["__Host-curfew-session"] = planted
+			if thief.signedIn("atlas") {
+				t.Errorf("%s: got whoever planted the cookie signed in", name)
+			}
+		}
+		if eve.signedIn("atlas") {
+			t.Error("got eve's session alive after alice signed in over it")
+		}
+	})
+}

@@ -1,0 +1,81 @@
+package provider_test
+
+import (
+	"html"
+	"net/http"
+	"net/url"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/curfew-id/curfew/storage"
+)
+
+// TestCrossSitePostOfABackendClientTellsFrames: a browser's POST has no cookie yet; its person gets the whole sign-out, not the bare one of a server.
+func TestCrossSitePostOfABackendClientTellsFrames(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		o := mustStart(t, nil)
+		o.mustAddClient("atlas", func(m *storage.Metadata) {
+			m.BackendLogout, m.BackchannelLogoutURI, m.FrontchannelLogoutURI = "session", "", "https://atlas.example/front"
+		})
+		b := o.browser()
+		hint := b.mustJoin("alice", "atlas").IDToken
+		lax := b.cookies["__Host-curfew-session"]
+		delete(b.cookies, "__Host-curfew-session")
+		p := b.do(http.MethodPost, "/end_session", url.Values{"id_token_hint": {hint}}, http.Header{"Sec-Fetch-Site": {"cross-site"}})
+		b.cookies["__Host-curfew-session"] = lax
+		if p = b.follow(p); !strings.Contains(p.Body, "<iframe") || b.cookies["__Host-curfew-session"] != "" {
+			t.Errorf("got %d without frames or with the cookie left, want the sign-out of a browser", p.Status)
+		}
+	})
+}
+
+// TestFramesOnlyInTheFirstAnswer: front-channel logout with iss and sid, under a policy that lists exactly the frames' origins; the status page
+// has none and is for this browser only.
+func TestFramesOnlyInTheFirstAnswer(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		o := mustStart(t, nil)
+		o.mustAddClient("atlas", func(m *storage.Metadata) {
+			m.BackchannelLogoutURI, m.FrontchannelLogoutURI = "", "https://atlas.example/front?tenant=1"
+		})
+		b := o.browser()
+		id := b.mustJoin("alice", "atlas").IDToken
+		p := b.get(endSession("id_token_hint", id))
+		want := "https://atlas.example/front?tenant=1&iss=" + url.QueryEscape(issuer) + "&sid=" + url.QueryEscape(claims(t, id)["sid"].(string))
+		if !strings.Contains(html.UnescapeString(p.Body), `<iframe src="`+want+`"`) {
+			t.Errorf("got no frame to %s in\n%s", want, p.Body)
+		}
+		csp := p.Header.Get("Content-Security-Policy")
+		if !strings.Contains(csp, "frame-src https://atlas.example;") || !strings.Contains(csp, "frame-ancestors 'none'") {
+			t.Errorf("got policy %q", csp)
+		}
+		if got := p.Header.Get("Clear-Site-Data"); strings.Contains(got, "cookies") || got == "" {
+			t.Errorf("got Clear-Site-Data %q", got)
+		}
+		_, status, _ := strings.Cut(p.Body, "/signed-out/")
+		status, _, _ = strings.Cut(strings.ReplaceAll(status, "evict.css", ""), `"`)
+		for _, part := range strings.Split(p.Body, `"`) {
+			if strings.HasPrefix(part, "/signed-out/") && strings.HasSuffix(part, "/status.json") {
+				status = strings.TrimSuffix(part, "/status.json")
+			}
+		}
+		again := b.get(status)
+		if again.Status != http.StatusOK || strings.Contains(again.Body, "<iframe") || !strings.Contains(again.Body, "Atlas") {
+			t.Errorf("got %d from the status page %s", again.Status, status)
+		}
+		if !strings.Contains(again.Body, "Your browser asked it.") {
+			t.Errorf("got no word of the frame in\n%s", again.Body)
+		}
+		if strings.Contains(again.Body, "Confirmed") {
+			t.Error("got Confirmed for a front channel, of which nobody can know")
+		}
+		if got := o.browser().get(status); got.Status != http.StatusNotFound {
+			t.Errorf("got %d for the status page in another browser, want 404", got.Status)
+		}
+		time.Sleep(11 * time.Minute)
+		if got := b.get(status); got.Status != http.StatusNotFound {
+			t.Errorf("got %d for the status page after 11 min, want 404", got.Status)
+		}
+	})
+}

@@ -1,0 +1,79 @@
+package provider_test
+
+import (
+	"net/http"
+	"net/url"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+// TestSessionsEndByThemselves: idle and absolute lifetime, with and without "keep me signed in"; what is past either is dead in that instant.
+func TestSessionsEndByThemselves(t *testing.T) {
+	const day = 24 * time.Hour
+	for name, c := range map[string]struct {
+		keep           string
+		idle, absolute time.Duration
+	}{"by default": {"", 8 * time.Hour, day}, "kept": {"on", 14 * day, 30 * day}} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				o := mustStart(t, nil)
+				o.mustAddClient("atlas", nil)
+				o.stop() // nobody sweeps: what is past its time is dead, swept or not
+				<-o.done
+				begin := func() (*browser, tokenAnswer) {
+					b := o.browser()
+					code := b.submit(b.get(authorizeURL("atlas")), "username", "alice", "password", pw, "keep", c.keep).answer(t).Get("code")
+					return b, o.redeem("atlas", code)
+				}
+				// Nobody uses it.
+				b, a := begin()
+				time.Sleep(c.idle - time.Second)
+				if !b.copy().get("/account/probe").has(http.StatusNoContent) {
+					t.Error("got it dead a second too early")
+				}
+				time.Sleep(time.Second)
+				if b.signedIn("atlas") || !b.get("/account/probe").has(http.StatusUnauthorized) {
+					t.Error("got it alive at its idle end")
+				}
+				if got := o.token("atlas", url.Values{"grant_type": {"refresh_token"}, "refresh_token": {a.RefreshToken}}); got.Error != "invalid_grant" {
+					t.Errorf("got %+v for its refresh token, want invalid_grant", got)
+				}
+				// Somebody uses it all the time: an application by refreshing, the person by signing in elsewhere.
+				b, a = begin()
+				refresh := a.RefreshToken
+				start := time.Now()
+				for i := 0; time.Since(start) < c.absolute-c.idle/2; i++ {
+					time.Sleep(c.idle / 2)
+					if i%2 == 0 {
+						refresh = o.token("atlas", url.Values{"grant_type": {"refresh_token"}, "refresh_token": {refresh}}).RefreshToken
+					} else {
+						o.redeem("atlas", b.mustNone("atlas").Get("code"))
+					}
+				}
+				time.Sleep(time.Until(start.Add(c.absolute - time.Second)))
+				if !b.signedIn("atlas") {
+					t.Error("got it dead before its absolute end although it was in use")
+				}
+				code := b.mustNone("atlas").Get("code")
+				time.Sleep(time.Second)
+				if got := o.redeem("atlas", code); b.signedIn("atlas") || got.Error != "invalid_grant" {
+					t.Errorf("got %+v at its absolute end, want nothing", got)
+				}
+				// Looking at the account pages' probe is no use.
+				b, _ = begin()
+				for range 10 {
+					time.Sleep(c.idle / 10)
+					b.get("/account/probe")
+				}
+				if b.signedIn("atlas") {
+					t.Error("got it kept alive by a page's script")
+				}
+			})
+		})
+	}
+}
+
+// has tells whether a page has that status.
+func (p page) has(status int) bool { return p.Status == status }

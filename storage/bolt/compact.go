@@ -19,6 +19,8 @@ const compactVersion = 1
 func encode(record any) ([]byte, error) {
 	f := fields{out: append(make([]byte, 0, 512), compactVersion)}
 	switch r := record.(type) {
+	case storage.User:
+		f.user(&r)
 	case storage.Session:
 		f.session(&r)
 	case storage.Member:
@@ -34,7 +36,7 @@ func encode(record any) ([]byte, error) {
 	default:
 		return json.Marshal(record)
 	}
-	return f.out, nil
+	return f.out, f.err
 }
 
 // parse reads a record from its value, of which it keeps nothing.
@@ -44,6 +46,11 @@ func parse(value []byte, record any) error {
 		f.in, f.text = value[1:], string(value[1:])
 	}
 	switch r := record.(type) {
+	case *storage.User:
+		if f.text == "" {
+			return json.Unmarshal(value, r) // as releases before wrote it
+		}
+		f.user(r)
 	case *storage.Session:
 		f.session(r)
 	case *storage.Member:
@@ -68,6 +75,7 @@ func parse(value []byte, record any) error {
 // fields is a record on its way: each method writes the next field, or reads it.
 type fields struct {
 	out     []byte
+	err     error // of what cannot be written
 	reading bool
 	in      []byte // what is left to read
 	text    string // the same, for texts to be cut from

@@ -17,7 +17,7 @@ const (
 	expiry              // time, kind, key → nothing: what Sweep removes, in order
 	trash               // kind, key: what ended records left behind, see trash.go
 
-	users   // sub → e or d (enabled, disabled), JSON
+	users   // sub → e or d (enabled, disabled), record
 	logins  // folded name or address → n or e (name, address), sub
 	removed // sub → nothing: subjects that must never come back
 

@@ -8,6 +8,19 @@ import (
 
 // layout.go is what compact records consist of: each function names the fields in the order in which they are written and read.
 
+func (f *fields) user(r *storage.User) {
+	text(f, &r.Subject)
+	text(f, &r.Name)
+	text(f, &r.Email)
+	f.flag(&r.EmailVerified)
+	f.claims(&r.Claims)
+	text(f, &r.Password)
+	f.flag(&r.Disabled)
+	f.time(&r.Created)
+	f.time(&r.Updated)
+	f.number(&r.Revision)
+}
+
 // session leaves the members out, which are records of their own.
 func (f *fields) session(r *storage.Session) {
 	text(f, &r.ID)
@@ -156,6 +169,20 @@ func (f *fields) row(r *storage.Row) {
 	f.time(&r.Next)
 	f.answer(&r.Answer)
 	text(f, &r.Late)
+}
+
+// claims are claims about a person, in JSON.
+func (f *fields) claims(r *map[string]any) {
+	var raw json.RawMessage
+	if !f.reading && len(*r) > 0 {
+		raw, f.err = json.Marshal(*r)
+	}
+	f.json(&raw)
+	if f.reading {
+		if *r = nil; raw != nil {
+			f.damaged = json.Unmarshal(raw, r) != nil || f.damaged
+		}
+	}
 }
 
 // json is a JSON text as it came.

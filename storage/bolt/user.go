@@ -2,7 +2,6 @@ package bolt
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"iter"
 	"strings"
@@ -10,7 +9,7 @@ import (
 	"github.com/curfew-id/curfew/storage"
 )
 
-// A user's value begins with one byte that says whether the user counts, so that a token's check decodes no JSON.
+// A user's value begins with one byte that says whether the user counts, so that a token's check decodes no record.
 const (
 	userEnabled  = 'e'
 	userDisabled = 'd'
@@ -112,7 +111,7 @@ func (t *tx) putUser(u storage.User) {
 		t.dropLogins(old)
 	}
 	u.Revision++
-	record, err := json.Marshal(u)
+	record, err := encode(u)
 	if err != nil {
 		t.fail(fmt.Errorf("encode user: %w", err))
 		return

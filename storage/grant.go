@@ -75,7 +75,7 @@ type Refresh struct {
 	Token     Hash          // the refresh token presented
 	Successor Hash          // the one that follows it
 	Client    string        // who presents it
-	Grace     time.Duration // a repeat within this time gets the same successor
+	Grace     time.Duration // a repeat within this time gets the same successor, unless the exchange lies more than ClockStep ahead
 }
 
 // Refreshed is the outcome of a refresh.

@@ -50,7 +50,7 @@ func (t *tx) refresh(r storage.Refresh, at time.Time, issue func(storage.Grant, 
 			return out, fmt.Errorf("successor: %w", storage.ErrExists)
 		}
 		return t.rotate(r, out, at, issue)
-	case r.Token == g.Previous && at.Sub(g.Rotated) <= r.Grace:
+	case r.Token == g.Previous && at.Sub(g.Rotated) <= r.Grace && g.Rotated.Sub(at) <= storage.ClockStep:
 		if r.Successor != g.Refresh {
 			return out, storage.ErrEnded // derived under another key: the first answer cannot be given again
 		}

@@ -100,6 +100,23 @@ var refreshTests = map[string]func(*world){
 			w.Fatal("the session ended with the family")
 		}
 	},
+	"GraceIsNotStretchedByAClockThatWasPutBack": func(w *world) {
+		w.mustUsers("ann")
+		w.mustClients("app")
+		id := w.mustSession("s", "ann", t0)
+		code := w.mustRedeem(id, "ann", "app", t0)
+		_, err := w.refresh("refresh of "+code.ID, "r2", "app", after(30*time.Minute))
+		w.must(err)
+		out, err := w.refresh("refresh of "+code.ID, "r2", "app", after(30*time.Minute-time.Second)) // read the clock a little earlier
+		w.must(err)
+		mustEqual(w, "repeated", out.Repeated, true)
+		out, err = w.refresh("refresh of "+code.ID, "r2", "app", after(time.Minute))
+		w.must(err)
+		mustEqual(w, "reused", out.Reused, true)
+		out, err = w.refresh("r2", "r3", "app", after(time.Minute)) // the current one is as good as ever
+		w.must(err)
+		mustEqual(w, "current", out.Grant.Refresh, storage.HashOf("r3"))
+	},
 	"TokenOlderThanThePreviousOneIsReuseEvenWithinTheGrace": func(w *world) {
 		w.mustUsers("ann")
 		w.mustClients("app")

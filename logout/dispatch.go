@@ -154,7 +154,7 @@ func (d *Dispatcher) attemptInTime(ctx context.Context, delivery storage.Deliver
 // giveBack returns a delivery that was claimed and not begun.
 func giveBack(delivery storage.Delivery, now time.Time) *outcome {
 	return &outcome{quiet: true, delivery: delivery, Settlement: storage.Settlement{
-		ID: delivery.ID, Lease: delivery.Lease, State: storage.DeliveryPending, Next: now, Refused: delivery.Refused, Answer: delivery.Answer,
+		ID: delivery.ID, Lease: delivery.Lease, State: storage.DeliveryPending, Unsent: true, Next: now, Refused: delivery.Refused, Answer: delivery.Answer,
 		Row: func(row storage.Row) storage.Row { return row },
 	}}
 }

@@ -30,7 +30,8 @@ func (d *Dispatcher) Retry(ctx context.Context, id, by string) error {
 	return nil
 }
 
-// GiveUp cancels a delivery that is still to be tried. What its holder may trust stays as it was.
+// GiveUp cancels a delivery that is still to be tried, or takes note of one that failed, so that it is looked for no more. What its holder may
+// trust stays as it was.
 // storage.ErrNotFound; storage.ErrSpent if it is done.
 func (d *Dispatcher) GiveUp(ctx context.Context, id, by string) error {
 	at := d.Now()

@@ -203,3 +203,30 @@ func TestReportIsConsistentThoughTheClockWasPutBack(t *testing.T) {
 		}
 	})
 }
+
+func TestRestartCountsNoTryThatWasNotMade(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		w.client("rp", storage.Metadata{})
+		ids := w.sessions(150, "rp")
+		w.settleDown()
+		w.answer = func(context.Context, told) (Reply, error) {
+			time.Sleep(100 * time.Millisecond)
+			return Reply{Status: 200}, nil
+		}
+		d := w.dispatcher()
+		w.end(w.ender(d), storage.Selector{Sessions: ids})
+		stop := run(d.Run)
+		time.Sleep(time.Second)
+		stop()
+		if got := len(w.got("rp")); got == 0 || got == len(ids) {
+			t.Fatalf("told %d times before the restart, want some of %d", got, len(ids))
+		}
+		defer run(w.dispatcher().Run)()
+		time.Sleep(time.Minute)
+		for _, one := range w.deliveries() {
+			if one.Attempts != 1 || one.State != storage.DeliveryDone {
+				t.Fatalf("got %+v, want it done at the first try", one)
+			}
+		}
+	})
+}

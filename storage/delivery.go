@@ -55,6 +55,7 @@ type Settlement struct {
 	ID      string
 	Lease   uint64 // of the claim under which the attempt was made
 	State   DeliveryState
+	Unsent  bool      // nothing was sent: the claim counts as no attempt
 	Next    time.Time // for DeliveryPending
 	Refused int
 	Answer  Answer
@@ -86,7 +87,7 @@ type Deliveries interface {
 	ListDeliveries(ctx context.Context, f DeliveryFilter, p Page) (d []Delivery, next string, err error)
 	// RetryDelivery makes a pending or failed delivery due at once, with at least a day left. ErrNotFound; ErrSpent if it is done.
 	RetryDelivery(ctx context.Context, id string, at time.Time, row func(Row) Row, e Event) error
-	// CancelDelivery gives a pending delivery up. ErrNotFound; ErrSpent if it is done.
+	// CancelDelivery gives a delivery up that is pending, or takes note of one that failed. ErrNotFound; ErrSpent if it is done or cancelled.
 	CancelDelivery(ctx context.Context, id string, at time.Time, row func(Row) Row, e Event) error
 	// CountDeliveries counts deliveries by state, and says since when the oldest pending one waits.
 	CountDeliveries(ctx context.Context) (byState map[DeliveryState]int, oldest time.Time, err error)

@@ -172,14 +172,35 @@ func (p *program) logoutDeliveries() *cobra.Command {
 	return cmd
 }
 
-// eachDelivery does something to deliveries that are named, or to all of a state.
-func (p *program) eachDelivery(ctx context.Context, ids []string, failed bool, client string, act func(context.Context, *admin.Client, string) (admin.Delivery, error)) error {
+// several are the deliveries that a command is about: named ones, or all of a state.
+type several struct {
+	failed, pending bool
+	client          string
+}
+
+func (s *several) flags(cmd *cobra.Command, pending bool) {
+	cmd.Flags().BoolVar(&s.failed, "failed", false, "all that were given up")
+	if pending {
+		cmd.Flags().BoolVar(&s.pending, "pending", false, "all that wait for their next try")
+	}
+	cmd.Flags().StringVar(&s.client, "client", "", "of all these only those to the client with this `ID`")
+}
+
+// each does something to deliveries that are named, or to all of the states that are asked for.
+func (s *several) each(ctx context.Context, p *program, ids []string, act func(context.Context, *admin.Client, string) (admin.Delivery, error)) error {
+	all := s.failed || s.pending
+	if all == (len(ids) > 0) {
+		return &failure{code: exitUsage, err: usage("give deliveries, or --failed for all that were given up"), hint: "`curfew logout deliveries --state failed` shows them"}
+	}
 	c, err := p.server()
 	if err != nil {
 		return err
 	}
-	if failed {
-		for d, err := range c.Deliveries(ctx, given("state", string(storage.DeliveryFailed), "client", client)) {
+	for state, asked := range map[storage.DeliveryState]bool{storage.DeliveryFailed: s.failed, storage.DeliveryPending: s.pending} {
+		if !asked {
+			continue
+		}
+		for d, err := range c.Deliveries(ctx, given("state", string(state), "client", s.client)) {
 			if err != nil {
 				return answered(err)
 			}
@@ -189,7 +210,7 @@ func (p *program) eachDelivery(ctx context.Context, ids []string, failed bool, c
 	done := make([]admin.Delivery, 0, len(ids))
 	for _, id := range ids {
 		d, err := act(ctx, c, id)
-		if told := (*admin.Error)(nil); failed && errors.As(err, &told) && told.Status == http.StatusConflict {
+		if told := (*admin.Error)(nil); all && errors.As(err, &told) && told.Status == http.StatusConflict {
 			continue // it was delivered meanwhile
 		} else if err != nil {
 			return answered(err)
@@ -200,36 +221,33 @@ func (p *program) eachDelivery(ctx context.Context, ids []string, failed bool, c
 }
 
 func (p *program) logoutRetry() *cobra.Command {
-	var failed bool
-	var client string
+	var which several
 	cmd := &cobra.Command{
 		Use:   "retry [DELIVERY...]",
 		Short: "Try deliveries again now, those that were given up, too",
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if failed == (len(args) > 0) {
-				return &failure{code: exitUsage, err: usage("give deliveries, or --failed for all that were given up"), hint: "`curfew logout deliveries --state failed` shows them"}
-			}
-			return p.eachDelivery(cmd.Context(), args, failed, client, func(ctx context.Context, c *admin.Client, id string) (admin.Delivery, error) {
+			return which.each(cmd.Context(), p, args, func(ctx context.Context, c *admin.Client, id string) (admin.Delivery, error) {
 				return c.RetryDelivery(ctx, id)
 			})
 		},
 	}
-	cmd.Flags().BoolVar(&failed, "failed", false, "all that were given up")
-	cmd.Flags().StringVar(&client, "client", "", "with --failed: only those to the client with this `ID`")
+	which.flags(cmd, true)
 	return cmd
 }
 
 func (p *program) logoutCancel() *cobra.Command {
-	return &cobra.Command{
-		Use:   "cancel DELIVERY...",
-		Short: "Give pending deliveries up; what their holders may trust stays as it was",
-		Args:  cobra.MinimumNArgs(1),
+	var which several
+	cmd := &cobra.Command{
+		Use:   "cancel [DELIVERY...]",
+		Short: "Give pending deliveries up, or take note of failed ones; what their holders may trust stays as it was",
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return p.eachDelivery(cmd.Context(), args, false, "", func(ctx context.Context, c *admin.Client, id string) (admin.Delivery, error) {
+			return which.each(cmd.Context(), p, args, func(ctx context.Context, c *admin.Client, id string) (admin.Delivery, error) {
 				return c.CancelDelivery(ctx, id)
 			})
 		},
 	}
+	which.flags(cmd, false)
+	return cmd
 }
 
 func (p *program) logoutProgress() *cobra.Command {

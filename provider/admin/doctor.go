@@ -123,10 +123,10 @@ func (a *api) backlog(ctx context.Context) (problems []string, err error) {
 		return nil, err
 	}
 	if n := states[storage.DeliveryFailed]; n > 0 {
-		problems = append(problems, fmt.Sprintf("%d deliveries were given up: see GET /deliveries?state=failed", n))
+		problems = append(problems, fmt.Sprintf("%d deliveries were given up: `curfew logout deliveries --state failed` lists them; retry sends them again, cancel takes note of them", n))
 	}
 	if wait := a.Now().Sub(oldest); !oldest.IsZero() && wait > slow {
-		problems = append(problems, fmt.Sprintf("the oldest of %d pending deliveries waits since %s", states[storage.DeliveryPending], oldest.UTC().Format(time.RFC3339)))
+		problems = append(problems, fmt.Sprintf("the oldest of %d pending deliveries waits since %s: `curfew logout deliveries --state pending` lists them", states[storage.DeliveryPending], oldest.UTC().Format(time.RFC3339)))
 	}
 	return problems, nil
 }

@@ -60,6 +60,9 @@ func (s *Store) SettleDeliveries(ctx context.Context, outcomes []storage.Settlem
 			if o.State == storage.DeliveryPending {
 				d.Next = o.Next
 			}
+			if o.Unsent {
+				d.Attempts--
+			}
 			t.putDelivery(d, &before)
 			t.changeRow(changed, d.Report, d.Client, o.Row)
 			if o.Event != nil {
@@ -120,7 +123,7 @@ func (s *Store) CancelDelivery(ctx context.Context, id string, _ time.Time, row 
 		switch {
 		case !ok:
 			return fmt.Errorf("cancel delivery: %w", storage.ErrNotFound)
-		case d.State != storage.DeliveryPending:
+		case d.State != storage.DeliveryPending && d.State != storage.DeliveryFailed:
 			return fmt.Errorf("cancel delivery: %w", storage.ErrSpent)
 		}
 		before := d

@@ -190,6 +190,24 @@ var deliveryTests = map[string]func(*world){
 		w.must(err)
 		mustEqual(w, "row", r.Rows[0].Delivery, storage.DeliveryCancelled)
 	},
+	"FailedDeliveryIsTakenNoteOf": func(w *world) {
+		w.mustReport(delivery("d", "h", 1))
+		held := w.mustClaim(after(time.Second), 1, nil, "d")[0]
+		_, err := w.SettleDeliveries(w.ctx, []storage.Settlement{{ID: "d", Lease: held.Lease, State: storage.DeliveryFailed}})
+		w.must(err)
+		w.must(w.CancelDelivery(w.ctx, "d", after(time.Second), nil, storage.Event{At: t0, Kind: "delivery.cancelled"}))
+		byState, _, err := w.CountDeliveries(w.ctx)
+		w.must(err)
+		mustEqual(w, "failed", byState[storage.DeliveryFailed], 0)
+		w.mustClaim(after(48*time.Hour), 10, nil)
+	},
+	"WhatWasNotSentIsNoAttempt": func(w *world) {
+		w.mustReport(delivery("d", "h", 1))
+		held := w.mustClaim(after(time.Second), 1, nil, "d")[0]
+		_, err := w.SettleDeliveries(w.ctx, []storage.Settlement{{ID: "d", Lease: held.Lease, State: storage.DeliveryPending, Next: after(time.Second), Unsent: true}})
+		w.must(err)
+		mustEqual(w, "attempts", w.mustClaim(after(2*time.Second), 1, nil, "d")[0].Attempts, 1)
+	},
 	"CountIsThatOfTheListingWhateverBecameOfThem": func(w *world) {
 		mustAgree := func() {
 			byState, oldest, err := w.CountDeliveries(w.ctx)

@@ -1,14 +1,18 @@
 package provider_test
 
 import (
+	"encoding/json"
 	"html"
 	"net/http"
+	"net/http/httptest"
 	"net/url"
 	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
 
+	"github.com/curfew-id/curfew/provider"
+	"github.com/curfew-id/curfew/provider/register"
 	"github.com/curfew-id/curfew/storage"
 )
 
@@ -114,6 +118,32 @@ func TestConsentSaysWhoAndWhat(t *testing.T) {
 	})
 }
 
+// TestConsentSaysThatAnApplicationRegisteredItself: anybody may have, under any name (ASVS 10.4.7).
+func TestConsentSaysThatAnApplicationRegisteredItself(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		o := mustStart(t, func(c *provider.Config) { c.RegistrationMode = register.Open })
+		o.mustAddClient("atlas", func(m *storage.Metadata) { m.Consent = "" })
+		r := httptest.NewRequest(http.MethodPost, "/register", strings.NewReader(`{"client_name":"Your bank","redirect_uris":["https://evil.example/cb"]}`))
+		r.Header.Set("Content-Type", "application/json")
+		w := httptest.NewRecorder()
+		o.p.ServeHTTP(w, r)
+		var made struct {
+			ID string `json:"client_id"`
+		}
+		if err := json.Unmarshal(w.Body.Bytes(), &made); err != nil || w.Code != http.StatusCreated {
+			t.Fatalf("got %d %s, %v", w.Code, w.Body, err)
+		}
+		for client, want := range map[string]bool{"atlas": false, made.ID: true} {
+			b := o.browser()
+			p := b.get(authorizeURL(client, "redirect_uri", map[bool]string{false: "https://atlas.example/cb", true: "https://evil.example/cb"}[want]))
+			p = b.submit(p, "username", "alice", "password", pw)
+			if got := strings.Contains(p.Body, "registered itself"); got != want || !strings.Contains(p.Body, `id="allow"`) {
+				t.Errorf("%s: got the warning %v, want %v", client, got, want)
+			}
+		}
+	})
+}
+
 // TestNobodyConsentsForSomebodyElse: a consent page that named alice is worth nothing once bob is signed in there.
 func TestNobodyConsentsForSomebodyElse(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -152,6 +182,48 @@ func TestNobodyConsentsForSomebodyElse(t *testing.T) {
 		time.Sleep(61 * time.Minute)
 		if p := b.post(action, fields); p.Status != http.StatusBadRequest {
 			t.Errorf("got %d for a page that was open for an hour, want 400", p.Status)
+		}
+	})
+}
+
+// TestPublicNativeAppIsAllowedEachTime: any program on the device can ask in its name and take its loopback port or its scheme (RFC 6749 §10.2,
+// RFC 8252 §8.6). One that can prove itself, or has an https address that only it gets, is remembered.
+func TestPublicNativeAppIsAllowedEachTime(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		o := mustStart(t, nil)
+		uris := []string{"http://127.0.0.1/cb", "com.example.app:/cb", "https://app.example/cb"}
+		for id, method := range map[string]string{"app": "none", "confidential": "client_secret_basic"} {
+			o.mustAddClient(id, func(m *storage.Metadata) {
+				m.ApplicationType, m.TokenEndpointAuthMethod, m.RedirectURIs, m.Consent = "native", method, uris, ""
+			})
+		}
+		o.mustAddClient("assured", func(m *storage.Metadata) {
+			m.ApplicationType, m.TokenEndpointAuthMethod, m.RedirectURIs = "native", "none", uris
+		})
+		b := o.browser()
+		for _, s := range []struct {
+			client, uri string
+			again       bool
+		}{
+			{"app", "http://127.0.0.1:4711/cb", true},
+			{"app", "com.example.app:/cb", true},
+			{"app", "https://app.example/cb", false},
+			{"confidential", "http://127.0.0.1:4711/cb", false},
+			{"confidential", "com.example.app:/cb", false},
+			{"assured", "com.example.app:/cb", false}, // an operator said consent: skip
+		} {
+			b.mustSignIn("alice", s.client, "redirect_uri", s.uri)
+			p, asked := b.asks(s.client, "redirect_uri", s.uri)
+			if asked != s.again {
+				t.Errorf("%s at %s: got asked again %v, want %v", s.client, s.uri, asked, s.again)
+			}
+			silent := b.do(http.MethodGet, authorizeURL(s.client, "redirect_uri", s.uri, "prompt", "none"), nil, nil).answer(t)
+			if got := silent.Get("error") == "consent_required"; got != s.again || got == (silent.Get("code") != "") {
+				t.Errorf("%s at %s: got %v for prompt=none", s.client, s.uri, silent)
+			}
+			if asked && (strings.Contains(p.Body, "remembered") || b.submit(p, "decision", "allow").answer(t).Get("code") == "") {
+				t.Errorf("%s at %s: got no code after allowing, or a page that says the answer is remembered", s.client, s.uri)
+			}
 		}
 	})
 }

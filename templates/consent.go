@@ -17,6 +17,7 @@ type ConsentPage struct {
 	Claims          []string  // asked for one by one in the claims parameter (Core §5.5)
 	Allowed         []string  // scopes that were allowed before; then the page says that the request has changed
 	SessionEnds     time.Time // the absolute end of the session; zero: not said
+	EachTime        bool      // it is asked again although it was allowed: anybody could be asking under the application's name
 	OtherAccountURL string    // a GET that shows the sign-in page for another account
 }
 

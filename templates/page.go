@@ -47,6 +47,8 @@ type Application struct {
 	LogoURI   string // shown if set; the caller decides whether it may be, and adds its origin to img-src
 	PolicyURI string // policy_uri
 	TosURI    string // tos_uri
+
+	SelfRegistered bool // by dynamic registration: its name is what it calls itself
 }
 
 // Extent is how much a sign-out ends, and the value of the form field "extent".

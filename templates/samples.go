@@ -61,6 +61,8 @@ func signInSamples() []Sample {
 	offline.Allowed = []string{"openid"}
 	bare := ask
 	bare.Scopes, bare.Application = []string{"openid"}, plain
+	unproven := ask
+	unproven.Application, unproven.EachTime = Application{Name: "Atlas for desktops", SelfRegistered: true}, true
 
 	return []Sample{
 		sample("signin", SignIn, first),
@@ -75,6 +77,7 @@ func signInSamples() []Sample {
 		sample("consent", Consent, ask),
 		sample("consent-offline", Consent, offline),
 		sample("consent-bare", Consent, bare),
+		sample("consent-unproven", Consent, unproven),
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/http"
 	"slices"
+	"strings"
 
 	"github.com/curfew-id/curfew/provider/web"
 	"github.com/curfew-id/curfew/storage"
@@ -130,10 +131,16 @@ func (h *Handler) next(r *http.Request, p *parsed, session *storage.Session) (st
 	if err != nil && !errors.Is(err, storage.ErrNotFound) {
 		return 0, err
 	}
-	if err != nil || !p.covered(allowed) {
+	if err != nil || !p.covered(allowed) || p.anybody() {
 		return stepConsent, nil
 	}
 	return stepFinish, nil
+}
+
+// anybody tells whether nothing proves that the request is the application's own: it has no secret, and other programs on the device can take
+// its loopback port or its scheme. Then what was allowed before is asked for again (RFC 6749 §10.2, RFC 8252 §8.6).
+func (p *parsed) anybody() bool {
+	return p.client.TokenEndpointAuthMethod == "none" && !strings.HasPrefix(p.RedirectURI, "https://")
 }
 
 // toHandle seals the request for this browser and leads it to the page.

@@ -34,7 +34,7 @@ func (h *Handler) ShowConsent(w http.ResponseWriter, r *http.Request) {
 	}
 	app := h.Site.Application(p.client, p.RedirectURI)
 	page := templates.ConsentPage{Page: h.Site.Page(r), Action: h.Site.Path(r.URL.EscapedPath()), Handle: r.PathValue("handle"), Application: *app,
-		Scopes: p.Scope, Claims: tokens.Beyond(p.Claims, p.Scope), Allowed: allowed.Scope, SessionEnds: session.Expires, OtherAccountURL: other}
+		Scopes: p.Scope, Claims: tokens.Beyond(p.Claims, p.Scope), Allowed: allowed.Scope, SessionEnds: session.Expires, EachTime: p.anybody(), OtherAccountURL: other}
 	page.Account = accountName(user)
 	web.PageHeaders(w, policy(app))
 	h.Site.Render(r, templates.Consent(w, page))

@@ -10,7 +10,7 @@ import (
 // Application is a relying party as pages show it. next is where the browser goes from there, if it does. The logo is its owner's choice of
 // what people see here, so it is shown only where that is allowed.
 func (s *Site) Application(c *storage.Client, next string) *templates.Application {
-	app := &templates.Application{Name: c.ClientName, PolicyURI: c.PolicyURI, TosURI: c.TOSURI}
+	app := &templates.Application{Name: c.ClientName, PolicyURI: c.PolicyURI, TosURI: c.TOSURI, SelfRegistered: c.Dynamic}
 	if app.Name == "" {
 		app.Name = c.ClientID
 	}

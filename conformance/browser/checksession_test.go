@@ -7,8 +7,6 @@ import (
 	"testing"
 
 	"github.com/chromedp/chromedp"
-
-	"github.com/curfew-id/curfew/conformance/op"
 )
 
 // watching is a relying party's page with the provider's check_session_iframe in it: ask() asks, and the answer becomes the page's title.
@@ -24,18 +22,7 @@ function state() { return new URLSearchParams(location.search).get("session_stat
 // frames on other sites, the answer is error: changed would send the application round in circles.
 func TestCheckSessionFrameAnswersInChromium(t *testing.T) {
 	browser := mustChromium(t)
-	o, err := op.New(mustBuild(t), mustFolder(t), "curfew.one.localhost", nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := o.Start(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(o.Stop)
-	const password = "correct horse battery staple"
-	if err := o.AddUser(t.Context(), "ann", password); err != nil {
-		t.Fatal(err)
-	}
+	o := mustProvider(t, "curfew.one")
 	page := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Type", "text/html")
 		fmt.Fprintf(w, watching, o.Issuer)

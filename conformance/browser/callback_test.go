@@ -1,51 +1,48 @@
 package browser
 
 import (
-	"fmt"
-	"net"
 	"net/http"
 	"sync/atomic"
 	"testing"
 
 	"github.com/chromedp/chromedp"
 
-	"github.com/curfew-id/curfew/conformance/op"
 	"github.com/curfew-id/curfew/conformance/rp"
 )
 
-// mustSite serves something at http://HOST.localhost and returns its URL.
-func mustSite(t *testing.T, host string, h http.Handler) (url string) {
+// mustElsewhere is a site that is neither the provider's nor an application's own.
+func mustElsewhere(t *testing.T) (url string) {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	server := &http.Server{Handler: h}
-	go server.Serve(l) // until Close
-	t.Cleanup(func() { server.Close() })
-	return fmt.Sprintf("http://%s.localhost:%d", host, l.Addr().(*net.TCPAddr).Port)
+	return mustSite(t, "elsewhere", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Type", "text/html")
+		w.Write([]byte("<!doctype html><title>Elsewhere</title><h1>Welcome</h1>"))
+	}))
+}
+
+// TestSignInWorksForACallbackThatLeadsToAnotherOrigin: Chromium applies a page's form-action to every redirect that follows the form, the
+// application's own included. A policy that names the redirect URI only would stop the person on the sign-in page.
+func TestSignInWorksForACallbackThatLeadsToAnotherOrigin(t *testing.T) {
+	browser := mustChromium(t)
+	o := mustProvider(t, "curfew")
+	elsewhere := mustElsewhere(t)
+	_, first := mustApp(t, o, rp.Config{Name: "Atlas", After: elsewhere + "/welcome"}, map[string]any{"consent": "skip"})
+	_, second := mustApp(t, o, rp.Config{Name: "Birch", After: elsewhere + "/agreed"}, map[string]any{"consent": "ask"})
+	page := mustTab(t, browser)
+
+	page.mustSignIn(first+"/login", "ann", password)
+	page.mustWaitAt(elsewhere + "/welcome")
+
+	page.mustGo(second + "/login")
+	page.mustClick("#allow")
+	page.mustWaitAt(elsewhere + "/agreed")
 }
 
 // TestFormPostReachesACallbackThatLeadsToAnotherOrigin: Chromium applies a page's form-action to every redirect that follows the form, the
 // application's own included, so the page that posts may have none.
 func TestFormPostReachesACallbackThatLeadsToAnotherOrigin(t *testing.T) {
 	browser := mustChromium(t)
-	o, err := op.New(mustBuild(t), mustFolder(t), "curfew.localhost", nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := o.Start(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(o.Stop)
-	const password = "correct horse battery staple"
-	if err := o.AddUser(t.Context(), "ann", password); err != nil {
-		t.Fatal(err)
-	}
-	elsewhere := mustSite(t, "elsewhere", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		w.Header().Set("Content-Type", "text/html")
-		w.Write([]byte("<!doctype html><title>Elsewhere</title><h1>Welcome</h1>"))
-	}))
+	o := mustProvider(t, "curfew")
+	elsewhere := mustElsewhere(t)
 	var app *rp.App
 	var posted atomic.Int32
 	// A post from another site comes without the application's cookie (SameSite=Lax), so it leads to a GET with the same parameters.
@@ -60,7 +57,7 @@ func TestFormPostReachesACallbackThatLeadsToAnotherOrigin(t *testing.T) {
 		}
 		app.ServeHTTP(w, r)
 	}))
-	app = rp.New(rp.Config{Name: "Atlas", URL: url, Issuer: o.Issuer, ClientID: "atlas", ClientSecret: "0123456789abcdef0123456789abcdef", After: elsewhere + "/welcome"})
+	app = rp.New(rp.Config{Name: "Atlas", URL: url, Issuer: o.Issuer, ClientID: "atlas", ClientSecret: secret, After: elsewhere + "/welcome"})
 	metadata := app.Metadata()
 	metadata["consent"] = "ask"
 	if err := o.AddClient(t.Context(), metadata); err != nil {

@@ -1,77 +1,13 @@
-package e2e
+package browser
 
 import (
-	"bufio"
 	"context"
 	"net"
 	"net/url"
-	"os"
-	"os/exec"
 	"path/filepath"
-	"regexp"
-	"strings"
 	"testing"
 	"time"
 )
-
-// demo is `curfew demo` as its output announces it.
-type demo struct {
-	issuer, pages       string
-	atlas, birch, cedar string
-	person, password    string
-	folder              string // where it keeps its temporary files
-	process             *exec.Cmd
-	announced           string
-}
-
-func mustDemo(t *testing.T) *demo {
-	t.Helper()
-	mustTrackSources(t)
-	d := &demo{folder: mustFolder(t), process: exec.Command(program, "demo", "--port", "0")}
-	d.process.Env = append(os.Environ(), "TMPDIR="+d.folder)
-	d.process.Stderr = os.Stderr
-	out, err := d.process.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := d.process.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { d.process.Process.Kill() })
-	var text strings.Builder
-	scanner := bufio.NewScanner(out)
-	for scanner.Scan() && !strings.HasPrefix(scanner.Text(), "Ctrl-C") {
-		text.WriteString(scanner.Text() + "\n")
-	}
-	d.announced = text.String()
-	for field, expression := range map[*string]string{
-		&d.issuer:   `runs at (\S+)\.`,
-		&d.pages:    `(http://pages\S+)/`,
-		&d.atlas:    `(?m)^(http://atlas\S+)/ `,
-		&d.birch:    `(?m)^(http://birch\S+)/ `,
-		&d.cedar:    `(?m)^(http://cedar\S+)/ `,
-		&d.person:   `(?m)^user +password\s+(\S+)`,
-		&d.password: `(?m)^user +password\s+\S+ +(\S+)`,
-	} {
-		found := regexp.MustCompile(`(?i)` + expression).FindStringSubmatch(d.announced)
-		if found == nil {
-			t.Fatalf("the demo announces nothing like %s:\n%s", expression, d.announced)
-		}
-		*field = found[1]
-	}
-	return d
-}
-
-// mustStop presses Ctrl-C.
-func (d *demo) mustStop(t *testing.T) {
-	t.Helper()
-	if err := d.process.Process.Signal(os.Interrupt); err != nil {
-		t.Fatal(err)
-	}
-	if err := d.process.Wait(); err != nil {
-		t.Errorf("after Ctrl-C: got %v", err)
-	}
-}
 
 // signInAtThree signs a person in at all applications, in a tab each, and marks each page, so that a reload would show.
 func (d *demo) signInAtThree(t *testing.T, browser context.Context) (atlas, birch, cedar *tab) {
@@ -80,7 +16,7 @@ func (d *demo) signInAtThree(t *testing.T, browser context.Context) (atlas, birc
 	for i, app := range []string{d.atlas, d.birch, d.cedar} {
 		page := mustTab(t, browser)
 		if i == 0 {
-			page.mustSignIn(app+"/login", d.person, d.password)
+			page.mustSignIn(app+"/login", "ann", d.ann)
 		} else {
 			page.mustGo(app + "/login") // single sign-on
 		}
@@ -99,10 +35,10 @@ func (p *tab) mustLose(channel string, claims ...string) {
 	if !mustShow[bool](p, "window.sameDocument === true") {
 		p.t.Error("the page was loaded again")
 	}
-	p.mustWaitFor("out", "Not signed in")
-	p.mustWaitFor("told", "told by: "+channel)
+	p.mustWaitText("#out", "Not signed in")
+	p.mustWaitText("#told", "told by: "+channel)
 	for _, claim := range claims {
-		p.mustWaitFor("claims", claim)
+		p.mustWaitText("#claims", claim)
 	}
 	if mustShow[bool](p, "document.getElementById('in').checkVisibility()") {
 		p.t.Error("the page still shows who was signed in")
@@ -113,16 +49,16 @@ func TestDemoSignsInAtThreeAndOutOfAllInChromium(t *testing.T) {
 	browser := mustChromium(t)
 	d := mustDemo(t)
 	atlas, birch, cedar := d.signInAtThree(t, browser)
-	atlas.mustWaitFor("in", "Signed in as Ann")
-	atlas.mustWaitFor("since", ":")
+	atlas.mustWaitText("#in", "Signed in as Ann")
+	atlas.mustWaitText("#since", ":")
 
 	// Cedar is told both ways; Atlas from server to server, Birch by a frame in Cedar's tab.
-	cedar.mustClick("logout")
+	cedar.mustClick("#logout")
 	cedar.mustWaitAt(d.issuer + "/")
 	atlas.mustLose("backchannel", "http://schemas.openid.net/event/backchannel-logout", `"sid"`, `"aud": "atlas"`)
 	birch.mustLose("frontchannel", d.issuer, `"sid"`)
 	cedar.mustWaitAt(d.cedar + "/") // the status page goes back by itself
-	cedar.mustWaitFor("out", "Not signed in")
+	cedar.mustWaitText("#out", "Not signed in")
 
 	// Nobody is signed in any more: the way in leads to the password.
 	atlas.mustGo(d.atlas + "/login")
@@ -155,23 +91,23 @@ func TestStatusPageIsHonestAboutAnApplicationThatMisbehaves(t *testing.T) {
 	} {
 		t.Run(c.behaviour, func(t *testing.T) {
 			atlas, _, cedar := d.signInAtThree(t, browser)
-			cedar.mustClick(c.behaviour)
-			cedar.mustClick("set-behaviour")
+			cedar.mustClick("#" + c.behaviour)
+			cedar.mustClick("#set-behaviour")
 			cedar.mustWait("!window.sameDocument && document.getElementById('" + c.behaviour + "').checked")
 			mustShow[bool](cedar, "window.sameDocument = true")
 
-			atlas.mustClick("logout")
-			atlas.mustClick("stay-here")
-			atlas.mustWaitFor("status", c.says)
-			atlas.mustWaitFor("status", "Your browser asked it, which proves nothing.")
-			atlas.mustWaitFor("status", "Confirmed")
+			atlas.mustClick("#logout")
+			atlas.mustClick("#stay-here")
+			atlas.mustWaitText("#status", c.says)
+			atlas.mustWaitText("#status", "Your browser asked it, which proves nothing.")
+			atlas.mustWaitText("#status", "Confirmed")
 			if mustShow[int](atlas, "document.querySelectorAll('iframe').length") == 0 {
 				t.Error("the first answer has no frames")
 			}
 			// The frame reached Cedar all the same.
 			cedar.mustLose("frontchannel")
 			if c.messages != "" {
-				cedar.mustWaitFor("messages", c.messages)
+				cedar.mustWaitText("#messages", c.messages)
 			}
 		})
 	}

@@ -1,6 +1,6 @@
 //go:build race
 
-package e2e
+package browser
 
 // raced tells that these tests have the race detector; then the program gets it too.
 const raced = true

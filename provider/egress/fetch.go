@@ -16,13 +16,17 @@ import (
 // press a third party: forged tokens with ever new key ids would otherwise make us fetch a jwks_uri each time.
 const fetchPause = time.Minute
 
-// maxDocuments bounds the memory for fetched documents; the one fetched longest ago makes room.
-const maxDocuments = 1024
+// maxDocuments and maxKept (bytes) bound the memory for fetched documents; those fetched longest ago make room.
+const (
+	maxDocuments = 1024
+	maxKept      = 32 << 20
+)
 
 // A document is what a URI last brought, or why it brought nothing.
 type document struct {
 	turn    chan struct{} // held by the one caller that fetches; the others wait for its result
 	fetched time.Time     // start of the last request
+	size    int           // of body; like fetched, also read by those who make room
 	body    []byte
 	err     error
 }
@@ -61,6 +65,10 @@ func (c *Client) fetch(ctx context.Context, accept, uri string, maxBytes int64, 
 	c.mu.Unlock()
 	// Others wait for this result, so it is not given up with the request that happened to come first.
 	doc.body, doc.err = c.get(context.WithoutCancel(ctx), accept, uri, maxBytes)
+	c.mu.Lock()
+	doc.size = len(doc.body)
+	c.makeRoom(maxDocuments)
+	c.mu.Unlock()
 	return doc.body, doc.err
 }
 
@@ -71,18 +79,27 @@ func (c *Client) document(key string) *document {
 	if doc := c.documents[key]; doc != nil {
 		return doc
 	}
-	if len(c.documents) >= maxDocuments {
-		var oldest string
+	c.makeRoom(maxDocuments - 1)
+	doc := &document{turn: make(chan struct{}, 1)}
+	c.documents[key] = doc
+	return doc
+}
+
+// makeRoom drops the oldest documents until there are at most as many, and within maxKept.
+func (c *Client) makeRoom(most int) {
+	for {
+		kept, oldest := 0, ""
 		for k, doc := range c.documents {
+			kept += doc.size
 			if oldest == "" || doc.fetched.Before(c.documents[oldest].fetched) {
 				oldest = k
 			}
 		}
+		if len(c.documents) <= most && kept <= maxKept {
+			return
+		}
 		delete(c.documents, oldest)
 	}
-	doc := &document{turn: make(chan struct{}, 1)}
-	c.documents[key] = doc
-	return doc
 }
 
 func (c *Client) get(ctx context.Context, accept, uri string, maxBytes int64) ([]byte, error) {

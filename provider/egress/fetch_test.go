@@ -5,6 +5,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -59,6 +60,30 @@ func TestDocumentIsFetchedAtMostOnceAMinute(t *testing.T) {
 	s.FetchJSON(t.Context(), s.URL, 1000, time.Minute)
 	if got := s.calls.Load(); got != 2 {
 		t.Errorf("after a minute: got %d requests, want 2", got)
+	}
+}
+
+// TestFetchedDocumentsStayWithinTheirMemory: whoever may register clients names as many large documents as they like.
+func TestFetchedDocumentsStayWithinTheirMemory(t *testing.T) {
+	const size = 256 << 10
+	s := mustSite(t, jsonOf(`"`+strings.Repeat("x", size-2)+`"`))
+	for i := range maxKept/size + 20 {
+		if _, err := s.FetchJSON(t.Context(), s.URL+"/"+strconv.Itoa(i), size, 0); err != nil {
+			t.Fatal(err)
+		}
+		s.clock = s.clock.Add(time.Millisecond)
+	}
+	kept := 0
+	for _, doc := range s.documents {
+		kept += len(doc.body)
+	}
+	if kept > maxKept || kept < maxKept/2 {
+		t.Errorf("got %d bytes kept, want at most %d and not much less", kept, maxKept)
+	}
+	before := s.calls.Load()
+	s.FetchJSON(t.Context(), s.URL+"/"+strconv.Itoa(maxKept/size+19), size, 0)
+	if s.calls.Load() != before {
+		t.Error("got the latest document fetched again, want the oldest ones gone")
 	}
 }
 

@@ -22,7 +22,6 @@ const (
 // The grades of evidence, as they stand in Row.Evidence.
 const (
 	EvidenceNone   = 0
-	EvidenceFrame  = 1 // a frame's load event, which also fires for errors and refusals
 	EvidenceAnswer = 3 // 200 or 204 to a logout token
 )
 
@@ -128,24 +127,17 @@ func settledLate(row storage.Row, state storage.DeliveryState, a storage.Answer)
 	return row
 }
 
-// FrameAsked notes that the browser was given the frames of a front-channel logout for those clients. Nothing is proved by it.
+// FrameAsked notes that the browser was given the frames of a front-channel logout for those clients. Nothing is proved by it, nor would
+// be by a frame's load event: it comes for errors and refusals too (Front-Channel Logout 1.0 knows no answer).
 func FrameAsked(clients []string, at time.Time) func(*storage.Report) {
-	return func(r *storage.Report) { frames(r, clients, EvidenceNone, at) }
-}
-
-// FrameLoaded notes that the browser says a client's frame has loaded. That also happens for errors and refusals
-// (Front-Channel Logout 1.0 knows no answer), so the row is told, never confirmed.
-func FrameLoaded(client string, at time.Time) func(*storage.Report) {
-	return func(r *storage.Report) { frames(r, []string{client}, EvidenceFrame, at) }
-}
-
-func frames(r *storage.Report, clients []string, evidence int, at time.Time) {
-	for _, client := range clients {
-		if row := r.Row(KindApplication, client); row != nil {
-			old := RowAt(*row, at)
-			told := old
-			told.Trust, told.Evidence, told.Told = storage.TrustTold, evidence, at
-			*row = Advance(old, told)
+	return func(r *storage.Report) {
+		for _, client := range clients {
+			if row := r.Row(KindApplication, client); row != nil {
+				old := RowAt(*row, at)
+				told := old
+				told.Trust, told.Told = storage.TrustTold, at
+				*row = Advance(old, told)
+			}
 		}
 	}
 }

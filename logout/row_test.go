@@ -52,14 +52,13 @@ func TestBoundedRowIsClosedOnceItsBoundHasPassed(t *testing.T) {
 	}
 }
 
-func TestLoadedFrameConfirmsNothing(t *testing.T) {
+func TestFrameConfirmsNothing(t *testing.T) {
 	r := storage.Report{Rows: []storage.Row{
 		{Kind: KindApplication, Client: "front", Trust: storage.TrustUnknown, Channels: []string{FrontChannel}, Delivery: storage.DeliveryNone},
 		{Kind: KindApplication, Client: "leased", Trust: storage.TrustBounded, Until: t0.Add(time.Hour), Delivery: storage.DeliveryNone},
 	}}
 	FrameAsked([]string{"front", "leased", "stranger"}, t0)(&r)
-	FrameLoaded("front", t0.Add(time.Second))(&r)
-	if row := r.Rows[0]; row.Trust != storage.TrustTold || row.Evidence != EvidenceFrame || !row.Told.Equal(t0) {
+	if row := r.Rows[0]; row.Trust != storage.TrustTold || row.Evidence != EvidenceNone || !row.Told.Equal(t0) {
 		t.Errorf("got %+v, want told", row)
 	}
 	if row := r.Rows[1]; row.Trust != storage.TrustBounded || !row.Told.Equal(t0) {

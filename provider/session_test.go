@@ -3,9 +3,12 @@ package provider_test
 import (
 	"net/http"
 	"net/url"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/curfew-id/curfew/provider"
 )
 
 // TestSessionsEndByThemselves: idle and absolute lifetime, with and without "keep me signed in"; what is past either is dead in that instant.
@@ -69,6 +72,47 @@ func TestSessionsEndByThemselves(t *testing.T) {
 				}
 				if b.signedIn("atlas") {
 					t.Error("got it kept alive by a page's script")
+				}
+			})
+		})
+	}
+}
+
+// TestExpiryIsToldUnlessSilent: where expiry is silent, nobody is told of it, the report says so, and a sign-out is told all the same.
+func TestExpiryIsToldUnlessSilent(t *testing.T) {
+	const quiet = "It was not told: sessions that run out end quietly here."
+	for name, silent := range map[string]bool{"told": false, "silent": true} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				o := mustStart(t, func(c *provider.Config) { c.SilentExpiry = silent })
+				o.mustAddClient("atlas", nil)
+				b := o.browser()
+				a := b.mustJoin("alice", "atlas")
+				time.Sleep(8*time.Hour - time.Second)
+				if n := len(o.out.sent()); n > 0 || !b.copy().get("/account/probe").has(http.StatusNoContent) {
+					t.Fatalf("got %d logout tokens and its end before its time", n)
+				}
+				time.Sleep(7 * time.Second) // a sweep may be 5 s late
+				synctest.Wait()
+				if n := len(o.out.sent()); n == 0 != silent {
+					t.Errorf("got %d logout tokens", n)
+				}
+				if o.active("atlas", a.AccessToken) {
+					t.Error("got an active token of a session that ran out")
+				}
+				b.mustJoin("alice", "atlas")
+				_, found, _ := strings.Cut(b.get("/account/activity").Body, `href="/account/reports/`)
+				report, _, _ := strings.Cut(found, `"`)
+				body := b.get("/account/reports/" + report).Body
+				if !strings.Contains(body, "it was not used for too long") || strings.Contains(body, quiet) != silent {
+					t.Errorf("silent %v: got the report\n%s", silent, body)
+				}
+
+				before := len(o.out.sent())
+				b.submit(b.get("/end_session"), "extent", "browser")
+				synctest.Wait()
+				if n := len(o.out.sent()) - before; n != 1 {
+					t.Errorf("got %d logout tokens for a sign-out, want 1", n)
 				}
 			})
 		})

@@ -12,6 +12,7 @@
 package bolt
 
 import (
+	"context"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -79,6 +80,9 @@ func Open(o Options) (*Store, error) {
 		return nil, errors.Join(fmt.Errorf("open store %s: %w", o.Path, err), db.Close())
 	}
 	go s.commitLoop()
+	if err := s.freeLeases(context.Background()); err != nil {
+		return nil, errors.Join(fmt.Errorf("open store %s: %w", o.Path, err), s.Close())
+	}
 	return s, nil
 }
 

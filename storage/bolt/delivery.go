@@ -21,15 +21,16 @@ func (s *Store) ClaimDeliveries(ctx context.Context, at time.Time, lease time.Du
 	return write(ctx, s, func(t *tx) ([]storage.Delivery, error) {
 		var list []storage.Delivery
 		taken := map[string]int{}
-		for k, host := range t.prefix(due, nil) {
+		for k, v := range t.prefix(due, nil) {
 			if keyTime(k).After(at) || len(list) == max {
 				break
 			}
-			if busy != nil && busy(string(host), taken[string(host)]) {
+			host := dueHost(v)
+			if busy != nil && busy(host, taken[host]) {
 				continue
 			}
 			if d, ok := load[storage.Delivery](t, deliveries, k[timeLength:]); ok {
-				taken[string(host)]++
+				taken[host]++
 				list = append(list, d)
 			}
 		}
@@ -205,7 +206,7 @@ func (t *tx) putDelivery(d storage.Delivery, before *storage.Delivery) {
 	t.store(deliveries, []byte(d.ID), d)
 	t.put(deliveryStates, stateKey(d), nil)
 	if d.State == storage.DeliveryPending {
-		t.put(due, dueKey(d), []byte(d.Host))
+		t.put(due, dueKey(d), dueValue(d))
 	}
 }
 

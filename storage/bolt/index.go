@@ -46,7 +46,7 @@ const (
 	endings // key → JSON
 
 	deliveries     // id → JSON
-	due            // time, delivery → host: pending ones by when somebody may take them
+	due            // time, delivery → host, mark while it is leased: pending ones by when somebody may take them
 	deliveryStates // state, time, delivery → nothing
 
 	reports     // id → JSON

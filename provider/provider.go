@@ -110,7 +110,7 @@ func New(c Config) (*Provider, error) {
 	p.dispatcher = &logout.Dispatcher{Store: c.Store, Sign: p.signLogout, Post: p.postLogout, Now: c.Now, Issuer: c.Issuer, Log: c.Log, Observe: c.Observe}
 	p.ender = &logout.Ender{Store: c.Store, Now: c.Now, Wake: p.dispatcher.Wake, Issuer: c.Issuer, SubjectFor: subject, Lifetimes: p.lifetimes(),
 		KeepReports: c.KeepReports, SilentExpiry: c.SilentExpiry, Log: c.Log, Observe: c.Observe}
-	p.registrar = &register.Registrar{Policy: register.Policy{SigningAlgs: c.Ring.Algorithms(), Unsigned: true, PublicWithoutPKCE: c.PublicWithoutPKCE, MaxTrustHorizon: c.MaxTrustHorizon, Lifetimes: p.lifetimes()},
+	p.registrar = &register.Registrar{Policy: register.Policy{SigningAlgs: c.Ring.Algorithms(), Scopes: tokens.Scopes(), Unsigned: true, PublicWithoutPKCE: c.PublicWithoutPKCE, MaxTrustHorizon: c.MaxTrustHorizon, Lifetimes: p.lifetimes()},
 		Fetch: c.Egress, Wrap: c.Ring.WrapSecret, Now: c.Now}
 	if err := p.checkHorizon(); err != nil {
 		return nil, err

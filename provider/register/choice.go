@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 
 	"github.com/curfew-id/curfew/storage"
 )
@@ -113,9 +114,12 @@ func asked(body, defaults []byte, p Policy) (storage.Metadata, error) {
 			return storage.Metadata{}, fmt.Errorf("read defaults: %w", err) // ours, checked when they were set
 		}
 	}
+	held := strings.Fields(m.Scope)
+	m.Scope = ""
 	if err := decodeOver(&m, own); err != nil {
 		return storage.Metadata{}, err
 	}
+	m.Scope = p.ownScope(m.Scope, held)
 	if m.TokenEndpointAuthMethod == "none" && m.RequirePKCE != nil && !*m.RequirePKCE && !p.PublicWithoutPKCE {
 		m.RequirePKCE = nil // a default for confidential clients; the others cannot opt out
 	}
@@ -126,7 +130,23 @@ func asked(body, defaults []byte, p Policy) (storage.Metadata, error) {
 	return m, nil
 }
 
-// choicesOf are the choices that m holds, to be the defaults of its successor.
+// ownScope is what of a scope a client may give itself: what can be asked of people, and what an operator gave it before. Any other is a right at
+// somebody's API. Where nothing is left it is openid, since no scope at all means every one.
+func (p Policy) ownScope(asked string, held []string) string {
+	if asked == "" {
+		return ""
+	}
+	kept := slices.DeleteFunc(strings.Split(asked, " "), func(s string) bool {
+		// What is no scope at all is left for Validate to name.
+		return scopeToken(s) && !slices.Contains(p.Scopes, s) && !slices.Contains(held, s)
+	})
+	if len(kept) == 0 {
+		return "openid"
+	}
+	return strings.Join(kept, " ")
+}
+
+// choicesOf are the choices that m holds, and its scope, to be the defaults of its successor.
 func choicesOf(m *storage.Metadata) ([]byte, error) {
 	whole, err := json.Marshal(m)
 	if err != nil {
@@ -136,6 +156,6 @@ func choicesOf(m *storage.Metadata) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	maps.DeleteFunc(members, func(name string, _ json.RawMessage) bool { return !slices.Contains(Choices(), name) })
+	maps.DeleteFunc(members, func(name string, _ json.RawMessage) bool { return name != "scope" && !slices.Contains(Choices(), name) })
 	return json.Marshal(members)
 }

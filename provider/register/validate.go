@@ -13,6 +13,8 @@ import (
 type Policy struct {
 	// SigningAlgs are the algorithms that ID tokens and userinfo answers can be signed with. Empty: all that Curfew has.
 	SigningAlgs []string
+	// Scopes are those that a client may register for itself; any other is an operator's to give.
+	Scopes []string
 	// Unsigned allows id_token_signed_response_alg none, and then only where Core §2 does.
 	Unsigned bool
 	// PublicWithoutPKCE lets a public client do without PKCE, against RFC 9700 §2.1.1, if an operator says so for it.
@@ -69,15 +71,19 @@ func (c *check) texts(m *storage.Metadata) {
 	if m.DefaultMaxAge != nil && *m.DefaultMaxAge < 0 {
 		c.refuse("default_max_age", "is negative; give seconds, or leave it out")
 	}
-	// RFC 6749 §3.3: scope-token = 1*( %x21 / %x23-5B / %x5D-7E ), parted by single spaces.
 	if m.Scope != "" {
 		for token := range strings.SplitSeq(m.Scope, " ") {
-			if token == "" || strings.ContainsFunc(token, func(r rune) bool { return r <= ' ' || r > '~' || r == '"' || r == '\\' }) {
+			if !scopeToken(token) {
 				c.refuse("scope", "%+q is not a list of scopes parted by single spaces (RFC 6749 §3.3)", m.Scope)
 				break
 			}
 		}
 	}
+}
+
+// scopeToken: RFC 6749 §3.3: 1*( %x21 / %x23-5B / %x5D-7E ), parted by single spaces.
+func scopeToken(s string) bool {
+	return s != "" && !strings.ContainsFunc(s, func(r rune) bool { return r <= ' ' || r > '~' || r == '"' || r == '\\' })
 }
 
 func (c *check) text(field, value string) {

@@ -55,6 +55,7 @@ func (h *Handler) respond(w http.ResponseWriter, r *http.Request, q *request, cl
 		return
 	}
 	var b strings.Builder
+	b.Grow(1024) // mostly a code
 	b.WriteString(q.RedirectURI)
 	separator := "#"
 	if mode == "query" {

@@ -27,7 +27,7 @@ func (m *Minter) Front(c *storage.Client, code Code, responseType []string, at t
 	f := &Front{minter: m, client: c, code: code, at: instant(at), token: slices.Contains(responseType, "token"), idToken: slices.Contains(responseType, "id_token"),
 		alone: len(responseType) == 1}
 	if f.token {
-		f.grant = keys.Random("")
+		f.grant = newGrantID(at)
 		if !jwtAccess(c) {
 			f.access = keys.Random(AccessPrefix)
 		}

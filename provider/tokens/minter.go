@@ -3,6 +3,7 @@ package tokens
 import (
 	"time"
 
+	"github.com/curfew-id/curfew/provider/keys"
 	"github.com/curfew-id/curfew/storage"
 )
 
@@ -76,3 +77,6 @@ func audience(c *storage.Client) []string {
 
 // instant is a moment as records keep it.
 func instant(t time.Time) time.Time { return t.UTC().Truncate(time.Millisecond) }
+
+// newGrantID begins with the moment, so that grants which are given together share pages of a store, and goes on with 132 random bits.
+func newGrantID(at time.Time) string { return millis(at) + keys.Random("")[:22] }

@@ -3,7 +3,6 @@ package web
 import (
 	"errors"
 	"io"
-	"maps"
 	"mime"
 	"net/http"
 	"net/url"
@@ -39,10 +38,7 @@ func Params(r *http.Request, lists ...string) (url.Values, error) {
 	if len(r.URL.RawQuery) > MaxForm {
 		return nil, ErrFormSize
 	}
-	values, err := url.ParseQuery(r.URL.RawQuery)
-	if err != nil {
-		return nil, ErrForm
-	}
+	query := r.URL.RawQuery
 	if r.Method == http.MethodPost {
 		kind, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
 		if err != nil || kind != "application/x-www-form-urlencoded" {
@@ -55,18 +51,20 @@ func Params(r *http.Request, lists ...string) (url.Values, error) {
 		if len(body) > MaxForm {
 			return nil, ErrFormSize
 		}
-		form, err := url.ParseQuery(string(body))
-		if err != nil {
-			return nil, ErrForm
-		}
-		for name, v := range form {
-			values[name] = append(values[name], v...)
+		query += "&" + string(body)
+	}
+	values, err := url.ParseQuery(query)
+	if err != nil {
+		return nil, ErrForm
+	}
+	var repeated []string
+	for name, v := range values {
+		if len(v) > 1 && !slices.Contains(lists, name) {
+			repeated = append(repeated, name)
 		}
 	}
-	for _, name := range slices.Sorted(maps.Keys(values)) { // the same one each time
-		if len(values[name]) > 1 && !slices.Contains(lists, name) {
-			return values, RepeatedError{name}
-		}
+	if len(repeated) > 0 {
+		return values, RepeatedError{slices.Min(repeated)} // the same one each time
 	}
 	return values, nil
 }

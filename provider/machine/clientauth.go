@@ -53,11 +53,12 @@ func readCredentials(h http.Header, form url.Values) (credentials, error) {
 		ways++
 		c.kind, c.client, c.secret = credentialBasic, id, secret
 	}
-	if form.Has("client_secret") {
+	// A parameter without a value is as good as left out (RFC 6749 §3.2): some libraries send client_secret= for a client that has none.
+	if secret := form.Get("client_secret"); secret != "" {
 		ways++
-		c.kind, c.secret = credentialPost, form.Get("client_secret")
+		c.kind, c.secret = credentialPost, secret
 	}
-	if form.Has("client_assertion") || form.Has("client_assertion_type") {
+	if form.Get("client_assertion") != "" || form.Get("client_assertion_type") != "" {
 		if form.Get("client_assertion_type") != assertionType || form.Get("client_assertion") == "" {
 			return c, invalidClient("client_assertion and client_assertion_type do not fit together (RFC 7523 2.2)")
 		}

@@ -120,7 +120,7 @@ func TestTwoWaysAtOnceAreRefused(t *testing.T) {
 	g := newRig(t)
 	g.mustClient("shop", nil)
 	for _, more := range [][]string{
-		{"client_id", "shop", "client_secret", secret}, {"client_secret", secret}, {"client_secret", ""}, {"client_id", "other"},
+		{"client_id", "shop", "client_secret", secret}, {"client_secret", secret}, {"client_id", "other"},
 		{"client_assertion", "a.b.c", "client_assertion_type", assertionType},
 	} {
 		g.mustRefuse(g.as("shop", g.http.Revoke, append([]string{"token", "x"}, more...)...), 400, "invalid_request")
@@ -128,6 +128,23 @@ func TestTwoWaysAtOnceAreRefused(t *testing.T) {
 	if a := g.as("shop", g.http.Revoke, "token", "x", "client_id", "shop"); a.status != http.StatusOK {
 		t.Errorf("client_id beside the header: %d %s", a.status, a.body)
 	}
+}
+
+// TestParametersWithoutAValueAreLeftOut (RFC 6749 §3.2): libraries send client_secret= for clients without one, or beside another way.
+func TestParametersWithoutAValueAreLeftOut(t *testing.T) {
+	g := newRig(t)
+	g.mustClient("shop", nil)
+	g.mustMethod("public", "none")
+	empty := []string{"client_secret", "", "client_assertion", "", "client_assertion_type", "", "token_type_hint", ""}
+	if a := g.as("shop", g.http.Revoke, append([]string{"token", "x"}, empty...)...); a.status != http.StatusOK {
+		t.Errorf("beside the header: %d %s", a.status, a.body)
+	}
+	if a := g.do(g.http.Revoke, post(form(append([]string{"token", "x", "client_id", "public"}, empty...)...))); a.status != http.StatusOK {
+		t.Errorf("from a public client: %d %s", a.status, a.body)
+	}
+	// It proves nothing either.
+	g.mustRefuse(g.do(g.http.Revoke, post(form("token", "x", "client_id", "shop", "client_secret", ""))), 401, "invalid_client")
+	g.mustRefuse(g.do(g.http.Revoke, post(form("token", "x", "client_id", "", "client_secret", secret))), 401, "invalid_client")
 }
 
 func TestBasicCredentialsAreFormEncoded(t *testing.T) {

@@ -84,8 +84,8 @@ func bearerToken(w http.ResponseWriter, r *http.Request) (string, error) {
 		return "", problem{http.StatusMethodNotAllowed, "invalid_request", "this endpoint takes GET and POST", nil}
 	case r.ContentLength != 0:
 		form, err := web.Params(r)
-		if err == nil && form.Has("access_token") {
-			found = append(found, form.Get("access_token"))
+		if token := form.Get("access_token"); err == nil && token != "" {
+			found = append(found, token)
 		}
 		if err != nil && len(found) == 0 {
 			return "", invalidRequest("the request body is not a form (application/x-www-form-urlencoded) of at most 64 kB with each parameter once")

@@ -26,7 +26,7 @@ type Coverage struct {
 func Cover(c *storage.Client, l Lifetimes) Coverage {
 	cov := Coverage{
 		Client: c.ClientID, Name: nameOf(c.ClientID, c), Joins: joins(c), Channels: channels(c), Confirms: c.BackchannelLogoutURI != "",
-		Tokens: remainTokens(c, l), Apps: remainApplication(c, l), Offline: mayHoldOffline(c),
+		Tokens: remainTokens(c, l), Apps: remainApplication(c, l), Offline: MayHoldOffline(c),
 	}
 	problem := func(when bool, text string) {
 		if when {

@@ -47,7 +47,7 @@ func remainApplication(c *storage.Client, l Lifetimes) Remain {
 		bound(lease, BasisLease)
 	}
 	// Offline access outlives the session and goes on getting tokens, so the tie bounds nothing for who may have it.
-	if c.SessionWithTokens && !mayHoldOffline(c) {
+	if c.SessionWithTokens && !MayHoldOffline(c) {
 		life := l.Opaque
 		if c.AccessTokenFormat == "jwt" {
 			life = l.JWT
@@ -62,7 +62,8 @@ func joins(c *storage.Client) bool {
 	return len(c.GrantTypes) == 0 || slices.Contains(c.GrantTypes, "authorization_code") || slices.Contains(c.GrantTypes, "implicit")
 }
 
-func mayHoldOffline(c *storage.Client) bool {
+// MayHoldOffline tells whether a client may hold refresh tokens that survive the session (Core §11).
+func MayHoldOffline(c *storage.Client) bool {
 	asks := c.Scope == "" || slices.Contains(strings.Fields(c.Scope), "offline_access")
 	return asks && slices.Contains(c.GrantTypes, "refresh_token") && c.RefreshTokens != "session"
 }

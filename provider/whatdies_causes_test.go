@@ -151,6 +151,9 @@ var causes = []cause{
 	{"application removed", storage.ReasonClientRemoved, "++ xx x xx~ x xx ++ + +", share, func(h *hand) {
 		h.admin(http.MethodDelete, "/clients/atlas", "")
 	}, nil},
+	{"application may take no part in sign-ins any more", storage.ReasonClientChanged, "++ xx x xx~ x xx ++ + +", share, func(h *hand) {
+		h.admin(http.MethodPatch, "/clients/atlas", `{"grant_types":["client_credentials"],"response_types":null}`)
+	}, nil},
 	{"refresh token used twice", storage.ReasonRefreshReuse, diesShare, share, func(h *hand) {
 		h.reuse("atlas", &h.plain)
 	}, nil},
@@ -158,6 +161,9 @@ var causes = []cause{
 	{"offline access ended", storage.ReasonOffline, diesOffline, nil, func(h *hand) {
 		p := h.phone.get("/account/applications")
 		h.phone.submit(p, "end-offline", p.buttons("end-offline")[0])
+	}, nil},
+	{"application may keep no offline access any more", storage.ReasonClientChanged, diesOffline, nil, func(h *hand) {
+		h.admin(http.MethodPatch, "/clients/atlas", `{"refresh_tokens":"session"}`)
 	}, nil},
 	{"offline refresh token used twice", storage.ReasonRefreshReuse, diesOffline, nil, func(h *hand) {
 		h.reuse("atlas", &h.offline)

@@ -125,7 +125,7 @@ func TestEveryReasonIsInTheTable(t *testing.T) {
 	for _, reason := range []storage.Reason{storage.ReasonLogout, storage.ReasonAccount, storage.ReasonIdle, storage.ReasonAbsolute, storage.ReasonOtherUser,
 		storage.ReasonPasswordChange, storage.ReasonPasswordReset, storage.ReasonEmailChange, storage.ReasonNotMe, storage.ReasonAdmin, storage.ReasonUserDisabled,
 		storage.ReasonUserRemoved, storage.ReasonApplication, storage.ReasonConsentWithdrawn, storage.ReasonClientDisabled, storage.ReasonClientRemoved,
-		storage.ReasonRefreshReuse, storage.ReasonCodeReuse, storage.ReasonRevoked, storage.ReasonOffline} {
+		storage.ReasonRefreshReuse, storage.ReasonCodeReuse, storage.ReasonRevoked, storage.ReasonOffline, storage.ReasonClientChanged} {
 		if !slices.ContainsFunc(causes, func(c cause) bool { return c.reason == reason }) {
 			t.Errorf("got no cause with reason %s in the table", reason)
 		}

@@ -26,6 +26,7 @@ const (
 	ReasonConsentWithdrawn Reason = "consent_withdrawn" //
 	ReasonClientDisabled   Reason = "client_disabled"   //
 	ReasonClientRemoved    Reason = "client_removed"    //
+	ReasonClientChanged    Reason = "client_changed"    // its metadata allow it less than before
 	ReasonRefreshReuse     Reason = "refresh_reuse"     // a refresh token was used twice: theft shows
 	ReasonCodeReuse        Reason = "code_reuse"        //
 	ReasonRevoked          Reason = "token_revoked"     // by its client (RFC 7009)
@@ -51,6 +52,8 @@ type Selector struct {
 	Except   SessionID   `json:"except,omitempty"`   // but this one
 	Client   string      `json:"client,omitempty"`   // only this client's memberships and grants in what is selected
 	Offline  bool        `json:"offline,omitempty"`  // offline grants of the selected users (and client) too
+
+	OfflineOnly bool `json:"offline_only,omitempty"` // with Offline, and Subject, Everyone or Client: these grants and nothing else
 }
 
 // Change is what is written in the transaction of an ending; the zero value is nothing.

@@ -66,6 +66,7 @@ var reasonWords = map[string]string{
 	"consent_withdrawn": "you withdrew what the application was allowed",
 	"client_disabled":   "the application was switched off",
 	"client_removed":    "the application was removed",
+	"client_changed":    "the application may do less than before",
 	"refresh_reuse":     "a token of the application was used twice, as if it had been stolen",
 	"code_reuse":        "a code of the application was used twice",
 	"token_revoked":     "the application gave it back",

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/curfew-id/curfew/logout"
 	"github.com/curfew-id/curfew/provider/register"
 	"github.com/curfew-id/curfew/storage"
 )
@@ -107,7 +108,8 @@ func (a *api) showClient(w http.ResponseWriter, r *http.Request) error {
 	return write(w, http.StatusOK, clientOf(c, ""))
 }
 
-// changeClient merges the body into the metadata (RFC 7396): null takes a member away, and so back to its default.
+// changeClient merges the body into the metadata (RFC 7396): null takes a member away, and so back to its default. What the client has and
+// may not hold any more ends with it.
 func (a *api) changeClient(w http.ResponseWriter, r *http.Request) error {
 	patch, err := readObject(w, r)
 	if err != nil {
@@ -130,7 +132,12 @@ func (a *api) changeClient(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	if err := a.Store.PutClient(ctx, c, a.about("client.changed", "", c.ClientID)); err != nil {
+	if sel, ends := logout.Narrowed(old, &c); ends {
+		_, err = a.endWith(ctx, sel, storage.ReasonClientChanged, storage.Change{Client: &c}, "client.changed")
+	} else {
+		err = a.Store.PutClient(ctx, c, a.about("client.changed", "", c.ClientID))
+	}
+	if err != nil {
 		return err
 	}
 	return write(w, http.StatusOK, clientOf(&c, shown))

@@ -20,9 +20,22 @@ type bearer struct {
 	jti    string // of a JWT
 }
 
-// bearer finds a living access token. ErrNotFound: it is dead, or none of ours. A token of any other kind is none: opaque ones have a prefix and a
-// place of their own, JWTs a typ.
+// bearer finds a living access token, with what of it the client may have now. ErrNotFound: it is dead, or none of ours.
 func (s *Server) bearer(ctx context.Context, text string) (bearer, error) {
+	b, err := s.issued(ctx, text)
+	if err != nil {
+		return b, err
+	}
+	if !tokens.MayUse(b.client, b.grant) {
+		return b, fmt.Errorf("use token: %w", storage.ErrNotFound)
+	}
+	b.token.Scope = tokens.Within(b.client, b.token.Scope)
+	return b, nil
+}
+
+// issued finds a living access token as it was given out. A token of any other kind is none: opaque ones have a prefix and a place of their
+// own, JWTs a typ.
+func (s *Server) issued(ctx context.Context, text string) (bearer, error) {
 	now := s.Now()
 	if !strings.Contains(text, ".") {
 		return s.opaqueBearer(ctx, text, now)

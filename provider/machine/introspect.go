@@ -68,10 +68,10 @@ func (s *Server) introspectAccess(ctx context.Context, caller *storage.Client, t
 // introspectRefresh tells a client about its own refresh token; a resource server has no business with one.
 func (s *Server) introspectRefresh(ctx context.Context, caller *storage.Client, text string) (introspection, error) {
 	g, current, err := s.Store.GrantByRefresh(ctx, storage.HashOf(text), s.Now())
-	if err != nil || !current || g.Client != caller.ClientID {
+	if err != nil || !current || g.Client != caller.ClientID || !tokens.MayRefresh(caller, g) {
 		return introspection{}, err
 	}
-	found := introspection{Active: true, Scope: strings.Join(g.Scope, " "), Client: g.Client, Issuer: s.Issuer}
+	found := introspection{Active: true, Scope: strings.Join(tokens.Within(caller, g.Scope), " "), Client: g.Client, Issuer: s.Issuer}
 	if !g.Offline() {
 		found.SID = g.SID
 	}

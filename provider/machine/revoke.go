@@ -45,7 +45,7 @@ func (s *Server) revokeRefresh(ctx context.Context, c *storage.Client, text stri
 }
 
 func (s *Server) revokeAccess(ctx context.Context, c *storage.Client, text string) error {
-	b, err := s.bearer(ctx, text)
+	b, err := s.issued(ctx, text) // one that its client may not use now, too
 	if err != nil {
 		return err
 	}

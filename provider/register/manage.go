@@ -7,6 +7,7 @@ import (
 	"errors"
 	"net/http"
 
+	"github.com/curfew-id/curfew/logout"
 	"github.com/curfew-id/curfew/storage"
 )
 
@@ -55,11 +56,24 @@ func (h *Handler) Update(w http.ResponseWriter, r *http.Request) {
 		h.refuse(w, r, err)
 		return
 	}
-	if err := h.Store.PutClient(r.Context(), c, h.event(r, "client.changed", c.ClientID, nil)); err != nil {
+	if err := h.put(r, old, c); err != nil {
 		h.refuse(w, r, err)
 		return
 	}
 	h.answer(w, r, http.StatusOK, &c, secret, token)
+}
+
+// put stores a changed client and ends what it may not hold any more.
+func (h *Handler) put(r *http.Request, old *storage.Client, c storage.Client) error {
+	event := h.event(r, "client.changed", c.ClientID, nil)
+	sel, ends := logout.Narrowed(old, &c)
+	if !ends {
+		return h.Store.PutClient(r.Context(), c, event)
+	}
+	cause := storage.Cause{ID: rand.Text(), Reason: storage.ReasonClientChanged, By: event.By, Client: c.ClientID, Address: event.Address}
+	event.Cause, event.Reason = cause.ID, cause.Reason
+	_, err := h.Ender.End(r.Context(), sel, cause, storage.Change{Client: &c, Events: []storage.Event{event}})
+	return err
 }
 
 // Remove serves DELETE /register/{client} (RFC 7592 §2.3): the client's share of every session ends with it, and it is told

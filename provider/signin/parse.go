@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/curfew-id/curfew/logout"
 	"github.com/curfew-id/curfew/provider/tokens"
 	"github.com/curfew-id/curfew/provider/web"
 	"github.com/curfew-id/curfew/storage"
@@ -203,7 +204,7 @@ func (h *Handler) readScope(p *parsed, v url.Values) error {
 		if slices.Contains(p.Scope, s) || !slices.Contains(Scopes, s) || len(allowed) > 0 && !slices.Contains(allowed, s) {
 			continue
 		}
-		if s == "offline_access" && (!p.wants("code") || !slices.Contains(strings.Fields(v.Get("prompt")), "consent") || !tokens.MayHoldOffline(p.client)) {
+		if s == "offline_access" && (!p.wants("code") || !slices.Contains(strings.Fields(v.Get("prompt")), "consent") || !logout.MayHoldOffline(p.client)) {
 			continue
 		}
 		p.Scope = append(p.Scope, s)

@@ -4,6 +4,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/curfew-id/curfew/logout"
 	"github.com/curfew-id/curfew/provider/keys"
 	"github.com/curfew-id/curfew/storage"
 )
@@ -21,7 +22,8 @@ type Exchange struct {
 
 // Exchange begins the exchange of a code that was checked against client, redirect URI and PKCE.
 func (m *Minter) Exchange(c *storage.Client, code Code, at time.Time) *Exchange {
-	x := &Exchange{minter: m, client: c, code: code, at: instant(at), grant: keys.Random("")}
+	code.Scope = Within(c, code.Scope)
+	x := &Exchange{minter: m, client: c, code: code, at: instant(at), grant: newGrantID(at)}
 	if !jwtAccess(c) {
 		x.access = keys.Random(AccessPrefix)
 	}
@@ -31,19 +33,9 @@ func (m *Minter) Exchange(c *storage.Client, code Code, at time.Time) *Exchange 
 	return x
 }
 
-// refreshInSession tells whether a client gets refresh tokens that die with the session.
-func refreshInSession(c *storage.Client) bool {
-	return c.RefreshTokens != "offline" && slices.Contains(c.GrantTypes, "refresh_token")
-}
-
-// MayHoldOffline tells whether a client may hold refresh tokens that survive the session (Core §11).
-func MayHoldOffline(c *storage.Client) bool {
-	return c.RefreshTokens != "session" && slices.Contains(c.GrantTypes, "refresh_token")
-}
-
 // offline tells whether the grant will survive the session.
 func (x *Exchange) offline() bool {
-	return slices.Contains(x.code.Scope, "offline_access") && MayHoldOffline(x.client)
+	return slices.Contains(x.code.Scope, "offline_access") && logout.MayHoldOffline(x.client)
 }
 
 // Issue is what is stored. An offline grant survives the session; the access token beside it is of the session and dies with it.

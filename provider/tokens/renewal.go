@@ -34,10 +34,15 @@ func (m *Minter) Renewal(c *storage.Client, refresh string, scope []string, at t
 // Next is the refresh token that follows the one presented.
 func (x *Renewal) Next() string { return x.next }
 
-// Issue is what is stored; the grant's own scope stays. Without a session (an offline grant) nothing of it belongs to one. ErrScope.
+// Issue is what is stored; the grant's own scope stays. Without a session (an offline grant) nothing of it belongs to one. ErrScope, and
+// storage.ErrEnded if the client may not hold such a grant any more.
 func (x *Renewal) Issue(g storage.Grant, s *storage.Session) (storage.Issue, error) {
+	if !MayRefresh(x.client, g) {
+		return storage.Issue{}, storage.ErrEnded
+	}
+	granted := Within(x.client, g.Scope)
 	for _, scope := range x.scope {
-		if !slices.Contains(g.Scope, scope) {
+		if !slices.Contains(granted, scope) {
 			return storage.Issue{}, ErrScope
 		}
 	}
@@ -78,7 +83,7 @@ func (x *Renewal) Answer(r storage.Refreshed, user *storage.User) (ans Answer, e
 func (x *Renewal) WantsUser(g storage.Grant) bool { return len(wishesOf(g.Claims).IDToken) > 0 }
 
 func (x *Renewal) accessOf(g storage.Grant, s *storage.Session) access {
-	a := access{client: x.client, grant: g, scope: g.Scope, at: x.at}
+	a := access{client: x.client, grant: g, scope: Within(x.client, g.Scope), at: x.at}
 	if len(x.scope) > 0 {
 		a.scope = x.scope
 	}

@@ -123,7 +123,7 @@ func (t *tx) putFences(c selection, now time.Time) {
 	var scopes [][]byte
 	until := now.Add(storage.FenceLife)
 	switch {
-	case c.Grant != "" || c.Overdue:
+	case c.Grant != "" || c.Overdue || c.OfflineOnly:
 		return
 	case c.Client != "" && len(c.Sessions) > 0:
 		for _, id := range c.Sessions {
@@ -175,7 +175,7 @@ func (t *tx) fenced(scope []byte, id storage.SessionID, issued time.Time) bool {
 // everywhere.
 func (t *tx) ownTokenDead(client string, issued time.Time) bool {
 	return t.fenced(fenceClient(client), "", issued) || slices.ContainsFunc(t.memory.masses, func(m *mass) bool {
-		return m.everywhere() && m.selection.Client == client && !issued.After(m.selection.at)
+		return m.everywhere() && !m.OfflineOnly && m.selection.Client == client && !issued.After(m.selection.at)
 	})
 }
 

@@ -25,7 +25,7 @@ var endOfTime = time.UnixMilli(1<<53 - 1).UTC()
 // takesSession tells whether a session is in the selector's scope, whenever it began.
 func (c selection) takesSession(n storage.Session) bool {
 	switch {
-	case n.ID == c.Except:
+	case n.ID == c.Except || c.OfflineOnly:
 		return false
 	case len(c.Sessions) > 0:
 		return slices.Contains(c.Sessions, n.ID)
@@ -81,6 +81,8 @@ func (c selection) endsOffline(g storage.Grant) bool {
 // candidates walks the sessions that c may take and that follow after, each with the key it was found by.
 func (t *tx) candidates(c selection, after []byte) iter.Seq2[[]byte, storage.SessionID] {
 	switch {
+	case c.OfflineOnly:
+		return func(func([]byte, storage.SessionID) bool) {}
 	case len(c.Sessions) > 0:
 		return listed(c.Sessions, after)
 	case c.Subject != "":

@@ -71,6 +71,9 @@ var endingTests = map[string]func(*world){
 			"one with offline":   {storage.Selector{Sessions: []storage.SessionID{"a2"}, Offline: true}, []string{"a2"}, false, 2},
 			"share with offline": {storage.Selector{Sessions: []storage.SessionID{"a2"}, Client: "app", Offline: true}, nil, true, 1},
 			"client and offline": {storage.Selector{Client: "app", Offline: true}, []string{"a1", "b1"}, true, 2},
+			"client's offline":   {storage.Selector{Client: "app", Offline: true, OfflineOnly: true}, nil, true, 2},
+			"a user's offline":   {storage.Selector{Subject: "ann", Offline: true, OfflineOnly: true}, nil, true, 2},
+			"all offline":        {storage.Selector{Everyone: true, Offline: true, OfflineOnly: true}, nil, true, 3},
 		} {
 			w, at := w.fresh(), t0
 			w.mustUsers("ann", "bob")

@@ -142,6 +142,34 @@ var massTests = map[string]func(*world){
 			w.Fatal("a finished ending ended more")
 		}
 	},
+	"EndingOfOfflineGrantsAloneLeavesAllElse": func(w *world) {
+		w.mustUsers("ann")
+		w.mustClients("app", "other")
+		id := w.mustSession("s", "ann", t0)
+		bound, unused := w.mustRedeem(id, "ann", "app", t0), w.code(id, "ann", "app", t0)
+		first, second, foreign := w.mustRedeemOffline(id, "ann", "app", t0), w.mustRedeemOffline(id, "ann", "app", t0), w.mustRedeemOffline(id, "ann", "other", t0)
+		own := storage.Token{Hash: storage.HashOf("own"), Client: "app", Issued: t0, Expires: after(time.Hour)}
+		w.must(w.PutToken(w.ctx, own))
+		sel, at := storage.Selector{Client: "app", Offline: true, OfflineOnly: true}, after(time.Second)
+		for more, page := true, 1; more; page++ { // and it is so from the first page on
+			var err error
+			_, more, err = w.EndSessions(w.ctx, sel, cause("offline"), at, storage.Change{}, 1, noPlan)
+			w.must(err)
+			mustEqual(w, "more", more, page == 1)
+			if w.grantAlive(first, at) || w.grantAlive(second, at) || w.tokenAlive(first, at) {
+				w.Fatal("offline access lives on")
+			}
+			if !w.alive(id, at) || !w.tokenAlive(bound, at) || !w.grantAlive(bound, at) || !w.grantAlive(foreign, at) || !w.tokenAlive(foreign, at) {
+				w.Fatal("something that was not selected died")
+			}
+			w.must(w.LiveOwnToken(w.ctx, "app", t0))
+			_, _, err = w.Token(w.ctx, own.Hash, at)
+			w.must(err)
+			w.restart()
+		}
+		_, err := w.Redeem(w.ctx, unused, at, issue(unused, at))
+		w.must(err)
+	},
 	"OfflineGrantsCountAgainstTheLimit": func(w *world) {
 		w.mustUsers("ann")
 		w.mustClients("app")

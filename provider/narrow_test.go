@@ -1,0 +1,150 @@
+package provider_test
+
+import (
+	"encoding/json"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+)
+
+// narrowed runs with all that alice has at atlas, and ways to look at it.
+func narrowed(t *testing.T, test func(*hand)) {
+	synctest.Test(t, func(t *testing.T) { test(mustHold(t, false, nil)) })
+}
+
+func (h *hand) change(metadata string) { h.admin(http.MethodPatch, "/clients/atlas", metadata) }
+
+// scopeOf is what introspection says of a token; - if it is dead.
+func (h *hand) scopeOf(client, token string) string {
+	h.t.Helper()
+	var a struct {
+		Active bool   `json:"active"`
+		Scope  string `json:"scope"`
+	}
+	if err := json.Unmarshal([]byte(h.call(client, "/introspect", url.Values{"token": {token}}).Body), &a); err != nil {
+		h.t.Fatal(err)
+	}
+	if !a.Active {
+		return "-"
+	}
+	return a.Scope
+}
+
+func (h *hand) seesEmail(token string) bool {
+	return strings.Contains(h.browser().do(http.MethodGet, "/userinfo", nil, http.Header{"Authorization": {"Bearer " + token}}).Body, `"email"`)
+}
+
+func TestScopeTakenFromAClientCountsAtTheNextUse(t *testing.T) {
+	narrowed(t, func(h *hand) {
+		j := h.mustRedeem("atlas", h.laptop.mustSignIn("alice", "atlas", "scope", "openid profile email", "prompt", "consent").Get("code"))
+		late := h.laptop.mustSignIn("alice", "atlas", "scope", "openid profile email").Get("code")
+		if !h.seesEmail(j.AccessToken) {
+			h.t.Fatal("got no e-mail address before the change")
+		}
+		h.change(`{"scope":"openid profile offline_access"}`)
+		if h.seesEmail(j.AccessToken) {
+			h.t.Error("got the e-mail address by a token from before the change")
+		}
+		for _, token := range []string{j.AccessToken, j.RefreshToken} {
+			if got := h.scopeOf("atlas", token); got != "openid profile" {
+				h.t.Errorf("got scope %q at introspection, want openid profile", got)
+			}
+		}
+		form := url.Values{"grant_type": {"refresh_token"}, "refresh_token": {j.RefreshToken}, "scope": {"openid email"}}
+		if got := h.token("atlas", form); got.Error != "invalid_scope" {
+			h.t.Errorf("got %+v for a scope that was taken away, want invalid_scope", got)
+		}
+		form.Del("scope")
+		next := h.token("atlas", form)
+		if h.scopeOf("atlas", next.AccessToken) != "openid profile" || h.seesEmail(next.AccessToken) {
+			h.t.Errorf("got %+v by refresh, want openid profile", next)
+		}
+		if got := h.redeem("atlas", late); h.scopeOf("atlas", got.AccessToken) != "openid profile" || h.seesEmail(got.AccessToken) {
+			h.t.Errorf("got %+v for a code from before the change, want openid profile", got)
+		}
+		if !h.access("atlas", h.plain.AccessToken) || !h.refresh("atlas", h.offline.RefreshToken) {
+			h.t.Error("got something dead that had no more than it may")
+		}
+		h.change(`{"scope":null}`)
+		if !h.seesEmail(j.AccessToken) {
+			h.t.Error("got no e-mail address after it was given back")
+		}
+	})
+}
+
+func TestRefreshTokensThatAClientMayNotHoldAreRefused(t *testing.T) {
+	for metadata, lives := range map[string]struct{ session, offline bool }{
+		`{"refresh_tokens":"offline"}`:           {false, true},
+		`{"refresh_tokens":"session"}`:           {true, false},
+		`{"grant_types":["authorization_code"]}`: {false, false},
+		`{"scope":"openid"}`:                     {true, false},
+	} {
+		narrowed(t, func(h *hand) {
+			h.change(metadata)
+			if got := h.refresh("atlas", h.plain.RefreshToken); got != lives.session {
+				h.t.Errorf("%s: got a refresh token of the session alive: %v, want %v", metadata, got, lives.session)
+			}
+			if got := h.refresh("atlas", h.offline.RefreshToken); got != lives.offline {
+				h.t.Errorf("%s: got an offline refresh token alive: %v, want %v", metadata, got, lives.offline)
+			}
+			if got := h.access("atlas", h.offlineAccess); got != lives.offline {
+				h.t.Errorf("%s: got an access token of offline access alive: %v, want %v", metadata, got, lives.offline)
+			}
+			if !h.access("atlas", h.plain.AccessToken) {
+				h.t.Errorf("%s: got the session's access token dead", metadata)
+			}
+			h.change(`{"refresh_tokens":null,"grant_types":["authorization_code","refresh_token"],"scope":null}`)
+			if !lives.offline && h.refresh("atlas", h.offline.RefreshToken) {
+				h.t.Errorf("%s: got offline access that had ended back", metadata)
+			}
+		})
+	}
+}
+
+func TestOwnTokensOfAClientThatMayHaveNoneAreDead(t *testing.T) {
+	for _, format := range []string{"opaque", "jwt"} {
+		narrowed(t, func(h *hand) {
+			h.change(`{"grant_types":["authorization_code","client_credentials"],"scope":"openid read","access_token_format":"` + format + `"}`)
+			own := h.token("atlas", url.Values{"grant_type": {"client_credentials"}})
+			if got := h.scopeOf("atlas", own.AccessToken); got != "read" {
+				h.t.Fatalf("got %+v with scope %q, want read", own, got)
+			}
+			h.change(`{"scope":"openid"}`)
+			if got := h.scopeOf("atlas", own.AccessToken); got != "" {
+				h.t.Errorf("got scope %q after it was taken away", got)
+			}
+			h.change(`{"grant_types":["authorization_code"]}`)
+			if got := h.scopeOf("atlas", own.AccessToken); got != "-" {
+				h.t.Errorf("got scope %q of a token of a kind that the client may not have", got)
+			}
+			// What is given back stays so.
+			h.call("atlas", "/revoke", url.Values{"token": {own.AccessToken}})
+			h.change(`{"grant_types":["authorization_code","client_credentials"]}`)
+			if got := h.scopeOf("atlas", own.AccessToken); got != "-" {
+				h.t.Errorf("got scope %q of a token that was revoked", got)
+			}
+		})
+	}
+}
+
+func TestURIsTakenFromAClientAreNotUsedAnyMore(t *testing.T) {
+	narrowed(t, func(h *hand) {
+		h.change(`{"redirect_uris":["https://atlas.example/elsewhere"],"backchannel_logout_uri":null,"post_logout_redirect_uris":null}`)
+		p := h.taken.copy().get(h.consent)
+		if strings.Contains(p.Body, `id="allow"`) || strings.HasPrefix(p.Header.Get("Location"), "https://atlas.example") {
+			h.t.Errorf("got %d %v from a sign-in towards a redirect URI that was taken away", p.Status, p.Header.Get("Location"))
+		}
+		if !h.access("atlas", h.plain.AccessToken) || !h.refresh("atlas", h.plain.RefreshToken) {
+			h.t.Error("got tokens dead because of URIs")
+		}
+		h.laptop.get(endSession("id_token_hint", h.plain.IDToken))
+		synctest.Wait()
+		told := slices.ContainsFunc(h.out.sent(), func(p post) bool { return strings.Contains(p.URI, "atlas") })
+		if told || h.access("atlas", h.plain.AccessToken) {
+			h.t.Errorf("got told %v, want the session ended and nothing sent where nobody listens", told)
+		}
+	})
+}

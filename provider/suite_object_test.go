@@ -122,3 +122,16 @@ func TestModuleRequestUriSignedRs256(t *testing.T) {
 		}
 	})
 }
+
+// TestEmptyMembersOfARequestObjectAreLeftOut (Core §13.3): null is no value, not the text "null".
+func TestEmptyMembersOfARequestObjectAreLeftOut(t *testing.T) {
+	runModule(t, []string{"code"}, func(m *module) {
+		m.mustRegister(nil)
+		q := m.request("nonce", "")
+		claims := object(q)
+		for _, name := range []string{"nonce", "max_age", "claims", "id_token_hint", "prompt", "code_challenge", "registration"} {
+			claims[name] = nil
+		}
+		m.mustTake(m.visit(beside(q, "request", m.unsigned(claims))), q)
+	})
+}

@@ -136,7 +136,8 @@ func (o *Reader) merge(v url.Values, members map[string]any) (url.Values, error)
 	merged.Del("request")
 	merged.Del("request_uri")
 	for name, value := range members {
-		if slices.Contains([]string{"iss", "aud", "exp", "nbf", "iat", "jti"}, name) {
+		// null is a member without a value, which is none (Core §13.3).
+		if value == nil || slices.Contains([]string{"iss", "aud", "exp", "nbf", "iat", "jti"}, name) {
 			continue
 		}
 		var text string

@@ -111,8 +111,10 @@ func mustStartOn(t testing.TB, file bolt.Options, configure func(*provider.Confi
 	if configure != nil {
 		configure(&c)
 	}
-	if c.Ring, err = keys.Load(t.Context(), keys.Config{Store: store, File: file.Path + ".key", Issuer: c.Issuer}); err != nil {
-		t.Fatal(err)
+	if c.Ring == nil {
+		if c.Ring, err = keys.Load(t.Context(), keys.Config{Store: store, File: file.Path + ".key", Issuer: c.Issuer}); err != nil {
+			t.Fatal(err)
+		}
 	}
 	if o.p, err = provider.New(c); err != nil {
 		t.Fatal(err)

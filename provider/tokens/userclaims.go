@@ -20,11 +20,11 @@ func Scopes() []string {
 	return []string{"openid", "profile", "email", "address", "phone", "offline_access"}
 }
 
-// claimNames are claims_supported: those about the person and those about the sign-in.
+// claimNames are those that can be asked for by name: about the person and about the sign-in.
 var claimNames = slices.Concat([]string{"sub", "acr", "amr", "auth_time", "sid"}, scopeClaims["profile"], scopeClaims["email"], scopeClaims["address"], scopeClaims["phone"])
 
-// ClaimNames are the claims that Curfew can give: claims_supported.
-func ClaimNames() []string { return slices.Clone(claimNames) }
+// ClaimNames are the claims that Curfew can give: claims_supported. The last cannot be asked for: it is for clients that registered to honour it.
+func ClaimNames() []string { return append(slices.Clone(claimNames), "session_expiry") }
 
 // UserInfoClaims are the claims that a grant gives about its person at userinfo, sub aside (Core §5.3.2): those of its scopes and those asked for
 // by the claims parameter.

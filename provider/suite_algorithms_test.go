@@ -1,0 +1,167 @@
+package provider_test
+
+import (
+	"context"
+	"crypto"
+	"crypto/ecdsa"
+	"crypto/ed25519"
+	"crypto/elliptic"
+	"crypto/rand"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"net/http"
+	"net/url"
+	"path/filepath"
+	"slices"
+	"testing"
+
+	"github.com/go-jose/go-jose/v4"
+
+	"github.com/curfew-id/curfew/provider"
+	"github.com/curfew-id/curfew/provider/keys"
+	"github.com/curfew-id/curfew/provider/register"
+)
+
+// The algorithms that Discovery 1.0 §3 has lists of.
+
+// TestAdvertisedAlgorithmsAreThoseOfTheKeys: with whatever algorithms an operator chose.
+func TestAdvertisedAlgorithmsAreThoseOfTheKeys(t *testing.T) {
+	for _, algorithms := range [][]string{{"RS256"}, {"RS256", "EdDSA"}, register.SigningAlgs()} {
+		ring := func(c *provider.Config) {
+			var err error
+			if c.Ring, err = keys.Load(context.Background(), keys.Config{Store: c.Store, File: filepath.Join(t.TempDir(), "key"), Issuer: issuer, Algorithms: algorithms}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		runOnce(t, ring, func(m *module) {
+			if got, want := m.supported("id_token_signing_alg_values_supported"), append([]string{"none"}, algorithms...); fmt.Sprint(got) != fmt.Sprint(want) {
+				m.Errorf("got ID tokens by %v, want %v", got, want)
+			}
+			if got := m.supported("userinfo_signing_alg_values_supported"); fmt.Sprint(got) != fmt.Sprint(algorithms) {
+				m.Errorf("got userinfo by %v, want %v", got, algorithms)
+			}
+			var published []string
+			for _, key := range m.keys().Keys {
+				published = append(published, key.Algorithm)
+			}
+			for _, alg := range register.SigningAlgs() {
+				both := map[string]any{"id_token_signed_response_alg": alg, "userinfo_signed_response_alg": alg}
+				on := slices.Contains(algorithms, alg)
+				if p := m.register(both); (p.Status == http.StatusCreated) != on || slices.Contains(published, alg) != on {
+					m.Errorf("%v: got %s registered with %d and published among %v", algorithms, alg, p.Status, published)
+				}
+				if !on {
+					continue
+				}
+				m.mustRegister(both)
+				g := m.redeem(m.client, m.callback(m.visit("/authorize?"+m.request().Encode())).Get("code"))
+				for what, text := range map[string]string{"ID token": g.IDToken, "userinfo": m.userinfo(http.MethodGet, g.AccessToken).Body} {
+					if header, _ := m.verify(text); header.Algorithm != alg {
+						m.Errorf("got %s signed by %s, want %s", what, header.Algorithm, alg)
+					}
+				}
+			}
+		})
+	}
+}
+
+// TestAdvertisedAlgorithmsOfClientsAreTakenAndNoOthers: in request objects and client assertions, whatever keys the client has.
+func TestAdvertisedAlgorithmsOfClientsAreTakenAndNoOthers(t *testing.T) {
+	private := signingKeys(t)
+	runOnce(t, nil, func(m *module) {
+		c := m.mustRegister(map[string]any{"jwks": publicSet(t, private), "token_endpoint_auth_method": "private_key_jwt"})
+		m.mustAuthorizeWith(c, private)
+		objects, assertions := m.supported("request_object_signing_alg_values_supported"), m.supported("token_endpoint_auth_signing_alg_values_supported")
+		for _, endpoint := range []string{"introspection", "revocation"} {
+			if got := m.supported(endpoint + "_endpoint_auth_signing_alg_values_supported"); fmt.Sprint(got) != fmt.Sprint(assertions) {
+				m.Errorf("got %v at %s and %v at the token endpoint, which are one code", got, endpoint, assertions)
+			}
+		}
+		for alg, key := range private {
+			q := m.request("prompt", "none")
+			q.Set("request", m.sign(jose.SignatureAlgorithm(alg), key, map[string]any{"iss": c.ID, "aud": issuer}))
+			if got, want := m.answerTo(q).Get("code") != "", slices.Contains(objects, alg); got != want {
+				m.Errorf("got a request object by %s taken: %v, want %v as advertised", alg, got, want)
+			}
+			for _, path := range []string{"/token", "/introspect", "/revoke"} {
+				if got, want := m.knows(path, m.assertionBy(c, alg, key)), slices.Contains(assertions, alg); got != want {
+					m.Errorf("got an assertion by %s taken at %s: %v, want %v as advertised", alg, path, got, want)
+				}
+			}
+		}
+		c = m.mustRegister(map[string]any{"token_endpoint_auth_method": "client_secret_jwt"})
+		if !m.knows("/token", m.assertionBy(c, "HS256", []byte(c.Secret))) || !slices.Contains(assertions, "HS256") {
+			m.Errorf("got an assertion by HS256 refused, or it is not among %v", assertions)
+		}
+		q := m.request("prompt", "none")
+		q.Set("request", m.sign(jose.HS256, []byte(c.Secret), map[string]any{"iss": c.ID, "aud": issuer}))
+		if got := m.answerTo(q).Get("error"); got != "invalid_request_object" || slices.Contains(objects, "HS256") {
+			m.Errorf("got %q for a request object by HS256, which is not among %v", got, objects)
+		}
+	})
+}
+
+// mustAuthorizeWith signs the person in at a client that authenticates by one of these keys.
+func (m *module) mustAuthorizeWith(c *suiteClient, private map[string]any) {
+	m.Helper()
+	c.key = jose.JSONWebKey{Key: private["RS256"]}
+	m.mustAuthorize()
+}
+
+// assertionBy is a good client assertion by an algorithm.
+func (m *module) assertionBy(c *suiteClient, alg string, key any) url.Values {
+	m.Helper()
+	plain := *c
+	plain.Method, plain.key = "private_key_jwt", clientKeys()[0]
+	form := url.Values{}
+	m.authenticate(&plain, form, http.Header{})
+	claims := claims(m, form.Get("client_assertion"))
+	form.Set("client_assertion", m.sign(jose.SignatureAlgorithm(alg), key, claims))
+	return form
+}
+
+// knows tells whether an endpoint takes credentials.
+func (m *module) knows(path string, form url.Values) bool {
+	m.Helper()
+	form = maps.Clone(form)
+	for name, value := range map[string]string{"grant_type": "authorization_code", "code": "none of ours", "redirect_uri": m.client.redirect, "token": "none of ours"} {
+		form.Set(name, value)
+	}
+	p := m.send(http.MethodPost, path, "application/x-www-form-urlencoded", form.Encode(), nil)
+	return p.Status != http.StatusUnauthorized
+}
+
+// signingKeys is a private key for each algorithm that clients may sign in, and for some that they may not.
+func signingKeys(t *testing.T) map[string]any {
+	t.Helper()
+	p256, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p384, err := ecdsa.GenerateKey(elliptic.P384(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, edwards, err := ed25519.GenerateKey(rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	rsa := clientKeys()[0].Key
+	return map[string]any{"RS256": rsa, "PS256": rsa, "RS384": rsa, "PS512": rsa, "ES256": p256, "ES384": p384, "EdDSA": edwards}
+}
+
+// publicSet is a JWK Set with the public parts, whose keys say nothing about algorithms.
+func publicSet(t *testing.T, private map[string]any) json.RawMessage {
+	t.Helper()
+	var set jose.JSONWebKeySet
+	for _, alg := range []string{"RS256", "ES256", "ES384", "EdDSA"} {
+		public := private[alg].(crypto.Signer).Public()
+		set.Keys = append(set.Keys, jose.JSONWebKey{Key: public, KeyID: "of " + alg})
+	}
+	raw, err := json.Marshal(set)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return raw
+}

@@ -1,0 +1,85 @@
+package provider_test
+
+import (
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/curfew-id/curfew/provider"
+	"github.com/curfew-id/curfew/provider/register"
+)
+
+// TestClientThatRegistersNothingSpecialGetsTheStrictDefaults: whatever the plans need beyond them is on for who asked for it only, however it was
+// registered. Everything that a deployment may switch on is on.
+func TestClientThatRegistersNothingSpecialGetsTheStrictDefaults(t *testing.T) {
+	everything := func(c *provider.Config) {
+		c.RegistrationMode, c.RegistrationDefaults, c.Logos, c.CheckSession, c.PublicWithoutPKCE = register.Open, nil, true, true, true
+	}
+	const plain = `{"redirect_uris":["https://plain.example/cb"]}`
+	for name, add := range map[string]func(*module) page{
+		"by itself":           func(m *module) page { return m.send(http.MethodPost, "/register", "application/json", plain, nil) },
+		"by an administrator": func(m *module) page { return m.o.admin(http.MethodPost, "/clients", plain) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			runOnce(t, everything, func(m *module) {
+				answer := m.mustJSON(add(m))
+				id, _ := answer["client_id"].(string)
+				secret, _ := answer["client_secret"].(string)
+				m.client = &suiteClient{ID: id, Secret: secret, Method: "client_secret_basic", redirect: "https://plain.example/cb", key: clientKeys()[0]}
+				m.checkStrict()
+			})
+		})
+	}
+}
+
+func (m *module) checkStrict() {
+	m.Helper()
+	pkce := []string{"code_challenge", challenge, "code_challenge_method", "S256"}
+	refuse := func(code string, more ...string) {
+		m.Helper()
+		q := m.request(append(slices.Clone(pkce), more...)...)
+		p := m.browser.do(http.MethodGet, "/authorize?"+q.Encode(), nil, nil)
+		m.mustFail(m.callbackAs(p, !strings.Contains(p.Header.Get("Location"), "#")), q.Get("state"), code)
+	}
+	for _, responseType := range everyType[1:] { // implicit and hybrid
+		refuse("unauthorized_client", "response_type", responseType)
+	}
+	refuse("invalid_request", "code_challenge", "", "code_challenge_method", "")
+	refuse("invalid_request", "code_challenge", verifier, "code_challenge_method", "plain")
+	refuse("invalid_request_uri", "request_uri", "https://plain.example/request")
+	for _, other := range []string{"https://plain.example/cb/", "https://plain.example/cb?x=y", "https://plain.example:443/cb", "http://plain.example/cb", "https://PLAIN.example/cb"} {
+		q := m.request(append(slices.Clone(pkce), "redirect_uri", other)...)
+		m.mustShow(m.visit("/authorize?"+q.Encode()), "redirect_uri", "plain.example")
+	}
+
+	p := m.browser.submit(m.browser.get("/authorize?"+m.request(pkce...).Encode()), "username", "pat", "password", pw)
+	if !strings.Contains(p.Body, `id="allow"`) {
+		m.Fatalf("got no question for consent:\n%s", p.Body)
+	}
+	q := m.request(append(slices.Clone(pkce), "scope", "openid offline_access email", "prompt", "consent")...)
+	o := m.mustTake(m.visit("/authorize?"+q.Encode()), q, "code_verifier", verifier)
+	switch {
+	case o.params.Has("session_state"):
+		m.Errorf("got session_state without asking for it")
+	case o.grant.RefreshToken != "" || strings.Contains(o.grant.Scope, "offline_access"):
+		m.Errorf("got a refresh token and scope %q without that grant type", o.grant.Scope)
+	case strings.Contains(o.access, "."):
+		m.Errorf("got the access token %q, want an opaque one", o.access)
+	case o.claims()["sub"] != "sub-pat" || o.claims()["session_expiry"] != nil:
+		m.Errorf("got claims %v, want a public sub and no session_expiry", o.claims())
+	}
+	for _, method := range []string{"none", "client_secret_post", "client_secret_jwt", "private_key_jwt"} {
+		other := *m.client
+		other.Method = method
+		m.mustRefuse(m.redeem(&other, "none of ours", "code_verifier", verifier), http.StatusUnauthorized, "invalid_client")
+	}
+	m.mustRefuse(m.token(m.client, url.Values{"grant_type": {"client_credentials"}}), http.StatusBadRequest, "unauthorized_client")
+	// Nobody but the person's own browser signs them out, and nothing leads away from it.
+	away := m.o.browser().get("/end_session?" + url.Values{"id_token_hint": {o.hint}, "post_logout_redirect_uri": {"https://plain.example/bye"}}.Encode())
+	if strings.Contains(away.Body, "plain.example/bye") {
+		m.Errorf("got a way to a post_logout_redirect_uri that is not registered")
+	}
+	m.mustKnow(o.access)
+}

@@ -1,0 +1,136 @@
+package provider_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"os"
+	"path"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/curfew-id/curfew/provider"
+	"github.com/curfew-id/curfew/provider/egress"
+	"github.com/curfew-id/curfew/provider/register"
+	"github.com/curfew-id/curfew/provider/web"
+	"github.com/curfew-id/curfew/storage"
+	"github.com/curfew-id/curfew/storage/bolt"
+)
+
+// record is a log that can be read while it is written.
+type record struct {
+	mu   sync.Mutex
+	text bytes.Buffer
+}
+
+func (r *record) Write(b []byte) (int, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.text.Write(b)
+}
+
+func (r *record) String() string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.text.String()
+}
+
+// TestNoSecretReachesTheLogOrTheStore: whoever reads the log, or a copy of the store without its key file, can neither sign in nor call anything
+// (ASVS 16.2.5, 14.2.1).
+func TestNoSecretReachesTheLogOrTheStore(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		log := &record{}
+		file := filepath.Join(t.TempDir(), "curfew.db")
+		o := mustStartOn(t, bolt.Options{Path: file}, func(c *provider.Config) {
+			c.Log = slog.New(web.LogHandler{Handler: slog.NewJSONHandler(log, &slog.HandlerOptions{Level: slog.LevelDebug})})
+			c.RegistrationMode = register.Open
+		})
+		secrets := map[string]string{"password": pw, "client secret": secret, "PKCE verifier": verifier}
+		keep := func(name, value string) string {
+			if len(value) < 20 {
+				t.Fatalf("got %q as %s", value, name)
+			}
+			secrets[name] = value
+			return value
+		}
+		o.out.answer = func(_ string, form url.Values) (egress.Answer, error) {
+			keep("logout token", form.Get("logout_token"))
+			return egress.Answer{}, errors.New("broken")
+		}
+		o.mustAddClient("atlas", nil)
+		b := o.browser()
+		login := b.get(authorizeURL("atlas", "scope", "openid offline_access", "prompt", "consent"))
+		keep("sign-in handle", path.Base(login.Path))
+		b.submit(login, "username", "alice", "password", "wrong "+pw)
+		consent := b.submit(login, "username", "alice", "password", pw)
+		code := keep("code", b.submit(consent, "decision", "allow").answer(t).Get("code"))
+		for name, value := range b.cookies {
+			keep(name, value)
+		}
+		a := o.redeem("atlas", code)
+		keep("access token", a.AccessToken)
+		keep("refresh token", a.RefreshToken)
+		hint := keep("ID token", a.IDToken)
+		again := o.token("atlas", url.Values{"grant_type": {"refresh_token"}, "refresh_token": {a.RefreshToken}})
+		keep("second refresh token", again.RefreshToken)
+		o.active("atlas", again.AccessToken)
+		b.do(http.MethodGet, "/userinfo", nil, http.Header{"Authorization": {"Bearer " + again.AccessToken}})
+		time.Sleep(time.Minute)
+		o.token("atlas", url.Values{"grant_type": {"refresh_token"}, "refresh_token": {a.RefreshToken}}) // reuse
+		o.redeem("atlas", code)
+		o.call("atlas", "/revoke", url.Values{"token": {again.AccessToken}})
+
+		r := httptest.NewRequest(http.MethodPost, "/register", strings.NewReader(`{"redirect_uris":["https://mail.example/cb"]}`))
+		r.Header.Set("Content-Type", "application/json")
+		w := httptest.NewRecorder()
+		o.p.ServeHTTP(w, r)
+		var made struct {
+			Secret string `json:"client_secret"`
+			Token  string `json:"registration_access_token"`
+		}
+		if err := json.Unmarshal(w.Body.Bytes(), &made); err != nil {
+			t.Fatal(err)
+		}
+		keep("registered secret", made.Secret)
+		keep("registration access token", made.Token)
+		var link struct{ URL string }
+		if err := json.Unmarshal([]byte(o.admin(http.MethodPost, "/users/alice/reset-link", "{}").Body), &link); err != nil {
+			t.Fatal(err)
+		}
+		keep("reset link", path.Base(link.URL))
+		const fresh = "an even better horse battery"
+		keep("new password", fresh)
+		b.submit(b.get(strings.TrimPrefix(link.URL, issuer)), "new-password", fresh, "repeat-password", fresh)
+		b.get(endSession("id_token_hint", hint, "post_logout_redirect_uri", "https://evil.example/"))
+		b.get("/" + secrets["reset link"])
+		b.get("/reset//" + secrets["reset link"])
+		time.Sleep(time.Hour)
+		synctest.Wait()
+
+		stored, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if secrets["logout token"] == "" || !strings.Contains(log.String(), `"path":"/reset/{link}"`) || !bytes.Contains(stored, []byte("atlas")) {
+			t.Fatal("got no logout token, log or store to search")
+		}
+		for name, value := range secrets {
+			if strings.Contains(log.String(), value) {
+				t.Errorf("got the %s in the log", name)
+			}
+			if hash := storage.HashOf(value); bytes.Contains(stored, []byte(value)) {
+				t.Errorf("got the %s in the store", name)
+			} else if strings.Contains(log.String(), hash.String()) {
+				t.Errorf("got the hash of the %s in the log", name)
+			}
+		}
+	})
+}

@@ -162,3 +162,22 @@ func TestModuleUserinfoRs256(t *testing.T) {
 		m.checkPerson(claims, o)
 	})
 }
+
+// TestNobodyIsAnsweredWithAnotherPerson (Core §3.1.2.2, §5.5.1): whoever is asked for by sub, in whatever form.
+func TestNobodyIsAnsweredWithAnotherPerson(t *testing.T) {
+	runOnce(t, nil, func(m *module) {
+		m.mustRegister(nil)
+		m.mustAuthorize()
+		for claims, want := range map[string]string{
+			`{"id_token":{"sub":{"value":"sub-pat"}}}`: "", `{"id_token":{"sub":{"values":["sub-pat"]}}}`: "", `{"id_token":{"sub":{"essential":true}}}`: "", `{"id_token":{"sub":null}}`: "",
+			`{"id_token":{"sub":{"value":"sub-alice"}}}`: "login_required", `{"id_token":{"sub":{"values":["sub-alice"]}}}`: "login_required",
+			`{"id_token":{"sub":{"value":"sub-alice","values":["sub-pat"]}}}`: "login_required",
+			`{"id_token":{"sub":{"values":["sub-alice","sub-bob"]}}}`:         "invalid_request", `{"id_token":{"sub":{"value":5}}}`: "invalid_request",
+			`{"id_token":{"sub":{"value":""}}}`: "invalid_request", `{"id_token":{"sub":{"values":[null]}}}`: "invalid_request",
+		} {
+			if got := m.answerTo(m.request("prompt", "none", "claims", claims)); got.Get("error") != want || got.Has("code") != (want == "") {
+				m.Errorf("%s: got %v, want error %q", claims, got, want)
+			}
+		}
+	})
+}

@@ -218,8 +218,10 @@ func (h *Handler) readScope(p *parsed, v url.Values) error {
 			return refuse("invalid_request", err.Error())
 		}
 		p.Claims = claims.Raw() // only what is understood travels on, so that the handle stays small
-		if sub := claims.IDToken["sub"]; sub != nil {
-			p.HintSubject, _ = sub.Value.(string)
+		var one bool
+		if p.HintSubject, one = claims.Subject(); !one {
+			// Core §3.1.2.2: nobody may be answered with another person than the one asked for.
+			return refuse("invalid_request", "claims asks for a sub that is not that of one person")
 		}
 		if acr := claims.IDToken["acr"]; acr != nil && acr.Essential && !slices.ContainsFunc(tokens.ACRValues(), func(v string) bool { return acr.Accepts(v) }) {
 			// Core §5.5.1.1: an essential acr that cannot be met is a failed authentication attempt.

@@ -45,6 +45,20 @@ func ParseClaims(text string) (ClaimsRequest, error) {
 	return c, nil
 }
 
+// Subject is the sub that an ID token is asked for with (Core §5.5.1), empty if any will do; false if it is not one text.
+func (c ClaimsRequest) Subject() (sub string, ok bool) {
+	wish := c.IDToken["sub"]
+	if wish == nil || wish.Value == nil && len(wish.Values) == 0 {
+		return "", true
+	}
+	value := wish.Value
+	if value == nil && len(wish.Values) == 1 {
+		value = wish.Values[0]
+	}
+	sub, _ = value.(string)
+	return sub, sub != ""
+}
+
 // Raw is the request as a grant keeps it; nil if it asks for nothing.
 func (c ClaimsRequest) Raw() json.RawMessage {
 	if len(c.IDToken) == 0 && len(c.UserInfo) == 0 {

@@ -204,6 +204,36 @@ func TestFinishLooksAtEverythingAgain(t *testing.T) {
 	}
 }
 
+// TestOpenPageAsksNoMoreThanIsStillRegistered: what an application may ask for is looked at when the page is sent, not only when it was opened.
+func TestOpenPageAsksNoMoreThanIsStillRegistered(t *testing.T) {
+	no := false
+	for name, c := range map[string]struct {
+		register func(*storage.Metadata)
+		request  []string
+		change   string
+	}{
+		"the response type was taken away": {func(m *storage.Metadata) {
+			m.ResponseTypes, m.GrantTypes = []string{"code", "id_token token"}, []string{"authorization_code", "implicit"}
+		}, []string{"response_type", "id_token token", "code_challenge", "", "code_challenge_method", ""}, `{"response_types":["code"],"grant_types":["authorization_code"]}`},
+		"PKCE is demanded now": {func(m *storage.Metadata) { m.RequirePKCE = &no }, []string{"code_challenge", "", "code_challenge_method", ""}, `{"require_pkce":true}`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				o := mustStart(t, nil)
+				o.mustAddClient("atlas", c.register)
+				b := o.browser()
+				page := b.get(authorizeURL("atlas", c.request...))
+				time.Sleep(time.Second)
+				o.admin(http.MethodPatch, "/clients/atlas", c.change)
+				p := b.submit(page, "username", "alice", "password", pw)
+				if location := p.Header.Get("Location"); p.Status != http.StatusBadRequest || strings.Contains(location, "code=") || strings.Contains(location, "access_token=") {
+					t.Errorf("got %d to %q, want an error page", p.Status, location)
+				}
+			})
+		})
+	}
+}
+
 // TestTooMuchForAHandleIsSaid: what is larger than a handle or a code may be is refused with words, never cut.
 func TestTooMuchForAHandleIsSaid(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -173,5 +173,8 @@ func (h *Handler) reopen(r *http.Request, purpose string) (*parsed, error) {
 		return nil, fault("The redirect_uri is no longer registered for this application.", "")
 	}
 	p.client, p.proven = client, true
+	if !p.registersResponse() || p.wants("code") && p.Challenge == "" && needsPKCE(client) {
+		return nil, fault("This application may no longer ask in this way.", "Go back to the application and start again.")
+	}
 	return &p, nil
 }

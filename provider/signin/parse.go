@@ -166,7 +166,7 @@ func (h *Handler) readResponse(p *parsed, v url.Values) error {
 	if !slices.Contains(ResponseTypes, canonical(p.ResponseType)) {
 		return refuse("unsupported_response_type", "response_type is none of those in the discovery document")
 	}
-	if !slices.ContainsFunc(responseTypesOf(p.client), func(t string) bool { return canonical(strings.Fields(t)) == canonical(p.ResponseType) }) {
+	if !p.registersResponse() {
 		return refuse("unauthorized_client", "this response_type is not registered for the client")
 	}
 	if err := h.usable(p, v.Get("response_mode"), p.RedirectURI); err != nil {
@@ -177,6 +177,11 @@ func (h *Handler) readResponse(p *parsed, v url.Values) error {
 		return refuse("invalid_request", "nonce is required where the authorization response carries an ID token")
 	}
 	return nil
+}
+
+// registersResponse tells whether the client is registered for this response type.
+func (p *parsed) registersResponse() bool {
+	return slices.ContainsFunc(responseTypesOf(p.client), func(t string) bool { return canonical(strings.Fields(t)) == canonical(p.ResponseType) })
 }
 
 // ResponseTypes are those that Curfew answers; a client is held to those it registered.

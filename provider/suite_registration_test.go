@@ -184,3 +184,21 @@ func TestRegistrationAloneKeepsTheStrictDefaults(t *testing.T) {
 		}
 	})
 }
+
+// TestScriptsOfOtherSitesCannotRegister: with CORS any page could register an application by its visitor's browser, at a provider that only the visitor
+// can reach.
+func TestScriptsOfOtherSitesCannotRegister(t *testing.T) {
+	runOnce(t, nil, func(m *module) {
+		c := m.mustRegister(nil)
+		preflight := http.Header{"Origin": {"https://app.example"}, "Access-Control-Request-Method": {"POST"}, "Access-Control-Request-Headers": {"content-type"}}
+		for _, target := range []string{"/register", c.URI} {
+			if p := m.send(http.MethodOptions, target, "", "", preflight); p.Status < 400 || p.Header.Get("Access-Control-Allow-Origin") != "" {
+				m.Errorf("got %d %v for a preflight at %s", p.Status, p.Header, target)
+			}
+		}
+		// What needs no preflight is refused.
+		if p := m.send(http.MethodPost, "/register", "text/plain", `{"redirect_uris":["https://app.example/cb"]}`, nil); p.Status != http.StatusUnsupportedMediaType {
+			m.Errorf("got %d for metadata as text/plain", p.Status)
+		}
+	})
+}

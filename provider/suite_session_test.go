@@ -132,3 +132,21 @@ func TestOnlyWhoAskedForItGetsSessionState(t *testing.T) {
 		}
 	})
 }
+
+// TestErrorsCarryAFreshSessionState (Session Management 1.0 §2, §3.2): a client that asked for it learns the state from refusals too, each with a salt
+// of its own.
+func TestErrorsCarryAFreshSessionState(t *testing.T) {
+	runOnce(t, func(c *provider.Config) { c.CheckSession = true }, func(m *module) {
+		m.mustRegister(map[string]any{"check_session": true})
+		states := map[string]bool{}
+		for range 3 {
+			q := m.request("prompt", "none")
+			params := m.answerTo(q)
+			m.mustFail(params, q.Get("state"), "login_required")
+			states[params.Get("session_state")] = true
+		}
+		if len(states) != 3 || states[""] {
+			m.Errorf("got session_state %v in three errors, want three different ones", states)
+		}
+	})
+}

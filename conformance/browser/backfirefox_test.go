@@ -20,31 +20,35 @@ func (f *firefox) mustGoBackToNothing() {
 }
 
 func TestBackShowsNothingAfterAnEndingInFirefox(t *testing.T) {
-	f := mustFirefox(t)
 	d := mustDemo(t)
-	open := func(t *testing.T) {
-		f.t = t
-		f.mustSignIn(d.issuer+"/account", "ann", d.ann)
-		f.mustWait(exposed)
+	for _, scripts := range []bool{true, false} {
+		t.Run(map[bool]string{true: "with scripts", false: "without scripts"}[scripts], func(t *testing.T) {
+			f := mustFirefox(t, scripts)
+			open := func(t *testing.T) {
+				f.t = t
+				f.mustSignIn(d.issuer+"/account", "ann", d.ann)
+				f.mustWait(exposed)
+			}
+			t.Run("at the account page", func(t *testing.T) {
+				open(t)
+				f.mustClick("header a")
+				f.mustClick("#sign-out")
+				f.mustWait("document.getElementById('signed-out')")
+				f.mustGoBackToNothing()
+			})
+			t.Run("at an application", func(t *testing.T) {
+				open(t)
+				f.mustGo(d.atlas + "/login")
+				f.mustClick("#logout")
+				f.mustWait("location.href.startsWith('" + d.atlas + "/?state')")
+				f.mustGoBackToNothing()
+			})
+			t.Run("elsewhere", func(t *testing.T) {
+				open(t)
+				f.mustGo(d.atlas)
+				d.mustRun(t, "session", "end", "--user", "ann", "--all")
+				f.mustGoBackToNothing()
+			})
+		})
 	}
-	t.Run("at the account page", func(t *testing.T) {
-		open(t)
-		f.mustClick("header a")
-		f.mustClick("#sign-out")
-		f.mustWait("document.getElementById('signed-out')")
-		f.mustGoBackToNothing()
-	})
-	t.Run("at an application", func(t *testing.T) {
-		open(t)
-		f.mustGo(d.atlas + "/login")
-		f.mustClick("#logout")
-		f.mustWait("location.href.startsWith('" + d.atlas + "/?state')")
-		f.mustGoBackToNothing()
-	})
-	t.Run("elsewhere", func(t *testing.T) {
-		open(t)
-		f.mustGo(d.atlas)
-		d.mustRun(t, "session", "end", "--user", "ann", "--all")
-		f.mustGoBackToNothing()
-	})
 }

@@ -5,7 +5,9 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -24,10 +26,15 @@ type firefox struct {
 	context string
 }
 
-// mustFirefox starts Firefox with a fresh profile; it ends with the test.
-func mustFirefox(t *testing.T) *firefox {
+// mustFirefox starts Firefox with a fresh profile; it ends with the test. Without scripts no page gets any.
+func mustFirefox(t *testing.T, scripts bool) *firefox {
 	t.Helper()
-	process := exec.Command(mustFind(t, "firefox-esr"), "--headless", "--no-remote", "--profile", mustFolder(t), "--remote-debugging-port", "0", "about:blank")
+	profile := mustFolder(t)
+	preference := fmt.Sprintf("user_pref(\"javascript.enabled\", %v);\n", scripts)
+	if err := os.WriteFile(filepath.Join(profile, "user.js"), []byte(preference), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	process := exec.Command(mustFind(t, "firefox-esr"), "--headless", "--no-remote", "--profile", profile, "--remote-debugging-port", "0", "about:blank")
 	says, err := process.StderrPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -136,8 +143,7 @@ func (f *firefox) mustWait(expression string) {
 func (f *firefox) mustClick(selector string) {
 	f.t.Helper()
 	f.mustWait(fmt.Sprintf("document.querySelector(%q)", selector))
-	// Later, so that the page is not gone before it has answered.
-	if _, err := f.holds(fmt.Sprintf("setTimeout(function () { document.querySelector(%q).click(); })", selector)); err != nil {
+	if _, err := f.holds(fmt.Sprintf("document.querySelector(%q).click()", selector)); err != nil {
 		f.t.Fatal(err)
 	}
 }

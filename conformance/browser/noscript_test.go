@@ -45,3 +45,22 @@ func TestSignInAndOutNeedNoScript(t *testing.T) {
 	page.mustGo(d.birch)
 	page.mustWaitText("#told", "told by: frontchannel")
 }
+
+// TestSignInAndOutNeedNoScriptInFirefox goes the same way.
+func TestSignInAndOutNeedNoScriptInFirefox(t *testing.T) {
+	f := mustFirefox(t, false)
+	d := mustDemo(t)
+	f.mustSignIn(d.issuer+"/account", "ann", d.ann)
+	f.mustWait(exposed)
+	f.mustWait("window.curfew === undefined") // no script of the page has run
+	f.mustGo(d.birch + "/login")
+	f.mustWait("document.getElementById('in').innerText.includes('Signed in as Ann Archer')")
+	f.mustGo(d.atlas + "/login")
+	f.mustClick("#logout")
+	f.mustWait("document.getElementById('signed-out') && document.querySelectorAll('iframe').length === 1")
+	f.mustWait("location.pathname.startsWith('/signed-out/') && document.querySelectorAll('iframe').length === 0")
+	f.mustWait("location.href.startsWith('" + d.atlas + "/')")
+	f.mustWait("document.getElementById('out').innerText.includes('Not signed in')")
+	f.mustGo(d.birch)
+	f.mustWait("document.getElementById('told').innerText.includes('told by: frontchannel')")
+}

@@ -74,14 +74,38 @@ func (e *Ender) End(ctx context.Context, sel storage.Selector, cause storage.Cau
 	if err != nil {
 		return Outcome{}, err
 	}
-	if committed := e.Now(); committed.Sub(at) > Visibility {
+	committed := e.Now()
+	if committed.Sub(at) > Visibility {
 		e.lengthen(ctx, ended, committed)
+	}
+	if err := e.endBetween(ctx, sel, cause, committed.UTC().Truncate(time.Millisecond), change); err != nil {
+		return Outcome{}, err
 	}
 	o := Outcome{CauseID: cause.ID, At: at, Ended: ended, More: more, issuer: e.Issuer}
 	for _, one := range ended {
 		o.Reports = append(o.Reports, reportID(one))
 	}
 	return o, nil
+}
+
+// endBetween ends, as of the commit of change, what began after t0 by what change has taken away since: a session by the old password, a code by
+// the consent that is withdrawn. It waited for the same commit, or was quicker, and says truly that it began later.
+func (e *Ender) endBetween(ctx context.Context, sel storage.Selector, cause storage.Cause, committed time.Time, change storage.Change) error {
+	switch {
+	case change.Withdraw != nil: // nobody can know of the codes
+	case change.User != nil:
+		if n, err := e.Store.CountEndings(ctx, sel, committed); err != nil || n == (storage.Count{}) {
+			return err
+		}
+	default:
+		return nil
+	}
+	cause.ID = rand.Text()
+	_, more, err := e.endPage(ctx, sel, cause, committed, storage.Change{})
+	if more || err != nil {
+		e.signal()
+	}
+	return err
 }
 
 // endPage is the only call of EndSessions.

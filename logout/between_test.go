@@ -1,0 +1,73 @@
+package logout
+
+import (
+	"errors"
+	"testing"
+	"time"
+
+	"github.com/curfew-id/curfew/storage"
+)
+
+// once makes something happen between t0 of an ending and its transaction, which may wait for others.
+func (w *world) once(between func()) *mortal {
+	m := &mortal{Store: w.store}
+	m.before = func() {
+		m.before = nil
+		time.Sleep(5 * time.Millisecond)
+		between()
+		time.Sleep(5 * time.Millisecond)
+	}
+	return m
+}
+
+// Who signs in with the old password while the new one waits to be stored says that this was after t0.
+func TestSignInByAPasswordThatIsBeingReplacedEndsWithTheOthers(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		w.client("rp", storage.Metadata{})
+		keep := w.session("rp")
+		w.settleDown()
+		d := w.dispatcher()
+		e := w.ender(d)
+		var late storage.SessionID
+		e.Store = w.once(func() { late = w.session("rp") })
+		u, err := w.store.User(t.Context(), "u")
+		w.must(err)
+		u.Password = "another"
+		_, err = e.End(t.Context(), storage.Selector{Subject: "u", Except: keep}, storage.Cause{Reason: storage.ReasonPasswordChange, By: "user:u"}, storage.Change{User: &u})
+		w.must(err)
+		if _, err := w.store.Session(t.Context(), late, time.Now()); !errors.Is(err, storage.ErrNotFound) {
+			t.Errorf("got error %v for the session begun by the old password, want it ended", err)
+		}
+		if got := len(w.deliveries()); got != 2 { // a late joiner is told twice
+			t.Errorf("got %d deliveries, want its application told", got)
+		}
+		time.Sleep(time.Millisecond)
+		for _, id := range []storage.SessionID{keep, w.session()} {
+			_, err := w.store.Session(t.Context(), id, time.Now())
+			w.must(err)
+		}
+	})
+}
+
+func TestCodeIssuedWhileItsConsentIsBeingWithdrawnGivesNothing(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		w.client("rp", storage.Metadata{})
+		id := w.session("rp")
+		consent := storage.Consent{Subject: "u", Client: "rp", Scope: []string{"openid"}, At: time.Now()}
+		w.must(w.store.PutConsent(t.Context(), consent))
+		w.settleDown()
+		e := w.ender(w.dispatcher())
+		var code storage.Code
+		e.Store = w.once(func() {
+			now := time.Now()
+			code = storage.Code{ID: "code", Client: "rp", Subject: "u", Session: id, SID: "another", Issued: now, Expires: now.Add(time.Minute)}
+		})
+		cause := storage.Cause{Reason: storage.ReasonConsentWithdrawn, By: "user:u"}
+		_, err := e.End(t.Context(), storage.Selector{Subject: "u", Client: "rp", Offline: true}, cause, storage.Change{Withdraw: &consent})
+		w.must(err)
+		_, err = w.store.Redeem(t.Context(), code, time.Now(), func(storage.Session, storage.Member) (storage.Issue, error) { return storage.Issue{}, nil })
+		if !errors.Is(err, storage.ErrEnded) {
+			t.Errorf("got error %v for the code, want %v", err, storage.ErrEnded)
+		}
+	})
+}

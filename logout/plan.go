@@ -5,6 +5,7 @@ import (
 	"encoding/base64"
 	"net/url"
 	"slices"
+	"strconv"
 	"time"
 
 	"github.com/curfew-id/curfew/storage"
@@ -55,7 +56,7 @@ func Plan(e *Ender, ended storage.Ended) storage.Plan {
 // tell plans the delivery to one client, and the second one where it joined only just before the end.
 func tell(e *Ender, ended storage.Ended, report string, m storage.Member, c *storage.Client, row *storage.Row) []storage.Delivery {
 	d := storage.Delivery{
-		ID:      identifier("delivery", report, m.Client, m.SID),
+		ID:      placeOf(report) + identifier("delivery", report, m.Client, m.SID),
 		Report:  report,
 		Client:  m.Client,
 		URI:     c.BackchannelLogoutURI,
@@ -74,7 +75,7 @@ func tell(e *Ender, ended storage.Ended, report string, m storage.Member, c *sto
 	deliveries := []storage.Delivery{d}
 	if joinedLate(m, c, ended.At) {
 		late := d
-		late.ID = identifier("late", report, m.Client, m.SID)
+		late.ID = placeOf(report) + identifier("late", report, m.Client, m.SID)
 		late.Late, late.Next = true, lateFrom(m, ended.At).Add(LateJoin)
 		late.GiveUp = latest(d.GiveUp, late.Next.Add(tellAtLeast))
 		row.Late = LatePending
@@ -113,15 +114,28 @@ func hostOf(uri string) string {
 // reportID names the report of something that ended. It follows from what ended, because a plan may be made twice.
 func reportID(e storage.Ended) string {
 	if e.Session.ID != "" {
-		return identifier("report", e.Cause.ID, string(e.Session.ID))
+		return place(e) + identifier("report", e.Cause.ID, string(e.Session.ID))
 	}
 	parts := []string{"report of grants", e.Cause.ID}
 	for _, g := range e.Grants {
 		parts = append(parts, g.ID)
 	}
 	slices.Sort(parts[2:])
-	return identifier(parts...)
+	return place(e) + identifier(parts...)
 }
+
+// place begins the identifiers of reports and deliveries, so that they sort by when something ended and then as the sessions did: what is
+// written, claimed and settled together lies on the same pages of the store, and a report is written once for several of its deliveries.
+func place(e storage.Ended) string {
+	const enough = 4 // characters of a session's ID to keep the order of very many
+	return strconv.FormatInt(e.At.UnixMilli(), 36) + string(e.Session.ID[:min(enough, len(e.Session.ID))])
+}
+
+// placeOf is the place that a report's identifier begins with.
+func placeOf(report string) string { return report[:len(report)-identifierLength] }
+
+// identifierLength is the length of an identifier.
+const identifierLength = 22
 
 // identifier is unguessable because a cause's ID is.
 func identifier(parts ...string) string {

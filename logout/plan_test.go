@@ -2,6 +2,7 @@ package logout
 
 import (
 	"reflect"
+	"slices"
 	"testing"
 	"time"
 
@@ -193,5 +194,27 @@ func TestOfflineAccessIsListedApart(t *testing.T) {
 	ended.Offline, ended.Grants = nil, ended.Offline
 	if row := mustRow(t, Plan(&Ender{}, ended).Report, KindOffline); row.Trust != storage.TrustClosed {
 		t.Errorf("ended too: got %+v, want closed", row)
+	}
+}
+
+// TestEndingsLieTogether is what keeps a mass ending on few pages: what is written for one session sorts next to each other, and sessions keep
+// their order.
+func TestEndingsLieTogether(t *testing.T) {
+	var last string
+	for _, at := range []time.Time{t0, t0.Add(time.Millisecond)} {
+		for _, id := range []storage.SessionID{"AAAAx", "AAABx", "aAAAx"} {
+			ended := endedWith(storage.Metadata{BackchannelLogoutURI: "https://rp.example/bcl"}, storage.Trust{})
+			ended.At, ended.Session.ID = at, id
+			ended.Session.Members = append(ended.Session.Members, storage.Member{Client: "rp", SID: "another"})
+			plan := Plan(&Ender{}, ended)
+			ids := []string{plan.Report.ID}
+			for _, d := range plan.Deliveries {
+				ids = append(ids, d.ID)
+			}
+			if slices.Sort(ids); ids[0] <= last || len(slices.Compact(ids)) != 3 {
+				t.Errorf("got %v after %s, want a report and two deliveries that follow it", ids, last)
+			}
+			last = ids[2]
+		}
 	}
 }

@@ -121,6 +121,36 @@ func TestConfirmationEndsWhatWasChosen(t *testing.T) {
 	})
 }
 
+// TestConfirmationLeadsNowhereThatIsNoLongerRegistered: a page that was open meanwhile ends the session all the same.
+func TestConfirmationLeadsNowhereThatIsNoLongerRegistered(t *testing.T) {
+	for name, change := range map[string]func(*op){
+		"disabled": func(o *op) { o.admin(http.MethodPost, "/clients/atlas/disable", "") },
+		"removed":  func(o *op) { o.admin(http.MethodDelete, "/clients/atlas", "") },
+		"target taken away": func(o *op) {
+			o.admin(http.MethodPatch, "/clients/atlas", `{"post_logout_redirect_uris":["https://atlas.example/other"]}`)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				o := mustStart(t, nil)
+				o.mustAddClient("atlas", nil)
+				o.mustAddClient("ledger", nil)
+				b := o.browser()
+				b.mustJoin("alice", "ledger")
+				page := b.get(endSession("client_id", "atlas", "post_logout_redirect_uri", "https://atlas.example/bye"))
+				change(o)
+				p := b.submit(page, "extent", "browser")
+				if p.Status != http.StatusOK || b.signedIn("ledger") {
+					t.Errorf("got %d, want signed out", p.Status)
+				}
+				if strings.Contains(p.Body, "https://atlas.example/bye") || strings.Contains(p.Header.Get("Location"), "atlas.example") {
+					t.Error("got led to an address that is not registered any more")
+				}
+			})
+		})
+	}
+}
+
 // TestForeignFormCannotConfirm: neither another site nor another browser can click for the person.
 func TestForeignFormCannotConfirm(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

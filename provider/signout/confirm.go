@@ -122,7 +122,11 @@ func (h *Handler) Confirm(w http.ResponseWriter, r *http.Request) {
 		h.Site.Error(w, r, web.FaultOf(err))
 		return
 	}
-	d := c.Verdict
+	d, err := h.current(r.Context(), c.Verdict)
+	if err != nil {
+		h.Site.Error(w, r, web.FaultOf(err))
+		return
+	}
 	d.Problem = "" // the person has seen it; a target it was about is not in the verdict
 	switch extent := templates.Extent(form.Get("extent")); {
 	case !signedIn:

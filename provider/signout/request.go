@@ -66,6 +66,15 @@ func (h *Handler) judge(ctx context.Context, v url.Values) (verdict, error) {
 	return d, nil
 }
 
+// current is a verdict that travelled in a handle, without a target that its application has lost since.
+func (h *Handler) current(ctx context.Context, d verdict) (verdict, error) {
+	client, err := h.Store.Client(ctx, d.Client)
+	if err != nil || client.Disabled || !slices.Contains(client.PostLogoutRedirectURIs, d.Target) {
+		d.Target, d.State = "", ""
+	}
+	return d, ignoreMissing(err)
+}
+
 // ours tells whether the hint belongs to this session: by its sid, which is of one application's share of one session, or, where it has none as in
 // what offline access was given, by its subject. A share that has ended belongs to no session any more.
 func (h *Handler) ours(ctx context.Context, d verdict, s *storage.Session) (bool, error) {
@@ -115,8 +124,10 @@ func (h *Handler) read(r *http.Request) (verdict, error) {
 	}
 	if handle := v.Get("request"); handle != "" {
 		var d verdict
-		_, err := h.Site.OpenHandle(r, purposeRequest, handle, &d)
-		return d, err
+		if _, err := h.Site.OpenHandle(r, purposeRequest, handle, &d); err != nil {
+			return d, err
+		}
+		return h.current(r.Context(), d)
 	}
 	return h.judge(r.Context(), v)
 }

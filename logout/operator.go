@@ -7,21 +7,25 @@ import (
 	"github.com/curfew-id/curfew/storage"
 )
 
-// Retry makes a delivery due at once, one that was given up too. by is who asked, as in storage.Cause.By.
+// Retry makes a delivery due at once, one that was given up too; a second telling at its time and not before. by is who asked, as in storage.Cause.By.
 // storage.ErrNotFound; storage.ErrSpent if it is done.
 func (d *Dispatcher) Retry(ctx context.Context, id, by string) error {
 	at := d.Now()
-	err := d.decide(ctx, id, func(late bool) error {
+	err := d.decide(ctx, id, func(delivery storage.Delivery) error {
+		due := at
+		if delivery.Late && delivery.Attempts == 0 {
+			due = latest(at, delivery.Next) // before that an answer to the second telling proves no more than one to the first
+		}
 		row := func(old storage.Row) storage.Row {
 			row := old
-			if row.Next = at; late {
+			if row.Next = due; delivery.Late {
 				row.Late = LatePending
 			} else {
 				row.Delivery = storage.DeliveryPending
 			}
 			return Advance(old, row)
 		}
-		return d.Store.RetryDelivery(ctx, id, at, row, storage.Event{At: at, Kind: "delivery.retried", By: by, Detail: map[string]string{"delivery": id}})
+		return d.Store.RetryDelivery(ctx, id, due, row, storage.Event{At: at, Kind: "delivery.retried", By: by, Detail: map[string]string{"delivery": id}})
 	})
 	if err != nil {
 		return fmt.Errorf("retry delivery: %w", err)
@@ -35,10 +39,10 @@ func (d *Dispatcher) Retry(ctx context.Context, id, by string) error {
 // storage.ErrNotFound; storage.ErrSpent if it is done.
 func (d *Dispatcher) GiveUp(ctx context.Context, id, by string) error {
 	at := d.Now()
-	err := d.decide(ctx, id, func(late bool) error {
+	err := d.decide(ctx, id, func(delivery storage.Delivery) error {
 		row := func(old storage.Row) storage.Row {
 			row := old
-			if late {
+			if delivery.Late {
 				row.Late = LateFailed
 			} else {
 				row.Delivery = storage.DeliveryCancelled
@@ -53,11 +57,11 @@ func (d *Dispatcher) GiveUp(ctx context.Context, id, by string) error {
 	return nil
 }
 
-// decide acts on a delivery, knowing whether it is a second telling.
-func (d *Dispatcher) decide(ctx context.Context, id string, act func(late bool) error) error {
+// decide acts on a delivery, knowing what it is.
+func (d *Dispatcher) decide(ctx context.Context, id string, act func(storage.Delivery) error) error {
 	delivery, err := d.Store.Delivery(ctx, id)
 	if err != nil {
 		return err
 	}
-	return act(delivery.Late)
+	return act(delivery)
 }

@@ -1,0 +1,289 @@
+package logout
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/curfew-id/curfew/storage"
+	"pgregory.net/rapid"
+)
+
+// step is one thing that happens. a and b choose what it happens to.
+type step struct {
+	what string
+	a, b int
+	wait time.Duration // afterwards
+}
+
+var steps = []string{"sign in", "join", "join", "join", "end session", "end session", "end share", "end client everywhere", "end client everywhere", "end everyone", "edit uri", "drop uri", "remove client", "add client",
+	"answer", "answer", "retry", "give up", "crash", "page", "run", "join during the end"}
+
+func drawHistory(t *rapid.T) []step {
+	return rapid.SliceOfN(rapid.Custom(func(t *rapid.T) step {
+		wait := time.Duration(rapid.IntRange(0, 2000).Draw(t, "ms")) * time.Millisecond
+		switch rapid.IntRange(0, 5).Draw(t, "pace") {
+		case 0:
+			wait = LateJoin
+		case 1:
+			wait *= 1000
+		}
+		return step{rapid.SampledFrom(steps).Draw(t, "what"), rapid.IntRange(0, 5).Draw(t, "a"), rapid.IntRange(0, 5).Draw(t, "b"), wait}
+	}), 5, 25).Draw(t, "history")
+}
+
+// history is the world with relying parties that have sessions of their own.
+type history struct {
+	*world
+	mu       sync.Mutex
+	starts   map[string]time.Time // by sid: the relying party's own session exists from then on
+	over     map[string]bool      // by sid: a logout token ended it
+	answers  map[string]int       // by client: what it does
+	sessions []storage.SessionID
+	reports  map[string]bool
+	ender    *Ender
+	outbox   *Dispatcher
+	crash    func()
+}
+
+func (h *history) clientOf(n int) string { return fmt.Sprint("rp", n%3) }
+
+func (h *history) told(_ context.Context, got told) (Reply, error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	sid, answer := got.sid.(string), h.answers[got.client]
+	if answer < 3 && !time.Now().Before(h.starts[sid]) {
+		h.over[sid] = true
+	}
+	switch answer {
+	case 0, 1:
+		return Reply{Status: 200}, nil
+	case 2:
+		return Reply{}, refused{} // done, and the answer lost
+	case 3:
+		return Reply{Status: 400}, nil
+	case 4:
+		return Reply{Status: 503, RetryAfter: time.Minute}, nil
+	default:
+		return Reply{}, refused{}
+	}
+}
+
+func (h *history) join(id storage.SessionID, client string) {
+	now, sid := time.Now(), rand.Text()
+	code := storage.Code{ID: rand.Text(), Client: client, Subject: "u", Session: id, SID: sid, Issued: now, Expires: now.Add(time.Minute)}
+	r, err := h.store.Redeem(h.t.Context(), code, now, func(storage.Session, storage.Member) (storage.Issue, error) {
+		return storage.Issue{Trust: storage.Trust{Issued: now}}, nil
+	})
+	if errors.Is(err, storage.ErrEnded) {
+		return
+	}
+	h.must(err)
+	sid = r.Session.Member(client).SID
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.starts[sid], h.over[sid] = now.Add(LateJoin-time.Millisecond), false // as late as it may be
+}
+
+func (h *history) end(sel storage.Selector, change storage.Change, reason storage.Reason) {
+	o, err := h.ender.End(h.t.Context(), sel, storage.Cause{Reason: reason, By: "admin"}, change)
+	if err != nil && !errors.Is(err, storage.ErrNotFound) {
+		h.t.Fatal(err)
+	}
+	for _, id := range o.Reports {
+		h.reports[id] = true
+	}
+}
+
+func (h *history) edit(id string, change func(*storage.Client)) {
+	if c, err := h.store.Client(h.t.Context(), id); err == nil {
+		next := *c
+		change(&next)
+		next.Updated = time.Now()
+		h.must(h.store.PutClient(h.t.Context(), next))
+	}
+}
+
+func (h *history) do(s step) {
+	ctx, client := h.t.Context(), h.clientOf(s.b)
+	session := h.sessions[s.a%len(h.sessions)]
+	deliveries := h.deliveries()
+	switch s.what {
+	case "sign in":
+		time.Sleep(time.Millisecond) // an ending of everyone that is under way takes what begins in its own
+		h.sessions = append(h.sessions, h.session())
+	case "join":
+		h.join(session, client)
+	case "join during the end":
+		h.ender.Store = &mortal{Store: h.store, before: func() {
+			time.Sleep(Visibility - time.Millisecond)
+			h.join(session, client)
+		}}
+		h.end(storage.Selector{Sessions: []storage.SessionID{session}}, storage.Change{}, storage.ReasonLogout)
+		h.ender.Store = h.store
+	case "end session":
+		h.end(storage.Selector{Sessions: []storage.SessionID{session}}, storage.Change{}, storage.ReasonLogout)
+	case "end share":
+		h.end(storage.Selector{Sessions: []storage.SessionID{session}, Client: client}, storage.Change{}, storage.ReasonApplication)
+	case "end client everywhere":
+		h.end(storage.Selector{Client: client}, storage.Change{}, storage.ReasonAdmin)
+	case "end everyone":
+		h.end(storage.Selector{Everyone: true}, storage.Change{}, storage.ReasonAdmin)
+	case "edit uri":
+		h.edit(client, func(c *storage.Client) { c.BackchannelLogoutURI = fmt.Sprintf("https://%s-%d.example/", client, s.a) })
+	case "drop uri":
+		h.edit(client, func(c *storage.Client) {
+			c.BackchannelLogoutURI, c.FrontchannelLogoutURI = "", "https://front.example/"
+		})
+	case "remove client":
+		h.end(storage.Selector{Client: client, Offline: true}, storage.Change{RemoveClient: client}, storage.ReasonClientRemoved)
+	case "add client":
+		if _, err := h.store.Client(ctx, client); err != nil {
+			h.client(client, storage.Metadata{})
+		}
+	case "answer":
+		h.mu.Lock()
+		h.answers[client] = s.a
+		h.mu.Unlock()
+	case "retry", "give up":
+		if len(deliveries) > 0 {
+			act := h.outbox.Retry
+			if s.what == "give up" {
+				act = h.outbox.GiveUp
+			}
+			if err := act(ctx, deliveries[s.a%len(deliveries)].ID, "admin"); err != nil && !errors.Is(err, storage.ErrSpent) {
+				h.t.Fatal(err)
+			}
+		}
+	case "crash":
+		h.crash()
+		h.start()
+	case "page":
+		_, err := h.ender.continueEndings(ctx)
+		h.must(err)
+	case "run":
+		stop := run(h.ender.Run)
+		time.Sleep(5 * time.Second)
+		stop()
+	}
+}
+
+func (h *history) start() {
+	store := &mortal{Store: h.store}
+	h.outbox = h.dispatcher()
+	h.outbox.Store = store
+	h.ender.Wake = h.outbox.Wake
+	stop := run(h.outbox.Run)
+	h.crash = func() { store.dead.Store(true); stop() }
+}
+
+// check holds every report to what the relying parties really do, and to itself, and says what is wrong.
+func (h *history) check(before map[string]storage.Row) error {
+	events, _, err := h.store.ListEvents(h.t.Context(), storage.EventFilter{}, storage.Page{Limit: 100000})
+	h.must(err)
+	reports, _, err := h.store.ListReports(h.t.Context(), storage.ReportFilter{}, storage.Page{Limit: 100000})
+	h.must(err)
+	sids := map[string][]string{} // by report and client
+	for _, d := range h.deliveries() {
+		if key := d.Report + " " + d.Client; !slices.Contains(sids[key], d.SID) {
+			sids[key] = append(sids[key], d.SID)
+		}
+	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for _, r := range reports {
+		delete(h.reports, r.ID)
+		lines := slices.DeleteFunc(slices.Clone(events), func(e storage.Event) bool { return !slices.Contains(r.Audit, e.Seq) })
+		if faults := Export(issuer, r, lines, time.Now()).Check(); len(faults) > 0 {
+			return fmt.Errorf("the report contradicts itself: %q\n%+v\n%+v", faults, r, lines)
+		}
+		for _, row := range r.Rows {
+			key := r.ID + " " + row.Client
+			if row.Kind != KindApplication {
+				continue
+			}
+			if slices.Contains(row.Channels, BackChannel) && len(sids[key]) != 1 {
+				return fmt.Errorf("%d sids are told of for %+v of %+v, want 1", len(sids[key]), row, r)
+			}
+			for _, sid := range sids[key] {
+				if row.Trust == storage.TrustConfirmed && !h.over[sid] {
+					return fmt.Errorf("confirmed, though the relying party has its session still: %+v\nof %+v", row, r)
+				}
+			}
+			if rank(row.Trust) < rank(before[key].Trust) {
+				return fmt.Errorf("moved from %+v to %+v", before[key], row)
+			}
+			before[key] = row
+		}
+	}
+	for id := range h.reports {
+		return fmt.Errorf("report %s was announced and is not there", id)
+	}
+	return nil
+}
+
+// play lets a history happen, and then two days pass in which everybody answers.
+func (h *history) play(steps []step) error {
+	before := map[string]storage.Row{}
+	for _, s := range steps {
+		h.do(s)
+		time.Sleep(s.wait)
+		if err := h.check(before); err != nil {
+			return fmt.Errorf("after %q: %w", s.what, err)
+		}
+	}
+	stop := run(h.ender.Run)
+	time.Sleep(time.Minute)
+	stop()
+	h.mu.Lock()
+	clear(h.answers)
+	h.mu.Unlock()
+	time.Sleep(49 * time.Hour)
+	for _, d := range h.deliveries() {
+		if d.State == storage.DeliveryPending {
+			return fmt.Errorf("still pending after two days: %+v", d)
+		}
+	}
+	endings, err := h.store.ListEndings(h.t.Context())
+	h.must(err)
+	for _, e := range endings {
+		if e.Finished.IsZero() {
+			return fmt.Errorf("still under way after a minute: %+v", e)
+		}
+	}
+	return h.check(before)
+}
+
+func TestReportsAreTrueWhateverHappensInWhatOrder(t *testing.T) {
+	rapid.Check(t, func(rt *rapid.T) {
+		steps := drawHistory(rt)
+		var err error
+		inWorld(t, func(t *testing.T, w *world) {
+			h := &history{world: w, starts: map[string]time.Time{}, over: map[string]bool{}, answers: map[string]int{}, reports: map[string]bool{}}
+			w.answer = h.told
+			h.ender = w.ender(w.dispatcher())
+			h.ender.Page = 1
+			h.start()
+			for n := range 3 {
+				w.client(h.clientOf(n), storage.Metadata{})
+			}
+			for range 3 {
+				id := w.session()
+				for n := range 3 {
+					h.join(id, h.clientOf(n))
+				}
+				h.sessions = append(h.sessions, id)
+			}
+			err = h.play(steps)
+			h.crash()
+		})
+		if err != nil {
+			rt.Fatal(err)
+		}
+	})
+}

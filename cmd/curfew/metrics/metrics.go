@@ -70,6 +70,15 @@ func New(store Store, now func() time.Time) *Metrics {
 		request: prometheus.NewHistogramVec(prometheus.HistogramOpts{Namespace: "curfew", Name: "http_request_seconds", Help: "How long a request took.",
 			Buckets: []float64{.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 5}}, []string{"path"}),
 	}
+	// What alerts ask for is there from the start: the rise from nothing to one would be none.
+	for _, channel := range []string{"backchannel", "backchannel_late"} {
+		for _, state := range []storage.DeliveryState{storage.DeliveryDone, storage.DeliveryFailed} {
+			m.settled.WithLabelValues(channel, string(state))
+		}
+	}
+	for _, result := range []string{"internal", "denied"} {
+		m.attempts.WithLabelValues(result)
+	}
 	m.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
 		m.ended, m.rows, m.horizon, m.unknown, m.attempts, m.attempt, m.settled, m.confirmed, m.requests, m.request, &storeGauges{store, now})
 	return m

@@ -42,6 +42,8 @@ func TestLogoutsAndRequestsAreCounted(t *testing.T) {
 		`curfew_unknown_holders_total{scope="apps"} 2`,
 		`curfew_logout_attempts_total{result="200"} 1`,
 		`curfew_logout_deliveries_total{channel="backchannel",result="done"} 1`,
+		`curfew_logout_deliveries_total{channel="backchannel",result="failed"} 0`,
+		`curfew_logout_attempts_total{result="internal"} 0`,
 		`curfew_logout_confirm_seconds_count 1`,
 		`curfew_http_requests_total{path="/token",status="418"} 2`,
 		`curfew_http_requests_total{path="/login",status="418"} 1`,

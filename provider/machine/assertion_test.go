@@ -9,6 +9,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"strconv"
 	"testing"
 	"time"
 
@@ -246,6 +247,27 @@ func TestKeyForEncryptionVerifiesNothing(t *testing.T) {
 		}
 		g.mustClient(name, func(c *storage.Client) { c.TokenEndpointAuthMethod, c.JWKS = "private_key_jwt", set })
 		g.mustRefuse(g.withAssertion(s.sign(t, g.claimsFor(name))), 401, "invalid_client")
+	}
+}
+
+// TestOnlyTheFirstHundredKeysAreRead: else whoever chooses a jwks_uri could make each forged signature cost us a long list of keys.
+func TestOnlyTheFirstHundredKeysAreRead(t *testing.T) {
+	g := newRig(t)
+	s := mustSigner(t, "k1")
+	for name, c := range map[string]struct{ before, want int }{"last": {99, http.StatusOK}, "beyond": {100, http.StatusUnauthorized}} {
+		var set jose.JSONWebKeySet
+		for i := range c.before {
+			set.Keys = append(set.Keys, jose.JSONWebKey{Key: s.key.Public(), KeyID: "other" + strconv.Itoa(i)})
+		}
+		set.Keys = append(set.Keys, jose.JSONWebKey{Key: s.key.Public(), KeyID: "k1"})
+		raw, err := json.Marshal(set)
+		if err != nil {
+			t.Fatal(err)
+		}
+		g.mustClient(name, func(c *storage.Client) { c.TokenEndpointAuthMethod, c.JWKS = "private_key_jwt", raw })
+		if a := g.withAssertion(s.sign(t, g.claimsFor(name))); a.status != c.want {
+			t.Errorf("%s: got %d %s, want %d", name, a.status, a.body, c.want)
+		}
 	}
 }
 

@@ -35,6 +35,7 @@ const (
 	maxSet  = 256 << 10       // bytes of a jwks_uri document
 	keysAge = 5 * time.Minute // for which it is believed unless a kid is missing in it
 	maxKeys = 16              // keys tried for one signature
+	maxRead = 100             // keys of a document that are looked at: more would let forged signatures cost us far more than their sender
 )
 
 // Verify checks a JWS in compact form by the keys of a client, in one of algs, and returns its payload. ErrSignature, or an error of the fetch.
@@ -101,12 +102,15 @@ func candidates(raw []byte, header jose.Header) (keys []jose.JSONWebKey) {
 	if json.Unmarshal(raw, &set) != nil {
 		return nil
 	}
-	for _, one := range set.Keys {
+	for _, one := range set.Keys[:min(len(set.Keys), maxRead)] {
+		var name struct {
+			KeyID string `json:"kid"`
+		}
+		if json.Unmarshal(one, &name) != nil || header.KeyID != "" && name.KeyID != "" && name.KeyID != header.KeyID {
+			continue // before the key itself is read, which costs far more
+		}
 		var key jose.JSONWebKey
 		if json.Unmarshal(one, &key) != nil || !key.IsPublic() || key.Use == "enc" || key.Algorithm != "" && key.Algorithm != header.Algorithm {
-			continue
-		}
-		if header.KeyID != "" && key.KeyID != "" && key.KeyID != header.KeyID {
 			continue
 		}
 		if keys = append(keys, key); len(keys) == maxKeys {

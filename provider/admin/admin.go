@@ -15,6 +15,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/url"
+	"strings"
 	"time"
 
 	"github.com/curfew-id/curfew/logout"
@@ -113,25 +114,35 @@ var (
 
 // New makes the handler of the whole API.
 func New(c Config) (http.Handler, error) {
-	document, err := openAPI()
-	if err != nil {
-		return nil, err
-	}
-	a := &api{Config: c, document: document}
+	a := &api{Config: c}
 	mux := http.NewServeMux()
 	for _, route := range a.routes() {
-		mux.Handle(route.method+" "+route.path, a.serve(route.handle))
+		handle := route.handle
+		if route.method != http.MethodGet {
+			handle = unasked(handle)
+		}
+		mux.Handle(route.method+" "+route.path, a.serve(handle))
 	}
-	mux.Handle("/", a.serve(func(_ http.ResponseWriter, r *http.Request) error {
-		return &Error{Status: http.StatusNotFound, Code: "not_found", Message: "there is no " + r.Method + " " + r.URL.Path + "; GET /openapi.json lists what there is"}
-	}))
+	mux.Handle("/", a.serve(func(w http.ResponseWriter, r *http.Request) error { return astray(mux, w, r) }))
 	return mux, nil
 }
 
-type api struct {
-	Config
-	document []byte
+// astray answers what no route is for.
+func astray(mux *http.ServeMux, w http.ResponseWriter, r *http.Request) error {
+	var methods []string
+	for _, method := range []string{http.MethodGet, http.MethodPost, http.MethodPatch, http.MethodDelete} {
+		if _, pattern := mux.Handler(&http.Request{Method: method, Host: r.Host, URL: r.URL}); pattern != "/" {
+			methods = append(methods, method)
+		}
+	}
+	if len(methods) == 0 {
+		return &Error{Status: http.StatusNotFound, Code: "not_found", Message: "there is no " + r.URL.Path + "; GET /openapi.json lists what there is"}
+	}
+	w.Header().Set("Allow", strings.Join(methods, ", "))
+	return &Error{Status: http.StatusMethodNotAllowed, Code: "wrong_method", Message: r.URL.Path + " takes no " + r.Method + ", but " + strings.Join(methods, ", ")}
 }
+
+type api struct{ Config }
 
 // event is an audit line of an act of administration.
 func (a *api) event(kind string) storage.Event {

@@ -16,7 +16,7 @@ import (
 // Error is what went wrong, as the API tells it. Its text is for the operator.
 type Error struct {
 	Status   int                `json:"-"`
-	Code     string             `json:"code"`               // invalid, not_found, exists, changed, spent, too_large, unavailable, internal
+	Code     string             `json:"code"`               // invalid, not_found, wrong_method, ambiguous, exists, changed, spent, ended, too_large, unavailable, internal
 	Message  string             `json:"message"`            // what is wrong and what to do
 	Field    string             `json:"field,omitempty"`    // what of the request is at fault
 	Problems []register.Problem `json:"problems,omitempty"` // if several things are wrong, all of them
@@ -88,7 +88,7 @@ func errorOf(err error) *Error {
 }
 
 // serve is around every handler: it answers an error, and logs what is ours.
-func (a *api) serve(handle func(http.ResponseWriter, *http.Request) error) http.Handler {
+func (a *api) serve(handle handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w = patient{w}
 		w.Header().Set("Cache-Control", "no-store")

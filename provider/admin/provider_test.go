@@ -26,7 +26,7 @@ func TestBadRequestsAreToldAsErrorsOfTheRightStatus(t *testing.T) {
 		body                      string
 	}{
 		{404, "not_found", "", "GET", "/nothing", ""},
-		{404, "not_found", "", "PUT", "/users", "{}"},
+		{405, "wrong_method", "", "PUT", "/users", "{}"},
 		{404, "not_found", "user", "GET", "/users/nobody", ""},
 		{404, "not_found", "client", "GET", "/clients/nobody", ""},
 		{400, "invalid", "body", "POST", "/users", "[]"},

@@ -65,6 +65,26 @@ func readBody(w http.ResponseWriter, r *http.Request, into any) error {
 	return decode(members, into)
 }
 
+// unasked is around acts, which take no query.
+func unasked(act handler) handler {
+	return func(w http.ResponseWriter, r *http.Request) error {
+		if _, err := query(r); err != nil {
+			return err
+		}
+		return act(w, r)
+	}
+}
+
+// wordless is around acts that take no body: what one says there, a dry run for instance, must not pass for done.
+func wordless(act handler) handler {
+	return func(w http.ResponseWriter, r *http.Request) error {
+		if err := readBody(w, r, &struct{}{}); err != nil {
+			return err
+		}
+		return act(w, r)
+	}
+}
+
 func decode(members map[string]json.RawMessage, into any) error {
 	value := reflect.ValueOf(into).Elem()
 	fields := map[string]reflect.Value{}

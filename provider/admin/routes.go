@@ -2,9 +2,11 @@ package admin
 
 import "net/http"
 
+type handler func(http.ResponseWriter, *http.Request) error
+
 type route struct {
 	method, path string
-	handle       func(http.ResponseWriter, *http.Request) error
+	handle       handler
 }
 
 // routes is the whole API.
@@ -18,25 +20,25 @@ func (a *api) routes() []route {
 		{"GET", "/users", a.listUsers},
 		{"GET", "/users/{user}", a.showUser},
 		{"PATCH", "/users/{user}", a.changeUser},
-		{"DELETE", "/users/{user}", a.removeUser},
+		{"DELETE", "/users/{user}", wordless(a.removeUser)},
 		{"POST", "/users/{user}/password", a.setPassword},
-		{"POST", "/users/{user}/disable", a.disableUser},
-		{"POST", "/users/{user}/enable", a.enableUser},
+		{"POST", "/users/{user}/disable", wordless(a.disableUser)},
+		{"POST", "/users/{user}/enable", wordless(a.enableUser)},
 		{"POST", "/users/{user}/reset-link", a.makeResetLink},
 
 		{"POST", "/clients", a.addClient},
 		{"GET", "/clients", a.listClients},
 		{"GET", "/clients/{client}", a.showClient},
 		{"PATCH", "/clients/{client}", a.changeClient},
-		{"DELETE", "/clients/{client}", a.removeClient},
-		{"POST", "/clients/{client}/secret", a.renewSecret},
-		{"POST", "/clients/{client}/disable", a.disableClient},
-		{"POST", "/clients/{client}/enable", a.enableClient},
-		{"POST", "/clients/{client}/test-logout", a.testLogout},
+		{"DELETE", "/clients/{client}", wordless(a.removeClient)},
+		{"POST", "/clients/{client}/secret", wordless(a.renewSecret)},
+		{"POST", "/clients/{client}/disable", wordless(a.disableClient)},
+		{"POST", "/clients/{client}/enable", wordless(a.enableClient)},
+		{"POST", "/clients/{client}/test-logout", wordless(a.testLogout)},
 
 		{"GET", "/initial-tokens", a.listInitialTokens},
 		{"POST", "/initial-tokens", a.addInitialToken},
-		{"DELETE", "/initial-tokens/{name}", a.removeInitialToken},
+		{"DELETE", "/initial-tokens/{name}", wordless(a.removeInitialToken)},
 
 		{"GET", "/sessions", a.listSessions},
 		{"GET", "/sessions/{session}", a.showSession},
@@ -49,12 +51,12 @@ func (a *api) routes() []route {
 
 		{"GET", "/deliveries", a.listDeliveries},
 		{"GET", "/deliveries/{delivery}", a.showDelivery},
-		{"POST", "/deliveries/{delivery}/retry", a.retryDelivery},
-		{"POST", "/deliveries/{delivery}/cancel", a.cancelDelivery},
+		{"POST", "/deliveries/{delivery}/retry", wordless(a.retryDelivery)},
+		{"POST", "/deliveries/{delivery}/cancel", wordless(a.cancelDelivery)},
 
 		{"GET", "/keys", a.listKeys},
 		{"POST", "/keys/rotate", a.rotateKeys},
-		{"DELETE", "/keys/{key}", a.revokeKey},
+		{"DELETE", "/keys/{key}", wordless(a.revokeKey)},
 
 		{"GET", "/events", a.listEvents},
 		{"GET", "/events/export", a.exportEvents},

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"errors"
+	"fmt"
 	"net/http"
 	"strings"
 	"time"
@@ -54,13 +55,22 @@ const (
 	maxResetLife = 7 * 24 * time.Hour
 )
 
-// user finds a person by subject, login name or e-mail address.
+// user finds a person by subject, login name or e-mail address. A subject that was brought along may be what somebody else signs in with;
+// then it names nobody, since an act on the wrong person cannot be taken back.
 func (a *api) user(ctx context.Context, name string) (storage.User, error) {
-	u, err := a.Store.User(ctx, name)
-	if errors.Is(err, storage.ErrNotFound) {
-		u, err = a.Store.UserByLogin(ctx, name)
+	u, err := a.Store.UserByLogin(ctx, name)
+	if err != nil && !errors.Is(err, storage.ErrNotFound) {
+		return u, err
 	}
-	return u, named(err, "user", name)
+	other, otherErr := a.Store.User(ctx, name)
+	switch {
+	case err != nil || otherErr != nil && !errors.Is(otherErr, storage.ErrNotFound):
+		return other, named(otherErr, "user", name)
+	case otherErr == nil && other.Subject != u.Subject:
+		return u, &Error{Status: http.StatusConflict, Code: "ambiguous", Field: "user",
+			Message: fmt.Sprintf("%q is what one person signs in with and the subject of another: use %q for the one, %q for the other", name, u.Subject, other.Name)}
+	}
+	return u, nil
 }
 
 func (a *api) addUser(w http.ResponseWriter, r *http.Request) error {

@@ -189,3 +189,17 @@ func TestResponseModesStandWhereTheyMay(t *testing.T) {
 		}
 	})
 }
+
+// TestRequestTooLongForACodeIsTold: a code is a URL's parameter, so what the application wants to be remembered with it has its bound.
+func TestRequestTooLongForACodeIsTold(t *testing.T) {
+	runOnce(t, nil, func(m *module) {
+		m.mustRegister(nil)
+		m.mustAuthorize("nonce", strings.Repeat("n", 300))
+		q := m.request("prompt", "none", "nonce", strings.Repeat("n", 1000))
+		params := m.answerTo(q)
+		m.mustFail(params, q.Get("state"), "invalid_request")
+		if !strings.Contains(params.Get("error_description"), "nonce") {
+			m.Errorf("got %q, want what to shorten", params.Get("error_description"))
+		}
+	})
+}

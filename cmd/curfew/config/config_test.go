@@ -251,3 +251,19 @@ func TestDurationsReadAsWritten(t *testing.T) {
 		}
 	}
 }
+
+// TestRS256IsAlwaysThere (Discovery 1.0 §3, Core §15.1): it is what clients that name no algorithm get.
+func TestRS256IsAlwaysThere(t *testing.T) {
+	for algorithms, want := range map[string]string{
+		"RS256": "", "RS256, EdDSA": "", "ES256, RS256, PS256, EdDSA": "",
+		"ES256": "has to hold RS256", "RS256, none": "is not one of", "RS256, HS256": "is not one of",
+	} {
+		file := filepath.Join(t.TempDir(), "curfew.yaml")
+		if err := os.WriteFile(file, []byte("issuer: https://id.example.org\ndata: /d\nkeys:\n  algorithms: ["+algorithms+"]\n"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := Load(file, nil); want == "" && err != nil || want != "" && !strings.Contains(fmt.Sprint(err), want) {
+			t.Errorf("%s: got %v, want %q", algorithms, err, want)
+		}
+	}
+}

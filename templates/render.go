@@ -10,14 +10,16 @@ import (
 	"net/url"
 	"path"
 	"strings"
+	"sync"
 	"time"
 )
 
 //go:embed html
 var documents embed.FS
 
-// pages are all pages by the name of their file, parsed once. Every one is layout.html with its own blocks.
-var pages = parse()
+// pages are all pages by the name of their file. Every one is layout.html with its own blocks. They are parsed when the first of them is asked
+// for, since that takes longer than everything else that a command does.
+var pages = sync.OnceValue(parse)
 
 func parse() map[string]*template.Template {
 	funcs := template.FuncMap{
@@ -50,7 +52,7 @@ func parse() map[string]*template.Template {
 // render writes a page as a whole or not at all.
 func render(w io.Writer, name string, data any) error {
 	var b bytes.Buffer
-	if err := pages[name].Execute(&b, data); err != nil {
+	if err := pages()[name].Execute(&b, data); err != nil {
 		return fmt.Errorf("render page %s: %w", name, err)
 	}
 	_, err := b.WriteTo(w)

@@ -24,8 +24,13 @@ func openAPI() ([]byte, error) {
 	return json.Marshal(tree)
 }
 
+// showDocument reads the document when somebody asks for it, which is seldom: a start has no time for it.
 func (a *api) showDocument(w http.ResponseWriter, _ *http.Request) error {
+	document, err := openAPI()
+	if err != nil {
+		return err
+	}
 	w.Header().Set("Content-Type", "application/json")
-	w.Write(a.document)
+	w.Write(document)
 	return nil
 }

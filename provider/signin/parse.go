@@ -99,7 +99,7 @@ func (h *Handler) usable(p *parsed, mode, redirectURI string) error {
 	switch mode {
 	case "", "fragment":
 	case "query":
-		if p.frontTokens() { // Multiple Response Types §3.0: it would put tokens into logs and histories
+		if p.frontTokens() { // Multiple Response Types §5: it would put tokens into logs and histories
 			return refuse("invalid_request", "response_mode query may not carry tokens")
 		}
 	case "form_post":

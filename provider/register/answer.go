@@ -30,6 +30,7 @@ var (
 	errToken    = &refusal{http.StatusUnauthorized, "invalid_token", "the token is unknown, expired or used up"}
 	errDisabled = &refusal{http.StatusForbidden, "access_denied", "this client is disabled; ask the operator"}
 	errNoRoom   = &refusal{http.StatusServiceUnavailable, "temporarily_unavailable", "no more clients can be registered openly; ask the operator"}
+	errNoMore   = &refusal{http.StatusTooManyRequests, "temporarily_unavailable", "too many clients were registered openly today; ask the operator"}
 	errBodySize = &refusal{http.StatusRequestEntityTooLarge, InvalidMetadata, "the body has more than 128 kB"}
 	errBodyType = &refusal{http.StatusUnsupportedMediaType, InvalidMetadata, "the body is not of the type application/json"}
 	errChanged  = &refusal{http.StatusConflict, InvalidMetadata, "the registration changed meanwhile; read it and try again"}

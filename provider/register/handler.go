@@ -61,6 +61,7 @@ type Handler struct {
 	Log       *slog.Logger               // nil: the default logger
 
 	counting sync.Mutex // held while an open registration looks for room and takes it
+	today    allowance  // of open registration
 }
 
 // Register serves POST /register (RFC 7591 §3, Registration §3).
@@ -87,6 +88,12 @@ func (h *Handler) Register(w http.ResponseWriter, r *http.Request) {
 	}
 	if !h.Logos {
 		m.LogoURI = ""
+	}
+	if initial.Hash.IsZero() {
+		if err := h.today.take(now); err != nil {
+			h.refuse(w, r, err)
+			return
+		}
 	}
 	c, secret, err := h.Registrar.Prepare(ctx, m, "")
 	if err != nil {

@@ -14,6 +14,26 @@ import (
 	"github.com/curfew-id/curfew/storage/bolt"
 )
 
+// TestOpenRegistrationHasItsFillADay: what everybody may send must not make the audit trail grow, or have us fetch, without end. What an operator
+// let in goes on.
+func TestOpenRegistrationHasItsFillADay(t *testing.T) {
+	o := mustOffice(t, register.Open, "")
+	const good, bad = `{"redirect_uris":["https://rp.example/cb"]}`, `{"redirect_uris":["http://rp.example/cb"]}`
+	c := o.must(http.StatusCreated, "POST", "/register", "", good)
+	o.mustInitialToken("suite", "initial", "", -1)
+	for range 9_999 {
+		o.do("POST", "/register", "", bad)
+	}
+	o.mustRefuse(http.StatusTooManyRequests, "temporarily_unavailable", "POST", "/register", "", good)
+	o.mustRefuse(http.StatusTooManyRequests, "temporarily_unavailable", "PUT", "/register/"+c.ClientID, c.Token, `{"client_id":"`+c.ClientID+`","redirect_uris":["https://rp.example/other"]}`)
+	o.must(http.StatusCreated, "POST", "/register", "initial", good)
+	if w := o.do("DELETE", "/register/"+c.ClientID, c.Token, ""); w.Code != http.StatusNoContent {
+		t.Errorf("got %d, want a client let go all the same", w.Code)
+	}
+	o.now = o.now.Add(24 * time.Hour)
+	o.must(http.StatusCreated, "POST", "/register", "", good)
+}
+
 func TestRegistrationIsOffUnlessSwitchedOn(t *testing.T) {
 	for _, mode := range []register.Mode{"", register.Off} {
 		if w := mustOffice(t, mode, "").do("POST", "/register", "", plain); w.Code != http.StatusNotFound {

@@ -51,6 +51,12 @@ func (h *Handler) Update(w http.ResponseWriter, r *http.Request) {
 	if !h.Logos {
 		m.LogoURI = ""
 	}
+	if h.Mode == Open {
+		if err := h.today.take(h.Registrar.Now()); err != nil {
+			h.refuse(w, r, err)
+			return
+		}
+	}
 	c, secret, err := h.Registrar.Change(r.Context(), old, m, "")
 	if err != nil {
 		h.refuse(w, r, err)

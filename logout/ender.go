@@ -130,8 +130,10 @@ func (e *Ender) endPage(ctx context.Context, sel storage.Selector, cause storage
 }
 
 // lengthen corrects what was promised about cached answers where the commit took longer than [Visibility]: a resource server may have asked
-// until then. Nobody has been told of the ending yet.
+// until then. Nobody has been told of the ending yet. The corrections are made together, so that they share a commit.
 func (e *Ender) lengthen(ctx context.Context, ended []storage.Ended, committed time.Time) {
+	var all sync.WaitGroup
+	defer all.Wait()
 	for _, one := range ended {
 		id := reportID(one)
 		one.At = committed
@@ -139,16 +141,18 @@ func (e *Ender) lengthen(ctx context.Context, ended []storage.Ended, committed t
 		if len(rows) == 0 {
 			continue
 		}
-		err := e.Store.UpdateReport(ctx, id, func(r *storage.Report) {
-			for _, row := range rows {
-				if old := r.Row(row.Kind, row.Client); old != nil && row.Until.After(old.Until) {
-					old.Trust, old.Until, old.Basis = row.Trust, row.Until, row.Basis
+		all.Go(func() {
+			err := e.Store.UpdateReport(ctx, id, func(r *storage.Report) {
+				for _, row := range rows {
+					if old := r.Row(row.Kind, row.Client); old != nil && row.Until.After(old.Until) {
+						old.Trust, old.Until, old.Basis = row.Trust, row.Until, row.Basis
+					}
 				}
+			})
+			if err != nil {
+				e.log().ErrorContext(ctx, "bound of cached answers not corrected", "report", id, "committed", committed, "err", err)
 			}
 		})
-		if err != nil {
-			e.log().ErrorContext(ctx, "bound of cached answers not corrected", "report", id, "until", committed, "err", err)
-		}
 	}
 }
 

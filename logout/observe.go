@@ -44,11 +44,14 @@ func (o Observe) attempt(client, class string, took time.Duration) {
 	}
 }
 
-func (o Observe) settled(d storage.Delivery, state storage.DeliveryState, at time.Time) {
+func (o Observe) settled(d storage.Delivery, state storage.DeliveryState) {
 	if o.Settled != nil {
 		o.Settled(d.Client, state, d.Late)
 	}
-	if o.Confirmed != nil && state == storage.DeliveryDone && !d.Late {
+}
+
+func (o Observe) confirmed(d storage.Delivery, at time.Time) {
+	if o.Confirmed != nil {
 		o.Confirmed(d.Client, at.Sub(d.Created))
 	}
 }

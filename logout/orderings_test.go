@@ -230,3 +230,45 @@ func TestRestartCountsNoTryThatWasNotMade(t *testing.T) {
 		}
 	})
 }
+
+// An answer to the second telling proves something only when the time for creating a session is over, whoever asks for it sooner.
+func TestRetryLeavesASecondTellingItsTime(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		w.client("rp", storage.Metadata{})
+		id := w.session("rp")
+		d := w.dispatcher()
+		defer run(d.Run)()
+		o := w.end(w.ender(d), storage.Selector{Sessions: []storage.SessionID{id}})
+		synctest.Wait()
+		for _, one := range w.deliveries() {
+			if one.Late {
+				w.must(d.Retry(t.Context(), one.ID, "admin"))
+			}
+		}
+		time.Sleep(LateJoin - time.Second)
+		if row := w.row(o, "rp"); row.Trust != storage.TrustTold || len(w.got("rp")) != 1 {
+			t.Errorf("got %+v after %d tokens, want the second not sent yet", row, len(w.got("rp")))
+		}
+		time.Sleep(time.Second)
+		synctest.Wait()
+		if row := w.row(o, "rp"); row.Trust != storage.TrustConfirmed {
+			t.Errorf("got %+v, want it confirmed", row)
+		}
+	})
+}
+
+func TestConfirmationIsMeasuredWhenItIsOne(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		w.client("rp", storage.Metadata{})
+		id := w.session("rp")
+		d := w.dispatcher()
+		var after []time.Duration
+		d.Observe.Confirmed = func(_ string, d time.Duration) { after = append(after, d) }
+		defer run(d.Run)()
+		w.end(w.ender(d), storage.Selector{Sessions: []storage.SessionID{id}})
+		time.Sleep(time.Minute)
+		if len(after) != 1 || after[0] != LateJoin {
+			t.Errorf("got %v, want %v: it joined just before the end", after, LateJoin)
+		}
+	})
+}

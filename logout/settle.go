@@ -77,9 +77,12 @@ func (d *Dispatcher) note(ctx context.Context, o *outcome, stale bool) {
 		log.InfoContext(ctx, "delivery put off", "next", o.Next, "detail", o.Answer.Detail)
 	}
 	if o.State != storage.DeliveryPending {
-		d.Observe.settled(o.delivery, o.State, o.Answer.At)
+		d.Observe.settled(o.delivery, o.State)
 	}
 	if o.to != o.from {
 		d.Observe.row(o.kind, o.to)
+		if o.to == storage.TrustConfirmed {
+			d.Observe.confirmed(o.delivery, o.Answer.At)
+		}
 	}
 }

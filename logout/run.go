@@ -30,10 +30,14 @@ const (
 // transactions, and only because ctx ended.
 func (e *Ender) Run(ctx context.Context) {
 	e.signal() // an earlier process may have left a mass ending unfinished
-	var sweep, clean, paged time.Time
+	var sweep, clean, paged, before time.Time
 	var overdue, unfinished bool // there are more pages
 	for ctx.Err() == nil {
 		now := e.Now()
+		if now.Round(0).Before(before) { // the clock was put back, and the store has to hear of it
+			sweep, clean = time.Time{}, time.Time{}
+		}
+		before = now.Round(0) // as the clock shows it
 		var err error
 		held := (overdue || unfinished) && now.Sub(paged) < holdMost && e.outboxBehind(ctx, now)
 		if overdue && !held || !overdue && !now.Before(sweep) {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -164,10 +165,29 @@ func TestManyExpiredSessionsAreAllTold(t *testing.T) {
 	})
 }
 
+func TestClockThatIsPutBackHoldsNobodyUp(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		var ahead atomic.Int64
+		ahead.Store(int64(3 * time.Hour))
+		e := w.ender(w.dispatcher())
+		e.Now = func() time.Time { return time.Now().Add(time.Duration(ahead.Load())) }
+		w.must(w.store.Spend(t.Context(), "used", time.Now(), time.Now().Add(time.Hour), time.Now()))
+		defer run(e.Run)()
+		time.Sleep(2 * cleanEvery) // it is forgotten meanwhile
+		ahead.Store(0)
+		time.Sleep(2 * sweepEvery)
+		now := time.Now()
+		w.must(w.store.Spend(t.Context(), "next", now, now.Add(time.Hour), now))
+		if err := w.store.Spend(t.Context(), "used", now.Add(-2*cleanEvery), now.Add(time.Minute), now); !errors.Is(err, storage.ErrSpent) {
+			t.Errorf("got error %v for what was used before the clock went wrong, want %v", err, storage.ErrSpent)
+		}
+	})
+}
+
 func TestWhatIsPastItsTimeIsRemoved(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
 		for i := range 2 * cleanAtOnce {
-			w.must(w.store.Spend(t.Context(), fmt.Sprint(i), time.Now().Add(time.Second), time.Now()))
+			w.must(w.store.Spend(t.Context(), fmt.Sprint(i), time.Now(), time.Now().Add(time.Second), time.Now()))
 		}
 		defer run(w.ender(w.dispatcher()).Run)()
 		time.Sleep(2 * cleanEvery)

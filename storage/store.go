@@ -27,6 +27,9 @@ type Store interface {
 
 	// Sweep removes up to limit records that are past their time (tokens, spent ids, grants, fences, links, reports) and
 	// reports how many went. Expired sessions are not its business: they leave by EndSessions.
+	//
+	// What is forgotten must not count again when a clock that was ahead is put back. So no code, and nothing that can be spent, is taken that
+	// was past its time when Sweep came by, unless it was issued after the first Sweep that is told an at more than ClockStep before an earlier one.
 	Sweep(ctx context.Context, at time.Time, limit int) (int, error)
 
 	// Ready writes and reads back one fixed record, so that a full or broken disk shows. ErrFull, ErrUnavailable.

@@ -37,8 +37,9 @@ type Tokens interface {
 
 // Spending keeps what was used once. Codes are not among it: Redeem keeps them itself.
 type Spending interface {
-	// Spend records id as used until then. ErrSpent if it was used before and its time is not over.
-	Spend(ctx context.Context, id string, until, at time.Time) error
-	// Spent tells whether id was used.
-	Spent(ctx context.Context, id string, at time.Time) (bool, error)
+	// Spend records as used until then what was issued under id. ErrSpent if it was used before and its time is not over, or if Sweep may
+	// have forgotten that it was; see Sweep.
+	Spend(ctx context.Context, id string, issued, until, at time.Time) error
+	// Spent tells whether what was issued under id, and expires then, was used, or may have been.
+	Spent(ctx context.Context, id string, issued, expires, at time.Time) (bool, error)
 }

@@ -64,12 +64,19 @@ func (s *Server) authenticateAssertion(ctx context.Context, creds credentials) (
 	if err != nil {
 		return nil, err
 	}
-	until := expires.Add(assertionSkew)
-	err = s.Store.Spend(ctx, "assertion "+id+" "+storage.HashOf(claims.ID).String(), until, now)
+	err = s.Store.Spend(ctx, "assertion "+id+" "+storage.HashOf(claims.ID).String(), claims.issued(expires), expires.Add(assertionSkew), now)
 	if errors.Is(err, storage.ErrSpent) {
 		return nil, invalidClient("client_assertion was used before: each needs a jti of its own")
 	}
 	return c, err
+}
+
+// issued is when the assertion was made at the earliest. iat may be left out (RFC 7523 §3).
+func (c assertionClaims) issued(expires time.Time) time.Time {
+	if c.Issued > 0 {
+		return time.Unix(int64(c.Issued), 0).Add(-assertionSkew)
+	}
+	return expires.Add(-assertionLife - assertionSkew)
 }
 
 // assertionAlgs are the algorithms in which a client may sign its assertions: one family for each method, one algorithm if it registered it.

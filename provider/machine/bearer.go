@@ -78,7 +78,7 @@ func (s *Server) jwtBearer(ctx context.Context, text string, now time.Time) (b b
 	if err != nil {
 		return b, err
 	}
-	revoked, err := s.Store.Spent(ctx, revokedID(said.ID), now)
+	revoked, err := s.Store.Spent(ctx, revokedID(said.ID), id.Issued, said.Expires, now)
 	if err == nil && revoked {
 		err = fmt.Errorf("find token: %w", storage.ErrNotFound)
 	}

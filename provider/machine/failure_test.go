@@ -37,9 +37,11 @@ func (b broken) PutToken(context.Context, storage.Token) error         { return 
 func (b broken) Token(context.Context, storage.Hash, time.Time) (storage.Token, storage.Grant, error) {
 	return storage.Token{}, storage.Grant{}, b.err
 }
-func (b broken) Spend(context.Context, string, time.Time, time.Time) error { return b.err }
+func (b broken) Spend(context.Context, string, time.Time, time.Time, time.Time) error { return b.err }
 
-func (b broken) Spent(context.Context, string, time.Time) (bool, error) { return false, b.err }
+func (b broken) Spent(context.Context, string, time.Time, time.Time, time.Time) (bool, error) {
+	return false, b.err
+}
 
 // A store that fails never yields a token, an inactive, a revoked or a person's claims.
 func TestStoreFailureIsNeverASuccess(t *testing.T) {

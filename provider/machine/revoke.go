@@ -55,7 +55,7 @@ func (s *Server) revokeAccess(ctx context.Context, c *storage.Client, text strin
 	if b.jti == "" {
 		return s.Store.DeleteToken(ctx, b.token.Hash)
 	}
-	err = s.Store.Spend(ctx, revokedID(b.jti), b.token.Expires, s.Now())
+	err = s.Store.Spend(ctx, revokedID(b.jti), b.token.Issued, b.token.Expires, s.Now())
 	if errors.Is(err, storage.ErrSpent) {
 		return nil
 	}

@@ -31,7 +31,7 @@ func TestConcurrentWritersShareACommit(t *testing.T) {
 	<-started
 	for i := range 50 {
 		wg.Go(func() {
-			if err := s.Spend(context.Background(), fmt.Sprint(i), time.Unix(9e9, 0), time.Unix(0, 0)); err != nil {
+			if err := s.Spend(context.Background(), fmt.Sprint(i), time.Unix(0, 0), time.Unix(9e9, 0), time.Unix(0, 0)); err != nil {
 				t.Error(err)
 			}
 		})
@@ -135,7 +135,7 @@ func TestCloseAnswersWhoWaits(t *testing.T) {
 	var wg sync.WaitGroup
 	for i := range 100 {
 		wg.Go(func() {
-			err := s.Spend(context.Background(), fmt.Sprint(i), time.Unix(9e9, 0), time.Unix(0, 0))
+			err := s.Spend(context.Background(), fmt.Sprint(i), time.Unix(0, 0), time.Unix(9e9, 0), time.Unix(0, 0))
 			if err != nil && !errors.Is(err, storage.ErrUnavailable) {
 				t.Error(err)
 			}
@@ -217,8 +217,8 @@ func TestStoreWorksUnderAVirtualClock(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "curfew.db")
 	synctest.Test(t, func(t *testing.T) {
 		s := mustOpen(t, Options{Path: path})
-		must(t, s.Spend(t.Context(), "id", time.Now().Add(time.Hour), time.Now()))
+		must(t, s.Spend(t.Context(), "id", time.Now(), time.Now().Add(time.Hour), time.Now()))
 		time.Sleep(2 * time.Hour)
-		must(t, s.Spend(t.Context(), "id", time.Now().Add(time.Hour), time.Now()))
+		must(t, s.Spend(t.Context(), "id", time.Now(), time.Now().Add(time.Hour), time.Now()))
 	})
 }

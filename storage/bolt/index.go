@@ -13,7 +13,7 @@ type table uint8
 // The buckets: records first in each group, then their indexes as key → value. A comma stands for the byte 0 between
 // the parts of a key, a time is eight bytes that sort.
 const (
-	meta   table = iota // schema version, the readiness record, how many deliveries there are of each state
+	meta   table = iota // schema version, the readiness record, how many deliveries there are of each state, what Sweep has forgotten
 	expiry              // time, kind, key → nothing: what Sweep removes, in order
 	trash               // kind, key: what ended records left behind, see trash.go
 

@@ -58,7 +58,7 @@ func TestNothingIsLeftBehind(t *testing.T) {
 			redeem(id, sub, "other", n, n == 2)
 		}
 	}
-	must(t, s.Spend(ctx, "jti", at(time.Hour), start))
+	must(t, s.Spend(ctx, "jti", start, at(time.Hour), start))
 	must(t, s.DeleteToken(ctx, storage.HashOf("app")))
 
 	plan := func(e storage.Ended) storage.Plan {

@@ -14,6 +14,7 @@ import (
 type memory struct {
 	clients map[string]*storage.Client
 	masses  []*mass // mass endings under way
+	swept   swept
 }
 
 // trail is where the audit trail ends.
@@ -38,6 +39,7 @@ func (s *Store) reload() error {
 				next.masses = append(next.masses, m.prepare(k))
 			}
 		}
+		next.swept, _ = load[swept](t, meta, sweptKey)
 		if k, v := t.bucket(events).Cursor().Last(); k != nil {
 			if e, ok := decode[storage.Event](t, events, v); ok {
 				end = trail{seq: e.Seq, hash: e.Hash}
@@ -56,7 +58,7 @@ func (s *Store) reload() error {
 // change is this transaction's copy of memory.
 func (t *tx) change() *memory {
 	if !t.own {
-		t.memory = &memory{clients: maps.Clone(t.memory.clients), masses: slices.Clone(t.memory.masses)}
+		t.memory = &memory{clients: maps.Clone(t.memory.clients), masses: slices.Clone(t.memory.masses), swept: t.memory.swept}
 		t.own = true
 	}
 	return t.memory

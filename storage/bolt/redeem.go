@@ -50,7 +50,8 @@ func (t *tx) join(code storage.Code, at time.Time, issue func(storage.Session, s
 	switch {
 	case !ok || n.Subject != code.Subject || !t.enabled(code.Subject) || t.client(code.Client) == nil:
 		return r, storage.ErrEnded
-	case !at.Before(code.Expires) || code.Issued.After(at.Add(storage.ClockStep)) || t.codeDead(n, code):
+	case !at.Before(code.Expires) || code.Issued.After(at.Add(storage.ClockStep)) || t.codeDead(n, code),
+		t.memory.swept.forgot(code.Issued, code.Expires):
 		return r, storage.ErrEnded
 	}
 	m, joins := n.Member(code.Client), false

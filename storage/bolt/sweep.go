@@ -27,6 +27,7 @@ func (s *Store) Sweep(ctx context.Context, at time.Time, limit int) (int, error)
 	at = milli(at)
 	s.saw(at)
 	return write(ctx, s, func(t *tx) (int, error) {
+		forgets := false
 		var past [][]byte
 		for k := range t.prefix(expiry, nil) {
 			if keyTime(k).After(at) || len(past) == limit {
@@ -37,9 +38,12 @@ func (s *Store) Sweep(ctx context.Context, at time.Time, limit int) (int, error)
 		for _, k := range past {
 			t.delete(expiry, k)
 			t.sweep(k[timeLength], k[timeLength+1:], at)
+			forgets = forgets || k[timeLength] == expirySpent || k[timeLength] == expiryFence
 		}
 		gone := len(past)
-		gone += t.sweepCodes(limit-gone, at)
+		uses := t.sweepCodes(limit-gone, at)
+		gone += uses
+		t.remember(at, forgets || uses > 0)
 		return gone + t.emptyTrash(limit-gone), nil
 	})
 }

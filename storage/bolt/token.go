@@ -70,10 +70,10 @@ func (t *tx) putToken(k storage.Token) {
 }
 
 // Spend implements storage.Spending.
-func (s *Store) Spend(ctx context.Context, id string, until, at time.Time) error {
+func (s *Store) Spend(ctx context.Context, id string, issued, until, at time.Time) error {
 	return s.update(ctx, func(t *tx) error {
 		key := shortKey(id)
-		if t.spentUntil(key).After(at) {
+		if t.spentUntil(key).After(at) || t.memory.swept.forgot(issued, until) {
 			return fmt.Errorf("spend: %w", storage.ErrSpent)
 		}
 		until := milli(until)
@@ -84,8 +84,10 @@ func (s *Store) Spend(ctx context.Context, id string, until, at time.Time) error
 }
 
 // Spent implements storage.Spending.
-func (s *Store) Spent(ctx context.Context, id string, at time.Time) (bool, error) {
-	return read(ctx, s, func(t *tx) (bool, error) { return t.spentUntil(shortKey(id)).After(at), nil })
+func (s *Store) Spent(ctx context.Context, id string, issued, expires, at time.Time) (bool, error) {
+	return read(ctx, s, func(t *tx) (bool, error) {
+		return t.spentUntil(shortKey(id)).After(at) || t.memory.swept.forgot(issued, expires), nil
+	})
 }
 
 // spentUntil is until when a one-time thing counts as used; zero if it was not.

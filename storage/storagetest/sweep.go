@@ -11,7 +11,7 @@ var sweepTests = map[string]func(*world){
 		w.mustClients("app")
 		for range 25 {
 			w.must(w.PutToken(w.ctx, storage.Token{Hash: storage.HashOf(w.id("token")), Client: "app", Issued: t0, Expires: after(time.Minute)}))
-			w.must(w.Spend(w.ctx, w.id("jti"), after(time.Minute), t0))
+			w.must(w.Spend(w.ctx, w.id("jti"), t0, after(time.Minute), t0))
 		}
 		w.must(w.PutToken(w.ctx, storage.Token{Hash: storage.HashOf("keep"), Client: "app", Issued: t0, Expires: after(time.Hour)}))
 		n, err := w.Sweep(w.ctx, after(time.Minute-time.Millisecond), 1000)
@@ -31,6 +31,47 @@ var sweepTests = map[string]func(*world){
 		mustEqual(w, "swept", total, 50)
 		_, _, err = w.Token(w.ctx, storage.HashOf("keep"), after(time.Minute))
 		w.must(err)
+	},
+	"WhatSweepForgotDoesNotCountAgainWhenTheClockIsPutBack": func(w *world) {
+		w.mustUsers("ann")
+		w.mustClients("app", "other")
+		id := w.mustSession("s", "ann", t0)
+		used, fenced := w.mustRedeem(id, "ann", "app", t0), w.code(id, "ann", "other", t0)
+		w.mustEnd(storage.Selector{Subject: "ann", Client: "other"}, t0, storage.Change{})
+		w.must(w.Spend(w.ctx, "jti", t0, after(time.Hour), t0))
+		mustRefuse := func(at time.Time, codes ...storage.Code) {
+			for _, code := range codes {
+				again := code
+				again.SID = w.id("sid")
+				_, err := w.Redeem(w.ctx, again, at, func(n storage.Session, _ storage.Member) (storage.Issue, error) {
+					return storage.Issue{Grant: storage.Grant{ID: w.id("grant"), Session: n.ID}}, nil
+				})
+				w.mustBe(err, storage.ErrEnded)
+			}
+			spent, err := w.Spent(w.ctx, "jti", t0, after(time.Hour), at)
+			w.must(err)
+			mustEqual(w, "spent", spent, true)
+			w.mustBe(w.Spend(w.ctx, "jti", t0, after(time.Hour), at), storage.ErrSpent)
+		}
+		sweep := func(at time.Time) {
+			_, err := w.Sweep(w.ctx, at, 1000)
+			w.must(err)
+			w.restart()
+		}
+		sweep(after(1000 * time.Hour))
+		mustRefuse(after(time.Second), used, fenced)
+		sweep(after(2 * time.Second)) // the step is noticed, and nobody has to wait until the clock catches up
+		mustRefuse(after(3*time.Second), used, fenced)
+		next := w.mustRedeem(id, "ann", "app", after(3*time.Second))
+		w.must(w.Spend(w.ctx, "another jti", after(3*time.Second), after(time.Hour), after(3*time.Second)))
+		spent, err := w.Spent(w.ctx, "one more", after(3*time.Second), after(time.Hour), after(3*time.Second))
+		w.must(err)
+		mustEqual(w, "spent", spent, false)
+		sweep(after(2 * time.Hour)) // and once more, not as far
+		mustRefuse(after(4*time.Second), used, fenced, next)
+		sweep(after(5 * time.Second))
+		mustRefuse(after(5*time.Second), used, fenced, next)
+		w.mustRedeem(id, "ann", "app", after(6*time.Second))
 	},
 	"SweepLeavesSessionsToTheirEnding": func(w *world) {
 		w.mustUsers("ann")

@@ -152,7 +152,7 @@ var tokenTests = map[string]func(*world){
 		var wg sync.WaitGroup
 		for range 50 {
 			wg.Go(func() {
-				switch err := w.Spend(w.ctx, "jti", after(time.Minute), t0); {
+				switch err := w.Spend(w.ctx, "jti", t0, after(time.Minute), t0); {
 				case err == nil:
 					won.Add(1)
 				case !errors.Is(err, storage.ErrSpent):
@@ -164,21 +164,21 @@ var tokenTests = map[string]func(*world){
 		mustEqual(w, "won", won.Load(), 1)
 	},
 	"SpentIDIsRememberedUntilItsTime": func(w *world) {
-		w.must(w.Spend(w.ctx, "jti", after(time.Minute), t0))
+		w.must(w.Spend(w.ctx, "jti", t0, after(time.Minute), t0))
 		w.restart()
 		for _, c := range []struct {
 			id   string
 			at   time.Duration
 			want bool
 		}{{"jti", 0, true}, {"jti", time.Minute - 1, true}, {"jti", time.Minute, false}, {"other", 0, false}} {
-			spent, err := w.Spent(w.ctx, c.id, after(c.at))
+			spent, err := w.Spent(w.ctx, c.id, t0, after(2*time.Hour), after(c.at))
 			w.must(err)
 			mustEqual(w, "spent", spent, c.want)
 		}
-		w.must(w.Spend(w.ctx, "jti", after(time.Hour), after(time.Minute)))
+		w.must(w.Spend(w.ctx, "jti", t0, after(time.Hour), after(time.Minute)))
 		_, err := w.Sweep(w.ctx, after(2*time.Minute), 100) // the first use's time is over, the second's is not
 		w.must(err)
-		w.mustBe(w.Spend(w.ctx, "jti", after(time.Hour), after(3*time.Minute)), storage.ErrSpent)
+		w.mustBe(w.Spend(w.ctx, "jti", t0, after(time.Hour), after(3*time.Minute)), storage.ErrSpent)
 	},
 	"OfflineGrantOutlivesItsSessionButItsSessionTokensDoNot": func(w *world) {
 		w.mustUsers("ann")

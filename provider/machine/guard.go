@@ -15,6 +15,7 @@ import (
 // guard lets through to the library only what it can be trusted with: a POST whose parameters all stand once, in a form of a sane size, with
 // credentials that can be read.
 func (s *Server) guard(path string, library http.Handler) http.Handler {
+	challenge := s.basicChallenge()
 	return s.recovered(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		noStore(w)
 		form, err := readForm(w, r)
@@ -22,13 +23,13 @@ func (s *Server) guard(path string, library http.Handler) http.Handler {
 			err = s.precheck(path, r.Header, form)
 		}
 		if err != nil {
-			s.fail(&challenging{ResponseWriter: w, challenge: s.basicChallenge()}, r, err)
+			s.fail(&challenging{ResponseWriter: w, challenge: challenge}, r, err)
 			return
 		}
 		inner := r.WithContext(r.Context())
 		inner.Form, inner.PostForm = form, form
 		inner.URL = &url.URL{Path: path}
-		library.ServeHTTP(&challenging{ResponseWriter: w, challenge: s.basicChallenge()}, inner)
+		library.ServeHTTP(&challenging{ResponseWriter: w, challenge: challenge}, inner)
 	}))
 }
 

@@ -6,6 +6,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"time"
 
 	"github.com/curfew-id/curfew/storage"
@@ -60,46 +61,63 @@ func (t idToken) lease() time.Time {
 	return lease
 }
 
-// signID writes an ID token (Core §2). There is no azp: its audience is the one client.
+// idClaims are the claims of an ID token (Core §2). There is no azp: its audience is the one client.
+type idClaims struct {
+	Issuer     string   `json:"iss"`
+	Subject    string   `json:"sub"`
+	Audience   string   `json:"aud"`
+	Expires    int64    `json:"exp"`
+	Issued     int64    `json:"iat"`
+	AuthTime   int64    `json:"auth_time"`
+	ACR        string   `json:"acr"`
+	AMR        []string `json:"amr,omitempty"`
+	Nonce      string   `json:"nonce,omitempty"`
+	SID        string   `json:"sid,omitempty"`
+	Lease      int64    `json:"session_expiry,omitempty"`
+	AccessHash string   `json:"at_hash,omitempty"`
+	CodeHash   string   `json:"c_hash,omitempty"`
+}
+
+// signID writes an ID token.
 func (m *Minter) signID(t idToken) (string, error) {
-	c := make(map[string]any, 16+len(t.claims))
-	for name, v := range t.claims {
-		c[name] = v
-	}
-	c["iss"] = m.Issuer
-	c["sub"] = m.SubjectFor(t.subject, t.client)
-	c["aud"] = t.client.ClientID
-	c["exp"] = t.at.Add(m.Lifetimes.IDToken).Unix()
-	c["iat"] = t.at.Unix()
-	c["auth_time"] = t.authTime.Unix()
-	c["acr"] = t.acr
-	if len(t.amr) > 0 {
-		c["amr"] = t.amr
-	}
-	if t.nonce != "" {
-		c["nonce"] = t.nonce
-	}
-	if t.sid != "" {
-		c["sid"] = t.sid
-	}
+	c := idClaims{Issuer: m.Issuer, Subject: m.SubjectFor(t.subject, t.client), Audience: t.client.ClientID, Expires: t.at.Add(m.Lifetimes.IDToken).Unix(), Issued: t.at.Unix(),
+		AuthTime: t.authTime.Unix(), ACR: t.acr, AMR: t.amr, Nonce: t.nonce, SID: t.sid}
 	if lease := t.lease(); !lease.IsZero() {
-		c["session_expiry"] = lease.Unix()
-	}
-	if t.client.IDTokenSignedResponseAlg == algNone && !t.front {
-		return unsigned(c)
+		c.Lease = lease.Unix()
 	}
 	alg := SigningAlg(t.client)
-	if t.access != "" {
-		c["at_hash"] = halfHash(alg, t.access)
+	bare := t.client.IDTokenSignedResponseAlg == algNone && !t.front
+	if t.access != "" && !bare { // alg none names no hash function
+		c.AccessHash = halfHash(alg, t.access)
 	}
-	if t.code != "" {
-		c["c_hash"] = halfHash(alg, t.code)
+	if t.code != "" && !bare {
+		c.CodeHash = halfHash(alg, t.code)
 	}
-	text, err := m.Ring.Sign(alg, TypID, c)
+	claims, err := c.with(t.claims)
+	if err != nil {
+		return "", fmt.Errorf("encode ID token: %w", err)
+	}
+	if bare {
+		return unsigned(claims)
+	}
+	text, err := m.Ring.Sign(alg, TypID, claims)
 	if err != nil {
 		return "", fmt.Errorf("sign ID token: %w", err)
 	}
 	return text, nil
+}
+
+// with adds claims about the person; those of the token itself prevail.
+func (c idClaims) with(person map[string]any) (any, error) {
+	if len(person) == 0 {
+		return c, nil
+	}
+	own, err := json.Marshal(c)
+	if err != nil {
+		return nil, err
+	}
+	all := maps.Clone(person)
+	return all, json.Unmarshal(own, &all)
 }
 
 // halfHash is at_hash and c_hash (Core §3.1.3.6, §3.3.2.11): the left half of the hash that alg uses; Ed25519 uses SHA-512.
@@ -112,8 +130,8 @@ func halfHash(alg, value string) string {
 	return base64.RawURLEncoding.EncodeToString(sum[:sha256.Size/2])
 }
 
-// unsigned writes an unsecured JWT (RFC 7515 appendix A.5). There are no hashes in it: alg none names no hash function.
-func unsigned(claims map[string]any) (string, error) {
+// unsigned writes an unsecured JWT (RFC 7515 appendix A.5).
+func unsigned(claims any) (string, error) {
 	payload, err := json.Marshal(claims)
 	if err != nil {
 		return "", fmt.Errorf("encode ID token: %w", err)

@@ -187,8 +187,12 @@ func (s *Site) ForgetLeft(w http.ResponseWriter, r *http.Request, client string)
 }
 
 func (s *Site) readLeft(r *http.Request) left {
+	text := s.cookie(r, cookieLeft)
+	if text == "" {
+		return left{}
+	}
 	var l left
-	if raw, err := s.Sealer.Open("left", s.cookie(r, cookieLeft)); err != nil || json.Unmarshal(raw, &l) != nil || l == nil {
+	if raw, err := s.Sealer.Open("left", text); err != nil || json.Unmarshal(raw, &l) != nil || l == nil {
 		return left{}
 	}
 	maps.DeleteFunc(l, func(_ string, at int64) bool { return s.Now().Sub(time.UnixMilli(at)) >= leftLife })

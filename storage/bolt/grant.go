@@ -95,10 +95,11 @@ func (t *tx) offlineGrants(subject, client string) (list []storage.Grant) {
 }
 
 // liveGrant finds a grant that counts for a token issued under sid (empty: without a session). A session past its idle
-// deadline is left to the sweep while that keeps up, so that a token's check reads no session.
+// deadline is left to the sweep while that keeps up, so that a token's check reads no session. A bound grant that has its place has the
+// membership that it was given to.
 func (t *tx) liveGrant(id, sid string, at time.Time) (storage.Grant, bool) {
 	g, ok := t.grant(id)
-	if !ok || !t.unexpired(g, at) || !t.parties(g) || (sid != "" && t.sidDead(sid)) || t.grantDead(g) {
+	if !ok || !t.unexpired(g, at) || !t.parties(g) || (sid != "" && (g.Offline() || g.SID != sid) && t.sidDead(sid)) || t.grantDead(g) {
 		return storage.Grant{}, false
 	}
 	if t.sweptLate(at) && !t.sessionInTime(g, sid, at) {

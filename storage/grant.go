@@ -98,7 +98,8 @@ type Grants interface {
 	Join(ctx context.Context, code Code, at time.Time, issue func(Session, Member) (Issue, error)) (Redeemed, error)
 	// Refresh exchanges the current refresh token of a family for its successor. ErrNotFound: unknown or another client's;
 	// ErrEnded: session, user, client or grant has ended or is past its time. It keeps the session of a session-bound grant active.
-	// A token that was exchanged before is told by Reused, each time; it is for the caller to end what the family led to, by EndSessions.
+	// A token that was exchanged before is told by Reused, each time; it is for the caller to end what the family led to, by EndSessions. One of
+	// an offline grant may be forgotten when Idle has passed since: it would be dead by then without having been exchanged.
 	Refresh(ctx context.Context, r Refresh, at time.Time, issue func(Grant, *Session) (Issue, error)) (Refreshed, error)
 	// GrantByRefresh finds the living family of a refresh token, current or exchanged.
 	GrantByRefresh(ctx context.Context, token Hash, at time.Time) (g Grant, current bool, err error)

@@ -180,8 +180,8 @@ func milliGrant(g storage.Grant) storage.Grant {
 	return g
 }
 
-// addRefresh makes g's current refresh token known, and the one before it as what it is. A family's tokens stay known
-// until it ends, so that reuse of any of them shows.
+// addRefresh makes g's current refresh token known, and the one before it as what it is. A family's tokens stay known until it ends, or for as
+// long as they would have lived unused, so that reuse of any of them shows (RFC 9700 §4.14.2).
 func (t *tx) addRefresh(g storage.Grant, before storage.Hash) {
 	t.put(refreshes, g.Refresh[:], append(before[:], g.ID...))
 }

@@ -33,7 +33,7 @@ const (
 	grants        // id → JSON
 	userOffline   // sub, client, grant → nothing: offline grants
 	clientOffline // client, grant → nothing: offline grants
-	refreshes     // hash → hash of the token before it, grant: every refresh token that a family ever had
+	refreshes     // hash → hash of the token before it, grant: the refresh tokens of families, exchanged ones too
 
 	tokens // hash → JSON
 	codes  // time of issue, hash of the id → until, grant: redeemed codes, close together while they matter

@@ -86,6 +86,9 @@ func (t *tx) rotate(r storage.Refresh, out storage.Refreshed, at time.Time, issu
 	if !out.Repeated {
 		g.Previous, g.Refresh, g.Rotated = g.Refresh, r.Successor, at
 		t.addRefresh(g, g.Previous)
+		if g.Offline() && g.Idle > 0 {
+			t.expire(at.Add(g.Idle), expiryRefresh, g.Previous[:]) // it would not have lived longer either
+		}
 	}
 	if g.Offline() {
 		g.Trust.Extend(milliTrust(given.Trust))

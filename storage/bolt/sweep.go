@@ -15,6 +15,7 @@ const (
 	expiryToken    = 't'
 	expirySpent    = 's'
 	expiryGrant    = 'g'
+	expiryRefresh  = 'x' // a refresh token that was exchanged, of an offline grant
 	expiryFence    = 'f'
 	expiryEnding   = 'e'
 	expiryLink     = 'l'
@@ -72,6 +73,8 @@ func (t *tx) sweep(kind byte, key []byte, at time.Time) {
 				t.removeGrant(g)
 			}
 		}
+	case expiryRefresh:
+		t.delete(refreshes, key)
 	case expiryFence:
 		t.sweepFence(key, at)
 	case expiryEnding:

@@ -100,6 +100,36 @@ var refreshTests = map[string]func(*world){
 			w.Fatal("the session ended with the family")
 		}
 	},
+	"ExchangedTokenIsRememberedForAsLongAsItWouldHaveLived": func(w *world) {
+		w.mustUsers("ann")
+		w.mustClients("app")
+		code := w.mustRedeemOffline(w.mustSession("s", "ann", t0), "ann", "app", t0)
+		const day = 24 * time.Hour // Idle is 90
+		for i, at := range []time.Duration{day, 60 * day, 100 * day} {
+			_, err := w.refresh([]string{"refresh of " + code.ID, "r0", "r1"}[i], fmt.Sprint("r", i), "app", after(at))
+			w.must(err)
+			_, err = w.Sweep(w.ctx, after(at), 1000)
+			w.must(err)
+		}
+		w.restart()
+		_, err := w.refresh("refresh of "+code.ID, "r3", "app", after(100*day))
+		w.mustBe(err, storage.ErrNotFound)
+		for _, token := range []string{"r0", "r1"} {
+			out, err := w.refresh(token, "r3", "app", after(101*day))
+			w.must(err)
+			mustEqual(w, "reused", out.Reused, true)
+		}
+		_, current, err := w.GrantByRefresh(w.ctx, storage.HashOf("r2"), after(101*day))
+		w.must(err)
+		mustEqual(w, "current", current, true)
+		w.mustEnd(storage.Selector{Grant: "grant of " + code.ID}, after(101*day), storage.Change{})
+		_, err = w.Sweep(w.ctx, after(101*day), 1000)
+		w.must(err)
+		for _, token := range []string{"r0", "r1", "r2"} {
+			_, err := w.refresh(token, "r3", "app", after(101*day))
+			w.mustBe(err, storage.ErrNotFound)
+		}
+	},
 	"GraceIsNotStretchedByAClockThatWasPutBack": func(w *world) {
 		w.mustUsers("ann")
 		w.mustClients("app")

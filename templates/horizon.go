@@ -24,7 +24,7 @@ type Numbers struct {
 	Here         Text `json:"here"`
 	Tokens       Text `json:"tokens"`
 	Applications Text `json:"applications"`
-	Note         Text `json:"note,omitempty"` // who is not in the third number, by name
+	Note         Text `json:"note"` // who is not in the third number, by name; nobody: null, so that the script takes the last one away
 }
 
 // Before says what would remain if the session ended now.
@@ -83,7 +83,10 @@ func (h Horizon) numbers(end func(time.Duration) Text) Numbers {
 
 	if len(h.Unknown) > 0 {
 		n.Note = text(strconv.Itoa(len(h.Unknown)), " unknown: ", list(h.Unknown))
-		if h.Told > 0 {
+		switch {
+		case h.Told > 0 && len(h.Unknown) == 1:
+			n.Note = text(n.Note, "; told directly and may confirm")
+		case h.Told > 0:
 			n.Note = text(n.Note, "; ", strconv.Itoa(h.Told), " of them told directly and may confirm")
 		}
 	}
@@ -93,12 +96,20 @@ func (h Horizon) numbers(end func(time.Duration) Text) Numbers {
 // Line is Before as the end of a sentence: "here at once, tokens within 11 min, applications 4 within 2 min, 1 unknown.".
 func (h Horizon) Line() string {
 	n := h.Before()
-	s := "here " + n.Here.String() + ", tokens " + n.Tokens.String() + ", applications " + n.Applications.String()
-	if h.Confirmed+h.Over+h.Within+h.Told > 0 && len(h.Unknown) > 0 {
-		s += ", " + strconv.Itoa(len(h.Unknown)) + " unknown"
-		if h.Told > 0 {
-			s += " should they not confirm"
+	applications := n.Applications.String()
+	if len(h.Unknown) > 0 {
+		unknown := strconv.Itoa(len(h.Unknown)) + " unknown"
+		switch {
+		case h.Told == len(h.Unknown):
+			unknown += " should " + choose(h.Told, "it", "they") + " not confirm"
+		case h.Told > 0:
+			unknown += ", of which " + strconv.Itoa(h.Told) + " may confirm"
+		}
+		if applications == "unknown" {
+			applications = unknown
+		} else {
+			applications += ", " + unknown
 		}
 	}
-	return s + "."
+	return "here " + n.Here.String() + ", tokens " + n.Tokens.String() + ", applications " + applications + "."
 }

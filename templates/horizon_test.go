@@ -1,6 +1,8 @@
 package templates
 
 import (
+	"encoding/json"
+	"strings"
 	"testing"
 	"time"
 )
@@ -23,7 +25,12 @@ func TestThreeNumbersAreNeverMergedAndUnknownIsNeverDropped(t *testing.T) {
 			"here at once, tokens at once, applications 2 told at once, 2 unknown should they not confirm.", "at once", "2 told at once"},
 		{Horizon{Unknown: []string{"Atlas", "Ledger", "Wiki"}, Told: 1},
 			"at once", "at once", "unknown", "3 unknown: Atlas, Ledger and Wiki; 1 of them told directly and may confirm",
-			"here at once, tokens at once, applications unknown, 3 unknown should they not confirm.", "at once", "unknown"},
+			"here at once, tokens at once, applications 3 unknown, of which 1 may confirm.", "at once", "unknown"},
+		{Horizon{Unknown: []string{"Atlas"}, Told: 1},
+			"at once", "at once", "1 told at once", "1 unknown: Atlas; told directly and may confirm",
+			"here at once, tokens at once, applications 1 told at once, 1 unknown should it not confirm.", "at once", "1 told at once"},
+		{Horizon{Unknown: []string{"Atlas"}},
+			"at once", "at once", "unknown", "1 unknown: Atlas", "here at once, tokens at once, applications 1 unknown.", "at once", "unknown"},
 		{Horizon{Confirmed: 1, Over: 2},
 			"at once", "at once", "1 confirmed, 2 ended", "", "here at once, tokens at once, applications 1 confirmed, 2 ended.", "at once", "1 confirmed, 2 ended"},
 		{Horizon{Confirmed: 3, Within: 1, Apps: 10 * time.Second},
@@ -44,6 +51,15 @@ func TestThreeNumbersAreNeverMergedAndUnknownIsNeverDropped(t *testing.T) {
 	}
 	if got := (Horizon{Tokens: time.Minute}).After(sampleNow, sampleNow.Add(time.Hour)).Tokens.String(); got != "over since 10:04 UTC" {
 		t.Errorf("got %s, want it over", got)
+	}
+}
+
+// TestScriptHearsThatNobodyIsUnknownAnyMore: a note that is left out would stay on the page.
+func TestScriptHearsThatNobodyIsUnknownAnyMore(t *testing.T) {
+	page := ReportPage{Horizon: Horizon{Confirmed: 1}, Ended: sampleNow}
+	got, err := json.Marshal(page.Status())
+	if err != nil || !strings.Contains(string(got), `"note":null`) {
+		t.Errorf("got %s, %v; want an empty note", got, err)
 	}
 }
 

@@ -127,6 +127,7 @@ func (c *challenging) WriteHeader(status int) {
 // only). It answers preflights itself.
 func CORS(next http.Handler, methods ...string) http.Handler {
 	allowed := strings.Join(methods, ", ")
+	document := !slices.Contains(methods, http.MethodPost) // it is there for everybody: neither challenge nor delay goes with it
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		h := w.Header()
 		h.Set("Access-Control-Allow-Origin", "*")
@@ -138,7 +139,9 @@ func CORS(next http.Handler, methods ...string) http.Handler {
 			w.WriteHeader(http.StatusNoContent)
 			return
 		}
-		h.Set("Access-Control-Expose-Headers", "WWW-Authenticate, Retry-After")
+		if !document {
+			h.Set("Access-Control-Expose-Headers", "WWW-Authenticate, Retry-After")
+		}
 		next.ServeHTTP(w, r)
 	})
 }

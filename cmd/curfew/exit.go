@@ -42,15 +42,19 @@ func (p *program) exit(err error) int {
 		fmt.Fprintln(p.stderr, "curfew: interrupted")
 		return exitFailed
 	}
+	f := (*failure)(nil)
+	errors.As(err, &f)
 	if problems := (config.Problems)(nil); errors.As(err, &problems) {
 		for _, problem := range problems {
 			fmt.Fprintln(p.stderr, problem)
 		}
+		if f != nil && f.hint != "" {
+			fmt.Fprintln(p.stderr, "curfew: hint: "+f.hint)
+		}
 		return exitUsage
 	}
 	code := exitFailed
-	f := (*failure)(nil)
-	if errors.As(err, &f) {
+	if f != nil {
 		code = f.code
 	}
 	fmt.Fprintln(p.stderr, "curfew: error: "+strings.ReplaceAll(err.Error(), "\n", "\n  "))

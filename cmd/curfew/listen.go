@@ -37,6 +37,15 @@ func newServer(handler http.Handler, log *slog.Logger) *http.Server {
 	}
 }
 
+// unheard says which setting names an address that cannot be listened on.
+func unheard(setting string, err error) error {
+	hint := "`" + setting + "` in the configuration says where to listen"
+	if errors.Is(err, syscall.EADDRINUSE) {
+		hint = "another program has that address: stop it, or choose another by `" + setting + "` in the configuration"
+	}
+	return &failure{code: exitFailed, err: fmt.Errorf("listen: %w", err), hint: hint}
+}
+
 // socketName is the administrators' socket in the data folder.
 const socketName = "admin.sock"
 

@@ -86,7 +86,11 @@ func (p *program) configuration() (*config.Config, error) {
 			file = "curfew.yaml"
 		}
 	}
-	return config.Load(file, p.environ)
+	cfg, err := config.Load(file, p.environ)
+	if err != nil && file == "" {
+		err = &failure{code: exitUsage, err: err, hint: "no file was read: --config FILE or CURFEW_CONFIG names one, else it is curfew.yaml in the working directory"}
+	}
+	return cfg, err
 }
 
 // isTerminal tells whether a stream is one that a person sits at.

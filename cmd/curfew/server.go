@@ -139,14 +139,14 @@ func (s *server) listen(cfg *config.Config) (err error) {
 		}
 	}
 	if s.main, err = net.Listen("tcp", cfg.Listen); err != nil {
-		return fmt.Errorf("listen: %w", err)
+		return unheard("listen", err)
 	}
 	if s.socket, err = listenSocket(socketPath(string(cfg.Data))); err != nil {
 		return err
 	}
 	if cfg.Metrics.Listen != "" {
 		if s.telemetry, err = net.Listen("tcp", cfg.Metrics.Listen); err != nil {
-			return fmt.Errorf("listen for metrics: %w", err)
+			return unheard("metrics.listen", err)
 		}
 	}
 	return nil

@@ -48,6 +48,9 @@ func (p *program) userAdd() *cobra.Command {
 			if len(args) == 1 {
 				all["preferred_username"] = args[0]
 			}
+			if _, named := all["preferred_username"]; !named {
+				return &failure{code: exitUsage, err: usage("the person has no name to sign in with"), hint: "usage: " + cmd.UseLine()}
+			}
 			if _, given := all["password"]; !given && !none && (fromStdin || m.file == "") {
 				if all["password"], err = p.password(fromStdin); err != nil {
 					return err

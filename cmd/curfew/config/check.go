@@ -19,11 +19,14 @@ import (
 func (l *loader) check() {
 	c := l.config
 	l.checkIssuer()
-	if c.Data == "" {
+	if c.Data == "" && !l.unread {
 		l.wrong("data", "is needed: the folder that keeps everything, such as /var/lib/curfew")
 	}
 	l.checkAddress("listen", c.Listen)
 	l.checkAddress("metrics.listen", c.Metrics.Listen)
+	if c.Metrics.Listen != "" && c.Metrics.Listen == c.Listen {
+		l.wrong("metrics.listen", "%s is where the provider listens; metrics have an address of their own", c.Listen)
+	}
 	l.checkTLS()
 	l.checkEgress()
 	l.checkLifetimes()
@@ -75,6 +78,9 @@ func (l *loader) wrong(key, format string, args ...any) {
 
 func (l *loader) checkIssuer() {
 	issuer := l.config.Issuer
+	if issuer == "" && l.unread {
+		return // it may stand in the file
+	}
 	if issuer == "" {
 		l.wrong("issuer", "is needed: the https URL at which browsers and applications reach this provider")
 		return

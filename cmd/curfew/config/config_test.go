@@ -99,6 +99,28 @@ registration: {mode: open, defaults: {consnt: skip}}
 	}
 }
 
+func TestFileThatCannotBeReadIsTheOnlyProblem(t *testing.T) {
+	folder := t.TempDir()
+	for file, want := range map[string]string{
+		filepath.Join(folder, "missing.yaml"): "no such file or directory",
+		folder:                                "is a directory",
+		mustWrite(t, "\tissuer: x"):           "not YAML: ",
+		mustWrite(t, "- issuer"):              "a mapping of keys",
+	} {
+		_, err := Load(file, nil)
+		if problems, _ := err.(Problems); len(problems) != 1 || !strings.Contains(problems[0].Text, want) {
+			t.Errorf("got %v, want one problem: %s", err, want)
+		}
+	}
+}
+
+func TestMetricsCannotBeWhereTheProviderListens(t *testing.T) {
+	_, err := Load(mustWrite(t, enough+"listen: 127.0.0.1:9000\nmetrics.listen: 127.0.0.1:9000\n"), nil)
+	if want := "curfew.yaml:4: metrics.listen: 127.0.0.1:9000 is where the provider listens"; !strings.Contains(fmt.Sprint(err), want) {
+		t.Errorf("got %v, want %s", err, want)
+	}
+}
+
 func TestBrokenYAMLNamesItsLine(t *testing.T) {
 	for text, want := range map[string]string{
 		"issuer: x\ndata: [":      "curfew.yaml:2: not YAML",

@@ -43,6 +43,7 @@ type loader struct {
 	keys     []key
 	file     string
 	folder   string // the file's, where its relative paths start
+	unread   bool   // what the file says is not known
 	problems Problems
 }
 
@@ -55,6 +56,7 @@ func (l *loader) at(line int) origin { return origin{name: l.file, line: line} }
 func (l *loader) readFile() {
 	text, err := os.ReadFile(l.file)
 	if err != nil {
+		l.unread = true
 		l.note(origin{name: l.file}, "", "%v", reason(err))
 		return
 	}
@@ -76,6 +78,7 @@ func (l *loader) readFile() {
 var syntaxLine = regexp.MustCompile(`^yaml: line (\d+): `)
 
 func (l *loader) noteSyntax(err error) {
+	l.unread = true
 	text, line := err.Error(), 0
 	if m := syntaxLine.FindStringSubmatch(text); m != nil {
 		line, _ = strconv.Atoi(m[1])
@@ -90,6 +93,7 @@ func (l *loader) readMapping(prefix string, node *yaml.Node) {
 		return
 	}
 	if node.Kind != yaml.MappingNode {
+		l.unread = l.unread || prefix == ""
 		l.note(l.at(node.Line), strings.TrimSuffix(prefix, "."), "a mapping of keys to values is expected here")
 		return
 	}

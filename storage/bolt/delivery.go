@@ -189,22 +189,23 @@ func (t *tx) addDelivery(d storage.Delivery, keep time.Time) {
 	t.expire(keep, expiryDelivery, []byte(d.ID))
 }
 
-// putDelivery stores a delivery and moves its index entries from where before has them (nil: new).
+// putDelivery stores a delivery and moves the index entries that change from where before has them (nil: new).
 func (t *tx) putDelivery(d storage.Delivery, before *storage.Delivery) {
 	for _, at := range []*time.Time{&d.Created, &d.Next, &d.GiveUp, &d.Leased, &d.Answer.At} {
 		*at = milli(*at)
 	}
 	if before == nil || before.State != d.State {
+		t.put(deliveryStates, stateKey(d), nil)
 		t.countDelivery(d.State, 1)
-	}
-	if before != nil {
-		t.dropDelivery(*before)
-		if before.State != d.State {
+		if before != nil {
+			t.delete(deliveryStates, stateKey(*before))
 			t.countDelivery(before.State, -1)
 		}
 	}
+	if before != nil && before.State == storage.DeliveryPending {
+		t.delete(due, dueKey(*before))
+	}
 	t.store(deliveries, []byte(d.ID), d)
-	t.put(deliveryStates, stateKey(d), nil)
 	if d.State == storage.DeliveryPending {
 		t.put(due, dueKey(d), dueValue(d))
 	}

@@ -7,6 +7,8 @@ import (
 	"path/filepath"
 	"testing"
 	"time"
+
+	"github.com/chromedp/chromedp"
 )
 
 // signInAtThree signs a person in at all applications, in a tab each, and marks each page, so that a reload would show.
@@ -111,4 +113,24 @@ func TestStatusPageIsHonestAboutAnApplicationThatMisbehaves(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestReportFollowsWhatBecomesKnown: what is outdated leaves the open page.
+func TestReportFollowsWhatBecomesKnown(t *testing.T) {
+	browser := mustChromium(t)
+	d := mustDemo(t)
+	other := mustTab(t, browser, chromedp.WithNewBrowserContext())
+	other.mustSignIn(d.cedar+"/login", "ann", d.ann)
+	other.mustClick("#slow")
+	other.mustClick("#set-behaviour")
+	other.mustWait("document.getElementById('slow').checked")
+
+	p := mustTab(t, browser, chromedp.WithNewBrowserContext())
+	p.mustSignIn(d.issuer+"/account", "ann", d.ann)
+	p.mustClick("#sign-out-others")
+	p.mustWaitText("[data-number=note]", "1 unknown: Cedar")
+	other.mustClick("#normal")
+	other.mustClick("#set-behaviour")
+	p.mustWaitText("[data-number=applications]", "1 confirmed")
+	p.mustWait("document.querySelector('[data-number=note]').innerText === ''")
 }

@@ -129,7 +129,7 @@ func (p *program) clientSet() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:     "set ID",
 		Short:   "Change a client's metadata or secret",
-		Long:    "Change a client's metadata: what is not named stays. A list that is given replaces the one before.\n\n" + clientWords,
+		Long:    "Change a client's metadata: what is not named stays. A list that is given replaces the one before.\nWhat the client has and may not hold any more ends, as offline access with --refresh-tokens session.\n\n" + clientWords,
 		Example: "  curfew client set atlas --consent skip --unset logo_uri\n  curfew client set atlas --new-secret",
 		Args:    cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {

@@ -20,7 +20,7 @@ func (p *program) serveCommand() *cobra.Command {
 		Use:   "serve",
 		Short: "Run the provider",
 		Long: "Run the provider until SIGTERM or SIGINT. It then says it is not ready, finishes the requests under way, stops telling\n" +
-			"applications between two attempts, and closes the store; give it 15 seconds. SIGHUP reads the certificate again.",
+			"applications between two attempts, and closes the store; give it ten seconds. SIGHUP reads the certificate again.",
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			cfg, err := p.configuration()

@@ -95,9 +95,17 @@ func waitOf(c *storage.Counter, at time.Time, free uint32) time.Duration {
 func keysOf(account, address string, knownDevice bool) (keys []storage.Hash, free []uint32) {
 	account = strings.ToLower(strings.TrimSpace(account))
 	if knownDevice {
-		return []storage.Hash{storage.HashOf("known device\x00" + account)}, []uint32{freeByAccount}
+		return []storage.Hash{keyOf("known device", account, 0x00, 0x3f)}, []uint32{freeByAccount}
 	}
-	return []storage.Hash{storage.HashOf("account\x00" + account), storage.HashOf("address\x00" + network(address))}, []uint32{freeByAccount, freeByAddress}
+	return []storage.Hash{keyOf("account", account, 0x80, 0x7f), keyOf("address", network(address), 0x40, 0x3f)}, []uint32{freeByAccount, freeByAddress}
+}
+
+// keyOf names a counter. Counters share slots by the first bits of their names, and what is tried, and from where, is a stranger's choice: each
+// kind has slots of its own, so that no choice reaches a known device. Accounts have half of all, the others a quarter.
+func keyOf(kind, name string, first, rest byte) storage.Hash {
+	key := storage.HashOf(kind + "\x00" + name)
+	key[0] = first | key[0]&rest
+	return key
 }
 
 // network is what counts as one client: an IPv4 address, or the /64 that one IPv6 subscriber has at least.

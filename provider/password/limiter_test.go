@@ -51,6 +51,30 @@ func allowed(t *testing.T, l Limiter, at time.Time, account, address string, kno
 	return passed
 }
 
+// TestStrangersCannotWearOutAKnownDevice: whoever knows a person's subject, as every application does, could choose names that share a slot with
+// the count of that person's own browsers.
+func TestStrangersCannotWearOutAKnownDevice(t *testing.T) {
+	l := mustLimiter(t)
+	device, _ := keysOf("sub-anna", "192.0.2.1", true)
+	for i := range 2 * storage.AttemptSlots {
+		name, address := fmt.Sprintf("login %d", i), fmt.Sprintf("2001:db8:%x:%x::1", i>>16, i&0xffff)
+		keys, _ := keysOf(name, address, false)
+		for _, key := range keys {
+			if [2]byte(key[:2]) != [2]byte(device[0][:2]) {
+				continue
+			}
+			at := start
+			for range 60 {
+				at = at.Add(maxDelay)
+				l.Allow(t.Context(), at, name, address, false)
+			}
+			if err := l.Allow(t.Context(), at, "sub-anna", "192.0.2.1", true); err != nil {
+				t.Fatalf("got %v after strangers tried %q from %s", err, name, address)
+			}
+		}
+	}
+}
+
 func TestOfManyAttemptsAtOnceFewReachTheHash(t *testing.T) {
 	l := mustLimiter(t)
 	var passed atomic.Int64

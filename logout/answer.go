@@ -35,6 +35,7 @@ const (
 // settle decides what an attempt that ended at now means for its delivery.
 func settle(d storage.Delivery, reply Reply, err error, now time.Time, random float64) storage.Settlement {
 	s := storage.Settlement{ID: d.ID, Lease: d.Lease, State: storage.DeliveryPending, Refused: d.Refused, Answer: answerOf(reply, err, now)}
+	s.Answer.At = latest(s.Answer.At, d.Created) // no answer comes before the end, even if the clock was put back
 	pause := pauseAfter(d.Attempts)
 	switch tries := allowed(s.Answer.Status); {
 	case confirms(s.Answer.Status):

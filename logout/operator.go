@@ -14,7 +14,8 @@ func (d *Dispatcher) Retry(ctx context.Context, id, by string) error {
 	err := d.decide(ctx, id, func(delivery storage.Delivery) error {
 		due := at
 		if delivery.Late && delivery.Attempts == 0 {
-			due = latest(at, delivery.Next) // before that an answer to the second telling proves no more than one to the first
+			// Before that an answer to the second telling proves no more than one to the first. It is no further off unless the clock was put back.
+			due = earlier(latest(at, delivery.Next), at.Add(LateJoin))
 		}
 		row := func(old storage.Row) storage.Row {
 			row := old

@@ -184,10 +184,20 @@ func TestReportIsConsistentThoughTheClockWasPutBack(t *testing.T) {
 		d.Now = clock
 		e := w.ender(d)
 		e.Now = clock
-		d.Post = func(context.Context, string, url.Values) (Reply, error) { ahead = 0; return Reply{Status: 200}, nil }
+		var posted []time.Time
+		d.Post = func(context.Context, string, url.Values) (Reply, error) {
+			ahead = 0
+			if posted = append(posted, time.Now()); len(posted) == 1 {
+				return Reply{Status: 503}, nil
+			}
+			return Reply{Status: 200}, nil
+		}
 		defer run(d.Run)()
 		o := w.end(e, storage.Selector{Sessions: []storage.SessionID{id}})
-		synctest.Wait()
+		time.Sleep(10 * time.Second)
+		if len(posted) != 2 || posted[1].Sub(posted[0]) != time.Second {
+			t.Errorf("told at %v, want a pause of a second", posted)
+		}
 		r, err := w.store.Report(t.Context(), o.Reports[0])
 		w.must(err)
 		var lines []storage.Event

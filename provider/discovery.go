@@ -6,7 +6,6 @@ import (
 	"slices"
 
 	"github.com/curfew-id/curfew/provider/register"
-	"github.com/curfew-id/curfew/provider/signin"
 	"github.com/curfew-id/curfew/provider/tokens"
 )
 
@@ -65,7 +64,7 @@ func (p *Provider) discovery() ([]byte, error) {
 	m := metadata{
 		Issuer: c.Issuer, AuthorizationEndpoint: url("/authorize"), TokenEndpoint: url("/token"), UserinfoEndpoint: url("/userinfo"), JWKSURI: url("/jwks"),
 		IntrospectionEndpoint: url("/introspect"), RevocationEndpoint: url("/revoke"), EndSessionEndpoint: url("/end_session"),
-		Scopes: signin.Scopes, ResponseTypes: signin.ResponseTypes, ResponseModes: []string{"query", "fragment", "form_post"},
+		Scopes: tokens.Scopes(), ResponseTypes: register.ResponseTypes(), ResponseModes: []string{"query", "fragment", "form_post"},
 		GrantTypes: register.GrantTypes(),
 		ACRValues:  tokens.ACRValues(), SubjectTypes: []string{"public", "pairwise"},
 		IDTokenAlgs: append([]string{"none"}, signing...), UserinfoAlgs: signing, RequestObjectAlgs: append([]string{"none"}, register.ClientSigningAlgs()...),

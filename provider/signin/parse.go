@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/curfew-id/curfew/logout"
+	"github.com/curfew-id/curfew/provider/register"
 	"github.com/curfew-id/curfew/provider/tokens"
 	"github.com/curfew-id/curfew/provider/web"
 	"github.com/curfew-id/curfew/storage"
@@ -163,7 +164,7 @@ func (h *Handler) readResponse(p *parsed, v url.Values) error {
 	if len(p.ResponseType) == 0 {
 		return refuse("invalid_request", "response_type is missing")
 	}
-	if !slices.Contains(ResponseTypes, canonical(p.ResponseType)) {
+	if !slices.Contains(register.ResponseTypes(), canonical(p.ResponseType)) {
 		return refuse("unsupported_response_type", "response_type is none of those in the discovery document")
 	}
 	if !p.registersResponse() {
@@ -184,9 +185,6 @@ func (p *parsed) registersResponse() bool {
 	return slices.ContainsFunc(responseTypesOf(p.client), func(t string) bool { return canonical(strings.Fields(t)) == canonical(p.ResponseType) })
 }
 
-// ResponseTypes are those that Curfew answers; a client is held to those it registered.
-var ResponseTypes = []string{"code", "id_token", "id_token token", "code id_token", "code token", "code id_token token"}
-
 func canonical(fields []string) string {
 	f := slices.Clone(fields)
 	slices.Sort(f)
@@ -206,7 +204,7 @@ func responseTypesOf(c *storage.Client) []string {
 func (h *Handler) readScope(p *parsed, v url.Values) error {
 	allowed := strings.Fields(p.client.Scope)
 	for _, s := range strings.Fields(v.Get("scope")) {
-		if slices.Contains(p.Scope, s) || !slices.Contains(Scopes, s) || len(allowed) > 0 && !slices.Contains(allowed, s) {
+		if slices.Contains(p.Scope, s) || !slices.Contains(tokens.Scopes(), s) || len(allowed) > 0 && !slices.Contains(allowed, s) {
 			continue
 		}
 		if s == "offline_access" && (!p.wants("code") || !slices.Contains(strings.Fields(v.Get("prompt")), "consent") || !logout.MayHoldOffline(p.client)) {
@@ -235,9 +233,6 @@ func (h *Handler) readScope(p *parsed, v url.Values) error {
 	}
 	return nil
 }
-
-// Scopes are those that Curfew understands.
-var Scopes = []string{"openid", "profile", "email", "address", "phone", "offline_access"}
 
 // readPKCE holds the client to RFC 7636 with S256.
 func (h *Handler) readPKCE(p *parsed, v url.Values) error {

@@ -130,6 +130,22 @@ func TestOwnTokensOfAClientThatMayHaveNoneAreDead(t *testing.T) {
 	}
 }
 
+func TestAudienceTakenFromAClientIsToldNoMore(t *testing.T) {
+	for _, format := range []string{"opaque", "jwt"} {
+		narrowed(t, func(h *hand) {
+			h.change(`{"audience":["wiki","ledger"],"access_token_format":"` + format + `"}`)
+			j := h.mustRedeem("atlas", h.code)
+			if !h.introspected("wiki", j.AccessToken) || !h.introspected("ledger", j.AccessToken) {
+				h.t.Fatal("got a token that its audience cannot ask about")
+			}
+			h.change(`{"audience":["ledger"]}`)
+			if h.introspected("wiki", j.AccessToken) || !h.introspected("ledger", j.AccessToken) || !h.introspected("atlas", j.AccessToken) {
+				h.t.Error("got another audience than the one that is left")
+			}
+		})
+	}
+}
+
 func TestURIsTakenFromAClientAreNotUsedAnyMore(t *testing.T) {
 	narrowed(t, func(h *hand) {
 		h.change(`{"redirect_uris":["https://atlas.example/elsewhere"],"backchannel_logout_uri":null,"post_logout_redirect_uris":null}`)

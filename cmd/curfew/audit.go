@@ -75,8 +75,10 @@ func (p *program) showAudit(ctx context.Context, f auditFilter) error {
 			return answered(err)
 		}
 		defer lines.Close()
-		_, err = io.Copy(p.stdout, lines)
-		return err
+		if _, err = io.Copy(p.stdout, lines); err != nil {
+			return fmt.Errorf("copy the audit lines, of which the last are missing: %w", err)
+		}
+		return nil
 	}
 	return list(p, c.Events(ctx, query), []string{"line", "at", "what", "reason", "by", "sub", "session", "client", "address", "more"}, func(e storage.Event) []string {
 		return []string{strconv.FormatUint(e.Seq, 10), moment(e.At), e.Kind, string(e.Reason), e.By, e.Subject, e.Session, e.Client, e.Address, detail(e.Detail)}

@@ -29,7 +29,7 @@ func (s *Server) bearer(ctx context.Context, text string) (bearer, error) {
 	if !tokens.MayUse(b.client, b.grant) {
 		return b, fmt.Errorf("use token: %w", storage.ErrNotFound)
 	}
-	b.token.Scope = tokens.Within(b.client, b.token.Scope)
+	b.token.Scope, b.token.Audience = tokens.Within(b.client, b.token.Scope), tokens.ForWhom(b.client, b.token.Audience)
 	return b, nil
 }
 

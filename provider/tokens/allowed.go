@@ -16,8 +16,14 @@ func Within(c *storage.Client, scope []string) []string {
 	if c.Scope == "" {
 		return scope
 	}
-	allowed := strings.Fields(c.Scope)
-	return slices.DeleteFunc(slices.Clone(scope), func(s string) bool { return !slices.Contains(allowed, s) })
+	return common(scope, strings.Fields(c.Scope))
+}
+
+// ForWhom is the part of a token's audience that the client's tokens are for.
+func ForWhom(c *storage.Client, given []string) []string { return common(given, audience(c)) }
+
+func common(given, allowed []string) []string {
+	return slices.DeleteFunc(slices.Clone(given), func(one string) bool { return !slices.Contains(allowed, one) })
 }
 
 // MayRefresh tells whether the client may hold a refresh token of that grant.

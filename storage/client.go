@@ -79,6 +79,8 @@ type Client struct {
 // pointers are shared and must not be changed.
 type Clients interface {
 	// PutClient stores c and adds the audit lines, in one transaction. Revision 0 creates it (ErrExists); otherwise Revision must be the stored one (ErrChanged, ErrNotFound).
+	// What a client that was disabled got before c.Updated, a code or a token without a session, does not come alive when c enables it: some of it
+	// may be younger than the ending that came with the disabling.
 	PutClient(ctx context.Context, c Client, e ...Event) error
 	// RegisterClient creates c, takes one use off the initial access token with that hash, and adds the audit lines, in one transaction.
 	// ErrEnded if the token is unknown, expired or used up. A zero token is none.

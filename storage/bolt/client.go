@@ -93,6 +93,9 @@ func (t *tx) checkClient(c storage.Client) error {
 // putClient stores c, which was checked.
 func (t *tx) putClient(c storage.Client) {
 	c.Created, c.Updated = milli(c.Created), milli(c.Updated)
+	if old := t.memory.clients[c.ClientID]; old != nil && old.Disabled && !c.Disabled {
+		t.putFence(fenceClient(c.ClientID), fence{At: c.Updated, Until: c.Updated.Add(clientFenceLife)})
+	}
 	if c.Revision == 0 {
 		c.Revision = t.bucket(clients).Sequence()
 	}

@@ -142,13 +142,18 @@ func (t *tx) putFences(c selection, now time.Time) {
 	}
 	f := fence{At: c.at, Until: until, Except: c.Except}
 	for _, scope := range scopes {
-		list, _ := load[[]fence](t, fences, scope)
-		list = slices.DeleteFunc(list, func(old fence) bool {
-			return !old.At.After(f.At) && (f.Except == "" || old.Except == f.Except)
-		})
-		t.store(fences, scope, append(list, f))
-		t.expire(until, expiryFence, scope)
+		t.putFence(scope, f)
 	}
+}
+
+// putFence leaves a fence and drops those that it makes needless.
+func (t *tx) putFence(scope []byte, f fence) {
+	list, _ := load[[]fence](t, fences, scope)
+	list = slices.DeleteFunc(list, func(old fence) bool {
+		return !old.At.After(f.At) && (f.Except == "" || old.Except == f.Except)
+	})
+	t.store(fences, scope, append(list, f))
+	t.expire(f.Until, expiryFence, scope)
 }
 
 // codeDead tells whether an ending of a relying party's share keeps out a code of a living session.

@@ -127,6 +127,30 @@ var tokenTests = map[string]func(*world){
 		_, _, err = w.Token(w.ctx, storage.HashOf("new"), after(5*time.Hour))
 		w.must(err)
 	},
+	"WhatAClientGotBeforeItWasEnabledAgainStaysDead": func(w *world) {
+		w.mustUsers("ann")
+		w.mustClients("app")
+		id := w.mustSession("s", "ann", t0)
+		off, err := w.Client(w.ctx, "app")
+		w.must(err)
+		c := *off
+		c.Disabled = true
+		between := after(2 * time.Second) // as of one second, but committed later
+		code := w.code(id, "ann", "app", between)
+		w.must(w.PutToken(w.ctx, storage.Token{Hash: storage.HashOf("own"), Client: "app", Issued: between, Expires: after(time.Hour)}))
+		w.mustEnd(storage.Selector{Client: "app", Offline: true}, after(time.Second), storage.Change{Client: &c})
+		c.Disabled, c.Revision, c.Updated = false, 2, after(10*time.Second)
+		w.must(w.PutClient(w.ctx, c))
+		w.restart()
+		at := after(11 * time.Second)
+		_, _, err = w.Token(w.ctx, storage.HashOf("own"), at)
+		w.mustBe(err, storage.ErrNotFound)
+		w.mustBe(w.LiveOwnToken(w.ctx, "app", between), storage.ErrNotFound)
+		_, err = w.Redeem(w.ctx, code, at, issue(code, at))
+		w.mustBe(err, storage.ErrEnded)
+		w.mustRedeem(id, "ann", "app", at)
+		w.must(w.LiveOwnToken(w.ctx, "app", at))
+	},
 	"TokenOfAClientAloneDiesInItsMassEndingUnlessItIsNewer": func(w *world) {
 		w.mustUsers("ann")
 		w.mustClients("app")

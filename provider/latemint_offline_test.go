@@ -1,0 +1,106 @@
+package provider_test
+
+import (
+	"net/http"
+	"net/url"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/curfew-id/curfew/storage"
+)
+
+// TestNothingThatNeedsNoSessionIsMintedAfterAnEnding races what lives without a session, offline access and a client's own tokens, and sign-ins
+// against the endings that take them. What was minted around an ending stays dead when the user or the application is let in again.
+func TestNothingThatNeedsNoSessionIsMintedAfterAnEnding(t *testing.T) {
+	const offline, own, signIn = "offline access", "its own token", "a sign-in"
+	for name, ending := range map[string]struct {
+		path, body, again string
+		takes             []string
+	}{
+		"user disabled":        {"/users/alice/disable", "", "/users/alice/enable", []string{offline, signIn}},
+		"a user, and offline":  {"/endings", `{"user":"alice","offline":true}`, "", []string{offline}},
+		"application disabled": {"/clients/app/disable", "", "/clients/app/enable", []string{offline, own}},
+	} {
+		for _, format := range []string{"opaque", "jwt"} {
+			t.Run(name+", "+format, func(t *testing.T) {
+				t.Parallel()
+				o := mustStart(t, nil)
+				o.mustAddClient("app", func(m *storage.Metadata) { m.AccessTokenFormat = format })
+				r := &race{op: o, b: o.browser()}
+				var browsers []*browser // under r.mu
+				do := map[string]func() func(){
+					offline: func() func() {
+						refresh := o.browser().mustJoin("alice", "app", "scope", "openid offline_access", "prompt", "consent").RefreshToken
+						return func() {
+							r.attempt(offline, func() bool {
+								a := o.token("app", url.Values{"grant_type": {"refresh_token"}, "refresh_token": {refresh}})
+								if a.AccessToken != "" {
+									refresh = a.RefreshToken
+									r.keep("app", a.AccessToken, refresh)
+								}
+								return a.AccessToken != ""
+							})
+						}
+					},
+					own: func() func() {
+						return func() {
+							r.attempt(own, func() bool {
+								a := o.token("app", url.Values{"grant_type": {"client_credentials"}})
+								if a.AccessToken != "" {
+									r.keep("app", a.AccessToken, "")
+								}
+								return a.AccessToken != ""
+							})
+						}
+					},
+					signIn: func() func() {
+						return func() {
+							r.attempt(signIn, func() bool {
+								b := o.browser()
+								p := b.submit(b.get(authorizeURL("app")), "username", "alice", "password", pw)
+								r.mu.Lock()
+								defer r.mu.Unlock()
+								browsers = append(browsers, b)
+								return p.Status == http.StatusSeeOther
+							})
+						}
+					},
+				}
+				var workers sync.WaitGroup
+				for _, what := range ending.takes {
+					for range 3 {
+						once := do[what]()
+						workers.Go(func() {
+							for beyond := 0; beyond < 3; {
+								if r.acknowledged.Load() {
+									beyond++
+								}
+								once()
+							}
+						})
+					}
+				}
+				for r.got.Load() < 20 {
+					time.Sleep(time.Millisecond)
+				}
+				o.admin(http.MethodPost, ending.path, ending.body)
+				r.acknowledged.Store(true)
+				workers.Wait()
+				if ending.again != "" {
+					o.admin(http.MethodPost, ending.again, "")
+				}
+				for _, token := range r.minted["app"] {
+					if o.active("app", token) {
+						t.Error("got a living access token that was minted before the ending was acknowledged")
+					}
+				}
+				for _, b := range browsers {
+					if b.mustNone("app").Get("code") != "" {
+						t.Error("got a living session that began before the ending was acknowledged")
+					}
+				}
+			})
+		}
+	}
+}

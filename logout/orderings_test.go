@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"net/url"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -34,6 +35,7 @@ func TestJoinerDuringTheEndingIsNotConfirmedBeforeItsSessionIsOver(t *testing.T)
 		}}
 		o := w.end(e, storage.Selector{Sessions: []storage.SessionID{id}})
 		time.Sleep(time.Hour)
+		synctest.Wait()
 		if row := w.row(o, "rp"); row.Trust != storage.TrustConfirmed || killed.IsZero() {
 			t.Errorf("got %+v and a session that ended at %v, want both over", row, killed)
 		}
@@ -178,15 +180,16 @@ func TestReportIsConsistentThoughTheClockWasPutBack(t *testing.T) {
 		w.client("rp", storage.Metadata{})
 		id := w.session("rp")
 		w.settleDown()
-		ahead := time.Minute
-		clock := func() time.Time { return time.Now().Add(ahead) }
+		var ahead atomic.Int64
+		ahead.Store(int64(time.Minute))
+		clock := func() time.Time { return time.Now().Add(time.Duration(ahead.Load())) }
 		d := w.dispatcher()
 		d.Now = clock
 		e := w.ender(d)
 		e.Now = clock
 		var posted []time.Time
 		d.Post = func(context.Context, string, url.Values) (Reply, error) {
-			ahead = 0
+			ahead.Store(0)
 			if posted = append(posted, time.Now()); len(posted) == 1 {
 				return Reply{Status: 503}, nil
 			}
@@ -195,6 +198,7 @@ func TestReportIsConsistentThoughTheClockWasPutBack(t *testing.T) {
 		defer run(d.Run)()
 		o := w.end(e, storage.Selector{Sessions: []storage.SessionID{id}})
 		time.Sleep(10 * time.Second)
+		synctest.Wait()
 		if len(posted) != 2 || posted[1].Sub(posted[0]) != time.Second {
 			t.Errorf("told at %v, want a pause of a second", posted)
 		}
@@ -277,6 +281,7 @@ func TestConfirmationIsMeasuredWhenItIsOne(t *testing.T) {
 		defer run(d.Run)()
 		w.end(w.ender(d), storage.Selector{Sessions: []storage.SessionID{id}})
 		time.Sleep(time.Minute)
+		synctest.Wait()
 		if len(after) != 1 || after[0] != LateJoin {
 			t.Errorf("got %v, want %v: it joined just before the end", after, LateJoin)
 		}

@@ -78,8 +78,10 @@ func byReference(t *testing.T, alg string, more map[string]any, write func(*modu
 		}
 		// Nobody sends us elsewhere.
 		elsewhere := m.publish("/elsewhere", write(m, object(q)))
-		q.Set("request_uri", elsewhere)
-		m.mustFail(m.callback(m.visit("/authorize?"+q.Encode())), q.Get("state"), "invalid_request_uri")
+		for _, other := range []string{elsewhere, suiteBase + path, uri + "x"} {
+			q.Set("request_uri", other)
+			m.mustFail(m.callback(m.visit("/authorize?"+q.Encode())), q.Get("state"), "invalid_request_uri")
+		}
 		if slices.Contains(m.web.fetched, elsewhere) {
 			m.Errorf("got a request_uri fetched that is not registered")
 		}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"maps"
@@ -14,6 +15,9 @@ import (
 	"strings"
 	"time"
 )
+
+// errInternal is a 500 from the suite.
+var errInternal = errors.New("internal error")
 
 // API speaks to a suite.
 type API struct {
@@ -175,7 +179,8 @@ func (a *API) Log(ctx context.Context, id string, since int64) (entries []Entry,
 	return entries, err
 }
 
-// Browsing returns what a running module wants of a browser.
+// Browsing returns what a running module wants of a browser; with errInternal it may succeed when asked again, for the suite cannot tell
+// in the moment in which its own browser closes a window.
 func (a *API) Browsing(ctx context.Context, id string) (Browsing, error) {
 	var status struct {
 		Browser Browsing `json:"browser"`
@@ -261,7 +266,11 @@ func (a *API) send(ctx context.Context, method, path string, query url.Values, b
 	if res.StatusCode/100 != 2 {
 		defer res.Body.Close()
 		said, _ := io.ReadAll(io.LimitReader(res.Body, 500))
-		return nil, fmt.Errorf("%s %s: %s %s", method, path, res.Status, said)
+		err := fmt.Errorf("%s %s: %s %s", method, path, res.Status, said)
+		if res.StatusCode == http.StatusInternalServerError {
+			err = fmt.Errorf("%w: %w", errInternal, err)
+		}
+		return nil, err
 	}
 	return res, nil
 }

@@ -34,6 +34,7 @@ type instance struct {
 	log            []Entry
 	open           []string // placeholders
 	urls           []string // to be visited
+	closing        int      // how often it cannot tell what is to be visited, because its own browser closes a window
 	visited        []string
 	uploads        map[string]string
 	told           chan struct{} // closed when it is told to start
@@ -77,6 +78,11 @@ func (s *fakeSuite) handler() http.Handler {
 		i.visited = append(i.visited, r.FormValue("url"))
 	}))
 	mux.HandleFunc("GET /api/runner/{id}", s.of(func(i *instance, w http.ResponseWriter, r *http.Request) {
+		if i.closing > 0 {
+			i.closing--
+			http.Error(w, "Session is closed", http.StatusInternalServerError)
+			return
+		}
 		var urls []map[string]string
 		for _, u := range i.urls {
 			urls = append(urls, map[string]string{"url": u, "method": "GET"})

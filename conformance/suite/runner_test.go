@@ -149,6 +149,25 @@ func TestUnscriptedURLIsVisitedOnceAndMarked(t *testing.T) {
 	})
 }
 
+func TestModuleGoesOnWhenTheSuiteCannotTellForAMoment(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newFakeSuite(t, "closing", "broken")
+		s.plays["closing"] = func(i *instance) {
+			i.change(func() { i.status, i.closing = Waiting, 1 })
+			time.Sleep(20 * time.Second)
+			i.finish(Passed)
+		}
+		s.plays["broken"] = func(i *instance) { i.change(func() { i.status, i.closing = Waiting, 1<<30 }) }
+		results := mustRun(t, s, dynamicRun, nil)
+		if got := results[0]; got.Result != Passed {
+			t.Errorf("got %s %v after one answer of 500, want PASSED", got.Result, got.Failures)
+		}
+		if got := results[1]; got.Result != Failed || !s.started[1].stopped {
+			t.Errorf("got %s, stopped %v where nothing but 500 is answered; want FAILED and a stop", got.Result, s.started[1].stopped)
+		}
+	})
+}
+
 func TestOpenPlaceholderGetsThePageThatWasShown(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newFakeSuite(t, "review")

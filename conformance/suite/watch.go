@@ -70,6 +70,9 @@ func (w *watch) start(ctx context.Context) error {
 // browse visits what the suite's own browser has no entry for, and fills placeholders that are left open.
 func (w *watch) browse(ctx context.Context) error {
 	wanted, err := w.API.Browsing(ctx, w.id)
+	if errors.Is(err, errInternal) {
+		return nil // asked again at the next glance; the module stalls if it lasts
+	}
 	if err != nil {
 		return err
 	}

@@ -48,12 +48,13 @@ func offlineRows(e storage.Ended) []storage.Row {
 
 // heldTokens is the latest expiry of every access token that dies for this client, and whether there are any.
 func heldTokens(e storage.Ended, client string, lifetimes Lifetimes) (t storage.Trust, held bool) {
-	for _, m := range e.Session.Members {
-		if m.Client == client {
+	for i := range e.Session.Members { // by index: this is asked for each of many clients, and members and grants are large
+		if m := &e.Session.Members[i]; m.Client == client {
 			t.Extend(m.Trust)
 		}
 	}
-	for _, g := range e.Grants {
+	for i := range e.Grants {
+		g := &e.Grants[i]
 		if g.Client != client {
 			continue
 		}
@@ -62,7 +63,7 @@ func heldTokens(e storage.Ended, client string, lifetimes Lifetimes) (t storage.
 		case g.Trust != storage.Trust{}:
 			t.Extend(g.Trust)
 		case e.Session.Member(client) == nil:
-			t.Extend(assumedTrust(g, e.Clients[client], lifetimes))
+			t.Extend(assumedTrust(*g, e.Clients[client], lifetimes))
 		}
 	}
 	return t, held || !t.Opaque.IsZero() || !t.JWT.IsZero()
@@ -107,7 +108,7 @@ func nameOf(client string, c *storage.Client) string {
 }
 
 func hasRow(rows []storage.Row, kind, client string) bool {
-	return slices.ContainsFunc(rows, func(r storage.Row) bool { return r.Kind == kind && r.Client == client })
+	return (&storage.Report{Rows: rows}).Row(kind, client) != nil
 }
 
 // expired tells whether something ended by its own deadline.

@@ -104,6 +104,51 @@ func TestAssertionCountsOnce(t *testing.T) {
 	}
 }
 
+// A clock that runs ahead makes the store forget what was used; put back, it must not let a captured assertion in, nor keep its owner out.
+func TestAssertionThatWasForgottenIsNotTakenAgain(t *testing.T) {
+	g := newRig(t)
+	s := mustSigner(t, "1")
+	g.mustKeyClient("keyed", s)
+	began := g.now
+	sweep := func(at time.Time) {
+		if _, err := g.store.Sweep(t.Context(), at, 1000); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var captured []string
+	for _, iat := range []bool{true, false} {
+		claims := g.claimsFor("keyed")
+		if claims["exp"] = began.Add(30 * time.Minute).Unix(); !iat {
+			delete(claims, "iat")
+		}
+		captured = append(captured, s.sign(t, claims))
+		if got := g.withAssertion(captured[len(captured)-1]); got.status != http.StatusOK {
+			t.Fatalf("got %+v for a good assertion", got)
+		}
+	}
+	sweep(began.Add(10 * time.Hour))
+	for _, noticed := range []bool{false, true} {
+		if noticed {
+			sweep(g.now)
+		}
+		for i, assertion := range captured {
+			if got := g.withAssertion(assertion); got.status != http.StatusUnauthorized {
+				t.Errorf("noticed %t: got %+v for assertion %d again, want it refused", noticed, got, i)
+			}
+		}
+	}
+	g.now = began.Add(2 * time.Minute)
+	if got := g.withAssertion(s.sign(t, g.claimsFor("keyed"))); got.status != http.StatusOK {
+		t.Errorf("got %+v for an assertion made after the clock was put back", got)
+	}
+	g.now = began.Add(2 * time.Hour)
+	claims := g.claimsFor("keyed")
+	delete(claims, "iat")
+	if got := g.withAssertion(s.sign(t, claims)); got.status != http.StatusOK {
+		t.Errorf("got %+v for one without iat when no captured one can be good", got)
+	}
+}
+
 func TestAssertionAudienceIsTheIssuerOrTheTokenEndpoint(t *testing.T) {
 	g := newRig(t)
 	s := mustSigner(t, "k1")

@@ -1,6 +1,7 @@
 package logout
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"slices"
@@ -34,6 +35,20 @@ func TestEndingIsDurableBeforeAnyoneIsTold(t *testing.T) {
 		}
 		if list := w.deliveries(); len(list) != 1 || list[0].Report != r.ID {
 			t.Errorf("deliveries: got %+v", list)
+		}
+	})
+}
+
+func TestWhoeverHangsUpHasStillEndedIt(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		id := w.session()
+		gone, hangUp := context.WithCancel(t.Context())
+		hangUp()
+		if _, err := w.ender(w.dispatcher()).End(gone, storage.Selector{Sessions: []storage.SessionID{id}}, storage.Cause{Reason: storage.ReasonLogout, By: "user:u"}, storage.Change{}); err != nil {
+			t.Errorf("got %v", err)
+		}
+		if _, err := w.store.Session(t.Context(), id, time.Now()); !errors.Is(err, storage.ErrNotFound) {
+			t.Errorf("the session is still found: %v", err)
 		}
 	})
 }

@@ -59,7 +59,7 @@ func (s *Server) reusedRefresh(ctx context.Context, c *storage.Client, g storage
 // endReused ends what something one-time gave that was used twice. Whoever sent it does not stop that by hanging up.
 func (s *Server) endReused(ctx context.Context, c *storage.Client, sel storage.Selector, reason storage.Reason) error {
 	cause := storage.Cause{Reason: reason, By: "client:" + c.ClientID, Client: c.ClientID}
-	if _, err := s.Ender.End(context.WithoutCancel(ctx), sel, cause, storage.Change{}); err != nil {
+	if _, err := s.Ender.End(ctx, sel, cause, storage.Change{}); err != nil {
 		return refusal(err)
 	}
 	return nil

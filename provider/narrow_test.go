@@ -37,6 +37,27 @@ func (h *hand) seesEmail(token string) bool {
 	return strings.Contains(h.browser().do(http.MethodGet, "/userinfo", nil, http.Header{"Authorization": {"Bearer " + token}}).Body, `"email"`)
 }
 
+func TestClaimsAskedForByNameStayWithinTheClientsScope(t *testing.T) {
+	narrowed(t, func(h *hand) {
+		wishes := `{"id_token":{"email":null},"userinfo":{"email":{"essential":true}}}`
+		j := h.mustRedeem("atlas", h.laptop.mustSignIn("alice", "atlas", "scope", "openid", "claims", wishes, "prompt", "consent").Get("code"))
+		if !h.seesEmail(j.AccessToken) || claims(h.t, j.IDToken)["email"] == nil {
+			h.t.Fatal("got no e-mail address before the change")
+		}
+		h.change(`{"scope":"openid profile offline_access"}`)
+		if h.seesEmail(j.AccessToken) {
+			h.t.Error("got the e-mail address at userinfo by a token from before the change")
+		}
+		if next := h.token("atlas", url.Values{"grant_type": {"refresh_token"}, "refresh_token": {j.RefreshToken}}); next.IDToken == "" || claims(h.t, next.IDToken)["email"] != nil {
+			h.t.Errorf("got %+v, want an ID token without the e-mail address", next)
+		}
+		j = h.mustRedeem("atlas", h.laptop.mustSignIn("alice", "atlas", "scope", "openid", "claims", wishes).Get("code"))
+		if h.seesEmail(j.AccessToken) || claims(h.t, j.IDToken)["email"] != nil {
+			h.t.Error("got the e-mail address by name, which the client may not ask for by scope")
+		}
+	})
+}
+
 func TestScopeTakenFromAClientCountsAtTheNextUse(t *testing.T) {
 	narrowed(t, func(h *hand) {
 		j := h.mustRedeem("atlas", h.laptop.mustSignIn("alice", "atlas", "scope", "openid profile email", "prompt", "consent").Get("code"))

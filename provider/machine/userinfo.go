@@ -41,7 +41,7 @@ func (s *Server) userInfo(w http.ResponseWriter, r *http.Request) {
 		s.refuseBearer(w, r, err)
 		return
 	}
-	claims := tokens.UserInfoClaims(&user, b.token.Scope, b.grant.Claims)
+	claims := tokens.UserInfoClaims(&user, b.client, b.token.Scope, b.grant.Claims)
 	claims["sub"] = s.Minter.SubjectFor(b.grant.Subject, b.client)
 	s.writeUserInfo(w, r, b.client, claims)
 }

@@ -220,7 +220,7 @@ func (h *Handler) readScope(p *parsed, v url.Values) error {
 		if err != nil {
 			return refuse("invalid_request", err.Error())
 		}
-		p.Claims = claims.Raw() // only what is understood travels on, so that the handle stays small
+		p.Claims = claims.Within(p.client).Raw() // only what is understood and may be had travels on, so that the handle stays small
 		var one bool
 		if p.HintSubject, one = claims.Subject(); !one {
 			// Core §3.1.2.2: nobody may be answered with another person than the one asked for.

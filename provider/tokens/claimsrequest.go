@@ -3,8 +3,11 @@ package tokens
 import (
 	"encoding/json"
 	"errors"
+	"maps"
 	"reflect"
 	"slices"
+
+	"github.com/curfew-id/curfew/storage"
 )
 
 // ClaimsMax is how long the claims parameter may be.
@@ -45,6 +48,20 @@ func ParseClaims(text string) (ClaimsRequest, error) {
 	return c, nil
 }
 
+// Within is the request without claims of scopes that the client may not have.
+func (c ClaimsRequest) Within(client *storage.Client) ClaimsRequest {
+	if client.Scope == "" {
+		return c
+	}
+	for _, wishes := range []map[string]*Wish{c.IDToken, c.UserInfo} {
+		maps.DeleteFunc(wishes, func(name string, _ *Wish) bool {
+			scope := scopeOf(name)
+			return scope != "" && len(Within(client, []string{scope})) == 0
+		})
+	}
+	return c
+}
+
 // Subject is the sub that an ID token is asked for with (Core §5.5.1), empty if any will do; false if it is not one text.
 func (c ClaimsRequest) Subject() (sub string, ok bool) {
 	wish := c.IDToken["sub"]
@@ -75,16 +92,10 @@ func (c ClaimsRequest) Raw() json.RawMessage {
 // about the sign-in tells nothing of the person.
 func Beyond(raw json.RawMessage, scopes []string) []string {
 	var names []string
-	c := wishesOf(raw)
+	c := readWishes(raw)
 	for _, wishes := range []map[string]*Wish{c.IDToken, c.UserInfo} {
 		for name := range wishes {
-			personal, given := false, false
-			for scope, claims := range scopeClaims {
-				if slices.Contains(claims, name) {
-					personal, given = true, given || slices.Contains(scopes, scope)
-				}
-			}
-			if personal && !given && !slices.Contains(names, name) {
+			if scope := scopeOf(name); scope != "" && !slices.Contains(scopes, scope) && !slices.Contains(names, name) {
 				names = append(names, name)
 			}
 		}
@@ -93,8 +104,12 @@ func Beyond(raw json.RawMessage, scopes []string) []string {
 	return names
 }
 
-// wishesOf reads what Raw wrote.
-func wishesOf(raw json.RawMessage) (c ClaimsRequest) {
+// wishesOf reads what Raw wrote, as far as the client may still have it.
+func wishesOf(raw json.RawMessage, client *storage.Client) ClaimsRequest {
+	return readWishes(raw).Within(client)
+}
+
+func readWishes(raw json.RawMessage) (c ClaimsRequest) {
 	if len(raw) > 0 && json.Unmarshal(raw, &c) != nil {
 		return ClaimsRequest{}
 	}

@@ -75,7 +75,7 @@ func (x *Exchange) Answer(r storage.Redeemed, user *storage.User) (ans Answer, e
 		t.access = ans.AccessToken
 		if user != nil {
 			t.claims = map[string]any{}
-			addWishes(t.claims, user, wishesOf(x.code.Claims).IDToken)
+			addWishes(t.claims, user, wishesOf(x.code.Claims, x.client).IDToken)
 		}
 		if ans.IDToken, err = x.minter.signID(t); err != nil {
 			return Answer{}, err
@@ -85,7 +85,7 @@ func (x *Exchange) Answer(r storage.Redeemed, user *storage.User) (ans Answer, e
 }
 
 // WantsUser tells whether the ID token carries claims about the person.
-func (x *Exchange) WantsUser() bool { return len(wishesOf(x.code.Claims).IDToken) > 0 }
+func (x *Exchange) WantsUser() bool { return len(wishesOf(x.code.Claims, x.client).IDToken) > 0 }
 
 func (x *Exchange) accessOf(s storage.Session, g storage.Grant) access {
 	return access{client: x.client, grant: g, sid: g.SID, scope: g.Scope, at: x.at, end: x.minter.accessEnd(x.client, x.at, s.Expires)}

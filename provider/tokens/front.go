@@ -72,7 +72,7 @@ func (f *Front) Answer(r storage.Redeemed, code string, user *storage.User) (ans
 		t.access, t.code = ans.AccessToken, code
 		if user != nil {
 			t.claims = map[string]any{}
-			addWishes(t.claims, user, wishesOf(f.code.Claims).IDToken)
+			addWishes(t.claims, user, wishesOf(f.code.Claims, f.client).IDToken)
 			if f.alone { // there is no access token to ask userinfo with (Core §5.4)
 				addScopes(t.claims, user, f.code.Scope)
 			}
@@ -86,7 +86,7 @@ func (f *Front) Answer(r storage.Redeemed, code string, user *storage.User) (ans
 
 // WantsUser tells whether the ID token carries claims about the person.
 func (f *Front) WantsUser() bool {
-	return f.idToken && (f.alone || len(wishesOf(f.code.Claims).IDToken) > 0)
+	return f.idToken && (f.alone || len(wishesOf(f.code.Claims, f.client).IDToken) > 0)
 }
 
 func (f *Front) accessOf(s storage.Session, g storage.Grant) access {

@@ -70,7 +70,7 @@ func (x *Renewal) Answer(r storage.Refreshed, user *storage.User) (ans Answer, e
 		t.access = ans.AccessToken
 		if user != nil {
 			t.claims = map[string]any{}
-			addWishes(t.claims, user, wishesOf(r.Grant.Claims).IDToken)
+			addWishes(t.claims, user, wishesOf(r.Grant.Claims, x.client).IDToken)
 		}
 		if ans.IDToken, err = x.minter.signID(t); err != nil {
 			return Answer{}, err
@@ -80,7 +80,9 @@ func (x *Renewal) Answer(r storage.Refreshed, user *storage.User) (ans Answer, e
 }
 
 // WantsUser tells whether the ID token carries claims about the person.
-func (x *Renewal) WantsUser(g storage.Grant) bool { return len(wishesOf(g.Claims).IDToken) > 0 }
+func (x *Renewal) WantsUser(g storage.Grant) bool {
+	return len(wishesOf(g.Claims, x.client).IDToken) > 0
+}
 
 func (x *Renewal) accessOf(g storage.Grant, s *storage.Session) access {
 	a := access{client: x.client, grant: g, scope: Within(x.client, g.Scope), at: x.at}

@@ -20,18 +20,28 @@ func Scopes() []string {
 	return []string{"openid", "profile", "email", "address", "phone", "offline_access"}
 }
 
+// scopeOf is the scope that asks for a claim, empty for one that is not about the person.
+func scopeOf(claim string) string {
+	for scope, claims := range scopeClaims {
+		if slices.Contains(claims, claim) {
+			return scope
+		}
+	}
+	return ""
+}
+
 // claimNames are those that can be asked for by name: about the person and about the sign-in.
 var claimNames = slices.Concat([]string{"sub", "acr", "amr", "auth_time", "sid"}, scopeClaims["profile"], scopeClaims["email"], scopeClaims["address"], scopeClaims["phone"])
 
 // ClaimNames are the claims that Curfew can give: claims_supported. The last cannot be asked for: it is for clients that registered to honour it.
 func ClaimNames() []string { return append(slices.Clone(claimNames), "session_expiry") }
 
-// UserInfoClaims are the claims that a grant gives about its person at userinfo, sub aside (Core §5.3.2): those of its scopes and those asked for
-// by the claims parameter.
-func UserInfoClaims(u *storage.User, scope []string, request json.RawMessage) map[string]any {
+// UserInfoClaims are the claims that a grant gives a client about its person at userinfo, sub aside (Core §5.3.2): those of its scopes and those
+// asked for by the claims parameter.
+func UserInfoClaims(u *storage.User, client *storage.Client, scope []string, request json.RawMessage) map[string]any {
 	claims := map[string]any{}
 	addScopes(claims, u, scope)
-	addWishes(claims, u, wishesOf(request).UserInfo)
+	addWishes(claims, u, wishesOf(request, client).UserInfo)
 	return claims
 }
 

@@ -60,8 +60,9 @@ type Outcome struct {
 func (o Outcome) Frames() []Frame { return Frames(o.issuer, o.Ended) }
 
 // End applies change and ends what sel selects, now: everything derived from it is dead when End returns, and whoever has to be
-// told stands in the outbox. It goes on when ctx is cancelled: whoever asked and hung up has asked. Nothing selected is not an error. A cause without an ID is given one. Errors are those of the change
-// and of the store; after storage.ErrUnavailable the outcome is unknown, and the same ending can be asked for again.
+// told stands in the outbox. Nothing selected is not an error. A cause without an ID is given one. It goes on when ctx is cancelled: whoever
+// asked and hung up has asked. Errors are those of the change and of the store; after storage.ErrUnavailable the outcome is unknown, and the
+// same ending can be asked for again.
 func (e *Ender) End(ctx context.Context, sel storage.Selector, cause storage.Cause, change storage.Change) (Outcome, error) {
 	if cause.ID == "" {
 		cause.ID = rand.Text()

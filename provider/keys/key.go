@@ -26,9 +26,13 @@ type key struct {
 	row     storage.Key
 	public  jose.JSONWebKey            // of a signing key
 	private crypto.Signer              // of a signing key, until it is destroyed
+	signers map[string]jose.Signer     // of a signing key, by the typ it writes
 	codec   *securecookie.SecureCookie // of a sealing key
 	secret  []byte                     // of a key that others are derived from
 }
+
+// readyTypes are the typ headers for which a signer stands ready; others are made when asked for.
+var readyTypes = []string{"JWT", "at+jwt", "logout+jwt"}
 
 // newKey makes a key and its row, with no times but created.
 func newKey(w *wrapper, use, alg string, rsaBits int, at time.Time) (*key, error) {
@@ -135,7 +139,27 @@ func (k *key) parseSigning(secret []byte) error {
 		return errors.New("private and public key do not belong together")
 	}
 	k.private = private
+	k.signers = map[string]jose.Signer{}
+	for _, typ := range readyTypes {
+		if k.signers[typ], err = k.signer(typ); err != nil {
+			return err
+		}
+	}
 	return nil
+}
+
+func (k *key) signer(typ string) (jose.Signer, error) {
+	if s := k.signers[typ]; s != nil {
+		return s, nil
+	}
+	options := new(jose.SignerOptions)
+	if typ != "" {
+		options = options.WithType(jose.ContentType(typ))
+	}
+	return jose.NewSigner(jose.SigningKey{
+		Algorithm: jose.SignatureAlgorithm(k.row.Alg),
+		Key:       jose.JSONWebKey{Key: k.private, KeyID: k.row.ID},
+	}, options)
 }
 
 // destroyed is the row without its private part.

@@ -256,7 +256,7 @@ func (e *edit) tidy() {
 			return true
 		}
 		if k.private != nil && (state == Retired || state == Archived) {
-			k.row, k.private = k.destroyed(e.ring.wrapper), nil
+			k.row, k.private, k.signers = k.destroyed(e.ring.wrapper), nil, nil
 			e.put = append(e.put, k.row.ID)
 			e.note("key.destroyed", k.row, nil)
 		}

@@ -31,7 +31,7 @@ const (
 )
 
 // maxOpen is how many dynamic clients there may be before open registration takes no more. Everybody may call it, so
-// without a bound anybody could fill the store; 10,000 records take about 20 MB.
+// without a bound anybody could fill the store; 10,000 of the usual size take about 20 MB.
 const maxOpen = 10_000
 
 // Store is what registration asks of the store.

@@ -16,6 +16,7 @@ import (
 type browser struct {
 	o       *op
 	cookies map[string]string
+	agent   string // its User-Agent
 }
 
 func (o *op) browser() *browser { return &browser{o: o, cookies: map[string]string{}} }
@@ -29,7 +30,7 @@ type page struct {
 }
 
 // copy is the browser as it is now, whatever becomes of it later.
-func (b *browser) copy() *browser { return &browser{o: b.o, cookies: maps.Clone(b.cookies)} }
+func (b *browser) copy() *browser { return &browser{o: b.o, cookies: maps.Clone(b.cookies), agent: b.agent} }
 
 // do sends one request, without following anything.
 func (b *browser) do(method, target string, form url.Values, header http.Header) page {
@@ -43,6 +44,9 @@ func (b *browser) do(method, target string, form url.Values, header http.Header)
 	if form != nil {
 		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 		r.Header.Set("Sec-Fetch-Site", "same-origin")
+	}
+	if b.agent != "" {
+		r.Header.Set("User-Agent", b.agent)
 	}
 	for name, v := range header {
 		r.Header[name] = v

@@ -45,8 +45,16 @@ func (h *Handler) activityPage(w http.ResponseWriter, r *http.Request, who perso
 	if err != nil {
 		return page, err
 	}
-	reportOf := map[uint64]storage.Report{}
+	sessions, err := h.sessions(ctx, who)
+	if err != nil {
+		return page, err
+	}
+	reportOf, device := map[uint64]storage.Report{}, map[string]string{} // device by the session's hash
+	for _, s := range sessions {
+		device[storage.SessionHash(s.ID)] = templates.Device(s.UserAgent)
+	}
 	for _, report := range reports {
+		device[report.Session] = templates.Device(report.UserAgent)
 		for _, seq := range report.Audit {
 			reportOf[seq] = report
 		}
@@ -62,7 +70,7 @@ func (h *Handler) activityPage(w http.ResponseWriter, r *http.Request, who perso
 			if !slices.Contains(shown, e.Kind) {
 				continue
 			}
-			line := templates.Event{At: e.At, Kind: e.Kind, Reason: string(e.Reason), Address: e.Address}
+			line := templates.Event{At: e.At, Kind: e.Kind, Reason: string(e.Reason), Device: device[e.Session], Address: e.Address}
 			if e.Client != "" {
 				line.Application = name(e.Client)
 			}

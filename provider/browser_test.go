@@ -30,7 +30,9 @@ type page struct {
 }
 
 // copy is the browser as it is now, whatever becomes of it later.
-func (b *browser) copy() *browser { return &browser{o: b.o, cookies: maps.Clone(b.cookies), agent: b.agent} }
+func (b *browser) copy() *browser {
+	return &browser{o: b.o, cookies: maps.Clone(b.cookies), agent: b.agent}
+}
 
 // do sends one request, without following anything.
 func (b *browser) do(method, target string, form url.Values, header http.Header) page {

@@ -201,6 +201,10 @@ func (d *demo) announce(p *program) error {
 	if err := p.table([]string{"user", "password"}, rows); err != nil {
 		return err
 	}
-	_, err := fmt.Fprintf(p.stdout, "\nSessions and their ends: %s/account, or curfew session list --config %s\nEvery page with canned data: %s\nCtrl-C stops everything and leaves nothing behind.\n", d.issuer, d.file, d.pages)
+	self, err := os.Executable() // after `make demo` it is on no PATH
+	if err != nil {
+		return fmt.Errorf("find the program: %w", err)
+	}
+	_, err = fmt.Fprintf(p.stdout, "\nSessions and their ends: %s/account, or %s session list --config %s\nEvery page with canned data: %s\nCtrl-C stops everything and leaves nothing behind.\n", d.issuer, self, d.file, d.pages)
 	return err
 }

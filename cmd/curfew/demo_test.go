@@ -61,6 +61,13 @@ func TestDemoSignsInAtThreeSignsOutEverywhereAndLeavesNothing(t *testing.T) {
 	if len(apps) != 3 || person == nil {
 		t.Fatalf("announced:\n%s", announced)
 	}
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := "or " + self + " session list --config " + temporary; !strings.Contains(announced, want) {
+		t.Errorf("want %q, since the program may be on no PATH; announced:\n%s", want, announced)
+	}
 	v, err := newVisitor()
 	if err != nil {
 		t.Fatal(err)

@@ -22,3 +22,15 @@ func newLogger(w io.Writer, cfg config.Log) (*slog.Logger, error) {
 	}
 	return slog.New(web.LogHandler{Handler: handler}), nil
 }
+
+// setDefaultLogger is for zitadel/oidc, which knows no other. At info it lists the few routes that it mounts, as if there were no more.
+func setDefaultLogger(w io.Writer, cfg config.Log) error {
+	if cfg.Level == "info" {
+		cfg.Level = "warn"
+	}
+	log, err := newLogger(w, cfg)
+	if err == nil {
+		slog.SetDefault(log)
+	}
+	return err
+}

@@ -2,7 +2,6 @@ package main
 
 import (
 	"fmt"
-	"log/slog"
 	"os"
 	"os/signal"
 	"runtime/debug"
@@ -34,8 +33,9 @@ func (p *program) serveCommand() *cobra.Command {
 			if os.Getenv("GOGC") == "" {
 				debug.SetGCPercent(collectAt)
 			}
-			// zitadel/oidc logs through the default logger.
-			slog.SetDefault(log)
+			if err := setDefaultLogger(p.stderr, cfg.Log); err != nil {
+				return err
+			}
 			s, err := openServer(cmd.Context(), cfg, log)
 			if err != nil {
 				return err

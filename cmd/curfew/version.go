@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"runtime/debug"
 
@@ -42,7 +43,7 @@ func (p *program) versionCommand() *cobra.Command {
 			if p.format == "json" {
 				return p.json(b)
 			}
-			_, err := fmt.Fprintf(p.stdout, "curfew %s (commit %s, %s)\n", b.Version, b.Commit, b.Go)
+			_, err := fmt.Fprintf(p.stdout, "curfew %s (commit %s, %s)\n", b.Version, cmp.Or(b.Commit, "unknown"), b.Go)
 			return err
 		},
 	}

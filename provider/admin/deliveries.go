@@ -26,7 +26,7 @@ type Outbox interface {
 type Delivery struct {
 	storage.Delivery
 	SID     string `json:"sid,omitempty"`     // never set: it takes the place of the one inside
-	Meaning string `json:"meaning,omitempty"` // of the last answer, in a sentence
+	Meaning string `json:"meaning,omitempty"` // of the last answer, or why there is none yet, in a sentence
 }
 
 // DeliveryList is a page of deliveries, newest first.
@@ -37,8 +37,11 @@ type DeliveryList struct {
 
 func deliveryOf(d storage.Delivery) Delivery {
 	shown := Delivery{Delivery: d}
-	if !d.Answer.At.IsZero() {
+	switch {
+	case !d.Answer.At.IsZero():
 		shown.Meaning = logout.Meaning(d.Answer)
+	case d.Late && d.State == storage.DeliveryPending:
+		shown.Meaning = "told a second time: it joined less than 30 s before the end, and may have been letting the person in when it was told first"
 	}
 	return shown
 }

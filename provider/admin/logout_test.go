@@ -170,3 +170,19 @@ func TestDoctorSeesTheBacklog(t *testing.T) {
 		t.Errorf("got %q, want the deliveries that wait", got)
 	}
 }
+
+func TestSecondTellingSaysWhyItIsThere(t *testing.T) {
+	d, _ := mustCrowd(t)
+	d.mustSignIn(d.mustAddUser("cem"), "c1", []string{"mail"})
+	d.now = d.now.Add(-time.Minute + time.Second) // a second after the sign-in
+	must[admin.EndResult](d, 200, "POST", "/endings", `{"sessions":["c1"]}`)
+	deliveries := must[admin.DeliveryList](d, 200, "GET", "/deliveries?client=mail", "").Deliveries
+	if len(deliveries) != 2 {
+		t.Fatalf("got %d deliveries, want the first telling and the second", len(deliveries))
+	}
+	for _, one := range deliveries {
+		if said := strings.HasPrefix(one.Meaning, "told a second time: "); said != one.Late {
+			t.Errorf("late %v: got meaning %q", one.Late, one.Meaning)
+		}
+	}
+}

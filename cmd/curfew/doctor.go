@@ -19,6 +19,7 @@ func (p *program) doctorCommand() *cobra.Command {
 		Short: "Find out which applications a logout cannot reach, and what would remain there for how long",
 		Long: "Find out which applications a logout cannot reach, and what would remain there for how long.\n\n" +
 			"It calls each back channel with an empty form, which no application can take for a logout; --no-probe calls nobody.\n" +
+			"400 is the right answer to that. TOKENS REMAIN and SIGN-IN REMAINS are for a logout that the application hears nothing of.\n" +
 			"The exit code is 1 if there is any problem.",
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {

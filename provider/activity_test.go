@@ -1,9 +1,15 @@
 package provider_test
 
 import (
+	"fmt"
+	"net/http"
+	"net/url"
 	"strings"
 	"testing"
 	"testing/synctest"
+	"time"
+
+	"github.com/curfew-id/curfew/storage"
 )
 
 func TestActivityNamesTheBrowserOfEachSignIn(t *testing.T) {
@@ -21,4 +27,99 @@ func TestActivityNamesTheBrowserOfEachSignIn(t *testing.T) {
 			t.Errorf("got %d lines of the phone and %d of the laptop, want 2 and 1:\n%s", phones, laptops, body)
 		}
 	})
+}
+
+// TestReportsNameApplicationsThatAreGone: the report keeps the name that the person knew.
+func TestReportsNameApplicationsThatAreGone(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		o := mustStart(t, nil)
+		o.mustAddClient("c0ffee", func(m *storage.Metadata) { m.ClientName = "Coffee Club" })
+		b := o.browser()
+		b.mustJoin("alice", "c0ffee")
+		o.admin(http.MethodDelete, "/clients/c0ffee", "")
+		activity := b.get("/account/activity")
+		report, _, _ := strings.Cut(activity.Body[strings.Index(activity.Body, "/account/reports/"):], `"`)
+		for path, p := range map[string]page{"activity": activity, "report": b.get(report)} {
+			if !strings.Contains(p.Body, "igned out of Coffee Club") || strings.Contains(p.Body, "igned out of c0ffee") {
+				t.Errorf("%s: got the application by its id, want its name:\n%s", path, p.Body)
+			}
+		}
+	})
+}
+
+// TestEndOfOfflineAccessIsNoSignOut: the person is signed in at the application as before, and the pages say no other thing; what happened to no
+// session happened in no browser.
+func TestEndOfOfflineAccessIsNoSignOut(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		o := mustStart(t, nil)
+		o.mustAddClient("atlas", nil)
+		b := o.browser()
+		b.agent = "Mozilla/5.0 (X11; Linux x86_64) Firefox/150.0"
+		b.mustJoin("alice", "atlas", "scope", "openid offline_access", "prompt", "consent")
+		b.submit(b.get("/account/applications"), "end-offline", b.get("/account").buttons("end-offline")[0])
+		b.security("/account/email", "email", "alice@new.example", "current-password", pw, "extent", "others")
+		activity := b.get("/account/activity")
+		report, _, _ := strings.Cut(activity.Body[strings.Index(activity.Body, "/account/reports/"):], `"`)
+		p := b.get(report)
+		if !strings.Contains(p.Body, ">Access of Atlas ended<") || strings.Contains(p.Body, "Signed out of Atlas") {
+			t.Errorf("got the end of an offline access told as a sign-out:\n%s", p.Body)
+		}
+		if strings.Contains(activity.Body, "Unknown browser") || strings.Contains(p.Body, "Unknown browser") {
+			t.Errorf("got a browser named where there was none:\n%s", activity.Body)
+		}
+		// The application gives back what it had from a session that goes on.
+		time.Sleep(time.Second)
+		a := b.mustJoin("alice", "atlas")
+		o.call("atlas", "/revoke", url.Values{"token": {a.RefreshToken}})
+		if activity := b.get("/account/activity"); strings.Contains(activity.Body, "Unknown browser") || !strings.Contains(activity.Body, "the application gave it back") {
+			t.Errorf("got the browser of a session forgotten:\n%s", activity.Body)
+		}
+	})
+}
+
+// TestAccountOfManySessions: more of them than end in one transaction, or than a page of reports holds.
+func TestAccountOfManySessions(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		o := mustStart(t, nil)
+		o.mustAddClient("atlas", nil)
+		for i := range 250 {
+			time.Sleep(time.Second)
+			o.mustAddSession(i)
+		}
+		time.Sleep(time.Second)
+		b := o.browser()
+		reset := b.submit(b.get(o.mustResetLink("alice")), "new-password", "a new long password", "repeat-password", "a new long password")
+		if !strings.Contains(reset.Body, "More than 200 sessions with the old one ended.") {
+			t.Errorf("got %d and another number of sessions than ended:\n%s", reset.Status, reset.Body)
+		}
+		time.Sleep(time.Minute)
+		b.submit(b.get("/account"), "username", "alice", "password", "a new long password")
+		ended, begun := 0, 0
+		for next := "/account/activity"; next != ""; {
+			p := b.get(next)
+			lines, reports, devices := strings.Count(p.Body, ">Signed out<"), strings.Count(p.Body, ">Report<"), strings.Count(p.Body, "· Firefox on Linux ·")
+			signedIn := strings.Count(p.Body, ">Signed in<")
+			if ended, begun = ended+lines, begun+signedIn; lines != reports || devices < lines+signedIn-1 {
+				t.Errorf("got %d reports and %d browsers at %s, want one for each of %d endings and %d sign-ins", reports, devices, next, lines, signedIn)
+			}
+			_, rest, _ := strings.Cut(p.Body, `<a class="button" href="`)
+			next, _, _ = strings.Cut(rest, `"`)
+		}
+		if ended != 250 || begun != 251 {
+			t.Errorf("got %d endings and %d sign-ins, want 250 and 251", ended, begun)
+		}
+	})
+}
+
+// mustAddSession adds a session of alice's in which no application took part.
+func (o *op) mustAddSession(i int) {
+	o.t.Helper()
+	now := time.Now()
+	id := storage.SessionID(fmt.Sprintf("session-%04d", i))
+	s := storage.Session{ID: id, Subject: "sub-alice", AuthTime: now, Created: now, LastActive: now, Idle: time.Hour, Expires: now.Add(time.Hour), UserAgent: "Mozilla/5.0 (X11; Linux x86_64) Firefox/150.0", Address: "192.0.2.9"}
+	s.Secret = storage.HashOf(string(id))
+	e := storage.Event{At: now, Kind: "session.created", Subject: s.Subject, Session: storage.SessionHash(id), Address: s.Address}
+	if err := o.store.CreateSession(o.t.Context(), s, e); err != nil {
+		o.t.Fatal(err)
+	}
 }

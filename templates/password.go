@@ -19,6 +19,7 @@ func ResetPassword(w io.Writer, p ResetPasswordPage) error { return render(w, "r
 type PasswordChangedPage struct {
 	Page
 	Ended     int    // sessions that ended with it
+	More      bool   // and more than these
 	SignInURL string // empty: no link
 }
 
@@ -31,6 +32,9 @@ func PasswordChanged(w io.Writer, p PasswordChangedPage) error {
 func (p PasswordChangedPage) EndedText() string {
 	if p.Ended == 0 {
 		return "Nobody was signed in with the old one."
+	}
+	if p.More {
+		return "More than " + count(p.Ended, "session") + " with the old one ended."
 	}
 	return capital(count(p.Ended, "session")) + " with the old one ended."
 }

@@ -8,7 +8,7 @@ import (
 // ReportPage shows what became of one ended session.
 type ReportPage struct {
 	AccountPage
-	Device        string
+	Device        string // empty: no session ended, only access that the application had
 	Address       string
 	SignedIn      time.Time
 	Ended         time.Time // t0

@@ -194,6 +194,7 @@ func accountSamples() []Sample {
 	later.Now = sampleNow.Add(day)
 	later.Holders = append([]Holder{{ID: "t", Kind: KindTokens, Application: "Atlas", Trust: TrustBounded, Until: sampleNow.Add(11 * time.Minute)}, {ID: "o", Kind: KindOffline, Application: "Mail", Trust: TrustUnknown, Delivery: DeliveryNone}}, report.Holders[:3]...)
 	later.Horizon.Unknown = nil
+	access := ReportPage{AccountPage: account, Ended: sampleNow, Reason: "offline_ended", Application: "Mail", Holders: []Holder{{ID: "o", Kind: KindOffline, Application: "Mail", Trust: TrustClosed}}, DownloadURL: "/account/activity/r3.jwt", MeansURL: "/signed-out/meaning"}
 
 	return []Sample{
 		sample("sessions", Sessions, list),
@@ -206,6 +207,7 @@ func accountSamples() []Sample {
 		sample("activity", Activity, activity),
 		sample("report", Report, report),
 		sample("report-later", Report, later),
+		sample("report-access", Report, access),
 	}
 }
 

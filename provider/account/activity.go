@@ -1,6 +1,7 @@
 package account
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"net/http"
@@ -40,54 +41,86 @@ func (h *Handler) activityPage(w http.ResponseWriter, r *http.Request, who perso
 	if err != nil {
 		return page, err
 	}
-	// A line of an ending leads to its report by its sequence number.
-	reports, _, err := h.Store.ListReports(ctx, storage.ReportFilter{Subject: who.user.Subject}, storage.Page{Limit: 200})
-	if err != nil {
-		return page, err
-	}
-	sessions, err := h.sessions(ctx, who)
-	if err != nil {
-		return page, err
-	}
-	reportOf, device := map[uint64]storage.Report{}, map[string]string{} // device by the session's hash
-	for _, s := range sessions {
-		device[storage.SessionHash(s.ID)] = templates.Device(s.UserAgent)
-	}
-	for _, report := range reports {
-		device[report.Session] = templates.Device(report.UserAgent)
-		for _, seq := range report.Audit {
-			reportOf[seq] = report
-		}
-	}
-	name := h.names(ctx)
+	var events []storage.Event
 	after := r.URL.Query().Get("after")
-	for len(page.Events) < activityPage {
-		events, next, err := h.Store.ListEvents(ctx, storage.EventFilter{Subject: who.user.Subject, Newest: true}, storage.Page{After: after, Limit: activityPage})
+	for len(events) < activityPage {
+		some, next, err := h.Store.ListEvents(ctx, storage.EventFilter{Subject: who.user.Subject, Newest: true}, storage.Page{After: after, Limit: activityPage})
 		if err != nil {
 			return page, err
 		}
-		for _, e := range events {
-			if !slices.Contains(shown, e.Kind) {
-				continue
+		for _, e := range some {
+			if slices.Contains(shown, e.Kind) {
+				events = append(events, e)
 			}
-			line := templates.Event{At: e.At, Kind: e.Kind, Reason: string(e.Reason), Device: device[e.Session], Address: e.Address}
-			if e.Client != "" {
-				line.Application = name(e.Client)
-			}
-			if report, ok := reportOf[e.Seq]; ok {
-				line.ReportURL = h.Site.Path("/account/reports/" + report.ID)
-				line.Device = templates.Device(report.UserAgent)
-				line.Reason = string(report.Cause.Reason)
-			}
-			page.Events = append(page.Events, line)
 		}
 		if after = next; next == "" {
-			return page, nil
+			break
 		}
 	}
-	page.OlderURL = h.Site.Path("/account/activity?after=" + url.QueryEscape(after))
+	if after != "" {
+		page.OlderURL = h.Site.Path("/account/activity?after=" + url.QueryEscape(after))
+	}
+	reportOf, device, err := h.endings(ctx, who, events)
+	if err != nil {
+		return page, err
+	}
+	name := h.names(ctx)
+	for _, e := range events {
+		line := templates.Event{At: e.At, Kind: e.Kind, Reason: string(e.Reason), Device: device[e.Session], Address: e.Address}
+		report, reported := reportOf[e.Seq]
+		if reported {
+			line.ReportURL = h.Site.Path("/account/reports/" + report.ID)
+			line.Reason = string(report.Cause.Reason)
+		}
+		if of := slices.IndexFunc(report.Rows, func(row storage.Row) bool { return row.Client == e.Client }); of >= 0 {
+			line.Application = report.Rows[of].Name // known there even if it is gone
+		} else if e.Client != "" {
+			line.Application = name(e.Client)
+		}
+		page.Events = append(page.Events, line)
+	}
 	return page, nil
 }
+
+// endings finds the report of each line, by its sequence number, and the browser of each session, by its hash: a session that does not live ended after all its
+// other lines.
+func (h *Handler) endings(ctx context.Context, who person, events []storage.Event) (reportOf map[uint64]storage.Report, device map[string]string, err error) {
+	reportOf, device = map[uint64]storage.Report{}, map[string]string{}
+	if len(events) == 0 {
+		return reportOf, device, nil
+	}
+	sessions, err := h.sessions(ctx, who)
+	if err != nil {
+		return nil, nil, err
+	}
+	for _, s := range sessions {
+		device[storage.SessionHash(s.ID)] = templates.Device(s.UserAgent)
+	}
+	oldest := slices.MinFunc(events, func(a, b storage.Event) int { return a.At.Compare(b.At) }).At
+	for after := ""; ; {
+		reports, next, err := h.Store.ListReports(ctx, storage.ReportFilter{Subject: who.user.Subject}, storage.Page{After: after})
+		if err != nil {
+			return nil, nil, err
+		}
+		for _, report := range reports {
+			if report.At.Before(oldest) {
+				return reportOf, device, nil
+			}
+			if ofSession(report) {
+				device[report.Session] = templates.Device(report.UserAgent)
+			}
+			for _, seq := range report.Audit {
+				reportOf[seq] = report
+			}
+		}
+		if after = next; next == "" {
+			return reportOf, device, nil
+		}
+	}
+}
+
+// ofSession tells whether a session or a share of one ended, and not only a grant.
+func ofSession(report storage.Report) bool { return !report.AuthTime.IsZero() }
 
 // report finds one of the person's own reports.
 func (h *Handler) report(w http.ResponseWriter, r *http.Request) (person, storage.Report, bool) {
@@ -107,14 +140,17 @@ func (h *Handler) report(w http.ResponseWriter, r *http.Request) (person, storag
 	return who, report, true
 }
 
-func (h *Handler) reportPage(r *http.Request, report storage.Report) templates.ReportPage {
+func (h *Handler) reportPage(report storage.Report) templates.ReportPage {
 	now := h.Site.Now()
 	self := h.Site.Path("/account/reports/" + report.ID)
-	page := templates.ReportPage{Device: templates.Device(report.UserAgent), Address: report.Address, SignedIn: report.AuthTime, Ended: report.At,
+	page := templates.ReportPage{Address: report.Address, SignedIn: report.AuthTime, Ended: report.At,
 		Reason: string(report.Cause.Reason), Horizon: signout.FiguresOf(report, now), Holders: signout.Holders(report, now),
 		StatusJSONURL: self + "/status.json", DownloadURL: self + "/report.jwt", MeansURL: h.Site.Path(signout.MeaningPath)}
-	if !report.Whole && len(report.Rows) > 0 {
-		page.Application = h.names(r.Context())(report.Rows[0].Client)
+	if ofSession(report) {
+		page.Device = templates.Device(report.UserAgent)
+	}
+	if !report.Whole && len(page.Holders) > 0 {
+		page.Application = page.Holders[0].Application // known there even if it is gone
 	}
 	page.Now = now
 	return page
@@ -131,7 +167,7 @@ func (h *Handler) Report(w http.ResponseWriter, r *http.Request) {
 		h.Site.Error(w, r, web.FaultOf(err))
 		return
 	}
-	page := h.reportPage(r, report)
+	page := h.reportPage(report)
 	page.AccountPage = shell
 	web.PageHeaders(w, web.PagePolicy{FormSelf: true})
 	h.Site.Render(r, templates.Report(w, page))
@@ -159,7 +195,7 @@ func (h *Handler) ReportStatus(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	w.Header().Set("Content-Type", "application/json")
-	h.Site.Render(r, json.NewEncoder(w).Encode(h.reportPage(r, report).Status()))
+	h.Site.Render(r, json.NewEncoder(w).Encode(h.reportPage(report).Status()))
 }
 
 // DownloadReport is GET /account/reports/{report}/report.jwt: the report as it stands, signed.

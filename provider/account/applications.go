@@ -64,7 +64,9 @@ func (h *Handler) applicationsPage(w http.ResponseWriter, r *http.Request, who p
 	for _, s := range sessions {
 		for _, m := range s.Members {
 			a := of(m.Client)
-			a.Devices = append(a.Devices, templates.Device(s.UserAgent))
+			if device := templates.Device(s.UserAgent); !slices.Contains(a.Devices, device) {
+				a.Devices = append(a.Devices, device)
+			}
 			if m.LastUsed.After(a.LastUse) {
 				a.LastUse = m.LastUsed
 			}

@@ -111,7 +111,9 @@ func (h *Handler) submitted(w http.ResponseWriter, r *http.Request) (who person,
 	}
 	var session storage.SessionID
 	if _, err := h.Site.OpenHandle(r, purpose, values.Get("handle"), &session); err != nil || session != who.session.ID {
-		h.Site.Error(w, r, web.FaultOf(web.ErrHandle))
+		f := web.FaultOf(web.ErrHandle)
+		f.Do, f.Link, f.Text = "Nothing was changed. Open it again.", h.Site.Path("/account"), "Your account"
+		h.Site.Error(w, r, f)
 		return who, nil, false
 	}
 	return who, values, true
@@ -139,12 +141,14 @@ func (h *Handler) shell(w http.ResponseWriter, r *http.Request, who person) (tem
 
 // notices are what was just done, in words.
 var notices = map[string]string{
-	"signed-out": "Signed out there. The applications are being told.",
+	"signed-out": "Signed out there.",
 	"nothing":    "Nothing was chosen, so nothing was ended.",
+	"over":       "That was over already, so nothing was ended.",
 	"left":       "That application's share has ended.",
 	"offline":    "Its offline access has ended.",
 	"withdrawn":  "The application is allowed nothing any more.",
 	"password":   "Your password was changed.",
+	"same-email": "That is your e-mail address already.",
 	"email":      "Your e-mail address was changed.",
 	"not-me":     "That session has ended. Change your password now, since somebody else may know it.",
 }

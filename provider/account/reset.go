@@ -66,7 +66,9 @@ func (h *Handler) Reset(w http.ResponseWriter, r *http.Request) {
 	}
 	var subject string
 	if _, err := h.Site.OpenHandle(r, purposeReset, form.Get("handle"), &subject); err != nil || subject != user.Subject {
-		h.Site.Error(w, r, web.FaultOf(web.ErrHandle))
+		f := web.FaultOf(web.ErrHandle)
+		f.Do, f.Link, f.Text = "Nothing was changed.", h.Site.Path(r.URL.EscapedPath()), "Open it again"
+		h.Site.Error(w, r, f)
 		return
 	}
 	fresh := form.Get("new-password")
@@ -108,5 +110,5 @@ func (h *Handler) Reset(w http.ResponseWriter, r *http.Request) {
 		}
 	}
 	web.PageHeaders(w, web.PagePolicy{FormSelf: true})
-	h.Site.Render(r, templates.PasswordChanged(w, templates.PasswordChangedPage{Page: h.Site.Page(r), Ended: ended, SignInURL: h.Site.Path("/account")}))
+	h.Site.Render(r, templates.PasswordChanged(w, templates.PasswordChangedPage{Page: h.Site.Page(r), Ended: ended, More: outcome.More, SignInURL: h.Site.Path("/account")}))
 }

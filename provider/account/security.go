@@ -102,7 +102,7 @@ func (h *Handler) ChangeEmail(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if email == who.user.Email {
-		h.done(w, "/account/security", "nothing")
+		h.done(w, "/account/security", "same-email")
 		return
 	}
 	switch other, err := h.Store.UserByLogin(r.Context(), email); {

@@ -111,10 +111,10 @@ func (h *Handler) SignOut(w http.ResponseWriter, r *http.Request) {
 			h.end(w, r, storage.Selector{Sessions: ids, Client: client}, h.cause(r, who, storage.ReasonApplication), storage.Change{}, "/account", "left")
 			return
 		}
-		h.done(w, "/account", "nothing")
+		h.done(w, "/account", "over")
 	case form.Get("end-offline") != "":
 		h.endOffline(w, r, who, form.Get("end-offline"), "/account")
-	case form.Get("extent") == string(templates.ExtentSelected):
+	case form.Get("extent") == string(templates.ExtentSelected) && len(form["session"]) > 0:
 		var ids []storage.SessionID
 		for _, hash := range form["session"] {
 			ids = append(ids, find(hash)...)
@@ -132,18 +132,18 @@ func (h *Handler) SignOut(w http.ResponseWriter, r *http.Request) {
 
 // endThese ends the sessions named, this browser's perhaps among them.
 func (h *Handler) endThese(w http.ResponseWriter, r *http.Request, who person, ids []storage.SessionID, reason storage.Reason, what string) {
+	path := "/account"
+	if reason == storage.ReasonNotMe {
+		path = "/account/security"
+	}
 	if len(ids) == 0 {
-		h.done(w, "/account", "nothing")
+		h.done(w, path, "over")
 		return
 	}
 	sel, cause := storage.Selector{Sessions: ids}, h.cause(r, who, reason)
 	if slices.Contains(ids, who.session.ID) {
 		h.Leave(w, r, &who.session, templates.ExtentBrowser, sel, cause, storage.Change{})
 		return
-	}
-	path := "/account"
-	if reason == storage.ReasonNotMe {
-		path = "/account/security"
 	}
 	h.end(w, r, sel, cause, storage.Change{}, path, what)
 }
@@ -154,6 +154,9 @@ func (h *Handler) end(w http.ResponseWriter, r *http.Request, sel storage.Select
 	if err != nil {
 		h.Site.Error(w, r, web.FaultOf(err))
 		return
+	}
+	if len(outcome.Ended) == 0 && change.Withdraw == nil {
+		what = "over"
 	}
 	if len(outcome.Reports) == 1 && back == "/account" && len(outcome.Ended[0].Session.Members) > 0 {
 		web.Redirect(w, h.Site.Path("/account/reports/"+outcome.Reports[0]))
@@ -170,7 +173,7 @@ func (h *Handler) endOffline(w http.ResponseWriter, r *http.Request, who person,
 		return
 	}
 	if !slices.ContainsFunc(grants, func(g storage.Grant) bool { return g.ID == grant }) {
-		h.done(w, back, "nothing")
+		h.done(w, back, "over")
 		return
 	}
 	if _, err := h.Ender.End(r.Context(), storage.Selector{Grant: grant}, h.cause(r, who, storage.ReasonOffline), storage.Change{}); err != nil {

@@ -1,0 +1,99 @@
+package provider_test
+
+import (
+	"net/http"
+	"net/url"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/curfew-id/curfew/storage"
+)
+
+// TestAccountSaysWhatWasOverAlready: a button whose session, share or offline access ended since the page was opened, or was pressed twice, is not
+// answered as if nothing had been chosen, nor as if it had just ended something.
+func TestAccountSaysWhatWasOverAlready(t *testing.T) {
+	for name, press := range map[string]func(p page) url.Values{
+		"sign out":    func(p page) url.Values { return url.Values{"sign-out": {p.buttons("sign-out")[1]}} },
+		"not me":      func(p page) url.Values { return url.Values{"not-me": {p.buttons("not-me")[0]}} },
+		"leave":       func(p page) url.Values { return url.Values{"leave": {p.buttons("leave")[0]}} },
+		"end offline": func(p page) url.Values { return url.Values{"end-offline": {p.buttons("end-offline")[0]}} },
+		"the others":  func(page) url.Values { return url.Values{"extent": {"others"}} },
+		"selected": func(p page) url.Values {
+			return url.Values{"extent": {"selected"}, "session": {p.buttons("sign-out")[1]}}
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				o := mustStart(t, nil)
+				o.mustAddClient("atlas", nil)
+				here, other := o.browser(), o.browser()
+				here.mustJoin("alice", "atlas", "scope", "openid offline_access", "prompt", "consent")
+				time.Sleep(time.Second)
+				other.mustJoin("alice", "atlas")
+				p := here.get("/account")
+				action, fields := p.form(t)
+				for k, v := range press(p) {
+					fields[k] = v
+				}
+				first := here.do(http.MethodPost, action, fields, nil)
+				again := here.post(action, fields)
+				if to := first.Header.Get("Location"); first.Status != http.StatusSeeOther || strings.Contains(to, "over") {
+					t.Errorf("%s: got %d to %q, want it done", name, first.Status, to)
+				}
+				if again.Status != http.StatusOK || !strings.Contains(again.Body, "That was over already, so nothing was ended.") {
+					t.Errorf("%s: got %d at %s without a word that it was over", name, again.Status, again.Path)
+				}
+				if name == "not me" && !strings.HasPrefix(again.Path, "/account/security") {
+					t.Errorf("got %s after a session that was not mine, want the page that changes the password", again.Path)
+				}
+			})
+		})
+	}
+}
+
+// TestAccountPageThatWasOpenTooLongLeadsBack: no application sent anybody there.
+func TestAccountPageThatWasOpenTooLongLeadsBack(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		o := mustStart(t, nil)
+		o.mustAddClient("atlas", nil)
+		b := o.browser()
+		b.mustJoin("alice", "atlas")
+		for from, to := range map[string]string{"/account": "/account/sessions", "/account/applications": "/account/applications", "/account/security": "/account/password"} {
+			_, fields := b.get(from).form(t)
+			time.Sleep(time.Hour)
+			fields.Set("extent", "everywhere")
+			p := b.post(to, fields)
+			if p.Status != http.StatusBadRequest || strings.Contains(p.Body, "the application") || !strings.Contains(p.Body, `class="button" href="/account"`) {
+				t.Errorf("%s: got %d, want the way back to the account:\n%s", to, p.Status, p.Body)
+			}
+		}
+		if !b.signedIn("atlas") {
+			t.Error("got the session ended by a page that was too old")
+		}
+	})
+}
+
+// TestAccountSaysNoMoreThanHappened: nobody is told where no application was, an address that stays was not chosen, and a browser is named once.
+func TestAccountSaysNoMoreThanHappened(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		o := mustStart(t, nil)
+		o.mustAddClient("atlas", nil)
+		here, other := o.browser(), o.browser()
+		here.mustJoin("alice", "atlas")
+		other.mustJoin("alice", "atlas")
+		if p := here.security("/account/email", "email", "alice@example.org", "current-password", pw); !strings.Contains(p.Body, "That is your e-mail address already.") {
+			t.Errorf("got %d at %s for the address that it was", p.Status, p.Path)
+		}
+		if p := here.get("/account/applications"); strings.Count(p.Body, "Unknown browser") != 1 {
+			t.Errorf("got the same browser named again:\n%s", p.Body)
+		}
+		time.Sleep(time.Second)
+		o.mustAddSession(0)
+		p := here.get("/account")
+		if p = here.submit(p, "sign-out", storage.SessionHash("session-0000")); !strings.Contains(p.Body, "Signed out there.") || strings.Contains(p.Body, "being told") {
+			t.Errorf("got %d at %s, want nobody told", p.Status, p.Path)
+		}
+	})
+}

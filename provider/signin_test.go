@@ -161,6 +161,11 @@ func TestFormsOfOtherSitesAreRefused(t *testing.T) {
 					t.Errorf("got %d from %.20s with %v, want 403", p.Status, path, from)
 				}
 			}
+			// What says that it is ours is the issuer: a proxy may send another Host.
+			own := http.Header{"Sec-Fetch-Site": nil, "Origin": {issuer}}
+			if p := b.do(http.MethodPost, path, url.Values{"handle": {"x"}}, own); strings.Contains(p.Body, "another site") {
+				t.Errorf("got a form of ours from %.20s refused as another site's", path)
+			}
 			// Without either, the handle is what counts.
 			if p := b.do(http.MethodPost, path, url.Values{"extent": {"everywhere"}, "handle": {"x"}}, http.Header{"Sec-Fetch-Site": nil}); p.Status < 300 {
 				t.Errorf("got %d from %.20s without a handle", p.Status, path)

@@ -94,9 +94,11 @@ func (h LogHandler) WithAttrs(a []slog.Attr) slog.Handler { return LogHandler{h.
 // WithGroup keeps the request ID on derived loggers.
 func (h LogHandler) WithGroup(name string) slog.Handler { return LogHandler{h.Handler.WithGroup(name)} }
 
-// SameOrigin refuses forms that another site submits (Sec-Fetch-Site, or Origin where a browser sends none).
+// SameOrigin refuses forms that another site submits (Sec-Fetch-Site, or Origin where a browser sends none). A proxy may send another Host
+// than the browser did, so an Origin is ours if it is the issuer's.
 func (s *Site) SameOrigin(next http.Handler) http.Handler {
 	protect := http.NewCrossOriginProtection()
+	_ = protect.AddTrustedOrigin(Origin(s.Issuer)) // refuses what is no origin; an issuer has one
 	protect.SetDenyHandler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		s.Error(w, r, Fault{Status: http.StatusForbidden, What: "This form was sent from another site.", Do: "Go back to the page you came from and try again there."})
 	}))

@@ -89,11 +89,41 @@ func TestAccountSaysNoMoreThanHappened(t *testing.T) {
 		if p := here.get("/account/applications"); strings.Count(p.Body, "Unknown browser") != 1 {
 			t.Errorf("got the same browser named again:\n%s", p.Body)
 		}
+		// Its consent is withdrawn, but the administrator allows it for everybody.
+		here.mustJoin("alice", "atlas", "prompt", "consent")
+		if p := here.submit(here.get("/account/applications"), "withdraw", "atlas"); !strings.Contains(p.Body, "What you allowed the application has ended.") || !here.signedIn("atlas") {
+			t.Errorf("got %d at %s, want what was allowed ended and nothing said of what is allowed now", p.Status, p.Path)
+		}
 		time.Sleep(time.Second)
 		o.mustAddSession(0)
 		p := here.get("/account")
 		if p = here.submit(p, "sign-out", storage.SessionHash("session-0000")); !strings.Contains(p.Body, "Signed out there.") || strings.Contains(p.Body, "being told") {
 			t.Errorf("got %d at %s, want nobody told", p.Status, p.Path)
+		}
+	})
+}
+
+// TestAccountEndsNothingThatNobodyHas: a name that is on no page of the person's is neither an error of ours nor an ending in the audit trail.
+func TestAccountEndsNothingThatNobodyHas(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		o := mustStart(t, nil)
+		o.mustAddClient("atlas", nil)
+		o.mustAddClient("beacon", nil)
+		b := o.browser()
+		b.mustJoin("alice", "atlas")
+		p := b.get("/account")
+		_, fields := p.form(t)
+		session, left := p.buttons("sign-out")[0], b.cookies["__Host-curfew-left"]
+		for _, client := range []string{"", "beacon", "nobody", "a\x00b", "a\xff", strings.Repeat("x", 40000)} {
+			for to, form := range map[string]url.Values{"/account/applications": {"withdraw": {client}}, "/account/sessions": {"leave": {session + " " + client}}} {
+				form.Set("handle", fields.Get("handle"))
+				if p := b.post(to, form); p.Status != http.StatusOK || !strings.Contains(p.Body, "nothing was ended") {
+					t.Errorf("got %d at %s for %.10q, want nothing ended", p.Status, p.Path, client)
+				}
+			}
+		}
+		if b.cookies["__Host-curfew-left"] != left || !b.signedIn("atlas") {
+			t.Error("got an application left")
 		}
 	})
 }

@@ -1,6 +1,7 @@
 package account
 
 import (
+	"errors"
 	"net/http"
 	"slices"
 
@@ -104,6 +105,14 @@ func (h *Handler) Withdraw(w http.ResponseWriter, r *http.Request) {
 	client := form.Get("withdraw")
 	if client == "" {
 		h.done(w, "/account/applications", "nothing")
+		return
+	}
+	switch _, err := h.Store.Consent(r.Context(), who.user.Subject, client); {
+	case errors.Is(err, storage.ErrNotFound):
+		h.done(w, "/account/applications", "over")
+		return
+	case err != nil:
+		h.Site.Error(w, r, web.FaultOf(err))
 		return
 	}
 	// What the application holds ends with what it was allowed, offline access included; single sign-on lives on.

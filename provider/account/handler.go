@@ -146,7 +146,7 @@ var notices = map[string]string{
 	"over":       "That was over already, so nothing was ended.",
 	"left":       "That application's share has ended.",
 	"offline":    "Its offline access has ended.",
-	"withdrawn":  "The application is allowed nothing any more.",
+	"withdrawn":  "What you allowed the application has ended.",
 	"password":   "Your password was changed.",
 	"same-email": "That is your e-mail address already.",
 	"email":      "Your e-mail address was changed.",

@@ -104,7 +104,7 @@ func (h *Handler) SignOut(w http.ResponseWriter, r *http.Request) {
 		h.endThese(w, r, who, find(form.Get("not-me")), storage.ReasonNotMe, "not-me")
 	case form.Get("leave") != "":
 		hash, client, _ := strings.Cut(form.Get("leave"), " ")
-		if ids := find(hash); ids != nil && client != "" {
+		if ids := find(hash); ids != nil && slices.ContainsFunc(all, func(s storage.Session) bool { return s.ID == ids[0] && s.Member(client) != nil }) {
 			if ids[0] == who.session.ID {
 				h.Site.MarkLeft(w, r, client) // it must not sign the person in again unnoticed
 			}

@@ -46,7 +46,7 @@ func (g *guard) run(ctx context.Context, p *program, preview admin.EndRequest, q
 		}
 		fmt.Fprintln(p.stderr, "This ends "+countText(result.Count)+".")
 	}
-	if err := p.confirmed(g.yes, question); err != nil {
+	if err := p.confirmed(g.yes, question, "give --yes to do it, or --dry-run to see what it would do"); err != nil {
 		return err
 	}
 	return p.end(ctx, act)

@@ -54,7 +54,7 @@ func (p *program) keyRevoke() *cobra.Command {
 		Short: "Take a key away at once, because somebody else may know it; what it signed counts no more",
 		Args:  cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if err := p.confirmed(yes, "Take the key "+args[0]+" away?"); err != nil {
+			if err := p.confirmed(yes, "Take the key "+args[0]+" away?", "give --yes to do it"); err != nil {
 				return err
 			}
 			return ask(cmd.Context(), p, func(ctx context.Context, c *admin.Client) (admin.KeyList, error) { return c.RevokeKey(ctx, args[0]) }, p.showKeys)

@@ -79,13 +79,14 @@ func (p *program) input(file string) ([]byte, error) {
 	return text, nil
 }
 
-// confirmed makes sure that whoever typed a destructive command means it: --yes, or an answer on a terminal.
-func (p *program) confirmed(yes bool, question string) error {
+// confirmed makes sure that whoever typed a destructive command means it: --yes, or an answer on a terminal. hint is
+// for whom there is none.
+func (p *program) confirmed(yes bool, question, hint string) error {
 	if yes {
 		return nil
 	}
 	if !isTerminal(p.stdin) {
-		return &failure{code: exitUsage, err: errors.New("this cannot be undone"), hint: "give --yes to do it, or --dry-run to see what it would do"}
+		return &failure{code: exitUsage, err: errors.New("this cannot be undone"), hint: hint}
 	}
 	fmt.Fprintf(p.stderr, "%s [y/N] ", question)
 	answer, err := bufio.NewReader(p.stdin).ReadString('\n')

@@ -51,6 +51,9 @@ func (p *program) tokenAdd() *cobra.Command {
 				return c.AddInitialToken(ctx, q)
 			}, func(t admin.InitialToken) error {
 				fmt.Fprintln(p.stderr, "the token is shown this once; Curfew keeps only its hash")
+				if cfg, err := p.configuration(); err == nil && cfg.Registration.Mode == "off" {
+					fmt.Fprintln(p.stderr, "nobody can use it yet: registration.mode is off")
+				}
 				return p.record(t)
 			})
 		},

@@ -159,6 +159,8 @@ func TestChangeOfEmailProvesAndUnverifies(t *testing.T) {
 			"the wrong password":  {"a@new.example", "wrong", "current password is wrong"},
 			"no address":          {"nobody", pw, "not an e-mail address"},
 			"a name with it":      {"Al <a@new.example>", pw, "not an e-mail address"},
+			"one turned around":   {"a\u202e@new.example", pw, "not an e-mail address"},
+			"one like bob's":      {"bob\u200b@example.org", pw, "not an e-mail address"},
 			"two":                 {"a@new.example, b@new.example", pw, "not an e-mail address"},
 			"bob's":               {"BOB@example.org", pw, "cannot be used"},
 			"bob's name, a login": {"bob", pw, "not an e-mail address"},

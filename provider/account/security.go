@@ -4,7 +4,9 @@ import (
 	"errors"
 	"net/http"
 	"net/mail"
+	"strings"
 	"time"
+	"unicode"
 
 	"github.com/curfew-id/curfew/provider/keys"
 	"github.com/curfew-id/curfew/provider/password"
@@ -97,7 +99,8 @@ func (h *Handler) ChangeEmail(w http.ResponseWriter, r *http.Request) {
 		refuse(problem)
 		return
 	}
-	if parsed, err := mail.ParseAddress(email); err != nil || parsed.Address != email || len(email) > 254 {
+	unseen := func(r rune) bool { return !unicode.IsPrint(r) } // with them an address reads like another one
+	if parsed, err := mail.ParseAddress(email); err != nil || parsed.Address != email || len(email) > 254 || strings.ContainsFunc(email, unseen) {
 		refuse(templates.Problem{What: templates.EmailInvalid})
 		return
 	}

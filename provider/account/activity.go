@@ -110,7 +110,9 @@ func (h *Handler) endings(ctx context.Context, who person, events []storage.Even
 				device[report.Session] = templates.Device(report.UserAgent)
 			}
 			for _, seq := range report.Audit {
-				reportOf[seq] = report
+				if slices.ContainsFunc(events, func(e storage.Event) bool { return e.Seq == seq }) {
+					reportOf[seq] = report
+				}
 			}
 		}
 		if after = next; next == "" {

@@ -186,6 +186,6 @@ func (a *api) call(ctx context.Context, uri string, probe bool) (Endpoint, strin
 	case s >= 300 && s < 400:
 		return e, fmt.Sprintf("backchannel_logout_uri redirects (%d), which is never followed: register where it leads", s)
 	default:
-		return e, fmt.Sprintf("backchannel_logout_uri answers %d where 400 is due (Back-Channel Logout 1.0 section 2.8): try POST /clients/{client}/test-logout", s)
+		return e, fmt.Sprintf("backchannel_logout_uri answers %d where 400 is due (Back-Channel Logout 1.0 section 2.8): `curfew client test-logout` shows what it says to a logout token", s)
 	}
 }

@@ -127,7 +127,7 @@ func TestDoctorNamesWhatKeepsALogoutFromArriving(t *testing.T) {
 		t.Fatalf("got healthy %v with %d clients, want problems of nine", diagnosis.Healthy, len(diagnosis.Clients))
 	}
 	for id, want := range map[string]string{
-		"sound": "", "off": "", "blocked": "egress.allow", "gullible": "answers 200", "moved": "redirects", "absent": "answers 404", "down": "refused",
+		"sound": "", "off": "", "blocked": "egress.allow", "gullible": "answers 200", "moved": "redirects", "absent": "curfew client test-logout", "down": "refused",
 		"unbounded": "max_trust_horizon", "deaf": "browser",
 	} {
 		found := false

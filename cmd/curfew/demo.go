@@ -60,7 +60,7 @@ func (p *program) demo(ctx context.Context, port int) (err error) {
 	defer func() { err = errors.Join(err, os.RemoveAll(folder)) }()
 	own, listener, err := demoPorts(port)
 	if err != nil {
-		return &failure{code: exitFailed, err: err, hint: "`curfew demo --port 0` takes any free ports"}
+		return &failure{code: exitFailed, err: err, hint: "`curfew demo --port 0`, or `make demo ARGS='--port 0'`, takes any free ports"}
 	}
 	defer listener.Close()
 	d := newDemo(folder, own, listener.Addr())

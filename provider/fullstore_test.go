@@ -32,6 +32,16 @@ func TestFullDiskIsSaidAndLosesNothing(t *testing.T) {
 			p := b.get("/account")
 			return b.submit(p, "sign-out", p.buttons("sign-out")[0])
 		},
+		"signing out at one application": func(_ *op, b *browser, _ tokenAnswer) page {
+			p := b.get("/account")
+			return b.submit(p, "leave", p.buttons("leave")[0])
+		},
+		"withdrawing": func(_ *op, b *browser, _ tokenAnswer) page {
+			return b.submit(b.get("/account/applications"), "withdraw", "atlas")
+		},
+		"a change of password that ends the others": func(_ *op, b *browser, _ tokenAnswer) page {
+			return b.security("/account/password", "current-password", pw, "new-password", fresh, "repeat-password", fresh, "extent", "others")
+		},
 		"a change of password": func(_ *op, b *browser, _ tokenAnswer) page {
 			return b.security("/account/password", "current-password", pw, "new-password", fresh, "repeat-password", fresh, "extent", "everywhere")
 		},
@@ -47,7 +57,7 @@ func TestFullDiskIsSaidAndLosesNothing(t *testing.T) {
 			o := mustStartOn(t, bolt.Options{Path: filepath.Join(t.TempDir(), "curfew.db"), MaxSize: 512 << 10}, nil)
 			o.mustAddClient("atlas", nil)
 			b := o.browser()
-			a := b.mustJoin("alice", "atlas")
+			a := b.mustJoin("alice", "atlas", "prompt", "consent")
 			before, err := o.store.User(t.Context(), "sub-alice")
 			if err != nil {
 				t.Fatal(err)
@@ -67,7 +77,7 @@ func TestFullDiskIsSaidAndLosesNothing(t *testing.T) {
 			if err != nil || after.Password != before.Password || after.Email != before.Email {
 				t.Errorf("%s: got the person changed, %v", name, err)
 			}
-			if !b.signedIn("atlas") || !o.active("atlas", a.AccessToken) || old.cookies["__Host-curfew-session"] == "" {
+			if !b.signedIn("atlas") || !o.active("atlas", a.AccessToken) || old.cookies["__Host-curfew-session"] == "" || b.cookies["__Host-curfew-left"] != "" {
 				t.Errorf("%s: got the session or its token lost", name)
 			}
 			synctest.Wait()

@@ -118,5 +118,5 @@ func (h *Handler) Withdraw(w http.ResponseWriter, r *http.Request) {
 	// What the application holds ends with what it was allowed, offline access included; single sign-on lives on.
 	sel := storage.Selector{Subject: who.user.Subject, Client: client, Offline: true}
 	change := storage.Change{Withdraw: &storage.Consent{Subject: who.user.Subject, Client: client}}
-	h.end(w, r, sel, h.cause(r, who, storage.ReasonConsentWithdrawn), change, "/account/applications", "withdrawn")
+	h.end(w, r, who, sel, storage.ReasonConsentWithdrawn, change, "/account/applications", "withdrawn")
 }

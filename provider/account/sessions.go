@@ -105,10 +105,7 @@ func (h *Handler) SignOut(w http.ResponseWriter, r *http.Request) {
 	case form.Get("leave") != "":
 		hash, client, _ := strings.Cut(form.Get("leave"), " ")
 		if ids := find(hash); ids != nil && slices.ContainsFunc(all, func(s storage.Session) bool { return s.ID == ids[0] && s.Member(client) != nil }) {
-			if ids[0] == who.session.ID {
-				h.Site.MarkLeft(w, r, client) // it must not sign the person in again unnoticed
-			}
-			h.end(w, r, storage.Selector{Sessions: ids, Client: client}, h.cause(r, who, storage.ReasonApplication), storage.Change{}, "/account", "left")
+			h.end(w, r, who, storage.Selector{Sessions: ids, Client: client}, storage.ReasonApplication, storage.Change{}, "/account", "left")
 			return
 		}
 		h.done(w, "/account", "over")
@@ -121,7 +118,7 @@ func (h *Handler) SignOut(w http.ResponseWriter, r *http.Request) {
 		}
 		h.endThese(w, r, who, ids, storage.ReasonAccount, "signed-out")
 	case form.Get("extent") == string(templates.ExtentOthers):
-		h.end(w, r, storage.Selector{Subject: subject, Except: who.session.ID}, h.cause(r, who, storage.ReasonAccount), storage.Change{}, "/account", "signed-out")
+		h.end(w, r, who, storage.Selector{Subject: subject, Except: who.session.ID}, storage.ReasonAccount, storage.Change{}, "/account", "signed-out")
 	case form.Get("extent") == string(templates.ExtentEverywhere), form.Get("extent") == string(templates.ExtentOffline):
 		sel := storage.Selector{Subject: subject, Offline: form.Get("extent") == string(templates.ExtentOffline)}
 		h.Leave(w, r, &who.session, templates.ExtentEverywhere, sel, h.cause(r, who, storage.ReasonAccount), storage.Change{})
@@ -140,20 +137,25 @@ func (h *Handler) endThese(w http.ResponseWriter, r *http.Request, who person, i
 		h.done(w, path, "over")
 		return
 	}
-	sel, cause := storage.Selector{Sessions: ids}, h.cause(r, who, reason)
+	sel := storage.Selector{Sessions: ids}
 	if slices.Contains(ids, who.session.ID) {
-		h.Leave(w, r, &who.session, templates.ExtentBrowser, sel, cause, storage.Change{})
+		h.Leave(w, r, &who.session, templates.ExtentBrowser, sel, h.cause(r, who, reason), storage.Change{})
 		return
 	}
-	h.end(w, r, sel, cause, storage.Change{}, path, what)
+	h.end(w, r, who, sel, reason, storage.Change{}, path, what)
 }
 
 // end ends sessions of other browsers, or shares, and leads to the report where there is one to see, else back.
-func (h *Handler) end(w http.ResponseWriter, r *http.Request, sel storage.Selector, cause storage.Cause, change storage.Change, back, what string) {
-	outcome, err := h.Ender.End(r.Context(), sel, cause, change)
+func (h *Handler) end(w http.ResponseWriter, r *http.Request, who person, sel storage.Selector, reason storage.Reason, change storage.Change, back, what string) {
+	outcome, err := h.Ender.End(r.Context(), sel, h.cause(r, who, reason), change)
 	if err != nil {
 		h.Site.Error(w, r, web.FaultOf(err))
 		return
+	}
+	for _, e := range outcome.Ended {
+		if reason == storage.ReasonApplication && e.Session.ID == who.session.ID {
+			h.Site.MarkLeft(w, r, sel.Client) // it must not sign the person in again unnoticed
+		}
 	}
 	if len(outcome.Ended) == 0 && change.Withdraw == nil {
 		what = "over"

@@ -41,7 +41,7 @@ func deliveryOf(d storage.Delivery) Delivery {
 	case !d.Answer.At.IsZero():
 		shown.Meaning = logout.Meaning(d.Answer)
 	case d.Late && d.State == storage.DeliveryPending:
-		shown.Meaning = "told a second time: it joined less than 30 s before the end, and may have been letting the person in when it was told first"
+		shown.Meaning = "to be told a second time: it joined less than 30 s before the end, and may have been letting the person in when it was told first"
 	}
 	return shown
 }

@@ -181,7 +181,7 @@ func TestSecondTellingSaysWhyItIsThere(t *testing.T) {
 		t.Fatalf("got %d deliveries, want the first telling and the second", len(deliveries))
 	}
 	for _, one := range deliveries {
-		if said := strings.HasPrefix(one.Meaning, "told a second time: "); said != one.Late {
+		if said := strings.HasPrefix(one.Meaning, "to be told a second time: "); said != one.Late {
 			t.Errorf("late %v: got meaning %q", one.Late, one.Meaning)
 		}
 	}

@@ -99,9 +99,11 @@ func socketPath(data string) string { return filepath.Join(data, socketName) }
 
 // fromProxies answers nobody but trusted proxies, since the issuer is https and this listener is not: whoever else gets here would send
 // secrets in the clear. Health checks say nothing secret and come from anywhere. base is the issuer's path.
-func fromProxies(next http.Handler, base string, proxies []netip.Prefix) http.Handler {
+// The log says who was refused: mostly it is the proxy, from an address that its operator did not expect.
+func fromProxies(next http.Handler, base string, proxies []netip.Prefix, log *slog.Logger) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if path := r.URL.Path; path != base+"/healthz" && path != base+"/readyz" && !fromProxy(r.RemoteAddr, proxies) {
+			log.WarnContext(r.Context(), "refused: not in trusted_proxies", "peer", r.RemoteAddr)
 			http.Error(w, "This listener is for the proxy that ends TLS. Its address has to be in trusted_proxies.", http.StatusForbidden)
 			return
 		}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"io/fs"
+	"log/slog"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -69,7 +70,9 @@ func TestDataFolderThatOthersCanWriteIsRefused(t *testing.T) {
 
 func TestPlainListenerAnswersTrustedProxiesOnly(t *testing.T) {
 	inner := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNoContent) })
-	h := fromProxies(inner, "/base", []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("::1/128")})
+	var lines strings.Builder
+	log := slog.New(slog.NewTextHandler(&lines, nil))
+	h := fromProxies(inner, "/base", []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("::1/128")}, log)
 	for _, c := range []struct {
 		remote, path string
 		want         int
@@ -87,9 +90,13 @@ func TestPlainListenerAnswersTrustedProxiesOnly(t *testing.T) {
 		r.RemoteAddr = c.remote
 		r.Header.Set("X-Forwarded-For", "10.0.0.1")
 		w := httptest.NewRecorder()
+		lines.Reset()
 		h.ServeHTTP(w, r)
 		if w.Code != c.want {
 			t.Errorf("%s from %s: got %d, want %d", c.path, c.remote, w.Code, c.want)
+		}
+		if named := strings.Contains(lines.String(), "peer="+c.remote); named != (c.want == 403) {
+			t.Errorf("%s from %s: logged %q", c.path, c.remote, lines.String())
 		}
 	}
 }

@@ -66,7 +66,7 @@ func openServer(ctx context.Context, cfg *config.Config, log *slog.Logger) (s *s
 	s.handler, s.metrics = s.provider, measured.Handler(log)
 	base := cfg.BasePath()
 	if cfg.BehindProxy() {
-		s.handler = fromProxies(s.handler, base, cfg.TrustedProxies)
+		s.handler = fromProxies(s.handler, base, cfg.TrustedProxies, s.log)
 	}
 	if cfg.Metrics.Listen != "" {
 		s.handler = measured.Count(s.handler, base, time.Now)

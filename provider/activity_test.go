@@ -29,6 +29,21 @@ func TestActivityNamesTheBrowserOfEachSignIn(t *testing.T) {
 	})
 }
 
+// TestActivityTellsWhereTheSessionWas: a browser stands beside its own address, not beside that of whoever ended its session.
+func TestActivityTellsWhereTheSessionWas(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		o := mustStart(t, nil)
+		o.mustAddClient("atlas", nil)
+		b := o.browser()
+		b.mustJoin("alice", "atlas")
+		o.mustAddSession(0) // from 192.0.2.9
+		b.submit(b.get("/account"), "extent", "others")
+		if p := b.get("/account/activity"); strings.Count(p.Body, "Firefox on Linux · 192.0.2.9<") != 2 {
+			t.Errorf("got a session's browser beside another address:\n%s", p.Body)
+		}
+	})
+}
+
 // TestReportsNameApplicationsThatAreGone: the report keeps the name that the person knew.
 func TestReportsNameApplicationsThatAreGone(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -71,6 +71,9 @@ func (h *Handler) activityPage(w http.ResponseWriter, r *http.Request, who perso
 		if reported {
 			line.ReportURL = h.Site.Path("/account/reports/" + report.ID)
 			line.Reason = string(report.Cause.Reason)
+			if ofSession(report) {
+				line.Address = report.Address // where the browser was, not whoever ended it
+			}
 		}
 		if of := slices.IndexFunc(report.Rows, func(row storage.Row) bool { return row.Client == e.Client }); of >= 0 {
 			line.Application = report.Rows[of].Name // known there even if it is gone

@@ -133,8 +133,9 @@ func (h *Handler) shell(w http.ResponseWriter, r *http.Request, who person) (tem
 	}
 	a.ProbeURL = h.Site.Path("/account/probe")
 	a.EndedURL = h.Site.Path("/account")
-	if notice := notices[r.URL.Query().Get("done")]; notice != "" {
-		a.Notice, a.NoticeURL, a.NoticeLink = notice, a.ActivityURL, "See what happened"
+	done := r.URL.Query().Get("done")
+	if a.Notice = notices[done]; done != "nothing" && done != "same-email" {
+		a.NoticeURL, a.NoticeLink = a.ActivityURL, "See what happened"
 	}
 	return a, nil
 }

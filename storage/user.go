@@ -2,7 +2,10 @@ package storage
 
 import (
 	"context"
+	"net/mail"
+	"strings"
 	"time"
+	"unicode"
 )
 
 // User is a person who can sign in.
@@ -17,6 +20,13 @@ type User struct {
 	Created       time.Time      `json:"created"`
 	Updated       time.Time      `json:"updated"`
 	Revision      uint64         `json:"revision"` // counts writes; 0 is a user not stored yet
+}
+
+// IsEmail tells whether text is an address alone, as Core §5.1 has it (RFC 5322 addr-spec), of at most 254 bytes and without characters that
+// nobody sees, with which it would read like another one.
+func IsEmail(text string) bool {
+	a, err := mail.ParseAddress(text)
+	return err == nil && a.Address == text && len(text) <= 254 && !strings.ContainsFunc(text, func(r rune) bool { return !unicode.IsPrint(r) })
 }
 
 // Users keeps people. Changes that end sessions (disabling, a new password, removal) go through EndSessions.

@@ -3,10 +3,7 @@ package account
 import (
 	"errors"
 	"net/http"
-	"net/mail"
-	"strings"
 	"time"
-	"unicode"
 
 	"github.com/curfew-id/curfew/provider/keys"
 	"github.com/curfew-id/curfew/provider/password"
@@ -99,8 +96,7 @@ func (h *Handler) ChangeEmail(w http.ResponseWriter, r *http.Request) {
 		refuse(problem)
 		return
 	}
-	unseen := func(r rune) bool { return !unicode.IsPrint(r) } // with them an address reads like another one
-	if parsed, err := mail.ParseAddress(email); err != nil || parsed.Address != email || len(email) > 254 || strings.ContainsFunc(email, unseen) {
+	if !storage.IsEmail(email) {
 		refuse(templates.Problem{What: templates.EmailInvalid})
 		return
 	}

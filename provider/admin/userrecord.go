@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
-	"net/mail"
 	"net/url"
 	"regexp"
 	"slices"
@@ -87,7 +86,7 @@ func applyMember(u *storage.User, name string, value json.RawMessage) error {
 		if err := read(value, &u.Email, "a string"); err != nil || u.Email == "" {
 			return err
 		}
-		if a, err := mail.ParseAddress(u.Email); err != nil || a.Address != u.Email || len(u.Email) > 254 {
+		if !storage.IsEmail(u.Email) {
 			return fmt.Errorf("%q is not an e-mail address", u.Email)
 		}
 		return nil

@@ -47,7 +47,7 @@ func TestUserIsShownByTheClaimNamesOfCoreAndNeverWithAPassword(t *testing.T) {
 func TestWrongClaimsAreAllNamed(t *testing.T) {
 	d := mustDesk(t)
 	for _, c := range []struct{ member, field string }{
-		{`"prefered_username":"x"`, "prefered_username"}, {`"email":"nobody"`, "email"}, {`"email":"Ada <ada@example.org>"`, "email"}, {`"email_verified":"yes"`, "email_verified"},
+		{`"prefered_username":"x"`, "prefered_username"}, {`"email":"nobody"`, "email"}, {`"email":"a\u200bda@example.org"`, "email"}, {`"email":"Ada <ada@example.org>"`, "email"}, {`"email_verified":"yes"`, "email_verified"},
 		{`"birthdate":"2026-02-30"`, "birthdate"}, {`"zoneinfo":"../etc"`, "zoneinfo"}, {`"locale":"English (US)"`, "locale"},
 		{`"website":"javascript:alert(1)"`, "website"}, {`"phone_number_verified":"true"`, "phone_number_verified"}, {`"address":"London"`, "address"},
 		{`"address":{"city":"London"}`, "address"}, {`"name":7`, "name"}, {`"name":"a\u0000b"`, "name"}, {`"updated_at":1`, "updated_at"}, {`"disabled":true`, "disabled"},

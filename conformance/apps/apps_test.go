@@ -15,6 +15,7 @@ import (
 	"text/template"
 	"time"
 
+	"github.com/curfew-id/curfew/conformance/need"
 	"github.com/curfew-id/curfew/conformance/op"
 	"github.com/curfew-id/curfew/conformance/rp"
 )
@@ -24,15 +25,6 @@ const (
 	secret   = "0123456789abcdef0123456789abcdef"
 	modules  = "/usr/lib/apache2/modules"
 )
-
-// mustHave skips a test whose program is not here, and says how to get it. Where everything is required it fails instead.
-func mustHave(t *testing.T, missing string) {
-	t.Helper()
-	if os.Getenv("CURFEW_REQUIRE_ALL") != "" {
-		t.Fatal(missing)
-	}
-	t.Skip(missing)
-}
 
 // mustProvide starts a provider with one user. The applications cannot resolve *.localhost, so everybody is at 127.0.0.1.
 func mustProvide(t *testing.T, ctx context.Context) (o *op.OP, folder string) {
@@ -158,10 +150,10 @@ func mustLoseItsSession(t *testing.T, ctx context.Context, toy, login, page, sig
 func TestExpressLosesItsSession(t *testing.T) {
 	node, err := exec.LookPath("node")
 	if err != nil {
-		mustHave(t, "Node is not here: install Debian's nodejs and npm")
+		need.Missing(t, "Node is not here: install Debian's nodejs and npm")
 	}
 	if _, err := os.Stat("express/node_modules/express-openid-connect"); err != nil {
-		mustHave(t, "express-openid-connect is not here: run `npm ci` in conformance/apps/express")
+		need.Missing(t, "express-openid-connect is not here: run `npm ci` in conformance/apps/express")
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()
@@ -187,10 +179,10 @@ func TestExpressLosesItsSession(t *testing.T) {
 func TestApacheLosesItsSession(t *testing.T) {
 	apache, err := exec.LookPath("/usr/sbin/apache2")
 	if err != nil {
-		mustHave(t, "Apache is not here: install Debian's apache2 and libapache2-mod-auth-openidc")
+		need.Missing(t, "Apache is not here: install Debian's apache2 and libapache2-mod-auth-openidc")
 	}
 	if _, err := os.Stat(filepath.Join(modules, "mod_auth_openidc.so")); err != nil {
-		mustHave(t, "mod_auth_openidc is not here: install Debian's libapache2-mod-auth-openidc")
+		need.Missing(t, "mod_auth_openidc is not here: install Debian's libapache2-mod-auth-openidc")
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()

@@ -9,6 +9,8 @@ import (
 
 	"github.com/chromedp/cdproto/cdp"
 	"github.com/chromedp/chromedp"
+
+	"github.com/curfew-id/curfew/conformance/need"
 )
 
 // patience is how long a page may take on a busy machine.
@@ -23,7 +25,7 @@ type tab struct {
 // mustChromium starts Chromium with a fresh profile; it ends with the test.
 func mustChromium(t *testing.T) context.Context {
 	t.Helper()
-	options := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath(mustFind(t, "chromium")), chromedp.DisableGPU,
+	options := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath(need.Program(t, "chromium")), chromedp.DisableGPU,
 		chromedp.UserDataDir(mustFolder(t)), chromedp.WindowSize(1000, 900))
 	if os.Getuid() == 0 {
 		options = append(options, chromedp.NoSandbox)

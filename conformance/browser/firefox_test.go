@@ -14,6 +14,8 @@ import (
 
 	"github.com/chromedp/cdproto"
 	"github.com/chromedp/chromedp/remote"
+
+	"github.com/curfew-id/curfew/conformance/need"
 )
 
 // firefox is one tab of a Firefox, driven by WebDriver BiDi. Its messages look like those of Chromium's protocol, so the connection is
@@ -34,7 +36,7 @@ func mustFirefox(t *testing.T, scripts bool) *firefox {
 	if err := os.WriteFile(filepath.Join(profile, "user.js"), []byte(preference), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	process := exec.Command(mustFind(t, "firefox-esr"), "--headless", "--no-remote", "--profile", profile, "--remote-debugging-port", "0", "about:blank")
+	process := exec.Command(need.Program(t, "firefox-esr"), "--headless", "--no-remote", "--profile", profile, "--remote-debugging-port", "0", "about:blank")
 	says, err := process.StderrPipe()
 	if err != nil {
 		t.Fatal(err)

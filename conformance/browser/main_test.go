@@ -6,7 +6,6 @@ import (
 	"context"
 	"log"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"sync"
 	"testing"
@@ -41,20 +40,6 @@ func mustBuild(t *testing.T) (program string) {
 		t.Fatal(err)
 	}
 	return program
-}
-
-// mustFind finds a browser, or skips the test and says how to get it. Where everything is required, as in continuous integration, it fails.
-func mustFind(t *testing.T, name string) (path string) {
-	t.Helper()
-	path, err := exec.LookPath(name)
-	switch {
-	case err == nil:
-		return path
-	case os.Getenv("CURFEW_REQUIRE_ALL") != "":
-		t.Fatalf("%v; it is in the Debian package %s", err, name)
-	}
-	t.Skipf("%v; it is in the Debian package %s", err, name)
-	return ""
 }
 
 func mustFolder(t *testing.T) string {

@@ -6,10 +6,11 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
-	"os/exec"
 	"slices"
 	"sync"
 	"testing"
+
+	"github.com/curfew-id/curfew/conformance/need"
 )
 
 // fakeSites are an OP and a suite as a browser sees them. They note what reaches them.
@@ -71,9 +72,7 @@ func (s *fakeSites) suite() http.Handler {
 
 func mustOpen(t *testing.T, sites *fakeSites) (window Window, op string) {
 	t.Helper()
-	if _, err := exec.LookPath("chromium"); err != nil {
-		t.Skip("no Chromium on this machine")
-	}
+	need.Program(t, "chromium")
 	suiteSite := httptest.NewTLSServer(sites.suite())
 	t.Cleanup(suiteSite.Close)
 	opSite := httptest.NewTLSServer(sites.op(suiteSite.URL))

@@ -51,6 +51,9 @@ func TestClaimsAskedForByNameStayWithinTheClientsScope(t *testing.T) {
 		if next := h.token("atlas", url.Values{"grant_type": {"refresh_token"}, "refresh_token": {j.RefreshToken}}); next.IDToken == "" || claims(h.t, next.IDToken)["email"] != nil {
 			h.t.Errorf("got %+v, want an ID token without the e-mail address", next)
 		}
+		if p := h.laptop.get(authorizeURL("atlas", "scope", "openid", "claims", wishes, "prompt", "consent")); !strings.Contains(p.Body, "asks for access") || strings.Contains(p.Body, "e-mail address") {
+			h.t.Errorf("got %d, want a consent page that does not ask for what the client may not have", p.Status)
+		}
 		j = h.mustRedeem("atlas", h.laptop.mustSignIn("alice", "atlas", "scope", "openid", "claims", wishes).Get("code"))
 		if h.seesEmail(j.AccessToken) || claims(h.t, j.IDToken)["email"] != nil {
 			h.t.Error("got the e-mail address by name, which the client may not ask for by scope")

@@ -42,7 +42,7 @@ func TestReadmeHasTwoCommandsAndTheTestCommandIsWhatCIRuns(t *testing.T) {
 
 func TestDemoStartsFromACleanClone(t *testing.T) {
 	if _, err := os.ReadFile(".git/logs/HEAD"); err != nil { // read, so that the result is cached for this commit only
-		t.Skip("this is no clone: there is no .git/logs/HEAD")
+		t.Skip("this is no clone, so there is nothing to clone: .git/logs/HEAD is missing")
 	}
 	clone := filepath.Join(t.TempDir(), "clone")
 	if out, err := exec.Command("git", "clone", "--quiet", ".", clone).CombinedOutput(); err != nil {

@@ -17,7 +17,7 @@ func (p *program) keyCommand() *cobra.Command {
 func (p *program) keyList() *cobra.Command {
 	return &cobra.Command{
 		Use:   "list",
-		Short: "List keys and what each is for now",
+		Short: "List keys, their use and their state",
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return ask(cmd.Context(), p, func(ctx context.Context, c *admin.Client) (admin.KeyList, error) { return c.Keys(ctx) }, p.showKeys)

@@ -141,7 +141,7 @@ func TestChromiumWithoutScriptsShowsAKeptPageThreeMinutesAtMost(t *testing.T) {
 	}
 	t.Run("after three minutes", func(t *testing.T) {
 		if os.Getenv("CURFEW_THREE_MINUTES") == "" {
-			t.Skip("skipped: Chromium has no other clock; CURFEW_THREE_MINUTES=1 waits")
+			t.Skip("takes three real minutes, for Chromium has no other clock: set CURFEW_THREE_MINUTES=1")
 		}
 		p := leave(t)
 		time.Sleep(185 * time.Second)

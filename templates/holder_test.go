@@ -128,8 +128,8 @@ func TestSummaryNamesTheBadWithTheGood(t *testing.T) {
 		holders []Holder
 		want    string
 	}{
-		{nil, "No application was part of it."},
-		{[]Holder{{Kind: KindTokens, Trust: TrustClosed}}, "No application was part of it."},
+		{nil, "No application was signed in with it."},
+		{[]Holder{{Kind: KindTokens, Trust: TrustClosed}}, "No application was signed in with it."},
 		{all[:1], "Atlas has confirmed."},
 		{all[:2], "Both applications have confirmed."},
 		{append(all[:2:2], all[0]), "All three applications have confirmed."},

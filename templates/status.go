@@ -97,7 +97,7 @@ func Summarize(holders []Holder, ended, now time.Time) Text {
 	}
 	switch n := len(all); {
 	case n == 0:
-		return text("No application was part of it.")
+		return text("No application was signed in with it.")
 	case len(done) == n && n == 1:
 		say(who(done), " has confirmed.")
 	case len(done) == n && n == 2:

@@ -19,42 +19,42 @@ func (refused) Class() string { return "refused" }
 
 func TestRetryAfterIsHonouredUpToAnHour(t *testing.T) {
 	for asked, want := range map[time.Duration]time.Duration{0: time.Second, 10 * time.Second: 10 * time.Second, 3 * time.Hour: time.Hour} {
-		d := storage.Delivery{Attempts: 1, GiveUp: t0.Add(TellAtMost)}
-		if s := settle(d, Reply{Status: 503, RetryAfter: asked}, nil, t0, 0.5); !s.Next.Equal(t0.Add(want)) {
-			t.Errorf("Retry-After %v: next after %v, want %v", asked, s.Next.Sub(t0), want)
+		d := storage.Delivery{Attempts: 1, GiveUpAt: t0.Add(MaxDeliveryPeriod)}
+		if s := evaluateAttempt(d, Reply{Status: 503, RetryAfter: asked}, nil, t0, 0.5); !s.NextAttempt.Equal(t0.Add(want)) {
+			t.Errorf("Retry-After %v: next after %v, want %v", asked, s.NextAttempt.Sub(t0), want)
 		}
 	}
-	d := storage.Delivery{Attempts: 6, GiveUp: t0.Add(TellAtMost)}
-	if s := settle(d, Reply{Status: 429, RetryAfter: time.Second}, nil, t0, 0.5); !s.Next.Equal(t0.Add(30 * time.Minute)) {
-		t.Errorf("a short Retry-After: next after %v, want the schedule's 30 min", s.Next.Sub(t0))
+	d := storage.Delivery{Attempts: 6, GiveUpAt: t0.Add(MaxDeliveryPeriod)}
+	if s := evaluateAttempt(d, Reply{Status: 429, RetryAfter: time.Second}, nil, t0, 0.5); !s.NextAttempt.Equal(t0.Add(30 * time.Minute)) {
+		t.Errorf("a short Retry-After: next after %v, want the schedule's 30 min", s.NextAttempt.Sub(t0))
 	}
 }
 
 func TestPausesAreSpreadByAFifth(t *testing.T) {
-	d := storage.Delivery{Attempts: 5, GiveUp: t0.Add(TellAtMost)}
+	d := storage.Delivery{Attempts: 5, GiveUpAt: t0.Add(MaxDeliveryPeriod)}
 	for random, want := range map[float64]time.Duration{0: 8 * time.Minute, 0.5: 10 * time.Minute} {
-		if s := settle(d, Reply{Status: 500}, nil, t0, random); !s.Next.Equal(t0.Add(want)) {
-			t.Errorf("random %v: got %v, want %v", random, s.Next.Sub(t0), want)
+		if s := evaluateAttempt(d, Reply{Status: 500}, nil, t0, random); !s.NextAttempt.Equal(t0.Add(want)) {
+			t.Errorf("random %v: got %v, want %v", random, s.NextAttempt.Sub(t0), want)
 		}
 	}
 }
 
 func TestLastAttemptIsMadeWhenTimeIsUp(t *testing.T) {
-	d := storage.Delivery{Attempts: 50, GiveUp: t0.Add(time.Minute)}
-	if s := settle(d, Reply{Status: 500}, nil, t0, 0); s.State != storage.DeliveryPending || !s.Next.Equal(d.GiveUp) {
-		t.Errorf("before: got %s, %v, want one more attempt at the end", s.State, s.Next)
+	d := storage.Delivery{Attempts: 50, GiveUpAt: t0.Add(time.Minute)}
+	if s := evaluateAttempt(d, Reply{Status: 500}, nil, t0, 0); s.State != storage.DeliveryPending || !s.NextAttempt.Equal(d.GiveUpAt) {
+		t.Errorf("before: got %s, %v, want one more attempt at the end", s.State, s.NextAttempt)
 	}
-	if s := settle(d, Reply{Status: 500}, nil, d.GiveUp, 0); s.State != storage.DeliveryFailed {
+	if s := evaluateAttempt(d, Reply{Status: 500}, nil, d.GiveUpAt, 0); s.State != storage.DeliveryFailed {
 		t.Errorf("at the end: got %s, want failed", s.State)
 	}
-	if s := settle(d, Reply{Status: 204}, nil, d.GiveUp.Add(time.Hour), 0); s.State != storage.DeliveryDone {
+	if s := evaluateAttempt(d, Reply{Status: 204}, nil, d.GiveUpAt.Add(time.Hour), 0); s.State != storage.DeliveryDone {
 		t.Errorf("an answer at last: got %s, want done", s.State)
 	}
 }
 
 func TestFailuresAreClassed(t *testing.T) {
-	for want, err := range map[string]error{"refused": fmt.Errorf("post: %w", refused{}), "timeout": context.DeadlineExceeded, "network": errors.New("?"), "internal": unsigned{errors.New("no key")}} {
-		a := answerOf(Reply{}, err, t0)
+	for want, err := range map[string]error{"refused": fmt.Errorf("post: %w", refused{}), "timeout": context.DeadlineExceeded, "network": errors.New("?"), "internal": signingError{errors.New("no key")}} {
+		a := newAnswer(Reply{}, err, t0)
 		if a.Class != want || a.Status != 0 {
 			t.Errorf("got %+v, want %s", a, want)
 		}
@@ -65,15 +65,15 @@ func TestFailuresAreClassed(t *testing.T) {
 }
 
 func TestAnswersTextIsMadeHarmless(t *testing.T) {
-	got := detail("bad\r\nSet-Cookie: x\x00\x1b[31m \xff" + strings.Repeat("ö", 400))
-	if len(got) > detailBytes || !utf8.ValidString(got) || strings.ContainsAny(got, "\r\n\x00\x1b") || !strings.HasPrefix(got, "bad Set-Cookie: x [31m ö") {
+	got := sanitizeDetail("bad\r\nSet-Cookie: x\x00\x1b[31m \xff" + strings.Repeat("ö", 400))
+	if len(got) > maxDetailBytes || !utf8.ValidString(got) || strings.ContainsAny(got, "\r\n\x00\x1b") || !strings.HasPrefix(got, "bad Set-Cookie: x [31m ö") {
 		t.Errorf("got %d bytes: %q", len(got), got)
 	}
 }
 
 func TestEveryAnswerHasAMeaning(t *testing.T) {
 	for status, want := range map[int]string{200: "confirmed", 204: "confirmed", 202: "only 200 and 204", 302: "redirected", 400: "invalid", 404: "nothing answers", 429: "not now", 503: "not now"} {
-		if got := Meaning(storage.Answer{Status: status}); !strings.Contains(got, want) {
+		if got := ExplainAnswer(storage.Answer{Status: status}); !strings.Contains(got, want) {
 			t.Errorf("%d: got %q, want %q in it", status, got, want)
 		}
 	}
@@ -81,7 +81,7 @@ func TestEveryAnswerHasAMeaning(t *testing.T) {
 
 func TestLogoutTokenClaims(t *testing.T) {
 	for choice, want := range map[string][2]bool{"": {true, true}, "both": {true, true}, "sid": {false, true}, "sub": {true, false}} {
-		claims := tokenClaims("https://op.example", storage.Delivery{Client: "rp", Subject: "u", SID: "s", Claims: choice}, "j", t0, t0.Add(TokenLife))
+		claims := tokenClaims("https://op.example", storage.Delivery{Client: "rp", Subject: "u", SID: "s", Claims: choice}, "j", t0, t0.Add(TokenLifetime))
 		_, sub := claims["sub"]
 		_, sid := claims["sid"]
 		if [2]bool{sub, sid} != want {

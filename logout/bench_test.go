@@ -23,25 +23,25 @@ import (
 	"github.com/curfew-id/curfew/storage/bolt"
 )
 
-// sinks are relying parties on this machine that answer 200, and a dispatcher that signs by ES256.
-type sinks struct {
-	store      *bolt.Store
-	dispatcher *Dispatcher
-	ender      *Ender
-	clients    []string
-	told       atomic.Int64
-	last       atomic.Int64 // when a relying party last received something
-	all        chan struct{}
-	want       int64
+// benchClients are relying parties on this machine that answer 200, and a dispatcher that signs by ES256.
+type benchClients struct {
+	store        *bolt.Store
+	dispatcher   *Dispatcher
+	terminator   *Terminator
+	clients      []string
+	received     atomic.Int64
+	lastReceived atomic.Int64 // when a relying party last received something
+	all          chan struct{}
+	want         int64
 }
 
-func newSinks(b *testing.B, hosts int) *sinks {
+func newBenchClients(b *testing.B, hosts int) *benchClients {
 	b.Helper()
 	store, err := bolt.Open(bolt.Options{Path: filepath.Join(b.TempDir(), "curfew.db")})
 	if err != nil {
 		b.Fatal(err)
 	}
-	s := &sinks{store: store, all: make(chan struct{}, 1)}
+	s := &benchClients{store: store, all: make(chan struct{}, 1)}
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		b.Fatal(err)
@@ -60,7 +60,7 @@ func newSinks(b *testing.B, hosts int) *sinks {
 		}
 		return signed + "." + base64.RawURLEncoding.EncodeToString(v.FillBytes(r.FillBytes(make([]byte, 64))[32:64])), nil
 	}
-	transport := &http.Transport{MaxIdleConnsPerHost: perHost, DisableCompression: true}
+	transport := &http.Transport{MaxIdleConnsPerHost: maxPerHost, DisableCompression: true}
 	client := &http.Client{Transport: transport}
 	post := func(ctx context.Context, uri string, form url.Values) (Reply, error) {
 		req, err := http.NewRequestWithContext(ctx, http.MethodPost, uri, strings.NewReader(form.Encode()))
@@ -75,16 +75,16 @@ func newSinks(b *testing.B, hosts int) *sinks {
 		resp.Body.Close()
 		return Reply{Status: resp.StatusCode}, nil
 	}
-	s.dispatcher = &Dispatcher{Store: store, Sign: signES256, Post: post, Now: time.Now, Issuer: issuer, Log: quiet()}
-	s.dispatcher.Observe.Settled = func(_ string, state storage.DeliveryState, _ bool) {
+	s.dispatcher = &Dispatcher{Store: store, Sign: signES256, Post: post, Now: time.Now, Issuer: issuer, Log: discardLog()}
+	s.dispatcher.Observer.OnDeliveryFinished = func(_ string, state storage.DeliveryState, _ bool) {
 		if state != storage.DeliveryDone {
 			b.Errorf("a delivery is %s", state)
 		}
-		if s.told.Add(1) == s.want {
+		if s.received.Add(1) == s.want {
 			s.all <- struct{}{}
 		}
 	}
-	s.ender = &Ender{Store: store, Now: time.Now, Wake: s.dispatcher.Wake, Issuer: issuer, Log: quiet()}
+	s.terminator = &Terminator{Store: store, Now: time.Now, Wake: s.dispatcher.Wake, Issuer: issuer, Log: discardLog()}
 	no := false
 	ctx := context.Background()
 	if err := store.PutUser(ctx, storage.User{Subject: "u", Name: "ada", Created: time.Now()}); err != nil {
@@ -93,17 +93,17 @@ func newSinks(b *testing.B, hosts int) *sinks {
 	for i := range hosts {
 		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			_ = r.ParseForm()
-			s.last.Store(time.Now().UnixNano())
+			s.lastReceived.Store(time.Now().UnixNano())
 		}))
 		b.Cleanup(server.Close)
 		id := fmt.Sprint("rp", i)
-		m := storage.Metadata{ClientID: id, BackchannelLogoutURI: server.URL + "/bcl", TellLateJoin: &no, IDTokenSignedResponseAlg: "ES256"}
+		m := storage.Metadata{ClientID: id, BackchannelLogoutURI: server.URL + "/bcl", Renotify: &no, IDTokenSignedResponseAlg: "ES256"}
 		if err := store.PutClient(ctx, storage.Client{Metadata: m, Created: time.Now()}); err != nil {
 			b.Fatal(err)
 		}
 		s.clients = append(s.clients, id)
 	}
-	stop, stopped := run(s.dispatcher.Run), run(s.ender.Run)
+	stop, stopped := run(s.dispatcher.Run), run(s.terminator.Run)
 	b.Cleanup(func() {
 		stop()
 		stopped()
@@ -114,7 +114,7 @@ func newSinks(b *testing.B, hosts int) *sinks {
 }
 
 // sessions begins n sessions of all clients.
-func (s *sinks) sessions(b *testing.B, n int) {
+func (s *benchClients) sessions(b *testing.B, n int) {
 	b.Helper()
 	ctx, now := context.Background(), time.Now()
 	var all sync.WaitGroup
@@ -123,14 +123,14 @@ func (s *sinks) sessions(b *testing.B, n int) {
 		room <- struct{}{}
 		all.Go(func() {
 			defer func() { <-room }()
-			session := storage.Session{ID: storage.SessionID(rand.Text()), Secret: storage.HashOf(rand.Text()), Subject: "u", AuthTime: now, Created: now,
-				LastActive: now, Idle: 8 * time.Hour, Expires: now.Add(24 * time.Hour)}
+			session := storage.Session{ID: storage.SessionID(rand.Text()), SecretHash: storage.HashOf(rand.Text()), Subject: "u", AuthTime: now, Created: now,
+				LastActive: now, IdleTimeout: 8 * time.Hour, Expires: now.Add(24 * time.Hour)}
 			if err := s.store.CreateSession(ctx, session, storage.Event{At: now, Kind: "session.created"}); err != nil {
 				b.Error(err)
 			}
 			for _, c := range s.clients {
 				code := storage.Code{ID: rand.Text(), Client: c, Subject: "u", Session: session.ID, SID: rand.Text(), Issued: now, Expires: now.Add(time.Hour)}
-				if _, err := s.store.Redeem(ctx, code, now, func(storage.Session, storage.Member) (storage.Issue, error) { return storage.Issue{}, nil }); err != nil {
+				if _, err := s.store.Redeem(ctx, code, now, func(storage.Session, storage.ClientSession) (storage.Issuance, error) { return storage.Issuance{}, nil }); err != nil {
 					b.Error(err)
 				}
 			}
@@ -141,21 +141,21 @@ func (s *sinks) sessions(b *testing.B, n int) {
 
 // end ends everything, waits until the answers of all clients of n sessions are recorded, and returns how long after the commit the
 // last of them was reached.
-func (s *sinks) end(b *testing.B, n int) time.Duration {
+func (s *benchClients) end(b *testing.B, n int) time.Duration {
 	b.Helper()
-	s.told.Store(0)
+	s.received.Store(0)
 	s.want = int64(n * len(s.clients))
-	if _, err := s.ender.End(context.Background(), storage.Selector{Everyone: true}, storage.Cause{Reason: storage.ReasonAdmin, By: "admin"}, storage.Change{}); err != nil {
+	if _, err := s.terminator.End(context.Background(), storage.Selector{AllUsers: true}, storage.Cause{Reason: storage.ReasonAdmin, By: "admin"}, storage.Change{}); err != nil {
 		b.Fatal(err)
 	}
 	committed := time.Now().UnixNano()
 	<-s.all
-	return time.Duration(s.last.Load() - committed)
+	return time.Duration(s.lastReceived.Load() - committed)
 }
 
-// BenchmarkMassEnding ends as many sessions as there are iterations, each with three relying parties.
-func BenchmarkMassEnding(b *testing.B) {
-	s := newSinks(b, 3)
+// BenchmarkBulkLogout ends as many sessions as there are iterations, each with three relying parties.
+func BenchmarkBulkLogout(b *testing.B) {
+	s := newBenchClients(b, 3)
 	s.sessions(b, b.N)
 	commits := s.store.Commits()
 	b.ResetTimer()
@@ -169,7 +169,7 @@ func BenchmarkMassEnding(b *testing.B) {
 func BenchmarkFanOut(b *testing.B) {
 	for _, n := range []int{1, 10, 100} {
 		b.Run(fmt.Sprint(n), func(b *testing.B) {
-			s := newSinks(b, n)
+			s := newBenchClients(b, n)
 			var reached time.Duration
 			for range b.N {
 				b.StopTimer()

@@ -8,9 +8,9 @@ import (
 	"github.com/curfew-id/curfew/storage"
 )
 
-// once makes something happen between t0 of an ending and its transaction, which may wait for others.
-func (w *world) once(between func()) *mortal {
-	m := &mortal{Store: w.store}
+// beforeCommit makes something happen between t0 of an ending and its transaction, which may wait for others.
+func (w *fixture) beforeCommit(between func()) *crashingStore {
+	m := &crashingStore{Store: w.store}
 	m.before = func() {
 		m.before = nil
 		time.Sleep(5 * time.Millisecond)
@@ -21,15 +21,15 @@ func (w *world) once(between func()) *mortal {
 }
 
 // Who signs in with the old password while the new one waits to be stored says that this was after t0.
-func TestSignInByAPasswordThatIsBeingReplacedEndsWithTheOthers(t *testing.T) {
-	inWorld(t, func(t *testing.T, w *world) {
+func TestSessionSignedInWithTheOldPasswordDuringItsChangeIsEnded(t *testing.T) {
+	withFixture(t, func(t *testing.T, w *fixture) {
 		w.client("rp", storage.Metadata{})
 		keep := w.session("rp")
-		w.settleDown()
+		w.waitRenotifyDelay()
 		d := w.dispatcher()
-		e := w.ender(d)
+		e := w.terminator(d)
 		var late storage.SessionID
-		e.Store = w.once(func() { late = w.session("rp") })
+		e.Store = w.beforeCommit(func() { late = w.session("rp") })
 		u, err := w.store.User(t.Context(), "u")
 		w.must(err)
 		u.Password = "another"
@@ -49,25 +49,25 @@ func TestSignInByAPasswordThatIsBeingReplacedEndsWithTheOthers(t *testing.T) {
 	})
 }
 
-func TestCodeIssuedWhileItsConsentIsBeingWithdrawnGivesNothing(t *testing.T) {
-	inWorld(t, func(t *testing.T, w *world) {
+func TestCodeIssuedDuringConsentWithdrawalIsRevoked(t *testing.T) {
+	withFixture(t, func(t *testing.T, w *fixture) {
 		w.client("rp", storage.Metadata{})
 		id := w.session("rp")
 		consent := storage.Consent{Subject: "u", Client: "rp", Scope: []string{"openid"}, At: time.Now()}
 		w.must(w.store.PutConsent(t.Context(), consent))
-		w.settleDown()
-		e := w.ender(w.dispatcher())
+		w.waitRenotifyDelay()
+		e := w.terminator(w.dispatcher())
 		var code storage.Code
-		e.Store = w.once(func() {
+		e.Store = w.beforeCommit(func() {
 			now := time.Now()
 			code = storage.Code{ID: "code", Client: "rp", Subject: "u", Session: id, SID: "another", Issued: now, Expires: now.Add(time.Minute)}
 		})
 		cause := storage.Cause{Reason: storage.ReasonConsentWithdrawn, By: "user:u"}
-		_, err := e.End(t.Context(), storage.Selector{Subject: "u", Client: "rp", Offline: true}, cause, storage.Change{Withdraw: &consent})
+		_, err := e.End(t.Context(), storage.Selector{Subject: "u", Client: "rp", IncludeOffline: true}, cause, storage.Change{WithdrawConsent: &consent})
 		w.must(err)
-		_, err = w.store.Redeem(t.Context(), code, time.Now(), func(storage.Session, storage.Member) (storage.Issue, error) { return storage.Issue{}, nil })
-		if !errors.Is(err, storage.ErrEnded) {
-			t.Errorf("got error %v for the code, want %v", err, storage.ErrEnded)
+		_, err = w.store.Redeem(t.Context(), code, time.Now(), func(storage.Session, storage.ClientSession) (storage.Issuance, error) { return storage.Issuance{}, nil })
+		if !errors.Is(err, storage.ErrRevoked) {
+			t.Errorf("got error %v for the code, want %v", err, storage.ErrRevoked)
 		}
 	})
 }

@@ -13,35 +13,35 @@ import (
 // Outbox is what a Dispatcher needs of a store.
 type Outbox interface {
 	ClaimDeliveries(ctx context.Context, at time.Time, lease time.Duration, max int, busy func(host string, taken int) bool) ([]storage.Delivery, error)
-	SettleDeliveries(ctx context.Context, s []storage.Settlement) (stale []string, err error)
+	RecordOutcomes(ctx context.Context, s []storage.DeliveryOutcome) (stale []string, err error)
 	NextDelivery(ctx context.Context) (time.Time, error)
 	Delivery(ctx context.Context, id string) (storage.Delivery, error)
 	Client(ctx context.Context, id string) (*storage.Client, error)
-	RetryDelivery(ctx context.Context, id string, at time.Time, row func(storage.Row) storage.Row, e storage.Event) error
-	CancelDelivery(ctx context.Context, id string, at time.Time, row func(storage.Row) storage.Row, e storage.Event) error
+	RetryDelivery(ctx context.Context, id string, at time.Time, update func(storage.ReportEntry) storage.ReportEntry, e storage.Event) error
+	CancelDelivery(ctx context.Context, id string, at time.Time, update func(storage.ReportEntry) storage.ReportEntry, e storage.Event) error
 }
 
 const (
-	// lease is how long a claimed delivery is ours: a wait for a slot, an attempt, and the commit of its outcome.
-	lease = 20 * time.Second
-	// leaseLeft is what must be left of it to begin an attempt.
-	leaseLeft = AttemptLimit + 3*time.Second
-	// blockedPause is how soon to look again while the next due delivery is for a host that has no slot.
-	blockedPause = 200 * time.Millisecond
-	// troublePause is how soon to look again after the store refused.
-	troublePause = time.Second
+	// leaseDuration is how long a claimed delivery is ours: a wait for a slot, an attempt, and the commit of its outcome.
+	leaseDuration = 20 * time.Second
+	// minLeaseRemaining is what must be left of it to begin an attempt.
+	minLeaseRemaining = AttemptTimeout + 3*time.Second
+	// hostBusyPause is how soon to look again while the next due delivery is for a host that has no slot.
+	hostBusyPause = 200 * time.Millisecond
+	// errorPause is how soon to look again after the store refused.
+	errorPause = time.Second
 )
 
 // Dispatcher brings logout tokens to relying parties. It is used by pointer; Store, Sign, Post, Now and Issuer are needed.
 type Dispatcher struct {
-	Store   Outbox
-	Sign    Signer
-	Post    Poster
-	Now     func() time.Time
-	Issuer  string
-	Rand    func() float64 // in [0, 1), for jitter; nil: math/rand
-	Log     *slog.Logger   // nil: slog.Default
-	Observe Observe
+	Store    Outbox
+	Sign     Signer
+	Post     Poster
+	Now      func() time.Time
+	Issuer   string
+	Rand     func() float64 // in [0, 1), for jitter; nil: math/rand
+	Log      *slog.Logger   // nil: slog.Default
+	Observer Observer
 
 	once sync.Once
 	wake chan struct{}
@@ -56,74 +56,74 @@ func (d *Dispatcher) Wake() {
 	}
 }
 
-// flight is an attempt that ended.
-type flight struct {
+// attemptResult is an attempt that ended.
+type attemptResult struct {
 	host      string
-	attempted bool // not given back unsent
-	answered  bool
-	took      time.Duration
+	sent      bool // not given back unsent
+	gotAnswer bool
+	duration  time.Duration
 }
 
 // Run delivers until ctx ends. Then it begins nothing more, waits for what is in flight (at most [AttemptLimit] and a commit),
 // gives back what it had only claimed, and returns.
 func (d *Dispatcher) Run(ctx context.Context) {
 	d.Wake() // what an earlier process left
-	ls := newLanes()
-	landed := make(chan flight, slots)
-	outcomes := make(chan *outcome, claimedMost)
-	retimed := make(chan struct{}, 1)
-	var settler sync.WaitGroup
-	settler.Go(func() { d.settleAll(ctx, outcomes, retimed) })
+	queues := newHostQueues()
+	finished := make(chan attemptResult, maxInFlight)
+	outcomes := make(chan *attemptOutcome, maxClaimed)
+	reschedule := make(chan struct{}, 1)
+	var recorder sync.WaitGroup
+	recorder.Go(func() { d.recordOutcomes(ctx, outcomes, reschedule) })
 
 	// An attempt that has begun is finished and recorded even while we shut down: the relying party may have acted on it.
-	inFlight := context.WithoutCancel(ctx)
-	begin := func(delivery storage.Delivery) {
+	attemptCtx := context.WithoutCancel(ctx)
+	startAttempt := func(delivery storage.Delivery) {
 		go func() {
-			began := d.Now()
-			o := d.attemptInTime(inFlight, delivery)
+			started := d.Now()
+			o := d.attemptWithinLease(attemptCtx, delivery)
 			outcomes <- o
-			landed <- flight{host: delivery.Host, attempted: !o.quiet, answered: o.Answer.Status != 0, took: d.Now().Sub(began)}
+			finished <- attemptResult{host: delivery.Host, sent: !o.notSent, gotAnswer: o.Answer.Status != 0, duration: d.Now().Sub(started)}
 		}()
 	}
 	timer := time.NewTimer(0)
-	hungry := false
+	claimDue := false
 	for ctx.Err() == nil {
-		if room := ls.room(); hungry && room > 0 {
-			hungry = false
-			timer.Reset(d.claim(ctx, ls, room))
+		if room := queues.room(); claimDue && room > 0 {
+			claimDue = false
+			timer.Reset(d.claim(ctx, queues, room))
 		}
-		ls.start(begin)
+		queues.start(startAttempt)
 		select {
 		case <-ctx.Done():
 		case <-d.wake:
-			hungry = true
+			claimDue = true
 		case <-timer.C:
-			hungry = true
-		case <-retimed:
+			claimDue = true
+		case <-reschedule:
 			timer.Reset(d.nextDue(ctx))
-		case f := <-landed:
-			hungry = ls.finish(f) || hungry
+		case result := <-finished:
+			claimDue = queues.finish(result) || claimDue
 		}
 	}
 	timer.Stop()
-	for _, delivery := range ls.drop() {
-		outcomes <- giveBack(delivery, d.Now())
+	for _, delivery := range queues.drain() {
+		outcomes <- release(delivery, d.Now())
 	}
-	for ; ls.flying > 0; ls.flying-- {
-		<-landed
+	for ; queues.inFlight > 0; queues.inFlight-- {
+		<-finished
 	}
 	close(outcomes)
-	settler.Wait()
+	recorder.Wait()
 }
 
 // claim leases what is due and has room, and says when to look again.
-func (d *Dispatcher) claim(ctx context.Context, ls *lanes, room int) time.Duration {
-	claimed, err := d.Store.ClaimDeliveries(ctx, d.Now(), lease, room, ls.busy)
+func (d *Dispatcher) claim(ctx context.Context, queues *hostQueues, room int) time.Duration {
+	claimed, err := d.Store.ClaimDeliveries(ctx, d.Now(), leaseDuration, room, queues.busy)
 	if err != nil {
-		d.complain(ctx, "claim deliveries", err)
-		return troublePause
+		d.logError(ctx, "claim deliveries", err)
+		return errorPause
 	}
-	ls.add(claimed, room)
+	queues.add(claimed, room)
 	return d.nextDue(ctx)
 }
 
@@ -132,30 +132,30 @@ func (d *Dispatcher) nextDue(ctx context.Context) time.Duration {
 	next, err := d.Store.NextDelivery(ctx)
 	switch {
 	case err != nil:
-		d.complain(ctx, "find next delivery", err)
-		return troublePause
+		d.logError(ctx, "find next delivery", err)
+		return errorPause
 	case next.IsZero():
-		return lease // nothing waits; whoever writes something wakes us
+		return leaseDuration // nothing waits; whoever writes something wakes us
 	}
 	if wait := next.Sub(d.Now()); wait > 0 {
 		return wait
 	}
-	return blockedPause
+	return hostBusyPause
 }
 
-// attemptInTime makes an attempt unless its lease would run out meanwhile: then somebody else could be telling the same.
-func (d *Dispatcher) attemptInTime(ctx context.Context, delivery storage.Delivery) *outcome {
-	if now := d.Now(); delivery.Leased.Sub(now) < leaseLeft {
-		return giveBack(delivery, now)
+// attemptWithinLease makes an attempt unless its lease would run out meanwhile: then somebody else could be telling the same.
+func (d *Dispatcher) attemptWithinLease(ctx context.Context, delivery storage.Delivery) *attemptOutcome {
+	if now := d.Now(); delivery.LeasedUntil.Sub(now) < minLeaseRemaining {
+		return release(delivery, now)
 	}
 	return d.attempt(ctx, delivery)
 }
 
-// giveBack returns a delivery that was claimed and not begun.
-func giveBack(delivery storage.Delivery, now time.Time) *outcome {
-	return &outcome{quiet: true, delivery: delivery, Settlement: storage.Settlement{
-		ID: delivery.ID, Lease: delivery.Lease, State: storage.DeliveryPending, Unsent: true, Next: now, Refused: delivery.Refused, Answer: delivery.Answer,
-		Row: func(row storage.Row) storage.Row { return row },
+// release returns a delivery that was claimed and not begun.
+func release(delivery storage.Delivery, now time.Time) *attemptOutcome {
+	return &attemptOutcome{notSent: true, delivery: delivery, DeliveryOutcome: storage.DeliveryOutcome{
+		ID: delivery.ID, Lease: delivery.Lease, State: storage.DeliveryPending, NotSent: true, NextAttempt: now, Refusals: delivery.Refusals, Answer: delivery.Answer,
+		UpdateEntry: func(entry storage.ReportEntry) storage.ReportEntry { return entry },
 	}}
 }
 
@@ -173,9 +173,9 @@ func (d *Dispatcher) log() *slog.Logger {
 	return d.Log
 }
 
-// complain logs what will be tried again; not that ctx ended.
-func (d *Dispatcher) complain(ctx context.Context, doing string, err error) {
+// logError logs what will be tried again; not that ctx ended.
+func (d *Dispatcher) logError(ctx context.Context, action string, err error) {
 	if ctx.Err() == nil {
-		d.log().ErrorContext(ctx, "delivery interrupted", "doing", doing, "err", err)
+		d.log().ErrorContext(ctx, "delivery interrupted", "doing", action, "err", err)
 	}
 }

@@ -14,19 +14,19 @@ func TestEveryAnswerOverADay(t *testing.T) {
 	s, m := time.Second, time.Minute
 	schedule := func(first ...time.Duration) []time.Duration {
 		for at := first[len(first)-1]; ; {
-			if at += 30 * m; at >= TellAtMost {
-				return append(first, TellAtMost)
+			if at += 30 * m; at >= MaxDeliveryPeriod {
+				return append(first, MaxDeliveryPeriod)
 			}
 			first = append(first, at)
 		}
 	}
 	patient := schedule(0, s, 6*s, 36*s, 156*s, 756*s)
 	var hanging []time.Duration // each attempt takes 5 s more
-	for i, at := 0, time.Duration(0); at < TellAtMost; i++ {
+	for i, at := 0, time.Duration(0); at < MaxDeliveryPeriod; i++ {
 		hanging = append(hanging, at)
-		at += AttemptLimit + pauseAfter(i+1)
+		at += AttemptTimeout + retryPause(i+1)
 	}
-	hanging = append(hanging, TellAtMost)
+	hanging = append(hanging, MaxDeliveryPeriod)
 	tests := []struct {
 		name  string
 		reply Reply
@@ -57,9 +57,9 @@ func TestEveryAnswerOverADay(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			inWorld(t, func(t *testing.T, w *world) {
+			withFixture(t, func(t *testing.T, w *fixture) {
 				w.client("rp", storage.Metadata{})
-				w.answer = func(ctx context.Context, _ told) (Reply, error) {
+				w.respond = func(ctx context.Context, _ receivedToken) (Reply, error) {
 					if tt.hang {
 						<-ctx.Done()
 						return Reply{}, ctx.Err()
@@ -67,15 +67,15 @@ func TestEveryAnswerOverADay(t *testing.T) {
 					return tt.reply, tt.err
 				}
 				id := w.session("rp")
-				w.settleDown()
+				w.waitRenotifyDelay()
 				d := w.dispatcher()
 				defer run(d.Run)()
-				o := w.end(w.ender(d), storage.Selector{Sessions: []storage.SessionID{id}})
+				o := w.end(w.terminator(d), storage.Selector{Sessions: []storage.SessionID{id}})
 				time.Sleep(25 * time.Hour)
 				var times []time.Duration
 				seen := map[string]bool{}
-				for _, r := range w.got("rp") {
-					times = append(times, r.at.Sub(o.At))
+				for _, r := range w.receivedBy("rp") {
+					times = append(times, r.at.Sub(o.EndedAt))
 					if seen[r.jti] {
 						t.Error("a token was sent twice")
 					}
@@ -84,13 +84,13 @@ func TestEveryAnswerOverADay(t *testing.T) {
 				if !slices.Equal(times, tt.want) {
 					t.Errorf("attempts: got %v, want %v", times, tt.want)
 				}
-				row := w.row(o, "rp")
-				if row.Delivery != tt.state || row.Attempts != len(tt.want) || class(row.Answer) != tt.class || !row.Next.IsZero() {
-					t.Errorf("row: got %+v, want %s after %d attempts by %s", row, tt.state, len(tt.want), tt.class)
+				entry := w.entry(o, "rp")
+				if entry.Delivery != tt.state || entry.Attempts != len(tt.want) || answerClass(entry.LastAnswer) != tt.class || !entry.NextAttempt.IsZero() {
+					t.Errorf("row: got %+v, want %s after %d attempts by %s", entry, tt.state, len(tt.want), tt.class)
 				}
-				last := w.got("rp")[len(tt.want)-1]
-				if row.Answer.JTI != last.jti {
-					t.Errorf("row: got jti %q, want %q", row.Answer.JTI, last.jti)
+				last := w.receivedBy("rp")[len(tt.want)-1]
+				if entry.LastAnswer.JTI != last.jti {
+					t.Errorf("row: got jti %q, want %q", entry.LastAnswer.JTI, last.jti)
 				}
 				events, _, err := w.store.ListEvents(t.Context(), storage.EventFilter{Kind: "delivery."}, storage.Page{})
 				w.must(err)
@@ -101,8 +101,8 @@ func TestEveryAnswerOverADay(t *testing.T) {
 				if tt.state == storage.DeliveryDone {
 					trust = storage.TrustConfirmed
 				}
-				if row.Trust != trust {
-					t.Errorf("trust: got %s, want %s", row.Trust, trust)
+				if entry.Trust != trust {
+					t.Errorf("trust: got %s, want %s", entry.Trust, trust)
 				}
 			})
 		})
@@ -110,64 +110,64 @@ func TestEveryAnswerOverADay(t *testing.T) {
 }
 
 func TestRelyingPartyBackAfterManyHoursGetsAFreshToken(t *testing.T) {
-	inWorld(t, func(t *testing.T, w *world) {
+	withFixture(t, func(t *testing.T, w *fixture) {
 		w.client("rp", storage.Metadata{})
 		back := time.Now().Add(23 * time.Hour)
-		w.answer = func(context.Context, told) (Reply, error) {
+		w.respond = func(context.Context, receivedToken) (Reply, error) {
 			if time.Now().Before(back) {
 				return Reply{}, refused{}
 			}
 			return Reply{Status: 204}, nil
 		}
 		id := w.session("rp")
-		w.settleDown()
+		w.waitRenotifyDelay()
 		d := w.dispatcher()
 		defer run(d.Run)()
-		o := w.end(w.ender(d), storage.Selector{Sessions: []storage.SessionID{id}})
+		o := w.end(w.terminator(d), storage.Selector{Sessions: []storage.SessionID{id}})
 		time.Sleep(24 * time.Hour)
-		row := w.row(o, "rp")
-		if row.Trust != storage.TrustConfirmed || row.Told.Before(back) || row.Told.After(back.Add(31*time.Minute)) {
-			t.Errorf("got %+v, want it confirmed within half an hour of %v", row, back)
+		entry := w.entry(o, "rp")
+		if entry.Trust != storage.TrustConfirmed || entry.NotifiedAt.Before(back) || entry.NotifiedAt.After(back.Add(31*time.Minute)) {
+			t.Errorf("got %+v, want it confirmed within half an hour of %v", entry, back)
 		}
 	})
 }
 
 func TestWakeUpBringsATokenAtOnce(t *testing.T) {
-	inWorld(t, func(t *testing.T, w *world) {
+	withFixture(t, func(t *testing.T, w *fixture) {
 		w.client("rp", storage.Metadata{})
 		d := w.dispatcher()
 		defer run(d.Run)()
 		id := w.session("rp")
-		w.settleDown()
+		w.waitRenotifyDelay()
 		synctest.Wait()
-		o := w.end(w.ender(d), storage.Selector{Sessions: []storage.SessionID{id}})
+		o := w.end(w.terminator(d), storage.Selector{Sessions: []storage.SessionID{id}})
 		synctest.Wait() // no time passes
-		if row := w.row(o, "rp"); row.Trust != storage.TrustConfirmed || !row.Told.Equal(o.At) {
-			t.Errorf("got %+v, want it confirmed before the clock moves", row)
+		if entry := w.entry(o, "rp"); entry.Trust != storage.TrustConfirmed || !entry.NotifiedAt.Equal(o.EndedAt) {
+			t.Errorf("got %+v, want it confirmed before the clock moves", entry)
 		}
 	})
 }
 
-func TestLateJoinerIsToldOnceMore(t *testing.T) {
-	inWorld(t, func(t *testing.T, w *world) {
+func TestLateJoinerIsRenotified(t *testing.T) {
+	withFixture(t, func(t *testing.T, w *fixture) {
 		w.client("rp", storage.Metadata{})
 		id := w.session("rp")
 		time.Sleep(time.Second)
 		d := w.dispatcher()
 		defer run(d.Run)()
-		o := w.end(w.ender(d), storage.Selector{Sessions: []storage.SessionID{id}})
+		o := w.end(w.terminator(d), storage.Selector{Sessions: []storage.SessionID{id}})
 		time.Sleep(29 * time.Second)
-		if row := w.row(o, "rp"); row.Trust != storage.TrustTold || row.Delivery != storage.DeliveryDone || row.Late != LatePending {
-			t.Errorf("in between: got %+v, want it told and not confirmed", row)
+		if entry := w.entry(o, "rp"); entry.Trust != storage.TrustNotified || entry.Delivery != storage.DeliveryDone || entry.Renotification != RenotificationPending {
+			t.Errorf("in between: got %+v, want it told and not confirmed", entry)
 		}
 		time.Sleep(time.Second)
 		synctest.Wait()
-		got := w.got("rp")
-		if len(got) != 2 || got[0].jti == got[1].jti || got[1].at.Sub(o.At) != LateJoin || got[0].sid != got[1].sid {
+		got := w.receivedBy("rp")
+		if len(got) != 2 || got[0].jti == got[1].jti || got[1].at.Sub(o.EndedAt) != RenotifyDelay || got[0].sid != got[1].sid {
 			t.Fatalf("got %+v, want two tokens, 30 s apart", got)
 		}
-		if row := w.row(o, "rp"); row.Trust != storage.TrustConfirmed || row.Late != LateDone {
-			t.Errorf("at last: got %+v, want it confirmed", row)
+		if entry := w.entry(o, "rp"); entry.Trust != storage.TrustConfirmed || entry.Renotification != RenotificationDone {
+			t.Errorf("at last: got %+v, want it confirmed", entry)
 		}
 	})
 }

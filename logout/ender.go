@@ -12,209 +12,209 @@ import (
 	"github.com/curfew-id/curfew/storage"
 )
 
-// Endings is what an Ender needs of a store.
-type Endings interface {
-	EndSessions(ctx context.Context, sel storage.Selector, cause storage.Cause, at time.Time, change storage.Change, limit int, plan func(storage.Ended) storage.Plan) ([]storage.Ended, bool, error)
-	CountEndings(ctx context.Context, sel storage.Selector, at time.Time) (storage.Count, error)
-	ListEndings(ctx context.Context) ([]storage.Ending, error)
+// SessionStore is what an Ender needs of a store.
+type SessionStore interface {
+	EndSessions(ctx context.Context, sel storage.Selector, cause storage.Cause, at time.Time, change storage.Change, limit int, plan func(storage.Termination) storage.Plan) ([]storage.Termination, bool, error)
+	CountTerminations(ctx context.Context, sel storage.Selector, at time.Time) (storage.TerminationCount, error)
+	ListBulkLogouts(ctx context.Context) ([]storage.BulkLogout, error)
 	NextDelivery(ctx context.Context) (time.Time, error)
 	Sweep(ctx context.Context, at time.Time, limit int) (int, error)
 	UpdateReport(ctx context.Context, id string, change func(*storage.Report)) error
 }
 
-// DefaultPage is how many sessions a mass ending ends in one transaction.
-const DefaultPage = 200
+// DefaultPageSize is how many sessions a mass ending ends in one transaction.
+const DefaultPageSize = 200
 
-// DefaultKeepReports is how long reports are kept.
-const DefaultKeepReports = 90 * 24 * time.Hour
+// DefaultReportRetention is how long reports are kept.
+const DefaultReportRetention = 90 * 24 * time.Hour
 
-// Ender ends sessions. It is used by pointer; Store, Now and Issuer are needed, everything else may be left out.
-type Ender struct {
-	Store        Endings
-	Now          func() time.Time
-	Wake         func()                                              // the dispatcher's
-	Issuer       string                                              //
-	SubjectFor   func(u storage.User, client *storage.Client) string // as the client knows the user; nil: the public subject
-	Lifetimes    Lifetimes                                           // the deployment's, longest ones
-	KeepReports  time.Duration                                       // 0: DefaultKeepReports
-	SilentExpiry bool                                                // sessions that expire are not told to anyone
-	Page         int                                                 // sessions in one transaction; 0: DefaultPage
-	Log          *slog.Logger                                        // nil: slog.Default
-	Observe      Observe
+// Terminator ends sessions. It is used by pointer; Store, Now and Issuer are needed, everything else may be left out.
+type Terminator struct {
+	Store           SessionStore
+	Now             func() time.Time
+	Wake            func()                                              // the dispatcher's
+	Issuer          string                                              //
+	SubjectFor      func(u storage.User, client *storage.Client) string // as the client knows the user; nil: the public subject
+	Lifetimes       Lifetimes                                           // the deployment's, longest ones
+	ReportRetention time.Duration                                       // 0: DefaultKeepReports
+	SilentExpiry    bool                                                // sessions that expire are not told to anyone
+	PageSize        int                                                 // sessions in one transaction; 0: DefaultPage
+	Log             *slog.Logger                                        // nil: slog.Default
+	Observer        Observer
 
-	once  sync.Once
-	nudge chan struct{} // a mass ending has more pages
+	once    sync.Once
+	wakeRun chan struct{} // a mass ending has more pages
 }
 
-// Outcome is what an ending did. What it says is durable.
-type Outcome struct {
-	CauseID string
-	At      time.Time       // t0
-	Ended   []storage.Ended // of a mass ending: the first page
-	Reports []string        // one for each of Ended
-	More    bool            // further pages follow in the background; all of them are dead already
-	issuer  string
+// Result is what an ending did. What it says is durable.
+type Result struct {
+	CauseID      string
+	EndedAt      time.Time             // t0
+	Terminations []storage.Termination // of a mass ending: the first page
+	ReportIDs    []string              // one for each of Ended
+	More         bool                  // further pages follow in the background; all of them are dead already
+	issuer       string
 }
 
 // Frames are the frames of a front-channel logout for what ended.
-func (o Outcome) Frames() []Frame { return Frames(o.issuer, o.Ended) }
+func (o Result) Frames() []Frame { return Frames(o.issuer, o.Terminations) }
 
 // End applies change and ends what sel selects, now: everything derived from it is dead when End returns, and whoever has to be
 // told stands in the outbox. Nothing selected is not an error. A cause without an ID is given one. It goes on when ctx is cancelled: whoever
 // asked and hung up has asked. Errors are those of the change and of the store; after storage.ErrUnavailable the outcome is unknown, and the
 // same ending can be asked for again.
-func (e *Ender) End(ctx context.Context, sel storage.Selector, cause storage.Cause, change storage.Change) (Outcome, error) {
+func (t *Terminator) End(ctx context.Context, sel storage.Selector, cause storage.Cause, change storage.Change) (Result, error) {
 	if cause.ID == "" {
 		cause.ID = rand.Text()
 	}
 	ctx = context.WithoutCancel(ctx)
-	at := e.Now().UTC().Truncate(time.Millisecond)
-	ended, more, err := e.endPage(ctx, sel, cause, at, change)
+	at := t.Now().UTC().Truncate(time.Millisecond)
+	terminations, more, err := t.endPage(ctx, sel, cause, at, change)
 	if more || err != nil { // an error may hide a commit, and with it further pages
-		e.signal()
+		t.signalRun()
 	}
 	if err != nil {
-		return Outcome{}, err
+		return Result{}, err
 	}
-	committed := e.Now()
-	if committed.Sub(at) > Visibility {
-		e.lengthen(ctx, ended, committed)
+	committedAt := t.Now()
+	if committedAt.Sub(at) > CommitAllowance {
+		t.extendCachedBounds(ctx, terminations, committedAt)
 	}
-	if err := e.endBetween(ctx, sel, cause, committed.UTC().Truncate(time.Millisecond), change); err != nil {
-		return Outcome{}, err
+	if err := t.endBegunDuringCommit(ctx, sel, cause, committedAt.UTC().Truncate(time.Millisecond), change); err != nil {
+		return Result{}, err
 	}
-	o := Outcome{CauseID: cause.ID, At: at, Ended: ended, More: more, issuer: e.Issuer}
-	for _, one := range ended {
-		o.Reports = append(o.Reports, reportID(one))
+	result := Result{CauseID: cause.ID, EndedAt: at, Terminations: terminations, More: more, issuer: t.Issuer}
+	for _, termination := range terminations {
+		result.ReportIDs = append(result.ReportIDs, reportID(termination))
 	}
-	return o, nil
+	return result, nil
 }
 
-// endBetween ends, as of the commit of change, what began after t0 by what change has taken away since: a session by the old password, a code by
+// endBegunDuringCommit ends, as of the commit of change, what began after t0 by what change has taken away since: a session by the old password, a code by
 // the consent that is withdrawn. It waited for the same commit, or was quicker, and says truly that it began later.
-func (e *Ender) endBetween(ctx context.Context, sel storage.Selector, cause storage.Cause, committed time.Time, change storage.Change) error {
+func (t *Terminator) endBegunDuringCommit(ctx context.Context, sel storage.Selector, cause storage.Cause, committedAt time.Time, change storage.Change) error {
 	switch {
-	case change.Withdraw != nil: // nobody can know of the codes
+	case change.WithdrawConsent != nil: // nobody can know of the codes
 	case change.User != nil:
-		if n, err := e.Store.CountEndings(ctx, sel, committed); err != nil || n == (storage.Count{}) {
+		if n, err := t.Store.CountTerminations(ctx, sel, committedAt); err != nil || n == (storage.TerminationCount{}) {
 			return err
 		}
 	default:
 		return nil
 	}
 	cause.ID = rand.Text()
-	_, more, err := e.endPage(ctx, sel, cause, committed, storage.Change{})
+	_, more, err := t.endPage(ctx, sel, cause, committedAt, storage.Change{})
 	if more || err != nil {
-		e.signal()
+		t.signalRun()
 	}
 	return err
 }
 
 // endPage is the only call of EndSessions.
-func (e *Ender) endPage(ctx context.Context, sel storage.Selector, cause storage.Cause, at time.Time, change storage.Change) ([]storage.Ended, bool, error) {
+func (t *Terminator) endPage(ctx context.Context, sel storage.Selector, cause storage.Cause, at time.Time, change storage.Change) ([]storage.Termination, bool, error) {
 	reports := map[string]*storage.Report{} // as they were written; a plan that is made twice has the same
-	ended, more, err := e.Store.EndSessions(ctx, sel, cause, at, change, e.page(), func(one storage.Ended) storage.Plan {
-		p := Plan(e, one)
+	terminations, more, err := t.Store.EndSessions(ctx, sel, cause, at, change, t.pageSize(), func(termination storage.Termination) storage.Plan {
+		p := Plan(t, termination)
 		reports[p.Report.ID] = p.Report
 		return p
 	})
 	// An error may hide a commit, so the dispatcher looks then too.
-	if e.Wake != nil && (err != nil || len(ended) > 0) {
-		e.Wake()
+	if t.Wake != nil && (err != nil || len(terminations) > 0) {
+		t.Wake()
 	}
 	if err != nil {
 		return nil, false, fmt.Errorf("end sessions: %w", err)
 	}
-	for _, one := range ended {
-		e.note(ctx, one, reports[reportID(one)])
+	for _, termination := range terminations {
+		t.logTermination(ctx, termination, reports[reportID(termination)])
 	}
-	return ended, more, nil
+	return terminations, more, nil
 }
 
-// lengthen corrects what was promised about cached answers where the commit took longer than [Visibility]: a resource server may have asked
+// extendCachedBounds corrects what was promised about cached answers where the commit took longer than [Visibility]: a resource server may have asked
 // until then. Nobody has been told of the ending yet. The corrections are made together, so that they share a commit.
-func (e *Ender) lengthen(ctx context.Context, ended []storage.Ended, committed time.Time) {
-	var all sync.WaitGroup
-	defer all.Wait()
-	for _, one := range ended {
-		id := reportID(one)
-		one.At = committed
-		rows := slices.DeleteFunc(holders(one, e.Lifetimes), func(row storage.Row) bool { return row.Basis != BasisCache })
-		if len(rows) == 0 {
+func (t *Terminator) extendCachedBounds(ctx context.Context, terminations []storage.Termination, committedAt time.Time) {
+	var wg sync.WaitGroup
+	defer wg.Wait()
+	for _, termination := range terminations {
+		id := reportID(termination)
+		termination.EndedAt = committedAt
+		entries := slices.DeleteFunc(reportEntries(termination, t.Lifetimes), func(entry storage.ReportEntry) bool { return entry.BoundBy != BoundByIntrospectionCache })
+		if len(entries) == 0 {
 			continue
 		}
-		all.Go(func() {
-			err := e.Store.UpdateReport(ctx, id, func(r *storage.Report) {
-				for _, row := range rows {
-					if old := r.Row(row.Kind, row.Client); old != nil && row.Until.After(old.Until) {
-						old.Trust, old.Until, old.Basis = row.Trust, row.Until, row.Basis
+		wg.Go(func() {
+			err := t.Store.UpdateReport(ctx, id, func(r *storage.Report) {
+				for _, corrected := range entries {
+					if current := r.Entry(corrected.Kind, corrected.Client); current != nil && corrected.ExpiresAt.After(current.ExpiresAt) {
+						current.Trust, current.ExpiresAt, current.BoundBy = corrected.Trust, corrected.ExpiresAt, corrected.BoundBy
 					}
 				}
 			})
 			if err != nil {
-				e.log().ErrorContext(ctx, "bound of cached answers not corrected", "report", id, "committed", committed, "err", err)
+				t.log().ErrorContext(ctx, "bound of cached answers not corrected", "report", id, "committed", committedAt, "err", err)
 			}
 		})
 	}
 }
 
-// note tells log and metrics of something that ended.
-func (e *Ender) note(ctx context.Context, ended storage.Ended, r *storage.Report) {
-	clients := make([]string, 0, len(ended.Session.Members))
-	for _, m := range ended.Session.Members {
-		clients = append(clients, m.Client)
+// logTermination tells log and metrics of something that ended.
+func (t *Terminator) logTermination(ctx context.Context, termination storage.Termination, r *storage.Report) {
+	clients := make([]string, 0, len(termination.Session.ClientSessions))
+	for _, cs := range termination.Session.ClientSessions {
+		clients = append(clients, cs.Client)
 	}
-	e.log().InfoContext(ctx, "session ended", "sid", r.Session, "sub", r.Subject, "reason", r.Cause.Reason, "cause", r.Cause.ID,
-		"report", r.ID, "by", r.Cause.By, "whole", r.Whole, "clients", clients)
-	e.Observe.ended(*r)
+	t.log().InfoContext(ctx, "session ended", "sid", r.Session, "sub", r.Subject, "reason", r.Cause.Reason, "cause", r.Cause.ID,
+		"report", r.ID, "by", r.Cause.By, "whole", r.WholeSession, "clients", clients)
+	t.Observer.termination(*r)
 }
 
 // Preview counts what an ending would end, and changes nothing.
-func (e *Ender) Preview(ctx context.Context, sel storage.Selector) (storage.Count, error) {
-	count, err := e.Store.CountEndings(ctx, sel, e.Now().UTC().Truncate(time.Millisecond))
+func (t *Terminator) Preview(ctx context.Context, sel storage.Selector) (storage.TerminationCount, error) {
+	count, err := t.Store.CountTerminations(ctx, sel, t.Now().UTC().Truncate(time.Millisecond))
 	if err != nil {
-		return storage.Count{}, fmt.Errorf("count endings: %w", err)
+		return storage.TerminationCount{}, fmt.Errorf("count endings: %w", err)
 	}
 	return count, nil
 }
 
-// subject is the user as a client knows them.
-func (e *Ender) subject(ended storage.Ended, c *storage.Client) string {
-	user := ended.User
+// clientSubject is the user as a client knows them.
+func (t *Terminator) clientSubject(termination storage.Termination, c *storage.Client) string {
+	user := termination.User
 	if user.Subject == "" {
-		user.Subject = ended.Session.Subject
+		user.Subject = termination.Session.Subject
 	}
-	if e.SubjectFor == nil {
+	if t.SubjectFor == nil {
 		return user.Subject
 	}
-	return e.SubjectFor(user, c)
+	return t.SubjectFor(user, c)
 }
 
-func (e *Ender) page() int {
-	if e.Page > 0 {
-		return e.Page
+func (t *Terminator) pageSize() int {
+	if t.PageSize > 0 {
+		return t.PageSize
 	}
-	return DefaultPage
+	return DefaultPageSize
 }
 
-func (e *Ender) keepReports() time.Duration {
-	if e.KeepReports > 0 {
-		return e.KeepReports
+func (t *Terminator) reportRetention() time.Duration {
+	if t.ReportRetention > 0 {
+		return t.ReportRetention
 	}
-	return DefaultKeepReports
+	return DefaultReportRetention
 }
 
-func (e *Ender) log() *slog.Logger {
-	if e.Log == nil {
+func (t *Terminator) log() *slog.Logger {
+	if t.Log == nil {
 		return slog.Default()
 	}
-	return e.Log
+	return t.Log
 }
 
-func (e *Ender) signal() {
-	e.once.Do(func() { e.nudge = make(chan struct{}, 1) })
+func (t *Terminator) signalRun() {
+	t.once.Do(func() { t.wakeRun = make(chan struct{}, 1) })
 	select {
-	case e.nudge <- struct{}{}:
+	case t.wakeRun <- struct{}{}:
 	default:
 	}
 }

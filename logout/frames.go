@@ -9,20 +9,20 @@ import (
 
 // Frame is one iframe of a front-channel logout.
 type Frame struct {
-	Report string // of what ended
-	Client string
-	Name   string
-	URI    string
-	Origin string // scheme://host[:port], for frame-src
+	ReportID string // of what ended
+	Client   string
+	Name     string
+	URI      string
+	Origin   string // scheme://host[:port], for frame-src
 }
 
 // Frames are the frames that tell the clients of what ended through the browser. Both iss and sid always go along, whatever the
 // client asked for (Front-Channel Logout 1.0 §2: both or neither): without its cookie a relying party has nothing else.
-func Frames(issuer string, ended []storage.Ended) []Frame {
+func Frames(issuer string, terminations []storage.Termination) []Frame {
 	var frames []Frame
-	for _, e := range ended {
-		for _, m := range e.Session.Members {
-			c := e.Clients[m.Client]
+	for _, t := range terminations {
+		for _, cs := range t.Session.ClientSessions {
+			c := t.Clients[cs.Client]
 			if c == nil || c.FrontchannelLogoutURI == "" {
 				continue
 			}
@@ -31,11 +31,11 @@ func Frames(issuer string, ended []storage.Ended) []Frame {
 				continue
 			}
 			frames = append(frames, Frame{
-				Report: reportID(e),
-				Client: m.Client,
-				Name:   nameOf(m.Client, c),
-				URI:    frameURI(c.FrontchannelLogoutURI, issuer, m.SID),
-				Origin: strings.ToLower(u.Scheme) + "://" + strings.ToLower(u.Host),
+				ReportID: reportID(t),
+				Client:   cs.Client,
+				Name:     displayName(cs.Client, c),
+				URI:      frameURI(c.FrontchannelLogoutURI, issuer, cs.SID),
+				Origin:   strings.ToLower(u.Scheme) + "://" + strings.ToLower(u.Host),
 			})
 		}
 	}

@@ -15,10 +15,10 @@ func TestFrameKeepsItsQueryAndAlwaysCarriesIssAndSid(t *testing.T) {
 	}
 	for _, tt := range tests {
 		c := &storage.Client{Metadata: storage.Metadata{ClientID: "rp", ClientName: "Atlas", FrontchannelLogoutURI: tt.registered}}
-		ended := storage.Ended{Session: storage.Session{ID: "s", Members: []storage.Member{{Client: "rp", SID: "S&1"}, {Client: "gone", SID: "x"}}},
+		termination := storage.Termination{Session: storage.Session{ID: "s", ClientSessions: []storage.ClientSession{{Client: "rp", SID: "S&1"}, {Client: "gone", SID: "x"}}},
 			Clients: map[string]*storage.Client{"rp": c}}
-		got := Frames(issuer, []storage.Ended{ended})
-		if want := (Frame{Report: reportID(ended), Client: "rp", Name: "Atlas", URI: tt.want, Origin: tt.origin}); len(got) != 1 || got[0] != want {
+		got := Frames(issuer, []storage.Termination{termination})
+		if want := (Frame{ReportID: reportID(termination), Client: "rp", Name: "Atlas", URI: tt.want, Origin: tt.origin}); len(got) != 1 || got[0] != want {
 			t.Errorf("frames of %s: got %+v, want %+v", tt.registered, got, want)
 		}
 	}

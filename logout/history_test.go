@@ -16,9 +16,9 @@ import (
 
 // step is one thing that happens. a and b choose what it happens to.
 type step struct {
-	what string
-	a, b int
-	wait time.Duration // afterwards
+	action string
+	a, b   int
+	wait   time.Duration // afterwards
 }
 
 var steps = []string{"sign in", "join", "join", "join", "end session", "end session", "end share", "end client everywhere", "end client everywhere", "end everyone", "edit uri", "drop uri", "remove client", "add client",
@@ -29,7 +29,7 @@ func drawHistory(t *rapid.T) []step {
 		wait := time.Duration(rapid.IntRange(0, 2000).Draw(t, "ms")) * time.Millisecond
 		switch rapid.IntRange(0, 5).Draw(t, "pace") {
 		case 0:
-			wait = LateJoin
+			wait = RenotifyDelay
 		case 1:
 			wait *= 1000
 		}
@@ -39,26 +39,26 @@ func drawHistory(t *rapid.T) []step {
 
 // history is the world with relying parties that have sessions of their own.
 type history struct {
-	*world
-	mu       sync.Mutex
-	starts   map[string]time.Time // by sid: the relying party's own session exists from then on
-	over     map[string]bool      // by sid: a logout token ended it
-	answers  map[string]int       // by client: what it does
-	sessions []storage.SessionID
-	reports  map[string]bool
-	ender    *Ender
-	outbox   *Dispatcher
-	crash    func()
+	*fixture
+	mu         sync.Mutex
+	starts     map[string]time.Time // by sid: the relying party's own session exists from then on
+	loggedOut  map[string]bool      // by sid: a logout token ended it
+	answers    map[string]int       // by client: what it does
+	sessions   []storage.SessionID
+	reports    map[string]bool
+	terminator *Terminator
+	outbox     *Dispatcher
+	crash      func()
 }
 
 func (h *history) clientOf(n int) string { return fmt.Sprint("rp", n%3) }
 
-func (h *history) told(_ context.Context, got told) (Reply, error) {
+func (h *history) receive(_ context.Context, got receivedToken) (Reply, error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	sid, answer := got.sid.(string), h.answers[got.client]
 	if answer < 3 && !time.Now().Before(h.starts[sid]) {
-		h.over[sid] = true
+		h.loggedOut[sid] = true
 	}
 	switch answer {
 	case 0, 1:
@@ -77,25 +77,25 @@ func (h *history) told(_ context.Context, got told) (Reply, error) {
 func (h *history) join(id storage.SessionID, client string) {
 	now, sid := time.Now(), rand.Text()
 	code := storage.Code{ID: rand.Text(), Client: client, Subject: "u", Session: id, SID: sid, Issued: now, Expires: now.Add(time.Minute)}
-	r, err := h.store.Redeem(h.t.Context(), code, now, func(storage.Session, storage.Member) (storage.Issue, error) {
-		return storage.Issue{Trust: storage.Trust{Issued: now}}, nil
+	r, err := h.store.Redeem(h.t.Context(), code, now, func(storage.Session, storage.ClientSession) (storage.Issuance, error) {
+		return storage.Issuance{Trust: storage.TokenExpiry{LastIDToken: now}}, nil
 	})
-	if errors.Is(err, storage.ErrEnded) {
+	if errors.Is(err, storage.ErrRevoked) {
 		return
 	}
 	h.must(err)
-	sid = r.Session.Member(client).SID
+	sid = r.Session.ClientSession(client).SID
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	h.starts[sid], h.over[sid] = now.Add(LateJoin-time.Millisecond), false // as late as it may be
+	h.starts[sid], h.loggedOut[sid] = now.Add(RenotifyDelay-time.Millisecond), false // as late as it may be
 }
 
 func (h *history) end(sel storage.Selector, change storage.Change, reason storage.Reason) {
-	o, err := h.ender.End(h.t.Context(), sel, storage.Cause{Reason: reason, By: "admin"}, change)
+	o, err := h.terminator.End(h.t.Context(), sel, storage.Cause{Reason: reason, By: "admin"}, change)
 	if err != nil && !errors.Is(err, storage.ErrNotFound) {
 		h.t.Fatal(err)
 	}
-	for _, id := range o.Reports {
+	for _, id := range o.ReportIDs {
 		h.reports[id] = true
 	}
 }
@@ -109,31 +109,31 @@ func (h *history) edit(id string, change func(*storage.Client)) {
 	}
 }
 
-func (h *history) do(s step) {
+func (h *history) apply(s step) {
 	ctx, client := h.t.Context(), h.clientOf(s.b)
 	session := h.sessions[s.a%len(h.sessions)]
 	deliveries := h.deliveries()
-	switch s.what {
+	switch s.action {
 	case "sign in":
 		time.Sleep(time.Millisecond) // an ending of everyone that is under way takes what begins in its own
 		h.sessions = append(h.sessions, h.session())
 	case "join":
 		h.join(session, client)
 	case "join during the end":
-		h.ender.Store = &mortal{Store: h.store, before: func() {
-			time.Sleep(Visibility - time.Millisecond)
+		h.terminator.Store = &crashingStore{Store: h.store, before: func() {
+			time.Sleep(CommitAllowance - time.Millisecond)
 			h.join(session, client)
 		}}
 		h.end(storage.Selector{Sessions: []storage.SessionID{session}}, storage.Change{}, storage.ReasonLogout)
-		h.ender.Store = h.store
+		h.terminator.Store = h.store
 	case "end session":
 		h.end(storage.Selector{Sessions: []storage.SessionID{session}}, storage.Change{}, storage.ReasonLogout)
 	case "end share":
-		h.end(storage.Selector{Sessions: []storage.SessionID{session}, Client: client}, storage.Change{}, storage.ReasonApplication)
+		h.end(storage.Selector{Sessions: []storage.SessionID{session}, Client: client}, storage.Change{}, storage.ReasonClientSignOut)
 	case "end client everywhere":
 		h.end(storage.Selector{Client: client}, storage.Change{}, storage.ReasonAdmin)
 	case "end everyone":
-		h.end(storage.Selector{Everyone: true}, storage.Change{}, storage.ReasonAdmin)
+		h.end(storage.Selector{AllUsers: true}, storage.Change{}, storage.ReasonAdmin)
 	case "edit uri":
 		h.edit(client, func(c *storage.Client) { c.BackchannelLogoutURI = fmt.Sprintf("https://%s-%d.example/", client, s.a) })
 	case "drop uri":
@@ -141,7 +141,7 @@ func (h *history) do(s step) {
 			c.BackchannelLogoutURI, c.FrontchannelLogoutURI = "", "https://front.example/"
 		})
 	case "remove client":
-		h.end(storage.Selector{Client: client, Offline: true}, storage.Change{RemoveClient: client}, storage.ReasonClientRemoved)
+		h.end(storage.Selector{Client: client, IncludeOffline: true}, storage.Change{RemoveClient: client}, storage.ReasonClientRemoved)
 	case "add client":
 		if _, err := h.store.Client(ctx, client); err != nil {
 			h.client(client, storage.Metadata{})
@@ -152,11 +152,11 @@ func (h *history) do(s step) {
 		h.mu.Unlock()
 	case "retry", "give up":
 		if len(deliveries) > 0 {
-			act := h.outbox.Retry
-			if s.what == "give up" {
-				act = h.outbox.GiveUp
+			act := h.outbox.RetryDelivery
+			if s.action == "give up" {
+				act = h.outbox.CancelDelivery
 			}
-			if err := act(ctx, deliveries[s.a%len(deliveries)].ID, "admin"); err != nil && !errors.Is(err, storage.ErrSpent) {
+			if err := act(ctx, deliveries[s.a%len(deliveries)].ID, "admin"); err != nil && !errors.Is(err, storage.ErrAlreadyUsed) {
 				h.t.Fatal(err)
 			}
 		}
@@ -164,26 +164,26 @@ func (h *history) do(s step) {
 		h.crash()
 		h.start()
 	case "page":
-		_, err := h.ender.continueEndings(ctx)
+		_, err := h.terminator.continueBulkLogouts(ctx)
 		h.must(err)
 	case "run":
-		stop := run(h.ender.Run)
+		stop := run(h.terminator.Run)
 		time.Sleep(5 * time.Second)
 		stop()
 	}
 }
 
 func (h *history) start() {
-	store := &mortal{Store: h.store}
+	store := &crashingStore{Store: h.store}
 	h.outbox = h.dispatcher()
 	h.outbox.Store = store
-	h.ender.Wake = h.outbox.Wake
+	h.terminator.Wake = h.outbox.Wake
 	stop := run(h.outbox.Run)
-	h.crash = func() { store.dead.Store(true); stop() }
+	h.crash = func() { store.crashed.Store(true); stop() }
 }
 
 // check holds every report to what the relying parties really do, and to itself, and says what is wrong.
-func (h *history) check(before map[string]storage.Row) error {
+func (h *history) check(before map[string]storage.ReportEntry) error {
 	events, _, err := h.store.ListEvents(h.t.Context(), storage.EventFilter{}, storage.Page{Limit: 100000})
 	h.must(err)
 	reports, _, err := h.store.ListReports(h.t.Context(), storage.ReportFilter{}, storage.Page{Limit: 100000})
@@ -199,26 +199,26 @@ func (h *history) check(before map[string]storage.Row) error {
 	for _, r := range reports {
 		delete(h.reports, r.ID)
 		lines := slices.DeleteFunc(slices.Clone(events), func(e storage.Event) bool { return !slices.Contains(r.Audit, e.Seq) })
-		if faults := Export(issuer, r, lines, time.Now()).Check(); len(faults) > 0 {
+		if faults := NewDocument(issuer, r, lines, time.Now()).Check(); len(faults) > 0 {
 			return fmt.Errorf("the report contradicts itself: %q\n%+v\n%+v", faults, r, lines)
 		}
-		for _, row := range r.Rows {
-			key := r.ID + " " + row.Client
-			if row.Kind != KindApplication {
+		for _, entry := range r.Entries {
+			key := r.ID + " " + entry.Client
+			if entry.Kind != KindClientSession {
 				continue
 			}
-			if slices.Contains(row.Channels, BackChannel) && len(sids[key]) != 1 {
-				return fmt.Errorf("%d sids are told of for %+v of %+v, want 1", len(sids[key]), row, r)
+			if slices.Contains(entry.Channels, BackChannel) && len(sids[key]) != 1 {
+				return fmt.Errorf("%d sids are told of for %+v of %+v, want 1", len(sids[key]), entry, r)
 			}
 			for _, sid := range sids[key] {
-				if row.Trust == storage.TrustConfirmed && !h.over[sid] {
-					return fmt.Errorf("confirmed, though the relying party has its session still: %+v\nof %+v", row, r)
+				if entry.Trust == storage.TrustConfirmed && !h.loggedOut[sid] {
+					return fmt.Errorf("confirmed, though the relying party has its session still: %+v\nof %+v", entry, r)
 				}
 			}
-			if rank(row.Trust) < rank(before[key].Trust) {
-				return fmt.Errorf("moved from %+v to %+v", before[key], row)
+			if trustRank(entry.Trust) < trustRank(before[key].Trust) {
+				return fmt.Errorf("moved from %+v to %+v", before[key], entry)
 			}
-			before[key] = row
+			before[key] = entry
 		}
 	}
 	for id := range h.reports {
@@ -229,15 +229,15 @@ func (h *history) check(before map[string]storage.Row) error {
 
 // play lets a history happen, and then two days pass in which everybody answers.
 func (h *history) play(steps []step) error {
-	before := map[string]storage.Row{}
+	before := map[string]storage.ReportEntry{}
 	for _, s := range steps {
-		h.do(s)
+		h.apply(s)
 		time.Sleep(s.wait)
 		if err := h.check(before); err != nil {
-			return fmt.Errorf("after %q: %w", s.what, err)
+			return fmt.Errorf("after %q: %w", s.action, err)
 		}
 	}
-	stop := run(h.ender.Run)
+	stop := run(h.terminator.Run)
 	time.Sleep(time.Minute)
 	stop()
 	h.mu.Lock()
@@ -249,7 +249,7 @@ func (h *history) play(steps []step) error {
 			return fmt.Errorf("still pending after two days: %+v", d)
 		}
 	}
-	endings, err := h.store.ListEndings(h.t.Context())
+	endings, err := h.store.ListBulkLogouts(h.t.Context())
 	h.must(err)
 	for _, e := range endings {
 		if e.Finished.IsZero() {
@@ -259,15 +259,15 @@ func (h *history) play(steps []step) error {
 	return h.check(before)
 }
 
-func TestReportsAreTrueWhateverHappensInWhatOrder(t *testing.T) {
+func TestReportsAreTrueInAnyHistory(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		steps := drawHistory(rt)
 		var err error
-		inWorld(t, func(t *testing.T, w *world) {
-			h := &history{world: w, starts: map[string]time.Time{}, over: map[string]bool{}, answers: map[string]int{}, reports: map[string]bool{}}
-			w.answer = h.told
-			h.ender = w.ender(w.dispatcher())
-			h.ender.Page = 1
+		withFixture(t, func(t *testing.T, w *fixture) {
+			h := &history{fixture: w, starts: map[string]time.Time{}, loggedOut: map[string]bool{}, answers: map[string]int{}, reports: map[string]bool{}}
+			w.respond = h.receive
+			h.terminator = w.terminator(w.dispatcher())
+			h.terminator.PageSize = 1
 			h.start()
 			for n := range 3 {
 				w.client(h.clientOf(n), storage.Metadata{})

@@ -7,89 +7,89 @@ import (
 	"github.com/curfew-id/curfew/storage"
 )
 
-// holders are the rows of everyone who holds trust in what ended: for each client its application and its tokens, and its
+// reportEntries are the rows of everyone who holds trust in what ended: for each client its application and its tokens, and its
 // offline access, listed apart.
-func holders(e storage.Ended, lifetimes Lifetimes) []storage.Row {
-	rows := []storage.Row{}
-	for _, m := range e.Session.Members {
-		c := e.Clients[m.Client]
-		t, held := heldTokens(e, m.Client, lifetimes)
-		refreshes := slices.ContainsFunc(e.Offline, func(g storage.Grant) bool { return g.Client == m.Client })
-		rows = append(rows, boundApplication(newRow(KindApplication, m.Client, c), t, c, refreshes, e.At))
-		if held {
-			rows = append(rows, boundTokens(newRow(KindTokens, m.Client, c), t, c, e.At))
+func reportEntries(t storage.Termination, lifetimes Lifetimes) []storage.ReportEntry {
+	entries := []storage.ReportEntry{}
+	for _, cs := range t.Session.ClientSessions {
+		c := t.Clients[cs.Client]
+		expiry, hasTokens := revokedTokenExpiry(t, cs.Client, lifetimes)
+		keepsOffline := slices.ContainsFunc(t.RemainingOffline, func(g storage.Grant) bool { return g.Client == cs.Client })
+		entries = append(entries, boundClientSession(newEntry(KindClientSession, cs.Client, c), expiry, c, keepsOffline, t.EndedAt))
+		if hasTokens {
+			entries = append(entries, boundAccessTokens(newEntry(KindAccessTokens, cs.Client, c), expiry, c, t.EndedAt))
 		}
 	}
-	for _, g := range e.Grants {
-		if e.Session.Member(g.Client) == nil && !hasRow(rows, KindTokens, g.Client) {
-			t, _ := heldTokens(e, g.Client, lifetimes)
-			rows = append(rows, boundTokens(newRow(KindTokens, g.Client, e.Clients[g.Client]), t, e.Clients[g.Client], e.At))
+	for _, g := range t.Grants {
+		if t.Session.ClientSession(g.Client) == nil && !hasEntry(entries, KindAccessTokens, g.Client) {
+			expiry, _ := revokedTokenExpiry(t, g.Client, lifetimes)
+			entries = append(entries, boundAccessTokens(newEntry(KindAccessTokens, g.Client, t.Clients[g.Client]), expiry, t.Clients[g.Client], t.EndedAt))
 		}
 	}
-	return append(rows, offlineRows(e)...)
+	return append(entries, offlineEntries(t)...)
 }
 
-// offlineRows lists offline access once for each client: closed if it ended, unknown if any of it lives on.
-func offlineRows(e storage.Ended) []storage.Row {
-	var rows []storage.Row
-	add := func(grants []storage.Grant, trust storage.TrustState, basis string) {
+// offlineEntries lists offline access once for each client: closed if it ended, unknown if any of it lives on.
+func offlineEntries(t storage.Termination) []storage.ReportEntry {
+	var entries []storage.ReportEntry
+	addEntries := func(grants []storage.Grant, trust storage.TrustState, boundBy string) {
 		for _, g := range grants {
-			if g.Offline() && !hasRow(rows, KindOffline, g.Client) {
-				row := newRow(KindOffline, g.Client, e.Clients[g.Client])
-				row.Trust, row.Basis = trust, basis
-				rows = append(rows, row)
+			if g.Offline() && !hasEntry(entries, KindOfflineAccess, g.Client) {
+				entry := newEntry(KindOfflineAccess, g.Client, t.Clients[g.Client])
+				entry.Trust, entry.BoundBy = trust, boundBy
+				entries = append(entries, entry)
 			}
 		}
 	}
-	add(e.Offline, storage.TrustUnknown, BasisOffline)
-	add(e.Grants, storage.TrustClosed, BasisEnforced)
-	return rows
+	addEntries(t.RemainingOffline, storage.TrustUnknown, BoundByOfflineAccess)
+	addEntries(t.Grants, storage.TrustRevoked, BoundByEnforcement)
+	return entries
 }
 
-// heldTokens is the latest expiry of every access token that dies for this client, and whether there are any.
-func heldTokens(e storage.Ended, client string, lifetimes Lifetimes) (t storage.Trust, held bool) {
-	for i := range e.Session.Members { // by index: this is asked for each of many clients, and members and grants are large
-		if m := &e.Session.Members[i]; m.Client == client {
-			t.Extend(m.Trust)
+// revokedTokenExpiry is the latest expiry of every access token that dies for this client, and whether there are any.
+func revokedTokenExpiry(t storage.Termination, client string, lifetimes Lifetimes) (expiry storage.TokenExpiry, ok bool) {
+	for i := range t.Session.ClientSessions { // by index: this is asked for each of many clients, and members and grants are large
+		if cs := &t.Session.ClientSessions[i]; cs.Client == client {
+			expiry.Extend(cs.TokenExpiry)
 		}
 	}
-	for i := range e.Grants {
-		g := &e.Grants[i]
+	for i := range t.Grants {
+		g := &t.Grants[i]
 		if g.Client != client {
 			continue
 		}
-		held = true
+		ok = true
 		switch {
-		case g.Trust != storage.Trust{}:
-			t.Extend(g.Trust)
-		case e.Session.Member(client) == nil:
-			t.Extend(assumedTrust(*g, e.Clients[client], lifetimes))
+		case g.Trust != storage.TokenExpiry{}:
+			expiry.Extend(g.Trust)
+		case t.Session.ClientSession(client) == nil:
+			expiry.Extend(assumedTokenExpiry(*g, t.Clients[client], lifetimes))
 		}
 	}
-	return t, held || !t.Opaque.IsZero() || !t.JWT.IsZero()
+	return expiry, ok || !expiry.Opaque.IsZero() || !expiry.JWT.IsZero()
 }
 
-// assumedTrust is the most that a grant can have given when only the grant ended and what it gave stands with the session.
-func assumedTrust(g storage.Grant, c *storage.Client, lifetimes Lifetimes) storage.Trust {
-	issued := latest(g.LastUsed, g.Created)
-	t := storage.Trust{Opaque: issued.Add(lifetimes.Opaque)}
+// assumedTokenExpiry is the most that a grant can have given when only the grant ended and what it gave stands with the session.
+func assumedTokenExpiry(g storage.Grant, c *storage.Client, lifetimes Lifetimes) storage.TokenExpiry {
+	lastIssued := latest(g.LastUsed, g.Created)
+	expiry := storage.TokenExpiry{Opaque: lastIssued.Add(lifetimes.Opaque)}
 	// The format may have been changed since the last issue; then both are possible.
-	if c == nil || c.AccessTokenFormat == "jwt" || c.Updated.After(issued) {
-		t.JWT = issued.Add(lifetimes.JWT)
+	if c == nil || c.AccessTokenFormat == "jwt" || c.Updated.After(lastIssued) {
+		expiry.JWT = lastIssued.Add(lifetimes.JWT)
 	}
-	return t
+	return expiry
 }
 
-func newRow(kind, client string, c *storage.Client) storage.Row {
-	row := storage.Row{Kind: kind, Client: client, Name: nameOf(client, c), Delivery: storage.DeliveryNone}
-	if kind == KindApplication && c != nil {
-		row.Channels = channels(c)
+func newEntry(kind, client string, c *storage.Client) storage.ReportEntry {
+	entry := storage.ReportEntry{Kind: kind, Client: client, Name: displayName(client, c), Delivery: storage.DeliveryNone}
+	if kind == KindClientSession && c != nil {
+		entry.Channels = logoutChannels(c)
 	}
-	return row
+	return entry
 }
 
-// channels are the ways in which a client can be told, the one that answers first.
-func channels(c *storage.Client) []string {
+// logoutChannels are the ways in which a client can be told, the one that answers first.
+func logoutChannels(c *storage.Client) []string {
 	var ch []string
 	if c.BackchannelLogoutURI != "" {
 		ch = append(ch, BackChannel)
@@ -100,19 +100,19 @@ func channels(c *storage.Client) []string {
 	return ch
 }
 
-func nameOf(client string, c *storage.Client) string {
+func displayName(client string, c *storage.Client) string {
 	if c != nil && c.ClientName != "" {
 		return c.ClientName
 	}
 	return client
 }
 
-func hasRow(rows []storage.Row, kind, client string) bool {
-	return (&storage.Report{Rows: rows}).Row(kind, client) != nil
+func hasEntry(entries []storage.ReportEntry, kind, client string) bool {
+	return (&storage.Report{Entries: entries}).Entry(kind, client) != nil
 }
 
-// expired tells whether something ended by its own deadline.
-func expired(c storage.Cause) bool {
+// isExpiry tells whether something ended by its own deadline.
+func isExpiry(c storage.Cause) bool {
 	return c.Reason == storage.ReasonIdle || c.Reason == storage.ReasonAbsolute
 }
 

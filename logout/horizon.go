@@ -10,111 +10,115 @@ import (
 // Estimate is the trust horizon of one or more sessions: what may still be trusted, until when, and by whom that nobody can know.
 // The three numbers are never merged.
 type Estimate struct {
-	At      time.Time     `json:"at"`
-	Op      Scope         `json:"op"`     // what the OP enforces
-	Tokens  Scope         `json:"tokens"` // the access tokens it minted
-	Apps    Scope         `json:"apps"`   // the applications' own sessions
-	Offline []string      `json:"offline,omitempty"`
-	Rows    []storage.Row `json:"rows,omitempty"`
+	At      time.Time             `json:"at"`
+	OP      HorizonPart           `json:"op"`     // what the OP enforces
+	Tokens  HorizonPart           `json:"tokens"` // the access tokens it minted
+	Clients HorizonPart           `json:"apps"`   // the applications' own sessions
+	Offline []string              `json:"offline,omitempty"`
+	Entries []storage.ReportEntry `json:"rows,omitempty"`
 }
 
-// Scope is one of the three numbers: of Holders, Ended trust nothing any more, Bounded stop by themselves at Until at the
+// HorizonPart is one of the three numbers: of Holders, Ended trust nothing any more, Bounded stop by themselves at Until at the
 // latest, and of Unknown nobody can know.
-type Scope struct {
-	Holders int       `json:"holders"`
-	Ended   int       `json:"ended"` // closed or confirmed
-	Bounded int       `json:"bounded"`
-	Until   time.Time `json:"until,omitzero"`
-	Unknown int       `json:"unknown"`
-	Told    int       `json:"told"`            // of the unknown, those that are told directly and may yet confirm
-	Names   []string  `json:"names,omitempty"` // of the unknown
+type HorizonPart struct {
+	Entries      int       `json:"holders"`
+	Over         int       `json:"ended"` // closed or confirmed
+	Expiring     int       `json:"bounded"`
+	ExpiresAt    time.Time `json:"until,omitzero"`
+	Unknown      int       `json:"unknown"`
+	Notifying    int       `json:"told"`            // of the unknown, those that are told directly and may yet confirm
+	UnknownNames []string  `json:"names,omitempty"` // of the unknown
 }
 
-// AtOnce tells whether nothing is trusted any more.
-func (s Scope) AtOnce() bool { return s.Bounded == 0 && s.Unknown == 0 }
+// Complete tells whether nothing is trusted any more.
+func (s HorizonPart) Complete() bool { return s.Expiring == 0 && s.Unknown == 0 }
 
-// Within is how long after that moment the last bounded holder stops; zero if none is bounded.
-func (s Scope) Within(at time.Time) time.Duration {
-	if s.Until.After(at) {
-		return s.Until.Sub(at)
+// Remaining is how long after that moment the last bounded holder stops; zero if none is bounded.
+func (s HorizonPart) Remaining(at time.Time) time.Duration {
+	if s.ExpiresAt.After(at) {
+		return s.ExpiresAt.Sub(at)
 	}
 	return 0
 }
 
-// Options of a preview.
-type Options struct {
-	Offline   bool // offline access would end too
-	Lifetimes Lifetimes
+// PreviewOptions of a preview.
+type PreviewOptions struct {
+	IncludeOffline bool // offline access would end too
+	Lifetimes      Lifetimes
 }
 
-// Horizon is what a session's end at that moment would leave: "if you sign out now". clients are those of its members and of
+// PreviewHorizon is what a session's end at that moment would leave: "if you sign out now". clients are those of its members and of
 // grants, the user's living grants. It is the hard bound, if nobody could be told.
-func Horizon(s storage.Session, clients map[string]*storage.Client, grants []storage.Grant, at time.Time, o Options) Estimate {
-	e := storage.Ended{At: at, Session: s, Whole: true, Clients: clients}
+func PreviewHorizon(s storage.Session, clients map[string]*storage.Client, grants []storage.Grant, at time.Time, o PreviewOptions) Estimate {
+	t := storage.Termination{EndedAt: at, Session: s, WholeSession: true, Clients: clients}
 	for _, g := range grants {
 		switch {
-		case g.Session == s.ID || g.Offline() && o.Offline:
-			e.Grants = append(e.Grants, g)
-		case g.Offline() && s.Member(g.Client) != nil:
-			e.Offline = append(e.Offline, g)
+		case g.Session == s.ID || g.Offline() && o.IncludeOffline:
+			t.Grants = append(t.Grants, g)
+		case g.Offline() && s.ClientSession(g.Client) != nil:
+			t.RemainingOffline = append(t.RemainingOffline, g)
 		}
 	}
-	return estimate(holders(e, o.Lifetimes), at, willBeTold)
+	return newEstimate(reportEntries(t, o.Lifetimes), at, willBeNotified)
 }
 
-// Assess is what an ended session's report says at that moment.
-func Assess(r storage.Report, at time.Time) Estimate { return estimate(r.Rows, at, isBeingTold) }
+// AssessReport is what an ended session's report says at that moment.
+func AssessReport(r storage.Report, at time.Time) Estimate {
+	return newEstimate(r.Entries, at, awaitsConfirmation)
+}
 
-// Join is the preview of several sessions taken together: the latest of each bound, all that is unknown.
-func Join(at time.Time, estimates ...Estimate) Estimate {
-	var rows []storage.Row
+// MergeEstimates is the preview of several sessions taken together: the latest of each bound, all that is unknown.
+func MergeEstimates(at time.Time, estimates ...Estimate) Estimate {
+	var entries []storage.ReportEntry
 	for _, e := range estimates {
-		rows = append(rows, e.Rows...)
+		entries = append(entries, e.Entries...)
 	}
-	return estimate(rows, at, willBeTold)
+	return newEstimate(entries, at, willBeNotified)
 }
 
-// willBeTold is for a preview.
-func willBeTold(row storage.Row) bool { return slices.Contains(row.Channels, BackChannel) }
-
-// isBeingTold is for a report: whoever was given up, or was never told of an expiry, confirms nothing any more.
-func isBeingTold(row storage.Row) bool {
-	return row.Delivery == storage.DeliveryPending || row.Late == LatePending
+// willBeNotified is for a preview.
+func willBeNotified(entry storage.ReportEntry) bool {
+	return slices.Contains(entry.Channels, BackChannel)
 }
 
-// estimate adds rows up. told says which of the unknown may yet confirm.
-func estimate(rows []storage.Row, at time.Time, told func(storage.Row) bool) Estimate {
-	e := Estimate{At: at, Op: Scope{Holders: 1, Ended: 1}, Rows: make([]storage.Row, 0, len(rows))}
-	for _, row := range rows {
-		row = RowAt(row, at)
-		e.Rows = append(e.Rows, row)
+// awaitsConfirmation is for a report: whoever was given up, or was never told of an expiry, confirms nothing any more.
+func awaitsConfirmation(entry storage.ReportEntry) bool {
+	return entry.Delivery == storage.DeliveryPending || entry.Renotification == RenotificationPending
+}
+
+// newEstimate adds rows up. told says which of the unknown may yet confirm.
+func newEstimate(entries []storage.ReportEntry, at time.Time, notifying func(storage.ReportEntry) bool) Estimate {
+	e := Estimate{At: at, OP: HorizonPart{Entries: 1, Over: 1}, Entries: make([]storage.ReportEntry, 0, len(entries))}
+	for _, entry := range entries {
+		entry = EntryAt(entry, at)
+		e.Entries = append(e.Entries, entry)
 		switch {
-		case row.Kind == KindApplication:
-			e.Apps.add(row, told)
-		case row.Kind == KindTokens:
-			e.Tokens.add(row, told)
-		case row.Trust != storage.TrustClosed && !slices.Contains(e.Offline, row.Name):
-			e.Offline = append(e.Offline, row.Name)
+		case entry.Kind == KindClientSession:
+			e.Clients.add(entry, notifying)
+		case entry.Kind == KindAccessTokens:
+			e.Tokens.add(entry, notifying)
+		case entry.Trust != storage.TrustRevoked && !slices.Contains(e.Offline, entry.Name):
+			e.Offline = append(e.Offline, entry.Name)
 		}
 	}
 	return e
 }
 
-func (s *Scope) add(row storage.Row, told func(storage.Row) bool) {
-	s.Holders++
-	switch row.Trust {
-	case storage.TrustClosed, storage.TrustConfirmed:
-		s.Ended++
-	case storage.TrustBounded:
-		s.Bounded++
-		s.Until = latest(s.Until, row.Until)
+func (s *HorizonPart) add(entry storage.ReportEntry, notifying func(storage.ReportEntry) bool) {
+	s.Entries++
+	switch entry.Trust {
+	case storage.TrustRevoked, storage.TrustConfirmed:
+		s.Over++
+	case storage.TrustExpiring:
+		s.Expiring++
+		s.ExpiresAt = latest(s.ExpiresAt, entry.ExpiresAt)
 	default:
 		s.Unknown++
-		if told(row) {
-			s.Told++
+		if notifying(entry) {
+			s.Notifying++
 		}
-		if !slices.Contains(s.Names, row.Name) {
-			s.Names = append(s.Names, row.Name)
+		if !slices.Contains(s.UnknownNames, entry.Name) {
+			s.UnknownNames = append(s.UnknownNames, entry.Name)
 		}
 	}
 }

@@ -7,166 +7,166 @@ import (
 )
 
 const (
-	// perHost is how many attempts one host gets at the same time.
-	perHost = 4
-	// slots is how many attempts are made at the same time in all.
-	slots = 64
-	// slowSlots is how many of them may be with hosts that were slow or silent the last time, or are not known yet: those that are
+	// maxPerHost is how many attempts one host gets at the same time.
+	maxPerHost = 4
+	// maxInFlight is how many attempts are made at the same time in all.
+	maxInFlight = 64
+	// maxSlowInFlight is how many of them may be with hosts that were slow or silent the last time, or are not known yet: those that are
 	// known to be quick always find a slot.
-	slowSlots = slots / 2
-	// aheadMost is how many deliveries are claimed for one quick host at a time, so that claims need few commits.
-	aheadMost = 64
-	// claimedMost is how many are claimed in all.
-	claimedMost = 512
-	// slow is how long an answer may take before its host counts as slow.
-	slow = time.Second
-	// lanesMost is how many hosts are remembered.
-	lanesMost = 4096
+	maxSlowInFlight = maxInFlight / 2
+	// maxClaimLimit is how many deliveries are claimed for one quick host at a time, so that claims need few commits.
+	maxClaimLimit = 64
+	// maxClaimed is how many are claimed in all.
+	maxClaimed = 512
+	// slowThreshold is how long an answer may take before its host counts as slow.
+	slowThreshold = time.Second
+	// maxHosts is how many hosts are remembered.
+	maxHosts = 4096
 )
 
-// lane is one host. How much is claimed for it ahead grows with each quick attempt and falls back when it is slow or silent, so that a
+// hostQueue is one host. How much is claimed for it ahead grows with each quick attempt and falls back when it is slow or silent, so that a
 // hanging host holds one slot and nothing waits behind it for longer than its lease.
-type lane struct {
-	credit int // how many may be claimed at a time
-	flying int
-	queue  []storage.Delivery
-	slow   bool
-	full   bool // more may be due for it than was claimed
+type hostQueue struct {
+	claimLimit int // how many may be claimed at a time
+	inFlight   int
+	queue      []storage.Delivery
+	slow       bool
+	moreDue    bool // more may be due for it than was claimed
 }
 
-func (l *lane) claimed() int { return l.flying + len(l.queue) }
+func (q *hostQueue) claimed() int { return q.inFlight + len(q.queue) }
 
-// lanes share the slots among hosts. Only the dispatcher's loop touches them.
-type lanes struct {
-	byHost          map[string]*lane
-	waiting         []*lane // with something in their queue
-	claimed, flying int
-	slowClaimed     int  // of claimed, on slow lanes
-	slowFlying      int  // of flying, on slow lanes
-	more            bool // the last claim took all there was room for
+// hostQueues share the slots among hosts. Only the dispatcher's loop touches them.
+type hostQueues struct {
+	byHost            map[string]*hostQueue
+	waiting           []*hostQueue // with something in their queue
+	claimed, inFlight int
+	slowClaimed       int  // of claimed, on slow lanes
+	slowInFlight      int  // of flying, on slow lanes
+	claimFilled       bool // the last claim took all there was room for
 }
 
-func newLanes() *lanes { return &lanes{byHost: map[string]*lane{}} }
+func newHostQueues() *hostQueues { return &hostQueues{byHost: map[string]*hostQueue{}} }
 
 // room is how many more may be claimed.
-func (ls *lanes) room() int { return claimedMost - ls.claimed }
+func (hq *hostQueues) room() int { return maxClaimed - hq.claimed }
 
 // busy is what a claim asks for each host.
-func (ls *lanes) busy(host string, taken int) bool {
-	l := ls.byHost[host]
+func (hq *hostQueues) busy(host string, alreadyClaimed int) bool {
+	q := hq.byHost[host]
 	switch {
-	case l == nil:
-		return taken >= 1
-	case l.slow && ls.slowClaimed >= slowSlots:
+	case q == nil:
+		return alreadyClaimed >= 1
+	case q.slow && hq.slowClaimed >= maxSlowInFlight:
 		return true // it would only wait for a slot until its lease runs out
 	}
-	return l.claimed()+taken >= l.credit
+	return q.claimed()+alreadyClaimed >= q.claimLimit
 }
 
 // add takes what was claimed when there was room for that many.
-func (ls *lanes) add(deliveries []storage.Delivery, room int) {
-	ls.more = len(deliveries) >= room
+func (hq *hostQueues) add(deliveries []storage.Delivery, room int) {
+	hq.claimFilled = len(deliveries) >= room
 	for _, d := range deliveries {
-		l := ls.byHost[d.Host]
-		if l == nil {
-			ls.forget()
-			l = &lane{credit: 1, slow: true} // until it has shown otherwise
-			ls.byHost[d.Host] = l
+		q := hq.byHost[d.Host]
+		if q == nil {
+			hq.evictIdle()
+			q = &hostQueue{claimLimit: 1, slow: true} // until it has shown otherwise
+			hq.byHost[d.Host] = q
 		}
-		if len(l.queue) == 0 {
-			ls.waiting = append(ls.waiting, l)
+		if len(q.queue) == 0 {
+			hq.waiting = append(hq.waiting, q)
 		}
-		l.queue = append(l.queue, d)
-		l.full = l.claimed() >= l.credit
-		ls.count(l, 1, 0)
+		q.queue = append(q.queue, d)
+		q.moreDue = q.claimed() >= q.claimLimit
+		hq.adjustCounts(q, 1, 0)
 	}
 }
 
-// count keeps the sums when a lane's claimed and flying deliveries change.
-func (ls *lanes) count(l *lane, claimed, flying int) {
-	ls.claimed += claimed
-	ls.flying += flying
-	if l.slow {
-		ls.slowClaimed += claimed
-		ls.slowFlying += flying
+// adjustCounts keeps the sums when a lane's claimed and flying deliveries change.
+func (hq *hostQueues) adjustCounts(q *hostQueue, claimed, inFlight int) {
+	hq.claimed += claimed
+	hq.inFlight += inFlight
+	if q.slow {
+		hq.slowClaimed += claimed
+		hq.slowInFlight += inFlight
 	}
 }
 
 // start gives out the deliveries that have a slot now, hosts in turn.
-func (ls *lanes) start(begin func(storage.Delivery)) {
-	for began := true; began; {
-		began = false
-		waiting := ls.waiting[:0]
-		for _, l := range ls.waiting {
-			if ls.flying < slots && l.flying < min(l.credit, perHost) && (!l.slow || ls.slowFlying < slowSlots) {
-				d := l.queue[0]
-				l.queue = l.queue[1:]
-				l.flying++
-				ls.count(l, 0, 1)
-				began = true
-				begin(d)
+func (hq *hostQueues) start(startAttempt func(storage.Delivery)) {
+	for progress := true; progress; {
+		progress = false
+		waiting := hq.waiting[:0]
+		for _, q := range hq.waiting {
+			if hq.inFlight < maxInFlight && q.inFlight < min(q.claimLimit, maxPerHost) && (!q.slow || hq.slowInFlight < maxSlowInFlight) {
+				d := q.queue[0]
+				q.queue = q.queue[1:]
+				q.inFlight++
+				hq.adjustCounts(q, 0, 1)
+				progress = true
+				startAttempt(d)
 			}
-			if len(l.queue) > 0 {
-				waiting = append(waiting, l)
+			if len(q.queue) > 0 {
+				waiting = append(waiting, q)
 			}
 		}
-		ls.waiting = waiting
+		hq.waiting = waiting
 	}
 }
 
 // finish frees the slot of an attempt, and says whether a claim may find more now.
-func (ls *lanes) finish(f flight) (hungry bool) {
-	l := ls.byHost[f.host]
-	ls.count(l, -1, -1)
-	l.flying--
-	if f.attempted {
-		ls.learn(l, f)
+func (hq *hostQueues) finish(result attemptResult) (claimDue bool) {
+	q := hq.byHost[result.host]
+	hq.adjustCounts(q, -1, -1)
+	q.inFlight--
+	if result.sent {
+		hq.updateClaimLimit(q, result)
 	}
-	if l.full && l.claimed() <= l.credit/2 {
-		l.full, hungry = false, true
+	if q.moreDue && q.claimed() <= q.claimLimit/2 {
+		q.moreDue, claimDue = false, true
 	}
-	if ls.more && ls.claimed <= claimedMost/2 {
-		ls.more, hungry = false, true
+	if hq.claimFilled && hq.claimed <= maxClaimed/2 {
+		hq.claimFilled, claimDue = false, true
 	}
-	return hungry
+	return claimDue
 }
 
-// learn judges a host by its last attempt.
-func (ls *lanes) learn(l *lane, f flight) {
-	claimed, flying := l.claimed(), l.flying
-	ls.count(l, -claimed, -flying)
-	l.slow = f.took >= slow
-	ls.count(l, claimed, flying)
+// updateClaimLimit judges a host by its last attempt.
+func (hq *hostQueues) updateClaimLimit(q *hostQueue, result attemptResult) {
+	claimed, inFlight := q.claimed(), q.inFlight
+	hq.adjustCounts(q, -claimed, -inFlight)
+	q.slow = result.duration >= slowThreshold
+	hq.adjustCounts(q, claimed, inFlight)
 	switch {
-	case !l.slow: // a quick refusal holds nobody up either
-		l.credit = min(l.credit+1, aheadMost)
-	case f.answered:
-		l.credit = min(l.credit+1, perHost)
+	case !q.slow: // a quick refusal holds nobody up either
+		q.claimLimit = min(q.claimLimit+1, maxClaimLimit)
+	case result.gotAnswer:
+		q.claimLimit = min(q.claimLimit+1, maxPerHost)
 	default:
-		l.credit = 1
+		q.claimLimit = 1
 	}
 }
 
-// drop empties the queues, when nothing more is to be started.
-func (ls *lanes) drop() []storage.Delivery {
+// drain empties the queues, when nothing more is to be started.
+func (hq *hostQueues) drain() []storage.Delivery {
 	var dropped []storage.Delivery
-	for _, l := range ls.waiting {
-		dropped = append(dropped, l.queue...)
-		ls.count(l, -len(l.queue), 0)
-		l.queue = nil
+	for _, q := range hq.waiting {
+		dropped = append(dropped, q.queue...)
+		hq.adjustCounts(q, -len(q.queue), 0)
+		q.queue = nil
 	}
-	ls.waiting = nil
+	hq.waiting = nil
 	return dropped
 }
 
-// forget makes room for another host.
-func (ls *lanes) forget() {
-	if len(ls.byHost) < lanesMost {
+// evictIdle makes room for another host.
+func (hq *hostQueues) evictIdle() {
+	if len(hq.byHost) < maxHosts {
 		return
 	}
-	for host, l := range ls.byHost {
-		if l.claimed() == 0 {
-			delete(ls.byHost, host)
+	for host, q := range hq.byHost {
+		if q.claimed() == 0 {
+			delete(hq.byHost, host)
 		}
 	}
 }

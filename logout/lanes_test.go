@@ -10,10 +10,10 @@ import (
 	"github.com/curfew-id/curfew/storage"
 )
 
-func TestHangingHostsDelayNobodyElse(t *testing.T) {
+func TestHangingHostsDelayNoOtherHost(t *testing.T) {
 	for _, hanging := range []int{20, 200} {
-		inWorld(t, func(t *testing.T, w *world) {
-			w.answer = func(ctx context.Context, got told) (Reply, error) {
+		withFixture(t, func(t *testing.T, w *fixture) {
+			w.respond = func(ctx context.Context, got receivedToken) (Reply, error) {
 				if got.client != "well" {
 					<-ctx.Done()
 					return Reply{}, ctx.Err()
@@ -28,26 +28,26 @@ func TestHangingHostsDelayNobodyElse(t *testing.T) {
 			}
 			w.sessions(400/hanging, members...)
 			w.session("well")
-			w.settleDown()
+			w.waitRenotifyDelay()
 			d := w.dispatcher()
 			defer run(d.Run)()
-			e := w.ender(d)
+			e := w.terminator(d)
 			first := w.session("well")
-			w.settleDown()
+			w.waitRenotifyDelay()
 			w.end(e, storage.Selector{Sessions: []storage.SessionID{first}})
 			synctest.Wait()
 			w.end(e, storage.Selector{Subject: "u"})
 			time.Sleep(time.Second)
-			if got, want := len(w.got("well")), 400/hanging+2; got != want {
+			if got, want := len(w.receivedBy("well")), 400/hanging+2; got != want {
 				t.Errorf("%d hang: after a second the quick one heard of %d endings, want %d", hanging, got, want)
 			}
 			// One that is written while all of them hang is told as quickly.
 			id := w.session("well")
-			w.settleDown()
+			w.waitRenotifyDelay()
 			o := w.end(e, storage.Selector{Sessions: []storage.SessionID{id}})
 			synctest.Wait()
-			if row := w.row(o, "well"); row.Trust != storage.TrustConfirmed {
-				t.Errorf("%d hang: got %+v, want it confirmed at once", hanging, row)
+			if entry := w.entry(o, "well"); entry.Trust != storage.TrustConfirmed {
+				t.Errorf("%d hang: got %+v, want it confirmed at once", hanging, entry)
 			}
 		})
 	}
@@ -55,9 +55,9 @@ func TestHangingHostsDelayNobodyElse(t *testing.T) {
 
 func TestOneHostGetsFourAttemptsAtATime(t *testing.T) {
 	for _, took := range []time.Duration{500 * time.Millisecond, 4900 * time.Millisecond} {
-		inWorld(t, func(t *testing.T, w *world) {
+		withFixture(t, func(t *testing.T, w *fixture) {
 			var now, most int
-			w.answer = func(context.Context, told) (Reply, error) {
+			w.respond = func(context.Context, receivedToken) (Reply, error) {
 				w.mu.Lock()
 				now++
 				most = max(most, now)
@@ -71,13 +71,13 @@ func TestOneHostGetsFourAttemptsAtATime(t *testing.T) {
 			w.client("a", storage.Metadata{BackchannelLogoutURI: "https://one.example/a"})
 			w.client("b", storage.Metadata{BackchannelLogoutURI: "https://ONE.example:443/b"})
 			w.sessions(50, "a", "b")
-			w.settleDown()
+			w.waitRenotifyDelay()
 			d := w.dispatcher()
 			defer run(d.Run)()
-			w.end(w.ender(d), storage.Selector{Subject: "u"})
+			w.end(w.terminator(d), storage.Selector{Subject: "u"})
 			time.Sleep(5 * time.Minute)
-			if got := len(w.got("a")) + len(w.got("b")); got != 100 || most != perHost {
-				t.Errorf("answers after %v: %d told, %d at a time, want 100, %d", took, got, most, perHost)
+			if got := len(w.receivedBy("a")) + len(w.receivedBy("b")); got != 100 || most != maxPerHost {
+				t.Errorf("answers after %v: %d told, %d at a time, want 100, %d", took, got, most, maxPerHost)
 			}
 			for _, delivery := range w.deliveries() {
 				if delivery.State != storage.DeliveryDone {
@@ -88,10 +88,10 @@ func TestOneHostGetsFourAttemptsAtATime(t *testing.T) {
 	}
 }
 
-func TestRelyingPartyMayUseTheStoreWhileItIsTold(t *testing.T) {
-	inWorld(t, func(t *testing.T, w *world) {
+func TestRelyingPartyMayUseTheStoreDuringDelivery(t *testing.T) {
+	withFixture(t, func(t *testing.T, w *fixture) {
 		w.client("rp", storage.Metadata{})
-		w.answer = func(ctx context.Context, got told) (Reply, error) {
+		w.respond = func(ctx context.Context, got receivedToken) (Reply, error) {
 			// It revokes its token at the OP before it answers.
 			if err := w.store.DeleteToken(ctx, storage.HashOf("token")); err != nil {
 				return Reply{}, err
@@ -102,13 +102,13 @@ func TestRelyingPartyMayUseTheStoreWhileItIsTold(t *testing.T) {
 			return Reply{Status: 200}, nil
 		}
 		id := w.session("rp")
-		w.settleDown()
+		w.waitRenotifyDelay()
 		d := w.dispatcher()
 		defer run(d.Run)()
-		o := w.end(w.ender(d), storage.Selector{Sessions: []storage.SessionID{id}})
+		o := w.end(w.terminator(d), storage.Selector{Sessions: []storage.SessionID{id}})
 		synctest.Wait()
-		if row := w.row(o, "rp"); row.Trust != storage.TrustConfirmed {
-			t.Errorf("got %+v, want it confirmed", row)
+		if entry := w.entry(o, "rp"); entry.Trust != storage.TrustConfirmed {
+			t.Errorf("got %+v, want it confirmed", entry)
 		}
 	})
 }

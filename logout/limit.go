@@ -9,93 +9,93 @@ import (
 	"github.com/curfew-id/curfew/storage"
 )
 
-// Remain is the longest that one kind of trust can last after any end of a session, by what a client declared.
-type Remain struct {
+// DeclaredBound is the longest that one kind of trust can last after any end of a session, by what a client declared.
+type DeclaredBound struct {
 	Applies bool          `json:"applies"` // the client can hold this kind at all
-	Within  time.Duration `json:"within"`  // 0: at once
+	Limit   time.Duration `json:"within"`  // 0: at once
 	Unknown bool          `json:"unknown"` // nothing bounds it
-	Basis   string        `json:"basis,omitempty"`
+	BoundBy string        `json:"basis,omitempty"`
 }
 
-// remainTokens is the longest that access tokens given to c can be accepted after the end.
-func remainTokens(c *storage.Client, l Lifetimes) Remain {
-	r := Remain{Applies: true, Basis: BasisEnforced}
+// declaredTokenBound is the longest that access tokens given to c can be accepted after the end.
+func declaredTokenBound(c *storage.Client, l Lifetimes) DeclaredBound {
+	r := DeclaredBound{Applies: true, BoundBy: BoundByEnforcement}
 	if cache := seconds(c.IntrospectionCache); cache > 0 {
-		r.Within, r.Basis = min(Visibility+cache, l.Opaque+skew(c)), BasisCache
+		r.Limit, r.BoundBy = min(CommitAllowance+cache, l.Opaque+clockSkew(c)), BoundByIntrospectionCache
 	}
-	if c.AccessTokenFormat == "jwt" && l.JWT+skew(c) > r.Within {
-		r.Within, r.Basis = l.JWT+skew(c), BasisJWT
+	if c.AccessTokenFormat == "jwt" && l.JWT+clockSkew(c) > r.Limit {
+		r.Limit, r.BoundBy = l.JWT+clockSkew(c), BoundByAccessTokenExp
 	}
 	return r
 }
 
-// remainApplication is the longest that the application's own session can last if it hears nothing.
-func remainApplication(c *storage.Client, l Lifetimes) Remain {
-	if !joins(c) {
-		return Remain{}
+// declaredClientSessionBound is the longest that the application's own session can last if it hears nothing.
+func declaredClientSessionBound(c *storage.Client, l Lifetimes) DeclaredBound {
+	if !canJoinSession(c) {
+		return DeclaredBound{}
 	}
-	r := Remain{Applies: true, Unknown: true, Basis: BasisNone}
-	bound := func(d time.Duration, basis string) {
-		if d += skew(c); r.Unknown || d < r.Within {
-			r.Within, r.Unknown, r.Basis = d, false, basis
+	r := DeclaredBound{Applies: true, Unknown: true, BoundBy: BoundByNothing}
+	tighten := func(d time.Duration, boundBy string) {
+		if d += clockSkew(c); r.Unknown || d < r.Limit {
+			r.Limit, r.Unknown, r.BoundBy = d, false, boundBy
 		}
 	}
-	if lease := seconds(c.SessionExpiry); lease > 0 {
-		if l.Absolute > 0 {
-			lease = min(lease, l.Absolute)
+	if expiry := seconds(c.SessionExpiry); expiry > 0 {
+		if l.Session > 0 {
+			expiry = min(expiry, l.Session)
 		}
-		bound(lease, BasisLease)
+		tighten(expiry, BoundBySessionExpiry)
 	}
 	// Offline access outlives the session and goes on getting tokens, so the tie bounds nothing for who may have it.
-	if c.SessionWithTokens && !MayHoldOffline(c) {
-		life := l.Opaque
+	if c.SessionWithTokens && !MayHoldOfflineAccess(c) {
+		lifetime := l.Opaque
 		if c.AccessTokenFormat == "jwt" {
-			life = l.JWT
+			lifetime = l.JWT
 		}
-		bound(life, BasisTokens)
+		tighten(lifetime, BoundBySessionWithTokens)
 	}
 	return r
 }
 
-// joins tells whether a client can become a member of a session.
-func joins(c *storage.Client) bool {
+// canJoinSession tells whether a client can become a member of a session.
+func canJoinSession(c *storage.Client) bool {
 	return len(c.GrantTypes) == 0 || slices.Contains(c.GrantTypes, "authorization_code") || slices.Contains(c.GrantTypes, "implicit")
 }
 
-// MayHoldOffline tells whether a client may hold refresh tokens that survive the session (Core §11).
-func MayHoldOffline(c *storage.Client) bool {
-	asks := c.Scope == "" || slices.Contains(strings.Fields(c.Scope), "offline_access")
-	return asks && slices.Contains(c.GrantTypes, "refresh_token") && c.RefreshTokens != "session"
+// MayHoldOfflineAccess tells whether a client may hold refresh tokens that survive the session (Core §11).
+func MayHoldOfflineAccess(c *storage.Client) bool {
+	mayRequest := c.Scope == "" || slices.Contains(strings.Fields(c.Scope), "offline_access")
+	return mayRequest && slices.Contains(c.GrantTypes, "refresh_token") && c.RefreshTokens != "session"
 }
 
-// Breach is how a client would break max_trust_horizon.
-type Breach struct {
+// HorizonViolation is how a client would break max_trust_horizon.
+type HorizonViolation struct {
 	Client    string        `json:"client"`
-	Rule      string        `json:"rule"` // the basis of the bound that is too long; BasisNone: there is none
+	BoundBy   string        `json:"rule"` // the basis of the bound that is too long; BasisNone: there is none
 	Setting   string        `json:"setting"`
-	Within    time.Duration `json:"within,omitempty"`
-	By        time.Duration `json:"by,omitempty"` // how much too long; 0 if there is no bound at all
+	Limit     time.Duration `json:"within,omitempty"`
+	Excess    time.Duration `json:"by,omitempty"` // how much too long; 0 if there is no bound at all
 	Unbounded bool          `json:"unbounded,omitempty"`
 }
 
 // Error says which rule is broken and by how much. A Breach is an error so that it can be returned as one.
-func (b Breach) Error() string {
+func (b HorizonViolation) Error() string {
 	if b.Unbounded {
 		return fmt.Sprintf("client %s: its session after a logout has no bound; max_trust_horizon asks for one: %s", b.Client, b.Setting)
 	}
-	return fmt.Sprintf("client %s: %s allows %s after a logout, %s more than max_trust_horizon; shorten %s", b.Client, b.Rule, b.Within, b.By, b.Setting)
+	return fmt.Sprintf("client %s: %s allows %s after a logout, %s more than max_trust_horizon; shorten %s", b.Client, b.BoundBy, b.Limit, b.Excess, b.Setting)
 }
 
-// setting names what to change for each basis.
-func setting(basis string) string {
-	switch basis {
-	case BasisCache:
+// settingFor names what to change for each basis.
+func settingFor(boundBy string) string {
+	switch boundBy {
+	case BoundByIntrospectionCache:
 		return "introspection_cache"
-	case BasisJWT:
+	case BoundByAccessTokenExp:
 		return "token.jwt or clock_skew, or use access_token_format opaque"
-	case BasisLease:
+	case BoundBySessionExpiry:
 		return "session_expiry or clock_skew"
-	case BasisTokens:
+	case BoundBySessionWithTokens:
 		return "token.opaque, token.jwt or clock_skew"
 	default:
 		return "declare session_expiry, or session_with_tokens with refresh_tokens session"
@@ -103,16 +103,16 @@ func setting(basis string) string {
 }
 
 // CheckMaxHorizon is how a client with these lifetimes would break a promised longest trust horizon. 0 promises nothing.
-func CheckMaxHorizon(longest time.Duration, c *storage.Client, l Lifetimes) []Breach {
-	var breaches []Breach
-	for _, r := range []Remain{remainTokens(c, l), remainApplication(c, l)} {
+func CheckMaxHorizon(maxHorizon time.Duration, c *storage.Client, l Lifetimes) []HorizonViolation {
+	var violations []HorizonViolation
+	for _, r := range []DeclaredBound{declaredTokenBound(c, l), declaredClientSessionBound(c, l)} {
 		switch {
-		case longest <= 0 || !r.Applies:
+		case maxHorizon <= 0 || !r.Applies:
 		case r.Unknown:
-			breaches = append(breaches, Breach{Client: c.ClientID, Rule: r.Basis, Setting: setting(r.Basis), Unbounded: true})
-		case r.Within > longest:
-			breaches = append(breaches, Breach{Client: c.ClientID, Rule: r.Basis, Setting: setting(r.Basis), Within: r.Within, By: r.Within - longest})
+			violations = append(violations, HorizonViolation{Client: c.ClientID, BoundBy: r.BoundBy, Setting: settingFor(r.BoundBy), Unbounded: true})
+		case r.Limit > maxHorizon:
+			violations = append(violations, HorizonViolation{Client: c.ClientID, BoundBy: r.BoundBy, Setting: settingFor(r.BoundBy), Limit: r.Limit, Excess: r.Limit - maxHorizon})
 		}
 	}
-	return breaches
+	return violations
 }

@@ -13,12 +13,12 @@ import (
 )
 
 // A client that joins after the clock was read for an ending, and before its commit, has all of LateJoin to create its session, too.
-func TestJoinerDuringTheEndingIsNotConfirmedBeforeItsSessionIsOver(t *testing.T) {
-	inWorld(t, func(t *testing.T, w *world) {
+func TestClientThatJoinsDuringTerminationIsNotConfirmedTooEarly(t *testing.T) {
+	withFixture(t, func(t *testing.T, w *fixture) {
 		w.client("rp", storage.Metadata{})
 		id := w.session()
 		var begins, killed time.Time // of the relying party's own session
-		w.answer = func(context.Context, told) (Reply, error) {
+		w.respond = func(context.Context, receivedToken) (Reply, error) {
 			if now := time.Now(); killed.IsZero() && !now.Before(begins) {
 				killed = now
 			}
@@ -26,57 +26,57 @@ func TestJoinerDuringTheEndingIsNotConfirmedBeforeItsSessionIsOver(t *testing.T)
 		}
 		d := w.dispatcher()
 		defer run(d.Run)()
-		e := w.ender(d)
-		e.Store = &mortal{Store: w.store, before: func() {
-			time.Sleep(Visibility - time.Millisecond)
+		e := w.terminator(d)
+		e.Store = &crashingStore{Store: w.store, before: func() {
+			time.Sleep(CommitAllowance - time.Millisecond)
 			now := time.Now()
-			begins = now.Add(LateJoin - time.Millisecond)
-			w.join(id, "rp", storage.Issue{Trust: storage.Trust{Issued: now}})
+			begins = now.Add(RenotifyDelay - time.Millisecond)
+			w.join(id, "rp", storage.Issuance{Trust: storage.TokenExpiry{LastIDToken: now}})
 		}}
 		o := w.end(e, storage.Selector{Sessions: []storage.SessionID{id}})
 		time.Sleep(time.Hour)
 		synctest.Wait()
-		if row := w.row(o, "rp"); row.Trust != storage.TrustConfirmed || killed.IsZero() {
-			t.Errorf("got %+v and a session that ended at %v, want both over", row, killed)
+		if entry := w.entry(o, "rp"); entry.Trust != storage.TrustConfirmed || killed.IsZero() {
+			t.Errorf("got %+v and a session that ended at %v, want both over", entry, killed)
 		}
 	})
 }
 
 // A resource server may have asked just before a commit that took longer than is allowed for.
-func TestSlowCommitLengthensTheBoundOfCachedAnswers(t *testing.T) {
-	inWorld(t, func(t *testing.T, w *world) {
+func TestSlowCommitExtendsCachedBounds(t *testing.T) {
+	withFixture(t, func(t *testing.T, w *fixture) {
 		w.client("rp", storage.Metadata{IntrospectionCache: 60})
 		id := w.session()
 		now := time.Now()
-		w.join(id, "rp", storage.Issue{Grant: storage.Grant{ID: "g", Session: id, Created: now, LastUsed: now}, Trust: storage.Trust{Opaque: now.Add(time.Hour)},
+		w.join(id, "rp", storage.Issuance{Grant: storage.Grant{ID: "g", Session: id, Created: now, LastUsed: now}, Trust: storage.TokenExpiry{Opaque: now.Add(time.Hour)},
 			Tokens: []storage.Token{{Hash: storage.HashOf("at"), Issued: now, Expires: now.Add(time.Hour)}}})
-		w.settleDown()
+		w.waitRenotifyDelay()
 		var cached time.Time
-		e := w.ender(w.dispatcher())
-		e.Store = &mortal{Store: w.store, before: func() {
+		e := w.terminator(w.dispatcher())
+		e.Store = &crashingStore{Store: w.store, before: func() {
 			time.Sleep(5 * time.Second)
 			if _, _, err := w.store.Token(t.Context(), storage.HashOf("at"), time.Now()); err == nil {
 				cached = time.Now().Add(time.Minute)
 			}
 		}}
 		o := w.end(e, storage.Selector{Sessions: []storage.SessionID{id}})
-		r, err := w.store.Report(t.Context(), o.Reports[0])
+		r, err := w.store.Report(t.Context(), o.ReportIDs[0])
 		w.must(err)
-		if row := r.Row(KindTokens, "rp"); row == nil || cached.IsZero() || row.Until.Before(cached) {
-			t.Errorf("got %+v, and an answer that is used until %v", row, cached)
+		if entry := r.Entry(KindAccessTokens, "rp"); entry == nil || cached.IsZero() || entry.ExpiresAt.Before(cached) {
+			t.Errorf("got %+v, and an answer that is used until %v", entry, cached)
 		}
 	})
 }
 
 // A share that a mass ending had not come to yet, and the one that followed it, have two sids: an answer about one says nothing about the other.
-func TestShareThatAMassEndingHadNotComeToIsNotConfirmedByTheNextOne(t *testing.T) {
-	inWorld(t, func(t *testing.T, w *world) {
+func TestClientSessionPendingInABulkLogoutIsNotConfirmedByTheNextOne(t *testing.T) {
+	withFixture(t, func(t *testing.T, w *fixture) {
 		w.client("rp", storage.Metadata{})
 		ids := w.sessions(3, "rp")
-		w.settleDown()
+		w.waitRenotifyDelay()
 		d := w.dispatcher()
-		e := w.ender(d)
-		e.Page = 1
+		e := w.terminator(d)
+		e.PageSize = 1
 		mass := w.end(e, storage.Selector{Client: "rp"})
 		if !mass.More {
 			t.Fatal("the mass ending is finished, want pages left")
@@ -84,16 +84,16 @@ func TestShareThatAMassEndingHadNotComeToIsNotConfirmedByTheNextOne(t *testing.T
 		time.Sleep(time.Second)
 		var id storage.SessionID
 		for _, id = range ids {
-			if s, err := w.store.Session(t.Context(), id, time.Now()); err == nil && len(s.Members) == 0 && id != mass.Ended[0].Session.ID {
+			if s, err := w.store.Session(t.Context(), id, time.Now()); err == nil && len(s.ClientSessions) == 0 && id != mass.Terminations[0].Session.ID {
 				break
 			}
 		}
-		w.join(id, "rp", storage.Issue{})
+		w.join(id, "rp", storage.Issuance{})
 		s, err := w.store.Session(t.Context(), id, time.Now())
 		w.must(err)
-		next := s.Member("rp").SID
-		w.settleDown()
-		w.answer = func(_ context.Context, got told) (Reply, error) {
+		next := s.ClientSession("rp").SID
+		w.waitRenotifyDelay()
+		w.respond = func(_ context.Context, got receivedToken) (Reply, error) {
 			if got.sid == next {
 				return Reply{Status: 200}, nil
 			}
@@ -103,7 +103,7 @@ func TestShareThatAMassEndingHadNotComeToIsNotConfirmedByTheNextOne(t *testing.T
 		w.end(e, storage.Selector{Sessions: []storage.SessionID{id}})
 		time.Sleep(time.Second)
 		tried := map[any]bool{}
-		for _, g := range w.got("rp") {
+		for _, g := range w.receivedBy("rp") {
 			tried[g.sid] = true
 		}
 		if len(tried) != 3 {
@@ -113,7 +113,7 @@ func TestShareThatAMassEndingHadNotComeToIsNotConfirmedByTheNextOne(t *testing.T
 		w.must(err)
 		confirmed := 0
 		for _, r := range reports {
-			if row := r.Row(KindApplication, "rp"); row != nil && row.Trust == storage.TrustConfirmed {
+			if entry := r.Entry(KindClientSession, "rp"); entry != nil && entry.Trust == storage.TrustConfirmed {
 				confirmed++
 				if list, _, err := w.store.ListDeliveries(t.Context(), storage.DeliveryFilter{Report: r.ID, State: storage.DeliveryPending}, storage.Page{}); err != nil || len(list) > 0 {
 					t.Errorf("got %v: confirmed, though %+v is still to be told", err, list)
@@ -132,34 +132,34 @@ func TestShareThatAMassEndingHadNotComeToIsNotConfirmedByTheNextOne(t *testing.T
 }
 
 // An application whose session lives as long as its access token has it still when the offline access ended that the token came from.
-func TestTokensOfEndedOfflineAccessStillBoundTheApplication(t *testing.T) {
-	inWorld(t, func(t *testing.T, w *world) {
+func TestTokensOfRevokedOfflineAccessStillBoundTheClientSession(t *testing.T) {
+	withFixture(t, func(t *testing.T, w *fixture) {
 		w.register(storage.Metadata{ClientID: "rp", SessionWithTokens: true})
 		id := w.session()
 		first, next := storage.HashOf(rand.Text()), storage.HashOf(rand.Text())
 		now := time.Now()
-		w.join(id, "rp", storage.Issue{Grant: storage.Grant{ID: "g", Created: now, LastUsed: now, Refresh: first}, Trust: storage.Trust{Opaque: now.Add(time.Hour)}})
+		w.join(id, "rp", storage.Issuance{Grant: storage.Grant{ID: "g", Created: now, LastUsed: now, RefreshHash: first}, Trust: storage.TokenExpiry{Opaque: now.Add(time.Hour)}})
 		time.Sleep(50 * time.Minute)
 		expires := time.Now().Add(time.Hour)
-		_, err := w.store.Refresh(t.Context(), storage.Refresh{Token: first, Successor: next, Client: "rp"}, time.Now(), func(g storage.Grant, _ *storage.Session) (storage.Issue, error) {
-			return storage.Issue{Grant: g, Trust: storage.Trust{Opaque: expires}}, nil
+		_, err := w.store.Refresh(t.Context(), storage.RefreshRequest{Token: first, NewToken: next, Client: "rp"}, time.Now(), func(g storage.Grant, _ *storage.Session) (storage.Issuance, error) {
+			return storage.Issuance{Grant: g, Trust: storage.TokenExpiry{Opaque: expires}}, nil
 		})
 		w.must(err)
-		e := w.ender(w.dispatcher())
+		e := w.terminator(w.dispatcher())
 		w.end(e, storage.Selector{Grant: "g"})
 		time.Sleep(time.Second)
 		o := w.end(e, storage.Selector{Sessions: []storage.SessionID{id}})
-		if row := w.row(o, "rp"); row.Trust == storage.TrustBounded && row.Until.Before(expires) {
-			t.Errorf("got %+v, want it bounded by %v at the earliest", row, expires)
+		if entry := w.entry(o, "rp"); entry.Trust == storage.TrustExpiring && entry.ExpiresAt.Before(expires) {
+			t.Errorf("got %+v, want it bounded by %v at the earliest", entry, expires)
 		}
 	})
 }
 
-func TestWhoIsNotToldOfAnExpiryIsNotSaidToBe(t *testing.T) {
-	inWorld(t, func(t *testing.T, w *world) {
+func TestSilentExpiryIsNotReportedAsNotified(t *testing.T) {
+	withFixture(t, func(t *testing.T, w *fixture) {
 		w.client("rp", storage.Metadata{})
 		w.session("rp")
-		e := w.ender(w.dispatcher())
+		e := w.terminator(w.dispatcher())
 		e.SilentExpiry = true
 		stop := run(e.Run)
 		time.Sleep(9 * time.Hour)
@@ -169,23 +169,23 @@ func TestWhoIsNotToldOfAnExpiryIsNotSaidToBe(t *testing.T) {
 		if len(reports) != 1 {
 			t.Fatalf("got %d reports, want 1", len(reports))
 		}
-		if apps := Assess(reports[0], time.Now()).Apps; apps.Unknown != 1 || apps.Told != 0 {
+		if apps := AssessReport(reports[0], time.Now()).Clients; apps.Unknown != 1 || apps.Notifying != 0 {
 			t.Errorf("got %+v, want one unknown that nobody tells", apps)
 		}
 	})
 }
 
-func TestReportIsConsistentThoughTheClockWasPutBack(t *testing.T) {
-	inWorld(t, func(t *testing.T, w *world) {
+func TestReportIsConsistentAfterClockStepBack(t *testing.T) {
+	withFixture(t, func(t *testing.T, w *fixture) {
 		w.client("rp", storage.Metadata{})
 		id := w.session("rp")
-		w.settleDown()
+		w.waitRenotifyDelay()
 		var ahead atomic.Int64
 		ahead.Store(int64(time.Minute))
 		clock := func() time.Time { return time.Now().Add(time.Duration(ahead.Load())) }
 		d := w.dispatcher()
 		d.Now = clock
-		e := w.ender(d)
+		e := w.terminator(d)
 		e.Now = clock
 		var posted []time.Time
 		d.Post = func(context.Context, string, url.Values) (Reply, error) {
@@ -202,7 +202,7 @@ func TestReportIsConsistentThoughTheClockWasPutBack(t *testing.T) {
 		if len(posted) != 2 || posted[1].Sub(posted[0]) != time.Second {
 			t.Errorf("told at %v, want a pause of a second", posted)
 		}
-		r, err := w.store.Report(t.Context(), o.Reports[0])
+		r, err := w.store.Report(t.Context(), o.ReportIDs[0])
 		w.must(err)
 		var lines []storage.Event
 		events, _, err := w.store.ListEvents(t.Context(), storage.EventFilter{}, storage.Page{})
@@ -212,27 +212,27 @@ func TestReportIsConsistentThoughTheClockWasPutBack(t *testing.T) {
 				lines = append(lines, line)
 			}
 		}
-		if faults := Export(issuer, r, lines, clock()).Check(); len(faults) > 0 {
+		if faults := NewDocument(issuer, r, lines, clock()).Check(); len(faults) > 0 {
 			t.Errorf("got %q in %+v", faults, r)
 		}
 	})
 }
 
-func TestRestartCountsNoTryThatWasNotMade(t *testing.T) {
-	inWorld(t, func(t *testing.T, w *world) {
+func TestRestartCountsNoUnmadeAttempt(t *testing.T) {
+	withFixture(t, func(t *testing.T, w *fixture) {
 		w.client("rp", storage.Metadata{})
 		ids := w.sessions(150, "rp")
-		w.settleDown()
-		w.answer = func(context.Context, told) (Reply, error) {
+		w.waitRenotifyDelay()
+		w.respond = func(context.Context, receivedToken) (Reply, error) {
 			time.Sleep(100 * time.Millisecond)
 			return Reply{Status: 200}, nil
 		}
 		d := w.dispatcher()
-		w.end(w.ender(d), storage.Selector{Sessions: ids})
+		w.end(w.terminator(d), storage.Selector{Sessions: ids})
 		stop := run(d.Run)
 		time.Sleep(time.Second)
 		stop()
-		if got := len(w.got("rp")); got == 0 || got == len(ids) {
+		if got := len(w.receivedBy("rp")); got == 0 || got == len(ids) {
 			t.Fatalf("told %d times before the restart, want some of %d", got, len(ids))
 		}
 		defer run(w.dispatcher().Run)()
@@ -246,44 +246,44 @@ func TestRestartCountsNoTryThatWasNotMade(t *testing.T) {
 }
 
 // An answer to the second telling proves something only when the time for creating a session is over, whoever asks for it sooner.
-func TestRetryLeavesASecondTellingItsTime(t *testing.T) {
-	inWorld(t, func(t *testing.T, w *world) {
+func TestRetryDoesNotAdvanceARenotification(t *testing.T) {
+	withFixture(t, func(t *testing.T, w *fixture) {
 		w.client("rp", storage.Metadata{})
 		id := w.session("rp")
 		d := w.dispatcher()
 		defer run(d.Run)()
-		o := w.end(w.ender(d), storage.Selector{Sessions: []storage.SessionID{id}})
+		o := w.end(w.terminator(d), storage.Selector{Sessions: []storage.SessionID{id}})
 		synctest.Wait()
 		for _, one := range w.deliveries() {
-			if one.Late {
-				w.must(d.Retry(t.Context(), one.ID, "admin"))
+			if one.Renotification {
+				w.must(d.RetryDelivery(t.Context(), one.ID, "admin"))
 			}
 		}
-		time.Sleep(LateJoin - time.Second)
-		if row := w.row(o, "rp"); row.Trust != storage.TrustTold || len(w.got("rp")) != 1 {
-			t.Errorf("got %+v after %d tokens, want the second not sent yet", row, len(w.got("rp")))
+		time.Sleep(RenotifyDelay - time.Second)
+		if entry := w.entry(o, "rp"); entry.Trust != storage.TrustNotified || len(w.receivedBy("rp")) != 1 {
+			t.Errorf("got %+v after %d tokens, want the second not sent yet", entry, len(w.receivedBy("rp")))
 		}
 		time.Sleep(time.Second)
 		synctest.Wait()
-		if row := w.row(o, "rp"); row.Trust != storage.TrustConfirmed {
-			t.Errorf("got %+v, want it confirmed", row)
+		if entry := w.entry(o, "rp"); entry.Trust != storage.TrustConfirmed {
+			t.Errorf("got %+v, want it confirmed", entry)
 		}
 	})
 }
 
-func TestConfirmationIsMeasuredWhenItIsOne(t *testing.T) {
-	inWorld(t, func(t *testing.T, w *world) {
+func TestConfirmationTimeIsObservedOnlyOnConfirmation(t *testing.T) {
+	withFixture(t, func(t *testing.T, w *fixture) {
 		w.client("rp", storage.Metadata{})
 		id := w.session("rp")
 		d := w.dispatcher()
 		var after []time.Duration
-		d.Observe.Confirmed = func(_ string, d time.Duration) { after = append(after, d) }
+		d.Observer.OnConfirmation = func(_ string, d time.Duration) { after = append(after, d) }
 		defer run(d.Run)()
-		w.end(w.ender(d), storage.Selector{Sessions: []storage.SessionID{id}})
+		w.end(w.terminator(d), storage.Selector{Sessions: []storage.SessionID{id}})
 		time.Sleep(time.Minute)
 		synctest.Wait()
-		if len(after) != 1 || after[0] != LateJoin {
-			t.Errorf("got %v, want %v: it joined just before the end", after, LateJoin)
+		if len(after) != 1 || after[0] != RenotifyDelay {
+			t.Errorf("got %v, want %v: it joined just before the end", after, RenotifyDelay)
 		}
 	})
 }

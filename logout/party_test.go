@@ -12,34 +12,34 @@ import (
 	"pgregory.net/rapid"
 )
 
-// party is a relying party with its resource server, that does what it declared and uses all the room this leaves.
-type party struct {
-	meta    storage.Metadata
-	off     time.Duration   // of its clocks, within what it declared
-	joins   time.Duration   // before the end
-	starts  time.Duration   // after its ID token it has its session
-	refresh []time.Duration // before the end
-	offline bool
-	network []string // what happens to each attempt to tell it; then the last one for ever
+// relyingParty is a relying party with its resource server, that does what it declared and uses all the room this leaves.
+type relyingParty struct {
+	meta         storage.Metadata
+	clockOffset  time.Duration   // of its clocks, within what it declared
+	joinedBefore time.Duration   // before the end
+	startsAfter  time.Duration   // after its ID token it has its session
+	refresh      []time.Duration // before the end
+	offline      bool
+	network      []string // what happens to each attempt to tell it; then the last one for ever
 
-	name         string
-	sid          string
-	started      time.Time // its session exists from then on
-	killed       time.Time // a logout token ended it
-	lease        time.Time // the latest session_expiry claim it got
-	tokens       time.Time // the latest expiry of its access tokens
-	sessionBound time.Time // of those that ended with the session
-	cached       time.Time // until then its resource server goes by an introspection answer
-	mu           sync.Mutex
-	attempts     int
-	grant        storage.Grant
-	token        storage.Hash // an opaque access token
-	refreshToken storage.Hash
+	name          string
+	sid           string
+	started       time.Time // its session exists from then on
+	loggedOutAt   time.Time // a logout token ended it
+	sessionExpiry time.Time // the latest session_expiry claim it got
+	tokens        time.Time // the latest expiry of its access tokens
+	sessionBound  time.Time // of those that ended with the session
+	cachedUntil   time.Time // until then its resource server goes by an introspection answer
+	mu            sync.Mutex
+	attempts      int
+	grant         storage.Grant
+	token         storage.Hash // an opaque access token
+	refreshToken  storage.Hash
 }
 
 // scenario is one history: who joined, when it ended, what got lost and when the process died.
 type scenario struct {
-	parties []*party
+	parties []*relyingParty
 	commit  time.Duration // from reading the clock to the commit
 	crashes []time.Duration
 }
@@ -51,17 +51,17 @@ func drawScenario(t *rapid.T) scenario {
 	var s scenario
 	for i := range rapid.IntRange(1, 4).Draw(t, "parties") {
 		skew := rapid.IntRange(0, 60).Draw(t, "skew")
-		p := &party{name: fmt.Sprint("rp", i), joins: duration("joins", 0, 40*time.Minute)}
+		p := &relyingParty{name: fmt.Sprint("rp", i), joinedBefore: duration("joins", 0, 40*time.Minute)}
 		if rapid.Bool().Draw(t, "recent") {
-			p.joins = duration("joins", 0, time.Minute)
+			p.joinedBefore = duration("joins", 0, time.Minute)
 		}
-		p.off = duration("off", -seconds(skew), seconds(skew))
+		p.clockOffset = duration("off", -seconds(skew), seconds(skew))
 		p.meta = storage.Metadata{ClientID: p.name, ClientName: p.name, ClockSkew: &skew, SessionWithTokens: rapid.Bool().Draw(t, "with tokens")}
 		if rapid.Bool().Draw(t, "back") {
 			p.meta.BackchannelLogoutURI = "https://" + p.name + ".example/"
 			tellLate := rapid.Bool().Draw(t, "tell late")
-			if p.meta.TellLateJoin = &tellLate; tellLate {
-				p.starts = duration("starts", 0, LateJoin-time.Millisecond)
+			if p.meta.Renotify = &tellLate; tellLate {
+				p.startsAfter = duration("starts", 0, RenotifyDelay-time.Millisecond)
 			}
 		}
 		if rapid.Bool().Draw(t, "front") {
@@ -78,12 +78,12 @@ func drawScenario(t *rapid.T) scenario {
 		}
 		p.offline = rapid.Bool().Draw(t, "offline")
 		for range rapid.IntRange(0, 2).Draw(t, "refreshes") {
-			p.refresh = append(p.refresh, duration("refresh", 0, p.joins))
+			p.refresh = append(p.refresh, duration("refresh", 0, p.joinedBefore))
 		}
 		p.network = rapid.SliceOfN(rapid.SampledFrom([]string{"ok", "lost", "answer lost", "500", "400", "404", "202", "slow", "hang"}), 1, 6).Draw(t, "network")
 		s.parties = append(s.parties, p)
 	}
-	s.commit = duration("commit", 0, Visibility-time.Millisecond)
+	s.commit = duration("commit", 0, CommitAllowance-time.Millisecond)
 	for range rapid.IntRange(0, 3).Draw(t, "crashes") {
 		s.crashes = append(s.crashes, duration("crash", 0, 2*time.Minute))
 	}
@@ -92,8 +92,8 @@ func drawScenario(t *rapid.T) scenario {
 }
 
 // issue is what the party is given: it notes what it may accept until when.
-func (p *party) issue(now time.Time, offline bool) storage.Issue {
-	give := storage.Issue{Trust: storage.Trust{Issued: now}}
+func (p *relyingParty) issue(now time.Time, offline bool) storage.Issuance {
+	give := storage.Issuance{Trust: storage.TokenExpiry{LastIDToken: now}}
 	life := time.Hour
 	if p.meta.AccessTokenFormat == "jwt" {
 		life = 10 * time.Minute
@@ -110,35 +110,35 @@ func (p *party) issue(now time.Time, offline bool) storage.Issue {
 	if !offline {
 		p.sessionBound = p.tokens
 		if p.meta.SessionExpiry > 0 {
-			p.lease = now.Add(seconds(p.meta.SessionExpiry))
-			give.Trust.Lease = p.lease
+			p.sessionExpiry = now.Add(seconds(p.meta.SessionExpiry))
+			give.Trust.SessionExpiry = p.sessionExpiry
 		}
 	}
 	return give
 }
 
-func (p *party) join(w *world, id storage.SessionID) {
+func (p *relyingParty) join(w *fixture, id storage.SessionID) {
 	now := time.Now()
 	p.sid = rand.Text()
 	p.refreshToken = storage.HashOf(rand.Text())
 	code := storage.Code{ID: rand.Text(), Client: p.name, Subject: "u", Session: id, SID: p.sid, Issued: now, Expires: now.Add(time.Minute)}
-	r, err := w.store.Redeem(w.t.Context(), code, now, func(s storage.Session, _ storage.Member) (storage.Issue, error) {
+	r, err := w.store.Redeem(w.t.Context(), code, now, func(s storage.Session, _ storage.ClientSession) (storage.Issuance, error) {
 		give := p.issue(now, false)
-		give.Grant = storage.Grant{ID: rand.Text(), AuthTime: now, Created: now, LastUsed: now, Refresh: p.refreshToken, Session: s.ID}
+		give.Grant = storage.Grant{ID: rand.Text(), AuthTime: now, Created: now, LastUsed: now, RefreshHash: p.refreshToken, Session: s.ID}
 		if p.offline {
 			give.Grant.Session = ""
 		}
 		return give, nil
 	})
 	w.must(err)
-	p.grant, p.started = r.Grant, now.Add(p.starts)
+	p.grant, p.started = r.Grant, now.Add(p.startsAfter)
 }
 
 // renew refreshes, as long as that works. What offline access gives is not the session's.
-func (p *party) renew(w *world) {
+func (p *relyingParty) renew(w *fixture) {
 	next := storage.HashOf(rand.Text())
 	now := time.Now()
-	_, err := w.store.Refresh(w.t.Context(), storage.Refresh{Token: p.refreshToken, Successor: next, Client: p.name}, now, func(g storage.Grant, _ *storage.Session) (storage.Issue, error) {
+	_, err := w.store.Refresh(w.t.Context(), storage.RefreshRequest{Token: p.refreshToken, NewToken: next, Client: p.name}, now, func(g storage.Grant, _ *storage.Session) (storage.Issuance, error) {
 		give := p.issue(now, p.offline)
 		give.Grant = g
 		return give, nil
@@ -149,20 +149,20 @@ func (p *party) renew(w *world) {
 }
 
 // introspect is its resource server asking; an answer that says yes counts for as long as was declared.
-func (p *party) introspect(w *world) (active bool) {
+func (p *relyingParty) introspect(w *fixture) (active bool) {
 	now := time.Now()
 	token, _, err := w.store.Token(w.t.Context(), p.token, now)
 	if err == nil && (token.SID != "" || !p.offline) {
-		p.cached = earlier(now.Add(seconds(p.meta.IntrospectionCache)), token.Expires.Add(-p.off))
+		p.cachedUntil = earliest(now.Add(seconds(p.meta.IntrospectionCache)), token.Expires.Add(-p.clockOffset))
 		if p.meta.IntrospectionCache == 0 {
-			p.cached = now
+			p.cachedUntil = now
 		}
 	}
 	return err == nil
 }
 
-// told is a logout token on its way.
-func (p *party) told(ctx context.Context) (Reply, error) {
+// receive is a logout token on its way.
+func (p *relyingParty) receive(ctx context.Context) (Reply, error) {
 	p.mu.Lock()
 	what := p.network[min(p.attempts, len(p.network)-1)]
 	p.attempts++
@@ -170,8 +170,8 @@ func (p *party) told(ctx context.Context) (Reply, error) {
 	act := func() {
 		p.mu.Lock()
 		defer p.mu.Unlock()
-		if now := time.Now(); p.killed.IsZero() && !now.Before(p.started) {
-			p.killed = now
+		if now := time.Now(); p.loggedOutAt.IsZero() && !now.Before(p.started) {
+			p.loggedOutAt = now
 		}
 	}
 	switch what {
@@ -197,28 +197,28 @@ func (p *party) told(ctx context.Context) (Reply, error) {
 	}
 }
 
-// never is when something ends that has no end.
-var never = time.Date(9999, 1, 1, 0, 0, 0, 0, time.UTC)
+// farFuture is when something ends that has no end.
+var farFuture = time.Date(9999, 1, 1, 0, 0, 0, 0, time.UTC)
 
-// application is when its own session really ended.
-func (p *party) application() time.Time {
-	end := never
-	if !p.killed.IsZero() {
-		end = p.killed
+// clientSessionEnd is when its own session really ended.
+func (p *relyingParty) clientSessionEnd() time.Time {
+	end := farFuture
+	if !p.loggedOutAt.IsZero() {
+		end = p.loggedOutAt
 	}
 	if p.meta.SessionExpiry > 0 {
-		end = earlier(end, p.lease.Add(-p.off))
+		end = earliest(end, p.sessionExpiry.Add(-p.clockOffset))
 	}
 	if p.meta.SessionWithTokens {
-		end = earlier(end, p.tokens.Add(-p.off))
+		end = earliest(end, p.tokens.Add(-p.clockOffset))
 	}
 	return end
 }
 
-// accepted is when its resource servers really stopped to accept the tokens that died with the session.
-func (p *party) accepted() time.Time {
+// tokensAcceptedUntil is when its resource servers really stopped to accept the tokens that died with the session.
+func (p *relyingParty) tokensAcceptedUntil() time.Time {
 	if p.meta.AccessTokenFormat == "jwt" {
-		return p.sessionBound.Add(-p.off)
+		return p.sessionBound.Add(-p.clockOffset)
 	}
-	return p.cached
+	return p.cachedUntil
 }

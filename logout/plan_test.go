@@ -11,134 +11,134 @@ import (
 
 var t0 = time.Date(2026, 11, 21, 10, 2, 13, 0, time.UTC)
 
-// endedWith is a session of one client that joined an hour before it ended at t0.
-func endedWith(m storage.Metadata, trust storage.Trust) storage.Ended {
+// newTermination is a session of one client that joined an hour before it ended at t0.
+func newTermination(m storage.Metadata, trust storage.TokenExpiry) storage.Termination {
 	m.ClientID = "rp"
-	return storage.Ended{
-		Cause: storage.Cause{ID: "cause", Reason: storage.ReasonLogout, By: "user:u"}, At: t0, Whole: true,
-		Session: storage.Session{ID: "s", Subject: "u", AuthTime: t0.Add(-time.Hour), Idle: 8 * time.Hour, LastActive: t0.Add(-time.Hour), Expires: t0.Add(23 * time.Hour),
-			Members: []storage.Member{{Client: "rp", SID: "sid", Joined: t0.Add(-time.Hour), Trust: trust}}},
+	return storage.Termination{
+		Cause: storage.Cause{ID: "cause", Reason: storage.ReasonLogout, By: "user:u"}, EndedAt: t0, WholeSession: true,
+		Session: storage.Session{ID: "s", Subject: "u", AuthTime: t0.Add(-time.Hour), IdleTimeout: 8 * time.Hour, LastActive: t0.Add(-time.Hour), Expires: t0.Add(23 * time.Hour),
+			ClientSessions: []storage.ClientSession{{Client: "rp", SID: "sid", Joined: t0.Add(-time.Hour), TokenExpiry: trust}}},
 		Clients: map[string]*storage.Client{"rp": {Metadata: m}},
 		User:    storage.User{Subject: "u"},
 	}
 }
 
-func mustRow(t *testing.T, r *storage.Report, kind string) storage.Row {
+func mustEntry(t *testing.T, r *storage.Report, kind string) storage.ReportEntry {
 	t.Helper()
-	row := r.Row(kind, "rp")
-	if row == nil {
-		t.Fatalf("the report has no %s row: %+v", kind, r.Rows)
+	entry := r.Entry(kind, "rp")
+	if entry == nil {
+		t.Fatalf("the report has no %s row: %+v", kind, r.Entries)
 	}
-	return *row
+	return *entry
 }
 
 func TestPlanIsTheSameWhenMadeTwice(t *testing.T) {
-	e := &Ender{}
-	ended := endedWith(storage.Metadata{BackchannelLogoutURI: "https://rp.example/bcl"}, storage.Trust{Opaque: t0.Add(time.Hour), Issued: t0})
-	if a, b := Plan(e, ended), Plan(e, ended); !reflect.DeepEqual(a, b) {
+	e := &Terminator{}
+	termination := newTermination(storage.Metadata{BackchannelLogoutURI: "https://rp.example/bcl"}, storage.TokenExpiry{Opaque: t0.Add(time.Hour), LastIDToken: t0})
+	if a, b := Plan(e, termination), Plan(e, termination); !reflect.DeepEqual(a, b) {
 		t.Errorf("got %+v, then %+v", a, b)
 	}
 }
 
-func TestBoundsOfEachKindOfHolder(t *testing.T) {
+func TestBoundsOfEachEntryKind(t *testing.T) {
 	minute, hour := t0.Add(time.Minute), t0.Add(time.Hour)
 	none := 0
 	tests := []struct {
 		name   string
 		meta   storage.Metadata
-		trust  storage.Trust
+		trust  storage.TokenExpiry
 		kind   string
 		want   storage.TrustState
 		until  time.Time
 		basis  string
-		adjust func(*storage.Ended)
+		adjust func(*storage.Termination)
 	}{
-		{name: "opaque token, introspected each time", trust: storage.Trust{Opaque: hour}, kind: KindTokens, want: storage.TrustClosed, basis: BasisEnforced},
-		{name: "opaque token, cached answer", meta: storage.Metadata{IntrospectionCache: 30}, trust: storage.Trust{Opaque: hour}, kind: KindTokens,
-			want: storage.TrustBounded, until: t0.Add(30*time.Second + Visibility), basis: BasisCache},
-		{name: "opaque token that expires before the cached answer", meta: storage.Metadata{IntrospectionCache: 600}, trust: storage.Trust{Opaque: minute}, kind: KindTokens,
-			want: storage.TrustBounded, until: minute.Add(DefaultClockSkew), basis: BasisCache},
-		{name: "JWT", trust: storage.Trust{JWT: hour}, kind: KindTokens, want: storage.TrustBounded, until: hour.Add(DefaultClockSkew), basis: BasisJWT},
-		{name: "JWT, exact clock", meta: storage.Metadata{ClockSkew: &none}, trust: storage.Trust{JWT: hour}, kind: KindTokens, want: storage.TrustBounded, until: hour, basis: BasisJWT},
-		{name: "JWT that expired before the end", trust: storage.Trust{JWT: t0.Add(-time.Hour)}, kind: KindTokens, want: storage.TrustClosed, basis: BasisEnforced},
-		{name: "both formats: the later bound", meta: storage.Metadata{IntrospectionCache: 10}, trust: storage.Trust{Opaque: hour, JWT: minute}, kind: KindTokens,
-			want: storage.TrustBounded, until: minute.Add(DefaultClockSkew), basis: BasisJWT},
-		{name: "application that declares nothing", kind: KindApplication, want: storage.TrustUnknown, basis: BasisNone},
-		{name: "front channel only", meta: storage.Metadata{FrontchannelLogoutURI: "https://rp.example/fcl"}, kind: KindApplication, want: storage.TrustUnknown, basis: BasisNone},
-		{name: "lease", meta: storage.Metadata{SessionExpiry: 900}, trust: storage.Trust{Lease: minute}, kind: KindApplication, want: storage.TrustBounded,
-			until: minute.Add(DefaultClockSkew), basis: BasisLease},
-		{name: "lease declared, but never given", meta: storage.Metadata{SessionExpiry: 900}, kind: KindApplication, want: storage.TrustUnknown, basis: BasisNone},
-		{name: "lease given, but not declared any more", trust: storage.Trust{Lease: minute}, kind: KindApplication, want: storage.TrustUnknown, basis: BasisNone},
-		{name: "lease that is over", meta: storage.Metadata{SessionExpiry: 900}, trust: storage.Trust{Lease: t0.Add(-time.Hour)}, kind: KindApplication,
-			want: storage.TrustClosed, until: t0.Add(-time.Hour).Add(DefaultClockSkew), basis: BasisLease},
-		{name: "session tied to tokens", meta: storage.Metadata{SessionWithTokens: true}, trust: storage.Trust{Opaque: hour}, kind: KindApplication,
-			want: storage.TrustBounded, until: hour.Add(DefaultClockSkew), basis: BasisTokens},
-		{name: "session tied to tokens that offline access goes on getting", meta: storage.Metadata{SessionWithTokens: true}, trust: storage.Trust{Opaque: hour},
-			kind: KindApplication, want: storage.TrustUnknown, basis: BasisNone,
-			adjust: func(e *storage.Ended) { e.Offline = []storage.Grant{{ID: "g", Client: "rp"}} }},
-		{name: "the sooner of two means", meta: storage.Metadata{SessionWithTokens: true, SessionExpiry: 900}, trust: storage.Trust{Opaque: hour, Lease: minute},
-			kind: KindApplication, want: storage.TrustBounded, until: minute.Add(DefaultClockSkew), basis: BasisLease},
-		{name: "client already gone", trust: storage.Trust{JWT: hour, Lease: minute}, kind: KindApplication, want: storage.TrustUnknown, basis: BasisNone,
-			adjust: func(e *storage.Ended) { e.Clients = nil }},
-		{name: "tokens of a client already gone", trust: storage.Trust{JWT: hour}, kind: KindTokens, want: storage.TrustBounded, until: hour.Add(DefaultClockSkew), basis: BasisJWT,
-			adjust: func(e *storage.Ended) { e.Clients = nil }},
-		{name: "tokens got by offline access that ended too", trust: storage.Trust{JWT: minute}, kind: KindTokens, want: storage.TrustBounded, until: hour.Add(DefaultClockSkew), basis: BasisJWT,
-			adjust: func(e *storage.Ended) {
-				e.Grants = []storage.Grant{{ID: "g", Client: "rp", Trust: storage.Trust{JWT: hour}}}
+		{name: "opaque token, introspected each time", trust: storage.TokenExpiry{Opaque: hour}, kind: KindAccessTokens, want: storage.TrustRevoked, basis: BoundByEnforcement},
+		{name: "opaque token, cached answer", meta: storage.Metadata{IntrospectionCache: 30}, trust: storage.TokenExpiry{Opaque: hour}, kind: KindAccessTokens,
+			want: storage.TrustExpiring, until: t0.Add(30*time.Second + CommitAllowance), basis: BoundByIntrospectionCache},
+		{name: "opaque token that expires before the cached answer", meta: storage.Metadata{IntrospectionCache: 600}, trust: storage.TokenExpiry{Opaque: minute}, kind: KindAccessTokens,
+			want: storage.TrustExpiring, until: minute.Add(DefaultClockSkew), basis: BoundByIntrospectionCache},
+		{name: "JWT", trust: storage.TokenExpiry{JWT: hour}, kind: KindAccessTokens, want: storage.TrustExpiring, until: hour.Add(DefaultClockSkew), basis: BoundByAccessTokenExp},
+		{name: "JWT, exact clock", meta: storage.Metadata{ClockSkew: &none}, trust: storage.TokenExpiry{JWT: hour}, kind: KindAccessTokens, want: storage.TrustExpiring, until: hour, basis: BoundByAccessTokenExp},
+		{name: "JWT that expired before the end", trust: storage.TokenExpiry{JWT: t0.Add(-time.Hour)}, kind: KindAccessTokens, want: storage.TrustRevoked, basis: BoundByEnforcement},
+		{name: "both formats: the later bound", meta: storage.Metadata{IntrospectionCache: 10}, trust: storage.TokenExpiry{Opaque: hour, JWT: minute}, kind: KindAccessTokens,
+			want: storage.TrustExpiring, until: minute.Add(DefaultClockSkew), basis: BoundByAccessTokenExp},
+		{name: "application that declares nothing", kind: KindClientSession, want: storage.TrustUnknown, basis: BoundByNothing},
+		{name: "front channel only", meta: storage.Metadata{FrontchannelLogoutURI: "https://rp.example/fcl"}, kind: KindClientSession, want: storage.TrustUnknown, basis: BoundByNothing},
+		{name: "lease", meta: storage.Metadata{SessionExpiry: 900}, trust: storage.TokenExpiry{SessionExpiry: minute}, kind: KindClientSession, want: storage.TrustExpiring,
+			until: minute.Add(DefaultClockSkew), basis: BoundBySessionExpiry},
+		{name: "lease declared, but never given", meta: storage.Metadata{SessionExpiry: 900}, kind: KindClientSession, want: storage.TrustUnknown, basis: BoundByNothing},
+		{name: "lease given, but not declared any more", trust: storage.TokenExpiry{SessionExpiry: minute}, kind: KindClientSession, want: storage.TrustUnknown, basis: BoundByNothing},
+		{name: "lease that is over", meta: storage.Metadata{SessionExpiry: 900}, trust: storage.TokenExpiry{SessionExpiry: t0.Add(-time.Hour)}, kind: KindClientSession,
+			want: storage.TrustRevoked, until: t0.Add(-time.Hour).Add(DefaultClockSkew), basis: BoundBySessionExpiry},
+		{name: "session tied to tokens", meta: storage.Metadata{SessionWithTokens: true}, trust: storage.TokenExpiry{Opaque: hour}, kind: KindClientSession,
+			want: storage.TrustExpiring, until: hour.Add(DefaultClockSkew), basis: BoundBySessionWithTokens},
+		{name: "session tied to tokens that offline access goes on getting", meta: storage.Metadata{SessionWithTokens: true}, trust: storage.TokenExpiry{Opaque: hour},
+			kind: KindClientSession, want: storage.TrustUnknown, basis: BoundByNothing,
+			adjust: func(e *storage.Termination) { e.RemainingOffline = []storage.Grant{{ID: "g", Client: "rp"}} }},
+		{name: "the sooner of two means", meta: storage.Metadata{SessionWithTokens: true, SessionExpiry: 900}, trust: storage.TokenExpiry{Opaque: hour, SessionExpiry: minute},
+			kind: KindClientSession, want: storage.TrustExpiring, until: minute.Add(DefaultClockSkew), basis: BoundBySessionExpiry},
+		{name: "client already gone", trust: storage.TokenExpiry{JWT: hour, SessionExpiry: minute}, kind: KindClientSession, want: storage.TrustUnknown, basis: BoundByNothing,
+			adjust: func(e *storage.Termination) { e.Clients = nil }},
+		{name: "tokens of a client already gone", trust: storage.TokenExpiry{JWT: hour}, kind: KindAccessTokens, want: storage.TrustExpiring, until: hour.Add(DefaultClockSkew), basis: BoundByAccessTokenExp,
+			adjust: func(e *storage.Termination) { e.Clients = nil }},
+		{name: "tokens got by offline access that ended too", trust: storage.TokenExpiry{JWT: minute}, kind: KindAccessTokens, want: storage.TrustExpiring, until: hour.Add(DefaultClockSkew), basis: BoundByAccessTokenExp,
+			adjust: func(e *storage.Termination) {
+				e.Grants = []storage.Grant{{ID: "g", Client: "rp", Trust: storage.TokenExpiry{JWT: hour}}}
 			}},
-		{name: "a grant alone, its tokens not on record", kind: KindTokens, want: storage.TrustBounded, until: t0.Add(10*time.Minute + DefaultClockSkew), basis: BasisJWT,
+		{name: "a grant alone, its tokens not on record", kind: KindAccessTokens, want: storage.TrustExpiring, until: t0.Add(10*time.Minute + DefaultClockSkew), basis: BoundByAccessTokenExp,
 			meta: storage.Metadata{AccessTokenFormat: "jwt"},
-			adjust: func(e *storage.Ended) {
+			adjust: func(e *storage.Termination) {
 				e.Session, e.Grants = storage.Session{}, []storage.Grant{{ID: "g", Client: "rp", Session: "s", LastUsed: t0}}
 			}},
 	}
-	e := &Ender{Lifetimes: Lifetimes{Opaque: time.Hour, JWT: 10 * time.Minute}}
+	e := &Terminator{Lifetimes: Lifetimes{Opaque: time.Hour, JWT: 10 * time.Minute}}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			ended := endedWith(tt.meta, tt.trust)
+			termination := newTermination(tt.meta, tt.trust)
 			if tt.adjust != nil {
-				tt.adjust(&ended)
+				tt.adjust(&termination)
 			}
-			row := mustRow(t, Plan(e, ended).Report, tt.kind)
-			if row.Trust != tt.want || !row.Until.Equal(tt.until) || row.Basis != tt.basis {
-				t.Errorf("got %s until %v by %s, want %s until %v by %s", row.Trust, row.Until, row.Basis, tt.want, tt.until, tt.basis)
+			entry := mustEntry(t, Plan(e, termination).Report, tt.kind)
+			if entry.Trust != tt.want || !entry.ExpiresAt.Equal(tt.until) || entry.BoundBy != tt.basis {
+				t.Errorf("got %s until %v by %s, want %s until %v by %s", entry.Trust, entry.ExpiresAt, entry.BoundBy, tt.want, tt.until, tt.basis)
 			}
 		})
 	}
 }
 
-func TestWhoIsTold(t *testing.T) {
+func TestPlannedDelivery(t *testing.T) {
 	const uri = "HTTPS://RP.Example./bcl?x=1"
-	e := &Ender{SubjectFor: func(u storage.User, c *storage.Client) string { return "pairwise " + u.Subject + " " + c.ClientID }}
-	ended := endedWith(storage.Metadata{BackchannelLogoutURI: uri, FrontchannelLogoutURI: "https://rp.example/fcl", IDTokenSignedResponseAlg: "ES256", LogoutTokenTyp: "JWT",
-		LogoutTokenClaims: "sid"}, storage.Trust{})
-	ended.Clients["rp"].Disabled = true
-	plan := Plan(e, ended)
+	e := &Terminator{SubjectFor: func(u storage.User, c *storage.Client) string { return "pairwise " + u.Subject + " " + c.ClientID }}
+	termination := newTermination(storage.Metadata{BackchannelLogoutURI: uri, FrontchannelLogoutURI: "https://rp.example/fcl", IDTokenSignedResponseAlg: "ES256", LogoutTokenTyp: "JWT",
+		LogoutTokenClaims: "sid"}, storage.TokenExpiry{})
+	termination.Clients["rp"].Disabled = true
+	plan := Plan(e, termination)
 	if len(plan.Deliveries) != 1 {
 		t.Fatalf("got %d deliveries, want 1: one for each client and sid, whatever channels it has", len(plan.Deliveries))
 	}
 	d := plan.Deliveries[0]
 	want := storage.Delivery{ID: d.ID, Report: plan.Report.ID, Client: "rp", URI: uri, Host: "rp.example:443", Subject: "pairwise u rp", SID: "sid", Alg: "ES256", Typ: "JWT",
-		Claims: "sid", Created: t0, Next: t0, GiveUp: t0.Add(24 * time.Hour), State: storage.DeliveryPending}
+		Claims: "sid", Created: t0, NextAttempt: t0, GiveUpAt: t0.Add(24 * time.Hour), State: storage.DeliveryPending}
 	if d != want {
 		t.Errorf("got %+v, want %+v", d, want)
 	}
-	row := mustRow(t, plan.Report, KindApplication)
-	if row.Delivery != storage.DeliveryPending || !reflect.DeepEqual(row.Channels, []string{BackChannel, FrontChannel}) {
-		t.Errorf("row: got %+v, want it pending, back before front", row)
+	entry := mustEntry(t, plan.Report, KindClientSession)
+	if entry.Delivery != storage.DeliveryPending || !reflect.DeepEqual(entry.Channels, []string{BackChannel, FrontChannel}) {
+		t.Errorf("row: got %+v, want it pending, back before front", entry)
 	}
 }
 
 func TestGivesUpWhenTheBoundHasPassed(t *testing.T) {
 	for lease, want := range map[time.Duration]time.Duration{15 * time.Minute: 16 * time.Minute, 72 * time.Hour: 72*time.Hour + time.Minute, -time.Hour: time.Minute} {
-		ended := endedWith(storage.Metadata{BackchannelLogoutURI: "https://rp.example/", SessionExpiry: 1}, storage.Trust{Lease: t0.Add(lease)})
-		if got := Plan(&Ender{}, ended).Deliveries[0].GiveUp.Sub(t0); got != want {
+		termination := newTermination(storage.Metadata{BackchannelLogoutURI: "https://rp.example/", SessionExpiry: 1}, storage.TokenExpiry{SessionExpiry: t0.Add(lease)})
+		if got := Plan(&Terminator{}, termination).Deliveries[0].GiveUpAt.Sub(t0); got != want {
 			t.Errorf("lease of %v: got %v, want %v", lease, got, want)
 		}
 	}
 }
 
-func TestLateJoinerIsToldTwice(t *testing.T) {
+func TestLateJoinerGetsTwoDeliveries(t *testing.T) {
 	no := false
 	tests := []struct {
 		name   string
@@ -153,16 +153,16 @@ func TestLateJoinerIsToldTwice(t *testing.T) {
 		{"declared that it needs none", time.Second, time.Second, &no, 1},
 	}
 	for _, tt := range tests {
-		ended := endedWith(storage.Metadata{BackchannelLogoutURI: "https://rp.example/", TellLateJoin: tt.tell}, storage.Trust{Issued: t0.Add(-tt.issued)})
-		ended.Session.Members[0].Joined = t0.Add(-tt.joined)
-		plan := Plan(&Ender{}, ended)
+		termination := newTermination(storage.Metadata{BackchannelLogoutURI: "https://rp.example/", Renotify: tt.tell}, storage.TokenExpiry{LastIDToken: t0.Add(-tt.issued)})
+		termination.Session.ClientSessions[0].Joined = t0.Add(-tt.joined)
+		plan := Plan(&Terminator{}, termination)
 		if len(plan.Deliveries) != tt.want {
 			t.Errorf("%s: got %d deliveries, want %d", tt.name, len(plan.Deliveries), tt.want)
 			continue
 		}
 		if tt.want == 2 {
 			first, late := plan.Deliveries[0], plan.Deliveries[1]
-			if !late.Late || first.Late || late.ID == first.ID || !late.Next.Equal(t0.Add(30*time.Second)) || mustRow(t, plan.Report, KindApplication).Late != LatePending {
+			if !late.Renotification || first.Renotification || late.ID == first.ID || !late.NextAttempt.Equal(t0.Add(30*time.Second)) || mustEntry(t, plan.Report, KindClientSession).Renotification != RenotificationPending {
 				t.Errorf("%s: got %+v", tt.name, late)
 			}
 		}
@@ -171,42 +171,42 @@ func TestLateJoinerIsToldTwice(t *testing.T) {
 
 func TestExpiryCanBeSilent(t *testing.T) {
 	for _, reason := range []storage.Reason{storage.ReasonIdle, storage.ReasonAbsolute, storage.ReasonAdmin} {
-		ended := endedWith(storage.Metadata{BackchannelLogoutURI: "https://rp.example/"}, storage.Trust{})
-		ended.Cause.Reason = reason
+		termination := newTermination(storage.Metadata{BackchannelLogoutURI: "https://rp.example/"}, storage.TokenExpiry{})
+		termination.Cause.Reason = reason
 		silent := reason != storage.ReasonAdmin
-		plan := Plan(&Ender{SilentExpiry: true}, ended)
-		if silent != (len(plan.Deliveries) == 0) || silent != (mustRow(t, plan.Report, KindApplication).Delivery == storage.DeliveryNone) {
+		plan := Plan(&Terminator{SilentExpiry: true}, termination)
+		if silent != (len(plan.Deliveries) == 0) || silent != (mustEntry(t, plan.Report, KindClientSession).Delivery == storage.DeliveryNone) {
 			t.Errorf("%s: got %d deliveries", reason, len(plan.Deliveries))
 		}
 	}
 }
 
 func TestOfflineAccessIsListedApart(t *testing.T) {
-	ended := endedWith(storage.Metadata{}, storage.Trust{Opaque: t0.Add(time.Hour)})
-	ended.Offline = []storage.Grant{{ID: "a", Client: "rp"}, {ID: "b", Client: "rp"}}
-	r := Plan(&Ender{}, ended).Report
-	if row := mustRow(t, r, KindOffline); row.Trust != storage.TrustUnknown || row.Basis != BasisOffline || len(r.Rows) != 3 {
-		t.Errorf("got %+v, want one row that says it lives on", r.Rows)
+	termination := newTermination(storage.Metadata{}, storage.TokenExpiry{Opaque: t0.Add(time.Hour)})
+	termination.RemainingOffline = []storage.Grant{{ID: "a", Client: "rp"}, {ID: "b", Client: "rp"}}
+	r := Plan(&Terminator{}, termination).Report
+	if entry := mustEntry(t, r, KindOfflineAccess); entry.Trust != storage.TrustUnknown || entry.BoundBy != BoundByOfflineAccess || len(r.Entries) != 3 {
+		t.Errorf("got %+v, want one row that says it lives on", r.Entries)
 	}
-	if got := Assess(*r, t0); len(got.Offline) != 1 || got.Tokens.Unknown != 0 || got.Apps.Unknown != 1 {
+	if got := AssessReport(*r, t0); len(got.Offline) != 1 || got.Tokens.Unknown != 0 || got.Clients.Unknown != 1 {
 		t.Errorf("got %+v, want offline access named and in no number", got)
 	}
-	ended.Offline, ended.Grants = nil, ended.Offline
-	if row := mustRow(t, Plan(&Ender{}, ended).Report, KindOffline); row.Trust != storage.TrustClosed {
-		t.Errorf("ended too: got %+v, want closed", row)
+	termination.RemainingOffline, termination.Grants = nil, termination.RemainingOffline
+	if entry := mustEntry(t, Plan(&Terminator{}, termination).Report, KindOfflineAccess); entry.Trust != storage.TrustRevoked {
+		t.Errorf("ended too: got %+v, want closed", entry)
 	}
 }
 
-// TestEndingsLieTogether is what keeps a mass ending on few pages: what is written for one session sorts next to each other, and sessions keep
+// TestReportIDsSortByTime is what keeps a mass ending on few pages: what is written for one session sorts next to each other, and sessions keep
 // their order.
-func TestEndingsLieTogether(t *testing.T) {
+func TestReportIDsSortByTime(t *testing.T) {
 	var last string
 	for _, at := range []time.Time{t0, t0.Add(time.Millisecond)} {
 		for _, id := range []storage.SessionID{"AAAAx", "AAABx", "aAAAx"} {
-			ended := endedWith(storage.Metadata{BackchannelLogoutURI: "https://rp.example/bcl"}, storage.Trust{})
-			ended.At, ended.Session.ID = at, id
-			ended.Session.Members = append(ended.Session.Members, storage.Member{Client: "rp", SID: "another"})
-			plan := Plan(&Ender{}, ended)
+			termination := newTermination(storage.Metadata{BackchannelLogoutURI: "https://rp.example/bcl"}, storage.TokenExpiry{})
+			termination.EndedAt, termination.Session.ID = at, id
+			termination.Session.ClientSessions = append(termination.Session.ClientSessions, storage.ClientSession{Client: "rp", SID: "another"})
+			plan := Plan(&Terminator{}, termination)
 			ids := []string{plan.Report.ID}
 			for _, d := range plan.Deliveries {
 				ids = append(ids, d.ID)

@@ -8,9 +8,9 @@ import (
 
 // The kinds of holders, as they stand in Row.Kind.
 const (
-	KindApplication = "application" // the session that a relying party made for itself
-	KindTokens      = "tokens"      // the access tokens it was given
-	KindOffline     = "offline"     // its offline access, which no logout ends unless asked to
+	KindClientSession = "application" // the session that a relying party made for itself
+	KindAccessTokens  = "tokens"      // the access tokens it was given
+	KindOfflineAccess = "offline"     // its offline access, which no logout ends unless asked to
 )
 
 // The channels of an application, as they stand in Row.Channels.
@@ -27,125 +27,125 @@ const (
 
 // The states of a second telling, as they stand in Row.Late.
 const (
-	LatePending = "pending"
-	LateDone    = "done"
-	LateFailed  = "failed"
+	RenotificationPending = "pending"
+	RenotificationDone    = "done"
+	RenotificationFailed  = "failed"
 )
 
-// rank orders trust states: a row only moves up.
-func rank(s storage.TrustState) int {
+// trustRank orders trust states: a row only moves up.
+func trustRank(s storage.TrustState) int {
 	switch s {
-	case storage.TrustTold:
+	case storage.TrustNotified:
 		return 1
-	case storage.TrustBounded:
+	case storage.TrustExpiring:
 		return 2
 	case storage.TrustConfirmed:
 		return 3
-	case storage.TrustClosed:
+	case storage.TrustRevoked:
 		return 4
 	default:
 		return 0
 	}
 }
 
-// Advance is what a row becomes when next is learned about it. Trust only moves towards closed, a bound only comes nearer, and a
+// MergeEntry is what a row becomes when next is learned about it. Trust only moves towards closed, a bound only comes nearer, and a
 // delivery that was done stays done.
-func Advance(old, next storage.Row) storage.Row {
-	row := old
+func MergeEntry(old, next storage.ReportEntry) storage.ReportEntry {
+	entry := old
 	switch {
-	case rank(next.Trust) > rank(old.Trust):
-		row.Trust = next.Trust
-		if !next.Until.IsZero() {
-			row.Until, row.Basis = next.Until, next.Basis
+	case trustRank(next.Trust) > trustRank(old.Trust):
+		entry.Trust = next.Trust
+		if !next.ExpiresAt.IsZero() {
+			entry.ExpiresAt, entry.BoundBy = next.ExpiresAt, next.BoundBy
 		}
-	case old.Trust == storage.TrustBounded && next.Trust == storage.TrustBounded && next.Until.Before(old.Until):
-		row.Until, row.Basis = next.Until, next.Basis
+	case old.Trust == storage.TrustExpiring && next.Trust == storage.TrustExpiring && next.ExpiresAt.Before(old.ExpiresAt):
+		entry.ExpiresAt, entry.BoundBy = next.ExpiresAt, next.BoundBy
 	}
-	if old.Told.IsZero() || rank(next.Trust) > rank(old.Trust) && !next.Told.IsZero() {
-		row.Told = next.Told
+	if old.NotifiedAt.IsZero() || trustRank(next.Trust) > trustRank(old.Trust) && !next.NotifiedAt.IsZero() {
+		entry.NotifiedAt = next.NotifiedAt
 	}
-	row.Evidence = max(old.Evidence, next.Evidence)
-	row.Attempts = max(old.Attempts, next.Attempts)
-	if !next.Answer.At.Before(old.Answer.At) {
-		row.Answer = next.Answer
+	entry.Evidence = max(old.Evidence, next.Evidence)
+	entry.Attempts = max(old.Attempts, next.Attempts)
+	if !next.LastAnswer.At.Before(old.LastAnswer.At) {
+		entry.LastAnswer = next.LastAnswer
 	}
 	if old.Delivery != storage.DeliveryDone && next.Delivery != "" {
-		row.Delivery = next.Delivery
+		entry.Delivery = next.Delivery
 	}
-	if old.Late != LateDone && next.Late != "" {
-		row.Late = next.Late
+	if old.Renotification != RenotificationDone && next.Renotification != "" {
+		entry.Renotification = next.Renotification
 	}
-	row.Next = next.Next
-	if row.Delivery != storage.DeliveryPending && row.Late != LatePending {
-		row.Next = time.Time{}
+	entry.NextAttempt = next.NextAttempt
+	if entry.Delivery != storage.DeliveryPending && entry.Renotification != RenotificationPending {
+		entry.NextAttempt = time.Time{}
 	}
-	return row
+	return entry
 }
 
-// RowAt is a row as it reads at that moment: what was bounded is closed once its bound has passed. Until and Basis stay, so that
+// EntryAt is a row as it reads at that moment: what was bounded is closed once its bound has passed. Until and Basis stay, so that
 // it still shows that it expired.
-func RowAt(row storage.Row, now time.Time) storage.Row {
-	if row.Trust == storage.TrustBounded && !now.Before(row.Until) {
-		row.Trust = storage.TrustClosed
+func EntryAt(entry storage.ReportEntry, now time.Time) storage.ReportEntry {
+	if entry.Trust == storage.TrustExpiring && !now.Before(entry.ExpiresAt) {
+		entry.Trust = storage.TrustRevoked
 	}
-	return row
+	return entry
 }
 
-// settled is the row's part of a delivery's outcome. d is the delivery as claimed.
-func settled(d storage.Delivery, state storage.DeliveryState, next time.Time, a storage.Answer) func(storage.Row) storage.Row {
-	return func(old storage.Row) storage.Row {
-		old = RowAt(old, a.At) // what has expired by then is closed, and stays so
-		row := old
-		row.Answer, row.Next = a, next
-		if d.Late {
-			return Advance(old, settledLate(row, state, a))
+// entryUpdater is the row's part of a delivery's outcome. d is the delivery as claimed.
+func entryUpdater(d storage.Delivery, state storage.DeliveryState, next time.Time, a storage.Answer) func(storage.ReportEntry) storage.ReportEntry {
+	return func(old storage.ReportEntry) storage.ReportEntry {
+		old = EntryAt(old, a.At) // what has expired by then is closed, and stays so
+		entry := old
+		entry.LastAnswer, entry.NextAttempt = a, next
+		if d.Renotification {
+			return MergeEntry(old, applyRenotification(entry, state, a))
 		}
-		row.Delivery, row.Attempts = state, d.Attempts
+		entry.Delivery, entry.Attempts = state, d.Attempts
 		if state == storage.DeliveryDone {
-			row.Evidence, row.Told = EvidenceAnswer, a.At
-			row.Trust = storage.TrustConfirmed
+			entry.Evidence, entry.NotifiedAt = EvidenceAnswer, a.At
+			entry.Trust = storage.TrustConfirmed
 			// A relying party that was still creating its session when it answered has confirmed nothing: the second telling decides.
-			if old.Late == LatePending || old.Late == LateFailed {
-				row.Trust = storage.TrustTold
+			if old.Renotification == RenotificationPending || old.Renotification == RenotificationFailed {
+				entry.Trust = storage.TrustNotified
 			}
 		}
-		return Advance(old, row)
+		return MergeEntry(old, entry)
 	}
 }
 
-// settledLate is the outcome of a second telling. Its success counts for the first too: the relying party took a logout token.
-func settledLate(row storage.Row, state storage.DeliveryState, a storage.Answer) storage.Row {
+// applyRenotification is the outcome of a second telling. Its success counts for the first too: the relying party took a logout token.
+func applyRenotification(entry storage.ReportEntry, state storage.DeliveryState, a storage.Answer) storage.ReportEntry {
 	switch state {
 	case storage.DeliveryDone:
-		row.Late, row.Delivery = LateDone, storage.DeliveryDone
-		row.Trust, row.Evidence, row.Told = storage.TrustConfirmed, EvidenceAnswer, a.At
+		entry.Renotification, entry.Delivery = RenotificationDone, storage.DeliveryDone
+		entry.Trust, entry.Evidence, entry.NotifiedAt = storage.TrustConfirmed, EvidenceAnswer, a.At
 	case storage.DeliveryPending:
-		row.Late = LatePending
+		entry.Renotification = RenotificationPending
 	default:
-		row.Late = LateFailed
+		entry.Renotification = RenotificationFailed
 	}
-	return row
+	return entry
 }
 
-// FrameAsked notes that the browser was given the frames of a front-channel logout for those clients. Nothing is proved by it, nor would
+// MarkFrontChannelNotified notes that the browser was given the frames of a front-channel logout for those clients. Nothing is proved by it, nor would
 // be by a frame's load event: it comes for errors and refusals too (Front-Channel Logout 1.0 knows no answer).
-func FrameAsked(clients []string, at time.Time) func(*storage.Report) {
+func MarkFrontChannelNotified(clients []string, at time.Time) func(*storage.Report) {
 	return func(r *storage.Report) {
 		for _, client := range clients {
-			if row := r.Row(KindApplication, client); row != nil {
-				old := RowAt(*row, at)
-				told := old
-				told.Trust, told.Told = storage.TrustTold, at
-				*row = Advance(old, told)
+			if entry := r.Entry(KindClientSession, client); entry != nil {
+				current := EntryAt(*entry, at)
+				notified := current
+				notified.Trust, notified.NotifiedAt = storage.TrustNotified, at
+				*entry = MergeEntry(current, notified)
 			}
 		}
 	}
 }
 
-// Answered tells whether every application that is told directly has answered, or was given up. A second telling is not waited for.
-func Answered(r storage.Report) bool {
-	for _, row := range r.Rows {
-		if row.Delivery == storage.DeliveryPending {
+// DeliveriesFinished tells whether every application that is told directly has answered, or was given up. A second telling is not waited for.
+func DeliveriesFinished(r storage.Report) bool {
+	for _, entry := range r.Entries {
+		if entry.Delivery == storage.DeliveryPending {
 			return false
 		}
 	}

@@ -12,11 +12,11 @@ import (
 	"github.com/curfew-id/curfew/storage"
 )
 
-func TestMassEndingIsToldPageByPage(t *testing.T) {
-	inWorld(t, func(t *testing.T, w *world) {
+func TestBulkLogoutNotifiesPageByPage(t *testing.T) {
+	withFixture(t, func(t *testing.T, w *fixture) {
 		w.client("rp", storage.Metadata{})
 		w.client("dead", storage.Metadata{})
-		w.answer = func(ctx context.Context, got told) (Reply, error) {
+		w.respond = func(ctx context.Context, got receivedToken) (Reply, error) {
 			if got.client == "dead" {
 				<-ctx.Done()
 				return Reply{}, ctx.Err()
@@ -25,18 +25,18 @@ func TestMassEndingIsToldPageByPage(t *testing.T) {
 		}
 		const sessions = 2500
 		ids := w.sessions(sessions, "rp", "dead")
-		w.settleDown()
+		w.waitRenotifyDelay()
 		d := w.dispatcher()
-		e := w.ender(d)
-		count, err := e.Preview(t.Context(), storage.Selector{Everyone: true})
+		e := w.terminator(d)
+		count, err := e.Preview(t.Context(), storage.Selector{AllUsers: true})
 		w.must(err)
-		if count.Sessions != sessions || count.Members != 2*sessions || count.Deliveries != 2*sessions {
+		if count.Sessions != sessions || count.ClientSessions != 2*sessions || count.Deliveries != 2*sessions {
 			t.Errorf("dry run: got %+v", count)
 		}
 		defer run(d.Run)()
-		o := w.end(e, storage.Selector{Everyone: true})
-		if !o.More || len(o.Ended) != DefaultPage {
-			t.Errorf("first page: got %d, more %v", len(o.Ended), o.More)
+		o := w.end(e, storage.Selector{AllUsers: true})
+		if !o.More || len(o.Terminations) != DefaultPageSize {
+			t.Errorf("first page: got %d, more %v", len(o.Terminations), o.More)
 		}
 		for _, id := range ids {
 			if _, err := w.store.Session(t.Context(), id, time.Now()); !errors.Is(err, storage.ErrNotFound) {
@@ -45,60 +45,60 @@ func TestMassEndingIsToldPageByPage(t *testing.T) {
 		}
 
 		// The process dies after some pages; the next one goes on.
-		store := &mortal{Store: w.store}
-		first := w.ender(d)
+		store := &crashingStore{Store: w.store}
+		first := w.terminator(d)
 		first.Store = store
 		store.pages.Store(4) // one sweep, three pages
 		stop := run(first.Run)
 		time.Sleep(5 * time.Second)
 		stop()
-		endings, err := w.store.ListEndings(t.Context())
+		endings, err := w.store.ListBulkLogouts(t.Context())
 		w.must(err)
-		if len(endings) != 1 || !endings[0].Finished.IsZero() || endings[0].Done.Sessions != 4*DefaultPage {
+		if len(endings) != 1 || !endings[0].Finished.IsZero() || endings[0].Done.Sessions != 4*DefaultPageSize {
 			t.Fatalf("after the crash: got %+v, want one unfinished", endings)
 		}
 		defer run(e.Run)()
 		// A relying party that hangs holds nobody up.
 		time.Sleep(time.Minute)
-		if endings, err = w.store.ListEndings(t.Context()); err != nil || endings[0].Finished.IsZero() || endings[0].Done.Sessions != sessions {
+		if endings, err = w.store.ListBulkLogouts(t.Context()); err != nil || endings[0].Finished.IsZero() || endings[0].Done.Sessions != sessions {
 			t.Errorf("at last: got %+v, %v, want all %d", endings, err, sessions)
 		}
 		sids := map[any]bool{}
-		for _, r := range w.got("rp") {
+		for _, r := range w.receivedBy("rp") {
 			sids[r.sid] = true
 		}
-		if len(w.got("rp")) != sessions || len(sids) != sessions {
-			t.Errorf("told %d times of %d sessions, want %d", len(w.got("rp")), len(sids), sessions)
+		if len(w.receivedBy("rp")) != sessions || len(sids) != sessions {
+			t.Errorf("told %d times of %d sessions, want %d", len(w.receivedBy("rp")), len(sids), sessions)
 		}
 	})
 }
 
-func TestMassEndingIsGoneOnWithThoughItsFirstAnswerWasLost(t *testing.T) {
-	inWorld(t, func(t *testing.T, w *world) {
+func TestBulkLogoutContinuesAfterALostFirstReply(t *testing.T) {
+	withFixture(t, func(t *testing.T, w *fixture) {
 		w.client("rp", storage.Metadata{})
-		const sessions = 2*DefaultPage + 1
+		const sessions = 2*DefaultPageSize + 1
 		w.sessions(sessions, "rp")
-		w.settleDown()
+		w.waitRenotifyDelay()
 		d := w.dispatcher()
 		defer run(d.Run)()
-		e := w.ender(d)
-		store := &silent{Store: w.store}
+		e := w.terminator(d)
+		store := &lostReplyStore{Store: w.store}
 		e.Store = store
 		defer run(e.Run)()
 		time.Sleep(5 * time.Second) // what an earlier process left has been looked for
 		store.lost.Store(true)
-		if _, err := e.End(t.Context(), storage.Selector{Everyone: true}, storage.Cause{Reason: storage.ReasonAdmin, By: "admin"}, storage.Change{}); !errors.Is(err, storage.ErrUnavailable) {
+		if _, err := e.End(t.Context(), storage.Selector{AllUsers: true}, storage.Cause{Reason: storage.ReasonAdmin, By: "admin"}, storage.Change{}); !errors.Is(err, storage.ErrUnavailable) {
 			t.Fatalf("got %v, want an unknown outcome", err)
 		}
 		store.lost.Store(false)
 		time.Sleep(time.Minute)
-		if got := len(w.got("rp")); got != sessions {
+		if got := len(w.receivedBy("rp")); got != sessions {
 			t.Errorf("told %d times, want %d", got, sessions)
 		}
 	})
 }
 
-func TestExpiredSessionIsToldWithinSeconds(t *testing.T) {
+func TestExpiryIsNotifiedWithinSeconds(t *testing.T) {
 	tests := []struct {
 		name   string
 		silent bool
@@ -112,7 +112,7 @@ func TestExpiredSessionIsToldWithinSeconds(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			inWorld(t, func(t *testing.T, w *world) {
+			withFixture(t, func(t *testing.T, w *fixture) {
 				w.client("rp", storage.Metadata{})
 				began := time.Now()
 				id := w.session("rp")
@@ -123,7 +123,7 @@ func TestExpiredSessionIsToldWithinSeconds(t *testing.T) {
 				time.Sleep(time.Until(began.Add(tt.after - time.Minute)))
 				d := w.dispatcher()
 				defer run(d.Run)()
-				e := w.ender(d)
+				e := w.terminator(d)
 				e.SilentExpiry = tt.silent
 				defer run(e.Run)()
 				time.Sleep(59 * time.Second)
@@ -133,12 +133,12 @@ func TestExpiredSessionIsToldWithinSeconds(t *testing.T) {
 				time.Sleep(6 * time.Second)
 				list, _, err := w.store.ListReports(t.Context(), storage.ReportFilter{}, storage.Page{})
 				w.must(err)
-				if len(list) != 1 || list[0].Cause.Reason != tt.reason || list[0].At.Sub(began.Add(tt.after)) > 5*time.Second {
+				if len(list) != 1 || list[0].Cause.Reason != tt.reason || list[0].EndedAt.Sub(began.Add(tt.after)) > 5*time.Second {
 					t.Fatalf("got %+v, want one report for %s", list, tt.reason)
 				}
-				row := *list[0].Row(KindApplication, "rp")
-				if got := len(w.got("rp")); (got == 1) == tt.silent || (row.Trust == storage.TrustConfirmed) == tt.silent {
-					t.Errorf("silent %v: told %d times, row %+v", tt.silent, got, row)
+				entry := *list[0].Entry(KindClientSession, "rp")
+				if got := len(w.receivedBy("rp")); (got == 1) == tt.silent || (entry.Trust == storage.TrustConfirmed) == tt.silent {
+					t.Errorf("silent %v: told %d times, row %+v", tt.silent, got, entry)
 				}
 				events, _, err := w.store.ListEvents(t.Context(), storage.EventFilter{Kind: "session.ended"}, storage.Page{})
 				w.must(err)
@@ -150,47 +150,47 @@ func TestExpiredSessionIsToldWithinSeconds(t *testing.T) {
 	}
 }
 
-func TestManyExpiredSessionsAreAllTold(t *testing.T) {
-	inWorld(t, func(t *testing.T, w *world) {
+func TestManyExpiriesAreAllNotified(t *testing.T) {
+	withFixture(t, func(t *testing.T, w *fixture) {
 		w.client("rp", storage.Metadata{})
-		w.sessions(3*DefaultPage+1, "rp")
+		w.sessions(3*DefaultPageSize+1, "rp")
 		time.Sleep(10 * time.Hour)
 		d := w.dispatcher()
 		defer run(d.Run)()
-		defer run(w.ender(d).Run)()
+		defer run(w.terminator(d).Run)()
 		time.Sleep(5 * time.Second)
-		if got := len(w.got("rp")); got != 3*DefaultPage+1 {
-			t.Errorf("told %d times, want %d", got, 3*DefaultPage+1)
+		if got := len(w.receivedBy("rp")); got != 3*DefaultPageSize+1 {
+			t.Errorf("told %d times, want %d", got, 3*DefaultPageSize+1)
 		}
 	})
 }
 
-func TestClockThatIsPutBackHoldsNobodyUp(t *testing.T) {
-	inWorld(t, func(t *testing.T, w *world) {
+func TestClockStepBackDelaysNothing(t *testing.T) {
+	withFixture(t, func(t *testing.T, w *fixture) {
 		var ahead atomic.Int64
 		ahead.Store(int64(3 * time.Hour))
-		e := w.ender(w.dispatcher())
+		e := w.terminator(w.dispatcher())
 		e.Now = func() time.Time { return time.Now().Add(time.Duration(ahead.Load())) }
-		w.must(w.store.Spend(t.Context(), "used", time.Now(), time.Now().Add(time.Hour), time.Now()))
+		w.must(w.store.MarkUsed(t.Context(), "used", time.Now(), time.Now().Add(time.Hour), time.Now()))
 		defer run(e.Run)()
-		time.Sleep(2 * cleanEvery) // it is forgotten meanwhile
+		time.Sleep(2 * cleanupInterval) // it is forgotten meanwhile
 		ahead.Store(0)
-		time.Sleep(2 * sweepEvery)
+		time.Sleep(2 * expiryInterval)
 		now := time.Now()
-		w.must(w.store.Spend(t.Context(), "next", now, now.Add(time.Hour), now))
-		if err := w.store.Spend(t.Context(), "used", now.Add(-2*cleanEvery), now.Add(time.Minute), now); !errors.Is(err, storage.ErrSpent) {
-			t.Errorf("got error %v for what was used before the clock went wrong, want %v", err, storage.ErrSpent)
+		w.must(w.store.MarkUsed(t.Context(), "next", now, now.Add(time.Hour), now))
+		if err := w.store.MarkUsed(t.Context(), "used", now.Add(-2*cleanupInterval), now.Add(time.Minute), now); !errors.Is(err, storage.ErrAlreadyUsed) {
+			t.Errorf("got error %v for what was used before the clock went wrong, want %v", err, storage.ErrAlreadyUsed)
 		}
 	})
 }
 
-func TestWhatIsPastItsTimeIsRemoved(t *testing.T) {
-	inWorld(t, func(t *testing.T, w *world) {
-		for i := range 2 * cleanAtOnce {
-			w.must(w.store.Spend(t.Context(), fmt.Sprint(i), time.Now(), time.Now().Add(time.Second), time.Now()))
+func TestExpiredRecordsAreRemoved(t *testing.T) {
+	withFixture(t, func(t *testing.T, w *fixture) {
+		for i := range 2 * cleanupBatch {
+			w.must(w.store.MarkUsed(t.Context(), fmt.Sprint(i), time.Now(), time.Now().Add(time.Second), time.Now()))
 		}
-		defer run(w.ender(w.dispatcher()).Run)()
-		time.Sleep(2 * cleanEvery)
+		defer run(w.terminator(w.dispatcher()).Run)()
+		time.Sleep(2 * cleanupInterval)
 		synctest.Wait()
 		if n, err := w.store.Sweep(t.Context(), time.Now(), 10); n != 0 || err != nil {
 			t.Errorf("got %d left, %v", n, err)

@@ -7,64 +7,64 @@ import (
 	"github.com/curfew-id/curfew/storage"
 )
 
-// settleTogether is how many outcomes go into one commit at most.
-const settleTogether = 256
+// maxOutcomeBatch is how many outcomes go into one commit at most.
+const maxOutcomeBatch = 256
 
-// settleAll records outcomes as they come, those that came meanwhile in one commit, until outcomes is closed.
-func (d *Dispatcher) settleAll(ctx context.Context, outcomes <-chan *outcome, retimed chan<- struct{}) {
+// recordOutcomes records outcomes as they come, those that came meanwhile in one commit, until outcomes is closed.
+func (d *Dispatcher) recordOutcomes(ctx context.Context, outcomes <-chan *attemptOutcome, reschedule chan<- struct{}) {
 	// What relying parties answered is recorded even while we shut down.
 	ctx = context.WithoutCancel(ctx)
 	for first := range outcomes {
-		batch := []*outcome{first}
-		for len(batch) < settleTogether && len(outcomes) > 0 {
-			o, open := <-outcomes
-			if !open {
+		batch := []*attemptOutcome{first}
+		for len(batch) < maxOutcomeBatch && len(outcomes) > 0 {
+			o, ok := <-outcomes
+			if !ok {
 				break
 			}
 			batch = append(batch, o)
 		}
-		d.settleBatch(ctx, batch)
+		d.recordBatch(ctx, batch)
 		select {
-		case retimed <- struct{}{}:
+		case reschedule <- struct{}{}:
 		default:
 		}
 	}
 }
 
-// settleBatch records outcomes in one commit. While the store refuses it tries again, as long as the leases last; after that the
+// recordBatch records outcomes in one commit. While the store refuses it tries again, as long as the leases last; after that the
 // deliveries are due again, which their relying parties see as a duplicate.
-func (d *Dispatcher) settleBatch(ctx context.Context, batch []*outcome) {
-	settlements := make([]storage.Settlement, len(batch))
+func (d *Dispatcher) recordBatch(ctx context.Context, batch []*attemptOutcome) {
+	records := make([]storage.DeliveryOutcome, len(batch))
 	for i, o := range batch {
-		settlements[i] = o.Settlement
+		records[i] = o.DeliveryOutcome
 	}
 	var stale []string
 	var err error
-	for begun, pause := d.Now(), 50*time.Millisecond; ; pause = min(2*pause, time.Second) {
-		if stale, err = d.Store.SettleDeliveries(ctx, settlements); err == nil {
+	for started, pause := d.Now(), 50*time.Millisecond; ; pause = min(2*pause, time.Second) {
+		if stale, err = d.Store.RecordOutcomes(ctx, records); err == nil {
 			break
 		}
-		if d.Now().Sub(begun) > lease {
+		if d.Now().Sub(started) > leaseDuration {
 			d.log().ErrorContext(ctx, "delivery outcomes lost", "count", len(batch), "err", err)
 			return
 		}
 		<-time.After(pause)
 	}
-	lost := map[string]bool{}
+	isStale := map[string]bool{}
 	for _, id := range stale {
-		lost[id] = true
+		isStale[id] = true
 	}
 	for _, o := range batch {
-		d.note(ctx, o, lost[o.ID])
+		d.logOutcome(ctx, o, isStale[o.ID])
 	}
 }
 
-// note tells log and metrics of an outcome that was recorded, or that came too late to be.
-func (d *Dispatcher) note(ctx context.Context, o *outcome, stale bool) {
-	if o.quiet {
+// logOutcome tells log and metrics of an outcome that was recorded, or that came too late to be.
+func (d *Dispatcher) logOutcome(ctx context.Context, o *attemptOutcome, stale bool) {
+	if o.notSent {
 		return
 	}
-	log := d.log().With("client", o.delivery.Client, "report", o.delivery.Report, "delivery", o.ID, "jti", o.Answer.JTI, "attempt", o.delivery.Attempts, "answer", class(o.Answer), "late", o.delivery.Late)
+	log := d.log().With("client", o.delivery.Client, "report", o.delivery.Report, "delivery", o.ID, "jti", o.Answer.JTI, "attempt", o.delivery.Attempts, "answer", answerClass(o.Answer), "late", o.delivery.Renotification)
 	switch {
 	case stale:
 		log.WarnContext(ctx, "delivery outcome came after its lease")
@@ -74,15 +74,15 @@ func (d *Dispatcher) note(ctx context.Context, o *outcome, stale bool) {
 	case o.State == storage.DeliveryFailed:
 		log.WarnContext(ctx, "delivery given up", "detail", o.Answer.Detail)
 	default:
-		log.InfoContext(ctx, "delivery put off", "next", o.Next, "detail", o.Answer.Detail)
+		log.InfoContext(ctx, "delivery put off", "next", o.NextAttempt, "detail", o.Answer.Detail)
 	}
 	if o.State != storage.DeliveryPending {
-		d.Observe.settled(o.delivery, o.State)
+		d.Observer.deliveryFinished(o.delivery, o.State)
 	}
-	if o.to != o.from {
-		d.Observe.row(o.kind, o.to)
-		if o.to == storage.TrustConfirmed {
-			d.Observe.confirmed(o.delivery, o.Answer.At)
+	if o.newTrust != o.oldTrust {
+		d.Observer.trustChange(o.entryKind, o.newTrust)
+		if o.newTrust == storage.TrustConfirmed {
+			d.Observer.confirmation(o.delivery, o.Answer.At)
 		}
 	}
 }

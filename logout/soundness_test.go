@@ -13,19 +13,19 @@ import (
 // publication is what was said at a moment.
 type publication struct {
 	at   time.Time
-	rows []storage.Row
+	rows []storage.ReportEntry
 }
 
 // play lets a scenario happen and returns all that was published, and when the ending was acknowledged.
-func (s scenario) play(t *testing.T, w *world) (published []publication, acknowledged time.Time) {
-	byName := map[string]*party{}
+func (s scenario) play(t *testing.T, w *fixture) (published []publication, acknowledged time.Time) {
+	byName := map[string]*relyingParty{}
 	longest := time.Duration(0)
 	for _, p := range s.parties {
 		w.register(p.meta)
 		byName[p.name] = p
-		longest = max(longest, p.joins)
+		longest = max(longest, p.joinedBefore)
 	}
-	w.answer = func(ctx context.Context, got told) (Reply, error) { return byName[got.client].told(ctx) }
+	w.respond = func(ctx context.Context, got receivedToken) (Reply, error) { return byName[got.client].receive(ctx) }
 	id := w.session()
 	t0 := time.Now().Add(longest)
 	type event struct {
@@ -34,7 +34,7 @@ func (s scenario) play(t *testing.T, w *world) (published []publication, acknowl
 	}
 	var events []event
 	for _, p := range s.parties {
-		events = append(events, event{t0.Add(-p.joins), func() { p.join(w, id) }})
+		events = append(events, event{t0.Add(-p.joinedBefore), func() { p.join(w, id) }})
 		for _, r := range p.refresh {
 			events = append(events, event{t0.Add(-r), func() { p.renew(w) }})
 		}
@@ -47,11 +47,11 @@ func (s scenario) play(t *testing.T, w *world) (published []publication, acknowl
 	time.Sleep(time.Until(t0))
 
 	start := func() (crash func()) {
-		store := &mortal{Store: w.store}
+		store := &crashingStore{Store: w.store}
 		d := w.dispatcher()
 		d.Store = store
 		stop := run(d.Run)
-		return func() { store.dead.Store(true); stop() }
+		return func() { store.crashed.Store(true); stop() }
 	}
 	crash := start()
 	session, err := w.store.Session(t.Context(), id, time.Now())
@@ -63,10 +63,10 @@ func (s scenario) play(t *testing.T, w *world) (published []publication, acknowl
 	}
 	grants, err := w.store.ListGrants(t.Context(), "u", "", false, time.Now())
 	w.must(err)
-	published = append(published, publication{time.Now(), Horizon(session, clients, grants, time.Now(), Options{}).Rows})
+	published = append(published, publication{time.Now(), PreviewHorizon(session, clients, grants, time.Now(), PreviewOptions{}).Entries})
 
-	e := w.ender(w.dispatcher())
-	e.Store = &mortal{Store: w.store, before: func() {
+	e := w.terminator(w.dispatcher())
+	e.Store = &crashingStore{Store: w.store, before: func() {
 		time.Sleep(s.commit)
 		for _, p := range s.parties {
 			p.introspect(w) // at the last moment
@@ -78,13 +78,13 @@ func (s scenario) play(t *testing.T, w *world) (published []publication, acknowl
 	for _, f := range o.Frames() {
 		front = append(front, f.Client)
 	}
-	w.must(w.store.UpdateReport(t.Context(), o.Reports[0], FrameAsked(front, time.Now())))
+	w.must(w.store.UpdateReport(t.Context(), o.ReportIDs[0], MarkFrontChannelNotified(front, time.Now())))
 	looks := 0
 	look := func() {
 		looks++
-		r, err := w.store.Report(t.Context(), o.Reports[0])
+		r, err := w.store.Report(t.Context(), o.ReportIDs[0])
 		w.must(err)
-		published = append(published, publication{time.Now(), Assess(r, time.Now()).Rows})
+		published = append(published, publication{time.Now(), AssessReport(r, time.Now()).Entries})
 		for _, p := range s.parties {
 			if p.offline && looks%8 == 0 {
 				p.renew(w) // offline access lives on, and its session with it where that was declared
@@ -117,35 +117,35 @@ func TestPublishedHorizonIsNeverBelowWhatIsObserved(t *testing.T) {
 		s := drawScenario(rt)
 		var published []publication
 		var acknowledged time.Time
-		inWorld(t, func(t *testing.T, w *world) { published, acknowledged = s.play(t, w) })
+		withFixture(t, func(t *testing.T, w *fixture) { published, acknowledged = s.play(t, w) })
 		for _, p := range s.parties {
-			last := map[string]time.Time{KindApplication: p.application(), KindTokens: p.accepted()}
-			before := map[string]storage.Row{}
+			last := map[string]time.Time{KindClientSession: p.clientSessionEnd(), KindAccessTokens: p.tokensAcceptedUntil()}
+			before := map[string]storage.ReportEntry{}
 			for _, pub := range published {
-				for _, row := range pub.rows {
-					if row.Client != p.name || row.Kind == KindOffline {
+				for _, entry := range pub.rows {
+					if entry.Client != p.name || entry.Kind == KindOfflineAccess {
 						continue
 					}
-					observed := last[row.Kind]
-					switch row.Trust {
-					case storage.TrustClosed, storage.TrustConfirmed:
+					observed := last[entry.Kind]
+					switch entry.Trust {
+					case storage.TrustRevoked, storage.TrustConfirmed:
 						if limit := latest(pub.at, acknowledged); observed.After(limit) {
-							rt.Fatalf("%s of %s was %s at %v, and accepted until %v\n%+v\n%+v", row.Kind, p.name, row.Trust, pub.at, observed, row, p)
+							rt.Fatalf("%s of %s was %s at %v, and accepted until %v\n%+v\n%+v", entry.Kind, p.name, entry.Trust, pub.at, observed, entry, p)
 						}
 						confirmed++
-					case storage.TrustBounded:
-						if observed.After(row.Until) {
-							rt.Fatalf("%s of %s was bounded until %v, and accepted until %v\n%+v\n%+v", row.Kind, p.name, row.Until, observed, row, p)
+					case storage.TrustExpiring:
+						if observed.After(entry.ExpiresAt) {
+							rt.Fatalf("%s of %s was bounded until %v, and accepted until %v\n%+v\n%+v", entry.Kind, p.name, entry.ExpiresAt, observed, entry, p)
 						}
 						bounded++
-						slack += row.Until.Sub(latest(observed, acknowledged))
+						slack += entry.ExpiresAt.Sub(latest(observed, acknowledged))
 					default:
 						unknown++
 					}
-					if rank(row.Trust) < rank(before[row.Kind].Trust) {
-						rt.Fatalf("%s of %s moved from %s to %s", row.Kind, p.name, before[row.Kind].Trust, row.Trust)
+					if trustRank(entry.Trust) < trustRank(before[entry.Kind].Trust) {
+						rt.Fatalf("%s of %s moved from %s to %s", entry.Kind, p.name, before[entry.Kind].Trust, entry.Trust)
 					}
-					before[row.Kind] = row
+					before[entry.Kind] = entry
 				}
 			}
 		}

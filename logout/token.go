@@ -7,8 +7,8 @@ import (
 	"github.com/curfew-id/curfew/storage"
 )
 
-// TokenLife is how long a logout token is good for (Back-Channel Logout 1.0 §4: preferably at most two minutes).
-const TokenLife = 2 * time.Minute
+// TokenLifetime is how long a logout token is good for (Back-Channel Logout 1.0 §4: preferably at most two minutes).
+const TokenLifetime = 2 * time.Minute
 
 // LogoutEvent is the one member of a logout token's events (Back-Channel Logout 1.0 §2.4). It begins with http, not https.
 const LogoutEvent = "http://schemas.openid.net/event/backchannel-logout"

@@ -15,73 +15,73 @@ func (d Document) Check() []string {
 	var faults []string
 	fault := func(format string, args ...any) { faults = append(faults, fmt.Sprintf(format, args...)) }
 
-	if d.Issuer == "" || d.Txn == "" || d.Report == "" || d.Reason == "" {
+	if d.Issuer == "" || d.Txn == "" || d.ReportID == "" || d.Reason == "" {
 		fault("iss, txn, report and reason must all be there")
 	}
 	// iat has whole seconds.
-	if at := time.Unix(d.IssuedAt, 0); d.Ended.IsZero() || at.Add(time.Second).Before(d.Ended) {
+	if at := time.Unix(d.IssuedAt, 0); d.EndedAt.IsZero() || at.Add(time.Second).Before(d.EndedAt) {
 		fault("iat lies before t0")
 	}
-	for i, row := range d.Rows {
-		for _, text := range d.checkRow(row) {
-			fault("row %d (%s of %s): %s", i+1, row.Kind, row.Client, text)
+	for i, entry := range d.Entries {
+		for _, text := range d.checkEntry(entry) {
+			fault("row %d (%s of %s): %s", i+1, entry.Kind, entry.Client, text)
 		}
-		if slices.ContainsFunc(d.Rows[:i], func(o storage.Row) bool { return o.Kind == row.Kind && o.Client == row.Client }) {
-			fault("row %d (%s of %s): stands there twice", i+1, row.Kind, row.Client)
+		if slices.ContainsFunc(d.Entries[:i], func(o storage.ReportEntry) bool { return o.Kind == entry.Kind && o.Client == entry.Client }) {
+			fault("row %d (%s of %s): stands there twice", i+1, entry.Kind, entry.Client)
 		}
 	}
-	e := estimate(d.Rows, d.at(), isBeingTold)
+	e := newEstimate(d.Entries, d.asOf(), awaitsConfirmation)
 	for _, n := range []struct {
-		name      string
-		said, are Scope
-	}{{"op", d.Op, e.Op}, {"tokens", d.Tokens, e.Tokens}, {"apps", d.Apps, e.Apps}} {
-		if !reflect.DeepEqual(plain(n.said), plain(n.are)) {
+		name              string
+		claimed, computed HorizonPart
+	}{{"op", d.OP, e.OP}, {"tokens", d.Tokens, e.Tokens}, {"apps", d.Clients, e.Clients}} {
+		if !reflect.DeepEqual(normalize(n.claimed), normalize(n.computed)) {
 			fault("%s does not follow from the rows", n.name)
 		}
 	}
 	return append(faults, d.checkAudit()...)
 }
 
-// at is the moment that the rows are read at.
-func (d Document) at() time.Time { return latest(time.Unix(d.IssuedAt, 0).UTC(), d.Ended) }
+// asOf is the moment that the rows are read at.
+func (d Document) asOf() time.Time { return latest(time.Unix(d.IssuedAt, 0).UTC(), d.EndedAt) }
 
-// plain makes scopes comparable: one instant has several representations, an empty list two.
-func plain(s Scope) Scope {
-	s.Until, s.Names = s.Until.UTC(), append([]string{}, s.Names...)
+// normalize makes scopes comparable: one instant has several representations, an empty list two.
+func normalize(s HorizonPart) HorizonPart {
+	s.ExpiresAt, s.UnknownNames = s.ExpiresAt.UTC(), append([]string{}, s.UnknownNames...)
 	return s
 }
 
-// checkRow says what in a row is claimed without ground.
-func (d Document) checkRow(row storage.Row) (faults []string) {
+// checkEntry says what in a row is claimed without ground.
+func (d Document) checkEntry(entry storage.ReportEntry) (faults []string) {
 	fault := func(when bool, text string) {
 		if when {
 			faults = append(faults, text)
 		}
 	}
-	told, back := slices.Contains(row.Channels, FrontChannel), slices.Contains(row.Channels, BackChannel)
-	over := !row.Until.IsZero() && !row.Until.After(d.at())
-	switch row.Trust {
-	case storage.TrustClosed:
+	frontChannel, backChannel := slices.Contains(entry.Channels, FrontChannel), slices.Contains(entry.Channels, BackChannel)
+	hasExpired := !entry.ExpiresAt.IsZero() && !entry.ExpiresAt.After(d.asOf())
+	switch entry.Trust {
+	case storage.TrustRevoked:
 		// It may have been closed in the second of which iat is the beginning.
-		passed := !row.Until.IsZero() && row.Until.Before(d.at().Add(time.Second))
-		fault(!passed && (row.Kind == KindApplication || row.Basis != BasisEnforced), "closed, although no bound has passed")
+		boundPassed := !entry.ExpiresAt.IsZero() && entry.ExpiresAt.Before(d.asOf().Add(time.Second))
+		fault(!boundPassed && (entry.Kind == KindClientSession || entry.BoundBy != BoundByEnforcement), "closed, although no bound has passed")
 	case storage.TrustConfirmed:
-		fault(row.Kind != KindApplication || !back || row.Delivery != storage.DeliveryDone, "confirmed, although it was not told directly")
-		fault(row.Evidence < EvidenceAnswer, "confirmed without the evidence for it")
-		fault(row.Told.IsZero(), "confirmed, but not when")
-		fault(row.Late == LatePending || row.Late == LateFailed, "confirmed before the answer to the second telling")
-	case storage.TrustBounded:
-		fault(row.Until.IsZero() || over, "bounded by nothing that lies ahead")
-		fault(row.Basis == "" || row.Basis == BasisNone, "bounded, but not by what")
-	case storage.TrustTold:
-		fault(!told && row.Delivery != storage.DeliveryDone, "told, but by no channel it has")
+		fault(entry.Kind != KindClientSession || !backChannel || entry.Delivery != storage.DeliveryDone, "confirmed, although it was not told directly")
+		fault(entry.Evidence < EvidenceAnswer, "confirmed without the evidence for it")
+		fault(entry.NotifiedAt.IsZero(), "confirmed, but not when")
+		fault(entry.Renotification == RenotificationPending || entry.Renotification == RenotificationFailed, "confirmed before the answer to the second telling")
+	case storage.TrustExpiring:
+		fault(entry.ExpiresAt.IsZero() || hasExpired, "bounded by nothing that lies ahead")
+		fault(entry.BoundBy == "" || entry.BoundBy == BoundByNothing, "bounded, but not by what")
+	case storage.TrustNotified:
+		fault(!frontChannel && entry.Delivery != storage.DeliveryDone, "told, but by no channel it has")
 	case storage.TrustUnknown:
 	default:
-		fault(true, fmt.Sprintf("%q is no trust state", row.Trust))
+		fault(true, fmt.Sprintf("%q is no trust state", entry.Trust))
 	}
-	fault(!row.Told.IsZero() && row.Told.Before(d.Ended), "told before the end")
-	fault(!row.Answer.At.IsZero() && row.Answer.At.Before(d.Ended), "answered before the end")
-	fault(row.Delivery == storage.DeliveryDone && !back, "delivered, although it has no back channel")
+	fault(!entry.NotifiedAt.IsZero() && entry.NotifiedAt.Before(d.EndedAt), "told before the end")
+	fault(!entry.LastAnswer.At.IsZero() && entry.LastAnswer.At.Before(d.EndedAt), "answered before the end")
+	fault(entry.Delivery == storage.DeliveryDone && !backChannel, "delivered, although it has no back channel")
 	return faults
 }
 

@@ -24,8 +24,8 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 const issuer = "https://op.example"
 
-// told is a logout token as a relying party received it.
-type told struct {
+// receivedToken is a logout token as a relying party received it.
+type receivedToken struct {
 	at     time.Time
 	client string
 	jti    string
@@ -33,18 +33,18 @@ type told struct {
 	sid    any
 }
 
-// world is a store, and around it what leaves the process: a signer that does not sign, and relying parties.
-type world struct {
-	t      *testing.T
-	store  *bolt.Store
-	answer func(ctx context.Context, got told) (Reply, error) // what a relying party does; nil: 200
+// fixture is a store, and around it what leaves the process: a signer that does not sign, and relying parties.
+type fixture struct {
+	t       *testing.T
+	store   *bolt.Store
+	respond func(ctx context.Context, got receivedToken) (Reply, error) // what a relying party does; nil: 200
 
 	mu       sync.Mutex
-	received []told
+	received []receivedToken
 }
 
-// inWorld runs a test in a bubble of virtual time.
-func inWorld(t *testing.T, test func(t *testing.T, w *world)) {
+// withFixture runs a test in a bubble of virtual time.
+func withFixture(t *testing.T, test func(t *testing.T, w *fixture)) {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "curfew.db")
 	synctest.Test(t, func(t *testing.T) {
@@ -53,13 +53,13 @@ func inWorld(t *testing.T, test func(t *testing.T, w *world)) {
 			t.Fatal(err)
 		}
 		defer store.Close()
-		w := &world{t: t, store: store}
+		w := &fixture{t: t, store: store}
 		w.must(store.PutUser(t.Context(), storage.User{Subject: "u", Name: "ada", Created: time.Now()}))
 		test(t, w)
 	})
 }
 
-func (w *world) must(err error) {
+func (w *fixture) must(err error) {
 	w.t.Helper()
 	if err != nil {
 		w.t.Fatal(err)
@@ -67,7 +67,7 @@ func (w *world) must(err error) {
 }
 
 // client registers a relying party that is told at a host of its own, unless m says otherwise.
-func (w *world) client(id string, m storage.Metadata) {
+func (w *fixture) client(id string, m storage.Metadata) {
 	w.t.Helper()
 	m.ClientID, m.ClientName = id, id
 	if m.BackchannelLogoutURI == "" {
@@ -76,35 +76,35 @@ func (w *world) client(id string, m storage.Metadata) {
 	w.register(m)
 }
 
-func (w *world) register(m storage.Metadata) {
+func (w *fixture) register(m storage.Metadata) {
 	w.t.Helper()
 	w.must(w.store.PutClient(w.t.Context(), storage.Client{Metadata: m, Created: time.Now()}))
 }
 
 // session begins a session of which those clients are members.
-func (w *world) session(clients ...string) storage.SessionID {
+func (w *fixture) session(clients ...string) storage.SessionID {
 	w.t.Helper()
 	now := time.Now()
-	s := storage.Session{ID: storage.SessionID(rand.Text()), Secret: storage.HashOf(rand.Text()), Subject: "u", AuthTime: now, Created: now, LastActive: now,
-		Idle: 8 * time.Hour, Expires: now.Add(24 * time.Hour)}
+	s := storage.Session{ID: storage.SessionID(rand.Text()), SecretHash: storage.HashOf(rand.Text()), Subject: "u", AuthTime: now, Created: now, LastActive: now,
+		IdleTimeout: 8 * time.Hour, Expires: now.Add(24 * time.Hour)}
 	w.must(w.store.CreateSession(w.t.Context(), s, storage.Event{At: now, Kind: "session.created"}))
 	for _, c := range clients {
-		w.join(s.ID, c, storage.Issue{})
+		w.join(s.ID, c, storage.Issuance{})
 	}
 	return s.ID
 }
 
-func (w *world) join(id storage.SessionID, client string, give storage.Issue) storage.Redeemed {
+func (w *fixture) join(id storage.SessionID, client string, give storage.Issuance) storage.RedeemResult {
 	w.t.Helper()
 	now := time.Now()
 	code := storage.Code{ID: rand.Text(), Client: client, Subject: "u", Session: id, SID: rand.Text(), Issued: now, Expires: now.Add(time.Minute)}
-	r, err := w.store.Redeem(w.t.Context(), code, now, func(storage.Session, storage.Member) (storage.Issue, error) { return give, nil })
+	r, err := w.store.Redeem(w.t.Context(), code, now, func(storage.Session, storage.ClientSession) (storage.Issuance, error) { return give, nil })
 	w.must(err)
 	return r
 }
 
 // sessions begins many sessions, together, so that they share commits.
-func (w *world) sessions(n int, clients ...string) []storage.SessionID {
+func (w *fixture) sessions(n int, clients ...string) []storage.SessionID {
 	w.t.Helper()
 	ids := make([]storage.SessionID, n)
 	var all sync.WaitGroup
@@ -115,8 +115,8 @@ func (w *world) sessions(n int, clients ...string) []storage.SessionID {
 	return ids
 }
 
-// settleDown lets the time pass in which a member counts as a late joiner.
-func (w *world) settleDown() { time.Sleep(LateJoin) }
+// waitRenotifyDelay lets the time pass in which a member counts as a late joiner.
+func (w *fixture) waitRenotifyDelay() { time.Sleep(RenotifyDelay) }
 
 func sign(_ context.Context, _ storage.Delivery, _ string, _, _ time.Time, claims map[string]any) (string, error) {
 	text, err := json.Marshal(claims)
@@ -124,26 +124,26 @@ func sign(_ context.Context, _ storage.Delivery, _ string, _, _ time.Time, claim
 }
 
 // post takes a logout token to its relying party.
-func (w *world) post(ctx context.Context, _ string, form url.Values) (Reply, error) {
+func (w *fixture) post(ctx context.Context, _ string, form url.Values) (Reply, error) {
 	var claims map[string]any
 	if err := json.Unmarshal([]byte(form.Get("logout_token")), &claims); err != nil || len(form) != 1 {
 		return Reply{}, errors.Join(errors.New("not a logout token"), err)
 	}
-	got := told{at: time.Now(), client: claims["aud"].(string), jti: claims["jti"].(string), sub: claims["sub"], sid: claims["sid"]}
-	if exp := time.Unix(int64(claims["exp"].(float64)), 0); !exp.After(got.at) || exp.After(got.at.Add(TokenLife)) {
+	got := receivedToken{at: time.Now(), client: claims["aud"].(string), jti: claims["jti"].(string), sub: claims["sub"], sid: claims["sid"]}
+	if exp := time.Unix(int64(claims["exp"].(float64)), 0); !exp.After(got.at) || exp.After(got.at.Add(TokenLifetime)) {
 		w.t.Errorf("token for %s expires at %v, sent at %v", got.client, exp, got.at)
 	}
 	w.mu.Lock()
 	w.received = append(w.received, got)
 	w.mu.Unlock()
-	if w.answer == nil {
+	if w.respond == nil {
 		return Reply{Status: 200}, nil
 	}
-	return w.answer(ctx, got)
+	return w.respond(ctx, got)
 }
 
-// got is what a client received so far.
-func (w *world) got(client string) (list []told) {
+// receivedBy is what a client received so far.
+func (w *fixture) receivedBy(client string) (list []receivedToken) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	for _, r := range w.received {
@@ -154,17 +154,17 @@ func (w *world) got(client string) (list []told) {
 	return list
 }
 
-func quiet() *slog.Logger { return slog.New(slog.NewTextHandler(io.Discard, nil)) }
+func discardLog() *slog.Logger { return slog.New(slog.NewTextHandler(io.Discard, nil)) }
 
-// middle is no jitter.
-func middle() float64 { return 0.5 }
+// noJitter is no jitter.
+func noJitter() float64 { return 0.5 }
 
-func (w *world) dispatcher() *Dispatcher {
-	return &Dispatcher{Store: w.store, Sign: sign, Post: w.post, Now: time.Now, Issuer: issuer, Rand: middle, Log: quiet()}
+func (w *fixture) dispatcher() *Dispatcher {
+	return &Dispatcher{Store: w.store, Sign: sign, Post: w.post, Now: time.Now, Issuer: issuer, Rand: noJitter, Log: discardLog()}
 }
 
-func (w *world) ender(d *Dispatcher) *Ender {
-	return &Ender{Store: w.store, Now: time.Now, Wake: d.Wake, Issuer: issuer, Log: quiet(), Lifetimes: Lifetimes{Opaque: time.Hour, JWT: 10 * time.Minute}}
+func (w *fixture) terminator(d *Dispatcher) *Terminator {
+	return &Terminator{Store: w.store, Now: time.Now, Wake: d.Wake, Issuer: issuer, Log: discardLog(), Lifetimes: Lifetimes{Opaque: time.Hour, JWT: 10 * time.Minute}}
 }
 
 // run runs a worker; stop ends it and waits for it.
@@ -175,78 +175,78 @@ func run(worker func(context.Context)) (stop func()) {
 	return func() { cancel(); <-done }
 }
 
-func (w *world) end(e *Ender, sel storage.Selector) Outcome {
+func (w *fixture) end(e *Terminator, sel storage.Selector) Result {
 	w.t.Helper()
 	o, err := e.End(w.t.Context(), sel, storage.Cause{Reason: storage.ReasonLogout, By: "user:u"}, storage.Change{})
 	w.must(err)
 	return o
 }
 
-func (w *world) row(o Outcome, client string) storage.Row {
+func (w *fixture) entry(o Result, client string) storage.ReportEntry {
 	w.t.Helper()
-	r, err := w.store.Report(w.t.Context(), o.Reports[0])
+	r, err := w.store.Report(w.t.Context(), o.ReportIDs[0])
 	w.must(err)
-	row := r.Row(KindApplication, client)
-	if row == nil {
+	entry := r.Entry(KindClientSession, client)
+	if entry == nil {
 		w.t.Fatalf("no row of %s in %+v", client, r)
 	}
-	return *row
+	return *entry
 }
 
-func (w *world) deliveries() []storage.Delivery {
+func (w *fixture) deliveries() []storage.Delivery {
 	w.t.Helper()
 	list, _, err := w.store.ListDeliveries(w.t.Context(), storage.DeliveryFilter{}, storage.Page{Limit: 100000})
 	w.must(err)
 	return list
 }
 
-// mortal is a store whose process can die: from then on it answers nobody.
-type mortal struct {
+// crashingStore is a store whose process can die: from then on it answers nobody.
+type crashingStore struct {
 	*bolt.Store
-	dead   atomic.Bool
-	pages  atomic.Int32 // EndSessions calls until it dies; 0: as many as there are
-	before func()       // runs before an ending's transaction; nil: nothing does
+	crashed atomic.Bool
+	pages   atomic.Int32 // EndSessions calls until it dies; 0: as many as there are
+	before  func()       // runs before an ending's transaction; nil: nothing does
 }
 
-var errDead = errors.New("process died")
+var errCrashed = errors.New("process died")
 
-func (m *mortal) ClaimDeliveries(ctx context.Context, at time.Time, lease time.Duration, max int, busy func(string, int) bool) ([]storage.Delivery, error) {
-	if m.dead.Load() {
-		return nil, errDead
+func (m *crashingStore) ClaimDeliveries(ctx context.Context, at time.Time, lease time.Duration, max int, busy func(string, int) bool) ([]storage.Delivery, error) {
+	if m.crashed.Load() {
+		return nil, errCrashed
 	}
 	return m.Store.ClaimDeliveries(ctx, at, lease, max, busy)
 }
 
-func (m *mortal) SettleDeliveries(ctx context.Context, s []storage.Settlement) ([]string, error) {
-	if m.dead.Load() {
-		return nil, errDead
+func (m *crashingStore) RecordOutcomes(ctx context.Context, s []storage.DeliveryOutcome) ([]string, error) {
+	if m.crashed.Load() {
+		return nil, errCrashed
 	}
-	return m.Store.SettleDeliveries(ctx, s)
+	return m.Store.RecordOutcomes(ctx, s)
 }
 
-func (m *mortal) EndSessions(ctx context.Context, sel storage.Selector, cause storage.Cause, at time.Time, change storage.Change, limit int, plan func(storage.Ended) storage.Plan) ([]storage.Ended, bool, error) {
-	if m.dead.Load() {
-		return nil, false, errDead
+func (m *crashingStore) EndSessions(ctx context.Context, sel storage.Selector, cause storage.Cause, at time.Time, change storage.Change, limit int, plan func(storage.Termination) storage.Plan) ([]storage.Termination, bool, error) {
+	if m.crashed.Load() {
+		return nil, false, errCrashed
 	}
 	if m.before != nil {
 		m.before()
 	}
 	if m.pages.Load() > 0 && m.pages.Add(-1) == 0 {
-		m.dead.Store(true)
+		m.crashed.Store(true)
 	}
 	return m.Store.EndSessions(ctx, sel, cause, at, change, limit, plan)
 }
 
-// silent is a store of which the answer to an ending gets lost on the way, after the commit.
-type silent struct {
+// lostReplyStore is a store of which the answer to an ending gets lost on the way, after the commit.
+type lostReplyStore struct {
 	*bolt.Store
 	lost atomic.Bool
 }
 
-func (s *silent) EndSessions(ctx context.Context, sel storage.Selector, cause storage.Cause, at time.Time, change storage.Change, limit int, plan func(storage.Ended) storage.Plan) ([]storage.Ended, bool, error) {
-	ended, more, err := s.Store.EndSessions(ctx, sel, cause, at, change, limit, plan)
-	if s.lost.Load() && !sel.Overdue {
+func (s *lostReplyStore) EndSessions(ctx context.Context, sel storage.Selector, cause storage.Cause, at time.Time, change storage.Change, limit int, plan func(storage.Termination) storage.Plan) ([]storage.Termination, bool, error) {
+	termination, more, err := s.Store.EndSessions(ctx, sel, cause, at, change, limit, plan)
+	if s.lost.Load() && !sel.Expired {
 		return nil, false, storage.ErrUnavailable
 	}
-	return ended, more, err
+	return termination, more, err
 }

@@ -54,7 +54,7 @@ func TestOnlyOnesOwnSessionsCanBeEnded(t *testing.T) {
 		// A form that was open while somebody else signed in there ends nothing of theirs.
 		time.Sleep(time.Second)
 		other := alice.get(alice.get(authorizeURL("atlas", "prompt", "select_account")).link("other-account"))
-		alice.submit(other, "username", "eve", "password", pw)
+		alice.submit(other, "username", "eve", "password", testPassword)
 		if got := alice.post(action, fields); got.Status != http.StatusBadRequest || !eve.signedIn("atlas") || !alice.signedIn("atlas") {
 			t.Errorf("got %d for a form of the session before, want 400", got.Status)
 		}
@@ -112,13 +112,13 @@ func TestChangeOfPasswordProvesAndRenews(t *testing.T) {
 		const fresh = "a new long password"
 		for name, c := range map[string][4]string{
 			"the wrong one":   {"wrong", fresh, fresh, "current password is wrong"},
-			"not the same":    {pw, fresh, fresh + "x", "not the same"},
-			"too short":       {pw, "short", "short", "too short"},
-			"too long":        {pw, strings.Repeat("x", 1025), strings.Repeat("x", 1025), "too long"},
-			"the old one":     {pw, pw, pw, "is the old one"},
-			"one's own name":  {pw, "alice@example.org", "alice@example.org", "tried first"},
-			"nothing":         {pw, "", "", "too short"},
-			"a common one":    {pw, "password", "password", "tried first"},
+			"not the same":    {testPassword, fresh, fresh + "x", "not the same"},
+			"too short":       {testPassword, "short", "short", "too short"},
+			"too long":        {testPassword, strings.Repeat("x", 1025), strings.Repeat("x", 1025), "too long"},
+			"the old one":     {testPassword, testPassword, testPassword, "is the old one"},
+			"one's own name":  {testPassword, "alice@example.org", "alice@example.org", "tried first"},
+			"nothing":         {testPassword, "", "", "too short"},
+			"a common one":    {testPassword, "password", "password", "tried first"},
 			"no current one":  {"", fresh, fresh, "current password is wrong"},
 			"a very long one": {strings.Repeat("x", 2000), fresh, fresh, "current password is wrong"},
 		} {
@@ -132,16 +132,16 @@ func TestChangeOfPasswordProvesAndRenews(t *testing.T) {
 			t.Fatal("got a session ended by a change that was refused")
 		}
 		old := b.copy()
-		id := o.mustSessions("alice", b)
-		p := b.security("/account/password", "current-password", pw, "new-password", fresh, "repeat-password", fresh, "extent", "others")
+		id := o.mustSessionID("alice", b)
+		p := b.security("/account/password", "current-password", testPassword, "new-password", fresh, "repeat-password", fresh, "extent", "others")
 		if p.Status != http.StatusOK || !strings.Contains(p.Body, "Your password was changed") {
 			t.Fatalf("got %d, want the password changed:\n%s", p.Status, p.Body)
 		}
-		if other.signedIn("atlas") || old.signedIn("atlas") || !b.signedIn("atlas") || o.mustSessions("alice", b) != id {
+		if other.signedIn("atlas") || old.signedIn("atlas") || !b.signedIn("atlas") || o.mustSessionID("alice", b) != id {
 			t.Error("got the others alive, the old secret good, or this session gone")
 		}
 		late := o.browser()
-		if p := late.submit(late.get(authorizeURL("atlas")), "username", "alice", "password", pw); !strings.Contains(p.Body, "password is wrong") {
+		if p := late.submit(late.get(authorizeURL("atlas")), "username", "alice", "password", testPassword); !strings.Contains(p.Body, "password is wrong") {
 			t.Errorf("got %d for the old password", p.Status)
 		}
 	})
@@ -157,13 +157,13 @@ func TestChangeOfEmailProvesAndUnverifies(t *testing.T) {
 		b.mustJoin("alice", "atlas")
 		for name, c := range map[string][3]string{
 			"the wrong password":  {"a@new.example", "wrong", "current password is wrong"},
-			"no address":          {"nobody", pw, "not an e-mail address"},
-			"a name with it":      {"Al <a@new.example>", pw, "not an e-mail address"},
-			"one turned around":   {"a\u202e@new.example", pw, "not an e-mail address"},
-			"one like bob's":      {"bob\u200b@example.org", pw, "not an e-mail address"},
-			"two":                 {"a@new.example, b@new.example", pw, "not an e-mail address"},
-			"bob's":               {"BOB@example.org", pw, "cannot be used"},
-			"bob's name, a login": {"bob", pw, "not an e-mail address"},
+			"no address":          {"nobody", testPassword, "not an e-mail address"},
+			"a name with it":      {"Al <a@new.example>", testPassword, "not an e-mail address"},
+			"one turned around":   {"a\u202e@new.example", testPassword, "not an e-mail address"},
+			"one like bob's":      {"bob\u200b@example.org", testPassword, "not an e-mail address"},
+			"two":                 {"a@new.example, b@new.example", testPassword, "not an e-mail address"},
+			"bob's":               {"BOB@example.org", testPassword, "cannot be used"},
+			"bob's name, a login": {"bob", testPassword, "not an e-mail address"},
 		} {
 			p := b.security("/account/email", "email", c[0], "current-password", c[1])
 			if p.Status != http.StatusUnprocessableEntity || !strings.Contains(p.Body, c[2]) {
@@ -172,10 +172,10 @@ func TestChangeOfEmailProvesAndUnverifies(t *testing.T) {
 		}
 		other := o.browser()
 		other.mustJoin("alice", "atlas")
-		if p := b.security("/account/email", "email", "alice@example.org", "current-password", pw); p.Status != http.StatusOK || !other.signedIn("atlas") {
+		if p := b.security("/account/email", "email", "alice@example.org", "current-password", testPassword); p.Status != http.StatusOK || !other.signedIn("atlas") {
 			t.Errorf("got %d and others ended for the address that it was", p.Status)
 		}
-		if p := b.security("/account/email", "email", "alice@new.example", "current-password", pw, "extent", "others"); p.Status != http.StatusOK || other.signedIn("atlas") || !b.signedIn("atlas") {
+		if p := b.security("/account/email", "email", "alice@new.example", "current-password", testPassword, "extent", "others"); p.Status != http.StatusOK || other.signedIn("atlas") || !b.signedIn("atlas") {
 			t.Errorf("got %d, want the others ended", p.Status)
 		}
 		u, err := o.store.UserByLogin(t.Context(), "alice@new.example")
@@ -232,8 +232,8 @@ func TestResetLinkWorksOnce(t *testing.T) {
 	})
 }
 
-// TestReportsAreForTheirPersonOnly: the page, its status for the script, and the signed copy.
-func TestReportsAreForTheirPersonOnly(t *testing.T) {
+// TestReportsAreForTheirUserOnly: the page, its status for the script, and the signed copy.
+func TestReportsAreForTheirUserOnly(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		o := mustStart(t, nil)
 		o.mustAddClient("atlas", nil)
@@ -272,12 +272,12 @@ func TestReportsAreForTheirPersonOnly(t *testing.T) {
 func TestLogosOnlyWhereAllowed(t *testing.T) {
 	for _, allowed := range []bool{false, true} {
 		synctest.Test(t, func(t *testing.T) {
-			o := mustStart(t, func(c *provider.Config) { c.Logos = allowed })
+			o := mustStart(t, func(c *provider.Config) { c.AllowLogos = allowed })
 			o.mustAddClient("atlas", func(m *storage.Metadata) { m.LogoURI, m.Consent = "https://cdn.example/atlas.png", "" })
 			b := o.browser()
 			pages := map[string]page{"sign-in": b.get(authorizeURL("atlas"))}
-			pages["consent"] = b.submit(pages["sign-in"], "username", "alice", "password", pw)
-			code := b.submit(pages["consent"], "decision", "allow").answer(t).Get("code")
+			pages["consent"] = b.submit(pages["sign-in"], "username", "alice", "password", testPassword)
+			code := b.submit(pages["consent"], "decision", "allow").responseParams(t).Get("code")
 			o.redeem("atlas", code)
 			time.Sleep(time.Second)
 			pages["choose"] = b.get(authorizeURL("atlas", "prompt", "select_account"))

@@ -11,9 +11,9 @@ import (
 	"github.com/curfew-id/curfew/storage"
 )
 
-// TestAccountSaysWhatWasOverAlready: a button whose session, share or offline access ended since the page was opened, or was pressed twice, is not
+// TestAccountNamesSessionsEndedBefore: a button whose session, share or offline access ended since the page was opened, or was pressed twice, is not
 // answered as if nothing had been chosen, nor as if it had just ended something.
-func TestAccountSaysWhatWasOverAlready(t *testing.T) {
+func TestAccountNamesSessionsEndedBefore(t *testing.T) {
 	for name, press := range map[string]func(p page) url.Values{
 		"sign out":    func(p page) url.Values { return url.Values{"sign-out": {p.buttons("sign-out")[1]}} },
 		"not me":      func(p page) url.Values { return url.Values{"not-me": {p.buttons("not-me")[0]}} },
@@ -83,7 +83,7 @@ func TestAccountSaysNoMoreThanHappened(t *testing.T) {
 		here, other := o.browser(), o.browser()
 		here.mustJoin("alice", "atlas")
 		other.mustJoin("alice", "atlas")
-		if p := here.security("/account/email", "email", "alice@example.org", "current-password", pw); !strings.Contains(p.Body, "That is your e-mail address already.") {
+		if p := here.security("/account/email", "email", "alice@example.org", "current-password", testPassword); !strings.Contains(p.Body, "That is your e-mail address already.") {
 			t.Errorf("got %d at %s for the address that it was", p.Status, p.Path)
 		}
 		if p := here.get("/account/applications"); strings.Count(p.Body, "Unknown browser") != 1 {
@@ -103,8 +103,8 @@ func TestAccountSaysNoMoreThanHappened(t *testing.T) {
 	})
 }
 
-// TestAccountEndsNothingThatNobodyHas: a name that is on no page of the person's is neither an error of ours nor an ending in the audit trail.
-func TestAccountEndsNothingThatNobodyHas(t *testing.T) {
+// TestAccountRefusesUnknownSessions: a name that is on no page of the person's is neither an error of ours nor an ending in the audit trail.
+func TestAccountRefusesUnknownSessions(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		o := mustStart(t, nil)
 		o.mustAddClient("atlas", nil)

@@ -44,8 +44,8 @@ func TestActivityTellsWhereTheSessionWas(t *testing.T) {
 	})
 }
 
-// TestReportsNameApplicationsThatAreGone: the report keeps the name that the person knew.
-func TestReportsNameApplicationsThatAreGone(t *testing.T) {
+// TestReportsNameRemovedClients: the report keeps the name that the person knew.
+func TestReportsNameRemovedClients(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		o := mustStart(t, nil)
 		o.mustAddClient("c0ffee", func(m *storage.Metadata) { m.ClientName = "Coffee Club" })
@@ -72,7 +72,7 @@ func TestEndOfOfflineAccessIsNoSignOut(t *testing.T) {
 		b.agent = "Mozilla/5.0 (X11; Linux x86_64) Firefox/150.0"
 		b.mustJoin("alice", "atlas", "scope", "openid offline_access", "prompt", "consent")
 		b.submit(b.get("/account/applications"), "end-offline", b.get("/account").buttons("end-offline")[0])
-		b.security("/account/email", "email", "alice@new.example", "current-password", pw, "extent", "others")
+		b.security("/account/email", "email", "alice@new.example", "current-password", testPassword, "extent", "others")
 		activity := b.get("/account/activity")
 		report, _, _ := strings.Cut(activity.Body[strings.Index(activity.Body, "/account/reports/"):], `"`)
 		p := b.get(report)
@@ -131,8 +131,8 @@ func (o *op) mustAddSession(i int) {
 	o.t.Helper()
 	now := time.Now()
 	id := storage.SessionID(fmt.Sprintf("session-%04d", i))
-	s := storage.Session{ID: id, Subject: "sub-alice", AuthTime: now, Created: now, LastActive: now, Idle: time.Hour, Expires: now.Add(time.Hour), UserAgent: "Mozilla/5.0 (X11; Linux x86_64) Firefox/150.0", Address: "192.0.2.9"}
-	s.Secret = storage.HashOf(string(id))
+	s := storage.Session{ID: id, Subject: "sub-alice", AuthTime: now, Created: now, LastActive: now, IdleTimeout: time.Hour, Expires: now.Add(time.Hour), UserAgent: "Mozilla/5.0 (X11; Linux x86_64) Firefox/150.0", Address: "192.0.2.9"}
+	s.SecretHash = storage.HashOf(string(id))
 	e := storage.Event{At: now, Kind: "session.created", Subject: s.Subject, Session: storage.SessionHash(id), Address: s.Address}
 	if err := o.store.CreateSession(o.t.Context(), s, e); err != nil {
 		o.t.Fatal(err)

@@ -54,7 +54,7 @@ func TestRepeatedParametersAreRefused(t *testing.T) {
 					p.mustName(t, name)
 					continue
 				}
-				a := p.answer(t)
+				a := p.responseParams(t)
 				if a.Get("error") != "invalid_request" || !strings.Contains(a.Get("error_description"), name) || a.Get("iss") != issuer {
 					t.Errorf("%s: got %v, want invalid_request that names it", name, a)
 				}
@@ -62,7 +62,7 @@ func TestRepeatedParametersAreRefused(t *testing.T) {
 		}
 		// Once in the query and once in the body is twice.
 		p := b.do(http.MethodPost, authorizeURL("atlas"), url.Values{"scope": {"openid"}}, nil)
-		if got := p.answer(t).Get("error"); got != "invalid_request" {
+		if got := p.responseParams(t).Get("error"); got != "invalid_request" {
 			t.Errorf("got %q for a parameter in query and body, want invalid_request", got)
 		}
 	})
@@ -95,7 +95,7 @@ func TestEveryResponseNamesTheIssuer(t *testing.T) {
 							if !strings.HasPrefix(p.Header.Get("Location"), uri) {
 								t.Fatalf("got %d to %q, want %s", p.Status, p.Header.Get("Location"), uri)
 							}
-							a = p.answer(t)
+							a = p.responseParams(t)
 						}
 						if a.Get("iss") != issuer || a.Get("state") != state {
 							t.Errorf("%s %s: got iss %q and state %q", kind, mode, a.Get("iss"), a.Get("state"))
@@ -148,18 +148,18 @@ func TestPKCEIsNotNegotiable(t *testing.T) {
 				"another alphabet":     {strings.Replace(challenge, "-", "+", 1), "S256", false},
 				"nothing of it at all": {"", "", id == "lax"},
 			} {
-				a := b.do(http.MethodGet, authorizeURL(id, "code_challenge", c.challenge, "code_challenge_method", c.method, "prompt", "none"), nil, nil).answer(t)
+				a := b.do(http.MethodGet, authorizeURL(id, "code_challenge", c.challenge, "code_challenge_method", c.method, "prompt", "none"), nil, nil).responseParams(t)
 				if got := a.Get("code") != ""; got != c.ok || !c.ok && a.Get("error") != "invalid_request" {
 					t.Errorf("%s, %s: got %v", id, name, a)
 				}
 			}
 		}
 		// Whoever began without cannot add a verifier, and whoever began with one cannot leave it out.
-		without := b.do(http.MethodGet, authorizeURL("lax", "code_challenge", "", "code_challenge_method", "", "prompt", "none"), nil, nil).answer(t).Get("code")
+		without := b.do(http.MethodGet, authorizeURL("lax", "code_challenge", "", "code_challenge_method", "", "prompt", "none"), nil, nil).responseParams(t).Get("code")
 		if a := o.redeem("lax", without); a.Error != "invalid_grant" {
 			t.Errorf("got %+v for a verifier without a challenge", a)
 		}
-		form := url.Values{"grant_type": {"authorization_code"}, "code": {b.mustNone("lax").Get("code")}, "redirect_uri": {"https://lax.example/cb"}}
+		form := url.Values{"grant_type": {"authorization_code"}, "code": {b.mustPromptNone("lax").Get("code")}, "redirect_uri": {"https://lax.example/cb"}}
 		if a := o.token("lax", form); a.Error != "invalid_grant" {
 			t.Errorf("got %+v for a challenge without a verifier", a)
 		}
@@ -186,7 +186,7 @@ func TestFinishLooksAtEverythingAgain(t *testing.T) {
 				o.mustAddClient("atlas", func(m *storage.Metadata) { m.Consent = "ask" })
 				b := o.browser()
 				signIn := b.get(authorizeURL("atlas"))
-				consent := b.submit(signIn, "username", "alice", "password", pw)
+				consent := b.submit(signIn, "username", "alice", "password", testPassword)
 				if !strings.Contains(consent.Body, `id="allow"`) {
 					t.Fatalf("got %d, want the consent page", consent.Status)
 				}
@@ -225,7 +225,7 @@ func TestOpenPageAsksNoMoreThanIsStillRegistered(t *testing.T) {
 				page := b.get(authorizeURL("atlas", c.request...))
 				time.Sleep(time.Second)
 				o.admin(http.MethodPatch, "/clients/atlas", c.change)
-				p := b.submit(page, "username", "alice", "password", pw)
+				p := b.submit(page, "username", "alice", "password", testPassword)
 				if location := p.Header.Get("Location"); p.Status != http.StatusBadRequest || strings.Contains(location, "code=") || strings.Contains(location, "access_token=") {
 					t.Errorf("got %d to %q, want an error page", p.Status, location)
 				}
@@ -234,18 +234,18 @@ func TestOpenPageAsksNoMoreThanIsStillRegistered(t *testing.T) {
 	}
 }
 
-// TestTooMuchForAHandleIsSaid: what is larger than a handle or a code may be is refused with words, never cut.
-func TestTooMuchForAHandleIsSaid(t *testing.T) {
+// TestRequestTooLargeForInteractionIsRefused: what is larger than a handle or a code may be is refused with words, never cut.
+func TestRequestTooLargeForInteractionIsRefused(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		o := mustStart(t, nil)
 		o.mustAddClient("atlas", nil)
 		b := o.browser()
-		a := b.get(authorizeURL("atlas", "state", strings.Repeat("s", 4000))).answer(t)
+		a := b.get(authorizeURL("atlas", "state", strings.Repeat("s", 4000))).responseParams(t)
 		if a.Get("error") != "invalid_request" || !strings.Contains(a.Get("error_description"), "too large") || len(a.Get("state")) != 4000 {
 			t.Errorf("got %s %s, want invalid_request and the whole state", a.Get("error"), a.Get("error_description"))
 		}
 		b.mustSignIn("alice", "atlas", "state", strings.Repeat("s", 1000))
-		a = b.do(http.MethodGet, authorizeURL("atlas", "nonce", strings.Repeat("n", 900)), nil, nil).answer(t)
+		a = b.do(http.MethodGet, authorizeURL("atlas", "nonce", strings.Repeat("n", 900)), nil, nil).responseParams(t)
 		if a.Get("error") != "invalid_request" || !strings.Contains(a.Get("error_description"), "nonce") {
 			t.Errorf("got %v, want invalid_request that names nonce", a)
 		}
@@ -279,7 +279,7 @@ func TestRequestsSurviveWhatTheyMayHold(t *testing.T) {
 			{"claims", "{"}, {"claims", `[]`}, {"claims", strings.Repeat(" ", 3000) + "{}"}, {"id_token_hint", "x.y.z"}, {"response_type", "none"}, {"response_type", "code code"}, {"response_type", "id_token"},
 			{"response_mode", "web_message"}, {"response_mode", "query.jwt"}, {"registration", "{}"}, {"request", "x"}, {"request_uri", "https://evil.example/x"}, {"request_uri", "urn:ietf:params:oauth:request_uri:x"},
 		} {
-			a := b.do(http.MethodGet, authorizeURL("atlas", more...), nil, nil).answer(t)
+			a := b.do(http.MethodGet, authorizeURL("atlas", more...), nil, nil).responseParams(t)
 			if a.Get("error") == "" || a.Get("error") == "server_error" || a.Get("iss") != issuer || a.Get("state") != "st" {
 				t.Errorf("%v: got %v, want an error with state and iss", more, a)
 			}
@@ -312,7 +312,7 @@ func TestPairwiseNamesDoNotBetray(t *testing.T) {
 				t.Errorf("got sub %q for %s", sub, id)
 			}
 			subs[sub] = true
-			if a := b.do(http.MethodGet, authorizeURL(id, "prompt", "none", "id_token_hint", hint), nil, nil).answer(t); a.Get("code") == "" {
+			if a := b.do(http.MethodGet, authorizeURL(id, "prompt", "none", "id_token_hint", hint), nil, nil).responseParams(t); a.Get("code") == "" {
 				t.Errorf("got %v for one's own hint, want a code", a)
 			}
 		}

@@ -58,7 +58,7 @@ func TestHostileTextStaysText(t *testing.T) {
 			}
 			signIn := o.browser()
 			signIn.submit(signIn.get(authorizeURL("atlas")), "username", bad, "password", bad, "keep", bad).mustBeText(t, "username")
-			b.copy().security("/account/email", "email", bad, "current-password", pw).mustBeText(t, "email")
+			b.copy().security("/account/email", "email", bad, "current-password", testPassword).mustBeText(t, "email")
 			for _, path := range []string{"/account?done=", "/account/activity?after=", "/nowhere/", "/login/", "/reset/", "/account/reports/"} {
 				b.get(path+url.PathEscape(bad)).mustBeText(t, path)
 			}
@@ -79,7 +79,7 @@ func TestStateComesBackAsItWas(t *testing.T) {
 					_, fields := p.form(t)
 					got = fields.Get("state")
 				} else {
-					got = p.answer(t).Get("state")
+					got = p.responseParams(t).Get("state")
 				}
 				if got != state {
 					t.Errorf("%s: got state %q, want %q", mode, got, state)
@@ -109,7 +109,7 @@ func TestBodiesThatAreNoFormsAreRefused(t *testing.T) {
 				r.Header.Set("Content-Type", c.kind)
 				r.Header.Set("Sec-Fetch-Site", "same-origin")
 				w := httptest.NewRecorder()
-				o.p.ServeHTTP(w, r)
+				o.provider.ServeHTTP(w, r)
 				if w.Code != c.status || !strings.Contains(w.Body.String(), `id="error-description"`) {
 					t.Errorf("%s at %s: got %d, want %d and an error page", name, path, w.Code, c.status)
 				}
@@ -132,8 +132,8 @@ func TestNoSecretIsLogged(t *testing.T) {
 		b := o.browser()
 		location := b.do(http.MethodGet, authorizeURL("atlas", "state", "secretstate", "nonce", "secretnonce"), nil, nil).Header.Get("Location")
 		p := b.submit(b.get(location), "username", "alice", "password", "a wrong secret")
-		p = b.submit(p, "username", "alice", "password", pw)
-		code := b.submit(p, "decision", "allow").answer(t).Get("code")
+		p = b.submit(p, "username", "alice", "password", testPassword)
+		code := b.submit(p, "decision", "allow").responseParams(t).Get("code")
 		a := o.redeem("atlas", code)
 		cookie, link := b.cookies["__Host-curfew-session"], o.mustResetLink("alice")
 		b.get(link)
@@ -143,7 +143,7 @@ func TestNoSecretIsLogged(t *testing.T) {
 		o.stop()
 		<-o.done
 		text := html.UnescapeString(log.String())
-		for name, secret := range map[string]string{"password": pw, "wrong password": "a wrong secret", "session": cookie, "code": code, "access token": a.AccessToken, "refresh token": a.RefreshToken,
+		for name, secret := range map[string]string{"password": testPassword, "wrong password": "a wrong secret", "session": cookie, "code": code, "access token": a.AccessToken, "refresh token": a.RefreshToken,
 			"ID token": a.IDToken[:60], "sid": claims(t, a.IDToken)["sid"].(string), "reset link": strings.TrimPrefix(link, "/reset/")[:20], "handle": strings.TrimPrefix(location, "/login/")[:40],
 			"state": "secretstate", "nonce": "secretnonce", "client secret": secret} {
 			if strings.Contains(text, secret) {

@@ -108,9 +108,9 @@ func BenchmarkEndSession(b *testing.B) {
 			o := startQuiet(b, func(c *provider.Config) { c.Egress = out })
 			no := false
 			for i := range members {
-				o.mustAddClient(fmt.Sprint("rp", i), func(m *storage.Metadata) { m.TellLateJoin = &no })
+				o.mustAddClient(fmt.Sprint("rp", i), func(m *storage.Metadata) { m.Renotify = &no })
 			}
-			o.mustAddClient("hanging", func(m *storage.Metadata) { m.BackchannelLogoutURI, m.TellLateJoin = hanging, &no })
+			o.mustAddClient("hanging", func(m *storage.Metadata) { m.BackchannelLogoutURI, m.Renotify = hanging, &no })
 			m, w := meter{o: o}, &wire{o: o}
 			var took []time.Duration
 			b.ReportAllocs()
@@ -176,7 +176,7 @@ func BenchmarkDelivery(b *testing.B) {
 				}))
 				b.Cleanup(server.Close)
 				o.mustAddClient(fmt.Sprint("rp", i), func(m *storage.Metadata) {
-					m.BackchannelLogoutURI, m.TellLateJoin, m.IDTokenSignedResponseAlg = server.URL+"/backchannel", &no, alg
+					m.BackchannelLogoutURI, m.Renotify, m.IDTokenSignedResponseAlg = server.URL+"/backchannel", &no, alg
 				})
 			}
 			o.signIn(b.N, "rp0", "rp1", "rp2")
@@ -188,7 +188,7 @@ func BenchmarkDelivery(b *testing.B) {
 			w := httptest.NewRecorder()
 			r := httptest.NewRequest(http.MethodPost, "/endings", strings.NewReader(`{"everyone":true}`))
 			r.Header.Set("Content-Type", "application/json")
-			if o.p.Admin().ServeHTTP(w, r); w.Code != http.StatusOK {
+			if o.provider.Admin().ServeHTTP(w, r); w.Code != http.StatusOK {
 				b.Fatalf("got %d %s", w.Code, w.Body)
 			}
 			<-told
@@ -210,7 +210,7 @@ func BenchmarkReady(b *testing.B) {
 			w.Header().Set("Content-Type", "application/json")
 			_, _ = w.Write(same)
 		})
-		b.Run(path[1:]+"/curfew", func(b *testing.B) { serve(b, o, o.p, path) })
+		b.Run(path[1:]+"/curfew", func(b *testing.B) { serve(b, o, o.provider, path) })
 		b.Run(path[1:]+"/bare", func(b *testing.B) { serve(b, o, bare, path) })
 	}
 }

@@ -110,7 +110,7 @@ func (w *wire) send(method, target, form string, header http.Header) []byte {
 	}
 	w.header, w.status = http.Header{}, http.StatusOK
 	w.body.Reset()
-	w.o.p.ServeHTTP(w, r)
+	w.o.provider.ServeHTTP(w, r)
 	if w.status >= http.StatusBadRequest {
 		w.o.t.Errorf("got %d %q from %s", w.status, w.body.Bytes(), target)
 	}
@@ -176,17 +176,17 @@ const hanging = "https://hanging.example/backchannel"
 
 // sink plays relying parties that answer at once, but for one.
 type sink struct {
-	outside
+	fakeClients
 	told chan struct{}
 }
 
-func (s *sink) PostForm(ctx context.Context, uri string, _ url.Values) (egress.Answer, error) {
+func (s *sink) PostForm(ctx context.Context, uri string, _ url.Values) (egress.Response, error) {
 	if uri == hanging {
 		<-ctx.Done()
-		return egress.Answer{}, ctx.Err()
+		return egress.Response{}, ctx.Err()
 	}
 	s.told <- struct{}{}
-	return egress.Answer{Status: http.StatusOK}, nil
+	return egress.Response{Status: http.StatusOK}, nil
 }
 
 // signIn begins n sessions, without the costly password, and joins those applications to each.
@@ -199,8 +199,8 @@ func (o *op) signIn(n int, clients ...string) {
 			w := &wire{o: o}
 			for left.Add(-1) >= 0 {
 				now, secret := time.Now(), keys.Random("")
-				s := storage.Session{ID: storage.SessionID(keys.Random("")), Secret: storage.HashOf(secret), Subject: "sub-alice", AuthTime: now, Created: now,
-					LastActive: now, Idle: 8 * time.Hour, Expires: now.Add(24 * time.Hour)}
+				s := storage.Session{ID: storage.SessionID(keys.Random("")), SecretHash: storage.HashOf(secret), Subject: "sub-alice", AuthTime: now, Created: now,
+					LastActive: now, IdleTimeout: 8 * time.Hour, Expires: now.Add(24 * time.Hour)}
 				if err := o.store.CreateSession(context.Background(), s, storage.Event{At: now, Kind: "session.created", Subject: s.Subject}); err != nil {
 					o.t.Error(err)
 				}

@@ -57,7 +57,7 @@ func (b *browser) do(method, target string, form url.Values, header http.Header)
 		r.AddCookie(&http.Cookie{Name: name, Value: value})
 	}
 	w := httptest.NewRecorder()
-	b.o.p.ServeHTTP(w, r)
+	b.o.provider.ServeHTTP(w, r)
 	resp := w.Result()
 	for _, c := range resp.Cookies() {
 		if c.MaxAge < 0 {
@@ -143,16 +143,16 @@ func (b *browser) mustSignIn(user, client string, more ...string) url.Values {
 	b.o.t.Helper()
 	p := b.get(authorizeURL(client, more...))
 	if strings.Contains(p.Body, `id="password"`) {
-		p = b.submit(p, "username", user, "password", pw)
+		p = b.submit(p, "username", user, "password", testPassword)
 	}
 	if strings.Contains(p.Body, `id="allow"`) {
 		p = b.submit(p, "decision", "allow")
 	}
-	return p.answer(b.o.t)
+	return p.responseParams(b.o.t)
 }
 
-// answer is what an application gets by a redirect.
-func (p page) answer(t testing.TB) url.Values {
+// responseParams is what an application gets by a redirect.
+func (p page) responseParams(t testing.TB) url.Values {
 	t.Helper()
 	u, err := url.Parse(p.Header.Get("Location"))
 	if err != nil || p.Status != http.StatusSeeOther {
@@ -169,7 +169,7 @@ func (p page) answer(t testing.TB) url.Values {
 }
 
 // mustJoin signs a user in at a client and redeems the code.
-func (b *browser) mustJoin(user, client string, more ...string) tokenAnswer {
+func (b *browser) mustJoin(user, client string, more ...string) tokenResponse {
 	b.o.t.Helper()
 	a := b.o.redeem(client, b.mustSignIn(user, client, more...).Get("code"))
 	if a.Error != "" || a.IDToken == "" {

@@ -41,8 +41,8 @@ func TestRequestsKeepTheirBudgetOfCommits(t *testing.T) {
 		o.mustCost(t, "a code flow of a member", 1, flow)
 		time.Sleep(30 * time.Minute)
 		o.mustCost(t, "a code flow after half an hour without any", 1, flow)
-		o.mustCost(t, "authorization without redemption", 0, func() { b.mustNone("shop") })
-		o.mustCost(t, "prompt none without a session", 0, func() { o.browser().mustNone("shop") })
+		o.mustCost(t, "authorization without redemption", 0, func() { b.mustPromptNone("shop") })
+		o.mustCost(t, "prompt none without a session", 0, func() { o.browser().mustPromptNone("shop") })
 		o.mustCost(t, "a refresh", 1, func() {
 			if a := o.token("shop", url.Values{"grant_type": {"refresh_token"}, "refresh_token": {first.RefreshToken}}); a.Error != "" {
 				t.Errorf("got %+v, want tokens", a)

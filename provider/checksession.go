@@ -11,9 +11,9 @@ import (
 // checkSession is the OP frame of Session Management 1.0 §3.2. It is the one page that other sites may frame: it shows nothing, and
 // answers only what the browser state that it reads itself tells.
 func (p *Provider) checkSession(w http.ResponseWriter, r *http.Request) {
-	web.PageHeaders(w, web.PagePolicy{Framed: true})
-	page := templates.CheckSessionPage{Page: p.site.Page(r), Cookie: p.site.StateCookieName(), OriginsURL: p.site.Path("/check_session/origin")}
-	p.site.Render(r, templates.CheckSession(w, page))
+	web.PageHeaders(w, web.PagePolicy{Frameable: true})
+	page := templates.CheckSessionPage{Page: p.site.Page(r), Cookie: p.site.BrowserStateCookieName(), OriginsURL: p.site.Path("/check_session/origin")}
+	p.site.LogRenderError(r, templates.CheckSession(w, page))
 }
 
 // checkOrigin tells the frame whether an origin is one of a client's redirect URIs and may be answered (§3.2: unexpected ones MUST be rejected).

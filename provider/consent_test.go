@@ -16,8 +16,8 @@ import (
 	"github.com/curfew-id/curfew/storage"
 )
 
-// asks tells whether a request leads to the consent page, and what that says.
-func (b *browser) asks(client string, more ...string) (page, bool) {
+// asksConsent tells whether a request leads to the consent page, and what that says.
+func (b *browser) asksConsent(client string, more ...string) (page, bool) {
 	b.o.t.Helper()
 	p := b.get(authorizeURL(client, more...))
 	return p, strings.Contains(p.Body, `id="allow"`) && strings.Contains(p.Body, `id="deny"`)
@@ -51,16 +51,16 @@ func TestConsentIsRememberedForWhatWasAllowed(t *testing.T) {
 			{"ledger", nil, true}, // another application
 		}
 		for i, s := range steps {
-			p, asked := b.asks(s.client, s.more...)
+			p, asked := b.asksConsent(s.client, s.more...)
 			if asked != s.asked {
 				t.Errorf("step %d %v: got asked %v, want %v", i, s.more, asked, s.asked)
 			}
-			silent := b.do(http.MethodGet, authorizeURL(s.client, append(s.more, "prompt", "none")...), nil, nil).answer(t)
+			silent := b.do(http.MethodGet, authorizeURL(s.client, append(s.more, "prompt", "none")...), nil, nil).responseParams(t)
 			if s.asked && s.more != nil && s.more[0] != "prompt" && silent.Get("error") != "consent_required" {
 				t.Errorf("step %d: got %v for prompt=none, want consent_required", i, silent)
 			}
 			if asked {
-				if got := b.submit(p, "decision", "allow").answer(t).Get("code"); got == "" {
+				if got := b.submit(p, "decision", "allow").responseParams(t).Get("code"); got == "" {
 					t.Errorf("step %d: got no code after allowing", i)
 				}
 			}
@@ -68,7 +68,7 @@ func TestConsentIsRememberedForWhatWasAllowed(t *testing.T) {
 		o.mustAddUser("bob")
 		c := o.browser()
 		p := c.get(authorizeURL("atlas"))
-		if p = c.submit(p, "username", "bob", "password", pw); !strings.Contains(p.Body, `id="allow"`) {
+		if p = c.submit(p, "username", "bob", "password", testPassword); !strings.Contains(p.Body, `id="allow"`) {
 			t.Error("got bob not asked although only alice has allowed it")
 		}
 	})
@@ -80,14 +80,14 @@ func TestDeniedConsentGivesNothing(t *testing.T) {
 		o := mustStart(t, nil)
 		o.mustAddClient("atlas", func(m *storage.Metadata) { m.Consent = "" })
 		b := o.browser()
-		p := b.submit(b.get(authorizeURL("atlas")), "username", "alice", "password", pw)
+		p := b.submit(b.get(authorizeURL("atlas")), "username", "alice", "password", testPassword)
 		for _, decision := range []string{"deny", "", "ALLOW"} {
-			a := b.submit(p, "decision", decision).answer(t)
+			a := b.submit(p, "decision", decision).responseParams(t)
 			if a.Get("error") != "access_denied" || a.Get("code") != "" || a.Get("state") != "st" {
 				t.Errorf("decision %q: got %v, want access_denied", decision, a)
 			}
 		}
-		if _, asked := b.asks("atlas"); !asked {
+		if _, asked := b.asksConsent("atlas"); !asked {
 			t.Error("got not asked again after denying")
 		}
 	})
@@ -102,7 +102,7 @@ func TestConsentSaysWhoAndWhat(t *testing.T) {
 		})
 		b := o.browser()
 		p := b.get(authorizeURL("atlas", "scope", "openid email offline_access", "prompt", "consent", "claims", `{"userinfo":{"phone_number":null}}`))
-		p = b.submit(p, "username", "alice", "password", pw)
+		p = b.submit(p, "username", "alice", "password", testPassword)
 		text := html.UnescapeString(p.Body)
 		for _, want := range []string{"alice@example.org", "<b>Atlas</b>", "atlas.example", "Your e-mail address", "Your phone number", "https://atlas.example/policy"} {
 			if !strings.Contains(text, want) {
@@ -121,12 +121,12 @@ func TestConsentSaysWhoAndWhat(t *testing.T) {
 // TestConsentSaysThatAnApplicationRegisteredItself: anybody may have, under any name (ASVS 10.4.7).
 func TestConsentSaysThatAnApplicationRegisteredItself(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		o := mustStart(t, func(c *provider.Config) { c.RegistrationMode = register.Open })
+		o := mustStart(t, func(c *provider.Config) { c.RegistrationMode = register.ModeOpen })
 		o.mustAddClient("atlas", func(m *storage.Metadata) { m.Consent = "" })
 		r := httptest.NewRequest(http.MethodPost, "/register", strings.NewReader(`{"client_name":"Your bank","redirect_uris":["https://evil.example/cb"]}`))
 		r.Header.Set("Content-Type", "application/json")
 		w := httptest.NewRecorder()
-		o.p.ServeHTTP(w, r)
+		o.provider.ServeHTTP(w, r)
 		var made struct {
 			ID string `json:"client_id"`
 		}
@@ -136,7 +136,7 @@ func TestConsentSaysThatAnApplicationRegisteredItself(t *testing.T) {
 		for client, want := range map[string]bool{"atlas": false, made.ID: true} {
 			b := o.browser()
 			p := b.get(authorizeURL(client, "redirect_uri", map[bool]string{false: "https://atlas.example/cb", true: "https://evil.example/cb"}[want]))
-			p = b.submit(p, "username", "alice", "password", pw)
+			p = b.submit(p, "username", "alice", "password", testPassword)
 			if got := strings.Contains(p.Body, "registered itself"); got != want || !strings.Contains(p.Body, `id="allow"`) {
 				t.Errorf("%s: got the warning %v, want %v", client, got, want)
 			}
@@ -144,17 +144,17 @@ func TestConsentSaysThatAnApplicationRegisteredItself(t *testing.T) {
 	})
 }
 
-// TestNobodyConsentsForSomebodyElse: a consent page that named alice is worth nothing once bob is signed in there.
-func TestNobodyConsentsForSomebodyElse(t *testing.T) {
+// TestUserCannotConsentForAnother: a consent page that named alice is worth nothing once bob is signed in there.
+func TestUserCannotConsentForAnother(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		o := mustStart(t, nil)
 		o.mustAddClient("atlas", func(m *storage.Metadata) { m.Consent = "" })
 		o.mustAddUser("bob")
 		b := o.browser()
-		alices := b.submit(b.get(authorizeURL("atlas")), "username", "alice", "password", pw)
+		alices := b.submit(b.get(authorizeURL("atlas")), "username", "alice", "password", testPassword)
 		time.Sleep(time.Second)
 		other := b.get(alices.link("other-account"))
-		bobs := b.submit(other, "username", "bob", "password", pw)
+		bobs := b.submit(other, "username", "bob", "password", testPassword)
 		if !strings.Contains(bobs.Body, "bob@example.org") {
 			t.Fatalf("got %d, want bob's consent page", bobs.Status)
 		}
@@ -173,7 +173,7 @@ func TestNobodyConsentsForSomebodyElse(t *testing.T) {
 		if p := thief.post(action, fields); p.Status != http.StatusBadRequest {
 			t.Errorf("got %d for another browser's handle, want 400", p.Status)
 		}
-		if p := b.post(strings.Replace(action, "/consent/", "/login/", 1), url.Values{"username": {"bob"}, "password": {pw}}); p.Status != http.StatusBadRequest {
+		if p := b.post(strings.Replace(action, "/consent/", "/login/", 1), url.Values{"username": {"bob"}, "password": {testPassword}}); p.Status != http.StatusBadRequest {
 			t.Errorf("got %d for a handle of another purpose, want 400", p.Status)
 		}
 		if p := b.do(http.MethodPost, action, fields, http.Header{"Sec-Fetch-Site": {"cross-site"}}); p.Status != http.StatusForbidden {
@@ -213,15 +213,15 @@ func TestPublicNativeAppIsAllowedEachTime(t *testing.T) {
 			{"assured", "com.example.app:/cb", false}, // an operator said consent: skip
 		} {
 			b.mustSignIn("alice", s.client, "redirect_uri", s.uri)
-			p, asked := b.asks(s.client, "redirect_uri", s.uri)
+			p, asked := b.asksConsent(s.client, "redirect_uri", s.uri)
 			if asked != s.again {
 				t.Errorf("%s at %s: got asked again %v, want %v", s.client, s.uri, asked, s.again)
 			}
-			silent := b.do(http.MethodGet, authorizeURL(s.client, "redirect_uri", s.uri, "prompt", "none"), nil, nil).answer(t)
+			silent := b.do(http.MethodGet, authorizeURL(s.client, "redirect_uri", s.uri, "prompt", "none"), nil, nil).responseParams(t)
 			if got := silent.Get("error") == "consent_required"; got != s.again || got == (silent.Get("code") != "") {
 				t.Errorf("%s at %s: got %v for prompt=none", s.client, s.uri, silent)
 			}
-			if asked && (strings.Contains(p.Body, "remembered") || b.submit(p, "decision", "allow").answer(t).Get("code") == "") {
+			if asked && (strings.Contains(p.Body, "remembered") || b.submit(p, "decision", "allow").responseParams(t).Get("code") == "") {
 				t.Errorf("%s at %s: got no code after allowing, or a page that says the answer is remembered", s.client, s.uri)
 			}
 		}
@@ -237,14 +237,14 @@ func TestConsentIsNotHandedOn(t *testing.T) {
 		b := o.browser()
 		b.mustJoin("alice", "atlas")
 		time.Sleep(time.Second)
-		alices, _ := b.asks("atlas", "prompt", "consent")
+		alices, _ := b.asksConsent("atlas", "prompt", "consent")
 		b.submit(b.get(endSession("client_id", "atlas")), "extent", "application") // in another tab
 		again := b.submit(alices, "decision", "allow")
 		if !strings.HasPrefix(again.Path, "/login/") {
 			t.Fatalf("got %s, want the page that asks whether to sign in again", again.Path)
 		}
 		b.submit(b.get("/end_session"), "extent", "browser")
-		p := b.submit(b.submit(again), "username", "bob", "password", pw)
+		p := b.submit(b.submit(again), "username", "bob", "password", testPassword)
 		if !strings.Contains(p.Body, `id="allow"`) || !strings.Contains(p.Body, "bob@example.org") {
 			t.Errorf("got %d to %q, want bob asked for himself", p.Status, p.Header.Get("Location"))
 		}
@@ -259,11 +259,11 @@ func TestOfflineAccessIsAlwaysAskedFor(t *testing.T) {
 		o.mustAddClient("bound", func(m *storage.Metadata) { m.RefreshTokens = "session" })
 		b := o.browser()
 		without := b.mustJoin("alice", "atlas", "scope", "openid offline_access")
-		p, asked := b.asks("atlas", "scope", "openid offline_access", "prompt", "consent")
+		p, asked := b.asksConsent("atlas", "scope", "openid offline_access", "prompt", "consent")
 		if !asked || !strings.Contains(p.Body, "away") {
 			t.Fatalf("got asked %v, want the consent page to tell of offline access", asked)
 		}
-		with := o.redeem("atlas", b.submit(p, "decision", "allow").answer(t).Get("code"))
+		with := o.redeem("atlas", b.submit(p, "decision", "allow").responseParams(t).Get("code"))
 		bound := b.mustJoin("alice", "bound", "scope", "openid offline_access", "prompt", "consent")
 		b.get(endSession("id_token_hint", without.IDToken))
 		for name, c := range map[string]struct {

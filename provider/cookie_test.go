@@ -45,13 +45,13 @@ func TestCookiesAreOfThisHostAlone(t *testing.T) {
 				signIn := b.get(check(b.do(http.MethodGet, authorizeURL("atlas", "state", strings.Repeat("s", 900)), nil, nil)).Header.Get("Location"))
 				action, fields := signIn.form(t)
 				fields.Set("username", "alice")
-				fields.Set("password", pw)
+				fields.Set("password", testPassword)
 				fields.Set("keep", keep)
 				p := b.do(http.MethodPost, action, fields, nil)
 				if keep != "" {
 					p.Path = "keep"
 				}
-				a := check(p).answer(t)
+				a := check(p).responseParams(t)
 				if got := a.Get("session_state") != ""; got != frame {
 					t.Errorf("got a session_state: %v, want %v", got, frame)
 				}
@@ -85,8 +85,8 @@ func TestPlantedCookieNeverBecomesASession(t *testing.T) {
 			if name == "eve's own" { // then eve is signed in there, and alice takes over
 				time.Sleep(time.Second)
 				p := b.get(b.get(authorizeURL("atlas", "prompt", "select_account")).link("other-account"))
-				p = b.submit(p, "username", "alice", "password", pw)
-				if p.answer(t).Get("code") == "" {
+				p = b.submit(p, "username", "alice", "password", testPassword)
+				if p.responseParams(t).Get("code") == "" {
 					t.Fatalf("%s: got no code", name)
 				}
 			} else {

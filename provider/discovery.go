@@ -9,9 +9,9 @@ import (
 	"github.com/curfew-id/curfew/provider/tokens"
 )
 
-// metadata is the provider's metadata (Discovery 1.0 §3, RFC 8414 §2, and the logout specifications). What is off is not in it, and what
+// providerMetadata is the provider's metadata (Discovery 1.0 §3, RFC 8414 §2, and the logout specifications). What is off is not in it, and what
 // is in it is on.
-type metadata struct {
+type providerMetadata struct {
 	Issuer                string   `json:"issuer"`
 	AuthorizationEndpoint string   `json:"authorization_endpoint"`
 	TokenEndpoint         string   `json:"token_endpoint"`
@@ -54,28 +54,28 @@ type metadata struct {
 	FrontchannelSession   bool     `json:"frontchannel_logout_session_supported"`
 }
 
-// discovery makes the document once, ready to be written.
-func (p *Provider) discovery() ([]byte, error) {
+// discoveryDocument makes the document once, ready to be written.
+func (p *Provider) discoveryDocument() ([]byte, error) {
 	c := p.config
 	url := func(path string) string { return c.Issuer + path }
-	signing, methods := c.Ring.Algorithms(), register.AuthMethods()
-	confidential := slices.DeleteFunc(register.AuthMethods(), func(m string) bool { return m == "none" })
-	assertions := append(register.ClientSigningAlgs(), register.ClientMACAlgs()...)
-	m := metadata{
+	signingAlgs, authMethods := c.Ring.Algorithms(), register.AuthMethods()
+	confidentialMethods := slices.DeleteFunc(register.AuthMethods(), func(m string) bool { return m == "none" })
+	assertionAlgs := append(register.ClientSigningAlgs(), register.ClientMACAlgs()...)
+	m := providerMetadata{
 		Issuer: c.Issuer, AuthorizationEndpoint: url("/authorize"), TokenEndpoint: url("/token"), UserinfoEndpoint: url("/userinfo"), JWKSURI: url("/jwks"),
 		IntrospectionEndpoint: url("/introspect"), RevocationEndpoint: url("/revoke"), EndSessionEndpoint: url("/end_session"),
 		Scopes: tokens.Scopes(), ResponseTypes: register.ResponseTypes(), ResponseModes: []string{"query", "fragment", "form_post"},
 		GrantTypes: register.GrantTypes(),
 		ACRValues:  tokens.ACRValues(), SubjectTypes: []string{"public", "pairwise"},
-		IDTokenAlgs: append([]string{"none"}, signing...), UserinfoAlgs: signing, RequestObjectAlgs: append([]string{"none"}, register.ClientSigningAlgs()...),
-		TokenAuthMethods: methods, TokenAuthAlgs: assertions, IntrospectionMethods: confidential, IntrospectionAlgs: assertions,
-		RevocationMethods: methods, RevocationAlgs: assertions,
+		IDTokenAlgs: append([]string{"none"}, signingAlgs...), UserinfoAlgs: signingAlgs, RequestObjectAlgs: append([]string{"none"}, register.ClientSigningAlgs()...),
+		TokenAuthMethods: authMethods, TokenAuthAlgs: assertionAlgs, IntrospectionMethods: confidentialMethods, IntrospectionAlgs: assertionAlgs,
+		RevocationMethods: authMethods, RevocationAlgs: assertionAlgs,
 		DisplayValues: []string{"page"}, ClaimTypes: []string{"normal"}, Claims: tokens.ClaimNames(), UILocales: []string{"en"},
 		PromptValues:         []string{"none", "login", "consent", "select_account"},
 		CodeChallengeMethods: []string{"S256"}, ClaimsParameter: true, RequestParameter: true, RequestURIParameter: true, RequireRequestURI: true, IssParameter: true,
 		BackchannelLogout: true, BackchannelSession: true, FrontchannelLogout: true, FrontchannelSession: true,
 	}
-	if p.registers() {
+	if p.registrationEnabled() {
 		m.RegistrationEndpoint = url(register.Path)
 	}
 	if c.CheckSession {

@@ -22,7 +22,7 @@ func endSession(more ...string) string {
 // signedIn tells whether the browser still has its single sign-on session.
 func (b *browser) signedIn(client string) bool {
 	b.o.t.Helper()
-	return b.mustNone(client).Get("code") != ""
+	return b.mustPromptNone(client).Get("code") != ""
 }
 
 // TestLogoutAsksUnlessTheHintIsOfThisSession walks what may and may not end a session without a question (RP-Initiated Logout 1.0 §2, §4).
@@ -80,7 +80,7 @@ func TestExpiredHintStillSignsOut(t *testing.T) {
 		b := o.browser()
 		hint := b.mustJoin("alice", "atlas").IDToken
 		for range 2 {
-			if err := o.p.RotateForTest(t.Context()); err != nil {
+			if err := o.provider.RotateForTest(t.Context()); err != nil {
 				t.Fatal(err)
 			}
 			time.Sleep(2 * time.Hour)

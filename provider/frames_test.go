@@ -12,8 +12,8 @@ import (
 	"github.com/curfew-id/curfew/storage"
 )
 
-// TestCrossSitePostOfABackendClientTellsFrames: a browser's POST has no cookie yet; its person gets the whole sign-out, not the bare one of a server.
-func TestCrossSitePostOfABackendClientTellsFrames(t *testing.T) {
+// TestCrossSitePostOfABackendClientLoadsFrames: a browser's POST has no cookie yet; its person gets the whole sign-out, not the bare one of a server.
+func TestCrossSitePostOfABackendClientLoadsFrames(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		o := mustStart(t, nil)
 		o.mustAddClient("atlas", func(m *storage.Metadata) {

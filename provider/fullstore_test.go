@@ -11,8 +11,8 @@ import (
 	"github.com/curfew-id/curfew/storage/bolt"
 )
 
-// fill writes lines to the audit trail until not even a short one finds room.
-func (o *op) fill() {
+// fillStore writes lines to the audit trail until not even a short one finds room.
+func (o *op) fillStore() {
 	o.t.Helper()
 	for size := 16 << 10; size > 0; {
 		if o.store.AppendEvents(o.t.Context(), storage.Event{Kind: strings.Repeat("x", size)}) != nil {
@@ -26,31 +26,31 @@ func (o *op) fill() {
 func TestFullDiskIsSaidAndLosesNothing(t *testing.T) {
 	const fresh = "a new long password"
 	refused := 0
-	for name, try := range map[string]func(*op, *browser, tokenAnswer) page{
-		"signing out": func(_ *op, b *browser, a tokenAnswer) page { return b.get(endSession("id_token_hint", a.IDToken)) },
-		"signing out there": func(_ *op, b *browser, _ tokenAnswer) page {
+	for name, try := range map[string]func(*op, *browser, tokenResponse) page{
+		"signing out": func(_ *op, b *browser, a tokenResponse) page { return b.get(endSession("id_token_hint", a.IDToken)) },
+		"signing out there": func(_ *op, b *browser, _ tokenResponse) page {
 			p := b.get("/account")
 			return b.submit(p, "sign-out", p.buttons("sign-out")[0])
 		},
-		"signing out at one application": func(_ *op, b *browser, _ tokenAnswer) page {
+		"signing out at one application": func(_ *op, b *browser, _ tokenResponse) page {
 			p := b.get("/account")
 			return b.submit(p, "leave", p.buttons("leave")[0])
 		},
-		"withdrawing": func(_ *op, b *browser, _ tokenAnswer) page {
+		"withdrawing": func(_ *op, b *browser, _ tokenResponse) page {
 			return b.submit(b.get("/account/applications"), "withdraw", "atlas")
 		},
-		"a change of password that ends the others": func(_ *op, b *browser, _ tokenAnswer) page {
-			return b.security("/account/password", "current-password", pw, "new-password", fresh, "repeat-password", fresh, "extent", "others")
+		"a change of password that ends the others": func(_ *op, b *browser, _ tokenResponse) page {
+			return b.security("/account/password", "current-password", testPassword, "new-password", fresh, "repeat-password", fresh, "extent", "others")
 		},
-		"a change of password": func(_ *op, b *browser, _ tokenAnswer) page {
-			return b.security("/account/password", "current-password", pw, "new-password", fresh, "repeat-password", fresh, "extent", "everywhere")
+		"a change of password": func(_ *op, b *browser, _ tokenResponse) page {
+			return b.security("/account/password", "current-password", testPassword, "new-password", fresh, "repeat-password", fresh, "extent", "everywhere")
 		},
-		"a change of e-mail address": func(_ *op, b *browser, _ tokenAnswer) page {
-			return b.security("/account/email", "email", "alice@new.example", "current-password", pw, "extent", "everywhere")
+		"a change of e-mail address": func(_ *op, b *browser, _ tokenResponse) page {
+			return b.security("/account/email", "email", "alice@new.example", "current-password", testPassword, "extent", "everywhere")
 		},
-		"signing in": func(o *op, _ *browser, _ tokenAnswer) page {
+		"signing in": func(o *op, _ *browser, _ tokenResponse) page {
 			b := o.browser()
-			return b.submit(b.get(authorizeURL("atlas")), "username", "alice", "password", pw)
+			return b.submit(b.get(authorizeURL("atlas")), "username", "alice", "password", testPassword)
 		},
 	} {
 		synctest.Test(t, func(t *testing.T) {
@@ -62,7 +62,7 @@ func TestFullDiskIsSaidAndLosesNothing(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			o.fill()
+			o.fillStore()
 			old := b.copy()
 			p := try(o, b, a)
 			if p.Status < 400 { // it found room in pages that were free
@@ -81,7 +81,7 @@ func TestFullDiskIsSaidAndLosesNothing(t *testing.T) {
 				t.Errorf("%s: got the session or its token lost", name)
 			}
 			synctest.Wait()
-			if posts := o.out.sent(); len(posts) > 0 {
+			if posts := o.clients.sent(); len(posts) > 0 {
 				t.Errorf("%s: got %d applications told of an ending that was not", name, len(posts))
 			}
 			if p := o.browser().get("/healthz"); p.Status != http.StatusOK {

@@ -31,25 +31,25 @@ const (
 	secret   = "0123456789abcdef0123456789abcdef" // of every test client
 	verifier = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk"
 	// challenge is the S256 of verifier (RFC 7636 appendix B).
-	challenge = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM"
-	pw        = "correct horse battery staple"
+	challenge    = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM"
+	testPassword = "correct horse battery staple"
 )
 
 // op is a provider on a real store, with what leaves the process faked.
 type op struct {
-	t     testing.TB
-	store *bolt.Store
-	p     *provider.Provider
-	out   *outside
-	stop  context.CancelFunc
-	done  chan struct{}
+	t        testing.TB
+	store    *bolt.Store
+	provider *provider.Provider
+	clients  *fakeClients
+	stop     context.CancelFunc
+	done     chan struct{}
 }
 
-// outside plays every relying party's back channel.
-type outside struct {
+// fakeClients plays every relying party's back channel.
+type fakeClients struct {
 	mu     sync.Mutex
 	posts  []post
-	answer func(uri string, form url.Values) (egress.Answer, error) // nil: 200
+	answer func(uri string, form url.Values) (egress.Response, error) // nil: 200
 	files  map[string]string
 }
 
@@ -59,9 +59,9 @@ type post struct {
 	At   time.Time
 }
 
-func (o *outside) Check(context.Context, string) error { return nil }
+func (o *fakeClients) Check(context.Context, string) error { return nil }
 
-func (o *outside) PostForm(_ context.Context, uri string, form url.Values) (egress.Answer, error) {
+func (o *fakeClients) PostForm(_ context.Context, uri string, form url.Values) (egress.Response, error) {
 	o.mu.Lock()
 	o.posts = append(o.posts, post{uri, form, time.Now()})
 	answer := o.answer
@@ -69,14 +69,14 @@ func (o *outside) PostForm(_ context.Context, uri string, form url.Values) (egre
 	if answer != nil {
 		return answer(uri, form)
 	}
-	return egress.Answer{Status: http.StatusOK}, nil
+	return egress.Response{Status: http.StatusOK}, nil
 }
 
-func (o *outside) FetchJSON(ctx context.Context, uri string, maxBytes int64, maxAge time.Duration) ([]byte, error) {
+func (o *fakeClients) FetchJSON(ctx context.Context, uri string, maxBytes int64, maxAge time.Duration) ([]byte, error) {
 	return o.FetchBytes(ctx, uri, maxBytes, maxAge)
 }
 
-func (o *outside) FetchBytes(_ context.Context, uri string, _ int64, _ time.Duration) ([]byte, error) {
+func (o *fakeClients) FetchBytes(_ context.Context, uri string, _ int64, _ time.Duration) ([]byte, error) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if body, ok := o.files[uri]; ok {
@@ -85,7 +85,7 @@ func (o *outside) FetchBytes(_ context.Context, uri string, _ int64, _ time.Dura
 	return nil, errors.New("nothing there")
 }
 
-func (o *outside) sent() []post {
+func (o *fakeClients) sent() []post {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	return append([]post(nil), o.posts...)
@@ -104,10 +104,10 @@ func mustStartOn(t testing.TB, file bolt.Options, configure func(*provider.Confi
 	if err != nil {
 		t.Fatal(err)
 	}
-	o := &op{t: t, store: store, out: &outside{}, done: make(chan struct{})}
-	c := provider.Config{Issuer: issuer, Store: store, Egress: o.out, Log: slog.New(slog.NewTextHandler(io.Discard, nil)),
-		Sessions: signin.Lifetimes{Idle: 8 * time.Hour, Absolute: 24 * time.Hour, KeepIdle: 14 * 24 * time.Hour, KeepAbsolute: 30 * 24 * time.Hour},
-		Tokens:   tokens.Lifetimes{Code: time.Minute, Opaque: time.Hour, JWT: 10 * time.Minute, IDToken: 10 * time.Minute, OfflineIdle: 90 * 24 * time.Hour}}
+	o := &op{t: t, store: store, clients: &fakeClients{}, done: make(chan struct{})}
+	c := provider.Config{Issuer: issuer, Store: store, Egress: o.clients, Log: slog.New(slog.NewTextHandler(io.Discard, nil)),
+		SessionLifetimes: signin.Lifetimes{Idle: 8 * time.Hour, Absolute: 24 * time.Hour, RememberIdle: 14 * 24 * time.Hour, RememberAbsolute: 30 * 24 * time.Hour},
+		TokenLifetimes:   tokens.Lifetimes{Code: time.Minute, Opaque: time.Hour, JWT: 10 * time.Minute, IDToken: 10 * time.Minute, OfflineIdle: 90 * 24 * time.Hour}}
 	if configure != nil {
 		configure(&c)
 	}
@@ -116,13 +116,13 @@ func mustStartOn(t testing.TB, file bolt.Options, configure func(*provider.Confi
 			t.Fatal(err)
 		}
 	}
-	if o.p, err = provider.New(c); err != nil {
+	if o.provider, err = provider.New(c); err != nil {
 		t.Fatal(err)
 	}
-	o.p.CheapPasswordsForTest()
+	o.provider.CheapPasswordsForTest()
 	ctx, cancel := context.WithCancel(context.Background())
 	o.stop = cancel
-	go func() { o.p.Run(ctx); close(o.done) }()
+	go func() { o.provider.Run(ctx); close(o.done) }()
 	t.Cleanup(func() {
 		cancel()
 		<-o.done
@@ -134,13 +134,13 @@ func mustStartOn(t testing.TB, file bolt.Options, configure func(*provider.Confi
 	return o
 }
 
-var hash = sync.OnceValues(func() (string, error) {
-	return password.NewHasher(provider.CheapForTest).Hash(context.Background(), pw)
+var passwordHash = sync.OnceValues(func() (string, error) {
+	return password.NewHasher(provider.CheapForTest).Hash(context.Background(), testPassword)
 })
 
 func (o *op) mustAddUser(name string) {
 	o.t.Helper()
-	h, err := hash()
+	h, err := passwordHash()
 	if err != nil {
 		o.t.Fatal(err)
 	}
@@ -181,12 +181,12 @@ func (o *op) tryAdmin(method, path, body string) page {
 	r := httptest.NewRequest(method, path, strings.NewReader(body))
 	r.Header.Set("Content-Type", "application/json")
 	w := httptest.NewRecorder()
-	o.p.Admin().ServeHTTP(w, r)
+	o.provider.Admin().ServeHTTP(w, r)
 	return page{w.Code, w.Header(), w.Body.String(), path}
 }
 
 // tokens is a token response.
-type tokenAnswer struct {
+type tokenResponse struct {
 	AccessToken  string `json:"access_token"`
 	RefreshToken string `json:"refresh_token"`
 	IDToken      string `json:"id_token"`
@@ -195,10 +195,10 @@ type tokenAnswer struct {
 }
 
 // token calls the token endpoint as a client.
-func (o *op) token(client string, form url.Values) tokenAnswer {
+func (o *op) token(client string, form url.Values) tokenResponse {
 	o.t.Helper()
 	p := o.call(client, "/token", form)
-	var a tokenAnswer
+	var a tokenResponse
 	if err := json.Unmarshal([]byte(p.Body), &a); err != nil {
 		o.t.Fatalf("got %d %q from /token", p.Status, p.Body)
 	}
@@ -212,7 +212,7 @@ func (o *op) call(client, path string, form url.Values) page {
 	return o.browser().do(http.MethodPost, path, form, http.Header{"Authorization": {"Basic " + basic}, "Sec-Fetch-Site": {"cross-site"}})
 }
 
-func (o *op) redeem(client, code string) tokenAnswer {
+func (o *op) redeem(client, code string) tokenResponse {
 	o.t.Helper()
 	return o.token(client, url.Values{"grant_type": {"authorization_code"}, "code": {code}, "redirect_uri": {"https://" + client + ".example/cb"}, "code_verifier": {verifier}})
 }

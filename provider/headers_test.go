@@ -25,9 +25,9 @@ func TestEveryAnswerCarriesItsHeaders(t *testing.T) {
 		b, empty := o.browser(), o.browser()
 		pages := map[string]page{"sign-in": b.get(authorizeURL("atlas"))}
 		pages["wrong password"] = b.submit(pages["sign-in"], "username", "alice", "password", "x")
-		pages["consent"] = b.submit(pages["sign-in"], "username", "alice", "password", pw)
+		pages["consent"] = b.submit(pages["sign-in"], "username", "alice", "password", testPassword)
 		pages["answer"] = b.submit(pages["consent"], "decision", "allow")
-		hint := o.redeem("atlas", pages["answer"].answer(t).Get("code")).IDToken
+		hint := o.redeem("atlas", pages["answer"].responseParams(t).Get("code")).IDToken
 		pages["form_post"] = b.get(authorizeURL("atlas", "response_mode", "form_post"))
 		pages["reset"], pages["link over"] = empty.get(o.mustResetLink("alice")), empty.get("/reset/x")
 		for _, path := range []string{"/account", "/account/applications", "/account/security", "/account/activity", "/end_session", "/signed-out/meaning", "/nowhere", "/account/sessions", "/authorize", "/login/x", "/"} {
@@ -87,8 +87,8 @@ func TestIssuerMayHaveAPath(t *testing.T) {
 		o.mustAddClient("atlas", func(m *storage.Metadata) { m.Consent = "" })
 		b := o.browser()
 		p := b.get("/id" + authorizeURL("atlas"))
-		p = b.submit(p, "username", "alice", "password", pw)
-		a := b.submit(p, "decision", "allow").answer(t)
+		p = b.submit(p, "username", "alice", "password", testPassword)
+		a := b.submit(p, "decision", "allow").responseParams(t)
 		if a.Get("iss") != issuer+"/id" || a.Get("code") == "" {
 			t.Fatalf("got %v, want a code of %s/id", a, issuer)
 		}

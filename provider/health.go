@@ -5,31 +5,33 @@ import (
 )
 
 // healthz says that the process lives, nothing more: not ready must not mean killed.
-func (p *Provider) healthz(w http.ResponseWriter, r *http.Request) { plain(w, http.StatusOK, "ok\n") }
+func (p *Provider) healthz(w http.ResponseWriter, r *http.Request) {
+	writePlainText(w, http.StatusOK, "ok\n")
+}
 
 // readyz says whether requests should come here: the store takes writes and we are not on our way out.
 func (p *Provider) readyz(w http.ResponseWriter, r *http.Request) {
 	if p.draining.Load() {
-		plain(w, http.StatusServiceUnavailable, "shutting down\n")
+		writePlainText(w, http.StatusServiceUnavailable, "shutting down\n")
 		return
 	}
 	if err := p.config.Store.Ready(r.Context()); err != nil {
 		p.config.Log.ErrorContext(r.Context(), "store not ready", "err", err)
-		plain(w, http.StatusServiceUnavailable, "storage takes no writes\n")
+		writePlainText(w, http.StatusServiceUnavailable, "storage takes no writes\n")
 		return
 	}
-	plain(w, http.StatusOK, "ready\n")
+	writePlainText(w, http.StatusOK, "ready\n")
 }
 
-func plain(w http.ResponseWriter, status int, text string) {
+func writePlainText(w http.ResponseWriter, status int, text string) {
 	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
 	w.Header().Set("Cache-Control", "no-store")
 	w.WriteHeader(status)
 	w.Write([]byte(text)) // the caller is gone if this fails
 }
 
-// ready writes bytes that are the same for everybody.
-func ready(contentType, cache string, body []byte) http.HandlerFunc {
+// serveStatic writes bytes that are the same for everybody.
+func serveStatic(contentType, cache string, body []byte) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Type", contentType)
 		w.Header().Set("Cache-Control", cache)

@@ -18,7 +18,7 @@ import (
 // TestTokenOfOneKindIsNoOther: everything that Curfew hands out, brought to every place that takes something (ASVS 9.2.2, RFC 8725 §3.12).
 func TestTokenOfOneKindIsNoOther(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		o := mustStart(t, func(c *provider.Config) { c.RegistrationMode = register.Open })
+		o := mustStart(t, func(c *provider.Config) { c.RegistrationMode = register.ModeOpen })
 		o.mustAddClient("atlas", func(m *storage.Metadata) { m.UserinfoSignedResponseAlg, m.LogoutTokenTyp, m.Scope = "ES256", "JWT", "" })
 		o.mustAddClient("jwt", func(m *storage.Metadata) { m.AccessTokenFormat, m.Scope = "jwt", "openid read" })
 		b := o.browser()
@@ -30,13 +30,13 @@ func TestTokenOfOneKindIsNoOther(t *testing.T) {
 		other.submit(other.get("/end_session"), "extent", "browser")
 		time.Sleep(time.Second)
 		reports, _, err := o.store.ListReports(t.Context(), storage.ReportFilter{Subject: "sub-alice"}, storage.Page{})
-		if err != nil || len(reports) == 0 || len(o.out.sent()) == 0 {
-			t.Fatalf("got %d reports, %d logout tokens, %v", len(reports), len(o.out.sent()), err)
+		if err != nil || len(reports) == 0 || len(o.clients.sent()) == 0 {
+			t.Fatalf("got %d reports, %d logout tokens, %v", len(reports), len(o.clients.sent()), err)
 		}
 		signIn := o.browser().get(authorizeURL("atlas"))
 		tokens := map[string]string{
 			"opaque access token": atlas.AccessToken, "JWT access token": jwt.AccessToken, "ID token": atlas.IDToken, "refresh token": atlas.RefreshToken,
-			"logout token": o.out.sent()[0].Form.Get("logout_token"), "session": b.cookies[cookie], "ended session": dead, "flow cookie": b.cookies["__Host-curfew-flow"],
+			"logout token": o.clients.sent()[0].Form.Get("logout_token"), "session": b.cookies[cookie], "ended session": dead, "flow cookie": b.cookies["__Host-curfew-flow"],
 			"code": b.mustSignIn("alice", "atlas").Get("code"), "sign-in handle": signIn.Path[len("/login/"):],
 			"userinfo":     b.do(http.MethodGet, "/userinfo", nil, http.Header{"Authorization": {"Bearer " + atlas.AccessToken}}).Body,
 			"report":       b.get("/account/reports/" + reports[0].ID + "/report.jwt").Body,
@@ -53,7 +53,7 @@ func TestTokenOfOneKindIsNoOther(t *testing.T) {
 			"introspection as atlas": func(text string) bool { return o.active("atlas", text) },
 			"introspection as jwt":   func(text string) bool { return o.active("jwt", text) },
 			"id_token_hint to sign in": func(text string) bool {
-				return b.do(http.MethodGet, authorizeURL("atlas", "id_token_hint", text), nil, nil).answer(t).Has("code")
+				return b.do(http.MethodGet, authorizeURL("atlas", "id_token_hint", text), nil, nil).responseParams(t).Has("code")
 			},
 			"client_assertion": func(text string) bool {
 				return o.browser().do(http.MethodPost, "/introspect", url.Values{"token": {"x"}, "client_assertion": {text}, "client_assertion_type": {"urn:ietf:params:oauth:client-assertion-type:jwt-bearer"}}, nil).Status == http.StatusOK

@@ -10,9 +10,9 @@ import (
 	"github.com/curfew-id/curfew/storage"
 )
 
-// TestNothingThatNeedsNoSessionIsMintedAfterAnEnding races what lives without a session, offline access and a client's own tokens, and sign-ins
+// TestNoOfflineTokenIsIssuedAfterTermination races what lives without a session, offline access and a client's own tokens, and sign-ins
 // against the endings that take them. What was minted around an ending stays dead when the user or the application is let in again.
-func TestNothingThatNeedsNoSessionIsMintedAfterAnEnding(t *testing.T) {
+func TestNoOfflineTokenIsIssuedAfterTermination(t *testing.T) {
 	const offline, own, signIn = "offline access", "its own token", "a sign-in"
 	for name, ending := range map[string]struct {
 		path, body, again string
@@ -37,7 +37,7 @@ func TestNothingThatNeedsNoSessionIsMintedAfterAnEnding(t *testing.T) {
 								a := o.token("app", url.Values{"grant_type": {"refresh_token"}, "refresh_token": {refresh}})
 								if a.AccessToken != "" {
 									refresh = a.RefreshToken
-									r.keep("app", a.AccessToken, refresh)
+									r.recordTokens("app", a.AccessToken, refresh)
 								}
 								return a.AccessToken != ""
 							})
@@ -48,7 +48,7 @@ func TestNothingThatNeedsNoSessionIsMintedAfterAnEnding(t *testing.T) {
 							r.attempt(own, func() bool {
 								a := o.token("app", url.Values{"grant_type": {"client_credentials"}})
 								if a.AccessToken != "" {
-									r.keep("app", a.AccessToken, "")
+									r.recordTokens("app", a.AccessToken, "")
 								}
 								return a.AccessToken != ""
 							})
@@ -58,7 +58,7 @@ func TestNothingThatNeedsNoSessionIsMintedAfterAnEnding(t *testing.T) {
 						return func() {
 							r.attempt(signIn, func() bool {
 								b := o.browser()
-								p := b.submit(b.get(authorizeURL("app")), "username", "alice", "password", pw)
+								p := b.submit(b.get(authorizeURL("app")), "username", "alice", "password", testPassword)
 								r.mu.Lock()
 								defer r.mu.Unlock()
 								browsers = append(browsers, b)
@@ -81,7 +81,7 @@ func TestNothingThatNeedsNoSessionIsMintedAfterAnEnding(t *testing.T) {
 						})
 					}
 				}
-				for r.got.Load() < 20 {
+				for r.successes.Load() < 20 {
 					time.Sleep(time.Millisecond)
 				}
 				o.admin(http.MethodPost, ending.path, ending.body)
@@ -90,13 +90,13 @@ func TestNothingThatNeedsNoSessionIsMintedAfterAnEnding(t *testing.T) {
 				if ending.again != "" {
 					o.admin(http.MethodPost, ending.again, "")
 				}
-				for _, token := range r.minted["app"] {
+				for _, token := range r.accessTokens["app"] {
 					if o.active("app", token) {
 						t.Error("got a living access token that was minted before the ending was acknowledged")
 					}
 				}
 				for _, b := range browsers {
-					if b.mustNone("app").Get("code") != "" {
+					if b.mustPromptNone("app").Get("code") != "" {
 						t.Error("got a living session that began before the ending was acknowledged")
 					}
 				}

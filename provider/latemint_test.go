@@ -13,14 +13,14 @@ import (
 	"github.com/curfew-id/curfew/storage"
 )
 
-// TestNothingIsMintedAfterAnEnding runs everything that mints or vouches against endings of every kind. A request that starts after the ending was
+// TestNoTokenIsIssuedAfterTermination runs everything that mints or vouches against endings of every kind. A request that starts after the ending was
 // acknowledged must not succeed; whatever was minted around it must be dead; and whoever got anything must be told.
-func TestNothingIsMintedAfterAnEnding(t *testing.T) {
+func TestNoTokenIsIssuedAfterTermination(t *testing.T) {
 	endings := map[string]func(*race){
 		"signed out at an application": func(r *race) { r.b.copy().get(endSession("id_token_hint", r.hint)) },
 		"account page, everywhere":     func(r *race) { b := r.b.copy(); b.submit(b.get("/account"), "extent", "everywhere") },
 		"administrator, one session": func(r *race) {
-			r.admin(http.MethodPost, "/endings", fmt.Sprintf(`{"sessions":[%q]}`, r.mustSessions("alice", r.b)))
+			r.admin(http.MethodPost, "/endings", fmt.Sprintf(`{"sessions":[%q]}`, r.mustSessionID("alice", r.b)))
 		},
 		"administrator, everybody": func(r *race) { r.admin(http.MethodPost, "/endings", `{"everyone":true}`) },
 		"password set":             func(r *race) { r.admin(http.MethodPost, "/users/alice/password", `{"password":"a new long password"}`) },
@@ -44,16 +44,16 @@ func TestNothingIsMintedAfterAnEnding(t *testing.T) {
 			}
 			var workers sync.WaitGroup
 			for i := range 6 {
-				workers.Go(func() { r.work(fmt.Sprint("app", i), i%3) })
+				workers.Go(func() { r.runClient(fmt.Sprint("app", i), i%3) })
 			}
-			workers.Go(func() { r.read("home", home.AccessToken) })
-			for r.got.Load() < 40 { // all are under way
+			workers.Go(func() { r.pollTokens("home", home.AccessToken) })
+			for r.successes.Load() < 40 { // all are under way
 				time.Sleep(time.Millisecond)
 			}
 			end(r)
 			r.acknowledged.Store(true)
 			workers.Wait()
-			r.check(t)
+			r.checkAllRevoked(t)
 		})
 	}
 }
@@ -64,11 +64,11 @@ type race struct {
 	b            *browser
 	hint         string
 	acknowledged atomic.Bool
-	got          atomic.Int64
+	successes    atomic.Int64
 
-	mu      sync.Mutex
-	minted  map[string][]string // access tokens by client
-	renewed map[string]string   // the latest refresh token by client
+	mu            sync.Mutex
+	accessTokens  map[string][]string // access tokens by client
+	refreshTokens map[string]string   // the latest refresh token by client
 }
 
 // attempt does one thing and holds it to what was acknowledged before it started.
@@ -79,26 +79,26 @@ func (r *race) attempt(what string, do func() bool) bool {
 		r.t.Errorf("got a success from %s that started after the ending was acknowledged", what)
 	}
 	if ok {
-		r.got.Add(1)
+		r.successes.Add(1)
 	}
 	return ok
 }
 
-// keep notes what was minted for a client.
-func (r *race) keep(client, access, refresh string) {
+// recordTokens notes what was minted for a client.
+func (r *race) recordTokens(client, access, refresh string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.minted == nil {
-		r.minted, r.renewed = map[string][]string{}, map[string]string{}
+	if r.accessTokens == nil {
+		r.accessTokens, r.refreshTokens = map[string][]string{}, map[string]string{}
 	}
-	r.minted[client] = append(r.minted[client], access)
+	r.accessTokens[client] = append(r.accessTokens[client], access)
 	if refresh != "" {
-		r.renewed[client] = refresh
+		r.refreshTokens[client] = refresh
 	}
 }
 
-// work is one application that does all it can, for a few rounds beyond the ending.
-func (r *race) work(client string, way int) {
+// runClient is one application that does all it can, for a few rounds beyond the ending.
+func (r *race) runClient(client string, way int) {
 	b := r.b.copy()
 	for beyond := 0; beyond < 3; {
 		if r.acknowledged.Load() {
@@ -106,15 +106,15 @@ func (r *race) work(client string, way int) {
 		}
 		var code, access, refresh string
 		r.attempt("prompt=none", func() bool {
-			code = b.mustNone(client).Get("code")
+			code = b.mustPromptNone(client).Get("code")
 			return code != ""
 		})
 		if way == 0 {
 			r.attempt("a hybrid answer", func() bool {
 				p := b.do(http.MethodGet, authorizeURL(client, "prompt", "none", "response_type", "code token"), nil, nil)
-				given := p.answer(r.t).Get("access_token")
+				given := p.responseParams(r.t).Get("access_token")
 				if given != "" {
-					r.keep(client, given, "")
+					r.recordTokens(client, given, "")
 				}
 				return given != ""
 			})
@@ -124,7 +124,7 @@ func (r *race) work(client string, way int) {
 				a := r.redeem(client, code)
 				access, refresh = a.AccessToken, a.RefreshToken
 				if access != "" {
-					r.keep(client, access, refresh)
+					r.recordTokens(client, access, refresh)
 				}
 				return access != ""
 			})
@@ -133,7 +133,7 @@ func (r *race) work(client string, way int) {
 			r.attempt("a refresh token", func() bool {
 				a := r.token(client, url.Values{"grant_type": {"refresh_token"}, "refresh_token": {refresh}})
 				if a.AccessToken != "" {
-					r.keep(client, a.AccessToken, a.RefreshToken)
+					r.recordTokens(client, a.AccessToken, a.RefreshToken)
 				}
 				return a.AccessToken != ""
 			})
@@ -147,33 +147,33 @@ func (r *race) work(client string, way int) {
 	}
 }
 
-// read is a resource server that asks and asks. It waits for no commit, so it is there in the moment after the ending.
-func (r *race) read(client, access string) {
+// pollTokens is a resource server that asks and asks. It waits for no commit, so it is there in the moment after the ending.
+func (r *race) pollTokens(client, access string) {
 	b := r.b.copy()
 	for beyond := 0; beyond < 20; {
 		if r.acknowledged.Load() {
 			beyond++
 		}
-		r.attempt("prompt=none", func() bool { return b.mustNone(client).Get("code") != "" })
+		r.attempt("prompt=none", func() bool { return b.mustPromptNone(client).Get("code") != "" })
 		r.attempt("introspection", func() bool { return r.active(client, access) })
 	}
 }
 
-// check wants everything dead that was ever minted, and everybody told who got any of it.
-func (r *race) check(t *testing.T) {
+// checkAllRevoked wants everything dead that was ever minted, and everybody told who got any of it.
+func (r *race) checkAllRevoked(t *testing.T) {
 	t.Helper()
-	for client, tokens := range r.minted {
+	for client, tokens := range r.accessTokens {
 		for _, token := range tokens {
 			if r.active(client, token) {
 				t.Errorf("got a living access token of %s after the ending", client)
 			}
 		}
-		renewed := r.renewed[client]
+		renewed := r.refreshTokens[client]
 		if got := r.token(client, url.Values{"grant_type": {"refresh_token"}, "refresh_token": {renewed}}); renewed != "" && got.Error != "invalid_grant" {
 			t.Errorf("got %+v for a refresh token of %s after the ending", got, client)
 		}
 		told := func() bool {
-			return slices.ContainsFunc(r.out.sent(), func(p post) bool { return p.URI == "https://"+client+".example/backchannel" })
+			return slices.ContainsFunc(r.clients.sent(), func(p post) bool { return p.URI == "https://"+client+".example/backchannel" })
 		}
 		for patience := 0; !told(); patience++ {
 			if patience > 5000 {

@@ -10,8 +10,8 @@ import (
 	"time"
 )
 
-// TestSignOutAtOneEndsAllAndTellsEverybody is the main job: three applications, one signs out, the others are told and every token is dead.
-func TestSignOutAtOneEndsAllAndTellsEverybody(t *testing.T) {
+// TestSignOutAtOneClientEndsAllAndNotifiesAll is the main job: three applications, one signs out, the others are told and every token is dead.
+func TestSignOutAtOneClientEndsAllAndNotifiesAll(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		o := mustStart(t, nil)
 		b := o.browser()
@@ -33,7 +33,7 @@ func TestSignOutAtOneEndsAllAndTellsEverybody(t *testing.T) {
 		if want := `https://atlas.example/bye?state=a+b%26c`; !strings.Contains(html.UnescapeString(p.Body), want) {
 			t.Errorf("got no way on to %s in\n%s", want, p.Body)
 		}
-		for name, a := range map[string]tokenAnswer{"atlas": atlas, "ledger": ledger, "wiki": wiki} {
+		for name, a := range map[string]tokenResponse{"atlas": atlas, "ledger": ledger, "wiki": wiki} {
 			if o.active(name, a.AccessToken) {
 				t.Errorf("got an active access token of %s, want it dead with the session", name)
 			}
@@ -44,11 +44,11 @@ func TestSignOutAtOneEndsAllAndTellsEverybody(t *testing.T) {
 		if got := o.redeem("ledger", late); got.Error != "invalid_grant" {
 			t.Errorf("got %+v for a code from before the end, want invalid_grant", got)
 		}
-		if got := b.mustNone("atlas").Get("error"); got != "login_required" {
+		if got := b.mustPromptNone("atlas").Get("error"); got != "login_required" {
 			t.Errorf("got %q for prompt=none, want login_required", got)
 		}
 		synctest.Wait()
-		posts := o.out.sent()
+		posts := o.clients.sent()
 		if len(posts) != 3 {
 			t.Fatalf("got %d logout tokens, want 3", len(posts))
 		}
@@ -73,14 +73,14 @@ func TestSignOutAtOneEndsAllAndTellsEverybody(t *testing.T) {
 		// They joined just before the end, so each is told once more.
 		time.Sleep(31 * time.Second)
 		synctest.Wait()
-		if got := len(o.out.sent()); got != 6 {
+		if got := len(o.clients.sent()); got != 6 {
 			t.Errorf("got %d logout tokens after 31 s, want 6", got)
 		}
 	})
 }
 
-// mustNone asks with prompt=none.
-func (b *browser) mustNone(client string) url.Values {
+// mustPromptNone asks with prompt=none.
+func (b *browser) mustPromptNone(client string) url.Values {
 	b.o.t.Helper()
-	return b.do(http.MethodGet, authorizeURL(client, "prompt", "none"), nil, nil).answer(b.o.t)
+	return b.do(http.MethodGet, authorizeURL(client, "prompt", "none"), nil, nil).responseParams(b.o.t)
 }

@@ -10,15 +10,17 @@ import (
 	"testing/synctest"
 )
 
-// narrowed runs with all that alice has at atlas, and ways to look at it.
-func narrowed(t *testing.T, test func(*hand)) {
-	synctest.Test(t, func(t *testing.T) { test(mustHold(t, false, nil)) })
+// withScenario runs with all that alice has at atlas, and ways to look at it.
+func withScenario(t *testing.T, test func(*scenario)) {
+	synctest.Test(t, func(t *testing.T) { test(mustSetUpScenario(t, false, nil)) })
 }
 
-func (h *hand) change(metadata string) { h.admin(http.MethodPatch, "/clients/atlas", metadata) }
+func (h *scenario) patchClient(metadata string) {
+	h.admin(http.MethodPatch, "/clients/atlas", metadata)
+}
 
 // scopeOf is what introspection says of a token; - if it is dead.
-func (h *hand) scopeOf(client, token string) string {
+func (h *scenario) scopeOf(client, token string) string {
 	h.t.Helper()
 	var a struct {
 		Active bool   `json:"active"`
@@ -33,18 +35,18 @@ func (h *hand) scopeOf(client, token string) string {
 	return a.Scope
 }
 
-func (h *hand) seesEmail(token string) bool {
+func (h *scenario) seesEmail(token string) bool {
 	return strings.Contains(h.browser().do(http.MethodGet, "/userinfo", nil, http.Header{"Authorization": {"Bearer " + token}}).Body, `"email"`)
 }
 
 func TestClaimsAskedForByNameStayWithinTheClientsScope(t *testing.T) {
-	narrowed(t, func(h *hand) {
+	withScenario(t, func(h *scenario) {
 		wishes := `{"id_token":{"email":null},"userinfo":{"email":{"essential":true}}}`
 		j := h.mustRedeem("atlas", h.laptop.mustSignIn("alice", "atlas", "scope", "openid", "claims", wishes, "prompt", "consent").Get("code"))
 		if !h.seesEmail(j.AccessToken) || claims(h.t, j.IDToken)["email"] == nil {
 			h.t.Fatal("got no e-mail address before the change")
 		}
-		h.change(`{"scope":"openid profile offline_access"}`)
+		h.patchClient(`{"scope":"openid profile offline_access"}`)
 		if h.seesEmail(j.AccessToken) {
 			h.t.Error("got the e-mail address at userinfo by a token from before the change")
 		}
@@ -62,13 +64,13 @@ func TestClaimsAskedForByNameStayWithinTheClientsScope(t *testing.T) {
 }
 
 func TestScopeTakenFromAClientCountsAtTheNextUse(t *testing.T) {
-	narrowed(t, func(h *hand) {
+	withScenario(t, func(h *scenario) {
 		j := h.mustRedeem("atlas", h.laptop.mustSignIn("alice", "atlas", "scope", "openid profile email", "prompt", "consent").Get("code"))
 		late := h.laptop.mustSignIn("alice", "atlas", "scope", "openid profile email").Get("code")
 		if !h.seesEmail(j.AccessToken) {
 			h.t.Fatal("got no e-mail address before the change")
 		}
-		h.change(`{"scope":"openid profile offline_access","access_token_format":"jwt"}`) // which says its scope to those who do not ask
+		h.patchClient(`{"scope":"openid profile offline_access","access_token_format":"jwt"}`) // which says its scope to those who do not ask
 		if h.seesEmail(j.AccessToken) {
 			h.t.Error("got the e-mail address by a token from before the change")
 		}
@@ -89,10 +91,10 @@ func TestScopeTakenFromAClientCountsAtTheNextUse(t *testing.T) {
 		if got := h.redeem("atlas", late); claims(h.t, got.AccessToken)["scope"] != "openid profile" || h.seesEmail(got.AccessToken) {
 			h.t.Errorf("got %+v for a code from before the change, want openid profile", got)
 		}
-		if !h.access("atlas", h.plain.AccessToken) || !h.refresh("atlas", h.offline.RefreshToken) {
+		if !h.accessTokenActive("atlas", h.opaqueTokens.AccessToken) || !h.refreshTokenActive("atlas", h.offlineTokens.RefreshToken) {
 			h.t.Error("got something dead that had no more than it may")
 		}
-		h.change(`{"scope":null}`)
+		h.patchClient(`{"scope":null}`)
 		if !h.seesEmail(j.AccessToken) {
 			h.t.Error("got no e-mail address after it was given back")
 		}
@@ -106,47 +108,47 @@ func TestRefreshTokensThatAClientMayNotHoldAreRefused(t *testing.T) {
 		`{"grant_types":["authorization_code"]}`: {false, false},
 		`{"scope":"openid"}`:                     {true, false},
 	} {
-		narrowed(t, func(h *hand) {
-			h.change(metadata)
-			if got := h.refresh("atlas", h.plain.RefreshToken); got != lives.session {
+		withScenario(t, func(h *scenario) {
+			h.patchClient(metadata)
+			if got := h.refreshTokenActive("atlas", h.opaqueTokens.RefreshToken); got != lives.session {
 				h.t.Errorf("%s: got a refresh token of the session alive: %v, want %v", metadata, got, lives.session)
 			}
-			if got := h.refresh("atlas", h.offline.RefreshToken); got != lives.offline {
+			if got := h.refreshTokenActive("atlas", h.offlineTokens.RefreshToken); got != lives.offline {
 				h.t.Errorf("%s: got an offline refresh token alive: %v, want %v", metadata, got, lives.offline)
 			}
-			if got := h.access("atlas", h.offlineAccess); got != lives.offline {
+			if got := h.accessTokenActive("atlas", h.offlineAccessToken); got != lives.offline {
 				h.t.Errorf("%s: got an access token of offline access alive: %v, want %v", metadata, got, lives.offline)
 			}
-			if !h.access("atlas", h.plain.AccessToken) {
+			if !h.accessTokenActive("atlas", h.opaqueTokens.AccessToken) {
 				h.t.Errorf("%s: got the session's access token dead", metadata)
 			}
-			h.change(`{"refresh_tokens":null,"grant_types":["authorization_code","refresh_token"],"scope":null}`)
-			if !lives.offline && h.refresh("atlas", h.offline.RefreshToken) {
+			h.patchClient(`{"refresh_tokens":null,"grant_types":["authorization_code","refresh_token"],"scope":null}`)
+			if !lives.offline && h.refreshTokenActive("atlas", h.offlineTokens.RefreshToken) {
 				h.t.Errorf("%s: got offline access that had ended back", metadata)
 			}
 		})
 	}
 }
 
-func TestOwnTokensOfAClientThatMayHaveNoneAreDead(t *testing.T) {
+func TestClientCredentialsTokensOfARestrictedClientAreRevoked(t *testing.T) {
 	for _, format := range []string{"opaque", "jwt"} {
-		narrowed(t, func(h *hand) {
-			h.change(`{"grant_types":["authorization_code","client_credentials"],"scope":"openid read","access_token_format":"` + format + `"}`)
+		withScenario(t, func(h *scenario) {
+			h.patchClient(`{"grant_types":["authorization_code","client_credentials"],"scope":"openid read","access_token_format":"` + format + `"}`)
 			own := h.token("atlas", url.Values{"grant_type": {"client_credentials"}})
 			if got := h.scopeOf("atlas", own.AccessToken); got != "read" {
 				h.t.Fatalf("got %+v with scope %q, want read", own, got)
 			}
-			h.change(`{"scope":"openid"}`)
+			h.patchClient(`{"scope":"openid"}`)
 			if got := h.scopeOf("atlas", own.AccessToken); got != "" {
 				h.t.Errorf("got scope %q after it was taken away", got)
 			}
-			h.change(`{"grant_types":["authorization_code"]}`)
+			h.patchClient(`{"grant_types":["authorization_code"]}`)
 			if got := h.scopeOf("atlas", own.AccessToken); got != "-" {
 				h.t.Errorf("got scope %q of a token of a kind that the client may not have", got)
 			}
 			// What is given back stays so.
 			h.call("atlas", "/revoke", url.Values{"token": {own.AccessToken}})
-			h.change(`{"grant_types":["authorization_code","client_credentials"]}`)
+			h.patchClient(`{"grant_types":["authorization_code","client_credentials"]}`)
 			if got := h.scopeOf("atlas", own.AccessToken); got != "-" {
 				h.t.Errorf("got scope %q of a token that was revoked", got)
 			}
@@ -154,16 +156,16 @@ func TestOwnTokensOfAClientThatMayHaveNoneAreDead(t *testing.T) {
 	}
 }
 
-func TestAudienceTakenFromAClientIsToldNoMore(t *testing.T) {
+func TestRemovedAudienceIsLeftOut(t *testing.T) {
 	for _, format := range []string{"opaque", "jwt"} {
-		narrowed(t, func(h *hand) {
-			h.change(`{"audience":["wiki","ledger"],"access_token_format":"` + format + `"}`)
+		withScenario(t, func(h *scenario) {
+			h.patchClient(`{"audience":["wiki","ledger"],"access_token_format":"` + format + `"}`)
 			j := h.mustRedeem("atlas", h.code)
-			if !h.introspected("wiki", j.AccessToken) || !h.introspected("ledger", j.AccessToken) {
+			if !h.introspectionActive("wiki", j.AccessToken) || !h.introspectionActive("ledger", j.AccessToken) {
 				h.t.Fatal("got a token that its audience cannot ask about")
 			}
-			h.change(`{"audience":["ledger"]}`)
-			if h.introspected("wiki", j.AccessToken) || !h.introspected("ledger", j.AccessToken) || !h.introspected("atlas", j.AccessToken) {
+			h.patchClient(`{"audience":["ledger"]}`)
+			if h.introspectionActive("wiki", j.AccessToken) || !h.introspectionActive("ledger", j.AccessToken) || !h.introspectionActive("atlas", j.AccessToken) {
 				h.t.Error("got another audience than the one that is left")
 			}
 		})
@@ -171,19 +173,19 @@ func TestAudienceTakenFromAClientIsToldNoMore(t *testing.T) {
 }
 
 func TestURIsTakenFromAClientAreNotUsedAnyMore(t *testing.T) {
-	narrowed(t, func(h *hand) {
-		h.change(`{"redirect_uris":["https://atlas.example/elsewhere"],"backchannel_logout_uri":null,"post_logout_redirect_uris":null}`)
-		p := h.taken.copy().get(h.consent)
+	withScenario(t, func(h *scenario) {
+		h.patchClient(`{"redirect_uris":["https://atlas.example/elsewhere"],"backchannel_logout_uri":null,"post_logout_redirect_uris":null}`)
+		p := h.oldLaptop.copy().get(h.consent)
 		if strings.Contains(p.Body, `id="allow"`) || strings.HasPrefix(p.Header.Get("Location"), "https://atlas.example") {
 			h.t.Errorf("got %d %v from a sign-in towards a redirect URI that was taken away", p.Status, p.Header.Get("Location"))
 		}
-		if !h.access("atlas", h.plain.AccessToken) || !h.refresh("atlas", h.plain.RefreshToken) {
+		if !h.accessTokenActive("atlas", h.opaqueTokens.AccessToken) || !h.refreshTokenActive("atlas", h.opaqueTokens.RefreshToken) {
 			h.t.Error("got tokens dead because of URIs")
 		}
-		h.laptop.get(endSession("id_token_hint", h.plain.IDToken))
+		h.laptop.get(endSession("id_token_hint", h.opaqueTokens.IDToken))
 		synctest.Wait()
-		told := slices.ContainsFunc(h.out.sent(), func(p post) bool { return strings.Contains(p.URI, "atlas") })
-		if told || h.access("atlas", h.plain.AccessToken) {
+		told := slices.ContainsFunc(h.clients.sent(), func(p post) bool { return strings.Contains(p.URI, "atlas") })
+		if told || h.accessTokenActive("atlas", h.opaqueTokens.AccessToken) {
 			h.t.Errorf("got told %v, want the session ended and nothing sent where nobody listens", told)
 		}
 	})

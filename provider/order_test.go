@@ -14,13 +14,13 @@ import (
 // TestBrowserIsAnsweredFirst: relying parties answer only after the browser's answer has been read. If anything waited for them, this would hang.
 // What they answer is shown as it comes.
 func TestBrowserIsAnsweredFirst(t *testing.T) {
-	endings := map[string]func(*op, *browser, tokenAnswer) page{
-		"at an application": func(_ *op, b *browser, a tokenAnswer) page { return b.get(endSession("id_token_hint", a.IDToken)) },
-		"on the account page": func(_ *op, b *browser, _ tokenAnswer) page {
+	endings := map[string]func(*op, *browser, tokenResponse) page{
+		"at an application": func(_ *op, b *browser, a tokenResponse) page { return b.get(endSession("id_token_hint", a.IDToken)) },
+		"on the account page": func(_ *op, b *browser, _ tokenResponse) page {
 			p := b.get("/account")
 			return b.submit(p, "sign-out", p.buttons("sign-out")[0])
 		},
-		"everywhere": func(_ *op, b *browser, _ tokenAnswer) page {
+		"everywhere": func(_ *op, b *browser, _ tokenResponse) page {
 			return b.submit(b.get("/account"), "extent", "everywhere")
 		},
 	}
@@ -33,12 +33,12 @@ func TestBrowserIsAnsweredFirst(t *testing.T) {
 					o.mustAddClient(id, nil)
 				}
 				read := make(chan struct{})
-				o.out.answer = func(uri string, _ url.Values) (egress.Answer, error) {
+				o.clients.answer = func(uri string, _ url.Values) (egress.Response, error) {
 					<-read
 					if strings.Contains(uri, "ledger") {
-						return egress.Answer{Status: http.StatusBadRequest}, nil
+						return egress.Response{Status: http.StatusBadRequest}, nil
 					}
-					return egress.Answer{Status: http.StatusOK}, nil
+					return egress.Response{Status: http.StatusOK}, nil
 				}
 				b := o.browser()
 				atlas := b.mustJoin("alice", "atlas")

@@ -43,7 +43,7 @@ func TestPromptNoneNeverShowsAnything(t *testing.T) {
 		} {
 			before := c.b.cookies["__Host-curfew-session"]
 			p := c.b.do(http.MethodGet, authorizeURL(c.client, append(c.more, "prompt", "none")...), nil, nil)
-			a := p.answer(t)
+			a := p.responseParams(t)
 			if a.Get("error") != c.want || (a.Get("code") == "") != (c.want != "") || strings.Contains(p.Body, "<") {
 				t.Errorf("%s: got %v %q, want error %q", name, a, p.Body, c.want)
 			}
@@ -54,9 +54,9 @@ func TestPromptNoneNeverShowsAnything(t *testing.T) {
 	})
 }
 
-// TestPromptLoginAsksForThePasswordOfThatPerson: the account is given, a wrong password ends nothing, and the same session goes on with a new secret and
+// TestPromptLoginAsksForThePasswordOfTheSameUser: the account is given, a wrong password ends nothing, and the same session goes on with a new secret and
 // a later auth_time.
-func TestPromptLoginAsksForThePasswordOfThatPerson(t *testing.T) {
+func TestPromptLoginAsksForThePasswordOfTheSameUser(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		o := mustStart(t, nil)
 		o.mustAddClient("atlas", nil)
@@ -73,7 +73,7 @@ func TestPromptLoginAsksForThePasswordOfThatPerson(t *testing.T) {
 				t.Errorf("%v: got %d for a wrong password, want the page again and the session alive", more, w.Status)
 			}
 			// Whatever name the form carries, the account is the session's.
-			a := o.redeem("atlas", b.submit(p, "username", "bob", "password", pw).answer(t).Get("code"))
+			a := o.redeem("atlas", b.submit(p, "username", "bob", "password", testPassword).responseParams(t).Get("code"))
 			again := claims(t, a.IDToken)
 			if again["sub"] != first["sub"] || again["sid"] != first["sid"] || again["auth_time"].(float64) <= first["auth_time"].(float64) {
 				t.Errorf("%v: got %v after %v, want the same sub and sid, and a later auth_time", more, again, first)
@@ -86,9 +86,9 @@ func TestPromptLoginAsksForThePasswordOfThatPerson(t *testing.T) {
 	})
 }
 
-// TestAnotherPersonEndsTheSession: whoever signs in as somebody else in a browser ends the session that was there. Its applications are told, and nothing of
+// TestAnotherUserEndsTheSession: whoever signs in as somebody else in a browser ends the session that was there. Its applications are told, and nothing of
 // it is inherited.
-func TestAnotherPersonEndsTheSession(t *testing.T) {
+func TestAnotherUserEndsTheSession(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		o := mustStart(t, nil)
 		o.mustAddClient("atlas", nil)
@@ -103,7 +103,7 @@ func TestAnotherPersonEndsTheSession(t *testing.T) {
 		if !strings.Contains(choose.Body, "alice@example.org") || choose.link("other-account") == "" {
 			t.Fatalf("got %d, want to choose between alice and another account:\n%s", choose.Status, choose.Body)
 		}
-		if got := b.copy().submit(choose).answer(t).Get("code"); got == "" {
+		if got := b.copy().submit(choose).responseParams(t).Get("code"); got == "" {
 			t.Error("got no code after choosing the account that is there")
 		}
 		other := b.get(choose.link("other-account"))
@@ -112,10 +112,10 @@ func TestAnotherPersonEndsTheSession(t *testing.T) {
 		}
 		// A hint at bob leads there too, and alice's password does not get past it.
 		hinted := b.get(authorizeURL("atlas", "id_token_hint", bobs))
-		if p := b.copy().submit(hinted, "username", "alice", "password", pw); !strings.Contains(p.Body, "another account") {
+		if p := b.copy().submit(hinted, "username", "alice", "password", testPassword); !strings.Contains(p.Body, "another account") {
 			t.Errorf("got %d to %q for the wrong person", p.Status, p.Header.Get("Location"))
 		}
-		a := o.redeem("atlas", b.submit(other, "username", "bob", "password", pw).answer(t).Get("code"))
+		a := o.redeem("atlas", b.submit(other, "username", "bob", "password", testPassword).responseParams(t).Get("code"))
 		new, was := claims(t, a.IDToken), claims(t, alices.IDToken)
 		if new["sub"] != "sub-bob" || new["sid"] == was["sid"] {
 			t.Errorf("got %v, want bob under a sid of his own", new)
@@ -125,7 +125,7 @@ func TestAnotherPersonEndsTheSession(t *testing.T) {
 		}
 		synctest.Wait()
 		var told []any
-		for _, p := range o.out.sent() {
+		for _, p := range o.clients.sent() {
 			told = append(told, claims(t, p.Form.Get("logout_token"))["sid"])
 		}
 		if len(told) != 1 || told[0] != was["sid"] {

@@ -37,39 +37,39 @@ import (
 
 // Config is what a provider is made of. Issuer, Store, Ring, Egress, Sessions and Tokens are needed.
 type Config struct {
-	Issuer   string // no trailing slash
-	Version  string // of the program, for administrators
-	Store    storage.Store
-	Ring     *keys.Ring
-	Egress   Egress
-	Proxies  []netip.Prefix   // whose X-Forwarded-For counts
-	Now      func() time.Time // nil: time.Now
-	Log      *slog.Logger     // nil: the default logger
-	Sessions signin.Lifetimes
-	Tokens   tokens.Lifetimes
+	Issuer           string // no trailing slash
+	Version          string // of the program, for administrators
+	Store            storage.Store
+	Ring             *keys.Ring
+	Egress           Egress
+	TrustedProxies   []netip.Prefix   // whose X-Forwarded-For counts
+	Now              func() time.Time // nil: time.Now
+	Log              *slog.Logger     // nil: the default logger
+	SessionLifetimes signin.Lifetimes
+	TokenLifetimes   tokens.Lifetimes
 
-	LogoutExtent     templates.Extent // what a sign-out ends by default; empty: this browser
-	LogoutAsk        bool             // ask even where the hint would spare the question
-	LogoutWait       time.Duration    // how long the signed-out page waits before it goes on; 0: the page's default
-	SilentExpiry     bool             // expired sessions are not told to anyone
-	KeepReports      time.Duration
-	ReuseEndsSession bool // a refresh token used twice ends the whole session
-	ChangeEndsAll    bool // a password change ends this session too, not only the others
-	MaxTrustHorizon  time.Duration
-	CheckSession     bool // Session Management 1.0
+	LogoutScope             templates.LogoutScope // what a sign-out ends by default; empty: this browser
+	LogoutAlwaysConfirm     bool                  // ask even where the hint would spare the question
+	LogoutRedirectDelay     time.Duration         // how long the signed-out page waits before it goes on; 0: the page's default
+	SilentExpiry            bool                  // expired sessions are not told to anyone
+	ReportRetention         time.Duration
+	RefreshReuseEndsSession bool // a refresh token used twice ends the whole session
+	PasswordChangeEndsAll   bool // a password change ends this session too, not only the others
+	MaxTrustHorizon         time.Duration
+	CheckSession            bool // Session Management 1.0
 
 	RegistrationMode     register.Mode
 	RegistrationDefaults json.RawMessage
 	PublicWithoutPKCE    bool // public clients may be registered without PKCE by an operator
-	Logos                bool
+	AllowLogos           bool
 
-	Observe logout.Observe // metrics
+	Observe logout.Observer // metrics
 }
 
 // Egress is everything that leaves the process (provider/egress).
 type Egress interface {
 	Check(ctx context.Context, url string) error
-	PostForm(ctx context.Context, target string, form url.Values) (egress.Answer, error)
+	PostForm(ctx context.Context, target string, form url.Values) (egress.Response, error)
 	FetchJSON(ctx context.Context, uri string, maxBytes int64, maxAge time.Duration) ([]byte, error)
 	FetchBytes(ctx context.Context, uri string, maxBytes int64, maxAge time.Duration) ([]byte, error)
 }
@@ -82,7 +82,7 @@ type Provider struct {
 	limiter    password.Limiter
 	minter     *tokens.Minter
 	registrar  *register.Registrar
-	ender      *logout.Ender
+	terminator *logout.Terminator
 	dispatcher *logout.Dispatcher
 	handler    http.Handler
 	admin      http.Handler
@@ -97,22 +97,22 @@ func New(c Config) (*Provider, error) {
 	if c.Log == nil {
 		c.Log = slog.Default()
 	}
-	if c.LogoutExtent == "" {
-		c.LogoutExtent = templates.ExtentBrowser
+	if c.LogoutScope == "" {
+		c.LogoutScope = templates.ScopeSession
 	}
-	if c.Sessions.Interaction == 0 {
-		c.Sessions.Interaction = time.Hour
+	if c.SessionLifetimes.Interaction == 0 {
+		c.SessionLifetimes.Interaction = time.Hour
 	}
 	p := &Provider{config: c, hasher: password.NewHasher(password.Cost{}), limiter: password.Limiter{Store: c.Store}}
-	p.site = &web.Site{Issuer: c.Issuer, Sessions: c.Store, Sealer: c.Ring, Now: c.Now, Proxies: c.Proxies, Log: c.Log, CheckSession: c.CheckSession, Logos: c.Logos}
-	p.minter = &tokens.Minter{Issuer: c.Issuer, Ring: c.Ring, Lifetimes: c.Tokens}
+	p.site = &web.Site{Issuer: c.Issuer, Sessions: c.Store, Sealer: c.Ring, Now: c.Now, TrustedProxies: c.TrustedProxies, Log: c.Log, CheckSession: c.CheckSession, ShowLogos: c.AllowLogos}
+	p.minter = &tokens.Minter{Issuer: c.Issuer, Ring: c.Ring, Lifetimes: c.TokenLifetimes}
 	subject := func(u storage.User, client *storage.Client) string { return p.minter.SubjectFor(u.Subject, client) }
-	p.dispatcher = &logout.Dispatcher{Store: c.Store, Sign: p.signLogout, Post: p.postLogout, Now: c.Now, Issuer: c.Issuer, Log: c.Log, Observe: c.Observe}
-	p.ender = &logout.Ender{Store: c.Store, Now: c.Now, Wake: p.dispatcher.Wake, Issuer: c.Issuer, SubjectFor: subject, Lifetimes: p.lifetimes(),
-		KeepReports: c.KeepReports, SilentExpiry: c.SilentExpiry, Log: c.Log, Observe: c.Observe}
-	p.registrar = &register.Registrar{Policy: register.Policy{SigningAlgs: c.Ring.Algorithms(), Scopes: tokens.Scopes(), Unsigned: true, PublicWithoutPKCE: c.PublicWithoutPKCE, MaxTrustHorizon: c.MaxTrustHorizon, Lifetimes: p.lifetimes()},
-		Fetch: c.Egress, Wrap: c.Ring.WrapSecret, Now: c.Now}
-	if err := p.checkHorizon(); err != nil {
+	p.dispatcher = &logout.Dispatcher{Store: c.Store, Sign: p.signLogoutToken, Post: p.postLogoutToken, Now: c.Now, Issuer: c.Issuer, Log: c.Log, Observer: c.Observe}
+	p.terminator = &logout.Terminator{Store: c.Store, Now: c.Now, Wake: p.dispatcher.Wake, Issuer: c.Issuer, SubjectFor: subject, Lifetimes: p.maxLifetimes(),
+		ReportRetention: c.ReportRetention, SilentExpiry: c.SilentExpiry, Log: c.Log, Observer: c.Observe}
+	p.registrar = &register.Registrar{Policy: register.Policy{SigningAlgs: c.Ring.Algorithms(), SelfServiceScopes: tokens.Scopes(), AllowUnsignedIDTokens: true, PublicWithoutPKCE: c.PublicWithoutPKCE, MaxTrustHorizon: c.MaxTrustHorizon, Lifetimes: p.maxLifetimes()},
+		Fetch: c.Egress, WrapSecret: c.Ring.WrapSecret, Now: c.Now}
+	if err := p.checkTrustHorizon(); err != nil {
 		return nil, err
 	}
 	var err error
@@ -138,21 +138,21 @@ func (p *Provider) Drain() { p.draining.Store(true) }
 func (p *Provider) Run(ctx context.Context) {
 	var workers sync.WaitGroup
 	workers.Go(func() { p.dispatcher.Run(ctx) })
-	workers.Go(func() { p.ender.Run(ctx) })
+	workers.Go(func() { p.terminator.Run(ctx) })
 	workers.Go(func() {
 		p.config.Ring.Run(ctx, func(err error) { p.config.Log.ErrorContext(ctx, "keys not maintained", "err", err) })
 	})
 	workers.Wait()
 }
 
-// lifetimes are the longest ones of the deployment, as far as bounds depend on them.
-func (p *Provider) lifetimes() logout.Lifetimes {
+// maxLifetimes are the longest ones of the deployment, as far as bounds depend on them.
+func (p *Provider) maxLifetimes() logout.Lifetimes {
 	c := p.config
-	return logout.Lifetimes{Opaque: c.Tokens.Opaque, JWT: c.Tokens.JWT, Absolute: max(c.Sessions.Absolute, c.Sessions.KeepAbsolute)}
+	return logout.Lifetimes{Opaque: c.TokenLifetimes.Opaque, JWT: c.TokenLifetimes.JWT, Session: max(c.SessionLifetimes.Absolute, c.SessionLifetimes.RememberAbsolute)}
 }
 
-// signLogout signs a logout token as that client's ID tokens are signed (Back-Channel Logout 1.0 §2.4), never with none.
-func (p *Provider) signLogout(_ context.Context, d storage.Delivery, _ string, _, _ time.Time, claims map[string]any) (string, error) {
+// signLogoutToken signs a logout token as that client's ID tokens are signed (Back-Channel Logout 1.0 §2.4), never with none.
+func (p *Provider) signLogoutToken(_ context.Context, d storage.Delivery, _ string, _, _ time.Time, claims map[string]any) (string, error) {
 	alg, typ := d.Alg, d.Typ
 	if alg == "" || alg == "none" {
 		alg = keys.RS256
@@ -166,8 +166,8 @@ func (p *Provider) signLogout(_ context.Context, d storage.Delivery, _ string, _
 	return p.config.Ring.Sign(alg, typ, claims)
 }
 
-// postLogout brings a logout token through the guarded client.
-func (p *Provider) postLogout(ctx context.Context, uri string, form url.Values) (logout.Reply, error) {
+// postLogoutToken brings a logout token through the guarded client.
+func (p *Provider) postLogoutToken(ctx context.Context, uri string, form url.Values) (logout.Reply, error) {
 	answer, err := p.config.Egress.PostForm(ctx, uri, form)
 	if err != nil {
 		return logout.Reply{}, err
@@ -175,8 +175,8 @@ func (p *Provider) postLogout(ctx context.Context, uri string, form url.Values) 
 	return logout.Reply{Status: answer.Status, RetryAfter: answer.RetryAfter, Detail: answer.Body}, nil
 }
 
-// checkHorizon refuses to start where a stored client breaks max_trust_horizon, naming all of them.
-func (p *Provider) checkHorizon() error {
+// checkTrustHorizon refuses to start where a stored client breaks max_trust_horizon, naming all of them.
+func (p *Provider) checkTrustHorizon() error {
 	if p.config.MaxTrustHorizon == 0 {
 		return nil
 	}
@@ -190,8 +190,8 @@ func (p *Provider) checkHorizon() error {
 			if c.Disabled {
 				continue
 			}
-			for _, breach := range logout.CheckMaxHorizon(p.config.MaxTrustHorizon, c, p.lifetimes()) {
-				errs = append(errs, fmt.Errorf("client %s breaks max_trust_horizon: %w", c.ClientID, breach))
+			for _, violation := range logout.CheckMaxHorizon(p.config.MaxTrustHorizon, c, p.maxLifetimes()) {
+				errs = append(errs, fmt.Errorf("client %s breaks max_trust_horizon: %w", c.ClientID, violation))
 			}
 		}
 		if next == "" {

@@ -45,7 +45,7 @@ func TestForeignRedirectURIIsNeverFollowed(t *testing.T) {
 				}
 			}
 			// Where such a client has only the other as registered, nothing of it is stripped either.
-			if a := o.token("atlas", url.Values{"grant_type": {"authorization_code"}, "code": {signedIn.mustNone("atlas").Get("code")}, "redirect_uri": {uri}, "code_verifier": {verifier}}); a.Error == "" {
+			if a := o.token("atlas", url.Values{"grant_type": {"authorization_code"}, "code": {signedIn.mustPromptNone("atlas").Get("code")}, "redirect_uri": {uri}, "code_verifier": {verifier}}); a.Error == "" {
 				t.Errorf("got tokens for redirect_uri %q", uri)
 			}
 		}

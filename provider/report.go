@@ -13,10 +13,10 @@ import (
 	"github.com/curfew-id/curfew/storage"
 )
 
-// document is a report as it is handed out, with the audit lines that it names.
-func (p *Provider) document(ctx context.Context, report storage.Report, at time.Time) (logout.Document, error) {
-	var lines []storage.Event
-	filter := storage.EventFilter{Subject: report.Subject, Since: report.At, Until: report.At.Add(time.Millisecond)}
+// reportDocument is a report as it is handed out, with the audit lines that it names.
+func (p *Provider) reportDocument(ctx context.Context, report storage.Report, now time.Time) (logout.Document, error) {
+	var audited []storage.Event
+	filter := storage.EventFilter{Subject: report.Subject, Since: report.EndedAt, Until: report.EndedAt.Add(time.Millisecond)}
 	for after := ""; ; {
 		events, next, err := p.config.Store.ListEvents(ctx, filter, storage.Page{After: after})
 		if err != nil {
@@ -24,30 +24,30 @@ func (p *Provider) document(ctx context.Context, report storage.Report, at time.
 		}
 		for _, e := range events {
 			if slices.Contains(report.Audit, e.Seq) {
-				lines = append(lines, e)
+				audited = append(audited, e)
 			}
 		}
 		if next == "" {
-			return logout.Export(p.config.Issuer, report, lines, at), nil
+			return logout.NewDocument(p.config.Issuer, report, audited, now), nil
 		}
 		after = next
 	}
 }
 
 // signReport makes a report a JWT of its own type, which no other endpoint takes.
-func (p *Provider) signReport(ctx context.Context, report storage.Report, at time.Time) (string, error) {
-	doc, err := p.document(ctx, report, at)
+func (p *Provider) signReport(ctx context.Context, report storage.Report, now time.Time) (string, error) {
+	doc, err := p.reportDocument(ctx, report, now)
 	if err != nil {
 		return "", err
 	}
 	return p.config.Ring.Sign(keys.RS256, logout.DocumentTyp, doc)
 }
 
-// rules refuses passwords that are little more than what everybody knows here.
-func (p *Provider) rules() password.Rules {
+// passwordRules refuses passwords that are little more than what everybody knows here.
+func (p *Provider) passwordRules() password.Rules {
 	words := []string{"curfew"}
 	if u, err := url.Parse(p.config.Issuer); err == nil {
 		words = append(words, u.Hostname())
 	}
-	return password.Rules{Words: words}
+	return password.Rules{ContextWords: words}
 }

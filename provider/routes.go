@@ -17,128 +17,128 @@ import (
 
 // routes is every URL of the main listener.
 func (p *Provider) routes() (http.Handler, error) {
-	in, out, self, api, reg := p.signin(), p.signout(), p.account(), p.machine().Endpoints(), p.registration()
-	self.SignIn, self.Leave = in.ToSelf, out.Leave
-	discovery, err := p.discovery()
+	signIn, signOut, accountPages, endpoints, registration := p.signin(), p.signout(), p.account(), p.oauth().Endpoints(), p.registration()
+	accountPages.RedirectToSignIn, accountPages.EndAndRender = signIn.RedirectToSignIn, signOut.EndAndRender
+	discovery, err := p.discoveryDocument()
 	if err != nil {
 		return nil, err
 	}
-	metadata := machine.CORS(ready("application/json", "public, max-age=300", discovery), http.MethodGet)
-	form := func(h http.HandlerFunc) http.Handler { return p.site.SameOrigin(h) }
+	metadataHandler := machine.CORS(serveStatic("application/json", "public, max-age=300", discovery), http.MethodGet)
+	sameOrigin := func(h http.HandlerFunc) http.Handler { return p.site.SameOrigin(h) }
 
 	mux := http.NewServeMux()
 	// What programs call.
-	mux.Handle("/.well-known/openid-configuration", metadata)       // Discovery 1.0 §4
-	mux.Handle("/.well-known/oauth-authorization-server", metadata) // RFC 8414 §3
-	mux.Handle("/jwks", api.JWKS)                                   // Discovery 1.0 §3
-	mux.Handle("/token", api.Token)                                 // RFC 6749 §3.2
-	mux.Handle("/userinfo", api.UserInfo)                           // Core §5.3
-	mux.Handle("/introspect", api.Introspect)                       // RFC 7662 §2
-	mux.Handle("/revoke", api.Revoke)                               // RFC 7009 §2
-	mux.HandleFunc("GET /healthz", p.healthz)                       //
-	mux.HandleFunc("GET /readyz", p.readyz)                         //
-	if p.registers() {                                              //
-		mux.HandleFunc("POST "+register.Path, reg.Register)       // RFC 7591 §3
-		mux.HandleFunc("GET "+register.ClientPath, reg.Read)      // RFC 7592 §2.1
-		mux.HandleFunc("PUT "+register.ClientPath, reg.Update)    // RFC 7592 §2.2
-		mux.HandleFunc("DELETE "+register.ClientPath, reg.Remove) // RFC 7592 §2.3
+	mux.Handle("/.well-known/openid-configuration", metadataHandler)       // Discovery 1.0 §4
+	mux.Handle("/.well-known/oauth-authorization-server", metadataHandler) // RFC 8414 §3
+	mux.Handle("/jwks", endpoints.JWKS)                                    // Discovery 1.0 §3
+	mux.Handle("/token", endpoints.Token)                                  // RFC 6749 §3.2
+	mux.Handle("/userinfo", endpoints.UserInfo)                            // Core §5.3
+	mux.Handle("/introspect", endpoints.Introspect)                        // RFC 7662 §2
+	mux.Handle("/revoke", endpoints.Revoke)                                // RFC 7009 §2
+	mux.HandleFunc("GET /healthz", p.healthz)                              //
+	mux.HandleFunc("GET /readyz", p.readyz)                                //
+	if p.registrationEnabled() {                                           //
+		mux.HandleFunc("POST "+register.Path, registration.Register)       // RFC 7591 §3
+		mux.HandleFunc("GET "+register.ClientPath, registration.Read)      // RFC 7592 §2.1
+		mux.HandleFunc("PUT "+register.ClientPath, registration.Update)    // RFC 7592 §2.2
+		mux.HandleFunc("DELETE "+register.ClientPath, registration.Remove) // RFC 7592 §2.3
 	}
 	// What browsers are sent to, from anywhere.
-	mux.HandleFunc("GET /authorize", in.Authorize)      // Core §3.1.2
-	mux.HandleFunc("POST /authorize", in.Authorize)     // Core §3.1.2.1
-	mux.HandleFunc("GET /end_session", out.EndSession)  // RP-Initiated Logout 1.0 §2
-	mux.HandleFunc("POST /end_session", out.EndSession) // RP-Initiated Logout 1.0 §2
-	if p.config.CheckSession {                          //
+	mux.HandleFunc("GET /authorize", signIn.Authorize)      // Core §3.1.2
+	mux.HandleFunc("POST /authorize", signIn.Authorize)     // Core §3.1.2.1
+	mux.HandleFunc("GET /end_session", signOut.EndSession)  // RP-Initiated Logout 1.0 §2
+	mux.HandleFunc("POST /end_session", signOut.EndSession) // RP-Initiated Logout 1.0 §2
+	if p.config.CheckSession {                              //
 		mux.HandleFunc("GET /check_session", p.checkSession) // Session Management 1.0 §3.2
 		mux.HandleFunc("GET /check_session/origin", p.checkOrigin)
 	}
 	// What only our own pages lead to. Forms are taken from our own site alone.
-	mux.HandleFunc("GET /login/{handle}", in.ShowLogin)
-	mux.Handle("POST /login/{handle}", form(in.Login))
-	mux.HandleFunc("GET /login/{handle}/cancel", in.Cancel)
-	mux.HandleFunc("GET /consent/{handle}", in.ShowConsent)
-	mux.Handle("POST /consent/{handle}", form(in.Consent))
-	mux.Handle("POST "+signout.ConfirmPath, form(out.Confirm))
-	mux.HandleFunc("GET /signed-out/{handle}", out.SignedOut)
-	mux.HandleFunc("GET /signed-out/{handle}/status.json", out.Status)
-	mux.HandleFunc("GET "+signout.EvictPath, out.Evict)
-	mux.HandleFunc("GET "+signout.MeaningPath, out.Meaning)
-	mux.HandleFunc("GET /account", self.Sessions)
-	mux.Handle("POST /account/sessions", form(self.SignOut))
-	mux.HandleFunc("GET /account/applications", self.Applications)
-	mux.Handle("POST /account/applications", form(self.Withdraw))
-	mux.HandleFunc("GET /account/security", self.Security)
-	mux.Handle("POST /account/password", form(self.ChangePassword))
-	mux.Handle("POST /account/email", form(self.ChangeEmail))
-	mux.HandleFunc("GET /account/activity", self.Activity)
-	mux.HandleFunc("GET /account/reports/{report}", self.Report)
-	mux.HandleFunc("GET /account/reports/{report}/status.json", self.ReportStatus)
-	mux.HandleFunc("GET /account/reports/{report}/report.jwt", self.DownloadReport)
-	mux.HandleFunc("GET /account/probe", self.Probe)
-	mux.HandleFunc("GET /reset/{link}", self.ShowReset)
-	mux.Handle("POST /reset/{link}", form(self.Reset))
+	mux.HandleFunc("GET /login/{handle}", signIn.ShowLogin)
+	mux.Handle("POST /login/{handle}", sameOrigin(signIn.Login))
+	mux.HandleFunc("GET /login/{handle}/cancel", signIn.Cancel)
+	mux.HandleFunc("GET /consent/{handle}", signIn.ShowConsent)
+	mux.Handle("POST /consent/{handle}", sameOrigin(signIn.Consent))
+	mux.Handle("POST "+signout.ConfirmPath, sameOrigin(signOut.Confirm))
+	mux.HandleFunc("GET /signed-out/{handle}", signOut.SignedOut)
+	mux.HandleFunc("GET /signed-out/{handle}/status.json", signOut.Status)
+	mux.HandleFunc("GET "+signout.EvictPath, signOut.Evict)
+	mux.HandleFunc("GET "+signout.MeaningPath, signOut.Meaning)
+	mux.HandleFunc("GET /account", accountPages.Sessions)
+	mux.Handle("POST /account/sessions", sameOrigin(accountPages.SignOut))
+	mux.HandleFunc("GET /account/applications", accountPages.Apps)
+	mux.Handle("POST /account/applications", sameOrigin(accountPages.WithdrawConsent))
+	mux.HandleFunc("GET /account/security", accountPages.Security)
+	mux.Handle("POST /account/password", sameOrigin(accountPages.ChangePassword))
+	mux.Handle("POST /account/email", sameOrigin(accountPages.ChangeEmail))
+	mux.HandleFunc("GET /account/activity", accountPages.Activity)
+	mux.HandleFunc("GET /account/reports/{report}", accountPages.Report)
+	mux.HandleFunc("GET /account/reports/{report}/status.json", accountPages.ReportStatus)
+	mux.HandleFunc("GET /account/reports/{report}/report.jwt", accountPages.DownloadReport)
+	mux.HandleFunc("GET /account/probe", accountPages.Probe)
+	mux.HandleFunc("GET /reset/{link}", accountPages.ShowReset)
+	mux.Handle("POST /reset/{link}", sameOrigin(accountPages.Reset))
 	for _, asset := range templates.Assets() {
-		mux.HandleFunc("GET "+asset.Path, ready(asset.ContentType, "public, max-age=31536000, immutable", asset.Body))
+		mux.HandleFunc("GET "+asset.Path, serveStatic(asset.ContentType, "public, max-age=31536000, immutable", asset.Body))
 	}
 	mux.HandleFunc("GET /{$}", func(w http.ResponseWriter, r *http.Request) { web.Redirect(w, p.site.Path("/account")) })
-	mux.HandleFunc("/", p.nowhere(mux))
+	mux.HandleFunc("/", p.notFound(mux))
 
-	base := p.site.Path("")
-	if base == "" {
+	basePath := p.site.Path("")
+	if basePath == "" {
 		return p.site.Wrap(mux), nil
 	}
-	outer := http.NewServeMux()
-	outer.Handle(base+"/", http.StripPrefix(base, p.site.Wrap(mux)))
-	outer.Handle("/.well-known/oauth-authorization-server"+base, p.site.Wrap(metadata)) // RFC 8414 §3.1: the issuer's path stands behind
-	outer.Handle("/", p.site.Wrap(p.nowhere(outer)))
-	return outer, nil
+	rootMux := http.NewServeMux()
+	rootMux.Handle(basePath+"/", http.StripPrefix(basePath, p.site.Wrap(mux)))
+	rootMux.Handle("/.well-known/oauth-authorization-server"+basePath, p.site.Wrap(metadataHandler)) // RFC 8414 §3.1: the issuer's path stands behind
+	rootMux.Handle("/", p.site.Wrap(p.notFound(rootMux)))
+	return rootMux, nil
 }
 
-// nowhere answers what no route takes: with 405 where another method would have been right.
-func (p *Provider) nowhere(mux *http.ServeMux) http.HandlerFunc {
+// notFound answers what no route takes: with 405 where another method would have been right.
+func (p *Provider) notFound(mux *http.ServeMux) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
-		fault := web.Fault{Status: http.StatusNotFound}
+		fault := web.PageError{Status: http.StatusNotFound}
 		for _, method := range []string{http.MethodGet, http.MethodPost} {
 			if _, pattern := mux.Handler(&http.Request{Method: method, URL: r.URL, Host: r.Host}); method != r.Method && strings.HasPrefix(pattern, method+" ") {
 				fault.Status = http.StatusMethodNotAllowed
 				w.Header().Add("Allow", method)
 			}
 		}
-		p.site.Error(w, r, fault)
+		p.site.RenderError(w, r, fault)
 	}
 }
 
 func (p *Provider) signin() *signin.Handler {
 	c := p.config
-	objects := &object.Reader{Issuer: c.Issuer, Fetch: c.Egress, Verify: clientkeys.Verifier{Fetch: c.Egress, Secret: c.Ring.UnwrapSecret}, Algs: register.ClientSigningAlgs(), Now: c.Now}
-	return &signin.Handler{Site: p.site, Store: c.Store, Ender: p.ender, Minter: p.minter, Hints: c.Ring, Objects: objects, Hasher: p.hasher, Limiter: p.limiter,
-		Lifetimes: c.Sessions}
+	objects := &object.Reader{Issuer: c.Issuer, Fetcher: c.Egress, Verifier: clientkeys.Verifier{Fetch: c.Egress, UnwrapSecret: c.Ring.UnwrapSecret}, Algs: register.ClientSigningAlgs(), Now: c.Now}
+	return &signin.Handler{Site: p.site, Store: c.Store, Terminator: p.terminator, Minter: p.minter, HintVerifier: c.Ring, RequestObjects: objects, Hasher: p.hasher, Limiter: p.limiter,
+		Lifetimes: c.SessionLifetimes}
 }
 
 func (p *Provider) signout() *signout.Handler {
 	c := p.config
-	return &signout.Handler{Site: p.site, Store: c.Store, Ender: p.ender, Hints: c.Ring, SubjectFor: p.minter.SubjectFor, Lifetimes: p.lifetimes(),
-		Extent: c.LogoutExtent, Ask: c.LogoutAsk, Wait: c.LogoutWait}
+	return &signout.Handler{Site: p.site, Store: c.Store, Terminator: p.terminator, HintVerifier: c.Ring, SubjectFor: p.minter.SubjectFor, Lifetimes: p.maxLifetimes(),
+		DefaultScope: c.LogoutScope, AlwaysConfirm: c.LogoutAlwaysConfirm, ContinueAfter: c.LogoutRedirectDelay}
 }
 
 func (p *Provider) account() *account.Handler {
 	c := p.config
-	return &account.Handler{Site: p.site, Store: c.Store, Ender: p.ender, Hasher: p.hasher, Limiter: p.limiter, Rules: p.rules(), Lifetimes: p.lifetimes(),
-		EndsAll: c.ChangeEndsAll, SignReport: p.signReport}
+	return &account.Handler{Site: p.site, Store: c.Store, Terminator: p.terminator, Hasher: p.hasher, Limiter: p.limiter, Rules: p.passwordRules(), Lifetimes: p.maxLifetimes(),
+		EndAllSessions: c.PasswordChangeEndsAll, SignReport: p.signReport}
 }
 
-func (p *Provider) machine() *machine.Server {
+func (p *Provider) oauth() *machine.Server {
 	c := p.config
-	return &machine.Server{Issuer: c.Issuer, Store: c.Store, Minter: p.minter, Ring: c.Ring, Ender: p.ender, Fetch: c.Egress, Now: c.Now, Log: c.Log,
-		ReuseEndsSession: c.ReuseEndsSession}
+	return &machine.Server{Issuer: c.Issuer, Store: c.Store, Minter: p.minter, Ring: c.Ring, Terminator: p.terminator, Fetch: c.Egress, Now: c.Now, Log: c.Log,
+		ReuseEndsSession: c.RefreshReuseEndsSession}
 }
 
 func (p *Provider) registration() *register.Handler {
 	c := p.config
-	return &register.Handler{Issuer: c.Issuer, Mode: c.RegistrationMode, Defaults: c.RegistrationDefaults, Logos: c.Logos, Registrar: p.registrar,
-		Store: c.Store, Ender: p.ender, Address: p.site.Address, Log: c.Log}
+	return &register.Handler{Issuer: c.Issuer, Mode: c.RegistrationMode, Defaults: c.RegistrationDefaults, AllowLogos: c.AllowLogos, Registrar: p.registrar,
+		Store: c.Store, Terminator: p.terminator, RemoteAddress: p.site.ClientAddress, Log: c.Log}
 }
 
-func (p *Provider) registers() bool {
-	return p.config.RegistrationMode == register.Token || p.config.RegistrationMode == register.Open
+func (p *Provider) registrationEnabled() bool {
+	return p.config.RegistrationMode == register.ModeToken || p.config.RegistrationMode == register.ModeOpen
 }

@@ -26,19 +26,19 @@ import (
 	"github.com/curfew-id/curfew/storage/bolt"
 )
 
-// record is a log that can be read while it is written.
-type record struct {
+// logBuffer is a log that can be read while it is written.
+type logBuffer struct {
 	mu   sync.Mutex
 	text bytes.Buffer
 }
 
-func (r *record) Write(b []byte) (int, error) {
+func (r *logBuffer) Write(b []byte) (int, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return r.text.Write(b)
 }
 
-func (r *record) String() string {
+func (r *logBuffer) String() string {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return r.text.String()
@@ -48,13 +48,13 @@ func (r *record) String() string {
 // (ASVS 16.2.5, 14.2.1).
 func TestNoSecretReachesTheLogOrTheStore(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		log := &record{}
+		log := &logBuffer{}
 		file := filepath.Join(t.TempDir(), "curfew.db")
 		o := mustStartOn(t, bolt.Options{Path: file}, func(c *provider.Config) {
 			c.Log = slog.New(web.LogHandler{Handler: slog.NewJSONHandler(log, &slog.HandlerOptions{Level: slog.LevelDebug})})
-			c.RegistrationMode = register.Open
+			c.RegistrationMode = register.ModeOpen
 		})
-		secrets := map[string]string{"password": pw, "client secret": secret, "PKCE verifier": verifier}
+		secrets := map[string]string{"password": testPassword, "client secret": secret, "PKCE verifier": verifier}
 		keep := func(name, value string) string {
 			if len(value) < 20 {
 				t.Fatalf("got %q as %s", value, name)
@@ -62,14 +62,14 @@ func TestNoSecretReachesTheLogOrTheStore(t *testing.T) {
 			secrets[name] = value
 			return value
 		}
-		o.out.answer = func(string, url.Values) (egress.Answer, error) { return egress.Answer{}, errors.New("broken") }
+		o.clients.answer = func(string, url.Values) (egress.Response, error) { return egress.Response{}, errors.New("broken") }
 		o.mustAddClient("atlas", nil)
 		b := o.browser()
 		login := b.get(authorizeURL("atlas", "scope", "openid offline_access", "prompt", "consent"))
 		keep("sign-in handle", path.Base(login.Path))
-		b.submit(login, "username", "alice", "password", "wrong "+pw)
-		consent := b.submit(login, "username", "alice", "password", pw)
-		code := keep("code", b.submit(consent, "decision", "allow").answer(t).Get("code"))
+		b.submit(login, "username", "alice", "password", "wrong "+testPassword)
+		consent := b.submit(login, "username", "alice", "password", testPassword)
+		code := keep("code", b.submit(consent, "decision", "allow").responseParams(t).Get("code"))
 		for name, value := range b.cookies {
 			keep(name, value)
 		}
@@ -89,7 +89,7 @@ func TestNoSecretReachesTheLogOrTheStore(t *testing.T) {
 		r := httptest.NewRequest(http.MethodPost, "/register", strings.NewReader(`{"redirect_uris":["https://mail.example/cb"]}`))
 		r.Header.Set("Content-Type", "application/json")
 		w := httptest.NewRecorder()
-		o.p.ServeHTTP(w, r)
+		o.provider.ServeHTTP(w, r)
 		var made struct {
 			Secret string `json:"client_secret"`
 			Token  string `json:"registration_access_token"`
@@ -117,7 +117,7 @@ func TestNoSecretReachesTheLogOrTheStore(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		for i, told := range o.out.sent() {
+		for i, told := range o.clients.sent() {
 			keep("logout token "+strconv.Itoa(i), told.Form.Get("logout_token"))
 		}
 		if secrets["logout token 0"] == "" || !strings.Contains(log.String(), `"path":"/reset/{link}"`) || !bytes.Contains(stored, []byte("atlas")) {

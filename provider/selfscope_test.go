@@ -13,11 +13,11 @@ import (
 	"github.com/curfew-id/curfew/provider/register"
 )
 
-// TestNobodyRegistersARightForHimself: a scope beyond those about people is a right at somebody's API. A client that registered itself gets it
+// TestClientCannotRegisterPrivilegedScopes: a scope beyond those about people is a right at somebody's API. A client that registered itself gets it
 // from an operator or not at all, and keeps it when it changes its registration.
-func TestNobodyRegistersARightForHimself(t *testing.T) {
+func TestClientCannotRegisterPrivilegedScopes(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		o := mustStart(t, func(c *provider.Config) { c.RegistrationMode = register.Open })
+		o := mustStart(t, func(c *provider.Config) { c.RegistrationMode = register.ModeOpen })
 		var made struct {
 			ID     string `json:"client_id"`
 			Secret string `json:"client_secret"`
@@ -32,7 +32,7 @@ func TestNobodyRegistersARightForHimself(t *testing.T) {
 				r.Header.Set("Authorization", "Bearer "+made.Token)
 			}
 			w := httptest.NewRecorder()
-			o.p.ServeHTTP(w, r)
+			o.provider.ServeHTTP(w, r)
 			if err := json.Unmarshal(w.Body.Bytes(), &made); err != nil || w.Code >= 300 {
 				t.Fatalf("got %d %s, %v", w.Code, w.Body, err)
 			}

@@ -25,9 +25,9 @@ func TestSessionsEndByThemselves(t *testing.T) {
 				o.mustAddClient("atlas", nil)
 				o.stop() // nobody sweeps: what is past its time is dead, swept or not
 				<-o.done
-				begin := func() (*browser, tokenAnswer) {
+				begin := func() (*browser, tokenResponse) {
 					b := o.browser()
-					code := b.submit(b.get(authorizeURL("atlas")), "username", "alice", "password", pw, "keep", c.keep).answer(t).Get("code")
+					code := b.submit(b.get(authorizeURL("atlas")), "username", "alice", "password", testPassword, "keep", c.keep).responseParams(t).Get("code")
 					return b, o.redeem("atlas", code)
 				}
 				// Nobody uses it.
@@ -52,14 +52,14 @@ func TestSessionsEndByThemselves(t *testing.T) {
 					if i%2 == 0 {
 						refresh = o.token("atlas", url.Values{"grant_type": {"refresh_token"}, "refresh_token": {refresh}}).RefreshToken
 					} else {
-						o.redeem("atlas", b.mustNone("atlas").Get("code"))
+						o.redeem("atlas", b.mustPromptNone("atlas").Get("code"))
 					}
 				}
 				time.Sleep(time.Until(start.Add(c.absolute - time.Second)))
 				if !b.signedIn("atlas") {
 					t.Error("got it dead before its absolute end although it was in use")
 				}
-				code := b.mustNone("atlas").Get("code")
+				code := b.mustPromptNone("atlas").Get("code")
 				time.Sleep(time.Second)
 				if got := o.redeem("atlas", code); b.signedIn("atlas") || got.Error != "invalid_grant" {
 					t.Errorf("got %+v at its absolute end, want nothing", got)
@@ -78,8 +78,8 @@ func TestSessionsEndByThemselves(t *testing.T) {
 	}
 }
 
-// TestExpiryIsToldUnlessSilent: where expiry is silent, nobody is told of it, the report says so, and a sign-out is told all the same.
-func TestExpiryIsToldUnlessSilent(t *testing.T) {
+// TestExpiryIsNotifiedUnlessSilent: where expiry is silent, nobody is told of it, the report says so, and a sign-out is told all the same.
+func TestExpiryIsNotifiedUnlessSilent(t *testing.T) {
 	const quiet = "It was not told: sessions that run out end quietly here."
 	for name, silent := range map[string]bool{"told": false, "silent": true} {
 		t.Run(name, func(t *testing.T) {
@@ -89,12 +89,12 @@ func TestExpiryIsToldUnlessSilent(t *testing.T) {
 				b := o.browser()
 				a := b.mustJoin("alice", "atlas")
 				time.Sleep(8*time.Hour - time.Second)
-				if n := len(o.out.sent()); n > 0 || !b.copy().get("/account/probe").has(http.StatusNoContent) {
+				if n := len(o.clients.sent()); n > 0 || !b.copy().get("/account/probe").has(http.StatusNoContent) {
 					t.Fatalf("got %d logout tokens and its end before its time", n)
 				}
 				time.Sleep(7 * time.Second) // a sweep may be 5 s late
 				synctest.Wait()
-				if n := len(o.out.sent()); n == 0 != silent {
+				if n := len(o.clients.sent()); n == 0 != silent {
 					t.Errorf("got %d logout tokens", n)
 				}
 				if o.active("atlas", a.AccessToken) {
@@ -108,10 +108,10 @@ func TestExpiryIsToldUnlessSilent(t *testing.T) {
 					t.Errorf("silent %v: got the report\n%s", silent, body)
 				}
 
-				before := len(o.out.sent())
+				before := len(o.clients.sent())
 				b.submit(b.get("/end_session"), "extent", "browser")
 				synctest.Wait()
-				if n := len(o.out.sent()) - before; n != 1 {
+				if n := len(o.clients.sent()) - before; n != 1 {
 					t.Errorf("got %d logout tokens for a sign-out, want 1", n)
 				}
 			})

@@ -16,8 +16,8 @@ import (
 	"github.com/curfew-id/curfew/storage"
 )
 
-// TestForeignHandlesOpenNothing: of another browser, another purpose, cut, changed or past their time.
-func TestForeignHandlesOpenNothing(t *testing.T) {
+// TestForeignInteractionsOpenNothing: of another browser, another purpose, cut, changed or past their time.
+func TestForeignInteractionsOpenNothing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		o := mustStart(t, nil)
 		o.mustAddClient("atlas", nil)
@@ -25,7 +25,7 @@ func TestForeignHandlesOpenNothing(t *testing.T) {
 		thief.get(authorizeURL("atlas")) // has a flow cookie of its own
 		location := b.do(http.MethodGet, authorizeURL("atlas"), nil, nil).Header.Get("Location")
 		handle := strings.TrimPrefix(location, "/login/")
-		form := url.Values{"username": {"alice"}, "password": {pw}}
+		form := url.Values{"username": {"alice"}, "password": {testPassword}}
 		refused := func(name string, b *browser, path string) {
 			t.Helper()
 			for _, p := range []page{b.get(path), b.do(http.MethodPost, path, form, nil), b.get(path + "/cancel")} {
@@ -66,7 +66,7 @@ func TestUnknownUserLooksLikeAWrongPassword(t *testing.T) {
 		for _, name := range []string{"alice", "alice@example.org", "nobody", "gone", "bare", "ALICE", "no body", strings.Repeat("x", 3000)} {
 			secret := "wrong"
 			if name == "gone" || name == "bare" {
-				secret = pw
+				secret = testPassword
 			}
 			b := o.browser()
 			p := b.submit(b.get(authorizeURL("atlas")), "username", name, "password", secret)
@@ -114,14 +114,14 @@ func TestParallelGuessesPassNoMoreThanTheLimit(t *testing.T) {
 		if answers[http.StatusOK] != 5 || answers[http.StatusTooManyRequests] != 45 {
 			t.Errorf("got %v, want 5 guesses answered and 45 refused", answers)
 		}
-		if p := guess(o.browser(), pw); p.Status != http.StatusTooManyRequests {
+		if p := guess(o.browser(), testPassword); p.Status != http.StatusTooManyRequests {
 			t.Errorf("got %d for the right password of a locked account, want 429 like any other", p.Status)
 		}
-		if p := guess(known, pw); p.answer(t).Get("code") == "" {
+		if p := guess(known, testPassword); p.responseParams(t).Get("code") == "" {
 			t.Error("got the person locked out of a browser that is known")
 		}
 		time.Sleep(3 * time.Second)
-		if p := guess(o.browser(), pw); p.answer(t).Get("code") == "" {
+		if p := guess(o.browser(), testPassword); p.responseParams(t).Get("code") == "" {
 			t.Error("got the account locked for longer than was said")
 		}
 	})
@@ -193,7 +193,7 @@ func TestPasswordsMoveToTodaysCost(t *testing.T) {
 			t.Fatal(err)
 		}
 		cheap := u.Password
-		if u.Password, err = password.NewHasher(password.Cost{Memory: 128, Time: 2, Threads: 1}).Hash(context.Background(), pw); err != nil {
+		if u.Password, err = password.NewHasher(password.Cost{Memory: 128, Time: 2, Threads: 1}).Hash(context.Background(), testPassword); err != nil {
 			t.Fatal(err)
 		}
 		if err := o.store.PutUser(t.Context(), u); err != nil {

@@ -16,20 +16,20 @@ import (
 // TestSignOutEndsWhatWasConfigured: at this application, in this browser, or everywhere; for the deployment, by the client, or as the person is asked.
 func TestSignOutEndsWhatWasConfigured(t *testing.T) {
 	for name, c := range map[string]struct {
-		deployment  templates.Extent
+		deployment  templates.LogoutScope
 		client      string
 		here, phone bool // alive afterwards
 	}{
 		"nothing configured":                {"", "", false, true},
-		"the deployment, this application":  {templates.ExtentApplication, "", true, true},
-		"the deployment, everywhere":        {templates.ExtentEverywhere, "", false, false},
-		"the client before the deployment":  {templates.ExtentEverywhere, "application", true, true},
+		"the deployment, this application":  {templates.ScopeClient, "", true, true},
+		"the deployment, everywhere":        {templates.ScopeAll, "", false, false},
+		"the client before the deployment":  {templates.ScopeAll, "application", true, true},
 		"the client, everywhere":            {"", "everywhere", false, false},
-		"the client, this browser, instead": {templates.ExtentEverywhere, "browser", false, true},
+		"the client, this browser, instead": {templates.ScopeAll, "browser", false, true},
 	} {
 		for _, ask := range []bool{false, true} {
 			synctest.Test(t, func(t *testing.T) {
-				o := mustStart(t, func(p *provider.Config) { p.LogoutExtent, p.LogoutAsk = c.deployment, ask })
+				o := mustStart(t, func(p *provider.Config) { p.LogoutScope, p.LogoutAlwaysConfirm = c.deployment, ask })
 				o.mustAddClient("atlas", func(m *storage.Metadata) { m.LogoutScope = c.client })
 				o.mustAddClient("ledger", nil)
 				here, phone := o.browser(), o.browser()
@@ -54,9 +54,9 @@ func TestSignOutEndsWhatWasConfigured(t *testing.T) {
 	}
 }
 
-// TestNobodyIsSignedInAgainUnnoticed: an application that sends the browser straight back after a sign-out gets a question, or an error where nobody may be
+// TestSilentSignInAfterLogoutIsRefused: an application that sends the browser straight back after a sign-out gets a question, or an error where nobody may be
 // asked; after a whole sign-out the sign-in page is there anyway.
-func TestNobodyIsSignedInAgainUnnoticed(t *testing.T) {
+func TestSilentSignInAfterLogoutIsRefused(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		o := mustStart(t, nil)
 		o.mustAddClient("atlas", nil)
@@ -71,17 +71,17 @@ func TestNobodyIsSignedInAgainUnnoticed(t *testing.T) {
 		b.mustJoin("alice", "atlas")
 		b.mustJoin("alice", "ledger")
 		leave()
-		if got := b.mustNone("atlas").Get("error"); got != "interaction_required" {
+		if got := b.mustPromptNone("atlas").Get("error"); got != "interaction_required" {
 			t.Errorf("got %q for prompt=none, want interaction_required", got)
 		}
-		if got := b.do(http.MethodGet, authorizeURL("ledger"), nil, nil).answer(t).Get("code"); got == "" {
+		if got := b.do(http.MethodGet, authorizeURL("ledger"), nil, nil).responseParams(t).Get("code"); got == "" {
 			t.Error("got the other application asked too")
 		}
 		p := b.get(authorizeURL("atlas"))
 		if !strings.Contains(p.Body, "You just signed out") {
 			t.Fatalf("got %d to %q, want to be asked", p.Status, p.Header.Get("Location"))
 		}
-		if got := b.submit(p).answer(t).Get("code"); got == "" {
+		if got := b.submit(p).responseParams(t).Get("code"); got == "" {
 			t.Error("got no code after saying yes")
 		}
 		if !b.signedIn("atlas") {
@@ -111,26 +111,26 @@ func TestNobodyIsSignedInAgainUnnoticed(t *testing.T) {
 			t.Errorf("got %d to %q after a whole sign-out, want the sign-in page", p.Status, p.Header.Get("Location"))
 		}
 		b.mustSignIn("alice", "ledger")
-		if p := b.do(http.MethodGet, authorizeURL("atlas"), nil, nil); p.answer(t).Get("code") == "" {
+		if p := b.do(http.MethodGet, authorizeURL("atlas"), nil, nil); p.responseParams(t).Get("code") == "" {
 			t.Error("got asked although the person has signed in since")
 		}
 	})
 }
 
-// TestFramesAreToldNeverConfirmed: that the browser was given a frame is noted in the report, and nothing more is ever made of it.
-func TestFramesAreToldNeverConfirmed(t *testing.T) {
+// TestFramesAreNotifiedNeverConfirmed: that the browser was given a frame is noted in the report, and nothing more is ever made of it.
+func TestFramesAreNotifiedNeverConfirmed(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		o := mustStart(t, nil)
 		o.mustAddClient("atlas", func(m *storage.Metadata) {
 			m.BackchannelLogoutURI, m.FrontchannelLogoutURI = "", "https://atlas.example/front"
 		})
-		row := func() storage.Row {
+		row := func() storage.ReportEntry {
 			t.Helper()
 			reports, _, err := o.store.ListReports(t.Context(), storage.ReportFilter{}, storage.Page{})
 			if err != nil || len(reports) == 0 {
 				t.Fatalf("got %d reports, %v", len(reports), err)
 			}
-			return *reports[0].Row(logout.KindApplication, "atlas")
+			return *reports[0].Entry(logout.KindClientSession, "atlas")
 		}
 		b := o.browser()
 		b.mustJoin("alice", "atlas")
@@ -142,14 +142,14 @@ func TestFramesAreToldNeverConfirmed(t *testing.T) {
 		b = o.browser()
 		b.get(endSession("id_token_hint", b.mustJoin("alice", "atlas").IDToken))
 		time.Sleep(time.Hour)
-		if got := row().Trust; got != storage.TrustTold {
+		if got := row().Trust; got != storage.TrustNotified {
 			t.Errorf("got %s after the frame, want told", got)
 		}
 	})
 }
 
-// TestUnprovenTargetIsOnlyOffered: without a session and without a hint, anybody could have written the request.
-func TestUnprovenTargetIsOnlyOffered(t *testing.T) {
+// TestUnverifiedPostLogoutURIIsOnlyOffered: without a session and without a hint, anybody could have written the request.
+func TestUnverifiedPostLogoutURIIsOnlyOffered(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		o := mustStart(t, nil)
 		o.mustAddClient("atlas", nil)

@@ -15,11 +15,11 @@ import (
 // Discovery 1.0 §3: what is advertised works, and what works is advertised.
 
 func TestAdvertisedEndpointsAreThere(t *testing.T) {
-	for _, mode := range []register.Mode{"", register.Off, register.Token, register.Open} {
+	for _, mode := range []register.Mode{"", register.ModeOff, register.ModeToken, register.ModeOpen} {
 		for _, checkSession := range []bool{false, true} {
 			runOnce(t, func(c *provider.Config) { c.RegistrationMode, c.CheckSession = mode, checkSession }, func(m *module) {
 				d := m.discovery()
-				optional := map[string]bool{"registration_endpoint": mode == register.Token || mode == register.Open, "check_session_iframe": checkSession}
+				optional := map[string]bool{"registration_endpoint": mode == register.ModeToken || mode == register.ModeOpen, "check_session_iframe": checkSession}
 				for name, on := range optional {
 					if (d[name] != nil) != on {
 						m.Errorf("registration %q, check_session %v: got %s %v", mode, checkSession, name, d[name])
@@ -105,7 +105,7 @@ func TestAdvertisedValuesOfParametersAreTaken(t *testing.T) {
 				m.mustFail(m.answerTo(q), q.Get("state"), "access_denied")
 				continue
 			}
-			if got := m.mustTake(m.browser.do(http.MethodGet, "/authorize?"+q.Encode(), nil, nil), q).claims()["acr"]; got != acr {
+			if got := m.mustComplete(m.browser.do(http.MethodGet, "/authorize?"+q.Encode(), nil, nil), q).claims()["acr"]; got != acr {
 				m.Errorf("got acr %v, want %s as asked for", got, acr)
 			}
 		}

@@ -36,11 +36,11 @@ func (o outcome) claims() map[string]any {
 func (m *module) mustAuthorize(more ...string) outcome {
 	m.Helper()
 	q := m.request(more...)
-	return m.mustTake(m.visit("/authorize?"+q.Encode()), q)
+	return m.mustComplete(m.visit("/authorize?"+q.Encode()), q)
 }
 
-// mustTake holds a successful answer to all that every module checks: the response, its tokens, and that userinfo takes the access token.
-func (m *module) mustTake(p page, q url.Values, redeem ...string) outcome {
+// mustComplete holds a successful answer to all that every module checks: the response, its tokens, and that userinfo takes the access token.
+func (m *module) mustComplete(p page, q url.Values, redeem ...string) outcome {
 	m.Helper()
 	o := outcome{params: m.callback(p)}
 	if o.params.Get("error") != "" {
@@ -72,7 +72,7 @@ func (m *module) mustTake(p page, q url.Values, redeem ...string) outcome {
 			m.Fatalf("got %+v for a code, want tokens", o.grant)
 		}
 		if o.access != "" {
-			m.mustKnow(o.access)
+			m.mustBeActive(o.access)
 		}
 		o.access, o.hint = o.grant.AccessToken, o.grant.IDToken
 		o.back = m.checkIDToken(o.hint, q)
@@ -83,13 +83,13 @@ func (m *module) mustTake(p page, q url.Values, redeem ...string) outcome {
 		}
 	}
 	if o.access != "" {
-		m.mustKnow(o.access)
+		m.mustBeActive(o.access)
 	}
 	return o
 }
 
-// mustKnow wants userinfo to take an access token.
-func (m *module) mustKnow(access string) {
+// mustBeActive wants userinfo to take an access token.
+func (m *module) mustBeActive(access string) {
 	m.Helper()
 	if p := m.userinfo(http.MethodGet, access); p.Status != http.StatusOK || p.Header.Get("Cache-Control") != "no-store" {
 		m.Errorf("got %d with Cache-Control %q from userinfo, want 200 and no-store", p.Status, p.Header.Get("Cache-Control"))

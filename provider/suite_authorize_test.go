@@ -34,10 +34,10 @@ func (m *module) visit(target string) page {
 
 func (m *module) finish(p page) page {
 	m.Helper()
-	m.asked = false
+	m.passwordAsked = false
 	if strings.Contains(p.Body, `id="password"`) {
-		m.asked = true
-		p = m.browser.submit(p, "username", "pat", "password", pw)
+		m.passwordAsked = true
+		p = m.browser.submit(p, "username", "pat", "password", testPassword)
 	}
 	if strings.Contains(p.Body, `id="allow"`) {
 		p = m.browser.submit(p, "decision", "allow")
@@ -140,7 +140,7 @@ func (m *module) mustShow(p page, text, target string) {
 
 // grant is a token response.
 type grant struct {
-	tokenAnswer
+	tokenResponse
 	TokenType   string `json:"token_type"`
 	ExpiresIn   int64  `json:"expires_in"`
 	Scope       string `json:"scope"`

@@ -21,7 +21,7 @@ func TestModuleFrontchannelRpInitiatedLogout(t *testing.T) {
 	runModule(t, everyType, func(m *module) {
 		o := m.mustJoin(map[string]any{"frontchannel_logout_uri": suiteBase + "/frontchannel_logout", "frontchannel_logout_session_required": true})
 		state := logoutState()
-		p := m.endSession("id_token_hint", o.hint, "post_logout_redirect_uri", bye, "state", state)
+		p := m.endSession("id_token_hint", o.hint, "post_logout_redirect_uri", postLogoutURI, "state", state)
 		frames := framePattern.FindAllStringSubmatch(p.Body, -1)
 		if p.Status != http.StatusOK || len(frames) != 1 {
 			m.Fatalf("got %d with %d frames, want a page with one:\n%s", p.Status, len(frames), p.Body)
@@ -37,8 +37,8 @@ func TestModuleFrontchannelRpInitiatedLogout(t *testing.T) {
 		if csp := p.Header.Get("Content-Security-Policy"); !strings.Contains(csp, "frame-src https://suite.example;") {
 			m.Errorf("got policy %q, want the frame's origin in frame-src", csp)
 		}
-		m.mustLeadBack(p, state)
-		m.mustBeOver(o)
+		m.mustRedirectBack(p, state)
+		m.mustBeSignedOut(o)
 	})
 }
 
@@ -51,24 +51,24 @@ func TestModuleBackchannelRpInitiatedLogout(t *testing.T) {
 		maps.Copy(during.browser.cookies, m.browser.cookies)
 		m.web.mu.Lock()
 		m.web.posts = nil
-		m.web.answer = func(string, url.Values) (egress.Answer, error) {
-			during.mustBeOver(o)
-			return egress.Answer{Status: http.StatusOK}, nil
+		m.web.answer = func(string, url.Values) (egress.Response, error) {
+			during.mustBeSignedOut(o)
+			return egress.Response{Status: http.StatusOK}, nil
 		}
 		m.web.mu.Unlock()
 
 		state := logoutState()
-		p := m.endSession("id_token_hint", o.hint, "post_logout_redirect_uri", bye, "state", state)
-		m.mustLeadBack(p, state)
-		m.mustBeOver(o)
-		m.later(20 * time.Second)
+		p := m.endSession("id_token_hint", o.hint, "post_logout_redirect_uri", postLogoutURI, "state", state)
+		m.mustRedirectBack(p, state)
+		m.mustBeSignedOut(o)
+		m.advance(20 * time.Second)
 		synctest.Wait()
 		posts := m.web.sent()
 		if len(posts) != 1 || posts[0].URI != suiteBase+"/backchannel_logout" || len(posts[0].Form) != 1 {
 			m.Fatalf("got %+v, want one logout token and nothing beside it", posts)
 		}
 		m.checkLogoutToken(posts[0].Form.Get("logout_token"), o)
-		m.later(time.Minute) // it joined just before the end, so it is told once more; the module is over by then
+		m.advance(time.Minute) // it joined just before the end, so it is told once more; the module is over by then
 	})
 }
 

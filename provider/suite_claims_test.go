@@ -16,7 +16,7 @@ func (m *module) checkScopes(o outcome, scopes ...string) {
 	claims := o.front
 	if o.access != "" {
 		claims = m.mustJSON(m.userinfo(http.MethodGet, o.access))
-		m.checkPerson(claims, o)
+		m.checkUserClaims(claims, o)
 	}
 	for _, scope := range append(scopes, "openid") {
 		for _, name := range scopeClaims(scope) {
@@ -41,8 +41,8 @@ func scopeOf(claim string) string {
 	return ""
 }
 
-// checkPerson holds userinfo claims to their types (Core §5.1) and to the ID tokens' subject (§5.3.2).
-func (m *module) checkPerson(claims map[string]any, o outcome) {
+// checkUserClaims holds userinfo claims to their types (Core §5.1) and to the ID tokens' subject (§5.3.2).
+func (m *module) checkUserClaims(claims map[string]any, o outcome) {
 	m.Helper()
 	for name, value := range claims {
 		ok := false
@@ -107,7 +107,7 @@ func TestModuleClaimsEssential(t *testing.T) {
 		claims := o.front
 		if o.access != "" {
 			claims = m.mustJSON(m.userinfo(http.MethodGet, o.access))
-			m.checkPerson(claims, o)
+			m.checkUserClaims(claims, o)
 		}
 		if claims["name"] != "Pat Quill" {
 			m.Errorf("got name %v in %s, want it there", claims["name"], place)
@@ -119,7 +119,7 @@ func TestModuleUserinfoGet(t *testing.T) {
 	runModule(t, accessTypes, func(m *module) {
 		m.mustRegister(nil)
 		o := m.mustAuthorize()
-		m.checkPerson(m.mustJSON(m.userinfo(http.MethodGet, o.access)), o)
+		m.checkUserClaims(m.mustJSON(m.userinfo(http.MethodGet, o.access)), o)
 	})
 }
 
@@ -127,7 +127,7 @@ func TestModuleUserinfoPostHeader(t *testing.T) {
 	runModule(t, accessTypes, func(m *module) {
 		m.mustRegister(nil)
 		o := m.mustAuthorize()
-		m.checkPerson(m.mustJSON(m.userinfo(http.MethodPost, o.access)), o)
+		m.checkUserClaims(m.mustJSON(m.userinfo(http.MethodPost, o.access)), o)
 	})
 }
 
@@ -136,7 +136,7 @@ func TestModuleUserinfoPostBody(t *testing.T) {
 		m.mustRegister(nil)
 		o := m.mustAuthorize()
 		p := m.send(http.MethodPost, "/userinfo", "application/x-www-form-urlencoded", url.Values{"access_token": {o.access}}.Encode(), nil)
-		m.checkPerson(m.mustJSON(p), o)
+		m.checkUserClaims(m.mustJSON(p), o)
 	})
 }
 
@@ -159,12 +159,12 @@ func TestModuleUserinfoRs256(t *testing.T) {
 		if header.Algorithm != "RS256" || claims["iss"] != issuer || claims["aud"] != m.client.ID || claims["nonce"] != nil {
 			m.Errorf("got %s and %v, want RS256, iss and aud, and no nonce", header.Algorithm, claims)
 		}
-		m.checkPerson(claims, o)
+		m.checkUserClaims(claims, o)
 	})
 }
 
-// TestNobodyIsAnsweredWithAnotherPerson (Core §3.1.2.2, §5.5.1): whoever is asked for by sub, in whatever form.
-func TestNobodyIsAnsweredWithAnotherPerson(t *testing.T) {
+// TestIDTokenHintOfAnotherUserIsRefused (Core §3.1.2.2, §5.5.1): whoever is asked for by sub, in whatever form.
+func TestIDTokenHintOfAnotherUserIsRefused(t *testing.T) {
 	runOnce(t, nil, func(m *module) {
 		m.mustRegister(nil)
 		m.mustAuthorize()

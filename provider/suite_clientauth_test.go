@@ -20,7 +20,7 @@ func (m *module) mustAuthorizeBy(method string) outcome {
 		return m.mustAuthorize()
 	}
 	q := m.request("code_challenge", challenge, "code_challenge_method", "S256")
-	return m.mustTake(m.visit("/authorize?"+q.Encode()), q, "code_verifier", verifier)
+	return m.mustComplete(m.visit("/authorize?"+q.Encode()), q, "code_verifier", verifier)
 }
 
 func TestModuleEnsureClientAssertionWithIssAudSucceeds(t *testing.T) {

@@ -15,7 +15,7 @@ func (m *module) mustReuse(after time.Duration) {
 	m.Helper()
 	m.mustRegister(nil)
 	o := m.mustAuthorize()
-	m.later(after)
+	m.advance(after)
 	m.mustRefuse(m.redeem(m.client, o.params.Get("code")), http.StatusBadRequest, "invalid_grant")
 	p := m.userinfo(http.MethodGet, o.access)
 	if p.Status != http.StatusUnauthorized || !strings.Contains(p.Header.Get("WWW-Authenticate"), `error="invalid_token"`) {
@@ -73,7 +73,7 @@ func (m *module) mustRefresh(o outcome, more ...string) grant {
 	if o.grant.RefreshToken == "" || strings.ContainsFunc(o.grant.RefreshToken, func(r rune) bool { return r < ' ' || r > '~' }) {
 		m.Fatalf("got refresh token %q", o.grant.RefreshToken)
 	}
-	m.later(time.Second)
+	m.advance(time.Second)
 	form := url.Values{"grant_type": {"refresh_token"}, "refresh_token": {o.grant.RefreshToken}}
 	for i := 0; i < len(more); i += 2 {
 		form.Set(more[i], more[i+1])
@@ -94,7 +94,7 @@ func (m *module) mustRefresh(o outcome, more ...string) grant {
 	if c["iat"] == o.back["iat"] {
 		m.Errorf("got the iat of the first ID token in the second")
 	}
-	m.mustKnow(g.AccessToken)
+	m.mustBeActive(g.AccessToken)
 	return g
 }
 
@@ -105,7 +105,7 @@ func TestModuleRefreshTokenRpKeyRotation(t *testing.T) {
 		o := m.mustAuthorize(offline...)
 		m.publish("/client1_jwks", keySet(clientKeys()[1]))
 		m.client.key = clientKeys()[1]
-		m.later(time.Minute)
+		m.advance(time.Minute)
 		fetched := len(m.web.fetched)
 		o.grant = m.mustRefresh(o)
 		if got := len(m.web.fetched) - fetched; got != 1 {

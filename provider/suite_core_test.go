@@ -82,8 +82,8 @@ func TestRepeatedParameterIsRefused(t *testing.T) {
 	})
 }
 
-// TestUnknownClientsAreShownToThePerson (RFC 6749 §4.1.2.1): there is nobody to be told.
-func TestUnknownClientsAreShownToThePerson(t *testing.T) {
+// TestUnknownClientsAreShownToTheUser (RFC 6749 §4.1.2.1): there is nobody to be told.
+func TestUnknownClientsAreShownToTheUser(t *testing.T) {
 	runOnce(t, nil, func(m *module) {
 		m.mustRegister(nil)
 		m.mustShow(m.visit("/authorize?"+m.request("client_id", "nobody").Encode()), "client_id", "suite.example")
@@ -117,15 +117,15 @@ func TestConsentIsAskedOnceAndMayBeDenied(t *testing.T) {
 	runOnce(t, ask, func(m *module) {
 		m.mustRegister(nil)
 		q := m.request("scope", "openid email")
-		p := m.browser.submit(m.browser.get("/authorize?"+q.Encode()), "username", "pat", "password", pw)
+		p := m.browser.submit(m.browser.get("/authorize?"+q.Encode()), "username", "pat", "password", testPassword)
 		if !strings.Contains(p.Body, `id="allow"`) || !strings.Contains(p.Body, `id="deny"`) {
 			m.Fatalf("got no question for consent:\n%s", p.Body)
 		}
 		m.mustFail(m.callback(m.browser.submit(p, "decision", "deny")), q.Get("state"), "access_denied")
 		none := m.request("scope", "openid email", "prompt", "none")
 		m.mustFail(m.answerTo(none), none.Get("state"), "consent_required")
-		m.mustTake(m.visit("/authorize?"+q.Encode()), q)
-		m.mustTake(m.browser.do(http.MethodGet, "/authorize?"+none.Encode(), nil, nil), none) // allowed before
+		m.mustComplete(m.visit("/authorize?"+q.Encode()), q)
+		m.mustComplete(m.browser.do(http.MethodGet, "/authorize?"+none.Encode(), nil, nil), none) // allowed before
 		more := m.request("scope", "openid email phone", "prompt", "none")
 		m.mustFail(m.answerTo(more), more.Get("state"), "consent_required")
 		again := m.request("scope", "openid", "prompt", "consent")
@@ -140,16 +140,16 @@ func TestSelectAccountOffersAChoice(t *testing.T) {
 	runOnce(t, nil, func(m *module) {
 		m.mustRegister(nil)
 		first := m.mustAuthorize()
-		m.later(time.Second)
+		m.advance(time.Second)
 		q := m.request("prompt", "select_account")
 		p := m.browser.get("/authorize?" + q.Encode())
 		if !strings.Contains(p.Body, "Continue as Pat Quill") || !strings.Contains(p.Body, `id="other-account"`) {
 			m.Fatalf("got no choice of accounts:\n%s", p.Body)
 		}
-		same := m.mustTake(m.browser.submit(p), q)
+		same := m.mustComplete(m.browser.submit(p), q)
 		_, rest, _ := strings.Cut(p.Body, `id="other-account" class="button" href="`)
 		other, _, _ := strings.Cut(rest, `"`)
-		alice := m.mustTake(m.browser.submit(m.browser.get(other), "username", "alice", "password", pw), q)
+		alice := m.mustComplete(m.browser.submit(m.browser.get(other), "username", "alice", "password", testPassword), q)
 		if same.claims()["sub"] != first.claims()["sub"] || alice.claims()["sub"] != "sub-alice" || alice.claims()["sid"] == same.claims()["sid"] {
 			m.Errorf("got %v, %v and %v, want the same person and then the other, in a session of her own", first.claims(), same.claims(), alice.claims())
 		}
@@ -168,8 +168,8 @@ func TestRegisteredDefaultsCount(t *testing.T) {
 		q := m.request("prompt", "none", "claims", `{"id_token":{"sub":{"value":"sub-alice"}}}`)
 		m.mustFail(m.answerTo(q), q.Get("state"), "login_required")
 		q = m.request("prompt", "none", "claims", `{"id_token":{"sub":{"value":"sub-pat"}}}`)
-		m.mustTake(m.browser.do(http.MethodGet, "/authorize?"+q.Encode(), nil, nil), q)
-		m.later(2 * time.Minute)
+		m.mustComplete(m.browser.do(http.MethodGet, "/authorize?"+q.Encode(), nil, nil), q)
+		m.advance(2 * time.Minute)
 		q = m.request("prompt", "none")
 		m.mustFail(m.answerTo(q), q.Get("state"), "login_required")
 		m.mustStaySignedIn(first, "prompt", "none", "max_age", "600") // what the request says comes first
@@ -190,8 +190,8 @@ func TestResponseModesStandWhereTheyMay(t *testing.T) {
 	})
 }
 
-// TestRequestTooLongForACodeIsTold: a code is a URL's parameter, so what the application wants to be remembered with it has its bound.
-func TestRequestTooLongForACodeIsTold(t *testing.T) {
+// TestRequestTooLongForACodeIsRefused: a code is a URL's parameter, so what the application wants to be remembered with it has its bound.
+func TestRequestTooLongForACodeIsRefused(t *testing.T) {
 	runOnce(t, nil, func(m *module) {
 		m.mustRegister(nil)
 		m.mustAuthorize("nonce", strings.Repeat("n", 300))

@@ -15,7 +15,7 @@ import (
 // registered. Everything that a deployment may switch on is on.
 func TestClientThatRegistersNothingSpecialGetsTheStrictDefaults(t *testing.T) {
 	everything := func(c *provider.Config) {
-		c.RegistrationMode, c.RegistrationDefaults, c.Logos, c.CheckSession, c.PublicWithoutPKCE = register.Open, nil, true, true, true
+		c.RegistrationMode, c.RegistrationDefaults, c.AllowLogos, c.CheckSession, c.PublicWithoutPKCE = register.ModeOpen, nil, true, true, true
 	}
 	const plain = `{"redirect_uris":["https://plain.example/cb"]}`
 	for name, add := range map[string]func(*module) page{
@@ -54,12 +54,12 @@ func (m *module) checkStrict() {
 		m.mustShow(m.visit("/authorize?"+q.Encode()), "redirect_uri", "plain.example")
 	}
 
-	p := m.browser.submit(m.browser.get("/authorize?"+m.request(pkce...).Encode()), "username", "pat", "password", pw)
+	p := m.browser.submit(m.browser.get("/authorize?"+m.request(pkce...).Encode()), "username", "pat", "password", testPassword)
 	if !strings.Contains(p.Body, `id="allow"`) {
 		m.Fatalf("got no question for consent:\n%s", p.Body)
 	}
 	q := m.request(append(slices.Clone(pkce), "scope", "openid offline_access email", "prompt", "consent")...)
-	o := m.mustTake(m.visit("/authorize?"+q.Encode()), q, "code_verifier", verifier)
+	o := m.mustComplete(m.visit("/authorize?"+q.Encode()), q, "code_verifier", verifier)
 	switch {
 	case o.params.Has("session_state"):
 		m.Errorf("got session_state without asking for it")
@@ -81,5 +81,5 @@ func (m *module) checkStrict() {
 	if strings.Contains(away.Body, "plain.example/bye") {
 		m.Errorf("got a way to a post_logout_redirect_uri that is not registered")
 	}
-	m.mustKnow(o.access)
+	m.mustBeActive(o.access)
 }

@@ -118,7 +118,7 @@ func TestModuleSessionManagementDiscoveryEndpointVerification(t *testing.T) {
 
 // TestDiscoveryIsTrue: what is off is not advertised and not there, and what is advertised can be registered.
 func TestDiscoveryIsTrue(t *testing.T) {
-	runOnce(t, func(c *provider.Config) { c.RegistrationMode, c.CheckSession = register.Off, false }, func(m *module) {
+	runOnce(t, func(c *provider.Config) { c.RegistrationMode, c.CheckSession = register.ModeOff, false }, func(m *module) {
 		d := m.checkDiscovery()
 		for member, path := range map[string]string{"registration_endpoint": "/register", "check_session_iframe": "/check_session"} {
 			if d[member] != nil {

@@ -62,7 +62,7 @@ func TestModuleServerRotateKeys(t *testing.T) {
 	runOnce(t, nil, func(m *module) {
 		m.mustRegister(nil)
 		before, first := m.checkKeys(), m.mustAuthorize()
-		if err := m.o.p.RotateForTest(m.Context()); err != nil {
+		if err := m.o.provider.RotateForTest(m.Context()); err != nil {
 			m.Fatal(err)
 		}
 		after := m.checkKeys()
@@ -85,7 +85,7 @@ func TestModuleServerRotateKeys(t *testing.T) {
 		header, _ := m.verify(first.hint)
 		m.mustStaySignedIn(first, "prompt", "none", "id_token_hint", first.hint)
 		q := m.request()
-		now, _ := m.verify(m.mustTake(m.visit("/authorize?"+q.Encode()), q).hint)
+		now, _ := m.verify(m.mustComplete(m.visit("/authorize?"+q.Encode()), q).hint)
 		if now.KeyID == header.KeyID || !slices.ContainsFunc(fresh, func(k jose.JSONWebKey) bool { return k.KeyID == now.KeyID }) {
 			m.Errorf("got a token signed by %s after the rotation, want a new key", now.KeyID)
 		}

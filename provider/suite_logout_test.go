@@ -12,13 +12,13 @@ import (
 	"github.com/go-jose/go-jose/v4"
 )
 
-// bye is where the suite wants to be after a logout.
-const bye = suiteBase + "/post_logout_redirect"
+// postLogoutURI is where the suite wants to be after a logout.
+const postLogoutURI = suiteBase + "/post_logout_redirect"
 
 // mustJoin registers a client with a post-logout redirect URI, and signs in.
 func (m *module) mustJoin(more map[string]any) outcome {
 	m.Helper()
-	registered := map[string]any{"post_logout_redirect_uris": []string{bye}}
+	registered := map[string]any{"post_logout_redirect_uris": []string{postLogoutURI}}
 	for name, value := range more {
 		registered[name] = value
 	}
@@ -53,8 +53,8 @@ func (m *module) endSession(params ...string) page {
 	return m.browser.get("/end_session?" + strings.Join(pairs, "&"))
 }
 
-// mustLeadBack wants a logout to have led to the suite, at once or by the page that waits for the applications, with that state and nothing else.
-func (m *module) mustLeadBack(p page, state string) {
+// mustRedirectBack wants a logout to have led to the suite, at once or by the page that waits for the applications, with that state and nothing else.
+func (m *module) mustRedirectBack(p page, state string) {
 	m.Helper()
 	location := p.Header.Get("Location")
 	if p.Status == http.StatusOK {
@@ -66,7 +66,7 @@ func (m *module) mustLeadBack(p page, state string) {
 		}
 	}
 	u, err := url.Parse(location)
-	if err != nil || !strings.HasPrefix(location, bye) {
+	if err != nil || !strings.HasPrefix(location, postLogoutURI) {
 		m.Fatalf("got %d to %q, want the post-logout redirect:\n%s", p.Status, location, p.Body)
 	}
 	want := url.Values{}
@@ -78,8 +78,8 @@ func (m *module) mustLeadBack(p page, state string) {
 	}
 }
 
-// mustBeOver wants the session to be gone: prompt=none fails, and so does everything that was given because of it.
-func (m *module) mustBeOver(o outcome) {
+// mustBeSignedOut wants the session to be gone: prompt=none fails, and so does everything that was given because of it.
+func (m *module) mustBeSignedOut(o outcome) {
 	m.Helper()
 	m.mustNotBeSignedIn()
 	if o.access != "" {
@@ -94,25 +94,25 @@ func TestModuleRpInitiatedLogout(t *testing.T) {
 		o := m.mustJoin(nil)
 		for range 4 { // with many states: one of another provider's hung on a brace
 			state := logoutState()
-			m.mustLeadBack(m.endSession("id_token_hint", o.hint, "post_logout_redirect_uri", bye, "state", state), state)
+			m.mustRedirectBack(m.endSession("id_token_hint", o.hint, "post_logout_redirect_uri", postLogoutURI, "state", state), state)
 		}
-		m.mustBeOver(o)
+		m.mustBeSignedOut(o)
 	})
 }
 
 func TestModuleRpInitiatedLogoutNoState(t *testing.T) {
 	runModule(t, everyType, func(m *module) {
 		o := m.mustJoin(nil)
-		m.mustLeadBack(m.endSession("id_token_hint", o.hint, "post_logout_redirect_uri", bye), "")
-		m.mustBeOver(o)
+		m.mustRedirectBack(m.endSession("id_token_hint", o.hint, "post_logout_redirect_uri", postLogoutURI), "")
+		m.mustBeSignedOut(o)
 	})
 }
 
-// mustAskFirst wants a page that asks, leads nowhere, and ends nothing until the person says so; then the session is over, and still nothing leads to
+// mustConfirmFirst wants a page that asks, leads nowhere, and ends nothing until the person says so; then the session is over, and still nothing leads to
 // the suite. problem, if there is one, is named.
-func (m *module) mustAskFirst(o outcome, p page, problem string) {
+func (m *module) mustConfirmFirst(o outcome, p page, problem string) {
 	m.Helper()
-	if !strings.Contains(p.Body, `id="sign-out"`) || strings.Contains(p.Body, bye) || p.Header.Get("Location") != "" {
+	if !strings.Contains(p.Body, `id="sign-out"`) || strings.Contains(p.Body, postLogoutURI) || p.Header.Get("Location") != "" {
 		m.Fatalf("got %d to %q, want a question that leads nowhere:\n%s", p.Status, p.Header.Get("Location"), p.Body)
 	}
 	_, description, named := strings.Cut(p.Body, `id="error-description">`)
@@ -121,14 +121,14 @@ func (m *module) mustAskFirst(o outcome, p page, problem string) {
 		m.Errorf("got %d %q, want the problem %q", p.Status, description, problem)
 	}
 	m.mustStaySignedIn(o, "prompt", "none")
-	m.mustSayGoodbye(m.browser.submit(p, "extent", "browser"))
-	m.mustBeOver(o)
+	m.mustShowSignedOut(m.browser.submit(p, "extent", "browser"))
+	m.mustBeSignedOut(o)
 }
 
-// mustSayGoodbye wants the page that tells the person that they are signed out, without a way to the suite.
-func (m *module) mustSayGoodbye(p page) {
+// mustShowSignedOut wants the page that tells the person that they are signed out, without a way to the suite.
+func (m *module) mustShowSignedOut(p page) {
 	m.Helper()
-	if p.Status != http.StatusOK || !strings.Contains(p.Body, `id="signed-out"`) || !strings.Contains(p.Body, "You are signed out") || strings.Contains(p.Body, bye) {
+	if p.Status != http.StatusOK || !strings.Contains(p.Body, `id="signed-out"`) || !strings.Contains(p.Body, "You are signed out") || strings.Contains(p.Body, postLogoutURI) {
 		m.Fatalf("got %d to %q, want the signed-out page:\n%s", p.Status, p.Header.Get("Location"), p.Body)
 	}
 }
@@ -136,43 +136,43 @@ func (m *module) mustSayGoodbye(p page) {
 func TestModuleRpInitiatedLogoutNoPostLogoutRedirectUri(t *testing.T) {
 	runModule(t, everyType, func(m *module) {
 		o := m.mustJoin(nil)
-		m.mustSayGoodbye(m.endSession("id_token_hint", o.hint, "state", logoutState()))
-		m.mustBeOver(o)
+		m.mustShowSignedOut(m.endSession("id_token_hint", o.hint, "state", logoutState()))
+		m.mustBeSignedOut(o)
 	})
 }
 
 func TestModuleRpInitiatedLogoutNoIdTokenHint(t *testing.T) {
 	runModule(t, everyType, func(m *module) {
 		o := m.mustJoin(nil)
-		m.mustAskFirst(o, m.endSession("post_logout_redirect_uri", bye, "state", logoutState()), "")
+		m.mustConfirmFirst(o, m.endSession("post_logout_redirect_uri", postLogoutURI, "state", logoutState()), "")
 	})
 }
 
 func TestModuleRpInitiatedLogoutNoParams(t *testing.T) {
 	runModule(t, everyType, func(m *module) {
 		o := m.mustJoin(nil)
-		m.mustAskFirst(o, m.endSession(), "")
+		m.mustConfirmFirst(o, m.endSession(), "")
 	})
 }
 
 func TestModuleRpInitiatedLogoutOnlyState(t *testing.T) {
 	runModule(t, everyType, func(m *module) {
 		o := m.mustJoin(nil)
-		m.mustAskFirst(o, m.endSession("state", logoutState()), "")
+		m.mustConfirmFirst(o, m.endSession("state", logoutState()), "")
 	})
 }
 
 func TestModuleRpInitiatedLogoutBadPostLogoutRedirectUri(t *testing.T) {
 	runModule(t, everyType, func(m *module) {
 		o := m.mustJoin(nil)
-		m.mustAskFirst(o, m.endSession("id_token_hint", o.hint, "post_logout_redirect_uri", bye+randomText(10), "state", logoutState()), "post_logout_redirect_uri")
+		m.mustConfirmFirst(o, m.endSession("id_token_hint", o.hint, "post_logout_redirect_uri", postLogoutURI+randomText(10), "state", logoutState()), "post_logout_redirect_uri")
 	})
 }
 
 func TestModuleRpInitiatedLogoutQueryAddedToPostLogoutRedirectUri(t *testing.T) {
 	runModule(t, everyType, func(m *module) {
 		o := m.mustJoin(nil)
-		m.mustAskFirst(o, m.endSession("id_token_hint", o.hint, "post_logout_redirect_uri", bye+"?foo=bar", "state", logoutState()), "post_logout_redirect_uri")
+		m.mustConfirmFirst(o, m.endSession("id_token_hint", o.hint, "post_logout_redirect_uri", postLogoutURI+"?foo=bar", "state", logoutState()), "post_logout_redirect_uri")
 	})
 }
 
@@ -181,7 +181,7 @@ func TestModuleRpInitiatedLogoutModifiedIdTokenHint(t *testing.T) {
 		o := m.mustJoin(nil)
 		parts := strings.Split(o.hint, ".")
 		none := "eyJhbGciOiAibm9uZSJ9." + parts[1] + "." // {"alg": "none"}
-		m.mustAskFirst(o, m.endSession("id_token_hint", none, "post_logout_redirect_uri", bye, "state", logoutState()), "id_token_hint")
+		m.mustConfirmFirst(o, m.endSession("id_token_hint", none, "post_logout_redirect_uri", postLogoutURI, "state", logoutState()), "id_token_hint")
 	})
 }
 
@@ -194,11 +194,11 @@ func TestModuleRpInitiatedLogoutBadIdTokenHint(t *testing.T) {
 		for _, hint := range []string{
 			m.sign(jose.RS256, m.client.key, real), m.sign(jose.HS256, []byte(m.client.Secret), real), m.sign(jose.HS256, []byte(m.client.Secret), fake),
 		} {
-			p := m.endSession("id_token_hint", hint, "post_logout_redirect_uri", bye, "state", logoutState())
-			if p.Status != http.StatusBadRequest || strings.Contains(p.Body, bye) {
+			p := m.endSession("id_token_hint", hint, "post_logout_redirect_uri", postLogoutURI, "state", logoutState())
+			if p.Status != http.StatusBadRequest || strings.Contains(p.Body, postLogoutURI) {
 				m.Errorf("got %d for a hint that we have not signed", p.Status)
 			}
 		}
-		m.mustAskFirst(o, m.endSession("id_token_hint", m.sign(jose.RS256, m.client.key, fake), "post_logout_redirect_uri", bye, "state", logoutState()), "id_token_hint")
+		m.mustConfirmFirst(o, m.endSession("id_token_hint", m.sign(jose.RS256, m.client.key, fake), "post_logout_redirect_uri", postLogoutURI, "state", logoutState()), "id_token_hint")
 	})
 }

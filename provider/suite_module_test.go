@@ -37,14 +37,14 @@ const suiteBase = "https://suite.example/test/a/curfew"
 
 // module is a run of one module as one variant: its client, its browser, its person.
 type module struct {
-	testing.TB   // names the variant in what it reports
-	o            *op
-	web          *published
-	browser      *browser
-	client       *suiteClient
-	responseType string
-	formPost     bool
-	asked        bool // for a password, in the last visit
+	testing.TB    // names the variant in what it reports
+	o             *op
+	web           *fakeWeb
+	browser       *browser
+	client        *suiteClient
+	responseType  string
+	formPost      bool
+	passwordAsked bool // for a password, in the last visit
 }
 
 // variant says which variant failed.
@@ -63,25 +63,25 @@ func (v variant) Fatalf(format string, args ...any) {
 	v.TB.Fatalf("%s: "+format, append([]any{v.name}, args...)...)
 }
 
-// published is what relying parties have on the web, kept as long as the guarded client keeps it.
-type published struct {
-	*outside
-	kept    map[string]time.Time
-	bodies  map[string]string
-	fetched []string
+// fakeWeb is what relying parties have on the web, kept as long as the guarded client keeps it.
+type fakeWeb struct {
+	*fakeClients
+	cachedAt map[string]time.Time
+	bodies   map[string]string
+	fetched  []string
 }
 
-func (p *published) FetchJSON(ctx context.Context, uri string, maxBytes int64, maxAge time.Duration) ([]byte, error) {
+func (p *fakeWeb) FetchJSON(ctx context.Context, uri string, maxBytes int64, maxAge time.Duration) ([]byte, error) {
 	return p.FetchBytes(ctx, uri, maxBytes, maxAge)
 }
 
-func (p *published) FetchBytes(_ context.Context, uri string, _ int64, maxAge time.Duration) ([]byte, error) {
+func (p *fakeWeb) FetchBytes(_ context.Context, uri string, _ int64, maxAge time.Duration) ([]byte, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	uri, _, _ = strings.Cut(uri, "#") // is not sent
-	if at, ok := p.kept[uri]; !ok || time.Since(at) >= max(maxAge, time.Minute) {
+	if at, ok := p.cachedAt[uri]; !ok || time.Since(at) >= max(maxAge, time.Minute) {
 		p.fetched = append(p.fetched, uri)
-		p.kept[uri], p.bodies[uri] = time.Now(), p.files[uri]
+		p.cachedAt[uri], p.bodies[uri] = time.Now(), p.files[uri]
 	}
 	if p.bodies[uri] == "" {
 		return nil, errors.New("nothing there")
@@ -98,19 +98,19 @@ func (m *module) publish(path, body string) string {
 }
 
 // suiteProvider starts a provider as the suite needs it: registration for all, with the choices that its plain metadata cannot ask for.
-func suiteProvider(t *testing.T, configure func(*provider.Config)) (*op, *published) {
+func suiteProvider(t *testing.T, configure func(*provider.Config)) (*op, *fakeWeb) {
 	t.Helper()
-	var web *published
+	var web *fakeWeb
 	o := mustStart(t, func(c *provider.Config) {
-		web = &published{outside: c.Egress.(*outside), kept: map[string]time.Time{}, bodies: map[string]string{}}
+		web = &fakeWeb{fakeClients: c.Egress.(*fakeClients), cachedAt: map[string]time.Time{}, bodies: map[string]string{}}
 		web.files = map[string]string{}
-		c.Egress, c.Logos = web, true
-		c.RegistrationMode, c.RegistrationDefaults = register.Open, json.RawMessage(`{"require_pkce":false,"consent":"skip"}`)
+		c.Egress, c.AllowLogos = web, true
+		c.RegistrationMode, c.RegistrationDefaults = register.ModeOpen, json.RawMessage(`{"require_pkce":false,"consent":"skip"}`)
 		if configure != nil {
 			configure(c)
 		}
 	})
-	h, err := hash()
+	h, err := passwordHash()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -129,16 +129,16 @@ func suiteProvider(t *testing.T, configure func(*provider.Config)) (*op, *publis
 // empty browser; the client that it registers is removed as the suite removes it.
 func runModule(t *testing.T, types []string, run func(*module)) {
 	t.Helper()
-	play(t, types, false, nil, run)
+	runVariants(t, types, false, nil, run)
 }
 
 // runEveryMode is runModule with both response modes of every response type.
 func runEveryMode(t *testing.T, types []string, run func(*module)) {
 	t.Helper()
-	play(t, types, true, nil, run)
+	runVariants(t, types, true, nil, run)
 }
 
-func play(t *testing.T, types []string, everyMode bool, configure func(*provider.Config), run func(*module)) {
+func runVariants(t *testing.T, types []string, everyMode bool, configure func(*provider.Config), run func(*module)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		o, web := suiteProvider(t, configure)
@@ -154,7 +154,7 @@ func play(t *testing.T, types []string, everyMode bool, configure func(*provider
 				own := *o
 				own.t = variant{t, name}
 				m := &module{TB: own.t, o: &own, web: web, browser: own.browser(), responseType: responseType, formPost: formPost}
-				clear(web.kept)
+				clear(web.cachedAt)
 				web.fetched = nil
 				run(m)
 				if m.client != nil {
@@ -190,7 +190,7 @@ func (m *module) send(method, target, contentType, body string, header http.Head
 		r.Header.Set("Content-Type", contentType)
 	}
 	w := httptest.NewRecorder()
-	m.o.p.ServeHTTP(w, r)
+	m.o.provider.ServeHTTP(w, r)
 	return page{w.Code, w.Header(), w.Body.String(), target}
 }
 
@@ -221,8 +221,8 @@ func (m *module) supported(name string) []string {
 	return list
 }
 
-// later lets time pass.
-func (m *module) later(d time.Duration) { time.Sleep(d) }
+// advance lets time pass.
+func (m *module) advance(d time.Duration) { time.Sleep(d) }
 
 // randomText is text of letters and digits, as the suite makes its states and nonces.
 func randomText(n int) string {

@@ -63,7 +63,7 @@ func TestPagesGiveNothingAway(t *testing.T) {
 	runOnce(t, ask, func(m *module) {
 		m.mustRegister(nil)
 		login := m.browser.get("/authorize?" + m.request().Encode())
-		consent := m.browser.submit(login, "username", "pat", "password", pw)
+		consent := m.browser.submit(login, "username", "pat", "password", testPassword)
 		pages := map[string]page{"sign-in": login, "consent": consent, "error": m.visit("/authorize"), "sign-out": m.browser.get("/end_session"), "account": m.browser.get("/account")}
 		m.formPost = true
 		pages["form_post"] = m.visit("/authorize?" + m.request().Encode())
@@ -87,7 +87,7 @@ func TestGrantsThatAreNotOfferedAreRefused(t *testing.T) {
 	runOnce(t, nil, func(m *module) {
 		c := m.mustRegister(nil)
 		for _, form := range []url.Values{
-			{"grant_type": {"password"}, "username": {"pat"}, "password": {pw}, "scope": {"openid"}},
+			{"grant_type": {"password"}, "username": {"pat"}, "password": {testPassword}, "scope": {"openid"}},
 			{"grant_type": {"urn:ietf:params:oauth:grant-type:jwt-bearer"}, "assertion": {m.assertion(c)}},
 			{"grant_type": {"urn:ietf:params:oauth:grant-type:device_code"}, "device_code": {"x"}},
 			{"grant_type": {"urn:ietf:params:oauth:grant-type:token-exchange"}, "subject_token": {"x"}, "subject_token_type": {"x"}},

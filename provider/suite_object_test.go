@@ -11,8 +11,8 @@ import (
 	"github.com/go-jose/go-jose/v4"
 )
 
-// object is a request object's claims: the whole request, as the suite writes it.
-func object(q url.Values) map[string]any {
+// requestObject is a request object's claims: the whole request, as the suite writes it.
+func requestObject(q url.Values) map[string]any {
 	claims := map[string]any{}
 	for name := range q {
 		claims[name] = q.Get(name)
@@ -37,7 +37,7 @@ func TestModuleUnsignedRequestObjectSupportedCorrectlyOrRejectedAsUnsupported(t 
 		m.mustSupport("request", "none")
 		m.mustRegister(nil)
 		q := m.request()
-		m.mustTake(m.visit(beside(q, "request", m.unsigned(object(q)))), q)
+		m.mustComplete(m.visit(beside(q, "request", m.unsigned(requestObject(q)))), q)
 	})
 }
 
@@ -48,11 +48,11 @@ func TestModuleEnsureRequestObjectWithRedirectUri(t *testing.T) {
 		outer := maps.Clone(q)
 		outer.Set("redirect_uri", q.Get("redirect_uri")+"_invalid")
 		outer.Set("state", "other")
-		outer.Set("request", m.unsigned(object(q)))
-		m.mustTake(m.visit("/authorize?"+outer.Encode()), q) // what stands in the object counts (Core §6.1)
+		outer.Set("request", m.unsigned(requestObject(q)))
+		m.mustComplete(m.visit("/authorize?"+outer.Encode()), q) // what stands in the object counts (Core §6.1)
 
 		// The other way about there is nobody to be told.
-		inner := object(q)
+		inner := requestObject(q)
 		inner["redirect_uri"] = q.Get("redirect_uri") + "_invalid"
 		q.Set("request", m.unsigned(inner))
 		m.mustShow(m.visit("/authorize?"+q.Encode()), "redirect_uri", "_invalid")
@@ -71,13 +71,13 @@ func byReference(t *testing.T, alg string, more map[string]any, write func(*modu
 		maps.Copy(registered, more)
 		m.mustRegister(registered)
 		q := m.request()
-		m.publish(path, write(m, object(q)))
-		m.mustTake(m.visit(beside(q, "request_uri", uri)), q)
+		m.publish(path, write(m, requestObject(q)))
+		m.mustComplete(m.visit(beside(q, "request_uri", uri)), q)
 		if !slices.Contains(m.web.fetched, suiteBase+path) {
 			m.Errorf("got an answer without the request object")
 		}
 		// Nobody sends us elsewhere.
-		elsewhere := m.publish("/elsewhere", write(m, object(q)))
+		elsewhere := m.publish("/elsewhere", write(m, requestObject(q)))
 		for _, other := range []string{elsewhere, suiteBase + path, uri + "x"} {
 			q.Set("request_uri", other)
 			m.mustFail(m.callback(m.visit("/authorize?"+q.Encode())), q.Get("state"), "invalid_request_uri")
@@ -130,10 +130,10 @@ func TestEmptyMembersOfARequestObjectAreLeftOut(t *testing.T) {
 	runModule(t, []string{"code"}, func(m *module) {
 		m.mustRegister(nil)
 		q := m.request("nonce", "")
-		claims := object(q)
+		claims := requestObject(q)
 		for _, name := range []string{"nonce", "max_age", "claims", "id_token_hint", "prompt", "code_challenge", "registration"} {
 			claims[name] = nil
 		}
-		m.mustTake(m.visit(beside(q, "request", m.unsigned(claims))), q)
+		m.mustComplete(m.visit(beside(q, "request", m.unsigned(claims))), q)
 	})
 }

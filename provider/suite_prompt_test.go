@@ -10,13 +10,13 @@ import (
 	"github.com/curfew-id/curfew/provider"
 )
 
-// mustAskAgain makes a second request that has to bring the sign-in page: the page says so, nobody gets on without the password, and the
+// mustReauthenticate makes a second request that has to bring the sign-in page: the page says so, nobody gets on without the password, and the
 // authentication is a new one of the same person.
-func (m *module) mustAskAgain(more ...string) {
+func (m *module) mustReauthenticate(more ...string) {
 	m.Helper()
 	m.mustRegister(nil)
 	first := m.mustAuthorize()
-	m.later(2 * time.Second)
+	m.advance(2 * time.Second)
 	q := m.request(more...)
 	p := m.browser.get("/authorize?" + q.Encode())
 	if p.Status != http.StatusOK || !strings.Contains(p.Body, "<h1>Sign in</h1>") || !strings.Contains(p.Body, `id="password"`) {
@@ -28,7 +28,7 @@ func (m *module) mustAskAgain(more ...string) {
 	if wrong := m.browser.submit(p, "username", "pat", "password", "something else"); !strings.Contains(wrong.Body, `id="password"`) || wrong.Header.Get("Location") != "" {
 		m.Errorf("got past the sign-in page by a wrong password")
 	}
-	second := m.mustTake(m.finish(p), q)
+	second := m.mustComplete(m.finish(p), q)
 	before, _ := first.claims()["auth_time"].(float64)
 	after, _ := second.claims()["auth_time"].(float64)
 	if after <= before || after < float64(time.Now().Add(-5*time.Minute).Unix()) || first.claims()["sub"] != second.claims()["sub"] {
@@ -37,19 +37,19 @@ func (m *module) mustAskAgain(more ...string) {
 }
 
 func TestModulePromptLogin(t *testing.T) {
-	runModule(t, everyType, func(m *module) { m.mustAskAgain("prompt", "login") })
+	runModule(t, everyType, func(m *module) { m.mustReauthenticate("prompt", "login") })
 }
 
 func TestModuleMaxAge1(t *testing.T) {
-	runModule(t, everyType, func(m *module) { m.mustAskAgain("max_age", "1") })
+	runModule(t, everyType, func(m *module) { m.mustReauthenticate("max_age", "1") })
 }
 
 // mustStaySignedIn makes a second request that has to be answered at once, from the same authentication.
 func (m *module) mustStaySignedIn(first outcome, more ...string) {
 	m.Helper()
-	m.later(2 * time.Second)
+	m.advance(2 * time.Second)
 	q := m.request(more...)
-	second := m.mustTake(m.browser.do(http.MethodGet, "/authorize?"+q.Encode(), nil, nil), q)
+	second := m.mustComplete(m.browser.do(http.MethodGet, "/authorize?"+q.Encode(), nil, nil), q)
 	for _, name := range []string{"sub", "auth_time"} {
 		if got, want := second.claims()[name], first.claims()[name]; got != want || got == nil {
 			m.Errorf("got %s %v and then %v, want the same", name, want, got)
@@ -80,8 +80,8 @@ func TestModuleIdTokenHint(t *testing.T) {
 		other := *m
 		other.browser = m.o.browser()
 		q := m.request()
-		p := other.browser.submit(other.browser.get("/authorize?"+q.Encode()), "username", "alice", "password", pw)
-		alice := other.mustTake(p, q)
+		p := other.browser.submit(other.browser.get("/authorize?"+q.Encode()), "username", "alice", "password", testPassword)
+		alice := other.mustComplete(p, q)
 		q = m.request("prompt", "none", "id_token_hint", alice.hint)
 		m.mustFail(m.callback(m.browser.do(http.MethodGet, "/authorize?"+q.Encode(), nil, nil)), q.Get("state"), "login_required")
 	})
@@ -109,13 +109,13 @@ func TestEveryAuthenticationMakesANewCookie(t *testing.T) {
 		old := *m
 		old.browser = m.o.browser()
 		maps.Copy(old.browser.cookies, m.browser.cookies)
-		m.later(time.Second)
+		m.advance(time.Second)
 		second := m.mustAuthorize("prompt", "login")
 		if second.claims()["sid"] != first.claims()["sid"] {
 			m.Errorf("got sid %v and then %v for the same person, want one", first.claims()["sid"], second.claims()["sid"])
 		}
 		old.mustNotBeSignedIn()
-		m.mustKnow(first.access)
+		m.mustBeActive(first.access)
 	})
 }
 
@@ -138,7 +138,7 @@ func TestForeignFormsNeitherSignInNorConsent(t *testing.T) {
 				m.Errorf("got %d for a page of another browser, want 400", got.Status)
 			}
 		}
-		mustRefuse(login, "username", "pat", "password", pw)
-		mustRefuse(m.browser.submit(login, "username", "pat", "password", pw), "decision", "allow")
+		mustRefuse(login, "username", "pat", "password", testPassword)
+		mustRefuse(m.browser.submit(login, "username", "pat", "password", testPassword), "decision", "allow")
 	})
 }

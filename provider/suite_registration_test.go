@@ -33,7 +33,7 @@ func TestModuleRegistrationLogoUri(t *testing.T) {
 		}
 	})
 	// Unless the operator allows logos there is none, and no page loads one.
-	runOnce(t, func(c *provider.Config) { c.Logos = false }, func(m *module) {
+	runOnce(t, func(c *provider.Config) { c.AllowLogos = false }, func(m *module) {
 		m.mustRegister(map[string]any{"logo_uri": "https://suite.example/images/logo.png"})
 		if p := m.signInPage(); strings.Contains(p.Body, "logo.png") || strings.Contains(p.Header.Get("Content-Security-Policy"), "suite.example") {
 			m.Errorf("got a logo although logos are off")
@@ -67,7 +67,7 @@ func TestModuleRegistrationJwksUri(t *testing.T) {
 		if len(m.web.fetched) != 1 {
 			m.Errorf("got %v fetched for two signatures, want jwks_uri once", m.web.fetched)
 		}
-		m.later(10 * time.Minute)
+		m.advance(10 * time.Minute)
 		m.mustAuthorize()
 		if len(m.web.fetched) != 2 {
 			m.Errorf("got %v fetched, want jwks_uri again in time: a key that was withdrawn must not count for ever", m.web.fetched)
@@ -157,18 +157,18 @@ func TestUnknownMetadataIsIgnoredAndNotEchoed(t *testing.T) {
 // TestRegistrationAloneKeepsTheStrictDefaults: what the plans need beyond them comes of the operator's choices, and reaches nobody else.
 func TestRegistrationAloneKeepsTheStrictDefaults(t *testing.T) {
 	strict := func(c *provider.Config) {
-		c.RegistrationMode, c.RegistrationDefaults, c.Logos = register.Open, nil, false
+		c.RegistrationMode, c.RegistrationDefaults, c.AllowLogos = register.ModeOpen, nil, false
 	}
 	runOnce(t, strict, func(m *module) {
 		m.mustRegister(map[string]any{"require_pkce": false, "consent": "skip"}) // not for whoever registers to say
 		q := m.request()
 		m.mustFail(m.callback(m.visit("/authorize?"+q.Encode())), q.Get("state"), "invalid_request")
 		q = m.request("code_challenge", challenge, "code_challenge_method", "S256")
-		p := m.browser.submit(m.browser.get("/authorize?"+q.Encode()), "username", "pat", "password", pw)
+		p := m.browser.submit(m.browser.get("/authorize?"+q.Encode()), "username", "pat", "password", testPassword)
 		if !strings.Contains(p.Body, `id="allow"`) {
 			m.Errorf("got no question for consent:\n%s", p.Body)
 		}
-		m.mustTake(m.finish(p), q, "code_verifier", verifier)
+		m.mustComplete(m.finish(p), q, "code_verifier", verifier)
 		for _, implicit := range everyType[1:] {
 			q := m.request("response_type", implicit, "code_challenge", challenge, "code_challenge_method", "S256")
 			m.mustFail(m.callbackAs(m.visit("/authorize?"+q.Encode()), false), q.Get("state"), "unauthorized_client")
@@ -179,7 +179,7 @@ func TestRegistrationAloneKeepsTheStrictDefaults(t *testing.T) {
 		m.mustRegister(nil)
 		m.mustAuthorize()
 		m.o.mustAddClient("atlas", nil)
-		if got := m.browser.do(http.MethodGet, authorizeURL("atlas", "code_challenge", "", "code_challenge_method", ""), nil, nil).answer(m).Get("error"); got != "invalid_request" {
+		if got := m.browser.do(http.MethodGet, authorizeURL("atlas", "code_challenge", "", "code_challenge_method", ""), nil, nil).responseParams(m).Get("error"); got != "invalid_request" {
 			m.Errorf("got %q for another client without PKCE, want invalid_request", got)
 		}
 	})

@@ -12,7 +12,7 @@ func TestModuleServer(t *testing.T) {
 	runEveryMode(t, everyType, func(m *module) {
 		m.mustRegister(nil)
 		m.mustAuthorize()
-		if !m.asked {
+		if !m.passwordAsked {
 			m.Errorf("got an answer without a sign-in")
 		}
 	})
@@ -32,7 +32,7 @@ func TestModuleAlternateHappyFlow(t *testing.T) {
 		for _, name := range names {
 			pairs = append(pairs, name+"="+url.QueryEscape(q.Get(name)))
 		}
-		m.checkScopes(m.mustTake(m.visit("/authorize?"+strings.Join(pairs, "&")), q), "email")
+		m.checkScopes(m.mustComplete(m.visit("/authorize?"+strings.Join(pairs, "&")), q), "email")
 	})
 }
 
@@ -102,7 +102,7 @@ func TestModuleLoginHint(t *testing.T) {
 		if !strings.Contains(p.Body, `value="pat@example.org"`) {
 			m.Errorf("got a sign-in page without the name that was hinted at")
 		}
-		m.mustTake(m.finish(p), q)
+		m.mustComplete(m.finish(p), q)
 	})
 }
 
@@ -140,9 +140,9 @@ func TestModuleEnsurePostRequestSucceeds(t *testing.T) {
 						action, fields := p.form(m)
 						p = m.browser.do(http.MethodPost, action, fields, nil)
 					}
-					o := m.mustTake(m.finish(m.browser.follow(p)), q)
-					if m.asked == signedIn {
-						m.Errorf("got a question for the password: %v, want %v", m.asked, !signedIn)
+					o := m.mustComplete(m.finish(m.browser.follow(p)), q)
+					if m.passwordAsked == signedIn {
+						m.Errorf("got a question for the password: %v, want %v", m.passwordAsked, !signedIn)
 					}
 					if o.claims()["sub"] == nil {
 						m.Errorf("got no sub")
@@ -157,7 +157,7 @@ func TestModuleEnsureRequestWithValidPkceSucceeds(t *testing.T) {
 	runModule(t, codeTypes, func(m *module) {
 		m.mustRegister(nil)
 		q := m.request("code_challenge", challenge, "code_challenge_method", "S256")
-		m.mustTake(m.visit("/authorize?"+q.Encode()), q, "code_verifier", verifier)
+		m.mustComplete(m.visit("/authorize?"+q.Encode()), q, "code_verifier", verifier)
 		// Whoever sent a challenge is held to it (RFC 9700 §4.8.2).
 		q = m.request("code_challenge", challenge, "code_challenge_method", "S256")
 		m.mustRefuse(m.redeem(m.client, m.callback(m.visit("/authorize?"+q.Encode())).Get("code")), http.StatusBadRequest, "invalid_grant")

@@ -54,7 +54,7 @@ func TestModuleSessionManagementRpInitiatedLogout(t *testing.T) {
 		c.CheckSession = true
 		c.RegistrationDefaults = []byte(`{"require_pkce":false,"consent":"skip","check_session":true}`)
 	}
-	play(t, everyType, false, on, func(m *module) {
+	runVariants(t, everyType, false, on, func(m *module) {
 		const origin = "https://suite.example"
 		m.checkFrame()
 		o := m.mustJoin(nil)
@@ -86,10 +86,10 @@ func TestModuleSessionManagementRpInitiatedLogout(t *testing.T) {
 		m.browser = hidden
 
 		target := logoutState()
-		m.mustLeadBack(m.endSession("id_token_hint", o.hint, "post_logout_redirect_uri", bye, "state", target), target)
+		m.mustRedirectBack(m.endSession("id_token_hint", o.hint, "post_logout_redirect_uri", postLogoutURI, "state", target), target)
 		mustAnswer("after signing out", "changed")
-		m.mustBeOver(o)
-		m.later(3 * time.Minute)
+		m.mustBeSignedOut(o)
+		m.advance(3 * time.Minute)
 		next := m.mustAuthorize().params.Get("session_state")
 		mustAnswer("after signing in anew", "changed")
 		if got := m.ask(origin, m.client.ID+" "+next); got != "unchanged" {

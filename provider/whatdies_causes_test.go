@@ -10,18 +10,18 @@ import (
 	"github.com/curfew-id/curfew/storage"
 )
 
-// cause is one way in which something ends.
-type cause struct {
+// terminationCause is one way in which something ends.
+type terminationCause struct {
 	name      string
 	reason    storage.Reason
-	dies      string   // a letter for each of artefacts, as in verdicts; blanks do not count
-	told      []string // whose applications get a logout token at once
-	happen    func(*hand)
+	outcomes  string   // a letter for each of artefacts, as in verdicts; blanks do not count
+	notified  []string // whose applications get a logout token at once
+	trigger   func(*scenario)
 	configure func(*provider.Config)
 }
 
-// verdicts are the letters of cause.dies in words.
-var verdicts = map[rune]string{
+// outcomeNames are the letters of cause.dies in words.
+var outcomeNames = map[rune]string{
 	'x': "dead",
 	'~': "until it expires",
 	'+': "lives",
@@ -33,160 +33,162 @@ var verdicts = map[rune]string{
 //
 //	cookies  pages left open  code  access tokens  refresh token  offline access  others  sign-out page  reset link
 const (
-	diesSession    = "xx xp x xx~ x ++ x+ x +"
-	diesEverywhere = "xx xp x xx~ x ++ xx x +"
-	diesWithAll    = "xx xp x xx~ x xx xx x +"
-	diesUser       = "xx xx x xx~ x xx xx x x"
-	diesShare      = "++ +p x xx~ x ++ ++ + +"
-	diesGrants     = "++ +p + xx~ x xx ++ + +"
-	diesOffline    = "++ +p + +++ + xx ++ + +"
+	sessionEnded               = "xx xp x xx~ x ++ x+ x +"
+	allSessionsEnded           = "xx xp x xx~ x ++ xx x +"
+	allSessionsAndOfflineEnded = "xx xp x xx~ x xx xx x +"
+	userDisabled               = "xx xx x xx~ x xx xx x x"
+	clientSessionEnded         = "++ +p x xx~ x ++ ++ + +"
+	clientGrantsEnded          = "++ +p + xx~ x xx ++ + +"
+	offlineAccessEnded         = "++ +p + +++ + xx ++ + +"
 )
 
 var (
-	session    = []string{"atlas", "ledger"}
-	everywhere = []string{"atlas", "ledger", "wiki"}
-	share      = []string{"atlas"}
+	sessionClients = []string{"atlas", "ledger"}
+	allClients     = []string{"atlas", "ledger", "wiki"}
+	oneClient      = []string{"atlas"}
 )
 
 // causes are all of them, in the order of the table.
-var causes = []cause{
-	{"signed out at an application", storage.ReasonLogout, diesSession, session, func(h *hand) {
-		h.laptop.get(endSession("id_token_hint", h.plain.IDToken))
+var causes = []terminationCause{
+	{"signed out at an application", storage.ReasonLogout, sessionEnded, sessionClients, func(h *scenario) {
+		h.laptop.get(endSession("id_token_hint", h.opaqueTokens.IDToken))
 	}, nil},
-	{"signed out at an application, everywhere", storage.ReasonLogout, diesEverywhere, everywhere, func(h *hand) {
+	{"signed out at an application, everywhere", storage.ReasonLogout, allSessionsEnded, allClients, func(h *scenario) {
 		h.laptop.submit(h.laptop.get(endSession("client_id", "atlas")), "extent", "everywhere")
 	}, nil},
-	{"account page: this session", storage.ReasonAccount, diesSession, session, func(h *hand) {
+	{"account page: this session", storage.ReasonAccount, sessionEnded, sessionClients, func(h *scenario) {
 		h.laptop.submit(h.laptop.get("/account"), "sign-out", h.laptop.get("/account").buttons("sign-out")[0])
 	}, nil},
-	{"account page: selected sessions", storage.ReasonAccount, diesSession, session, func(h *hand) {
+	{"account page: selected sessions", storage.ReasonAccount, sessionEnded, sessionClients, func(h *scenario) {
 		h.phone.submit(h.phone.get("/account"), "extent", "selected", "session", h.phone.get("/account").buttons("sign-out")[1])
 	}, nil},
-	{"account page: the others", storage.ReasonAccount, diesSession, session, func(h *hand) {
+	{"account page: the others", storage.ReasonAccount, sessionEnded, sessionClients, func(h *scenario) {
 		h.phone.submit(h.phone.get("/account"), "extent", "others")
 	}, nil},
-	{"account page: everywhere", storage.ReasonAccount, diesEverywhere, everywhere, func(h *hand) {
+	{"account page: everywhere", storage.ReasonAccount, allSessionsEnded, allClients, func(h *scenario) {
 		h.phone.submit(h.phone.get("/account"), "extent", "everywhere")
 	}, nil},
-	{"account page: everywhere and offline", storage.ReasonAccount, diesWithAll, everywhere, func(h *hand) {
+	{"account page: everywhere and offline", storage.ReasonAccount, allSessionsAndOfflineEnded, allClients, func(h *scenario) {
 		h.phone.submit(h.phone.get("/account"), "extent", "everywhere-offline")
 	}, nil},
-	{"not used for too long", storage.ReasonIdle, "xx xp x xx~ x ++ x. x +", everywhere, func(h *hand) {
+	{"not used for too long", storage.ReasonIdle, "xx xp x xx~ x ++ x. x +", allClients, func(h *scenario) {
 		time.Sleep(36 * time.Second) // and one sweep
-	}, func(c *provider.Config) { c.Sessions.Idle, c.Sessions.KeepIdle = 30*time.Second, 30*time.Second }},
-	{"lasted as long as a session may", storage.ReasonAbsolute, "xx xp x xxx x ++ x. x +", everywhere, func(h *hand) {
+	}, func(c *provider.Config) {
+		c.SessionLifetimes.Idle, c.SessionLifetimes.RememberIdle = 30*time.Second, 30*time.Second
+	}},
+	{"lasted as long as a session may", storage.ReasonAbsolute, "xx xp x xxx x ++ x. x +", allClients, func(h *scenario) {
 		time.Sleep(36 * time.Second)
 	}, func(c *provider.Config) {
-		c.Sessions.Absolute, c.Sessions.KeepAbsolute = 30*time.Second, 30*time.Second
+		c.SessionLifetimes.Absolute, c.SessionLifetimes.RememberAbsolute = 30*time.Second, 30*time.Second
 	}},
-	{"somebody else signed in on that browser", storage.ReasonOtherUser, diesSession, session, func(h *hand) {
+	{"somebody else signed in on that browser", storage.ReasonOtherUser, sessionEnded, sessionClients, func(h *scenario) {
 		h.mustAddUser("bob")
 		p := h.laptop.get(authorizeURL("ledger", "prompt", "select_account"))
-		h.laptop.submit(h.laptop.get(p.link("other-account")), "username", "bob", "password", pw)
+		h.laptop.submit(h.laptop.get(p.link("other-account")), "username", "bob", "password", testPassword)
 	}, nil},
-	{"password changed", storage.ReasonPasswordChange, "xx xp x xx~ x ++ x+ x x", session, func(h *hand) {
+	{"password changed", storage.ReasonPasswordChange, "xx xp x xx~ x ++ x+ x x", sessionClients, func(h *scenario) {
 		h.changePassword(h.phone, "others")
 	}, nil},
-	{"password changed, this session too", storage.ReasonPasswordChange, "xx xp x xx~ x ++ xx x x", everywhere, func(h *hand) {
+	{"password changed, this session too", storage.ReasonPasswordChange, "xx xp x xx~ x ++ xx x x", allClients, func(h *scenario) {
 		h.changePassword(h.phone, "")
-	}, func(c *provider.Config) { c.ChangeEndsAll = true }},
-	{"password set by the administrator", storage.ReasonPasswordChange, "xx xp x xx~ x ++ xx x x", everywhere, func(h *hand) {
+	}, func(c *provider.Config) { c.PasswordChangeEndsAll = true }},
+	{"password set by the administrator", storage.ReasonPasswordChange, "xx xp x xx~ x ++ xx x x", allClients, func(h *scenario) {
 		h.password = "a new long password"
 		h.admin(http.MethodPost, "/users/alice/password", `{"password":"a new long password"}`)
 	}, nil},
-	{"password reset by a link", storage.ReasonPasswordReset, "xx xp x xx~ x ++ xx x x", everywhere, func(h *hand) {
+	{"password reset by a link", storage.ReasonPasswordReset, "xx xp x xx~ x ++ xx x x", allClients, func(h *scenario) {
 		h.password = "a new long password"
 		b := h.browser()
 		b.submit(b.get(h.reset), "new-password", h.password, "repeat-password", h.password)
 	}, nil},
-	{"e-mail address changed", storage.ReasonEmailChange, diesSession, session, func(h *hand) {
+	{"e-mail address changed", storage.ReasonEmailChange, sessionEnded, sessionClients, func(h *scenario) {
 		h.changeEmail(h.phone, "others")
 	}, nil},
-	{"e-mail address changed, this session too", storage.ReasonEmailChange, diesEverywhere, everywhere, func(h *hand) {
+	{"e-mail address changed, this session too", storage.ReasonEmailChange, allSessionsEnded, allClients, func(h *scenario) {
 		h.changeEmail(h.phone, "everywhere")
 	}, nil},
-	{"“this wasn’t me”", storage.ReasonNotMe, diesSession, session, func(h *hand) {
+	{"“this wasn’t me”", storage.ReasonNotMe, sessionEnded, sessionClients, func(h *scenario) {
 		h.phone.submit(h.phone.get("/account"), "not-me", h.phone.get("/account").buttons("not-me")[0])
 	}, nil},
-	{"administrator: one session", storage.ReasonAdmin, diesSession, session, func(h *hand) {
-		h.admin(http.MethodPost, "/endings", fmt.Sprintf(`{"sessions":[%q]}`, h.mustSessions("alice", h.taken)))
+	{"administrator: one session", storage.ReasonAdmin, sessionEnded, sessionClients, func(h *scenario) {
+		h.admin(http.MethodPost, "/endings", fmt.Sprintf(`{"sessions":[%q]}`, h.mustSessionID("alice", h.oldLaptop)))
 	}, nil},
-	{"administrator: a user", storage.ReasonAdmin, diesEverywhere, everywhere, func(h *hand) {
+	{"administrator: a user", storage.ReasonAdmin, allSessionsEnded, allClients, func(h *scenario) {
 		h.admin(http.MethodPost, "/endings", `{"user":"alice"}`)
 	}, nil},
-	{"administrator: a user, and offline", storage.ReasonAdmin, diesWithAll, everywhere, func(h *hand) {
+	{"administrator: a user, and offline", storage.ReasonAdmin, allSessionsAndOfflineEnded, allClients, func(h *scenario) {
 		h.admin(http.MethodPost, "/endings", `{"user":"alice","offline":true}`)
 	}, nil},
-	{"administrator: everybody", storage.ReasonAdmin, diesEverywhere, everywhere, func(h *hand) {
+	{"administrator: everybody", storage.ReasonAdmin, allSessionsEnded, allClients, func(h *scenario) {
 		h.admin(http.MethodPost, "/endings", `{"everyone":true}`)
 	}, nil},
-	{"user disabled", storage.ReasonUserDisabled, diesUser, everywhere, func(h *hand) {
+	{"user disabled", storage.ReasonUserDisabled, userDisabled, allClients, func(h *scenario) {
 		h.admin(http.MethodPost, "/users/alice/disable", "")
 	}, nil},
-	{"user removed", storage.ReasonUserRemoved, diesUser, everywhere, func(h *hand) {
+	{"user removed", storage.ReasonUserRemoved, userDisabled, allClients, func(h *scenario) {
 		h.admin(http.MethodDelete, "/users/alice", "")
 	}, nil},
-	{"refresh token used twice, where that ends the session", storage.ReasonRefreshReuse, diesSession, session, func(h *hand) {
-		h.reuse("atlas", &h.plain)
-	}, func(c *provider.Config) { c.ReuseEndsSession = true }},
+	{"refresh token used twice, where that ends the session", storage.ReasonRefreshReuse, sessionEnded, sessionClients, func(h *scenario) {
+		h.reuseRefreshToken("atlas", &h.opaqueTokens)
+	}, func(c *provider.Config) { c.RefreshReuseEndsSession = true }},
 
-	{"signed out at this application only", storage.ReasonApplication, diesShare, share, func(h *hand) {
+	{"signed out at this application only", storage.ReasonClientSignOut, clientSessionEnded, oneClient, func(h *scenario) {
 		h.laptop.submit(h.laptop.get(endSession("client_id", "atlas")), "extent", "application")
 	}, nil},
-	{"account page: one application", storage.ReasonApplication, diesShare, share, func(h *hand) {
-		h.phone.submit(h.phone.get("/account"), "leave", h.mustUse(h.phone, "atlas"))
+	{"account page: one application", storage.ReasonClientSignOut, clientSessionEnded, oneClient, func(h *scenario) {
+		h.phone.submit(h.phone.get("/account"), "leave", h.mustFindClientSession(h.phone, "atlas"))
 	}, nil},
-	{"consent withdrawn", storage.ReasonConsentWithdrawn, "++ +p x xx~ x xx ++ + +", share, func(h *hand) {
+	{"consent withdrawn", storage.ReasonConsentWithdrawn, "++ +p x xx~ x xx ++ + +", oneClient, func(h *scenario) {
 		h.phone.submit(h.phone.get("/account/applications"), "withdraw", "atlas")
 	}, nil},
-	{"administrator: a user at one application", storage.ReasonAdmin, diesShare, share, func(h *hand) {
+	{"administrator: a user at one application", storage.ReasonAdmin, clientSessionEnded, oneClient, func(h *scenario) {
 		h.admin(http.MethodPost, "/endings", `{"user":"alice","client":"atlas"}`)
 	}, nil},
-	{"administrator: one application everywhere", storage.ReasonAdmin, diesShare, share, func(h *hand) {
+	{"administrator: one application everywhere", storage.ReasonAdmin, clientSessionEnded, oneClient, func(h *scenario) {
 		h.admin(http.MethodPost, "/endings", `{"client":"atlas"}`)
 	}, nil},
-	{"application disabled", storage.ReasonClientDisabled, "++ xx x xx~ x xx ++ + +", share, func(h *hand) {
+	{"application disabled", storage.ReasonClientDisabled, "++ xx x xx~ x xx ++ + +", oneClient, func(h *scenario) {
 		h.admin(http.MethodPost, "/clients/atlas/disable", "")
 	}, nil},
-	{"application removed", storage.ReasonClientRemoved, "++ xx x xx~ x xx ++ + +", share, func(h *hand) {
+	{"application removed", storage.ReasonClientRemoved, "++ xx x xx~ x xx ++ + +", oneClient, func(h *scenario) {
 		h.admin(http.MethodDelete, "/clients/atlas", "")
 	}, nil},
-	{"application may take no part in sign-ins any more", storage.ReasonClientChanged, "++ xx x xx~ x xx ++ + +", share, func(h *hand) {
+	{"application may take no part in sign-ins any more", storage.ReasonClientChanged, "++ xx x xx~ x xx ++ + +", oneClient, func(h *scenario) {
 		h.admin(http.MethodPatch, "/clients/atlas", `{"grant_types":["client_credentials"],"response_types":null}`)
 	}, nil},
-	{"refresh token used twice", storage.ReasonRefreshReuse, diesShare, share, func(h *hand) {
-		h.reuse("atlas", &h.plain)
+	{"refresh token used twice", storage.ReasonRefreshReuse, clientSessionEnded, oneClient, func(h *scenario) {
+		h.reuseRefreshToken("atlas", &h.opaqueTokens)
 	}, nil},
 
-	{"offline access ended", storage.ReasonOffline, diesOffline, nil, func(h *hand) {
+	{"offline access ended", storage.ReasonOfflineAccessEnded, offlineAccessEnded, nil, func(h *scenario) {
 		p := h.phone.get("/account/applications")
 		h.phone.submit(p, "end-offline", p.buttons("end-offline")[0])
 	}, nil},
-	{"application may keep no offline access any more", storage.ReasonClientChanged, diesOffline, nil, func(h *hand) {
+	{"application may keep no offline access any more", storage.ReasonClientChanged, offlineAccessEnded, nil, func(h *scenario) {
 		h.admin(http.MethodPatch, "/clients/atlas", `{"refresh_tokens":"session"}`)
 	}, nil},
-	{"offline refresh token used twice", storage.ReasonRefreshReuse, diesOffline, nil, func(h *hand) {
-		h.reuse("atlas", &h.offline)
+	{"offline refresh token used twice", storage.ReasonRefreshReuse, offlineAccessEnded, nil, func(h *scenario) {
+		h.reuseRefreshToken("atlas", &h.offlineTokens)
 	}, nil},
-	{"code used twice", storage.ReasonCodeReuse, diesGrants, nil, func(h *hand) {
-		for _, j := range []joined{h.plain, h.signed, h.offline} {
+	{"code used twice", storage.ReasonCodeReuse, clientGrantsEnded, nil, func(h *scenario) {
+		for _, j := range []grantedTokens{h.opaqueTokens, h.jwtTokens, h.offlineTokens} {
 			h.redeem("atlas", j.code)
 		}
 	}, nil},
-	{"refresh token given back", storage.ReasonRevoked, diesGrants, nil, func(h *hand) {
-		for _, j := range []joined{h.plain, h.signed, h.offline} {
+	{"refresh token given back", storage.ReasonTokenRevoked, clientGrantsEnded, nil, func(h *scenario) {
+		for _, j := range []grantedTokens{h.opaqueTokens, h.jwtTokens, h.offlineTokens} {
 			h.call("atlas", "/revoke", url.Values{"token": {j.RefreshToken}})
 		}
 	}, nil},
-	{"access token given back", "", "++ +p + xx~ + ++ ++ + +", nil, func(h *hand) {
-		for _, j := range []joined{h.plain, h.signed} {
+	{"access token given back", "", "++ +p + xx~ + ++ ++ + +", nil, func(h *scenario) {
+		for _, j := range []grantedTokens{h.opaqueTokens, h.jwtTokens} {
 			h.call("atlas", "/revoke", url.Values{"token": {j.AccessToken}})
 		}
 	}, nil},
 }
 
-// reuse presents a refresh token again after its successor was given, past the grace for answers that got lost.
-func (h *hand) reuse(client string, j *joined) {
+// reuseRefreshToken presents a refresh token again after its successor was given, past the grace for answers that got lost.
+func (h *scenario) reuseRefreshToken(client string, j *grantedTokens) {
 	h.t.Helper()
 	spent := j.RefreshToken
 	form := url.Values{"grant_type": {"refresh_token"}, "refresh_token": {spent}}
@@ -197,7 +199,7 @@ func (h *hand) reuse(client string, j *joined) {
 	}
 }
 
-func (h *hand) changePassword(b *browser, extent string) {
+func (h *scenario) changePassword(b *browser, extent string) {
 	h.t.Helper()
 	fields := []string{"current-password", h.password, "new-password", "a new long password", "repeat-password", "a new long password"}
 	if extent != "" {
@@ -209,7 +211,7 @@ func (h *hand) changePassword(b *browser, extent string) {
 	}
 }
 
-func (h *hand) changeEmail(b *browser, extent string) {
+func (h *scenario) changeEmail(b *browser, extent string) {
 	h.t.Helper()
 	_, fields := b.get("/account/security").form(h.t)
 	for name, value := range map[string]string{"email": "alice@new.example", "current-password": h.password, "extent": extent} {
@@ -220,8 +222,8 @@ func (h *hand) changeEmail(b *browser, extent string) {
 	}
 }
 
-// mustSessions is the id of the session that a browser has.
-func (o *op) mustSessions(user string, b *browser) storage.SessionID {
+// mustSessionID is the id of the session that a browser has.
+func (o *op) mustSessionID(user string, b *browser) storage.SessionID {
 	o.t.Helper()
 	s, err := o.store.SessionBySecret(o.t.Context(), storage.HashOf(b.cookies["__Host-curfew-session"]), time.Now())
 	if err != nil || s.Subject != "sub-"+user {
@@ -230,8 +232,8 @@ func (o *op) mustSessions(user string, b *browser) storage.SessionID {
 	return s.ID
 }
 
-// mustUse is the account page's name for a client's share, of whichever session holds it.
-func (h *hand) mustUse(b *browser, client string) string {
+// mustFindClientSession is the account page's name for a client's share, of whichever session holds it.
+func (h *scenario) mustFindClientSession(b *browser, client string) string {
 	h.t.Helper()
 	for _, use := range b.get("/account").buttons("leave") {
 		if len(use) > len(client) && use[len(use)-len(client):] == client {

@@ -14,51 +14,51 @@ import (
 
 var update = flag.Bool("update", false, "write testdata anew")
 
-// TestWhatDiesWhen walks the table: after each cause it presents each artefact at every endpoint that takes it. It also holds each cause to its
+// TestRevocationMatrix walks the table: after each cause it presents each artefact at every endpoint that takes it. It also holds each cause to its
 // reason in audit and report, and to whom it tells.
-func TestWhatDiesWhen(t *testing.T) {
+func TestRevocationMatrix(t *testing.T) {
 	for _, c := range causes {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			synctest.Test(t, func(t *testing.T) { walk(t, c, false) })
-			synctest.Test(t, func(t *testing.T) { walk(t, c, true) })
+			synctest.Test(t, func(t *testing.T) { checkCause(t, c, false) })
+			synctest.Test(t, func(t *testing.T) { checkCause(t, c, true) })
 		})
 	}
 }
 
-// row is c.dies, a letter for each artefact.
-func (c cause) row() []rune { return []rune(strings.ReplaceAll(c.dies, " ", "")) }
+// letters is c.dies, a letter for each artefact.
+func (c terminationCause) letters() []rune { return []rune(strings.ReplaceAll(c.outcomes, " ", "")) }
 
-func walk(t *testing.T, c cause, keep bool) {
-	h := mustHold(t, keep, c.configure)
-	before := len(h.out.sent())
-	c.happen(h)
+func checkCause(t *testing.T, c terminationCause, keep bool) {
+	h := mustSetUpScenario(t, keep, c.configure)
+	before := len(h.clients.sent())
+	c.trigger(h)
 	synctest.Wait()
 	if keep { // all else does not depend on it
-		if got, want := h.cookie(h.taken), c.row()[1] == '+'; got != want {
+		if got, want := h.sessionActive(h.oldLaptop), c.letters()[1] == '+'; got != want {
 			t.Errorf("got the kept session alive: %v, want %v", got, want)
 		}
 		return
 	}
-	h.mustTell(c, h.out.sent()[before:])
-	h.mustNote(c)
+	h.mustNotify(c, h.clients.sent()[before:])
+	h.mustAudit(c)
 	// What is dead is so in the same millisecond. What lives is looked at in the next: a code of the ending's own would be taken for an older one.
 	for _, living := range []bool{false, true} {
-		for i, a := range artefacts {
-			if verdict := c.row()[i]; a.present != nil && verdict != '.' && (verdict != 'x') == living {
-				h.check(a.name, a.present, verdict)
+		for i, a := range artifacts {
+			if verdict := c.letters()[i]; a.present != nil && verdict != '.' && (verdict != 'x') == living {
+				h.checkArtifact(a.name, a.present, verdict)
 			}
 		}
 		time.Sleep(time.Millisecond)
 	}
 	time.Sleep(10 * time.Minute) // as long as a JWT access token lives
-	if h.elsewhere(h.signed.AccessToken) {
+	if h.verifiesLocally(h.jwtTokens.AccessToken) {
 		t.Error("got a JWT access token accepted after its bound")
 	}
 }
 
-// check presents one artefact.
-func (h *hand) check(name string, present func(*hand) bool, verdict rune) {
+// checkArtifact presents one artefact.
+func (h *scenario) checkArtifact(name string, present func(*scenario) bool, verdict rune) {
 	h.t.Helper()
 	if verdict == 'p' {
 		right := h.password
@@ -68,12 +68,12 @@ func (h *hand) check(name string, present func(*hand) bool, verdict rune) {
 		h.password = right
 	}
 	if got, want := present(h), verdict != 'x'; got != want {
-		h.t.Errorf("%s: got %v, want %v (%s)", name, got, want, verdicts[verdict])
+		h.t.Errorf("%s: got %v, want %v (%s)", name, got, want, outcomeNames[verdict])
 	}
 }
 
-// mustTell wants logout tokens for exactly those applications.
-func (h *hand) mustTell(c cause, posts []post) {
+// mustNotify wants logout tokens for exactly those applications.
+func (h *scenario) mustNotify(c terminationCause, posts []post) {
 	h.t.Helper()
 	var told []string
 	for _, p := range posts {
@@ -82,13 +82,13 @@ func (h *hand) mustTell(c cause, posts []post) {
 		}
 	}
 	slices.Sort(told)
-	if !slices.Equal(told, c.told) {
-		h.t.Errorf("got %v told, want %v", told, c.told)
+	if !slices.Equal(told, c.notified) {
+		h.t.Errorf("got %v told, want %v", told, c.notified)
 	}
 }
 
-// mustNote wants the reason in audit and report, once for each thing that ended.
-func (h *hand) mustNote(c cause) {
+// mustAudit wants the reason in audit and report, once for each thing that ended.
+func (h *scenario) mustAudit(c terminationCause) {
 	h.t.Helper()
 	if c.reason == "" {
 		return
@@ -115,7 +115,7 @@ func (h *hand) mustNote(c cause) {
 			}
 		}
 	}
-	if len(c.told) > 0 && len(reports) == 0 {
+	if len(c.notified) > 0 && len(reports) == 0 {
 		h.t.Error("got no report")
 	}
 }
@@ -124,32 +124,32 @@ func (h *hand) mustNote(c cause) {
 func TestEveryReasonIsInTheTable(t *testing.T) {
 	for _, reason := range []storage.Reason{storage.ReasonLogout, storage.ReasonAccount, storage.ReasonIdle, storage.ReasonAbsolute, storage.ReasonOtherUser,
 		storage.ReasonPasswordChange, storage.ReasonPasswordReset, storage.ReasonEmailChange, storage.ReasonNotMe, storage.ReasonAdmin, storage.ReasonUserDisabled,
-		storage.ReasonUserRemoved, storage.ReasonApplication, storage.ReasonConsentWithdrawn, storage.ReasonClientDisabled, storage.ReasonClientRemoved,
-		storage.ReasonRefreshReuse, storage.ReasonCodeReuse, storage.ReasonRevoked, storage.ReasonOffline, storage.ReasonClientChanged} {
-		if !slices.ContainsFunc(causes, func(c cause) bool { return c.reason == reason }) {
+		storage.ReasonUserRemoved, storage.ReasonClientSignOut, storage.ReasonConsentWithdrawn, storage.ReasonClientDisabled, storage.ReasonClientRemoved,
+		storage.ReasonRefreshReuse, storage.ReasonCodeReuse, storage.ReasonTokenRevoked, storage.ReasonOfflineAccessEnded, storage.ReasonClientChanged} {
+		if !slices.ContainsFunc(causes, func(c terminationCause) bool { return c.reason == reason }) {
 			t.Errorf("got no cause with reason %s in the table", reason)
 		}
 	}
 	for _, c := range causes {
-		if len(c.row()) != len(artefacts) {
-			t.Errorf("%s: got %d verdicts, want %d", c.name, len(c.row()), len(artefacts))
+		if len(c.letters()) != len(artifacts) {
+			t.Errorf("%s: got %d verdicts, want %d", c.name, len(c.letters()), len(artifacts))
 		}
 	}
 }
 
-// TestDocsSayWhatDiesWhen keeps the table of docs/logging-out.md to the one that was walked. Run with -update to write both anew.
-func TestDocsSayWhatDiesWhen(t *testing.T) {
+// TestDocsMatchRevocationMatrix keeps the table of docs/logging-out.md to the one that was walked. Run with -update to write both anew.
+func TestDocsMatchRevocationMatrix(t *testing.T) {
 	const golden, docs, from, to = "testdata/whatdies.md", "../docs/logging-out.md", "<!-- table: provider/testdata/whatdies.md -->\n", "<!-- end of table -->"
 	var b strings.Builder
 	b.WriteString("| |")
-	for _, a := range artefacts {
+	for _, a := range artifacts {
 		b.WriteString(" " + a.name + " |")
 	}
-	b.WriteString("\n|---|" + strings.Repeat("---|", len(artefacts)) + "\n")
+	b.WriteString("\n|---|" + strings.Repeat("---|", len(artifacts)) + "\n")
 	for _, c := range causes {
 		b.WriteString("| " + c.name + " |")
-		for _, letter := range c.row() {
-			b.WriteString(" " + verdicts[letter] + " |")
+		for _, letter := range c.letters() {
+			b.WriteString(" " + outcomeNames[letter] + " |")
 		}
 		b.WriteString("\n")
 	}

@@ -17,35 +17,35 @@ import (
 	"github.com/curfew-id/curfew/storage"
 )
 
-// hand is what can be presented once more after an ending, all of alice's: her session on the laptop is the one that ends.
-type hand struct {
+// scenario is what can be presented once more after an ending, all of alice's: her session on the laptop is the one that ends.
+type scenario struct {
 	*op
-	t      testing.TB
-	laptop *browser // the session that ends
-	phone  *browser // another of hers, which may do the ending
-	taken  *browser // the laptop's cookies as they were before
+	t         testing.TB
+	laptop    *browser // the session that ends
+	phone     *browser // another of hers, which may do the ending
+	oldLaptop *browser // the laptop's cookies as they were before
 
-	plain, signed, offline joined // atlas, in the laptop's session: opaque, JWT, offline access
-	offlineAccess          string // an access token that offline access gave by itself
-	other                  string // ledger's access token, of the same session
-	code                   string // not redeemed yet
-	login, consent         string // pages that were open
-	confirm                url.Values
-	reset                  string
-	password               string // alice's, after the cause
+	opaqueTokens, jwtTokens, offlineTokens grantedTokens // atlas, in the laptop's session: opaque, JWT, offline access
+	offlineAccessToken                     string        // an access token that offline access gave by itself
+	ledgerToken                            string        // ledger's access token, of the same session
+	code                                   string        // not redeemed yet
+	login, consent                         string        // pages that were open
+	confirm                                url.Values
+	reset                                  string
+	password                               string // alice's, after the cause
 }
 
-// joined is what a client got, and the code for it.
-type joined struct {
-	tokenAnswer
+// grantedTokens is what a client got, and the code for it.
+type grantedTokens struct {
+	tokenResponse
 	code string
 }
 
-// mustHold signs alice in on two browsers and takes one of everything.
-func mustHold(t testing.TB, keep bool, configure func(*provider.Config)) *hand {
+// mustSetUpScenario signs alice in on two browsers and takes one of everything.
+func mustSetUpScenario(t testing.TB, keep bool, configure func(*provider.Config)) *scenario {
 	t.Helper()
 	o := mustStart(t, configure)
-	h := &hand{op: o, t: t, laptop: o.browser(), phone: o.browser(), password: pw}
+	h := &scenario{op: o, t: t, laptop: o.browser(), phone: o.browser(), password: testPassword}
 	for _, id := range []string{"atlas", "ledger", "wiki"} {
 		o.mustAddClient(id, func(m *storage.Metadata) {
 			if id == "atlas" {
@@ -56,19 +56,19 @@ func mustHold(t testing.TB, keep bool, configure func(*provider.Config)) *hand {
 	h.phone.mustJoin("alice", "wiki")
 
 	p := h.laptop.get(authorizeURL("atlas"))
-	form := []string{"username", "alice", "password", pw}
+	form := []string{"username", "alice", "password", testPassword}
 	if keep {
 		form = append(form, "keep", "on")
 	}
 	p = h.laptop.submit(h.laptop.submit(p, form...), "decision", "allow")
-	h.plain = h.mustRedeem("atlas", p.answer(t).Get("code"))
-	h.format("jwt")
-	h.signed = h.mustRedeem("atlas", h.laptop.mustSignIn("alice", "atlas").Get("code"))
-	h.format("")
-	h.offline = h.mustRedeem("atlas", h.laptop.mustSignIn("alice", "atlas", "scope", "openid offline_access", "prompt", "consent").Get("code"))
-	renewed := o.token("atlas", url.Values{"grant_type": {"refresh_token"}, "refresh_token": {h.offline.RefreshToken}})
-	h.offline.RefreshToken, h.offlineAccess = renewed.RefreshToken, renewed.AccessToken
-	h.other = h.laptop.mustJoin("alice", "ledger").AccessToken
+	h.opaqueTokens = h.mustRedeem("atlas", p.responseParams(t).Get("code"))
+	h.setTokenFormat("jwt")
+	h.jwtTokens = h.mustRedeem("atlas", h.laptop.mustSignIn("alice", "atlas").Get("code"))
+	h.setTokenFormat("")
+	h.offlineTokens = h.mustRedeem("atlas", h.laptop.mustSignIn("alice", "atlas", "scope", "openid offline_access", "prompt", "consent").Get("code"))
+	renewed := o.token("atlas", url.Values{"grant_type": {"refresh_token"}, "refresh_token": {h.offlineTokens.RefreshToken}})
+	h.offlineTokens.RefreshToken, h.offlineAccessToken = renewed.RefreshToken, renewed.AccessToken
+	h.ledgerToken = h.laptop.mustJoin("alice", "ledger").AccessToken
 
 	time.Sleep(time.Second) // prompt=login wants an authentication after the request
 	h.login = h.laptop.do(http.MethodGet, authorizeURL("atlas", "prompt", "login"), nil, nil).Header.Get("Location")
@@ -76,8 +76,8 @@ func mustHold(t testing.TB, keep bool, configure func(*provider.Config)) *hand {
 	_, h.confirm = h.laptop.get("/end_session").form(t)
 	h.code = h.laptop.mustSignIn("alice", "atlas").Get("code")
 	h.reset = h.mustResetLink("alice")
-	h.taken = h.laptop.copy()
-	for name, missing := range map[string]bool{"tokens": h.plain.RefreshToken == "" || renewed.RefreshToken == "" || !strings.Contains(h.signed.AccessToken, "."),
+	h.oldLaptop = h.laptop.copy()
+	for name, missing := range map[string]bool{"tokens": h.opaqueTokens.RefreshToken == "" || renewed.RefreshToken == "" || !strings.Contains(h.jwtTokens.AccessToken, "."),
 		"login page": !strings.HasPrefix(h.login, "/login/"), "consent page": !strings.HasPrefix(h.consent, "/consent/"), "code": h.code == ""} {
 		if missing {
 			t.Fatalf("got no %s to present", name)
@@ -86,17 +86,17 @@ func mustHold(t testing.TB, keep bool, configure func(*provider.Config)) *hand {
 	return h
 }
 
-func (h *hand) mustRedeem(client, code string) joined {
+func (h *scenario) mustRedeem(client, code string) grantedTokens {
 	h.t.Helper()
 	a := h.redeem(client, code)
 	if a.Error != "" || a.AccessToken == "" {
 		h.t.Fatalf("got %+v for the code, want tokens", a)
 	}
-	return joined{a, code}
+	return grantedTokens{a, code}
 }
 
-// format sets the format of atlas's access tokens from now on.
-func (h *hand) format(format string) {
+// setTokenFormat sets the format of atlas's access tokens from now on.
+func (h *scenario) setTokenFormat(format string) {
 	h.t.Helper()
 	stored, err := h.store.Client(h.t.Context(), "atlas")
 	if err != nil {
@@ -121,17 +121,17 @@ func (o *op) mustResetLink(user string) string {
 	return strings.TrimPrefix(link.URL, issuer)
 }
 
-// artefacts are all kinds of things that are derived from a session or could bring one about, in the order of the table's columns, each with what
+// artifacts are all kinds of things that are derived from a session or could bring one about, in the order of the table's columns, each with what
 // presents it at every endpoint that takes it and tells whether it still counts.
-var artefacts = []struct {
+var artifacts = []struct {
 	name    string
-	present func(*hand) bool
+	present func(*scenario) bool
 }{
-	{"session cookie", func(h *hand) bool { return h.cookie(h.taken) }},
+	{"session cookie", func(h *scenario) bool { return h.sessionActive(h.oldLaptop) }},
 	{"kept session cookie", nil}, // the same of a person who ticked "keep me signed in", in a run of its own
-	{"consent page left open", func(h *hand) bool {
+	{"consent page left open", func(h *scenario) bool {
 		action, fields := "", url.Values{}
-		b := h.taken.copy()
+		b := h.oldLaptop.copy()
 		if p := b.get(h.consent); strings.Contains(p.Body, `id="allow"`) {
 			action, fields = p.form(h.t)
 		}
@@ -139,26 +139,26 @@ var artefacts = []struct {
 		if action == "" {
 			action = h.consent // whoever does not look before sending
 		}
-		return h.answered(b.post(action, fields))
+		return h.yieldsTokens(b.post(action, fields))
 	}},
-	{"sign-in page left open", func(h *hand) bool {
+	{"sign-in page left open", func(h *scenario) bool {
 		// Where it works, the session has a new secret from then on.
-		return h.answered(h.taken.post(h.login, url.Values{"username": {"alice"}, "password": {h.password}}))
+		return h.yieldsTokens(h.oldLaptop.post(h.login, url.Values{"username": {"alice"}, "password": {h.password}}))
 	}},
-	{"code", func(h *hand) bool { return h.redeem("atlas", h.code).AccessToken != "" }},
-	{"opaque access token", func(h *hand) bool { return h.access("atlas", h.plain.AccessToken) }},
-	{"JWT access token, here", func(h *hand) bool { return h.access("atlas", h.signed.AccessToken) }},
-	{"JWT access token, elsewhere", func(h *hand) bool { return h.elsewhere(h.signed.AccessToken) }},
-	{"refresh token of the session", func(h *hand) bool { return h.refresh("atlas", h.plain.RefreshToken) }},
-	{"offline refresh token", func(h *hand) bool { return h.refresh("atlas", h.offline.RefreshToken) }},
-	{"access token from offline access", func(h *hand) bool { return h.access("atlas", h.offlineAccess) }},
-	{"tokens of other applications", func(h *hand) bool { return h.access("ledger", h.other) }},
-	{"other sessions of the person", func(h *hand) bool { return h.cookie(h.phone) }},
-	{"sign-out page left open", func(h *hand) bool {
+	{"code", func(h *scenario) bool { return h.redeem("atlas", h.code).AccessToken != "" }},
+	{"opaque access token", func(h *scenario) bool { return h.accessTokenActive("atlas", h.opaqueTokens.AccessToken) }},
+	{"JWT access token, here", func(h *scenario) bool { return h.accessTokenActive("atlas", h.jwtTokens.AccessToken) }},
+	{"JWT access token, elsewhere", func(h *scenario) bool { return h.verifiesLocally(h.jwtTokens.AccessToken) }},
+	{"refresh token of the session", func(h *scenario) bool { return h.refreshTokenActive("atlas", h.opaqueTokens.RefreshToken) }},
+	{"offline refresh token", func(h *scenario) bool { return h.refreshTokenActive("atlas", h.offlineTokens.RefreshToken) }},
+	{"access token from offline access", func(h *scenario) bool { return h.accessTokenActive("atlas", h.offlineAccessToken) }},
+	{"tokens of other applications", func(h *scenario) bool { return h.accessTokenActive("ledger", h.ledgerToken) }},
+	{"other sessions of the person", func(h *scenario) bool { return h.sessionActive(h.phone) }},
+	{"sign-out page left open", func(h *scenario) bool {
 		h.confirm.Set("extent", "browser")
-		return strings.Contains(h.taken.copy().post("/end_session/confirm", h.confirm).Body, "This browser, at")
+		return strings.Contains(h.oldLaptop.copy().post("/end_session/confirm", h.confirm).Body, "This browser, at")
 	}},
-	{"reset link", func(h *hand) bool {
+	{"reset link", func(h *scenario) bool {
 		b := h.browser()
 		p := b.get(h.reset)
 		if p.Status != http.StatusOK {
@@ -168,17 +168,17 @@ var artefacts = []struct {
 	}},
 }
 
-// answered tells whether a page led to the application with a code that is good.
-func (h *hand) answered(p page) bool {
+// yieldsTokens tells whether a page led to the application with a code that is good.
+func (h *scenario) yieldsTokens(p page) bool {
 	u, err := url.Parse(p.Header.Get("Location"))
 	return err == nil && u.Query().Get("code") != "" && h.redeem("atlas", u.Query().Get("code")).AccessToken != ""
 }
 
-// cookie tells whether a browser's session counts: for single sign-on, on the account pages, for their script and at end_session. They must agree.
-func (h *hand) cookie(b *browser) bool {
+// sessionActive tells whether a browser's session counts: for single sign-on, on the account pages, for their script and at end_session. They must agree.
+func (h *scenario) sessionActive(b *browser) bool {
 	h.t.Helper()
 	b = b.copy()
-	silent := b.mustNone("wiki").Get("code") != ""
+	silent := b.mustPromptNone("wiki").Get("code") != ""
 	for what, lives := range map[string]bool{
 		"/account":         strings.Contains(b.copy().get("/account").Body, "Where you are signed in"),
 		"/account/probe":   b.copy().get("/account/probe").Status == http.StatusNoContent,
@@ -192,20 +192,20 @@ func (h *hand) cookie(b *browser) bool {
 	return silent
 }
 
-// access tells whether an access token counts at userinfo and introspection, which must agree.
-func (h *hand) access(client, token string) bool {
+// accessTokenActive tells whether an access token counts at userinfo and introspection, which must agree.
+func (h *scenario) accessTokenActive(client, token string) bool {
 	h.t.Helper()
 	info := h.browser().do(http.MethodGet, "/userinfo", nil, http.Header{"Authorization": {"Bearer " + token}}).Status == http.StatusOK
 	post := h.browser().do(http.MethodPost, "/userinfo", url.Values{"access_token": {token}}, nil).Status == http.StatusOK
-	known := h.introspected(client, token)
+	known := h.introspectionActive(client, token)
 	if info != known || post != known {
 		h.t.Errorf("got an access token alive at userinfo: %v (GET), %v (POST), at introspection: %v", info, post, known)
 	}
 	return known
 }
 
-// introspected is active for a client that may be gone: then wiki asks, to which the token is nothing in any case.
-func (h *hand) introspected(client, token string) bool {
+// introspectionActive is active for a client that may be gone: then wiki asks, to which the token is nothing in any case.
+func (h *scenario) introspectionActive(client, token string) bool {
 	var a struct {
 		Active bool `json:"active"`
 	}
@@ -213,9 +213,9 @@ func (h *hand) introspected(client, token string) bool {
 	return p.Status == http.StatusOK && json.Unmarshal([]byte(p.Body), &a) == nil && a.Active
 }
 
-func (h *hand) refresh(client, token string) bool {
+func (h *scenario) refreshTokenActive(client, token string) bool {
 	h.t.Helper()
-	known := h.introspected(client, token)
+	known := h.introspectionActive(client, token)
 	good := h.token(client, url.Values{"grant_type": {"refresh_token"}, "refresh_token": {token}}).AccessToken != ""
 	if good != known {
 		h.t.Errorf("got a refresh token alive at the token endpoint: %v, at introspection: %v", good, known)
@@ -223,8 +223,8 @@ func (h *hand) refresh(client, token string) bool {
 	return good
 }
 
-// elsewhere is a resource server that checks signature and expiry by itself and asks nobody.
-func (h *hand) elsewhere(token string) bool {
+// verifiesLocally is a resource server that checks signature and expiry by itself and asks nobody.
+func (h *scenario) verifiesLocally(token string) bool {
 	h.t.Helper()
 	var set jose.JSONWebKeySet
 	if err := json.Unmarshal([]byte(h.browser().get("/jwks").Body), &set); err != nil {

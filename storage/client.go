@@ -58,7 +58,7 @@ type Metadata struct {
 	IntrospectionCache int   `json:"introspection_cache,omitempty"` // seconds for which its resource servers keep an introspection answer
 	SessionWithTokens  bool  `json:"session_with_tokens,omitempty"` // its session ends with its access token unless refreshed
 	ClockSkew          *int  `json:"clock_skew,omitempty"`          // seconds; default 60
-	TellLateJoin       *bool `json:"tell_late_join,omitempty"`      // told once more when it joined less than 30 s before the end; default true
+	Renotify           *bool `json:"tell_late_join,omitempty"`      // told once more when it joined less than 30 s before the end; default true
 }
 
 // Client is a relying party.

@@ -19,26 +19,26 @@ const (
 // Delivery is one logout token to bring to one relying party: facts, never the signed token, since each attempt signs afresh.
 // It carries everything needed to send it, because its client may be gone by then.
 type Delivery struct {
-	ID       string        `json:"id"`
-	Report   string        `json:"report"`
-	Client   string        `json:"client"`
-	URI      string        `json:"uri"`
-	Host     string        `json:"host"` // canonical host:port; deliveries of one host share slots
-	Subject  string        `json:"sub"`  // as that client knows the user
-	SID      string        `json:"sid"`
-	Alg      string        `json:"alg"`              // id_token_signed_response_alg of the client
-	Typ      string        `json:"typ,omitempty"`    // logout_token_typ
-	Claims   string        `json:"claims,omitempty"` // logout_token_claims
-	Late     bool          `json:"late,omitempty"`   // the second telling of a client that joined just before the end
-	Created  time.Time     `json:"created"`
-	Next     time.Time     `json:"next"` // not before
-	GiveUp   time.Time     `json:"give_up"`
-	Attempts int           `json:"attempts"`
-	Refused  int           `json:"refused,omitempty"` // answers that say no (400, 401, 403, 404, 3xx …) so far
-	State    DeliveryState `json:"state"`
-	Answer   Answer        `json:"answer,omitzero"`
-	Lease    uint64        `json:"lease"`           // counts claims: the fencing number
-	Leased   time.Time     `json:"leased,omitzero"` // until then somebody is at it
+	ID             string        `json:"id"`
+	Report         string        `json:"report"`
+	Client         string        `json:"client"`
+	URI            string        `json:"uri"`
+	Host           string        `json:"host"` // canonical host:port; deliveries of one host share slots
+	Subject        string        `json:"sub"`  // as that client knows the user
+	SID            string        `json:"sid"`
+	Alg            string        `json:"alg"`              // id_token_signed_response_alg of the client
+	Typ            string        `json:"typ,omitempty"`    // logout_token_typ
+	Claims         string        `json:"claims,omitempty"` // logout_token_claims
+	Renotification bool          `json:"late,omitempty"`   // the second telling of a client that joined just before the end
+	Created        time.Time     `json:"created"`
+	NextAttempt    time.Time     `json:"next"` // not before
+	GiveUpAt       time.Time     `json:"give_up"`
+	Attempts       int           `json:"attempts"`
+	Refusals       int           `json:"refused,omitempty"` // answers that say no (400, 401, 403, 404, 3xx …) so far
+	State          DeliveryState `json:"state"`
+	Answer         Answer        `json:"answer,omitzero"`
+	Lease          uint64        `json:"lease"`           // counts claims: the fencing number
+	LeasedUntil    time.Time     `json:"leased,omitzero"` // until then somebody is at it
 }
 
 // Answer is what came back at the last attempt.
@@ -50,17 +50,17 @@ type Answer struct {
 	Detail string    `json:"detail,omitempty"` // for people, at most 300 bytes
 }
 
-// Settlement is the outcome of one attempt.
-type Settlement struct {
-	ID      string
-	Lease   uint64 // of the claim under which the attempt was made
-	State   DeliveryState
-	Unsent  bool      // nothing was sent: the claim counts as no attempt
-	Next    time.Time // for DeliveryPending
-	Refused int
-	Answer  Answer
-	Row     func(Row) Row // what it means for the report's row of that client; pure
-	Event   *Event        // its audit line, if it has one; see Deliveries
+// DeliveryOutcome is the outcome of one attempt.
+type DeliveryOutcome struct {
+	ID          string
+	Lease       uint64 // of the claim under which the attempt was made
+	State       DeliveryState
+	NotSent     bool      // nothing was sent: the claim counts as no attempt
+	NextAttempt time.Time // for DeliveryPending
+	Refusals    int
+	Answer      Answer
+	UpdateEntry func(ReportEntry) ReportEntry // what it means for the report's row of that client; pure
+	Event       *Event                        // its audit line, if it has one; see Deliveries
 }
 
 // DeliveryFilter narrows a listing; zero fields do not.
@@ -76,9 +76,9 @@ type Deliveries interface {
 	// ClaimDeliveries leases up to max deliveries that are due at that moment and not leased, oldest first, passing over hosts for which
 	// busy says so (busy is pure and is told the host and how many of it this call has taken). Each gets a new Lease and counts an attempt.
 	ClaimDeliveries(ctx context.Context, at time.Time, lease time.Duration, max int, busy func(host string, taken int) bool) ([]Delivery, error)
-	// SettleDeliveries records outcomes and what they mean for the reports, in one transaction. An outcome under a lost lease changes nothing
+	// RecordOutcomes records outcomes and what they mean for the reports, in one transaction. An outcome under a lost lease changes nothing
 	// and is returned in stale.
-	SettleDeliveries(ctx context.Context, s []Settlement) (stale []string, err error)
+	RecordOutcomes(ctx context.Context, s []DeliveryOutcome) (stale []string, err error)
 	// NextDelivery is when the next delivery is due or its lease runs out; zero if there is none.
 	NextDelivery(ctx context.Context) (time.Time, error)
 	// Delivery finds one.
@@ -86,9 +86,9 @@ type Deliveries interface {
 	// ListDeliveries lists deliveries, newest first.
 	ListDeliveries(ctx context.Context, f DeliveryFilter, p Page) (d []Delivery, next string, err error)
 	// RetryDelivery makes a pending or failed delivery due at once, with at least a day left. ErrNotFound; ErrSpent if it is done.
-	RetryDelivery(ctx context.Context, id string, at time.Time, row func(Row) Row, e Event) error
+	RetryDelivery(ctx context.Context, id string, at time.Time, row func(ReportEntry) ReportEntry, e Event) error
 	// CancelDelivery gives a delivery up that is pending, or takes note of one that failed. ErrNotFound; ErrSpent if it is done or cancelled.
-	CancelDelivery(ctx context.Context, id string, at time.Time, row func(Row) Row, e Event) error
+	CancelDelivery(ctx context.Context, id string, at time.Time, row func(ReportEntry) ReportEntry, e Event) error
 	// CountDeliveries counts deliveries by state, and says since when the oldest pending one waits.
 	CountDeliveries(ctx context.Context) (byState map[DeliveryState]int, oldest time.Time, err error)
 }

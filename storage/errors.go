@@ -10,10 +10,10 @@ var (
 	ErrExists = errors.New("already exists")
 	// ErrChanged: the record changed since it was read (its Revision differs).
 	ErrChanged = errors.New("changed meanwhile")
-	// ErrSpent: a one-time thing was used before.
-	ErrSpent = errors.New("already used")
-	// ErrEnded: the session, grant, user or client that this would build on has ended, is disabled or fenced off.
-	ErrEnded = errors.New("ended")
+	// ErrAlreadyUsed: a one-time thing was used before.
+	ErrAlreadyUsed = errors.New("already used")
+	// ErrRevoked: the session, grant, user or client that this would build on has ended, is disabled or fenced off.
+	ErrRevoked = errors.New("ended")
 	// ErrLease: the delivery is no longer held under that lease; somebody else has it.
 	ErrLease = errors.New("lease lost")
 	// ErrFull: the store can take no more writes until there is room again. Reads go on.

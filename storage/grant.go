@@ -9,26 +9,26 @@ import (
 // Grant is what a relying party holds: bound to a session, with which it dies, or offline (Core §11), which survives it.
 // A grant with a refresh token is a family: one token is current at a time.
 type Grant struct {
-	ID        string          `json:"id"`
-	Client    string          `json:"client"`
-	Subject   string          `json:"sub"`
-	Session   SessionID       `json:"session,omitempty"` // empty: offline
-	SID       string          `json:"sid,omitempty"`     // the membership it was given to, offline ones too
-	Scope     []string        `json:"scope,omitempty"`
-	Audience  []string        `json:"audience,omitempty"`
-	Claims    json.RawMessage `json:"claims,omitempty"` // the claims request parameter (Core §5.5)
-	AuthTime  time.Time       `json:"auth_time"`
-	AMR       []string        `json:"amr,omitempty"`
-	ACR       string          `json:"acr,omitempty"`
-	Created   time.Time       `json:"created"`
-	LastUsed  time.Time       `json:"last_used"`
-	Idle      time.Duration   `json:"idle,omitempty"`   // offline: dead this long after LastUsed; 0: no idle limit
-	Expires   time.Time       `json:"expires,omitzero"` // zero: only Idle limits it
-	Refresh   Hash            `json:"refresh,omitzero"` // the current refresh token
-	Previous  Hash            `json:"previous,omitzero"`
-	Rotated   time.Time       `json:"rotated,omitzero"` // when Previous was exchanged for Refresh
-	Trust     Trust           `json:"trust,omitzero"`   // what was issued under it, for offline grants
-	UserAgent string          `json:"user_agent,omitempty"`
+	ID           string          `json:"id"`
+	Client       string          `json:"client"`
+	Subject      string          `json:"sub"`
+	Session      SessionID       `json:"session,omitempty"` // empty: offline
+	SID          string          `json:"sid,omitempty"`     // the membership it was given to, offline ones too
+	Scope        []string        `json:"scope,omitempty"`
+	Audience     []string        `json:"audience,omitempty"`
+	Claims       json.RawMessage `json:"claims,omitempty"` // the claims request parameter (Core §5.5)
+	AuthTime     time.Time       `json:"auth_time"`
+	AMR          []string        `json:"amr,omitempty"`
+	ACR          string          `json:"acr,omitempty"`
+	Created      time.Time       `json:"created"`
+	LastUsed     time.Time       `json:"last_used"`
+	IdleTimeout  time.Duration   `json:"idle,omitempty"`   // offline: dead this long after LastUsed; 0: no idle limit
+	Expires      time.Time       `json:"expires,omitzero"` // zero: only Idle limits it
+	RefreshHash  Hash            `json:"refresh,omitzero"` // the current refresh token
+	PreviousHash Hash            `json:"previous,omitzero"`
+	RotatedAt    time.Time       `json:"rotated,omitzero"` // when Previous was exchanged for Refresh
+	Trust        TokenExpiry     `json:"trust,omitzero"`   // what was issued under it, for offline grants
+	UserAgent    string          `json:"user_agent,omitempty"`
 }
 
 // Offline tells whether the grant survives its session.
@@ -37,8 +37,8 @@ func (g *Grant) Offline() bool { return g.Session == "" }
 // Deadline is the instant from which the grant is dead by itself; zero means never.
 func (g *Grant) Deadline() time.Time {
 	d := g.Expires
-	if g.Idle > 0 {
-		if idle := g.LastUsed.Add(g.Idle); d.IsZero() || idle.Before(d) {
+	if g.IdleTimeout > 0 {
+		if idle := g.LastUsed.Add(g.IdleTimeout); d.IsZero() || idle.Before(d) {
 			d = idle
 		}
 	}
@@ -56,30 +56,30 @@ type Code struct {
 	Expires time.Time
 }
 
-// Issue is what a redemption, a refresh or an authorization response gives a relying party.
-type Issue struct {
+// Issuance is what a redemption, a refresh or an authorization response gives a relying party.
+type Issuance struct {
 	Grant  Grant
 	Tokens []Token
-	Trust  Trust
+	Trust  TokenExpiry
 }
 
-// Redeemed is the outcome of a redemption.
-type Redeemed struct {
+// RedeemResult is the outcome of a redemption.
+type RedeemResult struct {
 	Session Session // with the client's membership
 	Grant   Grant   // of a code that was used before: what its first use gave, zero if that is gone
 	Reused  bool    // the code was used before: nothing was issued or changed
 }
 
-// Refresh asks for the next tokens of a family.
-type Refresh struct {
-	Token     Hash          // the refresh token presented
-	Successor Hash          // the one that follows it
-	Client    string        // who presents it
-	Grace     time.Duration // a repeat within this time gets the same successor, unless the exchange lies more than ClockStep ahead
+// RefreshRequest asks for the next tokens of a family.
+type RefreshRequest struct {
+	Token    Hash          // the refresh token presented
+	NewToken Hash          // the one that follows it
+	Client   string        // who presents it
+	Grace    time.Duration // a repeat within this time gets the same successor, unless the exchange lies more than ClockStep ahead
 }
 
-// Refreshed is the outcome of a refresh.
-type Refreshed struct {
+// RefreshResult is the outcome of a refresh.
+type RefreshResult struct {
 	Session  *Session // nil for an offline grant
 	Grant    Grant
 	Repeated bool // the token was exchanged before, within the grace: its successor is the same again
@@ -93,19 +93,19 @@ type Grants interface {
 	// that lies more than ClockStep ahead.
 	// A second use is told by Reused, each time; it is for the caller to end the grant that the first gave, by EndSessions.
 	// issue gets the session as it will be, signs nothing, and may run twice.
-	Redeem(ctx context.Context, code Code, at time.Time, issue func(Session, Member) (Issue, error)) (Redeemed, error)
+	Redeem(ctx context.Context, code Code, at time.Time, issue func(Session, ClientSession) (Issuance, error)) (RedeemResult, error)
 	// Join does the same for response types that issue at the authorization endpoint; code.ID is not spent.
-	Join(ctx context.Context, code Code, at time.Time, issue func(Session, Member) (Issue, error)) (Redeemed, error)
+	Join(ctx context.Context, code Code, at time.Time, issue func(Session, ClientSession) (Issuance, error)) (RedeemResult, error)
 	// Refresh exchanges the current refresh token of a family for its successor. ErrNotFound: unknown or another client's;
 	// ErrEnded: session, user, client or grant has ended or is past its time. It keeps the session of a session-bound grant active.
 	// A token that was exchanged before is told by Reused, each time; it is for the caller to end what the family led to, by EndSessions. One of
 	// an offline grant may be forgotten when Idle has passed since: it would be dead by then without having been exchanged.
-	Refresh(ctx context.Context, r Refresh, at time.Time, issue func(Grant, *Session) (Issue, error)) (Refreshed, error)
+	Refresh(ctx context.Context, r RefreshRequest, at time.Time, issue func(Grant, *Session) (Issuance, error)) (RefreshResult, error)
 	// GrantByRefresh finds the living family of a refresh token, current or exchanged.
 	GrantByRefresh(ctx context.Context, token Hash, at time.Time) (g Grant, current bool, err error)
-	// LiveGrant finds a grant that still counts at that moment for a token issued then under sid: neither it nor, where sid is given,
+	// ActiveGrant finds a grant that still counts at that moment for a token issued then under sid: neither it nor, where sid is given,
 	// that membership has ended. ErrNotFound.
-	LiveGrant(ctx context.Context, id, sid string, issued, at time.Time) (Grant, error)
+	ActiveGrant(ctx context.Context, id, sid string, issued, at time.Time) (Grant, error)
 	// ListGrants lists a user's living grants, of one client or (empty) all; offline ones only if asked.
 	ListGrants(ctx context.Context, subject, client string, offlineOnly bool, at time.Time) ([]Grant, error)
 }

@@ -8,16 +8,16 @@ import (
 
 // Key is a signing, sealing or derivation key. Its state follows from its times.
 type Key struct {
-	ID       string          `json:"id"`                // of a signing key: its RFC 7638 thumbprint, the kid
-	Use      string          `json:"use"`               // sig, seal, refresh, pairwise …
-	Alg      string          `json:"alg,omitempty"`     // of a signing key
-	Public   json.RawMessage `json:"public,omitempty"`  // JWK
-	Wrapped  []byte          `json:"wrapped,omitempty"` // the private part; an empty one once destroyed
-	Created  time.Time       `json:"created"`
-	Active   time.Time       `json:"active,omitzero"`   // signs from then on; before it is pending
-	Retired  time.Time       `json:"retired,omitzero"`  // signs no more, still published
-	Archived time.Time       `json:"archived,omitzero"` // no longer published, still verifies hints
-	Gone     time.Time       `json:"gone,omitzero"`     // counts for nothing, may be removed
+	ID          string          `json:"id"`                // of a signing key: its RFC 7638 thumbprint, the kid
+	Use         string          `json:"use"`               // sig, seal, refresh, pairwise …
+	Alg         string          `json:"alg,omitempty"`     // of a signing key
+	Public      json.RawMessage `json:"public,omitempty"`  // JWK
+	Wrapped     []byte          `json:"wrapped,omitempty"` // the private part; an empty one once destroyed
+	Created     time.Time       `json:"created"`
+	ActiveAt    time.Time       `json:"active,omitzero"`   // signs from then on; before it is pending
+	RetiredAt   time.Time       `json:"retired,omitzero"`  // signs no more, still published
+	ArchivedAt  time.Time       `json:"archived,omitzero"` // no longer published, still verifies hints
+	RemovableAt time.Time       `json:"gone,omitzero"`     // counts for nothing, may be removed
 }
 
 // Keys keeps keys.

@@ -5,8 +5,8 @@ import (
 	"time"
 )
 
-// Link is a one-time link that an administrator made for a person. It is used by the Change of the ending it causes.
-type Link struct {
+// OneTimeLink is a one-time link that an administrator made for a person. It is used by the Change of the ending it causes.
+type OneTimeLink struct {
 	Hash    Hash      `json:"hash"`
 	Purpose string    `json:"purpose"` // reset
 	Subject string    `json:"sub"`
@@ -14,32 +14,32 @@ type Link struct {
 	Expires time.Time `json:"expires"`
 }
 
-// Links keeps one-time links.
-type Links interface {
-	// PutLink stores a link and drops older ones of the same purpose and user.
-	PutLink(ctx context.Context, l Link, e Event) error
-	// Link finds an unused, unexpired link.
-	Link(ctx context.Context, hash Hash, at time.Time) (Link, error)
+// OneTimeLinks keeps one-time links.
+type OneTimeLinks interface {
+	// PutOneTimeLink stores a link and drops older ones of the same purpose and user.
+	PutOneTimeLink(ctx context.Context, l OneTimeLink, e Event) error
+	// OneTimeLink finds an unused, unexpired link.
+	OneTimeLink(ctx context.Context, hash Hash, at time.Time) (OneTimeLink, error)
 }
 
-// InitialToken is an initial access token for dynamic registration (RFC 7591 §3).
-type InitialToken struct {
+// InitialAccessToken is an initial access token for dynamic registration (RFC 7591 §3).
+type InitialAccessToken struct {
 	Hash     Hash      `json:"hash"`
 	Name     string    `json:"name"`
 	Defaults []byte    `json:"defaults,omitempty"` // JSON: the per-client choices that clients registered with it get
 	Created  time.Time `json:"created"`
 	Expires  time.Time `json:"expires,omitzero"`
-	Uses     int       `json:"uses"` // registrations left; -1: unlimited
+	UsesLeft int       `json:"uses"` // registrations left; -1: unlimited
 }
 
-// InitialTokens keeps initial access tokens.
-type InitialTokens interface {
-	// PutInitialToken stores one and adds the audit lines, in one transaction.
-	PutInitialToken(ctx context.Context, t InitialToken, e ...Event) error
-	// InitialToken finds a usable one.
-	InitialToken(ctx context.Context, hash Hash, at time.Time) (InitialToken, error)
-	// ListInitialTokens lists them by name.
-	ListInitialTokens(ctx context.Context) ([]InitialToken, error)
-	// DeleteInitialToken removes those of that name and adds the audit lines, in one transaction; none is ErrNotFound.
-	DeleteInitialToken(ctx context.Context, name string, e ...Event) error
+// InitialAccessTokens keeps initial access tokens.
+type InitialAccessTokens interface {
+	// PutInitialAccessToken stores one and adds the audit lines, in one transaction.
+	PutInitialAccessToken(ctx context.Context, t InitialAccessToken, e ...Event) error
+	// InitialAccessToken finds a usable one.
+	InitialAccessToken(ctx context.Context, hash Hash, at time.Time) (InitialAccessToken, error)
+	// ListInitialAccessTokens lists them by name.
+	ListInitialAccessTokens(ctx context.Context) ([]InitialAccessToken, error)
+	// DeleteInitialAccessToken removes those of that name and adds the audit lines, in one transaction; none is ErrNotFound.
+	DeleteInitialAccessToken(ctx context.Context, name string, e ...Event) error
 }

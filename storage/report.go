@@ -11,28 +11,28 @@ type TrustState string
 // The trust states, from none known to certain.
 const (
 	TrustUnknown   TrustState = "unknown"   // nothing is known
-	TrustTold      TrustState = "told"      // asked or accepted, no proof
-	TrustBounded   TrustState = "bounded"   // ends by itself at Until
+	TrustNotified  TrustState = "told"      // asked or accepted, no proof
+	TrustExpiring  TrustState = "bounded"   // ends by itself at Until
 	TrustConfirmed TrustState = "confirmed" // the holder says so
-	TrustClosed    TrustState = "closed"    // Curfew enforces it
+	TrustRevoked   TrustState = "closed"    // Curfew enforces it
 )
 
-// Row is one holder of trust in an ended session.
-type Row struct {
-	Kind     string        `json:"kind"` // application, tokens, offline
-	Client   string        `json:"client"`
-	Name     string        `json:"name,omitempty"`
-	Channels []string      `json:"channels,omitempty"` // backchannel, frontchannel
-	Trust    TrustState    `json:"trust"`
-	Delivery DeliveryState `json:"delivery"`        // none if there is nothing to deliver
-	Evidence int           `json:"evidence"`        // grade 0 to 5
-	Told     time.Time     `json:"told,omitzero"`   // confirmed or accepted then
-	Until    time.Time     `json:"until,omitzero"`  // bounded: the hard end
-	Basis    string        `json:"basis,omitempty"` // what Until rests on
-	Attempts int           `json:"attempts,omitempty"`
-	Next     time.Time     `json:"next,omitzero"` // the next attempt
-	Answer   Answer        `json:"answer,omitzero"`
-	Late     string        `json:"late,omitempty"` // a second telling: pending, done, failed
+// ReportEntry is one holder of trust in an ended session.
+type ReportEntry struct {
+	Kind           string        `json:"kind"` // application, tokens, offline
+	Client         string        `json:"client"`
+	Name           string        `json:"name,omitempty"`
+	Channels       []string      `json:"channels,omitempty"` // backchannel, frontchannel
+	Trust          TrustState    `json:"trust"`
+	Delivery       DeliveryState `json:"delivery"`        // none if there is nothing to deliver
+	Evidence       int           `json:"evidence"`        // grade 0 to 5
+	NotifiedAt     time.Time     `json:"told,omitzero"`   // confirmed or accepted then
+	ExpiresAt      time.Time     `json:"until,omitzero"`  // bounded: the hard end
+	BoundBy        string        `json:"basis,omitempty"` // what Until rests on
+	Attempts       int           `json:"attempts,omitempty"`
+	NextAttempt    time.Time     `json:"next,omitzero"` // the next attempt
+	LastAnswer     Answer        `json:"answer,omitzero"`
+	Renotification string        `json:"late,omitempty"` // a second telling: pending, done, failed
 }
 
 // DeliveryNone is the delivery state of a row to which nothing is delivered.
@@ -40,25 +40,25 @@ const DeliveryNone DeliveryState = "none"
 
 // Report is what became of an ended session.
 type Report struct {
-	ID        string    `json:"id"`
-	Cause     Cause     `json:"cause"`
-	Session   string    `json:"session"` // a hash; the id itself names nothing any more
-	Whole     bool      `json:"whole"`   // the session ended, not only a share of it
-	Subject   string    `json:"sub"`
-	At        time.Time `json:"at"` // t0
-	AuthTime  time.Time `json:"auth_time,omitzero"`
-	UserAgent string    `json:"user_agent,omitempty"`
-	Address   string    `json:"address,omitempty"`
-	Rows      []Row     `json:"rows"`
-	Audit     []uint64  `json:"audit,omitempty"` // sequence numbers of its audit lines
-	Keep      time.Time `json:"keep"`            // removed after this
+	ID           string        `json:"id"`
+	Cause        Cause         `json:"cause"`
+	Session      string        `json:"session"` // a hash; the id itself names nothing any more
+	WholeSession bool          `json:"whole"`   // the session ended, not only a share of it
+	Subject      string        `json:"sub"`
+	EndedAt      time.Time     `json:"at"` // t0
+	AuthTime     time.Time     `json:"auth_time,omitzero"`
+	UserAgent    string        `json:"user_agent,omitempty"`
+	Address      string        `json:"address,omitempty"`
+	Entries      []ReportEntry `json:"rows"`
+	Audit        []uint64      `json:"audit,omitempty"` // sequence numbers of its audit lines
+	DeleteAfter  time.Time     `json:"keep"`            // removed after this
 }
 
-// Row finds the row of that kind for a client, nil if there is none.
-func (r *Report) Row(kind, client string) *Row {
-	for i := range r.Rows {
-		if r.Rows[i].Kind == kind && r.Rows[i].Client == client {
-			return &r.Rows[i]
+// Entry finds the row of that kind for a client, nil if there is none.
+func (r *Report) Entry(kind, client string) *ReportEntry {
+	for i := range r.Entries {
+		if r.Entries[i].Kind == kind && r.Entries[i].Client == client {
+			return &r.Entries[i]
 		}
 	}
 	return nil

@@ -10,44 +10,44 @@ type SessionID string
 
 // Session is one signed-in browser and the relying parties that hold it.
 type Session struct {
-	ID         SessionID     `json:"id"`
-	Secret     Hash          `json:"secret"` // of the cookie's secret; new at every authentication
-	Subject    string        `json:"sub"`
-	AuthTime   time.Time     `json:"auth_time"`
-	AMR        []string      `json:"amr,omitempty"`
-	ACR        string        `json:"acr,omitempty"`
-	Created    time.Time     `json:"created"`
-	LastActive time.Time     `json:"last_active"`
-	Idle       time.Duration `json:"idle"`    // dead this long after LastActive
-	Expires    time.Time     `json:"expires"` // the absolute end
-	Keep       bool          `json:"keep,omitempty"`
-	UserAgent  string        `json:"user_agent,omitempty"` // at most 512 bytes
-	Address    string        `json:"address,omitempty"`    // the browser's, at sign-in
-	Members    []Member      `json:"members,omitempty"`
+	ID             SessionID       `json:"id"`
+	SecretHash     Hash            `json:"secret"` // of the cookie's secret; new at every authentication
+	Subject        string          `json:"sub"`
+	AuthTime       time.Time       `json:"auth_time"`
+	AMR            []string        `json:"amr,omitempty"`
+	ACR            string          `json:"acr,omitempty"`
+	Created        time.Time       `json:"created"`
+	LastActive     time.Time       `json:"last_active"`
+	IdleTimeout    time.Duration   `json:"idle"`    // dead this long after LastActive
+	Expires        time.Time       `json:"expires"` // the absolute end
+	RememberMe     bool            `json:"keep,omitempty"`
+	UserAgent      string          `json:"user_agent,omitempty"` // at most 512 bytes
+	Address        string          `json:"address,omitempty"`    // the browser's, at sign-in
+	ClientSessions []ClientSession `json:"members,omitempty"`
 }
 
-// Member is a relying party's share of a session.
-type Member struct {
-	Client   string    `json:"client"`
-	SID      string    `json:"sid"`            // random for each membership, so that no late logout token can end a later one
-	Began    time.Time `json:"began,omitzero"` // when the code was issued by which it joined: an ending as of then or later ends it
-	Joined   time.Time `json:"joined"`
-	LastUsed time.Time `json:"last_used"` // the latest issue of tokens
-	Trust
+// ClientSession is a relying party's share of a session.
+type ClientSession struct {
+	Client     string    `json:"client"`
+	SID        string    `json:"sid"`            // random for each membership, so that no late logout token can end a later one
+	CodeIssued time.Time `json:"began,omitzero"` // when the code was issued by which it joined: an ending as of then or later ends it
+	Joined     time.Time `json:"joined"`
+	LastUsed   time.Time `json:"last_used"` // the latest issue of tokens
+	TokenExpiry
 }
 
-// Trust says until when a relying party may trust what it was given: the latest of each kind. Zero: none was given.
-type Trust struct {
-	Opaque  time.Time `json:"opaque,omitzero"`   // expiry of opaque access tokens
-	JWT     time.Time `json:"jwt,omitzero"`      // exp of access tokens that resource servers check by themselves
-	IDToken time.Time `json:"id_token,omitzero"` // exp of ID tokens
-	Lease   time.Time `json:"lease,omitzero"`    // session_expiry claim
-	Issued  time.Time `json:"issued,omitzero"`   // the latest ID token went out
+// TokenExpiry says until when a relying party may trust what it was given: the latest of each kind. Zero: none was given.
+type TokenExpiry struct {
+	Opaque        time.Time `json:"opaque,omitzero"`   // expiry of opaque access tokens
+	JWT           time.Time `json:"jwt,omitzero"`      // exp of access tokens that resource servers check by themselves
+	IDToken       time.Time `json:"id_token,omitzero"` // exp of ID tokens
+	SessionExpiry time.Time `json:"lease,omitzero"`    // session_expiry claim
+	LastIDToken   time.Time `json:"issued,omitzero"`   // the latest ID token went out
 }
 
 // Deadline is the instant from which the session is dead by itself.
 func (s *Session) Deadline() time.Time {
-	if idle := s.LastActive.Add(s.Idle); idle.Before(s.Expires) {
+	if idle := s.LastActive.Add(s.IdleTimeout); idle.Before(s.Expires) {
 		return idle
 	}
 	return s.Expires
@@ -61,19 +61,19 @@ func (s *Session) ExpiryReason() Reason {
 	return ReasonAbsolute
 }
 
-// Member finds a relying party's share, nil if it has none.
-func (s *Session) Member(client string) *Member {
-	for i := range s.Members {
-		if s.Members[i].Client == client {
-			return &s.Members[i]
+// ClientSession finds a relying party's share, nil if it has none.
+func (s *Session) ClientSession(client string) *ClientSession {
+	for i := range s.ClientSessions {
+		if s.ClientSessions[i].Client == client {
+			return &s.ClientSessions[i]
 		}
 	}
 	return nil
 }
 
 // Extend moves every instant of t forward to that of o; none moves back.
-func (t *Trust) Extend(o Trust) {
-	for _, p := range [][2]*time.Time{{&t.Opaque, &o.Opaque}, {&t.JWT, &o.JWT}, {&t.IDToken, &o.IDToken}, {&t.Lease, &o.Lease}, {&t.Issued, &o.Issued}} {
+func (t *TokenExpiry) Extend(o TokenExpiry) {
+	for _, p := range [][2]*time.Time{{&t.Opaque, &o.Opaque}, {&t.JWT, &o.JWT}, {&t.IDToken, &o.IDToken}, {&t.SessionExpiry, &o.SessionExpiry}, {&t.LastIDToken, &o.LastIDToken}} {
 		if p[1].After(*p[0]) {
 			*p[0] = *p[1]
 		}
@@ -82,15 +82,15 @@ func (t *Trust) Extend(o Trust) {
 
 // Authentication is what a person's sign-in sets on a session.
 type Authentication struct {
-	Secret    Hash
-	AuthTime  time.Time
-	AMR       []string
-	ACR       string
-	Keep      bool
-	Idle      time.Duration
-	Expires   time.Time
-	UserAgent string
-	Address   string
+	SecretHash  Hash
+	AuthTime    time.Time
+	AMR         []string
+	ACR         string
+	RememberMe  bool
+	IdleTimeout time.Duration
+	Expires     time.Time
+	UserAgent   string
+	Address     string
 }
 
 // ActivityStep is how often at most a session's last use is written.
@@ -109,7 +109,7 @@ type Sessions interface {
 	// Session finds one by its id.
 	Session(ctx context.Context, id SessionID, at time.Time) (Session, error)
 	// SessionBySID finds the session in which a relying party knows that sid.
-	SessionBySID(ctx context.Context, sid string, at time.Time) (Session, Member, error)
+	SessionBySID(ctx context.Context, sid string, at time.Time) (Session, ClientSession, error)
 	// Touch notes that a session was used, at most once in ActivityStep. Nothing to note is not an error.
 	Touch(ctx context.Context, id SessionID, at time.Time) error
 	// ListSessions lists the living sessions that sel selects. Selector.Grant and Selector.Overdue do not apply.

@@ -14,16 +14,16 @@ type Store interface {
 	Sessions
 	Grants
 	Tokens
-	Spending
+	ReplayCache
 	Consents
-	Endings
+	Terminations
 	Deliveries
 	Reports
 	Keys
 	Events
 	Attempts
-	Links
-	InitialTokens
+	OneTimeLinks
+	InitialAccessTokens
 
 	// Sweep removes up to limit records that are past their time (tokens, spent ids, grants, fences, links, reports) and
 	// reports how many went. Expired sessions are not its business: they leave by EndSessions.

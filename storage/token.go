@@ -28,18 +28,18 @@ type Tokens interface {
 	// Token finds a living token and its grant (zero for client_credentials): unexpired, its client enabled, its user enabled, grant and
 	// membership not ended, not fenced. A token may outlive a session's idle deadline by one sweep, never by more than SweepDelay. ErrNotFound.
 	Token(ctx context.Context, hash Hash, at time.Time) (Token, Grant, error)
-	// LiveOwnToken tells whether a token that a client has without any session, issued then and stored nowhere, still counts: the client is there
+	// ClientTokenActive tells whether a token that a client has without any session, issued then and stored nowhere, still counts: the client is there
 	// and enabled, and no ending of all that it has came since. ErrNotFound.
-	LiveOwnToken(ctx context.Context, client string, issued time.Time) error
+	ClientTokenActive(ctx context.Context, client string, issued time.Time) error
 	// DeleteToken revokes one token; an unknown one is not an error.
 	DeleteToken(ctx context.Context, hash Hash) error
 }
 
-// Spending keeps what was used once. Codes are not among it: Redeem keeps them itself.
-type Spending interface {
-	// Spend records as used until then what was issued under id. ErrSpent if it was used before and its time is not over, or if Sweep may
+// ReplayCache keeps what was used once. Codes are not among it: Redeem keeps them itself.
+type ReplayCache interface {
+	// MarkUsed records as used until then what was issued under id. ErrSpent if it was used before and its time is not over, or if Sweep may
 	// have forgotten that it was; see Sweep.
-	Spend(ctx context.Context, id string, issued, until, at time.Time) error
-	// Spent tells whether what was issued under id, and expires then, was used, or may have been.
-	Spent(ctx context.Context, id string, issued, expires, at time.Time) (bool, error)
+	MarkUsed(ctx context.Context, id string, issued, until, at time.Time) error
+	// WasUsed tells whether what was issued under id, and expires then, was used, or may have been.
+	WasUsed(ctx context.Context, id string, issued, expires, at time.Time) (bool, error)
 }

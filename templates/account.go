@@ -5,7 +5,7 @@ import "time"
 // AccountPage is what the pages of the account share. Their forms post handle to their Action, and what each struct says.
 type AccountPage struct {
 	Page
-	Handle          string
+	Interaction     string
 	SessionsURL     string
 	ApplicationsURL string
 	SecurityURL     string
@@ -16,15 +16,15 @@ type AccountPage struct {
 	NoticeLink      string // its text; empty: "See the report"
 }
 
-// Use is one application of a session.
-type Use struct {
+// AppUse is one application of a session.
+type AppUse struct {
 	ID      string // opaque; posted as leave=ID to sign out of this application in that session
 	Name    string
 	LastUse time.Time
 }
 
-// Offline is an application's access without the person (Core §11): it survives a sign-out and ends by its own button.
-type Offline struct {
+// OfflineAccess is an application's access without the person (Core §11): it survives a sign-out and ends by its own button.
+type OfflineAccess struct {
 	ID          string // opaque; posted as end-offline=ID
 	Application string
 	Device      string // where it was given

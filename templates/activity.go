@@ -26,8 +26,8 @@ type Event struct {
 // Activity writes "Activity".
 func Activity(w io.Writer, p ActivityPage) error { return render(w, "activity", p) }
 
-// What puts the event in words.
-func (e Event) What() string {
+// Text puts the event in words.
+func (e Event) Text() string {
 	switch e.Kind {
 	case "session.created":
 		return "Signed in"
@@ -45,11 +45,11 @@ func (e Event) What() string {
 	return e.Kind
 }
 
-// Why puts the reason of an ending in words; empty if there is none.
-func (e Event) Why() string { return reasonWords[e.Reason] }
+// ReasonText puts the reason of an ending in words; empty if there is none.
+func (e Event) ReasonText() string { return reasonTexts[e.Reason] }
 
-// reasonWords are the reasons of an ending, as they stand in audit and report, for the person whose session it was.
-var reasonWords = map[string]string{
+// reasonTexts are the reasons of an ending, as they stand in audit and report, for the person whose session it was.
+var reasonTexts = map[string]string{
 	"rp_initiated":      "you signed out at an application",
 	"account":           "you signed out on the account page",
 	"idle_timeout":      "it was not used for too long",

@@ -9,26 +9,28 @@ import (
 type ApplicationsPage struct {
 	AccountPage
 	Action       string
-	Applications []Allowed
+	Applications []AppGrant
 }
 
-// Allowed is one application with what it was allowed.
-type Allowed struct {
+// AppGrant is one application with what it was allowed.
+type AppGrant struct {
 	ID          string // opaque; empty: nothing to withdraw, the administrator decided for everybody
-	Application Application
+	Application App
 	Scopes      []string
 	Claims      []string  // allowed one by one, beyond the scopes
 	Since       time.Time // when it was allowed; zero: it was not asked
 	LastUse     time.Time
 	Devices     []string // sessions that use it now
-	Offline     []Offline
+	Offline     []OfflineAccess
 }
 
 // Applications writes "Applications".
 func Applications(w io.Writer, p ApplicationsPage) error { return render(w, "applications", p) }
 
-// Wishes puts what the application was allowed in words.
-func (a Allowed) Wishes() []Wish { return ConsentPage{Scopes: a.Scopes, Claims: a.Claims}.Wishes() }
+// Items puts what the application was allowed in words.
+func (a AppGrant) Items() []ConsentItem {
+	return ConsentPage{Scopes: a.Scopes, Claims: a.Claims}.Items()
+}
 
 // Tab names this page's tab.
 func (p ApplicationsPage) Tab() string { return "applications" }

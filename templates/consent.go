@@ -11,8 +11,8 @@ import (
 type ConsentPage struct {
 	Page
 	Action          string
-	Handle          string
-	Application     Application
+	Interaction     string
+	Application     App
 	Scopes          []string  // as asked for, in that order
 	Claims          []string  // asked for one by one in the claims parameter (Core §5.5)
 	Allowed         []string  // scopes that were allowed before; then the page says that the request has changed
@@ -24,40 +24,40 @@ type ConsentPage struct {
 // Consent writes the consent page.
 func Consent(w io.Writer, p ConsentPage) error { return render(w, "consent", p) }
 
-// Wish is one thing that an application asks for, in words.
-type Wish struct {
-	Name  string // the scope or claim
-	Text  string // in words; empty if it is none of the standard ones
-	Known bool   // allowed before
+// ConsentItem is one thing that an application asks for, in words.
+type ConsentItem struct {
+	Name          string // the scope or claim
+	Text          string // in words; empty if it is none of the standard ones
+	AllowedBefore bool   // allowed before
 }
 
-// Wishes puts scopes and claims in words, openid first. offline_access is not among them: Offline tells of it.
-func (p ConsentPage) Wishes() []Wish {
-	var wishes []Wish
+// Items puts scopes and claims in words, openid first. offline_access is not among them: Offline tells of it.
+func (p ConsentPage) Items() []ConsentItem {
+	var items []ConsentItem
 	for _, s := range p.Scopes {
 		if s != scopeOffline {
-			wishes = append(wishes, Wish{Name: s, Text: scopeWords[s], Known: slices.Contains(p.Allowed, s)})
+			items = append(items, ConsentItem{Name: s, Text: scopeTexts[s], AllowedBefore: slices.Contains(p.Allowed, s)})
 		}
 	}
 	for _, c := range p.Claims {
-		wishes = append(wishes, Wish{Name: c, Text: claimWords[c]})
+		items = append(items, ConsentItem{Name: c, Text: claimTexts[c]})
 	}
-	slices.SortStableFunc(wishes, func(a, b Wish) int {
-		return before(a.Name == "openid", b.Name == "openid")
+	slices.SortStableFunc(items, func(a, b ConsentItem) int {
+		return compareTrueFirst(a.Name == "openid", b.Name == "openid")
 	})
-	return wishes
+	return items
 }
 
-// Personal tells whether anything but the bare identifier is asked for.
-func (p ConsentPage) Personal() bool {
+// RequestsPersonalData tells whether anything but the bare identifier is asked for.
+func (p ConsentPage) RequestsPersonalData() bool {
 	return len(p.Claims) > 0 || slices.ContainsFunc(p.Scopes, func(s string) bool { return s != "openid" && s != scopeOffline })
 }
 
-// Offline tells whether access without the person is asked for (Core §11).
-func (p ConsentPage) Offline() bool { return slices.Contains(p.Scopes, scopeOffline) }
+// RequestsOfflineAccess tells whether access without the person is asked for (Core §11).
+func (p ConsentPage) RequestsOfflineAccess() bool { return slices.Contains(p.Scopes, scopeOffline) }
 
-// before orders what is first before what is not.
-func before(a, b bool) int {
+// compareTrueFirst orders what is first before what is not.
+func compareTrueFirst(a, b bool) int {
 	switch {
 	case a && !b:
 		return -1
@@ -69,8 +69,8 @@ func before(a, b bool) int {
 
 const scopeOffline = "offline_access"
 
-// scopeWords are the scopes of Core §5.4 as a person reads them.
-var scopeWords = map[string]string{
+// scopeTexts are the scopes of Core §5.4 as a person reads them.
+var scopeTexts = map[string]string{
 	"openid":     "An identifier, so that it knows you when you come back",
 	"profile":    "Your name, picture and the rest of your profile",
 	"email":      "Your e-mail address",
@@ -79,8 +79,8 @@ var scopeWords = map[string]string{
 	scopeOffline: "Access while you are away",
 }
 
-// claimWords are the claims of Core §5.1 as a person reads them.
-var claimWords = map[string]string{
+// claimTexts are the claims of Core §5.1 as a person reads them.
+var claimTexts = map[string]string{
 	"name":                  "Your full name",
 	"given_name":            "Your given name",
 	"family_name":           "Your family name",

@@ -12,7 +12,7 @@ type ErrorPage struct {
 	Status      int           // HTTP status of the answer; 0 means 500
 	Description string        // what is wrong, naming the fault ("The redirect_uri is not registered for this application."); nothing internal
 	Advice      string        // what to do about it
-	Wait        time.Duration // when to try again; said in place of the usual advice
+	RetryAfter  time.Duration // when to try again; said in place of the usual advice
 	LinkURL     string        // where to go on; shown with LinkText
 	LinkText    string
 }
@@ -22,30 +22,30 @@ func Error(w io.Writer, p ErrorPage) error {
 	if p.Status == 0 {
 		p.Status = http.StatusInternalServerError
 	}
-	words, ok := errorWords[p.Status]
+	texts, ok := errorTexts[p.Status]
 	if !ok {
-		words = errorWords[http.StatusInternalServerError]
+		texts = errorTexts[http.StatusInternalServerError]
 		if p.Status < 500 {
-			words = errorWords[http.StatusBadRequest]
+			texts = errorTexts[http.StatusBadRequest]
 		}
 	}
 	if p.Description == "" {
-		p.Description = words.description
+		p.Description = texts.description
 	}
 	if p.Advice == "" {
-		p.Advice = words.advice
-		if p.Wait > 0 {
-			p.Advice = "Try again in " + atMost(p.Wait) + "."
+		p.Advice = texts.advice
+		if p.RetryAfter > 0 {
+			p.Advice = "Try again in " + formatDurationUp(p.RetryAfter) + "."
 		}
 	}
 	return render(w, "error", struct {
 		ErrorPage
 		Heading string
-	}{p, words.heading})
+	}{p, texts.heading})
 }
 
-// errorWords are the texts for each status that our pages answer with.
-var errorWords = map[int]struct{ heading, description, advice string }{
+// errorTexts are the texts for each status that our pages answer with.
+var errorTexts = map[int]struct{ heading, description, advice string }{
 	http.StatusBadRequest: {"This request cannot be used",
 		"The application sent a request that is not complete or not allowed.",
 		"Go back to the application and try again. If it happens again, tell its owner what stands above."},

@@ -12,12 +12,12 @@ type FormPostPage struct {
 	Page
 	Action      string // the redirect URI
 	Fields      []Field
-	Application Application
+	Application App
 }
 
 // FormPost writes the form_post page. An Action that is no address of an application is an error: the response must not go elsewhere.
 func FormPost(w io.Writer, p FormPostPage) error {
-	if link(p.Action) == "" {
+	if safeURL(p.Action) == "" {
 		return fmt.Errorf("render page formpost: not an address to post to: %q", p.Action)
 	}
 	return render(w, "formpost", p)

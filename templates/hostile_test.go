@@ -96,7 +96,7 @@ func TestHostileStringsStayText(t *testing.T) {
 	harmless := shapes(t, "no: link")
 	for _, s := range hostile {
 		for page, got := range shapes(t, s) {
-			if want := harmless[page]; got != want && link(s) == "" {
+			if want := harmless[page]; got != want && safeURL(s) == "" {
 				t.Errorf("%q changes the elements of page %s:\ngot  %s\nwant %s", s, page, got, want)
 			}
 		}
@@ -156,12 +156,12 @@ func shapes(t *testing.T, s string) map[string]string {
 
 func TestLinksThatMayBeFollowed(t *testing.T) {
 	for _, s := range []string{"/account", "?a=b", "#x", "https://atlas.example/?a=b&c=%20d", "http://localhost:8080/", "com.example.app:/signed-out", "com.example.app://x"} {
-		if got := link(s); string(got) != s {
+		if got := safeURL(s); string(got) != s {
 			t.Errorf("link(%q): got %q, want it unchanged", s, got)
 		}
 	}
 	for _, s := range append([]string{"mailto:a@b", "https:///x", "https://a b/"}, hostile[12:]...) {
-		if got := link(s); got != "" {
+		if got := safeURL(s); got != "" {
 			t.Errorf("link(%q): got %q, want nothing", s, got)
 		}
 	}

@@ -38,10 +38,10 @@ func (p Page) ProductName() string {
 }
 
 // Asset is where a file of Assets is found, by its plain name.
-func (p Page) Asset(name string) template.URL { return link(p.Base + assetPath(name)) }
+func (p Page) Asset(name string) template.URL { return safeURL(p.Base + assetPath(name)) }
 
-// Application is a relying party, as its owner registered it and a person should see it.
-type Application struct {
+// App is a relying party, as its owner registered it and a person should see it.
+type App struct {
 	Name      string // client_name, or the client_id if there is none
 	Host      string // of the redirect URI or post-logout redirect URI at hand: where the browser goes next
 	LogoURI   string // shown if set; the caller decides whether it may be, and adds its origin to img-src
@@ -51,17 +51,17 @@ type Application struct {
 	SelfRegistered bool // by dynamic registration: its name is what it calls itself
 }
 
-// Extent is how much a sign-out ends, and the value of the form field "extent".
-type Extent string
+// LogoutScope is how much a sign-out ends, and the value of the form field "extent".
+type LogoutScope string
 
 // The extents. The last two exist on the account page only.
 const (
-	ExtentApplication Extent = "application" // the share of one application; single sign-on lives on
-	ExtentBrowser     Extent = "browser"     // this session
-	ExtentEverywhere  Extent = "everywhere"  // all sessions of the person
-	ExtentOffline     Extent = "everywhere-offline"
-	ExtentOthers      Extent = "others"   // all but this one
-	ExtentSelected    Extent = "selected" // those whose boxes are ticked
+	ScopeClient     LogoutScope = "application" // the share of one application; single sign-on lives on
+	ScopeSession    LogoutScope = "browser"     // this session
+	ScopeAll        LogoutScope = "everywhere"  // all sessions of the person
+	ScopeAllOffline LogoutScope = "everywhere-offline"
+	ScopeOthers     LogoutScope = "others"   // all but this one
+	ScopeSelected   LogoutScope = "selected" // those whose boxes are ticked
 )
 
 // Field is a name and a value to be posted.

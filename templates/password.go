@@ -6,7 +6,7 @@ import "io"
 type ResetPasswordPage struct {
 	Page
 	Action      string
-	Handle      string
+	Interaction string
 	Login       string // whose password it is
 	MinPassword int    // in characters; 0: not said
 	Problem     Problem
@@ -34,7 +34,7 @@ func (p PasswordChangedPage) EndedText() string {
 		return "Nobody was signed in with the old one."
 	}
 	if p.More {
-		return "More than " + count(p.Ended, "session") + " with the old one ended."
+		return "More than " + pluralize(p.Ended, "session") + " with the old one ended."
 	}
-	return capital(count(p.Ended, "session")) + " with the old one ended."
+	return capitalize(pluralize(p.Ended, "session")) + " with the old one ended."
 }

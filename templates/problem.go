@@ -7,9 +7,9 @@ import (
 
 // Problem is what was wrong with a form that was sent before. The zero value: nothing.
 type Problem struct {
-	What Fault
-	Wait time.Duration // with TooManyAttempts: when to try again
-	Min  int           // with PasswordTooShort: how many characters at least
+	Fault       Fault
+	RetryAfter  time.Duration // with TooManyAttempts: when to try again
+	MinPassword int           // with PasswordTooShort: how many characters at least
 }
 
 // Fault names what was wrong.
@@ -35,12 +35,12 @@ const (
 
 // Text is the problem as one sentence, with what to do about it.
 func (p Problem) Text() string {
-	switch p.What {
+	switch p.Fault {
 	case WrongCredentials:
 		return "The user name or password is wrong."
 	case TooManyAttempts:
-		if p.Wait > 0 {
-			return "Too many attempts. Try again in " + atMost(p.Wait) + "."
+		if p.RetryAfter > 0 {
+			return "Too many attempts. Try again in " + formatDurationUp(p.RetryAfter) + "."
 		}
 		return "Too many attempts. Try again later."
 	case Busy:
@@ -54,8 +54,8 @@ func (p Problem) Text() string {
 	case WrongPassword:
 		return "The current password is wrong."
 	case PasswordTooShort:
-		if p.Min > 0 {
-			return fmt.Sprintf("The new password is too short. It needs at least %d characters.", p.Min)
+		if p.MinPassword > 0 {
+			return fmt.Sprintf("The new password is too short. It needs at least %d characters.", p.MinPassword)
 		}
 		return "The new password is too short."
 	case PasswordTooLong:
@@ -74,24 +74,24 @@ func (p Problem) Text() string {
 	return "That did not work. Please try again."
 }
 
-// Notice tells whether this is no fault of what was typed.
-func (p Problem) Notice() bool { return p.What == SessionOver || p.What == PageExpired }
+// IsNotice tells whether this is no fault of what was typed.
+func (p Problem) IsNotice() bool { return p.Fault == SessionOver || p.Fault == PageExpired }
 
-// About tells whether the problem lies in the form field of that name, which is then marked as invalid.
-func (p Problem) About(field string) bool {
+// ConcernsField tells whether the problem lies in the form field of that name, which is then marked as invalid.
+func (p Problem) ConcernsField(field string) bool {
 	switch field {
 	case "username":
-		return p.What == WrongCredentials || p.What == OtherUser
+		return p.Fault == WrongCredentials || p.Fault == OtherUser
 	case "password":
-		return p.What == WrongCredentials
+		return p.Fault == WrongCredentials
 	case "current-password":
-		return p.What == WrongPassword
+		return p.Fault == WrongPassword
 	case "new-password":
-		return p.What == PasswordTooShort || p.What == PasswordTooLong || p.What == PasswordCommon || p.What == PasswordSame || p.What == PasswordsDiffer
+		return p.Fault == PasswordTooShort || p.Fault == PasswordTooLong || p.Fault == PasswordCommon || p.Fault == PasswordSame || p.Fault == PasswordsDiffer
 	case "repeat-password":
-		return p.What == PasswordsDiffer
+		return p.Fault == PasswordsDiffer
 	case "email":
-		return p.What == EmailInvalid || p.What == EmailTaken
+		return p.Fault == EmailInvalid || p.Fault == EmailTaken
 	}
 	return false
 }

@@ -15,7 +15,7 @@ func TestEveryFaultHasItsSentence(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	seen := map[string]Fault{Problem{What: "?"}.Text(): "?"}
+	seen := map[string]Fault{Problem{Fault: "?"}.Text(): "?"}
 	ast.Inspect(file, func(n ast.Node) bool {
 		spec, ok := n.(*ast.ValueSpec)
 		if !ok || len(spec.Values) != 1 {
@@ -28,7 +28,7 @@ func TestEveryFaultHasItsSentence(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		text := Problem{What: Fault(value)}.Text()
+		text := Problem{Fault: Fault(value)}.Text()
 		if other, taken := seen[text]; taken {
 			t.Errorf("%s reads like %s: %s", value, other, text)
 		}
@@ -38,7 +38,7 @@ func TestEveryFaultHasItsSentence(t *testing.T) {
 	if len(seen) < 10 {
 		t.Errorf("got %d faults, want all of problem.go", len(seen))
 	}
-	if got, want := (Problem{What: TooManyAttempts, Wait: 39100 * time.Millisecond}).Text(), "Too many attempts. Try again in 40 s."; got != want {
+	if got, want := (Problem{Fault: TooManyAttempts, RetryAfter: 39100 * time.Millisecond}).Text(), "Too many attempts. Try again in 40 s."; got != want {
 		t.Errorf("got %s, want %s", got, want)
 	}
 }

@@ -23,15 +23,15 @@ var pages = sync.OnceValue(parse)
 
 func parse() map[string]*template.Template {
 	funcs := template.FuncMap{
-		"link":    link,
+		"link":    safeURL,
 		"time":    func(t time.Time) Part { return Part{Time: t, Show: ShowFull} },
 		"date":    func(t time.Time) Part { return Part{Time: t, Show: ShowDate} },
-		"when":    when,
+		"when":    timeOrDate,
 		"seconds": func(t time.Time) Part { return Part{Time: t, Show: ShowSeconds} },
-		"ends":    func(form string, ends []Extent) endings { return endings{form, ends} },
-		"ago":     ago,
-		"list":    list,
-		"choose":  choose,
+		"ends":    func(form string, ends []LogoutScope) sessionChoice { return sessionChoice{form, ends} },
+		"ago":     pastTime,
+		"list":    joinNames,
+		"choose":  chooseForm,
 	}
 	layout := template.Must(template.New("layout.html").Funcs(funcs).ParseFS(documents, "html/layout.html", "html/parts.html"))
 	names, err := fs.Glob(documents, "html/*.html")
@@ -59,9 +59,9 @@ func render(w io.Writer, name string, data any) error {
 	return err
 }
 
-// link lets through what a person may follow: addresses on this site, http and https, and the schemes of installed applications,
+// safeURL lets through what a person may follow: addresses on this site, http and https, and the schemes of installed applications,
 // which carry their owner's domain (RFC 8252 §7.1). Anything else, javascript: above all, becomes "" and its link is left out.
-func link(s string) template.URL {
+func safeURL(s string) template.URL {
 	u, err := url.Parse(s)
 	if err != nil || strings.HasPrefix(s, "//") || strings.ContainsFunc(s, func(r rune) bool { return r <= ' ' || r == 0x7f || r == '\\' }) {
 		return ""
@@ -75,38 +75,38 @@ func link(s string) template.URL {
 	return ""
 }
 
-// choose picks the form of a verb.
-func choose(n int, one, many string) string {
+// chooseForm picks the form of a verb.
+func chooseForm(n int, one, many string) string {
 	if n == 1 {
 		return one
 	}
 	return many
 }
 
-// when is an instant with its time of day if that is less than two days away, else with its date.
-func when(now, at time.Time) Part {
+// timeOrDate is an instant with its time of day if that is less than two days away, else with its date.
+func timeOrDate(now, at time.Time) Part {
 	if d := at.Sub(now).Abs(); d > 48*time.Hour && !now.IsZero() {
 		return Part{Time: at, Show: ShowDate}
 	}
 	return Part{Time: at, Show: ShowFull}
 }
 
-// Ago is an instant in the past with how long ago it was.
-type Ago struct {
+// PastTime is an instant in the past with how long ago it was.
+type PastTime struct {
 	Part
 	Words string
 }
 
-// ago tells how long ago something was; without a now it gives the instant.
-func ago(now, at time.Time) Ago {
-	a := Ago{Part: Part{Time: at, Show: ShowFull}}
+// pastTime tells how long ago something was; without a now it gives the instant.
+func pastTime(now, at time.Time) PastTime {
+	a := PastTime{Part: Part{Time: at, Show: ShowFull}}
 	switch d := now.Sub(at); {
 	case now.IsZero():
 		a.Words = a.UTC()
 	case d < 2*time.Minute:
 		a.Words = "now"
 	default:
-		a.Words = about(d) + " ago"
+		a.Words = formatDuration(d) + " ago"
 	}
 	return a
 }

@@ -15,10 +15,10 @@ type ReportPage struct {
 	Reason        string
 	Application   string  // if only its share ended
 	Horizon       Horizon // what may still be trusted, counted from Ended
-	Holders       []Holder
+	Entries       []Entry
 	StatusJSONURL string // answers Status as JSON, with its Numbers; empty: the page stays as it is
 	DownloadURL   string // the report as signed JSON
-	MeansURL      string // "What this means"
+	MeaningURL    string // "What this means"
 }
 
 // Report writes the report of an ended session.
@@ -26,14 +26,14 @@ func Report(w io.Writer, p ReportPage) error { return render(w, "report", p) }
 
 // Status is what the page shows now, and what its script asks for again and again.
 func (p ReportPage) Status() Status {
-	s := NewStatus(p.Holders, p.Ended, p.Now)
-	n := p.Horizon.After(p.Ended, p.Now)
-	s.Numbers = &n
+	s := NewStatus(p.Entries, p.Ended, p.Now)
+	n := p.Horizon.SinceEnd(p.Ended, p.Now)
+	s.Horizon = &n
 	return s
 }
 
-// Why puts the reason in words.
-func (p ReportPage) Why() string { return reasonWords[p.Reason] }
+// ReasonText puts the reason in words.
+func (p ReportPage) ReasonText() string { return reasonTexts[p.Reason] }
 
 // Tab names this page's tab.
 func (p ReportPage) Tab() string { return "activity" }

@@ -30,30 +30,30 @@ func Samples() []Sample {
 }
 
 func signInSamples() []Sample {
-	atlas := Application{Name: "Atlas", Host: "atlas.example", LogoURI: assetPath("icon.svg"), PolicyURI: "https://atlas.example/privacy", TosURI: "https://atlas.example/terms"}
-	plain := Application{Name: "Atlas", Host: "atlas.example"}
-	first := SignInPage{Page: Page{Now: sampleNow}, Action: "/login", Handle: "h4nd1e", OfferKeep: true}
+	atlas := App{Name: "Atlas", Host: "atlas.example", LogoURI: assetPath("icon.svg"), PolicyURI: "https://atlas.example/privacy", TosURI: "https://atlas.example/terms"}
+	plain := App{Name: "Atlas", Host: "atlas.example"}
+	first := SignInPage{Page: Page{Now: sampleNow}, Action: "/login", Interaction: "h4nd1e", OfferRememberMe: true}
 
 	forAtlas := first
-	forAtlas.Application, forAtlas.Login, forAtlas.Keep, forAtlas.ForgotURL = &plain, "ada@example.org", true, "/login/forgot"
+	forAtlas.Application, forAtlas.Login, forAtlas.RememberMe, forAtlas.ForgotURL = &plain, "ada@example.org", true, "/login/forgot"
 
 	withLogo := forAtlas
 	withLogo.Application, withLogo.CancelURL = &atlas, "/login/cancel"
 
 	wrong := forAtlas
-	wrong.Problem = Problem{What: WrongCredentials}
+	wrong.Problem = Problem{Fault: WrongCredentials}
 
 	tooMany := forAtlas
-	tooMany.Problem = Problem{What: TooManyAttempts, Wait: 40 * time.Second}
+	tooMany.Problem = Problem{Fault: TooManyAttempts, RetryAfter: 40 * time.Second}
 
 	over := first
-	over.Problem = Problem{What: SessionOver}
+	over.Problem = Problem{Fault: SessionOver}
 
 	again := forAtlas
-	again.Fixed, again.OfferKeep, again.OtherAccountURL = true, false, "/login?other=1"
+	again.AccountFixed, again.OfferRememberMe, again.OtherAccountURL = true, false, "/login?other=1"
 
 	ask := ConsentPage{
-		Page: Page{Account: "ada@example.org", Now: sampleNow}, Action: "/consent", Handle: "h4nd1e", Application: atlas,
+		Page: Page{Account: "ada@example.org", Now: sampleNow}, Action: "/consent", Interaction: "h4nd1e", Application: atlas,
 		Scopes: []string{"openid", "profile", "email"}, SessionEnds: sampleNow.Add(22 * time.Hour), OtherAccountURL: "/login?other=1",
 	}
 	offline := ask
@@ -62,7 +62,7 @@ func signInSamples() []Sample {
 	bare := ask
 	bare.Scopes, bare.Application = []string{"openid"}, plain
 	unproven := ask
-	unproven.Application, unproven.EachTime = Application{Name: "Atlas for desktops", SelfRegistered: true}, true
+	unproven.Application, unproven.EachTime = App{Name: "Atlas for desktops", SelfRegistered: true}, true
 
 	return []Sample{
 		sample("signin", SignIn, first),
@@ -72,8 +72,8 @@ func signInSamples() []Sample {
 		sample("signin-attempts", SignIn, tooMany),
 		sample("signin-over", SignIn, over),
 		sample("signin-again", SignIn, again),
-		sample("signinagain", SignInAgain, SignInAgainPage{Page: Page{Now: sampleNow}, Action: "/login/again", Handle: "h4nd1e", Application: plain, StayURL: "/signed-out"}),
-		sample("chooseaccount", ChooseAccount, ChooseAccountPage{Page: Page{Account: "ada@example.org", Now: sampleNow}, Action: "/login/choose", Handle: "h4nd1e", Application: &plain, Name: "Ada Lovelace", OtherAccountURL: "/login?other=1"}),
+		sample("signinagain", SignInAgain, SignInAgainPage{Page: Page{Now: sampleNow}, Action: "/login/again", Interaction: "h4nd1e", Application: plain, StayURL: "/signed-out"}),
+		sample("chooseaccount", ChooseAccount, ChooseAccountPage{Page: Page{Account: "ada@example.org", Now: sampleNow}, Action: "/login/choose", Interaction: "h4nd1e", Application: &plain, Name: "Ada Lovelace", OtherAccountURL: "/login?other=1"}),
 		sample("consent", Consent, ask),
 		sample("consent-offline", Consent, offline),
 		sample("consent-bare", Consent, bare),
@@ -81,51 +81,51 @@ func signInSamples() []Sample {
 	}
 }
 
-// sampleHolders are a holder in every state that a signed-out page can show.
-func sampleHolders() []Holder {
+// sampleEntries are a holder in every state that a signed-out page can show.
+func sampleEntries() []Entry {
 	at := func(d time.Duration) time.Time { return sampleNow.Add(d) }
 	back := []string{ChannelBack}
-	return []Holder{
-		{ID: "1", Application: "Atlas", Channels: back, Trust: TrustConfirmed, Delivery: DeliveryDone, Told: at(100 * time.Millisecond), Attempts: 1, Status: 200},
-		{ID: "2", Application: "Ledger", Channels: back, Trust: TrustConfirmed, Delivery: DeliveryDone, Told: at(1200 * time.Millisecond), Attempts: 2, Status: 204},
-		{ID: "3", Application: "Wiki", Channels: back, Trust: TrustBounded, Delivery: DeliveryPending, Until: at(15*time.Minute + 46*time.Second), Attempts: 3, Class: "timeout", Next: at(30 * time.Second)},
+	return []Entry{
+		{ID: "1", Application: "Atlas", Channels: back, Trust: TrustConfirmed, Delivery: DeliveryDone, NotifiedAt: at(100 * time.Millisecond), Attempts: 1, Status: 200},
+		{ID: "2", Application: "Ledger", Channels: back, Trust: TrustConfirmed, Delivery: DeliveryDone, NotifiedAt: at(1200 * time.Millisecond), Attempts: 2, Status: 204},
+		{ID: "3", Application: "Wiki", Channels: back, Trust: TrustExpiring, Delivery: DeliveryPending, ExpiresAt: at(15*time.Minute + 46*time.Second), Attempts: 3, Class: "timeout", NextAttempt: at(30 * time.Second)},
 		{ID: "4", Application: "Old portal", Trust: TrustUnknown, Delivery: DeliveryNone},
-		{ID: "5", Application: "Photos", Channels: []string{ChannelFront}, Trust: TrustTold, Delivery: DeliveryDone},
-		{ID: "6", Application: "Build server", Channels: back, Trust: TrustUnknown, Delivery: DeliveryPending, Attempts: 2, Class: "refused", Next: at(5 * time.Second)},
+		{ID: "5", Application: "Photos", Channels: []string{ChannelFront}, Trust: TrustNotified, Delivery: DeliveryDone},
+		{ID: "6", Application: "Build server", Channels: back, Trust: TrustUnknown, Delivery: DeliveryPending, Attempts: 2, Class: "refused", NextAttempt: at(5 * time.Second)},
 		{ID: "7", Application: "Tickets", Channels: back, Trust: TrustUnknown, Delivery: DeliveryFailed, Attempts: 3, Status: 501},
 	}
 }
 
 func signOutSamples() []Sample {
-	atlas := Application{Name: "Atlas", Host: "atlas.example"}
+	atlas := App{Name: "Atlas", Host: "atlas.example"}
 	account := Page{Account: "ada@example.org", Now: sampleNow}
-	here := Horizon{Tokens: 11 * time.Minute, Within: 2, Apps: 2 * time.Minute, Unknown: []string{"Old portal"}}
-	everywhere := Horizon{Tokens: 11 * time.Minute, Within: 4, Apps: 2 * time.Minute, Unknown: []string{"Old portal"}}
-	ask := SignOutPage{Page: account, Action: "/end_session", Handle: "h4nd1e", Application: &atlas, Choices: []SignOutChoice{{Extent: ExtentBrowser, Preview: &here}, {Extent: ExtentEverywhere, Preview: &everywhere}}}
+	here := Horizon{Tokens: 11 * time.Minute, Expiring: 2, Clients: 2 * time.Minute, Unknown: []string{"Old portal"}}
+	everywhere := Horizon{Tokens: 11 * time.Minute, Expiring: 4, Clients: 2 * time.Minute, Unknown: []string{"Old portal"}}
+	ask := SignOutPage{Page: account, Action: "/end_session", Interaction: "h4nd1e", Application: &atlas, Choices: []SignOutChoice{{Scope: ScopeSession, Preview: &here}, {Scope: ScopeAll, Preview: &everywhere}}}
 
 	all := ask
-	all.Choices = []SignOutChoice{{Extent: ExtentApplication, Preview: &Horizon{Within: 1, Apps: 2 * time.Second}}, {Extent: ExtentBrowser, Preview: &here}, {Extent: ExtentEverywhere, Preview: &everywhere}}
+	all.Choices = []SignOutChoice{{Scope: ScopeClient, Preview: &Horizon{Expiring: 1, Clients: 2 * time.Second}}, {Scope: ScopeSession, Preview: &here}, {Scope: ScopeAll, Preview: &everywhere}}
 	all.Offline = []string{"Mail"}
 
 	plain := ask
-	plain.Application, plain.Choices = nil, []SignOutChoice{{Extent: ExtentBrowser}}
+	plain.Application, plain.Choices = nil, []SignOutChoice{{Scope: ScopeSession}}
 
 	bad := plain
 	bad.Problem = "The id_token_hint was not made here."
 
 	soon := Page{Now: sampleNow.Add(2 * time.Second)}
 	done := SignedOutPage{
-		Page: soon, Ended: sampleNow, Extent: ExtentBrowser, Application: &atlas, Holders: sampleHolders()[:4], Offline: []string{"Mail"}, OfflineURL: "/account/applications",
-		StatusURL: "/signed-out/x", ContinueURL: "https://atlas.example/?state=1&x=%20", SignInURL: "/account", MeansURL: "/signed-out/meaning",
+		Page: soon, Ended: sampleNow, Scope: ScopeSession, Application: &atlas, Entries: sampleEntries()[:4], Offline: []string{"Mail"}, OfflineURL: "/account/applications",
+		StatusURL: "/signed-out/x", ContinueURL: "https://atlas.example/?state=1&x=%20", SignInURL: "/account", MeaningURL: "/signed-out/meaning",
 	}
 	first := done
 	first.Frames = []Frame{{"Photos", "https://photos.example/logout?iss=https%3A%2F%2Fcurfew.example&sid=abc"}}
-	first.StatusJSONURL, first.EvictURL, first.Holders = "/signed-out/x.json", "/signed-out/evict.css", sampleHolders()
+	first.StatusJSONURL, first.EvictURL, first.Entries = "/signed-out/x.json", "/signed-out/evict.css", sampleEntries()
 	confirmed := done
-	confirmed.Holders, confirmed.Offline = sampleHolders()[:2], nil
-	share := SignedOutPage{Page: soon, Ended: sampleNow, Extent: ExtentApplication, Application: &atlas, Holders: sampleHolders()[:1], SignInURL: "/account"}
+	confirmed.Entries, confirmed.Offline = sampleEntries()[:2], nil
+	share := SignedOutPage{Page: soon, Ended: sampleNow, Scope: ScopeClient, Application: &atlas, Entries: sampleEntries()[:1], SignInURL: "/account"}
 	all5 := done
-	all5.Extent, all5.Holders, all5.ContinueURL = ExtentEverywhere, sampleHolders(), ""
+	all5.Scope, all5.Entries, all5.ContinueURL = ScopeAll, sampleEntries(), ""
 
 	return []Sample{
 		sample("signout", SignOut, ask),
@@ -145,39 +145,39 @@ func accountSamples() []Sample {
 	ago := func(d time.Duration) time.Time { return sampleNow.Add(-d) }
 	const hour, day = time.Hour, 24 * time.Hour
 	account := AccountPage{
-		Page:   Page{Account: "ada@example.org", Now: sampleNow, ProbeURL: "/account/alive", EndedURL: "/account"},
-		Handle: "h4nd1e", SessionsURL: "/account", ApplicationsURL: "/account/applications", SecurityURL: "/account/security", ActivityURL: "/account/activity", SignOutURL: "/end_session",
+		Page:        Page{Account: "ada@example.org", Now: sampleNow, ProbeURL: "/account/alive", EndedURL: "/account"},
+		Interaction: "h4nd1e", SessionsURL: "/account", ApplicationsURL: "/account/applications", SecurityURL: "/account/security", ActivityURL: "/account/activity", SignOutURL: "/end_session",
 	}
 	linux := Session{
-		ID: "s1", Device: "Firefox on Linux", Address: "192.0.2.17", SignedIn: ago(108 * time.Minute), LastActive: sampleNow, Ends: sampleNow.Add(7 * day), Current: true, Keep: true,
-		Applications: []Use{{"s1.atlas", "Atlas", sampleNow}, {"s1.ledger", "Ledger", ago(40 * time.Minute)}, {"s1.wiki", "Wiki", ago(hour)}},
+		ID: "s1", Device: "Firefox on Linux", Address: "192.0.2.17", SignedIn: ago(108 * time.Minute), LastActive: sampleNow, Ends: sampleNow.Add(7 * day), Current: true, RememberMe: true,
+		Applications: []AppUse{{"s1.atlas", "Atlas", sampleNow}, {"s1.ledger", "Ledger", ago(40 * time.Minute)}, {"s1.wiki", "Wiki", ago(hour)}},
 	}
 	phone := Session{
 		ID: "s2", Device: "Safari on iPhone", Address: "198.51.100.4", SignedIn: ago(2 * day), LastActive: ago(2 * hour), Ends: sampleNow.Add(12 * day),
-		Applications: []Use{{"s2.atlas", "Atlas", ago(2 * hour)}, {"s2.mail", "Mail", ago(3 * hour)}},
+		Applications: []AppUse{{"s2.atlas", "Atlas", ago(2 * hour)}, {"s2.mail", "Mail", ago(3 * hour)}},
 	}
 	windows := Session{
 		ID: "s3", Device: "Chrome on Windows", Address: "2001:db8:85a3::8a2e:370:7334", SignedIn: ago(19 * day), LastActive: ago(9 * day), Ends: sampleNow.Add(day),
-		Applications: []Use{{"s3.portal", "Old portal", ago(9 * day)}},
+		Applications: []AppUse{{"s3.portal", "Old portal", ago(9 * day)}},
 	}
-	mail := Offline{ID: "o1", Application: "Mail", Device: "iPhone", Since: ago(2 * day), LastUse: ago(hour), Ends: sampleNow.Add(90 * day)}
-	everywhere := Horizon{Tokens: 16 * time.Second, Within: 4, Apps: 2 * time.Minute, Unknown: []string{"Old portal"}}
+	mail := OfflineAccess{ID: "o1", Application: "Mail", Device: "iPhone", Since: ago(2 * day), LastUse: ago(hour), Ends: sampleNow.Add(90 * day)}
+	everywhere := Horizon{Tokens: 16 * time.Second, Expiring: 4, Clients: 2 * time.Minute, Unknown: []string{"Old portal"}}
 
-	list := SessionsPage{AccountPage: account, Action: "/account/sessions", Sessions: []Session{linux, phone, windows}, Everywhere: &everywhere, Offline: []Offline{mail}}
+	list := SessionsPage{AccountPage: account, Action: "/account/sessions", Sessions: []Session{linux, phone, windows}, AllHorizon: &everywhere, Offline: []OfflineAccess{mail}}
 	one := list
-	one.Sessions, one.Offline, one.Everywhere = list.Sessions[:1], nil, &Horizon{Unknown: []string{"Atlas", "Ledger"}, Told: 2, Tokens: 10 * time.Minute}
+	one.Sessions, one.Offline, one.AllHorizon = list.Sessions[:1], nil, &Horizon{Unknown: []string{"Atlas", "Ledger"}, Notifying: 2, Tokens: 10 * time.Minute}
 	told := list
 	told.Notice, told.NoticeURL, told.Sessions = "Chrome on Windows was signed out.", "/account/activity/r1", list.Sessions[:2]
 
-	atlas := Application{Name: "Atlas", Host: "atlas.example", LogoURI: assetPath("icon.svg"), PolicyURI: "https://atlas.example/privacy"}
-	allowed := ApplicationsPage{AccountPage: account, Action: "/account/applications", Applications: []Allowed{
+	atlas := App{Name: "Atlas", Host: "atlas.example", LogoURI: assetPath("icon.svg"), PolicyURI: "https://atlas.example/privacy"}
+	allowed := ApplicationsPage{AccountPage: account, Action: "/account/applications", Applications: []AppGrant{
 		{ID: "atlas", Application: atlas, Scopes: []string{"openid", "profile", "email"}, Since: ago(40 * day), LastUse: sampleNow, Devices: []string{"Firefox on Linux", "Safari on iPhone"}},
-		{ID: "mail", Application: Application{Name: "Mail", Host: "mail.example"}, Scopes: []string{"openid", "offline_access", "mailbox"}, Since: ago(2 * day), LastUse: ago(hour), Devices: []string{"Safari on iPhone"}, Offline: []Offline{mail}},
-		{Application: Application{Name: "Wiki", Host: "wiki.example"}, Scopes: []string{"openid"}, LastUse: ago(hour)},
+		{ID: "mail", Application: App{Name: "Mail", Host: "mail.example"}, Scopes: []string{"openid", "offline_access", "mailbox"}, Since: ago(2 * day), LastUse: ago(hour), Devices: []string{"Safari on iPhone"}, Offline: []OfflineAccess{mail}},
+		{Application: App{Name: "Wiki", Host: "wiki.example"}, Scopes: []string{"openid"}, LastUse: ago(hour)},
 	}}
-	security := SecurityPage{AccountPage: account, PasswordAction: "/account/password", EmailAction: "/account/email", Login: "ada", Email: "ada@example.org", MinPassword: 12, Ends: []Extent{ExtentOthers, ExtentEverywhere}}
+	security := SecurityPage{AccountPage: account, PasswordAction: "/account/password", EmailAction: "/account/email", Login: "ada", Email: "ada@example.org", MinPassword: 12, SessionScopes: []LogoutScope{ScopeOthers, ScopeAll}}
 	wrong := security
-	wrong.PasswordProblem, wrong.EmailProblem, wrong.Email = Problem{What: PasswordsDiffer}, Problem{What: EmailInvalid}, "ada@"
+	wrong.PasswordProblem, wrong.EmailProblem, wrong.Email = Problem{Fault: PasswordsDiffer}, Problem{Fault: EmailInvalid}, "ada@"
 
 	activity := ActivityPage{AccountPage: account, OlderURL: "/account/activity?after=9", Events: []Event{
 		{At: ago(108 * time.Minute), Kind: "session.created", Device: "Firefox on Linux", Address: "192.0.2.17"},
@@ -186,15 +186,15 @@ func accountSamples() []Sample {
 		{At: ago(3 * day), Kind: "user.password", Device: "Firefox on Linux", Address: "192.0.2.17"},
 	}}
 	report := ReportPage{
-		AccountPage: account, Device: "Firefox on Linux", Address: "192.0.2.17", SignedIn: ago(2 * hour), Ended: sampleNow, Reason: "account", Holders: sampleHolders(),
-		Horizon: Horizon{Tokens: 11 * time.Minute, Confirmed: 2, Within: 1, Apps: 15*time.Minute + 46*time.Second, Unknown: []string{"Old portal", "Photos", "Build server", "Tickets"}, Told: 1}, StatusJSONURL: "/account/activity/r1.json", DownloadURL: "/account/activity/r1.jwt", MeansURL: "/signed-out/meaning",
+		AccountPage: account, Device: "Firefox on Linux", Address: "192.0.2.17", SignedIn: ago(2 * hour), Ended: sampleNow, Reason: "account", Entries: sampleEntries(),
+		Horizon: Horizon{Tokens: 11 * time.Minute, Confirmed: 2, Expiring: 1, Clients: 15*time.Minute + 46*time.Second, Unknown: []string{"Old portal", "Photos", "Build server", "Tickets"}, Notifying: 1}, StatusJSONURL: "/account/activity/r1.json", DownloadURL: "/account/activity/r1.jwt", MeaningURL: "/signed-out/meaning",
 	}
 	report.Now = sampleNow.Add(20 * time.Second)
 	later := report
 	later.Now = sampleNow.Add(day)
-	later.Holders = append([]Holder{{ID: "t", Kind: KindTokens, Application: "Atlas", Trust: TrustBounded, Until: sampleNow.Add(11 * time.Minute)}, {ID: "o", Kind: KindOffline, Application: "Mail", Trust: TrustUnknown, Delivery: DeliveryNone}}, report.Holders[:3]...)
+	later.Entries = append([]Entry{{ID: "t", Kind: KindAccessTokens, Application: "Atlas", Trust: TrustExpiring, ExpiresAt: sampleNow.Add(11 * time.Minute)}, {ID: "o", Kind: KindOfflineAccess, Application: "Mail", Trust: TrustUnknown, Delivery: DeliveryNone}}, report.Entries[:3]...)
 	later.Horizon.Unknown = nil
-	access := ReportPage{AccountPage: account, Ended: sampleNow, Reason: "offline_ended", Application: "Mail", Holders: []Holder{{ID: "o", Kind: KindOffline, Application: "Mail", Trust: TrustClosed}}, DownloadURL: "/account/activity/r3.jwt", MeansURL: "/signed-out/meaning"}
+	access := ReportPage{AccountPage: account, Ended: sampleNow, Reason: "offline_ended", Application: "Mail", Entries: []Entry{{ID: "o", Kind: KindOfflineAccess, Application: "Mail", Trust: TrustRevoked}}, DownloadURL: "/account/activity/r3.jwt", MeaningURL: "/signed-out/meaning"}
 
 	return []Sample{
 		sample("sessions", Sessions, list),
@@ -217,17 +217,17 @@ func otherSamples() []Sample {
 		p.Page = page
 		return sample("error-"+name, Error, p)
 	}
-	reset := ResetPasswordPage{Page: Page{Now: sampleNow}, Action: "/login/reset", Handle: "h4nd1e", Login: "ada", MinPassword: 12}
+	reset := ResetPasswordPage{Page: Page{Now: sampleNow}, Action: "/login/reset", Interaction: "h4nd1e", Login: "ada", MinPassword: 12}
 	short := reset
-	short.Problem = Problem{What: PasswordTooShort, Min: 12}
+	short.Problem = Problem{Fault: PasswordTooShort, MinPassword: 12}
 	return []Sample{
 		failure("redirect-uri", ErrorPage{Status: 400, Description: "The redirect_uri is not registered for this application."}),
 		failure("forbidden", ErrorPage{Status: 403}),
 		failure("notfound", ErrorPage{Status: 404, LinkURL: "/account", LinkText: "Your account"}),
-		failure("attempts", ErrorPage{Status: 429, Wait: 30 * time.Second}),
+		failure("attempts", ErrorPage{Status: 429, RetryAfter: 30 * time.Second}),
 		failure("internal", ErrorPage{}),
-		failure("unavailable", ErrorPage{Status: 503, Wait: 5 * time.Second}),
-		sample("formpost", FormPost, FormPostPage{Page: Page{Now: sampleNow}, Action: "https://atlas.example/callback", Application: Application{Name: "Atlas", Host: "atlas.example"}, Fields: []Field{{"code", "c0de"}, {"state", "st4te"}, {"iss", "https://curfew.example"}}}),
+		failure("unavailable", ErrorPage{Status: 503, RetryAfter: 5 * time.Second}),
+		sample("formpost", FormPost, FormPostPage{Page: Page{Now: sampleNow}, Action: "https://atlas.example/callback", Application: App{Name: "Atlas", Host: "atlas.example"}, Fields: []Field{{"code", "c0de"}, {"state", "st4te"}, {"iss", "https://curfew.example"}}}),
 		sample("repost", Repost, RepostPage{Page: Page{Now: sampleNow}, Action: "/authorize", Fields: []Field{{"client_id", "atlas"}, {"scope", "openid"}}}),
 		sample("resetpassword", ResetPassword, reset),
 		sample("resetpassword-short", ResetPassword, short),

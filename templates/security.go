@@ -14,16 +14,16 @@ type SecurityPage struct {
 	MinPassword     int    // shortest password allowed, in characters; 0: not said
 	PasswordProblem Problem
 	EmailProblem    Problem
-	Ends            []Extent // which sessions may be chosen to end, the default first: others, everywhere
+	SessionScopes   []LogoutScope // which sessions may be chosen to end, the default first: others, everywhere
 }
 
 // Security writes "Security".
 func Security(w io.Writer, p SecurityPage) error { return render(w, "security", p) }
 
-// endings is the choice of what a change ends, in the form of that name.
-type endings struct {
-	For  string
-	Ends []Extent
+// sessionChoice is the choice of what a change ends, in the form of that name.
+type sessionChoice struct {
+	Form   string
+	Scopes []LogoutScope
 }
 
 // Tab names this page's tab.

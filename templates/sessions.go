@@ -17,8 +17,8 @@ type SessionsPage struct {
 	AccountPage
 	Action     string
 	Sessions   []Session // this one first
-	Everywhere *Horizon  // if the person signed out everywhere now; nil: not said
-	Offline    []Offline
+	AllHorizon *Horizon  // if the person signed out everywhere now; nil: not said
+	Offline    []OfflineAccess
 }
 
 // Session is one signed-in browser.
@@ -30,8 +30,8 @@ type Session struct {
 	LastActive   time.Time
 	Ends         time.Time // by itself, if it is not used
 	Current      bool      // the one that shows this page
-	Keep         bool      // "keep me signed in" was ticked
-	Applications []Use
+	RememberMe   bool      // "keep me signed in" was ticked
+	Applications []AppUse
 }
 
 // Sessions writes "Where you are signed in".
@@ -45,11 +45,11 @@ func (p SessionsPage) Count() string {
 			names[u.Name] = true
 		}
 	}
-	return capital(count(len(p.Sessions), "browser")) + ", " + count(len(names), "application") + "."
+	return capitalize(pluralize(len(p.Sessions), "browser")) + ", " + pluralize(len(names), "application") + "."
 }
 
-// Others tells whether there is a session beside this one.
-func (p SessionsPage) Others() bool { return len(p.Sessions) > 1 }
+// HasOthers tells whether there is a session beside this one.
+func (p SessionsPage) HasOthers() bool { return len(p.Sessions) > 1 }
 
 // Tab names this page's tab.
 func (p SessionsPage) Tab() string { return "sessions" }

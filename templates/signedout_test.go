@@ -8,9 +8,9 @@ import (
 )
 
 func TestSignedOutPageGoesOnWithoutScripts(t *testing.T) {
-	confirmed := []Holder{{Trust: TrustConfirmed, Delivery: DeliveryDone}}
-	pending := []Holder{{Trust: TrustUnknown, Delivery: DeliveryPending}}
-	mute := []Holder{{Trust: TrustUnknown, Delivery: DeliveryNone}}
+	confirmed := []Entry{{Trust: TrustConfirmed, Delivery: DeliveryDone}}
+	pending := []Entry{{Trust: TrustUnknown, Delivery: DeliveryPending}}
+	mute := []Entry{{Trust: TrustUnknown, Delivery: DeliveryNone}}
 	const back = "https://atlas.example/?state=1&x=%20"
 	for _, tt := range []struct {
 		name    string
@@ -18,15 +18,15 @@ func TestSignedOutPageGoesOnWithoutScripts(t *testing.T) {
 		elapsed time.Duration
 		want    Refresh
 	}{
-		{"frames get their time, then the frameless page", SignedOutPage{Frames: []Frame{{}}, Holders: pending, ContinueURL: back}, 0, Refresh{5, "/status"}},
-		{"frames although all have confirmed", SignedOutPage{Frames: []Frame{{}}, Holders: confirmed, ContinueURL: back}, 0, Refresh{5, "/status"}},
-		{"something is under way", SignedOutPage{Holders: pending, ContinueURL: back}, time.Second, Refresh{3, "/status"}},
-		{"under way for longer than the wait", SignedOutPage{Holders: pending, ContinueURL: back}, 7 * time.Second, Refresh{2, back}},
-		{"under way, with nowhere to go", SignedOutPage{Holders: pending}, time.Minute, Refresh{3, "/status"}},
-		{"all have confirmed", SignedOutPage{Holders: confirmed, ContinueURL: back}, time.Second, Refresh{2, back}},
-		{"bad news is shown for the wait", SignedOutPage{Holders: mute, ContinueURL: back}, time.Second, Refresh{5, back}},
-		{"settled, with nowhere to go", SignedOutPage{Holders: mute}, time.Second, Refresh{}},
-		{"back to no script", SignedOutPage{Holders: confirmed, ContinueURL: "javascript:alert(1)"}, time.Second, Refresh{}},
+		{"frames get their time, then the frameless page", SignedOutPage{Frames: []Frame{{}}, Entries: pending, ContinueURL: back}, 0, Refresh{5, "/status"}},
+		{"frames although all have confirmed", SignedOutPage{Frames: []Frame{{}}, Entries: confirmed, ContinueURL: back}, 0, Refresh{5, "/status"}},
+		{"something is under way", SignedOutPage{Entries: pending, ContinueURL: back}, time.Second, Refresh{3, "/status"}},
+		{"under way for longer than the wait", SignedOutPage{Entries: pending, ContinueURL: back}, 7 * time.Second, Refresh{2, back}},
+		{"under way, with nowhere to go", SignedOutPage{Entries: pending}, time.Minute, Refresh{3, "/status"}},
+		{"all have confirmed", SignedOutPage{Entries: confirmed, ContinueURL: back}, time.Second, Refresh{2, back}},
+		{"bad news is shown for the wait", SignedOutPage{Entries: mute, ContinueURL: back}, time.Second, Refresh{5, back}},
+		{"settled, with nowhere to go", SignedOutPage{Entries: mute}, time.Second, Refresh{}},
+		{"back to no script", SignedOutPage{Entries: confirmed, ContinueURL: "javascript:alert(1)"}, time.Second, Refresh{}},
 	} {
 		tt.page.Ended, tt.page.Now, tt.page.StatusURL = sampleNow, sampleNow.Add(tt.elapsed), "/status"
 		if got := tt.page.Refresh(); got != tt.want {
@@ -58,12 +58,12 @@ func TestOtherTabsHearOnlyOfAnEndingInThisBrowserJustNow(t *testing.T) {
 		page SignedOutPage
 		want bool
 	}{
-		{SignedOutPage{Page: Page{Now: sampleNow}, Ended: sampleNow, Extent: ExtentBrowser}, true},
-		{SignedOutPage{Page: Page{Now: sampleNow}, Ended: sampleNow, Extent: ExtentApplication}, false},
-		{SignedOutPage{Page: Page{Now: sampleNow.Add(time.Minute)}, Ended: sampleNow, Extent: ExtentBrowser}, false},
+		{SignedOutPage{Page: Page{Now: sampleNow}, Ended: sampleNow, Scope: ScopeSession}, true},
+		{SignedOutPage{Page: Page{Now: sampleNow}, Ended: sampleNow, Scope: ScopeClient}, false},
+		{SignedOutPage{Page: Page{Now: sampleNow.Add(time.Minute)}, Ended: sampleNow, Scope: ScopeSession}, false},
 		{SignedOutPage{Page: Page{Now: sampleNow}}, false},
 	} {
-		if got := tt.page.Fresh(); got != tt.want {
+		if got := tt.page.JustEnded(); got != tt.want {
 			t.Errorf("%+v: got %v, want %v", tt.page, got, tt.want)
 		}
 	}

@@ -6,16 +6,16 @@ import "io"
 type SignInPage struct {
 	Page
 	Action          string
-	Handle          string
-	Application     *Application // for whom; nil: for Curfew's own pages
-	Login           string       // prefilled user name or e-mail
-	Fixed           bool         // the account is given (prompt=login, max_age): only the password is asked
-	OfferKeep       bool         // show "keep me signed in"
-	Keep            bool         // and have it ticked
-	Problem         Problem      // what went wrong before
-	OtherAccountURL string       // with Fixed: a GET that shows the page without the fixed account
-	ForgotURL       string       // where a forgotten password is reset; empty: a sentence says whom to ask
-	CancelURL       string       // a GET that goes back to the application with access_denied; empty: no such link
+	Interaction     string
+	Application     *App    // for whom; nil: for Curfew's own pages
+	Login           string  // prefilled user name or e-mail
+	AccountFixed    bool    // the account is given (prompt=login, max_age): only the password is asked
+	OfferRememberMe bool    // show "keep me signed in"
+	RememberMe      bool    // and have it ticked
+	Problem         Problem // what went wrong before
+	OtherAccountURL string  // with Fixed: a GET that shows the page without the fixed account
+	ForgotURL       string  // where a forgotten password is reset; empty: a sentence says whom to ask
+	CancelURL       string  // a GET that goes back to the application with access_denied; empty: no such link
 }
 
 // SignIn writes the sign-in page.
@@ -26,8 +26,8 @@ func SignIn(w io.Writer, p SignInPage) error { return render(w, "signin", p) }
 type SignInAgainPage struct {
 	Page
 	Action      string
-	Handle      string
-	Application Application
+	Interaction string
+	Application App
 	StayURL     string // where a person goes who wants to stay signed out; empty: told to close the page
 }
 
@@ -39,8 +39,8 @@ func SignInAgain(w io.Writer, p SignInAgainPage) error { return render(w, "signi
 type ChooseAccountPage struct {
 	Page
 	Action          string
-	Handle          string
-	Application     *Application
+	Interaction     string
+	Application     *App
 	Name            string // display name beside the account; may be empty
 	OtherAccountURL string // a GET that shows the sign-in page for another account
 }

@@ -7,8 +7,8 @@ import "io"
 type SignOutPage struct {
 	Page
 	Action      string
-	Handle      string
-	Application *Application    // who asked; nil: the person did
+	Interaction string
+	Application *App            // who asked; nil: the person did
 	Choices     []SignOutChoice // the first is the default
 	Offline     []string        // applications that keep offline access whatever is chosen
 	Problem     string          // what was wrong with the request, as one sentence; the page may still offer to sign out
@@ -16,7 +16,7 @@ type SignOutPage struct {
 
 // SignOutChoice is one extent that is offered, with what it would do.
 type SignOutChoice struct {
-	Extent  Extent
+	Scope   LogoutScope
 	Preview *Horizon // what would remain, for how long; nil: not said
 }
 

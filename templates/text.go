@@ -70,26 +70,26 @@ func (t Text) String() string {
 	return b.String()
 }
 
-// text puts strings, instants (as parts) and other texts together.
-func text(parts ...any) Text {
+// joinText puts strings, instants (as parts) and other texts together.
+func joinText(parts ...any) Text {
 	var t Text
 	for _, p := range parts {
 		switch p := p.(type) {
 		case string:
-			t = t.join(Part{Words: p})
+			t = t.appendPart(Part{Words: p})
 		case Part:
-			t = t.join(p)
+			t = t.appendPart(p)
 		case Text:
 			for _, q := range p {
-				t = t.join(q)
+				t = t.appendPart(q)
 			}
 		}
 	}
 	return t
 }
 
-// join appends a part; words after words become one part.
-func (t Text) join(p Part) Text {
+// appendPart appends a part; words after words become one part.
+func (t Text) appendPart(p Part) Text {
 	if n := len(t); n > 0 && p.Time.IsZero() && t[n-1].Time.IsZero() {
 		t[n-1].Words += p.Words
 		return t
@@ -103,20 +103,20 @@ func (t Text) join(p Part) Text {
 // deadline is an instant by which something is over. It is rounded up: what is shown is never earlier than what is true.
 func deadline(at, from time.Time) Part {
 	at = at.Add(time.Minute - time.Nanosecond).Truncate(time.Minute)
-	return Part{Time: at, Show: near(at, from)}
+	return Part{Time: at, Show: showFor(at, from)}
 }
 
-// moment is an instant at which something happened or will.
-func moment(at, from time.Time) Part {
-	show := near(at, from)
+// exactTime is an instant at which something happened or will.
+func exactTime(at, from time.Time) Part {
+	show := showFor(at, from)
 	if show == ShowClock {
 		show = ShowSeconds
 	}
 	return Part{Time: at, Show: show}
 }
 
-// near leaves the date out where both instants are on one day in UTC; the script does the same in the reader's zone.
-func near(at, from time.Time) Show {
+// showFor leaves the date out where both instants are on one day in UTC; the script does the same in the reader's zone.
+func showFor(at, from time.Time) Show {
 	if at.UTC().Truncate(24 * time.Hour).Equal(from.UTC().Truncate(24 * time.Hour)) {
 		return ShowClock
 	}

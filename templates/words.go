@@ -6,34 +6,34 @@ import (
 	"time"
 )
 
-var small = [...]string{"no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve"}
+var smallNumbers = [...]string{"no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve"}
 
-// number is a count in words up to twelve.
-func number(n int) string {
-	if n >= 0 && n < len(small) {
-		return small[n]
+// numberWord is a count in words up to twelve.
+func numberWord(n int) string {
+	if n >= 0 && n < len(smallNumbers) {
+		return smallNumbers[n]
 	}
 	return strconv.Itoa(n)
 }
 
-// count is a number of things: "two browsers".
-func count(n int, thing string) string {
+// pluralize is a number of things: "two browsers".
+func pluralize(n int, thing string) string {
 	if n == 1 {
-		return number(n) + " " + thing
+		return numberWord(n) + " " + thing
 	}
-	return number(n) + " " + thing + "s"
+	return numberWord(n) + " " + thing + "s"
 }
 
-// capital makes the first letter of one of our own words upper-case.
-func capital(s string) string {
+// capitalize makes the first letter of one of our own words upper-case.
+func capitalize(s string) string {
 	if s == "" {
 		return s
 	}
 	return strings.ToUpper(s[:1]) + s[1:]
 }
 
-// list joins names: "A, B and C".
-func list(names []string) string {
+// joinNames joins names: "A, B and C".
+func joinNames(names []string) string {
 	switch n := len(names); n {
 	case 0:
 		return ""
@@ -44,8 +44,8 @@ func list(names []string) string {
 	}
 }
 
-// atMost is a length of time rounded up, for what is promised: "16 s", "11 min", "2 h", "3 days".
-func atMost(d time.Duration) string {
+// formatDurationUp is a length of time rounded up, for what is promised: "16 s", "11 min", "2 h", "3 days".
+func formatDurationUp(d time.Duration) string {
 	up := func(unit time.Duration) int { return int((d + unit - 1) / unit) }
 	switch {
 	case d <= 0:
@@ -60,8 +60,8 @@ func atMost(d time.Duration) string {
 	return strconv.Itoa(up(24*time.Hour)) + " days"
 }
 
-// about is a length of time that has passed: "0.1 s", "12 s", "3 min".
-func about(d time.Duration) string {
+// formatDuration is a length of time that has passed: "0.1 s", "12 s", "3 min".
+func formatDuration(d time.Duration) string {
 	switch {
 	case d < 100*time.Millisecond:
 		return "0.1 s"

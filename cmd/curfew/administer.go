@@ -11,72 +11,72 @@ import (
 	"github.com/curfew-id/curfew/provider/admin"
 )
 
-// server is the client of the serving process that the configuration names.
-func (p *program) server() (*admin.Client, error) {
-	cfg, err := p.configuration()
+// adminClient is the client of the serving process that the configuration names.
+func (p *program) adminClient() (*admin.Client, error) {
+	cfg, err := p.loadConfig()
 	if err != nil {
 		return nil, err
 	}
 	return &admin.Client{Socket: socketPath(string(cfg.Data))}, nil
 }
 
-// answered gives an answer of the API, or none, the exit code it stands for and a hint at the way out.
-func answered(err error) error {
-	var told *admin.Error
+// withExitCode gives an answer of the API, or none, the exit code it stands for and a hint at the way out.
+func withExitCode(err error) error {
+	var apiErr *admin.Error
 	switch {
 	case err == nil:
 		return nil
 	case errors.Is(err, fs.ErrPermission):
-		return &failure{code: exitUnreachable, err: err, hint: "the socket is for the user who runs the server"}
+		return &exitError{code: exitUnreachable, err: err, hint: "the socket is for the user who runs the server"}
 	case errors.Is(err, admin.ErrUnreachable):
-		return &failure{code: exitUnreachable, err: err, hint: "`curfew serve` has to run with the same configuration; --config names it"}
-	case !errors.As(err, &told):
+		return &exitError{code: exitUnreachable, err: err, hint: "`curfew serve` has to run with the same configuration; --config names it"}
+	case !errors.As(err, &apiErr):
 		return err
 	}
 	code := exitFailed
-	switch told.Status {
+	switch apiErr.Status {
 	case http.StatusNotFound:
 		code = exitNotFound
 	case http.StatusBadRequest, http.StatusRequestEntityTooLarge:
 		code = exitUsage
 	}
-	errs := []error{told}
-	if len(told.Problems) > 1 {
+	errs := []error{apiErr}
+	if len(apiErr.Problems) > 1 {
 		errs = errs[:0]
-		for _, problem := range told.Problems {
+		for _, problem := range apiErr.Problems {
 			errs = append(errs, problem)
 		}
 	}
-	return &failure{code: code, err: errors.Join(errs...)}
+	return &exitError{code: code, err: errors.Join(errs...)}
 }
 
 // ask is one question to the serving process and what is done with its answer.
-func ask[T any](ctx context.Context, p *program, question func(context.Context, *admin.Client) (T, error), show func(T) error) error {
-	c, err := p.server()
+func ask[T any](ctx context.Context, p *program, call func(context.Context, *admin.Client) (T, error), print func(T) error) error {
+	c, err := p.adminClient()
 	if err != nil {
 		return err
 	}
-	answer, err := question(ctx, c)
+	result, err := call(ctx, c)
 	if err != nil {
-		return answered(err)
+		return withExitCode(err)
 	}
 	if p.format == "json" {
-		return p.json(answer)
+		return p.printJSON(result)
 	}
-	return show(answer)
+	return print(result)
 }
 
-// list shows a listing, a row for each item.
-func list[T any](p *program, items iter.Seq2[T, error], header []string, row func(T) []string) error {
+// printList shows a listing, a row for each item.
+func printList[T any](p *program, items iter.Seq2[T, error], header []string, row func(T) []string) error {
 	all := []T{}
 	for item, err := range items {
 		if err != nil {
-			return answered(err)
+			return withExitCode(err)
 		}
 		all = append(all, item)
 	}
 	if p.format == "json" {
-		return p.json(all)
+		return p.printJSON(all)
 	}
 	if len(all) == 0 {
 		fmt.Fprintln(p.stderr, "none")
@@ -86,11 +86,11 @@ func list[T any](p *program, items iter.Seq2[T, error], header []string, row fun
 	for i, item := range all {
 		rows[i] = row(item)
 	}
-	return p.table(header, rows)
+	return p.printTable(header, rows)
 }
 
-// each makes a listing of a slice.
-func each[T any](items []T) iter.Seq2[T, error] {
+// seqOf makes a listing of a slice.
+func seqOf[T any](items []T) iter.Seq2[T, error] {
 	return func(yield func(T, error) bool) {
 		for _, item := range items {
 			if !yield(item, nil) {

@@ -53,26 +53,26 @@ func (p *program) auditCommand() *cobra.Command {
 }
 
 func (p *program) showAudit(ctx context.Context, f auditFilter) error {
-	since, err := instant("since", f.since, time.Now())
+	since, err := parseTimeFlag("since", f.since, time.Now())
 	if err != nil {
 		return err
 	}
-	until, err := instant("until", f.until, time.Now())
+	until, err := parseTimeFlag("until", f.until, time.Now())
 	if err != nil {
 		return err
 	}
-	query := given("kind", f.kind, "user", f.user, "client", f.client, "session", f.session, "reason", f.reason, "since", since, "until", until)
+	query := queryOf("kind", f.kind, "user", f.user, "client", f.client, "session", f.session, "reason", f.reason, "since", since, "until", until)
 	if f.newest {
 		query.Set("newest", "true")
 	}
-	c, err := p.server()
+	c, err := p.adminClient()
 	if err != nil {
 		return err
 	}
 	if p.format == "json" {
 		lines, err := c.ExportEvents(ctx, query)
 		if err != nil {
-			return answered(err)
+			return withExitCode(err)
 		}
 		defer lines.Close()
 		if _, err = io.Copy(p.stdout, lines); err != nil {
@@ -80,12 +80,12 @@ func (p *program) showAudit(ctx context.Context, f auditFilter) error {
 		}
 		return nil
 	}
-	return list(p, c.Events(ctx, query), []string{"line", "at", "what", "reason", "by", "sub", "session", "client", "address", "more"}, func(e storage.Event) []string {
-		return []string{strconv.FormatUint(e.Seq, 10), moment(e.At), e.Kind, string(e.Reason), e.By, e.Subject, e.Session, e.Client, e.Address, detail(e.Detail)}
+	return printList(p, c.Events(ctx, query), []string{"line", "at", "what", "reason", "by", "sub", "session", "client", "address", "more"}, func(e storage.Event) []string {
+		return []string{strconv.FormatUint(e.Seq, 10), formatTime(e.At), e.Kind, string(e.Reason), e.By, e.Subject, e.Session, e.Client, e.Address, detailJSON(e.Detail)}
 	})
 }
 
-func detail(facts map[string]string) string {
+func detailJSON(facts map[string]string) string {
 	if len(facts) == 0 {
 		return ""
 	}
@@ -96,20 +96,20 @@ func detail(facts map[string]string) string {
 	return string(text)
 }
 
-// instant reads a moment as people write it and writes it as the API reads it.
-func instant(flag, text string, now time.Time) (string, error) {
+// parseTimeFlag reads a moment as people write it and writes it as the API reads it.
+func parseTimeFlag(flag, text string, now time.Time) (string, error) {
 	if text == "" {
 		return "", nil
 	}
-	if ago, err := config.ParseDuration(text); err == nil {
-		return now.Add(-ago).Format(time.RFC3339), nil
+	if age, err := config.ParseDuration(text); err == nil {
+		return now.Add(-age).Format(time.RFC3339), nil
 	}
-	for _, form := range []string{time.DateOnly, time.DateTime, "2006-01-02T15:04:05", time.RFC3339} {
-		if at, err := time.ParseInLocation(form, text, time.Local); err == nil {
-			return at.Format(time.RFC3339), nil
+	for _, layout := range []string{time.DateOnly, time.DateTime, "2006-01-02T15:04:05", time.RFC3339} {
+		if t, err := time.ParseInLocation(layout, text, time.Local); err == nil {
+			return t.Format(time.RFC3339), nil
 		}
 	}
-	return "", usage("--%s: %q is not a time such as 2026-11-21, 2026-11-21T10:00:00Z or 7d", flag, text)
+	return "", usageErrorf("--%s: %q is not a time such as 2026-11-21, 2026-11-21T10:00:00Z or 7d", flag, text)
 }
 
 func (p *program) auditVerify() *cobra.Command {
@@ -131,14 +131,14 @@ func (p *program) auditVerify() *cobra.Command {
 
 func (p *program) verifyAudit(ctx context.Context, args []string, head string) error {
 	var v admin.Verification
-	found := head == ""
-	if len(args) == 0 && found {
-		c, err := p.server()
+	headFound := head == ""
+	if len(args) == 0 && headFound {
+		c, err := p.adminClient()
 		if err != nil {
 			return err
 		}
 		if v, err = c.VerifyEvents(ctx); err != nil {
-			return answered(err)
+			return withExitCode(err)
 		}
 	} else {
 		lines, err := p.auditLines(ctx, args)
@@ -147,23 +147,23 @@ func (p *program) verifyAudit(ctx context.Context, args []string, head string) e
 		}
 		defer lines.Close()
 		var hashes []string
-		if v, hashes, err = follow(lines); err != nil {
+		if v, hashes, err = verifyChain(lines); err != nil {
 			return err
 		}
-		found = found || slices.Contains(hashes, head)
+		headFound = headFound || slices.Contains(hashes, head)
 	}
 	if p.format == "json" {
-		if err := p.json(v); err != nil {
+		if err := p.printJSON(v); err != nil {
 			return err
 		}
-	} else if v.Whole {
-		fmt.Fprintf(p.stdout, "whole: %s, the last is %d\nhead: %s\n", count(v.Lines, "line"), v.Last, v.Head)
+	} else if v.Intact {
+		fmt.Fprintf(p.stdout, "whole: %s, the last is %d\nhead: %s\n", pluralize(v.Events, "line"), v.LastSeq, v.HeadHash)
 	}
 	switch {
-	case !v.Whole:
-		return &failure{code: exitFailed, err: fmt.Errorf("the trail breaks at line %d: it was changed, or lines before it are missing", v.Broken)}
-	case !found:
-		return &failure{code: exitFailed, err: fmt.Errorf("no line has the hash %s: the end of the trail was cut off, or it is another trail", head)}
+	case !v.Intact:
+		return &exitError{code: exitFailed, err: fmt.Errorf("the trail breaks at line %d: it was changed, or lines before it are missing", v.BrokenAt)}
+	case !headFound:
+		return &exitError{code: exitFailed, err: fmt.Errorf("no line has the hash %s: the end of the trail was cut off, or it is another trail", head)}
 	}
 	return nil
 }
@@ -171,25 +171,25 @@ func (p *program) verifyAudit(ctx context.Context, args []string, head string) e
 func (p *program) auditLines(ctx context.Context, args []string) (io.ReadCloser, error) {
 	switch {
 	case len(args) == 0:
-		c, err := p.server()
+		c, err := p.adminClient()
 		if err != nil {
 			return nil, err
 		}
 		lines, err := c.ExportEvents(ctx, nil)
-		return lines, answered(err)
+		return lines, withExitCode(err)
 	case args[0] == "-":
 		return io.NopCloser(p.stdin), nil
 	}
 	f, err := os.Open(args[0])
 	if err != nil {
-		return nil, &failure{code: exitUsage, err: err}
+		return nil, &exitError{code: exitUsage, err: err}
 	}
 	return f, nil
 }
 
-// follow checks that lines follow each other. An export may begin anywhere; what it begins with is taken for granted.
-func follow(lines io.Reader) (v admin.Verification, hashes []string, err error) {
-	v.Whole = true
+// verifyChain checks that lines follow each other. An export may begin anywhere; what it begins with is taken for granted.
+func verifyChain(lines io.Reader) (v admin.Verification, hashes []string, err error) {
+	v.Intact = true
 	scanner := bufio.NewScanner(lines)
 	scanner.Buffer(nil, maxInput)
 	for scanner.Scan() {
@@ -198,16 +198,16 @@ func follow(lines io.Reader) (v admin.Verification, hashes []string, err error) 
 		}
 		var e storage.Event
 		if err := json.Unmarshal(scanner.Bytes(), &e); err != nil {
-			return v, nil, usage("line %d is not a line of an audit trail: %w", v.Lines+1, err)
+			return v, nil, usageErrorf("line %d is not a line of an audit trail: %w", v.Events+1, err)
 		}
-		if v.Lines == 0 {
-			v.Last, v.Head = e.Seq-1, e.Prev
+		if v.Events == 0 {
+			v.LastSeq, v.HeadHash = e.Seq-1, e.Prev
 		}
-		if !e.Follows(v.Last, v.Head) {
-			v.Whole, v.Broken = false, e.Seq
+		if !e.Follows(v.LastSeq, v.HeadHash) {
+			v.Intact, v.BrokenAt = false, e.Seq
 			return v, hashes, nil
 		}
-		v.Lines, v.Last, v.Head = v.Lines+1, e.Seq, e.Hash
+		v.Events, v.LastSeq, v.HeadHash = v.Events+1, e.Seq, e.Hash
 		hashes = append(hashes, e.Hash.String())
 	}
 	if err := scanner.Err(); err != nil {

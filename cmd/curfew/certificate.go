@@ -10,25 +10,25 @@ import (
 	"time"
 )
 
-// certificateCheck is how often the certificate's files are looked at. ACME clients renew weeks ahead.
-const certificateCheck = 10 * time.Second
+// certificateCheckInterval is how often the certificate's files are looked at. ACME clients renew weeks ahead.
+const certificateCheckInterval = 10 * time.Second
 
 // certificate is the main listener's, read again when its files change or when asked to.
 type certificate struct {
-	cert, key string
-	current   atomic.Pointer[tls.Certificate]
-	seen      [2]time.Time // modification times of what was last read, good or not
+	certFile, keyFile string
+	current           atomic.Pointer[tls.Certificate]
+	loadedModTimes    [2]time.Time // modification times of what was last read, good or not
 }
 
 func newCertificate(cert, key string) (*certificate, error) {
-	c := &certificate{cert: cert, key: key}
-	return c, c.read()
+	c := &certificate{certFile: cert, keyFile: key}
+	return c, c.load()
 }
 
-// read replaces the certificate; one that cannot be read leaves the one before in use.
-func (c *certificate) read() error {
-	c.seen = c.modified()
-	pair, err := tls.LoadX509KeyPair(c.cert, c.key)
+// load replaces the certificate; one that cannot be read leaves the one before in use.
+func (c *certificate) load() error {
+	c.loadedModTimes = c.modTimes()
+	pair, err := tls.LoadX509KeyPair(c.certFile, c.keyFile)
 	if err != nil {
 		return err
 	}
@@ -36,8 +36,8 @@ func (c *certificate) read() error {
 	return nil
 }
 
-func (c *certificate) modified() (times [2]time.Time) {
-	for i, file := range []string{c.cert, c.key} {
+func (c *certificate) modTimes() (times [2]time.Time) {
+	for i, file := range []string{c.certFile, c.keyFile} {
 		if info, err := os.Stat(file); err == nil {
 			times[i] = info.ModTime()
 		}
@@ -47,7 +47,7 @@ func (c *certificate) modified() (times [2]time.Time) {
 
 // watch keeps the certificate fresh until ctx ends.
 func (c *certificate) watch(ctx context.Context, reload <-chan os.Signal, log *slog.Logger) {
-	tick := time.NewTicker(certificateCheck)
+	tick := time.NewTicker(certificateCheckInterval)
 	defer tick.Stop()
 	for {
 		select {
@@ -55,11 +55,11 @@ func (c *certificate) watch(ctx context.Context, reload <-chan os.Signal, log *s
 			return
 		case <-reload:
 		case <-tick.C:
-			if c.modified() == c.seen {
+			if c.modTimes() == c.loadedModTimes {
 				continue
 			}
 		}
-		if err := c.read(); err != nil {
+		if err := c.load(); err != nil {
 			log.ErrorContext(ctx, "certificate not read; the one before stays in use", "err", err)
 			continue
 		}
@@ -67,8 +67,8 @@ func (c *certificate) watch(ctx context.Context, reload <-chan os.Signal, log *s
 	}
 }
 
-// config is how the listener speaks TLS.
-func (c *certificate) config() *tls.Config {
+// tlsConfig is how the listener speaks TLS.
+func (c *certificate) tlsConfig() *tls.Config {
 	return &tls.Config{
 		MinVersion: tls.VersionTLS12,
 		NextProtos: []string{"h2", "http/1.1"},

@@ -63,7 +63,7 @@ func mustWriteFile(t *testing.T, file, text string) {
 
 func mustServeSerial(t *testing.T, c *certificate, want int64) {
 	t.Helper()
-	pair, err := c.config().GetCertificate(nil)
+	pair, err := c.tlsConfig().GetCertificate(nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -87,7 +87,7 @@ func TestCertificateIsReadAgainWhenItChangesOrOnSignal(t *testing.T) {
 
 		mustCertify(t, folder, 2)
 		mustServeSerial(t, c, 1)
-		time.Sleep(certificateCheck + time.Second)
+		time.Sleep(certificateCheckInterval + time.Second)
 		synctest.Wait()
 		mustServeSerial(t, c, 2)
 
@@ -98,7 +98,7 @@ func TestCertificateIsReadAgainWhenItChangesOrOnSignal(t *testing.T) {
 
 		// Half a renewal is no certificate: the one before stays.
 		mustWriteFile(t, key, "broken")
-		time.Sleep(certificateCheck + time.Second)
+		time.Sleep(certificateCheckInterval + time.Second)
 		synctest.Wait()
 		mustServeSerial(t, c, 3)
 	})

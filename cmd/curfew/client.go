@@ -17,31 +17,31 @@ func (p *program) clientCommand() *cobra.Command {
 	return cmd
 }
 
-const clientWords = "The flags are the members of client metadata (RFC 7591, OpenID Connect Registration and the logout specifications, and\nCurfew's own); --file takes them all as one JSON object, client_secret included."
+const clientFlagsHelp = "The flags are the members of client metadata (RFC 7591, OpenID Connect Registration and the logout specifications, and\nCurfew's own); --file takes them all as one JSON object, client_secret included."
 
-// clientMembers are the flags of add and set.
-type clientMembers struct {
-	members
+// clientFlags are the flags of add and set.
+type clientFlags struct {
+	recordFields
 	secretStdin bool
 }
 
-func (m *clientMembers) flags(cmd *cobra.Command) {
-	m.metadataFlags(cmd)
-	m.fileFlag(cmd, "client metadata")
+func (m *clientFlags) addFlags(cmd *cobra.Command) {
+	m.addMetadataFlags(cmd)
+	m.addFileFlag(cmd, "client metadata")
 	cmd.Flags().BoolVar(&m.secretStdin, "secret-stdin", false, "read the client_secret, of at least 32 characters, from stdin")
 }
 
-func (m *clientMembers) read(p *program) (map[string]any, error) {
+func (m *clientFlags) collect(p *program) (map[string]any, error) {
 	if m.secretStdin && m.file == "-" {
-		return nil, usage("stdin cannot be both the file and the secret")
+		return nil, usageErrorf("stdin cannot be both the file and the secret")
 	}
-	all, err := m.members.read(p)
+	metadata, err := m.recordFields.collect(p)
 	if err == nil && m.secretStdin {
 		var text []byte
 		text, err = io.ReadAll(io.LimitReader(p.stdin, maxInput))
-		all["client_secret"] = strings.TrimRight(string(text), "\r\n")
+		metadata["client_secret"] = strings.TrimRight(string(text), "\r\n")
 	}
-	return all, err
+	return metadata, err
 }
 
 // showClient prints what was stored. A secret is there only when it was just made or given.
@@ -49,30 +49,32 @@ func (p *program) showClient(c admin.ClientRecord) error {
 	if c.Secret != "" {
 		fmt.Fprintln(p.stderr, "the client_secret is shown this once; Curfew keeps only its hash")
 	}
-	return p.record(c)
+	return p.printRecord(c)
 }
 
 func (p *program) clientAdd() *cobra.Command {
-	var m clientMembers
+	var m clientFlags
 	cmd := &cobra.Command{
 		Use:   "add",
 		Short: "Add a client; what was stored is printed with its client_id and client_secret, once",
-		Long:  "Add a client. A client_id or client_secret that is given is kept.\n\n" + clientWords,
+		Long:  "Add a client. A client_id or client_secret that is given is kept.\n\n" + clientFlagsHelp,
 		Example: "  curfew client add --client-name Atlas --redirect-uri https://atlas.example.org/callback \\\n" +
 			"    --backchannel-logout-uri https://atlas.example.org/logout\n  curfew client add --file atlas.json",
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			all, err := m.read(p)
+			metadata, err := m.collect(p)
 			if err != nil {
 				return err
 			}
-			if len(all) == 0 {
-				return &failure{code: exitUsage, err: usage("nothing is said about the client"), hint: "`curfew client add --help` shows an example"}
+			if len(metadata) == 0 {
+				return &exitError{code: exitUsage, err: usageErrorf("nothing is said about the client"), hint: "`curfew client add --help` shows an example"}
 			}
-			return ask(cmd.Context(), p, func(ctx context.Context, c *admin.Client) (admin.ClientRecord, error) { return c.AddClient(ctx, all) }, p.showClient)
+			return ask(cmd.Context(), p, func(ctx context.Context, c *admin.Client) (admin.ClientRecord, error) {
+				return c.AddClient(ctx, metadata)
+			}, p.showClient)
 		},
 	}
-	m.flags(cmd)
+	m.addFlags(cmd)
 	return cmd
 }
 
@@ -82,11 +84,11 @@ func (p *program) clientList() *cobra.Command {
 		Short: "List clients and how each is told of a logout",
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			c, err := p.server()
+			c, err := p.adminClient()
 			if err != nil {
 				return err
 			}
-			return list(p, c.Clients(cmd.Context()), []string{"client_id", "name", "told by", "state", "added", "by"}, func(c admin.ClientRecord) []string {
+			return printList(p, c.Clients(cmd.Context()), []string{"client_id", "name", "told by", "state", "added", "by"}, func(c admin.ClientRecord) []string {
 				state, by := "active", "administrator"
 				if c.Disabled {
 					state = "disabled"
@@ -94,13 +96,13 @@ func (p *program) clientList() *cobra.Command {
 				if c.Dynamic {
 					by = "registration"
 				}
-				return []string{c.ClientID, c.ClientName, strings.Join(channelsOf(c), ", "), state, moment(c.Created), by}
+				return []string{c.ClientID, c.ClientName, strings.Join(logoutChannels(c), ", "), state, formatTime(c.Created), by}
 			})
 		},
 	}
 }
 
-func channelsOf(c admin.ClientRecord) (channels []string) {
+func logoutChannels(c admin.ClientRecord) (channels []string) {
 	if c.BackchannelLogoutURI != "" {
 		channels = append(channels, "backchannel")
 	}
@@ -124,52 +126,52 @@ func (p *program) clientShow() *cobra.Command {
 }
 
 func (p *program) clientSet() *cobra.Command {
-	var m clientMembers
+	var m clientFlags
 	var newSecret bool
 	cmd := &cobra.Command{
 		Use:     "set ID",
 		Short:   "Change a client's metadata or secret",
-		Long:    "Change a client's metadata: what is not named stays. A list that is given replaces the one before.\nWhat the client has and may not hold any more ends, as offline access with --refresh-tokens session.\n\n" + clientWords,
+		Long:    "Change a client's metadata: what is not named stays. A list that is given replaces the one before.\nWhat the client has and may not hold any more ends, as offline access with --refresh-tokens session.\n\n" + clientFlagsHelp,
 		Example: "  curfew client set atlas --consent skip --unset logo_uri\n  curfew client set atlas --new-secret",
 		Args:    cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			all, err := m.read(p)
+			metadata, err := m.collect(p)
 			if err != nil {
 				return err
 			}
 			switch {
-			case newSecret && len(all) > 0:
-				return usage("--new-secret stands alone")
-			case len(all) == 0 && !newSecret:
-				return usage("nothing to change")
+			case newSecret && len(metadata) > 0:
+				return usageErrorf("--new-secret stands alone")
+			case len(metadata) == 0 && !newSecret:
+				return usageErrorf("nothing to change")
 			}
 			return ask(cmd.Context(), p, func(ctx context.Context, c *admin.Client) (admin.ClientRecord, error) {
 				if newSecret {
-					return c.RenewSecret(ctx, args[0])
+					return c.RotateSecret(ctx, args[0])
 				}
-				return c.ChangeClient(ctx, args[0], all)
+				return c.ChangeClient(ctx, args[0], metadata)
 			}, p.showClient)
 		},
 	}
-	m.flags(cmd)
-	m.unsetFlag(cmd)
+	m.addFlags(cmd)
+	m.addUnsetFlag(cmd)
 	cmd.Flags().BoolVar(&newSecret, "new-secret", false, "make a new client_secret; the old one counts no more")
 	return cmd
 }
 
 func (p *program) clientDisable() *cobra.Command {
-	var g guard
+	var g confirmation
 	cmd := &cobra.Command{
 		Use:   "disable ID",
 		Short: "End all that a client has, tell it a last time, and serve it no more",
 		Args:  cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return g.run(cmd.Context(), p, admin.EndRequest{Client: args[0], Offline: true}, fmt.Sprintf("Disable the client %s?", args[0]), func(ctx context.Context, c *admin.Client) (admin.EndResult, error) {
+			return g.run(cmd.Context(), p, admin.TerminationRequest{Client: args[0], IncludeOffline: true}, fmt.Sprintf("Disable the client %s?", args[0]), func(ctx context.Context, c *admin.Client) (admin.TerminationResult, error) {
 				return c.DisableClient(ctx, args[0])
 			})
 		},
 	}
-	g.flags(cmd)
+	g.addFlags(cmd)
 	return cmd
 }
 
@@ -187,18 +189,18 @@ func (p *program) clientEnable() *cobra.Command {
 }
 
 func (p *program) clientRemove() *cobra.Command {
-	var g guard
+	var g confirmation
 	cmd := &cobra.Command{
 		Use:   "remove ID",
 		Short: "End all that a client has, tell it a last time, and forget it",
 		Args:  cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return g.run(cmd.Context(), p, admin.EndRequest{Client: args[0], Offline: true}, fmt.Sprintf("Remove the client %s for good?", args[0]), func(ctx context.Context, c *admin.Client) (admin.EndResult, error) {
+			return g.run(cmd.Context(), p, admin.TerminationRequest{Client: args[0], IncludeOffline: true}, fmt.Sprintf("Remove the client %s for good?", args[0]), func(ctx context.Context, c *admin.Client) (admin.TerminationResult, error) {
 				return c.RemoveClient(ctx, args[0])
 			})
 		},
 	}
-	g.flags(cmd)
+	g.addFlags(cmd)
 	return cmd
 }
 
@@ -208,17 +210,19 @@ func (p *program) clientTestLogout() *cobra.Command {
 		Short: "Send a client a real logout token for an invented session, and explain its answer",
 		Args:  cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			var trial admin.Trial
-			err := ask(cmd.Context(), p, func(ctx context.Context, c *admin.Client) (admin.Trial, error) { return c.TestLogout(ctx, args[0]) }, func(t admin.Trial) error {
-				trial = t
+			var result admin.LogoutTestResult
+			err := ask(cmd.Context(), p, func(ctx context.Context, c *admin.Client) (admin.LogoutTestResult, error) {
+				return c.TestLogout(ctx, args[0])
+			}, func(t admin.LogoutTestResult) error {
+				result = t
 				answer := t.Answer.Class
 				if t.Answer.Status != 0 {
 					answer = fmt.Sprint(t.Answer.Status)
 				}
-				return p.facts([][2]string{{"sent to", t.URI}, {"answer", answer}, {"took", fmt.Sprintf("%d ms", t.Took)}, {"said", t.Answer.Detail}, {"meaning", t.Meaning}})
+				return p.printFields([][2]string{{"sent to", t.URI}, {"answer", answer}, {"took", fmt.Sprintf("%d ms", t.Duration)}, {"said", t.Answer.Detail}, {"meaning", t.Meaning}})
 			})
-			if err == nil && trial.URI != "" && !trial.OK {
-				return &failure{code: exitFailed, err: fmt.Errorf("%s would not count as told", args[0])}
+			if err == nil && result.URI != "" && !result.Confirmed {
+				return &exitError{code: exitFailed, err: fmt.Errorf("%s would not count as told", args[0])}
 			}
 			return err
 		},

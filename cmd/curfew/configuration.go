@@ -14,7 +14,7 @@ func (p *program) configCommand() *cobra.Command {
 			Short: "Read the configuration, start nothing, and name every problem",
 			Args:  cobra.NoArgs,
 			RunE: func(*cobra.Command, []string) error {
-				cfg, err := p.configuration()
+				cfg, err := p.loadConfig()
 				if err == nil {
 					fmt.Fprintf(p.stdout, "%s: good; %s listens on %s\n", cfg.Source(), cfg.Issuer, cfg.Listen)
 				}
@@ -26,7 +26,7 @@ func (p *program) configCommand() *cobra.Command {
 			Short: "Show every setting in effect and where it was given; secrets are hidden",
 			Args:  cobra.NoArgs,
 			RunE: func(*cobra.Command, []string) error {
-				cfg, err := p.configuration()
+				cfg, err := p.loadConfig()
 				switch {
 				case err != nil:
 					return err

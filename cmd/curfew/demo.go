@@ -38,19 +38,19 @@ func (p *program) demoCommand() *cobra.Command {
 
 // demo is what `curfew demo` shows.
 type demo struct {
-	file   string // the provider's configuration, so that the commands find it like any other
-	issuer string
-	pages  string // where every page can be looked at with canned data
-	apps   []demoApp
-	people []demoPerson
+	configFile string // the provider's configuration, so that the commands find it like any other
+	issuer     string
+	galleryURL string // where every page can be looked at with canned data
+	apps       []demoApp
+	users      []demoUser
 }
 
 type demoApp struct {
 	*rp.App
-	host, url, told string
+	host, url, channels string
 }
 
-type demoPerson struct{ login, full, password string }
+type demoUser struct{ login, name, password string }
 
 func (p *program) demo(ctx context.Context, port int) (err error) {
 	folder, err := os.MkdirTemp("", "curfew-demo-")
@@ -58,13 +58,13 @@ func (p *program) demo(ctx context.Context, port int) (err error) {
 		return fmt.Errorf("make a temporary folder: %w", err)
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(folder)) }()
-	own, listener, err := demoPorts(port)
+	opPort, listener, err := demoPorts(port)
 	if err != nil {
-		return &failure{code: exitFailed, err: err, hint: "`curfew demo --port 0`, or `make demo ARGS='--port 0'`, takes any free ports"}
+		return &exitError{code: exitFailed, err: err, hint: "`curfew demo --port 0`, or `make demo ARGS='--port 0'`, takes any free ports"}
 	}
 	defer listener.Close()
-	d := newDemo(folder, own, listener.Addr())
-	cfg, err := d.configure(own, p.environ)
+	d := newDemo(folder, opPort, listener.Addr())
+	cfg, err := d.configure(opPort, p.environ)
 	if err != nil {
 		return err
 	}
@@ -77,51 +77,51 @@ func (p *program) demo(ctx context.Context, port int) (err error) {
 	if err != nil {
 		return err
 	}
-	parts, running := errgroup.WithContext(ctx)
-	parts.Go(func() error { return s.run(running, nil) })
-	parts.Go(func() error { return d.serve(running, listener) })
-	parts.Go(func() error {
-		if err := d.seed(running, &admin.Client{Socket: socketPath(string(cfg.Data))}); err != nil {
+	group, groupCtx := errgroup.WithContext(ctx)
+	group.Go(func() error { return s.run(groupCtx, nil) })
+	group.Go(func() error { return d.serve(groupCtx, listener) })
+	group.Go(func() error {
+		if err := d.seed(groupCtx, &admin.Client{Socket: socketPath(string(cfg.Data))}); err != nil {
 			return fmt.Errorf("seed the demo: %w", err)
 		}
 		return d.announce(p)
 	})
-	return parts.Wait()
+	return group.Wait()
 }
 
 // demoPorts finds the provider's port and listens at the applications'. They are two, since the provider never calls its own.
-func demoPorts(port int) (own int, apps net.Listener, err error) {
+func demoPorts(port int) (opPort int, apps net.Listener, err error) {
 	l, err := net.Listen("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(port)))
 	if err != nil {
 		return 0, nil, fmt.Errorf("listen: %w", err)
 	}
 	// Only the number was wanted, which the issuer needs: the provider listens by itself.
 	defer l.Close()
-	if own = l.Addr().(*net.TCPAddr).Port; port != 0 {
+	if opPort = l.Addr().(*net.TCPAddr).Port; port != 0 {
 		port++
 	}
 	if apps, err = net.Listen("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(port))); err != nil {
 		return 0, nil, fmt.Errorf("listen: %w", err)
 	}
-	return own, apps, nil
+	return opPort, apps, nil
 }
 
-func newDemo(folder string, own int, apps net.Addr) *demo {
+func newDemo(folder string, opPort int, apps net.Addr) *demo {
 	d := &demo{
-		file:   filepath.Join(folder, "curfew.yaml"),
-		issuer: fmt.Sprintf("http://curfew.localhost:%d", own),
-		pages:  fmt.Sprintf("http://pages.localhost:%d/", apps.(*net.TCPAddr).Port),
-		people: []demoPerson{{"ann", "Ann Archer", demoPassword()}, {"ben", "Ben Baker", demoPassword()}},
+		configFile: filepath.Join(folder, "curfew.yaml"),
+		issuer:     fmt.Sprintf("http://curfew.localhost:%d", opPort),
+		galleryURL: fmt.Sprintf("http://pages.localhost:%d/", apps.(*net.TCPAddr).Port),
+		users:      []demoUser{{"ann", "Ann Archer", demoPassword()}, {"ben", "Ben Baker", demoPassword()}},
 	}
-	add := func(name, told string, c rp.Config) {
+	add := func(name, channels string, c rp.Config) {
 		host := strings.ToLower(name) + ".localhost"
 		url := fmt.Sprintf("http://%s:%d", host, apps.(*net.TCPAddr).Port)
 		c.Name, c.URL, c.Issuer, c.ClientID, c.ClientSecret = name, url, d.issuer, strings.ToLower(name), rand.Text()+rand.Text()
-		d.apps = append(d.apps, demoApp{rp.New(c), host, url, told})
+		d.apps = append(d.apps, demoApp{rp.New(c), host, url, channels})
 	}
-	add("Atlas", "from server to server", rp.Config{Back: true})
-	add("Birch", "through the browser", rp.Config{Front: true})
-	add("Cedar", "both ways; can be made slow, refusing or broken", rp.Config{Back: true, Front: true, Switchable: true})
+	add("Atlas", "from server to server", rp.Config{BackChannel: true})
+	add("Birch", "through the browser", rp.Config{FrontChannel: true})
+	add("Cedar", "both ways; can be made slow, refusing or broken", rp.Config{BackChannel: true, FrontChannel: true, Switchable: true})
 	return d
 }
 
@@ -132,21 +132,21 @@ func demoPassword() string {
 }
 
 // configure makes the provider's configuration. Of the environment nothing counts but how to log.
-func (d *demo) configure(own int, environ []string) (*config.Config, error) {
-	text := fmt.Sprintf("issuer: %s\nlisten: 127.0.0.1:%d\ndata: data\nlog.level: warn\negress.allow:\n", d.issuer, own)
+func (d *demo) configure(opPort int, environ []string) (*config.Config, error) {
+	text := fmt.Sprintf("issuer: %s\nlisten: 127.0.0.1:%d\ndata: data\nlog.level: warn\negress.allow:\n", d.issuer, opPort)
 	for _, app := range d.apps {
 		text += "  - " + strings.TrimPrefix(app.url, "http://") + "\n"
 	}
-	if err := os.WriteFile(d.file, []byte(text), 0o600); err != nil {
+	if err := os.WriteFile(d.configFile, []byte(text), 0o600); err != nil {
 		return nil, fmt.Errorf("write the demo's configuration: %w", err)
 	}
-	var logging []string
+	var logVariables []string
 	for _, pair := range environ {
 		if strings.HasPrefix(pair, "CURFEW_LOG_") {
-			logging = append(logging, pair)
+			logVariables = append(logVariables, pair)
 		}
 	}
-	return config.Load(d.file, logging)
+	return config.Load(d.configFile, logVariables)
 }
 
 // serve serves the applications until ctx ends. They share an address and are told apart by their names.
@@ -166,8 +166,8 @@ func (d *demo) serve(ctx context.Context, l net.Listener) error {
 
 // seed adds people and applications as an administrator would.
 func (d *demo) seed(ctx context.Context, c *admin.Client) error {
-	for _, person := range d.people {
-		_, err := c.AddUser(ctx, map[string]any{"preferred_username": person.login, "name": person.full, "email": person.login + "@example.org", "password": person.password})
+	for _, user := range d.users {
+		_, err := c.AddUser(ctx, map[string]any{"preferred_username": user.login, "name": user.name, "email": user.login + "@example.org", "password": user.password})
 		if err != nil {
 			return err
 		}
@@ -188,23 +188,23 @@ func (d *demo) announce(p *program) error {
 	fmt.Fprintf(p.stdout, "Curfew runs at %s. Sign in at all three, sign out at one, and watch the others.\n\n", d.issuer)
 	rows := [][]string{}
 	for _, app := range d.apps {
-		rows = append(rows, []string{app.url + "/", app.told})
+		rows = append(rows, []string{app.url + "/", app.channels})
 	}
-	if err := p.table([]string{"application", "is told of a logout"}, rows); err != nil {
+	if err := p.printTable([]string{"application", "is told of a logout"}, rows); err != nil {
 		return err
 	}
 	rows = rows[:0]
-	for _, person := range d.people {
-		rows = append(rows, []string{person.login, person.password})
+	for _, user := range d.users {
+		rows = append(rows, []string{user.login, user.password})
 	}
 	fmt.Fprintln(p.stdout)
-	if err := p.table([]string{"user", "password"}, rows); err != nil {
+	if err := p.printTable([]string{"user", "password"}, rows); err != nil {
 		return err
 	}
-	self, err := os.Executable() // after `make demo` it is on no PATH
+	executable, err := os.Executable() // after `make demo` it is on no PATH
 	if err != nil {
 		return fmt.Errorf("find the program: %w", err)
 	}
-	_, err = fmt.Fprintf(p.stdout, "\nSessions and their ends: %s/account, or %s session list --config %s\nEvery page with canned data: %s\nCtrl-C stops everything and leaves nothing behind.\n", d.issuer, self, d.file, d.pages)
+	_, err = fmt.Fprintf(p.stdout, "\nSessions and their ends: %s/account, or %s session list --config %s\nEvery page with canned data: %s\nCtrl-C stops everything and leaves nothing behind.\n", d.issuer, executable, d.configFile, d.galleryURL)
 	return err
 }

@@ -81,13 +81,13 @@ func TestDemoSignsInAtThreeSignsOutEverywhereAndLeavesNothing(t *testing.T) {
 			t.Fatal(err)
 		}
 		if !mustState(t, v, app[1]).SignedIn {
-			t.Fatalf("not signed in at %s, but at %s:\n%s", app[1], page.at, page.text)
+			t.Fatalf("not signed in at %s, but at %s:\n%s", app[1], page.url, page.body)
 		}
 	}
 	pages := regexp.MustCompile(`http://pages\.\S+`).FindString(announced)
 	for _, name := range []string{"", templates.Samples()[0].Name} {
-		if page, err := v.get(pages + name); err != nil || !strings.Contains(page.text, "<title>") {
-			t.Errorf("%s%s: got %q, %v", pages, name, page.text, err)
+		if page, err := v.get(pages + name); err != nil || !strings.Contains(page.body, "<title>") {
+			t.Errorf("%s%s: got %q, %v", pages, name, page.body, err)
 		}
 	}
 	// Signing out at Birch tells Atlas and Cedar from server to server.
@@ -125,7 +125,7 @@ func mustState(t *testing.T, v *visitor, app string) (state appState) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := json.Unmarshal([]byte(page.text), &state); err != nil {
+	if err := json.Unmarshal([]byte(page.body), &state); err != nil {
 		t.Fatal(err)
 	}
 	return state

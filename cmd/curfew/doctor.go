@@ -13,7 +13,7 @@ import (
 )
 
 func (p *program) doctorCommand() *cobra.Command {
-	var still bool
+	var noProbe bool
 	cmd := &cobra.Command{
 		Use:   "doctor [CLIENT]",
 		Short: "Find out which applications a logout cannot reach, and what would remain there for how long",
@@ -25,8 +25,8 @@ func (p *program) doctorCommand() *cobra.Command {
 		RunE: func(cmd *cobra.Command, args []string) error {
 			client := strings.Join(args, "")
 			var d admin.Diagnosis
-			err := ask(cmd.Context(), p, func(ctx context.Context, c *admin.Client) (found admin.Diagnosis, err error) {
-				d, err = c.Examine(ctx, client, !still)
+			err := ask(cmd.Context(), p, func(ctx context.Context, c *admin.Client) (diagnosis admin.Diagnosis, err error) {
+				d, err = c.Diagnose(ctx, client, !noProbe)
 				return d, err
 			}, p.showDiagnosis)
 			if err != nil || d.Healthy {
@@ -36,10 +36,10 @@ func (p *program) doctorCommand() *cobra.Command {
 			for _, c := range d.Clients {
 				problems += len(c.Problems)
 			}
-			return &failure{code: exitFailed, err: fmt.Errorf("%s found", count(problems, "problem"))}
+			return &exitError{code: exitFailed, err: fmt.Errorf("%s found", pluralize(problems, "problem"))}
 		},
 	}
-	cmd.Flags().BoolVar(&still, "no-probe", false, "call nobody; ask only whether they could be called")
+	cmd.Flags().BoolVar(&noProbe, "no-probe", false, "call nobody; ask only whether they could be called")
 	return cmd
 }
 
@@ -47,9 +47,9 @@ func (p *program) showDiagnosis(d admin.Diagnosis) error {
 	if len(d.Clients) > 0 {
 		rows := make([][]string, len(d.Clients))
 		for i, c := range d.Clients {
-			rows[i] = []string{c.Client, strings.Join(c.Channels, ", "), yesNo(c.Confirms), remainText(c.Tokens), remainText(c.Apps), yesNo(c.Offline), endpointText(c)}
+			rows[i] = []string{c.Client, strings.Join(c.Channels, ", "), yesNo(c.ConfirmsLogout), formatRemaining(c.Tokens), formatRemaining(c.Clients), yesNo(c.OfflineAccess), formatEndpoint(c)}
 		}
-		if err := p.table([]string{"client", "told by", "can confirm", "tokens remain", "sign-in remains", "offline", "back channel"}, rows); err != nil {
+		if err := p.printTable([]string{"client", "told by", "can confirm", "tokens remain", "sign-in remains", "offline", "back channel"}, rows); err != nil {
 			return err
 		}
 	}
@@ -66,7 +66,7 @@ func (p *program) showDiagnosis(d admin.Diagnosis) error {
 	}
 	fmt.Fprintln(p.stdout)
 	for _, line := range lines {
-		fmt.Fprintln(p.stdout, "- "+printable(line))
+		fmt.Fprintln(p.stdout, "- "+sanitize(line))
 	}
 	return nil
 }
@@ -78,27 +78,27 @@ func yesNo(b bool) string {
 	return "no"
 }
 
-// remainText is the longest that one kind of trust can outlast a logout that the client hears nothing of.
-func remainText(r admin.Remain) string {
+// formatRemaining is the longest that one kind of trust can outlast a logout that the client hears nothing of.
+func formatRemaining(r admin.TrustLimit) string {
 	switch {
 	case !r.Applies:
 		return ""
-	case r.Unknown:
+	case r.Unbounded:
 		return "unknown"
-	case r.Within == 0:
+	case r.Seconds == 0:
 		return "not at all"
 	}
-	return "up to " + config.FormatDuration(time.Duration(r.Within)*time.Second)
+	return "up to " + config.FormatDuration(time.Duration(r.Seconds)*time.Second)
 }
 
-func endpointText(c admin.Examination) string {
+func formatEndpoint(c admin.ClientDiagnosis) string {
 	switch {
 	case c.Disabled:
 		return "disabled"
 	case c.Endpoint == nil:
 		return ""
 	case !c.Endpoint.Reachable:
-		return "not reachable: " + c.Endpoint.Class
+		return "not reachable: " + c.Endpoint.ErrorClass
 	case c.Endpoint.Status == 0:
 		return "not called"
 	}

@@ -14,83 +14,85 @@ import (
 	"github.com/curfew-id/curfew/storage"
 )
 
-// guard is what stands before a command that ends much: see first, then say that it is meant.
-type guard struct {
+// confirmation is what stands before a command that ends much: see first, then say that it is meant.
+type confirmation struct {
 	yes, dryRun bool
 }
 
-func (g *guard) dryRunFlag(cmd *cobra.Command) {
+func (g *confirmation) addDryRunFlag(cmd *cobra.Command) {
 	cmd.Flags().BoolVar(&g.dryRun, "dry-run", false, "count what would end, and end nothing")
 }
 
-func (g *guard) flags(cmd *cobra.Command) {
-	g.dryRunFlag(cmd)
+func (g *confirmation) addFlags(cmd *cobra.Command) {
+	g.addDryRunFlag(cmd)
 	cmd.Flags().BoolVar(&g.yes, "yes", false, "do it without asking")
 }
 
 // run counts what preview would end, or acts.
-func (g *guard) run(ctx context.Context, p *program, preview admin.EndRequest, question string, act func(context.Context, *admin.Client) (admin.EndResult, error)) error {
+func (g *confirmation) run(ctx context.Context, p *program, preview admin.TerminationRequest, question string, act func(context.Context, *admin.Client) (admin.TerminationResult, error)) error {
 	preview.DryRun = true
-	look := func(ctx context.Context, c *admin.Client) (admin.EndResult, error) { return c.End(ctx, preview) }
+	countOnly := func(ctx context.Context, c *admin.Client) (admin.TerminationResult, error) {
+		return c.EndSessions(ctx, preview)
+	}
 	if g.dryRun {
-		return p.end(ctx, look)
+		return p.endAndShow(ctx, countOnly)
 	}
 	if !g.yes && isTerminal(p.stdin) {
-		c, err := p.server()
+		c, err := p.adminClient()
 		if err != nil {
 			return err
 		}
-		result, err := look(ctx, c)
+		result, err := countOnly(ctx, c)
 		if err != nil {
-			return answered(err)
+			return withExitCode(err)
 		}
-		fmt.Fprintln(p.stderr, "This ends "+countText(result.Count)+".")
+		fmt.Fprintln(p.stderr, "This ends "+formatTerminationCount(result.Count)+".")
 	}
-	if err := p.confirmed(g.yes, question, "give --yes to do it, or --dry-run to see what it would do"); err != nil {
+	if err := p.confirm(g.yes, question, "give --yes to do it, or --dry-run to see what it would do"); err != nil {
 		return err
 	}
-	return p.end(ctx, act)
+	return p.endAndShow(ctx, act)
 }
 
-// end asks for an ending and shows what it did. A mass ending is over for everybody at once; the bar shows how many have been told.
-func (p *program) end(ctx context.Context, act func(context.Context, *admin.Client) (admin.EndResult, error)) error {
-	c, err := p.server()
+// endAndShow asks for an ending and shows what it did. A mass ending is over for everybody at once; the bar shows how many have been told.
+func (p *program) endAndShow(ctx context.Context, act func(context.Context, *admin.Client) (admin.TerminationResult, error)) error {
+	c, err := p.adminClient()
 	if err != nil {
 		return err
 	}
 	result, err := act(ctx, c)
 	if err != nil {
-		return answered(err)
+		return withExitCode(err)
 	}
-	if result.More && isTerminal(p.stderr) {
-		if err := p.follow(ctx, c, result.Cause); err != nil {
+	if result.InProgress && isTerminal(p.stderr) {
+		if err := p.showProgress(ctx, c, result.CauseID); err != nil {
 			return err
 		}
-		result.More = false
+		result.InProgress = false
 	}
 	if p.format == "json" {
-		return p.json(result)
+		return p.printJSON(result)
 	}
-	return p.showEnd(result)
+	return p.showEndResult(result)
 }
 
-func (p *program) showEnd(r admin.EndResult) error {
+func (p *program) showEndResult(r admin.TerminationResult) error {
 	if r.DryRun {
-		_, err := fmt.Fprintf(p.stdout, "would end %s; nothing was ended\n", countText(r.Count))
+		_, err := fmt.Fprintf(p.stdout, "would end %s; nothing was ended\n", formatTerminationCount(r.Count))
 		return err
 	}
-	if r.Count == (storage.Count{}) {
+	if r.Count == (storage.TerminationCount{}) {
 		_, err := fmt.Fprintln(p.stdout, "done; there was nothing to end")
 		return err
 	}
-	if _, err := fmt.Fprintf(p.stdout, "ended %s\n", countText(r.Count)); err != nil {
+	if _, err := fmt.Fprintf(p.stdout, "ended %s\n", formatTerminationCount(r.Count)); err != nil {
 		return err
 	}
-	if r.More {
-		fmt.Fprintf(p.stdout, "all of it is dead; applications are being told: curfew logout progress %s\n", r.Cause)
+	if r.InProgress {
+		fmt.Fprintf(p.stdout, "all of it is dead; applications are being told: curfew logout progress %s\n", r.CauseID)
 		return nil
 	}
-	hint := "curfew logout list --cause " + r.Cause
+	hint := "curfew logout list --cause " + r.CauseID
 	if len(r.Reports) == 1 {
 		hint = "curfew logout show " + r.Reports[0]
 	}
@@ -100,33 +102,33 @@ func (p *program) showEnd(r admin.EndResult) error {
 	return nil
 }
 
-func countText(c storage.Count) string {
-	parts := []string{count(c.Sessions, "session"), count(c.Members, "application share") + " of sessions", count(c.Grants, "grant")}
-	return strings.Join(parts, ", ") + "; " + count(c.Deliveries, "delivery")
+func formatTerminationCount(c storage.TerminationCount) string {
+	parts := []string{pluralize(c.Sessions, "session"), pluralize(c.ClientSessions, "application share") + " of sessions", pluralize(c.Grants, "grant")}
+	return strings.Join(parts, ", ") + "; " + pluralize(c.Deliveries, "delivery")
 }
 
-// followEvery is how often the progress of a mass ending is asked for.
-const followEvery = 200 * time.Millisecond
+// progressInterval is how often the progress of a mass ending is asked for.
+const progressInterval = 200 * time.Millisecond
 
-// follow shows the progress of a mass ending until it is finished. Interrupting it stops only the showing.
-func (p *program) follow(ctx context.Context, c *admin.Client, cause string) error {
+// showProgress shows the progress of a mass ending until it is finished. Interrupting it stops only the showing.
+func (p *program) showProgress(ctx context.Context, c *admin.Client, cause string) error {
 	var bar *progressbar.ProgressBar
-	tick := time.NewTicker(followEvery)
+	tick := time.NewTicker(progressInterval)
 	defer tick.Stop()
 	for {
-		ending, err := endingOf(ctx, c, cause)
+		bulk, err := findBulkLogout(ctx, c, cause)
 		if err != nil {
 			return err
 		}
-		done, total := ending.Done.Members+ending.Done.Sessions, ending.Remaining.Members+ending.Remaining.Sessions
+		done, total := bulk.Done.ClientSessions+bulk.Done.Sessions, bulk.Remaining.ClientSessions+bulk.Remaining.Sessions
 		if total += done; bar == nil {
-			bar = newBar(p.stderr, total, "telling applications")
+			bar = newProgressBar(p.stderr, total, "telling applications")
 		}
 		bar.ChangeMax(max(total, 1))
 		if err := bar.Set(done); err != nil {
 			return fmt.Errorf("show progress: %w", err)
 		}
-		if !ending.Finished.IsZero() {
+		if !bulk.Finished.IsZero() {
 			return bar.Finish()
 		}
 		select {
@@ -138,20 +140,20 @@ func (p *program) follow(ctx context.Context, c *admin.Client, cause string) err
 	}
 }
 
-func newBar(w io.Writer, total int, what string) *progressbar.ProgressBar {
-	return progressbar.NewOptions(max(total, 1), progressbar.OptionSetWriter(w), progressbar.OptionSetDescription(what), progressbar.OptionShowCount(),
+func newProgressBar(w io.Writer, total int, description string) *progressbar.ProgressBar {
+	return progressbar.NewOptions(max(total, 1), progressbar.OptionSetWriter(w), progressbar.OptionSetDescription(description), progressbar.OptionShowCount(),
 		progressbar.OptionOnCompletion(func() { fmt.Fprintln(w) }))
 }
 
-func endingOf(ctx context.Context, c *admin.Client, cause string) (admin.MassEnding, error) {
-	endings, err := c.Endings(ctx)
+func findBulkLogout(ctx context.Context, c *admin.Client, cause string) (admin.BulkLogout, error) {
+	bulkLogouts, err := c.BulkLogouts(ctx)
 	if err != nil {
-		return admin.MassEnding{}, answered(err)
+		return admin.BulkLogout{}, withExitCode(err)
 	}
-	for _, e := range endings {
+	for _, e := range bulkLogouts {
 		if e.Cause.ID == cause {
 			return e, nil
 		}
 	}
-	return admin.MassEnding{}, &failure{code: exitNotFound, err: fmt.Errorf("there is no mass ending %q of the last day", cause), hint: "`curfew logout progress` shows those there are"}
+	return admin.BulkLogout{}, &exitError{code: exitNotFound, err: fmt.Errorf("there is no mass ending %q of the last day", cause), hint: "`curfew logout progress` shows those there are"}
 }

@@ -18,23 +18,23 @@ const (
 	exitUnreachable = 4 // no server answers at the socket
 )
 
-// failure is an error with the exit code it stands for and, where there is one, a hint at the way out.
-type failure struct {
+// exitError is an error with the exit code it stands for and, where there is one, a hint at the way out.
+type exitError struct {
 	code int
 	err  error
 	hint string
 }
 
-func (f *failure) Error() string { return f.err.Error() }
-func (f *failure) Unwrap() error { return f.err }
+func (f *exitError) Error() string { return f.err.Error() }
+func (f *exitError) Unwrap() error { return f.err }
 
-// usage is an error of whoever typed the command.
-func usage(format string, args ...any) error {
-	return &failure{code: exitUsage, err: fmt.Errorf(format, args...)}
+// usageErrorf is an error of whoever typed the command.
+func usageErrorf(format string, args ...any) error {
+	return &exitError{code: exitUsage, err: fmt.Errorf(format, args...)}
 }
 
-// exit reports an error as people read it and returns the exit code.
-func (p *program) exit(err error) int {
+// reportError reports an error as people read it and returns the exit code.
+func (p *program) reportError(err error) int {
 	if err == nil {
 		return exitOK
 	}
@@ -42,7 +42,7 @@ func (p *program) exit(err error) int {
 		fmt.Fprintln(p.stderr, "curfew: interrupted")
 		return exitFailed
 	}
-	f := (*failure)(nil)
+	f := (*exitError)(nil)
 	errors.As(err, &f)
 	if problems := (config.Problems)(nil); errors.As(err, &problems) {
 		for _, problem := range problems {

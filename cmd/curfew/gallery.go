@@ -36,7 +36,7 @@ func gallery() http.Handler {
 				http.Error(w, err.Error(), http.StatusInternalServerError)
 				return
 			}
-			web.PageHeaders(w, web.PagePolicy{FormSelf: true, Frames: []string{"https://photos.example"}}) // a sample has a frame
+			web.PageHeaders(w, web.PagePolicy{FormsToSelf: true, FrameOrigins: []string{"https://photos.example"}}) // a sample has a frame
 			w.Write(page.Bytes())
 		})
 	}

@@ -25,10 +25,10 @@ func (p *program) healthcheckCommand() *cobra.Command {
 			defer cancel()
 			return ask(ctx, p, func(ctx context.Context, c *admin.Client) (admin.Status, error) { return c.Status(ctx) }, func(s admin.Status) error {
 				fmt.Fprintln(p.stdout, "well")
-				return p.facts([][2]string{
-					{"issuer", s.Issuer}, {"version", s.Version}, {"since", moment(s.Started)}, {"sessions", strconv.Itoa(s.Sessions)},
-					{"deliveries pending", strconv.Itoa(s.Deliveries[storage.DeliveryPending])}, {"oldest pending", moment(s.Oldest)},
-					{"deliveries given up", strconv.Itoa(s.Deliveries[storage.DeliveryFailed])}, {"mass endings under way", strconv.Itoa(s.Endings)},
+				return p.printFields([][2]string{
+					{"issuer", s.Issuer}, {"version", s.Version}, {"since", formatTime(s.Started)}, {"sessions", strconv.Itoa(s.Sessions)},
+					{"deliveries pending", strconv.Itoa(s.Deliveries[storage.DeliveryPending])}, {"oldest pending", formatTime(s.OldestPending)},
+					{"deliveries given up", strconv.Itoa(s.Deliveries[storage.DeliveryFailed])}, {"mass endings under way", strconv.Itoa(s.BulkLogouts)},
 				})
 			})
 		},

@@ -28,9 +28,9 @@ func (p *program) keyList() *cobra.Command {
 func (p *program) showKeys(l admin.KeyList) error {
 	rows := make([][]string, len(l.Keys))
 	for i, k := range l.Keys {
-		rows[i] = []string{k.ID, k.Use, k.Alg, string(k.State), moment(k.Created), moment(k.Active), moment(k.Retired), moment(k.Archived)}
+		rows[i] = []string{k.ID, k.Use, k.Alg, string(k.State), formatTime(k.Created), formatTime(k.ActiveAt), formatTime(k.RetiredAt), formatTime(k.ArchivedAt)}
 	}
-	return p.table([]string{"id", "use", "alg", "state", "made", "signs from", "signs until", "published until"}, rows)
+	return p.printTable([]string{"id", "use", "alg", "state", "made", "signs from", "signs until", "published until"}, rows)
 }
 
 func (p *program) keyRotate() *cobra.Command {
@@ -54,7 +54,7 @@ func (p *program) keyRevoke() *cobra.Command {
 		Short: "Take a key away at once, because somebody else may know it; what it signed counts no more",
 		Args:  cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if err := p.confirmed(yes, "Take the key "+args[0]+" away?", "give --yes to do it"); err != nil {
+			if err := p.confirm(yes, "Take the key "+args[0]+" away?", "give --yes to do it"); err != nil {
 				return err
 			}
 			return ask(cmd.Context(), p, func(ctx context.Context, c *admin.Client) (admin.KeyList, error) { return c.RevokeKey(ctx, args[0]) }, p.showKeys)

@@ -37,13 +37,13 @@ func newServer(handler http.Handler, log *slog.Logger) *http.Server {
 	}
 }
 
-// unheard says which setting names an address that cannot be listened on.
-func unheard(setting string, err error) error {
+// listenError says which setting names an address that cannot be listened on.
+func listenError(setting string, err error) error {
 	hint := "`" + setting + "` in the configuration says where to listen"
 	if errors.Is(err, syscall.EADDRINUSE) {
 		hint = "another program has that address: stop it, or choose another by `" + setting + "` in the configuration"
 	}
-	return &failure{code: exitFailed, err: fmt.Errorf("listen: %w", err), hint: hint}
+	return &exitError{code: exitFailed, err: fmt.Errorf("listen: %w", err), hint: hint}
 }
 
 // socketName is the administrators' socket in the data folder.
@@ -70,17 +70,17 @@ func listenSocket(path string) (net.Listener, error) {
 		}
 	}
 	// The mode has to be right from the first moment, so chmod would be too late.
-	before := syscall.Umask(0o177)
+	oldMask := syscall.Umask(0o177)
 	l, err := net.Listen("unix", path)
-	syscall.Umask(before)
+	syscall.Umask(oldMask)
 	if err != nil {
 		return nil, fmt.Errorf("listen on the administrators' socket: %w", err)
 	}
 	return l, nil
 }
 
-// dataFolder makes sure that the data folder is there and nobody else's business.
-func dataFolder(path string) error {
+// ensureDataFolder makes sure that the data folder is there and nobody else's business.
+func ensureDataFolder(path string) error {
 	if err := os.MkdirAll(path, 0o700); err != nil {
 		return fmt.Errorf("make the data folder: %w", err)
 	}
@@ -97,12 +97,12 @@ func dataFolder(path string) error {
 // socketPath is where the commands find the serving process.
 func socketPath(data string) string { return filepath.Join(data, socketName) }
 
-// fromProxies answers nobody but trusted proxies, since the issuer is https and this listener is not: whoever else gets here would send
+// requireTrustedProxy answers nobody but trusted proxies, since the issuer is https and this listener is not: whoever else gets here would send
 // secrets in the clear. Health checks say nothing secret and come from anywhere. base is the issuer's path.
 // The log says who was refused: mostly it is the proxy, from an address that its operator did not expect.
-func fromProxies(next http.Handler, base string, proxies []netip.Prefix, log *slog.Logger) http.Handler {
+func requireTrustedProxy(next http.Handler, base string, proxies []netip.Prefix, log *slog.Logger) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if path := r.URL.Path; path != base+"/healthz" && path != base+"/readyz" && !fromProxy(r.RemoteAddr, proxies) {
+		if path := r.URL.Path; path != base+"/healthz" && path != base+"/readyz" && !isTrustedProxy(r.RemoteAddr, proxies) {
 			log.WarnContext(r.Context(), "refused: not in trusted_proxies", "peer", r.RemoteAddr)
 			http.Error(w, "This listener is for the proxy that ends TLS. Its address has to be in trusted_proxies.", http.StatusForbidden)
 			return
@@ -111,7 +111,7 @@ func fromProxies(next http.Handler, base string, proxies []netip.Prefix, log *sl
 	})
 }
 
-func fromProxy(remote string, proxies []netip.Prefix) bool {
+func isTrustedProxy(remote string, proxies []netip.Prefix) bool {
 	peer, err := netip.ParseAddrPort(remote)
 	if err != nil {
 		return false

@@ -15,12 +15,12 @@ import (
 
 func TestSocketIsForItsOwnerOnlyAndReplacesOneLeftBehind(t *testing.T) {
 	path := filepath.Join(t.TempDir(), socketName)
-	left, err := net.Listen("unix", path)
+	leftover, err := net.Listen("unix", path)
 	if err != nil {
 		t.Fatal(err)
 	}
-	left.(*net.UnixListener).SetUnlinkOnClose(false) // as kill -9 leaves it
-	left.Close()
+	leftover.(*net.UnixListener).SetUnlinkOnClose(false) // as kill -9 leaves it
+	leftover.Close()
 
 	l, err := listenSocket(path)
 	if err != nil {
@@ -54,7 +54,7 @@ func TestSocketPathTooLongIsNamed(t *testing.T) {
 
 func TestDataFolderThatOthersCanWriteIsRefused(t *testing.T) {
 	folder := filepath.Join(t.TempDir(), "data")
-	if err := dataFolder(folder); err != nil {
+	if err := ensureDataFolder(folder); err != nil {
 		t.Fatal(err)
 	}
 	if info, err := os.Stat(folder); err != nil || info.Mode().Perm() != 0o700 {
@@ -63,7 +63,7 @@ func TestDataFolderThatOthersCanWriteIsRefused(t *testing.T) {
 	if err := os.Chmod(folder, 0o777); err != nil {
 		t.Fatal(err)
 	}
-	if err := dataFolder(folder); err == nil || !strings.Contains(err.Error(), "chmod 700") {
+	if err := ensureDataFolder(folder); err == nil || !strings.Contains(err.Error(), "chmod 700") {
 		t.Errorf("got %v", err)
 	}
 }
@@ -72,7 +72,7 @@ func TestPlainListenerAnswersTrustedProxiesOnly(t *testing.T) {
 	inner := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNoContent) })
 	var lines strings.Builder
 	log := slog.New(slog.NewTextHandler(&lines, nil))
-	h := fromProxies(inner, "/base", []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("::1/128")}, log)
+	h := requireTrustedProxy(inner, "/base", []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("::1/128")}, log)
 	for _, c := range []struct {
 		remote, path string
 		want         int

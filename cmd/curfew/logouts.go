@@ -34,13 +34,13 @@ func (p *program) logoutList() *cobra.Command {
 		Short: "List what ended, newest first, and what may still be trusted",
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			c, err := p.server()
+			c, err := p.adminClient()
 			if err != nil {
 				return err
 			}
 			header := []string{"report", "ended", "what", "reason", "by", "sub", "tokens", "applications"}
-			return list(p, c.Reports(cmd.Context(), given("user", user, "client", client, "cause", cause)), header, func(r admin.Report) []string {
-				return []string{r.ID, moment(r.At), whatEnded(r.Report), string(r.Cause.Reason), r.Cause.By, r.Subject, scopeText(r.Horizon.Tokens, r.Horizon.At), scopeText(r.Horizon.Apps, r.Horizon.At)}
+			return printList(p, c.Reports(cmd.Context(), queryOf("user", user, "client", client, "cause", cause)), header, func(r admin.Report) []string {
+				return []string{r.ID, formatTime(r.EndedAt), terminationKind(r.Report), string(r.Cause.Reason), r.Cause.By, r.Subject, formatHorizonPart(r.Horizon.Tokens, r.Horizon.At), formatHorizonPart(r.Horizon.Clients, r.Horizon.At)}
 			})
 		},
 	}
@@ -50,9 +50,9 @@ func (p *program) logoutList() *cobra.Command {
 	return cmd
 }
 
-func whatEnded(r storage.Report) string {
+func terminationKind(r storage.Report) string {
 	switch {
-	case r.Whole:
+	case r.WholeSession:
 		return "session"
 	case r.Session != "":
 		return "share"
@@ -67,7 +67,7 @@ func (p *program) logoutShow() *cobra.Command {
 		Short: "Show one report with every holder, or one delivery",
 		Args:  cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			c, err := p.server()
+			c, err := p.adminClient()
 			if err != nil {
 				return err
 			}
@@ -76,7 +76,7 @@ func (p *program) logoutShow() *cobra.Command {
 				if err == nil {
 					_, err = fmt.Fprintln(p.stdout, token)
 				}
-				return answered(err)
+				return withExitCode(err)
 			}
 			err = ask(cmd.Context(), p, func(ctx context.Context, c *admin.Client) (admin.Report, error) { return c.Report(ctx, args[0]) }, func(r admin.Report) error {
 				return p.showReport(cmd.Context(), c, r)
@@ -84,11 +84,11 @@ func (p *program) logoutShow() *cobra.Command {
 			if exitCodeOf(err) != exitNotFound {
 				return err
 			}
-			delivery := ask(cmd.Context(), p, func(ctx context.Context, c *admin.Client) (admin.Delivery, error) { return c.Delivery(ctx, args[0]) }, func(d admin.Delivery) error { return p.record(d) })
-			if exitCodeOf(delivery) == exitNotFound {
-				return &failure{code: exitNotFound, err: fmt.Errorf("there is no report and no delivery %q", args[0])}
+			deliveryErr := ask(cmd.Context(), p, func(ctx context.Context, c *admin.Client) (admin.Delivery, error) { return c.Delivery(ctx, args[0]) }, func(d admin.Delivery) error { return p.printRecord(d) })
+			if exitCodeOf(deliveryErr) == exitNotFound {
+				return &exitError{code: exitNotFound, err: fmt.Errorf("there is no report and no delivery %q", args[0])}
 			}
-			return delivery
+			return deliveryErr
 		},
 	}
 	cmd.Flags().BoolVar(&signed, "signed", false, "the report as a signed document, for `curfew logout verify`")
@@ -96,7 +96,7 @@ func (p *program) logoutShow() *cobra.Command {
 }
 
 func exitCodeOf(err error) int {
-	f := (*failure)(nil)
+	f := (*exitError)(nil)
 	if errors.As(err, &f) {
 		return f.code
 	}
@@ -109,27 +109,27 @@ func (p *program) showReport(ctx context.Context, c *admin.Client, r admin.Repor
 		audit[i] = strconv.FormatUint(seq, 10)
 	}
 	facts := [][2]string{
-		{"report", r.ID}, {"ended", moment(r.At)}, {"what", whatEnded(r.Report)}, {"reason", string(r.Cause.Reason)}, {"by", r.Cause.By}, {"client", r.Cause.Client},
-		{"act", r.Cause.ID}, {"session", r.Session}, {"sub", r.Subject}, {"signed in", moment(r.AuthTime)}, {"browser", browser(r.UserAgent)}, {"address", r.Address},
-		{"audit lines", strings.Join(audit, ", ")}, {"kept until", moment(r.Keep)},
+		{"report", r.ID}, {"ended", formatTime(r.EndedAt)}, {"what", terminationKind(r.Report)}, {"reason", string(r.Cause.Reason)}, {"by", r.Cause.By}, {"client", r.Cause.Client},
+		{"act", r.Cause.ID}, {"session", r.Session}, {"sub", r.Subject}, {"signed in", formatTime(r.AuthTime)}, {"browser", browserName(r.UserAgent)}, {"address", r.Address},
+		{"audit lines", strings.Join(audit, ", ")}, {"kept until", formatTime(r.DeleteAfter)},
 	}
-	if err := p.facts(append(facts, horizonFacts(r.Horizon)...)); err != nil {
+	if err := p.printFields(append(facts, horizonFields(r.Horizon)...)); err != nil {
 		return err
 	}
-	if len(r.Horizon.Rows) > 0 {
-		rows := make([][]string, len(r.Horizon.Rows))
-		for i, row := range r.Horizon.Rows {
-			rows[i] = rowCells(row)
+	if len(r.Horizon.Entries) > 0 {
+		rows := make([][]string, len(r.Horizon.Entries))
+		for i, entry := range r.Horizon.Entries {
+			rows[i] = entryCells(entry)
 		}
 		fmt.Fprintln(p.stdout)
-		if err := p.table(rowHeader(), rows); err != nil {
+		if err := p.printTable(entryHeader(), rows); err != nil {
 			return err
 		}
 	}
 	var deliveries []admin.Delivery
-	for d, err := range c.Deliveries(ctx, given("report", r.ID)) {
+	for d, err := range c.Deliveries(ctx, queryOf("report", r.ID)) {
 		if err != nil {
-			return answered(err)
+			return withExitCode(err)
 		}
 		deliveries = append(deliveries, d)
 	}
@@ -137,7 +137,7 @@ func (p *program) showReport(ctx context.Context, c *admin.Client, r admin.Repor
 		return nil
 	}
 	fmt.Fprintln(p.stdout)
-	return list(p, each(deliveries), deliveryHeader(), deliveryCells)
+	return printList(p, seqOf(deliveries), deliveryHeader(), deliveryCells)
 }
 
 func deliveryHeader() []string {
@@ -147,9 +147,9 @@ func deliveryHeader() []string {
 func deliveryCells(d admin.Delivery) []string {
 	next := ""
 	if d.State == storage.DeliveryPending {
-		next = moment(d.Next)
+		next = formatTime(d.NextAttempt)
 	}
-	return []string{d.ID, d.Client, string(d.State), strconv.Itoa(d.Attempts), next, answerText(d.Answer), d.Meaning}
+	return []string{d.ID, d.Client, string(d.State), strconv.Itoa(d.Attempts), next, formatAnswer(d.Answer), d.Meaning}
 }
 
 func (p *program) logoutDeliveries() *cobra.Command {
@@ -159,11 +159,11 @@ func (p *program) logoutDeliveries() *cobra.Command {
 		Short: "List the deliveries that tell applications, newest first",
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			c, err := p.server()
+			c, err := p.adminClient()
 			if err != nil {
 				return err
 			}
-			return list(p, c.Deliveries(cmd.Context(), given("state", state, "client", client, "report", report)), deliveryHeader(), deliveryCells)
+			return printList(p, c.Deliveries(cmd.Context(), queryOf("state", state, "client", client, "report", report)), deliveryHeader(), deliveryCells)
 		},
 	}
 	cmd.Flags().StringVar(&state, "state", "", "only in this `STATE`: pending, done, failed, cancelled")
@@ -172,13 +172,13 @@ func (p *program) logoutDeliveries() *cobra.Command {
 	return cmd
 }
 
-// several are the deliveries that a command is about: named ones, or all of a state.
-type several struct {
+// deliverySelection are the deliveries that a command is about: named ones, or all of a state.
+type deliverySelection struct {
 	failed, pending bool
 	client          string
 }
 
-func (s *several) flags(cmd *cobra.Command, pending bool) {
+func (s *deliverySelection) addFlags(cmd *cobra.Command, pending bool) {
 	cmd.Flags().BoolVar(&s.failed, "failed", false, "all that were given up")
 	if pending {
 		cmd.Flags().BoolVar(&s.pending, "pending", false, "all that wait for their next try")
@@ -186,67 +186,67 @@ func (s *several) flags(cmd *cobra.Command, pending bool) {
 	cmd.Flags().StringVar(&s.client, "client", "", "of all these only those to the client with this `ID`")
 }
 
-// each does something to deliveries that are named, or to all of the states that are asked for.
-func (s *several) each(ctx context.Context, p *program, ids []string, act func(context.Context, *admin.Client, string) (admin.Delivery, error)) error {
+// apply does something to deliveries that are named, or to all of the states that are asked for.
+func (s *deliverySelection) apply(ctx context.Context, p *program, ids []string, act func(context.Context, *admin.Client, string) (admin.Delivery, error)) error {
 	all := s.failed || s.pending
 	if all == (len(ids) > 0) {
-		return &failure{code: exitUsage, err: usage("give deliveries, or --failed for all that were given up"), hint: "`curfew logout deliveries --state failed` shows them"}
+		return &exitError{code: exitUsage, err: usageErrorf("give deliveries, or --failed for all that were given up"), hint: "`curfew logout deliveries --state failed` shows them"}
 	}
-	c, err := p.server()
+	c, err := p.adminClient()
 	if err != nil {
 		return err
 	}
-	for state, asked := range map[storage.DeliveryState]bool{storage.DeliveryFailed: s.failed, storage.DeliveryPending: s.pending} {
-		if !asked {
+	for state, selected := range map[storage.DeliveryState]bool{storage.DeliveryFailed: s.failed, storage.DeliveryPending: s.pending} {
+		if !selected {
 			continue
 		}
-		for d, err := range c.Deliveries(ctx, given("state", string(state), "client", s.client)) {
+		for d, err := range c.Deliveries(ctx, queryOf("state", string(state), "client", s.client)) {
 			if err != nil {
-				return answered(err)
+				return withExitCode(err)
 			}
 			ids = append(ids, d.ID)
 		}
 	}
-	done := make([]admin.Delivery, 0, len(ids))
+	changed := make([]admin.Delivery, 0, len(ids))
 	for _, id := range ids {
 		d, err := act(ctx, c, id)
-		if told := (*admin.Error)(nil); all && errors.As(err, &told) && told.Status == http.StatusConflict {
+		if apiErr := (*admin.Error)(nil); all && errors.As(err, &apiErr) && apiErr.Status == http.StatusConflict {
 			continue // it was delivered meanwhile
 		} else if err != nil {
-			return answered(err)
+			return withExitCode(err)
 		}
-		done = append(done, d)
+		changed = append(changed, d)
 	}
-	return list(p, each(done), deliveryHeader(), deliveryCells)
+	return printList(p, seqOf(changed), deliveryHeader(), deliveryCells)
 }
 
 func (p *program) logoutRetry() *cobra.Command {
-	var which several
+	var selection deliverySelection
 	cmd := &cobra.Command{
 		Use:   "retry [DELIVERY...]",
 		Short: "Try deliveries again now, those that were given up, too",
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return which.each(cmd.Context(), p, args, func(ctx context.Context, c *admin.Client, id string) (admin.Delivery, error) {
+			return selection.apply(cmd.Context(), p, args, func(ctx context.Context, c *admin.Client, id string) (admin.Delivery, error) {
 				return c.RetryDelivery(ctx, id)
 			})
 		},
 	}
-	which.flags(cmd, true)
+	selection.addFlags(cmd, true)
 	return cmd
 }
 
 func (p *program) logoutCancel() *cobra.Command {
-	var which several
+	var selection deliverySelection
 	cmd := &cobra.Command{
 		Use:   "cancel [DELIVERY...]",
 		Short: "Give pending deliveries up, or take note of failed ones; what their holders may trust stays as it was",
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return which.each(cmd.Context(), p, args, func(ctx context.Context, c *admin.Client, id string) (admin.Delivery, error) {
+			return selection.apply(cmd.Context(), p, args, func(ctx context.Context, c *admin.Client, id string) (admin.Delivery, error) {
 				return c.CancelDelivery(ctx, id)
 			})
 		},
 	}
-	which.flags(cmd, false)
+	selection.addFlags(cmd, false)
 	return cmd
 }
 
@@ -256,47 +256,47 @@ func (p *program) logoutProgress() *cobra.Command {
 		Short: "Show mass endings of the last day; of one under way, on a terminal, a bar until it is finished",
 		Args:  cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			c, err := p.server()
+			c, err := p.adminClient()
 			if err != nil {
 				return err
 			}
 			if len(args) == 1 && isTerminal(p.stderr) {
-				return p.follow(cmd.Context(), c, args[0])
+				return p.showProgress(cmd.Context(), c, args[0])
 			}
-			endings, err := c.Endings(cmd.Context())
+			bulkLogouts, err := c.BulkLogouts(cmd.Context())
 			if err != nil {
-				return answered(err)
+				return withExitCode(err)
 			}
 			if len(args) == 1 {
-				one, err := endingOf(cmd.Context(), c, args[0])
+				bulk, err := findBulkLogout(cmd.Context(), c, args[0])
 				if err != nil {
 					return err
 				}
-				endings = []admin.MassEnding{one}
+				bulkLogouts = []admin.BulkLogout{bulk}
 			}
 			header := []string{"cause", "reason", "ended", "what", "sessions told", "remaining", "finished"}
-			return list(p, each(endings), header, func(e admin.MassEnding) []string {
-				return []string{e.Cause.ID, string(e.Cause.Reason), moment(e.At), selectorText(e.Selector), strconv.Itoa(e.Done.Sessions), strconv.Itoa(e.Remaining.Sessions), finished(e.Finished)}
+			return printList(p, seqOf(bulkLogouts), header, func(e admin.BulkLogout) []string {
+				return []string{e.Cause.ID, string(e.Cause.Reason), formatTime(e.StartedAt), describeSelector(e.Selector), strconv.Itoa(e.Done.Sessions), strconv.Itoa(e.Remaining.Sessions), formatFinished(e.Finished)}
 			})
 		},
 	}
 }
 
-func finished(at time.Time) string {
+func formatFinished(at time.Time) string {
 	if at.IsZero() {
 		return "under way"
 	}
-	return moment(at)
+	return formatTime(at)
 }
 
-func selectorText(s storage.Selector) string {
+func describeSelector(s storage.Selector) string {
 	what := "sessions"
 	switch {
-	case s.Overdue:
+	case s.Expired:
 		what = "past their time"
 	case s.Subject != "":
 		what = "of " + s.Subject
-	case s.Everyone || s.Client != "":
+	case s.AllUsers || s.Client != "":
 		what = "everybody's"
 	}
 	if s.Client != "" {

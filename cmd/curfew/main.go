@@ -30,10 +30,10 @@ func Main() int {
 // run runs one command and returns its exit code.
 func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	p := &program{stdin: stdin, stdout: stdout, stderr: stderr, environ: os.Environ()}
-	root := p.root()
+	root := p.rootCommand()
 	root.SetArgs(args)
 	root.SetIn(stdin)
 	root.SetOut(stdout)
 	root.SetErr(stderr)
-	return p.exit(root.ExecuteContext(ctx))
+	return p.reportError(root.ExecuteContext(ctx))
 }

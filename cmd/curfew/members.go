@@ -14,32 +14,32 @@ import (
 	"github.com/curfew-id/curfew/storage"
 )
 
-// members collects the members of a record: those of a JSON file, and over them those that flags give. What they have to be
+// recordFields collects the members of a record: those of a JSON file, and over them those that flags give. What they have to be
 // is the server's to say.
-type members struct {
+type recordFields struct {
 	file   string
 	unset  []string
 	values map[string]any
 }
 
-// fileFlag adds --file.
-func (m *members) fileFlag(cmd *cobra.Command, what string) {
+// addFileFlag adds --file.
+func (m *recordFields) addFileFlag(cmd *cobra.Command, what string) {
 	cmd.Flags().StringVar(&m.file, "file", "", "read "+what+" as a JSON object from `FILE`, or stdin for -")
 }
 
-// unsetFlag adds --unset, for records that are there already.
-func (m *members) unsetFlag(cmd *cobra.Command) {
+// addUnsetFlag adds --unset, for records that are there already.
+func (m *recordFields) addUnsetFlag(cmd *cobra.Command) {
 	cmd.Flags().StringArrayVar(&m.unset, "unset", nil, "take this `MEMBER` away, and so back to its default; may be repeated")
 }
 
-// flag adds a flag for one member of the type of sample.
-func (m *members) flag(cmd *cobra.Command, member string, sample reflect.Type, help string) {
+// addFlag adds a flag for one member of the type of sample.
+func (m *recordFields) addFlag(cmd *cobra.Command, member string, sample reflect.Type, help string) {
 	name := strings.ReplaceAll(member, "_", "-")
 	kind := sample.Kind()
 	if kind == reflect.Pointer {
 		kind = sample.Elem().Kind()
 	}
-	v := &memberValue{into: m, member: member, kind: kind}
+	v := &fieldFlag{fields: m, name: member, kind: kind}
 	switch {
 	case sample == reflect.TypeFor[json.RawMessage]():
 		v.kind = reflect.Struct
@@ -54,43 +54,43 @@ func (m *members) flag(cmd *cobra.Command, member string, sample reflect.Type, h
 	}
 }
 
-// metadataFlags adds a flag for each member of client metadata, under its own name.
-func (m *members) metadataFlags(cmd *cobra.Command) {
+// addMetadataFlags adds a flag for each member of client metadata, under its own name.
+func (m *recordFields) addMetadataFlags(cmd *cobra.Command) {
 	t := reflect.TypeFor[storage.Metadata]()
 	for i := range t.NumField() {
 		member, _, _ := strings.Cut(t.Field(i).Tag.Get("json"), ",")
-		m.flag(cmd, member, t.Field(i).Type, "")
+		m.addFlag(cmd, member, t.Field(i).Type, "")
 	}
 }
 
-// read gives all members together. Unset ones are null, as RFC 7396 has it.
-func (m *members) read(p *program) (map[string]any, error) {
-	all := map[string]any{}
+// collect gives all members together. Unset ones are null, as RFC 7396 has it.
+func (m *recordFields) collect(p *program) (map[string]any, error) {
+	merged := map[string]any{}
 	if m.file != "" {
-		text, err := p.input(m.file)
+		text, err := p.readInput(m.file)
 		if err != nil {
 			return nil, err
 		}
-		if err := json.Unmarshal(text, &all); err != nil || all == nil {
-			return nil, &failure{code: exitUsage, err: fmt.Errorf("%s is not a JSON object: %w", m.file, err)}
+		if err := json.Unmarshal(text, &merged); err != nil || merged == nil {
+			return nil, &exitError{code: exitUsage, err: fmt.Errorf("%s is not a JSON object: %w", m.file, err)}
 		}
 	}
-	maps.Copy(all, m.values)
+	maps.Copy(merged, m.values)
 	for _, member := range m.unset {
-		all[member] = nil
+		merged[member] = nil
 	}
-	return all, nil
+	return merged, nil
 }
 
-// memberValue is a flag that sets a member.
-type memberValue struct {
-	into   *members
-	member string
+// fieldFlag is a flag that sets a member.
+type fieldFlag struct {
+	fields *recordFields
+	name   string
 	kind   reflect.Kind
 }
 
 // Set implements pflag.Value.
-func (v *memberValue) Set(text string) error {
+func (v *fieldFlag) Set(text string) error {
 	var value any = text
 	var err error
 	switch v.kind {
@@ -99,8 +99,8 @@ func (v *memberValue) Set(text string) error {
 	case reflect.Int:
 		value, err = strconv.Atoi(text)
 	case reflect.Slice:
-		before, _ := v.into.values[v.member].([]string)
-		value = append(before, text)
+		previous, _ := v.fields.values[v.name].([]string)
+		value = append(previous, text)
 	case reflect.Struct:
 		value = json.RawMessage(text)
 		if !json.Valid([]byte(text)) {
@@ -110,18 +110,18 @@ func (v *memberValue) Set(text string) error {
 	if err != nil {
 		return err
 	}
-	if v.into.values == nil {
-		v.into.values = map[string]any{}
+	if v.fields.values == nil {
+		v.fields.values = map[string]any{}
 	}
-	v.into.values[v.member] = value
+	v.fields.values[v.name] = value
 	return nil
 }
 
 // String implements pflag.Value.
-func (v *memberValue) String() string { return "" }
+func (v *fieldFlag) String() string { return "" }
 
 // Type implements pflag.Value.
-func (v *memberValue) Type() string {
+func (v *fieldFlag) Type() string {
 	switch v.kind {
 	case reflect.Bool:
 		return "bool"
@@ -130,14 +130,14 @@ func (v *memberValue) Type() string {
 	case reflect.Struct:
 		return "json"
 	}
-	if strings.Contains(v.member, "uri") {
+	if strings.Contains(v.name, "uri") {
 		return "url"
 	}
 	return "text"
 }
 
-// record shows a record of the API, a line for each member in its order.
-func (p *program) record(v any) error {
+// printRecord shows a record of the API, a line for each member in its order.
+func (p *program) printRecord(v any) error {
 	body, err := json.Marshal(v)
 	if err != nil {
 		return fmt.Errorf("show record: %w", err)
@@ -158,7 +158,7 @@ func (p *program) record(v any) error {
 		}
 		pairs = append(pairs, [2]string{fmt.Sprint(name), plainJSON(value)})
 	}
-	return p.facts(pairs)
+	return p.printFields(pairs)
 }
 
 // plainJSON writes strings bare and lists of them with commas.

@@ -9,22 +9,22 @@ import (
 	"unicode"
 )
 
-// json writes a value as programs read it.
-func (p *program) json(v any) error {
+// printJSON writes a value as programs read it.
+func (p *program) printJSON(v any) error {
 	e := json.NewEncoder(p.stdout)
 	e.SetIndent("", "  ")
 	e.SetEscapeHTML(false)
 	return e.Encode(v)
 }
 
-// table writes rows under their header. Cells are cleaned: a client that registered itself chose its own name.
-func (p *program) table(header []string, rows [][]string) error {
+// printTable writes rows under their header. Cells are cleaned: a client that registered itself chose its own name.
+func (p *program) printTable(header []string, rows [][]string) error {
 	w := tabwriter.NewWriter(p.stdout, 0, 4, 2, ' ', 0)
 	fmt.Fprintln(w, strings.ToUpper(strings.Join(header, "\t")))
 	for _, row := range rows {
 		cells := make([]string, len(row))
 		for i, cell := range row {
-			if cells[i] = printable(cell); cells[i] == "" {
+			if cells[i] = sanitize(cell); cells[i] == "" {
 				cells[i] = "-"
 			}
 		}
@@ -33,19 +33,19 @@ func (p *program) table(header []string, rows [][]string) error {
 	return w.Flush()
 }
 
-// facts writes one record, a line for each fact that there is.
-func (p *program) facts(pairs [][2]string) error {
+// printFields writes one record, a line for each fact that there is.
+func (p *program) printFields(pairs [][2]string) error {
 	w := tabwriter.NewWriter(p.stdout, 0, 4, 2, ' ', 0)
 	for _, pair := range pairs {
 		if pair[1] != "" {
-			fmt.Fprintf(w, "%s\t%s\n", pair[0], printable(pair[1]))
+			fmt.Fprintf(w, "%s\t%s\n", pair[0], sanitize(pair[1]))
 		}
 	}
 	return w.Flush()
 }
 
-// printable replaces what could steer a terminal.
-func printable(text string) string {
+// sanitize replaces what could steer a terminal.
+func sanitize(text string) string {
 	return strings.Map(func(r rune) rune {
 		if unicode.IsControl(r) || unicode.Is(unicode.Cf, r) || r == unicode.ReplacementChar {
 			return '�'
@@ -54,16 +54,16 @@ func printable(text string) string {
 	}, text)
 }
 
-// moment is a time as a table shows it; empty for none.
-func moment(t time.Time) string {
+// formatTime is a time as a table shows it; empty for none.
+func formatTime(t time.Time) string {
 	if t.IsZero() {
 		return ""
 	}
 	return t.Local().Format(time.DateTime)
 }
 
-// count writes "1 session", "2 sessions".
-func count(n int, noun string) string {
+// pluralize writes "1 session", "2 sessions".
+func pluralize(n int, noun string) string {
 	switch {
 	case n == 1:
 		return "1 " + noun

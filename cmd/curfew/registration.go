@@ -23,7 +23,7 @@ func (p *program) registrationCommand() *cobra.Command {
 
 func (p *program) tokenAdd() *cobra.Command {
 	var expires, defaults string
-	q := admin.InitialTokenRequest{}
+	q := admin.InitialAccessTokenRequest{}
 	cmd := &cobra.Command{
 		Use:   "add NAME",
 		Short: "Make an initial access token; it is shown once",
@@ -33,32 +33,32 @@ func (p *program) tokenAdd() *cobra.Command {
 			if expires != "" {
 				d, err := config.ParseDuration(expires)
 				if err != nil {
-					return usage("--expires %q: %w", expires, err)
+					return usageErrorf("--expires %q: %w", expires, err)
 				}
 				q.Expires = time.Now().Add(d)
 			}
 			if defaults != "" {
-				text, err := p.input(defaults)
+				text, err := p.readInput(defaults)
 				if err != nil {
 					return err
 				}
 				if !json.Valid(text) {
-					return usage("%s is not JSON", defaults)
+					return usageErrorf("%s is not JSON", defaults)
 				}
 				q.Defaults = text
 			}
-			return ask(cmd.Context(), p, func(ctx context.Context, c *admin.Client) (admin.InitialToken, error) {
-				return c.AddInitialToken(ctx, q)
-			}, func(t admin.InitialToken) error {
+			return ask(cmd.Context(), p, func(ctx context.Context, c *admin.Client) (admin.InitialAccessToken, error) {
+				return c.AddInitialAccessToken(ctx, q)
+			}, func(t admin.InitialAccessToken) error {
 				fmt.Fprintln(p.stderr, "the token is shown this once; Curfew keeps only its hash")
-				if cfg, err := p.configuration(); err == nil && cfg.Registration.Mode == "off" {
+				if cfg, err := p.loadConfig(); err == nil && cfg.Registration.Mode == "off" {
 					fmt.Fprintln(p.stderr, "nobody can use it yet: registration.mode is off")
 				}
-				return p.record(t)
+				return p.printRecord(t)
 			})
 		},
 	}
-	cmd.Flags().IntVar(&q.Uses, "uses", 1, "how many clients may be registered with it; -1: any number")
+	cmd.Flags().IntVar(&q.MaxUses, "uses", 1, "how many clients may be registered with it; -1: any number")
 	cmd.Flags().StringVar(&expires, "expires", "", "how long it is good, as 30d (default: until it is used up or removed)")
 	cmd.Flags().StringVar(&defaults, "defaults", "", "what its clients get where they say nothing: a JSON object in `FILE`, or stdin for -")
 	return cmd
@@ -70,20 +70,20 @@ func (p *program) tokenList() *cobra.Command {
 		Short: "List initial access tokens",
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			c, err := p.server()
+			c, err := p.adminClient()
 			if err != nil {
 				return err
 			}
-			tokens, err := c.InitialTokens(cmd.Context())
+			tokens, err := c.InitialAccessTokens(cmd.Context())
 			if err != nil {
-				return answered(err)
+				return withExitCode(err)
 			}
-			return list(p, each(tokens), []string{"name", "uses left", "made", "expires", "defaults"}, func(t admin.InitialToken) []string {
-				uses := strconv.Itoa(t.Uses)
-				if t.Uses < 0 {
+			return printList(p, seqOf(tokens), []string{"name", "uses left", "made", "expires", "defaults"}, func(t admin.InitialAccessToken) []string {
+				uses := strconv.Itoa(t.UsesLeft)
+				if t.UsesLeft < 0 {
 					uses = "any"
 				}
-				return []string{t.Name, uses, moment(t.Created), moment(t.Expires), string(t.Defaults)}
+				return []string{t.Name, uses, formatTime(t.Created), formatTime(t.Expires), string(t.Defaults)}
 			})
 		},
 	}
@@ -95,11 +95,11 @@ func (p *program) tokenRemove() *cobra.Command {
 		Short: "Remove an initial access token; clients registered with it stay",
 		Args:  cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			c, err := p.server()
+			c, err := p.adminClient()
 			if err != nil {
 				return err
 			}
-			return answered(c.RemoveInitialToken(cmd.Context(), args[0]))
+			return withExitCode(c.RemoveInitialAccessToken(cmd.Context(), args[0]))
 		},
 	}
 }

@@ -18,14 +18,14 @@ type program struct {
 	stdout, stderr io.Writer
 	environ        []string
 
-	file   string // --config
-	format string // -o
+	configFile string // --config
+	format     string // -o
 }
 
 const exitCodes = `Exit codes: 0 done; 1 failed; 2 wrong usage, input or configuration; 3 not found; 4 no server answers.`
 
-// root is the command line. Every command stands here.
-func (p *program) root() *cobra.Command {
+// rootCommand is the command line. Every command stands here.
+func (p *program) rootCommand() *cobra.Command {
 	root := &cobra.Command{
 		Use:           "curfew",
 		Short:         "An OpenID Connect provider whose logout is real",
@@ -34,48 +34,48 @@ func (p *program) root() *cobra.Command {
 		SilenceUsage:  true,
 	}
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
-		return &failure{code: exitUsage, err: err, hint: "`" + cmd.CommandPath() + " --help` shows what there is"}
+		return &exitError{code: exitUsage, err: err, hint: "`" + cmd.CommandPath() + " --help` shows what there is"}
 	})
-	root.PersistentFlags().StringVar(&p.file, "config", "", "configuration `FILE` (default: CURFEW_CONFIG, else curfew.yaml here if there is one)")
+	root.PersistentFlags().StringVar(&p.configFile, "config", "", "configuration `FILE` (default: CURFEW_CONFIG, else curfew.yaml here if there is one)")
 	root.PersistentFlags().StringVarP(&p.format, "output", "o", "table", "`FORMAT`: table for people, json for programs")
 	root.PersistentPreRunE = func(*cobra.Command, []string) error {
 		if p.format != "table" && p.format != "json" {
-			return usage("-o %s: the formats are table and json", p.format)
+			return usageErrorf("-o %s: the formats are table and json", p.format)
 		}
 		return nil
 	}
 	root.AddCommand(p.serveCommand(), p.demoCommand(), p.userCommand(), p.clientCommand(), p.sessionCommand(), p.logoutCommand(), p.auditCommand(), p.doctorCommand(),
 		p.keyCommand(), p.registrationCommand(), p.configCommand(), p.healthcheckCommand(), p.versionCommand())
-	strict(root)
+	requireKnownCommands(root)
 	return root
 }
 
-// strict makes a group without a known command below it, and wrong arguments, errors of usage.
-func strict(cmd *cobra.Command) {
+// requireKnownCommands makes a group without a known command below it, and wrong arguments, errors of usage.
+func requireKnownCommands(cmd *cobra.Command) {
 	if cmd.HasSubCommands() && cmd.RunE == nil {
 		cmd.Args = cobra.ArbitraryArgs
 		cmd.RunE = func(cmd *cobra.Command, args []string) error {
 			if len(args) == 0 {
 				return cmd.Help()
 			}
-			return &failure{code: exitUsage, err: usage("unknown command %q for %q", args[0], cmd.CommandPath()), hint: "`" + cmd.CommandPath() + " --help` shows what there is"}
+			return &exitError{code: exitUsage, err: usageErrorf("unknown command %q for %q", args[0], cmd.CommandPath()), hint: "`" + cmd.CommandPath() + " --help` shows what there is"}
 		}
 	} else if check := cmd.Args; check != nil {
 		cmd.Args = func(cmd *cobra.Command, args []string) error {
 			if err := check(cmd, args); err != nil {
-				return &failure{code: exitUsage, err: err, hint: "usage: " + cmd.UseLine()}
+				return &exitError{code: exitUsage, err: err, hint: "usage: " + cmd.UseLine()}
 			}
 			return nil
 		}
 	}
 	for _, sub := range cmd.Commands() {
-		strict(sub)
+		requireKnownCommands(sub)
 	}
 }
 
-// configuration reads the settings that this command line and environment name.
-func (p *program) configuration() (*config.Config, error) {
-	file := p.file
+// loadConfig reads the settings that this command line and environment name.
+func (p *program) loadConfig() (*config.Config, error) {
+	file := p.configFile
 	if file == "" {
 		if i := slices.IndexFunc(p.environ, func(e string) bool { return strings.HasPrefix(e, "CURFEW_CONFIG=") }); i >= 0 {
 			file = strings.TrimPrefix(p.environ[i], "CURFEW_CONFIG=")
@@ -88,7 +88,7 @@ func (p *program) configuration() (*config.Config, error) {
 	}
 	cfg, err := config.Load(file, p.environ)
 	if err != nil && file == "" {
-		err = &failure{code: exitUsage, err: err, hint: "no file was read: --config FILE or CURFEW_CONFIG names one, else it is curfew.yaml in the working directory"}
+		err = &exitError{code: exitUsage, err: err, hint: "no file was read: --config FILE or CURFEW_CONFIG names one, else it is curfew.yaml in the working directory"}
 	}
 	return cfg, err
 }

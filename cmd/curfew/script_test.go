@@ -55,7 +55,7 @@ func TestCommands(t *testing.T) {
 			defer l.Close()
 			env.Setenv("ISSUER", "http://localhost:"+strconv.Itoa(l.Addr().(*net.TCPAddr).Port))
 			env.Setenv("CURFEW_LOG_FORMAT", "json")
-			env.Values[served{}] = &served{}
+			env.Values[serverProcess{}] = &serverProcess{}
 			return nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
@@ -66,21 +66,21 @@ func TestCommands(t *testing.T) {
 			"forge":  forgeScript,
 			"exits":  exitsScript,
 			"signin": signinScript,
-			"keep":   keepScript,
+			"keep":   captureScript,
 
 			"sessions": sessionsScript,
 		},
 	})
 }
 
-// served is the server of a transcript.
-type served struct {
+// serverProcess is the server of a transcript.
+type serverProcess struct {
 	command *exec.Cmd
 	log     sync.WaitGroup
 }
 
 func serveScript(ts *testscript.TestScript, neg bool, args []string) {
-	s := ts.Value(served{}).(*served)
+	s := ts.Value(serverProcess{}).(*serverProcess)
 	s.command = scriptCommand(ts, append([]string{"serve"}, args...)...)
 	log, err := s.command.StderrPipe()
 	ts.Check(err)
@@ -109,7 +109,7 @@ func serveScript(ts *testscript.TestScript, neg bool, args []string) {
 }
 
 func stopScript(ts *testscript.TestScript, neg bool, args []string) {
-	s := ts.Value(served{}).(*served)
+	s := ts.Value(serverProcess{}).(*serverProcess)
 	ts.Check(s.command.Process.Signal(os.Interrupt))
 	s.log.Wait()
 	ts.Check(s.command.Wait())
@@ -117,7 +117,7 @@ func stopScript(ts *testscript.TestScript, neg bool, args []string) {
 }
 
 func crashScript(ts *testscript.TestScript, neg bool, args []string) {
-	s := ts.Value(served{}).(*served)
+	s := ts.Value(serverProcess{}).(*serverProcess)
 	ts.Check(s.command.Process.Kill())
 	s.log.Wait()
 	s.command.Wait() // which says that it was killed
@@ -137,8 +137,8 @@ func sessionsScript(ts *testscript.TestScript, neg bool, args []string) {
 	for range n {
 		all.Go(func() error {
 			id := rand.Text()
-			return store.CreateSession(ctx, storage.Session{ID: storage.SessionID(id), Secret: storage.HashOf(id), Subject: user.Subject, AuthTime: now, Created: now,
-				LastActive: now, Idle: time.Hour, Expires: now.Add(time.Hour)}, storage.Event{At: now, Kind: "session.created"})
+			return store.CreateSession(ctx, storage.Session{ID: storage.SessionID(id), SecretHash: storage.HashOf(id), Subject: user.Subject, AuthTime: now, Created: now,
+				LastActive: now, IdleTimeout: time.Hour, Expires: now.Add(time.Hour)}, storage.Event{At: now, Kind: "session.created"})
 		})
 	}
 	ts.Check(all.Wait())
@@ -149,7 +149,7 @@ func jwksScript(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Check(err)
 	keys, err := v.get(ts.Getenv("ISSUER") + "/jwks")
 	ts.Check(err)
-	ts.Check(os.WriteFile(ts.MkAbs(args[0]), []byte(keys.text), 0o600))
+	ts.Check(os.WriteFile(ts.MkAbs(args[0]), []byte(keys.body), 0o600))
 }
 
 func forgeScript(ts *testscript.TestScript, neg bool, args []string) {
@@ -191,7 +191,7 @@ func scriptCommand(ts *testscript.TestScript, args ...string) *exec.Cmd {
 	return command
 }
 
-func keepScript(ts *testscript.TestScript, neg bool, args []string) {
+func captureScript(ts *testscript.TestScript, neg bool, args []string) {
 	found := regexp.MustCompile(args[1]).FindStringSubmatch(ts.ReadFile("stdout"))
 	if found == nil {
 		ts.Fatalf("stdout does not match %s", args[1])
@@ -206,7 +206,7 @@ func signinScript(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Check(err)
 	page, err = v.submit(page, url.Values{"username": {args[0]}, "password": {args[1]}})
 	ts.Check(err)
-	if !strings.HasSuffix(page.at.Path, "/account") {
-		ts.Fatalf("not signed in, but at %s:\n%s", page.at, page.text)
+	if !strings.HasSuffix(page.url.Path, "/account") {
+		ts.Fatalf("not signed in, but at %s:\n%s", page.url, page.body)
 	}
 }

@@ -14,9 +14,9 @@ import (
 // maxInput bounds what is read from files and stdin.
 const maxInput = 1 << 20
 
-// password is a new password: from stdin if asked for, else typed twice without echo. It is never an argument, which every
+// readPassword is a new password: from stdin if asked for, else typed twice without echo. It is never an argument, which every
 // user of the machine could read.
-func (p *program) password(fromStdin bool) (string, error) {
+func (p *program) readPassword(fromStdin bool) (string, error) {
 	if fromStdin {
 		text, err := io.ReadAll(io.LimitReader(p.stdin, maxInput))
 		if err != nil {
@@ -24,31 +24,31 @@ func (p *program) password(fromStdin bool) (string, error) {
 		}
 		secret := strings.TrimSuffix(strings.TrimSuffix(string(text), "\n"), "\r")
 		if secret == "" {
-			return "", usage("there is no password on stdin")
+			return "", usageErrorf("there is no password on stdin")
 		}
 		return secret, nil
 	}
 	terminal, ok := p.stdin.(*os.File)
 	if !ok || !isTerminal(p.stdin) {
-		return "", &failure{code: exitUsage, err: errors.New("no terminal to ask for a password"), hint: "give it by --password-stdin"}
+		return "", &exitError{code: exitUsage, err: errors.New("no terminal to ask for a password"), hint: "give it by --password-stdin"}
 	}
-	first, err := p.ask(terminal, "Password: ")
+	first, err := p.promptPassword(terminal, "Password: ")
 	if err != nil {
 		return "", err
 	}
-	second, err := p.ask(terminal, "Again: ")
+	second, err := p.promptPassword(terminal, "Again: ")
 	switch {
 	case err != nil:
 		return "", err
 	case first != second:
-		return "", usage("the two passwords differ")
+		return "", usageErrorf("the two passwords differ")
 	case first == "":
-		return "", usage("the password is empty")
+		return "", usageErrorf("the password is empty")
 	}
 	return first, nil
 }
 
-func (p *program) ask(terminal *os.File, prompt string) (string, error) {
+func (p *program) promptPassword(terminal *os.File, prompt string) (string, error) {
 	fmt.Fprint(p.stderr, prompt)
 	text, err := term.ReadPassword(int(terminal.Fd()))
 	fmt.Fprintln(p.stderr)
@@ -58,13 +58,13 @@ func (p *program) ask(terminal *os.File, prompt string) (string, error) {
 	return string(text), nil
 }
 
-// input reads a file, or stdin for "-".
-func (p *program) input(file string) ([]byte, error) {
+// readInput reads a file, or stdin for "-".
+func (p *program) readInput(file string) ([]byte, error) {
 	source := p.stdin
 	if file != "-" {
 		f, err := os.Open(file)
 		if err != nil {
-			return nil, &failure{code: exitUsage, err: err}
+			return nil, &exitError{code: exitUsage, err: err}
 		}
 		defer f.Close()
 		source = f
@@ -74,19 +74,19 @@ func (p *program) input(file string) ([]byte, error) {
 	case err != nil:
 		return nil, fmt.Errorf("read %s: %w", file, err)
 	case len(text) > maxInput:
-		return nil, usage("%s is larger than 1 MiB", file)
+		return nil, usageErrorf("%s is larger than 1 MiB", file)
 	}
 	return text, nil
 }
 
-// confirmed makes sure that whoever typed a destructive command means it: --yes, or an answer on a terminal. hint is
+// confirm makes sure that whoever typed a destructive command means it: --yes, or an answer on a terminal. hint is
 // for whom there is none.
-func (p *program) confirmed(yes bool, question, hint string) error {
+func (p *program) confirm(yes bool, question, hint string) error {
 	if yes {
 		return nil
 	}
 	if !isTerminal(p.stdin) {
-		return &failure{code: exitUsage, err: errors.New("this cannot be undone"), hint: hint}
+		return &exitError{code: exitUsage, err: errors.New("this cannot be undone"), hint: hint}
 	}
 	fmt.Fprintf(p.stderr, "%s [y/N] ", question)
 	answer, err := bufio.NewReader(p.stdin).ReadString('\n')
@@ -94,7 +94,7 @@ func (p *program) confirmed(yes bool, question, hint string) error {
 		return fmt.Errorf("read the answer: %w", err)
 	}
 	if a := strings.ToLower(strings.TrimSpace(answer)); a != "y" && a != "yes" {
-		return &failure{code: exitFailed, err: errors.New("nothing was done")}
+		return &exitError{code: exitFailed, err: errors.New("nothing was done")}
 	}
 	return nil
 }

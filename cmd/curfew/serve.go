@@ -10,9 +10,9 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// collectAt is how much memory is used, in percent of what is alive, before garbage is collected: little is alive (records are in the
+// gcPercent is how much memory is used, in percent of what is alive, before garbage is collected: little is alive (records are in the
 // store, which is mapped), so Go's default of 100 would spend a fifth of all CPU on collecting a few megabytes again and again.
-const collectAt = 400
+const gcPercent = 400
 
 func (p *program) serveCommand() *cobra.Command {
 	return &cobra.Command{
@@ -22,7 +22,7 @@ func (p *program) serveCommand() *cobra.Command {
 			"applications between two attempts, and closes the store; give it ten seconds. SIGHUP reads the certificate again.",
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			cfg, err := p.configuration()
+			cfg, err := p.loadConfig()
 			if err != nil {
 				return err
 			}
@@ -31,7 +31,7 @@ func (p *program) serveCommand() *cobra.Command {
 				return err
 			}
 			if os.Getenv("GOGC") == "" {
-				debug.SetGCPercent(collectAt)
+				debug.SetGCPercent(gcPercent)
 			}
 			if err := setDefaultLogger(p.stderr, cfg.Log); err != nil {
 				return err
@@ -40,11 +40,11 @@ func (p *program) serveCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			s.notice = stopNotice
+			s.readinessDelay = readinessDelay
 			hangup := make(chan os.Signal, 1)
 			signal.Notify(hangup, syscall.SIGHUP)
 			defer signal.Stop(hangup)
-			log.InfoContext(cmd.Context(), "serving", "issuer", cfg.Issuer, "listen", s.main.Addr().String(), "data", string(cfg.Data), "version", thisBuild().Version)
+			log.InfoContext(cmd.Context(), "serving", "issuer", cfg.Issuer, "listen", s.publicListener.Addr().String(), "data", string(cfg.Data), "version", readVersionInfo().Version)
 			if err := s.run(cmd.Context(), hangup); err != nil {
 				return fmt.Errorf("serve: %w", err)
 			}

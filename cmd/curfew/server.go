@@ -29,23 +29,23 @@ import (
 	"github.com/curfew-id/curfew/templates"
 )
 
-// stopNotice is for how long /readyz says no before the listeners close, so that a balancer sends nobody to a closed port.
-const stopNotice = time.Second
+// readinessDelay is for how long /readyz says no before the listeners close, so that a balancer sends nobody to a closed port.
+const readinessDelay = time.Second
 
 // drainTimeout is how long requests under way may take after the signal; Docker kills after 10 s.
 const drainTimeout = 7 * time.Second
 
 // server is one provider with everything it holds open.
 type server struct {
-	log         *slog.Logger
-	store       *bolt.Store
-	egress      *egress.Client
-	provider    *provider.Provider
-	certificate *certificate  // nil: no TLS here
-	notice      time.Duration // between not being ready and closing the listeners
+	log            *slog.Logger
+	store          *bolt.Store
+	egress         *egress.Client
+	provider       *provider.Provider
+	certificate    *certificate  // nil: no TLS here
+	readinessDelay time.Duration // between not being ready and closing the listeners
 
-	main, socket, telemetry net.Listener // telemetry: nil without metrics.listen
-	handler, metrics        http.Handler
+	publicListener, adminListener, metricsListener net.Listener // telemetry: nil without metrics.listen
+	handler, metricsHandler                        http.Handler
 }
 
 // openServer opens all that a configuration names; a part that fails closes those before it.
@@ -59,23 +59,23 @@ func openServer(ctx context.Context, cfg *config.Config, log *slog.Logger) (s *s
 	if err := s.openStore(cfg); err != nil {
 		return s, err
 	}
-	measured := metrics.New(s.store, time.Now)
-	if err := s.openProvider(ctx, cfg, measured.Observe()); err != nil {
+	collector := metrics.New(s.store, time.Now)
+	if err := s.openProvider(ctx, cfg, collector.Observe()); err != nil {
 		return s, err
 	}
-	s.handler, s.metrics = s.provider, measured.Handler(log)
+	s.handler, s.metricsHandler = s.provider, collector.Handler(log)
 	base := cfg.BasePath()
 	if cfg.BehindProxy() {
-		s.handler = fromProxies(s.handler, base, cfg.TrustedProxies, s.log)
+		s.handler = requireTrustedProxy(s.handler, base, cfg.TrustedProxies, s.log)
 	}
 	if cfg.Metrics.Listen != "" {
-		s.handler = measured.Count(s.handler, base, time.Now)
+		s.handler = collector.CountRequests(s.handler, base, time.Now)
 	}
 	return s, s.listen(cfg)
 }
 
 func (s *server) openStore(cfg *config.Config) error {
-	if err := dataFolder(string(cfg.Data)); err != nil {
+	if err := ensureDataFolder(string(cfg.Data)); err != nil {
 		return err
 	}
 	path := filepath.Join(string(cfg.Data), "curfew.db")
@@ -83,16 +83,16 @@ func (s *server) openStore(cfg *config.Config) error {
 	s.store, err = bolt.Open(bolt.Options{Path: path})
 	switch {
 	case errors.Is(err, storage.ErrLocked):
-		return &failure{code: exitFailed, err: fmt.Errorf("another process serves %s", path), hint: "commands such as `curfew user list` work through it; stop it before another one starts"}
+		return &exitError{code: exitFailed, err: fmt.Errorf("another process serves %s", path), hint: "commands such as `curfew user list` work through it; stop it before another one starts"}
 	case errors.Is(err, storage.ErrNewer):
-		return &failure{code: exitFailed, err: fmt.Errorf("open %s: %w", path, err), hint: "run that release, or bring back the backup from before it"}
+		return &exitError{code: exitFailed, err: fmt.Errorf("open %s: %w", path, err), hint: "run that release, or bring back the backup from before it"}
 	case err != nil:
 		return fmt.Errorf("open the store: %w", err)
 	}
 	return nil
 }
 
-func (s *server) openProvider(ctx context.Context, cfg *config.Config, observe logout.Observe) error {
+func (s *server) openProvider(ctx context.Context, cfg *config.Config, observe logout.Observer) error {
 	var ca []byte
 	var err error
 	if cfg.Egress.CA != "" {
@@ -100,30 +100,30 @@ func (s *server) openProvider(ctx context.Context, cfg *config.Config, observe l
 			return fmt.Errorf("read egress.ca: %w", err)
 		}
 	}
-	own := []string{cfg.Listen}
+	ownAddresses := []string{cfg.Listen}
 	if cfg.Metrics.Listen != "" {
-		own = append(own, cfg.Metrics.Listen)
+		ownAddresses = append(ownAddresses, cfg.Metrics.Listen)
 	}
-	if s.egress, err = egress.New(egress.Config{Allow: cfg.Egress.Allow, CA: ca, Own: own}); err != nil {
+	if s.egress, err = egress.New(egress.Config{Allow: cfg.Egress.Allow, CA: ca, OwnListeners: ownAddresses}); err != nil {
 		return err
 	}
 	ring, err := keys.Load(ctx, keys.Config{
 		Store: s.store, File: string(cfg.KeyFile), Issuer: cfg.Issuer, Algorithms: cfg.Keys.Algorithms, RSABits: cfg.Keys.RSABits,
-		RotateAfter: cfg.Keys.RotateAfter, TokenLife: max(time.Hour, cfg.Token.JWT, cfg.Token.ID) + logout.DefaultClockSkew,
+		RotateAfter: cfg.Keys.RotateAfter, MaxTokenLifetime: max(time.Hour, cfg.Token.JWT, cfg.Token.ID) + logout.DefaultClockSkew,
 	})
 	if err != nil {
 		return fmt.Errorf("load the keys: %w", err)
 	}
 	s.provider, err = provider.New(provider.Config{
-		Issuer: cfg.Issuer, Version: thisBuild().Version, Store: s.store, Ring: ring, Egress: s.egress, Proxies: cfg.TrustedProxies, Log: s.log,
-		Sessions: signin.Lifetimes{Idle: cfg.Session.Idle, Absolute: cfg.Session.Absolute, KeepIdle: cfg.Session.KeepIdle, KeepAbsolute: cfg.Session.KeepAbsolute},
-		Tokens:   tokens.Lifetimes{Code: cfg.Token.Code, Opaque: cfg.Token.Opaque, JWT: cfg.Token.JWT, IDToken: cfg.Token.ID, OfflineIdle: cfg.Token.OfflineIdle},
+		Issuer: cfg.Issuer, Version: readVersionInfo().Version, Store: s.store, Ring: ring, Egress: s.egress, TrustedProxies: cfg.TrustedProxies, Log: s.log,
+		SessionLifetimes: signin.Lifetimes{Idle: cfg.Session.Idle, Absolute: cfg.Session.Absolute, RememberIdle: cfg.Session.RememberIdle, RememberAbsolute: cfg.Session.RememberAbsolute},
+		TokenLifetimes:   tokens.Lifetimes{Code: cfg.Token.Code, Opaque: cfg.Token.Opaque, JWT: cfg.Token.JWT, IDToken: cfg.Token.ID, OfflineIdle: cfg.Token.OfflineIdle},
 
-		LogoutExtent: templates.Extent(cfg.Logout.Scope), LogoutAsk: cfg.Logout.Ask, LogoutWait: cfg.Logout.Wait, KeepReports: cfg.Logout.KeepReports,
-		SilentExpiry: cfg.Session.ExpiryNotice == "silent", ReuseEndsSession: cfg.Logout.RefreshReuse == "session", ChangeEndsAll: cfg.Logout.PasswordChange == "all",
+		LogoutScope: templates.LogoutScope(cfg.Logout.Scope), LogoutAlwaysConfirm: cfg.Logout.Ask, LogoutRedirectDelay: cfg.Logout.Wait, ReportRetention: cfg.Logout.ReportRetention,
+		SilentExpiry: cfg.Session.ExpiryNotice == "silent", RefreshReuseEndsSession: cfg.Logout.RefreshReuse == "session", PasswordChangeEndsAll: cfg.Logout.PasswordChange == "all",
 		MaxTrustHorizon: cfg.MaxTrustHorizon, CheckSession: true,
 
-		RegistrationMode: register.Mode(cfg.Registration.Mode), RegistrationDefaults: cfg.Registration.Defaults, PublicWithoutPKCE: cfg.Registration.PublicWithoutPKCE, Logos: cfg.Registration.Logo,
+		RegistrationMode: register.Mode(cfg.Registration.Mode), RegistrationDefaults: cfg.Registration.Defaults, PublicWithoutPKCE: cfg.Registration.PublicWithoutPKCE, AllowLogos: cfg.Registration.Logo,
 		Observe: observe,
 	})
 	if err != nil {
@@ -138,15 +138,15 @@ func (s *server) listen(cfg *config.Config) (err error) {
 			return fmt.Errorf("read the certificate: %w", err)
 		}
 	}
-	if s.main, err = net.Listen("tcp", cfg.Listen); err != nil {
-		return unheard("listen", err)
+	if s.publicListener, err = net.Listen("tcp", cfg.Listen); err != nil {
+		return listenError("listen", err)
 	}
-	if s.socket, err = listenSocket(socketPath(string(cfg.Data))); err != nil {
+	if s.adminListener, err = listenSocket(socketPath(string(cfg.Data))); err != nil {
 		return err
 	}
 	if cfg.Metrics.Listen != "" {
-		if s.telemetry, err = net.Listen("tcp", cfg.Metrics.Listen); err != nil {
-			return unheard("metrics.listen", err)
+		if s.metricsListener, err = net.Listen("tcp", cfg.Metrics.Listen); err != nil {
+			return listenError("metrics.listen", err)
 		}
 	}
 	return nil
@@ -155,12 +155,12 @@ func (s *server) listen(cfg *config.Config) (err error) {
 // run serves until ctx ends or a listener fails, then stops in order: not ready, requests done, background work done, store closed.
 func (s *server) run(ctx context.Context, reload <-chan os.Signal) error {
 	defer s.close()
-	serving, failed := errgroup.WithContext(ctx)
+	listeners, listenersCtx := errgroup.WithContext(ctx)
 	var servers []*http.Server
 	serve := func(l net.Listener, h http.Handler, tls *tls.Config) {
 		server := newServer(h, s.log)
 		servers = append(servers, server)
-		serving.Go(func() error {
+		listeners.Go(func() error {
 			var err error
 			if server.TLSConfig = tls; tls != nil {
 				err = server.ServeTLS(l, "", "")
@@ -174,29 +174,29 @@ func (s *server) run(ctx context.Context, reload <-chan os.Signal) error {
 		})
 	}
 	if s.certificate != nil {
-		serve(s.main, s.handler, s.certificate.config())
+		serve(s.publicListener, s.handler, s.certificate.tlsConfig())
 	} else {
-		serve(s.main, s.handler, nil)
+		serve(s.publicListener, s.handler, nil)
 	}
-	serve(s.socket, s.provider.Admin(), nil)
-	if s.telemetry != nil {
-		serve(s.telemetry, s.metrics, nil)
+	serve(s.adminListener, s.provider.Admin(), nil)
+	if s.metricsListener != nil {
+		serve(s.metricsListener, s.metricsHandler, nil)
 	}
 
 	// The background work outlives the signal: what requests under way end is still told.
-	background, stop := context.WithCancel(context.WithoutCancel(ctx))
-	defer stop()
-	var work errgroup.Group
-	work.Go(func() error { s.provider.Run(background); return nil })
+	workCtx, stopWork := context.WithCancel(context.WithoutCancel(ctx))
+	defer stopWork()
+	var workers errgroup.Group
+	workers.Go(func() error { s.provider.Run(workCtx); return nil })
 	if s.certificate != nil {
-		work.Go(func() error { s.certificate.watch(background, reload, s.log); return nil })
+		workers.Go(func() error { s.certificate.watch(workCtx, reload, s.log); return nil })
 	}
 
-	<-failed.Done()
+	<-listenersCtx.Done()
 	s.provider.Drain()
 	s.log.InfoContext(ctx, "stopping")
 	if ctx.Err() != nil {
-		time.Sleep(s.notice)
+		time.Sleep(s.readinessDelay)
 	}
 	drain, cancel := context.WithTimeout(context.WithoutCancel(ctx), drainTimeout)
 	defer cancel()
@@ -205,14 +205,14 @@ func (s *server) run(ctx context.Context, reload <-chan os.Signal) error {
 			server.Close() // whoever is still at it has had its time
 		}
 	}
-	err := serving.Wait()
-	stop()
-	return errors.Join(err, work.Wait())
+	err := listeners.Wait()
+	stopWork()
+	return errors.Join(err, workers.Wait())
 }
 
 // close releases what is open, the store last.
 func (s *server) close() {
-	for _, l := range []net.Listener{s.main, s.socket, s.telemetry} {
+	for _, l := range []net.Listener{s.publicListener, s.adminListener, s.metricsListener} {
 		if l != nil {
 			l.Close() // again after Serve, which is no harm
 		}

@@ -38,7 +38,7 @@ func mustOpen(t *testing.T, environ ...string) (*server, *config.Config) {
 
 func TestStopIsAnnouncedThenDrained(t *testing.T) {
 	s, cfg := mustOpen(t)
-	s.notice = 2 * time.Second
+	s.readinessDelay = 2 * time.Second
 	ctx, stop := context.WithCancel(t.Context())
 	done := make(chan error, 1)
 	go func() { done <- s.run(ctx, nil) }()
@@ -74,11 +74,11 @@ func TestStopIsAnnouncedThenDrained(t *testing.T) {
 		t.Fatal(err)
 	}
 	// Everything is closed, so it can be opened again.
-	again, err := openServer(t.Context(), cfg, slog.New(slog.DiscardHandler))
+	second, err := openServer(t.Context(), cfg, slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}
-	again.close()
+	second.close()
 }
 
 func mustGet(t *testing.T, url string) int {

@@ -25,13 +25,13 @@ func (p *program) sessionList() *cobra.Command {
 		Short: "List living sessions: everybody's, a person's, or those at a client",
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			c, err := p.server()
+			c, err := p.adminClient()
 			if err != nil {
 				return err
 			}
 			header := []string{"id", "user", "signed in", "last active", "ends", "browser", "address", "applications"}
-			return list(p, c.Sessions(cmd.Context(), given("user", user, "client", client)), header, func(s admin.Session) []string {
-				return []string{s.ID, s.User, moment(s.AuthTime), moment(s.LastActive), moment(s.Deadline), browser(s.UserAgent), s.Address, applications(s)}
+			return printList(p, c.Sessions(cmd.Context(), queryOf("user", user, "client", client)), header, func(s admin.Session) []string {
+				return []string{s.ID, s.User, formatTime(s.AuthTime), formatTime(s.LastActive), formatTime(s.IdleExpires), browserName(s.UserAgent), s.Address, clientNames(s)}
 			})
 		},
 	}
@@ -40,8 +40,8 @@ func (p *program) sessionList() *cobra.Command {
 	return cmd
 }
 
-// given makes a query of names and values, leaving out those without a value.
-func given(pairs ...string) url.Values {
+// queryOf makes a query of names and values, leaving out those without a value.
+func queryOf(pairs ...string) url.Values {
 	query := url.Values{}
 	for i := 0; i < len(pairs); i += 2 {
 		if pairs[i+1] != "" {
@@ -51,8 +51,8 @@ func given(pairs ...string) url.Values {
 	return query
 }
 
-// browser shortens a User-Agent to what a person recognises.
-func browser(header string) string {
+// browserName shortens a User-Agent to what a person recognises.
+func browserName(header string) string {
 	switch ua := useragent.Parse(header); {
 	case ua.Name != "" && ua.OS != "":
 		return ua.Name + " on " + ua.OS
@@ -62,9 +62,9 @@ func browser(header string) string {
 	return ""
 }
 
-func applications(s admin.Session) string {
-	names := make([]string, len(s.Members))
-	for i, m := range s.Members {
+func clientNames(s admin.Session) string {
+	names := make([]string, len(s.ClientSessions))
+	for i, m := range s.ClientSessions {
 		if names[i] = m.Name; names[i] == "" {
 			names[i] = m.Client
 		}
@@ -90,19 +90,19 @@ func (p *program) sessionShow() *cobra.Command {
 
 func (p *program) showSession(s admin.Session) error {
 	facts := [][2]string{
-		{"id", s.ID}, {"in audit and log", s.Hash}, {"user", s.User}, {"sub", s.Subject}, {"signed in", moment(s.AuthTime)}, {"by", strings.Join(s.AMR, ", ")},
-		{"last active", moment(s.LastActive)}, {"ends unless used", moment(s.Deadline)}, {"ends", moment(s.Expires)}, {"browser", browser(s.UserAgent)}, {"address", s.Address},
+		{"id", s.ID}, {"in audit and log", s.Hash}, {"user", s.User}, {"sub", s.Subject}, {"signed in", formatTime(s.AuthTime)}, {"by", strings.Join(s.AMR, ", ")},
+		{"last active", formatTime(s.LastActive)}, {"ends unless used", formatTime(s.IdleExpires)}, {"ends", formatTime(s.Expires)}, {"browser", browserName(s.UserAgent)}, {"address", s.Address},
 	}
-	if err := p.facts(facts); err != nil {
+	if err := p.printFields(facts); err != nil {
 		return err
 	}
-	if len(s.Members) > 0 {
-		rows := make([][]string, len(s.Members))
-		for i, m := range s.Members {
-			rows[i] = []string{m.Name, m.Client, moment(m.Joined), moment(m.LastUsed)}
+	if len(s.ClientSessions) > 0 {
+		rows := make([][]string, len(s.ClientSessions))
+		for i, m := range s.ClientSessions {
+			rows[i] = []string{m.Name, m.Client, formatTime(m.Joined), formatTime(m.LastUsed)}
 		}
 		fmt.Fprintln(p.stdout)
-		if err := p.table([]string{"application", "client_id", "joined", "last used"}, rows); err != nil {
+		if err := p.printTable([]string{"application", "client_id", "joined", "last used"}, rows); err != nil {
 			return err
 		}
 	}
@@ -110,14 +110,14 @@ func (p *program) showSession(s admin.Session) error {
 		return nil
 	}
 	fmt.Fprintln(p.stdout, "\nIf it ended now, even if nobody could be told:")
-	s.Horizon.Apps.Told = 0 // who would be told does not matter here
-	return p.facts(horizonFacts(*s.Horizon))
+	s.Horizon.Clients.Notifying = 0 // who would be told does not matter here
+	return p.printFields(horizonFields(*s.Horizon))
 }
 
 func (p *program) sessionEnd() *cobra.Command {
-	var q admin.EndRequest
+	var q admin.TerminationRequest
 	var all bool
-	var g guard
+	var g confirmation
 	cmd := &cobra.Command{
 		Use:   "end [ID...]",
 		Short: "End sessions: some, a person's, everybody's, or a client's share of them",
@@ -128,25 +128,27 @@ func (p *program) sessionEnd() *cobra.Command {
 		RunE: func(cmd *cobra.Command, args []string) error {
 			q.Sessions = args
 			switch {
-			case q.User != "" && len(args) > 0, q.User != "" && q.Everyone, q.Everyone && len(args) > 0:
-				return usage("session ids, --user and --everyone exclude each other")
-			case q.User != "" && !all && q.Except == "":
-				return &failure{code: exitUsage, err: usage("--user ends several sessions"), hint: "add --all, or --except ID; `curfew session list --user " + q.User + "` shows them"}
-			case len(args) == 0 && q.User == "" && !q.Everyone && q.Client == "":
-				return usage("nothing is named to end: give session ids, --user NAME --all, --everyone or --client ID")
+			case q.User != "" && len(args) > 0, q.User != "" && q.AllUsers, q.AllUsers && len(args) > 0:
+				return usageErrorf("session ids, --user and --everyone exclude each other")
+			case q.User != "" && !all && q.ExceptSession == "":
+				return &exitError{code: exitUsage, err: usageErrorf("--user ends several sessions"), hint: "add --all, or --except ID; `curfew session list --user " + q.User + "` shows them"}
+			case len(args) == 0 && q.User == "" && !q.AllUsers && q.Client == "":
+				return usageErrorf("nothing is named to end: give session ids, --user NAME --all, --everyone or --client ID")
 			}
-			mass := q.Everyone || q.Client != "" && q.User == "" && len(args) == 0
-			g.yes = g.yes || !mass
-			return g.run(cmd.Context(), p, q, "Go on?", func(ctx context.Context, c *admin.Client) (admin.EndResult, error) { return c.End(ctx, q) })
+			bulk := q.AllUsers || q.Client != "" && q.User == "" && len(args) == 0
+			g.yes = g.yes || !bulk
+			return g.run(cmd.Context(), p, q, "Go on?", func(ctx context.Context, c *admin.Client) (admin.TerminationResult, error) {
+				return c.EndSessions(ctx, q)
+			})
 		},
 	}
 	f := cmd.Flags()
 	f.StringVar(&q.User, "user", "", "sessions of the person with this `NAME`")
 	f.BoolVar(&all, "all", false, "all of that person's")
-	f.BoolVar(&q.Everyone, "everyone", false, "everybody's sessions")
+	f.BoolVar(&q.AllUsers, "everyone", false, "everybody's sessions")
 	f.StringVar(&q.Client, "client", "", "only the share of the client with this `ID`")
-	f.StringVar(&q.Except, "except", "", "but not the session with this `ID`")
-	f.BoolVar(&q.Offline, "offline", false, "offline access, too")
-	g.flags(cmd)
+	f.StringVar(&q.ExceptSession, "except", "", "but not the session with this `ID`")
+	f.BoolVar(&q.IncludeOffline, "offline", false, "offline access, too")
+	g.addFlags(cmd)
 	return cmd
 }

@@ -18,18 +18,18 @@ func (p *program) userCommand() *cobra.Command {
 	return cmd
 }
 
-// claimFlags adds the claims that most people have; the others of Core §5.1 come by --file.
-func claimFlags(cmd *cobra.Command, m *members) {
+// addClaimFlags adds the claims that most people have; the others of Core §5.1 come by --file.
+func addClaimFlags(cmd *cobra.Command, m *recordFields) {
 	for _, claim := range []string{"email", "name", "given_name", "family_name", "phone_number", "locale", "zoneinfo"} {
-		m.flag(cmd, claim, reflect.TypeFor[string](), "")
+		m.addFlag(cmd, claim, reflect.TypeFor[string](), "")
 	}
-	m.flag(cmd, "email_verified", reflect.TypeFor[bool](), "the e-mail address is known to be theirs")
-	m.fileFlag(cmd, "claims of OpenID Connect Core 1.0 section 5.1")
+	m.addFlag(cmd, "email_verified", reflect.TypeFor[bool](), "the e-mail address is known to be theirs")
+	m.addFileFlag(cmd, "claims of OpenID Connect Core 1.0 section 5.1")
 }
 
 func (p *program) userAdd() *cobra.Command {
-	var m members
-	var fromStdin, none bool
+	var m recordFields
+	var fromStdin, noPassword bool
 	cmd := &cobra.Command{
 		Use:   "add [NAME]",
 		Short: "Add a person",
@@ -39,29 +39,29 @@ func (p *program) userAdd() *cobra.Command {
 		Args:    cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if fromStdin && m.file == "-" {
-				return usage("stdin cannot be both the file and the password")
+				return usageErrorf("stdin cannot be both the file and the password")
 			}
-			all, err := m.read(p)
+			fields, err := m.collect(p)
 			if err != nil {
 				return err
 			}
 			if len(args) == 1 {
-				all["preferred_username"] = args[0]
+				fields["preferred_username"] = args[0]
 			}
-			if _, named := all["preferred_username"]; !named {
-				return &failure{code: exitUsage, err: usage("the person has no name to sign in with"), hint: "usage: " + cmd.UseLine()}
+			if _, named := fields["preferred_username"]; !named {
+				return &exitError{code: exitUsage, err: usageErrorf("the person has no name to sign in with"), hint: "usage: " + cmd.UseLine()}
 			}
-			if _, given := all["password"]; !given && !none && (fromStdin || m.file == "") {
-				if all["password"], err = p.password(fromStdin); err != nil {
+			if _, given := fields["password"]; !given && !noPassword && (fromStdin || m.file == "") {
+				if fields["password"], err = p.readPassword(fromStdin); err != nil {
 					return err
 				}
 			}
-			return ask(cmd.Context(), p, func(ctx context.Context, c *admin.Client) (admin.User, error) { return c.AddUser(ctx, all) }, func(u admin.User) error { return p.record(u) })
+			return ask(cmd.Context(), p, func(ctx context.Context, c *admin.Client) (admin.User, error) { return c.AddUser(ctx, fields) }, func(u admin.User) error { return p.printRecord(u) })
 		},
 	}
-	claimFlags(cmd, &m)
+	addClaimFlags(cmd, &m)
 	cmd.Flags().BoolVar(&fromStdin, "password-stdin", false, "read the password from stdin")
-	cmd.Flags().BoolVar(&none, "no-password", false, "the person sets a password by a reset link")
+	cmd.Flags().BoolVar(&noPassword, "no-password", false, "the person sets a password by a reset link")
 	cmd.MarkFlagsMutuallyExclusive("password-stdin", "no-password")
 	return cmd
 }
@@ -72,13 +72,13 @@ func (p *program) userList() *cobra.Command {
 		Short: "List everybody, by login name",
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			c, err := p.server()
+			c, err := p.adminClient()
 			if err != nil {
 				return err
 			}
-			return list(p, c.Users(cmd.Context()), []string{"name", "email", "full name", "state", "added", "sub"}, func(u admin.User) []string {
+			return printList(p, c.Users(cmd.Context()), []string{"name", "email", "full name", "state", "added", "sub"}, func(u admin.User) []string {
 				full, _ := u.Claims["name"].(string)
-				return []string{u.Name, u.Email, full, userState(u), moment(u.Created), u.Subject}
+				return []string{u.Name, u.Email, full, userState(u), formatTime(u.Created), u.Subject}
 			})
 		},
 	}
@@ -100,32 +100,34 @@ func (p *program) userShow() *cobra.Command {
 		Short: "Show one person's record",
 		Args:  cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return ask(cmd.Context(), p, func(ctx context.Context, c *admin.Client) (admin.User, error) { return c.User(ctx, args[0]) }, func(u admin.User) error { return p.record(u) })
+			return ask(cmd.Context(), p, func(ctx context.Context, c *admin.Client) (admin.User, error) { return c.User(ctx, args[0]) }, func(u admin.User) error { return p.printRecord(u) })
 		},
 	}
 }
 
 func (p *program) userSet() *cobra.Command {
-	var m members
+	var m recordFields
 	cmd := &cobra.Command{
 		Use:     "set NAME",
 		Short:   "Change a person's record; a new e-mail address ends their sessions",
 		Example: "  curfew user set ann --given-name Ann --unset phone_number",
 		Args:    cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			all, err := m.read(p)
+			fields, err := m.collect(p)
 			if err != nil {
 				return err
 			}
-			if len(all) == 0 {
-				return usage("nothing to change")
+			if len(fields) == 0 {
+				return usageErrorf("nothing to change")
 			}
-			return ask(cmd.Context(), p, func(ctx context.Context, c *admin.Client) (admin.User, error) { return c.ChangeUser(ctx, args[0], all) }, func(u admin.User) error { return p.record(u) })
+			return ask(cmd.Context(), p, func(ctx context.Context, c *admin.Client) (admin.User, error) {
+				return c.ChangeUser(ctx, args[0], fields)
+			}, func(u admin.User) error { return p.printRecord(u) })
 		},
 	}
-	claimFlags(cmd, &m)
-	m.flag(cmd, "preferred_username", reflect.TypeFor[string](), "the login name")
-	m.unsetFlag(cmd)
+	addClaimFlags(cmd, &m)
+	m.addFlag(cmd, "preferred_username", reflect.TypeFor[string](), "the login name")
+	m.addUnsetFlag(cmd)
 	return cmd
 }
 
@@ -136,12 +138,12 @@ func (p *program) userSetPassword() *cobra.Command {
 		Short: "Set a person's password, which ends their sessions",
 		Args:  cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			secret, err := p.password(fromStdin)
+			secret, err := p.readPassword(fromStdin)
 			if err != nil {
 				return err
 			}
-			change := admin.PasswordChange{Password: secret, Offline: offline}
-			return p.end(cmd.Context(), func(ctx context.Context, c *admin.Client) (admin.EndResult, error) {
+			change := admin.PasswordChange{Password: secret, IncludeOffline: offline}
+			return p.endAndShow(cmd.Context(), func(ctx context.Context, c *admin.Client) (admin.TerminationResult, error) {
 				return c.SetPassword(ctx, args[0], change)
 			})
 		},
@@ -152,19 +154,19 @@ func (p *program) userSetPassword() *cobra.Command {
 }
 
 func (p *program) userDisable() *cobra.Command {
-	var g guard
+	var g confirmation
 	cmd := &cobra.Command{
 		Use:   "disable NAME",
 		Short: "End everything a person has, offline access included, and let nobody sign in as them",
 		Args:  cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			g.yes = true // it can be undone by enable
-			return g.run(cmd.Context(), p, admin.EndRequest{User: args[0], Offline: true}, "", func(ctx context.Context, c *admin.Client) (admin.EndResult, error) {
+			return g.run(cmd.Context(), p, admin.TerminationRequest{User: args[0], IncludeOffline: true}, "", func(ctx context.Context, c *admin.Client) (admin.TerminationResult, error) {
 				return c.DisableUser(ctx, args[0])
 			})
 		},
 	}
-	g.dryRunFlag(cmd)
+	g.addDryRunFlag(cmd)
 	return cmd
 }
 
@@ -174,24 +176,24 @@ func (p *program) userEnable() *cobra.Command {
 		Short: "Let a disabled person sign in again",
 		Args:  cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return ask(cmd.Context(), p, func(ctx context.Context, c *admin.Client) (admin.User, error) { return c.EnableUser(ctx, args[0]) }, func(u admin.User) error { return p.record(u) })
+			return ask(cmd.Context(), p, func(ctx context.Context, c *admin.Client) (admin.User, error) { return c.EnableUser(ctx, args[0]) }, func(u admin.User) error { return p.printRecord(u) })
 		},
 	}
 }
 
 func (p *program) userRemove() *cobra.Command {
-	var g guard
+	var g confirmation
 	cmd := &cobra.Command{
 		Use:   "remove NAME",
 		Short: "End everything a person has and forget them; their subject is never used again",
 		Args:  cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return g.run(cmd.Context(), p, admin.EndRequest{User: args[0], Offline: true}, fmt.Sprintf("Remove the user %s for good?", args[0]), func(ctx context.Context, c *admin.Client) (admin.EndResult, error) {
+			return g.run(cmd.Context(), p, admin.TerminationRequest{User: args[0], IncludeOffline: true}, fmt.Sprintf("Remove the user %s for good?", args[0]), func(ctx context.Context, c *admin.Client) (admin.TerminationResult, error) {
 				return c.RemoveUser(ctx, args[0])
 			})
 		},
 	}
-	g.flags(cmd)
+	g.addFlags(cmd)
 	return cmd
 }
 
@@ -204,13 +206,13 @@ func (p *program) userResetLink() *cobra.Command {
 		RunE: func(cmd *cobra.Command, args []string) error {
 			d, err := config.ParseDuration(lifetime)
 			if err != nil {
-				return usage("--lifetime %q: %w", lifetime, err)
+				return usageErrorf("--lifetime %q: %w", lifetime, err)
 			}
 			q := admin.ResetLinkRequest{Lifetime: int(d / time.Second)}
 			return ask(cmd.Context(), p, func(ctx context.Context, c *admin.Client) (admin.ResetLink, error) {
 				return c.MakeResetLink(ctx, args[0], q)
 			}, func(l admin.ResetLink) error {
-				fmt.Fprintf(p.stderr, "good once, until %s; whoever has it can sign in as %s\n", moment(l.Expires), args[0])
+				fmt.Fprintf(p.stderr, "good once, until %s; whoever has it can sign in as %s\n", formatTime(l.Expires), args[0])
 				_, err := fmt.Fprintln(p.stdout, l.URL)
 				return err
 			})

@@ -14,13 +14,13 @@ import (
 	"github.com/curfew-id/curfew/logout"
 )
 
-// verdict is what became of verifying a report.
-type verdict struct {
+// verification is what became of verifying a report.
+type verification struct {
 	Report    string           `json:"report"`
 	Issuer    string           `json:"iss"`
-	Signed    time.Time        `json:"signed"`
+	SignedAt  time.Time        `json:"signed"`
 	Signature string           `json:"signature"` // good, unchecked
-	Faults    []string         `json:"faults,omitempty"`
+	Problems  []string         `json:"faults,omitempty"`
 	Document  *logout.Document `json:"document"`
 }
 
@@ -35,13 +35,13 @@ func (p *program) logoutVerify() *cobra.Command {
 			"(/jwks), is it proven that the provider said it.",
 		Args: cobra.ExactArgs(1),
 		RunE: func(_ *cobra.Command, args []string) error {
-			text, err := p.input(args[0])
+			text, err := p.readInput(args[0])
 			if err != nil {
 				return err
 			}
 			var keys []byte
 			if keyFile != "" {
-				if keys, err = p.input(keyFile); err != nil {
+				if keys, err = p.readInput(keyFile); err != nil {
 					return err
 				}
 			}
@@ -49,7 +49,7 @@ func (p *program) logoutVerify() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return p.showVerdict(v)
+			return p.showVerification(v)
 		},
 	}
 	cmd.Flags().StringVar(&keyFile, "jwks", "", "the provider's key set in `FILE`")
@@ -60,15 +60,15 @@ func (p *program) logoutVerify() *cobra.Command {
 var reportAlgorithms = []jose.SignatureAlgorithm{jose.RS256, jose.PS256, jose.ES256, jose.EdDSA}
 
 // verifyReport reads a signed report and checks it; nil keys leave the signature unchecked.
-func verifyReport(text, keys []byte) (verdict, error) {
-	v := verdict{Signature: "unchecked"}
+func verifyReport(text, keys []byte) (verification, error) {
+	v := verification{Signature: "unchecked"}
 	jws, err := jose.ParseSignedCompact(string(bytes.TrimSpace(text)), reportAlgorithms)
 	if err != nil {
-		return v, &failure{code: exitUsage, err: fmt.Errorf("not a signed report: %w", err), hint: "`curfew logout show REPORT --signed` makes one"}
+		return v, &exitError{code: exitUsage, err: fmt.Errorf("not a signed report: %w", err), hint: "`curfew logout show REPORT --signed` makes one"}
 	}
 	header := jws.Signatures[0].Protected
 	if typ, _ := header.ExtraHeaders[jose.HeaderType].(string); typ != logout.DocumentTyp {
-		return v, &failure{code: exitUsage, err: fmt.Errorf("not a report: its typ is %q, not %q", typ, logout.DocumentTyp)}
+		return v, &exitError{code: exitUsage, err: fmt.Errorf("not a report: its typ is %q, not %q", typ, logout.DocumentTyp)}
 	}
 	payload := jws.UnsafePayloadWithoutVerification()
 	if keys != nil {
@@ -78,32 +78,32 @@ func verifyReport(text, keys []byte) (verdict, error) {
 		v.Signature = "good"
 	}
 	if err := json.Unmarshal(payload, &v.Document); err != nil || v.Document == nil {
-		return v, &failure{code: exitUsage, err: errors.New("not a report: its payload is not a JSON object of the right members")}
+		return v, &exitError{code: exitUsage, err: errors.New("not a report: its payload is not a JSON object of the right members")}
 	}
-	v.Report, v.Issuer, v.Signed, v.Faults = v.Document.Report, v.Document.Issuer, time.Unix(v.Document.IssuedAt, 0), v.Document.Check()
+	v.Report, v.Issuer, v.SignedAt, v.Problems = v.Document.ReportID, v.Document.Issuer, time.Unix(v.Document.IssuedAt, 0), v.Document.Check()
 	return v, nil
 }
 
 func verifySignature(jws *jose.JSONWebSignature, kid string, keys []byte) ([]byte, error) {
 	var set jose.JSONWebKeySet
 	if err := json.Unmarshal(keys, &set); err != nil {
-		return nil, &failure{code: exitUsage, err: fmt.Errorf("read the key set: %w", err)}
+		return nil, &exitError{code: exitUsage, err: fmt.Errorf("read the key set: %w", err)}
 	}
-	found := set.Key(kid)
-	if len(found) == 0 {
-		return nil, &failure{code: exitFailed, err: fmt.Errorf("the report is signed with the key %q, which is not in the key set", kid),
+	matches := set.Key(kid)
+	if len(matches) == 0 {
+		return nil, &exitError{code: exitFailed, err: fmt.Errorf("the report is signed with the key %q, which is not in the key set", kid),
 			hint: "keys leave the provider's key set some time after they were replaced; a report signed anew has a current one"}
 	}
-	payload, err := jws.Verify(found[0])
+	payload, err := jws.Verify(matches[0])
 	if err != nil {
-		return nil, &failure{code: exitFailed, err: errors.New("the signature is wrong: this is not what the provider signed")}
+		return nil, &exitError{code: exitFailed, err: errors.New("the signature is wrong: this is not what the provider signed")}
 	}
 	return payload, nil
 }
 
-func (p *program) showVerdict(v verdict) error {
+func (p *program) showVerification(v verification) error {
 	if p.format == "json" {
-		if err := p.json(v); err != nil {
+		if err := p.printJSON(v); err != nil {
 			return err
 		}
 	} else {
@@ -111,16 +111,16 @@ func (p *program) showVerdict(v verdict) error {
 		if signature == "unchecked" {
 			signature = "unchecked: give --jwks to prove that the provider said it"
 		}
-		facts := [][2]string{{"report", v.Report}, {"issuer", v.Issuer}, {"signed", moment(v.Signed)}, {"signature", signature},
-			{"ended", moment(v.Document.Ended)}, {"reason", string(v.Document.Reason)}, {"sub", v.Document.Subject}}
+		facts := [][2]string{{"report", v.Report}, {"issuer", v.Issuer}, {"signed", formatTime(v.SignedAt)}, {"signature", signature},
+			{"ended", formatTime(v.Document.EndedAt)}, {"reason", string(v.Document.Reason)}, {"sub", v.Document.Subject}}
 		d := v.Document
-		facts = append(facts, horizonFacts(logout.Estimate{At: v.Signed, Op: d.Op, Tokens: d.Tokens, Apps: d.Apps, Offline: d.Offline})...)
-		if err := p.facts(facts); err != nil {
+		facts = append(facts, horizonFields(logout.Estimate{At: v.SignedAt, OP: d.OP, Tokens: d.Tokens, Clients: d.Clients, Offline: d.Offline})...)
+		if err := p.printFields(facts); err != nil {
 			return err
 		}
 	}
-	if len(v.Faults) > 0 {
-		return &failure{code: exitFailed, err: fmt.Errorf("the report contradicts itself:\n%s", strings.Join(v.Faults, "\n"))}
+	if len(v.Problems) > 0 {
+		return &exitError{code: exitFailed, err: fmt.Errorf("the report contradicts itself:\n%s", strings.Join(v.Problems, "\n"))}
 	}
 	return nil
 }

@@ -8,20 +8,20 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// build is what this binary is.
-type build struct {
+// versionInfo is what this binary is.
+type versionInfo struct {
 	Version  string `json:"version"`
 	Commit   string `json:"commit,omitempty"`
 	Modified bool   `json:"modified,omitempty"` // built from a tree with changes
 	Go       string `json:"go"`
 }
 
-func thisBuild() build {
+func readVersionInfo() versionInfo {
 	info, ok := debug.ReadBuildInfo()
 	if !ok {
-		return build{Version: "unknown"}
+		return versionInfo{Version: "unknown"}
 	}
-	b := build{Version: info.Main.Version, Go: info.GoVersion}
+	b := versionInfo{Version: info.Main.Version, Go: info.GoVersion}
 	for _, s := range info.Settings {
 		switch s.Key {
 		case "vcs.revision":
@@ -39,9 +39,9 @@ func (p *program) versionCommand() *cobra.Command {
 		Short: "Show version, commit and Go version",
 		Args:  cobra.NoArgs,
 		RunE: func(*cobra.Command, []string) error {
-			b := thisBuild()
+			b := readVersionInfo()
 			if p.format == "json" {
-				return p.json(b)
+				return p.printJSON(b)
 			}
 			_, err := fmt.Fprintf(p.stdout, "curfew %s (commit %s, %s)\n", b.Version, cmp.Or(b.Commit, "unknown"), b.Go)
 			return err

@@ -15,10 +15,10 @@ import (
 // visitor is a browser without scripts and frames, as far as forms and cookies go.
 type visitor struct{ client *http.Client }
 
-// visited is a page and where it was found.
-type visited struct {
-	at   *url.URL
-	text string
+// fetchedPage is a page and where it was found.
+type fetchedPage struct {
+	url  *url.URL
+	body string
 }
 
 func newVisitor() (*visitor, error) {
@@ -31,7 +31,7 @@ func newVisitor() (*visitor, error) {
 	return &visitor{client}, nil
 }
 
-func (v *visitor) get(url string) (visited, error) { return read(v.client.Get(url)) }
+func (v *visitor) get(url string) (fetchedPage, error) { return read(v.client.Get(url)) }
 
 var (
 	formAction = regexp.MustCompile(`<form[^>]* action="([^"]*)"`)
@@ -40,16 +40,16 @@ var (
 )
 
 // submit fills in the page's first form and sends it.
-func (v *visitor) submit(page visited, fields url.Values) (visited, error) {
-	action := formAction.FindStringSubmatch(page.text)
+func (v *visitor) submit(page fetchedPage, fields url.Values) (fetchedPage, error) {
+	action := formAction.FindStringSubmatch(page.body)
 	if action == nil {
-		return visited{}, fmt.Errorf("no form at %s:\n%s", page.at, page.text)
+		return fetchedPage{}, fmt.Errorf("no form at %s:\n%s", page.url, page.body)
 	}
-	target, err := page.at.Parse(html.UnescapeString(action[1]))
+	target, err := page.url.Parse(html.UnescapeString(action[1]))
 	if err != nil {
-		return visited{}, err
+		return fetchedPage{}, err
 	}
-	for _, input := range hidden.FindAllString(page.text, -1) {
+	for _, input := range hidden.FindAllString(page.body, -1) {
 		field := map[string]string{}
 		for _, a := range attribute.FindAllStringSubmatch(input, -1) {
 			field[a[1]] = html.UnescapeString(a[2])
@@ -59,11 +59,11 @@ func (v *visitor) submit(page visited, fields url.Values) (visited, error) {
 	return read(v.client.PostForm(target.String(), fields))
 }
 
-func read(resp *http.Response, err error) (visited, error) {
+func read(resp *http.Response, err error) (fetchedPage, error) {
 	if err != nil {
-		return visited{}, err
+		return fetchedPage{}, err
 	}
 	defer resp.Body.Close()
 	body, err := io.ReadAll(resp.Body)
-	return visited{resp.Request.URL, string(body)}, err
+	return fetchedPage{resp.Request.URL, string(body)}, err
 }

@@ -59,7 +59,7 @@ func mustToy(t *testing.T, ctx context.Context, o *op.OP) (url string) {
 		t.Fatal(err)
 	}
 	url = "http://" + l.Addr().String()
-	app := rp.New(rp.Config{Name: "Toy", URL: url, Issuer: o.Issuer, ClientID: "toy", ClientSecret: secret, Back: true})
+	app := rp.New(rp.Config{Name: "Toy", URL: url, Issuer: o.Issuer, ClientID: "toy", ClientSecret: secret, BackChannel: true})
 	server := &http.Server{Handler: app}
 	go server.Serve(l) // until Close
 	t.Cleanup(func() { server.Close() })
@@ -115,7 +115,7 @@ func mustRun(t *testing.T, ctx context.Context, command *exec.Cmd, address strin
 // again. signedIn says what the page shows to somebody signed in.
 func mustLoseItsSession(t *testing.T, ctx context.Context, toy, login, page, signedIn string) {
 	t.Helper()
-	v, err := op.NewVisitor(http.DefaultTransport)
+	v, err := op.NewBrowser(http.DefaultTransport)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -25,8 +25,8 @@ func TestSignInWorksForACallbackThatLeadsToAnotherOrigin(t *testing.T) {
 	browser := mustChromium(t)
 	o := mustProvider(t, "curfew")
 	elsewhere := mustElsewhere(t)
-	_, first := mustApp(t, o, rp.Config{Name: "Atlas", After: elsewhere + "/welcome"}, map[string]any{"consent": "skip"})
-	_, second := mustApp(t, o, rp.Config{Name: "Birch", After: elsewhere + "/agreed"}, map[string]any{"consent": "ask"})
+	_, first := mustApp(t, o, rp.Config{Name: "Atlas", AfterSignIn: elsewhere + "/welcome"}, map[string]any{"consent": "skip"})
+	_, second := mustApp(t, o, rp.Config{Name: "Birch", AfterSignIn: elsewhere + "/agreed"}, map[string]any{"consent": "ask"})
 	page := mustTab(t, browser)
 
 	page.mustSignIn(first+"/login", "ann", password)
@@ -57,7 +57,7 @@ func TestFormPostReachesACallbackThatLeadsToAnotherOrigin(t *testing.T) {
 		}
 		app.ServeHTTP(w, r)
 	}))
-	app = rp.New(rp.Config{Name: "Atlas", URL: url, Issuer: o.Issuer, ClientID: "atlas", ClientSecret: secret, After: elsewhere + "/welcome"})
+	app = rp.New(rp.Config{Name: "Atlas", URL: url, Issuer: o.Issuer, ClientID: "atlas", ClientSecret: secret, AfterSignIn: elsewhere + "/welcome"})
 	metadata := app.Metadata()
 	metadata["consent"] = "ask"
 	if err := o.AddClient(t.Context(), metadata); err != nil {

@@ -18,8 +18,8 @@ import (
 const (
 	password = "correct horse battery staple"
 	secret   = "0123456789abcdef0123456789abcdef"
-	// patience is well below the 20 seconds for which a process keeps to itself what it is delivering.
-	patience = 12 * time.Second
+	// deliveryTimeout is well below the 20 seconds for which a process keeps to itself what it is delivering.
+	deliveryTimeout = 12 * time.Second
 )
 
 // application is a toy relying party on a port of its own.
@@ -40,7 +40,7 @@ func mustServe(t *testing.T, o *op.OP, name string) *application {
 		t.Fatal(err)
 	}
 	a := &application{url: "http://" + name + ".localhost:" + port}
-	a.App = rp.New(rp.Config{Name: name, URL: a.url, Issuer: o.Issuer, ClientID: name, ClientSecret: secret, Back: true})
+	a.App = rp.New(rp.Config{Name: name, URL: a.url, Issuer: o.Issuer, ClientID: name, ClientSecret: secret, BackChannel: true})
 	a.server = &http.Server{Handler: a.App}
 	go a.server.Serve(l) // until Close
 	t.Cleanup(func() { a.server.Close() })
@@ -50,11 +50,11 @@ func mustServe(t *testing.T, o *op.OP, name string) *application {
 	return a
 }
 
-// told counts the logout tokens that were taken here.
-func (a *application) told() int {
+// tokensReceived counts the logout tokens that were taken here.
+func (a *application) tokensReceived() int {
 	n := 0
-	for _, told := range a.Told() {
-		if told.Channel == "backchannel" && told.Answer == http.StatusOK {
+	for _, message := range a.Messages() {
+		if message.Channel == "backchannel" && message.Answer == http.StatusOK {
 			n++
 		}
 	}
@@ -127,7 +127,7 @@ func TestKillBetweenEndingAndDeliveryLosesNothing(t *testing.T) {
 		t.Fatal(err)
 	}
 	atlas, birch, cedar := mustServe(t, o, "atlas"), mustServe(t, o, "birch"), mustServe(t, o, "cedar")
-	v, err := op.NewVisitor(rp.LocalClient().Transport)
+	v, err := op.NewBrowser(rp.LocalClient().Transport)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -145,8 +145,8 @@ func TestKillBetweenEndingAndDeliveryLosesNothing(t *testing.T) {
 		t.Fatalf("got %v, want the signed-out page:\n%s", err, p.Body)
 	}
 	o.Kill()
-	leased := time.After(patience)
-	if n := atlas.told() + birch.told() + cedar.told(); n != 0 {
+	leased := time.After(deliveryTimeout)
+	if n := atlas.tokensReceived() + birch.tokensReceived() + cedar.tokensReceived(); n != 0 {
 		t.Fatalf("got %d told before the kill, want none: the test proves nothing", n)
 	}
 
@@ -157,13 +157,13 @@ func TestKillBetweenEndingAndDeliveryLosesNothing(t *testing.T) {
 	}
 	tick := time.NewTicker(100 * time.Millisecond)
 	defer tick.Stop()
-	for atlas.told() == 0 || birch.told() == 0 {
+	for atlas.tokensReceived() == 0 || birch.tokensReceived() == 0 {
 		select {
 		case <-ctx.Done():
-			t.Fatalf("got atlas told %d times and birch %d, want both told after the restart\n%s", atlas.told(), birch.told(), o.Log.String())
+			t.Fatalf("got atlas told %d times and birch %d, want both told after the restart\n%s", atlas.tokensReceived(), birch.tokensReceived(), o.Log.String())
 		case <-leased:
 			t.Fatalf("got atlas told %d times and birch %d while the process that died would have kept them, want both told at once\n%s",
-				atlas.told(), birch.told(), o.Log.String())
+				atlas.tokensReceived(), birch.tokensReceived(), o.Log.String())
 		case <-tick.C:
 		}
 	}

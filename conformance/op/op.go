@@ -16,7 +16,7 @@ import (
 	"time"
 )
 
-const source = "github.com/curfew-id/curfew/cmd/curfew"
+const mainPackage = "github.com/curfew-id/curfew/cmd/curfew"
 
 // Build builds the program into a folder. With race it has the race detector. A test that calls it, rather than its TestMain, depends on
 // the program's sources: its result is not taken from go test's cache when one of them has changed.
@@ -26,17 +26,17 @@ func Build(ctx context.Context, folder string, race bool) (program string, err e
 	if race {
 		args = append(args, "-race")
 	}
-	out, err := exec.CommandContext(ctx, "go", append(args, source)...).CombinedOutput()
+	out, err := exec.CommandContext(ctx, "go", append(args, mainPackage)...).CombinedOutput()
 	if err != nil {
 		return "", fmt.Errorf("build curfew: %w\n%s", err, out)
 	}
-	return program, lookAtSources(ctx)
+	return program, touchSources(ctx)
 }
 
-// lookAtSources touches what the program is made of. go test notes the files that a test looks at itself; the compiler is another process.
-func lookAtSources(ctx context.Context) error {
-	const own = `{{with .Module}}{{if .Main}}{{$.Dir}}{{range $.GoFiles}}|{{$.Dir}}/{{.}}{{end}}{{range $.EmbedFiles}}|{{$.Dir}}/{{.}}{{end}}{{end}}{{end}}`
-	list, err := exec.CommandContext(ctx, "go", "list", "-deps", "-f", own, source).Output()
+// touchSources touches what the program is made of. go test notes the files that a test looks at itself; the compiler is another process.
+func touchSources(ctx context.Context) error {
+	const listTemplate = `{{with .Module}}{{if .Main}}{{$.Dir}}{{range $.GoFiles}}|{{$.Dir}}/{{.}}{{end}}{{range $.EmbedFiles}}|{{$.Dir}}/{{.}}{{end}}{{end}}{{end}}`
+	list, err := exec.CommandContext(ctx, "go", "list", "-deps", "-f", listTemplate, mainPackage).Output()
 	if err != nil {
 		return fmt.Errorf("list the sources of curfew: %w", err)
 	}
@@ -135,12 +135,12 @@ func (o *OP) Start(ctx context.Context) error {
 func (o *OP) PID() int { return o.process.Process.Pid }
 
 // Kill ends the process without a chance to tidy up (SIGKILL).
-func (o *OP) Kill() { o.end(syscall.SIGKILL) }
+func (o *OP) Kill() { o.terminate(syscall.SIGKILL) }
 
 // Stop ends the process in order (SIGTERM).
-func (o *OP) Stop() { o.end(syscall.SIGTERM) }
+func (o *OP) Stop() { o.terminate(syscall.SIGTERM) }
 
-func (o *OP) end(signal syscall.Signal) {
+func (o *OP) terminate(signal syscall.Signal) {
 	if o.process == nil {
 		return
 	}
@@ -155,10 +155,10 @@ func (o *OP) end(signal syscall.Signal) {
 func (o *OP) Run(ctx context.Context, stdin string, args ...string) (string, error) {
 	command := exec.CommandContext(ctx, o.Program, append(args, "--config", o.Config)...)
 	command.Stdin = strings.NewReader(stdin)
-	var out, complaint bytes.Buffer
-	command.Stdout, command.Stderr = &out, &complaint
+	var out, stderr bytes.Buffer
+	command.Stdout, command.Stderr = &out, &stderr
 	if err := command.Run(); err != nil {
-		return out.String(), fmt.Errorf("curfew %s: %w: %s", strings.Join(args, " "), err, complaint.String())
+		return out.String(), fmt.Errorf("curfew %s: %w: %s", strings.Join(args, " "), err, stderr.String())
 	}
 	return out.String(), nil
 }

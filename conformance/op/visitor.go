@@ -11,8 +11,8 @@ import (
 	"strings"
 )
 
-// Visitor is a person's browser without scripts: it keeps cookies, follows redirects and fills in forms.
-type Visitor struct {
+// Browser is a person's browser without scripts: it keeps cookies, follows redirects and fills in forms.
+type Browser struct {
 	HTTP *http.Client
 }
 
@@ -23,17 +23,17 @@ type Page struct {
 	Body   string
 }
 
-// NewVisitor makes one whose requests go through transport.
-func NewVisitor(transport http.RoundTripper) (*Visitor, error) {
+// NewBrowser makes one whose requests go through transport.
+func NewBrowser(transport http.RoundTripper) (*Browser, error) {
 	jar, err := cookiejar.New(nil)
 	if err != nil {
 		return nil, err
 	}
-	return &Visitor{HTTP: &http.Client{Transport: transport, Jar: jar}}, nil
+	return &Browser{HTTP: &http.Client{Transport: transport, Jar: jar}}, nil
 }
 
 // Get opens a page.
-func (v *Visitor) Get(address string) (Page, error) {
+func (v *Browser) Get(address string) (Page, error) {
 	req, err := http.NewRequest(http.MethodGet, address, nil)
 	if err != nil {
 		return Page{}, err
@@ -58,7 +58,7 @@ var (
 )
 
 // Submit sends a page's first form with more fields (name, value, …).
-func (v *Visitor) Submit(p Page, more ...string) (Page, error) {
+func (v *Browser) Submit(p Page, more ...string) (Page, error) {
 	m := form.FindStringSubmatch(p.Body)
 	if m == nil {
 		return p, fmt.Errorf("no form at %s (status %d):\n%s", p.URL, p.Status, p.Body)
@@ -79,7 +79,7 @@ func (v *Visitor) Submit(p Page, more ...string) (Page, error) {
 }
 
 // SignIn opens an address that leads to the sign-in page, unless the person is signed in, and signs in.
-func (v *Visitor) SignIn(address, name, password string) (Page, error) {
+func (v *Browser) SignIn(address, name, password string) (Page, error) {
 	p, err := v.Get(address)
 	if err == nil && strings.Contains(p.Body, `id="password"`) {
 		p, err = v.Submit(p, "username", name, "password", password)

@@ -18,33 +18,33 @@ import (
 
 // Config is what one application is.
 type Config struct {
-	Name         string // shown to people
-	URL          string // where it lives, without a trailing slash: http://atlas.localhost:8081
-	Issuer       string
-	ClientID     string
-	ClientSecret string
-	Back, Front  bool         // the logout channels it registers
-	Switchable   bool         // its page offers to make its back channel slow, refusing or broken
-	After        string       // where its callback redirects to; default its home page
-	Scopes       []string     // beyond openid profile
-	Client       *http.Client // default: one that finds *.localhost on this machine
-	Now          func() time.Time
+	Name                      string // shown to people
+	URL                       string // where it lives, without a trailing slash: http://atlas.localhost:8081
+	Issuer                    string
+	ClientID                  string
+	ClientSecret              string
+	BackChannel, FrontChannel bool         // the logout channels it registers
+	Switchable                bool         // its page offers to make its back channel slow, refusing or broken
+	AfterSignIn               string       // where its callback redirects to; default its home page
+	Scopes                    []string     // beyond openid profile
+	Client                    *http.Client // default: one that finds *.localhost on this machine
+	Now                       func() time.Time
 }
 
 // App is the application. Make it with New.
 type App struct {
-	config   Config
-	client   *http.Client
-	mux      *http.ServeMux
-	mu       sync.Mutex
-	oauth    *oauth2.Config // after the first look at discovery
-	verifier *oidc.IDTokenVerifier
-	provider *oidc.Provider
-	pending  map[string]pending  // by state
-	sessions map[string]*session // by cookie
-	ended    map[string]Told     // by sid: what ended it, though its sign-in may still be under way
-	behave   Behaviour
-	told     []Told
+	config     Config
+	client     *http.Client
+	mux        *http.ServeMux
+	mu         sync.Mutex
+	oauth      *oauth2.Config // after the first look at discovery
+	verifier   *oidc.IDTokenVerifier
+	provider   *oidc.Provider
+	pending    map[string]pendingSignIn // by state
+	sessions   map[string]*session      // by cookie
+	endedBySID map[string]LogoutMessage // by sid: what ended it, though its sign-in may still be under way
+	current    Behaviour
+	messages   []LogoutMessage
 }
 
 // Behaviour is how the application answers a logout token.
@@ -58,8 +58,8 @@ const (
 	Broken   Behaviour = "broken"   // 503
 )
 
-// pending is a sign-in under way.
-type pending struct {
+// pendingSignIn is a sign-in under way.
+type pendingSignIn struct {
 	verifier, nonce, browser string
 	at                       time.Time
 }
@@ -70,16 +70,16 @@ type session struct {
 	Since              time.Time
 	IDToken            string
 	AccessToken        string
-	Ended              *Told // what ended it
+	EndedBy            *LogoutMessage // what ended it
 }
 
-// Told is one logout message that the application got.
-type Told struct {
-	Channel string         `json:"channel"` // backchannel, frontchannel, here
-	At      time.Time      `json:"at"`
-	Claims  map[string]any `json:"claims,omitempty"`
-	Ended   int            `json:"ended"`  // sessions
-	Answer  int            `json:"answer"` // HTTP status
+// LogoutMessage is one logout message that the application got.
+type LogoutMessage struct {
+	Channel       string         `json:"channel"` // backchannel, frontchannel, here
+	At            time.Time      `json:"at"`
+	Claims        map[string]any `json:"claims,omitempty"`
+	SessionsEnded int            `json:"ended"`  // sessions
+	Answer        int            `json:"answer"` // HTTP status
 }
 
 //go:embed page.html page.css page.js
@@ -92,19 +92,19 @@ func New(c Config) *App {
 	if c.Now == nil {
 		c.Now = time.Now
 	}
-	a := &App{config: c, client: c.Client, pending: map[string]pending{}, sessions: map[string]*session{}, ended: map[string]Told{}, behave: Normal}
+	a := &App{config: c, client: c.Client, pending: map[string]pendingSignIn{}, sessions: map[string]*session{}, endedBySID: map[string]LogoutMessage{}, current: Normal}
 	if a.client == nil {
 		a.client = LocalClient()
 	}
 	a.mux = http.NewServeMux()
-	a.mux.HandleFunc("GET /{$}", a.home)
-	a.mux.HandleFunc("GET /login", a.login)
-	a.mux.HandleFunc("GET /callback", a.callback)
-	a.mux.HandleFunc("GET /logout", a.logout)
-	a.mux.HandleFunc("GET /state", a.state)
-	a.mux.HandleFunc("POST /backchannel-logout", a.backchannel)
-	a.mux.HandleFunc("GET /frontchannel-logout", a.frontchannel)
-	a.mux.HandleFunc("POST /behaviour", a.behaviour)
+	a.mux.HandleFunc("GET /{$}", a.serveHome)
+	a.mux.HandleFunc("GET /login", a.serveLogin)
+	a.mux.HandleFunc("GET /callback", a.serveCallback)
+	a.mux.HandleFunc("GET /logout", a.serveLogout)
+	a.mux.HandleFunc("GET /state", a.serveState)
+	a.mux.HandleFunc("POST /backchannel-logout", a.serveBackChannelLogout)
+	a.mux.HandleFunc("GET /frontchannel-logout", a.serveFrontChannelLogout)
+	a.mux.HandleFunc("POST /behaviour", a.serveBehaviour)
 	for name, kind := range map[string]string{"page.css": "text/css", "page.js": "text/javascript"} {
 		a.mux.HandleFunc("GET /"+name, func(w http.ResponseWriter, r *http.Request) {
 			body, err := files.ReadFile(name)
@@ -132,10 +132,10 @@ func (a *App) Metadata() map[string]any {
 		"client_id": c.ClientID, "client_secret": c.ClientSecret, "client_name": c.Name, "redirect_uris": []string{c.URL + "/callback"},
 		"post_logout_redirect_uris": []string{c.URL + "/"}, "grant_types": []string{"authorization_code", "refresh_token"},
 	}
-	if c.Back {
+	if c.BackChannel {
 		m["backchannel_logout_uri"], m["backchannel_logout_session_required"] = c.URL+"/backchannel-logout", true
 	}
-	if c.Front {
+	if c.FrontChannel {
 		m["frontchannel_logout_uri"], m["frontchannel_logout_session_required"] = c.URL+"/frontchannel-logout", true
 	}
 	return m

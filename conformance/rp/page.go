@@ -8,39 +8,39 @@ import (
 
 // state is what the page shows.
 type state struct {
-	SignedIn  bool      `json:"signedIn"`
-	Name      string    `json:"name,omitempty"`
-	Subject   string    `json:"sub,omitempty"`
-	SID       string    `json:"sid,omitempty"`
-	Since     time.Time `json:"since,omitzero"`
-	Ended     *Told     `json:"ended,omitempty"`
-	Behaviour Behaviour `json:"behaviour"`
-	Messages  []Told    `json:"messages,omitempty"` // the last logout messages to this application, about whomever
+	SignedIn  bool            `json:"signedIn"`
+	Name      string          `json:"name,omitempty"`
+	Subject   string          `json:"sub,omitempty"`
+	SID       string          `json:"sid,omitempty"`
+	Since     time.Time       `json:"since,omitzero"`
+	Ended     *LogoutMessage  `json:"ended,omitempty"`
+	Behaviour Behaviour       `json:"behaviour"`
+	Messages  []LogoutMessage `json:"messages,omitempty"` // the last logout messages to this application, about whomever
 }
 
 // messagesShown is how many logout messages a page lists.
 const messagesShown = 6
 
-func (a *App) stateOf(browser string) state {
+func (a *App) pageState(browser string) state {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	st := state{Behaviour: a.behave}
+	st := state{Behaviour: a.current}
 	if s := a.sessions[browser]; s != nil {
-		st.SignedIn, st.Name, st.Subject, st.SID, st.Since, st.Ended = s.Ended == nil, s.Name, s.Subject, s.SID, s.Since, s.Ended
+		st.SignedIn, st.Name, st.Subject, st.SID, st.Since, st.Ended = s.EndedBy == nil, s.Name, s.Subject, s.SID, s.Since, s.EndedBy
 	}
-	for _, told := range a.told[max(0, len(a.told)-messagesShown):] {
-		st.Messages = append(st.Messages, Told{Channel: told.Channel, At: told.At, Answer: told.Answer, Ended: told.Ended})
+	for _, message := range a.messages[max(0, len(a.messages)-messagesShown):] {
+		st.Messages = append(st.Messages, LogoutMessage{Channel: message.Channel, At: message.At, Answer: message.Answer, SessionsEnded: message.SessionsEnded})
 	}
 	return st
 }
 
-// state is asked by the page's script twice a second, so that the page loses its session before the person's eyes.
-func (a *App) state(w http.ResponseWriter, r *http.Request) {
-	writeJSON(w, http.StatusOK, a.stateOf(a.browser(w, r)))
+// serveState is asked by the page's script twice a second, so that the page loses its session before the person's eyes.
+func (a *App) serveState(w http.ResponseWriter, r *http.Request) {
+	writeJSON(w, http.StatusOK, a.pageState(a.browserID(w, r)))
 }
 
-func (a *App) home(w http.ResponseWriter, r *http.Request) {
-	st := a.stateOf(a.browser(w, r))
+func (a *App) serveHome(w http.ResponseWriter, r *http.Request) {
+	st := a.pageState(a.browserID(w, r))
 	claims := ""
 	if st.Ended != nil {
 		if raw, err := json.MarshalIndent(st.Ended.Claims, "", "  "); err == nil && st.Ended.Claims != nil {
@@ -49,11 +49,11 @@ func (a *App) home(w http.ResponseWriter, r *http.Request) {
 	}
 	channels := "no logout channel"
 	switch {
-	case a.config.Back && a.config.Front:
+	case a.config.BackChannel && a.config.FrontChannel:
 		channels = "back-channel and front-channel logout"
-	case a.config.Back:
+	case a.config.BackChannel:
 		channels = "back-channel logout"
-	case a.config.Front:
+	case a.config.FrontChannel:
 		channels = "front-channel logout"
 	}
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")

@@ -12,8 +12,8 @@ import (
 
 const cookieName = "rp-session"
 
-// browser names the browser, signed in or not.
-func (a *App) browser(w http.ResponseWriter, r *http.Request) string {
+// browserID names the browser, signed in or not.
+func (a *App) browserID(w http.ResponseWriter, r *http.Request) string {
 	if c, err := r.Cookie(cookieName); err == nil && c.Value != "" {
 		return c.Value
 	}
@@ -22,19 +22,19 @@ func (a *App) browser(w http.ResponseWriter, r *http.Request) string {
 	return id
 }
 
-// login sends the browser to the provider: code flow with PKCE, state and nonce. Further parameters are passed on, so that a person can
+// serveLogin sends the browser to the provider: code flow with PKCE, state and nonce. Further parameters are passed on, so that a person can
 // try prompt=login and the like.
-func (a *App) login(w http.ResponseWriter, r *http.Request) {
+func (a *App) serveLogin(w http.ResponseWriter, r *http.Request) {
 	oauth, _, err := a.discover(r.Context())
 	if err != nil {
 		http.Error(w, err.Error(), http.StatusBadGateway)
 		return
 	}
 	state := rand.Text()
-	p := pending{verifier: oauth2.GenerateVerifier(), nonce: rand.Text(), browser: a.browser(w, r), at: a.config.Now()}
+	p := pendingSignIn{verifier: oauth2.GenerateVerifier(), nonce: rand.Text(), browser: a.browserID(w, r), at: a.config.Now()}
 	a.mu.Lock()
-	for s, old := range a.pending {
-		if a.config.Now().Sub(old.at) > time.Hour {
+	for s, p := range a.pending {
+		if a.config.Now().Sub(p.at) > time.Hour {
 			delete(a.pending, s)
 		}
 	}
@@ -47,10 +47,10 @@ func (a *App) login(w http.ResponseWriter, r *http.Request) {
 	http.Redirect(w, r, oauth.AuthCodeURL(state, options...), http.StatusSeeOther)
 }
 
-// callback takes the answer: state, issuer (RFC 9207), code for tokens, nonce.
-func (a *App) callback(w http.ResponseWriter, r *http.Request) {
+// serveCallback takes the answer: state, issuer (RFC 9207), code for tokens, nonce.
+func (a *App) serveCallback(w http.ResponseWriter, r *http.Request) {
 	q := r.URL.Query()
-	browser := a.browser(w, r)
+	browser := a.browserID(w, r)
 	a.mu.Lock()
 	p, ok := a.pending[q.Get("state")]
 	delete(a.pending, q.Get("state"))
@@ -103,12 +103,12 @@ func (a *App) callback(w http.ResponseWriter, r *http.Request) {
 		}
 	}
 	a.mu.Lock()
-	if told, ok := a.ended[s.SID]; ok { // the logout message was faster than this
-		s.Ended = &told
+	if message, ok := a.endedBySID[s.SID]; ok { // the logout message was faster than this
+		s.EndedBy = &message
 	}
 	a.sessions[browser] = s
 	a.mu.Unlock()
-	after := a.config.After
+	after := a.config.AfterSignIn
 	if after == "" {
 		after = "/"
 	}

@@ -8,8 +8,8 @@ import (
 	"github.com/coreos/go-oidc/v3/oidc"
 )
 
-// logout is RP-Initiated Logout 1.0 §2: the application ends its own session and sends the browser to the provider.
-func (a *App) logout(w http.ResponseWriter, r *http.Request) {
+// serveLogout is RP-Initiated Logout 1.0 §2: the application ends its own session and sends the browser to the provider.
+func (a *App) serveLogout(w http.ResponseWriter, r *http.Request) {
 	if _, _, err := a.discover(r.Context()); err != nil {
 		http.Error(w, err.Error(), http.StatusBadGateway)
 		return
@@ -21,19 +21,19 @@ func (a *App) logout(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "the provider has no end_session_endpoint", http.StatusBadGateway)
 		return
 	}
-	browser := a.browser(w, r)
+	browser := a.browserID(w, r)
 	a.mu.Lock()
 	q := url.Values{"client_id": {a.config.ClientID}, "post_logout_redirect_uri": {a.config.URL + "/"}, "state": {"back"}}
-	if s := a.sessions[browser]; s != nil && s.Ended == nil {
+	if s := a.sessions[browser]; s != nil && s.EndedBy == nil {
 		q.Set("id_token_hint", s.IDToken)
-		s.Ended = &Told{Channel: "here", At: a.config.Now()}
+		s.EndedBy = &LogoutMessage{Channel: "here", At: a.config.Now()}
 	}
 	a.mu.Unlock()
 	http.Redirect(w, r, meta.EndSession+"?"+q.Encode(), http.StatusSeeOther)
 }
 
-// backchannel is Back-Channel Logout 1.0 §2.5 and §2.6, behaving as it was told to.
-func (a *App) backchannel(w http.ResponseWriter, r *http.Request) {
+// serveBackChannelLogout is Back-Channel Logout 1.0 §2.5 and §2.6, behaving as it was told to.
+func (a *App) serveBackChannelLogout(w http.ResponseWriter, r *http.Request) {
 	switch a.Behaviour() {
 	case Slow:
 		select {
@@ -42,11 +42,11 @@ func (a *App) backchannel(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 	case Refusing:
-		a.note(Told{Channel: "backchannel", Answer: http.StatusBadRequest})
+		a.recordMessage(LogoutMessage{Channel: "backchannel", Answer: http.StatusBadRequest})
 		writeJSON(w, http.StatusBadRequest, map[string]string{"error": "invalid_request", "error_description": "switched to refusing"})
 		return
 	case Broken:
-		a.note(Told{Channel: "backchannel", Answer: http.StatusServiceUnavailable})
+		a.recordMessage(LogoutMessage{Channel: "backchannel", Answer: http.StatusServiceUnavailable})
 		http.Error(w, "switched to broken", http.StatusServiceUnavailable)
 		return
 	}
@@ -57,15 +57,15 @@ func (a *App) backchannel(w http.ResponseWriter, r *http.Request) {
 	}
 	token, err := verifier.VerifyLogout(oidc.ClientContext(r.Context(), a.client), r.PostFormValue("logout_token"))
 	if err != nil {
-		a.note(Told{Channel: "backchannel", Answer: http.StatusBadRequest})
+		a.recordMessage(LogoutMessage{Channel: "backchannel", Answer: http.StatusBadRequest})
 		writeJSON(w, http.StatusBadRequest, map[string]string{"error": "invalid_request", "error_description": err.Error()})
 		return
 	}
-	told := Told{Channel: "backchannel", Answer: http.StatusOK}
-	if err := token.Claims(&told.Claims); err != nil {
-		told.Claims = nil
+	message := LogoutMessage{Channel: "backchannel", Answer: http.StatusOK}
+	if err := token.Claims(&message.Claims); err != nil {
+		message.Claims = nil
 	}
-	a.end(told, func(s *session) bool {
+	a.endSessions(message, func(s *session) bool {
 		if token.SessionID != "" {
 			return s.SID == token.SessionID
 		}
@@ -74,74 +74,74 @@ func (a *App) backchannel(w http.ResponseWriter, r *http.Request) {
 	w.WriteHeader(http.StatusOK)
 }
 
-// frontchannel is Front-Channel Logout 1.0 §2: iss and sid tell which session; the cookie, which browsers keep from frames, is not needed.
-func (a *App) frontchannel(w http.ResponseWriter, r *http.Request) {
+// serveFrontChannelLogout is Front-Channel Logout 1.0 §2: iss and sid tell which session; the cookie, which browsers keep from frames, is not needed.
+func (a *App) serveFrontChannelLogout(w http.ResponseWriter, r *http.Request) {
 	q := r.URL.Query()
 	if q.Get("iss") != a.config.Issuer || q.Get("sid") == "" {
 		http.Error(w, "iss and sid are needed", http.StatusBadRequest)
 		return
 	}
-	told := Told{Channel: "frontchannel", Answer: http.StatusOK, Claims: map[string]any{"iss": q.Get("iss"), "sid": q.Get("sid")}}
-	a.end(told, func(s *session) bool { return s.SID == q.Get("sid") })
+	message := LogoutMessage{Channel: "frontchannel", Answer: http.StatusOK, Claims: map[string]any{"iss": q.Get("iss"), "sid": q.Get("sid")}}
+	a.endSessions(message, func(s *session) bool { return s.SID == q.Get("sid") })
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
 	w.Write([]byte("<!doctype html><title>Signed out</title>"))
 }
 
-// end ends the sessions that match and notes what told so.
-func (a *App) end(t Told, match func(*session) bool) {
+// endSessions ends the sessions that match and notes what told so.
+func (a *App) endSessions(t LogoutMessage, match func(*session) bool) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	t.At = a.config.Now()
 	for _, s := range a.sessions {
-		if match(s) && (s.Ended == nil || s.Ended.Channel == "here") {
-			if s.Ended == nil {
-				t.Ended++
+		if match(s) && (s.EndedBy == nil || s.EndedBy.Channel == "here") {
+			if s.EndedBy == nil {
+				t.SessionsEnded++
 			}
 			ended := t
-			s.Ended = &ended
+			s.EndedBy = &ended
 		}
 	}
-	for sid, old := range a.ended {
+	for sid, old := range a.endedBySID {
 		if t.At.Sub(old.At) > time.Minute {
-			delete(a.ended, sid)
+			delete(a.endedBySID, sid)
 		}
 	}
 	if sid, ok := t.Claims["sid"].(string); ok {
-		a.ended[sid] = t
+		a.endedBySID[sid] = t
 	}
-	a.told = append(a.told, t)
+	a.messages = append(a.messages, t)
 }
 
-func (a *App) note(t Told) {
+func (a *App) recordMessage(t LogoutMessage) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	t.At = a.config.Now()
-	a.told = append(a.told, t)
+	a.messages = append(a.messages, t)
 }
 
-// Told is every logout message so far.
-func (a *App) Told() []Told {
+// Messages is every logout message so far.
+func (a *App) Messages() []LogoutMessage {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	return append([]Told(nil), a.told...)
+	return append([]LogoutMessage(nil), a.messages...)
 }
 
 // Behaviour is how the application answers a logout token now.
 func (a *App) Behaviour() Behaviour {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	return a.behave
+	return a.current
 }
 
 // SetBehaviour changes it.
 func (a *App) SetBehaviour(b Behaviour) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	a.behave = b
+	a.current = b
 }
 
-// behaviour is what the page's switch sends.
-func (a *App) behaviour(w http.ResponseWriter, r *http.Request) {
+// serveBehaviour is what the page's switch sends.
+func (a *App) serveBehaviour(w http.ResponseWriter, r *http.Request) {
 	b := Behaviour(r.PostFormValue("behaviour"))
 	if !a.config.Switchable || b != Normal && b != Slow && b != Refusing && b != Broken {
 		http.Error(w, "no such behaviour", http.StatusBadRequest)

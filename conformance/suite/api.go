@@ -106,8 +106,8 @@ type Entry struct {
 	Page    string `json:"response_content"` // a page that the suite's browser was shown
 }
 
-// Browsing is what a module wants of a browser.
-type Browsing struct {
+// BrowserRequests is what a module wants of a browser.
+type BrowserRequests struct {
 	URLs []struct {
 		URL    string `json:"url"`
 		Method string `json:"method"`
@@ -179,11 +179,11 @@ func (a *API) Log(ctx context.Context, id string, since int64) (entries []Entry,
 	return entries, err
 }
 
-// Browsing returns what a running module wants of a browser; with errInternal it may succeed when asked again, for the suite cannot tell
+// BrowserRequests returns what a running module wants of a browser; with errInternal it may succeed when asked again, for the suite cannot tell
 // in the moment in which its own browser closes a window.
-func (a *API) Browsing(ctx context.Context, id string) (Browsing, error) {
+func (a *API) BrowserRequests(ctx context.Context, id string) (BrowserRequests, error) {
 	var status struct {
-		Browser Browsing `json:"browser"`
+		Browser BrowserRequests `json:"browser"`
 	}
 	err := a.call(ctx, http.MethodGet, "/api/runner/"+id, nil, nil, &status)
 	return status.Browser, err
@@ -265,8 +265,8 @@ func (a *API) send(ctx context.Context, method, path string, query url.Values, b
 	}
 	if res.StatusCode/100 != 2 {
 		defer res.Body.Close()
-		said, _ := io.ReadAll(io.LimitReader(res.Body, 500))
-		err := fmt.Errorf("%s %s: %s %s", method, path, res.Status, said)
+		body, _ := io.ReadAll(io.LimitReader(res.Body, 500))
+		err := fmt.Errorf("%s %s: %s %s", method, path, res.Status, body)
 		if res.StatusCode == http.StatusInternalServerError {
 			err = fmt.Errorf("%w: %w", errInternal, err)
 		}

@@ -89,8 +89,8 @@ func (r Run) Choices() Variant {
 	return all
 }
 
-// Dynamic tells whether the suite registers its clients itself.
-func (r Run) Dynamic() bool { return r.Variant["client_registration"] != staticClient }
+// UsesDynamicRegistration tells whether the suite registers its clients itself.
+func (r Run) UsesDynamicRegistration() bool { return r.Variant["client_registration"] != staticClient }
 
 // Filter is what a command line selects. The zero value selects everything.
 type Filter struct {
@@ -118,11 +118,11 @@ func (f Filter) Select(runs []Run) []Run {
 	})
 }
 
-// Module tells whether a module is selected.
-func (f Filter) Module(name string) bool { return matchesAny(f.Modules, name) }
+// SelectsModule tells whether a module is selected.
+func (f Filter) SelectsModule(name string) bool { return matchesAny(f.Modules, name) }
 
-// Everything tells whether nothing was left out.
-func (f Filter) Everything() bool { return len(f.Plans)+len(f.Variant)+len(f.Modules) == 0 }
+// SelectsAll tells whether nothing was left out.
+func (f Filter) SelectsAll() bool { return len(f.Plans)+len(f.Variant)+len(f.Modules) == 0 }
 
 // matchesAny tells whether a pattern matches a name; no pattern matches all.
 func matchesAny(patterns []string, names ...string) bool {

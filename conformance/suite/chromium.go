@@ -27,14 +27,14 @@ type ChromiumBrowser struct {
 var _ Browser = (*ChromiumBrowser)(nil)
 
 const (
-	// visitLimit is how long a visit may take from the first request to the suite's last page.
-	visitLimit = 60 * time.Second
-	// pulse is how often a page is looked at.
-	pulse = 100 * time.Millisecond
+	// visitTimeout is how long a visit may take from the first request to the suite's last page.
+	visitTimeout = 60 * time.Second
+	// pagePollInterval is how often a page is looked at.
+	pagePollInterval = 100 * time.Millisecond
 )
 
 // Open opens a window with a cookie jar of its own.
-func (b *ChromiumBrowser) Open(_ context.Context, _ Run, p Person, issuer string) (Window, error) {
+func (b *ChromiumBrowser) Open(_ context.Context, _ Run, p User, issuer string) (Window, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.ctx == nil {
@@ -47,7 +47,7 @@ func (b *ChromiumBrowser) Open(_ context.Context, _ Run, p Person, issuer string
 		closeTab()
 		return nil, fmt.Errorf("open window: %w", err)
 	}
-	return &chromiumWindow{tab: tab, close: closeTab, suite: b.Suite, issuer: issuer, person: p}, nil
+	return &chromiumWindow{tab: tab, close: closeTab, suite: b.Suite, issuer: issuer, user: p}, nil
 }
 
 // start runs the browser. It outlives the module that first needs it, so it has a context of its own.
@@ -90,23 +90,23 @@ type chromiumWindow struct {
 	close  context.CancelFunc
 	suite  string
 	issuer string
-	person Person
+	user   User
 }
 
-// look.js returns a sight of the page.
+// pageStateScript.js returns a sight of the page.
 //
 //go:embed look.js
-var look string
+var pageStateScript string
 
-// sight is what a page shows.
-type sight struct {
+// pageState is what a page shows.
+type pageState struct {
 	URL      string   `json:"url"`
 	Loaded   bool     `json:"loaded"`
 	IDs      []string `json:"ids"`      // the ids that it has, of those that matter
 	Document float64  `json:"document"` // tells one document from the next
 }
 
-func (s sight) has(id string) bool {
+func (s pageState) has(id string) bool {
 	return slices.Contains(s.IDs, id)
 }
 
@@ -114,7 +114,7 @@ func (w *chromiumWindow) Close() { w.close() }
 
 // Visit goes on until the suite has its answer or, with picture, until the OP shows a page that leads nowhere.
 func (w *chromiumWindow) Visit(ctx context.Context, method, url string, picture bool) ([]byte, error) {
-	ctx, cancel := w.within(ctx)
+	ctx, cancel := w.withTimeout(ctx)
 	defer cancel()
 	if method == "POST" {
 		url = postForm(url)
@@ -122,39 +122,39 @@ func (w *chromiumWindow) Visit(ctx context.Context, method, url string, picture 
 	if err := chromedp.Do(ctx, chromedp.Navigate(url)); err != nil {
 		return nil, err
 	}
-	acted := 0.0     // the document that was last clicked in: a click takes a while to lead on
-	var shown []byte // the OP's page that was last clicked in
+	clicked := 0.0        // the document that was last clicked in: a click takes a while to lead on
+	var screenshot []byte // the OP's page that was last clicked in
 	for {
-		page, err := chromedp.Run(ctx, chromedp.Evaluate[sight](look))
+		page, err := chromedp.Run(ctx, chromedp.Evaluate[pageState](pageStateScript))
 		switch {
 		case ctx.Err() != nil:
 			return nil, fmt.Errorf("no end at %s: %w", page.URL, context.Cause(ctx))
 		case err != nil || !page.Loaded:
 			// The page is on its way to another.
-		case w.answered(page):
-			return shown, nil
-		case picture && w.stopped(page):
+		case w.reachedSuite(page):
+			return screenshot, nil
+		case picture && w.isFinalPage(page):
 			return chromedp.Run(ctx, chromedp.CaptureScreenshot())
-		case page.Document != acted && w.deed(page) != "":
-			if shown, err = chromedp.Run(ctx, chromedp.CaptureScreenshot()); err != nil {
+		case page.Document != clicked && w.userActionScript(page) != "":
+			if screenshot, err = chromedp.Run(ctx, chromedp.CaptureScreenshot()); err != nil {
 				return nil, err
 			}
 			// Later, so that the page is not gone before it has answered.
-			later := "setTimeout(function () { " + w.deed(page) + " }, 0); null"
-			if _, err := chromedp.Run(ctx, chromedp.Evaluate[*struct{}](later)); err != nil {
+			script := "setTimeout(function () { " + w.userActionScript(page) + " }, 0); null"
+			if _, err := chromedp.Run(ctx, chromedp.Evaluate[*struct{}](script)); err != nil {
 				return nil, err
 			}
-			acted = page.Document
+			clicked = page.Document
 		}
 		select {
 		case <-ctx.Done():
-		case <-time.After(pulse):
+		case <-time.After(pagePollInterval):
 		}
 	}
 }
 
-// answered tells whether the browser is back at the suite, and the suite's page has done its work.
-func (w *chromiumWindow) answered(page sight) bool {
+// reachedSuite tells whether the browser is back at the suite, and the suite's page has done its work.
+func (w *chromiumWindow) reachedSuite(page pageState) bool {
 	path, atSuite := strings.CutPrefix(page.URL, w.suite+"/")
 	path, _, _ = strings.Cut(path, "?")
 	path, _, _ = strings.Cut(path, "#")
@@ -167,20 +167,20 @@ func (w *chromiumWindow) answered(page sight) bool {
 	return !strings.HasSuffix(path, "session_verify") // its frames lead on
 }
 
-// stopped tells whether the OP shows a page that leads nowhere.
-func (w *chromiumWindow) stopped(page sight) bool {
+// isFinalPage tells whether the OP shows a page that leads nowhere.
+func (w *chromiumWindow) isFinalPage(page pageState) bool {
 	return strings.HasPrefix(page.URL, w.issuer+"/") && (page.has("error-description") || page.has("signed-out"))
 }
 
-// deed is the script that does what a person does on the OP's page; empty if there is nothing to do.
-func (w *chromiumWindow) deed(page sight) string {
+// userActionScript is the script that does what a person does on the OP's page; empty if there is nothing to do.
+func (w *chromiumWindow) userActionScript(page pageState) string {
 	switch {
 	case !strings.HasPrefix(page.URL, w.issuer+"/"):
 		return ""
 	case page.has("password"):
 		return fmt.Sprintf("var u = document.getElementById('username'); if (!u.readOnly) { u.value = %q; } "+
 			"document.getElementById('password').value = %q; document.getElementById('sign-in').click()",
-			w.person.Username, w.person.Password)
+			w.user.Username, w.user.Password)
 	case page.has("allow"):
 		return "document.getElementById('allow').click()"
 	case page.has("sign-out"):
@@ -191,7 +191,7 @@ func (w *chromiumWindow) deed(page sight) string {
 
 // Draw shows the page without its scripts and takes a picture.
 func (w *chromiumWindow) Draw(ctx context.Context, html string) ([]byte, error) {
-	ctx, cancel := w.within(ctx)
+	ctx, cancel := w.withTimeout(ctx)
 	defer cancel()
 	frame := `<iframe sandbox style="border:0;width:100%;height:100%" src="data:text/html;charset=utf-8;base64,` +
 		base64.StdEncoding.EncodeToString([]byte(html)) + `"></iframe>`
@@ -201,9 +201,9 @@ func (w *chromiumWindow) Draw(ctx context.Context, html string) ([]byte, error) 
 	return chromedp.Run(ctx, chromedp.CaptureScreenshot())
 }
 
-// within joins the window's context, which carries the browser, with the caller's end and the visit's limit.
-func (w *chromiumWindow) within(ctx context.Context) (context.Context, context.CancelFunc) {
-	joined, cancel := context.WithTimeout(w.tab, visitLimit)
+// withTimeout joins the window's context, which carries the browser, with the caller's end and the visit's limit.
+func (w *chromiumWindow) withTimeout(ctx context.Context) (context.Context, context.CancelFunc) {
+	joined, cancel := context.WithTimeout(w.tab, visitTimeout)
 	stop := context.AfterFunc(ctx, cancel)
 	return joined, func() { stop(); cancel() }
 }

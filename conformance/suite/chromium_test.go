@@ -79,7 +79,7 @@ func mustOpen(t *testing.T, sites *fakeSites) (window Window, op string) {
 	t.Cleanup(opSite.Close)
 	browser := &ChromiumBrowser{NoSandbox: os.Getuid() == 0, Suite: suiteSite.URL}
 	t.Cleanup(browser.Close)
-	window, err := browser.Open(t.Context(), Run{}, Person{Username: "ada", Password: `pass"word\`}, opSite.URL)
+	window, err := browser.Open(t.Context(), Run{}, User{Username: "ada", Password: `pass"word\`}, opSite.URL)
 	if err != nil {
 		t.Fatal(err)
 	}

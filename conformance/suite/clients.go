@@ -14,21 +14,21 @@ import (
 // Client is a relying party: its metadata under RFC 7591's names, with client_id and client_secret.
 type Client map[string]any
 
-// Static are the clients that a run with static registration needs, each in its place in the suite's configuration.
-type Static struct {
+// StaticClients are the clients that a run with static registration needs, each in its place in the suite's configuration.
+type StaticClients struct {
 	First  Client // "client"
 	Second Client // "client2": tries to use what is bound to the first
 	Post   Client // "client_secret_post": the certification plans authenticate by client_secret_basic but for one module
 	keys   map[string]jose.JSONWebKeySet
 }
 
-// NewStatic makes the clients of a run whose redirect URIs lie below base. Each has an id, a secret and a key of its own.
-func NewStatic(r Run, base string) (Static, error) {
+// NewStaticClients makes the clients of a run whose redirect URIs lie below base. Each has an id, a secret and a key of its own.
+func NewStaticClients(r Run, base string) (StaticClients, error) {
 	method := r.Variant["client_auth_type"]
 	if method == "" {
 		method = "client_secret_basic"
 	}
-	s := Static{keys: map[string]jose.JSONWebKeySet{}}
+	s := StaticClients{keys: map[string]jose.JSONWebKeySet{}}
 	for _, c := range []struct {
 		client *Client
 		name   string
@@ -40,7 +40,7 @@ func NewStatic(r Run, base string) (Static, error) {
 		}
 		key, err := rsa.GenerateKey(rand.Reader, 2048)
 		if err != nil {
-			return Static{}, fmt.Errorf("generate client key: %w", err)
+			return StaticClients{}, fmt.Errorf("generate client key: %w", err)
 		}
 		jwk := jose.JSONWebKey{Key: key, KeyID: c.name, Algorithm: string(jose.RS256), Use: "sig"}
 		s.keys[c.name] = jose.JSONWebKeySet{Keys: []jose.JSONWebKey{jwk}}
@@ -50,10 +50,10 @@ func NewStatic(r Run, base string) (Static, error) {
 }
 
 // All lists the clients, to be registered with the OP.
-func (s Static) All() []Client { return []Client{s.First, s.Second, s.Post} }
+func (s StaticClients) All() []Client { return []Client{s.First, s.Second, s.Post} }
 
 // configure writes the clients' blocks of the suite's configuration.
-func (s Static) configure(config map[string]any) {
+func (s StaticClients) configure(config map[string]any) {
 	for block, name := range map[string]string{"client": "first", "client2": "second", "client_secret_post": "post"} {
 		client := map[string]Client{"first": s.First, "second": s.Second, "post": s.Post}[name]
 		entry := map[string]any{"client_id": client["client_id"]}
@@ -82,7 +82,7 @@ func (r Run) client(name, base, method string) Client {
 		"grant_types":                grantTypes(r.responseTypes()),
 		"scope":                      "openid profile email address phone offline_access",
 	}
-	maps.Copy(c, choices(r))
+	maps.Copy(c, clientSettings(r))
 	if strings.HasPrefix(method, "client_secret_") {
 		c["client_secret"] = rand.Text() + rand.Text() // long enough for HS256
 	}
@@ -100,10 +100,10 @@ func (r Run) client(name, base, method string) Client {
 	return c
 }
 
-// choices are what a run's clients need of Curfew and a plain registration does not give: one module of a plan sends PKCE and the
+// clientSettings are what a run's clients need of Curfew and a plain registration does not give: one module of a plan sends PKCE and the
 // others must work without, nobody is there to be asked, session_state is for who asked for it, and a client that signed out at once
 // after signing in is told a second time, which would fall into the next module of its alias.
-func choices(r Run) map[string]any {
+func clientSettings(r Run) map[string]any {
 	c := map[string]any{"require_pkce": false, "consent": "skip"}
 	switch {
 	case strings.Contains(r.Plan, "session-management"):

@@ -8,12 +8,12 @@ import (
 
 // Setup is what a plan's configuration depends on.
 type Setup struct {
-	Suite    string         // the suite's origin
-	Issuer   string         // the OP's
-	Metadata map[string]any // the OP's discovery document, for runs with static metadata
-	Person   Person
-	Alias    string  // names the run's URLs at the suite; empty with dynamic registration: each module has its own
-	Static   *Static // the run's clients; nil with dynamic registration
+	Suite         string         // the suite's origin
+	Issuer        string         // the OP's
+	Metadata      map[string]any // the OP's discovery document, for runs with static metadata
+	User          User
+	Alias         string         // names the run's URLs at the suite; empty with dynamic registration: each module has its own
+	StaticClients *StaticClients // the run's clients; nil with dynamic registration
 }
 
 // NewAlias makes an alias that no other run uses. Modules of one alias must run one after another.
@@ -24,7 +24,7 @@ func Base(suite, alias string) string { return suite + "/test/a/" + alias }
 
 // Config is the suite's configuration for a run.
 func Config(r Run, s Setup) map[string]any {
-	pages := Pages{Suite: s.Suite, Issuer: s.Issuer, Person: s.Person}
+	pages := Pages{Suite: s.Suite, Issuer: s.Issuer, User: s.User}
 	config := map[string]any{
 		"description": fmt.Sprintf("Curfew: %s %s", r.Plan, r.Title()),
 		"server":      server(r, s),
@@ -39,8 +39,8 @@ func Config(r Run, s Setup) map[string]any {
 	if s.Alias != "" {
 		config["alias"] = s.Alias
 	}
-	if s.Static != nil {
-		s.Static.configure(config)
+	if s.StaticClients != nil {
+		s.StaticClients.configure(config)
 	} else {
 		config["client"] = map[string]any{"client_name": "Conformance suite (first)"}
 		config["client2"] = map[string]any{"client_name": "Conformance suite (second)"}
@@ -50,9 +50,9 @@ func Config(r Run, s Setup) map[string]any {
 
 func server(r Run, s Setup) map[string]any {
 	if r.Variant["server_metadata"] != "static" {
-		return map[string]any{"discoveryUrl": s.Issuer + "/.well-known/openid-configuration", "login_hint": s.Person.Username}
+		return map[string]any{"discoveryUrl": s.Issuer + "/.well-known/openid-configuration", "login_hint": s.User.Username}
 	}
-	static := map[string]any{"login_hint": s.Person.Username}
+	static := map[string]any{"login_hint": s.User.Username}
 	for name, value := range s.Metadata {
 		static[name] = value
 	}

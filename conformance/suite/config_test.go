@@ -7,9 +7,9 @@ import (
 	"testing"
 )
 
-func mustStatic(t *testing.T, run Run) Static {
+func mustStatic(t *testing.T, run Run) StaticClients {
 	t.Helper()
-	s, err := NewStatic(run, "https://suite.test/test/a/x")
+	s, err := NewStaticClients(run, "https://suite.test/test/a/x")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -19,7 +19,7 @@ func mustStatic(t *testing.T, run Run) Static {
 // A call that a module does not expect fails it, so a logout URI is registered in its own plan only.
 func TestLogoutURIsAreRegisteredInTheirOwnPlanOnly(t *testing.T) {
 	for _, run := range Catalogue() {
-		if run.Dynamic() {
+		if run.UsesDynamicRegistration() {
 			continue
 		}
 		for _, c := range mustStatic(t, Run{Plan: run.Plan, Variant: Variant{"response_type": run.Variant["response_type"]}}).All() {
@@ -133,7 +133,7 @@ func TestChromiumRunLeavesNoPageToTheSuite(t *testing.T) {
 }
 
 func TestPersonHasAllProfileClaims(t *testing.T) {
-	claims := NewPerson().Claims()
+	claims := NewUser().Claims()
 	for _, name := range strings.Fields("name given_name family_name middle_name nickname preferred_username profile picture website gender birthdate zoneinfo locale email email_verified phone_number phone_number_verified address") {
 		if claims[name] == nil {
 			t.Errorf("got no %s", name)

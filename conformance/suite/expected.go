@@ -55,21 +55,21 @@ func (e Expectation) check() error {
 	return nil
 }
 
-// Verdict is what the expectations make of results.
-type Verdict struct {
+// Evaluation is what the expectations make of results.
+type Evaluation struct {
 	Unexpected []string      // each names a module and what it did
 	Stale      []Expectation // tolerate what did not happen
 }
 
 // OK tells whether the run is accepted.
-func (v Verdict) OK() bool { return len(v.Unexpected)+len(v.Stale) == 0 }
+func (v Evaluation) OK() bool { return len(v.Unexpected)+len(v.Stale) == 0 }
 
-// Judge compares results with the expectations. An expectation is stale if modules in its scope ran and none did as it says; after a
+// Evaluate compares results with the expectations. An expectation is stale if modules in its scope ran and none did as it says; after a
 // complete run also if no module was in its scope.
-func (all Expectations) Judge(results []Result, complete bool) Verdict {
-	var v Verdict
+func (all Expectations) Evaluate(results []Result, complete bool) Evaluation {
+	var v Evaluation
 	used := make([]bool, len(all))
-	reached := make([]bool, len(all))
+	applicable := make([]bool, len(all))
 	for _, r := range results {
 		tolerated := func(result, condition string) bool {
 			found := false
@@ -81,14 +81,14 @@ func (all Expectations) Judge(results []Result, complete bool) Verdict {
 			return found
 		}
 		for i, e := range all {
-			reached[i] = reached[i] || e.inScope(r)
+			applicable[i] = applicable[i] || e.inScope(r)
 		}
-		for _, complaint := range r.complaints(tolerated) {
-			v.Unexpected = append(v.Unexpected, r.Name()+": "+complaint)
+		for _, finding := range r.unexpectedFindings(tolerated) {
+			v.Unexpected = append(v.Unexpected, r.Name()+": "+finding)
 		}
 	}
 	for i, e := range all {
-		if !used[i] && (reached[i] || complete) {
+		if !used[i] && (applicable[i] || complete) {
 			v.Stale = append(v.Stale, e)
 		}
 	}

@@ -19,30 +19,30 @@ const unsigned = `[{"plan": "oidcc-*", "variant": {"client_registration": "dynam
 
 const warned = `[{"plan": "oidcc-basic-*", "module": "m", "result": "WARNING", "condition": "CheckA", "reason": "r", "section": "s"}]`
 
-func ran(run Run, module, result string, warnings ...Finding) Result {
+func newResult(run Run, module, result string, warnings ...Finding) Result {
 	return Result{Run: run, Module: Module{Name: module}, Result: result, Warnings: warnings}
 }
 
 func TestSkipNeedsItsReason(t *testing.T) {
-	results := []Result{ran(dynamicRun, "oidcc-idtoken-unsigned", Skipped)}
-	if v := (Expectations{}).Judge(results, false); len(v.Unexpected) != 1 {
+	results := []Result{newResult(dynamicRun, "oidcc-idtoken-unsigned", Skipped)}
+	if v := (Expectations{}).Evaluate(results, false); len(v.Unexpected) != 1 {
 		t.Errorf("got %v, want the skip unexpected", v)
 	}
-	if v := mustRead(t, unsigned).Judge(results, false); !v.OK() {
+	if v := mustRead(t, unsigned).Evaluate(results, false); !v.OK() {
 		t.Errorf("got %v, want the skip tolerated", v)
 	}
-	elsewhere := []Result{ran(staticRun, "oidcc-idtoken-unsigned", Skipped)}
-	if v := mustRead(t, unsigned).Judge(elsewhere, false); len(v.Unexpected) != 1 {
+	otherResults := []Result{newResult(staticRun, "oidcc-idtoken-unsigned", Skipped)}
+	if v := mustRead(t, unsigned).Evaluate(otherResults, false); len(v.Unexpected) != 1 {
 		t.Errorf("got %v, want the skip in another variant unexpected", v)
 	}
 }
 
 func TestEachWarningNeedsItsOwnReason(t *testing.T) {
 	a, b := Finding{"CheckA", "one"}, Finding{"CheckB", "two"}
-	if v := mustRead(t, warned).Judge([]Result{ran(dynamicRun, "m", Warning, a)}, false); !v.OK() {
+	if v := mustRead(t, warned).Evaluate([]Result{newResult(dynamicRun, "m", Warning, a)}, false); !v.OK() {
 		t.Errorf("got %v, want the named warning tolerated", v)
 	}
-	v := mustRead(t, warned).Judge([]Result{ran(dynamicRun, "m", Warning, a, b)}, false)
+	v := mustRead(t, warned).Evaluate([]Result{newResult(dynamicRun, "m", Warning, a, b)}, false)
 	if len(v.Unexpected) != 1 || !strings.Contains(v.Unexpected[0], "CheckB") {
 		t.Errorf("got %v, want the other warning unexpected", v)
 	}
@@ -55,12 +55,12 @@ func TestExpectationThatNoLongerOccursIsStale(t *testing.T) {
 		complete bool
 		stale    bool
 	}{
-		{"its module passed", []Result{ran(dynamicRun, "oidcc-idtoken-unsigned", Passed)}, false, true},
-		{"its module was not selected", []Result{ran(dynamicRun, "oidcc-server", Passed)}, false, false},
-		{"its module is gone", []Result{ran(dynamicRun, "oidcc-server", Passed)}, true, true},
-		{"it occurs in one of two runs", []Result{ran(dynamicRun, "oidcc-idtoken-unsigned", Passed), ran(dynamicRun, "oidcc-idtoken-unsigned", Skipped)}, true, false},
+		{"its module passed", []Result{newResult(dynamicRun, "oidcc-idtoken-unsigned", Passed)}, false, true},
+		{"its module was not selected", []Result{newResult(dynamicRun, "oidcc-server", Passed)}, false, false},
+		{"its module is gone", []Result{newResult(dynamicRun, "oidcc-server", Passed)}, true, true},
+		{"it occurs in one of two runs", []Result{newResult(dynamicRun, "oidcc-idtoken-unsigned", Passed), newResult(dynamicRun, "oidcc-idtoken-unsigned", Skipped)}, true, false},
 	} {
-		if v := mustRead(t, unsigned).Judge(c.results, c.complete); (len(v.Stale) > 0) != c.stale {
+		if v := mustRead(t, unsigned).Evaluate(c.results, c.complete); (len(v.Stale) > 0) != c.stale {
 			t.Errorf("%s: got stale %v, want %v", c.name, v.Stale, c.stale)
 		}
 	}
@@ -68,13 +68,13 @@ func TestExpectationThatNoLongerOccursIsStale(t *testing.T) {
 
 func TestFailureAndSilenceAreNeverAccepted(t *testing.T) {
 	for _, result := range []string{Failed, "UNKNOWN", ""} {
-		if v := (Expectations{}).Judge([]Result{ran(dynamicRun, "m", result)}, false); v.OK() {
+		if v := (Expectations{}).Evaluate([]Result{newResult(dynamicRun, "m", result)}, false); v.OK() {
 			t.Errorf("got %q accepted", result)
 		}
 	}
-	passedInName := ran(dynamicRun, "m", Passed)
+	passedInName := newResult(dynamicRun, "m", Passed)
 	passedInName.Failures = []Finding{{"CheckA", "broken"}}
-	if (Expectations{}).Judge([]Result{passedInName}, false).OK() {
+	if (Expectations{}).Evaluate([]Result{passedInName}, false).OK() {
 		t.Error("got a failed condition accepted")
 	}
 }

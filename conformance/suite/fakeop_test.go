@@ -8,7 +8,7 @@ import (
 // fakeOP stands for the OP, which is a process of its own.
 type fakeOP struct {
 	mu        sync.Mutex
-	people    []Person
+	people    []User
 	clients   []Client
 	rotations int
 	closed    int
@@ -22,7 +22,7 @@ func (o *fakeOP) Metadata(context.Context) (map[string]any, error) {
 	return map[string]any{"issuer": "https://op.test", "token_endpoint": "https://op.test/token", "acr_values_supported": []any{"gold", "silver"}}, nil
 }
 
-func (o *fakeOP) AddPerson(_ context.Context, p Person) error {
+func (o *fakeOP) AddUser(_ context.Context, p User) error {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.people = append(o.people, p)
@@ -59,7 +59,7 @@ type fakeBrowser struct {
 	visited func(url string) // the effect of a visit; nil: none
 }
 
-func (b *fakeBrowser) Open(context.Context, Run, Person, string) (Window, error) {
+func (b *fakeBrowser) Open(context.Context, Run, User, string) (Window, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.windows++

@@ -28,8 +28,8 @@ type Launcher struct {
 	SuiteCA string // PEM file that the OP trusts towards the suite; empty: the system's roots
 }
 
-// ready is how long an OP may take to answer.
-const ready = 20 * time.Second
+// startTimeout is how long an OP may take to answer.
+const startTimeout = 20 * time.Second
 
 // Start starts an OP for a run, and returns when it answers.
 func (l *Launcher) Start(ctx context.Context, run Run) (Provider, error) {
@@ -48,12 +48,12 @@ func (l *Launcher) Start(ctx context.Context, run Run) (Provider, error) {
 	if err != nil {
 		return nil, fmt.Errorf("make certificate: %w", err)
 	}
-	op := &launched{OP: OP{
+	op := &launchedOP{OP: OP{
 		Binary: l.Binary,
 		Config: filepath.Join(dir, "curfew.yaml"),
 		Base:   "https://" + net.JoinHostPort(l.Host, port),
 		HTTP:   &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: roots}}, Timeout: 30 * time.Second},
-	}, ended: make(chan error, 1)}
+	}, exit: make(chan error, 1)}
 	if err := l.writeConfig(op, run, dir, port); err != nil {
 		return nil, fmt.Errorf("write configuration: %w", err)
 	}
@@ -68,7 +68,7 @@ func (l *Launcher) Start(ctx context.Context, run Run) (Provider, error) {
 
 // writeConfig allows what the plans need and Curfew's defaults refuse: registration by anyone, clients without PKCE, logos, and calls
 // to the suite. JSON is YAML.
-func (l *Launcher) writeConfig(op *launched, run Run, dir, port string) error {
+func (l *Launcher) writeConfig(op *launchedOP, run Run, dir, port string) error {
 	suite, err := url.Parse(l.Suite)
 	if err != nil {
 		return fmt.Errorf("the suite's URL: %w", err)
@@ -87,7 +87,7 @@ func (l *Launcher) writeConfig(op *launched, run Run, dir, port string) error {
 		"egress": egress,
 		// A module that looks for the new key after a rotation knows RSA and EC keys only (oidcc-server-rotate-keys).
 		"keys": map[string]any{"algorithms": []string{"RS256", "ES256", "PS256"}},
-		"registration": map[string]any{"mode": "open", "logo": true, "defaults": choices(run),
+		"registration": map[string]any{"mode": "open", "logo": true, "defaults": clientSettings(run),
 			// The plan for clients without authentication sends no PKCE either.
 			"public_without_pkce": run.Variant["client_auth_type"] == "none"},
 	}
@@ -98,15 +98,15 @@ func (l *Launcher) writeConfig(op *launched, run Run, dir, port string) error {
 	return os.WriteFile(op.Config, text, 0o600)
 }
 
-// launched is an OP that we started.
-type launched struct {
+// launchedOP is an OP that we started.
+type launchedOP struct {
 	OP
 	process *exec.Cmd
-	ended   chan error
+	exit    chan error
 }
 
 // serve starts the process; its log goes to a file.
-func (o *launched) serve(dir string) error {
+func (o *launchedOP) serve(dir string) error {
 	log, err := os.Create(filepath.Join(dir, "curfew.log"))
 	if err != nil {
 		return err
@@ -117,26 +117,26 @@ func (o *launched) serve(dir string) error {
 	if err := o.process.Start(); err != nil {
 		return fmt.Errorf("start %s: %w", o.Binary, err)
 	}
-	go func() { o.ended <- o.process.Wait() }()
+	go func() { o.exit <- o.process.Wait() }()
 	return nil
 }
 
 // wait returns when discovery answers.
-func (o *launched) wait(ctx context.Context) error {
-	deadline := time.NewTimer(ready)
+func (o *launchedOP) wait(ctx context.Context) error {
+	deadline := time.NewTimer(startTimeout)
 	defer deadline.Stop()
-	again := time.NewTicker(50 * time.Millisecond)
-	defer again.Stop()
+	poll := time.NewTicker(50 * time.Millisecond)
+	defer poll.Stop()
 	for {
 		select {
-		case err := <-o.ended:
-			o.ended <- err
+		case err := <-o.exit:
+			o.exit <- err
 			return fmt.Errorf("curfew ended at once (%v); its log is beside %s", err, o.Config)
 		case <-ctx.Done():
 			return ctx.Err()
 		case <-deadline.C:
 			return fmt.Errorf("curfew does not answer at %s; its log is beside %s", o.Base, o.Config)
-		case <-again.C:
+		case <-poll.C:
 			if _, err := o.Metadata(ctx); err == nil {
 				return nil
 			}
@@ -145,14 +145,14 @@ func (o *launched) wait(ctx context.Context) error {
 }
 
 // Close stops the process, gently first.
-func (o *launched) Close() error {
+func (o *launchedOP) Close() error {
 	if err := o.process.Process.Signal(syscall.SIGTERM); err != nil && !errors.Is(err, os.ErrProcessDone) {
 		return fmt.Errorf("stop curfew: %w", err)
 	}
 	select {
-	case <-o.ended:
+	case <-o.exit:
 		return nil
-	case <-time.After(ready):
+	case <-time.After(startTimeout):
 	}
 	return o.process.Process.Kill()
 }

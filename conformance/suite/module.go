@@ -8,57 +8,57 @@ import (
 )
 
 const (
-	// glance is how long to wait for a module's end before looking what it wants.
-	glance = time.Second
-	// settled is how long a module must stay CONFIGURED before it counts as one that waits to be started. The others pass
+	// pollInterval is how long to wait for a module's end before looking what it wants.
+	pollInterval = time.Second
+	// configuredDelay is how long a module must stay CONFIGURED before it counts as one that waits to be started. The others pass
 	// through that state.
-	settled = 3 * time.Second
-	// overdue is how long a placeholder may stay open with no browser at work before the runner fills it.
-	overdue = 5 * time.Second
-	// Stall is how long a module may log nothing. Two modules rest on purpose, for 30 s and 60 s.
-	Stall = 100 * time.Second
-	// Limit is how long a module may run at all.
-	Limit = 240 * time.Second
+	configuredDelay = 3 * time.Second
+	// placeholderDelay is how long a placeholder may stay open with no browser at work before the runner fills it.
+	placeholderDelay = 5 * time.Second
+	// StallTimeout is how long a module may log nothing. Two modules rest on purpose, for 30 s and 60 s.
+	StallTimeout = 100 * time.Second
+	// ModuleTimeout is how long a module may run at all.
+	ModuleTimeout = 240 * time.Second
 )
 
-// drive is one plan at work.
-type drive struct {
+// planRun is one plan at work.
+type planRun struct {
 	*Runner
-	run    Run
-	plan   string
-	op     Provider
-	person Person
-	keys   sync.RWMutex // a rotation must not fall into another module
+	run      Run
+	plan     string
+	op       Provider
+	user     User
+	rotation sync.RWMutex // a rotation must not fall into another module
 }
 
-// module runs one module to its end. What goes wrong on our side is a failure of the module, too.
-func (d *drive) module(ctx context.Context, m Module) Result {
+// runModule runs one module to its end. What goes wrong on our side is a failure of the module, too.
+func (d *planRun) runModule(ctx context.Context, m Module) Result {
 	result := Result{Run: d.run, Module: m, Result: Failed}
 	start := time.Now()
-	if err := d.drive(ctx, m, &result); err != nil {
+	if err := d.execute(ctx, m, &result); err != nil {
 		result.Result = Failed
 		result.Failures = append(result.Failures, Finding{"runner", err.Error()})
 	}
-	result.Took = since(start)
+	result.Took = elapsed(start)
 	return result
 }
 
-func (d *drive) drive(ctx context.Context, m Module, result *Result) (err error) {
+func (d *planRun) execute(ctx context.Context, m Module, result *Result) (err error) {
 	if m.Name == rotateKeys {
-		d.keys.Lock()
-		defer d.keys.Unlock()
+		d.rotation.Lock()
+		defer d.rotation.Unlock()
 	} else {
-		d.keys.RLock()
-		defer d.keys.RUnlock()
+		d.rotation.RLock()
+		defer d.rotation.RUnlock()
 	}
 	if result.ID, err = d.API.StartModule(ctx, d.plan, m); err != nil {
 		return fmt.Errorf("start module: %w", err)
 	}
-	limited, cancel := context.WithTimeoutCause(ctx, Limit, fmt.Errorf("did not end within %s", Limit))
+	limited, cancel := context.WithTimeoutCause(ctx, ModuleTimeout, fmt.Errorf("did not end within %s", ModuleTimeout))
 	defer cancel()
-	w := &watch{drive: d, id: result.ID, result: result, moved: time.Now()}
+	w := &moduleWatcher{planRun: d, id: result.ID, result: result, lastProgress: time.Now()}
 	defer w.close()
-	watchErr := w.untilEnd(limited)
+	watchErr := w.waitForEnd(limited)
 	if watchErr != nil {
 		if cause := context.Cause(limited); cause != nil {
 			watchErr = cause
@@ -70,7 +70,7 @@ func (d *drive) drive(ctx context.Context, m Module, result *Result) (err error)
 			return fmt.Errorf("%w; stop module: %w", watchErr, err)
 		}
 	}
-	if err := d.read(ctx, result); err != nil {
+	if err := d.readResult(ctx, result); err != nil {
 		return err
 	}
 	return watchErr
@@ -79,8 +79,8 @@ func (d *drive) drive(ctx context.Context, m Module, result *Result) (err error)
 // rotateKeys is the module during which the OP's signing key is rotated.
 const rotateKeys = "oidcc-server-rotate-keys"
 
-// read takes the result and the findings from the suite.
-func (d *drive) read(ctx context.Context, result *Result) error {
+// readResult takes the result and the findings from the suite.
+func (d *planRun) readResult(ctx context.Context, result *Result) error {
 	info, err := d.API.Info(ctx, result.ID)
 	if err != nil {
 		return fmt.Errorf("read result: %w", err)

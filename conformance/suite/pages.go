@@ -8,7 +8,7 @@ import "regexp"
 type Pages struct {
 	Suite  string // the suite's origin
 	Issuer string // the OP's
-	Person Person
+	User   User
 }
 
 // Script is one entry.
@@ -91,8 +91,8 @@ func (p Pages) authorizeAgain() Script {
 // login leaves the user name alone where the account is given and only its password is asked.
 func (p Pages) login() [][]any {
 	return [][]any{
-		{"text", "xpath", "//input[@id='username' and not(@readonly)]", p.Person.Username, "optional"},
-		{"text", "id", "password", p.Person.Password},
+		{"text", "xpath", "//input[@id='username' and not(@readonly)]", p.User.Username, "optional"},
+		{"text", "id", "password", p.User.Password},
 		{"click", "id", "sign-in"},
 	}
 }

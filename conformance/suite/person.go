@@ -2,20 +2,20 @@ package suite
 
 import "crypto/rand"
 
-// Person is who signs in during a run.
-type Person struct {
+// User is who signs in during a run.
+type User struct {
 	Username string
 	Password string
 }
 
-// NewPerson makes a person whose name nobody has yet.
-func NewPerson() Person {
-	return Person{Username: "conformance-" + rand.Text()[:8], Password: rand.Text()}
+// NewUser makes a person whose name nobody has yet.
+func NewUser() User {
+	return User{Username: "conformance-" + rand.Text()[:8], Password: rand.Text()}
 }
 
 // Claims are all that the suite asks for: the fourteen of scope profile and those of email, address and phone (OpenID Connect Core
 // 1.0 §5.1, §5.4). updated_at is the OP's to tell.
-func (p Person) Claims() map[string]any {
+func (p User) Claims() map[string]any {
 	return map[string]any{
 		"password":              p.Password,
 		"name":                  "Ada Conformance Byron",

@@ -43,8 +43,8 @@ func (o *OP) Metadata(ctx context.Context) (map[string]any, error) {
 	return metadata, json.NewDecoder(res.Body).Decode(&metadata)
 }
 
-// AddPerson makes the person's account.
-func (o *OP) AddPerson(ctx context.Context, p Person) error {
+// AddUser makes the person's account.
+func (o *OP) AddUser(ctx context.Context, p User) error {
 	return o.command(ctx, p.Claims(), "user", "add", p.Username, "--file", "-")
 }
 
@@ -69,11 +69,11 @@ func (o *OP) command(ctx context.Context, input any, args ...string) error {
 		}
 		cmd.Stdin = bytes.NewReader(text)
 	}
-	var said bytes.Buffer
-	cmd.Stderr = &said
+	var stderr bytes.Buffer
+	cmd.Stderr = &stderr
 	cmd.Stdout = io.Discard // may hold a secret
 	if err := cmd.Run(); err != nil {
-		return fmt.Errorf("curfew %s: %w: %s", strings.Join(args[:2], " "), err, strings.TrimSpace(said.String()))
+		return fmt.Errorf("curfew %s: %w: %s", strings.Join(args[:2], " "), err, strings.TrimSpace(stderr.String()))
 	}
 	return nil
 }

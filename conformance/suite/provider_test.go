@@ -108,8 +108,8 @@ func TestCommandsReachTheOPWithTheirInput(t *testing.T) {
 	dir := t.TempDir()
 	op := mustStart(t, dir)
 	defer op.Close()
-	p := Person{Username: "ada", Password: "long enough"}
-	if err := errors.Join(op.AddPerson(t.Context(), p), op.AddClient(t.Context(), Client{"client_id": "c1"}), op.RotateKey(t.Context())); err != nil {
+	p := User{Username: "ada", Password: "long enough"}
+	if err := errors.Join(op.AddUser(t.Context(), p), op.AddClient(t.Context(), Client{"client_id": "c1"}), op.RotateKey(t.Context())); err != nil {
 		t.Fatal(err)
 	}
 	notes, err := os.ReadFile(filepath.Join(dir, "run", "notes"))
@@ -129,7 +129,7 @@ func TestCommandsReachTheOPWithTheirInput(t *testing.T) {
 
 func TestCommandThatFailsSaysWhy(t *testing.T) {
 	dir := t.TempDir()
-	op := mustStart(t, dir).(*launched)
+	op := mustStart(t, dir).(*launchedOP)
 	defer op.Close()
 	if err := op.command(t.Context(), nil, "key", "fail"); err == nil || !strings.Contains(err.Error(), "no such thing") {
 		t.Errorf("got %v, want what the command said", err)

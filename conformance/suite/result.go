@@ -35,9 +35,9 @@ func (r Result) Name() string {
 	return name
 }
 
-// complaints lists what the result holds that is not tolerated. Passing is fine, and so is a review whose placeholders were all
+// unexpectedFindings lists what the result holds that is not tolerated. Passing is fine, and so is a review whose placeholders were all
 // filled by a text match, or which had none to match because Chromium played the browser.
-func (r Result) complaints(tolerated func(result, condition string) bool) []string {
+func (r Result) unexpectedFindings(tolerated func(result, condition string) bool) []string {
 	var list []string
 	for _, f := range r.Failures {
 		list = append(list, fmt.Sprintf("failure in %s: %s", f.Condition, f.Message))

@@ -22,7 +22,7 @@ type Provider interface {
 	Issuer() string
 	// Metadata fetches the discovery document.
 	Metadata(ctx context.Context) (map[string]any, error)
-	AddPerson(ctx context.Context, p Person) error
+	AddUser(ctx context.Context, p User) error
 	AddClient(ctx context.Context, c Client) error
 	RotateKey(ctx context.Context) error
 	// Close ends what Start began.
@@ -31,7 +31,7 @@ type Provider interface {
 
 // Browser opens windows that share nothing with each other.
 type Browser interface {
-	Open(ctx context.Context, run Run, p Person, issuer string) (Window, error)
+	Open(ctx context.Context, run Run, p User, issuer string) (Window, error)
 }
 
 // Window is one person's browser.
@@ -54,7 +54,7 @@ type Runner struct {
 	Parallel int                                                  // how many modules run at a time; 0: one
 	Out      string                                               // directory for the exported results; empty: none
 	Progress io.Writer                                            // one line per module; nil: none
-	Keep     func(run Run, results []Result) error                // gets what became of each plan; nil: nobody
+	Save     func(run Run, results []Result) error                // gets what became of each plan; nil: nobody
 
 	progress sync.Mutex
 }
@@ -95,9 +95,9 @@ func (r *Runner) plan(ctx context.Context, run Run, slots chan struct{}) ([]Resu
 	if err != nil {
 		return nil, fmt.Errorf("create plan: %w", err)
 	}
-	modules := r.selected(created.Modules)
+	modules := r.selectModules(created.Modules)
 	results := make([]Result, len(modules))
-	d := &drive{Runner: r, run: run, plan: created.ID, op: op, person: setup.Person}
+	d := &planRun{Runner: r, run: run, plan: created.ID, op: op, user: setup.User}
 	var group errgroup.Group
 	if setup.Alias != "" {
 		group.SetLimit(1)
@@ -111,7 +111,7 @@ func (r *Runner) plan(ctx context.Context, run Run, slots chan struct{}) ([]Resu
 			if err := ctx.Err(); err != nil {
 				return err
 			}
-			results[i] = d.module(ctx, m)
+			results[i] = d.runModule(ctx, m)
 			r.report(results[i])
 			return nil
 		})
@@ -119,16 +119,16 @@ func (r *Runner) plan(ctx context.Context, run Run, slots chan struct{}) ([]Resu
 	if err := group.Wait(); err != nil {
 		return nil, err
 	}
-	if r.Keep != nil {
-		if err := r.Keep(run, results); err != nil {
+	if r.Save != nil {
+		if err := r.Save(run, results); err != nil {
 			return results, fmt.Errorf("keep results: %w", err)
 		}
 	}
 	return results, r.export(ctx, run, created.ID)
 }
 
-// selected lists the modules to run, each as often as Repeat says.
-func (r *Runner) selected(modules []Module) []Module {
+// selectModules lists the modules to run, each as often as Repeat says.
+func (r *Runner) selectModules(modules []Module) []Module {
 	var all []Module
 	for _, m := range modules {
 		if r.Modules == nil || r.Modules(m.Name) {
@@ -142,23 +142,23 @@ func (r *Runner) selected(modules []Module) []Module {
 
 // prepare gives the OP the person and the clients of a run.
 func (r *Runner) prepare(ctx context.Context, run Run, op Provider) (Setup, error) {
-	setup := Setup{Suite: r.API.Base, Issuer: op.Issuer(), Person: NewPerson()}
-	if err := op.AddPerson(ctx, setup.Person); err != nil {
+	setup := Setup{Suite: r.API.Base, Issuer: op.Issuer(), User: NewUser()}
+	if err := op.AddUser(ctx, setup.User); err != nil {
 		return setup, fmt.Errorf("add person: %w", err)
 	}
 	var err error
 	if setup.Metadata, err = op.Metadata(ctx); err != nil {
 		return setup, fmt.Errorf("fetch metadata: %w", err)
 	}
-	if run.Dynamic() {
+	if run.UsesDynamicRegistration() {
 		return setup, nil
 	}
 	setup.Alias = NewAlias()
-	clients, err := NewStatic(run, Base(setup.Suite, setup.Alias))
+	clients, err := NewStaticClients(run, Base(setup.Suite, setup.Alias))
 	if err != nil {
 		return setup, err
 	}
-	setup.Static = &clients
+	setup.StaticClients = &clients
 	for _, client := range clients.All() {
 		if err := op.AddClient(ctx, client); err != nil {
 			return setup, fmt.Errorf("add client: %w", err)
@@ -202,7 +202,7 @@ func (r *Runner) export(ctx context.Context, run Run, plan string) (err error) {
 	return nil
 }
 
-var unfit = regexp.MustCompile(`[^a-z0-9_]+`)
+var unsafeChars = regexp.MustCompile(`[^a-z0-9_]+`)
 
 // fileName is a run's name as files and directories bear it.
 func fileName(run Run) string {
@@ -210,10 +210,10 @@ func fileName(run Run) string {
 	var values []string
 	for _, part := range strings.Split(run.Title(), ", ") {
 		_, value, _ := strings.Cut(part, "=")
-		values = append(values, unfit.ReplaceAllString(value, "_"))
+		values = append(values, unsafeChars.ReplaceAllString(value, "_"))
 	}
 	return strings.Trim(plan+"-"+strings.Join(values, "-"), "-")
 }
 
-// since is how long ago a moment was.
-func since(start time.Time) time.Duration { return time.Since(start).Round(100 * time.Millisecond) }
+// elapsed is how long ago a moment was.
+func elapsed(start time.Time) time.Duration { return time.Since(start).Round(100 * time.Millisecond) }

@@ -188,7 +188,7 @@ func TestOpenPlaceholderGetsThePageThatWasShown(t *testing.T) {
 		if got := s.started[0].uploads["shot"]; got != want {
 			t.Errorf("got upload %q, want %q", got, want)
 		}
-		if v := (Expectations{}).Judge(results, true); v.OK() || !strings.Contains(v.Unexpected[0], "not by a text match") {
+		if v := (Expectations{}).Evaluate(results, true); v.OK() || !strings.Contains(v.Unexpected[0], "not by a text match") {
 			t.Errorf("got verdict %v, want the uploaded review unexpected", v)
 		}
 	})
@@ -203,7 +203,7 @@ func TestPlaceholderThatTheSuiteFillsIsLeftAlone(t *testing.T) {
 			i.finish(Review, Entry{Matched: "You are signed out"})
 		}
 		results := mustRun(t, s, dynamicRun, nil)
-		if results[0].Uploaded != 0 || !(Expectations{}).Judge(results, true).OK() {
+		if results[0].Uploaded != 0 || !(Expectations{}).Evaluate(results, true).OK() {
 			t.Errorf("got %d uploads, %v; want none and an accepted review", results[0].Uploaded, results[0])
 		}
 	})
@@ -250,8 +250,8 @@ func TestStalledModuleIsStoppedAndFails(t *testing.T) {
 		if first.Result != Failed || len(first.Failures) != 1 || !strings.Contains(first.Failures[0].Message, "logged nothing") {
 			t.Errorf("got %s %v, want FAILED for its silence", first.Result, first.Failures)
 		}
-		if first.Took < Stall || first.Took > Limit {
-			t.Errorf("got stopped after %s, want between %s and %s", first.Took, Stall, Limit)
+		if first.Took < StallTimeout || first.Took > ModuleTimeout {
+			t.Errorf("got stopped after %s, want between %s and %s", first.Took, StallTimeout, ModuleTimeout)
 		}
 		if !s.started[0].stopped || results[1].Result != Passed {
 			t.Errorf("got stopped %v and then %s, want true and PASSED", s.started[0].stopped, results[1].Result)

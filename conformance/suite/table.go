@@ -92,7 +92,7 @@ type Report struct {
 	Day          time.Time
 	Rows         []Row
 	Expectations Expectations
-	Verdict      Verdict
+	Evaluation   Evaluation
 }
 
 // WriteMarkdown writes the report.
@@ -108,9 +108,9 @@ func (r Report) WriteMarkdown(w io.Writer) error {
 	for _, row := range append(slices.Clip(r.Rows), total(r.Rows)) {
 		fmt.Fprintf(&b, "| %s |\n", strings.Join(row.cells(), " | "))
 	}
-	if len(r.Verdict.Unexpected) > 0 {
+	if len(r.Evaluation.Unexpected) > 0 {
 		fmt.Fprintf(&b, "\n## Not accepted\n\n")
-		for _, line := range r.Verdict.Unexpected {
+		for _, line := range r.Evaluation.Unexpected {
 			fmt.Fprintf(&b, "- %s\n", line)
 		}
 	}

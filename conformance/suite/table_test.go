@@ -34,7 +34,7 @@ func TestReportNamesSuiteCommandAndReasons(t *testing.T) {
 		Suite: []string{"5.2.4"}, Commands: []string{"curfew-conformance -plan basic"}, Day: time.Date(2026, 11, 21, 0, 0, 0, 0, time.UTC),
 		Rows:         Rows([]Result{{Run: dynamicRun, Result: Passed}}),
 		Expectations: mustRead(t, unsigned),
-		Verdict:      Verdict{Unexpected: []string{"m: skipped"}},
+		Evaluation:   Evaluation{Unexpected: []string{"m: skipped"}},
 	}
 	var b strings.Builder
 	if err := r.WriteMarkdown(&b); err != nil {

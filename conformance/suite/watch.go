@@ -8,24 +8,24 @@ import (
 	"time"
 )
 
-// watch does for one running module what the module waits for.
-type watch struct {
-	*drive
+// moduleWatcher does for one running module what the module waits for.
+type moduleWatcher struct {
+	*planRun
 	id     string
 	result *Result
 	window Window // opened when first needed
 
-	configured time.Time // since when the module has been CONFIGURED
-	idle       time.Time // since when a placeholder is open and nobody is at work on it
-	moved      time.Time // when the log last grew, by our clock
-	last       int64     // the log's last entry, by the suite's clock
+	configuredSince time.Time // since when the module has been CONFIGURED
+	idleSince       time.Time // since when a placeholder is open and nobody is at work on it
+	lastProgress    time.Time // when the log last grew, by our clock
+	lastEntry       int64     // the log's last entry, by the suite's clock
 }
 
-// untilEnd returns when the module has ended, or with an error when it does not.
-func (w *watch) untilEnd(ctx context.Context) error {
-	wait := glance
+// waitForEnd returns when the module has ended, or with an error when it does not.
+func (w *moduleWatcher) waitForEnd(ctx context.Context) error {
+	wait := pollInterval
 	if w.run.Browser != "" {
-		wait = glance / 5 // every page waits for us
+		wait = pollInterval / 5 // every page waits for us
 	}
 	for {
 		ended, err := w.API.WaitFor(ctx, w.id, wait, Finished, Interrupted)
@@ -38,9 +38,9 @@ func (w *watch) untilEnd(ctx context.Context) error {
 		}
 		switch info.Status {
 		case Configured:
-			err = w.start(ctx)
+			err = w.rotateAndContinue(ctx)
 		case Waiting:
-			err = w.browse(ctx)
+			err = w.visitPages(ctx)
 		}
 		if err != nil {
 			return err
@@ -51,25 +51,25 @@ func (w *watch) untilEnd(ctx context.Context) error {
 	}
 }
 
-// start rotates the OP's signing key and starts a module that stays CONFIGURED: it has read the old keys and will read the new.
-func (w *watch) start(ctx context.Context) error {
+// rotateAndContinue rotates the OP's signing key and starts a module that stays CONFIGURED: it has read the old keys and will read the new.
+func (w *moduleWatcher) rotateAndContinue(ctx context.Context) error {
 	switch {
-	case w.configured.IsZero():
-		w.configured = time.Now()
+	case w.configuredSince.IsZero():
+		w.configuredSince = time.Now()
 		return nil
-	case time.Since(w.configured) < settled:
+	case time.Since(w.configuredSince) < configuredDelay:
 		return nil
 	}
 	if err := w.op.RotateKey(ctx); err != nil {
 		return fmt.Errorf("rotate signing key: %w", err)
 	}
-	w.configured = time.Time{}
+	w.configuredSince = time.Time{}
 	return w.API.Continue(ctx, w.id)
 }
 
-// browse visits what the suite's own browser has no entry for, and fills placeholders that are left open.
-func (w *watch) browse(ctx context.Context) error {
-	wanted, err := w.API.Browsing(ctx, w.id)
+// visitPages visits what the suite's own browser has no entry for, and fills placeholders that are left open.
+func (w *moduleWatcher) visitPages(ctx context.Context) error {
+	wanted, err := w.API.BrowserRequests(ctx, w.id)
 	if errors.Is(err, errInternal) {
 		return nil // asked again at the next glance; the module stalls if it lasts
 	}
@@ -85,7 +85,7 @@ func (w *watch) browse(ctx context.Context) error {
 		if err := w.API.Visited(ctx, w.id, visit.URL); err != nil {
 			return err
 		}
-		if err := w.needWindow(ctx); err != nil {
+		if err := w.ensureWindow(ctx); err != nil {
 			return fmt.Errorf("visit %s: %w", visit.URL, err)
 		}
 		picture, err := w.window.Visit(ctx, visit.Method, visit.URL, len(open) > 0)
@@ -99,22 +99,22 @@ func (w *watch) browse(ctx context.Context) error {
 			open = open[1:]
 		}
 	}
-	return w.fill(ctx, open, len(wanted.URLs)+len(wanted.Runners) > 0)
+	return w.fillPlaceholder(ctx, open, len(wanted.URLs)+len(wanted.Runners) > 0)
 }
 
-// fill hands in the last page that the suite's browser was shown, for a placeholder that no entry filled.
-func (w *watch) fill(ctx context.Context, open []string, busy bool) error {
+// fillPlaceholder hands in the last page that the suite's browser was shown, for a placeholder that no entry filled.
+func (w *moduleWatcher) fillPlaceholder(ctx context.Context, open []string, busy bool) error {
 	if len(open) == 0 || busy {
-		w.idle = time.Time{}
+		w.idleSince = time.Time{}
 		return nil
 	}
-	if w.idle.IsZero() {
-		w.idle = time.Now()
+	if w.idleSince.IsZero() {
+		w.idleSince = time.Now()
 	}
-	if time.Since(w.idle) < overdue {
+	if time.Since(w.idleSince) < placeholderDelay {
 		return nil
 	}
-	w.idle = time.Time{}
+	w.idleSince = time.Time{}
 	entries, err := w.API.Log(ctx, w.id, 0)
 	if err != nil {
 		return err
@@ -128,7 +128,7 @@ func (w *watch) fill(ctx context.Context, open []string, busy bool) error {
 	if page == "" {
 		return nil // nothing was shown yet
 	}
-	if err := w.needWindow(ctx); err != nil {
+	if err := w.ensureWindow(ctx); err != nil {
 		return fmt.Errorf("fill placeholder: %w", err)
 	}
 	picture, err := w.window.Draw(ctx, page)
@@ -138,7 +138,7 @@ func (w *watch) fill(ctx context.Context, open []string, busy bool) error {
 	return w.upload(ctx, open[0], picture)
 }
 
-func (w *watch) upload(ctx context.Context, placeholder string, picture []byte) error {
+func (w *moduleWatcher) upload(ctx context.Context, placeholder string, picture []byte) error {
 	err := w.API.Upload(ctx, w.id, placeholder, "data:image/png;base64,"+base64.StdEncoding.EncodeToString(picture))
 	if err != nil {
 		return fmt.Errorf("upload picture: %w", err)
@@ -146,38 +146,38 @@ func (w *watch) upload(ctx context.Context, placeholder string, picture []byte) 
 	return nil
 }
 
-func (w *watch) needWindow(ctx context.Context) (err error) {
+func (w *moduleWatcher) ensureWindow(ctx context.Context) (err error) {
 	if w.window != nil {
 		return nil
 	}
 	if w.Browser == nil {
 		return errors.New("no browser at hand")
 	}
-	w.window, err = w.Browser.Open(ctx, w.run, w.person, w.op.Issuer())
+	w.window, err = w.Browser.Open(ctx, w.run, w.user, w.op.Issuer())
 	return err
 }
 
 // checkStall fails a module that has logged nothing for too long.
-func (w *watch) checkStall(ctx context.Context) error {
-	if time.Since(w.moved) < Stall/4 {
+func (w *moduleWatcher) checkStall(ctx context.Context) error {
+	if time.Since(w.lastProgress) < StallTimeout/4 {
 		return nil // asked seldom: a log is large
 	}
-	entries, err := w.API.Log(ctx, w.id, w.last)
+	entries, err := w.API.Log(ctx, w.id, w.lastEntry)
 	if err != nil {
 		return err
 	}
 	for _, e := range entries {
-		if e.Time > w.last {
-			w.last, w.moved = e.Time, time.Now()
+		if e.Time > w.lastEntry {
+			w.lastEntry, w.lastProgress = e.Time, time.Now()
 		}
 	}
-	if quiet := time.Since(w.moved); quiet >= Stall {
+	if quiet := time.Since(w.lastProgress); quiet >= StallTimeout {
 		return fmt.Errorf("logged nothing for %s", quiet.Round(time.Second))
 	}
 	return nil
 }
 
-func (w *watch) close() {
+func (w *moduleWatcher) close() {
 	if w.window != nil {
 		w.window.Close()
 	}

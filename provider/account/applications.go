@@ -10,113 +10,113 @@ import (
 	"github.com/curfew-id/curfew/templates"
 )
 
-// Applications is GET /account/applications: what applications may do, and which keep access while the person is away.
-func (h *Handler) Applications(w http.ResponseWriter, r *http.Request) {
-	who, ok := h.enter(w, r)
+// Apps is GET /account/applications: what applications may do, and which keep access while the person is away.
+func (h *Handler) Apps(w http.ResponseWriter, r *http.Request) {
+	v, ok := h.requireViewer(w, r)
 	if !ok {
 		return
 	}
-	page, err := h.applicationsPage(w, r, who)
+	page, err := h.appsPage(w, r, v)
 	if err != nil {
-		h.Site.Error(w, r, web.FaultOf(err))
+		h.Site.RenderError(w, r, web.PageErrorFrom(err))
 		return
 	}
-	policy := web.PagePolicy{FormSelf: true}
-	for _, a := range page.Applications {
-		policy.Images = append(policy.Images, web.LogoOrigins(&a.Application)...)
+	policy := web.PagePolicy{FormsToSelf: true}
+	for _, app := range page.Applications {
+		policy.ImageOrigins = append(policy.ImageOrigins, web.LogoOrigins(&app.Application)...)
 	}
 	web.PageHeaders(w, policy)
-	h.Site.Render(r, templates.Applications(w, page))
+	h.Site.LogRenderError(r, templates.Applications(w, page))
 }
 
-func (h *Handler) applicationsPage(w http.ResponseWriter, r *http.Request, who person) (templates.ApplicationsPage, error) {
+func (h *Handler) appsPage(w http.ResponseWriter, r *http.Request, v viewer) (templates.ApplicationsPage, error) {
 	ctx := r.Context()
-	shell, err := h.shell(w, r, who)
-	page := templates.ApplicationsPage{AccountPage: shell, Action: h.Site.Path("/account/applications")}
+	accountPage, err := h.accountPage(w, r, v)
+	page := templates.ApplicationsPage{AccountPage: accountPage, Action: h.Site.Path("/account/applications")}
 	if err != nil {
 		return page, err
 	}
-	consents, err := h.Store.ListConsents(ctx, who.user.Subject)
+	consents, err := h.Store.ListConsents(ctx, v.user.Subject)
 	if err != nil {
 		return page, err
 	}
-	grants, err := h.Store.ListGrants(ctx, who.user.Subject, "", false, h.Site.Now())
+	grants, err := h.Store.ListGrants(ctx, v.user.Subject, "", false, h.Site.Now())
 	if err != nil {
 		return page, err
 	}
-	sessions, err := h.sessions(ctx, who)
+	sessions, err := h.sessions(ctx, v)
 	if err != nil {
 		return page, err
 	}
-	find, name := h.applications(ctx), h.names(ctx)
-	byClient := map[string]*templates.Allowed{}
-	order := []string{}
-	of := func(client string) *templates.Allowed {
+	findApp, appName := h.apps(ctx), h.appNames(ctx)
+	byClient := map[string]*templates.AppGrant{}
+	clientIDs := []string{}
+	allowedFor := func(client string) *templates.AppGrant {
 		if byClient[client] == nil {
-			byClient[client] = &templates.Allowed{Application: *find(client)}
-			order = append(order, client)
+			byClient[client] = &templates.AppGrant{Application: *findApp(client)}
+			clientIDs = append(clientIDs, client)
 		}
 		return byClient[client]
 	}
 	for _, c := range consents {
-		a := of(c.Client)
-		a.ID, a.Scopes, a.Claims, a.Since = c.Client, c.Scope, c.Claims, c.At
+		app := allowedFor(c.Client)
+		app.ID, app.Scopes, app.Claims, app.Since = c.Client, c.Scope, c.Claims, c.At
 	}
 	for _, s := range sessions {
-		for _, m := range s.Members {
-			a := of(m.Client)
-			if device := templates.Device(s.UserAgent); !slices.Contains(a.Devices, device) {
-				a.Devices = append(a.Devices, device)
+		for _, clientSession := range s.ClientSessions {
+			app := allowedFor(clientSession.Client)
+			if device := templates.Device(s.UserAgent); !slices.Contains(app.Devices, device) {
+				app.Devices = append(app.Devices, device)
 			}
-			if m.LastUsed.After(a.LastUse) {
-				a.LastUse = m.LastUsed
+			if clientSession.LastUsed.After(app.LastUse) {
+				app.LastUse = clientSession.LastUsed
 			}
 		}
 	}
 	for _, g := range grants {
-		a := of(g.Client)
-		if g.LastUsed.After(a.LastUse) {
-			a.LastUse = g.LastUsed
+		app := allowedFor(g.Client)
+		if g.LastUsed.After(app.LastUse) {
+			app.LastUse = g.LastUsed
 		}
-		if len(a.Scopes) == 0 {
-			a.Scopes = g.Scope
+		if len(app.Scopes) == 0 {
+			app.Scopes = g.Scope
 		}
 		if g.Offline() {
-			a.Offline = append(a.Offline, offlineOf(g, name))
+			app.Offline = append(app.Offline, offlineAccess(g, appName))
 		}
 	}
-	slices.SortFunc(order, func(a, b string) int { return byClient[b].LastUse.Compare(byClient[a].LastUse) })
-	for _, client := range order {
+	slices.SortFunc(clientIDs, func(a, b string) int { return byClient[b].LastUse.Compare(byClient[a].LastUse) })
+	for _, client := range clientIDs {
 		page.Applications = append(page.Applications, *byClient[client])
 	}
 	return page, nil
 }
 
-// Withdraw is POST /account/applications: withdraw what an application was allowed, or end its offline access.
-func (h *Handler) Withdraw(w http.ResponseWriter, r *http.Request) {
-	who, form, ok := h.submitted(w, r)
+// WithdrawConsent is POST /account/applications: withdraw what an application was allowed, or end its offline access.
+func (h *Handler) WithdrawConsent(w http.ResponseWriter, r *http.Request) {
+	v, form, ok := h.requireForm(w, r)
 	if !ok {
 		return
 	}
 	if grant := form.Get("end-offline"); grant != "" {
-		h.endOffline(w, r, who, grant, "/account/applications")
+		h.endOffline(w, r, v, grant, "/account/applications")
 		return
 	}
 	client := form.Get("withdraw")
 	if client == "" {
-		h.done(w, "/account/applications", "nothing")
+		h.redirectWithNotice(w, "/account/applications", "nothing")
 		return
 	}
-	switch _, err := h.Store.Consent(r.Context(), who.user.Subject, client); {
+	switch _, err := h.Store.Consent(r.Context(), v.user.Subject, client); {
 	case errors.Is(err, storage.ErrNotFound):
-		h.done(w, "/account/applications", "over")
+		h.redirectWithNotice(w, "/account/applications", "over")
 		return
 	case err != nil:
-		h.Site.Error(w, r, web.FaultOf(err))
+		h.Site.RenderError(w, r, web.PageErrorFrom(err))
 		return
 	}
 	// What the application holds ends with what it was allowed, offline access included; single sign-on lives on.
-	sel := storage.Selector{Subject: who.user.Subject, Client: client, Offline: true}
-	change := storage.Change{Withdraw: &storage.Consent{Subject: who.user.Subject, Client: client}}
-	h.end(w, r, who, sel, storage.ReasonConsentWithdrawn, change, "/account/applications", "withdrawn")
+	sel := storage.Selector{Subject: v.user.Subject, Client: client, IncludeOffline: true}
+	change := storage.Change{WithdrawConsent: &storage.Consent{Subject: v.user.Subject, Client: client}}
+	h.endAndReport(w, r, v, sel, storage.ReasonConsentWithdrawn, change, "/account/applications", "withdrawn")
 }

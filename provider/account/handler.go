@@ -24,14 +24,14 @@ type Store interface {
 	storage.Consents
 	storage.Reports
 	storage.Events
-	storage.Links
+	storage.OneTimeLinks
 	Client(ctx context.Context, id string) (*storage.Client, error)
 	ListGrants(ctx context.Context, subject, client string, offlineOnly bool, at time.Time) ([]storage.Grant, error)
 }
 
-// Ender ends sessions (logout.Ender).
-type Ender interface {
-	End(ctx context.Context, sel storage.Selector, cause storage.Cause, change storage.Change) (logout.Outcome, error)
+// Terminator ends sessions (logout.Ender).
+type Terminator interface {
+	End(ctx context.Context, sel storage.Selector, cause storage.Cause, change storage.Change) (logout.Result, error)
 }
 
 // Hasher hashes and checks passwords (provider/password).
@@ -43,101 +43,101 @@ type Hasher interface {
 // Limiter limits attempts at the current password (provider/password).
 type Limiter interface {
 	Allow(ctx context.Context, at time.Time, account, address string, knownDevice bool) error
-	Succeed(ctx context.Context, account, address string, knownDevice bool) error
+	RecordSuccess(ctx context.Context, account, address string, knownDevice bool) error
 }
 
 // Handler serves /account… and /reset/….
 type Handler struct {
-	Site      *web.Site
-	Store     Store
-	Ender     Ender
-	Hasher    Hasher
-	Limiter   Limiter
-	Rules     password.Rules
-	Lifetimes logout.Lifetimes
-	EndsAll   bool // a change of password or e-mail ends this session too by default
+	Site           *web.Site
+	Store          Store
+	Terminator     Terminator
+	Hasher         Hasher
+	Limiter        Limiter
+	Rules          password.Rules
+	Lifetimes      logout.Lifetimes
+	EndAllSessions bool // a change of password or e-mail ends this session too by default
 
-	SignIn func(w http.ResponseWriter, r *http.Request, path string) // has the browser sign in and come back to path
-	// Leave ends this browser's session among others and answers with the signed-out page.
-	Leave func(w http.ResponseWriter, r *http.Request, s *storage.Session, extent templates.Extent, sel storage.Selector, cause storage.Cause, change storage.Change)
+	RedirectToSignIn func(w http.ResponseWriter, r *http.Request, path string) // has the browser sign in and come back to path
+	// EndAndRender ends this browser's session among others and answers with the signed-out page.
+	EndAndRender func(w http.ResponseWriter, r *http.Request, s *storage.Session, extent templates.LogoutScope, sel storage.Selector, cause storage.Cause, change storage.Change)
 	// SignReport makes the report a signed JWT.
 	SignReport func(ctx context.Context, report storage.Report, at time.Time) (string, error)
 }
 
 const (
-	purpose  = "account"
-	pageLife = time.Hour
+	purposeAccount = "account"
+	formLifetime   = time.Hour
 )
 
-// person is who is looking at a page, and through which session.
-type person struct {
+// viewer is who is looking at a page, and through which session.
+type viewer struct {
 	session storage.Session
 	user    storage.User
 }
 
-// enter finds out who is here; whoever is not signed in does that first and comes back.
-func (h *Handler) enter(w http.ResponseWriter, r *http.Request) (person, bool) {
+// requireViewer finds out who is here; whoever is not signed in does that first and comes back.
+func (h *Handler) requireViewer(w http.ResponseWriter, r *http.Request) (viewer, bool) {
 	session, ok, err := h.Site.Session(r)
 	if err != nil {
-		h.Site.Error(w, r, web.FaultOf(err))
-		return person{}, false
+		h.Site.RenderError(w, r, web.PageErrorFrom(err))
+		return viewer{}, false
 	}
 	if !ok {
-		back := "/account"
+		returnPath := "/account"
 		if r.Method == http.MethodGet {
-			back = r.URL.EscapedPath()
+			returnPath = r.URL.EscapedPath()
 		}
-		h.SignIn(w, r, back)
-		return person{}, false
+		h.RedirectToSignIn(w, r, returnPath)
+		return viewer{}, false
 	}
 	user, err := h.Store.User(r.Context(), session.Subject)
 	if err != nil {
-		h.Site.Error(w, r, web.FaultOf(err))
-		return person{}, false
+		h.Site.RenderError(w, r, web.PageErrorFrom(err))
+		return viewer{}, false
 	}
-	return person{session, user}, true
+	return viewer{session, user}, true
 }
 
-// submitted is enter for a form: its handle has to be of this browser and this session.
-func (h *Handler) submitted(w http.ResponseWriter, r *http.Request) (who person, form url.Values, ok bool) {
-	who, ok = h.enter(w, r)
+// requireForm is enter for a form: its handle has to be of this browser and this session.
+func (h *Handler) requireForm(w http.ResponseWriter, r *http.Request) (v viewer, form url.Values, ok bool) {
+	v, ok = h.requireViewer(w, r)
 	if !ok {
-		return who, nil, false
+		return v, nil, false
 	}
 	values, err := web.Params(r, "session") // ticked boxes share one name
 	if err != nil {
-		h.Site.Error(w, r, web.FaultOf(err))
-		return who, nil, false
+		h.Site.RenderError(w, r, web.PageErrorFrom(err))
+		return v, nil, false
 	}
 	var session storage.SessionID
-	if _, err := h.Site.OpenHandle(r, purpose, values.Get("handle"), &session); err != nil || session != who.session.ID {
-		f := web.FaultOf(web.ErrHandle)
-		f.Do, f.Link, f.Text = "Nothing was changed. Open it again.", h.Site.Path("/account"), "Your account"
-		h.Site.Error(w, r, f)
-		return who, nil, false
+	if _, err := h.Site.OpenInteraction(r, purposeAccount, values.Get("handle"), &session); err != nil || session != v.session.ID {
+		pageErr := web.PageErrorFrom(web.ErrInteraction)
+		pageErr.Advice, pageErr.LinkURL, pageErr.LinkText = "Nothing was changed. Open it again.", h.Site.Path("/account"), "Your account"
+		h.Site.RenderError(w, r, pageErr)
+		return v, nil, false
 	}
-	return who, values, true
+	return v, values, true
 }
 
-// shell is what all account pages share.
-func (h *Handler) shell(w http.ResponseWriter, r *http.Request, who person) (templates.AccountPage, error) {
-	handle, err := h.Site.Handle(w, r, purpose, who.session.ID, pageLife)
+// accountPage is what all account pages share.
+func (h *Handler) accountPage(w http.ResponseWriter, r *http.Request, v viewer) (templates.AccountPage, error) {
+	interactionID, err := h.Site.SealInteraction(w, r, purposeAccount, v.session.ID, formLifetime)
 	if err != nil {
 		return templates.AccountPage{}, err
 	}
-	a := templates.AccountPage{Page: h.Site.Page(r), Handle: handle, SessionsURL: h.Site.Path("/account"), ApplicationsURL: h.Site.Path("/account/applications"),
+	page := templates.AccountPage{Page: h.Site.Page(r), Interaction: interactionID, SessionsURL: h.Site.Path("/account"), ApplicationsURL: h.Site.Path("/account/applications"),
 		SecurityURL: h.Site.Path("/account/security"), ActivityURL: h.Site.Path("/account/activity"), SignOutURL: h.Site.Path("/end_session")}
-	a.Account = who.user.Name
-	if who.user.Email != "" {
-		a.Account = who.user.Email
+	page.Account = v.user.Name
+	if v.user.Email != "" {
+		page.Account = v.user.Email
 	}
-	a.ProbeURL = h.Site.Path("/account/probe")
-	a.EndedURL = h.Site.Path("/account")
-	done := r.URL.Query().Get("done")
-	if a.Notice = notices[done]; done != "nothing" && done != "same-email" {
-		a.NoticeURL, a.NoticeLink = a.ActivityURL, "See what happened"
+	page.ProbeURL = h.Site.Path("/account/probe")
+	page.EndedURL = h.Site.Path("/account")
+	notice := r.URL.Query().Get("done")
+	if page.Notice = notices[notice]; notice != "nothing" && notice != "same-email" {
+		page.NoticeURL, page.NoticeLink = page.ActivityURL, "See what happened"
 	}
-	return a, nil
+	return page, nil
 }
 
 // notices are what was just done, in words.
@@ -168,47 +168,47 @@ func (h *Handler) Probe(w http.ResponseWriter, r *http.Request) {
 }
 
 // cause is an ending by the person.
-func (h *Handler) cause(r *http.Request, who person, reason storage.Reason) storage.Cause {
-	return storage.Cause{Reason: reason, By: "user:" + who.user.Subject, Address: h.Site.Address(r)}
+func (h *Handler) cause(r *http.Request, v viewer, reason storage.Reason) storage.Cause {
+	return storage.Cause{Reason: reason, By: "user:" + v.user.Subject, Address: h.Site.ClientAddress(r)}
 }
 
-// done sends the browser back to a page with a word on what was done.
-func (h *Handler) done(w http.ResponseWriter, path, what string) {
-	web.Redirect(w, h.Site.Path(path+"?done="+what))
+// redirectWithNotice sends the browser back to a page with a word on what was done.
+func (h *Handler) redirectWithNotice(w http.ResponseWriter, path, notice string) {
+	web.Redirect(w, h.Site.Path(path+"?done="+notice))
 }
 
 // sessions are all of the person's, this one first, then the latest used.
-func (h *Handler) sessions(ctx context.Context, who person) ([]storage.Session, error) {
-	all, err := signout.AllSessions(ctx, h.Store, who.user.Subject, h.Site.Now())
-	slices.SortFunc(all, func(a, b storage.Session) int {
+func (h *Handler) sessions(ctx context.Context, v viewer) ([]storage.Session, error) {
+	sessions, err := signout.AllSessions(ctx, h.Store, v.user.Subject, h.Site.Now())
+	slices.SortFunc(sessions, func(a, b storage.Session) int {
 		switch {
-		case a.ID == who.session.ID:
+		case a.ID == v.session.ID:
 			return -1
-		case b.ID == who.session.ID:
+		case b.ID == v.session.ID:
 			return 1
 		}
 		return b.LastActive.Compare(a.LastActive)
 	})
-	return all, err
+	return sessions, err
 }
 
-// applications finds clients as pages show them, each once. One that is gone is known by its id.
-func (h *Handler) applications(ctx context.Context) func(id string) *templates.Application {
-	known := map[string]*templates.Application{}
-	return func(id string) *templates.Application {
-		if known[id] == nil {
+// apps finds clients as pages show them, each once. One that is gone is known by its id.
+func (h *Handler) apps(ctx context.Context) func(id string) *templates.App {
+	apps := map[string]*templates.App{}
+	return func(id string) *templates.App {
+		if apps[id] == nil {
 			c, err := h.Store.Client(ctx, id)
 			if err != nil {
 				c = &storage.Client{Metadata: storage.Metadata{ClientID: id}}
 			}
-			known[id] = h.Site.Application(c, "")
+			apps[id] = h.Site.App(c, "")
 		}
-		return known[id]
+		return apps[id]
 	}
 }
 
-// names finds clients' names.
-func (h *Handler) names(ctx context.Context) func(id string) string {
-	find := h.applications(ctx)
+// appNames finds clients' names.
+func (h *Handler) appNames(ctx context.Context) func(id string) string {
+	find := h.apps(ctx)
 	return func(id string) string { return find(id).Name }
 }

@@ -14,101 +14,101 @@ const purposeReset = "reset"
 
 // ShowReset is GET /reset/{link}: a one-time link that an administrator made. Looking at the page uses nothing up.
 func (h *Handler) ShowReset(w http.ResponseWriter, r *http.Request) {
-	if user, ok := h.linked(w, r); ok {
-		h.reset(w, r, user, templates.Problem{})
+	if user, ok := h.linkUser(w, r); ok {
+		h.renderReset(w, r, user, templates.Problem{})
 	}
 }
 
-// linked finds whose password the link sets.
-func (h *Handler) linked(w http.ResponseWriter, r *http.Request) (storage.User, bool) {
-	link, err := h.Store.Link(r.Context(), storage.HashOf(r.PathValue("link")), h.Site.Now())
+// linkUser finds whose password the link sets.
+func (h *Handler) linkUser(w http.ResponseWriter, r *http.Request) (storage.User, bool) {
+	link, err := h.Store.OneTimeLink(r.Context(), storage.HashOf(r.PathValue("link")), h.Site.Now())
 	if err == nil && link.Purpose == "reset" {
 		user, err := h.Store.User(r.Context(), link.Subject)
 		if err == nil && !user.Disabled {
 			return user, true
 		}
 		if err != nil && !errors.Is(err, storage.ErrNotFound) {
-			h.Site.Error(w, r, web.FaultOf(err))
+			h.Site.RenderError(w, r, web.PageErrorFrom(err))
 			return user, false
 		}
 	} else if err != nil && !errors.Is(err, storage.ErrNotFound) {
-		h.Site.Error(w, r, web.FaultOf(err))
+		h.Site.RenderError(w, r, web.PageErrorFrom(err))
 		return storage.User{}, false
 	}
-	h.Site.Error(w, r, web.Fault{Status: http.StatusGone})
+	h.Site.RenderError(w, r, web.PageError{Status: http.StatusGone})
 	return storage.User{}, false
 }
 
-func (h *Handler) reset(w http.ResponseWriter, r *http.Request, user storage.User, problem templates.Problem) {
-	handle, err := h.Site.Handle(w, r, purposeReset, user.Subject, pageLife)
+func (h *Handler) renderReset(w http.ResponseWriter, r *http.Request, user storage.User, problem templates.Problem) {
+	interactionID, err := h.Site.SealInteraction(w, r, purposeReset, user.Subject, formLifetime)
 	if err != nil {
-		h.Site.Error(w, r, web.FaultOf(err))
+		h.Site.RenderError(w, r, web.PageErrorFrom(err))
 		return
 	}
-	page := templates.ResetPasswordPage{Page: h.Site.Page(r), Action: h.Site.Path(r.URL.EscapedPath()), Handle: handle, Login: user.Name, MinPassword: password.MinCharacters, Problem: problem}
-	web.PageHeaders(w, web.PagePolicy{FormSelf: true})
-	if problem.What != "" {
+	page := templates.ResetPasswordPage{Page: h.Site.Page(r), Action: h.Site.Path(r.URL.EscapedPath()), Interaction: interactionID, Login: user.Name, MinPassword: password.MinCharacters, Problem: problem}
+	web.PageHeaders(w, web.PagePolicy{FormsToSelf: true})
+	if problem.Fault != "" {
 		w.WriteHeader(http.StatusUnprocessableEntity)
 	}
-	h.Site.Render(r, templates.ResetPassword(w, page))
+	h.Site.LogRenderError(r, templates.ResetPassword(w, page))
 }
 
 // Reset is POST /reset/{link}: the link is used, the password set and every session ended in one transaction.
 func (h *Handler) Reset(w http.ResponseWriter, r *http.Request) {
-	user, ok := h.linked(w, r)
+	user, ok := h.linkUser(w, r)
 	if !ok {
 		return
 	}
 	form, err := web.Params(r)
 	if err != nil {
-		h.Site.Error(w, r, web.FaultOf(err))
+		h.Site.RenderError(w, r, web.PageErrorFrom(err))
 		return
 	}
 	var subject string
-	if _, err := h.Site.OpenHandle(r, purposeReset, form.Get("handle"), &subject); err != nil || subject != user.Subject {
-		f := web.FaultOf(web.ErrHandle)
-		f.Do, f.Link, f.Text = "Nothing was changed.", h.Site.Path(r.URL.EscapedPath()), "Open it again"
-		h.Site.Error(w, r, f)
+	if _, err := h.Site.OpenInteraction(r, purposeReset, form.Get("handle"), &subject); err != nil || subject != user.Subject {
+		pageErr := web.PageErrorFrom(web.ErrInteraction)
+		pageErr.Advice, pageErr.LinkURL, pageErr.LinkText = "Nothing was changed.", h.Site.Path(r.URL.EscapedPath()), "Open it again"
+		h.Site.RenderError(w, r, pageErr)
 		return
 	}
-	fresh := form.Get("new-password")
-	if fresh != form.Get("repeat-password") {
-		h.reset(w, r, user, templates.Problem{What: templates.PasswordsDiffer})
+	newPassword := form.Get("new-password")
+	if newPassword != form.Get("repeat-password") {
+		h.renderReset(w, r, user, templates.Problem{Fault: templates.PasswordsDiffer})
 		return
 	}
-	if problem := h.judge(fresh, user); problem.What != "" {
-		h.reset(w, r, user, problem)
+	if problem := h.checkNewPassword(newPassword, user); problem.Fault != "" {
+		h.renderReset(w, r, user, problem)
 		return
 	}
-	hash, err := h.Hasher.Hash(r.Context(), fresh)
+	hash, err := h.Hasher.Hash(r.Context(), newPassword)
 	if err != nil {
-		h.Site.Error(w, r, hashFault(err))
+		h.Site.RenderError(w, r, hashError(err))
 		return
 	}
-	session, here, err := h.Site.Session(r)
+	session, signedIn, err := h.Site.Session(r)
 	if err != nil {
-		h.Site.Error(w, r, web.FaultOf(err))
+		h.Site.RenderError(w, r, web.PageErrorFrom(err))
 		return
 	}
 	now := h.Site.Now()
 	user.Password, user.Updated = hash, now
-	cause := storage.Cause{Reason: storage.ReasonPasswordReset, By: "user:" + user.Subject, Address: h.Site.Address(r)}
-	change := storage.Change{User: &user, Link: storage.HashOf(r.PathValue("link")),
+	cause := storage.Cause{Reason: storage.ReasonPasswordReset, By: "user:" + user.Subject, Address: h.Site.ClientAddress(r)}
+	change := storage.Change{User: &user, UseLink: storage.HashOf(r.PathValue("link")),
 		Events: []storage.Event{{At: now, Kind: "user.password", By: cause.By, Subject: user.Subject, Address: cause.Address}}}
-	outcome, err := h.Ender.End(r.Context(), storage.Selector{Subject: user.Subject}, cause, change)
+	outcome, err := h.Terminator.End(r.Context(), storage.Selector{Subject: user.Subject}, cause, change)
 	if err != nil {
-		h.Site.Error(w, r, web.FaultOf(err))
+		h.Site.RenderError(w, r, web.PageErrorFrom(err))
 		return
 	}
-	ended := 0
-	for _, e := range outcome.Ended {
-		if e.Whole {
-			ended++
+	endedSessions := 0
+	for _, termination := range outcome.Terminations {
+		if termination.WholeSession {
+			endedSessions++
 		}
-		if here && e.Session.ID == session.ID {
-			h.Site.ClearSession(w) // only then: whoever else is signed in here stays so
+		if signedIn && termination.Session.ID == session.ID {
+			h.Site.ClearSessionCookie(w) // only then: whoever else is signed in here stays so
 		}
 	}
-	web.PageHeaders(w, web.PagePolicy{FormSelf: true})
-	h.Site.Render(r, templates.PasswordChanged(w, templates.PasswordChangedPage{Page: h.Site.Page(r), Ended: ended, More: outcome.More, SignInURL: h.Site.Path("/account")}))
+	web.PageHeaders(w, web.PagePolicy{FormsToSelf: true})
+	h.Site.LogRenderError(r, templates.PasswordChanged(w, templates.PasswordChangedPage{Page: h.Site.Page(r), Ended: endedSessions, More: outcome.More, SignInURL: h.Site.Path("/account")}))
 }

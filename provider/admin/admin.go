@@ -26,42 +26,42 @@ import (
 	"github.com/curfew-id/curfew/storage"
 )
 
-// By is who the audit trail names for an act of administration.
-const By = "admin"
+// Actor is who the audit trail names for an act of administration.
+const Actor = "admin"
 
 // Store is what administration asks of the store.
 type Store interface {
 	UserStore
 	ClientStore
 	SessionStore
-	EndingStore
+	BulkLogoutStore
 	ReportStore
 	DeliveryStore
 	EventStore
-	LinkStore
-	InitialTokenStore
+	OneTimeLinkStore
+	InitialAccessTokenStore
 	StatusStore
 }
 
-// Ender ends sessions (logout.Ender).
-type Ender interface {
-	End(ctx context.Context, sel storage.Selector, cause storage.Cause, change storage.Change) (logout.Outcome, error)
-	Preview(ctx context.Context, sel storage.Selector) (storage.Count, error)
+// Terminator ends sessions (logout.Ender).
+type Terminator interface {
+	End(ctx context.Context, sel storage.Selector, cause storage.Cause, change storage.Change) (logout.Result, error)
+	Preview(ctx context.Context, sel storage.Selector) (storage.TerminationCount, error)
 }
 
-// Passwords hashes passwords (password.Hasher).
-type Passwords interface {
+// PasswordHasher hashes passwords (password.Hasher).
+type PasswordHasher interface {
 	Hash(ctx context.Context, password string) (string, error)
 }
 
-// Rules refuses weak passwords (password.Rules).
-type Rules interface {
+// PasswordRules refuses weak passwords (password.Rules).
+type PasswordRules interface {
 	Check(password string, words ...string) error
 }
 
 // Keys are the provider's keys (keys.Ring).
 type Keys interface {
-	List(at time.Time) []keys.Listed
+	List(at time.Time) []keys.Info
 	Rotate(ctx context.Context, at time.Time, atOnce bool, by string) error
 	Revoke(ctx context.Context, at time.Time, id, by string) error
 	Algorithms() []string
@@ -70,30 +70,30 @@ type Keys interface {
 
 // Registrar makes client records of metadata (register.Registrar).
 type Registrar interface {
-	Prepare(ctx context.Context, m storage.Metadata, secret string) (storage.Client, string, error)
-	Change(ctx context.Context, old *storage.Client, m storage.Metadata, secret string) (storage.Client, string, error)
+	NewClient(ctx context.Context, m storage.Metadata, secret string) (storage.Client, string, error)
+	UpdateClient(ctx context.Context, old *storage.Client, m storage.Metadata, secret string) (storage.Client, string, error)
 }
 
 // Egress calls relying parties (egress.Client).
 type Egress interface {
 	Check(ctx context.Context, url string) error
-	PostForm(ctx context.Context, target string, form url.Values) (egress.Answer, error)
+	PostForm(ctx context.Context, target string, form url.Values) (egress.Response, error)
 }
 
 // Config is what administration needs. All fields are needed but MaxTrustHorizon and Log.
 type Config struct {
-	Issuer    string // no trailing slash
-	Version   string
-	Started   time.Time
-	Store     Store
-	Ender     Ender
-	Passwords Passwords
-	Rules     Rules
-	Keys      Keys
-	Registrar Registrar
-	Egress    Egress
-	Outbox    Outbox
-	ResetURL  func(secret string) string // where a one-time link leads
+	Issuer         string // no trailing slash
+	Version        string
+	Started        time.Time
+	Store          Store
+	Terminator     Terminator
+	PasswordHasher PasswordHasher
+	PasswordRules  PasswordRules
+	Keys           Keys
+	Registrar      Registrar
+	Egress         Egress
+	Outbox         Outbox
+	ResetURL       func(secret string) string // where a one-time link leads
 
 	MaxTrustHorizon time.Duration // 0: no limit
 	Lifetimes       logout.Lifetimes
@@ -103,13 +103,13 @@ type Config struct {
 }
 
 var (
-	_ Registrar = (*register.Registrar)(nil)
-	_ Keys      = (*keys.Ring)(nil)
-	_ Egress    = (*egress.Client)(nil)
-	_ Outbox    = (*logout.Dispatcher)(nil)
-	_ Ender     = (*logout.Ender)(nil)
-	_ Passwords = (*password.Hasher)(nil)
-	_ Rules     = password.Rules{}
+	_ Registrar      = (*register.Registrar)(nil)
+	_ Keys           = (*keys.Ring)(nil)
+	_ Egress         = (*egress.Client)(nil)
+	_ Outbox         = (*logout.Dispatcher)(nil)
+	_ Terminator     = (*logout.Terminator)(nil)
+	_ PasswordHasher = (*password.Hasher)(nil)
+	_ PasswordRules  = password.Rules{}
 )
 
 // New makes the handler of the whole API.
@@ -119,16 +119,16 @@ func New(c Config) (http.Handler, error) {
 	for _, route := range a.routes() {
 		handle := route.handle
 		if route.method != http.MethodGet {
-			handle = unasked(handle)
+			handle = withoutQuery(handle)
 		}
-		mux.Handle(route.method+" "+route.path, a.serve(handle))
+		mux.Handle(route.method+" "+route.path, a.handleErrors(handle))
 	}
-	mux.Handle("/", a.serve(func(w http.ResponseWriter, r *http.Request) error { return astray(mux, w, r) }))
+	mux.Handle("/", a.handleErrors(func(w http.ResponseWriter, r *http.Request) error { return notFound(mux, w, r) }))
 	return mux, nil
 }
 
-// astray answers what no route is for.
-func astray(mux *http.ServeMux, w http.ResponseWriter, r *http.Request) error {
+// notFound answers what no route is for.
+func notFound(mux *http.ServeMux, w http.ResponseWriter, r *http.Request) error {
 	var methods []string
 	for _, method := range []string{http.MethodGet, http.MethodPost, http.MethodPatch, http.MethodDelete} {
 		if _, pattern := mux.Handler(&http.Request{Method: method, Host: r.Host, URL: r.URL}); pattern != "/" {
@@ -144,7 +144,7 @@ func astray(mux *http.ServeMux, w http.ResponseWriter, r *http.Request) error {
 
 type api struct{ Config }
 
-// event is an audit line of an act of administration.
-func (a *api) event(kind string) storage.Event {
-	return storage.Event{At: a.Now(), Kind: kind, By: By}
+// auditEvent is an audit line of an act of administration.
+func (a *api) auditEvent(kind string) storage.Event {
+	return storage.Event{At: a.Now(), Kind: kind, By: Actor}
 }

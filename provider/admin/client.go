@@ -87,16 +87,16 @@ func (c *Client) send(ctx context.Context, method, path string, query url.Values
 		return resp, nil
 	}
 	defer resp.Body.Close()
-	var told failure
-	if err := json.NewDecoder(io.LimitReader(resp.Body, 1<<20)).Decode(&told); err != nil || told.Error == nil {
+	var response errorResponse
+	if err := json.NewDecoder(io.LimitReader(resp.Body, 1<<20)).Decode(&response); err != nil || response.Error == nil {
 		return nil, fmt.Errorf("call %s %s: answered %s", method, path, resp.Status)
 	}
-	told.Error.Status = resp.StatusCode
-	return nil, told.Error
+	response.Error.Status = resp.StatusCode
+	return nil, response.Error
 }
 
-// path joins the parts of a path; each may hold any character.
-func path(parts ...string) string {
+// joinPath joins the parts of a path; each may hold any character.
+func joinPath(parts ...string) string {
 	var b strings.Builder
 	for _, p := range parts {
 		b.WriteString("/" + url.PathEscape(p))
@@ -111,8 +111,8 @@ func call[T any](ctx context.Context, c *Client, method, path string, query url.
 	return out, err
 }
 
-// pages walks a listing to its end, whatever its length.
-func pages[T, L any](ctx context.Context, c *Client, path string, query url.Values, part func(L) ([]T, string)) iter.Seq2[T, error] {
+// listAll walks a listing to its end, whatever its length.
+func listAll[T, L any](ctx context.Context, c *Client, path string, query url.Values, unpack func(L) ([]T, string)) iter.Seq2[T, error] {
 	return func(yield func(T, error) bool) {
 		q := url.Values{}
 		for name, values := range query {
@@ -122,11 +122,11 @@ func pages[T, L any](ctx context.Context, c *Client, path string, query url.Valu
 		for {
 			list, err := call[L](ctx, c, http.MethodGet, path, q, nil)
 			if err != nil {
-				var none T
-				yield(none, err)
+				var zero T
+				yield(zero, err)
 				return
 			}
-			items, next := part(list)
+			items, next := unpack(list)
 			for _, item := range items {
 				if !yield(item, nil) {
 					return
@@ -145,8 +145,8 @@ func (c *Client) Status(ctx context.Context) (Status, error) {
 	return call[Status](ctx, c, http.MethodGet, "/status", nil, nil)
 }
 
-// Examine is GET /doctor for one client, or (empty) all of them. Without probe nobody is called.
-func (c *Client) Examine(ctx context.Context, client string, probe bool) (Diagnosis, error) {
+// Diagnose is GET /doctor for one client, or (empty) all of them. Without probe nobody is called.
+func (c *Client) Diagnose(ctx context.Context, client string, probe bool) (Diagnosis, error) {
 	q := url.Values{"probe": {strconv.FormatBool(probe)}}
 	if client != "" {
 		q.Set("client", client)
@@ -161,42 +161,42 @@ func (c *Client) AddUser(ctx context.Context, members any) (User, error) {
 
 // Users walks GET /users.
 func (c *Client) Users(ctx context.Context) iter.Seq2[User, error] {
-	return pages(ctx, c, "/users", nil, func(l UserList) ([]User, string) { return l.Users, l.Next })
+	return listAll(ctx, c, "/users", nil, func(l UserList) ([]User, string) { return l.Users, l.Next })
 }
 
 // User is GET /users/{user}: by subject, login name or e-mail address, here and below.
 func (c *Client) User(ctx context.Context, user string) (User, error) {
-	return call[User](ctx, c, http.MethodGet, path("users", user), nil, nil)
+	return call[User](ctx, c, http.MethodGet, joinPath("users", user), nil, nil)
 }
 
 // ChangeUser is PATCH /users/{user}; null takes a member away.
 func (c *Client) ChangeUser(ctx context.Context, user string, members any) (User, error) {
-	return call[User](ctx, c, http.MethodPatch, path("users", user), nil, members)
+	return call[User](ctx, c, http.MethodPatch, joinPath("users", user), nil, members)
 }
 
 // SetPassword is POST /users/{user}/password.
-func (c *Client) SetPassword(ctx context.Context, user string, change PasswordChange) (EndResult, error) {
-	return call[EndResult](ctx, c, http.MethodPost, path("users", user, "password"), nil, change)
+func (c *Client) SetPassword(ctx context.Context, user string, change PasswordChange) (TerminationResult, error) {
+	return call[TerminationResult](ctx, c, http.MethodPost, joinPath("users", user, "password"), nil, change)
 }
 
 // DisableUser is POST /users/{user}/disable.
-func (c *Client) DisableUser(ctx context.Context, user string) (EndResult, error) {
-	return call[EndResult](ctx, c, http.MethodPost, path("users", user, "disable"), nil, nil)
+func (c *Client) DisableUser(ctx context.Context, user string) (TerminationResult, error) {
+	return call[TerminationResult](ctx, c, http.MethodPost, joinPath("users", user, "disable"), nil, nil)
 }
 
 // EnableUser is POST /users/{user}/enable.
 func (c *Client) EnableUser(ctx context.Context, user string) (User, error) {
-	return call[User](ctx, c, http.MethodPost, path("users", user, "enable"), nil, nil)
+	return call[User](ctx, c, http.MethodPost, joinPath("users", user, "enable"), nil, nil)
 }
 
 // RemoveUser is DELETE /users/{user}.
-func (c *Client) RemoveUser(ctx context.Context, user string) (EndResult, error) {
-	return call[EndResult](ctx, c, http.MethodDelete, path("users", user), nil, nil)
+func (c *Client) RemoveUser(ctx context.Context, user string) (TerminationResult, error) {
+	return call[TerminationResult](ctx, c, http.MethodDelete, joinPath("users", user), nil, nil)
 }
 
 // MakeResetLink is POST /users/{user}/reset-link.
 func (c *Client) MakeResetLink(ctx context.Context, user string, q ResetLinkRequest) (ResetLink, error) {
-	return call[ResetLink](ctx, c, http.MethodPost, path("users", user, "reset-link"), nil, q)
+	return call[ResetLink](ctx, c, http.MethodPost, joinPath("users", user, "reset-link"), nil, q)
 }
 
 // AddClient is POST /clients; members are client metadata, and client_secret where it is to be kept.
@@ -206,94 +206,94 @@ func (c *Client) AddClient(ctx context.Context, members any) (ClientRecord, erro
 
 // Clients walks GET /clients.
 func (c *Client) Clients(ctx context.Context) iter.Seq2[ClientRecord, error] {
-	return pages(ctx, c, "/clients", nil, func(l ClientList) ([]ClientRecord, string) { return l.Clients, l.Next })
+	return listAll(ctx, c, "/clients", nil, func(l ClientList) ([]ClientRecord, string) { return l.Clients, l.Next })
 }
 
 // Client is GET /clients/{client}.
 func (c *Client) Client(ctx context.Context, client string) (ClientRecord, error) {
-	return call[ClientRecord](ctx, c, http.MethodGet, path("clients", client), nil, nil)
+	return call[ClientRecord](ctx, c, http.MethodGet, joinPath("clients", client), nil, nil)
 }
 
 // ChangeClient is PATCH /clients/{client}; null takes a member away.
 func (c *Client) ChangeClient(ctx context.Context, client string, members any) (ClientRecord, error) {
-	return call[ClientRecord](ctx, c, http.MethodPatch, path("clients", client), nil, members)
+	return call[ClientRecord](ctx, c, http.MethodPatch, joinPath("clients", client), nil, members)
 }
 
-// RenewSecret is POST /clients/{client}/secret.
-func (c *Client) RenewSecret(ctx context.Context, client string) (ClientRecord, error) {
-	return call[ClientRecord](ctx, c, http.MethodPost, path("clients", client, "secret"), nil, nil)
+// RotateSecret is POST /clients/{client}/secret.
+func (c *Client) RotateSecret(ctx context.Context, client string) (ClientRecord, error) {
+	return call[ClientRecord](ctx, c, http.MethodPost, joinPath("clients", client, "secret"), nil, nil)
 }
 
 // DisableClient is POST /clients/{client}/disable.
-func (c *Client) DisableClient(ctx context.Context, client string) (EndResult, error) {
-	return call[EndResult](ctx, c, http.MethodPost, path("clients", client, "disable"), nil, nil)
+func (c *Client) DisableClient(ctx context.Context, client string) (TerminationResult, error) {
+	return call[TerminationResult](ctx, c, http.MethodPost, joinPath("clients", client, "disable"), nil, nil)
 }
 
 // EnableClient is POST /clients/{client}/enable.
 func (c *Client) EnableClient(ctx context.Context, client string) (ClientRecord, error) {
-	return call[ClientRecord](ctx, c, http.MethodPost, path("clients", client, "enable"), nil, nil)
+	return call[ClientRecord](ctx, c, http.MethodPost, joinPath("clients", client, "enable"), nil, nil)
 }
 
 // RemoveClient is DELETE /clients/{client}.
-func (c *Client) RemoveClient(ctx context.Context, client string) (EndResult, error) {
-	return call[EndResult](ctx, c, http.MethodDelete, path("clients", client), nil, nil)
+func (c *Client) RemoveClient(ctx context.Context, client string) (TerminationResult, error) {
+	return call[TerminationResult](ctx, c, http.MethodDelete, joinPath("clients", client), nil, nil)
 }
 
 // TestLogout is POST /clients/{client}/test-logout.
-func (c *Client) TestLogout(ctx context.Context, client string) (Trial, error) {
-	return call[Trial](ctx, c, http.MethodPost, path("clients", client, "test-logout"), nil, nil)
+func (c *Client) TestLogout(ctx context.Context, client string) (LogoutTestResult, error) {
+	return call[LogoutTestResult](ctx, c, http.MethodPost, joinPath("clients", client, "test-logout"), nil, nil)
 }
 
-// InitialTokens is GET /initial-tokens.
-func (c *Client) InitialTokens(ctx context.Context) ([]InitialToken, error) {
-	list, err := call[InitialTokenList](ctx, c, http.MethodGet, "/initial-tokens", nil, nil)
+// InitialAccessTokens is GET /initial-tokens.
+func (c *Client) InitialAccessTokens(ctx context.Context) ([]InitialAccessToken, error) {
+	list, err := call[InitialAccessTokenList](ctx, c, http.MethodGet, "/initial-tokens", nil, nil)
 	return list.Tokens, err
 }
 
-// AddInitialToken is POST /initial-tokens.
-func (c *Client) AddInitialToken(ctx context.Context, q InitialTokenRequest) (InitialToken, error) {
-	return call[InitialToken](ctx, c, http.MethodPost, "/initial-tokens", nil, q)
+// AddInitialAccessToken is POST /initial-tokens.
+func (c *Client) AddInitialAccessToken(ctx context.Context, q InitialAccessTokenRequest) (InitialAccessToken, error) {
+	return call[InitialAccessToken](ctx, c, http.MethodPost, "/initial-tokens", nil, q)
 }
 
-// RemoveInitialToken is DELETE /initial-tokens/{name}.
-func (c *Client) RemoveInitialToken(ctx context.Context, name string) error {
-	return c.Do(ctx, http.MethodDelete, path("initial-tokens", name), nil, nil, nil)
+// RemoveInitialAccessToken is DELETE /initial-tokens/{name}.
+func (c *Client) RemoveInitialAccessToken(ctx context.Context, name string) error {
+	return c.Do(ctx, http.MethodDelete, joinPath("initial-tokens", name), nil, nil, nil)
 }
 
 // Sessions walks GET /sessions; query may hold user and client.
 func (c *Client) Sessions(ctx context.Context, query url.Values) iter.Seq2[Session, error] {
-	return pages(ctx, c, "/sessions", query, func(l SessionList) ([]Session, string) { return l.Sessions, l.Next })
+	return listAll(ctx, c, "/sessions", query, func(l SessionList) ([]Session, string) { return l.Sessions, l.Next })
 }
 
 // Session is GET /sessions/{session}; offline asks what would remain if offline access ended, too.
 func (c *Client) Session(ctx context.Context, id string, offline bool) (Session, error) {
-	return call[Session](ctx, c, http.MethodGet, path("sessions", id), url.Values{"offline": {strconv.FormatBool(offline)}}, nil)
+	return call[Session](ctx, c, http.MethodGet, joinPath("sessions", id), url.Values{"offline": {strconv.FormatBool(offline)}}, nil)
 }
 
-// End is POST /endings.
-func (c *Client) End(ctx context.Context, q EndRequest) (EndResult, error) {
-	return call[EndResult](ctx, c, http.MethodPost, "/endings", nil, q)
+// EndSessions is POST /endings.
+func (c *Client) EndSessions(ctx context.Context, q TerminationRequest) (TerminationResult, error) {
+	return call[TerminationResult](ctx, c, http.MethodPost, "/endings", nil, q)
 }
 
-// Endings is GET /endings.
-func (c *Client) Endings(ctx context.Context) ([]MassEnding, error) {
-	list, err := call[EndingList](ctx, c, http.MethodGet, "/endings", nil, nil)
-	return list.Endings, err
+// BulkLogouts is GET /endings.
+func (c *Client) BulkLogouts(ctx context.Context) ([]BulkLogout, error) {
+	list, err := call[BulkLogoutList](ctx, c, http.MethodGet, "/endings", nil, nil)
+	return list.BulkLogouts, err
 }
 
 // Reports walks GET /reports; query may hold user, client and cause.
 func (c *Client) Reports(ctx context.Context, query url.Values) iter.Seq2[Report, error] {
-	return pages(ctx, c, "/reports", query, func(l ReportList) ([]Report, string) { return l.Reports, l.Next })
+	return listAll(ctx, c, "/reports", query, func(l ReportList) ([]Report, string) { return l.Reports, l.Next })
 }
 
 // Report is GET /reports/{report}.
 func (c *Client) Report(ctx context.Context, id string) (Report, error) {
-	return call[Report](ctx, c, http.MethodGet, path("reports", id), nil, nil)
+	return call[Report](ctx, c, http.MethodGet, joinPath("reports", id), nil, nil)
 }
 
 // SignedReport is GET /reports/{report}/signed: a JWT.
 func (c *Client) SignedReport(ctx context.Context, id string) (string, error) {
-	body, err := c.Raw(ctx, path("reports", id, "signed"), nil)
+	body, err := c.Raw(ctx, joinPath("reports", id, "signed"), nil)
 	if err != nil {
 		return "", err
 	}
@@ -307,22 +307,22 @@ func (c *Client) SignedReport(ctx context.Context, id string) (string, error) {
 
 // Deliveries walks GET /deliveries; query may hold state, client and report.
 func (c *Client) Deliveries(ctx context.Context, query url.Values) iter.Seq2[Delivery, error] {
-	return pages(ctx, c, "/deliveries", query, func(l DeliveryList) ([]Delivery, string) { return l.Deliveries, l.Next })
+	return listAll(ctx, c, "/deliveries", query, func(l DeliveryList) ([]Delivery, string) { return l.Deliveries, l.Next })
 }
 
 // Delivery is GET /deliveries/{delivery}.
 func (c *Client) Delivery(ctx context.Context, id string) (Delivery, error) {
-	return call[Delivery](ctx, c, http.MethodGet, path("deliveries", id), nil, nil)
+	return call[Delivery](ctx, c, http.MethodGet, joinPath("deliveries", id), nil, nil)
 }
 
 // RetryDelivery is POST /deliveries/{delivery}/retry.
 func (c *Client) RetryDelivery(ctx context.Context, id string) (Delivery, error) {
-	return call[Delivery](ctx, c, http.MethodPost, path("deliveries", id, "retry"), nil, nil)
+	return call[Delivery](ctx, c, http.MethodPost, joinPath("deliveries", id, "retry"), nil, nil)
 }
 
 // CancelDelivery is POST /deliveries/{delivery}/cancel.
 func (c *Client) CancelDelivery(ctx context.Context, id string) (Delivery, error) {
-	return call[Delivery](ctx, c, http.MethodPost, path("deliveries", id, "cancel"), nil, nil)
+	return call[Delivery](ctx, c, http.MethodPost, joinPath("deliveries", id, "cancel"), nil, nil)
 }
 
 // Keys is GET /keys.
@@ -337,12 +337,12 @@ func (c *Client) RotateKeys(ctx context.Context, q RotateRequest) (KeyList, erro
 
 // RevokeKey is DELETE /keys/{key}.
 func (c *Client) RevokeKey(ctx context.Context, id string) (KeyList, error) {
-	return call[KeyList](ctx, c, http.MethodDelete, path("keys", id), nil, nil)
+	return call[KeyList](ctx, c, http.MethodDelete, joinPath("keys", id), nil, nil)
 }
 
 // Events walks GET /events; query may hold kind, user, client, session, reason, since, until and newest.
 func (c *Client) Events(ctx context.Context, query url.Values) iter.Seq2[storage.Event, error] {
-	return pages(ctx, c, "/events", query, func(l EventList) ([]storage.Event, string) { return l.Events, l.Next })
+	return listAll(ctx, c, "/events", query, func(l EventList) ([]storage.Event, string) { return l.Events, l.Next })
 }
 
 // ExportEvents is GET /events/export: JSON lines. The caller closes them.

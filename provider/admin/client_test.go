@@ -14,7 +14,7 @@ import (
 )
 
 // mustListen serves the API on a socket as a running provider does.
-func mustListen(t *testing.T, d *desk) *admin.Client {
+func mustListen(t *testing.T, d *fixture) *admin.Client {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "admin.sock")
 	l, err := net.Listen("unix", path)
@@ -29,7 +29,7 @@ func mustListen(t *testing.T, d *desk) *admin.Client {
 }
 
 func TestClientWalksEveryPage(t *testing.T) {
-	d := mustDesk(t)
+	d := mustStart(t)
 	c, ctx := mustListen(t, d), t.Context()
 	for _, name := range []string{"ada", "bob", "eve"} {
 		if _, err := c.AddUser(ctx, map[string]any{"preferred_username": name}); err != nil {
@@ -52,7 +52,7 @@ func TestClientWalksEveryPage(t *testing.T) {
 }
 
 func TestClientReachesNamesOfAnyCharacters(t *testing.T) {
-	d := mustDesk(t)
+	d := mustStart(t)
 	c, ctx := mustListen(t, d), t.Context()
 	if _, err := c.AddUser(ctx, map[string]any{"preferred_username": "a/b?c=d#e %2F"}); err != nil {
 		t.Fatal(err)
@@ -69,7 +69,7 @@ func TestClientReachesNamesOfAnyCharacters(t *testing.T) {
 }
 
 func TestClientTellsErrorsOfTheAPIFromAnAbsentServer(t *testing.T) {
-	d := mustDesk(t)
+	d := mustStart(t)
 	c, ctx := mustListen(t, d), t.Context()
 	_, err := c.User(ctx, "nobody")
 	if told, ok := errors.AsType[*admin.Error](err); !ok || told.Status != http.StatusNotFound || told.Field != "user" {
@@ -84,9 +84,9 @@ func TestClientTellsErrorsOfTheAPIFromAnAbsentServer(t *testing.T) {
 }
 
 func TestClientReadsWhatIsNoJSON(t *testing.T) {
-	d, _ := mustCrowd(t)
+	d, _ := mustSignInManyUsers(t)
 	c, ctx := mustListen(t, d), t.Context()
-	result, err := c.End(ctx, admin.EndRequest{User: "ada"})
+	result, err := c.EndSessions(ctx, admin.TerminationRequest{User: "ada"})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -36,19 +36,19 @@ type ClientList struct {
 	Next    string         `json:"next,omitempty"`
 }
 
-func clientOf(c *storage.Client, secret string) ClientRecord {
+func toClientRecord(c *storage.Client, secret string) ClientRecord {
 	return ClientRecord{c.Metadata, secret, c.Dynamic, c.Disabled, c.Created, c.Updated}
 }
 
-func (a *api) client(ctx context.Context, id string) (*storage.Client, error) {
+func (a *api) findClient(ctx context.Context, id string) (*storage.Client, error) {
 	c, err := a.Store.Client(ctx, id)
-	return c, named(err, "client", id)
+	return c, explainNotFound(err, "client", id)
 }
 
 // splitSecret takes client_secret out of the members, since it is no metadata.
 func splitSecret(members map[string]json.RawMessage) (secret string, err error) {
-	if given, ok := members["client_secret"]; ok {
-		if err := read(given, &secret, "a string"); err != nil {
+	if value, ok := members["client_secret"]; ok {
+		if err := decodeValue(value, &secret, "a string"); err != nil {
 			return "", invalid("client_secret", "is not a string")
 		}
 		delete(members, "client_secret")
@@ -74,18 +74,18 @@ func (a *api) addClient(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	ctx := r.Context()
-	c, shown, err := a.Registrar.Prepare(ctx, m, secret)
+	c, newSecret, err := a.Registrar.NewClient(ctx, m, secret)
 	if err != nil {
 		return err
 	}
-	if err := a.Store.PutClient(ctx, c, a.about("client.created", "", c.ClientID)); err != nil {
+	if err := a.Store.PutClient(ctx, c, a.auditEventFor("client.created", "", c.ClientID)); err != nil {
 		return err
 	}
-	return write(w, http.StatusCreated, clientOf(&c, shown))
+	return writeJSON(w, http.StatusCreated, toClientRecord(&c, newSecret))
 }
 
 func (a *api) listClients(w http.ResponseWriter, r *http.Request) error {
-	_, page, err := paged(r)
+	_, page, err := parsePage(r)
 	if err != nil {
 		return err
 	}
@@ -95,17 +95,17 @@ func (a *api) listClients(w http.ResponseWriter, r *http.Request) error {
 	}
 	list := ClientList{Clients: make([]ClientRecord, 0, len(clients)), Next: next}
 	for _, c := range clients {
-		list.Clients = append(list.Clients, clientOf(c, ""))
+		list.Clients = append(list.Clients, toClientRecord(c, ""))
 	}
-	return write(w, http.StatusOK, list)
+	return writeJSON(w, http.StatusOK, list)
 }
 
 func (a *api) showClient(w http.ResponseWriter, r *http.Request) error {
-	c, err := a.client(r.Context(), r.PathValue("client"))
+	c, err := a.findClient(r.Context(), r.PathValue("client"))
 	if err != nil {
 		return err
 	}
-	return write(w, http.StatusOK, clientOf(c, ""))
+	return writeJSON(w, http.StatusOK, toClientRecord(c, ""))
 }
 
 // changeClient merges the body into the metadata (RFC 7396): null takes a member away, and so back to its default. What the client has and
@@ -120,36 +120,36 @@ func (a *api) changeClient(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	ctx := r.Context()
-	old, err := a.client(ctx, r.PathValue("client"))
+	old, err := a.findClient(ctx, r.PathValue("client"))
 	if err != nil {
 		return err
 	}
-	m, err := merge(old.Metadata, patch)
+	m, err := mergeMetadata(old.Metadata, patch)
 	if err != nil {
 		return err
 	}
-	c, shown, err := a.Registrar.Change(ctx, old, m, secret)
+	c, newSecret, err := a.Registrar.UpdateClient(ctx, old, m, secret)
 	if err != nil {
 		return err
 	}
-	if sel, ends := logout.Narrowed(old, &c); ends {
-		_, err = a.endWith(ctx, sel, storage.ReasonClientChanged, storage.Change{Client: &c}, "client.changed")
+	if sel, narrowed := logout.SelectorForMetadataChange(old, &c); narrowed {
+		_, err = a.terminate(ctx, sel, storage.ReasonClientChanged, storage.Change{Client: &c}, "client.changed")
 	} else {
-		err = a.Store.PutClient(ctx, c, a.about("client.changed", "", c.ClientID))
+		err = a.Store.PutClient(ctx, c, a.auditEventFor("client.changed", "", c.ClientID))
 	}
 	if err != nil {
 		return err
 	}
-	return write(w, http.StatusOK, clientOf(&c, shown))
+	return writeJSON(w, http.StatusOK, toClientRecord(&c, newSecret))
 }
 
-func merge(m storage.Metadata, patch map[string]json.RawMessage) (storage.Metadata, error) {
+func mergeMetadata(m storage.Metadata, patch map[string]json.RawMessage) (storage.Metadata, error) {
 	// Names are checked before nulls vanish, so that a slip in one is not taken for done.
-	names, err := json.Marshal(patch)
+	patchBody, err := json.Marshal(patch)
 	if err != nil {
 		return m, err
 	}
-	if _, err := register.DecodeStrict(names); err != nil {
+	if _, err := register.DecodeStrict(patchBody); err != nil {
 		return m, err
 	}
 	body, err := json.Marshal(m)
@@ -168,67 +168,67 @@ func merge(m storage.Metadata, patch map[string]json.RawMessage) (storage.Metada
 	return register.DecodeStrict(body)
 }
 
-// renewSecret gives the client a new secret; the old one counts no more.
-func (a *api) renewSecret(w http.ResponseWriter, r *http.Request) error {
+// rotateSecret gives the client a new secret; the old one counts no more.
+func (a *api) rotateSecret(w http.ResponseWriter, r *http.Request) error {
 	ctx := r.Context()
-	old, err := a.client(ctx, r.PathValue("client"))
+	old, err := a.findClient(ctx, r.PathValue("client"))
 	if err != nil {
 		return err
 	}
-	bare := *old
-	bare.SecretHash, bare.SecretWrapped = storage.Hash{}, nil
-	c, secret, err := a.Registrar.Change(ctx, &bare, old.Metadata, "")
+	withoutSecret := *old
+	withoutSecret.SecretHash, withoutSecret.SecretWrapped = storage.Hash{}, nil
+	c, secret, err := a.Registrar.UpdateClient(ctx, &withoutSecret, old.Metadata, "")
 	if err != nil {
 		return err
 	}
 	if secret == "" {
 		return &Error{Status: http.StatusConflict, Code: "invalid", Message: "the client has no secret with " + c.TokenEndpointAuthMethod, Field: "token_endpoint_auth_method"}
 	}
-	if err := a.Store.PutClient(ctx, c, a.about("client.secret", "", c.ClientID)); err != nil {
+	if err := a.Store.PutClient(ctx, c, a.auditEventFor("client.secret", "", c.ClientID)); err != nil {
 		return err
 	}
-	return write(w, http.StatusOK, clientOf(&c, secret))
+	return writeJSON(w, http.StatusOK, toClientRecord(&c, secret))
 }
 
 // disableClient ends all that the client has, offline access included; it is told a last time.
 func (a *api) disableClient(w http.ResponseWriter, r *http.Request) error {
-	old, err := a.client(r.Context(), r.PathValue("client"))
+	old, err := a.findClient(r.Context(), r.PathValue("client"))
 	if err != nil {
 		return err
 	}
 	c := *old
 	c.Disabled, c.Updated = true, a.Now()
-	result, err := a.endWith(r.Context(), storage.Selector{Client: c.ClientID, Offline: true}, storage.ReasonClientDisabled, storage.Change{Client: &c}, "client.disabled")
+	result, err := a.terminate(r.Context(), storage.Selector{Client: c.ClientID, IncludeOffline: true}, storage.ReasonClientDisabled, storage.Change{Client: &c}, "client.disabled")
 	if err != nil {
 		return err
 	}
-	return write(w, http.StatusOK, result)
+	return writeJSON(w, http.StatusOK, result)
 }
 
 func (a *api) enableClient(w http.ResponseWriter, r *http.Request) error {
 	ctx := r.Context()
-	old, err := a.client(ctx, r.PathValue("client"))
+	old, err := a.findClient(ctx, r.PathValue("client"))
 	if err != nil {
 		return err
 	}
 	c := *old
 	if c.Disabled {
 		c.Disabled, c.Updated = false, a.Now()
-		if err := a.Store.PutClient(ctx, c, a.about("client.enabled", "", c.ClientID)); err != nil {
+		if err := a.Store.PutClient(ctx, c, a.auditEventFor("client.enabled", "", c.ClientID)); err != nil {
 			return err
 		}
 	}
-	return write(w, http.StatusOK, clientOf(&c, ""))
+	return writeJSON(w, http.StatusOK, toClientRecord(&c, ""))
 }
 
 func (a *api) removeClient(w http.ResponseWriter, r *http.Request) error {
-	c, err := a.client(r.Context(), r.PathValue("client"))
+	c, err := a.findClient(r.Context(), r.PathValue("client"))
 	if err != nil {
 		return err
 	}
-	result, err := a.endWith(r.Context(), storage.Selector{Client: c.ClientID, Offline: true}, storage.ReasonClientRemoved, storage.Change{RemoveClient: c.ClientID}, "client.removed")
+	result, err := a.terminate(r.Context(), storage.Selector{Client: c.ClientID, IncludeOffline: true}, storage.ReasonClientRemoved, storage.Change{RemoveClient: c.ClientID}, "client.removed")
 	if err != nil {
 		return err
 	}
-	return write(w, http.StatusOK, result)
+	return writeJSON(w, http.StatusOK, result)
 }

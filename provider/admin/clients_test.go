@@ -12,7 +12,7 @@ import (
 const givenSecret = "a-secret-of-more-than-32-characters"
 
 func TestGivenIDAndSecretAreKeptAndShownOnce(t *testing.T) {
-	d := mustDesk(t)
+	d := mustStart(t)
 	c := must[admin.ClientRecord](d, 201, "POST", "/clients", `{"client_id":"mail","client_secret":"`+givenSecret+`","redirect_uris":["https://mail.example/cb"]}`)
 	if c.ClientID != "mail" || c.Secret != givenSecret {
 		t.Errorf("got %q with secret %q, want what was given", c.ClientID, c.Secret)
@@ -35,7 +35,7 @@ func TestGivenIDAndSecretAreKeptAndShownOnce(t *testing.T) {
 }
 
 func TestBadClientIsRefusedWithEveryProblem(t *testing.T) {
-	d := mustDesk(t)
+	d := mustStart(t)
 	told := d.mustFail(400, "invalid", "redirect_uris[0]", "POST", "/clients", `{"redirect_uris":["http://mail.example/cb"],"consent":"never","client_secret":"short"}`)
 	if len(told.Problems) != 3 || told.Problems[0].Code != "invalid_redirect_uri" || told.Problems[2].Field != "client_secret" {
 		t.Errorf("got problems %+v, want redirect_uris, consent and client_secret", told.Problems)
@@ -51,7 +51,7 @@ func TestBadClientIsRefusedWithEveryProblem(t *testing.T) {
 }
 
 func TestWhyASectorCouldNotBeReadIsToldToTheOperator(t *testing.T) {
-	d := mustDesk(t)
+	d := mustStart(t)
 	told := d.mustFail(400, "invalid", "sector_identifier_uri", "POST", "/clients",
 		`{"redirect_uris":["https://mail.example/cb"],"subject_type":"pairwise","sector_identifier_uri":"https://mail.example/sector"}`)
 	if !strings.Contains(told.Message, "egress.allow") {
@@ -60,7 +60,7 @@ func TestWhyASectorCouldNotBeReadIsToldToTheOperator(t *testing.T) {
 }
 
 func TestPatchMergesAndNullGoesBackToTheDefault(t *testing.T) {
-	d := mustDesk(t)
+	d := mustStart(t)
 	d.mustAddClient("mail", `,"consent":"skip","client_secret":"`+givenSecret+`","session_expiry":600`)
 	c := must[admin.ClientRecord](d, 200, "PATCH", "/clients/mail", `{"consent":null,"client_name":"Mail","access_token_format":"jwt"}`)
 	if c.Consent != "" || c.ClientName != "Mail" || c.AccessTokenFormat != "jwt" || c.SessionExpiry != 600 || c.Secret != "" || len(c.RedirectURIs) != 1 {
@@ -78,7 +78,7 @@ func TestPatchMergesAndNullGoesBackToTheDefault(t *testing.T) {
 }
 
 func TestSecretFollowsTheAuthenticationMethod(t *testing.T) {
-	d := mustDesk(t)
+	d := mustStart(t)
 	d.mustAddClient("mail", `,"client_secret":"`+givenSecret+`"`)
 	stored := func() *storage.Client {
 		c, err := d.store.Client(t.Context(), "mail")
@@ -108,7 +108,7 @@ func TestSecretFollowsTheAuthenticationMethod(t *testing.T) {
 	}
 }
 
-func TestClientThatGoesEndsItsShareEverywhereAndIsTold(t *testing.T) {
+func TestRemovedClientEndsItsSessionsAndIsNotified(t *testing.T) {
 	for _, c := range []struct {
 		method, path string
 		reason       storage.Reason
@@ -118,26 +118,26 @@ func TestClientThatGoesEndsItsShareEverywhereAndIsTold(t *testing.T) {
 		{"DELETE", "/clients/mail", storage.ReasonClientRemoved, "client.removed"},
 	} {
 		t.Run(c.kind, func(t *testing.T) {
-			d := mustDesk(t)
+			d := mustStart(t)
 			d.mustAddClient("mail", "")
 			d.mustAddClient("chat", "")
 			u := d.mustAddUser("ada")
 			id := d.mustSignIn(u, "s1", []string{"mail", "chat"}, "mail")
-			result := must[admin.EndResult](d, 200, c.method, c.path, "")
-			if !d.lives(id) {
+			result := must[admin.TerminationResult](d, 200, c.method, c.path, "")
+			if !d.sessionActive(id) {
 				t.Error("single sign-on ended with one application")
 			}
 			if got := d.grants(u); got != "s1 chat" {
 				t.Errorf("got living grants %q, want only those of the other application", got)
 			}
-			if result.Count.Members != 1 || result.Count.Deliveries != 1 || result.Count.Grants != 2 {
+			if result.Count.ClientSessions != 1 || result.Count.Deliveries != 1 || result.Count.Grants != 2 {
 				t.Errorf("got count %+v, want one membership, one delivery and two grants", result.Count)
 			}
 			told := must[admin.DeliveryList](d, 200, "GET", "/deliveries?client=mail", "").Deliveries
 			if len(told) != 1 || told[0].State != storage.DeliveryPending || told[0].SID != "" {
 				t.Errorf("got deliveries %+v, want one on its way and no sid shown", told)
 			}
-			if e := d.lastEvent(c.kind); e.Reason != c.reason || e.Client != "mail" || e.By != "admin" || e.Cause != result.Cause {
+			if e := d.lastEvent(c.kind); e.Reason != c.reason || e.Client != "mail" || e.By != "admin" || e.Cause != result.CauseID {
 				t.Errorf("got audit line %+v, want %s by admin", e, c.reason)
 			}
 		})
@@ -145,9 +145,9 @@ func TestClientThatGoesEndsItsShareEverywhereAndIsTold(t *testing.T) {
 }
 
 func TestDisabledClientIsBackWhenEnabled(t *testing.T) {
-	d := mustDesk(t)
+	d := mustStart(t)
 	d.mustAddClient("mail", `,"client_secret":"`+givenSecret+`"`)
-	must[admin.EndResult](d, 200, "POST", "/clients/mail/disable", "")
+	must[admin.TerminationResult](d, 200, "POST", "/clients/mail/disable", "")
 	if c := must[admin.ClientRecord](d, 200, "GET", "/clients/mail", ""); !c.Disabled {
 		t.Error("got an enabled client")
 	}
@@ -160,18 +160,18 @@ func TestDisabledClientIsBackWhenEnabled(t *testing.T) {
 }
 
 func TestLogoutIsTriedWithARealTokenForAnInventedSession(t *testing.T) {
-	d := mustDesk(t)
+	d := mustStart(t)
 	d.mustAddClient("mail", "")
 	u := d.mustAddUser("ada")
 	id := d.mustSignIn(u, "s1", []string{"mail"})
-	trial := must[admin.Trial](d, 200, "POST", "/clients/mail/test-logout", "")
-	if !trial.OK || trial.Answer.Status != 200 || !strings.Contains(trial.Meaning, "confirmed") {
+	trial := must[admin.LogoutTestResult](d, 200, "POST", "/clients/mail/test-logout", "")
+	if !trial.Confirmed || trial.Answer.Status != 200 || !strings.Contains(trial.Meaning, "confirmed") {
 		t.Errorf("got %+v, want it explained as confirmed", trial)
 	}
-	if len(d.out.posts) != 1 || strings.Count(d.out.posts[0].Get("logout_token"), ".") != 2 {
-		t.Errorf("got posts %v, want one signed token", d.out.posts)
+	if len(d.clients.posts) != 1 || strings.Count(d.clients.posts[0].Get("logout_token"), ".") != 2 {
+		t.Errorf("got posts %v, want one signed token", d.clients.posts)
 	}
-	if !d.lives(id) || len(must[admin.DeliveryList](d, 200, "GET", "/deliveries", "").Deliveries) != 0 {
+	if !d.sessionActive(id) || len(must[admin.DeliveryList](d, 200, "GET", "/deliveries", "").Deliveries) != 0 {
 		t.Error("a trial ended something or left a delivery")
 	}
 	must[admin.ClientRecord](d, 200, "PATCH", "/clients/mail", `{"backchannel_logout_uri":null}`)
@@ -180,15 +180,15 @@ func TestLogoutIsTriedWithARealTokenForAnInventedSession(t *testing.T) {
 }
 
 func TestInitialAccessTokenIsShownOnceAndItsDefaultsAreChecked(t *testing.T) {
-	d := mustDesk(t)
-	made := must[admin.InitialToken](d, 201, "POST", "/initial-tokens", `{"name":"suite","uses":-1,"defaults":{"require_pkce":false,"consent":"skip"}}`)
-	if made.Token == "" || made.Uses != -1 {
+	d := mustStart(t)
+	made := must[admin.InitialAccessToken](d, 201, "POST", "/initial-tokens", `{"name":"suite","uses":-1,"defaults":{"require_pkce":false,"consent":"skip"}}`)
+	if made.Token == "" || made.UsesLeft != -1 {
 		t.Fatalf("got %+v, want a token for any number of uses", made)
 	}
-	if _, err := d.store.InitialToken(t.Context(), storage.HashOf(made.Token), d.now); err != nil {
+	if _, err := d.store.InitialAccessToken(t.Context(), storage.HashOf(made.Token), d.now); err != nil {
 		t.Errorf("got %v, want the token stored by its hash", err)
 	}
-	list := must[admin.InitialTokenList](d, 200, "GET", "/initial-tokens", "").Tokens
+	list := must[admin.InitialAccessTokenList](d, 200, "GET", "/initial-tokens", "").Tokens
 	if len(list) != 1 || list[0].Token != "" || list[0].Name != "suite" {
 		t.Errorf("got %+v, want it listed without the token", list)
 	}
@@ -210,7 +210,7 @@ func TestInitialAccessTokenIsShownOnceAndItsDefaultsAreChecked(t *testing.T) {
 }
 
 func TestChangeAndItsAuditLineAreOneCommit(t *testing.T) {
-	d := mustDesk(t)
+	d := mustStart(t)
 	for _, act := range []struct{ kind, method, target, body string }{
 		{"user.created", "POST", "/users", `{"sub":"u","preferred_username":"ada","email":"ada@example.org"}`},
 		{"user.changed", "PATCH", "/users/u", `{"name":"Ada"}`},

@@ -17,9 +17,9 @@ type DeliveryStore interface {
 
 // Outbox is what an operator can do about deliveries (logout.Dispatcher).
 type Outbox interface {
-	Retry(ctx context.Context, id, by string) error
-	GiveUp(ctx context.Context, id, by string) error
-	Try(ctx context.Context, c *storage.Client) (logout.Trial, error)
+	RetryDelivery(ctx context.Context, id, by string) error
+	CancelDelivery(ctx context.Context, id, by string) error
+	SendTestToken(ctx context.Context, c *storage.Client) (logout.TestDelivery, error)
 }
 
 // Delivery is one logout token on its way, without the sid it is about.
@@ -35,19 +35,19 @@ type DeliveryList struct {
 	Next       string     `json:"next,omitempty"`
 }
 
-func deliveryOf(d storage.Delivery) Delivery {
-	shown := Delivery{Delivery: d}
+func toDelivery(d storage.Delivery) Delivery {
+	view := Delivery{Delivery: d}
 	switch {
 	case !d.Answer.At.IsZero():
-		shown.Meaning = logout.Meaning(d.Answer)
-	case d.Late && d.State == storage.DeliveryPending:
-		shown.Meaning = "to be told a second time: it joined less than 30 s before the end, and may have been letting the person in when it was told first"
+		view.Meaning = logout.ExplainAnswer(d.Answer)
+	case d.Renotification && d.State == storage.DeliveryPending:
+		view.Meaning = "to be told a second time: it joined less than 30 s before the end, and may have been letting the person in when it was told first"
 	}
-	return shown
+	return view
 }
 
 func (a *api) listDeliveries(w http.ResponseWriter, r *http.Request) error {
-	values, page, err := paged(r, "state", "client", "report")
+	values, page, err := parsePage(r, "state", "client", "report")
 	if err != nil {
 		return err
 	}
@@ -62,32 +62,32 @@ func (a *api) listDeliveries(w http.ResponseWriter, r *http.Request) error {
 	}
 	list := DeliveryList{Deliveries: make([]Delivery, 0, len(deliveries)), Next: next}
 	for _, d := range deliveries {
-		list.Deliveries = append(list.Deliveries, deliveryOf(d))
+		list.Deliveries = append(list.Deliveries, toDelivery(d))
 	}
-	return write(w, http.StatusOK, list)
+	return writeJSON(w, http.StatusOK, list)
 }
 
 func (a *api) showDelivery(w http.ResponseWriter, r *http.Request) error {
 	id := r.PathValue("delivery")
 	d, err := a.Store.Delivery(r.Context(), id)
 	if err != nil {
-		return named(err, "delivery", id)
+		return explainNotFound(err, "delivery", id)
 	}
-	return write(w, http.StatusOK, deliveryOf(d))
+	return writeJSON(w, http.StatusOK, toDelivery(d))
 }
 
 // retryDelivery makes it due at once, one that was given up too.
 func (a *api) retryDelivery(w http.ResponseWriter, r *http.Request) error {
-	if err := a.Outbox.Retry(r.Context(), r.PathValue("delivery"), By); err != nil {
-		return named(err, "delivery", r.PathValue("delivery"))
+	if err := a.Outbox.RetryDelivery(r.Context(), r.PathValue("delivery"), Actor); err != nil {
+		return explainNotFound(err, "delivery", r.PathValue("delivery"))
 	}
 	return a.showDelivery(w, r)
 }
 
 // cancelDelivery gives it up; what its holder may trust stays as it was.
 func (a *api) cancelDelivery(w http.ResponseWriter, r *http.Request) error {
-	if err := a.Outbox.GiveUp(r.Context(), r.PathValue("delivery"), By); err != nil {
-		return named(err, "delivery", r.PathValue("delivery"))
+	if err := a.Outbox.CancelDelivery(r.Context(), r.PathValue("delivery"), Actor); err != nil {
+		return explainNotFound(err, "delivery", r.PathValue("delivery"))
 	}
 	return a.showDelivery(w, r)
 }

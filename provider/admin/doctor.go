@@ -17,91 +17,91 @@ import (
 
 // Diagnosis is what is wrong, or may be, with how logouts reach relying parties.
 type Diagnosis struct {
-	Healthy  bool          `json:"healthy"` // no problem at all
-	Problems []string      `json:"problems,omitempty"`
-	Clients  []Examination `json:"clients"`
+	Healthy  bool              `json:"healthy"` // no problem at all
+	Problems []string          `json:"problems,omitempty"`
+	Clients  []ClientDiagnosis `json:"clients"`
 }
 
-// Examination is one relying party's coverage: whether it can be told, and what would remain for how long if it hears nothing.
-type Examination struct {
-	Client   string    `json:"client"`
-	Name     string    `json:"name,omitempty"`
-	Disabled bool      `json:"disabled,omitempty"`
-	Joins    bool      `json:"joins"` // it can hold a session at all
-	Channels []string  `json:"channels,omitempty"`
-	Confirms bool      `json:"confirms"` // it can answer
-	Offline  bool      `json:"offline"`  // it may hold offline access, which a logout leaves
-	Tokens   Remain    `json:"tokens"`
-	Apps     Remain    `json:"apps"`
-	Endpoint *Endpoint `json:"endpoint,omitempty"` // of the back channel
-	Problems []string  `json:"problems,omitempty"`
+// ClientDiagnosis is one relying party's coverage: whether it can be told, and what would remain for how long if it hears nothing.
+type ClientDiagnosis struct {
+	Client         string     `json:"client"`
+	Name           string     `json:"name,omitempty"`
+	Disabled       bool       `json:"disabled,omitempty"`
+	HoldsSessions  bool       `json:"joins"` // it can hold a session at all
+	Channels       []string   `json:"channels,omitempty"`
+	ConfirmsLogout bool       `json:"confirms"` // it can answer
+	OfflineAccess  bool       `json:"offline"`  // it may hold offline access, which a logout leaves
+	Tokens         TrustLimit `json:"tokens"`
+	Clients        TrustLimit `json:"apps"`
+	Endpoint       *Endpoint  `json:"endpoint,omitempty"` // of the back channel
+	Problems       []string   `json:"problems,omitempty"`
 }
 
-// Remain is the longest that one kind of trust can last after the end of a session, by what the client declared.
-type Remain struct {
-	Applies bool   `json:"applies"`
-	Within  int64  `json:"within"`  // seconds; 0: at once
-	Unknown bool   `json:"unknown"` // nothing bounds it
-	Basis   string `json:"basis,omitempty"`
+// TrustLimit is the longest that one kind of trust can last after the end of a session, by what the client declared.
+type TrustLimit struct {
+	Applies   bool   `json:"applies"`
+	Seconds   int64  `json:"within"`  // seconds; 0: at once
+	Unbounded bool   `json:"unknown"` // nothing bounds it
+	BoundBy   string `json:"basis,omitempty"`
 }
 
 // Endpoint is what came of calling a logout endpoint.
 type Endpoint struct {
-	URI       string `json:"uri"`
-	Reachable bool   `json:"reachable"`
-	Status    int    `json:"status,omitempty"` // of its answer to a request without a logout token; 400 is right
-	Class     string `json:"class,omitempty"`  // why no answer came: denied, dns, refused, tls, timeout …
+	URI        string `json:"uri"`
+	Reachable  bool   `json:"reachable"`
+	Status     int    `json:"status,omitempty"` // of its answer to a request without a logout token; 400 is right
+	ErrorClass string `json:"class,omitempty"`  // why no answer came: denied, dns, refused, tls, timeout …
 }
 
-// examiners is how many relying parties are called at a time.
-const examiners = 8
+// maxParallelProbes is how many relying parties are called at a time.
+const maxParallelProbes = 8
 
-// examine looks at every client, or the one that is asked for. It calls their logout endpoints with an empty form, which no
+// diagnose looks at every client, or the one that is asked for. It calls their logout endpoints with an empty form, which no
 // application can take for a logout; probe=false leaves that out and only asks whether they could be called.
-func (a *api) examine(w http.ResponseWriter, r *http.Request) error {
-	values, err := query(r, "client", "probe")
+func (a *api) diagnose(w http.ResponseWriter, r *http.Request) error {
+	values, err := parseQuery(r, "client", "probe")
 	if err != nil {
 		return err
 	}
 	probe := true
 	if values.Has("probe") {
-		if probe, err = flag(values, "probe"); err != nil {
+		if probe, err = parseBool(values, "probe"); err != nil {
 			return err
 		}
 	}
 	ctx := r.Context()
 	var clients []*storage.Client
 	if id := values.Get("client"); id != "" {
-		c, err := a.client(ctx, id)
+		c, err := a.findClient(ctx, id)
 		if err != nil {
 			return err
 		}
 		clients = append(clients, c)
-	} else if clients, err = a.everyClient(ctx); err != nil {
+	} else if clients, err = a.allClients(ctx); err != nil {
 		return err
 	}
-	d := Diagnosis{Clients: make([]Examination, len(clients))}
-	if d.Problems, err = a.backlog(ctx); err != nil {
+	d := Diagnosis{Clients: make([]ClientDiagnosis, len(clients))}
+	if d.Problems, err = a.checkBacklog(ctx); err != nil {
 		return err
 	}
-	var work sync.WaitGroup
-	slots := make(chan struct{}, examiners)
+	var probes sync.WaitGroup
+	slots := make(chan struct{}, maxParallelProbes)
 	for i, c := range clients {
 		slots <- struct{}{}
-		work.Go(func() {
-			d.Clients[i] = a.examineClient(ctx, c, probe)
+		probes.Go(func() {
+			d.Clients[i] = a.diagnoseClient(ctx, c, probe)
 			<-slots
 		})
 	}
-	work.Wait()
+	probes.Wait()
 	d.Healthy = len(d.Problems) == 0
 	for _, c := range d.Clients {
 		d.Healthy = d.Healthy && len(c.Problems) == 0
 	}
-	return write(w, http.StatusOK, d)
+	return writeJSON(w, http.StatusOK, d)
 }
 
-func (a *api) everyClient(ctx context.Context) (all []*storage.Client, err error) {
+func (a *api) allClients(ctx context.Context) (all []*storage.Client, err error) {
 	for page := (storage.Page{Limit: maxLimit}); ; {
 		clients, next, err := a.Store.ListClients(ctx, page)
 		if err != nil {
@@ -115,9 +115,9 @@ func (a *api) everyClient(ctx context.Context) (all []*storage.Client, err error
 	}
 }
 
-// backlog is what is wrong whichever client it is about.
-func (a *api) backlog(ctx context.Context) (problems []string, err error) {
-	const slow = 10 * time.Minute // by then an application that is only restarting is back
+// checkBacklog is what is wrong whichever client it is about.
+func (a *api) checkBacklog(ctx context.Context) (problems []string, err error) {
+	const maxWait = 10 * time.Minute // by then an application that is only restarting is back
 	states, oldest, err := a.Store.CountDeliveries(ctx)
 	if err != nil {
 		return nil, err
@@ -125,30 +125,30 @@ func (a *api) backlog(ctx context.Context) (problems []string, err error) {
 	if n := states[storage.DeliveryFailed]; n > 0 {
 		problems = append(problems, fmt.Sprintf("%d deliveries were given up: `curfew logout deliveries --state failed` lists them; retry sends them again, cancel takes note of them", n))
 	}
-	if wait := a.Now().Sub(oldest); !oldest.IsZero() && wait > slow {
+	if wait := a.Now().Sub(oldest); !oldest.IsZero() && wait > maxWait {
 		problems = append(problems, fmt.Sprintf("the oldest of %d pending deliveries waits since %s: `curfew logout deliveries --state pending` lists them", states[storage.DeliveryPending], oldest.UTC().Format(time.RFC3339)))
 	}
 	return problems, nil
 }
 
-func (a *api) examineClient(ctx context.Context, c *storage.Client, probe bool) Examination {
-	cover := logout.Cover(c, a.Lifetimes)
-	e := Examination{
-		Client: c.ClientID, Name: c.ClientName, Disabled: c.Disabled, Joins: cover.Joins, Channels: cover.Channels, Confirms: cover.Confirms,
-		Offline: cover.Offline, Tokens: remainOf(cover.Tokens), Apps: remainOf(cover.Apps), Problems: cover.Problems,
+func (a *api) diagnoseClient(ctx context.Context, c *storage.Client, probe bool) ClientDiagnosis {
+	coverage := logout.AssessCoverage(c, a.Lifetimes)
+	e := ClientDiagnosis{
+		Client: c.ClientID, Name: c.ClientName, Disabled: c.Disabled, HoldsSessions: coverage.CanJoinSession, Channels: coverage.Channels, ConfirmsLogout: coverage.CanConfirm,
+		OfflineAccess: coverage.OfflineAccess, Tokens: toTrustLimit(coverage.Tokens), Clients: toTrustLimit(coverage.ClientSession), Problems: coverage.Problems,
 	}
 	if c.Disabled {
 		e.Problems = nil // it holds nothing and gets nothing
 		return e
 	}
-	for _, breach := range logout.CheckMaxHorizon(a.MaxTrustHorizon, c, a.Lifetimes) {
-		e.Problems = append(e.Problems, breach.Error())
+	for _, violation := range logout.CheckMaxHorizon(a.MaxTrustHorizon, c, a.Lifetimes) {
+		e.Problems = append(e.Problems, violation.Error())
 	}
-	if strings.HasPrefix(a.Issuer, "https://") && strings.HasPrefix(c.FrontchannelLogoutURI, "http://") && len(cover.Problems) == 0 {
+	if strings.HasPrefix(a.Issuer, "https://") && strings.HasPrefix(c.FrontchannelLogoutURI, "http://") && len(coverage.Problems) == 0 {
 		e.Problems = append(e.Problems, "frontchannel_logout_uri is http: a page of https may not frame it")
 	}
 	if c.BackchannelLogoutURI != "" {
-		endpoint, problem := a.call(ctx, c.BackchannelLogoutURI, probe)
+		endpoint, problem := a.probeEndpoint(ctx, c.BackchannelLogoutURI, probe)
 		e.Endpoint = &endpoint
 		if problem != "" {
 			e.Problems = append(e.Problems, problem)
@@ -157,23 +157,23 @@ func (a *api) examineClient(ctx context.Context, c *storage.Client, probe bool) 
 	return e
 }
 
-func remainOf(r logout.Remain) Remain {
-	return Remain{r.Applies, int64((r.Within + time.Second - 1) / time.Second), r.Unknown, r.Basis}
+func toTrustLimit(r logout.DeclaredBound) TrustLimit {
+	return TrustLimit{r.Applies, int64((r.Limit + time.Second - 1) / time.Second), r.Unknown, r.BoundBy}
 }
 
-// call tries an endpoint out and says what is wrong with it.
-func (a *api) call(ctx context.Context, uri string, probe bool) (Endpoint, string) {
+// probeEndpoint tries an endpoint out and says what is wrong with it.
+func (a *api) probeEndpoint(ctx context.Context, uri string, probe bool) (Endpoint, string) {
 	e := Endpoint{URI: uri}
 	err := a.Egress.Check(ctx, uri)
 	if err == nil && probe {
-		var answer egress.Answer
+		var answer egress.Response
 		answer, err = a.Egress.PostForm(ctx, uri, url.Values{})
 		e.Status = answer.Status
 	}
 	if err != nil {
-		e.Class = string(egress.Broken)
-		if known, ok := errors.AsType[*egress.Error](err); ok {
-			e.Class = string(known.Class)
+		e.ErrorClass = string(egress.Broken)
+		if egressErr, ok := errors.AsType[*egress.Error](err); ok {
+			e.ErrorClass = string(egressErr.Class)
 		}
 		return e, "backchannel_logout_uri cannot be reached: " + err.Error()
 	}

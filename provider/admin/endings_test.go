@@ -12,9 +12,9 @@ import (
 	"github.com/curfew-id/curfew/storage"
 )
 
-// mustCrowd signs ada in twice and bob once, at mail and chat.
-func mustCrowd(t *testing.T) (d *desk, ada admin.User) {
-	d = mustDesk(t)
+// mustSignInManyUsers signs ada in twice and bob once, at mail and chat.
+func mustSignInManyUsers(t *testing.T) (d *fixture, ada admin.User) {
+	d = mustStart(t)
 	d.mustAddClient("mail", "")
 	d.mustAddClient("chat", "")
 	ada = d.mustAddUser("ada")
@@ -27,32 +27,32 @@ func mustCrowd(t *testing.T) (d *desk, ada admin.User) {
 func TestAdministratorEndsExactlyWhatIsNamed(t *testing.T) {
 	for _, c := range []struct {
 		body, alive, grants string
-		count               storage.Count
+		count               storage.TerminationCount
 	}{
-		{`{"sessions":["a1"]}`, "a2 b1", "a1 offline mail, a2 mail", storage.Count{Sessions: 1, Members: 2, Deliveries: 2, Grants: 2}},
-		{`{"sessions":["a1"],"offline":true}`, "a2 b1", "a2 mail", storage.Count{Sessions: 1, Members: 2, Deliveries: 2, Grants: 3}},
-		{`{"user":"ada@example.org"}`, "b1", "a1 offline mail", storage.Count{Sessions: 2, Members: 3, Deliveries: 3, Grants: 3}},
-		{`{"user":"ada","except":"a2"}`, "a2 b1", "a1 offline mail, a2 mail", storage.Count{Sessions: 1, Members: 2, Deliveries: 2, Grants: 2}},
-		{`{"user":"ada","client":"mail"}`, "a1 a2 b1", "a1 chat, a1 offline mail", storage.Count{Members: 2, Deliveries: 2, Grants: 2}},
-		{`{"client":"chat"}`, "a1 a2 b1", "a1 mail, a1 offline mail, a2 mail", storage.Count{Members: 2, Deliveries: 2, Grants: 2}},
-		{`{"everyone":true,"offline":true}`, "", "", storage.Count{Sessions: 3, Members: 4, Deliveries: 4, Grants: 5}},
+		{`{"sessions":["a1"]}`, "a2 b1", "a1 offline mail, a2 mail", storage.TerminationCount{Sessions: 1, ClientSessions: 2, Deliveries: 2, Grants: 2}},
+		{`{"sessions":["a1"],"offline":true}`, "a2 b1", "a2 mail", storage.TerminationCount{Sessions: 1, ClientSessions: 2, Deliveries: 2, Grants: 3}},
+		{`{"user":"ada@example.org"}`, "b1", "a1 offline mail", storage.TerminationCount{Sessions: 2, ClientSessions: 3, Deliveries: 3, Grants: 3}},
+		{`{"user":"ada","except":"a2"}`, "a2 b1", "a1 offline mail, a2 mail", storage.TerminationCount{Sessions: 1, ClientSessions: 2, Deliveries: 2, Grants: 2}},
+		{`{"user":"ada","client":"mail"}`, "a1 a2 b1", "a1 chat, a1 offline mail", storage.TerminationCount{ClientSessions: 2, Deliveries: 2, Grants: 2}},
+		{`{"client":"chat"}`, "a1 a2 b1", "a1 mail, a1 offline mail, a2 mail", storage.TerminationCount{ClientSessions: 2, Deliveries: 2, Grants: 2}},
+		{`{"everyone":true,"offline":true}`, "", "", storage.TerminationCount{Sessions: 3, ClientSessions: 4, Deliveries: 4, Grants: 5}},
 	} {
 		t.Run(c.body, func(t *testing.T) {
-			d, ada := mustCrowd(t)
-			dry := must[admin.EndResult](d, 200, "POST", "/endings", strings.TrimSuffix(c.body, "}")+`,"dry_run":true}`)
-			if dry.Count != c.count || !dry.DryRun || dry.Cause != "" {
+			d, ada := mustSignInManyUsers(t)
+			dry := must[admin.TerminationResult](d, 200, "POST", "/endings", strings.TrimSuffix(c.body, "}")+`,"dry_run":true}`)
+			if dry.Count != c.count || !dry.DryRun || dry.CauseID != "" {
 				t.Errorf("dry run: got %+v, want count %+v", dry, c.count)
 			}
-			if !d.lives("a1") || !d.lives("a2") || !d.lives("b1") {
+			if !d.sessionActive("a1") || !d.sessionActive("a2") || !d.sessionActive("b1") {
 				t.Fatal("a dry run ended something")
 			}
-			result := must[admin.EndResult](d, 200, "POST", "/endings", c.body)
-			if result.Count != c.count || result.DryRun || result.Cause == "" || !result.At.Equal(d.now) {
+			result := must[admin.TerminationResult](d, 200, "POST", "/endings", c.body)
+			if result.Count != c.count || result.DryRun || result.CauseID == "" || !result.EndedAt.Equal(d.now) {
 				t.Errorf("got %+v, want count %+v", result, c.count)
 			}
 			var alive []string
 			for _, id := range []storage.SessionID{"a1", "a2", "b1"} {
-				if d.lives(id) {
+				if d.sessionActive(id) {
 					alive = append(alive, string(id))
 				}
 			}
@@ -64,7 +64,7 @@ func TestAdministratorEndsExactlyWhatIsNamed(t *testing.T) {
 			}
 			for _, id := range result.Reports {
 				r := must[admin.Report](d, 200, "GET", "/reports/"+id, "")
-				if r.Cause.Reason != storage.ReasonAdmin || r.Cause.By != "admin" || r.Cause.ID != result.Cause {
+				if r.Cause.Reason != storage.ReasonAdmin || r.Cause.By != "admin" || r.Cause.ID != result.CauseID {
 					t.Errorf("got cause %+v, want administrator, by admin", r.Cause)
 				}
 			}
@@ -72,8 +72,8 @@ func TestAdministratorEndsExactlyWhatIsNamed(t *testing.T) {
 	}
 }
 
-func TestSlipInAnEndingEndsNothing(t *testing.T) {
-	d, _ := mustCrowd(t)
+func TestTypoInATerminationEndsNothing(t *testing.T) {
+	d, _ := mustSignInManyUsers(t)
 	for _, c := range []struct {
 		status int
 		code   string
@@ -96,60 +96,60 @@ func TestSlipInAnEndingEndsNothing(t *testing.T) {
 		d.mustFail(c.status, c.code, c.field, "POST", "/endings", c.body)
 	}
 	d.mustFail(404, "not_found", "except", "POST", "/users/ada/password", `{"password":"another correct horse","except":"a3"}`)
-	if !d.lives("a1") || !d.lives("a2") || !d.lives("b1") {
+	if !d.sessionActive("a1") || !d.sessionActive("a2") || !d.sessionActive("b1") {
 		t.Error("a refused request ended something")
 	}
 }
 
-func TestMassEndingIsDeadAtOnceAndToldPageByPage(t *testing.T) {
+func TestBulkLogoutRevokesAtOnceAndNotifiesPageByPage(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		d := mustDesk(t)
+		d := mustStart(t)
 		d.mustAddClient("mail", "")
 		u := d.mustAddUser("ada")
 		for i := range 8 {
 			d.mustSignIn(u, fmt.Sprintf("s%d", i), []string{"mail"})
 		}
-		result := must[admin.EndResult](d, 200, "POST", "/endings", `{"everyone":true}`)
-		if !result.More || result.Count.Sessions != 8 || len(result.Reports) != 3 {
+		result := must[admin.TerminationResult](d, 200, "POST", "/endings", `{"everyone":true}`)
+		if !result.InProgress || result.Count.Sessions != 8 || len(result.Reports) != 3 {
 			t.Fatalf("got %+v, want eight of which three are told in the first page", result)
 		}
 		for i := range 8 {
-			if d.lives(storage.SessionID(fmt.Sprintf("s%d", i))) {
+			if d.sessionActive(storage.SessionID(fmt.Sprintf("s%d", i))) {
 				t.Errorf("session %d lives on behind the fence", i)
 			}
 		}
-		under := must[admin.EndingList](d, 200, "GET", "/endings", "").Endings
-		if len(under) != 1 || under[0].Cause.ID != result.Cause || under[0].Done.Sessions != 3 || under[0].Remaining.Sessions != 5 || !under[0].Finished.IsZero() {
+		under := must[admin.BulkLogoutList](d, 200, "GET", "/endings", "").BulkLogouts
+		if len(under) != 1 || under[0].Cause.ID != result.CauseID || under[0].Done.Sessions != 3 || under[0].Remaining.Sessions != 5 || !under[0].Finished.IsZero() {
 			t.Errorf("got %+v, want three done and five remaining", under)
 		}
-		if s := must[admin.Status](d, 200, "GET", "/status", ""); s.Endings != 1 {
-			t.Errorf("got %d endings under way, want 1", s.Endings)
+		if s := must[admin.Status](d, 200, "GET", "/status", ""); s.BulkLogouts != 1 {
+			t.Errorf("got %d endings under way, want 1", s.BulkLogouts)
 		}
 		ctx, cancel := context.WithCancel(t.Context())
 		done := make(chan struct{})
-		go func() { d.ender.Run(ctx); close(done) }()
+		go func() { d.terminator.Run(ctx); close(done) }()
 		time.Sleep(time.Minute)
 		cancel()
 		<-done
-		after := must[admin.EndingList](d, 200, "GET", "/endings", "").Endings
-		if len(after) != 1 || after[0].Done.Sessions != 8 || after[0].Remaining != (storage.Count{}) || after[0].Finished.IsZero() {
+		after := must[admin.BulkLogoutList](d, 200, "GET", "/endings", "").BulkLogouts
+		if len(after) != 1 || after[0].Done.Sessions != 8 || after[0].Remaining != (storage.TerminationCount{}) || after[0].Finished.IsZero() {
 			t.Errorf("got %+v, want all done", after)
 		}
-		if got := len(must[admin.ReportList](d, 200, "GET", "/reports?cause="+result.Cause, "").Reports); got != 8 {
+		if got := len(must[admin.ReportList](d, 200, "GET", "/reports?cause="+result.CauseID, "").Reports); got != 8 {
 			t.Errorf("got %d reports, want 8", got)
 		}
 	})
 }
 
 func TestSessionIsShownWithItsHorizonAndWithoutSid(t *testing.T) {
-	d := mustDesk(t)
+	d := mustStart(t)
 	d.mustAddClient("mail", `,"client_name":"Mail","session_expiry":900`)
 	d.mustAddClient("wiki", "")
 	must[admin.ClientRecord](d, 200, "PATCH", "/clients/wiki", `{"backchannel_logout_uri":null}`)
 	u := d.mustAddUser("ada")
 	d.mustSignIn(u, "s1", []string{"mail", "wiki"}, "mail")
 	list := must[admin.SessionList](d, 200, "GET", "/sessions?user=ada", "").Sessions
-	if len(list) != 1 || list[0].User != "ada" || list[0].Horizon != nil || len(list[0].Members) != 2 || list[0].Hash != storage.SessionHash("s1") {
+	if len(list) != 1 || list[0].User != "ada" || list[0].Horizon != nil || len(list[0].ClientSessions) != 2 || list[0].Hash != storage.SessionHash("s1") {
 		t.Fatalf("got %+v, want ada's session with two members", list)
 	}
 	w := d.do("GET", "/sessions/s1", "")
@@ -157,7 +157,7 @@ func TestSessionIsShownWithItsHorizonAndWithoutSid(t *testing.T) {
 		t.Errorf("got %s, which shows a sid", w.Body)
 	}
 	s := must[admin.Session](d, 200, "GET", "/sessions/s1", "")
-	if s.Horizon == nil || s.Horizon.Apps.Unknown == 0 || len(s.Horizon.Offline) != 1 || s.Horizon.Offline[0] != "Mail" {
+	if s.Horizon == nil || s.Horizon.Clients.Unknown == 0 || len(s.Horizon.Offline) != 1 || s.Horizon.Offline[0] != "Mail" {
 		t.Errorf("got horizon %+v, want an unknown application and Mail's offline access", s.Horizon)
 	}
 	if s := must[admin.Session](d, 200, "GET", "/sessions/s1?offline=true", ""); len(s.Horizon.Offline) != 0 {

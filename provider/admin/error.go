@@ -29,8 +29,8 @@ func (e *Error) Error() string {
 	return e.Message
 }
 
-// failure is the body of every answer that is not a success.
-type failure struct {
+// errorResponse is the body of every answer that is not a success.
+type errorResponse struct {
 	Error *Error `json:"error"`
 }
 
@@ -38,21 +38,23 @@ func invalid(field, format string, args ...any) error {
 	return &Error{Status: http.StatusBadRequest, Code: "invalid", Message: fmt.Sprintf(format, args...), Field: field}
 }
 
-// named says of a storage.ErrNotFound what it was that is not there, and so which part of the request is at fault.
-func named(err error, what, name string) error { return namedIn(err, what, what, name) }
+// explainNotFound says of a storage.ErrNotFound what it was that is not there, and so which part of the request is at fault.
+func explainNotFound(err error, what, name string) error {
+	return explainNotFoundIn(err, what, what, name)
+}
 
-// namedIn is named where the part of the request is called otherwise than the thing.
-func namedIn(err error, field, what, name string) error {
+// explainNotFoundIn is named where the part of the request is called otherwise than the thing.
+func explainNotFoundIn(err error, field, what, name string) error {
 	if errors.Is(err, storage.ErrNotFound) {
 		return &Error{Status: http.StatusNotFound, Code: "not_found", Message: fmt.Sprintf("there is no %s %q", what, name), Field: field}
 	}
 	return err
 }
 
-// errorOf turns any error into one that may be told. One that is not known says nothing here; the log has it.
-func errorOf(err error) *Error {
-	if known, ok := errors.AsType[*Error](err); ok {
-		return known
+// toError turns any error into one that may be told. One that is not known says nothing here; the log has it.
+func toError(err error) *Error {
+	if apiErr, ok := errors.AsType[*Error](err); ok {
+		return apiErr
 	}
 	var problems register.Problems
 	if errors.As(err, &problems) {
@@ -73,12 +75,12 @@ func errorOf(err error) *Error {
 		{storage.ErrNotFound, http.StatusNotFound, "not_found", "it is not there, or not any more"},
 		{storage.ErrExists, http.StatusConflict, "exists", "the identifier, login name or e-mail address is taken"},
 		{storage.ErrChanged, http.StatusConflict, "changed", "it changed meanwhile; look at it and try again"},
-		{storage.ErrSpent, http.StatusConflict, "spent", "it is done already"},
-		{storage.ErrEnded, http.StatusConflict, "ended", "it has ended"},
+		{storage.ErrAlreadyUsed, http.StatusConflict, "spent", "it is done already"},
+		{storage.ErrRevoked, http.StatusConflict, "ended", "it has ended"},
 		{storage.ErrFull, http.StatusServiceUnavailable, "unavailable", "the store has no room left; make room on its disk"},
 		{storage.ErrUnavailable, http.StatusServiceUnavailable, "unavailable", "the store did not answer, and whether the change was made is unknown; look, and ask again"},
 		{password.ErrBusy, http.StatusServiceUnavailable, "unavailable", "too many passwords are being hashed; try again"},
-		{keys.ErrUnknown, http.StatusNotFound, "not_found", "there is no such key"},
+		{keys.ErrUnknownKey, http.StatusNotFound, "not_found", "there is no such key"},
 	} {
 		if errors.Is(err, known.err) {
 			return &Error{Status: known.status, Code: known.code, Message: known.text}
@@ -87,28 +89,28 @@ func errorOf(err error) *Error {
 	return &Error{Status: http.StatusInternalServerError, Code: "internal", Message: "something went wrong; the server's log says what"}
 }
 
-// serve is around every handler: it answers an error, and logs what is ours.
-func (a *api) serve(handle handler) http.Handler {
+// handleErrors is around every handler: it answers an error, and logs what is ours.
+func (a *api) handleErrors(handle handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		w = patient{w}
+		w = deadlineWriter{w}
 		w.Header().Set("Cache-Control", "no-store")
 		err := handle(w, r)
 		if err == nil {
 			return
 		}
-		told := errorOf(err)
-		if told.Status >= http.StatusInternalServerError && r.Context().Err() == nil {
+		apiErr := toError(err)
+		if apiErr.Status >= http.StatusInternalServerError && r.Context().Err() == nil {
 			a.log().ErrorContext(r.Context(), "administration failed", "method", r.Method, "path", r.URL.Path, "err", err)
 		}
-		if told.Status == http.StatusServiceUnavailable {
+		if apiErr.Status == http.StatusServiceUnavailable {
 			w.Header().Set("Retry-After", "5")
 		}
-		write(w, told.Status, failure{told})
+		writeJSON(w, apiErr.Status, errorResponse{apiErr})
 	})
 }
 
-// write answers with JSON. All values are types of this API, which always encode; a caller who has gone needs no answer.
-func write(w http.ResponseWriter, status int, value any) error {
+// writeJSON answers with JSON. All values are types of this API, which always encode; a caller who has gone needs no answer.
+func writeJSON(w http.ResponseWriter, status int, value any) error {
 	body, err := json.Marshal(value)
 	if err != nil {
 		return fmt.Errorf("encode answer: %w", err)

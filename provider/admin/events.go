@@ -24,51 +24,51 @@ type EventList struct {
 
 // Verification is what became of checking the audit trail's chain.
 type Verification struct {
-	Whole  bool         `json:"whole"`
-	Lines  int          `json:"lines"`            // that follow each other
-	Last   uint64       `json:"last,omitempty"`   // the sequence number of the last of them
-	Head   storage.Hash `json:"head,omitzero"`    // its hash: write it down elsewhere, and a later loss of lines shows
-	Broken uint64       `json:"broken,omitempty"` // the sequence number at which the chain breaks
+	Intact   bool         `json:"whole"`
+	Events   int          `json:"lines"`            // that follow each other
+	LastSeq  uint64       `json:"last,omitempty"`   // the sequence number of the last of them
+	HeadHash storage.Hash `json:"head,omitzero"`    // its hash: write it down elsewhere, and a later loss of lines shows
+	BrokenAt uint64       `json:"broken,omitempty"` // the sequence number at which the chain breaks
 }
 
-// eventFilters are the parameters that choose lines.
-var eventFilters = []string{"kind", "user", "client", "session", "reason", "since", "until", "newest"}
+// eventParameters are the parameters that choose lines.
+var eventParameters = []string{"kind", "user", "client", "session", "reason", "since", "until", "newest"}
 
-func (a *api) filter(ctx context.Context, values url.Values) (storage.EventFilter, error) {
+func (a *api) eventFilter(ctx context.Context, values url.Values) (storage.EventFilter, error) {
 	f := storage.EventFilter{Kind: values.Get("kind"), Client: values.Get("client"), Session: values.Get("session"), Reason: storage.Reason(values.Get("reason"))}
 	var err error
-	if f.Since, err = instant(values, "since"); err != nil {
+	if f.Since, err = parseTime(values, "since"); err != nil {
 		return f, err
 	}
-	if f.Until, err = instant(values, "until"); err != nil {
+	if f.Until, err = parseTime(values, "until"); err != nil {
 		return f, err
 	}
-	if f.Newest, err = flag(values, "newest"); err != nil {
+	if f.Newest, err = parseBool(values, "newest"); err != nil {
 		return f, err
 	}
-	f.Subject, err = a.subject(ctx, values.Get("user"))
+	f.Subject, err = a.resolveSubject(ctx, values.Get("user"))
 	return f, err
 }
 
-// subject is the subject of a user that a filter names. Somebody who was removed is still in trail and reports, so a name
+// resolveSubject is the subject of a user that a filter names. Somebody who was removed is still in trail and reports, so a name
 // that nobody has is taken for a subject.
-func (a *api) subject(ctx context.Context, name string) (string, error) {
+func (a *api) resolveSubject(ctx context.Context, name string) (string, error) {
 	if name == "" {
 		return "", nil
 	}
-	u, err := a.user(ctx, name)
-	if known, ok := errors.AsType[*Error](err); ok && known.Status == http.StatusNotFound {
+	u, err := a.findUser(ctx, name)
+	if apiErr, ok := errors.AsType[*Error](err); ok && apiErr.Status == http.StatusNotFound {
 		return name, nil
 	}
 	return u.Subject, err
 }
 
 func (a *api) listEvents(w http.ResponseWriter, r *http.Request) error {
-	values, page, err := paged(r, eventFilters...)
+	values, page, err := parsePage(r, eventParameters...)
 	if err != nil {
 		return err
 	}
-	f, err := a.filter(r.Context(), values)
+	f, err := a.eventFilter(r.Context(), values)
 	if err != nil {
 		return err
 	}
@@ -79,32 +79,32 @@ func (a *api) listEvents(w http.ResponseWriter, r *http.Request) error {
 	if events == nil {
 		events = []storage.Event{}
 	}
-	return write(w, http.StatusOK, EventList{events, next})
+	return writeJSON(w, http.StatusOK, EventList{events, next})
 }
 
 // exportEvents writes the trail as JSON lines, page by page, so that no long transaction holds the store's free pages.
 func (a *api) exportEvents(w http.ResponseWriter, r *http.Request) error {
-	values, err := query(r, eventFilters...)
+	values, err := parseQuery(r, eventParameters...)
 	if err != nil {
 		return err
 	}
-	f, err := a.filter(r.Context(), values)
+	f, err := a.eventFilter(r.Context(), values)
 	if err != nil {
 		return err
 	}
 	w.Header().Set("Content-Type", "application/jsonl")
-	lines := json.NewEncoder(w)
-	begun := false
-	err = a.everyEvent(r.Context(), f, func(events []storage.Event) error {
+	encoder := json.NewEncoder(w)
+	started := false
+	err = a.forEachEventPage(r.Context(), f, func(events []storage.Event) error {
 		for _, e := range events {
-			begun = true
-			if err := lines.Encode(e); err != nil {
+			started = true
+			if err := encoder.Encode(e); err != nil {
 				return err
 			}
 		}
 		return nil
 	})
-	if err != nil && begun {
+	if err != nil && started {
 		if r.Context().Err() == nil {
 			a.log().ErrorContext(r.Context(), "audit export broke off", "err", err)
 		}
@@ -113,17 +113,17 @@ func (a *api) exportEvents(w http.ResponseWriter, r *http.Request) error {
 	return err
 }
 
-// errEnough stops everyEvent before the last page; everyEvent itself returns no error then.
-var errEnough = errors.New("enough")
+// errStop stops everyEvent before the last page; everyEvent itself returns no error then.
+var errStop = errors.New("enough")
 
-func (a *api) everyEvent(ctx context.Context, f storage.EventFilter, take func([]storage.Event) error) error {
+func (a *api) forEachEventPage(ctx context.Context, f storage.EventFilter, visit func([]storage.Event) error) error {
 	page := storage.Page{Limit: maxLimit}
 	for {
 		events, next, err := a.Store.ListEvents(ctx, f, page)
 		if err != nil {
 			return err
 		}
-		if err := take(events); errors.Is(err, errEnough) {
+		if err := visit(events); errors.Is(err, errStop) {
 			return nil
 		} else if err != nil {
 			return err
@@ -138,22 +138,22 @@ func (a *api) everyEvent(ctx context.Context, f storage.EventFilter, take func([
 // verifyEvents follows the chain from its first line. Lines that were cut off at the end do not show in the chain itself;
 // they show in the head that was written down before.
 func (a *api) verifyEvents(w http.ResponseWriter, r *http.Request) error {
-	if _, err := query(r); err != nil {
+	if _, err := parseQuery(r); err != nil {
 		return err
 	}
-	v := Verification{Whole: true}
-	err := a.everyEvent(r.Context(), storage.EventFilter{}, func(events []storage.Event) error {
+	v := Verification{Intact: true}
+	err := a.forEachEventPage(r.Context(), storage.EventFilter{}, func(events []storage.Event) error {
 		for _, e := range events {
-			if !e.Follows(v.Last, v.Head) {
-				v.Whole, v.Broken = false, v.Last+1
-				return errEnough
+			if !e.Follows(v.LastSeq, v.HeadHash) {
+				v.Intact, v.BrokenAt = false, v.LastSeq+1
+				return errStop
 			}
-			v.Lines, v.Last, v.Head = v.Lines+1, e.Seq, e.Hash
+			v.Events, v.LastSeq, v.HeadHash = v.Events+1, e.Seq, e.Hash
 		}
 		return nil
 	})
 	if err != nil {
 		return err
 	}
-	return write(w, http.StatusOK, v)
+	return writeJSON(w, http.StatusOK, v)
 }

@@ -11,49 +11,49 @@ import (
 	"github.com/curfew-id/curfew/storage"
 )
 
-// InitialTokenStore keeps initial access tokens.
-type InitialTokenStore interface {
-	PutInitialToken(ctx context.Context, t storage.InitialToken, e ...storage.Event) error
-	ListInitialTokens(ctx context.Context) ([]storage.InitialToken, error)
-	DeleteInitialToken(ctx context.Context, name string, e ...storage.Event) error
+// InitialAccessTokenStore keeps initial access tokens.
+type InitialAccessTokenStore interface {
+	PutInitialAccessToken(ctx context.Context, t storage.InitialAccessToken, e ...storage.Event) error
+	ListInitialAccessTokens(ctx context.Context) ([]storage.InitialAccessToken, error)
+	DeleteInitialAccessToken(ctx context.Context, name string, e ...storage.Event) error
 }
 
-// InitialToken lets its holder register clients (RFC 7591 §3).
-type InitialToken struct {
+// InitialAccessToken lets its holder register clients (RFC 7591 §3).
+type InitialAccessToken struct {
 	Name     string          `json:"name"`
 	Token    string          `json:"token,omitempty"`    // only in the answer that made it
 	Defaults json.RawMessage `json:"defaults,omitempty"` // the per-client choices that its clients get
-	Uses     int             `json:"uses"`               // registrations left; -1: unlimited
+	UsesLeft int             `json:"uses"`               // registrations left; -1: unlimited
 	Created  time.Time       `json:"created"`
 	Expires  time.Time       `json:"expires,omitzero"`
 }
 
-// InitialTokenRequest asks for an initial access token.
-type InitialTokenRequest struct {
+// InitialAccessTokenRequest asks for an initial access token.
+type InitialAccessTokenRequest struct {
 	Name     string          `json:"name"`
 	Defaults json.RawMessage `json:"defaults,omitempty"`
-	Uses     int             `json:"uses,omitempty"`   // 0: one; -1: unlimited
+	MaxUses  int             `json:"uses,omitempty"`   // 0: one; -1: unlimited
 	Expires  time.Time       `json:"expires,omitzero"` // never, if it is left out
 }
 
-// InitialTokenList is every initial access token, by name.
-type InitialTokenList struct {
-	Tokens []InitialToken `json:"initial_tokens"`
+// InitialAccessTokenList is every initial access token, by name.
+type InitialAccessTokenList struct {
+	Tokens []InitialAccessToken `json:"initial_tokens"`
 }
 
-func (a *api) addInitialToken(w http.ResponseWriter, r *http.Request) error {
-	var q InitialTokenRequest
+func (a *api) addInitialAccessToken(w http.ResponseWriter, r *http.Request) error {
+	var q InitialAccessTokenRequest
 	if err := readBody(w, r, &q); err != nil {
 		return err
 	}
-	if q.Uses == 0 {
-		q.Uses = 1
+	if q.MaxUses == 0 {
+		q.MaxUses = 1
 	}
 	now := a.Now()
 	switch {
 	case q.Name == "" || q.Name == "." || q.Name == ".." || checkText(q.Name, 128) != nil:
 		return invalid("name", "is not 1 to 128 characters that can be shown")
-	case q.Uses < -1:
+	case q.MaxUses < -1:
 		return invalid("uses", "is not a number of registrations, or -1 for any number")
 	case !q.Expires.IsZero() && !q.Expires.After(now):
 		return invalid("expires", "is past")
@@ -61,7 +61,7 @@ func (a *api) addInitialToken(w http.ResponseWriter, r *http.Request) error {
 	if err := register.CheckDefaults(q.Defaults); err != nil {
 		return err
 	}
-	tokens, err := a.Store.ListInitialTokens(r.Context())
+	tokens, err := a.Store.ListInitialAccessTokens(r.Context())
 	if err != nil {
 		return err
 	}
@@ -71,44 +71,44 @@ func (a *api) addInitialToken(w http.ResponseWriter, r *http.Request) error {
 		}
 	}
 	secret := keys.Random("")
-	t := storage.InitialToken{Hash: storage.HashOf(secret), Name: q.Name, Defaults: q.Defaults, Created: now, Expires: q.Expires, Uses: q.Uses}
-	if err := a.Store.PutInitialToken(r.Context(), t, a.aboutToken("initial_token.created", q.Name)); err != nil {
+	t := storage.InitialAccessToken{Hash: storage.HashOf(secret), Name: q.Name, Defaults: q.Defaults, Created: now, Expires: q.Expires, UsesLeft: q.MaxUses}
+	if err := a.Store.PutInitialAccessToken(r.Context(), t, a.initialTokenEvent("initial_token.created", q.Name)); err != nil {
 		return err
 	}
-	shown := initialTokenOf(t)
-	shown.Token = secret
-	return write(w, http.StatusCreated, shown)
+	view := toInitialAccessToken(t)
+	view.Token = secret
+	return writeJSON(w, http.StatusCreated, view)
 }
 
-func (a *api) aboutToken(kind, name string) storage.Event {
-	event := a.event(kind)
+func (a *api) initialTokenEvent(kind, name string) storage.Event {
+	event := a.auditEvent(kind)
 	event.Detail = map[string]string{"name": name}
 	return event
 }
 
-func initialTokenOf(t storage.InitialToken) InitialToken {
-	return InitialToken{Name: t.Name, Defaults: t.Defaults, Uses: t.Uses, Created: t.Created, Expires: t.Expires}
+func toInitialAccessToken(t storage.InitialAccessToken) InitialAccessToken {
+	return InitialAccessToken{Name: t.Name, Defaults: t.Defaults, UsesLeft: t.UsesLeft, Created: t.Created, Expires: t.Expires}
 }
 
-func (a *api) listInitialTokens(w http.ResponseWriter, r *http.Request) error {
-	if _, err := query(r); err != nil {
+func (a *api) listInitialAccessTokens(w http.ResponseWriter, r *http.Request) error {
+	if _, err := parseQuery(r); err != nil {
 		return err
 	}
-	tokens, err := a.Store.ListInitialTokens(r.Context())
+	tokens, err := a.Store.ListInitialAccessTokens(r.Context())
 	if err != nil {
 		return err
 	}
-	list := InitialTokenList{Tokens: make([]InitialToken, 0, len(tokens))}
+	list := InitialAccessTokenList{Tokens: make([]InitialAccessToken, 0, len(tokens))}
 	for _, t := range tokens {
-		list.Tokens = append(list.Tokens, initialTokenOf(t))
+		list.Tokens = append(list.Tokens, toInitialAccessToken(t))
 	}
-	return write(w, http.StatusOK, list)
+	return writeJSON(w, http.StatusOK, list)
 }
 
-func (a *api) removeInitialToken(w http.ResponseWriter, r *http.Request) error {
+func (a *api) removeInitialAccessToken(w http.ResponseWriter, r *http.Request) error {
 	name := r.PathValue("name")
-	if err := a.Store.DeleteInitialToken(r.Context(), name, a.aboutToken("initial_token.removed", name)); err != nil {
-		return namedIn(err, "name", "initial access token", name)
+	if err := a.Store.DeleteInitialAccessToken(r.Context(), name, a.initialTokenEvent("initial_token.removed", name)); err != nil {
+		return explainNotFoundIn(err, "name", "initial access token", name)
 	}
 	w.WriteHeader(http.StatusNoContent)
 	return nil

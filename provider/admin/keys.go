@@ -8,7 +8,7 @@ import (
 
 // KeyList is every key, without its secret part, oldest first.
 type KeyList struct {
-	Keys []keys.Listed `json:"keys"`
+	Keys []keys.Info `json:"keys"`
 }
 
 // RotateRequest says how keys are rotated.
@@ -17,7 +17,7 @@ type RotateRequest struct {
 }
 
 func (a *api) listKeys(w http.ResponseWriter, r *http.Request) error {
-	if _, err := query(r); err != nil {
+	if _, err := parseQuery(r); err != nil {
 		return err
 	}
 	return a.writeKeys(w)
@@ -28,7 +28,7 @@ func (a *api) rotateKeys(w http.ResponseWriter, r *http.Request) error {
 	if err := readBody(w, r, &request); err != nil {
 		return err
 	}
-	if err := a.Keys.Rotate(r.Context(), a.Now(), request.AtOnce, By); err != nil {
+	if err := a.Keys.Rotate(r.Context(), a.Now(), request.AtOnce, Actor); err != nil {
 		return err
 	}
 	return a.writeKeys(w)
@@ -36,12 +36,12 @@ func (a *api) rotateKeys(w http.ResponseWriter, r *http.Request) error {
 
 // revokeKey takes a key away at once, because somebody else may know it.
 func (a *api) revokeKey(w http.ResponseWriter, r *http.Request) error {
-	if err := a.Keys.Revoke(r.Context(), a.Now(), r.PathValue("key"), By); err != nil {
+	if err := a.Keys.Revoke(r.Context(), a.Now(), r.PathValue("key"), Actor); err != nil {
 		return err
 	}
 	return a.writeKeys(w)
 }
 
 func (a *api) writeKeys(w http.ResponseWriter) error {
-	return write(w, http.StatusOK, KeyList{Keys: a.Keys.List(a.Now())})
+	return writeJSON(w, http.StatusOK, KeyList{Keys: a.Keys.List(a.Now())})
 }

@@ -16,8 +16,8 @@ import (
 )
 
 func TestSignedReportProvesItselfWithItsAuditLines(t *testing.T) {
-	d, ada := mustCrowd(t)
-	result := must[admin.EndResult](d, 200, "POST", "/endings", `{"sessions":["a1"]}`)
+	d, ada := mustSignInManyUsers(t)
+	result := must[admin.TerminationResult](d, 200, "POST", "/endings", `{"sessions":["a1"]}`)
 	w := d.do("GET", "/reports/"+result.Reports[0]+"/signed", "")
 	if w.Code != 200 || w.Header().Get("Content-Type") != "application/jwt" {
 		t.Fatalf("got %d %s, want a JWT", w.Code, w.Header().Get("Content-Type"))
@@ -43,8 +43,8 @@ func TestSignedReportProvesItselfWithItsAuditLines(t *testing.T) {
 		t.Fatal(err)
 	}
 	report := must[admin.Report](d, 200, "GET", "/reports/"+result.Reports[0], "")
-	if doc.Issuer != issuer || doc.Txn != result.Cause || doc.Subject != ada.Subject || len(doc.Audit) != len(report.Audit) || len(doc.Audit) == 0 {
-		t.Errorf("got %+v, want %s, cause %s and the %d audit lines", doc, issuer, result.Cause, len(report.Audit))
+	if doc.Issuer != issuer || doc.Txn != result.CauseID || doc.Subject != ada.Subject || len(doc.Audit) != len(report.Audit) || len(doc.Audit) == 0 {
+		t.Errorf("got %+v, want %s, cause %s and the %d audit lines", doc, issuer, result.CauseID, len(report.Audit))
 	}
 	if faults := doc.Check(); len(faults) > 0 {
 		t.Errorf("the document contradicts itself: %v", faults)
@@ -53,11 +53,11 @@ func TestSignedReportProvesItselfWithItsAuditLines(t *testing.T) {
 }
 
 func TestReportSaysWhatIsKnownNow(t *testing.T) {
-	d, ada := mustCrowd(t)
+	d, ada := mustSignInManyUsers(t)
 	must[admin.ClientRecord](d, 200, "PATCH", "/clients/mail", `{"session_expiry":600}`)
-	result := must[admin.EndResult](d, 200, "POST", "/endings", `{"sessions":["a2"]}`)
+	result := must[admin.TerminationResult](d, 200, "POST", "/endings", `{"sessions":["a2"]}`)
 	r := must[admin.Report](d, 200, "GET", "/reports/"+result.Reports[0], "")
-	if r.Subject != ada.Subject || len(r.Rows) == 0 || r.Horizon.Apps.Holders != 1 {
+	if r.Subject != ada.Subject || len(r.Entries) == 0 || r.Horizon.Clients.Entries != 1 {
 		t.Errorf("got %+v, want ada's report with one application", r)
 	}
 	if list := must[admin.ReportList](d, 200, "GET", "/reports?client=mail&user=ada", "").Reports; len(list) != 1 {
@@ -69,8 +69,8 @@ func TestReportSaysWhatIsKnownNow(t *testing.T) {
 }
 
 func TestDeliveryIsRetriedOrGivenUpByHand(t *testing.T) {
-	d, _ := mustCrowd(t)
-	must[admin.EndResult](d, 200, "POST", "/endings", `{"user":"ada"}`)
+	d, _ := mustSignInManyUsers(t)
+	must[admin.TerminationResult](d, 200, "POST", "/endings", `{"user":"ada"}`)
 	all := must[admin.DeliveryList](d, 200, "GET", "/deliveries?state=pending", "").Deliveries
 	if len(all) != 3 {
 		t.Fatalf("got %d pending deliveries, want 3", len(all))
@@ -83,8 +83,8 @@ func TestDeliveryIsRetriedOrGivenUpByHand(t *testing.T) {
 		t.Errorf("got audit line %+v, want by admin", e)
 	}
 	d.now = d.now.Add(time.Hour)
-	if one := must[admin.Delivery](d, 200, "POST", "/deliveries/"+all[1].ID+"/retry", ""); !one.Next.Equal(d.now) {
-		t.Errorf("got next %s, want %s", one.Next, d.now)
+	if one := must[admin.Delivery](d, 200, "POST", "/deliveries/"+all[1].ID+"/retry", ""); !one.NextAttempt.Equal(d.now) {
+		t.Errorf("got next %s, want %s", one.NextAttempt, d.now)
 	}
 	for _, c := range []string{"GET /deliveries/none", "POST /deliveries/none/retry", "POST /deliveries/none/cancel"} {
 		method, path, _ := strings.Cut(c, " ")
@@ -97,7 +97,7 @@ func TestDeliveryIsRetriedOrGivenUpByHand(t *testing.T) {
 }
 
 func TestDoctorNamesWhatKeepsALogoutFromArriving(t *testing.T) {
-	d := mustDesk(t, func(c *admin.Config) { c.MaxTrustHorizon = 10 * time.Minute })
+	d := mustStart(t, func(c *admin.Config) { c.MaxTrustHorizon = 10 * time.Minute })
 	d.mustAddClient("sound", `,"session_expiry":300,"refresh_tokens":"session"`)
 	d.mustAddClient("blocked", `,"session_expiry":300`)
 	d.mustAddClient("gullible", `,"session_expiry":300`)
@@ -106,21 +106,21 @@ func TestDoctorNamesWhatKeepsALogoutFromArriving(t *testing.T) {
 	d.mustAddClient("down", `,"session_expiry":300`)
 	d.mustAddClient("unbounded", "")
 	d.mustAddClient("off", "")
-	must[admin.EndResult](d, 200, "POST", "/clients/off/disable", "")
+	must[admin.TerminationResult](d, 200, "POST", "/clients/off/disable", "")
 	must[admin.ClientRecord](d, 201, "POST", "/clients", `{"client_id":"deaf","redirect_uris":["http://localhost/cb"],"frontchannel_logout_uri":"http://localhost/fcl","session_expiry":300}`)
-	d.out.blocked = "https://blocked.example/bcl"
-	d.out.answer = func(uri string) (egress.Answer, error) {
+	d.clients.blocked = "https://blocked.example/bcl"
+	d.clients.answer = func(uri string) (egress.Response, error) {
 		switch {
 		case strings.Contains(uri, "gullible"):
-			return egress.Answer{Status: http.StatusOK}, nil
+			return egress.Response{Status: http.StatusOK}, nil
 		case strings.Contains(uri, "moved"):
-			return egress.Answer{Status: http.StatusFound}, nil
+			return egress.Response{Status: http.StatusFound}, nil
 		case strings.Contains(uri, "absent"):
-			return egress.Answer{Status: http.StatusNotFound}, nil
+			return egress.Response{Status: http.StatusNotFound}, nil
 		case strings.Contains(uri, "down"):
-			return egress.Answer{}, &egress.Error{Class: egress.Refused, Host: "down.example"}
+			return egress.Response{}, &egress.Error{Class: egress.Refused, Host: "down.example"}
 		}
-		return egress.Answer{Status: http.StatusBadRequest}, nil
+		return egress.Response{Status: http.StatusBadRequest}, nil
 	}
 	diagnosis := must[admin.Diagnosis](d, 200, "GET", "/doctor", "")
 	if diagnosis.Healthy || len(diagnosis.Clients) != 9 {
@@ -148,22 +148,22 @@ func TestDoctorNamesWhatKeepsALogoutFromArriving(t *testing.T) {
 			t.Errorf("%s was not examined", id)
 		}
 	}
-	for _, form := range d.out.posts {
+	for _, form := range d.clients.posts {
 		if len(form) != 0 {
 			t.Errorf("got %v sent, want an empty form", form)
 		}
 	}
-	called := len(d.out.posts)
+	called := len(d.clients.posts)
 	one := must[admin.Diagnosis](d, 200, "GET", "/doctor?client=sound&probe=false", "")
-	if !one.Healthy || len(one.Clients) != 1 || len(d.out.posts) != called || one.Clients[0].Apps.Within != 360 {
-		t.Errorf("got %+v and %d more calls, want a healthy client with 300 s and 60 s of skew, and no call", one, len(d.out.posts)-called)
+	if !one.Healthy || len(one.Clients) != 1 || len(d.clients.posts) != called || one.Clients[0].Clients.Seconds != 360 {
+		t.Errorf("got %+v and %d more calls, want a healthy client with 300 s and 60 s of skew, and no call", one, len(d.clients.posts)-called)
 	}
 	d.mustFail(404, "not_found", "client", "GET", "/doctor?client=nobody", "")
 }
 
 func TestDoctorSeesTheBacklog(t *testing.T) {
-	d, _ := mustCrowd(t)
-	must[admin.EndResult](d, 200, "POST", "/endings", `{"user":"ada"}`)
+	d, _ := mustSignInManyUsers(t)
+	must[admin.TerminationResult](d, 200, "POST", "/endings", `{"user":"ada"}`)
 	d.now = d.now.Add(time.Hour)
 	got := must[admin.Diagnosis](d, 200, "GET", "/doctor?probe=false", "").Problems
 	if len(got) != 1 || !strings.Contains(got[0], "oldest of 3 pending") {
@@ -171,18 +171,18 @@ func TestDoctorSeesTheBacklog(t *testing.T) {
 	}
 }
 
-func TestSecondTellingSaysWhyItIsThere(t *testing.T) {
-	d, _ := mustCrowd(t)
+func TestRenotificationIsExplained(t *testing.T) {
+	d, _ := mustSignInManyUsers(t)
 	d.mustSignIn(d.mustAddUser("cem"), "c1", []string{"mail"})
 	d.now = d.now.Add(-time.Minute + time.Second) // a second after the sign-in
-	must[admin.EndResult](d, 200, "POST", "/endings", `{"sessions":["c1"]}`)
+	must[admin.TerminationResult](d, 200, "POST", "/endings", `{"sessions":["c1"]}`)
 	deliveries := must[admin.DeliveryList](d, 200, "GET", "/deliveries?client=mail", "").Deliveries
 	if len(deliveries) != 2 {
 		t.Fatalf("got %d deliveries, want the first telling and the second", len(deliveries))
 	}
 	for _, one := range deliveries {
-		if said := strings.HasPrefix(one.Meaning, "to be told a second time: "); said != one.Late {
-			t.Errorf("late %v: got meaning %q", one.Late, one.Meaning)
+		if said := strings.HasPrefix(one.Meaning, "to be told a second time: "); said != one.Renotification {
+			t.Errorf("late %v: got meaning %q", one.Renotification, one.Meaning)
 		}
 	}
 }

@@ -42,9 +42,9 @@ type specification struct {
 	} `json:"components"`
 }
 
-func mustDocument(t *testing.T) (specification, any) {
+func mustReadOpenAPI(t *testing.T) (specification, any) {
 	t.Helper()
-	raw, err := openAPI()
+	raw, err := openAPIJSON()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -60,7 +60,7 @@ func mustDocument(t *testing.T) (specification, any) {
 }
 
 func TestEveryRouteIsDocumentedAndNothingElseIs(t *testing.T) {
-	spec, _ := mustDocument(t)
+	spec, _ := mustReadOpenAPI(t)
 	if spec.OpenAPI != "3.1.0" {
 		t.Errorf("got openapi %q, want 3.1.0", spec.OpenAPI)
 	}
@@ -117,7 +117,7 @@ func TestEveryRouteIsDocumentedAndNothingElseIs(t *testing.T) {
 }
 
 func TestDocumentedParametersAreThoseThatAreRead(t *testing.T) {
-	spec, _ := mustDocument(t)
+	spec, _ := mustReadOpenAPI(t)
 	for _, r := range new(api).routes() {
 		if r.method != http.MethodGet || r.path == "/openapi.json" {
 			continue
@@ -159,7 +159,7 @@ func parametersOf(t *testing.T, r route) []string {
 }
 
 func TestReferencesInTheDocumentLeadSomewhere(t *testing.T) {
-	_, tree := mustDocument(t)
+	_, tree := mustReadOpenAPI(t)
 	used := map[string]bool{}
 	var walk func(any)
 	walk = func(v any) {
@@ -196,26 +196,26 @@ func TestReferencesInTheDocumentLeadSomewhere(t *testing.T) {
 }
 
 func TestSchemasHaveTheMembersOfTheTypes(t *testing.T) {
-	spec, _ := mustDocument(t)
-	claims := slices.Concat(slices.Sorted(maps.Keys(claimKinds())), []string{"preferred_username", "email", "email_verified"})
+	spec, _ := mustReadOpenAPI(t)
+	claims := slices.Concat(slices.Sorted(maps.Keys(claimCheckers())), []string{"preferred_username", "email", "email_verified"})
 	for name, c := range map[string]struct {
 		value any
 		more  []string
 	}{
-		"Failure": {value: failure{}}, "Error": {value: Error{}}, "Problem": {value: register.Problem{}}, "Status": {value: Status{}},
-		"Diagnosis": {value: Diagnosis{}}, "Examination": {value: Examination{}}, "Remain": {value: Remain{}}, "Endpoint": {value: Endpoint{}},
+		"Failure": {value: errorResponse{}}, "Error": {value: Error{}}, "Problem": {value: register.Problem{}}, "Status": {value: Status{}},
+		"Diagnosis": {value: Diagnosis{}}, "Examination": {value: ClientDiagnosis{}}, "Remain": {value: TrustLimit{}}, "Endpoint": {value: Endpoint{}},
 		"UserInput": {value: struct{}{}, more: append(claims, "sub", "password")},
 		"User":      {value: User{}, more: append(claims, "password")}, // as never there
 		"UserList":  {value: UserList{}}, "PasswordChange": {value: PasswordChange{}}, "ResetLinkRequest": {value: ResetLinkRequest{}}, "ResetLink": {value: ResetLink{}},
 		"ClientInput":  {value: storage.Metadata{}, more: []string{"client_secret"}},
-		"ClientRecord": {value: ClientRecord{}}, "ClientList": {value: ClientList{}}, "Trial": {value: Trial{}},
-		"InitialToken": {value: InitialToken{}}, "InitialTokenRequest": {value: InitialTokenRequest{}}, "InitialTokenList": {value: InitialTokenList{}},
-		"Session": {value: Session{}}, "Member": {value: Member{}}, "SessionList": {value: SessionList{}},
-		"EndRequest": {value: EndRequest{}}, "EndResult": {value: EndResult{}}, "Count": {value: storage.Count{}}, "MassEnding": {value: MassEnding{}}, "EndingList": {value: EndingList{}},
+		"ClientRecord": {value: ClientRecord{}}, "ClientList": {value: ClientList{}}, "Trial": {value: LogoutTestResult{}},
+		"InitialToken": {value: InitialAccessToken{}}, "InitialTokenRequest": {value: InitialAccessTokenRequest{}}, "InitialTokenList": {value: InitialAccessTokenList{}},
+		"Session": {value: Session{}}, "Member": {value: ClientSession{}}, "SessionList": {value: SessionList{}},
+		"EndRequest": {value: TerminationRequest{}}, "EndResult": {value: TerminationResult{}}, "Count": {value: storage.TerminationCount{}}, "MassEnding": {value: BulkLogout{}}, "EndingList": {value: BulkLogoutList{}},
 		"Cause": {value: storage.Cause{}}, "Selector": {value: storage.Selector{}},
-		"Estimate": {value: logout.Estimate{}}, "Scope": {value: logout.Scope{}}, "Row": {value: storage.Row{}}, "Answer": {value: storage.Answer{}},
+		"Estimate": {value: logout.Estimate{}}, "Scope": {value: logout.HorizonPart{}}, "Row": {value: storage.ReportEntry{}}, "Answer": {value: storage.Answer{}},
 		"Report": {value: Report{}}, "ReportList": {value: ReportList{}}, "Delivery": {value: Delivery{}}, "DeliveryList": {value: DeliveryList{}},
-		"Key": {value: keys.Listed{}}, "KeyList": {value: KeyList{}}, "RotateRequest": {value: RotateRequest{}},
+		"Key": {value: keys.Info{}}, "KeyList": {value: KeyList{}}, "RotateRequest": {value: RotateRequest{}},
 		"Event": {value: storage.Event{}}, "EventList": {value: EventList{}}, "Verification": {value: Verification{}},
 	} {
 		want := membersOf(reflect.TypeOf(c.value))

@@ -17,7 +17,7 @@ import (
 )
 
 func TestBadRequestsAreToldAsErrorsOfTheRightStatus(t *testing.T) {
-	d := mustDesk(t)
+	d := mustStart(t)
 	d.mustAddUser("ada")
 	large := `{"preferred_username":"` + strings.Repeat("a", 256<<10) + `"}`
 	for _, c := range []struct {
@@ -55,15 +55,15 @@ func TestBadRequestsAreToldAsErrorsOfTheRightStatus(t *testing.T) {
 	}
 }
 
-// broken is a store whose reads fail with an error that nobody outside may read.
-type broken struct{ *bolt.Store }
+// failingStore is a store whose reads fail with an error that nobody outside may read.
+type failingStore struct{ *bolt.Store }
 
-func (broken) CountSessions(context.Context) (int, error) {
+func (failingStore) CountSessions(context.Context) (int, error) {
 	return 0, errors.New("page 17 of /var/lib/curfew/curfew.db")
 }
 
 func TestUnknownErrorSaysNothing(t *testing.T) {
-	d := mustDesk(t, func(c *admin.Config) { c.Store = broken{c.Store.(*bolt.Store)} })
+	d := mustStart(t, func(c *admin.Config) { c.Store = failingStore{c.Store.(*bolt.Store)} })
 	told := d.mustFail(500, "internal", "", "GET", "/status", "")
 	if strings.Contains(told.Message, "page 17") {
 		t.Errorf("got %q, which is ours", told.Message)
@@ -77,7 +77,7 @@ func TestFullDiskIsToldAndNothingIsHalfDone(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer store.Close()
-	d := mustDesk(t, func(c *admin.Config) { c.Store = store })
+	d := mustStart(t, func(c *admin.Config) { c.Store = store })
 	full := false
 	for i := 0; i < 2000 && !full; i++ {
 		w := d.do("POST", "/clients", `{"client_id":"c`+strings.Repeat("x", i%200)+string(rune('a'+i%26))+`","redirect_uris":["https://a.example/`+strings.Repeat("p", 1800)+`"]}`)
@@ -95,16 +95,16 @@ func TestFullDiskIsToldAndNothingIsHalfDone(t *testing.T) {
 }
 
 func TestStatusCountsWhatWaits(t *testing.T) {
-	d, _ := mustCrowd(t)
-	must[admin.EndResult](d, 200, "POST", "/endings", `{"user":"bob"}`)
+	d, _ := mustSignInManyUsers(t)
+	must[admin.TerminationResult](d, 200, "POST", "/endings", `{"user":"bob"}`)
 	s := must[admin.Status](d, 200, "GET", "/status", "")
-	if s.Issuer != issuer || s.Version != "1.2.3" || s.Sessions != 2 || s.Deliveries[storage.DeliveryPending] != 1 || s.Oldest.IsZero() {
+	if s.Issuer != issuer || s.Version != "1.2.3" || s.Sessions != 2 || s.Deliveries[storage.DeliveryPending] != 1 || s.OldestPending.IsZero() {
 		t.Errorf("got %+v, want two sessions and one pending delivery", s)
 	}
 }
 
 func TestKeysAreListedWithoutSecretsRotatedAndRevoked(t *testing.T) {
-	d := mustDesk(t)
+	d := mustStart(t)
 	if w := d.do("GET", "/keys", ""); strings.Contains(w.Body.String(), "wrapped") {
 		t.Error("a wrapped private key was shown")
 	}
@@ -132,8 +132,8 @@ func TestKeysAreListedWithoutSecretsRotatedAndRevoked(t *testing.T) {
 }
 
 func TestAuditTrailIsFilteredExportedAndVerified(t *testing.T) {
-	d, ada := mustCrowd(t)
-	must[admin.EndResult](d, 200, "POST", "/endings", `{"user":"ada"}`)
+	d, ada := mustSignInManyUsers(t)
+	must[admin.TerminationResult](d, 200, "POST", "/endings", `{"user":"ada"}`)
 	ended := must[admin.EventList](d, 200, "GET", "/events?user=ada&kind=session.ended&newest=true", "").Events
 	if len(ended) != 2 || ended[0].Seq < ended[1].Seq || ended[0].Subject != ada.Subject || ended[0].Reason != storage.ReasonAdmin {
 		t.Errorf("got %+v, want the two endings, newest first", ended)
@@ -153,18 +153,18 @@ func TestAuditTrailIsFilteredExportedAndVerified(t *testing.T) {
 		t.Errorf("got %s with %d lines", w.Header().Get("Content-Type"), len(lines))
 	}
 	v := must[admin.Verification](d, 200, "GET", "/events/verify", "")
-	if last := d.lastEvent(""); !v.Whole || v.Last != last.Seq || v.Head != last.Hash || v.Lines != int(last.Seq) {
+	if last := d.lastEvent(""); !v.Intact || v.LastSeq != last.Seq || v.HeadHash != last.Hash || v.Events != int(last.Seq) {
 		t.Errorf("got %+v, want a whole chain up to %d", v, last.Seq)
 	}
 }
 
-// forged is a store whose trail was altered by somebody who had the file.
-type forged struct {
+// forgedStore is a store whose trail was altered by somebody who had the file.
+type forgedStore struct {
 	*bolt.Store
 	change func([]storage.Event) []storage.Event
 }
 
-func (f forged) ListEvents(ctx context.Context, filter storage.EventFilter, p storage.Page) ([]storage.Event, string, error) {
+func (f forgedStore) ListEvents(ctx context.Context, filter storage.EventFilter, p storage.Page) ([]storage.Event, string, error) {
 	events, next, err := f.Store.ListEvents(ctx, filter, p)
 	return f.change(events), next, err
 }
@@ -180,11 +180,11 @@ func TestForgedAuditTrailShows(t *testing.T) {
 		"inserted": {func(e []storage.Event) []storage.Event { return append(e[:2:2], e[1:]...) }, 3},
 	} {
 		t.Run(name, func(t *testing.T) {
-			d := mustDesk(t, func(cfg *admin.Config) { cfg.Store = forged{cfg.Store.(*bolt.Store), c.change} })
+			d := mustStart(t, func(cfg *admin.Config) { cfg.Store = forgedStore{cfg.Store.(*bolt.Store), c.change} })
 			for _, u := range []string{"ada", "bob", "eve"} {
 				d.mustAddUser(u)
 			}
-			if v := must[admin.Verification](d, 200, "GET", "/events/verify", ""); v.Whole || v.Broken != c.broken {
+			if v := must[admin.Verification](d, 200, "GET", "/events/verify", ""); v.Intact || v.BrokenAt != c.broken {
 				t.Errorf("got %+v, want it broken at %d", v, c.broken)
 			}
 		})

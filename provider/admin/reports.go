@@ -28,17 +28,17 @@ type ReportList struct {
 	Next    string   `json:"next,omitempty"`
 }
 
-func (a *api) reportOf(r storage.Report) Report {
-	return Report{Report: r, Horizon: logout.Assess(r, a.Now())}
+func (a *api) toReport(r storage.Report) Report {
+	return Report{Report: r, Horizon: logout.AssessReport(r, a.Now())}
 }
 
 func (a *api) listReports(w http.ResponseWriter, r *http.Request) error {
-	values, page, err := paged(r, "user", "client", "cause")
+	values, page, err := parsePage(r, "user", "client", "cause")
 	if err != nil {
 		return err
 	}
 	f := storage.ReportFilter{Client: values.Get("client"), Cause: values.Get("cause")}
-	if f.Subject, err = a.subject(r.Context(), values.Get("user")); err != nil {
+	if f.Subject, err = a.resolveSubject(r.Context(), values.Get("user")); err != nil {
 		return err
 	}
 	reports, next, err := a.Store.ListReports(r.Context(), f, page)
@@ -47,30 +47,30 @@ func (a *api) listReports(w http.ResponseWriter, r *http.Request) error {
 	}
 	list := ReportList{Reports: make([]Report, 0, len(reports)), Next: next}
 	for _, one := range reports {
-		list.Reports = append(list.Reports, a.reportOf(one))
+		list.Reports = append(list.Reports, a.toReport(one))
 	}
-	return write(w, http.StatusOK, list)
+	return writeJSON(w, http.StatusOK, list)
 }
 
 func (a *api) showReport(w http.ResponseWriter, r *http.Request) error {
 	report, err := a.Store.Report(r.Context(), r.PathValue("report"))
 	if err != nil {
-		return named(err, "report", r.PathValue("report"))
+		return explainNotFound(err, "report", r.PathValue("report"))
 	}
-	return write(w, http.StatusOK, a.reportOf(report))
+	return writeJSON(w, http.StatusOK, a.toReport(report))
 }
 
 // signReport hands out the report as a JWT that proves itself without this server.
 func (a *api) signReport(w http.ResponseWriter, r *http.Request) error {
 	report, err := a.Store.Report(r.Context(), r.PathValue("report"))
 	if err != nil {
-		return named(err, "report", r.PathValue("report"))
+		return explainNotFound(err, "report", r.PathValue("report"))
 	}
-	events, err := a.eventsOf(r.Context(), report)
+	events, err := a.reportEvents(r.Context(), report)
 	if err != nil {
 		return err
 	}
-	token, err := a.Keys.Sign(a.signingAlg(), logout.DocumentTyp, logout.Export(a.Issuer, report, events, a.Now()))
+	token, err := a.Keys.Sign(a.signingAlg(), logout.DocumentTyp, logout.NewDocument(a.Issuer, report, events, a.Now()))
 	if err != nil {
 		return err
 	}
@@ -81,28 +81,28 @@ func (a *api) signReport(w http.ResponseWriter, r *http.Request) error {
 
 // signingAlg prefers the algorithm that makes short signatures.
 func (a *api) signingAlg() string {
-	all := a.Keys.Algorithms()
-	if slices.Contains(all, keys.ES256) || len(all) == 0 {
+	algs := a.Keys.Algorithms()
+	if slices.Contains(algs, keys.ES256) || len(algs) == 0 {
 		return keys.ES256
 	}
-	return all[0]
+	return algs[0]
 }
 
-// eventsOf are the audit lines that a report names. They were written in the transaction of the ending.
-func (a *api) eventsOf(ctx context.Context, report storage.Report) ([]storage.Event, error) {
+// reportEvents are the audit lines that a report names. They were written in the transaction of the ending.
+func (a *api) reportEvents(ctx context.Context, report storage.Report) ([]storage.Event, error) {
 	var found []storage.Event
 	if len(report.Audit) == 0 {
 		return found, nil
 	}
-	f := storage.EventFilter{Subject: report.Subject, Since: report.At}
-	err := a.everyEvent(ctx, f, func(events []storage.Event) error {
+	f := storage.EventFilter{Subject: report.Subject, Since: report.EndedAt}
+	err := a.forEachEventPage(ctx, f, func(events []storage.Event) error {
 		for _, e := range events {
 			if slices.Contains(report.Audit, e.Seq) {
 				found = append(found, e)
 			}
 		}
 		if len(found) == len(report.Audit) {
-			return errEnough
+			return errStop
 		}
 		return nil
 	})

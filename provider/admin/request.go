@@ -62,30 +62,30 @@ func readBody(w http.ResponseWriter, r *http.Request, into any) error {
 	if err != nil {
 		return err
 	}
-	return decode(members, into)
+	return decodeFields(members, into)
 }
 
-// unasked is around acts, which take no query.
-func unasked(act handler) handler {
+// withoutQuery is around acts, which take no query.
+func withoutQuery(next handler) handler {
 	return func(w http.ResponseWriter, r *http.Request) error {
-		if _, err := query(r); err != nil {
+		if _, err := parseQuery(r); err != nil {
 			return err
 		}
-		return act(w, r)
+		return next(w, r)
 	}
 }
 
-// wordless is around acts that take no body: what one says there, a dry run for instance, must not pass for done.
-func wordless(act handler) handler {
+// withoutBody is around acts that take no body: what one says there, a dry run for instance, must not pass for done.
+func withoutBody(next handler) handler {
 	return func(w http.ResponseWriter, r *http.Request) error {
 		if err := readBody(w, r, &struct{}{}); err != nil {
 			return err
 		}
-		return act(w, r)
+		return next(w, r)
 	}
 }
 
-func decode(members map[string]json.RawMessage, into any) error {
+func decodeFields(members map[string]json.RawMessage, into any) error {
 	value := reflect.ValueOf(into).Elem()
 	fields := map[string]reflect.Value{}
 	for i := range value.NumField() {
@@ -96,16 +96,16 @@ func decode(members map[string]json.RawMessage, into any) error {
 	for _, name := range slices.Sorted(maps.Keys(members)) {
 		field, ok := fields[name]
 		if !ok {
-			return invalid(name, "%s", register.Unknown(name, known))
+			return invalid(name, "%s", register.DescribeUnknown(name, known))
 		}
 		if err := json.Unmarshal(members[name], field.Addr().Interface()); err != nil {
-			return invalid(name, "is not %s", kindOf(field.Type()))
+			return invalid(name, "is not %s", describeType(field.Type()))
 		}
 	}
 	return nil
 }
 
-func kindOf(t reflect.Type) string {
+func describeType(t reflect.Type) string {
 	switch t.Kind() {
 	case reflect.Bool:
 		return "true or false"
@@ -123,15 +123,15 @@ func kindOf(t reflect.Type) string {
 	return "of the right type"
 }
 
-// query reads the query, which may hold these parameters and each of them once.
-func query(r *http.Request, known ...string) (url.Values, error) {
+// parseQuery reads the query, which may hold these parameters and each of them once.
+func parseQuery(r *http.Request, known ...string) (url.Values, error) {
 	values, err := url.ParseQuery(r.URL.RawQuery)
 	if err != nil {
 		return nil, invalid("query", "is not well formed")
 	}
 	for _, name := range slices.Sorted(maps.Keys(values)) {
 		if !slices.Contains(known, name) {
-			return nil, invalid(name, "%s", register.Unknown(name, known))
+			return nil, invalid(name, "%s", register.DescribeUnknown(name, known))
 		}
 		if len(values[name]) > 1 {
 			return nil, invalid(name, "is given more than once")
@@ -140,9 +140,9 @@ func query(r *http.Request, known ...string) (url.Values, error) {
 	return values, nil
 }
 
-// paged is query for listings: they all take after and limit.
-func paged(r *http.Request, known ...string) (url.Values, storage.Page, error) {
-	values, err := query(r, append(known, "after", "limit")...)
+// parsePage is query for listings: they all take after and limit.
+func parsePage(r *http.Request, known ...string) (url.Values, storage.Page, error) {
+	values, err := parseQuery(r, append(known, "after", "limit")...)
 	if err != nil {
 		return nil, storage.Page{}, err
 	}
@@ -157,7 +157,7 @@ func paged(r *http.Request, known ...string) (url.Values, storage.Page, error) {
 	return values, page, nil
 }
 
-func flag(values url.Values, name string) (bool, error) {
+func parseBool(values url.Values, name string) (bool, error) {
 	switch values.Get(name) {
 	case "", "false":
 		return false, nil
@@ -167,7 +167,7 @@ func flag(values url.Values, name string) (bool, error) {
 	return false, invalid(name, "is not true or false")
 }
 
-func instant(values url.Values, name string) (time.Time, error) {
+func parseTime(values url.Values, name string) (time.Time, error) {
 	text := values.Get(name)
 	if text == "" {
 		return time.Time{}, nil

@@ -19,26 +19,26 @@ type SessionStore interface {
 
 // Session is a living session as the API shows it. The sid of a member is not shown: it is all that a front-channel logout needs.
 type Session struct {
-	ID         string           `json:"id"`
-	Hash       string           `json:"session"` // its name in audit, reports and log
-	Subject    string           `json:"sub"`
-	User       string           `json:"user"` // login name
-	AuthTime   time.Time        `json:"auth_time"`
-	AMR        []string         `json:"amr,omitempty"`
-	ACR        string           `json:"acr,omitempty"`
-	Created    time.Time        `json:"created"`
-	LastActive time.Time        `json:"last_active"`
-	Deadline   time.Time        `json:"deadline"` // dead by itself from then on, unless used before
-	Expires    time.Time        `json:"expires"`  // dead by itself from then on in any case
-	Keep       bool             `json:"keep,omitempty"`
-	UserAgent  string           `json:"user_agent,omitempty"`
-	Address    string           `json:"address,omitempty"`
-	Members    []Member         `json:"members"`
-	Horizon    *logout.Estimate `json:"horizon,omitempty"` // what would remain if it ended now; only where one session is shown
+	ID             string           `json:"id"`
+	Hash           string           `json:"session"` // its name in audit, reports and log
+	Subject        string           `json:"sub"`
+	User           string           `json:"user"` // login name
+	AuthTime       time.Time        `json:"auth_time"`
+	AMR            []string         `json:"amr,omitempty"`
+	ACR            string           `json:"acr,omitempty"`
+	Created        time.Time        `json:"created"`
+	LastActive     time.Time        `json:"last_active"`
+	IdleExpires    time.Time        `json:"deadline"` // dead by itself from then on, unless used before
+	Expires        time.Time        `json:"expires"`  // dead by itself from then on in any case
+	RememberMe     bool             `json:"keep,omitempty"`
+	UserAgent      string           `json:"user_agent,omitempty"`
+	Address        string           `json:"address,omitempty"`
+	ClientSessions []ClientSession  `json:"members"`
+	Horizon        *logout.Estimate `json:"horizon,omitempty"` // what would remain if it ended now; only where one session is shown
 }
 
-// Member is a relying party's share of a session.
-type Member struct {
+// ClientSession is a relying party's share of a session.
+type ClientSession struct {
 	Client   string    `json:"client"`
 	Name     string    `json:"name,omitempty"`
 	Joined   time.Time `json:"joined"`
@@ -51,47 +51,47 @@ type SessionList struct {
 	Next     string    `json:"next,omitempty"`
 }
 
-func (a *api) sessionOf(ctx context.Context, s storage.Session) (Session, error) {
-	shown := Session{
+func (a *api) toSession(ctx context.Context, s storage.Session) (Session, error) {
+	view := Session{
 		ID: string(s.ID), Hash: storage.SessionHash(s.ID), Subject: s.Subject, AuthTime: s.AuthTime, AMR: s.AMR, ACR: s.ACR, Created: s.Created,
-		LastActive: s.LastActive, Deadline: s.Deadline(), Expires: s.Expires, Keep: s.Keep, UserAgent: s.UserAgent, Address: s.Address,
-		Members: make([]Member, 0, len(s.Members)),
+		LastActive: s.LastActive, IdleExpires: s.Deadline(), Expires: s.Expires, RememberMe: s.RememberMe, UserAgent: s.UserAgent, Address: s.Address,
+		ClientSessions: make([]ClientSession, 0, len(s.ClientSessions)),
 	}
 	u, err := a.Store.User(ctx, s.Subject)
 	if err != nil && !errors.Is(err, storage.ErrNotFound) {
-		return shown, err
+		return view, err
 	}
-	shown.User = u.Name
-	for _, m := range s.Members {
-		one := Member{Client: m.Client, Joined: m.Joined, LastUsed: m.LastUsed}
+	view.User = u.Name
+	for _, m := range s.ClientSessions {
+		one := ClientSession{Client: m.Client, Joined: m.Joined, LastUsed: m.LastUsed}
 		if c, err := a.Store.Client(ctx, m.Client); err == nil {
 			one.Name = c.ClientName
 		}
-		shown.Members = append(shown.Members, one)
+		view.ClientSessions = append(view.ClientSessions, one)
 	}
-	return shown, nil
+	return view, nil
 }
 
 func (a *api) listSessions(w http.ResponseWriter, r *http.Request) error {
-	values, page, err := paged(r, "user", "client")
+	values, page, err := parsePage(r, "user", "client")
 	if err != nil {
 		return err
 	}
 	ctx := r.Context()
 	sel := storage.Selector{Client: values.Get("client")}
 	if sel.Client != "" {
-		if _, err := a.client(ctx, sel.Client); err != nil {
+		if _, err := a.findClient(ctx, sel.Client); err != nil {
 			return err
 		}
 	}
 	if name := values.Get("user"); name != "" {
-		u, err := a.user(ctx, name)
+		u, err := a.findUser(ctx, name)
 		if err != nil {
 			return err
 		}
 		sel.Subject = u.Subject
 	} else {
-		sel.Everyone = true
+		sel.AllUsers = true
 	}
 	sessions, next, err := a.Store.ListSessions(ctx, sel, a.Now(), page)
 	if err != nil {
@@ -99,31 +99,31 @@ func (a *api) listSessions(w http.ResponseWriter, r *http.Request) error {
 	}
 	list := SessionList{Sessions: make([]Session, 0, len(sessions)), Next: next}
 	for _, s := range sessions {
-		one, err := a.sessionOf(ctx, s)
+		one, err := a.toSession(ctx, s)
 		if err != nil {
 			return err
 		}
 		list.Sessions = append(list.Sessions, one)
 	}
-	return write(w, http.StatusOK, list)
+	return writeJSON(w, http.StatusOK, list)
 }
 
 // showSession also tells what its end would leave, now.
 func (a *api) showSession(w http.ResponseWriter, r *http.Request) error {
-	values, err := query(r, "offline")
+	values, err := parseQuery(r, "offline")
 	if err != nil {
 		return err
 	}
-	offline, err := flag(values, "offline")
+	offline, err := parseBool(values, "offline")
 	if err != nil {
 		return err
 	}
 	ctx, now := r.Context(), a.Now()
 	s, err := a.Store.Session(ctx, storage.SessionID(r.PathValue("session")), now)
 	if err != nil {
-		return named(err, "session", r.PathValue("session"))
+		return explainNotFound(err, "session", r.PathValue("session"))
 	}
-	shown, err := a.sessionOf(ctx, s)
+	view, err := a.toSession(ctx, s)
 	if err != nil {
 		return err
 	}
@@ -132,21 +132,21 @@ func (a *api) showSession(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	clients := map[string]*storage.Client{}
-	for _, id := range clientsOf(s, grants) {
+	for _, id := range clientIDs(s, grants) {
 		if c, err := a.Store.Client(ctx, id); err == nil {
 			clients[id] = c
 		} else if !errors.Is(err, storage.ErrNotFound) {
 			return err
 		}
 	}
-	horizon := logout.Horizon(s, clients, grants, now, logout.Options{Offline: offline, Lifetimes: a.Lifetimes})
-	shown.Horizon = &horizon
-	return write(w, http.StatusOK, shown)
+	horizon := logout.PreviewHorizon(s, clients, grants, now, logout.PreviewOptions{IncludeOffline: offline, Lifetimes: a.Lifetimes})
+	view.Horizon = &horizon
+	return writeJSON(w, http.StatusOK, view)
 }
 
-func clientsOf(s storage.Session, grants []storage.Grant) []string {
+func clientIDs(s storage.Session, grants []storage.Grant) []string {
 	var ids []string
-	for _, m := range s.Members {
+	for _, m := range s.ClientSessions {
 		ids = append(ids, m.Client)
 	}
 	for _, g := range grants {

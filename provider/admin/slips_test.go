@@ -8,8 +8,8 @@ import (
 )
 
 // Somebody who moved here with a subject of old must not be disabled in place of whom that is the name of.
-func TestNameOfTwoPeopleNamesNobody(t *testing.T) {
-	d := mustDesk(t)
+func TestAmbiguousUserNameIsRefused(t *testing.T) {
+	d := mustStart(t)
 	ada := d.mustAddUser("ada")
 	must[admin.User](d, 201, "POST", "/users", `{"preferred_username":"bob","sub":"ada"}`)
 	must[admin.User](d, 201, "POST", "/users", `{"preferred_username":"eve","sub":"ada@example.org"}`)
@@ -26,7 +26,7 @@ func TestNameOfTwoPeopleNamesNobody(t *testing.T) {
 		}
 		d.mustFail(409, "ambiguous", "user", "POST", "/endings", `{"user":"`+name+`"}`)
 	}
-	must[admin.EndResult](d, 200, "POST", "/users/"+ada.Subject+"/disable", "")
+	must[admin.TerminationResult](d, 200, "POST", "/users/"+ada.Subject+"/disable", "")
 	if u := must[admin.User](d, 200, "GET", "/users/bob", ""); u.Subject != "ada" || u.Disabled {
 		t.Errorf("got %+v, want bob as he was", u)
 	}
@@ -38,10 +38,10 @@ func TestNameOfTwoPeopleNamesNobody(t *testing.T) {
 
 // Whoever asks an act for a dry run that it does not have must not find it done.
 func TestActsDoNotPassOverWhatTheyDoNotKnow(t *testing.T) {
-	d := mustDesk(t)
+	d := mustStart(t)
 	d.mustAddUser("ada")
 	d.mustAddClient("atlas", "")
-	must[admin.InitialToken](d, 201, "POST", "/initial-tokens", `{"name":"ci"}`)
+	must[admin.InitialAccessToken](d, 201, "POST", "/initial-tokens", `{"name":"ci"}`)
 	for _, act := range []string{"DELETE /users/ada", "POST /users/ada/disable", "POST /users/ada/enable", "DELETE /clients/atlas", "POST /clients/atlas/secret", "POST /clients/atlas/disable",
 		"POST /clients/atlas/enable", "POST /clients/atlas/test-logout", "DELETE /initial-tokens/ci", "POST /deliveries/x/retry", "POST /deliveries/x/cancel", "DELETE /keys/x"} {
 		method, target, _ := strings.Cut(act, " ")
@@ -54,12 +54,12 @@ func TestActsDoNotPassOverWhatTheyDoNotKnow(t *testing.T) {
 		method, target, _ := strings.Cut(act, " ")
 		d.mustFail(400, "invalid", "dry_run", method, target+"?dry_run=true", `{}`)
 	}
-	must[admin.EndResult](d, 200, "DELETE", "/users/ada", "{}")
-	must[admin.EndResult](d, 200, "DELETE", "/clients/atlas", "")
+	must[admin.TerminationResult](d, 200, "DELETE", "/users/ada", "{}")
+	must[admin.TerminationResult](d, 200, "DELETE", "/clients/atlas", "")
 }
 
 func TestWrongMethodIsToldWhichAreRight(t *testing.T) {
-	d := mustDesk(t)
+	d := mustStart(t)
 	d.mustAddUser("ada")
 	for act, allow := range map[string]string{"PUT /users": "GET, POST", "POST /users/ada": "GET, PATCH, DELETE", "GET /endings/": "", "GET /users/ada/disable": "POST", "DELETE /events": "GET"} {
 		method, target, _ := strings.Cut(act, " ")

@@ -18,24 +18,24 @@ import (
 	"github.com/curfew-id/curfew/storage"
 )
 
-// pipes is a listener whose connections hold nothing back: what nobody reads blocks who writes it.
-type pipes chan net.Conn
+// pipeListener is a listener whose connections hold nothing back: what nobody reads blocks who writes it.
+type pipeListener chan net.Conn
 
-func (p pipes) Accept() (net.Conn, error) {
+func (p pipeListener) Accept() (net.Conn, error) {
 	c, ok := <-p
 	if !ok {
 		return nil, net.ErrClosed
 	}
 	return c, nil
 }
-func (p pipes) Close() error   { return nil }
-func (p pipes) Addr() net.Addr { return &net.UnixAddr{Name: "pipe", Net: "unix"} }
+func (p pipeListener) Close() error   { return nil }
+func (p pipeListener) Addr() net.Addr { return &net.UnixAddr{Name: "pipe", Net: "unix"} }
 
 // mustServe serves the desk's API as `curfew serve` does, with the same bounds, and sends one GET. done is closed when the handler is through.
-func (d *desk) mustServe(target string) (conn net.Conn, done chan struct{}) {
+func (d *fixture) mustServe(target string) (conn net.Conn, done chan struct{}) {
 	d.t.Helper()
 	done = make(chan struct{})
-	l := make(pipes, 1)
+	l := make(pipeListener, 1)
 	server := &http.Server{ReadTimeout: 15 * time.Second, WriteTimeout: 30 * time.Second, Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		defer close(done)
 		d.api.ServeHTTP(w, r)
@@ -50,7 +50,7 @@ func (d *desk) mustServe(target string) (conn net.Conn, done chan struct{}) {
 	return conn, done
 }
 
-func (d *desk) mustFillTrail(lines int) {
+func (d *fixture) mustFillTrail(lines int) {
 	d.t.Helper()
 	events := make([]storage.Event, lines)
 	for i := range events {
@@ -64,11 +64,11 @@ func (d *desk) mustFillTrail(lines int) {
 // A trail of years takes longer than any bound for a page: whoever goes on reading gets all of it.
 func TestAuditExportGoesOnAsLongAsItIsRead(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		d := mustDesk(t)
+		d := mustStart(t)
 		d.mustFillTrail(3000)
 		conn, _ := d.mustServe("/events/export")
 		begin := time.Now()
-		answer, err := http.ReadResponse(bufio.NewReader(slowly{conn}), nil)
+		answer, err := http.ReadResponse(bufio.NewReader(slowReader{conn}), nil)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -82,17 +82,17 @@ func TestAuditExportGoesOnAsLongAsItIsRead(t *testing.T) {
 	})
 }
 
-// slowly reads at a person's pace.
-type slowly struct{ io.Reader }
+// slowReader reads at a person's pace.
+type slowReader struct{ io.Reader }
 
-func (s slowly) Read(p []byte) (int, error) {
+func (s slowReader) Read(p []byte) (int, error) {
 	time.Sleep(time.Second / 4)
 	return s.Reader.Read(p)
 }
 
-func TestReaderThatStallsIsLetGo(t *testing.T) {
+func TestStalledReaderIsDisconnected(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		d := mustDesk(t)
+		d := mustStart(t)
 		d.mustFillTrail(3000)
 		conn, done := d.mustServe("/events/export")
 		if _, err := io.ReadFull(conn, make([]byte, 10_000)); err != nil {
@@ -109,7 +109,7 @@ func TestReaderThatStallsIsLetGo(t *testing.T) {
 // doctor waits for every application that hangs; its answer must not be lost for that.
 func TestLongExaminationIsAnswered(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		d := mustDesk(t, func(c *admin.Config) { c.Egress = hanging{} })
+		d := mustStart(t, func(c *admin.Config) { c.Egress = hangingClients{} })
 		for i := range 60 {
 			d.mustAddClient(fmt.Sprintf("slow%d", i), "")
 		}
@@ -126,16 +126,16 @@ func TestLongExaminationIsAnswered(t *testing.T) {
 	})
 }
 
-// hanging plays relying parties that take a connection and say nothing.
-type hanging struct{}
+// hangingClients plays relying parties that take a connection and say nothing.
+type hangingClients struct{}
 
-func (hanging) Check(context.Context, string) error { return nil }
+func (hangingClients) Check(context.Context, string) error { return nil }
 
-func (hanging) PostForm(ctx context.Context, _ string, _ url.Values) (egress.Answer, error) {
+func (hangingClients) PostForm(ctx context.Context, _ string, _ url.Values) (egress.Response, error) {
 	select {
 	case <-time.After(5 * time.Second):
-		return egress.Answer{}, &egress.Error{Class: "timeout", Host: "slow.example"}
+		return egress.Response{}, &egress.Error{Class: "timeout", Host: "slow.example"}
 	case <-ctx.Done():
-		return egress.Answer{}, ctx.Err()
+		return egress.Response{}, ctx.Err()
 	}
 }

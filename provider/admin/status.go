@@ -17,18 +17,18 @@ type StatusStore interface {
 
 // Status is how the provider is. An answer of status 200 means that it is well.
 type Status struct {
-	Issuer     string                        `json:"issuer"`
-	Version    string                        `json:"version"`
-	Started    time.Time                     `json:"started"`
-	Sessions   int                           `json:"sessions"` // stored, those about to expire included
-	Deliveries map[storage.DeliveryState]int `json:"deliveries"`
-	Oldest     time.Time                     `json:"oldest_pending,omitzero"` // since when the oldest pending delivery waits
-	Endings    int                           `json:"endings"`                 // mass endings under way
+	Issuer        string                        `json:"issuer"`
+	Version       string                        `json:"version"`
+	Started       time.Time                     `json:"started"`
+	Sessions      int                           `json:"sessions"` // stored, those about to expire included
+	Deliveries    map[storage.DeliveryState]int `json:"deliveries"`
+	OldestPending time.Time                     `json:"oldest_pending,omitzero"` // since when the oldest pending delivery waits
+	BulkLogouts   int                           `json:"endings"`                 // mass endings under way
 }
 
 // showStatus reads and writes the store, so that a full or broken disk shows: then the answer is 503.
 func (a *api) showStatus(w http.ResponseWriter, r *http.Request) error {
-	if _, err := query(r); err != nil {
+	if _, err := parseQuery(r); err != nil {
 		return err
 	}
 	ctx := r.Context()
@@ -40,17 +40,17 @@ func (a *api) showStatus(w http.ResponseWriter, r *http.Request) error {
 	if s.Sessions, err = a.Store.CountSessions(ctx); err != nil {
 		return err
 	}
-	if s.Deliveries, s.Oldest, err = a.Store.CountDeliveries(ctx); err != nil {
+	if s.Deliveries, s.OldestPending, err = a.Store.CountDeliveries(ctx); err != nil {
 		return err
 	}
-	endings, err := a.Store.ListEndings(ctx)
+	endings, err := a.Store.ListBulkLogouts(ctx)
 	if err != nil {
 		return err
 	}
 	for _, e := range endings {
 		if e.Finished.IsZero() {
-			s.Endings++
+			s.BulkLogouts++
 		}
 	}
-	return write(w, http.StatusOK, s)
+	return writeJSON(w, http.StatusOK, s)
 }

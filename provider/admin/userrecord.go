@@ -51,16 +51,16 @@ func (u *User) UnmarshalJSON(body []byte) error {
 	if err := json.Unmarshal(body, &u.Claims); err != nil {
 		return err
 	}
-	maps.DeleteFunc(u.Claims, func(name string, _ any) bool { return claimKinds()[name] == nil })
+	maps.DeleteFunc(u.Claims, func(name string, _ any) bool { return claimCheckers()[name] == nil })
 	return nil
 }
 
-func userOf(u storage.User) User {
+func toUser(u storage.User) User {
 	return User{u.Subject, u.Name, u.Email, u.EmailVerified, u.Claims, u.Password != "", u.Disabled, u.Created, u.Updated}
 }
 
-// applyUser writes members of a request into u; null takes a claim away. All problems are reported together.
-func applyUser(u *storage.User, members map[string]json.RawMessage) error {
+// applyMembers writes members of a request into u; null takes a claim away. All problems are reported together.
+func applyMembers(u *storage.User, members map[string]json.RawMessage) error {
 	var problems register.Problems
 	u.Claims = maps.Clone(u.Claims) // a failed change leaves the record as it was
 	for _, name := range slices.Sorted(maps.Keys(members)) {
@@ -68,7 +68,7 @@ func applyUser(u *storage.User, members map[string]json.RawMessage) error {
 			problems = append(problems, register.Problem{Code: "invalid", Field: name, Text: err.Error()})
 		}
 	}
-	if err := checkName(u); err != nil {
+	if err := checkLoginName(u); err != nil {
 		problems = append(problems, register.Problem{Code: "invalid", Field: "preferred_username", Text: err.Error()})
 	}
 	if len(problems) > 0 {
@@ -80,10 +80,10 @@ func applyUser(u *storage.User, members map[string]json.RawMessage) error {
 func applyMember(u *storage.User, name string, value json.RawMessage) error {
 	switch name {
 	case "preferred_username":
-		return read(value, &u.Name, "a string")
+		return decodeValue(value, &u.Name, "a string")
 	case "email":
 		u.Email = ""
-		if err := read(value, &u.Email, "a string"); err != nil || u.Email == "" {
+		if err := decodeValue(value, &u.Email, "a string"); err != nil || u.Email == "" {
 			return err
 		}
 		if !storage.IsEmail(u.Email) {
@@ -92,13 +92,13 @@ func applyMember(u *storage.User, name string, value json.RawMessage) error {
 		return nil
 	case "email_verified":
 		u.EmailVerified = false
-		return read(value, &u.EmailVerified, "true or false")
+		return decodeValue(value, &u.EmailVerified, "true or false")
 	case "sub", "has_password", "disabled", "created", "updated", "updated_at":
 		return fmt.Errorf("is Curfew's own; leave it out")
 	}
-	check := claimKinds()[name]
+	check := claimCheckers()[name]
 	if check == nil {
-		return fmt.Errorf("%s", register.Unknown(name, slices.Concat([]string{"preferred_username", "email", "email_verified"}, slices.Sorted(maps.Keys(claimKinds())))))
+		return fmt.Errorf("%s", register.DescribeUnknown(name, slices.Concat([]string{"preferred_username", "email", "email_verified"}, slices.Sorted(maps.Keys(claimCheckers())))))
 	}
 	var claim any
 	if err := json.Unmarshal(value, &claim); err != nil {
@@ -118,15 +118,15 @@ func applyMember(u *storage.User, name string, value json.RawMessage) error {
 	return nil
 }
 
-func read(value json.RawMessage, into any, kind string) error {
+func decodeValue(value json.RawMessage, into any, kind string) error {
 	if err := json.Unmarshal(value, into); err != nil {
 		return fmt.Errorf("is not %s", kind)
 	}
 	return nil
 }
 
-// checkName: one login must never name two people, so a name that looks like an address has to be the person's own.
-func checkName(u *storage.User) error {
+// checkLoginName: one login must never name two people, so a name that looks like an address has to be the person's own.
+func checkLoginName(u *storage.User) error {
 	switch {
 	case u.Name == "":
 		return fmt.Errorf("is missing; it is the name to sign in with")
@@ -138,9 +138,9 @@ func checkName(u *storage.User) error {
 	return checkText(u.Name, 128)
 }
 
-func checkText(text string, most int) error {
-	if len(text) > most {
-		return fmt.Errorf("is longer than %d bytes", most)
+func checkText(text string, maxBytes int) error {
+	if len(text) > maxBytes {
+		return fmt.Errorf("is longer than %d bytes", maxBytes)
 	}
 	if strings.ContainsFunc(text, func(r rune) bool { return !unicode.IsGraphic(r) && r != '\n' }) {
 		return fmt.Errorf("holds characters that cannot be shown")
@@ -148,17 +148,17 @@ func checkText(text string, most int) error {
 	return nil
 }
 
-// claimKinds are the claims of Core §5.1 that are kept as they are, and what each has to be.
-func claimKinds() map[string]func(any) error {
+// claimCheckers are the claims of Core §5.1 that are kept as they are, and what each has to be.
+func claimCheckers() map[string]func(any) error {
 	return map[string]func(any) error{
-		"name": isText, "given_name": isText, "family_name": isText, "middle_name": isText, "nickname": isText, "gender": isText,
-		"profile": isLink, "picture": isLink, "website": isLink,
-		"birthdate": isBirthdate, "zoneinfo": isZone, "locale": isLocale,
-		"phone_number": isText, "phone_number_verified": isBool, "address": isAddress,
+		"name": checkTextClaim, "given_name": checkTextClaim, "family_name": checkTextClaim, "middle_name": checkTextClaim, "nickname": checkTextClaim, "gender": checkTextClaim,
+		"profile": checkURLClaim, "picture": checkURLClaim, "website": checkURLClaim,
+		"birthdate": checkBirthdate, "zoneinfo": checkZoneinfo, "locale": checkLocale,
+		"phone_number": checkTextClaim, "phone_number_verified": checkBoolClaim, "address": checkAddress,
 	}
 }
 
-func isText(v any) error {
+func checkTextClaim(v any) error {
 	text, ok := v.(string)
 	if !ok {
 		return fmt.Errorf("is not a string")
@@ -166,15 +166,15 @@ func isText(v any) error {
 	return checkText(text, 1000)
 }
 
-func isBool(v any) error {
+func checkBoolClaim(v any) error {
 	if _, ok := v.(bool); !ok {
 		return fmt.Errorf("is not true or false")
 	}
 	return nil
 }
 
-func isLink(v any) error {
-	if err := isText(v); err != nil {
+func checkURLClaim(v any) error {
+	if err := checkTextClaim(v); err != nil {
 		return err
 	}
 	if u, err := url.Parse(v.(string)); err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Host == "" {
@@ -184,15 +184,15 @@ func isLink(v any) error {
 }
 
 var (
-	birthdates = regexp.MustCompile(`^\d{4}(-\d{2}-\d{2})?$`)
-	zones      = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9_+-]*(/[A-Za-z0-9_+-]+)*$`)
-	locales    = regexp.MustCompile(`^[A-Za-z]{2,3}([-_][A-Za-z0-9]{1,8})*$`)
+	birthdatePattern = regexp.MustCompile(`^\d{4}(-\d{2}-\d{2})?$`)
+	zonePattern      = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9_+-]*(/[A-Za-z0-9_+-]+)*$`)
+	localePattern    = regexp.MustCompile(`^[A-Za-z]{2,3}([-_][A-Za-z0-9]{1,8})*$`)
 )
 
-// isBirthdate: Core §5.1: YYYY-MM-DD, the year alone, or 0000 for a year that is not told.
-func isBirthdate(v any) error {
+// checkBirthdate: Core §5.1: YYYY-MM-DD, the year alone, or 0000 for a year that is not told.
+func checkBirthdate(v any) error {
 	text, _ := v.(string)
-	if birthdates.MatchString(text) {
+	if birthdatePattern.MatchString(text) {
 		if len(text) == 4 {
 			return nil
 		}
@@ -206,22 +206,22 @@ func isBirthdate(v any) error {
 	return fmt.Errorf("is not a date such as 1984-02-29, 0000-02-29 or 1984")
 }
 
-func isZone(v any) error {
-	if text, _ := v.(string); !zones.MatchString(text) {
+func checkZoneinfo(v any) error {
+	if text, _ := v.(string); !zonePattern.MatchString(text) {
 		return fmt.Errorf("is not a time zone such as Europe/Paris")
 	}
 	return nil
 }
 
-func isLocale(v any) error {
-	if text, _ := v.(string); !locales.MatchString(text) {
+func checkLocale(v any) error {
+	if text, _ := v.(string); !localePattern.MatchString(text) {
 		return fmt.Errorf("is not a language such as en or de-CH")
 	}
 	return nil
 }
 
-// isAddress: Core §5.1.1.
-func isAddress(v any) error {
+// checkAddress: Core §5.1.1.
+func checkAddress(v any) error {
 	parts, ok := v.(map[string]any)
 	if !ok {
 		return fmt.Errorf("is not an object")
@@ -229,9 +229,9 @@ func isAddress(v any) error {
 	known := []string{"formatted", "street_address", "locality", "region", "postal_code", "country"}
 	for _, name := range slices.Sorted(maps.Keys(parts)) {
 		if !slices.Contains(known, name) {
-			return fmt.Errorf("%s: %s", name, register.Unknown(name, known))
+			return fmt.Errorf("%s: %s", name, register.DescribeUnknown(name, known))
 		}
-		if err := isText(parts[name]); err != nil {
+		if err := checkTextClaim(parts[name]); err != nil {
 			return fmt.Errorf("%s: %w", name, err)
 		}
 	}

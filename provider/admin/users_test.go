@@ -12,7 +12,7 @@ import (
 )
 
 func TestUserIsShownByTheClaimNamesOfCoreAndNeverWithAPassword(t *testing.T) {
-	d := mustDesk(t)
+	d := mustStart(t)
 	const body = `{"preferred_username":"ada","email":"Ada@example.org","email_verified":true,"password":"correct horse battery staple","name":"Ada Lovelace",
 		"birthdate":"0000-12-10","zoneinfo":"Europe/London","locale":"en-GB","website":"https://ada.example","phone_number":"+44 20 7946 0000","phone_number_verified":true,
 		"address":{"locality":"London","country":"UK"}}`
@@ -45,7 +45,7 @@ func TestUserIsShownByTheClaimNamesOfCoreAndNeverWithAPassword(t *testing.T) {
 }
 
 func TestWrongClaimsAreAllNamed(t *testing.T) {
-	d := mustDesk(t)
+	d := mustStart(t)
 	for _, c := range []struct{ member, field string }{
 		{`"prefered_username":"x"`, "prefered_username"}, {`"email":"nobody"`, "email"}, {`"email":"a\u200bda@example.org"`, "email"}, {`"email":"Ada <ada@example.org>"`, "email"}, {`"email_verified":"yes"`, "email_verified"},
 		{`"birthdate":"2026-02-30"`, "birthdate"}, {`"zoneinfo":"../etc"`, "zoneinfo"}, {`"locale":"English (US)"`, "locale"},
@@ -61,8 +61,8 @@ func TestWrongClaimsAreAllNamed(t *testing.T) {
 	}
 }
 
-func TestOneLoginNeverNamesTwoPeople(t *testing.T) {
-	d := mustDesk(t)
+func TestOneLoginNeverNamesTwoUsers(t *testing.T) {
+	d := mustStart(t)
 	d.mustAddUser("ada")
 	d.mustFail(409, "exists", "", "POST", "/users", `{"preferred_username":"ADA"}`)
 	d.mustFail(409, "exists", "", "POST", "/users", `{"preferred_username":"eve","email":"ADA@example.org"}`)
@@ -71,18 +71,18 @@ func TestOneLoginNeverNamesTwoPeople(t *testing.T) {
 }
 
 func TestGivenSubjectIsKeptAndNeverUsedAgain(t *testing.T) {
-	d := mustDesk(t)
+	d := mustStart(t)
 	if u := must[admin.User](d, 201, "POST", "/users", `{"preferred_username":"ada","sub":"old|42"}`); u.Subject != "old|42" {
 		t.Errorf("got subject %q, want old|42", u.Subject)
 	}
-	must[admin.EndResult](d, 200, "DELETE", "/users/old%7C42", "")
+	must[admin.TerminationResult](d, 200, "DELETE", "/users/old%7C42", "")
 	d.mustFail(404, "not_found", "user", "GET", "/users/ada", "")
 	d.mustFail(409, "exists", "", "POST", "/users", `{"preferred_username":"eve","sub":"old|42"}`)
 	d.mustFail(400, "invalid", "sub", "POST", "/users", `{"preferred_username":"eve","sub":"a b"}`)
 }
 
 func TestWeakPasswordIsRefusedAndNothingIsStored(t *testing.T) {
-	d := mustDesk(t)
+	d := mustStart(t)
 	d.mustFail(400, "invalid", "password", "POST", "/users", `{"preferred_username":"ada","password":"short"}`)
 	d.mustFail(404, "not_found", "user", "GET", "/users/ada", "")
 	u := d.mustAddUser("bob")
@@ -90,7 +90,7 @@ func TestWeakPasswordIsRefusedAndNothingIsStored(t *testing.T) {
 	d.mustFail(400, "invalid", "password", "POST", "/users/bob/password", `{"password":"bob@example.org"}`)
 	d.mustFail(400, "invalid", "password", "POST", "/users/bob/password", `{}`)
 	d.mustFail(400, "invalid", "password", "PATCH", "/users/bob", `{"password":"correct horse battery staple"}`)
-	if !d.lives(id) {
+	if !d.sessionActive(id) {
 		t.Error("a refused password ended a session")
 	}
 }
@@ -110,15 +110,15 @@ func TestWhatChangesAnAccountEndsItsSessionsInTheSameTransaction(t *testing.T) {
 		{"remove", "DELETE", "/users/ada", "", storage.ReasonUserRemoved, "user.removed", ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			d := mustDesk(t)
+			d := mustStart(t)
 			d.mustAddClient("mail", "")
 			u, other := d.mustAddUser("ada"), d.mustAddUser("bob")
 			first, second, bobs := d.mustSignIn(u, "s1", []string{"mail"}, "mail"), d.mustSignIn(u, "s2", nil), d.mustSignIn(other, "s3", []string{"mail"})
 			if w := d.do(c.method, c.path, c.body); w.Code != 200 {
 				t.Fatalf("got %d %s, want 200", w.Code, w.Body)
 			}
-			if d.lives(first) || d.lives(second) || !d.lives(bobs) {
-				t.Errorf("got sessions %v %v and bob's %v alive, want only bob's", d.lives(first), d.lives(second), d.lives(bobs))
+			if d.sessionActive(first) || d.sessionActive(second) || !d.sessionActive(bobs) {
+				t.Errorf("got sessions %v %v and bob's %v alive, want only bob's", d.sessionActive(first), d.sessionActive(second), d.sessionActive(bobs))
 			}
 			if got := d.grants(u); got != c.grants {
 				t.Errorf("got living grants %q, want %q", got, c.grants)
@@ -136,20 +136,20 @@ func TestWhatChangesAnAccountEndsItsSessionsInTheSameTransaction(t *testing.T) {
 }
 
 func TestChangesThatAreNoWayInEndNothing(t *testing.T) {
-	d := mustDesk(t)
+	d := mustStart(t)
 	u := d.mustAddUser("ada")
 	id := d.mustSignIn(u, "s1", nil)
 	for _, body := range []string{`{"name":"Ada"}`, `{"email":"ADA@example.org"}`, `{"email_verified":true}`, `{"name":null}`} {
 		must[admin.User](d, 200, "PATCH", "/users/ada", body)
 	}
 	must[admin.User](d, 200, "POST", "/users/ada/enable", "")
-	if !d.lives(id) {
+	if !d.sessionActive(id) {
 		t.Error("a change of claims ended a session")
 	}
 }
 
 func TestNewAddressIsNotVerifiedUnlessSaidSo(t *testing.T) {
-	d := mustDesk(t)
+	d := mustStart(t)
 	d.mustAddUser("ada")
 	must[admin.User](d, 200, "PATCH", "/users/ada", `{"email_verified":true}`)
 	if u := must[admin.User](d, 200, "PATCH", "/users/ada", `{"email":"new@example.org"}`); u.EmailVerified {
@@ -161,21 +161,21 @@ func TestNewAddressIsNotVerifiedUnlessSaidSo(t *testing.T) {
 }
 
 func TestPasswordChangeCanSpareOneSession(t *testing.T) {
-	d := mustDesk(t)
+	d := mustStart(t)
 	u := d.mustAddUser("ada")
 	first, second := d.mustSignIn(u, "s1", nil), d.mustSignIn(u, "s2", nil)
-	result := must[admin.EndResult](d, 200, "POST", "/users/ada/password", `{"password":"another correct horse","except":"s1"}`)
-	if !d.lives(first) || d.lives(second) || result.Count.Sessions != 1 {
-		t.Errorf("got %v %v and count %+v, want only the other session ended", d.lives(first), d.lives(second), result.Count)
+	result := must[admin.TerminationResult](d, 200, "POST", "/users/ada/password", `{"password":"another correct horse","except":"s1"}`)
+	if !d.sessionActive(first) || d.sessionActive(second) || result.Count.Sessions != 1 {
+		t.Errorf("got %v %v and count %+v, want only the other session ended", d.sessionActive(first), d.sessionActive(second), result.Count)
 	}
 }
 
-func TestDisabledPersonIsBackOnlyWhenEnabled(t *testing.T) {
-	d := mustDesk(t)
+func TestDisabledUserIsBackOnlyWhenEnabled(t *testing.T) {
+	d := mustStart(t)
 	u := d.mustAddUser("ada")
-	must[admin.EndResult](d, 200, "POST", "/users/ada/disable", "")
-	s := storage.Session{ID: "s9", Secret: storage.HashOf("x"), Subject: u.Subject, Created: d.now, LastActive: d.now, Idle: time.Hour, Expires: d.now.Add(time.Hour)}
-	if err := d.store.CreateSession(t.Context(), s, storage.Event{}); !errors.Is(err, storage.ErrEnded) {
+	must[admin.TerminationResult](d, 200, "POST", "/users/ada/disable", "")
+	s := storage.Session{ID: "s9", SecretHash: storage.HashOf("x"), Subject: u.Subject, Created: d.now, LastActive: d.now, IdleTimeout: time.Hour, Expires: d.now.Add(time.Hour)}
+	if err := d.store.CreateSession(t.Context(), s, storage.Event{}); !errors.Is(err, storage.ErrRevoked) {
 		t.Errorf("got %v for a disabled person's session, want ErrEnded", err)
 	}
 	d.mustFail(409, "ended", "user", "POST", "/users/ada/reset-link", "")
@@ -186,19 +186,19 @@ func TestDisabledPersonIsBackOnlyWhenEnabled(t *testing.T) {
 }
 
 func TestResetLinkIsOneTimeAndBounded(t *testing.T) {
-	d := mustDesk(t)
+	d := mustStart(t)
 	u := d.mustAddUser("ada")
 	made := must[admin.ResetLink](d, 201, "POST", "/users/ada/reset-link", "")
 	secret, ok := strings.CutPrefix(made.URL, issuer+"/reset/")
 	if !ok || !made.Expires.Equal(d.now.Add(time.Hour)) {
 		t.Fatalf("got %+v, want a link of our own for an hour", made)
 	}
-	link, err := d.store.Link(t.Context(), storage.HashOf(secret), d.now)
+	link, err := d.store.OneTimeLink(t.Context(), storage.HashOf(secret), d.now)
 	if err != nil || link.Subject != u.Subject || link.Purpose != "reset" {
 		t.Errorf("got link %+v (%v), want ada's", link, err)
 	}
 	must[admin.ResetLink](d, 201, "POST", "/users/ada/reset-link", `{"lifetime":60}`)
-	if _, err := d.store.Link(t.Context(), storage.HashOf(secret), d.now); !errors.Is(err, storage.ErrNotFound) {
+	if _, err := d.store.OneTimeLink(t.Context(), storage.HashOf(secret), d.now); !errors.Is(err, storage.ErrNotFound) {
 		t.Errorf("got %v for the older link, want ErrNotFound", err)
 	}
 	for _, lifetime := range []string{"-1", "604801", "9223372036854775807"} {
@@ -210,7 +210,7 @@ func TestResetLinkIsOneTimeAndBounded(t *testing.T) {
 }
 
 func TestUsersAreListedInPages(t *testing.T) {
-	d := mustDesk(t)
+	d := mustStart(t)
 	for _, name := range []string{"ada", "bob", "eve"} {
 		d.mustAddUser(name)
 	}

@@ -21,18 +21,18 @@ func (c *Client) dial(ctx context.Context, network, address string) (net.Conn, e
 	if err != nil {
 		return nil, err
 	}
-	host = canonical(host)
+	host = canonicalHost(host)
 	d := net.Dialer{
 		Timeout:  dialTimeout,
 		Resolver: c.resolver,
-		Control:  func(network, address string, _ syscall.RawConn) error { return c.control(host, network, address) },
+		Control:  func(network, address string, _ syscall.RawConn) error { return c.checkDial(host, network, address) },
 	}
 	if !isLocalhost(host) {
 		return d.DialContext(ctx, network, address)
 	}
 	// RFC 6761 §6.3: names under localhost are loopback, and no DNS server is asked about them.
 	conn, err := d.DialContext(ctx, "tcp4", net.JoinHostPort(loopback4.String(), port))
-	if err != nil && classOf(err) == Refused {
+	if err != nil && classify(err) == Refused {
 		if conn6, err6 := d.DialContext(ctx, "tcp6", net.JoinHostPort(loopback6.String(), port)); err6 == nil {
 			return conn6, nil
 		}
@@ -40,15 +40,15 @@ func (c *Client) dial(ctx context.Context, network, address string) (net.Conn, e
 	return conn, err
 }
 
-func (c *Client) control(host, network, address string) error {
+func (c *Client) checkDial(host, network, address string) error {
 	if network != "tcp4" && network != "tcp6" {
-		return denied(host, "%s is not TCP", network)
+		return newDenied(host, "%s is not TCP", network)
 	}
 	addr, err := netip.ParseAddrPort(address)
 	if err != nil {
-		return denied(host, "%q is no address", address)
+		return newDenied(host, "%q is no address", address)
 	}
-	return c.policy.judge(host, addr)
+	return c.policy.check(host, addr)
 }
 
 func isLocalhost(host string) bool {
@@ -58,11 +58,11 @@ func isLocalhost(host string) bool {
 // Check tells whether url could be called now, for registration and start-up: its error says what to add to
 // egress.allow. It is advice: what binds is the check at each connection.
 func (c *Client) Check(ctx context.Context, url string) error {
-	u, err := usable(url)
+	u, err := parseURL(url)
 	if err != nil {
 		return err
 	}
-	host := canonical(u.Hostname())
+	host := canonicalHost(u.Hostname())
 	port := uint16(443)
 	if u.Scheme == "http" {
 		port = 80
@@ -70,26 +70,26 @@ func (c *Client) Check(ctx context.Context, url string) error {
 	if u.Port() != "" {
 		n, err := strconv.ParseUint(u.Port(), 10, 16)
 		if err != nil || n == 0 {
-			return denied(host, "%q is no port", u.Port())
+			return newDenied(host, "%q is no port", u.Port())
 		}
 		port = uint16(n)
 	}
 	addrs, err := c.lookup(ctx, host)
 	if err != nil {
-		return classified(host, err)
+		return wrapError(host, err)
 	}
 	// The dialer takes the first address that it may call, so one is enough.
-	var first error
+	var firstErr error
 	for _, addr := range addrs {
-		err := c.policy.judge(host, netip.AddrPortFrom(addr, port))
+		err := c.policy.check(host, netip.AddrPortFrom(addr, port))
 		if err == nil {
 			return nil
 		}
-		if first == nil {
-			first = err
+		if firstErr == nil {
+			firstErr = err
 		}
 	}
-	return first
+	return firstErr
 }
 
 func (c *Client) lookup(ctx context.Context, host string) ([]netip.Addr, error) {

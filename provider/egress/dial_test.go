@@ -13,8 +13,8 @@ import (
 	"testing"
 )
 
-// dnsOf is a resolver whose server answers with what answer returns for the nth question about IPv4 addresses.
-func dnsOf(answer func(n int) []netip.Addr) *net.Resolver {
+// fakeResolver is a resolver whose server answers with what answer returns for the nth question about IPv4 addresses.
+func fakeResolver(answer func(n int) []netip.Addr) *net.Resolver {
 	questions := make(chan int, 1)
 	questions <- 0
 	return &net.Resolver{PreferGo: true, Dial: func(context.Context, string, string) (net.Conn, error) {
@@ -75,7 +75,7 @@ var (
 
 func TestNameThatRebindsToLoopbackIsDenied(t *testing.T) {
 	port, calls := mustServeAt(t, "0.0.0.0:0")
-	rebinding := dnsOf(func(n int) []netip.Addr {
+	rebinding := fakeResolver(func(n int) []netip.Addr {
 		if n < 2 { // Check, then the first call
 			return []netip.Addr{allowedAddr}
 		}
@@ -102,7 +102,7 @@ func TestNameThatRebindsToLoopbackIsDenied(t *testing.T) {
 
 func TestOfSeveralAddressesOnlyAllowedOnesAreDialled(t *testing.T) {
 	port, calls := mustServeAt(t, "127.0.0.2:0")
-	c := mustClient(t, Config{Allow: []string{"127.0.0.2"}, Resolver: dnsOf(func(int) []netip.Addr { return []netip.Addr{insideAddr, allowedAddr} })})
+	c := mustClient(t, Config{Allow: []string{"127.0.0.2"}, Resolver: fakeResolver(func(int) []netip.Addr { return []netip.Addr{insideAddr, allowedAddr} })})
 	target := "http://both.test:" + port + "/"
 	if answer, err := c.PostForm(t.Context(), target, nil); err != nil || answer.Status != 200 || *calls != 1 {
 		t.Errorf("got %d, %v, %d calls; want 200, 1 call", answer.Status, err, *calls)
@@ -113,14 +113,14 @@ func TestOfSeveralAddressesOnlyAllowedOnesAreDialled(t *testing.T) {
 }
 
 func TestNameWithoutAddressIsDNS(t *testing.T) {
-	c := mustClient(t, Config{Resolver: dnsOf(func(int) []netip.Addr { return nil })})
+	c := mustClient(t, Config{Resolver: fakeResolver(func(int) []netip.Addr { return nil })})
 	_, err := c.PostForm(t.Context(), "https://nowhere.test/", nil)
 	mustBeClass(t, err, DNS)
 	mustBeClass(t, c.Check(t.Context(), "https://nowhere.test/"), DNS)
 }
 
 func TestSpellingsOfLoopbackAreDenied(t *testing.T) {
-	inside := dnsOf(func(int) []netip.Addr { return []netip.Addr{insideAddr} })
+	inside := fakeResolver(func(int) []netip.Addr { return []netip.Addr{insideAddr} })
 	c := mustClient(t, Config{Resolver: inside})
 	for _, host := range []string{
 		"127.0.0.1", "127.1", "2130706433", "0x7f000001", "0177.0.0.1", "0", "0.0.0.0", "[::]", "[::1]", "[::ffff:127.0.0.1]", "[::ffff:7f00:1]",
@@ -134,7 +134,7 @@ func TestSpellingsOfLoopbackAreDenied(t *testing.T) {
 }
 
 func TestCheckAdvisesTheNetworkToAllow(t *testing.T) {
-	c := mustClient(t, Config{Resolver: dnsOf(func(int) []netip.Addr { return []netip.Addr{netip.MustParseAddr("10.1.2.3")} })})
+	c := mustClient(t, Config{Resolver: fakeResolver(func(int) []netip.Addr { return []netip.Addr{netip.MustParseAddr("10.1.2.3")} })})
 	own := mustBeClass(t, c.Check(t.Context(), "https://app.internal/backchannel"), Denied)
 	for _, want := range []string{"10.1.2.3", `"10.1.2.0/24"`, `"app.internal:443"`, "egress.allow"} {
 		if !strings.Contains(own.Advice, want) {

@@ -37,8 +37,8 @@ const (
 	headerTimeout  = 3 * time.Second
 )
 
-// maxHeader bounds the header of an answer, in bytes.
-const maxHeader = 16 << 10
+// maxHeaderBytes bounds the header of an answer, in bytes.
+const maxHeaderBytes = 16 << 10
 
 // maxConnsPerHost keeps one relying party with many sessions from being flooded.
 const maxConnsPerHost = 8
@@ -52,9 +52,9 @@ type Config struct {
 	// CA holds PEM certificates that are trusted besides the system's.
 	CA []byte
 
-	// Own are the host:port pairs that this process (or its database) listens on; they are never called. An empty or
+	// OwnListeners are the host:port pairs that this process (or its database) listens on; they are never called. An empty or
 	// unspecified host means that port on every address of this machine.
-	Own []string
+	OwnListeners []string
 
 	Resolver *net.Resolver    // nil: the system's
 	Now      func() time.Time // nil: time.Now
@@ -73,8 +73,8 @@ type Client struct {
 
 // New makes a client. Its error names every entry of cfg that cannot be read.
 func New(cfg Config) (*Client, error) {
-	p, err := newPolicy(cfg.Allow, cfg.Own)
-	roots, caErr := rootsWith(cfg.CA)
+	p, err := newPolicy(cfg.Allow, cfg.OwnListeners)
+	roots, caErr := certPoolWith(cfg.CA)
 	if err = errors.Join(err, caErr); err != nil {
 		return nil, err
 	}
@@ -105,7 +105,7 @@ func (c *Client) transport(roots *x509.CertPool) *http.Transport {
 		TLSClientConfig:        &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: roots},
 		TLSHandshakeTimeout:    tlsTimeout,
 		ResponseHeaderTimeout:  headerTimeout,
-		MaxResponseHeaderBytes: maxHeader,
+		MaxResponseHeaderBytes: maxHeaderBytes,
 		DisableCompression:     true, // a small answer must not unfold into a large one
 		MaxConnsPerHost:        maxConnsPerHost,
 		MaxIdleConns:           128,
@@ -118,7 +118,7 @@ func (c *Client) transport(roots *x509.CertPool) *http.Transport {
 // Close closes idle connections.
 func (c *Client) Close() { c.http.CloseIdleConnections() }
 
-func rootsWith(pem []byte) (*x509.CertPool, error) {
+func certPoolWith(pem []byte) (*x509.CertPool, error) {
 	if len(pem) == 0 {
 		return nil, nil // crypto/tls then asks the system
 	}

@@ -174,7 +174,7 @@ func TestCallerWhoGivesUpIsStopped(t *testing.T) {
 	}))
 	defer srv.Close()
 	_, err := mustClient(t, Config{Allow: []string{"127.0.0.1"}}).PostForm(ctx, srv.URL, nil)
-	mustBeClass(t, err, Stopped)
+	mustBeClass(t, err, Canceled)
 }
 
 func TestOnlyPlainURLsAreCalled(t *testing.T) {
@@ -184,13 +184,13 @@ func TestOnlyPlainURLsAreCalled(t *testing.T) {
 		"HTTPS://rp.example.com/", "https://rp.example.com/#", "https://rp.example.com/ x", "https://rp.example.com/%zz", "https://rp.example.com/\n", "https://[::1/",
 		"https://rp.example.com/" + strings.Repeat("a", 2048),
 	} {
-		mustBeClass(t, Usable(bad), Invalid)
+		mustBeClass(t, ValidateURL(bad), Invalid)
 		_, err := c.PostForm(t.Context(), bad, nil)
 		mustBeClass(t, err, Invalid)
 		mustBeClass(t, c.Check(t.Context(), bad), Invalid)
 	}
-	mustBeClass(t, Usable("https://rp.example.com/#part"), Invalid)
-	if err := Usable("https://rp.example.com/back?x=%20y"); err != nil {
+	mustBeClass(t, ValidateURL("https://rp.example.com/#part"), Invalid)
+	if err := ValidateURL("https://rp.example.com/back?x=%20y"); err != nil {
 		t.Errorf("good URL: %v", err)
 	}
 }

@@ -17,16 +17,16 @@ type Class string
 
 // The classes. All but Denied and Invalid may go away by themselves.
 const (
-	Invalid Class = "invalid" // the URL cannot be called at all
-	Denied  Class = "denied"  // the policy forbids the address; egress.allow may change that
-	DNS     Class = "dns"     // the name has no address
-	Refused Class = "refused" // nobody listens there, or no way leads there
-	TLS     Class = "tls"     // no trusted or no working TLS
-	Timeout Class = "timeout" // too slow
-	Broken  Class = "broken"  // the connection broke, or the answer is not HTTP
-	Status  Class = "status"  // an answer with another status than 200
-	Content Class = "content" // an answer too large or of the wrong type
-	Stopped Class = "stopped" // the caller gave up
+	Invalid  Class = "invalid" // the URL cannot be called at all
+	Denied   Class = "denied"  // the policy forbids the address; egress.allow may change that
+	DNS      Class = "dns"     // the name has no address
+	Refused  Class = "refused" // nobody listens there, or no way leads there
+	TLS      Class = "tls"     // no trusted or no working TLS
+	Timeout  Class = "timeout" // too slow
+	Broken   Class = "broken"  // the connection broke, or the answer is not HTTP
+	Status   Class = "status"  // an answer with another status than 200
+	Content  Class = "content" // an answer too large or of the wrong type
+	Canceled Class = "stopped" // the caller gave up
 )
 
 // Error is why a request failed. Its text may name inner addresses: it is for operators. Whoever else registers a URL
@@ -51,31 +51,31 @@ func (e *Error) Error() string {
 
 func (e *Error) Unwrap() error { return e.Err }
 
-func denied(host, format string, args ...any) *Error {
+func newDenied(host, format string, args ...any) *Error {
 	return &Error{Class: Denied, Host: host, Advice: fmt.Sprintf(format, args...)}
 }
 
-// classified makes an *Error of what net/http returned for a call to host.
-func classified(host string, err error) error {
-	if own, ok := errors.AsType[*Error](err); ok {
-		return own
+// wrapError makes an *Error of what net/http returned for a call to host.
+func wrapError(host string, err error) error {
+	if egressErr, ok := errors.AsType[*Error](err); ok {
+		return egressErr
 	}
 	// url.Error repeats method and URL, and a URL can hold what no log should.
-	if outer, ok := errors.AsType[*url.Error](err); ok {
-		err = outer.Err
+	if urlErr, ok := errors.AsType[*url.Error](err); ok {
+		err = urlErr.Err
 	}
-	return &Error{Class: classOf(err), Host: host, Err: err}
+	return &Error{Class: classify(err), Host: host, Err: err}
 }
 
-func classOf(err error) Class {
-	if own, ok := errors.AsType[*Error](err); ok {
-		return own.Class
+func classify(err error) Class {
+	if egressErr, ok := errors.AsType[*Error](err); ok {
+		return egressErr.Class
 	}
 	if errors.Is(err, context.Canceled) {
-		return Stopped
+		return Canceled
 	}
-	if dns, ok := errors.AsType[*net.DNSError](err); ok {
-		if dns.IsTimeout {
+	if dnsErr, ok := errors.AsType[*net.DNSError](err); ok {
+		if dnsErr.IsTimeout {
 			return Timeout
 		}
 		return DNS
@@ -83,13 +83,13 @@ func classOf(err error) Class {
 	if errors.Is(err, context.DeadlineExceeded) || errors.Is(err, os.ErrDeadlineExceeded) {
 		return Timeout
 	}
-	if slow, ok := errors.AsType[net.Error](err); ok && slow.Timeout() {
+	if netErr, ok := errors.AsType[net.Error](err); ok && netErr.Timeout() {
 		return Timeout
 	}
 	if isTLS(err) {
 		return TLS
 	}
-	if op, ok := errors.AsType[*net.OpError](err); ok && op.Op == "dial" {
+	if opErr, ok := errors.AsType[*net.OpError](err); ok && opErr.Op == "dial" {
 		return Refused
 	}
 	return Broken
@@ -109,6 +109,6 @@ func isTLS(err error) bool {
 		return true
 	}
 	// crypto/tls reports an alert, its own or the peer's, as an operation of this name.
-	op, ok := errors.AsType[*net.OpError](err)
-	return ok && (op.Op == "remote error" || op.Op == "local error")
+	opErr, ok := errors.AsType[*net.OpError](err)
+	return ok && (opErr.Op == "remote error" || opErr.Op == "local error")
 }

@@ -12,23 +12,23 @@ import (
 	"time"
 )
 
-// fetchPause is the least time between two requests for one URI, failed ones included, so that nobody can use us to
+// minFetchInterval is the least time between two requests for one URI, failed ones included, so that nobody can use us to
 // press a third party: forged tokens with ever new key ids would otherwise make us fetch a jwks_uri each time.
-const fetchPause = time.Minute
+const minFetchInterval = time.Minute
 
 // maxDocuments and maxKept (bytes) bound the memory for fetched documents; those fetched longest ago make room.
 const (
-	maxDocuments = 1024
-	maxKept      = 32 << 20
+	maxDocuments     = 1024
+	maxDocumentBytes = 32 << 20
 )
 
 // A document is what a URI last brought, or why it brought nothing.
 type document struct {
-	turn    chan struct{} // held by the one caller that fetches; the others wait for its result
-	fetched time.Time     // start of the last request
-	size    int           // of body; like fetched, also read by those who make room
-	body    []byte
-	err     error
+	lock      chan struct{} // held by the one caller that fetches; the others wait for its result
+	fetchedAt time.Time     // start of the last request
+	size      int           // of body; like fetched, also read by those who make room
+	body      []byte
+	err       error
 }
 
 // FetchJSON returns the JSON document at uri (a jwks_uri or sector_identifier_uri), of at most maxBytes, as it was at
@@ -47,21 +47,21 @@ func (c *Client) FetchBytes(ctx context.Context, uri string, maxBytes int64, max
 func (c *Client) fetch(ctx context.Context, accept, uri string, maxBytes int64, maxAge time.Duration) ([]byte, error) {
 	doc := c.document(accept + " " + uri)
 	select {
-	case doc.turn <- struct{}{}:
-		defer func() { <-doc.turn }()
+	case doc.lock <- struct{}{}:
+		defer func() { <-doc.lock }()
 	case <-ctx.Done():
-		return nil, &Error{Class: Stopped, Host: "URL", Err: ctx.Err()}
+		return nil, &Error{Class: Canceled, Host: "URL", Err: ctx.Err()}
 	}
-	maxAge = max(maxAge, fetchPause)
+	maxAge = max(maxAge, minFetchInterval)
 	if doc.err != nil {
-		maxAge = fetchPause
+		maxAge = minFetchInterval
 	}
 	now := c.now()
-	if age := now.Sub(doc.fetched); age < maxAge {
+	if age := now.Sub(doc.fetchedAt); age < maxAge {
 		return doc.body, doc.err
 	}
 	c.mu.Lock()
-	doc.fetched = now
+	doc.fetchedAt = now
 	c.mu.Unlock()
 	// Others wait for this result, so it is not given up with the request that happened to come first.
 	doc.body, doc.err = c.get(context.WithoutCancel(ctx), accept, uri, maxBytes)
@@ -80,22 +80,22 @@ func (c *Client) document(key string) *document {
 		return doc
 	}
 	c.makeRoom(maxDocuments - 1)
-	doc := &document{turn: make(chan struct{}, 1)}
+	doc := &document{lock: make(chan struct{}, 1)}
 	c.documents[key] = doc
 	return doc
 }
 
 // makeRoom drops the oldest documents until there are at most as many, and within maxKept.
-func (c *Client) makeRoom(most int) {
+func (c *Client) makeRoom(maxCount int) {
 	for {
-		kept, oldest := 0, ""
+		totalBytes, oldest := 0, ""
 		for k, doc := range c.documents {
-			kept += doc.size
-			if oldest == "" || doc.fetched.Before(c.documents[oldest].fetched) {
+			totalBytes += doc.size
+			if oldest == "" || doc.fetchedAt.Before(c.documents[oldest].fetchedAt) {
 				oldest = k
 			}
 		}
-		if len(c.documents) <= most && kept <= maxKept {
+		if len(c.documents) <= maxCount && totalBytes <= maxDocumentBytes {
 			return
 		}
 		delete(c.documents, oldest)
@@ -103,7 +103,7 @@ func (c *Client) makeRoom(most int) {
 }
 
 func (c *Client) get(ctx context.Context, accept, uri string, maxBytes int64) ([]byte, error) {
-	u, err := usable(uri)
+	u, err := parseURL(uri)
 	if err != nil {
 		return nil, err
 	}
@@ -115,7 +115,7 @@ func (c *Client) get(ctx context.Context, accept, uri string, maxBytes int64) ([
 	req.Header.Set("User-Agent", userAgent)
 	resp, err := c.http.Do(req)
 	if err != nil {
-		return nil, classified(u.Host, err)
+		return nil, wrapError(u.Host, err)
 	}
 	defer resp.Body.Close()
 	if resp.StatusCode != http.StatusOK {
@@ -123,23 +123,23 @@ func (c *Client) get(ctx context.Context, accept, uri string, maxBytes int64) ([
 	}
 	body, err := io.ReadAll(io.LimitReader(resp.Body, maxBytes+1))
 	if err != nil {
-		return nil, classified(u.Host, err)
+		return nil, wrapError(u.Host, err)
 	}
-	content := func(advice string) error { return &Error{Class: Content, Host: u.Host, Advice: advice} }
+	contentError := func(advice string) error { return &Error{Class: Content, Host: u.Host, Advice: advice} }
 	if int64(len(body)) > maxBytes {
-		return nil, content(fmt.Sprintf("more than %d bytes", maxBytes))
+		return nil, contentError(fmt.Sprintf("more than %d bytes", maxBytes))
 	}
 	if accept == "application/json" {
 		if err := isJSON(resp.Header.Get("Content-Type"), body); err != nil {
-			return nil, content(err.Error())
+			return nil, contentError(err.Error())
 		}
 	}
 	return body, nil
 }
 
 func isJSON(contentType string, body []byte) error {
-	media, _, _ := mime.ParseMediaType(contentType)
-	if media != "application/json" && !strings.HasSuffix(media, "+json") {
+	mediaType, _, _ := mime.ParseMediaType(contentType)
+	if mediaType != "application/json" && !strings.HasSuffix(mediaType, "+json") {
 		return fmt.Errorf("content type %q is not JSON", contentType)
 	}
 	if !json.Valid(body) {

@@ -13,8 +13,8 @@ import (
 	"time"
 )
 
-// site serves one answer that the test may change, counts requests, and has a clock.
-type site struct {
+// fixture serves one answer that the test may change, counts requests, and has a clock.
+type fixture struct {
 	handler http.HandlerFunc
 	calls   atomic.Int64
 	clock   time.Time
@@ -22,9 +22,9 @@ type site struct {
 	*Client
 }
 
-func mustSite(t *testing.T, handler http.HandlerFunc) *site {
+func mustFixture(t *testing.T, handler http.HandlerFunc) *fixture {
 	t.Helper()
-	s := &site{handler: handler, clock: time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)}
+	s := &fixture{handler: handler, clock: time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)}
 	s.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		s.calls.Add(1)
 		s.handler(w, r)
@@ -42,7 +42,7 @@ func jsonOf(body string) http.HandlerFunc {
 }
 
 func TestDocumentIsFetchedAtMostOnceAMinute(t *testing.T) {
-	s := mustSite(t, jsonOf(`{"keys":[]}`))
+	s := mustFixture(t, jsonOf(`{"keys":[]}`))
 	for range 10 {
 		body, err := s.FetchJSON(t.Context(), s.URL, 1000, 0)
 		if err != nil || string(body) != `{"keys":[]}` {
@@ -66,8 +66,8 @@ func TestDocumentIsFetchedAtMostOnceAMinute(t *testing.T) {
 // TestFetchedDocumentsStayWithinTheirMemory: whoever may register clients names as many large documents as they like.
 func TestFetchedDocumentsStayWithinTheirMemory(t *testing.T) {
 	const size = 256 << 10
-	s := mustSite(t, jsonOf(`"`+strings.Repeat("x", size-2)+`"`))
-	for i := range maxKept/size + 20 {
+	s := mustFixture(t, jsonOf(`"`+strings.Repeat("x", size-2)+`"`))
+	for i := range maxDocumentBytes/size + 20 {
 		if _, err := s.FetchJSON(t.Context(), s.URL+"/"+strconv.Itoa(i), size, 0); err != nil {
 			t.Fatal(err)
 		}
@@ -77,18 +77,18 @@ func TestFetchedDocumentsStayWithinTheirMemory(t *testing.T) {
 	for _, doc := range s.documents {
 		kept += len(doc.body)
 	}
-	if kept > maxKept || kept < maxKept/2 {
-		t.Errorf("got %d bytes kept, want at most %d and not much less", kept, maxKept)
+	if kept > maxDocumentBytes || kept < maxDocumentBytes/2 {
+		t.Errorf("got %d bytes kept, want at most %d and not much less", kept, maxDocumentBytes)
 	}
 	before := s.calls.Load()
-	s.FetchJSON(t.Context(), s.URL+"/"+strconv.Itoa(maxKept/size+19), size, 0)
+	s.FetchJSON(t.Context(), s.URL+"/"+strconv.Itoa(maxDocumentBytes/size+19), size, 0)
 	if s.calls.Load() != before {
 		t.Error("got the latest document fetched again, want the oldest ones gone")
 	}
 }
 
 func TestFailureIsRememberedForAMinuteOnly(t *testing.T) {
-	s := mustSite(t, http.NotFound)
+	s := mustFixture(t, http.NotFound)
 	for range 5 {
 		_, err := s.FetchJSON(t.Context(), s.URL, 1000, time.Hour)
 		mustBeClass(t, err, Status)
@@ -105,7 +105,7 @@ func TestFailureIsRememberedForAMinuteOnly(t *testing.T) {
 
 func TestCallersAtOnceShareOneRequest(t *testing.T) {
 	first, others := make(chan struct{}), make(chan struct{})
-	s := mustSite(t, func(w http.ResponseWriter, r *http.Request) {
+	s := mustFixture(t, func(w http.ResponseWriter, r *http.Request) {
 		close(first)
 		<-others
 		jsonOf("{}")(w, r)
@@ -124,7 +124,7 @@ func TestCallersAtOnceShareOneRequest(t *testing.T) {
 	impatient, cancel := context.WithCancel(t.Context())
 	cancel()
 	_, err := s.FetchJSON(impatient, s.URL, 1000, 0)
-	mustBeClass(t, err, Stopped)
+	mustBeClass(t, err, Canceled)
 	close(others)
 	wg.Wait()
 	if got := s.calls.Load(); got != 1 {
@@ -134,7 +134,7 @@ func TestCallersAtOnceShareOneRequest(t *testing.T) {
 
 func TestFetchIsNotGivenUpWithItsFirstCaller(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
-	s := mustSite(t, func(w http.ResponseWriter, r *http.Request) {
+	s := mustFixture(t, func(w http.ResponseWriter, r *http.Request) {
 		cancel()
 		jsonOf("{}")(w, r)
 	})
@@ -173,7 +173,7 @@ func TestUnfitDocumentsAreRefused(t *testing.T) {
 		}},
 	}
 	for _, tt := range tests {
-		s := mustSite(t, tt.handler)
+		s := mustFixture(t, tt.handler)
 		_, err := s.FetchJSON(t.Context(), s.URL, 1000, 0)
 		mustBeClass(t, err, Content)
 		s.Server.Close()
@@ -185,7 +185,7 @@ func TestUnfitDocumentsAreRefused(t *testing.T) {
 
 func TestRequestURIKeepsItsFragmentToItself(t *testing.T) {
 	var asked string
-	s := mustSite(t, func(w http.ResponseWriter, r *http.Request) {
+	s := mustFixture(t, func(w http.ResponseWriter, r *http.Request) {
 		asked = r.RequestURI
 		io.WriteString(w, "a.b.c")
 	})
@@ -201,7 +201,7 @@ func TestRequestURIKeepsItsFragmentToItself(t *testing.T) {
 }
 
 func TestRememberedDocumentsAreBounded(t *testing.T) {
-	s := mustSite(t, jsonOf("{}"))
+	s := mustFixture(t, jsonOf("{}"))
 	for i := range maxDocuments + 10 {
 		s.document(s.URL + strings.Repeat("x", i))
 	}

@@ -12,9 +12,9 @@ import (
 	"code.dny.dev/ssrf"
 )
 
-// metadata are the addresses at which clouds hand machine credentials to whoever asks, as far as they are not
+// cloudMetadataAddrs are the addresses at which clouds hand machine credentials to whoever asks, as far as they are not
 // link-local: inside a network that an operator allows they are never what was meant.
-var metadata = []netip.Addr{
+var cloudMetadataAddrs = []netip.Addr{
 	netip.MustParseAddr("fd00:ec2::254"),   // AWS
 	netip.MustParseAddr("fd20:ce::254"),    // Google Cloud
 	netip.MustParseAddr("100.100.100.200"), // Alibaba Cloud
@@ -24,11 +24,11 @@ var metadata = []netip.Addr{
 
 // policy decides about one address. The zero policy allows port 443 of public addresses.
 type policy struct {
-	networks []netip.Prefix
-	single   []target // addresses named one by one
-	names    []target
-	own      []netip.AddrPort
-	public   *ssrf.Guardian // knows which addresses are public, from IANA's registries
+	networks     []netip.Prefix
+	addrs        []target // addresses named one by one
+	names        []target
+	ownListeners []netip.AddrPort
+	publicAddrs  *ssrf.Guardian // knows which addresses are public, from IANA's registries
 }
 
 // target is an entry host[:port]; port 0 means any.
@@ -41,20 +41,20 @@ func (t target) matches(host string, port uint16) bool {
 	return t.host == host && (t.port == 0 || t.port == port)
 }
 
-func newPolicy(allow, own []string) (policy, error) {
-	p := policy{public: ssrf.New(ssrf.WithAnyPort())}
+func newPolicy(allow, ownListeners []string) (policy, error) {
+	p := policy{publicAddrs: ssrf.New(ssrf.WithAnyPort())}
 	var errs []error
 	for _, entry := range allow {
 		if err := p.add(entry); err != nil {
 			errs = append(errs, fmt.Errorf("egress.allow: %q: %w", entry, err))
 		}
 	}
-	for _, listener := range own {
+	for _, listener := range ownListeners {
 		addrs, err := listenerAddrs(listener)
 		if err != nil {
 			errs = append(errs, fmt.Errorf("own listener %q: %w", listener, err))
 		}
-		p.own = append(p.own, addrs...)
+		p.ownListeners = append(p.ownListeners, addrs...)
 	}
 	return p, errors.Join(errs...)
 }
@@ -68,7 +68,7 @@ func (p *policy) add(entry string) error {
 		case prefix != prefix.Masked():
 			return fmt.Errorf("the network is written %s", prefix.Masked())
 		case prefix.IsSingleIP():
-			p.single = append(p.single, target{host: prefix.Addr().String()})
+			p.addrs = append(p.addrs, target{host: prefix.Addr().String()})
 		default:
 			p.networks = append(p.networks, prefix)
 		}
@@ -76,24 +76,24 @@ func (p *policy) add(entry string) error {
 	}
 	host, port := entry, uint16(0)
 	if addr, err := netip.ParseAddr(strings.Trim(entry, "[]")); err == nil {
-		p.single = append(p.single, target{host: plain(addr).String()})
+		p.addrs = append(p.addrs, target{host: normalizeAddr(addr).String()})
 		return nil
 	}
-	if h, digits, found := strings.Cut(entry, ":"); found {
+	if hostPart, digits, found := strings.Cut(entry, ":"); found {
 		if strings.HasPrefix(entry, "[") {
-			h, digits, _ = strings.Cut(strings.TrimPrefix(entry, "["), "]:")
+			hostPart, digits, _ = strings.Cut(strings.TrimPrefix(entry, "["), "]:")
 		}
 		n, err := strconv.ParseUint(digits, 10, 16)
 		if err != nil || n == 0 {
 			return fmt.Errorf("%q is no port from 1 to 65535", digits)
 		}
-		host, port = h, uint16(n)
+		host, port = hostPart, uint16(n)
 	}
 	if addr, err := netip.ParseAddr(host); err == nil {
-		p.single = append(p.single, target{plain(addr).String(), port})
+		p.addrs = append(p.addrs, target{normalizeAddr(addr).String(), port})
 		return nil
 	}
-	name, err := hostName(host)
+	name, err := parseHostName(host)
 	if err != nil {
 		return err
 	}
@@ -101,9 +101,9 @@ func (p *policy) add(entry string) error {
 	return nil
 }
 
-// hostName is the one spelling of a name that entries and URLs are compared in.
-func hostName(s string) (string, error) {
-	name := canonical(s)
+// parseHostName is the one spelling of a name that entries and URLs are compared in.
+func parseHostName(s string) (string, error) {
+	name := canonicalHost(s)
 	for label := range strings.SplitSeq(name, ".") {
 		if label == "" || len(label) > 63 || strings.Trim(label, "abcdefghijklmnopqrstuvwxyz0123456789-_") != "" {
 			return "", errors.New("not a host name (wildcards are not known; names beyond ASCII are written xn--…)")
@@ -112,10 +112,10 @@ func hostName(s string) (string, error) {
 	return name, nil
 }
 
-func canonical(host string) string { return strings.ToLower(strings.TrimSuffix(host, ".")) }
+func canonicalHost(host string) string { return strings.ToLower(strings.TrimSuffix(host, ".")) }
 
-// plain is an address without zone and without the IPv6 form of an IPv4 address.
-func plain(addr netip.Addr) netip.Addr { return addr.Unmap().WithZone("") }
+// normalizeAddr is an address without zone and without the IPv6 form of an IPv4 address.
+func normalizeAddr(addr netip.Addr) netip.Addr { return addr.Unmap().WithZone("") }
 
 func listenerAddrs(listener string) ([]netip.AddrPort, error) {
 	host, digits, err := net.SplitHostPort(listener)
@@ -126,7 +126,7 @@ func listenerAddrs(listener string) ([]netip.AddrPort, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%q is no port", digits)
 	}
-	switch canonical(host) {
+	switch canonicalHost(host) {
 	case "":
 		host = "::"
 	case "localhost":
@@ -136,46 +136,46 @@ func listenerAddrs(listener string) ([]netip.AddrPort, error) {
 	if err != nil {
 		return nil, errors.New("not an address")
 	}
-	return []netip.AddrPort{netip.AddrPortFrom(plain(addr), uint16(port))}, nil
+	return []netip.AddrPort{netip.AddrPortFrom(normalizeAddr(addr), uint16(port))}, nil
 }
 
-// judge says whether addr may be called for the name or address host, in canonical spelling. Its error is an *Error of
+// check says whether addr may be called for the name or address host, in canonical spelling. Its error is an *Error of
 // class [Denied] that says what egress.allow would have to name.
-func (p *policy) judge(host string, addr netip.AddrPort) error {
-	ip, port := plain(addr.Addr()), addr.Port()
-	if err := p.judgeOne(host, ip, port); err != nil {
+func (p *policy) check(host string, addr netip.AddrPort) error {
+	ip, port := normalizeAddr(addr.Addr()), addr.Port()
+	if err := p.checkAddr(host, ip, port); err != nil {
 		return err
 	}
 	// A translator hands the packet on to the IPv4 address inside, so that one has to be allowed too.
-	if inner, ok := translated(ip); ok {
-		return p.judgeOne(host, inner, port)
+	if ipv4, ok := embeddedIPv4(ip); ok {
+		return p.checkAddr(host, ipv4, port)
 	}
 	return nil
 }
 
-func (p *policy) judgeOne(host string, ip netip.Addr, port uint16) error {
-	named := func(t target) bool { return t.matches(ip.String(), port) }
-	if slices.ContainsFunc(p.single, named) {
+func (p *policy) checkAddr(host string, ip netip.Addr, port uint16) error {
+	matchesAddr := func(t target) bool { return t.matches(ip.String(), port) }
+	if slices.ContainsFunc(p.addrs, matchesAddr) {
 		return nil
 	}
-	if what := p.never(ip, port); what != "" {
-		return denied(host, "%s is %s; only an entry for this single address, %q, opens it in egress.allow", ip, what, addrPort(ip, port))
+	if reason := p.alwaysBlockedReason(ip, port); reason != "" {
+		return newDenied(host, "%s is %s; only an entry for this single address, %q, opens it in egress.allow", ip, reason, addrPort(ip, port))
 	}
 	if slices.ContainsFunc(p.networks, func(n netip.Prefix) bool { return n.Contains(ip) }) ||
 		slices.ContainsFunc(p.names, func(t target) bool { return t.matches(host, port) }) {
 		return nil
 	}
-	if p.public.SafeAddr(ip) != nil {
-		return denied(host, "%s is not a public address; add %q or %q to egress.allow", ip, neighbourhood(ip), joinPort(host, port))
+	if p.publicAddrs.SafeAddr(ip) != nil {
+		return newDenied(host, "%s is not a public address; add %q or %q to egress.allow", ip, suggestedNetwork(ip), joinPort(host, port))
 	}
 	if port != 443 {
-		return denied(host, "port %d is closed; add %q to egress.allow", port, joinPort(host, port))
+		return newDenied(host, "port %d is closed; add %q to egress.allow", port, joinPort(host, port))
 	}
 	return nil
 }
 
-// never tells what ip is, if it is something that an allowed network does not open.
-func (p *policy) never(ip netip.Addr, port uint16) string {
+// alwaysBlockedReason tells what ip is, if it is something that an allowed network does not open.
+func (p *policy) alwaysBlockedReason(ip netip.Addr, port uint16) string {
 	switch {
 	case ip.IsUnspecified():
 		return "the unspecified address"
@@ -185,22 +185,22 @@ func (p *policy) never(ip netip.Addr, port uint16) string {
 		return "the broadcast address"
 	case ip.IsLinkLocalUnicast():
 		return "a link-local address"
-	case slices.Contains(metadata, ip):
+	case slices.Contains(cloudMetadataAddrs, ip):
 		return "a metadata service"
-	case p.isOwn(ip, port):
+	case p.isOwnListener(ip, port):
 		return "one of Curfew's own listeners"
 	}
 	return ""
 }
 
-func (p *policy) isOwn(ip netip.Addr, port uint16) bool {
-	return slices.ContainsFunc(p.own, func(own netip.AddrPort) bool {
-		return own.Port() == port && (own.Addr() == ip || own.Addr().IsUnspecified() && ofThisMachine(ip))
+func (p *policy) isOwnListener(ip netip.Addr, port uint16) bool {
+	return slices.ContainsFunc(p.ownListeners, func(listener netip.AddrPort) bool {
+		return listener.Port() == port && (listener.Addr() == ip || listener.Addr().IsUnspecified() && isLocalAddr(ip))
 	})
 }
 
-// ofThisMachine asks each time, because interfaces come and go; it is asked only about a port that we listen on.
-func ofThisMachine(ip netip.Addr) bool {
+// isLocalAddr asks each time, because interfaces come and go; it is asked only about a port that we listen on.
+func isLocalAddr(ip netip.Addr) bool {
 	if ip.IsLoopback() {
 		return true
 	}
@@ -210,7 +210,7 @@ func ofThisMachine(ip netip.Addr) bool {
 	}
 	return slices.ContainsFunc(addrs, func(a net.Addr) bool {
 		prefix, err := netip.ParsePrefix(a.String())
-		return err == nil && plain(prefix.Addr()) == ip
+		return err == nil && normalizeAddr(prefix.Addr()) == ip
 	})
 }
 
@@ -221,8 +221,8 @@ var (
 	compatible = netip.MustParsePrefix("::/96")          // RFC 4291 §2.5.5.1
 )
 
-// translated is the IPv4 address that an IPv6 address carries.
-func translated(ip netip.Addr) (netip.Addr, bool) {
+// embeddedIPv4 is the IPv4 address that an IPv6 address carries.
+func embeddedIPv4(ip netip.Addr) (netip.Addr, bool) {
 	if !ip.Is6() || ip.IsLoopback() {
 		return netip.Addr{}, false
 	}
@@ -236,8 +236,8 @@ func translated(ip netip.Addr) (netip.Addr, bool) {
 	return netip.Addr{}, false
 }
 
-// neighbourhood is the network that advice names: small, and yet what operators mostly mean.
-func neighbourhood(ip netip.Addr) string {
+// suggestedNetwork is the network that advice names: small, and yet what operators mostly mean.
+func suggestedNetwork(ip netip.Addr) string {
 	bits := 64
 	switch {
 	case ip.Is4() && ip.IsLoopback():

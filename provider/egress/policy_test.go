@@ -20,7 +20,7 @@ func mustPolicy(t *testing.T, allow, own []string) policy {
 func TestWithoutAllowOnlyPort443OfPublicAddressesIsReachable(t *testing.T) {
 	p := mustPolicy(t, nil, nil)
 	for _, open := range []string{"93.184.216.34:443", "[2606:2800:220:1::1]:443"} {
-		if err := p.judge("rp.example.com", netip.MustParseAddrPort(open)); err != nil {
+		if err := p.check("rp.example.com", netip.MustParseAddrPort(open)); err != nil {
 			t.Errorf("%s: got %v, want allowed", open, err)
 		}
 	}
@@ -34,7 +34,7 @@ func TestWithoutAllowOnlyPort443OfPublicAddressesIsReachable(t *testing.T) {
 		"[64:ff9b::7f00:1]:443", "[64:ff9b::5db8:d822]:443", "[64:ff9b:1::a00:1]:443", "[2002:7f00:1::]:443", "[2001::1]:443", "[2001:db8::1]:443",
 		"[2000::1%eth0]:80", "[fec0::1]:443", "[100::1]:443",
 	} {
-		err := p.judge("rp.example.com", netip.MustParseAddrPort(closed))
+		err := p.check("rp.example.com", netip.MustParseAddrPort(closed))
 		if own, ok := errors.AsType[*Error](err); !ok || own.Class != Denied {
 			t.Errorf("%s: got %v, want denied", closed, err)
 		}
@@ -77,7 +77,7 @@ func TestAllowOpensWhatItNamesAndNotItsNeighbour(t *testing.T) {
 	}
 	for _, tt := range tests {
 		p := mustPolicy(t, []string{tt.allow}, nil)
-		err := p.judge(tt.host, netip.MustParseAddrPort(tt.addr))
+		err := p.check(tt.host, netip.MustParseAddrPort(tt.addr))
 		if (err == nil) != tt.open {
 			t.Errorf("allow %s: %s at %s: got %v, want open %v", tt.allow, tt.host, tt.addr, err, tt.open)
 		}
@@ -93,16 +93,16 @@ func TestMetadataAndLinkLocalStayDeniedInsideAnAllowedNetwork(t *testing.T) {
 	} {
 		p := mustPolicy(t, everything, nil)
 		ap := netip.MustParseAddrPort(addr)
-		if err := p.judge("rp.internal", ap); err == nil {
+		if err := p.check("rp.internal", ap); err == nil {
 			t.Errorf("%s: allowed inside an allowed network, want denied", addr)
 		}
 	}
 	for _, single := range []string{"169.254.169.254", "169.254.169.254/32", "169.254.169.254:80"} {
 		p := mustPolicy(t, append(everything, single), nil)
-		if err := p.judge("rp.internal", netip.MustParseAddrPort("169.254.169.254:80")); err != nil {
+		if err := p.check("rp.internal", netip.MustParseAddrPort("169.254.169.254:80")); err != nil {
 			t.Errorf("named as %s: got %v, want allowed", single, err)
 		}
-		if err := p.judge("rp.internal", netip.MustParseAddrPort("169.254.169.253:80")); err == nil {
+		if err := p.check("rp.internal", netip.MustParseAddrPort("169.254.169.253:80")); err == nil {
 			t.Errorf("named as %s: its neighbour is allowed too", single)
 		}
 	}
@@ -125,7 +125,7 @@ func TestOwnListenersAreNeverCalled(t *testing.T) {
 	}
 	for _, tt := range tests {
 		p := mustPolicy(t, []string{"0.0.0.0/0", "::/0"}, []string{tt.own})
-		err := p.judge("app.localhost", netip.MustParseAddrPort(tt.addr))
+		err := p.check("app.localhost", netip.MustParseAddrPort(tt.addr))
 		if (err == nil) != tt.open {
 			t.Errorf("listening on %s, calling %s: got %v, want open %v", tt.own, tt.addr, err, tt.open)
 		}
@@ -137,7 +137,7 @@ func TestOwnListenersAreNeverCalled(t *testing.T) {
 	p := mustPolicy(t, []string{"0.0.0.0/0", "::/0"}, []string{":8080"})
 	for _, a := range addrs {
 		ip := netip.MustParsePrefix(a.String()).Addr()
-		if err := p.judge("self", netip.AddrPortFrom(ip, 8080)); err == nil {
+		if err := p.check("self", netip.AddrPortFrom(ip, 8080)); err == nil {
 			t.Errorf("our port at this machine's address %s: allowed, want denied", ip)
 		}
 	}
@@ -145,7 +145,7 @@ func TestOwnListenersAreNeverCalled(t *testing.T) {
 
 func TestEveryBadEntryIsNamed(t *testing.T) {
 	bad := []string{"10.1.2.3/24", "10.1.2.0/33", "https://rp.example.com", "*.example.com", "rp.example.com:0", "rp.example.com:70000", "rp example", "münchen.example", "", "::ffff:10.0.0.0/104", "rp..example"}
-	_, err := New(Config{Allow: append([]string{"10.0.0.0/8"}, bad...), Own: []string{"nonsense", "db.internal:5432"}, CA: []byte("no certificate")})
+	_, err := New(Config{Allow: append([]string{"10.0.0.0/8"}, bad...), OwnListeners: []string{"nonsense", "db.internal:5432"}, CA: []byte("no certificate")})
 	if err == nil {
 		t.Fatal("got no error, want one")
 	}

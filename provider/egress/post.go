@@ -10,8 +10,8 @@ import (
 	"time"
 )
 
-// maxAnswer is how much of an answer's body is read, in bytes; it serves people who look for a fault.
-const maxAnswer = 4 << 10
+// maxResponseBody is how much of an answer's body is read, in bytes; it serves people who look for a fault.
+const maxResponseBody = 4 << 10
 
 // maxURL bounds what is accepted as a URL, in bytes.
 const maxURL = 2 << 10
@@ -19,8 +19,8 @@ const maxURL = 2 << 10
 // userAgent has no version: who is called need not know which faults we may have.
 const userAgent = "Curfew"
 
-// Answer is what a relying party said to a form.
-type Answer struct {
+// Response is what a relying party said to a form.
+type Response struct {
 	Status     int
 	RetryAfter time.Duration // 0: it asked for no delay
 	Body       string        // the first 4 kB at most
@@ -28,26 +28,26 @@ type Answer struct {
 
 // PostForm sends form to target and returns its answer, whatever the status: a redirect is an answer like any other. Its
 // error is an *Error and means that no status arrived, so whether the form was read is unknown.
-func (c *Client) PostForm(ctx context.Context, target string, form url.Values) (Answer, error) {
-	u, err := usable(target)
+func (c *Client) PostForm(ctx context.Context, target string, form url.Values) (Response, error) {
+	u, err := parseURL(target)
 	if err != nil {
-		return Answer{}, err
+		return Response{}, err
 	}
 	// The request can be sent a second time only over a kept connection that had closed before a byte was written.
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, target, strings.NewReader(form.Encode()))
 	if err != nil {
-		return Answer{}, &Error{Class: Invalid, Host: u.Host, Err: err}
+		return Response{}, &Error{Class: Invalid, Host: u.Host, Err: err}
 	}
 	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	req.Header.Set("User-Agent", userAgent)
 	resp, err := c.http.Do(req)
 	if err != nil {
-		return Answer{}, classified(u.Host, err)
+		return Response{}, wrapError(u.Host, err)
 	}
 	defer resp.Body.Close()
 	// The status is the answer; a body that breaks off or never ends does not take it back.
-	body, _ := io.ReadAll(io.LimitReader(resp.Body, maxAnswer))
-	return Answer{
+	body, _ := io.ReadAll(io.LimitReader(resp.Body, maxResponseBody))
+	return Response{
 		Status:     resp.StatusCode,
 		RetryAfter: retryAfter(resp.Header.Get("Retry-After"), c.now()),
 		Body:       strings.ToValidUTF8(string(body), "�"),
@@ -56,27 +56,27 @@ func (c *Client) PostForm(ctx context.Context, target string, form url.Values) (
 
 // retryAfter reads the delay that RFC 9110 §10.2.3 writes as seconds or as a date. What cannot be read asks for nothing.
 func retryAfter(value string, now time.Time) time.Duration {
-	const most = 24 * time.Hour // more is a mistake, and large numbers overflow
+	const maxDelay = 24 * time.Hour // more is a mistake, and large numbers overflow
 	if seconds, err := strconv.ParseInt(value, 10, 64); err == nil {
-		return time.Duration(min(max(seconds, 0), int64(most/time.Second))) * time.Second
+		return time.Duration(min(max(seconds, 0), int64(maxDelay/time.Second))) * time.Second
 	}
 	if date, err := http.ParseTime(value); err == nil {
-		return min(max(date.Sub(now), 0), most)
+		return min(max(date.Sub(now), 0), maxDelay)
 	}
 	return 0
 }
 
-// Usable tells whether target could be called at all, without asking the network: http or https, a host, no user info,
+// ValidateURL tells whether target could be called at all, without asking the network: http or https, a host, no user info,
 // no fragment, at most 2 kB, and spelt as it will be sent. Its error is an *Error of class [Invalid].
-func Usable(target string) error {
-	u, err := usable(target)
+func ValidateURL(target string) error {
+	u, err := parseURL(target)
 	if err == nil && u.Fragment != "" {
 		return &Error{Class: Invalid, Host: u.Host, Advice: "a URL with a fragment cannot be called"}
 	}
 	return err
 }
 
-func usable(target string) (*url.URL, error) {
+func parseURL(target string) (*url.URL, error) {
 	invalid := func(advice string) error { return &Error{Class: Invalid, Host: "URL", Advice: advice} }
 	if len(target) > maxURL {
 		return nil, invalid("longer than 2 kB")

@@ -64,9 +64,9 @@ func TestRedirectIsAnAnswerAndNotFollowed(t *testing.T) {
 	}
 }
 
-// piped makes c talk to serve over an in-memory connection, so that a bubble's clock rules both sides. It returns a
+// servePipe makes c talk to serve over an in-memory connection, so that a bubble's clock rules both sides. It returns a
 // function that waits for the servers to see the connection end.
-func piped(c *Client, serve func(net.Conn)) (wait func()) {
+func servePipe(c *Client, serve func(net.Conn)) (wait func()) {
 	var servers sync.WaitGroup
 	c.http.Transport.(*http.Transport).DialContext = func(context.Context, string, string) (net.Conn, error) {
 		client, server := net.Pipe()
@@ -137,7 +137,7 @@ func TestSlowAndHostileServersCostAtMostFiveSeconds(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				c := mustClient(t, Config{})
-				wait := piped(c, tt.serve)
+				wait := servePipe(c, tt.serve)
 				start := time.Now()
 				answer, err := c.PostForm(t.Context(), "http://rp.example.com/", url.Values{"logout_token": {"x"}})
 				if took := time.Since(start); took > 5*time.Second {

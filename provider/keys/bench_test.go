@@ -4,7 +4,7 @@ import "testing"
 
 func benchRing(b *testing.B, algorithms ...string) *Ring {
 	b.Helper()
-	p := mustPlace(b)
+	p := mustFixture(b)
 	p.cfg.Algorithms = algorithms
 	b.ReportAllocs()
 	return p.mustLoad(b)
@@ -55,6 +55,6 @@ func BenchmarkSuccessor(b *testing.B) {
 	r := benchRing(b, ES256)
 	token := Random("crt_")
 	for b.Loop() {
-		r.Successor(token)
+		r.NextRefreshToken(token)
 	}
 }

@@ -23,7 +23,7 @@ import (
 
 // key is a row, parsed and ready.
 type key struct {
-	row     storage.Key
+	record  storage.Key
 	public  jose.JSONWebKey            // of a signing key
 	private crypto.Signer              // of a signing key, until it is destroyed
 	signers map[string]jose.Signer     // of a signing key, by the typ it writes
@@ -31,38 +31,38 @@ type key struct {
 	secret  []byte                     // of a key that others are derived from
 }
 
-// readyTypes are the typ headers for which a signer stands ready; others are made when asked for.
-var readyTypes = []string{"JWT", "at+jwt", "logout+jwt"}
+// cachedTypes are the typ headers for which a signer stands ready; others are made when asked for.
+var cachedTypes = []string{"JWT", "at+jwt", "logout+jwt"}
 
 // newKey makes a key and its row, with no times but created.
 func newKey(w *wrapper, use, alg string, rsaBits int, at time.Time) (*key, error) {
-	row := storage.Key{Use: use, Alg: alg, Created: at}
+	record := storage.Key{Use: use, Alg: alg, Created: at}
 	var secret []byte
 	if use == UseSign {
-		private, err := newPrivate(alg, rsaBits)
+		private, err := generatePrivateKey(alg, rsaBits)
 		if err != nil {
 			return nil, err
 		}
 		if secret, err = x509.MarshalPKCS8PrivateKey(private); err != nil {
 			return nil, err
 		}
-		public, err := publicOf(private, alg)
+		public, err := publicJWK(private, alg)
 		if err != nil {
 			return nil, err
 		}
-		row.ID = public.KeyID
-		if row.Public, err = public.MarshalJSON(); err != nil {
+		record.ID = public.KeyID
+		if record.Public, err = public.MarshalJSON(); err != nil {
 			return nil, err
 		}
 	} else {
-		row.ID = use + "-" + base64.RawURLEncoding.EncodeToString(random(9))
-		secret = random(64)
+		record.ID = use + "-" + base64.RawURLEncoding.EncodeToString(randomBytes(9))
+		secret = randomBytes(64)
 	}
-	row.Wrapped = w.wrap(row, secret)
-	return parse(w, row)
+	record.Wrapped = w.wrap(record, secret)
+	return unwrapAndParse(w, record)
 }
 
-func newPrivate(alg string, rsaBits int) (crypto.Signer, error) {
+func generatePrivateKey(alg string, rsaBits int) (crypto.Signer, error) {
 	switch alg {
 	case RS256, PS256:
 		return rsa.GenerateKey(rand.Reader, rsaBits)
@@ -75,9 +75,9 @@ func newPrivate(alg string, rsaBits int) (crypto.Signer, error) {
 	return nil, fmt.Errorf("algorithm %q is not known", alg)
 }
 
-// publicOf is the public JWK; its kid is the RFC 7638 thumbprint. A key serves one algorithm only, and says so: relying
+// publicJWK is the public JWK; its kid is the RFC 7638 thumbprint. A key serves one algorithm only, and says so: relying
 // parties exist that refuse a JWK without alg.
-func publicOf(private crypto.Signer, alg string) (jose.JSONWebKey, error) {
+func publicJWK(private crypto.Signer, alg string) (jose.JSONWebKey, error) {
 	public := jose.JSONWebKey{Key: private.Public(), Algorithm: alg, Use: "sig"}
 	id, err := thumbprint(public)
 	public.KeyID = id
@@ -89,15 +89,15 @@ func thumbprint(k jose.JSONWebKey) (string, error) {
 	return base64.RawURLEncoding.EncodeToString(sum), err
 }
 
-// parse makes a row ready. Every row has something wrapped, if only the empty secret of a destroyed one: that is what
+// unwrapAndParse makes a row ready. Every row has something wrapped, if only the empty secret of a destroyed one: that is what
 // shows that we wrote it, so nobody who can write the store alone brings a public key of his own into the JWKS.
-func parse(w *wrapper, row storage.Key) (*key, error) {
-	secret, err := w.unwrap(row)
+func unwrapAndParse(w *wrapper, record storage.Key) (*key, error) {
+	secret, err := w.unwrap(record)
 	if err != nil {
 		return nil, err
 	}
-	k := &key{row: row}
-	switch row.Use {
+	k := &key{record: record}
+	switch record.Use {
 	case UseSign:
 		return k, k.parseSigning(secret)
 	case UseSeal, UseRefresh, UsePairwise:
@@ -105,24 +105,24 @@ func parse(w *wrapper, row storage.Key) (*key, error) {
 			return nil, errors.New("wrong length")
 		}
 		k.secret = secret
-		if row.Use == UseSeal {
+		if record.Use == UseSeal {
 			// Times and lengths are ours: see Seal.
-			k.codec = securecookie.New(secret[:32], secret[32:]).SetSerializer(securecookie.NopEncoder{}).MaxAge(0).MaxLength(maxSealed)
+			k.codec = securecookie.New(secret[:32], secret[32:]).SetSerializer(securecookie.NopEncoder{}).MaxAge(0).MaxLength(maxSealedLength)
 		}
 		return k, nil
 	}
-	return nil, fmt.Errorf("use %q is not known", row.Use)
+	return nil, fmt.Errorf("use %q is not known", record.Use)
 }
 
 func (k *key) parseSigning(secret []byte) error {
-	if err := json.Unmarshal(k.row.Public, &k.public); err != nil {
+	if err := json.Unmarshal(k.record.Public, &k.public); err != nil {
 		return fmt.Errorf("public key: %w", err)
 	}
 	id, err := thumbprint(k.public)
-	if err != nil || id != k.row.ID || !k.public.IsPublic() {
+	if err != nil || id != k.record.ID || !k.public.IsPublic() {
 		return errors.New("public key is not the one the row is named for")
 	}
-	k.public.KeyID, k.public.Algorithm, k.public.Use = id, k.row.Alg, "sig"
+	k.public.KeyID, k.public.Algorithm, k.public.Use = id, k.record.Alg, "sig"
 	if len(secret) == 0 {
 		return nil
 	}
@@ -134,13 +134,13 @@ func (k *key) parseSigning(secret []byte) error {
 	if !ok {
 		return errors.New("private key cannot sign")
 	}
-	own, err := publicOf(private, k.row.Alg)
-	if err != nil || own.KeyID != id {
+	public, err := publicJWK(private, k.record.Alg)
+	if err != nil || public.KeyID != id {
 		return errors.New("private and public key do not belong together")
 	}
 	k.private = private
 	k.signers = map[string]jose.Signer{}
-	for _, typ := range readyTypes {
+	for _, typ := range cachedTypes {
 		if k.signers[typ], err = k.signer(typ); err != nil {
 			return err
 		}
@@ -157,24 +157,24 @@ func (k *key) signer(typ string) (jose.Signer, error) {
 		options = options.WithType(jose.ContentType(typ))
 	}
 	return jose.NewSigner(jose.SigningKey{
-		Algorithm: jose.SignatureAlgorithm(k.row.Alg),
-		Key:       jose.JSONWebKey{Key: k.private, KeyID: k.row.ID},
+		Algorithm: jose.SignatureAlgorithm(k.record.Alg),
+		Key:       jose.JSONWebKey{Key: k.private, KeyID: k.record.ID},
 	}, options)
 }
 
-// destroyed is the row without its private part.
-func (k *key) destroyed(w *wrapper) storage.Key {
-	row := k.row
-	row.Wrapped = w.wrap(row, nil)
-	return row
+// withoutPrivateKey is the row without its private part.
+func (k *key) withoutPrivateKey(w *wrapper) storage.Key {
+	record := k.record
+	record.Wrapped = w.wrap(record, nil)
+	return record
 }
 
-// sameSecret tells whether row needs no parsing because k was parsed from the same.
-func (k *key) sameSecret(row storage.Key) bool {
-	return k.row.Use == row.Use && k.row.Alg == row.Alg && bytes.Equal(k.row.Wrapped, row.Wrapped) && bytes.Equal(k.row.Public, row.Public)
+// sameRecord tells whether row needs no parsing because k was parsed from the same.
+func (k *key) sameRecord(record storage.Key) bool {
+	return k.record.Use == record.Use && k.record.Alg == record.Alg && bytes.Equal(k.record.Wrapped, record.Wrapped) && bytes.Equal(k.record.Public, record.Public)
 }
 
-func random(n int) []byte {
+func randomBytes(n int) []byte {
 	b := make([]byte, n)
 	rand.Read(b) // never fails (crypto/rand)
 	return b

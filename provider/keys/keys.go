@@ -50,9 +50,9 @@ const (
 	EdDSA = string(jose.EdDSA)
 )
 
-// sealedLife is how long a replaced sealing key is kept: as long as the longest thing it sealed lives, which is a cookie,
+// sealingKeyRetention is how long a replaced sealing key is kept: as long as the longest thing it sealed lives, which is a cookie,
 // and no browser keeps one for more than 400 days.
-const sealedLife = 400 * 24 * time.Hour
+const sealingKeyRetention = 400 * 24 * time.Hour
 
 // Config is what a Ring needs. Zero durations mean the default.
 type Config struct {
@@ -62,20 +62,20 @@ type Config struct {
 	Algorithms []string // default RS256 and ES256
 	RSABits    int      // of new RSA keys, default 2048
 
-	Pending     time.Duration // published before it signs: longer than relying parties cache the JWKS; default 24 h
-	RotateAfter time.Duration // a key is replaced at this age; 0: by command only
-	TokenLife   time.Duration // of the longest-lived token that resource servers or relying parties check, and clock skew; default 1 h
-	HintLife    time.Duration // an ID token is of use as a hint for this long after its key left the JWKS; default 60 d
+	PendingPeriod    time.Duration // published before it signs: longer than relying parties cache the JWKS; default 24 h
+	RotateAfter      time.Duration // a key is replaced at this age; 0: by command only
+	MaxTokenLifetime time.Duration // of the longest-lived token that resource servers or relying parties check, and clock skew; default 1 h
+	HintLifetime     time.Duration // an ID token is of use as a hint for this long after its key left the JWKS; default 60 d
 
 	Now func() time.Time // nil: time.Now
 }
 
 // Ring holds the keys. It is safe for concurrent use.
 type Ring struct {
-	cfg     Config
-	wrapper *wrapper
-	change  sync.Mutex // one change at a time
-	current atomic.Pointer[snapshot]
+	cfg      Config
+	wrapper  *wrapper
+	updateMu sync.Mutex // one change at a time
+	current  atomic.Pointer[snapshot]
 }
 
 // Load reads all keys, and makes those that are missing. It makes the key file if there is none and the store has no
@@ -85,17 +85,17 @@ func Load(ctx context.Context, cfg Config) (*Ring, error) {
 		cfg.Algorithms = []string{RS256, ES256}
 	}
 	cfg.RSABits = cmp.Or(cfg.RSABits, 2048)
-	cfg.Pending = cmp.Or(cfg.Pending, 24*time.Hour)
-	cfg.TokenLife = cmp.Or(cfg.TokenLife, time.Hour)
-	cfg.HintLife = cmp.Or(cfg.HintLife, 60*24*time.Hour)
+	cfg.PendingPeriod = cmp.Or(cfg.PendingPeriod, 24*time.Hour)
+	cfg.MaxTokenLifetime = cmp.Or(cfg.MaxTokenLifetime, time.Hour)
+	cfg.HintLifetime = cmp.Or(cfg.HintLifetime, 60*24*time.Hour)
 	if cfg.Now == nil {
 		cfg.Now = time.Now
 	}
-	rows, err := cfg.Store.ListKeys(ctx)
+	records, err := cfg.Store.ListKeys(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("list keys: %w", err)
 	}
-	w, err := openKeyFile(cfg.File, len(rows) == 0)
+	w, err := openKeyFile(cfg.File, len(records) == 0)
 	if err != nil {
 		return nil, err
 	}
@@ -110,18 +110,18 @@ func Load(ctx context.Context, cfg Config) (*Ring, error) {
 func (r *Ring) Algorithms() []string { return slices.Clone(r.cfg.Algorithms) }
 
 // List is every key, of each algorithm the oldest first, without its secret, with its state at that moment.
-func (r *Ring) List(at time.Time) []Listed {
-	var all []Listed
+func (r *Ring) List(at time.Time) []Info {
+	var all []Info
 	for _, k := range r.current.Load().keys {
-		row := k.row
-		row.Wrapped = nil
-		all = append(all, Listed{row, StateOf(row, at)})
+		record := k.record
+		record.Wrapped = nil
+		all = append(all, Info{record, StateOf(record, at)})
 	}
 	return all
 }
 
-// Listed is a key as people see it.
-type Listed struct {
+// Info is a key as people see it.
+type Info struct {
 	storage.Key
 	State State `json:"state"`
 }

@@ -21,14 +21,14 @@ const issuer = "https://op.example.com"
 // start is when the tests' provider starts first.
 var start = time.Date(2026, 1, 1, 12, 0, 0, 0, time.UTC)
 
-// place is a data folder with a clock.
-type place struct {
+// fixture is a data folder with a clock.
+type fixture struct {
 	store *bolt.Store
 	cfg   Config
 	now   time.Time
 }
 
-func mustPlace(t testing.TB) *place {
+func mustFixture(t testing.TB) *fixture {
 	t.Helper()
 	folder := t.TempDir()
 	store, err := bolt.Open(bolt.Options{Path: filepath.Join(folder, "curfew.db")})
@@ -36,12 +36,12 @@ func mustPlace(t testing.TB) *place {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { store.Close() })
-	p := &place{store: store, now: start}
+	p := &fixture{store: store, now: start}
 	p.cfg = Config{Store: store, File: filepath.Join(folder, "curfew.key"), Issuer: issuer, Algorithms: []string{ES256}, Now: func() time.Time { return p.now }}
 	return p
 }
 
-func (p *place) mustLoad(t testing.TB) *Ring {
+func (p *fixture) mustLoad(t testing.TB) *Ring {
 	t.Helper()
 	r, err := Load(t.Context(), p.cfg)
 	if err != nil {
@@ -50,7 +50,7 @@ func (p *place) mustLoad(t testing.TB) *Ring {
 	return r
 }
 
-func (p *place) mustRows(t *testing.T) []storage.Key {
+func (p *fixture) mustListKeys(t *testing.T) []storage.Key {
 	t.Helper()
 	rows, err := p.store.ListKeys(t.Context())
 	if err != nil {
@@ -87,7 +87,7 @@ func mustJWKS(t *testing.T, r *Ring) jose.JSONWebKeySet {
 }
 
 func TestFirstStartMakesAllKeysAndLaterStartsKeepThem(t *testing.T) {
-	p := mustPlace(t)
+	p := mustFixture(t)
 	p.cfg.Algorithms = []string{RS256, ES256, PS256, EdDSA}
 	r := p.mustLoad(t)
 	var kinds []string
@@ -113,7 +113,7 @@ func TestFirstStartMakesAllKeysAndLaterStartsKeepThem(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	successor, pairwise := r.Successor("crt_x"), r.Pairwise("app.example", "anna")
+	successor, pairwise := r.NextRefreshToken("crt_x"), r.Pairwise("app.example", "anna")
 	for range 2 {
 		again := p.mustLoad(t)
 		after, sameTag := again.JWKS()
@@ -123,14 +123,14 @@ func TestFirstStartMakesAllKeysAndLaterStartsKeepThem(t *testing.T) {
 		if v, err := again.Open("code", sealed); err != nil || string(v) != "value" {
 			t.Errorf("a restart lost the sealing key: %v", err)
 		}
-		if again.Successor("crt_x") != successor || again.Pairwise("app.example", "anna") != pairwise {
+		if again.NextRefreshToken("crt_x") != successor || again.Pairwise("app.example", "anna") != pairwise {
 			t.Error("a restart changed what is derived")
 		}
 	}
 }
 
 func TestEveryAlgorithmSignsWhatItsPublishedKeyVerifies(t *testing.T) {
-	p := mustPlace(t)
+	p := mustFixture(t)
 	p.cfg.Algorithms = []string{RS256, ES256, PS256, EdDSA}
 	r := p.mustLoad(t)
 	set := mustJWKS(t, r)
@@ -167,10 +167,10 @@ func TestEveryAlgorithmSignsWhatItsPublishedKeyVerifies(t *testing.T) {
 }
 
 func TestRSABitsAreAsSet(t *testing.T) {
-	p := mustPlace(t)
+	p := mustFixture(t)
 	p.cfg.Algorithms, p.cfg.RSABits = []string{RS256}, 3072
 	r := p.mustLoad(t)
-	jws, err := jose.ParseSignedCompact(mustSign(t, r, RS256, "JWT", nil), ours)
+	jws, err := jose.ParseSignedCompact(mustSign(t, r, RS256, "JWT", nil), signatureAlgorithms)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -180,7 +180,7 @@ func TestRSABitsAreAsSet(t *testing.T) {
 }
 
 func TestJWKSHasNoPrivateMember(t *testing.T) {
-	p := mustPlace(t)
+	p := mustFixture(t)
 	p.cfg.Algorithms = []string{RS256, ES256, EdDSA}
 	r := p.mustLoad(t)
 	if err := r.Rotate(t.Context(), p.now, false, ""); err != nil {
@@ -221,7 +221,7 @@ func TestRandomIs256BitsAndNeverRepeats(t *testing.T) {
 }
 
 func TestMaintenanceWithNothingToDoWritesNothing(t *testing.T) {
-	p := mustPlace(t)
+	p := mustFixture(t)
 	r := p.mustLoad(t)
 	before := p.store.Commits()
 	for range 3 {
@@ -236,7 +236,7 @@ func TestMaintenanceWithNothingToDoWritesNothing(t *testing.T) {
 }
 
 func TestRunStopsWithItsContext(t *testing.T) {
-	p := mustPlace(t)
+	p := mustFixture(t)
 	r := p.mustLoad(t)
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()

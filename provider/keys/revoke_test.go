@@ -8,7 +8,7 @@ import (
 )
 
 func TestRevokedKeyCountsForNothingAtOnce(t *testing.T) {
-	p := mustPlace(t)
+	p := mustFixture(t)
 	r := p.mustLoad(t)
 	first := kidOf(t, r)
 	hint := mustSign(t, r, ES256, "JWT", idToken(p.now))
@@ -20,20 +20,20 @@ func TestRevokedKeyCountsForNothingAtOnce(t *testing.T) {
 		t.Error("a revoked key is published or signs")
 	}
 	for _, ring := range []*Ring{r, p.mustLoad(t)} {
-		if _, err := ring.VerifyHint(hint); !errors.Is(err, ErrToken) {
+		if _, err := ring.VerifyHint(hint); !errors.Is(err, ErrInvalidToken) {
 			t.Errorf("hint: got %v, want ErrToken", err)
 		}
-		if _, err := ring.VerifyAccessToken(access, p.now); !errors.Is(err, ErrToken) {
+		if _, err := ring.VerifyAccessToken(access, p.now); !errors.Is(err, ErrInvalidToken) {
 			t.Errorf("access token: got %v, want ErrToken", err)
 		}
 	}
-	if err := r.Revoke(t.Context(), p.now, first, "admin"); !errors.Is(err, ErrUnknown) {
+	if err := r.Revoke(t.Context(), p.now, first, "admin"); !errors.Is(err, ErrUnknownKey) {
 		t.Errorf("again: got %v, want ErrUnknown", err)
 	}
 }
 
 func TestRevokingPromotesTheSuccessorThatIsKnownAlready(t *testing.T) {
-	p := mustPlace(t)
+	p := mustFixture(t)
 	r := p.mustLoad(t)
 	mustRotate(t, p, r, false)
 	kids := published(t, r)
@@ -46,14 +46,14 @@ func TestRevokingPromotesTheSuccessorThatIsKnownAlready(t *testing.T) {
 }
 
 func TestRevokingAPendingKeyKeepsTheOneThatSigns(t *testing.T) {
-	p := mustPlace(t)
+	p := mustFixture(t)
 	r := p.mustLoad(t)
 	mustRotate(t, p, r, false)
 	kids := published(t, r)
 	if err := r.Revoke(t.Context(), p.now, kids[1], "admin"); err != nil {
 		t.Fatal(err)
 	}
-	p.mustPass(t, r, 100*24*time.Hour)
+	p.mustAdvance(t, r, 100*24*time.Hour)
 	if got := published(t, r); !slices.Equal(got, kids[:1]) || kidOf(t, r) != kids[0] {
 		t.Errorf("published %v, want %v", got, kids[:1])
 	}
@@ -64,7 +64,7 @@ func TestRevokingAPendingKeyKeepsTheOneThatSigns(t *testing.T) {
 }
 
 func TestRevokingAnOldKeyChangesNothingElse(t *testing.T) {
-	p := mustPlace(t)
+	p := mustFixture(t)
 	r := p.mustLoad(t)
 	first := kidOf(t, r)
 	mustRotate(t, p, r, true)
@@ -76,29 +76,29 @@ func TestRevokingAnOldKeyChangesNothingElse(t *testing.T) {
 	if got := published(t, r); !slices.Equal(got, kids[:2]) || kidOf(t, r) != kids[0] {
 		t.Errorf("published %v, want %v", got, kids[:2])
 	}
-	p.mustPass(t, r, 24*time.Hour)
+	p.mustAdvance(t, r, 24*time.Hour)
 	if kidOf(t, r) != kids[1] {
 		t.Error("the successor does not sign in its time")
 	}
 }
 
 func TestRevokingOtherKinds(t *testing.T) {
-	p := mustPlace(t)
+	p := mustFixture(t)
 	r := p.mustLoad(t)
 	sealed, err := r.Seal("code", []byte("value"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	successor, pairwise := r.Successor("crt_x"), r.Pairwise("app.example", "anna")
-	for _, k := range p.mustRows(t) {
+	successor, pairwise := r.NextRefreshToken("crt_x"), r.Pairwise("app.example", "anna")
+	for _, k := range p.mustListKeys(t) {
 		if err := r.Revoke(t.Context(), p.now, k.ID, "admin"); (err != nil) != (k.Use == UsePairwise) {
 			t.Errorf("%s: got %v", k.Use, err)
 		}
 	}
-	if _, err := r.Open("code", sealed); !errors.Is(err, ErrSealed) {
+	if _, err := r.Open("code", sealed); !errors.Is(err, ErrNotSealed) {
 		t.Errorf("sealed under a revoked key: got %v, want ErrSealed", err)
 	}
-	if r.Successor("crt_x") == successor {
+	if r.NextRefreshToken("crt_x") == successor {
 		t.Error("a revoked key still derives")
 	}
 	if r.Pairwise("app.example", "anna") != pairwise {

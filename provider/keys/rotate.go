@@ -10,29 +10,29 @@ import (
 	"github.com/curfew-id/curfew/storage"
 )
 
-// ErrUnknown: there is no such key.
-var ErrUnknown = errors.New("no such key")
+// ErrUnknownKey: there is no such key.
+var ErrUnknownKey = errors.New("no such key")
 
 // Maintain does what time asks for: it makes missing keys, replaces old ones ([Config.RotateAfter]), destroys private
 // parts that sign no more, removes what is gone, and takes in what others changed. Call it about once a minute; a state
 // that a row reaches in between counts from the next call.
 func (r *Ring) Maintain(ctx context.Context, at time.Time) error {
-	return r.edit(ctx, at, func(e *edit) error {
+	return r.update(ctx, at, func(e *edit) error {
 		if err := e.makeMissing(); err != nil {
 			return err
 		}
-		for _, k := range e.latest() {
-			e.supersede(k) // a clock that was set back and forth can leave two active
-			due := k.row.Active.Add(r.cfg.RotateAfter)
+		for _, k := range e.latestKeys() {
+			e.retirePredecessors(k) // a clock that was set back and forth can leave two active
+			due := k.record.ActiveAt.Add(r.cfg.RotateAfter)
 			// The successor is published before its time, so that it takes over at this age.
-			if r.cfg.RotateAfter <= 0 || e.at.Before(due.Add(-r.cfg.Pending)) || !e.replaceable(k) {
+			if r.cfg.RotateAfter <= 0 || e.at.Before(due.Add(-r.cfg.PendingPeriod)) || !e.isReplaceable(k) {
 				continue
 			}
-			if err := e.replace(k, later(due, e.at.Add(r.cfg.Pending)), "age"); err != nil {
+			if err := e.replace(k, laterOf(due, e.at.Add(r.cfg.PendingPeriod)), "age"); err != nil {
 				return err
 			}
 		}
-		e.tidy()
+		e.cleanUp()
 		return nil
 	})
 }
@@ -58,23 +58,23 @@ func (r *Ring) Run(ctx context.Context, report func(error)) {
 // meets an unknown kid. Keys that are pending already are taken, not made anew. Everything that the old ones signed or
 // sealed stays valid. by is who asks, for the audit trail.
 func (r *Ring) Rotate(ctx context.Context, at time.Time, atOnce bool, by string) error {
-	return r.edit(ctx, at, func(e *edit) error {
+	return r.update(ctx, at, func(e *edit) error {
 		e.by = by
-		active := e.at.Add(r.cfg.Pending)
+		activeAt := e.at.Add(r.cfg.PendingPeriod)
 		if atOnce {
-			active = e.at
+			activeAt = e.at
 		}
-		for _, k := range e.latest() {
-			if StateOf(k.row, e.at) == Pending {
+		for _, k := range e.latestKeys() {
+			if StateOf(k.record, e.at) == Pending {
 				if atOnce {
-					e.promote(k)
+					e.activate(k)
 				}
 				continue
 			}
-			if !e.replaceable(k) {
+			if !e.isReplaceable(k) {
 				continue
 			}
-			if err := e.replace(k, active, "command"); err != nil {
+			if err := e.replace(k, activeAt, "command"); err != nil {
 				return err
 			}
 		}
@@ -86,29 +86,29 @@ func (r *Ring) Rotate(ctx context.Context, at time.Time, atOnce bool, by string)
 // counts any longer. A successor signs in its place where there is none. The pairwise key cannot be revoked: all
 // subjects would change. ErrUnknown.
 func (r *Ring) Revoke(ctx context.Context, at time.Time, id, by string) error {
-	return r.edit(ctx, at, func(e *edit) error {
+	return r.update(ctx, at, func(e *edit) error {
 		e.by = by
-		i := slices.IndexFunc(e.keys, func(k *key) bool { return k.row.ID == id })
+		i := slices.IndexFunc(e.keys, func(k *key) bool { return k.record.ID == id })
 		if i < 0 {
-			return fmt.Errorf("revoke key %q: %w", id, ErrUnknown)
+			return fmt.Errorf("revoke key %q: %w", id, ErrUnknownKey)
 		}
 		k := e.keys[i]
-		if k.row.Use == UsePairwise {
+		if k.record.Use == UsePairwise {
 			return errors.New("revoke key: every pairwise subject would change")
 		}
-		was := StateOf(k.row, e.at)
-		k.row.Gone = e.at
-		e.note("key.revoked", k.row, nil)
-		e.tidy()
+		oldState := StateOf(k.record, e.at)
+		k.record.RemovableAt = e.at
+		e.addEvent("key.revoked", k.record, nil)
+		e.cleanUp()
 		for _, other := range e.keys {
-			row := &other.row
+			record := &other.record
 			switch {
-			case row.Use != k.row.Use || row.Alg != k.row.Alg:
-			case was == Active && StateOf(*row, e.at) == Pending:
-				e.promote(other)
-			case was == Pending && row.Retired.After(e.at): // it was to make way for the revoked one
-				row.Retired, row.Archived, row.Gone = time.Time{}, time.Time{}, time.Time{}
-				e.put = append(e.put, row.ID)
+			case record.Use != k.record.Use || record.Alg != k.record.Alg:
+			case oldState == Active && StateOf(*record, e.at) == Pending:
+				e.activate(other)
+			case oldState == Pending && record.RetiredAt.After(e.at): // it was to make way for the revoked one
+				record.RetiredAt, record.ArchivedAt, record.RemovableAt = time.Time{}, time.Time{}, time.Time{}
+				e.changedIDs = append(e.changedIDs, record.ID)
 			}
 		}
 		return e.makeMissing()
@@ -117,21 +117,21 @@ func (r *Ring) Revoke(ctx context.Context, at time.Time, id, by string) error {
 
 // edit is a change of the keys, stored in one transaction.
 type edit struct {
-	ring   *Ring
-	at     time.Time
-	by     string
-	keys   []*key
-	put    []string // ids
-	remove []string
-	events []storage.Event
+	ring       *Ring
+	at         time.Time
+	by         string
+	keys       []*key
+	changedIDs []string // ids
+	removedIDs []string
+	events     []storage.Event
 }
 
-// edit reads the rows, lets change do its work on them, stores the outcome, and puts it in use. If storing fails nothing
+// update reads the rows, lets change do its work on them, stores the outcome, and puts it in use. If storing fails nothing
 // is put in use: what the store then holds is read the next time.
-func (r *Ring) edit(ctx context.Context, at time.Time, change func(*edit) error) error {
-	r.change.Lock()
-	defer r.change.Unlock()
-	keys, err := r.read(ctx)
+func (r *Ring) update(ctx context.Context, at time.Time, change func(*edit) error) error {
+	r.updateMu.Lock()
+	defer r.updateMu.Unlock()
+	keys, err := r.readKeys(ctx)
 	if err != nil {
 		return err
 	}
@@ -139,18 +139,18 @@ func (r *Ring) edit(ctx context.Context, at time.Time, change func(*edit) error)
 	if err := change(e); err != nil {
 		return err
 	}
-	var put []storage.Key
+	var changed []storage.Key
 	for _, k := range e.keys {
-		if slices.Contains(e.put, k.row.ID) {
-			put = append(put, k.row)
+		if slices.Contains(e.changedIDs, k.record.ID) {
+			changed = append(changed, k.record)
 		}
 	}
-	if len(put)+len(e.remove) > 0 {
-		if err := r.cfg.Store.PutKeys(ctx, put, e.remove, e.events...); err != nil {
+	if len(changed)+len(e.removedIDs) > 0 {
+		if err := r.cfg.Store.PutKeys(ctx, changed, e.removedIDs, e.events...); err != nil {
 			return fmt.Errorf("store keys: %w", err)
 		}
 	}
-	s, err := take(e.keys, r.cfg.Algorithms, e.at)
+	s, err := newSnapshot(e.keys, r.cfg.Algorithms, e.at)
 	if err != nil {
 		return fmt.Errorf("encode JWKS: %w", err)
 	}
@@ -160,13 +160,13 @@ func (r *Ring) edit(ctx context.Context, at time.Time, change func(*edit) error)
 
 // makeMissing makes every key without which something would not work. It is active at once: nobody has known another.
 func (e *edit) makeMissing() error {
-	need := [][2]string{{UseSeal, ""}, {UseRefresh, ""}, {UsePairwise, ""}}
+	required := [][2]string{{UseSeal, ""}, {UseRefresh, ""}, {UsePairwise, ""}}
 	for _, alg := range e.ring.cfg.Algorithms {
-		need = append(need, [2]string{UseSign, alg})
+		required = append(required, [2]string{UseSign, alg})
 	}
-	for _, n := range need {
+	for _, n := range required {
 		if slices.ContainsFunc(e.keys, func(k *key) bool {
-			return k.row.Use == n[0] && k.row.Alg == n[1] && StateOf(k.row, e.at) == Active
+			return k.record.Use == n[0] && k.record.Alg == n[1] && StateOf(k.record, e.at) == Active
 		}) {
 			continue
 		}
@@ -177,105 +177,105 @@ func (e *edit) makeMissing() error {
 	return nil
 }
 
-// latest is the key of each kind that nothing follows yet, as far as the kind is replaced in time.
-func (e *edit) latest() []*key {
-	last := map[[2]string]*key{}
+// latestKeys is the key of each kind that nothing follows yet, as far as the kind is replaced in time.
+func (e *edit) latestKeys() []*key {
+	latest := map[[2]string]*key{}
 	for _, k := range e.keys {
-		kind := [2]string{k.row.Use, k.row.Alg}
-		if (k.row.Use == UseSign || k.row.Use == UseSeal) && k.row.Retired.IsZero() && newer(k, last[kind]) {
-			last[kind] = k
+		kind := [2]string{k.record.Use, k.record.Alg}
+		if (k.record.Use == UseSign || k.record.Use == UseSeal) && k.record.RetiredAt.IsZero() && isNewer(k, latest[kind]) {
+			latest[kind] = k
 		}
 	}
 	var all []*key
 	for _, k := range e.keys {
-		if last[[2]string{k.row.Use, k.row.Alg}] == k {
+		if latest[[2]string{k.record.Use, k.record.Alg}] == k {
 			all = append(all, k)
 		}
 	}
 	return all
 }
 
-// replaceable: a key that signs, for an algorithm that is still offered.
-func (e *edit) replaceable(k *key) bool {
-	return StateOf(k.row, e.at) == Active && (k.row.Use != UseSign || slices.Contains(e.ring.cfg.Algorithms, k.row.Alg))
+// isReplaceable: a key that signs, for an algorithm that is still offered.
+func (e *edit) isReplaceable(k *key) bool {
+	return StateOf(k.record, e.at) == Active && (k.record.Use != UseSign || slices.Contains(e.ring.cfg.Algorithms, k.record.Alg))
 }
 
-func (e *edit) replace(old *key, active time.Time, why string) error {
-	next, err := e.create(old.row.Use, old.row.Alg, active, why)
+func (e *edit) replace(old *key, activeAt time.Time, reason string) error {
+	next, err := e.create(old.record.Use, old.record.Alg, activeAt, reason)
 	if err != nil {
 		return err
 	}
-	e.supersede(next)
+	e.retirePredecessors(next)
 	return nil
 }
 
-// promote makes a pending key sign at once.
-func (e *edit) promote(k *key) {
-	k.row.Active = e.at
-	e.put = append(e.put, k.row.ID)
-	e.note("key.activated", k.row, nil)
-	e.supersede(k)
+// activate makes a pending key sign at once.
+func (e *edit) activate(k *key) {
+	k.record.ActiveAt = e.at
+	e.changedIDs = append(e.changedIDs, k.record.ID)
+	e.addEvent("key.activated", k.record, nil)
+	e.retirePredecessors(k)
 }
 
-// supersede dates the end of all that came before next.
-func (e *edit) supersede(next *key) {
+// retirePredecessors dates the end of all that came before next.
+func (e *edit) retirePredecessors(next *key) {
 	for _, k := range e.keys {
-		row := &k.row
-		if k == next || row.Use != next.row.Use || row.Alg != next.row.Alg || !row.Retired.IsZero() && !row.Retired.After(next.row.Active) {
+		record := &k.record
+		if k == next || record.Use != next.record.Use || record.Alg != next.record.Alg || !record.RetiredAt.IsZero() && !record.RetiredAt.After(next.record.ActiveAt) {
 			continue
 		}
-		row.Retired = next.row.Active
-		if row.Use == UseSign {
-			row.Archived = row.Retired.Add(e.ring.cfg.TokenLife)
-			row.Gone = row.Archived.Add(e.ring.cfg.HintLife)
+		record.RetiredAt = next.record.ActiveAt
+		if record.Use == UseSign {
+			record.ArchivedAt = record.RetiredAt.Add(e.ring.cfg.MaxTokenLifetime)
+			record.RemovableAt = record.ArchivedAt.Add(e.ring.cfg.HintLifetime)
 		} else {
-			row.Gone = row.Retired.Add(sealedLife)
+			record.RemovableAt = record.RetiredAt.Add(sealingKeyRetention)
 		}
-		e.put = append(e.put, row.ID)
+		e.changedIDs = append(e.changedIDs, record.ID)
 	}
 }
 
-func (e *edit) create(use, alg string, active time.Time, why string) (*key, error) {
+func (e *edit) create(use, alg string, activeAt time.Time, reason string) (*key, error) {
 	k, err := newKey(e.ring.wrapper, use, alg, e.ring.cfg.RSABits, e.at)
 	if err != nil {
 		return nil, fmt.Errorf("make %s key: %w", use, err)
 	}
-	k.row.Active = active.UTC().Truncate(time.Millisecond)
+	k.record.ActiveAt = activeAt.UTC().Truncate(time.Millisecond)
 	e.keys = append(e.keys, k)
-	e.put = append(e.put, k.row.ID)
-	e.note("key.created", k.row, map[string]string{"why": why, "active": k.row.Active.Format(time.RFC3339)})
+	e.changedIDs = append(e.changedIDs, k.record.ID)
+	e.addEvent("key.created", k.record, map[string]string{"why": reason, "active": k.record.ActiveAt.Format(time.RFC3339)})
 	return k, nil
 }
 
-// tidy destroys private parts that sign no more and drops what is gone.
-func (e *edit) tidy() {
+// cleanUp destroys private parts that sign no more and drops what is gone.
+func (e *edit) cleanUp() {
 	e.keys = slices.DeleteFunc(e.keys, func(k *key) bool {
-		state := StateOf(k.row, e.at)
-		if state == Gone {
-			e.remove = append(e.remove, k.row.ID)
+		state := StateOf(k.record, e.at)
+		if state == Removable {
+			e.removedIDs = append(e.removedIDs, k.record.ID)
 			return true
 		}
 		if k.private != nil && (state == Retired || state == Archived) {
-			k.row, k.private, k.signers = k.destroyed(e.ring.wrapper), nil, nil
-			e.put = append(e.put, k.row.ID)
-			e.note("key.destroyed", k.row, nil)
+			k.record, k.private, k.signers = k.withoutPrivateKey(e.ring.wrapper), nil, nil
+			e.changedIDs = append(e.changedIDs, k.record.ID)
+			e.addEvent("key.destroyed", k.record, nil)
 		}
 		return false
 	})
 }
 
-func (e *edit) note(kind string, row storage.Key, detail map[string]string) {
+func (e *edit) addEvent(kind string, record storage.Key, detail map[string]string) {
 	if detail == nil {
 		detail = map[string]string{}
 	}
-	detail["key"], detail["use"] = row.ID, row.Use
-	if row.Alg != "" {
-		detail["alg"] = row.Alg
+	detail["key"], detail["use"] = record.ID, record.Use
+	if record.Alg != "" {
+		detail["alg"] = record.Alg
 	}
 	e.events = append(e.events, storage.Event{At: e.at, Kind: kind, By: e.by, Detail: detail})
 }
 
-func later(a, b time.Time) time.Time {
+func laterOf(a, b time.Time) time.Time {
 	if a.After(b) {
 		return a
 	}

@@ -37,7 +37,7 @@ func published(t *testing.T, r *Ring) []string {
 	return kids
 }
 
-func (p *place) mustPass(t *testing.T, r *Ring, d time.Duration) {
+func (p *fixture) mustAdvance(t *testing.T, r *Ring, d time.Duration) {
 	t.Helper()
 	p.now = p.now.Add(d)
 	if err := r.Maintain(t.Context(), p.now); err != nil {
@@ -45,7 +45,7 @@ func (p *place) mustPass(t *testing.T, r *Ring, d time.Duration) {
 	}
 }
 
-func mustRotate(t *testing.T, p *place, r *Ring, atOnce bool) {
+func mustRotate(t *testing.T, p *fixture, r *Ring, atOnce bool) {
 	t.Helper()
 	if err := r.Rotate(t.Context(), p.now, atOnce, "admin"); err != nil {
 		t.Fatal(err)
@@ -53,7 +53,7 @@ func mustRotate(t *testing.T, p *place, r *Ring, atOnce bool) {
 }
 
 func TestRotationOverlaps(t *testing.T) {
-	p := mustPlace(t)
+	p := mustFixture(t)
 	r := p.mustLoad(t)
 	first := kidOf(t, r)
 
@@ -71,34 +71,34 @@ func TestRotationOverlaps(t *testing.T) {
 		t.Errorf("asked again while one is pending: published %v, want %v", again, kids)
 	}
 
-	p.mustPass(t, r, 24*time.Hour-time.Millisecond)
+	p.mustAdvance(t, r, 24*time.Hour-time.Millisecond)
 	if kidOf(t, r) != first {
 		t.Error("the successor signs before its time")
 	}
-	p.mustPass(t, r, time.Millisecond)
+	p.mustAdvance(t, r, time.Millisecond)
 	if kidOf(t, r) != second {
 		t.Error("the successor does not sign in its time")
 	}
 	if kids := published(t, r); !slices.Equal(kids, []string{second, first}) {
 		t.Errorf("published %v, want the signing key first and the retired one", kids)
 	}
-	p.mustPass(t, r, time.Hour-time.Millisecond)
+	p.mustAdvance(t, r, time.Hour-time.Millisecond)
 	if kids := published(t, r); len(kids) != 2 {
 		t.Errorf("published %v: the retired key left while its tokens may live", kids)
 	}
-	p.mustPass(t, r, time.Millisecond)
+	p.mustAdvance(t, r, time.Millisecond)
 	if kids := published(t, r); !slices.Equal(kids, []string{second}) {
 		t.Errorf("published %v, want only %s", kids, second)
 	}
 }
 
 func TestRetiredKeyLosesItsPrivatePart(t *testing.T) {
-	p := mustPlace(t)
+	p := mustFixture(t)
 	r := p.mustLoad(t)
 	first := kidOf(t, r)
 	mustRotate(t, p, r, false)
-	p.mustPass(t, r, 24*time.Hour)
-	for _, row := range p.mustRows(t) {
+	p.mustAdvance(t, r, 24*time.Hour)
+	for _, row := range p.mustListKeys(t) {
 		if row.ID != first {
 			continue
 		}
@@ -111,7 +111,7 @@ func TestRetiredKeyLosesItsPrivatePart(t *testing.T) {
 }
 
 func TestRotationAtOnceSignsAtOnce(t *testing.T) {
-	p := mustPlace(t)
+	p := mustFixture(t)
 	r := p.mustLoad(t)
 	first := kidOf(t, r)
 	mustRotate(t, p, r, true)
@@ -131,13 +131,13 @@ func TestRotationAtOnceSignsAtOnce(t *testing.T) {
 }
 
 func TestHintOfTheFirstKeyVerifiesAfterTwoRotations(t *testing.T) {
-	p := mustPlace(t)
+	p := mustFixture(t)
 	r := p.mustLoad(t)
 	hint := mustSign(t, r, ES256, "JWT", idToken(p.now))
 	for range 2 {
 		mustRotate(t, p, r, false)
-		p.mustPass(t, r, 24*time.Hour)
-		p.mustPass(t, r, 2*time.Hour)
+		p.mustAdvance(t, r, 24*time.Hour)
+		p.mustAdvance(t, r, 2*time.Hour)
 	}
 	if got := len(published(t, r)); got != 1 {
 		t.Fatalf("got %d published keys, want 1: the first one must have left the JWKS", got)
@@ -147,14 +147,14 @@ func TestHintOfTheFirstKeyVerifiesAfterTwoRotations(t *testing.T) {
 			t.Errorf("got %v, %v; want the client", h, err)
 		}
 	}
-	p.mustPass(t, r, 60*24*time.Hour)
-	if _, err := r.VerifyHint(hint); !errors.Is(err, ErrToken) {
+	p.mustAdvance(t, r, 60*24*time.Hour)
+	if _, err := r.VerifyHint(hint); !errors.Is(err, ErrInvalidToken) {
 		t.Errorf("long after: got %v, want ErrToken", err)
 	}
 }
 
 func TestWhatWasSealedOpensAfterRotations(t *testing.T) {
-	p := mustPlace(t)
+	p := mustFixture(t)
 	r := p.mustLoad(t)
 	old, err := r.Seal("device", []byte("value"))
 	if err != nil {
@@ -162,7 +162,7 @@ func TestWhatWasSealedOpensAfterRotations(t *testing.T) {
 	}
 	for range 3 {
 		mustRotate(t, p, r, true)
-		p.mustPass(t, r, 90*24*time.Hour)
+		p.mustAdvance(t, r, 90*24*time.Hour)
 	}
 	for _, ring := range []*Ring{r, p.mustLoad(t)} {
 		if v, err := ring.Open("device", old); err != nil || string(v) != "value" {
@@ -173,8 +173,8 @@ func TestWhatWasSealedOpensAfterRotations(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p.mustPass(t, r, sealedLife)
-	if _, err := r.Open("device", old); !errors.Is(err, ErrSealed) {
+	p.mustAdvance(t, r, sealingKeyRetention)
+	if _, err := r.Open("device", old); !errors.Is(err, ErrNotSealed) {
 		t.Errorf("under a key that is gone: got %v, want ErrSealed", err)
 	}
 	if _, err := r.Open("device", fresh); err != nil {
@@ -183,11 +183,11 @@ func TestWhatWasSealedOpensAfterRotations(t *testing.T) {
 }
 
 func TestRotationLeavesWhatIsDerivedAsItIs(t *testing.T) {
-	p := mustPlace(t)
+	p := mustFixture(t)
 	r := p.mustLoad(t)
-	successor, pairwise := r.Successor("crt_x"), r.Pairwise("app.example", "anna")
+	successor, pairwise := r.NextRefreshToken("crt_x"), r.Pairwise("app.example", "anna")
 	mustRotate(t, p, r, true)
-	if r.Successor("crt_x") != successor {
+	if r.NextRefreshToken("crt_x") != successor {
 		t.Error("a client that repeats a refresh would get another successor")
 	}
 	if r.Pairwise("app.example", "anna") != pairwise {
@@ -196,25 +196,25 @@ func TestRotationLeavesWhatIsDerivedAsItIs(t *testing.T) {
 }
 
 func TestKeysAreReplacedAtTheirAge(t *testing.T) {
-	p := mustPlace(t)
+	p := mustFixture(t)
 	p.cfg.RotateAfter = 90 * 24 * time.Hour
 	r := p.mustLoad(t)
 	first := kidOf(t, r)
-	p.mustPass(t, r, 89*24*time.Hour-time.Minute)
+	p.mustAdvance(t, r, 89*24*time.Hour-time.Minute)
 	if got := len(published(t, r)); got != 1 {
 		t.Fatalf("a day and a minute before: got %d published keys, want 1", got)
 	}
-	p.mustPass(t, r, time.Minute)
+	p.mustAdvance(t, r, time.Minute)
 	kids := published(t, r)
 	if len(kids) != 2 || kidOf(t, r) != first {
 		t.Fatalf("a day before: published %v, want a successor that does not sign yet", kids)
 	}
-	p.mustPass(t, r, 24*time.Hour)
+	p.mustAdvance(t, r, 24*time.Hour)
 	if kidOf(t, r) != kids[1] {
 		t.Error("at its age the key still signs")
 	}
 	for range 5 {
-		p.mustPass(t, r, 30*24*time.Hour)
+		p.mustAdvance(t, r, 30*24*time.Hour)
 	}
 	if got := len(r.List(p.now)); got > 20 {
 		t.Errorf("got %d rows after 240 days: replaced keys pile up", got)
@@ -222,17 +222,17 @@ func TestKeysAreReplacedAtTheirAge(t *testing.T) {
 }
 
 func TestKeysAreNotReplacedByThemselvesUnlessAsked(t *testing.T) {
-	p := mustPlace(t)
+	p := mustFixture(t)
 	r := p.mustLoad(t)
 	first := kidOf(t, r)
-	p.mustPass(t, r, 1000*24*time.Hour)
+	p.mustAdvance(t, r, 1000*24*time.Hour)
 	if kids := published(t, r); !slices.Equal(kids, []string{first}) {
 		t.Errorf("published %v, want %s only", kids, first)
 	}
 }
 
 func TestProviderThatSleptLongOverlapsToo(t *testing.T) {
-	p := mustPlace(t)
+	p := mustFixture(t)
 	p.cfg.RotateAfter = 90 * 24 * time.Hour
 	first := kidOf(t, p.mustLoad(t))
 	p.now = p.now.Add(365 * 24 * time.Hour)
@@ -243,7 +243,7 @@ func TestProviderThatSleptLongOverlapsToo(t *testing.T) {
 }
 
 func TestNewAlgorithmGetsAKeyAndADroppedOneIsNotReplaced(t *testing.T) {
-	p := mustPlace(t)
+	p := mustFixture(t)
 	p.mustLoad(t)
 	p.cfg.Algorithms = []string{EdDSA}
 	r := p.mustLoad(t)
@@ -257,11 +257,11 @@ func TestNewAlgorithmGetsAKeyAndADroppedOneIsNotReplaced(t *testing.T) {
 }
 
 func TestEveryChangeIsInTheAuditTrail(t *testing.T) {
-	p := mustPlace(t)
+	p := mustFixture(t)
 	r := p.mustLoad(t)
 	first := kidOf(t, r)
 	mustRotate(t, p, r, false)
-	p.mustPass(t, r, 24*time.Hour)
+	p.mustAdvance(t, r, 24*time.Hour)
 	if err := r.Revoke(t.Context(), p.now, kidOf(t, r), "admin"); err != nil {
 		t.Fatal(err)
 	}

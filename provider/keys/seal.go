@@ -6,22 +6,22 @@ import (
 	"slices"
 )
 
-// maxSealed bounds the text of what is sealed, in characters.
-const maxSealed = 4096
+// maxSealedLength bounds the text of what is sealed, in characters.
+const maxSealedLength = 4096
 
 // The errors of sealing. Callers test them with errors.Is.
 var (
 	// ErrTooLarge: what is to be sealed would take more than 4,096 characters.
 	ErrTooLarge = errors.New("too large to be sealed")
-	// ErrSealed: the text was not sealed by us under that kind, or too long ago.
-	ErrSealed = errors.New("not sealed here")
+	// ErrNotSealed: the text was not sealed by us under that kind, or too long ago.
+	ErrNotSealed = errors.New("not sealed here")
 )
 
 // Seal encrypts and authenticates value under the name of its kind, so that it can travel through a browser. A value of
 // one kind is useless as another. Until when it counts has to stand inside; it must not be empty. ErrTooLarge.
 func (r *Ring) Seal(kind string, value []byte) (string, error) {
 	// The codec encrypts in place.
-	text, err := r.current.Load().seals[0].codec.Encode(kind, slices.Clone(value))
+	text, err := r.current.Load().sealingKeys[0].codec.Encode(kind, slices.Clone(value))
 	if err != nil {
 		return "", fmt.Errorf("seal %s: %w", kind, ErrTooLarge) // length is all that can go wrong with bytes
 	}
@@ -30,13 +30,13 @@ func (r *Ring) Seal(kind string, value []byte) (string, error) {
 
 // Open is the reverse of Seal. ErrSealed.
 func (r *Ring) Open(kind, text string) ([]byte, error) {
-	if len(text) <= maxSealed {
-		for _, k := range r.current.Load().seals {
+	if len(text) <= maxSealedLength {
+		for _, k := range r.current.Load().sealingKeys {
 			var value []byte
 			if k.codec.Decode(kind, text, &value) == nil {
 				return value, nil
 			}
 		}
 	}
-	return nil, fmt.Errorf("open %s: %w", kind, ErrSealed)
+	return nil, fmt.Errorf("open %s: %w", kind, ErrNotSealed)
 }

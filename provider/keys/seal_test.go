@@ -8,7 +8,7 @@ import (
 )
 
 func TestSealedValueOpensUnderItsKindOnly(t *testing.T) {
-	p := mustPlace(t)
+	p := mustFixture(t)
 	r := p.mustLoad(t)
 	value := []byte(`{"client":"app"}`)
 	kept := bytes.Clone(value)
@@ -30,7 +30,7 @@ func TestSealedValueOpensUnderItsKindOnly(t *testing.T) {
 	}
 	flipped := []byte(text)
 	flipped[len(flipped)/2] ^= 1
-	foreign, _ := mustPlace(t).mustLoad(t).Seal("code", value)
+	foreign, _ := mustFixture(t).mustLoad(t).Seal("code", value)
 	for name, bad := range map[string][2]string{
 		"another kind":       {"handle", text},
 		"a longer kind":      {"code|", text},
@@ -42,14 +42,14 @@ func TestSealedValueOpensUnderItsKindOnly(t *testing.T) {
 		"another provider's": {"code", foreign},
 		"a megabyte":         {"code", strings.Repeat("A", 1<<20)},
 	} {
-		if v, err := r.Open(bad[0], bad[1]); !errors.Is(err, ErrSealed) || v != nil {
+		if v, err := r.Open(bad[0], bad[1]); !errors.Is(err, ErrNotSealed) || v != nil {
 			t.Errorf("%s: got %q, %v; want ErrSealed", name, v, err)
 		}
 	}
 }
 
 func TestWhatIsTooLargeIsNotSealed(t *testing.T) {
-	r := mustPlace(t).mustLoad(t)
+	r := mustFixture(t).mustLoad(t)
 	if _, err := r.Seal("handle", make([]byte, 4096)); !errors.Is(err, ErrTooLarge) {
 		t.Errorf("got %v, want ErrTooLarge", err)
 	}
@@ -63,31 +63,31 @@ func TestWhatIsTooLargeIsNotSealed(t *testing.T) {
 }
 
 func TestSuccessorIsTheSameEachTimeAndKeepsItsPrefix(t *testing.T) {
-	p := mustPlace(t)
+	p := mustFixture(t)
 	r := p.mustLoad(t)
 	token := Random("crt_")
-	next := r.Successor(token)
-	if next != r.Successor(token) || next != p.mustLoad(t).Successor(token) {
+	next := r.NextRefreshToken(token)
+	if next != r.NextRefreshToken(token) || next != p.mustLoad(t).NextRefreshToken(token) {
 		t.Error("a second call gives another successor")
 	}
 	if len(next) != len(token) || !strings.HasPrefix(next, "crt_") || next == token {
 		t.Errorf("got %q for %q", next, token)
 	}
-	if r.Successor(next) == token || r.Successor(next) == next {
+	if r.NextRefreshToken(next) == token || r.NextRefreshToken(next) == next {
 		t.Error("successors go round in a circle")
 	}
-	if other := mustPlace(t).mustLoad(t).Successor(token); other == next {
+	if other := mustFixture(t).mustLoad(t).NextRefreshToken(token); other == next {
 		t.Error("another provider derives the same")
 	}
 	for _, odd := range []string{"", "x", strings.Repeat("y", 43)} {
-		if len(r.Successor(odd)) != 43 {
-			t.Errorf("%q: got %q", odd, r.Successor(odd))
+		if len(r.NextRefreshToken(odd)) != 43 {
+			t.Errorf("%q: got %q", odd, r.NextRefreshToken(odd))
 		}
 	}
 }
 
 func TestPairwiseSubjectsDifferBySectorAndPerson(t *testing.T) {
-	r := mustPlace(t).mustLoad(t)
+	r := mustFixture(t).mustLoad(t)
 	seen := map[string]bool{}
 	for _, pair := range [][2]string{{"a.example", "anna"}, {"b.example", "anna"}, {"a.example", "bert"}, {"a.example1:", "anna"}, {"a.exampl", "eanna"}} {
 		sub := r.Pairwise(pair[0], pair[1])

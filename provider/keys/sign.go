@@ -6,14 +6,14 @@ import (
 	"fmt"
 )
 
-// ErrAlgorithm: there is no active key for the algorithm.
-var ErrAlgorithm = errors.New("no key for this algorithm")
+// ErrNoActiveKey: there is no active key for the algorithm.
+var ErrNoActiveKey = errors.New("no key for this algorithm")
 
 // Sign makes a JWT of claims, with the active key for alg and with typ in its header (none if empty). ErrAlgorithm.
 func (r *Ring) Sign(alg, typ string, claims any) (string, error) {
-	k := r.current.Load().signing[alg]
+	k := r.current.Load().signingKeys[alg]
 	if k == nil {
-		return "", fmt.Errorf("sign with %q: %w", alg, ErrAlgorithm)
+		return "", fmt.Errorf("sign with %q: %w", alg, ErrNoActiveKey)
 	}
 	payload, err := json.Marshal(claims)
 	if err != nil {

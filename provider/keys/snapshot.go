@@ -16,40 +16,40 @@ import (
 
 // snapshot is all keys at a moment. It never changes: a new one takes its place.
 type snapshot struct {
-	keys     []*key          // oldest first
-	signing  map[string]*key // active, by algorithm
-	verify   map[string]*key // by kid: all that are not gone
-	archived map[string]bool // by kid: those no longer published
-	seals    []*key          // the one that seals first
-	derive   map[string]*key // active, by use
-	jwks     []byte
-	etag     string
+	keys             []*key          // oldest first
+	signingKeys      map[string]*key // active, by algorithm
+	verificationKeys map[string]*key // by kid: all that are not gone
+	archived         map[string]bool // by kid: those no longer published
+	sealingKeys      []*key          // the one that seals first
+	derivationKeys   map[string]*key // active, by use
+	jwks             []byte
+	etag             string
 }
 
-// read lists the rows and makes them ready, without parsing anew what is in memory already.
-func (r *Ring) read(ctx context.Context) ([]*key, error) {
-	rows, err := r.cfg.Store.ListKeys(ctx)
+// readKeys lists the rows and makes them ready, without parsing anew what is in memory already.
+func (r *Ring) readKeys(ctx context.Context) ([]*key, error) {
+	records, err := r.cfg.Store.ListKeys(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("list keys: %w", err)
 	}
 	known := map[string]*key{}
 	if s := r.current.Load(); s != nil {
 		for _, k := range s.keys {
-			known[k.row.ID] = k
+			known[k.record.ID] = k
 		}
 	}
 	var all []*key
 	var errs []error
-	for _, row := range rows {
-		if k := known[row.ID]; k != nil && k.sameSecret(row) {
-			again := *k
-			again.row = row
-			all = append(all, &again)
+	for _, record := range records {
+		if k := known[record.ID]; k != nil && k.sameRecord(record) {
+			updated := *k
+			updated.record = record
+			all = append(all, &updated)
 			continue
 		}
-		k, err := parse(r.wrapper, row)
+		k, err := unwrapAndParse(r.wrapper, record)
 		if err != nil {
-			errs = append(errs, fmt.Errorf("key %s (%s): %w", row.ID, row.Use, err))
+			errs = append(errs, fmt.Errorf("key %s (%s): %w", record.ID, record.Use, err))
 			continue
 		}
 		all = append(all, k)
@@ -57,30 +57,30 @@ func (r *Ring) read(ctx context.Context) ([]*key, error) {
 	return all, errors.Join(errs...)
 }
 
-// take makes what is used at the moment at. Who takes the first published key takes one that signs, with the first of
+// newSnapshot makes what is used at the moment at. Who takes the first published key takes one that signs, with the first of
 // algorithms.
-func take(keys []*key, algorithms []string, at time.Time) (*snapshot, error) {
+func newSnapshot(keys []*key, algorithms []string, at time.Time) (*snapshot, error) {
 	slices.SortFunc(keys, func(a, b *key) int {
 		return cmp.Or(
-			cmp.Compare(slices.Index(algorithms, a.row.Alg), slices.Index(algorithms, b.row.Alg)),
-			a.row.Created.Compare(b.row.Created),
-			cmp.Compare(a.row.ID, b.row.ID),
+			cmp.Compare(slices.Index(algorithms, a.record.Alg), slices.Index(algorithms, b.record.Alg)),
+			a.record.Created.Compare(b.record.Created),
+			cmp.Compare(a.record.ID, b.record.ID),
 		)
 	})
-	s := &snapshot{keys: keys, signing: map[string]*key{}, verify: map[string]*key{}, archived: map[string]bool{}, derive: map[string]*key{}}
+	s := &snapshot{keys: keys, signingKeys: map[string]*key{}, verificationKeys: map[string]*key{}, archived: map[string]bool{}, derivationKeys: map[string]*key{}}
 	var published [3][]jose.JSONWebKey // active, pending, retired
 	for _, k := range keys {
-		state := StateOf(k.row, at)
-		if state == Gone {
+		state := StateOf(k.record, at)
+		if state == Removable {
 			continue
 		}
-		switch k.row.Use {
+		switch k.record.Use {
 		case UseSign:
-			s.verify[k.row.ID] = k
+			s.verificationKeys[k.record.ID] = k
 			switch state {
 			case Active:
-				if newer(k, s.signing[k.row.Alg]) && k.private != nil {
-					s.signing[k.row.Alg] = k
+				if isNewer(k, s.signingKeys[k.record.Alg]) && k.private != nil {
+					s.signingKeys[k.record.Alg] = k
 				}
 				published[0] = append(published[0], k.public)
 			case Pending:
@@ -88,19 +88,19 @@ func take(keys []*key, algorithms []string, at time.Time) (*snapshot, error) {
 			case Retired:
 				published[2] = append(published[2], k.public)
 			case Archived:
-				s.archived[k.row.ID] = true
+				s.archived[k.record.ID] = true
 			}
 		case UseSeal:
-			s.seals = append(s.seals, k)
+			s.sealingKeys = append(s.sealingKeys, k)
 		default:
-			if state == Active && newer(k, s.derive[k.row.Use]) {
-				s.derive[k.row.Use] = k
+			if state == Active && isNewer(k, s.derivationKeys[k.record.Use]) {
+				s.derivationKeys[k.record.Use] = k
 			}
 		}
 	}
 	// The newest active key seals; all others only open.
-	slices.SortStableFunc(s.seals, func(a, b *key) int {
-		return cmp.Or(cmp.Compare(sealRank(a, at), sealRank(b, at)), b.row.Active.Compare(a.row.Active))
+	slices.SortStableFunc(s.sealingKeys, func(a, b *key) int {
+		return cmp.Or(cmp.Compare(sealingRank(a, at), sealingRank(b, at)), b.record.ActiveAt.Compare(a.record.ActiveAt))
 	})
 	var err error
 	s.jwks, err = json.Marshal(jose.JSONWebKeySet{Keys: slices.Concat(published[0], published[1], published[2])})
@@ -108,10 +108,12 @@ func take(keys []*key, algorithms []string, at time.Time) (*snapshot, error) {
 	return s, err
 }
 
-func newer(k, than *key) bool { return than == nil || !k.row.Active.Before(than.row.Active) }
+func isNewer(k, other *key) bool {
+	return other == nil || !k.record.ActiveAt.Before(other.record.ActiveAt)
+}
 
-func sealRank(k *key, at time.Time) int {
-	if StateOf(k.row, at) == Active {
+func sealingRank(k *key, at time.Time) int {
+	if StateOf(k.record, at) == Active {
 		return 0
 	}
 	return 1

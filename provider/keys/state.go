@@ -11,24 +11,24 @@ type State string
 
 // The states, in order.
 const (
-	Pending  State = "pending"
-	Active   State = "active"
-	Retired  State = "retired"
-	Archived State = "archived"
-	Gone     State = "gone"
+	Pending   State = "pending"
+	Active    State = "active"
+	Retired   State = "retired"
+	Archived  State = "archived"
+	Removable State = "gone"
 )
 
 // StateOf is the state that follows from the times of k at that moment.
 func StateOf(k storage.Key, at time.Time) State {
-	past := func(t time.Time) bool { return !t.IsZero() && !at.Before(t) }
+	reached := func(t time.Time) bool { return !t.IsZero() && !at.Before(t) }
 	switch {
-	case past(k.Gone):
-		return Gone
-	case past(k.Archived):
+	case reached(k.RemovableAt):
+		return Removable
+	case reached(k.ArchivedAt):
 		return Archived
-	case past(k.Retired):
+	case reached(k.RetiredAt):
 		return Retired
-	case past(k.Active):
+	case reached(k.ActiveAt):
 		return Active
 	}
 	return Pending

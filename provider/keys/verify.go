@@ -12,15 +12,15 @@ import (
 	"github.com/go-jose/go-jose/v4/jwt"
 )
 
-// ErrToken: the text is no token of the kind asked for, of ours, that still counts. The text of the error says why, for
+// ErrInvalidToken: the text is no token of the kind asked for, of ours, that still counts. The text of the error says why, for
 // logs.
-var ErrToken = errors.New("not such a token of this issuer")
+var ErrInvalidToken = errors.New("not such a token of this issuer")
 
-// maxToken bounds what is parsed before anything is known about it, in bytes.
-const maxToken = 16 << 10
+// maxTokenBytes bounds what is parsed before anything is known about it, in bytes.
+const maxTokenBytes = 16 << 10
 
-// ours are the algorithms that a token of ours may name; that of its key decides in the end.
-var ours = []jose.SignatureAlgorithm{jose.RS256, jose.PS256, jose.ES256, jose.EdDSA}
+// signatureAlgorithms are the algorithms that a token of ours may name; that of its key decides in the end.
+var signatureAlgorithms = []jose.SignatureAlgorithm{jose.RS256, jose.PS256, jose.ES256, jose.EdDSA}
 
 // Hint is what an ID token that came back says. It may have expired long ago.
 type Hint struct {
@@ -58,20 +58,20 @@ func (r *Ring) VerifyHint(token string) (Hint, error) {
 	// A logout token can have typ JWT, but it always has events (Back-Channel Logout 1.0 §2.4); nothing else of ours with
 	// that typ has all of these (Core §2).
 	if c.Events != nil || c.Subject == "" || c.Expiry == nil || c.IssuedAt == nil || len(c.Audience) == 0 {
-		return Hint{}, refused("no ID token")
+		return Hint{}, invalidToken("no ID token")
 	}
 	client := c.AZP
 	if client == "" {
 		client = c.Audience[0]
 	}
 	if !slices.Contains(c.Audience, client) {
-		return Hint{}, refused("azp is not in aud")
+		return Hint{}, invalidToken("azp is not in aud")
 	}
 	return Hint{client, c.Subject, c.SID, c.IssuedAt.Time(), c.Expiry.Time(), c.AuthTime.Time()}, nil
 }
 
-// Access is what a JWT access token says (RFC 9068).
-type Access struct {
+// AccessToken is what a JWT access token says (RFC 9068).
+type AccessToken struct {
 	ID       string // jti
 	Subject  string
 	Client   string
@@ -85,53 +85,53 @@ type Access struct {
 
 // VerifyAccessToken reads a JWT access token of ours that has not expired at that moment. Whether its grant still counts
 // is the store's to say. ErrToken.
-func (r *Ring) VerifyAccessToken(token string, at time.Time) (Access, error) {
+func (r *Ring) VerifyAccessToken(token string, at time.Time) (AccessToken, error) {
 	c, payload, err := r.verify(token, "at+jwt", false)
 	if err != nil {
-		return Access{}, err
+		return AccessToken{}, err
 	}
 	if c.Subject == "" || c.Client == "" || c.ID == "" || c.Expiry == nil || c.IssuedAt == nil || len(c.Audience) == 0 {
-		return Access{}, refused("no access token")
+		return AccessToken{}, invalidToken("no access token")
 	}
 	if !at.Before(c.Expiry.Time()) {
-		return Access{}, refused("expired")
+		return AccessToken{}, invalidToken("expired")
 	}
-	return Access{c.ID, c.Subject, c.Client, c.Audience, strings.Fields(c.Scope), c.SID, c.IssuedAt.Time(), c.Expiry.Time(), payload}, nil
+	return AccessToken{c.ID, c.Subject, c.Client, c.Audience, strings.Fields(c.Scope), c.SID, c.IssuedAt.Time(), c.Expiry.Time(), payload}, nil
 }
 
 // verify checks signature, typ and issuer. A token of one kind is useless as another, so the callers check the rest.
-func (r *Ring) verify(token, typ string, archived bool) (claims, []byte, error) {
+func (r *Ring) verify(token, typ string, allowArchived bool) (claims, []byte, error) {
 	var c claims
-	if len(token) > maxToken {
-		return c, nil, refused("too long")
+	if len(token) > maxTokenBytes {
+		return c, nil, invalidToken("too long")
 	}
-	jws, err := jose.ParseSignedCompact(token, ours)
+	jws, err := jose.ParseSignedCompact(token, signatureAlgorithms)
 	if err != nil {
-		return c, nil, refused("no JWT")
+		return c, nil, invalidToken("no JWT")
 	}
 	header := jws.Signatures[0].Protected
 	s := r.current.Load()
-	k := s.verify[header.KeyID]
-	if k == nil || !archived && s.archived[header.KeyID] {
-		return c, nil, refused("unknown kid")
+	k := s.verificationKeys[header.KeyID]
+	if k == nil || !allowArchived && s.archived[header.KeyID] {
+		return c, nil, invalidToken("unknown kid")
 	}
-	if header.Algorithm != k.row.Alg {
-		return c, nil, refused("alg is not that of the key")
+	if header.Algorithm != k.record.Alg {
+		return c, nil, invalidToken("alg is not that of the key")
 	}
 	if header.ExtraHeaders[jose.HeaderType] != typ {
-		return c, nil, refused("typ")
+		return c, nil, invalidToken("typ")
 	}
 	payload, err := jws.Verify(&k.public)
 	if err != nil {
-		return c, nil, refused("signature")
+		return c, nil, invalidToken("signature")
 	}
 	if err := json.Unmarshal(payload, &c); err != nil {
-		return c, nil, refused("claims")
+		return c, nil, invalidToken("claims")
 	}
 	if c.Issuer != r.cfg.Issuer {
-		return c, nil, refused("iss")
+		return c, nil, invalidToken("iss")
 	}
 	return c, payload, nil
 }
 
-func refused(why string) error { return fmt.Errorf("%w: %s", ErrToken, why) }
+func invalidToken(reason string) error { return fmt.Errorf("%w: %s", ErrInvalidToken, reason) }

@@ -26,7 +26,7 @@ func accessToken(at time.Time) map[string]any {
 	}
 }
 
-func with(claims map[string]any, changes map[string]any) map[string]any {
+func withChanges(claims map[string]any, changes map[string]any) map[string]any {
 	c := maps.Clone(claims)
 	for name, v := range changes {
 		if v == nil {
@@ -39,10 +39,10 @@ func with(claims map[string]any, changes map[string]any) map[string]any {
 }
 
 func TestExpiredHintCounts(t *testing.T) {
-	p := mustPlace(t)
+	p := mustFixture(t)
 	r := p.mustLoad(t)
 	hint := mustSign(t, r, ES256, "JWT", idToken(p.now))
-	p.mustPass(t, r, 30*24*time.Hour)
+	p.mustAdvance(t, r, 30*24*time.Hour)
 	got, err := r.VerifyHint(hint)
 	want := Hint{Client: "app", Subject: "anna", SID: "s1", Issued: start, Expires: start.Add(10 * time.Minute), AuthTime: start}
 	if err != nil || got.Client != want.Client || got.Subject != want.Subject || got.SID != want.SID ||
@@ -52,7 +52,7 @@ func TestExpiredHintCounts(t *testing.T) {
 }
 
 func TestClientOfAHint(t *testing.T) {
-	p := mustPlace(t)
+	p := mustFixture(t)
 	r := p.mustLoad(t)
 	for _, tt := range []struct {
 		changes map[string]any
@@ -62,7 +62,7 @@ func TestClientOfAHint(t *testing.T) {
 		{map[string]any{"aud": []string{"other", "app"}, "azp": "app"}, "app"},
 		{map[string]any{"sid": nil, "auth_time": nil}, "app"},
 	} {
-		h, err := r.VerifyHint(mustSign(t, r, ES256, "JWT", with(idToken(p.now), tt.changes)))
+		h, err := r.VerifyHint(mustSign(t, r, ES256, "JWT", withChanges(idToken(p.now), tt.changes)))
 		if err != nil || h.Client != tt.want {
 			t.Errorf("%v: got %q, %v; want %q", tt.changes, h.Client, err, tt.want)
 		}
@@ -70,11 +70,11 @@ func TestClientOfAHint(t *testing.T) {
 }
 
 func TestOnlyOurIDTokensAreHints(t *testing.T) {
-	p := mustPlace(t)
+	p := mustFixture(t)
 	r := p.mustLoad(t)
 	good := idToken(p.now)
 	sign := func(typ string, changes map[string]any) string {
-		return mustSign(t, r, ES256, typ, with(good, changes))
+		return mustSign(t, r, ES256, typ, withChanges(good, changes))
 	}
 	valid := sign("JWT", nil)
 	if _, err := r.VerifyHint(valid); err != nil {
@@ -82,7 +82,7 @@ func TestOnlyOurIDTokensAreHints(t *testing.T) {
 	}
 	parts := strings.Split(valid, ".")
 
-	foreign := mustPlace(t).mustLoad(t)
+	foreign := mustFixture(t).mustLoad(t)
 	private, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		t.Fatal(err)
@@ -109,7 +109,7 @@ func TestOnlyOurIDTokensAreHints(t *testing.T) {
 		"text":                       "not a token",
 		"dots":                       "..",
 		"an access token":            mustSign(t, r, ES256, "at+jwt", accessToken(p.now)),
-		"an access token as JWT":     mustSign(t, r, ES256, "JWT", with(accessToken(p.now), map[string]any{"iss": "https://else.example"})),
+		"an access token as JWT":     mustSign(t, r, ES256, "JWT", withChanges(accessToken(p.now), map[string]any{"iss": "https://else.example"})),
 		"a logout token":             sign("logout+jwt", map[string]any{"events": map[string]any{"http://schemas.openid.net/event/backchannel-logout": map[string]any{}}}),
 		"a logout token as JWT":      sign("JWT", map[string]any{"events": map[string]any{"http://schemas.openid.net/event/backchannel-logout": map[string]any{}}}),
 		"a logout token, no exp":     sign("JWT", map[string]any{"exp": nil, "events": map[string]any{}}),
@@ -152,18 +152,18 @@ func TestOnlyOurIDTokensAreHints(t *testing.T) {
 		"a megabyte of dots":         strings.Repeat(".", 1<<20),
 		"deep nesting":               header(strings.Repeat("[", 9000)) + ".." + parts[2],
 	} {
-		if h, err := r.VerifyHint(token); !errors.Is(err, ErrToken) || h != (Hint{}) {
+		if h, err := r.VerifyHint(token); !errors.Is(err, ErrInvalidToken) || h != (Hint{}) {
 			t.Errorf("%s: got %+v, %v; want ErrToken", name, h, err)
 		}
 	}
 }
 
 func TestKeySignsWithItsOwnAlgorithmOnly(t *testing.T) {
-	p := mustPlace(t)
+	p := mustFixture(t)
 	p.cfg.Algorithms = []string{RS256}
 	r := p.mustLoad(t)
-	k := r.current.Load().signing[RS256]
-	signer, err := jose.NewSigner(jose.SigningKey{Algorithm: jose.PS256, Key: jose.JSONWebKey{Key: k.private, KeyID: k.row.ID}}, new(jose.SignerOptions).WithType("JWT"))
+	k := r.current.Load().signingKeys[RS256]
+	signer, err := jose.NewSigner(jose.SigningKey{Algorithm: jose.PS256, Key: jose.JSONWebKey{Key: k.private, KeyID: k.record.ID}}, new(jose.SignerOptions).WithType("JWT"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -173,7 +173,7 @@ func TestKeySignsWithItsOwnAlgorithmOnly(t *testing.T) {
 		t.Fatal(err)
 	}
 	token, _ := jws.CompactSerialize()
-	if _, err := r.VerifyHint(token); !errors.Is(err, ErrToken) {
+	if _, err := r.VerifyHint(token); !errors.Is(err, ErrInvalidToken) {
 		t.Errorf("got %v, want ErrToken", err)
 	}
 }
@@ -188,7 +188,7 @@ func mustSignAny(t *testing.T, r *Ring, claims any) string {
 }
 
 func TestOnlyLivingAccessTokensAreAccessTokens(t *testing.T) {
-	p := mustPlace(t)
+	p := mustFixture(t)
 	r := p.mustLoad(t)
 	good := accessToken(p.now)
 	token := mustSign(t, r, ES256, "at+jwt", good)
@@ -197,45 +197,45 @@ func TestOnlyLivingAccessTokensAreAccessTokens(t *testing.T) {
 		!slices.Equal(a.Audience, []string{"https://api.example.com"}) || !slices.Equal(a.Scope, []string{"openid", "orders"}) || !json.Valid(a.Claims) {
 		t.Errorf("got %+v, %v", a, err)
 	}
-	if _, err := r.VerifyAccessToken(token, p.now.Add(10*time.Minute)); !errors.Is(err, ErrToken) {
+	if _, err := r.VerifyAccessToken(token, p.now.Add(10*time.Minute)); !errors.Is(err, ErrInvalidToken) {
 		t.Errorf("expired: got %v, want ErrToken", err)
 	}
 	for name, token := range map[string]string{
-		"an ID token":      mustSign(t, r, ES256, "JWT", with(good, idToken(p.now))),
+		"an ID token":      mustSign(t, r, ES256, "JWT", withChanges(good, idToken(p.now))),
 		"a logout token":   mustSign(t, r, ES256, "logout+jwt", good),
-		"another issuer":   mustSign(t, r, ES256, "at+jwt", with(good, map[string]any{"iss": "https://else.example"})),
-		"no exp":           mustSign(t, r, ES256, "at+jwt", with(good, map[string]any{"exp": nil})),
-		"no jti":           mustSign(t, r, ES256, "at+jwt", with(good, map[string]any{"jti": nil})),
-		"no client":        mustSign(t, r, ES256, "at+jwt", with(good, map[string]any{"client_id": nil})),
-		"an audience of 1": mustSign(t, r, ES256, "at+jwt", with(good, map[string]any{"aud": []int{1}})),
+		"another issuer":   mustSign(t, r, ES256, "at+jwt", withChanges(good, map[string]any{"iss": "https://else.example"})),
+		"no exp":           mustSign(t, r, ES256, "at+jwt", withChanges(good, map[string]any{"exp": nil})),
+		"no jti":           mustSign(t, r, ES256, "at+jwt", withChanges(good, map[string]any{"jti": nil})),
+		"no client":        mustSign(t, r, ES256, "at+jwt", withChanges(good, map[string]any{"client_id": nil})),
+		"an audience of 1": mustSign(t, r, ES256, "at+jwt", withChanges(good, map[string]any{"aud": []int{1}})),
 		"opaque":           Random("cat_"),
 	} {
-		if _, err := r.VerifyAccessToken(token, p.now); !errors.Is(err, ErrToken) {
+		if _, err := r.VerifyAccessToken(token, p.now); !errors.Is(err, ErrInvalidToken) {
 			t.Errorf("%s: got %v, want ErrToken", name, err)
 		}
 	}
 }
 
 func TestAccessTokenOfAnArchivedKeyIsRefused(t *testing.T) {
-	p := mustPlace(t)
+	p := mustFixture(t)
 	r := p.mustLoad(t)
-	token := mustSign(t, r, ES256, "at+jwt", with(accessToken(p.now), map[string]any{"exp": start.Add(1000 * time.Hour).Unix()}))
+	token := mustSign(t, r, ES256, "at+jwt", withChanges(accessToken(p.now), map[string]any{"exp": start.Add(1000 * time.Hour).Unix()}))
 	mustRotate(t, p, r, true)
-	p.mustPass(t, r, time.Hour-time.Millisecond)
+	p.mustAdvance(t, r, time.Hour-time.Millisecond)
 	if _, err := r.VerifyAccessToken(token, p.now); err != nil {
 		t.Errorf("while its key is published: %v", err)
 	}
-	p.mustPass(t, r, time.Millisecond)
-	if _, err := r.VerifyAccessToken(token, p.now); !errors.Is(err, ErrToken) {
+	p.mustAdvance(t, r, time.Millisecond)
+	if _, err := r.VerifyAccessToken(token, p.now); !errors.Is(err, ErrInvalidToken) {
 		t.Errorf("got %v, want ErrToken", err)
 	}
 }
 
 func FuzzNoTokenPanics(f *testing.F) {
-	r := mustPlace(f).mustLoad(f)
+	r := mustFixture(f).mustLoad(f)
 	for _, claims := range []any{
-		idToken(start), accessToken(start), []int{1}, nil, "text", with(idToken(start), map[string]any{"aud": []int{1}}),
-		with(idToken(start), map[string]any{"exp": 1e300}), map[string]any{"aud": map[string]any{"x": []any{nil}}},
+		idToken(start), accessToken(start), []int{1}, nil, "text", withChanges(idToken(start), map[string]any{"aud": []int{1}}),
+		withChanges(idToken(start), map[string]any{"exp": 1e300}), map[string]any{"aud": map[string]any{"x": []any{nil}}},
 	} {
 		for _, typ := range []string{"JWT", "at+jwt", ""} {
 			token, err := r.Sign(ES256, typ, claims)
@@ -255,7 +255,7 @@ func FuzzNoTokenPanics(f *testing.F) {
 			kid = k.ID
 		}
 	}
-	private := r.current.Load().verify[kid].private
+	private := r.current.Load().verificationKeys[kid].private
 	f.Fuzz(func(t *testing.T, text string) {
 		if h, err := r.VerifyHint(text); err == nil && (h.Client == "" || h.Subject == "") {
 			t.Errorf("%q: accepted without client or subject", text)

@@ -21,23 +21,23 @@ import (
 // wrapper seals the secret parts of rows under the key of the key file, so that a copy of the store alone is worth
 // nothing.
 type wrapper struct {
-	path string
-	id   []byte // names the key in each row, so that a wrong key file is told from a damaged row
-	aead cipher.AEAD
+	path  string
+	keyID []byte // names the key in each row, so that a wrong key file is told from a damaged row
+	aead  cipher.AEAD
 }
 
 // A wrapped secret: one byte of version, the id of the key file's key, nonce, sealed secret.
 const (
-	wrapVersion = 1
-	wrapIDBytes = 8
+	wrapVersion    = 1
+	wrapKeyIDBytes = 8
 )
 
 // openKeyFile reads the key file, or makes it if it may.
-func openKeyFile(path string, mayMake bool) (*wrapper, error) {
+func openKeyFile(path string, mayCreate bool) (*wrapper, error) {
 	info, err := os.Stat(path)
 	switch {
-	case errors.Is(err, fs.ErrNotExist) && mayMake:
-		if err := makeKeyFile(path); err != nil {
+	case errors.Is(err, fs.ErrNotExist) && mayCreate:
+		if err := createKeyFile(path); err != nil {
 			return nil, fmt.Errorf("make key file: %w", err)
 		}
 	case errors.Is(err, fs.ErrNotExist):
@@ -62,11 +62,11 @@ func openKeyFile(path string, mayMake bool) (*wrapper, error) {
 		return nil, fmt.Errorf("read key file: %w", err)
 	}
 	id := sha256.Sum256(append([]byte("curfew key file "), key...))
-	return &wrapper{path, id[:wrapIDBytes], aead}, nil
+	return &wrapper{path, id[:wrapKeyIDBytes], aead}, nil
 }
 
-// makeKeyFile writes a file beside path first, so that a crash leaves a whole key file or none.
-func makeKeyFile(path string) error {
+// createKeyFile writes a file beside path first, so that a crash leaves a whole key file or none.
+func createKeyFile(path string) error {
 	f, err := os.CreateTemp(filepath.Dir(path), ".key-*") // mode 0600
 	if err != nil {
 		return err
@@ -86,29 +86,29 @@ func makeKeyFile(path string) error {
 	return errors.Join(dir.Sync(), dir.Close())
 }
 
-// bound is what a wrapped secret is bound to, so that rows cannot be swapped.
-func bound(row storage.Key) []byte {
-	return fmt.Appendf(nil, "key %d:%s%d:%s%s", len(row.ID), row.ID, len(row.Use), row.Use, row.Alg)
+// associatedData is what a wrapped secret is bound to, so that rows cannot be swapped.
+func associatedData(record storage.Key) []byte {
+	return fmt.Appendf(nil, "key %d:%s%d:%s%s", len(record.ID), record.ID, len(record.Use), record.Use, record.Alg)
 }
 
-func (w *wrapper) wrap(row storage.Key, secret []byte) []byte {
-	head := append([]byte{wrapVersion}, w.id...)
+func (w *wrapper) wrap(record storage.Key, secret []byte) []byte {
+	header := append([]byte{wrapVersion}, w.keyID...)
 	nonce := make([]byte, chacha20poly1305.NonceSizeX)
 	rand.Read(nonce) // never fails (crypto/rand)
-	return w.aead.Seal(append(head, nonce...), nonce, secret, bound(row))
+	return w.aead.Seal(append(header, nonce...), nonce, secret, associatedData(record))
 }
 
-func (w *wrapper) unwrap(row storage.Key) ([]byte, error) {
-	const head = 1 + wrapIDBytes
-	blob := row.Wrapped
-	if len(blob) < head+chacha20poly1305.NonceSizeX || blob[0] != wrapVersion {
+func (w *wrapper) unwrap(record storage.Key) ([]byte, error) {
+	const headerBytes = 1 + wrapKeyIDBytes
+	blob := record.Wrapped
+	if len(blob) < headerBytes+chacha20poly1305.NonceSizeX || blob[0] != wrapVersion {
 		return nil, errors.New("no wrapped secret of a form that this release knows")
 	}
-	if !bytes.Equal(blob[1:head], w.id) {
+	if !bytes.Equal(blob[1:headerBytes], w.keyID) {
 		return nil, fmt.Errorf("wrapped with another key than that of the key file %s: restore the key file that belongs to this store", w.path)
 	}
-	nonce, sealed := blob[head:head+chacha20poly1305.NonceSizeX], blob[head+chacha20poly1305.NonceSizeX:]
-	secret, err := w.aead.Open(nil, nonce, sealed, bound(row))
+	nonce, sealed := blob[headerBytes:headerBytes+chacha20poly1305.NonceSizeX], blob[headerBytes+chacha20poly1305.NonceSizeX:]
+	secret, err := w.aead.Open(nil, nonce, sealed, associatedData(record))
 	if err != nil {
 		return nil, errors.New("damaged, altered or swapped with another row")
 	}

@@ -11,7 +11,7 @@ import (
 	"github.com/curfew-id/curfew/storage"
 )
 
-func mustRefuse(t *testing.T, p *place, wants ...string) {
+func mustRefuse(t *testing.T, p *fixture, wants ...string) {
 	t.Helper()
 	_, err := Load(t.Context(), p.cfg)
 	if err == nil {
@@ -25,7 +25,7 @@ func mustRefuse(t *testing.T, p *place, wants ...string) {
 }
 
 func TestCopiedStoreWithoutItsKeyFileIsRefused(t *testing.T) {
-	p := mustPlace(t)
+	p := mustFixture(t)
 	p.mustLoad(t)
 	own := p.cfg.File
 
@@ -35,7 +35,7 @@ func TestCopiedStoreWithoutItsKeyFileIsRefused(t *testing.T) {
 		t.Error("a key file was made for a store that has keys already")
 	}
 
-	other := mustPlace(t)
+	other := mustFixture(t)
 	other.mustLoad(t)
 	p.cfg.File = other.cfg.File
 	mustRefuse(t, p, "wrapped with another key", p.cfg.File)
@@ -45,7 +45,7 @@ func TestCopiedStoreWithoutItsKeyFileIsRefused(t *testing.T) {
 }
 
 func TestKeyFileOpenToOthersIsRefused(t *testing.T) {
-	p := mustPlace(t)
+	p := mustFixture(t)
 	p.mustLoad(t)
 	for _, mode := range []os.FileMode{0o644, 0o640, 0o604, 0o660, 0o666} {
 		if err := os.Chmod(p.cfg.File, mode); err != nil {
@@ -62,7 +62,7 @@ func TestKeyFileOpenToOthersIsRefused(t *testing.T) {
 }
 
 func TestDamagedKeyFileIsRefused(t *testing.T) {
-	p := mustPlace(t)
+	p := mustFixture(t)
 	p.mustLoad(t)
 	for _, text := range []string{"", "\n", "short", strings.Repeat("A", 44), strings.Repeat("!", 43), "-----BEGIN KEY-----"} {
 		if err := os.WriteFile(p.cfg.File, []byte(text), 0o600); err != nil {
@@ -75,7 +75,7 @@ func TestDamagedKeyFileIsRefused(t *testing.T) {
 }
 
 func TestExistingKeyFileIsTakenForANewStore(t *testing.T) {
-	p, other := mustPlace(t), mustPlace(t)
+	p, other := mustFixture(t), mustFixture(t)
 	p.mustLoad(t)
 	before, err := os.ReadFile(p.cfg.File)
 	if err != nil {
@@ -89,19 +89,19 @@ func TestExistingKeyFileIsTakenForANewStore(t *testing.T) {
 }
 
 func TestTamperedOrSwappedRowsAreRefused(t *testing.T) {
-	p := mustPlace(t)
+	p := mustFixture(t)
 	p.cfg.Algorithms = []string{ES256, EdDSA}
 	p.mustLoad(t)
-	rows := p.mustRows(t)
+	rows := p.mustListKeys(t)
 	of := func(use, alg string) storage.Key {
 		i := slices.IndexFunc(rows, func(k storage.Key) bool { return k.Use == use && k.Alg == alg })
 		k := rows[i]
 		k.Wrapped = slices.Clone(k.Wrapped)
 		return k
 	}
-	stranger := mustPlace(t)
+	stranger := mustFixture(t)
 	stranger.mustLoad(t)
-	foreign := stranger.mustRows(t)
+	foreign := stranger.mustListKeys(t)
 	foreignSign := foreign[slices.IndexFunc(foreign, func(k storage.Key) bool { return k.Use == UseSign })]
 
 	tests := map[string]func() storage.Key{
@@ -148,12 +148,12 @@ func TestTamperedOrSwappedRowsAreRefused(t *testing.T) {
 }
 
 func TestPublicKeyOfARetiredRowCannotBeReplaced(t *testing.T) {
-	p := mustPlace(t)
+	p := mustFixture(t)
 	r := p.mustLoad(t)
 	first := kidOf(t, r)
 	mustRotate(t, p, r, true)
-	p.mustPass(t, r, time.Minute)
-	rows := p.mustRows(t)
+	p.mustAdvance(t, r, time.Minute)
+	rows := p.mustListKeys(t)
 	retired := rows[slices.IndexFunc(rows, func(k storage.Key) bool { return k.ID == first })]
 	other := rows[slices.IndexFunc(rows, func(k storage.Key) bool { return k.Use == UseSign && k.ID != first })]
 	retired.Public = other.Public
@@ -164,7 +164,7 @@ func TestPublicKeyOfARetiredRowCannotBeReplaced(t *testing.T) {
 }
 
 func TestWrappedClientSecretIsThatClientsOnly(t *testing.T) {
-	p := mustPlace(t)
+	p := mustFixture(t)
 	r := p.mustLoad(t)
 	wrapped, err := r.WrapSecret("app", []byte("a secret that must be known"))
 	if err != nil {
@@ -179,16 +179,16 @@ func TestWrappedClientSecretIsThatClientsOnly(t *testing.T) {
 	if _, err := r.UnwrapSecret("other", wrapped); err == nil {
 		t.Error("another client's secret was unwrapped")
 	}
-	if _, err := r.UnwrapSecret("app", p.mustRows(t)[0].Wrapped); err == nil {
+	if _, err := r.UnwrapSecret("app", p.mustListKeys(t)[0].Wrapped); err == nil {
 		t.Error("a key was unwrapped as a client's secret")
 	}
 }
 
 func TestBadRowLeavesTheRunningProviderAsItIs(t *testing.T) {
-	p := mustPlace(t)
+	p := mustFixture(t)
 	r := p.mustLoad(t)
 	before, _ := r.JWKS()
-	bad := p.mustRows(t)[0]
+	bad := p.mustListKeys(t)[0]
 	bad.Wrapped = bad.Wrapped[1:]
 	if err := p.store.PutKeys(t.Context(), []storage.Key{bad}, nil); err != nil {
 		t.Fatal(err)
@@ -203,9 +203,9 @@ func TestBadRowLeavesTheRunningProviderAsItIs(t *testing.T) {
 }
 
 func TestNoSecretStandsInTheStoreUnwrapped(t *testing.T) {
-	p := mustPlace(t)
+	p := mustFixture(t)
 	r := p.mustLoad(t)
-	for _, row := range p.mustRows(t) {
+	for _, row := range p.mustListKeys(t) {
 		secret, err := r.wrapper.unwrap(row)
 		if err != nil {
 			t.Fatal(err)

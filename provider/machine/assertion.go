@@ -19,70 +19,70 @@ import (
 const (
 	// assertionSkew is how far a client's clock may be off.
 	assertionSkew = time.Minute
-	// assertionLife is how far ahead an assertion may expire: its jti is kept that long.
-	assertionLife = time.Hour
-	// assertionMax is how long an assertion may be, in bytes.
-	assertionMax = 8 << 10
+	// maxAssertionLifetime is how far ahead an assertion may expire: its jti is kept that long.
+	maxAssertionLifetime = time.Hour
+	// maxAssertionBytes is how long an assertion may be, in bytes.
+	maxAssertionBytes = 8 << 10
 )
 
 // assertionClaims are the claims of a client assertion (Core §9, RFC 7523 §3).
 type assertionClaims struct {
-	Issuer   string          `json:"iss"`
-	Subject  string          `json:"sub"`
-	Audience tokens.Audience `json:"aud"`
-	ID       string          `json:"jti"`
-	Expires  float64         `json:"exp"`
-	Before   float64         `json:"nbf"`
-	Issued   float64         `json:"iat"`
+	Issuer    string          `json:"iss"`
+	Subject   string          `json:"sub"`
+	Audience  tokens.Audience `json:"aud"`
+	ID        string          `json:"jti"`
+	ExpiresAt float64         `json:"exp"`
+	NotBefore float64         `json:"nbf"`
+	IssuedAt  float64         `json:"iat"`
 }
 
 // authenticateAssertion holds a client assertion to Core §9. Its jti counts once.
 func (s *Server) authenticateAssertion(ctx context.Context, creds credentials) (*storage.Client, error) {
 	id, ok := unverifiedSubject(creds.assertion)
-	if !ok || creds.client != "" && creds.client != id {
+	if !ok || creds.clientID != "" && creds.clientID != id {
 		return nil, invalidClient("client_assertion is not a JWT that this client issued")
 	}
-	c, err := s.enabled(ctx, id)
+	c, err := s.enabledClient(ctx, id)
 	if err != nil {
 		return nil, err
 	}
-	algs := assertionAlgs(c)
+	algs := allowedAssertionAlgs(c)
 	if len(algs) == 0 {
 		return nil, invalidClient("the client authenticates in another way than its token_endpoint_auth_method")
 	}
-	verifier := clientkeys.Verifier{Fetch: s.Fetch, Secret: s.Ring.UnwrapSecret}
+	verifier := clientkeys.Verifier{Fetch: s.Fetch, UnwrapSecret: s.Ring.UnwrapSecret}
 	payload, err := verifier.Verify(ctx, c, creds.assertion, algs)
 	if err != nil {
-		return nil, problem{http.StatusUnauthorized, "invalid_client", "the signature of client_assertion does not fit the keys of the client", err}
+		return nil, oauthError{http.StatusUnauthorized, "invalid_client", "the signature of client_assertion does not fit the keys of the client", err}
 	}
 	var claims assertionClaims
 	if json.Unmarshal(payload, &claims) != nil {
 		return nil, invalidClient("the claims of client_assertion cannot be read")
 	}
 	now := s.Now()
-	expires, err := s.checkAssertion(claims, id, now)
+	expires, err := s.validateAssertion(claims, id, now)
 	if err != nil {
 		return nil, err
 	}
-	err = s.Store.Spend(ctx, "assertion "+id+" "+storage.HashOf(claims.ID).String(), claims.issued(expires), expires.Add(assertionSkew), now)
-	if errors.Is(err, storage.ErrSpent) {
+	err = s.Store.MarkUsed(ctx, "assertion "+id+" "+storage.HashOf(claims.ID).String(), claims.earliestIssuedAt(expires), expires.Add(assertionSkew), now)
+	if errors.Is(err, storage.ErrAlreadyUsed) {
 		return nil, invalidClient("client_assertion was used before: each needs a jti of its own")
 	}
 	return c, err
 }
 
-// issued is when the assertion was made at the earliest. iat may be left out (RFC 7523 §3).
-func (c assertionClaims) issued(expires time.Time) time.Time {
-	if c.Issued > 0 {
-		return time.Unix(int64(c.Issued), 0).Add(-assertionSkew)
+// earliestIssuedAt is when the assertion was made at the earliest. iat may be left out (RFC 7523 §3).
+func (c assertionClaims) earliestIssuedAt(expires time.Time) time.Time {
+	if c.IssuedAt > 0 {
+		return time.Unix(int64(c.IssuedAt), 0).Add(-assertionSkew)
 	}
-	return expires.Add(-assertionLife - assertionSkew)
+	return expires.Add(-maxAssertionLifetime - assertionSkew)
 }
 
-// assertionAlgs are the algorithms in which a client may sign its assertions: one family for each method, one algorithm if it registered it.
-func assertionAlgs(c *storage.Client) []string {
+// allowedAssertionAlgs are the algorithms in which a client may sign its assertions: one family for each method, one algorithm if it registered it.
+func allowedAssertionAlgs(c *storage.Client) []string {
 	var algs []string
-	switch authMethod(c) {
+	switch registeredAuthMethod(c) {
 	case "private_key_jwt":
 		algs = register.ClientSigningAlgs()
 	case "client_secret_jwt":
@@ -94,32 +94,32 @@ func assertionAlgs(c *storage.Client) []string {
 	return slices.DeleteFunc(algs, func(alg string) bool { return alg != c.TokenEndpointAuthAlg })
 }
 
-// checkAssertion checks what a verified assertion says. The token endpoint's URL is tolerated as audience beside the issuer: Core §9 names it, and
+// validateAssertion checks what a verified assertion says. The token endpoint's URL is tolerated as audience beside the issuer: Core §9 names it, and
 // libraries in use send it, although an issuer alone is safer (RFC 7523bis).
-func (s *Server) checkAssertion(c assertionClaims, client string, now time.Time) (expires time.Time, err error) {
-	at := float64(now.UnixMilli()) / 1000
+func (s *Server) validateAssertion(c assertionClaims, clientID string, now time.Time) (expires time.Time, err error) {
+	nowSeconds := float64(now.UnixMilli()) / 1000
 	skew := assertionSkew.Seconds()
 	switch {
-	case c.Issuer != client || c.Subject != client:
+	case c.Issuer != clientID || c.Subject != clientID:
 		return expires, invalidClient("iss and sub of client_assertion are not both the client_id")
-	case !slices.Contains(c.Audience, s.Issuer) && !slices.Contains(c.Audience, s.Issuer+pathToken):
+	case !slices.Contains(c.Audience, s.Issuer) && !slices.Contains(c.Audience, s.Issuer+tokenPath):
 		return expires, invalidClient("aud of client_assertion is not the issuer")
 	case c.ID == "":
 		return expires, invalidClient("client_assertion has no jti")
-	case c.Expires <= at-skew:
+	case c.ExpiresAt <= nowSeconds-skew:
 		return expires, invalidClient("client_assertion has expired, or has no exp")
-	case c.Expires > at+assertionLife.Seconds()+skew:
+	case c.ExpiresAt > nowSeconds+maxAssertionLifetime.Seconds()+skew:
 		return expires, invalidClient("exp of client_assertion is more than an hour ahead")
-	case c.Before > at+skew || c.Issued > at+skew:
+	case c.NotBefore > nowSeconds+skew || c.IssuedAt > nowSeconds+skew:
 		return expires, invalidClient("client_assertion is from the future: compare the clocks")
 	}
-	return time.Unix(int64(c.Expires)+1, 0), nil
+	return time.Unix(int64(c.ExpiresAt)+1, 0), nil
 }
 
 // unverifiedSubject reads whose keys an assertion has to be checked with; nothing else is believed before it was.
 func unverifiedSubject(assertion string) (string, bool) {
 	parts := strings.SplitN(assertion, ".", 4)
-	if len(assertion) > assertionMax || len(parts) != 3 {
+	if len(assertion) > maxAssertionBytes || len(parts) != 3 {
 		return "", false
 	}
 	payload, err := base64.RawURLEncoding.DecodeString(parts[1])

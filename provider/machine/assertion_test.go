@@ -72,7 +72,7 @@ func (g *rig) claimsFor(client string) map[string]any {
 	return map[string]any{"iss": client, "sub": client, "aud": issuer, "jti": keys.Random(""), "exp": g.now.Add(time.Minute).Unix(), "iat": g.now.Unix()}
 }
 
-func (g *rig) withAssertion(assertion string, more ...string) answer {
+func (g *rig) withAssertion(assertion string, more ...string) response {
 	g.t.Helper()
 	return g.do(g.http.Revoke, post(form(append([]string{"token", "x", "client_assertion_type", assertionType, "client_assertion", assertion}, more...)...)))
 }
@@ -241,13 +241,13 @@ func TestRegisteredAssertionAlgorithmIsHeldTo(t *testing.T) {
 	g.mustRefuse(g.withAssertion(s.sign(t, g.claimsFor("shop"))), 401, "invalid_client")
 }
 
-// rotating is a jwks_uri whose document changes between two fetches, unless the answer may be old.
-type rotating struct {
+// rotatingJWKS is a jwks_uri whose document changes between two fetches, unless the answer may be old.
+type rotatingJWKS struct {
 	old, fresh []byte
 	fetches    int
 }
 
-func (r *rotating) FetchJSON(_ context.Context, _ string, _ int64, maxAge time.Duration) ([]byte, error) {
+func (r *rotatingJWKS) FetchJSON(_ context.Context, _ string, _ int64, maxAge time.Duration) ([]byte, error) {
 	r.fetches++
 	if maxAge > 0 {
 		return r.old, nil
@@ -258,7 +258,7 @@ func (r *rotating) FetchJSON(_ context.Context, _ string, _ int64, maxAge time.D
 func TestUnknownKidFetchesTheKeysAgain(t *testing.T) {
 	g := newRig(t)
 	before, after := mustSigner(t, "k1"), mustSigner(t, "k2")
-	there := &rotating{before.set(), after.set(), 0}
+	there := &rotatingJWKS{before.set(), after.set(), 0}
 	g.server.Fetch = there
 	g.mustClient("shop", func(c *storage.Client) {
 		c.TokenEndpointAuthMethod, c.JWKSURI = "private_key_jwt", "https://rp.example.com/jwks"

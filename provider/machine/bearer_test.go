@@ -54,7 +54,7 @@ func TestUserInfoTakesOneTokenFromHeaderOrBody(t *testing.T) {
 			t.Errorf("without a token: %v %q", got.header, got.body)
 		}
 	}
-	got := g.bearer("cat_" + strings.Repeat("A", 43))
+	got := g.userInfo("cat_" + strings.Repeat("A", 43))
 	g.mustRefuse(got, 401, "invalid_token")
 	if !strings.Contains(got.header.Get("WWW-Authenticate"), `error="invalid_token"`) {
 		t.Errorf("%v", got.header)
@@ -86,10 +86,10 @@ func TestNoOtherTokenPassesForAnAccessToken(t *testing.T) {
 			"logout token, no typ":    sign("", logoutClaims),
 			"code":                    g.mustCode(s, "shop", "openid", nil),
 			"access token, no grant":  sign("at+jwt", tokens.AccessClaims{Issuer: issuer, Expires: now + 60, Audience: tokens.Audience{"shop"}, Subject: "alice", Client: "shop", Issued: now, ID: "x"}),
-			"access token, foreign":   sign("at+jwt", tokens.AccessClaims{Issuer: "https://other.example", Expires: now + 60, Audience: tokens.Audience{"shop"}, Subject: "alice", Client: "shop", Issued: now, ID: tokens.AccessID{Grant: "x", Issued: g.now}.String()}),
-			"access token, a made-up": sign("at+jwt", tokens.AccessClaims{Issuer: issuer, Expires: now + 60, Audience: tokens.Audience{"shop"}, Subject: "alice", Client: "shop", Issued: now, ID: tokens.AccessID{Grant: "x", Issued: g.now}.String()}),
+			"access token, foreign":   sign("at+jwt", tokens.AccessClaims{Issuer: "https://other.example", Expires: now + 60, Audience: tokens.Audience{"shop"}, Subject: "alice", Client: "shop", Issued: now, ID: tokens.AccessTokenID{Grant: "x", Issued: g.now}.String()}),
+			"access token, a made-up": sign("at+jwt", tokens.AccessClaims{Issuer: issuer, Expires: now + 60, Audience: tokens.Audience{"shop"}, Subject: "alice", Client: "shop", Issued: now, ID: tokens.AccessTokenID{Grant: "x", Issued: g.now}.String()}),
 		} {
-			if got := g.bearer(token); got.status != http.StatusUnauthorized {
+			if got := g.userInfo(token); got.status != http.StatusUnauthorized {
 				t.Errorf("%s at userinfo (%s): %d %s", name, format, got.status, got.body)
 			}
 			if name != "refresh token" {
@@ -105,23 +105,23 @@ func TestNoOtherTokenPassesForAnAccessToken(t *testing.T) {
 	}
 }
 
-func mustMember(t *testing.T, g *rig, s storage.Session, client string) storage.Member {
+func mustMember(t *testing.T, g *rig, s storage.Session, client string) storage.ClientSession {
 	t.Helper()
 	session, err := g.store.Session(t.Context(), s.ID, g.now)
-	if err != nil || session.Member(client) == nil {
+	if err != nil || session.ClientSession(client) == nil {
 		t.Fatalf("no member %s: %v", client, err)
 	}
-	return *session.Member(client)
+	return *session.ClientSession(client)
 }
 
 func TestTokensDieWithWhatTheyRestOn(t *testing.T) {
 	for _, format := range []string{"opaque", "jwt"} {
 		for name, end := range map[string]func(g *rig, s storage.Session){
-			"session": func(g *rig, s storage.Session) { g.end(storage.Selector{Sessions: []storage.SessionID{s.ID}}) },
+			"session": func(g *rig, s storage.Session) { g.endSessions(storage.Selector{Sessions: []storage.SessionID{s.ID}}) },
 			"membership": func(g *rig, s storage.Session) {
-				g.end(storage.Selector{Sessions: []storage.SessionID{s.ID}, Client: "shop"})
+				g.endSessions(storage.Selector{Sessions: []storage.SessionID{s.ID}, Client: "shop"})
 			},
-			"everywhere":     func(g *rig, s storage.Session) { g.end(storage.Selector{Subject: "alice"}) },
+			"everywhere":     func(g *rig, s storage.Session) { g.endSessions(storage.Selector{Subject: "alice"}) },
 			"idle deadline":  func(g *rig, s storage.Session) { g.now = g.now.Add(9 * time.Hour) },
 			"token's expiry": func(g *rig, s storage.Session) { g.now = g.now.Add(time.Hour) },
 			"client disabled": func(g *rig, s storage.Session) {
@@ -131,7 +131,7 @@ func TestTokensDieWithWhatTheyRestOn(t *testing.T) {
 				}
 				off := *c
 				off.Disabled = true
-				_, err = g.server.Ender.End(g.t.Context(), storage.Selector{Client: "shop"}, storage.Cause{Reason: storage.ReasonClientDisabled}, storage.Change{Client: &off})
+				_, err = g.server.Terminator.End(g.t.Context(), storage.Selector{Client: "shop"}, storage.Cause{Reason: storage.ReasonClientDisabled}, storage.Change{Client: &off})
 				if err != nil {
 					g.t.Fatal(err)
 				}
@@ -142,7 +142,7 @@ func TestTokensDieWithWhatTheyRestOn(t *testing.T) {
 					g.t.Fatal(err)
 				}
 				u.Disabled = true
-				_, err = g.server.Ender.End(g.t.Context(), storage.Selector{Subject: "alice", Offline: true}, storage.Cause{Reason: storage.ReasonUserDisabled}, storage.Change{User: &u})
+				_, err = g.server.Terminator.End(g.t.Context(), storage.Selector{Subject: "alice", IncludeOffline: true}, storage.Cause{Reason: storage.ReasonUserDisabled}, storage.Change{User: &u})
 				if err != nil {
 					g.t.Fatal(err)
 				}
@@ -154,12 +154,12 @@ func TestTokensDieWithWhatTheyRestOn(t *testing.T) {
 				g.mustClient("watch", nil)
 				s, a := g.mustTokens("shop", "openid")
 				code := g.mustCode(s, "shop", "openid", nil)
-				if got := g.bearer(a.text("access_token")); got.status != http.StatusOK {
+				if got := g.userInfo(a.text("access_token")); got.status != http.StatusOK {
 					t.Fatalf("before: %d %s", got.status, got.body)
 				}
 				g.now = g.now.Add(time.Second)
 				end(g, s)
-				if got := g.bearer(a.text("access_token")); got.status != http.StatusUnauthorized {
+				if got := g.userInfo(a.text("access_token")); got.status != http.StatusUnauthorized {
 					t.Errorf("userinfo: %d %s", got.status, got.body)
 				}
 				if name != "client disabled" {
@@ -168,7 +168,7 @@ func TestTokensDieWithWhatTheyRestOn(t *testing.T) {
 				if name == "token's expiry" {
 					return
 				}
-				for _, got := range []answer{g.refresh("shop", a.text("refresh_token")), g.redeem("shop", code)} {
+				for _, got := range []response{g.refresh("shop", a.text("refresh_token")), g.redeem("shop", code)} {
 					if got.status == http.StatusOK {
 						t.Errorf("minted late: %s", got.body)
 					}
@@ -185,7 +185,7 @@ func TestTokenWithoutOpenIDGetsNoClaims(t *testing.T) {
 	if a.text("id_token") != "" {
 		t.Errorf("an ID token without openid: %s", a.body)
 	}
-	g.mustRefuse(g.bearer(a.text("access_token")), 403, "insufficient_scope")
-	own := g.as("shop", g.http.Token, "grant_type", "client_credentials")
-	g.mustRefuse(g.bearer(own.text("access_token")), 403, "insufficient_scope")
+	g.mustRefuse(g.userInfo(a.text("access_token")), 403, "insufficient_scope")
+	own := g.postAs("shop", g.http.Token, "grant_type", "client_credentials")
+	g.mustRefuse(g.userInfo(own.text("access_token")), 403, "insufficient_scope")
 }

@@ -27,7 +27,7 @@ const (
 
 type credentials struct {
 	kind      credentialKind
-	client    string
+	clientID  string
 	secret    string
 	assertion string
 }
@@ -35,56 +35,56 @@ type credentials struct {
 // assertionType is the one client_assertion_type there is (RFC 7523 §2.2).
 const assertionType = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 
-// failed is all that is said about credentials that do not fit: not whether there is such a client.
-const failed = "client authentication failed"
+// authenticationFailed is all that is said about credentials that do not fit: not whether there is such a client.
+const authenticationFailed = "client authentication failed"
 
 // readCredentials finds the credentials of a request. More than one way at once is refused (RFC 6749 §2.3).
 func readCredentials(h http.Header, form url.Values) (credentials, error) {
-	c := credentials{client: form.Get("client_id")}
-	ways := 0
+	c := credentials{clientID: form.Get("client_id")}
+	methods := 0
 	if header := h.Values("Authorization"); len(header) > 0 {
-		id, secret, ok := basic(header)
+		id, secret, ok := parseBasicAuth(header)
 		if !ok {
 			return c, invalidClient("the Authorization header is not one of client_secret_basic (RFC 6749 2.3.1)")
 		}
-		if c.client != "" && c.client != id {
+		if c.clientID != "" && c.clientID != id {
 			return c, invalidRequest("client_id and the Authorization header name two clients")
 		}
-		ways++
-		c.kind, c.client, c.secret = credentialBasic, id, secret
+		methods++
+		c.kind, c.clientID, c.secret = credentialBasic, id, secret
 	}
 	// A parameter without a value is as good as left out (RFC 6749 §3.2): some libraries send client_secret= for a client that has none.
 	if secret := form.Get("client_secret"); secret != "" {
-		ways++
+		methods++
 		c.kind, c.secret = credentialPost, secret
 	}
 	if form.Get("client_assertion") != "" || form.Get("client_assertion_type") != "" {
 		if form.Get("client_assertion_type") != assertionType || form.Get("client_assertion") == "" {
 			return c, invalidClient("client_assertion and client_assertion_type do not fit together (RFC 7523 2.2)")
 		}
-		ways++
+		methods++
 		c.kind, c.assertion = credentialAssertion, form.Get("client_assertion")
 	}
-	if ways > 1 {
+	if methods > 1 {
 		return c, invalidRequest("the client authenticates in more than one way")
 	}
 	switch {
 	case c.kind == credentialAssertion:
-	case c.client == "":
+	case c.clientID == "":
 		return c, invalidClient("the request does not say which client it is from")
 	case c.kind != credentialNone && c.secret == "":
-		return c, invalidClient(failed)
+		return c, invalidClient(authenticationFailed)
 	}
 	return c, nil
 }
 
-// basic reads an Authorization header: id and secret are form-encoded in it (RFC 6749 §2.3.1).
-func basic(header []string) (id, secret string, ok bool) {
-	if len(header) != 1 {
+// parseBasicAuth reads an Authorization header: id and secret are form-encoded in it (RFC 6749 §2.3.1).
+func parseBasicAuth(headers []string) (id, secret string, ok bool) {
+	if len(headers) != 1 {
 		return "", "", false
 	}
-	scheme, text, found := strings.Cut(header[0], " ")
-	raw, err := base64.StdEncoding.DecodeString(strings.TrimSpace(text))
+	scheme, encoded, found := strings.Cut(headers[0], " ")
+	raw, err := base64.StdEncoding.DecodeString(strings.TrimSpace(encoded))
 	if !found || !strings.EqualFold(scheme, "Basic") || err != nil {
 		return "", "", false
 	}
@@ -104,22 +104,22 @@ func basic(header []string) (id, secret string, ok bool) {
 // VerifyClient authenticates the client of a token or revocation request in the way it registered, and that way only, and holds it to its grant
 // types.
 func (s *Server) VerifyClient(ctx context.Context, r *op.Request[op.ClientCredentials]) (op.Client, error) {
-	c, err := s.authenticate(ctx, r.Header, r.Form)
+	c, err := s.authenticateClient(ctx, r.Header, r.Form)
 	if err != nil {
-		return nil, refusal(err)
+		return nil, toOAuthError(err)
 	}
 	switch grant := r.Form.Get("grant_type"); {
-	case r.URL.Path != pathToken:
-	case !slices.Contains(grantTypes(c), grant):
-		return nil, problem{http.StatusBadRequest, "unauthorized_client", "this grant_type is not registered for the client", nil}
-	case grant == "client_credentials" && authMethod(c) == "none": // RFC 6749 §4.4: for confidential clients only
+	case r.URL.Path != tokenPath:
+	case !slices.Contains(registeredGrantTypes(c), grant):
+		return nil, oauthError{http.StatusBadRequest, "unauthorized_client", "this grant_type is not registered for the client", nil}
+	case grant == "client_credentials" && registeredAuthMethod(c) == "none": // RFC 6749 §4.4: for confidential clients only
 		return nil, invalidClient("client_credentials needs client authentication")
 	}
-	return client{c}, nil
+	return opClient{c}, nil
 }
 
-// authenticate finds the client that a request is from and holds it to the method it registered.
-func (s *Server) authenticate(ctx context.Context, h http.Header, form url.Values) (*storage.Client, error) {
+// authenticateClient finds the client that a request is from and holds it to the method it registered.
+func (s *Server) authenticateClient(ctx context.Context, h http.Header, form url.Values) (*storage.Client, error) {
 	creds, err := readCredentials(h, form)
 	if err != nil {
 		return nil, err
@@ -127,34 +127,34 @@ func (s *Server) authenticate(ctx context.Context, h http.Header, form url.Value
 	if creds.kind == credentialAssertion {
 		return s.authenticateAssertion(ctx, creds)
 	}
-	c, err := s.enabled(ctx, creds.client)
+	c, err := s.enabledClient(ctx, creds.clientID)
 	if err != nil {
 		return nil, err
 	}
-	switch method := authMethod(c); {
+	switch method := registeredAuthMethod(c); {
 	case method == "none" && creds.kind == credentialNone:
 		return c, nil
 	case method == "client_secret_basic" && creds.kind == credentialBasic, method == "client_secret_post" && creds.kind == credentialPost:
-		if !secretFits(c, creds.secret) {
-			return nil, invalidClient(failed)
+		if !secretMatches(c, creds.secret) {
+			return nil, invalidClient(authenticationFailed)
 		}
 		return c, nil
 	}
 	return nil, invalidClient("the client authenticates in another way than its token_endpoint_auth_method")
 }
 
-// enabled finds a client that is not disabled.
-func (s *Server) enabled(ctx context.Context, id string) (*storage.Client, error) {
+// enabledClient finds a client that is not disabled.
+func (s *Server) enabledClient(ctx context.Context, id string) (*storage.Client, error) {
 	c, err := s.Store.Client(ctx, id)
 	if errors.Is(err, storage.ErrNotFound) || err == nil && c.Disabled {
-		return nil, invalidClient(failed)
+		return nil, invalidClient(authenticationFailed)
 	}
 	return c, err
 }
 
-// secretFits compares hashes: secrets are random and long, so that no slow hash is needed, and are compared in constant time. No secret has the
+// secretMatches compares hashes: secrets are random and long, so that no slow hash is needed, and are compared in constant time. No secret has the
 // zero hash of a client without one.
-func secretFits(c *storage.Client, secret string) bool {
-	given := storage.HashOf(secret)
-	return subtle.ConstantTimeCompare(given[:], c.SecretHash[:]) == 1
+func secretMatches(c *storage.Client, secret string) bool {
+	presented := storage.HashOf(secret)
+	return subtle.ConstantTimeCompare(presented[:], c.SecretHash[:]) == 1
 }

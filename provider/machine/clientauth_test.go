@@ -123,9 +123,9 @@ func TestTwoWaysAtOnceAreRefused(t *testing.T) {
 		{"client_id", "shop", "client_secret", secret}, {"client_secret", secret}, {"client_id", "other"},
 		{"client_assertion", "a.b.c", "client_assertion_type", assertionType},
 	} {
-		g.mustRefuse(g.as("shop", g.http.Revoke, append([]string{"token", "x"}, more...)...), 400, "invalid_request")
+		g.mustRefuse(g.postAs("shop", g.http.Revoke, append([]string{"token", "x"}, more...)...), 400, "invalid_request")
 	}
-	if a := g.as("shop", g.http.Revoke, "token", "x", "client_id", "shop"); a.status != http.StatusOK {
+	if a := g.postAs("shop", g.http.Revoke, "token", "x", "client_id", "shop"); a.status != http.StatusOK {
 		t.Errorf("client_id beside the header: %d %s", a.status, a.body)
 	}
 }
@@ -136,7 +136,7 @@ func TestParametersWithoutAValueAreLeftOut(t *testing.T) {
 	g.mustClient("shop", nil)
 	g.mustMethod("public", "none")
 	empty := []string{"client_secret", "", "client_assertion", "", "client_assertion_type", "", "token_type_hint", ""}
-	if a := g.as("shop", g.http.Revoke, append([]string{"token", "x"}, empty...)...); a.status != http.StatusOK {
+	if a := g.postAs("shop", g.http.Revoke, append([]string{"token", "x"}, empty...)...); a.status != http.StatusOK {
 		t.Errorf("beside the header: %d %s", a.status, a.body)
 	}
 	if a := g.do(g.http.Revoke, post(form(append([]string{"token", "x", "client_id", "public"}, empty...)...))); a.status != http.StatusOK {
@@ -166,10 +166,10 @@ func TestClientIsHeldToItsGrantTypes(t *testing.T) {
 	if a.status != http.StatusOK || a.text("refresh_token") != "" {
 		t.Fatalf("a client without refresh_token got one: %s", a.body)
 	}
-	g.mustRefuse(g.as("shop", g.http.Token, "grant_type", "client_credentials"), 400, "unauthorized_client")
+	g.mustRefuse(g.postAs("shop", g.http.Token, "grant_type", "client_credentials"), 400, "unauthorized_client")
 	g.mustRefuse(g.refresh("shop", "crt_x"), 400, "unauthorized_client")
 	for _, grant := range []string{"password", "urn:ietf:params:oauth:grant-type:jwt-bearer", "urn:ietf:params:oauth:grant-type:token-exchange", `x"<b>`, "implicit"} {
-		a := g.as("shop", g.http.Token, "grant_type", grant)
+		a := g.postAs("shop", g.http.Token, "grant_type", grant)
 		g.mustRefuse(a, 400, "unsupported_grant_type")
 		if strings.Contains(a.body, "<b>") {
 			t.Errorf("the answer repeats the request: %s", a.body)

@@ -16,35 +16,35 @@ import (
 
 // ClientCredentialsExchange gives a client a token for itself (RFC 6749 §4.4). A JWT costs no commit.
 func (s *Server) ClientCredentialsExchange(ctx context.Context, r *op.ClientRequest[oidc.ClientCredentialsRequest]) (*op.Response, error) {
-	c := r.Client.(client).record
-	scope, ok := ownScope(c, strings.Fields(r.Form.Get("scope")))
+	c := r.Client.(opClient).record
+	scope, ok := clientCredentialsScope(c, strings.Fields(r.Form.Get("scope")))
 	if !ok {
 		return nil, invalidScope("scope holds what is not registered for the client, or what is about a person")
 	}
 	// Its sub is the client_id, which must not be taken for a person's (RFC 9068 §5).
 	if _, err := s.Store.User(ctx, c.ClientID); !errors.Is(err, storage.ErrNotFound) {
 		if err == nil {
-			err = problem{http.StatusBadRequest, "unauthorized_client", "the client_id is also the subject of a person", nil}
+			err = oauthError{http.StatusBadRequest, "unauthorized_client", "the client_id is also the subject of a person", nil}
 		}
-		return nil, refusal(err)
+		return nil, toOAuthError(err)
 	}
-	answer, record, err := s.Minter.Own(c, scope, s.Now())
+	response, record, err := s.Minter.NewClientCredentialsToken(c, scope, s.Now())
 	if err == nil && record != nil {
 		err = s.Store.PutToken(ctx, *record)
 	}
-	return respond(answer, err)
+	return newTokenResponse(response, err)
 }
 
-// ownScope is what a client may have for itself: what was registered for it by name. Scopes about a person have no meaning here.
-func ownScope(c *storage.Client, asked []string) ([]string, bool) {
+// clientCredentialsScope is what a client may have for itself: what was registered for it by name. Scopes about a person have no meaning here.
+func clientCredentialsScope(c *storage.Client, requested []string) ([]string, bool) {
 	registered := slices.DeleteFunc(strings.Fields(c.Scope), func(scope string) bool { return slices.Contains(tokens.Scopes(), scope) })
-	if len(asked) == 0 {
+	if len(requested) == 0 {
 		return registered, true
 	}
-	for _, scope := range asked {
+	for _, scope := range requested {
 		if !slices.Contains(registered, scope) {
 			return nil, false
 		}
 	}
-	return asked, true
+	return requested, true
 }

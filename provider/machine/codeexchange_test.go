@@ -25,7 +25,7 @@ func TestCodeGivesTokensOfTheSession(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	member := session.Member("shop")
+	member := session.ClientSession("shop")
 	if member == nil {
 		t.Fatal("the client got tokens and is no member")
 	}
@@ -40,11 +40,11 @@ func TestCodeGivesTokensOfTheSession(t *testing.T) {
 	if id["at_hash"] == nil || id["azp"] != nil || id["email"] != nil || id["session_expiry"] != nil {
 		t.Errorf("ID token: %v", id)
 	}
-	if got := g.bearer(a.text("access_token")); got.status != http.StatusOK || got.text("sub") != "alice" || got.text("name") != "Alice" || got.text("email") != "alice@example.com" || got.data["email_verified"] != false {
+	if got := g.userInfo(a.text("access_token")); got.status != http.StatusOK || got.text("sub") != "alice" || got.text("name") != "Alice" || got.text("email") != "alice@example.com" || got.data["email_verified"] != false {
 		t.Errorf("userinfo: %d %s", got.status, got.body)
 	}
-	if !member.Opaque.Equal(g.now.Add(time.Hour)) || !member.IDToken.Equal(g.now.Add(10*time.Minute)) || !member.Issued.Equal(g.now) || !member.JWT.IsZero() {
-		t.Errorf("trust: %+v", member.Trust)
+	if !member.Opaque.Equal(g.now.Add(time.Hour)) || !member.IDToken.Equal(g.now.Add(10*time.Minute)) || !member.LastIDToken.Equal(g.now) || !member.JWT.IsZero() {
+		t.Errorf("trust: %+v", member.TokenExpiry)
 	}
 }
 
@@ -52,7 +52,7 @@ func TestOfFiftyRedemptionsOneWins(t *testing.T) {
 	g := newRig(t)
 	g.mustClient("shop", nil)
 	code := g.mustCode(g.mustSession("alice"), "shop", "openid", nil)
-	answers := make([]answer, 50)
+	answers := make([]response, 50)
 	var wg sync.WaitGroup
 	for i := range answers {
 		wg.Go(func() { answers[i] = g.redeem("shop", code) })
@@ -63,7 +63,7 @@ func TestOfFiftyRedemptionsOneWins(t *testing.T) {
 		if a.status == http.StatusOK {
 			won++
 			// The others were second uses: what the first gave is dead.
-			if got := g.bearer(a.text("access_token")); got.status != http.StatusUnauthorized {
+			if got := g.userInfo(a.text("access_token")); got.status != http.StatusUnauthorized {
 				t.Errorf("access token after reuse: %d", got.status)
 			}
 			g.mustRefuse(g.refresh("shop", a.text("refresh_token")), 400, "invalid_grant")
@@ -87,7 +87,7 @@ func TestCodeReuseEndsTheGrantAndNothingMore(t *testing.T) {
 	g.mustRefuse(g.redeem("shop", code), 400, "invalid_grant")
 	g.mustActive("shop", first.text("access_token"), false)
 	g.mustActive("shop", other.text("access_token"), true)
-	if session, err := g.store.Session(t.Context(), s.ID, g.now); err != nil || session.Member("shop") == nil {
+	if session, err := g.store.Session(t.Context(), s.ID, g.now); err != nil || session.ClientSession("shop") == nil {
 		t.Errorf("the session or its member ended: %v", err)
 	}
 	g.mustRefuse(g.redeem("shop", code), 400, "invalid_grant")
@@ -97,22 +97,22 @@ func TestCodeReuseEndsTheGrantAndNothingMore(t *testing.T) {
 // Nobody but a code's client, at its redirect URI, with its verifier, may use it up or end what it gave.
 func TestWhoCannotRedeemCannotBurn(t *testing.T) {
 	wrong := strings.Repeat("x", 43)
-	for name, attack := range map[string]func(g *rig, code string) answer{
-		"another client": func(g *rig, code string) answer { return g.redeem("thief", code) },
-		"another redirect URI": func(g *rig, code string) answer {
-			return g.as("shop", g.http.Token, "grant_type", "authorization_code", "code", code, "redirect_uri", callback+"&y=2", "code_verifier", verifier)
+	for name, attack := range map[string]func(g *rig, code string) response{
+		"another client": func(g *rig, code string) response { return g.redeem("thief", code) },
+		"another redirect URI": func(g *rig, code string) response {
+			return g.postAs("shop", g.http.Token, "grant_type", "authorization_code", "code", code, "redirect_uri", callback+"&y=2", "code_verifier", verifier)
 		},
-		"verifier missing": func(g *rig, code string) answer {
-			return g.as("shop", g.http.Token, "grant_type", "authorization_code", "code", code, "redirect_uri", callback)
+		"verifier missing": func(g *rig, code string) response {
+			return g.postAs("shop", g.http.Token, "grant_type", "authorization_code", "code", code, "redirect_uri", callback)
 		},
-		"verifier wrong": func(g *rig, code string) answer {
-			return g.as("shop", g.http.Token, "grant_type", "authorization_code", "code", code, "redirect_uri", callback, "code_verifier", wrong)
+		"verifier wrong": func(g *rig, code string) response {
+			return g.postAs("shop", g.http.Token, "grant_type", "authorization_code", "code", code, "redirect_uri", callback, "code_verifier", wrong)
 		},
-		"challenge as verifier": func(g *rig, code string) answer {
-			return g.as("shop", g.http.Token, "grant_type", "authorization_code", "code", code, "redirect_uri", callback, "code_verifier", "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM")
+		"challenge as verifier": func(g *rig, code string) response {
+			return g.postAs("shop", g.http.Token, "grant_type", "authorization_code", "code", code, "redirect_uri", callback, "code_verifier", "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM")
 		},
-		"verifier too short": func(g *rig, code string) answer {
-			return g.as("shop", g.http.Token, "grant_type", "authorization_code", "code", code, "redirect_uri", callback, "code_verifier", verifier[:42])
+		"verifier too short": func(g *rig, code string) response {
+			return g.postAs("shop", g.http.Token, "grant_type", "authorization_code", "code", code, "redirect_uri", callback, "code_verifier", verifier[:42])
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -134,9 +134,9 @@ func TestWhoCannotRedeemCannotBurn(t *testing.T) {
 func TestVerifierWithoutChallengeIsADowngrade(t *testing.T) {
 	g := newRig(t)
 	g.mustClient("shop", nil)
-	code := g.mustCode(g.mustSession("alice"), "shop", "openid", func(c *tokens.Code) { c.Challenge = "" })
+	code := g.mustCode(g.mustSession("alice"), "shop", "openid", func(c *tokens.Code) { c.CodeChallenge = "" })
 	g.mustRefuse(g.redeem("shop", code), 400, "invalid_grant")
-	a := g.as("shop", g.http.Token, "grant_type", "authorization_code", "code", code, "redirect_uri", callback)
+	a := g.postAs("shop", g.http.Token, "grant_type", "authorization_code", "code", code, "redirect_uri", callback)
 	if a.status != http.StatusOK {
 		t.Fatalf("without both: %d %s", a.status, a.body)
 	}
@@ -163,7 +163,7 @@ func TestCodeDiesWithTimeAndWithItsSession(t *testing.T) {
 	s := g.mustSession("alice")
 	ended := g.mustCode(s, "shop", "openid", nil)
 	g.now = g.now.Add(time.Second)
-	g.end(storage.Selector{Sessions: []storage.SessionID{s.ID}})
+	g.endSessions(storage.Selector{Sessions: []storage.SessionID{s.ID}})
 	g.mustRefuse(g.redeem("shop", ended), 400, "invalid_grant")
 	g.now = g.now.Add(time.Minute)
 	g.mustRefuse(g.redeem("shop", late), 400, "invalid_grant")
@@ -185,7 +185,7 @@ func TestAccessTokenNeverOutlivesTheSessionsAbsoluteEnd(t *testing.T) {
 			t.Errorf("%s: expires_in %v, want 240", format, a.data["expires_in"])
 		}
 		g.now = g.now.Add(4 * time.Minute)
-		if got := g.bearer(a.text("access_token")); got.status != http.StatusUnauthorized {
+		if got := g.userInfo(a.text("access_token")); got.status != http.StatusUnauthorized {
 			t.Errorf("%s: userinfo after the absolute end: %d", format, got.status)
 		}
 	}
@@ -195,18 +195,18 @@ func TestPublicClientProvesItselfByPKCEAlone(t *testing.T) {
 	g := newRig(t)
 	g.mustMethod("spa", "none")
 	s := g.mustSession("alice")
-	redeem := func(more ...string) answer {
-		return g.as("", g.http.Token, append([]string{"grant_type", "authorization_code", "client_id", "spa", "redirect_uri", callback, "code", g.mustCode(s, "spa", "openid", nil)}, more...)...)
+	redeem := func(more ...string) response {
+		return g.postAs("", g.http.Token, append([]string{"grant_type", "authorization_code", "client_id", "spa", "redirect_uri", callback, "code", g.mustCode(s, "spa", "openid", nil)}, more...)...)
 	}
 	g.mustRefuse(redeem(), 400, "invalid_grant")
 	a := redeem("code_verifier", verifier)
 	if a.status != http.StatusOK || a.header.Get("Access-Control-Allow-Origin") != "*" {
 		t.Fatalf("%d %v %s", a.status, a.header, a.body)
 	}
-	next := g.as("", g.http.Token, "grant_type", "refresh_token", "client_id", "spa", "refresh_token", a.text("refresh_token"))
+	next := g.postAs("", g.http.Token, "grant_type", "refresh_token", "client_id", "spa", "refresh_token", a.text("refresh_token"))
 	if next.status != http.StatusOK || next.text("refresh_token") == a.text("refresh_token") {
 		t.Fatalf("%d %s", next.status, next.body)
 	}
-	g.mustRefuse(g.as("", g.http.Token, "grant_type", "client_credentials", "client_id", "spa"), 401, "invalid_client")
-	g.mustRefuse(g.as("", g.http.Introspect, "token", next.text("access_token"), "client_id", "spa"), 401, "invalid_client")
+	g.mustRefuse(g.postAs("", g.http.Token, "grant_type", "client_credentials", "client_id", "spa"), 401, "invalid_client")
+	g.mustRefuse(g.postAs("", g.http.Introspect, "token", next.text("access_token"), "client_id", "spa"), 401, "invalid_client")
 }

@@ -13,33 +13,37 @@ import (
 	"github.com/curfew-id/curfew/storage"
 )
 
-// broken is a store whose file is gone: everything but the clients in memory fails.
-type broken struct {
+// failingStore is a store whose file is gone: everything but the clients in memory fails.
+type failingStore struct {
 	Store
 	err error
 }
 
-func (b broken) User(context.Context, string) (storage.User, error) { return storage.User{}, b.err }
-func (b broken) Redeem(context.Context, storage.Code, time.Time, func(storage.Session, storage.Member) (storage.Issue, error)) (storage.Redeemed, error) {
-	return storage.Redeemed{}, b.err
+func (b failingStore) User(context.Context, string) (storage.User, error) {
+	return storage.User{}, b.err
 }
-func (b broken) Refresh(context.Context, storage.Refresh, time.Time, func(storage.Grant, *storage.Session) (storage.Issue, error)) (storage.Refreshed, error) {
-	return storage.Refreshed{}, b.err
+func (b failingStore) Redeem(context.Context, storage.Code, time.Time, func(storage.Session, storage.ClientSession) (storage.Issuance, error)) (storage.RedeemResult, error) {
+	return storage.RedeemResult{}, b.err
 }
-func (b broken) GrantByRefresh(context.Context, storage.Hash, time.Time) (storage.Grant, bool, error) {
+func (b failingStore) Refresh(context.Context, storage.RefreshRequest, time.Time, func(storage.Grant, *storage.Session) (storage.Issuance, error)) (storage.RefreshResult, error) {
+	return storage.RefreshResult{}, b.err
+}
+func (b failingStore) GrantByRefresh(context.Context, storage.Hash, time.Time) (storage.Grant, bool, error) {
 	return storage.Grant{}, false, b.err
 }
-func (b broken) LiveGrant(context.Context, string, string, time.Time, time.Time) (storage.Grant, error) {
+func (b failingStore) ActiveGrant(context.Context, string, string, time.Time, time.Time) (storage.Grant, error) {
 	return storage.Grant{}, b.err
 }
-func (b broken) LiveOwnToken(context.Context, string, time.Time) error { return b.err }
-func (b broken) PutToken(context.Context, storage.Token) error         { return b.err }
-func (b broken) Token(context.Context, storage.Hash, time.Time) (storage.Token, storage.Grant, error) {
+func (b failingStore) ClientTokenActive(context.Context, string, time.Time) error { return b.err }
+func (b failingStore) PutToken(context.Context, storage.Token) error              { return b.err }
+func (b failingStore) Token(context.Context, storage.Hash, time.Time) (storage.Token, storage.Grant, error) {
 	return storage.Token{}, storage.Grant{}, b.err
 }
-func (b broken) Spend(context.Context, string, time.Time, time.Time, time.Time) error { return b.err }
+func (b failingStore) MarkUsed(context.Context, string, time.Time, time.Time, time.Time) error {
+	return b.err
+}
 
-func (b broken) Spent(context.Context, string, time.Time, time.Time, time.Time) (bool, error) {
+func (b failingStore) WasUsed(context.Context, string, time.Time, time.Time, time.Time) (bool, error) {
 	return false, b.err
 }
 
@@ -58,16 +62,16 @@ func TestStoreFailureIsNeverASuccess(t *testing.T) {
 			g.mustClient("shop", func(c *storage.Client) { c.AccessTokenFormat = format })
 			_, a := g.mustTokens("shop", "openid")
 			code := g.mustCode(g.mustSession("alice"), "shop", "openid", nil)
-			g.server.Store = broken{g.store, c.err}
-			for name, got := range map[string]answer{
+			g.server.Store = failingStore{g.store, c.err}
+			for name, got := range map[string]response{
 				"code":        g.redeem("shop", code),
 				"refresh":     g.refresh("shop", a.text("refresh_token")),
-				"client":      g.as("shop", g.http.Token, "grant_type", "client_credentials"),
-				"introspect":  g.as("shop", g.http.Introspect, "token", a.text("access_token")),
-				"introspect2": g.as("shop", g.http.Introspect, "token", a.text("refresh_token")),
-				"revoke":      g.as("shop", g.http.Revoke, "token", a.text("access_token")),
-				"revoke2":     g.as("shop", g.http.Revoke, "token", a.text("refresh_token")),
-				"userinfo":    g.bearer(a.text("access_token")),
+				"client":      g.postAs("shop", g.http.Token, "grant_type", "client_credentials"),
+				"introspect":  g.postAs("shop", g.http.Introspect, "token", a.text("access_token")),
+				"introspect2": g.postAs("shop", g.http.Introspect, "token", a.text("refresh_token")),
+				"revoke":      g.postAs("shop", g.http.Revoke, "token", a.text("access_token")),
+				"revoke2":     g.postAs("shop", g.http.Revoke, "token", a.text("refresh_token")),
+				"userinfo":    g.userInfo(a.text("access_token")),
 				"assertion":   g.withAssertion(s.sign(t, g.claimsFor("keyed"))),
 			} {
 				if (got.header.Get("Retry-After") != "") != (c.status == 503) {
@@ -98,7 +102,7 @@ func TestTokenThatCannotBeSignedIsNoSuccess(t *testing.T) {
 	g.mustRefuse(g.redeem("shop", code), 400, "invalid_grant")
 }
 
-func (g *rig) mustRefuseServer(a answer) {
+func (g *rig) mustRefuseServer(a response) {
 	g.t.Helper()
 	g.mustRefuse(a, 500, "server_error")
 	if a.text("error_description") != "" {
@@ -106,21 +110,23 @@ func (g *rig) mustRefuseServer(a answer) {
 	}
 }
 
-// panicking panics where a client is looked up.
-type panicking struct{ Store }
+// panickingStore panics where a client is looked up.
+type panickingStore struct{ Store }
 
-func (panicking) Client(context.Context, string) (*storage.Client, error) { panic("secret inside") }
+func (panickingStore) Client(context.Context, string) (*storage.Client, error) {
+	panic("secret inside")
+}
 
 func TestPanicIsAServerErrorWithoutAWord(t *testing.T) {
 	g := newRig(t)
-	g.server.Store = panicking{g.store}
-	g.mustRefuseServer(g.as("shop", g.http.Token, "grant_type", "client_credentials"))
+	g.server.Store = panickingStore{g.store}
+	g.mustRefuseServer(g.postAs("shop", g.http.Token, "grant_type", "client_credentials"))
 }
 
 func TestOversizedClaimsAreRefusedBeforeACodeIsGiven(t *testing.T) {
 	g := newRig(t)
 	_, err := g.server.Minter.SealCode(g.server.Minter.NewCode(tokens.Code{Client: "shop", Claims: []byte(strings.Repeat(" ", 2000))}, g.now))
-	if !errors.Is(err, tokens.ErrCodeSize) {
+	if !errors.Is(err, tokens.ErrCodeTooLong) {
 		t.Errorf("got %v", err)
 	}
 }

@@ -16,20 +16,20 @@ import (
 // credentials that can be read.
 func (s *Server) guard(path string, library http.Handler) http.Handler {
 	challenge := s.basicChallenge()
-	return s.recovered(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	return s.recoverPanics(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		noStore(w)
 		form, err := readForm(w, r)
 		if err == nil {
-			err = s.precheck(path, r.Header, form)
+			err = s.validateForm(path, r.Header, form)
 		}
 		if err != nil {
-			s.fail(&challenging{ResponseWriter: w, challenge: challenge}, r, err)
+			s.writeError(&challengeWriter{ResponseWriter: w, challenge: challenge}, r, err)
 			return
 		}
 		inner := r.WithContext(r.Context())
 		inner.Form, inner.PostForm = form, form
 		inner.URL = &url.URL{Path: path}
-		library.ServeHTTP(&challenging{ResponseWriter: w, challenge: challenge}, inner)
+		library.ServeHTTP(&challengeWriter{ResponseWriter: w, challenge: challenge}, inner)
 	}))
 }
 
@@ -37,18 +37,18 @@ func (s *Server) guard(path string, library http.Handler) http.Handler {
 func readForm(w http.ResponseWriter, r *http.Request) (url.Values, error) {
 	if r.Method != http.MethodPost {
 		w.Header().Set("Allow", http.MethodPost)
-		return nil, problem{http.StatusMethodNotAllowed, "invalid_request", "this endpoint takes POST only", nil}
+		return nil, oauthError{http.StatusMethodNotAllowed, "invalid_request", "this endpoint takes POST only", nil}
 	}
 	if r.URL.RawQuery != "" {
 		return nil, invalidRequest("parameters go into the body, not into the query")
 	}
-	if r.ContentLength > web.MaxForm {
-		return nil, problem{http.StatusRequestEntityTooLarge, "invalid_request", "the request body is larger than 64 kB", nil}
+	if r.ContentLength > web.MaxFormSize {
+		return nil, oauthError{http.StatusRequestEntityTooLarge, "invalid_request", "the request body is larger than 64 kB", nil}
 	}
 	form, err := web.Params(r)
-	repeated, again := errors.AsType[web.RepeatedError](err)
+	repeated, isRepeated := errors.AsType[web.RepeatedParamError](err)
 	switch {
-	case again:
+	case isRepeated:
 		return nil, invalidRequest(repeated.Error()) // RFC 6749 §3.2
 	case err != nil:
 		return nil, invalidRequest("the request body is not a form (application/x-www-form-urlencoded) of at most 64 kB")
@@ -56,21 +56,21 @@ func readForm(w http.ResponseWriter, r *http.Request) (url.Values, error) {
 	return form, nil
 }
 
-// precheck refuses in our words what the library would refuse in its own, with the wrong status or with the request's text in the answer.
-func (s *Server) precheck(path string, h http.Header, form url.Values) error {
-	if path == pathToken {
+// validateForm refuses in our words what the library would refuse in its own, with the wrong status or with the request's text in the answer.
+func (s *Server) validateForm(path string, h http.Header, form url.Values) error {
+	if path == tokenPath {
 		switch grant := form.Get("grant_type"); {
 		case grant == "":
 			return invalidRequest("grant_type is missing")
 		case !slices.Contains(GrantTypes(), grant):
-			return problem{http.StatusBadRequest, "unsupported_grant_type", "grant_type is none of those in the discovery document", nil}
+			return oauthError{http.StatusBadRequest, "unsupported_grant_type", "grant_type is none of those in the discovery document", nil}
 		}
 	}
 	creds, err := readCredentials(h, form)
 	if err != nil {
 		return err
 	}
-	if path == pathIntrospect && creds.kind == credentialNone {
+	if path == introspectPath && creds.kind == credentialNone {
 		return invalidClient("introspection needs client authentication") // RFC 7662 §2.1
 	}
 	return nil
@@ -87,8 +87,8 @@ func noStore(w http.ResponseWriter) {
 	w.Header().Set("Pragma", "no-cache")
 }
 
-// recovered answers a panic as a server error: no request may reset a connection or show a stack.
-func (s *Server) recovered(next http.Handler) http.Handler {
+// recoverPanics answers a panic as a server error: no request may reset a connection or show a stack.
+func (s *Server) recoverPanics(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		defer func() {
 			if v := recover(); v != nil {
@@ -96,7 +96,7 @@ func (s *Server) recovered(next http.Handler) http.Handler {
 					panic(v)
 				}
 				s.logger().ErrorContext(r.Context(), "panic in a handler", "panic", v, "stack", string(debug.Stack()))
-				s.write(w, problem{status: http.StatusInternalServerError, code: "server_error"})
+				s.writeOAuthError(w, oauthError{status: http.StatusInternalServerError, code: "server_error"})
 			}
 		}()
 		next.ServeHTTP(w, r)
@@ -106,19 +106,19 @@ func (s *Server) recovered(next http.Handler) http.Handler {
 // basicChallenge goes with a 401 of an endpoint that authenticates clients (RFC 6749 §5.2).
 func (s *Server) basicChallenge() string { return fmt.Sprintf("Basic realm=%q", s.Issuer) }
 
-// challenging adds what the library leaves out: WWW-Authenticate to a 401 (RFC 9110 §11.6.1), Retry-After to a 503.
-type challenging struct {
+// challengeWriter adds what the library leaves out: WWW-Authenticate to a 401 (RFC 9110 §11.6.1), Retry-After to a 503.
+type challengeWriter struct {
 	http.ResponseWriter
 	challenge string
 }
 
 // WriteHeader adds the headers that go with status.
-func (c *challenging) WriteHeader(status int) {
+func (c *challengeWriter) WriteHeader(status int) {
 	switch status {
 	case http.StatusUnauthorized:
 		c.Header().Set("WWW-Authenticate", c.challenge)
 	case http.StatusServiceUnavailable:
-		c.Header().Set("Retry-After", retryAfter)
+		c.Header().Set("Retry-After", retryAfterSeconds)
 	}
 	c.ResponseWriter.WriteHeader(status)
 }
@@ -126,20 +126,20 @@ func (c *challenging) WriteHeader(status int) {
 // CORS lets scripts of any origin call an endpoint, never with cookies (Fetch standard; RFC 9700 §2.6 forbids it at the authorization endpoint
 // only). It answers preflights itself.
 func CORS(next http.Handler, methods ...string) http.Handler {
-	allowed := strings.Join(methods, ", ")
-	document := !slices.Contains(methods, http.MethodPost) // it is there for everybody: neither challenge nor delay goes with it
+	allowedMethods := strings.Join(methods, ", ")
+	isPublicDocument := !slices.Contains(methods, http.MethodPost) // it is there for everybody: neither challenge nor delay goes with it
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		h := w.Header()
 		h.Set("Access-Control-Allow-Origin", "*")
 		if r.Method == http.MethodOptions {
-			h.Set("Access-Control-Allow-Methods", allowed)
+			h.Set("Access-Control-Allow-Methods", allowedMethods)
 			h.Set("Access-Control-Allow-Headers", "Authorization, Content-Type")
 			h.Set("Access-Control-Max-Age", "7200")
-			h.Set("Allow", allowed+", OPTIONS")
+			h.Set("Allow", allowedMethods+", OPTIONS")
 			w.WriteHeader(http.StatusNoContent)
 			return
 		}
-		if !document {
+		if !isPublicDocument {
 			h.Set("Access-Control-Expose-Headers", "WWW-Authenticate, Retry-After")
 		}
 		next.ServeHTTP(w, r)

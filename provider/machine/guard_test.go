@@ -79,7 +79,7 @@ func TestMissingParametersAreNamed(t *testing.T) {
 		{g.http.Introspect, nil, "token"},
 		{g.http.Revoke, nil, "token"},
 	} {
-		a := g.as("shop", c.endpoint, c.pairs...)
+		a := g.postAs("shop", c.endpoint, c.pairs...)
 		if a.status != 400 || a.text("error") != "invalid_request" || !strings.Contains(a.text("error_description"), c.want) {
 			t.Errorf("%v: %d %s", c.pairs, a.status, a.body)
 		}
@@ -109,7 +109,7 @@ func TestMalformedTokensOfAnyShapeAreRefused(t *testing.T) {
 	for _, shape := range shapes {
 		short := shape[:min(len(shape), 60)]
 		g.mustActiveIs(shape, short)
-		if a := g.as("shop", g.http.Revoke, "token", shape); shape != "" && a.status != http.StatusOK {
+		if a := g.postAs("shop", g.http.Revoke, "token", shape); shape != "" && a.status != http.StatusOK {
 			t.Errorf("revoke %q: %d %s", short, a.status, a.body)
 		}
 		for _, r := range []*http.Request{bearerRequest(shape), post(form("access_token", shape))} {
@@ -129,7 +129,7 @@ func TestMalformedTokensOfAnyShapeAreRefused(t *testing.T) {
 
 func (g *rig) mustActiveIs(token, short string) {
 	g.t.Helper()
-	a := g.as("shop", g.http.Introspect, "token", token)
+	a := g.postAs("shop", g.http.Introspect, "token", token)
 	if token == "" {
 		g.mustRefuse(a, 400, "invalid_request")
 		return
@@ -169,7 +169,7 @@ func TestScriptsOfOtherOriginsMayCallWithoutCookies(t *testing.T) {
 func TestKeysAreServedReady(t *testing.T) {
 	g := newRig(t)
 	a := g.do(g.http.JWKS, httptest.NewRequest(http.MethodGet, "/jwks", nil))
-	if a.status != 200 || !strings.Contains(a.body, `"kid"`) || strings.Contains(a.body, `"d"`) || a.header.Get("Cache-Control") != jwksCache {
+	if a.status != 200 || !strings.Contains(a.body, `"kid"`) || strings.Contains(a.body, `"d"`) || a.header.Get("Cache-Control") != jwksCacheControl {
 		t.Fatalf("%d %v %s", a.status, a.header, a.body)
 	}
 	r := httptest.NewRequest(http.MethodGet, "/jwks", nil)

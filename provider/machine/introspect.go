@@ -12,9 +12,9 @@ import (
 	"github.com/curfew-id/curfew/storage"
 )
 
-// introspection is what is said about a token (RFC 7662 §2.2). sid, auth_time, acr and amr let a resource server act on ended sessions and ask for
+// introspectionResponse is what is said about a token (RFC 7662 §2.2). sid, auth_time, acr and amr let a resource server act on ended sessions and ask for
 // a fresh sign-in.
-type introspection struct {
+type introspectionResponse struct {
 	Active    bool            `json:"active"`
 	Scope     string          `json:"scope,omitempty"`
 	Client    string          `json:"client_id,omitempty"`
@@ -34,56 +34,56 @@ type introspection struct {
 // Introspect tells an authenticated caller about its own tokens and those whose audience names it. All else is exactly {"active":false}: a caller
 // learns nothing about what is not meant for it.
 func (s *Server) Introspect(ctx context.Context, r *op.Request[op.IntrospectionRequest]) (*op.Response, error) {
-	caller, err := s.authenticate(ctx, r.Header, r.Form)
+	caller, err := s.authenticateClient(ctx, r.Header, r.Form)
 	if err != nil {
-		return nil, refusal(err)
+		return nil, toOAuthError(err)
 	}
-	text := r.Data.Token
-	var found introspection
+	token := r.Data.Token
+	var response introspectionResponse
 	// token_type_hint is not needed: the token's form tells its kind.
-	if opaque(text, tokens.RefreshPrefix) {
-		found, err = s.introspectRefresh(ctx, caller, text)
+	if looksLikeToken(token, tokens.RefreshPrefix) {
+		response, err = s.introspectRefresh(ctx, caller, token)
 	} else {
-		found, err = s.introspectAccess(ctx, caller, text)
+		response, err = s.introspectAccess(ctx, caller, token)
 	}
 	if err != nil && !errors.Is(err, storage.ErrNotFound) {
-		return nil, refusal(err)
+		return nil, toOAuthError(err)
 	}
-	return op.NewResponse(found), nil
+	return op.NewResponse(response), nil
 }
 
-func (s *Server) introspectAccess(ctx context.Context, caller *storage.Client, text string) (introspection, error) {
-	b, err := s.bearer(ctx, text)
-	if err != nil || b.token.Client != caller.ClientID && !slices.Contains(b.token.Audience, caller.ClientID) {
-		return introspection{}, err
+func (s *Server) introspectAccess(ctx context.Context, caller *storage.Client, token string) (introspectionResponse, error) {
+	active, err := s.lookupToken(ctx, token)
+	if err != nil || active.token.Client != caller.ClientID && !slices.Contains(active.token.Audience, caller.ClientID) {
+		return introspectionResponse{}, err
 	}
-	found := introspection{Active: true, Scope: strings.Join(b.token.Scope, " "), Client: b.token.Client, TokenType: "Bearer", Expires: b.token.Expires.Unix(),
-		Issued: b.token.Issued.Unix(), Subject: b.client.ClientID, Audience: b.token.Audience, Issuer: s.Issuer, ID: b.jti, SID: b.token.SID}
-	if b.token.Grant != "" {
-		s.describe(&found, b.client, b.grant)
+	response := introspectionResponse{Active: true, Scope: strings.Join(active.token.Scope, " "), Client: active.token.Client, TokenType: "Bearer", Expires: active.token.Expires.Unix(),
+		Issued: active.token.Issued.Unix(), Subject: active.client.ClientID, Audience: active.token.Audience, Issuer: s.Issuer, ID: active.jti, SID: active.token.SID}
+	if active.token.Grant != "" {
+		s.addAuthentication(&response, active.client, active.grant)
 	}
-	return found, nil
+	return response, nil
 }
 
 // introspectRefresh tells a client about its own refresh token; a resource server has no business with one.
-func (s *Server) introspectRefresh(ctx context.Context, caller *storage.Client, text string) (introspection, error) {
-	g, current, err := s.Store.GrantByRefresh(ctx, storage.HashOf(text), s.Now())
-	if err != nil || !current || g.Client != caller.ClientID || !tokens.MayRefresh(caller, g) {
-		return introspection{}, err
+func (s *Server) introspectRefresh(ctx context.Context, caller *storage.Client, refreshToken string) (introspectionResponse, error) {
+	g, isCurrent, err := s.Store.GrantByRefresh(ctx, storage.HashOf(refreshToken), s.Now())
+	if err != nil || !isCurrent || g.Client != caller.ClientID || !tokens.MayRefresh(caller, g) {
+		return introspectionResponse{}, err
 	}
-	found := introspection{Active: true, Scope: strings.Join(tokens.Within(caller, g.Scope), " "), Client: g.Client, Issuer: s.Issuer}
+	response := introspectionResponse{Active: true, Scope: strings.Join(tokens.AllowedScope(caller, g.Scope), " "), Client: g.Client, Issuer: s.Issuer}
 	if !g.Offline() {
-		found.SID = g.SID
+		response.SID = g.SID
 	}
-	if end := g.Deadline(); !end.IsZero() {
-		found.Expires = end.Unix()
+	if deadline := g.Deadline(); !deadline.IsZero() {
+		response.Expires = deadline.Unix()
 	}
-	s.describe(&found, caller, g)
-	return found, nil
+	s.addAuthentication(&response, caller, g)
+	return response, nil
 }
 
-// describe says what a grant says about its person's sign-in.
-func (s *Server) describe(found *introspection, c *storage.Client, g storage.Grant) {
-	found.Subject = s.Minter.SubjectFor(g.Subject, c)
-	found.AuthTime, found.ACR, found.AMR = g.AuthTime.Unix(), g.ACR, g.AMR
+// addAuthentication says what a grant says about its person's sign-in.
+func (s *Server) addAuthentication(response *introspectionResponse, c *storage.Client, g storage.Grant) {
+	response.Subject = s.Minter.SubjectFor(g.Subject, c)
+	response.AuthTime, response.ACR, response.AMR = g.AuthTime.Unix(), g.ACR, g.AMR
 }

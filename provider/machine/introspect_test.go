@@ -46,7 +46,7 @@ func TestIntrospectionCommitsNothing(t *testing.T) {
 	_, a := g.mustTokens("shop", "openid")
 	before := g.store.Commits()
 	g.mustActive("shop", a.text("access_token"), true)
-	g.bearer(a.text("access_token"))
+	g.userInfo(a.text("access_token"))
 	if n := g.store.Commits() - before; n != 0 {
 		t.Errorf("%d commits, want 0", n)
 	}
@@ -68,7 +68,7 @@ func TestCodeFlowAndRefreshAreOneCommitEach(t *testing.T) {
 			t.Errorf("refresh (%s): %d commits, want 1", format, n)
 		}
 		before = g.store.Commits()
-		own := g.as("shop", g.http.Token, "grant_type", "client_credentials")
+		own := g.postAs("shop", g.http.Token, "grant_type", "client_credentials")
 		if n := g.store.Commits() - before; own.status != http.StatusOK || (format == "jwt") != (n == 0) {
 			t.Errorf("client_credentials (%s): %d, %d commits", format, own.status, n)
 		}
@@ -83,19 +83,19 @@ func TestClientsOwnTokens(t *testing.T) {
 		})
 		g.mustClient("api", nil)
 		g.mustClient("alice2", nil)
-		all := g.as("worker", g.http.Token, "grant_type", "client_credentials")
+		all := g.postAs("worker", g.http.Token, "grant_type", "client_credentials")
 		if all.text("scope") != "read write" || all.text("refresh_token") != "" || all.text("id_token") != "" {
 			t.Fatalf("%s: %s", format, all.body)
 		}
-		one := g.as("worker", g.http.Token, "grant_type", "client_credentials", "scope", "read")
+		one := g.postAs("worker", g.http.Token, "grant_type", "client_credentials", "scope", "read")
 		seen := g.mustActive("api", one.text("access_token"), true)
 		if seen.text("scope") != "read" || seen.text("sub") != "worker" || seen.text("client_id") != "worker" || seen.data["sid"] != nil || seen.data["auth_time"] != nil {
 			t.Errorf("%s: %s", format, seen.body)
 		}
 		for _, scope := range []string{"admin", "openid", "offline_access", "read admin"} {
-			g.mustRefuse(g.as("worker", g.http.Token, "grant_type", "client_credentials", "scope", scope), 400, "invalid_scope")
+			g.mustRefuse(g.postAs("worker", g.http.Token, "grant_type", "client_credentials", "scope", scope), 400, "invalid_scope")
 		}
-		if a := g.as("worker", g.http.Revoke, "token", one.text("access_token")); a.status != http.StatusOK {
+		if a := g.postAs("worker", g.http.Revoke, "token", one.text("access_token")); a.status != http.StatusOK {
 			t.Errorf("%s: revoke: %d %s", format, a.status, a.body)
 		}
 		g.mustActive("api", one.text("access_token"), false)
@@ -106,7 +106,7 @@ func TestClientsOwnTokens(t *testing.T) {
 func TestClientNamedLikeAPersonGetsNoTokenOfItsOwn(t *testing.T) {
 	g := newRig(t)
 	g.mustClient("alice", nil)
-	g.mustRefuse(g.as("alice", g.http.Token, "grant_type", "client_credentials"), 400, "unauthorized_client")
+	g.mustRefuse(g.postAs("alice", g.http.Token, "grant_type", "client_credentials"), 400, "unauthorized_client")
 }
 
 func TestClientsOwnTokensDieWithAllThatItHas(t *testing.T) {
@@ -114,12 +114,12 @@ func TestClientsOwnTokensDieWithAllThatItHas(t *testing.T) {
 		g := newRig(t)
 		g.mustClient("watch", nil)
 		g.mustClient("worker", func(c *storage.Client) { c.AccessTokenFormat, c.Audience = format, []string{"watch"} })
-		own := g.as("worker", g.http.Token, "grant_type", "client_credentials").text("access_token")
+		own := g.postAs("worker", g.http.Token, "grant_type", "client_credentials").text("access_token")
 		g.now = g.now.Add(time.Second)
-		g.end(storage.Selector{Client: "worker", Offline: true})
+		g.endSessions(storage.Selector{Client: "worker", IncludeOffline: true})
 		g.mustActive("watch", own, false)
 		g.now = g.now.Add(time.Second)
-		g.mustActive("watch", g.as("worker", g.http.Token, "grant_type", "client_credentials").text("access_token"), true)
+		g.mustActive("watch", g.postAs("worker", g.http.Token, "grant_type", "client_credentials").text("access_token"), true)
 	}
 }
 
@@ -130,10 +130,10 @@ func TestTokensDoNotPassToAClientThatComesLater(t *testing.T) {
 		g.mustClient("watch", nil)
 		named := func(c *storage.Client) { c.AccessTokenFormat, c.Audience = format, []string{"watch"} }
 		g.mustClient("worker", named)
-		own := g.as("worker", g.http.Token, "grant_type", "client_credentials").text("access_token")
+		own := g.postAs("worker", g.http.Token, "grant_type", "client_credentials").text("access_token")
 		g.mustActive("watch", own, true)
 		g.now = g.now.Add(time.Second)
-		if _, err := g.server.Ender.End(t.Context(), storage.Selector{Client: "worker"}, storage.Cause{Reason: storage.ReasonClientRemoved}, storage.Change{RemoveClient: "worker"}); err != nil {
+		if _, err := g.server.Terminator.End(t.Context(), storage.Selector{Client: "worker"}, storage.Cause{Reason: storage.ReasonClientRemoved}, storage.Change{RemoveClient: "worker"}); err != nil {
 			t.Fatal(err)
 		}
 		g.mustActive("watch", own, false)

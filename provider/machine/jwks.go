@@ -2,11 +2,11 @@ package machine
 
 import "net/http"
 
-// jwksCache is how long relying parties may keep the keys: a new key is published for longer before it signs.
-const jwksCache = "public, max-age=3600"
+// jwksCacheControl is how long relying parties may keep the keys: a new key is published for longer before it signs.
+const jwksCacheControl = "public, max-age=3600"
 
-// jwks serves the published keys (RFC 7517 §5), as bytes that stand ready.
-func (s *Server) jwks(w http.ResponseWriter, r *http.Request) {
+// serveJWKS serves the published keys (RFC 7517 §5), as bytes that stand ready.
+func (s *Server) serveJWKS(w http.ResponseWriter, r *http.Request) {
 	body, etag := s.Ring.JWKS()
 	h := w.Header()
 	if r.Method != http.MethodGet && r.Method != http.MethodHead {
@@ -14,7 +14,7 @@ func (s *Server) jwks(w http.ResponseWriter, r *http.Request) {
 		w.WriteHeader(http.StatusMethodNotAllowed)
 		return
 	}
-	h.Set("Cache-Control", jwksCache)
+	h.Set("Cache-Control", jwksCacheControl)
 	h.Set("ETag", etag)
 	if r.Header.Get("If-None-Match") == etag {
 		w.WriteHeader(http.StatusNotModified)

@@ -13,36 +13,36 @@ import (
 	"github.com/curfew-id/curfew/storage"
 )
 
-// refreshGrace is for how long a refresh token that was exchanged gives the same successor again: answers get lost, and two tabs refresh at once.
-const refreshGrace = 10 * time.Second
+// refreshGracePeriod is for how long a refresh token that was exchanged gives the same successor again: answers get lost, and two tabs refresh at once.
+const refreshGracePeriod = 10 * time.Second
 
 // RefreshToken exchanges a refresh token for the next (RFC 6749 §6, RFC 9700 §4.14.2).
 func (s *Server) RefreshToken(ctx context.Context, r *op.ClientRequest[oidc.RefreshTokenRequest]) (*op.Response, error) {
-	c := r.Client.(client).record
-	presented := r.Data.RefreshToken
-	if !opaque(presented, tokens.RefreshPrefix) {
+	c := r.Client.(opClient).record
+	token := r.Data.RefreshToken
+	if !looksLikeToken(token, tokens.RefreshPrefix) {
 		return nil, invalidGrant("the refresh token is none of ours")
 	}
 	now := s.Now()
-	renewal := s.Minter.Renewal(c, presented, strings.Fields(r.Form.Get("scope")), now)
-	refreshed, err := s.Store.Refresh(ctx, storage.Refresh{Token: storage.HashOf(presented), Successor: storage.HashOf(renewal.Next()), Client: c.ClientID,
-		Grace: refreshGrace}, now, renewal.Issue)
+	refresh := s.Minter.NewRefresh(c, token, strings.Fields(r.Form.Get("scope")), now)
+	result, err := s.Store.Refresh(ctx, storage.RefreshRequest{Token: storage.HashOf(token), NewToken: storage.HashOf(refresh.NewToken()), Client: c.ClientID,
+		Grace: refreshGracePeriod}, now, refresh.Issue)
 	if err != nil {
-		return nil, refusal(err)
+		return nil, toOAuthError(err)
 	}
-	if refreshed.Reused {
-		return nil, s.reusedRefresh(ctx, c, refreshed.Grant)
+	if result.Reused {
+		return nil, s.revokeReusedRefreshToken(ctx, c, result.Grant)
 	}
-	user, err := s.userIf(ctx, renewal.WantsUser(refreshed.Grant), refreshed.Grant.Subject)
+	user, err := s.loadUserIfNeeded(ctx, refresh.NeedsUser(result.Grant), result.Grant.Subject)
 	if err != nil {
-		return nil, refusal(err)
+		return nil, toOAuthError(err)
 	}
-	return respond(renewal.Answer(refreshed, user))
+	return newTokenResponse(refresh.Respond(result, user))
 }
 
-// reusedRefresh acts on a refresh token that was used twice: somebody has stolen it, and nobody can say which use was the thief's. With the family
+// revokeReusedRefreshToken acts on a refresh token that was used twice: somebody has stolen it, and nobody can say which use was the thief's. With the family
 // ends the client's share of the session, so that it asks the person again, or all of the session. An offline grant is in no session.
-func (s *Server) reusedRefresh(ctx context.Context, c *storage.Client, g storage.Grant) error {
+func (s *Server) revokeReusedRefreshToken(ctx context.Context, c *storage.Client, g storage.Grant) error {
 	sel := storage.Selector{Sessions: []storage.SessionID{g.Session}}
 	switch {
 	case g.Offline():
@@ -50,23 +50,23 @@ func (s *Server) reusedRefresh(ctx context.Context, c *storage.Client, g storage
 	case !s.ReuseEndsSession:
 		sel.Client = c.ClientID
 	}
-	if err := s.endReused(ctx, c, sel, storage.ReasonRefreshReuse); err != nil {
+	if err := s.endAfterReuse(ctx, c, sel, storage.ReasonRefreshReuse); err != nil {
 		return err
 	}
 	return invalidGrant("the refresh token was used before: all that it led to has ended")
 }
 
-// endReused ends what something one-time gave that was used twice. Whoever sent it does not stop that by hanging up.
-func (s *Server) endReused(ctx context.Context, c *storage.Client, sel storage.Selector, reason storage.Reason) error {
+// endAfterReuse ends what something one-time gave that was used twice. Whoever sent it does not stop that by hanging up.
+func (s *Server) endAfterReuse(ctx context.Context, c *storage.Client, sel storage.Selector, reason storage.Reason) error {
 	cause := storage.Cause{Reason: reason, By: "client:" + c.ClientID, Client: c.ClientID}
-	if _, err := s.Ender.End(ctx, sel, cause, storage.Change{}); err != nil {
-		return refusal(err)
+	if _, err := s.Terminator.End(ctx, sel, cause, storage.Change{}); err != nil {
+		return toOAuthError(err)
 	}
 	return nil
 }
 
-// opaque tells whether text has the form of an opaque token of that kind. What is shorter or longer by one character is no token.
-func opaque(text, prefix string) bool {
+// looksLikeToken tells whether text has the form of an opaque token of that kind. What is shorter or longer by one character is no token.
+func looksLikeToken(text, prefix string) bool {
 	return strings.HasPrefix(text, prefix) && len(text) == len(prefix)+randomLength
 }
 

@@ -35,7 +35,7 @@ func TestLostAnswerGivesTheSameSuccessor(t *testing.T) {
 	g := newRig(t)
 	g.mustClient("shop", nil)
 	_, first := g.mustTokens("shop", "openid")
-	answers := make([]answer, 20)
+	answers := make([]response, 20)
 	var wg sync.WaitGroup
 	for i := range answers {
 		wg.Go(func() { answers[i] = g.refresh("shop", first.text("refresh_token")) })
@@ -65,8 +65,8 @@ func TestStolenRefreshTokenEndsTheClientsShare(t *testing.T) {
 	g.mustActive("shop", next.text("access_token"), false)
 	g.mustActive("mail", mail.text("access_token"), true)
 	session, err := g.store.Session(t.Context(), s.ID, g.now)
-	if err != nil || session.Member("shop") != nil || session.Member("mail") == nil {
-		t.Fatalf("members: %+v, %v", session.Members, err)
+	if err != nil || session.ClientSession("shop") != nil || session.ClientSession("mail") == nil {
+		t.Fatalf("members: %+v, %v", session.ClientSessions, err)
 	}
 	events, _, err := g.store.ListEvents(t.Context(), storage.EventFilter{Kind: "membership.ended", Reason: storage.ReasonRefreshReuse}, storage.Page{})
 	if err != nil || len(events) != 1 {
@@ -93,13 +93,13 @@ func TestTheftIsActedOnThoughTheServerDiedWhenItShowed(t *testing.T) {
 	s, shop := g.mustTokens("shop", "openid")
 	g.refresh("shop", shop.text("refresh_token"))
 	g.now = g.now.Add(11 * time.Second)
-	alive := g.server.Ender
-	g.server.Ender = deadEnder{}
+	alive := g.server.Terminator
+	g.server.Terminator = deadEnder{}
 	g.mustRefuse(g.refresh("shop", shop.text("refresh_token")), 503, "server_error")
-	g.server.Ender = alive
+	g.server.Terminator = alive
 	g.mustRefuse(g.refresh("shop", shop.text("refresh_token")), 400, "invalid_grant")
-	if session, err := g.store.Session(t.Context(), s.ID, g.now); err != nil || session.Member("shop") != nil {
-		t.Errorf("the thief's application is still a member: %+v, %v", session.Members, err)
+	if session, err := g.store.Session(t.Context(), s.ID, g.now); err != nil || session.ClientSession("shop") != nil {
+		t.Errorf("the thief's application is still a member: %+v, %v", session.ClientSessions, err)
 	}
 }
 
@@ -130,8 +130,8 @@ func (g *rig) mustReported(reason storage.Reason) {
 // deadEnder is the Ender of a process that dies.
 type deadEnder struct{}
 
-func (deadEnder) End(context.Context, storage.Selector, storage.Cause, storage.Change) (logout.Outcome, error) {
-	return logout.Outcome{}, storage.ErrUnavailable
+func (deadEnder) End(context.Context, storage.Selector, storage.Cause, storage.Change) (logout.Result, error) {
+	return logout.Result{}, storage.ErrUnavailable
 }
 
 func TestRefreshTokenOfAnotherClientIsUnknown(t *testing.T) {
@@ -154,7 +154,7 @@ func TestScopeNarrowsForOneTokenOnly(t *testing.T) {
 	if narrow.text("scope") != "openid email" {
 		t.Fatalf("narrowed: %d %s", narrow.status, narrow.body)
 	}
-	if info := g.bearer(narrow.text("access_token")); info.text("name") != "" || info.text("email") == "" {
+	if info := g.userInfo(narrow.text("access_token")); info.text("name") != "" || info.text("email") == "" {
 		t.Errorf("userinfo of the narrow token: %s", info.body)
 	}
 	bare := g.refresh("shop", narrow.text("refresh_token"), "scope", "email")
@@ -174,7 +174,7 @@ func TestOfflineGrantSurvivesTheSessionAndItsAccessTokenDoesNot(t *testing.T) {
 			g.mustClient("shop", func(c *storage.Client) { c.AccessTokenFormat = format })
 			s, a := g.mustTokens("shop", "openid offline_access")
 			g.now = g.now.Add(time.Second)
-			g.end(storage.Selector{Sessions: []storage.SessionID{s.ID}})
+			g.endSessions(storage.Selector{Sessions: []storage.SessionID{s.ID}})
 			g.mustActive("shop", a.text("access_token"), false)
 			next := g.refresh("shop", a.text("refresh_token"))
 			if next.status != http.StatusOK {
@@ -211,7 +211,7 @@ func TestRefreshTokensAreOfTheKindTheClientMayHold(t *testing.T) {
 			continue
 		}
 		g.now = g.now.Add(time.Second)
-		g.end(storage.Selector{Sessions: []storage.SessionID{s.ID}})
+		g.endSessions(storage.Selector{Sessions: []storage.SessionID{s.ID}})
 		if got := g.refresh("shop", a.text("refresh_token")).status == http.StatusOK; got != c.sticky {
 			t.Errorf("%s with %q: refresh after logout %t", c.holds, c.scope, got)
 		}

@@ -14,49 +14,49 @@ import (
 // Revocation revokes a token of the client that asks (RFC 7009 §2.1): an access token alone, or a refresh token with all that it led to. What is
 // unknown or dead already is revoked as it should be (§2.2). token_type_hint is not needed, and a wrong one changes nothing.
 func (s *Server) Revocation(ctx context.Context, r *op.ClientRequest[oidc.RevocationRequest]) (*op.Response, error) {
-	c := r.Client.(client).record
+	c := r.Client.(opClient).record
 	var err error
-	if opaque(r.Data.Token, tokens.RefreshPrefix) {
+	if looksLikeToken(r.Data.Token, tokens.RefreshPrefix) {
 		err = s.revokeRefresh(ctx, c, r.Data.Token)
 	} else {
 		err = s.revokeAccess(ctx, c, r.Data.Token)
 	}
 	if err != nil && !errors.Is(err, storage.ErrNotFound) {
-		return nil, refusal(err)
+		return nil, toOAuthError(err)
 	}
 	return op.NewResponse(nil), nil
 }
 
-// errForeign: §2.1 demands that the client is told.
-var errForeign = invalidGrant("the token was issued to another client")
+// errOtherClientsToken: §2.1 demands that the client is told.
+var errOtherClientsToken = invalidGrant("the token was issued to another client")
 
-func (s *Server) revokeRefresh(ctx context.Context, c *storage.Client, text string) error {
+func (s *Server) revokeRefresh(ctx context.Context, c *storage.Client, refreshToken string) error {
 	// One that was exchanged counts too: its family is what is meant.
-	g, _, err := s.Store.GrantByRefresh(ctx, storage.HashOf(text), s.Now())
+	g, _, err := s.Store.GrantByRefresh(ctx, storage.HashOf(refreshToken), s.Now())
 	if err != nil {
 		return err
 	}
 	if g.Client != c.ClientID {
-		return errForeign
+		return errOtherClientsToken
 	}
-	cause := storage.Cause{Reason: storage.ReasonRevoked, By: "client:" + c.ClientID, Client: c.ClientID}
-	_, err = s.Ender.End(ctx, storage.Selector{Grant: g.ID}, cause, storage.Change{})
+	cause := storage.Cause{Reason: storage.ReasonTokenRevoked, By: "client:" + c.ClientID, Client: c.ClientID}
+	_, err = s.Terminator.End(ctx, storage.Selector{Grant: g.ID}, cause, storage.Change{})
 	return err
 }
 
-func (s *Server) revokeAccess(ctx context.Context, c *storage.Client, text string) error {
-	b, err := s.issued(ctx, text) // one that its client may not use now, too
+func (s *Server) revokeAccess(ctx context.Context, c *storage.Client, token string) error {
+	active, err := s.lookupIssuedToken(ctx, token) // one that its client may not use now, too
 	if err != nil {
 		return err
 	}
-	if b.token.Client != c.ClientID {
-		return errForeign
+	if active.token.Client != c.ClientID {
+		return errOtherClientsToken
 	}
-	if b.jti == "" {
-		return s.Store.DeleteToken(ctx, b.token.Hash)
+	if active.jti == "" {
+		return s.Store.DeleteToken(ctx, active.token.Hash)
 	}
-	err = s.Store.Spend(ctx, revokedID(b.jti), b.token.Issued, b.token.Expires, s.Now())
-	if errors.Is(err, storage.ErrSpent) {
+	err = s.Store.MarkUsed(ctx, revocationID(active.jti), active.token.Issued, active.token.Expires, s.Now())
+	if errors.Is(err, storage.ErrAlreadyUsed) {
 		return nil
 	}
 	return err

@@ -17,7 +17,7 @@ func TestRevokingARefreshTokenEndsAllItLedTo(t *testing.T) {
 		next := g.refresh("shop", a.text("refresh_token"))
 		g.now = g.now.Add(time.Second)
 		// Even the one that was exchanged names its family.
-		got := g.as("shop", g.http.Revoke, "token", a.text("refresh_token"), "token_type_hint", "access_token")
+		got := g.postAs("shop", g.http.Revoke, "token", a.text("refresh_token"), "token_type_hint", "access_token")
 		if got.status != http.StatusOK || got.body != "" {
 			t.Fatalf("%d %q", got.status, got.body)
 		}
@@ -26,7 +26,7 @@ func TestRevokingARefreshTokenEndsAllItLedTo(t *testing.T) {
 		g.mustActive("shop", next.text("refresh_token"), false)
 		g.mustRefuse(g.refresh("shop", next.text("refresh_token")), 400, "invalid_grant")
 		g.mustActive("shop", other.text("access_token"), true)
-		events, _, err := g.store.ListEvents(t.Context(), storage.EventFilter{Reason: storage.ReasonRevoked}, storage.Page{})
+		events, _, err := g.store.ListEvents(t.Context(), storage.EventFilter{Reason: storage.ReasonTokenRevoked}, storage.Page{})
 		if err != nil || len(events) != 1 || events[0].By != "client:shop" {
 			t.Errorf("audit lines: %+v, %v", events, err)
 		}
@@ -40,12 +40,12 @@ func TestRevokingAnAccessTokenLeavesTheRest(t *testing.T) {
 		_, a := g.mustTokens("shop", "openid")
 		next := g.refresh("shop", a.text("refresh_token"))
 		for range 2 { // the second time it is unknown
-			if got := g.as("shop", g.http.Revoke, "token", a.text("access_token"), "token_type_hint", "nonsense"); got.status != http.StatusOK {
+			if got := g.postAs("shop", g.http.Revoke, "token", a.text("access_token"), "token_type_hint", "nonsense"); got.status != http.StatusOK {
 				t.Fatalf("%s: %d %s", format, got.status, got.body)
 			}
 		}
 		g.mustActive("shop", a.text("access_token"), false)
-		if got := g.bearer(a.text("access_token")); got.status != http.StatusUnauthorized {
+		if got := g.userInfo(a.text("access_token")); got.status != http.StatusUnauthorized {
 			t.Errorf("%s: userinfo %d", format, got.status)
 		}
 		g.mustActive("shop", next.text("access_token"), true)
@@ -63,8 +63,8 @@ func TestNobodyRevokesTheTokensOfOthers(t *testing.T) {
 		g.mustClient("public", func(c *storage.Client) { c.TokenEndpointAuthMethod = "none" })
 		_, a := g.mustTokens("shop", "openid")
 		for _, token := range []string{a.text("access_token"), a.text("refresh_token")} {
-			g.mustRefuse(g.as("thief", g.http.Revoke, "token", token), 400, "invalid_grant")
-			g.mustRefuse(g.as("", g.http.Revoke, "token", token, "client_id", "public"), 400, "invalid_grant")
+			g.mustRefuse(g.postAs("thief", g.http.Revoke, "token", token), 400, "invalid_grant")
+			g.mustRefuse(g.postAs("", g.http.Revoke, "token", token, "client_id", "public"), 400, "invalid_grant")
 			g.mustActive("shop", token, true)
 		}
 	}
@@ -75,7 +75,7 @@ func TestUnknownTokensAreRevokedAsTheyShouldBe(t *testing.T) {
 	g.mustClient("shop", nil)
 	before := g.store.Commits()
 	for _, token := range []string{"x", "cat_x", "crt_aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa", "a.b.c"} {
-		if got := g.as("shop", g.http.Revoke, "token", token); got.status != http.StatusOK {
+		if got := g.postAs("shop", g.http.Revoke, "token", token); got.status != http.StatusOK {
 			t.Errorf("%q: %d %s", token, got.status, got.body)
 		}
 	}

@@ -64,9 +64,9 @@ func newRig(t testing.TB, more ...string) *rig {
 	}
 	minter := &tokens.Minter{Issuer: issuer, Ring: g.ring, Lifetimes: tokens.Lifetimes{Code: time.Minute, Opaque: time.Hour, JWT: 10 * time.Minute, IDToken: 10 * time.Minute,
 		OfflineIdle: 90 * 24 * time.Hour}}
-	ender := &logout.Ender{Store: store, Now: now, Issuer: issuer, Lifetimes: logout.Lifetimes{Opaque: time.Hour, JWT: 10 * time.Minute, Absolute: 24 * time.Hour},
+	ender := &logout.Terminator{Store: store, Now: now, Issuer: issuer, Lifetimes: logout.Lifetimes{Opaque: time.Hour, JWT: 10 * time.Minute, Session: 24 * time.Hour},
 		SubjectFor: func(u storage.User, c *storage.Client) string { return minter.SubjectFor(u.Subject, c) }}
-	g.server = &Server{Issuer: issuer, Store: store, Minter: minter, Ring: g.ring, Ender: ender, Fetch: g, Now: now}
+	g.server = &Server{Issuer: issuer, Store: store, Minter: minter, Ring: g.ring, Terminator: ender, Fetch: g, Now: now}
 	g.http = g.server.Endpoints()
 	g.mustPut(storage.User{Subject: "alice", Name: "alice", Email: "alice@example.com", Claims: map[string]any{"name": "Alice", "phone_number": "+1 555"}})
 	return g
@@ -108,8 +108,8 @@ func (g *rig) mustClient(id string, edit func(*storage.Client)) *storage.Client 
 
 func (g *rig) mustSession(subject string) storage.Session {
 	g.t.Helper()
-	s := storage.Session{ID: storage.SessionID(keys.Random("")), Secret: storage.HashOf(keys.Random("")), Subject: subject, AuthTime: g.now, AMR: []string{"pwd"},
-		ACR: tokens.ACRPassword, Created: g.now, LastActive: g.now, Idle: 8 * time.Hour, Expires: g.now.Add(24 * time.Hour), UserAgent: "test"}
+	s := storage.Session{ID: storage.SessionID(keys.Random("")), SecretHash: storage.HashOf(keys.Random("")), Subject: subject, AuthTime: g.now, AMR: []string{"pwd"},
+		ACR: tokens.ACRPassword, Created: g.now, LastActive: g.now, IdleTimeout: 8 * time.Hour, Expires: g.now.Add(24 * time.Hour), UserAgent: "test"}
 	if err := g.store.CreateSession(context.Background(), s, storage.Event{At: g.now, Kind: "session.created"}); err != nil {
 		g.t.Fatal(err)
 	}
@@ -120,7 +120,7 @@ func (g *rig) mustSession(subject string) storage.Session {
 func (g *rig) mustCode(s storage.Session, client string, scope string, edit func(*tokens.Code)) string {
 	g.t.Helper()
 	sum := sha256.Sum256([]byte(verifier))
-	code := g.server.Minter.NewCode(tokens.Code{Client: client, Redirect: storage.HashOf(callback), Challenge: base64.RawURLEncoding.EncodeToString(sum[:]), Nonce: "n-0S6_WzA2Mj",
+	code := g.server.Minter.NewCode(tokens.Code{Client: client, RedirectURIHash: storage.HashOf(callback), CodeChallenge: base64.RawURLEncoding.EncodeToString(sum[:]), Nonce: "n-0S6_WzA2Mj",
 		Scope: strings.Fields(scope), Session: s.ID, Subject: s.Subject}, g.now)
 	if edit != nil {
 		edit(&code)
@@ -132,21 +132,21 @@ func (g *rig) mustCode(s storage.Session, client string, scope string, edit func
 	return text
 }
 
-// answer is what came back.
-type answer struct {
+// response is what came back.
+type response struct {
 	status int
 	header http.Header
 	body   string
 	data   map[string]any // of a JSON object
 }
 
-func (a answer) text(name string) string { v, _ := a.data[name].(string); return v }
+func (a response) text(name string) string { v, _ := a.data[name].(string); return v }
 
-func (g *rig) do(h http.Handler, r *http.Request) answer {
+func (g *rig) do(h http.Handler, r *http.Request) response {
 	g.t.Helper()
 	w := httptest.NewRecorder()
 	h.ServeHTTP(w, r)
-	a := answer{status: w.Code, header: w.Result().Header, body: w.Body.String()}
+	a := response{status: w.Code, header: w.Result().Header, body: w.Body.String()}
 	if strings.HasPrefix(a.header.Get("Content-Type"), "application/json") && a.body != "" {
 		if err := json.Unmarshal(w.Body.Bytes(), &a.data); err != nil {
 			g.t.Fatalf("answer is no JSON object: %q", a.body)
@@ -169,8 +169,8 @@ func post(v url.Values) *http.Request {
 	return r
 }
 
-// as posts a form as a client does that has the secret.
-func (g *rig) as(client string, h http.Handler, pairs ...string) answer {
+// postAs posts a form as a client does that has the secret.
+func (g *rig) postAs(client string, h http.Handler, pairs ...string) response {
 	g.t.Helper()
 	r := post(form(pairs...))
 	if client != "" {
@@ -179,18 +179,18 @@ func (g *rig) as(client string, h http.Handler, pairs ...string) answer {
 	return g.do(h, r)
 }
 
-func (g *rig) redeem(client, code string) answer {
+func (g *rig) redeem(client, code string) response {
 	g.t.Helper()
-	return g.as(client, g.http.Token, "grant_type", "authorization_code", "code", code, "redirect_uri", callback, "code_verifier", verifier)
+	return g.postAs(client, g.http.Token, "grant_type", "authorization_code", "code", code, "redirect_uri", callback, "code_verifier", verifier)
 }
 
-func (g *rig) refresh(client, token string, more ...string) answer {
+func (g *rig) refresh(client, token string, more ...string) response {
 	g.t.Helper()
-	return g.as(client, g.http.Token, append([]string{"grant_type", "refresh_token", "refresh_token", token}, more...)...)
+	return g.postAs(client, g.http.Token, append([]string{"grant_type", "refresh_token", "refresh_token", token}, more...)...)
 }
 
 // mustTokens is a whole code flow of alice with client; the session is new.
-func (g *rig) mustTokens(client, scope string) (storage.Session, answer) {
+func (g *rig) mustTokens(client, scope string) (storage.Session, response) {
 	g.t.Helper()
 	s := g.mustSession("alice")
 	a := g.redeem(client, g.mustCode(s, client, scope, nil))
@@ -200,7 +200,7 @@ func (g *rig) mustTokens(client, scope string) (storage.Session, answer) {
 	return s, a
 }
 
-func (g *rig) bearer(token string) answer {
+func (g *rig) userInfo(token string) response {
 	g.t.Helper()
 	r := httptest.NewRequest(http.MethodGet, "/userinfo", nil)
 	r.Header.Set("Authorization", "Bearer "+token)
@@ -208,9 +208,9 @@ func (g *rig) bearer(token string) answer {
 }
 
 // mustActive checks what introspection says to a caller.
-func (g *rig) mustActive(caller, token string, want bool) answer {
+func (g *rig) mustActive(caller, token string, want bool) response {
 	g.t.Helper()
-	a := g.as(caller, g.http.Introspect, "token", token)
+	a := g.postAs(caller, g.http.Introspect, "token", token)
 	if a.status != http.StatusOK {
 		g.t.Fatalf("introspect: %d %s", a.status, a.body)
 	}
@@ -223,7 +223,7 @@ func (g *rig) mustActive(caller, token string, want bool) answer {
 	return a
 }
 
-func (g *rig) mustRefuse(a answer, status int, code string) {
+func (g *rig) mustRefuse(a response, status int, code string) {
 	g.t.Helper()
 	if a.status != status || a.text("error") != code {
 		g.t.Fatalf("got %d %s, want %d %s", a.status, a.body, status, code)
@@ -248,9 +248,9 @@ func (g *rig) claims(token string) map[string]any {
 	return claims
 }
 
-func (g *rig) end(sel storage.Selector) {
+func (g *rig) endSessions(sel storage.Selector) {
 	g.t.Helper()
-	if _, err := g.server.Ender.End(context.Background(), sel, storage.Cause{Reason: storage.ReasonLogout, By: "user:alice"}, storage.Change{}); err != nil {
+	if _, err := g.server.Terminator.End(context.Background(), sel, storage.Cause{Reason: storage.ReasonLogout, By: "user:alice"}, storage.Change{}); err != nil {
 		g.t.Fatal(err)
 	}
 }

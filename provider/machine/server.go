@@ -18,19 +18,19 @@ import (
 type Store interface {
 	storage.Grants
 	storage.Tokens
-	storage.Spending
+	storage.ReplayCache
 	Client(ctx context.Context, id string) (*storage.Client, error)
 	User(ctx context.Context, subject string) (storage.User, error)
 }
 
-// Ender ends sessions, memberships and grants (logout.Ender).
-type Ender interface {
-	End(ctx context.Context, sel storage.Selector, cause storage.Cause, change storage.Change) (logout.Outcome, error)
+// Terminator ends sessions, memberships and grants (logout.Ender).
+type Terminator interface {
+	End(ctx context.Context, sel storage.Selector, cause storage.Cause, change storage.Change) (logout.Result, error)
 }
 
 // Ring verifies what we signed, signs userinfo answers, and opens what we wrapped (provider/keys).
 type Ring interface {
-	VerifyAccessToken(token string, at time.Time) (keys.Access, error)
+	VerifyAccessToken(token string, at time.Time) (keys.AccessToken, error)
 	Sign(alg, typ string, claims any) (string, error)
 	UnwrapSecret(client string, wrapped []byte) ([]byte, error)
 	JWKS() (body []byte, etag string)
@@ -45,14 +45,14 @@ type Fetcher interface {
 type Server struct {
 	op.UnimplementedServer
 
-	Issuer string
-	Store  Store
-	Minter *tokens.Minter
-	Ring   Ring
-	Ender  Ender
-	Fetch  Fetcher // jwks_uri
-	Now    func() time.Time
-	Log    *slog.Logger // nil: the default logger
+	Issuer     string
+	Store      Store
+	Minter     *tokens.Minter
+	Ring       Ring
+	Terminator Terminator
+	Fetch      Fetcher // jwks_uri
+	Now        func() time.Time
+	Log        *slog.Logger // nil: the default logger
 
 	// ReuseEndsSession: a refresh token that is used twice ends the whole session, not only that client's share.
 	ReuseEndsSession bool
@@ -71,25 +71,25 @@ type Endpoints struct {
 
 // The library's paths. Where the endpoints stand outside is for the mounting to say.
 const (
-	pathToken      = "/token"
-	pathIntrospect = "/introspect"
-	pathRevoke     = "/revoke"
+	tokenPath      = "/token"
+	introspectPath = "/introspect"
+	revokePath     = "/revoke"
 )
 
 // Endpoints makes the handlers.
 func (s *Server) Endpoints() Endpoints {
 	// What is left nil is not registered: authorize and end_session are pages, and the library's are not used.
 	library := op.RegisterServer(s, op.Endpoints{
-		Token:         op.NewEndpoint(pathToken),
-		Introspection: op.NewEndpoint(pathIntrospect),
-		Revocation:    op.NewEndpoint(pathRevoke),
+		Token:         op.NewEndpoint(tokenPath),
+		Introspection: op.NewEndpoint(introspectPath),
+		Revocation:    op.NewEndpoint(revokePath),
 	}, op.WithDecoder(decoder{}), op.WithServerCORSOptions(nil)) // its default CORS lets any origin in, with credentials
 	return Endpoints{
-		Token:      CORS(s.guard(pathToken, library), http.MethodPost),
-		Introspect: s.guard(pathIntrospect, library), // no CORS: resource servers are no browsers
-		Revoke:     CORS(s.guard(pathRevoke, library), http.MethodPost),
-		UserInfo:   CORS(s.recovered(http.HandlerFunc(s.userInfo)), http.MethodGet, http.MethodPost),
-		JWKS:       CORS(http.HandlerFunc(s.jwks), http.MethodGet),
+		Token:      CORS(s.guard(tokenPath, library), http.MethodPost),
+		Introspect: s.guard(introspectPath, library), // no CORS: resource servers are no browsers
+		Revoke:     CORS(s.guard(revokePath, library), http.MethodPost),
+		UserInfo:   CORS(s.recoverPanics(http.HandlerFunc(s.serveUserInfo)), http.MethodGet, http.MethodPost),
+		JWKS:       CORS(http.HandlerFunc(s.serveJWKS), http.MethodGet),
 	}
 }
 

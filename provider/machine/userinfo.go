@@ -13,27 +13,27 @@ import (
 	"github.com/curfew-id/curfew/storage"
 )
 
-// userInfo gives a person's claims to the bearer of an access token with scope openid (Core §5.3): as JSON or, if the client registered so, as
+// serveUserInfo gives a person's claims to the bearer of an access token with scope openid (Core §5.3): as JSON or, if the client registered so, as
 // a signed JWT.
-func (s *Server) userInfo(w http.ResponseWriter, r *http.Request) {
+func (s *Server) serveUserInfo(w http.ResponseWriter, r *http.Request) {
 	noStore(w)
-	text, err := bearerToken(w, r)
+	token, err := bearerToken(w, r)
 	if err != nil {
 		s.refuseBearer(w, r, err)
 		return
 	}
-	b, err := s.bearer(r.Context(), text)
+	active, err := s.lookupToken(r.Context(), token)
 	if errors.Is(err, storage.ErrNotFound) {
 		err = invalidToken()
 	}
-	if err == nil && (b.token.Grant == "" || !slices.Contains(b.token.Scope, "openid")) {
-		err = problem{http.StatusForbidden, "insufficient_scope", "the access token was not issued with scope openid", nil}
+	if err == nil && (active.token.Grant == "" || !slices.Contains(active.token.Scope, "openid")) {
+		err = oauthError{http.StatusForbidden, "insufficient_scope", "the access token was not issued with scope openid", nil}
 	}
 	if err != nil {
 		s.refuseBearer(w, r, err)
 		return
 	}
-	user, err := s.Store.User(r.Context(), b.grant.Subject)
+	user, err := s.Store.User(r.Context(), active.grant.Subject)
 	if errors.Is(err, storage.ErrNotFound) || err == nil && user.Disabled {
 		err = invalidToken()
 	}
@@ -41,28 +41,28 @@ func (s *Server) userInfo(w http.ResponseWriter, r *http.Request) {
 		s.refuseBearer(w, r, err)
 		return
 	}
-	claims := tokens.UserInfoClaims(&user, b.client, b.token.Scope, b.grant.Claims)
-	claims["sub"] = s.Minter.SubjectFor(b.grant.Subject, b.client)
-	s.writeUserInfo(w, r, b.client, claims)
+	claims := tokens.UserInfoClaims(&user, active.client, active.token.Scope, active.grant.Claims)
+	claims["sub"] = s.Minter.SubjectFor(active.grant.Subject, active.client)
+	s.writeUserInfo(w, r, active.client, claims)
 }
 
 func (s *Server) writeUserInfo(w http.ResponseWriter, r *http.Request, c *storage.Client, claims map[string]any) {
-	kind, body := "application/json", []byte(nil)
+	contentType, body := "application/json", []byte(nil)
 	var err error
 	if alg := c.UserinfoSignedResponseAlg; alg != "" {
 		// Core §5.3.2: signed, it has iss and aud too.
 		claims["iss"], claims["aud"] = s.Issuer, c.ClientID
-		var text string
-		text, err = s.Ring.Sign(alg, "JWT", claims)
-		kind, body = "application/jwt", []byte(text)
+		var jwt string
+		jwt, err = s.Ring.Sign(alg, "JWT", claims)
+		contentType, body = "application/jwt", []byte(jwt)
 	} else {
 		body, err = json.Marshal(claims)
 	}
 	if err != nil {
-		s.fail(w, r, fmt.Errorf("write userinfo: %w", err))
+		s.writeError(w, r, fmt.Errorf("write userinfo: %w", err))
 		return
 	}
-	w.Header().Set("Content-Type", kind)
+	w.Header().Set("Content-Type", contentType)
 	// A client that is gone cannot be told.
 	_, _ = w.Write(body)
 }
@@ -70,49 +70,49 @@ func (s *Server) writeUserInfo(w http.ResponseWriter, r *http.Request, c *storag
 // bearerToken finds the one access token of a request: in the Authorization header or in a form body (RFC 6750 §2.1, §2.2). The query is no place
 // for it (RFC 9700 §4.3.2). An empty text with an error that has no code means that there is none.
 func bearerToken(w http.ResponseWriter, r *http.Request) (string, error) {
-	var found []string
+	var candidates []string
 	for _, header := range r.Header.Values("Authorization") {
 		scheme, text, _ := strings.Cut(header, " ")
 		if strings.EqualFold(scheme, "Bearer") {
-			found = append(found, strings.TrimSpace(text))
+			candidates = append(candidates, strings.TrimSpace(text))
 		}
 	}
 	switch {
 	case r.Method == http.MethodGet:
 	case r.Method != http.MethodPost:
 		w.Header().Set("Allow", "GET, POST")
-		return "", problem{http.StatusMethodNotAllowed, "invalid_request", "this endpoint takes GET and POST", nil}
+		return "", oauthError{http.StatusMethodNotAllowed, "invalid_request", "this endpoint takes GET and POST", nil}
 	case r.ContentLength != 0:
 		form, err := web.Params(r)
 		if token := form.Get("access_token"); err == nil && token != "" {
-			found = append(found, token)
+			candidates = append(candidates, token)
 		}
-		if err != nil && len(found) == 0 {
+		if err != nil && len(candidates) == 0 {
 			return "", invalidRequest("the request body is not a form (application/x-www-form-urlencoded) of at most 64 kB with each parameter once")
 		}
 	}
 	switch {
 	case r.URL.Query().Has("access_token"):
 		return "", invalidRequest("the access token goes into the Authorization header, not into the query")
-	case len(found) > 1:
+	case len(candidates) > 1:
 		return "", invalidRequest("there is more than one access token") // RFC 6750 §2
-	case len(found) == 0 || found[0] == "":
-		return "", problem{status: http.StatusUnauthorized}
+	case len(candidates) == 0 || candidates[0] == "":
+		return "", oauthError{status: http.StatusUnauthorized}
 	}
-	return found[0], nil
+	return candidates[0], nil
 }
 
 // refuseBearer answers with the error in WWW-Authenticate too (RFC 6750 §3). Who sent no token is told only what to bring.
 func (s *Server) refuseBearer(w http.ResponseWriter, r *http.Request, err error) {
-	p := refusal(err)
-	if p.status < http.StatusInternalServerError {
-		w.Header().Set("WWW-Authenticate", s.bearerChallenge(p.code))
+	oauthErr := toOAuthError(err)
+	if oauthErr.status < http.StatusInternalServerError {
+		w.Header().Set("WWW-Authenticate", s.bearerChallenge(oauthErr.code))
 	}
-	if p.code == "" {
-		w.WriteHeader(p.status)
+	if oauthErr.code == "" {
+		w.WriteHeader(oauthErr.status)
 		return
 	}
-	s.fail(w, r, err)
+	s.writeError(w, r, err)
 }
 
 func (s *Server) bearerChallenge(code string) string {

@@ -24,7 +24,7 @@ func TestUserInfoHasTheClaimsOfTheScopesInTheirTypes(t *testing.T) {
 	g.mustClient("shop", nil)
 	g.mustPut(fullUser(g.now))
 	a := g.redeem("shop", g.mustCode(g.mustSession("bob"), "shop", "openid profile email address phone", nil))
-	info := g.bearer(a.text("access_token"))
+	info := g.userInfo(a.text("access_token"))
 	want := map[string]any{}
 	for name, v := range fullUser(g.now).Claims {
 		want[name] = v
@@ -43,16 +43,16 @@ func TestUserInfoLeavesOutWhatIsNotThereOrNotAskedFor(t *testing.T) {
 	g.mustClient("shop", nil)
 	g.mustPut(storage.User{Subject: "carol", Name: "carol", Claims: map[string]any{"nickname": "", "name": nil, "website": 7, "address": map[string]any{}}})
 	a := g.redeem("shop", g.mustCode(g.mustSession("carol"), "shop", "openid profile email address phone", nil))
-	if got, want := g.bearer(a.text("access_token")).data, (map[string]any{"sub": "carol", "preferred_username": "carol", "updated_at": float64(g.now.Unix())}); !reflect.DeepEqual(got, want) {
+	if got, want := g.userInfo(a.text("access_token")).data, (map[string]any{"sub": "carol", "preferred_username": "carol", "updated_at": float64(g.now.Unix())}); !reflect.DeepEqual(got, want) {
 		t.Errorf("got %v, want %v", got, want)
 	}
 	_, only := g.mustTokens("shop", "openid")
-	if got := g.bearer(only.text("access_token")).data; len(got) != 1 {
+	if got := g.userInfo(only.text("access_token")).data; len(got) != 1 {
 		t.Errorf("with openid alone: %v", got)
 	}
 	// Not verified is said, not left out.
 	_, mail := g.mustTokens("shop", "openid email phone")
-	if got := g.bearer(mail.text("access_token")).data; got["email_verified"] != false || got["phone_number_verified"] != false {
+	if got := g.userInfo(mail.text("access_token")).data; got["email_verified"] != false || got["phone_number_verified"] != false {
 		t.Errorf("unverified: %v", got)
 	}
 }
@@ -61,12 +61,12 @@ func TestClaimsParameterAsksByName(t *testing.T) {
 	g := newRig(t)
 	g.mustClient("shop", nil)
 	g.mustPut(fullUser(g.now))
-	request, err := tokens.ParseClaims(`{"userinfo":{"name":{"essential":true},"email":null,"gender":{"value":"female"},"locale":{"values":["fr-FR","de-DE"]},"unknown":null},"id_token":{"nickname":null,"acr":{"values":["1"]}}}`)
+	request, err := tokens.ParseClaimsRequest(`{"userinfo":{"name":{"essential":true},"email":null,"gender":{"value":"female"},"locale":{"values":["fr-FR","de-DE"]},"unknown":null},"id_token":{"nickname":null,"acr":{"values":["1"]}}}`)
 	if err != nil {
 		t.Fatal(err)
 	}
 	a := g.redeem("shop", g.mustCode(g.mustSession("bob"), "shop", "openid", func(c *tokens.Code) { c.Claims = request.Raw() }))
-	if got, want := g.bearer(a.text("access_token")).data, (map[string]any{"sub": "bob", "name": "Bob B", "email": "bob@example.com", "locale": "de-DE"}); !reflect.DeepEqual(got, want) {
+	if got, want := g.userInfo(a.text("access_token")).data, (map[string]any{"sub": "bob", "name": "Bob B", "email": "bob@example.com", "locale": "de-DE"}); !reflect.DeepEqual(got, want) {
 		t.Errorf("userinfo: got %v, want %v", got, want)
 	}
 	for _, token := range []string{a.text("id_token"), g.refresh("shop", a.text("refresh_token")).text("id_token")} {
@@ -81,7 +81,7 @@ func TestUserInfoIsSignedWhereRegistered(t *testing.T) {
 		g := newRig(t, keys.RS256)
 		g.mustClient("shop", func(c *storage.Client) { c.UserinfoSignedResponseAlg = alg })
 		_, a := g.mustTokens("shop", "openid profile")
-		info := g.bearer(a.text("access_token"))
+		info := g.userInfo(a.text("access_token"))
 		if info.header.Get("Content-Type") != "application/jwt" {
 			t.Fatalf("%v", info.header)
 		}
@@ -93,7 +93,7 @@ func TestUserInfoIsSignedWhereRegistered(t *testing.T) {
 		if _, err := g.ring.VerifyHint(info.body); err == nil {
 			t.Error("a userinfo answer passes as a hint")
 		}
-		if got := g.bearer(info.body); got.status != http.StatusUnauthorized {
+		if got := g.userInfo(info.body); got.status != http.StatusUnauthorized {
 			t.Errorf("a userinfo answer as bearer: %d", got.status)
 		}
 	}
@@ -113,7 +113,7 @@ func TestPairwiseSubjectIsTheSameEverywhereForOneSectorOnly(t *testing.T) {
 	for _, id := range []string{"a1", "a2", "b"} {
 		_, a := g.mustTokens(id, "openid")
 		sub, _ := g.claims(a.text("id_token"))["sub"].(string)
-		if info := g.bearer(a.text("access_token")).text("sub"); info != sub {
+		if info := g.userInfo(a.text("access_token")).text("sub"); info != sub {
 			t.Errorf("%s: userinfo has %q, the ID token %q", id, info, sub)
 		}
 		if seen := g.mustActive(id, a.text("access_token"), true).text("sub"); seen != sub {

@@ -25,8 +25,8 @@ import (
 // MaxBytes is the longest password that is accepted. Longer ones are refused before hashing, never cut.
 const MaxBytes = 1024
 
-// maxWait is how long a hash waits for its turn.
-const maxWait = 5 * time.Second
+// maxQueueWait is how long a hash waits for its turn.
+const maxQueueWait = 5 * time.Second
 
 // The errors of a Hasher. Callers test them with errors.Is.
 var (
@@ -58,9 +58,9 @@ const (
 
 // Hasher hashes and verifies passwords, as many at a time as there are cores. It is safe for concurrent use.
 type Hasher struct {
-	cost  Cost
-	turn  chan struct{}
-	dummy string
+	cost      Cost
+	slots     chan struct{}
+	dummyHash string
 }
 
 // NewHasher makes a Hasher. A zero cost means the default: 19 MiB, 2 passes, 1 thread.
@@ -69,21 +69,21 @@ func NewHasher(cost Cost) *Hasher {
 		cost = defaultCost
 	}
 	return &Hasher{
-		cost: cost,
-		turn: make(chan struct{}, runtime.GOMAXPROCS(0)),
+		cost:  cost,
+		slots: make(chan struct{}, runtime.GOMAXPROCS(0)),
 		// Random bits: no password has this hash.
-		dummy: format(cost, random(saltBytes), random(hashBytes)),
+		dummyHash: encodePHC(cost, randomBytes(saltBytes), randomBytes(hashBytes)),
 	}
 }
 
 // Hash makes the PHC string under which password is stored. ErrTooLong, ErrBusy.
 func (h *Hasher) Hash(ctx context.Context, password string) (string, error) {
-	salt := random(saltBytes)
+	salt := randomBytes(saltBytes)
 	sum, err := h.derive(ctx, password, h.cost, salt, hashBytes)
 	if err != nil {
 		return "", err
 	}
-	return format(h.cost, salt, sum), nil
+	return encodePHC(h.cost, salt, sum), nil
 }
 
 // Verify tells whether stored is the hash of password, and if so whether it should be stored anew because it was made at
@@ -91,9 +91,9 @@ func (h *Hasher) Hash(ctx context.Context, password string) (string, error) {
 // verifies. ErrTooLong, ErrBusy, ErrMalformed.
 func (h *Hasher) Verify(ctx context.Context, stored, password string) (ok, rehash bool, err error) {
 	if stored == "" {
-		stored = h.dummy
+		stored = h.dummyHash
 	}
-	cost, salt, want, err := parse(stored)
+	cost, salt, want, err := parsePHC(stored)
 	if err != nil {
 		return false, false, err
 	}
@@ -110,11 +110,11 @@ func (h *Hasher) derive(ctx context.Context, password string, cost Cost, salt []
 	if len(password) > MaxBytes {
 		return nil, ErrTooLong
 	}
-	wait := time.NewTimer(maxWait)
+	wait := time.NewTimer(maxQueueWait)
 	defer wait.Stop()
 	select {
-	case h.turn <- struct{}{}:
-		defer func() { <-h.turn }()
+	case h.slots <- struct{}{}:
+		defer func() { <-h.slots }()
 	case <-wait.C:
 		return nil, ErrBusy
 	case <-ctx.Done():
@@ -124,13 +124,13 @@ func (h *Hasher) derive(ctx context.Context, password string, cost Cost, salt []
 }
 
 // The PHC string format: $argon2id$v=19$m=19456,t=2,p=1$salt$hash, unpadded base64.
-var phc = base64.RawStdEncoding.Strict()
+var phcBase64 = base64.RawStdEncoding.Strict()
 
-func format(c Cost, salt, sum []byte) string {
-	return fmt.Sprintf("$argon2id$v=%d$m=%d,t=%d,p=%d$%s$%s", argon2.Version, c.Memory, c.Time, c.Threads, phc.EncodeToString(salt), phc.EncodeToString(sum))
+func encodePHC(c Cost, salt, sum []byte) string {
+	return fmt.Sprintf("$argon2id$v=%d$m=%d,t=%d,p=%d$%s$%s", argon2.Version, c.Memory, c.Time, c.Threads, phcBase64.EncodeToString(salt), phcBase64.EncodeToString(sum))
 }
 
-func parse(stored string) (c Cost, salt, sum []byte, err error) {
+func parsePHC(stored string) (c Cost, salt, sum []byte, err error) {
 	fields := strings.Split(stored, "$")
 	if len(fields) != 6 || fields[0] != "" || fields[1] != "argon2id" || fields[2] != fmt.Sprintf("v=%d", argon2.Version) {
 		return c, nil, nil, ErrMalformed
@@ -140,15 +140,15 @@ func parse(stored string) (c Cost, salt, sum []byte, err error) {
 		c.Memory > maxCost.Memory || c.Time < 1 || c.Time > maxCost.Time || c.Threads < 1 || c.Threads > maxCost.Threads {
 		return c, nil, nil, ErrMalformed
 	}
-	salt, saltErr := phc.DecodeString(fields[4])
-	sum, sumErr := phc.DecodeString(fields[5])
+	salt, saltErr := phcBase64.DecodeString(fields[4])
+	sum, sumErr := phcBase64.DecodeString(fields[5])
 	if saltErr != nil || sumErr != nil || len(salt) < 8 || len(sum) < 16 || len(sum) > 64 {
 		return c, nil, nil, ErrMalformed
 	}
 	return c, salt, sum, nil
 }
 
-func random(n int) []byte {
+func randomBytes(n int) []byte {
 	b := make([]byte, n)
 	rand.Read(b) // never fails (crypto/rand)
 	return b

@@ -71,8 +71,8 @@ func TestPasswordIsVerifiedExactlyAsSent(t *testing.T) {
 
 func TestOversizedPasswordIsRefusedUnhashed(t *testing.T) {
 	h := NewHasher(cheap)
-	for range cap(h.turn) {
-		h.turn <- struct{}{} // nothing can be hashed
+	for range cap(h.slots) {
+		h.slots <- struct{}{} // nothing can be hashed
 	}
 	long := strings.Repeat("x", MaxBytes+1)
 	if _, err := h.Hash(t.Context(), long); !errors.Is(err, ErrTooLong) {
@@ -85,15 +85,15 @@ func TestOversizedPasswordIsRefusedUnhashed(t *testing.T) {
 
 func TestUnknownPersonCostsTheSameAndNeverVerifies(t *testing.T) {
 	h := NewHasher(Cost{Memory: 16, Time: 1, Threads: 1})
-	cost, salt, sum, err := parse(h.dummy)
+	cost, salt, sum, err := parsePHC(h.dummyHash)
 	if err != nil || cost != h.cost || len(salt) != saltBytes || len(sum) != hashBytes {
 		t.Errorf("stand-in hash: cost %v, salt %d, hash %d, %v; want those of a real one", cost, len(salt), len(sum), err)
 	}
 	mustVerify(t, h, "", "", false, false)
 	mustVerify(t, h, "", "correct horse battery", false, false)
 
-	for range cap(h.turn) {
-		h.turn <- struct{}{}
+	for range cap(h.slots) {
+		h.slots <- struct{}{}
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
@@ -105,8 +105,8 @@ func TestUnknownPersonCostsTheSameAndNeverVerifies(t *testing.T) {
 func TestMoreHashesThanCoresWaitAndGiveUp(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h := NewHasher(cheap)
-		for range cap(h.turn) {
-			h.turn <- struct{}{}
+		for range cap(h.slots) {
+			h.slots <- struct{}{}
 		}
 		var wg sync.WaitGroup
 		start := time.Now()
@@ -118,10 +118,10 @@ func TestMoreHashesThanCoresWaitAndGiveUp(t *testing.T) {
 			})
 		}
 		wg.Wait()
-		if waited := time.Since(start); waited != maxWait {
-			t.Errorf("waited %v, want %v", waited, maxWait)
+		if waited := time.Since(start); waited != maxQueueWait {
+			t.Errorf("waited %v, want %v", waited, maxQueueWait)
 		}
-		<-h.turn
+		<-h.slots
 		if _, err := h.Hash(t.Context(), "correct horse"); err != nil {
 			t.Errorf("with a free turn: %v", err)
 		}

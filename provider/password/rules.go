@@ -15,22 +15,22 @@ const MinCharacters = 8
 
 // The reasons for refusing a new password, besides ErrTooLong. Callers test them with errors.Is.
 var (
-	ErrTooShort = fmt.Errorf("password shorter than %d characters", MinCharacters)
-	ErrCommon   = errors.New("password chosen by too many people")
-	ErrContext  = errors.New("password is little more than a name that goes with the account")
+	ErrTooShort        = fmt.Errorf("password shorter than %d characters", MinCharacters)
+	ErrCommon          = errors.New("password chosen by too many people")
+	ErrContextSpecific = errors.New("password is little more than a name that goes with the account")
 )
 
-// common is the list of passwords that everybody tries first, one a line, in lower case.
+// commonPasswords is the list of passwords that everybody tries first, one a line, in lower case.
 //
 //go:embed common.txt
-var common string
+var commonPasswords string
 
-// shortestWord is the length below which a name is no help to a guesser.
-const shortestWord = 4
+// minWordLength is the length below which a name is no help to a guesser.
+const minWordLength = 4
 
 // Rules refuses weak new passwords. There are no rules about kinds of characters: they make passwords worse.
 type Rules struct {
-	Words []string // names everybody knows: the product, the issuer's host
+	ContextWords []string // names everybody knows: the product, the issuer's host
 }
 
 // Check tells why password should not be chosen: ErrTooShort, ErrTooLong, ErrCommon or ErrContext. words are names that
@@ -42,28 +42,28 @@ func (r Rules) Check(password string, words ...string) error {
 	if len(password) > MaxBytes {
 		return ErrTooLong
 	}
-	lower := strings.ToLower(password)
-	if strings.Contains(common, "\n"+lower+"\n") {
+	remaining := strings.ToLower(password)
+	if strings.Contains(commonPasswords, "\n"+remaining+"\n") {
 		return ErrCommon
 	}
-	for _, word := range parts(slices.Concat(r.Words, words)) {
-		lower = strings.ReplaceAll(lower, word, "")
+	for _, word := range wordParts(slices.Concat(r.ContextWords, words)) {
+		remaining = strings.ReplaceAll(remaining, word, "")
 	}
-	if utf8.RuneCountInString(lower) < MinCharacters {
-		return ErrContext
+	if utf8.RuneCountInString(remaining) < MinCharacters {
+		return ErrContextSpecific
 	}
 	return nil
 }
 
-// parts are words and what they are joined from, in lower case, the longest first.
-func parts(words []string) []string {
+// wordParts are words and what they are joined from, in lower case, the longest first.
+func wordParts(words []string) []string {
 	var all []string
 	for _, word := range words {
 		word = strings.ToLower(word)
 		all = append(all, word)
 		all = append(all, strings.FieldsFunc(word, func(r rune) bool { return !unicode.IsLetter(r) && !unicode.IsDigit(r) })...)
 	}
-	all = slices.DeleteFunc(all, func(word string) bool { return utf8.RuneCountInString(word) < shortestWord })
+	all = slices.DeleteFunc(all, func(word string) bool { return utf8.RuneCountInString(word) < minWordLength })
 	slices.SortFunc(all, func(a, b string) int { return len(b) - len(a) })
 	return all
 }

@@ -7,7 +7,7 @@ import (
 )
 
 func TestNewPasswordRules(t *testing.T) {
-	r := Rules{Words: []string{"Curfew", "login.example.com"}}
+	r := Rules{ContextWords: []string{"Curfew", "login.example.com"}}
 	words := []string{"anna.smith", "anna.smith@mail.example.org"}
 	tests := []struct {
 		password string
@@ -25,12 +25,12 @@ func TestNewPasswordRules(t *testing.T) {
 		{"PassWord", ErrCommon},
 		{"12345678", ErrCommon},
 		{"qwertyuiop", ErrCommon},
-		{"curfew123", ErrContext},
-		{"CURFEW-2026", ErrContext},
-		{"annasmith1", ErrContext},
-		{"Anna.Smith!", ErrContext},
-		{"anna.smith@mail.example.org", ErrContext},
-		{"login.example.com1", ErrContext},
+		{"curfew123", ErrContextSpecific},
+		{"CURFEW-2026", ErrContextSpecific},
+		{"annasmith1", ErrContextSpecific},
+		{"Anna.Smith!", ErrContextSpecific},
+		{"anna.smith@mail.example.org", ErrContextSpecific},
+		{"login.example.com1", ErrContextSpecific},
 		{"anna rides nine horses", nil},
 		{"curfew at eight tonight", nil},
 	}
@@ -43,7 +43,7 @@ func TestNewPasswordRules(t *testing.T) {
 
 func TestListOfCommonPasswordsIsWhole(t *testing.T) {
 	entries := 0
-	for line := range strings.Lines(common) {
+	for line := range strings.Lines(commonPasswords) {
 		line = strings.TrimSuffix(line, "\n")
 		if strings.HasPrefix(line, "#") {
 			continue

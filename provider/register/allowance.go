@@ -5,27 +5,27 @@ import (
 	"time"
 )
 
-// maxOpenADay is how many requests of open registration are taken in a day. Everybody may send them, each leaves audit lines, which stay when
+// maxOpenPerDay is how many requests of open registration are taken in a day. Everybody may send them, each leaves audit lines, which stay when
 // the client goes, and may make us fetch a document of somebody's.
-const maxOpenADay = 10_000
+const maxOpenPerDay = 10_000
 
-// allowance counts them. It begins anew with the process.
-type allowance struct {
-	mu    sync.Mutex
-	began time.Time
-	taken int
+// dailyQuota counts them. It begins anew with the process.
+type dailyQuota struct {
+	mu       sync.Mutex
+	dayStart time.Time
+	count    int
 }
 
-// take takes one, if there is one left for the day that began with the first.
-func (a *allowance) take(now time.Time) error {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	if age := now.Sub(a.began); age >= 24*time.Hour || age < 0 {
-		a.began, a.taken = now, 0
+// consume takes one, if there is one left for the day that began with the first.
+func (q *dailyQuota) consume(now time.Time) error {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if age := now.Sub(q.dayStart); age >= 24*time.Hour || age < 0 {
+		q.dayStart, q.count = now, 0
 	}
-	if a.taken >= maxOpenADay {
-		return errNoMore
+	if q.count >= maxOpenPerDay {
+		return errDailyLimit
 	}
-	a.taken++
+	q.count++
 	return nil
 }

@@ -30,31 +30,31 @@ func decodeOver(m *storage.Metadata, body []byte) error {
 // DecodeStrict reads metadata and refuses what is not known, with the nearest name that is: an administrator's slip of
 // the pen must not become a default. Its error is [Problems].
 func DecodeStrict(body []byte) (storage.Metadata, error) {
-	members, err := object(body)
+	members, err := decodeObject(body)
 	if err != nil {
 		return storage.Metadata{}, err
 	}
-	var all Problems
-	known := Names()
+	var problems Problems
+	known := MetadataNames()
 	for name := range members {
 		if !slices.Contains(known, name) {
-			all = append(all, Problem{Code: InvalidMetadata, Field: name, Text: Unknown(name, known)})
+			problems = append(problems, Problem{Code: InvalidMetadata, Field: name, Text: DescribeUnknown(name, known)})
 		}
 	}
-	slices.SortFunc(all, func(a, b Problem) int { return strings.Compare(a.Field, b.Field) })
+	slices.SortFunc(problems, func(a, b Problem) int { return strings.Compare(a.Field, b.Field) })
 	m, err := Decode(body)
-	var more Problems
-	if errors.As(err, &more) {
-		all = append(all, more...)
+	var decodeProblems Problems
+	if errors.As(err, &decodeProblems) {
+		problems = append(problems, decodeProblems...)
 	}
-	if len(all) > 0 {
-		return storage.Metadata{}, all
+	if len(problems) > 0 {
+		return storage.Metadata{}, problems
 	}
 	return m, nil
 }
 
-// Names are the members that metadata can have, in the order in which they are written.
-func Names() []string {
+// MetadataNames are the members that metadata can have, in the order in which they are written.
+func MetadataNames() []string {
 	var names []string
 	t := reflect.TypeFor[storage.Metadata]()
 	for i := range t.NumField() {
@@ -64,7 +64,7 @@ func Names() []string {
 	return names
 }
 
-func object(body []byte) (map[string]json.RawMessage, error) {
+func decodeObject(body []byte) (map[string]json.RawMessage, error) {
 	var members map[string]json.RawMessage
 	if err := json.Unmarshal(body, &members); err != nil || members == nil {
 		return nil, Problems{{Code: InvalidMetadata, Field: "body", Text: "is not a JSON object"}}
@@ -76,13 +76,13 @@ func decodeProblem(err error) error {
 	if err == nil {
 		return nil
 	}
-	if wrong, ok := errors.AsType[*json.UnmarshalTypeError](err); ok && wrong.Field != "" {
-		return Problems{{Code: InvalidMetadata, Field: wrong.Field, Text: fmt.Sprintf("is a JSON %s; write %s", wrong.Value, kindName(wrong.Type))}}
+	if typeErr, ok := errors.AsType[*json.UnmarshalTypeError](err); ok && typeErr.Field != "" {
+		return Problems{{Code: InvalidMetadata, Field: typeErr.Field, Text: fmt.Sprintf("is a JSON %s; write %s", typeErr.Value, describeType(typeErr.Type))}}
 	}
 	return Problems{{Code: InvalidMetadata, Field: "body", Text: "is not a JSON object"}}
 }
 
-func kindName(t reflect.Type) string {
+func describeType(t reflect.Type) string {
 	switch t.Kind() {
 	case reflect.Slice:
 		return "an array of strings"
@@ -94,11 +94,11 @@ func kindName(t reflect.Type) string {
 	return "a string"
 }
 
-// Unknown is the text about a name that is none of known.
-func Unknown(name string, known []string) string {
+// DescribeUnknown is the text about a name that is none of known.
+func DescribeUnknown(name string, known []string) string {
 	best, distance := "", 4
 	for _, k := range known {
-		if d := edits(strings.ToLower(name), k); d < distance {
+		if d := editDistance(strings.ToLower(name), k); d < distance {
 			best, distance = k, d
 		}
 	}
@@ -108,8 +108,8 @@ func Unknown(name string, known []string) string {
 	return "is not known; did you mean " + best + "?"
 }
 
-// edits is the Levenshtein distance of a and b in bytes.
-func edits(a, b string) int {
+// editDistance is the Levenshtein distance of a and b in bytes.
+func editDistance(a, b string) int {
 	row := make([]int, len(b)+1)
 	for j := range row {
 		row[j] = j

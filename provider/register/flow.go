@@ -23,11 +23,11 @@ func AuthMethods() []string {
 	return []string{"client_secret_basic", "client_secret_post", "client_secret_jwt", "private_key_jwt", "none"}
 }
 
-// flow checks response types, grant types and client authentication, and that they fit together.
-func (c *check) flow(m *storage.Metadata) {
-	c.responseTypes(m)
-	c.grantTypes(m)
-	c.oneOf("token_endpoint_auth_method", m.TokenEndpointAuthMethod, AuthMethods()...)
+// checkFlow checks response types, grant types and client authentication, and that they fit together.
+func (c *validation) checkFlow(m *storage.Metadata) {
+	c.checkResponseTypes(m)
+	c.checkGrantTypes(m)
+	c.checkOneOf("token_endpoint_auth_method", m.TokenEndpointAuthMethod, AuthMethods()...)
 	if m.TokenEndpointAuthMethod == "" {
 		m.TokenEndpointAuthMethod = "client_secret_basic"
 	}
@@ -36,62 +36,62 @@ func (c *check) flow(m *storage.Metadata) {
 	}
 	if m.RequirePKCE != nil && !*m.RequirePKCE && !c.policy.PublicWithoutPKCE {
 		// RFC 9700 §2.1.1: without a secret, PKCE is all that ties a code to who asked for it.
-		c.refuse("require_pkce", "cannot be false for a client without authentication; leave it out")
+		c.addProblem("require_pkce", "cannot be false for a client without authentication; leave it out")
 	}
 	if slices.Contains(m.GrantTypes, "client_credentials") {
 		// RFC 6749 §4.4: the grant is for confidential clients only.
-		c.refuse("grant_types", "client_credentials needs a client that authenticates; choose another token_endpoint_auth_method")
+		c.addProblem("grant_types", "client_credentials needs a client that authenticates; choose another token_endpoint_auth_method")
 	}
 }
 
-func (c *check) responseTypes(m *storage.Metadata) {
+func (c *validation) checkResponseTypes(m *storage.Metadata) {
 	if m.ResponseTypes == nil && (m.GrantTypes == nil || slices.Contains(m.GrantTypes, "authorization_code")) {
 		m.ResponseTypes = []string{"code"}
 	}
 	m.ResponseTypes = slices.Clone(m.ResponseTypes)
-	for i, given := range m.ResponseTypes {
-		words := strings.Fields(given)
+	for i, responseType := range m.ResponseTypes {
+		words := strings.Fields(responseType)
 		slices.Sort(words)
-		known := strings.Join(words, " ") // the stored spellings are sorted, too
-		if !slices.Contains(ResponseTypes(), known) {
-			c.refuse(at("response_types", i), "%+q is not known; use %s", given, or(ResponseTypes()))
+		normalized := strings.Join(words, " ") // the stored spellings are sorted, too
+		if !slices.Contains(ResponseTypes(), normalized) {
+			c.addProblem(indexed("response_types", i), "%+q is not known; use %s", responseType, joinWithOr(ResponseTypes()))
 			continue
 		}
-		m.ResponseTypes[i] = known
+		m.ResponseTypes[i] = normalized
 	}
 	slices.Sort(m.ResponseTypes)
 	m.ResponseTypes = slices.Compact(m.ResponseTypes)
 }
 
-// grantTypes keeps to the table of RFC 7591 §2.1 (and Registration §2): each response type needs its grant types.
-func (c *check) grantTypes(m *storage.Metadata) {
-	needed := map[string]bool{}
+// checkGrantTypes keeps to the table of RFC 7591 §2.1 (and Registration §2): each response type needs its grant types.
+func (c *validation) checkGrantTypes(m *storage.Metadata) {
+	required := map[string]bool{}
 	for _, t := range m.ResponseTypes {
 		words := strings.Fields(t)
 		if slices.Contains(words, "code") {
-			needed["authorization_code"] = true
+			required["authorization_code"] = true
 		}
 		if slices.Contains(words, "token") || slices.Contains(words, "id_token") {
-			needed["implicit"] = true
+			required["implicit"] = true
 		}
 	}
-	given := m.GrantTypes != nil
+	declared := m.GrantTypes != nil
 	for i, t := range m.GrantTypes {
 		if !slices.Contains(GrantTypes(), t) {
-			c.refuse(at("grant_types", i), "%+q is not known; use %s", t, or(GrantTypes()))
+			c.addProblem(indexed("grant_types", i), "%+q is not known; use %s", t, joinWithOr(GrantTypes()))
 		}
 	}
 	for _, t := range GrantTypes() {
-		switch has := slices.Contains(m.GrantTypes, t); {
-		case needed[t] && !given:
+		switch registered := slices.Contains(m.GrantTypes, t); {
+		case required[t] && !declared:
 			m.GrantTypes = append(m.GrantTypes, t)
-		case needed[t] && !has:
-			c.refuse("grant_types", "lacks %s, which the response types need (RFC 7591 §2.1)", t)
-		case has && !needed[t] && (t == "authorization_code" || t == "implicit"):
-			c.refuse("response_types", "has none that needs the grant type %s; add one or leave that out (RFC 7591 §2.1)", t)
+		case required[t] && !registered:
+			c.addProblem("grant_types", "lacks %s, which the response types need (RFC 7591 §2.1)", t)
+		case registered && !required[t] && (t == "authorization_code" || t == "implicit"):
+			c.addProblem("response_types", "has none that needs the grant type %s; add one or leave that out (RFC 7591 §2.1)", t)
 		}
 	}
 	if slices.Contains(m.GrantTypes, "refresh_token") && !slices.Contains(m.GrantTypes, "authorization_code") {
-		c.refuse("grant_types", "refresh_token comes of a code; add authorization_code or leave it out")
+		c.addProblem("grant_types", "refresh_token comes of a code; add authorization_code or leave it out")
 	}
 }

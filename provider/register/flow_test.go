@@ -14,7 +14,7 @@ func TestPublicClientDoesWithoutPKCEOnlyWhereTheDeploymentAllowsIt(t *testing.T)
 		if err := Validate(&m, Policy{PublicWithoutPKCE: allowed}); (err == nil) != allowed {
 			t.Errorf("allowed %v: got %v", allowed, err)
 		}
-		asks, err := asked([]byte(`{"token_endpoint_auth_method":"none","require_pkce":false}`), nil, Policy{PublicWithoutPKCE: allowed})
+		asks, err := requestedMetadata([]byte(`{"token_endpoint_auth_method":"none","require_pkce":false}`), nil, Policy{PublicWithoutPKCE: allowed})
 		if err != nil || asks.RequirePKCE != nil {
 			t.Errorf("allowed %v: got %v, %v for the client's own wish, want it left out", allowed, asks.RequirePKCE, err)
 		}

@@ -25,14 +25,14 @@ type Mode string
 
 // The modes.
 const (
-	Off   Mode = "off"   // nobody; the zero value means the same
-	Token Mode = "token" // who has an initial access token (RFC 7591 §3)
-	Open  Mode = "open"  // everybody
+	ModeOff   Mode = "off"   // nobody; the zero value means the same
+	ModeToken Mode = "token" // who has an initial access token (RFC 7591 §3)
+	ModeOpen  Mode = "open"  // everybody
 )
 
-// maxOpen is how many dynamic clients there may be before open registration takes no more. Everybody may call it, so
+// maxOpenClients is how many dynamic clients there may be before open registration takes no more. Everybody may call it, so
 // without a bound anybody could fill the store; 10,000 of the usual size take about 20 MB.
-const maxOpen = 10_000
+const maxOpenClients = 10_000
 
 // Store is what registration asks of the store.
 type Store interface {
@@ -40,109 +40,109 @@ type Store interface {
 	PutClient(ctx context.Context, c storage.Client, e ...storage.Event) error
 	Client(ctx context.Context, id string) (*storage.Client, error)
 	ListClients(ctx context.Context, p storage.Page) ([]*storage.Client, string, error)
-	InitialToken(ctx context.Context, hash storage.Hash, at time.Time) (storage.InitialToken, error)
+	InitialAccessToken(ctx context.Context, hash storage.Hash, at time.Time) (storage.InitialAccessToken, error)
 }
 
-// Ender ends sessions (logout.Ender).
-type Ender interface {
-	End(ctx context.Context, sel storage.Selector, cause storage.Cause, change storage.Change) (logout.Outcome, error)
+// Terminator ends sessions (logout.Ender).
+type Terminator interface {
+	End(ctx context.Context, sel storage.Selector, cause storage.Cause, change storage.Change) (logout.Result, error)
 }
 
 // Handler serves dynamic client registration and its management.
 type Handler struct {
-	Issuer    string // no trailing slash
-	Mode      Mode
-	Defaults  []byte // JSON: the per-client choices that open registration gives, checked by CheckDefaults
-	Logos     bool   // keep logo_uri; without it a logo is left out
-	Registrar *Registrar
-	Store     Store
-	Ender     Ender
-	Address   func(*http.Request) string // of the caller, for the audit trail; nil: unknown
-	Log       *slog.Logger               // nil: the default logger
+	Issuer        string // no trailing slash
+	Mode          Mode
+	Defaults      []byte // JSON: the per-client choices that open registration gives, checked by CheckDefaults
+	AllowLogos    bool   // keep logo_uri; without it a logo is left out
+	Registrar     *Registrar
+	Store         Store
+	Terminator    Terminator
+	RemoteAddress func(*http.Request) string // of the caller, for the audit trail; nil: unknown
+	Log           *slog.Logger               // nil: the default logger
 
-	counting sync.Mutex // held while an open registration looks for room and takes it
-	today    allowance  // of open registration
+	capacityMu sync.Mutex // held while an open registration looks for room and takes it
+	openQuota  dailyQuota // of open registration
 }
 
 // Register serves POST /register (RFC 7591 §3, Registration §3).
 func (h *Handler) Register(w http.ResponseWriter, r *http.Request) {
-	if h.Mode != Token && h.Mode != Open {
+	if h.Mode != ModeToken && h.Mode != ModeOpen {
 		http.NotFound(w, r)
 		return
 	}
 	ctx, now := r.Context(), h.Registrar.Now()
-	defaults, initial, err := h.admit(r, now)
+	defaults, initialToken, err := h.authorize(r, now)
 	if err != nil {
-		h.refuse(w, r, err)
+		h.writeError(w, r, err)
 		return
 	}
 	body, err := readBody(w, r)
 	if err != nil {
-		h.refuse(w, r, err)
+		h.writeError(w, r, err)
 		return
 	}
-	m, err := asked(body, defaults, h.Registrar.Policy)
+	m, err := requestedMetadata(body, defaults, h.Registrar.Policy)
 	if err != nil {
-		h.refuse(w, r, err)
+		h.writeError(w, r, err)
 		return
 	}
-	if !h.Logos {
+	if !h.AllowLogos {
 		m.LogoURI = ""
 	}
-	if initial.Hash.IsZero() {
-		if err := h.today.take(now); err != nil {
-			h.refuse(w, r, err)
+	if initialToken.Hash.IsZero() {
+		if err := h.openQuota.consume(now); err != nil {
+			h.writeError(w, r, err)
 			return
 		}
 	}
-	c, secret, err := h.Registrar.Prepare(ctx, m, "")
+	c, secret, err := h.Registrar.NewClient(ctx, m, "")
 	if err != nil {
-		h.refuse(w, r, err)
+		h.writeError(w, r, err)
 		return
 	}
 	token := keys.Random("")
 	c.Dynamic, c.RegistrationToken = true, storage.HashOf(token)
-	event := h.event(r, "client.registered", c.ClientID, map[string]string{"name": c.ClientName, "initial_token": initial.Name})
-	if err := h.store(ctx, c, initial.Hash, now, event); err != nil {
-		h.refuse(w, r, err)
+	event := h.auditEvent(r, "client.registered", c.ClientID, map[string]string{"name": c.ClientName, "initial_token": initialToken.Name})
+	if err := h.createClient(ctx, c, initialToken.Hash, now, event); err != nil {
+		h.writeError(w, r, err)
 		return
 	}
-	h.answer(w, r, http.StatusCreated, &c, secret, token)
+	h.writeClient(w, r, http.StatusCreated, &c, secret, token)
 }
 
-// admit tells which choices a caller's clients get, and the initial access token that lets the caller in, if there is one.
-func (h *Handler) admit(r *http.Request, now time.Time) (defaults []byte, t storage.InitialToken, err error) {
-	token, given := bearer(r)
-	if !given && h.Mode == Open {
-		return h.Defaults, storage.InitialToken{}, nil
+// authorize tells which choices a caller's clients get, and the initial access token that lets the caller in, if there is one.
+func (h *Handler) authorize(r *http.Request, now time.Time) (defaults []byte, t storage.InitialAccessToken, err error) {
+	token, found := bearerToken(r)
+	if !found && h.Mode == ModeOpen {
+		return h.Defaults, storage.InitialAccessToken{}, nil
 	}
-	if !given {
-		return nil, storage.InitialToken{}, errNoToken
+	if !found {
+		return nil, storage.InitialAccessToken{}, errNoToken
 	}
-	t, err = h.Store.InitialToken(r.Context(), storage.HashOf(token), now)
+	t, err = h.Store.InitialAccessToken(r.Context(), storage.HashOf(token), now)
 	if errors.Is(err, storage.ErrNotFound) {
-		return nil, storage.InitialToken{}, errToken
+		return nil, storage.InitialAccessToken{}, errInvalidToken
 	}
 	return t.Defaults, t, err
 }
 
-// store creates the client and takes one use off the initial access token.
-func (h *Handler) store(ctx context.Context, c storage.Client, initial storage.Hash, now time.Time, e storage.Event) error {
-	if initial.IsZero() {
-		h.counting.Lock()
-		defer h.counting.Unlock()
-		if err := h.room(ctx); err != nil {
+// createClient creates the client and takes one use off the initial access token.
+func (h *Handler) createClient(ctx context.Context, c storage.Client, initialToken storage.Hash, now time.Time, e storage.Event) error {
+	if initialToken.IsZero() {
+		h.capacityMu.Lock()
+		defer h.capacityMu.Unlock()
+		if err := h.checkCapacity(ctx); err != nil {
 			return err
 		}
 	}
-	err := h.Store.RegisterClient(ctx, c, initial, now, e)
-	if errors.Is(err, storage.ErrEnded) {
-		return errToken // used up by somebody else in this very moment
+	err := h.Store.RegisterClient(ctx, c, initialToken, now, e)
+	if errors.Is(err, storage.ErrRevoked) {
+		return errInvalidToken // used up by somebody else in this very moment
 	}
 	return err
 }
 
-func (h *Handler) room(ctx context.Context) error {
+func (h *Handler) checkCapacity(ctx context.Context) error {
 	dynamic := 0
 	for page := (storage.Page{Limit: 1000}); ; {
 		clients, next, err := h.Store.ListClients(ctx, page)
@@ -154,8 +154,8 @@ func (h *Handler) room(ctx context.Context) error {
 				dynamic++
 			}
 		}
-		if dynamic >= maxOpen {
-			return errNoRoom
+		if dynamic >= maxOpenClients {
+			return errClientLimit
 		}
 		if next == "" {
 			return nil
@@ -164,8 +164,8 @@ func (h *Handler) room(ctx context.Context) error {
 	}
 }
 
-// bearer is the token of the Authorization header (RFC 6750 §2.1).
-func bearer(r *http.Request) (string, bool) {
+// bearerToken is the token of the Authorization header (RFC 6750 §2.1).
+func bearerToken(r *http.Request) (string, bool) {
 	scheme, token, found := strings.Cut(r.Header.Get("Authorization"), " ")
 	if !found || !strings.EqualFold(scheme, "Bearer") {
 		return "", false
@@ -173,21 +173,21 @@ func bearer(r *http.Request) (string, bool) {
 	return strings.TrimSpace(token), true
 }
 
-// event is the audit line of a change, written in the same transaction.
-func (h *Handler) event(r *http.Request, kind, client string, detail map[string]string) storage.Event {
+// auditEvent is the audit line of a change, written in the same transaction.
+func (h *Handler) auditEvent(r *http.Request, kind, client string, detail map[string]string) storage.Event {
 	for name, value := range detail {
 		if value == "" {
 			delete(detail, name)
 		}
 	}
-	return storage.Event{At: h.Registrar.Now(), Kind: kind, By: "client:" + client, Client: client, Address: h.address(r), Detail: detail}
+	return storage.Event{At: h.Registrar.Now(), Kind: kind, By: "client:" + client, Client: client, Address: h.remoteAddress(r), Detail: detail}
 }
 
-func (h *Handler) address(r *http.Request) string {
-	if h.Address == nil {
+func (h *Handler) remoteAddress(r *http.Request) string {
+	if h.RemoteAddress == nil {
 		return ""
 	}
-	return h.Address(r)
+	return h.RemoteAddress(r)
 }
 
 func (h *Handler) log() *slog.Logger {

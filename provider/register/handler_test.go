@@ -14,10 +14,10 @@ import (
 	"github.com/curfew-id/curfew/storage/bolt"
 )
 
-// TestOpenRegistrationHasItsFillADay: what everybody may send must not make the audit trail grow, or have us fetch, without end. What an operator
+// TestOpenRegistrationHasADailyLimit: what everybody may send must not make the audit trail grow, or have us fetch, without end. What an operator
 // let in goes on.
-func TestOpenRegistrationHasItsFillADay(t *testing.T) {
-	o := mustOffice(t, register.Open, "")
+func TestOpenRegistrationHasADailyLimit(t *testing.T) {
+	o := mustStart(t, register.ModeOpen, "")
 	const good, bad = `{"redirect_uris":["https://rp.example/cb"]}`, `{"redirect_uris":["http://rp.example/cb"]}`
 	c := o.must(http.StatusCreated, "POST", "/register", "", good)
 	o.mustInitialToken("suite", "initial", "", -1)
@@ -35,8 +35,8 @@ func TestOpenRegistrationHasItsFillADay(t *testing.T) {
 }
 
 func TestRegistrationIsOffUnlessSwitchedOn(t *testing.T) {
-	for _, mode := range []register.Mode{"", register.Off} {
-		if w := mustOffice(t, mode, "").do("POST", "/register", "", plain); w.Code != http.StatusNotFound {
+	for _, mode := range []register.Mode{"", register.ModeOff} {
+		if w := mustStart(t, mode, "").do("POST", "/register", "", minimalMetadata); w.Code != http.StatusNotFound {
 			t.Errorf("mode %q: got %d, want 404", mode, w.Code)
 		}
 	}
@@ -44,7 +44,7 @@ func TestRegistrationIsOffUnlessSwitchedOn(t *testing.T) {
 
 // What oidcc-registration-… and the other modules read in the answer.
 func TestAnswerHasWhatTheConformanceSuiteReads(t *testing.T) {
-	o := mustOffice(t, register.Open, "")
+	o := mustStart(t, register.ModeOpen, "")
 	c := o.must(201, "POST", "/register", "", `{"redirect_uris":["https://rp.example/cb"],"client_name":"RP","initiate_login_uri":"https://rp.example/start","unknown_member":{"a":1}}`)
 	if c.ClientID == "" || len(c.Secret) < 43 || c.SecretExpires == nil || *c.SecretExpires != 0 || c.Issued != o.now.Unix() {
 		t.Errorf("got %+v, want client_id, client_secret, client_secret_expires_at 0 and client_id_issued_at", c)
@@ -68,7 +68,7 @@ func TestAnswerHasWhatTheConformanceSuiteReads(t *testing.T) {
 }
 
 func TestBadMetadataEarnsTheRegisteredCodes(t *testing.T) {
-	o := mustOffice(t, register.Open, "")
+	o := mustStart(t, register.ModeOpen, "")
 	for _, c := range []struct{ code, body string }{
 		{register.InvalidRedirectURI, `{"redirect_uris":["https://rp.example/cb#fragment"]}`}, // oidcc-redirect-uri-regfrag
 		{register.InvalidRedirectURI, `{}`},
@@ -92,7 +92,7 @@ func TestBadMetadataEarnsTheRegisteredCodes(t *testing.T) {
 
 // oidcc-registration-sector-uri and oidcc-registration-sector-bad
 func TestSectorIdentifierHasToListTheRedirectURIs(t *testing.T) {
-	o := mustOffice(t, register.Open, "")
+	o := mustStart(t, register.ModeOpen, "")
 	const body = `{"redirect_uris":["https://a.example/cb","https://b.example/cb"],"subject_type":"pairwise","sector_identifier_uri":"https://sector.example/list"}`
 	if text := o.mustRefuse(400, register.InvalidMetadata, "POST", "/register", "", body); strings.Contains(text, "10.0.0.7") {
 		t.Errorf("got %q, which maps our network", text)
@@ -106,8 +106,8 @@ func TestSectorIdentifierHasToListTheRedirectURIs(t *testing.T) {
 	if stored, _ := o.store.Client(t.Context(), c.ClientID); stored.SectorHost != "sector.example" {
 		t.Errorf("got sector %q, want sector.example", stored.SectorHost)
 	}
-	o.h.Registrar.Fetch = noFetch{t}
-	o.must(200, "PUT", path(c.URI), c.Token, strings.Replace(body, "{", `{"client_id":"`+c.ClientID+`","client_name":"Both",`, 1))
+	o.handler.Registrar.Fetch = noFetch{t}
+	o.must(200, "PUT", managementPath(c.URI), c.Token, strings.Replace(body, "{", `{"client_id":"`+c.ClientID+`","client_name":"Both",`, 1))
 	one := o.must(201, "POST", "/register", "", `{"redirect_uris":["https://A.example/cb","https://a.example/other"],"subject_type":"pairwise"}`)
 	if stored, _ := o.store.Client(t.Context(), one.ClientID); stored.SectorHost != "a.example" {
 		t.Errorf("got sector %q, want the one host of the redirect URIs", stored.SectorHost)
@@ -115,8 +115,8 @@ func TestSectorIdentifierHasToListTheRedirectURIs(t *testing.T) {
 }
 
 func TestNothingButTheSectorIsFetchedAtRegistration(t *testing.T) {
-	o := mustOffice(t, register.Open, "")
-	o.h.Registrar.Fetch = noFetch{t}
+	o := mustStart(t, register.ModeOpen, "")
+	o.handler.Registrar.Fetch = noFetch{t}
 	o.must(201, "POST", "/register", "", `{"redirect_uris":["https://rp.example/cb"],"jwks_uri":"https://rp.example/jwks","token_endpoint_auth_method":"private_key_jwt",
 		"logo_uri":"https://rp.example/logo.png","policy_uri":"https://rp.example/policy","request_uris":["https://rp.example/request#hash"],
 		"initiate_login_uri":"https://rp.example/start","backchannel_logout_uri":"https://rp.example/bcl","frontchannel_logout_uri":"https://rp.example/fcl"}`)
@@ -130,7 +130,7 @@ func (n noFetch) FetchJSON(_ context.Context, uri string, _ int64, _ time.Durati
 }
 
 func TestStrangerCannotTakeWhatOnlyAnOperatorGives(t *testing.T) {
-	o := mustOffice(t, register.Open, "")
+	o := mustStart(t, register.ModeOpen, "")
 	for _, body := range []string{
 		`{"redirect_uris":["https://rp.example/cb"],"client_id":"mail","client_secret":"0123456789012345678901234567890123456789","require_pkce":false,"consent":"skip","audience":["https://bank.example"],"backend_logout":"session","logout_scope":"everywhere"}`,
 		`{"redirect_uris":["https://rp.example/cb"],"Client_ID":"mail","REQUIRE_PKCE":false,"Consent":"skip","Audience":["https://bank.example"],"Backend_logout":"session","Logout_Scope":"everywhere","dynamic":false,"disabled":false,"secret_hash":"AAAA"}`,
@@ -151,8 +151,8 @@ func TestStrangerCannotTakeWhatOnlyAnOperatorGives(t *testing.T) {
 }
 
 func TestOpenSettingGivesItsDefaultsToPlainMetadataOnly(t *testing.T) {
-	o := mustOffice(t, register.Open, `{"require_pkce":false,"consent":"skip","check_session":true}`)
-	c := o.must(201, "POST", "/register", "", plain)
+	o := mustStart(t, register.ModeOpen, `{"require_pkce":false,"consent":"skip","check_session":true}`)
+	c := o.must(201, "POST", "/register", "", minimalMetadata)
 	if c.RequirePKCE == nil || *c.RequirePKCE || c.Consent != "skip" || !c.CheckSession {
 		t.Errorf("got %+v, want the defaults", c.Metadata)
 	}
@@ -167,7 +167,7 @@ func TestOpenSettingGivesItsDefaultsToPlainMetadataOnly(t *testing.T) {
 }
 
 func TestGrantTypesThatWeLackAreLeftOutBesideOneThatWeHave(t *testing.T) {
-	o := mustOffice(t, register.Open, "")
+	o := mustStart(t, register.ModeOpen, "")
 	c := o.must(201, "POST", "/register", "", `{"redirect_uris":["https://rp.example/cb"],"grant_types":["authorization_code","urn:ietf:params:oauth:grant-type:device_code","refresh_token"]}`)
 	if got := strings.Join(c.GrantTypes, " "); got != "authorization_code refresh_token" {
 		t.Errorf("got grant types %q", got)
@@ -176,21 +176,21 @@ func TestGrantTypesThatWeLackAreLeftOutBesideOneThatWeHave(t *testing.T) {
 }
 
 func TestLogoIsLeftOutUnlessAllowed(t *testing.T) {
-	o := mustOffice(t, register.Open, "")
+	o := mustStart(t, register.ModeOpen, "")
 	const body = `{"redirect_uris":["https://rp.example/cb"],"logo_uri":"https://rp.example/logo.png"}`
 	if c := o.must(201, "POST", "/register", "", body); c.LogoURI != "" {
 		t.Errorf("got logo %q, want none", c.LogoURI)
 	}
-	o.h.Logos = true
+	o.handler.AllowLogos = true
 	if c := o.must(201, "POST", "/register", "", body); c.LogoURI == "" {
 		t.Error("got no logo although it is allowed")
 	}
 }
 
-// crowded is a store with as many dynamic clients as open registration takes.
-type crowded struct{ *bolt.Store }
+// fullStore is a store with as many dynamic clients as open registration takes.
+type fullStore struct{ *bolt.Store }
 
-func (crowded) ListClients(context.Context, storage.Page) ([]*storage.Client, string, error) {
+func (fullStore) ListClients(context.Context, storage.Page) ([]*storage.Client, string, error) {
 	many := make([]*storage.Client, 10_000)
 	for i := range many {
 		many[i] = &storage.Client{Dynamic: true}
@@ -199,24 +199,24 @@ func (crowded) ListClients(context.Context, storage.Page) ([]*storage.Client, st
 }
 
 func TestOpenRegistrationCannotFillTheStore(t *testing.T) {
-	o := mustOffice(t, register.Open, "")
-	o.h.Store = crowded{o.store}
-	o.mustRefuse(503, "temporarily_unavailable", "POST", "/register", "", plain)
+	o := mustStart(t, register.ModeOpen, "")
+	o.handler.Store = fullStore{o.store}
+	o.mustRefuse(503, "temporarily_unavailable", "POST", "/register", "", minimalMetadata)
 	o.mustInitialToken("suite", "initial", "", -1)
-	o.must(201, "POST", "/register", "initial", plain)
+	o.must(201, "POST", "/register", "initial", minimalMetadata)
 }
 
-// torn is a store whose errors nobody outside may read.
-type torn struct{ *bolt.Store }
+// failingStore is a store whose errors nobody outside may read.
+type failingStore struct{ *bolt.Store }
 
-func (torn) RegisterClient(context.Context, storage.Client, storage.Hash, time.Time, ...storage.Event) error {
+func (failingStore) RegisterClient(context.Context, storage.Client, storage.Hash, time.Time, ...storage.Event) error {
 	return errors.New("page 17 of /var/lib/curfew/curfew.db")
 }
 
 func TestUnknownErrorSaysNothing(t *testing.T) {
-	o := mustOffice(t, register.Open, "")
-	o.h.Store = torn{o.store}
-	if text := o.mustRefuse(500, "server_error", "POST", "/register", "", plain); text != "" {
+	o := mustStart(t, register.ModeOpen, "")
+	o.handler.Store = failingStore{o.store}
+	if text := o.mustRefuse(500, "server_error", "POST", "/register", "", minimalMetadata); text != "" {
 		t.Errorf("got %q, want no word", text)
 	}
 }

@@ -10,38 +10,38 @@ import (
 	"github.com/curfew-id/curfew/storage"
 )
 
-func (o *office) mustInitialToken(name, secret, defaults string, uses int) {
+func (o *fixture) mustInitialToken(name, secret, defaults string, uses int) {
 	o.t.Helper()
-	token := storage.InitialToken{Hash: storage.HashOf(secret), Name: name, Defaults: []byte(defaults), Created: o.now, Expires: o.now.Add(time.Hour), Uses: uses}
-	if err := o.store.PutInitialToken(o.t.Context(), token); err != nil {
+	token := storage.InitialAccessToken{Hash: storage.HashOf(secret), Name: name, Defaults: []byte(defaults), Created: o.now, Expires: o.now.Add(time.Hour), UsesLeft: uses}
+	if err := o.store.PutInitialAccessToken(o.t.Context(), token); err != nil {
 		o.t.Fatal(err)
 	}
 }
 
 func TestInitialAccessTokenLetsInAsOftenAsItSays(t *testing.T) {
-	o := mustOffice(t, register.Token, `{"consent":"skip"}`)
+	o := mustStart(t, register.ModeToken, `{"consent":"skip"}`)
 	o.mustInitialToken("suite", "initial", `{"require_pkce":false}`, 2)
-	o.mustRefuse(401, "", "POST", "/register", "", plain)
-	o.mustRefuse(401, "invalid_token", "POST", "/register", "wrong", plain)
+	o.mustRefuse(401, "", "POST", "/register", "", minimalMetadata)
+	o.mustRefuse(401, "invalid_token", "POST", "/register", "wrong", minimalMetadata)
 	o.mustRefuse(400, register.InvalidRedirectURI, "POST", "/register", "initial", `{}`) // costs no use
-	c := o.must(201, "POST", "/register", "initial", plain)
+	c := o.must(201, "POST", "/register", "initial", minimalMetadata)
 	if c.RequirePKCE == nil || *c.RequirePKCE || c.Consent != "" {
 		t.Errorf("got %+v, want the defaults of the token and not those of the open setting", c.Metadata)
 	}
-	o.must(201, "POST", "/register", "initial", plain)
-	o.mustRefuse(401, "invalid_token", "POST", "/register", "initial", plain)
+	o.must(201, "POST", "/register", "initial", minimalMetadata)
+	o.mustRefuse(401, "invalid_token", "POST", "/register", "initial", minimalMetadata)
 	o.mustInitialToken("late", "late", "", -1)
 	o.now = o.now.Add(2 * time.Hour)
-	o.mustRefuse(401, "invalid_token", "POST", "/register", "late", plain)
+	o.mustRefuse(401, "invalid_token", "POST", "/register", "late", minimalMetadata)
 }
 
 func TestLastUseOfAnInitialTokenIsTakenOnce(t *testing.T) {
-	o := mustOffice(t, register.Token, "")
+	o := mustStart(t, register.ModeToken, "")
 	o.mustInitialToken("one", "initial", "", 1)
 	var work sync.WaitGroup
 	codes := make([]int, 20)
 	for i := range codes {
-		work.Go(func() { codes[i] = o.do("POST", "/register", "initial", plain).Code })
+		work.Go(func() { codes[i] = o.do("POST", "/register", "initial", minimalMetadata).Code })
 	}
 	work.Wait()
 	created := 0

@@ -15,8 +15,8 @@ import (
 )
 
 const (
-	maxKeys   = 100
-	minRSABit = 2048 // RFC 7518 §3.3
+	maxKeys    = 100
+	minRSABits = 2048 // RFC 7518 §3.3
 )
 
 // ClientSigningAlgs are the algorithms in which clients may sign what they send: assertions and request objects.
@@ -30,32 +30,32 @@ func ClientMACAlgs() []string { return []string{"HS256"} }
 // SigningAlgs are the algorithms in which Curfew signs.
 func SigningAlgs() []string { return []string{"RS256", "ES256", "PS256", "EdDSA"} }
 
-// keys checks how a client's own signatures can be verified. What jwks_uri leads to is not fetched: nobody asked for it yet.
-func (c *check) keys(m *storage.Metadata) {
+// checkKeySource checks how a client's own signatures can be verified. What jwks_uri leads to is not fetched: nobody asked for it yet.
+func (c *validation) checkKeySource(m *storage.Metadata) {
 	if len(m.JWKS) > 0 && m.JWKSURI != "" {
-		c.refuse("jwks", "cannot stand beside jwks_uri; keep one of them (Registration §2)")
+		c.addProblem("jwks", "cannot stand beside jwks_uri; keep one of them (Registration §2)")
 	}
 	if m.JWKSURI != "" {
-		_, err := parseCalled(m.JWKSURI)
-		if err = withoutFragment(m.JWKSURI, err); err != nil {
-			c.refuse("jwks_uri", "%s", err)
+		_, err := parseFetchedURI(m.JWKSURI)
+		if err = refuseFragment(m.JWKSURI, err); err != nil {
+			c.addProblem("jwks_uri", "%s", err)
 		}
 	}
 	signing := 0
 	if len(m.JWKS) > 0 {
 		var err error
 		if signing, err = checkJWKS(m.JWKS); err != nil {
-			c.refuse("jwks", "%s", err)
+			c.addProblem("jwks", "%s", err)
 		}
 	}
 	if m.JWKSURI != "" || signing > 0 {
 		return
 	}
 	if m.TokenEndpointAuthMethod == "private_key_jwt" {
-		c.refuse("jwks", "is missing or has no signing key; private_key_jwt needs jwks or jwks_uri")
+		c.addProblem("jwks", "is missing or has no signing key; private_key_jwt needs jwks or jwks_uri")
 	}
 	if m.RequestObjectSigningAlg != "" && m.RequestObjectSigningAlg != "none" {
-		c.refuse("jwks", "is missing or has no signing key; signed request objects need jwks or jwks_uri")
+		c.addProblem("jwks", "is missing or has no signing key; signed request objects need jwks or jwks_uri")
 	}
 }
 
@@ -71,13 +71,13 @@ func checkJWKS(raw json.RawMessage) (signing int, err error) {
 		return 0, fmt.Errorf("has more than %d keys", maxKeys)
 	}
 	var ids []string
-	for i, one := range set.Keys {
-		key, err := checkKey(one)
+	for i, rawKey := range set.Keys {
+		key, err := checkKey(rawKey)
 		if err != nil {
-			return 0, fmt.Errorf("%s: %w", at("keys", i), err)
+			return 0, fmt.Errorf("%s: %w", indexed("keys", i), err)
 		}
 		if key.KeyID != "" && slices.Contains(ids, key.KeyID) {
-			return 0, fmt.Errorf("%s: kid %+q is there twice", at("keys", i), key.KeyID)
+			return 0, fmt.Errorf("%s: kid %+q is there twice", indexed("keys", i), key.KeyID)
 		}
 		ids = append(ids, key.KeyID)
 		if key.Use != "enc" {
@@ -105,8 +105,8 @@ func checkKey(raw json.RawMessage) (*jose.JSONWebKey, error) {
 		return nil, errors.New("is not a key that Curfew knows: RSA up to 4096 bits, EC with P-256, P-384 or P-521, OKP with Ed25519")
 	}
 	if public, ok := key.Key.(*rsa.PublicKey); ok {
-		if bits := public.N.BitLen(); bits < minRSABit {
-			return nil, fmt.Errorf("is an RSA key of %d bits; %d are the least (RFC 7518 §3.3)", bits, minRSABit)
+		if bits := public.N.BitLen(); bits < minRSABits {
+			return nil, fmt.Errorf("is an RSA key of %d bits; %d are the least (RFC 7518 §3.3)", bits, minRSABits)
 		}
 		if public.E < 3 || public.E%2 == 0 {
 			return nil, fmt.Errorf("has the exponent %d; 65537 is usual", public.E)
@@ -118,32 +118,32 @@ func checkKey(raw json.RawMessage) (*jose.JSONWebKey, error) {
 	return &key, nil
 }
 
-// algorithms checks who signs with what. Encryption is not offered, and what asks for it is not known.
-func (c *check) algorithms(m *storage.Metadata) {
-	ours := c.policy.SigningAlgs
-	if len(ours) == 0 {
-		ours = SigningAlgs()
+// checkAlgorithms checks who signs with what. Encryption is not offered, and what asks for it is not known.
+func (c *validation) checkAlgorithms(m *storage.Metadata) {
+	supported := c.policy.SigningAlgs
+	if len(supported) == 0 {
+		supported = SigningAlgs()
 	}
 	if m.IDTokenSignedResponseAlg == "" {
 		m.IDTokenSignedResponseAlg = "RS256" // Registration §2
 	}
-	if m.IDTokenSignedResponseAlg == "none" && c.policy.Unsigned {
+	if m.IDTokenSignedResponseAlg == "none" && c.policy.AllowUnsignedIDTokens {
 		// Core §2: only where no ID token comes from the authorization endpoint, whose answers anybody can forge.
 		if slices.ContainsFunc(m.ResponseTypes, func(t string) bool { return slices.Contains(strings.Fields(t), "id_token") }) {
-			c.refuse("id_token_signed_response_alg", "none is for response types that give no ID token at the authorization endpoint (Core §2)")
+			c.addProblem("id_token_signed_response_alg", "none is for response types that give no ID token at the authorization endpoint (Core §2)")
 		}
 	} else {
-		c.oneOf("id_token_signed_response_alg", m.IDTokenSignedResponseAlg, ours...)
+		c.checkOneOf("id_token_signed_response_alg", m.IDTokenSignedResponseAlg, supported...)
 	}
-	c.oneOf("userinfo_signed_response_alg", m.UserinfoSignedResponseAlg, ours...)
-	c.oneOf("request_object_signing_alg", m.RequestObjectSigningAlg, append(ClientSigningAlgs(), "none")...)
+	c.checkOneOf("userinfo_signed_response_alg", m.UserinfoSignedResponseAlg, supported...)
+	c.checkOneOf("request_object_signing_alg", m.RequestObjectSigningAlg, append(ClientSigningAlgs(), "none")...)
 	switch m.TokenEndpointAuthMethod {
 	case "private_key_jwt":
-		c.oneOf("token_endpoint_auth_signing_alg", m.TokenEndpointAuthAlg, ClientSigningAlgs()...)
+		c.checkOneOf("token_endpoint_auth_signing_alg", m.TokenEndpointAuthAlg, ClientSigningAlgs()...)
 	case "client_secret_jwt":
-		c.oneOf("token_endpoint_auth_signing_alg", m.TokenEndpointAuthAlg, ClientMACAlgs()...)
+		c.checkOneOf("token_endpoint_auth_signing_alg", m.TokenEndpointAuthAlg, ClientMACAlgs()...)
 	default:
 		// Registration §2 gives it a meaning with the two JWT methods only, so it is kept and has no effect.
-		c.oneOf("token_endpoint_auth_signing_alg", m.TokenEndpointAuthAlg, append(ClientSigningAlgs(), ClientMACAlgs()...)...)
+		c.checkOneOf("token_endpoint_auth_signing_alg", m.TokenEndpointAuthAlg, append(ClientSigningAlgs(), ClientMACAlgs()...)...)
 	}
 }

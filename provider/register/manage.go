@@ -13,113 +13,113 @@ import (
 
 // Read serves GET /register/{client} (RFC 7592 §2.1).
 func (h *Handler) Read(w http.ResponseWriter, r *http.Request) {
-	c, token, err := h.own(r)
+	c, token, err := h.authenticate(r)
 	if err != nil {
-		h.refuse(w, r, err)
+		h.writeError(w, r, err)
 		return
 	}
-	h.answer(w, r, http.StatusOK, c, "", token)
+	h.writeClient(w, r, http.StatusOK, c, "", token)
 }
 
 // Update serves PUT /register/{client} (RFC 7592 §2.2): the metadata that is sent replaces what there was, aside from the
 // choices that an operator made.
 func (h *Handler) Update(w http.ResponseWriter, r *http.Request) {
-	old, token, err := h.own(r)
+	old, token, err := h.authenticate(r)
 	if err != nil {
-		h.refuse(w, r, err)
+		h.writeError(w, r, err)
 		return
 	}
 	body, err := readBody(w, r)
 	if err != nil {
-		h.refuse(w, r, err)
+		h.writeError(w, r, err)
 		return
 	}
 	if err := checkIdentity(body, old); err != nil {
-		h.refuse(w, r, err)
+		h.writeError(w, r, err)
 		return
 	}
-	choices, err := choicesOf(&old.Metadata)
+	extensions, err := extensionsOf(&old.Metadata)
 	if err != nil {
-		h.refuse(w, r, err)
+		h.writeError(w, r, err)
 		return
 	}
-	m, err := asked(body, choices, h.Registrar.Policy)
+	m, err := requestedMetadata(body, extensions, h.Registrar.Policy)
 	if err != nil {
-		h.refuse(w, r, err)
+		h.writeError(w, r, err)
 		return
 	}
-	if !h.Logos {
+	if !h.AllowLogos {
 		m.LogoURI = ""
 	}
-	if h.Mode == Open {
-		if err := h.today.take(h.Registrar.Now()); err != nil {
-			h.refuse(w, r, err)
+	if h.Mode == ModeOpen {
+		if err := h.openQuota.consume(h.Registrar.Now()); err != nil {
+			h.writeError(w, r, err)
 			return
 		}
 	}
-	c, secret, err := h.Registrar.Change(r.Context(), old, m, "")
+	c, secret, err := h.Registrar.UpdateClient(r.Context(), old, m, "")
 	if err != nil {
-		h.refuse(w, r, err)
+		h.writeError(w, r, err)
 		return
 	}
-	if err := h.put(r, old, c); err != nil {
-		h.refuse(w, r, err)
+	if err := h.saveClient(r, old, c); err != nil {
+		h.writeError(w, r, err)
 		return
 	}
-	h.answer(w, r, http.StatusOK, &c, secret, token)
+	h.writeClient(w, r, http.StatusOK, &c, secret, token)
 }
 
-// put stores a changed client and ends what it may not hold any more.
-func (h *Handler) put(r *http.Request, old *storage.Client, c storage.Client) error {
-	event := h.event(r, "client.changed", c.ClientID, nil)
-	sel, ends := logout.Narrowed(old, &c)
-	if !ends {
+// saveClient stores a changed client and ends what it may not hold any more.
+func (h *Handler) saveClient(r *http.Request, old *storage.Client, c storage.Client) error {
+	event := h.auditEvent(r, "client.changed", c.ClientID, nil)
+	sel, narrowed := logout.SelectorForMetadataChange(old, &c)
+	if !narrowed {
 		return h.Store.PutClient(r.Context(), c, event)
 	}
 	cause := storage.Cause{ID: rand.Text(), Reason: storage.ReasonClientChanged, By: event.By, Client: c.ClientID, Address: event.Address}
 	event.Cause, event.Reason = cause.ID, cause.Reason
-	_, err := h.Ender.End(r.Context(), sel, cause, storage.Change{Client: &c, Events: []storage.Event{event}})
+	_, err := h.Terminator.End(r.Context(), sel, cause, storage.Change{Client: &c, Events: []storage.Event{event}})
 	return err
 }
 
 // Remove serves DELETE /register/{client} (RFC 7592 §2.3): the client's share of every session ends with it, and it is told
 // a last time.
 func (h *Handler) Remove(w http.ResponseWriter, r *http.Request) {
-	c, _, err := h.own(r)
+	c, _, err := h.authenticate(r)
 	if err != nil {
-		h.refuse(w, r, err)
+		h.writeError(w, r, err)
 		return
 	}
-	cause := storage.Cause{ID: rand.Text(), Reason: storage.ReasonClientRemoved, By: "client:" + c.ClientID, Client: c.ClientID, Address: h.address(r)}
-	event := h.event(r, "client.removed", c.ClientID, nil)
+	cause := storage.Cause{ID: rand.Text(), Reason: storage.ReasonClientRemoved, By: "client:" + c.ClientID, Client: c.ClientID, Address: h.remoteAddress(r)}
+	event := h.auditEvent(r, "client.removed", c.ClientID, nil)
 	event.Cause, event.Reason = cause.ID, cause.Reason
 	change := storage.Change{RemoveClient: c.ClientID, Events: []storage.Event{event}}
 	// Offline grants are ended too: nobody is left who could use them.
-	if _, err := h.Ender.End(r.Context(), storage.Selector{Client: c.ClientID, Offline: true}, cause, change); err != nil {
-		h.refuse(w, r, err)
+	if _, err := h.Terminator.End(r.Context(), storage.Selector{Client: c.ClientID, IncludeOffline: true}, cause, change); err != nil {
+		h.writeError(w, r, err)
 		return
 	}
-	noStore(w)
+	setNoStore(w)
 	w.WriteHeader(http.StatusNoContent)
 }
 
-// own finds the client that the request is about and proves that the caller holds its registration access token. A client
+// authenticate finds the client that the request is about and proves that the caller holds its registration access token. A client
 // that is not there and a wrong token look the same (RFC 7592 §2.1 asks for 401 in both cases).
-func (h *Handler) own(r *http.Request) (*storage.Client, string, error) {
-	token, given := bearer(r)
-	if !given {
+func (h *Handler) authenticate(r *http.Request) (*storage.Client, string, error) {
+	token, found := bearerToken(r)
+	if !found {
 		return nil, "", errNoToken
 	}
 	c, err := h.Store.Client(r.Context(), r.PathValue("client"))
 	if errors.Is(err, storage.ErrNotFound) {
-		return nil, "", errToken
+		return nil, "", errInvalidToken
 	}
 	if err != nil {
 		return nil, "", err
 	}
 	hash := storage.HashOf(token)
 	if c.RegistrationToken.IsZero() || subtle.ConstantTimeCompare(c.RegistrationToken[:], hash[:]) != 1 {
-		return nil, "", errToken
+		return nil, "", errInvalidToken
 	}
 	if c.Disabled {
 		return nil, "", errDisabled

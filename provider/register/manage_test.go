@@ -12,9 +12,9 @@ import (
 )
 
 func TestOnlyTheHolderOfTheTokenManagesAClient(t *testing.T) {
-	o := mustOffice(t, register.Open, "")
-	mine := o.must(201, "POST", "/register", "", plain)
-	other := o.must(201, "POST", "/register", "", plain)
+	o := mustStart(t, register.ModeOpen, "")
+	mine := o.must(201, "POST", "/register", "", minimalMetadata)
+	other := o.must(201, "POST", "/register", "", minimalMetadata)
 	o.mustInitialToken("suite", "initial", "", -1)
 	static := storage.Client{Metadata: storage.Metadata{ClientID: "static", RedirectURIs: []string{"https://a.example/cb"}}, Created: o.now}
 	if err := o.store.PutClient(t.Context(), static); err != nil {
@@ -25,26 +25,26 @@ func TestOnlyTheHolderOfTheTokenManagesAClient(t *testing.T) {
 		if method == "PUT" {
 			body = `{"client_id":"` + mine.ClientID + `","redirect_uris":["https://evil.example/cb"]}`
 		}
-		o.mustRefuse(401, "", method, path(mine.URI), "", body)
+		o.mustRefuse(401, "", method, managementPath(mine.URI), "", body)
 		for _, token := range []string{"wrong", other.Token, mine.Secret, "initial", mine.Token[:42]} {
-			o.mustRefuse(401, "invalid_token", method, path(mine.URI), token, body)
+			o.mustRefuse(401, "invalid_token", method, managementPath(mine.URI), token, body)
 		}
 		o.mustRefuse(401, "invalid_token", method, "/register/nobody", mine.Token, body)
 		o.mustRefuse(401, "invalid_token", method, "/register/static", mine.Token, body)
 	}
-	c := o.must(200, "GET", path(mine.URI), mine.Token, "")
+	c := o.must(200, "GET", managementPath(mine.URI), mine.Token, "")
 	if c.ClientID != mine.ClientID || c.Token != mine.Token || c.URI != mine.URI || c.Secret != "" {
 		t.Errorf("got %+v, want the client without its secret", c)
 	}
 }
 
 func TestUpdateReplacesMetadataButNotTheOperatorsChoices(t *testing.T) {
-	o := mustOffice(t, register.Open, `{"require_pkce":false,"consent":"skip"}`)
+	o := mustStart(t, register.ModeOpen, `{"require_pkce":false,"consent":"skip"}`)
 	c := o.must(201, "POST", "/register", "", `{"redirect_uris":["https://rp.example/cb"],"client_name":"Old","contacts":["a@rp.example"]}`)
 	put := func(more string) string {
 		return `{"client_id":"` + c.ClientID + `","redirect_uris":["https://rp.example/new"]` + more + `}`
 	}
-	after := o.must(200, "PUT", path(c.URI), c.Token, put(`,"client_secret":"`+c.Secret+`","consent":"ask","audience":["https://bank.example"]`))
+	after := o.must(200, "PUT", managementPath(c.URI), c.Token, put(`,"client_secret":"`+c.Secret+`","consent":"ask","audience":["https://bank.example"]`))
 	if after.ClientName != "" || after.Contacts != nil || after.RedirectURIs[0] != "https://rp.example/new" {
 		t.Errorf("got %+v, want what was left out gone (RFC 7592 §2.2)", after.Metadata)
 	}
@@ -55,40 +55,40 @@ func TestUpdateReplacesMetadataButNotTheOperatorsChoices(t *testing.T) {
 	if stored.SecretHash != storage.HashOf(c.Secret) || !stored.Dynamic || stored.RegistrationToken != storage.HashOf(c.Token) || !stored.Created.Equal(o.now) {
 		t.Errorf("got %+v, want secret, token and origin as they were", stored)
 	}
-	o.mustRefuse(400, register.InvalidMetadata, "PUT", path(c.URI), c.Token, `{"redirect_uris":["https://rp.example/cb"]}`)
-	o.mustRefuse(400, register.InvalidMetadata, "PUT", path(c.URI), c.Token, `{"client_id":"other","redirect_uris":["https://rp.example/cb"]}`)
-	o.mustRefuse(400, register.InvalidMetadata, "PUT", path(c.URI), c.Token, put(`,"client_secret":"a secret that the client would rather have"`))
-	o.mustRefuse(400, register.InvalidRedirectURI, "PUT", path(c.URI), c.Token, `{"client_id":"`+c.ClientID+`","redirect_uris":["http://rp.example/cb"]}`)
-	if again := o.must(200, "GET", path(c.URI), c.Token, ""); again.RedirectURIs[0] != "https://rp.example/new" {
+	o.mustRefuse(400, register.InvalidMetadata, "PUT", managementPath(c.URI), c.Token, `{"redirect_uris":["https://rp.example/cb"]}`)
+	o.mustRefuse(400, register.InvalidMetadata, "PUT", managementPath(c.URI), c.Token, `{"client_id":"other","redirect_uris":["https://rp.example/cb"]}`)
+	o.mustRefuse(400, register.InvalidMetadata, "PUT", managementPath(c.URI), c.Token, put(`,"client_secret":"a secret that the client would rather have"`))
+	o.mustRefuse(400, register.InvalidRedirectURI, "PUT", managementPath(c.URI), c.Token, `{"client_id":"`+c.ClientID+`","redirect_uris":["http://rp.example/cb"]}`)
+	if again := o.must(200, "GET", managementPath(c.URI), c.Token, ""); again.RedirectURIs[0] != "https://rp.example/new" {
 		t.Errorf("got %v, want nothing changed by refused updates", again.RedirectURIs)
 	}
-	jwt := o.must(200, "PUT", path(c.URI), c.Token, put(`,"token_endpoint_auth_method":"client_secret_jwt"`))
+	jwt := o.must(200, "PUT", managementPath(c.URI), c.Token, put(`,"token_endpoint_auth_method":"client_secret_jwt"`))
 	if jwt.Secret == "" || jwt.Secret == c.Secret || jwt.SecretExpires == nil {
 		t.Errorf("got %+v, want a new secret: the old one is known by its hash only", jwt)
 	}
 }
 
-func TestDeletedClientIsToldALastTimeAndForgotten(t *testing.T) {
-	o := mustOffice(t, register.Open, "")
+func TestDeletedClientIsNotifiedAndRemoved(t *testing.T) {
+	o := mustStart(t, register.ModeOpen, "")
 	c := o.must(201, "POST", "/register", "", `{"redirect_uris":["https://rp.example/cb"],"backchannel_logout_uri":"https://rp.example/bcl"}`)
 	ctx := t.Context()
 	if err := o.store.PutUser(ctx, storage.User{Subject: "ada", Name: "ada", Created: o.now}); err != nil {
 		t.Fatal(err)
 	}
-	s := storage.Session{ID: "s", Secret: storage.HashOf("cookie"), Subject: "ada", AuthTime: o.now, Created: o.now, LastActive: o.now, Idle: time.Hour, Expires: o.now.Add(time.Hour)}
+	s := storage.Session{ID: "s", SecretHash: storage.HashOf("cookie"), Subject: "ada", AuthTime: o.now, Created: o.now, LastActive: o.now, IdleTimeout: time.Hour, Expires: o.now.Add(time.Hour)}
 	if err := o.store.CreateSession(ctx, s, storage.Event{At: o.now, Kind: "session.created"}); err != nil {
 		t.Fatal(err)
 	}
 	for id, session := range map[string]storage.SessionID{"bound": "s", "offline": ""} {
 		code := storage.Code{ID: id, Client: c.ClientID, Subject: "ada", Session: "s", SID: "sid", Issued: o.now, Expires: o.now.Add(time.Minute)}
-		if _, err := o.store.Redeem(ctx, code, o.now, func(storage.Session, storage.Member) (storage.Issue, error) {
-			return storage.Issue{Grant: storage.Grant{ID: id, Client: c.ClientID, Subject: "ada", Session: session, Created: o.now, LastUsed: o.now, Expires: o.now.Add(time.Hour), Refresh: storage.HashOf("refresh " + id)}}, nil
+		if _, err := o.store.Redeem(ctx, code, o.now, func(storage.Session, storage.ClientSession) (storage.Issuance, error) {
+			return storage.Issuance{Grant: storage.Grant{ID: id, Client: c.ClientID, Subject: "ada", Session: session, Created: o.now, LastUsed: o.now, Expires: o.now.Add(time.Hour), RefreshHash: storage.HashOf("refresh " + id)}}, nil
 		}); err != nil {
 			t.Fatal(err)
 		}
 	}
 	o.now = o.now.Add(time.Minute) // joined long enough ago not to be told twice
-	if w := o.do("DELETE", path(c.URI), c.Token, ""); w.Code != http.StatusNoContent || w.Body.Len() != 0 {
+	if w := o.do("DELETE", managementPath(c.URI), c.Token, ""); w.Code != http.StatusNoContent || w.Body.Len() != 0 {
 		t.Fatalf("got %d %s, want 204 (RFC 7592 §2.3)", w.Code, w.Body)
 	}
 	told, _, err := o.store.ListDeliveries(ctx, storage.DeliveryFilter{}, storage.Page{})
@@ -101,7 +101,7 @@ func TestDeletedClientIsToldALastTimeAndForgotten(t *testing.T) {
 	if grant, _, err := o.store.GrantByRefresh(ctx, storage.HashOf("refresh offline"), o.now); err == nil {
 		t.Errorf("got grant %+v, want offline access ended too", grant)
 	}
-	if left, err := o.store.Session(ctx, "s", o.now); err != nil || len(left.Members) != 0 {
+	if left, err := o.store.Session(ctx, "s", o.now); err != nil || len(left.ClientSessions) != 0 {
 		t.Errorf("got session %+v (%v), want it alive without the client", left, err)
 	}
 	ended, _, err := o.store.ListEvents(ctx, storage.EventFilter{Kind: "grant.ended", Client: c.ClientID}, storage.Page{})
@@ -112,13 +112,13 @@ func TestDeletedClientIsToldALastTimeAndForgotten(t *testing.T) {
 	if err != nil || len(reports) == 0 || reports[0].Cause.Reason != storage.ReasonClientRemoved || reports[0].Cause.By != "client:"+c.ClientID {
 		t.Errorf("got reports %+v (%v), want client_removed by the client", reports, err)
 	}
-	o.mustRefuse(401, "invalid_token", "GET", path(c.URI), c.Token, "")
-	o.mustRefuse(401, "invalid_token", "DELETE", path(c.URI), c.Token, "")
+	o.mustRefuse(401, "invalid_token", "GET", managementPath(c.URI), c.Token, "")
+	o.mustRefuse(401, "invalid_token", "DELETE", managementPath(c.URI), c.Token, "")
 }
 
 func TestDisabledClientCannotManageItself(t *testing.T) {
-	o := mustOffice(t, register.Open, "")
-	c := o.must(201, "POST", "/register", "", plain)
+	o := mustStart(t, register.ModeOpen, "")
+	c := o.must(201, "POST", "/register", "", minimalMetadata)
 	stored, err := o.store.Client(t.Context(), c.ClientID)
 	if err != nil {
 		t.Fatal(err)
@@ -129,18 +129,18 @@ func TestDisabledClientCannotManageItself(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, method := range []string{"GET", "PUT", "DELETE"} {
-		o.mustRefuse(403, "access_denied", method, path(c.URI), c.Token, "")
+		o.mustRefuse(403, "access_denied", method, managementPath(c.URI), c.Token, "")
 	}
 }
 
 func TestEveryChangeLeavesAnAuditLine(t *testing.T) {
-	o := mustOffice(t, register.Token, "")
-	o.h.Address = func(*http.Request) string { return "192.0.2.7" }
+	o := mustStart(t, register.ModeToken, "")
+	o.handler.RemoteAddress = func(*http.Request) string { return "192.0.2.7" }
 	o.mustInitialToken("suite", "initial", "", -1)
 	before := o.store.Commits()
-	c := o.must(201, "POST", "/register", "initial", plain)
-	o.must(200, "PUT", path(c.URI), c.Token, `{"client_id":"`+c.ClientID+`","redirect_uris":["https://rp.example/cb"]}`)
-	o.do("DELETE", path(c.URI), c.Token, "")
+	c := o.must(201, "POST", "/register", "initial", minimalMetadata)
+	o.must(200, "PUT", managementPath(c.URI), c.Token, `{"client_id":"`+c.ClientID+`","redirect_uris":["https://rp.example/cb"]}`)
+	o.do("DELETE", managementPath(c.URI), c.Token, "")
 	if n := o.store.Commits() - before; n != 3 {
 		t.Errorf("got %d commits for three changes: a line that is written apart can get lost", n)
 	}

@@ -9,29 +9,29 @@ import (
 )
 
 func TestClientThatGivesUpOfflineAccessLosesIt(t *testing.T) {
-	o := mustOffice(t, register.Open, "")
+	o := mustStart(t, register.ModeOpen, "")
 	c := o.must(201, "POST", "/register", "", `{"redirect_uris":["https://rp.example/cb"],"grant_types":["authorization_code","refresh_token"]}`)
 	ctx := t.Context()
 	if err := o.store.PutUser(ctx, storage.User{Subject: "ada", Name: "ada", Created: o.now}); err != nil {
 		t.Fatal(err)
 	}
-	s := storage.Session{ID: "s", Secret: storage.HashOf("cookie"), Subject: "ada", AuthTime: o.now, Created: o.now, LastActive: o.now, Idle: time.Hour, Expires: o.now.Add(time.Hour)}
+	s := storage.Session{ID: "s", SecretHash: storage.HashOf("cookie"), Subject: "ada", AuthTime: o.now, Created: o.now, LastActive: o.now, IdleTimeout: time.Hour, Expires: o.now.Add(time.Hour)}
 	if err := o.store.CreateSession(ctx, s, storage.Event{At: o.now, Kind: "session.created"}); err != nil {
 		t.Fatal(err)
 	}
 	code := storage.Code{ID: "code", Client: c.ClientID, Subject: "ada", Session: "s", SID: "sid", Issued: o.now, Expires: o.now.Add(time.Minute)}
-	if _, err := o.store.Redeem(ctx, code, o.now, func(storage.Session, storage.Member) (storage.Issue, error) {
-		return storage.Issue{Grant: storage.Grant{ID: "offline", Created: o.now, LastUsed: o.now, Refresh: storage.HashOf("refresh")}}, nil
+	if _, err := o.store.Redeem(ctx, code, o.now, func(storage.Session, storage.ClientSession) (storage.Issuance, error) {
+		return storage.Issuance{Grant: storage.Grant{ID: "offline", Created: o.now, LastUsed: o.now, RefreshHash: storage.HashOf("refresh")}}, nil
 	}); err != nil {
 		t.Fatal(err)
 	}
 	o.now = o.now.Add(time.Minute)
 	body := `{"client_id":"` + c.ClientID + `","redirect_uris":["https://rp.example/cb"],"grant_types":["authorization_code"]}`
-	o.must(200, "PUT", path(c.URI), c.Token, body)
+	o.must(200, "PUT", managementPath(c.URI), c.Token, body)
 	if grants, err := o.store.ListGrants(ctx, "ada", "", true, o.now); err != nil || len(grants) != 0 {
 		t.Errorf("got grants %+v (%v), want none", grants, err)
 	}
-	if left, err := o.store.Session(ctx, "s", o.now); err != nil || left.Member(c.ClientID) == nil {
+	if left, err := o.store.Session(ctx, "s", o.now); err != nil || left.ClientSession(c.ClientID) == nil {
 		t.Errorf("got session %+v (%v), want it with the client", left, err)
 	}
 	for _, kind := range []string{"grant.ended", "client.changed"} {

@@ -20,27 +20,27 @@ import (
 	"github.com/curfew-id/curfew/storage/bolt"
 )
 
-// office is dynamic registration on a real store.
-type office struct {
-	t     *testing.T
-	store *bolt.Store
-	h     *register.Handler
-	mux   *http.ServeMux
-	files pagesAtHand
-	now   time.Time
+// fixture is dynamic registration on a real store.
+type fixture struct {
+	t       *testing.T
+	store   *bolt.Store
+	handler *register.Handler
+	mux     *http.ServeMux
+	files   fakeWeb
+	now     time.Time
 }
 
-// pagesAtHand are the documents that relying parties publish.
-type pagesAtHand map[string]string
+// fakeWeb are the documents that relying parties publish.
+type fakeWeb map[string]string
 
-func (p pagesAtHand) FetchJSON(_ context.Context, uri string, _ int64, _ time.Duration) ([]byte, error) {
+func (p fakeWeb) FetchJSON(_ context.Context, uri string, _ int64, _ time.Duration) ([]byte, error) {
 	if body, ok := p[uri]; ok {
 		return []byte(body), nil
 	}
 	return nil, errors.New("10.0.0.7 is not a public address")
 }
 
-func mustOffice(t *testing.T, mode register.Mode, defaults string) *office {
+func mustStart(t *testing.T, mode register.Mode, defaults string) *fixture {
 	t.Helper()
 	store, err := bolt.Open(bolt.Options{Path: filepath.Join(t.TempDir(), "curfew.db")})
 	if err != nil {
@@ -51,23 +51,23 @@ func mustOffice(t *testing.T, mode register.Mode, defaults string) *office {
 			t.Error(err)
 		}
 	})
-	o := &office{t: t, store: store, files: pagesAtHand{}, now: time.Date(2026, 11, 21, 10, 0, 0, 0, time.UTC)}
+	o := &fixture{t: t, store: store, files: fakeWeb{}, now: time.Date(2026, 11, 21, 10, 0, 0, 0, time.UTC)}
 	now := func() time.Time { return o.now }
 	quiet := slog.New(slog.NewTextHandler(io.Discard, nil))
 	wrap := func(client string, secret []byte) ([]byte, error) { return fmt.Appendf(nil, "wrapped %s", client), nil }
-	o.h = &register.Handler{
-		Issuer: "https://op.example", Mode: mode, Defaults: []byte(defaults), Registrar: &register.Registrar{Fetch: o.files, Wrap: wrap, Now: now},
-		Store: store, Ender: &logout.Ender{Store: store, Now: now, Issuer: "https://op.example", Log: quiet}, Log: quiet,
+	o.handler = &register.Handler{
+		Issuer: "https://op.example", Mode: mode, Defaults: []byte(defaults), Registrar: &register.Registrar{Fetch: o.files, WrapSecret: wrap, Now: now},
+		Store: store, Terminator: &logout.Terminator{Store: store, Now: now, Issuer: "https://op.example", Log: quiet}, Log: quiet,
 	}
 	o.mux = http.NewServeMux()
-	o.mux.HandleFunc("POST "+register.Path, o.h.Register)
-	o.mux.HandleFunc("GET "+register.ClientPath, o.h.Read)
-	o.mux.HandleFunc("PUT "+register.ClientPath, o.h.Update)
-	o.mux.HandleFunc("DELETE "+register.ClientPath, o.h.Remove)
+	o.mux.HandleFunc("POST "+register.Path, o.handler.Register)
+	o.mux.HandleFunc("GET "+register.ClientPath, o.handler.Read)
+	o.mux.HandleFunc("PUT "+register.ClientPath, o.handler.Update)
+	o.mux.HandleFunc("DELETE "+register.ClientPath, o.handler.Remove)
 	return o
 }
 
-func (o *office) do(method, target, token, body string) *httptest.ResponseRecorder {
+func (o *fixture) do(method, target, token, body string) *httptest.ResponseRecorder {
 	r := httptest.NewRequest(method, target, strings.NewReader(body))
 	if body != "" {
 		r.Header.Set("Content-Type", "application/json")
@@ -80,8 +80,8 @@ func (o *office) do(method, target, token, body string) *httptest.ResponseRecord
 	return w
 }
 
-// registered is what a client learns.
-type registered struct {
+// clientInfo is what a client learns.
+type clientInfo struct {
 	storage.Metadata
 	Secret        string `json:"client_secret"`
 	SecretExpires *int64 `json:"client_secret_expires_at"`
@@ -90,13 +90,13 @@ type registered struct {
 	URI           string `json:"registration_client_uri"`
 }
 
-func (o *office) must(status int, method, target, token, body string) registered {
+func (o *fixture) must(status int, method, target, token, body string) clientInfo {
 	o.t.Helper()
 	w := o.do(method, target, token, body)
 	if w.Code != status {
 		o.t.Fatalf("%s %s %s: got %d %s, want %d", method, target, body, w.Code, w.Body, status)
 	}
-	var c registered
+	var c clientInfo
 	if err := json.Unmarshal(w.Body.Bytes(), &c); err != nil {
 		o.t.Fatalf("read %s: %v", w.Body, err)
 	}
@@ -106,7 +106,7 @@ func (o *office) must(status int, method, target, token, body string) registered
 	return c
 }
 
-func (o *office) mustRefuse(status int, code, method, target, token, body string) string {
+func (o *fixture) mustRefuse(status int, code, method, target, token, body string) string {
 	o.t.Helper()
 	w := o.do(method, target, token, body)
 	var told struct {
@@ -128,7 +128,7 @@ func (o *office) mustRefuse(status int, code, method, target, token, body string
 	return told.Text
 }
 
-// path is the path of a registration_client_uri.
-func path(uri string) string { return strings.TrimPrefix(uri, "https://op.example") }
+// managementPath is the path of a registration_client_uri.
+func managementPath(uri string) string { return strings.TrimPrefix(uri, "https://op.example") }
 
-const plain = `{"redirect_uris":["https://rp.example/cb"]}`
+const minimalMetadata = `{"redirect_uris":["https://rp.example/cb"]}`

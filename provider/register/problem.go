@@ -42,18 +42,18 @@ func (p Problems) Code() string {
 	return InvalidMetadata
 }
 
-// check gathers the problems of one validation.
-type check struct {
+// validation gathers the problems of one validation.
+type validation struct {
 	policy   Policy
 	problems Problems
 }
 
-func (c *check) refuse(field, format string, args ...any) {
+func (c *validation) addProblem(field, format string, args ...any) {
 	c.problems = append(c.problems, Problem{Code: InvalidMetadata, Field: field, Text: fmt.Sprintf(format, args...)})
 }
 
-// oneOf refuses a value that is none of allowed; an empty value is the default and always fits.
-func (c *check) oneOf(field, value string, allowed ...string) {
+// checkOneOf refuses a value that is none of allowed; an empty value is the default and always fits.
+func (c *validation) checkOneOf(field, value string, allowed ...string) {
 	if value == "" {
 		return
 	}
@@ -62,11 +62,11 @@ func (c *check) oneOf(field, value string, allowed ...string) {
 			return
 		}
 	}
-	c.refuse(field, "%+q is not known; use %s", value, or(allowed))
+	c.addProblem(field, "%+q is not known; use %s", value, joinWithOr(allowed))
 }
 
-// or lists words for people: "a, b or c".
-func or(words []string) string {
+// joinWithOr lists words for people: "a, b or c".
+func joinWithOr(words []string) string {
 	if len(words) < 2 {
 		return strings.Join(words, "")
 	}

@@ -11,34 +11,34 @@ import (
 	"github.com/curfew-id/curfew/storage"
 )
 
-// late is a body that is at hand only after something else has happened.
-type late struct {
-	happens func()
-	body    io.Reader
+// delayedBody is a body that is at hand only after something else has happened.
+type delayedBody struct {
+	before func()
+	body   io.Reader
 }
 
-func (l *late) Read(p []byte) (int, error) {
-	if l.happens != nil {
-		l.happens()
-		l.happens = nil
+func (l *delayedBody) Read(p []byte) (int, error) {
+	if l.before != nil {
+		l.before()
+		l.before = nil
 	}
 	return l.body.Read(p)
 }
 
 // Whoever held the token of a client that was removed must not get hold of another of the same name by a request that began before.
 func TestSlowUpdateDoesNotReachAClientThatCameLater(t *testing.T) {
-	o := mustOffice(t, register.Open, "")
-	c := o.must(201, "POST", "/register", "", plain)
+	o := mustStart(t, register.ModeOpen, "")
+	c := o.must(201, "POST", "/register", "", minimalMetadata)
 	fresh := storage.Client{Metadata: storage.Metadata{ClientID: c.ClientID, RedirectURIs: []string{"https://new.example/cb"}}, SecretHash: storage.HashOf("new"), Created: o.now}
-	body := &late{body: strings.NewReader(`{"client_id":"` + c.ClientID + `","redirect_uris":["https://old.example/cb"]}`), happens: func() {
-		if w := o.do("DELETE", path(c.URI), c.Token, ""); w.Code != http.StatusNoContent {
+	body := &delayedBody{body: strings.NewReader(`{"client_id":"` + c.ClientID + `","redirect_uris":["https://old.example/cb"]}`), before: func() {
+		if w := o.do("DELETE", managementPath(c.URI), c.Token, ""); w.Code != http.StatusNoContent {
 			t.Fatal(w.Code, w.Body)
 		}
 		if err := o.store.PutClient(t.Context(), fresh); err != nil {
 			t.Fatal(err)
 		}
 	}}
-	r := httptest.NewRequest("PUT", path(c.URI), body)
+	r := httptest.NewRequest("PUT", managementPath(c.URI), body)
 	r.Header.Set("Content-Type", "application/json")
 	r.Header.Set("Authorization", "Bearer "+c.Token)
 	w := httptest.NewRecorder()

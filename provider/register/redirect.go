@@ -9,54 +9,54 @@ import (
 	"github.com/curfew-id/curfew/storage"
 )
 
-// redirects checks where browsers are sent to with an answer, or after a logout.
-func (c *check) redirects(m *storage.Metadata) {
-	c.oneOf("application_type", m.ApplicationType, "web", "native")
+// checkRedirects checks where browsers are sent to with an answer, or after a logout.
+func (c *validation) checkRedirects(m *storage.Metadata) {
+	c.checkOneOf("application_type", m.ApplicationType, "web", "native")
 	if m.ApplicationType == "" {
 		m.ApplicationType = "web"
 	}
 	if len(m.RedirectURIs) == 0 && len(m.ResponseTypes) > 0 {
-		c.redirect("redirect_uris", "is missing; name every address that answers may go to")
+		c.addRedirectProblem("redirect_uris", "is missing; name every address that answers may go to")
 	}
 	if len(m.RedirectURIs) > maxURIs {
-		c.redirect("redirect_uris", "has more than %d entries", maxURIs)
+		c.addRedirectProblem("redirect_uris", "has more than %d entries", maxURIs)
 		return
 	}
 	implicit := slices.Contains(m.GrantTypes, "implicit")
 	for i, raw := range m.RedirectURIs {
 		u, err := parseRedirect(raw, m.ApplicationType)
 		if err != nil {
-			c.redirect(at("redirect_uris", i), "%s", err)
+			c.addRedirectProblem(indexed("redirect_uris", i), "%s", err)
 			continue
 		}
 		// Registration §2: tokens that travel in the address go to https only. The same section forbids the name localhost
 		// there; we let it pass, since https://localhost reaches nobody else.
 		if implicit && u.Scheme == "http" && m.ApplicationType == "web" {
-			c.redirect(at("redirect_uris", i), "%+q is not https, which the implicit grant needs (Registration §2)", raw)
+			c.addRedirectProblem(indexed("redirect_uris", i), "%+q is not https, which the implicit grant needs (Registration §2)", raw)
 		}
 	}
 	if len(m.PostLogoutRedirectURIs) > maxURIs {
-		c.refuse("post_logout_redirect_uris", "has more than %d entries", maxURIs)
+		c.addProblem("post_logout_redirect_uris", "has more than %d entries", maxURIs)
 		return
 	}
 	for i, raw := range m.PostLogoutRedirectURIs {
 		// RP-Initiated Logout 1.0 §3.1: the rules of redirect URIs; the port of loopback addresses counts here.
 		if _, err := parseRedirect(raw, m.ApplicationType); err != nil {
-			c.refuse(at("post_logout_redirect_uris", i), "%s", err)
+			c.addProblem(indexed("post_logout_redirect_uris", i), "%s", err)
 		}
 	}
 }
 
-func (c *check) redirect(field, format string, args ...any) {
-	c.refuse(field, format, args...)
+func (c *validation) addRedirectProblem(field, format string, args ...any) {
+	c.addProblem(field, format, args...)
 	c.problems[len(c.problems)-1].Code = InvalidRedirectURI
 }
 
 // parseRedirect reads a redirect URI. Each is compared byte for byte later, so one that could never match, or that could
 // match more than its owner meant, is refused now.
 func parseRedirect(raw, applicationType string) (*url.URL, error) {
-	u, err := parse(raw)
-	if err = withoutFragment(raw, err); err != nil { // RFC 6749 §3.1.2
+	u, err := parseURI(raw)
+	if err = refuseFragment(raw, err); err != nil { // RFC 6749 §3.1.2
 		return nil, err
 	}
 	if strings.Contains(raw, "*") {
@@ -64,7 +64,7 @@ func parseRedirect(raw, applicationType string) (*url.URL, error) {
 	}
 	switch {
 	case u.Scheme == "https" || u.Scheme == "http":
-		return parseWeb(raw)
+		return parseHTTPSOrLocalhost(raw)
 	case applicationType != "native":
 		return nil, fmt.Errorf("%+q has the scheme %+q; use https, or application_type native for a scheme of an app's own", raw, u.Scheme)
 	case !strings.Contains(u.Scheme, "."):
@@ -74,30 +74,30 @@ func parseRedirect(raw, applicationType string) (*url.URL, error) {
 	return u, nil
 }
 
-// logout checks where a relying party is told of the end of a session.
-func (c *check) logout(m *storage.Metadata) {
+// checkLogoutURIs checks where a relying party is told of the end of a session.
+func (c *validation) checkLogoutURIs(m *storage.Metadata) {
 	if raw := m.BackchannelLogoutURI; raw != "" {
 		// Back-Channel Logout 1.0 §2.2: absolute, no fragment.
-		_, err := parseCalled(raw)
-		if err = withoutFragment(raw, err); err != nil {
-			c.refuse("backchannel_logout_uri", "%s", err)
+		_, err := parseFetchedURI(raw)
+		if err = refuseFragment(raw, err); err != nil {
+			c.addProblem("backchannel_logout_uri", "%s", err)
 		}
 	}
 	raw := m.FrontchannelLogoutURI
 	if raw == "" {
 		return
 	}
-	u, err := parseWeb(raw)
-	if err = withoutFragment(raw, err); err != nil {
-		c.refuse("frontchannel_logout_uri", "%s", err)
+	u, err := parseHTTPSOrLocalhost(raw)
+	if err = refuseFragment(raw, err); err != nil {
+		c.addProblem("frontchannel_logout_uri", "%s", err)
 		return
 	}
 	// Front-Channel Logout 1.0 §2: scheme, host and port of a redirect URI.
-	same := func(redirect string) bool {
-		r, err := parseWeb(redirect)
+	sharesOrigin := func(redirect string) bool {
+		r, err := parseHTTPSOrLocalhost(redirect)
 		return err == nil && origin(r) == origin(u)
 	}
-	if !slices.ContainsFunc(m.RedirectURIs, same) {
-		c.refuse("frontchannel_logout_uri", "%+q shares scheme, host and port with no redirect URI (Front-Channel Logout 1.0 §2)", raw)
+	if !slices.ContainsFunc(m.RedirectURIs, sharesOrigin) {
+		c.addProblem("frontchannel_logout_uri", "%+q shares scheme, host and port with no redirect URI (Front-Channel Logout 1.0 §2)", raw)
 	}
 }

@@ -14,8 +14,8 @@ import (
 	"github.com/curfew-id/curfew/storage"
 )
 
-// minSecret is the least length of a client_secret that somebody else made, in characters.
-const minSecret = 32
+// minSecretLength is the least length of a client_secret that somebody else made, in characters.
+const minSecretLength = 32
 
 // Fetcher reads a JSON document that a relying party names; provider/egress does.
 type Fetcher interface {
@@ -24,50 +24,50 @@ type Fetcher interface {
 
 // Registrar makes client records of metadata. It stores nothing.
 type Registrar struct {
-	Policy Policy
-	Fetch  Fetcher                                              // nil: no client can have a sector_identifier_uri
-	Wrap   func(clientID string, secret []byte) ([]byte, error) // for secrets that must be known; nil: no client_secret_jwt
-	Now    func() time.Time
+	Policy     Policy
+	Fetch      Fetcher                                              // nil: no client can have a sector_identifier_uri
+	WrapSecret func(clientID string, secret []byte) ([]byte, error) // for secrets that must be known; nil: no client_secret_jwt
+	Now        func() time.Time
 }
 
-// Prepare makes a new client of m. A client_id in m and a secret that is given are kept, what is missing is made; the
+// NewClient makes a new client of m. A client_id in m and a secret that is given are kept, what is missing is made; the
 // secret is returned, empty if the client has none. The error is [Problems] if m or the secret is at fault.
-func (r *Registrar) Prepare(ctx context.Context, m storage.Metadata, secret string) (storage.Client, string, error) {
+func (r *Registrar) NewClient(ctx context.Context, m storage.Metadata, secret string) (storage.Client, string, error) {
 	if m.ClientID == "" {
 		m.ClientID = strings.ToLower(rand.Text())
 	}
 	now := r.Now()
-	return r.fill(ctx, storage.Client{Created: now}, m, secret, now)
+	return r.buildClient(ctx, storage.Client{Created: now}, m, secret, now)
 }
 
-// Change gives a client new metadata in place of all of what it had. Its secret stays unless one is given or the new
+// UpdateClient gives a client new metadata in place of all of what it had. Its secret stays unless one is given or the new
 // authentication method needs one that the old had not; only a secret that is new is returned.
-func (r *Registrar) Change(ctx context.Context, old *storage.Client, m storage.Metadata, secret string) (storage.Client, string, error) {
+func (r *Registrar) UpdateClient(ctx context.Context, old *storage.Client, m storage.Metadata, secret string) (storage.Client, string, error) {
 	if m.ClientID != "" && m.ClientID != old.ClientID {
 		return storage.Client{}, "", Problems{{Code: InvalidMetadata, Field: "client_id", Text: "cannot change; make a new client"}}
 	}
 	m.ClientID = old.ClientID
-	return r.fill(ctx, *old, m, secret, r.Now())
+	return r.buildClient(ctx, *old, m, secret, r.Now())
 }
 
-func (r *Registrar) fill(ctx context.Context, c storage.Client, m storage.Metadata, secret string, now time.Time) (storage.Client, string, error) {
-	var all Problems
+func (r *Registrar) buildClient(ctx context.Context, c storage.Client, m storage.Metadata, secret string, now time.Time) (storage.Client, string, error) {
+	var problems Problems
 	err := Validate(&m, r.Policy)
-	if err != nil && !errors.As(err, &all) {
+	if err != nil && !errors.As(err, &problems) {
 		return storage.Client{}, "", err
 	}
 	// What was listed once is not asked for again, so that a relying party can be changed while its sector does not answer.
-	listed := c.SectorIdentifierURI == m.SectorIdentifierURI && slices.Equal(c.RedirectURIs, m.RedirectURIs)
-	if m.SectorIdentifierURI != "" && !listed && err == nil {
-		if wrong := r.checkSector(ctx, &m); wrong != nil {
-			all = append(all, *wrong)
+	sectorUnchanged := c.SectorIdentifierURI == m.SectorIdentifierURI && slices.Equal(c.RedirectURIs, m.RedirectURIs)
+	if m.SectorIdentifierURI != "" && !sectorUnchanged && err == nil {
+		if problem := r.checkSector(ctx, &m); problem != nil {
+			problems = append(problems, *problem)
 		}
 	}
 	if err := r.checkSecret(&m, secret); err != nil {
-		all = append(all, Problem{Code: InvalidMetadata, Field: "client_secret", Text: err.Error()})
+		problems = append(problems, Problem{Code: InvalidMetadata, Field: "client_secret", Text: err.Error()})
 	}
-	if len(all) > 0 {
-		return storage.Client{}, "", all
+	if len(problems) > 0 {
+		return storage.Client{}, "", problems
 	}
 	c.Metadata, c.SectorHost, c.Updated = m, SectorHost(&m), now
 	secret, err = r.setSecret(&c, secret)
@@ -77,33 +77,33 @@ func (r *Registrar) fill(ctx context.Context, c storage.Client, m storage.Metada
 // checkSector reads sector_identifier_uri: all redirect URIs must stand in it (Registration §5), or somebody could
 // join the sector of another and learn which of their users are the same.
 func (r *Registrar) checkSector(ctx context.Context, m *storage.Metadata) *Problem {
-	wrong := Problem{Code: InvalidMetadata, Field: "sector_identifier_uri"}
+	problem := Problem{Code: InvalidMetadata, Field: "sector_identifier_uri"}
 	if r.Fetch == nil {
-		wrong.Text = "cannot be read here"
-		return &wrong
+		problem.Text = "cannot be read here"
+		return &problem
 	}
 	body, err := r.Fetch.FetchJSON(ctx, m.SectorIdentifierURI, 256<<10, 0)
 	if err != nil {
 		// Why is not for whoever registers: it would map the network we stand in.
-		wrong.Text, wrong.Cause = "could not be read", err
-		return &wrong
+		problem.Text, problem.Cause = "could not be read", err
+		return &problem
 	}
-	var listed []string
-	if err := json.Unmarshal(body, &listed); err != nil {
-		wrong.Text = "leads to something else than a JSON array of redirect URIs (Registration §5)"
-		return &wrong
+	var sectorURIs []string
+	if err := json.Unmarshal(body, &sectorURIs); err != nil {
+		problem.Text = "leads to something else than a JSON array of redirect URIs (Registration §5)"
+		return &problem
 	}
 	for _, uri := range m.RedirectURIs {
-		if !slices.Contains(listed, uri) {
-			wrong.Text = fmt.Sprintf("leads to a list without the redirect URI %+q (Registration §5)", uri)
-			return &wrong
+		if !slices.Contains(sectorURIs, uri) {
+			problem.Text = fmt.Sprintf("leads to a list without the redirect URI %+q (Registration §5)", uri)
+			return &problem
 		}
 	}
 	return nil
 }
 
 func (r *Registrar) checkSecret(m *storage.Metadata, given string) error {
-	if m.TokenEndpointAuthMethod == "client_secret_jwt" && r.Wrap == nil {
+	if m.TokenEndpointAuthMethod == "client_secret_jwt" && r.WrapSecret == nil {
 		return errors.New("cannot be kept for client_secret_jwt here; use private_key_jwt")
 	}
 	switch {
@@ -111,10 +111,10 @@ func (r *Registrar) checkSecret(m *storage.Metadata, given string) error {
 		return nil
 	case !hasSecret(m):
 		return fmt.Errorf("has no use with %s; leave it out", m.TokenEndpointAuthMethod)
-	case len(given) < minSecret:
-		return fmt.Errorf("has %d characters; %d are the least, or leave it out to get one", len(given), minSecret)
-	case len(given) > maxURI:
-		return fmt.Errorf("is longer than %d characters", maxURI)
+	case len(given) < minSecretLength:
+		return fmt.Errorf("has %d characters; %d are the least, or leave it out to get one", len(given), minSecretLength)
+	case len(given) > maxURIBytes:
+		return fmt.Errorf("is longer than %d characters", maxURIBytes)
 	case strings.ContainsFunc(given, func(c rune) bool { return c < ' ' || c > '~' }):
 		return errors.New("holds something else than printable ASCII (RFC 6749 appendix A.2)")
 	}
@@ -132,16 +132,16 @@ func (r *Registrar) setSecret(c *storage.Client, given string) (string, error) {
 		c.SecretHash, c.SecretWrapped = storage.Hash{}, nil
 		return "", nil
 	}
-	known := c.TokenEndpointAuthMethod == "client_secret_jwt"
-	if given == "" && !c.SecretHash.IsZero() && (!known || c.SecretWrapped != nil) {
+	keepsPlaintext := c.TokenEndpointAuthMethod == "client_secret_jwt"
+	if given == "" && !c.SecretHash.IsZero() && (!keepsPlaintext || c.SecretWrapped != nil) {
 		return "", nil
 	}
 	if given == "" {
 		given = keys.Random("")
 	}
 	c.SecretHash, c.SecretWrapped = storage.HashOf(given), nil
-	if known {
-		wrapped, err := r.Wrap(c.ClientID, []byte(given))
+	if keepsPlaintext {
+		wrapped, err := r.WrapSecret(c.ClientID, []byte(given))
 		if err != nil {
 			return "", fmt.Errorf("wrap client secret: %w", err)
 		}
@@ -150,8 +150,8 @@ func (r *Registrar) setSecret(c *storage.Client, given string) (string, error) {
 	return given, nil
 }
 
-// checkID checks a client_id that somebody chose. It stands in URLs, forms and HTTP Basic.
-func checkID(id string) error {
+// checkClientID checks a client_id that somebody chose. It stands in URLs, forms and HTTP Basic.
+func checkClientID(id string) error {
 	switch {
 	case len(id) > 255:
 		return errors.New("is longer than 255 characters")

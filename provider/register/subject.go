@@ -7,22 +7,22 @@ import (
 	"github.com/curfew-id/curfew/storage"
 )
 
-// subjects checks which subject identifiers a client gets.
-func (c *check) subjects(m *storage.Metadata) {
-	c.oneOf("subject_type", m.SubjectType, "public", "pairwise")
+// checkSubjectType checks which subject identifiers a client gets.
+func (c *validation) checkSubjectType(m *storage.Metadata) {
+	c.checkOneOf("subject_type", m.SubjectType, "public", "pairwise")
 	if m.SubjectType == "" {
 		m.SubjectType = "public"
 	}
 	if m.SectorIdentifierURI != "" {
 		// Registration §5: https, without the exception for this machine.
 		_, err := parseHTTPS(m.SectorIdentifierURI)
-		if err = withoutFragment(m.SectorIdentifierURI, err); err != nil {
-			c.refuse("sector_identifier_uri", "%s", err)
+		if err = refuseFragment(m.SectorIdentifierURI, err); err != nil {
+			c.addProblem("sector_identifier_uri", "%s", err)
 		}
 		return
 	}
 	if m.SubjectType == "pairwise" && len(m.RedirectURIs) > 0 && SectorHost(m) == "" {
-		c.refuse("sector_identifier_uri", "is missing; pairwise subjects need it where redirect URIs have several hosts or none (Core §8.1)")
+		c.addProblem("sector_identifier_uri", "is missing; pairwise subjects need it where redirect URIs have several hosts or none (Core §8.1)")
 	}
 }
 
@@ -54,32 +54,32 @@ func hostOf(raw string) string {
 	return strings.ToLower(u.Hostname())
 }
 
-// pages checks the addresses that are shown to people or lead them somewhere. None of them is ever fetched.
-func (c *check) pages(m *storage.Metadata) {
+// checkOtherURIs checks the addresses that are shown to people or lead them somewhere. None of them is ever fetched.
+func (c *validation) checkOtherURIs(m *storage.Metadata) {
 	for _, link := range []struct{ field, raw string }{
 		{"client_uri", m.ClientURI}, {"policy_uri", m.PolicyURI}, {"tos_uri", m.TOSURI}, {"logo_uri", m.LogoURI},
 	} {
 		if link.raw == "" {
 			continue
 		}
-		if _, err := parseWeb(link.raw); err != nil {
-			c.refuse(link.field, "%s", err)
+		if _, err := parseHTTPSOrLocalhost(link.raw); err != nil {
+			c.addProblem(link.field, "%s", err)
 		}
 	}
 	if m.InitiateLoginURI != "" {
 		// Registration §2 names https and nothing else.
 		if _, err := parseHTTPS(m.InitiateLoginURI); err != nil {
-			c.refuse("initiate_login_uri", "%s", err)
+			c.addProblem("initiate_login_uri", "%s", err)
 		}
 	}
 	if len(m.RequestURIs) > maxURIs {
-		c.refuse("request_uris", "has more than %d entries", maxURIs)
+		c.addProblem("request_uris", "has more than %d entries", maxURIs)
 		return
 	}
 	for i, raw := range m.RequestURIs {
 		// A fragment is the hash of what the URI leads to (Registration §2).
-		if _, err := parseCalled(raw); err != nil {
-			c.refuse(at("request_uris", i), "%s", err)
+		if _, err := parseFetchedURI(raw); err != nil {
+			c.addProblem(indexed("request_uris", i), "%s", err)
 		}
 	}
 }

@@ -9,16 +9,16 @@ import (
 	"strings"
 )
 
-// at names an entry of a list.
-func at(field string, i int) string { return field + "[" + strconv.Itoa(i) + "]" }
+// indexed names an entry of a list.
+func indexed(field string, i int) string { return field + "[" + strconv.Itoa(i) + "]" }
 
-// parse reads a URI of any scheme and checks what holds for all of them. What is stored and compared is the text as given.
-func parse(raw string) (*url.URL, error) {
+// parseURI reads a URI of any scheme and checks what holds for all of them. What is stored and compared is the text as given.
+func parseURI(raw string) (*url.URL, error) {
 	if raw == "" {
 		return nil, errors.New("is empty; leave it out")
 	}
-	if len(raw) > maxURI {
-		return nil, fmt.Errorf("is longer than %d bytes", maxURI)
+	if len(raw) > maxURIBytes {
+		return nil, fmt.Errorf("is longer than %d bytes", maxURIBytes)
 	}
 	if i := strings.IndexFunc(raw, notInURI); i >= 0 {
 		// A backslash or a space is read differently by browsers, servers and us; no URI has one.
@@ -40,9 +40,9 @@ func notInURI(r rune) bool {
 	return r <= ' ' || r > '~' || strings.ContainsRune("\"<>\\^`{|}", r)
 }
 
-// parseWeb reads an https URI, or an http URI of this machine; whether a fragment may be there is the caller's business.
-func parseWeb(raw string) (*url.URL, error) {
-	u, err := parse(raw)
+// parseHTTPSOrLocalhost reads an https URI, or an http URI of this machine; whether a fragment may be there is the caller's business.
+func parseHTTPSOrLocalhost(raw string) (*url.URL, error) {
+	u, err := parseURI(raw)
 	if err != nil {
 		return nil, err
 	}
@@ -58,10 +58,10 @@ func parseWeb(raw string) (*url.URL, error) {
 	return u, checkHost(raw, u)
 }
 
-// parseCalled reads a URI that Curfew itself will call. What is checked here and what is called must be one thing for every
+// parseFetchedURI reads a URI that Curfew itself will call. What is checked here and what is called must be one thing for every
 // parser, so it is stored in the spelling in which it is sent.
-func parseCalled(raw string) (*url.URL, error) {
-	u, err := parseWeb(raw)
+func parseFetchedURI(raw string) (*url.URL, error) {
+	u, err := parseHTTPSOrLocalhost(raw)
 	if err != nil {
 		return nil, err
 	}
@@ -71,8 +71,8 @@ func parseCalled(raw string) (*url.URL, error) {
 	return u, nil
 }
 
-// withoutFragment refuses a fragment where nothing could come of it; parsers drop an empty one, so the text is asked.
-func withoutFragment(raw string, err error) error {
+// refuseFragment refuses a fragment where nothing could come of it; parsers drop an empty one, so the text is asked.
+func refuseFragment(raw string, err error) error {
 	if err == nil && strings.Contains(raw, "#") {
 		err = fmt.Errorf("%+q has a fragment; leave out the # and what follows", raw)
 	}
@@ -81,7 +81,7 @@ func withoutFragment(raw string, err error) error {
 
 // parseHTTPS reads a URI where the specification names https and nothing else.
 func parseHTTPS(raw string) (*url.URL, error) {
-	u, err := parseWeb(raw)
+	u, err := parseHTTPSOrLocalhost(raw)
 	if err == nil && u.Scheme != "https" {
 		err = fmt.Errorf("%+q is not https", raw)
 	}

@@ -164,19 +164,19 @@ func TestDefaultsAreThoseOfRegistration(t *testing.T) {
 }
 
 func TestUnsignedIDTokensNeedPolicyAndCode(t *testing.T) {
-	if got := mustProblems(t, `{"id_token_signed_response_alg":"none"}`, Policy{Unsigned: true}); got != nil {
+	if got := mustProblems(t, `{"id_token_signed_response_alg":"none"}`, Policy{AllowUnsignedIDTokens: true}); got != nil {
 		t.Errorf("with code: got %v, want no problem", got)
 	}
-	if got := mustProblems(t, `{"id_token_signed_response_alg":"none","response_types":["code token"]}`, Policy{Unsigned: true}); got != nil {
+	if got := mustProblems(t, `{"id_token_signed_response_alg":"none","response_types":["code token"]}`, Policy{AllowUnsignedIDTokens: true}); got != nil {
 		t.Errorf("with code token: got %v, want no problem: no ID token comes from the authorization endpoint", got)
 	}
-	if got := mustProblems(t, `{"id_token_signed_response_alg":"none","response_types":["code id_token"]}`, Policy{Unsigned: true}); len(got) != 1 {
+	if got := mustProblems(t, `{"id_token_signed_response_alg":"none","response_types":["code id_token"]}`, Policy{AllowUnsignedIDTokens: true}); len(got) != 1 {
 		t.Errorf("with code id_token: got %v, want one problem", got)
 	}
 }
 
 func TestBreakingTheTrustHorizonIsRefusedWithRuleAndMeasure(t *testing.T) {
-	p := Policy{MaxTrustHorizon: 10 * time.Minute, Lifetimes: logout.Lifetimes{Opaque: time.Hour, JWT: 14 * time.Minute, Absolute: 24 * time.Hour}}
+	p := Policy{MaxTrustHorizon: 10 * time.Minute, Lifetimes: logout.Lifetimes{Opaque: time.Hour, JWT: 14 * time.Minute, Session: 24 * time.Hour}}
 	for _, c := range []struct {
 		over string
 		want []string

@@ -17,92 +17,92 @@ func (h *Handler) Authorize(w http.ResponseWriter, r *http.Request) {
 	if h.repost(w, r) {
 		return
 	}
-	p, err := h.parse(r)
+	req, err := h.parse(r)
 	if err != nil {
-		h.answer(w, r, &p, err)
+		h.answerError(w, r, &req, err)
 		return
 	}
 	session, ok, err := h.Site.Session(r)
 	if err != nil {
-		h.answer(w, r, &p, err)
+		h.answerError(w, r, &req, err)
 		return
 	}
 	if !ok {
-		h.proceed(w, r, &p, nil)
+		h.proceed(w, r, &req, nil)
 		return
 	}
-	h.proceed(w, r, &p, &session)
+	h.proceed(w, r, &req, &session)
 }
 
 // repost answers a POST from another site, which came without the session cookie (SameSite=Lax), by a page of ours that posts the same
 // again: that one brings the cookie.
 func (h *Handler) repost(w http.ResponseWriter, r *http.Request) bool {
-	site := r.Header.Get("Sec-Fetch-Site")
-	if r.Method != http.MethodPost || site == "" || site == "same-origin" || site == "none" || h.Site.HasSessionCookie(r) {
+	fetchSite := r.Header.Get("Sec-Fetch-Site")
+	if r.Method != http.MethodPost || fetchSite == "" || fetchSite == "same-origin" || fetchSite == "none" || h.Site.HasSessionCookie(r) {
 		return false
 	}
 	values, err := web.Params(r)
 	if values == nil {
-		h.Site.Error(w, r, web.FaultOf(err))
+		h.Site.RenderError(w, r, web.PageErrorFrom(err))
 		return true
 	}
 	page := templates.RepostPage{Page: h.Site.Page(r), Action: h.Site.Path("/authorize")}
-	for name, all := range values {
-		for _, v := range all { // repeated ones too: they are judged where every request is
+	for name, repeated := range values {
+		for _, v := range repeated { // repeated ones too: they are judged where every request is
 			page.Fields = append(page.Fields, templates.Field{Name: name, Value: v})
 		}
 	}
 	slices.SortFunc(page.Fields, func(a, b templates.Field) int { return cmp.Compare(a.Name, b.Name) })
-	web.PageHeaders(w, web.PagePolicy{Forms: true})
-	h.Site.Render(r, templates.Repost(w, page))
+	web.PageHeaders(w, web.PagePolicy{HasForms: true})
+	h.Site.LogRenderError(r, templates.Repost(w, page))
 	return true
 }
 
 // proceed does the next step that a good request needs: sign in, choose, confirm, consent, or finish. session is nil if nobody is
 // signed in. It is called again after each step.
-func (h *Handler) proceed(w http.ResponseWriter, r *http.Request, p *parsed, session *storage.Session) {
-	silent := p.has("none")
-	switch step, err := h.next(r, p, session); {
+func (h *Handler) proceed(w http.ResponseWriter, r *http.Request, req *authRequest, session *storage.Session) {
+	silent := req.hasPrompt("none")
+	switch step, err := h.nextStep(r, req, session); {
 	case err != nil:
-		h.answer(w, r, p, err)
+		h.answerError(w, r, req, err)
 	case step == stepFinish:
-		h.finish(w, r, p, session)
+		h.finish(w, r, req, session)
 	case silent && step == stepConsent:
-		h.answer(w, r, p, refuse("consent_required", "the person has not allowed this yet"))
-	case silent && step == stepAgain:
-		h.answer(w, r, p, refuse("interaction_required", "the person has just signed out of this application"))
+		h.answerError(w, r, req, oauthError("consent_required", "the person has not allowed this yet"))
+	case silent && step == stepConfirmSignIn:
+		h.answerError(w, r, req, oauthError("interaction_required", "the person has just signed out of this application"))
 	case silent:
-		h.answer(w, r, p, refuse("login_required", "the person has to sign in"))
+		h.answerError(w, r, req, oauthError("login_required", "the person has to sign in"))
 	case step == stepConsent:
-		p.Person = session.ID
-		h.toHandle(w, r, p, purposeConsent, "/consent/")
+		req.ConsentSession = session.ID
+		h.redirectToInteraction(w, r, req, purposeConsent, "/consent/")
 	default:
-		h.toHandle(w, r, p, purposeLogin, "/login/")
+		h.redirectToInteraction(w, r, req, purposeLogin, "/login/")
 	}
 }
 
 type step int
 
 const (
-	stepFinish  step = iota
-	stepSignIn       // user name and password
-	stepConfirm      // the password of a given account
-	stepChoose       // which account
-	stepAgain        // "you just signed out"
+	stepFinish         step = iota
+	stepSignIn              // user name and password
+	stepReauthenticate      // the password of a given account
+	stepSelectAccount       // which account
+	stepConfirmSignIn       // "you just signed out"
 	stepConsent
 )
 
-// next says what the request needs before it can be answered.
-func (h *Handler) next(r *http.Request, p *parsed, session *storage.Session) (step, error) {
+// nextStep says what the request needs before it can be answered.
+func (h *Handler) nextStep(r *http.Request, req *authRequest, session *storage.Session) (step, error) {
 	switch {
-	case session == nil || p.Other:
+	case session == nil || req.UseOtherAccount:
 		return stepSignIn, nil
-	case p.has("select_account") && !p.Chosen && session.AuthTime.UnixMilli() < p.Since:
-		return stepChoose, nil
-	case p.stale(session.AuthTime):
-		return stepConfirm, nil
+	case req.hasPrompt("select_account") && !req.AccountSelected && session.AuthTime.UnixMilli() < req.ReceivedAt:
+		return stepSelectAccount, nil
+	case req.needsReauthentication(session.AuthTime):
+		return stepReauthenticate, nil
 	}
-	if p.client == nil {
+	if req.clientRecord == nil {
 		return stepFinish, nil
 	}
 	user, err := h.Store.User(r.Context(), session.Subject)
@@ -112,69 +112,69 @@ func (h *Handler) next(r *http.Request, p *parsed, session *storage.Session) (st
 	if err != nil {
 		return 0, err
 	}
-	if p.HintSubject != "" && p.HintSubject != h.Minter.SubjectFor(user.Subject, p.client) {
+	if req.HintSubject != "" && req.HintSubject != h.Minter.SubjectFor(user.Subject, req.clientRecord) {
 		return stepSignIn, nil // Core §3.1.2.1: not the person that the hint names
 	}
-	if h.Site.JustLeft(r, p.Client, session.AuthTime) && !p.Again {
-		return stepAgain, nil
+	if h.Site.HasRecentSignOut(r, req.ClientID, session.AuthTime) && !req.SignInConfirmed {
+		return stepConfirmSignIn, nil
 	}
-	if p.Consented && p.Person == session.ID { // not for somebody else, who signed in on the way
+	if req.ConsentGiven && req.ConsentSession == session.ID { // not for somebody else, who signed in on the way
 		return stepFinish, nil
 	}
-	if p.has("consent") {
+	if req.hasPrompt("consent") {
 		return stepConsent, nil
 	}
-	if p.client.Consent == "skip" {
+	if req.clientRecord.Consent == "skip" {
 		return stepFinish, nil
 	}
-	allowed, err := h.Store.Consent(r.Context(), session.Subject, p.Client)
+	consent, err := h.Store.Consent(r.Context(), session.Subject, req.ClientID)
 	if err != nil && !errors.Is(err, storage.ErrNotFound) {
 		return 0, err
 	}
-	if err != nil || !p.covered(allowed) || p.anybody() {
+	if err != nil || !req.coveredBy(consent) || req.requiresConsentEachTime() {
 		return stepConsent, nil
 	}
 	return stepFinish, nil
 }
 
-// anybody tells whether nothing proves that the request is the application's own: it has no secret, and other programs on the device can take
+// requiresConsentEachTime tells whether nothing proves that the request is the application's own: it has no secret, and other programs on the device can take
 // its loopback port or its scheme. Then what was allowed before is asked for again (RFC 6749 §10.2, RFC 8252 §8.6).
-func (p *parsed) anybody() bool {
-	return p.client.TokenEndpointAuthMethod == "none" && !strings.HasPrefix(p.RedirectURI, "https://")
+func (req *authRequest) requiresConsentEachTime() bool {
+	return req.clientRecord.TokenEndpointAuthMethod == "none" && !strings.HasPrefix(req.RedirectURI, "https://")
 }
 
-// toHandle seals the request for this browser and leads it to the page.
-func (h *Handler) toHandle(w http.ResponseWriter, r *http.Request, p *parsed, purpose, path string) {
-	handle, err := h.Site.Handle(w, r, purpose, p.request, h.Lifetimes.Interaction)
-	if errors.Is(err, web.ErrHandleSize) {
-		err = refuse("invalid_request", "the request is too large: state, nonce, claims and redirect_uri together may have about 2000 characters")
+// redirectToInteraction seals the request for this browser and leads it to the page.
+func (h *Handler) redirectToInteraction(w http.ResponseWriter, r *http.Request, req *authRequest, purpose, path string) {
+	interactionID, err := h.Site.SealInteraction(w, r, purpose, req.interaction, h.Lifetimes.Interaction)
+	if errors.Is(err, web.ErrInteractionSize) {
+		err = oauthError("invalid_request", "the request is too large: state, nonce, claims and redirect_uri together may have about 2000 characters")
 	}
 	if err != nil {
-		h.answer(w, r, p, err)
+		h.answerError(w, r, req, err)
 		return
 	}
-	web.Redirect(w, h.Site.Path(path+handle))
+	web.Redirect(w, h.Site.Path(path+interactionID))
 }
 
-// reopen opens the handle in the path and finds the client again, as it is now.
-func (h *Handler) reopen(r *http.Request, purpose string) (*parsed, error) {
-	var p parsed
-	if _, err := h.Site.OpenHandle(r, purpose, r.PathValue("handle"), &p.request); err != nil {
+// openInteraction opens the handle in the path and finds the client again, as it is now.
+func (h *Handler) openInteraction(r *http.Request, purpose string) (*authRequest, error) {
+	var req authRequest
+	if _, err := h.Site.OpenInteraction(r, purpose, r.PathValue("handle"), &req.interaction); err != nil {
 		return nil, err
 	}
-	if p.Client == "" {
-		return &p, nil
+	if req.ClientID == "" {
+		return &req, nil
 	}
-	client, err := h.clientFor(r.Context(), p.Client)
+	client, err := h.enabledClient(r.Context(), req.ClientID)
 	if err != nil {
 		return nil, err
 	}
-	if !registered(client, p.RedirectURI) {
-		return nil, fault("The redirect_uri is no longer registered for this application.", "")
+	if !redirectURIRegistered(client, req.RedirectURI) {
+		return nil, newPageError("The redirect_uri is no longer registered for this application.", "")
 	}
-	p.client, p.proven = client, true
-	if !p.registersResponse() || p.wants("code") && p.Challenge == "" && needsPKCE(client) {
-		return nil, fault("This application may no longer ask in this way.", "Go back to the application and start again.")
+	req.clientRecord, req.redirectURIVerified = client, true
+	if !req.responseTypeRegistered() || req.hasResponseType("code") && req.CodeChallenge == "" && requiresPKCE(client) {
+		return nil, newPageError("This application may no longer ask in this way.", "Go back to the application and start again.")
 	}
-	return &p, nil
+	return &req, nil
 }

@@ -21,15 +21,15 @@ import (
 	"github.com/curfew-id/curfew/storage/bolt"
 )
 
-// slow checks passwords as ever, but something happens while it does.
-type slow struct {
+// slowHasher checks passwords as ever, but something happens while it does.
+type slowHasher struct {
 	Hasher
-	meanwhile func()
+	duringVerify func()
 }
 
-func (s slow) Verify(ctx context.Context, stored, secret string) (ok, rehash bool, err error) {
+func (s slowHasher) Verify(ctx context.Context, stored, secret string) (ok, rehash bool, err error) {
 	ok, rehash, err = s.Hasher.Verify(ctx, stored, secret)
-	s.meanwhile()
+	s.duringVerify()
 	return ok, rehash, err
 }
 
@@ -37,26 +37,26 @@ func (s slow) Verify(ctx context.Context, stored, secret string) (ok, rehash boo
 func TestOldPasswordIsNoUseOnceReplaced(t *testing.T) {
 	const issuer, old = "https://op.example", "correct horse battery staple"
 	for name, c := range map[string]struct {
-		happens func(*logout.Ender, storage.User) error
-		enters  bool
+		change      func(*logout.Terminator, storage.User) error
+		wantSession bool
 	}{
-		"nothing": {func(*logout.Ender, storage.User) error { return nil }, true},
-		"the password is replaced": {func(e *logout.Ender, u storage.User) error {
+		"nothing": {func(*logout.Terminator, storage.User) error { return nil }, true},
+		"the password is replaced": {func(e *logout.Terminator, u storage.User) error {
 			u.Password = "another"
 			_, err := e.End(t.Context(), storage.Selector{Subject: u.Subject}, storage.Cause{Reason: storage.ReasonPasswordChange}, storage.Change{User: &u})
 			return err
 		}, false},
-		"by an ending that began before the record was read": {func(e *logout.Ender, u storage.User) error {
-			early := &logout.Ender{Store: e.Store, Issuer: e.Issuer, Log: e.Log, Now: func() time.Time { return time.Now().Add(-time.Second) }}
+		"by an ending that began before the record was read": {func(e *logout.Terminator, u storage.User) error {
+			earlier := &logout.Terminator{Store: e.Store, Issuer: e.Issuer, Log: e.Log, Now: func() time.Time { return time.Now().Add(-time.Second) }}
 			u.Password = "another"
-			_, err := early.End(t.Context(), storage.Selector{Subject: u.Subject}, storage.Cause{Reason: storage.ReasonPasswordReset}, storage.Change{User: &u})
+			_, err := earlier.End(t.Context(), storage.Selector{Subject: u.Subject}, storage.Cause{Reason: storage.ReasonPasswordReset}, storage.Change{User: &u})
 			return err
 		}, false},
-		"all sessions are ended": {func(e *logout.Ender, u storage.User) error {
+		"all sessions are ended": {func(e *logout.Terminator, u storage.User) error {
 			_, err := e.End(t.Context(), storage.Selector{Subject: u.Subject}, storage.Cause{Reason: storage.ReasonAdmin}, storage.Change{})
 			return err
 		}, false},
-		"the person is disabled": {func(e *logout.Ender, u storage.User) error {
+		"the person is disabled": {func(e *logout.Terminator, u storage.User) error {
 			u.Disabled = true
 			_, err := e.End(t.Context(), storage.Selector{Subject: u.Subject}, storage.Cause{Reason: storage.ReasonUserDisabled}, storage.Change{User: &u})
 			return err
@@ -81,16 +81,16 @@ func TestOldPasswordIsNoUseOnceReplaced(t *testing.T) {
 			if err := store.PutUser(t.Context(), storage.User{Subject: "sub", Name: "alice", Password: hash}); err != nil {
 				t.Fatal(err)
 			}
-			quiet := slog.New(slog.NewTextHandler(io.Discard, nil))
-			ender := &logout.Ender{Store: store, Now: time.Now, Issuer: issuer, Log: quiet}
-			h := &Handler{Site: &web.Site{Issuer: issuer, Sessions: store, Sealer: ring, Now: time.Now, Log: quiet}, Store: store, Ender: ender,
+			discardLog := slog.New(slog.NewTextHandler(io.Discard, nil))
+			terminator := &logout.Terminator{Store: store, Now: time.Now, Issuer: issuer, Log: discardLog}
+			h := &Handler{Site: &web.Site{Issuer: issuer, Sessions: store, Sealer: ring, Now: time.Now, Log: discardLog}, Store: store, Terminator: terminator,
 				Minter: &tokens.Minter{Issuer: issuer, Ring: ring}, Limiter: password.Limiter{Store: store},
 				Lifetimes: Lifetimes{Idle: time.Hour, Absolute: time.Hour, Interaction: time.Hour}}
-			h.Hasher = slow{hasher, func() {
+			h.Hasher = slowHasher{hasher, func() {
 				time.Sleep(2 * time.Millisecond) // as a password takes, at the least
 				u, err := store.User(t.Context(), "sub")
 				if err == nil {
-					err = c.happens(ender, u)
+					err = c.change(terminator, u)
 				}
 				if err != nil {
 					t.Error(err)
@@ -98,7 +98,7 @@ func TestOldPasswordIsNoUseOnceReplaced(t *testing.T) {
 			}}
 
 			begin := httptest.NewRecorder()
-			h.ToSelf(begin, httptest.NewRequest(http.MethodGet, "/account", nil), "/account")
+			h.RedirectToSignIn(begin, httptest.NewRequest(http.MethodGet, "/account", nil), "/account")
 			location := begin.Header().Get("Location")
 			r := httptest.NewRequest(http.MethodPost, location, strings.NewReader(url.Values{"username": {"alice"}, "password": {old}}.Encode()))
 			r.SetPathValue("handle", strings.TrimPrefix(location, "/login/"))
@@ -112,11 +112,11 @@ func TestOldPasswordIsNoUseOnceReplaced(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			cookie := strings.Contains(strings.Join(w.Header().Values("Set-Cookie"), "\n"), "curfew-session=")
-			if (len(sessions) > 0) != c.enters || cookie != c.enters {
-				t.Errorf("got %d sessions and a cookie: %v (status %d), want to get in: %v", len(sessions), cookie, w.Code, c.enters)
+			hasCookie := strings.Contains(strings.Join(w.Header().Values("Set-Cookie"), "\n"), "curfew-session=")
+			if (len(sessions) > 0) != c.wantSession || hasCookie != c.wantSession {
+				t.Errorf("got %d sessions and a cookie: %v (status %d), want to get in: %v", len(sessions), hasCookie, w.Code, c.wantSession)
 			}
-			if !c.enters && !strings.Contains(w.Body.String(), `id="password"`) {
+			if !c.wantSession && !strings.Contains(w.Body.String(), `id="password"`) {
 				t.Errorf("got %d, want the sign-in page again:\n%s", w.Code, w.Body)
 			}
 		})

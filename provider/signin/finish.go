@@ -11,38 +11,38 @@ import (
 
 // finish answers the application. Everything was checked again on the way here: next read session, user and consent, and reopen or parse
 // the client and its redirect URI. A session that ends from here on is refused when the code is redeemed.
-func (h *Handler) finish(w http.ResponseWriter, r *http.Request, p *parsed, session *storage.Session) {
-	if p.client == nil {
-		web.Redirect(w, h.Site.Path(p.Return))
+func (h *Handler) finish(w http.ResponseWriter, r *http.Request, req *authRequest, session *storage.Session) {
+	if req.clientRecord == nil {
+		web.Redirect(w, h.Site.Path(req.ReturnPath))
 		return
 	}
 	now := h.Site.Now()
 	// Redeeming the code notes that the session was used, in the same commit. Only a session that could end before that is noted here.
 	if session.Deadline().Before(now.Add(h.Minter.Lifetimes.Code)) {
 		if err := h.Store.Touch(r.Context(), session.ID, now); err != nil {
-			h.answer(w, r, p, err)
+			h.answerError(w, r, req, err)
 			return
 		}
 	}
-	code := h.Minter.NewCode(tokens.Code{Client: p.Client, Redirect: storage.HashOf(p.RedirectURI), Challenge: p.Challenge, Nonce: p.Nonce,
-		Scope: p.Scope, Claims: p.Claims, Session: session.ID, Subject: session.Subject}, now)
-	var params parameters
-	if p.wants("code") {
-		text, err := h.Minter.SealCode(code)
-		if errors.Is(err, tokens.ErrCodeSize) {
-			err = refuse("invalid_request", err.Error())
+	code := h.Minter.NewCode(tokens.Code{Client: req.ClientID, RedirectURIHash: storage.HashOf(req.RedirectURI), CodeChallenge: req.CodeChallenge, Nonce: req.Nonce,
+		Scope: req.Scope, Claims: req.Claims, Session: session.ID, Subject: session.Subject}, now)
+	var params responseParams
+	if req.hasResponseType("code") {
+		sealedCode, err := h.Minter.SealCode(code)
+		if errors.Is(err, tokens.ErrCodeTooLong) {
+			err = oauthError("invalid_request", err.Error())
 		}
 		if err != nil {
-			h.answer(w, r, p, err)
+			h.answerError(w, r, req, err)
 			return
 		}
-		params.add("code", text)
+		params.add("code", sealedCode)
 	}
-	if p.frontTokens() {
-		if err := h.join(r, p, session, code, &params); err != nil {
-			h.answer(w, r, p, err)
+	if req.responseCarriesTokens() {
+		if err := h.addResponseTokens(r, req, session, code, &params); err != nil {
+			h.answerError(w, r, req, err)
 			return
 		}
 	}
-	h.respond(w, r, &p.request, p.client, params)
+	h.respond(w, r, &req.interaction, req.clientRecord, params)
 }

@@ -8,33 +8,33 @@ import (
 	"github.com/curfew-id/curfew/storage"
 )
 
-// join gives what the authorization response itself carries (implicit and hybrid, Core §3.2, §3.3). The client joins the session in the
+// addResponseTokens gives what the authorization response itself carries (implicit and hybrid, Core §3.2, §3.3). The client joins the session in the
 // transaction that stores it, before anything is sent.
-func (h *Handler) join(r *http.Request, p *parsed, session *storage.Session, code tokens.Code, params *parameters) error {
-	at := h.Site.Now()
-	front := h.Minter.Front(p.client, code, p.ResponseType, at)
-	joined, err := h.Store.Join(r.Context(), code.Record(), at, front.Issue)
+func (h *Handler) addResponseTokens(r *http.Request, req *authRequest, session *storage.Session, code tokens.Code, params *responseParams) error {
+	now := h.Site.Now()
+	issuance := h.Minter.NewAuthorizationTokens(req.clientRecord, code, req.ResponseType, now)
+	result, err := h.Store.Join(r.Context(), code.Record(), now, issuance.Issue)
 	if err != nil {
 		return err
 	}
 	var user *storage.User
-	if front.WantsUser() {
+	if issuance.NeedsUser() {
 		u, err := h.Store.User(r.Context(), session.Subject)
 		if err != nil {
 			return err
 		}
 		user = &u
 	}
-	given, err := front.Answer(joined, params.get("code"), user)
+	response, err := issuance.Respond(result, params.get("code"), user)
 	if err != nil {
 		return err
 	}
-	params.add("access_token", given.AccessToken)
-	if given.AccessToken != "" {
-		params.add("token_type", given.TokenType)
-		params.add("expires_in", strconv.FormatInt(given.ExpiresIn, 10))
-		params.add("scope", given.Scope)
+	params.add("access_token", response.AccessToken)
+	if response.AccessToken != "" {
+		params.add("token_type", response.TokenType)
+		params.add("expires_in", strconv.FormatInt(response.ExpiresIn, 10))
+		params.add("scope", response.Scope)
 	}
-	params.add("id_token", given.IDToken)
+	params.add("id_token", response.IDToken)
 	return nil
 }

@@ -27,42 +27,42 @@ type Store interface {
 	Touch(ctx context.Context, id storage.SessionID, at time.Time) error
 	Consent(ctx context.Context, subject, client string) (storage.Consent, error)
 	PutConsent(ctx context.Context, c storage.Consent) error
-	Join(ctx context.Context, code storage.Code, at time.Time, issue func(storage.Session, storage.Member) (storage.Issue, error)) (storage.Redeemed, error)
+	Join(ctx context.Context, code storage.Code, at time.Time, issue func(storage.Session, storage.ClientSession) (storage.Issuance, error)) (storage.RedeemResult, error)
 }
 
-// Ender ends sessions (logout.Ender).
-type Ender interface {
-	End(ctx context.Context, sel storage.Selector, cause storage.Cause, change storage.Change) (logout.Outcome, error)
+// Terminator ends sessions (logout.Ender).
+type Terminator interface {
+	End(ctx context.Context, sel storage.Selector, cause storage.Cause, change storage.Change) (logout.Result, error)
 }
 
-// Hints verifies ID token hints, expired ones and those signed by retired keys too (provider/keys).
-type Hints interface {
+// HintVerifier verifies ID token hints, expired ones and those signed by retired keys too (provider/keys).
+type HintVerifier interface {
 	VerifyHint(token string) (keys.Hint, error)
 }
 
-// Objects merges a request object, by value or by reference, into the parameters (Core §6).
-type Objects interface {
+// RequestObjects merges a request object, by value or by reference, into the parameters (Core §6).
+type RequestObjects interface {
 	Merge(ctx context.Context, v url.Values, client func(context.Context, string) (*storage.Client, error)) (url.Values, error)
 }
 
 // Lifetimes are how long sessions and interactions live.
 type Lifetimes struct {
-	Idle, Absolute         time.Duration
-	KeepIdle, KeepAbsolute time.Duration // with "keep me signed in"
-	Interaction            time.Duration // a sign-in or consent page may stay open for this long
+	Idle, Absolute                 time.Duration
+	RememberIdle, RememberAbsolute time.Duration // with "keep me signed in"
+	Interaction                    time.Duration // a sign-in or consent page may stay open for this long
 }
 
 // Handler serves /authorize, /login/… and /consent/….
 type Handler struct {
-	Site      *web.Site
-	Store     Store
-	Ender     Ender
-	Minter    *tokens.Minter
-	Hints     Hints
-	Objects   Objects
-	Hasher    Hasher
-	Limiter   Limiter
-	Lifetimes Lifetimes
+	Site           *web.Site
+	Store          Store
+	Terminator     Terminator
+	Minter         *tokens.Minter
+	HintVerifier   HintVerifier
+	RequestObjects RequestObjects
+	Hasher         Hasher
+	Limiter        Limiter
+	Lifetimes      Lifetimes
 }
 
 const (
@@ -70,28 +70,28 @@ const (
 	purposeConsent = "consent"
 )
 
-// fault is what a person is shown when an error cannot go to an application.
-func fault(what, do string) error { return pageFault{what, do} }
+// newPageError is what a person is shown when an error cannot go to an application.
+func newPageError(message, advice string) error { return pageError{message, advice} }
 
-type pageFault struct{ what, do string }
+type pageError struct{ message, advice string }
 
-func (f pageFault) Error() string { return f.what }
+func (f pageError) Error() string { return f.message }
 
-// policy is that of a page on the way to an application: form-action is left out, because Chromium applies it to the application's own
+// pagePolicy is that of a page on the way to an application: form-action is left out, because Chromium applies it to the application's own
 // onward redirects.
-func policy(app *templates.Application) web.PagePolicy {
-	return web.PagePolicy{Forms: true, Images: web.LogoOrigins(app)}
+func pagePolicy(app *templates.App) web.PagePolicy {
+	return web.PagePolicy{HasForms: true, ImageOrigins: web.LogoOrigins(app)}
 }
 
-// answer sends an error to the application if its redirect URI is proven, else to the person.
-func (h *Handler) answer(w http.ResponseWriter, r *http.Request, p *parsed, err error) {
-	if f, ok := errors.AsType[pageFault](err); ok {
-		h.Site.Error(w, r, web.Fault{What: f.what, Do: f.do})
+// answerError sends an error to the application if its redirect URI is proven, else to the person.
+func (h *Handler) answerError(w http.ResponseWriter, r *http.Request, req *authRequest, err error) {
+	if f, ok := errors.AsType[pageError](err); ok {
+		h.Site.RenderError(w, r, web.PageError{Message: f.message, Advice: f.advice})
 		return
 	}
-	if p == nil || !p.proven {
-		h.Site.Error(w, r, web.FaultOf(err))
+	if req == nil || !req.redirectURIVerified {
+		h.Site.RenderError(w, r, web.PageErrorFrom(err))
 		return
 	}
-	h.respondError(w, r, &p.request, p.client, err)
+	h.respondOAuthError(w, r, &req.interaction, req.clientRecord, err)
 }

@@ -22,96 +22,96 @@ type Hasher interface {
 // Limiter limits attempts for each account and address, and counts before anything is hashed (provider/password).
 type Limiter interface {
 	Allow(ctx context.Context, at time.Time, account, address string, knownDevice bool) error
-	Succeed(ctx context.Context, account, address string, knownDevice bool) error
+	RecordSuccess(ctx context.Context, account, address string, knownDevice bool) error
 }
 
 // ShowLogin is GET /login/{handle}: the page that the request needs now.
 func (h *Handler) ShowLogin(w http.ResponseWriter, r *http.Request) {
-	p, session, ok := h.entering(w, r)
+	req, session, ok := h.openLogin(w, r)
 	if !ok {
 		return
 	}
-	switch step, err := h.next(r, p, session); {
+	switch step, err := h.nextStep(r, req, session); {
 	case err != nil:
-		h.answer(w, r, nil, err)
+		h.answerError(w, r, nil, err)
 	case step == stepFinish, step == stepConsent: // signed in meanwhile, in another tab
-		h.proceed(w, r, p, session)
+		h.proceed(w, r, req, session)
 	default:
-		h.showLogin(w, r, p, session, step, templates.Problem{}, "")
+		h.showLogin(w, r, req, session, step, templates.Problem{}, "")
 	}
 }
 
-// entering opens the handle and, if somebody is signed in, the session.
-func (h *Handler) entering(w http.ResponseWriter, r *http.Request) (*parsed, *storage.Session, bool) {
-	p, err := h.reopen(r, purposeLogin)
+// openLogin opens the handle and, if somebody is signed in, the session.
+func (h *Handler) openLogin(w http.ResponseWriter, r *http.Request) (*authRequest, *storage.Session, bool) {
+	req, err := h.openInteraction(r, purposeLogin)
 	if err != nil {
-		h.answer(w, r, nil, err)
+		h.answerError(w, r, nil, err)
 		return nil, nil, false
 	}
 	session, ok, err := h.Site.Session(r)
 	if err != nil {
-		h.answer(w, r, nil, err)
+		h.answerError(w, r, nil, err)
 		return nil, nil, false
 	}
 	if !ok {
-		return p, nil, true
+		return req, nil, true
 	}
-	return p, &session, true
+	return req, &session, true
 }
 
 // showLogin writes the page of the step at which the request stands.
-func (h *Handler) showLogin(w http.ResponseWriter, r *http.Request, p *parsed, session *storage.Session, step step, problem templates.Problem, typed string) {
-	var app *templates.Application
-	if p.client != nil {
-		app = h.Site.Application(p.client, p.RedirectURI)
+func (h *Handler) showLogin(w http.ResponseWriter, r *http.Request, req *authRequest, session *storage.Session, current step, problem templates.Problem, login string) {
+	var app *templates.App
+	if req.clientRecord != nil {
+		app = h.Site.App(req.clientRecord, req.RedirectURI)
 	}
 	var user storage.User
-	if step == stepConfirm || step == stepChoose {
+	if current == stepReauthenticate || current == stepSelectAccount {
 		var err error
 		if user, err = h.Store.User(r.Context(), session.Subject); err != nil {
-			h.answer(w, r, nil, err)
+			h.answerError(w, r, nil, err)
 			return
 		}
 	}
-	other, err := h.otherAccount(w, r, p)
+	otherAccountURL, err := h.otherAccountURL(w, r, req)
 	if err != nil {
-		h.answer(w, r, nil, err)
+		h.answerError(w, r, nil, err)
 		return
 	}
-	action, handle, common := h.Site.Path(r.URL.EscapedPath()), r.PathValue("handle"), h.Site.Page(r)
-	web.PageHeaders(w, policy(app))
-	if problem.Wait > 0 {
-		w.Header().Set("Retry-After", web.RetryAfter(problem.Wait))
+	action, interactionID, basePage := h.Site.Path(r.URL.EscapedPath()), r.PathValue("handle"), h.Site.Page(r)
+	web.PageHeaders(w, pagePolicy(app))
+	if problem.RetryAfter > 0 {
+		w.Header().Set("Retry-After", web.RetryAfter(problem.RetryAfter))
 	}
-	if problem.What != "" {
-		w.WriteHeader(statusOf(problem.What))
+	if problem.Fault != "" {
+		w.WriteHeader(problemStatus(problem.Fault))
 	}
-	switch step {
-	case stepAgain:
-		h.Site.Render(r, templates.SignInAgain(w, templates.SignInAgainPage{Page: common, Action: action, Handle: handle, Application: *app, StayURL: h.Site.Path("/account")}))
-	case stepChoose:
-		common.Account = accountName(user)
+	switch current {
+	case stepConfirmSignIn:
+		h.Site.LogRenderError(r, templates.SignInAgain(w, templates.SignInAgainPage{Page: basePage, Action: action, Interaction: interactionID, Application: *app, StayURL: h.Site.Path("/account")}))
+	case stepSelectAccount:
+		basePage.Account = accountName(user)
 		name, _ := user.Claims["name"].(string)
-		h.Site.Render(r, templates.ChooseAccount(w, templates.ChooseAccountPage{Page: common, Action: action, Handle: handle, Application: app, Name: name, OtherAccountURL: other}))
+		h.Site.LogRenderError(r, templates.ChooseAccount(w, templates.ChooseAccountPage{Page: basePage, Action: action, Interaction: interactionID, Application: app, Name: name, OtherAccountURL: otherAccountURL}))
 	default:
-		page := templates.SignInPage{Page: common, Action: action, Handle: handle, Application: app, Login: typed, OfferKeep: true, Problem: problem}
-		if typed == "" && !p.Other {
-			page.Login = p.LoginHint
+		page := templates.SignInPage{Page: basePage, Action: action, Interaction: interactionID, Application: app, Login: login, OfferRememberMe: true, Problem: problem}
+		if login == "" && !req.UseOtherAccount {
+			page.Login = req.LoginHint
 		}
-		if step == stepConfirm {
-			page.Fixed, page.Login, page.OtherAccountURL, page.Keep = true, user.Name, other, session.Keep
+		if current == stepReauthenticate {
+			page.AccountFixed, page.Login, page.OtherAccountURL, page.RememberMe = true, user.Name, otherAccountURL, session.RememberMe
 			page.Page.Account = accountName(user)
 		}
-		if p.client != nil {
+		if req.clientRecord != nil {
 			page.CancelURL = action + "/cancel"
 		}
-		h.Site.Render(r, templates.SignIn(w, page))
+		h.Site.LogRenderError(r, templates.SignIn(w, page))
 	}
 }
 
-// statusOf is the HTTP status of a sign-in page that says what was wrong.
-func statusOf(what templates.Fault) int {
-	switch what {
+// problemStatus is the HTTP status of a sign-in page that says what was wrong.
+func problemStatus(problem templates.Fault) int {
+	switch problem {
 	case templates.TooManyAttempts:
 		return http.StatusTooManyRequests
 	case templates.Busy:
@@ -120,87 +120,87 @@ func statusOf(what templates.Fault) int {
 	return http.StatusOK
 }
 
-// otherAccount is where the person signs in as somebody else.
-func (h *Handler) otherAccount(w http.ResponseWriter, r *http.Request, p *parsed) (string, error) {
-	q := p.request
-	q.Other = true
-	handle, err := h.Site.Handle(w, r, purposeLogin, q, h.Lifetimes.Interaction)
-	return h.Site.Path("/login/" + handle), err
+// otherAccountURL is where the person signs in as somebody else.
+func (h *Handler) otherAccountURL(w http.ResponseWriter, r *http.Request, req *authRequest) (string, error) {
+	next := req.interaction
+	next.UseOtherAccount = true
+	interactionID, err := h.Site.SealInteraction(w, r, purposeLogin, next, h.Lifetimes.Interaction)
+	return h.Site.Path("/login/" + interactionID), err
 }
 
 // Cancel is GET /login/{handle}/cancel: back to the application without signing in.
 func (h *Handler) Cancel(w http.ResponseWriter, r *http.Request) {
-	p, err := h.reopen(r, purposeLogin)
+	req, err := h.openInteraction(r, purposeLogin)
 	if err != nil {
-		h.answer(w, r, nil, err)
+		h.answerError(w, r, nil, err)
 		return
 	}
-	if p.client == nil {
-		h.Site.Error(w, r, web.Fault{Status: http.StatusNotFound})
+	if req.clientRecord == nil {
+		h.Site.RenderError(w, r, web.PageError{Status: http.StatusNotFound})
 		return
 	}
-	h.answer(w, r, p, refuse("access_denied", "the person chose not to sign in"))
+	h.answerError(w, r, req, oauthError("access_denied", "the person chose not to sign in"))
 }
 
 // Login is POST /login/{handle}.
 func (h *Handler) Login(w http.ResponseWriter, r *http.Request) {
-	p, session, ok := h.entering(w, r)
+	req, session, ok := h.openLogin(w, r)
 	if !ok {
 		return
 	}
 	form, err := web.Params(r)
 	if err != nil {
-		h.answer(w, r, nil, err)
+		h.answerError(w, r, nil, err)
 		return
 	}
-	step, err := h.next(r, p, session)
+	step, err := h.nextStep(r, req, session)
 	if err != nil {
-		h.answer(w, r, nil, err)
+		h.answerError(w, r, nil, err)
 		return
 	}
 	switch step {
-	case stepChoose:
-		p.Chosen = true
-		h.proceed(w, r, p, session)
-	case stepAgain:
-		p.Again = true
-		h.Site.ForgetLeft(w, r, p.Client)
-		h.proceed(w, r, p, session)
-	case stepSignIn, stepConfirm:
+	case stepSelectAccount:
+		req.AccountSelected = true
+		h.proceed(w, r, req, session)
+	case stepConfirmSignIn:
+		req.SignInConfirmed = true
+		h.Site.ForgetSignOut(w, r, req.ClientID)
+		h.proceed(w, r, req, session)
+	case stepSignIn, stepReauthenticate:
 		login := strings.TrimSpace(form.Get("username"))
-		if step == stepConfirm {
+		if step == stepReauthenticate {
 			login = "" // the account is the session's, whatever the form says
 		}
-		at := h.Site.Now() // before anything is read: what ends from now on ends this sign-in too
-		user, problem, err := h.check(r, p, session, login, form.Get("password"), at)
+		readAt := h.Site.Now() // before anything is read: what ends from now on ends this sign-in too
+		user, problem, err := h.authenticate(r, req, session, login, form.Get("password"), readAt)
 		if err != nil {
-			h.answer(w, r, nil, err)
+			h.answerError(w, r, nil, err)
 			return
 		}
-		if problem.What != "" {
-			h.showLogin(w, r, p, session, step, problem, login)
+		if problem.Fault != "" {
+			h.showLogin(w, r, req, session, step, problem, login)
 			return
 		}
-		begun, err := h.begin(w, r, session, user, form.Get("keep") != "", at)
-		if errors.Is(err, storage.ErrEnded) {
-			h.showLogin(w, r, p, nil, stepSignIn, templates.Problem{What: templates.SessionOver}, login)
+		newSession, err := h.startSession(w, r, session, user, form.Get("keep") != "", readAt)
+		if errors.Is(err, storage.ErrRevoked) {
+			h.showLogin(w, r, req, nil, stepSignIn, templates.Problem{Fault: templates.SessionOver}, login)
 			return
 		}
 		if err != nil {
-			h.answer(w, r, nil, err)
+			h.answerError(w, r, nil, err)
 			return
 		}
-		p.Other = false
-		p.Chosen = true
-		h.proceed(w, r, p, &begun)
+		req.UseOtherAccount = false
+		req.AccountSelected = true
+		h.proceed(w, r, req, &newSession)
 	default: // signed in meanwhile, in another tab
-		h.proceed(w, r, p, session)
+		h.proceed(w, r, req, session)
 	}
 }
 
-// check finds the person and checks the password. An empty login means the person of the session. The answer for a wrong password and for an
+// authenticate finds the person and checks the password. An empty login means the person of the session. The answer for a wrong password and for an
 // unknown or disabled user is the same, in words and in time.
-func (h *Handler) check(r *http.Request, p *parsed, session *storage.Session, login, secret string, at time.Time) (storage.User, templates.Problem, error) {
+func (h *Handler) authenticate(r *http.Request, req *authRequest, session *storage.Session, login, secret string, now time.Time) (storage.User, templates.Problem, error) {
 	ctx := r.Context()
 	var user storage.User
 	var err error
@@ -217,10 +217,10 @@ func (h *Handler) check(r *http.Request, p *parsed, session *storage.Session, lo
 	case err != nil:
 		return user, templates.Problem{}, err
 	}
-	address, known := h.Site.Address(r), user.Subject != "" && h.Site.KnowsDevice(r, user.Subject)
-	err = h.Limiter.Allow(ctx, at, account, address, known)
-	if tooMany := (*password.TooMany)(nil); errors.As(err, &tooMany) {
-		return user, templates.Problem{What: templates.TooManyAttempts, Wait: tooMany.Wait}, nil
+	address, knownDevice := h.Site.ClientAddress(r), user.Subject != "" && h.Site.KnowsDevice(r, user.Subject)
+	err = h.Limiter.Allow(ctx, now, account, address, knownDevice)
+	if limitErr := (*password.TooManyAttemptsError)(nil); errors.As(err, &limitErr) {
+		return user, templates.Problem{Fault: templates.TooManyAttempts, RetryAfter: limitErr.Wait}, nil
 	}
 	if err != nil {
 		return user, templates.Problem{}, err
@@ -232,21 +232,21 @@ func (h *Handler) check(r *http.Request, p *parsed, session *storage.Session, lo
 	ok, rehash, err := h.Hasher.Verify(ctx, hash, secret)
 	switch {
 	case errors.Is(err, password.ErrBusy):
-		return user, templates.Problem{What: templates.Busy}, nil
+		return user, templates.Problem{Fault: templates.Busy}, nil
 	case errors.Is(err, password.ErrTooLong), err == nil && !ok:
 		h.Site.Logger().InfoContext(ctx, "sign-in refused", "sub", user.Subject, "address", address)
-		return user, templates.Problem{What: templates.WrongCredentials}, nil
+		return user, templates.Problem{Fault: templates.WrongCredentials}, nil
 	case err != nil:
 		return user, templates.Problem{}, err
 	}
-	if err := h.Limiter.Succeed(ctx, account, address, known); err != nil {
+	if err := h.Limiter.RecordSuccess(ctx, account, address, knownDevice); err != nil {
 		return user, templates.Problem{}, err
 	}
 	if rehash {
 		h.rehash(ctx, &user, secret)
 	}
-	if p.client != nil && p.HintSubject != "" && p.HintSubject != h.Minter.SubjectFor(user.Subject, p.client) {
-		return user, templates.Problem{What: templates.OtherUser}, nil
+	if req.clientRecord != nil && req.HintSubject != "" && req.HintSubject != h.Minter.SubjectFor(user.Subject, req.clientRecord) {
+		return user, templates.Problem{Fault: templates.OtherUser}, nil
 	}
 	return user, templates.Problem{}, nil
 }
@@ -255,9 +255,9 @@ func (h *Handler) check(r *http.Request, p *parsed, session *storage.Session, lo
 func (h *Handler) rehash(ctx context.Context, user *storage.User, secret string) {
 	hash, err := h.Hasher.Hash(ctx, secret)
 	if err == nil {
-		renewed := *user
-		renewed.Password = hash
-		if err = h.Store.PutUser(ctx, renewed); err == nil {
+		updated := *user
+		updated.Password = hash
+		if err = h.Store.PutUser(ctx, updated); err == nil {
 			user.Password = hash
 		}
 	}

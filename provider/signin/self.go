@@ -6,13 +6,13 @@ import (
 	"github.com/curfew-id/curfew/provider/web"
 )
 
-// ToSelf has the browser sign in and come back to one of our own pages. path is never taken from a request's parameters.
-func (h *Handler) ToSelf(w http.ResponseWriter, r *http.Request, path string) {
-	q := request{Return: path, Since: h.Site.Now().UnixMilli()}
-	handle, err := h.Site.Handle(w, r, purposeLogin, q, h.Lifetimes.Interaction)
+// RedirectToSignIn has the browser sign in and come back to one of our own pages. path is never taken from a request's parameters.
+func (h *Handler) RedirectToSignIn(w http.ResponseWriter, r *http.Request, path string) {
+	req := interaction{ReturnPath: path, ReceivedAt: h.Site.Now().UnixMilli()}
+	interactionID, err := h.Site.SealInteraction(w, r, purposeLogin, req, h.Lifetimes.Interaction)
 	if err != nil {
-		h.Site.Error(w, r, web.FaultOf(err))
+		h.Site.RenderError(w, r, web.PageErrorFrom(err))
 		return
 	}
-	web.Redirect(w, h.Site.Path("/login/"+handle))
+	web.Redirect(w, h.Site.Path("/login/"+interactionID))
 }

@@ -11,12 +11,12 @@ import (
 
 // sessionState is the session_state of Session Management 1.0 §2, with a fresh salt. The browser state is a random cookie that changes on
 // login, logout and change of user.
-func (h *Handler) sessionState(w http.ResponseWriter, r *http.Request, q *request) string {
-	origin := web.Origin(q.RedirectURI)
+func (h *Handler) sessionState(w http.ResponseWriter, r *http.Request, req *interaction) string {
+	origin := web.Origin(req.RedirectURI)
 	if origin == "" {
 		return "" // an app of its own scheme has no frame
 	}
-	return sessionState(q.Client, origin, h.Site.State(w, r), keys.Random("")[:16])
+	return sessionState(req.ClientID, origin, h.Site.BrowserState(w, r), keys.Random("")[:16])
 }
 
 // sessionState is hex(sha256(client_id " " origin " " browser state " " salt)) "." salt.

@@ -16,139 +16,139 @@ const ConfirmPath = "/end_session/confirm"
 
 // confirmation is what the confirmation page asks about.
 type confirmation struct {
-	Verdict verdict           `json:"v"`
-	Session storage.SessionID `json:"s"`
+	Request   logoutRequest     `json:"v"`
+	SessionID storage.SessionID `json:"s"`
 }
 
-// confirm asks what to end. The first choice is what would happen by default.
-func (h *Handler) confirm(w http.ResponseWriter, r *http.Request, d verdict, session *storage.Session) {
+// renderConfirmation asks what to end. The first choice is what would happen by default.
+func (h *Handler) renderConfirmation(w http.ResponseWriter, r *http.Request, req logoutRequest, session *storage.Session) {
 	ctx := r.Context()
 	user, err := h.Store.User(ctx, session.Subject)
 	if err != nil {
-		h.Site.Error(w, r, web.FaultOf(err))
+		h.Site.RenderError(w, r, web.PageErrorFrom(err))
 		return
 	}
-	handle, err := h.Site.Handle(w, r, purposeConfirm, confirmation{d, session.ID}, requestLife)
+	interactionID, err := h.Site.SealInteraction(w, r, purposeConfirm, confirmation{req, session.ID}, requestLifetime)
 	if err != nil {
-		h.Site.Error(w, r, web.FaultOf(err))
+		h.Site.RenderError(w, r, web.PageErrorFrom(err))
 		return
 	}
-	page := templates.SignOutPage{Page: h.Site.Page(r), Action: h.Site.Path(ConfirmPath), Handle: handle, Application: h.application(ctx, d), Problem: d.Problem}
+	page := templates.SignOutPage{Page: h.Site.Page(r), Action: h.Site.Path(ConfirmPath), Interaction: interactionID, Application: h.requestingApp(ctx, req), Problem: req.Problem}
 	page.Account = user.Name
 	if user.Email != "" {
 		page.Account = user.Email
 	}
-	if page.Offline, err = h.offlineNames(ctx, session.Subject); err != nil {
-		h.Site.Error(w, r, web.FaultOf(err))
+	if page.Offline, err = h.offlineClientNames(ctx, session.Subject); err != nil {
+		h.Site.RenderError(w, r, web.PageErrorFrom(err))
 		return
 	}
-	for _, extent := range h.choices(r, d, session) {
-		preview, err := h.preview(ctx, extent, session, d.Client)
+	for _, scope := range h.choices(r, req, session) {
+		preview, err := h.preview(ctx, scope, session, req.ClientID)
 		if err != nil {
-			h.Site.Error(w, r, web.FaultOf(err))
+			h.Site.RenderError(w, r, web.PageErrorFrom(err))
 			return
 		}
-		page.Choices = append(page.Choices, templates.SignOutChoice{Extent: extent, Preview: preview})
+		page.Choices = append(page.Choices, templates.SignOutChoice{Scope: scope, Preview: preview})
 	}
-	web.PageHeaders(w, web.PagePolicy{Forms: true, Images: web.LogoOrigins(page.Application)}) // no form-action: the answer may lead to the application
-	if d.Problem != "" {
+	web.PageHeaders(w, web.PagePolicy{HasForms: true, ImageOrigins: web.LogoOrigins(page.Application)}) // no form-action: the answer may lead to the application
+	if req.Problem != "" {
 		w.WriteHeader(http.StatusBadRequest)
 	}
-	h.Site.Render(r, templates.SignOut(w, page))
+	h.Site.LogRenderError(r, templates.SignOut(w, page))
 }
 
 // preview is what would remain after that extent.
-func (h *Handler) preview(ctx context.Context, extent templates.Extent, session *storage.Session, client string) (*templates.Horizon, error) {
+func (h *Handler) preview(ctx context.Context, scope templates.LogoutScope, session *storage.Session, client string) (*templates.Horizon, error) {
 	now := h.Site.Now()
 	grants, err := h.Store.ListGrants(ctx, session.Subject, "", false, now)
 	if err != nil {
 		return nil, err
 	}
 	sessions := []storage.Session{*session}
-	switch extent {
-	case templates.ExtentApplication:
-		sessions[0].Members = nil
-		if m := session.Member(client); m != nil {
-			sessions[0].Members = []storage.Member{*m}
+	switch scope {
+	case templates.ScopeClient:
+		sessions[0].ClientSessions = nil
+		if clientSession := session.ClientSession(client); clientSession != nil {
+			sessions[0].ClientSessions = []storage.ClientSession{*clientSession}
 		}
-	case templates.ExtentEverywhere:
+	case templates.ScopeAll:
 		if sessions, err = AllSessions(ctx, h.Store, session.Subject, now); err != nil {
 			return nil, err
 		}
 	}
-	estimate, err := Estimate(ctx, h.Store, sessions, grants, now, logout.Options{Lifetimes: h.Lifetimes})
+	estimate, err := EstimateHorizon(ctx, h.Store, sessions, grants, now, logout.PreviewOptions{Lifetimes: h.Lifetimes})
 	if err != nil {
 		return nil, err
 	}
-	figures := Figures(estimate)
-	return &figures, nil
+	horizon := PageHorizon(estimate)
+	return &horizon, nil
 }
 
 // choices are the extents that make sense here, the default first.
-func (h *Handler) choices(r *http.Request, d verdict, session *storage.Session) []templates.Extent {
-	all := []templates.Extent{templates.ExtentBrowser, templates.ExtentEverywhere}
-	if session.Member(d.Client) != nil {
-		all = append(all, templates.ExtentApplication)
+func (h *Handler) choices(r *http.Request, req logoutRequest, session *storage.Session) []templates.LogoutScope {
+	scopes := []templates.LogoutScope{templates.ScopeSession, templates.ScopeAll}
+	if session.ClientSession(req.ClientID) != nil {
+		scopes = append(scopes, templates.ScopeClient)
 	}
-	first := h.extent(r, d)
-	slices.SortStableFunc(all, func(a, b templates.Extent) int {
+	defaultScope := h.logoutScope(r, req)
+	slices.SortStableFunc(scopes, func(a, b templates.LogoutScope) int {
 		switch {
 		case a == b:
 			return 0
-		case a == first:
+		case a == defaultScope:
 			return -1
-		case b == first:
+		case b == defaultScope:
 			return 1
 		}
 		return 0
 	})
-	return all
+	return scopes
 }
 
 // Confirm is POST /end_session/confirm.
 func (h *Handler) Confirm(w http.ResponseWriter, r *http.Request) {
 	form, err := web.Params(r)
 	if err != nil {
-		h.Site.Error(w, r, web.FaultOf(err))
+		h.Site.RenderError(w, r, web.PageErrorFrom(err))
 		return
 	}
-	var c confirmation
-	if _, err := h.Site.OpenHandle(r, purposeConfirm, form.Get("handle"), &c); err != nil {
-		h.Site.Error(w, r, web.FaultOf(err))
+	var confirmed confirmation
+	if _, err := h.Site.OpenInteraction(r, purposeConfirm, form.Get("handle"), &confirmed); err != nil {
+		h.Site.RenderError(w, r, web.PageErrorFrom(err))
 		return
 	}
 	session, signedIn, err := h.Site.Session(r)
 	if err != nil {
-		h.Site.Error(w, r, web.FaultOf(err))
+		h.Site.RenderError(w, r, web.PageErrorFrom(err))
 		return
 	}
-	d, err := h.current(r.Context(), c.Verdict)
+	req, err := h.revalidate(r.Context(), confirmed.Request)
 	if err != nil {
-		h.Site.Error(w, r, web.FaultOf(err))
+		h.Site.RenderError(w, r, web.PageErrorFrom(err))
 		return
 	}
-	d.Problem = "" // the person has seen it; a target it was about is not in the verdict
-	switch extent := templates.Extent(form.Get("extent")); {
+	req.Problem = "" // the person has seen it; a target it was about is not in the verdict
+	switch scope := templates.LogoutScope(form.Get("extent")); {
 	case !signedIn:
-		h.nobody(w, r, d)
-	case session.ID != c.Session:
+		h.renderNoSession(w, r, req)
+	case session.ID != confirmed.SessionID:
 		// Somebody else signed in meanwhile: they were not asked.
-		h.confirm(w, r, c.Verdict, &session)
-	case slices.Contains(h.choices(r, d, &session), extent):
-		h.end(w, r, d, &session, extent)
+		h.renderConfirmation(w, r, confirmed.Request, &session)
+	case slices.Contains(h.choices(r, req, &session), scope):
+		h.endForRequest(w, r, req, &session, scope)
 	default:
 		page := templates.MessagePage{Page: h.Site.Page(r), Title: "You are still signed in", Text: "Nothing was ended.", LinkURL: h.Site.Path("/account"), LinkText: "See where you are signed in"}
-		web.PageHeaders(w, web.PagePolicy{FormSelf: true})
-		h.Site.Render(r, templates.Message(w, page))
+		web.PageHeaders(w, web.PagePolicy{FormsToSelf: true})
+		h.Site.LogRenderError(r, templates.Message(w, page))
 	}
 }
 
 // selector says what an extent ends.
-func selector(extent templates.Extent, session *storage.Session, client string) storage.Selector {
-	switch extent {
-	case templates.ExtentApplication:
+func selector(scope templates.LogoutScope, session *storage.Session, client string) storage.Selector {
+	switch scope {
+	case templates.ScopeClient:
 		return storage.Selector{Sessions: []storage.SessionID{session.ID}, Client: client}
-	case templates.ExtentEverywhere:
+	case templates.ScopeAll:
 		return storage.Selector{Subject: session.Subject}
 	}
 	return storage.Selector{Sessions: []storage.SessionID{session.ID}}

@@ -9,49 +9,49 @@ import (
 	"github.com/curfew-id/curfew/templates"
 )
 
-// Figures puts a trust horizon as pages show it: three numbers, and by name whoever is in none of them.
-func Figures(e logout.Estimate) templates.Horizon {
+// PageHorizon puts a trust horizon as pages show it: three numbers, and by name whoever is in none of them.
+func PageHorizon(estimate logout.Estimate) templates.Horizon {
 	confirmed := 0
-	for _, row := range e.Rows {
-		if row.Kind == logout.KindApplication && row.Trust == storage.TrustConfirmed {
+	for _, entry := range estimate.Entries {
+		if entry.Kind == logout.KindClientSession && entry.Trust == storage.TrustConfirmed {
 			confirmed++
 		}
 	}
-	return templates.Horizon{Tokens: e.Tokens.Within(e.At), Within: e.Apps.Bounded, Apps: e.Apps.Within(e.At), Confirmed: confirmed, Over: e.Apps.Ended - confirmed,
-		Unknown: e.Apps.Names, Told: e.Apps.Told}
+	return templates.Horizon{Tokens: estimate.Tokens.Remaining(estimate.At), Expiring: estimate.Clients.Expiring, Clients: estimate.Clients.Remaining(estimate.At), Confirmed: confirmed, Over: estimate.Clients.Over - confirmed,
+		Unknown: estimate.Clients.UnknownNames, Notifying: estimate.Clients.Notifying}
 }
 
-// FiguresOf are the figures of an ended session, counted from its end.
-func FiguresOf(report storage.Report, at time.Time) templates.Horizon {
-	f := Figures(logout.Assess(report, at))
-	for _, row := range report.Rows {
-		until := row.Until.Sub(report.At)
+// ReportHorizon are the figures of an ended session, counted from its end.
+func ReportHorizon(report storage.Report, now time.Time) templates.Horizon {
+	horizon := PageHorizon(logout.AssessReport(report, now))
+	for _, entry := range report.Entries {
+		remaining := entry.ExpiresAt.Sub(report.EndedAt)
 		switch {
-		case row.Trust != storage.TrustBounded:
-		case row.Kind == logout.KindTokens:
-			f.Tokens = max(f.Tokens, until)
-		case row.Kind == logout.KindApplication:
-			f.Apps = max(f.Apps, until)
+		case entry.Trust != storage.TrustExpiring:
+		case entry.Kind == logout.KindAccessTokens:
+			horizon.Tokens = max(horizon.Tokens, remaining)
+		case entry.Kind == logout.KindClientSession:
+			horizon.Clients = max(horizon.Clients, remaining)
 		}
 	}
-	return f
+	return horizon
 }
 
-// Clients finds relying parties.
-type Clients interface {
+// ClientFinder finds relying parties.
+type ClientFinder interface {
 	Client(ctx context.Context, id string) (*storage.Client, error)
 }
 
-// Lister lists living sessions.
-type Lister interface {
+// SessionLister lists living sessions.
+type SessionLister interface {
 	ListSessions(ctx context.Context, sel storage.Selector, at time.Time, p storage.Page) (sessions []storage.Session, next string, err error)
 }
 
 // AllSessions are all living sessions of a person: a bound over some of them would be none.
-func AllSessions(ctx context.Context, store Lister, subject string, at time.Time) ([]storage.Session, error) {
+func AllSessions(ctx context.Context, store SessionLister, subject string, now time.Time) ([]storage.Session, error) {
 	var all []storage.Session
 	for after := ""; ; {
-		page, next, err := store.ListSessions(ctx, storage.Selector{Subject: subject}, at, storage.Page{After: after})
+		page, next, err := store.ListSessions(ctx, storage.Selector{Subject: subject}, now, storage.Page{After: after})
 		if err != nil {
 			return nil, err
 		}
@@ -62,10 +62,10 @@ func AllSessions(ctx context.Context, store Lister, subject string, at time.Time
 	}
 }
 
-// Estimate is what would remain if these sessions ended at that moment. grants are the living ones of their user.
-func Estimate(ctx context.Context, store Clients, sessions []storage.Session, grants []storage.Grant, at time.Time, o logout.Options) (logout.Estimate, error) {
+// EstimateHorizon is what would remain if these sessions ended at that moment. grants are the living ones of their user.
+func EstimateHorizon(ctx context.Context, store ClientFinder, sessions []storage.Session, grants []storage.Grant, now time.Time, opts logout.PreviewOptions) (logout.Estimate, error) {
 	clients := map[string]*storage.Client{}
-	note := func(id string) error {
+	addClient := func(id string) error {
 		c, err := store.Client(ctx, id)
 		if err == nil {
 			clients[id] = c
@@ -73,18 +73,18 @@ func Estimate(ctx context.Context, store Clients, sessions []storage.Session, gr
 		return ignoreMissing(err)
 	}
 	for _, g := range grants {
-		if err := note(g.Client); err != nil {
+		if err := addClient(g.Client); err != nil {
 			return logout.Estimate{}, err
 		}
 	}
-	var all []logout.Estimate
+	var estimates []logout.Estimate
 	for _, s := range sessions {
-		for _, m := range s.Members {
-			if err := note(m.Client); err != nil {
+		for _, clientSession := range s.ClientSessions {
+			if err := addClient(clientSession.Client); err != nil {
 				return logout.Estimate{}, err
 			}
 		}
-		all = append(all, logout.Horizon(s, clients, grants, at, o))
+		estimates = append(estimates, logout.PreviewHorizon(s, clients, grants, now, opts))
 	}
-	return logout.Join(at, all...), nil
+	return logout.MergeEstimates(now, estimates...), nil
 }

@@ -15,34 +15,34 @@ import (
 type Store interface {
 	Client(ctx context.Context, id string) (*storage.Client, error)
 	User(ctx context.Context, subject string) (storage.User, error)
-	Lister
-	SessionBySID(ctx context.Context, sid string, at time.Time) (storage.Session, storage.Member, error)
+	SessionLister
+	SessionBySID(ctx context.Context, sid string, at time.Time) (storage.Session, storage.ClientSession, error)
 	ListGrants(ctx context.Context, subject, client string, offlineOnly bool, at time.Time) ([]storage.Grant, error)
 	ListReports(ctx context.Context, f storage.ReportFilter, p storage.Page) (reports []storage.Report, next string, err error)
 	UpdateReport(ctx context.Context, id string, change func(*storage.Report)) error
 }
 
-// Ender ends sessions (logout.Ender).
-type Ender interface {
-	End(ctx context.Context, sel storage.Selector, cause storage.Cause, change storage.Change) (logout.Outcome, error)
+// Terminator ends sessions (logout.Ender).
+type Terminator interface {
+	End(ctx context.Context, sel storage.Selector, cause storage.Cause, change storage.Change) (logout.Result, error)
 }
 
-// Hints verifies ID token hints: expired ones and those signed by retired keys count (RP-Initiated Logout 1.0 §2).
-type Hints interface {
+// HintVerifier verifies ID token hints: expired ones and those signed by retired keys count (RP-Initiated Logout 1.0 §2).
+type HintVerifier interface {
 	VerifyHint(token string) (keys.Hint, error)
 }
 
 // Handler serves /end_session and /signed-out/….
 type Handler struct {
-	Site       *web.Site
-	Store      Store
-	Ender      Ender
-	Hints      Hints
-	SubjectFor func(subject string, c *storage.Client) string
-	Lifetimes  logout.Lifetimes
-	Extent     templates.Extent // what a sign-out ends where neither client nor person says otherwise
-	Ask        bool             // ask even where the hint would spare the question
-	Wait       time.Duration    // how long the signed-out page waits for applications before it goes on
+	Site          *web.Site
+	Store         Store
+	Terminator    Terminator
+	HintVerifier  HintVerifier
+	SubjectFor    func(subject string, c *storage.Client) string
+	Lifetimes     logout.Lifetimes
+	DefaultScope  templates.LogoutScope // what a sign-out ends where neither client nor person says otherwise
+	AlwaysConfirm bool                  // ask even where the hint would spare the question
+	ContinueAfter time.Duration         // how long the signed-out page waits for applications before it goes on
 }
 
 const (
@@ -50,13 +50,13 @@ const (
 	purposeConfirm = "sign-out"
 	purposeStatus  = "status"
 
-	requestLife = 10 * time.Minute
-	statusLife  = 10 * time.Minute
-	framesMax   = 50
+	requestLifetime = 10 * time.Minute
+	statusLifetime  = 10 * time.Minute
+	maxFrames       = 50
 )
 
 // OfflineNames are the applications of grants that survive, each once, by name.
-func (h *Handler) offlineNames(ctx context.Context, subject string) ([]string, error) {
+func (h *Handler) offlineClientNames(ctx context.Context, subject string) ([]string, error) {
 	grants, err := h.Store.ListGrants(ctx, subject, "", true, h.Site.Now())
 	if err != nil {
 		return nil, err

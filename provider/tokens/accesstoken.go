@@ -10,8 +10,8 @@ import (
 	"github.com/curfew-id/curfew/storage"
 )
 
-// TypAccess is the typ of JWT access tokens (RFC 9068 §2.1): no token of another kind passes for one.
-const TypAccess = "at+jwt"
+// TypAccessToken is the typ of JWT access tokens (RFC 9068 §2.1): no token of another kind passes for one.
+const TypAccessToken = "at+jwt"
 
 // AccessClaims are the claims of a JWT access token (RFC 9068 §2.2). sid is beyond it: a resource server that hears of ended sessions can drop
 // tokens by it.
@@ -30,66 +30,66 @@ type AccessClaims struct {
 	SID      string   `json:"sid,omitempty"`
 }
 
-// access is one access token before it is written down.
-type access struct {
-	client  *storage.Client
-	grant   storage.Grant // zero for client_credentials
-	sid     string        // the membership it is given to; empty without the session
-	scope   []string
-	at, end time.Time
+// accessToken is one access token before it is written down.
+type accessToken struct {
+	client              *storage.Client
+	grant               storage.Grant // zero for client_credentials
+	sid                 string        // the membership it is given to; empty without the session
+	scope               []string
+	issuedAt, expiresAt time.Time
 }
 
 // record is how the store keeps an opaque one.
-func (a access) record(text string) storage.Token {
+func (a accessToken) record(text string) storage.Token {
 	return storage.Token{Hash: storage.HashOf(text), Grant: a.grant.ID, SID: a.sid, Client: a.client.ClientID, Subject: a.grant.Subject, Scope: a.scope,
-		Audience: audience(a.client), Issued: instant(a.at), Expires: instant(a.end)}
+		Audience: audience(a.client), Issued: truncateToMillis(a.issuedAt), Expires: truncateToMillis(a.expiresAt)}
 }
 
-// trust is what giving it out means for the trust horizon.
-func (a access) trust() storage.Trust {
-	if jwtAccess(a.client) {
-		return storage.Trust{JWT: instant(a.end)}
+// expiry is what giving it out means for the trust horizon.
+func (a accessToken) expiry() storage.TokenExpiry {
+	if usesJWTAccessTokens(a.client) {
+		return storage.TokenExpiry{JWT: truncateToMillis(a.expiresAt)}
 	}
-	return storage.Trust{Opaque: instant(a.end)}
+	return storage.TokenExpiry{Opaque: truncateToMillis(a.expiresAt)}
 }
 
-// signAccess writes a JWT access token. Its sub is the client itself where no person is involved (RFC 9068 §2.2).
-func (m *Minter) signAccess(a access) (string, error) {
-	c := AccessClaims{Issuer: m.Issuer, Expires: a.end.Unix(), Audience: audience(a.client), Subject: a.client.ClientID, Client: a.client.ClientID, Issued: a.at.Unix(),
-		ID: AccessID{Grant: a.grant.ID, Issued: a.at}.String(), Scope: strings.Join(a.scope, " "), SID: a.sid}
+// signAccessToken writes a JWT access token. Its sub is the client itself where no person is involved (RFC 9068 §2.2).
+func (m *Minter) signAccessToken(a accessToken) (string, error) {
+	c := AccessClaims{Issuer: m.Issuer, Expires: a.expiresAt.Unix(), Audience: audience(a.client), Subject: a.client.ClientID, Client: a.client.ClientID, Issued: a.issuedAt.Unix(),
+		ID: AccessTokenID{Grant: a.grant.ID, Issued: a.issuedAt}.String(), Scope: strings.Join(a.scope, " "), SID: a.sid}
 	if a.grant.ID != "" {
 		c.Subject = m.SubjectFor(a.grant.Subject, a.client)
 		c.AuthTime, c.ACR, c.AMR = a.grant.AuthTime.Unix(), a.grant.ACR, a.grant.AMR
 	}
-	text, err := m.Ring.Sign(SigningAlg(a.client), TypAccess, c)
+	text, err := m.Ring.Sign(SigningAlg(a.client), TypAccessToken, c)
 	if err != nil {
 		return "", fmt.Errorf("sign access token: %w", err)
 	}
 	return text, nil
 }
 
-// AccessID is what the jti of a JWT access token carries: its grant, so that our own endpoints can ask whether that lives, and when it was
+// AccessTokenID is what the jti of a JWT access token carries: its grant, so that our own endpoints can ask whether that lives, and when it was
 // issued, to the millisecond: by iat alone, a token of a new sign-in could look older than a sign-out in the same second.
-type AccessID struct {
+type AccessTokenID struct {
 	Grant  string // empty for client_credentials
 	Issued time.Time
 }
 
 // String is a jti: every call gives another.
-func (a AccessID) String() string {
+func (a AccessTokenID) String() string {
 	return a.Grant + "." + strconv.FormatInt(a.Issued.UnixMilli(), 36) + "." + keys.Random("")
 }
 
-// ParseAccessID reads a jti.
-func ParseAccessID(jti string) (AccessID, bool) {
+// ParseAccessTokenID reads a jti.
+func ParseAccessTokenID(jti string) (AccessTokenID, bool) {
 	grant, rest, ok := strings.Cut(jti, ".")
 	if !ok {
-		return AccessID{}, false
+		return AccessTokenID{}, false
 	}
-	issued, random, ok := strings.Cut(rest, ".")
-	ms, err := strconv.ParseInt(issued, 36, 64)
+	issuedAt, random, ok := strings.Cut(rest, ".")
+	ms, err := strconv.ParseInt(issuedAt, 36, 64)
 	if !ok || err != nil || random == "" {
-		return AccessID{}, false
+		return AccessTokenID{}, false
 	}
-	return AccessID{Grant: grant, Issued: time.UnixMilli(ms).UTC()}, true
+	return AccessTokenID{Grant: grant, Issued: time.UnixMilli(ms).UTC()}, true
 }

@@ -26,23 +26,23 @@ func TestJWTAccessTokenIsAsRFC9068Says(t *testing.T) {
 		t.Errorf("aud %v", claims["aud"])
 	}
 	jti, _ := claims["jti"].(string)
-	id, ok := ParseAccessID(jti)
+	id, ok := ParseAccessTokenID(jti)
 	if !ok || id.Grant != r.Grant.ID || !id.Issued.Equal(now) {
 		t.Errorf("jti %q reads as %+v", jti, id)
 	}
-	if again := (AccessID{Grant: r.Grant.ID, Issued: now}).String(); again == jti {
+	if again := (AccessTokenID{Grant: r.Grant.ID, Issued: now}).String(); again == jti {
 		t.Error("two tokens have one jti")
 	}
 }
 
 func TestJTIOfAnyShape(t *testing.T) {
 	for _, jti := range []string{"", ".", "..", "a", "a.b", "a.!.c", "a..c", "a.b.", "a.zzzzzzzzzzzzzzzzzzzzzzzz.c"} {
-		if id, ok := ParseAccessID(jti); ok {
+		if id, ok := ParseAccessTokenID(jti); ok {
 			t.Errorf("%q reads as %+v", jti, id)
 		}
 	}
-	own := AccessID{Issued: now}.String()
-	if id, ok := ParseAccessID(own); !ok || id.Grant != "" {
+	own := AccessTokenID{Issued: now}.String()
+	if id, ok := ParseAccessTokenID(own); !ok || id.Grant != "" {
 		t.Errorf("%q reads as %+v", own, id)
 	}
 }
@@ -51,9 +51,9 @@ func TestJTIOfAnyShape(t *testing.T) {
 func TestIssueIsPure(t *testing.T) {
 	g := newRig(t)
 	c := g.mustClient(func(c *storage.Client) { c.GrantTypes = []string{"authorization_code", "refresh_token"} })
-	code := g.code("openid offline_access")
-	x := g.Exchange(c, code, now)
-	member := storage.Member{Client: "shop", SID: keys.Random("")}
+	code := g.newCode("openid offline_access")
+	x := g.NewExchange(c, code, now)
+	member := storage.ClientSession{Client: "shop", SID: keys.Random("")}
 	first, err := x.Issue(g.session, member)
 	if err != nil {
 		t.Fatal(err)
@@ -62,7 +62,7 @@ func TestIssueIsPure(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if first.Grant.ID != second.Grant.ID || first.Grant.Refresh != second.Grant.Refresh || first.Tokens[0].Hash != second.Tokens[0].Hash || first.Trust != second.Trust {
+	if first.Grant.ID != second.Grant.ID || first.Grant.RefreshHash != second.Grant.RefreshHash || first.Tokens[0].Hash != second.Tokens[0].Hash || first.Trust != second.Trust {
 		t.Errorf("first %+v\nthen  %+v", first, second)
 	}
 	if !first.Grant.Offline() || first.Tokens[0].SID != member.SID {

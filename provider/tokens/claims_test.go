@@ -10,16 +10,16 @@ func TestClaimsParameterOfAnyShape(t *testing.T) {
 	for text, good := range map[string]bool{
 		`{}`: true, `{"userinfo":null}`: true, `{"userinfo":{}}`: true, `{"id_token":{"acr":{"essential":true,"values":["1"]}}}`: true, `{"other":{"x":1}}`: true,
 		``: false, `x`: false, `[]`: false, `"x"`: false, `{"userinfo":[]}`: false, `{"userinfo":{"name":1}}`: false, `{"userinfo":{"name":{"essential":"yes"}}}`: false,
-		`{"userinfo":{"name":{"values":"x"}}}`: false, `{"userinfo":{"name":null}}` + strings.Repeat(" ", ClaimsMax): false,
+		`{"userinfo":{"name":{"values":"x"}}}`: false, `{"userinfo":{"name":null}}` + strings.Repeat(" ", MaxClaimsLength): false,
 	} {
-		if _, err := ParseClaims(text); good != (err == nil) {
+		if _, err := ParseClaimsRequest(text); good != (err == nil) {
 			t.Errorf("%.60s: %v", text, err)
 		}
 	}
 }
 
 func TestWhatIsNotUnderstoodDoesNotTravelOn(t *testing.T) {
-	c, err := ParseClaims(`{"userinfo":{"name":null,"http://x.example/y":{"essential":true}},"id_token":{"x":null}}`)
+	c, err := ParseClaimsRequest(`{"userinfo":{"name":null,"http://x.example/y":{"essential":true}},"id_token":{"x":null}}`)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -40,7 +40,7 @@ func TestWishes(t *testing.T) {
 		{`null`, "x", true}, {`{}`, "x", true}, {`{"essential":true}`, "x", true}, {`{"value":"x"}`, "x", true}, {`{"value":"y"}`, "x", false},
 		{`{"values":["y","x"]}`, "x", true}, {`{"values":["y"]}`, "x", false}, {`{"value":true}`, true, true}, {`{"value":"true"}`, true, false}, {`{"value":7}`, int64(7), true},
 	} {
-		var wish *Wish
+		var wish *RequestedClaim
 		if err := json.Unmarshal([]byte(c.wish), &wish); err != nil {
 			t.Fatal(err)
 		}

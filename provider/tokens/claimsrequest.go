@@ -10,53 +10,53 @@ import (
 	"github.com/curfew-id/curfew/storage"
 )
 
-// ClaimsMax is how long the claims parameter may be.
-const ClaimsMax = 2048
+// MaxClaimsLength is how long the claims parameter may be.
+const MaxClaimsLength = 2048
 
-// ErrClaims: the claims parameter is not as Core §5.5 describes it.
-var ErrClaims = errors.New("claims is not a JSON object of at most 2048 bytes as in OpenID Connect Core 1.0, section 5.5")
+// ErrInvalidClaimsRequest: the claims parameter is not as Core §5.5 describes it.
+var ErrInvalidClaimsRequest = errors.New("claims is not a JSON object of at most 2048 bytes as in OpenID Connect Core 1.0, section 5.5")
 
 // ClaimsRequest is the claims parameter (Core §5.5). A nil Wish asks for the claim in the default manner.
 type ClaimsRequest struct {
-	IDToken  map[string]*Wish `json:"id_token,omitempty"`
-	UserInfo map[string]*Wish `json:"userinfo,omitempty"`
+	IDToken  map[string]*RequestedClaim `json:"id_token,omitempty"`
+	UserInfo map[string]*RequestedClaim `json:"userinfo,omitempty"`
 }
 
-// Wish is how one claim is asked for (Core §5.5.1).
-type Wish struct {
+// RequestedClaim is how one claim is asked for (Core §5.5.1).
+type RequestedClaim struct {
 	Essential bool  `json:"essential,omitempty"`
 	Value     any   `json:"value,omitempty"`
 	Values    []any `json:"values,omitempty"`
 }
 
-// ParseClaims reads the claims parameter. What is not understood is ignored, as Core §5.5 demands, and does not travel on. ErrClaims.
-func ParseClaims(text string) (ClaimsRequest, error) {
-	if len(text) > ClaimsMax {
-		return ClaimsRequest{}, ErrClaims
+// ParseClaimsRequest reads the claims parameter. What is not understood is ignored, as Core §5.5 demands, and does not travel on. ErrClaims.
+func ParseClaimsRequest(text string) (ClaimsRequest, error) {
+	if len(text) > MaxClaimsLength {
+		return ClaimsRequest{}, ErrInvalidClaimsRequest
 	}
 	var c ClaimsRequest
 	if json.Unmarshal([]byte(text), &c) != nil {
-		return ClaimsRequest{}, ErrClaims
+		return ClaimsRequest{}, ErrInvalidClaimsRequest
 	}
-	for _, wishes := range []map[string]*Wish{c.IDToken, c.UserInfo} {
-		for name := range wishes {
-			if !slices.Contains(claimNames, name) {
-				delete(wishes, name)
+	for _, requested := range []map[string]*RequestedClaim{c.IDToken, c.UserInfo} {
+		for name := range requested {
+			if !slices.Contains(requestableClaims, name) {
+				delete(requested, name)
 			}
 		}
 	}
 	return c, nil
 }
 
-// Within is the request without claims of scopes that the client may not have.
-func (c ClaimsRequest) Within(client *storage.Client) ClaimsRequest {
+// RestrictTo is the request without claims of scopes that the client may not have.
+func (c ClaimsRequest) RestrictTo(client *storage.Client) ClaimsRequest {
 	if client.Scope == "" {
 		return c
 	}
-	for _, wishes := range []map[string]*Wish{c.IDToken, c.UserInfo} {
-		maps.DeleteFunc(wishes, func(name string, _ *Wish) bool {
+	for _, requested := range []map[string]*RequestedClaim{c.IDToken, c.UserInfo} {
+		maps.DeleteFunc(requested, func(name string, _ *RequestedClaim) bool {
 			scope := scopeOf(name)
-			return scope != "" && len(Within(client, []string{scope})) == 0
+			return scope != "" && len(AllowedScope(client, []string{scope})) == 0
 		})
 	}
 	return c
@@ -64,13 +64,13 @@ func (c ClaimsRequest) Within(client *storage.Client) ClaimsRequest {
 
 // Subject is the sub that an ID token is asked for with (Core §5.5.1), empty if any will do; false if it is not one text.
 func (c ClaimsRequest) Subject() (sub string, ok bool) {
-	wish := c.IDToken["sub"]
-	if wish == nil || wish.Value == nil && len(wish.Values) == 0 {
+	requested := c.IDToken["sub"]
+	if requested == nil || requested.Value == nil && len(requested.Values) == 0 {
 		return "", true
 	}
-	value := wish.Value
-	if value == nil && len(wish.Values) == 1 {
-		value = wish.Values[0]
+	value := requested.Value
+	if value == nil && len(requested.Values) == 1 {
+		value = requested.Values[0]
 	}
 	sub, _ = value.(string)
 	return sub, sub != ""
@@ -88,13 +88,13 @@ func (c ClaimsRequest) Raw() json.RawMessage {
 	return raw
 }
 
-// Beyond are the claims about the person that a request, as Raw wrote it, asks for by name and that scopes do not give; in order. What it asks
+// OutOfScopeClaims are the claims about the person that a request, as Raw wrote it, asks for by name and that scopes do not give; in order. What it asks
 // about the sign-in tells nothing of the person.
-func Beyond(raw json.RawMessage, scopes []string) []string {
+func OutOfScopeClaims(raw json.RawMessage, scopes []string) []string {
 	var names []string
-	c := readWishes(raw)
-	for _, wishes := range []map[string]*Wish{c.IDToken, c.UserInfo} {
-		for name := range wishes {
+	c := parseStoredClaims(raw)
+	for _, requested := range []map[string]*RequestedClaim{c.IDToken, c.UserInfo} {
+		for name := range requested {
 			if scope := scopeOf(name); scope != "" && !slices.Contains(scopes, scope) && !slices.Contains(names, name) {
 				names = append(names, name)
 			}
@@ -104,12 +104,12 @@ func Beyond(raw json.RawMessage, scopes []string) []string {
 	return names
 }
 
-// wishesOf reads what Raw wrote, as far as the client may still have it.
-func wishesOf(raw json.RawMessage, client *storage.Client) ClaimsRequest {
-	return readWishes(raw).Within(client)
+// parseAllowedClaims reads what Raw wrote, as far as the client may still have it.
+func parseAllowedClaims(raw json.RawMessage, client *storage.Client) ClaimsRequest {
+	return parseStoredClaims(raw).RestrictTo(client)
 }
 
-func readWishes(raw json.RawMessage) (c ClaimsRequest) {
+func parseStoredClaims(raw json.RawMessage) (c ClaimsRequest) {
 	if len(raw) > 0 && json.Unmarshal(raw, &c) != nil {
 		return ClaimsRequest{}
 	}
@@ -117,15 +117,15 @@ func readWishes(raw json.RawMessage) (c ClaimsRequest) {
 }
 
 // Accepts tells whether a value is one of those asked for; without any asked for, each is.
-func (w *Wish) Accepts(value any) bool {
+func (r *RequestedClaim) Accepts(value any) bool {
 	if n, ok := value.(int64); ok {
 		value = float64(n) // as JSON numbers come
 	}
 	switch {
-	case w == nil || w.Value == nil && len(w.Values) == 0:
+	case r == nil || r.Value == nil && len(r.Values) == 0:
 		return true
-	case w.Value != nil:
-		return reflect.DeepEqual(w.Value, value)
+	case r.Value != nil:
+		return reflect.DeepEqual(r.Value, value)
 	}
-	return slices.ContainsFunc(w.Values, func(v any) bool { return reflect.DeepEqual(v, value) })
+	return slices.ContainsFunc(r.Values, func(v any) bool { return reflect.DeepEqual(v, value) })
 }

@@ -12,13 +12,13 @@ import (
 
 func TestCodeCarriesTheRequest(t *testing.T) {
 	g := newRig(t)
-	request, err := ParseClaims(`{"userinfo":{"name":{"essential":true}}}`)
+	request, err := ParseClaimsRequest(`{"userinfo":{"name":{"essential":true}}}`)
 	if err != nil {
 		t.Fatal(err)
 	}
-	full := g.NewCode(Code{Client: keys.Random(""), Redirect: storage.HashOf("https://rp.example.com/cb"), Challenge: keys.Random(""), Nonce: "äöü " + strings.Repeat("n", 43),
+	full := g.NewCode(Code{Client: keys.Random(""), RedirectURIHash: storage.HashOf("https://rp.example.com/cb"), CodeChallenge: keys.Random(""), Nonce: "äöü " + strings.Repeat("n", 43),
 		Scope: []string{"openid", "profile", "email", "address", "phone", "offline_access"}, Claims: request.Raw(), Session: g.session.ID, Subject: keys.Random("")}, now)
-	bare := g.NewCode(Code{Client: "c", Redirect: storage.HashOf("x"), Session: "s", Subject: "u"}, now)
+	bare := g.NewCode(Code{Client: "c", RedirectURIHash: storage.HashOf("x"), Session: "s", Subject: "u"}, now)
 	for _, want := range []Code{full, bare} {
 		text, err := g.SealCode(want)
 		if err != nil {
@@ -34,7 +34,7 @@ func TestCodeCarriesTheRequest(t *testing.T) {
 		if !reflect.DeepEqual(got, want) {
 			t.Errorf("got  %+v\nwant %+v", got, want)
 		}
-		if len(text) > CodeMax {
+		if len(text) > MaxCodeLength {
 			t.Errorf("%d characters", len(text))
 		}
 	}
@@ -42,7 +42,7 @@ func TestCodeCarriesTheRequest(t *testing.T) {
 
 func TestCodeOfAnyOtherTextIsRefused(t *testing.T) {
 	g := newRig(t)
-	text, err := g.SealCode(g.code("openid"))
+	text, err := g.SealCode(g.newCode("openid"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -54,8 +54,8 @@ func TestCodeOfAnyOtherTextIsRefused(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, other := range []string{"", "x", text[1:], text[:len(text)-4], text + text, strings.Repeat("A", CodeMax+1), otherKind, empty} {
-		if _, err := g.OpenCode(other); !errors.Is(err, ErrCode) {
+	for _, other := range []string{"", "x", text[1:], text[:len(text)-4], text + text, strings.Repeat("A", MaxCodeLength+1), otherKind, empty} {
+		if _, err := g.OpenCode(other); !errors.Is(err, ErrInvalidCode) {
 			t.Errorf("%.40q: %v", other, err)
 		}
 	}
@@ -63,9 +63,9 @@ func TestCodeOfAnyOtherTextIsRefused(t *testing.T) {
 
 func TestTooMuchForACodeIsRefused(t *testing.T) {
 	g := newRig(t)
-	code := g.code("openid")
+	code := g.newCode("openid")
 	code.Nonce = strings.Repeat("n", 900)
-	if _, err := g.SealCode(code); !errors.Is(err, ErrCodeSize) {
+	if _, err := g.SealCode(code); !errors.Is(err, ErrCodeTooLong) {
 		t.Errorf("got %v", err)
 	}
 }

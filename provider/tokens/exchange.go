@@ -11,93 +11,95 @@ import (
 
 // Exchange is the exchange of a code for tokens (Core §3.1.3): storage.Redeem with Issue, then Answer.
 type Exchange struct {
-	minter *Minter
-	client *storage.Client
-	code   Code
-	at     time.Time
-	grant  string // the new grant's id
-	access string
-	fresh  string // the first refresh token; empty: the client gets none
+	minter       *Minter
+	client       *storage.Client
+	code         Code
+	issuedAt     time.Time
+	grantID      string // the new grant's id
+	opaqueToken  string
+	refreshToken string // the first refresh token; empty: the client gets none
 }
 
-// Exchange begins the exchange of a code that was checked against client, redirect URI and PKCE.
-func (m *Minter) Exchange(c *storage.Client, code Code, at time.Time) *Exchange {
-	code.Scope = Within(c, code.Scope)
-	x := &Exchange{minter: m, client: c, code: code, at: instant(at), grant: newGrantID(at)}
-	if !jwtAccess(c) {
-		x.access = keys.Random(AccessPrefix)
+// NewExchange begins the exchange of a code that was checked against client, redirect URI and PKCE.
+func (m *Minter) NewExchange(c *storage.Client, code Code, at time.Time) *Exchange {
+	code.Scope = AllowedScope(c, code.Scope)
+	x := &Exchange{minter: m, client: c, code: code, issuedAt: truncateToMillis(at), grantID: newGrantID(at)}
+	if !usesJWTAccessTokens(c) {
+		x.opaqueToken = keys.Random(AccessPrefix)
 	}
-	if x.offline() || refreshInSession(c) {
-		x.fresh = keys.Random(RefreshPrefix)
+	if x.isOffline() || mayRefreshInSession(c) {
+		x.refreshToken = keys.Random(RefreshPrefix)
 	}
 	return x
 }
 
-// offline tells whether the grant will survive the session.
-func (x *Exchange) offline() bool {
-	return slices.Contains(x.code.Scope, "offline_access") && logout.MayHoldOffline(x.client)
+// isOffline tells whether the grant will survive the session.
+func (x *Exchange) isOffline() bool {
+	return slices.Contains(x.code.Scope, "offline_access") && logout.MayHoldOfflineAccess(x.client)
 }
 
 // Issue is what is stored. An offline grant survives the session; the access token beside it is of the session and dies with it.
-func (x *Exchange) Issue(s storage.Session, member storage.Member) (storage.Issue, error) {
-	g := newGrant(x.grant, x.client, x.code, s, member, x.at)
-	a := x.accessOf(s, g)
+func (x *Exchange) Issue(s storage.Session, clientSession storage.ClientSession) (storage.Issuance, error) {
+	g := newGrant(x.grantID, x.client, x.code, s, clientSession, x.issuedAt)
+	a := x.newAccessToken(s, g)
 	switch {
-	case x.offline():
-		g.Session, g.Idle = "", x.minter.Lifetimes.OfflineIdle
-		if end := x.minter.Lifetimes.OfflineEnd; end > 0 {
-			g.Expires = x.at.Add(end)
+	case x.isOffline():
+		g.Session, g.IdleTimeout = "", x.minter.Lifetimes.OfflineIdle
+		if lifetime := x.minter.Lifetimes.OfflineAbsolute; lifetime > 0 {
+			g.Expires = x.issuedAt.Add(lifetime)
 		}
-		g.Refresh = storage.HashOf(x.fresh)
-	case x.fresh != "":
-		g.Refresh = storage.HashOf(x.fresh)
+		g.RefreshHash = storage.HashOf(x.refreshToken)
+	case x.refreshToken != "":
+		g.RefreshHash = storage.HashOf(x.refreshToken)
 	default:
-		g.Expires = instant(a.end) // nothing of it is left then
+		g.Expires = truncateToMillis(a.expiresAt) // nothing of it is left then
 	}
-	issue := storage.Issue{Grant: g, Trust: a.trust()}
-	if x.access != "" {
-		issue.Tokens = []storage.Token{a.record(x.access)}
+	issuance := storage.Issuance{Grant: g, Trust: a.expiry()}
+	if x.opaqueToken != "" {
+		issuance.Tokens = []storage.Token{a.record(x.opaqueToken)}
 	}
 	if hasOpenID(x.code.Scope) {
-		issue.Trust.Extend(x.minter.idTrust(x.id(s, g)))
+		issuance.Trust.Extend(x.minter.idTokenExpiry(x.newIDToken(s, g)))
 	}
-	return issue, nil
+	return issuance, nil
 }
 
-// Answer signs what Issue stored. user is needed only if WantsUser says so.
-func (x *Exchange) Answer(r storage.Redeemed, user *storage.User) (ans Answer, err error) {
-	if err := x.minter.setAccess(&ans, x.accessOf(r.Session, r.Grant), x.access); err != nil {
-		return Answer{}, err
+// Respond signs what Issue stored. user is needed only if WantsUser says so.
+func (x *Exchange) Respond(result storage.RedeemResult, user *storage.User) (response Response, err error) {
+	if err := x.minter.setAccessToken(&response, x.newAccessToken(result.Session, result.Grant), x.opaqueToken); err != nil {
+		return Response{}, err
 	}
-	ans.RefreshToken = x.fresh
+	response.RefreshToken = x.refreshToken
 	if hasOpenID(x.code.Scope) {
-		t := x.id(r.Session, r.Grant)
-		t.access = ans.AccessToken
+		t := x.newIDToken(result.Session, result.Grant)
+		t.accessToken = response.AccessToken
 		if user != nil {
-			t.claims = map[string]any{}
-			addWishes(t.claims, user, wishesOf(x.code.Claims, x.client).IDToken)
+			t.userClaims = map[string]any{}
+			addRequestedClaims(t.userClaims, user, parseAllowedClaims(x.code.Claims, x.client).IDToken)
 		}
-		if ans.IDToken, err = x.minter.signID(t); err != nil {
-			return Answer{}, err
+		if response.IDToken, err = x.minter.signIDToken(t); err != nil {
+			return Response{}, err
 		}
 	}
-	return ans, nil
+	return response, nil
 }
 
-// WantsUser tells whether the ID token carries claims about the person.
-func (x *Exchange) WantsUser() bool { return len(wishesOf(x.code.Claims, x.client).IDToken) > 0 }
-
-func (x *Exchange) accessOf(s storage.Session, g storage.Grant) access {
-	return access{client: x.client, grant: g, sid: g.SID, scope: g.Scope, at: x.at, end: x.minter.accessEnd(x.client, x.at, s.Expires)}
+// NeedsUser tells whether the ID token carries claims about the person.
+func (x *Exchange) NeedsUser() bool {
+	return len(parseAllowedClaims(x.code.Claims, x.client).IDToken) > 0
 }
 
-func (x *Exchange) id(s storage.Session, g storage.Grant) idToken {
-	return idToken{client: x.client, subject: s.Subject, authTime: g.AuthTime, acr: g.ACR, amr: g.AMR, sid: g.SID, end: s.Expires, nonce: x.code.Nonce, at: x.at}
+func (x *Exchange) newAccessToken(s storage.Session, g storage.Grant) accessToken {
+	return accessToken{client: x.client, grant: g, sid: g.SID, scope: g.Scope, issuedAt: x.issuedAt, expiresAt: x.minter.accessTokenExpiry(x.client, x.issuedAt, s.Expires)}
+}
+
+func (x *Exchange) newIDToken(s storage.Session, g storage.Grant) idToken {
+	return idToken{client: x.client, subject: s.Subject, authTime: g.AuthTime, acr: g.ACR, amr: g.AMR, sid: g.SID, sessionExpires: s.Expires, nonce: x.code.Nonce, issuedAt: x.issuedAt}
 }
 
 // newGrant is a grant bound to a session. It keeps the authentication as it was: a later one does not change what was granted on this one.
-func newGrant(id string, c *storage.Client, code Code, s storage.Session, member storage.Member, at time.Time) storage.Grant {
-	return storage.Grant{ID: id, Client: c.ClientID, Subject: s.Subject, Session: s.ID, SID: member.SID, Scope: code.Scope, Audience: audience(c), Claims: code.Claims,
+func newGrant(id string, c *storage.Client, code Code, s storage.Session, clientSession storage.ClientSession, at time.Time) storage.Grant {
+	return storage.Grant{ID: id, Client: c.ClientID, Subject: s.Subject, Session: s.ID, SID: clientSession.SID, Scope: code.Scope, Audience: audience(c), Claims: code.Claims,
 		AuthTime: s.AuthTime, AMR: s.AMR, ACR: acrOf(s), Created: at, LastUsed: at, UserAgent: s.UserAgent}
 }
 

@@ -8,91 +8,91 @@ import (
 	"github.com/curfew-id/curfew/storage"
 )
 
-// Front is what the authorization endpoint itself gives (implicit and hybrid, Core §3.2, §3.3): storage.Join with Issue, then Answer.
-type Front struct {
-	minter  *Minter
-	client  *storage.Client
-	code    Code
-	at      time.Time
-	token   bool // an access token is given
-	idToken bool
-	alone   bool // response_type is id_token and nothing else
-	grant   string
-	access  string
+// AuthorizationTokens is what the authorization endpoint itself gives (implicit and hybrid, Core §3.2, §3.3): storage.Join with Issue, then Answer.
+type AuthorizationTokens struct {
+	minter          *Minter
+	client          *storage.Client
+	code            Code
+	issuedAt        time.Time
+	withAccessToken bool // an access token is given
+	withIDToken     bool
+	idTokenOnly     bool // response_type is id_token and nothing else
+	grantID         string
+	opaqueToken     string
 }
 
-// Front begins an authorization response that carries tokens. responseType holds its words. Where it has code, the same Code is sealed and
+// NewAuthorizationTokens begins an authorization response that carries tokens. responseType holds its words. Where it has code, the same Code is sealed and
 // given beside them.
-func (m *Minter) Front(c *storage.Client, code Code, responseType []string, at time.Time) *Front {
-	f := &Front{minter: m, client: c, code: code, at: instant(at), token: slices.Contains(responseType, "token"), idToken: slices.Contains(responseType, "id_token"),
-		alone: len(responseType) == 1}
-	if f.token {
-		f.grant = newGrantID(at)
-		if !jwtAccess(c) {
-			f.access = keys.Random(AccessPrefix)
+func (m *Minter) NewAuthorizationTokens(c *storage.Client, code Code, responseType []string, at time.Time) *AuthorizationTokens {
+	f := &AuthorizationTokens{minter: m, client: c, code: code, issuedAt: truncateToMillis(at), withAccessToken: slices.Contains(responseType, "token"), withIDToken: slices.Contains(responseType, "id_token"),
+		idTokenOnly: len(responseType) == 1}
+	if f.withAccessToken {
+		f.grantID = newGrantID(at)
+		if !usesJWTAccessTokens(c) {
+			f.opaqueToken = keys.Random(AccessPrefix)
 		}
 	}
 	return f
 }
 
 // Issue is what is stored. With an ID token alone there is no grant: the membership is all that has to be known.
-func (f *Front) Issue(s storage.Session, member storage.Member) (issue storage.Issue, err error) {
-	g := newGrant(f.grant, f.client, f.code, s, member, f.at)
-	if f.token {
-		a := f.accessOf(s, g)
-		g.Expires = instant(a.end)
-		issue = storage.Issue{Grant: g, Trust: a.trust()}
-		if f.access != "" {
-			issue.Tokens = []storage.Token{a.record(f.access)}
+func (f *AuthorizationTokens) Issue(s storage.Session, clientSession storage.ClientSession) (issuance storage.Issuance, err error) {
+	g := newGrant(f.grantID, f.client, f.code, s, clientSession, f.issuedAt)
+	if f.withAccessToken {
+		a := f.newAccessToken(s, g)
+		g.Expires = truncateToMillis(a.expiresAt)
+		issuance = storage.Issuance{Grant: g, Trust: a.expiry()}
+		if f.opaqueToken != "" {
+			issuance.Tokens = []storage.Token{a.record(f.opaqueToken)}
 		}
 	}
-	if f.idToken {
-		issue.Trust.Extend(f.minter.idTrust(f.id(s, g)))
+	if f.withIDToken {
+		issuance.Trust.Extend(f.minter.idTokenExpiry(f.newIDToken(s, g)))
 	}
-	return issue, nil
+	return issuance, nil
 }
 
-// Answer signs what Issue stored. code is the text of the code that goes beside it, or empty. user is needed only if WantsUser says so.
-func (f *Front) Answer(r storage.Redeemed, code string, user *storage.User) (ans Answer, err error) {
-	g := r.Grant
-	if !f.token {
-		member := storage.Member{}
-		if found := r.Session.Member(f.client.ClientID); found != nil {
-			member = *found
+// Respond signs what Issue stored. code is the text of the code that goes beside it, or empty. user is needed only if WantsUser says so.
+func (f *AuthorizationTokens) Respond(result storage.RedeemResult, code string, user *storage.User) (response Response, err error) {
+	g := result.Grant
+	if !f.withAccessToken {
+		clientSession := storage.ClientSession{}
+		if found := result.Session.ClientSession(f.client.ClientID); found != nil {
+			clientSession = *found
 		}
-		g = newGrant("", f.client, f.code, r.Session, member, f.at)
+		g = newGrant("", f.client, f.code, result.Session, clientSession, f.issuedAt)
 	}
-	if f.token {
-		if err := f.minter.setAccess(&ans, f.accessOf(r.Session, g), f.access); err != nil {
-			return Answer{}, err
+	if f.withAccessToken {
+		if err := f.minter.setAccessToken(&response, f.newAccessToken(result.Session, g), f.opaqueToken); err != nil {
+			return Response{}, err
 		}
 	}
-	if f.idToken {
-		t := f.id(r.Session, g)
-		t.access, t.code = ans.AccessToken, code
+	if f.withIDToken {
+		t := f.newIDToken(result.Session, g)
+		t.accessToken, t.code = response.AccessToken, code
 		if user != nil {
-			t.claims = map[string]any{}
-			addWishes(t.claims, user, wishesOf(f.code.Claims, f.client).IDToken)
-			if f.alone { // there is no access token to ask userinfo with (Core §5.4)
-				addScopes(t.claims, user, f.code.Scope)
+			t.userClaims = map[string]any{}
+			addRequestedClaims(t.userClaims, user, parseAllowedClaims(f.code.Claims, f.client).IDToken)
+			if f.idTokenOnly { // there is no access token to ask userinfo with (Core §5.4)
+				addScopeClaims(t.userClaims, user, f.code.Scope)
 			}
 		}
-		if ans.IDToken, err = f.minter.signID(t); err != nil {
-			return Answer{}, err
+		if response.IDToken, err = f.minter.signIDToken(t); err != nil {
+			return Response{}, err
 		}
 	}
-	return ans, nil
+	return response, nil
 }
 
-// WantsUser tells whether the ID token carries claims about the person.
-func (f *Front) WantsUser() bool {
-	return f.idToken && (f.alone || len(wishesOf(f.code.Claims, f.client).IDToken) > 0)
+// NeedsUser tells whether the ID token carries claims about the person.
+func (f *AuthorizationTokens) NeedsUser() bool {
+	return f.withIDToken && (f.idTokenOnly || len(parseAllowedClaims(f.code.Claims, f.client).IDToken) > 0)
 }
 
-func (f *Front) accessOf(s storage.Session, g storage.Grant) access {
-	return access{client: f.client, grant: g, sid: g.SID, scope: g.Scope, at: f.at, end: f.minter.accessEnd(f.client, f.at, s.Expires)}
+func (f *AuthorizationTokens) newAccessToken(s storage.Session, g storage.Grant) accessToken {
+	return accessToken{client: f.client, grant: g, sid: g.SID, scope: g.Scope, issuedAt: f.issuedAt, expiresAt: f.minter.accessTokenExpiry(f.client, f.issuedAt, s.Expires)}
 }
 
-func (f *Front) id(s storage.Session, g storage.Grant) idToken {
-	return idToken{client: f.client, subject: s.Subject, authTime: g.AuthTime, acr: g.ACR, amr: g.AMR, sid: g.SID, end: s.Expires, nonce: f.code.Nonce, at: f.at, front: true}
+func (f *AuthorizationTokens) newIDToken(s storage.Session, g storage.Grant) idToken {
+	return idToken{client: f.client, subject: s.Subject, authTime: g.AuthTime, acr: g.ACR, amr: g.AMR, sid: g.SID, sessionExpires: s.Expires, nonce: f.code.Nonce, issuedAt: f.issuedAt, fromAuthorizationEndpoint: true}
 }

@@ -17,9 +17,9 @@ func TestIDTokenIsSignedAsRegistered(t *testing.T) {
 	for i, alg := range []string{"", "RS256", "ES256", "PS256", "EdDSA"} {
 		id := "client" + string(rune('a'+i))
 		c := g.mustClient(func(c *storage.Client) { c.ClientID, c.IDTokenSignedResponseAlg = id, alg })
-		code := g.code("openid")
+		code := g.newCode("openid")
 		code.Client = id
-		a, _ := g.mustFront(c, code, "code id_token token", "the code")
+		a, _ := g.mustAuthorizationTokens(c, code, "code id_token token", "the code")
 		header, claims := g.mustRead(a.IDToken)
 		want := alg
 		if alg == "" {
@@ -44,11 +44,11 @@ func TestIDTokenIsSignedAsRegistered(t *testing.T) {
 
 func TestHashesAreThoseOfTheSpecification(t *testing.T) {
 	// Core appendix A.4: access token jHkWEdUXMU1BwAsC4vtUsZwnNvTIxEl0z9K3vx5KF0Y.
-	if got := halfHash("RS256", "jHkWEdUXMU1BwAsC4vtUsZwnNvTIxEl0z9K3vx5KF0Y"); got != "77QmUPtjPfzWtF2AnpK9RQ" {
+	if got := leftHalfHash("RS256", "jHkWEdUXMU1BwAsC4vtUsZwnNvTIxEl0z9K3vx5KF0Y"); got != "77QmUPtjPfzWtF2AnpK9RQ" {
 		t.Errorf("at_hash %s", got)
 	}
 	// Core appendix A.6: code Qcb0Orv1zh30vL1MPRsbm-diHiMwcLyZvn1arpZv-Jxf_11jnpEX3Tgfvk.
-	if got := halfHash("RS256", "Qcb0Orv1zh30vL1MPRsbm-diHiMwcLyZvn1arpZv-Jxf_11jnpEX3Tgfvk"); got != "LDktKdoQak3Pk0cnXxCltA" {
+	if got := leftHalfHash("RS256", "Qcb0Orv1zh30vL1MPRsbm-diHiMwcLyZvn1arpZv-Jxf_11jnpEX3Tgfvk"); got != "LDktKdoQak3Pk0cnXxCltA" {
 		t.Errorf("c_hash %s", got)
 	}
 }
@@ -66,7 +66,7 @@ func TestUnsignedIDTokenOnlyWhereRegistered(t *testing.T) {
 		t.Errorf("access token: %v", header)
 	}
 	// From the authorization endpoint, whose answers anybody can forge, it is never unsigned (Core §2).
-	front, _ := g.mustFront(c, g.code("openid"), "id_token", "")
+	front, _ := g.mustAuthorizationTokens(c, g.newCode("openid"), "id_token", "")
 	if header, _ := g.mustRead(front.IDToken); header["alg"] != "RS256" {
 		t.Errorf("ID token of the authorization endpoint: %v", header)
 	}
@@ -81,7 +81,7 @@ func TestSessionExpiryIsGivenToThoseWhoHonourIt(t *testing.T) {
 		if want.IsZero() != (claims["session_expiry"] == nil) || !want.IsZero() && claims["session_expiry"] != float64(want.Unix()) {
 			t.Errorf("lease %d: %v, want %v", lease, claims["session_expiry"], want.Unix())
 		}
-		if got := r.Session.Member("shop").Lease; !got.Equal(want) {
+		if got := r.Session.ClientSession("shop").SessionExpiry; !got.Equal(want) {
 			t.Errorf("lease %d: the ledger has %v, want %v", lease, got, want)
 		}
 	}
@@ -93,12 +93,12 @@ func TestLedgerKnowsWhatWasGiven(t *testing.T) {
 		for _, responseType := range []string{"id_token", "id_token token", "code token", "code id_token", "code id_token token"} {
 			g := newRig(t)
 			c := g.mustClient(func(c *storage.Client) { c.AccessTokenFormat = format })
-			a, r := g.mustFront(c, g.code("openid"), responseType, "x")
+			a, r := g.mustAuthorizationTokens(c, g.newCode("openid"), responseType, "x")
 			session, err := g.store.Session(t.Context(), g.session.ID, now)
-			if err != nil || session.Member("shop") == nil {
+			if err != nil || session.ClientSession("shop") == nil {
 				t.Fatalf("%s: no member: %v", responseType, err)
 			}
-			m := session.Member("shop")
+			m := session.ClientSession("shop")
 			if (a.AccessToken != "") != strings.Contains(responseType, " token") || (a.IDToken != "") != strings.Contains(responseType, "id_token") || a.RefreshToken != "" {
 				t.Errorf("%s gives %+v", responseType, a)
 			}
@@ -110,18 +110,18 @@ func TestLedgerKnowsWhatWasGiven(t *testing.T) {
 				if format == "jwt" {
 					_, claims := g.mustRead(a.AccessToken)
 					if claims["exp"] != float64(end.Unix()) || m.JWT.Before(end) || !m.Opaque.IsZero() {
-						t.Errorf("%s: exp %v, ledger %+v", responseType, claims["exp"], m.Trust)
+						t.Errorf("%s: exp %v, ledger %+v", responseType, claims["exp"], m.TokenExpiry)
 					}
 				} else if m.Opaque.Before(end) || !m.JWT.IsZero() {
-					t.Errorf("%s: ends %v, ledger %+v", responseType, end, m.Trust)
+					t.Errorf("%s: ends %v, ledger %+v", responseType, end, m.TokenExpiry)
 				}
 			}
 			if a.IDToken != "" {
 				_, claims := g.mustRead(a.IDToken)
-				if claims["exp"] != float64(m.IDToken.Unix()) || m.Issued.IsZero() || claims["sid"] != m.SID {
-					t.Errorf("%s: %v, ledger %+v", responseType, claims, m.Trust)
+				if claims["exp"] != float64(m.IDToken.Unix()) || m.LastIDToken.IsZero() || claims["sid"] != m.SID {
+					t.Errorf("%s: %v, ledger %+v", responseType, claims, m.TokenExpiry)
 				}
-			} else if !m.Issued.IsZero() {
+			} else if !m.LastIDToken.IsZero() {
 				t.Errorf("%s: an ID token was noted that nobody got", responseType)
 			}
 		}
@@ -131,7 +131,7 @@ func TestLedgerKnowsWhatWasGiven(t *testing.T) {
 func TestClaimsAreInTheIDTokenOnlyWhereThereIsNoUserInfo(t *testing.T) {
 	for responseType, want := range map[string]any{"id_token": "Alice", "id_token token": nil, "code id_token": nil} {
 		g := newRig(t)
-		a, _ := g.mustFront(g.mustClient(nil), g.code("openid profile"), responseType, "x")
+		a, _ := g.mustAuthorizationTokens(g.mustClient(nil), g.newCode("openid profile"), responseType, "x")
 		if _, claims := g.mustRead(a.IDToken); claims["name"] != want {
 			t.Errorf("%s: name %v, want %v", responseType, claims["name"], want)
 		}
@@ -141,15 +141,15 @@ func TestClaimsAreInTheIDTokenOnlyWhereThereIsNoUserInfo(t *testing.T) {
 func TestClaimsAboutAPersonNeverReplaceThoseOfTheToken(t *testing.T) {
 	g := newRig(t)
 	c := g.mustClient(nil)
-	code := g.code("openid")
+	code := g.newCode("openid")
 	code.Claims = []byte(`{"id_token":{"sub":null,"iss":null,"aud":null,"exp":null,"sid":null,"name":null}}`)
-	x := g.Exchange(c, code, now)
+	x := g.NewExchange(c, code, now)
 	r, err := g.store.Redeem(t.Context(), code.Record(), now, x.Issue)
 	if err != nil {
 		t.Fatal(err)
 	}
 	evil := storage.User{Subject: "alice", Claims: map[string]any{"sub": "bob", "iss": "x", "aud": "x", "exp": "x", "sid": "x", "name": "Alice"}}
-	a, err := x.Answer(r, &evil)
+	a, err := x.Respond(r, &evil)
 	if err != nil {
 		t.Fatal(err)
 	}

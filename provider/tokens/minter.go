@@ -14,20 +14,20 @@ type Ring interface {
 	// Seal and Open are the two ways of a small authenticated, encrypted value; each kind has keys of its own.
 	Seal(kind string, value []byte) (string, error)
 	Open(kind, text string) ([]byte, error)
-	// Successor is the refresh token that follows token, the same each time.
-	Successor(token string) string
+	// NextRefreshToken is the refresh token that follows token, the same each time.
+	NextRefreshToken(token string) string
 	// Pairwise is the subject of a person for the relying parties of one sector (Core §8.1).
 	Pairwise(sector, subject string) string
 }
 
 // Lifetimes are how long what is minted lives.
 type Lifetimes struct {
-	Code        time.Duration // authorization codes
-	Opaque      time.Duration // opaque access tokens
-	JWT         time.Duration // access tokens that resource servers check by themselves
-	IDToken     time.Duration
-	OfflineIdle time.Duration // an offline grant that is not used for this long is dead; 0: no limit
-	OfflineEnd  time.Duration // an offline grant is dead this long after it was given, used or not; 0: no limit
+	Code            time.Duration // authorization codes
+	Opaque          time.Duration // opaque access tokens
+	JWT             time.Duration // access tokens that resource servers check by themselves
+	IDToken         time.Duration
+	OfflineIdle     time.Duration // an offline grant that is not used for this long is dead; 0: no limit
+	OfflineAbsolute time.Duration // an offline grant is dead this long after it was given, used or not; 0: no limit
 }
 
 // Minter mints. All fields are needed.
@@ -51,20 +51,20 @@ func (m *Minter) SubjectFor(subject string, c *storage.Client) string {
 	return m.Ring.Pairwise(c.SectorHost, subject)
 }
 
-// jwtAccess tells whether a client's access tokens are JWTs (RFC 9068).
-func jwtAccess(c *storage.Client) bool { return c.AccessTokenFormat == "jwt" }
+// usesJWTAccessTokens tells whether a client's access tokens are JWTs (RFC 9068).
+func usesJWTAccessTokens(c *storage.Client) bool { return c.AccessTokenFormat == "jwt" }
 
-// accessEnd is when an access token issued at that moment ends: never after limit, unless that is zero.
-func (m *Minter) accessEnd(c *storage.Client, at, limit time.Time) time.Time {
-	life := m.Lifetimes.Opaque
-	if jwtAccess(c) {
-		life = m.Lifetimes.JWT
+// accessTokenExpiry is when an access token issued at that moment ends: never after limit, unless that is zero.
+func (m *Minter) accessTokenExpiry(c *storage.Client, at, limit time.Time) time.Time {
+	lifetime := m.Lifetimes.Opaque
+	if usesJWTAccessTokens(c) {
+		lifetime = m.Lifetimes.JWT
 	}
-	end := at.Add(life)
-	if !limit.IsZero() && limit.Before(end) {
+	expiresAt := at.Add(lifetime)
+	if !limit.IsZero() && limit.Before(expiresAt) {
 		return limit
 	}
-	return end
+	return expiresAt
 }
 
 // audience is whom a client's access tokens are for.
@@ -75,8 +75,8 @@ func audience(c *storage.Client) []string {
 	return []string{c.ClientID}
 }
 
-// instant is a moment as records keep it.
-func instant(t time.Time) time.Time { return t.UTC().Truncate(time.Millisecond) }
+// truncateToMillis is a moment as records keep it.
+func truncateToMillis(t time.Time) time.Time { return t.UTC().Truncate(time.Millisecond) }
 
 // newGrantID begins with the moment, so that grants which are given together share pages of a store, and goes on with 132 random bits.
-func newGrantID(at time.Time) string { return millis(at) + keys.Random("")[:22] }
+func newGrantID(at time.Time) string { return formatMillis(at) + keys.Random("")[:22] }

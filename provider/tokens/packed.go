@@ -9,7 +9,7 @@ import (
 // bytes, as all our random values and hashes are, is written as those bytes.
 func pack(texts ...string) (b []byte) {
 	for _, text := range texts {
-		if raw, ok := bytes32(text); ok {
+		if raw, ok := decode32Bytes(text); ok {
 			b = append(binary.AppendUvarint(b, uint64(len(raw))<<1|1), raw...)
 			continue
 		}
@@ -35,13 +35,13 @@ func unpack(b []byte, texts ...*string) bool {
 	return len(b) == 0
 }
 
-// strict takes one spelling of a value only: the one that unpack will write.
-var strict = base64.RawURLEncoding.Strict()
+// strictBase64 takes one spelling of a value only: the one that unpack will write.
+var strictBase64 = base64.RawURLEncoding.Strict()
 
-func bytes32(text string) ([]byte, bool) {
-	if len(text) != strict.EncodedLen(32) {
+func decode32Bytes(text string) ([]byte, bool) {
+	if len(text) != strictBase64.EncodedLen(32) {
 		return nil, false
 	}
-	raw, err := strict.DecodeString(text)
+	raw, err := strictBase64.DecodeString(text)
 	return raw, err == nil && len(raw) == 32 // it passes over line ends
 }

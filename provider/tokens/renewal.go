@@ -9,98 +9,98 @@ import (
 	"github.com/curfew-id/curfew/storage"
 )
 
-// ErrScope: the scope asked for is more than what was granted.
-var ErrScope = errors.New("the scope is more than what was granted")
+// ErrScopeNotGranted: the scope asked for is more than what was granted.
+var ErrScopeNotGranted = errors.New("the scope is more than what was granted")
 
-// Renewal is a refresh (RFC 6749 §6, Core §12): storage.Refresh with Issue, then Answer.
-type Renewal struct {
-	minter *Minter
-	client *storage.Client
-	scope  []string // asked for; empty: all that was granted
-	at     time.Time
-	access string
-	next   string
+// Refresh is a refresh (RFC 6749 §6, Core §12): storage.Refresh with Issue, then Answer.
+type Refresh struct {
+	minter         *Minter
+	client         *storage.Client
+	requestedScope []string // asked for; empty: all that was granted
+	issuedAt       time.Time
+	opaqueToken    string
+	newToken       string
 }
 
-// Renewal begins a refresh by that refresh token.
-func (m *Minter) Renewal(c *storage.Client, refresh string, scope []string, at time.Time) *Renewal {
-	x := &Renewal{minter: m, client: c, scope: scope, at: instant(at), next: m.Ring.Successor(refresh)}
-	if !jwtAccess(c) {
-		x.access = keys.Random(AccessPrefix)
+// NewRefresh begins a refresh by that refresh token.
+func (m *Minter) NewRefresh(c *storage.Client, token string, scope []string, at time.Time) *Refresh {
+	r := &Refresh{minter: m, client: c, requestedScope: scope, issuedAt: truncateToMillis(at), newToken: m.Ring.NextRefreshToken(token)}
+	if !usesJWTAccessTokens(c) {
+		r.opaqueToken = keys.Random(AccessPrefix)
 	}
-	return x
+	return r
 }
 
-// Next is the refresh token that follows the one presented.
-func (x *Renewal) Next() string { return x.next }
+// NewToken is the refresh token that follows the one presented.
+func (r *Refresh) NewToken() string { return r.newToken }
 
 // Issue is what is stored; the grant's own scope stays. Without a session (an offline grant) nothing of it belongs to one. ErrScope, and
 // storage.ErrEnded if the client may not hold such a grant any more.
-func (x *Renewal) Issue(g storage.Grant, s *storage.Session) (storage.Issue, error) {
-	if !MayRefresh(x.client, g) {
-		return storage.Issue{}, storage.ErrEnded
+func (r *Refresh) Issue(g storage.Grant, s *storage.Session) (storage.Issuance, error) {
+	if !MayRefresh(r.client, g) {
+		return storage.Issuance{}, storage.ErrRevoked
 	}
-	granted := Within(x.client, g.Scope)
-	for _, scope := range x.scope {
+	granted := AllowedScope(r.client, g.Scope)
+	for _, scope := range r.requestedScope {
 		if !slices.Contains(granted, scope) {
-			return storage.Issue{}, ErrScope
+			return storage.Issuance{}, ErrScopeNotGranted
 		}
 	}
-	a := x.accessOf(g, s)
-	issue := storage.Issue{Grant: g, Trust: a.trust()}
-	if x.access != "" {
-		issue.Tokens = []storage.Token{a.record(x.access)}
+	a := r.newAccessToken(g, s)
+	issuance := storage.Issuance{Grant: g, Trust: a.expiry()}
+	if r.opaqueToken != "" {
+		issuance.Tokens = []storage.Token{a.record(r.opaqueToken)}
 	}
 	if hasOpenID(a.scope) {
-		issue.Trust.Extend(x.minter.idTrust(x.id(g, s)))
+		issuance.Trust.Extend(r.minter.idTokenExpiry(r.newIDToken(g, s)))
 	}
-	return issue, nil
+	return issuance, nil
 }
 
-// Answer signs what Issue stored. Its ID token has iss, sub, aud and auth_time of the first, and no nonce (Core §12.2). user is needed only if
+// Respond signs what Issue stored. Its ID token has iss, sub, aud and auth_time of the first, and no nonce (Core §12.2). user is needed only if
 // WantsUser says so.
-func (x *Renewal) Answer(r storage.Refreshed, user *storage.User) (ans Answer, err error) {
-	a := x.accessOf(r.Grant, r.Session)
-	if err := x.minter.setAccess(&ans, a, x.access); err != nil {
-		return Answer{}, err
+func (r *Refresh) Respond(result storage.RefreshResult, user *storage.User) (response Response, err error) {
+	a := r.newAccessToken(result.Grant, result.Session)
+	if err := r.minter.setAccessToken(&response, a, r.opaqueToken); err != nil {
+		return Response{}, err
 	}
-	ans.RefreshToken = x.next
+	response.RefreshToken = r.newToken
 	if hasOpenID(a.scope) {
-		t := x.id(r.Grant, r.Session)
-		t.access = ans.AccessToken
+		t := r.newIDToken(result.Grant, result.Session)
+		t.accessToken = response.AccessToken
 		if user != nil {
-			t.claims = map[string]any{}
-			addWishes(t.claims, user, wishesOf(r.Grant.Claims, x.client).IDToken)
+			t.userClaims = map[string]any{}
+			addRequestedClaims(t.userClaims, user, parseAllowedClaims(result.Grant.Claims, r.client).IDToken)
 		}
-		if ans.IDToken, err = x.minter.signID(t); err != nil {
-			return Answer{}, err
+		if response.IDToken, err = r.minter.signIDToken(t); err != nil {
+			return Response{}, err
 		}
 	}
-	return ans, nil
+	return response, nil
 }
 
-// WantsUser tells whether the ID token carries claims about the person.
-func (x *Renewal) WantsUser(g storage.Grant) bool {
-	return len(wishesOf(g.Claims, x.client).IDToken) > 0
+// NeedsUser tells whether the ID token carries claims about the person.
+func (r *Refresh) NeedsUser(g storage.Grant) bool {
+	return len(parseAllowedClaims(g.Claims, r.client).IDToken) > 0
 }
 
-func (x *Renewal) accessOf(g storage.Grant, s *storage.Session) access {
-	a := access{client: x.client, grant: g, scope: Within(x.client, g.Scope), at: x.at}
-	if len(x.scope) > 0 {
-		a.scope = x.scope
+func (r *Refresh) newAccessToken(g storage.Grant, s *storage.Session) accessToken {
+	a := accessToken{client: r.client, grant: g, scope: AllowedScope(r.client, g.Scope), issuedAt: r.issuedAt}
+	if len(r.requestedScope) > 0 {
+		a.scope = r.requestedScope
 	}
 	limit := g.Expires
 	if s != nil {
 		a.sid, limit = g.SID, s.Expires
 	}
-	a.end = x.minter.accessEnd(x.client, x.at, limit)
+	a.expiresAt = r.minter.accessTokenExpiry(r.client, r.issuedAt, limit)
 	return a
 }
 
-func (x *Renewal) id(g storage.Grant, s *storage.Session) idToken {
-	t := idToken{client: x.client, subject: g.Subject, authTime: g.AuthTime, acr: g.ACR, amr: g.AMR, at: x.at}
+func (r *Refresh) newIDToken(g storage.Grant, s *storage.Session) idToken {
+	t := idToken{client: r.client, subject: g.Subject, authTime: g.AuthTime, acr: g.ACR, amr: g.AMR, issuedAt: r.issuedAt}
 	if s != nil {
-		t.sid, t.end = g.SID, s.Expires
+		t.sid, t.sessionExpires = g.SID, s.Expires
 	}
 	return t
 }

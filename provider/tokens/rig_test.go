@@ -40,8 +40,8 @@ func newRig(t *testing.T, algorithms ...string) *rig {
 		t.Fatal(err)
 	}
 	g := &rig{t: t, store: store, Minter: &Minter{Issuer: issuer, Ring: ring, Lifetimes: Lifetimes{Code: time.Minute, Opaque: time.Hour, JWT: 10 * time.Minute, IDToken: 5 * time.Minute}}}
-	g.session = storage.Session{ID: storage.SessionID(keys.Random("")), Secret: storage.HashOf("cookie"), Subject: "alice", AuthTime: now, AMR: []string{"pwd"}, ACR: ACRPassword, Created: now,
-		LastActive: now, Idle: 8 * time.Hour, Expires: now.Add(24 * time.Hour)}
+	g.session = storage.Session{ID: storage.SessionID(keys.Random("")), SecretHash: storage.HashOf("cookie"), Subject: "alice", AuthTime: now, AMR: []string{"pwd"}, ACR: ACRPassword, Created: now,
+		LastActive: now, IdleTimeout: 8 * time.Hour, Expires: now.Add(24 * time.Hour)}
 	err = store.PutUser(t.Context(), storage.User{Subject: "alice", Name: "alice", Claims: map[string]any{"name": "Alice"}, Created: now, Updated: now})
 	if err == nil {
 		err = store.CreateSession(t.Context(), g.session, storage.Event{At: now, Kind: "session.created"})
@@ -64,43 +64,43 @@ func (g *rig) mustClient(edit func(*storage.Client)) *storage.Client {
 	return &c
 }
 
-func (g *rig) code(scope string) Code {
-	return g.NewCode(Code{Client: "shop", Redirect: storage.HashOf("https://rp.example.com/cb"), Nonce: "n", Scope: strings.Fields(scope), Session: g.session.ID, Subject: "alice"}, now)
+func (g *rig) newCode(scope string) Code {
+	return g.NewCode(Code{Client: "shop", RedirectURIHash: storage.HashOf("https://rp.example.com/cb"), Nonce: "n", Scope: strings.Fields(scope), Session: g.session.ID, Subject: "alice"}, now)
 }
 
 // mustExchange redeems a new code.
-func (g *rig) mustExchange(c *storage.Client, scope string) (Answer, storage.Redeemed) {
+func (g *rig) mustExchange(c *storage.Client, scope string) (Response, storage.RedeemResult) {
 	g.t.Helper()
-	code := g.code(scope)
-	x := g.Exchange(c, code, now)
+	code := g.newCode(scope)
+	x := g.NewExchange(c, code, now)
 	r, err := g.store.Redeem(context.Background(), code.Record(), now, x.Issue)
 	if err != nil {
 		g.t.Fatal(err)
 	}
-	a, err := x.Answer(r, nil)
+	a, err := x.Respond(r, nil)
 	if err != nil {
 		g.t.Fatal(err)
 	}
 	return a, r
 }
 
-// mustFront makes an authorization response of that type.
-func (g *rig) mustFront(c *storage.Client, code Code, responseType, codeText string) (Answer, storage.Redeemed) {
+// mustAuthorizationTokens makes an authorization response of that type.
+func (g *rig) mustAuthorizationTokens(c *storage.Client, code Code, responseType, codeText string) (Response, storage.RedeemResult) {
 	g.t.Helper()
-	f := g.Front(c, code, strings.Fields(responseType), now)
+	f := g.NewAuthorizationTokens(c, code, strings.Fields(responseType), now)
 	r, err := g.store.Join(context.Background(), code.Record(), now, f.Issue)
 	if err != nil {
 		g.t.Fatal(err)
 	}
 	var user *storage.User
-	if f.WantsUser() {
+	if f.NeedsUser() {
 		u, err := g.store.User(context.Background(), "alice")
 		if err != nil {
 			g.t.Fatal(err)
 		}
 		user = &u
 	}
-	a, err := f.Answer(r, codeText, user)
+	a, err := f.Respond(r, codeText, user)
 	if err != nil {
 		g.t.Fatal(err)
 	}

@@ -30,22 +30,22 @@ func scopeOf(claim string) string {
 	return ""
 }
 
-// claimNames are those that can be asked for by name: about the person and about the sign-in.
-var claimNames = slices.Concat([]string{"sub", "acr", "amr", "auth_time", "sid"}, scopeClaims["profile"], scopeClaims["email"], scopeClaims["address"], scopeClaims["phone"])
+// requestableClaims are those that can be asked for by name: about the person and about the sign-in.
+var requestableClaims = slices.Concat([]string{"sub", "acr", "amr", "auth_time", "sid"}, scopeClaims["profile"], scopeClaims["email"], scopeClaims["address"], scopeClaims["phone"])
 
 // ClaimNames are the claims that Curfew can give: claims_supported. The last cannot be asked for: it is for clients that registered to honour it.
-func ClaimNames() []string { return append(slices.Clone(claimNames), "session_expiry") }
+func ClaimNames() []string { return append(slices.Clone(requestableClaims), "session_expiry") }
 
 // UserInfoClaims are the claims that a grant gives a client about its person at userinfo, sub aside (Core §5.3.2): those of its scopes and those
 // asked for by the claims parameter.
 func UserInfoClaims(u *storage.User, client *storage.Client, scope []string, request json.RawMessage) map[string]any {
 	claims := map[string]any{}
-	addScopes(claims, u, scope)
-	addWishes(claims, u, wishesOf(request, client).UserInfo)
+	addScopeClaims(claims, u, scope)
+	addRequestedClaims(claims, u, parseAllowedClaims(request, client).UserInfo)
 	return claims
 }
 
-func addScopes(claims map[string]any, u *storage.User, scope []string) {
+func addScopeClaims(claims map[string]any, u *storage.User, scope []string) {
 	for _, s := range scope {
 		for _, name := range scopeClaims[s] {
 			if v, ok := userClaim(u, name); ok {
@@ -55,11 +55,11 @@ func addScopes(claims map[string]any, u *storage.User, scope []string) {
 	}
 }
 
-// addWishes adds what was asked for by name. Where a value was asked for and the person's is another, there is nothing to give: that it is
+// addRequestedClaims adds what was asked for by name. Where a value was asked for and the person's is another, there is nothing to give: that it is
 // missing is no error, essential or not (Core §5.5.1).
-func addWishes(claims map[string]any, u *storage.User, wishes map[string]*Wish) {
-	for name, wish := range wishes {
-		if v, ok := userClaim(u, name); ok && wish.Accepts(v) {
+func addRequestedClaims(claims map[string]any, u *storage.User, requested map[string]*RequestedClaim) {
+	for name, claim := range requested {
+		if v, ok := userClaim(u, name); ok && claim.Accepts(v) {
 			claims[name] = v
 		}
 	}

@@ -6,28 +6,28 @@ import (
 	"strings"
 )
 
-// Address is the browser's address: the peer's or, where that is a trusted proxy, the nearest hop of X-Forwarded-For that is none.
+// ClientAddress is the browser's address: the peer's or, where that is a trusted proxy, the nearest hop of X-Forwarded-For that is none.
 // A header that cannot be read counts for nothing.
-func (s *Site) Address(r *http.Request) string {
+func (s *Site) ClientAddress(r *http.Request) string {
 	peer, err := netip.ParseAddrPort(r.RemoteAddr)
 	if err != nil {
 		return ""
 	}
-	at := peer.Addr().Unmap()
+	addr := peer.Addr().Unmap()
 	hops := strings.Split(strings.Join(r.Header.Values("X-Forwarded-For"), ","), ",")
-	for i := len(hops) - 1; i >= 0 && s.trusted(at); i-- {
+	for i := len(hops) - 1; i >= 0 && s.isTrustedProxy(addr); i-- {
 		hop, err := netip.ParseAddr(strings.TrimSpace(hops[i]))
 		if err != nil {
 			break
 		}
-		at = hop.Unmap()
+		addr = hop.Unmap()
 	}
-	return at.String()
+	return addr.String()
 }
 
-func (s *Site) trusted(a netip.Addr) bool {
-	for _, p := range s.Proxies {
-		if p.Contains(a) {
+func (s *Site) isTrustedProxy(addr netip.Addr) bool {
+	for _, p := range s.TrustedProxies {
+		if p.Contains(addr) {
 			return true
 		}
 	}

@@ -7,24 +7,24 @@ import (
 	"github.com/curfew-id/curfew/templates"
 )
 
-// Application is a relying party as pages show it. next is where the browser goes from there, if it does. The logo is its owner's choice of
+// App is a relying party as pages show it. next is where the browser goes from there, if it does. The logo is its owner's choice of
 // what people see here, so it is shown only where that is allowed.
-func (s *Site) Application(c *storage.Client, next string) *templates.Application {
-	app := &templates.Application{Name: c.ClientName, PolicyURI: c.PolicyURI, TosURI: c.TOSURI, SelfRegistered: c.Dynamic}
+func (s *Site) App(c *storage.Client, redirectURI string) *templates.App {
+	app := &templates.App{Name: c.ClientName, PolicyURI: c.PolicyURI, TosURI: c.TOSURI, SelfRegistered: c.Dynamic}
 	if app.Name == "" {
 		app.Name = c.ClientID
 	}
-	if u, err := url.Parse(next); err == nil {
+	if u, err := url.Parse(redirectURI); err == nil {
 		app.Host = u.Host
 	}
-	if s.Logos {
+	if s.ShowLogos {
 		app.LogoURI = c.LogoURI
 	}
 	return app
 }
 
 // LogoOrigins are the origins of applications' logos, for PagePolicy.Images.
-func LogoOrigins(apps ...*templates.Application) []string {
+func LogoOrigins(apps ...*templates.App) []string {
 	var origins []string
 	for _, app := range apps {
 		if app == nil {

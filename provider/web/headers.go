@@ -8,25 +8,25 @@ import (
 
 // PagePolicy is how one page differs from the strict default.
 type PagePolicy struct {
-	FormSelf bool     // its forms never lead to an application: form-action 'self'. Elsewhere Chromium would apply it to the application's own redirects
-	Frames   []string // origins it may frame
-	Images   []string // origins of logos
-	Forms    bool     // it has forms: under no-referrer Chromium would send Origin: null with them
-	Framed   bool     // other sites may frame it (check_session_iframe only)
+	FormsToSelf  bool     // its forms never lead to an application: form-action 'self'. Elsewhere Chromium would apply it to the application's own redirects
+	FrameOrigins []string // origins it may frame
+	ImageOrigins []string // origins of logos
+	HasForms     bool     // it has forms: under no-referrer Chromium would send Origin: null with them
+	Frameable    bool     // other sites may frame it (check_session_iframe only)
 }
 
 // PageHeaders sets the security headers of an HTML page.
 func PageHeaders(w http.ResponseWriter, p PagePolicy) {
 	csp := []string{"default-src 'none'", "style-src 'self'", "script-src 'self'", "connect-src 'self'", "base-uri 'none'", "object-src 'none'",
-		"img-src " + strings.Join(append([]string{"'self'", "data:"}, sources(p.Images)...), " ")}
-	if frames := sources(p.Frames); len(frames) > 0 {
+		"img-src " + strings.Join(append([]string{"'self'", "data:"}, cspSources(p.ImageOrigins)...), " ")}
+	if frames := cspSources(p.FrameOrigins); len(frames) > 0 {
 		csp = append(csp, "frame-src "+strings.Join(frames, " "))
 	}
-	if p.FormSelf {
+	if p.FormsToSelf {
 		csp = append(csp, "form-action 'self'")
 	}
 	h := w.Header()
-	if !p.Framed {
+	if !p.Frameable {
 		csp = append(csp, "frame-ancestors 'none'")
 		h.Set("X-Frame-Options", "DENY")
 		h.Set("Cross-Origin-Opener-Policy", "same-origin")
@@ -35,13 +35,13 @@ func PageHeaders(w http.ResponseWriter, p PagePolicy) {
 	h.Set("Content-Security-Policy", strings.Join(csp, "; "))
 	h.Set("Content-Type", "text/html; charset=utf-8")
 	h.Set("Cache-Control", "no-store")
-	if p.Forms || p.FormSelf {
+	if p.HasForms || p.FormsToSelf {
 		h.Set("Referrer-Policy", "same-origin")
 	}
 }
 
-// sources are the origins, each once. They come from what applications registered; one that would end a directive is left out.
-func sources(origins []string) []string {
+// cspSources are the origins, each once. They come from what applications registered; one that would end a directive is left out.
+func cspSources(origins []string) []string {
 	var list []string
 	for _, o := range origins {
 		if !slices.Contains(list, o) && !strings.ContainsAny(o, "; ,'\"*") {

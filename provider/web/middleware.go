@@ -34,18 +34,18 @@ func (s *Site) Wrap(next http.Handler) http.Handler {
 				}
 				s.Logger().ErrorContext(r.Context(), "panic in a handler", "panic", v, "stack", string(debug.Stack()))
 				if rec.status == 0 {
-					s.Error(rec, r, Fault{Status: http.StatusInternalServerError})
+					s.RenderError(rec, r, PageError{Status: http.StatusInternalServerError})
 				}
 			}
-			s.Logger().LogAttrs(r.Context(), slog.LevelInfo, "request", slog.String("method", r.Method), slog.String("path", route(r)),
+			s.Logger().LogAttrs(r.Context(), slog.LevelInfo, "request", slog.String("method", r.Method), slog.String("path", routePattern(r)),
 				slog.Int("status", rec.status), slog.Duration("took", s.Now().Sub(start).Round(time.Microsecond)))
 		}()
 		next.ServeHTTP(rec, r)
 	})
 }
 
-// route is the request's path as the routes name it: the path itself may hold a handle or a one-time link, the query hints and codes.
-func route(r *http.Request) string {
+// routePattern is the request's path as the routes name it: the path itself may hold a handle or a one-time link, the query hints and codes.
+func routePattern(r *http.Request) string {
 	_, path, _ := strings.Cut(r.Pattern, "/")
 	if path == "" {
 		const shown = 16
@@ -97,10 +97,10 @@ func (h LogHandler) WithGroup(name string) slog.Handler { return LogHandler{h.Ha
 // SameOrigin refuses forms that another site submits (Sec-Fetch-Site, or Origin where a browser sends none). A proxy may send another Host
 // than the browser did, so an Origin is ours if it is the issuer's.
 func (s *Site) SameOrigin(next http.Handler) http.Handler {
-	protect := http.NewCrossOriginProtection()
-	_ = protect.AddTrustedOrigin(Origin(s.Issuer)) // refuses what is no origin; an issuer has one
-	protect.SetDenyHandler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		s.Error(w, r, Fault{Status: http.StatusForbidden, What: "This form was sent from another site.", Do: "Go back to the page you came from and try again there."})
+	protection := http.NewCrossOriginProtection()
+	_ = protection.AddTrustedOrigin(Origin(s.Issuer)) // refuses what is no origin; an issuer has one
+	protection.SetDenyHandler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		s.RenderError(w, r, PageError{Status: http.StatusForbidden, Message: "This form was sent from another site.", Advice: "Go back to the page you came from and try again there."})
 	}))
-	return protect.Handler(next)
+	return protection.Handler(next)
 }

@@ -10,14 +10,14 @@ import (
 	"strings"
 )
 
-// MaxForm is the largest form or query that is read.
-const MaxForm = 64 << 10
+// MaxFormSize is the largest form or query that is read.
+const MaxFormSize = 64 << 10
 
-// RepeatedError: a parameter stands there more than once (RFC 6749 §3.1: "MUST NOT be included more than once").
-type RepeatedError struct{ Name string }
+// RepeatedParamError: a parameter stands there more than once (RFC 6749 §3.1: "MUST NOT be included more than once").
+type RepeatedParamError struct{ Name string }
 
 // Error names the parameter only where that is a name: anybody can write anything there, and an application or a person reads this.
-func (e RepeatedError) Error() string {
+func (e RepeatedParamError) Error() string {
 	if e.Name == "" || len(e.Name) > 40 || strings.Trim(e.Name, "abcdefghijklmnopqrstuvwxyz_-") != "" {
 		return "a parameter is given more than once"
 	}
@@ -34,21 +34,21 @@ var (
 // Params reads the parameters of a browser's request: the query of a GET, the form of a POST. A parameter that stands twice, or in
 // both, gives a RepeatedError, unless it is one of lists, as boxes that share a name are; the parameters are returned all the
 // same, so that the caller can tell the right client.
-func Params(r *http.Request, lists ...string) (url.Values, error) {
-	if len(r.URL.RawQuery) > MaxForm {
+func Params(r *http.Request, repeatable ...string) (url.Values, error) {
+	if len(r.URL.RawQuery) > MaxFormSize {
 		return nil, ErrFormSize
 	}
 	query := r.URL.RawQuery
 	if r.Method == http.MethodPost {
-		kind, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
-		if err != nil || kind != "application/x-www-form-urlencoded" {
+		mediaType, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
+		if err != nil || mediaType != "application/x-www-form-urlencoded" {
 			return nil, ErrForm
 		}
-		body, err := io.ReadAll(io.LimitReader(r.Body, MaxForm+1))
+		body, err := io.ReadAll(io.LimitReader(r.Body, MaxFormSize+1))
 		if err != nil {
 			return nil, ErrForm
 		}
-		if len(body) > MaxForm {
+		if len(body) > MaxFormSize {
 			return nil, ErrFormSize
 		}
 		query += "&" + string(body)
@@ -59,12 +59,12 @@ func Params(r *http.Request, lists ...string) (url.Values, error) {
 	}
 	var repeated []string
 	for name, v := range values {
-		if len(v) > 1 && !slices.Contains(lists, name) {
+		if len(v) > 1 && !slices.Contains(repeatable, name) {
 			repeated = append(repeated, name)
 		}
 	}
 	if len(repeated) > 0 {
-		return values, RepeatedError{slices.Min(repeated)} // the same one each time
+		return values, RepeatedParamError{slices.Min(repeated)} // the same one each time
 	}
 	return values, nil
 }

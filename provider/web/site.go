@@ -12,8 +12,8 @@ import (
 	"github.com/curfew-id/curfew/storage"
 )
 
-// Sessions is what this package asks of the store.
-type Sessions interface {
+// SessionStore is what this package asks of the store.
+type SessionStore interface {
 	SessionBySecret(ctx context.Context, secret storage.Hash, at time.Time) (storage.Session, error)
 }
 
@@ -25,28 +25,28 @@ type Sealer interface {
 
 // Site is what all pages share. Issuer, Sessions, Sealer and Now are needed.
 type Site struct {
-	Issuer   string // no trailing slash; every absolute URL starts with it
-	Sessions Sessions
-	Sealer   Sealer
-	Now      func() time.Time
-	Proxies  []netip.Prefix // whose X-Forwarded-For counts
-	Log      *slog.Logger   // nil: the default logger
+	Issuer         string // no trailing slash; every absolute URL starts with it
+	Sessions       SessionStore
+	Sealer         Sealer
+	Now            func() time.Time
+	TrustedProxies []netip.Prefix // whose X-Forwarded-For counts
+	Log            *slog.Logger   // nil: the default logger
 
 	CheckSession bool // Session Management 1.0 is on: browsers get a state that its frame can read
-	Logos        bool // logos of applications are shown
+	ShowLogos    bool // logos of applications are shown
 }
 
 // URL is an absolute URL at this provider. It never depends on the request.
 func (s *Site) URL(path string) string { return s.Issuer + path }
 
 // Path is where path stands on this host: an issuer may have a path of its own.
-func (s *Site) Path(path string) string { return s.base() + path }
+func (s *Site) Path(path string) string { return s.issuerPath() + path }
 
 // Secure tells whether browsers reach this provider by https.
 func (s *Site) Secure() bool { return strings.HasPrefix(s.Issuer, "https://") }
 
-// base is the path of the issuer, which has neither query nor fragment.
-func (s *Site) base() string {
+// issuerPath is the path of the issuer, which has neither query nor fragment.
+func (s *Site) issuerPath() string {
 	_, rest, _ := strings.Cut(s.Issuer, "://")
 	_, path, _ := strings.Cut(rest, "/")
 	return strings.TrimSuffix("/"+path, "/")
@@ -69,8 +69,8 @@ func Redirect(w http.ResponseWriter, target string) {
 }
 
 // Origin is the origin of a URL as browsers write it (RFC 6454 §6.1); empty if it has none.
-func Origin(text string) string {
-	u, err := url.Parse(text)
+func Origin(rawURL string) string {
+	u, err := url.Parse(rawURL)
 	if err != nil || u.Host == "" {
 		return ""
 	}

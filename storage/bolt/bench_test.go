@@ -28,8 +28,8 @@ func benchStore(b *testing.B, clients int) *Store {
 // benchSession begins a session.
 func benchSession(b *testing.B, s *Store, id string) storage.SessionID {
 	must(b, s.CreateSession(b.Context(), storage.Session{
-		ID: storage.SessionID(id), Secret: storage.HashOf(id), Subject: "ann", AuthTime: benchStart, Created: benchStart, LastActive: benchStart,
-		Idle: 8 * time.Hour, Expires: benchStart.Add(24 * time.Hour), UserAgent: "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36", Address: "192.0.2.1",
+		ID: storage.SessionID(id), SecretHash: storage.HashOf(id), Subject: "ann", AuthTime: benchStart, Created: benchStart, LastActive: benchStart,
+		IdleTimeout: 8 * time.Hour, Expires: benchStart.Add(24 * time.Hour), UserAgent: "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36", Address: "192.0.2.1",
 	}, storage.Event{At: benchStart, Kind: "session.created", Subject: "ann"}))
 	return storage.SessionID(id)
 }
@@ -43,14 +43,14 @@ func benchID(session storage.SessionID, client string, n int64) string {
 func benchRedeem(ctx context.Context, s *Store, session storage.SessionID, client string, n int64) error {
 	id := benchID(session, client, n)
 	code := storage.Code{ID: id, Client: client, Subject: "ann", Session: session, SID: "sid-" + id, Issued: benchStart, Expires: benchStart.Add(time.Minute)}
-	_, err := s.Redeem(ctx, code, benchStart.Add(time.Second), func(n storage.Session, m storage.Member) (storage.Issue, error) {
-		return storage.Issue{
+	_, err := s.Redeem(ctx, code, benchStart.Add(time.Second), func(session storage.Session, m storage.ClientSession) (storage.Issuance, error) {
+		return storage.Issuance{
 			Grant: storage.Grant{
-				ID: id, Session: n.ID, Scope: []string{"openid", "profile", "email"}, AuthTime: n.AuthTime, Created: benchStart, LastUsed: benchStart,
-				Expires: n.Expires, Refresh: storage.HashOf("refresh-" + id),
+				ID: id, Session: session.ID, Scope: []string{"openid", "profile", "email"}, AuthTime: session.AuthTime, Created: benchStart, LastUsed: benchStart,
+				Expires: session.Expires, RefreshHash: storage.HashOf("refresh-" + id),
 			},
 			Tokens: []storage.Token{{Hash: storage.HashOf("token-" + id), SID: m.SID, Scope: []string{"openid", "profile", "email"}, Issued: benchStart, Expires: benchStart.Add(time.Hour)}},
-			Trust:  storage.Trust{Opaque: benchStart.Add(time.Hour), IDToken: benchStart.Add(10 * time.Minute), Issued: benchStart},
+			Trust:  storage.TokenExpiry{Opaque: benchStart.Add(time.Hour), IDToken: benchStart.Add(10 * time.Minute), LastIDToken: benchStart},
 		}, nil
 	})
 	return err
@@ -107,9 +107,9 @@ func BenchmarkRefresh(b *testing.B) {
 			benchCallers(b, s, callers, func(ctx context.Context, n int64) error {
 				token := <-families
 				next := fmt.Sprint("r", n)
-				_, err := s.Refresh(ctx, storage.Refresh{Token: storage.HashOf(token), Successor: storage.HashOf(next), Client: "app0"}, benchStart.Add(time.Minute),
-					func(g storage.Grant, _ *storage.Session) (storage.Issue, error) {
-						return storage.Issue{Grant: g, Tokens: []storage.Token{{Hash: storage.HashOf("t" + next), SID: g.SID, Expires: benchStart.Add(time.Hour)}}}, nil
+				_, err := s.Refresh(ctx, storage.RefreshRequest{Token: storage.HashOf(token), NewToken: storage.HashOf(next), Client: "app0"}, benchStart.Add(time.Minute),
+					func(g storage.Grant, _ *storage.Session) (storage.Issuance, error) {
+						return storage.Issuance{Grant: g, Tokens: []storage.Token{{Hash: storage.HashOf("t" + next), SID: g.SID, Expires: benchStart.Add(time.Hour)}}}, nil
 					})
 				families <- next
 				return err
@@ -170,14 +170,14 @@ func BenchmarkEndSessions(b *testing.B) {
 }
 
 // benchPlan plans a report and a delivery for each member.
-func benchPlan(e storage.Ended) storage.Plan {
-	r := &storage.Report{ID: "r-" + string(e.Session.ID), Cause: e.Cause, Subject: "ann", At: e.At, Whole: e.Whole, Keep: e.At.Add(30 * 24 * time.Hour)}
+func benchPlan(e storage.Termination) storage.Plan {
+	r := &storage.Report{ID: "r-" + string(e.Session.ID), Cause: e.Cause, Subject: "ann", EndedAt: e.EndedAt, WholeSession: e.WholeSession, DeleteAfter: e.EndedAt.Add(30 * 24 * time.Hour)}
 	p := storage.Plan{Report: r}
-	for _, m := range e.Session.Members {
-		r.Rows = append(r.Rows, storage.Row{Kind: "application", Client: m.Client, Channels: []string{"backchannel"}, Trust: storage.TrustUnknown, Delivery: storage.DeliveryPending})
+	for _, m := range e.Session.ClientSessions {
+		r.Entries = append(r.Entries, storage.ReportEntry{Kind: "application", Client: m.Client, Channels: []string{"backchannel"}, Trust: storage.TrustUnknown, Delivery: storage.DeliveryPending})
 		p.Deliveries = append(p.Deliveries, storage.Delivery{
 			ID: r.ID + "-" + m.SID, Report: r.ID, Client: m.Client, URI: "https://app.example/logout", Host: "app.example:443", Subject: "ann", SID: m.SID,
-			Alg: "ES256", Created: e.At, Next: e.At, GiveUp: e.At.Add(24 * time.Hour), State: storage.DeliveryPending,
+			Alg: "ES256", Created: e.EndedAt, NextAttempt: e.EndedAt, GiveUpAt: e.EndedAt.Add(24 * time.Hour), State: storage.DeliveryPending,
 		})
 	}
 	return p
@@ -203,14 +203,14 @@ func BenchmarkDeliveries(b *testing.B) {
 	for done := 0; done < b.N; {
 		list, err := s.ClaimDeliveries(ctx, benchStart.Add(2*time.Minute), 30*time.Second, 64, nil)
 		must(b, err)
-		var out []storage.Settlement
+		var out []storage.DeliveryOutcome
 		for _, d := range list {
-			out = append(out, storage.Settlement{ID: d.ID, Lease: d.Lease, State: storage.DeliveryDone, Answer: storage.Answer{Status: 200}, Row: func(r storage.Row) storage.Row {
+			out = append(out, storage.DeliveryOutcome{ID: d.ID, Lease: d.Lease, State: storage.DeliveryDone, Answer: storage.Answer{Status: 200}, UpdateEntry: func(r storage.ReportEntry) storage.ReportEntry {
 				r.Delivery, r.Trust = storage.DeliveryDone, storage.TrustConfirmed
 				return r
 			}})
 		}
-		stale, err := s.SettleDeliveries(ctx, out)
+		stale, err := s.RecordOutcomes(ctx, out)
 		must(b, err)
 		if len(list) == 0 || len(stale) > 0 {
 			b.Fatalf("claimed %d, stale %d", len(list), len(stale))

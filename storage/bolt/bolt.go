@@ -31,8 +31,8 @@ import (
 // Schema is the version of the layout that this release reads and writes.
 const Schema = 1
 
-// lockWait is how long Open waits for a process that is about to close the file.
-const lockWait = 200 * time.Millisecond
+// lockTimeout is how long Open waits for a process that is about to close the file.
+const lockTimeout = 200 * time.Millisecond
 
 // Options says how to open a store.
 type Options struct {
@@ -43,18 +43,18 @@ type Options struct {
 
 // Store is a store in one file, for one process.
 type Store struct {
-	db      *bbolt.DB
-	memory  atomic.Pointer[memory]
-	trail   trail // the end of the audit trail; the committer's own
-	clock   atomic.Int64
-	commits atomic.Uint64
-	full    atomic.Bool // the latest commit that failed found no room, and Ready has not found any since
+	db         *bbolt.DB
+	cache      atomic.Pointer[cache]
+	auditTail  auditTail // the end of the audit trail; the committer's own
+	latestTime atomic.Int64
+	commits    atomic.Uint64
+	outOfSpace atomic.Bool // the latest commit that failed found no room, and Ready has not found any since
 
-	queue   chan *job
-	closing chan struct{}
-	stopped chan struct{}
-	close   sync.Once
-	closed  error
+	queue     chan *job
+	closing   chan struct{}
+	stopped   chan struct{}
+	closeOnce sync.Once
+	closeErr  error
 }
 
 var _ storage.Store = (*Store)(nil)
@@ -63,9 +63,9 @@ var _ storage.Store = (*Store)(nil)
 // process has it open. ErrNewer: a newer release wrote it.
 func Open(o Options) (*Store, error) {
 	if o.Timeout == 0 {
-		o.Timeout = lockWait
+		o.Timeout = lockTimeout
 	}
-	if err := inspect(o.Path); err != nil {
+	if err := checkFile(o.Path); err != nil {
 		return nil, fmt.Errorf("open store %s: %w", o.Path, err)
 	}
 	db, err := openFile(o)
@@ -76,11 +76,11 @@ func Open(o Options) (*Store, error) {
 		return nil, fmt.Errorf("open store %s: %w", o.Path, unavailable(err))
 	}
 	s := &Store{db: db, queue: make(chan *job, queueLength), closing: make(chan struct{}), stopped: make(chan struct{})}
-	if err := contained(s.prepare); err != nil {
+	if err := recoverDamage(s.prepare); err != nil {
 		return nil, errors.Join(fmt.Errorf("open store %s: %w", o.Path, err), db.Close())
 	}
 	go s.commitLoop()
-	if err := s.freeLeases(context.Background()); err != nil {
+	if err := s.releaseLeases(context.Background()); err != nil {
 		return nil, errors.Join(fmt.Errorf("open store %s: %w", o.Path, err), s.Close())
 	}
 	return s, nil
@@ -113,15 +113,15 @@ func openFile(o Options) (db *bbolt.DB, err error) {
 	})
 }
 
-// contained makes an error of the panic that a damaged page causes.
-func contained(do func() error) (err error) {
+// recoverDamage makes an error of the panic that a damaged page causes.
+func recoverDamage(fn func() error) (err error) {
 	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
 	defer func() {
 		if p := recover(); p != nil {
-			err = damaged(fmt.Sprint(p))
+			err = damagedError(fmt.Sprint(p))
 		}
 	}()
-	return do()
+	return fn()
 }
 
 // prepare checks the schema version, makes what is missing, and loads what is kept in memory.
@@ -141,15 +141,15 @@ func (s *Store) prepare() error {
 	case version > Schema:
 		return fmt.Errorf("%w: it has schema %d, this release knows %d", storage.ErrNewer, version, Schema)
 	case version < Schema:
-		if err := s.db.Update(create); err != nil {
+		if err := s.db.Update(createBuckets); err != nil {
 			return commitError(err)
 		}
 	}
 	return s.reload()
 }
 
-// create makes every bucket of an empty file.
-func create(b *bbolt.Tx) error {
+// createBuckets makes every bucket of an empty file.
+func createBuckets(b *bbolt.Tx) error {
 	for _, name := range tableNames {
 		if _, err := b.CreateBucketIfNotExists([]byte(name)); err != nil {
 			return fmt.Errorf("create bucket %s: %w", name, err)
@@ -166,7 +166,7 @@ func (s *Store) Commits() uint64 { return s.commits.Load() }
 // Close waits for running transactions and releases the file. It leaves a list of the free pages in it, so that the
 // next Open does not have to look for them.
 func (s *Store) Close() error {
-	s.close.Do(func() {
+	s.closeOnce.Do(func() {
 		close(s.closing)
 		<-s.stopped
 		s.db.NoFreelistSync = false
@@ -174,17 +174,17 @@ func (s *Store) Close() error {
 			_ = flush(b) // a full disk keeps the list out; Open then finds the free pages by itself
 		}
 		if err := s.db.Close(); err != nil {
-			s.closed = fmt.Errorf("close store: %w", err)
+			s.closeErr = fmt.Errorf("close store: %w", err)
 		}
 	})
-	return s.closed
+	return s.closeErr
 }
 
-// saw remembers the latest time any caller has told; an ending that finishes is dated by it.
-func (s *Store) saw(at time.Time) {
+// advanceClock remembers the latest time any caller has told; an ending that finishes is dated by it.
+func (s *Store) advanceClock(at time.Time) {
 	for now := at.UnixMilli(); ; {
-		before := s.clock.Load()
-		if now <= before || s.clock.CompareAndSwap(before, now) {
+		before := s.latestTime.Load()
+		if now <= before || s.latestTime.CompareAndSwap(before, now) {
 			return
 		}
 	}

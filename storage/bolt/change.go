@@ -28,31 +28,31 @@ func (t *tx) checkChange(c *storage.Change, at time.Time) error {
 			return fmt.Errorf("change client: %w", err)
 		}
 	}
-	if c.RemoveClient != "" && t.memory.clients[c.RemoveClient] == nil {
+	if c.RemoveClient != "" && t.cache.clients[c.RemoveClient] == nil {
 		return fmt.Errorf("remove client: %w", storage.ErrNotFound)
 	}
-	if c.Session != nil {
-		n := *c.Session
-		if err := t.checkSession(&n); err != nil {
+	if c.NewSession != nil {
+		session := *c.NewSession
+		if err := t.checkSession(&session); err != nil {
 			return fmt.Errorf("begin session: %w", err)
 		}
-		if t.fencedOff(n) {
-			return fmt.Errorf("begin session: %w", storage.ErrEnded)
+		if t.newSessionRevoked(session) {
+			return fmt.Errorf("begin session: %w", storage.ErrRevoked)
 		}
-		c.Session = &n
+		c.NewSession = &session
 	}
-	if !c.Link.IsZero() {
-		if _, ok := t.link(c.Link, at); !ok {
-			return fmt.Errorf("use link: %w", storage.ErrSpent)
+	if !c.UseLink.IsZero() {
+		if _, ok := t.findLink(c.UseLink, at); !ok {
+			return fmt.Errorf("use link: %w", storage.ErrAlreadyUsed)
 		}
 	}
 	return nil
 }
 
-// apply writes c, which was checked.
-func (t *tx) apply(c storage.Change, at time.Time) {
-	if !c.Link.IsZero() {
-		if l, ok := t.link(c.Link, at); ok {
+// applyChange writes c, which was checked.
+func (t *tx) applyChange(c storage.Change, at time.Time) {
+	if !c.UseLink.IsZero() {
+		if l, ok := t.findLink(c.UseLink, at); ok {
 			t.removeLink(l)
 		}
 	}
@@ -73,11 +73,11 @@ func (t *tx) apply(c storage.Change, at time.Time) {
 	if c.RemoveClient != "" {
 		t.removeClient(c.RemoveClient)
 	}
-	if c.Withdraw != nil {
-		t.removeConsent(c.Withdraw.Subject, c.Withdraw.Client)
+	if c.WithdrawConsent != nil {
+		t.removeConsent(c.WithdrawConsent.Subject, c.WithdrawConsent.Client)
 	}
-	if c.Session != nil {
-		t.addSession(*c.Session)
+	if c.NewSession != nil {
+		t.addSession(*c.NewSession)
 	}
 	t.appendEvents(c.Events)
 }

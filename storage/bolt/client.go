@@ -30,13 +30,13 @@ func (s *Store) RegisterClient(ctx context.Context, c storage.Client, token stor
 			return fmt.Errorf("register client: %w", err)
 		}
 		if !token.IsZero() {
-			initial, ok := t.initialToken(token, at)
+			initial, ok := t.validInitialAccessToken(token, at)
 			if !ok {
-				return fmt.Errorf("register client: initial access token: %w", storage.ErrEnded)
+				return fmt.Errorf("register client: initial access token: %w", storage.ErrRevoked)
 			}
-			if initial.Uses > 0 {
-				initial.Uses--
-				t.store(initialTokens, token[:], initial)
+			if initial.UsesLeft > 0 {
+				initial.UsesLeft--
+				t.store(initialAccessTokens, token[:], initial)
 			}
 		}
 		t.putClient(c)
@@ -50,7 +50,7 @@ func (s *Store) Client(ctx context.Context, id string) (*storage.Client, error) 
 	if err := ctx.Err(); err != nil {
 		return nil, unavailable(err)
 	}
-	if c := s.memory.Load().clients[id]; c != nil {
+	if c := s.cache.Load().clients[id]; c != nil {
 		return c, nil
 	}
 	return nil, fmt.Errorf("find client: %w", storage.ErrNotFound)
@@ -58,16 +58,16 @@ func (s *Store) Client(ctx context.Context, id string) (*storage.Client, error) 
 
 // ListClients implements storage.Clients.
 func (s *Store) ListClients(ctx context.Context, p storage.Page) ([]*storage.Client, string, error) {
-	walk := func(t *tx, after []byte) iter.Seq2[[]byte, []byte] { return t.after(clients, nil, after) }
+	walk := func(t *tx, after []byte) iter.Seq2[[]byte, []byte] { return t.scanAfter(clients, nil, after) }
 	return list(ctx, s, p, walk, func(t *tx, id, _ []byte) (*storage.Client, bool) {
-		c := t.memory.clients[string(id)]
+		c := t.cache.clients[string(id)]
 		return c, c != nil
 	})
 }
 
-// client finds a relying party that is not disabled, nil if there is none.
-func (t *tx) client(id string) *storage.Client {
-	if c := t.memory.clients[id]; c != nil && !c.Disabled {
+// enabledClient finds a relying party that is not disabled, nil if there is none.
+func (t *tx) enabledClient(id string) *storage.Client {
+	if c := t.cache.clients[id]; c != nil && !c.Disabled {
 		return c
 	}
 	return nil
@@ -78,7 +78,7 @@ func (t *tx) checkClient(c storage.Client) error {
 	if c.ClientID == "" || strings.ContainsRune(c.ClientID, 0) {
 		return fmt.Errorf("a client needs an id without NUL")
 	}
-	old := t.memory.clients[c.ClientID]
+	old := t.cache.clients[c.ClientID]
 	switch {
 	case c.Revision == 0 && old != nil:
 		return storage.ErrExists
@@ -92,32 +92,32 @@ func (t *tx) checkClient(c storage.Client) error {
 
 // putClient stores c, which was checked.
 func (t *tx) putClient(c storage.Client) {
-	c.Created, c.Updated = milli(c.Created), milli(c.Updated)
-	if old := t.memory.clients[c.ClientID]; old != nil && old.Disabled && !c.Disabled {
-		t.putFence(fenceClient(c.ClientID), fence{At: c.Updated, Until: c.Updated.Add(clientFenceLife)})
+	c.Created, c.Updated = truncateToMillis(c.Created), truncateToMillis(c.Updated)
+	if old := t.cache.clients[c.ClientID]; old != nil && old.Disabled && !c.Disabled {
+		t.putCutoff(clientCutoffKey(c.ClientID), cutoff{At: c.Updated, ExpiresAt: c.Updated.Add(clientCutoffLifetime)})
 	}
 	if c.Revision == 0 {
 		c.Revision = t.bucket(clients).Sequence()
 	}
 	c.Revision++
-	own, err := clone(c)
+	stored, err := cloneClient(c)
 	if err != nil {
 		t.fail(fmt.Errorf("encode client: %w", err))
 		return
 	}
-	t.store(clients, []byte(c.ClientID), own)
-	t.change().clients[c.ClientID] = own
+	t.store(clients, []byte(c.ClientID), stored)
+	t.changeCache().clients[c.ClientID] = stored
 }
 
 // removeClient removes a relying party. Sweep removes the consents that name it, which count no longer: see consent.
 func (t *tx) removeClient(id string) {
 	// The bucket's header keeps the highest revision that went, so that a client of the same name that comes later never has one of them.
-	if c, b := t.memory.clients[id], t.bucket(clients); c != nil && c.Revision > b.Sequence() {
+	if c, b := t.cache.clients[id], t.bucket(clients); c != nil && c.Revision > b.Sequence() {
 		if err := b.SetSequence(c.Revision); err != nil {
 			t.fail(fmt.Errorf("keep the revision of a removed client: %w", err))
 		}
 	}
 	t.delete(clients, []byte(id))
-	delete(t.change().clients, id)
+	delete(t.changeCache().clients, id)
 	t.discardConsents(id)
 }

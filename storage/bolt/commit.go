@@ -26,23 +26,23 @@ const (
 const (
 	jobQueued int32 = iota
 	jobRunning
-	jobRan
+	jobReturned
 	jobAbandoned
 )
 
 // job is one function on its way through the committer.
 type job struct {
-	run   func(*tx) error
-	state atomic.Int32
-	ran   chan struct{} // closed when run has returned for the first time
-	done  chan struct{} // closed when err is final
-	err   error
+	run      func(*tx) error
+	state    atomic.Int32
+	returned chan struct{} // closed when run has returned for the first time
+	done     chan struct{} // closed when err is final
+	err      error
 }
 
 // write runs fn in the next transaction and returns when that is on disk. An error from fn changes nothing, whatever
 // fn had written. When ctx ends first, the outcome is unknown.
 func write[T any](ctx context.Context, s *Store, fn func(*tx) (T, error)) (T, error) {
-	var none T
+	var zero T
 	result := new(T)
 	err := s.submit(ctx, func(t *tx) error {
 		v, err := fn(t)
@@ -50,7 +50,7 @@ func write[T any](ctx context.Context, s *Store, fn func(*tx) (T, error)) (T, er
 		return err
 	})
 	if err != nil {
-		return none, err
+		return zero, err
 	}
 	return *result, nil
 }
@@ -63,7 +63,7 @@ func (s *Store) submit(ctx context.Context, fn func(*tx) error) error {
 	if err := ctx.Err(); err != nil {
 		return unavailable(err)
 	}
-	j := &job{run: fn, ran: make(chan struct{}), done: make(chan struct{})}
+	j := &job{run: fn, returned: make(chan struct{}), done: make(chan struct{})}
 	select {
 	case s.queue <- j:
 	case <-s.closing:
@@ -91,8 +91,8 @@ func (s *Store) abandon(j *job, cause error) error {
 	if j.state.CompareAndSwap(jobQueued, jobAbandoned) {
 		return unavailable(cause)
 	}
-	<-j.ran
-	for !j.state.CompareAndSwap(jobRan, jobAbandoned) {
+	<-j.returned
+	for !j.state.CompareAndSwap(jobReturned, jobAbandoned) {
 		select {
 		case <-j.done:
 			return j.err
@@ -138,8 +138,8 @@ func (s *Store) drain(batch []*job) []*job {
 // has written, all is rolled back and the others run again without it.
 func (s *Store) commit(batch []*job) {
 	for {
-		bad, err := s.try(batch)
-		if bad < 0 {
+		failed, err := s.tryBatch(batch)
+		if failed < 0 {
 			for _, j := range batch {
 				if err != nil && j.err == nil {
 					j.err = err
@@ -148,22 +148,22 @@ func (s *Store) commit(batch []*job) {
 			}
 			return
 		}
-		close(batch[bad].done)
-		batch = append(batch[:bad:bad], batch[bad+1:]...)
+		close(batch[failed].done)
+		batch = append(batch[:failed:failed], batch[failed+1:]...)
 	}
 }
 
-// try runs a batch once. It returns the index of a function that must not be part of it, or -1 and the commit's error.
-func (s *Store) try(batch []*job) (bad int, err error) {
+// tryBatch runs a batch once. It returns the index of a function that must not be part of it, or -1 and the commit's error.
+func (s *Store) tryBatch(batch []*job) (failed int, err error) {
 	b, err := s.db.Begin(true)
 	if err != nil {
 		return -1, unavailable(err)
 	}
-	t := &tx{Tx: b, memory: s.memory.Load(), trail: s.trail}
+	t := &tx{Tx: b, cache: s.cache.Load(), auditTail: s.auditTail}
 	wrote := false
 	for i, j := range batch {
 		t.wrote = false
-		if j.err = t.call(j); j.err != nil && t.wrote {
+		if j.err = t.runJob(j); j.err != nil && t.wrote {
 			return i, errors.Join(b.Rollback())
 		}
 		wrote = wrote || t.wrote
@@ -173,31 +173,31 @@ func (s *Store) try(batch []*job) (bad int, err error) {
 	}
 	if err := flush(b); err != nil {
 		err = commitError(err)
-		s.full.Store(errors.Is(err, storage.ErrFull))
+		s.outOfSpace.Store(errors.Is(err, storage.ErrFull))
 		return -1, errors.Join(err, s.reload()) // what reached the disk is unknown now, so memory is read anew
 	}
 	s.commits.Add(1)
-	s.memory.Store(t.memory)
-	s.trail = t.trail
+	s.cache.Store(t.cache)
+	s.auditTail = t.auditTail
 	return -1, nil
 }
 
-// call runs one function unless its caller has gone, and contains its panic.
-func (t *tx) call(j *job) (err error) {
-	if !j.state.CompareAndSwap(jobQueued, jobRunning) && !j.state.CompareAndSwap(jobRan, jobRunning) {
+// runJob runs one function unless its caller has gone, and contains its panic.
+func (t *tx) runJob(j *job) (err error) {
+	if !j.state.CompareAndSwap(jobQueued, jobRunning) && !j.state.CompareAndSwap(jobReturned, jobRunning) {
 		return unavailable(context.Canceled)
 	}
-	first := j.ran
+	returned := j.returned
 	defer func() {
 		if p := recover(); p != nil {
 			t.wrote = true // nobody knows
 			err = fmt.Errorf("%w: panic in a transaction: %v", storage.ErrUnavailable, p)
 		}
-		j.state.Store(jobRan)
+		j.state.Store(jobReturned)
 		select {
-		case <-first:
+		case <-returned:
 		default:
-			close(first)
+			close(returned)
 		}
 	}()
 	t.err = nil
@@ -223,7 +223,7 @@ func (s *Store) view(ctx context.Context, fn func(*tx) error) (err error) {
 	if err := ctx.Err(); err != nil {
 		return unavailable(err)
 	}
-	t := &tx{memory: s.memory.Load()}
+	t := &tx{cache: s.cache.Load()}
 	if t.Tx, err = s.db.Begin(false); err != nil {
 		return unavailable(err)
 	}
@@ -248,8 +248,8 @@ func read[T any](ctx context.Context, s *Store, fn func(*tx) (T, error)) (v T, e
 		return err
 	})
 	if err != nil {
-		var none T
-		return none, err
+		var zero T
+		return zero, err
 	}
 	return v, nil
 }

@@ -31,7 +31,7 @@ func TestConcurrentWritersShareACommit(t *testing.T) {
 	<-started
 	for i := range 50 {
 		wg.Go(func() {
-			if err := s.Spend(context.Background(), fmt.Sprint(i), time.Unix(0, 0), time.Unix(9e9, 0), time.Unix(0, 0)); err != nil {
+			if err := s.MarkUsed(context.Background(), fmt.Sprint(i), time.Unix(0, 0), time.Unix(9e9, 0), time.Unix(0, 0)); err != nil {
 				t.Error(err)
 			}
 		})
@@ -109,7 +109,7 @@ func TestCallerWhoGivesUpIsNotCalledBack(t *testing.T) {
 	var called atomic.Bool
 	waiting := make(chan error)
 	go func() {
-		waiting <- s.Attempt(ctx, []storage.Hash{{1}}, func([]storage.Counter) error { called.Store(true); return nil })
+		waiting <- s.CountAttempt(ctx, []storage.Hash{{1}}, func([]storage.Counter) error { called.Store(true); return nil })
 	}()
 	for len(s.queue) < 1 {
 		time.Sleep(time.Millisecond)
@@ -135,7 +135,7 @@ func TestCloseAnswersWhoWaits(t *testing.T) {
 	var wg sync.WaitGroup
 	for i := range 100 {
 		wg.Go(func() {
-			err := s.Spend(context.Background(), fmt.Sprint(i), time.Unix(0, 0), time.Unix(9e9, 0), time.Unix(0, 0))
+			err := s.MarkUsed(context.Background(), fmt.Sprint(i), time.Unix(0, 0), time.Unix(9e9, 0), time.Unix(0, 0))
 			if err != nil && !errors.Is(err, storage.ErrUnavailable) {
 				t.Error(err)
 			}
@@ -152,17 +152,19 @@ func TestCommitsPerCall(t *testing.T) {
 	must(t, s.PutUser(ctx, storage.User{Subject: "ann", Name: "ann"}))
 	must(t, s.PutClient(ctx, storage.Client{Metadata: storage.Metadata{ClientID: "app"}}))
 	at := time.Date(2026, 11, 2, 10, 0, 0, 0, time.UTC)
-	must(t, s.CreateSession(ctx, storage.Session{ID: "s", Secret: storage.HashOf("s"), Subject: "ann", Created: at, LastActive: at, Idle: time.Hour, Expires: at.Add(time.Hour)}, storage.Event{}))
+	must(t, s.CreateSession(ctx, storage.Session{ID: "s", SecretHash: storage.HashOf("s"), Subject: "ann", Created: at, LastActive: at, IdleTimeout: time.Hour, Expires: at.Add(time.Hour)}, storage.Event{}))
 	code := storage.Code{ID: "code", Client: "app", Subject: "ann", Session: "s", SID: "sid", Issued: at, Expires: at.Add(time.Minute)}
-	first := func(storage.Session, storage.Member) (storage.Issue, error) {
-		return storage.Issue{
-			Grant:  storage.Grant{ID: "g", Session: "s", Refresh: storage.HashOf("r1")},
+	first := func(storage.Session, storage.ClientSession) (storage.Issuance, error) {
+		return storage.Issuance{
+			Grant:  storage.Grant{ID: "g", Session: "s", RefreshHash: storage.HashOf("r1")},
 			Tokens: []storage.Token{{Hash: storage.HashOf("t"), SID: "sid", Expires: at.Add(time.Hour)}},
 		}, nil
 	}
-	next := func(g storage.Grant, _ *storage.Session) (storage.Issue, error) { return storage.Issue{Grant: g}, nil }
-	plan := func(storage.Ended) storage.Plan {
-		return storage.Plan{Deliveries: []storage.Delivery{{ID: "d", State: storage.DeliveryPending, Next: at}}}
+	next := func(g storage.Grant, _ *storage.Session) (storage.Issuance, error) {
+		return storage.Issuance{Grant: g}, nil
+	}
+	plan := func(storage.Termination) storage.Plan {
+		return storage.Plan{Deliveries: []storage.Delivery{{ID: "d", State: storage.DeliveryPending, NextAttempt: at}}}
 	}
 	for _, c := range []struct {
 		what string
@@ -171,7 +173,7 @@ func TestCommitsPerCall(t *testing.T) {
 	}{
 		{"redeem", 1, func() error { _, err := s.Redeem(ctx, code, at, first); return err }},
 		{"refresh, with activity", 1, func() error {
-			_, err := s.Refresh(ctx, storage.Refresh{Token: storage.HashOf("r1"), Successor: storage.HashOf("r2"), Client: "app"}, at.Add(5*time.Minute), next)
+			_, err := s.Refresh(ctx, storage.RefreshRequest{Token: storage.HashOf("r1"), NewToken: storage.HashOf("r2"), Client: "app"}, at.Add(5*time.Minute), next)
 			return err
 		}},
 		{"token", 0, func() error { _, _, err := s.Token(ctx, storage.HashOf("t"), at); return err }},
@@ -181,7 +183,7 @@ func TestCommitsPerCall(t *testing.T) {
 		{"nothing to claim", 0, func() error { _, err := s.ClaimDeliveries(ctx, at, time.Minute, 10, nil); return err }},
 		{"nothing to sweep", 0, func() error { _, err := s.Sweep(ctx, at, 10); return err }},
 		{"nothing overdue", 0, func() error {
-			_, _, err := s.EndSessions(ctx, storage.Selector{Overdue: true}, storage.Cause{}, at, storage.Change{}, 10, plan)
+			_, _, err := s.EndSessions(ctx, storage.Selector{Expired: true}, storage.Cause{}, at, storage.Change{}, 10, plan)
 			return err
 		}},
 		{"end", 1, func() error {
@@ -194,7 +196,7 @@ func TestCommitsPerCall(t *testing.T) {
 		}},
 		{"claim", 1, func() error { _, err := s.ClaimDeliveries(ctx, at, time.Minute, 10, nil); return err }},
 		{"settle", 1, func() error {
-			_, err := s.SettleDeliveries(ctx, []storage.Settlement{{ID: "d", Lease: 1, State: storage.DeliveryDone}})
+			_, err := s.RecordOutcomes(ctx, []storage.DeliveryOutcome{{ID: "d", Lease: 1, State: storage.DeliveryDone}})
 			return err
 		}},
 		{"unknown token revoked", 0, func() error { return s.DeleteToken(ctx, storage.HashOf("none")) }},
@@ -217,8 +219,8 @@ func TestStoreWorksUnderAVirtualClock(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "curfew.db")
 	synctest.Test(t, func(t *testing.T) {
 		s := mustOpen(t, Options{Path: path})
-		must(t, s.Spend(t.Context(), "id", time.Now(), time.Now().Add(time.Hour), time.Now()))
+		must(t, s.MarkUsed(t.Context(), "id", time.Now(), time.Now().Add(time.Hour), time.Now()))
 		time.Sleep(2 * time.Hour)
-		must(t, s.Spend(t.Context(), "id", time.Now(), time.Now().Add(time.Hour), time.Now()))
+		must(t, s.MarkUsed(t.Context(), "id", time.Now(), time.Now().Add(time.Hour), time.Now()))
 	})
 }

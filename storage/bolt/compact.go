@@ -17,14 +17,14 @@ const compactVersion = 1
 
 // encode makes the value of a record.
 func encode(record any) ([]byte, error) {
-	f := fields{out: append(make([]byte, 0, 512), compactVersion)}
+	f := recordCodec{out: append(make([]byte, 0, 512), compactVersion)}
 	switch r := record.(type) {
 	case storage.User:
 		f.user(&r)
 	case storage.Session:
 		f.session(&r)
-	case storage.Member:
-		f.member(&r)
+	case storage.ClientSession:
+		f.clientSession(&r)
 	case storage.Grant:
 		f.grant(&r)
 	case storage.Token:
@@ -39,22 +39,22 @@ func encode(record any) ([]byte, error) {
 	return f.out, f.err
 }
 
-// parse reads a record from its value, of which it keeps nothing.
-func parse(value []byte, record any) error {
-	f := fields{reading: true, in: value}
+// decodeRecord reads a record from its value, of which it keeps nothing.
+func decodeRecord(value []byte, record any) error {
+	f := recordCodec{reading: true, rest: value}
 	if len(value) > 0 && value[0] == compactVersion {
-		f.in, f.text = value[1:], string(value[1:])
+		f.rest, f.restText = value[1:], string(value[1:])
 	}
 	switch r := record.(type) {
 	case *storage.User:
-		if f.text == "" {
+		if f.restText == "" {
 			return json.Unmarshal(value, r) // as releases before wrote it
 		}
 		f.user(r)
 	case *storage.Session:
 		f.session(r)
-	case *storage.Member:
-		f.member(r)
+	case *storage.ClientSession:
+		f.clientSession(r)
 	case *storage.Grant:
 		f.grant(r)
 	case *storage.Token:
@@ -66,79 +66,79 @@ func parse(value []byte, record any) error {
 	default:
 		return json.Unmarshal(value, record)
 	}
-	if f.damaged || len(f.in) != 0 {
+	if f.damaged || len(f.rest) != 0 {
 		return fmt.Errorf("not a record of version %d", compactVersion)
 	}
 	return nil
 }
 
-// fields is a record on its way: each method writes the next field, or reads it.
-type fields struct {
-	out     []byte
-	err     error // of what cannot be written
-	reading bool
-	in      []byte // what is left to read
-	text    string // the same, for texts to be cut from
-	damaged bool
+// recordCodec is a record on its way: each method writes the next field, or reads it.
+type recordCodec struct {
+	out      []byte
+	err      error // of what cannot be written
+	reading  bool
+	rest     []byte // what is left to read
+	restText string // the same, for texts to be cut from
+	damaged  bool
 }
 
-// number is an unsigned integer, short if it is small.
-func (f *fields) number(n *uint64) {
+// uvarint is an unsigned integer, short if it is small.
+func (f *recordCodec) uvarint(n *uint64) {
 	if !f.reading {
 		f.out = binary.AppendUvarint(f.out, *n)
 		return
 	}
-	v, size := binary.Uvarint(f.in)
+	v, size := binary.Uvarint(f.rest)
 	if size <= 0 {
-		f.damaged, f.in, size = true, nil, 0
+		f.damaged, f.rest, size = true, nil, 0
 	}
 	*n = v
 	f.skip(size)
 }
 
 // skip goes on behind what was read.
-func (f *fields) skip(n int) {
-	if n > len(f.in) || n > len(f.text) {
-		f.damaged, f.in, f.text = true, nil, ""
+func (f *recordCodec) skip(n int) {
+	if n > len(f.rest) || n > len(f.restText) {
+		f.damaged, f.rest, f.restText = true, nil, ""
 		return
 	}
-	f.in, f.text = f.in[n:], f.text[n:]
+	f.rest, f.restText = f.rest[n:], f.restText[n:]
 }
 
 // length is how many of something follow, each of at least one byte.
-func (f *fields) length(n int) int {
+func (f *recordCodec) length(n int) int {
 	v := uint64(n)
-	f.number(&v)
-	if f.reading && v > uint64(len(f.in)) {
+	f.uvarint(&v)
+	if f.reading && v > uint64(len(f.rest)) {
 		f.damaged = true
 		return 0
 	}
 	return int(v)
 }
 
-// whole is a signed integer that is hardly ever negative.
-func whole[T ~int | ~int64](f *fields, n *T) {
+// integer is a signed integer that is hardly ever negative.
+func integer[T ~int | ~int64](f *recordCodec, n *T) {
 	v := uint64(*n)
-	f.number(&v)
+	f.uvarint(&v)
 	*n = T(v)
 }
 
-func (f *fields) flag(b *bool) {
+func (f *recordCodec) boolean(b *bool) {
 	v := uint64(0)
 	if *b {
 		v = 1
 	}
-	f.number(&v)
+	f.uvarint(&v)
 	*b = v == 1
 }
 
 // time is a time in whole milliseconds, one more than those since 1970; the zero time is 0.
-func (f *fields) time(at *time.Time) {
+func (f *recordCodec) time(at *time.Time) {
 	v := uint64(0)
 	if !at.IsZero() {
 		v = uint64(at.UnixMilli()) + 1
 	}
-	f.number(&v)
+	f.uvarint(&v)
 	if !f.reading {
 		return
 	}
@@ -148,17 +148,17 @@ func (f *fields) time(at *time.Time) {
 }
 
 // text is a text of any type.
-func text[T ~string](f *fields, s *T) {
+func text[T ~string](f *recordCodec, s *T) {
 	n := f.length(len(*s))
 	if !f.reading {
 		f.out = append(f.out, *s...)
 		return
 	}
-	*s = T(f.text[:n])
+	*s = T(f.restText[:n])
 	f.skip(n)
 }
 
-func (f *fields) texts(list *[]string) {
+func (f *recordCodec) texts(list *[]string) {
 	n := f.length(len(*list))
 	if f.reading {
 		*list = nil
@@ -171,7 +171,7 @@ func (f *fields) texts(list *[]string) {
 	}
 }
 
-func (f *fields) hash(h *storage.Hash) {
+func (f *recordCodec) hash(h *storage.Hash) {
 	s := ""
 	if !h.IsZero() {
 		s = string(h[:])

@@ -48,7 +48,7 @@ func fill(t *testing.T, v reflect.Value, n *int64) {
 
 // compactRecords are one of each compact type.
 func compactRecords() []any {
-	return []any{&storage.User{}, &storage.Session{}, &storage.Member{}, &storage.Grant{}, &storage.Token{}, &storage.Delivery{}, &storage.Report{}}
+	return []any{&storage.User{}, &storage.Session{}, &storage.ClientSession{}, &storage.Grant{}, &storage.Token{}, &storage.Delivery{}, &storage.Report{}}
 }
 
 // TestCompactRecordsKeepEveryField goes red when a field is added to a record and not to its layout.
@@ -61,10 +61,10 @@ func TestCompactRecordsKeepEveryField(t *testing.T) {
 			}
 			switch r := record.(type) {
 			case *storage.Session:
-				r.Members = nil // records of their own
+				r.ClientSessions = nil // records of their own
 			case *storage.Report:
 				if empty {
-					r.Rows = []storage.Row{} // never null in JSON
+					r.Entries = []storage.ReportEntry{} // never null in JSON
 				}
 			}
 			value, err := encode(want.Interface())
@@ -72,7 +72,7 @@ func TestCompactRecordsKeepEveryField(t *testing.T) {
 				t.Fatal(err)
 			}
 			got := reflect.New(want.Type())
-			if err := parse(value, got.Interface()); err != nil {
+			if err := decodeRecord(value, got.Interface()); err != nil {
 				t.Errorf("%s: %v", want.Type(), err)
 			}
 			if !reflect.DeepEqual(got.Elem().Interface(), want.Interface()) {
@@ -92,15 +92,15 @@ func TestDamagedRecordsAreErrors(t *testing.T) {
 		}
 		into := func() any { return reflect.New(filled.Type()).Interface() }
 		for i := range value {
-			if parse(value[:i], into()) == nil {
+			if decodeRecord(value[:i], into()) == nil {
 				t.Errorf("%s cut to %d of %d bytes: got no error", filled.Type(), i, len(value))
 			}
 			hurt := append([]byte(nil), value...)
 			hurt[i] ^= 0x80
-			_ = parse(hurt, into()) // must not panic
+			_ = decodeRecord(hurt, into()) // must not panic
 		}
 		_, older := record.(*storage.User) // may be JSON
-		if parse(append(value, 0), into()) == nil || parse([]byte("{"), into()) == nil || !older && parse([]byte("{}"), into()) == nil {
+		if decodeRecord(append(value, 0), into()) == nil || decodeRecord([]byte("{"), into()) == nil || !older && decodeRecord([]byte("{}"), into()) == nil {
 			t.Errorf("%s: got no error for what is none", filled.Type())
 		}
 	}
@@ -108,7 +108,7 @@ func TestDamagedRecordsAreErrors(t *testing.T) {
 
 func TestUserInJSONIsStillRead(t *testing.T) {
 	var u storage.User
-	if err := parse([]byte(`{"sub":"s1","preferred_username":"anna","claims":{"name":"Anna"},"created":"2026-01-02T03:04:05Z","revision":3}`), &u); err != nil {
+	if err := decodeRecord([]byte(`{"sub":"s1","preferred_username":"anna","claims":{"name":"Anna"},"created":"2026-01-02T03:04:05Z","revision":3}`), &u); err != nil {
 		t.Fatal(err)
 	}
 	if u.Subject != "s1" || u.Name != "anna" || u.Claims["name"] != "Anna" || u.Created.Year() != 2026 || u.Revision != 3 {

@@ -10,12 +10,12 @@ import (
 // PutConsent implements storage.Consents.
 func (s *Store) PutConsent(ctx context.Context, c storage.Consent) error {
 	return s.update(ctx, func(t *tx) error {
-		if t.client(c.Client) == nil || !t.enabled(c.Subject) {
-			return fmt.Errorf("put consent: %w", storage.ErrEnded)
+		if t.enabledClient(c.Client) == nil || !t.userEnabled(c.Subject) {
+			return fmt.Errorf("put consent: %w", storage.ErrRevoked)
 		}
-		c.At = milli(c.At)
-		t.store(consents, join(c.Subject, c.Client), c)
-		t.put(clientConsents, join(c.Client, c.Subject), nil)
+		c.At = truncateToMillis(c.At)
+		t.store(consents, joinKey(c.Subject, c.Client), c)
+		t.put(consentsByClient, joinKey(c.Client, c.Subject), nil)
 		return nil
 	})
 }
@@ -23,8 +23,8 @@ func (s *Store) PutConsent(ctx context.Context, c storage.Consent) error {
 // Consent implements storage.Consents.
 func (s *Store) Consent(ctx context.Context, subject, client string) (storage.Consent, error) {
 	return read(ctx, s, func(t *tx) (storage.Consent, error) {
-		c, ok := load[storage.Consent](t, consents, join(subject, client))
-		if !ok || !t.counts(c) {
+		c, ok := load[storage.Consent](t, consents, joinKey(subject, client))
+		if !ok || !t.consentActive(c) {
 			return storage.Consent{}, fmt.Errorf("find consent: %w", storage.ErrNotFound)
 		}
 		return c, nil
@@ -34,8 +34,8 @@ func (s *Store) Consent(ctx context.Context, subject, client string) (storage.Co
 // ListConsents implements storage.Consents.
 func (s *Store) ListConsents(ctx context.Context, subject string) ([]storage.Consent, error) {
 	return read(ctx, s, func(t *tx) (list []storage.Consent, err error) {
-		for _, c := range t.consents(subject) {
-			if t.counts(c) {
+		for _, c := range t.userConsents(subject) {
+			if t.consentActive(c) {
 				list = append(list, c)
 			}
 		}
@@ -43,15 +43,15 @@ func (s *Store) ListConsents(ctx context.Context, subject string) ([]storage.Con
 	})
 }
 
-// counts tells whether a consent was given to the client that has this id now, not to one that was removed.
-func (t *tx) counts(c storage.Consent) bool {
-	client := t.memory.clients[c.Client]
+// consentActive tells whether a consent was given to the client that has this id now, not to one that was removed.
+func (t *tx) consentActive(c storage.Consent) bool {
+	client := t.cache.clients[c.Client]
 	return client != nil && !c.At.Before(client.Created)
 }
 
-// consents are all that a user gave, those to removed clients included.
-func (t *tx) consents(subject string) (list []storage.Consent) {
-	for _, v := range t.prefix(consents, within(subject)) {
+// userConsents are all that a user gave, those to removed clients included.
+func (t *tx) userConsents(subject string) (list []storage.Consent) {
+	for _, v := range t.scanPrefix(consents, keyPrefix(subject)) {
 		if c, ok := decode[storage.Consent](t, consents, v); ok {
 			list = append(list, c)
 		}
@@ -61,6 +61,6 @@ func (t *tx) consents(subject string) (list []storage.Consent) {
 
 // removeConsent removes one; none is fine.
 func (t *tx) removeConsent(subject, client string) {
-	t.delete(consents, join(subject, client))
-	t.delete(clientConsents, join(client, subject))
+	t.delete(consents, joinKey(subject, client))
+	t.delete(consentsByClient, joinKey(client, subject))
 }

@@ -10,27 +10,27 @@ import (
 )
 
 const (
-	retryLife    = 24 * time.Hour     // what a delivery that is retried by hand has left at least
-	deliveryKeep = 7 * 24 * time.Hour // how long a delivery without a report is kept after it is given up
+	minRetryPeriod    = 24 * time.Hour     // what a delivery that is retried by hand has left at least
+	deliveryRetention = 7 * 24 * time.Hour // how long a delivery without a report is kept after it is given up
 )
 
 // ClaimDeliveries implements storage.Deliveries.
-func (s *Store) ClaimDeliveries(ctx context.Context, at time.Time, lease time.Duration, max int, busy func(string, int) bool) ([]storage.Delivery, error) {
-	at = milli(at)
-	s.saw(at)
+func (s *Store) ClaimDeliveries(ctx context.Context, at time.Time, lease time.Duration, limit int, hostBusy func(string, int) bool) ([]storage.Delivery, error) {
+	at = truncateToMillis(at)
+	s.advanceClock(at)
 	return write(ctx, s, func(t *tx) ([]storage.Delivery, error) {
 		var list []storage.Delivery
-		taken := map[string]int{}
-		for k, v := range t.prefix(due, nil) {
-			if keyTime(k).After(at) || len(list) == max {
+		claimed := map[string]int{}
+		for k, v := range t.scanPrefix(dueDeliveries, nil) {
+			if keyTime(k).After(at) || len(list) == limit {
 				break
 			}
 			host := dueHost(v)
-			if busy != nil && busy(host, taken[host]) {
+			if hostBusy != nil && hostBusy(host, claimed[host]) {
 				continue
 			}
-			if d, ok := load[storage.Delivery](t, deliveries, k[timeLength:]); ok {
-				taken[host]++
+			if d, ok := load[storage.Delivery](t, deliveries, k[timeKeyLength:]); ok {
+				claimed[host]++
 				list = append(list, d)
 			}
 		}
@@ -39,38 +39,38 @@ func (s *Store) ClaimDeliveries(ctx context.Context, at time.Time, lease time.Du
 			before := *d
 			d.Lease++
 			d.Attempts++
-			d.Leased = milli(at.Add(lease))
+			d.LeasedUntil = truncateToMillis(at.Add(lease))
 			t.putDelivery(*d, &before)
 		}
 		return list, nil
 	})
 }
 
-// SettleDeliveries implements storage.Deliveries.
-func (s *Store) SettleDeliveries(ctx context.Context, outcomes []storage.Settlement) ([]string, error) {
+// RecordOutcomes implements storage.Deliveries.
+func (s *Store) RecordOutcomes(ctx context.Context, outcomes []storage.DeliveryOutcome) ([]string, error) {
 	return write(ctx, s, func(t *tx) (stale []string, err error) {
-		changed := map[string]*storage.Report{} // each is read and written once, however many of its rows change
+		pending := map[string]*storage.Report{} // each is read and written once, however many of its rows change
 		for _, o := range outcomes {
 			d, ok := t.delivery(o.ID)
-			if !ok || d.Lease != o.Lease || d.Leased.IsZero() || d.State != storage.DeliveryPending {
+			if !ok || d.Lease != o.Lease || d.LeasedUntil.IsZero() || d.State != storage.DeliveryPending {
 				stale = append(stale, o.ID)
 				continue
 			}
 			before := d
-			d.State, d.Refused, d.Answer, d.Leased = o.State, o.Refused, o.Answer, time.Time{}
+			d.State, d.Refusals, d.Answer, d.LeasedUntil = o.State, o.Refusals, o.Answer, time.Time{}
 			if o.State == storage.DeliveryPending {
-				d.Next = o.Next
+				d.NextAttempt = o.NextAttempt
 			}
-			if o.Unsent {
+			if o.NotSent {
 				d.Attempts--
 			}
 			t.putDelivery(d, &before)
-			t.changeRow(changed, d.Report, d.Client, o.Row)
+			t.editEntry(pending, d.Report, d.Client, o.UpdateEntry)
 			if o.Event != nil {
-				t.noteDelivery(d, changed[d.Report], *o.Event)
+				t.auditDelivery(d, pending[d.Report], *o.Event)
 			}
 		}
-		t.putReports(changed)
+		t.putReports(pending)
 		return stale, nil
 	})
 }
@@ -78,7 +78,7 @@ func (s *Store) SettleDeliveries(ctx context.Context, outcomes []storage.Settlem
 // NextDelivery implements storage.Deliveries.
 func (s *Store) NextDelivery(ctx context.Context) (time.Time, error) {
 	return read(ctx, s, func(t *tx) (time.Time, error) {
-		if k, _ := t.bucket(due).Cursor().First(); k != nil {
+		if k, _ := t.bucket(dueDeliveries).Cursor().First(); k != nil {
 			return keyTime(k), nil
 		}
 		return time.Time{}, nil
@@ -97,57 +97,57 @@ func (s *Store) Delivery(ctx context.Context, id string) (storage.Delivery, erro
 }
 
 // RetryDelivery implements storage.Deliveries. A lease that is held is lost: the new attempt is the one that counts.
-func (s *Store) RetryDelivery(ctx context.Context, id string, at time.Time, row func(storage.Row) storage.Row, e storage.Event) error {
-	at = milli(at)
+func (s *Store) RetryDelivery(ctx context.Context, id string, at time.Time, updateEntry func(storage.ReportEntry) storage.ReportEntry, e storage.Event) error {
+	at = truncateToMillis(at)
 	return s.update(ctx, func(t *tx) error {
 		d, ok := t.delivery(id)
 		switch {
 		case !ok:
 			return fmt.Errorf("retry delivery: %w", storage.ErrNotFound)
 		case d.State != storage.DeliveryPending && d.State != storage.DeliveryFailed:
-			return fmt.Errorf("retry delivery: %w", storage.ErrSpent)
+			return fmt.Errorf("retry delivery: %w", storage.ErrAlreadyUsed)
 		}
 		before := d
-		d.State, d.Next, d.Leased, d.Refused = storage.DeliveryPending, at, time.Time{}, 0
-		if least := at.Add(retryLife); d.GiveUp.Before(least) {
-			d.GiveUp = least
+		d.State, d.NextAttempt, d.LeasedUntil, d.Refusals = storage.DeliveryPending, at, time.Time{}, 0
+		if minimum := at.Add(minRetryPeriod); d.GiveUpAt.Before(minimum) {
+			d.GiveUpAt = minimum
 		}
-		t.changeDelivery(d, before, row, e)
+		t.changeDelivery(d, before, updateEntry, e)
 		return nil
 	})
 }
 
 // CancelDelivery implements storage.Deliveries.
-func (s *Store) CancelDelivery(ctx context.Context, id string, _ time.Time, row func(storage.Row) storage.Row, e storage.Event) error {
+func (s *Store) CancelDelivery(ctx context.Context, id string, _ time.Time, updateEntry func(storage.ReportEntry) storage.ReportEntry, e storage.Event) error {
 	return s.update(ctx, func(t *tx) error {
 		d, ok := t.delivery(id)
 		switch {
 		case !ok:
 			return fmt.Errorf("cancel delivery: %w", storage.ErrNotFound)
 		case d.State != storage.DeliveryPending && d.State != storage.DeliveryFailed:
-			return fmt.Errorf("cancel delivery: %w", storage.ErrSpent)
+			return fmt.Errorf("cancel delivery: %w", storage.ErrAlreadyUsed)
 		}
 		before := d
-		d.State, d.Leased = storage.DeliveryCancelled, time.Time{}
-		t.changeDelivery(d, before, row, e)
+		d.State, d.LeasedUntil = storage.DeliveryCancelled, time.Time{}
+		t.changeDelivery(d, before, updateEntry, e)
 		return nil
 	})
 }
 
 // changeDelivery stores what an administrator decided, with its row and its audit line.
-func (t *tx) changeDelivery(d, before storage.Delivery, row func(storage.Row) storage.Row, e storage.Event) {
+func (t *tx) changeDelivery(d, before storage.Delivery, updateEntry func(storage.ReportEntry) storage.ReportEntry, e storage.Event) {
 	t.putDelivery(d, &before)
-	changed := map[string]*storage.Report{}
-	t.changeRow(changed, d.Report, d.Client, row)
-	t.noteDelivery(d, changed[d.Report], e)
-	t.putReports(changed)
+	pending := map[string]*storage.Report{}
+	t.editEntry(pending, d.Report, d.Client, updateEntry)
+	t.auditDelivery(d, pending[d.Report], e)
+	t.putReports(pending)
 }
 
-// noteDelivery writes an audit line about a delivery. r is its report, nil if it is to be read.
-func (t *tx) noteDelivery(d storage.Delivery, r *storage.Report, e storage.Event) {
+// auditDelivery writes an audit line about a delivery. r is its report, nil if it is to be read.
+func (t *tx) auditDelivery(d storage.Delivery, r *storage.Report, e storage.Event) {
 	if e.Client = d.Client; r == nil {
-		read, _ := load[storage.Report](t, reports, []byte(d.Report))
-		r = &read
+		loaded, _ := load[storage.Report](t, reports, []byte(d.Report))
+		r = &loaded
 	}
 	e.Subject, e.Session, e.Cause, e.Reason = r.Subject, r.Session, r.Cause.ID, r.Cause.Reason
 	t.appendEvent(e)
@@ -159,11 +159,11 @@ func (s *Store) CountDeliveries(ctx context.Context) (byState map[storage.Delive
 	err = s.view(ctx, func(t *tx) error {
 		for i, n := range t.deliveryCounts() {
 			if n > 0 {
-				byState[deliveryStateList[i]] = int(n)
+				byState[allDeliveryStates[i]] = int(n)
 			}
 		}
-		pending := within(string(storage.DeliveryPending))
-		for k := range t.prefix(deliveryStates, pending) {
+		pending := keyPrefix(string(storage.DeliveryPending))
+		for k := range t.scanPrefix(deliveriesByState, pending) {
 			oldest = keyTime(k[len(pending):])
 			break
 		}
@@ -181,48 +181,48 @@ func (t *tx) delivery(id string) (storage.Delivery, bool) {
 }
 
 // addDelivery stores a new delivery, kept until keep, or a while after it is given up if that is later.
-func (t *tx) addDelivery(d storage.Delivery, keep time.Time) {
+func (t *tx) addDelivery(d storage.Delivery, keepUntil time.Time) {
 	t.putDelivery(d, nil)
-	if least := d.GiveUp.Add(deliveryKeep); keep.IsZero() {
-		keep = least
+	if minimum := d.GiveUpAt.Add(deliveryRetention); keepUntil.IsZero() {
+		keepUntil = minimum
 	}
-	t.expire(keep, expiryDelivery, []byte(d.ID))
+	t.scheduleExpiry(keepUntil, expiryDelivery, []byte(d.ID))
 }
 
 // putDelivery stores a delivery and moves the index entries that change from where before has them (nil: new).
 func (t *tx) putDelivery(d storage.Delivery, before *storage.Delivery) {
-	for _, at := range []*time.Time{&d.Created, &d.Next, &d.GiveUp, &d.Leased, &d.Answer.At} {
-		*at = milli(*at)
+	for _, at := range []*time.Time{&d.Created, &d.NextAttempt, &d.GiveUpAt, &d.LeasedUntil, &d.Answer.At} {
+		*at = truncateToMillis(*at)
 	}
 	if before == nil || before.State != d.State {
-		t.put(deliveryStates, stateKey(d), nil)
-		t.countDelivery(d.State, 1)
+		t.put(deliveriesByState, deliveryStateKey(d), nil)
+		t.adjustDeliveryCount(d.State, 1)
 		if before != nil {
-			t.delete(deliveryStates, stateKey(*before))
-			t.countDelivery(before.State, -1)
+			t.delete(deliveriesByState, deliveryStateKey(*before))
+			t.adjustDeliveryCount(before.State, -1)
 		}
 	}
 	if before != nil && before.State == storage.DeliveryPending {
-		t.delete(due, dueKey(*before))
+		t.delete(dueDeliveries, dueKey(*before))
 	}
 	t.store(deliveries, []byte(d.ID), d)
 	if d.State == storage.DeliveryPending {
-		t.put(due, dueKey(d), dueValue(d))
+		t.put(dueDeliveries, dueKey(d), dueValue(d))
 	}
 }
 
-// dropDelivery removes the index entries of a delivery.
-func (t *tx) dropDelivery(d storage.Delivery) {
-	t.delete(deliveryStates, stateKey(d))
+// deleteDeliveryIndexes removes the index entries of a delivery.
+func (t *tx) deleteDeliveryIndexes(d storage.Delivery) {
+	t.delete(deliveriesByState, deliveryStateKey(d))
 	if d.State == storage.DeliveryPending {
-		t.delete(due, dueKey(d))
+		t.delete(dueDeliveries, dueKey(d))
 	}
 }
 
 // deliveryCounts are how many deliveries there are of each state, in the order of deliveryStateList. They are kept, because finished
 // deliveries stay as long as their reports and metrics ask every few seconds.
-func (t *tx) deliveryCounts() (counts [len(deliveryStateList)]uint64) {
-	if value := t.get(meta, deliveriesKey); len(value) == 8*len(counts) {
+func (t *tx) deliveryCounts() (counts [len(allDeliveryStates)]uint64) {
+	if value := t.get(meta, deliveryCountsKey); len(value) == 8*len(counts) {
 		for i := range counts {
 			counts[i] = binary.BigEndian.Uint64(value[8*i:])
 		}
@@ -230,30 +230,30 @@ func (t *tx) deliveryCounts() (counts [len(deliveryStateList)]uint64) {
 	return counts
 }
 
-// countDelivery counts deliveries of a state up or down.
-func (t *tx) countDelivery(state storage.DeliveryState, by int) {
+// adjustDeliveryCount counts deliveries of a state up or down.
+func (t *tx) adjustDeliveryCount(state storage.DeliveryState, delta int) {
 	counts := t.deliveryCounts()
 	value := make([]byte, 0, 8*len(counts))
 	for i, n := range counts {
-		if deliveryStateList[i] == state {
-			n += uint64(by)
+		if allDeliveryStates[i] == state {
+			n += uint64(delta)
 		}
 		value = binary.BigEndian.AppendUint64(value, n)
 	}
-	t.put(meta, deliveriesKey, value)
+	t.put(meta, deliveryCountsKey, value)
 }
 
-var deliveriesKey = []byte("deliveries")
+var deliveryCountsKey = []byte("deliveries")
 
 // dueKey is a pending delivery's place in the order in which they may be taken.
 func dueKey(d storage.Delivery) []byte {
-	when := d.Next
-	if !d.Leased.IsZero() {
-		when = d.Leased
+	dueAt := d.NextAttempt
+	if !d.LeasedUntil.IsZero() {
+		dueAt = d.LeasedUntil
 	}
-	return timeKey(when, []byte(d.ID)...)
+	return timeKey(dueAt, []byte(d.ID)...)
 }
 
-func stateKey(d storage.Delivery) []byte {
-	return append(within(string(d.State)), timeKey(d.Created, []byte(d.ID)...)...)
+func deliveryStateKey(d storage.Delivery) []byte {
+	return append(keyPrefix(string(d.State)), timeKey(d.Created, []byte(d.ID)...)...)
 }

@@ -10,198 +10,198 @@ import (
 
 // ended.go collects and removes what one session, share or grant takes along.
 
-// endedSession collects a session, or the shares of it that end, with its grants.
-func (e *ending) endedSession(n storage.Session, whole bool) storage.Ended {
-	out := storage.Ended{Cause: e.cause, At: e.at, Session: n, Whole: whole, Clients: map[string]*storage.Client{}}
-	if e.Overdue {
-		out.Cause.Reason = n.ExpiryReason()
+// sessionTermination collects a session, or the shares of it that end, with its grants.
+func (e *endSessionsTx) sessionTermination(session storage.Session, whole bool) storage.Termination {
+	end := storage.Termination{Cause: e.cause, EndedAt: e.asOf, Session: session, WholeSession: whole, Clients: map[string]*storage.Client{}}
+	if e.Expired {
+		end.Cause.Reason = session.ExpiryReason()
 	}
-	out.User, _ = e.user(n.Subject)
-	for _, m := range n.Members {
-		e.nameClient(&out, m.Client)
-		out.Grants = append(out.Grants, e.boundGrants(n.ID, m.SID)...)
+	end.User, _ = e.user(session.Subject)
+	for _, cs := range session.ClientSessions {
+		e.addClient(&end, cs.Client)
+		end.Grants = append(end.Grants, e.boundGrants(session.ID, cs.SID)...)
 	}
-	for client := range out.Clients {
-		for _, g := range e.offlineGrants(n.Subject, client) {
-			switch given := slices.ContainsFunc(n.Members, func(m storage.Member) bool { return m.SID == g.SID }); {
-			case e.Offline && given:
-				out.Grants = append(out.Grants, g)
-			case !e.endsOffline(g) && e.unexpired(g, e.at) && !e.grantDead(g):
-				out.Offline = append(out.Offline, g)
+	for client := range end.Clients {
+		for _, g := range e.offlineGrants(session.Subject, client) {
+			switch joined := slices.ContainsFunc(session.ClientSessions, func(cs storage.ClientSession) bool { return cs.SID == g.SID }); {
+			case e.IncludeOffline && joined:
+				end.Grants = append(end.Grants, g)
+			case !e.endsOfflineGrant(g) && e.grantUnexpired(g, e.asOf) && !e.grantRevoked(g):
+				end.RemainingOffline = append(end.RemainingOffline, g)
 			}
 		}
 	}
-	return out
+	return end
 }
 
-// deadShares takes the shares out of a session that a mass ending under way had not come to yet. They ended by that and not by this: with a sid, a
+// splitRevoked takes the shares out of a session that a mass ending under way had not come to yet. They ended by that and not by this: with a sid, a
 // report and a delivery of their own, beside those of the shares that followed them.
-func (e *ending) deadShares(n storage.Session) (rest storage.Session, dead []storage.Ended) {
-	members := n.Members
-	n.Members = nil
-	for _, m := range members {
-		by := slices.IndexFunc(e.memory.masses, func(other *mass) bool { return other.key != e.key && other.endsMember(n, m) })
-		if by < 0 {
-			n.Members = append(n.Members, m)
+func (e *endSessionsTx) splitRevoked(session storage.Session) (rest storage.Session, revoked []storage.Termination) {
+	candidates := session.ClientSessions
+	session.ClientSessions = nil
+	for _, cs := range candidates {
+		index := slices.IndexFunc(e.cache.bulkLogouts, func(bulk *bulkLogout) bool { return bulk.key != e.bulkLogoutKey && bulk.endsClientSession(session, cs) })
+		if index < 0 {
+			session.ClientSessions = append(session.ClientSessions, cs)
 			continue
 		}
-		share := n
-		share.Members = []storage.Member{m}
-		out := e.endedSession(share, false)
-		out.Cause, out.At = e.memory.masses[by].Cause, e.memory.masses[by].At
-		dead = append(dead, out)
+		single := session
+		single.ClientSessions = []storage.ClientSession{cs}
+		end := e.sessionTermination(single, false)
+		end.Cause, end.EndedAt = e.cache.bulkLogouts[index].Cause, e.cache.bulkLogouts[index].StartedAt
+		revoked = append(revoked, end)
 	}
-	return n, dead
+	return session, revoked
 }
 
-// endedGrant collects a grant that ends by itself. What a bound one gave stands with its membership.
-func (e *ending) endedGrant(g storage.Grant) storage.Ended {
+// grantTermination collects a grant that ends by itself. What a bound one gave stands with its membership.
+func (e *endSessionsTx) grantTermination(g storage.Grant) storage.Termination {
 	if !g.Offline() {
-		m, _ := load[storage.Member](e.tx, sessions, join(string(g.Session), g.SID))
-		g.Trust.Extend(m.Trust)
+		cs, _ := load[storage.ClientSession](e.tx, sessions, joinKey(string(g.Session), g.SID))
+		g.Trust.Extend(cs.TokenExpiry)
 	}
-	out := storage.Ended{Cause: e.cause, At: e.at, Grants: []storage.Grant{g}, Clients: map[string]*storage.Client{}}
-	out.User, _ = e.user(g.Subject)
-	e.nameClient(&out, g.Client)
-	return out
+	end := storage.Termination{Cause: e.cause, EndedAt: e.asOf, Grants: []storage.Grant{g}, Clients: map[string]*storage.Client{}}
+	end.User, _ = e.user(g.Subject)
+	e.addClient(&end, g.Client)
+	return end
 }
 
-// nameClient adds a client as it is before the change.
-func (e *ending) nameClient(out *storage.Ended, id string) {
-	if c := e.memory.clients[id]; c != nil {
-		out.Clients[id] = c
+// addClient adds a client as it is before the change.
+func (e *endSessionsTx) addClient(end *storage.Termination, id string) {
+	if c := e.cache.clients[id]; c != nil {
+		end.Clients[id] = c
 	}
 }
 
 // write applies the change, removes what ended, and stores what plan makes of it.
-func (e *ending) write(plan func(storage.Ended) storage.Plan, now time.Time) {
-	e.apply(e.change, e.at)
-	var done storage.Count
-	for _, ended := range e.ended {
-		lines := e.audit(ended)
-		e.remove(ended)
+func (e *endSessionsTx) write(plan func(storage.Termination) storage.Plan, now time.Time) {
+	e.applyChange(e.change, e.asOf)
+	var done storage.TerminationCount
+	for _, end := range e.terminations {
+		auditSeqs := e.auditTermination(end)
+		e.remove(end)
 		if plan != nil {
-			e.keep(plan(ended), lines)
+			e.storePlan(plan(end), auditSeqs)
 		}
-		done = add(done, count(ended, selection{}))
+		done = addCounts(done, countTermination(end, selection{}))
 	}
-	e.close(done, now)
+	e.finish(done, now)
 }
 
 // remove removes what ended.
-func (e *ending) remove(ended storage.Ended) {
-	for _, g := range ended.Grants {
+func (e *endSessionsTx) remove(end storage.Termination) {
+	for _, g := range end.Grants {
 		e.removeGrant(g)
 	}
-	if ended.Whole {
-		e.removeSession(ended.Session)
+	if end.WholeSession {
+		e.removeSession(end.Session)
 		return
 	}
-	for _, m := range ended.Session.Members {
-		e.removeMember(ended.Session.ID, m)
+	for _, cs := range end.Session.ClientSessions {
+		e.removeClientSession(end.Session.ID, cs)
 	}
 }
 
-// keep stores a plan.
-func (e *ending) keep(p storage.Plan, lines []uint64) {
-	var until time.Time
+// storePlan stores a plan.
+func (e *endSessionsTx) storePlan(p storage.Plan, auditSeqs []uint64) {
+	var keepUntil time.Time
 	if p.Report != nil {
 		r := *p.Report
-		r.Audit = append(slices.Clone(r.Audit), lines...)
-		until = r.Keep
+		r.Audit = append(slices.Clone(r.Audit), auditSeqs...)
+		keepUntil = r.DeleteAfter
 		e.addReport(r)
 	}
 	for _, d := range p.Deliveries {
-		e.addDelivery(d, until)
+		e.addDelivery(d, keepUntil)
 	}
 }
 
-// close leaves the fence, or the mass ending that is the fence until it is finished.
-func (e *ending) close(done storage.Count, now time.Time) {
-	if e.over {
+// finish leaves the fence, or the mass ending that is the fence until it is finished.
+func (e *endSessionsTx) finish(done storage.TerminationCount, now time.Time) {
+	if e.finished {
 		return
 	}
-	if e.more && !e.Overdue {
-		m := e.mass
-		if m == nil {
-			m = &mass{Ending: storage.Ending{Cause: e.cause, Selector: e.Selector, At: e.at}}
-			for subject := range e.users {
-				m.Users = append(m.Users, subject)
+	if e.more && !e.Expired {
+		bulk := e.bulkLogout
+		if bulk == nil {
+			bulk = &bulkLogout{BulkLogout: storage.BulkLogout{Cause: e.cause, Selector: e.Selector, StartedAt: e.asOf}}
+			for subject := range e.offlineUsers {
+				bulk.Users = append(bulk.Users, subject)
 			}
 		}
-		e.progress(m, done, time.Time{})
+		e.saveProgress(bulk, done, time.Time{})
 		return
 	}
-	if e.mass != nil {
-		e.progress(e.mass, done, now)
-		e.expire(now.Add(endingKeep), expiryEnding, []byte(e.key))
+	if e.bulkLogout != nil {
+		e.saveProgress(e.bulkLogout, done, now)
+		e.scheduleExpiry(now.Add(bulkLogoutRetention), expiryBulkLogout, []byte(e.bulkLogoutKey))
 	}
-	e.putFences(e.selection, now)
+	e.putCutoffs(e.selection, now)
 }
 
-// progress stores how far a mass ending has come.
-func (e *ending) progress(m *mass, done storage.Count, finished time.Time) {
-	next := &mass{Ending: m.Ending, Users: m.Users, Cursor: e.cursor}
-	next.Done, next.Finished = add(m.Done, done), finished
-	e.putMass(next.prepare([]byte(e.key)))
+// saveProgress stores how far a mass ending has come.
+func (e *endSessionsTx) saveProgress(bulk *bulkLogout, done storage.TerminationCount, finished time.Time) {
+	next := &bulkLogout{BulkLogout: bulk.BulkLogout, Users: bulk.Users, Cursor: e.cursor}
+	next.Done, next.Finished = addCounts(bulk.Done, done), finished
+	e.putBulkLogout(next.restore([]byte(e.bulkLogoutKey)))
 }
 
-// audit writes a line for what ended, and one for each offline grant that it took along.
-func (e *ending) audit(ended storage.Ended) (lines []uint64) {
-	if n := ended.Session; n.ID != "" {
-		line := storage.Event{
-			At: ended.At, Kind: "membership.ended", Reason: ended.Cause.Reason, Cause: ended.Cause.ID, By: ended.Cause.By, Address: ended.Cause.Address,
-			Subject: n.Subject, Session: storage.SessionHash(n.ID),
+// auditTermination writes a line for what ended, and one for each offline grant that it took along.
+func (e *endSessionsTx) auditTermination(end storage.Termination) (auditSeqs []uint64) {
+	if session := end.Session; session.ID != "" {
+		event := storage.Event{
+			At: end.EndedAt, Kind: "membership.ended", Reason: end.Cause.Reason, Cause: end.Cause.ID, By: end.Cause.By, Address: end.Cause.Address,
+			Subject: session.Subject, Session: storage.SessionHash(session.ID),
 		}
-		if ended.Whole {
-			line.Kind, line.Client = "session.ended", ended.Cause.Client
-			if len(n.Members) > 0 {
-				line.Detail = map[string]string{"clients": memberClients(n)}
+		if end.WholeSession {
+			event.Kind, event.Client = "session.ended", end.Cause.Client
+			if len(session.ClientSessions) > 0 {
+				event.Detail = map[string]string{"clients": clientIDs(session)}
 			}
 		} else {
-			line.Client = n.Members[0].Client
+			event.Client = session.ClientSessions[0].Client
 		}
-		lines = append(lines, e.appendEvent(line))
+		auditSeqs = append(auditSeqs, e.appendEvent(event))
 	}
-	for _, g := range ended.Grants {
-		if g.Offline() || ended.Session.ID == "" {
-			lines = append(lines, e.appendEvent(grantEnded(g, ended.Cause, ended.At)))
+	for _, g := range end.Grants {
+		if g.Offline() || end.Session.ID == "" {
+			auditSeqs = append(auditSeqs, e.appendEvent(grantEndedEvent(g, end.Cause, end.EndedAt)))
 		}
 	}
-	return lines
+	return auditSeqs
 }
 
-func memberClients(n storage.Session) string {
-	list := make([]string, len(n.Members))
-	for i, m := range n.Members {
-		list[i] = m.Client
+func clientIDs(session storage.Session) string {
+	list := make([]string, len(session.ClientSessions))
+	for i, cs := range session.ClientSessions {
+		list[i] = cs.Client
 	}
 	slices.Sort(list)
 	return strings.Join(slices.Compact(list), " ")
 }
 
-// count counts one ending. Offline grants that c ends by themselves are left out, since they are counted one by one.
-func count(ended storage.Ended, c selection) (n storage.Count) {
-	if ended.Whole {
+// countTermination counts one ending. Offline grants that c ends by themselves are left out, since they are counted one by one.
+func countTermination(end storage.Termination, sel selection) (n storage.TerminationCount) {
+	if end.WholeSession {
 		n.Sessions = 1
 	}
-	n.Members = len(ended.Session.Members)
-	for _, m := range ended.Session.Members {
-		if client := ended.Clients[m.Client]; client != nil && client.BackchannelLogoutURI != "" {
+	n.ClientSessions = len(end.Session.ClientSessions)
+	for _, cs := range end.Session.ClientSessions {
+		if client := end.Clients[cs.Client]; client != nil && client.BackchannelLogoutURI != "" {
 			n.Deliveries++
 		}
 	}
-	for _, g := range ended.Grants {
-		if !g.Offline() || !c.endsOffline(g) {
+	for _, g := range end.Grants {
+		if !g.Offline() || !sel.endsOfflineGrant(g) {
 			n.Grants++
 		}
 	}
 	return n
 }
 
-func add(a, b storage.Count) storage.Count {
-	return storage.Count{
-		Sessions: a.Sessions + b.Sessions, Members: a.Members + b.Members,
+func addCounts(a, b storage.TerminationCount) storage.TerminationCount {
+	return storage.TerminationCount{
+		Sessions: a.Sessions + b.Sessions, ClientSessions: a.ClientSessions + b.ClientSessions,
 		Deliveries: a.Deliveries + b.Deliveries, Grants: a.Grants + b.Grants,
 	}
 }

@@ -11,29 +11,29 @@ import (
 )
 
 const (
-	endingKeep = 24 * time.Hour // how long a finished mass ending is listed
-	countPage  = 500            // sessions counted in one read transaction
+	bulkLogoutRetention = 24 * time.Hour // how long a finished mass ending is listed
+	countPageSize       = 500            // sessions counted in one read transaction
 )
 
 // EndSessions implements storage.Endings.
-func (s *Store) EndSessions(ctx context.Context, sel storage.Selector, cause storage.Cause, at time.Time, change storage.Change, limit int, plan func(storage.Ended) storage.Plan) ([]storage.Ended, bool, error) {
-	at = milli(at)
-	s.saw(at)
-	type outcome struct {
-		ended []storage.Ended
+func (s *Store) EndSessions(ctx context.Context, sel storage.Selector, cause storage.Cause, at time.Time, change storage.Change, limit int, plan func(storage.Termination) storage.Plan) ([]storage.Termination, bool, error) {
+	at = truncateToMillis(at)
+	s.advanceClock(at)
+	type result struct {
+		ended []storage.Termination
 		more  bool
 	}
-	out, err := write(ctx, s, func(t *tx) (outcome, error) {
-		e := ending{tx: t, cause: cause, selection: selection{Selector: sel, at: at, first: true, users: map[string]bool{}}, change: change}
+	out, err := write(ctx, s, func(t *tx) (result, error) {
+		e := endSessionsTx{tx: t, cause: cause, selection: selection{Selector: sel, asOf: at, firstCall: true, offlineUsers: map[string]bool{}}, change: change}
 		if err := e.begin(); err != nil {
-			return outcome{}, fmt.Errorf("end sessions: %w", err)
+			return result{}, fmt.Errorf("end sessions: %w", err)
 		}
 		e.read(limit)
 		if t.err != nil {
-			return outcome{}, t.err
+			return result{}, t.err
 		}
-		e.write(plan, time.UnixMilli(s.clock.Load()).UTC())
-		return outcome{e.ended, e.more}, nil
+		e.write(plan, time.UnixMilli(s.latestTime.Load()).UTC())
+		return result{e.terminations, e.more}, nil
 	})
 	if err != nil {
 		return nil, false, err
@@ -41,172 +41,172 @@ func (s *Store) EndSessions(ctx context.Context, sel storage.Selector, cause sto
 	return out.ended, out.more, nil
 }
 
-// CountEndings implements storage.Endings. It reads a page at a time, so that no long transaction makes the file grow.
-func (s *Store) CountEndings(ctx context.Context, sel storage.Selector, at time.Time) (storage.Count, error) {
-	var sum storage.Count
-	e := ending{selection: selection{Selector: sel, at: milli(at), first: true, users: map[string]bool{}}}
+// CountTerminations implements storage.Endings. It reads a page at a time, so that no long transaction makes the file grow.
+func (s *Store) CountTerminations(ctx context.Context, sel storage.Selector, at time.Time) (storage.TerminationCount, error) {
+	var sum storage.TerminationCount
+	e := endSessionsTx{selection: selection{Selector: sel, asOf: truncateToMillis(at), firstCall: true, offlineUsers: map[string]bool{}}}
 	for more := true; more; {
 		err := s.view(ctx, func(t *tx) error {
-			e.tx, e.ended, e.more = t, nil, false
-			e.findUsers()
-			e.readSessions(countPage)
-			for _, ended := range e.ended {
-				sum = add(sum, count(ended, e.selection))
+			e.tx, e.terminations, e.more = t, nil, false
+			e.findOfflineUsers()
+			e.readSessions(countPageSize)
+			for _, end := range e.terminations {
+				sum = addCounts(sum, countTermination(end, e.selection))
 			}
 			more = e.more
 			return nil
 		})
 		if err != nil {
-			return storage.Count{}, err
+			return storage.TerminationCount{}, err
 		}
 	}
 	var after []byte
-	for more := e.Offline; more; {
+	for more := e.IncludeOffline; more; {
 		err := s.view(ctx, func(t *tx) error {
 			more = false
 			n := 0
-			for k, g := range t.offlineCandidates(e.selection, after) {
-				if n++; n > countPage {
+			for k, g := range t.offlineGrantCandidates(e.selection, after) {
+				if n++; n > countPageSize {
 					more = true
 					break
 				}
-				if after = slices.Clone(k); e.endsOffline(g) {
+				if after = slices.Clone(k); e.endsOfflineGrant(g) {
 					sum.Grants++
 				}
 			}
 			return nil
 		})
 		if err != nil {
-			return storage.Count{}, err
+			return storage.TerminationCount{}, err
 		}
 	}
 	return sum, nil
 }
 
-// ListEndings implements storage.Endings.
-func (s *Store) ListEndings(ctx context.Context) ([]storage.Ending, error) {
-	return read(ctx, s, func(t *tx) (list []storage.Ending, err error) {
-		for _, v := range t.prefix(endings, nil) {
-			if m, ok := decode[mass](t, endings, v); ok {
-				list = append(list, m.Ending)
+// ListBulkLogouts implements storage.Endings.
+func (s *Store) ListBulkLogouts(ctx context.Context) ([]storage.BulkLogout, error) {
+	return read(ctx, s, func(t *tx) (list []storage.BulkLogout, err error) {
+		for _, v := range t.scanPrefix(bulkLogouts, nil) {
+			if bulk, ok := decode[bulkLogout](t, bulkLogouts, v); ok {
+				list = append(list, bulk.BulkLogout)
 			}
 		}
-		slices.SortStableFunc(list, func(a, b storage.Ending) int {
+		slices.SortStableFunc(list, func(a, b storage.BulkLogout) int {
 			if a.Finished.IsZero() != b.Finished.IsZero() {
 				if a.Finished.IsZero() {
 					return -1
 				}
 				return 1
 			}
-			return cmp.Or(b.At.Compare(a.At), cmp.Compare(a.Cause.ID, b.Cause.ID))
+			return cmp.Or(b.StartedAt.Compare(a.StartedAt), cmp.Compare(a.Cause.ID, b.Cause.ID))
 		})
 		return list, nil
 	})
 }
 
-// ending is one call of EndSessions on its way: begin checks, read collects what ends as it is before the change, write
+// endSessionsTx is one call of EndSessions on its way: begin checks, read collects what ends as it is before the change, write
 // changes and removes.
-type ending struct {
+type endSessionsTx struct {
 	*tx
 	selection
-	cause  storage.Cause
-	change storage.Change
-	mass   *mass  // the mass ending that this call goes on with
-	key    string // of a mass ending
-	over   bool   // that mass ending is finished: nothing is selected
-	cursor []byte // how far the sessions have been read
-	ended  []storage.Ended
-	more   bool
+	cause         storage.Cause
+	change        storage.Change
+	bulkLogout    *bulkLogout // the mass ending that this call goes on with
+	bulkLogoutKey string      // of a mass ending
+	finished      bool        // that mass ending is finished: nothing is selected
+	cursor        []byte      // how far the sessions have been read
+	terminations  []storage.Termination
+	more          bool
 }
 
 // begin checks the change and finds the mass ending that the call belongs to.
-func (e *ending) begin() (err error) {
-	if err := e.checkChange(&e.change, e.at); err != nil {
+func (e *endSessionsTx) begin() (err error) {
+	if err := e.checkChange(&e.change, e.asOf); err != nil {
 		return err
 	}
-	if e.key, err = massKey(e.selection, e.cause); err != nil {
+	if e.bulkLogoutKey, err = bulkLogoutKey(e.selection, e.cause); err != nil {
 		return err
 	}
-	if known, ok := load[mass](e.tx, endings, []byte(e.key)); ok {
-		e.mass, e.first = known.prepare([]byte(e.key)), false
-		e.over, e.cursor, e.users = !known.Finished.IsZero(), known.Cursor, e.mass.users
+	if stored, ok := load[bulkLogout](e.tx, bulkLogouts, []byte(e.bulkLogoutKey)); ok {
+		e.bulkLogout, e.firstCall = stored.restore([]byte(e.bulkLogoutKey)), false
+		e.finished, e.cursor, e.offlineUsers = !stored.Finished.IsZero(), stored.Cursor, e.bulkLogout.offlineUsers
 		return nil
 	}
-	e.findUsers()
+	e.findOfflineUsers()
 	return nil
 }
 
-// findUsers finds whose offline grants end where sessions are named by id.
-func (e *ending) findUsers() {
-	if !e.Offline || len(e.users) > 0 {
+// findOfflineUsers finds whose offline grants end where sessions are named by id.
+func (e *endSessionsTx) findOfflineUsers() {
+	if !e.IncludeOffline || len(e.offlineUsers) > 0 {
 		return
 	}
 	for _, id := range e.Sessions {
-		if n, ok := e.sessionRecord(id); ok && e.takesSession(n) {
-			e.users[n.Subject] = true
+		if session, ok := e.sessionRecord(id); ok && e.selectsSession(session) {
+			e.offlineUsers[session.Subject] = true
 		}
 	}
 }
 
 // read collects what ends: up to limit sessions, or, when these are done, offline grants.
-func (e *ending) read(limit int) {
-	if e.over {
+func (e *endSessionsTx) read(limit int) {
+	if e.finished {
 		return
 	}
 	e.readSessions(limit)
 	if e.Grant != "" {
 		if g, ok := e.grant(e.Grant); ok {
-			e.ended = append(e.ended, e.endedGrant(g))
+			e.terminations = append(e.terminations, e.grantTermination(g))
 		}
 		return
 	}
-	if e.more || !e.Offline {
+	if e.more || !e.IncludeOffline {
 		return
 	}
-	gone := map[string]bool{}
-	for _, ended := range e.ended {
-		for _, g := range ended.Grants {
-			gone[g.ID] = true
+	collected := map[string]bool{}
+	for _, end := range e.terminations {
+		for _, g := range end.Grants {
+			collected[g.ID] = true
 		}
 	}
-	for _, g := range e.offlineCandidates(e.selection, nil) {
-		if gone[g.ID] || !e.endsOffline(g) {
+	for _, g := range e.offlineGrantCandidates(e.selection, nil) {
+		if collected[g.ID] || !e.endsOfflineGrant(g) {
 			continue
 		}
-		if limit > 0 && len(e.ended) >= limit {
+		if limit > 0 && len(e.terminations) >= limit {
 			e.more = true
 			return
 		}
-		e.ended = append(e.ended, e.endedGrant(g))
+		e.terminations = append(e.terminations, e.grantTermination(g))
 	}
 }
 
 // readSessions collects up to limit sessions or shares of sessions that end.
-func (e *ending) readSessions(limit int) {
-	for key, id := range e.candidates(e.selection, e.cursor) {
-		n, ok := e.sessionRecord(id)
-		if !ok || !e.takesSession(n) {
+func (e *endSessionsTx) readSessions(limit int) {
+	for key, id := range e.sessionCandidates(e.selection, e.cursor) {
+		session, ok := e.sessionRecord(id)
+		if !ok || !e.selectsSession(session) {
 			continue
 		}
-		whole := e.endsSession(n)
-		n.Members = e.membersOf(id)
+		whole := e.endsSession(session)
+		session.ClientSessions = e.clientSessionsOf(id)
 		if !whole {
-			n.Members = slices.DeleteFunc(n.Members, func(m storage.Member) bool { return !e.endsMember(n, m) })
-			if len(n.Members) == 0 {
+			session.ClientSessions = slices.DeleteFunc(session.ClientSessions, func(cs storage.ClientSession) bool { return !e.endsClientSession(session, cs) })
+			if len(session.ClientSessions) == 0 {
 				continue
 			}
 		}
-		n, dead := e.deadShares(n)
-		if limit > 0 && len(e.ended) >= limit {
+		session, revoked := e.splitRevoked(session)
+		if limit > 0 && len(e.terminations) >= limit {
 			e.more = true
 			return
 		}
-		if e.cursor = slices.Clone(key); e.Overdue {
-			e.users[n.Subject] = true
+		if e.cursor = slices.Clone(key); e.Expired {
+			e.offlineUsers[session.Subject] = true
 		}
-		if whole || len(n.Members) > 0 {
-			e.ended = append(e.ended, e.endedSession(n, whole))
+		if whole || len(session.ClientSessions) > 0 {
+			e.terminations = append(e.terminations, e.sessionTermination(session, whole))
 		}
-		e.ended = append(e.ended, dead...)
+		e.terminations = append(e.terminations, revoked...)
 	}
 }

@@ -18,29 +18,29 @@ func (s *Store) AppendEvents(ctx context.Context, e ...storage.Event) error {
 
 // ListEvents implements storage.Events.
 func (s *Store) ListEvents(ctx context.Context, f storage.EventFilter, p storage.Page) ([]storage.Event, string, error) {
-	walk := func(t *tx, after []byte) iter.Seq2[[]byte, []byte] { return t.sequence(f, after) }
+	walk := func(t *tx, after []byte) iter.Seq2[[]byte, []byte] { return t.scanEvents(f, after) }
 	return list(ctx, s, p, walk, func(t *tx, n, _ []byte) (storage.Event, bool) {
 		e, ok := load[storage.Event](t, events, n)
-		return e, ok && selects(f, e)
+		return e, ok && matchesFilter(f, e)
 	})
 }
 
-// sequence walks the sequence numbers that may be selected and follow after, in the order asked for.
-func (t *tx) sequence(f storage.EventFilter, after []byte) iter.Seq2[[]byte, []byte] {
-	at, prefix := events, []byte(nil)
+// scanEvents walks the sequence numbers that may be selected and follow after, in the order asked for.
+func (t *tx) scanEvents(f storage.EventFilter, after []byte) iter.Seq2[[]byte, []byte] {
+	index, prefix := events, []byte(nil)
 	if f.Subject != "" {
-		at, prefix = userEvents, within(f.Subject)
+		index, prefix = eventsByUser, keyPrefix(f.Subject)
 	}
 	var from []byte
 	if after != nil {
 		from = append(prefix[:len(prefix):len(prefix)], after...)
 	}
-	walk := t.after
+	walk := t.scanAfter
 	if f.Newest {
-		walk = t.before
+		walk = t.scanBackward
 	}
 	return func(yield func(n, _ []byte) bool) {
-		for k, v := range walk(at, prefix, from) {
+		for k, v := range walk(index, prefix, from) {
 			if !yield(k[len(prefix):], v) {
 				return
 			}
@@ -48,8 +48,8 @@ func (t *tx) sequence(f storage.EventFilter, after []byte) iter.Seq2[[]byte, []b
 	}
 }
 
-// selects tells whether a line passes the filter.
-func selects(f storage.EventFilter, e storage.Event) bool {
+// matchesFilter tells whether a line passes the filter.
+func matchesFilter(f storage.EventFilter, e storage.Event) bool {
 	return (f.Kind == "" || e.Kind == f.Kind || (strings.HasSuffix(f.Kind, ".") && strings.HasPrefix(e.Kind, f.Kind))) &&
 		(f.Subject == "" || e.Subject == f.Subject) &&
 		(f.Client == "" || e.Client == f.Client) &&
@@ -68,12 +68,12 @@ func (t *tx) appendEvents(list []storage.Event) {
 
 // appendEvent chains a line to the trail and returns its sequence number.
 func (t *tx) appendEvent(e storage.Event) uint64 {
-	e.Chain(t.trail.seq, t.trail.hash)
+	e.Chain(t.auditTail.seq, t.auditTail.hash)
 	n := sequenceKey(e.Seq)
 	t.store(events, n, e)
 	if e.Subject != "" {
-		t.put(userEvents, append(within(e.Subject), n...), nil)
+		t.put(eventsByUser, append(keyPrefix(e.Subject), n...), nil)
 	}
-	t.trail = trail{seq: e.Seq, hash: e.Hash}
+	t.auditTail = auditTail{seq: e.Seq, hash: e.Hash}
 	return e.Seq
 }

@@ -12,21 +12,21 @@ import (
 // GrantByRefresh implements storage.Grants.
 func (s *Store) GrantByRefresh(ctx context.Context, token storage.Hash, at time.Time) (g storage.Grant, current bool, err error) {
 	g, err = read(ctx, s, func(t *tx) (storage.Grant, error) {
-		if _, id := t.refreshToken(token); id != "" {
-			if g, ok := t.grant(id); ok && t.counting(g, at) {
+		if _, id := t.findRefreshToken(token); id != "" {
+			if g, ok := t.grant(id); ok && t.grantActive(g, at) {
 				return g, nil
 			}
 		}
 		return storage.Grant{}, fmt.Errorf("find grant of a refresh token: %w", storage.ErrNotFound)
 	})
-	return g, err == nil && g.Refresh == token, err
+	return g, err == nil && g.RefreshHash == token, err
 }
 
-// LiveGrant implements storage.Grants. When the token was issued decides nothing here: what ended takes its sid and its
+// ActiveGrant implements storage.Grants. When the token was issued decides nothing here: what ended takes its sid and its
 // grant along, and neither comes again.
-func (s *Store) LiveGrant(ctx context.Context, id, sid string, _, at time.Time) (storage.Grant, error) {
+func (s *Store) ActiveGrant(ctx context.Context, id, sid string, _, at time.Time) (storage.Grant, error) {
 	return read(ctx, s, func(t *tx) (storage.Grant, error) {
-		if g, ok := t.liveGrant(id, sid, at); ok {
+		if g, ok := t.activeGrant(id, sid, at); ok {
 			return g, nil
 		}
 		return storage.Grant{}, fmt.Errorf("find grant: %w", storage.ErrNotFound)
@@ -38,12 +38,12 @@ func (s *Store) ListGrants(ctx context.Context, subject, client string, offlineO
 	return read(ctx, s, func(t *tx) (list []storage.Grant, err error) {
 		found := t.offlineGrants(subject, client)
 		if !offlineOnly {
-			for k := range t.prefix(userSessions, within(subject)) {
-				found = append(found, t.boundGrants(storage.SessionID(lastPart(k)), "")...)
+			for k := range t.scanPrefix(sessionsByUser, keyPrefix(subject)) {
+				found = append(found, t.boundGrants(storage.SessionID(lastKeyPart(k)), "")...)
 			}
 		}
 		for _, g := range found {
-			if (client == "" || g.Client == client) && t.counting(g, at) {
+			if (client == "" || g.Client == client) && t.grantActive(g, at) {
 				list = append(list, g)
 			}
 		}
@@ -54,26 +54,26 @@ func (s *Store) ListGrants(ctx context.Context, subject, client string, offlineO
 // grant finds a grant. One that is bound to a session counts as long as it has its place there.
 func (t *tx) grant(id string) (storage.Grant, bool) {
 	g, ok := load[storage.Grant](t, grants, []byte(id))
-	if !ok || (!g.Offline() && t.get(sessions, placeOf(g)) == nil) {
+	if !ok || (!g.Offline() && t.get(sessions, boundGrantKey(g)) == nil) {
 		return storage.Grant{}, false
 	}
 	return g, true
 }
 
-// placeOf is a bound grant's place in its session.
-func placeOf(g storage.Grant) []byte { return join(string(g.Session), g.SID, g.ID) }
+// boundGrantKey is a bound grant's place in its session.
+func boundGrantKey(g storage.Grant) []byte { return joinKey(string(g.Session), g.SID, g.ID) }
 
 // boundGrants finds the grants of a session, or of one membership.
 func (t *tx) boundGrants(id storage.SessionID, sid string) (list []storage.Grant) {
-	prefix := within(string(id))
+	prefix := keyPrefix(string(id))
 	if sid != "" {
-		prefix = within(string(id), sid)
+		prefix = keyPrefix(string(id), sid)
 	}
-	for k := range t.prefix(sessions, prefix) {
+	for k := range t.scanPrefix(sessions, prefix) {
 		if bytes.Count(k[len(id):], []byte{0}) < 2 {
 			continue // a member
 		}
-		if g, ok := t.grant(lastPart(k)); ok {
+		if g, ok := t.grant(lastKeyPart(k)); ok {
 			list = append(list, g)
 		}
 	}
@@ -82,84 +82,86 @@ func (t *tx) boundGrants(id storage.SessionID, sid string) (list []storage.Grant
 
 // offlineGrants finds the offline grants of a user, of one client or (empty) all.
 func (t *tx) offlineGrants(subject, client string) (list []storage.Grant) {
-	prefix := within(subject)
+	prefix := keyPrefix(subject)
 	if client != "" {
-		prefix = within(subject, client)
+		prefix = keyPrefix(subject, client)
 	}
-	for k := range t.prefix(userOffline, prefix) {
-		if g, ok := t.grant(lastPart(k)); ok {
+	for k := range t.scanPrefix(offlineGrantsByUser, prefix) {
+		if g, ok := t.grant(lastKeyPart(k)); ok {
 			list = append(list, g)
 		}
 	}
 	return list
 }
 
-// liveGrant finds a grant that counts for a token issued under sid (empty: without a session). A session past its idle
+// activeGrant finds a grant that counts for a token issued under sid (empty: without a session). A session past its idle
 // deadline is left to the sweep while that keeps up, so that a token's check reads no session. A bound grant that has its place has the
 // membership that it was given to.
-func (t *tx) liveGrant(id, sid string, at time.Time) (storage.Grant, bool) {
+func (t *tx) activeGrant(id, sid string, at time.Time) (storage.Grant, bool) {
 	g, ok := t.grant(id)
-	if !ok || !t.unexpired(g, at) || !t.parties(g) || (sid != "" && (g.Offline() || g.SID != sid) && t.sidDead(sid)) || t.grantDead(g) {
+	if !ok || !t.grantUnexpired(g, at) || !t.clientAndUserEnabled(g) || (sid != "" && (g.Offline() || g.SID != sid) && t.sidRevoked(sid)) || t.grantRevoked(g) {
 		return storage.Grant{}, false
 	}
-	if t.sweptLate(at) && !t.sessionInTime(g, sid, at) {
+	if t.sweepOverdue(at) && !t.sessionUnexpired(g, sid, at) {
 		return storage.Grant{}, false
 	}
 	return g, true
 }
 
-// sweptLate tells whether the session that is longest past its deadline has waited for too long to be ended.
-func (t *tx) sweptLate(at time.Time) bool {
-	k, _ := t.bucket(deadlines).Cursor().First()
+// sweepOverdue tells whether the session that is longest past its deadline has waited for too long to be ended.
+func (t *tx) sweepOverdue(at time.Time) bool {
+	k, _ := t.bucket(sessionsByDeadline).Cursor().First()
 	return k != nil && keyTime(k).Add(storage.SweepDelay).Before(at)
 }
 
-// sessionInTime tells whether the session of a token, if it has one, is before its deadline.
-func (t *tx) sessionInTime(g storage.Grant, sid string, at time.Time) bool {
+// sessionUnexpired tells whether the session of a token, if it has one, is before its deadline.
+func (t *tx) sessionUnexpired(g storage.Grant, sid string, at time.Time) bool {
 	id := g.Session
 	if sid != "" {
-		id = storage.SessionID(t.get(sids, []byte(sid)))
+		id = storage.SessionID(t.get(sessionsBySID, []byte(sid)))
 	}
 	if id == "" {
 		return true
 	}
-	n, ok := t.sessionRecord(id)
-	return ok && at.Before(n.Deadline())
+	session, ok := t.sessionRecord(id)
+	return ok && at.Before(session.Deadline())
 }
 
-// counting tells whether a grant counts at that moment, and its session, where it is bound to one, is alive.
-func (t *tx) counting(g storage.Grant, at time.Time) bool {
-	if !t.unexpired(g, at) || !t.parties(g) || t.grantDead(g) {
+// grantActive tells whether a grant counts at that moment, and its session, where it is bound to one, is alive.
+func (t *tx) grantActive(g storage.Grant, at time.Time) bool {
+	if !t.grantUnexpired(g, at) || !t.clientAndUserEnabled(g) || t.grantRevoked(g) {
 		return false
 	}
 	if g.Offline() {
 		return true
 	}
-	n, ok := t.sessionRecord(g.Session)
-	return ok && t.alive(n, at)
+	session, ok := t.sessionRecord(g.Session)
+	return ok && t.sessionActive(session, at)
 }
 
-// unexpired tells whether a grant is before its own deadline.
-func (t *tx) unexpired(g storage.Grant, at time.Time) bool {
+// grantUnexpired tells whether a grant is before its own deadline.
+func (t *tx) grantUnexpired(g storage.Grant, at time.Time) bool {
 	d := g.Deadline()
 	return d.IsZero() || at.Before(d)
 }
 
-// parties tells whether a grant's client and user are there and enabled.
-func (t *tx) parties(g storage.Grant) bool { return t.client(g.Client) != nil && t.enabled(g.Subject) }
+// clientAndUserEnabled tells whether a grant's client and user are there and enabled.
+func (t *tx) clientAndUserEnabled(g storage.Grant) bool {
+	return t.enabledClient(g.Client) != nil && t.userEnabled(g.Subject)
+}
 
 // addGrant stores a new grant; end is the absolute end of the session it was given in.
-func (t *tx) addGrant(g storage.Grant, end time.Time) {
+func (t *tx) addGrant(g storage.Grant, sessionEnd time.Time) {
 	if g.Offline() {
-		t.put(userOffline, join(g.Subject, g.Client, g.ID), nil)
-		t.put(clientOffline, join(g.Client, g.ID), nil)
+		t.put(offlineGrantsByUser, joinKey(g.Subject, g.Client, g.ID), nil)
+		t.put(offlineGrantsByClient, joinKey(g.Client, g.ID), nil)
 	} else {
-		t.put(sessions, placeOf(g), []byte{1})
+		t.put(sessions, boundGrantKey(g), []byte{1})
 	}
 	t.putGrant(g)
-	t.expireGrant(g, end)
-	if !g.Refresh.IsZero() {
-		t.addRefresh(g, storage.Hash{})
+	t.expireGrant(g, sessionEnd)
+	if !g.RefreshHash.IsZero() {
+		t.addRefreshToken(g, storage.Hash{})
 	}
 }
 
@@ -167,47 +169,47 @@ func (t *tx) addGrant(g storage.Grant, end time.Time) {
 func (t *tx) putGrant(g storage.Grant) { t.store(grants, []byte(g.ID), g) }
 
 // expireGrant puts a grant where Sweep will find it, unless it dies with its session anyway.
-func (t *tx) expireGrant(g storage.Grant, end time.Time) {
-	if d := g.Deadline(); !d.IsZero() && (g.Offline() || d.Before(end)) {
-		t.expire(d, expiryGrant, []byte(g.ID))
+func (t *tx) expireGrant(g storage.Grant, sessionEnd time.Time) {
+	if d := g.Deadline(); !d.IsZero() && (g.Offline() || d.Before(sessionEnd)) {
+		t.scheduleExpiry(d, expiryGrant, []byte(g.ID))
 	}
 }
 
-// milliGrant is g in whole milliseconds.
-func milliGrant(g storage.Grant) storage.Grant {
-	g.AuthTime, g.Created, g.LastUsed = milli(g.AuthTime), milli(g.Created), milli(g.LastUsed)
-	g.Expires, g.Rotated, g.Trust = milli(g.Expires), milli(g.Rotated), milliTrust(g.Trust)
+// truncateGrantTimes is g in whole milliseconds.
+func truncateGrantTimes(g storage.Grant) storage.Grant {
+	g.AuthTime, g.Created, g.LastUsed = truncateToMillis(g.AuthTime), truncateToMillis(g.Created), truncateToMillis(g.LastUsed)
+	g.Expires, g.RotatedAt, g.Trust = truncateToMillis(g.Expires), truncateToMillis(g.RotatedAt), truncateTokenExpiry(g.Trust)
 	return g
 }
 
-// addRefresh makes g's current refresh token known, and the one before it as what it is. A family's tokens stay known until it ends, or for as
+// addRefreshToken makes g's current refresh token known, and the one before it as what it is. A family's tokens stay known until it ends, or for as
 // long as they would have lived unused, so that reuse of any of them shows (RFC 9700 §4.14.2).
-func (t *tx) addRefresh(g storage.Grant, before storage.Hash) {
-	t.put(refreshes, g.Refresh[:], append(before[:], g.ID...))
+func (t *tx) addRefreshToken(g storage.Grant, previous storage.Hash) {
+	t.put(refreshTokens, g.RefreshHash[:], append(previous[:], g.ID...))
 }
 
-// refreshToken finds the family of a refresh token and the token before it; id is empty if it is unknown.
-func (t *tx) refreshToken(token storage.Hash) (before storage.Hash, id string) {
-	value := t.get(refreshes, token[:])
-	if len(value) <= len(before) {
-		return before, ""
+// findRefreshToken finds the family of a refresh token and the token before it; id is empty if it is unknown.
+func (t *tx) findRefreshToken(token storage.Hash) (previous storage.Hash, id string) {
+	value := t.get(refreshTokens, token[:])
+	if len(value) <= len(previous) {
+		return previous, ""
 	}
-	return storage.Hash(value[:len(before)]), string(value[len(before):])
+	return storage.Hash(value[:len(previous)]), string(value[len(previous):])
 }
 
 // removeGrant ends a grant. What names it dies with that, and is left to Sweep. What offline access gave stays in mind with its membership, for the
 // application's own session may go by it.
 func (t *tx) removeGrant(g storage.Grant) {
 	if g.Offline() {
-		if n, m, ok := t.holder(g.SID); ok {
-			m.Trust.Extend(g.Trust)
-			t.putMember(n.ID, m, false)
+		if session, cs, ok := t.clientSessionBySID(g.SID); ok {
+			cs.TokenExpiry.Extend(g.Trust)
+			t.putClientSession(session.ID, cs, false)
 		}
 		t.delete(grants, []byte(g.ID))
-		t.delete(userOffline, join(g.Subject, g.Client, g.ID))
-		t.delete(clientOffline, join(g.Client, g.ID))
+		t.delete(offlineGrantsByUser, joinKey(g.Subject, g.Client, g.ID))
+		t.delete(offlineGrantsByClient, joinKey(g.Client, g.ID))
 	} else {
-		t.delete(sessions, placeOf(g))
+		t.delete(sessions, boundGrantKey(g))
 	}
 	t.discardGrant(g)
 }

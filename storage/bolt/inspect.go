@@ -19,29 +19,29 @@ var errDamaged = errors.New("this is not a Curfew store, or a damaged one; resto
 
 // The layout of a meta page, little-endian, behind the page header.
 const (
-	metaLength   = 64
-	metaPageSize = 8
-	metaRoot     = 16
-	metaFreelist = 32
-	metaPages    = 40
-	metaTx       = 48
-	metaChecksum = 56 // FNV-1a of what is before it
-	metaMagic    = 0xED0CDAED
-	noFreelist   = 1<<64 - 1
+	metaLength    = 64
+	metaPageSize  = 8
+	metaRoot      = 16
+	metaFreelist  = 32
+	metaPageCount = 40
+	metaTx        = 48
+	metaChecksum  = 56 // FNV-1a of what is before it
+	metaMagic     = 0xED0CDAED
+	noFreelist    = 1<<64 - 1
 )
 
-// head is what a meta page says of the file.
-type head struct {
-	pageSize, root, freelist, pages, tx uint64
+// metaPage is what a meta page says of the file.
+type metaPage struct {
+	pageSize, root, freelist, pageCount, tx uint64
 }
 
-// checkAlways is the size in bytes up to which every page is looked at whenever the store opens: some milliseconds.
-const checkAlways = 64 << 20
+// fullCheckLimit is the size in bytes up to which every page is looked at whenever the store opens: some milliseconds.
+const fullCheckLimit = 64 << 20
 
-// inspect refuses a file that is no bbolt file, was cut short, or has damaged pages. Of a large file the pages are looked at
+// checkFile refuses a file that is no bbolt file, was cut short, or has damaged pages. Of a large file the pages are looked at
 // only where bbolt would read them all, in search of the free ones: when the last process did not come to write a list of
 // those. A file that is missing or empty is fine.
-func inspect(path string) error {
+func checkFile(path string) error {
 	f, err := os.Open(path)
 	if errors.Is(err, os.ErrNotExist) {
 		return nil
@@ -59,14 +59,14 @@ func inspect(path string) error {
 	case info.Size() == 0:
 		return nil
 	}
-	h, ok := readHead(f, info.Size())
+	h, ok := readMetaPage(f, info.Size())
 	if !ok {
-		return damaged("no meta page is whole")
+		return damagedError("no meta page is whole")
 	}
-	if uint64(info.Size())/h.pageSize < h.pages {
-		return damaged(fmt.Sprintf("it has %d bytes and should have %d", info.Size(), h.pages*h.pageSize))
+	if uint64(info.Size())/h.pageSize < h.pageCount {
+		return damagedError(fmt.Sprintf("it has %d bytes and should have %d", info.Size(), h.pageCount*h.pageSize))
 	}
-	if h.freelist != noFreelist && info.Size() > checkAlways {
+	if h.freelist != noFreelist && info.Size() > fullCheckLimit {
 		return nil // what is damaged shows when it is read
 	}
 	content, release, err := mapFile(f, info.Size())
@@ -76,33 +76,33 @@ func inspect(path string) error {
 	return errors.Join(checkPages(content, h), release())
 }
 
-// damaged says what is wrong and what to do.
-func damaged(what string) error {
+// damagedError says what is wrong and what to do.
+func damagedError(what string) error {
 	return fmt.Errorf("%w: %s: %w", storage.ErrUnavailable, what, errDamaged)
 }
 
-// readHead reads the newer of the two meta pages, or the one that is whole. Where the second begins depends on the page
+// readMetaPage reads the newer of the two meta pages, or the one that is whole. Where the second begins depends on the page
 // size, which stands in the page itself.
-func readHead(f io.ReaderAt, length int64) (h head, ok bool) {
-	places := []int64{0}
+func readMetaPage(f io.ReaderAt, length int64) (h metaPage, ok bool) {
+	offsets := []int64{0}
 	for size := int64(1024); size <= 1<<24 && size < length; size *= 2 {
-		places = append(places, size)
+		offsets = append(offsets, size)
 	}
-	for _, at := range places {
+	for _, offset := range offsets {
 		buf := make([]byte, pageHeader+metaLength)
-		if _, err := f.ReadAt(buf, at); err != nil {
+		if _, err := f.ReadAt(buf, offset); err != nil {
 			continue
 		}
 		m := buf[pageHeader:]
 		sum := fnv.New64a()
 		_, _ = sum.Write(m[:metaChecksum])
-		read := head{
+		candidate := metaPage{
 			pageSize: uint64(binary.LittleEndian.Uint32(m[metaPageSize:])), root: binary.LittleEndian.Uint64(m[metaRoot:]),
-			freelist: binary.LittleEndian.Uint64(m[metaFreelist:]), pages: binary.LittleEndian.Uint64(m[metaPages:]), tx: binary.LittleEndian.Uint64(m[metaTx:]),
+			freelist: binary.LittleEndian.Uint64(m[metaFreelist:]), pageCount: binary.LittleEndian.Uint64(m[metaPageCount:]), tx: binary.LittleEndian.Uint64(m[metaTx:]),
 		}
-		whole := binary.LittleEndian.Uint32(m) == metaMagic && sum.Sum64() == binary.LittleEndian.Uint64(m[metaChecksum:]) && read.pageSize >= 1024
-		if whole && (at == 0 || uint64(at) == read.pageSize) && (!ok || read.tx > h.tx) {
-			h, ok = read, true
+		valid := binary.LittleEndian.Uint32(m) == metaMagic && sum.Sum64() == binary.LittleEndian.Uint64(m[metaChecksum:]) && candidate.pageSize >= 1024
+		if valid && (offset == 0 || uint64(offset) == candidate.pageSize) && (!ok || candidate.tx > h.tx) {
+			h, ok = candidate, true
 		}
 	}
 	return h, ok

@@ -11,7 +11,7 @@ import (
 // ListKeys implements storage.Keys.
 func (s *Store) ListKeys(ctx context.Context) ([]storage.Key, error) {
 	return read(ctx, s, func(t *tx) (list []storage.Key, err error) {
-		for _, v := range t.prefix(keys, nil) {
+		for _, v := range t.scanPrefix(keys, nil) {
 			if k, ok := decode[storage.Key](t, keys, v); ok {
 				list = append(list, k)
 			}
@@ -27,8 +27,8 @@ func (s *Store) ListKeys(ctx context.Context) ([]storage.Key, error) {
 func (s *Store) PutKeys(ctx context.Context, put []storage.Key, remove []string, e ...storage.Event) error {
 	return s.update(ctx, func(t *tx) error {
 		for _, k := range put {
-			k.Created, k.Active, k.Retired = milli(k.Created), milli(k.Active), milli(k.Retired)
-			k.Archived, k.Gone = milli(k.Archived), milli(k.Gone)
+			k.Created, k.ActiveAt, k.RetiredAt = truncateToMillis(k.Created), truncateToMillis(k.ActiveAt), truncateToMillis(k.RetiredAt)
+			k.ArchivedAt, k.RemovableAt = truncateToMillis(k.ArchivedAt), truncateToMillis(k.RemovableAt)
 			t.store(keys, []byte(k.ID), k)
 		}
 		for _, id := range remove {

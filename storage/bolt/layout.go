@@ -8,54 +8,54 @@ import (
 
 // layout.go is what compact records consist of: each function names the fields in the order in which they are written and read.
 
-func (f *fields) user(r *storage.User) {
+func (f *recordCodec) user(r *storage.User) {
 	text(f, &r.Subject)
 	text(f, &r.Name)
 	text(f, &r.Email)
-	f.flag(&r.EmailVerified)
+	f.boolean(&r.EmailVerified)
 	f.claims(&r.Claims)
 	text(f, &r.Password)
-	f.flag(&r.Disabled)
+	f.boolean(&r.Disabled)
 	f.time(&r.Created)
 	f.time(&r.Updated)
-	f.number(&r.Revision)
+	f.uvarint(&r.Revision)
 }
 
 // session leaves the members out, which are records of their own.
-func (f *fields) session(r *storage.Session) {
+func (f *recordCodec) session(r *storage.Session) {
 	text(f, &r.ID)
-	f.hash(&r.Secret)
+	f.hash(&r.SecretHash)
 	text(f, &r.Subject)
 	f.time(&r.AuthTime)
 	f.texts(&r.AMR)
 	text(f, &r.ACR)
 	f.time(&r.Created)
 	f.time(&r.LastActive)
-	whole(f, &r.Idle)
+	integer(f, &r.IdleTimeout)
 	f.time(&r.Expires)
-	f.flag(&r.Keep)
+	f.boolean(&r.RememberMe)
 	text(f, &r.UserAgent)
 	text(f, &r.Address)
 }
 
-func (f *fields) member(r *storage.Member) {
+func (f *recordCodec) clientSession(r *storage.ClientSession) {
 	text(f, &r.Client)
 	text(f, &r.SID)
-	f.time(&r.Began)
+	f.time(&r.CodeIssued)
 	f.time(&r.Joined)
 	f.time(&r.LastUsed)
-	f.trust(&r.Trust)
+	f.tokenExpiry(&r.TokenExpiry)
 }
 
-func (f *fields) trust(r *storage.Trust) {
+func (f *recordCodec) tokenExpiry(r *storage.TokenExpiry) {
 	f.time(&r.Opaque)
 	f.time(&r.JWT)
 	f.time(&r.IDToken)
-	f.time(&r.Lease)
-	f.time(&r.Issued)
+	f.time(&r.SessionExpiry)
+	f.time(&r.LastIDToken)
 }
 
-func (f *fields) grant(r *storage.Grant) {
+func (f *recordCodec) grant(r *storage.Grant) {
 	text(f, &r.ID)
 	text(f, &r.Client)
 	text(f, &r.Subject)
@@ -69,16 +69,16 @@ func (f *fields) grant(r *storage.Grant) {
 	text(f, &r.ACR)
 	f.time(&r.Created)
 	f.time(&r.LastUsed)
-	whole(f, &r.Idle)
+	integer(f, &r.IdleTimeout)
 	f.time(&r.Expires)
-	f.hash(&r.Refresh)
-	f.hash(&r.Previous)
-	f.time(&r.Rotated)
-	f.trust(&r.Trust)
+	f.hash(&r.RefreshHash)
+	f.hash(&r.PreviousHash)
+	f.time(&r.RotatedAt)
+	f.tokenExpiry(&r.Trust)
 	text(f, &r.UserAgent)
 }
 
-func (f *fields) token(r *storage.Token) {
+func (f *recordCodec) token(r *storage.Token) {
 	f.hash(&r.Hash)
 	text(f, &r.Grant)
 	text(f, &r.SID)
@@ -90,7 +90,7 @@ func (f *fields) token(r *storage.Token) {
 	f.time(&r.Expires)
 }
 
-func (f *fields) delivery(r *storage.Delivery) {
+func (f *recordCodec) delivery(r *storage.Delivery) {
 	text(f, &r.ID)
 	text(f, &r.Report)
 	text(f, &r.Client)
@@ -101,52 +101,52 @@ func (f *fields) delivery(r *storage.Delivery) {
 	text(f, &r.Alg)
 	text(f, &r.Typ)
 	text(f, &r.Claims)
-	f.flag(&r.Late)
+	f.boolean(&r.Renotification)
 	f.time(&r.Created)
-	f.time(&r.Next)
-	f.time(&r.GiveUp)
-	whole(f, &r.Attempts)
-	whole(f, &r.Refused)
+	f.time(&r.NextAttempt)
+	f.time(&r.GiveUpAt)
+	integer(f, &r.Attempts)
+	integer(f, &r.Refusals)
 	text(f, &r.State)
 	f.answer(&r.Answer)
-	f.number(&r.Lease)
-	f.time(&r.Leased)
+	f.uvarint(&r.Lease)
+	f.time(&r.LeasedUntil)
 }
 
-func (f *fields) answer(r *storage.Answer) {
+func (f *recordCodec) answer(r *storage.Answer) {
 	f.time(&r.At)
 	text(f, &r.JTI)
-	whole(f, &r.Status)
+	integer(f, &r.Status)
 	text(f, &r.Class)
 	text(f, &r.Detail)
 }
 
-func (f *fields) report(r *storage.Report) {
+func (f *recordCodec) report(r *storage.Report) {
 	text(f, &r.ID)
 	f.cause(&r.Cause)
 	text(f, &r.Session)
-	f.flag(&r.Whole)
+	f.boolean(&r.WholeSession)
 	text(f, &r.Subject)
-	f.time(&r.At)
+	f.time(&r.EndedAt)
 	f.time(&r.AuthTime)
 	text(f, &r.UserAgent)
 	text(f, &r.Address)
-	if n := f.length(len(r.Rows)); f.reading {
-		r.Rows = make([]storage.Row, n)
+	if n := f.length(len(r.Entries)); f.reading {
+		r.Entries = make([]storage.ReportEntry, n)
 	}
-	for i := range r.Rows {
-		f.row(&r.Rows[i])
+	for i := range r.Entries {
+		f.reportEntry(&r.Entries[i])
 	}
 	if n := f.length(len(r.Audit)); f.reading && n > 0 {
 		r.Audit = make([]uint64, n)
 	}
 	for i := range r.Audit {
-		f.number(&r.Audit[i])
+		f.uvarint(&r.Audit[i])
 	}
-	f.time(&r.Keep)
+	f.time(&r.DeleteAfter)
 }
 
-func (f *fields) cause(r *storage.Cause) {
+func (f *recordCodec) cause(r *storage.Cause) {
 	text(f, &r.ID)
 	text(f, &r.Reason)
 	text(f, &r.By)
@@ -154,25 +154,25 @@ func (f *fields) cause(r *storage.Cause) {
 	text(f, &r.Address)
 }
 
-func (f *fields) row(r *storage.Row) {
+func (f *recordCodec) reportEntry(r *storage.ReportEntry) {
 	text(f, &r.Kind)
 	text(f, &r.Client)
 	text(f, &r.Name)
 	f.texts(&r.Channels)
 	text(f, &r.Trust)
 	text(f, &r.Delivery)
-	whole(f, &r.Evidence)
-	f.time(&r.Told)
-	f.time(&r.Until)
-	text(f, &r.Basis)
-	whole(f, &r.Attempts)
-	f.time(&r.Next)
-	f.answer(&r.Answer)
-	text(f, &r.Late)
+	integer(f, &r.Evidence)
+	f.time(&r.NotifiedAt)
+	f.time(&r.ExpiresAt)
+	text(f, &r.BoundBy)
+	integer(f, &r.Attempts)
+	f.time(&r.NextAttempt)
+	f.answer(&r.LastAnswer)
+	text(f, &r.Renotification)
 }
 
 // claims are claims about a person, in JSON.
-func (f *fields) claims(r *map[string]any) {
+func (f *recordCodec) claims(r *map[string]any) {
 	var raw json.RawMessage
 	if !f.reading && len(*r) > 0 {
 		raw, f.err = json.Marshal(*r)
@@ -186,7 +186,7 @@ func (f *fields) claims(r *map[string]any) {
 }
 
 // json is a JSON text as it came.
-func (f *fields) json(r *json.RawMessage) {
+func (f *recordCodec) json(r *json.RawMessage) {
 	s := string(*r)
 	text(f, &s)
 	if *r = nil; s != "" {

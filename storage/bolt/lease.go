@@ -11,39 +11,39 @@ import (
 
 // lease.go frees what an earlier process had claimed.
 
-// leaseMark follows the host in the order of due deliveries while somebody is at one, so that leases are found without reading deliveries.
-var leaseMark = []byte{0}
+// leaseSuffix follows the host in the order of due deliveries while somebody is at one, so that leases are found without reading deliveries.
+var leaseSuffix = []byte{0}
 
 // dueValue is what stands in the order of due deliveries.
 func dueValue(d storage.Delivery) []byte {
-	if d.Leased.IsZero() {
+	if d.LeasedUntil.IsZero() {
 		return []byte(d.Host)
 	}
-	return append([]byte(d.Host), leaseMark...)
+	return append([]byte(d.Host), leaseSuffix...)
 }
 
 // dueHost is the host in it.
-func dueHost(value []byte) string { return string(bytes.TrimSuffix(value, leaseMark)) }
+func dueHost(value []byte) string { return string(bytes.TrimSuffix(value, leaseSuffix)) }
 
-// freeLeases makes due again what an earlier process was at when it died: whoever has the file's lock is alone. Who had answered that process is
+// releaseLeases makes due again what an earlier process was at when it died: whoever has the file's lock is alone. Who had answered that process is
 // told once more. Without room for the write the leases run out by themselves.
-func (s *Store) freeLeases(ctx context.Context) error {
-	held, err := read(ctx, s, func(t *tx) (held []string, err error) {
-		for k, v := range t.prefix(due, nil) {
-			if bytes.HasSuffix(v, leaseMark) {
-				held = append(held, string(k[timeLength:]))
+func (s *Store) releaseLeases(ctx context.Context) error {
+	leased, err := read(ctx, s, func(t *tx) (leased []string, err error) {
+		for k, v := range t.scanPrefix(dueDeliveries, nil) {
+			if bytes.HasSuffix(v, leaseSuffix) {
+				leased = append(leased, string(k[timeKeyLength:]))
 			}
 		}
-		return held, nil
+		return leased, nil
 	})
-	if err != nil || len(held) == 0 {
+	if err != nil || len(leased) == 0 {
 		return err
 	}
 	err = s.update(ctx, func(t *tx) error {
-		for _, id := range held {
+		for _, id := range leased {
 			if d, ok := t.delivery(id); ok {
 				before := d
-				d.Leased = time.Time{}
+				d.LeasedUntil = time.Time{}
 				t.putDelivery(d, &before)
 			}
 		}

@@ -13,11 +13,11 @@ import (
 func mustOwe(t *testing.T, s *Store, now time.Time, n int) {
 	t.Helper()
 	must(t, s.PutUser(t.Context(), storage.User{Subject: "ann", Name: "ann"}))
-	must(t, s.CreateSession(t.Context(), storage.Session{ID: "s", Secret: storage.HashOf("s"), Subject: "ann", Created: now, LastActive: now,
-		Idle: time.Hour, Expires: now.Add(time.Hour)}, storage.Event{}))
-	_, _, err := s.EndSessions(t.Context(), storage.Selector{Subject: "ann"}, storage.Cause{ID: "c"}, now, storage.Change{}, 0, func(storage.Ended) (p storage.Plan) {
+	must(t, s.CreateSession(t.Context(), storage.Session{ID: "s", SecretHash: storage.HashOf("s"), Subject: "ann", Created: now, LastActive: now,
+		IdleTimeout: time.Hour, Expires: now.Add(time.Hour)}, storage.Event{}))
+	_, _, err := s.EndSessions(t.Context(), storage.Selector{Subject: "ann"}, storage.Cause{ID: "c"}, now, storage.Change{}, 0, func(storage.Termination) (p storage.Plan) {
 		for i := range n {
-			p.Deliveries = append(p.Deliveries, storage.Delivery{ID: fmt.Sprintf("d%07d", i), Host: "h", State: storage.DeliveryPending, Created: now, Next: now, GiveUp: now.Add(time.Hour)})
+			p.Deliveries = append(p.Deliveries, storage.Delivery{ID: fmt.Sprintf("d%07d", i), Host: "h", State: storage.DeliveryPending, Created: now, NextAttempt: now, GiveUpAt: now.Add(time.Hour)})
 		}
 		return p
 	})
@@ -46,7 +46,7 @@ func TestLeasesEndWithTheirProcess(t *testing.T) {
 	if len(again) != 4 || again[0].ID != claimed[0].ID || again[0].Lease <= claimed[0].Lease {
 		t.Fatalf("got %+v claimed after the restart, want all four under new leases", again)
 	}
-	stale, err := s.SettleDeliveries(t.Context(), []storage.Settlement{{ID: claimed[0].ID, Lease: claimed[0].Lease, State: storage.DeliveryDone}})
+	stale, err := s.RecordOutcomes(t.Context(), []storage.DeliveryOutcome{{ID: claimed[0].ID, Lease: claimed[0].Lease, State: storage.DeliveryDone}})
 	must(t, err)
 	if len(stale) != 1 {
 		t.Error("got an outcome under the lease of a process that died recorded")

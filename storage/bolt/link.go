@@ -10,26 +10,26 @@ import (
 	"github.com/curfew-id/curfew/storage"
 )
 
-// PutLink implements storage.Links.
-func (s *Store) PutLink(ctx context.Context, l storage.Link, e storage.Event) error {
+// PutOneTimeLink implements storage.Links.
+func (s *Store) PutOneTimeLink(ctx context.Context, l storage.OneTimeLink, e storage.Event) error {
 	return s.update(ctx, func(t *tx) error {
-		l.Created, l.Expires = milli(l.Created), milli(l.Expires)
-		of := join(l.Subject, l.Purpose)
-		if older := t.get(userLinks, of); older != nil {
-			t.delete(links, older)
+		l.Created, l.Expires = truncateToMillis(l.Created), truncateToMillis(l.Expires)
+		userKey := joinKey(l.Subject, l.Purpose)
+		if replaced := t.get(linksByUser, userKey); replaced != nil {
+			t.delete(oneTimeLinks, replaced)
 		}
-		t.store(links, l.Hash[:], l)
-		t.put(userLinks, of, l.Hash[:])
-		t.expire(l.Expires, expiryLink, l.Hash[:])
+		t.store(oneTimeLinks, l.Hash[:], l)
+		t.put(linksByUser, userKey, l.Hash[:])
+		t.scheduleExpiry(l.Expires, expiryLink, l.Hash[:])
 		t.appendEvent(e)
 		return nil
 	})
 }
 
-// Link implements storage.Links.
-func (s *Store) Link(ctx context.Context, hash storage.Hash, at time.Time) (storage.Link, error) {
-	return read(ctx, s, func(t *tx) (storage.Link, error) {
-		l, ok := t.link(hash, at)
+// OneTimeLink implements storage.Links.
+func (s *Store) OneTimeLink(ctx context.Context, hash storage.Hash, at time.Time) (storage.OneTimeLink, error) {
+	return read(ctx, s, func(t *tx) (storage.OneTimeLink, error) {
+		l, ok := t.findLink(hash, at)
 		if !ok {
 			return l, fmt.Errorf("find link: %w", storage.ErrNotFound)
 		}
@@ -37,70 +37,70 @@ func (s *Store) Link(ctx context.Context, hash storage.Hash, at time.Time) (stor
 	})
 }
 
-// link finds an unused, unexpired link.
-func (t *tx) link(hash storage.Hash, at time.Time) (storage.Link, bool) {
-	l, ok := load[storage.Link](t, links, hash[:])
+// findLink finds an unused, unexpired link.
+func (t *tx) findLink(hash storage.Hash, at time.Time) (storage.OneTimeLink, bool) {
+	l, ok := load[storage.OneTimeLink](t, oneTimeLinks, hash[:])
 	if !ok || !at.Before(l.Expires) {
-		return storage.Link{}, false
+		return storage.OneTimeLink{}, false
 	}
 	return l, true
 }
 
 // removeLink removes a link that was used or is past its time.
-func (t *tx) removeLink(l storage.Link) {
-	t.delete(links, l.Hash[:])
-	of := join(l.Subject, l.Purpose)
-	if string(t.get(userLinks, of)) == string(l.Hash[:]) {
-		t.delete(userLinks, of)
+func (t *tx) removeLink(l storage.OneTimeLink) {
+	t.delete(oneTimeLinks, l.Hash[:])
+	userKey := joinKey(l.Subject, l.Purpose)
+	if string(t.get(linksByUser, userKey)) == string(l.Hash[:]) {
+		t.delete(linksByUser, userKey)
 	}
 }
 
 // removeLinks removes all links of a user.
 func (t *tx) removeLinks(subject string) {
-	var gone []storage.Link
-	for _, hash := range t.prefix(userLinks, within(subject)) {
-		if l, ok := load[storage.Link](t, links, hash); ok {
-			gone = append(gone, l)
+	var toRemove []storage.OneTimeLink
+	for _, hash := range t.scanPrefix(linksByUser, keyPrefix(subject)) {
+		if l, ok := load[storage.OneTimeLink](t, oneTimeLinks, hash); ok {
+			toRemove = append(toRemove, l)
 		}
 	}
-	for _, l := range gone {
+	for _, l := range toRemove {
 		t.removeLink(l)
 	}
 }
 
-// PutInitialToken implements storage.InitialTokens.
-func (s *Store) PutInitialToken(ctx context.Context, i storage.InitialToken, e ...storage.Event) error {
+// PutInitialAccessToken implements storage.InitialTokens.
+func (s *Store) PutInitialAccessToken(ctx context.Context, token storage.InitialAccessToken, e ...storage.Event) error {
 	return s.update(ctx, func(t *tx) error {
-		i.Created, i.Expires = milli(i.Created), milli(i.Expires)
-		t.store(initialTokens, i.Hash[:], i)
+		token.Created, token.Expires = truncateToMillis(token.Created), truncateToMillis(token.Expires)
+		t.store(initialAccessTokens, token.Hash[:], token)
 		t.appendEvents(e)
 		return nil
 	})
 }
 
-// InitialToken implements storage.InitialTokens.
-func (s *Store) InitialToken(ctx context.Context, hash storage.Hash, at time.Time) (storage.InitialToken, error) {
-	return read(ctx, s, func(t *tx) (storage.InitialToken, error) {
-		i, ok := t.initialToken(hash, at)
+// InitialAccessToken implements storage.InitialTokens.
+func (s *Store) InitialAccessToken(ctx context.Context, hash storage.Hash, at time.Time) (storage.InitialAccessToken, error) {
+	return read(ctx, s, func(t *tx) (storage.InitialAccessToken, error) {
+		token, ok := t.validInitialAccessToken(hash, at)
 		if !ok {
-			return i, fmt.Errorf("find initial access token: %w", storage.ErrNotFound)
+			return token, fmt.Errorf("find initial access token: %w", storage.ErrNotFound)
 		}
-		return i, nil
+		return token, nil
 	})
 }
 
-// ListInitialTokens implements storage.InitialTokens.
-func (s *Store) ListInitialTokens(ctx context.Context) ([]storage.InitialToken, error) {
-	return read(ctx, s, func(t *tx) ([]storage.InitialToken, error) { return t.initialTokens(), nil })
+// ListInitialAccessTokens implements storage.InitialTokens.
+func (s *Store) ListInitialAccessTokens(ctx context.Context) ([]storage.InitialAccessToken, error) {
+	return read(ctx, s, func(t *tx) ([]storage.InitialAccessToken, error) { return t.listInitialAccessTokens(), nil })
 }
 
-// DeleteInitialToken implements storage.InitialTokens.
-func (s *Store) DeleteInitialToken(ctx context.Context, name string, e ...storage.Event) error {
+// DeleteInitialAccessToken implements storage.InitialTokens.
+func (s *Store) DeleteInitialAccessToken(ctx context.Context, name string, e ...storage.Event) error {
 	return s.update(ctx, func(t *tx) error {
 		found := false
-		for _, i := range t.initialTokens() {
-			if i.Name == name {
-				t.delete(initialTokens, i.Hash[:])
+		for _, token := range t.listInitialAccessTokens() {
+			if token.Name == name {
+				t.delete(initialAccessTokens, token.Hash[:])
 				found = true
 			}
 		}
@@ -112,23 +112,23 @@ func (s *Store) DeleteInitialToken(ctx context.Context, name string, e ...storag
 	})
 }
 
-// initialToken finds a usable one.
-func (t *tx) initialToken(hash storage.Hash, at time.Time) (storage.InitialToken, bool) {
-	i, ok := load[storage.InitialToken](t, initialTokens, hash[:])
-	if !ok || i.Uses == 0 || (!i.Expires.IsZero() && !at.Before(i.Expires)) {
-		return storage.InitialToken{}, false
+// validInitialAccessToken finds a usable one.
+func (t *tx) validInitialAccessToken(hash storage.Hash, at time.Time) (storage.InitialAccessToken, bool) {
+	token, ok := load[storage.InitialAccessToken](t, initialAccessTokens, hash[:])
+	if !ok || token.UsesLeft == 0 || (!token.Expires.IsZero() && !at.Before(token.Expires)) {
+		return storage.InitialAccessToken{}, false
 	}
-	return i, true
+	return token, true
 }
 
-// initialTokens are all, by name.
-func (t *tx) initialTokens() (list []storage.InitialToken) {
-	for _, v := range t.prefix(initialTokens, nil) {
-		if i, ok := decode[storage.InitialToken](t, initialTokens, v); ok {
-			list = append(list, i)
+// listInitialAccessTokens are all, by name.
+func (t *tx) listInitialAccessTokens() (list []storage.InitialAccessToken) {
+	for _, v := range t.scanPrefix(initialAccessTokens, nil) {
+		if token, ok := decode[storage.InitialAccessToken](t, initialAccessTokens, v); ok {
+			list = append(list, token)
 		}
 	}
-	slices.SortFunc(list, func(a, b storage.InitialToken) int {
+	slices.SortFunc(list, func(a, b storage.InitialAccessToken) int {
 		return cmp.Or(cmp.Compare(a.Name, b.Name), a.Created.Compare(b.Created))
 	})
 	return list

@@ -20,30 +20,30 @@ func list[V, T any](ctx context.Context, s *Store, p storage.Page, walk func(t *
 	if limit <= 0 {
 		limit = 100
 	}
-	from := after(p)
+	from := decodeCursor(p)
 	var last []byte // the key of the last record of the page
 	for more := true; more; {
 		err := s.view(ctx, func(t *tx) error {
 			more = false
 			seen := 0
-			var at []byte
+			var scanned []byte
 			for k, v := range walk(t, from) {
 				if seen++; seen > listChunk {
 					more = true
 					break
 				}
-				at = k
+				scanned = k
 				record, ok := pick(t, k, v)
 				if !ok {
 					continue
 				}
 				if len(page) == limit {
-					next = cursor(last)
+					next = encodeCursor(last)
 					return nil
 				}
 				page, last = append(page, record), bytes.Clone(k)
 			}
-			from = bytes.Clone(at)
+			from = bytes.Clone(scanned)
 			return nil
 		})
 		if err != nil {
@@ -53,10 +53,10 @@ func list[V, T any](ctx context.Context, s *Store, p storage.Page, walk func(t *
 	return page, next, nil
 }
 
-// cursor writes the key at which a page ended, after reads it back: nil for the first page.
-func cursor(key []byte) string { return base64.RawURLEncoding.EncodeToString(key) }
+// encodeCursor writes the key at which a page ended, after reads it back: nil for the first page.
+func encodeCursor(key []byte) string { return base64.RawURLEncoding.EncodeToString(key) }
 
-func after(p storage.Page) []byte {
+func decodeCursor(p storage.Page) []byte {
 	key, err := base64.RawURLEncoding.DecodeString(p.After)
 	if err != nil || len(key) == 0 {
 		return nil

@@ -48,18 +48,18 @@ func TestMillionSessions(t *testing.T) {
 	fill(million, func(i int64) error {
 		id := storage.HashOf(fmt.Sprint("session", i)).String()
 		err := s.CreateSession(t.Context(), storage.Session{
-			ID: storage.SessionID(id), Secret: storage.HashOf(id), Subject: user(i), AuthTime: now, AMR: []string{"pwd"}, Created: now, LastActive: now,
-			Idle: 8 * time.Hour, Expires: now.Add(24 * time.Hour), UserAgent: "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36", Address: "192.0.2.1",
+			ID: storage.SessionID(id), SecretHash: storage.HashOf(id), Subject: user(i), AuthTime: now, AMR: []string{"pwd"}, Created: now, LastActive: now,
+			IdleTimeout: 8 * time.Hour, Expires: now.Add(24 * time.Hour), UserAgent: "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36", Address: "192.0.2.1",
 		}, storage.Event{At: now, Kind: "session.created", Subject: user(i)})
 		if err != nil {
 			return err
 		}
 		code := storage.Code{ID: "code" + id, Client: fmt.Sprint("app", i%apps), Subject: user(i), Session: storage.SessionID(id), SID: "sid" + id, Issued: now, Expires: now.Add(time.Hour)}
-		_, err = s.Redeem(t.Context(), code, now, func(n storage.Session, m storage.Member) (storage.Issue, error) {
-			return storage.Issue{
-				Grant:  storage.Grant{ID: "grant" + id, Scope: []string{"openid", "profile"}, AuthTime: now, Created: now, LastUsed: now, Expires: n.Expires, Refresh: storage.HashOf("refresh" + id)},
+		_, err = s.Redeem(t.Context(), code, now, func(session storage.Session, m storage.ClientSession) (storage.Issuance, error) {
+			return storage.Issuance{
+				Grant:  storage.Grant{ID: "grant" + id, Scope: []string{"openid", "profile"}, AuthTime: now, Created: now, LastUsed: now, Expires: session.Expires, RefreshHash: storage.HashOf("refresh" + id)},
 				Tokens: []storage.Token{{Hash: storage.HashOf("token" + id), SID: m.SID, Scope: []string{"openid", "profile"}, Issued: now, Expires: now.Add(time.Hour)}},
-				Trust:  storage.Trust{Opaque: now.Add(time.Hour), IDToken: now.Add(10 * time.Minute), Issued: now},
+				Trust:  storage.TokenExpiry{Opaque: now.Add(time.Hour), IDToken: now.Add(10 * time.Minute), LastIDToken: now},
 			}, nil
 		})
 		return err

@@ -157,9 +157,9 @@ func TestDamagedPagesNeverCrash(t *testing.T) {
 func readAll(ctx context.Context, s *Store) {
 	at := time.Date(2026, 11, 2, 10, 0, 0, 0, time.UTC)
 	_, _, _ = s.ListUsers(ctx, storage.Page{Limit: 1000})
-	_, _, _ = s.ListSessions(ctx, storage.Selector{Everyone: true}, at, storage.Page{Limit: 1000})
+	_, _, _ = s.ListSessions(ctx, storage.Selector{AllUsers: true}, at, storage.Page{Limit: 1000})
 	_, _, _ = s.ListEvents(ctx, storage.EventFilter{}, storage.Page{Limit: 1000})
-	_, _ = s.CountEndings(ctx, storage.Selector{Everyone: true, Offline: true}, at)
+	_, _ = s.CountTerminations(ctx, storage.Selector{AllUsers: true, IncludeOffline: true}, at)
 	_, _, _ = s.Token(ctx, storage.HashOf("token"), at)
 }
 
@@ -181,9 +181,9 @@ func mustCrash(t *testing.T) []byte {
 	mustFill(t, path)
 	content, err := os.ReadFile(path)
 	must(t, err)
-	h, ok := readHead(bytes.NewReader(content), int64(len(content)))
+	h, ok := readMetaPage(bytes.NewReader(content), int64(len(content)))
 	if !ok || h.freelist != noFreelist {
 		t.Fatalf("got head %+v", h)
 	}
-	return content[:h.pages*h.pageSize]
+	return content[:h.pageCount*h.pageSize]
 }

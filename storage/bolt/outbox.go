@@ -10,36 +10,38 @@ import (
 
 // outbox.go lists deliveries across their states, newest first.
 
-var deliveryStateList = [...]storage.DeliveryState{
+var allDeliveryStates = [...]storage.DeliveryState{
 	storage.DeliveryPending, storage.DeliveryDone, storage.DeliveryFailed, storage.DeliveryCancelled,
 }
 
 // ListDeliveries implements storage.Deliveries.
 func (s *Store) ListDeliveries(ctx context.Context, f storage.DeliveryFilter, p storage.Page) ([]storage.Delivery, string, error) {
-	states := deliveryStateList[:]
+	states := allDeliveryStates[:]
 	if f.State != "" {
 		states = []storage.DeliveryState{f.State}
 	}
-	walk := func(t *tx, after []byte) iter.Seq2[[]byte, storage.DeliveryState] { return t.newest(states, after) }
+	walk := func(t *tx, after []byte) iter.Seq2[[]byte, storage.DeliveryState] {
+		return t.newestDeliveries(states, after)
+	}
 	return list(ctx, s, p, walk, func(t *tx, k []byte, _ storage.DeliveryState) (storage.Delivery, bool) {
-		d, ok := t.delivery(string(k[timeLength:]))
+		d, ok := t.delivery(string(k[timeKeyLength:]))
 		return d, ok && (f.Client == "" || d.Client == f.Client) && (f.Report == "" || d.Report == f.Report)
 	})
 }
 
-// newest walks the time and id of the deliveries in these states that precede before, newest first: each state has an
+// newestDeliveries walks the time and id of the deliveries in these states that precede before, newest first: each state has an
 // order of its own, and the latest of their heads is the next of all.
-func (t *tx) newest(states []storage.DeliveryState, before []byte) iter.Seq2[[]byte, storage.DeliveryState] {
+func (t *tx) newestDeliveries(states []storage.DeliveryState, before []byte) iter.Seq2[[]byte, storage.DeliveryState] {
 	return func(yield func([]byte, storage.DeliveryState) bool) {
 		heads := make([][]byte, len(states))
 		advance := make([]func(), len(states))
 		for i, state := range states {
-			prefix := within(string(state))
+			prefix := keyPrefix(string(state))
 			from := []byte(nil)
 			if before != nil {
 				from = append(bytes.Clone(prefix), before...)
 			}
-			pull, stop := iter.Pull2(t.before(deliveryStates, prefix, from))
+			pull, stop := iter.Pull2(t.scanBackward(deliveriesByState, prefix, from))
 			defer stop()
 			advance[i] = func() {
 				heads[i] = nil

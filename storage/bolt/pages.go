@@ -16,13 +16,13 @@ const (
 	branchPage   = 1
 	leafPage     = 2
 	freelistPage = 16
-	bucketMark   = 1
+	bucketFlag   = 1
 	bucketHeader = 16 // root, sequence
 )
 
-// pageCheck walks the trees of pages.
-type pageCheck struct {
-	head    head
+// pageChecker walks the trees of pages.
+type pageChecker struct {
+	meta    metaPage
 	content []byte
 	seen    []bool
 	queue   []subtree
@@ -30,36 +30,36 @@ type pageCheck struct {
 
 // subtree is a page and between which keys its own lie: from min on and before max, nil being no bound.
 type subtree struct {
-	page     uint64
-	min, max []byte
+	page           uint64
+	minKey, maxKey []byte
 }
 
 // checkPages tells whether the pages that can be reached from the root are whole: each where it says it is, referred to
 // once, with no element beyond its end and its keys in order.
-func checkPages(content []byte, h head) error {
-	c := pageCheck{head: h, content: content, seen: make([]bool, h.pages), queue: []subtree{{page: h.root}}}
-	if h.freelist != noFreelist && !c.free() {
-		return damaged("the list of free pages is damaged")
+func checkPages(content []byte, h metaPage) error {
+	c := pageChecker{meta: h, content: content, seen: make([]bool, h.pageCount), queue: []subtree{{page: h.root}}}
+	if h.freelist != noFreelist && !c.checkFreelist() {
+		return damagedError("the list of free pages is damaged")
 	}
 	for len(c.queue) > 0 {
 		next := c.queue[len(c.queue)-1]
 		c.queue = c.queue[:len(c.queue)-1]
-		page, ok := c.page(next.page)
-		if !ok || !c.elements(page, next.min, next.max) {
-			return damaged(fmt.Sprintf("page %d is damaged", next.page))
+		page, ok := c.claimPage(next.page)
+		if !ok || !c.checkElements(page, next.minKey, next.maxKey) {
+			return damagedError(fmt.Sprintf("page %d is damaged", next.page))
 		}
 	}
 	return nil
 }
 
-// page finds a page with its overflow.
-func (c *pageCheck) page(id uint64) ([]byte, bool) {
-	if id < 2 || id >= c.head.pages {
+// claimPage finds a page with its overflow.
+func (c *pageChecker) claimPage(id uint64) ([]byte, bool) {
+	if id < 2 || id >= c.meta.pageCount {
 		return nil, false
 	}
-	page := c.content[id*c.head.pageSize:]
+	page := c.content[id*c.meta.pageSize:]
 	overflow := uint64(binary.LittleEndian.Uint32(page[12:]))
-	if binary.LittleEndian.Uint64(page) != id || id+overflow >= c.head.pages {
+	if binary.LittleEndian.Uint64(page) != id || id+overflow >= c.meta.pageCount {
 		return nil, false
 	}
 	for i := id; i <= id+overflow; i++ {
@@ -68,12 +68,12 @@ func (c *pageCheck) page(id uint64) ([]byte, bool) {
 		}
 		c.seen[i] = true
 	}
-	return page[:(overflow+1)*c.head.pageSize], true
+	return page[:(overflow+1)*c.meta.pageSize], true
 }
 
-// free checks the list of free pages, none of which may be in use.
-func (c *pageCheck) free() bool {
-	list, ok := c.page(c.head.freelist)
+// checkFreelist checks the list of free pages, none of which may be in use.
+func (c *pageChecker) checkFreelist() bool {
+	list, ok := c.claimPage(c.meta.freelist)
 	if !ok || binary.LittleEndian.Uint16(list[8:]) != freelistPage {
 		return false
 	}
@@ -86,7 +86,7 @@ func (c *pageCheck) free() bool {
 	}
 	for i := range count {
 		id := binary.LittleEndian.Uint64(list[8*i:])
-		if id < 2 || id >= c.head.pages || c.seen[id] {
+		if id < 2 || id >= c.meta.pageCount || c.seen[id] {
 			return false
 		}
 		c.seen[id] = true
@@ -94,54 +94,54 @@ func (c *pageCheck) free() bool {
 	return true
 }
 
-// elements checks a page's elements and queues the pages that they refer to.
-func (c *pageCheck) elements(page, min, max []byte) bool {
+// checkElements checks a page's elements and queues the pages that they refer to.
+func (c *pageChecker) checkElements(page, minKey, maxKey []byte) bool {
 	flags, count := binary.LittleEndian.Uint16(page[8:]), int(binary.LittleEndian.Uint16(page[10:]))
 	if pageHeader+count*elementSize > len(page) || (flags != leafPage && (flags != branchPage || count == 0)) {
 		return false
 	}
-	var before []byte
+	var previous []byte
 	for i := range count {
-		e, key, value, ok := element(page, flags, i)
-		if !ok || bytes.Compare(key, min) < 0 || (max != nil && bytes.Compare(key, max) >= 0) || (i > 0 && bytes.Compare(key, before) <= 0) {
+		e, key, value, ok := readElement(page, flags, i)
+		if !ok || bytes.Compare(key, minKey) < 0 || (maxKey != nil && bytes.Compare(key, maxKey) >= 0) || (i > 0 && bytes.Compare(key, previous) <= 0) {
 			return false
 		}
-		if before = key; flags == leafPage {
-			if !c.bucket(e, value) {
+		if previous = key; flags == leafPage {
+			if !c.checkBucket(e, value) {
 				return false
 			}
 			continue
 		}
-		end := max
+		end := maxKey
 		if i+1 < count {
-			if _, end, _, ok = element(page, flags, i+1); !ok {
+			if _, end, _, ok = readElement(page, flags, i+1); !ok {
 				return false
 			}
 		}
-		c.queue = append(c.queue, subtree{page: binary.LittleEndian.Uint64(e[8:]), min: key, max: end})
+		c.queue = append(c.queue, subtree{page: binary.LittleEndian.Uint64(e[8:]), minKey: key, maxKey: end})
 	}
 	return true
 }
 
-// element finds an element of a page with its key and its value.
-func element(page []byte, flags uint16, i int) (e, key, value []byte, ok bool) {
-	at := uint64(pageHeader + i*elementSize)
-	e = page[at : at+elementSize]
-	number := func(at int) uint64 { return uint64(binary.LittleEndian.Uint32(e[at:])) }
-	pos, keyLength, valueLength := number(0), number(4), uint64(0) // of a branch
+// readElement finds an element of a page with its key and its value.
+func readElement(page []byte, flags uint16, i int) (e, key, value []byte, ok bool) {
+	offset := uint64(pageHeader + i*elementSize)
+	e = page[offset : offset+elementSize]
+	uint32At := func(pos int) uint64 { return uint64(binary.LittleEndian.Uint32(e[pos:])) }
+	pos, keyLength, valueLength := uint32At(0), uint32At(4), uint64(0) // of a branch
 	if flags == leafPage {
-		pos, keyLength, valueLength = number(4), number(8), number(12)
+		pos, keyLength, valueLength = uint32At(4), uint32At(8), uint32At(12)
 	}
-	from := at + pos
+	from := offset + pos
 	if from+keyLength+valueLength > uint64(len(page)) {
 		return nil, nil, nil, false
 	}
 	return e, page[from : from+keyLength], page[from+keyLength : from+keyLength+valueLength], true
 }
 
-// bucket checks a leaf's value where it is a bucket: one with a page of its own, or with all that it has inside.
-func (c *pageCheck) bucket(e, value []byte) bool {
-	if binary.LittleEndian.Uint32(e)&bucketMark == 0 {
+// checkBucket checks a leaf's value where it is a bucket: one with a page of its own, or with all that it has inside.
+func (c *pageChecker) checkBucket(e, value []byte) bool {
+	if binary.LittleEndian.Uint32(e)&bucketFlag == 0 {
 		return true
 	}
 	if len(value) < bucketHeader {
@@ -151,5 +151,5 @@ func (c *pageCheck) bucket(e, value []byte) bool {
 		c.queue = append(c.queue, subtree{page: root})
 		return true
 	}
-	return len(value) >= bucketHeader+pageHeader && binary.LittleEndian.Uint16(value[bucketHeader+8:]) == leafPage && c.elements(value[bucketHeader:], nil, nil)
+	return len(value) >= bucketHeader+pageHeader && binary.LittleEndian.Uint16(value[bucketHeader+8:]) == leafPage && c.checkElements(value[bucketHeader:], nil, nil)
 }

@@ -20,7 +20,7 @@ func (s *Store) Ready(ctx context.Context) error {
 			n += binary.BigEndian.Uint64(v)
 		}
 		record := sequenceKey(n)
-		if s.full.Load() {
+		if s.outOfSpace.Load() {
 			record = append(record, make([]byte, readyRoom)...)
 		}
 		t.put(meta, readyKey, record)
@@ -29,7 +29,7 @@ func (s *Store) Ready(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("readiness: %w", err)
 	}
-	s.full.Store(false)
+	s.outOfSpace.Store(false)
 	return s.view(ctx, func(t *tx) error {
 		if v := t.get(meta, readyKey); len(v) < 8 || binary.BigEndian.Uint64(v) < n {
 			return fmt.Errorf("readiness: %w: what was written is not there", storage.ErrUnavailable)

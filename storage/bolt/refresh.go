@@ -9,108 +9,108 @@ import (
 )
 
 // Refresh implements storage.Grants.
-func (s *Store) Refresh(ctx context.Context, r storage.Refresh, at time.Time, issue func(storage.Grant, *storage.Session) (storage.Issue, error)) (storage.Refreshed, error) {
-	at = milli(at)
-	s.saw(at)
-	return write(ctx, s, func(t *tx) (storage.Refreshed, error) {
-		out, err := t.refresh(r, at, issue)
+func (s *Store) Refresh(ctx context.Context, r storage.RefreshRequest, at time.Time, issue func(storage.Grant, *storage.Session) (storage.Issuance, error)) (storage.RefreshResult, error) {
+	at = truncateToMillis(at)
+	s.advanceClock(at)
+	return write(ctx, s, func(t *tx) (storage.RefreshResult, error) {
+		result, err := t.exchangeRefreshToken(r, at, issue)
 		if err != nil {
-			return storage.Refreshed{}, fmt.Errorf("refresh: %w", err)
+			return storage.RefreshResult{}, fmt.Errorf("refresh: %w", err)
 		}
-		return out, nil
+		return result, nil
 	})
 }
 
-// refresh exchanges a token. Everything is checked before anything is written.
-func (t *tx) refresh(r storage.Refresh, at time.Time, issue func(storage.Grant, *storage.Session) (storage.Issue, error)) (out storage.Refreshed, err error) {
-	_, id := t.refreshToken(r.Token)
+// exchangeRefreshToken exchanges a token. Everything is checked before anything is written.
+func (t *tx) exchangeRefreshToken(r storage.RefreshRequest, at time.Time, issue func(storage.Grant, *storage.Session) (storage.Issuance, error)) (result storage.RefreshResult, err error) {
+	_, id := t.findRefreshToken(r.Token)
 	if id == "" {
-		return out, storage.ErrNotFound
+		return result, storage.ErrNotFound
 	}
 	g, ok := t.grant(id)
 	switch {
 	case !ok:
-		return out, storage.ErrEnded
+		return result, storage.ErrRevoked
 	case g.Client != r.Client:
-		return out, storage.ErrNotFound
-	case !t.unexpired(g, at) || !t.parties(g) || t.grantDead(g):
-		return out, storage.ErrEnded
+		return result, storage.ErrNotFound
+	case !t.grantUnexpired(g, at) || !t.clientAndUserEnabled(g) || t.grantRevoked(g):
+		return result, storage.ErrRevoked
 	}
-	out.Grant = g
+	result.Grant = g
 	if !g.Offline() {
-		n, ok := t.liveSession(g.Session, at)
+		session, ok := t.activeSession(g.Session, at)
 		if !ok {
-			return out, storage.ErrEnded
+			return result, storage.ErrRevoked
 		}
-		out.Session = &n
+		result.Session = &session
 	}
 	switch {
-	case r.Token == g.Refresh:
-		if t.get(refreshes, r.Successor[:]) != nil || r.Successor.IsZero() {
-			return out, fmt.Errorf("successor: %w", storage.ErrExists)
+	case r.Token == g.RefreshHash:
+		if t.get(refreshTokens, r.NewToken[:]) != nil || r.NewToken.IsZero() {
+			return result, fmt.Errorf("successor: %w", storage.ErrExists)
 		}
-		return t.rotate(r, out, at, issue)
-	case r.Token == g.Previous && at.Sub(g.Rotated) <= r.Grace && g.Rotated.Sub(at) <= storage.ClockStep:
-		if r.Successor != g.Refresh {
-			return out, storage.ErrEnded // derived under another key: the first answer cannot be given again
+		return t.rotate(r, result, at, issue)
+	case r.Token == g.PreviousHash && at.Sub(g.RotatedAt) <= r.Grace && g.RotatedAt.Sub(at) <= storage.ClockStep:
+		if r.NewToken != g.RefreshHash {
+			return result, storage.ErrRevoked // derived under another key: the first answer cannot be given again
 		}
-		out.Repeated = true
-		return t.rotate(r, out, at, issue)
+		result.Repeated = true
+		return t.rotate(r, result, at, issue)
 	default:
 		// An exchanged token comes again: it or its successor was stolen (RFC 9700 §4.14.2).
-		out.Reused = true
-		return out, nil
+		result.Reused = true
+		return result, nil
 	}
 }
 
 // rotate stores what issue gives, and the successor unless the exchange is repeated.
-func (t *tx) rotate(r storage.Refresh, out storage.Refreshed, at time.Time, issue func(storage.Grant, *storage.Session) (storage.Issue, error)) (storage.Refreshed, error) {
-	given, err := issue(out.Grant, out.Session)
+func (t *tx) rotate(r storage.RefreshRequest, result storage.RefreshResult, at time.Time, issue func(storage.Grant, *storage.Session) (storage.Issuance, error)) (storage.RefreshResult, error) {
+	issuance, err := issue(result.Grant, result.Session)
 	if err != nil {
-		return out, err
+		return result, err
 	}
-	g := out.Grant
-	if given.Grant.ID == g.ID {
-		g.Scope, g.Audience, g.Claims = given.Grant.Scope, given.Grant.Audience, given.Grant.Claims
-		g.Idle, g.Expires, g.UserAgent = given.Grant.Idle, given.Grant.Expires, given.Grant.UserAgent
-		g = milliGrant(g)
+	g := result.Grant
+	if issuance.Grant.ID == g.ID {
+		g.Scope, g.Audience, g.Claims = issuance.Grant.Scope, issuance.Grant.Audience, issuance.Grant.Claims
+		g.IdleTimeout, g.Expires, g.UserAgent = issuance.Grant.IdleTimeout, issuance.Grant.Expires, issuance.Grant.UserAgent
+		g = truncateGrantTimes(g)
 	}
-	end := endOfTime
-	if out.Session != nil {
-		end = out.Session.Expires
+	sessionEnd := endOfTime
+	if result.Session != nil {
+		sessionEnd = result.Session.Expires
 	}
-	if before, d := out.Grant.Deadline(), g.Deadline(); before.IsZero() || d.Before(before) {
-		t.expireGrant(g, end) // a deadline that moved back is found by Sweep
+	if oldDeadline, newDeadline := result.Grant.Deadline(), g.Deadline(); oldDeadline.IsZero() || newDeadline.Before(oldDeadline) {
+		t.expireGrant(g, sessionEnd) // a deadline that moved back is found by Sweep
 	}
 	g.LastUsed = at
-	if !out.Repeated {
-		g.Previous, g.Refresh, g.Rotated = g.Refresh, r.Successor, at
-		t.addRefresh(g, g.Previous)
-		if g.Offline() && g.Idle > 0 {
-			t.expire(at.Add(g.Idle), expiryRefresh, g.Previous[:]) // it would not have lived longer either
+	if !result.Repeated {
+		g.PreviousHash, g.RefreshHash, g.RotatedAt = g.RefreshHash, r.NewToken, at
+		t.addRefreshToken(g, g.PreviousHash)
+		if g.Offline() && g.IdleTimeout > 0 {
+			t.scheduleExpiry(at.Add(g.IdleTimeout), expiryRefresh, g.PreviousHash[:]) // it would not have lived longer either
 		}
 	}
 	if g.Offline() {
-		g.Trust.Extend(milliTrust(given.Trust))
+		g.Trust.Extend(truncateTokenExpiry(issuance.Trust))
 	} else {
-		t.keepActive(g, out.Session, given.Trust, at)
+		t.touchClientSession(g, result.Session, issuance.Trust, at)
 	}
 	t.putGrant(g)
-	t.putTokens(g, given.Tokens)
-	out.Grant = g
-	return out, nil
+	t.putTokens(g, issuance.Tokens)
+	result.Grant = g
+	return result, nil
 }
 
-// keepActive notes a refresh in the session that it belongs to: an application in use keeps its session alive.
-func (t *tx) keepActive(g storage.Grant, n *storage.Session, trust storage.Trust, at time.Time) {
-	for i := range n.Members {
-		if m := &n.Members[i]; m.SID == g.SID {
-			m.LastUsed = at
-			m.Trust.Extend(milliTrust(trust))
-			t.putMember(n.ID, *m, false)
+// touchClientSession notes a refresh in the session that it belongs to: an application in use keeps its session alive.
+func (t *tx) touchClientSession(g storage.Grant, session *storage.Session, expiry storage.TokenExpiry, at time.Time) {
+	for i := range session.ClientSessions {
+		if cs := &session.ClientSessions[i]; cs.SID == g.SID {
+			cs.LastUsed = at
+			cs.TokenExpiry.Extend(truncateTokenExpiry(expiry))
+			t.putClientSession(session.ID, *cs, false)
 		}
 	}
-	if at.Sub(n.LastActive) >= storage.ActivityStep {
-		t.touch(n, at)
+	if at.Sub(session.LastActive) >= storage.ActivityStep {
+		t.touch(session, at)
 	}
 }

@@ -22,20 +22,20 @@ func (s *Store) Report(ctx context.Context, id string) (storage.Report, error) {
 
 // ListReports implements storage.Reports.
 func (s *Store) ListReports(ctx context.Context, f storage.ReportFilter, p storage.Page) ([]storage.Report, string, error) {
-	at, prefix := reportTimes, []byte(nil)
+	index, prefix := reportsByTime, []byte(nil)
 	if f.Subject != "" {
-		at, prefix = userReports, within(f.Subject)
+		index, prefix = reportsByUser, keyPrefix(f.Subject)
 	}
-	id := len(prefix) + timeLength
+	idOffset := len(prefix) + timeKeyLength
 	if !f.At.IsZero() {
 		prefix = append(prefix, timeKey(f.At)...)
 	}
-	walk := func(t *tx, after []byte) iter.Seq2[[]byte, []byte] { return t.before(at, prefix, after) }
-	return list(ctx, s, p, walk, func(t *tx, k, cause []byte) (r storage.Report, ok bool) {
-		if f.Cause == "" || string(cause) == f.Cause {
-			r, ok = load[storage.Report](t, reports, k[id:])
+	walk := func(t *tx, after []byte) iter.Seq2[[]byte, []byte] { return t.scanBackward(index, prefix, after) }
+	return list(ctx, s, p, walk, func(t *tx, k, causeID []byte) (r storage.Report, ok bool) {
+		if f.Cause == "" || string(causeID) == f.Cause {
+			r, ok = load[storage.Report](t, reports, k[idOffset:])
 		}
-		return r, ok && (f.Client == "" || names(r, f.Client))
+		return r, ok && (f.Client == "" || hasClient(r, f.Client))
 	})
 }
 
@@ -48,19 +48,19 @@ func (s *Store) UpdateReport(ctx context.Context, id string, change func(*storag
 		}
 		before := r
 		change(&r)
-		r.ID, r.At, r.Subject, r.Cause.ID = before.ID, before.At, before.Subject, before.Cause.ID
-		if r.Keep = milli(r.Keep); !r.Keep.Equal(before.Keep) {
-			t.expire(r.Keep, expiryReport, []byte(r.ID))
+		r.ID, r.EndedAt, r.Subject, r.Cause.ID = before.ID, before.EndedAt, before.Subject, before.Cause.ID
+		if r.DeleteAfter = truncateToMillis(r.DeleteAfter); !r.DeleteAfter.Equal(before.DeleteAfter) {
+			t.scheduleExpiry(r.DeleteAfter, expiryReport, []byte(r.ID))
 		}
 		t.store(reports, []byte(id), r)
 		return nil
 	})
 }
 
-// names tells whether a client has a row in a report.
-func names(r storage.Report, client string) bool {
-	for _, row := range r.Rows {
-		if row.Client == client {
+// hasClient tells whether a client has a row in a report.
+func hasClient(r storage.Report, client string) bool {
+	for _, entry := range r.Entries {
+		if entry.Client == client {
 			return true
 		}
 	}
@@ -69,59 +69,59 @@ func names(r storage.Report, client string) bool {
 
 // addReport stores a new report.
 func (t *tx) addReport(r storage.Report) {
-	r.At, r.Keep, r.AuthTime = milli(r.At), milli(r.Keep), milli(r.AuthTime)
+	r.EndedAt, r.DeleteAfter, r.AuthTime = truncateToMillis(r.EndedAt), truncateToMillis(r.DeleteAfter), truncateToMillis(r.AuthTime)
 	byTime, byUser := reportKeys(r)
 	t.store(reports, []byte(r.ID), r)
-	t.put(reportTimes, byTime, []byte(r.Cause.ID))
+	t.put(reportsByTime, byTime, []byte(r.Cause.ID))
 	if r.Subject != "" {
-		t.put(userReports, byUser, []byte(r.Cause.ID))
+		t.put(reportsByUser, byUser, []byte(r.Cause.ID))
 	}
-	t.expire(r.Keep, expiryReport, []byte(r.ID))
+	t.scheduleExpiry(r.DeleteAfter, expiryReport, []byte(r.ID))
 }
 
 // removeReport removes a report that is past its time.
 func (t *tx) removeReport(r storage.Report) {
 	byTime, byUser := reportKeys(r)
 	t.delete(reports, []byte(r.ID))
-	t.delete(reportTimes, byTime)
-	t.delete(userReports, byUser)
+	t.delete(reportsByTime, byTime)
+	t.delete(reportsByUser, byUser)
 }
 
-// changeRow changes a client's row in a report that it reads into changed, for putReports to write; a report or row that is gone is fine.
-func (t *tx) changeRow(changed map[string]*storage.Report, report, client string, change func(storage.Row) storage.Row) {
-	if change == nil {
+// editEntry changes a client's row in a report that it reads into changed, for putReports to write; a report or row that is gone is fine.
+func (t *tx) editEntry(pending map[string]*storage.Report, reportID, clientID string, edit func(storage.ReportEntry) storage.ReportEntry) {
+	if edit == nil {
 		return
 	}
-	r := changed[report]
+	r := pending[reportID]
 	if r == nil {
-		read, ok := load[storage.Report](t, reports, []byte(report))
+		loaded, ok := load[storage.Report](t, reports, []byte(reportID))
 		if !ok {
 			return
 		}
-		r = &read
+		r = &loaded
 	}
-	if row := r.Row("application", client); row != nil {
-		*row = milliRow(change(*row))
-		changed[report] = r
+	if entry := r.Entry("application", clientID); entry != nil {
+		*entry = truncateEntryTimes(edit(*entry))
+		pending[reportID] = r
 	}
 }
 
 // putReports writes the reports of which changeRow changed rows.
-func (t *tx) putReports(changed map[string]*storage.Report) {
-	for id, r := range changed {
+func (t *tx) putReports(pending map[string]*storage.Report) {
+	for id, r := range pending {
 		t.store(reports, []byte(id), *r)
 	}
 }
 
 func reportKeys(r storage.Report) (byTime, byUser []byte) {
-	byTime = timeKey(r.At, []byte(r.ID)...)
-	return byTime, append(within(r.Subject), byTime...)
+	byTime = timeKey(r.EndedAt, []byte(r.ID)...)
+	return byTime, append(keyPrefix(r.Subject), byTime...)
 }
 
-// milliRow is r in whole milliseconds.
-func milliRow(r storage.Row) storage.Row {
-	for _, at := range []*time.Time{&r.Told, &r.Until, &r.Next, &r.Answer.At} {
-		*at = milli(*at)
+// truncateEntryTimes is r in whole milliseconds.
+func truncateEntryTimes(entry storage.ReportEntry) storage.ReportEntry {
+	for _, at := range []*time.Time{&entry.NotifiedAt, &entry.ExpiresAt, &entry.NextAttempt, &entry.LastAnswer.At} {
+		*at = truncateToMillis(*at)
 	}
-	return r
+	return entry
 }

@@ -14,15 +14,15 @@ import (
 )
 
 // CreateSession implements storage.Sessions.
-func (s *Store) CreateSession(ctx context.Context, n storage.Session, e storage.Event) error {
+func (s *Store) CreateSession(ctx context.Context, session storage.Session, e storage.Event) error {
 	return s.update(ctx, func(t *tx) error {
-		if err := t.checkSession(&n); err != nil {
+		if err := t.checkSession(&session); err != nil {
 			return fmt.Errorf("create session: %w", err)
 		}
-		if t.fencedOff(n) {
-			return fmt.Errorf("create session: %w", storage.ErrEnded)
+		if t.newSessionRevoked(session) {
+			return fmt.Errorf("create session: %w", storage.ErrRevoked)
 		}
-		t.addSession(n)
+		t.addSession(session)
 		t.appendEvent(e)
 		return nil
 	})
@@ -30,32 +30,32 @@ func (s *Store) CreateSession(ctx context.Context, n storage.Session, e storage.
 
 // Reauthenticate implements storage.Sessions.
 func (s *Store) Reauthenticate(ctx context.Context, id storage.SessionID, a storage.Authentication, at time.Time, e storage.Event) (storage.Session, error) {
-	at = milli(at)
+	at = truncateToMillis(at)
 	return write(ctx, s, func(t *tx) (storage.Session, error) {
-		n, ok := t.liveSession(id, at)
-		if !ok || !t.enabled(n.Subject) {
-			return n, fmt.Errorf("reauthenticate: %w", storage.ErrEnded)
+		session, ok := t.activeSession(id, at)
+		if !ok || !t.userEnabled(session.Subject) {
+			return session, fmt.Errorf("reauthenticate: %w", storage.ErrRevoked)
 		}
-		if holder := t.get(secrets, a.Secret[:]); holder != nil && string(holder) != string(id) {
-			return n, fmt.Errorf("reauthenticate: %w", storage.ErrExists)
+		if owner := t.get(sessionsBySecret, a.SecretHash[:]); owner != nil && string(owner) != string(id) {
+			return session, fmt.Errorf("reauthenticate: %w", storage.ErrExists)
 		}
-		before := n
-		n.Secret, n.AuthTime, n.AMR, n.ACR = a.Secret, milli(a.AuthTime), a.AMR, a.ACR
-		n.Keep, n.Idle, n.Expires = a.Keep, a.Idle, milli(a.Expires)
-		n.UserAgent, n.Address, n.LastActive = a.UserAgent, a.Address, at
-		t.delete(secrets, before.Secret[:])
-		t.put(secrets, n.Secret[:], []byte(id))
-		t.putSession(n, before.Deadline())
+		before := session
+		session.SecretHash, session.AuthTime, session.AMR, session.ACR = a.SecretHash, truncateToMillis(a.AuthTime), a.AMR, a.ACR
+		session.RememberMe, session.IdleTimeout, session.Expires = a.RememberMe, a.IdleTimeout, truncateToMillis(a.Expires)
+		session.UserAgent, session.Address, session.LastActive = a.UserAgent, a.Address, at
+		t.delete(sessionsBySecret, before.SecretHash[:])
+		t.put(sessionsBySecret, session.SecretHash[:], []byte(id))
+		t.putSession(session, before.Deadline())
 		t.appendEvent(e)
-		return n, nil
+		return session, nil
 	})
 }
 
 // SessionBySecret implements storage.Sessions.
 func (s *Store) SessionBySecret(ctx context.Context, secret storage.Hash, at time.Time) (storage.Session, error) {
 	return read(ctx, s, func(t *tx) (storage.Session, error) {
-		if n, ok := t.liveSession(storage.SessionID(t.get(secrets, secret[:])), at); ok {
-			return n, nil
+		if session, ok := t.activeSession(storage.SessionID(t.get(sessionsBySecret, secret[:])), at); ok {
+			return session, nil
 		}
 		return storage.Session{}, fmt.Errorf("find session of a cookie: %w", storage.ErrNotFound)
 	})
@@ -64,20 +64,20 @@ func (s *Store) SessionBySecret(ctx context.Context, secret storage.Hash, at tim
 // Session implements storage.Sessions.
 func (s *Store) Session(ctx context.Context, id storage.SessionID, at time.Time) (storage.Session, error) {
 	return read(ctx, s, func(t *tx) (storage.Session, error) {
-		if n, ok := t.liveSession(id, at); ok {
-			return n, nil
+		if session, ok := t.activeSession(id, at); ok {
+			return session, nil
 		}
 		return storage.Session{}, fmt.Errorf("find session: %w", storage.ErrNotFound)
 	})
 }
 
 // SessionBySID implements storage.Sessions.
-func (s *Store) SessionBySID(ctx context.Context, sid string, at time.Time) (n storage.Session, m storage.Member, err error) {
+func (s *Store) SessionBySID(ctx context.Context, sid string, at time.Time) (session storage.Session, cs storage.ClientSession, err error) {
 	err = s.view(ctx, func(t *tx) error {
 		var ok bool
-		if n, ok = t.liveSession(storage.SessionID(t.get(sids, []byte(sid))), at); ok {
-			for _, m = range n.Members {
-				if m.SID == sid {
+		if session, ok = t.activeSession(storage.SessionID(t.get(sessionsBySID, []byte(sid))), at); ok {
+			for _, cs = range session.ClientSessions {
+				if cs.SID == sid {
 					return nil
 				}
 			}
@@ -85,27 +85,27 @@ func (s *Store) SessionBySID(ctx context.Context, sid string, at time.Time) (n s
 		return fmt.Errorf("find session by sid: %w", storage.ErrNotFound)
 	})
 	if err != nil {
-		return storage.Session{}, storage.Member{}, err
+		return storage.Session{}, storage.ClientSession{}, err
 	}
-	return n, m, nil
+	return session, cs, nil
 }
 
 // Touch implements storage.Sessions. It looks first, because mostly there is nothing to write.
 func (s *Store) Touch(ctx context.Context, id storage.SessionID, at time.Time) error {
-	at = milli(at)
-	stale := func(t *tx) (storage.Session, bool) {
-		n, ok := t.sessionRecord(id)
-		return n, ok && t.alive(n, at) && at.Sub(n.LastActive) >= storage.ActivityStep
+	at = truncateToMillis(at)
+	needsTouch := func(t *tx) (storage.Session, bool) {
+		session, ok := t.sessionRecord(id)
+		return session, ok && t.sessionActive(session, at) && at.Sub(session.LastActive) >= storage.ActivityStep
 	}
-	due, err := read(ctx, s, func(t *tx) (bool, error) {
-		_, due := stale(t)
-		return due, nil
+	needed, err := read(ctx, s, func(t *tx) (bool, error) {
+		_, needed := needsTouch(t)
+		return needed, nil
 	})
-	if err != nil || !due {
+	if err != nil || !needed {
 		return err
 	}
 	return s.update(ctx, func(t *tx) error {
-		if n, due := stale(t); due {
+		if n, needed := needsTouch(t); needed {
 			t.touch(&n, at)
 		}
 		return nil
@@ -114,11 +114,13 @@ func (s *Store) Touch(ctx context.Context, id storage.SessionID, at time.Time) e
 
 // ListSessions implements storage.Sessions.
 func (s *Store) ListSessions(ctx context.Context, sel storage.Selector, at time.Time, p storage.Page) ([]storage.Session, string, error) {
-	c := selection{Selector: sel, at: endOfTime}
-	walk := func(t *tx, after []byte) iter.Seq2[[]byte, storage.SessionID] { return t.candidates(c, after) }
+	selected := selection{Selector: sel, asOf: endOfTime}
+	walk := func(t *tx, after []byte) iter.Seq2[[]byte, storage.SessionID] {
+		return t.sessionCandidates(selected, after)
+	}
 	return list(ctx, s, p, walk, func(t *tx, _ []byte, id storage.SessionID) (storage.Session, bool) {
-		n, ok := t.liveSession(id, at)
-		return n, ok && c.takesSession(n) && (sel.Client == "" || n.Member(sel.Client) != nil)
+		session, ok := t.activeSession(id, at)
+		return session, ok && selected.selectsSession(session) && (sel.Client == "" || session.ClientSession(sel.Client) != nil)
 	})
 }
 
@@ -132,57 +134,57 @@ func (t *tx) sessionRecord(id storage.SessionID) (storage.Session, bool) {
 	return load[storage.Session](t, sessions, []byte(id))
 }
 
-// membersOf reads who joined a session, in the order of joining.
-func (t *tx) membersOf(id storage.SessionID) (list []storage.Member) {
-	prefix := within(string(id))
+// clientSessionsOf reads who joined a session, in the order of joining.
+func (t *tx) clientSessionsOf(id storage.SessionID) (list []storage.ClientSession) {
+	prefix := keyPrefix(string(id))
 	c := t.bucket(sessions).Cursor()
 	for k, v := c.Seek(prefix); bytes.HasPrefix(k, prefix); {
-		if end := bytes.IndexByte(k[len(prefix):], 0); end >= 0 {
+		if sidEnd := bytes.IndexByte(k[len(prefix):], 0); sidEnd >= 0 {
 			// The place of a grant. A share may have very many, so they are passed over together.
-			k, v = c.Seek(append(bytes.Clone(k[:len(prefix)+end]), 1))
+			k, v = c.Seek(append(bytes.Clone(k[:len(prefix)+sidEnd]), 1))
 			continue
 		}
-		if m, ok := decode[storage.Member](t, sessions, v); ok {
-			list = append(list, m)
+		if cs, ok := decode[storage.ClientSession](t, sessions, v); ok {
+			list = append(list, cs)
 		}
 		k, v = c.Next()
 	}
-	slices.SortStableFunc(list, func(a, b storage.Member) int {
+	slices.SortStableFunc(list, func(a, b storage.ClientSession) int {
 		return cmp.Or(a.Joined.Compare(b.Joined), cmp.Compare(a.Client, b.Client))
 	})
 	return list
 }
 
-// liveSession reads a session that counts at that moment, with the members that count.
-func (t *tx) liveSession(id storage.SessionID, at time.Time) (storage.Session, bool) {
-	n, ok := t.sessionRecord(id)
-	if !ok || !t.alive(n, at) {
+// activeSession reads a session that counts at that moment, with the members that count.
+func (t *tx) activeSession(id storage.SessionID, at time.Time) (storage.Session, bool) {
+	session, ok := t.sessionRecord(id)
+	if !ok || !t.sessionActive(session, at) {
 		return storage.Session{}, false
 	}
-	n.Members = slices.DeleteFunc(t.membersOf(id), func(m storage.Member) bool { return t.memberDead(n, m) })
-	return n, true
+	session.ClientSessions = slices.DeleteFunc(t.clientSessionsOf(id), func(cs storage.ClientSession) bool { return t.clientSessionRevoked(session, cs) })
+	return session, true
 }
 
-// alive tells whether a session is neither past its deadline nor part of a mass ending under way.
-func (t *tx) alive(n storage.Session, at time.Time) bool {
-	return at.Before(n.Deadline()) && !t.sessionDead(n)
+// sessionActive tells whether a session is neither past its deadline nor part of a mass ending under way.
+func (t *tx) sessionActive(session storage.Session, at time.Time) bool {
+	return at.Before(session.Deadline()) && !t.sessionRevoked(session)
 }
 
 // checkSession tells whether n may be created, and normalises it.
-func (t *tx) checkSession(n *storage.Session) error {
-	if n.ID == "" || strings.ContainsRune(string(n.ID), 0) {
+func (t *tx) checkSession(session *storage.Session) error {
+	if session.ID == "" || strings.ContainsRune(string(session.ID), 0) {
 		return fmt.Errorf("a session needs an id without NUL")
 	}
-	n.AuthTime, n.Created = milli(n.AuthTime), milli(n.Created)
-	n.LastActive, n.Expires = milli(n.LastActive), milli(n.Expires)
+	session.AuthTime, session.Created = truncateToMillis(session.AuthTime), truncateToMillis(session.Created)
+	session.LastActive, session.Expires = truncateToMillis(session.LastActive), truncateToMillis(session.Expires)
 	switch {
-	case t.get(sessions, []byte(n.ID)) != nil || t.get(secrets, n.Secret[:]) != nil:
+	case t.get(sessions, []byte(session.ID)) != nil || t.get(sessionsBySecret, session.SecretHash[:]) != nil:
 		return storage.ErrExists
-	case !t.enabled(n.Subject):
-		return storage.ErrEnded
+	case !t.userEnabled(session.Subject):
+		return storage.ErrRevoked
 	}
-	for _, m := range n.Members {
-		if !t.freeSID(m.SID) {
+	for _, cs := range session.ClientSessions {
+		if !t.sidAvailable(cs.SID) {
 			return fmt.Errorf("sid of a member: %w", storage.ErrExists)
 		}
 	}
@@ -190,79 +192,79 @@ func (t *tx) checkSession(n *storage.Session) error {
 }
 
 // addSession stores a new session, which was checked.
-func (t *tx) addSession(n storage.Session) {
-	t.put(secrets, n.Secret[:], []byte(n.ID))
-	t.put(userSessions, join(n.Subject, string(n.ID)), nil)
-	t.putSession(n, time.Time{})
-	for _, m := range n.Members {
-		t.putMember(n.ID, m, true)
+func (t *tx) addSession(session storage.Session) {
+	t.put(sessionsBySecret, session.SecretHash[:], []byte(session.ID))
+	t.put(sessionsByUser, joinKey(session.Subject, string(session.ID)), nil)
+	t.putSession(session, time.Time{})
+	for _, cs := range session.ClientSessions {
+		t.putClientSession(session.ID, cs, true)
 	}
-	t.countSessions(1)
+	t.adjustSessionCount(1)
 }
 
 // putSession stores a session's own record and its place in the order of deadlines, where it stood at before.
-func (t *tx) putSession(n storage.Session, before time.Time) {
-	if d := n.Deadline(); !d.Equal(before) {
-		if !before.IsZero() {
-			t.delete(deadlines, timeKey(before, []byte(n.ID)...))
+func (t *tx) putSession(session storage.Session, oldDeadline time.Time) {
+	if d := session.Deadline(); !d.Equal(oldDeadline) {
+		if !oldDeadline.IsZero() {
+			t.delete(sessionsByDeadline, timeKey(oldDeadline, []byte(session.ID)...))
 		}
-		t.put(deadlines, timeKey(d, []byte(n.ID)...), nil)
+		t.put(sessionsByDeadline, timeKey(d, []byte(session.ID)...), nil)
 	}
-	n.Members = nil
-	t.store(sessions, []byte(n.ID), n)
+	session.ClientSessions = nil
+	t.store(sessions, []byte(session.ID), session)
 }
 
 // touch notes that a session was used.
-func (t *tx) touch(n *storage.Session, at time.Time) {
-	before := n.Deadline()
-	n.LastActive = at
-	t.putSession(*n, before)
+func (t *tx) touch(session *storage.Session, at time.Time) {
+	oldDeadline := session.Deadline()
+	session.LastActive = at
+	t.putSession(*session, oldDeadline)
 }
 
-// putMember stores a relying party's share.
-func (t *tx) putMember(id storage.SessionID, m storage.Member, joins bool) {
-	m.Began, m.Joined, m.LastUsed = milli(m.Began), milli(m.Joined), milli(m.LastUsed)
-	m.Trust = milliTrust(m.Trust)
-	t.store(sessions, join(string(id), m.SID), m)
-	if joins {
-		t.put(sids, []byte(m.SID), []byte(id))
-		t.put(clientSessions, join(m.Client, string(id), m.SID), nil)
+// putClientSession stores a relying party's share.
+func (t *tx) putClientSession(id storage.SessionID, cs storage.ClientSession, isNew bool) {
+	cs.CodeIssued, cs.Joined, cs.LastUsed = truncateToMillis(cs.CodeIssued), truncateToMillis(cs.Joined), truncateToMillis(cs.LastUsed)
+	cs.TokenExpiry = truncateTokenExpiry(cs.TokenExpiry)
+	t.store(sessions, joinKey(string(id), cs.SID), cs)
+	if isNew {
+		t.put(sessionsBySID, []byte(cs.SID), []byte(id))
+		t.put(sessionsByClient, joinKey(cs.Client, string(id), cs.SID), nil)
 	}
 }
 
-// freeSID tells whether a new member may have a sid.
-func (t *tx) freeSID(sid string) bool {
-	return sid != "" && !strings.ContainsRune(sid, 0) && t.get(sids, []byte(sid)) == nil
+// sidAvailable tells whether a new member may have a sid.
+func (t *tx) sidAvailable(sid string) bool {
+	return sid != "" && !strings.ContainsRune(sid, 0) && t.get(sessionsBySID, []byte(sid)) == nil
 }
 
-// removeMember removes a relying party's share.
-func (t *tx) removeMember(id storage.SessionID, m storage.Member) {
-	t.delete(sessions, join(string(id), m.SID))
-	t.discardMember(id, m)
+// removeClientSession removes a relying party's share.
+func (t *tx) removeClientSession(id storage.SessionID, cs storage.ClientSession) {
+	t.delete(sessions, joinKey(string(id), cs.SID))
+	t.discardClientSession(id, cs)
 }
 
 // removeSession removes a session with its members; only an ending calls it.
-func (t *tx) removeSession(n storage.Session) {
-	for _, m := range n.Members {
-		t.removeMember(n.ID, m)
+func (t *tx) removeSession(session storage.Session) {
+	for _, cs := range session.ClientSessions {
+		t.removeClientSession(session.ID, cs)
 	}
-	t.delete(sessions, []byte(n.ID))
-	t.delete(secrets, n.Secret[:])
-	t.delete(userSessions, join(n.Subject, string(n.ID)))
-	t.delete(deadlines, timeKey(n.Deadline(), []byte(n.ID)...))
-	t.countSessions(-1)
+	t.delete(sessions, []byte(session.ID))
+	t.delete(sessionsBySecret, session.SecretHash[:])
+	t.delete(sessionsByUser, joinKey(session.Subject, string(session.ID)))
+	t.delete(sessionsByDeadline, timeKey(session.Deadline(), []byte(session.ID)...))
+	t.adjustSessionCount(-1)
 }
 
-// countSessions keeps count in the bucket's own header, which is written anyway.
-func (t *tx) countSessions(by int) {
+// adjustSessionCount keeps count in the bucket's own header, which is written anyway.
+func (t *tx) adjustSessionCount(delta int) {
 	b := t.bucket(sessions)
-	if err := b.SetSequence(uint64(int(b.Sequence()) + by)); err != nil {
+	if err := b.SetSequence(uint64(int(b.Sequence()) + delta)); err != nil {
 		t.fail(fmt.Errorf("count sessions: %w", err))
 	}
 }
 
-// milliTrust is o in whole milliseconds.
-func milliTrust(o storage.Trust) storage.Trust {
-	o.Opaque, o.JWT, o.IDToken, o.Lease, o.Issued = milli(o.Opaque), milli(o.JWT), milli(o.IDToken), milli(o.Lease), milli(o.Issued)
-	return o
+// truncateTokenExpiry is o in whole milliseconds.
+func truncateTokenExpiry(expiry storage.TokenExpiry) storage.TokenExpiry {
+	expiry.Opaque, expiry.JWT, expiry.IDToken, expiry.SessionExpiry, expiry.LastIDToken = truncateToMillis(expiry.Opaque), truncateToMillis(expiry.JWT), truncateToMillis(expiry.IDToken), truncateToMillis(expiry.SessionExpiry), truncateToMillis(expiry.LastIDToken)
+	return expiry
 }

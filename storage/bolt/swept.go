@@ -6,34 +6,34 @@ import (
 	"github.com/curfew-id/curfew/storage"
 )
 
-// swept says which uses and fences Sweep may have forgotten.
-type swept struct {
-	Last  time.Time `json:"last"`  // the latest Sweep that forgot any
-	Most  time.Time `json:"most"`  // the latest before the clock was put back
-	Since time.Time `json:"since"` // when that was noticed: what was issued later was not used then
+// sweepState says which uses and fences Sweep may have forgotten.
+type sweepState struct {
+	LastDeletion      time.Time `json:"last"`  // the latest Sweep that forgot any
+	LastBeforeSetback time.Time `json:"most"`  // the latest before the clock was put back
+	SetbackAt         time.Time `json:"since"` // when that was noticed: what was issued later was not used then
 }
 
-var sweptKey = []byte("swept")
+var sweepStateKey = []byte("swept")
 
-// forgot tells whether a use of what was issued and expires then may be among what was forgotten. While the clock is right that has expired anyway.
-func (s swept) forgot(issued, expires time.Time) bool {
-	return !expires.After(s.Last) || !expires.After(s.Most) && !issued.After(s.Since)
+// mayHaveForgotten tells whether a use of what was issued and expires then may be among what was forgotten. While the clock is right that has expired anyway.
+func (s sweepState) mayHaveForgotten(issued, expires time.Time) bool {
+	return !expires.After(s.LastDeletion) || !expires.After(s.LastBeforeSetback) && !issued.After(s.SetbackAt)
 }
 
-// remember notes a Sweep.
-func (t *tx) remember(at time.Time, forgets bool) {
-	next := t.memory.swept
+// recordSweep notes a Sweep.
+func (t *tx) recordSweep(at time.Time, forgotUse bool) {
+	next := t.cache.sweepState
 	switch {
-	case next.Last.Sub(at) > storage.ClockStep:
-		if next.Last.After(next.Most) {
-			next.Most = next.Last
+	case next.LastDeletion.Sub(at) > storage.ClockStep:
+		if next.LastDeletion.After(next.LastBeforeSetback) {
+			next.LastBeforeSetback = next.LastDeletion
 		}
-		next.Since, next.Last = at, at
-	case forgets && at.After(next.Last):
-		next.Last = at
+		next.SetbackAt, next.LastDeletion = at, at
+	case forgotUse && at.After(next.LastDeletion):
+		next.LastDeletion = at
 	default:
 		return
 	}
-	t.store(meta, sweptKey, next)
-	t.change().swept = next
+	t.store(meta, sweepStateKey, next)
+	t.changeCache().sweepState = next
 }

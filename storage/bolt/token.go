@@ -9,28 +9,28 @@ import (
 )
 
 // PutToken implements storage.Tokens.
-func (s *Store) PutToken(ctx context.Context, k storage.Token) error {
+func (s *Store) PutToken(ctx context.Context, token storage.Token) error {
 	return s.update(ctx, func(t *tx) error {
-		if t.client(k.Client) == nil {
-			return fmt.Errorf("put token: %w", storage.ErrEnded)
+		if t.enabledClient(token.Client) == nil {
+			return fmt.Errorf("put token: %w", storage.ErrRevoked)
 		}
-		t.putToken(k)
+		t.putToken(token)
 		return nil
 	})
 }
 
 // Token implements storage.Tokens.
-func (s *Store) Token(ctx context.Context, hash storage.Hash, at time.Time) (k storage.Token, g storage.Grant, err error) {
+func (s *Store) Token(ctx context.Context, hash storage.Hash, at time.Time) (token storage.Token, g storage.Grant, err error) {
 	err = s.view(ctx, func(t *tx) error {
 		var ok bool
-		if k, ok = load[storage.Token](t, tokens, hash[:]); ok && at.Before(k.Expires) && t.client(k.Client) != nil {
-			if k.Grant == "" {
-				if t.ownTokenDead(k.Client, k.Issued) {
+		if token, ok = load[storage.Token](t, tokens, hash[:]); ok && at.Before(token.Expires) && t.enabledClient(token.Client) != nil {
+			if token.Grant == "" {
+				if t.clientTokenRevoked(token.Client, token.Issued) {
 					return fmt.Errorf("find token: %w", storage.ErrNotFound)
 				}
 				return nil
 			}
-			if g, ok = t.liveGrant(k.Grant, k.SID, at); ok {
+			if g, ok = t.activeGrant(token.Grant, token.SID, at); ok {
 				return nil
 			}
 		}
@@ -39,13 +39,13 @@ func (s *Store) Token(ctx context.Context, hash storage.Hash, at time.Time) (k s
 	if err != nil {
 		return storage.Token{}, storage.Grant{}, err
 	}
-	return k, g, nil
+	return token, g, nil
 }
 
-// LiveOwnToken implements storage.Tokens.
-func (s *Store) LiveOwnToken(ctx context.Context, client string, issued time.Time) error {
+// ClientTokenActive implements storage.Tokens.
+func (s *Store) ClientTokenActive(ctx context.Context, client string, issued time.Time) error {
 	return s.view(ctx, func(t *tx) error {
-		if t.client(client) == nil || t.ownTokenDead(client, milli(issued)) {
+		if t.enabledClient(client) == nil || t.clientTokenRevoked(client, truncateToMillis(issued)) {
 			return fmt.Errorf("find client of a token: %w", storage.ErrNotFound)
 		}
 		return nil
@@ -63,36 +63,36 @@ func (s *Store) DeleteToken(ctx context.Context, hash storage.Hash) error {
 }
 
 // putToken stores a token.
-func (t *tx) putToken(k storage.Token) {
-	k.Issued, k.Expires = milli(k.Issued), milli(k.Expires)
-	t.store(tokens, k.Hash[:], k)
-	t.expire(k.Expires, expiryToken, k.Hash[:])
+func (t *tx) putToken(token storage.Token) {
+	token.Issued, token.Expires = truncateToMillis(token.Issued), truncateToMillis(token.Expires)
+	t.store(tokens, token.Hash[:], token)
+	t.scheduleExpiry(token.Expires, expiryToken, token.Hash[:])
 }
 
-// Spend implements storage.Spending.
-func (s *Store) Spend(ctx context.Context, id string, issued, until, at time.Time) error {
+// MarkUsed implements storage.Spending.
+func (s *Store) MarkUsed(ctx context.Context, id string, issued, until, at time.Time) error {
 	return s.update(ctx, func(t *tx) error {
-		key := shortKey(id)
-		if t.spentUntil(key).After(at) || t.memory.swept.forgot(issued, until) {
-			return fmt.Errorf("spend: %w", storage.ErrSpent)
+		key := hashedKey(id)
+		if t.usedUntil(key).After(at) || t.cache.sweepState.mayHaveForgotten(issued, until) {
+			return fmt.Errorf("spend: %w", storage.ErrAlreadyUsed)
 		}
-		until := milli(until)
-		t.put(spent, key, timeKey(until))
-		t.expire(until, expirySpent, key)
+		until := truncateToMillis(until)
+		t.put(usedIDs, key, timeKey(until))
+		t.scheduleExpiry(until, expiryUsedID, key)
 		return nil
 	})
 }
 
-// Spent implements storage.Spending.
-func (s *Store) Spent(ctx context.Context, id string, issued, expires, at time.Time) (bool, error) {
+// WasUsed implements storage.Spending.
+func (s *Store) WasUsed(ctx context.Context, id string, issued, expires, at time.Time) (bool, error) {
 	return read(ctx, s, func(t *tx) (bool, error) {
-		return t.spentUntil(shortKey(id)).After(at) || t.memory.swept.forgot(issued, expires), nil
+		return t.usedUntil(hashedKey(id)).After(at) || t.cache.sweepState.mayHaveForgotten(issued, expires), nil
 	})
 }
 
-// spentUntil is until when a one-time thing counts as used; zero if it was not.
-func (t *tx) spentUntil(key []byte) time.Time {
-	if value := t.get(spent, key); len(value) == timeLength {
+// usedUntil is until when a one-time thing counts as used; zero if it was not.
+func (t *tx) usedUntil(key []byte) time.Time {
+	if value := t.get(usedIDs, key); len(value) == timeKeyLength {
 		return keyTime(value)
 	}
 	return time.Time{}

@@ -13,19 +13,19 @@ import (
 
 // What a key in the trash names.
 const (
-	trashMember   = 'm' // session, client, sid: the ways to a membership that ended
-	trashGrant    = 'g' // session, grant → its last refresh token: a grant that ended, and its family
-	trashConsents = 'c' // client: the consents to a client that was removed
+	trashClientSession = 'm' // session, client, sid: the ways to a membership that ended
+	trashGrant         = 'g' // session, grant → its last refresh token: a grant that ended, and its family
+	trashConsents      = 'c' // client: the consents to a client that was removed
 )
 
-// discardMember names the ways to a membership that ended.
-func (t *tx) discardMember(id storage.SessionID, m storage.Member) {
-	t.put(trash, append([]byte{trashMember}, join(string(id), m.Client, m.SID)...), nil)
+// discardClientSession names the ways to a membership that ended.
+func (t *tx) discardClientSession(id storage.SessionID, cs storage.ClientSession) {
+	t.put(trash, append([]byte{trashClientSession}, joinKey(string(id), cs.Client, cs.SID)...), nil)
 }
 
 // discardGrant names a grant that ended.
 func (t *tx) discardGrant(g storage.Grant) {
-	t.put(trash, append([]byte{trashGrant}, join(string(g.Session), g.ID)...), g.Refresh[:])
+	t.put(trash, append([]byte{trashGrant}, joinKey(string(g.Session), g.ID)...), g.RefreshHash[:])
 }
 
 // discardConsents names the consents to a client that was removed.
@@ -34,37 +34,37 @@ func (t *tx) discardConsents(client string) {
 }
 
 // emptyTrash removes up to limit of what ended records left behind.
-func (t *tx) emptyTrash(limit int) (gone int) {
+func (t *tx) emptyTrash(limit int) (deleted int) {
 	var found [][]byte
-	for k := range t.prefix(trash, nil) {
+	for k := range t.scanPrefix(trash, nil) {
 		if len(found) >= limit {
 			break
 		}
 		found = append(found, bytes.Clone(k))
 	}
 	for _, k := range found {
-		n, all := t.empty(k, limit-gone)
-		if gone += n; !all {
+		n, done := t.emptyTrashEntry(k, limit-deleted)
+		if deleted += n; !done {
 			break
 		}
 		t.delete(trash, k)
 	}
-	return gone
+	return deleted
 }
 
-// empty removes up to limit of what one key names, and says whether that was all.
-func (t *tx) empty(key []byte, limit int) (gone int, all bool) {
+// emptyTrashEntry removes up to limit of what one key names, and says whether that was all.
+func (t *tx) emptyTrashEntry(key []byte, limit int) (deleted int, done bool) {
 	if limit <= 0 {
 		return 0, false
 	}
 	switch rest := key[1:]; key[0] {
-	case trashMember:
+	case trashClientSession:
 		parts := bytes.SplitN(rest, []byte{0}, 3)
-		t.delete(sids, parts[2])
-		t.delete(clientSessions, join(parts[1], parts[0], parts[2]))
+		t.delete(sessionsBySID, parts[2])
+		t.delete(sessionsByClient, joinKey(parts[1], parts[0], parts[2]))
 		return 1, true
 	case trashGrant:
-		grant := lastPart(rest)
+		grant := lastKeyPart(rest)
 		t.delete(grants, []byte(grant))
 		return t.emptyFamily(key, grant, limit)
 	default:
@@ -73,35 +73,35 @@ func (t *tx) empty(key []byte, limit int) (gone int, all bool) {
 }
 
 // emptyFamily removes up to limit refresh tokens of a grant that ended, from the latest back; the key keeps where to go on.
-func (t *tx) emptyFamily(key []byte, grant string, limit int) (gone int, all bool) {
+func (t *tx) emptyFamily(key []byte, grant string, limit int) (deleted int, done bool) {
 	token := storage.Hash(t.get(trash, key))
-	for gone = 1; !token.IsZero(); gone++ {
-		if gone >= limit {
+	for deleted = 1; !token.IsZero(); deleted++ {
+		if deleted >= limit {
 			t.put(trash, key, token[:])
-			return gone, false
+			return deleted, false
 		}
-		before, id := t.refreshToken(token)
+		previous, id := t.findRefreshToken(token)
 		if id != grant {
 			break
 		}
-		t.delete(refreshes, token[:])
-		token = before
+		t.delete(refreshTokens, token[:])
+		token = previous
 	}
-	return gone, true
+	return deleted, true
 }
 
 // emptyConsents removes up to limit consents to a client that was removed.
-func (t *tx) emptyConsents(client string, limit int) (gone int, all bool) {
-	prefix := within(client)
+func (t *tx) emptyConsents(client string, limit int) (deleted int, done bool) {
+	prefix := keyPrefix(client)
 	var subjects []string
-	for k := range t.prefix(clientConsents, prefix) {
+	for k := range t.scanPrefix(consentsByClient, prefix) {
 		if len(subjects) == limit {
 			break
 		}
 		subjects = append(subjects, string(k[len(prefix):]))
 	}
 	for _, subject := range subjects {
-		if c, ok := load[storage.Consent](t, consents, join(subject, client)); ok && !t.counts(c) {
+		if c, ok := load[storage.Consent](t, consents, joinKey(subject, client)); ok && !t.consentActive(c) {
 			t.removeConsent(subject, client)
 		}
 	}

@@ -12,54 +12,54 @@ import (
 // the end, by the committer or by view.
 type tx struct {
 	*bbolt.Tx
-	memory  *memory // what is kept decoded; in a write transaction its next state
-	own     bool    // memory is this transaction's copy
-	trail   trail
-	buckets [tableCount]*bbolt.Bucket
-	wrote   bool // since the present function began
-	err     error
+	cache       *cache // what is kept decoded; in a write transaction its next state
+	cacheCloned bool   // memory is this transaction's copy
+	auditTail   auditTail
+	buckets     [tableCount]*bbolt.Bucket
+	wrote       bool // since the present function began
+	err         error
 }
 
 // bucket finds a table, once in a transaction.
-func (t *tx) bucket(at table) *bbolt.Bucket {
-	if t.buckets[at] == nil {
-		t.buckets[at] = t.Bucket([]byte(tableNames[at]))
+func (t *tx) bucket(tbl table) *bbolt.Bucket {
+	if t.buckets[tbl] == nil {
+		t.buckets[tbl] = t.Bucket([]byte(tableNames[tbl]))
 	}
-	return t.buckets[at]
+	return t.buckets[tbl]
 }
 
 // get reads a value, nil if there is none. It is valid until the transaction ends and must not be changed.
-func (t *tx) get(at table, key []byte) []byte {
+func (t *tx) get(tbl table, key []byte) []byte {
 	if len(key) == 0 {
 		return nil
 	}
-	return t.bucket(at).Get(key)
+	return t.bucket(tbl).Get(key)
 }
 
 // put writes a value.
-func (t *tx) put(at table, key, value []byte) {
+func (t *tx) put(tbl table, key, value []byte) {
 	t.wrote = true
-	if err := t.bucket(at).Put(key, value); err != nil {
-		t.fail(fmt.Errorf("write %s: %w", tableNames[at], err))
+	if err := t.bucket(tbl).Put(key, value); err != nil {
+		t.fail(fmt.Errorf("write %s: %w", tableNames[tbl], err))
 	}
 }
 
 // delete removes a key; one that is not there is fine.
-func (t *tx) delete(at table, key []byte) {
+func (t *tx) delete(tbl table, key []byte) {
 	t.wrote = true
-	if err := t.bucket(at).Delete(key); err != nil {
-		t.fail(fmt.Errorf("delete from %s: %w", tableNames[at], err))
+	if err := t.bucket(tbl).Delete(key); err != nil {
+		t.fail(fmt.Errorf("delete from %s: %w", tableNames[tbl], err))
 	}
 }
 
 // store writes a record.
-func (t *tx) store(at table, key []byte, record any) {
+func (t *tx) store(tbl table, key []byte, record any) {
 	value, err := encode(record)
 	if err != nil {
-		t.fail(fmt.Errorf("encode %s: %w", tableNames[at], err))
+		t.fail(fmt.Errorf("encode %s: %w", tableNames[tbl], err))
 		return
 	}
-	t.put(at, key, value)
+	t.put(tbl, key, value)
 }
 
 // fail keeps the first error.
@@ -70,32 +70,32 @@ func (t *tx) fail(err error) {
 }
 
 // load reads a record; ok is false if there is none.
-func load[T any](t *tx, at table, key []byte) (record T, ok bool) {
-	value := t.get(at, key)
+func load[T any](t *tx, tbl table, key []byte) (record T, ok bool) {
+	value := t.get(tbl, key)
 	if value == nil {
 		return record, false
 	}
-	return decode[T](t, at, value)
+	return decode[T](t, tbl, value)
 }
 
 // decode reads a record from its value.
-func decode[T any](t *tx, at table, value []byte) (record T, ok bool) {
-	if err := parse(value, &record); err != nil {
-		t.fail(unavailable(fmt.Errorf("read %s: %w", tableNames[at], err)))
+func decode[T any](t *tx, tbl table, value []byte) (record T, ok bool) {
+	if err := decodeRecord(value, &record); err != nil {
+		t.fail(unavailable(fmt.Errorf("read %s: %w", tableNames[tbl], err)))
 		return record, false
 	}
 	return record, true
 }
 
-// prefix walks the keys that begin with prefix, in order. The table must not be changed on the way.
-func (t *tx) prefix(at table, prefix []byte) iter.Seq2[[]byte, []byte] {
-	return t.after(at, prefix, nil)
+// scanPrefix walks the keys that begin with prefix, in order. The table must not be changed on the way.
+func (t *tx) scanPrefix(tbl table, prefix []byte) iter.Seq2[[]byte, []byte] {
+	return t.scanAfter(tbl, prefix, nil)
 }
 
-// after walks the keys that begin with prefix and follow after (nil: from the first), in order.
-func (t *tx) after(at table, prefix, after []byte) iter.Seq2[[]byte, []byte] {
+// scanAfter walks the keys that begin with prefix and follow after (nil: from the first), in order.
+func (t *tx) scanAfter(tbl table, prefix, after []byte) iter.Seq2[[]byte, []byte] {
 	return func(yield func(k, v []byte) bool) {
-		c := t.bucket(at).Cursor()
+		c := t.bucket(tbl).Cursor()
 		from := prefix
 		if bytes.Compare(after, from) > 0 {
 			from = after
@@ -112,10 +112,10 @@ func (t *tx) after(at table, prefix, after []byte) iter.Seq2[[]byte, []byte] {
 	}
 }
 
-// before walks the keys that begin with prefix and precede before (nil: from the last), in reverse order.
-func (t *tx) before(at table, prefix, before []byte) iter.Seq2[[]byte, []byte] {
+// scanBackward walks the keys that begin with prefix and precede before (nil: from the last), in reverse order.
+func (t *tx) scanBackward(tbl table, prefix, before []byte) iter.Seq2[[]byte, []byte] {
 	return func(yield func(k, v []byte) bool) {
-		c := t.bucket(at).Cursor()
+		c := t.bucket(tbl).Cursor()
 		if before == nil {
 			before = append(bytes.Clone(prefix), 0xff) // no key goes on with 0xff: they are UTF-8, times and counts
 		}

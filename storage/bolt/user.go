@@ -11,8 +11,8 @@ import (
 
 // A user's value begins with one byte that says whether the user counts, so that a token's check decodes no record.
 const (
-	userEnabled  = 'e'
-	userDisabled = 'd'
+	statusEnabled  = 'e'
+	statusDisabled = 'd'
 )
 
 // A login's value begins with what it is, so that people can be listed by name.
@@ -47,7 +47,7 @@ func (s *Store) User(ctx context.Context, subject string) (storage.User, error) 
 // UserByLogin implements storage.Users.
 func (s *Store) UserByLogin(ctx context.Context, login string) (storage.User, error) {
 	return read(ctx, s, func(t *tx) (storage.User, error) {
-		if subject := t.get(logins, fold(login)); subject != nil {
+		if subject := t.get(logins, loginKey(login)); subject != nil {
 			if u, ok := t.user(string(subject[1:])); ok {
 				return u, nil
 			}
@@ -58,10 +58,10 @@ func (s *Store) UserByLogin(ctx context.Context, login string) (storage.User, er
 
 // ListUsers implements storage.Users.
 func (s *Store) ListUsers(ctx context.Context, p storage.Page) ([]storage.User, string, error) {
-	walk := func(t *tx, after []byte) iter.Seq2[[]byte, []byte] { return t.after(logins, nil, after) }
-	return list(ctx, s, p, walk, func(t *tx, _, holder []byte) (u storage.User, ok bool) {
-		if holder[0] == loginName {
-			u, ok = t.user(string(holder[1:]))
+	walk := func(t *tx, after []byte) iter.Seq2[[]byte, []byte] { return t.scanAfter(logins, nil, after) }
+	return list(ctx, s, p, walk, func(t *tx, _, login []byte) (u storage.User, ok bool) {
+		if login[0] == loginName {
+			u, ok = t.user(string(login[1:]))
 		}
 		return u, ok
 	})
@@ -76,10 +76,10 @@ func (t *tx) user(subject string) (u storage.User, ok bool) {
 	return decode[storage.User](t, users, value[1:])
 }
 
-// enabled tells whether there is such a user and it is not disabled.
-func (t *tx) enabled(subject string) bool {
+// userEnabled tells whether there is such a user and it is not disabled.
+func (t *tx) userEnabled(subject string) bool {
 	value := t.get(users, []byte(subject))
-	return value != nil && value[0] == userEnabled
+	return value != nil && value[0] == statusEnabled
 }
 
 // checkUser tells whether u may be stored as it is, and normalises it.
@@ -87,10 +87,10 @@ func (t *tx) checkUser(u *storage.User) error {
 	if u.Subject == "" || strings.ContainsRune(u.Subject, 0) || u.Name == "" {
 		return fmt.Errorf("a user needs a subject without NUL and a name")
 	}
-	u.Created, u.Updated = milli(u.Created), milli(u.Updated)
+	u.Created, u.Updated = truncateToMillis(u.Created), truncateToMillis(u.Updated)
 	old, known := t.user(u.Subject)
 	switch {
-	case u.Revision == 0 && (known || t.get(removed, []byte(u.Subject)) != nil):
+	case u.Revision == 0 && (known || t.get(removedSubjects, []byte(u.Subject)) != nil):
 		return storage.ErrExists
 	case u.Revision != 0 && !known:
 		return storage.ErrNotFound
@@ -98,7 +98,7 @@ func (t *tx) checkUser(u *storage.User) error {
 		return storage.ErrChanged
 	}
 	for _, login := range []string{u.Name, u.Email} {
-		if holder := t.get(logins, fold(login)); holder != nil && string(holder[1:]) != u.Subject {
+		if owner := t.get(logins, loginKey(login)); owner != nil && string(owner[1:]) != u.Subject {
 			return storage.ErrExists
 		}
 	}
@@ -108,7 +108,7 @@ func (t *tx) checkUser(u *storage.User) error {
 // putUser stores u, which was checked.
 func (t *tx) putUser(u storage.User) {
 	if old, ok := t.user(u.Subject); ok {
-		t.dropLogins(old)
+		t.deleteLogins(old)
 	}
 	u.Revision++
 	record, err := encode(u)
@@ -116,35 +116,35 @@ func (t *tx) putUser(u storage.User) {
 		t.fail(fmt.Errorf("encode user: %w", err))
 		return
 	}
-	status := byte(userEnabled)
+	status := byte(statusEnabled)
 	if u.Disabled {
-		status = userDisabled
+		status = statusDisabled
 	}
 	t.put(users, []byte(u.Subject), append([]byte{status}, record...))
 	if u.Email != "" {
-		t.put(logins, fold(u.Email), append([]byte{loginEmail}, u.Subject...))
+		t.put(logins, loginKey(u.Email), append([]byte{loginEmail}, u.Subject...))
 	}
-	t.put(logins, fold(u.Name), append([]byte{loginName}, u.Subject...)) // last: who has one text for both is listed by it
+	t.put(logins, loginKey(u.Name), append([]byte{loginName}, u.Subject...)) // last: who has one text for both is listed by it
 }
 
 // removeUser removes a person with consents and links, and sees to it that the subject never comes back (Core §2).
 func (t *tx) removeUser(u storage.User) {
-	t.dropLogins(u)
+	t.deleteLogins(u)
 	t.delete(users, []byte(u.Subject))
-	t.put(removed, []byte(u.Subject), []byte{1})
-	for _, c := range t.consents(u.Subject) {
+	t.put(removedSubjects, []byte(u.Subject), []byte{1})
+	for _, c := range t.userConsents(u.Subject) {
 		t.removeConsent(c.Subject, c.Client)
 	}
 	t.removeLinks(u.Subject)
 }
 
-// dropLogins frees the names of a person.
-func (t *tx) dropLogins(u storage.User) {
-	t.delete(logins, fold(u.Name))
+// deleteLogins frees the names of a person.
+func (t *tx) deleteLogins(u storage.User) {
+	t.delete(logins, loginKey(u.Name))
 	if u.Email != "" {
-		t.delete(logins, fold(u.Email))
+		t.delete(logins, loginKey(u.Email))
 	}
 }
 
-// fold makes the key under which a login name or an address is unique.
-func fold(login string) []byte { return []byte(strings.ToLower(login)) }
+// loginKey makes the key under which a login name or an address is unique.
+func loginKey(login string) []byte { return []byte(strings.ToLower(login)) }

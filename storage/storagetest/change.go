@@ -19,17 +19,17 @@ var changeTests = map[string]func(*world){
 		u.Password = "new"
 		w.must(w.PutConsent(w.ctx, storage.Consent{Subject: "ann", Client: "app", At: t0}))
 		next := newSession("next", "ann", t0)
-		ended := w.mustEnd(storage.Selector{Subject: "ann", Except: "next"}, t0, storage.Change{
-			User: &u, Withdraw: &storage.Consent{Subject: "ann", Client: "app"}, Session: &next,
+		terminations := w.mustEnd(storage.Selector{Subject: "ann", Except: "next"}, t0, storage.Change{
+			User: &u, WithdrawConsent: &storage.Consent{Subject: "ann", Client: "app"}, NewSession: &next,
 			Events: []storage.Event{{At: t0, Kind: "user.password", Subject: "ann"}},
 		})
-		mustEqual(w, "ended", len(ended), 0)
+		mustEqual(w, "ended", len(terminations), 0)
 		got, err := w.User(w.ctx, "ann")
 		w.must(err)
 		mustEqual(w, "password", got.Password, "new")
 		_, err = w.Consent(w.ctx, "ann", "app")
 		w.mustBe(err, storage.ErrNotFound)
-		if !w.alive("next", t0) {
+		if !w.sessionActive("next", t0) {
 			w.Fatal("the new session is not there")
 		}
 		mustEqual(w, "lines", len(w.events(storage.EventFilter{Kind: "user."})), 1)
@@ -50,13 +50,13 @@ var changeTests = map[string]func(*world){
 			{storage.Change{RemoveUser: "nobody"}, storage.ErrNotFound},
 			{storage.Change{Client: &storage.Client{Metadata: storage.Metadata{ClientID: "app"}, Revision: 3}}, storage.ErrChanged},
 			{storage.Change{RemoveClient: "nobody"}, storage.ErrNotFound},
-			{storage.Change{Link: storage.HashOf("gone")}, storage.ErrSpent},
-			{storage.Change{Session: &same}, storage.ErrExists},
-			{storage.Change{Session: &foreign}, storage.ErrEnded},
+			{storage.Change{UseLink: storage.HashOf("gone")}, storage.ErrAlreadyUsed},
+			{storage.Change{NewSession: &same}, storage.ErrExists},
+			{storage.Change{NewSession: &foreign}, storage.ErrRevoked},
 		} {
-			_, _, err := w.EndSessions(w.ctx, storage.Selector{Everyone: true}, cause("x"), t0, c.change, 0, noPlan)
+			_, _, err := w.EndSessions(w.ctx, storage.Selector{AllUsers: true}, cause("x"), t0, c.change, 0, noPlan)
 			w.mustBe(err, c.want)
-			if !w.alive(id, t0) {
+			if !w.sessionActive(id, t0) {
 				w.Fatalf("%v: the session ended all the same", c.want)
 			}
 		}
@@ -65,17 +65,17 @@ var changeTests = map[string]func(*world){
 	"SessionFromBeforeAnEndingOfAllCannotBeginInAChangeAfterIt": func(w *world) {
 		w.mustUsers("ann")
 		w.mustEnd(storage.Selector{Subject: "ann"}, after(time.Second), storage.Change{})
-		late := newSession("late", "ann", t0)
-		_, _, err := w.EndSessions(w.ctx, storage.Selector{}, cause("x"), t0, storage.Change{Session: &late}, 0, noPlan)
-		w.mustBe(err, storage.ErrEnded)
+		lateSession := newSession("late", "ann", t0)
+		_, _, err := w.EndSessions(w.ctx, storage.Selector{}, cause("x"), t0, storage.Change{NewSession: &lateSession}, 0, noPlan)
+		w.mustBe(err, storage.ErrRevoked)
 	},
 	"SomeoneElseSignsInInTheInstantTheFirstSessionEnds": func(w *world) {
 		w.mustUsers("ann", "bob")
 		w.mustSession("a", "ann", t0)
 		next := newSession("b", "bob", after(time.Minute))
-		ended := w.mustEnd(storage.Selector{Sessions: []storage.SessionID{"a"}}, after(time.Minute), storage.Change{Session: &next})
-		mustEqual(w, "ended", endedSessions(ended), []string{"a"})
-		if w.alive("a", after(time.Minute)) || !w.alive("b", after(time.Minute)) {
+		terminations := w.mustEnd(storage.Selector{Sessions: []storage.SessionID{"a"}}, after(time.Minute), storage.Change{NewSession: &next})
+		mustEqual(w, "ended", sessionIDs(terminations), []string{"a"})
+		if w.sessionActive("a", after(time.Minute)) || !w.sessionActive("b", after(time.Minute)) {
 			w.Fatal("not exactly the first session ended")
 		}
 		n, err := w.CountSessions(w.ctx)
@@ -90,54 +90,54 @@ var changeTests = map[string]func(*world){
 			w.mustRedeem(id, "ann", client, t0)
 		}
 		w.mustEnd(storage.Selector{}, t0, storage.Change{RemoveClient: "gone"})
-		ended := w.mustEnd(storage.Selector{Everyone: true}, t0, storage.Change{RemoveUser: "ann", RemoveClient: "app"})
-		mustEqual(w, "user", ended[0].User.Email, "ann@example.org")
-		mustEqual(w, "client", ended[0].Clients["app"].BackchannelLogoutURI, "https://app.example/logout")
-		mustEqual(w, "clients", len(ended[0].Clients), 1)
-		mustEqual(w, "members", len(ended[0].Session.Members), 2)
-		mustEqual(w, "grants", len(ended[0].Grants), 2)
+		terminations := w.mustEnd(storage.Selector{AllUsers: true}, t0, storage.Change{RemoveUser: "ann", RemoveClient: "app"})
+		mustEqual(w, "user", terminations[0].User.Email, "ann@example.org")
+		mustEqual(w, "client", terminations[0].Clients["app"].BackchannelLogoutURI, "https://app.example/logout")
+		mustEqual(w, "clients", len(terminations[0].Clients), 1)
+		mustEqual(w, "members", len(terminations[0].Session.ClientSessions), 2)
+		mustEqual(w, "grants", len(terminations[0].Grants), 2)
 	},
 	"NewPasswordLeavesNoLink": func(w *world) {
 		w.mustUsers("ann", "bob")
 		for _, subject := range []string{"ann", "bob"} {
-			w.must(w.PutLink(w.ctx, storage.Link{Hash: storage.HashOf(subject), Purpose: "reset", Subject: subject, Created: t0, Expires: after(time.Hour)}, storage.Event{At: t0, Kind: "link.made"}))
+			w.must(w.PutOneTimeLink(w.ctx, storage.OneTimeLink{Hash: storage.HashOf(subject), Purpose: "reset", Subject: subject, Created: t0, Expires: after(time.Hour)}, storage.Event{At: t0, Kind: "link.made"}))
 		}
 		u, err := w.User(w.ctx, "ann")
 		w.must(err)
 		u.Name = "anna"
 		_, _, err = w.EndSessions(w.ctx, storage.Selector{Subject: "ann"}, cause("renamed"), t0, storage.Change{User: &u}, 0, noPlan)
 		w.must(err)
-		_, err = w.Link(w.ctx, storage.HashOf("ann"), t0)
+		_, err = w.OneTimeLink(w.ctx, storage.HashOf("ann"), t0)
 		w.must(err)
 		u, err = w.User(w.ctx, "ann")
 		w.must(err)
 		u.Password = "another"
 		_, _, err = w.EndSessions(w.ctx, storage.Selector{Subject: "ann"}, cause("password"), t0, storage.Change{User: &u}, 0, noPlan)
 		w.must(err)
-		_, err = w.Link(w.ctx, storage.HashOf("ann"), t0)
+		_, err = w.OneTimeLink(w.ctx, storage.HashOf("ann"), t0)
 		w.mustBe(err, storage.ErrNotFound)
-		_, err = w.Link(w.ctx, storage.HashOf("bob"), t0)
+		_, err = w.OneTimeLink(w.ctx, storage.HashOf("bob"), t0)
 		w.must(err)
 	},
 	"LinkIsUsedByOneEndingOnly": func(w *world) {
 		w.mustUsers("ann")
 		link := storage.HashOf("link")
-		w.must(w.PutLink(w.ctx, storage.Link{Hash: link, Purpose: "reset", Subject: "ann", Created: t0, Expires: after(time.Hour)}, storage.Event{At: t0, Kind: "link.made"}))
+		w.must(w.PutOneTimeLink(w.ctx, storage.OneTimeLink{Hash: link, Purpose: "reset", Subject: "ann", Created: t0, Expires: after(time.Hour)}, storage.Event{At: t0, Kind: "link.made"}))
 		var won atomic.Int32
 		var wg sync.WaitGroup
 		for range 20 {
 			wg.Go(func() {
-				_, _, err := w.EndSessions(w.ctx, storage.Selector{Subject: "ann"}, cause("reset"), t0, storage.Change{Link: link}, 0, noPlan)
+				_, _, err := w.EndSessions(w.ctx, storage.Selector{Subject: "ann"}, cause("reset"), t0, storage.Change{UseLink: link}, 0, noPlan)
 				if err == nil {
 					won.Add(1)
-				} else if !errors.Is(err, storage.ErrSpent) {
+				} else if !errors.Is(err, storage.ErrAlreadyUsed) {
 					w.Error(err)
 				}
 			})
 		}
 		wg.Wait()
 		mustEqual(w, "won", won.Load(), 1)
-		_, err := w.Link(w.ctx, link, t0)
+		_, err := w.OneTimeLink(w.ctx, link, t0)
 		w.mustBe(err, storage.ErrNotFound)
 	},
 	"EveryEndingLeavesItsAuditLineInItsReport": func(w *world) {
@@ -147,9 +147,9 @@ var changeTests = map[string]func(*world){
 		w.mustRedeem(id, "ann", "app", t0)
 		w.mustRedeem(id, "ann", "other", t0)
 		offline := w.mustRedeemOffline(id, "ann", "other", t0)
-		report := func(name string) func(storage.Ended) storage.Plan {
-			return func(e storage.Ended) storage.Plan {
-				return storage.Plan{Report: &storage.Report{ID: name, Cause: e.Cause, Subject: e.User.Subject, At: e.At, Keep: after(time.Hour)}}
+		report := func(name string) func(storage.Termination) storage.Plan {
+			return func(e storage.Termination) storage.Plan {
+				return storage.Plan{Report: &storage.Report{ID: name, Cause: e.Cause, Subject: e.User.Subject, EndedAt: e.EndedAt, DeleteAfter: after(time.Hour)}}
 			}
 		}
 		for _, c := range []struct {
@@ -177,12 +177,12 @@ var changeTests = map[string]func(*world){
 		w.mustClients("app")
 		id := w.mustSession("s", "ann", t0)
 		w.mustRedeem(id, "ann", "app", t0)
-		var planned []storage.Ended
-		ended, _, err := w.EndSessions(w.ctx, storage.Selector{Everyone: true}, cause("x"), t0, storage.Change{}, 0, func(e storage.Ended) storage.Plan {
+		var planned []storage.Termination
+		terminations, _, err := w.EndSessions(w.ctx, storage.Selector{AllUsers: true}, cause("x"), t0, storage.Change{}, 0, func(e storage.Termination) storage.Plan {
 			planned = append(slices.Clip(planned[:0]), e)
 			return storage.Plan{}
 		})
 		w.must(err)
-		mustEqual(w, "planned", planned, ended)
+		mustEqual(w, "planned", planned, terminations)
 	},
 }

@@ -59,16 +59,16 @@ var deliveryTests = map[string]func(*world){
 	"OutcomeIsRecordedWithItsRow": func(w *world) {
 		w.mustReport(delivery("d1", "h", 1), delivery("d2", "h", 1), delivery("d3", "h", 1))
 		list := w.mustClaim(after(time.Second), 10, nil, "d1", "d2", "d3")
-		row := func(state storage.DeliveryState, trust storage.TrustState) func(storage.Row) storage.Row {
-			return func(r storage.Row) storage.Row {
+		updateEntry := func(state storage.DeliveryState, trust storage.TrustState) func(storage.ReportEntry) storage.ReportEntry {
+			return func(r storage.ReportEntry) storage.ReportEntry {
 				r.Delivery, r.Trust, r.Attempts = state, trust, r.Attempts+1
 				return r
 			}
 		}
-		stale, err := w.SettleDeliveries(w.ctx, []storage.Settlement{
-			{ID: "d1", Lease: list[0].Lease, State: storage.DeliveryDone, Answer: storage.Answer{At: after(2 * time.Second), Status: 200}, Row: row(storage.DeliveryDone, storage.TrustConfirmed)},
-			{ID: "d2", Lease: list[1].Lease, State: storage.DeliveryPending, Next: after(5 * time.Second), Answer: storage.Answer{Class: "refused"}, Row: row(storage.DeliveryPending, storage.TrustUnknown)},
-			{ID: "d3", Lease: list[2].Lease, State: storage.DeliveryFailed, Refused: 3, Answer: storage.Answer{Status: 400}, Row: row(storage.DeliveryFailed, storage.TrustUnknown)},
+		stale, err := w.RecordOutcomes(w.ctx, []storage.DeliveryOutcome{
+			{ID: "d1", Lease: list[0].Lease, State: storage.DeliveryDone, Answer: storage.Answer{At: after(2 * time.Second), Status: 200}, UpdateEntry: updateEntry(storage.DeliveryDone, storage.TrustConfirmed)},
+			{ID: "d2", Lease: list[1].Lease, State: storage.DeliveryPending, NextAttempt: after(5 * time.Second), Answer: storage.Answer{Class: "refused"}, UpdateEntry: updateEntry(storage.DeliveryPending, storage.TrustUnknown)},
+			{ID: "d3", Lease: list[2].Lease, State: storage.DeliveryFailed, Refusals: 3, Answer: storage.Answer{Status: 400}, UpdateEntry: updateEntry(storage.DeliveryFailed, storage.TrustUnknown)},
 		})
 		w.must(err)
 		mustEqual(w, "stale", len(stale), 0)
@@ -76,9 +76,9 @@ var deliveryTests = map[string]func(*world){
 		r, err := w.Report(w.ctx, "report")
 		w.must(err)
 		var states []storage.DeliveryState
-		for _, row := range r.Rows {
-			states = append(states, row.Delivery)
-			mustEqual(w, "attempts", row.Attempts, 1)
+		for _, entry := range r.Entries {
+			states = append(states, entry.Delivery)
+			mustEqual(w, "attempts", entry.Attempts, 1)
 		}
 		mustEqual(w, "rows", states, []storage.DeliveryState{storage.DeliveryDone, storage.DeliveryPending, storage.DeliveryFailed})
 		byState, oldest, err := w.CountDeliveries(w.ctx)
@@ -89,7 +89,7 @@ var deliveryTests = map[string]func(*world){
 		w.mustClaim(after(5*time.Second), 10, nil, "d2")
 		d, err := w.Delivery(w.ctx, "d3")
 		w.must(err)
-		mustEqual(w, "answer", [2]int{d.Answer.Status, d.Refused}, [2]int{400, 3})
+		mustEqual(w, "answer", [2]int{d.Answer.Status, d.Refusals}, [2]int{400, 3})
 		_, err = w.Delivery(w.ctx, "none")
 		w.mustBe(err, storage.ErrNotFound)
 	},
@@ -99,9 +99,9 @@ var deliveryTests = map[string]func(*world){
 		line := &storage.Event{At: after(2 * time.Second), Kind: "delivery.done", By: "system", Detail: map[string]string{"jti": "j"}}
 		answer := storage.Answer{At: after(2 * time.Second), JTI: "j", Status: 200}
 		for range 2 { // the second time the leases are lost
-			_, err := w.SettleDeliveries(w.ctx, []storage.Settlement{
+			_, err := w.RecordOutcomes(w.ctx, []storage.DeliveryOutcome{
 				{ID: "d1", Lease: list[0].Lease, State: storage.DeliveryDone, Answer: answer, Event: line},
-				{ID: "d2", Lease: list[1].Lease, State: storage.DeliveryPending, Next: after(time.Hour)},
+				{ID: "d2", Lease: list[1].Lease, State: storage.DeliveryPending, NextAttempt: after(time.Hour)},
 			})
 			w.must(err)
 		}
@@ -123,77 +123,77 @@ var deliveryTests = map[string]func(*world){
 		w.mustReport(delivery("d", "h", 1))
 		first := w.mustClaim(after(time.Second), 1, nil, "d")[0]
 		second := w.mustClaim(after(31*time.Second), 1, nil, "d")[0]
-		settle := func(lease uint64, state storage.DeliveryState) []string {
-			stale, err := w.SettleDeliveries(w.ctx, []storage.Settlement{
+		record := func(lease uint64, state storage.DeliveryState) []string {
+			stale, err := w.RecordOutcomes(w.ctx, []storage.DeliveryOutcome{
 				{ID: "gone", Lease: 1, State: storage.DeliveryDone},
-				{ID: "d", Lease: lease, State: state, Next: after(time.Hour), Row: func(r storage.Row) storage.Row { r.Delivery = state; return r }},
+				{ID: "d", Lease: lease, State: state, NextAttempt: after(time.Hour), UpdateEntry: func(r storage.ReportEntry) storage.ReportEntry { r.Delivery = state; return r }},
 			})
 			w.must(err)
 			return stale
 		}
-		mustEqual(w, "stale", settle(first.Lease, storage.DeliveryFailed), []string{"gone", "d"})
+		mustEqual(w, "stale", record(first.Lease, storage.DeliveryFailed), []string{"gone", "d"})
 		d, err := w.Delivery(w.ctx, "d")
 		w.must(err)
 		mustEqual(w, "delivery", d, second)
 		r, err := w.Report(w.ctx, "report")
 		w.must(err)
-		mustEqual(w, "row", r.Rows[0].Delivery, storage.DeliveryPending)
-		mustEqual(w, "stale", settle(second.Lease, storage.DeliveryDone), []string{"gone"})
-		mustEqual(w, "stale once settled", settle(second.Lease, storage.DeliveryPending), []string{"gone", "d"})
+		mustEqual(w, "row", r.Entries[0].Delivery, storage.DeliveryPending)
+		mustEqual(w, "stale", record(second.Lease, storage.DeliveryDone), []string{"gone"})
+		mustEqual(w, "stale once settled", record(second.Lease, storage.DeliveryPending), []string{"gone", "d"})
 		w.mustClaim(after(24*time.Hour), 1, nil)
 	},
 	"LateOutcomeCountsWhileNobodyElseHasTheDelivery": func(w *world) {
 		w.mustDeliver(delivery("d", "h", 1))
 		d := w.mustClaim(after(time.Second), 1, nil, "d")[0]
-		stale, err := w.SettleDeliveries(w.ctx, []storage.Settlement{{ID: "d", Lease: d.Lease, State: storage.DeliveryDone}})
+		stale, err := w.RecordOutcomes(w.ctx, []storage.DeliveryOutcome{{ID: "d", Lease: d.Lease, State: storage.DeliveryDone}})
 		w.must(err)
 		mustEqual(w, "stale", len(stale), 0)
 	},
 	"RetryMakesAFailedDeliveryDueAgain": func(w *world) {
 		w.mustReport(delivery("d", "h", 1))
-		keep := func(r storage.Row) storage.Row { r.Delivery = storage.DeliveryPending; return r }
+		setPending := func(r storage.ReportEntry) storage.ReportEntry { r.Delivery = storage.DeliveryPending; return r }
 		line := storage.Event{At: t0, Kind: "delivery.retried", By: "admin"}
 		d := w.mustClaim(after(time.Second), 1, nil, "d")[0]
-		w.must(w.RetryDelivery(w.ctx, "d", after(2*time.Second), keep, line))
-		stale, err := w.SettleDeliveries(w.ctx, []storage.Settlement{{ID: "d", Lease: d.Lease, State: storage.DeliveryFailed}})
+		w.must(w.RetryDelivery(w.ctx, "d", after(2*time.Second), setPending, line))
+		stale, err := w.RecordOutcomes(w.ctx, []storage.DeliveryOutcome{{ID: "d", Lease: d.Lease, State: storage.DeliveryFailed}})
 		w.must(err)
 		mustEqual(w, "stale after a retry by hand", stale, []string{"d"})
 		d = w.mustClaim(after(2*time.Second), 1, nil, "d")[0]
-		_, err = w.SettleDeliveries(w.ctx, []storage.Settlement{{ID: "d", Lease: d.Lease, State: storage.DeliveryFailed, Refused: 3, Row: func(r storage.Row) storage.Row { r.Delivery = storage.DeliveryFailed; return r }}})
+		_, err = w.RecordOutcomes(w.ctx, []storage.DeliveryOutcome{{ID: "d", Lease: d.Lease, State: storage.DeliveryFailed, Refusals: 3, UpdateEntry: func(r storage.ReportEntry) storage.ReportEntry { r.Delivery = storage.DeliveryFailed; return r }}})
 		w.must(err)
 		at := after(48 * time.Hour)
-		w.must(w.RetryDelivery(w.ctx, "d", at, keep, line))
+		w.must(w.RetryDelivery(w.ctx, "d", at, setPending, line))
 		d = w.mustClaim(at, 1, nil, "d")[0]
-		mustEqual(w, "gives up", d.GiveUp, at.Add(24*time.Hour))
-		mustEqual(w, "refused so far", d.Refused, 0)
+		mustEqual(w, "gives up", d.GiveUpAt, at.Add(24*time.Hour))
+		mustEqual(w, "refused so far", d.Refusals, 0)
 		r, err := w.Report(w.ctx, "report")
 		w.must(err)
-		mustEqual(w, "row", r.Rows[0].Delivery, storage.DeliveryPending)
+		mustEqual(w, "row", r.Entries[0].Delivery, storage.DeliveryPending)
 		mustEqual(w, "lines", len(w.events(storage.EventFilter{Kind: "delivery.retried"})), 2)
-		_, err = w.SettleDeliveries(w.ctx, []storage.Settlement{{ID: "d", Lease: d.Lease, State: storage.DeliveryDone}})
+		_, err = w.RecordOutcomes(w.ctx, []storage.DeliveryOutcome{{ID: "d", Lease: d.Lease, State: storage.DeliveryDone}})
 		w.must(err)
-		w.mustBe(w.RetryDelivery(w.ctx, "d", at, keep, line), storage.ErrSpent)
-		w.mustBe(w.RetryDelivery(w.ctx, "none", at, keep, line), storage.ErrNotFound)
+		w.mustBe(w.RetryDelivery(w.ctx, "d", at, setPending, line), storage.ErrAlreadyUsed)
+		w.mustBe(w.RetryDelivery(w.ctx, "none", at, setPending, line), storage.ErrNotFound)
 	},
 	"CancelledDeliveryIsNeverClaimed": func(w *world) {
 		w.mustReport(delivery("d", "h", 1), delivery("e", "h", 1))
-		cancel := func(r storage.Row) storage.Row { r.Delivery = storage.DeliveryCancelled; return r }
-		held := w.mustClaim(after(time.Second), 1, nil, "d")[0]
+		cancel := func(r storage.ReportEntry) storage.ReportEntry { r.Delivery = storage.DeliveryCancelled; return r }
+		leased := w.mustClaim(after(time.Second), 1, nil, "d")[0]
 		w.must(w.CancelDelivery(w.ctx, "d", after(time.Second), cancel, storage.Event{At: t0, Kind: "delivery.cancelled"}))
-		stale, err := w.SettleDeliveries(w.ctx, []storage.Settlement{{ID: "d", Lease: held.Lease, State: storage.DeliveryPending, Next: after(time.Second)}})
+		stale, err := w.RecordOutcomes(w.ctx, []storage.DeliveryOutcome{{ID: "d", Lease: leased.Lease, State: storage.DeliveryPending, NextAttempt: after(time.Second)}})
 		w.must(err)
 		mustEqual(w, "stale", stale, []string{"d"})
 		w.mustClaim(after(time.Hour), 10, nil, "e")
-		w.mustBe(w.CancelDelivery(w.ctx, "d", after(time.Second), cancel, storage.Event{}), storage.ErrSpent)
+		w.mustBe(w.CancelDelivery(w.ctx, "d", after(time.Second), cancel, storage.Event{}), storage.ErrAlreadyUsed)
 		w.mustBe(w.CancelDelivery(w.ctx, "none", after(time.Second), cancel, storage.Event{}), storage.ErrNotFound)
 		r, err := w.Report(w.ctx, "report")
 		w.must(err)
-		mustEqual(w, "row", r.Rows[0].Delivery, storage.DeliveryCancelled)
+		mustEqual(w, "row", r.Entries[0].Delivery, storage.DeliveryCancelled)
 	},
 	"FailedDeliveryIsTakenNoteOf": func(w *world) {
 		w.mustReport(delivery("d", "h", 1))
-		held := w.mustClaim(after(time.Second), 1, nil, "d")[0]
-		_, err := w.SettleDeliveries(w.ctx, []storage.Settlement{{ID: "d", Lease: held.Lease, State: storage.DeliveryFailed}})
+		leased := w.mustClaim(after(time.Second), 1, nil, "d")[0]
+		_, err := w.RecordOutcomes(w.ctx, []storage.DeliveryOutcome{{ID: "d", Lease: leased.Lease, State: storage.DeliveryFailed}})
 		w.must(err)
 		w.must(w.CancelDelivery(w.ctx, "d", after(time.Second), nil, storage.Event{At: t0, Kind: "delivery.cancelled"}))
 		byState, _, err := w.CountDeliveries(w.ctx)
@@ -203,8 +203,8 @@ var deliveryTests = map[string]func(*world){
 	},
 	"WhatWasNotSentIsNoAttempt": func(w *world) {
 		w.mustReport(delivery("d", "h", 1))
-		held := w.mustClaim(after(time.Second), 1, nil, "d")[0]
-		_, err := w.SettleDeliveries(w.ctx, []storage.Settlement{{ID: "d", Lease: held.Lease, State: storage.DeliveryPending, Next: after(time.Second), Unsent: true}})
+		leased := w.mustClaim(after(time.Second), 1, nil, "d")[0]
+		_, err := w.RecordOutcomes(w.ctx, []storage.DeliveryOutcome{{ID: "d", Lease: leased.Lease, State: storage.DeliveryPending, NextAttempt: after(time.Second), NotSent: true}})
 		w.must(err)
 		mustEqual(w, "attempts", w.mustClaim(after(2*time.Second), 1, nil, "d")[0].Attempts, 1)
 	},
@@ -229,7 +229,7 @@ var deliveryTests = map[string]func(*world){
 		mustAgree()
 		states := map[string]storage.DeliveryState{"1": storage.DeliveryDone, "2": storage.DeliveryFailed, "3": storage.DeliveryPending}
 		for _, d := range w.mustClaim(after(3*time.Second), 3, nil, "1", "2", "3") {
-			_, err := w.SettleDeliveries(w.ctx, []storage.Settlement{{ID: d.ID, Lease: d.Lease, State: states[d.ID], Next: after(time.Hour)}})
+			_, err := w.RecordOutcomes(w.ctx, []storage.DeliveryOutcome{{ID: d.ID, Lease: d.Lease, State: states[d.ID], NextAttempt: after(time.Hour)}})
 			w.must(err)
 			mustAgree()
 		}
@@ -250,7 +250,7 @@ var deliveryTests = map[string]func(*world){
 	"DeliveriesAreListedNewestFirstAcrossStates": func(w *world) {
 		w.mustReport(delivery("1", "h", 1), delivery("2", "h", 2), delivery("3", "h", 3), delivery("4", "h", 4), delivery("5", "h", 5))
 		for _, d := range w.mustClaim(after(4*time.Second), 3, nil, "1", "2", "3") {
-			_, err := w.SettleDeliveries(w.ctx, []storage.Settlement{{ID: d.ID, Lease: d.Lease, State: map[string]storage.DeliveryState{"1": storage.DeliveryDone, "2": storage.DeliveryFailed, "3": storage.DeliveryDone}[d.ID]}})
+			_, err := w.RecordOutcomes(w.ctx, []storage.DeliveryOutcome{{ID: d.ID, Lease: d.Lease, State: map[string]storage.DeliveryState{"1": storage.DeliveryDone, "2": storage.DeliveryFailed, "3": storage.DeliveryDone}[d.ID]}})
 			w.must(err)
 		}
 		for _, c := range []struct {
@@ -278,7 +278,7 @@ func delivery(id, host string, due int) storage.Delivery {
 	at := after(time.Duration(due) * time.Second)
 	return storage.Delivery{
 		ID: id, Client: "app " + id, Host: host, URI: "https://" + host, State: storage.DeliveryPending,
-		Created: at, Next: at, GiveUp: after(24 * time.Hour),
+		Created: at, NextAttempt: at, GiveUpAt: after(24 * time.Hour),
 	}
 }
 
@@ -291,10 +291,10 @@ func (w *world) mustDeliver(list ...storage.Delivery) {
 // mustReport does the same with a report that has a row for each.
 func (w *world) mustReport(list ...storage.Delivery) {
 	w.Helper()
-	r := &storage.Report{ID: "report", Cause: cause("x"), Session: "hash", Subject: "ann", At: t0, Keep: after(30 * 24 * time.Hour)}
+	r := &storage.Report{ID: "report", Cause: cause("x"), Session: "hash", Subject: "ann", EndedAt: t0, DeleteAfter: after(30 * 24 * time.Hour)}
 	for i := range list {
 		list[i].Report = r.ID
-		r.Rows = append(r.Rows, storage.Row{Kind: "application", Client: list[i].Client, Trust: storage.TrustUnknown, Delivery: storage.DeliveryPending})
+		r.Entries = append(r.Entries, storage.ReportEntry{Kind: "application", Client: list[i].Client, Trust: storage.TrustUnknown, Delivery: storage.DeliveryPending})
 	}
 	w.mustPlan(storage.Plan{Report: r, Deliveries: list})
 }
@@ -302,11 +302,11 @@ func (w *world) mustReport(list ...storage.Delivery) {
 // mustPlan has an ending write a plan.
 func (w *world) mustPlan(p storage.Plan) {
 	w.Helper()
-	if w.round() == 1 {
+	if w.nextRound() == 1 {
 		w.mustUsers("ann")
 	}
 	id := w.mustSession(w.id("s"), "ann", t0)
-	_, _, err := w.EndSessions(w.ctx, storage.Selector{Sessions: []storage.SessionID{id}}, cause("x"), t0, storage.Change{}, 0, func(storage.Ended) storage.Plan { return p })
+	_, _, err := w.EndSessions(w.ctx, storage.Selector{Sessions: []storage.SessionID{id}}, cause("x"), t0, storage.Change{}, 0, func(storage.Termination) storage.Plan { return p })
 	w.must(err)
 }
 

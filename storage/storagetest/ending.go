@@ -7,37 +7,37 @@ import (
 	"github.com/curfew-id/curfew/storage"
 )
 
-var endingTests = map[string]func(*world){
+var terminationTests = map[string]func(*world){
 	"EndedSessionTakesEverythingBoundToItAlong": func(w *world) {
 		w.mustUsers("ann")
 		w.mustClients("app", "other")
 		id := w.mustSession("s", "ann", t0)
-		keep := w.mustSession("t", "ann", t0)
+		otherSession := w.mustSession("t", "ann", t0)
 		bound := w.mustRedeem(id, "ann", "app", t0)
 		offline := w.mustRedeemOffline(id, "ann", "other", t0)
-		stays := w.mustRedeem(keep, "ann", "app", t0)
+		keptCode := w.mustRedeem(otherSession, "ann", "app", t0)
 		unused := w.code(id, "ann", "app", t0)
-		ended := w.mustEnd(storage.Selector{Sessions: []storage.SessionID{id, id, "gone"}}, after(time.Second), storage.Change{})
+		terminations := w.mustEnd(storage.Selector{Sessions: []storage.SessionID{id, id, "gone"}}, after(time.Second), storage.Change{})
 		w.restart()
-		mustEqual(w, "ended", endedSessions(ended), []string{"s"})
-		e := ended[0]
-		mustEqual(w, "whole", e.Whole, true)
-		mustEqual(w, "at", e.At, after(time.Second))
-		mustEqual(w, "members", len(e.Session.Members), 2)
+		mustEqual(w, "ended", sessionIDs(terminations), []string{"s"})
+		e := terminations[0]
+		mustEqual(w, "whole", e.WholeSession, true)
+		mustEqual(w, "at", e.EndedAt, after(time.Second))
+		mustEqual(w, "members", len(e.Session.ClientSessions), 2)
 		mustEqual(w, "grants", grantIDs(e.Grants), []string{"grant of " + bound.ID})
-		mustEqual(w, "offline", grantIDs(e.Offline), []string{"grant of " + offline.ID})
+		mustEqual(w, "offline", grantIDs(e.RemainingOffline), []string{"grant of " + offline.ID})
 		mustEqual(w, "clients", len(e.Clients), 2)
 		mustEqual(w, "user", e.User.Subject, "ann")
 		at := after(2 * time.Second)
-		if w.alive(id, at) || w.tokenAlive(bound, at) || w.grantAlive(bound, at) || w.tokenAlive(offline, at) {
+		if w.sessionActive(id, at) || w.tokenActive(bound, at) || w.grantActive(bound, at) || w.tokenActive(offline, at) {
 			w.Fatal("something of an ended session is alive")
 		}
-		if !w.alive(keep, at) || !w.tokenAlive(stays, at) || !w.grantAlive(stays, at) || !w.grantAlive(offline, at) {
+		if !w.sessionActive(otherSession, at) || !w.tokenActive(keptCode, at) || !w.grantActive(keptCode, at) || !w.grantActive(offline, at) {
 			w.Fatal("something that was not selected died")
 		}
 		_, err := w.Redeem(w.ctx, unused, at, issue(unused, at))
-		w.mustBe(err, storage.ErrEnded)
-		w.mustFamilyDead("app", at, "refresh of "+bound.ID)
+		w.mustBe(err, storage.ErrRevoked)
+		w.mustFamilyRevoked("app", at, "refresh of "+bound.ID)
 		_, err = w.SessionBySecret(w.ctx, storage.HashOf("secret of s"), at)
 		w.mustBe(err, storage.ErrNotFound)
 		_, _, err = w.SessionBySID(w.ctx, bound.SID, at)
@@ -57,23 +57,23 @@ var endingTests = map[string]func(*world){
 			"two":                {storage.Selector{Sessions: []storage.SessionID{"a1", "b1"}}, []string{"a1", "b1"}, false, 0},
 			"a user's":           {storage.Selector{Subject: "ann"}, []string{"a1", "a2"}, false, 0},
 			"a user's others":    {storage.Selector{Subject: "ann", Except: "a1"}, []string{"a2"}, false, 0},
-			"all":                {storage.Selector{Everyone: true}, []string{"a1", "a2", "b1"}, false, 0},
-			"all but one":        {storage.Selector{Everyone: true, Except: "b1"}, []string{"a1", "a2"}, false, 0},
+			"all":                {storage.Selector{AllUsers: true}, []string{"a1", "a2", "b1"}, false, 0},
+			"all but one":        {storage.Selector{AllUsers: true, Except: "b1"}, []string{"a1", "a2"}, false, 0},
 			"nothing":            {storage.Selector{}, nil, false, 0},
-			"nobody's":           {storage.Selector{Subject: "nobody", Offline: true}, nil, false, 0},
+			"nobody's":           {storage.Selector{Subject: "nobody", IncludeOffline: true}, nil, false, 0},
 			"at a client":        {storage.Selector{Client: "app"}, []string{"a1", "b1"}, true, 0},
-			"at a client, all":   {storage.Selector{Everyone: true, Client: "app"}, []string{"a1", "b1"}, true, 0},
+			"at a client, all":   {storage.Selector{AllUsers: true, Client: "app"}, []string{"a1", "b1"}, true, 0},
 			"a user's share":     {storage.Selector{Subject: "ann", Client: "app"}, []string{"a1"}, true, 0},
 			"one share":          {storage.Selector{Sessions: []storage.SessionID{"a1"}, Client: "other"}, []string{"a1"}, true, 0},
 			"no share":           {storage.Selector{Sessions: []storage.SessionID{"a2"}, Client: "app"}, nil, true, 0},
-			"all with offline":   {storage.Selector{Everyone: true, Offline: true}, []string{"a1", "a2", "b1"}, false, 3},
-			"user with offline":  {storage.Selector{Subject: "ann", Offline: true}, []string{"a1", "a2"}, false, 2},
-			"one with offline":   {storage.Selector{Sessions: []storage.SessionID{"a2"}, Offline: true}, []string{"a2"}, false, 2},
-			"share with offline": {storage.Selector{Sessions: []storage.SessionID{"a2"}, Client: "app", Offline: true}, nil, true, 1},
-			"client and offline": {storage.Selector{Client: "app", Offline: true}, []string{"a1", "b1"}, true, 2},
-			"client's offline":   {storage.Selector{Client: "app", Offline: true, OfflineOnly: true}, nil, true, 2},
-			"a user's offline":   {storage.Selector{Subject: "ann", Offline: true, OfflineOnly: true}, nil, true, 2},
-			"all offline":        {storage.Selector{Everyone: true, Offline: true, OfflineOnly: true}, nil, true, 3},
+			"all with offline":   {storage.Selector{AllUsers: true, IncludeOffline: true}, []string{"a1", "a2", "b1"}, false, 3},
+			"user with offline":  {storage.Selector{Subject: "ann", IncludeOffline: true}, []string{"a1", "a2"}, false, 2},
+			"one with offline":   {storage.Selector{Sessions: []storage.SessionID{"a2"}, IncludeOffline: true}, []string{"a2"}, false, 2},
+			"share with offline": {storage.Selector{Sessions: []storage.SessionID{"a2"}, Client: "app", IncludeOffline: true}, nil, true, 1},
+			"client and offline": {storage.Selector{Client: "app", IncludeOffline: true}, []string{"a1", "b1"}, true, 2},
+			"client's offline":   {storage.Selector{Client: "app", IncludeOffline: true, OfflineOnly: true}, nil, true, 2},
+			"a user's offline":   {storage.Selector{Subject: "ann", IncludeOffline: true, OfflineOnly: true}, nil, true, 2},
+			"all offline":        {storage.Selector{AllUsers: true, IncludeOffline: true, OfflineOnly: true}, nil, true, 3},
 		} {
 			w, at := w.fresh(), t0
 			w.mustUsers("ann", "bob")
@@ -86,23 +86,23 @@ var endingTests = map[string]func(*world){
 			w.mustRedeemOffline("a1", "ann", "app", at)
 			w.mustRedeemOffline("a2", "ann", "other", at)
 			w.mustRedeemOffline("b1", "bob", "app", at)
-			want, err := w.CountEndings(w.ctx, c.sel, at)
+			want, err := w.CountTerminations(w.ctx, c.sel, at)
 			w.must(err)
-			var got storage.Count
+			var got storage.TerminationCount
 			var offline int
-			ended := w.mustEnd(c.sel, at, storage.Change{})
-			for _, e := range ended {
-				if e.Whole {
+			terminations := w.mustEnd(c.sel, at, storage.Change{})
+			for _, e := range terminations {
+				if e.WholeSession {
 					got.Sessions++
 				}
-				if e.Session.ID != "" && e.Whole == c.shares {
-					w.Errorf("%s: whole is %v", name, e.Whole)
+				if e.Session.ID != "" && e.WholeSession == c.shares {
+					w.Errorf("%s: whole is %v", name, e.WholeSession)
 				}
-				got.Members += len(e.Session.Members)
-				got.Deliveries += len(e.Session.Members)
+				got.ClientSessions += len(e.Session.ClientSessions)
+				got.Deliveries += len(e.Session.ClientSessions)
 				got.Grants += len(e.Grants)
-				if c.sel.Offline && len(e.Offline) > 0 {
-					w.Errorf("%s: grants that end are said to live on: %v", name, grantIDs(e.Offline))
+				if c.sel.IncludeOffline && len(e.RemainingOffline) > 0 {
+					w.Errorf("%s: grants that end are said to live on: %v", name, grantIDs(e.RemainingOffline))
 				}
 				for _, g := range e.Grants {
 					if g.Offline() {
@@ -110,11 +110,11 @@ var endingTests = map[string]func(*world){
 					}
 				}
 			}
-			if fmt.Sprint(endedSessions(ended)) != fmt.Sprint(c.want) || offline != c.offline || got != want {
-				w.Errorf("%s: ended %v with %d offline grants, %+v, want %v with %d, %+v", name, endedSessions(ended), offline, got, c.want, c.offline, want)
+			if fmt.Sprint(sessionIDs(terminations)) != fmt.Sprint(c.want) || offline != c.offline || got != want {
+				w.Errorf("%s: ended %v with %d offline grants, %+v, want %v with %d, %+v", name, sessionIDs(terminations), offline, got, c.want, c.offline, want)
 			}
-			if again := w.mustEnd(c.sel, at, storage.Change{}); len(again) > 0 {
-				w.Errorf("%s: ended twice: %+v", name, again)
+			if repeated := w.mustEnd(c.sel, at, storage.Change{}); len(repeated) > 0 {
+				w.Errorf("%s: ended twice: %+v", name, repeated)
 			}
 		}
 	},
@@ -125,9 +125,9 @@ var endingTests = map[string]func(*world){
 		w.mustSession("new", "ann", after(2*time.Second))
 		w.mustRedeem("old", "ann", "app", t0)
 		later := w.mustRedeemOffline("new", "ann", "app", after(2*time.Second))
-		ended := w.mustEnd(storage.Selector{Subject: "ann", Offline: true}, after(time.Second), storage.Change{})
-		mustEqual(w, "ended", endedSessions(ended), []string{"old"})
-		if !w.alive("new", after(2*time.Second)) || !w.grantAlive(later, after(2*time.Second)) {
+		terminations := w.mustEnd(storage.Selector{Subject: "ann", IncludeOffline: true}, after(time.Second), storage.Change{})
+		mustEqual(w, "ended", sessionIDs(terminations), []string{"old"})
+		if !w.sessionActive("new", after(2*time.Second)) || !w.grantActive(later, after(2*time.Second)) {
 			w.Fatal("what began later died")
 		}
 	},
@@ -136,9 +136,9 @@ var endingTests = map[string]func(*world){
 		w.mustClients("app")
 		id := w.mustSession("s", "ann", t0)
 		code := w.mustRedeem(id, "ann", "app", after(2*time.Second))
-		ended := w.mustEnd(storage.Selector{Client: "app"}, after(time.Second), storage.Change{})
-		mustEqual(w, "ended", len(ended), 0)
-		if !w.tokenAlive(code, after(2*time.Second)) {
+		terminations := w.mustEnd(storage.Selector{Client: "app"}, after(time.Second), storage.Change{})
+		mustEqual(w, "ended", len(terminations), 0)
+		if !w.tokenActive(code, after(2*time.Second)) {
 			w.Fatal("a later share died")
 		}
 	},
@@ -146,13 +146,13 @@ var endingTests = map[string]func(*world){
 		w.mustUsers("ann")
 		w.mustClients("app")
 		id := w.mustSession("s", "ann", t0)
-		for _, sel := range []storage.Selector{{Client: "app", Offline: true}, {Sessions: []storage.SessionID{id}, Client: "app", Offline: true}, {Subject: "ann", Offline: true}} {
-			code := w.code(id, "ann", "app", after(time.Duration(w.round())*time.Minute))
+		for _, sel := range []storage.Selector{{Client: "app", IncludeOffline: true}, {Sessions: []storage.SessionID{id}, Client: "app", IncludeOffline: true}, {Subject: "ann", IncludeOffline: true}} {
+			code := w.code(id, "ann", "app", after(time.Duration(w.nextRound())*time.Minute))
 			at := code.Issued.Add(time.Second)
 			_, err := w.Redeem(w.ctx, code, at.Add(time.Second), issueOffline(code, at.Add(time.Second))) // commits first, though it is later
 			w.must(err)
 			w.mustEnd(sel, at, storage.Change{})
-			if w.tokenAlive(code, at.Add(time.Second)) || w.grantAlive(code, at.Add(time.Second)) {
+			if w.tokenActive(code, at.Add(time.Second)) || w.grantActive(code, at.Add(time.Second)) {
 				w.Fatalf("%+v: what a code from before the ending gave is alive", sel)
 			}
 		}
@@ -161,14 +161,14 @@ var endingTests = map[string]func(*world){
 		w.mustUsers("ann")
 		id := w.mustSession("s", "ann", after(10*time.Minute))
 		w.mustEnd(storage.Selector{Sessions: []storage.SessionID{id}}, t0, storage.Change{})
-		if w.alive(id, after(10*time.Minute)) {
+		if w.sessionActive(id, after(10*time.Minute)) {
 			w.Fatal("the session is alive")
 		}
 	},
 	"NothingEscapesAnEndingBecauseTheClockWasPutBack": func(w *world) {
 		for _, sel := range []storage.Selector{
-			{Subject: "ann", Offline: true}, {Everyone: true, Offline: true}, {Subject: "ann", Client: "app", Offline: true},
-			{Sessions: []storage.SessionID{"s"}, Client: "app", Offline: true}, {Client: "app", Offline: true},
+			{Subject: "ann", IncludeOffline: true}, {AllUsers: true, IncludeOffline: true}, {Subject: "ann", Client: "app", IncludeOffline: true},
+			{Sessions: []storage.SessionID{"s"}, Client: "app", IncludeOffline: true}, {Client: "app", IncludeOffline: true},
 		} {
 			w := w.fresh()
 			w.mustUsers("ann")
@@ -177,17 +177,17 @@ var endingTests = map[string]func(*world){
 			id := w.mustSession("s", "ann", ahead)
 			bound, offline := w.mustRedeem(id, "ann", "app", ahead), w.mustRedeemOffline(id, "ann", "app", ahead)
 			unused := w.code(id, "ann", "app", ahead)
-			count, err := w.CountEndings(w.ctx, sel, t0)
+			count, err := w.CountTerminations(w.ctx, sel, t0)
 			w.must(err)
 			mustEqual(w, "count of grants", count.Grants, 2)
 			w.mustEnd(sel, t0, storage.Change{})
 			for _, at := range []time.Time{after(time.Second), ahead} {
-				if w.alive(id, at) && sel.Client == "" || w.tokenAlive(bound, at) || w.grantAlive(bound, at) || w.tokenAlive(offline, at) || w.grantAlive(offline, at) {
+				if w.sessionActive(id, at) && sel.Client == "" || w.tokenActive(bound, at) || w.grantActive(bound, at) || w.tokenActive(offline, at) || w.grantActive(offline, at) {
 					w.Fatalf("%+v: something lives on", sel)
 				}
 			}
 			_, err = w.Redeem(w.ctx, unused, after(time.Second), issue(unused, after(time.Second)))
-			w.mustBe(err, storage.ErrEnded)
+			w.mustBe(err, storage.ErrRevoked)
 			w.mustSession("next", "ann", after(time.Second))
 		}
 	},
@@ -203,19 +203,19 @@ var endingTests = map[string]func(*world){
 			w.mustSession(fmt.Sprint("s", i), "ann", after(start*time.Minute))
 		}
 		w.must(w.Touch(w.ctx, "s1", after(10*time.Minute))) // the first is not the first any more
-		sel := storage.Selector{Overdue: true}
+		sel := storage.Selector{Expired: true}
 		var order []string
 		for more := true; more; {
-			var ended []storage.Ended
+			var terminations []storage.Termination
 			var err error
-			ended, more, err = w.EndSessions(w.ctx, sel, cause("idle"), after(64*time.Minute), storage.Change{}, 2, noPlan)
+			terminations, more, err = w.EndSessions(w.ctx, sel, cause("idle"), after(64*time.Minute), storage.Change{}, 2, noPlan)
 			w.must(err)
-			for _, e := range ended {
+			for _, e := range terminations {
 				order = append(order, string(e.Session.ID))
 			}
 		}
 		mustEqual(w, "order", order, []string{"s3", "s4", "s2"})
-		list, err := w.ListEndings(w.ctx)
+		list, err := w.ListBulkLogouts(w.ctx)
 		w.must(err)
 		mustEqual(w, "mass endings", len(list), 0)
 		mustEqual(w, "none left", len(w.mustEnd(sel, after(64*time.Minute), storage.Change{})), 0)
@@ -224,11 +224,11 @@ var endingTests = map[string]func(*world){
 		w.mustUsers("ann")
 		idle, old := newSession("idle", "ann", t0), newSession("old", "ann", t0)
 		old.Expires = after(30 * time.Minute)
-		for _, n := range []storage.Session{idle, old} {
-			w.must(w.CreateSession(w.ctx, n, storage.Event{At: t0, Kind: "session.created"}))
+		for _, session := range []storage.Session{idle, old} {
+			w.must(w.CreateSession(w.ctx, session, storage.Event{At: t0, Kind: "session.created"}))
 		}
 		reasons := map[storage.SessionID]storage.Reason{}
-		for _, e := range w.mustEnd(storage.Selector{Overdue: true}, after(2*time.Hour), storage.Change{}) {
+		for _, e := range w.mustEnd(storage.Selector{Expired: true}, after(2*time.Hour), storage.Change{}) {
 			reasons[e.Session.ID] = e.Cause.Reason
 		}
 		mustEqual(w, "reasons", reasons, map[storage.SessionID]storage.Reason{"idle": storage.ReasonIdle, "old": storage.ReasonAbsolute})
@@ -239,19 +239,19 @@ var endingTests = map[string]func(*world){
 		w.mustClients("app")
 		id := w.mustSession("s", "ann", t0)
 		one, two := w.mustRedeem(id, "ann", "app", t0), w.mustRedeem(id, "ann", "app", t0)
-		ended := w.mustEnd(storage.Selector{Grant: "grant of " + one.ID}, t0, storage.Change{})
-		mustEqual(w, "ended", len(ended), 1)
-		mustEqual(w, "session", ended[0].Session, storage.Session{})
-		mustEqual(w, "grants", grantIDs(ended[0].Grants), []string{"grant of " + one.ID})
-		if w.tokenAlive(one, t0) || w.grantAlive(one, t0) || !w.tokenAlive(two, t0) || !w.grantAlive(two, t0) || !w.alive(id, t0) {
+		terminations := w.mustEnd(storage.Selector{Grant: "grant of " + one.ID}, t0, storage.Change{})
+		mustEqual(w, "ended", len(terminations), 1)
+		mustEqual(w, "session", terminations[0].Session, storage.Session{})
+		mustEqual(w, "grants", grantIDs(terminations[0].Grants), []string{"grant of " + one.ID})
+		if w.tokenActive(one, t0) || w.grantActive(one, t0) || !w.tokenActive(two, t0) || !w.grantActive(two, t0) || !w.sessionActive(id, t0) {
 			w.Fatal("not exactly the grant died")
 		}
 		mustEqual(w, "again", len(w.mustEnd(storage.Selector{Grant: "grant of " + one.ID}, t0, storage.Change{})), 0)
 	},
 }
 
-// round counts the rounds of a test.
-func (w *world) round() int {
+// nextRound counts the rounds of a test.
+func (w *world) nextRound() int {
 	w.ids["round"]++
 	return w.ids["round"]
 }

@@ -42,14 +42,14 @@ var eventTests = map[string]func(*world){
 	"RecordAndItsLineAreOne": func(w *world) {
 		user := storage.User{Subject: "ann", Name: "ann"}
 		app, dynamic := storage.Client{Metadata: storage.Metadata{ClientID: "app"}}, storage.Client{Metadata: storage.Metadata{ClientID: "dyn"}}
-		token := storage.InitialToken{Hash: storage.HashOf("initial"), Name: "suite", Uses: 2}
+		token := storage.InitialAccessToken{Hash: storage.HashOf("initial"), Name: "suite", UsesLeft: 2}
 		line := func(kind string) storage.Event { return storage.Event{At: t0, Kind: kind} }
-		w.must(w.PutInitialToken(w.ctx, token, line("initial_token.created")))
+		w.must(w.PutInitialAccessToken(w.ctx, token, line("initial_token.created")))
 		for _, write := range []func() error{
 			func() error { return w.PutUser(w.ctx, user, line("user.created")) },
 			func() error { return w.PutClient(w.ctx, app, line("client.created")) },
 			func() error { return w.RegisterClient(w.ctx, dynamic, token.Hash, t0, line("client.registered")) },
-			func() error { return w.DeleteInitialToken(w.ctx, "other", line("initial_token.removed")) },
+			func() error { return w.DeleteInitialAccessToken(w.ctx, "other", line("initial_token.removed")) },
 		} {
 			lines := len(w.events(storage.EventFilter{}))
 			for range 2 { // the second time it is refused
@@ -59,7 +59,7 @@ var eventTests = map[string]func(*world){
 				mustEqual(w, "lines", len(w.events(storage.EventFilter{})), lines)
 			}
 		}
-		w.must(w.DeleteInitialToken(w.ctx, "suite", line("initial_token.removed")))
+		w.must(w.DeleteInitialAccessToken(w.ctx, "suite", line("initial_token.removed")))
 		var kinds []string
 		for _, e := range w.events(storage.EventFilter{}) {
 			kinds = append(kinds, e.Kind)

@@ -9,18 +9,18 @@ import (
 
 // fence.go tests what an ending keeps out and what it leaves alone.
 
-var fenceTests = map[string]func(*world){
+var cutoffTests = map[string]func(*world){
 	"FenceKeepsOutCodesFromBeforeAShareEnded": func(w *world) {
 		w.mustUsers("ann", "bob")
 		w.mustClients("app", "other")
 		for i, sel := range []storage.Selector{
-			{Sessions: []storage.SessionID{"s"}, Client: "app"}, {Subject: "ann", Client: "app"}, {Client: "app"}, {Everyone: true, Client: "app"},
+			{Sessions: []storage.SessionID{"s"}, Client: "app"}, {Subject: "ann", Client: "app"}, {Client: "app"}, {AllUsers: true, Client: "app"},
 		} {
 			if i == 0 {
 				w.mustSession("s", "ann", t0)
 				w.mustSession("b", "bob", t0)
 			}
-			at := after(time.Duration(w.round()) * time.Minute)
+			at := after(time.Duration(w.nextRound()) * time.Minute)
 			before, same := w.code("s", "ann", "app", at.Add(-time.Second)), w.code("s", "ann", "app", at)
 			next, other := w.code("s", "ann", "app", at.Add(time.Millisecond)), w.code("s", "ann", "other", at)
 			bob := w.code("b", "bob", "app", at)
@@ -28,9 +28,9 @@ var fenceTests = map[string]func(*world){
 			w.restart()
 			for _, code := range []storage.Code{before, same} {
 				_, err := w.Redeem(w.ctx, code, at.Add(time.Second), issue(code, at))
-				w.mustBe(err, storage.ErrEnded)
+				w.mustBe(err, storage.ErrRevoked)
 				_, err = w.Join(w.ctx, code, at.Add(time.Second), issue(code, at))
-				w.mustBe(err, storage.ErrEnded)
+				w.mustBe(err, storage.ErrRevoked)
 			}
 			for _, code := range []storage.Code{next, other} {
 				_, err := w.Redeem(w.ctx, code, at.Add(time.Second), issue(code, at))
@@ -51,7 +51,7 @@ var fenceTests = map[string]func(*world){
 		w.mustEnd(sel, after(10*time.Second), storage.Change{})
 		w.mustEnd(sel, after(time.Second), storage.Change{})
 		_, err := w.Redeem(w.ctx, code, after(11*time.Second), issue(code, after(11*time.Second)))
-		w.mustBe(err, storage.ErrEnded)
+		w.mustBe(err, storage.ErrRevoked)
 	},
 	"FenceThatWasRenewedIsKeptForItsWholeLife": func(w *world) {
 		w.mustUsers("ann")
@@ -62,14 +62,14 @@ var fenceTests = map[string]func(*world){
 		code.Expires = after(24 * time.Hour)
 		w.mustEnd(sel, t0, storage.Change{})
 		w.mustEnd(sel, after(time.Hour-time.Minute), storage.Change{})
-		at := after(storage.FenceLife + time.Minute) // the first one's life is over
+		at := after(storage.CutoffLifetime + time.Minute) // the first one's life is over
 		for d := 50 * time.Minute; d < 2*time.Hour; d += 50 * time.Minute {
 			w.must(w.Touch(w.ctx, id, after(d)))
 		}
 		_, err := w.Sweep(w.ctx, at, 1000)
 		w.must(err)
 		_, err = w.Redeem(w.ctx, code, at, issue(code, at))
-		w.mustBe(err, storage.ErrEnded)
+		w.mustBe(err, storage.ErrRevoked)
 	},
 	"FenceSparesTheExceptedSession": func(w *world) {
 		w.mustUsers("ann")
@@ -79,18 +79,18 @@ var fenceTests = map[string]func(*world){
 		out, in := w.code("s", "ann", "app", t0), w.code("keep", "ann", "app", t0)
 		w.mustEnd(storage.Selector{Subject: "ann", Client: "app", Except: "keep"}, t0, storage.Change{})
 		_, err := w.Redeem(w.ctx, out, t0, issue(out, t0))
-		w.mustBe(err, storage.ErrEnded)
+		w.mustBe(err, storage.ErrRevoked)
 		_, err = w.Redeem(w.ctx, in, t0, issue(in, t0))
 		w.must(err)
 	},
 	"SessionThatBeganBeforeAnEndingOfAllCannotBeStoredAfterIt": func(w *world) {
 		w.mustUsers("ann", "bob")
 		w.mustEnd(storage.Selector{Subject: "ann"}, after(time.Second), storage.Change{})
-		w.mustBe(w.CreateSession(w.ctx, newSession("late", "ann", t0), storage.Event{}), storage.ErrEnded)
+		w.mustBe(w.CreateSession(w.ctx, newSession("late", "ann", t0), storage.Event{}), storage.ErrRevoked)
 		w.mustSession("b", "bob", t0)
 		w.mustSession("a", "ann", after(time.Second))
-		w.mustEnd(storage.Selector{Everyone: true}, after(2*time.Second), storage.Change{})
-		w.mustBe(w.CreateSession(w.ctx, newSession("late", "bob", t0), storage.Event{}), storage.ErrEnded)
+		w.mustEnd(storage.Selector{AllUsers: true}, after(2*time.Second), storage.Change{})
+		w.mustBe(w.CreateSession(w.ctx, newSession("late", "bob", t0), storage.Event{}), storage.ErrRevoked)
 	},
 	"MassEndingTakesNothingBeyondItsScope": func(w *world) {
 		w.mustUsers("ann", "bob")
@@ -100,10 +100,10 @@ var fenceTests = map[string]func(*world){
 		}
 		w.mustSession("b", "bob", t0)
 		kept := w.mustRedeemOffline("b", "bob", "app", t0)
-		sel := storage.Selector{Sessions: []storage.SessionID{"a1", "a2", "a3"}, Offline: true}
+		sel := storage.Selector{Sessions: []storage.SessionID{"a1", "a2", "a3"}, IncludeOffline: true}
 		_, more, err := w.EndSessions(w.ctx, sel, cause("mass"), t0, storage.Change{}, 1, noPlan)
 		w.must(err)
-		if !more || !w.grantAlive(kept, t0) || !w.tokenAlive(kept, t0) || !w.alive("b", t0) {
+		if !more || !w.grantActive(kept, t0) || !w.tokenActive(kept, t0) || !w.sessionActive("b", t0) {
 			w.Fatal("another user's session or grant died")
 		}
 	},
@@ -114,13 +114,13 @@ var fenceTests = map[string]func(*world){
 			w.mustSession(id, "ann", t0)
 		}
 		code := w.mustRedeemOffline("other", "ann", "app", t0)
-		sel := storage.Selector{Sessions: []storage.SessionID{"s1", "s2"}, Offline: true}
+		sel := storage.Selector{Sessions: []storage.SessionID{"s1", "s2"}, IncludeOffline: true}
 		for more := true; more; {
 			var err error
 			_, more, err = w.EndSessions(w.ctx, sel, cause("mass"), t0, storage.Change{}, 1, noPlan)
 			w.must(err)
 			w.restart()
-			if w.grantAlive(code, t0) || !w.alive("other", t0) {
+			if w.grantActive(code, t0) || !w.sessionActive("other", t0) {
 				w.Fatal("the offline grant is alive, or a session that was not named is dead")
 			}
 		}
@@ -132,17 +132,17 @@ var fenceTests = map[string]func(*world){
 		w.mustSession("s1", "ann", t0)
 		w.mustSession("s2", "ann", t0)
 		// The code is from before the ending, its redemption is later and yet commits first.
-		late := w.code("s2", "ann", "app", t0)
-		_, err := w.Redeem(w.ctx, late, after(2*time.Second), issueOffline(late, after(2*time.Second)))
+		lateCode := w.code("s2", "ann", "app", t0)
+		_, err := w.Redeem(w.ctx, lateCode, after(2*time.Second), issueOffline(lateCode, after(2*time.Second)))
 		w.must(err)
-		sel := storage.Selector{Subject: "ann", Offline: true}
+		sel := storage.Selector{Subject: "ann", IncludeOffline: true}
 		_, more, err := w.EndSessions(w.ctx, sel, cause("mass"), at, storage.Change{}, 1, noPlan)
 		w.must(err)
-		if !more || w.grantAlive(late, after(2*time.Second)) || w.tokenAlive(late, after(2*time.Second)) {
+		if !more || w.grantActive(lateCode, after(2*time.Second)) || w.tokenActive(lateCode, after(2*time.Second)) {
 			w.Fatal("what a code from before the ending gave is alive")
 		}
-		for _, begun := range []time.Time{t0, at} {
-			w.mustBe(w.CreateSession(w.ctx, newSession("late", "ann", begun), storage.Event{}), storage.ErrEnded)
+		for _, created := range []time.Time{t0, at} {
+			w.mustBe(w.CreateSession(w.ctx, newSession("late", "ann", created), storage.Event{}), storage.ErrRevoked)
 		}
 		w.mustSession("next", "ann", after(2*time.Second))
 	},
@@ -163,14 +163,14 @@ var fenceTests = map[string]func(*world){
 		}
 		w.must(w.Touch(w.ctx, "s1", after(50*time.Minute)))
 		w.must(w.Touch(w.ctx, "s1", after(100*time.Minute)))
-		at := after(storage.FenceLife - time.Second)
+		at := after(storage.CutoffLifetime - time.Second)
 		_, err := w.Sweep(w.ctx, at, 1000)
 		w.must(err)
 		_, err = w.Redeem(w.ctx, code, at, issue(code, at))
-		w.mustBe(err, storage.ErrEnded)
+		w.mustBe(err, storage.ErrRevoked)
 		_, err = w.Sweep(w.ctx, after(25*time.Hour), 1000)
 		w.must(err)
-		list, err := w.ListEndings(w.ctx)
+		list, err := w.ListBulkLogouts(w.ctx)
 		w.must(err)
 		mustEqual(w, "endings after a day", len(list), 0)
 	},

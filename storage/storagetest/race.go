@@ -17,11 +17,11 @@ var raceTests = map[string]func(*world){
 		for name, sel := range map[string]storage.Selector{
 			"session":   {Sessions: []storage.SessionID{"s"}},
 			"user":      {Subject: "ann"},
-			"user+off":  {Subject: "ann", Offline: true},
-			"everyone":  {Everyone: true},
+			"user+off":  {Subject: "ann", IncludeOffline: true},
+			"everyone":  {AllUsers: true},
 			"share":     {Sessions: []storage.SessionID{"s"}, Client: "app"},
 			"client":    {Client: "app"},
-			"mass user": {Subject: "ann", Offline: true},
+			"mass user": {Subject: "ann", IncludeOffline: true},
 		} {
 			limit := 0
 			if name == "mass user" {
@@ -37,7 +37,7 @@ var raceTests = map[string]func(*world){
 			id := w.mustSession(fmt.Sprint("s", i), "ann", t0)
 			w.mustRedeem(id, "ann", "app", t0)
 		}
-		var ended atomic.Int32
+		var endedCount atomic.Int32
 		var wg sync.WaitGroup
 		for i := range 20 {
 			wg.Go(func() {
@@ -49,11 +49,11 @@ var raceTests = map[string]func(*world){
 				if err != nil {
 					w.Error(err)
 				}
-				ended.Add(int32(len(list)))
+				endedCount.Add(int32(len(list)))
 			})
 		}
 		wg.Wait()
-		mustEqual(w, "ended", ended.Load(), 20)
+		mustEqual(w, "ended", endedCount.Load(), 20)
 		mustEqual(w, "lines", len(w.events(storage.EventFilter{Kind: "session.ended"})), 20)
 	},
 	"EveryoneWhoGotTokensIsTold": func(w *world) {
@@ -66,7 +66,7 @@ var raceTests = map[string]func(*world){
 		id := w.mustSession("s", "ann", t0)
 		var wg sync.WaitGroup
 		var mu sync.Mutex
-		joined, told := map[string]bool{}, map[string]bool{}
+		joined, notified := map[string]bool{}, map[string]bool{}
 		for i, client := range clients {
 			code := w.code(id, "ann", client, t0)
 			wg.Go(func() {
@@ -74,24 +74,24 @@ var raceTests = map[string]func(*world){
 					mu.Lock()
 					defer mu.Unlock()
 					joined[client] = true
-				} else if !errors.Is(err, storage.ErrEnded) {
+				} else if !errors.Is(err, storage.ErrRevoked) {
 					w.Error(err)
 				}
 			})
 			if i == len(clients)/2 {
 				wg.Go(func() {
-					ended, _, err := w.EndSessions(w.ctx, storage.Selector{Sessions: []storage.SessionID{id}}, cause("x"), t0, storage.Change{}, 0, noPlan)
+					terminations, _, err := w.EndSessions(w.ctx, storage.Selector{Sessions: []storage.SessionID{id}}, cause("x"), t0, storage.Change{}, 0, noPlan)
 					if err != nil {
 						w.Error(err)
 					}
-					for _, m := range ended[0].Session.Members {
-						told[m.Client] = true
+					for _, cs := range terminations[0].Session.ClientSessions {
+						notified[cs.Client] = true
 					}
 				})
 			}
 		}
 		wg.Wait()
-		mustEqual(w, "told", told, joined)
+		mustEqual(w, "told", notified, joined)
 	},
 }
 
@@ -111,16 +111,16 @@ func (w *world) race(name string, sel storage.Selector, limit int) {
 	var wg sync.WaitGroup
 	worker := func(what string, do func(n int) error) {
 		wg.Go(func() {
-			for n, late := 0, 0; late < 3; n++ {
+			for n, afterEnd := 0, 0; afterEnd < 3; n++ {
 				started := over.Load()
 				err := do(n)
 				if started {
-					late++
+					afterEnd++
 				}
 				if err == nil && started {
 					w.Errorf("%s: %s succeeded though it started after the end", name, what)
 				}
-				if err != nil && !errors.Is(err, storage.ErrEnded) && !errors.Is(err, storage.ErrNotFound) {
+				if err != nil && !errors.Is(err, storage.ErrRevoked) && !errors.Is(err, storage.ErrNotFound) {
 					w.Errorf("%s: %s: %v", name, what, err)
 				}
 			}
@@ -155,7 +155,7 @@ func (w *world) race(name string, sel storage.Selector, limit int) {
 		return err
 	})
 	worker("live grant", func(int) error {
-		_, err := world.LiveGrant(world.ctx, "grant of "+base.ID, base.SID, t0, at)
+		_, err := world.ActiveGrant(world.ctx, "grant of "+base.ID, base.SID, t0, at)
 		return err
 	})
 	worker("session by sid", func(int) error {
@@ -164,7 +164,7 @@ func (w *world) race(name string, sel storage.Selector, limit int) {
 	})
 	if whole {
 		worker("reauthenticate", func(n int) error {
-			_, err := world.Reauthenticate(world.ctx, id, storage.Authentication{Secret: storage.HashOf(fmt.Sprint(n)), Idle: time.Hour, Expires: after(time.Hour)}, at, storage.Event{At: at})
+			_, err := world.Reauthenticate(world.ctx, id, storage.Authentication{SecretHash: storage.HashOf(fmt.Sprint(n)), IdleTimeout: time.Hour, Expires: after(time.Hour)}, at, storage.Event{At: at})
 			return err
 		})
 		worker("session", func(int) error {
@@ -172,22 +172,22 @@ func (w *world) race(name string, sel storage.Selector, limit int) {
 			return err
 		})
 	}
-	var ended []storage.Ended
+	var terminations []storage.Termination
 	for more, first := true, true; more; first = false {
-		var page []storage.Ended
+		var page []storage.Termination
 		var err error
 		page, more, err = world.EndSessions(world.ctx, sel, cause("race"), at, storage.Change{}, limit, noPlan)
 		if err != nil {
 			w.Error(err)
 			break
 		}
-		if ended = append(ended, page...); first {
+		if terminations = append(terminations, page...); first {
 			over.Store(true)
 		}
 	}
 	over.Store(true)
 	wg.Wait()
-	if len(ended) == 0 {
+	if len(terminations) == 0 {
 		w.Errorf("%s: nothing ended", name)
 	}
 	world.events(storage.EventFilter{})

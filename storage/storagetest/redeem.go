@@ -37,12 +37,12 @@ var redeemTests = map[string]func(*world){
 		mustEqual(w, "won", won.Load(), 1)
 		mustEqual(w, "reused", reused.Load(), 49)
 		w.mustEnd(storage.Selector{Grant: "grant of " + code.ID}, after(time.Second), storage.Change{})
-		if w.grantAlive(code, after(time.Second)) || w.tokenAlive(code, after(time.Second)) || !w.alive(id, after(time.Second)) {
+		if w.grantActive(code, after(time.Second)) || w.tokenActive(code, after(time.Second)) || !w.sessionActive(id, after(time.Second)) {
 			w.Fatal("not exactly the grant died")
 		}
 		r, err := w.Redeem(w.ctx, code, after(time.Second), issue(code, after(time.Second)))
 		w.must(err)
-		mustEqual(w, "reused when the grant is gone", r, storage.Redeemed{Reused: true})
+		mustEqual(w, "reused when the grant is gone", r, storage.RedeemResult{Reused: true})
 	},
 	"AnotherSpellingOfASpentCodeIsTheSameCode": func(w *world) {
 		w.mustUsers("ann")
@@ -63,10 +63,10 @@ var redeemTests = map[string]func(*world){
 		id := w.mustSession("s", "ann", t0)
 		code := w.code(id, "ann", "app", after(time.Second))
 		at := after(2 * time.Second)
-		r, err := w.Redeem(w.ctx, code, at, func(n storage.Session, m storage.Member) (storage.Issue, error) {
-			mustEqual(w, "member told", m, storage.Member{Client: "app", SID: code.SID, Began: code.Issued, Joined: at, LastUsed: at})
-			mustEqual(w, "session told", *n.Member("app"), m)
-			return issue(code, at)(n, m)
+		r, err := w.Redeem(w.ctx, code, at, func(session storage.Session, cs storage.ClientSession) (storage.Issuance, error) {
+			mustEqual(w, "member told", cs, storage.ClientSession{Client: "app", SID: code.SID, CodeIssued: code.Issued, Joined: at, LastUsed: at})
+			mustEqual(w, "session told", *session.ClientSession("app"), cs)
+			return issue(code, at)(session, cs)
 		})
 		w.must(err)
 		stored, err := w.Session(w.ctx, id, at)
@@ -79,7 +79,7 @@ var redeemTests = map[string]func(*world){
 			Hash: storage.HashOf("token of " + code.ID), Grant: g.ID, SID: code.SID, Client: "app", Subject: "ann",
 			Scope: []string{"openid"}, Issued: at, Expires: at.Add(time.Hour),
 		})
-		live, err := w.LiveGrant(w.ctx, g.ID, code.SID, at, at)
+		live, err := w.ActiveGrant(w.ctx, g.ID, code.SID, at, at)
 		w.must(err)
 		mustEqual(w, "live grant", live, g)
 		list, err := w.ListGrants(w.ctx, "ann", "", false, at)
@@ -92,13 +92,13 @@ var redeemTests = map[string]func(*world){
 		id := w.mustSession("s", "ann", t0)
 		first := w.mustRedeem(id, "ann", "app", t0)
 		w.mustRedeem(id, "ann", "app", after(time.Minute))
-		n, err := w.Session(w.ctx, id, after(time.Minute))
+		session, err := w.Session(w.ctx, id, after(time.Minute))
 		w.must(err)
-		mustEqual(w, "members", n.Members, []storage.Member{{
-			Client: "app", SID: first.SID, Began: t0, Joined: t0, LastUsed: after(time.Minute),
-			Trust: storage.Trust{Opaque: after(61 * time.Minute), IDToken: after(11 * time.Minute), Issued: after(time.Minute)},
+		mustEqual(w, "members", session.ClientSessions, []storage.ClientSession{{
+			Client: "app", SID: first.SID, CodeIssued: t0, Joined: t0, LastUsed: after(time.Minute),
+			TokenExpiry: storage.TokenExpiry{Opaque: after(61 * time.Minute), IDToken: after(11 * time.Minute), LastIDToken: after(time.Minute)},
 		}})
-		mustEqual(w, "the authorization request kept the session active", n.LastActive, after(time.Minute))
+		mustEqual(w, "the authorization request kept the session active", session.LastActive, after(time.Minute))
 	},
 	"FailedIssueSpendsNothing": func(w *world) {
 		w.mustUsers("ann")
@@ -106,11 +106,13 @@ var redeemTests = map[string]func(*world){
 		id := w.mustSession("s", "ann", t0)
 		code := w.code(id, "ann", "app", t0)
 		broken := errors.New("no signer")
-		_, err := w.Redeem(w.ctx, code, t0, func(storage.Session, storage.Member) (storage.Issue, error) { return storage.Issue{}, broken })
+		_, err := w.Redeem(w.ctx, code, t0, func(storage.Session, storage.ClientSession) (storage.Issuance, error) {
+			return storage.Issuance{}, broken
+		})
 		w.mustBe(err, broken)
-		n, err := w.Session(w.ctx, id, t0)
+		session, err := w.Session(w.ctx, id, t0)
 		w.must(err)
-		mustEqual(w, "members", len(n.Members), 0)
+		mustEqual(w, "members", len(session.ClientSessions), 0)
 		_, err = w.Redeem(w.ctx, code, t0, issue(code, t0))
 		w.must(err)
 	},
@@ -122,11 +124,11 @@ var redeemTests = map[string]func(*world){
 		for i := range 10 {
 			code := w.code(id, "ann", "app", t0)
 			wg.Go(func() {
-				_, err := w.Redeem(w.ctx, code, t0, func(n storage.Session, m storage.Member) (storage.Issue, error) {
+				_, err := w.Redeem(w.ctx, code, t0, func(session storage.Session, cs storage.ClientSession) (storage.Issuance, error) {
 					if i%3 == 0 {
 						panic("a bug")
 					}
-					return issue(code, t0)(n, m)
+					return issue(code, t0)(session, cs)
 				})
 				if (err != nil) != (i%3 == 0) {
 					w.Errorf("caller %d: got error %v", i, err)
@@ -156,8 +158,8 @@ var redeemTests = map[string]func(*world){
 				"redeem": func() error { _, err := w.Redeem(w.ctx, code, t0, issue(code, t0)); return err },
 				"join":   func() error { _, err := w.Join(w.ctx, code, t0, issue(code, t0)); return err },
 			} {
-				if err := do(); !errors.Is(err, storage.ErrEnded) {
-					w.Errorf("%s with %s: got error %v, want %v", verb, name, err, storage.ErrEnded)
+				if err := do(); !errors.Is(err, storage.ErrRevoked) {
+					w.Errorf("%s with %s: got error %v, want %v", verb, name, err, storage.ErrRevoked)
 				}
 			}
 		}
@@ -168,36 +170,36 @@ var redeemTests = map[string]func(*world){
 		id := w.mustSession("s", "ann", t0)
 		code := w.mustRedeem(id, "ann", "app", t0)
 		w.must(w.PutUser(w.ctx, storage.User{Subject: "ann", Name: "ann", Disabled: true, Revision: 1}))
-		late := w.code(id, "ann", "app", t0)
-		_, err := w.Redeem(w.ctx, late, t0, issue(late, t0))
-		w.mustBe(err, storage.ErrEnded)
+		lateCode := w.code(id, "ann", "app", t0)
+		_, err := w.Redeem(w.ctx, lateCode, t0, issue(lateCode, t0))
+		w.mustBe(err, storage.ErrRevoked)
 		_, err = w.refresh("refresh of "+code.ID, "r2", "app", t0)
-		w.mustBe(err, storage.ErrEnded)
-		_, err = w.Reauthenticate(w.ctx, id, storage.Authentication{Secret: storage.HashOf("new"), Idle: time.Hour, Expires: after(time.Hour)}, t0, storage.Event{})
-		w.mustBe(err, storage.ErrEnded)
+		w.mustBe(err, storage.ErrRevoked)
+		_, err = w.Reauthenticate(w.ctx, id, storage.Authentication{SecretHash: storage.HashOf("new"), IdleTimeout: time.Hour, Expires: after(time.Hour)}, t0, storage.Event{})
+		w.mustBe(err, storage.ErrRevoked)
 	},
 	"JoinIssuesWithoutSpendingTheCode": func(w *world) {
 		w.mustUsers("ann")
 		w.mustClients("app")
 		id := w.mustSession("s", "ann", t0)
 		code := w.code(id, "ann", "app", t0)
-		r, err := w.Join(w.ctx, code, t0, func(storage.Session, storage.Member) (storage.Issue, error) {
-			return storage.Issue{Trust: storage.Trust{IDToken: after(time.Minute)}}, nil // an ID token alone: no grant
+		r, err := w.Join(w.ctx, code, t0, func(storage.Session, storage.ClientSession) (storage.Issuance, error) {
+			return storage.Issuance{Trust: storage.TokenExpiry{IDToken: after(time.Minute)}}, nil // an ID token alone: no grant
 		})
 		w.must(err)
-		mustEqual(w, "sid", r.Session.Member("app").SID, code.SID)
+		mustEqual(w, "sid", r.Session.ClientSession("app").SID, code.SID)
 		r, err = w.Redeem(w.ctx, code, t0, issue(code, t0))
 		w.must(err)
-		mustEqual(w, "sid", r.Session.Member("app").SID, code.SID)
+		mustEqual(w, "sid", r.Session.ClientSession("app").SID, code.SID)
 	},
 	"SIDsDifferAndAreTakenOnce": func(w *world) {
 		w.mustUsers("ann")
 		w.mustClients("app", "other")
 		id := w.mustSession("s", "ann", t0)
 		code := w.mustRedeem(id, "ann", "app", t0)
-		again := w.code(id, "ann", "other", t0)
-		again.SID = code.SID
-		_, err := w.Redeem(w.ctx, again, t0, issue(again, t0))
+		sameCode := w.code(id, "ann", "other", t0)
+		sameCode.SID = code.SID
+		_, err := w.Redeem(w.ctx, sameCode, t0, issue(sameCode, t0))
 		w.mustBe(err, storage.ErrExists)
 	},
 }

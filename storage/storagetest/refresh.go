@@ -19,9 +19,9 @@ var refreshTests = map[string]func(*world){
 		out, err := w.refresh("refresh of "+code.ID, "r2", "app", at)
 		w.must(err)
 		mustEqual(w, "repeated or reused", out.Repeated || out.Reused, false)
-		mustEqual(w, "current", out.Grant.Refresh, storage.HashOf("r2"))
-		mustEqual(w, "previous", out.Grant.Previous, storage.HashOf("refresh of "+code.ID))
-		if !w.alive(id, after(109*time.Minute)) {
+		mustEqual(w, "current", out.Grant.RefreshHash, storage.HashOf("r2"))
+		mustEqual(w, "previous", out.Grant.PreviousHash, storage.HashOf("refresh of "+code.ID))
+		if !w.sessionActive(id, after(109*time.Minute)) {
 			w.Fatal("a refresh did not keep its session active")
 		}
 		mustEqual(w, "last active", out.Session.LastActive, at)
@@ -47,10 +47,10 @@ var refreshTests = map[string]func(*world){
 		for i := range 30 {
 			wg.Go(func() {
 				at := after(time.Second)
-				out, err := w.Refresh(w.ctx, storage.Refresh{
-					Token: storage.HashOf("refresh of " + code.ID), Successor: storage.HashOf("r2"), Client: "app", Grace: 10 * time.Second,
-				}, at, func(g storage.Grant, _ *storage.Session) (storage.Issue, error) {
-					return storage.Issue{Grant: g, Tokens: []storage.Token{{Hash: storage.HashOf(fmt.Sprint("access ", i)), SID: g.SID, Issued: at, Expires: at.Add(time.Hour)}}}, nil
+				out, err := w.Refresh(w.ctx, storage.RefreshRequest{
+					Token: storage.HashOf("refresh of " + code.ID), NewToken: storage.HashOf("r2"), Client: "app", Grace: 10 * time.Second,
+				}, at, func(g storage.Grant, _ *storage.Session) (storage.Issuance, error) {
+					return storage.Issuance{Grant: g, Tokens: []storage.Token{{Hash: storage.HashOf(fmt.Sprint("access ", i)), SID: g.SID, Issued: at, Expires: at.Add(time.Hour)}}}, nil
 				})
 				switch {
 				case err != nil || out.Reused:
@@ -60,7 +60,7 @@ var refreshTests = map[string]func(*world){
 				default:
 					rotated.Add(1)
 				}
-				if out.Grant.Refresh != storage.HashOf("r2") {
+				if out.Grant.RefreshHash != storage.HashOf("r2") {
 					w.Error("another successor")
 				}
 			})
@@ -89,14 +89,14 @@ var refreshTests = map[string]func(*world){
 			w.must(err)
 			mustEqual(w, "reused", out.Reused, true)
 			mustEqual(w, "family", out.Grant.ID, "grant of "+code.ID)
-			mustEqual(w, "current", out.Grant.Refresh, storage.HashOf("r2"))
+			mustEqual(w, "current", out.Grant.RefreshHash, storage.HashOf("r2"))
 		}
 		w.mustEnd(storage.Selector{Grant: out.Grant.ID}, after(10*time.Second), storage.Change{})
-		w.mustFamilyDead("app", after(11*time.Second), "refresh of "+code.ID, "r2")
-		if w.tokenAlive(code, after(11*time.Second)) {
+		w.mustFamilyRevoked("app", after(11*time.Second), "refresh of "+code.ID, "r2")
+		if w.tokenActive(code, after(11*time.Second)) {
 			w.Fatal("an access token of a stolen family is alive")
 		}
-		if !w.alive(id, after(11*time.Second)) {
+		if !w.sessionActive(id, after(11*time.Second)) {
 			w.Fatal("the session ended with the family")
 		}
 	},
@@ -145,7 +145,7 @@ var refreshTests = map[string]func(*world){
 		mustEqual(w, "reused", out.Reused, true)
 		out, err = w.refresh("r2", "r3", "app", after(time.Minute)) // the current one is as good as ever
 		w.must(err)
-		mustEqual(w, "current", out.Grant.Refresh, storage.HashOf("r3"))
+		mustEqual(w, "current", out.Grant.RefreshHash, storage.HashOf("r3"))
 	},
 	"TokenOlderThanThePreviousOneIsReuseEvenWithinTheGrace": func(w *world) {
 		w.mustUsers("ann")
@@ -206,7 +206,7 @@ var refreshTests = map[string]func(*world){
 		_, err := w.refresh("refresh of "+code.ID, "r2", "app", t0)
 		w.must(err)
 		_, err = w.refresh("refresh of "+code.ID, "other", "app", t0)
-		w.mustBe(err, storage.ErrEnded)
+		w.mustBe(err, storage.ErrRevoked)
 		_, err = w.refresh("r2", "r3", "app", t0)
 		w.must(err)
 	},
@@ -221,7 +221,7 @@ var refreshTests = map[string]func(*world){
 		_, err = w.Sweep(w.ctx, after(100*day), 1000) // its first deadline has passed, its present one has not
 		w.must(err)
 		_, err = w.refresh("r2", "r3", "app", after(179*day))
-		w.mustBe(err, storage.ErrEnded)
+		w.mustBe(err, storage.ErrRevoked)
 		out, err := w.refresh("r2", "r3", "app", after(178*day))
 		w.must(err)
 		mustEqual(w, "session", out.Session, nil)
@@ -231,28 +231,28 @@ var refreshTests = map[string]func(*world){
 		w.mustClients("app")
 		id := w.mustSession("s", "ann", t0)
 		code := w.mustRedeem(id, "ann", "app", t0)
-		_, err := w.Refresh(w.ctx, storage.Refresh{Token: storage.HashOf("refresh of " + code.ID), Successor: storage.HashOf("r2"), Client: "app"}, t0,
-			func(g storage.Grant, n *storage.Session) (storage.Issue, error) {
-				mustEqual(w, "session", n.ID, id)
-				g.Scope, g.Subject, g.Refresh = []string{"profile"}, "bob", storage.Hash{}
-				return storage.Issue{Grant: g, Trust: storage.Trust{JWT: after(2 * time.Hour)}}, nil
+		_, err := w.Refresh(w.ctx, storage.RefreshRequest{Token: storage.HashOf("refresh of " + code.ID), NewToken: storage.HashOf("r2"), Client: "app"}, t0,
+			func(g storage.Grant, session *storage.Session) (storage.Issuance, error) {
+				mustEqual(w, "session", session.ID, id)
+				g.Scope, g.Subject, g.RefreshHash = []string{"profile"}, "bob", storage.Hash{}
+				return storage.Issuance{Grant: g, Trust: storage.TokenExpiry{JWT: after(2 * time.Hour)}}, nil
 			})
 		w.must(err)
 		g, _, err := w.GrantByRefresh(w.ctx, storage.HashOf("r2"), t0)
 		w.must(err)
 		mustEqual(w, "scope", g.Scope, []string{"profile"})
 		mustEqual(w, "subject", g.Subject, "ann")
-		n, err := w.Session(w.ctx, id, t0)
+		session, err := w.Session(w.ctx, id, t0)
 		w.must(err)
-		mustEqual(w, "trust", n.Members[0].JWT, after(2*time.Hour))
+		mustEqual(w, "trust", session.ClientSessions[0].JWT, after(2*time.Hour))
 	},
 }
 
-// mustFamilyDead stops the test if a refresh token of a family that ended gets anything.
-func (w *world) mustFamilyDead(client string, at time.Time, tokens ...string) {
+// mustFamilyRevoked stops the test if a refresh token of a family that ended gets anything.
+func (w *world) mustFamilyRevoked(client string, at time.Time, tokens ...string) {
 	w.Helper()
 	for _, token := range tokens {
-		w.mustBe(func() error { _, err := w.refresh(token, "next of "+token, client, at); return err }(), storage.ErrEnded)
+		w.mustBe(func() error { _, err := w.refresh(token, "next of "+token, client, at); return err }(), storage.ErrRevoked)
 		_, _, err := w.GrantByRefresh(w.ctx, storage.HashOf(token), at)
 		w.mustBe(err, storage.ErrNotFound)
 	}

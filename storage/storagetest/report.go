@@ -12,12 +12,12 @@ var reportTests = map[string]func(*world){
 	"ReportsAreListedNewestFirst": func(w *world) {
 		w.mustUsers("ann", "bob")
 		for i, r := range []storage.Report{
-			{Subject: "ann", Cause: storage.Cause{ID: "one"}, Rows: []storage.Row{{Kind: "application", Client: "app"}}},
+			{Subject: "ann", Cause: storage.Cause{ID: "one"}, Entries: []storage.ReportEntry{{Kind: "application", Client: "app"}}},
 			{Subject: "bob", Cause: storage.Cause{ID: "one"}},
-			{Subject: "ann", Cause: storage.Cause{ID: "two"}, Rows: []storage.Row{{Kind: "tokens", Client: "other"}}},
-			{Subject: "ann", Cause: storage.Cause{ID: "one"}, Rows: []storage.Row{{Kind: "offline", Client: "app"}}},
+			{Subject: "ann", Cause: storage.Cause{ID: "two"}, Entries: []storage.ReportEntry{{Kind: "tokens", Client: "other"}}},
+			{Subject: "ann", Cause: storage.Cause{ID: "one"}, Entries: []storage.ReportEntry{{Kind: "offline", Client: "app"}}},
 		} {
-			r.ID, r.At, r.Keep = fmt.Sprint(i), after(time.Duration(i)*time.Second), after(time.Hour)
+			r.ID, r.EndedAt, r.DeleteAfter = fmt.Sprint(i), after(time.Duration(i)*time.Second), after(time.Hour)
 			w.ids["round"]++
 			w.mustPlan(storage.Plan{Report: &r})
 		}
@@ -49,7 +49,7 @@ var reportTests = map[string]func(*world){
 		var wg sync.WaitGroup
 		for range 30 {
 			wg.Go(func() {
-				if err := w.UpdateReport(w.ctx, "report", func(r *storage.Report) { r.Rows[0].Attempts++ }); err != nil {
+				if err := w.UpdateReport(w.ctx, "report", func(r *storage.Report) { r.Entries[0].Attempts++ }); err != nil {
 					w.Error(err)
 				}
 			})
@@ -57,14 +57,14 @@ var reportTests = map[string]func(*world){
 		wg.Wait()
 		r, err := w.Report(w.ctx, "report")
 		w.must(err)
-		mustEqual(w, "attempts", r.Rows[0].Attempts, 30)
+		mustEqual(w, "attempts", r.Entries[0].Attempts, 30)
 		w.mustBe(w.UpdateReport(w.ctx, "none", func(*storage.Report) {}), storage.ErrNotFound)
 	},
 	"ReportKeepsWhatItIsFoundBy": func(w *world) {
 		w.mustReport(delivery("d", "h", 1))
-		w.must(w.UpdateReport(w.ctx, "report", func(r *storage.Report) { r.ID, r.Subject, r.At = "x", "bob", after(time.Hour) }))
+		w.must(w.UpdateReport(w.ctx, "report", func(r *storage.Report) { r.ID, r.Subject, r.EndedAt = "x", "bob", after(time.Hour) }))
 		r, err := w.Report(w.ctx, "report")
 		w.must(err)
-		mustEqual(w, "report", []string{r.ID, r.Subject, r.At.String()}, []string{"report", "ann", t0.String()})
+		mustEqual(w, "report", []string{r.ID, r.Subject, r.EndedAt.String()}, []string{"report", "ann", t0.String()})
 	},
 }

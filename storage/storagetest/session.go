@@ -21,11 +21,11 @@ var sessionTests = map[string]func(*world){
 		w.must(err)
 		mustEqual(w, "by id", byID, byCookie)
 		mustEqual(w, "by sid", bySID, byCookie)
-		mustEqual(w, "member", m, bySID.Members[0])
+		mustEqual(w, "member", m, bySID.ClientSessions[0])
 		want := newSession("s", "ann", t0)
-		want.Members = []storage.Member{{
-			Client: "app", SID: code.SID, Began: t0, Joined: t0, LastUsed: t0,
-			Trust: storage.Trust{Opaque: after(time.Hour), IDToken: after(10 * time.Minute), Issued: t0},
+		want.ClientSessions = []storage.ClientSession{{
+			Client: "app", SID: code.SID, CodeIssued: t0, Joined: t0, LastUsed: t0,
+			TokenExpiry: storage.TokenExpiry{Opaque: after(time.Hour), IDToken: after(10 * time.Minute), LastIDToken: t0},
 		}}
 		mustEqual(w, "session", byID, want)
 		for _, sid := range []string{"", "other"} {
@@ -41,10 +41,10 @@ var sessionTests = map[string]func(*world){
 		id := w.mustSession("s", "ann", t0)
 		code := w.mustRedeem(id, "ann", "app", t0)
 		last, dead := after(time.Hour-time.Millisecond), after(time.Hour)
-		if !w.alive(id, last) {
+		if !w.sessionActive(id, last) {
 			w.Fatal("dead before its deadline")
 		}
-		if w.alive(id, dead) {
+		if w.sessionActive(id, dead) {
 			w.Fatal("alive at its deadline")
 		}
 		_, err := w.SessionBySecret(w.ctx, storage.HashOf("secret of s"), dead)
@@ -54,14 +54,14 @@ var sessionTests = map[string]func(*world){
 		list, _, err := w.ListSessions(w.ctx, storage.Selector{Subject: "ann"}, dead, storage.Page{})
 		w.must(err)
 		mustEqual(w, "listed", len(list), 0)
-		_, err = w.Reauthenticate(w.ctx, id, storage.Authentication{Secret: storage.HashOf("new"), Idle: time.Hour, Expires: after(9 * time.Hour)}, dead, storage.Event{})
-		w.mustBe(err, storage.ErrEnded)
-		late := w.code(id, "ann", "app", last)
-		_, err = w.Redeem(w.ctx, late, dead, issue(late, dead))
-		w.mustBe(err, storage.ErrEnded)
+		_, err = w.Reauthenticate(w.ctx, id, storage.Authentication{SecretHash: storage.HashOf("new"), IdleTimeout: time.Hour, Expires: after(9 * time.Hour)}, dead, storage.Event{})
+		w.mustBe(err, storage.ErrRevoked)
+		lateCode := w.code(id, "ann", "app", last)
+		_, err = w.Redeem(w.ctx, lateCode, dead, issue(lateCode, dead))
+		w.mustBe(err, storage.ErrRevoked)
 		_, err = w.refresh("refresh of "+code.ID, "next", "app", dead)
-		w.mustBe(err, storage.ErrEnded)
-		if w.grantAlive(code, dead) {
+		w.mustBe(err, storage.ErrRevoked)
+		if w.grantActive(code, dead) {
 			w.Fatal("a grant bound to it is alive")
 		}
 		n, err := w.CountSessions(w.ctx)
@@ -74,7 +74,7 @@ var sessionTests = map[string]func(*world){
 		for d := 30 * time.Minute; d < 8*time.Hour; d += 30 * time.Minute {
 			w.must(w.Touch(w.ctx, id, after(d)))
 		}
-		if !w.alive(id, after(8*time.Hour-1)) || w.alive(id, after(8*time.Hour)) {
+		if !w.sessionActive(id, after(8*time.Hour-1)) || w.sessionActive(id, after(8*time.Hour)) {
 			w.Fatal("the session does not end at its absolute deadline")
 		}
 	},
@@ -88,9 +88,9 @@ var sessionTests = map[string]func(*world){
 			{0, storage.ActivityStep}, // a clock that was put back
 		} {
 			w.must(w.Touch(w.ctx, id, after(step.at)))
-			n, err := w.Session(w.ctx, id, after(0))
+			session, err := w.Session(w.ctx, id, after(0))
 			w.must(err)
-			mustEqual(w, "last active", n.LastActive, after(step.want))
+			mustEqual(w, "last active", session.LastActive, after(step.want))
 		}
 		w.must(w.Touch(w.ctx, "nothing", t0))
 	},
@@ -100,19 +100,19 @@ var sessionTests = map[string]func(*world){
 		id := w.mustSession("s", "ann", t0)
 		code := w.mustRedeem(id, "ann", "app", t0)
 		at := after(10 * time.Minute)
-		a := storage.Authentication{Secret: storage.HashOf("new"), AuthTime: at, AMR: []string{"pwd", "otp"}, ACR: "2", Keep: true, Idle: 2 * time.Hour, Expires: after(20 * time.Hour), UserAgent: "b2", Address: "192.0.2.2"}
-		n, err := w.Reauthenticate(w.ctx, id, a, at, storage.Event{At: at, Kind: "session.reauthenticated"})
+		a := storage.Authentication{SecretHash: storage.HashOf("new"), AuthTime: at, AMR: []string{"pwd", "otp"}, ACR: "2", RememberMe: true, IdleTimeout: 2 * time.Hour, Expires: after(20 * time.Hour), UserAgent: "b2", Address: "192.0.2.2"}
+		session, err := w.Reauthenticate(w.ctx, id, a, at, storage.Event{At: at, Kind: "session.reauthenticated"})
 		w.must(err)
 		got, err := w.SessionBySecret(w.ctx, storage.HashOf("new"), after(2*time.Hour))
 		w.must(err)
-		mustEqual(w, "stored", got, n)
+		mustEqual(w, "stored", got, session)
 		mustEqual(w, "created", got.Created, t0)
 		mustEqual(w, "auth_time", got.AuthTime, at)
-		mustEqual(w, "sid", got.Member("app").SID, code.SID)
+		mustEqual(w, "sid", got.ClientSession("app").SID, code.SID)
 		_, err = w.SessionBySecret(w.ctx, storage.HashOf("secret of s"), at)
 		w.mustBe(err, storage.ErrNotFound)
 		w.mustSession("other", "ann", at)
-		a.Secret = storage.HashOf("secret of other")
+		a.SecretHash = storage.HashOf("secret of other")
 		_, err = w.Reauthenticate(w.ctx, id, a, at, storage.Event{})
 		w.mustBe(err, storage.ErrExists)
 		mustEqual(w, "lines", len(w.events(storage.EventFilter{Kind: "session.reauthenticated"})), 1)
@@ -120,13 +120,13 @@ var sessionTests = map[string]func(*world){
 	"SessionBeginsForAnEnabledUserOnly": func(w *world) {
 		w.must(w.PutUser(w.ctx, storage.User{Subject: "off", Name: "off", Disabled: true}))
 		for _, subject := range []string{"off", "nobody"} {
-			w.mustBe(w.CreateSession(w.ctx, newSession("s", subject, t0), storage.Event{}), storage.ErrEnded)
+			w.mustBe(w.CreateSession(w.ctx, newSession("s", subject, t0), storage.Event{}), storage.ErrRevoked)
 		}
 		w.mustUsers("ann")
 		w.mustSession("s", "ann", t0)
 		w.mustBe(w.CreateSession(w.ctx, newSession("s", "ann", t0), storage.Event{}), storage.ErrExists)
 		same := newSession("t", "ann", t0)
-		same.Secret = storage.HashOf("secret of s")
+		same.SecretHash = storage.HashOf("secret of s")
 		w.mustBe(w.CreateSession(w.ctx, same, storage.Event{}), storage.ErrExists)
 	},
 	"SessionsAreListedByUserClientAndAll": func(w *world) {
@@ -142,12 +142,12 @@ var sessionTests = map[string]func(*world){
 			sel  storage.Selector
 			want []string
 		}{
-			{storage.Selector{Everyone: true}, []string{"a1", "a2", "a3", "b1"}},
+			{storage.Selector{AllUsers: true}, []string{"a1", "a2", "a3", "b1"}},
 			{storage.Selector{Subject: "ann"}, []string{"a1", "a2", "a3"}},
 			{storage.Selector{Subject: "ann", Except: "a2"}, []string{"a1", "a3"}},
 			{storage.Selector{Subject: "ann", Client: "app"}, []string{"a1"}},
 			{storage.Selector{Client: "app"}, []string{"a1", "b1"}},
-			{storage.Selector{Everyone: true, Client: "other"}, []string{"a2"}},
+			{storage.Selector{AllUsers: true, Client: "other"}, []string{"a2"}},
 			{storage.Selector{Sessions: []storage.SessionID{"b1", "gone", "a1", "b1"}}, []string{"a1", "b1"}},
 			{storage.Selector{Subject: "nobody"}, nil},
 		} {
@@ -166,8 +166,8 @@ var sessionTests = map[string]func(*world){
 		east := time.FixedZone("east", 3600)
 		at := t0.Add(1234567 * time.Nanosecond).In(east)
 		id := w.mustSession("s", "ann", at)
-		n, err := w.Session(w.ctx, id, after(time.Second))
+		session, err := w.Session(w.ctx, id, after(time.Second))
 		w.must(err)
-		mustEqual(w, "created", n.Created, t0.Add(time.Millisecond))
+		mustEqual(w, "created", session.Created, t0.Add(time.Millisecond))
 	},
 }

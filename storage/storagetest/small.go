@@ -10,13 +10,13 @@ import (
 
 // small.go tests the records with few promises: attempts, links, consents, keys, readiness.
 
-var smallTests = map[string]func(*world){
+var otherRecordTests = map[string]func(*world){
 	"AttemptsAreCountedAtomically": func(w *world) {
-		of := []storage.Hash{storage.HashOf("account"), storage.HashOf("address")}
+		attemptKeys := []storage.Hash{storage.HashOf("account"), storage.HashOf("address")}
 		var wg sync.WaitGroup
 		for range 40 {
 			wg.Go(func() {
-				if err := w.Attempt(w.ctx, of, func(c []storage.Counter) error {
+				if err := w.CountAttempt(w.ctx, attemptKeys, func(c []storage.Counter) error {
 					for i := range c {
 						c[i].Count, c[i].Last = c[i].Count+1, after(time.Second)
 					}
@@ -28,47 +28,47 @@ var smallTests = map[string]func(*world){
 		}
 		wg.Wait()
 		w.restart()
-		w.must(w.Attempt(w.ctx, of, func(c []storage.Counter) error {
+		w.must(w.CountAttempt(w.ctx, attemptKeys, func(c []storage.Counter) error {
 			mustEqual(w, "counters", c, []storage.Counter{{Count: 40, Last: after(time.Second)}, {Count: 40, Last: after(time.Second)}})
 			c[0] = storage.Counter{}
 			return nil
 		}))
-		w.must(w.Attempt(w.ctx, of, func(c []storage.Counter) error {
+		w.must(w.CountAttempt(w.ctx, attemptKeys, func(c []storage.Counter) error {
 			mustEqual(w, "counts", [2]uint32{c[0].Count, c[1].Count}, [2]uint32{0, 40})
 			return nil
 		}))
 	},
 	"RefusedAttemptIsNotCounted": func(w *world) {
-		of := []storage.Hash{storage.HashOf("account")}
+		attemptKeys := []storage.Hash{storage.HashOf("account")}
 		refused := errors.New("too many")
-		err := w.Attempt(w.ctx, of, func(c []storage.Counter) error { c[0].Count = 9; return refused })
+		err := w.CountAttempt(w.ctx, attemptKeys, func(c []storage.Counter) error { c[0].Count = 9; return refused })
 		if err != refused {
 			w.Fatalf("got error %v, want the judge's own", err)
 		}
-		w.must(w.Attempt(w.ctx, of, func(c []storage.Counter) error { mustEqual(w, "count", c[0].Count, 0); return nil }))
+		w.must(w.CountAttempt(w.ctx, attemptKeys, func(c []storage.Counter) error { mustEqual(w, "count", c[0].Count, 0); return nil }))
 	},
 	"AttemptsShareAFixedNumberOfSlots": func(w *world) {
 		one, two := storage.Hash{1, 2, 3}, storage.Hash{1, 2, 4} // the same slot of 65,536
-		w.must(w.Attempt(w.ctx, []storage.Hash{one, two}, func(c []storage.Counter) error {
+		w.must(w.CountAttempt(w.ctx, []storage.Hash{one, two}, func(c []storage.Counter) error {
 			c[0].Count, c[1].Count = 5, 3
 			return nil
 		}))
-		w.must(w.Attempt(w.ctx, []storage.Hash{two}, func(c []storage.Counter) error { mustEqual(w, "count", c[0].Count, 5); return nil }))
+		w.must(w.CountAttempt(w.ctx, []storage.Hash{two}, func(c []storage.Counter) error { mustEqual(w, "count", c[0].Count, 5); return nil }))
 	},
 	"NewerLinkReplacesTheOlder": func(w *world) {
 		w.mustUsers("ann")
 		put := func(name, purpose, subject string) {
-			w.must(w.PutLink(w.ctx, storage.Link{Hash: storage.HashOf(name), Purpose: purpose, Subject: subject, Created: t0, Expires: after(time.Hour)}, storage.Event{At: t0, Kind: "link.made"}))
+			w.must(w.PutOneTimeLink(w.ctx, storage.OneTimeLink{Hash: storage.HashOf(name), Purpose: purpose, Subject: subject, Created: t0, Expires: after(time.Hour)}, storage.Event{At: t0, Kind: "link.made"}))
 		}
 		put("one", "reset", "ann")
 		put("setup", "setup", "ann")
 		put("bob's", "reset", "bob")
 		put("two", "reset", "ann")
 		for name, want := range map[string]error{"one": storage.ErrNotFound, "two": nil, "setup": nil, "bob's": nil} {
-			_, err := w.Link(w.ctx, storage.HashOf(name), after(time.Minute))
+			_, err := w.OneTimeLink(w.ctx, storage.HashOf(name), after(time.Minute))
 			w.mustBe(err, want)
 		}
-		_, err := w.Link(w.ctx, storage.HashOf("two"), after(time.Hour))
+		_, err := w.OneTimeLink(w.ctx, storage.HashOf("two"), after(time.Hour))
 		w.mustBe(err, storage.ErrNotFound)
 		mustEqual(w, "lines", len(w.events(storage.EventFilter{})), 4)
 	},
@@ -91,11 +91,11 @@ var smallTests = map[string]func(*world){
 		mustEqual(w, "consents", len(list), 2)
 		_, err = w.Consent(w.ctx, "anna", "other")
 		w.mustBe(err, storage.ErrNotFound)
-		w.mustBe(w.PutConsent(w.ctx, storage.Consent{Subject: "ann", Client: "nobody", At: t0}), storage.ErrEnded)
+		w.mustBe(w.PutConsent(w.ctx, storage.Consent{Subject: "ann", Client: "nobody", At: t0}), storage.ErrRevoked)
 	},
 	"KeysAreKeptOldestFirst": func(w *world) {
 		key := func(id string, at time.Duration) storage.Key {
-			return storage.Key{ID: id, Use: "sig", Alg: "ES256", Public: []byte(`{"kty":"EC"}`), Wrapped: []byte{1, 2, 3}, Created: after(at), Active: after(at)}
+			return storage.Key{ID: id, Use: "sig", Alg: "ES256", Public: []byte(`{"kty":"EC"}`), Wrapped: []byte{1, 2, 3}, Created: after(at), ActiveAt: after(at)}
 		}
 		w.must(w.PutKeys(w.ctx, []storage.Key{key("b", 2), key("a", 3e6), key("c", 1e6)}, nil, storage.Event{At: t0, Kind: "key.made"}))
 		changed := key("c", 1e6)

@@ -23,8 +23,8 @@ import (
 // and opens the same records again.
 func Run(t *testing.T, open func(t *testing.T) (s storage.Store, reopen func() storage.Store)) {
 	for _, group := range []map[string]func(*world){
-		userTests, clientTests, sessionTests, redeemTests, refreshTests, tokenTests, endingTests, changeTests, fenceTests, massTests, raceTests,
-		deliveryTests, reportTests, eventTests, smallTests, sweepTests,
+		userTests, clientTests, sessionTests, redeemTests, refreshTests, tokenTests, terminationTests, changeTests, cutoffTests, bulkLogoutTests, raceTests,
+		deliveryTests, reportTests, eventTests, otherRecordTests, sweepTests,
 	} {
 		for name, test := range group {
 			t.Run(name, func(t *testing.T) {
@@ -109,8 +109,8 @@ func (w *world) mustClients(ids ...string) {
 // newSession is a session that begins then, idle after an hour, over after eight.
 func newSession(id, subject string, at time.Time) storage.Session {
 	return storage.Session{
-		ID: storage.SessionID(id), Secret: storage.HashOf("secret of " + id), Subject: subject, AuthTime: at, AMR: []string{"pwd"},
-		Created: at, LastActive: at, Idle: time.Hour, Expires: at.Add(8 * time.Hour), UserAgent: "browser", Address: "192.0.2.1",
+		ID: storage.SessionID(id), SecretHash: storage.HashOf("secret of " + id), Subject: subject, AuthTime: at, AMR: []string{"pwd"},
+		Created: at, LastActive: at, IdleTimeout: time.Hour, Expires: at.Add(8 * time.Hour), UserAgent: "browser", Address: "192.0.2.1",
 	}
 }
 
@@ -128,25 +128,25 @@ func (w *world) code(session storage.SessionID, subject, client string, at time.
 }
 
 // issue gives a session-bound grant with a refresh token and one access token, all named after the code.
-func issue(code storage.Code, at time.Time) func(storage.Session, storage.Member) (storage.Issue, error) {
-	return func(n storage.Session, m storage.Member) (storage.Issue, error) {
-		return storage.Issue{
+func issue(code storage.Code, at time.Time) func(storage.Session, storage.ClientSession) (storage.Issuance, error) {
+	return func(session storage.Session, cs storage.ClientSession) (storage.Issuance, error) {
+		return storage.Issuance{
 			Grant: storage.Grant{
-				ID: "grant of " + code.ID, Session: n.ID, Scope: []string{"openid"}, AuthTime: n.AuthTime,
-				Created: at, LastUsed: at, Expires: n.Expires, Refresh: storage.HashOf("refresh of " + code.ID),
+				ID: "grant of " + code.ID, Session: session.ID, Scope: []string{"openid"}, AuthTime: session.AuthTime,
+				Created: at, LastUsed: at, Expires: session.Expires, RefreshHash: storage.HashOf("refresh of " + code.ID),
 			},
-			Tokens: []storage.Token{{Hash: storage.HashOf("token of " + code.ID), SID: m.SID, Scope: []string{"openid"}, Issued: at, Expires: at.Add(time.Hour)}},
-			Trust:  storage.Trust{Opaque: at.Add(time.Hour), IDToken: at.Add(10 * time.Minute), Issued: at},
+			Tokens: []storage.Token{{Hash: storage.HashOf("token of " + code.ID), SID: cs.SID, Scope: []string{"openid"}, Issued: at, Expires: at.Add(time.Hour)}},
+			Trust:  storage.TokenExpiry{Opaque: at.Add(time.Hour), IDToken: at.Add(10 * time.Minute), LastIDToken: at},
 		}, nil
 	}
 }
 
 // issueOffline gives an offline grant instead.
-func issueOffline(code storage.Code, at time.Time) func(storage.Session, storage.Member) (storage.Issue, error) {
+func issueOffline(code storage.Code, at time.Time) func(storage.Session, storage.ClientSession) (storage.Issuance, error) {
 	bound := issue(code, at)
-	return func(n storage.Session, m storage.Member) (storage.Issue, error) {
-		out, err := bound(n, m)
-		out.Grant.Session, out.Grant.Idle, out.Grant.Expires = "", 90*24*time.Hour, time.Time{}
+	return func(session storage.Session, cs storage.ClientSession) (storage.Issuance, error) {
+		out, err := bound(session, cs)
+		out.Grant.Session, out.Grant.IdleTimeout, out.Grant.Expires = "", 90*24*time.Hour, time.Time{}
 		return out, err
 	}
 }
@@ -173,16 +173,16 @@ func (w *world) mustRedeemOffline(session storage.SessionID, subject, client str
 }
 
 // refresh exchanges the refresh token with that name for one with the other.
-func (w *world) refresh(token, successor, client string, at time.Time) (storage.Refreshed, error) {
-	return w.Refresh(w.ctx, storage.Refresh{
-		Token: storage.HashOf(token), Successor: storage.HashOf(successor), Client: client, Grace: 10 * time.Second,
-	}, at, func(g storage.Grant, _ *storage.Session) (storage.Issue, error) {
-		return storage.Issue{Grant: g, Tokens: []storage.Token{{Hash: storage.HashOf("token with " + successor), SID: g.SID, Issued: at, Expires: at.Add(time.Hour)}}}, nil
+func (w *world) refresh(token, successor, client string, at time.Time) (storage.RefreshResult, error) {
+	return w.Refresh(w.ctx, storage.RefreshRequest{
+		Token: storage.HashOf(token), NewToken: storage.HashOf(successor), Client: client, Grace: 10 * time.Second,
+	}, at, func(g storage.Grant, _ *storage.Session) (storage.Issuance, error) {
+		return storage.Issuance{Grant: g, Tokens: []storage.Token{{Hash: storage.HashOf("token with " + successor), SID: g.SID, Issued: at, Expires: at.Add(time.Hour)}}}, nil
 	})
 }
 
 // noPlan plans nothing.
-func noPlan(storage.Ended) storage.Plan { return storage.Plan{} }
+func noPlan(storage.Termination) storage.Plan { return storage.Plan{} }
 
 // cause is a cause with that id.
 func cause(id string) storage.Cause {
@@ -190,19 +190,19 @@ func cause(id string) storage.Cause {
 }
 
 // mustEnd ends what sel selects, all of it in one call.
-func (w *world) mustEnd(sel storage.Selector, at time.Time, change storage.Change) []storage.Ended {
+func (w *world) mustEnd(sel storage.Selector, at time.Time, change storage.Change) []storage.Termination {
 	w.Helper()
-	ended, more, err := w.EndSessions(w.ctx, sel, cause(w.id("cause")), at, change, 0, noPlan)
+	terminations, more, err := w.EndSessions(w.ctx, sel, cause(w.id("cause")), at, change, 0, noPlan)
 	w.must(err)
 	if more {
 		w.Fatal("an ending without a limit leaves more")
 	}
-	return ended
+	return terminations
 }
 
-// endedSessions are the ids of what ended, sorted.
-func endedSessions(ended []storage.Ended) (ids []string) {
-	for _, e := range ended {
+// sessionIDs are the ids of what ended, sorted.
+func sessionIDs(terminations []storage.Termination) (ids []string) {
+	for _, e := range terminations {
 		if e.Session.ID != "" {
 			ids = append(ids, string(e.Session.ID))
 		}
@@ -211,20 +211,20 @@ func endedSessions(ended []storage.Ended) (ids []string) {
 	return ids
 }
 
-// alive tells whether a session still counts.
-func (w *world) alive(id storage.SessionID, at time.Time) bool {
+// sessionActive tells whether a session still counts.
+func (w *world) sessionActive(id storage.SessionID, at time.Time) bool {
 	w.Helper()
 	return w.found(func() error { _, err := w.Session(w.ctx, id, at); return err })
 }
 
-// tokenAlive tells whether the access token that a code gave still counts.
-func (w *world) tokenAlive(code storage.Code, at time.Time) bool {
+// tokenActive tells whether the access token that a code gave still counts.
+func (w *world) tokenActive(code storage.Code, at time.Time) bool {
 	w.Helper()
 	return w.found(func() error { _, _, err := w.Token(w.ctx, storage.HashOf("token of "+code.ID), at); return err })
 }
 
-// grantAlive tells whether the grant that a code gave still counts.
-func (w *world) grantAlive(code storage.Code, at time.Time) bool {
+// grantActive tells whether the grant that a code gave still counts.
+func (w *world) grantActive(code storage.Code, at time.Time) bool {
 	w.Helper()
 	return w.found(func() error {
 		_, _, err := w.GrantByRefresh(w.ctx, storage.HashOf("refresh of "+code.ID), at)

@@ -11,7 +11,7 @@ var sweepTests = map[string]func(*world){
 		w.mustClients("app")
 		for range 25 {
 			w.must(w.PutToken(w.ctx, storage.Token{Hash: storage.HashOf(w.id("token")), Client: "app", Issued: t0, Expires: after(time.Minute)}))
-			w.must(w.Spend(w.ctx, w.id("jti"), t0, after(time.Minute), t0))
+			w.must(w.MarkUsed(w.ctx, w.id("jti"), t0, after(time.Minute), t0))
 		}
 		w.must(w.PutToken(w.ctx, storage.Token{Hash: storage.HashOf("keep"), Client: "app", Issued: t0, Expires: after(time.Hour)}))
 		n, err := w.Sweep(w.ctx, after(time.Minute-time.Millisecond), 1000)
@@ -36,22 +36,22 @@ var sweepTests = map[string]func(*world){
 		w.mustUsers("ann")
 		w.mustClients("app", "other")
 		id := w.mustSession("s", "ann", t0)
-		used, fenced := w.mustRedeem(id, "ann", "app", t0), w.code(id, "ann", "other", t0)
+		used, cutOffCode := w.mustRedeem(id, "ann", "app", t0), w.code(id, "ann", "other", t0)
 		w.mustEnd(storage.Selector{Subject: "ann", Client: "other"}, t0, storage.Change{})
-		w.must(w.Spend(w.ctx, "jti", t0, after(time.Hour), t0))
+		w.must(w.MarkUsed(w.ctx, "jti", t0, after(time.Hour), t0))
 		mustRefuse := func(at time.Time, codes ...storage.Code) {
 			for _, code := range codes {
-				again := code
-				again.SID = w.id("sid")
-				_, err := w.Redeem(w.ctx, again, at, func(n storage.Session, _ storage.Member) (storage.Issue, error) {
-					return storage.Issue{Grant: storage.Grant{ID: w.id("grant"), Session: n.ID}}, nil
+				sameCode := code
+				sameCode.SID = w.id("sid")
+				_, err := w.Redeem(w.ctx, sameCode, at, func(session storage.Session, _ storage.ClientSession) (storage.Issuance, error) {
+					return storage.Issuance{Grant: storage.Grant{ID: w.id("grant"), Session: session.ID}}, nil
 				})
-				w.mustBe(err, storage.ErrEnded)
+				w.mustBe(err, storage.ErrRevoked)
 			}
-			spent, err := w.Spent(w.ctx, "jti", t0, after(time.Hour), at)
+			used, err := w.WasUsed(w.ctx, "jti", t0, after(time.Hour), at)
 			w.must(err)
-			mustEqual(w, "spent", spent, true)
-			w.mustBe(w.Spend(w.ctx, "jti", t0, after(time.Hour), at), storage.ErrSpent)
+			mustEqual(w, "spent", used, true)
+			w.mustBe(w.MarkUsed(w.ctx, "jti", t0, after(time.Hour), at), storage.ErrAlreadyUsed)
 		}
 		sweep := func(at time.Time) {
 			_, err := w.Sweep(w.ctx, at, 1000)
@@ -59,18 +59,18 @@ var sweepTests = map[string]func(*world){
 			w.restart()
 		}
 		sweep(after(1000 * time.Hour))
-		mustRefuse(after(time.Second), used, fenced)
+		mustRefuse(after(time.Second), used, cutOffCode)
 		sweep(after(2 * time.Second)) // the step is noticed, and nobody has to wait until the clock catches up
-		mustRefuse(after(3*time.Second), used, fenced)
+		mustRefuse(after(3*time.Second), used, cutOffCode)
 		next := w.mustRedeem(id, "ann", "app", after(3*time.Second))
-		w.must(w.Spend(w.ctx, "another jti", after(3*time.Second), after(time.Hour), after(3*time.Second)))
-		spent, err := w.Spent(w.ctx, "one more", after(3*time.Second), after(time.Hour), after(3*time.Second))
+		w.must(w.MarkUsed(w.ctx, "another jti", after(3*time.Second), after(time.Hour), after(3*time.Second)))
+		jtiUsed, err := w.WasUsed(w.ctx, "one more", after(3*time.Second), after(time.Hour), after(3*time.Second))
 		w.must(err)
-		mustEqual(w, "spent", spent, false)
+		mustEqual(w, "spent", jtiUsed, false)
 		sweep(after(2 * time.Hour)) // and once more, not as far
-		mustRefuse(after(4*time.Second), used, fenced, next)
+		mustRefuse(after(4*time.Second), used, cutOffCode, next)
 		sweep(after(5 * time.Second))
-		mustRefuse(after(5*time.Second), used, fenced, next)
+		mustRefuse(after(5*time.Second), used, cutOffCode, next)
 		w.mustRedeem(id, "ann", "app", after(6*time.Second))
 	},
 	"SweepLeavesSessionsToTheirEnding": func(w *world) {
@@ -83,15 +83,15 @@ var sweepTests = map[string]func(*world){
 		n, err := w.CountSessions(w.ctx)
 		w.must(err)
 		mustEqual(w, "sessions", n, 1)
-		ended := w.mustEnd(storage.Selector{Overdue: true}, after(1000*time.Hour), storage.Change{})
-		mustEqual(w, "members told", len(ended[0].Session.Members), 1)
+		terminations := w.mustEnd(storage.Selector{Expired: true}, after(1000*time.Hour), storage.Change{})
+		mustEqual(w, "members told", len(terminations[0].Session.ClientSessions), 1)
 	},
 	"SweepRemovesReportsAndTheirDeliveries": func(w *world) {
 		w.mustReport(delivery("done", "h", 1), delivery("pending", "h", 2))
 		d := w.mustClaim(after(time.Second), 1, nil, "done")[0]
-		_, err := w.SettleDeliveries(w.ctx, []storage.Settlement{{ID: "done", Lease: d.Lease, State: storage.DeliveryDone}})
+		_, err := w.RecordOutcomes(w.ctx, []storage.DeliveryOutcome{{ID: "done", Lease: d.Lease, State: storage.DeliveryDone}})
 		w.must(err)
-		w.must(w.UpdateReport(w.ctx, "report", func(r *storage.Report) { r.Keep = after(40 * 24 * time.Hour) }))
+		w.must(w.UpdateReport(w.ctx, "report", func(r *storage.Report) { r.DeleteAfter = after(40 * 24 * time.Hour) }))
 		_, err = w.Sweep(w.ctx, after(31*24*time.Hour), 1000)
 		w.must(err)
 		_, err = w.Report(w.ctx, "report")
@@ -122,11 +122,11 @@ var sweepTests = map[string]func(*world){
 	},
 	"SweepRemovesLinksPastTheirTime": func(w *world) {
 		w.mustUsers("ann")
-		w.must(w.PutLink(w.ctx, storage.Link{Hash: storage.HashOf("link"), Purpose: "reset", Subject: "ann", Expires: after(time.Hour)}, storage.Event{At: t0}))
+		w.must(w.PutOneTimeLink(w.ctx, storage.OneTimeLink{Hash: storage.HashOf("link"), Purpose: "reset", Subject: "ann", Expires: after(time.Hour)}, storage.Event{At: t0}))
 		n, err := w.Sweep(w.ctx, after(time.Hour), 1000)
 		w.must(err)
 		mustEqual(w, "swept", n, 1)
-		_, err = w.Link(w.ctx, storage.HashOf("link"), t0)
+		_, err = w.OneTimeLink(w.ctx, storage.HashOf("link"), t0)
 		w.mustBe(err, storage.ErrNotFound)
 	},
 }

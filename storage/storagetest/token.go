@@ -17,7 +17,7 @@ var tokenTests = map[string]func(*world){
 		id := w.mustSession("s", "ann", t0)
 		w.must(w.Touch(w.ctx, id, after(30*time.Minute)))
 		code := w.mustRedeem(id, "ann", "app", after(30*time.Minute))
-		if !w.tokenAlive(code, after(90*time.Minute-time.Millisecond)) || w.tokenAlive(code, after(90*time.Minute)) {
+		if !w.tokenActive(code, after(90*time.Minute-time.Millisecond)) || w.tokenActive(code, after(90*time.Minute)) {
 			w.Fatal("the token does not end when it says")
 		}
 	},
@@ -25,32 +25,32 @@ var tokenTests = map[string]func(*world){
 		w.mustUsers("ann")
 		w.mustClients("app")
 		longer := func(code storage.Code, g storage.Grant) {
-			_, err := w.Redeem(w.ctx, code, t0, func(_ storage.Session, m storage.Member) (storage.Issue, error) {
+			_, err := w.Redeem(w.ctx, code, t0, func(_ storage.Session, cs storage.ClientSession) (storage.Issuance, error) {
 				g.ID = "grant of " + code.ID
-				return storage.Issue{Grant: g, Tokens: []storage.Token{{Hash: storage.HashOf("token of " + code.ID), SID: m.SID, Issued: t0, Expires: after(24 * time.Hour)}}}, nil
+				return storage.Issuance{Grant: g, Tokens: []storage.Token{{Hash: storage.HashOf("token of " + code.ID), SID: cs.SID, Issued: t0, Expires: after(24 * time.Hour)}}}, nil
 			})
 			w.must(err)
 		}
 		idle, used := w.mustSession("idle", "ann", t0), w.mustSession("used", "ann", t0)
-		bound, offline, stays := w.code(idle, "ann", "app", t0), w.code(idle, "ann", "app", t0), w.code(used, "ann", "app", t0)
+		bound, offline, keptCode := w.code(idle, "ann", "app", t0), w.code(idle, "ann", "app", t0), w.code(used, "ann", "app", t0)
 		longer(bound, storage.Grant{Session: idle})
 		longer(offline, storage.Grant{})
-		longer(stays, storage.Grant{Session: used})
+		longer(keptCode, storage.Grant{Session: used})
 		w.must(w.Touch(w.ctx, used, after(30*time.Minute)))
-		n, err := w.Session(w.ctx, idle, t0)
+		session, err := w.Session(w.ctx, idle, t0)
 		w.must(err)
-		at := n.Deadline().Add(storage.SweepDelay + time.Millisecond)
-		sid := n.Members[0].SID
+		at := session.Deadline().Add(storage.SweepDelay + time.Millisecond)
+		sid := session.ClientSessions[0].SID
 		for _, code := range []storage.Code{bound, offline} {
-			if w.tokenAlive(code, at) {
+			if w.tokenActive(code, at) {
 				w.Fatal("a token outlived its session")
 			}
-			_, err := w.LiveGrant(w.ctx, "grant of "+code.ID, sid, t0, at)
+			_, err := w.ActiveGrant(w.ctx, "grant of "+code.ID, sid, t0, at)
 			w.mustBe(err, storage.ErrNotFound)
 		}
-		_, err = w.LiveGrant(w.ctx, "grant of "+offline.ID, "", t0, at)
+		_, err = w.ActiveGrant(w.ctx, "grant of "+offline.ID, "", t0, at)
 		w.must(err)
-		if !w.tokenAlive(stays, at) {
+		if !w.tokenActive(keptCode, at) {
 			w.Fatal("a token of another session died")
 		}
 	},
@@ -68,13 +68,13 @@ var tokenTests = map[string]func(*world){
 		w.mustBe(err, storage.ErrNotFound)
 		w.must(w.PutUser(w.ctx, storage.User{Subject: "bob", Name: "bob", Disabled: true, Revision: 1}))
 		for _, code := range []storage.Code{byClient, byUser} {
-			if w.tokenAlive(code, t0) || w.grantAlive(code, t0) {
+			if w.tokenActive(code, t0) || w.grantActive(code, t0) {
 				w.Fatal("a token of a disabled client or user is alive")
 			}
-			_, err := w.LiveGrant(w.ctx, "grant of "+code.ID, code.SID, t0, t0)
+			_, err := w.ActiveGrant(w.ctx, "grant of "+code.ID, code.SID, t0, t0)
 			w.mustBe(err, storage.ErrNotFound)
 		}
-		if !w.tokenAlive(untouched, t0) {
+		if !w.tokenActive(untouched, t0) {
 			w.Fatal("another token died")
 		}
 	},
@@ -87,7 +87,7 @@ var tokenTests = map[string]func(*world){
 		w.must(err)
 		w.must(w.DeleteToken(w.ctx, storage.HashOf("token of "+code.ID)))
 		w.must(w.DeleteToken(w.ctx, storage.HashOf("never issued")))
-		if w.tokenAlive(code, t0) {
+		if w.tokenActive(code, t0) {
 			w.Fatal("a revoked token is alive")
 		}
 		_, _, err = w.Token(w.ctx, storage.HashOf("token with r2"), t0)
@@ -104,25 +104,25 @@ var tokenTests = map[string]func(*world){
 		mustEqual(w, "grant", g, storage.Grant{})
 		c, err := w.Client(w.ctx, "app")
 		w.must(err)
-		off := *c
-		off.Disabled = true
-		w.mustEnd(storage.Selector{Client: "app", Offline: true}, after(time.Second), storage.Change{Client: &off})
+		disabledClient := *c
+		disabledClient.Disabled = true
+		w.mustEnd(storage.Selector{Client: "app", IncludeOffline: true}, after(time.Second), storage.Change{Client: &disabledClient})
 		_, _, err = w.Token(w.ctx, storage.HashOf("app"), after(time.Second))
 		w.mustBe(err, storage.ErrNotFound)
-		w.mustBe(w.LiveOwnToken(w.ctx, "app", after(2*time.Second)), storage.ErrNotFound)
-		w.mustBe(w.PutToken(w.ctx, storage.Token{Hash: storage.HashOf("late"), Client: "app", Expires: after(time.Hour)}), storage.ErrEnded)
-		off.Disabled, off.Revision = false, 2
-		w.must(w.PutClient(w.ctx, off))
+		w.mustBe(w.ClientTokenActive(w.ctx, "app", after(2*time.Second)), storage.ErrNotFound)
+		w.mustBe(w.PutToken(w.ctx, storage.Token{Hash: storage.HashOf("late"), Client: "app", Expires: after(time.Hour)}), storage.ErrRevoked)
+		disabledClient.Disabled, disabledClient.Revision = false, 2
+		w.must(w.PutClient(w.ctx, disabledClient))
 		_, err = w.Sweep(w.ctx, after(5*time.Hour), 1000)
 		w.must(err)
 		_, _, err = w.Token(w.ctx, storage.HashOf("app"), after(5*time.Hour))
 		w.mustBe(err, storage.ErrNotFound)
 		_, _, err = w.Token(w.ctx, storage.HashOf("other"), after(5*time.Hour))
 		w.must(err)
-		w.mustBe(w.LiveOwnToken(w.ctx, "app", t0), storage.ErrNotFound)
-		w.must(w.LiveOwnToken(w.ctx, "app", after(5*time.Hour)))
-		w.must(w.LiveOwnToken(w.ctx, "other", t0))
-		w.mustBe(w.LiveOwnToken(w.ctx, "nobody", t0), storage.ErrNotFound)
+		w.mustBe(w.ClientTokenActive(w.ctx, "app", t0), storage.ErrNotFound)
+		w.must(w.ClientTokenActive(w.ctx, "app", after(5*time.Hour)))
+		w.must(w.ClientTokenActive(w.ctx, "other", t0))
+		w.mustBe(w.ClientTokenActive(w.ctx, "nobody", t0), storage.ErrNotFound)
 		w.must(w.PutToken(w.ctx, storage.Token{Hash: storage.HashOf("new"), Client: "app", Issued: after(5 * time.Hour), Expires: after(6 * time.Hour)}))
 		_, _, err = w.Token(w.ctx, storage.HashOf("new"), after(5*time.Hour))
 		w.must(err)
@@ -131,25 +131,25 @@ var tokenTests = map[string]func(*world){
 		w.mustUsers("ann")
 		w.mustClients("app")
 		id := w.mustSession("s", "ann", t0)
-		off, err := w.Client(w.ctx, "app")
+		disabledClient, err := w.Client(w.ctx, "app")
 		w.must(err)
-		c := *off
+		c := *disabledClient
 		c.Disabled = true
 		between := after(2 * time.Second) // as of one second, but committed later
 		code := w.code(id, "ann", "app", between)
 		w.must(w.PutToken(w.ctx, storage.Token{Hash: storage.HashOf("own"), Client: "app", Issued: between, Expires: after(time.Hour)}))
-		w.mustEnd(storage.Selector{Client: "app", Offline: true}, after(time.Second), storage.Change{Client: &c})
+		w.mustEnd(storage.Selector{Client: "app", IncludeOffline: true}, after(time.Second), storage.Change{Client: &c})
 		c.Disabled, c.Revision, c.Updated = false, 2, after(10*time.Second)
 		w.must(w.PutClient(w.ctx, c))
 		w.restart()
 		at := after(11 * time.Second)
 		_, _, err = w.Token(w.ctx, storage.HashOf("own"), at)
 		w.mustBe(err, storage.ErrNotFound)
-		w.mustBe(w.LiveOwnToken(w.ctx, "app", between), storage.ErrNotFound)
+		w.mustBe(w.ClientTokenActive(w.ctx, "app", between), storage.ErrNotFound)
 		_, err = w.Redeem(w.ctx, code, at, issue(code, at))
-		w.mustBe(err, storage.ErrEnded)
+		w.mustBe(err, storage.ErrRevoked)
 		w.mustRedeem(id, "ann", "app", at)
-		w.must(w.LiveOwnToken(w.ctx, "app", at))
+		w.must(w.ClientTokenActive(w.ctx, "app", at))
 	},
 	"TokenOfAClientAloneDiesInItsMassEndingUnlessItIsNewer": func(w *world) {
 		w.mustUsers("ann")
@@ -168,18 +168,18 @@ var tokenTests = map[string]func(*world){
 		w.mustBe(err, storage.ErrNotFound)
 		_, _, err = w.Token(w.ctx, storage.HashOf("new"), after(2*time.Second))
 		w.must(err)
-		w.mustBe(w.LiveOwnToken(w.ctx, "app", t0), storage.ErrNotFound)
-		w.must(w.LiveOwnToken(w.ctx, "app", after(2*time.Second)))
+		w.mustBe(w.ClientTokenActive(w.ctx, "app", t0), storage.ErrNotFound)
+		w.must(w.ClientTokenActive(w.ctx, "app", after(2*time.Second)))
 	},
 	"OneTimeIDIsSpentOnceByFiftyCallers": func(w *world) {
 		var won atomic.Int32
 		var wg sync.WaitGroup
 		for range 50 {
 			wg.Go(func() {
-				switch err := w.Spend(w.ctx, "jti", t0, after(time.Minute), t0); {
+				switch err := w.MarkUsed(w.ctx, "jti", t0, after(time.Minute), t0); {
 				case err == nil:
 					won.Add(1)
-				case !errors.Is(err, storage.ErrSpent):
+				case !errors.Is(err, storage.ErrAlreadyUsed):
 					w.Error(err)
 				}
 			})
@@ -188,21 +188,21 @@ var tokenTests = map[string]func(*world){
 		mustEqual(w, "won", won.Load(), 1)
 	},
 	"SpentIDIsRememberedUntilItsTime": func(w *world) {
-		w.must(w.Spend(w.ctx, "jti", t0, after(time.Minute), t0))
+		w.must(w.MarkUsed(w.ctx, "jti", t0, after(time.Minute), t0))
 		w.restart()
 		for _, c := range []struct {
 			id   string
 			at   time.Duration
 			want bool
 		}{{"jti", 0, true}, {"jti", time.Minute - 1, true}, {"jti", time.Minute, false}, {"other", 0, false}} {
-			spent, err := w.Spent(w.ctx, c.id, t0, after(2*time.Hour), after(c.at))
+			used, err := w.WasUsed(w.ctx, c.id, t0, after(2*time.Hour), after(c.at))
 			w.must(err)
-			mustEqual(w, "spent", spent, c.want)
+			mustEqual(w, "spent", used, c.want)
 		}
-		w.must(w.Spend(w.ctx, "jti", t0, after(time.Hour), after(time.Minute)))
+		w.must(w.MarkUsed(w.ctx, "jti", t0, after(time.Hour), after(time.Minute)))
 		_, err := w.Sweep(w.ctx, after(2*time.Minute), 100) // the first use's time is over, the second's is not
 		w.must(err)
-		w.mustBe(w.Spend(w.ctx, "jti", t0, after(time.Hour), after(3*time.Minute)), storage.ErrSpent)
+		w.mustBe(w.MarkUsed(w.ctx, "jti", t0, after(time.Hour), after(3*time.Minute)), storage.ErrAlreadyUsed)
 	},
 	"OfflineGrantOutlivesItsSessionButItsSessionTokensDoNot": func(w *world) {
 		w.mustUsers("ann")
@@ -210,16 +210,16 @@ var tokenTests = map[string]func(*world){
 		id := w.mustSession("s", "ann", t0)
 		code := w.mustRedeemOffline(id, "ann", "app", t0)
 		w.mustEnd(storage.Selector{Sessions: []storage.SessionID{id}}, t0, storage.Change{})
-		if w.tokenAlive(code, t0) {
+		if w.tokenActive(code, t0) {
 			w.Fatal("a token with a sid outlived its session")
 		}
-		_, err := w.LiveGrant(w.ctx, "grant of "+code.ID, code.SID, t0, t0)
+		_, err := w.ActiveGrant(w.ctx, "grant of "+code.ID, code.SID, t0, t0)
 		w.mustBe(err, storage.ErrNotFound)
-		_, err = w.LiveGrant(w.ctx, "grant of "+code.ID, "", t0, t0)
+		_, err = w.ActiveGrant(w.ctx, "grant of "+code.ID, "", t0, t0)
 		w.must(err)
-		_, err = w.Refresh(w.ctx, storage.Refresh{Token: storage.HashOf("refresh of " + code.ID), Successor: storage.HashOf("r2"), Client: "app"}, t0,
-			func(g storage.Grant, n *storage.Session) (storage.Issue, error) {
-				return storage.Issue{Grant: g, Tokens: []storage.Token{{Hash: storage.HashOf("later"), Issued: t0, Expires: after(time.Hour)}}, Trust: storage.Trust{Opaque: after(time.Hour)}}, nil
+		_, err = w.Refresh(w.ctx, storage.RefreshRequest{Token: storage.HashOf("refresh of " + code.ID), NewToken: storage.HashOf("r2"), Client: "app"}, t0,
+			func(g storage.Grant, session *storage.Session) (storage.Issuance, error) {
+				return storage.Issuance{Grant: g, Tokens: []storage.Token{{Hash: storage.HashOf("later"), Issued: t0, Expires: after(time.Hour)}}, Trust: storage.TokenExpiry{Opaque: after(time.Hour)}}, nil
 			})
 		w.must(err)
 		_, g, err := w.Token(w.ctx, storage.HashOf("later"), t0)

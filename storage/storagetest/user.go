@@ -66,7 +66,7 @@ var userTests = map[string]func(*world){
 	},
 	"SubjectOfARemovedUserIsNeverUsedAgain": func(w *world) {
 		w.mustUsers("ann")
-		w.mustEnd(storage.Selector{Subject: "ann", Offline: true}, t0, storage.Change{RemoveUser: "ann"})
+		w.mustEnd(storage.Selector{Subject: "ann", IncludeOffline: true}, t0, storage.Change{RemoveUser: "ann"})
 		w.restart()
 		w.mustBe(w.PutUser(w.ctx, storage.User{Subject: "ann", Name: "new"}), storage.ErrExists)
 		w.must(w.PutUser(w.ctx, storage.User{Subject: "other", Name: "ann", Email: "ann@example.org"}))
@@ -77,13 +77,13 @@ var userTests = map[string]func(*world){
 		w.mustUsers("ann")
 		w.mustClients("app")
 		w.must(w.PutConsent(w.ctx, storage.Consent{Subject: "ann", Client: "app", At: t0}))
-		w.must(w.PutLink(w.ctx, storage.Link{Hash: storage.HashOf("link"), Purpose: "reset", Subject: "ann", Expires: after(1e12)}, storage.Event{}))
+		w.must(w.PutOneTimeLink(w.ctx, storage.OneTimeLink{Hash: storage.HashOf("link"), Purpose: "reset", Subject: "ann", Expires: after(1e12)}, storage.Event{}))
 		w.mustEnd(storage.Selector{Subject: "ann"}, t0, storage.Change{RemoveUser: "ann"})
 		_, err := w.Consent(w.ctx, "ann", "app")
 		w.mustBe(err, storage.ErrNotFound)
-		_, err = w.Link(w.ctx, storage.HashOf("link"), t0)
+		_, err = w.OneTimeLink(w.ctx, storage.HashOf("link"), t0)
 		w.mustBe(err, storage.ErrNotFound)
-		w.mustBe(w.PutConsent(w.ctx, storage.Consent{Subject: "ann", Client: "app", At: t0}), storage.ErrEnded)
+		w.mustBe(w.PutConsent(w.ctx, storage.Consent{Subject: "ann", Client: "app", At: t0}), storage.ErrRevoked)
 	},
 	"UsersAreListedByName": func(w *world) {
 		w.mustUsers("dan", "ann", "Carl", "bob", "eve")
@@ -141,7 +141,7 @@ var clientTests = map[string]func(*world){
 				w.must(err)
 				w.must(w.PutClient(w.ctx, *c))
 			}
-			w.mustEnd(storage.Selector{Client: "app", Offline: true}, t0, storage.Change{RemoveClient: "app"})
+			w.mustEnd(storage.Selector{Client: "app", IncludeOffline: true}, t0, storage.Change{RemoveClient: "app"})
 			w.restart()
 			w.must(w.PutClient(w.ctx, storage.Client{Metadata: before.Metadata}))
 			for range 4 {
@@ -162,7 +162,7 @@ var clientTests = map[string]func(*world){
 	},
 	"InitialTokenRegistersAsOftenAsItSays": func(w *world) {
 		token := storage.HashOf("initial")
-		w.must(w.PutInitialToken(w.ctx, storage.InitialToken{Hash: token, Name: "ci", Created: t0, Expires: after(1e12), Uses: 3}))
+		w.must(w.PutInitialAccessToken(w.ctx, storage.InitialAccessToken{Hash: token, Name: "ci", Created: t0, Expires: after(1e12), UsesLeft: 3}))
 		var done atomic.Int32
 		var wg sync.WaitGroup
 		for _, id := range []string{"a", "b", "c", "d", "e", "f", "g", "h"} {
@@ -170,29 +170,29 @@ var clientTests = map[string]func(*world){
 				switch err := w.RegisterClient(w.ctx, storage.Client{Metadata: storage.Metadata{ClientID: id}}, token, t0); {
 				case err == nil:
 					done.Add(1)
-				case !errors.Is(err, storage.ErrEnded):
+				case !errors.Is(err, storage.ErrRevoked):
 					w.Error(err)
 				}
 			})
 		}
 		wg.Wait()
 		mustEqual(w, "registered", done.Load(), 3)
-		_, err := w.InitialToken(w.ctx, token, t0)
+		_, err := w.InitialAccessToken(w.ctx, token, t0)
 		w.mustBe(err, storage.ErrNotFound)
-		list, err := w.ListInitialTokens(w.ctx)
+		list, err := w.ListInitialAccessTokens(w.ctx)
 		w.must(err)
 		mustEqual(w, "listed", len(list), 1)
 	},
 	"InitialTokenThatIsGoneOrExpiredRegistersNothing": func(w *world) {
 		token := storage.HashOf("initial")
 		c := storage.Client{Metadata: storage.Metadata{ClientID: "app"}}
-		w.mustBe(w.RegisterClient(w.ctx, c, token, t0), storage.ErrEnded)
-		w.must(w.PutInitialToken(w.ctx, storage.InitialToken{Hash: token, Name: "ci", Expires: after(1e9), Uses: -1}))
-		w.mustBe(w.RegisterClient(w.ctx, c, token, after(1e9)), storage.ErrEnded)
+		w.mustBe(w.RegisterClient(w.ctx, c, token, t0), storage.ErrRevoked)
+		w.must(w.PutInitialAccessToken(w.ctx, storage.InitialAccessToken{Hash: token, Name: "ci", Expires: after(1e9), UsesLeft: -1}))
+		w.mustBe(w.RegisterClient(w.ctx, c, token, after(1e9)), storage.ErrRevoked)
 		w.must(w.RegisterClient(w.ctx, c, token, t0))
 		w.mustBe(w.RegisterClient(w.ctx, c, token, t0), storage.ErrExists)
-		w.must(w.DeleteInitialToken(w.ctx, "ci"))
-		w.mustBe(w.DeleteInitialToken(w.ctx, "ci"), storage.ErrNotFound)
+		w.must(w.DeleteInitialAccessToken(w.ctx, "ci"))
+		w.mustBe(w.DeleteInitialAccessToken(w.ctx, "ci"), storage.ErrNotFound)
 		c.ClientID = "open"
 		w.must(w.RegisterClient(w.ctx, c, storage.Hash{}, t0))
 	},
@@ -200,7 +200,7 @@ var clientTests = map[string]func(*world){
 		w.mustUsers("ann", "bob")
 		w.mustClients("app")
 		w.must(w.PutConsent(w.ctx, storage.Consent{Subject: "ann", Client: "app", Scope: []string{"openid"}, At: after(1e9)}))
-		w.mustEnd(storage.Selector{Client: "app", Offline: true}, after(2e9), storage.Change{RemoveClient: "app"})
+		w.mustEnd(storage.Selector{Client: "app", IncludeOffline: true}, after(2e9), storage.Change{RemoveClient: "app"})
 		_, err := w.Client(w.ctx, "app")
 		w.mustBe(err, storage.ErrNotFound)
 		w.must(w.PutClient(w.ctx, storage.Client{Metadata: storage.Metadata{ClientID: "app"}, Created: after(3e9)}))

@@ -49,11 +49,11 @@ type Egress struct {
 
 // Session is how long sign-ins last.
 type Session struct {
-	Idle         time.Duration `yaml:"idle"`
-	Absolute     time.Duration `yaml:"absolute"`
-	KeepIdle     time.Duration `yaml:"keep_idle"` // with "keep me signed in"
-	KeepAbsolute time.Duration `yaml:"keep_absolute"`
-	ExpiryNotice string        `yaml:"expiry_notice" oneof:"tell silent"`
+	Idle             time.Duration `yaml:"idle"`
+	Absolute         time.Duration `yaml:"absolute"`
+	RememberIdle     time.Duration `yaml:"keep_idle"` // with "keep me signed in"
+	RememberAbsolute time.Duration `yaml:"keep_absolute"`
+	ExpiryNotice     string        `yaml:"expiry_notice" oneof:"tell silent"`
 }
 
 // Token is how long what a relying party gets lasts.
@@ -67,12 +67,12 @@ type Token struct {
 
 // Logout is what endings end, and how they are told.
 type Logout struct {
-	Scope          string        `yaml:"scope" oneof:"application browser everywhere"`
-	Ask            bool          `yaml:"ask"`
-	PasswordChange string        `yaml:"password_change" oneof:"others all"`
-	RefreshReuse   string        `yaml:"refresh_reuse" oneof:"application session"`
-	KeepReports    time.Duration `yaml:"keep_reports"`
-	Wait           time.Duration `yaml:"wait"`
+	Scope           string        `yaml:"scope" oneof:"application browser everywhere"`
+	Ask             bool          `yaml:"ask"`
+	PasswordChange  string        `yaml:"password_change" oneof:"others all"`
+	RefreshReuse    string        `yaml:"refresh_reuse" oneof:"application session"`
+	ReportRetention time.Duration `yaml:"keep_reports"`
+	Wait            time.Duration `yaml:"wait"`
 }
 
 // Registration is who may register clients (RFC 7591).

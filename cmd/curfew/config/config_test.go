@@ -248,10 +248,10 @@ keys.rsa_bits: 3072
 	if err := c.WriteYAML(&text); err != nil {
 		t.Fatal(err)
 	}
-	again := mustLoad(t, text.String())
-	c.file, c.origins, again.file, again.origins = "", nil, "", nil
-	if !reflect.DeepEqual(c, again) {
-		t.Errorf("got\n%+v, want\n%+v\nprinted\n%s", again, c, text.String())
+	reloaded := mustLoad(t, text.String())
+	c.file, c.origins, reloaded.file, reloaded.origins = "", nil, "", nil
+	if !reflect.DeepEqual(c, reloaded) {
+		t.Errorf("got\n%+v, want\n%+v\nprinted\n%s", reloaded, c, text.String())
 	}
 }
 
@@ -263,8 +263,8 @@ func TestDurationsReadAsWritten(t *testing.T) {
 		if err != nil || got != want {
 			t.Errorf("%s: got %v, %v", text, got, err)
 		}
-		if again, err := ParseDuration(FormatDuration(got)); err != nil || again != want {
-			t.Errorf("%s: written as %s, read as %v, %v", text, FormatDuration(got), again, err)
+		if roundTrip, err := ParseDuration(FormatDuration(got)); err != nil || roundTrip != want {
+			t.Errorf("%s: written as %s, read as %v, %v", text, FormatDuration(got), roundTrip, err)
 		}
 	}
 	for _, text := range []string{"", "5", "-1h", "1y", "h", "1h 5m", "d", "99999999h", "1.5d"} {

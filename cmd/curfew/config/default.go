@@ -16,11 +16,11 @@ const day = 24 * time.Hour
 func Default() *Config {
 	return &Config{
 		Session: Session{
-			Idle:         8 * time.Hour,
-			Absolute:     24 * time.Hour,
-			KeepIdle:     14 * day,
-			KeepAbsolute: 30 * day,
-			ExpiryNotice: "tell",
+			Idle:             8 * time.Hour,
+			Absolute:         24 * time.Hour,
+			RememberIdle:     14 * day,
+			RememberAbsolute: 30 * day,
+			ExpiryNotice:     "tell",
 		},
 		Token: Token{
 			Code:        60 * time.Second,
@@ -30,11 +30,11 @@ func Default() *Config {
 			OfflineIdle: 90 * day,
 		},
 		Logout: Logout{
-			Scope:          "browser",
-			PasswordChange: "others",
-			RefreshReuse:   "application",
-			KeepReports:    90 * day,
-			Wait:           5 * time.Second,
+			Scope:           "browser",
+			PasswordChange:  "others",
+			RefreshReuse:    "application",
+			ReportRetention: 90 * day,
+			Wait:            5 * time.Second,
 		},
 		Registration: Registration{Mode: "off"},
 		Keys:         Keys{Algorithms: register.SigningAlgs(), RSABits: 2048},
@@ -42,8 +42,8 @@ func Default() *Config {
 	}
 }
 
-// complete sets the defaults that follow from other settings.
-func (c *Config) complete() {
+// setDerivedDefaults sets the defaults that follow from other settings.
+func (c *Config) setDerivedDefaults() {
 	if c.KeyFile == "" && c.Data != "" {
 		c.KeyFile = Path(filepath.Join(string(c.Data), "curfew.key"))
 	}
@@ -52,19 +52,19 @@ func (c *Config) complete() {
 		return
 	}
 	if c.Listen == "" {
-		c.Listen = listenFor(issuer, c.TLS.Cert != "")
+		c.Listen = defaultListen(issuer, c.TLS.Cert != "")
 	}
 	if c.behindProxy(issuer) && c.origins["trusted_proxies"] == (origin{}) {
 		c.TrustedProxies = []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8"), netip.MustParsePrefix("::1/128")}
 	}
 }
 
-// listenFor is the issuer's own port where this process is what browsers reach, else a port on loopback for a proxy.
-func listenFor(issuer *url.URL, certificate bool) string {
+// defaultListen is the issuer's own port where this process is what browsers reach, else a port on loopback for a proxy.
+func defaultListen(issuer *url.URL, hasCertificate bool) string {
 	switch port := issuer.Port(); {
-	case certificate && port == "":
+	case hasCertificate && port == "":
 		return ":443"
-	case certificate:
+	case hasCertificate:
 		return ":" + port
 	case issuer.Scheme == "http" && port == "":
 		return "127.0.0.1:80"

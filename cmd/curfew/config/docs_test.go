@@ -30,19 +30,19 @@ func TestEverySettingIsDocumented(t *testing.T) {
 			continue
 		}
 		delete(rows, k.path)
-		if want := "`" + k.environment() + "`"; cells[1] != want {
+		if want := "`" + k.envName() + "`"; cells[1] != want {
 			t.Errorf("%s: environment is %s, want %s", k.path, cells[1], want)
 		}
 		// An empty default is told in words.
 		written := strings.HasPrefix(cells[2], "`") && strings.HasSuffix(cells[2], "`")
-		want := fmt.Sprintf("`%v`", k.plain())
-		if list, ok := k.plain().([]string); ok && len(list) > 0 {
+		want := fmt.Sprintf("`%v`", k.yamlValue())
+		if list, ok := k.yamlValue().([]string); ok && len(list) > 0 {
 			want = "`" + strings.Join(list, "`, `") + "`"
 		}
 		if cells[2] != want && (written || !emptyDefault(k)) {
 			t.Errorf("%s: default is %s, want %s", k.path, cells[2], want)
 		}
-		for _, value := range k.oneof {
+		for _, value := range k.allowed {
 			if !strings.Contains(strings.Join(cells[2:], " "), value) {
 				t.Errorf("%s: value %s is not explained", k.path, value)
 			}

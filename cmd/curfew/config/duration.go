@@ -8,14 +8,14 @@ import (
 	"time"
 )
 
-var durationForm = regexp.MustCompile(`^(?:(\d{1,5})d)?((?:\d+(?:\.\d+)?(?:h|m|s|ms))*)$`)
+var durationPattern = regexp.MustCompile(`^(?:(\d{1,5})d)?((?:\d+(?:\.\d+)?(?:h|m|s|ms))*)$`)
 
 // ParseDuration reads durations such as 14d, 8h, 90s or 1d12h; 0 needs no unit.
 func ParseDuration(text string) (time.Duration, error) {
 	if text == "0" {
 		return 0, nil
 	}
-	m := durationForm.FindStringSubmatch(text)
+	m := durationPattern.FindStringSubmatch(text)
 	if m == nil || text == "" {
 		return 0, errors.New("not a duration such as 14d, 8h or 90s")
 	}

@@ -15,13 +15,13 @@ import (
 
 // key is one setting: a leaf of Config.
 type key struct {
-	path  string        // as session.keep_idle
-	value reflect.Value // the field, settable
-	oneof []string      // the values it may have; empty: any of its type
+	path    string        // as session.keep_idle
+	value   reflect.Value // the field, settable
+	allowed []string      // the values it may have; empty: any of its type
 }
 
-// environment is the name under which the environment gives it.
-func (k key) environment() string {
+// envName is the name under which the environment gives it.
+func (k key) envName() string {
 	return "CURFEW_" + strings.ToUpper(strings.ReplaceAll(k.path, ".", "_"))
 }
 
@@ -38,7 +38,7 @@ func keysOf(c *Config) []key {
 			case field.Type.Kind() == reflect.Struct:
 				walk(prefix+name+".", v.Field(i))
 			default:
-				keys = append(keys, key{path: prefix + name, value: v.Field(i), oneof: strings.Fields(field.Tag.Get("oneof"))})
+				keys = append(keys, key{path: prefix + name, value: v.Field(i), allowed: strings.Fields(field.Tag.Get("oneof"))})
 			}
 		}
 	}
@@ -46,16 +46,16 @@ func keysOf(c *Config) []key {
 	return keys
 }
 
-// list tells whether the setting has several values.
-func (k key) list() bool {
+// isList tells whether the setting has several values.
+func (k key) isList() bool {
 	return k.value.Kind() == reflect.Slice && k.value.Type() != reflect.TypeFor[json.RawMessage]()
 }
 
 // set reads the value from texts (one, unless it is a list); folder is where relative paths start.
 func (k key) set(texts []string, folder string) error {
 	text := strings.TrimSpace(texts[0])
-	if len(k.oneof) > 0 && !slices.Contains(k.oneof, text) {
-		return fmt.Errorf("%q is not one of %s", text, strings.Join(k.oneof, ", "))
+	if len(k.allowed) > 0 && !slices.Contains(k.allowed, text) {
+		return fmt.Errorf("%q is not one of %s", text, strings.Join(k.allowed, ", "))
 	}
 	switch field := k.value.Addr().Interface().(type) {
 	case *string:
@@ -122,8 +122,8 @@ func parsePrefixes(texts []string) ([]netip.Prefix, error) {
 	return prefixes, errors.Join(errs...)
 }
 
-// plain is the value as YAML and JSON write it.
-func (k key) plain() any {
+// yamlValue is the value as YAML and JSON write it.
+func (k key) yamlValue() any {
 	switch v := k.value.Interface().(type) {
 	case time.Duration:
 		return FormatDuration(v)

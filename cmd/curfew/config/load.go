@@ -29,35 +29,35 @@ func Load(file string, environ []string) (*Config, error) {
 		l.readFile()
 	}
 	l.readEnvironment(environ)
-	c.complete()
+	c.setDerivedDefaults()
 	l.check()
 	if len(l.problems) > 0 {
-		return nil, l.problems.sorted()
+		return nil, l.problems.sortByLine()
 	}
 	return c, nil
 }
 
 // loader fills one Config and collects what is wrong on the way.
 type loader struct {
-	config   *Config
-	keys     []key
-	file     string
-	folder   string // the file's, where its relative paths start
-	unread   bool   // what the file says is not known
-	problems Problems
+	config         *Config
+	keys           []key
+	file           string
+	folder         string // the file's, where its relative paths start
+	fileUnreadable bool   // what the file says is not known
+	problems       Problems
 }
 
-func (l *loader) note(o origin, key, format string, args ...any) {
+func (l *loader) addProblem(o origin, key, format string, args ...any) {
 	l.problems = append(l.problems, Problem{Where: o.String(), Key: key, Text: fmt.Sprintf(format, args...), line: o.line})
 }
 
-func (l *loader) at(line int) origin { return origin{name: l.file, line: line} }
+func (l *loader) lineOrigin(line int) origin { return origin{name: l.file, line: line} }
 
 func (l *loader) readFile() {
 	text, err := os.ReadFile(l.file)
 	if err != nil {
-		l.unread = true
-		l.note(origin{name: l.file}, "", "%v", reason(err))
+		l.fileUnreadable = true
+		l.addProblem(origin{name: l.file}, "", "%v", withoutPath(err))
 		return
 	}
 	var root, second yaml.Node
@@ -66,25 +66,25 @@ func (l *loader) readFile() {
 	case errors.Is(err, io.EOF):
 		return // an empty file: all may stand in the environment
 	case err != nil:
-		l.noteSyntax(err)
+		l.addSyntaxProblem(err)
 		return
 	}
 	if err := documents.Decode(&second); !errors.Is(err, io.EOF) {
-		l.note(l.at(second.Line), "", "a second document; one file has one")
+		l.addProblem(l.lineOrigin(second.Line), "", "a second document; one file has one")
 	}
-	l.readMapping("", resolve(root.Content[0]))
+	l.readMapping("", resolveAlias(root.Content[0]))
 }
 
 var syntaxLine = regexp.MustCompile(`^yaml: line (\d+): `)
 
-func (l *loader) noteSyntax(err error) {
-	l.unread = true
+func (l *loader) addSyntaxProblem(err error) {
+	l.fileUnreadable = true
 	text, line := err.Error(), 0
 	if m := syntaxLine.FindStringSubmatch(text); m != nil {
 		line, _ = strconv.Atoi(m[1])
 		text = text[len(m[0]):]
 	}
-	l.note(l.at(line), "", "not YAML: %s", strings.TrimPrefix(text, "yaml: "))
+	l.addProblem(l.lineOrigin(line), "", "not YAML: %s", strings.TrimPrefix(text, "yaml: "))
 }
 
 // readMapping reads the keys under prefix. Below a group, and for the group itself, the dotted form of a key is the same key.
@@ -93,33 +93,33 @@ func (l *loader) readMapping(prefix string, node *yaml.Node) {
 		return
 	}
 	if node.Kind != yaml.MappingNode {
-		l.unread = l.unread || prefix == ""
-		l.note(l.at(node.Line), strings.TrimSuffix(prefix, "."), "a mapping of keys to values is expected here")
+		l.fileUnreadable = l.fileUnreadable || prefix == ""
+		l.addProblem(l.lineOrigin(node.Line), strings.TrimSuffix(prefix, "."), "a mapping of keys to values is expected here")
 		return
 	}
 	for i := 0; i < len(node.Content); i += 2 {
-		name, value := node.Content[i], resolve(node.Content[i+1])
+		name, value := node.Content[i], resolveAlias(node.Content[i+1])
 		path := prefix + name.Value
 		if k := slices.IndexFunc(l.keys, func(k key) bool { return k.path == path }); k >= 0 {
 			l.readValue(l.keys[k], name.Line, value)
 		} else if slices.ContainsFunc(l.keys, func(k key) bool { return strings.HasPrefix(k.path, path+".") }) {
 			l.readMapping(path+".", value)
 		} else {
-			l.note(l.at(name.Line), path, "unknown key%s", l.suggest(prefix, path))
+			l.addProblem(l.lineOrigin(name.Line), path, "unknown key%s", l.suggest(prefix, path))
 		}
 	}
 }
 
 func (l *loader) readValue(k key, line int, value *yaml.Node) {
-	if before, twice := l.config.origins[k.path]; twice {
-		l.note(l.at(line), k.path, "given twice; it stands in line %d already", before.line)
+	if previous, duplicate := l.config.origins[k.path]; duplicate {
+		l.addProblem(l.lineOrigin(line), k.path, "given twice; it stands in line %d already", previous.line)
 		return
 	}
 	if value.Tag == "!!null" {
 		return
 	}
-	l.config.origins[k.path] = l.at(line)
-	texts, err := textsOf(k, value)
+	l.config.origins[k.path] = l.lineOrigin(line)
+	texts, err := scalarValues(k, value)
 	if err == nil && len(texts) == 0 {
 		return
 	}
@@ -127,25 +127,25 @@ func (l *loader) readValue(k key, line int, value *yaml.Node) {
 		err = k.set(texts, l.folder)
 	}
 	if err != nil {
-		l.note(l.at(line), k.path, "%v", err)
+		l.addProblem(l.lineOrigin(line), k.path, "%v", err)
 	}
 }
 
-// textsOf is what a YAML value says, as the environment would say it.
-func textsOf(k key, value *yaml.Node) ([]string, error) {
+// scalarValues is what a YAML value says, as the environment would say it.
+func scalarValues(k key, value *yaml.Node) ([]string, error) {
 	switch {
 	case value.Kind == yaml.ScalarNode:
 		return []string{value.Value}, nil
-	case value.Kind == yaml.SequenceNode && k.list():
+	case value.Kind == yaml.SequenceNode && k.isList():
 		texts := make([]string, len(value.Content))
 		for i, item := range value.Content {
-			if item = resolve(item); item.Kind != yaml.ScalarNode {
+			if item = resolveAlias(item); item.Kind != yaml.ScalarNode {
 				return nil, errors.New("a list of plain values is expected here")
 			}
 			texts[i] = item.Value
 		}
 		return texts, nil
-	case value.Kind == yaml.MappingNode && !k.list():
+	case value.Kind == yaml.MappingNode && !k.isList():
 		var object map[string]any
 		if err := value.Decode(&object); err != nil {
 			return nil, err
@@ -165,8 +165,8 @@ func (l *loader) suggest(prefix, path string) string {
 			paths = append(paths, prefix+group)
 		}
 	}
-	if near := nearest(path, paths); near != "" {
-		return "; did you mean " + near + "?"
+	if suggestion := nearest(path, paths); suggestion != "" {
+		return "; did you mean " + suggestion + "?"
 	}
 	for _, p := range paths {
 		if strings.HasSuffix(p, "."+strings.TrimPrefix(path, prefix)) {
@@ -185,10 +185,10 @@ func (l *loader) readEnvironment(environ []string) {
 	}
 	known := []string{"CURFEW_CONFIG"}
 	for _, k := range l.keys {
-		known = append(known, k.environment())
+		known = append(known, k.envName())
 	}
 	for _, k := range l.keys {
-		name := k.environment()
+		name := k.envName()
 		value, given := values[name]
 		delete(values, name)
 		// NAME_FILE names a file that holds the value, so that a secret need not stand in the environment.
@@ -197,10 +197,10 @@ func (l *loader) readEnvironment(environ []string) {
 			text, err := os.ReadFile(file)
 			switch {
 			case given:
-				l.note(origin{name: name + "_FILE"}, "", "given beside %s; one of them is enough", name)
+				l.addProblem(origin{name: name + "_FILE"}, "", "given beside %s; one of them is enough", name)
 				continue
 			case err != nil:
-				l.note(origin{name: name + "_FILE"}, "", "%s: %v", file, reason(err))
+				l.addProblem(origin{name: name + "_FILE"}, "", "%s: %v", file, withoutPath(err))
 				continue
 			}
 			name, value, given = name+"_FILE", strings.TrimSpace(string(text)), true
@@ -211,39 +211,39 @@ func (l *loader) readEnvironment(environ []string) {
 	}
 	for name := range values {
 		// Only what looks misspelt: Kubernetes sets variables such as CURFEW_PORT for a service of that name.
-		if near := nearest(name, known); near != "" && edits(name, near) <= 2 && name != "CURFEW_CONFIG" {
-			l.note(origin{name: name}, "", "unknown variable; did you mean %s?", near)
+		if suggestion := nearest(name, known); suggestion != "" && editDistance(name, suggestion) <= 2 && name != "CURFEW_CONFIG" {
+			l.addProblem(origin{name: name}, "", "unknown variable; did you mean %s?", suggestion)
 		}
 	}
 }
 
 func (l *loader) readVariable(k key, name, value string) {
 	texts := []string{value}
-	if k.list() {
+	if k.isList() {
 		texts = strings.Split(value, ",")
 		for i := range texts {
 			texts[i] = strings.TrimSpace(texts[i])
 		}
 	}
-	l.config.origins[k.path] = origin{name: name, hidden: strings.HasSuffix(name, "_FILE") && name != k.environment()}
+	l.config.origins[k.path] = origin{name: name, hidden: strings.HasSuffix(name, "_FILE") && name != k.envName()}
 	folder, err := os.Getwd()
 	if err == nil {
 		err = k.set(texts, folder)
 	}
 	if err != nil {
-		l.note(origin{name: name}, "", "%v", err)
+		l.addProblem(origin{name: name}, "", "%v", err)
 	}
 }
 
-func resolve(node *yaml.Node) *yaml.Node {
+func resolveAlias(node *yaml.Node) *yaml.Node {
 	if node.Kind == yaml.AliasNode {
 		return node.Alias
 	}
 	return node
 }
 
-// reason is an I/O error without the path, which the problem names already.
-func reason(err error) error {
+// withoutPath is an I/O error without the path, which the problem names already.
+func withoutPath(err error) error {
 	if pathErr := (*os.PathError)(nil); errors.As(err, &pathErr) {
 		return pathErr.Err
 	}

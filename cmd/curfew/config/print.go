@@ -9,12 +9,12 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// shown is the value as it may be printed: what came from a NAME_FILE is a secret.
-func (c *Config) shown(k key) any {
+// displayValue is the value as it may be printed: what came from a NAME_FILE is a secret.
+func (c *Config) displayValue(k key) any {
 	if c.origins[k.path].hidden {
 		return "(hidden)"
 	}
-	return k.plain()
+	return k.yamlValue()
 }
 
 // WriteYAML writes every setting as it is in effect, in the form of a configuration file, each with a comment that says where
@@ -32,7 +32,7 @@ func (c *Config) WriteYAML(w io.Writer) error {
 			root.Content = append(root.Content, &yaml.Node{Kind: yaml.ScalarNode, Value: group}, groups[group])
 		}
 		value := &yaml.Node{}
-		if err := value.Encode(c.shown(k)); err != nil {
+		if err := value.Encode(c.displayValue(k)); err != nil {
 			return fmt.Errorf("print %s: %w", k.path, err)
 		}
 		title := &yaml.Node{Kind: yaml.ScalarNode, Value: name}
@@ -55,7 +55,7 @@ func (c *Config) WriteYAML(w io.Writer) error {
 func (c *Config) WriteJSON(w io.Writer) error {
 	values := map[string]any{}
 	for _, k := range keysOf(c) {
-		values[k.path] = c.shown(k)
+		values[k.path] = c.displayValue(k)
 	}
 	e := json.NewEncoder(w)
 	e.SetIndent("", "  ")

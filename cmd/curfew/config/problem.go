@@ -33,8 +33,8 @@ func (p Problems) Error() string {
 	return strings.Join(lines, "\n")
 }
 
-// sorted puts the file's problems in the order of its lines, the others after them.
-func (p Problems) sorted() Problems {
+// sortByLine puts the file's problems in the order of its lines, the others after them.
+func (p Problems) sortByLine() Problems {
 	sort.SliceStable(p, func(i, j int) bool {
 		a, b := p[i].line, p[j].line
 		return a != 0 && (b == 0 || a < b)
@@ -60,15 +60,15 @@ func (o origin) String() string {
 func nearest(text string, candidates []string) string {
 	best, distance := "", max(2, len(text)/3)+1
 	for _, c := range candidates {
-		if d := edits(text, c); d < distance {
+		if d := editDistance(text, c); d < distance {
 			best, distance = c, d
 		}
 	}
 	return best
 }
 
-// edits is how many letters have to be added, dropped or changed to make b of a (Levenshtein).
-func edits(a, b string) int {
+// editDistance is how many letters have to be added, dropped or changed to make b of a (Levenshtein).
+func editDistance(a, b string) int {
 	row := make([]int, len(b)+1)
 	for j := range row {
 		row[j] = j

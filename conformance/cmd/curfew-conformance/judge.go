@@ -14,7 +14,7 @@ import (
 
 // run lists, sums up or runs what is selected, prints the table, and fails with errRejected if a result is not accepted.
 func (o *options) run(ctx context.Context, w io.Writer) error {
-	runs := o.runs()
+	runs := o.selectedRuns()
 	switch {
 	case o.List:
 		for _, r := range runs {
@@ -22,13 +22,13 @@ func (o *options) run(ctx context.Context, w io.Writer) error {
 		}
 		return nil
 	case o.Sum:
-		return o.sum(runs, w)
+		return o.evaluateRecords(runs, w)
 	}
-	return o.drive(ctx, runs, w)
+	return o.executeRuns(ctx, runs, w)
 }
 
-// sum judges what earlier runs left.
-func (o *options) sum(runs []suite.Run, w io.Writer) error {
+// evaluateRecords judges what earlier runs left.
+func (o *options) evaluateRecords(runs []suite.Run, w io.Writer) error {
 	records, missing, err := suite.ReadRecords(o.Out, runs)
 	if err != nil {
 		return err
@@ -36,11 +36,11 @@ func (o *options) sum(runs []suite.Run, w io.Writer) error {
 	if len(missing) > 0 {
 		return fmt.Errorf("%d of %d runs left no results in %s, the first of them %s %s", len(missing), len(runs), o.Out, missing[0].Plan, missing[0].Title())
 	}
-	return o.judge(records, w)
+	return o.evaluate(records, w)
 }
 
-// judge prints the table of complete records, writes it where it is wanted, and says what is not accepted.
-func (o *options) judge(records []suite.Record, w io.Writer) error {
+// evaluate prints the table of complete records, writes it where it is wanted, and says what is not accepted.
+func (o *options) evaluate(records []suite.Record, w io.Writer) error {
 	expected, err := o.expectations()
 	if err != nil {
 		return err
@@ -50,14 +50,14 @@ func (o *options) judge(records []suite.Record, w io.Writer) error {
 	if err := suite.WriteTable(w, rows); err != nil {
 		return err
 	}
-	verdict := expected.Judge(results, o.Filter.Everything() && !o.Real)
+	evaluation := expected.Evaluate(results, o.Filter.SelectsAll() && !o.RealBrowser)
 	if o.Results != "" {
-		report := suite.Report{Suite: versions, Commands: commands, Day: time.Now(), Rows: rows, Expectations: expected, Verdict: verdict}
+		report := suite.Report{Suite: versions, Commands: commands, Day: time.Now(), Rows: rows, Expectations: expected, Evaluation: evaluation}
 		if err := writeFile(o.Results, report.WriteMarkdown); err != nil {
 			return fmt.Errorf("write results: %w", err)
 		}
 	}
-	return conclude(w, verdict)
+	return printEvaluation(w, evaluation)
 }
 
 // expectations reads what is tolerated; without the file it is nothing.
@@ -81,8 +81,8 @@ func writeFile(name string, write func(io.Writer) error) error {
 	return errors.Join(write(file), file.Close())
 }
 
-// conclude says what is not accepted.
-func conclude(w io.Writer, v suite.Verdict) error {
+// printEvaluation says what is not accepted.
+func printEvaluation(w io.Writer, v suite.Evaluation) error {
 	if v.OK() {
 		fmt.Fprintln(w, "\naccepted")
 		return nil

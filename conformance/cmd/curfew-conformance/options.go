@@ -12,18 +12,18 @@ import (
 
 // options are the command line.
 type options struct {
-	Suite    string
-	CA       string
-	Token    string
-	Filter   suite.Filter
-	List     bool
-	Sum      bool
-	Real     bool // play every page in a real browser
-	Repeat   int
-	Parallel int
-	Expected string
-	Results  string
-	Out      string
+	Suite       string
+	CA          string
+	Token       string
+	Filter      suite.Filter
+	List        bool
+	Sum         bool
+	RealBrowser bool // play every page in a real browser
+	Repeat      int
+	Parallel    int
+	Expected    string
+	Results     string
+	Out         string
 
 	Binary string
 	Host   string
@@ -53,7 +53,7 @@ func parse(args []string, getenv func(string) string, errs io.Writer) (*options,
 		o.Filter.Variant[name] = value
 		return nil
 	})
-	fs.BoolVar(&o.Real, "real", false, "play every page in Chromium, which enforces what the suite's own browser does not; reviews are then pictures")
+	fs.BoolVar(&o.RealBrowser, "real", false, "play every page in Chromium, which enforces what the suite's own browser does not; reviews are then pictures")
 	fs.BoolVar(&o.List, "list", false, "list the runs that are selected, and run none")
 	fs.BoolVar(&o.Sum, "sum", false, "run none, but judge what complete runs of the selected plans left in the -out directory")
 	fs.IntVar(&o.Repeat, "repeat", 1, "run each module `N` times")
@@ -75,9 +75,9 @@ func parse(args []string, getenv func(string) string, errs io.Writer) (*options,
 	return o, o.check(fs.NArg())
 }
 
-func (o *options) check(left int) error {
+func (o *options) check(extraArgs int) error {
 	switch {
-	case left > 0:
+	case extraArgs > 0:
 		return errors.New("unexpected arguments; every choice is a flag")
 	case o.Sum && o.Out == "":
 		return errors.New("-sum needs -out")
@@ -90,16 +90,16 @@ func (o *options) check(left int) error {
 	case o.Repeat < 1 || o.Parallel < 1:
 		return errors.New("-repeat and -parallel begin at 1")
 	}
-	if len(o.runs()) == 0 {
+	if len(o.selectedRuns()) == 0 {
 		return fmt.Errorf("no plan matches %q with variant %q", o.Filter.Plans, o.Filter.Variant)
 	}
 	return nil
 }
 
-// runs are the runs that are selected.
-func (o *options) runs() []suite.Run {
+// selectedRuns are the runs that are selected.
+func (o *options) selectedRuns() []suite.Run {
 	runs := suite.Catalogue()
-	if o.Real {
+	if o.RealBrowser {
 		runs = suite.InChromium(runs)
 	}
 	return o.Filter.Select(runs)

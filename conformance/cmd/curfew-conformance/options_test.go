@@ -12,8 +12,8 @@ func TestOptionsComeFromFlagsAndEnvironment(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if o.Suite != "https://suite.test" || o.Token != "secret" || o.CA != "ca.pem" || o.Repeat != 20 || len(o.runs()) != 3 {
-		t.Errorf("got %+v with %d runs, want three", o, len(o.runs()))
+	if o.Suite != "https://suite.test" || o.Token != "secret" || o.CA != "ca.pem" || o.Repeat != 20 || len(o.selectedRuns()) != 3 {
+		t.Errorf("got %+v with %d runs, want three", o, len(o.selectedRuns()))
 	}
 	if line := o.commandLine(); strings.Contains(line, "secret") || !strings.HasSuffix(line, "-repeat 20") {
 		t.Errorf("got command line %q, want it without the token", line)

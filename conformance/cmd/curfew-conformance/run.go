@@ -14,11 +14,11 @@ import (
 	"github.com/curfew-id/curfew/conformance/suite"
 )
 
-// patience is how long the suite may hold a request: it waits up to 30 s by itself, and may be slow.
-const patience = 2 * time.Minute
+// requestTimeout is how long the suite may hold a request: it waits up to 30 s by itself, and may be slow.
+const requestTimeout = 2 * time.Minute
 
-// drive runs the selected plans.
-func (o *options) drive(ctx context.Context, runs []suite.Run, w io.Writer) error {
+// executeRuns runs the selected plans.
+func (o *options) executeRuns(ctx context.Context, runs []suite.Run, w io.Writer) error {
 	if _, err := o.expectations(); err != nil {
 		return err // not only after an hour
 	}
@@ -26,24 +26,24 @@ func (o *options) drive(ctx context.Context, runs []suite.Run, w io.Writer) erro
 	if err != nil {
 		return fmt.Errorf("read the suite's CA: %w", err)
 	}
-	client := &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: roots}}, Timeout: patience}
+	client := &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: roots}}, Timeout: requestTimeout}
 	api := &suite.API{Base: o.Suite, Token: o.Token, HTTP: client}
 	version, err := api.Version(ctx)
 	if err != nil {
 		return fmt.Errorf("ask the suite for its version: %w", err)
 	}
-	if err := o.makeOut(); err != nil {
+	if err := o.makeOutDir(); err != nil {
 		return err
 	}
 	browser := &suite.ChromiumBrowser{Path: o.Chromium, NoSandbox: o.NoSandbox, Suite: o.Suite}
 	defer browser.Close()
 	record := suite.Record{Suite: version, Command: o.commandLine()}
 	runner := &suite.Runner{
-		API: api, Start: o.start(client), Browser: browser,
-		Modules: o.Filter.Module, Repeat: o.Repeat, Parallel: o.Parallel, Out: o.Out, Progress: w,
+		API: api, Start: o.starter(client), Browser: browser,
+		Modules: o.Filter.SelectsModule, Repeat: o.Repeat, Parallel: o.Parallel, Out: o.Out, Progress: w,
 	}
-	if o.complete() {
-		runner.Keep = func(run suite.Run, results []suite.Result) error {
+	if o.runsWholePlans() {
+		runner.Save = func(run suite.Run, results []suite.Result) error {
 			return suite.Record{Suite: version, Command: record.Command, Results: results}.Save(o.Out, run)
 		}
 	}
@@ -53,14 +53,14 @@ func (o *options) drive(ctx context.Context, runs []suite.Run, w io.Writer) erro
 	if err == nil && len(record.Results) == 0 {
 		err = fmt.Errorf("no module matches %q", o.Filter.Modules)
 	}
-	return errors.Join(err, o.judge([]suite.Record{record}, w))
+	return errors.Join(err, o.evaluate([]suite.Record{record}, w))
 }
 
-// complete tells whether each selected plan runs as it is: only that is kept to be summed up later.
-func (o *options) complete() bool { return len(o.Filter.Modules) == 0 && o.Repeat == 1 }
+// runsWholePlans tells whether each selected plan runs as it is: only that is kept to be summed up later.
+func (o *options) runsWholePlans() bool { return len(o.Filter.Modules) == 0 && o.Repeat == 1 }
 
-// makeOut makes the directory for what the run leaves behind.
-func (o *options) makeOut() (err error) {
+// makeOutDir makes the directory for what the run leaves behind.
+func (o *options) makeOutDir() (err error) {
 	if o.Out == "" {
 		o.Out, err = os.MkdirTemp("", "curfew-conformance-")
 		return err
@@ -68,8 +68,8 @@ func (o *options) makeOut() (err error) {
 	return os.MkdirAll(o.Out, 0o700)
 }
 
-// start says which OP a run gets: one of its own, or the one that runs.
-func (o *options) start(client *http.Client) func(context.Context, suite.Run) (suite.Provider, error) {
+// starter says which OP a run gets: one of its own, or the one that runs.
+func (o *options) starter(client *http.Client) func(context.Context, suite.Run) (suite.Provider, error) {
 	if o.Config == "" {
 		return (&suite.Launcher{Binary: o.Binary, Dir: o.Out, Host: o.Host, Suite: o.Suite, SuiteCA: o.CA}).Start
 	}

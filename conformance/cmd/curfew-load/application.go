@@ -20,15 +20,15 @@ const (
 		"&nonce=nn&code_challenge=E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM&code_challenge_method=S256"
 )
 
-// application is a relying party with one browser that is signed in.
-type application struct {
-	issuer          string
-	http            *http.Client
-	access, refresh string
+// relyingParty is a relying party with one browser that is signed in.
+type relyingParty struct {
+	issuer                    string
+	http                      *http.Client
+	accessToken, refreshToken string
 }
 
-// flow is one single sign-on: authorize with a living session, code, tokens.
-func (a *application) flow() error {
+// signOn is one single sign-on: authorize with a living session, code, tokens.
+func (a *relyingParty) signOn() error {
 	resp, err := a.http.Get(a.issuer + authorize)
 	if err != nil {
 		return err
@@ -40,15 +40,15 @@ func (a *application) flow() error {
 	if err != nil {
 		return fmt.Errorf("authorize: status %d: %w", resp.StatusCode, err)
 	}
-	return a.tokens(url.Values{"grant_type": {"authorization_code"}, "code": {location.Query().Get("code")}, "redirect_uri": {callback}, "code_verifier": {verifier}})
+	return a.requestTokens(url.Values{"grant_type": {"authorization_code"}, "code": {location.Query().Get("code")}, "redirect_uri": {callback}, "code_verifier": {verifier}})
 }
 
-func (a *application) renew() error {
-	return a.tokens(url.Values{"grant_type": {"refresh_token"}, "refresh_token": {a.refresh}})
+func (a *relyingParty) refreshTokens() error {
+	return a.requestTokens(url.Values{"grant_type": {"refresh_token"}, "refresh_token": {a.refreshToken}})
 }
 
-// tokens calls the token endpoint and keeps what it gives.
-func (a *application) tokens(form url.Values) error {
+// requestTokens calls the token endpoint and keeps what it gives.
+func (a *relyingParty) requestTokens(form url.Values) error {
 	text, err := a.post("/token", "shop", form.Encode())
 	if err != nil {
 		return err
@@ -61,11 +61,11 @@ func (a *application) tokens(form url.Values) error {
 	if err := json.Unmarshal([]byte(text), &answer); err != nil || answer.ID == "" {
 		return fmt.Errorf("no tokens: %s", text)
 	}
-	a.access, a.refresh = answer.Access, answer.Refresh
+	a.accessToken, a.refreshToken = answer.Access, answer.Refresh
 	return nil
 }
 
-func (a *application) get(path, authorization string) (string, error) {
+func (a *relyingParty) get(path, authorization string) (string, error) {
 	req, err := http.NewRequest(http.MethodGet, a.issuer+path, nil)
 	if err != nil {
 		return "", err
@@ -76,7 +76,7 @@ func (a *application) get(path, authorization string) (string, error) {
 	return a.send(req)
 }
 
-func (a *application) post(path, client, form string) (string, error) {
+func (a *relyingParty) post(path, client, form string) (string, error) {
 	req, err := http.NewRequest(http.MethodPost, a.issuer+path, strings.NewReader(form))
 	if err != nil {
 		return "", err
@@ -86,7 +86,7 @@ func (a *application) post(path, client, form string) (string, error) {
 	return a.send(req)
 }
 
-func (a *application) send(req *http.Request) (string, error) {
+func (a *relyingParty) send(req *http.Request) (string, error) {
 	resp, err := a.http.Do(req)
 	if err != nil {
 		return "", err

@@ -25,18 +25,18 @@ import (
 )
 
 func main() {
-	each := flag.Duration("for", 5*time.Second, "how long to send each kind of request")
+	duration := flag.Duration("for", 5*time.Second, "how long to send each kind of request")
 	connections := flag.Int("connections", 16, "how many connections to send over")
 	program := flag.String("program", "", "what to measure; built from the sources if empty")
 	data := flag.String("data", "", "a data folder to begin with, of a server that was stopped; empty: a new one")
 	flag.Parse()
-	if err := run(*program, *data, *each, *connections); err != nil {
+	if err := run(*program, *data, *duration, *connections); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
 }
 
-func run(program, data string, each time.Duration, connections int) error {
+func run(program, data string, duration time.Duration, connections int) error {
 	ctx := context.Background()
 	folder, err := os.MkdirTemp("", "load")
 	if err != nil {
@@ -62,28 +62,28 @@ func run(program, data string, each time.Duration, connections int) error {
 	}
 	defer o.Stop()
 	server := process(o.PID())
-	own, files := server.memory()
-	applications, err := join(ctx, o, connections)
+	private, fileBacked := server.memory()
+	applications, err := setUp(ctx, o, connections)
 	if err != nil {
 		return err
 	}
 
 	out := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', tabwriter.AlignRight)
 	fmt.Fprintln(out, "request\ta second\tCPU ms\tp50 ms\tp99 ms\t")
-	for _, kind := range kinds {
-		m, err := measure(server, applications, kind.do, each)
+	for _, kind := range requestKinds {
+		m, err := measure(server, applications, kind.do, duration)
 		if err != nil {
 			return fmt.Errorf("%s: %w", kind.name, err)
 		}
-		slices.Sort(m.took)
-		fmt.Fprintf(out, "%s\t%.0f\t%.3f\t%.2f\t%.2f\t\n", kind.name, float64(len(m.took))/m.lasted.Seconds(), ms(m.cpu)/float64(len(m.took)),
-			ms(m.took[len(m.took)/2]), ms(m.took[len(m.took)*99/100]))
+		slices.Sort(m.latencies)
+		fmt.Fprintf(out, "%s\t%.0f\t%.3f\t%.2f\t%.2f\t\n", kind.name, float64(len(m.latencies))/m.elapsed.Seconds(), ms(m.cpu)/float64(len(m.latencies)),
+			ms(m.latencies[len(m.latencies)/2]), ms(m.latencies[len(m.latencies)*99/100]))
 	}
 	if err := out.Flush(); err != nil {
 		return err
 	}
-	ownNow, filesNow := server.memory()
-	fmt.Printf("memory after the start: %d MB and %d MB of files; now: %d MB and %d MB of files\n", own>>20, files>>20, ownNow>>20, filesNow>>20)
+	privateNow, fileBackedNow := server.memory()
+	fmt.Printf("memory after the start: %d MB and %d MB of files; now: %d MB and %d MB of files\n", private>>20, fileBacked>>20, privateNow>>20, fileBackedNow>>20)
 	return nil
 }
 
@@ -112,70 +112,70 @@ func copyData(from, to string) error {
 
 func ms(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }
 
-// kinds are the requests, in order.
-var kinds = []struct {
+// requestKinds are the requests, in order.
+var requestKinds = []struct {
 	name string
-	do   func(*application) error
+	do   func(*relyingParty) error
 }{
-	{"discovery", func(a *application) error { _, err := a.get("/.well-known/openid-configuration", ""); return err }},
-	{"jwks", func(a *application) error { _, err := a.get("/jwks", ""); return err }},
-	{"client_credentials, JWT", func(a *application) error {
+	{"discovery", func(a *relyingParty) error { _, err := a.get("/.well-known/openid-configuration", ""); return err }},
+	{"jwks", func(a *relyingParty) error { _, err := a.get("/jwks", ""); return err }},
+	{"client_credentials, JWT", func(a *relyingParty) error {
 		_, err := a.post("/token", "job", "grant_type=client_credentials")
 		return err
 	}},
-	{"introspection", func(a *application) error {
-		body, err := a.post("/introspect", "shop", "token="+a.access)
+	{"introspection", func(a *relyingParty) error {
+		body, err := a.post("/introspect", "shop", "token="+a.accessToken)
 		if err == nil && !strings.HasPrefix(body, `{"active":true`) {
 			err = fmt.Errorf("got %s", body)
 		}
 		return err
 	}},
-	{"userinfo", func(a *application) error { _, err := a.get("/userinfo", "Bearer "+a.access); return err }},
-	{"refresh", (*application).renew},
-	{"single sign-on flow and userinfo", func(a *application) error {
-		if err := a.flow(); err != nil {
+	{"userinfo", func(a *relyingParty) error { _, err := a.get("/userinfo", "Bearer "+a.accessToken); return err }},
+	{"refresh", (*relyingParty).refreshTokens},
+	{"single sign-on flow and userinfo", func(a *relyingParty) error {
+		if err := a.signOn(); err != nil {
 			return err
 		}
-		_, err := a.get("/userinfo", "Bearer "+a.access)
+		_, err := a.get("/userinfo", "Bearer "+a.accessToken)
 		return err
 	}},
-	{"discovery again", func(a *application) error { _, err := a.get("/.well-known/openid-configuration", ""); return err }},
+	{"discovery again", func(a *relyingParty) error { _, err := a.get("/.well-known/openid-configuration", ""); return err }},
 }
 
 // measurement is what one kind of request came to.
 type measurement struct {
-	took        []time.Duration
-	lasted, cpu time.Duration
+	latencies    []time.Duration
+	elapsed, cpu time.Duration
 }
 
 // measure sends requests of every application, one after the other each.
-func measure(server process, applications []*application, do func(*application) error, lasting time.Duration) (m measurement, err error) {
+func measure(server process, applications []*relyingParty, do func(*relyingParty) error, duration time.Duration) (m measurement, err error) {
 	var mu sync.Mutex
 	var all sync.WaitGroup
-	begun, before := time.Now(), server.cpu()
+	start, before := time.Now(), server.cpu()
 	for _, a := range applications {
 		all.Go(func() {
-			var took []time.Duration
-			var failed error
-			for failed == nil && time.Since(begun) < lasting {
+			var latencies []time.Duration
+			var requestErr error
+			for requestErr == nil && time.Since(start) < duration {
 				sent := time.Now()
-				failed = do(a)
-				took = append(took, time.Since(sent))
+				requestErr = do(a)
+				latencies = append(latencies, time.Since(sent))
 			}
 			mu.Lock()
 			defer mu.Unlock()
-			if m.took = append(m.took, took...); failed != nil {
-				err = failed
+			if m.latencies = append(m.latencies, latencies...); requestErr != nil {
+				err = requestErr
 			}
 		})
 	}
 	all.Wait()
-	m.lasted, m.cpu = time.Since(begun), server.cpu()-before
+	m.elapsed, m.cpu = time.Since(start), server.cpu()-before
 	return m, err
 }
 
-// join adds the user and the applications, and signs in as many browsers.
-func join(ctx context.Context, o *op.OP, n int) (list []*application, err error) {
+// setUp adds the user and the applications, and signs in as many browsers.
+func setUp(ctx context.Context, o *op.OP, n int) (list []*relyingParty, err error) {
 	if err := o.AddUser(ctx, "alice", password); err != nil {
 		return nil, err
 	}
@@ -190,21 +190,21 @@ func join(ctx context.Context, o *op.OP, n int) (list []*application, err error)
 		}
 	}
 	for range n {
-		visitor, err := op.NewVisitor(&http.Transport{MaxIdleConnsPerHost: 1})
+		browser, err := op.NewBrowser(&http.Transport{MaxIdleConnsPerHost: 1})
 		if err != nil {
 			return nil, err
 		}
-		visitor.HTTP.CheckRedirect = func(req *http.Request, _ []*http.Request) error {
+		browser.HTTP.CheckRedirect = func(req *http.Request, _ []*http.Request) error {
 			if strings.HasPrefix(req.URL.String(), callback) {
 				return http.ErrUseLastResponse
 			}
 			return nil
 		}
-		a := &application{issuer: o.Issuer, http: visitor.HTTP}
-		if _, err := visitor.SignIn(a.issuer+authorize, "alice", password); err != nil {
+		a := &relyingParty{issuer: o.Issuer, http: browser.HTTP}
+		if _, err := browser.SignIn(a.issuer+authorize, "alice", password); err != nil {
 			return nil, err
 		}
-		if err := a.flow(); err != nil {
+		if err := a.signOn(); err != nil {
 			return nil, err
 		}
 		list = append(list, a)

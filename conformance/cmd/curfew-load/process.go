@@ -31,7 +31,7 @@ func (p process) cpu() time.Duration {
 
 // memory is how much of it stands in memory, in bytes: its own, and what it shows of files (program and store), which the system takes
 // back when it needs room.
-func (p process) memory() (own, files int64) {
+func (p process) memory() (private, fileBacked int64) {
 	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/statm", p))
 	if err != nil {
 		return 0, 0

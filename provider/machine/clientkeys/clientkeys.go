@@ -24,18 +24,18 @@ type Fetcher interface {
 
 // Verifier verifies by a client's keys.
 type Verifier struct {
-	Fetch  Fetcher                                             // for jwks_uri
-	Secret func(client string, wrapped []byte) ([]byte, error) // opens storage.Client.SecretWrapped
+	Fetch        Fetcher                                             // for jwks_uri
+	UnwrapSecret func(client string, wrapped []byte) ([]byte, error) // opens storage.Client.SecretWrapped
 }
 
 // ErrSignature: no key of the client fits.
 var ErrSignature = errors.New("signature fits no key of the client")
 
 const (
-	maxSet  = 256 << 10       // bytes of a jwks_uri document
-	keysAge = 5 * time.Minute // for which it is believed unless a kid is missing in it
-	maxKeys = 16              // keys tried for one signature
-	maxRead = 100             // keys of a document that are looked at: more would let forged signatures cost us far more than their sender
+	maxJWKSBytes = 256 << 10       // bytes of a jwks_uri document
+	maxJWKSAge   = 5 * time.Minute // for which it is believed unless a kid is missing in it
+	maxKeysTried = 16              // keys tried for one signature
+	maxKeysRead  = 100             // keys of a document that are looked at: more would let forged signatures cost us far more than their sender
 )
 
 // Verify checks a JWS in compact form by the keys of a client, in one of algs, and returns its payload. ErrSignature, or an error of the fetch.
@@ -52,20 +52,20 @@ func (v Verifier) Verify(ctx context.Context, c *storage.Client, token string, a
 	if strings.HasPrefix(header.Algorithm, "HS") {
 		return v.verifyMAC(c, jws)
 	}
-	sets := []func() ([]byte, error){func() ([]byte, error) { return c.JWKS, nil }}
+	loadJWKS := []func() ([]byte, error){func() ([]byte, error) { return c.JWKS, nil }}
 	if c.JWKSURI != "" {
 		// A kid that is not there yet may have come since: then the document is fetched again.
-		sets = []func() ([]byte, error){
-			func() ([]byte, error) { return v.Fetch.FetchJSON(ctx, c.JWKSURI, maxSet, keysAge) },
-			func() ([]byte, error) { return v.Fetch.FetchJSON(ctx, c.JWKSURI, maxSet, 0) },
+		loadJWKS = []func() ([]byte, error){
+			func() ([]byte, error) { return v.Fetch.FetchJSON(ctx, c.JWKSURI, maxJWKSBytes, maxJWKSAge) },
+			func() ([]byte, error) { return v.Fetch.FetchJSON(ctx, c.JWKSURI, maxJWKSBytes, 0) },
 		}
 	}
-	for _, set := range sets {
-		raw, err := set()
+	for _, load := range loadJWKS {
+		raw, err := load()
 		if err != nil {
 			return nil, fmt.Errorf("fetch jwks_uri: %w", err)
 		}
-		keys := candidates(raw, header)
+		keys := candidateKeys(raw, header)
 		for _, key := range keys {
 			if payload, err := jws.Verify(key); err == nil {
 				return payload, nil
@@ -82,7 +82,7 @@ func (v Verifier) verifyMAC(c *storage.Client, jws *jose.JSONWebSignature) ([]by
 	if len(c.SecretWrapped) == 0 {
 		return nil, ErrSignature
 	}
-	secret, err := v.Secret(c.ClientID, c.SecretWrapped)
+	secret, err := v.UnwrapSecret(c.ClientID, c.SecretWrapped)
 	if err != nil {
 		return nil, fmt.Errorf("open client secret: %w", err)
 	}
@@ -93,27 +93,27 @@ func (v Verifier) verifyMAC(c *storage.Client, jws *jose.JSONWebSignature) ([]by
 	return payload, nil
 }
 
-// candidates are the public keys of a JWK Set that may have made a signature: those of its kid, or all where either names none. A key that
+// candidateKeys are the public keys of a JWK Set that may have made a signature: those of its kid, or all where either names none. A key that
 // cannot be read is passed over.
-func candidates(raw []byte, header jose.Header) (keys []jose.JSONWebKey) {
+func candidateKeys(raw []byte, signatureHeader jose.Header) (keys []jose.JSONWebKey) {
 	var set struct {
 		Keys []json.RawMessage `json:"keys"`
 	}
 	if json.Unmarshal(raw, &set) != nil {
 		return nil
 	}
-	for _, one := range set.Keys[:min(len(set.Keys), maxRead)] {
-		var name struct {
+	for _, rawKey := range set.Keys[:min(len(set.Keys), maxKeysRead)] {
+		var header struct {
 			KeyID string `json:"kid"`
 		}
-		if json.Unmarshal(one, &name) != nil || header.KeyID != "" && name.KeyID != "" && name.KeyID != header.KeyID {
+		if json.Unmarshal(rawKey, &header) != nil || signatureHeader.KeyID != "" && header.KeyID != "" && header.KeyID != signatureHeader.KeyID {
 			continue // before the key itself is read, which costs far more
 		}
 		var key jose.JSONWebKey
-		if json.Unmarshal(one, &key) != nil || !key.IsPublic() || key.Use == "enc" || key.Algorithm != "" && key.Algorithm != header.Algorithm {
+		if json.Unmarshal(rawKey, &key) != nil || !key.IsPublic() || key.Use == "enc" || key.Algorithm != "" && key.Algorithm != signatureHeader.Algorithm {
 			continue
 		}
-		if keys = append(keys, key); len(keys) == maxKeys {
+		if keys = append(keys, key); len(keys) == maxKeysTried {
 			break
 		}
 	}

@@ -30,109 +30,109 @@ type Verifier interface {
 
 // Reader reads request objects.
 type Reader struct {
-	Issuer string
-	Fetch  Fetcher
-	Verify Verifier
-	Algs   []string // accepted where the client registered none in particular; "none" apart
-	Now    func() time.Time
+	Issuer   string
+	Fetcher  Fetcher
+	Verifier Verifier
+	Algs     []string // accepted where the client registered none in particular; "none" apart
+	Now      func() time.Time
 }
 
 const (
-	objectMax = 16 << 10 // bytes
-	skew      = time.Minute
+	maxObjectSize = 16 << 10 // bytes
+	clockSkew     = time.Minute
 )
 
 // Merge puts the members of a request object, if there is one, over the parameters. On an error the parameters are returned as they came.
-func (o *Reader) Merge(ctx context.Context, v url.Values, client func(context.Context, string) (*storage.Client, error)) (url.Values, error) {
-	value, uri := v.Get("request"), v.Get("request_uri")
-	if v.Get("registration") != "" {
-		return v, refuse("registration_not_supported", "register the client first")
+func (r *Reader) Merge(ctx context.Context, params url.Values, findClient func(context.Context, string) (*storage.Client, error)) (url.Values, error) {
+	token, requestURI := params.Get("request"), params.Get("request_uri")
+	if params.Get("registration") != "" {
+		return params, oauthError("registration_not_supported", "register the client first")
 	}
-	if value == "" && uri == "" {
-		return v, nil
+	if token == "" && requestURI == "" {
+		return params, nil
 	}
-	if value != "" && uri != "" {
-		return v, refuse("invalid_request", "request and request_uri exclude each other")
+	if token != "" && requestURI != "" {
+		return params, oauthError("invalid_request", "request and request_uri exclude each other")
 	}
-	c, err := client(ctx, v.Get("client_id"))
+	client, err := findClient(ctx, params.Get("client_id"))
 	if err != nil {
-		return v, err
+		return params, err
 	}
-	if uri != "" {
+	if requestURI != "" {
 		// Only what was registered is fetched, byte for byte: otherwise anybody could send us anywhere.
-		if !slices.Contains(c.RequestURIs, uri) {
-			return v, refuse("invalid_request_uri", "request_uri is not registered for this client")
+		if !slices.Contains(client.RequestURIs, requestURI) {
+			return params, oauthError("invalid_request_uri", "request_uri is not registered for this client")
 		}
-		body, err := o.Fetch.FetchBytes(ctx, uri, objectMax, 0)
+		body, err := r.Fetcher.FetchBytes(ctx, requestURI, maxObjectSize, 0)
 		if err != nil {
-			return v, web.OAuthError{Code: "invalid_request_uri", Description: "request_uri cannot be read"}
+			return params, web.OAuthError{Code: "invalid_request_uri", Description: "request_uri cannot be read"}
 		}
-		value = string(bytes.TrimSpace(body))
+		token = string(bytes.TrimSpace(body))
 	}
-	members, err := o.read(ctx, c, value)
+	members, err := r.read(ctx, client, token)
 	if err != nil {
-		return v, err
+		return params, err
 	}
-	return o.merge(v, members)
+	return r.merge(params, members)
 }
 
 // read checks the object's signature and claims. Unsigned ones are good only for clients that registered no algorithm or "none".
-func (o *Reader) read(ctx context.Context, c *storage.Client, text string) (map[string]any, error) {
-	bad := func(why string) error { return refuse("invalid_request_object", why) }
-	if len(text) > objectMax || strings.Count(text, ".") != 2 {
-		return nil, bad("the request object is not a JWT of at most 16 kB")
+func (r *Reader) read(ctx context.Context, client *storage.Client, token string) (map[string]any, error) {
+	invalid := func(description string) error { return oauthError("invalid_request_object", description) }
+	if len(token) > maxObjectSize || strings.Count(token, ".") != 2 {
+		return nil, invalid("the request object is not a JWT of at most 16 kB")
 	}
 	var header struct {
 		Alg string `json:"alg"`
 	}
-	head, body, _ := strings.Cut(text, ".")
+	head, body, _ := strings.Cut(token, ".")
 	raw, err := base64.RawURLEncoding.DecodeString(head)
 	if err != nil || json.Unmarshal(raw, &header) != nil {
-		return nil, bad("the header of the request object cannot be read")
+		return nil, invalid("the header of the request object cannot be read")
 	}
-	if want := c.RequestObjectSigningAlg; want != "" && want != header.Alg {
-		return nil, bad("the request object is not signed as registered (request_object_signing_alg)")
+	if wantAlg := client.RequestObjectSigningAlg; wantAlg != "" && wantAlg != header.Alg {
+		return nil, invalid("the request object is not signed as registered (request_object_signing_alg)")
 	}
 	var payload []byte
 	if header.Alg == "none" {
 		claims, signature, _ := strings.Cut(body, ".")
 		if payload, err = base64.RawURLEncoding.DecodeString(claims); err != nil || signature != "" {
-			return nil, bad("the request object cannot be read")
+			return nil, invalid("the request object cannot be read")
 		}
-	} else if payload, err = o.Verify.Verify(ctx, c, text, o.Algs); err != nil {
-		return nil, bad("the signature of the request object fits no key of the client")
+	} else if payload, err = r.Verifier.Verify(ctx, client, token, r.Algs); err != nil {
+		return nil, invalid("the signature of the request object fits no key of the client")
 	}
 	var members map[string]any
 	decoder := json.NewDecoder(bytes.NewReader(payload))
 	decoder.UseNumber()
 	if decoder.Decode(&members) != nil {
-		return nil, bad("the claims of the request object are not a JSON object")
+		return nil, invalid("the claims of the request object are not a JSON object")
 	}
 	var claims struct {
-		Issuer   *string          `json:"iss"`
-		Audience *tokens.Audience `json:"aud"`
-		Expires  *float64         `json:"exp"`
-		Before   *float64         `json:"nbf"`
+		Issuer    *string          `json:"iss"`
+		Audience  *tokens.Audience `json:"aud"`
+		ExpiresAt *float64         `json:"exp"`
+		NotBefore *float64         `json:"nbf"`
 	}
-	now := float64(o.Now().Unix())
+	now := float64(r.Now().Unix())
 	switch {
 	case json.Unmarshal(payload, &claims) != nil:
-		return nil, bad("the claims of the request object cannot be read")
-	case claims.Issuer != nil && *claims.Issuer != c.ClientID:
-		return nil, bad("iss of the request object is not the client")
-	case claims.Audience != nil && !slices.Contains(*claims.Audience, o.Issuer):
-		return nil, bad("aud of the request object does not name this issuer")
-	case claims.Expires != nil && *claims.Expires < now-skew.Seconds(), claims.Before != nil && *claims.Before > now+skew.Seconds():
-		return nil, bad("the request object has expired or is not valid yet")
+		return nil, invalid("the claims of the request object cannot be read")
+	case claims.Issuer != nil && *claims.Issuer != client.ClientID:
+		return nil, invalid("iss of the request object is not the client")
+	case claims.Audience != nil && !slices.Contains(*claims.Audience, r.Issuer):
+		return nil, invalid("aud of the request object does not name this issuer")
+	case claims.ExpiresAt != nil && *claims.ExpiresAt < now-clockSkew.Seconds(), claims.NotBefore != nil && *claims.NotBefore > now+clockSkew.Seconds():
+		return nil, invalid("the request object has expired or is not valid yet")
 	case members["request"] != nil || members["request_uri"] != nil:
-		return nil, bad("a request object holds neither request nor request_uri (Core 6.1)")
+		return nil, invalid("a request object holds neither request nor request_uri (Core 6.1)")
 	}
 	return members, nil
 }
 
 // merge lets the object's members count before the parameters. client_id and response_type must be the same where both have them (Core §6.1).
-func (o *Reader) merge(v url.Values, members map[string]any) (url.Values, error) {
-	merged := maps.Clone(v)
+func (r *Reader) merge(params url.Values, members map[string]any) (url.Values, error) {
+	merged := maps.Clone(params)
 	merged.Del("request")
 	merged.Del("request_uri")
 	for name, value := range members {
@@ -149,18 +149,18 @@ func (o *Reader) merge(v url.Values, members map[string]any) (url.Values, error)
 		default:
 			raw, err := json.Marshal(value)
 			if err != nil {
-				return v, err
+				return params, err
 			}
 			text = string(raw)
 		}
-		if (name == "client_id" || name == "response_type") && v.Get(name) != "" && v.Get(name) != text {
-			return v, refuse("invalid_request", name+" differs between the request object and the parameters")
+		if (name == "client_id" || name == "response_type") && params.Get(name) != "" && params.Get(name) != text {
+			return params, oauthError("invalid_request", name+" differs between the request object and the parameters")
 		}
 		merged.Set(name, text)
 	}
 	return merged, nil
 }
 
-func refuse(code, description string) error {
+func oauthError(code, description string) error {
 	return web.OAuthError{Code: code, Description: description}
 }

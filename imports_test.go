@@ -95,7 +95,7 @@ var arrows = map[string][]string{
 	"provider/web":        {"storage", "templates", "provider/keys"},
 	"provider/tokens":     {"storage", "logout", "provider/keys"},
 	"provider/register":   {"storage", "logout", "provider/egress", "provider/keys", "provider/web"},
-	"provider/machine":    append([]string{"provider/machine/clientkeys"}, below...),
+	"provider/oauth":      append([]string{"provider/oauth/clientkeys"}, below...),
 	"provider/signin":     below,
 	"provider/signout":    below,
 	"provider/account":    append([]string{"provider/signout"}, below...),
@@ -149,8 +149,8 @@ func TestPackagesKeepToTheirLibraries(t *testing.T) {
 			switch {
 			case !standard && !strings.HasPrefix(imported, module) && slices.Contains(standardOnly, s.folder):
 				t.Errorf("%s/%s imports %s; %s keeps to the standard library", s.folder, s.name, imported, s.folder)
-			case strings.HasPrefix(imported, "github.com/zitadel/oidc/v3/pkg/op") && s.folder != "provider/machine":
-				t.Errorf("%s/%s imports %s; only provider/machine talks to it", s.folder, s.name, imported)
+			case strings.HasPrefix(imported, "github.com/zitadel/oidc/v3/pkg/op") && s.folder != "provider/oauth":
+				t.Errorf("%s/%s imports %s; only provider/oauth talks to it", s.folder, s.name, imported)
 			case s.folder == "logout" && (strings.Contains(imported, "zitadel") || strings.Contains(imported, "go-jose")):
 				t.Errorf("%s/%s imports %s; logout is given a signer", s.folder, s.name, imported)
 			case strings.HasPrefix(imported, "go.etcd.io/bbolt") && s.folder != "storage/bolt":

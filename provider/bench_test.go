@@ -151,7 +151,7 @@ func BenchmarkEndSession(b *testing.B) {
 }
 
 // BenchmarkDelivery ends as many sessions as there are iterations, each of three applications on hosts of their own, in one mass ending,
-// until every logout token has been brought over the guarded client to servers on this machine. One operation is one session.
+// until every logout token has been brought over the guarded client to servers on this oauth. One operation is one session.
 func BenchmarkDelivery(b *testing.B) {
 	for _, alg := range algorithms {
 		b.Run(alg, func(b *testing.B) {

@@ -5,11 +5,11 @@ import (
 	"strings"
 
 	"github.com/curfew-id/curfew/provider/account"
-	"github.com/curfew-id/curfew/provider/machine"
-	"github.com/curfew-id/curfew/provider/machine/clientkeys"
+	"github.com/curfew-id/curfew/provider/oauth"
+	"github.com/curfew-id/curfew/provider/oauth/clientkeys"
 	"github.com/curfew-id/curfew/provider/register"
 	"github.com/curfew-id/curfew/provider/signin"
-	"github.com/curfew-id/curfew/provider/signin/object"
+	"github.com/curfew-id/curfew/provider/signin/requestobject"
 	"github.com/curfew-id/curfew/provider/signout"
 	"github.com/curfew-id/curfew/provider/web"
 	"github.com/curfew-id/curfew/templates"
@@ -23,7 +23,7 @@ func (p *Provider) routes() (http.Handler, error) {
 	if err != nil {
 		return nil, err
 	}
-	metadataHandler := machine.CORS(serveStatic("application/json", "public, max-age=300", discovery), http.MethodGet)
+	metadataHandler := oauth.CORS(serveStatic("application/json", "public, max-age=300", discovery), http.MethodGet)
 	sameOrigin := func(h http.HandlerFunc) http.Handler { return p.site.SameOrigin(h) }
 
 	mux := http.NewServeMux()
@@ -110,7 +110,7 @@ func (p *Provider) notFound(mux *http.ServeMux) http.HandlerFunc {
 
 func (p *Provider) signin() *signin.Handler {
 	c := p.config
-	objects := &object.Reader{Issuer: c.Issuer, Fetcher: c.Egress, Verifier: clientkeys.Verifier{Fetch: c.Egress, UnwrapSecret: c.Ring.UnwrapSecret}, Algs: register.ClientSigningAlgs(), Now: c.Now}
+	objects := &requestobject.Reader{Issuer: c.Issuer, Fetcher: c.Egress, Verifier: clientkeys.Verifier{Fetch: c.Egress, UnwrapSecret: c.Ring.UnwrapSecret}, Algs: register.ClientSigningAlgs(), Now: c.Now}
 	return &signin.Handler{Site: p.site, Store: c.Store, Terminator: p.terminator, Minter: p.minter, HintVerifier: c.Ring, RequestObjects: objects, Hasher: p.hasher, Limiter: p.limiter,
 		Lifetimes: c.SessionLifetimes}
 }
@@ -127,9 +127,9 @@ func (p *Provider) account() *account.Handler {
 		EndAllSessions: c.PasswordChangeEndsAll, SignReport: p.signReport}
 }
 
-func (p *Provider) oauth() *machine.Server {
+func (p *Provider) oauth() *oauth.Server {
 	c := p.config
-	return &machine.Server{Issuer: c.Issuer, Store: c.Store, Minter: p.minter, Ring: c.Ring, Terminator: p.terminator, Fetch: c.Egress, Now: c.Now, Log: c.Log,
+	return &oauth.Server{Issuer: c.Issuer, Store: c.Store, Minter: p.minter, Ring: c.Ring, Terminator: p.terminator, Fetch: c.Egress, Now: c.Now, Log: c.Log,
 		ReuseEndsSession: c.RefreshReuseEndsSession}
 }
 

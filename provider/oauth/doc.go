@@ -1,4 +1,4 @@
-// Package machine serves what programs call: token, introspect, revoke, userinfo and jwks.
+// Package oauth serves what programs call: token, introspect, revoke, userinfo and jwks.
 //
 //	request ─▶ guard (method, form, size, headers, CORS) ─▶ zitadel/oidc (routing, parsing) ─▶ VerifyClient ─▶ one method, one transaction
 //
@@ -8,4 +8,4 @@
 //
 // Every access token, whatever its form, is looked up: what the store does not call living is dead. Errors become answers in errors.go alone.
 // It knows no cookie and no page, and ends a session or grant only through [Ender].
-package machine
+package oauth

@@ -1,6 +1,6 @@
-// Package object reads request objects, by value and by reference (Core §6), and merges them into the parameters of an authorization
+// Package requestobject reads request objects, by value and by reference (Core §6), and merges them into the parameters of an authorization
 // request. A request object is the client's statement: what stands in it counts before what stands beside it.
-package object
+package requestobject
 
 import (
 	"bytes"
@@ -23,7 +23,7 @@ type Fetcher interface {
 	FetchBytes(ctx context.Context, uri string, maxBytes int64, maxAge time.Duration) ([]byte, error)
 }
 
-// Verifier checks a client's signature (provider/machine/clientkeys).
+// Verifier checks a client's signature (provider/oauth/clientkeys).
 type Verifier interface {
 	Verify(ctx context.Context, c *storage.Client, token string, algs []string) ([]byte, error)
 }

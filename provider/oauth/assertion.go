@@ -1,4 +1,4 @@
-package machine
+package oauth
 
 import (
 	"context"
@@ -10,7 +10,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/curfew-id/curfew/provider/machine/clientkeys"
+	"github.com/curfew-id/curfew/provider/oauth/clientkeys"
 	"github.com/curfew-id/curfew/provider/register"
 	"github.com/curfew-id/curfew/provider/tokens"
 	"github.com/curfew-id/curfew/storage"

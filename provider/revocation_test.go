@@ -139,7 +139,7 @@ func TestEveryReasonIsInTheTable(t *testing.T) {
 
 // TestDocsMatchRevocationMatrix keeps the table of docs/logging-out.md to the one that was walked. Run with -update to write both anew.
 func TestDocsMatchRevocationMatrix(t *testing.T) {
-	const golden, docs, from, to = "testdata/whatdies.md", "../docs/logging-out.md", "<!-- table: provider/testdata/whatdies.md -->\n", "<!-- end of table -->"
+	const golden, docs, from, to = "testdata/revocation.md", "../docs/logging-out.md", "<!-- table: provider/testdata/revocation.md -->\n", "<!-- end of table -->"
 	var b strings.Builder
 	b.WriteString("| |")
 	for _, a := range artifacts {

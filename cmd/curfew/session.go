@@ -138,7 +138,7 @@ func (p *program) sessionEnd() *cobra.Command {
 			bulk := q.AllUsers || q.Client != "" && q.User == "" && len(args) == 0
 			g.yes = g.yes || !bulk
 			return g.run(cmd.Context(), p, q, "Go on?", func(ctx context.Context, c *admin.Client) (admin.TerminationResult, error) {
-				return c.EndSessions(ctx, q)
+				return c.Terminate(ctx, q)
 			})
 		},
 	}

@@ -32,7 +32,7 @@ func (g *confirmation) addFlags(cmd *cobra.Command) {
 func (g *confirmation) run(ctx context.Context, p *program, preview admin.TerminationRequest, question string, act func(context.Context, *admin.Client) (admin.TerminationResult, error)) error {
 	preview.DryRun = true
 	countOnly := func(ctx context.Context, c *admin.Client) (admin.TerminationResult, error) {
-		return c.EndSessions(ctx, preview)
+		return c.Terminate(ctx, preview)
 	}
 	if g.dryRun {
 		return p.endAndShow(ctx, countOnly)

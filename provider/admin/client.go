@@ -270,8 +270,8 @@ func (c *Client) Session(ctx context.Context, id string, offline bool) (Session,
 	return call[Session](ctx, c, http.MethodGet, joinPath("sessions", id), url.Values{"offline": {strconv.FormatBool(offline)}}, nil)
 }
 
-// EndSessions is POST /endings.
-func (c *Client) EndSessions(ctx context.Context, q TerminationRequest) (TerminationResult, error) {
+// Terminate is POST /endings.
+func (c *Client) Terminate(ctx context.Context, q TerminationRequest) (TerminationResult, error) {
 	return call[TerminationResult](ctx, c, http.MethodPost, "/endings", nil, q)
 }
 

@@ -86,7 +86,7 @@ func TestClientTellsErrorsOfTheAPIFromAnAbsentServer(t *testing.T) {
 func TestClientReadsWhatIsNoJSON(t *testing.T) {
 	d, _ := mustSignInManyUsers(t)
 	c, ctx := mustListen(t, d), t.Context()
-	result, err := c.EndSessions(ctx, admin.TerminationRequest{User: "ada"})
+	result, err := c.Terminate(ctx, admin.TerminationRequest{User: "ada"})
 	if err != nil {
 		t.Fatal(err)
 	}

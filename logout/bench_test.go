@@ -145,7 +145,7 @@ func (s *benchClients) end(b *testing.B, n int) time.Duration {
 	b.Helper()
 	s.received.Store(0)
 	s.want = int64(n * len(s.clients))
-	if _, err := s.terminator.End(context.Background(), storage.Selector{AllUsers: true}, storage.Cause{Reason: storage.ReasonAdmin, By: "admin"}, storage.Change{}); err != nil {
+	if _, err := s.terminator.End(context.Background(), storage.EndRequest{Selector: storage.Selector{AllUsers: true}, Cause: storage.Cause{Reason: storage.ReasonAdmin, By: "admin"}}); err != nil {
 		b.Fatal(err)
 	}
 	committed := time.Now().UnixNano()

@@ -177,7 +177,7 @@ func run(worker func(context.Context)) (stop func()) {
 
 func (w *fixture) end(e *Terminator, sel storage.Selector) Result {
 	w.t.Helper()
-	o, err := e.End(w.t.Context(), sel, storage.Cause{Reason: storage.ReasonLogout, By: "user:u"}, storage.Change{})
+	o, err := e.End(w.t.Context(), storage.EndRequest{Selector: sel, Cause: storage.Cause{Reason: storage.ReasonLogout, By: "user:u"}})
 	w.must(err)
 	return o
 }
@@ -224,7 +224,7 @@ func (m *crashingStore) RecordOutcomes(ctx context.Context, s []storage.Delivery
 	return m.Store.RecordOutcomes(ctx, s)
 }
 
-func (m *crashingStore) EndSessions(ctx context.Context, sel storage.Selector, cause storage.Cause, at time.Time, change storage.Change, limit int, plan func(storage.Termination) storage.Plan) ([]storage.Termination, bool, error) {
+func (m *crashingStore) EndSessions(ctx context.Context, req storage.EndRequest, at time.Time, limit int, plan func(storage.Termination) storage.Plan) ([]storage.Termination, bool, error) {
 	if m.crashed.Load() {
 		return nil, false, errCrashed
 	}
@@ -234,7 +234,7 @@ func (m *crashingStore) EndSessions(ctx context.Context, sel storage.Selector, c
 	if m.pages.Load() > 0 && m.pages.Add(-1) == 0 {
 		m.crashed.Store(true)
 	}
-	return m.Store.EndSessions(ctx, sel, cause, at, change, limit, plan)
+	return m.Store.EndSessions(ctx, req, at, limit, plan)
 }
 
 // lostReplyStore is a store of which the answer to an ending gets lost on the way, after the commit.
@@ -243,9 +243,9 @@ type lostReplyStore struct {
 	lost atomic.Bool
 }
 
-func (s *lostReplyStore) EndSessions(ctx context.Context, sel storage.Selector, cause storage.Cause, at time.Time, change storage.Change, limit int, plan func(storage.Termination) storage.Plan) ([]storage.Termination, bool, error) {
-	termination, more, err := s.Store.EndSessions(ctx, sel, cause, at, change, limit, plan)
-	if s.lost.Load() && !sel.Expired {
+func (s *lostReplyStore) EndSessions(ctx context.Context, req storage.EndRequest, at time.Time, limit int, plan func(storage.Termination) storage.Plan) ([]storage.Termination, bool, error) {
+	termination, more, err := s.Store.EndSessions(ctx, req, at, limit, plan)
+	if s.lost.Load() && !req.Selector.Expired {
 		return nil, false, storage.ErrUnavailable
 	}
 	return termination, more, err

@@ -91,7 +91,7 @@ func (h *history) join(id storage.SessionID, client string) {
 }
 
 func (h *history) end(sel storage.Selector, change storage.Change, reason storage.Reason) {
-	o, err := h.terminator.End(h.t.Context(), sel, storage.Cause{Reason: reason, By: "admin"}, change)
+	o, err := h.terminator.End(h.t.Context(), storage.EndRequest{Selector: sel, Cause: storage.Cause{Reason: reason, By: "admin"}, Change: change})
 	if err != nil && !errors.Is(err, storage.ErrNotFound) {
 		h.t.Fatal(err)
 	}

@@ -89,7 +89,7 @@ func (t *Terminator) continueBulkLogouts(ctx context.Context) (moreBulk bool, er
 			continue
 		}
 		moreBulk = true
-		if _, _, err := t.endPage(ctx, bulk.Selector, bulk.Cause, bulk.StartedAt, storage.Change{}); err != nil {
+		if _, _, err := t.endPage(ctx, storage.EndRequest{Selector: bulk.Selector, Cause: bulk.Cause}, bulk.StartedAt); err != nil {
 			return true, err
 		}
 	}
@@ -99,7 +99,7 @@ func (t *Terminator) continueBulkLogouts(ctx context.Context) (moreBulk bool, er
 // endExpired ends a page of what is past its deadline and says whether there is more of it. No mass ending is kept for it, since what
 // is past its deadline is dead and is found again.
 func (t *Terminator) endExpired(ctx context.Context) (more bool, err error) {
-	o, err := t.End(ctx, storage.Selector{Expired: true}, storage.Cause{Reason: storage.ReasonIdle, By: "system"}, storage.Change{})
+	o, err := t.End(ctx, storage.EndRequest{Selector: storage.Selector{Expired: true}, Cause: storage.Cause{Reason: storage.ReasonIdle, By: "system"}})
 	return o.More, err
 }
 

@@ -87,7 +87,7 @@ func TestBulkLogoutContinuesAfterALostFirstReply(t *testing.T) {
 		defer run(e.Run)()
 		time.Sleep(5 * time.Second) // what an earlier process left has been looked for
 		store.lost.Store(true)
-		if _, err := e.End(t.Context(), storage.Selector{AllUsers: true}, storage.Cause{Reason: storage.ReasonAdmin, By: "admin"}, storage.Change{}); !errors.Is(err, storage.ErrUnavailable) {
+		if _, err := e.End(t.Context(), storage.EndRequest{Selector: storage.Selector{AllUsers: true}, Cause: storage.Cause{Reason: storage.ReasonAdmin, By: "admin"}}); !errors.Is(err, storage.ErrUnavailable) {
 			t.Fatalf("got %v, want an unknown outcome", err)
 		}
 		store.lost.Store(false)

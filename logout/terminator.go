@@ -14,7 +14,7 @@ import (
 
 // SessionStore is what an Ender needs of a store.
 type SessionStore interface {
-	EndSessions(ctx context.Context, sel storage.Selector, cause storage.Cause, at time.Time, change storage.Change, limit int, plan func(storage.Termination) storage.Plan) ([]storage.Termination, bool, error)
+	EndSessions(ctx context.Context, req storage.EndRequest, at time.Time, limit int, plan func(storage.Termination) storage.Plan) ([]storage.Termination, bool, error)
 	CountTerminations(ctx context.Context, sel storage.Selector, at time.Time) (storage.TerminationCount, error)
 	ListBulkLogouts(ctx context.Context) ([]storage.BulkLogout, error)
 	NextDelivery(ctx context.Context) (time.Time, error)
@@ -63,13 +63,13 @@ func (o Result) Frames() []Frame { return Frames(o.issuer, o.Terminations) }
 // told stands in the outbox. Nothing selected is not an error. A cause without an ID is given one. It goes on when ctx is cancelled: whoever
 // asked and hung up has asked. Errors are those of the change and of the store; after storage.ErrUnavailable the outcome is unknown, and the
 // same ending can be asked for again.
-func (t *Terminator) End(ctx context.Context, sel storage.Selector, cause storage.Cause, change storage.Change) (Result, error) {
-	if cause.ID == "" {
-		cause.ID = rand.Text()
+func (t *Terminator) End(ctx context.Context, req storage.EndRequest) (Result, error) {
+	if req.Cause.ID == "" {
+		req.Cause.ID = rand.Text()
 	}
 	ctx = context.WithoutCancel(ctx)
 	at := t.Now().UTC().Truncate(time.Millisecond)
-	terminations, more, err := t.endPage(ctx, sel, cause, at, change)
+	terminations, more, err := t.endPage(ctx, req, at)
 	if more || err != nil { // an error may hide a commit, and with it further pages
 		t.signalRun()
 	}
@@ -80,10 +80,10 @@ func (t *Terminator) End(ctx context.Context, sel storage.Selector, cause storag
 	if committedAt.Sub(at) > CommitAllowance {
 		t.extendCachedBounds(ctx, terminations, committedAt)
 	}
-	if err := t.endBegunDuringCommit(ctx, sel, cause, committedAt.UTC().Truncate(time.Millisecond), change); err != nil {
+	if err := t.endBegunDuringCommit(ctx, req, committedAt.UTC().Truncate(time.Millisecond)); err != nil {
 		return Result{}, err
 	}
-	result := Result{CauseID: cause.ID, EndedAt: at, Terminations: terminations, More: more, issuer: t.Issuer}
+	result := Result{CauseID: req.Cause.ID, EndedAt: at, Terminations: terminations, More: more, issuer: t.Issuer}
 	for _, termination := range terminations {
 		result.ReportIDs = append(result.ReportIDs, reportID(termination))
 	}
@@ -92,18 +92,18 @@ func (t *Terminator) End(ctx context.Context, sel storage.Selector, cause storag
 
 // endBegunDuringCommit ends, as of the commit of change, what began after t0 by what change has taken away since: a session by the old password, a code by
 // the consent that is withdrawn. It waited for the same commit, or was quicker, and says truly that it began later.
-func (t *Terminator) endBegunDuringCommit(ctx context.Context, sel storage.Selector, cause storage.Cause, committedAt time.Time, change storage.Change) error {
+func (t *Terminator) endBegunDuringCommit(ctx context.Context, req storage.EndRequest, committedAt time.Time) error {
 	switch {
-	case change.WithdrawConsent != nil: // nobody can know of the codes
-	case change.User != nil:
-		if n, err := t.Store.CountTerminations(ctx, sel, committedAt); err != nil || n == (storage.TerminationCount{}) {
+	case req.Change.WithdrawConsent != nil: // nobody can know of the codes
+	case req.Change.User != nil:
+		if n, err := t.Store.CountTerminations(ctx, req.Selector, committedAt); err != nil || n == (storage.TerminationCount{}) {
 			return err
 		}
 	default:
 		return nil
 	}
-	cause.ID = rand.Text()
-	_, more, err := t.endPage(ctx, sel, cause, committedAt, storage.Change{})
+	req.Cause.ID, req.Change = rand.Text(), storage.Change{}
+	_, more, err := t.endPage(ctx, req, committedAt)
 	if more || err != nil {
 		t.signalRun()
 	}
@@ -111,9 +111,9 @@ func (t *Terminator) endBegunDuringCommit(ctx context.Context, sel storage.Selec
 }
 
 // endPage is the only call of EndSessions.
-func (t *Terminator) endPage(ctx context.Context, sel storage.Selector, cause storage.Cause, at time.Time, change storage.Change) ([]storage.Termination, bool, error) {
+func (t *Terminator) endPage(ctx context.Context, req storage.EndRequest, at time.Time) ([]storage.Termination, bool, error) {
 	reports := map[string]*storage.Report{} // as they were written; a plan that is made twice has the same
-	terminations, more, err := t.Store.EndSessions(ctx, sel, cause, at, change, t.pageSize(), func(termination storage.Termination) storage.Plan {
+	terminations, more, err := t.Store.EndSessions(ctx, req, at, t.pageSize(), func(termination storage.Termination) storage.Plan {
 		p := Plan(t, termination)
 		reports[p.Report.ID] = p.Report
 		return p

@@ -44,7 +44,7 @@ func TestCancelledRequestStillEndsTheSession(t *testing.T) {
 		id := w.session()
 		gone, hangUp := context.WithCancel(t.Context())
 		hangUp()
-		if _, err := w.terminator(w.dispatcher()).End(gone, storage.Selector{Sessions: []storage.SessionID{id}}, storage.Cause{Reason: storage.ReasonLogout, By: "user:u"}, storage.Change{}); err != nil {
+		if _, err := w.terminator(w.dispatcher()).End(gone, storage.EndRequest{Selector: storage.Selector{Sessions: []storage.SessionID{id}}, Cause: storage.Cause{Reason: storage.ReasonLogout, By: "user:u"}}); err != nil {
 			t.Errorf("got %v", err)
 		}
 		if _, err := w.store.Session(t.Context(), id, time.Now()); !errors.Is(err, storage.ErrNotFound) {
@@ -69,7 +69,7 @@ func TestChangeAndTerminationAreAtomic(t *testing.T) {
 		id := w.session()
 		e := w.terminator(w.dispatcher())
 		stale := storage.User{Subject: "u", Name: "ada", Revision: 77}
-		_, err := e.End(t.Context(), storage.Selector{Subject: "u"}, storage.Cause{Reason: storage.ReasonPasswordChange, By: "user:u"}, storage.Change{User: &stale})
+		_, err := e.End(t.Context(), storage.EndRequest{Selector: storage.Selector{Subject: "u"}, Cause: storage.Cause{Reason: storage.ReasonPasswordChange, By: "user:u"}, Change: storage.Change{User: &stale}})
 		if !errors.Is(err, storage.ErrChanged) {
 			t.Errorf("got %v, want changed", err)
 		}
@@ -107,7 +107,7 @@ func TestDeletedClientIsNotified(t *testing.T) {
 		w.waitRenotifyDelay()
 		d := w.dispatcher()
 		defer run(d.Run)()
-		o, err := w.terminator(d).End(t.Context(), storage.Selector{Client: "rp"}, storage.Cause{Reason: storage.ReasonClientRemoved, By: "admin"}, storage.Change{RemoveClient: "rp"})
+		o, err := w.terminator(d).End(t.Context(), storage.EndRequest{Selector: storage.Selector{Client: "rp"}, Cause: storage.Cause{Reason: storage.ReasonClientRemoved, By: "admin"}, Change: storage.Change{RemoveClient: "rp"}})
 		w.must(err)
 		synctest.Wait()
 		if entry := w.entry(o, "rp"); entry.Trust != storage.TrustConfirmed {

@@ -68,6 +68,13 @@ type Change struct {
 	Events          []Event  // audit lines beyond those of the endings themselves
 }
 
+// EndRequest asks for an ending: Selector says what ends, Cause why and by whom. Change is written in the same transaction.
+type EndRequest struct {
+	Selector Selector
+	Cause    Cause
+	Change   Change
+}
+
 // Termination is one session, one membership or one grant that ended, as it was in the transaction that ended it. A membership that a mass ending under
 // way had not come to yet stands by itself, with the Cause and At of that ending.
 type Termination struct {
@@ -117,7 +124,7 @@ type Terminations interface {
 	//
 	// plan is pure and may run twice. Errors are those of the change: ErrExists, ErrChanged, ErrNotFound, ErrSpent, and ErrEnded where its session
 	// may not begin.
-	EndSessions(ctx context.Context, sel Selector, cause Cause, at time.Time, change Change, limit int, plan func(Termination) Plan) (ended []Termination, more bool, err error)
+	EndSessions(ctx context.Context, req EndRequest, at time.Time, limit int, plan func(Termination) Plan) (ended []Termination, more bool, err error)
 	// CountTerminations counts what sel would end as of at, and changes nothing.
 	CountTerminations(ctx context.Context, sel Selector, at time.Time) (TerminationCount, error)
 	// ListBulkLogouts lists mass endings, unfinished ones first; finished ones are kept for a day.

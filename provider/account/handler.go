@@ -29,11 +29,6 @@ type Store interface {
 	ListGrants(ctx context.Context, subject, client string, offlineOnly bool, at time.Time) ([]storage.Grant, error)
 }
 
-// Terminator ends sessions (logout.Ender).
-type Terminator interface {
-	End(ctx context.Context, sel storage.Selector, cause storage.Cause, change storage.Change) (logout.Result, error)
-}
-
 // Hasher hashes and checks passwords (provider/password).
 type Hasher interface {
 	Hash(ctx context.Context, password string) (string, error)
@@ -50,7 +45,7 @@ type Limiter interface {
 type Handler struct {
 	Site           *web.Site
 	Store          Store
-	Terminator     Terminator
+	Terminator     *logout.Terminator
 	Hasher         Hasher
 	Limiter        Limiter
 	Rules          password.Rules

@@ -95,7 +95,7 @@ func (h *Handler) Reset(w http.ResponseWriter, r *http.Request) {
 	cause := storage.Cause{Reason: storage.ReasonPasswordReset, By: "user:" + user.Subject, Address: h.Site.ClientAddress(r)}
 	change := storage.Change{User: &user, UseLink: storage.HashOf(r.PathValue("link")),
 		Events: []storage.Event{{At: now, Kind: "user.password", By: cause.By, Subject: user.Subject, Address: cause.Address}}}
-	outcome, err := h.Terminator.End(r.Context(), storage.Selector{Subject: user.Subject}, cause, change)
+	outcome, err := h.Terminator.End(r.Context(), storage.EndRequest{Selector: storage.Selector{Subject: user.Subject}, Cause: cause, Change: change})
 	if err != nil {
 		h.Site.RenderError(w, r, web.PageErrorFrom(err))
 		return

@@ -132,7 +132,7 @@ func (h *Handler) changeUser(w http.ResponseWriter, r *http.Request, v viewer, u
 	if !h.renewSession(w, r, v, now, cause.By) {
 		return
 	}
-	if _, err := h.Terminator.End(r.Context(), storage.Selector{Subject: user.Subject, Except: v.session.ID}, cause, change); err != nil {
+	if _, err := h.Terminator.End(r.Context(), storage.EndRequest{Selector: storage.Selector{Subject: user.Subject, Except: v.session.ID}, Cause: cause, Change: change}); err != nil {
 		h.Site.RenderError(w, r, web.PageErrorFrom(err))
 		return
 	}

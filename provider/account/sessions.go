@@ -147,7 +147,7 @@ func (h *Handler) endSelected(w http.ResponseWriter, r *http.Request, v viewer, 
 
 // endAndReport ends sessions of other browsers, or shares, and leads to the report where there is one to see, else back.
 func (h *Handler) endAndReport(w http.ResponseWriter, r *http.Request, v viewer, sel storage.Selector, reason storage.Reason, change storage.Change, returnPath, notice string) {
-	outcome, err := h.Terminator.End(r.Context(), sel, h.cause(r, v, reason), change)
+	outcome, err := h.Terminator.End(r.Context(), storage.EndRequest{Selector: sel, Cause: h.cause(r, v, reason), Change: change})
 	if err != nil {
 		h.Site.RenderError(w, r, web.PageErrorFrom(err))
 		return
@@ -178,7 +178,7 @@ func (h *Handler) endOffline(w http.ResponseWriter, r *http.Request, v viewer, g
 		h.redirectWithNotice(w, returnPath, "over")
 		return
 	}
-	if _, err := h.Terminator.End(r.Context(), storage.Selector{Grant: grantID}, h.cause(r, v, storage.ReasonOfflineAccessEnded), storage.Change{}); err != nil {
+	if _, err := h.Terminator.End(r.Context(), storage.EndRequest{Selector: storage.Selector{Grant: grantID}, Cause: h.cause(r, v, storage.ReasonOfflineAccessEnded)}); err != nil {
 		h.Site.RenderError(w, r, web.PageErrorFrom(err))
 		return
 	}

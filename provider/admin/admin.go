@@ -43,12 +43,6 @@ type Store interface {
 	StatusStore
 }
 
-// Terminator ends sessions (logout.Ender).
-type Terminator interface {
-	End(ctx context.Context, sel storage.Selector, cause storage.Cause, change storage.Change) (logout.Result, error)
-	Preview(ctx context.Context, sel storage.Selector) (storage.TerminationCount, error)
-}
-
 // PasswordHasher hashes passwords (password.Hasher).
 type PasswordHasher interface {
 	Hash(ctx context.Context, password string) (string, error)
@@ -86,7 +80,7 @@ type Config struct {
 	Version        string
 	Started        time.Time
 	Store          Store
-	Terminator     Terminator
+	Terminator     *logout.Terminator
 	PasswordHasher PasswordHasher
 	PasswordRules  PasswordRules
 	Keys           Keys
@@ -107,7 +101,6 @@ var (
 	_ Keys           = (*keys.Ring)(nil)
 	_ Egress         = (*egress.Client)(nil)
 	_ Outbox         = (*logout.Dispatcher)(nil)
-	_ Terminator     = (*logout.Terminator)(nil)
 	_ PasswordHasher = (*password.Hasher)(nil)
 	_ PasswordRules  = password.Rules{}
 )

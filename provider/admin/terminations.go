@@ -130,7 +130,7 @@ func (a *api) terminate(ctx context.Context, sel storage.Selector, reason storag
 		event.Reason, event.Cause, event.Subject, event.Client = reason, cause.ID, sel.Subject, sel.Client
 		change.Events = append(change.Events, event)
 	}
-	outcome, err := a.Terminator.End(ctx, sel, cause, change)
+	outcome, err := a.Terminator.End(ctx, storage.EndRequest{Selector: sel, Cause: cause, Change: change})
 	if err != nil {
 		return TerminationResult{}, err
 	}

@@ -131,7 +131,7 @@ func TestTokensDieWithWhatTheyRestOn(t *testing.T) {
 				}
 				off := *c
 				off.Disabled = true
-				_, err = g.server.Terminator.End(g.t.Context(), storage.Selector{Client: "shop"}, storage.Cause{Reason: storage.ReasonClientDisabled}, storage.Change{Client: &off})
+				_, err = g.server.Terminator.End(g.t.Context(), storage.EndRequest{Selector: storage.Selector{Client: "shop"}, Cause: storage.Cause{Reason: storage.ReasonClientDisabled}, Change: storage.Change{Client: &off}})
 				if err != nil {
 					g.t.Fatal(err)
 				}
@@ -142,7 +142,7 @@ func TestTokensDieWithWhatTheyRestOn(t *testing.T) {
 					g.t.Fatal(err)
 				}
 				u.Disabled = true
-				_, err = g.server.Terminator.End(g.t.Context(), storage.Selector{Subject: "alice", IncludeOffline: true}, storage.Cause{Reason: storage.ReasonUserDisabled}, storage.Change{User: &u})
+				_, err = g.server.Terminator.End(g.t.Context(), storage.EndRequest{Selector: storage.Selector{Subject: "alice", IncludeOffline: true}, Cause: storage.Cause{Reason: storage.ReasonUserDisabled}, Change: storage.Change{User: &u}})
 				if err != nil {
 					g.t.Fatal(err)
 				}

@@ -133,7 +133,7 @@ func TestTokensDoNotPassToAClientThatComesLater(t *testing.T) {
 		own := g.postAs("worker", g.http.Token, "grant_type", "client_credentials").text("access_token")
 		g.mustActive("watch", own, true)
 		g.now = g.now.Add(time.Second)
-		if _, err := g.server.Terminator.End(t.Context(), storage.Selector{Client: "worker"}, storage.Cause{Reason: storage.ReasonClientRemoved}, storage.Change{RemoveClient: "worker"}); err != nil {
+		if _, err := g.server.Terminator.End(t.Context(), storage.EndRequest{Selector: storage.Selector{Client: "worker"}, Cause: storage.Cause{Reason: storage.ReasonClientRemoved}, Change: storage.Change{RemoveClient: "worker"}}); err != nil {
 			t.Fatal(err)
 		}
 		g.mustActive("watch", own, false)

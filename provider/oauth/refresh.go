@@ -59,7 +59,7 @@ func (s *Server) revokeReusedRefreshToken(ctx context.Context, c *storage.Client
 // endAfterReuse ends what something one-time gave that was used twice. Whoever sent it does not stop that by hanging up.
 func (s *Server) endAfterReuse(ctx context.Context, c *storage.Client, sel storage.Selector, reason storage.Reason) error {
 	cause := storage.Cause{Reason: reason, By: "client:" + c.ClientID, Client: c.ClientID}
-	if _, err := s.Terminator.End(ctx, sel, cause, storage.Change{}); err != nil {
+	if _, err := s.Terminator.End(ctx, storage.EndRequest{Selector: sel, Cause: cause}); err != nil {
 		return toOAuthError(err)
 	}
 	return nil

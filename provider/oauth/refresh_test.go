@@ -9,6 +9,7 @@ import (
 
 	"github.com/curfew-id/curfew/logout"
 	"github.com/curfew-id/curfew/storage"
+	"github.com/curfew-id/curfew/storage/bolt"
 )
 
 func TestRefreshRotatesAndKeepsTheSignIn(t *testing.T) {
@@ -93,10 +94,10 @@ func TestTheftIsActedOnThoughTheServerDiedWhenItShowed(t *testing.T) {
 	s, shop := g.mustTokens("shop", "openid")
 	g.refresh("shop", shop.text("refresh_token"))
 	g.now = g.now.Add(11 * time.Second)
-	alive := g.server.Terminator
-	g.server.Terminator = deadEnder{}
+	terminator := g.server.Terminator
+	g.server.Terminator = &logout.Terminator{Store: unavailableStore{g.store}, Now: terminator.Now, Issuer: issuer}
 	g.mustRefuse(g.refresh("shop", shop.text("refresh_token")), 503, "server_error")
-	g.server.Terminator = alive
+	g.server.Terminator = terminator
 	g.mustRefuse(g.refresh("shop", shop.text("refresh_token")), 400, "invalid_grant")
 	if session, err := g.store.Session(t.Context(), s.ID, g.now); err != nil || session.ClientSession("shop") != nil {
 		t.Errorf("the thief's application is still a member: %+v, %v", session.ClientSessions, err)
@@ -127,11 +128,11 @@ func (g *rig) mustReported(reason storage.Reason) {
 	}
 }
 
-// deadEnder is the Ender of a process that dies.
-type deadEnder struct{}
+// unavailableStore is a store that ends nothing, as when its disk fails.
+type unavailableStore struct{ *bolt.Store }
 
-func (deadEnder) End(context.Context, storage.Selector, storage.Cause, storage.Change) (logout.Result, error) {
-	return logout.Result{}, storage.ErrUnavailable
+func (unavailableStore) EndSessions(context.Context, storage.EndRequest, time.Time, int, func(storage.Termination) storage.Plan) ([]storage.Termination, bool, error) {
+	return nil, false, storage.ErrUnavailable
 }
 
 func TestRefreshTokenOfAnotherClientIsUnknown(t *testing.T) {

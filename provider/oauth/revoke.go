@@ -40,7 +40,7 @@ func (s *Server) revokeRefresh(ctx context.Context, c *storage.Client, refreshTo
 		return errOtherClientsToken
 	}
 	cause := storage.Cause{Reason: storage.ReasonTokenRevoked, By: "client:" + c.ClientID, Client: c.ClientID}
-	_, err = s.Terminator.End(ctx, storage.Selector{Grant: g.ID}, cause, storage.Change{})
+	_, err = s.Terminator.End(ctx, storage.EndRequest{Selector: storage.Selector{Grant: g.ID}, Cause: cause})
 	return err
 }
 

@@ -250,7 +250,7 @@ func (g *rig) claims(token string) map[string]any {
 
 func (g *rig) endSessions(sel storage.Selector) {
 	g.t.Helper()
-	if _, err := g.server.Terminator.End(context.Background(), sel, storage.Cause{Reason: storage.ReasonLogout, By: "user:alice"}, storage.Change{}); err != nil {
+	if _, err := g.server.Terminator.End(context.Background(), storage.EndRequest{Selector: sel, Cause: storage.Cause{Reason: storage.ReasonLogout, By: "user:alice"}}); err != nil {
 		g.t.Fatal(err)
 	}
 }

@@ -23,11 +23,6 @@ type Store interface {
 	User(ctx context.Context, subject string) (storage.User, error)
 }
 
-// Terminator ends sessions, memberships and grants (logout.Ender).
-type Terminator interface {
-	End(ctx context.Context, sel storage.Selector, cause storage.Cause, change storage.Change) (logout.Result, error)
-}
-
 // Ring verifies what we signed, signs userinfo answers, and opens what we wrapped (provider/keys).
 type Ring interface {
 	VerifyAccessToken(token string, at time.Time) (keys.AccessToken, error)
@@ -49,7 +44,7 @@ type Server struct {
 	Store      Store
 	Minter     *tokens.Minter
 	Ring       Ring
-	Terminator Terminator
+	Terminator *logout.Terminator
 	Fetch      Fetcher // jwks_uri
 	Now        func() time.Time
 	Log        *slog.Logger // nil: the default logger

@@ -43,11 +43,6 @@ type Store interface {
 	InitialAccessToken(ctx context.Context, hash storage.Hash, at time.Time) (storage.InitialAccessToken, error)
 }
 
-// Terminator ends sessions (logout.Ender).
-type Terminator interface {
-	End(ctx context.Context, sel storage.Selector, cause storage.Cause, change storage.Change) (logout.Result, error)
-}
-
 // Handler serves dynamic client registration and its management.
 type Handler struct {
 	Issuer        string // no trailing slash
@@ -56,7 +51,7 @@ type Handler struct {
 	AllowLogos    bool   // keep logo_uri; without it a logo is left out
 	Registrar     *Registrar
 	Store         Store
-	Terminator    Terminator
+	Terminator    *logout.Terminator
 	RemoteAddress func(*http.Request) string // of the caller, for the audit trail; nil: unknown
 	Log           *slog.Logger               // nil: the default logger
 

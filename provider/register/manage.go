@@ -78,7 +78,7 @@ func (h *Handler) saveClient(r *http.Request, old *storage.Client, c storage.Cli
 	}
 	cause := storage.Cause{ID: rand.Text(), Reason: storage.ReasonClientChanged, By: event.By, Client: c.ClientID, Address: event.Address}
 	event.Cause, event.Reason = cause.ID, cause.Reason
-	_, err := h.Terminator.End(r.Context(), sel, cause, storage.Change{Client: &c, Events: []storage.Event{event}})
+	_, err := h.Terminator.End(r.Context(), storage.EndRequest{Selector: sel, Cause: cause, Change: storage.Change{Client: &c, Events: []storage.Event{event}}})
 	return err
 }
 
@@ -95,7 +95,7 @@ func (h *Handler) Remove(w http.ResponseWriter, r *http.Request) {
 	event.Cause, event.Reason = cause.ID, cause.Reason
 	change := storage.Change{RemoveClient: c.ClientID, Events: []storage.Event{event}}
 	// Offline grants are ended too: nobody is left who could use them.
-	if _, err := h.Terminator.End(r.Context(), storage.Selector{Client: c.ClientID, IncludeOffline: true}, cause, change); err != nil {
+	if _, err := h.Terminator.End(r.Context(), storage.EndRequest{Selector: storage.Selector{Client: c.ClientID, IncludeOffline: true}, Cause: cause, Change: change}); err != nil {
 		h.writeError(w, r, err)
 		return
 	}

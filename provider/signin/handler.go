@@ -30,11 +30,6 @@ type Store interface {
 	Join(ctx context.Context, code storage.Code, at time.Time, issue func(storage.Session, storage.ClientSession) (storage.Issuance, error)) (storage.RedeemResult, error)
 }
 
-// Terminator ends sessions (logout.Ender).
-type Terminator interface {
-	End(ctx context.Context, sel storage.Selector, cause storage.Cause, change storage.Change) (logout.Result, error)
-}
-
 // HintVerifier verifies ID token hints, expired ones and those signed by retired keys too (provider/keys).
 type HintVerifier interface {
 	VerifyHint(token string) (keys.Hint, error)
@@ -56,7 +51,7 @@ type Lifetimes struct {
 type Handler struct {
 	Site           *web.Site
 	Store          Store
-	Terminator     Terminator
+	Terminator     *logout.Terminator
 	Minter         *tokens.Minter
 	HintVerifier   HintVerifier
 	RequestObjects RequestObjects

@@ -52,7 +52,7 @@ func (h *Handler) startSession(w http.ResponseWriter, r *http.Request, previous 
 		} else {
 			cause := storage.Cause{Reason: storage.ReasonOtherUser, By: "user:" + user.Subject, Address: auth.Address}
 			change := storage.Change{NewSession: &session, Events: []storage.Event{event}}
-			if _, err := h.Terminator.End(r.Context(), storage.Selector{Sessions: []storage.SessionID{previous.ID}}, cause, change); err != nil {
+			if _, err := h.Terminator.End(r.Context(), storage.EndRequest{Selector: storage.Selector{Sessions: []storage.SessionID{previous.ID}}, Cause: cause, Change: change}); err != nil {
 				return session, err
 			}
 		}
@@ -74,7 +74,7 @@ func (h *Handler) verifyPasswordUnchanged(r *http.Request, session storage.Sessi
 		return err
 	}
 	cause := storage.Cause{Reason: storage.ReasonPasswordChange, By: "system", Address: session.Address}
-	if _, err := h.Terminator.End(r.Context(), storage.Selector{Sessions: []storage.SessionID{session.ID}}, cause, storage.Change{}); err != nil {
+	if _, err := h.Terminator.End(r.Context(), storage.EndRequest{Selector: storage.Selector{Sessions: []storage.SessionID{session.ID}}, Cause: cause}); err != nil {
 		return err
 	}
 	return fmt.Errorf("begin session: the password was changed meanwhile: %w", storage.ErrRevoked)

@@ -82,7 +82,7 @@ func (h *Handler) endFromBackend(w http.ResponseWriter, r *http.Request, req log
 		return false, ignoreMissing(err)
 	}
 	cause := storage.Cause{Reason: storage.ReasonLogout, By: "client:" + req.ClientID, Client: req.ClientID, Address: h.Site.ClientAddress(r)}
-	if _, err := h.Terminator.End(r.Context(), selector(templates.ScopeSession, &session, req.ClientID), cause, storage.Change{}); err != nil {
+	if _, err := h.Terminator.End(r.Context(), storage.EndRequest{Selector: selector(templates.ScopeSession, &session, req.ClientID), Cause: cause}); err != nil {
 		h.renderNotSignedOut(w, r, err)
 		return true, nil
 	}

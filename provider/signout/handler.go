@@ -22,11 +22,6 @@ type Store interface {
 	UpdateReport(ctx context.Context, id string, change func(*storage.Report)) error
 }
 
-// Terminator ends sessions (logout.Ender).
-type Terminator interface {
-	End(ctx context.Context, sel storage.Selector, cause storage.Cause, change storage.Change) (logout.Result, error)
-}
-
 // HintVerifier verifies ID token hints: expired ones and those signed by retired keys count (RP-Initiated Logout 1.0 §2).
 type HintVerifier interface {
 	VerifyHint(token string) (keys.Hint, error)
@@ -36,7 +31,7 @@ type HintVerifier interface {
 type Handler struct {
 	Site          *web.Site
 	Store         Store
-	Terminator    Terminator
+	Terminator    *logout.Terminator
 	HintVerifier  HintVerifier
 	SubjectFor    func(subject string, c *storage.Client) string
 	Lifetimes     logout.Lifetimes

@@ -45,7 +45,7 @@ func (h *Handler) EndAndRender(w http.ResponseWriter, r *http.Request, session *
 
 func (h *Handler) endSessions(w http.ResponseWriter, r *http.Request, req logoutRequest, session *storage.Session, scope templates.LogoutScope, sel storage.Selector, cause storage.Cause, change storage.Change) {
 	ctx := r.Context()
-	outcome, err := h.Terminator.End(ctx, sel, cause, change)
+	outcome, err := h.Terminator.End(ctx, storage.EndRequest{Selector: sel, Cause: cause, Change: change})
 	if err != nil {
 		h.renderNotSignedOut(w, r, err)
 		return

@@ -159,7 +159,7 @@ func BenchmarkEndSessions(b *testing.B) {
 				wg.Wait()
 			}
 			benchCallers(b, s, 1, func(ctx context.Context, n int64) error {
-				ended, _, err := s.EndSessions(ctx, storage.Selector{Sessions: ids[n-1 : n]}, storage.Cause{ID: "x", Reason: storage.ReasonLogout}, benchStart.Add(time.Minute), storage.Change{}, 0, benchPlan)
+				ended, _, err := s.EndSessions(ctx, storage.EndRequest{Selector: storage.Selector{Sessions: ids[n-1 : n]}, Cause: storage.Cause{ID: "x", Reason: storage.ReasonLogout}}, benchStart.Add(time.Minute), 0, benchPlan)
 				if err == nil && len(ended) != 1 {
 					err = fmt.Errorf("ended %d", len(ended))
 				}
@@ -193,7 +193,7 @@ func BenchmarkDeliveries(b *testing.B) {
 		for c := range members {
 			must(b, benchRedeem(ctx, s, id, fmt.Sprint("app", c), 1))
 		}
-		if _, _, err := s.EndSessions(ctx, storage.Selector{Sessions: []storage.SessionID{id}}, storage.Cause{ID: "x"}, benchStart.Add(time.Minute), storage.Change{}, 0, benchPlan); err != nil {
+		if _, _, err := s.EndSessions(ctx, storage.EndRequest{Selector: storage.Selector{Sessions: []storage.SessionID{id}}, Cause: storage.Cause{ID: "x"}}, benchStart.Add(time.Minute), 0, benchPlan); err != nil {
 			b.Fatal(err)
 		}
 	}

@@ -183,15 +183,15 @@ func TestCommitsPerCall(t *testing.T) {
 		{"nothing to claim", 0, func() error { _, err := s.ClaimDeliveries(ctx, at, time.Minute, 10, nil); return err }},
 		{"nothing to sweep", 0, func() error { _, err := s.Sweep(ctx, at, 10); return err }},
 		{"nothing overdue", 0, func() error {
-			_, _, err := s.EndSessions(ctx, storage.Selector{Expired: true}, storage.Cause{}, at, storage.Change{}, 10, plan)
+			_, _, err := s.EndSessions(ctx, storage.EndRequest{Selector: storage.Selector{Expired: true}}, at, 10, plan)
 			return err
 		}},
 		{"end", 1, func() error {
-			_, _, err := s.EndSessions(ctx, storage.Selector{Sessions: []storage.SessionID{"s"}}, storage.Cause{}, at, storage.Change{}, 0, plan)
+			_, _, err := s.EndSessions(ctx, storage.EndRequest{Selector: storage.Selector{Sessions: []storage.SessionID{"s"}}}, at, 0, plan)
 			return err
 		}},
 		{"end again", 0, func() error {
-			_, _, err := s.EndSessions(ctx, storage.Selector{Sessions: []storage.SessionID{"s"}}, storage.Cause{}, at, storage.Change{}, 0, plan)
+			_, _, err := s.EndSessions(ctx, storage.EndRequest{Selector: storage.Selector{Sessions: []storage.SessionID{"s"}}}, at, 0, plan)
 			return err
 		}},
 		{"claim", 1, func() error { _, err := s.ClaimDeliveries(ctx, at, time.Minute, 10, nil); return err }},

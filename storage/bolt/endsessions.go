@@ -16,7 +16,8 @@ const (
 )
 
 // EndSessions implements storage.Endings.
-func (s *Store) EndSessions(ctx context.Context, sel storage.Selector, cause storage.Cause, at time.Time, change storage.Change, limit int, plan func(storage.Termination) storage.Plan) ([]storage.Termination, bool, error) {
+func (s *Store) EndSessions(ctx context.Context, req storage.EndRequest, at time.Time, limit int,
+	plan func(storage.Termination) storage.Plan) ([]storage.Termination, bool, error) {
 	at = truncateToMillis(at)
 	s.advanceClock(at)
 	type result struct {
@@ -24,7 +25,12 @@ func (s *Store) EndSessions(ctx context.Context, sel storage.Selector, cause sto
 		more  bool
 	}
 	out, err := write(ctx, s, func(t *tx) (result, error) {
-		e := endSessionsTx{tx: t, cause: cause, selection: selection{Selector: sel, asOf: at, firstCall: true, offlineUsers: map[string]bool{}}, change: change}
+		e := endSessionsTx{
+			tx:        t,
+			cause:     req.Cause,
+			change:    req.Change,
+			selection: selection{Selector: req.Selector, asOf: at, firstCall: true, offlineUsers: map[string]bool{}},
+		}
 		if err := e.begin(); err != nil {
 			return result{}, fmt.Errorf("end sessions: %w", err)
 		}

@@ -15,7 +15,7 @@ func mustOwe(t *testing.T, s *Store, now time.Time, n int) {
 	must(t, s.PutUser(t.Context(), storage.User{Subject: "ann", Name: "ann"}))
 	must(t, s.CreateSession(t.Context(), storage.Session{ID: "s", SecretHash: storage.HashOf("s"), Subject: "ann", Created: now, LastActive: now,
 		IdleTimeout: time.Hour, Expires: now.Add(time.Hour)}, storage.Event{}))
-	_, _, err := s.EndSessions(t.Context(), storage.Selector{Subject: "ann"}, storage.Cause{ID: "c"}, now, storage.Change{}, 0, func(storage.Termination) (p storage.Plan) {
+	_, _, err := s.EndSessions(t.Context(), storage.EndRequest{Selector: storage.Selector{Subject: "ann"}, Cause: storage.Cause{ID: "c"}}, now, 0, func(storage.Termination) (p storage.Plan) {
 		for i := range n {
 			p.Deliveries = append(p.Deliveries, storage.Delivery{ID: fmt.Sprintf("d%07d", i), Host: "h", State: storage.DeliveryPending, Created: now, NextAttempt: now, GiveUpAt: now.Add(time.Hour)})
 		}

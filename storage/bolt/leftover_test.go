@@ -73,7 +73,7 @@ func TestNothingIsLeftBehind(t *testing.T) {
 	end := func(name string, sel storage.Selector, when time.Time, change storage.Change, limit int) {
 		for more := true; more; {
 			var err error
-			_, more, err = s.EndSessions(ctx, sel, storage.Cause{ID: name}, when, change, limit, plan)
+			_, more, err = s.EndSessions(ctx, storage.EndRequest{Selector: sel, Cause: storage.Cause{ID: name}, Change: change}, when, limit, plan)
 			must(t, err)
 			change = storage.Change{}
 		}

@@ -37,7 +37,7 @@ var bulkLogoutTests = map[string]func(*world){
 				unused[id] = w.code(storage.SessionID(id), "ann", "app", t0)
 			}
 			at := after(time.Second)
-			terminations, more, err := w.EndSessions(w.ctx, c.sel, cause("mass"), at, storage.Change{}, 1, noPlan)
+			terminations, more, err := w.EndSessions(w.ctx, storage.EndRequest{Selector: c.sel, Cause: cause("mass")}, at, 1, noPlan)
 			w.must(err)
 			if len(terminations) != 1 || !more {
 				w.Fatalf("%s: the first page has %d, more is %v", name, len(terminations), more)
@@ -70,7 +70,7 @@ var bulkLogoutTests = map[string]func(*world){
 					w.Errorf("%s: %d grants are listed, want %d", name, len(list), remaining)
 				}
 				for crashed && more { // to the end, which leaves the same
-					_, more, err = w.EndSessions(w.ctx, c.sel, cause("mass"), at, storage.Change{}, 1, noPlan)
+					_, more, err = w.EndSessions(w.ctx, storage.EndRequest{Selector: c.sel, Cause: cause("mass")}, at, 1, noPlan)
 					w.must(err)
 				}
 				list, err = w.ListGrants(w.ctx, "ann", "", false, at)
@@ -104,7 +104,7 @@ var bulkLogoutTests = map[string]func(*world){
 		for more := true; more; {
 			var terminations []storage.Termination
 			var err error
-			terminations, more, err = w.EndSessions(w.ctx, sel, cause("mass"), at, storage.Change{}, 4, plan)
+			terminations, more, err = w.EndSessions(w.ctx, storage.EndRequest{Selector: sel, Cause: cause("mass")}, at, 4, plan)
 			w.must(err)
 			for _, e := range terminations {
 				planned[string(e.Session.ID)]++
@@ -136,7 +136,7 @@ var bulkLogoutTests = map[string]func(*world){
 		mustEqual(w, "reports", len(pages(w, func(p storage.Page) ([]storage.Report, string, error) {
 			return w.ListReports(w.ctx, storage.ReportFilter{Cause: "mass"}, p)
 		})), 25)
-		terminations, more, err := w.EndSessions(w.ctx, sel, cause("mass"), at, storage.Change{}, 4, plan)
+		terminations, more, err := w.EndSessions(w.ctx, storage.EndRequest{Selector: sel, Cause: cause("mass")}, at, 4, plan)
 		w.must(err)
 		if len(terminations) > 0 || more {
 			w.Fatal("a finished ending ended more")
@@ -153,7 +153,7 @@ var bulkLogoutTests = map[string]func(*world){
 		sel, at := storage.Selector{Client: "app", IncludeOffline: true, OfflineOnly: true}, after(time.Second)
 		for more, page := true, 1; more; page++ { // and it is so from the first page on
 			var err error
-			_, more, err = w.EndSessions(w.ctx, sel, cause("offline"), at, storage.Change{}, 1, noPlan)
+			_, more, err = w.EndSessions(w.ctx, storage.EndRequest{Selector: sel, Cause: cause("offline")}, at, 1, noPlan)
 			w.must(err)
 			mustEqual(w, "more", more, page == 1)
 			if w.grantActive(first, at) || w.grantActive(second, at) || w.tokenActive(first, at) {
@@ -183,7 +183,7 @@ var bulkLogoutTests = map[string]func(*world){
 			for more := true; more && total < 5; pagesDone++ {
 				var terminations []storage.Termination
 				var err error
-				terminations, more, err = w.EndSessions(w.ctx, sel, cause("mass of "+sel.Subject), after(time.Second), storage.Change{}, 3, noPlan)
+				terminations, more, err = w.EndSessions(w.ctx, storage.EndRequest{Selector: sel, Cause: cause("mass of " + sel.Subject)}, after(time.Second), 3, noPlan)
 				w.must(err)
 				if len(terminations) > 3 {
 					w.Fatalf("a page of at most 3 has %d", len(terminations))
@@ -212,7 +212,7 @@ var bulkLogoutTests = map[string]func(*world){
 		sel, at, later := storage.Selector{Client: "app"}, after(time.Second), after(2*time.Second)
 		notified := map[string]bool{}
 		step := func() (more bool) {
-			terminations, more, err := w.EndSessions(w.ctx, sel, cause("mass"), at, storage.Change{}, 2, noPlan)
+			terminations, more, err := w.EndSessions(w.ctx, storage.EndRequest{Selector: sel, Cause: cause("mass")}, at, 2, noPlan)
 			w.must(err)
 			for _, e := range terminations {
 				mustEqual(w, "whole", e.WholeSession, false)
@@ -252,12 +252,12 @@ var bulkLogoutTests = map[string]func(*world){
 		w.must(err)
 		u.Disabled = true
 		sel := storage.Selector{Subject: "ann"}
-		_, _, err = w.EndSessions(w.ctx, sel, cause("mass"), after(1e9), storage.Change{User: &u}, 2, noPlan)
+		_, _, err = w.EndSessions(w.ctx, storage.EndRequest{Selector: sel, Cause: cause("mass"), Change: storage.Change{User: &u}}, after(1e9), 2, noPlan)
 		w.must(err)
 		got, err := w.User(w.ctx, "ann")
 		w.must(err)
 		mustEqual(w, "disabled", got.Disabled, true)
-		terminations, _, err := w.EndSessions(w.ctx, sel, cause("mass"), after(1e9), storage.Change{}, 0, noPlan)
+		terminations, _, err := w.EndSessions(w.ctx, storage.EndRequest{Selector: sel, Cause: cause("mass")}, after(1e9), 0, noPlan)
 		w.must(err)
 		mustEqual(w, "the rest", len(terminations), 3)
 	},

@@ -54,7 +54,7 @@ var changeTests = map[string]func(*world){
 			{storage.Change{NewSession: &same}, storage.ErrExists},
 			{storage.Change{NewSession: &foreign}, storage.ErrRevoked},
 		} {
-			_, _, err := w.EndSessions(w.ctx, storage.Selector{AllUsers: true}, cause("x"), t0, c.change, 0, noPlan)
+			_, _, err := w.EndSessions(w.ctx, storage.EndRequest{Selector: storage.Selector{AllUsers: true}, Cause: cause("x"), Change: c.change}, t0, 0, noPlan)
 			w.mustBe(err, c.want)
 			if !w.sessionActive(id, t0) {
 				w.Fatalf("%v: the session ended all the same", c.want)
@@ -66,7 +66,7 @@ var changeTests = map[string]func(*world){
 		w.mustUsers("ann")
 		w.mustEnd(storage.Selector{Subject: "ann"}, after(time.Second), storage.Change{})
 		lateSession := newSession("late", "ann", t0)
-		_, _, err := w.EndSessions(w.ctx, storage.Selector{}, cause("x"), t0, storage.Change{NewSession: &lateSession}, 0, noPlan)
+		_, _, err := w.EndSessions(w.ctx, storage.EndRequest{Cause: cause("x"), Change: storage.Change{NewSession: &lateSession}}, t0, 0, noPlan)
 		w.mustBe(err, storage.ErrRevoked)
 	},
 	"SomeoneElseSignsInInTheInstantTheFirstSessionEnds": func(w *world) {
@@ -105,14 +105,14 @@ var changeTests = map[string]func(*world){
 		u, err := w.User(w.ctx, "ann")
 		w.must(err)
 		u.Name = "anna"
-		_, _, err = w.EndSessions(w.ctx, storage.Selector{Subject: "ann"}, cause("renamed"), t0, storage.Change{User: &u}, 0, noPlan)
+		_, _, err = w.EndSessions(w.ctx, storage.EndRequest{Selector: storage.Selector{Subject: "ann"}, Cause: cause("renamed"), Change: storage.Change{User: &u}}, t0, 0, noPlan)
 		w.must(err)
 		_, err = w.OneTimeLink(w.ctx, storage.HashOf("ann"), t0)
 		w.must(err)
 		u, err = w.User(w.ctx, "ann")
 		w.must(err)
 		u.Password = "another"
-		_, _, err = w.EndSessions(w.ctx, storage.Selector{Subject: "ann"}, cause("password"), t0, storage.Change{User: &u}, 0, noPlan)
+		_, _, err = w.EndSessions(w.ctx, storage.EndRequest{Selector: storage.Selector{Subject: "ann"}, Cause: cause("password"), Change: storage.Change{User: &u}}, t0, 0, noPlan)
 		w.must(err)
 		_, err = w.OneTimeLink(w.ctx, storage.HashOf("ann"), t0)
 		w.mustBe(err, storage.ErrNotFound)
@@ -127,7 +127,7 @@ var changeTests = map[string]func(*world){
 		var wg sync.WaitGroup
 		for range 20 {
 			wg.Go(func() {
-				_, _, err := w.EndSessions(w.ctx, storage.Selector{Subject: "ann"}, cause("reset"), t0, storage.Change{UseLink: link}, 0, noPlan)
+				_, _, err := w.EndSessions(w.ctx, storage.EndRequest{Selector: storage.Selector{Subject: "ann"}, Cause: cause("reset"), Change: storage.Change{UseLink: link}}, t0, 0, noPlan)
 				if err == nil {
 					won.Add(1)
 				} else if !errors.Is(err, storage.ErrAlreadyUsed) {
@@ -161,7 +161,7 @@ var changeTests = map[string]func(*world){
 			{storage.Selector{Grant: "grant of " + offline.ID}, "grant.ended", "", "other"},
 		} {
 			why := cause(w.id("cause"))
-			_, _, err := w.EndSessions(w.ctx, c.sel, why, t0, storage.Change{}, 0, report(why.ID))
+			_, _, err := w.EndSessions(w.ctx, storage.EndRequest{Selector: c.sel, Cause: why}, t0, 0, report(why.ID))
 			w.must(err)
 			r, err := w.Report(w.ctx, why.ID)
 			w.must(err)
@@ -178,7 +178,7 @@ var changeTests = map[string]func(*world){
 		id := w.mustSession("s", "ann", t0)
 		w.mustRedeem(id, "ann", "app", t0)
 		var planned []storage.Termination
-		terminations, _, err := w.EndSessions(w.ctx, storage.Selector{AllUsers: true}, cause("x"), t0, storage.Change{}, 0, func(e storage.Termination) storage.Plan {
+		terminations, _, err := w.EndSessions(w.ctx, storage.EndRequest{Selector: storage.Selector{AllUsers: true}, Cause: cause("x")}, t0, 0, func(e storage.Termination) storage.Plan {
 			planned = append(slices.Clip(planned[:0]), e)
 			return storage.Plan{}
 		})

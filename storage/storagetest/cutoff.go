@@ -101,7 +101,7 @@ var cutoffTests = map[string]func(*world){
 		w.mustSession("b", "bob", t0)
 		kept := w.mustRedeemOffline("b", "bob", "app", t0)
 		sel := storage.Selector{Sessions: []storage.SessionID{"a1", "a2", "a3"}, IncludeOffline: true}
-		_, more, err := w.EndSessions(w.ctx, sel, cause("mass"), t0, storage.Change{}, 1, noPlan)
+		_, more, err := w.EndSessions(w.ctx, storage.EndRequest{Selector: sel, Cause: cause("mass")}, t0, 1, noPlan)
 		w.must(err)
 		if !more || !w.grantActive(kept, t0) || !w.tokenActive(kept, t0) || !w.sessionActive("b", t0) {
 			w.Fatal("another user's session or grant died")
@@ -117,7 +117,7 @@ var cutoffTests = map[string]func(*world){
 		sel := storage.Selector{Sessions: []storage.SessionID{"s1", "s2"}, IncludeOffline: true}
 		for more := true; more; {
 			var err error
-			_, more, err = w.EndSessions(w.ctx, sel, cause("mass"), t0, storage.Change{}, 1, noPlan)
+			_, more, err = w.EndSessions(w.ctx, storage.EndRequest{Selector: sel, Cause: cause("mass")}, t0, 1, noPlan)
 			w.must(err)
 			w.restart()
 			if w.grantActive(code, t0) || !w.sessionActive("other", t0) {
@@ -136,7 +136,7 @@ var cutoffTests = map[string]func(*world){
 		_, err := w.Redeem(w.ctx, lateCode, after(2*time.Second), issueOffline(lateCode, after(2*time.Second)))
 		w.must(err)
 		sel := storage.Selector{Subject: "ann", IncludeOffline: true}
-		_, more, err := w.EndSessions(w.ctx, sel, cause("mass"), at, storage.Change{}, 1, noPlan)
+		_, more, err := w.EndSessions(w.ctx, storage.EndRequest{Selector: sel, Cause: cause("mass")}, at, 1, noPlan)
 		w.must(err)
 		if !more || w.grantActive(lateCode, after(2*time.Second)) || w.tokenActive(lateCode, after(2*time.Second)) {
 			w.Fatal("what a code from before the ending gave is alive")
@@ -158,7 +158,7 @@ var cutoffTests = map[string]func(*world){
 		sel := storage.Selector{Client: "app"}
 		for more := true; more; {
 			var err error
-			_, more, err = w.EndSessions(w.ctx, sel, cause("mass"), after(time.Second), storage.Change{}, 1, noPlan)
+			_, more, err = w.EndSessions(w.ctx, storage.EndRequest{Selector: sel, Cause: cause("mass")}, after(time.Second), 1, noPlan)
 			w.must(err)
 		}
 		w.must(w.Touch(w.ctx, "s1", after(50*time.Minute)))

@@ -306,7 +306,7 @@ func (w *world) mustPlan(p storage.Plan) {
 		w.mustUsers("ann")
 	}
 	id := w.mustSession(w.id("s"), "ann", t0)
-	_, _, err := w.EndSessions(w.ctx, storage.Selector{Sessions: []storage.SessionID{id}}, cause("x"), t0, storage.Change{}, 0, func(storage.Termination) storage.Plan { return p })
+	_, _, err := w.EndSessions(w.ctx, storage.EndRequest{Selector: storage.Selector{Sessions: []storage.SessionID{id}}, Cause: cause("x")}, t0, 0, func(storage.Termination) storage.Plan { return p })
 	w.must(err)
 }
 

@@ -22,7 +22,7 @@ var eventTests = map[string]func(*world){
 				if err := w.AppendEvents(w.ctx, storage.Event{At: t0, Kind: "key.made"}, storage.Event{At: t0, Kind: "key.active", Detail: map[string]string{"b": "2", "a": "1"}}); err != nil {
 					w.Error(err)
 				}
-				if _, _, err := w.EndSessions(w.ctx, storage.Selector{Sessions: []storage.SessionID{id}}, cause("x"), t0, storage.Change{}, 0, noPlan); err != nil {
+				if _, _, err := w.EndSessions(w.ctx, storage.EndRequest{Selector: storage.Selector{Sessions: []storage.SessionID{id}}, Cause: cause("x")}, t0, 0, noPlan); err != nil {
 					w.Error(err)
 				}
 			})

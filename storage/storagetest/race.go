@@ -45,7 +45,7 @@ var raceTests = map[string]func(*world){
 				if i%2 == 0 {
 					sel = storage.Selector{Sessions: []storage.SessionID{storage.SessionID(fmt.Sprint("s", i))}}
 				}
-				list, _, err := w.EndSessions(w.ctx, sel, cause(fmt.Sprint(i)), t0, storage.Change{}, 0, noPlan)
+				list, _, err := w.EndSessions(w.ctx, storage.EndRequest{Selector: sel, Cause: cause(fmt.Sprint(i))}, t0, 0, noPlan)
 				if err != nil {
 					w.Error(err)
 				}
@@ -80,7 +80,7 @@ var raceTests = map[string]func(*world){
 			})
 			if i == len(clients)/2 {
 				wg.Go(func() {
-					terminations, _, err := w.EndSessions(w.ctx, storage.Selector{Sessions: []storage.SessionID{id}}, cause("x"), t0, storage.Change{}, 0, noPlan)
+					terminations, _, err := w.EndSessions(w.ctx, storage.EndRequest{Selector: storage.Selector{Sessions: []storage.SessionID{id}}, Cause: cause("x")}, t0, 0, noPlan)
 					if err != nil {
 						w.Error(err)
 					}
@@ -176,7 +176,7 @@ func (w *world) race(name string, sel storage.Selector, limit int) {
 	for more, first := true, true; more; first = false {
 		var page []storage.Termination
 		var err error
-		page, more, err = world.EndSessions(world.ctx, sel, cause("race"), at, storage.Change{}, limit, noPlan)
+		page, more, err = world.EndSessions(world.ctx, storage.EndRequest{Selector: sel, Cause: cause("race")}, at, limit, noPlan)
 		if err != nil {
 			w.Error(err)
 			break

@@ -192,7 +192,7 @@ func cause(id string) storage.Cause {
 // mustEnd ends what sel selects, all of it in one call.
 func (w *world) mustEnd(sel storage.Selector, at time.Time, change storage.Change) []storage.Termination {
 	w.Helper()
-	terminations, more, err := w.EndSessions(w.ctx, sel, cause(w.id("cause")), at, change, 0, noPlan)
+	terminations, more, err := w.EndSessions(w.ctx, storage.EndRequest{Selector: sel, Cause: cause(w.id("cause")), Change: change}, at, 0, noPlan)
 	w.must(err)
 	if more {
 		w.Fatal("an ending without a limit leaves more")

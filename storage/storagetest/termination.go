@@ -208,7 +208,7 @@ var terminationTests = map[string]func(*world){
 		for more := true; more; {
 			var terminations []storage.Termination
 			var err error
-			terminations, more, err = w.EndSessions(w.ctx, sel, cause("idle"), after(64*time.Minute), storage.Change{}, 2, noPlan)
+			terminations, more, err = w.EndSessions(w.ctx, storage.EndRequest{Selector: sel, Cause: cause("idle")}, after(64*time.Minute), 2, noPlan)
 			w.must(err)
 			for _, e := range terminations {
 				order = append(order, string(e.Session.ID))

@@ -161,7 +161,7 @@ var tokenTests = map[string]func(*world){
 		for name, issued := range map[string]time.Time{"old": t0, "new": after(2 * time.Second)} {
 			w.must(w.PutToken(w.ctx, storage.Token{Hash: storage.HashOf(name), Client: "app", Issued: issued, Expires: after(time.Hour)}))
 		}
-		_, more, err := w.EndSessions(w.ctx, storage.Selector{Client: "app"}, cause("mass"), after(time.Second), storage.Change{}, 1, noPlan)
+		_, more, err := w.EndSessions(w.ctx, storage.EndRequest{Selector: storage.Selector{Client: "app"}, Cause: cause("mass")}, after(time.Second), 1, noPlan)
 		w.must(err)
 		mustEqual(w, "more", more, true)
 		_, _, err = w.Token(w.ctx, storage.HashOf("old"), after(2*time.Second))

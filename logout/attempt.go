@@ -83,9 +83,9 @@ func (u signingError) Unwrap() error { return u.error }
 type TestDelivery struct {
 	URI       string         `json:"uri"`
 	SID       string         `json:"sid"` // invented
-	Duration  time.Duration  `json:"took"`
+	Duration  time.Duration  `json:"duration"`
 	Answer    storage.Answer `json:"answer"`
-	Confirmed bool           `json:"ok"`
+	Confirmed bool           `json:"confirmed"`
 	Meaning   string         `json:"meaning"`
 }
 

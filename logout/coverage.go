@@ -12,12 +12,12 @@ import (
 type Coverage struct {
 	Client         string        `json:"client"`
 	Name           string        `json:"name"`
-	CanJoinSession bool          `json:"joins"`              // it can hold a session at all
+	CanJoinSession bool          `json:"can_join_session"`   // it can hold a session at all
 	Channels       []string      `json:"channels,omitempty"` // backchannel, frontchannel
-	CanConfirm     bool          `json:"confirms"`           // it can answer
+	CanConfirm     bool          `json:"can_confirm"`        // it can answer
 	Tokens         DeclaredBound `json:"tokens"`
-	ClientSession  DeclaredBound `json:"apps"`
-	OfflineAccess  bool          `json:"offline"` // it may hold offline access, which a logout leaves
+	ClientSession  DeclaredBound `json:"client_session"`
+	OfflineAccess  bool          `json:"offline_access"` // it may hold offline access, which a logout leaves
 	Problems       []string      `json:"problems,omitempty"`
 }
 

@@ -17,16 +17,16 @@ type Document struct {
 	ReportID     string                `json:"report"`
 	Txn          string                `json:"txn"` // of the act that ended it: the same in all reports of a mass ending
 	Session      string                `json:"session,omitempty"`
-	WholeSession bool                  `json:"whole"`
+	WholeSession bool                  `json:"whole_session"`
 	Subject      string                `json:"sub"`
-	EndedAt      time.Time             `json:"t0"`
+	EndedAt      time.Time             `json:"ended_at"`
 	Reason       storage.Reason        `json:"reason"`
 	By           string                `json:"by"`
 	Client       string                `json:"client,omitempty"` // the relying party that asked, if one did
-	Entries      []storage.ReportEntry `json:"rows"`
+	Entries      []storage.ReportEntry `json:"entries"`
 	OP           HorizonPart           `json:"op"`
 	Tokens       HorizonPart           `json:"tokens"`
-	Clients      HorizonPart           `json:"apps"`
+	Clients      HorizonPart           `json:"clients"`
 	Offline      []string              `json:"offline,omitempty"`
 	Audit        []storage.Event       `json:"audit"` // the audit lines it rests on, whole, so that their hashes can be checked
 }

@@ -119,7 +119,7 @@ func TestForgedDocumentIsDetected(t *testing.T) {
 		"unknown said to be told":      {func(d *Document) { entry(d, "d").Trust = storage.TrustNotified }, "no channel"},
 		"a row left out":               {func(d *Document) { d.Entries = d.Entries[:len(d.Entries)-1] }, "does not follow from the rows"},
 		"a number made smaller":        {func(d *Document) { d.Tokens.ExpiresAt = d.Tokens.ExpiresAt.Add(-time.Minute) }, "tokens does not follow"},
-		"an unknown dropped":           {func(d *Document) { d.Clients.Unknown, d.Clients.UnknownNames = 0, nil }, "apps does not follow"},
+		"an unknown dropped":           {func(d *Document) { d.Clients.Unknown, d.Clients.UnknownNames = 0, nil }, "clients does not follow"},
 		"another reason":               {func(d *Document) { d.Reason = storage.ReasonAdmin }, "another reason"},
 		"an audit line changed":        {func(d *Document) { d.Audit[0].By = "somebody" }, "was changed"},
 		"an audit line of another end": {func(d *Document) { d.Txn = "other" }, "something else"},

@@ -8,9 +8,9 @@ import (
 
 // The kinds of holders, as they stand in Row.Kind.
 const (
-	KindClientSession = "application" // the session that a relying party made for itself
-	KindAccessTokens  = "tokens"      // the access tokens it was given
-	KindOfflineAccess = "offline"     // its offline access, which no logout ends unless asked to
+	KindClientSession = "client_session" // the session that a relying party made for itself
+	KindAccessTokens  = "access_tokens"  // the access tokens it was given
+	KindOfflineAccess = "offline_access" // its offline access, which no logout ends unless asked to
 )
 
 // The channels of an application, as they stand in Row.Channels.

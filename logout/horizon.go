@@ -11,23 +11,23 @@ import (
 // The three numbers are never merged.
 type Estimate struct {
 	At      time.Time             `json:"at"`
-	OP      HorizonPart           `json:"op"`     // what the OP enforces
-	Tokens  HorizonPart           `json:"tokens"` // the access tokens it minted
-	Clients HorizonPart           `json:"apps"`   // the applications' own sessions
+	OP      HorizonPart           `json:"op"`      // what the OP enforces
+	Tokens  HorizonPart           `json:"tokens"`  // the access tokens it minted
+	Clients HorizonPart           `json:"clients"` // the applications' own sessions
 	Offline []string              `json:"offline,omitempty"`
-	Entries []storage.ReportEntry `json:"rows,omitempty"`
+	Entries []storage.ReportEntry `json:"entries,omitempty"`
 }
 
 // HorizonPart is one of the three numbers: of Holders, Ended trust nothing any more, Bounded stop by themselves at Until at the
 // latest, and of Unknown nobody can know.
 type HorizonPart struct {
-	Entries      int       `json:"holders"`
-	Over         int       `json:"ended"` // closed or confirmed
-	Expiring     int       `json:"bounded"`
-	ExpiresAt    time.Time `json:"until,omitzero"`
+	Entries      int       `json:"entries"`
+	Over         int       `json:"over"` // closed or confirmed
+	Expiring     int       `json:"expiring"`
+	ExpiresAt    time.Time `json:"expires_at,omitzero"`
 	Unknown      int       `json:"unknown"`
-	Notifying    int       `json:"told"`            // of the unknown, those that are told directly and may yet confirm
-	UnknownNames []string  `json:"names,omitempty"` // of the unknown
+	Notifying    int       `json:"notifying"`               // of the unknown, those that are told directly and may yet confirm
+	UnknownNames []string  `json:"unknown_names,omitempty"` // of the unknown
 }
 
 // Complete tells whether nothing is trusted any more.

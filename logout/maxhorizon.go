@@ -12,9 +12,9 @@ import (
 // DeclaredBound is the longest that one kind of trust can last after any end of a session, by what a client declared.
 type DeclaredBound struct {
 	Applies bool          `json:"applies"` // the client can hold this kind at all
-	Limit   time.Duration `json:"within"`  // 0: at once
+	Limit   time.Duration `json:"limit"`   // 0: at once
 	Unknown bool          `json:"unknown"` // nothing bounds it
-	BoundBy string        `json:"basis,omitempty"`
+	BoundBy string        `json:"bound_by,omitempty"`
 }
 
 // declaredTokenBound is the longest that access tokens given to c can be accepted after the end.
@@ -71,10 +71,10 @@ func MayHoldOfflineAccess(c *storage.Client) bool {
 // HorizonViolation is how a client would break max_trust_horizon.
 type HorizonViolation struct {
 	Client    string        `json:"client"`
-	BoundBy   string        `json:"rule"` // the basis of the bound that is too long; BasisNone: there is none
+	BoundBy   string        `json:"bound_by"` // the basis of the bound that is too long; BasisNone: there is none
 	Setting   string        `json:"setting"`
-	Limit     time.Duration `json:"within,omitempty"`
-	Excess    time.Duration `json:"by,omitempty"` // how much too long; 0 if there is no bound at all
+	Limit     time.Duration `json:"limit,omitempty"`
+	Excess    time.Duration `json:"excess,omitempty"` // how much too long; 0 if there is no bound at all
 	Unbounded bool          `json:"unbounded,omitempty"`
 }
 

@@ -29,7 +29,7 @@ func (o Observer) termination(r storage.Report) {
 	e := AssessReport(r, r.EndedAt)
 	o.OnHorizon("op", e.OP.Remaining(r.EndedAt), e.OP.Unknown)
 	o.OnHorizon("tokens", e.Tokens.Remaining(r.EndedAt), e.Tokens.Unknown)
-	o.OnHorizon("apps", e.Clients.Remaining(r.EndedAt), e.Clients.Unknown)
+	o.OnHorizon("clients", e.Clients.Remaining(r.EndedAt), e.Clients.Unknown)
 }
 
 func (o Observer) trustChange(kind string, trust storage.TrustState) {

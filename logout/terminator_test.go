@@ -169,8 +169,8 @@ func TestObserverIsCalledForEverything(t *testing.T) {
 		defer run(d.Run)()
 		w.end(e, storage.Selector{Sessions: []storage.SessionID{id}})
 		synctest.Wait()
-		want := []string{"ended rp_initiated true", "row application unknown", "horizon op 0s 0", "horizon tokens 0s 0", "horizon apps 0s 1",
-			"attempt rp 200", "settled rp done false", "confirmed rp 0s", "row application confirmed"}
+		want := []string{"ended rp_initiated true", "row client_session unknown", "horizon op 0s 0", "horizon tokens 0s 0", "horizon clients 0s 1",
+			"attempt rp 200", "settled rp done false", "confirmed rp 0s", "row client_session confirmed"}
 		slices.Sort(want)
 		slices.Sort(heard)
 		if !slices.Equal(heard, want) {

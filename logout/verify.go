@@ -34,7 +34,7 @@ func (d Document) Check() []string {
 	for _, n := range []struct {
 		name              string
 		claimed, computed HorizonPart
-	}{{"op", d.OP, e.OP}, {"tokens", d.Tokens, e.Tokens}, {"apps", d.Clients, e.Clients}} {
+	}{{"op", d.OP, e.OP}, {"tokens", d.Tokens, e.Tokens}, {"clients", d.Clients, e.Clients}} {
 		if !reflect.DeepEqual(normalize(n.claimed), normalize(n.computed)) {
 			fault("%s does not follow from the rows", n.name)
 		}

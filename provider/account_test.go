@@ -37,14 +37,14 @@ func TestOnlyOnesOwnSessionsCanBeEnded(t *testing.T) {
 			if len(p.buttons(name)) == 0 {
 				t.Fatalf("got no button %s on alice's page", name)
 			}
-			for _, form := range [][]string{{name, p.buttons(name)[0]}, {"not-me", p.buttons("sign-out")[0]}, {"extent", "selected", "session", p.buttons("sign-out")[0]}} {
+			for _, form := range [][]string{{name, p.buttons(name)[0]}, {"not-me", p.buttons("sign-out")[0]}, {"scope", "selected", "session", p.buttons("sign-out")[0]}} {
 				if got := eve.submit(eve.get("/account"), form...); got.Status != http.StatusOK || !strings.Contains(got.Body, "nothing was ended") {
 					t.Errorf("got %d for %v, want nothing ended", got.Status, form)
 				}
 			}
 		}
 		action, fields := p.form(t)
-		fields.Set("extent", "everywhere")
+		fields.Set("scope", "all")
 		if got := eve.post(action, fields); got.Status != http.StatusBadRequest {
 			t.Errorf("got %d for alice's form in eve's browser, want 400", got.Status)
 		}
@@ -77,9 +77,9 @@ func TestSelectedSessionsEndTogether(t *testing.T) {
 		p := here.get("/account")
 		action, fields := p.form(t)
 		ids := p.buttons("sign-out") // this one first
-		fields.Set("extent", "selected")
+		fields.Set("scope", "selected")
 		fields["session"] = ids[1:3]
-		twice := url.Values{"handle": fields["handle"], "extent": {"everywhere", "everywhere"}, "session": ids}
+		twice := url.Values{"interaction": fields["interaction"], "scope": {"all", "all"}, "session": ids}
 		if got := here.do(http.MethodPost, action, twice, nil); got.Status != http.StatusBadRequest {
 			t.Errorf("got %d for a field that stands there twice, want 400", got.Status)
 		}
@@ -95,7 +95,7 @@ func TestSelectedSessionsEndTogether(t *testing.T) {
 		if alive != 2 || !here.signedIn("atlas") {
 			t.Errorf("got %d of 4 alive, want 2 and this one among them", alive)
 		}
-		if got := here.submit(here.get("/account"), "extent", "selected"); !strings.Contains(got.Body, "Nothing was chosen") || strings.Contains(got.Body, "See what happened") {
+		if got := here.submit(here.get("/account"), "scope", "selected"); !strings.Contains(got.Body, "Nothing was chosen") || strings.Contains(got.Body, "See what happened") {
 			t.Errorf("got %d without a box ticked", got.Status)
 		}
 	})
@@ -133,7 +133,7 @@ func TestChangeOfPasswordProvesAndRenews(t *testing.T) {
 		}
 		old := b.copy()
 		id := o.mustSessionID("alice", b)
-		p := b.security("/account/password", "current-password", testPassword, "new-password", fresh, "repeat-password", fresh, "extent", "others")
+		p := b.security("/account/password", "current-password", testPassword, "new-password", fresh, "repeat-password", fresh, "scope", "others")
 		if p.Status != http.StatusOK || !strings.Contains(p.Body, "Your password was changed") {
 			t.Fatalf("got %d, want the password changed:\n%s", p.Status, p.Body)
 		}
@@ -175,7 +175,7 @@ func TestChangeOfEmailProvesAndUnverifies(t *testing.T) {
 		if p := b.security("/account/email", "email", "alice@example.org", "current-password", testPassword); p.Status != http.StatusOK || !other.signedIn("atlas") {
 			t.Errorf("got %d and others ended for the address that it was", p.Status)
 		}
-		if p := b.security("/account/email", "email", "alice@new.example", "current-password", testPassword, "extent", "others"); p.Status != http.StatusOK || other.signedIn("atlas") || !b.signedIn("atlas") {
+		if p := b.security("/account/email", "email", "alice@new.example", "current-password", testPassword, "scope", "others"); p.Status != http.StatusOK || other.signedIn("atlas") || !b.signedIn("atlas") {
 			t.Errorf("got %d, want the others ended", p.Status)
 		}
 		u, err := o.store.UserByLogin(t.Context(), "alice@new.example")

@@ -19,9 +19,9 @@ func TestAccountNamesSessionsEndedBefore(t *testing.T) {
 		"not me":      func(p page) url.Values { return url.Values{"not-me": {p.buttons("not-me")[0]}} },
 		"leave":       func(p page) url.Values { return url.Values{"leave": {p.buttons("leave")[0]}} },
 		"end offline": func(p page) url.Values { return url.Values{"end-offline": {p.buttons("end-offline")[0]}} },
-		"the others":  func(page) url.Values { return url.Values{"extent": {"others"}} },
+		"the others":  func(page) url.Values { return url.Values{"scope": {"others"}} },
 		"selected": func(p page) url.Values {
-			return url.Values{"extent": {"selected"}, "session": {p.buttons("sign-out")[1]}}
+			return url.Values{"scope": {"selected"}, "session": {p.buttons("sign-out")[1]}}
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -63,7 +63,7 @@ func TestAccountPageThatWasOpenTooLongLeadsBack(t *testing.T) {
 		for from, to := range map[string]string{"/account": "/account/sessions", "/account/applications": "/account/applications", "/account/security": "/account/password"} {
 			_, fields := b.get(from).form(t)
 			time.Sleep(time.Hour)
-			fields.Set("extent", "everywhere")
+			fields.Set("scope", "all")
 			p := b.post(to, fields)
 			if p.Status != http.StatusBadRequest || strings.Contains(p.Body, "the application") || !strings.Contains(p.Body, `class="button" href="/account"`) {
 				t.Errorf("%s: got %d, want the way back to the account:\n%s", to, p.Status, p.Body)
@@ -116,7 +116,7 @@ func TestAccountRefusesUnknownSessions(t *testing.T) {
 		session, left := p.buttons("sign-out")[0], b.cookies["__Host-curfew-left"]
 		for _, client := range []string{"", "beacon", "nobody", "a\x00b", "a\xff", strings.Repeat("x", 40000)} {
 			for to, form := range map[string]url.Values{"/account/applications": {"withdraw": {client}}, "/account/sessions": {"leave": {session + " " + client}}} {
-				form.Set("handle", fields.Get("handle"))
+				form.Set("interaction", fields.Get("interaction"))
 				if p := b.post(to, form); p.Status != http.StatusOK || !strings.Contains(p.Body, "nothing was ended") {
 					t.Errorf("got %d at %s for %.10q, want nothing ended", p.Status, p.Path, client)
 				}

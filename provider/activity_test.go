@@ -20,7 +20,7 @@ func TestActivityNamesTheBrowserOfEachSignIn(t *testing.T) {
 		phone.agent, laptop.agent = "Mozilla/5.0 (iPhone) FxiOS/150.0", "Mozilla/5.0 (X11; Linux x86_64) Firefox/150.0"
 		phone.mustJoin("alice", "atlas")
 		laptop.mustJoin("alice", "atlas")
-		phone.submit(phone.get("/end_session"), "extent", "browser")
+		phone.submit(phone.get("/end_session"), "scope", "session")
 		body := laptop.get("/account/activity").Body
 		// The phone's sign-in and its end, and the laptop's sign-in.
 		if phones, laptops := strings.Count(body, "· Firefox on iPhone ·"), strings.Count(body, "· Firefox on Linux ·"); phones != 2 || laptops != 1 {
@@ -37,7 +37,7 @@ func TestActivityTellsWhereTheSessionWas(t *testing.T) {
 		b := o.browser()
 		b.mustJoin("alice", "atlas")
 		o.mustAddSession(0) // from 192.0.2.9
-		b.submit(b.get("/account"), "extent", "others")
+		b.submit(b.get("/account"), "scope", "others")
 		if p := b.get("/account/activity"); strings.Count(p.Body, "Firefox on Linux · 192.0.2.9<") != 2 {
 			t.Errorf("got a session's browser beside another address:\n%s", p.Body)
 		}
@@ -72,7 +72,7 @@ func TestEndOfOfflineAccessIsNoSignOut(t *testing.T) {
 		b.agent = "Mozilla/5.0 (X11; Linux x86_64) Firefox/150.0"
 		b.mustJoin("alice", "atlas", "scope", "openid offline_access", "prompt", "consent")
 		b.submit(b.get("/account/applications"), "end-offline", b.get("/account").buttons("end-offline")[0])
-		b.security("/account/email", "email", "alice@new.example", "current-password", testPassword, "extent", "others")
+		b.security("/account/email", "email", "alice@new.example", "current-password", testPassword, "scope", "others")
 		activity := b.get("/account/activity")
 		report, _, _ := strings.Cut(activity.Body[strings.Index(activity.Body, "/account/reports/"):], `"`)
 		p := b.get(report)

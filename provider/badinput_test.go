@@ -144,7 +144,7 @@ func TestNoSecretIsLogged(t *testing.T) {
 		<-o.done
 		text := html.UnescapeString(log.String())
 		for name, secret := range map[string]string{"password": testPassword, "wrong password": "a wrong secret", "session": cookie, "code": code, "access token": a.AccessToken, "refresh token": a.RefreshToken,
-			"ID token": a.IDToken[:60], "sid": claims(t, a.IDToken)["sid"].(string), "reset link": strings.TrimPrefix(link, "/reset/")[:20], "handle": strings.TrimPrefix(location, "/login/")[:40],
+			"ID token": a.IDToken[:60], "sid": claims(t, a.IDToken)["sid"].(string), "reset link": strings.TrimPrefix(link, "/reset/")[:20], "interaction": strings.TrimPrefix(location, "/login/")[:40],
 			"state": "secretstate", "nonce": "secretnonce", "client secret": secret} {
 			if strings.Contains(text, secret) {
 				t.Errorf("got the %s in the log", name)

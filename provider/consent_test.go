@@ -238,12 +238,12 @@ func TestConsentIsNotHandedOn(t *testing.T) {
 		b.mustJoin("alice", "atlas")
 		time.Sleep(time.Second)
 		alices, _ := b.asksConsent("atlas", "prompt", "consent")
-		b.submit(b.get(endSession("client_id", "atlas")), "extent", "application") // in another tab
+		b.submit(b.get(endSession("client_id", "atlas")), "scope", "client") // in another tab
 		again := b.submit(alices, "decision", "allow")
 		if !strings.HasPrefix(again.Path, "/login/") {
 			t.Fatalf("got %s, want the page that asks whether to sign in again", again.Path)
 		}
-		b.submit(b.get("/end_session"), "extent", "browser")
+		b.submit(b.get("/end_session"), "scope", "session")
 		p := b.submit(b.submit(again), "username", "bob", "password", testPassword)
 		if !strings.Contains(p.Body, `id="allow"`) || !strings.Contains(p.Body, "bob@example.org") {
 			t.Errorf("got %d to %q, want bob asked for himself", p.Status, p.Header.Get("Location"))

@@ -102,20 +102,20 @@ func TestConfirmationEndsWhatWasChosen(t *testing.T) {
 		phone.mustJoin("alice", "atlas")
 
 		ask := laptop.get("/end_session")
-		if p := laptop.submit(ask, "extent", "stay"); !strings.Contains(p.Body, "still signed in") || !laptop.signedIn("atlas") {
+		if p := laptop.submit(ask, "scope", "stay"); !strings.Contains(p.Body, "still signed in") || !laptop.signedIn("atlas") {
 			t.Errorf("got %d after Stay, want to be signed in", p.Status)
 		}
-		if p := laptop.submit(ask, "extent", "browser"); !strings.Contains(p.Body, `id="signed-out"`) || laptop.signedIn("atlas") {
+		if p := laptop.submit(ask, "scope", "session"); !strings.Contains(p.Body, `id="signed-out"`) || laptop.signedIn("atlas") {
 			t.Errorf("got %d after Sign out, want this browser signed out", p.Status)
 		}
 		if !phone.signedIn("atlas") {
 			t.Error("got the phone signed out, want only the laptop")
 		}
-		if p := laptop.submit(ask, "extent", "browser"); p.Status != http.StatusOK || !strings.Contains(p.Body, "nothing to end") {
+		if p := laptop.submit(ask, "scope", "session"); p.Status != http.StatusOK || !strings.Contains(p.Body, "nothing to end") {
 			t.Errorf("got %d for the same form again, want a calm page", p.Status)
 		}
 		laptop.mustJoin("alice", "atlas")
-		if p := laptop.submit(laptop.get("/end_session"), "extent", "everywhere"); !strings.Contains(p.Body, `id="signed-out"`) || laptop.signedIn("atlas") || phone.signedIn("atlas") {
+		if p := laptop.submit(laptop.get("/end_session"), "scope", "all"); !strings.Contains(p.Body, `id="signed-out"`) || laptop.signedIn("atlas") || phone.signedIn("atlas") {
 			t.Errorf("got %d after Everywhere, want both browsers signed out", p.Status)
 		}
 	})
@@ -139,7 +139,7 @@ func TestConfirmationLeadsNowhereThatIsNoLongerRegistered(t *testing.T) {
 				b.mustJoin("alice", "ledger")
 				page := b.get(endSession("client_id", "atlas", "post_logout_redirect_uri", "https://atlas.example/bye"))
 				change(o)
-				p := b.submit(page, "extent", "browser")
+				p := b.submit(page, "scope", "session")
 				if p.Status != http.StatusOK || b.signedIn("ledger") {
 					t.Errorf("got %d, want signed out", p.Status)
 				}
@@ -161,12 +161,12 @@ func TestForeignFormCannotConfirm(t *testing.T) {
 		o.mustAddUser("eve")
 		thief.mustJoin("eve", "atlas")
 		action, stolen := thief.get("/end_session").form(t)
-		stolen.Set("extent", "browser")
+		stolen.Set("scope", "session")
 		if p := b.do(http.MethodPost, action, stolen, nil); p.Status != http.StatusBadRequest {
 			t.Errorf("got %d for another browser's handle, want 400", p.Status)
 		}
 		action, own := b.get("/end_session").form(t)
-		own.Set("extent", "browser")
+		own.Set("scope", "session")
 		if p := b.do(http.MethodPost, action, own, http.Header{"Sec-Fetch-Site": {"cross-site"}}); p.Status != http.StatusForbidden {
 			t.Errorf("got %d for a form from another site, want 403", p.Status)
 		}

@@ -40,13 +40,13 @@ func TestFullDiskIsSaidAndLosesNothing(t *testing.T) {
 			return b.submit(b.get("/account/applications"), "withdraw", "atlas")
 		},
 		"a change of password that ends the others": func(_ *op, b *browser, _ tokenResponse) page {
-			return b.security("/account/password", "current-password", testPassword, "new-password", fresh, "repeat-password", fresh, "extent", "others")
+			return b.security("/account/password", "current-password", testPassword, "new-password", fresh, "repeat-password", fresh, "scope", "others")
 		},
 		"a change of password": func(_ *op, b *browser, _ tokenResponse) page {
-			return b.security("/account/password", "current-password", testPassword, "new-password", fresh, "repeat-password", fresh, "extent", "everywhere")
+			return b.security("/account/password", "current-password", testPassword, "new-password", fresh, "repeat-password", fresh, "scope", "all")
 		},
 		"a change of e-mail address": func(_ *op, b *browser, _ tokenResponse) page {
-			return b.security("/account/email", "email", "alice@new.example", "current-password", testPassword, "extent", "everywhere")
+			return b.security("/account/email", "email", "alice@new.example", "current-password", testPassword, "scope", "all")
 		},
 		"signing in": func(o *op, _ *browser, _ tokenResponse) page {
 			b := o.browser()

@@ -18,7 +18,7 @@ import (
 func TestNoTokenIsIssuedAfterTermination(t *testing.T) {
 	endings := map[string]func(*race){
 		"signed out at an application": func(r *race) { r.b.copy().get(endSession("id_token_hint", r.hint)) },
-		"account page, everywhere":     func(r *race) { b := r.b.copy(); b.submit(b.get("/account"), "extent", "everywhere") },
+		"account page, everywhere":     func(r *race) { b := r.b.copy(); b.submit(b.get("/account"), "scope", "all") },
 		"administrator, one session": func(r *race) {
 			r.admin(http.MethodPost, "/endings", fmt.Sprintf(`{"sessions":[%q]}`, r.mustSessionID("alice", r.b)))
 		},

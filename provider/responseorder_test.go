@@ -21,7 +21,7 @@ func TestBrowserIsAnsweredFirst(t *testing.T) {
 			return b.submit(p, "sign-out", p.buttons("sign-out")[0])
 		},
 		"everywhere": func(_ *op, b *browser, _ tokenResponse) page {
-			return b.submit(b.get("/account"), "extent", "everywhere")
+			return b.submit(b.get("/account"), "scope", "all")
 		},
 	}
 	for name, end := range endings {

@@ -54,22 +54,22 @@ var causes = []terminationCause{
 		h.laptop.get(endSession("id_token_hint", h.opaqueTokens.IDToken))
 	}, nil},
 	{"signed out at an application, everywhere", storage.ReasonLogout, allSessionsEnded, allClients, func(h *scenario) {
-		h.laptop.submit(h.laptop.get(endSession("client_id", "atlas")), "extent", "everywhere")
+		h.laptop.submit(h.laptop.get(endSession("client_id", "atlas")), "scope", "all")
 	}, nil},
 	{"account page: this session", storage.ReasonAccount, sessionEnded, sessionClients, func(h *scenario) {
 		h.laptop.submit(h.laptop.get("/account"), "sign-out", h.laptop.get("/account").buttons("sign-out")[0])
 	}, nil},
 	{"account page: selected sessions", storage.ReasonAccount, sessionEnded, sessionClients, func(h *scenario) {
-		h.phone.submit(h.phone.get("/account"), "extent", "selected", "session", h.phone.get("/account").buttons("sign-out")[1])
+		h.phone.submit(h.phone.get("/account"), "scope", "selected", "session", h.phone.get("/account").buttons("sign-out")[1])
 	}, nil},
 	{"account page: the others", storage.ReasonAccount, sessionEnded, sessionClients, func(h *scenario) {
-		h.phone.submit(h.phone.get("/account"), "extent", "others")
+		h.phone.submit(h.phone.get("/account"), "scope", "others")
 	}, nil},
 	{"account page: everywhere", storage.ReasonAccount, allSessionsEnded, allClients, func(h *scenario) {
-		h.phone.submit(h.phone.get("/account"), "extent", "everywhere")
+		h.phone.submit(h.phone.get("/account"), "scope", "all")
 	}, nil},
 	{"account page: everywhere and offline", storage.ReasonAccount, allSessionsAndOfflineEnded, allClients, func(h *scenario) {
-		h.phone.submit(h.phone.get("/account"), "extent", "everywhere-offline")
+		h.phone.submit(h.phone.get("/account"), "scope", "all-offline")
 	}, nil},
 	{"not used for too long", storage.ReasonIdle, "xx xp x xx~ x ++ x. x +", allClients, func(h *scenario) {
 		time.Sleep(36 * time.Second) // and one sweep
@@ -105,7 +105,7 @@ var causes = []terminationCause{
 		h.changeEmail(h.phone, "others")
 	}, nil},
 	{"e-mail address changed, this session too", storage.ReasonEmailChange, allSessionsEnded, allClients, func(h *scenario) {
-		h.changeEmail(h.phone, "everywhere")
+		h.changeEmail(h.phone, "all")
 	}, nil},
 	{"“this wasn’t me”", storage.ReasonNotMe, sessionEnded, sessionClients, func(h *scenario) {
 		h.phone.submit(h.phone.get("/account"), "not-me", h.phone.get("/account").buttons("not-me")[0])
@@ -133,7 +133,7 @@ var causes = []terminationCause{
 	}, func(c *provider.Config) { c.RefreshReuseEndsSession = true }},
 
 	{"signed out at this application only", storage.ReasonClientSignOut, clientSessionEnded, oneClient, func(h *scenario) {
-		h.laptop.submit(h.laptop.get(endSession("client_id", "atlas")), "extent", "application")
+		h.laptop.submit(h.laptop.get(endSession("client_id", "atlas")), "scope", "client")
 	}, nil},
 	{"account page: one application", storage.ReasonClientSignOut, clientSessionEnded, oneClient, func(h *scenario) {
 		h.phone.submit(h.phone.get("/account"), "leave", h.mustFindClientSession(h.phone, "atlas"))
@@ -203,7 +203,7 @@ func (h *scenario) changePassword(b *browser, extent string) {
 	h.t.Helper()
 	fields := []string{"current-password", h.password, "new-password", "a new long password", "repeat-password", "a new long password"}
 	if extent != "" {
-		fields = append(fields, "extent", extent)
+		fields = append(fields, "scope", extent)
 	}
 	h.password = "a new long password"
 	if p := b.submit(b.get("/account/security"), fields...); p.Status != http.StatusOK {
@@ -214,7 +214,7 @@ func (h *scenario) changePassword(b *browser, extent string) {
 func (h *scenario) changeEmail(b *browser, extent string) {
 	h.t.Helper()
 	_, fields := b.get("/account/security").form(h.t)
-	for name, value := range map[string]string{"email": "alice@new.example", "current-password": h.password, "extent": extent} {
+	for name, value := range map[string]string{"email": "alice@new.example", "current-password": h.password, "scope": extent} {
 		fields.Set(name, value)
 	}
 	if p := b.post("/account/email", fields); p.Status != http.StatusOK {

@@ -155,7 +155,7 @@ var artifacts = []struct {
 	{"tokens of other applications", func(h *scenario) bool { return h.accessTokenActive("ledger", h.ledgerToken) }},
 	{"other sessions of the person", func(h *scenario) bool { return h.sessionActive(h.phone) }},
 	{"sign-out page left open", func(h *scenario) bool {
-		h.confirm.Set("extent", "browser")
+		h.confirm.Set("scope", "session")
 		return strings.Contains(h.oldLaptop.copy().post("/end_session/confirm", h.confirm).Body, "This browser, at")
 	}},
 	{"reset link", func(h *scenario) bool {

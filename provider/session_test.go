@@ -109,7 +109,7 @@ func TestExpiryIsNotifiedUnlessSilent(t *testing.T) {
 				}
 
 				before := len(o.clients.sent())
-				b.submit(b.get("/end_session"), "extent", "browser")
+				b.submit(b.get("/end_session"), "scope", "session")
 				synctest.Wait()
 				if n := len(o.clients.sent()) - before; n != 1 {
 					t.Errorf("got %d logout tokens for a sign-out, want 1", n)

@@ -91,7 +91,7 @@ func TestParallelGuessesPassNoMoreThanTheLimit(t *testing.T) {
 		known := o.browser()
 		known.mustSignIn("alice", "atlas")
 		known.get(endSession())
-		known.submit(known.get(endSession()), "extent", "browser")
+		known.submit(known.get(endSession()), "scope", "session")
 
 		guess := func(b *browser, secret string) page {
 			return b.submit(b.get(authorizeURL("atlas")), "username", []string{"alice", "Alice@Example.org"}[len(secret)%2], "password", secret)
@@ -156,18 +156,18 @@ func TestFormsOfOtherSitesAreRefused(t *testing.T) {
 		b.mustSignIn("alice", "atlas")
 		for _, path := range []string{login, "/consent/x", "/end_session/confirm", "/account/sessions", "/account/applications", "/account/password", "/account/email", o.mustResetLink("alice")} {
 			for _, from := range []http.Header{{"Sec-Fetch-Site": {"cross-site"}}, {"Sec-Fetch-Site": {"same-site"}}, {"Sec-Fetch-Site": nil, "Origin": {"https://evil.example"}}, {"Sec-Fetch-Site": nil, "Origin": {"null"}}} {
-				p := b.do(http.MethodPost, path, url.Values{"extent": {"everywhere"}}, from)
+				p := b.do(http.MethodPost, path, url.Values{"scope": {"all"}}, from)
 				if p.Status != http.StatusForbidden || !strings.Contains(p.Body, "another site") {
 					t.Errorf("got %d from %.20s with %v, want 403", p.Status, path, from)
 				}
 			}
 			// What says that it is ours is the issuer: a proxy may send another Host.
 			own := http.Header{"Sec-Fetch-Site": nil, "Origin": {issuer}}
-			if p := b.do(http.MethodPost, path, url.Values{"handle": {"x"}}, own); strings.Contains(p.Body, "another site") {
+			if p := b.do(http.MethodPost, path, url.Values{"interaction": {"x"}}, own); strings.Contains(p.Body, "another site") {
 				t.Errorf("got a form of ours from %.20s refused as another site's", path)
 			}
 			// Without either, the handle is what counts.
-			if p := b.do(http.MethodPost, path, url.Values{"extent": {"everywhere"}, "handle": {"x"}}, http.Header{"Sec-Fetch-Site": nil}); p.Status < 300 {
+			if p := b.do(http.MethodPost, path, url.Values{"scope": {"all"}, "interaction": {"x"}}, http.Header{"Sec-Fetch-Site": nil}); p.Status < 300 {
 				t.Errorf("got %d from %.20s without a handle", p.Status, path)
 			}
 			if path == "/account/applications" || !strings.HasPrefix(path, "/account/") {

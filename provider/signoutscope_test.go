@@ -23,9 +23,9 @@ func TestSignOutEndsWhatWasConfigured(t *testing.T) {
 		"nothing configured":                {"", "", false, true},
 		"the deployment, this application":  {templates.ScopeClient, "", true, true},
 		"the deployment, everywhere":        {templates.ScopeAll, "", false, false},
-		"the client before the deployment":  {templates.ScopeAll, "application", true, true},
-		"the client, everywhere":            {"", "everywhere", false, false},
-		"the client, this browser, instead": {templates.ScopeAll, "browser", false, true},
+		"the client before the deployment":  {templates.ScopeAll, "client", true, true},
+		"the client, everywhere":            {"", "all", false, false},
+		"the client, this browser, instead": {templates.ScopeAll, "session", false, true},
 	} {
 		for _, ask := range []bool{false, true} {
 			synctest.Test(t, func(t *testing.T) {
@@ -42,9 +42,9 @@ func TestSignOutEndsWhatWasConfigured(t *testing.T) {
 					t.Fatalf("%s: got asked %v, want %v", name, asked, ask)
 				}
 				if ask { // the first choice is what would have happened
-					_, first, _ := strings.Cut(p.Body, `name="extent" value="`)
+					_, first, _ := strings.Cut(p.Body, `name="scope" value="`)
 					first, _, _ = strings.Cut(first, `"`)
-					p = here.submit(p, "extent", first)
+					p = here.submit(p, "scope", first)
 				}
 				if p.Status != http.StatusOK || here.signedIn("ledger") != c.here || phone.signedIn("ledger") != c.phone {
 					t.Errorf("%s: got %d, this browser %v and the phone %v, want %v and %v", name, p.Status, here.signedIn("ledger"), phone.signedIn("ledger"), c.here, c.phone)
@@ -65,7 +65,7 @@ func TestSilentSignInAfterLogoutIsRefused(t *testing.T) {
 		leave := func() {
 			t.Helper()
 			time.Sleep(time.Second)
-			b.submit(b.get(endSession("client_id", "atlas")), "extent", "application")
+			b.submit(b.get(endSession("client_id", "atlas")), "scope", "client")
 			time.Sleep(time.Second)
 		}
 		b.mustJoin("alice", "atlas")
@@ -105,7 +105,7 @@ func TestSilentSignInAfterLogoutIsRefused(t *testing.T) {
 		if p := b.get(authorizeURL("atlas")); !strings.Contains(p.Body, "You just signed out") {
 			t.Errorf("got %d to %q after leaving on the account page", p.Status, p.Header.Get("Location"))
 		}
-		b.submit(b.get(endSession()), "extent", "browser")
+		b.submit(b.get(endSession()), "scope", "session")
 		time.Sleep(time.Second)
 		if p := b.get(authorizeURL("atlas")); !strings.Contains(p.Body, `id="password"`) {
 			t.Errorf("got %d to %q after a whole sign-out, want the sign-in page", p.Status, p.Header.Get("Location"))

@@ -121,7 +121,7 @@ func (m *module) mustConfirmFirst(o outcome, p page, problem string) {
 		m.Errorf("got %d %q, want the problem %q", p.Status, description, problem)
 	}
 	m.mustStaySignedIn(o, "prompt", "none")
-	m.mustShowSignedOut(m.browser.submit(p, "extent", "browser"))
+	m.mustShowSignedOut(m.browser.submit(p, "scope", "session"))
 	m.mustBeSignedOut(o)
 }
 

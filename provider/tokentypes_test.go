@@ -27,7 +27,7 @@ func TestTokenOfOneKindIsNoOther(t *testing.T) {
 		other.mustJoin("alice", "atlas")
 		cookie := "__Host-curfew-session"
 		dead := other.cookies[cookie]
-		other.submit(other.get("/end_session"), "extent", "browser")
+		other.submit(other.get("/end_session"), "scope", "session")
 		time.Sleep(time.Second)
 		reports, _, err := o.store.ListReports(t.Context(), storage.ReportFilter{Subject: "sub-alice"}, storage.Page{})
 		if err != nil || len(reports) == 0 || len(o.clients.sent()) == 0 {
@@ -81,7 +81,7 @@ func TestTokenOfOneKindIsNoOther(t *testing.T) {
 			},
 			"id_token_hint to sign out": func(text string) bool {
 				c := b.copy()
-				return !strings.Contains(c.get(endSession("id_token_hint", text)).Body, `name="extent"`)
+				return !strings.Contains(c.get(endSession("id_token_hint", text)).Body, `name="scope"`)
 			},
 		}
 		want := map[string][]string{

@@ -49,7 +49,7 @@ type Metadata struct {
 	LogoutTokenTyp    string   `json:"logout_token_typ,omitempty"`    // logout+jwt (default), JWT, none
 	LogoutTokenClaims string   `json:"logout_token_claims,omitempty"` // both (default), sid, sub
 	BackendLogout     string   `json:"backend_logout,omitempty"`      // none (default), session: a hint without a cookie ends its session
-	LogoutScope       string   `json:"logout_scope,omitempty"`        // what its sign-out ends: application, browser, everywhere; empty: the deployment's default
+	LogoutScope       string   `json:"logout_scope,omitempty"`        // what its sign-out ends: client, session, all; empty: the deployment's default
 	RefreshTokens     string   `json:"refresh_tokens,omitempty"`      // which it may hold: empty (both), session, offline
 	CheckSession      bool     `json:"check_session,omitempty"`       // Session Management 1.0: it gets session_state
 
@@ -58,7 +58,7 @@ type Metadata struct {
 	IntrospectionCache int   `json:"introspection_cache,omitempty"` // seconds for which its resource servers keep an introspection answer
 	SessionWithTokens  bool  `json:"session_with_tokens,omitempty"` // its session ends with its access token unless refreshed
 	ClockSkew          *int  `json:"clock_skew,omitempty"`          // seconds; default 60
-	Renotify           *bool `json:"tell_late_join,omitempty"`      // told once more when it joined less than 30 s before the end; default true
+	Renotify           *bool `json:"renotify,omitempty"`            // told once more when it joined less than 30 s before the end; default true
 }
 
 // Client is a relying party.

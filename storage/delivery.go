@@ -26,19 +26,19 @@ type Delivery struct {
 	Host           string        `json:"host"` // canonical host:port; deliveries of one host share slots
 	Subject        string        `json:"sub"`  // as that client knows the user
 	SID            string        `json:"sid"`
-	Alg            string        `json:"alg"`              // id_token_signed_response_alg of the client
-	Typ            string        `json:"typ,omitempty"`    // logout_token_typ
-	Claims         string        `json:"claims,omitempty"` // logout_token_claims
-	Renotification bool          `json:"late,omitempty"`   // the second telling of a client that joined just before the end
+	Alg            string        `json:"alg"`                      // id_token_signed_response_alg of the client
+	Typ            string        `json:"typ,omitempty"`            // logout_token_typ
+	Claims         string        `json:"claims,omitempty"`         // logout_token_claims
+	Renotification bool          `json:"renotification,omitempty"` // the second telling of a client that joined just before the end
 	Created        time.Time     `json:"created"`
-	NextAttempt    time.Time     `json:"next"` // not before
-	GiveUpAt       time.Time     `json:"give_up"`
+	NextAttempt    time.Time     `json:"next_attempt"` // not before
+	GiveUpAt       time.Time     `json:"give_up_at"`
 	Attempts       int           `json:"attempts"`
-	Refusals       int           `json:"refused,omitempty"` // answers that say no (400, 401, 403, 404, 3xx …) so far
+	Refusals       int           `json:"refusals,omitempty"` // answers that say no (400, 401, 403, 404, 3xx …) so far
 	State          DeliveryState `json:"state"`
-	Answer         Answer        `json:"answer,omitzero"`
-	Lease          uint64        `json:"lease"`           // counts claims: the fencing number
-	LeasedUntil    time.Time     `json:"leased,omitzero"` // until then somebody is at it
+	Answer         Answer        `json:"last_answer,omitzero"`
+	Lease          uint64        `json:"lease"`                 // counts claims: the fencing number
+	LeasedUntil    time.Time     `json:"leased_until,omitzero"` // until then somebody is at it
 }
 
 // Answer is what came back at the last attempt.

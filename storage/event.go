@@ -11,7 +11,7 @@ import (
 type Event struct {
 	Seq     uint64            `json:"seq"`
 	At      time.Time         `json:"at"`
-	Kind    string            `json:"kind"` // session.created, session.ended, membership.ended, grant.ended, user.…, client.…, key.…, delivery.…
+	Kind    string            `json:"kind"` // session.created, session.ended, client_session.ended, grant.ended, user.…, client.…, key.…, delivery.…
 	Reason  Reason            `json:"reason,omitempty"`
 	Cause   string            `json:"cause,omitempty"` // Cause.ID
 	By      string            `json:"by,omitempty"`

@@ -22,12 +22,12 @@ type Grant struct {
 	ACR          string          `json:"acr,omitempty"`
 	Created      time.Time       `json:"created"`
 	LastUsed     time.Time       `json:"last_used"`
-	IdleTimeout  time.Duration   `json:"idle,omitempty"`   // offline: dead this long after LastUsed; 0: no idle limit
-	Expires      time.Time       `json:"expires,omitzero"` // zero: only Idle limits it
-	RefreshHash  Hash            `json:"refresh,omitzero"` // the current refresh token
-	PreviousHash Hash            `json:"previous,omitzero"`
-	RotatedAt    time.Time       `json:"rotated,omitzero"` // when Previous was exchanged for Refresh
-	Trust        TokenExpiry     `json:"trust,omitzero"`   // what was issued under it, for offline grants
+	IdleTimeout  time.Duration   `json:"idle_timeout,omitempty"` // offline: dead this long after LastUsed; 0: no idle limit
+	Expires      time.Time       `json:"expires_at,omitzero"`    // zero: only Idle limits it
+	RefreshHash  Hash            `json:"refresh_hash,omitzero"`  // the current refresh token
+	PreviousHash Hash            `json:"previous_hash,omitzero"`
+	RotatedAt    time.Time       `json:"rotated_at,omitzero"`   // when Previous was exchanged for Refresh
+	Trust        TokenExpiry     `json:"token_expiry,omitzero"` // what was issued under it, for offline grants
 	UserAgent    string          `json:"user_agent,omitempty"`
 }
 

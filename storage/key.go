@@ -14,10 +14,10 @@ type Key struct {
 	Public      json.RawMessage `json:"public,omitempty"`  // JWK
 	Wrapped     []byte          `json:"wrapped,omitempty"` // the private part; an empty one once destroyed
 	Created     time.Time       `json:"created"`
-	ActiveAt    time.Time       `json:"active,omitzero"`   // signs from then on; before it is pending
-	RetiredAt   time.Time       `json:"retired,omitzero"`  // signs no more, still published
-	ArchivedAt  time.Time       `json:"archived,omitzero"` // no longer published, still verifies hints
-	RemovableAt time.Time       `json:"gone,omitzero"`     // counts for nothing, may be removed
+	ActiveAt    time.Time       `json:"active_at,omitzero"`    // signs from then on; before it is pending
+	RetiredAt   time.Time       `json:"retired_at,omitzero"`   // signs no more, still published
+	ArchivedAt  time.Time       `json:"archived_at,omitzero"`  // no longer published, still verifies hints
+	RemovableAt time.Time       `json:"removable_at,omitzero"` // counts for nothing, may be removed
 }
 
 // Keys keeps keys.

@@ -29,7 +29,7 @@ type InitialAccessToken struct {
 	Defaults []byte    `json:"defaults,omitempty"` // JSON: the per-client choices that clients registered with it get
 	Created  time.Time `json:"created"`
 	Expires  time.Time `json:"expires,omitzero"`
-	UsesLeft int       `json:"uses"` // registrations left; -1: unlimited
+	UsesLeft int       `json:"uses_left"` // registrations left; -1: unlimited
 }
 
 // InitialAccessTokens keeps initial access tokens.

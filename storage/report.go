@@ -11,10 +11,10 @@ type TrustState string
 // The trust states, from none known to certain.
 const (
 	TrustUnknown   TrustState = "unknown"   // nothing is known
-	TrustNotified  TrustState = "told"      // asked or accepted, no proof
-	TrustExpiring  TrustState = "bounded"   // ends by itself at Until
+	TrustNotified  TrustState = "notified"  // asked or accepted, no proof
+	TrustExpiring  TrustState = "expiring"  // ends by itself at Until
 	TrustConfirmed TrustState = "confirmed" // the holder says so
-	TrustRevoked   TrustState = "closed"    // Curfew enforces it
+	TrustRevoked   TrustState = "revoked"   // Curfew enforces it
 )
 
 // ReportEntry is one holder of trust in an ended session.
@@ -24,15 +24,15 @@ type ReportEntry struct {
 	Name           string        `json:"name,omitempty"`
 	Channels       []string      `json:"channels,omitempty"` // backchannel, frontchannel
 	Trust          TrustState    `json:"trust"`
-	Delivery       DeliveryState `json:"delivery"`        // none if there is nothing to deliver
-	Evidence       int           `json:"evidence"`        // grade 0 to 5
-	NotifiedAt     time.Time     `json:"told,omitzero"`   // confirmed or accepted then
-	ExpiresAt      time.Time     `json:"until,omitzero"`  // bounded: the hard end
-	BoundBy        string        `json:"basis,omitempty"` // what Until rests on
+	Delivery       DeliveryState `json:"delivery"`             // none if there is nothing to deliver
+	Evidence       int           `json:"evidence"`             // grade 0 to 5
+	NotifiedAt     time.Time     `json:"notified_at,omitzero"` // confirmed or accepted then
+	ExpiresAt      time.Time     `json:"expires_at,omitzero"`  // bounded: the hard end
+	BoundBy        string        `json:"bound_by,omitempty"`   // what Until rests on
 	Attempts       int           `json:"attempts,omitempty"`
-	NextAttempt    time.Time     `json:"next,omitzero"` // the next attempt
-	LastAnswer     Answer        `json:"answer,omitzero"`
-	Renotification string        `json:"late,omitempty"` // a second telling: pending, done, failed
+	NextAttempt    time.Time     `json:"next_attempt,omitzero"` // the next attempt
+	LastAnswer     Answer        `json:"last_answer,omitzero"`
+	Renotification string        `json:"renotification,omitempty"` // a second telling: pending, done, failed
 }
 
 // DeliveryNone is the delivery state of a row to which nothing is delivered.
@@ -42,16 +42,16 @@ const DeliveryNone DeliveryState = "none"
 type Report struct {
 	ID           string        `json:"id"`
 	Cause        Cause         `json:"cause"`
-	Session      string        `json:"session"` // a hash; the id itself names nothing any more
-	WholeSession bool          `json:"whole"`   // the session ended, not only a share of it
+	Session      string        `json:"session"`       // a hash; the id itself names nothing any more
+	WholeSession bool          `json:"whole_session"` // the session ended, not only a share of it
 	Subject      string        `json:"sub"`
-	EndedAt      time.Time     `json:"at"` // t0
+	EndedAt      time.Time     `json:"ended_at"` // t0
 	AuthTime     time.Time     `json:"auth_time,omitzero"`
 	UserAgent    string        `json:"user_agent,omitempty"`
 	Address      string        `json:"address,omitempty"`
-	Entries      []ReportEntry `json:"rows"`
+	Entries      []ReportEntry `json:"entries"`
 	Audit        []uint64      `json:"audit,omitempty"` // sequence numbers of its audit lines
-	DeleteAfter  time.Time     `json:"keep"`            // removed after this
+	DeleteAfter  time.Time     `json:"delete_after"`    // removed after this
 }
 
 // Entry finds the row of that kind for a client, nil if there is none.

@@ -11,26 +11,26 @@ type SessionID string
 // Session is one signed-in browser and the relying parties that hold it.
 type Session struct {
 	ID             SessionID       `json:"id"`
-	SecretHash     Hash            `json:"secret"` // of the cookie's secret; new at every authentication
+	SecretHash     Hash            `json:"secret_hash"` // of the cookie's secret; new at every authentication
 	Subject        string          `json:"sub"`
 	AuthTime       time.Time       `json:"auth_time"`
 	AMR            []string        `json:"amr,omitempty"`
 	ACR            string          `json:"acr,omitempty"`
 	Created        time.Time       `json:"created"`
 	LastActive     time.Time       `json:"last_active"`
-	IdleTimeout    time.Duration   `json:"idle"`    // dead this long after LastActive
-	Expires        time.Time       `json:"expires"` // the absolute end
-	RememberMe     bool            `json:"keep,omitempty"`
+	IdleTimeout    time.Duration   `json:"idle_timeout"` // dead this long after LastActive
+	Expires        time.Time       `json:"expires_at"`   // the absolute end
+	RememberMe     bool            `json:"remember_me,omitempty"`
 	UserAgent      string          `json:"user_agent,omitempty"` // at most 512 bytes
 	Address        string          `json:"address,omitempty"`    // the browser's, at sign-in
-	ClientSessions []ClientSession `json:"members,omitempty"`
+	ClientSessions []ClientSession `json:"client_sessions,omitempty"`
 }
 
 // ClientSession is a relying party's share of a session.
 type ClientSession struct {
 	Client     string    `json:"client"`
-	SID        string    `json:"sid"`            // random for each membership, so that no late logout token can end a later one
-	CodeIssued time.Time `json:"began,omitzero"` // when the code was issued by which it joined: an ending as of then or later ends it
+	SID        string    `json:"sid"`                  // random for each membership, so that no late logout token can end a later one
+	CodeIssued time.Time `json:"code_issued,omitzero"` // when the code was issued by which it joined: an ending as of then or later ends it
 	Joined     time.Time `json:"joined"`
 	LastUsed   time.Time `json:"last_used"` // the latest issue of tokens
 	TokenExpiry
@@ -38,11 +38,11 @@ type ClientSession struct {
 
 // TokenExpiry says until when a relying party may trust what it was given: the latest of each kind. Zero: none was given.
 type TokenExpiry struct {
-	Opaque        time.Time `json:"opaque,omitzero"`   // expiry of opaque access tokens
-	JWT           time.Time `json:"jwt,omitzero"`      // exp of access tokens that resource servers check by themselves
-	IDToken       time.Time `json:"id_token,omitzero"` // exp of ID tokens
-	SessionExpiry time.Time `json:"lease,omitzero"`    // session_expiry claim
-	LastIDToken   time.Time `json:"issued,omitzero"`   // the latest ID token went out
+	Opaque        time.Time `json:"opaque,omitzero"`         // expiry of opaque access tokens
+	JWT           time.Time `json:"jwt,omitzero"`            // exp of access tokens that resource servers check by themselves
+	IDToken       time.Time `json:"id_token,omitzero"`       // exp of ID tokens
+	SessionExpiry time.Time `json:"session_expiry,omitzero"` // session_expiry claim
+	LastIDToken   time.Time `json:"last_id_token,omitzero"`  // the latest ID token went out
 }
 
 // Deadline is the instant from which the session is dead by itself.

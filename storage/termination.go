@@ -10,27 +10,27 @@ type Reason string
 
 // The reasons, as they stand in audit, report and log.
 const (
-	ReasonLogout             Reason = "rp_initiated"      // RP-Initiated Logout 1.0
-	ReasonAccount            Reason = "account"           // the person, on the account page
-	ReasonIdle               Reason = "idle_timeout"      //
-	ReasonAbsolute           Reason = "absolute_lifetime" //
-	ReasonOtherUser          Reason = "other_user"        // someone else signed in on this browser
-	ReasonPasswordChange     Reason = "password_change"   //
-	ReasonPasswordReset      Reason = "password_reset"    //
-	ReasonEmailChange        Reason = "email_change"      //
-	ReasonNotMe              Reason = "not_me"            // "this wasn't me"
-	ReasonAdmin              Reason = "administrator"     //
-	ReasonUserDisabled       Reason = "user_disabled"     //
-	ReasonUserRemoved        Reason = "user_removed"      //
-	ReasonClientSignOut      Reason = "application"       // signed out at one application only
-	ReasonConsentWithdrawn   Reason = "consent_withdrawn" //
-	ReasonClientDisabled     Reason = "client_disabled"   //
-	ReasonClientRemoved      Reason = "client_removed"    //
-	ReasonClientChanged      Reason = "client_changed"    // its metadata allow it less than before
-	ReasonRefreshReuse       Reason = "refresh_reuse"     // a refresh token was used twice: theft shows
-	ReasonCodeReuse          Reason = "code_reuse"        //
-	ReasonTokenRevoked       Reason = "token_revoked"     // by its client (RFC 7009)
-	ReasonOfflineAccessEnded Reason = "offline_ended"     // offline access ended by its own button
+	ReasonLogout             Reason = "rp_initiated"         // RP-Initiated Logout 1.0
+	ReasonAccount            Reason = "account"              // the person, on the account page
+	ReasonIdle               Reason = "idle_timeout"         //
+	ReasonAbsolute           Reason = "absolute_lifetime"    //
+	ReasonOtherUser          Reason = "other_user"           // someone else signed in on this browser
+	ReasonPasswordChange     Reason = "password_change"      //
+	ReasonPasswordReset      Reason = "password_reset"       //
+	ReasonEmailChange        Reason = "email_change"         //
+	ReasonNotMe              Reason = "not_me"               // "this wasn't me"
+	ReasonAdmin              Reason = "administrator"        //
+	ReasonUserDisabled       Reason = "user_disabled"        //
+	ReasonUserRemoved        Reason = "user_removed"         //
+	ReasonClientSignOut      Reason = "client_sign_out"      // signed out at one application only
+	ReasonConsentWithdrawn   Reason = "consent_withdrawn"    //
+	ReasonClientDisabled     Reason = "client_disabled"      //
+	ReasonClientRemoved      Reason = "client_removed"       //
+	ReasonClientChanged      Reason = "client_changed"       // its metadata allow it less than before
+	ReasonRefreshReuse       Reason = "refresh_reuse"        // a refresh token was used twice: theft shows
+	ReasonCodeReuse          Reason = "code_reuse"           //
+	ReasonTokenRevoked       Reason = "token_revoked"        // by its client (RFC 7009)
+	ReasonOfflineAccessEnded Reason = "offline_access_ended" // offline access ended by its own button
 )
 
 // Cause is why and by whom something ends.
@@ -44,14 +44,14 @@ type Cause struct {
 
 // Selector says what ends. Exactly one of Sessions, Subject, Everyone, Overdue and Grant is set, or Client alone (the same as with Everyone).
 type Selector struct {
-	Sessions       []SessionID `json:"sessions,omitempty"` // these
-	Subject        string      `json:"sub,omitempty"`      // one user's
-	AllUsers       bool        `json:"everyone,omitempty"` // all
-	Expired        bool        `json:"overdue,omitempty"`  // what is past its deadline; the cause's reason is each session's ExpiryReason
-	Grant          string      `json:"grant,omitempty"`    // this grant and nothing else
-	Except         SessionID   `json:"except,omitempty"`   // but this one
-	Client         string      `json:"client,omitempty"`   // only this client's memberships and grants in what is selected
-	IncludeOffline bool        `json:"offline,omitempty"`  // offline grants of the selected users (and client) too
+	Sessions       []SessionID `json:"sessions,omitempty"`        // these
+	Subject        string      `json:"sub,omitempty"`             // one user's
+	AllUsers       bool        `json:"all_users,omitempty"`       // all
+	Expired        bool        `json:"expired,omitempty"`         // what is past its deadline; the cause's reason is each session's ExpiryReason
+	Grant          string      `json:"grant,omitempty"`           // this grant and nothing else
+	Except         SessionID   `json:"except,omitempty"`          // but this one
+	Client         string      `json:"client,omitempty"`          // only this client's memberships and grants in what is selected
+	IncludeOffline bool        `json:"include_offline,omitempty"` // offline grants of the selected users (and client) too
 
 	OfflineOnly bool `json:"offline_only,omitempty"` // with Offline, and Subject, Everyone or Client: these grants and nothing else
 }
@@ -97,7 +97,7 @@ type Plan struct {
 // TerminationCount is what a selector would end.
 type TerminationCount struct {
 	Sessions       int `json:"sessions"`
-	ClientSessions int `json:"relying_parties"` // memberships
+	ClientSessions int `json:"client_sessions"` // memberships
 	Deliveries     int `json:"deliveries"`      // members with a back-channel logout URI
 	Grants         int `json:"grants"`
 }
@@ -106,9 +106,9 @@ type TerminationCount struct {
 type BulkLogout struct {
 	Cause     Cause            `json:"cause"`
 	Selector  Selector         `json:"selector"`
-	StartedAt time.Time        `json:"at"` // t0: what began after it is not touched
+	StartedAt time.Time        `json:"started_at"` // t0: what began after it is not touched
 	Done      TerminationCount `json:"done"`
-	Finished  time.Time        `json:"finished,omitzero"`
+	Finished  time.Time        `json:"finished_at,omitzero"`
 }
 
 // Terminations is how sessions end.

@@ -15,7 +15,7 @@ type ActivityPage struct {
 // Event is one sign-in or one ending.
 type Event struct {
 	At          time.Time
-	Kind        string // session.created, session.ended, membership.ended, grant.ended, user.password, user.email
+	Kind        string // session.created, session.ended, client_session.ended, grant.ended, user.password, user.email
 	Reason      string // of an ending
 	Application string // whose share ended; empty: the whole session
 	Device      string
@@ -33,7 +33,7 @@ func (e Event) Text() string {
 		return "Signed in"
 	case "session.ended":
 		return "Signed out"
-	case "membership.ended":
+	case "client_session.ended":
 		return "Signed out of " + e.Application
 	case "grant.ended":
 		return "Access of " + e.Application + " ended"
@@ -50,27 +50,27 @@ func (e Event) ReasonText() string { return reasonTexts[e.Reason] }
 
 // reasonTexts are the reasons of an ending, as they stand in audit and report, for the person whose session it was.
 var reasonTexts = map[string]string{
-	"rp_initiated":      "you signed out at an application",
-	"account":           "you signed out on the account page",
-	"idle_timeout":      "it was not used for too long",
-	"absolute_lifetime": "it had lasted as long as a session may",
-	"other_user":        "somebody else signed in on that browser",
-	"password_change":   "you changed your password",
-	"password_reset":    "your password was reset",
-	"email_change":      "you changed your e-mail address",
-	"not_me":            "you said that it was not you",
-	"administrator":     "an administrator ended it",
-	"user_disabled":     "the account was disabled",
-	"user_removed":      "the account was removed",
-	"application":       "you signed out at that application only",
-	"consent_withdrawn": "you withdrew what the application was allowed",
-	"client_disabled":   "the application was switched off",
-	"client_removed":    "the application was removed",
-	"client_changed":    "the application may do less than before",
-	"refresh_reuse":     "a token of the application was used twice, as if it had been stolen",
-	"code_reuse":        "a code of the application was used twice",
-	"token_revoked":     "the application gave it back",
-	"offline_ended":     "you ended its offline access",
+	"rp_initiated":         "you signed out at an application",
+	"account":              "you signed out on the account page",
+	"idle_timeout":         "it was not used for too long",
+	"absolute_lifetime":    "it had lasted as long as a session may",
+	"other_user":           "somebody else signed in on that browser",
+	"password_change":      "you changed your password",
+	"password_reset":       "your password was reset",
+	"email_change":         "you changed your e-mail address",
+	"not_me":               "you said that it was not you",
+	"administrator":        "an administrator ended it",
+	"user_disabled":        "the account was disabled",
+	"user_removed":         "the account was removed",
+	"client_sign_out":      "you signed out at that application only",
+	"consent_withdrawn":    "you withdrew what the application was allowed",
+	"client_disabled":      "the application was switched off",
+	"client_removed":       "the application was removed",
+	"client_changed":       "the application may do less than before",
+	"refresh_reuse":        "a token of the application was used twice, as if it had been stolen",
+	"code_reuse":           "a code of the application was used twice",
+	"token_revoked":        "the application gave it back",
+	"offline_access_ended": "you ended its offline access",
 }
 
 // Tab names this page's tab.

@@ -11,10 +11,10 @@ type Trust string
 
 // The trust states.
 const (
-	TrustRevoked   Trust = "closed"    // Curfew enforces it
+	TrustRevoked   Trust = "revoked"   // Curfew enforces it
 	TrustConfirmed Trust = "confirmed" // the holder says so
-	TrustExpiring  Trust = "bounded"   // ends by itself at Until
-	TrustNotified  Trust = "told"      // asked or accepted, no proof
+	TrustExpiring  Trust = "expiring"  // ends by itself at Until
+	TrustNotified  Trust = "notified"  // asked or accepted, no proof
 	TrustUnknown   Trust = "unknown"   // nothing is known
 )
 
@@ -32,9 +32,9 @@ const (
 
 // The kinds of holders.
 const (
-	KindClientSession = "application" // the session that an application made for itself; also when Kind is empty
-	KindAccessTokens  = "tokens"      // access tokens it was given
-	KindOfflineAccess = "offline"     // its access without the person
+	KindClientSession = "client_session" // the session that an application made for itself; also when Kind is empty
+	KindAccessTokens  = "access_tokens"  // access tokens it was given
+	KindOfflineAccess = "offline_access" // its access without the person
 )
 
 // The channels by which a holder is told.

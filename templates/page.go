@@ -51,15 +51,15 @@ type App struct {
 	SelfRegistered bool // by dynamic registration: its name is what it calls itself
 }
 
-// LogoutScope is how much a sign-out ends, and the value of the form field "extent".
+// LogoutScope is how much a sign-out ends, and the value of the form field "scope".
 type LogoutScope string
 
 // The extents. The last two exist on the account page only.
 const (
-	ScopeClient     LogoutScope = "application" // the share of one application; single sign-on lives on
-	ScopeSession    LogoutScope = "browser"     // this session
-	ScopeAll        LogoutScope = "everywhere"  // all sessions of the person
-	ScopeAllOffline LogoutScope = "everywhere-offline"
+	ScopeClient     LogoutScope = "client"  // the share of one application; single sign-on lives on
+	ScopeSession    LogoutScope = "session" // this session
+	ScopeAll        LogoutScope = "all"     // all sessions of the person
+	ScopeAllOffline LogoutScope = "all-offline"
 	ScopeOthers     LogoutScope = "others"   // all but this one
 	ScopeSelected   LogoutScope = "selected" // those whose boxes are ticked
 )

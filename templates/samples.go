@@ -182,7 +182,7 @@ func accountSamples() []Sample {
 	activity := ActivityPage{AccountPage: account, OlderURL: "/account/activity?after=9", Events: []Event{
 		{At: ago(108 * time.Minute), Kind: "session.created", Device: "Firefox on Linux", Address: "192.0.2.17"},
 		{At: ago(20 * hour), Kind: "session.ended", Reason: "idle_timeout", Device: "Edge on Windows", Address: "203.0.113.80", ReportURL: "/account/activity/r1"},
-		{At: ago(26 * hour), Kind: "membership.ended", Reason: "refresh_reuse", Application: "Mail", Device: "Safari on iPhone", Address: "198.51.100.4", ReportURL: "/account/activity/r2"},
+		{At: ago(26 * hour), Kind: "client_session.ended", Reason: "refresh_reuse", Application: "Mail", Device: "Safari on iPhone", Address: "198.51.100.4", ReportURL: "/account/activity/r2"},
 		{At: ago(3 * day), Kind: "user.password", Device: "Firefox on Linux", Address: "192.0.2.17"},
 	}}
 	report := ReportPage{
@@ -194,7 +194,7 @@ func accountSamples() []Sample {
 	later.Now = sampleNow.Add(day)
 	later.Entries = append([]Entry{{ID: "t", Kind: KindAccessTokens, Application: "Atlas", Trust: TrustExpiring, ExpiresAt: sampleNow.Add(11 * time.Minute)}, {ID: "o", Kind: KindOfflineAccess, Application: "Mail", Trust: TrustUnknown, Delivery: DeliveryNone}}, report.Entries[:3]...)
 	later.Horizon.Unknown = nil
-	access := ReportPage{AccountPage: account, Ended: sampleNow, Reason: "offline_ended", Application: "Mail", Entries: []Entry{{ID: "o", Kind: KindOfflineAccess, Application: "Mail", Trust: TrustRevoked}}, DownloadURL: "/account/activity/r3.jwt", MeaningURL: "/signed-out/meaning"}
+	access := ReportPage{AccountPage: account, Ended: sampleNow, Reason: "offline_access_ended", Application: "Mail", Entries: []Entry{{ID: "o", Kind: KindOfflineAccess, Application: "Mail", Trust: TrustRevoked}}, DownloadURL: "/account/activity/r3.jwt", MeaningURL: "/signed-out/meaning"}
 
 	return []Sample{
 		sample("sessions", Sessions, list),

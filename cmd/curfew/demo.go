@@ -174,8 +174,8 @@ func (d *demo) seed(ctx context.Context, c *admin.Client) error {
 	}
 	for _, app := range d.apps {
 		metadata := app.Metadata()
-		metadata["consent"] = "skip"       // they belong to whoever runs the provider
-		metadata["tell_late_join"] = false // they know a sid that ended while they were still making its session
+		metadata["consent"] = "skip" // they belong to whoever runs the provider
+		metadata["renotify"] = false // they know a sid that ended while they were still making its session
 		if _, err := c.AddClient(ctx, metadata); err != nil {
 			return err
 		}

@@ -109,7 +109,7 @@ func clientSettings(r Run) map[string]any {
 	case strings.Contains(r.Plan, "session-management"):
 		c["check_session"] = true
 	case strings.Contains(r.Plan, "backchannel"):
-		c["tell_late_join"] = false
+		c["renotify"] = false
 	}
 	return c
 }

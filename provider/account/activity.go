@@ -15,7 +15,7 @@ import (
 )
 
 // shownEvents are the audit lines that concern a person.
-var shownEvents = []string{"session.created", "session.ended", "membership.ended", "grant.ended", "user.password", "user.email"}
+var shownEvents = []string{"session.created", "session.ended", "client_session.ended", "grant.ended", "user.password", "user.email"}
 
 const eventsPerPage = 30
 

@@ -105,7 +105,7 @@ func (h *Handler) requireForm(w http.ResponseWriter, r *http.Request) (v viewer,
 		return v, nil, false
 	}
 	var session storage.SessionID
-	if _, err := h.Site.OpenInteraction(r, purposeAccount, values.Get("handle"), &session); err != nil || session != v.session.ID {
+	if _, err := h.Site.OpenInteraction(r, purposeAccount, values.Get("interaction"), &session); err != nil || session != v.session.ID {
 		pageErr := web.PageErrorFrom(web.ErrInteraction)
 		pageErr.Advice, pageErr.LinkURL, pageErr.LinkText = "Nothing was changed. Open it again.", h.Site.Path("/account"), "Your account"
 		h.Site.RenderError(w, r, pageErr)

@@ -65,7 +65,7 @@ func (h *Handler) Reset(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	var subject string
-	if _, err := h.Site.OpenInteraction(r, purposeReset, form.Get("handle"), &subject); err != nil || subject != user.Subject {
+	if _, err := h.Site.OpenInteraction(r, purposeReset, form.Get("interaction"), &subject); err != nil || subject != user.Subject {
 		pageErr := web.PageErrorFrom(web.ErrInteraction)
 		pageErr.Advice, pageErr.LinkURL, pageErr.LinkText = "Nothing was changed.", h.Site.Path(r.URL.EscapedPath()), "Open it again"
 		h.Site.RenderError(w, r, pageErr)

@@ -75,7 +75,7 @@ func (h *Handler) ChangePassword(w http.ResponseWriter, r *http.Request) {
 	}
 	user := v.user
 	user.Password, user.Updated = hash, h.Site.Now()
-	h.changeUser(w, r, v, user, form.Get("extent"), storage.ReasonPasswordChange, "user.password", "password")
+	h.changeUser(w, r, v, user, form.Get("scope"), storage.ReasonPasswordChange, "user.password", "password")
 }
 
 // ChangeEmail is POST /account/email.
@@ -114,7 +114,7 @@ func (h *Handler) ChangeEmail(w http.ResponseWriter, r *http.Request) {
 	}
 	user := v.user
 	user.Email, user.EmailVerified, user.Updated = email, false, h.Site.Now()
-	h.changeUser(w, r, v, user, form.Get("extent"), storage.ReasonEmailChange, "user.email", "email")
+	h.changeUser(w, r, v, user, form.Get("scope"), storage.ReasonEmailChange, "user.email", "email")
 }
 
 // changeUser stores the user and ends sessions in one transaction. Where this session lives on, it gets a new secret.

@@ -111,16 +111,16 @@ func (h *Handler) SignOut(w http.ResponseWriter, r *http.Request) {
 		h.redirectWithNotice(w, "/account", "over")
 	case form.Get("end-offline") != "":
 		h.endOffline(w, r, v, form.Get("end-offline"), "/account")
-	case form.Get("extent") == string(templates.ScopeSelected) && len(form["session"]) > 0:
+	case form.Get("scope") == string(templates.ScopeSelected) && len(form["session"]) > 0:
 		var ids []storage.SessionID
 		for _, hash := range form["session"] {
 			ids = append(ids, findSession(hash)...)
 		}
 		h.endSelected(w, r, v, ids, storage.ReasonAccount, "signed-out")
-	case form.Get("extent") == string(templates.ScopeOthers):
+	case form.Get("scope") == string(templates.ScopeOthers):
 		h.endAndReport(w, r, v, storage.Selector{Subject: subject, Except: v.session.ID}, storage.ReasonAccount, storage.Change{}, "/account", "signed-out")
-	case form.Get("extent") == string(templates.ScopeAll), form.Get("extent") == string(templates.ScopeAllOffline):
-		sel := storage.Selector{Subject: subject, IncludeOffline: form.Get("extent") == string(templates.ScopeAllOffline)}
+	case form.Get("scope") == string(templates.ScopeAll), form.Get("scope") == string(templates.ScopeAllOffline):
+		sel := storage.Selector{Subject: subject, IncludeOffline: form.Get("scope") == string(templates.ScopeAllOffline)}
 		h.EndAndRender(w, r, &v.session, templates.ScopeAll, sel, h.cause(r, v, storage.ReasonAccount), storage.Change{})
 	default:
 		h.redirectWithNotice(w, "/account", "nothing")

@@ -32,7 +32,7 @@ func TestSealedValueOpensUnderItsKindOnly(t *testing.T) {
 	flipped[len(flipped)/2] ^= 1
 	foreign, _ := mustFixture(t).mustLoad(t).Seal("code", value)
 	for name, bad := range map[string][2]string{
-		"another kind":       {"handle", text},
+		"another kind":       {"interaction", text},
 		"a longer kind":      {"code|", text},
 		"altered":            {"code", string(flipped)},
 		"truncated":          {"code", text[:len(text)-2]},
@@ -50,14 +50,14 @@ func TestSealedValueOpensUnderItsKindOnly(t *testing.T) {
 
 func TestWhatIsTooLargeIsNotSealed(t *testing.T) {
 	r := mustFixture(t).mustLoad(t)
-	if _, err := r.Seal("handle", make([]byte, 4096)); !errors.Is(err, ErrTooLarge) {
+	if _, err := r.Seal("interaction", make([]byte, 4096)); !errors.Is(err, ErrTooLarge) {
 		t.Errorf("got %v, want ErrTooLarge", err)
 	}
-	text, err := r.Seal("handle", make([]byte, 2000))
+	text, err := r.Seal("interaction", make([]byte, 2000))
 	if err != nil || len(text) > 4096 {
 		t.Errorf("2,000 bytes: got %d characters, %v", len(text), err)
 	}
-	if v, err := r.Open("handle", text); err != nil || len(v) != 2000 {
+	if v, err := r.Open("interaction", text); err != nil || len(v) != 2000 {
 		t.Errorf("2,000 bytes: got %d, %v", len(v), err)
 	}
 }

@@ -69,7 +69,7 @@ func TestStolenRefreshTokenEndsTheClientsShare(t *testing.T) {
 	if err != nil || session.ClientSession("shop") != nil || session.ClientSession("mail") == nil {
 		t.Fatalf("members: %+v, %v", session.ClientSessions, err)
 	}
-	events, _, err := g.store.ListEvents(t.Context(), storage.EventFilter{Kind: "membership.ended", Reason: storage.ReasonRefreshReuse}, storage.Page{})
+	events, _, err := g.store.ListEvents(t.Context(), storage.EventFilter{Kind: "client_session.ended", Reason: storage.ReasonRefreshReuse}, storage.Page{})
 	if err != nil || len(events) != 1 {
 		t.Errorf("audit lines: %d, %v", len(events), err)
 	}

@@ -26,7 +26,7 @@ func (c *validation) checkExtensions(m *storage.Metadata) {
 		c.addProblem("logout_token_claims", "sub leaves out the sid that backchannel_logout_session_required demands; drop one of them")
 	}
 	c.checkOneOf("backend_logout", m.BackendLogout, "none", "session")
-	c.checkOneOf("logout_scope", m.LogoutScope, "application", "browser", "everywhere")
+	c.checkOneOf("logout_scope", m.LogoutScope, "client", "session", "all")
 	c.checkOneOf("refresh_tokens", m.RefreshTokens, "session", "offline")
 	c.checkSeconds("session_expiry", m.SessionExpiry, maxDeclaredSeconds)
 	c.checkSeconds("introspection_cache", m.IntrospectionCache, maxDeclaredSeconds)
@@ -45,7 +45,7 @@ func (c *validation) checkSeconds(field string, n, limit int) {
 func ExtensionNames() []string {
 	return []string{
 		"require_pkce", "access_token_format", "audience", "consent", "logout_token_typ", "logout_token_claims", "backend_logout", "logout_scope",
-		"refresh_tokens", "check_session", "session_expiry", "introspection_cache", "session_with_tokens", "clock_skew", "tell_late_join",
+		"refresh_tokens", "check_session", "session_expiry", "introspection_cache", "session_with_tokens", "clock_skew", "renotify",
 	}
 }
 

@@ -132,7 +132,7 @@ func (n noFetch) FetchJSON(_ context.Context, uri string, _ int64, _ time.Durati
 func TestStrangerCannotTakeWhatOnlyAnOperatorGives(t *testing.T) {
 	o := mustStart(t, register.ModeOpen, "")
 	for _, body := range []string{
-		`{"redirect_uris":["https://rp.example/cb"],"client_id":"mail","client_secret":"0123456789012345678901234567890123456789","require_pkce":false,"consent":"skip","audience":["https://bank.example"],"backend_logout":"session","logout_scope":"everywhere"}`,
+		`{"redirect_uris":["https://rp.example/cb"],"client_id":"mail","client_secret":"0123456789012345678901234567890123456789","require_pkce":false,"consent":"skip","audience":["https://bank.example"],"backend_logout":"session","logout_scope":"all"}`,
 		`{"redirect_uris":["https://rp.example/cb"],"Client_ID":"mail","REQUIRE_PKCE":false,"Consent":"skip","Audience":["https://bank.example"],"Backend_logout":"session","Logout_Scope":"everywhere","dynamic":false,"disabled":false,"secret_hash":"AAAA"}`,
 		`{"redirect_uris":["https://rp.example/cb"],"require_pkce":null,"consent":null,"\u0063onsent":"skip"}`,
 	} {

@@ -39,7 +39,7 @@ func TestSoundMetadataPasses(t *testing.T) {
 		`{"request_uris":["https://app.example/request.jwt#hash"],"initiate_login_uri":"https://app.example/start"}`,
 		`{"subject_type":"pairwise"}`,
 		`{"subject_type":"pairwise","redirect_uris":["https://a.example/cb","https://b.example/cb"],"sector_identifier_uri":"https://a.example/sector.json"}`,
-		`{"require_pkce":false,"access_token_format":"jwt","audience":["https://api.example"],"consent":"skip","logout_token_typ":"JWT","logout_token_claims":"sid","backend_logout":"session","logout_scope":"everywhere","refresh_tokens":"offline","session_expiry":900,"clock_skew":0}`,
+		`{"require_pkce":false,"access_token_format":"jwt","audience":["https://api.example"],"consent":"skip","logout_token_typ":"JWT","logout_token_claims":"sid","backend_logout":"session","logout_scope":"all","refresh_tokens":"offline","session_expiry":900,"clock_skew":0}`,
 		`{"client_name":"Büro & Co","scope":"openid profile https://api.example/read"}`,
 	} {
 		if got := mustProblems(t, over, Policy{}); got != nil {
@@ -123,7 +123,7 @@ func TestUnsoundMetadataIsRefusedWithFieldCodeAndAdvice(t *testing.T) {
 		{`{"logout_token_typ":"jwt"}`, InvalidMetadata, "logout_token_typ", "JWT"},
 		{`{"logout_token_claims":"sub","backchannel_logout_session_required":true}`, InvalidMetadata, "logout_token_claims", "sid"},
 		{`{"backend_logout":"yes"}`, InvalidMetadata, "backend_logout", "session"},
-		{`{"logout_scope":"planet"}`, InvalidMetadata, "logout_scope", "everywhere"},
+		{`{"logout_scope":"planet"}`, InvalidMetadata, "logout_scope", "all"},
 		{`{"refresh_tokens":"both"}`, InvalidMetadata, "refresh_tokens", "offline"},
 		{`{"session_expiry":-1}`, InvalidMetadata, "session_expiry", "seconds"},
 		{`{"introspection_cache":99999999999}`, InvalidMetadata, "introspection_cache", "seconds"},

@@ -159,7 +159,7 @@ func (h *Handler) redirectToInteraction(w http.ResponseWriter, r *http.Request, 
 // openInteraction opens the handle in the path and finds the client again, as it is now.
 func (h *Handler) openInteraction(r *http.Request, purpose string) (*authRequest, error) {
 	var req authRequest
-	if _, err := h.Site.OpenInteraction(r, purpose, r.PathValue("handle"), &req.interaction); err != nil {
+	if _, err := h.Site.OpenInteraction(r, purpose, r.PathValue("interaction"), &req.interaction); err != nil {
 		return nil, err
 	}
 	if req.ClientID == "" {

@@ -11,7 +11,7 @@ import (
 	"github.com/curfew-id/curfew/templates"
 )
 
-// ShowConsent is GET /consent/{handle}.
+// ShowConsent is GET /consent/{interaction}.
 func (h *Handler) ShowConsent(w http.ResponseWriter, r *http.Request) {
 	req, session, ok := h.openConsent(w, r)
 	if !ok {
@@ -33,14 +33,14 @@ func (h *Handler) ShowConsent(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	app := h.Site.App(req.clientRecord, req.RedirectURI)
-	page := templates.ConsentPage{Page: h.Site.Page(r), Action: h.Site.Path(r.URL.EscapedPath()), Interaction: r.PathValue("handle"), Application: *app,
+	page := templates.ConsentPage{Page: h.Site.Page(r), Action: h.Site.Path(r.URL.EscapedPath()), Interaction: r.PathValue("interaction"), Application: *app,
 		Scopes: req.Scope, Claims: tokens.OutOfScopeClaims(req.Claims, req.Scope), Allowed: consent.Scope, SessionEnds: session.Expires, EachTime: req.requiresConsentEachTime(), OtherAccountURL: otherAccountURL}
 	page.Account = accountName(user)
 	web.PageHeaders(w, pagePolicy(app))
 	h.Site.LogRenderError(r, templates.Consent(w, page))
 }
 
-// Consent is POST /consent/{handle}.
+// Consent is POST /consent/{interaction}.
 func (h *Handler) Consent(w http.ResponseWriter, r *http.Request) {
 	req, session, ok := h.openConsent(w, r)
 	if !ok {

@@ -1,6 +1,6 @@
 // Package signin serves people on their way into an application: /authorize, /login/… and /consent/….
 //
-//	/authorize ──▶ parse, check ──▶ who is here? ──▶ /login/{handle} ──▶ /consent/{handle} ──▶ finish ──▶ application
+//	/authorize ──▶ parse, check ──▶ who is here? ──▶ /login/{interaction} ──▶ /consent/{interaction} ──▶ finish ──▶ application
 //	                                     └───────── a living session and consent ────────────────┘
 //
 // Nothing is stored until somebody signs in: the request travels sealed in handles, bound to the browser. With a living session and

@@ -25,7 +25,7 @@ type Limiter interface {
 	RecordSuccess(ctx context.Context, account, address string, knownDevice bool) error
 }
 
-// ShowLogin is GET /login/{handle}: the page that the request needs now.
+// ShowLogin is GET /login/{interaction}: the page that the request needs now.
 func (h *Handler) ShowLogin(w http.ResponseWriter, r *http.Request) {
 	req, session, ok := h.openLogin(w, r)
 	if !ok {
@@ -78,7 +78,7 @@ func (h *Handler) showLogin(w http.ResponseWriter, r *http.Request, req *authReq
 		h.answerError(w, r, nil, err)
 		return
 	}
-	action, interactionID, basePage := h.Site.Path(r.URL.EscapedPath()), r.PathValue("handle"), h.Site.Page(r)
+	action, interactionID, basePage := h.Site.Path(r.URL.EscapedPath()), r.PathValue("interaction"), h.Site.Page(r)
 	web.PageHeaders(w, pagePolicy(app))
 	if problem.RetryAfter > 0 {
 		w.Header().Set("Retry-After", web.RetryAfter(problem.RetryAfter))
@@ -128,7 +128,7 @@ func (h *Handler) otherAccountURL(w http.ResponseWriter, r *http.Request, req *a
 	return h.Site.Path("/login/" + interactionID), err
 }
 
-// Cancel is GET /login/{handle}/cancel: back to the application without signing in.
+// Cancel is GET /login/{interaction}/cancel: back to the application without signing in.
 func (h *Handler) Cancel(w http.ResponseWriter, r *http.Request) {
 	req, err := h.openInteraction(r, purposeLogin)
 	if err != nil {
@@ -142,7 +142,7 @@ func (h *Handler) Cancel(w http.ResponseWriter, r *http.Request) {
 	h.answerError(w, r, req, oauthError("access_denied", "the person chose not to sign in"))
 }
 
-// Login is POST /login/{handle}.
+// Login is POST /login/{interaction}.
 func (h *Handler) Login(w http.ResponseWriter, r *http.Request) {
 	req, session, ok := h.openLogin(w, r)
 	if !ok {

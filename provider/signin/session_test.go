@@ -101,7 +101,7 @@ func TestOldPasswordIsNoUseOnceReplaced(t *testing.T) {
 			h.RedirectToSignIn(begin, httptest.NewRequest(http.MethodGet, "/account", nil), "/account")
 			location := begin.Header().Get("Location")
 			r := httptest.NewRequest(http.MethodPost, location, strings.NewReader(url.Values{"username": {"alice"}, "password": {old}}.Encode()))
-			r.SetPathValue("handle", strings.TrimPrefix(location, "/login/"))
+			r.SetPathValue("interaction", strings.TrimPrefix(location, "/login/"))
 			r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 			for _, c := range begin.Result().Cookies() {
 				r.AddCookie(c)

@@ -113,7 +113,7 @@ func (h *Handler) Confirm(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	var confirmed confirmation
-	if _, err := h.Site.OpenInteraction(r, purposeConfirm, form.Get("handle"), &confirmed); err != nil {
+	if _, err := h.Site.OpenInteraction(r, purposeConfirm, form.Get("interaction"), &confirmed); err != nil {
 		h.Site.RenderError(w, r, web.PageErrorFrom(err))
 		return
 	}
@@ -128,7 +128,7 @@ func (h *Handler) Confirm(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	req.Problem = "" // the person has seen it; a target it was about is not in the verdict
-	switch scope := templates.LogoutScope(form.Get("extent")); {
+	switch scope := templates.LogoutScope(form.Get("scope")); {
 	case !signedIn:
 		h.renderNoSession(w, r, req)
 	case session.ID != confirmed.SessionID:

@@ -161,23 +161,23 @@ func signedOutHeaders(w http.ResponseWriter, p web.PagePolicy, scope templates.L
 	w.Header().Set("Set-Login", loginStatus(scope))
 }
 
-// SignedOut is GET /signed-out/{handle}: the state of every application, without frames.
+// SignedOut is GET /signed-out/{interaction}: the state of every application, without frames.
 func (h *Handler) SignedOut(w http.ResponseWriter, r *http.Request) {
 	var result signOutResult
-	if _, err := h.Site.OpenInteraction(r, purposeStatus, r.PathValue("handle"), &result); err != nil {
+	if _, err := h.Site.OpenInteraction(r, purposeStatus, r.PathValue("interaction"), &result); err != nil {
 		h.Site.RenderError(w, r, web.PageError{Status: http.StatusNotFound, Message: "This page is over.", Advice: "You are signed out. What became of it stands in your account, under Activity.",
 			LinkURL: h.Site.Path("/account/activity"), LinkText: "Open your account"})
 		return
 	}
-	h.renderSignedOut(w, r, result, r.PathValue("handle"), nil)
+	h.renderSignedOut(w, r, result, r.PathValue("interaction"), nil)
 }
 
-// Status is GET /signed-out/{handle}/status.json, which the page's script asks for.
+// Status is GET /signed-out/{interaction}/status.json, which the page's script asks for.
 func (h *Handler) Status(w http.ResponseWriter, r *http.Request) {
 	var result signOutResult
 	w.Header().Set("Content-Type", "application/json")
 	w.Header().Set("Cache-Control", "no-store")
-	if _, err := h.Site.OpenInteraction(r, purposeStatus, r.PathValue("handle"), &result); err != nil {
+	if _, err := h.Site.OpenInteraction(r, purposeStatus, r.PathValue("interaction"), &result); err != nil {
 		w.WriteHeader(http.StatusNotFound)
 		return
 	}
@@ -217,7 +217,7 @@ func (h *Handler) clientEntries(ctx context.Context, result signOutResult) ([]te
 		}
 		for _, report := range reports {
 			for _, entry := range ReportEntries(report, now) {
-				if entry.Kind == "application" {
+				if entry.Kind == logout.KindClientSession {
 					entries = mergeWorst(entries, entry)
 				}
 			}

@@ -174,7 +174,7 @@ func benchPlan(e storage.Termination) storage.Plan {
 	r := &storage.Report{ID: "r-" + string(e.Session.ID), Cause: e.Cause, Subject: "ann", EndedAt: e.EndedAt, WholeSession: e.WholeSession, DeleteAfter: e.EndedAt.Add(30 * 24 * time.Hour)}
 	p := storage.Plan{Report: r}
 	for _, m := range e.Session.ClientSessions {
-		r.Entries = append(r.Entries, storage.ReportEntry{Kind: "application", Client: m.Client, Channels: []string{"backchannel"}, Trust: storage.TrustUnknown, Delivery: storage.DeliveryPending})
+		r.Entries = append(r.Entries, storage.ReportEntry{Kind: "client_session", Client: m.Client, Channels: []string{"backchannel"}, Trust: storage.TrustUnknown, Delivery: storage.DeliveryPending})
 		p.Deliveries = append(p.Deliveries, storage.Delivery{
 			ID: r.ID + "-" + m.SID, Report: r.ID, Client: m.Client, URI: "https://app.example/logout", Host: "app.example:443", Subject: "ann", SID: m.SID,
 			Alg: "ES256", Created: e.EndedAt, NextAttempt: e.EndedAt, GiveUpAt: e.EndedAt.Add(24 * time.Hour), State: storage.DeliveryPending,

@@ -100,7 +100,7 @@ func (t *tx) editEntry(pending map[string]*storage.Report, reportID, clientID st
 		}
 		r = &loaded
 	}
-	if entry := r.Entry("application", clientID); entry != nil {
+	if entry := r.Entry("client_session", clientID); entry != nil {
 		*entry = truncateEntryTimes(edit(*entry))
 		pending[reportID] = r
 	}

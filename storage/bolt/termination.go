@@ -150,7 +150,7 @@ func (e *endSessionsTx) saveProgress(bulk *bulkLogout, done storage.TerminationC
 func (e *endSessionsTx) auditTermination(end storage.Termination) (auditSeqs []uint64) {
 	if session := end.Session; session.ID != "" {
 		event := storage.Event{
-			At: end.EndedAt, Kind: "membership.ended", Reason: end.Cause.Reason, Cause: end.Cause.ID, By: end.Cause.By, Address: end.Cause.Address,
+			At: end.EndedAt, Kind: "client_session.ended", Reason: end.Cause.Reason, Cause: end.Cause.ID, By: end.Cause.By, Address: end.Cause.Address,
 			Subject: session.Subject, Session: storage.SessionHash(session.ID),
 		}
 		if end.WholeSession {

@@ -156,7 +156,7 @@ var changeTests = map[string]func(*world){
 			sel                   storage.Selector
 			kind, session, client string
 		}{
-			{storage.Selector{Sessions: []storage.SessionID{id}, Client: "app"}, "membership.ended", storage.SessionHash(id), "app"},
+			{storage.Selector{Sessions: []storage.SessionID{id}, Client: "app"}, "client_session.ended", storage.SessionHash(id), "app"},
 			{storage.Selector{Sessions: []storage.SessionID{id}}, "session.ended", storage.SessionHash(id), ""},
 			{storage.Selector{Grant: "grant of " + offline.ID}, "grant.ended", "", "other"},
 		} {

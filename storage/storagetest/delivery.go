@@ -294,7 +294,7 @@ func (w *world) mustReport(list ...storage.Delivery) {
 	r := &storage.Report{ID: "report", Cause: cause("x"), Session: "hash", Subject: "ann", EndedAt: t0, DeleteAfter: after(30 * 24 * time.Hour)}
 	for i := range list {
 		list[i].Report = r.ID
-		r.Entries = append(r.Entries, storage.ReportEntry{Kind: "application", Client: list[i].Client, Trust: storage.TrustUnknown, Delivery: storage.DeliveryPending})
+		r.Entries = append(r.Entries, storage.ReportEntry{Kind: "client_session", Client: list[i].Client, Trust: storage.TrustUnknown, Delivery: storage.DeliveryPending})
 	}
 	w.mustPlan(storage.Plan{Report: r, Deliveries: list})
 }

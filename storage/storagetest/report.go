@@ -12,10 +12,10 @@ var reportTests = map[string]func(*world){
 	"ReportsAreListedNewestFirst": func(w *world) {
 		w.mustUsers("ann", "bob")
 		for i, r := range []storage.Report{
-			{Subject: "ann", Cause: storage.Cause{ID: "one"}, Entries: []storage.ReportEntry{{Kind: "application", Client: "app"}}},
+			{Subject: "ann", Cause: storage.Cause{ID: "one"}, Entries: []storage.ReportEntry{{Kind: "client_session", Client: "app"}}},
 			{Subject: "bob", Cause: storage.Cause{ID: "one"}},
-			{Subject: "ann", Cause: storage.Cause{ID: "two"}, Entries: []storage.ReportEntry{{Kind: "tokens", Client: "other"}}},
-			{Subject: "ann", Cause: storage.Cause{ID: "one"}, Entries: []storage.ReportEntry{{Kind: "offline", Client: "app"}}},
+			{Subject: "ann", Cause: storage.Cause{ID: "two"}, Entries: []storage.ReportEntry{{Kind: "access_tokens", Client: "other"}}},
+			{Subject: "ann", Cause: storage.Cause{ID: "one"}, Entries: []storage.ReportEntry{{Kind: "offline_access", Client: "app"}}},
 		} {
 			r.ID, r.EndedAt, r.DeleteAfter = fmt.Sprint(i), after(time.Duration(i)*time.Second), after(time.Hour)
 			w.ids["round"]++

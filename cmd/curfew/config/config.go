@@ -67,10 +67,10 @@ type Token struct {
 
 // Logout is what endings end, and how they are told.
 type Logout struct {
-	Scope           string        `yaml:"scope" oneof:"application browser everywhere"`
+	Scope           string        `yaml:"scope" oneof:"client session all"`
 	Ask             bool          `yaml:"ask"`
 	PasswordChange  string        `yaml:"password_change" oneof:"others all"`
-	RefreshReuse    string        `yaml:"refresh_reuse" oneof:"application session"`
+	RefreshReuse    string        `yaml:"refresh_reuse" oneof:"client session"`
 	ReportRetention time.Duration `yaml:"keep_reports"`
 	Wait            time.Duration `yaml:"wait"`
 }

@@ -78,7 +78,7 @@ registration: {mode: open, defaults: {consnt: skip}}
 		"%s:9: listen: one value is expected here",
 		"%s:11: tls.cert: needs tls.key beside it",
 		`%s:13: logout.ask: "maybe" is neither true nor false`,
-		`%s:14: logout.scope: "planet" is not one of application, browser, everywhere`,
+		`%s:14: logout.scope: "planet" is not one of client, session, all`,
 		`%s:15: trusted_proxies: "10.0.0.1/8" has bits beyond its length; the network is 10.0.0.0/8`,
 		`"nowhere" is not a network such as 10.1.2.0/24`,
 		"session.idle: 8h is longer than session.absolute (1h)",

@@ -30,9 +30,9 @@ func Default() *Config {
 			OfflineIdle: 90 * day,
 		},
 		Logout: Logout{
-			Scope:           "browser",
+			Scope:           "session",
 			PasswordChange:  "others",
-			RefreshReuse:    "application",
+			RefreshReuse:    "client",
 			ReportRetention: 90 * day,
 			Wait:            5 * time.Second,
 		},

@@ -18,7 +18,7 @@ type Outbox interface {
 	Delivery(ctx context.Context, id string) (storage.Delivery, error)
 	Client(ctx context.Context, id string) (*storage.Client, error)
 	RetryDelivery(ctx context.Context, id string, at time.Time, update func(storage.ReportEntry) storage.ReportEntry, e storage.Event) error
-	CancelDelivery(ctx context.Context, id string, at time.Time, update func(storage.ReportEntry) storage.ReportEntry, e storage.Event) error
+	CancelDelivery(ctx context.Context, id string, update func(storage.ReportEntry) storage.ReportEntry, e storage.Event) error
 }
 
 const (

@@ -50,7 +50,7 @@ func (d *Dispatcher) CancelDelivery(ctx context.Context, id, by string) error {
 			}
 			return MergeEntry(old, entry)
 		}
-		return d.Store.CancelDelivery(ctx, id, at, update, storage.Event{At: at, Kind: "delivery.cancelled", By: by, Detail: map[string]string{"delivery": id}})
+		return d.Store.CancelDelivery(ctx, id, update, storage.Event{At: at, Kind: "delivery.cancelled", By: by, Detail: map[string]string{"delivery": id}})
 	})
 	if err != nil {
 		return fmt.Errorf("cancel delivery: %w", err)

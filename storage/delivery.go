@@ -88,7 +88,7 @@ type Deliveries interface {
 	// RetryDelivery makes a pending or failed delivery due at once, with at least a day left. ErrNotFound; ErrSpent if it is done.
 	RetryDelivery(ctx context.Context, id string, at time.Time, row func(ReportEntry) ReportEntry, e Event) error
 	// CancelDelivery gives a delivery up that is pending, or takes note of one that failed. ErrNotFound; ErrSpent if it is done or cancelled.
-	CancelDelivery(ctx context.Context, id string, at time.Time, row func(ReportEntry) ReportEntry, e Event) error
+	CancelDelivery(ctx context.Context, id string, row func(ReportEntry) ReportEntry, e Event) error
 	// CountDeliveries counts deliveries by state, and says since when the oldest pending one waits.
 	CountDeliveries(ctx context.Context) (byState map[DeliveryState]int, oldest time.Time, err error)
 }

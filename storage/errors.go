@@ -14,8 +14,6 @@ var (
 	ErrAlreadyUsed = errors.New("already used")
 	// ErrRevoked: the session, grant, user or client that this would build on has ended, is disabled or fenced off.
 	ErrRevoked = errors.New("ended")
-	// ErrLease: the delivery is no longer held under that lease; somebody else has it.
-	ErrLease = errors.New("lease lost")
 	// ErrFull: the store can take no more writes until there is room again. Reads go on.
 	ErrFull = errors.New("no room left in the store")
 	// ErrUnavailable: the store did not answer in time or could not write; the outcome of a write is unknown.

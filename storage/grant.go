@@ -103,9 +103,9 @@ type Grants interface {
 	Refresh(ctx context.Context, r RefreshRequest, at time.Time, issue func(Grant, *Session) (Issuance, error)) (RefreshResult, error)
 	// GrantByRefresh finds the living family of a refresh token, current or exchanged.
 	GrantByRefresh(ctx context.Context, token Hash, at time.Time) (g Grant, current bool, err error)
-	// ActiveGrant finds a grant that still counts at that moment for a token issued then under sid: neither it nor, where sid is given,
-	// that membership has ended. ErrNotFound.
-	ActiveGrant(ctx context.Context, id, sid string, issued, at time.Time) (Grant, error)
+	// ActiveGrant finds the grant of a token that was issued under sid (empty: without a session) and reports ErrNotFound
+	// if the grant, or the client session with that sid, has been revoked or has expired.
+	ActiveGrant(ctx context.Context, id, sid string, at time.Time) (Grant, error)
 	// ListGrants lists a user's living grants, of one client or (empty) all; offline ones only if asked.
 	ListGrants(ctx context.Context, subject, client string, offlineOnly bool, at time.Time) ([]Grant, error)
 }

@@ -71,7 +71,7 @@ func (s *Server) lookupJWT(ctx context.Context, text string, now time.Time) (act
 		return active, err
 	}
 	if id.Grant != "" {
-		active.grant, err = s.Store.ActiveGrant(ctx, id.Grant, claims.SID, id.Issued, now)
+		active.grant, err = s.Store.ActiveGrant(ctx, id.Grant, claims.SID, now)
 	} else {
 		err = s.Store.ClientTokenActive(ctx, claims.Client, id.Issued)
 	}

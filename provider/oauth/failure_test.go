@@ -31,7 +31,7 @@ func (b failingStore) Refresh(context.Context, storage.RefreshRequest, time.Time
 func (b failingStore) GrantByRefresh(context.Context, storage.Hash, time.Time) (storage.Grant, bool, error) {
 	return storage.Grant{}, false, b.err
 }
-func (b failingStore) ActiveGrant(context.Context, string, string, time.Time, time.Time) (storage.Grant, error) {
+func (b failingStore) ActiveGrant(context.Context, string, string, time.Time) (storage.Grant, error) {
 	return storage.Grant{}, b.err
 }
 func (b failingStore) ClientTokenActive(context.Context, string, time.Time) error { return b.err }

@@ -118,7 +118,7 @@ func (s *Store) RetryDelivery(ctx context.Context, id string, at time.Time, upda
 }
 
 // CancelDelivery implements storage.Deliveries.
-func (s *Store) CancelDelivery(ctx context.Context, id string, _ time.Time, updateEntry func(storage.ReportEntry) storage.ReportEntry, e storage.Event) error {
+func (s *Store) CancelDelivery(ctx context.Context, id string, updateEntry func(storage.ReportEntry) storage.ReportEntry, e storage.Event) error {
 	return s.update(ctx, func(t *tx) error {
 		d, ok := t.delivery(id)
 		switch {

@@ -22,9 +22,8 @@ func (s *Store) GrantByRefresh(ctx context.Context, token storage.Hash, at time.
 	return g, err == nil && g.RefreshHash == token, err
 }
 
-// ActiveGrant implements storage.Grants. When the token was issued decides nothing here: what ended takes its sid and its
-// grant along, and neither comes again.
-func (s *Store) ActiveGrant(ctx context.Context, id, sid string, _, at time.Time) (storage.Grant, error) {
+// ActiveGrant implements storage.Grants. No time of issue is needed: a revoked grant and a revoked sid never come back.
+func (s *Store) ActiveGrant(ctx context.Context, id, sid string, at time.Time) (storage.Grant, error) {
 	return read(ctx, s, func(t *tx) (storage.Grant, error) {
 		if g, ok := t.activeGrant(id, sid, at); ok {
 			return g, nil

@@ -89,7 +89,7 @@ func TestNothingIsLeftBehind(t *testing.T) {
 		must(t, err)
 	}
 	must(t, s.RetryDelivery(ctx, list[1].ID, at(14*time.Minute), nil, storage.Event{}))
-	must(t, s.CancelDelivery(ctx, list[2].ID, at(14*time.Minute), nil, storage.Event{}))
+	must(t, s.CancelDelivery(ctx, list[2].ID, nil, storage.Event{}))
 	end("5", storage.Selector{Expired: true}, at(100*time.Hour), storage.Change{RemoveClient: "app"}, 1)
 
 	for n := 1; n > 0; {

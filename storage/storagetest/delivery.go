@@ -105,7 +105,7 @@ var deliveryTests = map[string]func(*world){
 			})
 			w.must(err)
 		}
-		w.must(w.CancelDelivery(w.ctx, "d2", after(2*time.Second), nil, storage.Event{At: t0, Kind: "delivery.cancelled", By: "admin"}))
+		w.must(w.CancelDelivery(w.ctx, "d2", nil, storage.Event{At: t0, Kind: "delivery.cancelled", By: "admin"}))
 		d, err := w.Delivery(w.ctx, "d1")
 		w.must(err)
 		mustEqual(w, "answer", d.Answer, answer)
@@ -179,13 +179,13 @@ var deliveryTests = map[string]func(*world){
 		w.mustReport(delivery("d", "h", 1), delivery("e", "h", 1))
 		cancel := func(r storage.ReportEntry) storage.ReportEntry { r.Delivery = storage.DeliveryCancelled; return r }
 		leased := w.mustClaim(after(time.Second), 1, nil, "d")[0]
-		w.must(w.CancelDelivery(w.ctx, "d", after(time.Second), cancel, storage.Event{At: t0, Kind: "delivery.cancelled"}))
+		w.must(w.CancelDelivery(w.ctx, "d", cancel, storage.Event{At: t0, Kind: "delivery.cancelled"}))
 		stale, err := w.RecordOutcomes(w.ctx, []storage.DeliveryOutcome{{ID: "d", Lease: leased.Lease, State: storage.DeliveryPending, NextAttempt: after(time.Second)}})
 		w.must(err)
 		mustEqual(w, "stale", stale, []string{"d"})
 		w.mustClaim(after(time.Hour), 10, nil, "e")
-		w.mustBe(w.CancelDelivery(w.ctx, "d", after(time.Second), cancel, storage.Event{}), storage.ErrAlreadyUsed)
-		w.mustBe(w.CancelDelivery(w.ctx, "none", after(time.Second), cancel, storage.Event{}), storage.ErrNotFound)
+		w.mustBe(w.CancelDelivery(w.ctx, "d", cancel, storage.Event{}), storage.ErrAlreadyUsed)
+		w.mustBe(w.CancelDelivery(w.ctx, "none", cancel, storage.Event{}), storage.ErrNotFound)
 		r, err := w.Report(w.ctx, "report")
 		w.must(err)
 		mustEqual(w, "row", r.Entries[0].Delivery, storage.DeliveryCancelled)
@@ -195,7 +195,7 @@ var deliveryTests = map[string]func(*world){
 		leased := w.mustClaim(after(time.Second), 1, nil, "d")[0]
 		_, err := w.RecordOutcomes(w.ctx, []storage.DeliveryOutcome{{ID: "d", Lease: leased.Lease, State: storage.DeliveryFailed}})
 		w.must(err)
-		w.must(w.CancelDelivery(w.ctx, "d", after(time.Second), nil, storage.Event{At: t0, Kind: "delivery.cancelled"}))
+		w.must(w.CancelDelivery(w.ctx, "d", nil, storage.Event{At: t0, Kind: "delivery.cancelled"}))
 		byState, _, err := w.CountDeliveries(w.ctx)
 		w.must(err)
 		mustEqual(w, "failed", byState[storage.DeliveryFailed], 0)
@@ -235,7 +235,7 @@ var deliveryTests = map[string]func(*world){
 		}
 		w.must(w.RetryDelivery(w.ctx, "2", after(time.Minute), nil, storage.Event{}))
 		mustAgree()
-		w.must(w.CancelDelivery(w.ctx, "3", after(time.Minute), nil, storage.Event{}))
+		w.must(w.CancelDelivery(w.ctx, "3", nil, storage.Event{}))
 		w.restart()
 		mustAgree()
 		for range 2 {

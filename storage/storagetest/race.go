@@ -155,7 +155,7 @@ func (w *world) race(name string, sel storage.Selector, limit int) {
 		return err
 	})
 	worker("live grant", func(int) error {
-		_, err := world.ActiveGrant(world.ctx, "grant of "+base.ID, base.SID, t0, at)
+		_, err := world.ActiveGrant(world.ctx, "grant of "+base.ID, base.SID, at)
 		return err
 	})
 	worker("session by sid", func(int) error {

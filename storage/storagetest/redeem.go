@@ -79,7 +79,7 @@ var redeemTests = map[string]func(*world){
 			Hash: storage.HashOf("token of " + code.ID), Grant: g.ID, SID: code.SID, Client: "app", Subject: "ann",
 			Scope: []string{"openid"}, Issued: at, Expires: at.Add(time.Hour),
 		})
-		live, err := w.ActiveGrant(w.ctx, g.ID, code.SID, at, at)
+		live, err := w.ActiveGrant(w.ctx, g.ID, code.SID, at)
 		w.must(err)
 		mustEqual(w, "live grant", live, g)
 		list, err := w.ListGrants(w.ctx, "ann", "", false, at)

@@ -45,10 +45,10 @@ var tokenTests = map[string]func(*world){
 			if w.tokenActive(code, at) {
 				w.Fatal("a token outlived its session")
 			}
-			_, err := w.ActiveGrant(w.ctx, "grant of "+code.ID, sid, t0, at)
+			_, err := w.ActiveGrant(w.ctx, "grant of "+code.ID, sid, at)
 			w.mustBe(err, storage.ErrNotFound)
 		}
-		_, err = w.ActiveGrant(w.ctx, "grant of "+offline.ID, "", t0, at)
+		_, err = w.ActiveGrant(w.ctx, "grant of "+offline.ID, "", at)
 		w.must(err)
 		if !w.tokenActive(keptCode, at) {
 			w.Fatal("a token of another session died")
@@ -71,7 +71,7 @@ var tokenTests = map[string]func(*world){
 			if w.tokenActive(code, t0) || w.grantActive(code, t0) {
 				w.Fatal("a token of a disabled client or user is alive")
 			}
-			_, err := w.ActiveGrant(w.ctx, "grant of "+code.ID, code.SID, t0, t0)
+			_, err := w.ActiveGrant(w.ctx, "grant of "+code.ID, code.SID, t0)
 			w.mustBe(err, storage.ErrNotFound)
 		}
 		if !w.tokenActive(untouched, t0) {
@@ -213,9 +213,9 @@ var tokenTests = map[string]func(*world){
 		if w.tokenActive(code, t0) {
 			w.Fatal("a token with a sid outlived its session")
 		}
-		_, err := w.ActiveGrant(w.ctx, "grant of "+code.ID, code.SID, t0, t0)
+		_, err := w.ActiveGrant(w.ctx, "grant of "+code.ID, code.SID, t0)
 		w.mustBe(err, storage.ErrNotFound)
-		_, err = w.ActiveGrant(w.ctx, "grant of "+code.ID, "", t0, t0)
+		_, err = w.ActiveGrant(w.ctx, "grant of "+code.ID, "", t0)
 		w.must(err)
 		_, err = w.Refresh(w.ctx, storage.RefreshRequest{Token: storage.HashOf("refresh of " + code.ID), NewToken: storage.HashOf("r2"), Client: "app"}, t0,
 			func(g storage.Grant, session *storage.Session) (storage.Issuance, error) {

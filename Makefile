@@ -15,11 +15,12 @@ build: ## Build the program, one static binary: bin/curfew
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '-s -w' -o bin/curfew ./cmd/curfew
 
 demo: build ## Sign in once, sign out everywhere: the provider and three applications on this machine
-	@exec bin/curfew demo $(ARGS)
+	$(GO) build -trimpath -o bin/curfew-demo ./cmd/curfew-demo
+	@exec bin/curfew-demo $(ARGS)
 
 dev: ## The demo with the race detector where there is a C compiler, and every log line
-	$(GO) build $(RACE) -o build/curfew-dev ./cmd/curfew
-	@CURFEW_LOG_LEVEL=debug exec build/curfew-dev demo $(ARGS)
+	$(GO) build $(RACE) -o build/ ./cmd/curfew ./cmd/curfew-demo
+	@CURFEW_LOG_LEVEL=debug exec build/curfew-demo $(ARGS)
 
 deps: ## Install what the tests need (as root on Debian), or name what is missing
 	@.ci/deps

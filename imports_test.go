@@ -102,7 +102,8 @@ var arrows = map[string][]string{
 	"provider/admin":      below,
 	"provider":            append([]string{"provider/..."}, below...),
 	"conformance":         {"conformance/..."},
-	"cmd/curfew":          {"storage", "storage/...", "logout", "templates", "provider", "provider/...", "conformance/rp", "cmd/curfew/..."},
+	"cmd/curfew":          {"storage", "storage/...", "logout", "templates", "provider", "provider/...", "cmd/curfew/..."},
+	"cmd/curfew-demo":     {"templates", "provider/admin", "provider/web", "conformance/rp", "cmd/curfew/..."},
 	".":                   {},
 }
 
@@ -135,6 +136,39 @@ func TestPackagesImportDownwardsOnly(t *testing.T) {
 // mayTestImport: tests run on a real store, and drive the parts they belong to through neighbours. Those of conformance stay outside.
 func mayTestImport(folder, imported string) bool {
 	return !strings.HasPrefix(imported, "cmd/") && !strings.HasPrefix(folder, "conformance")
+}
+
+// TestTheProgramContainsNothingOfTheDemo follows the imports of the program to the end: the demo's relying parties, and the tools that
+// drive Curfew from outside, are no part of it.
+func TestTheProgramContainsNothingOfTheDemo(t *testing.T) {
+	imports := map[string][]string{}
+	for _, s := range mustParse(t) {
+		if !s.test {
+			imports[s.folder] = append(imports[s.folder], s.imports...)
+		}
+	}
+	reached := map[string]bool{}
+	var visit func(folder string)
+	visit = func(folder string) {
+		if reached[folder] {
+			return
+		}
+		reached[folder] = true
+		for _, imported := range imports[folder] {
+			if inside, ok := strings.CutPrefix(imported, module); ok {
+				visit(inside)
+			}
+		}
+	}
+	visit("cmd/curfew")
+	if !reached["provider/signin"] {
+		t.Fatalf("got %d folders without provider/signin: this is not the program's import graph", len(reached))
+	}
+	for folder := range reached {
+		if strings.HasPrefix(folder, "conformance") || folder == "cmd/curfew-demo" {
+			t.Errorf("cmd/curfew imports %s, through its packages", folder)
+		}
+	}
 }
 
 func TestPackagesKeepToTheirLibraries(t *testing.T) {

@@ -8,6 +8,7 @@ import (
 	"iter"
 	"net/http"
 
+	"github.com/curfew-id/curfew/cmd/curfew/server"
 	"github.com/curfew-id/curfew/provider/admin"
 )
 
@@ -17,7 +18,7 @@ func (p *program) adminClient() (*admin.Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &admin.Client{Socket: socketPath(string(cfg.Data))}, nil
+	return &admin.Client{Socket: server.SocketPath(string(cfg.Data))}, nil
 }
 
 // withExitCode gives an answer of the API, or none, the exit code it stands for and a hint at the way out.

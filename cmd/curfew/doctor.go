@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/curfew-id/curfew/cmd/curfew/config"
+	"github.com/curfew-id/curfew/cmd/curfew/terminal"
 	"github.com/curfew-id/curfew/provider/admin"
 )
 
@@ -66,7 +67,7 @@ func (p *program) showDiagnosis(d admin.Diagnosis) error {
 	}
 	fmt.Fprintln(p.stdout)
 	for _, line := range lines {
-		fmt.Fprintln(p.stdout, "- "+sanitize(line))
+		fmt.Fprintln(p.stdout, "- "+terminal.Sanitize(line))
 	}
 	return nil
 }

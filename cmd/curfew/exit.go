@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/curfew-id/curfew/cmd/curfew/config"
+	"github.com/curfew-id/curfew/cmd/curfew/server"
 )
 
 // The exit codes.
@@ -44,6 +45,9 @@ func (p *program) reportError(err error) int {
 	}
 	f := (*exitError)(nil)
 	errors.As(err, &f)
+	if serverErr := (*server.Error)(nil); f == nil && errors.As(err, &serverErr) {
+		f = &exitError{code: exitFailed, err: err, hint: serverErr.Hint}
+	}
 	if problems := (config.Problems)(nil); errors.As(err, &problems) {
 		for _, problem := range problems {
 			fmt.Fprintln(p.stderr, problem)

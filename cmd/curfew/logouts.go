@@ -11,6 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/curfew-id/curfew/cmd/curfew/terminal"
 	"github.com/curfew-id/curfew/provider/admin"
 	"github.com/curfew-id/curfew/storage"
 )
@@ -260,7 +261,7 @@ func (p *program) logoutProgress() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			if len(args) == 1 && isTerminal(p.stderr) {
+			if len(args) == 1 && terminal.IsTerminal(p.stderr) {
 				return p.showProgress(cmd.Context(), c, args[0])
 			}
 			bulkLogouts, err := c.BulkLogouts(cmd.Context())

@@ -4,9 +4,9 @@ import (
 	"encoding/json"
 	"fmt"
 	"strings"
-	"text/tabwriter"
 	"time"
-	"unicode"
+
+	"github.com/curfew-id/curfew/cmd/curfew/terminal"
 )
 
 // printJSON writes a value as programs read it.
@@ -17,41 +17,14 @@ func (p *program) printJSON(v any) error {
 	return e.Encode(v)
 }
 
-// printTable writes rows under their header. Cells are cleaned: a client that registered itself chose its own name.
+// printTable writes rows under their header.
 func (p *program) printTable(header []string, rows [][]string) error {
-	w := tabwriter.NewWriter(p.stdout, 0, 4, 2, ' ', 0)
-	fmt.Fprintln(w, strings.ToUpper(strings.Join(header, "\t")))
-	for _, row := range rows {
-		cells := make([]string, len(row))
-		for i, cell := range row {
-			if cells[i] = sanitize(cell); cells[i] == "" {
-				cells[i] = "-"
-			}
-		}
-		fmt.Fprintln(w, strings.Join(cells, "\t"))
-	}
-	return w.Flush()
+	return terminal.PrintTable(p.stdout, header, rows)
 }
 
-// printFields writes one record, a line for each fact that there is.
+// printFields writes one record, a line for each field that has a value.
 func (p *program) printFields(pairs [][2]string) error {
-	w := tabwriter.NewWriter(p.stdout, 0, 4, 2, ' ', 0)
-	for _, pair := range pairs {
-		if pair[1] != "" {
-			fmt.Fprintf(w, "%s\t%s\n", pair[0], sanitize(pair[1]))
-		}
-	}
-	return w.Flush()
-}
-
-// sanitize replaces what could steer a terminal.
-func sanitize(text string) string {
-	return strings.Map(func(r rune) rune {
-		if unicode.IsControl(r) || unicode.Is(unicode.Cf, r) || r == unicode.ReplacementChar {
-			return '�'
-		}
-		return r
-	}, text)
+	return terminal.PrintFields(p.stdout, pairs)
 }
 
 // formatTime is a time as a table shows it; empty for none.

@@ -7,7 +7,6 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
-	"golang.org/x/term"
 
 	"github.com/curfew-id/curfew/cmd/curfew/config"
 )
@@ -44,7 +43,7 @@ func (p *program) rootCommand() *cobra.Command {
 		}
 		return nil
 	}
-	root.AddCommand(p.serveCommand(), p.demoCommand(), p.userCommand(), p.clientCommand(), p.sessionCommand(), p.logoutCommand(), p.auditCommand(), p.doctorCommand(),
+	root.AddCommand(p.serveCommand(), p.userCommand(), p.clientCommand(), p.sessionCommand(), p.logoutCommand(), p.auditCommand(), p.doctorCommand(),
 		p.keyCommand(), p.registrationCommand(), p.configCommand(), p.healthcheckCommand(), p.versionCommand())
 	requireKnownCommands(root)
 	return root
@@ -91,10 +90,4 @@ func (p *program) loadConfig() (*config.Config, error) {
 		err = &exitError{code: exitUsage, err: err, hint: "no file was read: --config FILE or CURFEW_CONFIG names one, else it is curfew.yaml in the working directory"}
 	}
 	return cfg, err
-}
-
-// isTerminal tells whether a stream is one that a person sits at.
-func isTerminal(stream any) bool {
-	f, ok := stream.(*os.File)
-	return ok && term.IsTerminal(int(f.Fd()))
 }

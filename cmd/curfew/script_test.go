@@ -7,7 +7,7 @@ import (
 	"crypto/rand"
 	"encoding/base64"
 	"net"
-	"net/url"
+	"net/http"
 	"os"
 	"os/exec"
 	"regexp"
@@ -20,6 +20,7 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 	"golang.org/x/sync/errgroup"
 
+	"github.com/curfew-id/curfew/conformance/op"
 	"github.com/curfew-id/curfew/storage"
 	"github.com/curfew-id/curfew/storage/bolt"
 )
@@ -145,11 +146,11 @@ func sessionsScript(ts *testscript.TestScript, neg bool, args []string) {
 }
 
 func jwksScript(ts *testscript.TestScript, neg bool, args []string) {
-	v, err := newVisitor()
+	browser, err := op.NewBrowser(http.DefaultTransport)
 	ts.Check(err)
-	keys, err := v.get(ts.Getenv("ISSUER") + "/jwks")
+	keys, err := browser.Get(ts.Getenv("ISSUER") + "/jwks")
 	ts.Check(err)
-	ts.Check(os.WriteFile(ts.MkAbs(args[0]), []byte(keys.body), 0o600))
+	ts.Check(os.WriteFile(ts.MkAbs(args[0]), []byte(keys.Body), 0o600))
 }
 
 func forgeScript(ts *testscript.TestScript, neg bool, args []string) {
@@ -200,13 +201,11 @@ func captureScript(ts *testscript.TestScript, neg bool, args []string) {
 }
 
 func signinScript(ts *testscript.TestScript, neg bool, args []string) {
-	v, err := newVisitor()
+	browser, err := op.NewBrowser(http.DefaultTransport)
 	ts.Check(err)
-	page, err := v.get(ts.Getenv("ISSUER") + "/account")
+	page, err := browser.SignIn(ts.Getenv("ISSUER")+"/account", args[0], args[1])
 	ts.Check(err)
-	page, err = v.submit(page, url.Values{"username": {args[0]}, "password": {args[1]}})
-	ts.Check(err)
-	if !strings.HasSuffix(page.url.Path, "/account") {
-		ts.Fatalf("not signed in, but at %s:\n%s", page.url, page.body)
+	if !strings.HasSuffix(page.URL.Path, "/account") {
+		ts.Fatalf("not signed in, but at %s:\n%s", page.URL, page.Body)
 	}
 }

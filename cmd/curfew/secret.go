@@ -9,6 +9,8 @@ import (
 	"strings"
 
 	"golang.org/x/term"
+
+	"github.com/curfew-id/curfew/cmd/curfew/terminal"
 )
 
 // maxInput bounds what is read from files and stdin.
@@ -28,15 +30,15 @@ func (p *program) readPassword(fromStdin bool) (string, error) {
 		}
 		return secret, nil
 	}
-	terminal, ok := p.stdin.(*os.File)
-	if !ok || !isTerminal(p.stdin) {
+	tty, ok := p.stdin.(*os.File)
+	if !ok || !terminal.IsTerminal(p.stdin) {
 		return "", &exitError{code: exitUsage, err: errors.New("no terminal to ask for a password"), hint: "give it by --password-stdin"}
 	}
-	first, err := p.promptPassword(terminal, "Password: ")
+	first, err := p.promptPassword(tty, "Password: ")
 	if err != nil {
 		return "", err
 	}
-	second, err := p.promptPassword(terminal, "Again: ")
+	second, err := p.promptPassword(tty, "Again: ")
 	switch {
 	case err != nil:
 		return "", err
@@ -48,9 +50,9 @@ func (p *program) readPassword(fromStdin bool) (string, error) {
 	return first, nil
 }
 
-func (p *program) promptPassword(terminal *os.File, prompt string) (string, error) {
+func (p *program) promptPassword(tty *os.File, prompt string) (string, error) {
 	fmt.Fprint(p.stderr, prompt)
-	text, err := term.ReadPassword(int(terminal.Fd()))
+	text, err := term.ReadPassword(int(tty.Fd()))
 	fmt.Fprintln(p.stderr)
 	if err != nil {
 		return "", fmt.Errorf("read the password: %w", err)
@@ -85,7 +87,7 @@ func (p *program) confirm(yes bool, question, hint string) error {
 	if yes {
 		return nil
 	}
-	if !isTerminal(p.stdin) {
+	if !terminal.IsTerminal(p.stdin) {
 		return &exitError{code: exitUsage, err: errors.New("this cannot be undone"), hint: hint}
 	}
 	fmt.Fprintf(p.stderr, "%s [y/N] ", question)

@@ -8,10 +8,12 @@ import (
 	"syscall"
 
 	"github.com/spf13/cobra"
+
+	"github.com/curfew-id/curfew/cmd/curfew/server"
 )
 
-// gcPercent is how much memory is used, in percent of what is alive, before garbage is collected: little is alive (records are in the
-// store, which is mapped), so Go's default of 100 would spend a fifth of all CPU on collecting a few megabytes again and again.
+// gcPercent is the heap's growth, in percent of the live heap, at which Go collects garbage. The live heap is small, since the records
+// are in the store, which is mapped. Go's default of 100 would spend a fifth of all CPU on collecting a few megabytes.
 const gcPercent = 400
 
 func (p *program) serveCommand() *cobra.Command {
@@ -26,26 +28,34 @@ func (p *program) serveCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			log, err := newLogger(p.stderr, cfg.Log)
+			log, err := server.NewLogger(p.stderr, cfg.Log)
 			if err != nil {
 				return err
 			}
 			if os.Getenv("GOGC") == "" {
 				debug.SetGCPercent(gcPercent)
 			}
-			if err := setDefaultLogger(p.stderr, cfg.Log); err != nil {
+			if err := server.SetDefaultLogger(p.stderr, cfg.Log); err != nil {
 				return err
 			}
-			s, err := openServer(cmd.Context(), cfg, log)
+			s, err := server.Open(cmd.Context(), server.Options{
+				Config:         cfg,
+				Log:            log,
+				Version:        readVersionInfo().Version,
+				ReadinessDelay: server.ReadinessDelay,
+			})
 			if err != nil {
 				return err
 			}
-			s.readinessDelay = readinessDelay
 			hangup := make(chan os.Signal, 1)
 			signal.Notify(hangup, syscall.SIGHUP)
 			defer signal.Stop(hangup)
-			log.InfoContext(cmd.Context(), "serving", "issuer", cfg.Issuer, "listen", s.publicListener.Addr().String(), "data", string(cfg.Data), "version", readVersionInfo().Version)
-			if err := s.run(cmd.Context(), hangup); err != nil {
+			log.InfoContext(cmd.Context(), "serving",
+				"issuer", cfg.Issuer,
+				"listen", s.Address().String(),
+				"data", string(cfg.Data),
+				"version", readVersionInfo().Version)
+			if err := s.Run(cmd.Context(), hangup); err != nil {
 				return fmt.Errorf("serve: %w", err)
 			}
 			log.InfoContext(cmd.Context(), "stopped")

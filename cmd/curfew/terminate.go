@@ -10,6 +10,7 @@ import (
 	"github.com/schollz/progressbar/v3"
 	"github.com/spf13/cobra"
 
+	"github.com/curfew-id/curfew/cmd/curfew/terminal"
 	"github.com/curfew-id/curfew/provider/admin"
 	"github.com/curfew-id/curfew/storage"
 )
@@ -37,7 +38,7 @@ func (g *confirmation) run(ctx context.Context, p *program, preview admin.Termin
 	if g.dryRun {
 		return p.endAndShow(ctx, countOnly)
 	}
-	if !g.yes && isTerminal(p.stdin) {
+	if !g.yes && terminal.IsTerminal(p.stdin) {
 		c, err := p.adminClient()
 		if err != nil {
 			return err
@@ -64,7 +65,7 @@ func (p *program) endAndShow(ctx context.Context, act func(context.Context, *adm
 	if err != nil {
 		return withExitCode(err)
 	}
-	if result.InProgress && isTerminal(p.stderr) {
+	if result.InProgress && terminal.IsTerminal(p.stderr) {
 		if err := p.showProgress(ctx, c, result.CauseID); err != nil {
 			return err
 		}

@@ -9,7 +9,7 @@ import (
 	"testing"
 )
 
-// demo is a running `curfew demo`.
+// demo is a running curfew-demo.
 type demo struct {
 	issuer, atlas, birch, cedar string // without a slash at the end
 	pages                       string // with one
@@ -21,7 +21,11 @@ type demo struct {
 
 func mustDemo(t *testing.T) *demo {
 	t.Helper()
-	folder, process := mustFolder(t), exec.Command(mustBuild(t), "demo", "--port", "0")
+	program, err := buildDemo()
+	if err != nil {
+		t.Fatal(err)
+	}
+	folder, process := mustFolder(t), exec.Command(program, "--port", "0")
 	process.Env = append(os.Environ(), "TMPDIR="+folder)
 	process.Stderr = os.Stderr
 	out, err := process.StdoutPipe()

@@ -16,8 +16,11 @@ import (
 // temporary is the folder of everything that these tests leave; its path is short enough for a socket's.
 var temporary string
 
-// build builds the binary under test, for the first test that needs it.
-var build = sync.OnceValues(func() (program string, err error) { return op.Build(context.Background(), temporary, raced) })
+// build builds the binary under test, for the first test that needs it; buildDemo does so for the demo.
+var (
+	build     = sync.OnceValues(func() (string, error) { return op.Build(context.Background(), temporary, raced) })
+	buildDemo = sync.OnceValues(func() (string, error) { return op.BuildDemo(context.Background(), temporary, raced) })
+)
 
 func TestMain(m *testing.M) {
 	os.Exit(run(m))

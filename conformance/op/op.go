@@ -16,29 +16,41 @@ import (
 	"time"
 )
 
-const mainPackage = "github.com/curfew-id/curfew/cmd/curfew"
+const (
+	mainPackage = "github.com/curfew-id/curfew/cmd/curfew"
+	demoPackage = "github.com/curfew-id/curfew/cmd/curfew-demo"
+)
 
 // Build builds the program into a folder. With race it has the race detector. A test that calls it, rather than its TestMain, depends on
-// the program's sources: its result is not taken from go test's cache when one of them has changed.
+// the program's sources: go test does not reuse its result when one of them has changed.
 func Build(ctx context.Context, folder string, race bool) (program string, err error) {
-	program = filepath.Join(folder, "curfew")
-	args := []string{"build", "-o", program}
+	return filepath.Join(folder, "curfew"), buildPackages(ctx, folder, race, mainPackage)
+}
+
+// BuildDemo builds the demo into a folder, as Build does, with the program beside it.
+func BuildDemo(ctx context.Context, folder string, race bool) (demo string, err error) {
+	return filepath.Join(folder, "curfew-demo"), buildPackages(ctx, folder, race, mainPackage, demoPackage)
+}
+
+func buildPackages(ctx context.Context, folder string, race bool, packages ...string) error {
+	args := []string{"build", "-o", folder + string(filepath.Separator)}
 	if race {
 		args = append(args, "-race")
 	}
-	out, err := exec.CommandContext(ctx, "go", append(args, mainPackage)...).CombinedOutput()
+	out, err := exec.CommandContext(ctx, "go", append(args, packages...)...).CombinedOutput()
 	if err != nil {
-		return "", fmt.Errorf("build curfew: %w\n%s", err, out)
+		return fmt.Errorf("build %s: %w\n%s", strings.Join(packages, ", "), err, out)
 	}
-	return program, touchSources(ctx)
+	return touchSources(ctx, packages)
 }
 
-// touchSources touches what the program is made of. go test notes the files that a test looks at itself; the compiler is another process.
-func touchSources(ctx context.Context) error {
+// touchSources looks at every source of the packages. go test notes only the files that the test process itself looks at, and the
+// compiler is another process.
+func touchSources(ctx context.Context, packages []string) error {
 	const listTemplate = `{{with .Module}}{{if .Main}}{{$.Dir}}{{range $.GoFiles}}|{{$.Dir}}/{{.}}{{end}}{{range $.EmbedFiles}}|{{$.Dir}}/{{.}}{{end}}{{end}}{{end}}`
-	list, err := exec.CommandContext(ctx, "go", "list", "-deps", "-f", listTemplate, mainPackage).Output()
+	list, err := exec.CommandContext(ctx, "go", append([]string{"list", "-deps", "-f", listTemplate}, packages...)...).Output()
 	if err != nil {
-		return fmt.Errorf("list the sources of curfew: %w", err)
+		return fmt.Errorf("list the sources of %s: %w", strings.Join(packages, ", "), err)
 	}
 	for _, file := range strings.FieldsFunc(string(list), func(r rune) bool { return r == '|' || r == '\n' }) {
 		if _, err := os.Stat(file); err != nil {

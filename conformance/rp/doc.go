@@ -1,5 +1,5 @@
 // Package rp is one toy relying party: a web application that signs people in through OpenID Connect and lets go of them when it is told
-// to. `curfew demo` runs three of it and the tests run more. It knows Curfew only through the protocol.
+// to. `curfew-demo` runs three of it and the tests run more. It knows Curfew only through the protocol.
 //
 //	/  home    /login  /callback  /logout    /backchannel-logout  /frontchannel-logout    /state (JSON, asked by the page)
 //

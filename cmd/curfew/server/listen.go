@@ -1,4 +1,4 @@
-package main
+package server
 
 import (
 	"errors"
@@ -43,7 +43,7 @@ func listenError(setting string, err error) error {
 	if errors.Is(err, syscall.EADDRINUSE) {
 		hint = "another program has that address: stop it, or choose another by `" + setting + "` in the configuration"
 	}
-	return &exitError{code: exitFailed, err: fmt.Errorf("listen: %w", err), hint: hint}
+	return &Error{Err: fmt.Errorf("listen: %w", err), Hint: hint}
 }
 
 // socketName is the administrators' socket in the data folder.
@@ -94,8 +94,8 @@ func ensureDataFolder(path string) error {
 	return nil
 }
 
-// socketPath is where the commands find the serving process.
-func socketPath(data string) string { return filepath.Join(data, socketName) }
+// SocketPath is the path of the admin socket in a data folder: there the commands reach the serving process.
+func SocketPath(data string) string { return filepath.Join(data, socketName) }
 
 // requireTrustedProxy answers nobody but trusted proxies, since the issuer is https and this listener is not: whoever else gets here would send
 // secrets in the clear. Health checks say nothing secret and come from anywhere. base is the issuer's path.

@@ -1,4 +1,4 @@
-package main
+package server
 
 import (
 	"log/slog"
@@ -11,7 +11,7 @@ import (
 func TestLibraryWritesWarningsToTheLogAndNoListOfItsRoutes(t *testing.T) {
 	defer slog.SetDefault(slog.Default())
 	var lines strings.Builder
-	if err := setDefaultLogger(&lines, config.Log{Level: "info", Format: "json"}); err != nil {
+	if err := SetDefaultLogger(&lines, config.Log{Level: "info", Format: "json"}); err != nil {
 		t.Fatal(err)
 	}
 	slog.Info("registered route", "endpoint", "/token")

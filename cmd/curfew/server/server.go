@@ -1,4 +1,6 @@
-package main
+// Package server runs one provider as a process does: it opens the store, the keys and the listeners that a configuration names, serves
+// until it is stopped, and closes everything in order.
+package server
 
 import (
 	"context"
@@ -29,31 +31,53 @@ import (
 	"github.com/curfew-id/curfew/templates"
 )
 
-// readinessDelay is for how long /readyz says no before the listeners close, so that a balancer sends nobody to a closed port.
-const readinessDelay = time.Second
+// ReadinessDelay is how long a serving process answers 503 at /readyz before its listeners close, so that a load balancer stops sending
+// requests to it first.
+const ReadinessDelay = time.Second
 
 // drainTimeout is how long requests under way may take after the signal; Docker kills after 10 s.
 const drainTimeout = 7 * time.Second
 
-// server is one provider with everything it holds open.
-type server struct {
-	log            *slog.Logger
-	store          *bolt.Store
-	egress         *egress.Client
-	provider       *provider.Provider
-	certificate    *certificate  // nil: no TLS here
-	readinessDelay time.Duration // between not being ready and closing the listeners
-
-	publicListener, adminListener, metricsListener net.Listener // telemetry: nil without metrics.listen
-	handler, metricsHandler                        http.Handler
+// Options are what a server is made of.
+type Options struct {
+	Config         *config.Config
+	Log            *slog.Logger
+	Version        string        // of the program, shown to administrators
+	ReadinessDelay time.Duration // between answering 503 at /readyz and closing the listeners
 }
 
-// openServer opens all that a configuration names; a part that fails closes those before it.
-func openServer(ctx context.Context, cfg *config.Config, log *slog.Logger) (s *server, err error) {
-	s = &server{log: log}
+// Server is one provider with its store, keys and listeners.
+type Server struct {
+	options     Options
+	log         *slog.Logger
+	store       *bolt.Store
+	egress      *egress.Client
+	provider    *provider.Provider
+	certificate *certificate // nil: no TLS here
+
+	publicListener  net.Listener
+	adminListener   net.Listener
+	metricsListener net.Listener // nil without metrics.listen
+	handler         http.Handler
+	metricsHandler  http.Handler
+}
+
+// Error is an error that the operator can mend, with a hint at how.
+type Error struct {
+	Err  error
+	Hint string
+}
+
+func (e *Error) Error() string { return e.Err.Error() }
+func (e *Error) Unwrap() error { return e.Err }
+
+// Open opens the store, the keys and the listeners that the configuration names. If one of them fails, it closes the others.
+func Open(ctx context.Context, options Options) (s *Server, err error) {
+	cfg, log := options.Config, options.Log
+	s = &Server{options: options, log: log}
 	defer func() {
 		if err != nil {
-			s.close()
+			s.Close()
 		}
 	}()
 	if err := s.openStore(cfg); err != nil {
@@ -74,7 +98,10 @@ func openServer(ctx context.Context, cfg *config.Config, log *slog.Logger) (s *s
 	return s, s.listen(cfg)
 }
 
-func (s *server) openStore(cfg *config.Config) error {
+// Address is where the main listener listens.
+func (s *Server) Address() net.Addr { return s.publicListener.Addr() }
+
+func (s *Server) openStore(cfg *config.Config) error {
 	if err := ensureDataFolder(string(cfg.Data)); err != nil {
 		return err
 	}
@@ -83,16 +110,22 @@ func (s *server) openStore(cfg *config.Config) error {
 	s.store, err = bolt.Open(bolt.Options{Path: path})
 	switch {
 	case errors.Is(err, storage.ErrLocked):
-		return &exitError{code: exitFailed, err: fmt.Errorf("another process serves %s", path), hint: "commands such as `curfew user list` work through it; stop it before another one starts"}
+		return &Error{
+			Err:  fmt.Errorf("another process serves %s", path),
+			Hint: "commands such as `curfew user list` work through it; stop it before another one starts",
+		}
 	case errors.Is(err, storage.ErrNewer):
-		return &exitError{code: exitFailed, err: fmt.Errorf("open %s: %w", path, err), hint: "run that release, or bring back the backup from before it"}
+		return &Error{
+			Err:  fmt.Errorf("open %s: %w", path, err),
+			Hint: "run that release, or bring back the backup from before it",
+		}
 	case err != nil:
 		return fmt.Errorf("open the store: %w", err)
 	}
 	return nil
 }
 
-func (s *server) openProvider(ctx context.Context, cfg *config.Config, observe logout.Observer) error {
+func (s *Server) openProvider(ctx context.Context, cfg *config.Config, observe logout.Observer) error {
 	var ca []byte
 	var err error
 	if cfg.Egress.CA != "" {
@@ -115,7 +148,7 @@ func (s *server) openProvider(ctx context.Context, cfg *config.Config, observe l
 		return fmt.Errorf("load the keys: %w", err)
 	}
 	s.provider, err = provider.New(provider.Config{
-		Issuer: cfg.Issuer, Version: readVersionInfo().Version, Store: s.store, Ring: ring, Egress: s.egress, TrustedProxies: cfg.TrustedProxies, Log: s.log,
+		Issuer: cfg.Issuer, Version: s.options.Version, Store: s.store, Ring: ring, Egress: s.egress, TrustedProxies: cfg.TrustedProxies, Log: s.log,
 		SessionLifetimes: signin.Lifetimes{Idle: cfg.Session.Idle, Absolute: cfg.Session.Absolute, RememberIdle: cfg.Session.RememberIdle, RememberAbsolute: cfg.Session.RememberAbsolute},
 		TokenLifetimes:   tokens.Lifetimes{Code: cfg.Token.Code, Opaque: cfg.Token.Opaque, JWT: cfg.Token.JWT, IDToken: cfg.Token.ID, OfflineIdle: cfg.Token.OfflineIdle},
 
@@ -132,7 +165,7 @@ func (s *server) openProvider(ctx context.Context, cfg *config.Config, observe l
 	return nil
 }
 
-func (s *server) listen(cfg *config.Config) (err error) {
+func (s *Server) listen(cfg *config.Config) (err error) {
 	if cfg.TLS.Cert != "" {
 		if s.certificate, err = newCertificate(string(cfg.TLS.Cert), string(cfg.TLS.Key)); err != nil {
 			return fmt.Errorf("read the certificate: %w", err)
@@ -141,7 +174,7 @@ func (s *server) listen(cfg *config.Config) (err error) {
 	if s.publicListener, err = net.Listen("tcp", cfg.Listen); err != nil {
 		return listenError("listen", err)
 	}
-	if s.adminListener, err = listenSocket(socketPath(string(cfg.Data))); err != nil {
+	if s.adminListener, err = listenSocket(SocketPath(string(cfg.Data))); err != nil {
 		return err
 	}
 	if cfg.Metrics.Listen != "" {
@@ -152,9 +185,9 @@ func (s *server) listen(cfg *config.Config) (err error) {
 	return nil
 }
 
-// run serves until ctx ends or a listener fails, then stops in order: not ready, requests done, background work done, store closed.
-func (s *server) run(ctx context.Context, reload <-chan os.Signal) error {
-	defer s.close()
+// Run serves until ctx ends or a listener fails, then stops in order: not ready, requests done, background work done, store closed.
+func (s *Server) Run(ctx context.Context, reload <-chan os.Signal) error {
+	defer s.Close()
 	listeners, listenersCtx := errgroup.WithContext(ctx)
 	var servers []*http.Server
 	serve := func(l net.Listener, h http.Handler, tls *tls.Config) {
@@ -196,7 +229,7 @@ func (s *server) run(ctx context.Context, reload <-chan os.Signal) error {
 	s.provider.Drain()
 	s.log.InfoContext(ctx, "stopping")
 	if ctx.Err() != nil {
-		time.Sleep(s.readinessDelay)
+		time.Sleep(s.options.ReadinessDelay)
 	}
 	drain, cancel := context.WithTimeout(context.WithoutCancel(ctx), drainTimeout)
 	defer cancel()
@@ -210,8 +243,8 @@ func (s *server) run(ctx context.Context, reload <-chan os.Signal) error {
 	return errors.Join(err, workers.Wait())
 }
 
-// close releases what is open, the store last.
-func (s *server) close() {
+// Close closes what is open, the store last.
+func (s *Server) Close() {
 	for _, l := range []net.Listener{s.publicListener, s.adminListener, s.metricsListener} {
 		if l != nil {
 			l.Close() // again after Serve, which is no harm

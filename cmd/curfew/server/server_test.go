@@ -1,4 +1,4 @@
-package main
+package server
 
 import (
 	"bufio"
@@ -17,7 +17,7 @@ import (
 )
 
 // mustOpen opens a server on free ports of this machine.
-func mustOpen(t *testing.T, environ ...string) (*server, *config.Config) {
+func mustOpen(t *testing.T, environ ...string) (*Server, *config.Config) {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -29,7 +29,7 @@ func mustOpen(t *testing.T, environ ...string) (*server, *config.Config) {
 		t.Fatal(err)
 	}
 	l.Close()
-	s, err := openServer(t.Context(), cfg, slog.New(slog.DiscardHandler))
+	s, err := Open(t.Context(), Options{Config: cfg, Log: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -38,10 +38,10 @@ func mustOpen(t *testing.T, environ ...string) (*server, *config.Config) {
 
 func TestStopIsAnnouncedThenDrained(t *testing.T) {
 	s, cfg := mustOpen(t)
-	s.readinessDelay = 2 * time.Second
+	s.options.ReadinessDelay = 2 * time.Second
 	ctx, stop := context.WithCancel(t.Context())
 	done := make(chan error, 1)
-	go func() { done <- s.run(ctx, nil) }()
+	go func() { done <- s.Run(ctx, nil) }()
 
 	// A request whose body is still under way when the signal comes.
 	slow, err := net.Dial("tcp", cfg.Listen)
@@ -74,11 +74,11 @@ func TestStopIsAnnouncedThenDrained(t *testing.T) {
 		t.Fatal(err)
 	}
 	// Everything is closed, so it can be opened again.
-	second, err := openServer(t.Context(), cfg, slog.New(slog.DiscardHandler))
+	second, err := Open(t.Context(), Options{Config: cfg, Log: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		t.Fatal(err)
 	}
-	second.close()
+	second.Close()
 }
 
 func mustGet(t *testing.T, url string) int {
@@ -104,7 +104,7 @@ func TestFailedStartClosesWhatItOpened(t *testing.T) {
 		t.Fatal(err)
 	}
 	for range 2 { // the second time the store must not be locked by the first
-		if _, err := openServer(t.Context(), cfg, slog.New(slog.DiscardHandler)); err == nil || !strings.Contains(err.Error(), "address already in use") {
+		if _, err := Open(t.Context(), Options{Config: cfg, Log: slog.New(slog.DiscardHandler)}); err == nil || !strings.Contains(err.Error(), "address already in use") {
 			t.Fatalf("got %v", err)
 		}
 	}
@@ -119,7 +119,7 @@ func TestMetricsHaveAListenerOfTheirOwn(t *testing.T) {
 	s, cfg := mustOpen(t, "CURFEW_METRICS_LISTEN="+l.Addr().String())
 	ctx, stop := context.WithCancel(t.Context())
 	done := make(chan error, 1)
-	go func() { done <- s.run(ctx, nil) }()
+	go func() { done <- s.Run(ctx, nil) }()
 	if got := mustGet(t, cfg.Issuer+"/metrics"); got != http.StatusNotFound {
 		t.Errorf("got %d: the main listener shows no metrics", got)
 	}
@@ -153,13 +153,13 @@ func TestTLSIsServedFromFiles(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s, err := openServer(t.Context(), cfg, slog.New(slog.DiscardHandler))
+	s, err := Open(t.Context(), Options{Config: cfg, Log: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		t.Fatal(err)
 	}
 	ctx, stop := context.WithCancel(t.Context())
 	done := make(chan error, 1)
-	go func() { done <- s.run(ctx, nil) }()
+	go func() { done <- s.Run(ctx, nil) }()
 	client := mustTrust(t, cert)
 	resp, err := client.Get("https://localhost" + strings.TrimPrefix(cfg.Listen, "127.0.0.1") + "/readyz")
 	if err != nil {

@@ -3,26 +3,36 @@ package main
 import (
 	"bufio"
 	"encoding/json"
-	"net/url"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/curfew-id/curfew/conformance/op"
+	"github.com/curfew-id/curfew/conformance/rp"
 	"github.com/curfew-id/curfew/templates"
 )
 
-// mustDemo starts `curfew demo` in a process of its own and returns what it announced.
+func TestMain(m *testing.M) {
+	testscript.Main(m, map[string]func(){
+		"curfew-demo": func() { os.Exit(Main()) },
+	})
+}
+
+// mustDemo starts the demo in a process of its own and returns its announcement.
 func mustDemo(t *testing.T, temporary string) (announced string, stop func()) {
 	t.Helper()
 	self, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)
 	}
-	command := exec.Command(self, "demo", "--port", "0")
-	command.Args[0] = "curfew" // by which testscript.Main knows what to run
+	command := exec.Command(self, "--port", "0")
+	command.Args[0] = "curfew-demo" // by which testscript.Main knows what to run
 	command.Env = append(os.Environ(), "TMPDIR="+temporary, "CURFEW_ISSUER=https://elsewhere.example")
 	command.Stderr = os.Stderr
 	out, err := command.StdoutPipe()
@@ -57,41 +67,39 @@ func TestDemoSignsInAtThreeSignsOutEverywhereAndLeavesNothing(t *testing.T) {
 	defer os.RemoveAll(temporary)
 	announced, stop := mustDemo(t, temporary)
 	apps := regexp.MustCompile(`(?m)^(http://(?:atlas|birch|cedar)\S+)/ `).FindAllStringSubmatch(announced, -1)
-	person := regexp.MustCompile(`(?m)^ann +(\S+)`).FindStringSubmatch(announced)
-	if len(apps) != 3 || person == nil {
+	user := regexp.MustCompile(`(?m)^ann +(\S+)`).FindStringSubmatch(announced)
+	if len(apps) != 3 || user == nil {
 		t.Fatalf("announced:\n%s", announced)
 	}
 	self, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)
 	}
-	if want := "or " + self + " session list --config " + temporary; !strings.Contains(announced, want) {
+	program := filepath.Join(filepath.Dir(self), "curfew")
+	if want := "or " + program + " session list --config " + temporary; !strings.Contains(announced, want) {
 		t.Errorf("want %q, since the program may be on no PATH; announced:\n%s", want, announced)
 	}
-	v, err := newVisitor()
+	v, err := op.NewBrowser(rp.LocalClient().Transport)
 	if err != nil {
 		t.Fatal(err)
 	}
-	for i, app := range apps {
-		page, err := v.get(app[1] + "/login")
-		if err == nil && i == 0 {
-			page, err = v.submit(page, url.Values{"username": {"ann"}, "password": {person[1]}})
-		}
+	for _, app := range apps {
+		page, err := v.SignIn(app[1]+"/login", "ann", user[1])
 		if err != nil {
 			t.Fatal(err)
 		}
 		if !mustState(t, v, app[1]).SignedIn {
-			t.Fatalf("not signed in at %s, but at %s:\n%s", app[1], page.url, page.body)
+			t.Fatalf("not signed in at %s, but at %s:\n%s", app[1], page.URL, page.Body)
 		}
 	}
 	pages := regexp.MustCompile(`http://pages\.\S+`).FindString(announced)
 	for _, name := range []string{"", templates.Samples()[0].Name} {
-		if page, err := v.get(pages + name); err != nil || !strings.Contains(page.body, "<title>") {
-			t.Errorf("%s%s: got %q, %v", pages, name, page.body, err)
+		if page, err := v.Get(pages + name); err != nil || !strings.Contains(page.Body, "<title>") {
+			t.Errorf("%s%s: got %q, %v", pages, name, page.Body, err)
 		}
 	}
-	// Signing out at Birch tells Atlas and Cedar from server to server.
-	if _, err := v.get(apps[1][1] + "/logout"); err != nil {
+	// Signing out at Birch notifies Atlas and Cedar from server to server.
+	if _, err := v.Get(apps[1][1] + "/logout"); err != nil {
 		t.Fatal(err)
 	}
 	deadline := time.Now().Add(10 * time.Second)
@@ -102,7 +110,7 @@ func TestDemoSignsInAtThreeSignsOutEverywhereAndLeavesNothing(t *testing.T) {
 			}
 		}
 		if got := mustState(t, v, app).Ended.Channel; got != "backchannel" {
-			t.Errorf("%s was told by %q, want backchannel", app, got)
+			t.Errorf("%s was notified by %q, want backchannel", app, got)
 		}
 	}
 	stop()
@@ -119,13 +127,13 @@ type appState struct {
 	} `json:"ended"`
 }
 
-func mustState(t *testing.T, v *visitor, app string) (state appState) {
+func mustState(t *testing.T, v *op.Browser, app string) (state appState) {
 	t.Helper()
-	page, err := v.get(app + "/state")
+	page, err := v.Get(app + "/state")
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := json.Unmarshal([]byte(page.body), &state); err != nil {
+	if err := json.Unmarshal([]byte(page.Body), &state); err != nil {
 		t.Fatal(err)
 	}
 	return state

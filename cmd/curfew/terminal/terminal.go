@@ -1,0 +1,58 @@
+// Package terminal owns how the commands write for people: aligned tables without characters that steer a terminal.
+package terminal
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"text/tabwriter"
+	"unicode"
+
+	"golang.org/x/term"
+)
+
+// IsTerminal reports whether a stream is a terminal.
+func IsTerminal(stream any) bool {
+	f, ok := stream.(*os.File)
+	return ok && term.IsTerminal(int(f.Fd()))
+}
+
+// PrintTable writes rows under their header. It sanitizes every cell: a client that registered itself chose its own name.
+func PrintTable(w io.Writer, header []string, rows [][]string) error {
+	table := newTabWriter(w)
+	fmt.Fprintln(table, strings.ToUpper(strings.Join(header, "\t")))
+	for _, row := range rows {
+		cells := make([]string, len(row))
+		for i, cell := range row {
+			if cells[i] = Sanitize(cell); cells[i] == "" {
+				cells[i] = "-"
+			}
+		}
+		fmt.Fprintln(table, strings.Join(cells, "\t"))
+	}
+	return table.Flush()
+}
+
+// PrintFields writes one record, a line for each field that has a value.
+func PrintFields(w io.Writer, pairs [][2]string) error {
+	table := newTabWriter(w)
+	for _, pair := range pairs {
+		if pair[1] != "" {
+			fmt.Fprintf(table, "%s\t%s\n", pair[0], Sanitize(pair[1]))
+		}
+	}
+	return table.Flush()
+}
+
+func newTabWriter(w io.Writer) *tabwriter.Writer { return tabwriter.NewWriter(w, 0, 4, 2, ' ', 0) }
+
+// Sanitize replaces the characters that could steer a terminal.
+func Sanitize(text string) string {
+	return strings.Map(func(r rune) rune {
+		if unicode.IsControl(r) || unicode.Is(unicode.Cf, r) || r == unicode.ReplacementChar {
+			return '�'
+		}
+		return r
+	}, text)
+}

@@ -93,7 +93,7 @@ var arrows = map[string][]string{
 	"provider/keys":       {"storage"},
 	"provider/password":   {"storage"},
 	"provider/web":        {"storage", "templates", "provider/keys"},
-	"provider/tokens":     {"storage", "logout", "provider/keys"},
+	"provider/tokens":     {"storage", "provider/keys"},
 	"provider/register":   {"storage", "logout", "provider/egress", "provider/keys", "provider/web"},
 	"provider/oauth":      append([]string{"provider/oauth/clientkeys"}, below...),
 	"provider/signin":     below,

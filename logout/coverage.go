@@ -25,8 +25,8 @@ type Coverage struct {
 // another question.
 func AssessCoverage(c *storage.Client, l Lifetimes) Coverage {
 	coverage := Coverage{
-		Client: c.ClientID, Name: displayName(c.ClientID, c), CanJoinSession: canJoinSession(c), Channels: logoutChannels(c), CanConfirm: c.BackchannelLogoutURI != "",
-		Tokens: declaredTokenBound(c, l), ClientSession: declaredClientSessionBound(c, l), OfflineAccess: MayHoldOfflineAccess(c),
+		Client: c.ClientID, Name: displayName(c.ClientID, c), CanJoinSession: c.CanJoinSession(), Channels: logoutChannels(c), CanConfirm: c.BackchannelLogoutURI != "",
+		Tokens: declaredTokenBound(c, l), ClientSession: declaredClientSessionBound(c, l), OfflineAccess: c.MayHoldOfflineAccess(),
 	}
 	problem := func(when bool, text string) {
 		if when {

@@ -74,7 +74,7 @@ func assumedTokenExpiry(g storage.Grant, c *storage.Client, lifetimes Lifetimes)
 	lastIssued := latest(g.LastUsed, g.Created)
 	expiry := storage.TokenExpiry{Opaque: lastIssued.Add(lifetimes.Opaque)}
 	// The format may have been changed since the last issue; then both are possible.
-	if c == nil || c.AccessTokenFormat == "jwt" || c.Updated.After(lastIssued) {
+	if c == nil || c.UsesJWTAccessTokens() || c.Updated.After(lastIssued) {
 		expiry.JWT = lastIssued.Add(lifetimes.JWT)
 	}
 	return expiry

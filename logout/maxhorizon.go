@@ -2,8 +2,6 @@ package logout
 
 import (
 	"fmt"
-	"slices"
-	"strings"
 	"time"
 
 	"github.com/curfew-id/curfew/storage"
@@ -23,7 +21,7 @@ func declaredTokenBound(c *storage.Client, l Lifetimes) DeclaredBound {
 	if cache := seconds(c.IntrospectionCache); cache > 0 {
 		r.Limit, r.BoundBy = min(CommitAllowance+cache, l.Opaque+clockSkew(c)), BoundByIntrospectionCache
 	}
-	if c.AccessTokenFormat == "jwt" && l.JWT+clockSkew(c) > r.Limit {
+	if c.UsesJWTAccessTokens() && l.JWT+clockSkew(c) > r.Limit {
 		r.Limit, r.BoundBy = l.JWT+clockSkew(c), BoundByAccessTokenExp
 	}
 	return r
@@ -31,7 +29,7 @@ func declaredTokenBound(c *storage.Client, l Lifetimes) DeclaredBound {
 
 // declaredClientSessionBound is the longest that the application's own session can last if it hears nothing.
 func declaredClientSessionBound(c *storage.Client, l Lifetimes) DeclaredBound {
-	if !canJoinSession(c) {
+	if !c.CanJoinSession() {
 		return DeclaredBound{}
 	}
 	r := DeclaredBound{Applies: true, Unknown: true, BoundBy: BoundByNothing}
@@ -47,25 +45,14 @@ func declaredClientSessionBound(c *storage.Client, l Lifetimes) DeclaredBound {
 		tighten(expiry, BoundBySessionExpiry)
 	}
 	// Offline access outlives the session and goes on getting tokens, so the tie bounds nothing for who may have it.
-	if c.SessionWithTokens && !MayHoldOfflineAccess(c) {
+	if c.SessionWithTokens && !c.MayHoldOfflineAccess() {
 		lifetime := l.Opaque
-		if c.AccessTokenFormat == "jwt" {
+		if c.UsesJWTAccessTokens() {
 			lifetime = l.JWT
 		}
 		tighten(lifetime, BoundBySessionWithTokens)
 	}
 	return r
-}
-
-// canJoinSession tells whether a client can become a member of a session.
-func canJoinSession(c *storage.Client) bool {
-	return len(c.GrantTypes) == 0 || slices.Contains(c.GrantTypes, "authorization_code") || slices.Contains(c.GrantTypes, "implicit")
-}
-
-// MayHoldOfflineAccess tells whether a client may hold refresh tokens that survive the session (Core §11).
-func MayHoldOfflineAccess(c *storage.Client) bool {
-	mayRequest := c.Scope == "" || slices.Contains(strings.Fields(c.Scope), "offline_access")
-	return mayRequest && slices.Contains(c.GrantTypes, "refresh_token") && c.RefreshTokens != "session"
 }
 
 // HorizonViolation is how a client would break max_trust_horizon.

@@ -7,9 +7,9 @@ import "github.com/curfew-id/curfew/storage"
 // what the client has, and leaves the rest.
 func SelectorForMetadataChange(before, after *storage.Client) (sel storage.Selector, found bool) {
 	switch {
-	case canJoinSession(before) && !canJoinSession(after):
+	case before.CanJoinSession() && !after.CanJoinSession():
 		return storage.Selector{Client: after.ClientID, IncludeOffline: true}, true
-	case MayHoldOfflineAccess(before) && !MayHoldOfflineAccess(after):
+	case before.MayHoldOfflineAccess() && !after.MayHoldOfflineAccess():
 		return storage.Selector{Client: after.ClientID, IncludeOffline: true, OfflineOnly: true}, true
 	}
 	return sel, false

@@ -7,6 +7,7 @@ import (
 
 	"github.com/curfew-id/curfew/provider/register"
 	"github.com/curfew-id/curfew/provider/tokens"
+	"github.com/curfew-id/curfew/storage"
 )
 
 // providerMetadata is the provider's metadata (Discovery 1.0 §3, RFC 8414 §2, and the logout specifications). What is off is not in it, and what
@@ -65,7 +66,7 @@ func (p *Provider) discoveryDocument() ([]byte, error) {
 		Issuer: c.Issuer, AuthorizationEndpoint: url("/authorize"), TokenEndpoint: url("/token"), UserinfoEndpoint: url("/userinfo"), JWKSURI: url("/jwks"),
 		IntrospectionEndpoint: url("/introspect"), RevocationEndpoint: url("/revoke"), EndSessionEndpoint: url("/end_session"),
 		Scopes: tokens.Scopes(), ResponseTypes: register.ResponseTypes(), ResponseModes: []string{"query", "fragment", "form_post"},
-		GrantTypes: register.GrantTypes(),
+		GrantTypes: storage.SupportedGrantTypes(),
 		ACRValues:  tokens.ACRValues(), SubjectTypes: []string{"public", "pairwise"},
 		IDTokenAlgs: append([]string{"none"}, signingAlgs...), UserinfoAlgs: signingAlgs, RequestObjectAlgs: append([]string{"none"}, register.ClientSigningAlgs()...),
 		TokenAuthMethods: authMethods, TokenAuthAlgs: assertionAlgs, IntrospectionMethods: confidentialMethods, IntrospectionAlgs: assertionAlgs,

@@ -26,10 +26,10 @@ func (s *Server) lookupToken(ctx context.Context, text string) (activeToken, err
 	if err != nil {
 		return active, err
 	}
-	if !tokens.MayUseAccessToken(active.client, active.grant) {
+	if !active.client.MayUseAccessToken(active.grant) {
 		return active, fmt.Errorf("use token: %w", storage.ErrNotFound)
 	}
-	active.token.Scope, active.token.Audience = tokens.AllowedScope(active.client, active.token.Scope), tokens.AllowedAudience(active.client, active.token.Audience)
+	active.token.Scope, active.token.Audience = active.client.AllowedScope(active.token.Scope), tokens.AllowedAudience(active.client, active.token.Audience)
 	return active, nil
 }
 

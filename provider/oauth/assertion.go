@@ -82,7 +82,7 @@ func (c assertionClaims) earliestIssuedAt(expires time.Time) time.Time {
 // allowedAssertionAlgs are the algorithms in which a client may sign its assertions: one family for each method, one algorithm if it registered it.
 func allowedAssertionAlgs(c *storage.Client) []string {
 	var algs []string
-	switch registeredAuthMethod(c) {
+	switch c.AuthMethod() {
 	case "private_key_jwt":
 		algs = register.ClientSigningAlgs()
 	case "client_secret_jwt":

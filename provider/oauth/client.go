@@ -20,7 +20,7 @@ func (c opClient) RedirectURIs() []string              { return c.record.Redirec
 func (c opClient) PostLogoutRedirectURIs() []string    { return c.record.PostLogoutRedirectURIs }
 func (c opClient) ApplicationType() op.ApplicationType { return op.ApplicationTypeWeb }
 func (c opClient) AuthMethod() oidc.AuthMethod {
-	return oidc.AuthMethod(registeredAuthMethod(c.record))
+	return oidc.AuthMethod(c.record.AuthMethod())
 }
 func (c opClient) ResponseTypes() []oidc.ResponseType   { return nil }
 func (c opClient) LoginURL(string) string               { return "" }
@@ -41,24 +41,8 @@ func (c opClient) RestrictAdditionalAccessTokenScopes() func([]string) []string 
 func noAdditionalScopes([]string) []string { return nil }
 
 func (c opClient) GrantTypes() (types []oidc.GrantType) {
-	for _, t := range registeredGrantTypes(c.record) {
+	for _, t := range c.record.AllowedGrantTypes() {
 		types = append(types, oidc.GrantType(t))
 	}
 	return types
-}
-
-// registeredGrantTypes are the registered ones; a client that registered none has authorization_code (RFC 7591 §2).
-func registeredGrantTypes(c *storage.Client) []string {
-	if len(c.GrantTypes) == 0 {
-		return []string{"authorization_code"}
-	}
-	return c.GrantTypes
-}
-
-// registeredAuthMethod is the registered one; client_secret_basic if none is (RFC 7591 §2).
-func registeredAuthMethod(c *storage.Client) string {
-	if c.TokenEndpointAuthMethod == "" {
-		return "client_secret_basic"
-	}
-	return c.TokenEndpointAuthMethod
 }

@@ -7,7 +7,6 @@ import (
 	"errors"
 	"net/http"
 	"net/url"
-	"slices"
 	"strings"
 
 	"github.com/zitadel/oidc/v3/pkg/op"
@@ -110,9 +109,9 @@ func (s *Server) VerifyClient(ctx context.Context, r *op.Request[op.ClientCreden
 	}
 	switch grant := r.Form.Get("grant_type"); {
 	case r.URL.Path != tokenPath:
-	case !slices.Contains(registeredGrantTypes(c), grant):
+	case !c.MayUseGrantType(grant):
 		return nil, oauthError{http.StatusBadRequest, "unauthorized_client", "this grant_type is not registered for the client", nil}
-	case grant == "client_credentials" && registeredAuthMethod(c) == "none": // RFC 6749 §4.4: for confidential clients only
+	case grant == "client_credentials" && c.IsPublic(): // RFC 6749 §4.4: for confidential clients only
 		return nil, invalidClient("client_credentials needs client authentication")
 	}
 	return opClient{c}, nil
@@ -131,7 +130,7 @@ func (s *Server) authenticateClient(ctx context.Context, h http.Header, form url
 	if err != nil {
 		return nil, err
 	}
-	switch method := registeredAuthMethod(c); {
+	switch method := c.AuthMethod(); {
 	case method == "none" && creds.kind == credentialNone:
 		return c, nil
 	case method == "client_secret_basic" && creds.kind == credentialBasic, method == "client_secret_post" && creds.kind == credentialPost:

@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/curfew-id/curfew/provider/web"
+	"github.com/curfew-id/curfew/storage"
 )
 
 // guard lets through to the library only what it can be trusted with: a POST whose parameters all stand once, in a form of a sane size, with
@@ -62,7 +63,7 @@ func (s *Server) validateForm(path string, h http.Header, form url.Values) error
 		switch grant := form.Get("grant_type"); {
 		case grant == "":
 			return invalidRequest("grant_type is missing")
-		case !slices.Contains(GrantTypes(), grant):
+		case !slices.Contains(storage.TokenEndpointGrantTypes(), grant):
 			return oauthError{http.StatusBadRequest, "unsupported_grant_type", "grant_type is none of those in the discovery document", nil}
 		}
 	}
@@ -74,11 +75,6 @@ func (s *Server) validateForm(path string, h http.Header, form url.Values) error
 		return invalidClient("introspection needs client authentication") // RFC 7662 §2.1
 	}
 	return nil
-}
-
-// GrantTypes are those that the token endpoint takes.
-func GrantTypes() []string {
-	return []string{"authorization_code", "refresh_token", "client_credentials"}
 }
 
 // noStore marks an answer that holds tokens or says something about them (RFC 6749 §5.1).

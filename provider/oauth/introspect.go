@@ -68,10 +68,10 @@ func (s *Server) introspectAccess(ctx context.Context, caller *storage.Client, t
 // introspectRefresh tells a client about its own refresh token; a resource server has no business with one.
 func (s *Server) introspectRefresh(ctx context.Context, caller *storage.Client, refreshToken string) (introspectionResponse, error) {
 	g, isCurrent, err := s.Store.GrantByRefresh(ctx, storage.HashOf(refreshToken), s.Now())
-	if err != nil || !isCurrent || g.Client != caller.ClientID || !tokens.MayRefresh(caller, g) {
+	if err != nil || !isCurrent || g.Client != caller.ClientID || !caller.MayRefresh(g) {
 		return introspectionResponse{}, err
 	}
-	response := introspectionResponse{Active: true, Scope: strings.Join(tokens.AllowedScope(caller, g.Scope), " "), Client: g.Client, Issuer: s.Issuer}
+	response := introspectionResponse{Active: true, Scope: strings.Join(caller.AllowedScope(g.Scope), " "), Client: g.Client, Issuer: s.Issuer}
 	if !g.Offline() {
 		response.SID = g.SID
 	}

@@ -124,7 +124,7 @@ func requestedMetadata(body, defaults []byte, p Policy) (storage.Metadata, error
 		m.RequirePKCE = nil // a default for confidential clients; the others cannot opt out
 	}
 	// RFC 7591 §3.2.1 lets us replace what was asked for: grant types that we lack do no harm beside one that we have.
-	if supported := slices.DeleteFunc(slices.Clone(m.GrantTypes), func(t string) bool { return !slices.Contains(GrantTypes(), t) }); len(supported) > 0 {
+	if supported := slices.DeleteFunc(slices.Clone(m.GrantTypes), func(t string) bool { return !slices.Contains(storage.SupportedGrantTypes(), t) }); len(supported) > 0 {
 		m.GrantTypes = supported
 	}
 	return m, nil

@@ -13,11 +13,6 @@ func ResponseTypes() []string {
 	return []string{"code", "id_token", "id_token token", "code id_token", "code token", "code id_token token"}
 }
 
-// GrantTypes are those a client can register.
-func GrantTypes() []string {
-	return []string{"authorization_code", "implicit", "refresh_token", "client_credentials"}
-}
-
 // AuthMethods are the ways in which a client can prove who it is at the token endpoint (Core §9).
 func AuthMethods() []string {
 	return []string{"client_secret_basic", "client_secret_post", "client_secret_jwt", "private_key_jwt", "none"}
@@ -77,11 +72,11 @@ func (c *validation) checkGrantTypes(m *storage.Metadata) {
 	}
 	declared := m.GrantTypes != nil
 	for i, t := range m.GrantTypes {
-		if !slices.Contains(GrantTypes(), t) {
-			c.addProblem(indexed("grant_types", i), "%+q is not known; use %s", t, joinWithOr(GrantTypes()))
+		if !slices.Contains(storage.SupportedGrantTypes(), t) {
+			c.addProblem(indexed("grant_types", i), "%+q is not known; use %s", t, joinWithOr(storage.SupportedGrantTypes()))
 		}
 	}
-	for _, t := range GrantTypes() {
+	for _, t := range storage.SupportedGrantTypes() {
 		switch registered := slices.Contains(m.GrantTypes, t); {
 		case required[t] && !declared:
 			m.GrantTypes = append(m.GrantTypes, t)

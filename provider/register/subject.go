@@ -1,11 +1,6 @@
 package register
 
-import (
-	"net/url"
-	"strings"
-
-	"github.com/curfew-id/curfew/storage"
-)
+import "github.com/curfew-id/curfew/storage"
 
 // checkSubjectType checks which subject identifiers a client gets.
 func (c *validation) checkSubjectType(m *storage.Metadata) {
@@ -21,37 +16,9 @@ func (c *validation) checkSubjectType(m *storage.Metadata) {
 		}
 		return
 	}
-	if m.SubjectType == "pairwise" && len(m.RedirectURIs) > 0 && SectorHost(m) == "" {
+	if m.SubjectType == "pairwise" && len(m.RedirectURIs) > 0 && m.Sector() == "" {
 		c.addProblem("sector_identifier_uri", "is missing; pairwise subjects need it where redirect URIs have several hosts or none (Core §8.1)")
 	}
-}
-
-// SectorHost is the host that pairwise subjects of a client are computed for (Core §8.1): that of sector_identifier_uri,
-// or else the one host that all redirect URIs share. Empty for public subjects and where there is none.
-func SectorHost(m *storage.Metadata) string {
-	if m.SubjectType != "pairwise" {
-		return ""
-	}
-	if m.SectorIdentifierURI != "" {
-		return hostOf(m.SectorIdentifierURI)
-	}
-	var host string
-	for i, raw := range m.RedirectURIs {
-		if h := hostOf(raw); i == 0 {
-			host = h
-		} else if h != host {
-			return ""
-		}
-	}
-	return host
-}
-
-func hostOf(raw string) string {
-	u, err := url.Parse(raw)
-	if err != nil {
-		return ""
-	}
-	return strings.ToLower(u.Hostname())
 }
 
 // checkOtherURIs checks the addresses that are shown to people or lead them somewhere. None of them is ever fetched.

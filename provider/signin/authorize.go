@@ -5,7 +5,6 @@ import (
 	"errors"
 	"net/http"
 	"slices"
-	"strings"
 
 	"github.com/curfew-id/curfew/provider/web"
 	"github.com/curfew-id/curfew/storage"
@@ -124,23 +123,17 @@ func (h *Handler) nextStep(r *http.Request, req *authRequest, session *storage.S
 	if req.hasPrompt("consent") {
 		return stepConsent, nil
 	}
-	if req.clientRecord.Consent == "skip" {
+	if req.clientRecord.SkipsConsent() {
 		return stepFinish, nil
 	}
 	consent, err := h.Store.Consent(r.Context(), session.Subject, req.ClientID)
 	if err != nil && !errors.Is(err, storage.ErrNotFound) {
 		return 0, err
 	}
-	if err != nil || !req.coveredBy(consent) || req.requiresConsentEachTime() {
+	if err != nil || !req.coveredBy(consent) || req.clientRecord.RequiresConsentEachTime(req.RedirectURI) {
 		return stepConsent, nil
 	}
 	return stepFinish, nil
-}
-
-// requiresConsentEachTime tells whether nothing proves that the request is the application's own: it has no secret, and other programs on the device can take
-// its loopback port or its scheme. Then what was allowed before is asked for again (RFC 6749 §10.2, RFC 8252 §8.6).
-func (req *authRequest) requiresConsentEachTime() bool {
-	return req.clientRecord.TokenEndpointAuthMethod == "none" && !strings.HasPrefix(req.RedirectURI, "https://")
 }
 
 // redirectToInteraction seals the request for this browser and leads it to the page.
@@ -173,7 +166,7 @@ func (h *Handler) openInteraction(r *http.Request, purpose string) (*authRequest
 		return nil, newPageError("The redirect_uri is no longer registered for this application.", "")
 	}
 	req.clientRecord, req.redirectURIVerified = client, true
-	if !req.responseTypeRegistered() || req.hasResponseType("code") && req.CodeChallenge == "" && requiresPKCE(client) {
+	if !req.responseTypeRegistered() || req.hasResponseType("code") && req.CodeChallenge == "" && client.RequiresPKCE() {
 		return nil, newPageError("This application may no longer ask in this way.", "Go back to the application and start again.")
 	}
 	return &req, nil

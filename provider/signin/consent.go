@@ -34,7 +34,8 @@ func (h *Handler) ShowConsent(w http.ResponseWriter, r *http.Request) {
 	}
 	app := h.Site.App(req.clientRecord, req.RedirectURI)
 	page := templates.ConsentPage{Page: h.Site.Page(r), Action: h.Site.Path(r.URL.EscapedPath()), Interaction: r.PathValue("interaction"), Application: *app,
-		Scopes: req.Scope, Claims: tokens.OutOfScopeClaims(req.Claims, req.Scope), Allowed: consent.Scope, SessionEnds: session.Expires, EachTime: req.requiresConsentEachTime(), OtherAccountURL: otherAccountURL}
+		Scopes: req.Scope, Claims: tokens.OutOfScopeClaims(req.Claims, req.Scope), Allowed: consent.Scope, SessionEnds: session.Expires,
+		EachTime: req.clientRecord.RequiresConsentEachTime(req.RedirectURI), OtherAccountURL: otherAccountURL}
 	page.Account = accountName(user)
 	web.PageHeaders(w, pagePolicy(app))
 	h.Site.LogRenderError(r, templates.Consent(w, page))

@@ -9,7 +9,6 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/curfew-id/curfew/logout"
 	"github.com/curfew-id/curfew/provider/register"
 	"github.com/curfew-id/curfew/provider/tokens"
 	"github.com/curfew-id/curfew/provider/web"
@@ -182,7 +181,7 @@ func (h *Handler) readResponseType(req *authRequest, params url.Values) error {
 
 // responseTypeRegistered tells whether the client is registered for this response type.
 func (req *authRequest) responseTypeRegistered() bool {
-	return slices.ContainsFunc(registeredResponseTypes(req.clientRecord), func(t string) bool {
+	return slices.ContainsFunc(req.clientRecord.AllowedResponseTypes(), func(t string) bool {
 		return canonicalResponseType(strings.Fields(t)) == canonicalResponseType(req.ResponseType)
 	})
 }
@@ -193,23 +192,14 @@ func canonicalResponseType(fields []string) string {
 	return strings.Join(sorted, " ")
 }
 
-// registeredResponseTypes are the registered ones; a client that registered none has code (Registration §2).
-func registeredResponseTypes(c *storage.Client) []string {
-	if len(c.ResponseTypes) == 0 {
-		return []string{"code"}
-	}
-	return c.ResponseTypes
-}
-
 // readScope keeps what the client may ask for. A scope that is not understood is ignored (Core §3.1.2.1), and so is offline_access where it
 // cannot be given (Core §11).
 func (h *Handler) readScope(req *authRequest, params url.Values) error {
-	allowed := strings.Fields(req.clientRecord.Scope)
-	for _, s := range strings.Fields(params.Get("scope")) {
-		if slices.Contains(req.Scope, s) || !slices.Contains(tokens.Scopes(), s) || len(allowed) > 0 && !slices.Contains(allowed, s) {
+	for _, s := range req.clientRecord.AllowedScope(strings.Fields(params.Get("scope"))) {
+		if slices.Contains(req.Scope, s) || !slices.Contains(tokens.Scopes(), s) {
 			continue
 		}
-		if s == "offline_access" && (!req.hasResponseType("code") || !slices.Contains(strings.Fields(params.Get("prompt")), "consent") || !logout.MayHoldOfflineAccess(req.clientRecord)) {
+		if s == "offline_access" && (!req.hasResponseType("code") || !slices.Contains(strings.Fields(params.Get("prompt")), "consent") || !req.clientRecord.MayHoldOfflineAccess()) {
 			continue
 		}
 		req.Scope = append(req.Scope, s)
@@ -243,7 +233,7 @@ func (h *Handler) readPKCE(req *authRequest, params url.Values) error {
 	case !req.hasResponseType("code"):
 		return nil
 	case challenge == "" && method == "":
-		if requiresPKCE(req.clientRecord) {
+		if req.clientRecord.RequiresPKCE() {
 			return oauthError("invalid_request", "code_challenge is required, with code_challenge_method S256 (RFC 7636)")
 		}
 		return nil
@@ -257,11 +247,6 @@ func (h *Handler) readPKCE(req *authRequest, params url.Values) error {
 }
 
 const base64URLAlphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
-
-// requiresPKCE: always, unless the client's metadata says otherwise. Registration does not let a public client say so.
-func requiresPKCE(c *storage.Client) bool {
-	return c.RequirePKCE == nil || *c.RequirePKCE
-}
 
 func (h *Handler) readPrompt(req *authRequest, params url.Values) error {
 	req.Prompt = strings.Fields(params.Get("prompt"))

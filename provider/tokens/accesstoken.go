@@ -47,7 +47,7 @@ func (a accessToken) record(text string) storage.Token {
 
 // expiry is what giving it out means for the trust horizon.
 func (a accessToken) expiry() storage.TokenExpiry {
-	if usesJWTAccessTokens(a.client) {
+	if a.client.UsesJWTAccessTokens() {
 		return storage.TokenExpiry{JWT: truncateToMillis(a.expiresAt)}
 	}
 	return storage.TokenExpiry{Opaque: truncateToMillis(a.expiresAt)}

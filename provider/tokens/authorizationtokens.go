@@ -28,7 +28,7 @@ func (m *Minter) NewAuthorizationTokens(c *storage.Client, code Code, responseTy
 		idTokenOnly: len(responseType) == 1}
 	if f.withAccessToken {
 		f.grantID = newGrantID(at)
-		if !usesJWTAccessTokens(c) {
+		if !c.UsesJWTAccessTokens() {
 			f.opaqueToken = keys.Random(AccessPrefix)
 		}
 	}

@@ -56,7 +56,7 @@ func (c ClaimsRequest) RestrictTo(client *storage.Client) ClaimsRequest {
 	for _, requested := range []map[string]*RequestedClaim{c.IDToken, c.UserInfo} {
 		maps.DeleteFunc(requested, func(name string, _ *RequestedClaim) bool {
 			scope := scopeOf(name)
-			return scope != "" && len(AllowedScope(client, []string{scope})) == 0
+			return scope != "" && len(client.AllowedScope([]string{scope})) == 0
 		})
 	}
 	return c

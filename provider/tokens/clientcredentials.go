@@ -12,7 +12,7 @@ import (
 func (m *Minter) NewClientCredentialsToken(c *storage.Client, scope []string, at time.Time) (response Response, record *storage.Token, err error) {
 	a := accessToken{client: c, scope: scope, issuedAt: truncateToMillis(at), expiresAt: m.accessTokenExpiry(c, truncateToMillis(at), time.Time{})}
 	var opaque string
-	if !usesJWTAccessTokens(c) {
+	if !c.UsesJWTAccessTokens() {
 		opaque = keys.Random(AccessPrefix)
 		t := a.record(opaque)
 		record = &t

@@ -4,7 +4,6 @@ import (
 	"slices"
 	"time"
 
-	"github.com/curfew-id/curfew/logout"
 	"github.com/curfew-id/curfew/provider/keys"
 	"github.com/curfew-id/curfew/storage"
 )
@@ -22,12 +21,12 @@ type Exchange struct {
 
 // NewExchange begins the exchange of a code that was checked against client, redirect URI and PKCE.
 func (m *Minter) NewExchange(c *storage.Client, code Code, at time.Time) *Exchange {
-	code.Scope = AllowedScope(c, code.Scope)
+	code.Scope = c.AllowedScope(code.Scope)
 	x := &Exchange{minter: m, client: c, code: code, issuedAt: truncateToMillis(at), grantID: newGrantID(at)}
-	if !usesJWTAccessTokens(c) {
+	if !c.UsesJWTAccessTokens() {
 		x.opaqueToken = keys.Random(AccessPrefix)
 	}
-	if x.isOffline() || mayRefreshInSession(c) {
+	if x.isOffline() || c.MayRefreshInSession() {
 		x.refreshToken = keys.Random(RefreshPrefix)
 	}
 	return x
@@ -35,7 +34,7 @@ func (m *Minter) NewExchange(c *storage.Client, code Code, at time.Time) *Exchan
 
 // isOffline tells whether the grant will survive the session.
 func (x *Exchange) isOffline() bool {
-	return slices.Contains(x.code.Scope, "offline_access") && logout.MayHoldOfflineAccess(x.client)
+	return slices.Contains(x.code.Scope, "offline_access") && x.client.MayHoldOfflineAccess()
 }
 
 // Issue is what is stored. An offline grant survives the session; the access token beside it is of the session and dies with it.

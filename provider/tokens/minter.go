@@ -45,19 +45,16 @@ const (
 
 // SubjectFor is the sub by which a client knows a person: the person's own, or a pairwise one (Core §8).
 func (m *Minter) SubjectFor(subject string, c *storage.Client) string {
-	if c.SubjectType != "pairwise" || subject == "" {
+	if !c.UsesPairwiseSubjects() || subject == "" {
 		return subject
 	}
 	return m.Ring.Pairwise(c.SectorHost, subject)
 }
 
-// usesJWTAccessTokens tells whether a client's access tokens are JWTs (RFC 9068).
-func usesJWTAccessTokens(c *storage.Client) bool { return c.AccessTokenFormat == "jwt" }
-
 // accessTokenExpiry is when an access token issued at that moment ends: never after limit, unless that is zero.
 func (m *Minter) accessTokenExpiry(c *storage.Client, at, limit time.Time) time.Time {
 	lifetime := m.Lifetimes.Opaque
-	if usesJWTAccessTokens(c) {
+	if c.UsesJWTAccessTokens() {
 		lifetime = m.Lifetimes.JWT
 	}
 	expiresAt := at.Add(lifetime)

@@ -25,7 +25,7 @@ type Refresh struct {
 // NewRefresh begins a refresh by that refresh token.
 func (m *Minter) NewRefresh(c *storage.Client, token string, scope []string, at time.Time) *Refresh {
 	r := &Refresh{minter: m, client: c, requestedScope: scope, issuedAt: truncateToMillis(at), newToken: m.Ring.NextRefreshToken(token)}
-	if !usesJWTAccessTokens(c) {
+	if !c.UsesJWTAccessTokens() {
 		r.opaqueToken = keys.Random(AccessPrefix)
 	}
 	return r
@@ -37,10 +37,10 @@ func (r *Refresh) NewToken() string { return r.newToken }
 // Issue is what is stored; the grant's own scope stays. Without a session (an offline grant) nothing of it belongs to one. ErrScope, and
 // storage.ErrEnded if the client may not hold such a grant any more.
 func (r *Refresh) Issue(g storage.Grant, s *storage.Session) (storage.Issuance, error) {
-	if !MayRefresh(r.client, g) {
+	if !r.client.MayRefresh(g) {
 		return storage.Issuance{}, storage.ErrRevoked
 	}
-	granted := AllowedScope(r.client, g.Scope)
+	granted := r.client.AllowedScope(g.Scope)
 	for _, scope := range r.requestedScope {
 		if !slices.Contains(granted, scope) {
 			return storage.Issuance{}, ErrScopeNotGranted
@@ -85,7 +85,7 @@ func (r *Refresh) NeedsUser(g storage.Grant) bool {
 }
 
 func (r *Refresh) newAccessToken(g storage.Grant, s *storage.Session) accessToken {
-	a := accessToken{client: r.client, grant: g, scope: AllowedScope(r.client, g.Scope), issuedAt: r.issuedAt}
+	a := accessToken{client: r.client, grant: g, scope: r.client.AllowedScope(g.Scope), issuedAt: r.issuedAt}
 	if len(r.requestedScope) > 0 {
 		a.scope = r.requestedScope
 	}

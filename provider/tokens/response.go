@@ -18,7 +18,7 @@ type Response struct {
 // setAccessToken puts an access token into the answer: the opaque text that was stored, or a JWT signed now.
 func (m *Minter) setAccessToken(response *Response, a accessToken, opaque string) (err error) {
 	response.AccessToken = opaque
-	if usesJWTAccessTokens(a.client) {
+	if a.client.UsesJWTAccessTokens() {
 		if response.AccessToken, err = m.signAccessToken(a); err != nil {
 			return err
 		}

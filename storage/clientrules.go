@@ -1,0 +1,145 @@
+package storage
+
+import (
+	"net/url"
+	"slices"
+	"strings"
+)
+
+// The rules in this file say what a client may do, by its metadata alone. Callers ask at each use and not only when something is issued:
+// a client that may do less from now on does less from now on, with the tokens that it already has.
+
+// SupportedGrantTypes are the grant types that a client can register and discovery lists (RFC 7591 §2).
+func SupportedGrantTypes() []string {
+	return []string{"authorization_code", "implicit", "refresh_token", "client_credentials"}
+}
+
+// TokenEndpointGrantTypes are the supported grant types that the token endpoint takes. implicit is missing: it issues tokens at the
+// authorization endpoint (RFC 6749 §4.2).
+func TokenEndpointGrantTypes() []string {
+	return slices.DeleteFunc(SupportedGrantTypes(), func(grantType string) bool { return grantType == "implicit" })
+}
+
+// AllowedGrantTypes are the registered grant types; authorization_code if the client registered none (RFC 7591 §2).
+func (c *Client) AllowedGrantTypes() []string {
+	if len(c.GrantTypes) == 0 {
+		return []string{"authorization_code"}
+	}
+	return c.GrantTypes
+}
+
+// MayUseGrantType reports whether the client registered that grant type.
+func (c *Client) MayUseGrantType(grantType string) bool {
+	return slices.Contains(c.AllowedGrantTypes(), grantType)
+}
+
+// AllowedResponseTypes are the registered response types; code if the client registered none (Registration 1.0 §2).
+func (c *Client) AllowedResponseTypes() []string {
+	if len(c.ResponseTypes) == 0 {
+		return []string{"code"}
+	}
+	return c.ResponseTypes
+}
+
+// AuthMethod is the registered method of client authentication; client_secret_basic if the client registered none (RFC 7591 §2).
+func (c *Client) AuthMethod() string {
+	if c.TokenEndpointAuthMethod == "" {
+		return "client_secret_basic"
+	}
+	return c.TokenEndpointAuthMethod
+}
+
+// IsPublic reports whether the client cannot authenticate (RFC 6749 §2.1).
+func (c *Client) IsPublic() bool { return c.AuthMethod() == "none" }
+
+// RequiresPKCE reports whether an authorization request needs a code_challenge (RFC 7636). It does unless require_pkce is false;
+// registration refuses false for public clients.
+func (c *Client) RequiresPKCE() bool { return c.RequirePKCE == nil || *c.RequirePKCE }
+
+// UsesJWTAccessTokens reports whether the client's access tokens are JWTs (RFC 9068), which resource servers check without asking.
+func (c *Client) UsesJWTAccessTokens() bool { return c.AccessTokenFormat == "jwt" }
+
+// CanJoinSession reports whether the client can get a client session: users can sign in to it.
+func (c *Client) CanJoinSession() bool {
+	return c.MayUseGrantType("authorization_code") || c.MayUseGrantType("implicit")
+}
+
+// AllowedScope is the part of scope that the client may have: all of it if the client registered no scope.
+func (c *Client) AllowedScope(scope []string) []string {
+	if c.Scope == "" {
+		return scope
+	}
+	registered := strings.Fields(c.Scope)
+	return slices.DeleteFunc(slices.Clone(scope), func(value string) bool { return !slices.Contains(registered, value) })
+}
+
+// MayHoldOfflineAccess reports whether the client may hold refresh tokens that survive the session (Core §11).
+func (c *Client) MayHoldOfflineAccess() bool {
+	mayRequest := len(c.AllowedScope([]string{"offline_access"})) > 0
+	return mayRequest && c.MayUseGrantType("refresh_token") && c.RefreshTokens != "session"
+}
+
+// MayRefreshInSession reports whether the client may hold refresh tokens that end with the session.
+func (c *Client) MayRefreshInSession() bool {
+	return c.MayUseGrantType("refresh_token") && c.RefreshTokens != "offline"
+}
+
+// MayRefresh reports whether the client may use a refresh token of that grant.
+func (c *Client) MayRefresh(g Grant) bool {
+	if g.Offline() {
+		return c.MayHoldOfflineAccess()
+	}
+	return c.MayRefreshInSession()
+}
+
+// MayUseAccessToken reports whether access tokens of that grant are still accepted. The zero grant stands for the tokens that the client
+// got for itself by client_credentials.
+func (c *Client) MayUseAccessToken(g Grant) bool {
+	switch {
+	case g.ID == "":
+		return c.MayUseGrantType("client_credentials")
+	case g.Offline():
+		return c.MayHoldOfflineAccess()
+	}
+	return true
+}
+
+// SkipsConsent reports whether the operator has consented for all users.
+func (c *Client) SkipsConsent() bool { return c.Consent == "skip" }
+
+// RequiresConsentEachTime reports whether an earlier consent does not count for a request with that redirect URI. A public client proves
+// nothing about itself, and other programs on the device can take its loopback port or its scheme (RFC 6749 §10.2, RFC 8252 §8.6).
+func (c *Client) RequiresConsentEachTime(redirectURI string) bool {
+	return c.IsPublic() && !strings.HasPrefix(redirectURI, "https://")
+}
+
+// UsesPairwiseSubjects reports whether the client knows users by subjects that other sectors do not see (Core §8.1).
+func (c *Client) UsesPairwiseSubjects() bool { return c.SubjectType == "pairwise" }
+
+// Sector is the host that pairwise subjects are computed for (Core §8.1): that of sector_identifier_uri, or else the one host that all
+// redirect URIs share. It is empty for public subjects and where the redirect URIs have several hosts or none.
+func (m *Metadata) Sector() string {
+	if m.SubjectType != "pairwise" {
+		return ""
+	}
+	if m.SectorIdentifierURI != "" {
+		return hostname(m.SectorIdentifierURI)
+	}
+	var sector string
+	for i, redirectURI := range m.RedirectURIs {
+		if host := hostname(redirectURI); i == 0 {
+			sector = host
+		} else if host != sector {
+			return ""
+		}
+	}
+	return sector
+}
+
+func hostname(uri string) string {
+	u, err := url.Parse(uri)
+	if err != nil {
+		return ""
+	}
+	return strings.ToLower(u.Hostname())
+}

@@ -1,0 +1,132 @@
+package storage
+
+import (
+	"slices"
+	"testing"
+)
+
+func client(m Metadata) *Client { return &Client{Metadata: m} }
+
+func TestClientWithoutMetadataGetsTheDefaultsOfTheSpecifications(t *testing.T) {
+	c := client(Metadata{})
+	if got, want := c.AllowedGrantTypes(), []string{"authorization_code"}; !slices.Equal(got, want) {
+		t.Errorf("grant types: got %q, want %q (RFC 7591 §2)", got, want)
+	}
+	if got, want := c.AllowedResponseTypes(), []string{"code"}; !slices.Equal(got, want) {
+		t.Errorf("response types: got %q, want %q (Registration 1.0 §2)", got, want)
+	}
+	if got, want := c.AuthMethod(), "client_secret_basic"; got != want {
+		t.Errorf("client authentication: got %q, want %q (RFC 7591 §2)", got, want)
+	}
+	if c.UsesJWTAccessTokens() || c.SkipsConsent() || c.UsesPairwiseSubjects() || c.IsPublic() {
+		t.Error("a choice that the client did not make is made for it")
+	}
+}
+
+func TestTokenEndpointTakesEverySupportedGrantTypeButImplicit(t *testing.T) {
+	for _, grantType := range SupportedGrantTypes() {
+		if got, want := slices.Contains(TokenEndpointGrantTypes(), grantType), grantType != "implicit"; got != want {
+			t.Errorf("%s: got %v, want %v", grantType, got, want)
+		}
+	}
+}
+
+func TestGrantTypesDecideWhatAClientMayHold(t *testing.T) {
+	bound, offline, own := Grant{ID: "g", Session: "s"}, Grant{ID: "g"}, Grant{}
+	for name, c := range map[string]struct {
+		metadata                                   Metadata
+		joins, refreshesInSession, offline, itself bool
+	}{
+		"nothing registered":      {Metadata{}, true, false, false, false},
+		"code":                    {Metadata{GrantTypes: []string{"authorization_code"}}, true, false, false, false},
+		"implicit":                {Metadata{GrantTypes: []string{"implicit"}}, true, false, false, false},
+		"client credentials":      {Metadata{GrantTypes: []string{"client_credentials"}}, false, false, false, true},
+		"refresh":                 {Metadata{GrantTypes: []string{"authorization_code", "refresh_token"}}, true, true, true, false},
+		"refresh in session only": {Metadata{GrantTypes: []string{"authorization_code", "refresh_token"}, RefreshTokens: "session"}, true, true, false, false},
+		"refresh offline only":    {Metadata{GrantTypes: []string{"authorization_code", "refresh_token"}, RefreshTokens: "offline"}, true, false, true, false},
+		"scope without offline":   {Metadata{GrantTypes: []string{"authorization_code", "refresh_token"}, Scope: "openid email"}, true, true, false, false},
+		"scope with offline":      {Metadata{GrantTypes: []string{"authorization_code", "refresh_token"}, Scope: "openid offline_access"}, true, true, true, false},
+		"offline scope only":      {Metadata{GrantTypes: []string{"authorization_code"}, Scope: "openid offline_access"}, true, false, false, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			client := client(c.metadata)
+			for _, rule := range []struct {
+				name      string
+				got, want bool
+			}{
+				{"CanJoinSession", client.CanJoinSession(), c.joins},
+				{"MayRefreshInSession", client.MayRefreshInSession(), c.refreshesInSession},
+				{"MayRefresh of a session-bound grant", client.MayRefresh(bound), c.refreshesInSession},
+				{"MayHoldOfflineAccess", client.MayHoldOfflineAccess(), c.offline},
+				{"MayRefresh of an offline grant", client.MayRefresh(offline), c.offline},
+				{"MayUseAccessToken of an offline grant", client.MayUseAccessToken(offline), c.offline},
+				{"MayUseAccessToken of a session-bound grant", client.MayUseAccessToken(bound), true},
+				{"MayUseAccessToken of its own", client.MayUseAccessToken(own), c.itself},
+			} {
+				if rule.got != rule.want {
+					t.Errorf("%s: got %v, want %v", rule.name, rule.got, rule.want)
+				}
+			}
+		})
+	}
+}
+
+func TestScopeIsCutToWhatTheClientRegistered(t *testing.T) {
+	requested := []string{"openid", "email", "profile"}
+	for registered, want := range map[string][]string{
+		"":                     requested,
+		"openid":               {"openid"},
+		"profile openid phone": {"openid", "profile"},
+		"phone":                {},
+	} {
+		if got := client(Metadata{Scope: registered}).AllowedScope(requested); !slices.Equal(got, want) {
+			t.Errorf("%q: got %q, want %q", registered, got, want)
+		}
+	}
+}
+
+func TestPKCEIsRequiredUnlessTheClientOptedOut(t *testing.T) {
+	yes, no := true, false
+	for _, c := range []struct {
+		requirePKCE *bool
+		want        bool
+	}{{nil, true}, {&yes, true}, {&no, false}} {
+		if got := client(Metadata{RequirePKCE: c.requirePKCE}).RequiresPKCE(); got != c.want {
+			t.Errorf("%v: got %v, want %v", c.requirePKCE, got, c.want)
+		}
+	}
+}
+
+func TestPublicClientOffHTTPSNeedsConsentEachTime(t *testing.T) {
+	for _, c := range []struct {
+		method, redirectURI string
+		want                bool
+	}{
+		{"none", "https://app.example/cb", false},
+		{"none", "http://127.0.0.1:8000/cb", true},
+		{"none", "com.example.app:/cb", true},
+		{"private_key_jwt", "com.example.app:/cb", false},
+		{"", "http://localhost/cb", false},
+	} {
+		if got := client(Metadata{TokenEndpointAuthMethod: c.method}).RequiresConsentEachTime(c.redirectURI); got != c.want {
+			t.Errorf("%q at %s: got %v, want %v", c.method, c.redirectURI, got, c.want)
+		}
+	}
+}
+
+func TestSectorIsTheOneHostOfTheRedirectURIs(t *testing.T) {
+	for name, c := range map[string]struct {
+		metadata Metadata
+		want     string
+	}{
+		"public":           {Metadata{RedirectURIs: []string{"https://a.example/cb"}}, ""},
+		"one host":         {Metadata{SubjectType: "pairwise", RedirectURIs: []string{"https://A.example/cb", "https://a.example/2"}}, "a.example"},
+		"two hosts":        {Metadata{SubjectType: "pairwise", RedirectURIs: []string{"https://a.example/cb", "https://b.example/cb"}}, ""},
+		"no redirect URI":  {Metadata{SubjectType: "pairwise"}, ""},
+		"sector URI first": {Metadata{SubjectType: "pairwise", SectorIdentifierURI: "https://s.example/list", RedirectURIs: []string{"https://a.example/cb"}}, "s.example"},
+	} {
+		if got := c.metadata.Sector(); got != c.want {
+			t.Errorf("%s: got %q, want %q", name, got, c.want)
+		}
+	}
+}

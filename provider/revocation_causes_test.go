@@ -14,22 +14,22 @@ import (
 type terminationCause struct {
 	name      string
 	reason    storage.Reason
-	outcomes  string   // a letter for each of artefacts, as in verdicts; blanks do not count
-	notified  []string // whose applications get a logout token at once
+	outcomes  string   // a letter of outcomeNames for each of artifacts; blanks do not count
+	notified  []string // clients that get a logout token at once
 	trigger   func(*scenario)
 	configure func(*provider.Config)
 }
 
-// outcomeNames are the letters of cause.dies in words.
+// outcomeNames are the letters of terminationCause.outcomes in words.
 var outcomeNames = map[rune]string{
-	'x': "dead",
+	'x': "revoked",
 	'~': "until it expires",
-	'+': "lives",
-	'p': "asks for the password", // it was no proof of anything before either
+	'+': "active",
+	'p': "asks for the password", // it proved nothing before either
 	'.': "",                      // does not apply
 }
 
-// What dies with a whole session, with one application's share of it, and with single grants. The columns:
+// The outcomes of a session, a client session and single grants. The columns:
 //
 //	cookies  pages left open  code  access tokens  refresh token  offline access  others  sign-out page  reset link
 const (
@@ -48,12 +48,12 @@ var (
 	oneClient      = []string{"atlas"}
 )
 
-// causes are all of them, in the order of the table.
+// causes are all causes, in the order of the table.
 var causes = []terminationCause{
-	{"signed out at an application", storage.ReasonLogout, sessionEnded, sessionClients, func(h *scenario) {
+	{"signed out at an app", storage.ReasonLogout, sessionEnded, sessionClients, func(h *scenario) {
 		h.laptop.get(endSession("id_token_hint", h.opaqueTokens.IDToken))
 	}, nil},
-	{"signed out at an application, everywhere", storage.ReasonLogout, allSessionsEnded, allClients, func(h *scenario) {
+	{"signed out at an app, everywhere", storage.ReasonLogout, allSessionsEnded, allClients, func(h *scenario) {
 		h.laptop.submit(h.laptop.get(endSession("client_id", "atlas")), "scope", "all")
 	}, nil},
 	{"account page: this session", storage.ReasonAccount, sessionEnded, sessionClients, func(h *scenario) {
@@ -62,26 +62,26 @@ var causes = []terminationCause{
 	{"account page: selected sessions", storage.ReasonAccount, sessionEnded, sessionClients, func(h *scenario) {
 		h.phone.submit(h.phone.get("/account"), "scope", "selected", "session", h.phone.get("/account").buttons("sign-out")[1])
 	}, nil},
-	{"account page: the others", storage.ReasonAccount, sessionEnded, sessionClients, func(h *scenario) {
+	{"account page: the other sessions", storage.ReasonAccount, sessionEnded, sessionClients, func(h *scenario) {
 		h.phone.submit(h.phone.get("/account"), "scope", "others")
 	}, nil},
 	{"account page: everywhere", storage.ReasonAccount, allSessionsEnded, allClients, func(h *scenario) {
 		h.phone.submit(h.phone.get("/account"), "scope", "all")
 	}, nil},
-	{"account page: everywhere and offline", storage.ReasonAccount, allSessionsAndOfflineEnded, allClients, func(h *scenario) {
+	{"account page: everywhere, and background access", storage.ReasonAccount, allSessionsAndOfflineEnded, allClients, func(h *scenario) {
 		h.phone.submit(h.phone.get("/account"), "scope", "all-offline")
 	}, nil},
-	{"not used for too long", storage.ReasonIdle, "xx xp x xx~ x ++ x. x +", allClients, func(h *scenario) {
+	{"idle timeout", storage.ReasonIdle, "xx xp x xx~ x ++ x. x +", allClients, func(h *scenario) {
 		time.Sleep(36 * time.Second) // and one sweep
 	}, func(c *provider.Config) {
 		c.SessionLifetimes.Idle, c.SessionLifetimes.RememberIdle = 30*time.Second, 30*time.Second
 	}},
-	{"lasted as long as a session may", storage.ReasonAbsolute, "xx xp x xxx x ++ x. x +", allClients, func(h *scenario) {
+	{"absolute lifetime", storage.ReasonAbsolute, "xx xp x xxx x ++ x. x +", allClients, func(h *scenario) {
 		time.Sleep(36 * time.Second)
 	}, func(c *provider.Config) {
 		c.SessionLifetimes.Absolute, c.SessionLifetimes.RememberAbsolute = 30*time.Second, 30*time.Second
 	}},
-	{"somebody else signed in on that browser", storage.ReasonOtherUser, sessionEnded, sessionClients, func(h *scenario) {
+	{"another user signed in on that browser", storage.ReasonOtherUser, sessionEnded, sessionClients, func(h *scenario) {
 		h.mustAddUser("bob")
 		p := h.laptop.get(authorizeURL("ledger", "prompt", "select_account"))
 		h.laptop.submit(h.laptop.get(p.link("other-account")), "username", "bob", "password", testPassword)
@@ -116,10 +116,10 @@ var causes = []terminationCause{
 	{"administrator: a user", storage.ReasonAdmin, allSessionsEnded, allClients, func(h *scenario) {
 		h.admin(http.MethodPost, "/endings", `{"user":"alice"}`)
 	}, nil},
-	{"administrator: a user, and offline", storage.ReasonAdmin, allSessionsAndOfflineEnded, allClients, func(h *scenario) {
+	{"administrator: a user, and background access", storage.ReasonAdmin, allSessionsAndOfflineEnded, allClients, func(h *scenario) {
 		h.admin(http.MethodPost, "/endings", `{"user":"alice","offline":true}`)
 	}, nil},
-	{"administrator: everybody", storage.ReasonAdmin, allSessionsEnded, allClients, func(h *scenario) {
+	{"administrator: all users", storage.ReasonAdmin, allSessionsEnded, allClients, func(h *scenario) {
 		h.admin(http.MethodPost, "/endings", `{"everyone":true}`)
 	}, nil},
 	{"user disabled", storage.ReasonUserDisabled, userDisabled, allClients, func(h *scenario) {
@@ -132,42 +132,42 @@ var causes = []terminationCause{
 		h.reuseRefreshToken("atlas", &h.opaqueTokens)
 	}, func(c *provider.Config) { c.RefreshReuseEndsSession = true }},
 
-	{"signed out at this application only", storage.ReasonClientSignOut, clientSessionEnded, oneClient, func(h *scenario) {
+	{"signed out at this app only", storage.ReasonClientSignOut, clientSessionEnded, oneClient, func(h *scenario) {
 		h.laptop.submit(h.laptop.get(endSession("client_id", "atlas")), "scope", "client")
 	}, nil},
-	{"account page: one application", storage.ReasonClientSignOut, clientSessionEnded, oneClient, func(h *scenario) {
+	{"account page: one app", storage.ReasonClientSignOut, clientSessionEnded, oneClient, func(h *scenario) {
 		h.phone.submit(h.phone.get("/account"), "leave", h.mustFindClientSession(h.phone, "atlas"))
 	}, nil},
 	{"consent withdrawn", storage.ReasonConsentWithdrawn, "++ +p x xx~ x xx ++ + +", oneClient, func(h *scenario) {
 		h.phone.submit(h.phone.get("/account/applications"), "withdraw", "atlas")
 	}, nil},
-	{"administrator: a user at one application", storage.ReasonAdmin, clientSessionEnded, oneClient, func(h *scenario) {
+	{"administrator: a user at one app", storage.ReasonAdmin, clientSessionEnded, oneClient, func(h *scenario) {
 		h.admin(http.MethodPost, "/endings", `{"user":"alice","client":"atlas"}`)
 	}, nil},
-	{"administrator: one application everywhere", storage.ReasonAdmin, clientSessionEnded, oneClient, func(h *scenario) {
+	{"administrator: one app everywhere", storage.ReasonAdmin, clientSessionEnded, oneClient, func(h *scenario) {
 		h.admin(http.MethodPost, "/endings", `{"client":"atlas"}`)
 	}, nil},
-	{"application disabled", storage.ReasonClientDisabled, "++ xx x xx~ x xx ++ + +", oneClient, func(h *scenario) {
+	{"app disabled", storage.ReasonClientDisabled, "++ xx x xx~ x xx ++ + +", oneClient, func(h *scenario) {
 		h.admin(http.MethodPost, "/clients/atlas/disable", "")
 	}, nil},
-	{"application removed", storage.ReasonClientRemoved, "++ xx x xx~ x xx ++ + +", oneClient, func(h *scenario) {
+	{"app removed", storage.ReasonClientRemoved, "++ xx x xx~ x xx ++ + +", oneClient, func(h *scenario) {
 		h.admin(http.MethodDelete, "/clients/atlas", "")
 	}, nil},
-	{"application may take no part in sign-ins any more", storage.ReasonClientChanged, "++ xx x xx~ x xx ++ + +", oneClient, func(h *scenario) {
+	{"app may no longer sign users in", storage.ReasonClientChanged, "++ xx x xx~ x xx ++ + +", oneClient, func(h *scenario) {
 		h.admin(http.MethodPatch, "/clients/atlas", `{"grant_types":["client_credentials"],"response_types":null}`)
 	}, nil},
 	{"refresh token used twice", storage.ReasonRefreshReuse, clientSessionEnded, oneClient, func(h *scenario) {
 		h.reuseRefreshToken("atlas", &h.opaqueTokens)
 	}, nil},
 
-	{"offline access ended", storage.ReasonOfflineAccessEnded, offlineAccessEnded, nil, func(h *scenario) {
+	{"background access removed", storage.ReasonOfflineAccessEnded, offlineAccessEnded, nil, func(h *scenario) {
 		p := h.phone.get("/account/applications")
 		h.phone.submit(p, "end-offline", p.buttons("end-offline")[0])
 	}, nil},
-	{"application may keep no offline access any more", storage.ReasonClientChanged, offlineAccessEnded, nil, func(h *scenario) {
+	{"app may no longer have background access", storage.ReasonClientChanged, offlineAccessEnded, nil, func(h *scenario) {
 		h.admin(http.MethodPatch, "/clients/atlas", `{"refresh_tokens":"session"}`)
 	}, nil},
-	{"offline refresh token used twice", storage.ReasonRefreshReuse, offlineAccessEnded, nil, func(h *scenario) {
+	{"refresh token of background access used twice", storage.ReasonRefreshReuse, offlineAccessEnded, nil, func(h *scenario) {
 		h.reuseRefreshToken("atlas", &h.offlineTokens)
 	}, nil},
 	{"code used twice", storage.ReasonCodeReuse, clientGrantsEnded, nil, func(h *scenario) {
@@ -175,12 +175,12 @@ var causes = []terminationCause{
 			h.redeem("atlas", j.code)
 		}
 	}, nil},
-	{"refresh token given back", storage.ReasonTokenRevoked, clientGrantsEnded, nil, func(h *scenario) {
+	{"refresh token revoked by the app", storage.ReasonTokenRevoked, clientGrantsEnded, nil, func(h *scenario) {
 		for _, j := range []grantedTokens{h.opaqueTokens, h.jwtTokens, h.offlineTokens} {
 			h.call("atlas", "/revoke", url.Values{"token": {j.RefreshToken}})
 		}
 	}, nil},
-	{"access token given back", "", "++ +p + xx~ + ++ ++ + +", nil, func(h *scenario) {
+	{"access token revoked by the app", "", "++ +p + xx~ + ++ ++ + +", nil, func(h *scenario) {
 		for _, j := range []grantedTokens{h.opaqueTokens, h.jwtTokens} {
 			h.call("atlas", "/revoke", url.Values{"token": {j.AccessToken}})
 		}

@@ -128,7 +128,7 @@ var artifacts = []struct {
 	present func(*scenario) bool
 }{
 	{"session cookie", func(h *scenario) bool { return h.sessionActive(h.oldLaptop) }},
-	{"kept session cookie", nil}, // the same of a person who ticked "keep me signed in", in a run of its own
+	{"remembered session cookie", nil}, // the same of a person who ticked "keep me signed in", in a run of its own
 	{"consent page left open", func(h *scenario) bool {
 		action, fields := "", url.Values{}
 		b := h.oldLaptop.copy()
@@ -150,10 +150,10 @@ var artifacts = []struct {
 	{"JWT access token, here", func(h *scenario) bool { return h.accessTokenActive("atlas", h.jwtTokens.AccessToken) }},
 	{"JWT access token, elsewhere", func(h *scenario) bool { return h.verifiesLocally(h.jwtTokens.AccessToken) }},
 	{"refresh token of the session", func(h *scenario) bool { return h.refreshTokenActive("atlas", h.opaqueTokens.RefreshToken) }},
-	{"offline refresh token", func(h *scenario) bool { return h.refreshTokenActive("atlas", h.offlineTokens.RefreshToken) }},
-	{"access token from offline access", func(h *scenario) bool { return h.accessTokenActive("atlas", h.offlineAccessToken) }},
-	{"tokens of other applications", func(h *scenario) bool { return h.accessTokenActive("ledger", h.ledgerToken) }},
-	{"other sessions of the person", func(h *scenario) bool { return h.sessionActive(h.phone) }},
+	{"background access: refresh token", func(h *scenario) bool { return h.refreshTokenActive("atlas", h.offlineTokens.RefreshToken) }},
+	{"background access: access token", func(h *scenario) bool { return h.accessTokenActive("atlas", h.offlineAccessToken) }},
+	{"tokens of other apps", func(h *scenario) bool { return h.accessTokenActive("ledger", h.ledgerToken) }},
+	{"other sessions of the user", func(h *scenario) bool { return h.sessionActive(h.phone) }},
 	{"sign-out page left open", func(h *scenario) bool {
 		h.confirm.Set("scope", "session")
 		return strings.Contains(h.oldLaptop.copy().post("/end_session/confirm", h.confirm).Body, "This browser, at")

@@ -26,27 +26,28 @@ func TestRevocationMatrix(t *testing.T) {
 	}
 }
 
-// letters is c.dies, a letter for each artefact.
+// letters splits c.outcomes, a letter for each artifact.
 func (c terminationCause) letters() []rune { return []rune(strings.ReplaceAll(c.outcomes, " ", "")) }
 
-func checkCause(t *testing.T, c terminationCause, keep bool) {
-	h := mustSetUpScenario(t, keep, c.configure)
+func checkCause(t *testing.T, c terminationCause, remembered bool) {
+	h := mustSetUpScenario(t, remembered, c.configure)
 	before := len(h.clients.sent())
 	c.trigger(h)
 	synctest.Wait()
-	if keep { // all else does not depend on it
+	if remembered { // nothing else depends on it
 		if got, want := h.sessionActive(h.oldLaptop), c.letters()[1] == '+'; got != want {
-			t.Errorf("got the kept session alive: %v, want %v", got, want)
+			t.Errorf("got the remembered session active: %v, want %v", got, want)
 		}
 		return
 	}
 	h.mustNotify(c, h.clients.sent()[before:])
 	h.mustAudit(c)
-	// What is dead is so in the same millisecond. What lives is looked at in the next: a code of the ending's own would be taken for an older one.
-	for _, living := range []bool{false, true} {
+	// Revoked artifacts are refused in the same millisecond. Active ones are presented in the next one.
+	for _, expectActive := range []bool{false, true} {
 		for i, a := range artifacts {
-			if verdict := c.letters()[i]; a.present != nil && verdict != '.' && (verdict != 'x') == living {
-				h.checkArtifact(a.name, a.present, verdict)
+			want := c.letters()[i]
+			if active := want != 'x'; a.present != nil && want != '.' && active == expectActive {
+				h.checkArtifact(a.name, a.present, want)
 			}
 		}
 		time.Sleep(time.Millisecond)
@@ -58,32 +59,32 @@ func checkCause(t *testing.T, c terminationCause, keep bool) {
 }
 
 // checkArtifact presents one artefact.
-func (h *scenario) checkArtifact(name string, present func(*scenario) bool, verdict rune) {
+func (h *scenario) checkArtifact(name string, present func(*scenario) bool, outcome rune) {
 	h.t.Helper()
-	if verdict == 'p' {
+	if outcome == 'p' {
 		right := h.password
 		if h.password = ""; present(h) {
 			h.t.Errorf("%s: got in without the password", name)
 		}
 		h.password = right
 	}
-	if got, want := present(h), verdict != 'x'; got != want {
-		h.t.Errorf("%s: got %v, want %v (%s)", name, got, want, outcomeNames[verdict])
+	if got, want := present(h), outcome != 'x'; got != want {
+		h.t.Errorf("%s: got %v, want %v (%s)", name, got, want, outcomeNames[outcome])
 	}
 }
 
-// mustNotify wants logout tokens for exactly those applications.
+// mustNotify wants logout tokens for exactly the clients of c.notified.
 func (h *scenario) mustNotify(c terminationCause, posts []post) {
 	h.t.Helper()
-	var told []string
+	var notified []string
 	for _, p := range posts {
-		if client, _ := claims(h.t, p.Form.Get("logout_token"))["aud"].(string); !slices.Contains(told, client) {
-			told = append(told, client)
+		if client, _ := claims(h.t, p.Form.Get("logout_token"))["aud"].(string); !slices.Contains(notified, client) {
+			notified = append(notified, client)
 		}
 	}
-	slices.Sort(told)
-	if !slices.Equal(told, c.notified) {
-		h.t.Errorf("got %v told, want %v", told, c.notified)
+	slices.Sort(notified)
+	if !slices.Equal(notified, c.notified) {
+		h.t.Errorf("got %v notified, want %v", notified, c.notified)
 	}
 }
 
@@ -111,7 +112,7 @@ func (h *scenario) mustAudit(c terminationCause) {
 		}
 		for _, seq := range r.Audit {
 			if !slices.ContainsFunc(ended, func(e storage.Event) bool { return e.Seq == seq && e.Cause == r.Cause.ID }) {
-				h.t.Errorf("got a report that names the audit line %d, which is not of its ending", seq)
+				h.t.Errorf("got a report that names the audit line %d, which belongs to another termination", seq)
 			}
 		}
 	}
@@ -120,7 +121,7 @@ func (h *scenario) mustAudit(c terminationCause) {
 	}
 }
 
-// TestEveryReasonIsInTheTable: a cause that somebody adds must be walked.
+// TestEveryReasonIsInTheTable fails for a new reason without a cause in the table.
 func TestEveryReasonIsInTheTable(t *testing.T) {
 	for _, reason := range []storage.Reason{storage.ReasonLogout, storage.ReasonAccount, storage.ReasonIdle, storage.ReasonAbsolute, storage.ReasonOtherUser,
 		storage.ReasonPasswordChange, storage.ReasonPasswordReset, storage.ReasonEmailChange, storage.ReasonNotMe, storage.ReasonAdmin, storage.ReasonUserDisabled,
@@ -132,49 +133,48 @@ func TestEveryReasonIsInTheTable(t *testing.T) {
 	}
 	for _, c := range causes {
 		if len(c.letters()) != len(artifacts) {
-			t.Errorf("%s: got %d verdicts, want %d", c.name, len(c.letters()), len(artifacts))
+			t.Errorf("%s: got %d outcomes, want %d", c.name, len(c.letters()), len(artifacts))
 		}
 	}
 }
 
-// TestDocsMatchRevocationMatrix keeps the table of docs/logging-out.md to the one that was walked. Run with -update to write both anew.
+// TestDocsMatchRevocationMatrix holds the table of docs/what-dies-when.md to the one that TestRevocationMatrix walks.
+// Run it with -update to write the table anew.
 func TestDocsMatchRevocationMatrix(t *testing.T) {
-	const golden, docs, from, to = "testdata/revocation.md", "../docs/logging-out.md", "<!-- table: provider/testdata/revocation.md -->\n", "<!-- end of table -->"
-	var b strings.Builder
-	b.WriteString("| |")
+	const (
+		docs  = "../docs/what-dies-when.md"
+		begin = "<!-- table of TestRevocationMatrix -->\n"
+		end   = "<!-- end of table -->"
+	)
+	var want strings.Builder
+	want.WriteString("| |")
 	for _, a := range artifacts {
-		b.WriteString(" " + a.name + " |")
+		want.WriteString(" " + a.name + " |")
 	}
-	b.WriteString("\n|---|" + strings.Repeat("---|", len(artifacts)) + "\n")
+	want.WriteString("\n|---|" + strings.Repeat("---|", len(artifacts)) + "\n")
 	for _, c := range causes {
-		b.WriteString("| " + c.name + " |")
+		want.WriteString("| " + c.name + " |")
 		for _, letter := range c.letters() {
-			b.WriteString(" " + outcomeNames[letter] + " |")
+			want.WriteString(" " + outcomeNames[letter] + " |")
 		}
-		b.WriteString("\n")
+		want.WriteString("\n")
 	}
 	page, err := os.ReadFile(docs)
 	if err != nil {
 		t.Fatal(err)
 	}
-	head, rest, begins := strings.Cut(string(page), from)
-	table, tail, ends := strings.Cut(rest, to)
-	if !begins || !ends {
+	head, rest, hasBegin := strings.Cut(string(page), begin)
+	table, tail, hasEnd := strings.Cut(rest, end)
+	if !hasBegin || !hasEnd {
 		t.Fatalf("got no place for the table in %s", docs)
 	}
 	if *update {
-		for name, text := range map[string]string{golden: b.String(), docs: head + from + b.String() + to + tail} {
-			if err := os.WriteFile(name, []byte(text), 0o644); err != nil {
-				t.Fatal(err)
-			}
+		if err := os.WriteFile(docs, []byte(head+begin+want.String()+end+tail), 0o644); err != nil {
+			t.Fatal(err)
 		}
 		return
 	}
-	stored, err := os.ReadFile(golden)
-	if err != nil || string(stored) != b.String() {
-		t.Errorf("%s is not the table that is walked (%v); run this test with -update", golden, err)
-	}
-	if table != b.String() {
+	if table != want.String() {
 		t.Errorf("%s does not have the table that is walked; run this test with -update", docs)
 	}
 }

@@ -79,7 +79,7 @@ func parse() (sources []source, err error) {
 
 // below says what the handlers' packages may build on. None of them imports another of them, but account shows what became of an ending
 // as signout does.
-var below = []string{"storage", "logout", "templates", "provider/egress", "provider/keys", "provider/password", "provider/register", "provider/tokens", "provider/web"}
+var below = []string{"storage", "logout", "templates", "provider/authn", "provider/egress", "provider/keys", "provider/password", "provider/register", "provider/tokens", "provider/web"}
 
 // arrows says which folders of this module a folder may import. "x/..." is all below x. A folder that is not named here is held to the
 // longest name above it.
@@ -91,7 +91,8 @@ var arrows = map[string][]string{
 	"logout":              {"storage"},
 	"provider/egress":     {},
 	"provider/keys":       {"storage"},
-	"provider/password":   {"storage"},
+	"provider/password":   {},
+	"provider/authn":      {"storage", "templates", "provider/password"},
 	"provider/web":        {"storage", "templates", "provider/keys"},
 	"provider/tokens":     {"storage", "provider/keys"},
 	"provider/register":   {"storage", "logout", "provider/egress", "provider/keys", "provider/web"},

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/curfew-id/curfew/provider/authn"
 	"github.com/curfew-id/curfew/provider/register"
 	"github.com/curfew-id/curfew/provider/tokens"
 	"github.com/curfew-id/curfew/storage"
@@ -67,7 +68,7 @@ func (p *Provider) discoveryDocument() ([]byte, error) {
 		IntrospectionEndpoint: url("/introspect"), RevocationEndpoint: url("/revoke"), EndSessionEndpoint: url("/end_session"),
 		Scopes: tokens.Scopes(), ResponseTypes: register.ResponseTypes(), ResponseModes: []string{"query", "fragment", "form_post"},
 		GrantTypes: storage.SupportedGrantTypes(),
-		ACRValues:  tokens.ACRValues(), SubjectTypes: []string{"public", "pairwise"},
+		ACRValues:  authn.ACRValues(), SubjectTypes: []string{"public", "pairwise"},
 		IDTokenAlgs: append([]string{"none"}, signingAlgs...), UserinfoAlgs: signingAlgs, RequestObjectAlgs: append([]string{"none"}, register.ClientSigningAlgs()...),
 		TokenAuthMethods: authMethods, TokenAuthAlgs: assertionAlgs, IntrospectionMethods: confidentialMethods, IntrospectionAlgs: assertionAlgs,
 		RevocationMethods: authMethods, RevocationAlgs: assertionAlgs,

@@ -3,9 +3,9 @@
 //	signin   /authorize, /login/…, /consent/…       web       what all pages share
 //	signout  /end_session, /signed-out/…            keys      signing, sealing, deriving
 //	account  /account…                              tokens    what is minted
-//	machine  /token, /userinfo, /introspect, …      egress    everything that leaves
-//	register /register…                             password  hashing and limits
-//	admin    the Unix socket
+//	oauth    /token, /userinfo, /introspect, …      egress    everything that leaves
+//	register /register…                             authn     proving who a user is
+//	admin    the Unix socket                        password  hashing
 //
 // It runs on any store and ends sessions only through logout.Ender.
 package provider
@@ -24,6 +24,7 @@ import (
 	"time"
 
 	"github.com/curfew-id/curfew/logout"
+	"github.com/curfew-id/curfew/provider/authn"
 	"github.com/curfew-id/curfew/provider/egress"
 	"github.com/curfew-id/curfew/provider/keys"
 	"github.com/curfew-id/curfew/provider/password"
@@ -76,17 +77,17 @@ type Egress interface {
 
 // Provider serves the main listener (ServeHTTP) and the Unix socket (Admin). Run does the work in the background.
 type Provider struct {
-	config     Config
-	site       *web.Site
-	hasher     *password.Hasher
-	limiter    password.Limiter
-	minter     *tokens.Minter
-	registrar  *register.Registrar
-	terminator *logout.Terminator
-	dispatcher *logout.Dispatcher
-	handler    http.Handler
-	admin      http.Handler
-	draining   atomic.Bool
+	config         Config
+	site           *web.Site
+	hasher         *password.Hasher
+	authenticators []authn.Authenticator // the ways to sign in; the first is offered first
+	minter         *tokens.Minter
+	registrar      *register.Registrar
+	terminator     *logout.Terminator
+	dispatcher     *logout.Dispatcher
+	handler        http.Handler
+	admin          http.Handler
+	draining       atomic.Bool
 }
 
 // New makes a provider. It starts nothing.
@@ -103,7 +104,10 @@ func New(c Config) (*Provider, error) {
 	if c.SessionLifetimes.Interaction == 0 {
 		c.SessionLifetimes.Interaction = time.Hour
 	}
-	p := &Provider{config: c, hasher: password.NewHasher(password.Cost{}), limiter: password.Limiter{Store: c.Store}}
+	p := &Provider{config: c, hasher: password.NewHasher(password.Cost{})}
+	p.authenticators = []authn.Authenticator{
+		&authn.Password{Users: c.Store, Hasher: p.hasher, Limiter: authn.Limiter{Store: c.Store}, Log: c.Log},
+	}
 	p.site = &web.Site{Issuer: c.Issuer, Sessions: c.Store, Sealer: c.Ring, Now: c.Now, TrustedProxies: c.TrustedProxies, Log: c.Log, CheckSession: c.CheckSession, ShowLogos: c.AllowLogos}
 	p.minter = &tokens.Minter{Issuer: c.Issuer, Ring: c.Ring, Lifetimes: c.TokenLifetimes}
 	subject := func(u storage.User, client *storage.Client) string { return p.minter.SubjectFor(u.Subject, client) }

@@ -111,7 +111,7 @@ func (p *Provider) notFound(mux *http.ServeMux) http.HandlerFunc {
 func (p *Provider) signin() *signin.Handler {
 	c := p.config
 	objects := &requestobject.Reader{Issuer: c.Issuer, Fetcher: c.Egress, Verifier: clientkeys.Verifier{Fetch: c.Egress, UnwrapSecret: c.Ring.UnwrapSecret}, Algs: register.ClientSigningAlgs(), Now: c.Now}
-	return &signin.Handler{Site: p.site, Store: c.Store, Terminator: p.terminator, Minter: p.minter, HintVerifier: c.Ring, RequestObjects: objects, Hasher: p.hasher, Limiter: p.limiter,
+	return &signin.Handler{Site: p.site, Store: c.Store, Terminator: p.terminator, Minter: p.minter, HintVerifier: c.Ring, RequestObjects: objects, Authenticators: p.authenticators,
 		Lifetimes: c.SessionLifetimes}
 }
 
@@ -123,7 +123,7 @@ func (p *Provider) signout() *signout.Handler {
 
 func (p *Provider) account() *account.Handler {
 	c := p.config
-	return &account.Handler{Site: p.site, Store: c.Store, Terminator: p.terminator, Hasher: p.hasher, Limiter: p.limiter, Rules: p.passwordRules(), Lifetimes: p.maxLifetimes(),
+	return &account.Handler{Site: p.site, Store: c.Store, Terminator: p.terminator, Hasher: p.hasher, Authenticator: p.authenticators[0], Rules: p.passwordRules(), Lifetimes: p.maxLifetimes(),
 		EndAllSessions: c.PasswordChangeEndsAll, SignReport: p.signReport}
 }
 

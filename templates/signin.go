@@ -16,6 +16,13 @@ type SignInPage struct {
 	OtherAccountURL string  // with Fixed: a GET that shows the page without the fixed account
 	ForgotURL       string  // where a forgotten password is reset; empty: a sentence says whom to ask
 	CancelURL       string  // a GET that goes back to the application with access_denied; empty: no such link
+	OtherMethods    []SignInMethod
+}
+
+// SignInMethod is a link to another way to sign in.
+type SignInMethod struct {
+	Label string
+	URL   string
 }
 
 // SignIn writes the sign-in page.

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/curfew-id/curfew/logout"
+	"github.com/curfew-id/curfew/provider/authn"
 	"github.com/curfew-id/curfew/provider/password"
 	"github.com/curfew-id/curfew/provider/signout"
 	"github.com/curfew-id/curfew/provider/web"
@@ -29,16 +30,9 @@ type Store interface {
 	ListGrants(ctx context.Context, subject, client string, offlineOnly bool, at time.Time) ([]storage.Grant, error)
 }
 
-// Hasher hashes and checks passwords (provider/password).
-type Hasher interface {
+// PasswordHasher hashes new passwords (provider/password).
+type PasswordHasher interface {
 	Hash(ctx context.Context, password string) (string, error)
-	Verify(ctx context.Context, stored, password string) (ok, rehash bool, err error)
-}
-
-// Limiter limits attempts at the current password (provider/password).
-type Limiter interface {
-	Allow(ctx context.Context, at time.Time, account, address string, knownDevice bool) error
-	RecordSuccess(ctx context.Context, account, address string, knownDevice bool) error
 }
 
 // Handler serves /account… and /reset/….
@@ -46,8 +40,8 @@ type Handler struct {
 	Site           *web.Site
 	Store          Store
 	Terminator     *logout.Terminator
-	Hasher         Hasher
-	Limiter        Limiter
+	Hasher         PasswordHasher
+	Authenticator  authn.Authenticator // proves the user again before a password or an e-mail address changes
 	Rules          password.Rules
 	Lifetimes      logout.Lifetimes
 	EndAllSessions bool // a change of password or e-mail ends this session too by default

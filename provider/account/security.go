@@ -5,7 +5,7 @@ import (
 	"net/http"
 	"time"
 
-	"github.com/curfew-id/curfew/provider/keys"
+	"github.com/curfew-id/curfew/provider/authn"
 	"github.com/curfew-id/curfew/provider/password"
 	"github.com/curfew-id/curfew/provider/web"
 	"github.com/curfew-id/curfew/storage"
@@ -49,11 +49,12 @@ func (h *Handler) ChangePassword(w http.ResponseWriter, r *http.Request) {
 		h.renderSecurity(w, r, v, func(page *templates.SecurityPage) { page.PasswordProblem = p })
 	}
 	currentPassword, newPassword, repeatPassword := form.Get("current-password"), form.Get("new-password"), form.Get("repeat-password")
-	if problem, err := h.checkPassword(r, v, currentPassword); err != nil || problem.Fault != "" {
-		if err != nil {
-			h.Site.RenderError(w, r, web.PageErrorFrom(err))
-			return
-		}
+	authentication, problem, err := h.reauthenticate(r, v, form)
+	if err != nil {
+		h.Site.RenderError(w, r, web.PageErrorFrom(err))
+		return
+	}
+	if problem.Fault != "" {
 		renderProblem(problem)
 		return
 	}
@@ -73,9 +74,9 @@ func (h *Handler) ChangePassword(w http.ResponseWriter, r *http.Request) {
 		h.Site.RenderError(w, r, hashError(err))
 		return
 	}
-	user := v.user
+	user := authentication.User
 	user.Password, user.Updated = hash, h.Site.Now()
-	h.changeUser(w, r, v, user, form.Get("scope"), storage.ReasonPasswordChange, "user.password", "password")
+	h.changeUser(w, r, v, authentication, user, form.Get("scope"), storage.ReasonPasswordChange, "user.password", "password")
 }
 
 // ChangeEmail is POST /account/email.
@@ -88,11 +89,12 @@ func (h *Handler) ChangeEmail(w http.ResponseWriter, r *http.Request) {
 	renderProblem := func(p templates.Problem) {
 		h.renderSecurity(w, r, v, func(page *templates.SecurityPage) { page.EmailProblem, page.Email = p, email })
 	}
-	if problem, err := h.checkPassword(r, v, form.Get("current-password")); err != nil || problem.Fault != "" {
-		if err != nil {
-			h.Site.RenderError(w, r, web.PageErrorFrom(err))
-			return
-		}
+	authentication, problem, err := h.reauthenticate(r, v, form)
+	if err != nil {
+		h.Site.RenderError(w, r, web.PageErrorFrom(err))
+		return
+	}
+	if problem.Fault != "" {
 		renderProblem(problem)
 		return
 	}
@@ -112,13 +114,13 @@ func (h *Handler) ChangeEmail(w http.ResponseWriter, r *http.Request) {
 		h.Site.RenderError(w, r, web.PageErrorFrom(err))
 		return
 	}
-	user := v.user
+	user := authentication.User
 	user.Email, user.EmailVerified, user.Updated = email, false, h.Site.Now()
-	h.changeUser(w, r, v, user, form.Get("scope"), storage.ReasonEmailChange, "user.email", "email")
+	h.changeUser(w, r, v, authentication, user, form.Get("scope"), storage.ReasonEmailChange, "user.email", "email")
 }
 
 // changeUser stores the user and ends sessions in one transaction. Where this session lives on, it gets a new secret.
-func (h *Handler) changeUser(w http.ResponseWriter, r *http.Request, v viewer, user storage.User, scope string, reason storage.Reason, eventKind, notice string) {
+func (h *Handler) changeUser(w http.ResponseWriter, r *http.Request, v viewer, authentication authn.Authentication, user storage.User, scope string, reason storage.Reason, eventKind, notice string) {
 	cause := h.cause(r, v, reason)
 	now := h.Site.Now()
 	event := storage.Event{At: now, Kind: eventKind, By: cause.By, Subject: user.Subject, Address: cause.Address}
@@ -128,8 +130,9 @@ func (h *Handler) changeUser(w http.ResponseWriter, r *http.Request, v viewer, u
 		h.EndAndRender(w, r, &v.session, templates.ScopeAll, storage.Selector{Subject: user.Subject}, cause, change)
 		return
 	}
-	// The new secret first: if the change then fails, nothing has changed and the browser still has its session.
-	if !h.renewSession(w, r, v, now, cause.By) {
+	// The new secret comes first: if the change then fails, nothing has changed and the browser still has its session.
+	if err := h.renewSession(w, r, v.session, authentication); err != nil {
+		h.Site.RenderError(w, r, web.PageErrorFrom(err))
 		return
 	}
 	if _, err := h.Terminator.End(r.Context(), storage.EndRequest{Selector: storage.Selector{Subject: user.Subject, Except: v.session.ID}, Cause: cause, Change: change}); err != nil {
@@ -137,45 +140,6 @@ func (h *Handler) changeUser(w http.ResponseWriter, r *http.Request, v viewer, u
 		return
 	}
 	h.redirectWithNotice(w, "/account/security", notice)
-}
-
-// renewSession gives this session a new secret: the person has just shown who they are.
-func (h *Handler) renewSession(w http.ResponseWriter, r *http.Request, v viewer, now time.Time, by string) bool {
-	session, secret := v.session, keys.Random("")
-	auth := storage.Authentication{SecretHash: storage.HashOf(secret), AuthTime: now.UTC().Truncate(time.Millisecond), AMR: session.AMR, ACR: session.ACR, RememberMe: session.RememberMe, IdleTimeout: session.IdleTimeout,
-		Expires: session.Expires, UserAgent: session.UserAgent, Address: session.Address}
-	event := storage.Event{At: now, Kind: "session.reauthenticated", By: by, Subject: session.Subject, Session: storage.SessionHash(session.ID), Address: h.Site.ClientAddress(r)}
-	if _, err := h.Store.Reauthenticate(r.Context(), session.ID, auth, now, event); err != nil {
-		h.Site.RenderError(w, r, web.PageErrorFrom(err))
-		return false
-	}
-	cookieLifetime := time.Duration(0)
-	if session.RememberMe {
-		cookieLifetime = session.Expires.Sub(now)
-	}
-	h.Site.SetSessionCookie(w, secret, cookieLifetime)
-	return true
-}
-
-// checkPassword checks the current password, within the same limits as signing in.
-func (h *Handler) checkPassword(r *http.Request, v viewer, currentPassword string) (templates.Problem, error) {
-	ctx, address, knownDevice := r.Context(), h.Site.ClientAddress(r), h.Site.KnowsDevice(r, v.user.Subject)
-	err := h.Limiter.Allow(ctx, h.Site.Now(), v.user.Subject, address, knownDevice)
-	if limitErr := (*password.TooManyAttemptsError)(nil); errors.As(err, &limitErr) {
-		return templates.Problem{Fault: templates.TooManyAttempts, RetryAfter: limitErr.Wait}, nil
-	}
-	if err != nil {
-		return templates.Problem{}, err
-	}
-	switch ok, _, err := h.Hasher.Verify(ctx, v.user.Password, currentPassword); {
-	case errors.Is(err, password.ErrBusy):
-		return templates.Problem{Fault: templates.Busy}, nil
-	case errors.Is(err, password.ErrTooLong), err == nil && !ok:
-		return templates.Problem{Fault: templates.WrongPassword}, nil
-	case err != nil:
-		return templates.Problem{}, err
-	}
-	return templates.Problem{}, h.Limiter.RecordSuccess(ctx, v.user.Subject, address, knownDevice)
 }
 
 // checkNewPassword says what is wrong with a new password.

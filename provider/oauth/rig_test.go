@@ -109,7 +109,7 @@ func (g *rig) mustClient(id string, edit func(*storage.Client)) *storage.Client 
 func (g *rig) mustSession(subject string) storage.Session {
 	g.t.Helper()
 	s := storage.Session{ID: storage.SessionID(keys.Random("")), SecretHash: storage.HashOf(keys.Random("")), Subject: subject, AuthTime: g.now, AMR: []string{"pwd"},
-		ACR: tokens.ACRPassword, Created: g.now, LastActive: g.now, IdleTimeout: 8 * time.Hour, Expires: g.now.Add(24 * time.Hour), UserAgent: "test"}
+		ACR: "1", Created: g.now, LastActive: g.now, IdleTimeout: 8 * time.Hour, Expires: g.now.Add(24 * time.Hour), UserAgent: "test"}
 	if err := g.store.CreateSession(context.Background(), s, storage.Event{At: g.now, Kind: "session.created"}); err != nil {
 		g.t.Fatal(err)
 	}

@@ -1,9 +1,5 @@
-// Package password owns what Curfew does with passwords: hashing and verifying them ([Hasher]), refusing weak ones when
-// they are chosen ([Rules]), and limiting attempts ([Limiter]).
-//
-// An attempt is counted before anything is hashed, so that many at once gain nothing over one after another:
-//
-//	Limiter.Allow ──▶ Hasher.Verify ──▶ Limiter.Succeed
+// Package password hashes and verifies passwords ([Hasher]) and refuses weak ones when they are chosen ([Rules]). It knows neither
+// users nor attempts: package authn limits the attempts and counts each before anything is hashed.
 //
 // A password is taken exactly as sent: any character counts, none is cut off or normalised.
 package password

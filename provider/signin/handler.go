@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/curfew-id/curfew/logout"
+	"github.com/curfew-id/curfew/provider/authn"
 	"github.com/curfew-id/curfew/provider/keys"
 	"github.com/curfew-id/curfew/provider/tokens"
 	"github.com/curfew-id/curfew/provider/web"
@@ -18,8 +19,6 @@ import (
 // Store is what signing in asks of the store.
 type Store interface {
 	User(ctx context.Context, subject string) (storage.User, error)
-	UserByLogin(ctx context.Context, login string) (storage.User, error)
-	PutUser(ctx context.Context, u storage.User, e ...storage.Event) error
 	Client(ctx context.Context, id string) (*storage.Client, error)
 	Session(ctx context.Context, id storage.SessionID, at time.Time) (storage.Session, error)
 	CreateSession(ctx context.Context, s storage.Session, e storage.Event) error
@@ -55,8 +54,7 @@ type Handler struct {
 	Minter         *tokens.Minter
 	HintVerifier   HintVerifier
 	RequestObjects RequestObjects
-	Hasher         Hasher
-	Limiter        Limiter
+	Authenticators []authn.Authenticator // the ways to sign in; the first is offered first
 	Lifetimes      Lifetimes
 }
 

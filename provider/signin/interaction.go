@@ -2,16 +2,20 @@ package signin
 
 import (
 	"encoding/json"
+	"errors"
+	"net/http"
 	"slices"
 	"time"
 
 	"github.com/curfew-id/curfew/provider/tokens"
+	"github.com/curfew-id/curfew/provider/web"
 	"github.com/curfew-id/curfew/storage"
 )
 
-// interaction is an authorization request that was found good, as it travels in handles. Names are short because a handle has 4 kB.
+// interaction is a valid authorization request on its way through the pages. It is not stored: it travels sealed in their URLs and
+// forms, bound to the browser. JSON names are short because a sealed interaction has at most 4 kB.
 type interaction struct {
-	ClientID        string            `json:"c,omitempty"` // empty: the person goes to one of our own pages
+	ClientID        string            `json:"c,omitempty"` // empty: the user goes to one of our own pages
 	ReturnPath      string            `json:"t,omitempty"` // then: the path of that page
 	RedirectURI     string            `json:"r,omitempty"`
 	ResponseType    []string          `json:"y,omitempty"` // sorted
@@ -25,12 +29,14 @@ type interaction struct {
 	Claims          json.RawMessage   `json:"l,omitempty"`
 	HintSubject     string            `json:"h,omitempty"` // sub that id_token_hint or the claims parameter names
 	LoginHint       string            `json:"u,omitempty"`
-	ConsentSession  storage.SessionID `json:"f,omitempty"` // whose session a consent page was shown to
-	ReceivedAt      int64             `json:"z"`           // when the request came, milliseconds: prompt=login wants an authentication after it
-	UseOtherAccount bool              `json:"o,omitempty"` // the person wants to use another account
+	ConsentSession  storage.SessionID `json:"f,omitempty"` // the session to which a consent page was shown
+	ReceivedAt      int64             `json:"z"`           // Unix milliseconds; prompt=login needs an authentication after it
+	UseOtherAccount bool              `json:"o,omitempty"` // the user wants to sign in with another account
 	AccountSelected bool              `json:"k,omitempty"` // the account was chosen (select_account)
-	SignInConfirmed bool              `json:"g,omitempty"` // the person confirmed signing in again after signing out
-	ConsentGiven    bool              `json:"d,omitempty"` // Person gave consent on this request's page
+	SignInConfirmed bool              `json:"g,omitempty"` // the user confirmed signing in again after signing out
+	ConsentGiven    bool              `json:"d,omitempty"` // the user gave consent on this request's page
+	Method          string            `json:"e,omitempty"` // the authenticator that the user chose; empty: the first
+	MethodState     json.RawMessage   `json:"b,omitempty"` // what that authenticator's page sealed
 }
 
 func (req *interaction) hasPrompt(prompt string) bool { return slices.Contains(req.Prompt, prompt) }
@@ -38,12 +44,12 @@ func (req *interaction) hasResponseType(responseType string) bool {
 	return slices.Contains(req.ResponseType, responseType)
 }
 
-// responseCarriesTokens tells whether the authorization response itself carries tokens (implicit, hybrid).
+// responseCarriesTokens reports whether the authorization response itself carries tokens (implicit, hybrid).
 func (req *interaction) responseCarriesTokens() bool {
 	return req.hasResponseType("token") || req.hasResponseType("id_token")
 }
 
-// needsReauthentication tells whether the authentication is too old for this request (Core §3.1.2.1 prompt, max_age).
+// needsReauthentication reports whether the authentication is too old for this request (Core §3.1.2.1 prompt, max_age).
 func (req *interaction) needsReauthentication(authTime time.Time) bool {
 	receivedAt := time.UnixMilli(req.ReceivedAt)
 	if req.hasPrompt("login") && authTime.Before(receivedAt) {
@@ -53,7 +59,7 @@ func (req *interaction) needsReauthentication(authTime time.Time) bool {
 	return req.MaxAge != nil && authTime.Before(receivedAt) && receivedAt.Sub(authTime).Seconds() > float64(*req.MaxAge)
 }
 
-// coveredBy tells whether what was allowed before covers this request.
+// coveredBy reports whether an earlier consent covers this request.
 func (req *interaction) coveredBy(c storage.Consent) bool {
 	for _, s := range req.Scope {
 		if !slices.Contains(c.Scope, s) {
@@ -66,4 +72,40 @@ func (req *interaction) coveredBy(c storage.Consent) bool {
 		}
 	}
 	return true
+}
+
+// redirectToInteraction seals the request for this browser and redirects to the page of the next step.
+func (h *Handler) redirectToInteraction(w http.ResponseWriter, r *http.Request, req *authRequest, purpose, path string) {
+	interactionID, err := h.Site.SealInteraction(w, r, purpose, req.interaction, h.Lifetimes.Interaction)
+	if errors.Is(err, web.ErrInteractionSize) {
+		err = oauthError("invalid_request", "the request is too large: state, nonce, claims and redirect_uri together may have about 2000 characters")
+	}
+	if err != nil {
+		h.answerError(w, r, req, err)
+		return
+	}
+	web.Redirect(w, h.Site.Path(path+interactionID))
+}
+
+// openInteraction opens the interaction in the path and reads the client as it is now.
+func (h *Handler) openInteraction(r *http.Request, purpose string) (*authRequest, error) {
+	var req authRequest
+	if _, err := h.Site.OpenInteraction(r, purpose, r.PathValue("interaction"), &req.interaction); err != nil {
+		return nil, err
+	}
+	if req.ClientID == "" {
+		return &req, nil
+	}
+	client, err := h.enabledClient(r.Context(), req.ClientID)
+	if err != nil {
+		return nil, err
+	}
+	if !redirectURIRegistered(client, req.RedirectURI) {
+		return nil, newPageError("The redirect_uri is no longer registered for this application.", "")
+	}
+	req.clientRecord, req.redirectURIVerified = client, true
+	if !req.responseTypeRegistered() || req.hasResponseType("code") && req.CodeChallenge == "" && client.RequiresPKCE() {
+		return nil, newPageError("This application may no longer ask in this way.", "Go back to the application and start again.")
+	}
+	return &req, nil
 }

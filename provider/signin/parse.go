@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/curfew-id/curfew/provider/authn"
 	"github.com/curfew-id/curfew/provider/register"
 	"github.com/curfew-id/curfew/provider/tokens"
 	"github.com/curfew-id/curfew/provider/web"
@@ -218,7 +219,7 @@ func (h *Handler) readScope(req *authRequest, params url.Values) error {
 			// Core §3.1.2.2: nobody may be answered with another person than the one asked for.
 			return oauthError("invalid_request", "claims asks for a sub that is not that of one person")
 		}
-		if acr := claims.IDToken["acr"]; acr != nil && acr.Essential && !slices.ContainsFunc(tokens.ACRValues(), func(v string) bool { return acr.Accepts(v) }) {
+		if acr := claims.IDToken["acr"]; acr != nil && acr.Essential && !slices.ContainsFunc(authn.ACRValues(), func(v string) bool { return acr.Accepts(v) }) {
 			// Core §5.5.1.1: an essential acr that cannot be met is a failed authentication attempt.
 			return oauthError("access_denied", "none of the acr values asked for as essential can be reached")
 		}

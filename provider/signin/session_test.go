@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/curfew-id/curfew/logout"
+	"github.com/curfew-id/curfew/provider/authn"
 	"github.com/curfew-id/curfew/provider/keys"
 	"github.com/curfew-id/curfew/provider/password"
 	"github.com/curfew-id/curfew/provider/tokens"
@@ -23,7 +24,7 @@ import (
 
 // slowHasher checks passwords as ever, but something happens while it does.
 type slowHasher struct {
-	Hasher
+	authn.Hasher
 	duringVerify func()
 }
 
@@ -84,9 +85,9 @@ func TestOldPasswordIsNoUseOnceReplaced(t *testing.T) {
 			discardLog := slog.New(slog.NewTextHandler(io.Discard, nil))
 			terminator := &logout.Terminator{Store: store, Now: time.Now, Issuer: issuer, Log: discardLog}
 			h := &Handler{Site: &web.Site{Issuer: issuer, Sessions: store, Sealer: ring, Now: time.Now, Log: discardLog}, Store: store, Terminator: terminator,
-				Minter: &tokens.Minter{Issuer: issuer, Ring: ring}, Limiter: password.Limiter{Store: store},
+				Minter:    &tokens.Minter{Issuer: issuer, Ring: ring},
 				Lifetimes: Lifetimes{Idle: time.Hour, Absolute: time.Hour, Interaction: time.Hour}}
-			h.Hasher = slowHasher{hasher, func() {
+			slow := slowHasher{hasher, func() {
 				time.Sleep(2 * time.Millisecond) // as a password takes, at the least
 				u, err := store.User(t.Context(), "sub")
 				if err == nil {
@@ -96,6 +97,7 @@ func TestOldPasswordIsNoUseOnceReplaced(t *testing.T) {
 					t.Error(err)
 				}
 			}}
+			h.Authenticators = []authn.Authenticator{&authn.Password{Users: store, Hasher: slow, Limiter: authn.Limiter{Store: store}, Log: discardLog}}
 
 			begin := httptest.NewRecorder()
 			h.RedirectToSignIn(begin, httptest.NewRequest(http.MethodGet, "/account", nil), "/account")

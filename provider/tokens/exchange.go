@@ -99,14 +99,7 @@ func (x *Exchange) newIDToken(s storage.Session, g storage.Grant) idToken {
 // newGrant is a grant bound to a session. It keeps the authentication as it was: a later one does not change what was granted on this one.
 func newGrant(id string, c *storage.Client, code Code, s storage.Session, clientSession storage.ClientSession, at time.Time) storage.Grant {
 	return storage.Grant{ID: id, Client: c.ClientID, Subject: s.Subject, Session: s.ID, SID: clientSession.SID, Scope: code.Scope, Audience: audience(c), Claims: code.Claims,
-		AuthTime: s.AuthTime, AMR: s.AMR, ACR: acrOf(s), Created: at, LastUsed: at, UserAgent: s.UserAgent}
-}
-
-func acrOf(s storage.Session) string {
-	if s.ACR == "" {
-		return ACRPassword
-	}
-	return s.ACR
+		AuthTime: s.AuthTime, AMR: s.AMR, ACR: s.ACR, Created: at, LastUsed: at, UserAgent: s.UserAgent}
 }
 
 func hasOpenID(scope []string) bool { return slices.Contains(scope, "openid") }

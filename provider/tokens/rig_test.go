@@ -40,7 +40,7 @@ func newRig(t *testing.T, algorithms ...string) *rig {
 		t.Fatal(err)
 	}
 	g := &rig{t: t, store: store, Minter: &Minter{Issuer: issuer, Ring: ring, Lifetimes: Lifetimes{Code: time.Minute, Opaque: time.Hour, JWT: 10 * time.Minute, IDToken: 5 * time.Minute}}}
-	g.session = storage.Session{ID: storage.SessionID(keys.Random("")), SecretHash: storage.HashOf("cookie"), Subject: "alice", AuthTime: now, AMR: []string{"pwd"}, ACR: ACRPassword, Created: now,
+	g.session = storage.Session{ID: storage.SessionID(keys.Random("")), SecretHash: storage.HashOf("cookie"), Subject: "alice", AuthTime: now, AMR: []string{"pwd"}, ACR: "1", Created: now,
 		LastActive: now, IdleTimeout: 8 * time.Hour, Expires: now.Add(24 * time.Hour)}
 	err = store.PutUser(t.Context(), storage.User{Subject: "alice", Name: "alice", Claims: map[string]any{"name": "Alice"}, Created: now, Updated: now})
 	if err == nil {

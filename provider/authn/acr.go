@@ -1,0 +1,10 @@
+package authn
+
+// acrPassword is the authentication context class of a password alone. It is the only one there is.
+const acrPassword = "1"
+
+// amrPassword is the method reference of a password (RFC 8176 §2).
+const amrPassword = "pwd"
+
+// ACRValues returns the authentication context classes that a client can ask for (Core §2, acr), weakest first.
+func ACRValues() []string { return []string{acrPassword} }

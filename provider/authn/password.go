@@ -1,0 +1,194 @@
+package authn
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"strings"
+
+	"github.com/curfew-id/curfew/provider/password"
+	"github.com/curfew-id/curfew/storage"
+	"github.com/curfew-id/curfew/templates"
+)
+
+// The fields of the sign-in form that Password reads.
+const (
+	FieldUsername = "username"
+	FieldPassword = "password"
+)
+
+// Users is what Password asks of the store.
+type Users interface {
+	User(ctx context.Context, subject string) (storage.User, error)
+	UserByLogin(ctx context.Context, login string) (storage.User, error)
+	PutUser(ctx context.Context, u storage.User, e ...storage.Event) error
+}
+
+// Hasher hashes and verifies passwords (provider/password). Verify takes as long for an empty stored hash as for any other, so that
+// the time does not show whether an account exists.
+type Hasher interface {
+	Verify(ctx context.Context, stored, password string) (ok, rehash bool, err error)
+	Hash(ctx context.Context, password string) (string, error)
+}
+
+// Password authenticates by user name or e-mail address, and password.
+type Password struct {
+	Users   Users
+	Hasher  Hasher
+	Limiter Limiter
+	Log     *slog.Logger
+}
+
+// Method returns "password".
+func (p *Password) Method() string { return "password" }
+
+// Label returns the text of the link to the sign-in page.
+func (p *Password) Label() string { return "Use your password" }
+
+// Page returns the sign-in page.
+func (p *Password) Page(_ context.Context, prompt Prompt) (func(io.Writer) error, error) {
+	page := templates.SignInPage{
+		Page:            prompt.Page,
+		Action:          prompt.Action,
+		Interaction:     prompt.Interaction,
+		Application:     prompt.Application,
+		Login:           prompt.Login,
+		OfferRememberMe: true,
+		RememberMe:      prompt.RememberMe,
+		Problem:         prompt.Problem,
+		OtherAccountURL: prompt.OtherAccountURL,
+		CancelURL:       prompt.CancelURL,
+		OtherMethods:    prompt.OtherMethods,
+	}
+	if prompt.User != nil {
+		page.AccountFixed, page.Login = true, prompt.User.Name
+	}
+	return func(w io.Writer) error { return templates.SignIn(w, page) }, nil
+}
+
+// Authenticate checks user name and password. The refusal of a wrong password equals the refusal of an unknown or disabled user, in
+// words and in time.
+func (p *Password) Authenticate(ctx context.Context, attempt Attempt) (Authentication, error) {
+	user, account, err := p.findUser(ctx, attempt)
+	if err != nil {
+		return Authentication{}, err
+	}
+	knownDevice := user.Subject != "" && attempt.KnowsDevice(user.Subject)
+	if err := p.Limiter.Allow(ctx, attempt.At, account, attempt.Address, knownDevice); err != nil {
+		if tooMany, ok := errors.AsType[*TooManyAttemptsError](err); ok {
+			return Authentication{}, &Refusal{
+				Problem: templates.Problem{Fault: templates.TooManyAttempts, RetryAfter: tooMany.Wait},
+				Reason:  "too many attempts",
+				Subject: user.Subject,
+			}
+		}
+		return Authentication{}, err
+	}
+	secret := attempt.Form.Get(FieldPassword)
+	rehash, err := p.verify(ctx, user, secret)
+	if err != nil {
+		return Authentication{}, err
+	}
+	if err := p.Limiter.RecordSuccess(ctx, account, attempt.Address, knownDevice); err != nil {
+		return Authentication{}, err
+	}
+	if rehash {
+		p.rehash(ctx, &user, secret)
+	}
+	return Authentication{
+		User:     user,
+		AuthTime: attempt.At,
+		AMR:      []string{amrPassword},
+		ACR:      acrPassword,
+	}, nil
+}
+
+// findUser returns the user that the attempt names, and the name of the account for the limiter. The user is empty if no user has
+// the name.
+func (p *Password) findUser(ctx context.Context, attempt Attempt) (user storage.User, account string, err error) {
+	if attempt.User != nil {
+		user, err := p.Users.User(ctx, attempt.User.Subject)
+		return user, user.Subject, err
+	}
+	login := strings.TrimSpace(attempt.Form.Get(FieldUsername))
+	user, err = p.Users.UserByLogin(ctx, login)
+	if errors.Is(err, storage.ErrNotFound) {
+		return storage.User{}, "login " + strings.ToLower(login), nil
+	}
+	return user, user.Subject, err
+}
+
+// verify checks the password and reports whether it should be hashed again. The error is a *Refusal if the password is wrong.
+func (p *Password) verify(ctx context.Context, user storage.User, secret string) (rehash bool, err error) {
+	hash, reason := user.Password, "wrong password"
+	switch {
+	case user.Subject == "":
+		reason = "unknown user"
+	case user.Disabled:
+		hash, reason = "", "user is disabled"
+	case hash == "":
+		reason = "user has no password"
+	}
+	ok, rehash, err := p.Hasher.Verify(ctx, hash, secret)
+	switch {
+	case errors.Is(err, password.ErrBusy):
+		return false, &Refusal{
+			Problem: templates.Problem{Fault: templates.Busy},
+			Reason:  "too many passwords are being checked",
+			Subject: user.Subject,
+		}
+	case errors.Is(err, password.ErrTooLong), err == nil && !ok:
+		return false, &Refusal{
+			Problem: templates.Problem{Fault: templates.WrongCredentials},
+			Reason:  reason,
+			Subject: user.Subject,
+		}
+	}
+	return rehash, err
+}
+
+// Recheck returns storage.ErrRevoked if the user's password was replaced since.
+func (p *Password) Recheck(ctx context.Context, a Authentication) error {
+	user, err := p.Users.User(ctx, a.User.Subject)
+	if err == nil && user.Password != a.User.Password {
+		return fmt.Errorf("the password was changed while it was checked: %w", storage.ErrRevoked)
+	}
+	return err
+}
+
+// rehash stores the password at the present cost. If that fails, the next sign-in tries again.
+func (p *Password) rehash(ctx context.Context, user *storage.User, secret string) {
+	updated := *user
+	hash, err := p.Hasher.Hash(ctx, secret)
+	if err == nil {
+		updated.Password = hash
+		err = p.Users.PutUser(ctx, updated)
+	}
+	switch {
+	case err == nil:
+		updated, err = p.Users.User(ctx, user.Subject) // with the new revision
+	case errors.Is(err, storage.ErrChanged):
+		updated, err = p.storedByAnother(ctx, user.Subject, secret)
+	}
+	if err == nil {
+		*user = updated
+	} else {
+		p.Log.WarnContext(ctx, "password not hashed at the present cost", "sub", user.Subject, "err", err)
+	}
+}
+
+// storedByAnother reads the user again after another request has changed it. It is no error if that request stored another hash of
+// the same password, as two simultaneous sign-ins do.
+func (p *Password) storedByAnother(ctx context.Context, subject, secret string) (storage.User, error) {
+	user, err := p.Users.User(ctx, subject)
+	if err != nil {
+		return user, err
+	}
+	ok, _, err := p.Hasher.Verify(ctx, user.Password, secret)
+	if err == nil && !ok {
+		err = storage.ErrChanged
+	}
+	return user, err
+}

@@ -1,0 +1,88 @@
+package signin
+
+import (
+	"errors"
+	"net/http"
+
+	"github.com/curfew-id/curfew/storage"
+)
+
+// proceed performs the next step of a valid request: sign in, choose the account, confirm, consent, or finish. session is nil if the
+// browser is not signed in. Each step calls proceed again when it is done.
+func (h *Handler) proceed(w http.ResponseWriter, r *http.Request, req *authRequest, session *storage.Session) {
+	silent := req.hasPrompt("none")
+	switch step, err := h.nextStep(r, req, session); {
+	case err != nil:
+		h.answerError(w, r, req, err)
+	case step == stepFinish:
+		h.finish(w, r, req, session)
+	case silent && step == stepConsent:
+		h.answerError(w, r, req, oauthError("consent_required", "the user has not given consent"))
+	case silent && step == stepConfirmSignIn:
+		h.answerError(w, r, req, oauthError("interaction_required", "the user has just signed out of this client"))
+	case silent:
+		h.answerError(w, r, req, oauthError("login_required", "the user has to sign in"))
+	case step == stepConsent:
+		req.ConsentSession = session.ID
+		h.redirectToInteraction(w, r, req, purposeConsent, "/consent/")
+	default:
+		h.redirectToInteraction(w, r, req, purposeLogin, "/login/")
+	}
+}
+
+// step is what a request needs next.
+type step int
+
+const (
+	stepFinish         step = iota // nothing: the client gets its response
+	stepSignIn                     // any user signs in
+	stepReauthenticate             // the user of the session signs in again
+	stepSelectAccount              // the user confirms the account of the session (prompt=select_account)
+	stepConfirmSignIn              // the user has just signed out of this client and confirms signing in again
+	stepConsent                    // the user decides what the client gets
+)
+
+// nextStep returns the first step that the request still needs.
+func (h *Handler) nextStep(r *http.Request, req *authRequest, session *storage.Session) (step, error) {
+	switch {
+	case session == nil || req.UseOtherAccount:
+		return stepSignIn, nil
+	case req.hasPrompt("select_account") && !req.AccountSelected && session.AuthTime.UnixMilli() < req.ReceivedAt:
+		return stepSelectAccount, nil
+	case req.needsReauthentication(session.AuthTime):
+		return stepReauthenticate, nil
+	}
+	if req.clientRecord == nil {
+		return stepFinish, nil
+	}
+	user, err := h.Store.User(r.Context(), session.Subject)
+	if errors.Is(err, storage.ErrNotFound) || err == nil && user.Disabled {
+		return stepSignIn, nil
+	}
+	if err != nil {
+		return 0, err
+	}
+	if req.HintSubject != "" && req.HintSubject != h.Minter.SubjectFor(user.Subject, req.clientRecord) {
+		return stepSignIn, nil // Core §3.1.2.1: the hint names another user
+	}
+	if h.Site.HasRecentSignOut(r, req.ClientID, session.AuthTime) && !req.SignInConfirmed {
+		return stepConfirmSignIn, nil
+	}
+	if req.ConsentGiven && req.ConsentSession == session.ID { // not if another user has signed in since
+		return stepFinish, nil
+	}
+	if req.hasPrompt("consent") {
+		return stepConsent, nil
+	}
+	if req.clientRecord.SkipsConsent() {
+		return stepFinish, nil
+	}
+	consent, err := h.Store.Consent(r.Context(), session.Subject, req.ClientID)
+	if err != nil && !errors.Is(err, storage.ErrNotFound) {
+		return 0, err
+	}
+	if err != nil || !req.coveredBy(consent) || req.clientRecord.RequiresConsentEachTime(req.RedirectURI) {
+		return stepConsent, nil
+	}
+	return stepFinish, nil
+}

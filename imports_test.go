@@ -106,6 +106,8 @@ var arrows = map[string][]string{
 	"cmd/curfew":          {"storage", "storage/...", "logout", "templates", "provider", "provider/...", "cmd/curfew/..."},
 	"cmd/curfew-demo":     {"templates", "provider/admin", "provider/web", "conformance/rp", "cmd/curfew/..."},
 	".":                   {},
+
+	"provider/providertest": {"storage", "storage/bolt", "provider", "provider/..."},
 }
 
 func allowedImports(folder string) (rule string, allowed []string) {
@@ -168,6 +170,22 @@ func TestTheProgramContainsNothingOfTheDemo(t *testing.T) {
 	for folder := range reached {
 		if strings.HasPrefix(folder, "conformance") || folder == "cmd/curfew-demo" {
 			t.Errorf("cmd/curfew imports %s, through its packages", folder)
+		}
+	}
+}
+
+// fixtures are packages for tests: their files are no tests themselves, so that several packages can share them.
+var fixtures = []string{"provider/providertest", "storage/storagetest"}
+
+func TestOnlyTestsImportFixtures(t *testing.T) {
+	for _, s := range mustParse(t) {
+		if s.test || slices.Contains(fixtures, s.folder) {
+			continue
+		}
+		for _, imported := range s.imports {
+			if inside, ok := strings.CutPrefix(imported, module); ok && slices.Contains(fixtures, inside) {
+				t.Errorf("%s/%s imports %s; only tests may", s.folder, s.name, inside)
+			}
 		}
 	}
 }

@@ -9,53 +9,54 @@ import (
 	"time"
 
 	"github.com/curfew-id/curfew/provider"
+	"github.com/curfew-id/curfew/provider/providertest"
 	"github.com/curfew-id/curfew/storage"
 )
 
 // security fills one of the two forms of the security page.
-func (b *browser) security(path string, fields ...string) page {
-	b.o.t.Helper()
-	_, form := b.get("/account/security").form(b.o.t)
+func security(b *providertest.Browser, path string, fields ...string) providertest.Page {
+	b.Fixture.T.Helper()
+	_, form := b.Get("/account/security").Form(b.Fixture.T)
 	for i := 0; i < len(fields); i += 2 {
 		form.Set(fields[i], fields[i+1])
 	}
-	return b.post(path, form)
+	return b.Post(path, form)
 }
 
 // TestOnlyOnesOwnSessionsCanBeEnded: names on the account page mean nothing in anybody else's hands, and a form is good for its session only.
 func TestOnlyOnesOwnSessionsCanBeEnded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		o := mustStart(t, nil)
-		o.mustAddClient("atlas", nil)
-		o.mustAddUser("eve")
-		alice, eve := o.browser(), o.browser()
-		alice.mustJoin("alice", "atlas")
-		alice.mustJoin("alice", "atlas", "scope", "openid offline_access", "prompt", "consent")
-		eve.mustJoin("eve", "atlas")
-		p := alice.get("/account")
+		o := providertest.MustStart(t, nil)
+		o.MustAddClient("atlas", nil)
+		o.MustAddUser("eve")
+		alice, eve := o.Browser(), o.Browser()
+		alice.MustJoin("alice", "atlas")
+		alice.MustJoin("alice", "atlas", "scope", "openid offline_access", "prompt", "consent")
+		eve.MustJoin("eve", "atlas")
+		p := alice.Get("/account")
 		for _, name := range []string{"sign-out", "leave", "end-offline"} {
-			if len(p.buttons(name)) == 0 {
+			if len(p.Buttons(name)) == 0 {
 				t.Fatalf("got no button %s on alice's page", name)
 			}
-			for _, form := range [][]string{{name, p.buttons(name)[0]}, {"not-me", p.buttons("sign-out")[0]}, {"scope", "selected", "session", p.buttons("sign-out")[0]}} {
-				if got := eve.submit(eve.get("/account"), form...); got.Status != http.StatusOK || !strings.Contains(got.Body, "nothing was ended") {
+			for _, form := range [][]string{{name, p.Buttons(name)[0]}, {"not-me", p.Buttons("sign-out")[0]}, {"scope", "selected", "session", p.Buttons("sign-out")[0]}} {
+				if got := eve.Submit(eve.Get("/account"), form...); got.Status != http.StatusOK || !strings.Contains(got.Body, "nothing was ended") {
 					t.Errorf("got %d for %v, want nothing ended", got.Status, form)
 				}
 			}
 		}
-		action, fields := p.form(t)
+		action, fields := p.Form(t)
 		fields.Set("scope", "all")
-		if got := eve.post(action, fields); got.Status != http.StatusBadRequest {
+		if got := eve.Post(action, fields); got.Status != http.StatusBadRequest {
 			t.Errorf("got %d for alice's form in eve's browser, want 400", got.Status)
 		}
-		if !alice.signedIn("atlas") {
+		if !alice.SignedIn("atlas") {
 			t.Error("got alice signed out by eve")
 		}
 		// A form that was open while somebody else signed in there ends nothing of theirs.
 		time.Sleep(time.Second)
-		other := alice.get(alice.get(authorizeURL("atlas", "prompt", "select_account")).link("other-account"))
-		alice.submit(other, "username", "eve", "password", testPassword)
-		if got := alice.post(action, fields); got.Status != http.StatusBadRequest || !eve.signedIn("atlas") || !alice.signedIn("atlas") {
+		other := alice.Get(alice.Get(providertest.AuthorizeURL("atlas", "prompt", "select_account")).Link("other-account"))
+		alice.Submit(other, "username", "eve", "password", providertest.Password)
+		if got := alice.Post(action, fields); got.Status != http.StatusBadRequest || !eve.SignedIn("atlas") || !alice.SignedIn("atlas") {
 			t.Errorf("got %d for a form of the session before, want 400", got.Status)
 		}
 	})
@@ -64,38 +65,38 @@ func TestOnlyOnesOwnSessionsCanBeEnded(t *testing.T) {
 // TestSelectedSessionsEndTogether: the boxes may be ticked many times, and nothing else may stand there twice.
 func TestSelectedSessionsEndTogether(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		o := mustStart(t, nil)
-		o.mustAddClient("atlas", nil)
-		var browsers []*browser
+		o := providertest.MustStart(t, nil)
+		o.MustAddClient("atlas", nil)
+		var browsers []*providertest.Browser
 		for range 4 {
-			b := o.browser()
-			b.mustJoin("alice", "atlas")
+			b := o.Browser()
+			b.MustJoin("alice", "atlas")
 			browsers = append(browsers, b)
 			time.Sleep(time.Minute)
 		}
 		here := browsers[0]
-		p := here.get("/account")
-		action, fields := p.form(t)
-		ids := p.buttons("sign-out") // this one first
+		p := here.Get("/account")
+		action, fields := p.Form(t)
+		ids := p.Buttons("sign-out") // this one first
 		fields.Set("scope", "selected")
 		fields["session"] = ids[1:3]
 		twice := url.Values{"interaction": fields["interaction"], "scope": {"all", "all"}, "session": ids}
-		if got := here.do(http.MethodPost, action, twice, nil); got.Status != http.StatusBadRequest {
+		if got := here.Do(http.MethodPost, action, twice, nil); got.Status != http.StatusBadRequest {
 			t.Errorf("got %d for a field that stands there twice, want 400", got.Status)
 		}
-		if got := here.post(action, fields); got.Status != http.StatusOK {
+		if got := here.Post(action, fields); got.Status != http.StatusOK {
 			t.Errorf("got %d, want the account page", got.Status)
 		}
 		alive := 0
 		for _, b := range browsers {
-			if b.signedIn("atlas") {
+			if b.SignedIn("atlas") {
 				alive++
 			}
 		}
-		if alive != 2 || !here.signedIn("atlas") {
+		if alive != 2 || !here.SignedIn("atlas") {
 			t.Errorf("got %d of 4 alive, want 2 and this one among them", alive)
 		}
-		if got := here.submit(here.get("/account"), "scope", "selected"); !strings.Contains(got.Body, "Nothing was chosen") || strings.Contains(got.Body, "See what happened") {
+		if got := here.Submit(here.Get("/account"), "scope", "selected"); !strings.Contains(got.Body, "Nothing was chosen") || strings.Contains(got.Body, "See what happened") {
 			t.Errorf("got %d without a box ticked", got.Status)
 		}
 	})
@@ -104,44 +105,44 @@ func TestSelectedSessionsEndTogether(t *testing.T) {
 // TestChangeOfPasswordProvesAndRenews: only with the current password, by the rules, and this session goes on under a new secret.
 func TestChangeOfPasswordProvesAndRenews(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		o := mustStart(t, nil)
-		o.mustAddClient("atlas", nil)
-		b, other := o.browser(), o.browser()
-		b.mustJoin("alice", "atlas")
-		other.mustJoin("alice", "atlas")
+		o := providertest.MustStart(t, nil)
+		o.MustAddClient("atlas", nil)
+		b, other := o.Browser(), o.Browser()
+		b.MustJoin("alice", "atlas")
+		other.MustJoin("alice", "atlas")
 		const fresh = "a new long password"
 		for name, c := range map[string][4]string{
 			"the wrong one":   {"wrong", fresh, fresh, "current password is wrong"},
-			"not the same":    {testPassword, fresh, fresh + "x", "not the same"},
-			"too short":       {testPassword, "short", "short", "too short"},
-			"too long":        {testPassword, strings.Repeat("x", 1025), strings.Repeat("x", 1025), "too long"},
-			"the old one":     {testPassword, testPassword, testPassword, "is the old one"},
-			"one's own name":  {testPassword, "alice@example.org", "alice@example.org", "tried first"},
-			"nothing":         {testPassword, "", "", "too short"},
-			"a common one":    {testPassword, "password", "password", "tried first"},
+			"not the same":    {providertest.Password, fresh, fresh + "x", "not the same"},
+			"too short":       {providertest.Password, "short", "short", "too short"},
+			"too long":        {providertest.Password, strings.Repeat("x", 1025), strings.Repeat("x", 1025), "too long"},
+			"the old one":     {providertest.Password, providertest.Password, providertest.Password, "is the old one"},
+			"one's own name":  {providertest.Password, "alice@example.org", "alice@example.org", "tried first"},
+			"nothing":         {providertest.Password, "", "", "too short"},
+			"a common one":    {providertest.Password, "password", "password", "tried first"},
 			"no current one":  {"", fresh, fresh, "current password is wrong"},
 			"a very long one": {strings.Repeat("x", 2000), fresh, fresh, "current password is wrong"},
 		} {
-			p := b.security("/account/password", "current-password", c[0], "new-password", c[1], "repeat-password", c[2])
+			p := security(b, "/account/password", "current-password", c[0], "new-password", c[1], "repeat-password", c[2])
 			if p.Status != http.StatusUnprocessableEntity && p.Status != http.StatusTooManyRequests || !strings.Contains(p.Body, c[3]) && !strings.Contains(p.Body, "Too many attempts") {
 				t.Errorf("%s: got %d, want %q", name, p.Status, c[3])
 			}
 			time.Sleep(time.Minute)
 		}
-		if !other.signedIn("atlas") {
+		if !other.SignedIn("atlas") {
 			t.Fatal("got a session ended by a change that was refused")
 		}
-		old := b.copy()
-		id := o.mustSessionID("alice", b)
-		p := b.security("/account/password", "current-password", testPassword, "new-password", fresh, "repeat-password", fresh, "scope", "others")
+		old := b.Copy()
+		id := o.MustFindSession("alice", b)
+		p := security(b, "/account/password", "current-password", providertest.Password, "new-password", fresh, "repeat-password", fresh, "scope", "others")
 		if p.Status != http.StatusOK || !strings.Contains(p.Body, "Your password was changed") {
 			t.Fatalf("got %d, want the password changed:\n%s", p.Status, p.Body)
 		}
-		if other.signedIn("atlas") || old.signedIn("atlas") || !b.signedIn("atlas") || o.mustSessionID("alice", b) != id {
+		if other.SignedIn("atlas") || old.SignedIn("atlas") || !b.SignedIn("atlas") || o.MustFindSession("alice", b) != id {
 			t.Error("got the others alive, the old secret good, or this session gone")
 		}
-		late := o.browser()
-		if p := late.submit(late.get(authorizeURL("atlas")), "username", "alice", "password", testPassword); !strings.Contains(p.Body, "password is wrong") {
+		late := o.Browser()
+		if p := late.Submit(late.Get(providertest.AuthorizeURL("atlas")), "username", "alice", "password", providertest.Password); !strings.Contains(p.Body, "password is wrong") {
 			t.Errorf("got %d for the old password", p.Status)
 		}
 	})
@@ -150,35 +151,35 @@ func TestChangeOfPasswordProvesAndRenews(t *testing.T) {
 // TestChangeOfEmailProvesAndUnverifies: the address is somebody's claim until it is checked, and nobody's else.
 func TestChangeOfEmailProvesAndUnverifies(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		o := mustStart(t, nil)
-		o.mustAddClient("atlas", nil)
-		o.mustAddUser("bob")
-		b := o.browser()
-		b.mustJoin("alice", "atlas")
+		o := providertest.MustStart(t, nil)
+		o.MustAddClient("atlas", nil)
+		o.MustAddUser("bob")
+		b := o.Browser()
+		b.MustJoin("alice", "atlas")
 		for name, c := range map[string][3]string{
 			"the wrong password":  {"a@new.example", "wrong", "current password is wrong"},
-			"no address":          {"nobody", testPassword, "not an e-mail address"},
-			"a name with it":      {"Al <a@new.example>", testPassword, "not an e-mail address"},
-			"one turned around":   {"a\u202e@new.example", testPassword, "not an e-mail address"},
-			"one like bob's":      {"bob\u200b@example.org", testPassword, "not an e-mail address"},
-			"two":                 {"a@new.example, b@new.example", testPassword, "not an e-mail address"},
-			"bob's":               {"BOB@example.org", testPassword, "cannot be used"},
-			"bob's name, a login": {"bob", testPassword, "not an e-mail address"},
+			"no address":          {"nobody", providertest.Password, "not an e-mail address"},
+			"a name with it":      {"Al <a@new.example>", providertest.Password, "not an e-mail address"},
+			"one turned around":   {"a\u202e@new.example", providertest.Password, "not an e-mail address"},
+			"one like bob's":      {"bob\u200b@example.org", providertest.Password, "not an e-mail address"},
+			"two":                 {"a@new.example, b@new.example", providertest.Password, "not an e-mail address"},
+			"bob's":               {"BOB@example.org", providertest.Password, "cannot be used"},
+			"bob's name, a login": {"bob", providertest.Password, "not an e-mail address"},
 		} {
-			p := b.security("/account/email", "email", c[0], "current-password", c[1])
+			p := security(b, "/account/email", "email", c[0], "current-password", c[1])
 			if p.Status != http.StatusUnprocessableEntity || !strings.Contains(p.Body, c[2]) {
 				t.Errorf("%s: got %d, want %q", name, p.Status, c[2])
 			}
 		}
-		other := o.browser()
-		other.mustJoin("alice", "atlas")
-		if p := b.security("/account/email", "email", "alice@example.org", "current-password", testPassword); p.Status != http.StatusOK || !other.signedIn("atlas") {
+		other := o.Browser()
+		other.MustJoin("alice", "atlas")
+		if p := security(b, "/account/email", "email", "alice@example.org", "current-password", providertest.Password); p.Status != http.StatusOK || !other.SignedIn("atlas") {
 			t.Errorf("got %d and others ended for the address that it was", p.Status)
 		}
-		if p := b.security("/account/email", "email", "alice@new.example", "current-password", testPassword, "scope", "others"); p.Status != http.StatusOK || other.signedIn("atlas") || !b.signedIn("atlas") {
+		if p := security(b, "/account/email", "email", "alice@new.example", "current-password", providertest.Password, "scope", "others"); p.Status != http.StatusOK || other.SignedIn("atlas") || !b.SignedIn("atlas") {
 			t.Errorf("got %d, want the others ended", p.Status)
 		}
-		u, err := o.store.UserByLogin(t.Context(), "alice@new.example")
+		u, err := o.Store.UserByLogin(t.Context(), "alice@new.example")
 		if err != nil || u.EmailVerified || u.Subject != "sub-alice" {
 			t.Errorf("got %+v, %v, want the new address, not verified", u, err)
 		}
@@ -188,45 +189,45 @@ func TestChangeOfEmailProvesAndUnverifies(t *testing.T) {
 // TestResetLinkWorksOnce: looking uses nothing up, the rules hold, and whoever else is signed in on that browser stays so.
 func TestResetLinkWorksOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		o := mustStart(t, nil)
-		o.mustAddClient("atlas", nil)
-		o.mustAddUser("bob")
-		alice, helper := o.browser(), o.browser()
-		alice.mustJoin("alice", "atlas")
-		helper.mustJoin("bob", "atlas")
-		link := o.mustResetLink("alice")
+		o := providertest.MustStart(t, nil)
+		o.MustAddClient("atlas", nil)
+		o.MustAddUser("bob")
+		alice, helper := o.Browser(), o.Browser()
+		alice.MustJoin("alice", "atlas")
+		helper.MustJoin("bob", "atlas")
+		link := o.MustMakeResetLink("alice")
 		for range 3 {
-			if p := helper.get(link); p.Status != http.StatusOK || !strings.Contains(p.Body, "alice") {
+			if p := helper.Get(link); p.Status != http.StatusOK || !strings.Contains(p.Body, "alice") {
 				t.Fatalf("got %d from a fresh link", p.Status)
 			}
 		}
 		const fresh = "a new long password"
-		if p := helper.submit(helper.get(link), "new-password", "short", "repeat-password", "short"); p.Status != http.StatusUnprocessableEntity {
+		if p := helper.Submit(helper.Get(link), "new-password", "short", "repeat-password", "short"); p.Status != http.StatusUnprocessableEntity {
 			t.Errorf("got %d for a short password, want 422", p.Status)
 		}
-		action, fields := helper.get(link).form(t)
+		action, fields := helper.Get(link).Form(t)
 		fields.Set("new-password", fresh)
 		fields.Set("repeat-password", fresh)
-		if p := o.browser().post(action, fields); p.Status != http.StatusBadRequest {
+		if p := o.Browser().Post(action, fields); p.Status != http.StatusBadRequest {
 			t.Errorf("got %d for another browser's form, want 400", p.Status)
 		}
-		if p := helper.post(action, fields); p.Status != http.StatusOK {
+		if p := helper.Post(action, fields); p.Status != http.StatusOK {
 			t.Fatalf("got %d, want the password set:\n%s", p.Status, p.Body)
 		}
-		if alice.signedIn("atlas") || !helper.signedIn("atlas") {
+		if alice.SignedIn("atlas") || !helper.SignedIn("atlas") {
 			t.Error("got alice's session alive, or bob signed out of the browser he helped with")
 		}
-		if p := helper.post(action, fields); p.Status != http.StatusGone {
+		if p := helper.Post(action, fields); p.Status != http.StatusGone {
 			t.Errorf("got %d for the second use, want 410", p.Status)
 		}
 		for _, path := range []string{link, "/reset/" + strings.Repeat("A", 43), "/reset/x"} {
-			if p := helper.get(path); p.Status != http.StatusGone {
+			if p := helper.Get(path); p.Status != http.StatusGone {
 				t.Errorf("got %d from %.12s, want 410", p.Status, path)
 			}
 		}
-		late := o.mustResetLink("alice")
+		late := o.MustMakeResetLink("alice")
 		time.Sleep(time.Hour)
-		if p := helper.get(late); p.Status != http.StatusGone {
+		if p := helper.Get(late); p.Status != http.StatusGone {
 			t.Errorf("got %d from a link past its hour, want 410", p.Status)
 		}
 	})
@@ -235,34 +236,34 @@ func TestResetLinkWorksOnce(t *testing.T) {
 // TestReportsAreForTheirUserOnly: the page, its status for the script, and the signed copy.
 func TestReportsAreForTheirUserOnly(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		o := mustStart(t, nil)
-		o.mustAddClient("atlas", nil)
-		o.mustAddUser("eve")
-		phone, laptop, eve := o.browser(), o.browser(), o.browser()
-		phone.mustJoin("alice", "atlas")
-		laptop.mustJoin("alice", "atlas")
-		eve.mustJoin("eve", "atlas")
-		p := laptop.submit(laptop.get("/account"), "sign-out", laptop.get("/account").buttons("sign-out")[1])
-		report := strings.TrimSuffix(p.attribute("data-status-url"), "/status.json")
+		o := providertest.MustStart(t, nil)
+		o.MustAddClient("atlas", nil)
+		o.MustAddUser("eve")
+		phone, laptop, eve := o.Browser(), o.Browser(), o.Browser()
+		phone.MustJoin("alice", "atlas")
+		laptop.MustJoin("alice", "atlas")
+		eve.MustJoin("eve", "atlas")
+		p := laptop.Submit(laptop.Get("/account"), "sign-out", laptop.Get("/account").Buttons("sign-out")[1])
+		report := strings.TrimSuffix(p.Attribute("data-status-url"), "/status.json")
 		if !strings.HasPrefix(report, "/account/reports/") {
 			t.Fatalf("got %d at %s, want the report", p.Status, p.Path)
 		}
 		for path, want := range map[string][3]int{"": {200, 404, 200}, "/status.json": {200, 404, 401}, "/report.jwt": {200, 404, 200}} {
-			for i, b := range []*browser{laptop, eve, phone} {
-				got := b.get(report + path)
+			for i, b := range []*providertest.Browser{laptop, eve, phone} {
+				got := b.Get(report + path)
 				if got.Status != want[i] || i == 2 && got.Status == 200 && !strings.Contains(got.Body, `id="password"`) {
 					t.Errorf("got %d from %s for browser %d, want %d", got.Status, path, i, want[i])
 				}
 			}
 		}
-		signed := laptop.get(report + "/report.jwt")
-		if claims(t, signed.Body)["iss"] != issuer || signed.Header.Get("Content-Type") != "application/jwt" {
+		signed := laptop.Get(report + "/report.jwt")
+		if providertest.MustReadClaims(t, signed.Body)["iss"] != providertest.Issuer || signed.Header.Get("Content-Type") != "application/jwt" {
 			t.Errorf("got %s, want a signed report of this issuer", signed.Header.Get("Content-Type"))
 		}
-		if p := laptop.get("/account/activity"); !strings.Contains(p.Body, report) || !strings.Contains(p.Body, "Signed in") {
+		if p := laptop.Get("/account/activity"); !strings.Contains(p.Body, report) || !strings.Contains(p.Body, "Signed in") {
 			t.Error("got an activity page without the sign-in, or without the way to the report")
 		}
-		if p := eve.get("/account/activity?after=%00%ff"); p.Status >= 500 {
+		if p := eve.Get("/account/activity?after=%00%ff"); p.Status >= 500 {
 			t.Errorf("got %d for a cursor that is none", p.Status)
 		}
 	})
@@ -272,17 +273,17 @@ func TestReportsAreForTheirUserOnly(t *testing.T) {
 func TestLogosOnlyWhereAllowed(t *testing.T) {
 	for _, allowed := range []bool{false, true} {
 		synctest.Test(t, func(t *testing.T) {
-			o := mustStart(t, func(c *provider.Config) { c.AllowLogos = allowed })
-			o.mustAddClient("atlas", func(m *storage.Metadata) { m.LogoURI, m.Consent = "https://cdn.example/atlas.png", "" })
-			b := o.browser()
-			pages := map[string]page{"sign-in": b.get(authorizeURL("atlas"))}
-			pages["consent"] = b.submit(pages["sign-in"], "username", "alice", "password", testPassword)
-			code := b.submit(pages["consent"], "decision", "allow").responseParams(t).Get("code")
-			o.redeem("atlas", code)
+			o := providertest.MustStart(t, func(c *provider.Config) { c.AllowLogos = allowed })
+			o.MustAddClient("atlas", func(m *storage.Metadata) { m.LogoURI, m.Consent = "https://cdn.example/atlas.png", "" })
+			b := o.Browser()
+			pages := map[string]providertest.Page{"sign-in": b.Get(providertest.AuthorizeURL("atlas"))}
+			pages["consent"] = b.Submit(pages["sign-in"], "username", "alice", "password", providertest.Password)
+			code := b.Submit(pages["consent"], "decision", "allow").ResponseParams(t).Get("code")
+			o.Redeem("atlas", code)
 			time.Sleep(time.Second)
-			pages["choose"] = b.get(authorizeURL("atlas", "prompt", "select_account"))
-			pages["applications"] = b.get("/account/applications")
-			pages["sign-out"] = b.get(endSession("client_id", "atlas"))
+			pages["choose"] = b.Get(providertest.AuthorizeURL("atlas", "prompt", "select_account"))
+			pages["applications"] = b.Get("/account/applications")
+			pages["sign-out"] = b.Get(providertest.EndSessionURL("client_id", "atlas"))
 			for name, p := range pages {
 				shown, policy := strings.Contains(p.Body, "https://cdn.example/atlas.png"), strings.Contains(p.Header.Get("Content-Security-Policy"), "data: https://cdn.example;")
 				if shown != allowed || policy != allowed && p.Status == http.StatusOK {

@@ -8,37 +8,38 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/curfew-id/curfew/provider/providertest"
 	"github.com/curfew-id/curfew/storage"
 )
 
 // TestAccountNamesSessionsEndedBefore: a button whose session, share or offline access ended since the page was opened, or was pressed twice, is not
 // answered as if nothing had been chosen, nor as if it had just ended something.
 func TestAccountNamesSessionsEndedBefore(t *testing.T) {
-	for name, press := range map[string]func(p page) url.Values{
-		"sign out":    func(p page) url.Values { return url.Values{"sign-out": {p.buttons("sign-out")[1]}} },
-		"not me":      func(p page) url.Values { return url.Values{"not-me": {p.buttons("not-me")[0]}} },
-		"leave":       func(p page) url.Values { return url.Values{"leave": {p.buttons("leave")[0]}} },
-		"end offline": func(p page) url.Values { return url.Values{"end-offline": {p.buttons("end-offline")[0]}} },
-		"the others":  func(page) url.Values { return url.Values{"scope": {"others"}} },
-		"selected": func(p page) url.Values {
-			return url.Values{"scope": {"selected"}, "session": {p.buttons("sign-out")[1]}}
+	for name, press := range map[string]func(p providertest.Page) url.Values{
+		"sign out":    func(p providertest.Page) url.Values { return url.Values{"sign-out": {p.Buttons("sign-out")[1]}} },
+		"not me":      func(p providertest.Page) url.Values { return url.Values{"not-me": {p.Buttons("not-me")[0]}} },
+		"leave":       func(p providertest.Page) url.Values { return url.Values{"leave": {p.Buttons("leave")[0]}} },
+		"end offline": func(p providertest.Page) url.Values { return url.Values{"end-offline": {p.Buttons("end-offline")[0]}} },
+		"the others":  func(providertest.Page) url.Values { return url.Values{"scope": {"others"}} },
+		"selected": func(p providertest.Page) url.Values {
+			return url.Values{"scope": {"selected"}, "session": {p.Buttons("sign-out")[1]}}
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				o := mustStart(t, nil)
-				o.mustAddClient("atlas", nil)
-				here, other := o.browser(), o.browser()
-				here.mustJoin("alice", "atlas", "scope", "openid offline_access", "prompt", "consent")
+				o := providertest.MustStart(t, nil)
+				o.MustAddClient("atlas", nil)
+				here, other := o.Browser(), o.Browser()
+				here.MustJoin("alice", "atlas", "scope", "openid offline_access", "prompt", "consent")
 				time.Sleep(time.Second)
-				other.mustJoin("alice", "atlas")
-				p := here.get("/account")
-				action, fields := p.form(t)
+				other.MustJoin("alice", "atlas")
+				p := here.Get("/account")
+				action, fields := p.Form(t)
 				for k, v := range press(p) {
 					fields[k] = v
 				}
-				first := here.do(http.MethodPost, action, fields, nil)
-				again := here.post(action, fields)
+				first := here.Do(http.MethodPost, action, fields, nil)
+				again := here.Post(action, fields)
 				if to := first.Header.Get("Location"); first.Status != http.StatusSeeOther || strings.Contains(to, "over") {
 					t.Errorf("%s: got %d to %q, want it done", name, first.Status, to)
 				}
@@ -56,20 +57,20 @@ func TestAccountNamesSessionsEndedBefore(t *testing.T) {
 // TestAccountPageThatWasOpenTooLongLeadsBack: no application sent anybody there.
 func TestAccountPageThatWasOpenTooLongLeadsBack(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		o := mustStart(t, nil)
-		o.mustAddClient("atlas", nil)
-		b := o.browser()
-		b.mustJoin("alice", "atlas")
+		o := providertest.MustStart(t, nil)
+		o.MustAddClient("atlas", nil)
+		b := o.Browser()
+		b.MustJoin("alice", "atlas")
 		for from, to := range map[string]string{"/account": "/account/sessions", "/account/applications": "/account/applications", "/account/security": "/account/password"} {
-			_, fields := b.get(from).form(t)
+			_, fields := b.Get(from).Form(t)
 			time.Sleep(time.Hour)
 			fields.Set("scope", "all")
-			p := b.post(to, fields)
+			p := b.Post(to, fields)
 			if p.Status != http.StatusBadRequest || strings.Contains(p.Body, "the application") || !strings.Contains(p.Body, `class="button" href="/account"`) {
 				t.Errorf("%s: got %d, want the way back to the account:\n%s", to, p.Status, p.Body)
 			}
 		}
-		if !b.signedIn("atlas") {
+		if !b.SignedIn("atlas") {
 			t.Error("got the session ended by a page that was too old")
 		}
 	})
@@ -78,26 +79,26 @@ func TestAccountPageThatWasOpenTooLongLeadsBack(t *testing.T) {
 // TestAccountSaysNoMoreThanHappened: nobody is told where no application was, an address that stays was not chosen, and a browser is named once.
 func TestAccountSaysNoMoreThanHappened(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		o := mustStart(t, nil)
-		o.mustAddClient("atlas", nil)
-		here, other := o.browser(), o.browser()
-		here.mustJoin("alice", "atlas")
-		other.mustJoin("alice", "atlas")
-		if p := here.security("/account/email", "email", "alice@example.org", "current-password", testPassword); !strings.Contains(p.Body, "That is your e-mail address already.") {
+		o := providertest.MustStart(t, nil)
+		o.MustAddClient("atlas", nil)
+		here, other := o.Browser(), o.Browser()
+		here.MustJoin("alice", "atlas")
+		other.MustJoin("alice", "atlas")
+		if p := security(here, "/account/email", "email", "alice@example.org", "current-password", providertest.Password); !strings.Contains(p.Body, "That is your e-mail address already.") {
 			t.Errorf("got %d at %s for the address that it was", p.Status, p.Path)
 		}
-		if p := here.get("/account/applications"); strings.Count(p.Body, "Unknown browser") != 1 {
+		if p := here.Get("/account/applications"); strings.Count(p.Body, "Unknown browser") != 1 {
 			t.Errorf("got the same browser named again:\n%s", p.Body)
 		}
 		// Its consent is withdrawn, but the administrator allows it for everybody.
-		here.mustJoin("alice", "atlas", "prompt", "consent")
-		if p := here.submit(here.get("/account/applications"), "withdraw", "atlas"); !strings.Contains(p.Body, "What you allowed the application has ended.") || !here.signedIn("atlas") {
+		here.MustJoin("alice", "atlas", "prompt", "consent")
+		if p := here.Submit(here.Get("/account/applications"), "withdraw", "atlas"); !strings.Contains(p.Body, "What you allowed the application has ended.") || !here.SignedIn("atlas") {
 			t.Errorf("got %d at %s, want what was allowed ended and nothing said of what is allowed now", p.Status, p.Path)
 		}
 		time.Sleep(time.Second)
-		o.mustAddSession(0)
-		p := here.get("/account")
-		if p = here.submit(p, "sign-out", storage.SessionHash("session-0000")); !strings.Contains(p.Body, "Signed out there.") || strings.Contains(p.Body, "being told") {
+		mustAddSession(o, 0)
+		p := here.Get("/account")
+		if p = here.Submit(p, "sign-out", storage.SessionHash("session-0000")); !strings.Contains(p.Body, "Signed out there.") || strings.Contains(p.Body, "being told") {
 			t.Errorf("got %d at %s, want nobody told", p.Status, p.Path)
 		}
 	})
@@ -106,23 +107,23 @@ func TestAccountSaysNoMoreThanHappened(t *testing.T) {
 // TestAccountRefusesUnknownSessions: a name that is on no page of the person's is neither an error of ours nor an ending in the audit trail.
 func TestAccountRefusesUnknownSessions(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		o := mustStart(t, nil)
-		o.mustAddClient("atlas", nil)
-		o.mustAddClient("beacon", nil)
-		b := o.browser()
-		b.mustJoin("alice", "atlas")
-		p := b.get("/account")
-		_, fields := p.form(t)
-		session, left := p.buttons("sign-out")[0], b.cookies["__Host-curfew-left"]
+		o := providertest.MustStart(t, nil)
+		o.MustAddClient("atlas", nil)
+		o.MustAddClient("beacon", nil)
+		b := o.Browser()
+		b.MustJoin("alice", "atlas")
+		p := b.Get("/account")
+		_, fields := p.Form(t)
+		session, left := p.Buttons("sign-out")[0], b.Cookies["__Host-curfew-left"]
 		for _, client := range []string{"", "beacon", "nobody", "a\x00b", "a\xff", strings.Repeat("x", 40000)} {
 			for to, form := range map[string]url.Values{"/account/applications": {"withdraw": {client}}, "/account/sessions": {"leave": {session + " " + client}}} {
 				form.Set("interaction", fields.Get("interaction"))
-				if p := b.post(to, form); p.Status != http.StatusOK || !strings.Contains(p.Body, "nothing was ended") {
+				if p := b.Post(to, form); p.Status != http.StatusOK || !strings.Contains(p.Body, "nothing was ended") {
 					t.Errorf("got %d at %s for %.10q, want nothing ended", p.Status, p.Path, client)
 				}
 			}
 		}
-		if b.cookies["__Host-curfew-left"] != left || !b.signedIn("atlas") {
+		if b.Cookies["__Host-curfew-left"] != left || !b.SignedIn("atlas") {
 			t.Error("got an application left")
 		}
 	})

@@ -9,19 +9,20 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/curfew-id/curfew/provider/providertest"
 	"github.com/curfew-id/curfew/storage"
 )
 
 func TestActivityNamesTheBrowserOfEachSignIn(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		o := mustStart(t, nil)
-		o.mustAddClient("atlas", nil)
-		phone, laptop := o.browser(), o.browser()
-		phone.agent, laptop.agent = "Mozilla/5.0 (iPhone) FxiOS/150.0", "Mozilla/5.0 (X11; Linux x86_64) Firefox/150.0"
-		phone.mustJoin("alice", "atlas")
-		laptop.mustJoin("alice", "atlas")
-		phone.submit(phone.get("/end_session"), "scope", "session")
-		body := laptop.get("/account/activity").Body
+		o := providertest.MustStart(t, nil)
+		o.MustAddClient("atlas", nil)
+		phone, laptop := o.Browser(), o.Browser()
+		phone.UserAgent, laptop.UserAgent = "Mozilla/5.0 (iPhone) FxiOS/150.0", "Mozilla/5.0 (X11; Linux x86_64) Firefox/150.0"
+		phone.MustJoin("alice", "atlas")
+		laptop.MustJoin("alice", "atlas")
+		phone.Submit(phone.Get("/end_session"), "scope", "session")
+		body := laptop.Get("/account/activity").Body
 		// The phone's sign-in and its end, and the laptop's sign-in.
 		if phones, laptops := strings.Count(body, "· Firefox on iPhone ·"), strings.Count(body, "· Firefox on Linux ·"); phones != 2 || laptops != 1 {
 			t.Errorf("got %d lines of the phone and %d of the laptop, want 2 and 1:\n%s", phones, laptops, body)
@@ -32,13 +33,13 @@ func TestActivityNamesTheBrowserOfEachSignIn(t *testing.T) {
 // TestActivityTellsWhereTheSessionWas: a browser stands beside its own address, not beside that of whoever ended its session.
 func TestActivityTellsWhereTheSessionWas(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		o := mustStart(t, nil)
-		o.mustAddClient("atlas", nil)
-		b := o.browser()
-		b.mustJoin("alice", "atlas")
-		o.mustAddSession(0) // from 192.0.2.9
-		b.submit(b.get("/account"), "scope", "others")
-		if p := b.get("/account/activity"); strings.Count(p.Body, "Firefox on Linux · 192.0.2.9<") != 2 {
+		o := providertest.MustStart(t, nil)
+		o.MustAddClient("atlas", nil)
+		b := o.Browser()
+		b.MustJoin("alice", "atlas")
+		mustAddSession(o, 0) // from 192.0.2.9
+		b.Submit(b.Get("/account"), "scope", "others")
+		if p := b.Get("/account/activity"); strings.Count(p.Body, "Firefox on Linux · 192.0.2.9<") != 2 {
 			t.Errorf("got a session's browser beside another address:\n%s", p.Body)
 		}
 	})
@@ -47,14 +48,14 @@ func TestActivityTellsWhereTheSessionWas(t *testing.T) {
 // TestReportsNameRemovedClients: the report keeps the name that the person knew.
 func TestReportsNameRemovedClients(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		o := mustStart(t, nil)
-		o.mustAddClient("c0ffee", func(m *storage.Metadata) { m.ClientName = "Coffee Club" })
-		b := o.browser()
-		b.mustJoin("alice", "c0ffee")
-		o.admin(http.MethodDelete, "/clients/c0ffee", "")
-		activity := b.get("/account/activity")
+		o := providertest.MustStart(t, nil)
+		o.MustAddClient("c0ffee", func(m *storage.Metadata) { m.ClientName = "Coffee Club" })
+		b := o.Browser()
+		b.MustJoin("alice", "c0ffee")
+		o.MustAdmin(http.MethodDelete, "/clients/c0ffee", "")
+		activity := b.Get("/account/activity")
 		report, _, _ := strings.Cut(activity.Body[strings.Index(activity.Body, "/account/reports/"):], `"`)
-		for path, p := range map[string]page{"activity": activity, "report": b.get(report)} {
+		for path, p := range map[string]providertest.Page{"activity": activity, "report": b.Get(report)} {
 			if !strings.Contains(p.Body, "igned out of Coffee Club") || strings.Contains(p.Body, "igned out of c0ffee") {
 				t.Errorf("%s: got the application by its id, want its name:\n%s", path, p.Body)
 			}
@@ -66,16 +67,16 @@ func TestReportsNameRemovedClients(t *testing.T) {
 // session happened in no browser.
 func TestEndOfOfflineAccessIsNoSignOut(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		o := mustStart(t, nil)
-		o.mustAddClient("atlas", nil)
-		b := o.browser()
-		b.agent = "Mozilla/5.0 (X11; Linux x86_64) Firefox/150.0"
-		b.mustJoin("alice", "atlas", "scope", "openid offline_access", "prompt", "consent")
-		b.submit(b.get("/account/applications"), "end-offline", b.get("/account").buttons("end-offline")[0])
-		b.security("/account/email", "email", "alice@new.example", "current-password", testPassword, "scope", "others")
-		activity := b.get("/account/activity")
+		o := providertest.MustStart(t, nil)
+		o.MustAddClient("atlas", nil)
+		b := o.Browser()
+		b.UserAgent = "Mozilla/5.0 (X11; Linux x86_64) Firefox/150.0"
+		b.MustJoin("alice", "atlas", "scope", "openid offline_access", "prompt", "consent")
+		b.Submit(b.Get("/account/applications"), "end-offline", b.Get("/account").Buttons("end-offline")[0])
+		security(b, "/account/email", "email", "alice@new.example", "current-password", providertest.Password, "scope", "others")
+		activity := b.Get("/account/activity")
 		report, _, _ := strings.Cut(activity.Body[strings.Index(activity.Body, "/account/reports/"):], `"`)
-		p := b.get(report)
+		p := b.Get(report)
 		if !strings.Contains(p.Body, ">Access of Atlas ended<") || strings.Contains(p.Body, "Signed out of Atlas") {
 			t.Errorf("got the end of an offline access told as a sign-out:\n%s", p.Body)
 		}
@@ -84,9 +85,9 @@ func TestEndOfOfflineAccessIsNoSignOut(t *testing.T) {
 		}
 		// The application gives back what it had from a session that goes on.
 		time.Sleep(time.Second)
-		a := b.mustJoin("alice", "atlas")
-		o.call("atlas", "/revoke", url.Values{"token": {a.RefreshToken}})
-		if activity := b.get("/account/activity"); strings.Contains(activity.Body, "Unknown browser") || !strings.Contains(activity.Body, "the application gave it back") {
+		a := b.MustJoin("alice", "atlas")
+		o.Call("atlas", "/revoke", url.Values{"token": {a.RefreshToken}})
+		if activity := b.Get("/account/activity"); strings.Contains(activity.Body, "Unknown browser") || !strings.Contains(activity.Body, "the application gave it back") {
 			t.Errorf("got the browser of a session forgotten:\n%s", activity.Body)
 		}
 	})
@@ -95,23 +96,23 @@ func TestEndOfOfflineAccessIsNoSignOut(t *testing.T) {
 // TestAccountOfManySessions: more of them than end in one transaction, or than a page of reports holds.
 func TestAccountOfManySessions(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		o := mustStart(t, nil)
-		o.mustAddClient("atlas", nil)
+		o := providertest.MustStart(t, nil)
+		o.MustAddClient("atlas", nil)
 		for i := range 250 {
 			time.Sleep(time.Second)
-			o.mustAddSession(i)
+			mustAddSession(o, i)
 		}
 		time.Sleep(time.Second)
-		b := o.browser()
-		reset := b.submit(b.get(o.mustResetLink("alice")), "new-password", "a new long password", "repeat-password", "a new long password")
+		b := o.Browser()
+		reset := b.Submit(b.Get(o.MustMakeResetLink("alice")), "new-password", "a new long password", "repeat-password", "a new long password")
 		if !strings.Contains(reset.Body, "More than 200 sessions with the old one ended.") {
 			t.Errorf("got %d and another number of sessions than ended:\n%s", reset.Status, reset.Body)
 		}
 		time.Sleep(time.Minute)
-		b.submit(b.get("/account"), "username", "alice", "password", "a new long password")
+		b.Submit(b.Get("/account"), "username", "alice", "password", "a new long password")
 		ended, begun := 0, 0
 		for next := "/account/activity"; next != ""; {
-			p := b.get(next)
+			p := b.Get(next)
 			lines, reports, devices := strings.Count(p.Body, ">Signed out<"), strings.Count(p.Body, ">Report<"), strings.Count(p.Body, "· Firefox on Linux ·")
 			signedIn := strings.Count(p.Body, ">Signed in<")
 			if ended, begun = ended+lines, begun+signedIn; lines != reports || devices < lines+signedIn-1 {
@@ -127,14 +128,14 @@ func TestAccountOfManySessions(t *testing.T) {
 }
 
 // mustAddSession adds a session of alice's in which no application took part.
-func (o *op) mustAddSession(i int) {
-	o.t.Helper()
+func mustAddSession(o *providertest.Fixture, i int) {
+	o.T.Helper()
 	now := time.Now()
 	id := storage.SessionID(fmt.Sprintf("session-%04d", i))
 	s := storage.Session{ID: id, Subject: "sub-alice", AuthTime: now, Created: now, LastActive: now, IdleTimeout: time.Hour, Expires: now.Add(time.Hour), UserAgent: "Mozilla/5.0 (X11; Linux x86_64) Firefox/150.0", Address: "192.0.2.9"}
 	s.SecretHash = storage.HashOf(string(id))
 	e := storage.Event{At: now, Kind: "session.created", Subject: s.Subject, Session: storage.SessionHash(id), Address: s.Address}
-	if err := o.store.CreateSession(o.t.Context(), s, e); err != nil {
-		o.t.Fatal(err)
+	if err := o.Store.CreateSession(o.T.Context(), s, e); err != nil {
+		o.T.Fatal(err)
 	}
 }

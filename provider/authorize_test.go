@@ -9,60 +9,48 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/curfew-id/curfew/provider/providertest"
 	"github.com/curfew-id/curfew/storage"
 )
-
-// mustName wants an error page that names what is wrong, and leads nowhere.
-func (p page) mustName(t testing.TB, what string) {
-	t.Helper()
-	_, description, _ := strings.Cut(p.Body, `id="error-description">`)
-	description, _, _ = strings.Cut(description, "<")
-	if p.Status != http.StatusBadRequest || !strings.Contains(description, what) {
-		t.Errorf("got %d %q, want an error page that names %s", p.Status, description, what)
-	}
-	if p.Header.Get("Location") != "" || strings.Contains(p.Body, "http-equiv") || strings.Contains(p.Body, "evil") {
-		t.Errorf("got a way on from an error page: %q\n%s", p.Header.Get("Location"), p.Body)
-	}
-}
 
 // TestUnknownClientGetsAPage: an application that is not known, or not any more, is told nothing.
 func TestUnknownClientGetsAPage(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		o := mustStart(t, nil)
-		o.mustAddClient("atlas", nil)
+		o := providertest.MustStart(t, nil)
+		o.MustAddClient("atlas", nil)
 		for _, id := range []string{"", "nobody", "ATLAS", "atlas ", "atlas\x00", "../atlas", strings.Repeat("a", 5000)} {
-			o.browser().get(authorizeURL("atlas", "client_id", " ")+"&client_id="+url.QueryEscape(id)).mustName(t, "client_id") // twice
-			o.browser().get(strings.ReplaceAll(authorizeURL("atlas"), "client_id=atlas", "client_id="+url.QueryEscape(id))).mustName(t, "client_id")
+			o.Browser().Get(providertest.AuthorizeURL("atlas", "client_id", " ")+"&client_id="+url.QueryEscape(id)).MustName(t, "client_id") // twice
+			o.Browser().Get(strings.ReplaceAll(providertest.AuthorizeURL("atlas"), "client_id=atlas", "client_id="+url.QueryEscape(id))).MustName(t, "client_id")
 		}
-		o.admin(http.MethodPost, "/clients/atlas/disable", "")
-		o.browser().get(authorizeURL("atlas")).mustName(t, "client_id")
+		o.MustAdmin(http.MethodPost, "/clients/atlas/disable", "")
+		o.Browser().Get(providertest.AuthorizeURL("atlas")).MustName(t, "client_id")
 	})
 }
 
 // TestRepeatedParametersAreRefused: RFC 6749 §3.1. Who asks and where the answer goes must be beyond doubt before the application hears of it.
 func TestRepeatedParametersAreRefused(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		o := mustStart(t, nil)
-		o.mustAddClient("atlas", nil)
-		b := o.browser()
+		o := providertest.MustStart(t, nil)
+		o.MustAddClient("atlas", nil)
+		b := o.Browser()
 		for _, name := range []string{"client_id", "redirect_uri", "response_type", "scope", "state", "nonce", "code_challenge", "code_challenge_method", "prompt", "max_age", "response_mode",
 			"claims", "login_hint", "id_token_hint", "request", "request_uri", "display", "made_up"} {
-			target := authorizeURL("atlas", "response_mode", "query", "prompt", "none")
+			target := providertest.AuthorizeURL("atlas", "response_mode", "query", "prompt", "none")
 			for _, twice := range []string{target + "&" + name + "=x&" + name + "=x", target + "&" + name + "=x&" + name + "="} {
-				p := b.do(http.MethodGet, twice, nil, nil)
+				p := b.Do(http.MethodGet, twice, nil, nil)
 				if name == "client_id" || name == "redirect_uri" {
-					p.mustName(t, name)
+					p.MustName(t, name)
 					continue
 				}
-				a := p.responseParams(t)
-				if a.Get("error") != "invalid_request" || !strings.Contains(a.Get("error_description"), name) || a.Get("iss") != issuer {
+				a := p.ResponseParams(t)
+				if a.Get("error") != "invalid_request" || !strings.Contains(a.Get("error_description"), name) || a.Get("iss") != providertest.Issuer {
 					t.Errorf("%s: got %v, want invalid_request that names it", name, a)
 				}
 			}
 		}
 		// Once in the query and once in the body is twice.
-		p := b.do(http.MethodPost, authorizeURL("atlas"), url.Values{"scope": {"openid"}}, nil)
-		if got := p.responseParams(t).Get("error"); got != "invalid_request" {
+		p := b.Do(http.MethodPost, providertest.AuthorizeURL("atlas"), url.Values{"scope": {"openid"}}, nil)
+		if got := p.ResponseParams(t).Get("error"); got != "invalid_request" {
 			t.Errorf("got %q for a parameter in query and body, want invalid_request", got)
 		}
 	})
@@ -72,32 +60,32 @@ func TestRepeatedParametersAreRefused(t *testing.T) {
 func TestEveryResponseNamesTheIssuer(t *testing.T) {
 	state := strings.Repeat("0123456789abcdef", 8-1) + "!$'()*,-./:?@_~;"
 	synctest.Test(t, func(t *testing.T) {
-		o := mustStart(t, nil)
-		o.mustAddClient("atlas", func(m *storage.Metadata) {
+		o := providertest.MustStart(t, nil)
+		o.MustAddClient("atlas", func(m *storage.Metadata) {
 			m.ResponseTypes = []string{"code", "code id_token", "id_token"}
 			m.RedirectURIs = []string{"https://atlas.example/cb", "https://atlas.example/cb?keep=a%20b"}
 		})
-		b := o.browser()
-		b.mustSignIn("alice", "atlas")
+		b := o.Browser()
+		b.MustSignIn("alice", "atlas")
 		n := 0
-		for _, who := range []*browser{b, o.browser()} {
+		for _, who := range []*providertest.Browser{b, o.Browser()} {
 			for _, mode := range []string{"", "query", "fragment", "form_post"} {
 				for _, kind := range []string{"code", "code id_token", "id_token", "token"} {
 					for _, uri := range []string{"https://atlas.example/cb", "https://atlas.example/cb?keep=a%20b"} {
-						p := who.do(http.MethodGet, authorizeURL("atlas", "response_mode", mode, "response_type", kind, "redirect_uri", uri, "prompt", "none", "state", state), nil, nil)
+						p := who.Do(http.MethodGet, providertest.AuthorizeURL("atlas", "response_mode", mode, "response_type", kind, "redirect_uri", uri, "prompt", "none", "state", state), nil, nil)
 						var a url.Values
 						if mode == "form_post" {
 							var action string
-							if action, a = p.form(t); action != uri || p.Header.Get("Location") != "" {
+							if action, a = p.Form(t); action != uri || p.Header.Get("Location") != "" {
 								t.Errorf("got a form to %q, want it to %q", action, uri)
 							}
 						} else {
 							if !strings.HasPrefix(p.Header.Get("Location"), uri) {
 								t.Fatalf("got %d to %q, want %s", p.Status, p.Header.Get("Location"), uri)
 							}
-							a = p.responseParams(t)
+							a = p.ResponseParams(t)
 						}
-						if a.Get("iss") != issuer || a.Get("state") != state {
+						if a.Get("iss") != providertest.Issuer || a.Get("state") != state {
 							t.Errorf("%s %s: got iss %q and state %q", kind, mode, a.Get("iss"), a.Get("state"))
 						}
 						if ok := a.Get("error") == ""; ok {
@@ -121,46 +109,46 @@ func TestEveryResponseNamesTheIssuer(t *testing.T) {
 // TestPKCEIsNotNegotiable: RFC 7636, RFC 9700 §2.1.1; only a confidential client may opt out.
 func TestPKCEIsNotNegotiable(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		o := mustStart(t, nil)
+		o := providertest.MustStart(t, nil)
 		no := false
-		o.mustAddClient("strict", nil)
-		o.mustAddClient("lax", func(m *storage.Metadata) { m.RequirePKCE = &no })
+		o.MustAddClient("strict", nil)
+		o.MustAddClient("lax", func(m *storage.Metadata) { m.RequirePKCE = &no })
 		public := `{"client_id":"public","redirect_uris":["https://public.example/cb"],"token_endpoint_auth_method":"none","require_pkce":false}`
-		if p := o.tryAdmin(http.MethodPost, "/clients", public); p.Status != http.StatusBadRequest || !strings.Contains(p.Body, "require_pkce") {
+		if p := o.Admin(http.MethodPost, "/clients", public); p.Status != http.StatusBadRequest || !strings.Contains(p.Body, "require_pkce") {
 			t.Errorf("got %d %s for a public client without PKCE", p.Status, p.Body)
 		}
-		o.mustAddClient("public", func(m *storage.Metadata) { m.TokenEndpointAuthMethod = "none" })
-		b := o.browser()
+		o.MustAddClient("public", func(m *storage.Metadata) { m.TokenEndpointAuthMethod = "none" })
+		b := o.Browser()
 		for _, id := range []string{"strict", "lax", "public"} {
-			b.mustSignIn("alice", id)
+			b.MustSignIn("alice", id)
 			for name, c := range map[string]struct {
 				challenge, method string
 				ok                bool
 			}{
-				"S256":                 {challenge, "S256", true},
-				"plain":                {challenge, "plain", false},
-				"no method":            {challenge, "", false}, // means plain (§4.3)
-				"another method":       {challenge, "s256", false},
+				"S256":                 {providertest.Challenge, "S256", true},
+				"plain":                {providertest.Challenge, "plain", false},
+				"no method":            {providertest.Challenge, "", false}, // means plain (§4.3)
+				"another method":       {providertest.Challenge, "s256", false},
 				"no challenge":         {"", "S256", false},
-				"a short one":          {challenge[:42], "S256", false},
-				"a long one":           {challenge + "A", "S256", false},
-				"padding":              {challenge[:42] + "=", "S256", false},
-				"another alphabet":     {strings.Replace(challenge, "-", "+", 1), "S256", false},
+				"a short one":          {providertest.Challenge[:42], "S256", false},
+				"a long one":           {providertest.Challenge + "A", "S256", false},
+				"padding":              {providertest.Challenge[:42] + "=", "S256", false},
+				"another alphabet":     {strings.Replace(providertest.Challenge, "-", "+", 1), "S256", false},
 				"nothing of it at all": {"", "", id == "lax"},
 			} {
-				a := b.do(http.MethodGet, authorizeURL(id, "code_challenge", c.challenge, "code_challenge_method", c.method, "prompt", "none"), nil, nil).responseParams(t)
+				a := b.Do(http.MethodGet, providertest.AuthorizeURL(id, "code_challenge", c.challenge, "code_challenge_method", c.method, "prompt", "none"), nil, nil).ResponseParams(t)
 				if got := a.Get("code") != ""; got != c.ok || !c.ok && a.Get("error") != "invalid_request" {
 					t.Errorf("%s, %s: got %v", id, name, a)
 				}
 			}
 		}
 		// Whoever began without cannot add a verifier, and whoever began with one cannot leave it out.
-		without := b.do(http.MethodGet, authorizeURL("lax", "code_challenge", "", "code_challenge_method", "", "prompt", "none"), nil, nil).responseParams(t).Get("code")
-		if a := o.redeem("lax", without); a.Error != "invalid_grant" {
+		without := b.Do(http.MethodGet, providertest.AuthorizeURL("lax", "code_challenge", "", "code_challenge_method", "", "prompt", "none"), nil, nil).ResponseParams(t).Get("code")
+		if a := o.Redeem("lax", without); a.Error != "invalid_grant" {
 			t.Errorf("got %+v for a verifier without a challenge", a)
 		}
-		form := url.Values{"grant_type": {"authorization_code"}, "code": {b.mustPromptNone("lax").Get("code")}, "redirect_uri": {"https://lax.example/cb"}}
-		if a := o.token("lax", form); a.Error != "invalid_grant" {
+		form := url.Values{"grant_type": {"authorization_code"}, "code": {b.MustPromptNone("lax").Get("code")}, "redirect_uri": {"https://lax.example/cb"}}
+		if a := o.Token("lax", form); a.Error != "invalid_grant" {
 			t.Errorf("got %+v for a challenge without a verifier", a)
 		}
 	})
@@ -169,32 +157,32 @@ func TestPKCEIsNotNegotiable(t *testing.T) {
 // TestFinishLooksAtEverythingAgain: what was good when a page was shown may not be when it is sent.
 func TestFinishLooksAtEverythingAgain(t *testing.T) {
 	for name, c := range map[string]struct {
-		change func(*op)
+		change func(*providertest.Fixture)
 		leads  string // to an error page that names this; empty: back to the sign-in page
 	}{
-		"the redirect URI is no longer registered": {func(o *op) {
-			o.admin(http.MethodPatch, "/clients/atlas", `{"redirect_uris":["https://atlas.example/other"]}`)
+		"the redirect URI is no longer registered": {func(o *providertest.Fixture) {
+			o.MustAdmin(http.MethodPatch, "/clients/atlas", `{"redirect_uris":["https://atlas.example/other"]}`)
 		}, "redirect_uri"},
-		"the application was disabled": {func(o *op) { o.admin(http.MethodPost, "/clients/atlas/disable", "") }, "client_id"},
-		"the application was removed":  {func(o *op) { o.admin(http.MethodDelete, "/clients/atlas", "") }, "client_id"},
-		"the session has ended":        {func(o *op) { o.admin(http.MethodPost, "/endings", `{"everyone":true}`) }, ""},
-		"the person was disabled":      {func(o *op) { o.admin(http.MethodPost, "/users/alice/disable", "") }, ""},
+		"the application was disabled": {func(o *providertest.Fixture) { o.MustAdmin(http.MethodPost, "/clients/atlas/disable", "") }, "client_id"},
+		"the application was removed":  {func(o *providertest.Fixture) { o.MustAdmin(http.MethodDelete, "/clients/atlas", "") }, "client_id"},
+		"the session has ended":        {func(o *providertest.Fixture) { o.MustAdmin(http.MethodPost, "/endings", `{"everyone":true}`) }, ""},
+		"the person was disabled":      {func(o *providertest.Fixture) { o.MustAdmin(http.MethodPost, "/users/alice/disable", "") }, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				o := mustStart(t, nil)
-				o.mustAddClient("atlas", func(m *storage.Metadata) { m.Consent = "ask" })
-				b := o.browser()
-				signIn := b.get(authorizeURL("atlas"))
-				consent := b.submit(signIn, "username", "alice", "password", testPassword)
+				o := providertest.MustStart(t, nil)
+				o.MustAddClient("atlas", func(m *storage.Metadata) { m.Consent = "ask" })
+				b := o.Browser()
+				signIn := b.Get(providertest.AuthorizeURL("atlas"))
+				consent := b.Submit(signIn, "username", "alice", "password", providertest.Password)
 				if !strings.Contains(consent.Body, `id="allow"`) {
 					t.Fatalf("got %d, want the consent page", consent.Status)
 				}
 				time.Sleep(time.Second)
 				c.change(o)
-				for _, p := range []page{b.submit(consent, "decision", "allow"), b.copy().submit(signIn, "username", "alice", "password", "wrong")} {
+				for _, p := range []providertest.Page{b.Submit(consent, "decision", "allow"), b.Copy().Submit(signIn, "username", "alice", "password", "wrong")} {
 					if c.leads != "" {
-						p.mustName(t, c.leads)
+						p.MustName(t, c.leads)
 					} else if !strings.Contains(p.Body, `id="password"`) {
 						t.Errorf("got %d to %q, want the sign-in page", p.Status, p.Header.Get("Location"))
 					}
@@ -219,13 +207,13 @@ func TestOpenPageAsksNoMoreThanIsStillRegistered(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				o := mustStart(t, nil)
-				o.mustAddClient("atlas", c.register)
-				b := o.browser()
-				page := b.get(authorizeURL("atlas", c.request...))
+				o := providertest.MustStart(t, nil)
+				o.MustAddClient("atlas", c.register)
+				b := o.Browser()
+				page := b.Get(providertest.AuthorizeURL("atlas", c.request...))
 				time.Sleep(time.Second)
-				o.admin(http.MethodPatch, "/clients/atlas", c.change)
-				p := b.submit(page, "username", "alice", "password", testPassword)
+				o.MustAdmin(http.MethodPatch, "/clients/atlas", c.change)
+				p := b.Submit(page, "username", "alice", "password", providertest.Password)
 				if location := p.Header.Get("Location"); p.Status != http.StatusBadRequest || strings.Contains(location, "code=") || strings.Contains(location, "access_token=") {
 					t.Errorf("got %d to %q, want an error page", p.Status, location)
 				}
@@ -237,19 +225,19 @@ func TestOpenPageAsksNoMoreThanIsStillRegistered(t *testing.T) {
 // TestRequestTooLargeForInteractionIsRefused: what is larger than a handle or a code may be is refused with words, never cut.
 func TestRequestTooLargeForInteractionIsRefused(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		o := mustStart(t, nil)
-		o.mustAddClient("atlas", nil)
-		b := o.browser()
-		a := b.get(authorizeURL("atlas", "state", strings.Repeat("s", 4000))).responseParams(t)
+		o := providertest.MustStart(t, nil)
+		o.MustAddClient("atlas", nil)
+		b := o.Browser()
+		a := b.Get(providertest.AuthorizeURL("atlas", "state", strings.Repeat("s", 4000))).ResponseParams(t)
 		if a.Get("error") != "invalid_request" || !strings.Contains(a.Get("error_description"), "too large") || len(a.Get("state")) != 4000 {
 			t.Errorf("got %s %s, want invalid_request and the whole state", a.Get("error"), a.Get("error_description"))
 		}
-		b.mustSignIn("alice", "atlas", "state", strings.Repeat("s", 1000))
-		a = b.do(http.MethodGet, authorizeURL("atlas", "nonce", strings.Repeat("n", 900)), nil, nil).responseParams(t)
+		b.MustSignIn("alice", "atlas", "state", strings.Repeat("s", 1000))
+		a = b.Do(http.MethodGet, providertest.AuthorizeURL("atlas", "nonce", strings.Repeat("n", 900)), nil, nil).ResponseParams(t)
 		if a.Get("error") != "invalid_request" || !strings.Contains(a.Get("error_description"), "nonce") {
 			t.Errorf("got %v, want invalid_request that names nonce", a)
 		}
-		if p := b.get(authorizeURL("atlas", "state", strings.Repeat("s", 70_000))); p.Status != http.StatusRequestEntityTooLarge {
+		if p := b.Get(providertest.AuthorizeURL("atlas", "state", strings.Repeat("s", 70_000))); p.Status != http.StatusRequestEntityTooLarge {
 			t.Errorf("got %d for 70 kB, want 413", p.Status)
 		}
 	})
@@ -258,29 +246,29 @@ func TestRequestTooLargeForInteractionIsRefused(t *testing.T) {
 // TestRequestsSurviveWhatTheyMayHold: everything optional is handled as Core §3.1.2.1 says, and what nobody knows is ignored.
 func TestRequestsSurviveWhatTheyMayHold(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		o := mustStart(t, nil)
-		o.mustAddClient("atlas", nil)
+		o := providertest.MustStart(t, nil)
+		o.MustAddClient("atlas", nil)
 		for _, more := range [][]string{
 			{"display", "popup"}, {"display", "wap"}, {"display", "nonsense"}, {"ui_locales", "de-CH de en"}, {"ui_locales", "<>"}, {"claims_locales", "x y z"}, {"acr_values", "9 8 7"},
 			{"login_hint", "alice"}, {"login_hint", strings.Repeat("x", 300)}, {"made_up", "1"}, {"resource", "https://api.example"}, {"scope", "openid openid made_up"}, {"max_age", "0"},
 			{"max_age", "99999999999"}, {"prompt", "login consent"}, {"prompt", "select_account"}, {"id_token_hint", ""}, {"registration", ""}, {"claims", `{"id_token":{"made_up":null}}`},
 		} {
-			b := o.browser()
-			if got := b.mustSignIn("alice", "atlas", more...).Get("code"); got == "" {
+			b := o.Browser()
+			if got := b.MustSignIn("alice", "atlas", more...).Get("code"); got == "" {
 				t.Errorf("%v: got no code", more)
 			}
-			if more[0] == "max_age" && more[1] != "0" && !b.signedIn("atlas") {
+			if more[0] == "max_age" && more[1] != "0" && !b.SignedIn("atlas") {
 				t.Errorf("%v: got asked again", more)
 			}
 		}
-		b := o.browser()
+		b := o.Browser()
 		for _, more := range [][]string{
 			{"scope", "profile"}, {"scope", ""}, {"prompt", "none login"}, {"prompt", "create"}, {"prompt", "Login"}, {"max_age", "-1"}, {"max_age", "1.5"}, {"max_age", "x"},
 			{"claims", "{"}, {"claims", `[]`}, {"claims", strings.Repeat(" ", 3000) + "{}"}, {"id_token_hint", "x.y.z"}, {"response_type", "none"}, {"response_type", "code code"}, {"response_type", "id_token"},
 			{"response_mode", "web_message"}, {"response_mode", "query.jwt"}, {"registration", "{}"}, {"request", "x"}, {"request_uri", "https://evil.example/x"}, {"request_uri", "urn:ietf:params:oauth:request_uri:x"},
 		} {
-			a := b.do(http.MethodGet, authorizeURL("atlas", more...), nil, nil).responseParams(t)
-			if a.Get("error") == "" || a.Get("error") == "server_error" || a.Get("iss") != issuer || a.Get("state") != "st" {
+			a := b.Do(http.MethodGet, providertest.AuthorizeURL("atlas", more...), nil, nil).ResponseParams(t)
+			if a.Get("error") == "" || a.Get("error") == "server_error" || a.Get("iss") != providertest.Issuer || a.Get("state") != "st" {
 				t.Errorf("%v: got %v, want an error with state and iss", more, a)
 			}
 		}
@@ -290,29 +278,29 @@ func TestRequestsSurviveWhatTheyMayHold(t *testing.T) {
 // TestPairwiseNamesDoNotBetray: two applications with pairwise subjects see two persons, and their hints work for them.
 func TestPairwiseNamesDoNotBetray(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		o := mustStart(t, nil)
+		o := providertest.MustStart(t, nil)
 		subs := map[string]bool{}
 		for _, id := range []string{"atlas", "ledger"} {
-			o.mustAddClient(id, func(m *storage.Metadata) { m.SubjectType = "pairwise" })
-			stored, err := o.store.Client(t.Context(), id)
+			o.MustAddClient(id, func(m *storage.Metadata) { m.SubjectType = "pairwise" })
+			stored, err := o.Store.Client(t.Context(), id)
 			if err != nil {
 				t.Fatal(err)
 			}
 			c := *stored
 			c.SectorHost = id + ".example"
-			if err := o.store.PutClient(t.Context(), c); err != nil {
+			if err := o.Store.PutClient(t.Context(), c); err != nil {
 				t.Fatal(err)
 			}
 		}
-		b := o.browser()
+		b := o.Browser()
 		for _, id := range []string{"atlas", "ledger"} {
-			hint := b.mustJoin("alice", id).IDToken
-			sub := fmt.Sprint(claims(t, hint)["sub"])
+			hint := b.MustJoin("alice", id).IDToken
+			sub := fmt.Sprint(providertest.MustReadClaims(t, hint)["sub"])
 			if subs[sub] || strings.Contains(sub, "alice") {
 				t.Errorf("got sub %q for %s", sub, id)
 			}
 			subs[sub] = true
-			if a := b.do(http.MethodGet, authorizeURL(id, "prompt", "none", "id_token_hint", hint), nil, nil).responseParams(t); a.Get("code") == "" {
+			if a := b.Do(http.MethodGet, providertest.AuthorizeURL(id, "prompt", "none", "id_token_hint", hint), nil, nil).ResponseParams(t); a.Get("code") == "" {
 				t.Errorf("got %v for one's own hint, want a code", a)
 			}
 		}

@@ -12,6 +12,7 @@ import (
 	"testing/synctest"
 
 	"github.com/curfew-id/curfew/provider"
+	"github.com/curfew-id/curfew/provider/providertest"
 	"github.com/curfew-id/curfew/storage"
 )
 
@@ -20,7 +21,7 @@ var hostile = []string{`"><script>alert(1)</script>`, `'><img src=x onerror=aler
 	`{{.}}`, `\u003cscript\u003ealert(1)`, "\x00<script>alert(1)</script>", `" autofocus onfocus="alert(1)`, `--><script>alert(1)</script>`, "\xff\xfe<script>"}
 
 // mustBeText wants nothing of a hostile text to have become markup, script or a header.
-func (p page) mustBeText(t *testing.T, where string) {
+func mustBeText(p providertest.Page, t *testing.T, where string) {
 	t.Helper()
 	for _, bad := range []string{"<script>alert", "<img src=x", "<svg/onload", `" autofocus onfocus="`, `href="javascript:`, `action="javascript:`} {
 		if strings.Contains(p.Body, bad) {
@@ -35,32 +36,32 @@ func (p page) mustBeText(t *testing.T, where string) {
 // TestHostileTextStaysText: in every parameter, every response mode and every form.
 func TestHostileTextStaysText(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		o := mustStart(t, nil)
-		o.mustAddClient("atlas", nil)
-		b := o.browser()
-		hint := b.mustJoin("alice", "atlas").IDToken
+		o := providertest.MustStart(t, nil)
+		o.MustAddClient("atlas", nil)
+		b := o.Browser()
+		hint := b.MustJoin("alice", "atlas").IDToken
 		for _, bad := range hostile {
 			for _, name := range []string{"client_id", "redirect_uri", "response_type", "response_mode", "scope", "state", "nonce", "prompt", "max_age", "login_hint", "id_token_hint", "claims", "display",
 				"ui_locales", "acr_values", "request", "request_uri", "code_challenge", "code_challenge_method", bad} {
 				for _, mode := range []string{"query", "form_post", "fragment"} {
 					more := []string{"response_mode", mode, name, bad}
-					for _, who := range []*browser{b.copy(), o.browser()} {
-						who.get(authorizeURL("atlas", more...)).mustBeText(t, name)
-						who.get(authorizeURL("atlas", append(more, "prompt", "none")...)).mustBeText(t, name)
+					for _, who := range []*providertest.Browser{b.Copy(), o.Browser()} {
+						mustBeText(who.Get(providertest.AuthorizeURL("atlas", more...)), t, name)
+						mustBeText(who.Get(providertest.AuthorizeURL("atlas", append(more, "prompt", "none")...)), t, name)
 					}
 				}
-				o.browser().do(http.MethodPost, "/authorize", url.Values{"client_id": {"atlas"}, name: {bad}}, http.Header{"Sec-Fetch-Site": {"cross-site"}}).mustBeText(t, name)
+				mustBeText(o.Browser().Do(http.MethodPost, "/authorize", url.Values{"client_id": {"atlas"}, name: {bad}}, http.Header{"Sec-Fetch-Site": {"cross-site"}}), t, name)
 			}
 			for _, name := range []string{"id_token_hint", "logout_hint", "client_id", "post_logout_redirect_uri", "state", "ui_locales", "request", bad} {
-				b.copy().get(endSession(name, bad)).mustBeText(t, name)
-				b.copy().get(endSession("client_id", "atlas", "post_logout_redirect_uri", "https://atlas.example/bye", name, bad)).mustBeText(t, name)
-				o.browser().get(endSession("id_token_hint", hint, "post_logout_redirect_uri", "https://atlas.example/bye", "state", bad)).mustBeText(t, name)
+				mustBeText(b.Copy().Get(providertest.EndSessionURL(name, bad)), t, name)
+				mustBeText(b.Copy().Get(providertest.EndSessionURL("client_id", "atlas", "post_logout_redirect_uri", "https://atlas.example/bye", name, bad)), t, name)
+				mustBeText(o.Browser().Get(providertest.EndSessionURL("id_token_hint", hint, "post_logout_redirect_uri", "https://atlas.example/bye", "state", bad)), t, name)
 			}
-			signIn := o.browser()
-			signIn.submit(signIn.get(authorizeURL("atlas")), "username", bad, "password", bad, "keep", bad).mustBeText(t, "username")
-			b.copy().security("/account/email", "email", bad, "current-password", testPassword).mustBeText(t, "email")
+			signIn := o.Browser()
+			mustBeText(signIn.Submit(signIn.Get(providertest.AuthorizeURL("atlas")), "username", bad, "password", bad, "keep", bad), t, "username")
+			mustBeText(security(b.Copy(), "/account/email", "email", bad, "current-password", providertest.Password), t, "email")
 			for _, path := range []string{"/account?done=", "/account/activity?after=", "/nowhere/", "/login/", "/reset/", "/account/reports/"} {
-				b.get(path+url.PathEscape(bad)).mustBeText(t, path)
+				mustBeText(b.Get(path+url.PathEscape(bad)), t, path)
 			}
 		}
 	})
@@ -69,17 +70,17 @@ func TestHostileTextStaysText(t *testing.T) {
 // TestStateComesBackAsItWas in the page that posts it, however hostile.
 func TestStateComesBackAsItWas(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		o := mustStart(t, nil)
-		o.mustAddClient("atlas", nil)
+		o := providertest.MustStart(t, nil)
+		o.MustAddClient("atlas", nil)
 		for _, state := range []string{hostile[0], hostile[1], `a b+c%20&d=e;f"'<>`, "é✓"} {
 			for _, mode := range []string{"query", "fragment", "form_post"} {
-				p := o.browser().get(authorizeURL("atlas", "prompt", "none", "response_mode", mode, "state", state))
+				p := o.Browser().Get(providertest.AuthorizeURL("atlas", "prompt", "none", "response_mode", mode, "state", state))
 				var got string
 				if mode == "form_post" {
-					_, fields := p.form(t)
+					_, fields := p.Form(t)
 					got = fields.Get("state")
 				} else {
-					got = p.responseParams(t).Get("state")
+					got = p.ResponseParams(t).Get("state")
 				}
 				if got != state {
 					t.Errorf("%s: got state %q, want %q", mode, got, state)
@@ -92,8 +93,8 @@ func TestStateComesBackAsItWas(t *testing.T) {
 // TestBodiesThatAreNoFormsAreRefused: too large, of another type, or not well formed.
 func TestBodiesThatAreNoFormsAreRefused(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		o := mustStart(t, nil)
-		o.mustAddClient("atlas", nil)
+		o := providertest.MustStart(t, nil)
+		o.MustAddClient("atlas", nil)
 		for name, c := range map[string]struct {
 			kind, body string
 			status     int
@@ -109,13 +110,13 @@ func TestBodiesThatAreNoFormsAreRefused(t *testing.T) {
 				r.Header.Set("Content-Type", c.kind)
 				r.Header.Set("Sec-Fetch-Site", "same-origin")
 				w := httptest.NewRecorder()
-				o.provider.ServeHTTP(w, r)
+				o.Provider.ServeHTTP(w, r)
 				if w.Code != c.status || !strings.Contains(w.Body.String(), `id="error-description"`) {
 					t.Errorf("%s at %s: got %d, want %d and an error page", name, path, w.Code, c.status)
 				}
 			}
 		}
-		if p := o.browser().get("/authorize?client_id=%zz"); p.Status != http.StatusBadRequest {
+		if p := o.Browser().Get("/authorize?client_id=%zz"); p.Status != http.StatusBadRequest {
 			t.Errorf("got %d for a query that is not well formed, want 400", p.Status)
 		}
 	})
@@ -125,27 +126,26 @@ func TestBodiesThatAreNoFormsAreRefused(t *testing.T) {
 func TestNoSecretIsLogged(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var log bytes.Buffer
-		o := mustStart(t, func(c *provider.Config) {
+		o := providertest.MustStart(t, func(c *provider.Config) {
 			c.Log = slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug}))
 		})
-		o.mustAddClient("atlas", func(m *storage.Metadata) { m.Consent = "" })
-		b := o.browser()
-		location := b.do(http.MethodGet, authorizeURL("atlas", "state", "secretstate", "nonce", "secretnonce"), nil, nil).Header.Get("Location")
-		p := b.submit(b.get(location), "username", "alice", "password", "a wrong secret")
-		p = b.submit(p, "username", "alice", "password", testPassword)
-		code := b.submit(p, "decision", "allow").responseParams(t).Get("code")
-		a := o.redeem("atlas", code)
-		cookie, link := b.cookies["__Host-curfew-session"], o.mustResetLink("alice")
-		b.get(link)
-		o.token("atlas", url.Values{"grant_type": {"refresh_token"}, "refresh_token": {a.RefreshToken}})
-		b.get(endSession("id_token_hint", a.IDToken))
+		o.MustAddClient("atlas", func(m *storage.Metadata) { m.Consent = "" })
+		b := o.Browser()
+		location := b.Do(http.MethodGet, providertest.AuthorizeURL("atlas", "state", "secretstate", "nonce", "secretnonce"), nil, nil).Header.Get("Location")
+		p := b.Submit(b.Get(location), "username", "alice", "password", "a wrong secret")
+		p = b.Submit(p, "username", "alice", "password", providertest.Password)
+		code := b.Submit(p, "decision", "allow").ResponseParams(t).Get("code")
+		a := o.Redeem("atlas", code)
+		cookie, link := b.Cookies["__Host-curfew-session"], o.MustMakeResetLink("alice")
+		b.Get(link)
+		o.Token("atlas", url.Values{"grant_type": {"refresh_token"}, "refresh_token": {a.RefreshToken}})
+		b.Get(providertest.EndSessionURL("id_token_hint", a.IDToken))
 		synctest.Wait()
-		o.stop()
-		<-o.done
+		o.StopWork()
 		text := html.UnescapeString(log.String())
-		for name, secret := range map[string]string{"password": testPassword, "wrong password": "a wrong secret", "session": cookie, "code": code, "access token": a.AccessToken, "refresh token": a.RefreshToken,
-			"ID token": a.IDToken[:60], "sid": claims(t, a.IDToken)["sid"].(string), "reset link": strings.TrimPrefix(link, "/reset/")[:20], "interaction": strings.TrimPrefix(location, "/login/")[:40],
-			"state": "secretstate", "nonce": "secretnonce", "client secret": secret} {
+		for name, secret := range map[string]string{"password": providertest.Password, "wrong password": "a wrong secret", "session": cookie, "code": code, "access token": a.AccessToken, "refresh token": a.RefreshToken,
+			"ID token": a.IDToken[:60], "sid": providertest.MustReadClaims(t, a.IDToken)["sid"].(string), "reset link": strings.TrimPrefix(link, "/reset/")[:20], "interaction": strings.TrimPrefix(location, "/login/")[:40],
+			"state": "secretstate", "nonce": "secretnonce", "client secret": providertest.Secret} {
 			if strings.Contains(text, secret) {
 				t.Errorf("got the %s in the log", name)
 			}

@@ -18,6 +18,7 @@ import (
 
 	"github.com/curfew-id/curfew/provider"
 	"github.com/curfew-id/curfew/provider/egress"
+	"github.com/curfew-id/curfew/provider/providertest"
 	"github.com/curfew-id/curfew/storage"
 )
 
@@ -29,8 +30,8 @@ func BenchmarkCodeFlow(b *testing.B) {
 		for _, callers := range []int{1, 16} {
 			b.Run(fmt.Sprintf("%s/parallel=%d", alg, callers), func(b *testing.B) {
 				o := startQuiet(b, nil)
-				o.mustAddClient("shop", func(m *storage.Metadata) { m.IDTokenSignedResponseAlg = alg })
-				wires, cookies := o.callers(callers)
+				o.MustAddClient("shop", func(m *storage.Metadata) { m.IDTokenSignedResponseAlg = alg })
+				wires, cookies := signedInCallers(o, callers)
 				basic := asClient("shop")
 				measure(b, o, callers, func(i int) {
 					if body := wires[i].flow("shop", cookies[i], basic); field(body, "id_token") == "" {
@@ -47,8 +48,8 @@ func BenchmarkRefresh(b *testing.B) {
 		for _, callers := range []int{1, 16} {
 			b.Run(fmt.Sprintf("%s/parallel=%d", alg, callers), func(b *testing.B) {
 				o := startQuiet(b, nil)
-				o.mustAddClient("shop", func(m *storage.Metadata) { m.IDTokenSignedResponseAlg = alg })
-				wires, cookies := o.callers(callers)
+				o.MustAddClient("shop", func(m *storage.Metadata) { m.IDTokenSignedResponseAlg = alg })
+				wires, cookies := signedInCallers(o, callers)
 				basic := asClient("shop")
 				tokens := make([]string, callers)
 				for i := range callers {
@@ -67,7 +68,7 @@ func BenchmarkClientCredentials(b *testing.B) {
 		for _, format := range []string{"jwt", "opaque"} {
 			b.Run(alg+"/"+format, func(b *testing.B) {
 				o := startQuiet(b, nil)
-				o.mustAddClient("job", func(m *storage.Metadata) { m.IDTokenSignedResponseAlg, m.AccessTokenFormat = alg, format })
+				o.MustAddClient("job", func(m *storage.Metadata) { m.IDTokenSignedResponseAlg, m.AccessTokenFormat = alg, format })
 				basic := asClient("job")
 				each(b, o, func(w *wire) { w.send(http.MethodPost, "/token", "grant_type=client_credentials", basic) })
 			})
@@ -108,18 +109,18 @@ func BenchmarkEndSession(b *testing.B) {
 			o := startQuiet(b, func(c *provider.Config) { c.Egress = out })
 			no := false
 			for i := range members {
-				o.mustAddClient(fmt.Sprint("rp", i), func(m *storage.Metadata) { m.Renotify = &no })
+				o.MustAddClient(fmt.Sprint("rp", i), func(m *storage.Metadata) { m.Renotify = &no })
 			}
-			o.mustAddClient("hanging", func(m *storage.Metadata) { m.BackchannelLogoutURI, m.Renotify = hanging, &no })
+			o.MustAddClient("hanging", func(m *storage.Metadata) { m.BackchannelLogoutURI, m.Renotify = hanging, &no })
 			m, w := meter{o: o}, &wire{o: o}
 			var took []time.Duration
 			b.ReportAllocs()
 			b.ResetTimer()
 			for range b.N {
 				b.StopTimer()
-				browser := o.browser()
-				hint := browser.mustJoin("alice", "rp0").IDToken
-				cookies := browser.header()
+				browser := o.Browser()
+				hint := browser.MustJoin("alice", "rp0").IDToken
+				cookies := header(browser)
 				for i := 1; i < members; i++ {
 					w.flow(fmt.Sprint("rp", i), cookies, asClient(fmt.Sprint("rp", i)))
 				}
@@ -175,11 +176,11 @@ func BenchmarkDelivery(b *testing.B) {
 					}
 				}))
 				b.Cleanup(server.Close)
-				o.mustAddClient(fmt.Sprint("rp", i), func(m *storage.Metadata) {
+				o.MustAddClient(fmt.Sprint("rp", i), func(m *storage.Metadata) {
 					m.BackchannelLogoutURI, m.Renotify, m.IDTokenSignedResponseAlg = server.URL+"/backchannel", &no, alg
 				})
 			}
-			o.signIn(b.N, "rp0", "rp1", "rp2")
+			signIn(o, b.N, "rp0", "rp1", "rp2")
 			time.Sleep(2 * time.Millisecond) // a session of the ending's own millisecond begins after it
 			m := meter{o: o}
 			b.ReportAllocs()
@@ -188,7 +189,7 @@ func BenchmarkDelivery(b *testing.B) {
 			w := httptest.NewRecorder()
 			r := httptest.NewRequest(http.MethodPost, "/endings", strings.NewReader(`{"everyone":true}`))
 			r.Header.Set("Content-Type", "application/json")
-			if o.provider.Admin().ServeHTTP(w, r); w.Code != http.StatusOK {
+			if o.Provider.Admin().ServeHTTP(w, r); w.Code != http.StatusOK {
 				b.Fatalf("got %d %s", w.Code, w.Body)
 			}
 			<-told
@@ -210,13 +211,13 @@ func BenchmarkReady(b *testing.B) {
 			w.Header().Set("Content-Type", "application/json")
 			_, _ = w.Write(same)
 		})
-		b.Run(path[1:]+"/curfew", func(b *testing.B) { serve(b, o, o.provider, path) })
+		b.Run(path[1:]+"/curfew", func(b *testing.B) { serve(b, o, o.Provider, path) })
 		b.Run(path[1:]+"/bare", func(b *testing.B) { serve(b, o, bare, path) })
 	}
 }
 
 // serve gets a path over 16 connections. Answers of one handler are equally long, so the callers count bytes and parse nothing.
-func serve(b *testing.B, o *op, h http.Handler, path string) {
+func serve(b *testing.B, o *providertest.Fixture, h http.Handler, path string) {
 	server := httptest.NewServer(h)
 	defer server.Close()
 	request := []byte("GET " + path + " HTTP/1.1\r\nHost: op.example\r\n\r\n")

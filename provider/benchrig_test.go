@@ -20,6 +20,7 @@ import (
 	"github.com/curfew-id/curfew/provider"
 	"github.com/curfew-id/curfew/provider/egress"
 	"github.com/curfew-id/curfew/provider/keys"
+	"github.com/curfew-id/curfew/provider/providertest"
 	"github.com/curfew-id/curfew/storage"
 )
 
@@ -28,14 +29,14 @@ import (
 
 // meter counts what operations cost.
 type meter struct {
-	o       *op
+	o       *providertest.Fixture
 	cpu     time.Duration
 	commits uint64
 }
 
-func (m *meter) start() { m.cpu, m.commits = m.cpu-cpuTime(), m.commits-m.o.store.Commits() }
+func (m *meter) start() { m.cpu, m.commits = m.cpu-cpuTime(), m.commits-m.o.Store.Commits() }
 
-func (m *meter) stop() { m.cpu, m.commits = m.cpu+cpuTime(), m.commits+m.o.store.Commits() }
+func (m *meter) stop() { m.cpu, m.commits = m.cpu+cpuTime(), m.commits+m.o.Store.Commits() }
 
 func (m *meter) report(b *testing.B, ops int) {
 	b.ReportMetric(float64(m.cpu.Microseconds())/1000/float64(ops), "cpu-ms/op")
@@ -52,15 +53,15 @@ func cpuTime() time.Duration {
 }
 
 // startQuiet starts a provider whose library does not log its routes between the results.
-func startQuiet(b *testing.B, configure func(*provider.Config)) *op {
+func startQuiet(b *testing.B, configure func(*provider.Config)) *providertest.Fixture {
 	before := slog.Default()
 	slog.SetDefault(slog.New(slog.DiscardHandler))
 	b.Cleanup(func() { slog.SetDefault(before) })
-	return mustStart(b, configure)
+	return providertest.MustStart(b, configure)
 }
 
 // measure runs do b.N times from so many callers.
-func measure(b *testing.B, o *op, callers int, do func(caller int)) {
+func measure(b *testing.B, o *providertest.Fixture, callers int, do func(caller int)) {
 	b.Helper()
 	b.ReportAllocs()
 	m := meter{o: o}
@@ -83,7 +84,7 @@ func measure(b *testing.B, o *op, callers int, do func(caller int)) {
 
 // wire writes and reads requests with as little work of its own as there can be.
 type wire struct {
-	o      *op
+	o      *providertest.Fixture
 	header http.Header
 	body   bytes.Buffer
 	status int
@@ -97,10 +98,10 @@ func (w *wire) Write(p []byte) (int, error) { return w.body.Write(p) }
 
 // send sends a request and gives the answer's body, which is valid until the next.
 func (w *wire) send(method, target, form string, header http.Header) []byte {
-	w.o.t.Helper()
+	w.o.T.Helper()
 	u, err := url.ParseRequestURI(target)
 	if err != nil {
-		w.o.t.Error(err)
+		w.o.T.Error(err)
 		return nil
 	}
 	r := &http.Request{Method: method, URL: u, RequestURI: target, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1, Header: header, Host: "op.example",
@@ -110,9 +111,9 @@ func (w *wire) send(method, target, form string, header http.Header) []byte {
 	}
 	w.header, w.status = http.Header{}, http.StatusOK
 	w.body.Reset()
-	w.o.provider.ServeHTTP(w, r)
+	w.o.Provider.ServeHTTP(w, r)
 	if w.status >= http.StatusBadRequest {
-		w.o.t.Errorf("got %d %q from %s", w.status, w.body.Bytes(), target)
+		w.o.T.Errorf("got %d %q from %s", w.status, w.body.Bytes(), target)
 	}
 	return w.body.Bytes()
 }
@@ -126,13 +127,13 @@ func field(body []byte, name string) string {
 
 // asClient is the header of an application's own server.
 func asClient(id string) http.Header {
-	return http.Header{"Authorization": {"Basic " + base64.StdEncoding.EncodeToString([]byte(id+":"+secret))}, "Content-Type": {"application/x-www-form-urlencoded"}}
+	return http.Header{"Authorization": {"Basic " + base64.StdEncoding.EncodeToString([]byte(id+":"+providertest.Secret))}, "Content-Type": {"application/x-www-form-urlencoded"}}
 }
 
 // header is that of a browser's navigation.
-func (b *browser) header() http.Header {
+func header(b *providertest.Browser) http.Header {
 	var cookies []string
-	for name, value := range b.cookies {
+	for name, value := range b.Cookies {
 		cookies = append(cookies, name+"="+value)
 	}
 	return http.Header{"Cookie": {strings.Join(cookies, "; ")}}
@@ -140,31 +141,31 @@ func (b *browser) header() http.Header {
 
 // flow is one single sign-on: authorize with a living session, code, tokens.
 func (w *wire) flow(client string, cookies, basic http.Header) []byte {
-	w.send(http.MethodGet, authorizeURL(client), "", cookies)
+	w.send(http.MethodGet, providertest.AuthorizeURL(client), "", cookies)
 	_, rest, _ := strings.Cut(w.header.Get("Location"), "?code=")
 	code, _, _ := strings.Cut(rest, "&")
-	return w.send(http.MethodPost, "/token", "grant_type=authorization_code&code="+code+"&code_verifier="+verifier+"&redirect_uri=https%3A%2F%2F"+client+".example%2Fcb", basic)
+	return w.send(http.MethodPost, "/token", "grant_type=authorization_code&code="+code+"&code_verifier="+providertest.Verifier+"&redirect_uri=https%3A%2F%2F"+client+".example%2Fcb", basic)
 }
 
-// callers are browsers that are signed in, and what they call with.
-func (o *op) callers(n int) (wires []*wire, cookies []http.Header) {
+// signedInCallers are browsers that are signed in, and what they call with.
+func signedInCallers(o *providertest.Fixture, n int) (wires []*wire, cookies []http.Header) {
 	for range n {
-		b := o.browser()
-		b.mustJoin("alice", "shop")
-		wires, cookies = append(wires, &wire{o: o}), append(cookies, b.header())
+		b := o.Browser()
+		b.MustJoin("alice", "shop")
+		wires, cookies = append(wires, &wire{o: o}), append(cookies, header(b))
 	}
 	return wires, cookies
 }
 
 // oneToken is a provider with one application, which holds an access token of that form.
-func oneToken(b *testing.B, format string) (*op, string) {
+func oneToken(b *testing.B, format string) (*providertest.Fixture, string) {
 	o := startQuiet(b, nil)
-	o.mustAddClient("shop", func(m *storage.Metadata) { m.AccessTokenFormat = format })
-	return o, o.browser().mustJoin("alice", "shop").AccessToken
+	o.MustAddClient("shop", func(m *storage.Metadata) { m.AccessTokenFormat = format })
+	return o, o.Browser().MustJoin("alice", "shop").AccessToken
 }
 
 // each runs what needs no state from 16 callers.
-func each(b *testing.B, o *op, do func(*wire)) {
+func each(b *testing.B, o *providertest.Fixture, do func(*wire)) {
 	wires := make([]*wire, 16)
 	for i := range wires {
 		wires[i] = &wire{o: o}
@@ -176,7 +177,7 @@ const hanging = "https://hanging.example/backchannel"
 
 // sink plays relying parties that answer at once, but for one.
 type sink struct {
-	fakeClients
+	providertest.Clients
 	told chan struct{}
 }
 
@@ -190,7 +191,7 @@ func (s *sink) PostForm(ctx context.Context, uri string, _ url.Values) (egress.R
 }
 
 // signIn begins n sessions, without the costly password, and joins those applications to each.
-func (o *op) signIn(n int, clients ...string) {
+func signIn(o *providertest.Fixture, n int, clients ...string) {
 	var all sync.WaitGroup
 	var left atomic.Int64
 	left.Store(int64(n))
@@ -201,8 +202,8 @@ func (o *op) signIn(n int, clients ...string) {
 				now, secret := time.Now(), keys.Random("")
 				s := storage.Session{ID: storage.SessionID(keys.Random("")), SecretHash: storage.HashOf(secret), Subject: "sub-alice", AuthTime: now, Created: now,
 					LastActive: now, IdleTimeout: 8 * time.Hour, Expires: now.Add(24 * time.Hour)}
-				if err := o.store.CreateSession(context.Background(), s, storage.Event{At: now, Kind: "session.created", Subject: s.Subject}); err != nil {
-					o.t.Error(err)
+				if err := o.Store.CreateSession(context.Background(), s, storage.Event{At: now, Kind: "session.created", Subject: s.Subject}); err != nil {
+					o.T.Error(err)
 				}
 				for _, id := range clients {
 					w.flow(id, http.Header{"Cookie": {"__Host-curfew-session=" + secret}}, asClient(id))

@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 	"testing/synctest"
+
+	"github.com/curfew-id/curfew/provider/providertest"
 )
 
 // withScenario runs with all that alice has at atlas, and ways to look at it.
@@ -16,7 +18,7 @@ func withScenario(t *testing.T, test func(*scenario)) {
 }
 
 func (h *scenario) patchClient(metadata string) {
-	h.admin(http.MethodPatch, "/clients/atlas", metadata)
+	h.MustAdmin(http.MethodPatch, "/clients/atlas", metadata)
 }
 
 // scopeOf is what introspection says of a token; - if it is dead.
@@ -26,7 +28,7 @@ func (h *scenario) scopeOf(client, token string) string {
 		Active bool   `json:"active"`
 		Scope  string `json:"scope"`
 	}
-	if err := json.Unmarshal([]byte(h.call(client, "/introspect", url.Values{"token": {token}}).Body), &a); err != nil {
+	if err := json.Unmarshal([]byte(h.Call(client, "/introspect", url.Values{"token": {token}}).Body), &a); err != nil {
 		h.t.Fatal(err)
 	}
 	if !a.Active {
@@ -36,28 +38,28 @@ func (h *scenario) scopeOf(client, token string) string {
 }
 
 func (h *scenario) seesEmail(token string) bool {
-	return strings.Contains(h.browser().do(http.MethodGet, "/userinfo", nil, http.Header{"Authorization": {"Bearer " + token}}).Body, `"email"`)
+	return strings.Contains(h.Browser().Do(http.MethodGet, "/userinfo", nil, http.Header{"Authorization": {"Bearer " + token}}).Body, `"email"`)
 }
 
 func TestClaimsAskedForByNameStayWithinTheClientsScope(t *testing.T) {
 	withScenario(t, func(h *scenario) {
 		wishes := `{"id_token":{"email":null},"userinfo":{"email":{"essential":true}}}`
-		j := h.mustRedeem("atlas", h.laptop.mustSignIn("alice", "atlas", "scope", "openid", "claims", wishes, "prompt", "consent").Get("code"))
-		if !h.seesEmail(j.AccessToken) || claims(h.t, j.IDToken)["email"] == nil {
+		j := h.mustRedeem("atlas", h.laptop.MustSignIn("alice", "atlas", "scope", "openid", "claims", wishes, "prompt", "consent").Get("code"))
+		if !h.seesEmail(j.AccessToken) || providertest.MustReadClaims(h.t, j.IDToken)["email"] == nil {
 			h.t.Fatal("got no e-mail address before the change")
 		}
 		h.patchClient(`{"scope":"openid profile offline_access"}`)
 		if h.seesEmail(j.AccessToken) {
 			h.t.Error("got the e-mail address at userinfo by a token from before the change")
 		}
-		if next := h.token("atlas", url.Values{"grant_type": {"refresh_token"}, "refresh_token": {j.RefreshToken}}); next.IDToken == "" || claims(h.t, next.IDToken)["email"] != nil {
+		if next := h.Token("atlas", url.Values{"grant_type": {"refresh_token"}, "refresh_token": {j.RefreshToken}}); next.IDToken == "" || providertest.MustReadClaims(h.t, next.IDToken)["email"] != nil {
 			h.t.Errorf("got %+v, want an ID token without the e-mail address", next)
 		}
-		if p := h.laptop.get(authorizeURL("atlas", "scope", "openid", "claims", wishes, "prompt", "consent")); !strings.Contains(p.Body, "asks for access") || strings.Contains(p.Body, "e-mail address") {
+		if p := h.laptop.Get(providertest.AuthorizeURL("atlas", "scope", "openid", "claims", wishes, "prompt", "consent")); !strings.Contains(p.Body, "asks for access") || strings.Contains(p.Body, "e-mail address") {
 			h.t.Errorf("got %d, want a consent page that does not ask for what the client may not have", p.Status)
 		}
-		j = h.mustRedeem("atlas", h.laptop.mustSignIn("alice", "atlas", "scope", "openid", "claims", wishes).Get("code"))
-		if h.seesEmail(j.AccessToken) || claims(h.t, j.IDToken)["email"] != nil {
+		j = h.mustRedeem("atlas", h.laptop.MustSignIn("alice", "atlas", "scope", "openid", "claims", wishes).Get("code"))
+		if h.seesEmail(j.AccessToken) || providertest.MustReadClaims(h.t, j.IDToken)["email"] != nil {
 			h.t.Error("got the e-mail address by name, which the client may not ask for by scope")
 		}
 	})
@@ -65,8 +67,8 @@ func TestClaimsAskedForByNameStayWithinTheClientsScope(t *testing.T) {
 
 func TestScopeTakenFromAClientCountsAtTheNextUse(t *testing.T) {
 	withScenario(t, func(h *scenario) {
-		j := h.mustRedeem("atlas", h.laptop.mustSignIn("alice", "atlas", "scope", "openid profile email", "prompt", "consent").Get("code"))
-		late := h.laptop.mustSignIn("alice", "atlas", "scope", "openid profile email").Get("code")
+		j := h.mustRedeem("atlas", h.laptop.MustSignIn("alice", "atlas", "scope", "openid profile email", "prompt", "consent").Get("code"))
+		late := h.laptop.MustSignIn("alice", "atlas", "scope", "openid profile email").Get("code")
 		if !h.seesEmail(j.AccessToken) {
 			h.t.Fatal("got no e-mail address before the change")
 		}
@@ -80,15 +82,15 @@ func TestScopeTakenFromAClientCountsAtTheNextUse(t *testing.T) {
 			}
 		}
 		form := url.Values{"grant_type": {"refresh_token"}, "refresh_token": {j.RefreshToken}, "scope": {"openid email"}}
-		if got := h.token("atlas", form); got.Error != "invalid_scope" {
+		if got := h.Token("atlas", form); got.Error != "invalid_scope" {
 			h.t.Errorf("got %+v for a scope that was taken away, want invalid_scope", got)
 		}
 		form.Del("scope")
-		next := h.token("atlas", form)
-		if claims(h.t, next.AccessToken)["scope"] != "openid profile" || h.seesEmail(next.AccessToken) {
+		next := h.Token("atlas", form)
+		if providertest.MustReadClaims(h.t, next.AccessToken)["scope"] != "openid profile" || h.seesEmail(next.AccessToken) {
 			h.t.Errorf("got %+v by refresh, want openid profile", next)
 		}
-		if got := h.redeem("atlas", late); claims(h.t, got.AccessToken)["scope"] != "openid profile" || h.seesEmail(got.AccessToken) {
+		if got := h.Redeem("atlas", late); providertest.MustReadClaims(h.t, got.AccessToken)["scope"] != "openid profile" || h.seesEmail(got.AccessToken) {
 			h.t.Errorf("got %+v for a code from before the change, want openid profile", got)
 		}
 		if !h.accessTokenActive("atlas", h.opaqueTokens.AccessToken) || !h.refreshTokenActive("atlas", h.offlineTokens.RefreshToken) {
@@ -134,7 +136,7 @@ func TestClientCredentialsTokensOfARestrictedClientAreRevoked(t *testing.T) {
 	for _, format := range []string{"opaque", "jwt"} {
 		withScenario(t, func(h *scenario) {
 			h.patchClient(`{"grant_types":["authorization_code","client_credentials"],"scope":"openid read","access_token_format":"` + format + `"}`)
-			own := h.token("atlas", url.Values{"grant_type": {"client_credentials"}})
+			own := h.Token("atlas", url.Values{"grant_type": {"client_credentials"}})
 			if got := h.scopeOf("atlas", own.AccessToken); got != "read" {
 				h.t.Fatalf("got %+v with scope %q, want read", own, got)
 			}
@@ -147,7 +149,7 @@ func TestClientCredentialsTokensOfARestrictedClientAreRevoked(t *testing.T) {
 				h.t.Errorf("got scope %q of a token of a kind that the client may not have", got)
 			}
 			// What is given back stays so.
-			h.call("atlas", "/revoke", url.Values{"token": {own.AccessToken}})
+			h.Call("atlas", "/revoke", url.Values{"token": {own.AccessToken}})
 			h.patchClient(`{"grant_types":["authorization_code","client_credentials"]}`)
 			if got := h.scopeOf("atlas", own.AccessToken); got != "-" {
 				h.t.Errorf("got scope %q of a token that was revoked", got)
@@ -175,16 +177,16 @@ func TestRemovedAudienceIsLeftOut(t *testing.T) {
 func TestURIsTakenFromAClientAreNotUsedAnyMore(t *testing.T) {
 	withScenario(t, func(h *scenario) {
 		h.patchClient(`{"redirect_uris":["https://atlas.example/elsewhere"],"backchannel_logout_uri":null,"post_logout_redirect_uris":null}`)
-		p := h.oldLaptop.copy().get(h.consent)
+		p := h.oldLaptop.Copy().Get(h.consent)
 		if strings.Contains(p.Body, `id="allow"`) || strings.HasPrefix(p.Header.Get("Location"), "https://atlas.example") {
 			h.t.Errorf("got %d %v from a sign-in towards a redirect URI that was taken away", p.Status, p.Header.Get("Location"))
 		}
 		if !h.accessTokenActive("atlas", h.opaqueTokens.AccessToken) || !h.refreshTokenActive("atlas", h.opaqueTokens.RefreshToken) {
 			h.t.Error("got tokens dead because of URIs")
 		}
-		h.laptop.get(endSession("id_token_hint", h.opaqueTokens.IDToken))
+		h.laptop.Get(providertest.EndSessionURL("id_token_hint", h.opaqueTokens.IDToken))
 		synctest.Wait()
-		told := slices.ContainsFunc(h.clients.sent(), func(p post) bool { return strings.Contains(p.URI, "atlas") })
+		told := slices.ContainsFunc(h.Clients.Sent(), func(p providertest.Post) bool { return strings.Contains(p.URI, "atlas") })
 		if told || h.accessTokenActive("atlas", h.opaqueTokens.AccessToken) {
 			h.t.Errorf("got told %v, want the session ended and nothing sent where nobody listens", told)
 		}

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/curfew-id/curfew/provider"
+	"github.com/curfew-id/curfew/provider/providertest"
 	"github.com/curfew-id/curfew/storage"
 )
 
@@ -16,10 +17,10 @@ import (
 func TestCookiesAreOfThisHostAlone(t *testing.T) {
 	for _, frame := range []bool{false, true} {
 		synctest.Test(t, func(t *testing.T) {
-			o := mustStart(t, func(c *provider.Config) { c.CheckSession = frame })
-			o.mustAddClient("atlas", func(m *storage.Metadata) { m.CheckSession = true })
+			o := providertest.MustStart(t, func(c *provider.Config) { c.CheckSession = frame })
+			o.MustAddClient("atlas", func(m *storage.Metadata) { m.CheckSession = true })
 			seen := map[string]int{}
-			check := func(p page) page {
+			check := func(p providertest.Page) providertest.Page {
 				t.Helper()
 				for _, c := range (&http.Response{Header: p.Header}).Cookies() {
 					readable := c.Name == "__Host-curfew-state"
@@ -41,23 +42,23 @@ func TestCookiesAreOfThisHostAlone(t *testing.T) {
 				return p
 			}
 			for _, keep := range []string{"", "on"} {
-				b := o.browser()
-				signIn := b.get(check(b.do(http.MethodGet, authorizeURL("atlas", "state", strings.Repeat("s", 900)), nil, nil)).Header.Get("Location"))
-				action, fields := signIn.form(t)
+				b := o.Browser()
+				signIn := b.Get(check(b.Do(http.MethodGet, providertest.AuthorizeURL("atlas", "state", strings.Repeat("s", 900)), nil, nil)).Header.Get("Location"))
+				action, fields := signIn.Form(t)
 				fields.Set("username", "alice")
-				fields.Set("password", testPassword)
+				fields.Set("password", providertest.Password)
 				fields.Set("keep", keep)
-				p := b.do(http.MethodPost, action, fields, nil)
+				p := b.Do(http.MethodPost, action, fields, nil)
 				if keep != "" {
 					p.Path = "keep"
 				}
-				a := check(p).responseParams(t)
+				a := check(p).ResponseParams(t)
 				if got := a.Get("session_state") != ""; got != frame {
 					t.Errorf("got a session_state: %v, want %v", got, frame)
 				}
-				hint := o.redeem("atlas", a.Get("code")).IDToken
-				out := check(b.do(http.MethodGet, endSession("id_token_hint", hint), nil, nil))
-				if b.cookies["__Host-curfew-session"] != "" || !strings.Contains(out.Body, "signed out") {
+				hint := o.Redeem("atlas", a.Get("code")).IDToken
+				out := check(b.Do(http.MethodGet, providertest.EndSessionURL("id_token_hint", hint), nil, nil))
+				if b.Cookies["__Host-curfew-session"] != "" || !strings.Contains(out.Body, "signed out") {
 					t.Error("got the session cookie kept after signing out")
 				}
 			}
@@ -73,35 +74,35 @@ func TestCookiesAreOfThisHostAlone(t *testing.T) {
 // TestPlantedCookieNeverBecomesASession: what was there before signing in is neither taken over nor believed (session fixation).
 func TestPlantedCookieNeverBecomesASession(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		o := mustStart(t, nil)
-		o.mustAddClient("atlas", nil)
-		o.mustAddUser("eve")
-		eve := o.browser()
-		eve.mustSignIn("eve", "atlas")
-		for name, planted := range map[string]string{"made up": strings.Repeat("A", 43), "empty": "", "long": strings.Repeat("x", 5000), "eve's own": eve.cookies["__Host-curfew-session"]} {
-			b := o.browser()
-			b.cookies["__Host-curfew-session"] = planted
-			b.cookies["__Host-curfew-flow"] = eve.cookies["__Host-curfew-flow"]
+		o := providertest.MustStart(t, nil)
+		o.MustAddClient("atlas", nil)
+		o.MustAddUser("eve")
+		eve := o.Browser()
+		eve.MustSignIn("eve", "atlas")
+		for name, planted := range map[string]string{"made up": strings.Repeat("A", 43), "empty": "", "long": strings.Repeat("x", 5000), "eve's own": eve.Cookies["__Host-curfew-session"]} {
+			b := o.Browser()
+			b.Cookies["__Host-curfew-session"] = planted
+			b.Cookies["__Host-curfew-flow"] = eve.Cookies["__Host-curfew-flow"]
 			if name == "eve's own" { // then eve is signed in there, and alice takes over
 				time.Sleep(time.Second)
-				p := b.get(b.get(authorizeURL("atlas", "prompt", "select_account")).link("other-account"))
-				p = b.submit(p, "username", "alice", "password", testPassword)
-				if p.responseParams(t).Get("code") == "" {
+				p := b.Get(b.Get(providertest.AuthorizeURL("atlas", "prompt", "select_account")).Link("other-account"))
+				p = b.Submit(p, "username", "alice", "password", providertest.Password)
+				if p.ResponseParams(t).Get("code") == "" {
 					t.Fatalf("%s: got no code", name)
 				}
 			} else {
-				b.mustSignIn("alice", "atlas")
+				b.MustSignIn("alice", "atlas")
 			}
-			if got := b.cookies["__Host-curfew-session"]; got == planted || len(got) != 43 {
+			if got := b.Cookies["__Host-curfew-session"]; got == planted || len(got) != 43 {
 				t.Errorf("%s: got the cookie %q kept", name, got)
 			}
-			thief := o.browser()
-			thief.cookies["__Host-curfew-session"] = planted
-			if thief.signedIn("atlas") {
+			thief := o.Browser()
+			thief.Cookies["__Host-curfew-session"] = planted
+			if thief.SignedIn("atlas") {
 				t.Errorf("%s: got whoever planted the cookie signed in", name)
 			}
 		}
-		if eve.signedIn("atlas") {
+		if eve.SignedIn("atlas") {
 			t.Error("got eve's session alive after alice signed in over it")
 		}
 	})

@@ -8,34 +8,21 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/curfew-id/curfew/provider/providertest"
 	"github.com/curfew-id/curfew/storage"
 )
-
-func endSession(more ...string) string {
-	q := url.Values{}
-	for i := 0; i < len(more); i += 2 {
-		q.Set(more[i], more[i+1])
-	}
-	return "/end_session?" + q.Encode()
-}
-
-// signedIn tells whether the browser still has its single sign-on session.
-func (b *browser) signedIn(client string) bool {
-	b.o.t.Helper()
-	return b.mustPromptNone(client).Get("code") != ""
-}
 
 // TestLogoutAsksUnlessTheHintIsOfThisSession walks what may and may not end a session without a question (RP-Initiated Logout 1.0 §2, §4).
 func TestLogoutAsksUnlessTheHintIsOfThisSession(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		o := mustStart(t, nil)
-		o.mustAddClient("atlas", nil)
-		o.mustAddClient("ledger", nil)
-		o.mustAddUser("bob")
-		other := o.browser().mustJoin("bob", "atlas").IDToken
-		earlier := o.browser().mustJoin("alice", "atlas").IDToken // alice in another browser
-		b := o.browser()
-		mine := b.mustJoin("alice", "atlas").IDToken
+		o := providertest.MustStart(t, nil)
+		o.MustAddClient("atlas", nil)
+		o.MustAddClient("ledger", nil)
+		o.MustAddUser("bob")
+		other := o.Browser().MustJoin("bob", "atlas").IDToken
+		earlier := o.Browser().MustJoin("alice", "atlas").IDToken // alice in another browser
+		b := o.Browser()
+		mine := b.MustJoin("alice", "atlas").IDToken
 		parts := strings.Split(mine, ".")
 
 		for name, c := range map[string]struct {
@@ -55,7 +42,7 @@ func TestLogoutAsksUnlessTheHintIsOfThisSession(t *testing.T) {
 			"a client_id that is not the aud": {[]string{"id_token_hint", mine, "client_id", "ledger"}, "client_id"},
 			"an unknown client_id":            {[]string{"client_id", "nobody"}, "client_id"},
 		} {
-			p := b.get(endSession(c.query...))
+			p := b.Get(providertest.EndSessionURL(c.query...))
 			if !strings.Contains(p.Body, `id="sign-out"`) || !strings.Contains(p.Body, `id="stay"`) {
 				t.Errorf("%s: got no question (status %d):\n%s", name, p.Status, p.Body)
 			}
@@ -65,7 +52,7 @@ func TestLogoutAsksUnlessTheHintIsOfThisSession(t *testing.T) {
 			if c.says != "" && (p.Status != http.StatusBadRequest || !strings.Contains(p.Body, `id="error-description">`) || !strings.Contains(p.Body, c.says)) {
 				t.Errorf("%s: got status %d without %q", name, p.Status, c.says)
 			}
-			if !b.signedIn("atlas") {
+			if !b.SignedIn("atlas") {
 				t.Fatalf("%s: got the session ended without a click", name)
 			}
 		}
@@ -75,18 +62,18 @@ func TestLogoutAsksUnlessTheHintIsOfThisSession(t *testing.T) {
 // TestExpiredHintStillSignsOut: a hint's expiry does not matter (RP-Initiated Logout 1.0 §2), nor does the retirement of its key.
 func TestExpiredHintStillSignsOut(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		o := mustStart(t, nil)
-		o.mustAddClient("atlas", nil)
-		b := o.browser()
-		hint := b.mustJoin("alice", "atlas").IDToken
+		o := providertest.MustStart(t, nil)
+		o.MustAddClient("atlas", nil)
+		b := o.Browser()
+		hint := b.MustJoin("alice", "atlas").IDToken
 		for range 2 {
-			if err := o.provider.RotateForTest(t.Context()); err != nil {
+			if err := o.Ring.Rotate(t.Context(), time.Now(), true, "test"); err != nil {
 				t.Fatal(err)
 			}
 			time.Sleep(2 * time.Hour)
 		}
-		p := b.get(endSession("id_token_hint", hint, "post_logout_redirect_uri", "https://atlas.example/bye"))
-		if !strings.Contains(p.Body, `id="signed-out"`) || b.signedIn("atlas") {
+		p := b.Get(providertest.EndSessionURL("id_token_hint", hint, "post_logout_redirect_uri", "https://atlas.example/bye"))
+		if !strings.Contains(p.Body, `id="signed-out"`) || b.SignedIn("atlas") {
 			t.Errorf("got %d, want signed out by an expired hint of a retired key:\n%s", p.Status, p.Body)
 		}
 	})
@@ -95,27 +82,27 @@ func TestExpiredHintStillSignsOut(t *testing.T) {
 // TestConfirmationEndsWhatWasChosen: here, everywhere, or nothing; and the same form again does no more.
 func TestConfirmationEndsWhatWasChosen(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		o := mustStart(t, nil)
-		o.mustAddClient("atlas", nil)
-		laptop, phone := o.browser(), o.browser()
-		laptop.mustJoin("alice", "atlas")
-		phone.mustJoin("alice", "atlas")
+		o := providertest.MustStart(t, nil)
+		o.MustAddClient("atlas", nil)
+		laptop, phone := o.Browser(), o.Browser()
+		laptop.MustJoin("alice", "atlas")
+		phone.MustJoin("alice", "atlas")
 
-		ask := laptop.get("/end_session")
-		if p := laptop.submit(ask, "scope", "stay"); !strings.Contains(p.Body, "still signed in") || !laptop.signedIn("atlas") {
+		ask := laptop.Get("/end_session")
+		if p := laptop.Submit(ask, "scope", "stay"); !strings.Contains(p.Body, "still signed in") || !laptop.SignedIn("atlas") {
 			t.Errorf("got %d after Stay, want to be signed in", p.Status)
 		}
-		if p := laptop.submit(ask, "scope", "session"); !strings.Contains(p.Body, `id="signed-out"`) || laptop.signedIn("atlas") {
+		if p := laptop.Submit(ask, "scope", "session"); !strings.Contains(p.Body, `id="signed-out"`) || laptop.SignedIn("atlas") {
 			t.Errorf("got %d after Sign out, want this browser signed out", p.Status)
 		}
-		if !phone.signedIn("atlas") {
+		if !phone.SignedIn("atlas") {
 			t.Error("got the phone signed out, want only the laptop")
 		}
-		if p := laptop.submit(ask, "scope", "session"); p.Status != http.StatusOK || !strings.Contains(p.Body, "nothing to end") {
+		if p := laptop.Submit(ask, "scope", "session"); p.Status != http.StatusOK || !strings.Contains(p.Body, "nothing to end") {
 			t.Errorf("got %d for the same form again, want a calm page", p.Status)
 		}
-		laptop.mustJoin("alice", "atlas")
-		if p := laptop.submit(laptop.get("/end_session"), "scope", "all"); !strings.Contains(p.Body, `id="signed-out"`) || laptop.signedIn("atlas") || phone.signedIn("atlas") {
+		laptop.MustJoin("alice", "atlas")
+		if p := laptop.Submit(laptop.Get("/end_session"), "scope", "all"); !strings.Contains(p.Body, `id="signed-out"`) || laptop.SignedIn("atlas") || phone.SignedIn("atlas") {
 			t.Errorf("got %d after Everywhere, want both browsers signed out", p.Status)
 		}
 	})
@@ -123,24 +110,24 @@ func TestConfirmationEndsWhatWasChosen(t *testing.T) {
 
 // TestConfirmationLeadsNowhereThatIsNoLongerRegistered: a page that was open meanwhile ends the session all the same.
 func TestConfirmationLeadsNowhereThatIsNoLongerRegistered(t *testing.T) {
-	for name, change := range map[string]func(*op){
-		"disabled": func(o *op) { o.admin(http.MethodPost, "/clients/atlas/disable", "") },
-		"removed":  func(o *op) { o.admin(http.MethodDelete, "/clients/atlas", "") },
-		"target taken away": func(o *op) {
-			o.admin(http.MethodPatch, "/clients/atlas", `{"post_logout_redirect_uris":["https://atlas.example/other"]}`)
+	for name, change := range map[string]func(*providertest.Fixture){
+		"disabled": func(o *providertest.Fixture) { o.MustAdmin(http.MethodPost, "/clients/atlas/disable", "") },
+		"removed":  func(o *providertest.Fixture) { o.MustAdmin(http.MethodDelete, "/clients/atlas", "") },
+		"target taken away": func(o *providertest.Fixture) {
+			o.MustAdmin(http.MethodPatch, "/clients/atlas", `{"post_logout_redirect_uris":["https://atlas.example/other"]}`)
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				o := mustStart(t, nil)
-				o.mustAddClient("atlas", nil)
-				o.mustAddClient("ledger", nil)
-				b := o.browser()
-				b.mustJoin("alice", "ledger")
-				page := b.get(endSession("client_id", "atlas", "post_logout_redirect_uri", "https://atlas.example/bye"))
+				o := providertest.MustStart(t, nil)
+				o.MustAddClient("atlas", nil)
+				o.MustAddClient("ledger", nil)
+				b := o.Browser()
+				b.MustJoin("alice", "ledger")
+				page := b.Get(providertest.EndSessionURL("client_id", "atlas", "post_logout_redirect_uri", "https://atlas.example/bye"))
 				change(o)
-				p := b.submit(page, "scope", "session")
-				if p.Status != http.StatusOK || b.signedIn("ledger") {
+				p := b.Submit(page, "scope", "session")
+				if p.Status != http.StatusOK || b.SignedIn("ledger") {
 					t.Errorf("got %d, want signed out", p.Status)
 				}
 				if strings.Contains(p.Body, "https://atlas.example/bye") || strings.Contains(p.Header.Get("Location"), "atlas.example") {
@@ -154,23 +141,23 @@ func TestConfirmationLeadsNowhereThatIsNoLongerRegistered(t *testing.T) {
 // TestForeignFormCannotConfirm: neither another site nor another browser can click for the person.
 func TestForeignFormCannotConfirm(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		o := mustStart(t, nil)
-		o.mustAddClient("atlas", nil)
-		b, thief := o.browser(), o.browser()
-		b.mustJoin("alice", "atlas")
-		o.mustAddUser("eve")
-		thief.mustJoin("eve", "atlas")
-		action, stolen := thief.get("/end_session").form(t)
+		o := providertest.MustStart(t, nil)
+		o.MustAddClient("atlas", nil)
+		b, thief := o.Browser(), o.Browser()
+		b.MustJoin("alice", "atlas")
+		o.MustAddUser("eve")
+		thief.MustJoin("eve", "atlas")
+		action, stolen := thief.Get("/end_session").Form(t)
 		stolen.Set("scope", "session")
-		if p := b.do(http.MethodPost, action, stolen, nil); p.Status != http.StatusBadRequest {
+		if p := b.Do(http.MethodPost, action, stolen, nil); p.Status != http.StatusBadRequest {
 			t.Errorf("got %d for another browser's handle, want 400", p.Status)
 		}
-		action, own := b.get("/end_session").form(t)
+		action, own := b.Get("/end_session").Form(t)
 		own.Set("scope", "session")
-		if p := b.do(http.MethodPost, action, own, http.Header{"Sec-Fetch-Site": {"cross-site"}}); p.Status != http.StatusForbidden {
+		if p := b.Do(http.MethodPost, action, own, http.Header{"Sec-Fetch-Site": {"cross-site"}}); p.Status != http.StatusForbidden {
 			t.Errorf("got %d for a form from another site, want 403", p.Status)
 		}
-		if !b.signedIn("atlas") {
+		if !b.SignedIn("atlas") {
 			t.Error("got signed out by somebody else's form")
 		}
 	})
@@ -179,20 +166,20 @@ func TestForeignFormCannotConfirm(t *testing.T) {
 // TestCrossSitePostReachesTheSession: such a POST comes without the Lax cookie and is led over a GET of our own; the ID token is not in its URL.
 func TestCrossSitePostReachesTheSession(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		o := mustStart(t, nil)
-		o.mustAddClient("atlas", nil)
-		b := o.browser()
-		hint := b.mustJoin("alice", "atlas").IDToken
+		o := providertest.MustStart(t, nil)
+		o.MustAddClient("atlas", nil)
+		b := o.Browser()
+		hint := b.MustJoin("alice", "atlas").IDToken
 		form := url.Values{"id_token_hint": {hint}, "post_logout_redirect_uri": {"https://atlas.example/bye"}, "state": {"s"}}
-		lax := b.cookies["__Host-curfew-session"]
-		delete(b.cookies, "__Host-curfew-session")
-		p := b.do(http.MethodPost, "/end_session", form, http.Header{"Sec-Fetch-Site": {"cross-site"}})
+		lax := b.Cookies["__Host-curfew-session"]
+		delete(b.Cookies, "__Host-curfew-session")
+		p := b.Do(http.MethodPost, "/end_session", form, http.Header{"Sec-Fetch-Site": {"cross-site"}})
 		location := p.Header.Get("Location")
 		if p.Status != http.StatusSeeOther || !strings.HasPrefix(location, "/end_session?request=") || strings.Contains(location, hint) {
 			t.Fatalf("got %d to %q, want 303 to our own GET without the hint", p.Status, location)
 		}
-		b.cookies["__Host-curfew-session"] = lax
-		if p := b.follow(p); !strings.Contains(p.Body, `id="signed-out"`) || b.signedIn("atlas") {
+		b.Cookies["__Host-curfew-session"] = lax
+		if p := b.Follow(p); !strings.Contains(p.Body, `id="signed-out"`) || b.SignedIn("atlas") {
 			t.Errorf("got %d, want signed out", p.Status)
 		}
 	})
@@ -202,15 +189,15 @@ func TestCrossSitePostReachesTheSession(t *testing.T) {
 func TestHintWithoutCookieEndsOnlyForBackends(t *testing.T) {
 	for backend, want := range map[string]bool{"": true, "session": false} {
 		synctest.Test(t, func(t *testing.T) {
-			o := mustStart(t, nil)
-			o.mustAddClient("atlas", func(m *storage.Metadata) { m.BackendLogout = backend })
-			b := o.browser()
-			hint := b.mustJoin("alice", "atlas").IDToken
-			p := o.browser().do(http.MethodPost, "/end_session", url.Values{"id_token_hint": {hint}}, nil)
+			o := providertest.MustStart(t, nil)
+			o.MustAddClient("atlas", func(m *storage.Metadata) { m.BackendLogout = backend })
+			b := o.Browser()
+			hint := b.MustJoin("alice", "atlas").IDToken
+			p := o.Browser().Do(http.MethodPost, "/end_session", url.Values{"id_token_hint": {hint}}, nil)
 			if p.Status >= 400 {
 				t.Errorf("backend_logout %q: got %d, want a clean answer", backend, p.Status)
 			}
-			if got := b.signedIn("atlas"); got != want {
+			if got := b.SignedIn("atlas"); got != want {
 				t.Errorf("backend_logout %q: got signed in %v, want %v", backend, got, want)
 			}
 		})
@@ -221,18 +208,18 @@ func TestHintWithoutCookieEndsOnlyForBackends(t *testing.T) {
 // their sids, which would be all that a front-channel logout needs.
 func TestBackendLearnsNothingOfOtherApplications(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		o := mustStart(t, nil)
-		o.mustAddClient("atlas", func(m *storage.Metadata) { m.BackendLogout = "session" })
-		o.mustAddClient("ledger", func(m *storage.Metadata) {
+		o := providertest.MustStart(t, nil)
+		o.MustAddClient("atlas", func(m *storage.Metadata) { m.BackendLogout = "session" })
+		o.MustAddClient("ledger", func(m *storage.Metadata) {
 			m.BackchannelLogoutURI, m.FrontchannelLogoutURI = "", "https://ledger.example/front"
 		})
-		o.mustAddClient("mail", nil)
-		b := o.browser()
-		hint := b.mustJoin("alice", "atlas").IDToken
-		sid := claims(t, b.mustJoin("alice", "ledger").IDToken)["sid"].(string)
-		b.mustJoin("alice", "mail", "scope", "openid offline_access", "prompt", "consent")
-		p := o.browser().do(http.MethodPost, "/end_session", url.Values{"id_token_hint": {hint}}, nil)
-		if p.Status != http.StatusOK || b.signedIn("atlas") {
+		o.MustAddClient("mail", nil)
+		b := o.Browser()
+		hint := b.MustJoin("alice", "atlas").IDToken
+		sid := providertest.MustReadClaims(t, b.MustJoin("alice", "ledger").IDToken)["sid"].(string)
+		b.MustJoin("alice", "mail", "scope", "openid offline_access", "prompt", "consent")
+		p := o.Browser().Do(http.MethodPost, "/end_session", url.Values{"id_token_hint": {hint}}, nil)
+		if p.Status != http.StatusOK || b.SignedIn("atlas") {
 			t.Errorf("got %d, want the session ended", p.Status)
 		}
 		for _, secret := range []string{"Ledger", "ledger.example", "Mail", sid} {
@@ -251,24 +238,24 @@ func TestBackendLearnsNothingOfOtherApplications(t *testing.T) {
 // TestSecondClickStillLeadsBack: a valid target is honoured although nobody is signed in any more; a dead cookie changes nothing.
 func TestSecondClickStillLeadsBack(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		o := mustStart(t, nil)
-		o.mustAddClient("atlas", nil)
-		b := o.browser()
-		hint := b.mustJoin("alice", "atlas").IDToken
-		target := endSession("id_token_hint", hint, "post_logout_redirect_uri", "https://atlas.example/bye", "state", "s")
-		cookie := b.cookies["__Host-curfew-session"]
-		b.get(target)
-		b.cookies["__Host-curfew-session"] = cookie
+		o := providertest.MustStart(t, nil)
+		o.MustAddClient("atlas", nil)
+		b := o.Browser()
+		hint := b.MustJoin("alice", "atlas").IDToken
+		target := providertest.EndSessionURL("id_token_hint", hint, "post_logout_redirect_uri", "https://atlas.example/bye", "state", "s")
+		cookie := b.Cookies["__Host-curfew-session"]
+		b.Get(target)
+		b.Cookies["__Host-curfew-session"] = cookie
 		for range 2 {
-			p := b.do(http.MethodGet, target, nil, nil)
+			p := b.Do(http.MethodGet, target, nil, nil)
 			if got := p.Header.Get("Location"); got != "https://atlas.example/bye?state=s" {
 				t.Errorf("got %d to %q, want back to the application", p.Status, got)
 			}
 		}
-		if p := b.get("/end_session"); p.Status != http.StatusOK || !strings.Contains(p.Body, `id="signed-out"`) {
+		if p := b.Get("/end_session"); p.Status != http.StatusOK || !strings.Contains(p.Body, `id="signed-out"`) {
 			t.Errorf("got %d without anything, want the signed-out page", p.Status)
 		}
-		if p := b.get(endSession("client_id", "atlas", "post_logout_redirect_uri", "https://atlas.example/bye")); p.Status != http.StatusOK || !strings.Contains(p.Body, "https://atlas.example/bye") {
+		if p := b.Get(providertest.EndSessionURL("client_id", "atlas", "post_logout_redirect_uri", "https://atlas.example/bye")); p.Status != http.StatusOK || !strings.Contains(p.Body, "https://atlas.example/bye") {
 			t.Errorf("got %d for client_id and target without a session, want a page with a link", p.Status)
 		}
 	})
@@ -277,16 +264,16 @@ func TestSecondClickStillLeadsBack(t *testing.T) {
 // TestStateReturnsByteForByte: fifty letters, ten digits and punctuation, as the conformance suite sends it; also where the URI has a query.
 func TestStateReturnsByteForByte(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		o := mustStart(t, nil)
-		o.mustAddClient("atlas", func(m *storage.Metadata) {
+		o := providertest.MustStart(t, nil)
+		o.MustAddClient("atlas", func(m *storage.Metadata) {
 			m.BackchannelLogoutURI = ""
 			m.PostLogoutRedirectURIs = []string{"https://atlas.example/bye", "https://atlas.example/bye?a=b"}
 		})
 		const state = "abcABC0123!$'()*,-./:?@_~{}[]|\\^`\"<>#%&=+;"
 		for _, target := range []string{"https://atlas.example/bye", "https://atlas.example/bye?a=b"} {
-			b := o.browser()
-			hint := b.mustJoin("alice", "atlas").IDToken
-			p := b.get(endSession("id_token_hint", hint, "post_logout_redirect_uri", target, "state", state))
+			b := o.Browser()
+			hint := b.MustJoin("alice", "atlas").IDToken
+			p := b.Get(providertest.EndSessionURL("id_token_hint", hint, "post_logout_redirect_uri", target, "state", state))
 			u, err := url.Parse(p.Header.Get("Location"))
 			if err != nil || p.Status != http.StatusSeeOther {
 				t.Fatalf("got %d to %q", p.Status, p.Header.Get("Location"))

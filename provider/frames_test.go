@@ -9,23 +9,24 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/curfew-id/curfew/provider/providertest"
 	"github.com/curfew-id/curfew/storage"
 )
 
 // TestCrossSitePostOfABackendClientLoadsFrames: a browser's POST has no cookie yet; its person gets the whole sign-out, not the bare one of a server.
 func TestCrossSitePostOfABackendClientLoadsFrames(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		o := mustStart(t, nil)
-		o.mustAddClient("atlas", func(m *storage.Metadata) {
+		o := providertest.MustStart(t, nil)
+		o.MustAddClient("atlas", func(m *storage.Metadata) {
 			m.BackendLogout, m.BackchannelLogoutURI, m.FrontchannelLogoutURI = "session", "", "https://atlas.example/front"
 		})
-		b := o.browser()
-		hint := b.mustJoin("alice", "atlas").IDToken
-		lax := b.cookies["__Host-curfew-session"]
-		delete(b.cookies, "__Host-curfew-session")
-		p := b.do(http.MethodPost, "/end_session", url.Values{"id_token_hint": {hint}}, http.Header{"Sec-Fetch-Site": {"cross-site"}})
-		b.cookies["__Host-curfew-session"] = lax
-		if p = b.follow(p); !strings.Contains(p.Body, "<iframe") || b.cookies["__Host-curfew-session"] != "" {
+		b := o.Browser()
+		hint := b.MustJoin("alice", "atlas").IDToken
+		lax := b.Cookies["__Host-curfew-session"]
+		delete(b.Cookies, "__Host-curfew-session")
+		p := b.Do(http.MethodPost, "/end_session", url.Values{"id_token_hint": {hint}}, http.Header{"Sec-Fetch-Site": {"cross-site"}})
+		b.Cookies["__Host-curfew-session"] = lax
+		if p = b.Follow(p); !strings.Contains(p.Body, "<iframe") || b.Cookies["__Host-curfew-session"] != "" {
 			t.Errorf("got %d without frames or with the cookie left, want the sign-out of a browser", p.Status)
 		}
 	})
@@ -35,14 +36,14 @@ func TestCrossSitePostOfABackendClientLoadsFrames(t *testing.T) {
 // has none and is for this browser only.
 func TestFramesOnlyInTheFirstAnswer(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		o := mustStart(t, nil)
-		o.mustAddClient("atlas", func(m *storage.Metadata) {
+		o := providertest.MustStart(t, nil)
+		o.MustAddClient("atlas", func(m *storage.Metadata) {
 			m.BackchannelLogoutURI, m.FrontchannelLogoutURI = "", "https://atlas.example/front?tenant=1"
 		})
-		b := o.browser()
-		id := b.mustJoin("alice", "atlas").IDToken
-		p := b.get(endSession("id_token_hint", id))
-		want := "https://atlas.example/front?tenant=1&iss=" + url.QueryEscape(issuer) + "&sid=" + url.QueryEscape(claims(t, id)["sid"].(string))
+		b := o.Browser()
+		id := b.MustJoin("alice", "atlas").IDToken
+		p := b.Get(providertest.EndSessionURL("id_token_hint", id))
+		want := "https://atlas.example/front?tenant=1&iss=" + url.QueryEscape(providertest.Issuer) + "&sid=" + url.QueryEscape(providertest.MustReadClaims(t, id)["sid"].(string))
 		if !strings.Contains(html.UnescapeString(p.Body), `<iframe src="`+want+`"`) {
 			t.Errorf("got no frame to %s in\n%s", want, p.Body)
 		}
@@ -60,7 +61,7 @@ func TestFramesOnlyInTheFirstAnswer(t *testing.T) {
 				status = strings.TrimSuffix(part, "/status.json")
 			}
 		}
-		again := b.get(status)
+		again := b.Get(status)
 		if again.Status != http.StatusOK || strings.Contains(again.Body, "<iframe") || !strings.Contains(again.Body, "Atlas") {
 			t.Errorf("got %d from the status page %s", again.Status, status)
 		}
@@ -70,11 +71,11 @@ func TestFramesOnlyInTheFirstAnswer(t *testing.T) {
 		if strings.Contains(again.Body, "Confirmed") {
 			t.Error("got Confirmed for a front channel, of which nobody can know")
 		}
-		if got := o.browser().get(status); got.Status != http.StatusNotFound {
+		if got := o.Browser().Get(status); got.Status != http.StatusNotFound {
 			t.Errorf("got %d for the status page in another browser, want 404", got.Status)
 		}
 		time.Sleep(11 * time.Minute)
-		if got := b.get(status); got.Status != http.StatusNotFound {
+		if got := b.Get(status); got.Status != http.StatusNotFound {
 			t.Errorf("got %d for the status page after 11 min, want 404", got.Status)
 		}
 	})

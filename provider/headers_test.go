@@ -9,6 +9,7 @@ import (
 	"testing/synctest"
 
 	"github.com/curfew-id/curfew/provider"
+	"github.com/curfew-id/curfew/provider/providertest"
 	"github.com/curfew-id/curfew/storage"
 )
 
@@ -20,23 +21,23 @@ var (
 // TestEveryAnswerCarriesItsHeaders crawls the pages, errors among them: what a browser may do with each is said in each.
 func TestEveryAnswerCarriesItsHeaders(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		o := mustStart(t, nil)
-		o.mustAddClient("atlas", func(m *storage.Metadata) { m.Consent, m.FrontchannelLogoutURI = "", "https://atlas.example/front" })
-		b, empty := o.browser(), o.browser()
-		pages := map[string]page{"sign-in": b.get(authorizeURL("atlas"))}
-		pages["wrong password"] = b.submit(pages["sign-in"], "username", "alice", "password", "x")
-		pages["consent"] = b.submit(pages["sign-in"], "username", "alice", "password", testPassword)
-		pages["answer"] = b.submit(pages["consent"], "decision", "allow")
-		hint := o.redeem("atlas", pages["answer"].responseParams(t).Get("code")).IDToken
-		pages["form_post"] = b.get(authorizeURL("atlas", "response_mode", "form_post"))
-		pages["reset"], pages["link over"] = empty.get(o.mustResetLink("alice")), empty.get("/reset/x")
+		o := providertest.MustStart(t, nil)
+		o.MustAddClient("atlas", func(m *storage.Metadata) { m.Consent, m.FrontchannelLogoutURI = "", "https://atlas.example/front" })
+		b, empty := o.Browser(), o.Browser()
+		pages := map[string]providertest.Page{"sign-in": b.Get(providertest.AuthorizeURL("atlas"))}
+		pages["wrong password"] = b.Submit(pages["sign-in"], "username", "alice", "password", "x")
+		pages["consent"] = b.Submit(pages["sign-in"], "username", "alice", "password", providertest.Password)
+		pages["answer"] = b.Submit(pages["consent"], "decision", "allow")
+		hint := o.Redeem("atlas", pages["answer"].ResponseParams(t).Get("code")).IDToken
+		pages["form_post"] = b.Get(providertest.AuthorizeURL("atlas", "response_mode", "form_post"))
+		pages["reset"], pages["link over"] = empty.Get(o.MustMakeResetLink("alice")), empty.Get("/reset/x")
 		for _, path := range []string{"/account", "/account/applications", "/account/security", "/account/activity", "/end_session", "/signed-out/meaning", "/nowhere", "/account/sessions", "/authorize", "/login/x", "/"} {
-			pages[path], pages[path+" for nobody"] = b.get(path), empty.get(path)
+			pages[path], pages[path+" for nobody"] = b.Get(path), empty.Get(path)
 		}
-		pages["foreign form"] = b.do(http.MethodPost, "/account/sessions", url.Values{}, http.Header{"Sec-Fetch-Site": {"cross-site"}})
-		pages["repost"] = empty.do(http.MethodPost, "/authorize", url.Values{"client_id": {"atlas"}}, http.Header{"Sec-Fetch-Site": {"cross-site"}})
-		pages["script's question"], pages["discovery"] = b.get("/account/probe"), b.get("/.well-known/openid-configuration")
-		pages["signed out"] = b.get(endSession("id_token_hint", hint))
+		pages["foreign form"] = b.Do(http.MethodPost, "/account/sessions", url.Values{}, http.Header{"Sec-Fetch-Site": {"cross-site"}})
+		pages["repost"] = empty.Do(http.MethodPost, "/authorize", url.Values{"client_id": {"atlas"}}, http.Header{"Sec-Fetch-Site": {"cross-site"}})
+		pages["script's question"], pages["discovery"] = b.Get("/account/probe"), b.Get("/.well-known/openid-configuration")
+		pages["signed out"] = b.Get(providertest.EndSessionURL("id_token_hint", hint))
 		for name, p := range pages {
 			h := p.Header
 			for header, want := range map[string]string{"X-Content-Type-Options": "nosniff", "Strict-Transport-Security": "max-age=31536000; includeSubDomains"} {
@@ -83,30 +84,30 @@ func TestEveryAnswerCarriesItsHeaders(t *testing.T) {
 // TestIssuerMayHaveAPath: every page, form, redirect and document stands below it.
 func TestIssuerMayHaveAPath(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		o := mustStart(t, func(c *provider.Config) { c.Issuer = issuer + "/id" })
-		o.mustAddClient("atlas", func(m *storage.Metadata) { m.Consent = "" })
-		b := o.browser()
-		p := b.get("/id" + authorizeURL("atlas"))
-		p = b.submit(p, "username", "alice", "password", testPassword)
-		a := b.submit(p, "decision", "allow").responseParams(t)
-		if a.Get("iss") != issuer+"/id" || a.Get("code") == "" {
-			t.Fatalf("got %v, want a code of %s/id", a, issuer)
+		o := providertest.MustStart(t, func(c *provider.Config) { c.Issuer = providertest.Issuer + "/id" })
+		o.MustAddClient("atlas", func(m *storage.Metadata) { m.Consent = "" })
+		b := o.Browser()
+		p := b.Get("/id" + providertest.AuthorizeURL("atlas"))
+		p = b.Submit(p, "username", "alice", "password", providertest.Password)
+		a := b.Submit(p, "decision", "allow").ResponseParams(t)
+		if a.Get("iss") != providertest.Issuer+"/id" || a.Get("code") == "" {
+			t.Fatalf("got %v, want a code of %s/id", a, providertest.Issuer)
 		}
-		if p := b.get("/id/account"); !strings.Contains(p.Body, "Where you are signed in") || strings.Contains(p.Body, `href="/account`) {
+		if p := b.Get("/id/account"); !strings.Contains(p.Body, "Where you are signed in") || strings.Contains(p.Body, `href="/account`) {
 			t.Errorf("got %d from the account page, or links that leave the path", p.Status)
 		}
 		for _, path := range []string{"/id/.well-known/openid-configuration", "/id/.well-known/oauth-authorization-server", "/.well-known/oauth-authorization-server/id"} {
-			if p := b.get(path); !strings.Contains(p.Body, `"authorization_endpoint":"`+issuer+`/id/authorize"`) {
+			if p := b.Get(path); !strings.Contains(p.Body, `"authorization_endpoint":"`+providertest.Issuer+`/id/authorize"`) {
 				t.Errorf("got %d from %s", p.Status, path)
 			}
 		}
 		for _, path := range []string{"/account", "/idx/account", "/.well-known/openid-configuration"} {
-			if p := b.get(path); p.Status != http.StatusNotFound || p.Header.Get("X-Frame-Options") != "DENY" {
+			if p := b.Get(path); p.Status != http.StatusNotFound || p.Header.Get("X-Frame-Options") != "DENY" {
 				t.Errorf("got %d from %s, which is not ours", p.Status, path)
 			}
 		}
-		link := strings.TrimPrefix(o.mustResetLink("alice"), issuer)
-		if p := b.submit(b.get(link), "new-password", "a new long password", "repeat-password", "a new long password"); p.Status != http.StatusOK {
+		link := strings.TrimPrefix(o.MustMakeResetLink("alice"), providertest.Issuer)
+		if p := b.Submit(b.Get(link), "new-password", "a new long password", "repeat-password", "a new long password"); p.Status != http.StatusOK {
 			t.Errorf("got %d from a reset link at %.10s", p.Status, link)
 		}
 	})

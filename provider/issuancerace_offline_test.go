@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/curfew-id/curfew/provider/providertest"
 	"github.com/curfew-id/curfew/storage"
 )
 
@@ -25,16 +26,16 @@ func TestNoOfflineTokenIsIssuedAfterTermination(t *testing.T) {
 		for _, format := range []string{"opaque", "jwt"} {
 			t.Run(name+", "+format, func(t *testing.T) {
 				t.Parallel()
-				o := mustStart(t, nil)
-				o.mustAddClient("app", func(m *storage.Metadata) { m.AccessTokenFormat = format })
-				r := &race{op: o, b: o.browser()}
-				var browsers []*browser // under r.mu
+				o := providertest.MustStart(t, nil)
+				o.MustAddClient("app", func(m *storage.Metadata) { m.AccessTokenFormat = format })
+				r := &race{Fixture: o, b: o.Browser()}
+				var browsers []*providertest.Browser // under r.mu
 				do := map[string]func() func(){
 					offline: func() func() {
-						refresh := o.browser().mustJoin("alice", "app", "scope", "openid offline_access", "prompt", "consent").RefreshToken
+						refresh := o.Browser().MustJoin("alice", "app", "scope", "openid offline_access", "prompt", "consent").RefreshToken
 						return func() {
 							r.attempt(offline, func() bool {
-								a := o.token("app", url.Values{"grant_type": {"refresh_token"}, "refresh_token": {refresh}})
+								a := o.Token("app", url.Values{"grant_type": {"refresh_token"}, "refresh_token": {refresh}})
 								if a.AccessToken != "" {
 									refresh = a.RefreshToken
 									r.recordTokens("app", a.AccessToken, refresh)
@@ -46,7 +47,7 @@ func TestNoOfflineTokenIsIssuedAfterTermination(t *testing.T) {
 					own: func() func() {
 						return func() {
 							r.attempt(own, func() bool {
-								a := o.token("app", url.Values{"grant_type": {"client_credentials"}})
+								a := o.Token("app", url.Values{"grant_type": {"client_credentials"}})
 								if a.AccessToken != "" {
 									r.recordTokens("app", a.AccessToken, "")
 								}
@@ -57,8 +58,8 @@ func TestNoOfflineTokenIsIssuedAfterTermination(t *testing.T) {
 					signIn: func() func() {
 						return func() {
 							r.attempt(signIn, func() bool {
-								b := o.browser()
-								p := b.submit(b.get(authorizeURL("app")), "username", "alice", "password", testPassword)
+								b := o.Browser()
+								p := b.Submit(b.Get(providertest.AuthorizeURL("app")), "username", "alice", "password", providertest.Password)
 								r.mu.Lock()
 								defer r.mu.Unlock()
 								browsers = append(browsers, b)
@@ -84,19 +85,19 @@ func TestNoOfflineTokenIsIssuedAfterTermination(t *testing.T) {
 				for r.successes.Load() < 20 {
 					time.Sleep(time.Millisecond)
 				}
-				o.admin(http.MethodPost, ending.path, ending.body)
+				o.MustAdmin(http.MethodPost, ending.path, ending.body)
 				r.acknowledged.Store(true)
 				workers.Wait()
 				if ending.again != "" {
-					o.admin(http.MethodPost, ending.again, "")
+					o.MustAdmin(http.MethodPost, ending.again, "")
 				}
 				for _, token := range r.accessTokens["app"] {
-					if o.active("app", token) {
+					if o.Active("app", token) {
 						t.Error("got a living access token that was minted before the ending was acknowledged")
 					}
 				}
 				for _, b := range browsers {
-					if b.mustPromptNone("app").Get("code") != "" {
+					if b.MustPromptNone("app").Get("code") != "" {
 						t.Error("got a living session that began before the ending was acknowledged")
 					}
 				}

@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/curfew-id/curfew/provider/providertest"
 	"github.com/curfew-id/curfew/storage"
 )
 
@@ -17,25 +18,27 @@ import (
 // acknowledged must not succeed; whatever was minted around it must be dead; and whoever got anything must be told.
 func TestNoTokenIsIssuedAfterTermination(t *testing.T) {
 	endings := map[string]func(*race){
-		"signed out at an application": func(r *race) { r.b.copy().get(endSession("id_token_hint", r.hint)) },
-		"account page, everywhere":     func(r *race) { b := r.b.copy(); b.submit(b.get("/account"), "scope", "all") },
+		"signed out at an application": func(r *race) { r.b.Copy().Get(providertest.EndSessionURL("id_token_hint", r.hint)) },
+		"account page, everywhere":     func(r *race) { b := r.b.Copy(); b.Submit(b.Get("/account"), "scope", "all") },
 		"administrator, one session": func(r *race) {
-			r.admin(http.MethodPost, "/endings", fmt.Sprintf(`{"sessions":[%q]}`, r.mustSessionID("alice", r.b)))
+			r.MustAdmin(http.MethodPost, "/endings", fmt.Sprintf(`{"sessions":[%q]}`, r.MustFindSession("alice", r.b)))
 		},
-		"administrator, everybody": func(r *race) { r.admin(http.MethodPost, "/endings", `{"everyone":true}`) },
-		"password set":             func(r *race) { r.admin(http.MethodPost, "/users/alice/password", `{"password":"a new long password"}`) },
-		"user disabled":            func(r *race) { r.admin(http.MethodPost, "/users/alice/disable", "") },
+		"administrator, everybody": func(r *race) { r.MustAdmin(http.MethodPost, "/endings", `{"everyone":true}`) },
+		"password set": func(r *race) {
+			r.MustAdmin(http.MethodPost, "/users/alice/password", `{"password":"a new long password"}`)
+		},
+		"user disabled": func(r *race) { r.MustAdmin(http.MethodPost, "/users/alice/disable", "") },
 	}
 	for name, end := range endings {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			o := mustStart(t, nil)
-			o.mustAddClient("home", nil)
-			r := &race{op: o, b: o.browser()}
-			home := r.b.mustJoin("alice", "home")
+			o := providertest.MustStart(t, nil)
+			o.MustAddClient("home", nil)
+			r := &race{Fixture: o, b: o.Browser()}
+			home := r.b.MustJoin("alice", "home")
 			r.hint = home.IDToken
 			for i := range 6 {
-				o.mustAddClient(fmt.Sprint("app", i), func(m *storage.Metadata) {
+				o.MustAddClient(fmt.Sprint("app", i), func(m *storage.Metadata) {
 					m.ResponseTypes, m.GrantTypes = []string{"code", "code token"}, append(m.GrantTypes, "implicit")
 					if i%2 == 0 {
 						m.AccessTokenFormat = "jwt"
@@ -60,8 +63,8 @@ func TestNoTokenIsIssuedAfterTermination(t *testing.T) {
 
 // race is one session that many use while it ends.
 type race struct {
-	*op
-	b            *browser
+	*providertest.Fixture
+	b            *providertest.Browser
 	hint         string
 	acknowledged atomic.Bool
 	successes    atomic.Int64
@@ -76,7 +79,7 @@ func (r *race) attempt(what string, do func() bool) bool {
 	after := r.acknowledged.Load()
 	ok := do()
 	if ok && after {
-		r.t.Errorf("got a success from %s that started after the ending was acknowledged", what)
+		r.T.Errorf("got a success from %s that started after the ending was acknowledged", what)
 	}
 	if ok {
 		r.successes.Add(1)
@@ -99,20 +102,20 @@ func (r *race) recordTokens(client, access, refresh string) {
 
 // runClient is one application that does all it can, for a few rounds beyond the ending.
 func (r *race) runClient(client string, way int) {
-	b := r.b.copy()
+	b := r.b.Copy()
 	for beyond := 0; beyond < 3; {
 		if r.acknowledged.Load() {
 			beyond++
 		}
 		var code, access, refresh string
 		r.attempt("prompt=none", func() bool {
-			code = b.mustPromptNone(client).Get("code")
+			code = b.MustPromptNone(client).Get("code")
 			return code != ""
 		})
 		if way == 0 {
 			r.attempt("a hybrid answer", func() bool {
-				p := b.do(http.MethodGet, authorizeURL(client, "prompt", "none", "response_type", "code token"), nil, nil)
-				given := p.responseParams(r.t).Get("access_token")
+				p := b.Do(http.MethodGet, providertest.AuthorizeURL(client, "prompt", "none", "response_type", "code token"), nil, nil)
+				given := p.ResponseParams(r.T).Get("access_token")
 				if given != "" {
 					r.recordTokens(client, given, "")
 				}
@@ -121,7 +124,7 @@ func (r *race) runClient(client string, way int) {
 		}
 		if code != "" {
 			r.attempt("a code", func() bool {
-				a := r.redeem(client, code)
+				a := r.Redeem(client, code)
 				access, refresh = a.AccessToken, a.RefreshToken
 				if access != "" {
 					r.recordTokens(client, access, refresh)
@@ -131,7 +134,7 @@ func (r *race) runClient(client string, way int) {
 		}
 		if refresh != "" {
 			r.attempt("a refresh token", func() bool {
-				a := r.token(client, url.Values{"grant_type": {"refresh_token"}, "refresh_token": {refresh}})
+				a := r.Token(client, url.Values{"grant_type": {"refresh_token"}, "refresh_token": {refresh}})
 				if a.AccessToken != "" {
 					r.recordTokens(client, a.AccessToken, a.RefreshToken)
 				}
@@ -139,9 +142,9 @@ func (r *race) runClient(client string, way int) {
 			})
 		}
 		if access != "" {
-			r.attempt("introspection", func() bool { return r.active(client, access) })
+			r.attempt("introspection", func() bool { return r.Active(client, access) })
 			r.attempt("userinfo", func() bool {
-				return r.browser().do(http.MethodGet, "/userinfo", nil, http.Header{"Authorization": {"Bearer " + access}}).Status == http.StatusOK
+				return r.Browser().Do(http.MethodGet, "/userinfo", nil, http.Header{"Authorization": {"Bearer " + access}}).Status == http.StatusOK
 			})
 		}
 	}
@@ -149,13 +152,13 @@ func (r *race) runClient(client string, way int) {
 
 // pollTokens is a resource server that asks and asks. It waits for no commit, so it is there in the moment after the ending.
 func (r *race) pollTokens(client, access string) {
-	b := r.b.copy()
+	b := r.b.Copy()
 	for beyond := 0; beyond < 20; {
 		if r.acknowledged.Load() {
 			beyond++
 		}
-		r.attempt("prompt=none", func() bool { return b.mustPromptNone(client).Get("code") != "" })
-		r.attempt("introspection", func() bool { return r.active(client, access) })
+		r.attempt("prompt=none", func() bool { return b.MustPromptNone(client).Get("code") != "" })
+		r.attempt("introspection", func() bool { return r.Active(client, access) })
 	}
 }
 
@@ -164,16 +167,16 @@ func (r *race) checkAllRevoked(t *testing.T) {
 	t.Helper()
 	for client, tokens := range r.accessTokens {
 		for _, token := range tokens {
-			if r.active(client, token) {
+			if r.Active(client, token) {
 				t.Errorf("got a living access token of %s after the ending", client)
 			}
 		}
 		renewed := r.refreshTokens[client]
-		if got := r.token(client, url.Values{"grant_type": {"refresh_token"}, "refresh_token": {renewed}}); renewed != "" && got.Error != "invalid_grant" {
+		if got := r.Token(client, url.Values{"grant_type": {"refresh_token"}, "refresh_token": {renewed}}); renewed != "" && got.Error != "invalid_grant" {
 			t.Errorf("got %+v for a refresh token of %s after the ending", got, client)
 		}
 		told := func() bool {
-			return slices.ContainsFunc(r.clients.sent(), func(p post) bool { return p.URI == "https://"+client+".example/backchannel" })
+			return slices.ContainsFunc(r.Clients.Sent(), func(p providertest.Post) bool { return p.URI == "https://"+client+".example/backchannel" })
 		}
 		for patience := 0; !told(); patience++ {
 			if patience > 5000 {

@@ -8,60 +8,62 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/curfew-id/curfew/provider/providertest"
 )
 
 // TestSignOutAtOneClientEndsAllAndNotifiesAll is the main job: three applications, one signs out, the others are told and every token is dead.
 func TestSignOutAtOneClientEndsAllAndNotifiesAll(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		o := mustStart(t, nil)
-		b := o.browser()
+		o := providertest.MustStart(t, nil)
+		b := o.Browser()
 		for _, id := range []string{"atlas", "ledger", "wiki"} {
-			o.mustAddClient(id, nil)
+			o.MustAddClient(id, nil)
 		}
-		atlas := b.mustJoin("alice", "atlas")
-		ledger := b.mustJoin("alice", "ledger")
-		wiki := b.mustJoin("alice", "wiki")
-		if !o.active("ledger", ledger.AccessToken) {
+		atlas := b.MustJoin("alice", "atlas")
+		ledger := b.MustJoin("alice", "ledger")
+		wiki := b.MustJoin("alice", "wiki")
+		if !o.Active("ledger", ledger.AccessToken) {
 			t.Fatal("got an inactive token, want an active one before the end")
 		}
-		late := b.mustSignIn("alice", "ledger").Get("code") // not redeemed yet
+		late := b.MustSignIn("alice", "ledger").Get("code") // not redeemed yet
 
-		p := b.get("/end_session?" + url.Values{"id_token_hint": {atlas.IDToken}, "post_logout_redirect_uri": {"https://atlas.example/bye"}, "state": {"a b&c"}}.Encode())
+		p := b.Get("/end_session?" + url.Values{"id_token_hint": {atlas.IDToken}, "post_logout_redirect_uri": {"https://atlas.example/bye"}, "state": {"a b&c"}}.Encode())
 		if p.Status != http.StatusOK || !strings.Contains(p.Body, `id="signed-out"`) {
 			t.Fatalf("got %d, want the signed-out page:\n%s", p.Status, p.Body)
 		}
 		if want := `https://atlas.example/bye?state=a+b%26c`; !strings.Contains(html.UnescapeString(p.Body), want) {
 			t.Errorf("got no way on to %s in\n%s", want, p.Body)
 		}
-		for name, a := range map[string]tokenResponse{"atlas": atlas, "ledger": ledger, "wiki": wiki} {
-			if o.active(name, a.AccessToken) {
+		for name, a := range map[string]providertest.TokenResponse{"atlas": atlas, "ledger": ledger, "wiki": wiki} {
+			if o.Active(name, a.AccessToken) {
 				t.Errorf("got an active access token of %s, want it dead with the session", name)
 			}
-			if got := o.token(name, url.Values{"grant_type": {"refresh_token"}, "refresh_token": {a.RefreshToken}}); got.Error != "invalid_grant" {
+			if got := o.Token(name, url.Values{"grant_type": {"refresh_token"}, "refresh_token": {a.RefreshToken}}); got.Error != "invalid_grant" {
 				t.Errorf("got %+v for the refresh token of %s, want invalid_grant", got, name)
 			}
 		}
-		if got := o.redeem("ledger", late); got.Error != "invalid_grant" {
+		if got := o.Redeem("ledger", late); got.Error != "invalid_grant" {
 			t.Errorf("got %+v for a code from before the end, want invalid_grant", got)
 		}
-		if got := b.mustPromptNone("atlas").Get("error"); got != "login_required" {
+		if got := b.MustPromptNone("atlas").Get("error"); got != "login_required" {
 			t.Errorf("got %q for prompt=none, want login_required", got)
 		}
 		synctest.Wait()
-		posts := o.clients.sent()
+		posts := o.Clients.Sent()
 		if len(posts) != 3 {
 			t.Fatalf("got %d logout tokens, want 3", len(posts))
 		}
 		for _, post := range posts {
-			c := claims(t, post.Form.Get("logout_token"))
+			c := providertest.MustReadClaims(t, post.Form.Get("logout_token"))
 			var id map[string]any
 			switch c["aud"] {
 			case "atlas":
-				id = claims(t, atlas.IDToken)
+				id = providertest.MustReadClaims(t, atlas.IDToken)
 			case "ledger":
-				id = claims(t, ledger.IDToken)
+				id = providertest.MustReadClaims(t, ledger.IDToken)
 			case "wiki":
-				id = claims(t, wiki.IDToken)
+				id = providertest.MustReadClaims(t, wiki.IDToken)
 			}
 			if id == nil || c["sid"] != id["sid"] || c["sub"] != id["sub"] || c["sid"] == nil {
 				t.Errorf("got logout token %v, want sid and sub of the ID token %v", c, id)
@@ -73,14 +75,8 @@ func TestSignOutAtOneClientEndsAllAndNotifiesAll(t *testing.T) {
 		// They joined just before the end, so each is told once more.
 		time.Sleep(31 * time.Second)
 		synctest.Wait()
-		if got := len(o.clients.sent()); got != 6 {
+		if got := len(o.Clients.Sent()); got != 6 {
 			t.Errorf("got %d logout tokens after 31 s, want 6", got)
 		}
 	})
-}
-
-// mustPromptNone asks with prompt=none.
-func (b *browser) mustPromptNone(client string) url.Values {
-	b.o.t.Helper()
-	return b.do(http.MethodGet, authorizeURL(client, "prompt", "none"), nil, nil).responseParams(b.o.t)
 }

@@ -59,6 +59,8 @@ type Config struct {
 	MaxTrustHorizon         time.Duration
 	CheckSession            bool // Session Management 1.0
 
+	PasswordCost password.Cost // of new hashes; zero: the default
+
 	RegistrationMode     register.Mode
 	RegistrationDefaults json.RawMessage
 	PublicWithoutPKCE    bool // public clients may be registered without PKCE by an operator
@@ -104,7 +106,7 @@ func New(c Config) (*Provider, error) {
 	if c.SessionLifetimes.Interaction == 0 {
 		c.SessionLifetimes.Interaction = time.Hour
 	}
-	p := &Provider{config: c, hasher: password.NewHasher(password.Cost{})}
+	p := &Provider{config: c, hasher: password.NewHasher(c.PasswordCost)}
 	p.authenticators = []authn.Authenticator{
 		&authn.Password{Users: c.Store, Hasher: p.hasher, Limiter: authn.Limiter{Store: c.Store}, Log: c.Log},
 	}

@@ -7,6 +7,7 @@ import (
 	"testing"
 	"testing/synctest"
 
+	"github.com/curfew-id/curfew/provider/providertest"
 	"github.com/curfew-id/curfew/storage"
 )
 
@@ -27,25 +28,25 @@ var mutations = []string{
 // or not, also where the rest of the request is wrong (RFC 9700 §2.1).
 func TestForeignRedirectURIIsNeverFollowed(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		o := mustStart(t, nil)
-		o.mustAddClient("atlas", nil)
-		signedIn := o.browser()
-		signedIn.mustSignIn("alice", "atlas")
+		o := providertest.MustStart(t, nil)
+		o.MustAddClient("atlas", nil)
+		signedIn := o.Browser()
+		signedIn.MustSignIn("alice", "atlas")
 		for _, uri := range mutations {
-			q := url.Values{"client_id": {"atlas"}, "response_type": {"code"}, "scope": {"openid"}, "redirect_uri": {uri}, "code_challenge": {challenge}, "code_challenge_method": {"S256"}}
-			for _, b := range []*browser{o.browser(), signedIn} {
+			q := url.Values{"client_id": {"atlas"}, "response_type": {"code"}, "scope": {"openid"}, "redirect_uri": {uri}, "code_challenge": {providertest.Challenge}, "code_challenge_method": {"S256"}}
+			for _, b := range []*providertest.Browser{o.Browser(), signedIn} {
 				for _, more := range [][2]string{{"prompt", "none"}, {"response_mode", "form_post"}, {"response_type", ""}, {"scope", ""}} {
 					ask := url.Values{}
 					for name, v := range q {
 						ask[name] = v
 					}
 					ask.Set(more[0], more[1])
-					b.do(http.MethodGet, "/authorize?"+ask.Encode(), nil, nil).mustName(t, "redirect_uri")
-					b.do(http.MethodPost, "/authorize", ask, nil).mustName(t, "redirect_uri")
+					b.Do(http.MethodGet, "/authorize?"+ask.Encode(), nil, nil).MustName(t, "redirect_uri")
+					b.Do(http.MethodPost, "/authorize", ask, nil).MustName(t, "redirect_uri")
 				}
 			}
 			// Where such a client has only the other as registered, nothing of it is stripped either.
-			if a := o.token("atlas", url.Values{"grant_type": {"authorization_code"}, "code": {signedIn.mustPromptNone("atlas").Get("code")}, "redirect_uri": {uri}, "code_verifier": {verifier}}); a.Error == "" {
+			if a := o.Token("atlas", url.Values{"grant_type": {"authorization_code"}, "code": {signedIn.MustPromptNone("atlas").Get("code")}, "redirect_uri": {uri}, "code_verifier": {providertest.Verifier}}); a.Error == "" {
 				t.Errorf("got tokens for redirect_uri %q", uri)
 			}
 		}
@@ -55,10 +56,10 @@ func TestForeignRedirectURIIsNeverFollowed(t *testing.T) {
 // TestNativeApplicationTakesAnyPort: RFC 8252 §7.3, for the loopback addresses and nothing else of the URI.
 func TestNativeApplicationTakesAnyPort(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		o := mustStart(t, nil)
+		o := providertest.MustStart(t, nil)
 		uris := []string{"http://127.0.0.1/cb", "http://[::1]:1/cb", "http://localhost/cb", "com.example.app:/cb", "https://app.example/cb", "http://127.0.0.1:7000"}
-		o.mustAddClient("app", func(m *storage.Metadata) { m.ApplicationType, m.RedirectURIs = "native", uris })
-		o.mustAddClient("site", func(m *storage.Metadata) { m.RedirectURIs = uris })
+		o.MustAddClient("app", func(m *storage.Metadata) { m.ApplicationType, m.RedirectURIs = "native", uris })
+		o.MustAddClient("site", func(m *storage.Metadata) { m.RedirectURIs = uris })
 		for uri, want := range map[string][2]bool{ // for app, for site
 			"http://127.0.0.1/cb":        {true, true},
 			"http://127.0.0.1:51000/cb":  {true, false},
@@ -81,7 +82,7 @@ func TestNativeApplicationTakesAnyPort(t *testing.T) {
 			"com.example.app:/cb":        {true, true},
 		} {
 			for i, client := range []string{"app", "site"} {
-				p := o.browser().get(authorizeURL(client, "redirect_uri", uri, "prompt", "none"))
+				p := o.Browser().Get(providertest.AuthorizeURL(client, "redirect_uri", uri, "prompt", "none"))
 				if got := strings.HasPrefix(p.Header.Get("Location"), uri+"?error=login_required"); got != want[i] {
 					t.Errorf("got %q taken from %s: %v, want %v (status %d)", uri, client, got, want[i], p.Status)
 				}

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/curfew-id/curfew/provider"
+	"github.com/curfew-id/curfew/provider/providertest"
 	"github.com/curfew-id/curfew/storage"
 )
 
@@ -51,25 +52,25 @@ var (
 // causes are all causes, in the order of the table.
 var causes = []terminationCause{
 	{"signed out at an app", storage.ReasonLogout, sessionEnded, sessionClients, func(h *scenario) {
-		h.laptop.get(endSession("id_token_hint", h.opaqueTokens.IDToken))
+		h.laptop.Get(providertest.EndSessionURL("id_token_hint", h.opaqueTokens.IDToken))
 	}, nil},
 	{"signed out at an app, everywhere", storage.ReasonLogout, allSessionsEnded, allClients, func(h *scenario) {
-		h.laptop.submit(h.laptop.get(endSession("client_id", "atlas")), "scope", "all")
+		h.laptop.Submit(h.laptop.Get(providertest.EndSessionURL("client_id", "atlas")), "scope", "all")
 	}, nil},
 	{"account page: this session", storage.ReasonAccount, sessionEnded, sessionClients, func(h *scenario) {
-		h.laptop.submit(h.laptop.get("/account"), "sign-out", h.laptop.get("/account").buttons("sign-out")[0])
+		h.laptop.Submit(h.laptop.Get("/account"), "sign-out", h.laptop.Get("/account").Buttons("sign-out")[0])
 	}, nil},
 	{"account page: selected sessions", storage.ReasonAccount, sessionEnded, sessionClients, func(h *scenario) {
-		h.phone.submit(h.phone.get("/account"), "scope", "selected", "session", h.phone.get("/account").buttons("sign-out")[1])
+		h.phone.Submit(h.phone.Get("/account"), "scope", "selected", "session", h.phone.Get("/account").Buttons("sign-out")[1])
 	}, nil},
 	{"account page: the other sessions", storage.ReasonAccount, sessionEnded, sessionClients, func(h *scenario) {
-		h.phone.submit(h.phone.get("/account"), "scope", "others")
+		h.phone.Submit(h.phone.Get("/account"), "scope", "others")
 	}, nil},
 	{"account page: everywhere", storage.ReasonAccount, allSessionsEnded, allClients, func(h *scenario) {
-		h.phone.submit(h.phone.get("/account"), "scope", "all")
+		h.phone.Submit(h.phone.Get("/account"), "scope", "all")
 	}, nil},
 	{"account page: everywhere, and background access", storage.ReasonAccount, allSessionsAndOfflineEnded, allClients, func(h *scenario) {
-		h.phone.submit(h.phone.get("/account"), "scope", "all-offline")
+		h.phone.Submit(h.phone.Get("/account"), "scope", "all-offline")
 	}, nil},
 	{"idle timeout", storage.ReasonIdle, "xx xp x xx~ x ++ x. x +", allClients, func(h *scenario) {
 		time.Sleep(36 * time.Second) // and one sweep
@@ -82,9 +83,9 @@ var causes = []terminationCause{
 		c.SessionLifetimes.Absolute, c.SessionLifetimes.RememberAbsolute = 30*time.Second, 30*time.Second
 	}},
 	{"another user signed in on that browser", storage.ReasonOtherUser, sessionEnded, sessionClients, func(h *scenario) {
-		h.mustAddUser("bob")
-		p := h.laptop.get(authorizeURL("ledger", "prompt", "select_account"))
-		h.laptop.submit(h.laptop.get(p.link("other-account")), "username", "bob", "password", testPassword)
+		h.MustAddUser("bob")
+		p := h.laptop.Get(providertest.AuthorizeURL("ledger", "prompt", "select_account"))
+		h.laptop.Submit(h.laptop.Get(p.Link("other-account")), "username", "bob", "password", providertest.Password)
 	}, nil},
 	{"password changed", storage.ReasonPasswordChange, "xx xp x xx~ x ++ x+ x x", sessionClients, func(h *scenario) {
 		h.changePassword(h.phone, "others")
@@ -94,12 +95,12 @@ var causes = []terminationCause{
 	}, func(c *provider.Config) { c.PasswordChangeEndsAll = true }},
 	{"password set by the administrator", storage.ReasonPasswordChange, "xx xp x xx~ x ++ xx x x", allClients, func(h *scenario) {
 		h.password = "a new long password"
-		h.admin(http.MethodPost, "/users/alice/password", `{"password":"a new long password"}`)
+		h.MustAdmin(http.MethodPost, "/users/alice/password", `{"password":"a new long password"}`)
 	}, nil},
 	{"password reset by a link", storage.ReasonPasswordReset, "xx xp x xx~ x ++ xx x x", allClients, func(h *scenario) {
 		h.password = "a new long password"
-		b := h.browser()
-		b.submit(b.get(h.reset), "new-password", h.password, "repeat-password", h.password)
+		b := h.Browser()
+		b.Submit(b.Get(h.reset), "new-password", h.password, "repeat-password", h.password)
 	}, nil},
 	{"e-mail address changed", storage.ReasonEmailChange, sessionEnded, sessionClients, func(h *scenario) {
 		h.changeEmail(h.phone, "others")
@@ -108,81 +109,81 @@ var causes = []terminationCause{
 		h.changeEmail(h.phone, "all")
 	}, nil},
 	{"“this wasn’t me”", storage.ReasonNotMe, sessionEnded, sessionClients, func(h *scenario) {
-		h.phone.submit(h.phone.get("/account"), "not-me", h.phone.get("/account").buttons("not-me")[0])
+		h.phone.Submit(h.phone.Get("/account"), "not-me", h.phone.Get("/account").Buttons("not-me")[0])
 	}, nil},
 	{"administrator: one session", storage.ReasonAdmin, sessionEnded, sessionClients, func(h *scenario) {
-		h.admin(http.MethodPost, "/endings", fmt.Sprintf(`{"sessions":[%q]}`, h.mustSessionID("alice", h.oldLaptop)))
+		h.MustAdmin(http.MethodPost, "/endings", fmt.Sprintf(`{"sessions":[%q]}`, h.MustFindSession("alice", h.oldLaptop)))
 	}, nil},
 	{"administrator: a user", storage.ReasonAdmin, allSessionsEnded, allClients, func(h *scenario) {
-		h.admin(http.MethodPost, "/endings", `{"user":"alice"}`)
+		h.MustAdmin(http.MethodPost, "/endings", `{"user":"alice"}`)
 	}, nil},
 	{"administrator: a user, and background access", storage.ReasonAdmin, allSessionsAndOfflineEnded, allClients, func(h *scenario) {
-		h.admin(http.MethodPost, "/endings", `{"user":"alice","offline":true}`)
+		h.MustAdmin(http.MethodPost, "/endings", `{"user":"alice","offline":true}`)
 	}, nil},
 	{"administrator: all users", storage.ReasonAdmin, allSessionsEnded, allClients, func(h *scenario) {
-		h.admin(http.MethodPost, "/endings", `{"everyone":true}`)
+		h.MustAdmin(http.MethodPost, "/endings", `{"everyone":true}`)
 	}, nil},
 	{"user disabled", storage.ReasonUserDisabled, userDisabled, allClients, func(h *scenario) {
-		h.admin(http.MethodPost, "/users/alice/disable", "")
+		h.MustAdmin(http.MethodPost, "/users/alice/disable", "")
 	}, nil},
 	{"user removed", storage.ReasonUserRemoved, userDisabled, allClients, func(h *scenario) {
-		h.admin(http.MethodDelete, "/users/alice", "")
+		h.MustAdmin(http.MethodDelete, "/users/alice", "")
 	}, nil},
 	{"refresh token used twice, where that ends the session", storage.ReasonRefreshReuse, sessionEnded, sessionClients, func(h *scenario) {
 		h.reuseRefreshToken("atlas", &h.opaqueTokens)
 	}, func(c *provider.Config) { c.RefreshReuseEndsSession = true }},
 
 	{"signed out at this app only", storage.ReasonClientSignOut, clientSessionEnded, oneClient, func(h *scenario) {
-		h.laptop.submit(h.laptop.get(endSession("client_id", "atlas")), "scope", "client")
+		h.laptop.Submit(h.laptop.Get(providertest.EndSessionURL("client_id", "atlas")), "scope", "client")
 	}, nil},
 	{"account page: one app", storage.ReasonClientSignOut, clientSessionEnded, oneClient, func(h *scenario) {
-		h.phone.submit(h.phone.get("/account"), "leave", h.mustFindClientSession(h.phone, "atlas"))
+		h.phone.Submit(h.phone.Get("/account"), "leave", h.mustFindClientSession(h.phone, "atlas"))
 	}, nil},
 	{"consent withdrawn", storage.ReasonConsentWithdrawn, "++ +p x xx~ x xx ++ + +", oneClient, func(h *scenario) {
-		h.phone.submit(h.phone.get("/account/applications"), "withdraw", "atlas")
+		h.phone.Submit(h.phone.Get("/account/applications"), "withdraw", "atlas")
 	}, nil},
 	{"administrator: a user at one app", storage.ReasonAdmin, clientSessionEnded, oneClient, func(h *scenario) {
-		h.admin(http.MethodPost, "/endings", `{"user":"alice","client":"atlas"}`)
+		h.MustAdmin(http.MethodPost, "/endings", `{"user":"alice","client":"atlas"}`)
 	}, nil},
 	{"administrator: one app everywhere", storage.ReasonAdmin, clientSessionEnded, oneClient, func(h *scenario) {
-		h.admin(http.MethodPost, "/endings", `{"client":"atlas"}`)
+		h.MustAdmin(http.MethodPost, "/endings", `{"client":"atlas"}`)
 	}, nil},
 	{"app disabled", storage.ReasonClientDisabled, "++ xx x xx~ x xx ++ + +", oneClient, func(h *scenario) {
-		h.admin(http.MethodPost, "/clients/atlas/disable", "")
+		h.MustAdmin(http.MethodPost, "/clients/atlas/disable", "")
 	}, nil},
 	{"app removed", storage.ReasonClientRemoved, "++ xx x xx~ x xx ++ + +", oneClient, func(h *scenario) {
-		h.admin(http.MethodDelete, "/clients/atlas", "")
+		h.MustAdmin(http.MethodDelete, "/clients/atlas", "")
 	}, nil},
 	{"app may no longer sign users in", storage.ReasonClientChanged, "++ xx x xx~ x xx ++ + +", oneClient, func(h *scenario) {
-		h.admin(http.MethodPatch, "/clients/atlas", `{"grant_types":["client_credentials"],"response_types":null}`)
+		h.MustAdmin(http.MethodPatch, "/clients/atlas", `{"grant_types":["client_credentials"],"response_types":null}`)
 	}, nil},
 	{"refresh token used twice", storage.ReasonRefreshReuse, clientSessionEnded, oneClient, func(h *scenario) {
 		h.reuseRefreshToken("atlas", &h.opaqueTokens)
 	}, nil},
 
 	{"background access removed", storage.ReasonOfflineAccessEnded, offlineAccessEnded, nil, func(h *scenario) {
-		p := h.phone.get("/account/applications")
-		h.phone.submit(p, "end-offline", p.buttons("end-offline")[0])
+		p := h.phone.Get("/account/applications")
+		h.phone.Submit(p, "end-offline", p.Buttons("end-offline")[0])
 	}, nil},
 	{"app may no longer have background access", storage.ReasonClientChanged, offlineAccessEnded, nil, func(h *scenario) {
-		h.admin(http.MethodPatch, "/clients/atlas", `{"refresh_tokens":"session"}`)
+		h.MustAdmin(http.MethodPatch, "/clients/atlas", `{"refresh_tokens":"session"}`)
 	}, nil},
 	{"refresh token of background access used twice", storage.ReasonRefreshReuse, offlineAccessEnded, nil, func(h *scenario) {
 		h.reuseRefreshToken("atlas", &h.offlineTokens)
 	}, nil},
 	{"code used twice", storage.ReasonCodeReuse, clientGrantsEnded, nil, func(h *scenario) {
 		for _, j := range []grantedTokens{h.opaqueTokens, h.jwtTokens, h.offlineTokens} {
-			h.redeem("atlas", j.code)
+			h.Redeem("atlas", j.code)
 		}
 	}, nil},
 	{"refresh token revoked by the app", storage.ReasonTokenRevoked, clientGrantsEnded, nil, func(h *scenario) {
 		for _, j := range []grantedTokens{h.opaqueTokens, h.jwtTokens, h.offlineTokens} {
-			h.call("atlas", "/revoke", url.Values{"token": {j.RefreshToken}})
+			h.Call("atlas", "/revoke", url.Values{"token": {j.RefreshToken}})
 		}
 	}, nil},
 	{"access token revoked by the app", "", "++ +p + xx~ + ++ ++ + +", nil, func(h *scenario) {
 		for _, j := range []grantedTokens{h.opaqueTokens, h.jwtTokens} {
-			h.call("atlas", "/revoke", url.Values{"token": {j.AccessToken}})
+			h.Call("atlas", "/revoke", url.Values{"token": {j.AccessToken}})
 		}
 	}, nil},
 }
@@ -192,50 +193,40 @@ func (h *scenario) reuseRefreshToken(client string, j *grantedTokens) {
 	h.t.Helper()
 	spent := j.RefreshToken
 	form := url.Values{"grant_type": {"refresh_token"}, "refresh_token": {spent}}
-	j.RefreshToken = h.token(client, form).RefreshToken
+	j.RefreshToken = h.Token(client, form).RefreshToken
 	time.Sleep(11 * time.Second)
-	if got := h.token(client, form); got.Error != "invalid_grant" || j.RefreshToken == "" {
+	if got := h.Token(client, form); got.Error != "invalid_grant" || j.RefreshToken == "" {
 		h.t.Errorf("got %+v for a refresh token that was used before", got)
 	}
 }
 
-func (h *scenario) changePassword(b *browser, extent string) {
+func (h *scenario) changePassword(b *providertest.Browser, extent string) {
 	h.t.Helper()
 	fields := []string{"current-password", h.password, "new-password", "a new long password", "repeat-password", "a new long password"}
 	if extent != "" {
 		fields = append(fields, "scope", extent)
 	}
 	h.password = "a new long password"
-	if p := b.submit(b.get("/account/security"), fields...); p.Status != http.StatusOK {
+	if p := b.Submit(b.Get("/account/security"), fields...); p.Status != http.StatusOK {
 		h.t.Fatalf("got %d from a change of password:\n%s", p.Status, p.Body)
 	}
 }
 
-func (h *scenario) changeEmail(b *browser, extent string) {
+func (h *scenario) changeEmail(b *providertest.Browser, extent string) {
 	h.t.Helper()
-	_, fields := b.get("/account/security").form(h.t)
+	_, fields := b.Get("/account/security").Form(h.t)
 	for name, value := range map[string]string{"email": "alice@new.example", "current-password": h.password, "scope": extent} {
 		fields.Set(name, value)
 	}
-	if p := b.post("/account/email", fields); p.Status != http.StatusOK {
+	if p := b.Post("/account/email", fields); p.Status != http.StatusOK {
 		h.t.Fatalf("got %d from a change of e-mail address:\n%s", p.Status, p.Body)
 	}
 }
 
-// mustSessionID is the id of the session that a browser has.
-func (o *op) mustSessionID(user string, b *browser) storage.SessionID {
-	o.t.Helper()
-	s, err := o.store.SessionBySecret(o.t.Context(), storage.HashOf(b.cookies["__Host-curfew-session"]), time.Now())
-	if err != nil || s.Subject != "sub-"+user {
-		o.t.Fatalf("got session %+v, %v, want one of %s", s, err, user)
-	}
-	return s.ID
-}
-
 // mustFindClientSession is the account page's name for a client's share, of whichever session holds it.
-func (h *scenario) mustFindClientSession(b *browser, client string) string {
+func (h *scenario) mustFindClientSession(b *providertest.Browser, client string) string {
 	h.t.Helper()
-	for _, use := range b.get("/account").buttons("leave") {
+	for _, use := range b.Get("/account").Buttons("leave") {
 		if len(use) > len(client) && use[len(use)-len(client):] == client {
 			return use
 		}

@@ -2,10 +2,8 @@ package provider_test
 
 import (
 	"encoding/json"
-	"html"
 	"net/http"
 	"net/url"
-	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -14,16 +12,17 @@ import (
 	"github.com/go-jose/go-jose/v4/jwt"
 
 	"github.com/curfew-id/curfew/provider"
+	"github.com/curfew-id/curfew/provider/providertest"
 	"github.com/curfew-id/curfew/storage"
 )
 
 // scenario is what can be presented once more after an ending, all of alice's: her session on the laptop is the one that ends.
 type scenario struct {
-	*op
+	*providertest.Fixture
 	t         testing.TB
-	laptop    *browser // the session that ends
-	phone     *browser // another of hers, which may do the ending
-	oldLaptop *browser // the laptop's cookies as they were before
+	laptop    *providertest.Browser // the session that ends
+	phone     *providertest.Browser // another of hers, which may do the ending
+	oldLaptop *providertest.Browser // the laptop's cookies as they were before
 
 	opaqueTokens, jwtTokens, offlineTokens grantedTokens // atlas, in the laptop's session: opaque, JWT, offline access
 	offlineAccessToken                     string        // an access token that offline access gave by itself
@@ -37,46 +36,46 @@ type scenario struct {
 
 // grantedTokens is what a client got, and the code for it.
 type grantedTokens struct {
-	tokenResponse
+	providertest.TokenResponse
 	code string
 }
 
 // mustSetUpScenario signs alice in on two browsers and takes one of everything.
 func mustSetUpScenario(t testing.TB, keep bool, configure func(*provider.Config)) *scenario {
 	t.Helper()
-	o := mustStart(t, configure)
-	h := &scenario{op: o, t: t, laptop: o.browser(), phone: o.browser(), password: testPassword}
+	o := providertest.MustStart(t, configure)
+	h := &scenario{Fixture: o, t: t, laptop: o.Browser(), phone: o.Browser(), password: providertest.Password}
 	for _, id := range []string{"atlas", "ledger", "wiki"} {
-		o.mustAddClient(id, func(m *storage.Metadata) {
+		o.MustAddClient(id, func(m *storage.Metadata) {
 			if id == "atlas" {
 				m.Consent = ""
 			}
 		})
 	}
-	h.phone.mustJoin("alice", "wiki")
+	h.phone.MustJoin("alice", "wiki")
 
-	p := h.laptop.get(authorizeURL("atlas"))
-	form := []string{"username", "alice", "password", testPassword}
+	p := h.laptop.Get(providertest.AuthorizeURL("atlas"))
+	form := []string{"username", "alice", "password", providertest.Password}
 	if keep {
 		form = append(form, "keep", "on")
 	}
-	p = h.laptop.submit(h.laptop.submit(p, form...), "decision", "allow")
-	h.opaqueTokens = h.mustRedeem("atlas", p.responseParams(t).Get("code"))
+	p = h.laptop.Submit(h.laptop.Submit(p, form...), "decision", "allow")
+	h.opaqueTokens = h.mustRedeem("atlas", p.ResponseParams(t).Get("code"))
 	h.setTokenFormat("jwt")
-	h.jwtTokens = h.mustRedeem("atlas", h.laptop.mustSignIn("alice", "atlas").Get("code"))
+	h.jwtTokens = h.mustRedeem("atlas", h.laptop.MustSignIn("alice", "atlas").Get("code"))
 	h.setTokenFormat("")
-	h.offlineTokens = h.mustRedeem("atlas", h.laptop.mustSignIn("alice", "atlas", "scope", "openid offline_access", "prompt", "consent").Get("code"))
-	renewed := o.token("atlas", url.Values{"grant_type": {"refresh_token"}, "refresh_token": {h.offlineTokens.RefreshToken}})
+	h.offlineTokens = h.mustRedeem("atlas", h.laptop.MustSignIn("alice", "atlas", "scope", "openid offline_access", "prompt", "consent").Get("code"))
+	renewed := o.Token("atlas", url.Values{"grant_type": {"refresh_token"}, "refresh_token": {h.offlineTokens.RefreshToken}})
 	h.offlineTokens.RefreshToken, h.offlineAccessToken = renewed.RefreshToken, renewed.AccessToken
-	h.ledgerToken = h.laptop.mustJoin("alice", "ledger").AccessToken
+	h.ledgerToken = h.laptop.MustJoin("alice", "ledger").AccessToken
 
 	time.Sleep(time.Second) // prompt=login wants an authentication after the request
-	h.login = h.laptop.do(http.MethodGet, authorizeURL("atlas", "prompt", "login"), nil, nil).Header.Get("Location")
-	h.consent = h.laptop.do(http.MethodGet, authorizeURL("atlas", "prompt", "consent"), nil, nil).Header.Get("Location")
-	_, h.confirm = h.laptop.get("/end_session").form(t)
-	h.code = h.laptop.mustSignIn("alice", "atlas").Get("code")
-	h.reset = h.mustResetLink("alice")
-	h.oldLaptop = h.laptop.copy()
+	h.login = h.laptop.Do(http.MethodGet, providertest.AuthorizeURL("atlas", "prompt", "login"), nil, nil).Header.Get("Location")
+	h.consent = h.laptop.Do(http.MethodGet, providertest.AuthorizeURL("atlas", "prompt", "consent"), nil, nil).Header.Get("Location")
+	_, h.confirm = h.laptop.Get("/end_session").Form(t)
+	h.code = h.laptop.MustSignIn("alice", "atlas").Get("code")
+	h.reset = h.MustMakeResetLink("alice")
+	h.oldLaptop = h.laptop.Copy()
 	for name, missing := range map[string]bool{"tokens": h.opaqueTokens.RefreshToken == "" || renewed.RefreshToken == "" || !strings.Contains(h.jwtTokens.AccessToken, "."),
 		"login page": !strings.HasPrefix(h.login, "/login/"), "consent page": !strings.HasPrefix(h.consent, "/consent/"), "code": h.code == ""} {
 		if missing {
@@ -88,7 +87,7 @@ func mustSetUpScenario(t testing.TB, keep bool, configure func(*provider.Config)
 
 func (h *scenario) mustRedeem(client, code string) grantedTokens {
 	h.t.Helper()
-	a := h.redeem(client, code)
+	a := h.Redeem(client, code)
 	if a.Error != "" || a.AccessToken == "" {
 		h.t.Fatalf("got %+v for the code, want tokens", a)
 	}
@@ -98,27 +97,15 @@ func (h *scenario) mustRedeem(client, code string) grantedTokens {
 // setTokenFormat sets the format of atlas's access tokens from now on.
 func (h *scenario) setTokenFormat(format string) {
 	h.t.Helper()
-	stored, err := h.store.Client(h.t.Context(), "atlas")
+	stored, err := h.Store.Client(h.t.Context(), "atlas")
 	if err != nil {
 		h.t.Fatal(err)
 	}
 	c := *stored
 	c.AccessTokenFormat = format
-	if err := h.store.PutClient(h.t.Context(), c); err != nil {
+	if err := h.Store.PutClient(h.t.Context(), c); err != nil {
 		h.t.Fatal(err)
 	}
-}
-
-// mustResetLink has the administrator make a reset link; its path is returned.
-func (o *op) mustResetLink(user string) string {
-	o.t.Helper()
-	var link struct {
-		URL string `json:"url"`
-	}
-	if err := json.Unmarshal([]byte(o.admin(http.MethodPost, "/users/"+user+"/reset-link", "{}").Body), &link); err != nil {
-		o.t.Fatal(err)
-	}
-	return strings.TrimPrefix(link.URL, issuer)
 }
 
 // artifacts are all kinds of things that are derived from a session or could bring one about, in the order of the table's columns, each with what
@@ -131,21 +118,21 @@ var artifacts = []struct {
 	{"remembered session cookie", nil}, // the same of a person who ticked "keep me signed in", in a run of its own
 	{"consent page left open", func(h *scenario) bool {
 		action, fields := "", url.Values{}
-		b := h.oldLaptop.copy()
-		if p := b.get(h.consent); strings.Contains(p.Body, `id="allow"`) {
-			action, fields = p.form(h.t)
+		b := h.oldLaptop.Copy()
+		if p := b.Get(h.consent); strings.Contains(p.Body, `id="allow"`) {
+			action, fields = p.Form(h.t)
 		}
 		fields.Set("decision", "allow")
 		if action == "" {
 			action = h.consent // whoever does not look before sending
 		}
-		return h.yieldsTokens(b.post(action, fields))
+		return h.yieldsTokens(b.Post(action, fields))
 	}},
 	{"sign-in page left open", func(h *scenario) bool {
 		// Where it works, the session has a new secret from then on.
-		return h.yieldsTokens(h.oldLaptop.post(h.login, url.Values{"username": {"alice"}, "password": {h.password}}))
+		return h.yieldsTokens(h.oldLaptop.Post(h.login, url.Values{"username": {"alice"}, "password": {h.password}}))
 	}},
-	{"code", func(h *scenario) bool { return h.redeem("atlas", h.code).AccessToken != "" }},
+	{"code", func(h *scenario) bool { return h.Redeem("atlas", h.code).AccessToken != "" }},
 	{"opaque access token", func(h *scenario) bool { return h.accessTokenActive("atlas", h.opaqueTokens.AccessToken) }},
 	{"JWT access token, here", func(h *scenario) bool { return h.accessTokenActive("atlas", h.jwtTokens.AccessToken) }},
 	{"JWT access token, elsewhere", func(h *scenario) bool { return h.verifiesLocally(h.jwtTokens.AccessToken) }},
@@ -156,34 +143,34 @@ var artifacts = []struct {
 	{"other sessions of the user", func(h *scenario) bool { return h.sessionActive(h.phone) }},
 	{"sign-out page left open", func(h *scenario) bool {
 		h.confirm.Set("scope", "session")
-		return strings.Contains(h.oldLaptop.copy().post("/end_session/confirm", h.confirm).Body, "This browser, at")
+		return strings.Contains(h.oldLaptop.Copy().Post("/end_session/confirm", h.confirm).Body, "This browser, at")
 	}},
 	{"reset link", func(h *scenario) bool {
-		b := h.browser()
-		p := b.get(h.reset)
+		b := h.Browser()
+		p := b.Get(h.reset)
 		if p.Status != http.StatusOK {
 			return false
 		}
-		return b.submit(p, "new-password", "a new long password", "repeat-password", "a new long password").Status == http.StatusOK
+		return b.Submit(p, "new-password", "a new long password", "repeat-password", "a new long password").Status == http.StatusOK
 	}},
 }
 
 // yieldsTokens tells whether a page led to the application with a code that is good.
-func (h *scenario) yieldsTokens(p page) bool {
+func (h *scenario) yieldsTokens(p providertest.Page) bool {
 	u, err := url.Parse(p.Header.Get("Location"))
-	return err == nil && u.Query().Get("code") != "" && h.redeem("atlas", u.Query().Get("code")).AccessToken != ""
+	return err == nil && u.Query().Get("code") != "" && h.Redeem("atlas", u.Query().Get("code")).AccessToken != ""
 }
 
 // sessionActive tells whether a browser's session counts: for single sign-on, on the account pages, for their script and at end_session. They must agree.
-func (h *scenario) sessionActive(b *browser) bool {
+func (h *scenario) sessionActive(b *providertest.Browser) bool {
 	h.t.Helper()
-	b = b.copy()
-	silent := b.mustPromptNone("wiki").Get("code") != ""
+	b = b.Copy()
+	silent := b.MustPromptNone("wiki").Get("code") != ""
 	for what, lives := range map[string]bool{
-		"/account":         strings.Contains(b.copy().get("/account").Body, "Where you are signed in"),
-		"/account/probe":   b.copy().get("/account/probe").Status == http.StatusNoContent,
-		"/end_session":     strings.Contains(b.copy().get("/end_session").Body, `id="sign-out"`),
-		"/account/reports": b.copy().get("/account/reports/x/status.json").Status != http.StatusUnauthorized,
+		"/account":         strings.Contains(b.Copy().Get("/account").Body, "Where you are signed in"),
+		"/account/probe":   b.Copy().Get("/account/probe").Status == http.StatusNoContent,
+		"/end_session":     strings.Contains(b.Copy().Get("/end_session").Body, `id="sign-out"`),
+		"/account/reports": b.Copy().Get("/account/reports/x/status.json").Status != http.StatusUnauthorized,
 	} {
 		if lives != silent {
 			h.t.Errorf("got the session alive at %s: %v, but for single sign-on: %v", what, lives, silent)
@@ -195,8 +182,8 @@ func (h *scenario) sessionActive(b *browser) bool {
 // accessTokenActive tells whether an access token counts at userinfo and introspection, which must agree.
 func (h *scenario) accessTokenActive(client, token string) bool {
 	h.t.Helper()
-	info := h.browser().do(http.MethodGet, "/userinfo", nil, http.Header{"Authorization": {"Bearer " + token}}).Status == http.StatusOK
-	post := h.browser().do(http.MethodPost, "/userinfo", url.Values{"access_token": {token}}, nil).Status == http.StatusOK
+	info := h.Browser().Do(http.MethodGet, "/userinfo", nil, http.Header{"Authorization": {"Bearer " + token}}).Status == http.StatusOK
+	post := h.Browser().Do(http.MethodPost, "/userinfo", url.Values{"access_token": {token}}, nil).Status == http.StatusOK
 	known := h.introspectionActive(client, token)
 	if info != known || post != known {
 		h.t.Errorf("got an access token alive at userinfo: %v (GET), %v (POST), at introspection: %v", info, post, known)
@@ -209,14 +196,14 @@ func (h *scenario) introspectionActive(client, token string) bool {
 	var a struct {
 		Active bool `json:"active"`
 	}
-	p := h.call(client, "/introspect", url.Values{"token": {token}})
+	p := h.Call(client, "/introspect", url.Values{"token": {token}})
 	return p.Status == http.StatusOK && json.Unmarshal([]byte(p.Body), &a) == nil && a.Active
 }
 
 func (h *scenario) refreshTokenActive(client, token string) bool {
 	h.t.Helper()
 	known := h.introspectionActive(client, token)
-	good := h.token(client, url.Values{"grant_type": {"refresh_token"}, "refresh_token": {token}}).AccessToken != ""
+	good := h.Token(client, url.Values{"grant_type": {"refresh_token"}, "refresh_token": {token}}).AccessToken != ""
 	if good != known {
 		h.t.Errorf("got a refresh token alive at the token endpoint: %v, at introspection: %v", good, known)
 	}
@@ -227,7 +214,7 @@ func (h *scenario) refreshTokenActive(client, token string) bool {
 func (h *scenario) verifiesLocally(token string) bool {
 	h.t.Helper()
 	var set jose.JSONWebKeySet
-	if err := json.Unmarshal([]byte(h.browser().get("/jwks").Body), &set); err != nil {
+	if err := json.Unmarshal([]byte(h.Browser().Get("/jwks").Body), &set); err != nil {
 		h.t.Fatal(err)
 	}
 	parsed, err := jwt.ParseSigned(token, []jose.SignatureAlgorithm{jose.RS256, jose.ES256})
@@ -238,26 +225,5 @@ func (h *scenario) verifiesLocally(token string) bool {
 	if err := parsed.Claims(set.Key(parsed.Headers[0].KeyID)[0].Key, &c); err != nil {
 		return false
 	}
-	return c.ValidateWithLeeway(jwt.Expected{Issuer: issuer, Time: time.Now()}, 0) == nil
-}
-
-var redButton = regexp.MustCompile(`<button[^>]*name="(sign-out|not-me|leave|end-offline)" value="([^"]*)"`)
-
-// buttons are the values of an account page's buttons of that name.
-func (p page) buttons(name string) (values []string) {
-	for _, m := range redButton.FindAllStringSubmatch(p.Body, -1) {
-		if m[1] == name {
-			values = append(values, html.UnescapeString(m[2]))
-		}
-	}
-	return values
-}
-
-// link is where the element of that id leads.
-func (p page) link(id string) string {
-	m := regexp.MustCompile(`id="` + id + `"[^>]*href="([^"]*)"`).FindStringSubmatch(p.Body)
-	if m == nil {
-		return ""
-	}
-	return html.UnescapeString(m[1])
+	return c.ValidateWithLeeway(jwt.Expected{Issuer: providertest.Issuer, Time: time.Now()}, 0) == nil
 }

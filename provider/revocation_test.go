@@ -9,6 +9,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/curfew-id/curfew/provider/providertest"
 	"github.com/curfew-id/curfew/storage"
 )
 
@@ -31,7 +32,7 @@ func (c terminationCause) letters() []rune { return []rune(strings.ReplaceAll(c.
 
 func checkCause(t *testing.T, c terminationCause, remembered bool) {
 	h := mustSetUpScenario(t, remembered, c.configure)
-	before := len(h.clients.sent())
+	before := len(h.Clients.Sent())
 	c.trigger(h)
 	synctest.Wait()
 	if remembered { // nothing else depends on it
@@ -40,7 +41,7 @@ func checkCause(t *testing.T, c terminationCause, remembered bool) {
 		}
 		return
 	}
-	h.mustNotify(c, h.clients.sent()[before:])
+	h.mustNotify(c, h.Clients.Sent()[before:])
 	h.mustAudit(c)
 	// Revoked artifacts are refused in the same millisecond. Active ones are presented in the next one.
 	for _, expectActive := range []bool{false, true} {
@@ -74,11 +75,11 @@ func (h *scenario) checkArtifact(name string, present func(*scenario) bool, outc
 }
 
 // mustNotify wants logout tokens for exactly the clients of c.notified.
-func (h *scenario) mustNotify(c terminationCause, posts []post) {
+func (h *scenario) mustNotify(c terminationCause, posts []providertest.Post) {
 	h.t.Helper()
 	var notified []string
 	for _, p := range posts {
-		if client, _ := claims(h.t, p.Form.Get("logout_token"))["aud"].(string); !slices.Contains(notified, client) {
+		if client, _ := providertest.MustReadClaims(h.t, p.Form.Get("logout_token"))["aud"].(string); !slices.Contains(notified, client) {
 			notified = append(notified, client)
 		}
 	}
@@ -94,7 +95,7 @@ func (h *scenario) mustAudit(c terminationCause) {
 	if c.reason == "" {
 		return
 	}
-	events, _, err := h.store.ListEvents(h.t.Context(), storage.EventFilter{Reason: c.reason}, storage.Page{Limit: 1000})
+	events, _, err := h.Store.ListEvents(h.t.Context(), storage.EventFilter{Reason: c.reason}, storage.Page{Limit: 1000})
 	if err != nil {
 		h.t.Fatal(err)
 	}
@@ -102,7 +103,7 @@ func (h *scenario) mustAudit(c terminationCause) {
 	if len(ended) == 0 {
 		h.t.Errorf("got no audit line with reason %s", c.reason)
 	}
-	reports, _, err := h.store.ListReports(h.t.Context(), storage.ReportFilter{}, storage.Page{})
+	reports, _, err := h.Store.ListReports(h.t.Context(), storage.ReportFilter{}, storage.Page{})
 	if err != nil {
 		h.t.Fatal(err)
 	}

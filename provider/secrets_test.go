@@ -20,6 +20,7 @@ import (
 
 	"github.com/curfew-id/curfew/provider"
 	"github.com/curfew-id/curfew/provider/egress"
+	"github.com/curfew-id/curfew/provider/providertest"
 	"github.com/curfew-id/curfew/provider/register"
 	"github.com/curfew-id/curfew/provider/web"
 	"github.com/curfew-id/curfew/storage"
@@ -50,11 +51,11 @@ func TestNoSecretReachesTheLogOrTheStore(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		log := &logBuffer{}
 		file := filepath.Join(t.TempDir(), "curfew.db")
-		o := mustStartOn(t, bolt.Options{Path: file}, func(c *provider.Config) {
+		o := providertest.MustStartOn(t, bolt.Options{Path: file}, func(c *provider.Config) {
 			c.Log = slog.New(web.LogHandler{Handler: slog.NewJSONHandler(log, &slog.HandlerOptions{Level: slog.LevelDebug})})
 			c.RegistrationMode = register.ModeOpen
 		})
-		secrets := map[string]string{"password": testPassword, "client secret": secret, "PKCE verifier": verifier}
+		secrets := map[string]string{"password": providertest.Password, "client secret": providertest.Secret, "PKCE verifier": providertest.Verifier}
 		keep := func(name, value string) string {
 			if len(value) < 20 {
 				t.Fatalf("got %q as %s", value, name)
@@ -62,34 +63,34 @@ func TestNoSecretReachesTheLogOrTheStore(t *testing.T) {
 			secrets[name] = value
 			return value
 		}
-		o.clients.answer = func(string, url.Values) (egress.Response, error) { return egress.Response{}, errors.New("broken") }
-		o.mustAddClient("atlas", nil)
-		b := o.browser()
-		login := b.get(authorizeURL("atlas", "scope", "openid offline_access", "prompt", "consent"))
+		o.Clients.Answer(func(string, url.Values) (egress.Response, error) { return egress.Response{}, errors.New("broken") })
+		o.MustAddClient("atlas", nil)
+		b := o.Browser()
+		login := b.Get(providertest.AuthorizeURL("atlas", "scope", "openid offline_access", "prompt", "consent"))
 		keep("sign-in handle", path.Base(login.Path))
-		b.submit(login, "username", "alice", "password", "wrong "+testPassword)
-		consent := b.submit(login, "username", "alice", "password", testPassword)
-		code := keep("code", b.submit(consent, "decision", "allow").responseParams(t).Get("code"))
-		for name, value := range b.cookies {
+		b.Submit(login, "username", "alice", "password", "wrong "+providertest.Password)
+		consent := b.Submit(login, "username", "alice", "password", providertest.Password)
+		code := keep("code", b.Submit(consent, "decision", "allow").ResponseParams(t).Get("code"))
+		for name, value := range b.Cookies {
 			keep(name, value)
 		}
-		a := o.redeem("atlas", code)
+		a := o.Redeem("atlas", code)
 		keep("access token", a.AccessToken)
 		keep("refresh token", a.RefreshToken)
 		hint := keep("ID token", a.IDToken)
-		again := o.token("atlas", url.Values{"grant_type": {"refresh_token"}, "refresh_token": {a.RefreshToken}})
+		again := o.Token("atlas", url.Values{"grant_type": {"refresh_token"}, "refresh_token": {a.RefreshToken}})
 		keep("second refresh token", again.RefreshToken)
-		o.active("atlas", again.AccessToken)
-		b.do(http.MethodGet, "/userinfo", nil, http.Header{"Authorization": {"Bearer " + again.AccessToken}})
+		o.Active("atlas", again.AccessToken)
+		b.Do(http.MethodGet, "/userinfo", nil, http.Header{"Authorization": {"Bearer " + again.AccessToken}})
 		time.Sleep(time.Minute)
-		o.token("atlas", url.Values{"grant_type": {"refresh_token"}, "refresh_token": {a.RefreshToken}}) // reuse
-		o.redeem("atlas", code)
-		o.call("atlas", "/revoke", url.Values{"token": {again.AccessToken}})
+		o.Token("atlas", url.Values{"grant_type": {"refresh_token"}, "refresh_token": {a.RefreshToken}}) // reuse
+		o.Redeem("atlas", code)
+		o.Call("atlas", "/revoke", url.Values{"token": {again.AccessToken}})
 
 		r := httptest.NewRequest(http.MethodPost, "/register", strings.NewReader(`{"redirect_uris":["https://mail.example/cb"]}`))
 		r.Header.Set("Content-Type", "application/json")
 		w := httptest.NewRecorder()
-		o.provider.ServeHTTP(w, r)
+		o.Provider.ServeHTTP(w, r)
 		var made struct {
 			Secret string `json:"client_secret"`
 			Token  string `json:"registration_access_token"`
@@ -100,16 +101,16 @@ func TestNoSecretReachesTheLogOrTheStore(t *testing.T) {
 		keep("registered secret", made.Secret)
 		keep("registration access token", made.Token)
 		var link struct{ URL string }
-		if err := json.Unmarshal([]byte(o.admin(http.MethodPost, "/users/alice/reset-link", "{}").Body), &link); err != nil {
+		if err := json.Unmarshal([]byte(o.MustAdmin(http.MethodPost, "/users/alice/reset-link", "{}").Body), &link); err != nil {
 			t.Fatal(err)
 		}
 		keep("reset link", path.Base(link.URL))
 		const fresh = "an even better horse battery"
 		keep("new password", fresh)
-		b.submit(b.get(strings.TrimPrefix(link.URL, issuer)), "new-password", fresh, "repeat-password", fresh)
-		b.get(endSession("id_token_hint", hint, "post_logout_redirect_uri", "https://evil.example/"))
-		b.get("/" + secrets["reset link"])
-		b.get("/reset//" + secrets["reset link"])
+		b.Submit(b.Get(strings.TrimPrefix(link.URL, providertest.Issuer)), "new-password", fresh, "repeat-password", fresh)
+		b.Get(providertest.EndSessionURL("id_token_hint", hint, "post_logout_redirect_uri", "https://evil.example/"))
+		b.Get("/" + secrets["reset link"])
+		b.Get("/reset//" + secrets["reset link"])
 		time.Sleep(time.Hour)
 		synctest.Wait()
 
@@ -117,7 +118,7 @@ func TestNoSecretReachesTheLogOrTheStore(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		for i, told := range o.clients.sent() {
+		for i, told := range o.Clients.Sent() {
 			keep("logout token "+strconv.Itoa(i), told.Form.Get("logout_token"))
 		}
 		if secrets["logout token 0"] == "" || !strings.Contains(log.String(), `"path":"/reset/{link}"`) || !bytes.Contains(stored, []byte("atlas")) {

@@ -10,6 +10,7 @@ import (
 	"testing/synctest"
 
 	"github.com/curfew-id/curfew/provider"
+	"github.com/curfew-id/curfew/provider/providertest"
 	"github.com/curfew-id/curfew/provider/register"
 )
 
@@ -17,7 +18,7 @@ import (
 // from an operator or not at all, and keeps it when it changes its registration.
 func TestClientCannotRegisterPrivilegedScopes(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		o := mustStart(t, func(c *provider.Config) { c.RegistrationMode = register.ModeOpen })
+		o := providertest.MustStart(t, func(c *provider.Config) { c.RegistrationMode = register.ModeOpen })
 		var made struct {
 			ID     string `json:"client_id"`
 			Secret string `json:"client_secret"`
@@ -32,14 +33,14 @@ func TestClientCannotRegisterPrivilegedScopes(t *testing.T) {
 				r.Header.Set("Authorization", "Bearer "+made.Token)
 			}
 			w := httptest.NewRecorder()
-			o.provider.ServeHTTP(w, r)
+			o.Provider.ServeHTTP(w, r)
 			if err := json.Unmarshal(w.Body.Bytes(), &made); err != nil || w.Code >= 300 {
 				t.Fatalf("got %d %s, %v", w.Code, w.Body, err)
 			}
 		}
 		own := func(scope string) string {
 			t.Helper()
-			p := o.browser().do(http.MethodPost, "/token", url.Values{"grant_type": {"client_credentials"}, "scope": {scope}, "client_id": {made.ID}, "client_secret": {made.Secret}}, nil)
+			p := o.Browser().Do(http.MethodPost, "/token", url.Values{"grant_type": {"client_credentials"}, "scope": {scope}, "client_id": {made.ID}, "client_secret": {made.Secret}}, nil)
 			var a struct {
 				Error, Scope string
 			}
@@ -60,7 +61,7 @@ func TestClientCannotRegisterPrivilegedScopes(t *testing.T) {
 		if got := own("payments:write"); got != "invalid_scope" {
 			t.Errorf("after an update: got %q, want invalid_scope", got)
 		}
-		o.admin(http.MethodPatch, "/clients/"+made.ID, `{"scope":"openid payments:write"}`)
+		o.MustAdmin(http.MethodPatch, "/clients/"+made.ID, `{"scope":"openid payments:write"}`)
 		send(http.MethodPut, "/register/"+made.ID, `{"client_id":"`+made.ID+`",`+body)
 		if got := own("payments:write"); got != "payments:write" {
 			t.Errorf("after an operator gave it: got %q, want payments:write", got)

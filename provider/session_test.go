@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/curfew-id/curfew/provider"
+	"github.com/curfew-id/curfew/provider/providertest"
 )
 
 // TestSessionsEndByThemselves: idle and absolute lifetime, with and without "keep me signed in"; what is past either is dead in that instant.
@@ -21,26 +22,25 @@ func TestSessionsEndByThemselves(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
-				o := mustStart(t, nil)
-				o.mustAddClient("atlas", nil)
-				o.stop() // nobody sweeps: what is past its time is dead, swept or not
-				<-o.done
-				begin := func() (*browser, tokenResponse) {
-					b := o.browser()
-					code := b.submit(b.get(authorizeURL("atlas")), "username", "alice", "password", testPassword, "keep", c.keep).responseParams(t).Get("code")
-					return b, o.redeem("atlas", code)
+				o := providertest.MustStart(t, nil)
+				o.MustAddClient("atlas", nil)
+				o.StopWork() // nobody sweeps: what is past its time is dead, swept or not
+				begin := func() (*providertest.Browser, providertest.TokenResponse) {
+					b := o.Browser()
+					code := b.Submit(b.Get(providertest.AuthorizeURL("atlas")), "username", "alice", "password", providertest.Password, "keep", c.keep).ResponseParams(t).Get("code")
+					return b, o.Redeem("atlas", code)
 				}
 				// Nobody uses it.
 				b, a := begin()
 				time.Sleep(c.idle - time.Second)
-				if !b.copy().get("/account/probe").has(http.StatusNoContent) {
+				if b.Copy().Get("/account/probe").Status != http.StatusNoContent {
 					t.Error("got it dead a second too early")
 				}
 				time.Sleep(time.Second)
-				if b.signedIn("atlas") || !b.get("/account/probe").has(http.StatusUnauthorized) {
+				if b.SignedIn("atlas") || b.Get("/account/probe").Status != http.StatusUnauthorized {
 					t.Error("got it alive at its idle end")
 				}
-				if got := o.token("atlas", url.Values{"grant_type": {"refresh_token"}, "refresh_token": {a.RefreshToken}}); got.Error != "invalid_grant" {
+				if got := o.Token("atlas", url.Values{"grant_type": {"refresh_token"}, "refresh_token": {a.RefreshToken}}); got.Error != "invalid_grant" {
 					t.Errorf("got %+v for its refresh token, want invalid_grant", got)
 				}
 				// Somebody uses it all the time: an application by refreshing, the person by signing in elsewhere.
@@ -50,27 +50,27 @@ func TestSessionsEndByThemselves(t *testing.T) {
 				for i := 0; time.Since(start) < c.absolute-c.idle/2; i++ {
 					time.Sleep(c.idle / 2)
 					if i%2 == 0 {
-						refresh = o.token("atlas", url.Values{"grant_type": {"refresh_token"}, "refresh_token": {refresh}}).RefreshToken
+						refresh = o.Token("atlas", url.Values{"grant_type": {"refresh_token"}, "refresh_token": {refresh}}).RefreshToken
 					} else {
-						o.redeem("atlas", b.mustPromptNone("atlas").Get("code"))
+						o.Redeem("atlas", b.MustPromptNone("atlas").Get("code"))
 					}
 				}
 				time.Sleep(time.Until(start.Add(c.absolute - time.Second)))
-				if !b.signedIn("atlas") {
+				if !b.SignedIn("atlas") {
 					t.Error("got it dead before its absolute end although it was in use")
 				}
-				code := b.mustPromptNone("atlas").Get("code")
+				code := b.MustPromptNone("atlas").Get("code")
 				time.Sleep(time.Second)
-				if got := o.redeem("atlas", code); b.signedIn("atlas") || got.Error != "invalid_grant" {
+				if got := o.Redeem("atlas", code); b.SignedIn("atlas") || got.Error != "invalid_grant" {
 					t.Errorf("got %+v at its absolute end, want nothing", got)
 				}
 				// Looking at the account pages' probe is no use.
 				b, _ = begin()
 				for range 10 {
 					time.Sleep(c.idle / 10)
-					b.get("/account/probe")
+					b.Get("/account/probe")
 				}
-				if b.signedIn("atlas") {
+				if b.SignedIn("atlas") {
 					t.Error("got it kept alive by a page's script")
 				}
 			})
@@ -84,40 +84,37 @@ func TestExpiryIsNotifiedUnlessSilent(t *testing.T) {
 	for name, silent := range map[string]bool{"told": false, "silent": true} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				o := mustStart(t, func(c *provider.Config) { c.SilentExpiry = silent })
-				o.mustAddClient("atlas", nil)
-				b := o.browser()
-				a := b.mustJoin("alice", "atlas")
+				o := providertest.MustStart(t, func(c *provider.Config) { c.SilentExpiry = silent })
+				o.MustAddClient("atlas", nil)
+				b := o.Browser()
+				a := b.MustJoin("alice", "atlas")
 				time.Sleep(8*time.Hour - time.Second)
-				if n := len(o.clients.sent()); n > 0 || !b.copy().get("/account/probe").has(http.StatusNoContent) {
+				if n := len(o.Clients.Sent()); n > 0 || b.Copy().Get("/account/probe").Status != http.StatusNoContent {
 					t.Fatalf("got %d logout tokens and its end before its time", n)
 				}
 				time.Sleep(7 * time.Second) // a sweep may be 5 s late
 				synctest.Wait()
-				if n := len(o.clients.sent()); n == 0 != silent {
+				if n := len(o.Clients.Sent()); n == 0 != silent {
 					t.Errorf("got %d logout tokens", n)
 				}
-				if o.active("atlas", a.AccessToken) {
+				if o.Active("atlas", a.AccessToken) {
 					t.Error("got an active token of a session that ran out")
 				}
-				b.mustJoin("alice", "atlas")
-				_, found, _ := strings.Cut(b.get("/account/activity").Body, `href="/account/reports/`)
+				b.MustJoin("alice", "atlas")
+				_, found, _ := strings.Cut(b.Get("/account/activity").Body, `href="/account/reports/`)
 				report, _, _ := strings.Cut(found, `"`)
-				body := b.get("/account/reports/" + report).Body
+				body := b.Get("/account/reports/" + report).Body
 				if !strings.Contains(body, "it was not used for too long") || strings.Contains(body, quiet) != silent {
 					t.Errorf("silent %v: got the report\n%s", silent, body)
 				}
 
-				before := len(o.clients.sent())
-				b.submit(b.get("/end_session"), "scope", "session")
+				before := len(o.Clients.Sent())
+				b.Submit(b.Get("/end_session"), "scope", "session")
 				synctest.Wait()
-				if n := len(o.clients.sent()) - before; n != 1 {
+				if n := len(o.Clients.Sent()) - before; n != 1 {
 					t.Errorf("got %d logout tokens for a sign-out, want 1", n)
 				}
 			})
 		})
 	}
 }
-
-// has tells whether a page has that status.
-func (p page) has(status int) bool { return p.Status == status }

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/curfew-id/curfew/provider"
+	"github.com/curfew-id/curfew/provider/providertest"
 	"github.com/curfew-id/curfew/provider/register"
 )
 
@@ -28,7 +29,7 @@ func TestAdvertisedEndpointsAreThere(t *testing.T) {
 				paths := []string{"/authorize", "/end_session", "/introspect", "/jwks", "/revoke", "/token", "/userinfo", "/register", "/check_session"}
 				for name, value := range d {
 					u, _ := value.(string)
-					path := strings.TrimPrefix(u, issuer)
+					path := strings.TrimPrefix(u, providertest.Issuer)
 					if name == "issuer" || u == "" {
 						continue
 					}
@@ -88,7 +89,7 @@ func TestAdvertisedGrantTypesWorkAndNoOthers(t *testing.T) {
 		}
 		c := m.mustRegister(map[string]any{"grant_types": []string{"authorization_code", "refresh_token", "client_credentials"}})
 		m.mustRefresh(m.mustAuthorize(offline...))
-		if g := m.token(c, url.Values{"grant_type": {"client_credentials"}}); g.status != http.StatusOK {
+		if g := m.token(c, url.Values{"grant_type": {"client_credentials"}}); g.Status != http.StatusOK {
 			m.Errorf("got %+v by client_credentials", g)
 		}
 	})
@@ -105,7 +106,7 @@ func TestAdvertisedValuesOfParametersAreTaken(t *testing.T) {
 				m.mustFail(m.answerTo(q), q.Get("state"), "access_denied")
 				continue
 			}
-			if got := m.mustComplete(m.browser.do(http.MethodGet, "/authorize?"+q.Encode(), nil, nil), q).claims()["acr"]; got != acr {
+			if got := m.mustComplete(m.browser.Do(http.MethodGet, "/authorize?"+q.Encode(), nil, nil), q).claims()["acr"]; got != acr {
 				m.Errorf("got acr %v, want %s as asked for", got, acr)
 			}
 		}
@@ -114,7 +115,7 @@ func TestAdvertisedValuesOfParametersAreTaken(t *testing.T) {
 			parameter := strings.TrimSuffix(strings.TrimSuffix(name, "s_supported"), "_value")
 			for _, value := range append(advertised, others...) {
 				q := m.request(parameter, value)
-				p := m.browser.do(http.MethodGet, "/authorize?"+q.Encode(), nil, nil)
+				p := m.browser.Do(http.MethodGet, "/authorize?"+q.Encode(), nil, nil)
 				if got, want := !strings.Contains(p.Header.Get("Location"), "error=invalid_request"), slices.Contains(advertised, value); got != want {
 					m.Errorf("got %s=%s taken: %v, want %v as advertised", parameter, value, got, want)
 				}
@@ -133,7 +134,7 @@ func TestAdvertisedClaimsAreThoseThatCome(t *testing.T) {
 			for _, place := range []string{"id_token", "userinfo"} {
 				wishes := `{"` + place + `":{"` + strings.Join(names, `":null,"`) + `":null}}`
 				g := m.redeem(m.client, m.callback(m.visit("/authorize?"+m.request("claims", wishes).Encode())).Get("code"))
-				given := claims(m, g.IDToken)
+				given := providertest.MustReadClaims(m, g.IDToken)
 				if place == "userinfo" {
 					maps.Copy(given, m.mustJSON(m.userinfo(http.MethodGet, g.AccessToken)))
 				}

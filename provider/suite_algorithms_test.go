@@ -20,6 +20,7 @@ import (
 
 	"github.com/curfew-id/curfew/provider"
 	"github.com/curfew-id/curfew/provider/keys"
+	"github.com/curfew-id/curfew/provider/providertest"
 	"github.com/curfew-id/curfew/provider/register"
 )
 
@@ -30,7 +31,7 @@ func TestAdvertisedAlgorithmsAreThoseOfTheKeys(t *testing.T) {
 	for _, algorithms := range [][]string{{"RS256"}, {"RS256", "EdDSA"}, register.SigningAlgs()} {
 		ring := func(c *provider.Config) {
 			var err error
-			if c.Ring, err = keys.Load(context.Background(), keys.Config{Store: c.Store, File: filepath.Join(t.TempDir(), "key"), Issuer: issuer, Algorithms: algorithms}); err != nil {
+			if c.Ring, err = keys.Load(context.Background(), keys.Config{Store: c.Store, File: filepath.Join(t.TempDir(), "key"), Issuer: providertest.Issuer, Algorithms: algorithms}); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -80,7 +81,7 @@ func TestAdvertisedAlgorithmsOfClientsAreTakenAndNoOthers(t *testing.T) {
 		}
 		for alg, key := range private {
 			q := m.request("prompt", "none")
-			q.Set("request", m.sign(jose.SignatureAlgorithm(alg), key, map[string]any{"iss": c.ID, "aud": issuer}))
+			q.Set("request", m.sign(jose.SignatureAlgorithm(alg), key, map[string]any{"iss": c.ID, "aud": providertest.Issuer}))
 			if got, want := m.answerTo(q).Get("code") != "", slices.Contains(objects, alg); got != want {
 				m.Errorf("got a request object by %s taken: %v, want %v as advertised", alg, got, want)
 			}
@@ -95,7 +96,7 @@ func TestAdvertisedAlgorithmsOfClientsAreTakenAndNoOthers(t *testing.T) {
 			m.Errorf("got an assertion by HS256 refused, or it is not among %v", assertions)
 		}
 		q := m.request("prompt", "none")
-		q.Set("request", m.sign(jose.HS256, []byte(c.Secret), map[string]any{"iss": c.ID, "aud": issuer}))
+		q.Set("request", m.sign(jose.HS256, []byte(c.Secret), map[string]any{"iss": c.ID, "aud": providertest.Issuer}))
 		if got := m.answerTo(q).Get("error"); got != "invalid_request_object" || slices.Contains(objects, "HS256") {
 			m.Errorf("got %q for a request object by HS256, which is not among %v", got, objects)
 		}
@@ -116,7 +117,7 @@ func (m *module) assertionBy(c *suiteClient, alg string, key any) url.Values {
 	plain.Method, plain.key = "private_key_jwt", clientKeys()[0]
 	form := url.Values{}
 	m.authenticate(&plain, form, http.Header{})
-	claims := claims(m, form.Get("client_assertion"))
+	claims := providertest.MustReadClaims(m, form.Get("client_assertion"))
 	form.Set("client_assertion", m.sign(jose.SignatureAlgorithm(alg), key, claims))
 	return form
 }

@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"github.com/go-jose/go-jose/v4"
+
+	"github.com/curfew-id/curfew/provider/providertest"
 )
 
 // outcome is what a good authorization request came to.
@@ -40,7 +42,7 @@ func (m *module) mustAuthorize(more ...string) outcome {
 }
 
 // mustComplete holds a successful answer to all that every module checks: the response, its tokens, and that userinfo takes the access token.
-func (m *module) mustComplete(p page, q url.Values, redeem ...string) outcome {
+func (m *module) mustComplete(p providertest.Page, q url.Values, redeem ...string) outcome {
 	m.Helper()
 	o := outcome{params: m.callback(p)}
 	if o.params.Get("error") != "" {
@@ -68,7 +70,7 @@ func (m *module) mustComplete(p page, q url.Values, redeem ...string) outcome {
 	if m.includes("code") {
 		m.checkEntropy(code)
 		o.grant = m.redeem(m.client, code, redeem...)
-		if o.grant.status != http.StatusOK {
+		if o.grant.Status != http.StatusOK {
 			m.Fatalf("got %+v for a code, want tokens", o.grant)
 		}
 		if o.access != "" {
@@ -97,7 +99,7 @@ func (m *module) mustBeActive(access string) {
 }
 
 // userinfo calls userinfo with the access token in the header (RFC 6750 §2.1).
-func (m *module) userinfo(method, access string) page {
+func (m *module) userinfo(method, access string) providertest.Page {
 	return m.send(method, "/userinfo", "", "", http.Header{"Authorization": {"Bearer " + access}})
 }
 
@@ -153,7 +155,7 @@ func (m *module) checkIDToken(text string, q url.Values) map[string]any {
 	subject, _ := c["sub"].(string)
 	acr, _ := c["acr"].(string)
 	switch {
-	case c["iss"] != issuer, c["aud"] != m.client.ID, subject == "" || len(subject) > 255:
+	case c["iss"] != providertest.Issuer, c["aud"] != m.client.ID, subject == "" || len(subject) > 255:
 		m.Errorf("got iss %v, aud %v and sub %v", c["iss"], c["aud"], c["sub"])
 	case exp <= now || exp > now+3600, iat != now, authTime == 0 || authTime > now, acr == "":
 		m.Errorf("got exp %v, iat %v, auth_time %v and acr %q at %v", exp, iat, authTime, acr, now)

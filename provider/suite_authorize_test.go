@@ -6,6 +6,8 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+
+	"github.com/curfew-id/curfew/provider/providertest"
 )
 
 // request is an authorization request as the suite makes it for this variant. more overrides parameters; an empty value leaves one out.
@@ -27,39 +29,39 @@ func (m *module) request(more ...string) url.Values {
 
 // visit plays the person from an authorization request on: signs in and allows where asked. What it ends at leads to the application, or is
 // a page that the person can do nothing about.
-func (m *module) visit(target string) page {
+func (m *module) visit(target string) providertest.Page {
 	m.Helper()
-	return m.finish(m.browser.get(target))
+	return m.finish(m.browser.Get(target))
 }
 
-func (m *module) finish(p page) page {
+func (m *module) finish(p providertest.Page) providertest.Page {
 	m.Helper()
 	m.passwordAsked = false
 	if strings.Contains(p.Body, `id="password"`) {
 		m.passwordAsked = true
-		p = m.browser.submit(p, "username", "pat", "password", testPassword)
+		p = m.browser.Submit(p, "username", "pat", "password", providertest.Password)
 	}
 	if strings.Contains(p.Body, `id="allow"`) {
-		p = m.browser.submit(p, "decision", "allow")
+		p = m.browser.Submit(p, "decision", "allow")
 	}
 	return p
 }
 
 // callback reads an authorization response from where its mode puts it, and wants nothing anywhere else.
-func (m *module) callback(p page) url.Values {
+func (m *module) callback(p providertest.Page) url.Values {
 	m.Helper()
 	return m.callbackAs(p, m.responseType == "code")
 }
 
 // callbackAs is callback where a request's default mode may not follow from the variant: inQuery says whether it is query.
-func (m *module) callbackAs(p page, inQuery bool) url.Values {
+func (m *module) callbackAs(p providertest.Page, inQuery bool) url.Values {
 	m.Helper()
 	registered := keep(m.client.redirect)
 	if m.formPost { // Form Post §2
 		if p.Status != http.StatusOK || !strings.HasPrefix(p.Header.Get("Content-Type"), "text/html") || p.Header.Get("Cache-Control") != "no-store" {
 			m.Fatalf("got %d %q, want a page that posts", p.Status, p.Header.Get("Location"))
 		}
-		action, fields := p.form(m)
+		action, fields := p.Form(m)
 		if action != m.client.redirect || !strings.Contains(p.Body, `<form method="post"`) || !strings.Contains(p.Body, "submit.") || !strings.Contains(p.Body, "<button") {
 			m.Errorf("got a form to %q, want one to the redirect URI that posts by itself and has a button", action)
 		}
@@ -120,13 +122,13 @@ func (m *module) mustBelong(params url.Values, state string) {
 	if got := params.Get("state"); got != state {
 		m.Errorf("got state %q, want %q", got, state)
 	}
-	if got := params.Get("iss"); got != issuer {
-		m.Errorf("got iss %q, want %q", got, issuer)
+	if got := params.Get("iss"); got != providertest.Issuer {
+		m.Errorf("got iss %q, want %q", got, providertest.Issuer)
 	}
 }
 
 // mustShow wants an error page for the person: it names what is wrong, and nothing on it leads to where the request wanted to go.
-func (m *module) mustShow(p page, text, target string) {
+func (m *module) mustShow(p providertest.Page, text, target string) {
 	m.Helper()
 	_, description, found := strings.Cut(p.Body, `id="error-description">`)
 	description, _, _ = strings.Cut(description, "<")
@@ -140,7 +142,7 @@ func (m *module) mustShow(p page, text, target string) {
 
 // grant is a token response.
 type grant struct {
-	tokenResponse
+	providertest.TokenResponse
 	TokenType   string `json:"token_type"`
 	ExpiresIn   int64  `json:"expires_in"`
 	Scope       string `json:"scope"`
@@ -158,7 +160,7 @@ func (m *module) token(c *suiteClient, form url.Values) grant {
 	if err := json.Unmarshal([]byte(p.Body), &g); err != nil {
 		m.Fatalf("read token response %s: %v", p.Body, err)
 	}
-	g.status = p.Status
+	g.Status = p.Status
 	if p.Header.Get("Cache-Control") != "no-store" {
 		m.Errorf("got Cache-Control %q from the token endpoint, want no-store", p.Header.Get("Cache-Control"))
 	}
@@ -171,7 +173,7 @@ func (m *module) token(c *suiteClient, form url.Values) grant {
 // mustRefuse wants an error of RFC 6749 §5.2.
 func (m *module) mustRefuse(g grant, status int, code string) {
 	m.Helper()
-	if g.status != status || g.Error != code || g.AccessToken != "" || g.IDToken != "" || g.RefreshToken != "" {
+	if g.Status != status || g.Error != code || g.AccessToken != "" || g.IDToken != "" || g.RefreshToken != "" {
 		m.Errorf("got %+v, want %d %s and nothing more", g, status, code)
 	}
 	if strings.ContainsFunc(g.Description, func(r rune) bool { return r < ' ' || r > '~' || r == '"' || r == '\\' }) {

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/curfew-id/curfew/provider/egress"
+	"github.com/curfew-id/curfew/provider/providertest"
 )
 
 var framePattern = regexp.MustCompile(`<iframe src="([^"]*)"`)
@@ -31,7 +32,7 @@ func TestModuleFrontchannelRpInitiatedLogout(t *testing.T) {
 			m.Fatalf("got a frame to %q", frames[0][1])
 		}
 		sid, _ := o.claims()["sid"].(string)
-		if got, want := u.Query().Encode(), (url.Values{"iss": {issuer}, "sid": {sid}}).Encode(); got != want || sid == "" {
+		if got, want := u.Query().Encode(), (url.Values{"iss": {providertest.Issuer}, "sid": {sid}}).Encode(); got != want || sid == "" {
 			m.Errorf("got %s, want %s and nothing else", got, want)
 		}
 		if csp := p.Header.Get("Content-Security-Policy"); !strings.Contains(csp, "frame-src https://suite.example;") {
@@ -47,15 +48,13 @@ func TestModuleBackchannelRpInitiatedLogout(t *testing.T) {
 		o := m.mustJoin(map[string]any{"backchannel_logout_uri": suiteBase + "/backchannel_logout", "backchannel_logout_session_required": true})
 		// What the suite does when the logout token comes: it asks at once whether the session is over.
 		during := *m
-		during.browser = m.o.browser()
-		maps.Copy(during.browser.cookies, m.browser.cookies)
-		m.web.mu.Lock()
-		m.web.posts = nil
-		m.web.answer = func(string, url.Values) (egress.Response, error) {
+		during.browser = m.o.Browser()
+		maps.Copy(during.browser.Cookies, m.browser.Cookies)
+		m.web.Forget()
+		m.web.Answer(func(string, url.Values) (egress.Response, error) {
 			during.mustBeSignedOut(o)
 			return egress.Response{Status: http.StatusOK}, nil
-		}
-		m.web.mu.Unlock()
+		})
 
 		state := logoutState()
 		p := m.endSession("id_token_hint", o.hint, "post_logout_redirect_uri", postLogoutURI, "state", state)
@@ -63,7 +62,7 @@ func TestModuleBackchannelRpInitiatedLogout(t *testing.T) {
 		m.mustBeSignedOut(o)
 		m.advance(20 * time.Second)
 		synctest.Wait()
-		posts := m.web.sent()
+		posts := m.web.Sent()
 		if len(posts) != 1 || posts[0].URI != suiteBase+"/backchannel_logout" || len(posts[0].Form) != 1 {
 			m.Fatalf("got %+v, want one logout token and nothing beside it", posts)
 		}
@@ -86,7 +85,7 @@ func (m *module) checkLogoutToken(text string, o outcome) {
 	switch {
 	case header.Algorithm != "RS256" || header.ExtraHeaders["typ"] != "logout+jwt":
 		m.Errorf("got header %+v", header)
-	case c["iss"] != issuer || c["aud"] != m.client.ID || c["jti"] == nil || c["nonce"] != nil:
+	case c["iss"] != providertest.Issuer || c["aud"] != m.client.ID || c["jti"] == nil || c["nonce"] != nil:
 		m.Errorf("got claims %v", c)
 	case iat > now || iat < now-60 || exp <= iat || exp > iat+120:
 		m.Errorf("got iat %v and exp %v at %v", iat, exp, now)

@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/curfew-id/curfew/provider/providertest"
 )
 
 // checkScopes wants every claim of the scopes where Core §5.4 puts it: at userinfo or, where there is no access token, in the ID token.
@@ -156,7 +158,7 @@ func TestModuleUserinfoRs256(t *testing.T) {
 		if err := json.Unmarshal(payload, &claims); err != nil {
 			m.Fatalf("read %s: %v", payload, err)
 		}
-		if header.Algorithm != "RS256" || claims["iss"] != issuer || claims["aud"] != m.client.ID || claims["nonce"] != nil {
+		if header.Algorithm != "RS256" || claims["iss"] != providertest.Issuer || claims["aud"] != m.client.ID || claims["nonce"] != nil {
 			m.Errorf("got %s and %v, want RS256, iss and aud, and no nonce", header.Algorithm, claims)
 		}
 		m.checkUserClaims(claims, o)

@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"github.com/go-jose/go-jose/v4"
+
+	"github.com/curfew-id/curfew/provider/providertest"
 )
 
 // suiteClient is a client that the suite has registered.
@@ -67,7 +69,7 @@ func (m *module) metadata(more map[string]any) map[string]any {
 }
 
 // register sends a registration.
-func (m *module) register(more map[string]any) page {
+func (m *module) register(more map[string]any) providertest.Page {
 	m.Helper()
 	body, err := json.Marshal(m.metadata(more))
 	if err != nil {
@@ -90,7 +92,7 @@ func (m *module) mustRegister(more map[string]any) *suiteClient {
 	if c.Secret != "" && c.Expires == nil {
 		m.Errorf("got a secret without client_secret_expires_at")
 	}
-	if c.Token == "" || !strings.HasPrefix(c.URI, issuer+"/") {
+	if c.Token == "" || !strings.HasPrefix(c.URI, providertest.Issuer+"/") {
 		m.Errorf("got %q and %q, want registration_access_token and registration_client_uri", c.Token, c.URI)
 	}
 	for _, uri := range m.web.fetched[fetched:] {
@@ -164,7 +166,7 @@ func (m *module) assertion(c *suiteClient) string {
 	m.Helper()
 	audience := c.audience
 	if audience == "" {
-		audience = issuer + "/token"
+		audience = providertest.Issuer + "/token"
 	}
 	now := time.Now()
 	claims := map[string]any{"iss": c.ID, "sub": c.ID, "aud": audience, "jti": randomText(20), "nbf": now.Unix(), "iat": now.Unix(), "exp": now.Add(time.Minute).Unix()}

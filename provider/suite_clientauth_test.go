@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/go-jose/go-jose/v4"
+
+	"github.com/curfew-id/curfew/provider/providertest"
 )
 
 // clientMethods are the suite's client authentication variants, all but mutual TLS.
@@ -19,14 +21,14 @@ func (m *module) mustAuthorizeBy(method string) outcome {
 	if method != "none" {
 		return m.mustAuthorize()
 	}
-	q := m.request("code_challenge", challenge, "code_challenge_method", "S256")
-	return m.mustComplete(m.visit("/authorize?"+q.Encode()), q, "code_verifier", verifier)
+	q := m.request("code_challenge", providertest.Challenge, "code_challenge_method", "S256")
+	return m.mustComplete(m.visit("/authorize?"+q.Encode()), q, "code_verifier", providertest.Verifier)
 }
 
 func TestModuleEnsureClientAssertionWithIssAudSucceeds(t *testing.T) {
 	for _, method := range []string{"client_secret_jwt", "private_key_jwt"} {
 		runModule(t, codeTypes, func(m *module) {
-			m.mustRegister(map[string]any{"token_endpoint_auth_method": method}).audience = issuer
+			m.mustRegister(map[string]any{"token_endpoint_auth_method": method}).audience = providertest.Issuer
 			m.mustAuthorize()
 		})
 	}
@@ -65,7 +67,7 @@ func TestEveryClientAuthenticationRunsTheServerModule(t *testing.T) {
 
 func verifierIf(needed bool) []string {
 	if needed {
-		return []string{"code_verifier", verifier}
+		return []string{"code_verifier", providertest.Verifier}
 	}
 	return nil
 }
@@ -84,7 +86,7 @@ func TestClientAssertionsAreHeldToCore9(t *testing.T) {
 		}
 		claims := func(change func(map[string]any)) map[string]any {
 			now := time.Now()
-			all := map[string]any{"iss": c.ID, "sub": c.ID, "aud": issuer + "/token", "jti": randomText(20), "nbf": now.Unix(), "iat": now.Unix(), "exp": now.Add(time.Minute).Unix()}
+			all := map[string]any{"iss": c.ID, "sub": c.ID, "aud": providertest.Issuer + "/token", "jti": randomText(20), "nbf": now.Unix(), "iat": now.Unix(), "exp": now.Add(time.Minute).Unix()}
 			change(all)
 			return all
 		}
@@ -93,14 +95,14 @@ func TestClientAssertionsAreHeldToCore9(t *testing.T) {
 		m.mustRefuse(try(good), http.StatusUnauthorized, "invalid_client")
 		for name, change := range map[string]func(map[string]any){
 			"for another issuer":    func(c map[string]any) { c["aud"] = "https://other.example/token" },
-			"for the authorization": func(c map[string]any) { c["aud"] = issuer + "/authorize" },
+			"for the authorization": func(c map[string]any) { c["aud"] = providertest.Issuer + "/authorize" },
 			"expired":               func(c map[string]any) { c["exp"] = time.Now().Add(-5 * time.Minute).Unix() },
 			"without exp":           func(c map[string]any) { delete(c, "exp") },
 			"without jti":           func(c map[string]any) { delete(c, "jti") },
 			"from another client":   func(c map[string]any) { c["iss"] = "somebody" },
 			"from the future":       func(c map[string]any) { c["nbf"] = time.Now().Add(time.Hour).Unix() },
 		} {
-			if g := try(m.sign(jose.RS256, c.key, claims(change))); g.status != http.StatusUnauthorized || g.Error != "invalid_client" {
+			if g := try(m.sign(jose.RS256, c.key, claims(change))); g.Status != http.StatusUnauthorized || g.Error != "invalid_client" {
 				m.Errorf("%s: got %+v, want invalid_client", name, g)
 			}
 		}

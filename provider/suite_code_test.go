@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/curfew-id/curfew/provider/providertest"
 )
 
 // mustReuse uses a code twice, the second time after a while: that is refused, ends what the first use gave (RFC 6749 §4.1.2), and
@@ -55,12 +57,12 @@ func TestModuleRefreshToken(t *testing.T) {
 		m.mustRefresh(m.mustAuthorize(offline...), "scope", "openid offline_access")
 
 		second := m.mustRegister(map[string]any{"grant_types": grants, "client_name": "Conformance suite (second)"})
-		m.browser = m.o.browser()
+		m.browser = m.o.Browser()
 		g := m.mustRefresh(m.mustAuthorize(offline...))
 
 		// The second client's refresh token is of no use to the first, and its own all the same.
 		m.mustRefuse(m.token(first, url.Values{"grant_type": {"refresh_token"}, "refresh_token": {g.RefreshToken}, "scope": {"openid offline_access"}}), http.StatusBadRequest, "invalid_grant")
-		if again := m.token(second, url.Values{"grant_type": {"refresh_token"}, "refresh_token": {g.RefreshToken}}); again.status != http.StatusOK {
+		if again := m.token(second, url.Values{"grant_type": {"refresh_token"}, "refresh_token": {g.RefreshToken}}); again.Status != http.StatusOK {
 			m.Errorf("got %+v after another client tried, want the refresh token to live", again)
 		}
 		m.unregister(first)
@@ -79,12 +81,12 @@ func (m *module) mustRefresh(o outcome, more ...string) grant {
 		form.Set(more[i], more[i+1])
 	}
 	g := m.token(m.client, form)
-	if g.status != http.StatusOK || g.AccessToken == o.access {
+	if g.Status != http.StatusOK || g.AccessToken == o.access {
 		m.Fatalf("got %+v for a refresh token, want a new access token", g)
 	}
 	m.checkEntropy(g.AccessToken)
 	m.checkEntropy(g.RefreshToken)
-	c := claims(m, g.IDToken)
+	c := providertest.MustReadClaims(m, g.IDToken)
 	m.verify(g.IDToken)
 	for _, name := range []string{"iss", "sub", "aud", "auth_time", "azp"} {
 		if c[name] != o.back[name] {

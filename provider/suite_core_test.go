@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/curfew-id/curfew/provider"
+	"github.com/curfew-id/curfew/provider/providertest"
 )
 
 // What the specifications of the authorization endpoint say beyond the suite's modules.
@@ -15,7 +16,7 @@ import (
 // answerTo sends an authorization request and reads the answer, without a person.
 func (m *module) answerTo(q url.Values) url.Values {
 	m.Helper()
-	p := m.browser.do(http.MethodGet, "/authorize?"+q.Encode(), nil, nil)
+	p := m.browser.Do(http.MethodGet, "/authorize?"+q.Encode(), nil, nil)
 	u, err := url.Parse(p.Header.Get("Location"))
 	if err != nil || !strings.HasPrefix(u.String(), m.client.redirect) {
 		m.Fatalf("got %d to %q for %v, want an answer:\n%s", p.Status, p.Header.Get("Location"), q, p.Body)
@@ -52,8 +53,8 @@ func TestBadRequestsEarnTheRegisteredErrors(t *testing.T) {
 			{[]string{"id_token_hint", "nonsense"}, "invalid_request"},
 			{[]string{"claims", "["}, "invalid_request"},
 			{[]string{"claims", `{"id_token":{"acr":{"essential":true,"values":["urn:gold"]}}}`}, "access_denied"}, // §5.5.1.1
-			{[]string{"code_challenge", challenge}, "invalid_request"},                                             // RFC 7636 §4.3: plain
-			{[]string{"code_challenge", challenge, "code_challenge_method", "plain"}, "invalid_request"},
+			{[]string{"code_challenge", providertest.Challenge}, "invalid_request"},                                // RFC 7636 §4.3: plain
+			{[]string{"code_challenge", providertest.Challenge, "code_challenge_method", "plain"}, "invalid_request"},
 			{[]string{"code_challenge", "short", "code_challenge_method", "S256"}, "invalid_request"},
 			{[]string{"code_challenge_method", "S256"}, "invalid_request"},
 			{[]string{"request", "a", "request_uri", "b"}, "invalid_request"}, // §6.1
@@ -117,19 +118,19 @@ func TestConsentIsAskedOnceAndMayBeDenied(t *testing.T) {
 	runOnce(t, ask, func(m *module) {
 		m.mustRegister(nil)
 		q := m.request("scope", "openid email")
-		p := m.browser.submit(m.browser.get("/authorize?"+q.Encode()), "username", "pat", "password", testPassword)
+		p := m.browser.Submit(m.browser.Get("/authorize?"+q.Encode()), "username", "pat", "password", providertest.Password)
 		if !strings.Contains(p.Body, `id="allow"`) || !strings.Contains(p.Body, `id="deny"`) {
 			m.Fatalf("got no question for consent:\n%s", p.Body)
 		}
-		m.mustFail(m.callback(m.browser.submit(p, "decision", "deny")), q.Get("state"), "access_denied")
+		m.mustFail(m.callback(m.browser.Submit(p, "decision", "deny")), q.Get("state"), "access_denied")
 		none := m.request("scope", "openid email", "prompt", "none")
 		m.mustFail(m.answerTo(none), none.Get("state"), "consent_required")
 		m.mustComplete(m.visit("/authorize?"+q.Encode()), q)
-		m.mustComplete(m.browser.do(http.MethodGet, "/authorize?"+none.Encode(), nil, nil), none) // allowed before
+		m.mustComplete(m.browser.Do(http.MethodGet, "/authorize?"+none.Encode(), nil, nil), none) // allowed before
 		more := m.request("scope", "openid email phone", "prompt", "none")
 		m.mustFail(m.answerTo(more), more.Get("state"), "consent_required")
 		again := m.request("scope", "openid", "prompt", "consent")
-		if p := m.browser.get("/authorize?" + again.Encode()); !strings.Contains(p.Body, `id="allow"`) {
+		if p := m.browser.Get("/authorize?" + again.Encode()); !strings.Contains(p.Body, `id="allow"`) {
 			m.Errorf("got no question with prompt=consent")
 		}
 	})
@@ -142,14 +143,14 @@ func TestSelectAccountOffersAChoice(t *testing.T) {
 		first := m.mustAuthorize()
 		m.advance(time.Second)
 		q := m.request("prompt", "select_account")
-		p := m.browser.get("/authorize?" + q.Encode())
+		p := m.browser.Get("/authorize?" + q.Encode())
 		if !strings.Contains(p.Body, "Continue as Pat Quill") || !strings.Contains(p.Body, `id="other-account"`) {
 			m.Fatalf("got no choice of accounts:\n%s", p.Body)
 		}
-		same := m.mustComplete(m.browser.submit(p), q)
+		same := m.mustComplete(m.browser.Submit(p), q)
 		_, rest, _ := strings.Cut(p.Body, `id="other-account" class="button" href="`)
 		other, _, _ := strings.Cut(rest, `"`)
-		alice := m.mustComplete(m.browser.submit(m.browser.get(other), "username", "alice", "password", testPassword), q)
+		alice := m.mustComplete(m.browser.Submit(m.browser.Get(other), "username", "alice", "password", providertest.Password), q)
 		if same.claims()["sub"] != first.claims()["sub"] || alice.claims()["sub"] != "sub-alice" || alice.claims()["sid"] == same.claims()["sid"] {
 			m.Errorf("got %v, %v and %v, want the same person and then the other, in a session of her own", first.claims(), same.claims(), alice.claims())
 		}
@@ -168,7 +169,7 @@ func TestRegisteredDefaultsCount(t *testing.T) {
 		q := m.request("prompt", "none", "claims", `{"id_token":{"sub":{"value":"sub-alice"}}}`)
 		m.mustFail(m.answerTo(q), q.Get("state"), "login_required")
 		q = m.request("prompt", "none", "claims", `{"id_token":{"sub":{"value":"sub-pat"}}}`)
-		m.mustComplete(m.browser.do(http.MethodGet, "/authorize?"+q.Encode(), nil, nil), q)
+		m.mustComplete(m.browser.Do(http.MethodGet, "/authorize?"+q.Encode(), nil, nil), q)
 		m.advance(2 * time.Minute)
 		q = m.request("prompt", "none")
 		m.mustFail(m.answerTo(q), q.Get("state"), "login_required")
@@ -182,7 +183,7 @@ func TestResponseModesStandWhereTheyMay(t *testing.T) {
 		m.mustRegister(nil)
 		m.mustAuthorize()
 		for mode, separator := range map[string]string{"": "?", "query": "?", "fragment": "#"} {
-			p := m.browser.do(http.MethodGet, "/authorize?"+m.request("response_mode", mode).Encode(), nil, nil)
+			p := m.browser.Do(http.MethodGet, "/authorize?"+m.request("response_mode", mode).Encode(), nil, nil)
 			if got := p.Header.Get("Location"); p.Status != http.StatusSeeOther || !strings.HasPrefix(got, m.client.redirect+separator+"code=") {
 				m.Errorf("response_mode %q: got %d to %q", mode, p.Status, got)
 			}

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/curfew-id/curfew/provider"
+	"github.com/curfew-id/curfew/provider/providertest"
 	"github.com/curfew-id/curfew/provider/register"
 )
 
@@ -18,9 +19,11 @@ func TestClientThatRegistersNothingSpecialGetsTheStrictDefaults(t *testing.T) {
 		c.RegistrationMode, c.RegistrationDefaults, c.AllowLogos, c.CheckSession, c.PublicWithoutPKCE = register.ModeOpen, nil, true, true, true
 	}
 	const plain = `{"redirect_uris":["https://plain.example/cb"]}`
-	for name, add := range map[string]func(*module) page{
-		"by itself":           func(m *module) page { return m.send(http.MethodPost, "/register", "application/json", plain, nil) },
-		"by an administrator": func(m *module) page { return m.o.admin(http.MethodPost, "/clients", plain) },
+	for name, add := range map[string]func(*module) providertest.Page{
+		"by itself": func(m *module) providertest.Page {
+			return m.send(http.MethodPost, "/register", "application/json", plain, nil)
+		},
+		"by an administrator": func(m *module) providertest.Page { return m.o.MustAdmin(http.MethodPost, "/clients", plain) },
 	} {
 		t.Run(name, func(t *testing.T) {
 			runOnce(t, everything, func(m *module) {
@@ -36,30 +39,30 @@ func TestClientThatRegistersNothingSpecialGetsTheStrictDefaults(t *testing.T) {
 
 func (m *module) checkStrict() {
 	m.Helper()
-	pkce := []string{"code_challenge", challenge, "code_challenge_method", "S256"}
+	pkce := []string{"code_challenge", providertest.Challenge, "code_challenge_method", "S256"}
 	refuse := func(code string, more ...string) {
 		m.Helper()
 		q := m.request(append(slices.Clone(pkce), more...)...)
-		p := m.browser.do(http.MethodGet, "/authorize?"+q.Encode(), nil, nil)
+		p := m.browser.Do(http.MethodGet, "/authorize?"+q.Encode(), nil, nil)
 		m.mustFail(m.callbackAs(p, !strings.Contains(p.Header.Get("Location"), "#")), q.Get("state"), code)
 	}
 	for _, responseType := range everyType[1:] { // implicit and hybrid
 		refuse("unauthorized_client", "response_type", responseType)
 	}
 	refuse("invalid_request", "code_challenge", "", "code_challenge_method", "")
-	refuse("invalid_request", "code_challenge", verifier, "code_challenge_method", "plain")
+	refuse("invalid_request", "code_challenge", providertest.Verifier, "code_challenge_method", "plain")
 	refuse("invalid_request_uri", "request_uri", "https://plain.example/request")
 	for _, other := range []string{"https://plain.example/cb/", "https://plain.example/cb?x=y", "https://plain.example:443/cb", "http://plain.example/cb", "https://PLAIN.example/cb"} {
 		q := m.request(append(slices.Clone(pkce), "redirect_uri", other)...)
 		m.mustShow(m.visit("/authorize?"+q.Encode()), "redirect_uri", "plain.example")
 	}
 
-	p := m.browser.submit(m.browser.get("/authorize?"+m.request(pkce...).Encode()), "username", "pat", "password", testPassword)
+	p := m.browser.Submit(m.browser.Get("/authorize?"+m.request(pkce...).Encode()), "username", "pat", "password", providertest.Password)
 	if !strings.Contains(p.Body, `id="allow"`) {
 		m.Fatalf("got no question for consent:\n%s", p.Body)
 	}
 	q := m.request(append(slices.Clone(pkce), "scope", "openid offline_access email", "prompt", "consent")...)
-	o := m.mustComplete(m.visit("/authorize?"+q.Encode()), q, "code_verifier", verifier)
+	o := m.mustComplete(m.visit("/authorize?"+q.Encode()), q, "code_verifier", providertest.Verifier)
 	switch {
 	case o.params.Has("session_state"):
 		m.Errorf("got session_state without asking for it")
@@ -73,11 +76,11 @@ func (m *module) checkStrict() {
 	for _, method := range []string{"none", "client_secret_post", "client_secret_jwt", "private_key_jwt"} {
 		other := *m.client
 		other.Method = method
-		m.mustRefuse(m.redeem(&other, "none of ours", "code_verifier", verifier), http.StatusUnauthorized, "invalid_client")
+		m.mustRefuse(m.redeem(&other, "none of ours", "code_verifier", providertest.Verifier), http.StatusUnauthorized, "invalid_client")
 	}
 	m.mustRefuse(m.token(m.client, url.Values{"grant_type": {"client_credentials"}}), http.StatusBadRequest, "unauthorized_client")
 	// Nobody but the person's own browser signs them out, and nothing leads away from it.
-	away := m.o.browser().get("/end_session?" + url.Values{"id_token_hint": {o.hint}, "post_logout_redirect_uri": {"https://plain.example/bye"}}.Encode())
+	away := m.o.Browser().Get("/end_session?" + url.Values{"id_token_hint": {o.hint}, "post_logout_redirect_uri": {"https://plain.example/bye"}}.Encode())
 	if strings.Contains(away.Body, "plain.example/bye") {
 		m.Errorf("got a way to a post_logout_redirect_uri that is not registered")
 	}

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/curfew-id/curfew/provider"
+	"github.com/curfew-id/curfew/provider/providertest"
 	"github.com/curfew-id/curfew/provider/register"
 )
 
@@ -56,7 +57,7 @@ func (m *module) checkDiscovery() map[string]any {
 func TestModuleDiscoveryEndpointVerification(t *testing.T) {
 	runOnce(t, nil, func(m *module) {
 		d := m.checkDiscovery()
-		if d["issuer"] != issuer {
+		if d["issuer"] != providertest.Issuer {
 			m.Errorf("got issuer %v", d["issuer"])
 		}
 		for name, wanted := range map[string][]string{
@@ -77,7 +78,7 @@ func TestModuleDiscoveryEndpointVerification(t *testing.T) {
 
 func TestModuleRpInitiatedLogoutDiscoveryEndpointVerification(t *testing.T) {
 	runOnce(t, nil, func(m *module) {
-		if d := m.checkDiscovery(); d["end_session_endpoint"] != issuer+"/end_session" {
+		if d := m.checkDiscovery(); d["end_session_endpoint"] != providertest.Issuer+"/end_session" {
 			m.Errorf("got end_session_endpoint %v", d["end_session_endpoint"])
 		}
 	})
@@ -110,7 +111,7 @@ func (m *module) mustAdvertise(names ...string) {
 
 func TestModuleSessionManagementDiscoveryEndpointVerification(t *testing.T) {
 	runOnce(t, func(c *provider.Config) { c.CheckSession = true }, func(m *module) {
-		if d := m.checkDiscovery(); d["check_session_iframe"] != issuer+"/check_session" || d["end_session_endpoint"] == nil {
+		if d := m.checkDiscovery(); d["check_session_iframe"] != providertest.Issuer+"/check_session" || d["end_session_endpoint"] == nil {
 			m.Errorf("got check_session_iframe %v and end_session_endpoint %v", d["check_session_iframe"], d["end_session_endpoint"])
 		}
 	})

@@ -9,8 +9,11 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/go-jose/go-jose/v4"
+
+	"github.com/curfew-id/curfew/provider/providertest"
 )
 
 func TestModuleIdtokenSignature(t *testing.T) {
@@ -42,11 +45,11 @@ func TestModuleIdtokenUnsigned(t *testing.T) {
 		if err != nil || json.Unmarshal(raw, &header) != nil || header["alg"] != "none" || !strings.HasSuffix(rest, ".") {
 			m.Fatalf("got header %s of %s, want alg none and no signature", raw, id)
 		}
-		if c := claims(m, id); c["nonce"] != q.Get("nonce") || c["aud"] != m.client.ID || c["iss"] != issuer {
+		if c := providertest.MustReadClaims(m, id); c["nonce"] != q.Get("nonce") || c["aud"] != m.client.ID || c["iss"] != providertest.Issuer {
 			m.Errorf("got claims %v", c)
 		}
 		// It is what that client asked for, and proves nothing to us.
-		p := m.browser.get("/end_session?" + url.Values{"id_token_hint": {id}}.Encode())
+		p := m.browser.Get("/end_session?" + url.Values{"id_token_hint": {id}}.Encode())
 		if p.Status != http.StatusBadRequest || !strings.Contains(p.Body, "id_token_hint") {
 			m.Errorf("got %d for an unsigned hint, want it refused", p.Status)
 		}
@@ -62,7 +65,7 @@ func TestModuleServerRotateKeys(t *testing.T) {
 	runOnce(t, nil, func(m *module) {
 		m.mustRegister(nil)
 		before, first := m.checkKeys(), m.mustAuthorize()
-		if err := m.o.provider.RotateForTest(m.Context()); err != nil {
+		if err := m.o.Ring.Rotate(m.Context(), time.Now(), true, "test"); err != nil {
 			m.Fatal(err)
 		}
 		after := m.checkKeys()

@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/go-jose/go-jose/v4"
+
+	"github.com/curfew-id/curfew/provider/providertest"
 )
 
 // postLogoutURI is where the suite wants to be after a logout.
@@ -40,7 +42,7 @@ func logoutState() string {
 }
 
 // endSession visits end_session as the suite builds its URL: with the punctuation that a query may have left as it is.
-func (m *module) endSession(params ...string) page {
+func (m *module) endSession(params ...string) providertest.Page {
 	m.Helper()
 	var pairs []string
 	for i := 0; i < len(params); i += 2 {
@@ -50,11 +52,11 @@ func (m *module) endSession(params ...string) page {
 		}
 		pairs = append(pairs, params[i]+"="+value)
 	}
-	return m.browser.get("/end_session?" + strings.Join(pairs, "&"))
+	return m.browser.Get("/end_session?" + strings.Join(pairs, "&"))
 }
 
 // mustRedirectBack wants a logout to have led to the suite, at once or by the page that waits for the applications, with that state and nothing else.
-func (m *module) mustRedirectBack(p page, state string) {
+func (m *module) mustRedirectBack(p providertest.Page, state string) {
 	m.Helper()
 	location := p.Header.Get("Location")
 	if p.Status == http.StatusOK {
@@ -110,7 +112,7 @@ func TestModuleRpInitiatedLogoutNoState(t *testing.T) {
 
 // mustConfirmFirst wants a page that asks, leads nowhere, and ends nothing until the person says so; then the session is over, and still nothing leads to
 // the suite. problem, if there is one, is named.
-func (m *module) mustConfirmFirst(o outcome, p page, problem string) {
+func (m *module) mustConfirmFirst(o outcome, p providertest.Page, problem string) {
 	m.Helper()
 	if !strings.Contains(p.Body, `id="sign-out"`) || strings.Contains(p.Body, postLogoutURI) || p.Header.Get("Location") != "" {
 		m.Fatalf("got %d to %q, want a question that leads nowhere:\n%s", p.Status, p.Header.Get("Location"), p.Body)
@@ -121,12 +123,12 @@ func (m *module) mustConfirmFirst(o outcome, p page, problem string) {
 		m.Errorf("got %d %q, want the problem %q", p.Status, description, problem)
 	}
 	m.mustStaySignedIn(o, "prompt", "none")
-	m.mustShowSignedOut(m.browser.submit(p, "scope", "session"))
+	m.mustShowSignedOut(m.browser.Submit(p, "scope", "session"))
 	m.mustBeSignedOut(o)
 }
 
 // mustShowSignedOut wants the page that tells the person that they are signed out, without a way to the suite.
-func (m *module) mustShowSignedOut(p page) {
+func (m *module) mustShowSignedOut(p providertest.Page) {
 	m.Helper()
 	if p.Status != http.StatusOK || !strings.Contains(p.Body, `id="signed-out"`) || !strings.Contains(p.Body, "You are signed out") || strings.Contains(p.Body, postLogoutURI) {
 		m.Fatalf("got %d to %q, want the signed-out page:\n%s", p.Status, p.Header.Get("Location"), p.Body)
@@ -189,8 +191,8 @@ func TestModuleRpInitiatedLogoutBadIdTokenHint(t *testing.T) {
 	runModule(t, everyType, func(m *module) {
 		o := m.mustJoin(nil)
 		now := time.Now()
-		fake := map[string]any{"iss": m.client.ID, "sub": "SubjectID", "aud": issuer, "nonce": "flibble", "iat": now.Unix(), "exp": now.Add(5 * time.Minute).Unix()}
-		real := claims(m, o.hint)
+		fake := map[string]any{"iss": m.client.ID, "sub": "SubjectID", "aud": providertest.Issuer, "nonce": "flibble", "iat": now.Unix(), "exp": now.Add(5 * time.Minute).Unix()}
+		real := providertest.MustReadClaims(m, o.hint)
 		for _, hint := range []string{
 			m.sign(jose.RS256, m.client.key, real), m.sign(jose.HS256, []byte(m.client.Secret), real), m.sign(jose.HS256, []byte(m.client.Secret), fake),
 		} {

@@ -4,18 +4,19 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"github.com/curfew-id/curfew/provider"
+	"github.com/curfew-id/curfew/provider/providertest"
 	"github.com/curfew-id/curfew/provider/register"
 	"github.com/curfew-id/curfew/storage"
 )
@@ -38,9 +39,9 @@ const suiteBase = "https://suite.example/test/a/curfew"
 // module is a run of one module as one variant: its client, its browser, its person.
 type module struct {
 	testing.TB    // names the variant in what it reports
-	o             *op
+	o             *providertest.Fixture
 	web           *fakeWeb
-	browser       *browser
+	browser       *providertest.Browser
 	client        *suiteClient
 	responseType  string
 	formPost      bool
@@ -63,63 +64,58 @@ func (v variant) Fatalf(format string, args ...any) {
 	v.TB.Fatalf("%s: "+format, append([]any{v.name}, args...)...)
 }
 
-// fakeWeb is what relying parties have on the web, kept as long as the guarded client keeps it.
+// fakeWeb is what relying parties publish, cached as long as provider/egress caches it.
 type fakeWeb struct {
-	*fakeClients
+	*providertest.Clients
+	mu       sync.Mutex
 	cachedAt map[string]time.Time
-	bodies   map[string]string
+	bodies   map[string][]byte
 	fetched  []string
 }
 
-func (p *fakeWeb) FetchJSON(ctx context.Context, uri string, maxBytes int64, maxAge time.Duration) ([]byte, error) {
-	return p.FetchBytes(ctx, uri, maxBytes, maxAge)
+func (w *fakeWeb) FetchJSON(ctx context.Context, uri string, maxBytes int64, maxAge time.Duration) ([]byte, error) {
+	return w.FetchBytes(ctx, uri, maxBytes, maxAge)
 }
 
-func (p *fakeWeb) FetchBytes(_ context.Context, uri string, _ int64, maxAge time.Duration) ([]byte, error) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	uri, _, _ = strings.Cut(uri, "#") // is not sent
-	if at, ok := p.cachedAt[uri]; !ok || time.Since(at) >= max(maxAge, time.Minute) {
-		p.fetched = append(p.fetched, uri)
-		p.cachedAt[uri], p.bodies[uri] = time.Now(), p.files[uri]
+func (w *fakeWeb) FetchBytes(ctx context.Context, uri string, maxBytes int64, maxAge time.Duration) ([]byte, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	uri, _, _ = strings.Cut(uri, "#") // a fragment is not sent
+	if at, ok := w.cachedAt[uri]; !ok || time.Since(at) >= max(maxAge, time.Minute) {
+		w.fetched = append(w.fetched, uri)
+		body, err := w.Clients.FetchBytes(ctx, uri, maxBytes, maxAge)
+		if err != nil {
+			return nil, err
+		}
+		w.cachedAt[uri], w.bodies[uri] = time.Now(), body
 	}
-	if p.bodies[uri] == "" {
-		return nil, errors.New("nothing there")
-	}
-	return []byte(p.bodies[uri]), nil
+	return w.bodies[uri], nil
 }
 
 // publish puts a document on the suite's web and returns its URL.
 func (m *module) publish(path, body string) string {
-	m.web.mu.Lock()
-	defer m.web.mu.Unlock()
-	m.web.files[suiteBase+path] = body
+	m.web.Publish(suiteBase+path, body)
 	return suiteBase + path
 }
 
 // suiteProvider starts a provider as the suite needs it: registration for all, with the choices that its plain metadata cannot ask for.
-func suiteProvider(t *testing.T, configure func(*provider.Config)) (*op, *fakeWeb) {
+func suiteProvider(t *testing.T, configure func(*provider.Config)) (*providertest.Fixture, *fakeWeb) {
 	t.Helper()
 	var web *fakeWeb
-	o := mustStart(t, func(c *provider.Config) {
-		web = &fakeWeb{fakeClients: c.Egress.(*fakeClients), cachedAt: map[string]time.Time{}, bodies: map[string]string{}}
-		web.files = map[string]string{}
+	o := providertest.MustStart(t, func(c *provider.Config) {
+		web = &fakeWeb{Clients: c.Egress.(*providertest.Clients), cachedAt: map[string]time.Time{}, bodies: map[string][]byte{}}
 		c.Egress, c.AllowLogos = web, true
 		c.RegistrationMode, c.RegistrationDefaults = register.ModeOpen, json.RawMessage(`{"require_pkce":false,"consent":"skip"}`)
 		if configure != nil {
 			configure(c)
 		}
 	})
-	h, err := passwordHash()
-	if err != nil {
-		t.Fatal(err)
-	}
-	person := storage.User{Subject: "sub-pat", Name: "pat", Email: "pat@example.org", EmailVerified: true, Password: h, Created: time.Now(), Updated: time.Now(), Claims: map[string]any{
+	person := storage.User{Subject: "sub-pat", Name: "pat", Email: "pat@example.org", EmailVerified: true, Password: providertest.MustHashPassword(t), Created: time.Now(), Updated: time.Now(), Claims: map[string]any{
 		"name": "Pat Quill", "given_name": "Pat", "family_name": "Quill", "middle_name": "Q", "nickname": "patq", "profile": "https://people.example/pat",
 		"picture": "https://people.example/pat.png", "website": "https://pat.example/", "gender": "female", "birthdate": "1987-10-16", "zoneinfo": "Europe/Zurich", "locale": "de-CH",
 		"address":      map[string]any{"formatted": "Hauptstrasse 1\n8000 Zürich", "street_address": "Hauptstrasse 1", "locality": "Zürich", "region": "ZH", "postal_code": "8000", "country": "Schweiz"},
 		"phone_number": "+41 44 555 66 77", "phone_number_verified": true}}
-	if err := o.store.PutUser(t.Context(), person); err != nil {
+	if err := o.Store.PutUser(t.Context(), person); err != nil {
 		t.Fatal(err)
 	}
 	return o, web
@@ -152,8 +148,8 @@ func runVariants(t *testing.T, types []string, everyMode bool, configure func(*p
 					name += ", form_post"
 				}
 				own := *o
-				own.t = variant{t, name}
-				m := &module{TB: own.t, o: &own, web: web, browser: own.browser(), responseType: responseType, formPost: formPost}
+				own.T = variant{t, name}
+				m := &module{TB: own.T, o: &own, web: web, browser: own.Browser(), responseType: responseType, formPost: formPost}
 				clear(web.cachedAt)
 				web.fetched = nil
 				run(m)
@@ -170,7 +166,7 @@ func runOnce(t *testing.T, configure func(*provider.Config), run func(*module)) 
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		o, web := suiteProvider(t, configure)
-		run(&module{TB: t, o: o, web: web, browser: o.browser(), responseType: "code"})
+		run(&module{TB: t, o: o, web: web, browser: o.Browser(), responseType: "code"})
 	})
 }
 
@@ -180,8 +176,8 @@ func (m *module) includes(word string) bool {
 }
 
 // send sends what is not a browser's request.
-func (m *module) send(method, target, contentType, body string, header http.Header) page {
-	r := httptest.NewRequest(method, strings.TrimPrefix(target, issuer), strings.NewReader(body))
+func (m *module) send(method, target, contentType, body string, header http.Header) providertest.Page {
+	r := httptest.NewRequest(method, strings.TrimPrefix(target, providertest.Issuer), strings.NewReader(body))
 	r.RemoteAddr = "192.0.2.8:4711"
 	for name, values := range header {
 		r.Header[name] = values
@@ -190,12 +186,12 @@ func (m *module) send(method, target, contentType, body string, header http.Head
 		r.Header.Set("Content-Type", contentType)
 	}
 	w := httptest.NewRecorder()
-	m.o.provider.ServeHTTP(w, r)
-	return page{w.Code, w.Header(), w.Body.String(), target}
+	m.o.Provider.ServeHTTP(w, r)
+	return providertest.Page{Status: w.Code, Header: w.Header(), Body: w.Body.String(), Path: target}
 }
 
 // mustJSON reads a JSON object.
-func (m *module) mustJSON(p page) map[string]any {
+func (m *module) mustJSON(p providertest.Page) map[string]any {
 	m.Helper()
 	var object map[string]any
 	if err := json.Unmarshal([]byte(p.Body), &object); err != nil || !strings.HasPrefix(p.Header.Get("Content-Type"), "application/json") {

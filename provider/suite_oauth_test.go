@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/curfew-id/curfew/provider"
+	"github.com/curfew-id/curfew/provider/providertest"
 )
 
 // What OAuth's own documents say of the provider as a whole.
@@ -23,8 +24,8 @@ func TestLoopbackPortIsFreeForNativeApplicationsOnly(t *testing.T) {
 			"http://127.0.0.1.evil.example/cb": false, "http://127.0.0.1@evil.example/cb": false, "http://127.0.0.2:5000/cb": false, "http://localhost:5000/cb": false,
 			"https://127.0.0.1:5000/cb": false, "com.example.app:/cb2": false,
 		} {
-			q := m.request("redirect_uri", uri, "code_challenge", challenge, "code_challenge_method", "S256", "prompt", "none")
-			p := m.browser.do(http.MethodGet, "/authorize?"+q.Encode(), nil, nil)
+			q := m.request("redirect_uri", uri, "code_challenge", providertest.Challenge, "code_challenge_method", "S256", "prompt", "none")
+			p := m.browser.Do(http.MethodGet, "/authorize?"+q.Encode(), nil, nil)
 			if got := strings.HasPrefix(p.Header.Get("Location"), uri+"?"); got != want || !want && p.Status != http.StatusBadRequest {
 				m.Errorf("%s: got %d to %q, want it taken: %v", uri, p.Status, p.Header.Get("Location"), want)
 			}
@@ -47,10 +48,10 @@ func TestBothMetadataDocumentsAreOne(t *testing.T) {
 
 // TestIssuerWithAPath (Discovery 1.0 §4.1, RFC 8414 §3.1): the two documents stand at different ends of the issuer's path.
 func TestIssuerWithAPath(t *testing.T) {
-	runOnce(t, func(c *provider.Config) { c.Issuer = issuer + "/auth" }, func(m *module) {
+	runOnce(t, func(c *provider.Config) { c.Issuer = providertest.Issuer + "/auth" }, func(m *module) {
 		for _, path := range []string{"/auth/.well-known/openid-configuration", "/.well-known/oauth-authorization-server/auth"} {
 			d := m.mustJSON(m.send(http.MethodGet, path, "", "", nil))
-			if d["issuer"] != issuer+"/auth" || d["authorization_endpoint"] != issuer+"/auth/authorize" {
+			if d["issuer"] != providertest.Issuer+"/auth" || d["authorization_endpoint"] != providertest.Issuer+"/auth/authorize" {
 				m.Errorf("got issuer %v and authorization_endpoint %v from %s", d["issuer"], d["authorization_endpoint"], path)
 			}
 		}
@@ -62,9 +63,9 @@ func TestPagesGiveNothingAway(t *testing.T) {
 	ask := func(c *provider.Config) { c.RegistrationDefaults = []byte(`{"require_pkce":false}`) }
 	runOnce(t, ask, func(m *module) {
 		m.mustRegister(nil)
-		login := m.browser.get("/authorize?" + m.request().Encode())
-		consent := m.browser.submit(login, "username", "pat", "password", testPassword)
-		pages := map[string]page{"sign-in": login, "consent": consent, "error": m.visit("/authorize"), "sign-out": m.browser.get("/end_session"), "account": m.browser.get("/account")}
+		login := m.browser.Get("/authorize?" + m.request().Encode())
+		consent := m.browser.Submit(login, "username", "pat", "password", providertest.Password)
+		pages := map[string]providertest.Page{"sign-in": login, "consent": consent, "error": m.visit("/authorize"), "sign-out": m.browser.Get("/end_session"), "account": m.browser.Get("/account")}
 		m.formPost = true
 		pages["form_post"] = m.visit("/authorize?" + m.request().Encode())
 		for name, p := range pages {
@@ -87,13 +88,13 @@ func TestGrantsThatAreNotOfferedAreRefused(t *testing.T) {
 	runOnce(t, nil, func(m *module) {
 		c := m.mustRegister(nil)
 		for _, form := range []url.Values{
-			{"grant_type": {"password"}, "username": {"pat"}, "password": {testPassword}, "scope": {"openid"}},
+			{"grant_type": {"password"}, "username": {"pat"}, "password": {providertest.Password}, "scope": {"openid"}},
 			{"grant_type": {"urn:ietf:params:oauth:grant-type:jwt-bearer"}, "assertion": {m.assertion(c)}},
 			{"grant_type": {"urn:ietf:params:oauth:grant-type:device_code"}, "device_code": {"x"}},
 			{"grant_type": {"urn:ietf:params:oauth:grant-type:token-exchange"}, "subject_token": {"x"}, "subject_token_type": {"x"}},
 			{"grant_type": {"client_credentials"}}, // offered, but not registered
 		} {
-			if g := m.token(c, form); g.status != http.StatusBadRequest || g.Error != "unsupported_grant_type" && g.Error != "unauthorized_client" || g.AccessToken != "" {
+			if g := m.token(c, form); g.Status != http.StatusBadRequest || g.Error != "unsupported_grant_type" && g.Error != "unauthorized_client" || g.AccessToken != "" {
 				m.Errorf("got %+v for %s", g, form.Get("grant_type"))
 			}
 		}

@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/go-jose/go-jose/v4"
+
+	"github.com/curfew-id/curfew/provider/providertest"
 )
 
 // requestObject is a request object's claims: the whole request, as the suite writes it.
@@ -99,14 +101,14 @@ func TestModuleRequestUriUnsignedSupportedCorrectlyOrRejectedAsUnsupported(t *te
 func TestModuleRequestUriSignedRs256(t *testing.T) {
 	rs256 := map[string]any{"request_object_signing_alg": "RS256"}
 	byReference(t, "RS256", rs256, func(m *module, claims map[string]any) string {
-		claims["iss"], claims["aud"] = m.client.ID, issuer
+		claims["iss"], claims["aud"] = m.client.ID, providertest.Issuer
 		return m.sign(jose.RS256, m.client.key, claims)
 	})
 	// Who registered an algorithm is held to it, and to its own keys and name.
 	runModule(t, []string{"code"}, func(m *module) {
 		m.mustRegister(rs256)
 		good := func() map[string]any {
-			return map[string]any{"iss": m.client.ID, "aud": issuer, "prompt": "login"}
+			return map[string]any{"iss": m.client.ID, "aud": providertest.Issuer, "prompt": "login"}
 		}
 		expired, stranger, elsewhere := good(), good(), good()
 		expired["exp"], stranger["iss"], elsewhere["aud"] = time.Now().Add(-time.Hour).Unix(), "somebody", "https://other.example"

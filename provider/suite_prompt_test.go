@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/curfew-id/curfew/provider"
+	"github.com/curfew-id/curfew/provider/providertest"
 )
 
 // mustReauthenticate makes a second request that has to bring the sign-in page: the page says so, nobody gets on without the password, and the
@@ -18,14 +19,14 @@ func (m *module) mustReauthenticate(more ...string) {
 	first := m.mustAuthorize()
 	m.advance(2 * time.Second)
 	q := m.request(more...)
-	p := m.browser.get("/authorize?" + q.Encode())
+	p := m.browser.Get("/authorize?" + q.Encode())
 	if p.Status != http.StatusOK || !strings.Contains(p.Body, "<h1>Sign in</h1>") || !strings.Contains(p.Body, `id="password"`) {
 		m.Fatalf("got %d, want the sign-in page again:\n%s", p.Status, p.Body)
 	}
-	if again := m.browser.get("/authorize?" + q.Encode()); !strings.Contains(again.Body, `id="password"`) {
+	if again := m.browser.Get("/authorize?" + q.Encode()); !strings.Contains(again.Body, `id="password"`) {
 		m.Errorf("got past the sign-in page by asking twice")
 	}
-	if wrong := m.browser.submit(p, "username", "pat", "password", "something else"); !strings.Contains(wrong.Body, `id="password"`) || wrong.Header.Get("Location") != "" {
+	if wrong := m.browser.Submit(p, "username", "pat", "password", "something else"); !strings.Contains(wrong.Body, `id="password"`) || wrong.Header.Get("Location") != "" {
 		m.Errorf("got past the sign-in page by a wrong password")
 	}
 	second := m.mustComplete(m.finish(p), q)
@@ -49,7 +50,7 @@ func (m *module) mustStaySignedIn(first outcome, more ...string) {
 	m.Helper()
 	m.advance(2 * time.Second)
 	q := m.request(more...)
-	second := m.mustComplete(m.browser.do(http.MethodGet, "/authorize?"+q.Encode(), nil, nil), q)
+	second := m.mustComplete(m.browser.Do(http.MethodGet, "/authorize?"+q.Encode(), nil, nil), q)
 	for _, name := range []string{"sub", "auth_time"} {
 		if got, want := second.claims()[name], first.claims()[name]; got != want || got == nil {
 			m.Errorf("got %s %v and then %v, want the same", name, want, got)
@@ -78,12 +79,12 @@ func TestModuleIdTokenHint(t *testing.T) {
 		m.mustStaySignedIn(first, "prompt", "none", "id_token_hint", first.hint)
 		// A hint at somebody else is not answered with whoever is signed in (Core §3.1.2.1).
 		other := *m
-		other.browser = m.o.browser()
+		other.browser = m.o.Browser()
 		q := m.request()
-		p := other.browser.submit(other.browser.get("/authorize?"+q.Encode()), "username", "alice", "password", testPassword)
+		p := other.browser.Submit(other.browser.Get("/authorize?"+q.Encode()), "username", "alice", "password", providertest.Password)
 		alice := other.mustComplete(p, q)
 		q = m.request("prompt", "none", "id_token_hint", alice.hint)
-		m.mustFail(m.callback(m.browser.do(http.MethodGet, "/authorize?"+q.Encode(), nil, nil)), q.Get("state"), "login_required")
+		m.mustFail(m.callback(m.browser.Do(http.MethodGet, "/authorize?"+q.Encode(), nil, nil)), q.Get("state"), "login_required")
 	})
 }
 
@@ -98,7 +99,7 @@ func TestModulePromptNoneNotLoggedIn(t *testing.T) {
 func (m *module) mustNotBeSignedIn() {
 	m.Helper()
 	q := m.request("prompt", "none", "state", longState())
-	m.mustFail(m.callback(m.browser.do(http.MethodGet, "/authorize?"+q.Encode(), nil, nil)), q.Get("state"), uiErrors...)
+	m.mustFail(m.callback(m.browser.Do(http.MethodGet, "/authorize?"+q.Encode(), nil, nil)), q.Get("state"), uiErrors...)
 }
 
 // TestEveryAuthenticationMakesANewCookie: who knows the old one, or planted it, has nothing; the session and its sid go on.
@@ -107,8 +108,8 @@ func TestEveryAuthenticationMakesANewCookie(t *testing.T) {
 		m.mustRegister(nil)
 		first := m.mustAuthorize()
 		old := *m
-		old.browser = m.o.browser()
-		maps.Copy(old.browser.cookies, m.browser.cookies)
+		old.browser = m.o.Browser()
+		maps.Copy(old.browser.Cookies, m.browser.Cookies)
 		m.advance(time.Second)
 		second := m.mustAuthorize("prompt", "login")
 		if second.claims()["sid"] != first.claims()["sid"] {
@@ -124,21 +125,21 @@ func TestForeignFormsNeitherSignInNorConsent(t *testing.T) {
 	ask := func(c *provider.Config) { c.RegistrationDefaults = []byte(`{"require_pkce":false}`) }
 	runOnce(t, ask, func(m *module) {
 		m.mustRegister(nil)
-		login := m.browser.get("/authorize?" + m.request().Encode())
-		mustRefuse := func(p page, more ...string) {
+		login := m.browser.Get("/authorize?" + m.request().Encode())
+		mustRefuse := func(p providertest.Page, more ...string) {
 			m.Helper()
-			action, fields := p.form(m)
+			action, fields := p.Form(m)
 			for i := 0; i < len(more); i += 2 {
 				fields.Set(more[i], more[i+1])
 			}
-			if got := m.browser.do(http.MethodPost, action, fields, http.Header{"Sec-Fetch-Site": {"cross-site"}}); got.Status != http.StatusForbidden {
+			if got := m.browser.Do(http.MethodPost, action, fields, http.Header{"Sec-Fetch-Site": {"cross-site"}}); got.Status != http.StatusForbidden {
 				m.Errorf("got %d for a form from another site, want 403", got.Status)
 			}
-			if got := m.o.browser().do(http.MethodPost, action, fields, nil); got.Status != http.StatusBadRequest {
+			if got := m.o.Browser().Do(http.MethodPost, action, fields, nil); got.Status != http.StatusBadRequest {
 				m.Errorf("got %d for a page of another browser, want 400", got.Status)
 			}
 		}
-		mustRefuse(login, "username", "pat", "password", testPassword)
-		mustRefuse(m.browser.submit(login, "username", "pat", "password", testPassword), "decision", "allow")
+		mustRefuse(login, "username", "pat", "password", providertest.Password)
+		mustRefuse(m.browser.Submit(login, "username", "pat", "password", providertest.Password), "decision", "allow")
 	})
 }

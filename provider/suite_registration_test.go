@@ -8,13 +8,14 @@ import (
 	"time"
 
 	"github.com/curfew-id/curfew/provider"
+	"github.com/curfew-id/curfew/provider/providertest"
 	"github.com/curfew-id/curfew/provider/register"
 )
 
 // signInPage is the page that a registered client's request leads to.
-func (m *module) signInPage() page {
+func (m *module) signInPage() providertest.Page {
 	m.Helper()
-	p := m.browser.get("/authorize?" + m.request().Encode())
+	p := m.browser.Get("/authorize?" + m.request().Encode())
 	if p.Status != http.StatusOK || !strings.Contains(p.Body, `id="password"`) || !strings.Contains(p.Body, "Conformance suite") {
 		m.Fatalf("got %d, want a sign-in page that names the application", p.Status)
 	}
@@ -163,14 +164,14 @@ func TestRegistrationAloneKeepsTheStrictDefaults(t *testing.T) {
 		m.mustRegister(map[string]any{"require_pkce": false, "consent": "skip"}) // not for whoever registers to say
 		q := m.request()
 		m.mustFail(m.callback(m.visit("/authorize?"+q.Encode())), q.Get("state"), "invalid_request")
-		q = m.request("code_challenge", challenge, "code_challenge_method", "S256")
-		p := m.browser.submit(m.browser.get("/authorize?"+q.Encode()), "username", "pat", "password", testPassword)
+		q = m.request("code_challenge", providertest.Challenge, "code_challenge_method", "S256")
+		p := m.browser.Submit(m.browser.Get("/authorize?"+q.Encode()), "username", "pat", "password", providertest.Password)
 		if !strings.Contains(p.Body, `id="allow"`) {
 			m.Errorf("got no question for consent:\n%s", p.Body)
 		}
-		m.mustComplete(m.finish(p), q, "code_verifier", verifier)
+		m.mustComplete(m.finish(p), q, "code_verifier", providertest.Verifier)
 		for _, implicit := range everyType[1:] {
-			q := m.request("response_type", implicit, "code_challenge", challenge, "code_challenge_method", "S256")
+			q := m.request("response_type", implicit, "code_challenge", providertest.Challenge, "code_challenge_method", "S256")
 			m.mustFail(m.callbackAs(m.visit("/authorize?"+q.Encode()), false), q.Get("state"), "unauthorized_client")
 		}
 	})
@@ -178,8 +179,8 @@ func TestRegistrationAloneKeepsTheStrictDefaults(t *testing.T) {
 	runOnce(t, func(c *provider.Config) { c.RegistrationDefaults = json.RawMessage(`{"require_pkce":false}`) }, func(m *module) {
 		m.mustRegister(nil)
 		m.mustAuthorize()
-		m.o.mustAddClient("atlas", nil)
-		if got := m.browser.do(http.MethodGet, authorizeURL("atlas", "code_challenge", "", "code_challenge_method", ""), nil, nil).responseParams(m).Get("error"); got != "invalid_request" {
+		m.o.MustAddClient("atlas", nil)
+		if got := m.browser.Do(http.MethodGet, providertest.AuthorizeURL("atlas", "code_challenge", "", "code_challenge_method", ""), nil, nil).ResponseParams(m).Get("error"); got != "invalid_request" {
 			m.Errorf("got %q for another client without PKCE, want invalid_request", got)
 		}
 	})

@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/curfew-id/curfew/provider/providertest"
 )
 
 func TestModuleServer(t *testing.T) {
@@ -98,7 +100,7 @@ func TestModuleLoginHint(t *testing.T) {
 	runModule(t, everyType, func(m *module) {
 		m.mustRegister(nil)
 		q := m.request("login_hint", "pat@example.org")
-		p := m.browser.get("/authorize?" + q.Encode())
+		p := m.browser.Get("/authorize?" + q.Encode())
 		if !strings.Contains(p.Body, `value="pat@example.org"`) {
 			m.Errorf("got a sign-in page without the name that was hinted at")
 		}
@@ -126,21 +128,21 @@ func TestModuleEnsurePostRequestSucceeds(t *testing.T) {
 				m.mustRegister(nil)
 				for _, signedIn := range []bool{false, true} {
 					// From another site the session's SameSite=Lax cookie does not come with a POST.
-					jar := m.browser.cookies
+					jar := m.browser.Cookies
 					if slices.Contains(site, "cross-site") {
-						m.browser.cookies = map[string]string{}
+						m.browser.Cookies = map[string]string{}
 					}
 					q := m.request()
-					p := m.browser.do(http.MethodPost, "/authorize", q, http.Header{"Sec-Fetch-Site": site})
-					for name, value := range m.browser.cookies {
+					p := m.browser.Do(http.MethodPost, "/authorize", q, http.Header{"Sec-Fetch-Site": site})
+					for name, value := range m.browser.Cookies {
 						jar[name] = value
 					}
-					m.browser.cookies = jar
+					m.browser.Cookies = jar
 					if strings.Contains(p.Body, `action="/authorize"`) { // our own page repeats a POST that came without the session
-						action, fields := p.form(m)
-						p = m.browser.do(http.MethodPost, action, fields, nil)
+						action, fields := p.Form(m)
+						p = m.browser.Do(http.MethodPost, action, fields, nil)
 					}
-					o := m.mustComplete(m.finish(m.browser.follow(p)), q)
+					o := m.mustComplete(m.finish(m.browser.Follow(p)), q)
 					if m.passwordAsked == signedIn {
 						m.Errorf("got a question for the password: %v, want %v", m.passwordAsked, !signedIn)
 					}
@@ -156,10 +158,10 @@ func TestModuleEnsurePostRequestSucceeds(t *testing.T) {
 func TestModuleEnsureRequestWithValidPkceSucceeds(t *testing.T) {
 	runModule(t, codeTypes, func(m *module) {
 		m.mustRegister(nil)
-		q := m.request("code_challenge", challenge, "code_challenge_method", "S256")
-		m.mustComplete(m.visit("/authorize?"+q.Encode()), q, "code_verifier", verifier)
+		q := m.request("code_challenge", providertest.Challenge, "code_challenge_method", "S256")
+		m.mustComplete(m.visit("/authorize?"+q.Encode()), q, "code_verifier", providertest.Verifier)
 		// Whoever sent a challenge is held to it (RFC 9700 §4.8.2).
-		q = m.request("code_challenge", challenge, "code_challenge_method", "S256")
+		q = m.request("code_challenge", providertest.Challenge, "code_challenge_method", "S256")
 		m.mustRefuse(m.redeem(m.client, m.callback(m.visit("/authorize?"+q.Encode())).Get("code")), http.StatusBadRequest, "invalid_grant")
 	})
 }

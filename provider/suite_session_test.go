@@ -20,7 +20,7 @@ var dataPattern = regexp.MustCompile(`data-(cookie|origins-url)="([^"]*)"`)
 // script computes it. The script's own arithmetic is tried where there is a browser.
 func (m *module) ask(origin, message string) string {
 	m.Helper()
-	p := m.browser.get("/check_session")
+	p := m.browser.Get("/check_session")
 	data := map[string]string{}
 	for _, found := range dataPattern.FindAllStringSubmatch(p.Body, -1) {
 		data[found[1]] = html.UnescapeString(found[2])
@@ -34,10 +34,10 @@ func (m *module) ask(origin, message string) string {
 	}
 	client, state := message[:space], message[space+1:]
 	query := url.Values{"client_id": {client}, "origin": {origin}}
-	if m.browser.get(data["origins-url"]+"?"+query.Encode()).Status != http.StatusNoContent {
+	if m.browser.Get(data["origins-url"]+"?"+query.Encode()).Status != http.StatusNoContent {
 		return "error" // not one of the client's: nobody else may be answered
 	}
-	browserState := m.browser.cookies[data["cookie"]]
+	browserState := m.browser.Cookies[data["cookie"]]
 	_, salt, salted := strings.Cut(state, ".")
 	if !salted || browserState == "" {
 		return "error"
@@ -81,7 +81,7 @@ func TestModuleSessionManagementRpInitiatedLogout(t *testing.T) {
 			m.Errorf("got session_state %q twice, want a fresh salt over the same state", again)
 		}
 		hidden := m.browser
-		m.browser = m.o.browser()
+		m.browser = m.o.Browser()
 		mustAnswer("in a browser that hides the cookie", "error")
 		m.browser = hidden
 
@@ -101,7 +101,7 @@ func TestModuleSessionManagementRpInitiatedLogout(t *testing.T) {
 // checkFrame holds the frame's page to what browsers need: anybody may frame it, its script is our own file, and its cookie can be read there.
 func (m *module) checkFrame() {
 	m.Helper()
-	p := m.browser.get("/check_session")
+	p := m.browser.Get("/check_session")
 	csp := p.Header.Get("Content-Security-Policy")
 	if p.Header.Get("X-Frame-Options") != "" || strings.Contains(csp, "frame-ancestors") || p.Header.Get("Cross-Origin-Resource-Policy") == "same-origin" {
 		m.Errorf("got %v, want a page that may be framed", p.Header)
@@ -119,7 +119,7 @@ func TestOnlyWhoAskedForItGetsSessionState(t *testing.T) {
 			m.Errorf("got session_state %q for a client that asked for none", got)
 		}
 		m.mustRegister(map[string]any{"check_session": true})
-		m.browser = m.o.browser()
+		m.browser = m.o.Browser()
 		p := m.visit("/authorize?" + m.request().Encode())
 		if got := m.callback(p).Get("session_state"); got == "" {
 			m.Errorf("got no session_state for a client that asked for it")

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/curfew-id/curfew/provider"
+	"github.com/curfew-id/curfew/provider/providertest"
 	"github.com/curfew-id/curfew/provider/register"
 	"github.com/curfew-id/curfew/storage"
 )
@@ -18,70 +19,70 @@ import (
 // TestTokenOfOneKindIsNoOther: everything that Curfew hands out, brought to every place that takes something (ASVS 9.2.2, RFC 8725 §3.12).
 func TestTokenOfOneKindIsNoOther(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		o := mustStart(t, func(c *provider.Config) { c.RegistrationMode = register.ModeOpen })
-		o.mustAddClient("atlas", func(m *storage.Metadata) { m.UserinfoSignedResponseAlg, m.LogoutTokenTyp, m.Scope = "ES256", "JWT", "" })
-		o.mustAddClient("jwt", func(m *storage.Metadata) { m.AccessTokenFormat, m.Scope = "jwt", "openid read" })
-		b := o.browser()
-		atlas, jwt := b.mustJoin("alice", "atlas"), b.mustJoin("alice", "jwt")
-		other := o.browser() // ends, and leaves a report and a logout token
-		other.mustJoin("alice", "atlas")
+		o := providertest.MustStart(t, func(c *provider.Config) { c.RegistrationMode = register.ModeOpen })
+		o.MustAddClient("atlas", func(m *storage.Metadata) { m.UserinfoSignedResponseAlg, m.LogoutTokenTyp, m.Scope = "ES256", "JWT", "" })
+		o.MustAddClient("jwt", func(m *storage.Metadata) { m.AccessTokenFormat, m.Scope = "jwt", "openid read" })
+		b := o.Browser()
+		atlas, jwt := b.MustJoin("alice", "atlas"), b.MustJoin("alice", "jwt")
+		other := o.Browser() // ends, and leaves a report and a logout token
+		other.MustJoin("alice", "atlas")
 		cookie := "__Host-curfew-session"
-		dead := other.cookies[cookie]
-		other.submit(other.get("/end_session"), "scope", "session")
+		dead := other.Cookies[cookie]
+		other.Submit(other.Get("/end_session"), "scope", "session")
 		time.Sleep(time.Second)
-		reports, _, err := o.store.ListReports(t.Context(), storage.ReportFilter{Subject: "sub-alice"}, storage.Page{})
-		if err != nil || len(reports) == 0 || len(o.clients.sent()) == 0 {
-			t.Fatalf("got %d reports, %d logout tokens, %v", len(reports), len(o.clients.sent()), err)
+		reports, _, err := o.Store.ListReports(t.Context(), storage.ReportFilter{Subject: "sub-alice"}, storage.Page{})
+		if err != nil || len(reports) == 0 || len(o.Clients.Sent()) == 0 {
+			t.Fatalf("got %d reports, %d logout tokens, %v", len(reports), len(o.Clients.Sent()), err)
 		}
-		signIn := o.browser().get(authorizeURL("atlas"))
+		signIn := o.Browser().Get(providertest.AuthorizeURL("atlas"))
 		tokens := map[string]string{
 			"opaque access token": atlas.AccessToken, "JWT access token": jwt.AccessToken, "ID token": atlas.IDToken, "refresh token": atlas.RefreshToken,
-			"logout token": o.clients.sent()[0].Form.Get("logout_token"), "session": b.cookies[cookie], "ended session": dead, "flow cookie": b.cookies["__Host-curfew-flow"],
-			"code": b.mustSignIn("alice", "atlas").Get("code"), "sign-in handle": signIn.Path[len("/login/"):],
-			"userinfo":     b.do(http.MethodGet, "/userinfo", nil, http.Header{"Authorization": {"Bearer " + atlas.AccessToken}}).Body,
-			"report":       b.get("/account/reports/" + reports[0].ID + "/report.jwt").Body,
-			"client's own": o.token("jwt", url.Values{"grant_type": {"client_credentials"}}).AccessToken,
+			"logout token": o.Clients.Sent()[0].Form.Get("logout_token"), "session": b.Cookies[cookie], "ended session": dead, "flow cookie": b.Cookies["__Host-curfew-flow"],
+			"code": b.MustSignIn("alice", "atlas").Get("code"), "sign-in handle": signIn.Path[len("/login/"):],
+			"userinfo":     b.Do(http.MethodGet, "/userinfo", nil, http.Header{"Authorization": {"Bearer " + atlas.AccessToken}}).Body,
+			"report":       b.Get("/account/reports/" + reports[0].ID + "/report.jwt").Body,
+			"client's own": o.Token("jwt", url.Values{"grant_type": {"client_credentials"}}).AccessToken,
 			"unsigned":     "eyJhbGciOiJub25lIn0." + strings.Split(atlas.IDToken, ".")[1] + ".",
 		}
 		bearer := func(method, path, token string) bool {
-			p := o.browser().do(method, path, nil, http.Header{"Authorization": {"Bearer " + token}})
+			p := o.Browser().Do(method, path, nil, http.Header{"Authorization": {"Bearer " + token}})
 			return p.Status == http.StatusOK
 		}
 		takes := map[string]func(string) bool{
 			"userinfo":               func(text string) bool { return bearer(http.MethodGet, "/userinfo", text) },
 			"registration":           func(text string) bool { return bearer(http.MethodGet, "/register/atlas", text) },
-			"introspection as atlas": func(text string) bool { return o.active("atlas", text) },
-			"introspection as jwt":   func(text string) bool { return o.active("jwt", text) },
+			"introspection as atlas": func(text string) bool { return o.Active("atlas", text) },
+			"introspection as jwt":   func(text string) bool { return o.Active("jwt", text) },
 			"id_token_hint to sign in": func(text string) bool {
-				return b.do(http.MethodGet, authorizeURL("atlas", "id_token_hint", text), nil, nil).responseParams(t).Has("code")
+				return b.Do(http.MethodGet, providertest.AuthorizeURL("atlas", "id_token_hint", text), nil, nil).ResponseParams(t).Has("code")
 			},
 			"client_assertion": func(text string) bool {
-				return o.browser().do(http.MethodPost, "/introspect", url.Values{"token": {"x"}, "client_assertion": {text}, "client_assertion_type": {"urn:ietf:params:oauth:client-assertion-type:jwt-bearer"}}, nil).Status == http.StatusOK
+				return o.Browser().Do(http.MethodPost, "/introspect", url.Values{"token": {"x"}, "client_assertion": {text}, "client_assertion_type": {"urn:ietf:params:oauth:client-assertion-type:jwt-bearer"}}, nil).Status == http.StatusOK
 			},
 			"reset link": func(text string) bool {
-				return o.browser().do(http.MethodGet, "/reset/"+url.PathEscape(text), nil, nil).Status == http.StatusOK
+				return o.Browser().Do(http.MethodGet, "/reset/"+url.PathEscape(text), nil, nil).Status == http.StatusOK
 			},
 			"sign-in page": func(text string) bool {
-				return b.do(http.MethodGet, "/login/"+url.PathEscape(text), nil, nil).Status == http.StatusOK
+				return b.Do(http.MethodGet, "/login/"+url.PathEscape(text), nil, nil).Status == http.StatusOK
 			},
 			"consent page": func(text string) bool {
-				return b.do(http.MethodGet, "/consent/"+url.PathEscape(text), nil, nil).Status == http.StatusOK
+				return b.Do(http.MethodGet, "/consent/"+url.PathEscape(text), nil, nil).Status == http.StatusOK
 			},
 			"status of a sign-out": func(text string) bool {
-				return b.do(http.MethodGet, "/signed-out/"+url.PathEscape(text), nil, nil).Status == http.StatusOK
+				return b.Do(http.MethodGet, "/signed-out/"+url.PathEscape(text), nil, nil).Status == http.StatusOK
 			},
 			"session cookie": func(text string) bool {
-				c := o.browser()
-				c.cookies[cookie] = text
-				return c.do(http.MethodGet, "/account/probe", nil, nil).Status == http.StatusNoContent
+				c := o.Browser()
+				c.Cookies[cookie] = text
+				return c.Do(http.MethodGet, "/account/probe", nil, nil).Status == http.StatusNoContent
 			},
-			"code": func(text string) bool { return o.redeem("atlas", text).Error == "" },
+			"code": func(text string) bool { return o.Redeem("atlas", text).Error == "" },
 			"refresh token": func(text string) bool {
-				return o.token("atlas", url.Values{"grant_type": {"refresh_token"}, "refresh_token": {text}}).Error == ""
+				return o.Token("atlas", url.Values{"grant_type": {"refresh_token"}, "refresh_token": {text}}).Error == ""
 			},
 			"id_token_hint to sign out": func(text string) bool {
-				c := b.copy()
-				return !strings.Contains(c.get(endSession("id_token_hint", text)).Body, `name="scope"`)
+				c := b.Copy()
+				return !strings.Contains(c.Get(providertest.EndSessionURL("id_token_hint", text)).Body, `name="scope"`)
 			},
 		}
 		want := map[string][]string{
@@ -104,7 +105,7 @@ func TestTokenOfOneKindIsNoOther(t *testing.T) {
 				}
 			}
 		}
-		if !takes["id_token_hint to sign out"](tokens["ID token"]) || b.signedIn("atlas") {
+		if !takes["id_token_hint to sign out"](tokens["ID token"]) || b.SignedIn("atlas") {
 			t.Error("got a question, or nobody signed out, for a good hint")
 		}
 	})

@@ -1,0 +1,111 @@
+package providertest
+
+import (
+	"context"
+	"net/http"
+	"net/url"
+	"sync"
+	"time"
+
+	"github.com/curfew-id/curfew/provider/egress"
+)
+
+// Clients stands for everything outside the process: the relying parties that take logout tokens and publish documents.
+// It replaces provider/egress. The zero value answers every POST with 200 and has no documents.
+type Clients struct {
+	mu     sync.Mutex
+	posts  []Post
+	answer func(uri string, form url.Values) (egress.Response, error)
+	denied map[string]bool
+	files  map[string]string
+}
+
+// Post is a form that was posted to a relying party.
+type Post struct {
+	URI  string
+	Form url.Values
+	At   time.Time
+}
+
+// Answer sets what relying parties answer to a POST from now on; nil is 200.
+func (c *Clients) Answer(answer func(uri string, form url.Values) (egress.Response, error)) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.answer = answer
+}
+
+// Publish puts a document where FetchJSON and FetchBytes find it.
+func (c *Clients) Publish(uri, body string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.files == nil {
+		c.files = map[string]string{}
+	}
+	c.files[uri] = body
+}
+
+// Deny lets Check refuse a URI as an address inside the network.
+func (c *Clients) Deny(uri string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.denied == nil {
+		c.denied = map[string]bool{}
+	}
+	c.denied[uri] = true
+}
+
+// Sent returns the forms that were posted so far, the oldest first.
+func (c *Clients) Sent() []Post {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return append([]Post(nil), c.posts...)
+}
+
+// Forget drops the forms that were posted so far.
+func (c *Clients) Forget() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.posts = nil
+}
+
+// Check refuses what Deny named.
+func (c *Clients) Check(_ context.Context, uri string) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.denied[uri] {
+		return deniedError()
+	}
+	return nil
+}
+
+// PostForm notes the form and answers as Answer says.
+func (c *Clients) PostForm(_ context.Context, uri string, form url.Values) (egress.Response, error) {
+	c.mu.Lock()
+	c.posts = append(c.posts, Post{uri, form, time.Now()})
+	answer := c.answer
+	c.mu.Unlock()
+	if answer != nil {
+		return answer(uri, form)
+	}
+	return egress.Response{Status: http.StatusOK}, nil
+}
+
+// FetchJSON returns a document that was published.
+func (c *Clients) FetchJSON(ctx context.Context, uri string, maxBytes int64, maxAge time.Duration) ([]byte, error) {
+	return c.FetchBytes(ctx, uri, maxBytes, maxAge)
+}
+
+// FetchBytes returns a document that was published.
+func (c *Clients) FetchBytes(_ context.Context, uri string, _ int64, _ time.Duration) ([]byte, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if body, ok := c.files[uri]; ok {
+		return []byte(body), nil
+	}
+	return nil, deniedError()
+}
+
+// deniedError is what provider/egress says of an address inside the network.
+func deniedError() error {
+	return &egress.Error{Class: egress.Denied, Host: "10.1.2.3", Advice: `10.1.2.3 is not a public address; add "10.1.2.0/24" to egress.allow`}
+}

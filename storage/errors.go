@@ -20,6 +20,8 @@ var (
 	ErrUnavailable = errors.New("store not available")
 	// ErrLocked: another process has the store open.
 	ErrLocked = errors.New("store in use by another process")
+	// ErrOlder: the store has a schema that this release can neither read nor migrate.
+	ErrOlder = errors.New("store with a schema that this release does not know")
 	// ErrNewer: the store was written by a newer release.
 	ErrNewer = errors.New("store written by a newer release")
 )

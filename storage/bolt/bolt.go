@@ -13,7 +13,6 @@ package bolt
 
 import (
 	"context"
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"os"
@@ -27,9 +26,6 @@ import (
 
 	"github.com/curfew-id/curfew/storage"
 )
-
-// Schema is the version of the layout that this release reads and writes.
-const Schema = 1
 
 // lockTimeout is how long Open waits for a process that is about to close the file.
 const lockTimeout = 200 * time.Millisecond
@@ -123,42 +119,6 @@ func recoverDamage(fn func() error) (err error) {
 	}()
 	return fn()
 }
-
-// prepare checks the schema version, makes what is missing, and loads what is kept in memory.
-func (s *Store) prepare() error {
-	var version uint64
-	err := s.db.View(func(b *bbolt.Tx) error {
-		if meta := b.Bucket([]byte(tableNames[meta])); meta != nil {
-			if v := meta.Get(schemaKey); len(v) == 8 {
-				version = binary.BigEndian.Uint64(v)
-			}
-		}
-		return nil
-	})
-	switch {
-	case err != nil:
-		return unavailable(err)
-	case version > Schema:
-		return fmt.Errorf("%w: it has schema %d, this release knows %d", storage.ErrNewer, version, Schema)
-	case version < Schema:
-		if err := s.db.Update(createBuckets); err != nil {
-			return commitError(err)
-		}
-	}
-	return s.reload()
-}
-
-// createBuckets makes every bucket of an empty file.
-func createBuckets(b *bbolt.Tx) error {
-	for _, name := range tableNames {
-		if _, err := b.CreateBucketIfNotExists([]byte(name)); err != nil {
-			return fmt.Errorf("create bucket %s: %w", name, err)
-		}
-	}
-	return b.Bucket([]byte(tableNames[meta])).Put(schemaKey, binary.BigEndian.AppendUint64(nil, Schema))
-}
-
-var schemaKey = []byte("schema")
 
 // Commits is how many transactions were written to disk since Open: the number of fsyncs that callers waited for.
 func (s *Store) Commits() uint64 { return s.commits.Load() }

@@ -3,7 +3,6 @@ package bolt
 import (
 	"bytes"
 	"context"
-	"encoding/binary"
 	"errors"
 	"math/rand/v2"
 	"os"
@@ -11,8 +10,6 @@ import (
 	"strings"
 	"testing"
 	"time"
-
-	"go.etcd.io/bbolt"
 
 	"github.com/curfew-id/curfew/storage"
 )
@@ -46,28 +43,6 @@ func TestSecondProcessIsRefusedAndToldWhatToDo(t *testing.T) {
 	second := mustOpen(t, Options{Path: path})
 	_, err = second.User(t.Context(), "ann")
 	must(t, err)
-}
-
-func TestNewerSchemaIsRefusedAndLeftAlone(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "curfew.db")
-	must(t, mustOpen(t, Options{Path: path}).Close())
-	db, err := bbolt.Open(path, 0o600, nil)
-	must(t, err)
-	must(t, db.Update(func(b *bbolt.Tx) error {
-		return b.Bucket([]byte("meta")).Put(schemaKey, binary.BigEndian.AppendUint64(nil, Schema+1))
-	}))
-	must(t, db.Close())
-	before, err := os.ReadFile(path)
-	must(t, err)
-	_, err = Open(Options{Path: path})
-	if !errors.Is(err, storage.ErrNewer) || !strings.Contains(err.Error(), path) {
-		t.Fatalf("got error %v", err)
-	}
-	after, err := os.ReadFile(path)
-	must(t, err)
-	if !bytes.Equal(before, after) {
-		t.Fatal("the file of a newer release was changed")
-	}
 }
 
 func TestFileThatIsNoStoreIsRefused(t *testing.T) {

@@ -2,10 +2,13 @@
 package curfew_test
 
 import (
+	"flag"
 	"go/ast"
 	"go/parser"
 	"go/token"
 	"io/fs"
+	"maps"
+	"os"
 	"path"
 	"path/filepath"
 	"slices"
@@ -14,6 +17,8 @@ import (
 	"sync"
 	"testing"
 )
+
+var update = flag.Bool("update", false, "write the tables of docs anew")
 
 const module = "github.com/curfew-id/curfew/"
 
@@ -190,6 +195,43 @@ func TestOnlyTestsImportFixtures(t *testing.T) {
 	}
 }
 
+// TestArchitectureShowsTheAllowedImports holds the table of docs/architecture.md to allowedImports. Run it with -update to write
+// the table anew.
+func TestArchitectureShowsTheAllowedImports(t *testing.T) {
+	const (
+		page  = "docs/architecture.md"
+		begin = "<!-- table of TestPackagesImportDownwardsOnly -->\n"
+		end   = "<!-- end of table -->"
+	)
+	var want strings.Builder
+	want.WriteString("| folder | may import |\n|---|---|\n")
+	for _, folder := range slices.Sorted(maps.Keys(arrows)) {
+		allowed := "nothing of this module"
+		if len(arrows[folder]) > 0 {
+			allowed = "`" + strings.Join(slices.Sorted(slices.Values(arrows[folder])), "`, `") + "`"
+		}
+		want.WriteString("| `" + folder + "` | " + allowed + " |\n")
+	}
+	text, err := os.ReadFile(page)
+	if err != nil {
+		t.Fatal(err)
+	}
+	head, rest, hasBegin := strings.Cut(string(text), begin)
+	table, tail, hasEnd := strings.Cut(rest, end)
+	if !hasBegin || !hasEnd {
+		t.Fatalf("got no place for the table in %s", page)
+	}
+	if *update {
+		if err := os.WriteFile(page, []byte(head+begin+want.String()+end+tail), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		return
+	}
+	if table != want.String() {
+		t.Errorf("%s does not show what this test allows; run it with -update", page)
+	}
+}
+
 func TestPackagesKeepToTheirLibraries(t *testing.T) {
 	standardOnly := []string{"storage", "templates"}
 	for _, s := range mustParse(t) {
@@ -207,9 +249,9 @@ func TestPackagesKeepToTheirLibraries(t *testing.T) {
 			case s.folder == "logout" && (strings.Contains(imported, "zitadel") || strings.Contains(imported, "go-jose")):
 				t.Errorf("%s/%s imports %s; logout is given a signer", s.folder, s.name, imported)
 			case strings.HasPrefix(imported, "go.etcd.io/bbolt") && s.folder != "storage/bolt":
-				t.Errorf("%s/%s imports %s; only storage/bolt knows the backend", s.folder, s.name, imported)
+				t.Errorf("%s/%s imports %s; only storage/bolt imports the backend", s.folder, s.name, imported)
 			case s.folder == "storage" && imported == "net/http":
-				t.Errorf("%s/%s imports %s; storage refuses to know HTTP", s.folder, s.name, imported)
+				t.Errorf("%s/%s imports %s; storage does not depend on HTTP", s.folder, s.name, imported)
 			}
 		}
 	}

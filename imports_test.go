@@ -303,6 +303,30 @@ func TestEverythingThatLeavesGoesThroughEgress(t *testing.T) {
 	}
 }
 
+// TestOnlyAuthenticatorsWriteHowAUserAuthenticated: elsewhere AMR and ACR are copied from another record.
+func TestOnlyAuthenticatorsWriteHowAUserAuthenticated(t *testing.T) {
+	isCopy := func(value ast.Expr, field string) bool {
+		s, ok := value.(*ast.SelectorExpr)
+		return ok && strings.EqualFold(s.Sel.Name, field)
+	}
+	for _, s := range mustParse(t) {
+		if s.test || s.folder == "provider/authn" || strings.HasPrefix(s.folder, "storage/") {
+			continue
+		}
+		ast.Inspect(s.syntax, func(n ast.Node) bool {
+			pair, ok := n.(*ast.KeyValueExpr)
+			if !ok {
+				return true
+			}
+			key, ok := pair.Key.(*ast.Ident)
+			if ok && (strings.EqualFold(key.Name, "AMR") || strings.EqualFold(key.Name, "ACR")) && !isCopy(pair.Value, key.Name) {
+				t.Errorf("%s sets %s; only provider/authn does", s.position(n), key.Name)
+			}
+			return true
+		})
+	}
+}
+
 // isSelector tells whether n is one of the names of an imported package.
 func isSelector(n ast.Node, pkg string, names ...string) bool {
 	s, ok := n.(*ast.SelectorExpr)

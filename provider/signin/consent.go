@@ -53,7 +53,7 @@ func (h *Handler) Consent(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if form.Get("decision") != "allow" {
-		h.answerError(w, r, req, oauthError("access_denied", "the person did not allow it"))
+		h.answerError(w, r, req, oauthError("access_denied", "the user did not allow it"))
 		return
 	}
 	consent, err := h.Store.Consent(r.Context(), session.Subject, req.ClientID)
@@ -61,7 +61,7 @@ func (h *Handler) Consent(w http.ResponseWriter, r *http.Request) {
 		h.answerError(w, r, req, err)
 		return
 	}
-	// What was allowed before stays allowed.
+	// An earlier consent stays.
 	consent = storage.Consent{Subject: session.Subject, Client: req.ClientID, Scope: union(consent.Scope, req.Scope), Claims: union(consent.Claims, tokens.OutOfScopeClaims(req.Claims, req.Scope)),
 		At: h.Site.Now()}
 	if err := h.Store.PutConsent(r.Context(), consent); err != nil {
@@ -72,7 +72,7 @@ func (h *Handler) Consent(w http.ResponseWriter, r *http.Request) {
 	h.proceed(w, r, req, session)
 }
 
-// union adds what is not there yet.
+// union returns list with the elements of added that it lacks.
 func union(list, added []string) []string {
 	list = slices.Clone(list)
 	for _, s := range added {
@@ -83,8 +83,8 @@ func union(list, added []string) []string {
 	return list
 }
 
-// openConsent opens the handle and the session. Whoever is not signed in any more signs in first; and nobody consents on a page that named
-// somebody else.
+// openConsent opens the interaction and the session. A user who is no longer signed in signs in first. If another user has signed in
+// since the page was shown, the request starts again at its next step, because the page named the first user.
 func (h *Handler) openConsent(w http.ResponseWriter, r *http.Request) (*authRequest, *storage.Session, bool) {
 	req, err := h.openInteraction(r, purposeConsent)
 	if err != nil {

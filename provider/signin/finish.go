@@ -9,15 +9,15 @@ import (
 	"github.com/curfew-id/curfew/storage"
 )
 
-// finish answers the application. Everything was checked again on the way here: next read session, user and consent, and reopen or parse
-// the client and its redirect URI. A session that ends from here on is refused when the code is redeemed.
+// finish sends the response to the client. nextStep has just read session, user and consent; parse or openInteraction has read the
+// client. If the session ends from here on, redeeming the code is refused.
 func (h *Handler) finish(w http.ResponseWriter, r *http.Request, req *authRequest, session *storage.Session) {
 	if req.clientRecord == nil {
 		web.Redirect(w, h.Site.Path(req.ReturnPath))
 		return
 	}
 	now := h.Site.Now()
-	// Redeeming the code notes that the session was used, in the same commit. Only a session that could end before that is noted here.
+	// Redeeming the code extends the idle time. Only a session that could expire before that is extended here.
 	if session.Deadline().Before(now.Add(h.Minter.Lifetimes.Code)) {
 		if err := h.Store.Touch(r.Context(), session.ID, now); err != nil {
 			h.answerError(w, r, req, err)

@@ -16,7 +16,7 @@ import (
 	"github.com/curfew-id/curfew/templates"
 )
 
-// Store is what signing in asks of the store.
+// Store is what sign-in needs of the store.
 type Store interface {
 	User(ctx context.Context, subject string) (storage.User, error)
 	Client(ctx context.Context, id string) (*storage.Client, error)
@@ -39,11 +39,11 @@ type RequestObjects interface {
 	Merge(ctx context.Context, v url.Values, client func(context.Context, string) (*storage.Client, error)) (url.Values, error)
 }
 
-// Lifetimes are how long sessions and interactions live.
+// Lifetimes are how long sessions and interactions last.
 type Lifetimes struct {
 	Idle, Absolute                 time.Duration
 	RememberIdle, RememberAbsolute time.Duration // with "keep me signed in"
-	Interaction                    time.Duration // a sign-in or consent page may stay open for this long
+	Interaction                    time.Duration // how long a sign-in or consent page may stay open
 }
 
 // Handler serves /authorize, /login/… and /consent/….
@@ -63,20 +63,20 @@ const (
 	purposeConsent = "consent"
 )
 
-// newPageError is what a person is shown when an error cannot go to an application.
+// newPageError returns an error for the page that the user sees where the client cannot get it.
 func newPageError(message, advice string) error { return pageError{message, advice} }
 
 type pageError struct{ message, advice string }
 
 func (f pageError) Error() string { return f.message }
 
-// pagePolicy is that of a page on the way to an application: form-action is left out, because Chromium applies it to the application's own
-// onward redirects.
+// pagePolicy is the policy of a page on the way to a client. It sets no form-action, because Chromium applies that to the
+// redirects of the client as well.
 func pagePolicy(app *templates.App) web.PagePolicy {
 	return web.PagePolicy{HasForms: true, ImageOrigins: web.LogoOrigins(app)}
 }
 
-// answerError sends an error to the application if its redirect URI is proven, else to the person.
+// answerError sends an error to the client if its redirect URI is verified, else to the user.
 func (h *Handler) answerError(w http.ResponseWriter, r *http.Request, req *authRequest, err error) {
 	if f, ok := errors.AsType[pageError](err); ok {
 		h.Site.RenderError(w, r, web.PageError{Message: f.message, Advice: f.advice})

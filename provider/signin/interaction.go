@@ -101,11 +101,11 @@ func (h *Handler) openInteraction(r *http.Request, purpose string) (*authRequest
 		return nil, err
 	}
 	if !redirectURIRegistered(client, req.RedirectURI) {
-		return nil, newPageError("The redirect_uri is no longer registered for this application.", "")
+		return nil, newPageError("The redirect_uri is no longer registered for this app.", "")
 	}
 	req.clientRecord, req.redirectURIVerified = client, true
 	if !req.responseTypeRegistered() || req.hasResponseType("code") && req.CodeChallenge == "" && client.RequiresPKCE() {
-		return nil, newPageError("This application may no longer ask in this way.", "Go back to the application and start again.")
+		return nil, newPageError("This app is no longer allowed to sign in in this way.", "Go back to the app and start again.")
 	}
 	return &req, nil
 }

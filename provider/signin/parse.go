@@ -16,27 +16,27 @@ import (
 	"github.com/curfew-id/curfew/storage"
 )
 
-// authRequest is what is known of a request while it is read. Once the redirect URI is proven, errors go to the application.
+// authRequest is a request while it is read. Once redirectURIVerified is set, errors go to the client.
 type authRequest struct {
 	interaction
 	clientRecord        *storage.Client
 	redirectURIVerified bool
 }
 
-// oauthError is an error for the application.
+// oauthError returns an error for the client.
 func oauthError(code, description string) error {
 	return web.OAuthError{Code: code, Description: description}
 }
 
-// parse reads an authorization request (Core §3.1.2.1, §3.2.2.1, §3.3.2.1). Unknown parameters are ignored. Where the answer has
-// proven set, an error goes to the application; otherwise it is for the person's eyes only.
+// parse reads an authorization request (Core §3.1.2.1, §3.2.2.1, §3.3.2.1). Unknown parameters are ignored. If req has
+// redirectURIVerified set, an error goes to the client; otherwise to the user only.
 func (h *Handler) parse(r *http.Request) (req authRequest, err error) {
 	values, err := web.Params(r)
 	if values == nil {
 		return req, err
 	}
 	if err != nil {
-		// Only if who asks and where the answer goes are beyond doubt may the application hear of it.
+		// The client gets the error only if client_id and redirect_uri are beyond doubt.
 		for _, name := range []string{"client_id", "redirect_uri"} {
 			if len(values[name]) > 1 {
 				return req, web.RepeatedParamError{Name: name}
@@ -49,7 +49,7 @@ func (h *Handler) parse(r *http.Request) (req authRequest, err error) {
 	}
 	values, err = h.RequestObjects.Merge(r.Context(), values, h.enabledClient)
 	if err != nil {
-		// The object could not be read: what stands outside it says where the error goes.
+		// The object could not be read: the parameters beside it say where the error goes.
 		if clientErr := h.resolveClient(r.Context(), &req, values); clientErr != nil {
 			return req, clientErr
 		}
@@ -69,7 +69,7 @@ func (h *Handler) parse(r *http.Request) (req authRequest, err error) {
 
 // resolveClient finds the client and compares the redirect URI with the registered ones, byte for byte (RFC 9700 §2.1).
 func (h *Handler) resolveClient(ctx context.Context, req *authRequest, params url.Values) error {
-	// What an error response needs is read first, whatever else is wrong. A mode that cannot be used gives way to the default.
+	// The parameters that an error response needs come first. An invalid response_mode falls back to the default.
 	req.State = params.Get("state")
 	req.ResponseType = strings.Fields(params.Get("response_type"))
 	slices.Sort(req.ResponseType)
@@ -78,7 +78,7 @@ func (h *Handler) resolveClient(ctx context.Context, req *authRequest, params ur
 	}
 
 	if params.Get("client_id") == "" {
-		return newPageError("The request names no client_id.", "")
+		return newPageError("The request has no client_id.", "")
 	}
 	client, err := h.enabledClient(ctx, params.Get("client_id"))
 	if err != nil {
@@ -87,15 +87,15 @@ func (h *Handler) resolveClient(ctx context.Context, req *authRequest, params ur
 	uri := params.Get("redirect_uri")
 	switch {
 	case uri == "":
-		return newPageError("The request names no redirect_uri.", "")
+		return newPageError("The request has no redirect_uri.", "")
 	case !redirectURIRegistered(client, uri):
-		return newPageError("The redirect_uri is not registered for this application.", "Go back to the application. Its owner has to register the redirect_uri exactly as it is sent.")
+		return newPageError("The redirect_uri is not registered for this app.", "Go back to the app. Its owner has to register the redirect_uri exactly as the app sends it.")
 	}
 	req.clientRecord, req.ClientID, req.RedirectURI, req.redirectURIVerified = client, client.ClientID, uri, true
 	return nil
 }
 
-// checkResponseMode tells what is wrong with a response mode.
+// checkResponseMode returns what is wrong with a response mode, or nil.
 func (h *Handler) checkResponseMode(req *authRequest, mode, redirectURI string) error {
 	switch mode {
 	case "", "fragment":
@@ -108,16 +108,16 @@ func (h *Handler) checkResponseMode(req *authRequest, mode, redirectURI string) 
 			return oauthError("invalid_request", "response_mode form_post needs a redirect_uri with a host")
 		}
 	default:
-		return oauthError("invalid_request", "response_mode is none of query, fragment, form_post")
+		return oauthError("invalid_request", "response_mode must be one of query, fragment, form_post")
 	}
 	return nil
 }
 
-// enabledClient finds an enabled client; what is wrong otherwise is a fault for the person.
+// enabledClient returns an enabled client. An unknown or disabled one is an error for the user.
 func (h *Handler) enabledClient(ctx context.Context, id string) (*storage.Client, error) {
 	client, err := h.Store.Client(ctx, id)
 	if errors.Is(err, storage.ErrNotFound) || err == nil && client.Disabled {
-		return nil, newPageError("The client_id is not one of an application that is known here.", "")
+		return nil, newPageError("This app is not registered here: its client_id is unknown or disabled.", "")
 	}
 	return client, err
 }
@@ -165,7 +165,7 @@ func (h *Handler) readResponseType(req *authRequest, params url.Values) error {
 		return oauthError("invalid_request", "response_type is missing")
 	}
 	if !slices.Contains(register.ResponseTypes(), canonicalResponseType(req.ResponseType)) {
-		return oauthError("unsupported_response_type", "response_type is none of those in the discovery document")
+		return oauthError("unsupported_response_type", "response_type must be one of response_types_supported in the discovery document")
 	}
 	if !req.responseTypeRegistered() {
 		return oauthError("unauthorized_client", "this response_type is not registered for the client")
@@ -180,7 +180,7 @@ func (h *Handler) readResponseType(req *authRequest, params url.Values) error {
 	return nil
 }
 
-// responseTypeRegistered tells whether the client is registered for this response type.
+// responseTypeRegistered reports whether the client is registered for this response type.
 func (req *authRequest) responseTypeRegistered() bool {
 	return slices.ContainsFunc(req.clientRecord.AllowedResponseTypes(), func(t string) bool {
 		return canonicalResponseType(strings.Fields(t)) == canonicalResponseType(req.ResponseType)
@@ -193,8 +193,8 @@ func canonicalResponseType(fields []string) string {
 	return strings.Join(sorted, " ")
 }
 
-// readScope keeps what the client may ask for. A scope that is not understood is ignored (Core §3.1.2.1), and so is offline_access where it
-// cannot be given (Core §11).
+// readScope reads the scopes that the client may request. An unknown scope is ignored (Core §3.1.2.1), and so is offline_access where it
+// cannot be granted (Core §11).
 func (h *Handler) readScope(req *authRequest, params url.Values) error {
 	for _, s := range req.clientRecord.AllowedScope(strings.Fields(params.Get("scope"))) {
 		if slices.Contains(req.Scope, s) || !slices.Contains(tokens.Scopes(), s) {
@@ -213,21 +213,21 @@ func (h *Handler) readScope(req *authRequest, params url.Values) error {
 		if err != nil {
 			return oauthError("invalid_request", err.Error())
 		}
-		req.Claims = claims.RestrictTo(req.clientRecord).Raw() // only what is understood and may be had travels on, so that the handle stays small
+		req.Claims = claims.RestrictTo(req.clientRecord).Raw() // without unknown and refused claims, so that the interaction stays small
 		var unique bool
 		if req.HintSubject, unique = claims.Subject(); !unique {
-			// Core §3.1.2.2: nobody may be answered with another person than the one asked for.
-			return oauthError("invalid_request", "claims asks for a sub that is not that of one person")
+			// Core §3.1.2.2: the response is about the requested user or there is none.
+			return oauthError("invalid_request", "claims must request one sub only")
 		}
 		if acr := claims.IDToken["acr"]; acr != nil && acr.Essential && !slices.ContainsFunc(authn.ACRValues(), func(v string) bool { return acr.Accepts(v) }) {
 			// Core §5.5.1.1: an essential acr that cannot be met is a failed authentication attempt.
-			return oauthError("access_denied", "none of the acr values asked for as essential can be reached")
+			return oauthError("access_denied", "none of the essential acr values is supported")
 		}
 	}
 	return nil
 }
 
-// readPKCE holds the client to RFC 7636 with S256.
+// readPKCE reads the code challenge (RFC 7636); the method is S256.
 func (h *Handler) readPKCE(req *authRequest, params url.Values) error {
 	challenge, method := params.Get("code_challenge"), params.Get("code_challenge_method")
 	switch {
@@ -253,21 +253,21 @@ func (h *Handler) readPrompt(req *authRequest, params url.Values) error {
 	req.Prompt = strings.Fields(params.Get("prompt"))
 	for _, prompt := range req.Prompt {
 		if !slices.Contains([]string{"none", "login", "consent", "select_account"}, prompt) {
-			return oauthError("invalid_request", "prompt is none of none, login, consent, select_account")
+			return oauthError("invalid_request", "prompt must be one of none, login, consent, select_account")
 		}
 	}
 	if req.hasPrompt("none") && len(req.Prompt) > 1 {
-		return oauthError("invalid_request", "prompt none stands alone")
+		return oauthError("invalid_request", "prompt=none cannot be combined with other values")
 	}
 	req.MaxAge = req.clientRecord.DefaultMaxAge
 	if text := params.Get("max_age"); text != "" {
 		n, err := strconv.Atoi(text)
 		if err != nil || n < 0 {
-			return oauthError("invalid_request", "max_age is not a number of seconds")
+			return oauthError("invalid_request", "max_age must be a number of seconds")
 		}
 		req.MaxAge = &n
 	}
-	// acr_values is voluntary (Core §3.1.2.1), and there is one class only: the acr claim says which it was.
+	// acr_values is voluntary (Core §3.1.2.1) and there is one class only; the acr claim names it.
 	return nil
 }
 

@@ -6,7 +6,7 @@ import (
 	"github.com/curfew-id/curfew/provider/web"
 )
 
-// RedirectToSignIn has the browser sign in and come back to one of our own pages. path is never taken from a request's parameters.
+// RedirectToSignIn sends the browser to sign in and then to path, one of our own pages. path never comes from a parameter.
 func (h *Handler) RedirectToSignIn(w http.ResponseWriter, r *http.Request, path string) {
 	req := interaction{ReturnPath: path, ReceivedAt: h.Site.Now().UnixMilli()}
 	interactionID, err := h.Site.SealInteraction(w, r, purposeLogin, req, h.Lifetimes.Interaction)

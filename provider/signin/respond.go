@@ -11,7 +11,7 @@ import (
 	"github.com/curfew-id/curfew/templates"
 )
 
-// responseParams of a response, in order, so that pages and URLs come out the same each time.
+// responseParams are the parameters of a response, in a fixed order.
 type responseParams [][2]string
 
 func (p *responseParams) add(name, value string) {
@@ -29,7 +29,8 @@ func (p responseParams) get(name string) string {
 	return ""
 }
 
-// respond sends an authorization response by the response mode asked for: query for code, fragment where tokens travel, or form_post.
+// respond sends an authorization response in the requested response mode. The default is query for a code alone and fragment where the
+// response carries tokens (Multiple Response Types §2.1).
 // Every response names the issuer (RFC 9207).
 func (h *Handler) respond(w http.ResponseWriter, r *http.Request, req *interaction, client *storage.Client, params responseParams) {
 	params.add("state", req.State)
@@ -50,12 +51,12 @@ func (h *Handler) respond(w http.ResponseWriter, r *http.Request, req *interacti
 		for _, param := range params {
 			page.Fields = append(page.Fields, templates.Field{Name: param[0], Value: param[1]})
 		}
-		web.PageHeaders(w, web.PagePolicy{}) // no form-action: it leads to the application
+		web.PageHeaders(w, web.PagePolicy{}) // no form-action: the form leads to the client
 		h.Site.LogRenderError(r, templates.FormPost(w, page))
 		return
 	}
 	var b strings.Builder
-	b.Grow(1024) // mostly a code
+	b.Grow(1024) // enough for a response with a code
 	b.WriteString(req.RedirectURI)
 	separator := "#"
 	if mode == "query" {
@@ -71,7 +72,7 @@ func (h *Handler) respond(w http.ResponseWriter, r *http.Request, req *interacti
 	web.Redirect(w, b.String())
 }
 
-// respondOAuthError sends an error to the application.
+// respondOAuthError sends an error response to the client.
 func (h *Handler) respondOAuthError(w http.ResponseWriter, r *http.Request, req *interaction, client *storage.Client, err error) {
 	e := web.OAuthErrorFrom(err)
 	if e.Err != nil {

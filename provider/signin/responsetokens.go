@@ -8,8 +8,8 @@ import (
 	"github.com/curfew-id/curfew/storage"
 )
 
-// addResponseTokens gives what the authorization response itself carries (implicit and hybrid, Core §3.2, §3.3). The client joins the session in the
-// transaction that stores it, before anything is sent.
+// addResponseTokens adds the tokens of an implicit or hybrid response (Core §3.2, §3.3). The client joins the session in the transaction
+// that stores the grant, before anything is sent.
 func (h *Handler) addResponseTokens(r *http.Request, req *authRequest, session *storage.Session, code tokens.Code, params *responseParams) error {
 	now := h.Site.Now()
 	issuance := h.Minter.NewAuthorizationTokens(req.clientRecord, code, req.ResponseType, now)

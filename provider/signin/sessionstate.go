@@ -14,7 +14,7 @@ import (
 func (h *Handler) sessionState(w http.ResponseWriter, r *http.Request, req *interaction) string {
 	origin := web.Origin(req.RedirectURI)
 	if origin == "" {
-		return "" // an app of its own scheme has no frame
+		return "" // an app with a private-use scheme has no frame
 	}
 	return sessionState(req.ClientID, origin, h.Site.BrowserState(w, r), keys.Random("")[:16])
 }

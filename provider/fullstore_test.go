@@ -43,13 +43,13 @@ func TestFullDiskIsSaidAndLosesNothing(t *testing.T) {
 			return b.Submit(b.Get("/account/applications"), "withdraw", "atlas")
 		},
 		"a change of password that ends the others": func(_ *providertest.Fixture, b *providertest.Browser, _ providertest.TokenResponse) providertest.Page {
-			return security(b, "/account/password", "current-password", providertest.Password, "new-password", fresh, "repeat-password", fresh, "scope", "others")
+			return b.SubmitSecurity("/account/password", "current-password", providertest.Password, "new-password", fresh, "repeat-password", fresh, "scope", "others")
 		},
 		"a change of password": func(_ *providertest.Fixture, b *providertest.Browser, _ providertest.TokenResponse) providertest.Page {
-			return security(b, "/account/password", "current-password", providertest.Password, "new-password", fresh, "repeat-password", fresh, "scope", "all")
+			return b.SubmitSecurity("/account/password", "current-password", providertest.Password, "new-password", fresh, "repeat-password", fresh, "scope", "all")
 		},
 		"a change of e-mail address": func(_ *providertest.Fixture, b *providertest.Browser, _ providertest.TokenResponse) providertest.Page {
-			return security(b, "/account/email", "email", "alice@new.example", "current-password", providertest.Password, "scope", "all")
+			return b.SubmitSecurity("/account/email", "email", "alice@new.example", "current-password", providertest.Password, "scope", "all")
 		},
 		"signing in": func(o *providertest.Fixture, _ *providertest.Browser, _ providertest.TokenResponse) providertest.Page {
 			b := o.Browser()

@@ -156,3 +156,13 @@ func (b *Browser) SignedIn(client string) bool {
 	b.Fixture.T.Helper()
 	return b.MustPromptNone(client).Get("code") != ""
 }
+
+// SubmitSecurity fills in one of the forms of the security page: path is the form's action, fields are pairs of name and value.
+func (b *Browser) SubmitSecurity(path string, fields ...string) Page {
+	b.Fixture.T.Helper()
+	_, form := b.Get("/account/security").Form(b.Fixture.T)
+	for i := 0; i < len(fields); i += 2 {
+		form.Set(fields[i], fields[i+1])
+	}
+	return b.Post(path, form)
+}

@@ -1,4 +1,4 @@
-package provider_test
+package signout_test
 
 import (
 	"net/http"

@@ -1,4 +1,4 @@
-package provider_test
+package logout_test
 
 import (
 	"net/http"

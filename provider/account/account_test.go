@@ -1,4 +1,4 @@
-package provider_test
+package account_test
 
 import (
 	"net/http"
@@ -12,16 +12,6 @@ import (
 	"github.com/curfew-id/curfew/provider/providertest"
 	"github.com/curfew-id/curfew/storage"
 )
-
-// security fills one of the two forms of the security page.
-func security(b *providertest.Browser, path string, fields ...string) providertest.Page {
-	b.Fixture.T.Helper()
-	_, form := b.Get("/account/security").Form(b.Fixture.T)
-	for i := 0; i < len(fields); i += 2 {
-		form.Set(fields[i], fields[i+1])
-	}
-	return b.Post(path, form)
-}
 
 // TestOnlyOnesOwnSessionsCanBeEnded: names on the account page mean nothing in anybody else's hands, and a form is good for its session only.
 func TestOnlyOnesOwnSessionsCanBeEnded(t *testing.T) {
@@ -123,7 +113,7 @@ func TestChangeOfPasswordProvesAndRenews(t *testing.T) {
 			"no current one":  {"", fresh, fresh, "current password is wrong"},
 			"a very long one": {strings.Repeat("x", 2000), fresh, fresh, "current password is wrong"},
 		} {
-			p := security(b, "/account/password", "current-password", c[0], "new-password", c[1], "repeat-password", c[2])
+			p := b.SubmitSecurity("/account/password", "current-password", c[0], "new-password", c[1], "repeat-password", c[2])
 			if p.Status != http.StatusUnprocessableEntity && p.Status != http.StatusTooManyRequests || !strings.Contains(p.Body, c[3]) && !strings.Contains(p.Body, "Too many attempts") {
 				t.Errorf("%s: got %d, want %q", name, p.Status, c[3])
 			}
@@ -134,7 +124,7 @@ func TestChangeOfPasswordProvesAndRenews(t *testing.T) {
 		}
 		old := b.Copy()
 		id := o.MustFindSession("alice", b)
-		p := security(b, "/account/password", "current-password", providertest.Password, "new-password", fresh, "repeat-password", fresh, "scope", "others")
+		p := b.SubmitSecurity("/account/password", "current-password", providertest.Password, "new-password", fresh, "repeat-password", fresh, "scope", "others")
 		if p.Status != http.StatusOK || !strings.Contains(p.Body, "Your password was changed") {
 			t.Fatalf("got %d, want the password changed:\n%s", p.Status, p.Body)
 		}
@@ -166,17 +156,17 @@ func TestChangeOfEmailProvesAndUnverifies(t *testing.T) {
 			"bob's":               {"BOB@example.org", providertest.Password, "cannot be used"},
 			"bob's name, a login": {"bob", providertest.Password, "not an e-mail address"},
 		} {
-			p := security(b, "/account/email", "email", c[0], "current-password", c[1])
+			p := b.SubmitSecurity("/account/email", "email", c[0], "current-password", c[1])
 			if p.Status != http.StatusUnprocessableEntity || !strings.Contains(p.Body, c[2]) {
 				t.Errorf("%s: got %d, want %q", name, p.Status, c[2])
 			}
 		}
 		other := o.Browser()
 		other.MustJoin("alice", "atlas")
-		if p := security(b, "/account/email", "email", "alice@example.org", "current-password", providertest.Password); p.Status != http.StatusOK || !other.SignedIn("atlas") {
+		if p := b.SubmitSecurity("/account/email", "email", "alice@example.org", "current-password", providertest.Password); p.Status != http.StatusOK || !other.SignedIn("atlas") {
 			t.Errorf("got %d and others ended for the address that it was", p.Status)
 		}
-		if p := security(b, "/account/email", "email", "alice@new.example", "current-password", providertest.Password, "scope", "others"); p.Status != http.StatusOK || other.SignedIn("atlas") || !b.SignedIn("atlas") {
+		if p := b.SubmitSecurity("/account/email", "email", "alice@new.example", "current-password", providertest.Password, "scope", "others"); p.Status != http.StatusOK || other.SignedIn("atlas") || !b.SignedIn("atlas") {
 			t.Errorf("got %d, want the others ended", p.Status)
 		}
 		u, err := o.Store.UserByLogin(t.Context(), "alice@new.example")

@@ -1,4 +1,4 @@
-package provider_test
+package web_test
 
 import (
 	"bytes"
@@ -59,7 +59,7 @@ func TestHostileTextStaysText(t *testing.T) {
 			}
 			signIn := o.Browser()
 			mustBeText(signIn.Submit(signIn.Get(providertest.AuthorizeURL("atlas")), "username", bad, "password", bad, "keep", bad), t, "username")
-			mustBeText(security(b.Copy(), "/account/email", "email", bad, "current-password", providertest.Password), t, "email")
+			mustBeText(b.Copy().SubmitSecurity("/account/email", "email", bad, "current-password", providertest.Password), t, "email")
 			for _, path := range []string{"/account?done=", "/account/activity?after=", "/nowhere/", "/login/", "/reset/", "/account/reports/"} {
 				mustBeText(b.Get(path+url.PathEscape(bad)), t, path)
 			}

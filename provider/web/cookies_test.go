@@ -1,4 +1,4 @@
-package provider_test
+package web_test
 
 import (
 	"net/http"

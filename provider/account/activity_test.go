@@ -1,4 +1,4 @@
-package provider_test
+package account_test
 
 import (
 	"fmt"
@@ -73,7 +73,7 @@ func TestEndOfOfflineAccessIsNoSignOut(t *testing.T) {
 		b.UserAgent = "Mozilla/5.0 (X11; Linux x86_64) Firefox/150.0"
 		b.MustJoin("alice", "atlas", "scope", "openid offline_access", "prompt", "consent")
 		b.Submit(b.Get("/account/applications"), "end-offline", b.Get("/account").Buttons("end-offline")[0])
-		security(b, "/account/email", "email", "alice@new.example", "current-password", providertest.Password, "scope", "others")
+		b.SubmitSecurity("/account/email", "email", "alice@new.example", "current-password", providertest.Password, "scope", "others")
 		activity := b.Get("/account/activity")
 		report, _, _ := strings.Cut(activity.Body[strings.Index(activity.Body, "/account/reports/"):], `"`)
 		p := b.Get(report)

@@ -1,4 +1,4 @@
-package provider_test
+package account_test
 
 import (
 	"net/http"
@@ -84,7 +84,7 @@ func TestAccountSaysNoMoreThanHappened(t *testing.T) {
 		here, other := o.Browser(), o.Browser()
 		here.MustJoin("alice", "atlas")
 		other.MustJoin("alice", "atlas")
-		if p := security(here, "/account/email", "email", "alice@example.org", "current-password", providertest.Password); !strings.Contains(p.Body, "That is your e-mail address already.") {
+		if p := here.SubmitSecurity("/account/email", "email", "alice@example.org", "current-password", providertest.Password); !strings.Contains(p.Body, "That is your e-mail address already.") {
 			t.Errorf("got %d at %s for the address that it was", p.Status, p.Path)
 		}
 		if p := here.Get("/account/applications"); strings.Count(p.Body, "Unknown browser") != 1 {

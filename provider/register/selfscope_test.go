@@ -1,4 +1,4 @@
-package provider_test
+package register_test
 
 import (
 	"encoding/json"

@@ -59,7 +59,8 @@ type Config struct {
 	MaxTrustHorizon         time.Duration
 	CheckSession            bool // Session Management 1.0
 
-	PasswordCost password.Cost // of new hashes; zero: the default
+	PasswordCost   password.Cost         // of new hashes; zero: the default
+	Authenticators []authn.Authenticator // the ways to sign in, the first is offered first; nil: the password
 
 	RegistrationMode     register.Mode
 	RegistrationDefaults json.RawMessage
@@ -106,9 +107,11 @@ func New(c Config) (*Provider, error) {
 	if c.SessionLifetimes.Interaction == 0 {
 		c.SessionLifetimes.Interaction = time.Hour
 	}
-	p := &Provider{config: c, hasher: password.NewHasher(c.PasswordCost)}
-	p.authenticators = []authn.Authenticator{
-		&authn.Password{Users: c.Store, Hasher: p.hasher, Limiter: authn.Limiter{Store: c.Store}, Log: c.Log},
+	p := &Provider{config: c, hasher: password.NewHasher(c.PasswordCost), authenticators: c.Authenticators}
+	if p.authenticators == nil {
+		p.authenticators = []authn.Authenticator{
+			&authn.Password{Users: c.Store, Hasher: p.hasher, Limiter: authn.Limiter{Store: c.Store}, Log: c.Log},
+		}
 	}
 	p.site = &web.Site{Issuer: c.Issuer, Sessions: c.Store, Sealer: c.Ring, Now: c.Now, TrustedProxies: c.TrustedProxies, Log: c.Log, CheckSession: c.CheckSession, ShowLogos: c.AllowLogos}
 	p.minter = &tokens.Minter{Issuer: c.Issuer, Ring: c.Ring, Lifetimes: c.TokenLifetimes}

@@ -1,4 +1,4 @@
-package signin
+package signin_test
 
 import (
 	"context"
@@ -7,18 +7,19 @@ import (
 	"io"
 	"net/http"
 	"slices"
-	"strings"
 	"testing"
 
 	"github.com/curfew-id/curfew/provider/authn"
 	"github.com/curfew-id/curfew/provider/keys"
-	"github.com/curfew-id/curfew/storage"
+	"github.com/curfew-id/curfew/provider/password"
+	"github.com/curfew-id/curfew/provider/providertest"
+	"github.com/curfew-id/curfew/storage/bolt"
 	"github.com/curfew-id/curfew/templates"
 )
 
 // echo is a second authenticator, as small as one can be: its page shows a challenge, and alice proves herself by sending it back.
 // The challenge stands nowhere but in the sealed interaction. This type and echoPage are all that a second authenticator needs.
-type echo struct{ store Store }
+type echo struct{ store *bolt.Store }
 
 var echoPage = template.Must(template.New("echo").Parse(`<form method="post" action="{{.Action}}">
 <input type="hidden" name="interaction" value="{{.Interaction}}"><code>{{.Challenge}}</code><input name="echo"></form>`))
@@ -52,20 +53,21 @@ func (e echo) Recheck(context.Context, authn.Authentication) error { return nil 
 
 // TestSecondAuthenticatorSignsIn: its page is linked from the first one's, and the session has its amr and acr.
 func TestSecondAuthenticatorSignsIn(t *testing.T) {
-	g := newRig(t)
-	g.handler.Authenticators = append(g.handler.Authenticators, echo{g.store})
-	b := g.browser()
-	first := b.get(authorizeURL("state", "s"))
-	second := b.get(first.mustMatch(t, `href="([^"]*)">Send a word back<`))
-	again := b.submit(second, "echo", "something else")
-	if len(g.sessions()) != 0 {
+	f := mustStartWith(t, func(store *bolt.Store) []authn.Authenticator {
+		return []authn.Authenticator{newPassword(store, password.NewHasher(providertest.CheapPasswords)), echo{store}}
+	})
+	b := f.Browser()
+	first := b.Get(providertest.AuthorizeURL("atlas", "state", "s1"))
+	second := b.Get(mustMatch(t, first, `href="([^"]*)">Send a word back<`))
+	again := b.Submit(second, "echo", "something else")
+	if len(mustListSessions(t, f)) != 0 {
 		t.Fatal("got a session without a proof")
 	}
-	answer := b.submit(again, "echo", again.mustMatch(t, `<code>([^<]*)</code>`))
-	if answer.responseParam("code") == "" || answer.responseParam("state") != "s" {
-		t.Fatalf("got %d to %q, want a code", answer.Code, answer.Header().Get("Location"))
+	answer := b.Submit(again, "echo", mustMatch(t, again, `<code>([^<]*)</code>`))
+	if answer.ResponseParams(t).Get("code") == "" || answer.ResponseParams(t).Get("state") != "s1" {
+		t.Fatalf("got %d to %q, want a code", answer.Status, answer.Header.Get("Location"))
 	}
-	sessions := g.sessions()
+	sessions := mustListSessions(t, f)
 	if len(sessions) != 1 || !slices.Equal(sessions[0].AMR, []string{"swk"}) || sessions[0].ACR != "2" {
 		t.Errorf("got %+v, want one session with amr swk and acr 2", sessions)
 	}
@@ -73,39 +75,35 @@ func TestSecondAuthenticatorSignsIn(t *testing.T) {
 
 // TestChallengeIsOfOneInteraction: the answer to another interaction's challenge, or from another browser, proves nothing.
 func TestChallengeIsOfOneInteraction(t *testing.T) {
-	g := newRig(t)
-	g.handler.Authenticators = []authn.Authenticator{echo{g.store}}
-	b, thief := g.browser(), g.browser()
-	mine := b.get(authorizeURL())
-	challenge := mine.mustMatch(t, `<code>([^<]*)</code>`)
-	b.submit(b.get(authorizeURL()), "echo", challenge)
-	thief.get(authorizeURL())
-	if p := thief.submit(mine, "echo", challenge); p.Code != http.StatusBadRequest {
-		t.Errorf("got %d for the challenge of another browser, want 400", p.Code)
+	f := mustStartWith(t, func(store *bolt.Store) []authn.Authenticator { return []authn.Authenticator{echo{store}} })
+	b, thief := f.Browser(), f.Browser()
+	mine := b.Get(providertest.AuthorizeURL("atlas"))
+	challenge := mustMatch(t, mine, `<code>([^<]*)</code>`)
+	b.Submit(b.Get(providertest.AuthorizeURL("atlas")), "echo", challenge)
+	thief.Get(providertest.AuthorizeURL("atlas"))
+	if p := thief.Submit(mine, "echo", challenge); p.Status != http.StatusBadRequest {
+		t.Errorf("got %d for the challenge of another browser, want 400", p.Status)
 	}
-	if sessions := g.sessions(); len(sessions) != 0 {
+	if sessions := mustListSessions(t, f); len(sessions) != 0 {
 		t.Errorf("got %d sessions", len(sessions))
 	}
-	if p := b.submit(mine, "echo", challenge); p.responseParam("code") == "" {
-		t.Errorf("got %d for the right answer:\n%s", p.Code, p.Body)
+	if p := b.Submit(mine, "echo", challenge); p.ResponseParams(t).Get("code") == "" {
+		t.Errorf("got %d for the right answer:\n%s", p.Status, p.Body)
 	}
 }
 
 // TestReauthenticationKeepsTheAccount: prompt=login asks the user of the session, whatever user name the form sends.
 func TestReauthenticationKeepsTheAccount(t *testing.T) {
-	g := newRig(t)
-	hash := g.mustUser("sub-alice").Password
-	if err := g.store.PutUser(t.Context(), storage.User{Subject: "sub-bob", Name: "bob", Password: hash}); err != nil {
-		t.Fatal(err)
+	f := mustStartWith(t, nil)
+	f.MustAddUser("bob")
+	b := f.Browser()
+	b.Submit(b.Get(providertest.AuthorizeURL("atlas")), "username", "alice", "password", providertest.Password)
+	before := mustListSessions(t, f)
+	p := b.Submit(b.Get(providertest.AuthorizeURL("atlas", "prompt", "login")), "username", "bob", "password", providertest.Password)
+	if p.ResponseParams(t).Get("code") == "" {
+		t.Fatalf("got %d, want a code:\n%s", p.Status, p.Body)
 	}
-	b := g.browser()
-	b.submit(b.get(authorizeURL()), "username", "alice", "password", testPassword)
-	before := g.sessions()
-	p := b.submit(b.get(authorizeURL("prompt", "login")), "username", "bob", "password", testPassword)
-	if p.responseParam("code") == "" {
-		t.Fatalf("got %d, want a code:\n%s", p.Code, p.Body)
-	}
-	after := g.sessions()
+	after := mustListSessions(t, f)
 	if len(before) != 1 || len(after) != 1 || after[0].ID != before[0].ID || after[0].SecretHash == before[0].SecretHash {
 		t.Errorf("got %+v, want the same session with a new secret", after)
 	}
@@ -113,33 +111,24 @@ func TestReauthenticationKeepsTheAccount(t *testing.T) {
 
 // TestSilentRequestNeedsASession: prompt=none is answered with login_required, and never with a page (Core §3.1.2.6).
 func TestSilentRequestNeedsASession(t *testing.T) {
-	g := newRig(t)
-	b := g.browser()
-	if p := b.get(authorizeURL("prompt", "none")); p.responseParam("error") != "login_required" {
-		t.Errorf("got %d to %q", p.Code, p.Header().Get("Location"))
+	f := mustStartWith(t, nil)
+	b := f.Browser()
+	if p := b.Get(providertest.AuthorizeURL("atlas", "prompt", "none")); p.ResponseParams(t).Get("error") != "login_required" {
+		t.Errorf("got %d to %q", p.Status, p.Header.Get("Location"))
 	}
-	b.submit(b.get(authorizeURL()), "username", "alice", "password", testPassword)
-	if p := b.get(authorizeURL("prompt", "none")); p.responseParam("code") == "" {
-		t.Errorf("got %d to %q, want a code", p.Code, p.Header().Get("Location"))
+	b.Submit(b.Get(providertest.AuthorizeURL("atlas")), "username", "alice", "password", providertest.Password)
+	if p := b.Get(providertest.AuthorizeURL("atlas", "prompt", "none")); p.ResponseParams(t).Get("code") == "" {
+		t.Errorf("got %d to %q, want a code", p.Status, p.Header.Get("Location"))
 	}
 }
 
 // TestCancelGoesBackToTheClient with access_denied and the state (RFC 6749 §4.1.2.1).
 func TestCancelGoesBackToTheClient(t *testing.T) {
-	g := newRig(t)
-	b := g.browser()
-	link := b.get(authorizeURL("state", "s")).mustMatch(t, `id="cancel" href="([^"]*)"`)
-	p := b.get(strings.TrimPrefix(link, issuer))
-	if p.responseParam("error") != "access_denied" || p.responseParam("state") != "s" {
-		t.Errorf("got %d to %q", p.Code, p.Header().Get("Location"))
+	f := mustStartWith(t, nil)
+	b := f.Browser()
+	link := mustMatch(t, b.Get(providertest.AuthorizeURL("atlas", "state", "s1")), `id="cancel" href="([^"]*)"`)
+	p := b.Get(link)
+	if p.ResponseParams(t).Get("error") != "access_denied" || p.ResponseParams(t).Get("state") != "s1" {
+		t.Errorf("got %d to %q", p.Status, p.Header.Get("Location"))
 	}
-}
-
-func (g *rig) mustUser(subject string) storage.User {
-	g.t.Helper()
-	u, err := g.store.User(g.t.Context(), subject)
-	if err != nil {
-		g.t.Fatal(err)
-	}
-	return u
 }

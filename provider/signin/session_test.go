@@ -1,7 +1,8 @@
-package signin
+package signin_test
 
 import (
 	"context"
+	"log/slog"
 	"strings"
 	"testing"
 	"time"
@@ -9,7 +10,9 @@ import (
 	"github.com/curfew-id/curfew/logout"
 	"github.com/curfew-id/curfew/provider/authn"
 	"github.com/curfew-id/curfew/provider/password"
+	"github.com/curfew-id/curfew/provider/providertest"
 	"github.com/curfew-id/curfew/storage"
+	"github.com/curfew-id/curfew/storage/bolt"
 )
 
 // slowHasher calls duringVerify while it checks a password.
@@ -53,23 +56,30 @@ func TestOldPasswordIsNoUseOnceReplaced(t *testing.T) {
 		}, false},
 	} {
 		t.Run(name, func(t *testing.T) {
-			g := newRig(t)
-			slow := slowHasher{password.NewHasher(password.Cost{Memory: 64, Time: 1, Threads: 1}), func() {
+			slow := &slowHasher{Hasher: password.NewHasher(providertest.CheapPasswords)}
+			f := mustStartWith(t, func(store *bolt.Store) []authn.Authenticator {
+				return []authn.Authenticator{newPassword(store, slow)}
+			})
+			terminator := &logout.Terminator{Store: f.Store, Now: time.Now, Issuer: providertest.Issuer, Log: slog.New(slog.DiscardHandler)}
+			slow.duringVerify = func() {
 				time.Sleep(2 * time.Millisecond) // at least as long as checking a password takes
-				if err := c.change(g.handler.Terminator, g.mustUser("sub-alice")); err != nil {
+				user, err := f.Store.User(t.Context(), "sub-alice")
+				if err == nil {
+					err = c.change(terminator, user)
+				}
+				if err != nil {
 					t.Error(err)
 				}
-			}}
-			g.handler.Authenticators[0].(*authn.Password).Hasher = slow
-			b := g.browser()
-			p := b.submit(b.get(authorizeURL()), "username", "alice", "password", testPassword)
-			sessions := g.sessions()
-			hasCookie := b.cookies["__Host-curfew-session"] != ""
-			if (len(sessions) > 0) != c.wantSession || hasCookie != c.wantSession {
-				t.Errorf("got %d sessions and a cookie: %v (status %d), want a session: %v", len(sessions), hasCookie, p.Code, c.wantSession)
 			}
-			if !c.wantSession && !strings.Contains(p.Body.String(), `id="password"`) {
-				t.Errorf("got %d, want the sign-in page again:\n%s", p.Code, p.Body)
+			b := f.Browser()
+			p := b.Submit(b.Get(providertest.AuthorizeURL("atlas")), "username", "alice", "password", providertest.Password)
+			sessions := mustListSessions(t, f)
+			hasCookie := b.Cookies["__Host-curfew-session"] != ""
+			if (len(sessions) > 0) != c.wantSession || hasCookie != c.wantSession {
+				t.Errorf("got %d sessions and a cookie: %v (status %d), want a session: %v", len(sessions), hasCookie, p.Status, c.wantSession)
+			}
+			if !c.wantSession && !strings.Contains(p.Body, `id="password"`) {
+				t.Errorf("got %d, want the sign-in page again:\n%s", p.Status, p.Body)
 			}
 		})
 	}

@@ -33,7 +33,6 @@ import (
 	"github.com/curfew-id/curfew/provider/tokens"
 	"github.com/curfew-id/curfew/provider/web"
 	"github.com/curfew-id/curfew/storage"
-	"github.com/curfew-id/curfew/templates"
 )
 
 // Config is what a provider is made of. Issuer, Store, Ring, Egress, Sessions and Tokens are needed.
@@ -49,10 +48,10 @@ type Config struct {
 	SessionLifetimes signin.Lifetimes
 	TokenLifetimes   tokens.Lifetimes
 
-	LogoutScope             templates.LogoutScope // what a sign-out ends by default; empty: this browser
-	LogoutAlwaysConfirm     bool                  // ask even where the hint would spare the question
-	LogoutRedirectDelay     time.Duration         // how long the signed-out page waits before it goes on; 0: the page's default
-	SilentExpiry            bool                  // expired sessions are not told to anyone
+	LogoutScope             storage.LogoutScope // what a sign-out ends by default; empty: this browser
+	LogoutAlwaysConfirm     bool                // ask even where the hint would spare the question
+	LogoutRedirectDelay     time.Duration       // how long the signed-out page waits before it goes on; 0: the page's default
+	SilentExpiry            bool                // expired sessions are not told to anyone
 	ReportRetention         time.Duration
 	RefreshReuseEndsSession bool // a refresh token used twice ends the whole session
 	PasswordChangeEndsAll   bool // a password change ends this session too, not only the others
@@ -102,7 +101,7 @@ func New(c Config) (*Provider, error) {
 		c.Log = slog.Default()
 	}
 	if c.LogoutScope == "" {
-		c.LogoutScope = templates.ScopeSession
+		c.LogoutScope = storage.ScopeSession
 	}
 	if c.SessionLifetimes.Interaction == 0 {
 		c.SessionLifetimes.Interaction = time.Hour

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/curfew-id/curfew/provider/account"
+	"github.com/curfew-id/curfew/provider/logoutview"
 	"github.com/curfew-id/curfew/provider/oauth"
 	"github.com/curfew-id/curfew/provider/oauth/clientkeys"
 	"github.com/curfew-id/curfew/provider/register"
@@ -17,8 +18,9 @@ import (
 
 // routes is every URL of the main listener.
 func (p *Provider) routes() (http.Handler, error) {
-	signIn, signOut, accountPages, endpoints, registration := p.signin(), p.signout(), p.account(), p.oauth().Endpoints(), p.registration()
-	accountPages.RedirectToSignIn, accountPages.EndAndRender = signIn.RedirectToSignIn, signOut.EndAndRender
+	view := p.logoutView()
+	signIn, signOut, accountPages, endpoints, registration := p.signin(), p.signout(view), p.account(view), p.oauth().Endpoints(), p.registration()
+	accountPages.RedirectToSignIn = signIn.RedirectToSignIn
 	discovery, err := p.discoveryDocument()
 	if err != nil {
 		return nil, err
@@ -59,10 +61,10 @@ func (p *Provider) routes() (http.Handler, error) {
 	mux.HandleFunc("GET /consent/{interaction}", signIn.ShowConsent)
 	mux.Handle("POST /consent/{interaction}", sameOrigin(signIn.Consent))
 	mux.Handle("POST "+signout.ConfirmPath, sameOrigin(signOut.Confirm))
-	mux.HandleFunc("GET /signed-out/{interaction}", signOut.SignedOut)
-	mux.HandleFunc("GET /signed-out/{interaction}/status.json", signOut.Status)
-	mux.HandleFunc("GET "+signout.EvictPath, signOut.Evict)
-	mux.HandleFunc("GET "+signout.MeaningPath, signOut.Meaning)
+	mux.HandleFunc("GET /signed-out/{interaction}", view.SignedOut)
+	mux.HandleFunc("GET /signed-out/{interaction}/status.json", view.Status)
+	mux.HandleFunc("GET "+logoutview.EvictPath, view.Evict)
+	mux.HandleFunc("GET "+logoutview.MeaningPath, view.Meaning)
 	mux.HandleFunc("GET /account", accountPages.Sessions)
 	mux.Handle("POST /account/sessions", sameOrigin(accountPages.SignOut))
 	mux.HandleFunc("GET /account/applications", accountPages.Apps)
@@ -115,15 +117,33 @@ func (p *Provider) signin() *signin.Handler {
 		Lifetimes: c.SessionLifetimes}
 }
 
-func (p *Provider) signout() *signout.Handler {
-	c := p.config
-	return &signout.Handler{Site: p.site, Store: c.Store, Terminator: p.terminator, HintVerifier: c.Ring, SubjectFor: p.minter.SubjectFor, Lifetimes: p.maxLifetimes(),
-		DefaultScope: c.LogoutScope, AlwaysConfirm: c.LogoutAlwaysConfirm, ContinueAfter: c.LogoutRedirectDelay}
+func (p *Provider) logoutView() *logoutview.Handler {
+	return &logoutview.Handler{
+		Site:          p.site,
+		Store:         p.config.Store,
+		Terminator:    p.terminator,
+		ContinueAfter: p.config.LogoutRedirectDelay,
+	}
 }
 
-func (p *Provider) account() *account.Handler {
+func (p *Provider) signout(view *logoutview.Handler) *signout.Handler {
 	c := p.config
-	return &account.Handler{Site: p.site, Store: c.Store, Terminator: p.terminator, Hasher: p.hasher, Authenticator: p.authenticators[0], Rules: p.passwordRules(), Lifetimes: p.maxLifetimes(),
+	return &signout.Handler{
+		Site:          p.site,
+		Store:         c.Store,
+		Terminator:    p.terminator,
+		View:          view,
+		HintVerifier:  c.Ring,
+		SubjectFor:    p.minter.SubjectFor,
+		Lifetimes:     p.maxLifetimes(),
+		DefaultScope:  c.LogoutScope,
+		AlwaysConfirm: c.LogoutAlwaysConfirm,
+	}
+}
+
+func (p *Provider) account(view *logoutview.Handler) *account.Handler {
+	c := p.config
+	return &account.Handler{Site: p.site, Store: c.Store, Terminator: p.terminator, LogoutView: view, Hasher: p.hasher, Authenticator: p.authenticators[0], Rules: p.passwordRules(), Lifetimes: p.maxLifetimes(),
 		EndAllSessions: c.PasswordChangeEndsAll, SignReport: p.signReport}
 }
 

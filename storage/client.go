@@ -42,16 +42,16 @@ type Metadata struct {
 	FrontchannelSessionReq    bool            `json:"frontchannel_logout_session_required,omitempty"`
 
 	// Curfew's choices.
-	RequirePKCE       *bool    `json:"require_pkce,omitempty"`        // default true; public clients cannot opt out
-	AccessTokenFormat string   `json:"access_token_format,omitempty"` // opaque (default), jwt (RFC 9068)
-	Audience          []string `json:"audience,omitempty"`            // audiences of its access tokens; default its client_id
-	Consent           string   `json:"consent,omitempty"`             // ask (default), skip
-	LogoutTokenTyp    string   `json:"logout_token_typ,omitempty"`    // logout+jwt (default), JWT, none
-	LogoutTokenClaims string   `json:"logout_token_claims,omitempty"` // both (default), sid, sub
-	BackendLogout     string   `json:"backend_logout,omitempty"`      // none (default), session: a hint without a cookie ends its session
-	LogoutScope       string   `json:"logout_scope,omitempty"`        // what its sign-out ends: client, session, all; empty: the deployment's default
-	RefreshTokens     string   `json:"refresh_tokens,omitempty"`      // which it may hold: empty (both), session, offline
-	CheckSession      bool     `json:"check_session,omitempty"`       // Session Management 1.0: it gets session_state
+	RequirePKCE       *bool       `json:"require_pkce,omitempty"`        // default true; public clients cannot opt out
+	AccessTokenFormat string      `json:"access_token_format,omitempty"` // opaque (default), jwt (RFC 9068)
+	Audience          []string    `json:"audience,omitempty"`            // audiences of its access tokens; default its client_id
+	Consent           string      `json:"consent,omitempty"`             // ask (default), skip
+	LogoutTokenTyp    string      `json:"logout_token_typ,omitempty"`    // logout+jwt (default), JWT, none
+	LogoutTokenClaims string      `json:"logout_token_claims,omitempty"` // both (default), sid, sub
+	BackendLogout     string      `json:"backend_logout,omitempty"`      // none (default), session: a hint without a cookie ends its session
+	LogoutScope       LogoutScope `json:"logout_scope,omitempty"`        // what its logout requests end; empty: the deployment's default
+	RefreshTokens     string      `json:"refresh_tokens,omitempty"`      // which it may hold: empty (both), session, offline
+	CheckSession      bool        `json:"check_session,omitempty"`       // Session Management 1.0: it gets session_state
 
 	// What the relying party declares that it honours; this is what its trust horizon rests on.
 	SessionExpiry      int   `json:"session_expiry,omitempty"`      // seconds: it ends its session at the session_expiry claim, given for at most this long

@@ -113,6 +113,27 @@ func (c *Client) RequiresConsentEachTime(redirectURI string) bool {
 	return c.IsPublic() && !strings.HasPrefix(redirectURI, "https://")
 }
 
+// LogoutScope is how much a logout request ends: the metadata value logout_scope and the setting logout.scope.
+type LogoutScope string
+
+// The logout scopes, the smallest first.
+const (
+	ScopeClient  LogoutScope = "client"  // the client session of the client that asks; the user stays signed in
+	ScopeSession LogoutScope = "session" // this browser's session
+	ScopeAll     LogoutScope = "all"     // all sessions of the user
+)
+
+// LogoutScopeOr is the scope of the client's logout requests: the registered one, or else the deployment's.
+func (c *Client) LogoutScopeOr(deployment LogoutScope) LogoutScope {
+	if c.LogoutScope == "" {
+		return deployment
+	}
+	return c.LogoutScope
+}
+
+// EndsSessionFromBackend reports whether a logout request of the client's own server, without the user's browser, ends the whole session.
+func (c *Client) EndsSessionFromBackend() bool { return c.BackendLogout == "session" }
+
 // UsesPairwiseSubjects reports whether the client knows users by subjects that other sectors do not see (Core §8.1).
 func (c *Client) UsesPairwiseSubjects() bool { return c.SubjectType == "pairwise" }
 

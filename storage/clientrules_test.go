@@ -130,3 +130,14 @@ func TestSectorIsTheOneHostOfTheRedirectURIs(t *testing.T) {
 		}
 	}
 }
+
+func TestClientsLogoutScopeCountsBeforeTheDeployments(t *testing.T) {
+	for _, scope := range []LogoutScope{ScopeClient, ScopeSession, ScopeAll} {
+		if got := client(Metadata{LogoutScope: scope}).LogoutScopeOr(ScopeSession); got != scope {
+			t.Errorf("registered %q: got %q", scope, got)
+		}
+		if got := client(Metadata{}).LogoutScopeOr(scope); got != scope {
+			t.Errorf("deployment's %q: got %q", scope, got)
+		}
+	}
+}

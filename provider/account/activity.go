@@ -8,7 +8,7 @@ import (
 	"net/url"
 	"slices"
 
-	"github.com/curfew-id/curfew/provider/signout"
+	"github.com/curfew-id/curfew/provider/logoutview"
 	"github.com/curfew-id/curfew/provider/web"
 	"github.com/curfew-id/curfew/storage"
 	"github.com/curfew-id/curfew/templates"
@@ -149,8 +149,8 @@ func (h *Handler) reportPage(report storage.Report) templates.ReportPage {
 	now := h.Site.Now()
 	reportURL := h.Site.Path("/account/reports/" + report.ID)
 	page := templates.ReportPage{Address: report.Address, SignedIn: report.AuthTime, Ended: report.EndedAt,
-		Reason: string(report.Cause.Reason), Horizon: signout.ReportHorizon(report, now), Entries: signout.ReportEntries(report, now),
-		StatusJSONURL: reportURL + "/status.json", DownloadURL: reportURL + "/report.jwt", MeaningURL: h.Site.Path(signout.MeaningPath)}
+		Reason: string(report.Cause.Reason), Horizon: logoutview.ReportHorizon(report, now), Entries: logoutview.ReportEntries(report, now),
+		StatusJSONURL: reportURL + "/status.json", DownloadURL: reportURL + "/report.jwt", MeaningURL: h.Site.Path(logoutview.MeaningPath)}
 	if coversSession(report) {
 		page.Device = templates.Device(report.UserAgent)
 	}

@@ -118,5 +118,5 @@ func (h *Handler) WithdrawConsent(w http.ResponseWriter, r *http.Request) {
 	// What the application holds ends with what it was allowed, offline access included; single sign-on lives on.
 	sel := storage.Selector{Subject: v.user.Subject, Client: client, IncludeOffline: true}
 	change := storage.Change{WithdrawConsent: &storage.Consent{Subject: v.user.Subject, Client: client}}
-	h.endAndReport(w, r, v, sel, storage.ReasonConsentWithdrawn, change, "/account/applications", "withdrawn")
+	h.endAndReport(w, r, v, storage.EndRequest{Selector: sel, Cause: h.cause(r, v, storage.ReasonConsentWithdrawn), Change: change}, "/account/applications", "withdrawn")
 }

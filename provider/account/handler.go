@@ -11,8 +11,8 @@ import (
 
 	"github.com/curfew-id/curfew/logout"
 	"github.com/curfew-id/curfew/provider/authn"
+	"github.com/curfew-id/curfew/provider/logoutview"
 	"github.com/curfew-id/curfew/provider/password"
-	"github.com/curfew-id/curfew/provider/signout"
 	"github.com/curfew-id/curfew/provider/web"
 	"github.com/curfew-id/curfew/storage"
 	"github.com/curfew-id/curfew/templates"
@@ -47,8 +47,7 @@ type Handler struct {
 	EndAllSessions bool // a change of password or e-mail ends this session too by default
 
 	RedirectToSignIn func(w http.ResponseWriter, r *http.Request, path string) // has the browser sign in and come back to path
-	// EndAndRender ends this browser's session among others and answers with the signed-out page.
-	EndAndRender func(w http.ResponseWriter, r *http.Request, s *storage.Session, extent templates.LogoutScope, sel storage.Selector, cause storage.Cause, change storage.Change)
+	LogoutView       *logoutview.Handler                                       // ends this browser's session and answers with the signed-out page
 	// SignReport makes the report a signed JWT.
 	SignReport func(ctx context.Context, report storage.Report, at time.Time) (string, error)
 }
@@ -168,7 +167,7 @@ func (h *Handler) redirectWithNotice(w http.ResponseWriter, path, notice string)
 
 // sessions are all of the person's, this one first, then the latest used.
 func (h *Handler) sessions(ctx context.Context, v viewer) ([]storage.Session, error) {
-	sessions, err := signout.AllSessions(ctx, h.Store, v.user.Subject, h.Site.Now())
+	sessions, err := logoutview.AllSessions(ctx, h.Store, v.user.Subject, h.Site.Now())
 	slices.SortFunc(sessions, func(a, b storage.Session) int {
 		switch {
 		case a.ID == v.session.ID:

@@ -127,7 +127,7 @@ func (h *Handler) changeUser(w http.ResponseWriter, r *http.Request, v viewer, a
 	change := storage.Change{User: &user, Events: []storage.Event{event}}
 	endAll := scope == string(templates.ScopeAll) || scope == "" && h.EndAllSessions
 	if endAll {
-		h.EndAndRender(w, r, &v.session, templates.ScopeAll, storage.Selector{Subject: user.Subject}, cause, change)
+		h.endAndRender(w, r, v, storage.ScopeAll, storage.EndRequest{Selector: storage.Selector{Subject: user.Subject}, Cause: cause, Change: change})
 		return
 	}
 	// The new secret comes first: if the change then fails, nothing has changed and the browser still has its session.

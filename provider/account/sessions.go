@@ -7,7 +7,7 @@ import (
 	"strings"
 
 	"github.com/curfew-id/curfew/logout"
-	"github.com/curfew-id/curfew/provider/signout"
+	"github.com/curfew-id/curfew/provider/logoutview"
 	"github.com/curfew-id/curfew/provider/web"
 	"github.com/curfew-id/curfew/storage"
 	"github.com/curfew-id/curfew/templates"
@@ -68,11 +68,11 @@ func offlineAccess(g storage.Grant, name func(string) string) templates.OfflineA
 
 // horizon is what would remain if all these sessions ended now.
 func (h *Handler) horizon(ctx context.Context, sessions []storage.Session, grants []storage.Grant) (*templates.Horizon, error) {
-	estimate, err := signout.EstimateHorizon(ctx, h.Store, sessions, grants, h.Site.Now(), logout.PreviewOptions{Lifetimes: h.Lifetimes})
+	estimate, err := logoutview.EstimateHorizon(ctx, h.Store, sessions, grants, h.Site.Now(), logout.PreviewOptions{Lifetimes: h.Lifetimes})
 	if err != nil {
 		return nil, err
 	}
-	pageHorizon := signout.PageHorizon(estimate)
+	pageHorizon := logoutview.PageHorizon(estimate)
 	return &pageHorizon, nil
 }
 
@@ -105,7 +105,7 @@ func (h *Handler) SignOut(w http.ResponseWriter, r *http.Request) {
 	case form.Get("leave") != "":
 		hash, client, _ := strings.Cut(form.Get("leave"), " ")
 		if ids := findSession(hash); ids != nil && slices.ContainsFunc(sessions, func(s storage.Session) bool { return s.ID == ids[0] && s.ClientSession(client) != nil }) {
-			h.endAndReport(w, r, v, storage.Selector{Sessions: ids, Client: client}, storage.ReasonClientSignOut, storage.Change{}, "/account", "left")
+			h.endAndReport(w, r, v, storage.EndRequest{Selector: storage.Selector{Sessions: ids, Client: client}, Cause: h.cause(r, v, storage.ReasonClientSignOut)}, "/account", "left")
 			return
 		}
 		h.redirectWithNotice(w, "/account", "over")
@@ -118,10 +118,10 @@ func (h *Handler) SignOut(w http.ResponseWriter, r *http.Request) {
 		}
 		h.endSelected(w, r, v, ids, storage.ReasonAccount, "signed-out")
 	case form.Get("scope") == string(templates.ScopeOthers):
-		h.endAndReport(w, r, v, storage.Selector{Subject: subject, Except: v.session.ID}, storage.ReasonAccount, storage.Change{}, "/account", "signed-out")
+		h.endAndReport(w, r, v, storage.EndRequest{Selector: storage.Selector{Subject: subject, Except: v.session.ID}, Cause: h.cause(r, v, storage.ReasonAccount)}, "/account", "signed-out")
 	case form.Get("scope") == string(templates.ScopeAll), form.Get("scope") == string(templates.ScopeAllOffline):
 		sel := storage.Selector{Subject: subject, IncludeOffline: form.Get("scope") == string(templates.ScopeAllOffline)}
-		h.EndAndRender(w, r, &v.session, templates.ScopeAll, sel, h.cause(r, v, storage.ReasonAccount), storage.Change{})
+		h.endAndRender(w, r, v, storage.ScopeAll, storage.EndRequest{Selector: sel, Cause: h.cause(r, v, storage.ReasonAccount)})
 	default:
 		h.redirectWithNotice(w, "/account", "nothing")
 	}
@@ -139,25 +139,30 @@ func (h *Handler) endSelected(w http.ResponseWriter, r *http.Request, v viewer, 
 	}
 	sel := storage.Selector{Sessions: ids}
 	if slices.Contains(ids, v.session.ID) {
-		h.EndAndRender(w, r, &v.session, templates.ScopeSession, sel, h.cause(r, v, reason), storage.Change{})
+		h.endAndRender(w, r, v, storage.ScopeSession, storage.EndRequest{Selector: sel, Cause: h.cause(r, v, reason)})
 		return
 	}
-	h.endAndReport(w, r, v, sel, reason, storage.Change{}, path, notice)
+	h.endAndReport(w, r, v, storage.EndRequest{Selector: sel, Cause: h.cause(r, v, reason)}, path, notice)
+}
+
+// endAndRender ends sessions, this browser's among them, and answers with the signed-out page.
+func (h *Handler) endAndRender(w http.ResponseWriter, r *http.Request, v viewer, scope storage.LogoutScope, req storage.EndRequest) {
+	h.LogoutView.EndAndRender(w, r, logoutview.Logout{EndRequest: req, Session: &v.session, Scope: scope})
 }
 
 // endAndReport ends sessions of other browsers, or shares, and leads to the report where there is one to see, else back.
-func (h *Handler) endAndReport(w http.ResponseWriter, r *http.Request, v viewer, sel storage.Selector, reason storage.Reason, change storage.Change, returnPath, notice string) {
-	outcome, err := h.Terminator.End(r.Context(), storage.EndRequest{Selector: sel, Cause: h.cause(r, v, reason), Change: change})
+func (h *Handler) endAndReport(w http.ResponseWriter, r *http.Request, v viewer, req storage.EndRequest, returnPath, notice string) {
+	outcome, err := h.Terminator.End(r.Context(), req)
 	if err != nil {
 		h.Site.RenderError(w, r, web.PageErrorFrom(err))
 		return
 	}
 	for _, termination := range outcome.Terminations {
-		if reason == storage.ReasonClientSignOut && termination.Session.ID == v.session.ID {
-			h.Site.RememberSignOut(w, r, sel.Client) // it must not sign the person in again unnoticed
+		if req.Cause.Reason == storage.ReasonClientSignOut && termination.Session.ID == v.session.ID {
+			h.Site.RememberSignOut(w, r, req.Selector.Client) // it must not sign the person in again unnoticed
 		}
 	}
-	if len(outcome.Terminations) == 0 && change.WithdrawConsent == nil {
+	if len(outcome.Terminations) == 0 && req.Change.WithdrawConsent == nil {
 		notice = "over"
 	}
 	if len(outcome.ReportIDs) == 1 && returnPath == "/account" && len(outcome.Terminations[0].Session.ClientSessions) > 0 {

@@ -26,7 +26,7 @@ func (c *validation) checkExtensions(m *storage.Metadata) {
 		c.addProblem("logout_token_claims", "sub leaves out the sid that backchannel_logout_session_required demands; drop one of them")
 	}
 	c.checkOneOf("backend_logout", m.BackendLogout, "none", "session")
-	c.checkOneOf("logout_scope", m.LogoutScope, "client", "session", "all")
+	c.checkOneOf("logout_scope", string(m.LogoutScope), string(storage.ScopeClient), string(storage.ScopeSession), string(storage.ScopeAll))
 	c.checkOneOf("refresh_tokens", m.RefreshTokens, "session", "offline")
 	c.checkSeconds("session_expiry", m.SessionExpiry, maxDeclaredSeconds)
 	c.checkSeconds("introspection_cache", m.IntrospectionCache, maxDeclaredSeconds)

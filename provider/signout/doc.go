@@ -1,8 +1,8 @@
-// Package signout serves people on their way out: /end_session (RP-Initiated Logout 1.0) and /signed-out/….
+// Package signout serves logout requests: /end_session (RP-Initiated Logout 1.0).
 //
-//	/end_session ──▶ verdict ──▶ cookie's session? ──▶ (confirmation) ──▶ logout.Ender ──▶ page with frames ──▶ application
-//	     ▲  POST: 303 to GET with a handle                                      └──▶ /signed-out/{interaction}: status, no frames
+//	/end_session ──▶ validate ──▶ session of the cookie ──▶ (confirmation) ──▶ logoutview.EndAndRender
+//	     ▲  POST: 303 to GET with an interaction
 //
-// The cookie decides whose session ends; a hint names the client and spares the question, nothing more. The browser is answered
-// when the ending is committed, whatever relying parties do.
+// The cookie decides whose session ends. A hint names the client and spares the question, nothing more. The browser gets its response when
+// the end of the session is committed, whether or not the clients answer.
 package signout

@@ -1,10 +1,11 @@
 package signout
 
 import (
-	"errors"
 	"net/http"
 	"net/url"
 
+	"github.com/curfew-id/curfew/logout"
+	"github.com/curfew-id/curfew/provider/logoutview"
 	"github.com/curfew-id/curfew/provider/web"
 	"github.com/curfew-id/curfew/storage"
 	"github.com/curfew-id/curfew/templates"
@@ -45,49 +46,59 @@ func (h *Handler) EndSession(w http.ResponseWriter, r *http.Request) {
 		h.renderNoSession(w, r, req)
 		return
 	}
-	matches, err := h.hintMatchesSession(r.Context(), req, &session)
-	if err != nil {
-		h.Site.RenderError(w, r, web.PageErrorFrom(err))
-		return
-	}
-	if req.Problem != "" || !matches || h.AlwaysConfirm {
-		// §2: the OP MUST ask if there is no hint, or it is not of this session.
+	if req.Problem != "" || !h.hintMatchesSession(req, &session) || h.AlwaysConfirm {
+		// §2: the OP MUST ask the user if there is no hint or it does not match the session.
 		h.renderConfirmation(w, r, req, &session)
 		return
 	}
-	h.endForRequest(w, r, req, &session, h.logoutScope(r, req))
+	h.endForRequest(w, r, req, &session, h.scopeOf(req))
 }
 
-// logoutScope is what this client's sign-out ends unless the person is asked.
-func (h *Handler) logoutScope(r *http.Request, req logoutRequest) templates.LogoutScope {
-	if client, err := h.Store.Client(r.Context(), req.ClientID); err == nil && client.LogoutScope != "" {
-		return templates.LogoutScope(client.LogoutScope)
+// scopeOf returns how much the request ends unless the user chooses otherwise.
+func (h *Handler) scopeOf(req logoutRequest) storage.LogoutScope {
+	if req.client == nil {
+		return h.DefaultScope
 	}
-	return h.DefaultScope
+	return req.client.LogoutScopeOr(h.DefaultScope)
 }
 
-// endFromBackend ends the session of a hint that came without any session cookie, as an application's own server sends it, for clients that
-// registered backend_logout. Elsewhere any old ID token could sign people out. The answer says nothing of the person's other applications: the
-// ID token is one application's, and their pages and sids are not its business.
+// endForRequest ends what scope says and answers with the signed-out page.
+func (h *Handler) endForRequest(w http.ResponseWriter, r *http.Request, req logoutRequest, session *storage.Session, scope storage.LogoutScope) {
+	h.View.EndAndRender(w, r, logoutview.Logout{
+		EndRequest: storage.EndRequest{
+			Selector: logout.SelectorForScope(scope, session, req.ClientID),
+			Cause: storage.Cause{
+				Reason:  logout.ReasonForScope(scope),
+				By:      "user:" + session.Subject,
+				Client:  req.ClientID,
+				Address: h.Site.ClientAddress(r),
+			},
+		},
+		Session:  session,
+		Scope:    scope,
+		ClientID: req.ClientID,
+		Return:   req.Target,
+	})
+}
+
+// endFromBackend ends the session of a hint that came without a session cookie, as a client's own server sends it, for clients that
+// registered backend_logout. For other clients any old ID token could sign users out. The response does not name the user's other apps: the
+// ID token is one client's, and other clients and their sids must stay unknown to it.
 func (h *Handler) endFromBackend(w http.ResponseWriter, r *http.Request, req logoutRequest) (bool, error) {
-	if !req.HintVerified || req.HintSID == "" || req.Problem != "" {
+	if !req.HintVerified || req.HintSID == "" || req.Problem != "" || req.client == nil || !req.client.EndsSessionFromBackend() {
 		return false, nil
-	}
-	client, err := h.Store.Client(r.Context(), req.ClientID)
-	if err != nil || client.BackendLogout != "session" {
-		return false, ignoreMissing(err)
 	}
 	session, clientSession, err := h.Store.SessionBySID(r.Context(), req.HintSID, h.Site.Now())
 	if err != nil || clientSession.Client != req.ClientID {
-		return false, ignoreMissing(err)
+		return false, ignoreNotFound(err)
 	}
 	cause := storage.Cause{Reason: storage.ReasonLogout, By: "client:" + req.ClientID, Client: req.ClientID, Address: h.Site.ClientAddress(r)}
-	if _, err := h.Terminator.End(r.Context(), storage.EndRequest{Selector: selector(templates.ScopeSession, &session, req.ClientID), Cause: cause}); err != nil {
-		h.renderNotSignedOut(w, r, err)
+	if _, err := h.Terminator.End(r.Context(), storage.EndRequest{Selector: logout.SelectorForScope(storage.ScopeSession, &session, req.ClientID), Cause: cause}); err != nil {
+		h.View.RenderNotSignedOut(w, r, err)
 		return true, nil
 	}
-	if req.PostLogoutRedirectURI != "" {
-		web.Redirect(w, req.redirectURL())
+	if req.Target.URI != "" {
+		web.Redirect(w, req.Target.URL())
 		return true, nil
 	}
 	page := templates.MessagePage{Page: h.Site.Page(r), Title: "Signed out", Text: "That session has ended. Its applications are being told."}
@@ -96,15 +107,8 @@ func (h *Handler) endFromBackend(w http.ResponseWriter, r *http.Request, req log
 	return true, nil
 }
 
-func ignoreMissing(err error) error {
-	if errors.Is(err, storage.ErrNotFound) {
-		return nil
-	}
-	return err
-}
-
-// renderNoSession answers where nobody is signed in: that is no error, the request asks for what is so already (§4). A target that a valid hint proves is
-// followed at once; another is offered, for anybody could have put it there (§3).
+// renderNoSession answers a logout request without a session. RP-Initiated Logout 1.0 §4: the OP still redirects if the request is valid.
+// A return target that a verified hint goes with is followed at once; another one is offered as a link (§3).
 func (h *Handler) renderNoSession(w http.ResponseWriter, r *http.Request, req logoutRequest) {
 	if req.Problem != "" {
 		h.Site.RenderError(w, r, web.PageError{Message: req.Problem, Advice: "You are not signed in here, so there is nothing to end. Go back to the application."})
@@ -113,12 +117,9 @@ func (h *Handler) renderNoSession(w http.ResponseWriter, r *http.Request, req lo
 	if h.Site.HasSessionCookie(r) {
 		h.Site.ClearSessionCookie(w)
 	}
-	if req.HintVerified && req.PostLogoutRedirectURI != "" {
-		web.Redirect(w, req.redirectURL())
+	if req.HintVerified && req.Target.URI != "" {
+		web.Redirect(w, req.Target.URL())
 		return
 	}
-	page := templates.SignedOutPage{Page: h.Site.Page(r), Application: h.requestingApp(r.Context(), req), ContinueURL: req.redirectURL(), Manual: true,
-		SignInURL: h.Site.Path("/account"), EvictURL: h.Site.Path(EvictPath)}
-	signedOutHeaders(w, web.PagePolicy{ImageOrigins: web.LogoOrigins(page.Application)}, templates.ScopeSession)
-	h.Site.LogRenderError(r, templates.SignedOut(w, page))
+	h.View.RenderNoSession(w, r, h.requestingApp(req), req.Target)
 }

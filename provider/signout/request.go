@@ -6,27 +6,28 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
-	"strings"
 
+	"github.com/curfew-id/curfew/provider/logoutview"
 	"github.com/curfew-id/curfew/provider/web"
 	"github.com/curfew-id/curfew/storage"
 	"github.com/curfew-id/curfew/templates"
 )
 
-// logoutRequest is what a logout request came to: it travels in a handle, and the ID token itself does not.
+// logoutRequest is a validated logout request. It travels sealed through the browser; the ID token that was the hint does not.
 type logoutRequest struct {
-	ClientID              string `json:"c,omitempty"` // who asks
-	HintVerified          bool   `json:"p,omitempty"` // a valid hint says so, not the bare client_id
-	HintSID               string `json:"s,omitempty"` // of the hint
-	HintSubject           string `json:"u,omitempty"` // of the hint, as that client knows the user
-	PostLogoutRedirectURI string `json:"t,omitempty"` // post_logout_redirect_uri, registered with Client
-	State                 string `json:"a,omitempty"`
-	Problem               string `json:"e,omitempty"` // what is wrong with the request, for the person
+	ClientID     string                  `json:"c,omitempty"` // the client that asks; empty: the user
+	HintVerified bool                    `json:"p,omitempty"` // ClientID comes from a valid id_token_hint, not from client_id alone
+	HintSID      string                  `json:"s,omitempty"`
+	HintSubject  string                  `json:"u,omitempty"` // as the client knows the user
+	Target       logoutview.ReturnTarget `json:"t,omitzero"`  // registered with the client
+	Problem      string                  `json:"e,omitempty"` // why nothing of the request counts, in a sentence for the user
+
+	client *storage.Client // of ClientID; nil if there is none. It is loaded once, when the request is read
 }
 
-// validate checks a logout request (RP-Initiated Logout 1.0 §2, §3). logout_hint and ui_locales are read by nobody: the first proves nothing and a
-// browser has one session, and the texts are in one language. What is wrong stands in Problem: then nothing is followed, but the
-// person may still sign out.
+// validate checks a logout request (RP-Initiated Logout 1.0 §2, §3). logout_hint and ui_locales are ignored: the first proves nothing, since
+// the browser's cookie names the session, and pages exist in one language. An invalid request has a Problem: it redirects nowhere, but the
+// user may still sign out.
 func (h *Handler) validate(ctx context.Context, params url.Values) (logoutRequest, error) {
 	var req logoutRequest
 	if text := params.Get("id_token_hint"); text != "" {
@@ -44,79 +45,72 @@ func (h *Handler) validate(ctx context.Context, params url.Values) (logoutReques
 		req.ClientID = id
 	}
 	if req.ClientID == "" {
-		// A target without a client cannot be shown to be legitimate: it is not followed, and not shown (§3).
+		// §3: without a client nothing verifies the post_logout_redirect_uri. It is neither followed nor shown.
 		return req, nil
 	}
 	client, err := h.Store.Client(ctx, req.ClientID)
 	switch missing := errors.Is(err, storage.ErrNotFound) || err == nil && client.Disabled; {
 	case missing && req.HintVerified:
-		return logoutRequest{}, nil // the application was removed meanwhile; the person may still sign out
+		return logoutRequest{}, nil // the client was removed since it got the ID token; the user may still sign out
 	case missing:
 		return logoutRequest{Problem: "The client_id is not one of an application that is known here."}, nil
 	case err != nil:
 		return logoutRequest{}, err
 	}
+	req.client = client
 	if redirectURI := params.Get("post_logout_redirect_uri"); redirectURI != "" {
 		if !slices.Contains(client.PostLogoutRedirectURIs, redirectURI) { // byte for byte, query included
 			req.Problem = "The post_logout_redirect_uri is not registered for this application."
 			return req, nil
 		}
-		req.PostLogoutRedirectURI, req.State = redirectURI, params.Get("state")
+		req.Target = logoutview.ReturnTarget{URI: redirectURI, State: params.Get("state")}
 	}
 	return req, nil
 }
 
-// revalidate is a verdict that travelled in a handle, without a target that its application has lost since.
+// revalidate loads the client of a request that was sealed, and drops a return target that is no longer registered.
 func (h *Handler) revalidate(ctx context.Context, req logoutRequest) (logoutRequest, error) {
 	client, err := h.Store.Client(ctx, req.ClientID)
-	if err != nil || client.Disabled || !slices.Contains(client.PostLogoutRedirectURIs, req.PostLogoutRedirectURI) {
-		req.PostLogoutRedirectURI, req.State = "", ""
+	if err != nil || client.Disabled {
+		req.Target = logoutview.ReturnTarget{}
+		return req, ignoreNotFound(err)
 	}
-	return req, ignoreMissing(err)
+	req.client = client
+	if !slices.Contains(client.PostLogoutRedirectURIs, req.Target.URI) {
+		req.Target = logoutview.ReturnTarget{}
+	}
+	return req, nil
 }
 
-// hintMatchesSession tells whether the hint belongs to this session: by its sid, which is of one application's share of one session, or, where it has none as in
-// what offline access was given, by its subject. A share that has ended belongs to no session any more.
-func (h *Handler) hintMatchesSession(ctx context.Context, req logoutRequest, session *storage.Session) (bool, error) {
-	if !req.HintVerified {
-		return false, nil
+// hintMatchesSession reports whether the hint's sid (or, without one, its subject) is the session's. ID tokens of offline access have no sid.
+// The sid of a client session that has ended matches no session.
+func (h *Handler) hintMatchesSession(req logoutRequest, session *storage.Session) bool {
+	if !req.HintVerified || req.client == nil {
+		return false
 	}
 	if req.HintSID != "" {
 		clientSession := session.ClientSession(req.ClientID)
-		return clientSession != nil && clientSession.SID == req.HintSID, nil
+		return clientSession != nil && clientSession.SID == req.HintSID
 	}
-	client, err := h.Store.Client(ctx, req.ClientID)
-	if err != nil {
-		return false, ignoreMissing(err)
-	}
-	return h.SubjectFor(session.Subject, client) == req.HintSubject, nil
+	return h.SubjectFor(session.Subject, req.client) == req.HintSubject
 }
 
-// redirectURL is the post-logout redirect with its state: added correctly where the URI has a query, and byte for byte.
-func (req logoutRequest) redirectURL() string {
-	if req.PostLogoutRedirectURI == "" || req.State == "" {
-		return req.PostLogoutRedirectURI
-	}
-	separator := "?"
-	if strings.Contains(req.PostLogoutRedirectURI, "?") {
-		separator = "&"
-	}
-	return req.PostLogoutRedirectURI + separator + "state=" + url.QueryEscape(req.State)
-}
-
-// requestingApp is who asked, as pages show it.
-func (h *Handler) requestingApp(ctx context.Context, req logoutRequest) *templates.App {
-	if req.ClientID == "" {
+// requestingApp returns the requesting client as pages show it; nil if there is none.
+func (h *Handler) requestingApp(req logoutRequest) *templates.App {
+	if req.client == nil {
 		return nil
 	}
-	client, err := h.Store.Client(ctx, req.ClientID)
-	if err != nil {
-		return nil
-	}
-	return h.Site.App(client, req.PostLogoutRedirectURI)
+	return h.Site.App(req.client, req.Target.URI)
 }
 
-// readRequest takes the request from the query of a GET, the form of a POST, or the handle that a POST was turned into.
+func ignoreNotFound(err error) error {
+	if errors.Is(err, storage.ErrNotFound) {
+		return nil
+	}
+	return err
+}
+
+// readRequest reads the request from the query of a GET, the form of a POST, or the interaction that a POST was redirected with.
 func (h *Handler) readRequest(r *http.Request) (logoutRequest, error) {
 	params, err := web.Params(r)
 	if err != nil {

@@ -11,22 +11,21 @@ import (
 	"github.com/curfew-id/curfew/provider"
 	"github.com/curfew-id/curfew/provider/providertest"
 	"github.com/curfew-id/curfew/storage"
-	"github.com/curfew-id/curfew/templates"
 )
 
 // TestSignOutEndsWhatWasConfigured: at this application, in this browser, or everywhere; for the deployment, by the client, or as the person is asked.
 func TestSignOutEndsWhatWasConfigured(t *testing.T) {
 	for name, c := range map[string]struct {
-		deployment  templates.LogoutScope
-		client      string
+		deployment  storage.LogoutScope
+		client      storage.LogoutScope
 		here, phone bool // alive afterwards
 	}{
 		"nothing configured":                {"", "", false, true},
-		"the deployment, this application":  {templates.ScopeClient, "", true, true},
-		"the deployment, everywhere":        {templates.ScopeAll, "", false, false},
-		"the client before the deployment":  {templates.ScopeAll, "client", true, true},
+		"the deployment, this application":  {storage.ScopeClient, "", true, true},
+		"the deployment, everywhere":        {storage.ScopeAll, "", false, false},
+		"the client before the deployment":  {storage.ScopeAll, "client", true, true},
 		"the client, everywhere":            {"", "all", false, false},
-		"the client, this browser, instead": {templates.ScopeAll, "session", false, true},
+		"the client, this browser, instead": {storage.ScopeAll, "session", false, true},
 	} {
 		for _, ask := range []bool{false, true} {
 			synctest.Test(t, func(t *testing.T) {

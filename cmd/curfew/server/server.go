@@ -28,7 +28,6 @@ import (
 	"github.com/curfew-id/curfew/provider/tokens"
 	"github.com/curfew-id/curfew/storage"
 	"github.com/curfew-id/curfew/storage/bolt"
-	"github.com/curfew-id/curfew/templates"
 )
 
 // ReadinessDelay is how long a serving process answers 503 at /readyz before its listeners close, so that a load balancer stops sending
@@ -152,7 +151,7 @@ func (s *Server) openProvider(ctx context.Context, cfg *config.Config, observe l
 		SessionLifetimes: signin.Lifetimes{Idle: cfg.Session.Idle, Absolute: cfg.Session.Absolute, RememberIdle: cfg.Session.RememberIdle, RememberAbsolute: cfg.Session.RememberAbsolute},
 		TokenLifetimes:   tokens.Lifetimes{Code: cfg.Token.Code, Opaque: cfg.Token.Opaque, JWT: cfg.Token.JWT, IDToken: cfg.Token.ID, OfflineIdle: cfg.Token.OfflineIdle},
 
-		LogoutScope: templates.LogoutScope(cfg.Logout.Scope), LogoutAlwaysConfirm: cfg.Logout.Ask, LogoutRedirectDelay: cfg.Logout.Wait, ReportRetention: cfg.Logout.ReportRetention,
+		LogoutScope: storage.LogoutScope(cfg.Logout.Scope), LogoutAlwaysConfirm: cfg.Logout.Ask, LogoutRedirectDelay: cfg.Logout.Wait, ReportRetention: cfg.Logout.ReportRetention,
 		SilentExpiry: cfg.Session.ExpiryNotice == "silent", RefreshReuseEndsSession: cfg.Logout.RefreshReuse == "session", PasswordChangeEndsAll: cfg.Logout.PasswordChange == "all",
 		MaxTrustHorizon: cfg.MaxTrustHorizon, CheckSession: true,
 

@@ -1,7 +1,8 @@
-package signout
+package logoutview
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/curfew-id/curfew/logout"
@@ -9,7 +10,7 @@ import (
 	"github.com/curfew-id/curfew/templates"
 )
 
-// PageHorizon puts a trust horizon as pages show it: three numbers, and by name whoever is in none of them.
+// PageHorizon converts a trust horizon to the form that pages show: three numbers, and the names of the apps without a bound.
 func PageHorizon(estimate logout.Estimate) templates.Horizon {
 	confirmed := 0
 	for _, entry := range estimate.Entries {
@@ -17,11 +18,18 @@ func PageHorizon(estimate logout.Estimate) templates.Horizon {
 			confirmed++
 		}
 	}
-	return templates.Horizon{Tokens: estimate.Tokens.Remaining(estimate.At), Expiring: estimate.Clients.Expiring, Clients: estimate.Clients.Remaining(estimate.At), Confirmed: confirmed, Over: estimate.Clients.Over - confirmed,
-		Unknown: estimate.Clients.UnknownNames, Notifying: estimate.Clients.Notifying}
+	return templates.Horizon{
+		Tokens:    estimate.Tokens.Remaining(estimate.At),
+		Expiring:  estimate.Clients.Expiring,
+		Clients:   estimate.Clients.Remaining(estimate.At),
+		Confirmed: confirmed,
+		Over:      estimate.Clients.Over - confirmed,
+		Unknown:   estimate.Clients.UnknownNames,
+		Notifying: estimate.Clients.Notifying,
+	}
 }
 
-// ReportHorizon are the figures of an ended session, counted from its end.
+// ReportHorizon returns the trust horizon of an ended session, counted from its end.
 func ReportHorizon(report storage.Report, now time.Time) templates.Horizon {
 	horizon := PageHorizon(logout.AssessReport(report, now))
 	for _, entry := range report.Entries {
@@ -37,17 +45,17 @@ func ReportHorizon(report storage.Report, now time.Time) templates.Horizon {
 	return horizon
 }
 
-// ClientFinder finds relying parties.
+// ClientFinder finds clients by their ID.
 type ClientFinder interface {
 	Client(ctx context.Context, id string) (*storage.Client, error)
 }
 
-// SessionLister lists living sessions.
+// SessionLister lists active sessions.
 type SessionLister interface {
 	ListSessions(ctx context.Context, sel storage.Selector, at time.Time, p storage.Page) (sessions []storage.Session, next string, err error)
 }
 
-// AllSessions are all living sessions of a person: a bound over some of them would be none.
+// AllSessions lists all active sessions of a user. An estimate needs all of them: a bound over some is no bound.
 func AllSessions(ctx context.Context, store SessionLister, subject string, now time.Time) ([]storage.Session, error) {
 	var all []storage.Session
 	for after := ""; ; {
@@ -62,7 +70,7 @@ func AllSessions(ctx context.Context, store SessionLister, subject string, now t
 	}
 }
 
-// EstimateHorizon is what would remain if these sessions ended at that moment. grants are the living ones of their user.
+// EstimateHorizon returns what apps could still trust if these sessions ended now. grants are all active grants of their user.
 func EstimateHorizon(ctx context.Context, store ClientFinder, sessions []storage.Session, grants []storage.Grant, now time.Time, opts logout.PreviewOptions) (logout.Estimate, error) {
 	clients := map[string]*storage.Client{}
 	addClient := func(id string) error {
@@ -70,7 +78,7 @@ func EstimateHorizon(ctx context.Context, store ClientFinder, sessions []storage
 		if err == nil {
 			clients[id] = c
 		}
-		return ignoreMissing(err)
+		return ignoreNotFound(err)
 	}
 	for _, g := range grants {
 		if err := addClient(g.Client); err != nil {
@@ -87,4 +95,11 @@ func EstimateHorizon(ctx context.Context, store ClientFinder, sessions []storage
 		estimates = append(estimates, logout.PreviewHorizon(s, clients, grants, now, opts))
 	}
 	return logout.MergeEstimates(now, estimates...), nil
+}
+
+func ignoreNotFound(err error) error {
+	if errors.Is(err, storage.ErrNotFound) {
+		return nil
+	}
+	return err
 }

@@ -1,0 +1,52 @@
+package logoutview
+
+import (
+	"context"
+	"time"
+
+	"github.com/curfew-id/curfew/logout"
+	"github.com/curfew-id/curfew/provider/web"
+	"github.com/curfew-id/curfew/storage"
+)
+
+// Store is the part of a store that the pages about a logout read, and the report that they add the frames to.
+type Store interface {
+	ClientFinder
+	SessionLister
+	ListGrants(ctx context.Context, subject, client string, offlineOnly bool, at time.Time) ([]storage.Grant, error)
+	ListReports(ctx context.Context, f storage.ReportFilter, p storage.Page) (reports []storage.Report, next string, err error)
+	UpdateReport(ctx context.Context, id string, change func(*storage.Report)) error
+}
+
+// Handler serves /signed-out/… and ends sessions of the browser that asks.
+type Handler struct {
+	Site          *web.Site
+	Store         Store
+	Terminator    *logout.Terminator
+	ContinueAfter time.Duration // how long the signed-out page waits for apps before it follows the post-logout redirect
+}
+
+// OfflineClientNames are the names of the clients that keep offline access when the user's sessions end, each once.
+func (h *Handler) OfflineClientNames(ctx context.Context, subject string) ([]string, error) {
+	grants, err := h.Store.ListGrants(ctx, subject, "", true, h.Site.Now())
+	if err != nil {
+		return nil, err
+	}
+	var names []string
+	seen := map[string]bool{}
+	for _, g := range grants {
+		if seen[g.Client] {
+			continue
+		}
+		seen[g.Client] = true
+		names = append(names, h.clientName(ctx, g.Client))
+	}
+	return names, nil
+}
+
+func (h *Handler) clientName(ctx context.Context, id string) string {
+	if c, err := h.Store.Client(ctx, id); err == nil && c.ClientName != "" {
+		return c.ClientName
+	}
+	return id
+}

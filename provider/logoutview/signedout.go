@@ -1,0 +1,164 @@
+package logoutview
+
+import (
+	"context"
+	"encoding/json"
+	"log/slog"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/curfew-id/curfew/logout"
+	"github.com/curfew-id/curfew/provider/web"
+	"github.com/curfew-id/curfew/storage"
+	"github.com/curfew-id/curfew/templates"
+)
+
+// MeaningPath is the page that explains the words of the signed-out page and of reports.
+const MeaningPath = "/signed-out/meaning"
+
+// EvictPath is a style sheet whose response empties the browser's back-forward cache.
+const EvictPath = "/signed-out/evict.css"
+
+// signOutResult is sealed in the path of the status page, bound to this browser.
+type signOutResult struct {
+	CauseID        string              `json:"c"`
+	EndedAt        int64               `json:"a"` // milliseconds
+	Scope          storage.LogoutScope `json:"x"`
+	ClientID       string              `json:"i,omitempty"`
+	Return         ReturnTarget        `json:"r"`
+	OfflineClients []string            `json:"o,omitempty"`
+}
+
+// loginStatus returns the value of the Set-Login header (Login Status API).
+func loginStatus(scope storage.LogoutScope) string {
+	if scope == storage.ScopeClient {
+		return "logged-in"
+	}
+	return "logged-out"
+}
+
+// renderSignedOut writes the signed-out page. Only the response to the logout itself has frames; the status page has none.
+func (h *Handler) renderSignedOut(w http.ResponseWriter, r *http.Request, result signOutResult, interactionID string, frames []logout.Frame) {
+	ctx := r.Context()
+	entries, err := h.clientSessionEntries(ctx, result)
+	if err != nil {
+		h.Site.Logger().LogAttrs(ctx, web.ErrorLevel(r), "read reports for the signed-out page", slog.Any("err", err))
+		h.renderReportUnavailable(w, r, result, interactionID)
+		return
+	}
+	page := templates.SignedOutPage{
+		Page:          h.Site.Page(r),
+		Ended:         time.UnixMilli(result.EndedAt).UTC(),
+		Scope:         templates.LogoutScope(result.Scope),
+		Application:   h.requestingApp(ctx, result),
+		Entries:       entries,
+		Offline:       result.OfflineClients,
+		OfflineURL:    h.Site.Path("/account/applications"),
+		EvictURL:      h.Site.Path(EvictPath),
+		ContinueURL:   result.Return.URL(),
+		RedirectDelay: h.ContinueAfter,
+		SignInURL:     h.Site.Path("/account"),
+		MeaningURL:    h.Site.Path(MeaningPath),
+	}
+	if interactionID != "" {
+		page.StatusURL = h.Site.Path("/signed-out/" + interactionID)
+		page.StatusJSONURL = page.StatusURL + "/status.json"
+	}
+	policy := web.PagePolicy{ImageOrigins: web.LogoOrigins(page.Application)}
+	for _, f := range frames {
+		page.Frames = append(page.Frames, templates.Frame{Application: f.Name, URL: f.URI})
+		policy.FrameOrigins = append(policy.FrameOrigins, f.Origin)
+	}
+	signedOutHeaders(w, policy, result.Scope)
+	h.Site.LogRenderError(r, templates.SignedOut(w, page))
+}
+
+// renderReportUnavailable answers with what is certain when the reports cannot be read.
+func (h *Handler) renderReportUnavailable(w http.ResponseWriter, r *http.Request, result signOutResult, interactionID string) {
+	page := templates.MessagePage{Page: h.Site.Page(r), Title: "You are signed out", Text: "What the applications answered cannot be read just now.", LinkText: "Look again"}
+	if interactionID != "" {
+		page.LinkURL = h.Site.Path("/signed-out/" + interactionID)
+	}
+	signedOutHeaders(w, web.PagePolicy{FormsToSelf: true}, result.Scope)
+	h.Site.LogRenderError(r, templates.Message(w, page))
+}
+
+// RenderNoSession answers a logout request of a browser that is not signed in (RP-Initiated Logout 1.0 §4). The return target is offered as
+// a link and not followed: without a hint anyone could have put it there (§3).
+func (h *Handler) RenderNoSession(w http.ResponseWriter, r *http.Request, app *templates.App, target ReturnTarget) {
+	page := templates.SignedOutPage{
+		Page:        h.Site.Page(r),
+		Application: app,
+		ContinueURL: target.URL(),
+		Manual:      true,
+		SignInURL:   h.Site.Path("/account"),
+		EvictURL:    h.Site.Path(EvictPath),
+	}
+	signedOutHeaders(w, web.PagePolicy{ImageOrigins: web.LogoOrigins(app)}, storage.ScopeSession)
+	h.Site.LogRenderError(r, templates.SignedOut(w, page))
+}
+
+// requestingApp returns the client that started the logout as pages show it; nil if none did or it was removed.
+func (h *Handler) requestingApp(ctx context.Context, result signOutResult) *templates.App {
+	if result.ClientID == "" {
+		return nil
+	}
+	client, err := h.Store.Client(ctx, result.ClientID)
+	if err != nil {
+		return nil
+	}
+	return h.Site.App(client, result.Return.URI)
+}
+
+// signedOutHeaders sets the headers of a page after a logout. Clear-Site-Data never names "cookies": Chromium would clear those of sibling hosts too.
+func signedOutHeaders(w http.ResponseWriter, p web.PagePolicy, scope storage.LogoutScope) {
+	web.PageHeaders(w, p)
+	w.Header().Set("Clear-Site-Data", `"storage", "prefetchCache", "prerenderCache"`)
+	w.Header().Set("Set-Login", loginStatus(scope))
+}
+
+// SignedOut serves GET /signed-out/{interaction}: the state of each app, without frames.
+func (h *Handler) SignedOut(w http.ResponseWriter, r *http.Request) {
+	var result signOutResult
+	if _, err := h.Site.OpenInteraction(r, purposeStatus, r.PathValue("interaction"), &result); err != nil {
+		h.Site.RenderError(w, r, web.PageError{Status: http.StatusNotFound, Message: "This page is over.", Advice: "You are signed out. What became of it stands in your account, under Activity.",
+			LinkURL: h.Site.Path("/account/activity"), LinkText: "Open your account"})
+		return
+	}
+	h.renderSignedOut(w, r, result, r.PathValue("interaction"), nil)
+}
+
+// Status serves GET /signed-out/{interaction}/status.json, which the page's script polls.
+func (h *Handler) Status(w http.ResponseWriter, r *http.Request) {
+	var result signOutResult
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Cache-Control", "no-store")
+	if _, err := h.Site.OpenInteraction(r, purposeStatus, r.PathValue("interaction"), &result); err != nil {
+		w.WriteHeader(http.StatusNotFound)
+		return
+	}
+	entries, err := h.clientSessionEntries(r.Context(), result)
+	if err != nil {
+		h.Site.Logger().ErrorContext(r.Context(), "read reports for the signed-out status", "err", err)
+		w.WriteHeader(http.StatusServiceUnavailable)
+		return
+	}
+	h.Site.LogRenderError(r, json.NewEncoder(w).Encode(templates.NewStatus(entries, time.UnixMilli(result.EndedAt).UTC(), h.Site.Now())))
+}
+
+// Meaning serves GET /signed-out/meaning.
+func (h *Handler) Meaning(w http.ResponseWriter, r *http.Request) {
+	web.PageHeaders(w, web.PagePolicy{FormsToSelf: true})
+	h.Site.LogRenderError(r, templates.Meaning(w, templates.MeaningPage{Page: h.Site.Page(r)}))
+}
+
+// Evict serves GET /signed-out/evict.css. Chromium and Firefox drop their back-forward cache when a page loads a style sheet with this
+// header; on the page itself the header would come too late.
+func (h *Handler) Evict(w http.ResponseWriter, r *http.Request) {
+	w.Header().Set("Clear-Site-Data", `"cache"`)
+	w.Header().Set("Content-Type", "text/css; charset=utf-8")
+	w.Header().Set("Cache-Control", "no-store")
+	_, err := strings.NewReader("/* empty */\n").WriteTo(w)
+	h.Site.LogRenderError(r, err)
+}

@@ -1,4 +1,4 @@
-package oauth
+package oauth_test
 
 import (
 	"net/http"
@@ -68,7 +68,7 @@ func TestNoOtherTokenPassesForAnAccessToken(t *testing.T) {
 		g.mustClient("shop", func(c *storage.Client) { c.AccessTokenFormat = format })
 		s, a := g.mustTokens("shop", "openid")
 		member := mustMember(t, g, s, "shop")
-		now := g.now.Unix()
+		now := g.clock.Now().Unix()
 		logoutClaims := map[string]any{"iss": issuer, "aud": "shop", "sub": "alice", "sid": member.SID, "iat": now, "exp": now + 60, "jti": "x",
 			"events": map[string]any{"http://schemas.openid.net/event/backchannel-logout": map[string]any{}}}
 		sign := func(typ string, claims any) string {
@@ -86,8 +86,8 @@ func TestNoOtherTokenPassesForAnAccessToken(t *testing.T) {
 			"logout token, no typ":    sign("", logoutClaims),
 			"code":                    g.mustCode(s, "shop", "openid", nil),
 			"access token, no grant":  sign("at+jwt", tokens.AccessClaims{Issuer: issuer, Expires: now + 60, Audience: tokens.Audience{"shop"}, Subject: "alice", Client: "shop", Issued: now, ID: "x"}),
-			"access token, foreign":   sign("at+jwt", tokens.AccessClaims{Issuer: "https://other.example", Expires: now + 60, Audience: tokens.Audience{"shop"}, Subject: "alice", Client: "shop", Issued: now, ID: tokens.AccessTokenID{Grant: "x", Issued: g.now}.String()}),
-			"access token, a made-up": sign("at+jwt", tokens.AccessClaims{Issuer: issuer, Expires: now + 60, Audience: tokens.Audience{"shop"}, Subject: "alice", Client: "shop", Issued: now, ID: tokens.AccessTokenID{Grant: "x", Issued: g.now}.String()}),
+			"access token, foreign":   sign("at+jwt", tokens.AccessClaims{Issuer: "https://other.example", Expires: now + 60, Audience: tokens.Audience{"shop"}, Subject: "alice", Client: "shop", Issued: now, ID: tokens.AccessTokenID{Grant: "x", Issued: g.clock.Now()}.String()}),
+			"access token, a made-up": sign("at+jwt", tokens.AccessClaims{Issuer: issuer, Expires: now + 60, Audience: tokens.Audience{"shop"}, Subject: "alice", Client: "shop", Issued: now, ID: tokens.AccessTokenID{Grant: "x", Issued: g.clock.Now()}.String()}),
 		} {
 			if got := g.userInfo(token); got.status != http.StatusUnauthorized {
 				t.Errorf("%s at userinfo (%s): %d %s", name, format, got.status, got.body)
@@ -107,7 +107,7 @@ func TestNoOtherTokenPassesForAnAccessToken(t *testing.T) {
 
 func mustMember(t *testing.T, g *rig, s storage.Session, client string) storage.ClientSession {
 	t.Helper()
-	session, err := g.store.Session(t.Context(), s.ID, g.now)
+	session, err := g.store.Session(t.Context(), s.ID, g.clock.Now())
 	if err != nil || session.ClientSession(client) == nil {
 		t.Fatalf("no member %s: %v", client, err)
 	}
@@ -122,8 +122,8 @@ func TestTokensDieWithWhatTheyRestOn(t *testing.T) {
 				g.endSessions(storage.Selector{Sessions: []storage.SessionID{s.ID}, Client: "shop"})
 			},
 			"everywhere":     func(g *rig, s storage.Session) { g.endSessions(storage.Selector{Subject: "alice"}) },
-			"idle deadline":  func(g *rig, s storage.Session) { g.now = g.now.Add(9 * time.Hour) },
-			"token's expiry": func(g *rig, s storage.Session) { g.now = g.now.Add(time.Hour) },
+			"idle deadline":  func(g *rig, s storage.Session) { g.clock.Advance(9 * time.Hour) },
+			"token's expiry": func(g *rig, s storage.Session) { g.clock.Advance(time.Hour) },
 			"client disabled": func(g *rig, s storage.Session) {
 				c, err := g.store.Client(g.t.Context(), "shop")
 				if err != nil {
@@ -157,7 +157,7 @@ func TestTokensDieWithWhatTheyRestOn(t *testing.T) {
 				if got := g.userInfo(a.text("access_token")); got.status != http.StatusOK {
 					t.Fatalf("before: %d %s", got.status, got.body)
 				}
-				g.now = g.now.Add(time.Second)
+				g.clock.Advance(time.Second)
 				end(g, s)
 				if got := g.userInfo(a.text("access_token")); got.status != http.StatusUnauthorized {
 					t.Errorf("userinfo: %d %s", got.status, got.body)

@@ -1,4 +1,4 @@
-package oauth
+package oauth_test
 
 import (
 	"context"
@@ -16,6 +16,7 @@ import (
 	"github.com/go-jose/go-jose/v4"
 
 	"github.com/curfew-id/curfew/provider/keys"
+	"github.com/curfew-id/curfew/provider/oauth"
 	"github.com/curfew-id/curfew/storage"
 )
 
@@ -69,12 +70,12 @@ func mustJWS(t testing.TB, alg jose.SignatureAlgorithm, key any, claims any) str
 
 // claimsFor are those of a good assertion.
 func (g *rig) claimsFor(client string) map[string]any {
-	return map[string]any{"iss": client, "sub": client, "aud": issuer, "jti": keys.Random(""), "exp": g.now.Add(time.Minute).Unix(), "iat": g.now.Unix()}
+	return map[string]any{"iss": client, "sub": client, "aud": issuer, "jti": keys.Random(""), "exp": g.clock.Now().Add(time.Minute).Unix(), "iat": g.clock.Now().Unix()}
 }
 
 func (g *rig) withAssertion(assertion string, more ...string) response {
 	g.t.Helper()
-	return g.do(g.http.Revoke, post(form(append([]string{"token", "x", "client_assertion_type", assertionType, "client_assertion", assertion}, more...)...)))
+	return g.do(g.http.Revoke, post(form(append([]string{"token", "x", "client_assertion_type", oauth.AssertionType, "client_assertion", assertion}, more...)...)))
 }
 
 func (g *rig) mustKeyClient(id string, s signer) {
@@ -92,7 +93,7 @@ func TestAssertionCountsOnce(t *testing.T) {
 		t.Fatalf("%d %s", a.status, a.body)
 	}
 	g.mustRefuse(g.withAssertion(assertion), 401, "invalid_client")
-	g.now = g.now.Add(90 * time.Second) // past exp, within the skew: still remembered
+	g.clock.Advance(90 * time.Second) // past exp, within the skew: still remembered
 	g.mustRefuse(g.withAssertion(assertion), 401, "invalid_client")
 	// Another client may use the same jti.
 	other := mustSigner(t, "k1")
@@ -109,7 +110,7 @@ func TestAssertionThatWasForgottenIsNotTakenAgain(t *testing.T) {
 	g := newRig(t)
 	s := mustSigner(t, "1")
 	g.mustKeyClient("keyed", s)
-	began := g.now
+	began := g.clock.Now()
 	sweep := func(at time.Time) {
 		if _, err := g.store.Sweep(t.Context(), at, 1000); err != nil {
 			t.Fatal(err)
@@ -129,7 +130,7 @@ func TestAssertionThatWasForgottenIsNotTakenAgain(t *testing.T) {
 	sweep(began.Add(10 * time.Hour))
 	for _, noticed := range []bool{false, true} {
 		if noticed {
-			sweep(g.now)
+			sweep(g.clock.Now())
 		}
 		for i, assertion := range captured {
 			if got := g.withAssertion(assertion); got.status != http.StatusUnauthorized {
@@ -137,11 +138,11 @@ func TestAssertionThatWasForgottenIsNotTakenAgain(t *testing.T) {
 			}
 		}
 	}
-	g.now = began.Add(2 * time.Minute)
+	g.clock.Set(began.Add(2 * time.Minute))
 	if got := g.withAssertion(s.sign(t, g.claimsFor("keyed"))); got.status != http.StatusOK {
 		t.Errorf("got %+v for an assertion made after the clock was put back", got)
 	}
-	g.now = began.Add(2 * time.Hour)
+	g.clock.Set(began.Add(2 * time.Hour))
 	claims := g.claimsFor("keyed")
 	delete(claims, "iat")
 	if got := g.withAssertion(s.sign(t, claims)); got.status != http.StatusOK {
@@ -188,16 +189,16 @@ func TestBadAssertionsAreRefused(t *testing.T) {
 	for name, assertion := range map[string]string{
 		"no jti":                 s.sign(t, change("jti", nil)),
 		"no exp":                 s.sign(t, change("exp", nil)),
-		"expired":                s.sign(t, change("exp", g.now.Add(-61*time.Second).Unix())),
-		"for ever":               s.sign(t, change("exp", g.now.Add(24*time.Hour).Unix())),
+		"expired":                s.sign(t, change("exp", g.clock.Now().Add(-61*time.Second).Unix())),
+		"for ever":               s.sign(t, change("exp", g.clock.Now().Add(24*time.Hour).Unix())),
 		"exp as text":            s.sign(t, change("exp", "tomorrow")),
-		"from the future":        s.sign(t, change("iat", g.now.Add(2*time.Minute).Unix())),
-		"not yet":                s.sign(t, change("nbf", g.now.Add(2*time.Minute).Unix())),
+		"from the future":        s.sign(t, change("iat", g.clock.Now().Add(2*time.Minute).Unix())),
+		"not yet":                s.sign(t, change("nbf", g.clock.Now().Add(2*time.Minute).Unix())),
 		"another issuer":         s.sign(t, change("iss", "mail")),
 		"another subject":        s.sign(t, change("sub", "mail")),
 		"another client's key":   mustSigner(t, "k1").sign(t, g.claimsFor("shop")),
 		"unknown kid":            signer{s.key, "k2"}.sign(t, g.claimsFor("shop")),
-		"alg none":               encode(`{"alg":"none"}`) + "." + encode(fmt.Sprintf(`{"iss":"shop","sub":"shop","aud":%q,"jti":"1","exp":%d}`, issuer, g.now.Unix()+60)) + ".",
+		"alg none":               encode(`{"alg":"none"}`) + "." + encode(fmt.Sprintf(`{"iss":"shop","sub":"shop","aud":%q,"jti":"1","exp":%d}`, issuer, g.clock.Now().Unix()+60)) + ".",
 		"HMAC by the public key": mustJWS(t, jose.HS256, public, g.claimsFor("shop")),
 		"a client without keys":  s.sign(t, g.claimsFor("basic")),
 		"no client":              s.sign(t, g.claimsFor("nobody")),

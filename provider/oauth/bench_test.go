@@ -1,4 +1,4 @@
-package oauth
+package oauth_test
 
 import (
 	"net/http"
@@ -20,7 +20,7 @@ var formats = []struct{ name, alg, format string }{{"ES256-opaque", keys.ES256, 
 func bench(b *testing.B, alg, format string) *rig {
 	g := newRig(b, keys.RS256)
 	g.server.Now = time.Now
-	g.now = time.Now()
+	g.clock.Set(time.Now())
 	g.mustClient("shop", func(c *storage.Client) { c.IDTokenSignedResponseAlg, c.AccessTokenFormat = alg, format })
 	return g
 }
@@ -51,7 +51,7 @@ func BenchmarkCodeExchange(b *testing.B) {
 			b.ReportAllocs()
 			before := g.store.Commits()
 			for b.Loop() {
-				g.now = time.Now()
+				g.clock.Set(time.Now())
 				code := g.mustCode(s, "shop", "openid profile", nil) // sealing is part of a code flow
 				send(b, g.http.Token, form("grant_type", "authorization_code", "code", code, "redirect_uri", callback, "code_verifier", verifier))
 			}

@@ -1,4 +1,4 @@
-package oauth
+package oauth_test
 
 import (
 	"net/http"
@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/curfew-id/curfew/provider/oauth"
 	"github.com/curfew-id/curfew/storage"
 )
 
@@ -88,7 +89,7 @@ func TestBadCredentialsAreRefusedAtEveryEndpoint(t *testing.T) {
 		},
 		"assertion, no JWT": func(h http.Header, v url.Values) {
 			v.Set("client_assertion", "abc")
-			v.Set("client_assertion_type", assertionType)
+			v.Set("client_assertion_type", oauth.AssertionType)
 		},
 	}
 	for name, set := range requests {
@@ -121,7 +122,7 @@ func TestTwoWaysAtOnceAreRefused(t *testing.T) {
 	g.mustClient("shop", nil)
 	for _, more := range [][]string{
 		{"client_id", "shop", "client_secret", secret}, {"client_secret", secret}, {"client_id", "other"},
-		{"client_assertion", "a.b.c", "client_assertion_type", assertionType},
+		{"client_assertion", "a.b.c", "client_assertion_type", oauth.AssertionType},
 	} {
 		g.mustRefuse(g.postAs("shop", g.http.Revoke, append([]string{"token", "x"}, more...)...), 400, "invalid_request")
 	}

@@ -1,4 +1,4 @@
-package oauth
+package oauth_test
 
 import (
 	"net/http"
@@ -21,7 +21,7 @@ func TestCodeGivesTokensOfTheSession(t *testing.T) {
 	if a.text("token_type") != "Bearer" || a.data["expires_in"] != 3600.0 || a.text("scope") != "openid profile email" {
 		t.Errorf("answer: %s", a.body)
 	}
-	session, err := g.store.Session(t.Context(), s.ID, g.now)
+	session, err := g.store.Session(t.Context(), s.ID, g.clock.Now())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -31,7 +31,7 @@ func TestCodeGivesTokensOfTheSession(t *testing.T) {
 	}
 	id := g.claims(a.text("id_token"))
 	want := map[string]any{"iss": issuer, "sub": "alice", "aud": "shop", "nonce": "n-0S6_WzA2Mj", "acr": "1", "sid": member.SID, "auth_time": float64(s.AuthTime.Unix()),
-		"iat": float64(g.now.Unix()), "exp": float64(g.now.Add(10 * time.Minute).Unix())}
+		"iat": float64(g.clock.Now().Unix()), "exp": float64(g.clock.Now().Add(10 * time.Minute).Unix())}
 	for name, v := range want {
 		if id[name] != v {
 			t.Errorf("ID token has %s %v, want %v", name, id[name], v)
@@ -43,7 +43,7 @@ func TestCodeGivesTokensOfTheSession(t *testing.T) {
 	if got := g.userInfo(a.text("access_token")); got.status != http.StatusOK || got.text("sub") != "alice" || got.text("name") != "Alice" || got.text("email") != "alice@example.com" || got.data["email_verified"] != false {
 		t.Errorf("userinfo: %d %s", got.status, got.body)
 	}
-	if !member.Opaque.Equal(g.now.Add(time.Hour)) || !member.IDToken.Equal(g.now.Add(10*time.Minute)) || !member.LastIDToken.Equal(g.now) || !member.JWT.IsZero() {
+	if !member.Opaque.Equal(g.clock.Now().Add(time.Hour)) || !member.IDToken.Equal(g.clock.Now().Add(10*time.Minute)) || !member.LastIDToken.Equal(g.clock.Now()) || !member.JWT.IsZero() {
 		t.Errorf("trust: %+v", member.TokenExpiry)
 	}
 }
@@ -83,11 +83,11 @@ func TestCodeReuseEndsTheGrantAndNothingMore(t *testing.T) {
 	code := g.mustCode(s, "shop", "openid", nil)
 	first := g.redeem("shop", code)
 	other := g.redeem("shop", g.mustCode(s, "shop", "openid", nil))
-	g.now = g.now.Add(30 * time.Second)
+	g.clock.Advance(30 * time.Second)
 	g.mustRefuse(g.redeem("shop", code), 400, "invalid_grant")
 	g.mustActive("shop", first.text("access_token"), false)
 	g.mustActive("shop", other.text("access_token"), true)
-	if session, err := g.store.Session(t.Context(), s.ID, g.now); err != nil || session.ClientSession("shop") == nil {
+	if session, err := g.store.Session(t.Context(), s.ID, g.clock.Now()); err != nil || session.ClientSession("shop") == nil {
 		t.Errorf("the session or its member ended: %v", err)
 	}
 	g.mustRefuse(g.redeem("shop", code), 400, "invalid_grant")
@@ -162,10 +162,10 @@ func TestCodeDiesWithTimeAndWithItsSession(t *testing.T) {
 	late := g.mustCode(g.mustSession("alice"), "shop", "openid", nil)
 	s := g.mustSession("alice")
 	ended := g.mustCode(s, "shop", "openid", nil)
-	g.now = g.now.Add(time.Second)
+	g.clock.Advance(time.Second)
 	g.endSessions(storage.Selector{Sessions: []storage.SessionID{s.ID}})
 	g.mustRefuse(g.redeem("shop", ended), 400, "invalid_grant")
-	g.now = g.now.Add(time.Minute)
+	g.clock.Advance(time.Minute)
 	g.mustRefuse(g.redeem("shop", late), 400, "invalid_grant")
 }
 
@@ -175,8 +175,8 @@ func TestAccessTokenNeverOutlivesTheSessionsAbsoluteEnd(t *testing.T) {
 		g.mustClient("shop", func(c *storage.Client) { c.AccessTokenFormat = format })
 		s := g.mustSession("alice")
 		for range 4 { // used now and then, so that only the absolute end ends it
-			g.now = g.now.Add(5*time.Hour + 59*time.Minute)
-			if err := g.store.Touch(t.Context(), s.ID, g.now); err != nil {
+			g.clock.Advance(5*time.Hour + 59*time.Minute)
+			if err := g.store.Touch(t.Context(), s.ID, g.clock.Now()); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -184,7 +184,7 @@ func TestAccessTokenNeverOutlivesTheSessionsAbsoluteEnd(t *testing.T) {
 		if a.data["expires_in"] != 240.0 {
 			t.Errorf("%s: expires_in %v, want 240", format, a.data["expires_in"])
 		}
-		g.now = g.now.Add(4 * time.Minute)
+		g.clock.Advance(4 * time.Minute)
 		if got := g.userInfo(a.text("access_token")); got.status != http.StatusUnauthorized {
 			t.Errorf("%s: userinfo after the absolute end: %d", format, got.status)
 		}

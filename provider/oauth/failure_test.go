@@ -1,4 +1,4 @@
-package oauth
+package oauth_test
 
 import (
 	"context"
@@ -9,13 +9,14 @@ import (
 	"testing"
 	"time"
 
+	"github.com/curfew-id/curfew/provider/oauth"
 	"github.com/curfew-id/curfew/provider/tokens"
 	"github.com/curfew-id/curfew/storage"
 )
 
 // failingStore is a store whose file is gone: everything but the clients in memory fails.
 type failingStore struct {
-	Store
+	oauth.Store
 	err error
 }
 
@@ -111,7 +112,7 @@ func (g *rig) mustRefuseServer(a response) {
 }
 
 // panickingStore panics where a client is looked up.
-type panickingStore struct{ Store }
+type panickingStore struct{ oauth.Store }
 
 func (panickingStore) Client(context.Context, string) (*storage.Client, error) {
 	panic("secret inside")
@@ -125,7 +126,7 @@ func TestPanicIsAServerErrorWithoutAWord(t *testing.T) {
 
 func TestOversizedClaimsAreRefusedBeforeACodeIsGiven(t *testing.T) {
 	g := newRig(t)
-	_, err := g.server.Minter.SealCode(g.server.Minter.NewCode(tokens.Code{Client: "shop", Claims: []byte(strings.Repeat(" ", 2000))}, g.now))
+	_, err := g.server.Minter.SealCode(g.server.Minter.NewCode(tokens.Code{Client: "shop", Claims: []byte(strings.Repeat(" ", 2000))}, g.clock.Now()))
 	if !errors.Is(err, tokens.ErrCodeTooLong) {
 		t.Errorf("got %v", err)
 	}

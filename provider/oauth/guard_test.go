@@ -1,4 +1,4 @@
-package oauth
+package oauth_test
 
 import (
 	"encoding/base64"
@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/curfew-id/curfew/provider/oauth"
 	"github.com/curfew-id/curfew/storage"
 )
 
@@ -169,7 +170,7 @@ func TestScriptsOfOtherOriginsMayCallWithoutCookies(t *testing.T) {
 func TestKeysAreServedReady(t *testing.T) {
 	g := newRig(t)
 	a := g.do(g.http.JWKS, httptest.NewRequest(http.MethodGet, "/jwks", nil))
-	if a.status != 200 || !strings.Contains(a.body, `"kid"`) || strings.Contains(a.body, `"d"`) || a.header.Get("Cache-Control") != jwksCacheControl {
+	if a.status != 200 || !strings.Contains(a.body, `"kid"`) || strings.Contains(a.body, `"d"`) || a.header.Get("Cache-Control") != oauth.JWKSCacheControl {
 		t.Fatalf("%d %v %s", a.status, a.header, a.body)
 	}
 	r := httptest.NewRequest(http.MethodGet, "/jwks", nil)

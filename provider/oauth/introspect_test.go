@@ -1,4 +1,4 @@
-package oauth
+package oauth_test
 
 import (
 	"net/http"
@@ -20,7 +20,7 @@ func TestIntrospectionTellsOwnersAndAudiencesOnly(t *testing.T) {
 		for _, caller := range []string{"shop", "api"} {
 			seen := g.mustActive(caller, token, true)
 			for name, want := range map[string]any{"scope": "openid profile", "client_id": "shop", "token_type": "Bearer", "sub": "alice", "iss": issuer, "sid": member.SID, "acr": "1",
-				"auth_time": float64(s.AuthTime.Unix()), "iat": float64(g.now.Unix())} {
+				"auth_time": float64(s.AuthTime.Unix()), "iat": float64(g.clock.Now().Unix())} {
 				if seen.data[name] != want {
 					t.Errorf("%s (%s) sees %s %v, want %v", caller, format, name, seen.data[name], want)
 				}
@@ -115,10 +115,10 @@ func TestClientsOwnTokensDieWithAllThatItHas(t *testing.T) {
 		g.mustClient("watch", nil)
 		g.mustClient("worker", func(c *storage.Client) { c.AccessTokenFormat, c.Audience = format, []string{"watch"} })
 		own := g.postAs("worker", g.http.Token, "grant_type", "client_credentials").text("access_token")
-		g.now = g.now.Add(time.Second)
+		g.clock.Advance(time.Second)
 		g.endSessions(storage.Selector{Client: "worker", IncludeOffline: true})
 		g.mustActive("watch", own, false)
-		g.now = g.now.Add(time.Second)
+		g.clock.Advance(time.Second)
 		g.mustActive("watch", g.postAs("worker", g.http.Token, "grant_type", "client_credentials").text("access_token"), true)
 	}
 }
@@ -132,12 +132,12 @@ func TestTokensDoNotPassToAClientThatComesLater(t *testing.T) {
 		g.mustClient("worker", named)
 		own := g.postAs("worker", g.http.Token, "grant_type", "client_credentials").text("access_token")
 		g.mustActive("watch", own, true)
-		g.now = g.now.Add(time.Second)
+		g.clock.Advance(time.Second)
 		if _, err := g.server.Terminator.End(t.Context(), storage.EndRequest{Selector: storage.Selector{Client: "worker"}, Cause: storage.Cause{Reason: storage.ReasonClientRemoved}, Change: storage.Change{RemoveClient: "worker"}}); err != nil {
 			t.Fatal(err)
 		}
 		g.mustActive("watch", own, false)
-		g.now = g.now.Add(time.Second)
+		g.clock.Advance(time.Second)
 		g.mustClient("worker", named)
 		g.mustActive("watch", own, false)
 	}

@@ -1,4 +1,4 @@
-package oauth
+package oauth_test
 
 import (
 	"context"
@@ -16,7 +16,7 @@ func TestRefreshRotatesAndKeepsTheSignIn(t *testing.T) {
 	g := newRig(t)
 	g.mustClient("shop", nil)
 	_, first := g.mustTokens("shop", "openid profile")
-	g.now = g.now.Add(time.Hour)
+	g.clock.Advance(time.Hour)
 	next := g.refresh("shop", first.text("refresh_token"))
 	if next.status != http.StatusOK || next.text("refresh_token") == first.text("refresh_token") || next.text("access_token") == first.text("access_token") {
 		t.Fatalf("refresh: %d %s", next.status, next.body)
@@ -47,7 +47,7 @@ func TestLostAnswerGivesTheSameSuccessor(t *testing.T) {
 			t.Fatalf("%d %s", a.status, a.body)
 		}
 	}
-	g.now = g.now.Add(10 * time.Second)
+	g.clock.Advance(10 * time.Second)
 	if a := g.refresh("shop", first.text("refresh_token")); a.text("refresh_token") != answers[0].text("refresh_token") {
 		t.Fatalf("within the grace: %d %s", a.status, a.body)
 	}
@@ -60,12 +60,12 @@ func TestStolenRefreshTokenEndsTheClientsShare(t *testing.T) {
 	s, shop := g.mustTokens("shop", "openid")
 	mail := g.redeem("mail", g.mustCode(s, "mail", "openid", nil))
 	next := g.refresh("shop", shop.text("refresh_token"))
-	g.now = g.now.Add(11 * time.Second)
+	g.clock.Advance(11 * time.Second)
 	g.mustRefuse(g.refresh("shop", shop.text("refresh_token")), 400, "invalid_grant")
 	g.mustRefuse(g.refresh("shop", next.text("refresh_token")), 400, "invalid_grant")
 	g.mustActive("shop", next.text("access_token"), false)
 	g.mustActive("mail", mail.text("access_token"), true)
-	session, err := g.store.Session(t.Context(), s.ID, g.now)
+	session, err := g.store.Session(t.Context(), s.ID, g.clock.Now())
 	if err != nil || session.ClientSession("shop") != nil || session.ClientSession("mail") == nil {
 		t.Fatalf("members: %+v, %v", session.ClientSessions, err)
 	}
@@ -81,9 +81,9 @@ func TestStolenRefreshTokenEndsTheSessionWhereSetSo(t *testing.T) {
 	g.mustClient("shop", nil)
 	s, shop := g.mustTokens("shop", "openid")
 	g.refresh("shop", shop.text("refresh_token"))
-	g.now = g.now.Add(11 * time.Second)
+	g.clock.Advance(11 * time.Second)
 	g.mustRefuse(g.refresh("shop", shop.text("refresh_token")), 400, "invalid_grant")
-	if _, err := g.store.Session(t.Context(), s.ID, g.now); err == nil {
+	if _, err := g.store.Session(t.Context(), s.ID, g.clock.Now()); err == nil {
 		t.Fatal("the session lives")
 	}
 }
@@ -93,13 +93,13 @@ func TestTheftIsActedOnThoughTheServerDiedWhenItShowed(t *testing.T) {
 	g.mustClient("shop", nil)
 	s, shop := g.mustTokens("shop", "openid")
 	g.refresh("shop", shop.text("refresh_token"))
-	g.now = g.now.Add(11 * time.Second)
+	g.clock.Advance(11 * time.Second)
 	terminator := g.server.Terminator
 	g.server.Terminator = &logout.Terminator{Store: unavailableStore{g.store}, Now: terminator.Now, Issuer: issuer}
 	g.mustRefuse(g.refresh("shop", shop.text("refresh_token")), 503, "server_error")
 	g.server.Terminator = terminator
 	g.mustRefuse(g.refresh("shop", shop.text("refresh_token")), 400, "invalid_grant")
-	if session, err := g.store.Session(t.Context(), s.ID, g.now); err != nil || session.ClientSession("shop") != nil {
+	if session, err := g.store.Session(t.Context(), s.ID, g.clock.Now()); err != nil || session.ClientSession("shop") != nil {
 		t.Errorf("the thief's application is still a member: %+v, %v", session.ClientSessions, err)
 	}
 }
@@ -109,7 +109,7 @@ func TestStolenOfflineTokenIsReported(t *testing.T) {
 	g.mustClient("shop", nil)
 	_, shop := g.mustTokens("shop", "openid offline_access")
 	next := g.refresh("shop", shop.text("refresh_token"))
-	g.now = g.now.Add(11 * time.Second)
+	g.clock.Advance(11 * time.Second)
 	g.mustRefuse(g.refresh("shop", shop.text("refresh_token")), 400, "invalid_grant")
 	g.mustRefuse(g.refresh("shop", next.text("refresh_token")), 400, "invalid_grant")
 	g.mustReported(storage.ReasonRefreshReuse)
@@ -174,7 +174,7 @@ func TestOfflineGrantSurvivesTheSessionAndItsAccessTokenDoesNot(t *testing.T) {
 			g := newRig(t)
 			g.mustClient("shop", func(c *storage.Client) { c.AccessTokenFormat = format })
 			s, a := g.mustTokens("shop", "openid offline_access")
-			g.now = g.now.Add(time.Second)
+			g.clock.Advance(time.Second)
 			g.endSessions(storage.Selector{Sessions: []storage.SessionID{s.ID}})
 			g.mustActive("shop", a.text("access_token"), false)
 			next := g.refresh("shop", a.text("refresh_token"))
@@ -187,7 +187,7 @@ func TestOfflineGrantSurvivesTheSessionAndItsAccessTokenDoesNot(t *testing.T) {
 			if info := g.mustActive("shop", next.text("access_token"), true); info.data["sid"] != nil {
 				t.Errorf("introspection of an offline token: %s", info.body)
 			}
-			g.now = g.now.Add(91 * 24 * time.Hour)
+			g.clock.Advance(91 * 24 * time.Hour)
 			g.mustRefuse(g.refresh("shop", next.text("refresh_token")), 400, "invalid_grant")
 		})
 	}
@@ -211,7 +211,7 @@ func TestRefreshTokensAreOfTheKindTheClientMayHold(t *testing.T) {
 		if !c.token {
 			continue
 		}
-		g.now = g.now.Add(time.Second)
+		g.clock.Advance(time.Second)
 		g.endSessions(storage.Selector{Sessions: []storage.SessionID{s.ID}})
 		if got := g.refresh("shop", a.text("refresh_token")).status == http.StatusOK; got != c.sticky {
 			t.Errorf("%s with %q: refresh after logout %t", c.holds, c.scope, got)

@@ -1,4 +1,4 @@
-package oauth
+package oauth_test
 
 import (
 	"net/http"
@@ -15,7 +15,7 @@ func TestRevokingARefreshTokenEndsAllItLedTo(t *testing.T) {
 		s, a := g.mustTokens("shop", scope)
 		other := g.redeem("shop", g.mustCode(s, "shop", "openid", nil))
 		next := g.refresh("shop", a.text("refresh_token"))
-		g.now = g.now.Add(time.Second)
+		g.clock.Advance(time.Second)
 		// Even the one that was exchanged names its family.
 		got := g.postAs("shop", g.http.Revoke, "token", a.text("refresh_token"), "token_type_hint", "access_token")
 		if got.status != http.StatusOK || got.body != "" {

@@ -1,23 +1,23 @@
-package oauth
+package oauth_test
 
 import (
 	"context"
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/json"
-	"errors"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
 	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/curfew-id/curfew/logout"
 	"github.com/curfew-id/curfew/provider/keys"
+	"github.com/curfew-id/curfew/provider/oauth"
+	"github.com/curfew-id/curfew/provider/providertest"
 	"github.com/curfew-id/curfew/provider/tokens"
 	"github.com/curfew-id/curfew/storage"
 	"github.com/curfew-id/curfew/storage/bolt"
@@ -37,52 +37,53 @@ func TestMain(m *testing.M) {
 
 // rig is a provider's machine side on a real store, with a clock.
 type rig struct {
-	t      testing.TB
-	server *Server
-	http   Endpoints
-	store  *bolt.Store
-	ring   *keys.Ring
-	now    time.Time
-	jwks   map[string]string // what is at a jwks_uri
+	t       testing.TB
+	server  *oauth.Server
+	http    oauth.Endpoints
+	store   *bolt.Store
+	ring    *keys.Ring
+	clock   *providertest.Clock
+	clients *providertest.Clients // what is at a jwks_uri
 }
 
 // newRig makes one whose clients take ES256, and the algorithms of more.
 func newRig(t testing.TB, more ...string) *rig {
 	t.Helper()
-	folder := t.TempDir()
-	store, err := bolt.Open(bolt.Options{Path: filepath.Join(folder, "curfew.db")})
-	if err != nil {
-		t.Fatal(err)
+	g := &rig{t: t, store: providertest.MustOpenStore(t), clock: providertest.NewClock(), clients: &providertest.Clients{}}
+	g.ring = providertest.MustLoadKeys(t, g.store, issuer, g.clock.Now, append([]string{keys.ES256}, more...)...)
+	minter := &tokens.Minter{Issuer: issuer, Ring: g.ring, Lifetimes: tokens.Lifetimes{
+		Code:        time.Minute,
+		Opaque:      time.Hour,
+		JWT:         10 * time.Minute,
+		IDToken:     10 * time.Minute,
+		OfflineIdle: 90 * 24 * time.Hour,
+	}}
+	terminator := &logout.Terminator{
+		Store:     g.store,
+		Now:       g.clock.Now,
+		Issuer:    issuer,
+		Lifetimes: logout.Lifetimes{Opaque: time.Hour, JWT: 10 * time.Minute, Session: 24 * time.Hour},
+		SubjectFor: func(u storage.User, c *storage.Client) string {
+			return minter.SubjectFor(u.Subject, c)
+		},
 	}
-	t.Cleanup(func() { store.Close() })
-	g := &rig{t: t, store: store, now: time.Date(2026, 1, 1, 12, 0, 0, 0, time.UTC), jwks: map[string]string{}}
-	now := func() time.Time { return g.now }
-	g.ring, err = keys.Load(context.Background(), keys.Config{Store: store, File: filepath.Join(folder, "key"), Issuer: issuer, Now: now,
-		Algorithms: append([]string{keys.ES256}, more...)})
-	if err != nil {
-		t.Fatal(err)
+	g.server = &oauth.Server{
+		Issuer:     issuer,
+		Store:      g.store,
+		Minter:     minter,
+		Ring:       g.ring,
+		Terminator: terminator,
+		Fetch:      g.clients,
+		Now:        g.clock.Now,
 	}
-	minter := &tokens.Minter{Issuer: issuer, Ring: g.ring, Lifetimes: tokens.Lifetimes{Code: time.Minute, Opaque: time.Hour, JWT: 10 * time.Minute, IDToken: 10 * time.Minute,
-		OfflineIdle: 90 * 24 * time.Hour}}
-	ender := &logout.Terminator{Store: store, Now: now, Issuer: issuer, Lifetimes: logout.Lifetimes{Opaque: time.Hour, JWT: 10 * time.Minute, Session: 24 * time.Hour},
-		SubjectFor: func(u storage.User, c *storage.Client) string { return minter.SubjectFor(u.Subject, c) }}
-	g.server = &Server{Issuer: issuer, Store: store, Minter: minter, Ring: g.ring, Terminator: ender, Fetch: g, Now: now}
 	g.http = g.server.Endpoints()
 	g.mustPut(storage.User{Subject: "alice", Name: "alice", Email: "alice@example.com", Claims: map[string]any{"name": "Alice", "phone_number": "+1 555"}})
 	return g
 }
 
-// FetchJSON stands for the guarded client: it leaves the process.
-func (g *rig) FetchJSON(_ context.Context, uri string, _ int64, _ time.Duration) ([]byte, error) {
-	if doc, ok := g.jwks[uri]; ok {
-		return []byte(doc), nil
-	}
-	return nil, errors.New("no such host")
-}
-
 func (g *rig) mustPut(u storage.User) {
 	g.t.Helper()
-	u.Created, u.Updated = g.now, g.now
+	u.Created, u.Updated = g.clock.Now(), g.clock.Now()
 	if err := g.store.PutUser(context.Background(), u); err != nil {
 		g.t.Fatal(err)
 	}
@@ -92,7 +93,7 @@ func (g *rig) mustPut(u storage.User) {
 func (g *rig) mustClient(id string, edit func(*storage.Client)) *storage.Client {
 	g.t.Helper()
 	c := storage.Client{Metadata: storage.Metadata{ClientID: id, RedirectURIs: []string{callback}, IDTokenSignedResponseAlg: keys.ES256,
-		GrantTypes: []string{"authorization_code", "refresh_token", "client_credentials"}}, SecretHash: storage.HashOf(secret), Created: g.now}
+		GrantTypes: []string{"authorization_code", "refresh_token", "client_credentials"}}, SecretHash: storage.HashOf(secret), Created: g.clock.Now()}
 	if edit != nil {
 		edit(&c)
 	}
@@ -108,12 +109,7 @@ func (g *rig) mustClient(id string, edit func(*storage.Client)) *storage.Client 
 
 func (g *rig) mustSession(subject string) storage.Session {
 	g.t.Helper()
-	s := storage.Session{ID: storage.SessionID(keys.Random("")), SecretHash: storage.HashOf(keys.Random("")), Subject: subject, AuthTime: g.now, AMR: []string{"pwd"},
-		ACR: "1", Created: g.now, LastActive: g.now, IdleTimeout: 8 * time.Hour, Expires: g.now.Add(24 * time.Hour), UserAgent: "test"}
-	if err := g.store.CreateSession(context.Background(), s, storage.Event{At: g.now, Kind: "session.created"}); err != nil {
-		g.t.Fatal(err)
-	}
-	return s
+	return providertest.MustCreateSession(g.t, g.store, subject, g.clock.Now(), func(s *storage.Session) { s.ACR = "1" })
 }
 
 // mustCode is a code as the authorization endpoint gives it; edit changes it before.
@@ -121,7 +117,7 @@ func (g *rig) mustCode(s storage.Session, client string, scope string, edit func
 	g.t.Helper()
 	sum := sha256.Sum256([]byte(verifier))
 	code := g.server.Minter.NewCode(tokens.Code{Client: client, RedirectURIHash: storage.HashOf(callback), CodeChallenge: base64.RawURLEncoding.EncodeToString(sum[:]), Nonce: "n-0S6_WzA2Mj",
-		Scope: strings.Fields(scope), Session: s.ID, Subject: s.Subject}, g.now)
+		Scope: strings.Fields(scope), Session: s.ID, Subject: s.Subject}, g.clock.Now())
 	if edit != nil {
 		edit(&code)
 	}

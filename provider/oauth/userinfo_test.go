@@ -1,4 +1,4 @@
-package oauth
+package oauth_test
 
 import (
 	"net/http"
@@ -22,14 +22,14 @@ func fullUser(now time.Time) storage.User {
 func TestUserInfoHasTheClaimsOfTheScopesInTheirTypes(t *testing.T) {
 	g := newRig(t)
 	g.mustClient("shop", nil)
-	g.mustPut(fullUser(g.now))
+	g.mustPut(fullUser(g.clock.Now()))
 	a := g.redeem("shop", g.mustCode(g.mustSession("bob"), "shop", "openid profile email address phone", nil))
 	info := g.userInfo(a.text("access_token"))
 	want := map[string]any{}
-	for name, v := range fullUser(g.now).Claims {
+	for name, v := range fullUser(g.clock.Now()).Claims {
 		want[name] = v
 	}
-	want["sub"], want["preferred_username"], want["email"], want["email_verified"], want["updated_at"] = "bob", "bob", "bob@example.com", true, float64(g.now.Unix())
+	want["sub"], want["preferred_username"], want["email"], want["email_verified"], want["updated_at"] = "bob", "bob", "bob@example.com", true, float64(g.clock.Now().Unix())
 	if !reflect.DeepEqual(info.data, want) {
 		t.Errorf("got  %v\nwant %v", info.data, want)
 	}
@@ -43,7 +43,7 @@ func TestUserInfoLeavesOutWhatIsNotThereOrNotAskedFor(t *testing.T) {
 	g.mustClient("shop", nil)
 	g.mustPut(storage.User{Subject: "carol", Name: "carol", Claims: map[string]any{"nickname": "", "name": nil, "website": 7, "address": map[string]any{}}})
 	a := g.redeem("shop", g.mustCode(g.mustSession("carol"), "shop", "openid profile email address phone", nil))
-	if got, want := g.userInfo(a.text("access_token")).data, (map[string]any{"sub": "carol", "preferred_username": "carol", "updated_at": float64(g.now.Unix())}); !reflect.DeepEqual(got, want) {
+	if got, want := g.userInfo(a.text("access_token")).data, (map[string]any{"sub": "carol", "preferred_username": "carol", "updated_at": float64(g.clock.Now().Unix())}); !reflect.DeepEqual(got, want) {
 		t.Errorf("got %v, want %v", got, want)
 	}
 	_, only := g.mustTokens("shop", "openid")
@@ -60,7 +60,7 @@ func TestUserInfoLeavesOutWhatIsNotThereOrNotAskedFor(t *testing.T) {
 func TestClaimsParameterAsksByName(t *testing.T) {
 	g := newRig(t)
 	g.mustClient("shop", nil)
-	g.mustPut(fullUser(g.now))
+	g.mustPut(fullUser(g.clock.Now()))
 	request, err := tokens.ParseClaimsRequest(`{"userinfo":{"name":{"essential":true},"email":null,"gender":{"value":"female"},"locale":{"values":["fr-FR","de-DE"]},"unknown":null},"id_token":{"nickname":null,"acr":{"values":["1"]}}}`)
 	if err != nil {
 		t.Fatal(err)

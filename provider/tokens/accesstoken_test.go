@@ -1,10 +1,11 @@
-package tokens
+package tokens_test
 
 import (
 	"testing"
 	"time"
 
 	"github.com/curfew-id/curfew/provider/keys"
+	"github.com/curfew-id/curfew/provider/tokens"
 	"github.com/curfew-id/curfew/storage"
 )
 
@@ -26,23 +27,23 @@ func TestJWTAccessTokenIsAsRFC9068Says(t *testing.T) {
 		t.Errorf("aud %v", claims["aud"])
 	}
 	jti, _ := claims["jti"].(string)
-	id, ok := ParseAccessTokenID(jti)
+	id, ok := tokens.ParseAccessTokenID(jti)
 	if !ok || id.Grant != r.Grant.ID || !id.Issued.Equal(now) {
 		t.Errorf("jti %q reads as %+v", jti, id)
 	}
-	if again := (AccessTokenID{Grant: r.Grant.ID, Issued: now}).String(); again == jti {
+	if again := (tokens.AccessTokenID{Grant: r.Grant.ID, Issued: now}).String(); again == jti {
 		t.Error("two tokens have one jti")
 	}
 }
 
 func TestJTIOfAnyShape(t *testing.T) {
 	for _, jti := range []string{"", ".", "..", "a", "a.b", "a.!.c", "a..c", "a.b.", "a.zzzzzzzzzzzzzzzzzzzzzzzz.c"} {
-		if id, ok := ParseAccessTokenID(jti); ok {
+		if id, ok := tokens.ParseAccessTokenID(jti); ok {
 			t.Errorf("%q reads as %+v", jti, id)
 		}
 	}
-	own := AccessTokenID{Issued: now}.String()
-	if id, ok := ParseAccessTokenID(own); !ok || id.Grant != "" {
+	own := tokens.AccessTokenID{Issued: now}.String()
+	if id, ok := tokens.ParseAccessTokenID(own); !ok || id.Grant != "" {
 		t.Errorf("%q reads as %+v", own, id)
 	}
 }

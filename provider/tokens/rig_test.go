@@ -1,15 +1,16 @@
-package tokens
+package tokens_test
 
 import (
 	"context"
 	"encoding/base64"
 	"encoding/json"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/curfew-id/curfew/provider/keys"
+	"github.com/curfew-id/curfew/provider/providertest"
+	"github.com/curfew-id/curfew/provider/tokens"
 	"github.com/curfew-id/curfew/storage"
 	"github.com/curfew-id/curfew/storage/bolt"
 )
@@ -20,7 +21,7 @@ var now = time.Date(2026, 1, 1, 12, 0, 0, 0, time.UTC)
 
 // rig is a minter on a real store, with alice signed in.
 type rig struct {
-	*Minter
+	*tokens.Minter
 	t       *testing.T
 	store   *bolt.Store
 	session storage.Session
@@ -28,27 +29,19 @@ type rig struct {
 
 func newRig(t *testing.T, algorithms ...string) *rig {
 	t.Helper()
-	folder := t.TempDir()
-	store, err := bolt.Open(bolt.Options{Path: filepath.Join(folder, "curfew.db")})
-	if err != nil {
+	store := providertest.MustOpenStore(t)
+	ring := providertest.MustLoadKeys(t, store, issuer, func() time.Time { return now }, append(algorithms, keys.ES256)...)
+	g := &rig{t: t, store: store, Minter: &tokens.Minter{Issuer: issuer, Ring: ring, Lifetimes: tokens.Lifetimes{
+		Code:    time.Minute,
+		Opaque:  time.Hour,
+		JWT:     10 * time.Minute,
+		IDToken: 5 * time.Minute,
+	}}}
+	user := storage.User{Subject: "alice", Name: "alice", Claims: map[string]any{"name": "Alice"}, Created: now, Updated: now}
+	if err := store.PutUser(t.Context(), user); err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { store.Close() })
-	ring, err := keys.Load(t.Context(), keys.Config{Store: store, File: filepath.Join(folder, "key"), Issuer: issuer, Algorithms: append(algorithms, keys.ES256),
-		Now: func() time.Time { return now }})
-	if err != nil {
-		t.Fatal(err)
-	}
-	g := &rig{t: t, store: store, Minter: &Minter{Issuer: issuer, Ring: ring, Lifetimes: Lifetimes{Code: time.Minute, Opaque: time.Hour, JWT: 10 * time.Minute, IDToken: 5 * time.Minute}}}
-	g.session = storage.Session{ID: storage.SessionID(keys.Random("")), SecretHash: storage.HashOf("cookie"), Subject: "alice", AuthTime: now, AMR: []string{"pwd"}, ACR: "1", Created: now,
-		LastActive: now, IdleTimeout: 8 * time.Hour, Expires: now.Add(24 * time.Hour)}
-	err = store.PutUser(t.Context(), storage.User{Subject: "alice", Name: "alice", Claims: map[string]any{"name": "Alice"}, Created: now, Updated: now})
-	if err == nil {
-		err = store.CreateSession(t.Context(), g.session, storage.Event{At: now, Kind: "session.created"})
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
+	g.session = providertest.MustCreateSession(t, store, "alice", now, func(s *storage.Session) { s.ACR = "1" })
 	return g
 }
 
@@ -64,12 +57,12 @@ func (g *rig) mustClient(edit func(*storage.Client)) *storage.Client {
 	return &c
 }
 
-func (g *rig) newCode(scope string) Code {
-	return g.NewCode(Code{Client: "shop", RedirectURIHash: storage.HashOf("https://rp.example.com/cb"), Nonce: "n", Scope: strings.Fields(scope), Session: g.session.ID, Subject: "alice"}, now)
+func (g *rig) newCode(scope string) tokens.Code {
+	return g.NewCode(tokens.Code{Client: "shop", RedirectURIHash: storage.HashOf("https://rp.example.com/cb"), Nonce: "n", Scope: strings.Fields(scope), Session: g.session.ID, Subject: "alice"}, now)
 }
 
 // mustExchange redeems a new code.
-func (g *rig) mustExchange(c *storage.Client, scope string) (Response, storage.RedeemResult) {
+func (g *rig) mustExchange(c *storage.Client, scope string) (tokens.Response, storage.RedeemResult) {
 	g.t.Helper()
 	code := g.newCode(scope)
 	x := g.NewExchange(c, code, now)
@@ -85,7 +78,7 @@ func (g *rig) mustExchange(c *storage.Client, scope string) (Response, storage.R
 }
 
 // mustAuthorizationTokens makes an authorization response of that type.
-func (g *rig) mustAuthorizationTokens(c *storage.Client, code Code, responseType, codeText string) (Response, storage.RedeemResult) {
+func (g *rig) mustAuthorizationTokens(c *storage.Client, code tokens.Code, responseType, codeText string) (tokens.Response, storage.RedeemResult) {
 	g.t.Helper()
 	f := g.NewAuthorizationTokens(c, code, strings.Fields(responseType), now)
 	r, err := g.store.Join(context.Background(), code.Record(), now, f.Issue)

@@ -168,8 +168,8 @@ func TestLogoutIsTriedWithARealTokenForAnInventedSession(t *testing.T) {
 	if !trial.Confirmed || trial.Answer.Status != 200 || !strings.Contains(trial.Meaning, "confirmed") {
 		t.Errorf("got %+v, want it explained as confirmed", trial)
 	}
-	if len(d.clients.posts) != 1 || strings.Count(d.clients.posts[0].Get("logout_token"), ".") != 2 {
-		t.Errorf("got posts %v, want one signed token", d.clients.posts)
+	if len(d.clients.Sent()) != 1 || strings.Count(d.clients.Sent()[0].Form.Get("logout_token"), ".") != 2 {
+		t.Errorf("got posts %v, want one signed token", d.clients.Sent())
 	}
 	if !d.sessionActive(id) || len(must[admin.DeliveryList](d, 200, "GET", "/deliveries", "").Deliveries) != 0 {
 		t.Error("a trial ended something or left a delivery")
@@ -185,7 +185,7 @@ func TestInitialAccessTokenIsShownOnceAndItsDefaultsAreChecked(t *testing.T) {
 	if made.Token == "" || made.UsesLeft != -1 {
 		t.Fatalf("got %+v, want a token for any number of uses", made)
 	}
-	if _, err := d.store.InitialAccessToken(t.Context(), storage.HashOf(made.Token), d.now); err != nil {
+	if _, err := d.store.InitialAccessToken(t.Context(), storage.HashOf(made.Token), d.clock.Now()); err != nil {
 		t.Errorf("got %v, want the token stored by its hash", err)
 	}
 	list := must[admin.InitialAccessTokenList](d, 200, "GET", "/initial-tokens", "").Tokens
@@ -198,7 +198,7 @@ func TestInitialAccessTokenIsShownOnceAndItsDefaultsAreChecked(t *testing.T) {
 	d.mustFail(400, "invalid", "redirect_uris", "POST", "/initial-tokens", `{"name":"b","defaults":{"redirect_uris":[]}}`)
 	d.mustFail(400, "invalid", "name", "POST", "/initial-tokens", `{}`)
 	d.mustFail(400, "invalid", "uses", "POST", "/initial-tokens", `{"name":"b","uses":-2}`)
-	d.mustFail(400, "invalid", "expires", "POST", "/initial-tokens", `{"name":"b","expires":"`+d.now.Add(-time.Second).Format(time.RFC3339)+`"}`)
+	d.mustFail(400, "invalid", "expires", "POST", "/initial-tokens", `{"name":"b","expires":"`+d.clock.Now().Add(-time.Second).Format(time.RFC3339)+`"}`)
 	d.mustFail(400, "invalid", "expires", "POST", "/initial-tokens", `{"name":"b","expires":"tomorrow"}`)
 	if w := d.do("DELETE", "/initial-tokens/suite", ""); w.Code != 204 {
 		t.Errorf("got %d %s, want 204", w.Code, w.Body)

@@ -4,23 +4,20 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"io"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
-	"path/filepath"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
 	"github.com/curfew-id/curfew/logout"
 	"github.com/curfew-id/curfew/provider/admin"
-	"github.com/curfew-id/curfew/provider/egress"
 	"github.com/curfew-id/curfew/provider/keys"
 	"github.com/curfew-id/curfew/provider/password"
+	"github.com/curfew-id/curfew/provider/providertest"
 	"github.com/curfew-id/curfew/provider/register"
 	"github.com/curfew-id/curfew/storage"
 	"github.com/curfew-id/curfew/storage/bolt"
@@ -34,62 +31,17 @@ type fixture struct {
 	store      *bolt.Store
 	ring       *keys.Ring
 	terminator *logout.Terminator
-	clients    *fakeClients
+	clients    *providertest.Clients
 	api        http.Handler
-	now        time.Time
-}
-
-// fakeClients plays every relying party.
-type fakeClients struct {
-	mu      sync.Mutex
-	posts   []url.Values
-	answer  func(uri string) (egress.Response, error) // nil: 200
-	blocked string                                    // this URI is denied
-	files   map[string]string
-}
-
-func (o *fakeClients) Check(_ context.Context, uri string) error {
-	if uri == o.blocked {
-		return &egress.Error{Class: egress.Denied, Host: "10.1.2.3", Advice: `10.1.2.3 is not a public address; add "10.1.2.0/24" to egress.allow`}
-	}
-	return nil
-}
-
-func (o *fakeClients) PostForm(_ context.Context, uri string, form url.Values) (egress.Response, error) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	o.posts = append(o.posts, form)
-	if o.answer != nil {
-		return o.answer(uri)
-	}
-	return egress.Response{Status: http.StatusOK}, nil
-}
-
-func (o *fakeClients) FetchJSON(_ context.Context, uri string, _ int64, _ time.Duration) ([]byte, error) {
-	if body, ok := o.files[uri]; ok {
-		return []byte(body), nil
-	}
-	return nil, &egress.Error{Class: egress.Denied, Host: "10.1.2.3", Advice: "add it to egress.allow"}
+	clock      *providertest.Clock
 }
 
 func mustStart(t *testing.T, configure ...func(*admin.Config)) *fixture {
 	t.Helper()
-	dir := t.TempDir()
-	store, err := bolt.Open(bolt.Options{Path: filepath.Join(dir, "curfew.db")})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := store.Close(); err != nil {
-			t.Error(err)
-		}
-	})
-	d := &fixture{t: t, store: store, clients: &fakeClients{}, now: time.Date(2026, 11, 21, 10, 0, 0, 0, time.UTC)}
-	now := func() time.Time { return d.now }
-	quiet := slog.New(slog.NewTextHandler(io.Discard, nil))
-	if d.ring, err = keys.Load(t.Context(), keys.Config{Store: store, File: filepath.Join(dir, "key"), Issuer: issuer, Now: now}); err != nil {
-		t.Fatal(err)
-	}
+	d := &fixture{t: t, store: providertest.MustOpenStore(t), clients: &providertest.Clients{}, clock: providertest.NewClock()}
+	now := d.clock.Now
+	quiet := slog.New(slog.DiscardHandler)
+	d.ring = providertest.MustLoadKeys(t, d.store, issuer, now)
 	sign := func(_ context.Context, one storage.Delivery, _ string, _, _ time.Time, claims map[string]any) (string, error) {
 		return d.ring.Sign(keys.ES256, "logout+jwt", claims)
 	}
@@ -97,17 +49,18 @@ func mustStart(t *testing.T, configure ...func(*admin.Config)) *fixture {
 		a, err := d.clients.PostForm(ctx, uri, form)
 		return logout.Reply{Status: a.Status, Detail: a.Body}, err
 	}
-	dispatcher := &logout.Dispatcher{Store: store, Sign: sign, Post: post, Now: now, Issuer: issuer, Log: quiet}
-	d.terminator = &logout.Terminator{Store: store, Now: now, Issuer: issuer, Log: quiet, PageSize: 3}
+	dispatcher := &logout.Dispatcher{Store: d.store, Sign: sign, Post: post, Now: now, Issuer: issuer, Log: quiet}
+	d.terminator = &logout.Terminator{Store: d.store, Now: now, Issuer: issuer, Log: quiet, PageSize: 3}
 	lifetimes := logout.Lifetimes{Opaque: time.Hour, JWT: 10 * time.Minute, Session: 24 * time.Hour}
 	c := admin.Config{
-		Issuer: issuer, Version: "1.2.3", Started: d.now, Store: store, Terminator: d.terminator, PasswordHasher: password.NewHasher(password.Cost{Memory: 64, Time: 1, Threads: 1}),
+		Issuer: issuer, Version: "1.2.3", Started: d.clock.Now(), Store: d.store, Terminator: d.terminator, PasswordHasher: password.NewHasher(providertest.CheapPasswords),
 		PasswordRules: password.Rules{}, Keys: d.ring, Registrar: &register.Registrar{Fetch: d.clients, WrapSecret: d.ring.WrapSecret, Now: now}, Egress: d.clients, Outbox: dispatcher,
 		ResetURL: func(secret string) string { return issuer + "/reset/" + secret }, Lifetimes: lifetimes, Now: now, Log: quiet,
 	}
 	for _, change := range configure {
 		change(&c)
 	}
+	var err error
 	if d.api, err = admin.New(c); err != nil {
 		t.Fatal(err)
 	}
@@ -169,16 +122,14 @@ func (d *fixture) mustAddClient(id, more string) admin.ClientRecord {
 func (d *fixture) mustSignIn(u admin.User, id string, clients []string, offline ...string) storage.SessionID {
 	d.t.Helper()
 	ctx := d.t.Context()
-	s := storage.Session{ID: storage.SessionID(id), SecretHash: storage.HashOf("cookie " + id), Subject: u.Subject, AuthTime: d.now, Created: d.now, LastActive: d.now,
-		IdleTimeout: 8 * time.Hour, Expires: d.now.Add(24 * time.Hour), UserAgent: "Firefox"}
-	if err := d.store.CreateSession(ctx, s, storage.Event{At: d.now, Kind: "session.created", Subject: u.Subject}); err != nil {
-		d.t.Fatal(err)
-	}
+	s := providertest.MustCreateSession(d.t, d.store, u.Subject, d.clock.Now(), func(s *storage.Session) {
+		s.ID, s.UserAgent = storage.SessionID(id), "Firefox"
+	})
 	give := func(client, grant string, session storage.SessionID) {
-		code := storage.Code{ID: "code " + grant, Client: client, Subject: u.Subject, Session: s.ID, SID: "sid " + grant, Issued: d.now, Expires: d.now.Add(time.Minute)}
-		_, err := d.store.Redeem(ctx, code, d.now, func(_ storage.Session, m storage.ClientSession) (storage.Issuance, error) {
-			return storage.Issuance{Grant: storage.Grant{ID: grant, Client: client, Subject: u.Subject, Session: session, SID: m.SID, Created: d.now, LastUsed: d.now,
-				Expires: d.now.Add(24 * time.Hour), RefreshHash: storage.HashOf("refresh " + grant)}}, nil
+		code := storage.Code{ID: "code " + grant, Client: client, Subject: u.Subject, Session: s.ID, SID: "sid " + grant, Issued: d.clock.Now(), Expires: d.clock.Now().Add(time.Minute)}
+		_, err := d.store.Redeem(ctx, code, d.clock.Now(), func(_ storage.Session, m storage.ClientSession) (storage.Issuance, error) {
+			return storage.Issuance{Grant: storage.Grant{ID: grant, Client: client, Subject: u.Subject, Session: session, SID: m.SID, Created: d.clock.Now(), LastUsed: d.clock.Now(),
+				Expires: d.clock.Now().Add(24 * time.Hour), RefreshHash: storage.HashOf("refresh " + grant)}}, nil
 		})
 		if err != nil {
 			d.t.Fatal(err)
@@ -190,13 +141,13 @@ func (d *fixture) mustSignIn(u admin.User, id string, clients []string, offline 
 	for _, c := range offline {
 		give(c, id+" offline "+c, "")
 	}
-	d.now = d.now.Add(time.Minute) // joined long enough ago, from the next minute on
+	d.clock.Advance(time.Minute) // joined long enough ago, from the next minute on
 	return s.ID
 }
 
 func (d *fixture) sessionActive(id storage.SessionID) bool {
 	d.t.Helper()
-	_, err := d.store.Session(d.t.Context(), id, d.now)
+	_, err := d.store.Session(d.t.Context(), id, d.clock.Now())
 	if err != nil && !errors.Is(err, storage.ErrNotFound) {
 		d.t.Fatal(err)
 	}
@@ -206,7 +157,7 @@ func (d *fixture) sessionActive(id storage.SessionID) bool {
 // grants are the ids of a user's living grants.
 func (d *fixture) grants(u admin.User) string {
 	d.t.Helper()
-	grants, err := d.store.ListGrants(d.t.Context(), u.Subject, "", false, d.now)
+	grants, err := d.store.ListGrants(d.t.Context(), u.Subject, "", false, d.clock.Now())
 	if err != nil {
 		d.t.Fatal(err)
 	}

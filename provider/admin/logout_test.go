@@ -3,6 +3,7 @@ package admin_test
 import (
 	"encoding/json"
 	"net/http"
+	"net/url"
 	"strings"
 	"testing"
 	"time"
@@ -82,9 +83,9 @@ func TestDeliveryIsRetriedOrGivenUpByHand(t *testing.T) {
 	if e := d.lastEvent("delivery.cancelled"); e.By != "admin" {
 		t.Errorf("got audit line %+v, want by admin", e)
 	}
-	d.now = d.now.Add(time.Hour)
-	if one := must[admin.Delivery](d, 200, "POST", "/deliveries/"+all[1].ID+"/retry", ""); !one.NextAttempt.Equal(d.now) {
-		t.Errorf("got next %s, want %s", one.NextAttempt, d.now)
+	d.clock.Advance(time.Hour)
+	if one := must[admin.Delivery](d, 200, "POST", "/deliveries/"+all[1].ID+"/retry", ""); !one.NextAttempt.Equal(d.clock.Now()) {
+		t.Errorf("got next %s, want %s", one.NextAttempt, d.clock.Now())
 	}
 	for _, c := range []string{"GET /deliveries/none", "POST /deliveries/none/retry", "POST /deliveries/none/cancel"} {
 		method, path, _ := strings.Cut(c, " ")
@@ -108,8 +109,8 @@ func TestDoctorNamesWhatKeepsALogoutFromArriving(t *testing.T) {
 	d.mustAddClient("off", "")
 	must[admin.TerminationResult](d, 200, "POST", "/clients/off/disable", "")
 	must[admin.ClientRecord](d, 201, "POST", "/clients", `{"client_id":"deaf","redirect_uris":["http://localhost/cb"],"frontchannel_logout_uri":"http://localhost/fcl","session_expiry":300}`)
-	d.clients.blocked = "https://blocked.example/bcl"
-	d.clients.answer = func(uri string) (egress.Response, error) {
+	d.clients.Deny("https://blocked.example/bcl")
+	d.clients.Answer(func(uri string, _ url.Values) (egress.Response, error) {
 		switch {
 		case strings.Contains(uri, "gullible"):
 			return egress.Response{Status: http.StatusOK}, nil
@@ -121,7 +122,7 @@ func TestDoctorNamesWhatKeepsALogoutFromArriving(t *testing.T) {
 			return egress.Response{}, &egress.Error{Class: egress.Refused, Host: "down.example"}
 		}
 		return egress.Response{Status: http.StatusBadRequest}, nil
-	}
+	})
 	diagnosis := must[admin.Diagnosis](d, 200, "GET", "/doctor", "")
 	if diagnosis.Healthy || len(diagnosis.Clients) != 9 {
 		t.Fatalf("got healthy %v with %d clients, want problems of nine", diagnosis.Healthy, len(diagnosis.Clients))
@@ -148,15 +149,15 @@ func TestDoctorNamesWhatKeepsALogoutFromArriving(t *testing.T) {
 			t.Errorf("%s was not examined", id)
 		}
 	}
-	for _, form := range d.clients.posts {
-		if len(form) != 0 {
-			t.Errorf("got %v sent, want an empty form", form)
+	for _, post := range d.clients.Sent() {
+		if len(post.Form) != 0 {
+			t.Errorf("got %v sent, want an empty form", post.Form)
 		}
 	}
-	called := len(d.clients.posts)
+	called := len(d.clients.Sent())
 	one := must[admin.Diagnosis](d, 200, "GET", "/doctor?client=sound&probe=false", "")
-	if !one.Healthy || len(one.Clients) != 1 || len(d.clients.posts) != called || one.Clients[0].Clients.Seconds != 360 {
-		t.Errorf("got %+v and %d more calls, want a healthy client with 300 s and 60 s of skew, and no call", one, len(d.clients.posts)-called)
+	if !one.Healthy || len(one.Clients) != 1 || len(d.clients.Sent()) != called || one.Clients[0].Clients.Seconds != 360 {
+		t.Errorf("got %+v and %d more calls, want a healthy client with 300 s and 60 s of skew, and no call", one, len(d.clients.Sent())-called)
 	}
 	d.mustFail(404, "not_found", "client", "GET", "/doctor?client=nobody", "")
 }
@@ -164,7 +165,7 @@ func TestDoctorNamesWhatKeepsALogoutFromArriving(t *testing.T) {
 func TestDoctorSeesTheBacklog(t *testing.T) {
 	d, _ := mustSignInManyUsers(t)
 	must[admin.TerminationResult](d, 200, "POST", "/endings", `{"user":"ada"}`)
-	d.now = d.now.Add(time.Hour)
+	d.clock.Advance(time.Hour)
 	got := must[admin.Diagnosis](d, 200, "GET", "/doctor?probe=false", "").Problems
 	if len(got) != 1 || !strings.Contains(got[0], "oldest of 3 pending") {
 		t.Errorf("got %q, want the deliveries that wait", got)
@@ -174,7 +175,7 @@ func TestDoctorSeesTheBacklog(t *testing.T) {
 func TestRenotificationIsExplained(t *testing.T) {
 	d, _ := mustSignInManyUsers(t)
 	d.mustSignIn(d.mustAddUser("cem"), "c1", []string{"mail"})
-	d.now = d.now.Add(-time.Minute + time.Second) // a second after the sign-in
+	d.clock.Advance(-time.Minute + time.Second) // a second after the sign-in
 	must[admin.TerminationResult](d, 200, "POST", "/endings", `{"sessions":["c1"]}`)
 	deliveries := must[admin.DeliveryList](d, 200, "GET", "/deliveries?client=mail", "").Deliveries
 	if len(deliveries) != 2 {

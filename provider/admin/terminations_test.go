@@ -47,7 +47,7 @@ func TestAdministratorEndsExactlyWhatIsNamed(t *testing.T) {
 				t.Fatal("a dry run ended something")
 			}
 			result := must[admin.TerminationResult](d, 200, "POST", "/endings", c.body)
-			if result.Count != c.count || result.DryRun || result.CauseID == "" || !result.EndedAt.Equal(d.now) {
+			if result.Count != c.count || result.DryRun || result.CauseID == "" || !result.EndedAt.Equal(d.clock.Now()) {
 				t.Errorf("got %+v, want count %+v", result, c.count)
 			}
 			var alive []string

@@ -174,7 +174,7 @@ func TestDisabledUserIsBackOnlyWhenEnabled(t *testing.T) {
 	d := mustStart(t)
 	u := d.mustAddUser("ada")
 	must[admin.TerminationResult](d, 200, "POST", "/users/ada/disable", "")
-	s := storage.Session{ID: "s9", SecretHash: storage.HashOf("x"), Subject: u.Subject, Created: d.now, LastActive: d.now, IdleTimeout: time.Hour, Expires: d.now.Add(time.Hour)}
+	s := storage.Session{ID: "s9", SecretHash: storage.HashOf("x"), Subject: u.Subject, Created: d.clock.Now(), LastActive: d.clock.Now(), IdleTimeout: time.Hour, Expires: d.clock.Now().Add(time.Hour)}
 	if err := d.store.CreateSession(t.Context(), s, storage.Event{}); !errors.Is(err, storage.ErrRevoked) {
 		t.Errorf("got %v for a disabled person's session, want ErrEnded", err)
 	}
@@ -190,15 +190,15 @@ func TestResetLinkIsOneTimeAndBounded(t *testing.T) {
 	u := d.mustAddUser("ada")
 	made := must[admin.ResetLink](d, 201, "POST", "/users/ada/reset-link", "")
 	secret, ok := strings.CutPrefix(made.URL, issuer+"/reset/")
-	if !ok || !made.Expires.Equal(d.now.Add(time.Hour)) {
+	if !ok || !made.Expires.Equal(d.clock.Now().Add(time.Hour)) {
 		t.Fatalf("got %+v, want a link of our own for an hour", made)
 	}
-	link, err := d.store.OneTimeLink(t.Context(), storage.HashOf(secret), d.now)
+	link, err := d.store.OneTimeLink(t.Context(), storage.HashOf(secret), d.clock.Now())
 	if err != nil || link.Subject != u.Subject || link.Purpose != "reset" {
 		t.Errorf("got link %+v (%v), want ada's", link, err)
 	}
 	must[admin.ResetLink](d, 201, "POST", "/users/ada/reset-link", `{"lifetime":60}`)
-	if _, err := d.store.OneTimeLink(t.Context(), storage.HashOf(secret), d.now); !errors.Is(err, storage.ErrNotFound) {
+	if _, err := d.store.OneTimeLink(t.Context(), storage.HashOf(secret), d.clock.Now()); !errors.Is(err, storage.ErrNotFound) {
 		t.Errorf("got %v for the older link, want ErrNotFound", err)
 	}
 	for _, lifetime := range []string{"-1", "604801", "9223372036854775807"} {

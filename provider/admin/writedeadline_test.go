@@ -54,7 +54,7 @@ func (d *fixture) mustFillTrail(lines int) {
 	d.t.Helper()
 	events := make([]storage.Event, lines)
 	for i := range events {
-		events[i] = storage.Event{At: d.now, Kind: "test", By: strings.Repeat("x", 200)}
+		events[i] = storage.Event{At: d.clock.Now(), Kind: "test", By: strings.Repeat("x", 200)}
 	}
 	if err := d.store.AppendEvents(d.t.Context(), events...); err != nil {
 		d.t.Fatal(err)

@@ -12,26 +12,26 @@ func TestClientThatGivesUpOfflineAccessLosesIt(t *testing.T) {
 	o := mustStart(t, register.ModeOpen, "")
 	c := o.must(201, "POST", "/register", "", `{"redirect_uris":["https://rp.example/cb"],"grant_types":["authorization_code","refresh_token"]}`)
 	ctx := t.Context()
-	if err := o.store.PutUser(ctx, storage.User{Subject: "ada", Name: "ada", Created: o.now}); err != nil {
+	if err := o.store.PutUser(ctx, storage.User{Subject: "ada", Name: "ada", Created: o.clock.Now()}); err != nil {
 		t.Fatal(err)
 	}
-	s := storage.Session{ID: "s", SecretHash: storage.HashOf("cookie"), Subject: "ada", AuthTime: o.now, Created: o.now, LastActive: o.now, IdleTimeout: time.Hour, Expires: o.now.Add(time.Hour)}
-	if err := o.store.CreateSession(ctx, s, storage.Event{At: o.now, Kind: "session.created"}); err != nil {
+	s := storage.Session{ID: "s", SecretHash: storage.HashOf("cookie"), Subject: "ada", AuthTime: o.clock.Now(), Created: o.clock.Now(), LastActive: o.clock.Now(), IdleTimeout: time.Hour, Expires: o.clock.Now().Add(time.Hour)}
+	if err := o.store.CreateSession(ctx, s, storage.Event{At: o.clock.Now(), Kind: "session.created"}); err != nil {
 		t.Fatal(err)
 	}
-	code := storage.Code{ID: "code", Client: c.ClientID, Subject: "ada", Session: "s", SID: "sid", Issued: o.now, Expires: o.now.Add(time.Minute)}
-	if _, err := o.store.Redeem(ctx, code, o.now, func(storage.Session, storage.ClientSession) (storage.Issuance, error) {
-		return storage.Issuance{Grant: storage.Grant{ID: "offline", Created: o.now, LastUsed: o.now, RefreshHash: storage.HashOf("refresh")}}, nil
+	code := storage.Code{ID: "code", Client: c.ClientID, Subject: "ada", Session: "s", SID: "sid", Issued: o.clock.Now(), Expires: o.clock.Now().Add(time.Minute)}
+	if _, err := o.store.Redeem(ctx, code, o.clock.Now(), func(storage.Session, storage.ClientSession) (storage.Issuance, error) {
+		return storage.Issuance{Grant: storage.Grant{ID: "offline", Created: o.clock.Now(), LastUsed: o.clock.Now(), RefreshHash: storage.HashOf("refresh")}}, nil
 	}); err != nil {
 		t.Fatal(err)
 	}
-	o.now = o.now.Add(time.Minute)
+	o.clock.Advance(time.Minute)
 	body := `{"client_id":"` + c.ClientID + `","redirect_uris":["https://rp.example/cb"],"grant_types":["authorization_code"]}`
 	o.must(200, "PUT", managementPath(c.URI), c.Token, body)
-	if grants, err := o.store.ListGrants(ctx, "ada", "", true, o.now); err != nil || len(grants) != 0 {
+	if grants, err := o.store.ListGrants(ctx, "ada", "", true, o.clock.Now()); err != nil || len(grants) != 0 {
 		t.Errorf("got grants %+v (%v), want none", grants, err)
 	}
-	if left, err := o.store.Session(ctx, "s", o.now); err != nil || left.ClientSession(c.ClientID) == nil {
+	if left, err := o.store.Session(ctx, "s", o.clock.Now()); err != nil || left.ClientSession(c.ClientID) == nil {
 		t.Errorf("got session %+v (%v), want it with the client", left, err)
 	}
 	for _, kind := range []string{"grant.ended", "client.changed"} {

@@ -30,7 +30,7 @@ func TestOpenRegistrationHasADailyLimit(t *testing.T) {
 	if w := o.do("DELETE", "/register/"+c.ClientID, c.Token, ""); w.Code != http.StatusNoContent {
 		t.Errorf("got %d, want a client let go all the same", w.Code)
 	}
-	o.now = o.now.Add(24 * time.Hour)
+	o.clock.Advance(24 * time.Hour)
 	o.must(http.StatusCreated, "POST", "/register", "", good)
 }
 
@@ -46,7 +46,7 @@ func TestRegistrationIsOffUnlessSwitchedOn(t *testing.T) {
 func TestAnswerHasWhatTheConformanceSuiteReads(t *testing.T) {
 	o := mustStart(t, register.ModeOpen, "")
 	c := o.must(201, "POST", "/register", "", `{"redirect_uris":["https://rp.example/cb"],"client_name":"RP","initiate_login_uri":"https://rp.example/start","unknown_member":{"a":1}}`)
-	if c.ClientID == "" || len(c.Secret) < 43 || c.SecretExpires == nil || *c.SecretExpires != 0 || c.Issued != o.now.Unix() {
+	if c.ClientID == "" || len(c.Secret) < 43 || c.SecretExpires == nil || *c.SecretExpires != 0 || c.Issued != o.clock.Now().Unix() {
 		t.Errorf("got %+v, want client_id, client_secret, client_secret_expires_at 0 and client_id_issued_at", c)
 	}
 	if c.URI != "https://op.example/register/"+c.ClientID || c.Token == "" {
@@ -97,11 +97,11 @@ func TestSectorIdentifierHasToListTheRedirectURIs(t *testing.T) {
 	if text := o.mustRefuse(400, register.InvalidMetadata, "POST", "/register", "", body); strings.Contains(text, "10.0.0.7") {
 		t.Errorf("got %q, which maps our network", text)
 	}
-	o.files["https://sector.example/list"] = `["https://a.example/cb"]`
+	o.web.Publish("https://sector.example/list", `["https://a.example/cb"]`)
 	o.mustRefuse(400, register.InvalidMetadata, "POST", "/register", "", body)
-	o.files["https://sector.example/list"] = `{"redirect_uris":["https://a.example/cb","https://b.example/cb"]}`
+	o.web.Publish("https://sector.example/list", `{"redirect_uris":["https://a.example/cb","https://b.example/cb"]}`)
 	o.mustRefuse(400, register.InvalidMetadata, "POST", "/register", "", body)
-	o.files["https://sector.example/list"] = `["https://b.example/cb","https://c.example/cb","https://a.example/cb"]`
+	o.web.Publish("https://sector.example/list", `["https://b.example/cb","https://c.example/cb","https://a.example/cb"]`)
 	c := o.must(201, "POST", "/register", "", body)
 	if stored, _ := o.store.Client(t.Context(), c.ClientID); stored.SectorHost != "sector.example" {
 		t.Errorf("got sector %q, want sector.example", stored.SectorHost)

@@ -1,20 +1,16 @@
 package register_test
 
 import (
-	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
-	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/curfew-id/curfew/logout"
+	"github.com/curfew-id/curfew/provider/providertest"
 	"github.com/curfew-id/curfew/provider/register"
 	"github.com/curfew-id/curfew/storage"
 	"github.com/curfew-id/curfew/storage/bolt"
@@ -26,38 +22,19 @@ type fixture struct {
 	store   *bolt.Store
 	handler *register.Handler
 	mux     *http.ServeMux
-	files   fakeWeb
-	now     time.Time
-}
-
-// fakeWeb are the documents that relying parties publish.
-type fakeWeb map[string]string
-
-func (p fakeWeb) FetchJSON(_ context.Context, uri string, _ int64, _ time.Duration) ([]byte, error) {
-	if body, ok := p[uri]; ok {
-		return []byte(body), nil
-	}
-	return nil, errors.New("10.0.0.7 is not a public address")
+	web     *providertest.Clients
+	clock   *providertest.Clock
 }
 
 func mustStart(t *testing.T, mode register.Mode, defaults string) *fixture {
 	t.Helper()
-	store, err := bolt.Open(bolt.Options{Path: filepath.Join(t.TempDir(), "curfew.db")})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := store.Close(); err != nil {
-			t.Error(err)
-		}
-	})
-	o := &fixture{t: t, store: store, files: fakeWeb{}, now: time.Date(2026, 11, 21, 10, 0, 0, 0, time.UTC)}
-	now := func() time.Time { return o.now }
-	quiet := slog.New(slog.NewTextHandler(io.Discard, nil))
+	o := &fixture{t: t, store: providertest.MustOpenStore(t), web: &providertest.Clients{}, clock: providertest.NewClock()}
+	now := o.clock.Now
+	quiet := slog.New(slog.DiscardHandler)
 	wrap := func(client string, secret []byte) ([]byte, error) { return fmt.Appendf(nil, "wrapped %s", client), nil }
 	o.handler = &register.Handler{
-		Issuer: "https://op.example", Mode: mode, Defaults: []byte(defaults), Registrar: &register.Registrar{Fetch: o.files, WrapSecret: wrap, Now: now},
-		Store: store, Terminator: &logout.Terminator{Store: store, Now: now, Issuer: "https://op.example", Log: quiet}, Log: quiet,
+		Issuer: "https://op.example", Mode: mode, Defaults: []byte(defaults), Registrar: &register.Registrar{Fetch: o.web, WrapSecret: wrap, Now: now},
+		Store: o.store, Terminator: &logout.Terminator{Store: o.store, Now: now, Issuer: "https://op.example", Log: quiet}, Log: quiet,
 	}
 	o.mux = http.NewServeMux()
 	o.mux.HandleFunc("POST "+register.Path, o.handler.Register)

@@ -12,7 +12,7 @@ import (
 
 func (o *fixture) mustInitialToken(name, secret, defaults string, uses int) {
 	o.t.Helper()
-	token := storage.InitialAccessToken{Hash: storage.HashOf(secret), Name: name, Defaults: []byte(defaults), Created: o.now, Expires: o.now.Add(time.Hour), UsesLeft: uses}
+	token := storage.InitialAccessToken{Hash: storage.HashOf(secret), Name: name, Defaults: []byte(defaults), Created: o.clock.Now(), Expires: o.clock.Now().Add(time.Hour), UsesLeft: uses}
 	if err := o.store.PutInitialAccessToken(o.t.Context(), token); err != nil {
 		o.t.Fatal(err)
 	}
@@ -31,7 +31,7 @@ func TestInitialAccessTokenLetsInAsOftenAsItSays(t *testing.T) {
 	o.must(201, "POST", "/register", "initial", minimalMetadata)
 	o.mustRefuse(401, "invalid_token", "POST", "/register", "initial", minimalMetadata)
 	o.mustInitialToken("late", "late", "", -1)
-	o.now = o.now.Add(2 * time.Hour)
+	o.clock.Advance(2 * time.Hour)
 	o.mustRefuse(401, "invalid_token", "POST", "/register", "late", minimalMetadata)
 }
 

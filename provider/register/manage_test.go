@@ -16,7 +16,7 @@ func TestOnlyTheHolderOfTheTokenManagesAClient(t *testing.T) {
 	mine := o.must(201, "POST", "/register", "", minimalMetadata)
 	other := o.must(201, "POST", "/register", "", minimalMetadata)
 	o.mustInitialToken("suite", "initial", "", -1)
-	static := storage.Client{Metadata: storage.Metadata{ClientID: "static", RedirectURIs: []string{"https://a.example/cb"}}, Created: o.now}
+	static := storage.Client{Metadata: storage.Metadata{ClientID: "static", RedirectURIs: []string{"https://a.example/cb"}}, Created: o.clock.Now()}
 	if err := o.store.PutClient(t.Context(), static); err != nil {
 		t.Fatal(err)
 	}
@@ -52,7 +52,7 @@ func TestUpdateReplacesMetadataButNotTheOperatorsChoices(t *testing.T) {
 		t.Errorf("got %+v, want the operator's choices, or stricter ones", after.Metadata)
 	}
 	stored, _ := o.store.Client(t.Context(), c.ClientID)
-	if stored.SecretHash != storage.HashOf(c.Secret) || !stored.Dynamic || stored.RegistrationToken != storage.HashOf(c.Token) || !stored.Created.Equal(o.now) {
+	if stored.SecretHash != storage.HashOf(c.Secret) || !stored.Dynamic || stored.RegistrationToken != storage.HashOf(c.Token) || !stored.Created.Equal(o.clock.Now()) {
 		t.Errorf("got %+v, want secret, token and origin as they were", stored)
 	}
 	o.mustRefuse(400, register.InvalidMetadata, "PUT", managementPath(c.URI), c.Token, `{"redirect_uris":["https://rp.example/cb"]}`)
@@ -72,22 +72,22 @@ func TestDeletedClientIsNotifiedAndRemoved(t *testing.T) {
 	o := mustStart(t, register.ModeOpen, "")
 	c := o.must(201, "POST", "/register", "", `{"redirect_uris":["https://rp.example/cb"],"backchannel_logout_uri":"https://rp.example/bcl"}`)
 	ctx := t.Context()
-	if err := o.store.PutUser(ctx, storage.User{Subject: "ada", Name: "ada", Created: o.now}); err != nil {
+	if err := o.store.PutUser(ctx, storage.User{Subject: "ada", Name: "ada", Created: o.clock.Now()}); err != nil {
 		t.Fatal(err)
 	}
-	s := storage.Session{ID: "s", SecretHash: storage.HashOf("cookie"), Subject: "ada", AuthTime: o.now, Created: o.now, LastActive: o.now, IdleTimeout: time.Hour, Expires: o.now.Add(time.Hour)}
-	if err := o.store.CreateSession(ctx, s, storage.Event{At: o.now, Kind: "session.created"}); err != nil {
+	s := storage.Session{ID: "s", SecretHash: storage.HashOf("cookie"), Subject: "ada", AuthTime: o.clock.Now(), Created: o.clock.Now(), LastActive: o.clock.Now(), IdleTimeout: time.Hour, Expires: o.clock.Now().Add(time.Hour)}
+	if err := o.store.CreateSession(ctx, s, storage.Event{At: o.clock.Now(), Kind: "session.created"}); err != nil {
 		t.Fatal(err)
 	}
 	for id, session := range map[string]storage.SessionID{"bound": "s", "offline": ""} {
-		code := storage.Code{ID: id, Client: c.ClientID, Subject: "ada", Session: "s", SID: "sid", Issued: o.now, Expires: o.now.Add(time.Minute)}
-		if _, err := o.store.Redeem(ctx, code, o.now, func(storage.Session, storage.ClientSession) (storage.Issuance, error) {
-			return storage.Issuance{Grant: storage.Grant{ID: id, Client: c.ClientID, Subject: "ada", Session: session, Created: o.now, LastUsed: o.now, Expires: o.now.Add(time.Hour), RefreshHash: storage.HashOf("refresh " + id)}}, nil
+		code := storage.Code{ID: id, Client: c.ClientID, Subject: "ada", Session: "s", SID: "sid", Issued: o.clock.Now(), Expires: o.clock.Now().Add(time.Minute)}
+		if _, err := o.store.Redeem(ctx, code, o.clock.Now(), func(storage.Session, storage.ClientSession) (storage.Issuance, error) {
+			return storage.Issuance{Grant: storage.Grant{ID: id, Client: c.ClientID, Subject: "ada", Session: session, Created: o.clock.Now(), LastUsed: o.clock.Now(), Expires: o.clock.Now().Add(time.Hour), RefreshHash: storage.HashOf("refresh " + id)}}, nil
 		}); err != nil {
 			t.Fatal(err)
 		}
 	}
-	o.now = o.now.Add(time.Minute) // joined long enough ago not to be told twice
+	o.clock.Advance(time.Minute) // joined long enough ago not to be told twice
 	if w := o.do("DELETE", managementPath(c.URI), c.Token, ""); w.Code != http.StatusNoContent || w.Body.Len() != 0 {
 		t.Fatalf("got %d %s, want 204 (RFC 7592 §2.3)", w.Code, w.Body)
 	}
@@ -95,13 +95,13 @@ func TestDeletedClientIsNotifiedAndRemoved(t *testing.T) {
 	if err != nil || len(told) != 1 || told[0].URI != "https://rp.example/bcl" || told[0].SID != "sid" {
 		t.Errorf("got deliveries %+v (%v), want one", told, err)
 	}
-	if grants, err := o.store.ListGrants(ctx, "ada", "", false, o.now); err != nil || len(grants) != 0 {
+	if grants, err := o.store.ListGrants(ctx, "ada", "", false, o.clock.Now()); err != nil || len(grants) != 0 {
 		t.Errorf("got grants %+v (%v), want none", grants, err)
 	}
-	if grant, _, err := o.store.GrantByRefresh(ctx, storage.HashOf("refresh offline"), o.now); err == nil {
+	if grant, _, err := o.store.GrantByRefresh(ctx, storage.HashOf("refresh offline"), o.clock.Now()); err == nil {
 		t.Errorf("got grant %+v, want offline access ended too", grant)
 	}
-	if left, err := o.store.Session(ctx, "s", o.now); err != nil || len(left.ClientSessions) != 0 {
+	if left, err := o.store.Session(ctx, "s", o.clock.Now()); err != nil || len(left.ClientSessions) != 0 {
 		t.Errorf("got session %+v (%v), want it alive without the client", left, err)
 	}
 	ended, _, err := o.store.ListEvents(ctx, storage.EventFilter{Kind: "grant.ended", Client: c.ClientID}, storage.Page{})

@@ -29,7 +29,7 @@ func (l *delayedBody) Read(p []byte) (int, error) {
 func TestSlowUpdateDoesNotReachAClientThatCameLater(t *testing.T) {
 	o := mustStart(t, register.ModeOpen, "")
 	c := o.must(201, "POST", "/register", "", minimalMetadata)
-	fresh := storage.Client{Metadata: storage.Metadata{ClientID: c.ClientID, RedirectURIs: []string{"https://new.example/cb"}}, SecretHash: storage.HashOf("new"), Created: o.now}
+	fresh := storage.Client{Metadata: storage.Metadata{ClientID: c.ClientID, RedirectURIs: []string{"https://new.example/cb"}}, SecretHash: storage.HashOf("new"), Created: o.clock.Now()}
 	body := &delayedBody{body: strings.NewReader(`{"client_id":"` + c.ClientID + `","redirect_uris":["https://old.example/cb"]}`), before: func() {
 		if w := o.do("DELETE", managementPath(c.URI), c.Token, ""); w.Code != http.StatusNoContent {
 			t.Fatal(w.Code, w.Body)

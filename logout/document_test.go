@@ -111,7 +111,6 @@ func TestForgedDocumentIsDetected(t *testing.T) {
 		want  string
 	}{
 		"a frame said to confirm":      {func(d *Document) { entry(d, "c").Trust = storage.TrustConfirmed }, "not told directly"},
-		"confirmed without evidence":   {func(d *Document) { entry(d, "a").Evidence = EvidenceNone }, "without the evidence"},
 		"confirmed before the end":     {func(d *Document) { entry(d, "a").NotifiedAt = d.EndedAt.Add(-time.Second) }, "told before the end"},
 		"confirmed too early":          {func(d *Document) { entry(d, "a").Renotification = RenotificationPending }, "second telling"},
 		"unknown said to be closed":    {func(d *Document) { entry(d, "d").Trust = storage.TrustRevoked }, "no bound has passed"},

@@ -19,12 +19,6 @@ const (
 	FrontChannel = "frontchannel"
 )
 
-// The grades of evidence, as they stand in Row.Evidence.
-const (
-	EvidenceNone   = 0
-	EvidenceAnswer = 3 // 200 or 204 to a logout token
-)
-
 // The states of a second telling, as they stand in Row.Late.
 const (
 	RenotificationPending = "pending"
@@ -64,7 +58,6 @@ func MergeEntry(old, next storage.ReportEntry) storage.ReportEntry {
 	if old.NotifiedAt.IsZero() || trustRank(next.Trust) > trustRank(old.Trust) && !next.NotifiedAt.IsZero() {
 		entry.NotifiedAt = next.NotifiedAt
 	}
-	entry.Evidence = max(old.Evidence, next.Evidence)
 	entry.Attempts = max(old.Attempts, next.Attempts)
 	if !next.LastAnswer.At.Before(old.LastAnswer.At) {
 		entry.LastAnswer = next.LastAnswer
@@ -102,7 +95,7 @@ func entryUpdater(d storage.Delivery, state storage.DeliveryState, next time.Tim
 		}
 		entry.Delivery, entry.Attempts = state, d.Attempts
 		if state == storage.DeliveryDone {
-			entry.Evidence, entry.NotifiedAt = EvidenceAnswer, a.At
+			entry.NotifiedAt = a.At
 			entry.Trust = storage.TrustConfirmed
 			// A relying party that was still creating its session when it answered has confirmed nothing: the second telling decides.
 			if old.Renotification == RenotificationPending || old.Renotification == RenotificationFailed {
@@ -118,7 +111,7 @@ func applyRenotification(entry storage.ReportEntry, state storage.DeliveryState,
 	switch state {
 	case storage.DeliveryDone:
 		entry.Renotification, entry.Delivery = RenotificationDone, storage.DeliveryDone
-		entry.Trust, entry.Evidence, entry.NotifiedAt = storage.TrustConfirmed, EvidenceAnswer, a.At
+		entry.Trust, entry.NotifiedAt = storage.TrustConfirmed, a.At
 	case storage.DeliveryPending:
 		entry.Renotification = RenotificationPending
 	default:

@@ -13,7 +13,6 @@ func drawEntry(t *rapid.T) storage.ReportEntry {
 		Kind: KindClientSession, Client: "rp",
 		Trust:          rapid.SampledFrom([]storage.TrustState{storage.TrustUnknown, storage.TrustNotified, storage.TrustExpiring, storage.TrustConfirmed, storage.TrustRevoked}).Draw(t, "trust"),
 		Delivery:       rapid.SampledFrom([]storage.DeliveryState{storage.DeliveryNone, storage.DeliveryPending, storage.DeliveryDone, storage.DeliveryFailed}).Draw(t, "delivery"),
-		Evidence:       rapid.IntRange(0, 5).Draw(t, "evidence"),
 		Renotification: rapid.SampledFrom([]string{"", RenotificationPending, RenotificationDone, RenotificationFailed}).Draw(t, "late"),
 	}
 	if entry.Trust == storage.TrustExpiring {
@@ -32,8 +31,6 @@ func TestEntryOnlyMovesTowardsRevoked(t *testing.T) {
 				t.Fatalf("%s became %s", entry.Trust, next.Trust)
 			case entry.Trust == storage.TrustExpiring && next.Trust == storage.TrustExpiring && next.ExpiresAt.After(entry.ExpiresAt):
 				t.Fatalf("a bound moved from %v to %v", entry.ExpiresAt, next.ExpiresAt)
-			case next.Evidence < entry.Evidence:
-				t.Fatalf("evidence fell from %d to %d", entry.Evidence, next.Evidence)
 			case entry.Delivery == storage.DeliveryDone && next.Delivery != storage.DeliveryDone, entry.Renotification == RenotificationDone && next.Renotification != RenotificationDone:
 				t.Fatalf("what was done is %s, %s", next.Delivery, next.Renotification)
 			}
@@ -58,7 +55,7 @@ func TestFrameConfirmsNothing(t *testing.T) {
 		{Kind: KindClientSession, Client: "leased", Trust: storage.TrustExpiring, ExpiresAt: t0.Add(time.Hour), Delivery: storage.DeliveryNone},
 	}}
 	MarkFrontChannelNotified([]string{"front", "leased", "stranger"}, t0)(&r)
-	if entry := r.Entries[0]; entry.Trust != storage.TrustNotified || entry.Evidence != EvidenceNone || !entry.NotifiedAt.Equal(t0) {
+	if entry := r.Entries[0]; entry.Trust != storage.TrustNotified || !entry.NotifiedAt.Equal(t0) {
 		t.Errorf("got %+v, want told", entry)
 	}
 	if entry := r.Entries[1]; entry.Trust != storage.TrustExpiring || !entry.NotifiedAt.Equal(t0) {
@@ -70,7 +67,7 @@ func TestLateJoinerIsConfirmedBySecondAnswerOnly(t *testing.T) {
 	answer := storage.Answer{At: t0.Add(time.Second), Status: 200}
 	fresh := storage.ReportEntry{Kind: KindClientSession, Trust: storage.TrustUnknown, Delivery: storage.DeliveryPending, Renotification: RenotificationPending, Channels: []string{BackChannel}}
 	first := entryUpdater(storage.Delivery{Attempts: 1}, storage.DeliveryDone, time.Time{}, answer)(fresh)
-	if first.Trust != storage.TrustNotified || first.Delivery != storage.DeliveryDone || first.Evidence != EvidenceAnswer {
+	if first.Trust != storage.TrustNotified || first.Delivery != storage.DeliveryDone {
 		t.Errorf("after the first answer: got %+v, want told", first)
 	}
 	answer.At = t0.Add(31 * time.Second)

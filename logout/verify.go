@@ -67,7 +67,6 @@ func (d Document) checkEntry(entry storage.ReportEntry) (faults []string) {
 		fault(!boundPassed && (entry.Kind == KindClientSession || entry.BoundBy != BoundByEnforcement), "closed, although no bound has passed")
 	case storage.TrustConfirmed:
 		fault(entry.Kind != KindClientSession || !backChannel || entry.Delivery != storage.DeliveryDone, "confirmed, although it was not told directly")
-		fault(entry.Evidence < EvidenceAnswer, "confirmed without the evidence for it")
 		fault(entry.NotifiedAt.IsZero(), "confirmed, but not when")
 		fault(entry.Renotification == RenotificationPending || entry.Renotification == RenotificationFailed, "confirmed before the answer to the second telling")
 	case storage.TrustExpiring:

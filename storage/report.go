@@ -25,7 +25,6 @@ type ReportEntry struct {
 	Channels       []string      `json:"channels,omitempty"` // backchannel, frontchannel
 	Trust          TrustState    `json:"trust"`
 	Delivery       DeliveryState `json:"delivery"`             // none if there is nothing to deliver
-	Evidence       int           `json:"evidence"`             // grade 0 to 5
 	NotifiedAt     time.Time     `json:"notified_at,omitzero"` // confirmed or accepted then
 	ExpiresAt      time.Time     `json:"expires_at,omitzero"`  // bounded: the hard end
 	BoundBy        string        `json:"bound_by,omitempty"`   // what Until rests on

@@ -14,6 +14,7 @@ import (
 	"github.com/curfew-id/curfew/cmd/curfew/terminal"
 	"github.com/curfew-id/curfew/provider/admin"
 	"github.com/curfew-id/curfew/storage"
+	"github.com/curfew-id/curfew/templates"
 )
 
 func (p *program) logoutCommand() *cobra.Command {
@@ -111,7 +112,7 @@ func (p *program) showReport(ctx context.Context, c *admin.Client, r admin.Repor
 	}
 	facts := [][2]string{
 		{"report", r.ID}, {"ended", formatTime(r.EndedAt)}, {"what", terminationKind(r.Report)}, {"reason", string(r.Cause.Reason)}, {"by", r.Cause.By}, {"client", r.Cause.Client},
-		{"act", r.Cause.ID}, {"session", r.Session}, {"sub", r.Subject}, {"signed in", formatTime(r.AuthTime)}, {"browser", browserName(r.UserAgent)}, {"address", r.Address},
+		{"act", r.Cause.ID}, {"session", r.Session}, {"sub", r.Subject}, {"signed in", formatTime(r.AuthTime)}, {"browser", templates.Device(r.UserAgent)}, {"address", r.Address},
 		{"audit lines", strings.Join(audit, ", ")}, {"kept until", formatTime(r.DeleteAfter)},
 	}
 	if err := p.printFields(append(facts, horizonFields(r.Horizon)...)); err != nil {

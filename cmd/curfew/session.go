@@ -6,10 +6,10 @@ import (
 	"net/url"
 	"strings"
 
-	"github.com/mileusna/useragent"
 	"github.com/spf13/cobra"
 
 	"github.com/curfew-id/curfew/provider/admin"
+	"github.com/curfew-id/curfew/templates"
 )
 
 func (p *program) sessionCommand() *cobra.Command {
@@ -31,7 +31,7 @@ func (p *program) sessionList() *cobra.Command {
 			}
 			header := []string{"id", "user", "signed in", "last active", "ends", "browser", "address", "applications"}
 			return printList(p, c.Sessions(cmd.Context(), queryOf("user", user, "client", client)), header, func(s admin.Session) []string {
-				return []string{s.ID, s.User, formatTime(s.AuthTime), formatTime(s.LastActive), formatTime(s.IdleExpires), browserName(s.UserAgent), s.Address, clientNames(s)}
+				return []string{s.ID, s.User, formatTime(s.AuthTime), formatTime(s.LastActive), formatTime(s.IdleExpires), templates.Device(s.UserAgent), s.Address, clientNames(s)}
 			})
 		},
 	}
@@ -49,17 +49,6 @@ func queryOf(pairs ...string) url.Values {
 		}
 	}
 	return query
-}
-
-// browserName shortens a User-Agent to what a person recognises.
-func browserName(header string) string {
-	switch ua := useragent.Parse(header); {
-	case ua.Name != "" && ua.OS != "":
-		return ua.Name + " on " + ua.OS
-	case ua.Name != "":
-		return ua.Name
-	}
-	return ""
 }
 
 func clientNames(s admin.Session) string {
@@ -91,7 +80,7 @@ func (p *program) sessionShow() *cobra.Command {
 func (p *program) showSession(s admin.Session) error {
 	facts := [][2]string{
 		{"id", s.ID}, {"in audit and log", s.Hash}, {"user", s.User}, {"sub", s.Subject}, {"signed in", formatTime(s.AuthTime)}, {"by", strings.Join(s.AMR, ", ")},
-		{"last active", formatTime(s.LastActive)}, {"ends unless used", formatTime(s.IdleExpires)}, {"ends", formatTime(s.Expires)}, {"browser", browserName(s.UserAgent)}, {"address", s.Address},
+		{"last active", formatTime(s.LastActive)}, {"ends unless used", formatTime(s.IdleExpires)}, {"ends", formatTime(s.Expires)}, {"browser", templates.Device(s.UserAgent)}, {"address", s.Address},
 	}
 	if err := p.printFields(facts); err != nil {
 		return err

@@ -184,7 +184,7 @@ func (f *recordCodec) reportEntry(r *storage.ReportEntry) {
 	f.texts(4, &r.Channels)
 	text(f, 5, &r.Trust)
 	text(f, 6, &r.Delivery)
-	integer(f, 7, &r.Evidence)
+	// 7 was a grade of evidence that decided nothing.
 	f.time(8, &r.NotifiedAt)
 	f.time(9, &r.ExpiresAt)
 	text(f, 10, &r.BoundBy)

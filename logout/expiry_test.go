@@ -84,7 +84,9 @@ func TestExpiryIsNotifiedUnlessSilent(t *testing.T) {
 	for name, silent := range map[string]bool{"told": false, "silent": true} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				o := providertest.MustStart(t, func(c *provider.Config) { c.SilentExpiry = silent })
+				o := providertest.MustStart(t, func(c *provider.Config) {
+					c.Session.ExpiryNotice = map[bool]string{false: "notify", true: "silent"}[silent]
+				})
 				o.MustAddClient("atlas", nil)
 				b := o.Browser()
 				a := b.MustJoin("alice", "atlas")

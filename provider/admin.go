@@ -9,7 +9,22 @@ import (
 // adminRoutes is the JSON admin API, for the Unix socket.
 func (p *Provider) adminRoutes() (http.Handler, error) {
 	c := p.config
-	return admin.New(admin.Config{Issuer: c.Issuer, Version: c.Version, Started: c.Now(), Store: c.Store, Terminator: p.terminator, PasswordHasher: p.hasher, PasswordRules: p.passwordRules(),
-		Keys: c.Ring, Registrar: p.registrar, Egress: c.Egress, Outbox: p.dispatcher, ResetURL: func(secret string) string { return p.site.URL("/reset/" + secret) },
-		MaxTrustHorizon: c.MaxTrustHorizon, Lifetimes: p.maxLifetimes(), Now: c.Now, Log: c.Log})
+	return admin.New(admin.Config{
+		Issuer:          c.Issuer,
+		Version:         c.Version,
+		Started:         c.Now(),
+		Store:           c.Store,
+		Terminator:      p.terminator,
+		PasswordHasher:  p.hasher,
+		PasswordRules:   p.passwordRules(),
+		Keys:            c.Ring,
+		Registrar:       p.registrar,
+		Egress:          c.Egress,
+		Outbox:          p.dispatcher,
+		ResetURL:        func(secret string) string { return p.site.URL("/reset/" + secret) },
+		MaxTrustHorizon: c.MaxTrustHorizon,
+		Lifetimes:       p.maxLifetimes(),
+		Now:             c.Now,
+		Log:             c.Log,
+	})
 }

@@ -77,7 +77,7 @@ func (p *Provider) discoveryDocument() ([]byte, error) {
 		CodeChallengeMethods: []string{"S256"}, ClaimsParameter: true, RequestParameter: true, RequestURIParameter: true, RequireRequestURI: true, IssParameter: true,
 		BackchannelLogout: true, BackchannelSession: true, FrontchannelLogout: true, FrontchannelSession: true,
 	}
-	if p.registrationEnabled() {
+	if p.config.Registration.Enabled() {
 		m.RegistrationEndpoint = url(register.Path)
 	}
 	if c.CheckSession {

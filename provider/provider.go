@@ -1,18 +1,18 @@
-// Package provider is the OpenID provider: it puts its parts together and says, in routes.go and nowhere else, which URL leads to which.
+// Package provider is the OpenID provider: it puts its parts together. routes.go is the only list of URLs.
 //
-//	signin   /authorize, /login/…, /consent/…       web       what all pages share
+//	signin   /authorize, /login/…, /consent/…       web       cookies, headers and errors of all pages
 //	signout  /end_session, /signed-out/…            keys      signing, sealing, deriving
-//	account  /account…                              tokens    what is minted
-//	oauth    /token, /userinfo, /introspect, …      egress    everything that leaves
-//	register /register…                             authn     proving who a user is
-//	admin    the Unix socket                        password  hashing
+//	account  /account…                              tokens    ID tokens, access tokens, codes
+//	oauth    /token, /userinfo, /introspect, …      egress    every outgoing request
+//	register /register…                             password  hashing
+//	admin    the Unix socket                        authn     proving who a user is
+//	                                                policy    what the operator decides
 //
-// It runs on any store and ends sessions only through logout.Ender.
+// It runs on any store and ends sessions only through logout.Terminator.
 package provider
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -28,48 +28,37 @@ import (
 	"github.com/curfew-id/curfew/provider/egress"
 	"github.com/curfew-id/curfew/provider/keys"
 	"github.com/curfew-id/curfew/provider/password"
+	"github.com/curfew-id/curfew/provider/policy"
 	"github.com/curfew-id/curfew/provider/register"
-	"github.com/curfew-id/curfew/provider/signin"
 	"github.com/curfew-id/curfew/provider/tokens"
 	"github.com/curfew-id/curfew/provider/web"
 	"github.com/curfew-id/curfew/storage"
 )
 
-// Config is what a provider is made of. Issuer, Store, Ring, Egress, Sessions and Tokens are needed.
+// Config is what a provider is made of. Issuer, Store, Ring, Egress, Session and Token are needed.
 type Config struct {
-	Issuer           string // no trailing slash
-	Version          string // of the program, for administrators
-	Store            storage.Store
-	Ring             *keys.Ring
-	Egress           Egress
-	TrustedProxies   []netip.Prefix   // whose X-Forwarded-For counts
-	Now              func() time.Time // nil: time.Now
-	Log              *slog.Logger     // nil: the default logger
-	SessionLifetimes signin.Lifetimes
-	TokenLifetimes   tokens.Lifetimes
+	Issuer         string // no trailing slash
+	Version        string // of the program, for administrators
+	Store          storage.Store
+	Ring           *keys.Ring
+	Egress         Egress
+	TrustedProxies []netip.Prefix   // whose X-Forwarded-For counts
+	Now            func() time.Time // nil: time.Now
+	Log            *slog.Logger     // nil: the default logger
+	Observe        logout.Observer  // metrics
 
-	LogoutScope             storage.LogoutScope // what a sign-out ends by default; empty: this browser
-	LogoutAlwaysConfirm     bool                // ask even where the hint would spare the question
-	LogoutRedirectDelay     time.Duration       // how long the signed-out page waits before it goes on; 0: the page's default
-	SilentExpiry            bool                // expired sessions are not told to anyone
-	ReportRetention         time.Duration
-	RefreshReuseEndsSession bool // a refresh token used twice ends the whole session
-	PasswordChangeEndsAll   bool // a password change ends this session too, not only the others
-	MaxTrustHorizon         time.Duration
-	CheckSession            bool // Session Management 1.0
+	Session         policy.Session
+	Token           policy.Token
+	Logout          policy.Logout
+	Registration    policy.Registration
+	MaxTrustHorizon time.Duration // 0: no limit
+	CheckSession    bool          // Session Management 1.0
+	PasswordCost    password.Cost // of new hashes; zero: the default
 
-	PasswordCost   password.Cost         // of new hashes; zero: the default
-	Authenticators []authn.Authenticator // the ways to sign in, the first is offered first; nil: the password
-
-	RegistrationMode     register.Mode
-	RegistrationDefaults json.RawMessage
-	PublicWithoutPKCE    bool // public clients may be registered without PKCE by an operator
-	AllowLogos           bool
-
-	Observe logout.Observer // metrics
+	Authenticators []authn.Authenticator // the ways to sign in; nil: the password alone
 }
 
-// Egress is everything that leaves the process (provider/egress).
+// Egress makes every outgoing request (provider/egress).
 type Egress interface {
 	Check(ctx context.Context, url string) error
 	PostForm(ctx context.Context, target string, form url.Values) (egress.Response, error)
@@ -100,26 +89,69 @@ func New(c Config) (*Provider, error) {
 	if c.Log == nil {
 		c.Log = slog.Default()
 	}
-	if c.LogoutScope == "" {
-		c.LogoutScope = storage.ScopeSession
+	if c.Logout.Scope == "" {
+		c.Logout.Scope = storage.ScopeSession
 	}
-	if c.SessionLifetimes.Interaction == 0 {
-		c.SessionLifetimes.Interaction = time.Hour
+	p := &Provider{
+		config: c,
+		hasher: password.NewHasher(c.PasswordCost),
+		minter: &tokens.Minter{Issuer: c.Issuer, Ring: c.Ring, Lifetimes: c.Token},
 	}
-	p := &Provider{config: c, hasher: password.NewHasher(c.PasswordCost), authenticators: c.Authenticators}
+	p.authenticators = c.Authenticators
 	if p.authenticators == nil {
 		p.authenticators = []authn.Authenticator{
-			&authn.Password{Users: c.Store, Hasher: p.hasher, Limiter: authn.Limiter{Store: c.Store}, Log: c.Log},
+			&authn.Password{
+				Users:   c.Store,
+				Hasher:  p.hasher,
+				Limiter: authn.Limiter{Store: c.Store},
+				Log:     c.Log,
+			},
 		}
 	}
-	p.site = &web.Site{Issuer: c.Issuer, Sessions: c.Store, Sealer: c.Ring, Now: c.Now, TrustedProxies: c.TrustedProxies, Log: c.Log, CheckSession: c.CheckSession, ShowLogos: c.AllowLogos}
-	p.minter = &tokens.Minter{Issuer: c.Issuer, Ring: c.Ring, Lifetimes: c.TokenLifetimes}
-	subject := func(u storage.User, client *storage.Client) string { return p.minter.SubjectFor(u.Subject, client) }
-	p.dispatcher = &logout.Dispatcher{Store: c.Store, Sign: p.signLogoutToken, Post: p.postLogoutToken, Now: c.Now, Issuer: c.Issuer, Log: c.Log, Observer: c.Observe}
-	p.terminator = &logout.Terminator{Store: c.Store, Now: c.Now, Wake: p.dispatcher.Wake, Issuer: c.Issuer, SubjectFor: subject, Lifetimes: p.maxLifetimes(),
-		ReportRetention: c.ReportRetention, SilentExpiry: c.SilentExpiry, Log: c.Log, Observer: c.Observe}
-	p.registrar = &register.Registrar{Policy: register.Policy{SigningAlgs: c.Ring.Algorithms(), SelfServiceScopes: tokens.Scopes(), AllowUnsignedIDTokens: true, PublicWithoutPKCE: c.PublicWithoutPKCE, MaxTrustHorizon: c.MaxTrustHorizon, Lifetimes: p.maxLifetimes()},
-		Fetch: c.Egress, WrapSecret: c.Ring.WrapSecret, Now: c.Now}
+	p.site = &web.Site{
+		Issuer:         c.Issuer,
+		Sessions:       c.Store,
+		Sealer:         c.Ring,
+		Now:            c.Now,
+		TrustedProxies: c.TrustedProxies,
+		Log:            c.Log,
+		CheckSession:   c.CheckSession,
+		ShowLogos:      c.Registration.Logo,
+	}
+	p.dispatcher = &logout.Dispatcher{
+		Store:    c.Store,
+		Sign:     p.signLogoutToken,
+		Post:     p.postLogoutToken,
+		Now:      c.Now,
+		Issuer:   c.Issuer,
+		Log:      c.Log,
+		Observer: c.Observe,
+	}
+	p.terminator = &logout.Terminator{
+		Store:           c.Store,
+		Now:             c.Now,
+		Wake:            p.dispatcher.Wake,
+		Issuer:          c.Issuer,
+		SubjectFor:      p.subjectFor,
+		Lifetimes:       p.maxLifetimes(),
+		ReportRetention: c.Logout.ReportRetention,
+		SilentExpiry:    c.Session.SilentExpiry(),
+		Log:             c.Log,
+		Observer:        c.Observe,
+	}
+	p.registrar = &register.Registrar{
+		Policy: register.Policy{
+			SigningAlgs:           c.Ring.Algorithms(),
+			SelfServiceScopes:     tokens.Scopes(),
+			AllowUnsignedIDTokens: true,
+			PublicWithoutPKCE:     c.Registration.PublicWithoutPKCE,
+			MaxTrustHorizon:       c.MaxTrustHorizon,
+			Lifetimes:             p.maxLifetimes(),
+		},
+		Fetch:      c.Egress,
+		WrapSecret: c.Ring.WrapSecret,
+		Now:        c.Now,
+	}
 	if err := p.checkTrustHorizon(); err != nil {
 		return nil, err
 	}
@@ -139,10 +171,10 @@ func (p *Provider) ServeHTTP(w http.ResponseWriter, r *http.Request) { p.handler
 // Admin serves the Unix socket.
 func (p *Provider) Admin() http.Handler { return p.admin }
 
-// Drain makes /readyz answer 503, so that nobody sends more; requests are still served.
+// Drain makes /readyz answer 503, so that load balancers send no more requests. The provider still serves the requests that arrive.
 func (p *Provider) Drain() { p.draining.Store(true) }
 
-// Run delivers logout tokens, ends what expires and replaces keys, until ctx ends; then it finishes what is in flight and returns.
+// Run delivers logout tokens, ends expired sessions and rotates keys until ctx ends. Then it finishes the attempts under way and returns.
 func (p *Provider) Run(ctx context.Context) {
 	var workers sync.WaitGroup
 	workers.Go(func() { p.dispatcher.Run(ctx) })
@@ -153,13 +185,18 @@ func (p *Provider) Run(ctx context.Context) {
 	workers.Wait()
 }
 
-// maxLifetimes are the longest ones of the deployment, as far as bounds depend on them.
+// maxLifetimes are the longest lifetimes of the deployment on which trust horizons depend.
 func (p *Provider) maxLifetimes() logout.Lifetimes {
 	c := p.config
-	return logout.Lifetimes{Opaque: c.TokenLifetimes.Opaque, JWT: c.TokenLifetimes.JWT, Session: max(c.SessionLifetimes.Absolute, c.SessionLifetimes.RememberAbsolute)}
+	return logout.Lifetimes{Opaque: c.Token.Opaque, JWT: c.Token.JWT, Session: c.Session.Longest()}
 }
 
-// signLogoutToken signs a logout token as that client's ID tokens are signed (Back-Channel Logout 1.0 §2.4), never with none.
+// subjectFor is the sub by which a client knows a user.
+func (p *Provider) subjectFor(u storage.User, client *storage.Client) string {
+	return p.minter.SubjectFor(u.Subject, client)
+}
+
+// signLogoutToken signs a logout token with the algorithm of the client's ID tokens, but never with none (Back-Channel Logout 1.0 §2.4).
 func (p *Provider) signLogoutToken(_ context.Context, d storage.Delivery, _ string, _, _ time.Time, claims map[string]any) (string, error) {
 	alg, typ := d.Alg, d.Typ
 	if alg == "" || alg == "none" {
@@ -174,7 +211,7 @@ func (p *Provider) signLogoutToken(_ context.Context, d storage.Delivery, _ stri
 	return p.config.Ring.Sign(alg, typ, claims)
 }
 
-// postLogoutToken brings a logout token through the guarded client.
+// postLogoutToken posts a logout token through the guarded HTTP client.
 func (p *Provider) postLogoutToken(ctx context.Context, uri string, form url.Values) (logout.Reply, error) {
 	answer, err := p.config.Egress.PostForm(ctx, uri, form)
 	if err != nil {
@@ -183,7 +220,7 @@ func (p *Provider) postLogoutToken(ctx context.Context, uri string, form url.Val
 	return logout.Reply{Status: answer.Status, RetryAfter: answer.RetryAfter, Detail: answer.Body}, nil
 }
 
-// checkTrustHorizon refuses to start where a stored client breaks max_trust_horizon, naming all of them.
+// checkTrustHorizon returns an error that names every stored client that breaks max_trust_horizon.
 func (p *Provider) checkTrustHorizon() error {
 	if p.config.MaxTrustHorizon == 0 {
 		return nil

@@ -75,12 +75,12 @@ var causes = []terminationCause{
 	{"idle timeout", storage.ReasonIdle, "xx xp x xx~ x ++ x. x +", allClients, func(h *scenario) {
 		time.Sleep(36 * time.Second) // and one sweep
 	}, func(c *provider.Config) {
-		c.SessionLifetimes.Idle, c.SessionLifetimes.RememberIdle = 30*time.Second, 30*time.Second
+		c.Session.Idle, c.Session.RememberIdle = 30*time.Second, 30*time.Second
 	}},
 	{"absolute lifetime", storage.ReasonAbsolute, "xx xp x xxx x ++ x. x +", allClients, func(h *scenario) {
 		time.Sleep(36 * time.Second)
 	}, func(c *provider.Config) {
-		c.SessionLifetimes.Absolute, c.SessionLifetimes.RememberAbsolute = 30*time.Second, 30*time.Second
+		c.Session.Absolute, c.Session.RememberAbsolute = 30*time.Second, 30*time.Second
 	}},
 	{"another user signed in on that browser", storage.ReasonOtherUser, sessionEnded, sessionClients, func(h *scenario) {
 		h.MustAddUser("bob")
@@ -92,7 +92,7 @@ var causes = []terminationCause{
 	}, nil},
 	{"password changed, this session too", storage.ReasonPasswordChange, "xx xp x xx~ x ++ xx x x", allClients, func(h *scenario) {
 		h.changePassword(h.phone, "")
-	}, func(c *provider.Config) { c.PasswordChangeEndsAll = true }},
+	}, func(c *provider.Config) { c.Logout.PasswordChange = "all" }},
 	{"password set by the administrator", storage.ReasonPasswordChange, "xx xp x xx~ x ++ xx x x", allClients, func(h *scenario) {
 		h.password = "a new long password"
 		h.MustAdmin(http.MethodPost, "/users/alice/password", `{"password":"a new long password"}`)
@@ -131,7 +131,7 @@ var causes = []terminationCause{
 	}, nil},
 	{"refresh token used twice, where that ends the session", storage.ReasonRefreshReuse, sessionEnded, sessionClients, func(h *scenario) {
 		h.reuseRefreshToken("atlas", &h.opaqueTokens)
-	}, func(c *provider.Config) { c.RefreshReuseEndsSession = true }},
+	}, func(c *provider.Config) { c.Logout.RefreshReuse = "session" }},
 
 	{"signed out at this app only", storage.ReasonClientSignOut, clientSessionEnded, oneClient, func(h *scenario) {
 		h.laptop.Submit(h.laptop.Get(providertest.EndSessionURL("client_id", "atlas")), "scope", "client")

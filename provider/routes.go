@@ -39,7 +39,7 @@ func (p *Provider) routes() (http.Handler, error) {
 	mux.Handle("/revoke", endpoints.Revoke)                                // RFC 7009 §2
 	mux.HandleFunc("GET /healthz", p.healthz)                              //
 	mux.HandleFunc("GET /readyz", p.readyz)                                //
-	if p.registrationEnabled() {                                           //
+	if p.config.Registration.Enabled() {                                   //
 		mux.HandleFunc("POST "+register.Path, registration.Register)       // RFC 7591 §3
 		mux.HandleFunc("GET "+register.ClientPath, registration.Read)      // RFC 7592 §2.1
 		mux.HandleFunc("PUT "+register.ClientPath, registration.Update)    // RFC 7592 §2.2
@@ -112,53 +112,88 @@ func (p *Provider) notFound(mux *http.ServeMux) http.HandlerFunc {
 
 func (p *Provider) signin() *signin.Handler {
 	c := p.config
-	objects := &requestobject.Reader{Issuer: c.Issuer, Fetcher: c.Egress, Verifier: clientkeys.Verifier{Fetch: c.Egress, UnwrapSecret: c.Ring.UnwrapSecret}, Algs: register.ClientSigningAlgs(), Now: c.Now}
-	return &signin.Handler{Site: p.site, Store: c.Store, Terminator: p.terminator, Minter: p.minter, HintVerifier: c.Ring, RequestObjects: objects, Authenticators: p.authenticators,
-		Lifetimes: c.SessionLifetimes}
+	objects := &requestobject.Reader{
+		Issuer:   c.Issuer,
+		Fetcher:  c.Egress,
+		Verifier: clientkeys.Verifier{Fetch: c.Egress, UnwrapSecret: c.Ring.UnwrapSecret},
+		Algs:     register.ClientSigningAlgs(),
+		Now:      c.Now,
+	}
+	return &signin.Handler{
+		Site:           p.site,
+		Store:          c.Store,
+		Terminator:     p.terminator,
+		Minter:         p.minter,
+		HintVerifier:   c.Ring,
+		RequestObjects: objects,
+		Authenticators: p.authenticators,
+		Lifetimes:      c.Session,
+	}
 }
 
 func (p *Provider) logoutView() *logoutview.Handler {
 	return &logoutview.Handler{
-		Site:          p.site,
-		Store:         p.config.Store,
-		Terminator:    p.terminator,
-		ContinueAfter: p.config.LogoutRedirectDelay,
+		Site:       p.site,
+		Store:      p.config.Store,
+		Terminator: p.terminator,
+		Policy:     p.config.Logout,
 	}
 }
 
 func (p *Provider) signout(view *logoutview.Handler) *signout.Handler {
 	c := p.config
 	return &signout.Handler{
-		Site:          p.site,
-		Store:         c.Store,
-		Terminator:    p.terminator,
-		View:          view,
-		HintVerifier:  c.Ring,
-		SubjectFor:    p.minter.SubjectFor,
-		Lifetimes:     p.maxLifetimes(),
-		DefaultScope:  c.LogoutScope,
-		AlwaysConfirm: c.LogoutAlwaysConfirm,
+		Site:         p.site,
+		Store:        c.Store,
+		Terminator:   p.terminator,
+		View:         view,
+		HintVerifier: c.Ring,
+		SubjectFor:   p.minter.SubjectFor,
+		Lifetimes:    p.maxLifetimes(),
+		Policy:       c.Logout,
 	}
 }
 
 func (p *Provider) account(view *logoutview.Handler) *account.Handler {
 	c := p.config
-	return &account.Handler{Site: p.site, Store: c.Store, Terminator: p.terminator, LogoutView: view, Hasher: p.hasher, Authenticator: p.authenticators[0], Rules: p.passwordRules(), Lifetimes: p.maxLifetimes(),
-		EndAllSessions: c.PasswordChangeEndsAll, SignReport: p.signReport}
+	return &account.Handler{
+		Site:          p.site,
+		Store:         c.Store,
+		Terminator:    p.terminator,
+		LogoutView:    view,
+		Hasher:        p.hasher,
+		Authenticator: p.authenticators[0],
+		Rules:         p.passwordRules(),
+		Lifetimes:     p.maxLifetimes(),
+		Policy:        c.Logout,
+		SignReport:    p.signReport,
+	}
 }
 
 func (p *Provider) oauth() *oauth.Server {
 	c := p.config
-	return &oauth.Server{Issuer: c.Issuer, Store: c.Store, Minter: p.minter, Ring: c.Ring, Terminator: p.terminator, Fetch: c.Egress, Now: c.Now, Log: c.Log,
-		ReuseEndsSession: c.RefreshReuseEndsSession}
+	return &oauth.Server{
+		Issuer:     c.Issuer,
+		Store:      c.Store,
+		Minter:     p.minter,
+		Ring:       c.Ring,
+		Terminator: p.terminator,
+		Fetch:      c.Egress,
+		Now:        c.Now,
+		Log:        c.Log,
+		Policy:     c.Logout,
+	}
 }
 
 func (p *Provider) registration() *register.Handler {
 	c := p.config
-	return &register.Handler{Issuer: c.Issuer, Mode: c.RegistrationMode, Defaults: c.RegistrationDefaults, AllowLogos: c.AllowLogos, Registrar: p.registrar,
-		Store: c.Store, Terminator: p.terminator, RemoteAddress: p.site.ClientAddress, Log: c.Log}
-}
-
-func (p *Provider) registrationEnabled() bool {
-	return p.config.RegistrationMode == register.ModeToken || p.config.RegistrationMode == register.ModeOpen
+	return &register.Handler{
+		Issuer:        c.Issuer,
+		Policy:        c.Registration,
+		Registrar:     p.registrar,
+		Store:         c.Store,
+		Terminator:    p.terminator,
+		RemoteAddress: p.site.ClientAddress,
+		Log:           c.Log,
+	}
 }

@@ -20,8 +20,8 @@ import (
 
 	"github.com/curfew-id/curfew/provider"
 	"github.com/curfew-id/curfew/provider/egress"
+	"github.com/curfew-id/curfew/provider/policy"
 	"github.com/curfew-id/curfew/provider/providertest"
-	"github.com/curfew-id/curfew/provider/register"
 	"github.com/curfew-id/curfew/provider/web"
 	"github.com/curfew-id/curfew/storage"
 	"github.com/curfew-id/curfew/storage/bolt"
@@ -53,7 +53,7 @@ func TestNoSecretReachesTheLogOrTheStore(t *testing.T) {
 		file := filepath.Join(t.TempDir(), "curfew.db")
 		o := providertest.MustStartOn(t, bolt.Options{Path: file}, func(c *provider.Config) {
 			c.Log = slog.New(web.LogHandler{Handler: slog.NewJSONHandler(log, &slog.HandlerOptions{Level: slog.LevelDebug})})
-			c.RegistrationMode = register.ModeOpen
+			c.Registration.Mode = policy.RegistrationOpen
 		})
 		secrets := map[string]string{"password": providertest.Password, "client secret": providertest.Secret, "PKCE verifier": providertest.Verifier}
 		keep := func(name, value string) string {

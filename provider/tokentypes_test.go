@@ -11,15 +11,15 @@ import (
 	"time"
 
 	"github.com/curfew-id/curfew/provider"
+	"github.com/curfew-id/curfew/provider/policy"
 	"github.com/curfew-id/curfew/provider/providertest"
-	"github.com/curfew-id/curfew/provider/register"
 	"github.com/curfew-id/curfew/storage"
 )
 
 // TestTokenOfOneKindIsNoOther: everything that Curfew hands out, brought to every place that takes something (ASVS 9.2.2, RFC 8725 §3.12).
 func TestTokenOfOneKindIsNoOther(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		o := providertest.MustStart(t, func(c *provider.Config) { c.RegistrationMode = register.ModeOpen })
+		o := providertest.MustStart(t, func(c *provider.Config) { c.Registration.Mode = policy.RegistrationOpen })
 		o.MustAddClient("atlas", func(m *storage.Metadata) { m.UserinfoSignedResponseAlg, m.LogoutTokenTyp, m.Scope = "ES256", "JWT", "" })
 		o.MustAddClient("jwt", func(m *storage.Metadata) { m.AccessTokenFormat, m.Scope = "jwt", "openid read" })
 		b := o.Browser()

@@ -263,7 +263,7 @@ func TestReportsAreForTheirUserOnly(t *testing.T) {
 func TestLogosOnlyWhereAllowed(t *testing.T) {
 	for _, allowed := range []bool{false, true} {
 		synctest.Test(t, func(t *testing.T) {
-			o := providertest.MustStart(t, func(c *provider.Config) { c.AllowLogos = allowed })
+			o := providertest.MustStart(t, func(c *provider.Config) { c.Registration.Logo = allowed })
 			o.MustAddClient("atlas", func(m *storage.Metadata) { m.LogoURI, m.Consent = "https://cdn.example/atlas.png", "" })
 			b := o.Browser()
 			pages := map[string]providertest.Page{"sign-in": b.Get(providertest.AuthorizeURL("atlas"))}

@@ -13,6 +13,7 @@ import (
 	"github.com/curfew-id/curfew/provider/authn"
 	"github.com/curfew-id/curfew/provider/logoutview"
 	"github.com/curfew-id/curfew/provider/password"
+	"github.com/curfew-id/curfew/provider/policy"
 	"github.com/curfew-id/curfew/provider/web"
 	"github.com/curfew-id/curfew/storage"
 	"github.com/curfew-id/curfew/templates"
@@ -37,14 +38,14 @@ type PasswordHasher interface {
 
 // Handler serves /account… and /reset/….
 type Handler struct {
-	Site           *web.Site
-	Store          Store
-	Terminator     *logout.Terminator
-	Hasher         PasswordHasher
-	Authenticator  authn.Authenticator // proves the user again before a password or an e-mail address changes
-	Rules          password.Rules
-	Lifetimes      logout.Lifetimes
-	EndAllSessions bool // a change of password or e-mail ends this session too by default
+	Site          *web.Site
+	Store         Store
+	Terminator    *logout.Terminator
+	Hasher        PasswordHasher
+	Authenticator authn.Authenticator // proves the user again before a password or an e-mail address changes
+	Rules         password.Rules
+	Lifetimes     logout.Lifetimes
+	Policy        policy.Logout
 
 	RedirectToSignIn func(w http.ResponseWriter, r *http.Request, path string) // has the browser sign in and come back to path
 	LogoutView       *logoutview.Handler                                       // ends this browser's session and answers with the signed-out page

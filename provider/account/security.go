@@ -28,7 +28,7 @@ func (h *Handler) renderSecurity(w http.ResponseWriter, r *http.Request, v viewe
 	}
 	page := templates.SecurityPage{AccountPage: accountPage, PasswordAction: h.Site.Path("/account/password"), EmailAction: h.Site.Path("/account/email"),
 		Login: v.user.Name, Email: v.user.Email, MinPassword: password.MinCharacters, SessionScopes: []templates.LogoutScope{templates.ScopeOthers, templates.ScopeAll}}
-	if h.EndAllSessions {
+	if h.Policy.PasswordChangeEndsAll() {
 		page.SessionScopes = []templates.LogoutScope{templates.ScopeAll, templates.ScopeOthers}
 	}
 	update(&page)
@@ -125,7 +125,7 @@ func (h *Handler) changeUser(w http.ResponseWriter, r *http.Request, v viewer, a
 	now := h.Site.Now()
 	event := storage.Event{At: now, Kind: eventKind, By: cause.By, Subject: user.Subject, Address: cause.Address}
 	change := storage.Change{User: &user, Events: []storage.Event{event}}
-	endAll := scope == string(templates.ScopeAll) || scope == "" && h.EndAllSessions
+	endAll := scope == string(templates.ScopeAll) || scope == "" && h.Policy.PasswordChangeEndsAll()
 	if endAll {
 		h.endAndRender(w, r, v, storage.ScopeAll, storage.EndRequest{Selector: storage.Selector{Subject: user.Subject}, Cause: cause, Change: change})
 		return

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/curfew-id/curfew/logout"
+	"github.com/curfew-id/curfew/provider/policy"
 	"github.com/curfew-id/curfew/provider/web"
 	"github.com/curfew-id/curfew/storage"
 )
@@ -20,10 +21,10 @@ type Store interface {
 
 // Handler serves /signed-out/… and ends sessions of the browser that asks.
 type Handler struct {
-	Site          *web.Site
-	Store         Store
-	Terminator    *logout.Terminator
-	ContinueAfter time.Duration // how long the signed-out page waits for apps before it follows the post-logout redirect
+	Site       *web.Site
+	Store      Store
+	Terminator *logout.Terminator
+	Policy     policy.Logout
 }
 
 // OfflineClientNames are the names of the clients that keep offline access when the user's sessions end, each once.

@@ -57,7 +57,7 @@ func (h *Handler) renderSignedOut(w http.ResponseWriter, r *http.Request, result
 		OfflineURL:    h.Site.Path("/account/applications"),
 		EvictURL:      h.Site.Path(EvictPath),
 		ContinueURL:   result.Return.URL(),
-		RedirectDelay: h.ContinueAfter,
+		RedirectDelay: h.Policy.RedirectDelay,
 		SignInURL:     h.Site.Path("/account"),
 		MeaningURL:    h.Site.Path(MeaningPath),
 	}

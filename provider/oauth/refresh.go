@@ -47,7 +47,7 @@ func (s *Server) revokeReusedRefreshToken(ctx context.Context, c *storage.Client
 	switch {
 	case g.Offline():
 		sel = storage.Selector{Grant: g.ID}
-	case !s.ReuseEndsSession:
+	case !s.Policy.RefreshReuseEndsSession():
 		sel.Client = c.ClientID
 	}
 	if err := s.endAfterReuse(ctx, c, sel, storage.ReasonRefreshReuse); err != nil {

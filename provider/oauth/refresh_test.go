@@ -77,7 +77,7 @@ func TestStolenRefreshTokenEndsTheClientsShare(t *testing.T) {
 
 func TestStolenRefreshTokenEndsTheSessionWhereSetSo(t *testing.T) {
 	g := newRig(t)
-	g.server.ReuseEndsSession = true
+	g.server.Policy.RefreshReuse = "session"
 	g.mustClient("shop", nil)
 	s, shop := g.mustTokens("shop", "openid")
 	g.refresh("shop", shop.text("refresh_token"))

@@ -17,6 +17,7 @@ import (
 	"github.com/curfew-id/curfew/logout"
 	"github.com/curfew-id/curfew/provider/keys"
 	"github.com/curfew-id/curfew/provider/oauth"
+	"github.com/curfew-id/curfew/provider/policy"
 	"github.com/curfew-id/curfew/provider/providertest"
 	"github.com/curfew-id/curfew/provider/tokens"
 	"github.com/curfew-id/curfew/storage"
@@ -51,7 +52,7 @@ func newRig(t testing.TB, more ...string) *rig {
 	t.Helper()
 	g := &rig{t: t, store: providertest.MustOpenStore(t), clock: providertest.NewClock(), clients: &providertest.Clients{}}
 	g.ring = providertest.MustLoadKeys(t, g.store, issuer, g.clock.Now, append([]string{keys.ES256}, more...)...)
-	minter := &tokens.Minter{Issuer: issuer, Ring: g.ring, Lifetimes: tokens.Lifetimes{
+	minter := &tokens.Minter{Issuer: issuer, Ring: g.ring, Lifetimes: policy.Token{
 		Code:        time.Minute,
 		Opaque:      time.Hour,
 		JWT:         10 * time.Minute,

@@ -10,6 +10,7 @@ import (
 
 	"github.com/curfew-id/curfew/logout"
 	"github.com/curfew-id/curfew/provider/keys"
+	"github.com/curfew-id/curfew/provider/policy"
 	"github.com/curfew-id/curfew/provider/tokens"
 	"github.com/curfew-id/curfew/storage"
 )
@@ -36,7 +37,7 @@ type Fetcher interface {
 	FetchJSON(ctx context.Context, uri string, maxBytes int64, maxAge time.Duration) ([]byte, error)
 }
 
-// Server answers programs. All fields are needed but Log and ReuseEndsSession.
+// Server answers programs. All fields are needed but Log and Policy.
 type Server struct {
 	op.UnimplementedServer
 
@@ -48,9 +49,7 @@ type Server struct {
 	Fetch      Fetcher // jwks_uri
 	Now        func() time.Time
 	Log        *slog.Logger // nil: the default logger
-
-	// ReuseEndsSession: a refresh token that is used twice ends the whole session, not only that client's share.
-	ReuseEndsSession bool
+	Policy     policy.Logout
 }
 
 var _ op.Server = (*Server)(nil)

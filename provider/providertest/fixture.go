@@ -23,8 +23,7 @@ import (
 	"github.com/curfew-id/curfew/provider"
 	"github.com/curfew-id/curfew/provider/keys"
 	"github.com/curfew-id/curfew/provider/password"
-	"github.com/curfew-id/curfew/provider/signin"
-	"github.com/curfew-id/curfew/provider/tokens"
+	"github.com/curfew-id/curfew/provider/policy"
 	"github.com/curfew-id/curfew/storage"
 	"github.com/curfew-id/curfew/storage/bolt"
 )
@@ -71,13 +70,13 @@ func MustStartOn(t testing.TB, file bolt.Options, configure func(*provider.Confi
 		Egress:       f.Clients,
 		Log:          slog.New(slog.DiscardHandler),
 		PasswordCost: CheapPasswords,
-		SessionLifetimes: signin.Lifetimes{
+		Session: policy.Session{
 			Idle:             8 * time.Hour,
 			Absolute:         24 * time.Hour,
 			RememberIdle:     14 * 24 * time.Hour,
 			RememberAbsolute: 30 * 24 * time.Hour,
 		},
-		TokenLifetimes: tokens.Lifetimes{
+		Token: policy.Token{
 			Code:        time.Minute,
 			Opaque:      time.Hour,
 			JWT:         10 * time.Minute,

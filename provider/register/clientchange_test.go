@@ -4,12 +4,12 @@ import (
 	"testing"
 	"time"
 
-	"github.com/curfew-id/curfew/provider/register"
+	"github.com/curfew-id/curfew/provider/policy"
 	"github.com/curfew-id/curfew/storage"
 )
 
 func TestClientThatGivesUpOfflineAccessLosesIt(t *testing.T) {
-	o := mustStart(t, register.ModeOpen, "")
+	o := mustStart(t, policy.RegistrationOpen, "")
 	c := o.must(201, "POST", "/register", "", `{"redirect_uris":["https://rp.example/cb"],"grant_types":["authorization_code","refresh_token"]}`)
 	ctx := t.Context()
 	if err := o.store.PutUser(ctx, storage.User{Subject: "ada", Name: "ada", Created: o.clock.Now()}); err != nil {

@@ -11,6 +11,7 @@ import (
 
 	"github.com/curfew-id/curfew/logout"
 	"github.com/curfew-id/curfew/provider/keys"
+	"github.com/curfew-id/curfew/provider/policy"
 	"github.com/curfew-id/curfew/storage"
 )
 
@@ -18,16 +19,6 @@ import (
 const (
 	Path       = "/register"
 	ClientPath = "/register/{client}"
-)
-
-// Mode says who may register clients.
-type Mode string
-
-// The modes.
-const (
-	ModeOff   Mode = "off"   // nobody; the zero value means the same
-	ModeToken Mode = "token" // who has an initial access token (RFC 7591 §3)
-	ModeOpen  Mode = "open"  // everybody
 )
 
 // maxOpenClients is how many dynamic clients there may be before open registration takes no more. Everybody may call it, so
@@ -45,10 +36,8 @@ type Store interface {
 
 // Handler serves dynamic client registration and its management.
 type Handler struct {
-	Issuer        string // no trailing slash
-	Mode          Mode
-	Defaults      []byte // JSON: the per-client choices that open registration gives, checked by CheckDefaults
-	AllowLogos    bool   // keep logo_uri; without it a logo is left out
+	Issuer        string              // no trailing slash
+	Policy        policy.Registration // CheckDefaults accepts its Defaults
 	Registrar     *Registrar
 	Store         Store
 	Terminator    *logout.Terminator
@@ -61,7 +50,7 @@ type Handler struct {
 
 // Register serves POST /register (RFC 7591 §3, Registration §3).
 func (h *Handler) Register(w http.ResponseWriter, r *http.Request) {
-	if h.Mode != ModeToken && h.Mode != ModeOpen {
+	if !h.Policy.Enabled() {
 		http.NotFound(w, r)
 		return
 	}
@@ -81,7 +70,7 @@ func (h *Handler) Register(w http.ResponseWriter, r *http.Request) {
 		h.writeError(w, r, err)
 		return
 	}
-	if !h.AllowLogos {
+	if !h.Policy.Logo {
 		m.LogoURI = ""
 	}
 	if initialToken.Hash.IsZero() {
@@ -108,8 +97,8 @@ func (h *Handler) Register(w http.ResponseWriter, r *http.Request) {
 // authorize tells which choices a caller's clients get, and the initial access token that lets the caller in, if there is one.
 func (h *Handler) authorize(r *http.Request, now time.Time) (defaults []byte, t storage.InitialAccessToken, err error) {
 	token, found := bearerToken(r)
-	if !found && h.Mode == ModeOpen {
-		return h.Defaults, storage.InitialAccessToken{}, nil
+	if !found && h.Policy.Mode == policy.RegistrationOpen {
+		return h.Policy.Defaults, storage.InitialAccessToken{}, nil
 	}
 	if !found {
 		return nil, storage.InitialAccessToken{}, errNoToken

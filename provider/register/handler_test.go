@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/curfew-id/curfew/provider/policy"
 	"github.com/curfew-id/curfew/provider/register"
 	"github.com/curfew-id/curfew/storage"
 	"github.com/curfew-id/curfew/storage/bolt"
@@ -17,7 +18,7 @@ import (
 // TestOpenRegistrationHasADailyLimit: what everybody may send must not make the audit trail grow, or have us fetch, without end. What an operator
 // let in goes on.
 func TestOpenRegistrationHasADailyLimit(t *testing.T) {
-	o := mustStart(t, register.ModeOpen, "")
+	o := mustStart(t, policy.RegistrationOpen, "")
 	const good, bad = `{"redirect_uris":["https://rp.example/cb"]}`, `{"redirect_uris":["http://rp.example/cb"]}`
 	c := o.must(http.StatusCreated, "POST", "/register", "", good)
 	o.mustInitialToken("suite", "initial", "", -1)
@@ -35,7 +36,7 @@ func TestOpenRegistrationHasADailyLimit(t *testing.T) {
 }
 
 func TestRegistrationIsOffUnlessSwitchedOn(t *testing.T) {
-	for _, mode := range []register.Mode{"", register.ModeOff} {
+	for _, mode := range []string{"", policy.RegistrationOff} {
 		if w := mustStart(t, mode, "").do("POST", "/register", "", minimalMetadata); w.Code != http.StatusNotFound {
 			t.Errorf("mode %q: got %d, want 404", mode, w.Code)
 		}
@@ -44,7 +45,7 @@ func TestRegistrationIsOffUnlessSwitchedOn(t *testing.T) {
 
 // What oidcc-registration-… and the other modules read in the answer.
 func TestAnswerHasWhatTheConformanceSuiteReads(t *testing.T) {
-	o := mustStart(t, register.ModeOpen, "")
+	o := mustStart(t, policy.RegistrationOpen, "")
 	c := o.must(201, "POST", "/register", "", `{"redirect_uris":["https://rp.example/cb"],"client_name":"RP","initiate_login_uri":"https://rp.example/start","unknown_member":{"a":1}}`)
 	if c.ClientID == "" || len(c.Secret) < 43 || c.SecretExpires == nil || *c.SecretExpires != 0 || c.Issued != o.clock.Now().Unix() {
 		t.Errorf("got %+v, want client_id, client_secret, client_secret_expires_at 0 and client_id_issued_at", c)
@@ -68,7 +69,7 @@ func TestAnswerHasWhatTheConformanceSuiteReads(t *testing.T) {
 }
 
 func TestBadMetadataEarnsTheRegisteredCodes(t *testing.T) {
-	o := mustStart(t, register.ModeOpen, "")
+	o := mustStart(t, policy.RegistrationOpen, "")
 	for _, c := range []struct{ code, body string }{
 		{register.InvalidRedirectURI, `{"redirect_uris":["https://rp.example/cb#fragment"]}`}, // oidcc-redirect-uri-regfrag
 		{register.InvalidRedirectURI, `{}`},
@@ -92,7 +93,7 @@ func TestBadMetadataEarnsTheRegisteredCodes(t *testing.T) {
 
 // oidcc-registration-sector-uri and oidcc-registration-sector-bad
 func TestSectorIdentifierHasToListTheRedirectURIs(t *testing.T) {
-	o := mustStart(t, register.ModeOpen, "")
+	o := mustStart(t, policy.RegistrationOpen, "")
 	const body = `{"redirect_uris":["https://a.example/cb","https://b.example/cb"],"subject_type":"pairwise","sector_identifier_uri":"https://sector.example/list"}`
 	if text := o.mustRefuse(400, register.InvalidMetadata, "POST", "/register", "", body); strings.Contains(text, "10.0.0.7") {
 		t.Errorf("got %q, which maps our network", text)
@@ -115,7 +116,7 @@ func TestSectorIdentifierHasToListTheRedirectURIs(t *testing.T) {
 }
 
 func TestNothingButTheSectorIsFetchedAtRegistration(t *testing.T) {
-	o := mustStart(t, register.ModeOpen, "")
+	o := mustStart(t, policy.RegistrationOpen, "")
 	o.handler.Registrar.Fetch = noFetch{t}
 	o.must(201, "POST", "/register", "", `{"redirect_uris":["https://rp.example/cb"],"jwks_uri":"https://rp.example/jwks","token_endpoint_auth_method":"private_key_jwt",
 		"logo_uri":"https://rp.example/logo.png","policy_uri":"https://rp.example/policy","request_uris":["https://rp.example/request#hash"],
@@ -130,7 +131,7 @@ func (n noFetch) FetchJSON(_ context.Context, uri string, _ int64, _ time.Durati
 }
 
 func TestStrangerCannotTakeWhatOnlyAnOperatorGives(t *testing.T) {
-	o := mustStart(t, register.ModeOpen, "")
+	o := mustStart(t, policy.RegistrationOpen, "")
 	for _, body := range []string{
 		`{"redirect_uris":["https://rp.example/cb"],"client_id":"mail","client_secret":"0123456789012345678901234567890123456789","require_pkce":false,"consent":"skip","audience":["https://bank.example"],"backend_logout":"session","logout_scope":"all"}`,
 		`{"redirect_uris":["https://rp.example/cb"],"Client_ID":"mail","REQUIRE_PKCE":false,"Consent":"skip","Audience":["https://bank.example"],"Backend_logout":"session","Logout_Scope":"everywhere","dynamic":false,"disabled":false,"secret_hash":"AAAA"}`,
@@ -151,7 +152,7 @@ func TestStrangerCannotTakeWhatOnlyAnOperatorGives(t *testing.T) {
 }
 
 func TestOpenSettingGivesItsDefaultsToPlainMetadataOnly(t *testing.T) {
-	o := mustStart(t, register.ModeOpen, `{"require_pkce":false,"consent":"skip","check_session":true}`)
+	o := mustStart(t, policy.RegistrationOpen, `{"require_pkce":false,"consent":"skip","check_session":true}`)
 	c := o.must(201, "POST", "/register", "", minimalMetadata)
 	if c.RequirePKCE == nil || *c.RequirePKCE || c.Consent != "skip" || !c.CheckSession {
 		t.Errorf("got %+v, want the defaults", c.Metadata)
@@ -167,7 +168,7 @@ func TestOpenSettingGivesItsDefaultsToPlainMetadataOnly(t *testing.T) {
 }
 
 func TestGrantTypesThatWeLackAreLeftOutBesideOneThatWeHave(t *testing.T) {
-	o := mustStart(t, register.ModeOpen, "")
+	o := mustStart(t, policy.RegistrationOpen, "")
 	c := o.must(201, "POST", "/register", "", `{"redirect_uris":["https://rp.example/cb"],"grant_types":["authorization_code","urn:ietf:params:oauth:grant-type:device_code","refresh_token"]}`)
 	if got := strings.Join(c.GrantTypes, " "); got != "authorization_code refresh_token" {
 		t.Errorf("got grant types %q", got)
@@ -176,12 +177,12 @@ func TestGrantTypesThatWeLackAreLeftOutBesideOneThatWeHave(t *testing.T) {
 }
 
 func TestLogoIsLeftOutUnlessAllowed(t *testing.T) {
-	o := mustStart(t, register.ModeOpen, "")
+	o := mustStart(t, policy.RegistrationOpen, "")
 	const body = `{"redirect_uris":["https://rp.example/cb"],"logo_uri":"https://rp.example/logo.png"}`
 	if c := o.must(201, "POST", "/register", "", body); c.LogoURI != "" {
 		t.Errorf("got logo %q, want none", c.LogoURI)
 	}
-	o.handler.AllowLogos = true
+	o.handler.Policy.Logo = true
 	if c := o.must(201, "POST", "/register", "", body); c.LogoURI == "" {
 		t.Error("got no logo although it is allowed")
 	}
@@ -199,7 +200,7 @@ func (fullStore) ListClients(context.Context, storage.Page) ([]*storage.Client, 
 }
 
 func TestOpenRegistrationCannotFillTheStore(t *testing.T) {
-	o := mustStart(t, register.ModeOpen, "")
+	o := mustStart(t, policy.RegistrationOpen, "")
 	o.handler.Store = fullStore{o.store}
 	o.mustRefuse(503, "temporarily_unavailable", "POST", "/register", "", minimalMetadata)
 	o.mustInitialToken("suite", "initial", "", -1)
@@ -214,7 +215,7 @@ func (failingStore) RegisterClient(context.Context, storage.Client, storage.Hash
 }
 
 func TestUnknownErrorSaysNothing(t *testing.T) {
-	o := mustStart(t, register.ModeOpen, "")
+	o := mustStart(t, policy.RegistrationOpen, "")
 	o.handler.Store = failingStore{o.store}
 	if text := o.mustRefuse(500, "server_error", "POST", "/register", "", minimalMetadata); text != "" {
 		t.Errorf("got %q, want no word", text)

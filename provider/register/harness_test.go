@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/curfew-id/curfew/logout"
+	"github.com/curfew-id/curfew/provider/policy"
 	"github.com/curfew-id/curfew/provider/providertest"
 	"github.com/curfew-id/curfew/provider/register"
 	"github.com/curfew-id/curfew/storage"
@@ -26,14 +27,14 @@ type fixture struct {
 	clock   *providertest.Clock
 }
 
-func mustStart(t *testing.T, mode register.Mode, defaults string) *fixture {
+func mustStart(t *testing.T, mode, defaults string) *fixture {
 	t.Helper()
 	o := &fixture{t: t, store: providertest.MustOpenStore(t), web: &providertest.Clients{}, clock: providertest.NewClock()}
 	now := o.clock.Now
 	quiet := slog.New(slog.DiscardHandler)
 	wrap := func(client string, secret []byte) ([]byte, error) { return fmt.Appendf(nil, "wrapped %s", client), nil }
 	o.handler = &register.Handler{
-		Issuer: "https://op.example", Mode: mode, Defaults: []byte(defaults), Registrar: &register.Registrar{Fetch: o.web, WrapSecret: wrap, Now: now},
+		Issuer: "https://op.example", Policy: policy.Registration{Mode: mode, Defaults: []byte(defaults)}, Registrar: &register.Registrar{Fetch: o.web, WrapSecret: wrap, Now: now},
 		Store: o.store, Terminator: &logout.Terminator{Store: o.store, Now: now, Issuer: "https://op.example", Log: quiet}, Log: quiet,
 	}
 	o.mux = http.NewServeMux()

@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/curfew-id/curfew/provider/policy"
 	"github.com/curfew-id/curfew/provider/register"
 	"github.com/curfew-id/curfew/storage"
 )
@@ -19,7 +20,7 @@ func (o *fixture) mustInitialToken(name, secret, defaults string, uses int) {
 }
 
 func TestInitialAccessTokenLetsInAsOftenAsItSays(t *testing.T) {
-	o := mustStart(t, register.ModeToken, `{"consent":"skip"}`)
+	o := mustStart(t, policy.RegistrationToken, `{"consent":"skip"}`)
 	o.mustInitialToken("suite", "initial", `{"require_pkce":false}`, 2)
 	o.mustRefuse(401, "", "POST", "/register", "", minimalMetadata)
 	o.mustRefuse(401, "invalid_token", "POST", "/register", "wrong", minimalMetadata)
@@ -36,7 +37,7 @@ func TestInitialAccessTokenLetsInAsOftenAsItSays(t *testing.T) {
 }
 
 func TestLastUseOfAnInitialTokenIsTakenOnce(t *testing.T) {
-	o := mustStart(t, register.ModeToken, "")
+	o := mustStart(t, policy.RegistrationToken, "")
 	o.mustInitialToken("one", "initial", "", 1)
 	var work sync.WaitGroup
 	codes := make([]int, 20)

@@ -8,6 +8,7 @@ import (
 	"net/http"
 
 	"github.com/curfew-id/curfew/logout"
+	"github.com/curfew-id/curfew/provider/policy"
 	"github.com/curfew-id/curfew/storage"
 )
 
@@ -48,10 +49,10 @@ func (h *Handler) Update(w http.ResponseWriter, r *http.Request) {
 		h.writeError(w, r, err)
 		return
 	}
-	if !h.AllowLogos {
+	if !h.Policy.Logo {
 		m.LogoURI = ""
 	}
-	if h.Mode == ModeOpen {
+	if h.Policy.Mode == policy.RegistrationOpen {
 		if err := h.openQuota.consume(h.Registrar.Now()); err != nil {
 			h.writeError(w, r, err)
 			return

@@ -7,12 +7,13 @@ import (
 	"testing"
 	"time"
 
+	"github.com/curfew-id/curfew/provider/policy"
 	"github.com/curfew-id/curfew/provider/register"
 	"github.com/curfew-id/curfew/storage"
 )
 
 func TestOnlyTheHolderOfTheTokenManagesAClient(t *testing.T) {
-	o := mustStart(t, register.ModeOpen, "")
+	o := mustStart(t, policy.RegistrationOpen, "")
 	mine := o.must(201, "POST", "/register", "", minimalMetadata)
 	other := o.must(201, "POST", "/register", "", minimalMetadata)
 	o.mustInitialToken("suite", "initial", "", -1)
@@ -39,7 +40,7 @@ func TestOnlyTheHolderOfTheTokenManagesAClient(t *testing.T) {
 }
 
 func TestUpdateReplacesMetadataButNotTheOperatorsChoices(t *testing.T) {
-	o := mustStart(t, register.ModeOpen, `{"require_pkce":false,"consent":"skip"}`)
+	o := mustStart(t, policy.RegistrationOpen, `{"require_pkce":false,"consent":"skip"}`)
 	c := o.must(201, "POST", "/register", "", `{"redirect_uris":["https://rp.example/cb"],"client_name":"Old","contacts":["a@rp.example"]}`)
 	put := func(more string) string {
 		return `{"client_id":"` + c.ClientID + `","redirect_uris":["https://rp.example/new"]` + more + `}`
@@ -69,7 +70,7 @@ func TestUpdateReplacesMetadataButNotTheOperatorsChoices(t *testing.T) {
 }
 
 func TestDeletedClientIsNotifiedAndRemoved(t *testing.T) {
-	o := mustStart(t, register.ModeOpen, "")
+	o := mustStart(t, policy.RegistrationOpen, "")
 	c := o.must(201, "POST", "/register", "", `{"redirect_uris":["https://rp.example/cb"],"backchannel_logout_uri":"https://rp.example/bcl"}`)
 	ctx := t.Context()
 	if err := o.store.PutUser(ctx, storage.User{Subject: "ada", Name: "ada", Created: o.clock.Now()}); err != nil {
@@ -117,7 +118,7 @@ func TestDeletedClientIsNotifiedAndRemoved(t *testing.T) {
 }
 
 func TestDisabledClientCannotManageItself(t *testing.T) {
-	o := mustStart(t, register.ModeOpen, "")
+	o := mustStart(t, policy.RegistrationOpen, "")
 	c := o.must(201, "POST", "/register", "", minimalMetadata)
 	stored, err := o.store.Client(t.Context(), c.ClientID)
 	if err != nil {
@@ -134,7 +135,7 @@ func TestDisabledClientCannotManageItself(t *testing.T) {
 }
 
 func TestEveryChangeLeavesAnAuditLine(t *testing.T) {
-	o := mustStart(t, register.ModeToken, "")
+	o := mustStart(t, policy.RegistrationToken, "")
 	o.handler.RemoteAddress = func(*http.Request) string { return "192.0.2.7" }
 	o.mustInitialToken("suite", "initial", "", -1)
 	before := o.store.Commits()

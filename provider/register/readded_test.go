@@ -7,7 +7,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/curfew-id/curfew/provider/register"
+	"github.com/curfew-id/curfew/provider/policy"
 	"github.com/curfew-id/curfew/storage"
 )
 
@@ -27,7 +27,7 @@ func (l *delayedBody) Read(p []byte) (int, error) {
 
 // Whoever held the token of a client that was removed must not get hold of another of the same name by a request that began before.
 func TestSlowUpdateDoesNotReachAClientThatCameLater(t *testing.T) {
-	o := mustStart(t, register.ModeOpen, "")
+	o := mustStart(t, policy.RegistrationOpen, "")
 	c := o.must(201, "POST", "/register", "", minimalMetadata)
 	fresh := storage.Client{Metadata: storage.Metadata{ClientID: c.ClientID, RedirectURIs: []string{"https://new.example/cb"}}, SecretHash: storage.HashOf("new"), Created: o.clock.Now()}
 	body := &delayedBody{body: strings.NewReader(`{"client_id":"` + c.ClientID + `","redirect_uris":["https://old.example/cb"]}`), before: func() {

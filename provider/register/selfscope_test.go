@@ -10,15 +10,15 @@ import (
 	"testing/synctest"
 
 	"github.com/curfew-id/curfew/provider"
+	"github.com/curfew-id/curfew/provider/policy"
 	"github.com/curfew-id/curfew/provider/providertest"
-	"github.com/curfew-id/curfew/provider/register"
 )
 
 // TestClientCannotRegisterPrivilegedScopes: a scope beyond those about people is a right at somebody's API. A client that registered itself gets it
 // from an operator or not at all, and keeps it when it changes its registration.
 func TestClientCannotRegisterPrivilegedScopes(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		o := providertest.MustStart(t, func(c *provider.Config) { c.RegistrationMode = register.ModeOpen })
+		o := providertest.MustStart(t, func(c *provider.Config) { c.Registration.Mode = policy.RegistrationOpen })
 		var made struct {
 			ID     string `json:"client_id"`
 			Secret string `json:"client_secret"`

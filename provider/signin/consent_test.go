@@ -12,8 +12,8 @@ import (
 	"time"
 
 	"github.com/curfew-id/curfew/provider"
+	"github.com/curfew-id/curfew/provider/policy"
 	"github.com/curfew-id/curfew/provider/providertest"
-	"github.com/curfew-id/curfew/provider/register"
 	"github.com/curfew-id/curfew/storage"
 )
 
@@ -122,7 +122,7 @@ func TestConsentSaysWhoAndWhat(t *testing.T) {
 // TestConsentSaysThatAnApplicationRegisteredItself: anybody may have, under any name (ASVS 10.4.7).
 func TestConsentSaysThatAnApplicationRegisteredItself(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		o := providertest.MustStart(t, func(c *provider.Config) { c.RegistrationMode = register.ModeOpen })
+		o := providertest.MustStart(t, func(c *provider.Config) { c.Registration.Mode = policy.RegistrationOpen })
 		o.MustAddClient("atlas", func(m *storage.Metadata) { m.Consent = "" })
 		r := httptest.NewRequest(http.MethodPost, "/register", strings.NewReader(`{"client_name":"Your bank","redirect_uris":["https://evil.example/cb"]}`))
 		r.Header.Set("Content-Type", "application/json")

@@ -10,6 +10,7 @@ import (
 	"github.com/curfew-id/curfew/logout"
 	"github.com/curfew-id/curfew/provider/authn"
 	"github.com/curfew-id/curfew/provider/keys"
+	"github.com/curfew-id/curfew/provider/policy"
 	"github.com/curfew-id/curfew/provider/tokens"
 	"github.com/curfew-id/curfew/provider/web"
 	"github.com/curfew-id/curfew/storage"
@@ -39,12 +40,8 @@ type RequestObjects interface {
 	Merge(ctx context.Context, v url.Values, client func(context.Context, string) (*storage.Client, error)) (url.Values, error)
 }
 
-// Lifetimes are how long sessions and interactions last.
-type Lifetimes struct {
-	Idle, Absolute                 time.Duration
-	RememberIdle, RememberAbsolute time.Duration // with "keep me signed in"
-	Interaction                    time.Duration // how long a sign-in or consent page may stay open
-}
+// interactionLifetime is how long a sign-in or consent page may stay open.
+const interactionLifetime = time.Hour
 
 // Handler serves /authorize, /login/… and /consent/….
 type Handler struct {
@@ -55,7 +52,7 @@ type Handler struct {
 	HintVerifier   HintVerifier
 	RequestObjects RequestObjects
 	Authenticators []authn.Authenticator // the ways to sign in; the first is offered first
-	Lifetimes      Lifetimes
+	Lifetimes      policy.Session
 }
 
 const (

@@ -76,7 +76,7 @@ func (req *interaction) coveredBy(c storage.Consent) bool {
 
 // redirectToInteraction seals the request for this browser and redirects to the page of the next step.
 func (h *Handler) redirectToInteraction(w http.ResponseWriter, r *http.Request, req *authRequest, purpose, path string) {
-	interactionID, err := h.Site.SealInteraction(w, r, purpose, req.interaction, h.Lifetimes.Interaction)
+	interactionID, err := h.Site.SealInteraction(w, r, purpose, req.interaction, interactionLifetime)
 	if errors.Is(err, web.ErrInteractionSize) {
 		err = oauthError("invalid_request", "the request is too large: state, nonce, claims and redirect_uri together may have about 2000 characters")
 	}

@@ -50,7 +50,7 @@ func (h *Handler) prompt(w http.ResponseWriter, r *http.Request, req *authReques
 			if next.MethodState, err = json.Marshal(state); err != nil {
 				return "", "", fmt.Errorf("encode the state of %s: %w", h.authenticator(req).Method(), err)
 			}
-			interactionID, err = h.Site.SealInteraction(w, r, purposeLogin, next, h.Lifetimes.Interaction)
+			interactionID, err = h.Site.SealInteraction(w, r, purposeLogin, next, interactionLifetime)
 			return h.Site.Path("/login/" + interactionID), interactionID, err
 		},
 	}
@@ -86,7 +86,7 @@ func (h *Handler) otherMethods(w http.ResponseWriter, r *http.Request, req *auth
 		}
 		next := req.interaction
 		next.Method, next.MethodState = a.Method(), nil
-		interactionID, err := h.Site.SealInteraction(w, r, purposeLogin, next, h.Lifetimes.Interaction)
+		interactionID, err := h.Site.SealInteraction(w, r, purposeLogin, next, interactionLifetime)
 		if err != nil {
 			return nil, err
 		}
@@ -158,6 +158,6 @@ func (h *Handler) requestingApp(req *authRequest) *templates.App {
 func (h *Handler) otherAccountURL(w http.ResponseWriter, r *http.Request, req *authRequest) (string, error) {
 	next := req.interaction
 	next.UseOtherAccount = true
-	interactionID, err := h.Site.SealInteraction(w, r, purposeLogin, next, h.Lifetimes.Interaction)
+	interactionID, err := h.Site.SealInteraction(w, r, purposeLogin, next, interactionLifetime)
 	return h.Site.Path("/login/" + interactionID), err
 }

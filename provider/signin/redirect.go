@@ -9,7 +9,7 @@ import (
 // RedirectToSignIn sends the browser to sign in and then to path, one of our own pages. path never comes from a parameter.
 func (h *Handler) RedirectToSignIn(w http.ResponseWriter, r *http.Request, path string) {
 	req := interaction{ReturnPath: path, ReceivedAt: h.Site.Now().UnixMilli()}
-	interactionID, err := h.Site.SealInteraction(w, r, purposeLogin, req, h.Lifetimes.Interaction)
+	interactionID, err := h.Site.SealInteraction(w, r, purposeLogin, req, interactionLifetime)
 	if err != nil {
 		h.Site.RenderError(w, r, web.PageErrorFrom(err))
 		return

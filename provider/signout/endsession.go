@@ -46,7 +46,7 @@ func (h *Handler) EndSession(w http.ResponseWriter, r *http.Request) {
 		h.renderNoSession(w, r, req)
 		return
 	}
-	if req.Problem != "" || !h.hintMatchesSession(req, &session) || h.AlwaysConfirm {
+	if req.Problem != "" || !h.hintMatchesSession(req, &session) || h.Policy.AlwaysConfirm {
 		// §2: the OP MUST ask the user if there is no hint or it does not match the session.
 		h.renderConfirmation(w, r, req, &session)
 		return
@@ -57,9 +57,9 @@ func (h *Handler) EndSession(w http.ResponseWriter, r *http.Request) {
 // scopeOf returns how much the request ends unless the user chooses otherwise.
 func (h *Handler) scopeOf(req logoutRequest) storage.LogoutScope {
 	if req.client == nil {
-		return h.DefaultScope
+		return h.Policy.Scope
 	}
-	return req.client.LogoutScopeOr(h.DefaultScope)
+	return req.client.LogoutScopeOr(h.Policy.Scope)
 }
 
 // endForRequest ends what scope says and answers with the signed-out page.

@@ -7,6 +7,7 @@ import (
 	"github.com/curfew-id/curfew/logout"
 	"github.com/curfew-id/curfew/provider/keys"
 	"github.com/curfew-id/curfew/provider/logoutview"
+	"github.com/curfew-id/curfew/provider/policy"
 	"github.com/curfew-id/curfew/provider/web"
 	"github.com/curfew-id/curfew/storage"
 )
@@ -27,15 +28,14 @@ type HintVerifier interface {
 
 // Handler serves /end_session.
 type Handler struct {
-	Site          *web.Site
-	Store         Store
-	Terminator    *logout.Terminator
-	View          *logoutview.Handler
-	HintVerifier  HintVerifier
-	SubjectFor    func(subject string, c *storage.Client) string
-	Lifetimes     logout.Lifetimes
-	DefaultScope  storage.LogoutScope // of logout requests of clients that registered no logout_scope
-	AlwaysConfirm bool                // ask the user even if a hint matches the session
+	Site         *web.Site
+	Store        Store
+	Terminator   *logout.Terminator
+	View         *logoutview.Handler
+	HintVerifier HintVerifier
+	SubjectFor   func(subject string, c *storage.Client) string
+	Lifetimes    logout.Lifetimes
+	Policy       policy.Logout
 }
 
 const (

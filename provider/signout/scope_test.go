@@ -29,7 +29,7 @@ func TestSignOutEndsWhatWasConfigured(t *testing.T) {
 	} {
 		for _, ask := range []bool{false, true} {
 			synctest.Test(t, func(t *testing.T) {
-				o := providertest.MustStart(t, func(p *provider.Config) { p.LogoutScope, p.LogoutAlwaysConfirm = c.deployment, ask })
+				o := providertest.MustStart(t, func(p *provider.Config) { p.Logout.Scope, p.Logout.AlwaysConfirm = c.deployment, ask })
 				o.MustAddClient("atlas", func(m *storage.Metadata) { m.LogoutScope = c.client })
 				o.MustAddClient("ledger", nil)
 				here, phone := o.Browser(), o.Browser()

@@ -9,18 +9,18 @@ import (
 	"testing"
 
 	"github.com/curfew-id/curfew/provider"
+	"github.com/curfew-id/curfew/provider/policy"
 	"github.com/curfew-id/curfew/provider/providertest"
-	"github.com/curfew-id/curfew/provider/register"
 )
 
 // Discovery 1.0 §3: what is advertised works, and what works is advertised.
 
 func TestAdvertisedEndpointsAreThere(t *testing.T) {
-	for _, mode := range []register.Mode{"", register.ModeOff, register.ModeToken, register.ModeOpen} {
+	for _, mode := range []string{"", policy.RegistrationOff, policy.RegistrationToken, policy.RegistrationOpen} {
 		for _, checkSession := range []bool{false, true} {
-			runOnce(t, func(c *provider.Config) { c.RegistrationMode, c.CheckSession = mode, checkSession }, func(m *module) {
+			runOnce(t, func(c *provider.Config) { c.Registration.Mode, c.CheckSession = mode, checkSession }, func(m *module) {
 				d := m.discovery()
-				optional := map[string]bool{"registration_endpoint": mode == register.ModeToken || mode == register.ModeOpen, "check_session_iframe": checkSession}
+				optional := map[string]bool{"registration_endpoint": mode == policy.RegistrationToken || mode == policy.RegistrationOpen, "check_session_iframe": checkSession}
 				for name, on := range optional {
 					if (d[name] != nil) != on {
 						m.Errorf("registration %q, check_session %v: got %s %v", mode, checkSession, name, d[name])

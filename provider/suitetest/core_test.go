@@ -114,7 +114,7 @@ func TestScopesThatAreNotUnderstoodAreIgnored(t *testing.T) {
 
 // TestConsentIsAskedOnceAndMayBeDenied (Core §3.1.2.4).
 func TestConsentIsAskedOnceAndMayBeDenied(t *testing.T) {
-	ask := func(c *provider.Config) { c.RegistrationDefaults = []byte(`{"require_pkce":false}`) }
+	ask := func(c *provider.Config) { c.Registration.Defaults = []byte(`{"require_pkce":false}`) }
 	runOnce(t, ask, func(m *module) {
 		m.mustRegister(nil)
 		q := m.request("scope", "openid email")

@@ -8,15 +8,15 @@ import (
 	"testing"
 
 	"github.com/curfew-id/curfew/provider"
+	"github.com/curfew-id/curfew/provider/policy"
 	"github.com/curfew-id/curfew/provider/providertest"
-	"github.com/curfew-id/curfew/provider/register"
 )
 
 // TestClientThatRegistersNothingSpecialGetsTheStrictDefaults: whatever the plans need beyond them is on for who asked for it only, however it was
 // registered. Everything that a deployment may switch on is on.
 func TestClientThatRegistersNothingSpecialGetsTheStrictDefaults(t *testing.T) {
 	everything := func(c *provider.Config) {
-		c.RegistrationMode, c.RegistrationDefaults, c.AllowLogos, c.CheckSession, c.PublicWithoutPKCE = register.ModeOpen, nil, true, true, true
+		c.Registration.Mode, c.Registration.Defaults, c.Registration.Logo, c.CheckSession, c.Registration.PublicWithoutPKCE = policy.RegistrationOpen, nil, true, true, true
 	}
 	const plain = `{"redirect_uris":["https://plain.example/cb"]}`
 	for name, add := range map[string]func(*module) providertest.Page{

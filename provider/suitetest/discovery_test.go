@@ -8,8 +8,8 @@ import (
 	"testing"
 
 	"github.com/curfew-id/curfew/provider"
+	"github.com/curfew-id/curfew/provider/policy"
 	"github.com/curfew-id/curfew/provider/providertest"
-	"github.com/curfew-id/curfew/provider/register"
 )
 
 // known are the members of provider metadata that the suite's schema has, with their kinds, as far as Curfew writes them.
@@ -119,7 +119,7 @@ func TestModuleSessionManagementDiscoveryEndpointVerification(t *testing.T) {
 
 // TestDiscoveryIsTrue: what is off is not advertised and not there, and what is advertised can be registered.
 func TestDiscoveryIsTrue(t *testing.T) {
-	runOnce(t, func(c *provider.Config) { c.RegistrationMode, c.CheckSession = register.ModeOff, false }, func(m *module) {
+	runOnce(t, func(c *provider.Config) { c.Registration.Mode, c.CheckSession = policy.RegistrationOff, false }, func(m *module) {
 		d := m.checkDiscovery()
 		for member, path := range map[string]string{"registration_endpoint": "/register", "check_session_iframe": "/check_session"} {
 			if d[member] != nil {

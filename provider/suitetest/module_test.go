@@ -16,8 +16,8 @@ import (
 	"time"
 
 	"github.com/curfew-id/curfew/provider"
+	"github.com/curfew-id/curfew/provider/policy"
 	"github.com/curfew-id/curfew/provider/providertest"
-	"github.com/curfew-id/curfew/provider/register"
 	"github.com/curfew-id/curfew/storage"
 )
 
@@ -104,8 +104,8 @@ func suiteProvider(t *testing.T, configure func(*provider.Config)) (*providertes
 	var web *fakeWeb
 	o := providertest.MustStart(t, func(c *provider.Config) {
 		web = &fakeWeb{Clients: c.Egress.(*providertest.Clients), cachedAt: map[string]time.Time{}, bodies: map[string][]byte{}}
-		c.Egress, c.AllowLogos = web, true
-		c.RegistrationMode, c.RegistrationDefaults = register.ModeOpen, json.RawMessage(`{"require_pkce":false,"consent":"skip"}`)
+		c.Egress, c.Registration.Logo = web, true
+		c.Registration.Mode, c.Registration.Defaults = policy.RegistrationOpen, json.RawMessage(`{"require_pkce":false,"consent":"skip"}`)
 		if configure != nil {
 			configure(c)
 		}

@@ -60,7 +60,7 @@ func TestIssuerWithAPath(t *testing.T) {
 
 // TestPagesGiveNothingAway (RFC 9700 §4.2.4, §4.16): nobody frames them, keeps them, or learns their address.
 func TestPagesGiveNothingAway(t *testing.T) {
-	ask := func(c *provider.Config) { c.RegistrationDefaults = []byte(`{"require_pkce":false}`) }
+	ask := func(c *provider.Config) { c.Registration.Defaults = []byte(`{"require_pkce":false}`) }
 	runOnce(t, ask, func(m *module) {
 		m.mustRegister(nil)
 		login := m.browser.Get("/authorize?" + m.request().Encode())

@@ -122,7 +122,7 @@ func TestEveryAuthenticationMakesANewCookie(t *testing.T) {
 
 // TestForeignFormsNeitherSignInNorConsent (RFC 6749 §10.12): not from another site, nor with a page of another browser.
 func TestForeignFormsNeitherSignInNorConsent(t *testing.T) {
-	ask := func(c *provider.Config) { c.RegistrationDefaults = []byte(`{"require_pkce":false}`) }
+	ask := func(c *provider.Config) { c.Registration.Defaults = []byte(`{"require_pkce":false}`) }
 	runOnce(t, ask, func(m *module) {
 		m.mustRegister(nil)
 		login := m.browser.Get("/authorize?" + m.request().Encode())

@@ -8,8 +8,8 @@ import (
 	"time"
 
 	"github.com/curfew-id/curfew/provider"
+	"github.com/curfew-id/curfew/provider/policy"
 	"github.com/curfew-id/curfew/provider/providertest"
-	"github.com/curfew-id/curfew/provider/register"
 )
 
 // signInPage is the page that a registered client's request leads to.
@@ -34,7 +34,7 @@ func TestModuleRegistrationLogoUri(t *testing.T) {
 		}
 	})
 	// Unless the operator allows logos there is none, and no page loads one.
-	runOnce(t, func(c *provider.Config) { c.AllowLogos = false }, func(m *module) {
+	runOnce(t, func(c *provider.Config) { c.Registration.Logo = false }, func(m *module) {
 		m.mustRegister(map[string]any{"logo_uri": "https://suite.example/images/logo.png"})
 		if p := m.signInPage(); strings.Contains(p.Body, "logo.png") || strings.Contains(p.Header.Get("Content-Security-Policy"), "suite.example") {
 			m.Errorf("got a logo although logos are off")
@@ -158,7 +158,7 @@ func TestUnknownMetadataIsIgnoredAndNotEchoed(t *testing.T) {
 // TestRegistrationAloneKeepsTheStrictDefaults: what the plans need beyond them comes of the operator's choices, and reaches nobody else.
 func TestRegistrationAloneKeepsTheStrictDefaults(t *testing.T) {
 	strict := func(c *provider.Config) {
-		c.RegistrationMode, c.RegistrationDefaults, c.AllowLogos = register.ModeOpen, nil, false
+		c.Registration.Mode, c.Registration.Defaults, c.Registration.Logo = policy.RegistrationOpen, nil, false
 	}
 	runOnce(t, strict, func(m *module) {
 		m.mustRegister(map[string]any{"require_pkce": false, "consent": "skip"}) // not for whoever registers to say
@@ -176,7 +176,7 @@ func TestRegistrationAloneKeepsTheStrictDefaults(t *testing.T) {
 		}
 	})
 	// The choices of one operator's token are those of its clients alone.
-	runOnce(t, func(c *provider.Config) { c.RegistrationDefaults = json.RawMessage(`{"require_pkce":false}`) }, func(m *module) {
+	runOnce(t, func(c *provider.Config) { c.Registration.Defaults = json.RawMessage(`{"require_pkce":false}`) }, func(m *module) {
 		m.mustRegister(nil)
 		m.mustAuthorize()
 		m.o.MustAddClient("atlas", nil)

@@ -52,7 +52,7 @@ func (m *module) ask(origin, message string) string {
 func TestModuleSessionManagementRpInitiatedLogout(t *testing.T) {
 	on := func(c *provider.Config) {
 		c.CheckSession = true
-		c.RegistrationDefaults = []byte(`{"require_pkce":false,"consent":"skip","check_session":true}`)
+		c.Registration.Defaults = []byte(`{"require_pkce":false,"consent":"skip","check_session":true}`)
 	}
 	runVariants(t, everyType, false, on, func(m *module) {
 		const origin = "https://suite.example"

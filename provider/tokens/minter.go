@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/curfew-id/curfew/provider/keys"
+	"github.com/curfew-id/curfew/provider/policy"
 	"github.com/curfew-id/curfew/storage"
 )
 
@@ -20,21 +21,11 @@ type Ring interface {
 	Pairwise(sector, subject string) string
 }
 
-// Lifetimes are how long what is minted lives.
-type Lifetimes struct {
-	Code            time.Duration // authorization codes
-	Opaque          time.Duration // opaque access tokens
-	JWT             time.Duration // access tokens that resource servers check by themselves
-	IDToken         time.Duration
-	OfflineIdle     time.Duration // an offline grant that is not used for this long is dead; 0: no limit
-	OfflineAbsolute time.Duration // an offline grant is dead this long after it was given, used or not; 0: no limit
-}
-
 // Minter mints. All fields are needed.
 type Minter struct {
 	Issuer    string
 	Ring      Ring
-	Lifetimes Lifetimes
+	Lifetimes policy.Token
 }
 
 // Prefixes of opaque tokens: one for each kind, so that none passes for another.

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/curfew-id/curfew/provider/keys"
+	"github.com/curfew-id/curfew/provider/policy"
 	"github.com/curfew-id/curfew/provider/providertest"
 	"github.com/curfew-id/curfew/provider/tokens"
 	"github.com/curfew-id/curfew/storage"
@@ -31,7 +32,7 @@ func newRig(t *testing.T, algorithms ...string) *rig {
 	t.Helper()
 	store := providertest.MustOpenStore(t)
 	ring := providertest.MustLoadKeys(t, store, issuer, func() time.Time { return now }, append(algorithms, keys.ES256)...)
-	g := &rig{t: t, store: store, Minter: &tokens.Minter{Issuer: issuer, Ring: ring, Lifetimes: tokens.Lifetimes{
+	g := &rig{t: t, store: store, Minter: &tokens.Minter{Issuer: issuer, Ring: ring, Lifetimes: policy.Token{
 		Code:    time.Minute,
 		Opaque:  time.Hour,
 		JWT:     10 * time.Minute,

@@ -15,21 +15,21 @@ import (
 	"github.com/curfew-id/curfew/provider/register"
 )
 
-// check notes values that are readable but cannot be meant.
+// check notes values that can be read but make no valid configuration.
 func (l *loader) check() {
 	c := l.config
 	l.checkIssuer()
 	if c.Data == "" && !l.fileUnreadable {
-		l.addKeyProblem("data", "is needed: the folder that keeps everything, such as /var/lib/curfew")
+		l.addSettingProblem("data", "is required: the folder with all data, such as /var/lib/curfew")
 	}
 	l.checkAddress("listen", c.Listen)
 	l.checkAddress("metrics.listen", c.Metrics.Listen)
 	if c.Metrics.Listen != "" && c.Metrics.Listen == c.Listen {
-		l.addKeyProblem("metrics.listen", "%s is where the provider listens; metrics have an address of their own", c.Listen)
+		l.addSettingProblem("metrics.listen", "must be another address than listen (%s)", c.Listen)
 	}
 	l.checkTLS()
 	l.checkEgress()
-	l.checkLifetimes()
+	l.checkLimits()
 	l.checkRegistration()
 	l.checkAlgorithms()
 }
@@ -38,11 +38,11 @@ func (l *loader) checkAlgorithms() {
 	algs := l.config.Keys.Algorithms
 	for _, alg := range algs {
 		if !slices.Contains(register.SigningAlgs(), alg) {
-			l.addKeyProblem("keys.algorithms", "%q is not one of %s", alg, strings.Join(register.SigningAlgs(), ", "))
+			l.addSettingProblem("keys.algorithms", "must be one of %s, not %q", strings.Join(register.SigningAlgs(), ", "), alg)
 		}
 	}
 	if !slices.Contains(algs, "RS256") {
-		l.addKeyProblem("keys.algorithms", "has to hold RS256 (OpenID Connect Core 1.0 §15.1)")
+		l.addSettingProblem("keys.algorithms", "must contain RS256 (OpenID Connect Core 1.0 §15.1)")
 	}
 }
 
@@ -52,20 +52,20 @@ func (l *loader) checkRegistration() {
 		return
 	}
 	if r.Mode != "open" {
-		l.addKeyProblem("registration.defaults", "only open registration has defaults; an initial access token carries its own")
+		l.addSettingProblem("registration.defaults", "needs registration.mode open; an initial access token carries its own defaults")
 	}
 	var problems register.Problems
 	if err := register.CheckDefaults(r.Defaults); errors.As(err, &problems) {
 		for _, problem := range problems {
-			l.addKeyProblem("registration.defaults", "%v", problem)
+			l.addSettingProblem("registration.defaults", "%v", problem)
 		}
 	} else if err != nil {
-		l.addKeyProblem("registration.defaults", "%v", err)
+		l.addSettingProblem("registration.defaults", "%v", err)
 	}
 }
 
-// addKeyProblem notes a problem where the key was given, or with the file if it was not.
-func (l *loader) addKeyProblem(key, format string, args ...any) {
+// addSettingProblem notes a problem at the line that gave the setting, or at the file if none did.
+func (l *loader) addSettingProblem(key, format string, args ...any) {
 	o, ok := l.config.origins[key]
 	if !ok {
 		o = origin{name: "configuration"}
@@ -79,36 +79,36 @@ func (l *loader) addKeyProblem(key, format string, args ...any) {
 func (l *loader) checkIssuer() {
 	issuer := l.config.Issuer
 	if issuer == "" && l.fileUnreadable {
-		return // it may stand in the file
+		return // the file may name it
 	}
 	if issuer == "" {
-		l.addKeyProblem("issuer", "is needed: the https URL at which browsers and applications reach this provider")
+		l.addSettingProblem("issuer", "is required: the https URL at which browsers and apps reach this provider")
 		return
 	}
 	u, err := url.Parse(issuer)
 	switch {
 	case err != nil || u.Opaque != "" || u.Host == "" || u.Hostname() == "":
-		l.addKeyProblem("issuer", "%q is not a URL such as https://id.example.org", issuer)
+		l.addSettingProblem("issuer", "must be a URL such as https://id.example.org, not %q", issuer)
 	case u.Scheme != "https" && u.Scheme != "http":
-		l.addKeyProblem("issuer", "has to start with https://")
+		l.addSettingProblem("issuer", "must start with https://")
 	case u.Scheme == "http" && !isLoopback(u.Hostname()):
-		l.addKeyProblem("issuer", "has to be https; http is for localhost, *.localhost, 127.0.0.1 and [::1] only")
+		l.addSettingProblem("issuer", "must be https; http is allowed for localhost, *.localhost, 127.0.0.1 and [::1] only")
 	case u.User != nil:
-		l.addKeyProblem("issuer", "cannot carry a user name or password")
+		l.addSettingProblem("issuer", "must not contain a user name or password")
 	case u.RawQuery != "" || u.ForceQuery || strings.Contains(issuer, "#"):
-		l.addKeyProblem("issuer", "cannot have a query or a fragment (OpenID Connect Discovery 1.0 §3)")
+		l.addSettingProblem("issuer", "must not have a query or a fragment (OpenID Connect Discovery 1.0 §3)")
 	case strings.HasSuffix(issuer, "/"):
-		l.addKeyProblem("issuer", "is compared letter by letter by applications: write %s, without a slash at its end", strings.TrimRight(issuer, "/"))
+		l.addSettingProblem("issuer", "must not end with a slash, since apps compare it byte by byte: write %s", strings.TrimRight(issuer, "/"))
 	case u.Host != strings.ToLower(u.Host):
-		l.addKeyProblem("issuer", "write the host in lower case: browsers do")
+		l.addSettingProblem("issuer", "must have its host in lower case, as browsers send it")
 	case u.Scheme == "https" && u.Port() == "443" || u.Scheme == "http" && u.Port() == "80":
-		l.addKeyProblem("issuer", "leave out :%s: browsers do", u.Port())
+		l.addSettingProblem("issuer", "must not contain the default port :%s: browsers leave it out", u.Port())
 	case u.EscapedPath() != u.Path || strings.Contains(u.Path, "//") || strings.Contains(u.Path, "/."):
-		l.addKeyProblem("issuer", "its path has to be plain, without escapes, empty parts or dots")
+		l.addSettingProblem("issuer", "must have a plain path, without escapes, empty segments or dot segments")
 	}
 }
 
-// isLoopback tells whether a host name never leaves this machine: *.localhost (RFC 6761 §6.3) and loopback addresses.
+// isLoopback reports whether a host leads to this machine: *.localhost (RFC 6761 §6.3) and loopback addresses.
 func isLoopback(host string) bool {
 	if addr, err := netip.ParseAddr(host); err == nil {
 		return addr.IsLoopback()
@@ -126,7 +126,7 @@ func (l *loader) checkAddress(key, address string) {
 		_, err = net.LookupPort("tcp", port)
 	}
 	if err != nil {
-		l.addKeyProblem(key, "%q is not an address such as 127.0.0.1:8080 or :443", address)
+		l.addSettingProblem(key, "must be an address such as 127.0.0.1:8080 or :443, not %q", address)
 	}
 }
 
@@ -136,14 +136,14 @@ func (l *loader) checkTLS() {
 	switch {
 	case cert == "" && key == "":
 	case key == "":
-		l.addKeyProblem("tls.cert", "needs tls.key beside it")
+		l.addSettingProblem("tls.cert", "needs tls.key too")
 	case cert == "":
-		l.addKeyProblem("tls.key", "needs tls.cert beside it")
+		l.addSettingProblem("tls.key", "needs tls.cert too")
 	case err == nil && issuer.Scheme == "http":
-		l.addKeyProblem("tls.cert", "a certificate is of no use while issuer is http")
+		l.addSettingProblem("tls.cert", "has no effect while issuer is http: remove it, or make issuer https")
 	default:
 		if _, err := tls.LoadX509KeyPair(string(cert), string(key)); err != nil {
-			l.addKeyProblem("tls.cert", "%v", err)
+			l.addSettingProblem("tls.cert", "%v", err)
 		}
 	}
 }
@@ -154,7 +154,7 @@ func (l *loader) checkEgress() {
 	if e.CA != "" {
 		var err error
 		if ca, err = os.ReadFile(string(e.CA)); err != nil {
-			l.addKeyProblem("egress.ca", "%s: %v", e.CA, withoutPath(err))
+			l.addSettingProblem("egress.ca", "%s: %v", e.CA, withoutPath(err))
 		}
 	}
 	client, err := egress.New(egress.Config{Allow: e.Allow, CA: ca})
@@ -164,30 +164,42 @@ func (l *loader) checkEgress() {
 	}
 	for line := range strings.Lines(err.Error()) {
 		key, text, _ := strings.Cut(strings.TrimSpace(line), ": ")
-		l.addKeyProblem(key, "%s", text)
+		l.addSettingProblem(key, "%s", text)
 	}
 }
 
-func (l *loader) checkLifetimes() {
-	c := l.config
-	for _, k := range l.keys {
-		if d, ok := k.value.Interface().(time.Duration); ok && d <= 0 && !mayBeZero(k.path) {
-			l.addKeyProblem(k.path, "has to be longer than 0")
+// checkLimits checks every duration and number against the limits that its field declares.
+func (l *loader) checkLimits() {
+	durations := map[string]time.Duration{}
+	for _, s := range l.settings {
+		if d, ok := s.value.Interface().(time.Duration); ok {
+			durations[s.path] = d
 		}
 	}
-	requireAtMost := func(key string, d time.Duration, limitName string, maximum time.Duration) {
-		if d > maximum {
-			l.addKeyProblem(key, "%s is longer than %s (%s)", FormatDuration(d), limitName, FormatDuration(maximum))
+	for _, s := range l.settings {
+		if n, ok := s.value.Interface().(int); ok && (n < 0 || n == 0 && !s.mayBeZero) {
+			l.addSettingProblem(s.path, "must be greater than 0")
+		}
+		d, ok := durations[s.path]
+		switch {
+		case !ok:
+			continue
+		case d <= 0 && !s.mayBeZero:
+			l.addSettingProblem(s.path, "must be longer than 0")
+		}
+		if s.max == "" {
+			continue
+		}
+		maximum, isSetting := durations[s.max]
+		if !isSetting {
+			maximum, _ = ParseDuration(s.max) // TestLimitsOfSettingsAreReadable
+		}
+		switch {
+		case d <= maximum:
+		case isSetting:
+			l.addSettingProblem(s.path, "%s is longer than %s (%s)", FormatDuration(d), s.max, FormatDuration(maximum))
+		default:
+			l.addSettingProblem(s.path, "%s is longer than the maximum, %s", FormatDuration(d), s.max)
 		}
 	}
-	requireAtMost("session.idle", c.Session.Idle, "session.absolute", c.Session.Absolute)
-	requireAtMost("session.keep_idle", c.Session.RememberIdle, "session.keep_absolute", c.Session.RememberAbsolute)
-	// RFC 6749 §4.1.2: "A maximum authorization code lifetime of 10 minutes is RECOMMENDED."
-	requireAtMost("token.code", c.Token.Code, "the most a code may live", 10*time.Minute)
-	requireAtMost("logout.wait", c.Logout.Wait, "the most a browser may be kept", time.Minute)
-}
-
-// mayBeZero names the settings that 0 turns off.
-func mayBeZero(path string) bool {
-	return slices.Contains([]string{"max_trust_horizon", "keys.rotate_after", "token.offline_idle", "logout.wait"}, path)
 }

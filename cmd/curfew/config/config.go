@@ -1,35 +1,51 @@
 // Package config owns what an operator decides: the one YAML file, the environment over it, and the defaults under both.
 //
-//	Default ──▶ file ──▶ environment ──▶ check ──▶ Config
+//	defaults ──▶ file ──▶ environment ──▶ check ──▶ Config
 //
-// It is strict: an unknown key, a key given twice and a value that cannot be meant are problems, each with its line, and
-// all of them are reported at once. It knows no protocol and opens nothing but the files that the configuration names.
+// It is strict: an unknown key, a key given twice and an invalid value are problems, each with its line, and Load reports all of them
+// together. It knows no protocol and opens only the files that the configuration names.
+//
+// Each setting is declared once, as a field here or in package policy: its key, default and limits are the field's tag (package policy
+// lists them), and its comment is its documentation, from which docs/configuration.md is generated.
 package config
 
 import (
-	"encoding/json"
 	"net/netip"
 	"time"
+
+	"github.com/curfew-id/curfew/provider/policy"
 )
 
-// Config is one deployment's settings. The yaml tags are the keys; a key's environment name is CURFEW_ and the key's path in
-// upper case, its dots turned to underscores.
+// Config is one deployment's settings. The yaml tags are the keys; a key's environment name is CURFEW_ and the key's path in upper case,
+// with underscores for dots.
 type Config struct {
-	Issuer          string         `yaml:"issuer"`
-	Data            Path           `yaml:"data"` // a folder
-	Listen          string         `yaml:"listen"`
-	TLS             TLS            `yaml:"tls"`
-	KeyFile         Path           `yaml:"key_file"`
-	TrustedProxies  []netip.Prefix `yaml:"trusted_proxies"`
-	Egress          Egress         `yaml:"egress"`
-	Session         Session        `yaml:"session"`
-	Token           Token          `yaml:"token"`
-	Logout          Logout         `yaml:"logout"`
-	MaxTrustHorizon time.Duration  `yaml:"max_trust_horizon"` // 0: no limit
-	Registration    Registration   `yaml:"registration"`
-	Keys            Keys           `yaml:"keys"`
-	Metrics         Metrics        `yaml:"metrics"`
-	Log             Log            `yaml:"log"`
+	// The URL of this provider, exactly as apps know it: https, no slash at its end, no query, no fragment. http is allowed for
+	// `localhost`, `*.localhost`, `127.0.0.1` and `[::1]` only. Every absolute URL starts with it, whatever a request says.
+	Issuer string `yaml:"issuer" unset:"required"`
+	// The folder with all data: the store `curfew.db`, the key that encrypts private keys, and the socket `admin.sock` through which the
+	// commands administer a running server. It is created with mode 0700 if it is missing.
+	Data Path `yaml:"data" unset:"required"`
+	// The address to listen on. By default the issuer's own port: on every address if `tls.cert` is set, on loopback if the issuer is
+	// http. Behind a proxy it is `127.0.0.1:8080`.
+	Listen string `yaml:"listen" unset:"see meaning"`
+	TLS    TLS    `yaml:"tls"`
+	// The file with the key that encrypts private keys at rest, created at the first start with mode 0600. A backup of the store is of
+	// no use without it, neither to you nor to a thief.
+	KeyFile Path `yaml:"key_file" unset:"curfew.key in the data folder"`
+	// Networks (CIDR) of proxies that end TLS and whose `X-Forwarded-For` counts. With an https issuer and no `tls.cert` no other
+	// client is answered, and the default is loopback, `127.0.0.0/8` and `::1/128`; otherwise there is none.
+	TrustedProxies []netip.Prefix `yaml:"trusted_proxies" unset:"see meaning"`
+	Egress         Egress         `yaml:"egress"`
+	Session        policy.Session `yaml:"session"`
+	Token          policy.Token   `yaml:"token"`
+	Logout         policy.Logout  `yaml:"logout"`
+	// The longest time after a logout for which an app that does as it declared may still trust its tokens. A client or a token
+	// lifetime that would exceed it is refused. `0`: no limit.
+	MaxTrustHorizon time.Duration       `yaml:"max_trust_horizon" default:"0" min:"0"`
+	Registration    policy.Registration `yaml:"registration"`
+	Keys            Keys                `yaml:"keys"`
+	Metrics         Metrics             `yaml:"metrics"`
+	Log             Log                 `yaml:"log"`
 
 	file    string            // empty: the environment alone
 	origins map[string]origin // where each key's value was given; a default has none
@@ -37,73 +53,50 @@ type Config struct {
 
 // TLS names the certificate of the main listener. Without one a proxy ends TLS.
 type TLS struct {
-	Cert Path `yaml:"cert"` // PEM, with its chain
-	Key  Path `yaml:"key"`
+	// A PEM file with the certificate and its chain. It is loaded again when it changes and on SIGHUP; if it cannot be loaded, the
+	// previous one stays in use.
+	Cert Path `yaml:"cert"`
+	// The PEM file with its private key.
+	Key Path `yaml:"key"`
 }
 
-// Egress says what may be called although it is not a public address at port 443.
+// Egress is which addresses may be called although they are not public or not at port 443.
 type Egress struct {
+	// Networks (`10.1.2.0/24`), addresses and host names, the last two with or without a port (`app.internal:8443`), that may be called
+	// although they are private or at another port. Cloud metadata addresses, link-local addresses and Curfew's own listeners are never
+	// called unless that single address is named.
 	Allow []string `yaml:"allow"`
-	CA    Path     `yaml:"ca"` // PEM
+	// A PEM file with certificates to trust in addition to the system's.
+	CA Path `yaml:"ca"`
 }
 
-// Session is how long sign-ins last.
-type Session struct {
-	Idle             time.Duration `yaml:"idle"`
-	Absolute         time.Duration `yaml:"absolute"`
-	RememberIdle     time.Duration `yaml:"keep_idle"` // with "keep me signed in"
-	RememberAbsolute time.Duration `yaml:"keep_absolute"`
-	ExpiryNotice     string        `yaml:"expiry_notice" oneof:"tell silent"`
-}
-
-// Token is how long what a relying party gets lasts.
-type Token struct {
-	Code        time.Duration `yaml:"code"`
-	Opaque      time.Duration `yaml:"opaque"`
-	JWT         time.Duration `yaml:"jwt"`
-	ID          time.Duration `yaml:"id"`
-	OfflineIdle time.Duration `yaml:"offline_idle"`
-}
-
-// Logout is what endings end, and how they are told.
-type Logout struct {
-	Scope           string        `yaml:"scope" oneof:"client session all"`
-	Ask             bool          `yaml:"ask"`
-	PasswordChange  string        `yaml:"password_change" oneof:"others all"`
-	RefreshReuse    string        `yaml:"refresh_reuse" oneof:"client session"`
-	ReportRetention time.Duration `yaml:"keep_reports"`
-	Wait            time.Duration `yaml:"wait"`
-}
-
-// Registration is who may register clients (RFC 7591).
-type Registration struct {
-	Mode     string          `yaml:"mode" oneof:"off token open"`
-	Defaults json.RawMessage `yaml:"defaults"` // client metadata, a JSON object; nil: none
-	Logo     bool            `yaml:"logo"`
-
-	PublicWithoutPKCE bool `yaml:"public_without_pkce"`
-}
-
-// Keys is how signing keys are made and replaced.
+// Keys is how signing keys are made and rotated.
 type Keys struct {
-	Algorithms  []string      `yaml:"algorithms"`
-	RSABits     int           `yaml:"rsa_bits" oneof:"2048 3072 4096"`
-	RotateAfter time.Duration `yaml:"rotate_after"` // 0: by command only
+	// The algorithms that tokens can be signed with; each has a key of its own in the JWKS. RS256 must be among them: it is the default
+	// of a client that registered none.
+	Algorithms []string `yaml:"algorithms" default:"RS256,ES256,PS256,EdDSA"`
+	// The size of new RSA keys: 2048, 3072 or 4096.
+	RSABits int `yaml:"rsa_bits" default:"2048" oneof:"2048 3072 4096"`
+	// Rotate signing keys at this age. `0`: only by `curfew key rotate`.
+	RotateAfter time.Duration `yaml:"rotate_after" default:"0" min:"0"`
 }
 
-// Metrics is the listener for Prometheus; empty: none.
+// Metrics is the listener for Prometheus.
 type Metrics struct {
+	// The address that serves Prometheus metrics at `/metrics`, for your network only.
 	Listen string `yaml:"listen"`
 }
 
 // Log is how the log is written.
 type Log struct {
-	Level  string `yaml:"level" oneof:"debug info warn error"`
-	Format string `yaml:"format" oneof:"auto json text"` // auto: text on a terminal, else JSON
+	// `debug`, `info`, `warn` or `error`.
+	Level string `yaml:"level" default:"info" oneof:"debug info warn error"`
+	// `json`, `text`, or `auto`: text on a terminal, JSON elsewhere.
+	Format string `yaml:"format" default:"auto" oneof:"auto json text"`
 }
 
-// Path is a file or folder. One that is not absolute starts at the folder of the configuration file, so that every command finds
-// the same from everywhere; in the environment it starts at the working directory.
+// Path is a file or folder. A relative path starts at the folder of the configuration file, so that every command finds the same file
+// from every working directory; in the environment it starts at the working directory.
 type Path string
 
 // Source names what was read: the file, or the environment alone.

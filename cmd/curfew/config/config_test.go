@@ -50,7 +50,7 @@ func TestAllProblemsAreReportedAtOnceWithTheirLines(t *testing.T) {
 session:
   idel: 8h
   absolute: 1h
-  keep_idle: soon
+  remember_idle: soon
 token.code: 1h
 token: {code: 2m}
 idle: 3h
@@ -67,18 +67,18 @@ registration: {mode: open, defaults: {consnt: skip}}
 `)
 	_, err := Load(file, []string{"CURFEW_LISTN=:80", "CURFEW_PORT=tcp://10.0.0.1:80", "CURFEW_TOKEN_ID=never", "CURFEW_CONFIG=" + file})
 	want := []string{
-		"%s: issuer: is needed: the https URL at which browsers and applications reach this provider",
-		"%s: data: is needed: the folder that keeps everything, such as /var/lib/curfew",
+		"%s: issuer: is required: the https URL at which browsers and apps reach this provider",
+		"%s: data: is required: the folder with all data, such as /var/lib/curfew",
 		"%s:1: isuer: unknown key; did you mean issuer?",
 		"%s:3: session.idel: unknown key; did you mean session.idle?",
-		`%s:5: session.keep_idle: "soon" is not a duration such as 14d, 8h or 90s`,
-		"%s:6: token.code: 1h is longer than the most a code may live (10m)",
-		"%s:7: token.code: given twice; it stands in line 6 already",
+		`%s:5: session.remember_idle: "soon" is not a duration such as 14d, 8h or 90s`,
+		"%s:6: token.code: 1h is longer than the maximum, 10m",
+		"%s:7: token.code: given twice; line 6 gives it already",
 		"%s:8: idle: unknown key; did you mean session.idle?",
-		"%s:9: listen: one value is expected here",
-		"%s:11: tls.cert: needs tls.key beside it",
-		`%s:13: logout.ask: "maybe" is neither true nor false`,
-		`%s:14: logout.scope: "planet" is not one of client, session, all`,
+		"%s:9: listen: must be one value",
+		"%s:11: tls.cert: needs tls.key too",
+		`%s:13: logout.ask: must be true or false, not "maybe"`,
+		`%s:14: logout.scope: must be one of client, session, all, not "planet"`,
 		`%s:15: trusted_proxies: "10.0.0.1/8" has bits beyond its length; the network is 10.0.0.0/8`,
 		`"nowhere" is not a network such as 10.1.2.0/24`,
 		"session.idle: 8h is longer than session.absolute (1h)",
@@ -105,7 +105,7 @@ func TestFileThatCannotBeReadIsTheOnlyProblem(t *testing.T) {
 		filepath.Join(folder, "missing.yaml"): "no such file or directory",
 		folder:                                "is a directory",
 		mustWrite(t, "\tissuer: x"):           "not YAML: ",
-		mustWrite(t, "- issuer"):              "a mapping of keys",
+		mustWrite(t, "- issuer"):              "must be a mapping of keys",
 	} {
 		_, err := Load(file, nil)
 		if problems, _ := err.(Problems); len(problems) != 1 || !strings.Contains(problems[0].Text, want) {
@@ -116,7 +116,7 @@ func TestFileThatCannotBeReadIsTheOnlyProblem(t *testing.T) {
 
 func TestMetricsCannotBeWhereTheProviderListens(t *testing.T) {
 	_, err := Load(mustWrite(t, enough+"listen: 127.0.0.1:9000\nmetrics.listen: 127.0.0.1:9000\n"), nil)
-	if want := "curfew.yaml:4: metrics.listen: 127.0.0.1:9000 is where the provider listens"; !strings.Contains(fmt.Sprint(err), want) {
+	if want := "curfew.yaml:4: metrics.listen: must be another address than listen (127.0.0.1:9000)"; !strings.Contains(fmt.Sprint(err), want) {
 		t.Errorf("got %v, want %s", err, want)
 	}
 }
@@ -124,9 +124,9 @@ func TestMetricsCannotBeWhereTheProviderListens(t *testing.T) {
 func TestBrokenYAMLNamesItsLine(t *testing.T) {
 	for text, want := range map[string]string{
 		"issuer: x\ndata: [":      "curfew.yaml:2: not YAML",
-		"- a\n":                   "curfew.yaml:1: a mapping of keys",
+		"- a\n":                   "curfew.yaml:1: must be a mapping of keys",
 		enough + "---\nlisten: x": "curfew.yaml:",
-		enough + "tls: 5\n":       "curfew.yaml:3: tls: a mapping of keys",
+		enough + "tls: 5\n":       "curfew.yaml:3: tls: must be a mapping of keys",
 	} {
 		if _, err := Load(mustWrite(t, text), nil); !strings.Contains(fmt.Sprint(err), want) {
 			t.Errorf("%q: got %v, want %s", text, err, want)
@@ -175,7 +175,7 @@ func TestValuesFromFilesAreReadAndNotShown(t *testing.T) {
 		}
 	}
 	_, err = Load(file, []string{"CURFEW_LISTEN=:1", "CURFEW_LISTEN_FILE=" + secret, "CURFEW_ISSUER_FILE=/nowhere"})
-	for _, want := range []string{"CURFEW_LISTEN_FILE: given beside CURFEW_LISTEN", "CURFEW_ISSUER_FILE: /nowhere: no such file"} {
+	for _, want := range []string{"CURFEW_LISTEN_FILE: given together with CURFEW_LISTEN", "CURFEW_ISSUER_FILE: /nowhere: no such file"} {
 		if !strings.Contains(fmt.Sprint(err), want) {
 			t.Errorf("got %v, want %s", err, want)
 		}
@@ -213,23 +213,23 @@ func TestIssuer(t *testing.T) {
 		"http://op.localhost:8080":        "",
 		"http://127.0.0.1:8080":           "",
 		"http://[::1]:8080":               "",
-		"http://id.example.org":           "has to be https",
-		"http://10.0.0.1":                 "has to be https",
-		"http://localhost.example.org":    "has to be https",
-		"https://id.example.org/":         "without a slash",
+		"http://id.example.org":           "must be https",
+		"http://10.0.0.1":                 "must be https",
+		"http://localhost.example.org":    "must be https",
+		"https://id.example.org/":         "must not end with a slash",
 		"https://id.example.org?a=b":      "query or a fragment",
 		"https://id.example.org?":         "query or a fragment",
 		"https://id.example.org#":         "query or a fragment",
 		"https://ID.example.org":          "lower case",
-		"https://id.example.org:443":      "leave out :443",
+		"https://id.example.org:443":      "default port :443",
 		"https://u:p@id.example.org":      "user name",
-		"https://id.example.org/a//b":     "its path",
-		"https://id.example.org/a/../b":   "its path",
-		"https://id.example.org/%61":      "its path",
+		"https://id.example.org/a//b":     "plain path",
+		"https://id.example.org/a/../b":   "plain path",
+		"https://id.example.org/%61":      "plain path",
 		"ftp://id.example.org":            "start with https",
-		"id.example.org":                  "not a URL",
-		"https:///path":                   "not a URL",
-		"https://:443":                    "not a URL",
+		"id.example.org":                  "must be a URL",
+		"https:///path":                   "must be a URL",
+		"https://:443":                    "must be a URL",
 	} {
 		_, err := Load("", []string{"CURFEW_ISSUER=" + issuer, "CURFEW_DATA=/d"})
 		if want == "" && err != nil || want != "" && !strings.Contains(fmt.Sprint(err), want) {
@@ -278,7 +278,7 @@ func TestDurationsReadAsWritten(t *testing.T) {
 func TestRS256IsAlwaysThere(t *testing.T) {
 	for algorithms, want := range map[string]string{
 		"RS256": "", "RS256, EdDSA": "", "ES256, RS256, PS256, EdDSA": "",
-		"ES256": "has to hold RS256", "RS256, none": "is not one of", "RS256, HS256": "is not one of",
+		"ES256": "must contain RS256", "RS256, none": "must be one of", "RS256, HS256": "must be one of",
 	} {
 		file := filepath.Join(t.TempDir(), "curfew.yaml")
 		if err := os.WriteFile(file, []byte("issuer: https://id.example.org\ndata: /d\nkeys:\n  algorithms: ["+algorithms+"]\n"), 0o600); err != nil {

@@ -5,44 +5,29 @@ import (
 	"net/netip"
 	"net/url"
 	"path/filepath"
-	"time"
-
-	"github.com/curfew-id/curfew/provider/register"
+	"strings"
 )
 
-const day = 24 * time.Hour
-
-// Default is what holds where nothing is said. Issuer and Data have no default; what depends on them is set by complete.
+// Default returns the settings that hold if the operator gives none. Issuer and Data have no default; setDerivedDefaults sets the defaults
+// that depend on them.
 func Default() *Config {
-	return &Config{
-		Session: Session{
-			Idle:             8 * time.Hour,
-			Absolute:         24 * time.Hour,
-			RememberIdle:     14 * day,
-			RememberAbsolute: 30 * day,
-			ExpiryNotice:     "tell",
-		},
-		Token: Token{
-			Code:        60 * time.Second,
-			Opaque:      time.Hour,
-			JWT:         10 * time.Minute,
-			ID:          10 * time.Minute,
-			OfflineIdle: 90 * day,
-		},
-		Logout: Logout{
-			Scope:           "session",
-			PasswordChange:  "others",
-			RefreshReuse:    "client",
-			ReportRetention: 90 * day,
-			Wait:            5 * time.Second,
-		},
-		Registration: Registration{Mode: "off"},
-		Keys:         Keys{Algorithms: register.SigningAlgs(), RSABits: 2048},
-		Log:          Log{Level: "info", Format: "auto"},
+	c := &Config{}
+	for _, s := range settingsOf(c) {
+		if s.defaultText == "" {
+			continue
+		}
+		texts := []string{s.defaultText}
+		if s.isList() {
+			texts = strings.Split(s.defaultText, ",")
+		}
+		if err := s.set(texts, ""); err != nil {
+			panic("config: the default of " + s.path + ": " + err.Error()) // its tag is wrong
+		}
 	}
+	return c
 }
 
-// setDerivedDefaults sets the defaults that follow from other settings.
+// setDerivedDefaults sets the defaults that depend on other settings.
 func (c *Config) setDerivedDefaults() {
 	if c.KeyFile == "" && c.Data != "" {
 		c.KeyFile = Path(filepath.Join(string(c.Data), "curfew.key"))
@@ -59,7 +44,7 @@ func (c *Config) setDerivedDefaults() {
 	}
 }
 
-// defaultListen is the issuer's own port where this process is what browsers reach, else a port on loopback for a proxy.
+// defaultListen is the issuer's own port if browsers reach this process directly, else a port on loopback for a proxy.
 func defaultListen(issuer *url.URL, hasCertificate bool) string {
 	switch port := issuer.Port(); {
 	case hasCertificate && port == "":
@@ -76,13 +61,13 @@ func defaultListen(issuer *url.URL, hasCertificate bool) string {
 	return "127.0.0.1:8080"
 }
 
-// BehindProxy tells whether TLS is ended by a proxy: the issuer is https and this process has no certificate.
+// BehindProxy reports whether a proxy ends TLS: the issuer is https and this process has no certificate.
 func (c *Config) BehindProxy() bool {
 	issuer, err := url.Parse(c.Issuer)
 	return err == nil && c.behindProxy(issuer)
 }
 
-// BasePath is the path of the issuer, without a slash at its end; mostly it is empty.
+// BasePath is the path of the issuer, without a slash at its end. Usually it is empty.
 func (c *Config) BasePath() string {
 	issuer, err := url.Parse(c.Issuer)
 	if err != nil {

@@ -8,6 +8,8 @@ import (
 	"time"
 )
 
+const day = 24 * time.Hour
+
 var durationPattern = regexp.MustCompile(`^(?:(\d{1,5})d)?((?:\d+(?:\.\d+)?(?:h|m|s|ms))*)$`)
 
 // ParseDuration reads durations such as 14d, 8h, 90s or 1d12h; 0 needs no unit.
@@ -37,7 +39,7 @@ func ParseDuration(text string) (time.Duration, error) {
 	return d, nil
 }
 
-// FormatDuration writes what ParseDuration reads, as short as it goes.
+// FormatDuration writes the shortest text that ParseDuration reads as d.
 func FormatDuration(d time.Duration) string {
 	if d == 0 {
 		return "0"

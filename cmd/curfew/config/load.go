@@ -16,7 +16,7 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// Load reads the file (empty: none) and the environment over it, as os.Environ gives it. The error is of type [Problems].
+// Load reads the file (empty: none) and the environment over it, as os.Environ returns it. Its error is of type [Problems].
 func Load(file string, environ []string) (*Config, error) {
 	folder, err := filepath.Abs(filepath.Dir(file))
 	if err != nil {
@@ -24,7 +24,7 @@ func Load(file string, environ []string) (*Config, error) {
 	}
 	c := Default()
 	c.file, c.origins = file, map[string]origin{}
-	l := &loader{config: c, keys: keysOf(c), file: file, folder: folder}
+	l := &loader{config: c, settings: settingsOf(c), file: file, folder: folder}
 	if file != "" {
 		l.readFile()
 	}
@@ -37,13 +37,13 @@ func Load(file string, environ []string) (*Config, error) {
 	return c, nil
 }
 
-// loader fills one Config and collects what is wrong on the way.
+// loader fills one Config and collects its problems.
 type loader struct {
 	config         *Config
-	keys           []key
+	settings       []setting
 	file           string
 	folder         string // the file's, where its relative paths start
-	fileUnreadable bool   // what the file says is not known
+	fileUnreadable bool   // then its settings are unknown, and none is reported as missing
 	problems       Problems
 }
 
@@ -64,13 +64,13 @@ func (l *loader) readFile() {
 	documents := yaml.NewDecoder(bytes.NewReader(text))
 	switch err := documents.Decode(&root); {
 	case errors.Is(err, io.EOF):
-		return // an empty file: all may stand in the environment
+		return // an empty file: the environment may give everything
 	case err != nil:
 		l.addSyntaxProblem(err)
 		return
 	}
 	if err := documents.Decode(&second); !errors.Is(err, io.EOF) {
-		l.addProblem(l.lineOrigin(second.Line), "", "a second document; one file has one")
+		l.addProblem(l.lineOrigin(second.Line), "", "a second YAML document starts here; a file has one")
 	}
 	l.readMapping("", resolveAlias(root.Content[0]))
 }
@@ -94,15 +94,15 @@ func (l *loader) readMapping(prefix string, node *yaml.Node) {
 	}
 	if node.Kind != yaml.MappingNode {
 		l.fileUnreadable = l.fileUnreadable || prefix == ""
-		l.addProblem(l.lineOrigin(node.Line), strings.TrimSuffix(prefix, "."), "a mapping of keys to values is expected here")
+		l.addProblem(l.lineOrigin(node.Line), strings.TrimSuffix(prefix, "."), "must be a mapping of keys to values")
 		return
 	}
 	for i := 0; i < len(node.Content); i += 2 {
 		name, value := node.Content[i], resolveAlias(node.Content[i+1])
 		path := prefix + name.Value
-		if k := slices.IndexFunc(l.keys, func(k key) bool { return k.path == path }); k >= 0 {
-			l.readValue(l.keys[k], name.Line, value)
-		} else if slices.ContainsFunc(l.keys, func(k key) bool { return strings.HasPrefix(k.path, path+".") }) {
+		if i := slices.IndexFunc(l.settings, func(s setting) bool { return s.path == path }); i >= 0 {
+			l.readValue(l.settings[i], name.Line, value)
+		} else if slices.ContainsFunc(l.settings, func(s setting) bool { return strings.HasPrefix(s.path, path+".") }) {
 			l.readMapping(path+".", value)
 		} else {
 			l.addProblem(l.lineOrigin(name.Line), path, "unknown key%s", l.suggest(prefix, path))
@@ -110,42 +110,42 @@ func (l *loader) readMapping(prefix string, node *yaml.Node) {
 	}
 }
 
-func (l *loader) readValue(k key, line int, value *yaml.Node) {
-	if previous, duplicate := l.config.origins[k.path]; duplicate {
-		l.addProblem(l.lineOrigin(line), k.path, "given twice; it stands in line %d already", previous.line)
+func (l *loader) readValue(s setting, line int, value *yaml.Node) {
+	if previous, duplicate := l.config.origins[s.path]; duplicate {
+		l.addProblem(l.lineOrigin(line), s.path, "given twice; line %d gives it already", previous.line)
 		return
 	}
 	if value.Tag == "!!null" {
 		return
 	}
-	l.config.origins[k.path] = l.lineOrigin(line)
-	texts, err := scalarValues(k, value)
+	l.config.origins[s.path] = l.lineOrigin(line)
+	texts, err := scalarValues(s, value)
 	if err == nil && len(texts) == 0 {
 		return
 	}
 	if err == nil {
-		err = k.set(texts, l.folder)
+		err = s.set(texts, l.folder)
 	}
 	if err != nil {
-		l.addProblem(l.lineOrigin(line), k.path, "%v", err)
+		l.addProblem(l.lineOrigin(line), s.path, "%v", err)
 	}
 }
 
-// scalarValues is what a YAML value says, as the environment would say it.
-func scalarValues(k key, value *yaml.Node) ([]string, error) {
+// scalarValues returns a YAML value as the environment would give it.
+func scalarValues(s setting, value *yaml.Node) ([]string, error) {
 	switch {
 	case value.Kind == yaml.ScalarNode:
 		return []string{value.Value}, nil
-	case value.Kind == yaml.SequenceNode && k.isList():
+	case value.Kind == yaml.SequenceNode && s.isList():
 		texts := make([]string, len(value.Content))
 		for i, item := range value.Content {
 			if item = resolveAlias(item); item.Kind != yaml.ScalarNode {
-				return nil, errors.New("a list of plain values is expected here")
+				return nil, errors.New("must be a list of plain values")
 			}
 			texts[i] = item.Value
 		}
 		return texts, nil
-	case value.Kind == yaml.MappingNode && !k.isList():
+	case value.Kind == yaml.MappingNode && !s.isList():
 		var object map[string]any
 		if err := value.Decode(&object); err != nil {
 			return nil, err
@@ -153,15 +153,15 @@ func scalarValues(k key, value *yaml.Node) ([]string, error) {
 		text, err := json.Marshal(object)
 		return []string{string(text)}, err
 	}
-	return nil, errors.New("one value is expected here")
+	return nil, errors.New("must be one value")
 }
 
-// suggest names the key that path most likely meant: a neighbour, or the same name under another group.
+// suggest names the key that path most likely means: a similar one, or the same name in another group.
 func (l *loader) suggest(prefix, path string) string {
-	paths := make([]string, 0, 2*len(l.keys))
-	for _, k := range l.keys {
-		paths = append(paths, k.path)
-		if group, _, nested := strings.Cut(strings.TrimPrefix(k.path, prefix), "."); nested && strings.HasPrefix(k.path, prefix) {
+	paths := make([]string, 0, 2*len(l.settings))
+	for _, s := range l.settings {
+		paths = append(paths, s.path)
+		if group, _, nested := strings.Cut(strings.TrimPrefix(s.path, prefix), "."); nested && strings.HasPrefix(s.path, prefix) {
 			paths = append(paths, prefix+group)
 		}
 	}
@@ -184,11 +184,11 @@ func (l *loader) readEnvironment(environ []string) {
 		}
 	}
 	known := []string{"CURFEW_CONFIG"}
-	for _, k := range l.keys {
-		known = append(known, k.envName())
+	for _, s := range l.settings {
+		known = append(known, s.envName())
 	}
-	for _, k := range l.keys {
-		name := k.envName()
+	for _, s := range l.settings {
+		name := s.envName()
 		value, given := values[name]
 		delete(values, name)
 		// NAME_FILE names a file that holds the value, so that a secret need not stand in the environment.
@@ -197,7 +197,7 @@ func (l *loader) readEnvironment(environ []string) {
 			text, err := os.ReadFile(file)
 			switch {
 			case given:
-				l.addProblem(origin{name: name + "_FILE"}, "", "given beside %s; one of them is enough", name)
+				l.addProblem(origin{name: name + "_FILE"}, "", "given together with %s; give one of them", name)
 				continue
 			case err != nil:
 				l.addProblem(origin{name: name + "_FILE"}, "", "%s: %v", file, withoutPath(err))
@@ -206,29 +206,29 @@ func (l *loader) readEnvironment(environ []string) {
 			name, value, given = name+"_FILE", strings.TrimSpace(string(text)), true
 		}
 		if given {
-			l.readVariable(k, name, value)
+			l.readVariable(s, name, value)
 		}
 	}
 	for name := range values {
-		// Only what looks misspelt: Kubernetes sets variables such as CURFEW_PORT for a service of that name.
+		// Only a name that looks misspelt is a problem: Kubernetes sets variables such as CURFEW_PORT for a service of that name.
 		if suggestion := nearest(name, known); suggestion != "" && editDistance(name, suggestion) <= 2 && name != "CURFEW_CONFIG" {
 			l.addProblem(origin{name: name}, "", "unknown variable; did you mean %s?", suggestion)
 		}
 	}
 }
 
-func (l *loader) readVariable(k key, name, value string) {
+func (l *loader) readVariable(s setting, name, value string) {
 	texts := []string{value}
-	if k.isList() {
+	if s.isList() {
 		texts = strings.Split(value, ",")
 		for i := range texts {
 			texts[i] = strings.TrimSpace(texts[i])
 		}
 	}
-	l.config.origins[k.path] = origin{name: name, hidden: strings.HasSuffix(name, "_FILE") && name != k.envName()}
+	l.config.origins[s.path] = origin{name: name, hidden: strings.HasSuffix(name, "_FILE") && name != s.envName()}
 	folder, err := os.Getwd()
 	if err == nil {
-		err = k.set(texts, folder)
+		err = s.set(texts, folder)
 	}
 	if err != nil {
 		l.addProblem(origin{name: name}, "", "%v", err)
@@ -242,7 +242,7 @@ func resolveAlias(node *yaml.Node) *yaml.Node {
 	return node
 }
 
-// withoutPath is an I/O error without the path, which the problem names already.
+// withoutPath returns an I/O error without its path, which the problem names already.
 func withoutPath(err error) error {
 	if pathErr := (*os.PathError)(nil); errors.As(err, &pathErr) {
 		return pathErr.Err

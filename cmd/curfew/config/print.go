@@ -9,12 +9,12 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// displayValue is the value as it may be printed: what came from a NAME_FILE is a secret.
-func (c *Config) displayValue(k key) any {
-	if c.origins[k.path].hidden {
+// displayValue is the value as it may be printed: a value from a NAME_FILE is a secret.
+func (c *Config) displayValue(s setting) any {
+	if c.origins[s.path].hidden {
 		return "(hidden)"
 	}
-	return k.yamlValue()
+	return s.yamlValue()
 }
 
 // WriteYAML writes every setting as it is in effect, in the form of a configuration file, each with a comment that says where
@@ -22,24 +22,24 @@ func (c *Config) displayValue(k key) any {
 func (c *Config) WriteYAML(w io.Writer) error {
 	root := &yaml.Node{Kind: yaml.MappingNode}
 	groups := map[string]*yaml.Node{"": root}
-	for _, k := range keysOf(c) {
-		group, name := "", k.path
-		if i := strings.LastIndex(k.path, "."); i >= 0 {
-			group, name = k.path[:i], k.path[i+1:]
+	for _, s := range settingsOf(c) {
+		group, name := "", s.path
+		if i := strings.LastIndex(s.path, "."); i >= 0 {
+			group, name = s.path[:i], s.path[i+1:]
 		}
 		if groups[group] == nil {
 			groups[group] = &yaml.Node{Kind: yaml.MappingNode}
 			root.Content = append(root.Content, &yaml.Node{Kind: yaml.ScalarNode, Value: group}, groups[group])
 		}
 		value := &yaml.Node{}
-		if err := value.Encode(c.displayValue(k)); err != nil {
-			return fmt.Errorf("print %s: %w", k.path, err)
+		if err := value.Encode(c.displayValue(s)); err != nil {
+			return fmt.Errorf("print %s: %w", s.path, err)
 		}
 		title := &yaml.Node{Kind: yaml.ScalarNode, Value: name}
 		if value.Kind == yaml.ScalarNode || len(value.Content) == 0 {
-			value.LineComment = c.Origin(k.path)
+			value.LineComment = c.Origin(s.path)
 		} else {
-			title.HeadComment = c.Origin(k.path)
+			title.HeadComment = c.Origin(s.path)
 		}
 		groups[group].Content = append(groups[group].Content, title, value)
 	}
@@ -54,8 +54,8 @@ func (c *Config) WriteYAML(w io.Writer) error {
 // WriteJSON writes every setting as it is in effect, under its dotted key.
 func (c *Config) WriteJSON(w io.Writer) error {
 	values := map[string]any{}
-	for _, k := range keysOf(c) {
-		values[k.path] = c.displayValue(k)
+	for _, s := range settingsOf(c) {
+		values[s.path] = c.displayValue(s)
 	}
 	e := json.NewEncoder(w)
 	e.SetIndent("", "  ")

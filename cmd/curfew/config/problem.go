@@ -22,7 +22,7 @@ func (p Problem) String() string {
 	return p.Where + ": " + p.Key + ": " + p.Text
 }
 
-// Problems is the error of Load: everything that is wrong.
+// Problems is the error of Load: all problems of a configuration.
 type Problems []Problem
 
 func (p Problems) Error() string {
@@ -46,7 +46,7 @@ func (p Problems) sortByLine() Problems {
 type origin struct {
 	name   string // of the file or of the environment variable
 	line   int    // 0 in the environment
-	hidden bool   // it came from a NAME_FILE: whoever gives it so does not want it shown
+	hidden bool   // it came from a NAME_FILE, so it is not shown
 }
 
 func (o origin) String() string {
@@ -56,7 +56,7 @@ func (o origin) String() string {
 	return fmt.Sprintf("%s:%d", o.name, o.line)
 }
 
-// nearest is the candidate that text most likely meant, or empty.
+// nearest is the candidate that is most similar to text, or empty.
 func nearest(text string, candidates []string) string {
 	best, distance := "", max(2, len(text)/3)+1
 	for _, c := range candidates {
@@ -67,7 +67,7 @@ func nearest(text string, candidates []string) string {
 	return best
 }
 
-// editDistance is how many letters have to be added, dropped or changed to make b of a (Levenshtein).
+// editDistance is the number of letters to add, remove or change to turn a into b (Levenshtein).
 func editDistance(a, b string) int {
 	row := make([]int, len(b)+1)
 	for j := range row {

@@ -23,9 +23,6 @@ import (
 	"github.com/curfew-id/curfew/provider"
 	"github.com/curfew-id/curfew/provider/egress"
 	"github.com/curfew-id/curfew/provider/keys"
-	"github.com/curfew-id/curfew/provider/register"
-	"github.com/curfew-id/curfew/provider/signin"
-	"github.com/curfew-id/curfew/provider/tokens"
 	"github.com/curfew-id/curfew/storage"
 	"github.com/curfew-id/curfew/storage/bolt"
 )
@@ -140,23 +137,32 @@ func (s *Server) openProvider(ctx context.Context, cfg *config.Config, observe l
 		return err
 	}
 	ring, err := keys.Load(ctx, keys.Config{
-		Store: s.store, File: string(cfg.KeyFile), Issuer: cfg.Issuer, Algorithms: cfg.Keys.Algorithms, RSABits: cfg.Keys.RSABits,
-		RotateAfter: cfg.Keys.RotateAfter, MaxTokenLifetime: max(time.Hour, cfg.Token.JWT, cfg.Token.ID) + logout.DefaultClockSkew,
+		Store:            s.store,
+		File:             string(cfg.KeyFile),
+		Issuer:           cfg.Issuer,
+		Algorithms:       cfg.Keys.Algorithms,
+		RSABits:          cfg.Keys.RSABits,
+		RotateAfter:      cfg.Keys.RotateAfter,
+		MaxTokenLifetime: max(time.Hour, cfg.Token.JWT, cfg.Token.IDToken) + logout.DefaultClockSkew,
 	})
 	if err != nil {
 		return fmt.Errorf("load the keys: %w", err)
 	}
 	s.provider, err = provider.New(provider.Config{
-		Issuer: cfg.Issuer, Version: s.options.Version, Store: s.store, Ring: ring, Egress: s.egress, TrustedProxies: cfg.TrustedProxies, Log: s.log,
-		SessionLifetimes: signin.Lifetimes{Idle: cfg.Session.Idle, Absolute: cfg.Session.Absolute, RememberIdle: cfg.Session.RememberIdle, RememberAbsolute: cfg.Session.RememberAbsolute},
-		TokenLifetimes:   tokens.Lifetimes{Code: cfg.Token.Code, Opaque: cfg.Token.Opaque, JWT: cfg.Token.JWT, IDToken: cfg.Token.ID, OfflineIdle: cfg.Token.OfflineIdle},
-
-		LogoutScope: storage.LogoutScope(cfg.Logout.Scope), LogoutAlwaysConfirm: cfg.Logout.Ask, LogoutRedirectDelay: cfg.Logout.Wait, ReportRetention: cfg.Logout.ReportRetention,
-		SilentExpiry: cfg.Session.ExpiryNotice == "silent", RefreshReuseEndsSession: cfg.Logout.RefreshReuse == "session", PasswordChangeEndsAll: cfg.Logout.PasswordChange == "all",
-		MaxTrustHorizon: cfg.MaxTrustHorizon, CheckSession: true,
-
-		RegistrationMode: register.Mode(cfg.Registration.Mode), RegistrationDefaults: cfg.Registration.Defaults, PublicWithoutPKCE: cfg.Registration.PublicWithoutPKCE, AllowLogos: cfg.Registration.Logo,
-		Observe: observe,
+		Issuer:          cfg.Issuer,
+		Version:         s.options.Version,
+		Store:           s.store,
+		Ring:            ring,
+		Egress:          s.egress,
+		TrustedProxies:  cfg.TrustedProxies,
+		Log:             s.log,
+		Observe:         observe,
+		Session:         cfg.Session,
+		Token:           cfg.Token,
+		Logout:          cfg.Logout,
+		Registration:    cfg.Registration,
+		MaxTrustHorizon: cfg.MaxTrustHorizon,
+		CheckSession:    true,
 	})
 	if err != nil {
 		return fmt.Errorf("make the provider: %w", err)

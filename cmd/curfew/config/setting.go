@@ -1,6 +1,7 @@
 package config
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -13,21 +14,25 @@ import (
 	"time"
 )
 
-// key is one setting: a leaf of Config.
-type key struct {
-	path    string        // as session.keep_idle
-	value   reflect.Value // the field, settable
-	allowed []string      // the values it may have; empty: any of its type
+// setting is one leaf of Config, as its field declares it.
+type setting struct {
+	path        string        // as session.idle
+	value       reflect.Value // the field, settable
+	defaultText string        // its default; empty: none
+	unset       string        // for the documentation: what holds without a default
+	allowed     []string      // the values it may have; empty: any of its type
+	mayBeZero   bool          // of a duration or number
+	max         string        // of a duration: a literal, or the path of the setting that limits it
 }
 
-// envName is the name under which the environment gives it.
-func (k key) envName() string {
-	return "CURFEW_" + strings.ToUpper(strings.ReplaceAll(k.path, ".", "_"))
+// envName is its name in the environment.
+func (s setting) envName() string {
+	return "CURFEW_" + strings.ToUpper(strings.ReplaceAll(s.path, ".", "_"))
 }
 
-// keysOf lists the settings of c in the order of the struct.
-func keysOf(c *Config) []key {
-	var keys []key
+// settingsOf lists the settings of c in the order of the struct.
+func settingsOf(c *Config) []setting {
+	var settings []setting
 	var walk func(prefix string, v reflect.Value)
 	walk = func(prefix string, v reflect.Value) {
 		for i := range v.NumField() {
@@ -38,28 +43,34 @@ func keysOf(c *Config) []key {
 			case field.Type.Kind() == reflect.Struct:
 				walk(prefix+name+".", v.Field(i))
 			default:
-				keys = append(keys, key{path: prefix + name, value: v.Field(i), allowed: strings.Fields(field.Tag.Get("oneof"))})
+				settings = append(settings, setting{
+					path:        prefix + name,
+					value:       v.Field(i),
+					defaultText: field.Tag.Get("default"),
+					unset:       cmp.Or(field.Tag.Get("unset"), "none"),
+					allowed:     strings.Fields(field.Tag.Get("oneof")),
+					mayBeZero:   field.Tag.Get("min") == "0",
+					max:         field.Tag.Get("max"),
+				})
 			}
 		}
 	}
 	walk("", reflect.ValueOf(c).Elem())
-	return keys
+	return settings
 }
 
-// isList tells whether the setting has several values.
-func (k key) isList() bool {
-	return k.value.Kind() == reflect.Slice && k.value.Type() != reflect.TypeFor[json.RawMessage]()
+// isList reports whether the setting has several values.
+func (s setting) isList() bool {
+	return s.value.Kind() == reflect.Slice && s.value.Type() != reflect.TypeFor[json.RawMessage]()
 }
 
-// set reads the value from texts (one, unless it is a list); folder is where relative paths start.
-func (k key) set(texts []string, folder string) error {
+// set sets the value from texts (one, unless it is a list). Relative paths start at folder.
+func (s setting) set(texts []string, folder string) error {
 	text := strings.TrimSpace(texts[0])
-	if len(k.allowed) > 0 && !slices.Contains(k.allowed, text) {
-		return fmt.Errorf("%q is not one of %s", text, strings.Join(k.allowed, ", "))
+	if len(s.allowed) > 0 && !slices.Contains(s.allowed, text) {
+		return fmt.Errorf("must be one of %s, not %q", strings.Join(s.allowed, ", "), text)
 	}
-	switch field := k.value.Addr().Interface().(type) {
-	case *string:
-		*field = text
+	switch field := s.value.Addr().Interface().(type) {
 	case *Path:
 		if text != "" && !filepath.IsAbs(text) {
 			text = filepath.Join(folder, text)
@@ -67,13 +78,13 @@ func (k key) set(texts []string, folder string) error {
 		*field = Path(text)
 	case *bool:
 		if text != "true" && text != "false" {
-			return fmt.Errorf("%q is neither true nor false", text)
+			return fmt.Errorf("must be true or false, not %q", text)
 		}
 		*field = text == "true"
 	case *int:
 		n, err := strconv.Atoi(text)
 		if err != nil {
-			return fmt.Errorf("%q is not a whole number", text)
+			return fmt.Errorf("must be a whole number, not %q", text)
 		}
 		*field = n
 	case *time.Duration:
@@ -93,11 +104,15 @@ func (k key) set(texts []string, folder string) error {
 	case *json.RawMessage:
 		var object map[string]json.RawMessage
 		if err := json.Unmarshal([]byte(text), &object); err != nil || object == nil {
-			return errors.New("not a mapping of client metadata to values")
+			return errors.New("must be a mapping of client metadata to values")
 		}
 		*field = json.RawMessage(text)
 	default:
-		panic("config: no way to read a " + k.value.Type().String()) // a new type of field without its case here
+		if s.value.Kind() == reflect.String {
+			s.value.SetString(text)
+			return nil
+		}
+		panic("config: set cannot read a " + s.value.Type().String()) // a new type of field needs its case here
 	}
 	return nil
 }
@@ -123,8 +138,8 @@ func parsePrefixes(texts []string) ([]netip.Prefix, error) {
 }
 
 // yamlValue is the value as YAML and JSON write it.
-func (k key) yamlValue() any {
-	switch v := k.value.Interface().(type) {
+func (s setting) yamlValue() any {
+	switch v := s.value.Interface().(type) {
 	case time.Duration:
 		return FormatDuration(v)
 	case []netip.Prefix:
@@ -138,9 +153,9 @@ func (k key) yamlValue() any {
 	case json.RawMessage:
 		object := map[string]any{}
 		if len(v) > 0 {
-			_ = json.Unmarshal(v, &object) // it was read by set
+			_ = json.Unmarshal(v, &object) // set has read it
 		}
 		return object
 	}
-	return k.value.Interface()
+	return s.value.Interface()
 }

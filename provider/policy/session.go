@@ -1,0 +1,23 @@
+package policy
+
+import "time"
+
+// Session is how long sign-ins last.
+type Session struct {
+	// A session that is not used for this long expires.
+	Idle time.Duration `yaml:"idle" default:"8h" max:"session.absolute"`
+	// A session expires this long after the sign-in, used or not.
+	Absolute time.Duration `yaml:"absolute" default:"1d"`
+	// `session.idle` for users who chose "Keep me signed in".
+	RememberIdle time.Duration `yaml:"remember_idle" default:"14d" max:"session.remember_absolute"`
+	// `session.absolute` for users who chose "Keep me signed in".
+	RememberAbsolute time.Duration `yaml:"remember_absolute" default:"30d"`
+	// `notify`: when a session expires, its clients are notified as after any other end. `silent`: they are not.
+	ExpiryNotice string `yaml:"expiry_notice" default:"notify" oneof:"notify silent"`
+}
+
+// Longest is the longest time that a session can last.
+func (s Session) Longest() time.Duration { return max(s.Absolute, s.RememberAbsolute) }
+
+// SilentExpiry reports whether clients are not notified of sessions that expire.
+func (s Session) SilentExpiry() bool { return s.ExpiryNotice == "silent" }

@@ -1,0 +1,20 @@
+package policy
+
+import "time"
+
+// Token is how long codes, tokens and offline access last.
+type Token struct {
+	// Lifetime of an authorization code; at most `10m` (RFC 6749 §4.1.2).
+	Code time.Duration `yaml:"code" default:"1m" max:"10m"`
+	// Lifetime of an opaque access token. It is revoked with its session all the same.
+	Opaque time.Duration `yaml:"opaque" default:"1h"`
+	// Lifetime of a JWT access token. A resource server that verifies it without introspection accepts it until then, so this bounds
+	// how long a logout can be ignored.
+	JWT time.Duration `yaml:"jwt" default:"10m"`
+	// Lifetime of an ID token.
+	IDToken time.Duration `yaml:"id" default:"10m"`
+	// Offline access that is not used for this long expires. `0`: it does not expire by disuse.
+	OfflineIdle time.Duration `yaml:"offline_idle" default:"90d" min:"0"`
+	// Offline access expires this long after it was granted, used or not. `0`: it has no such limit.
+	OfflineAbsolute time.Duration `yaml:"offline_absolute" default:"180d" min:"0"`
+}

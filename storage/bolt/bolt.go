@@ -1,22 +1,25 @@
 // Package bolt keeps Curfew's records in one bbolt file.
 //
-//	writes ──▶ queue ──▶ committer ──▶ one transaction, one fsync ──▶ all its callers answered
-//	reads  ──▶ View, and for clients and running mass endings the decoded copies in memory
+//	writes ──▶ queue ──▶ committer ──▶ one transaction, one fsync ──▶ answers to all its callers
+//	reads  ──▶ a read transaction; clients and unfinished bulk logouts come from a cache in memory
 //
-// It owns the file: its mode, its lock, its schema version and its indexes. Every index entry is written in the
-// transaction of its record and removed with it. Writers share a commit without any artificial delay: what arrives while
-// one is under way goes into the next.
+// The package owns the file: its mode, its lock, its schema and its indexes. Every index entry is written in the
+// transaction of its record and removed with it. Writers share a commit without any delay: jobs that arrive during a
+// commit go into the next one.
 //
-// Tokens and refresh-token hashes of an ended grant stay in the file until [Store.Sweep] comes by; they name a grant
-// that is gone, which is what makes them dead.
+// What a caller learns is on disk. A write is answered after its sync. A read that saw a commit before its sync waits for
+// it (durable.go). If a commit fails, none of its jobs gets an answer that rests on it, and after a failed sync the store
+// writes nothing until it has opened and verified the file again (recovery.go).
+//
+// Tokens and refresh-token hashes of a grant that ended stay in the file until [Store.Sweep] removes them. They name a
+// grant that no longer exists, and are refused for that reason.
 package bolt
 
 import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
-	"runtime/debug"
+	"log/slog"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -35,20 +38,25 @@ type Options struct {
 	Path    string
 	Timeout time.Duration // how long to wait for the file's lock; 0 means 200 ms
 	MaxSize int           // bytes the file may grow to; 0 means no limit
+	Log     *slog.Logger  // says when writing stops and goes on; nil: nothing is logged
 }
 
 // Store is a store in one file, for one process.
 type Store struct {
-	db         *bbolt.DB
+	options    Options
+	db         atomic.Pointer[bbolt.DB] // replaced when the file is opened again
 	cache      atomic.Pointer[cache]
-	auditTail  auditTail // the end of the audit trail; the committer's own
 	latestTime atomic.Int64
 	commits    atomic.Uint64
-	outOfSpace atomic.Bool // the latest commit that failed found no room, and Ready has not found any since
+	outOfSpace atomic.Bool // set when a commit fails for lack of space, cleared by Ready
+	durable    atomic.Uint64
+	flight     atomic.Pointer[flight]
+	halt       atomic.Pointer[halt] // why nothing is written; nil: the store writes
 
+	committer committer
 	queue     chan *job
 	closing   chan struct{}
-	stopped   chan struct{}
+	stopped   chan struct{} // closed when the committer has returned
 	closeOnce sync.Once
 	closeErr  error
 }
@@ -56,24 +64,23 @@ type Store struct {
 var _ storage.Store = (*Store)(nil)
 
 // Open opens the store at o.Path and makes it, readable by its owner only, if there is none. ErrLocked: another
-// process has it open. ErrNewer: a newer release wrote it.
+// process has it open. ErrNewer, ErrOlder: another release wrote it.
 func Open(o Options) (*Store, error) {
 	if o.Timeout == 0 {
 		o.Timeout = lockTimeout
 	}
-	if err := checkFile(o.Path); err != nil {
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	s := &Store{
+		options: o,
+		queue:   make(chan *job, queueLength),
+		closing: make(chan struct{}),
+		stopped: make(chan struct{}),
+	}
+	s.committer.commitTx, s.committer.verify = (*bbolt.Tx).Commit, verifyDevice
+	if err := s.open(); err != nil {
 		return nil, fmt.Errorf("open store %s: %w", o.Path, err)
-	}
-	db, err := openFile(o)
-	switch {
-	case errors.Is(err, bolterrors.ErrTimeout):
-		return nil, fmt.Errorf("open store %s: %w; stop that process, or administer the running server through its socket", o.Path, storage.ErrLocked)
-	case err != nil:
-		return nil, fmt.Errorf("open store %s: %w", o.Path, unavailable(err))
-	}
-	s := &Store{db: db, queue: make(chan *job, queueLength), closing: make(chan struct{}), stopped: make(chan struct{})}
-	if err := recoverDamage(s.prepare); err != nil {
-		return nil, errors.Join(fmt.Errorf("open store %s: %w", o.Path, err), db.Close())
 	}
 	go s.commitLoop()
 	if err := s.releaseLeases(context.Background()); err != nil {
@@ -82,67 +89,53 @@ func Open(o Options) (*Store, error) {
 	return s, nil
 }
 
-// openFile opens the file with its lock. bbolt panics at what it finds damaged, and would keep the lock.
-func openFile(o Options) (db *bbolt.DB, err error) {
-	var file *os.File
-	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
-	defer func() {
-		if p := recover(); p != nil {
-			db, err = nil, errors.Join(fmt.Errorf("%v: %w", p, errDamaged), file.Close())
-		}
-	}()
-	return bbolt.Open(o.Path, 0o600, &bbolt.Options{
-		Timeout:        o.Timeout,
-		MaxSize:        o.MaxSize,
-		NoFreelistSync: true, // with many free pages the list costs more than the data of a commit
-		FreelistType:   bbolt.FreelistMapType,
-		NoStatistics:   true,
-		OpenFile: func(path string, flag int, mode os.FileMode) (_ *os.File, err error) {
-			if file, err = os.OpenFile(path, flag, mode); err != nil {
-				return nil, err
-			}
-			if err = file.Chmod(mode); err != nil { // whoever made it: it holds password hashes
-				return nil, errors.Join(err, file.Close())
-			}
-			return file, nil
-		},
-	})
-}
-
-// recoverDamage makes an error of the panic that a damaged page causes.
-func recoverDamage(fn func() error) (err error) {
-	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
-	defer func() {
-		if p := recover(); p != nil {
-			err = damagedError(fmt.Sprint(p))
-		}
-	}()
-	return fn()
+// open checks and opens the file, and prepares it.
+func (s *Store) open() error {
+	if err := checkFile(s.options.Path); err != nil {
+		return err
+	}
+	db, file, err := openFile(s.options)
+	switch {
+	case errors.Is(err, bolterrors.ErrTimeout):
+		return fmt.Errorf("%w; stop that process, or administer the running server through its socket", storage.ErrLocked)
+	case err != nil:
+		return unavailable(err)
+	}
+	s.db.Store(db)
+	s.committer.file = file
+	if err := recoverDamage(s.prepare); err != nil {
+		return errors.Join(err, db.Close())
+	}
+	return nil
 }
 
 // Commits is how many transactions were written to disk since Open: the number of fsyncs that callers waited for.
 func (s *Store) Commits() uint64 { return s.commits.Load() }
 
-// Close waits for running transactions and releases the file. It leaves a list of the free pages in it, so that the
-// next Open does not have to look for them.
+// Close waits for running transactions and releases the file. It leaves a list of the free pages in the file, so that
+// the next Open does not have to look for them.
 func (s *Store) Close() error {
 	s.closeOnce.Do(func() {
 		close(s.closing)
 		<-s.stopped
-		s.db.NoFreelistSync = false
-		if b, err := s.db.Begin(true); err == nil {
-			_ = flush(b) // a full disk keeps the list out; Open then finds the free pages by itself
+		db := s.db.Load()
+		if s.halt.Load() == nil {
+			db.NoFreelistSync = false
+			if b, err := db.Begin(true); err == nil {
+				_ = commitTx(b, s.committer.commitTx) // on a full disk the list is left out
+			}
 		}
-		if err := s.db.Close(); err != nil {
+		if err := db.Close(); err != nil {
 			s.closeErr = fmt.Errorf("close store: %w", err)
 		}
 	})
 	return s.closeErr
 }
 
-// advanceClock remembers the latest time any caller has told; an ending that finishes is dated by it.
+// advanceClock keeps the latest time that a caller has passed. A bulk logout is dated by it when it finishes.
 func (s *Store) advanceClock(at time.Time) {
-	for now := at.UnixMilli(); ; {
+	now := at.UnixMilli()
+	for {
 		before := s.latestTime.Load()
 		if now <= before || s.latestTime.CompareAndSwap(before, now) {
 			return

@@ -51,7 +51,7 @@ func (s *Store) reload() error {
 		return err
 	}
 	s.cache.Store(next)
-	s.auditTail = tail
+	s.committer.auditTail = tail
 	return nil
 }
 

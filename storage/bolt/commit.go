@@ -4,11 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"runtime"
 	"runtime/debug"
 	"strings"
-	"sync/atomic"
 	"syscall"
+	"time"
 
 	"go.etcd.io/bbolt"
 	bolterrors "go.etcd.io/bbolt/errors"
@@ -16,102 +17,31 @@ import (
 	"github.com/curfew-id/curfew/storage"
 )
 
-const (
-	queueLength = 1024 // callers that may wait; the others wait to get in
-	batchLength = 256  // functions in one transaction
-)
+// commit.go is the committer: one goroutine that runs the queued jobs in batches, each batch in one transaction.
 
-// The states of a job. A caller that gives up makes its job abandoned, but never while the function runs, since that
-// may call back into the caller.
-const (
-	jobQueued int32 = iota
-	jobRunning
-	jobReturned
-	jobAbandoned
-)
-
-// job is one function on its way through the committer.
-type job struct {
-	run      func(*tx) error
-	state    atomic.Int32
-	returned chan struct{} // closed when run has returned for the first time
-	done     chan struct{} // closed when err is final
-	err      error
+// committer is the state that only the committer's goroutine uses.
+type committer struct {
+	verify     func(path string) error // verifyDevice
+	auditTail  auditTail               // the end of the audit trail
+	file       os.FileInfo             // the file that is open
+	commitTx   func(*bbolt.Tx) error   // bbolt's Commit; tests put a slow or failing disk here
+	sinceFull  stopwatch               // runs since the last commit that found no room
+	fullPause  time.Duration           // for so long after it no commit is tried
+	takeBacks  []func(*tx)             // undo writes that took effect after their callers got an error
+	doubt      doubt                   // the commit whose sync failed
+	lastReopen stopwatch               // runs since the file was last opened again, or that was tried
 }
 
-// write runs fn in the next transaction and returns when that is on disk. An error from fn changes nothing, whatever
-// fn had written. When ctx ends first, the outcome is unknown.
-func write[T any](ctx context.Context, s *Store, fn func(*tx) (T, error)) (T, error) {
-	var zero T
-	result := new(T)
-	err := s.submit(ctx, func(t *tx) error {
-		v, err := fn(t)
-		*result = v
-		return err
-	})
-	if err != nil {
-		return zero, err
-	}
-	return *result, nil
-}
-
-// update is write for functions without a result.
-func (s *Store) update(ctx context.Context, fn func(*tx) error) error { return s.submit(ctx, fn) }
-
-// submit queues fn and waits for its commit.
-func (s *Store) submit(ctx context.Context, fn func(*tx) error) error {
-	if err := ctx.Err(); err != nil {
-		return unavailable(err)
-	}
-	j := &job{run: fn, returned: make(chan struct{}), done: make(chan struct{})}
-	select {
-	case s.queue <- j:
-	case <-s.closing:
-		return unavailable(errClosed)
-	case <-ctx.Done():
-		return unavailable(ctx.Err())
-	}
-	select {
-	case <-j.done:
-		return j.err
-	case <-ctx.Done():
-		return s.abandon(j, ctx.Err())
-	case <-s.stopped:
-	}
-	select {
-	case <-j.done: // it was in the last batch
-		return j.err
-	default:
-		return unavailable(errClosed)
-	}
-}
-
-// abandon gives j up: at once if it still waits or only its commit is outstanding, else when its function has returned.
-func (s *Store) abandon(j *job, cause error) error {
-	if j.state.CompareAndSwap(jobQueued, jobAbandoned) {
-		return unavailable(cause)
-	}
-	<-j.returned
-	for !j.state.CompareAndSwap(jobReturned, jobAbandoned) {
-		select {
-		case <-j.done:
-			return j.err
-		default:
-			runtime.Gosched() // it runs once more, because another function of its batch had to be left out
-		}
-	}
-	return unavailable(cause)
-}
-
-// commitLoop is the committer: it takes what waits, commits it together, and starts over until the store closes.
+// commitLoop takes the waiting jobs, commits them together, and starts over until the store closes.
 func (s *Store) commitLoop() {
 	defer close(s.stopped)
-	debug.SetPanicOnFault(true) // a damaged page may point beyond the file; flush and call contain the panic
+	debug.SetPanicOnFault(true) // a damaged page may point beyond the file; runJob and commitTx contain the panic
 	for {
 		select {
 		case j := <-s.queue:
-			runtime.Gosched() // who is ready to write joins in; where nobody is, this takes no time
+			runtime.Gosched() // lets other callers that are ready to write join the batch
 			s.commit(s.drain([]*job{j}))
+			s.runTakeBacks()
 		case <-s.closing:
 			for batch := s.drain(nil); len(batch) > 0; batch = s.drain(nil) {
 				s.commit(batch)
@@ -121,7 +51,7 @@ func (s *Store) commitLoop() {
 	}
 }
 
-// drain adds to batch what waits in the queue now.
+// drain adds to batch the jobs that wait in the queue now.
 func (s *Store) drain(batch []*job) []*job {
 	for len(batch) < batchLength {
 		select {
@@ -134,51 +64,56 @@ func (s *Store) drain(batch []*job) []*job {
 	return batch
 }
 
-// commit runs a batch in one transaction and answers all of it. bbolt has no savepoints: if a function fails after it
-// has written, all is rolled back and the others run again without it.
+// commit runs a batch in one transaction and answers all of it. bbolt has no savepoints: if a function fails after it has
+// written, all is rolled back and the others run again without it. The one that failed then runs alone, because its error
+// may rest on what the others had written, and that is on disk only then.
 func (s *Store) commit(batch []*job) {
-	for {
-		failed, err := s.tryBatch(batch)
-		if failed < 0 {
-			for _, j := range batch {
-				if err != nil && j.err == nil {
-					j.err = err
-				}
-				close(j.done)
-			}
-			return
+	if !s.mayWrite() {
+		s.answer(batch, s.halt.Load().error())
+		return
+	}
+	var alone []*job
+	for len(batch) > 0 {
+		failed, err := s.runBatch(batch)
+		if failed < 0 || len(batch) == 1 {
+			s.answer(batch, err)
+			break
 		}
-		close(batch[failed].done)
+		alone = append(alone, batch[failed])
 		batch = append(batch[:failed:failed], batch[failed+1:]...)
+	}
+	s.reopenIfHalted()
+	for _, j := range alone {
+		s.commit([]*job{j})
 	}
 }
 
-// tryBatch runs a batch once. It returns the index of a function that must not be part of it, or -1 and the commit's error.
-func (s *Store) tryBatch(batch []*job) (failed int, err error) {
-	b, err := s.db.Begin(true)
+// runBatch runs a batch once. It returns the index of a function that failed after it had written, or -1 and the error of
+// the commit. Either way the functions' own errors stand in their jobs.
+func (s *Store) runBatch(batch []*job) (failed int, err error) {
+	b, err := s.db.Load().Begin(true)
 	if err != nil {
-		return -1, unavailable(err)
+		return -1, s.beginError(err)
 	}
-	t := &tx{Tx: b, cache: s.cache.Load(), auditTail: s.auditTail}
+	t := &tx{Tx: b, cache: s.cache.Load(), auditTail: s.committer.auditTail}
 	wrote := false
 	for i, j := range batch {
 		t.wrote = false
 		if j.err = t.runJob(j); j.err != nil && t.wrote {
-			return i, errors.Join(b.Rollback())
+			_ = b.Rollback() // cannot fail in an open transaction
+			return i, nil
 		}
 		wrote = wrote || t.wrote
 	}
 	if !wrote {
-		return -1, b.Rollback()
+		_ = b.Rollback() // cannot fail in an open transaction
+		return -1, nil
 	}
-	if err := flush(b); err != nil {
-		err = commitError(err)
-		s.outOfSpace.Store(errors.Is(err, storage.ErrFull))
-		return -1, errors.Join(err, s.reload()) // what reached the disk is unknown now, so memory is read anew
+	if err := s.flush(b, batch); err != nil {
+		return -1, err
 	}
-	s.commits.Add(1)
 	s.cache.Store(t.cache)
-	s.auditTail = t.auditTail
+	s.committer.auditTail = t.auditTail
 	return -1, nil
 }
 
@@ -190,8 +125,8 @@ func (t *tx) runJob(j *job) (err error) {
 	returned := j.returned
 	defer func() {
 		if p := recover(); p != nil {
-			t.wrote = true // nobody knows
-			err = fmt.Errorf("%w: panic in a transaction: %v", storage.ErrUnavailable, p)
+			t.wrote = true // it may have
+			err = panicError(p)
 		}
 		j.state.Store(jobReturned)
 		select {
@@ -207,63 +142,102 @@ func (t *tx) runJob(j *job) (err error) {
 	return t.err
 }
 
-// flush commits b; a panic on the way, as a damaged page causes, is an error like any other.
-func flush(b *bbolt.Tx) (err error) {
-	defer func() {
-		if p := recover(); p != nil {
-			err = errors.Join(fmt.Errorf("panic: %v", p), b.Rollback())
+// answer gives every job of a batch its answer: the error of the commit, or else its function's own. A function whose
+// caller has gone is taken back if it took effect.
+func (s *Store) answer(batch []*job, commitErr error) {
+	for _, j := range batch {
+		if commitErr != nil {
+			j.err = commitErr
 		}
-	}()
-	return b.Commit()
+		answered := j.state.CompareAndSwap(jobReturned, jobAnswered)
+		close(j.done)
+		if !answered && j.err == nil && j.takeBack != nil {
+			s.committer.takeBacks = append(s.committer.takeBacks, j.takeBack)
+		}
+	}
 }
 
-// view runs fn in a read transaction. What is kept in memory is taken first, so that it is never newer than the file:
-// the last page of a mass ending must not lift the fence over a session that the transaction still shows.
-func (s *Store) view(ctx context.Context, fn func(*tx) error) (err error) {
-	if err := ctx.Err(); err != nil {
-		return unavailable(err)
+// runTakeBacks undoes the writes that took effect after their callers got an error. It runs before any job that such a
+// caller may have queued to repeat its write.
+func (s *Store) runTakeBacks() {
+	list := s.committer.takeBacks
+	s.committer.takeBacks = nil
+	var batch []*job
+	for _, takeBack := range list {
+		batch = append(batch, newJob(func(t *tx) error { takeBack(t); return nil }))
 	}
-	t := &tx{cache: s.cache.Load()}
-	if t.Tx, err = s.db.Begin(false); err != nil {
-		return unavailable(err)
+	if len(batch) > 0 {
+		s.commit(batch)
 	}
-	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true)) // a damaged page may point beyond the file
-	defer func() {
-		if p := recover(); p != nil {
-			err = fmt.Errorf("%w: panic in a transaction: %v", storage.ErrUnavailable, p)
-		}
-		_ = t.Rollback() // of a read transaction: cannot fail
-	}()
-	err = fn(t)
-	if t.err != nil {
-		return t.err
-	}
-	return err
 }
 
-// read is view for functions with a result.
-func read[T any](ctx context.Context, s *Store, fn func(*tx) (T, error)) (v T, err error) {
-	err = s.view(ctx, func(t *tx) (err error) {
-		v, err = fn(t)
-		return err
-	})
+// flush commits b and returns when it is on disk. An error leaves the batch without effect, or, when the outcome is not
+// known, halts the store.
+func (s *Store) flush(b *bbolt.Tx, batch []*job) error {
+	c := &s.committer
+	err := checkFileInPlace(s.options.Path, c.file)
+	if err == nil && c.sinceFull.elapsed() < c.fullPause {
+		err = fmt.Errorf("commit: %w", storage.ErrFull)
+	}
 	if err != nil {
-		var zero T
-		return zero, err
+		_ = b.Rollback() // cannot fail in an open transaction
+		return err
 	}
-	return v, nil
+	f := &flight{tx: uint64(b.ID()), settled: make(chan struct{})}
+	defer close(f.settled)
+	s.flight.Store(f)
+	watch := startStopwatch()
+	err = commitTx(b, c.commitTx)
+	if err == nil {
+		s.durable.Store(f.tx)
+		s.commits.Add(1)
+		return nil
+	}
+	f.err = commitError(err)
+	if errors.Is(f.err, storage.ErrFull) && !s.shows(f.tx) {
+		s.outOfSpace.Store(true)
+		c.fullPause, c.sinceFull = min(fullPause*watch.elapsed(), maxFullPause), startStopwatch()
+		return f.err
+	}
+	f.err = unavailable(fmt.Errorf("commit: %w", err)) // also where the room ran out: the outcome is not known
+	s.haltAfter(f, batch)
+	return f.err
 }
 
-var errClosed = errors.New("closed")
+// After a commit that found no room bbolt looks for the free pages in the whole file. The next commit is therefore tried
+// only after fullPause times as long, and after maxFullPause at the latest.
+const (
+	fullPause    = 4
+	maxFullPause = 2 * time.Second
+)
 
-// unavailable says that the store cannot answer.
-func unavailable(err error) error { return fmt.Errorf("%w: %w", storage.ErrUnavailable, err) }
+// shows reports whether the file shows a transaction to readers, or may show it.
+func (s *Store) shows(tx uint64) bool {
+	b, err := s.db.Load().Begin(false)
+	if err != nil {
+		return true
+	}
+	defer func() { _ = b.Rollback() }() // cannot fail in a read transaction
+	return uint64(b.ID()) >= tx
+}
+
+// commitTx commits b. A panic on the way, as a damaged page causes it, is an error like any other.
+func commitTx(b *bbolt.Tx, commit func(*bbolt.Tx) error) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = errors.Join(panicError(p), b.Rollback())
+		}
+	}()
+	return commit(b)
+}
 
 // commitError tells a full store from a broken one. Some of bbolt's errors keep only the text of what they wrap.
 func commitError(err error) error {
-	if errors.Is(err, bolterrors.ErrMaxSizeReached) || errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) ||
-		strings.Contains(err.Error(), syscall.ENOSPC.Error()) || strings.Contains(err.Error(), syscall.EDQUOT.Error()) {
-		return fmt.Errorf("commit: %w: %w", storage.ErrFull, err)
+	text := err.Error()
+	for _, full := range []error{bolterrors.ErrMaxSizeReached, syscall.ENOSPC, syscall.EDQUOT} {
+		if errors.Is(err, full) || strings.Contains(text, full.Error()) {
+			return fmt.Errorf("commit: %w: %w", storage.ErrFull, err)
+		}
 	}
 	return fmt.Errorf("commit: %w", unavailable(err))
 }

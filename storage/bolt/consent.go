@@ -22,7 +22,7 @@ func (s *Store) PutConsent(ctx context.Context, c storage.Consent) error {
 
 // Consent implements storage.Consents.
 func (s *Store) Consent(ctx context.Context, subject, client string) (storage.Consent, error) {
-	return read(ctx, s, func(t *tx) (storage.Consent, error) {
+	return find(ctx, s, func(t *tx) (storage.Consent, error) {
 		c, ok := load[storage.Consent](t, consents, joinKey(subject, client))
 		if !ok || !t.consentActive(c) {
 			return storage.Consent{}, fmt.Errorf("find consent: %w", storage.ErrNotFound)

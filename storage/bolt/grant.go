@@ -24,7 +24,7 @@ func (s *Store) GrantByRefresh(ctx context.Context, token storage.Hash, at time.
 
 // ActiveGrant implements storage.Grants. No time of issue is needed: a revoked grant and a revoked sid never come back.
 func (s *Store) ActiveGrant(ctx context.Context, id, sid string, at time.Time) (storage.Grant, error) {
-	return read(ctx, s, func(t *tx) (storage.Grant, error) {
+	return find(ctx, s, func(t *tx) (storage.Grant, error) {
 		if g, ok := t.activeGrant(id, sid, at); ok {
 			return g, nil
 		}

@@ -14,8 +14,9 @@ import (
 // inspect.go looks at the file before bbolt maps it into memory: there a page that is missing or damaged ends the process
 // with a signal or a panic, which helps nobody who reads the message.
 
-// errDamaged tells a person what to do about a file that is no store or no longer one.
-var errDamaged = errors.New("this is not a Curfew store, or a damaged one; restore a backup, or try 'bbolt surgery' on a copy")
+// errDamaged says what to do about a damaged file.
+var errDamaged = errors.New("the file is damaged, or not a Curfew store; stop Curfew and restore a backup, or without one, " +
+	"try `bbolt surgery` on a copy of the file")
 
 // The layout of a meta page, little-endian, behind the page header.
 const (

@@ -10,7 +10,7 @@ import (
 
 // ListKeys implements storage.Keys.
 func (s *Store) ListKeys(ctx context.Context) ([]storage.Key, error) {
-	return read(ctx, s, func(t *tx) (list []storage.Key, err error) {
+	return find(ctx, s, func(t *tx) (list []storage.Key, err error) {
 		for _, v := range t.scanPrefix(keys, nil) {
 			if k, ok := decode[storage.Key](t, keys, v); ok {
 				list = append(list, k)

@@ -28,7 +28,7 @@ func (s *Store) PutOneTimeLink(ctx context.Context, l storage.OneTimeLink, e sto
 
 // OneTimeLink implements storage.Links.
 func (s *Store) OneTimeLink(ctx context.Context, hash storage.Hash, at time.Time) (storage.OneTimeLink, error) {
-	return read(ctx, s, func(t *tx) (storage.OneTimeLink, error) {
+	return find(ctx, s, func(t *tx) (storage.OneTimeLink, error) {
 		l, ok := t.findLink(hash, at)
 		if !ok {
 			return l, fmt.Errorf("find link: %w", storage.ErrNotFound)

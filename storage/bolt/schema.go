@@ -27,20 +27,26 @@ var (
 
 // prepare makes the file ready for this release and loads the cache.
 func (s *Store) prepare() error {
-	version, err := readSchema(s.db)
+	db := s.db.Load()
+	version, err := readSchema(db)
 	switch {
 	case err != nil:
 		return err
 	case version > Schema:
 		return fmt.Errorf("%w: the file has schema %d, this release knows schemas up to %d", storage.ErrNewer, version, Schema)
 	case version < Schema:
-		if err := migrate(s.db, version, migrations[:]); err != nil {
+		if err := migrate(db, version, migrations[:]); err != nil {
 			return err
 		}
 	}
-	if err := createTables(s.db); err != nil {
+	if err := createTables(db); err != nil {
 		return err
 	}
+	newest, err := newestTx(db)
+	if err != nil {
+		return unavailable(err)
+	}
+	s.durable.Store(newest)
 	return s.reload()
 }
 

@@ -97,7 +97,7 @@ func (s *Store) Touch(ctx context.Context, id storage.SessionID, at time.Time) e
 		session, ok := t.sessionRecord(id)
 		return session, ok && t.sessionActive(session, at) && at.Sub(session.LastActive) >= storage.ActivityStep
 	}
-	needed, err := read(ctx, s, func(t *tx) (bool, error) {
+	needed, err := find(ctx, s, func(t *tx) (bool, error) {
 		_, needed := needsTouch(t)
 		return needed, nil
 	})

@@ -21,7 +21,7 @@ func (s *Store) PutToken(ctx context.Context, token storage.Token) error {
 
 // Token implements storage.Tokens.
 func (s *Store) Token(ctx context.Context, hash storage.Hash, at time.Time) (token storage.Token, g storage.Grant, err error) {
-	err = s.view(ctx, func(t *tx) error {
+	err = s.lookUp(ctx, func(t *tx) error {
 		var ok bool
 		if token, ok = load[storage.Token](t, tokens, hash[:]); ok && at.Before(token.Expires) && t.enabledClient(token.Client) != nil {
 			if token.Grant == "" {
@@ -44,7 +44,7 @@ func (s *Store) Token(ctx context.Context, hash storage.Hash, at time.Time) (tok
 
 // ClientTokenActive implements storage.Tokens.
 func (s *Store) ClientTokenActive(ctx context.Context, client string, issued time.Time) error {
-	return s.view(ctx, func(t *tx) error {
+	return s.lookUp(ctx, func(t *tx) error {
 		if t.enabledClient(client) == nil || t.clientTokenRevoked(client, truncateToMillis(issued)) {
 			return fmt.Errorf("find client of a token: %w", storage.ErrNotFound)
 		}

@@ -13,7 +13,7 @@ import (
 type tx struct {
 	*bbolt.Tx
 	cache       *cache // what is kept decoded; in a write transaction its next state
-	cacheCloned bool   // memory is this transaction's copy
+	cacheCloned bool   // cache is a copy of this transaction
 	auditTail   auditTail
 	buckets     [tableCount]*bbolt.Bucket
 	wrote       bool // since the present function began
@@ -81,7 +81,7 @@ func load[T any](t *tx, tbl table, key []byte) (record T, ok bool) {
 // decode reads a record from its value.
 func decode[T any](t *tx, tbl table, value []byte) (record T, ok bool) {
 	if err := decodeRecord(value, &record); err != nil {
-		t.fail(unavailable(fmt.Errorf("read %s: %w", tableNames[tbl], err)))
+		t.fail(damagedError(fmt.Sprintf("a record in table %s cannot be read: %v", tableNames[tbl], err)))
 		return record, false
 	}
 	return record, true

@@ -35,7 +35,7 @@ func (s *Store) PutUser(ctx context.Context, u storage.User, e ...storage.Event)
 
 // User implements storage.Users.
 func (s *Store) User(ctx context.Context, subject string) (storage.User, error) {
-	return read(ctx, s, func(t *tx) (storage.User, error) {
+	return find(ctx, s, func(t *tx) (storage.User, error) {
 		u, ok := t.user(subject)
 		if !ok {
 			return u, fmt.Errorf("find user: %w", storage.ErrNotFound)
@@ -46,7 +46,7 @@ func (s *Store) User(ctx context.Context, subject string) (storage.User, error) 
 
 // UserByLogin implements storage.Users.
 func (s *Store) UserByLogin(ctx context.Context, login string) (storage.User, error) {
-	return read(ctx, s, func(t *tx) (storage.User, error) {
+	return find(ctx, s, func(t *tx) (storage.User, error) {
 		if subject := t.get(logins, loginKey(login)); subject != nil {
 			if u, ok := t.user(string(subject[1:])); ok {
 				return u, nil

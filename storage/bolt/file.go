@@ -1,0 +1,86 @@
+package bolt
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"runtime"
+	"runtime/debug"
+
+	"go.etcd.io/bbolt"
+
+	"github.com/curfew-id/curfew/storage"
+)
+
+// file.go opens the file, and turns the panics that a damaged file causes into errors.
+
+// openFile opens the file with its lock. What an earlier process wrote is on disk then, also if that process died before
+// its last sync. bbolt panics at some damage, and would keep the lock.
+func openFile(o Options) (db *bbolt.DB, info os.FileInfo, err error) {
+	var file *os.File
+	before := debug.SetPanicOnFault(true)
+	defer debug.SetPanicOnFault(before)
+	defer func() {
+		if p := recover(); p != nil {
+			db, err = nil, errors.Join(damagedError(fmt.Sprint(p)), file.Close())
+		}
+	}()
+	db, err = bbolt.Open(o.Path, 0o600, &bbolt.Options{
+		Timeout:        o.Timeout,
+		MaxSize:        o.MaxSize,
+		NoFreelistSync: true, // with many free pages the list costs more than the data of a commit
+		FreelistType:   bbolt.FreelistMapType,
+		NoStatistics:   true,
+		OpenFile: func(path string, flag int, mode os.FileMode) (*os.File, error) {
+			var err error
+			if file, err = os.OpenFile(path, flag, mode); err != nil {
+				return nil, err
+			}
+			err = errors.Join(file.Chmod(mode), file.Sync()) // the file holds password hashes, whoever made it
+			if err == nil {
+				info, err = file.Stat()
+			}
+			if err != nil {
+				return nil, errors.Join(err, file.Close())
+			}
+			return file, nil
+		},
+	})
+	return db, info, err
+}
+
+// checkFileInPlace reports an error if the path no longer leads to the file that is open.
+func checkFileInPlace(path string, open os.FileInfo) error {
+	now, err := os.Stat(path)
+	switch {
+	case err == nil && os.SameFile(now, open):
+		return nil
+	case err != nil && !errors.Is(err, os.ErrNotExist):
+		return unavailable(err)
+	}
+	return fmt.Errorf("%w: the file %s was removed or replaced while it was in use; to keep its content, copy the deleted file "+
+		"that `ls -l /proc/%d/fd` shows before you stop this process, then put the copy in place and start again",
+		storage.ErrUnavailable, path, os.Getpid())
+}
+
+// recoverDamage turns the panic that a damaged page causes into an error.
+func recoverDamage(fn func() error) (err error) {
+	before := debug.SetPanicOnFault(true)
+	defer debug.SetPanicOnFault(before)
+	defer func() {
+		if p := recover(); p != nil {
+			err = panicError(p)
+		}
+	}()
+	return fn()
+}
+
+// panicError turns a panic in a transaction into an error. bbolt panics with a text at a page that is not whole, and a
+// page that points beyond the file causes a fault with an address; any other panic is a mistake in the program.
+func panicError(p any) error {
+	_, isFault := p.(interface{ Addr() uintptr })
+	if _, isRuntime := p.(runtime.Error); isRuntime && !isFault {
+		return fmt.Errorf("%w: panic in a transaction: %v", storage.ErrUnavailable, p)
+	}
+	return damagedError(fmt.Sprint(p))
+}

@@ -1,0 +1,140 @@
+package bolt
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime"
+	"sync/atomic"
+	"time"
+
+	"github.com/curfew-id/curfew/storage"
+)
+
+// queue.go is the callers' side of a write: a caller queues a job and waits for the committer's answer, but never longer
+// than answerTimeout.
+
+// answerTimeout is how long a caller waits for the disk. The rest of five seconds is for the caller's own answer.
+const answerTimeout = 4500 * time.Millisecond
+
+const (
+	queueLength = 1024 // jobs that may wait; further callers wait to queue theirs
+	batchLength = 256  // jobs in one transaction
+)
+
+// The states of a job. Its caller may abandon a job, but never while the function runs: the function may call back into
+// the caller.
+const (
+	jobQueued int32 = iota
+	jobRunning
+	jobReturned
+	jobAnswered
+	jobAbandoned
+)
+
+// job is one function on its way through the committer.
+type job struct {
+	run      func(*tx) error
+	takeBack func(*tx) // undoes run if the caller never learned that it took effect; nil: nothing to undo
+	state    atomic.Int32
+	returned chan struct{} // closed when run has returned for the first time
+	done     chan struct{} // closed when err is final
+	err      error
+}
+
+func newJob(run func(*tx) error) *job {
+	return &job{run: run, returned: make(chan struct{}), done: make(chan struct{})}
+}
+
+// write runs fn in the next transaction and returns when that is on disk. If fn returns an error, nothing that it wrote is
+// kept. ErrUnavailable: the outcome is unknown; the write may still take effect.
+func write[T any](ctx context.Context, s *Store, fn func(*tx) (T, error)) (T, error) {
+	return writeOrTakeBack(ctx, s, fn, nil)
+}
+
+// writeOrTakeBack is write for results that do harm if they are stored and nobody knows of them. If the write takes effect
+// after its caller got an error, takeBack undoes it in the next transaction. After a crash it is not undone.
+func writeOrTakeBack[T any](ctx context.Context, s *Store, fn func(*tx) (T, error), takeBack func(*tx, T)) (T, error) {
+	var zero T
+	result := new(T)
+	j := newJob(func(t *tx) error {
+		v, err := fn(t)
+		*result = v
+		return err
+	})
+	if takeBack != nil {
+		j.takeBack = func(t *tx) { takeBack(t, *result) }
+	}
+	if err := s.submit(ctx, j); err != nil {
+		return zero, err
+	}
+	return *result, nil
+}
+
+// update is write for functions without a result.
+func (s *Store) update(ctx context.Context, fn func(*tx) error) error {
+	return s.submit(ctx, newJob(fn))
+}
+
+// submit queues a job and waits for its answer.
+func (s *Store) submit(ctx context.Context, j *job) error {
+	if err := ctx.Err(); err != nil {
+		return unavailable(err)
+	}
+	timer := time.NewTimer(answerTimeout)
+	defer timer.Stop()
+	select {
+	case s.queue <- j:
+	case <-s.closing:
+		return unavailable(errClosed)
+	case <-ctx.Done():
+		return unavailable(ctx.Err())
+	case <-timer.C:
+		return unavailable(errNotTried)
+	}
+	select {
+	case <-j.done:
+		return j.err
+	case <-ctx.Done():
+		return s.abandon(j, ctx.Err())
+	case <-timer.C:
+		return s.abandon(j, errSlow)
+	case <-s.stopped:
+	}
+	select {
+	case <-j.done: // it was in the last batch
+		return j.err
+	default:
+		return unavailable(errClosed)
+	}
+}
+
+// abandon gives up a job: at once if its function has not begun or only its commit is outstanding, else when its function
+// has returned.
+func (s *Store) abandon(j *job, cause error) error {
+	if j.state.CompareAndSwap(jobQueued, jobAbandoned) {
+		if errors.Is(cause, errSlow) {
+			cause = errNotTried
+		}
+		return unavailable(cause)
+	}
+	<-j.returned
+	for !j.state.CompareAndSwap(jobReturned, jobAbandoned) {
+		select {
+		case <-j.done:
+			return j.err
+		default:
+			runtime.Gosched() // it runs once more, alone
+		}
+	}
+	return unavailable(cause)
+}
+
+var (
+	errClosed   = errors.New("the store is closed")
+	errNotTried = fmt.Errorf("the disk did not finish earlier writes within %v; this one was not tried", answerTimeout)
+	errSlow     = fmt.Errorf("the disk did not answer within %v; the write may still take effect, and repeating it is safe", answerTimeout)
+)
+
+// unavailable says that the store cannot answer.
+func unavailable(err error) error { return fmt.Errorf("%w: %w", storage.ErrUnavailable, err) }

@@ -18,7 +18,7 @@ const (
 func (s *Store) ClaimDeliveries(ctx context.Context, at time.Time, lease time.Duration, limit int, hostBusy func(string, int) bool) ([]storage.Delivery, error) {
 	at = truncateToMillis(at)
 	s.advanceClock(at)
-	return write(ctx, s, func(t *tx) ([]storage.Delivery, error) {
+	return writeOrTakeBack(ctx, s, func(t *tx) ([]storage.Delivery, error) {
 		var list []storage.Delivery
 		claimed := map[string]int{}
 		for k, v := range t.scanPrefix(dueDeliveries, nil) {
@@ -43,7 +43,7 @@ func (s *Store) ClaimDeliveries(ctx context.Context, at time.Time, lease time.Du
 			t.putDelivery(*d, &before)
 		}
 		return list, nil
-	})
+	}, (*tx).takeBackClaims)
 }
 
 // RecordOutcomes implements storage.Deliveries.

@@ -12,7 +12,7 @@ import (
 func (s *Store) Redeem(ctx context.Context, code storage.Code, at time.Time, issue func(storage.Session, storage.ClientSession) (storage.Issuance, error)) (storage.RedeemResult, error) {
 	at = truncateToMillis(at)
 	s.advanceClock(at)
-	return write(ctx, s, func(t *tx) (storage.RedeemResult, error) {
+	return writeOrTakeBack(ctx, s, func(t *tx) (storage.RedeemResult, error) {
 		if used, ok := t.findCodeUse(code); ok {
 			return t.reuseResult(used), nil
 		}
@@ -22,7 +22,7 @@ func (s *Store) Redeem(ctx context.Context, code storage.Code, at time.Time, iss
 		}
 		t.markCodeUsed(code, codeUse{expiresAt: truncateToMillis(code.Expires), grantID: r.Grant.ID})
 		return r, nil
-	})
+	}, func(t *tx, r storage.RedeemResult) { t.takeBackRedemption(code, r) })
 }
 
 // Join implements storage.Grants.

@@ -99,7 +99,7 @@ var arrows = map[string][]string{
 	"provider/password":   {},
 	"provider/authn":      {"storage", "templates", "provider/password"},
 	"provider/policy":     {"storage"},
-	"provider/web":        {"storage", "templates", "provider/keys"},
+	"provider/web":        {"storage", "templates", "provider/keys", "provider/password"},
 	"provider/tokens":     {"storage", "provider/keys", "provider/policy"},
 	"provider/register":   {"storage", "logout", "provider/egress", "provider/keys", "provider/policy", "provider/web"},
 	"provider/oauth":      append([]string{"provider/oauth/clientkeys"}, below...),

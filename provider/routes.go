@@ -26,7 +26,8 @@ func (p *Provider) routes() (http.Handler, error) {
 		return nil, err
 	}
 	metadataHandler := oauth.CORS(serveStatic("application/json", "public, max-age=300", discovery), http.MethodGet)
-	sameOrigin := func(h http.HandlerFunc) http.Handler { return p.site.SameOrigin(h) }
+	page := p.site.Handle
+	ownForm := func(h web.Handler) http.Handler { return p.site.SameOrigin(page(h)) }
 
 	mux := http.NewServeMux()
 	// What programs call.
@@ -37,8 +38,8 @@ func (p *Provider) routes() (http.Handler, error) {
 	mux.Handle("/userinfo", endpoints.UserInfo)                            // Core §5.3
 	mux.Handle("/introspect", endpoints.Introspect)                        // RFC 7662 §2
 	mux.Handle("/revoke", endpoints.Revoke)                                // RFC 7009 §2
-	mux.HandleFunc("GET /healthz", p.healthz)                              //
-	mux.HandleFunc("GET /readyz", p.readyz)                                //
+	mux.HandleFunc("GET /healthz", web.LogAtDebug(p.healthz))              //
+	mux.HandleFunc("GET /readyz", web.LogAtDebug(p.readyz))                //
 	if p.config.Registration.Enabled() {                                   //
 		mux.HandleFunc("POST "+register.Path, registration.Register)       // RFC 7591 §3
 		mux.HandleFunc("GET "+register.ClientPath, registration.Read)      // RFC 7592 §2.1
@@ -46,41 +47,41 @@ func (p *Provider) routes() (http.Handler, error) {
 		mux.HandleFunc("DELETE "+register.ClientPath, registration.Remove) // RFC 7592 §2.3
 	}
 	// What browsers are sent to, from anywhere.
-	mux.HandleFunc("GET /authorize", signIn.Authorize)      // Core §3.1.2
-	mux.HandleFunc("POST /authorize", signIn.Authorize)     // Core §3.1.2.1
-	mux.HandleFunc("GET /end_session", signOut.EndSession)  // RP-Initiated Logout 1.0 §2
-	mux.HandleFunc("POST /end_session", signOut.EndSession) // RP-Initiated Logout 1.0 §2
-	if p.config.CheckSession {                              //
+	mux.HandleFunc("GET /authorize", page(signIn.Authorize))      // Core §3.1.2
+	mux.HandleFunc("POST /authorize", page(signIn.Authorize))     // Core §3.1.2.1
+	mux.HandleFunc("GET /end_session", page(signOut.EndSession))  // RP-Initiated Logout 1.0 §2
+	mux.HandleFunc("POST /end_session", page(signOut.EndSession)) // RP-Initiated Logout 1.0 §2
+	if p.config.CheckSession {                                    //
 		mux.HandleFunc("GET /check_session", p.checkSession) // Session Management 1.0 §3.2
 		mux.HandleFunc("GET /check_session/origin", p.checkOrigin)
 	}
 	// What only our own pages lead to. Forms are taken from our own site alone.
-	mux.HandleFunc("GET /login/{interaction}", signIn.ShowLogin)
-	mux.Handle("POST /login/{interaction}", sameOrigin(signIn.Login))
-	mux.HandleFunc("GET /login/{interaction}/cancel", signIn.Cancel)
-	mux.HandleFunc("GET /consent/{interaction}", signIn.ShowConsent)
-	mux.Handle("POST /consent/{interaction}", sameOrigin(signIn.Consent))
-	mux.Handle("POST "+signout.ConfirmPath, sameOrigin(signOut.Confirm))
-	mux.HandleFunc("GET /signed-out/{interaction}", view.SignedOut)
+	mux.HandleFunc("GET /login/{interaction}", page(signIn.ShowLogin))
+	mux.Handle("POST /login/{interaction}", ownForm(signIn.Login))
+	mux.HandleFunc("GET /login/{interaction}/cancel", page(signIn.Cancel))
+	mux.HandleFunc("GET /consent/{interaction}", page(signIn.ShowConsent))
+	mux.Handle("POST /consent/{interaction}", ownForm(signIn.Consent))
+	mux.Handle("POST "+signout.ConfirmPath, ownForm(signOut.Confirm))
+	mux.HandleFunc("GET /signed-out/{interaction}", page(view.SignedOut))
 	mux.HandleFunc("GET /signed-out/{interaction}/status.json", view.Status)
 	mux.HandleFunc("GET "+logoutview.EvictPath, view.Evict)
 	mux.HandleFunc("GET "+logoutview.MeaningPath, view.Meaning)
-	mux.HandleFunc("GET /account", accountPages.Sessions)
-	mux.Handle("POST /account/sessions", sameOrigin(accountPages.SignOut))
-	mux.HandleFunc("GET /account/applications", accountPages.Apps)
-	mux.Handle("POST /account/applications", sameOrigin(accountPages.WithdrawConsent))
-	mux.HandleFunc("GET /account/security", accountPages.Security)
-	mux.Handle("POST /account/password", sameOrigin(accountPages.ChangePassword))
-	mux.Handle("POST /account/email", sameOrigin(accountPages.ChangeEmail))
-	mux.HandleFunc("GET /account/activity", accountPages.Activity)
-	mux.HandleFunc("GET /account/reports/{report}", accountPages.Report)
+	mux.HandleFunc("GET /account", page(accountPages.Sessions))
+	mux.Handle("POST /account/sessions", ownForm(accountPages.SignOut))
+	mux.HandleFunc("GET /account/applications", page(accountPages.Apps))
+	mux.Handle("POST /account/applications", ownForm(accountPages.WithdrawConsent))
+	mux.HandleFunc("GET /account/security", page(accountPages.Security))
+	mux.Handle("POST /account/password", ownForm(accountPages.ChangePassword))
+	mux.Handle("POST /account/email", ownForm(accountPages.ChangeEmail))
+	mux.HandleFunc("GET /account/activity", page(accountPages.Activity))
+	mux.HandleFunc("GET /account/reports/{report}", page(accountPages.Report))
 	mux.HandleFunc("GET /account/reports/{report}/status.json", accountPages.ReportStatus)
-	mux.HandleFunc("GET /account/reports/{report}/report.jwt", accountPages.DownloadReport)
+	mux.HandleFunc("GET /account/reports/{report}/report.jwt", page(accountPages.DownloadReport))
 	mux.HandleFunc("GET /account/probe", accountPages.Probe)
-	mux.HandleFunc("GET /reset/{link}", accountPages.ShowReset)
-	mux.Handle("POST /reset/{link}", sameOrigin(accountPages.Reset))
+	mux.HandleFunc("GET /reset/{link}", page(accountPages.ShowReset))
+	mux.Handle("POST /reset/{link}", ownForm(accountPages.Reset))
 	for _, asset := range templates.Assets() {
-		mux.HandleFunc("GET "+asset.Path, serveStatic(asset.ContentType, "public, max-age=31536000, immutable", asset.Body))
+		mux.HandleFunc("GET "+asset.Path, web.LogAtDebug(serveStatic(asset.ContentType, "public, max-age=31536000, immutable", asset.Body)))
 	}
 	mux.HandleFunc("GET /{$}", func(w http.ResponseWriter, r *http.Request) { web.Redirect(w, p.site.Path("/account")) })
 	mux.HandleFunc("/", p.notFound(mux))
@@ -96,18 +97,20 @@ func (p *Provider) routes() (http.Handler, error) {
 	return rootMux, nil
 }
 
-// notFound answers what no route takes: with 405 where another method would have been right.
+// notFound answers a request that no route takes: with 405 where another method would have been right.
 func (p *Provider) notFound(mux *http.ServeMux) http.HandlerFunc {
-	return func(w http.ResponseWriter, r *http.Request) {
-		fault := web.PageError{Status: http.StatusNotFound}
+	return p.site.Handle(func(w http.ResponseWriter, r *http.Request) error {
 		for _, method := range []string{http.MethodGet, http.MethodPost} {
-			if _, pattern := mux.Handler(&http.Request{Method: method, URL: r.URL, Host: r.Host}); method != r.Method && strings.HasPrefix(pattern, method+" ") {
-				fault.Status = http.StatusMethodNotAllowed
+			_, pattern := mux.Handler(&http.Request{Method: method, URL: r.URL, Host: r.Host})
+			if method != r.Method && strings.HasPrefix(pattern, method+" ") {
 				w.Header().Add("Allow", method)
 			}
 		}
-		p.site.RenderError(w, r, fault)
-	}
+		if w.Header().Get("Allow") != "" {
+			return web.PageError{Status: http.StatusMethodNotAllowed, Reason: "the address takes another method"}
+		}
+		return web.PageError{Status: http.StatusNotFound, Reason: "no route has this address"}
+	})
 }
 
 func (p *Provider) signin() *signin.Handler {

@@ -20,18 +20,18 @@ var shownEvents = []string{"session.created", "session.ended", "client_session.e
 const eventsPerPage = 30
 
 // Activity is GET /account/activity: recent sign-ins and endings, newest first, with their reports.
-func (h *Handler) Activity(w http.ResponseWriter, r *http.Request) {
-	v, ok := h.requireViewer(w, r)
+func (h *Handler) Activity(w http.ResponseWriter, r *http.Request) error {
+	v, ok, err := h.requireViewer(w, r)
 	if !ok {
-		return
+		return err
 	}
 	page, err := h.activityPage(w, r, v)
 	if err != nil {
-		h.Site.RenderError(w, r, web.PageErrorFrom(err))
-		return
+		return err
 	}
 	web.PageHeaders(w, web.PagePolicy{FormsToSelf: true})
 	h.Site.LogRenderError(r, templates.Activity(w, page))
+	return nil
 }
 
 func (h *Handler) activityPage(w http.ResponseWriter, r *http.Request, v viewer) (templates.ActivityPage, error) {
@@ -128,21 +128,19 @@ func (h *Handler) eventReports(ctx context.Context, v viewer, events []storage.E
 func coversSession(report storage.Report) bool { return !report.AuthTime.IsZero() }
 
 // findReport finds one of the person's own reports.
-func (h *Handler) findReport(w http.ResponseWriter, r *http.Request) (viewer, storage.Report, bool) {
-	v, ok := h.requireViewer(w, r)
+func (h *Handler) findReport(w http.ResponseWriter, r *http.Request) (viewer, storage.Report, bool, error) {
+	v, ok, err := h.requireViewer(w, r)
 	if !ok {
-		return v, storage.Report{}, false
+		return v, storage.Report{}, false, err
 	}
 	report, err := h.Store.Report(r.Context(), r.PathValue("report"))
 	if err == nil && report.Subject != v.user.Subject || errors.Is(err, storage.ErrNotFound) {
-		h.Site.RenderError(w, r, web.PageError{Status: http.StatusNotFound})
-		return v, report, false
+		return v, report, false, web.PageError{Status: http.StatusNotFound, Reason: "the user has no such report"}
 	}
 	if err != nil {
-		h.Site.RenderError(w, r, web.PageErrorFrom(err))
-		return v, report, false
+		return v, report, false, err
 	}
-	return v, report, true
+	return v, report, true, nil
 }
 
 func (h *Handler) reportPage(report storage.Report) templates.ReportPage {
@@ -162,20 +160,20 @@ func (h *Handler) reportPage(report storage.Report) templates.ReportPage {
 }
 
 // Report is GET /account/reports/{report}: what became of one ending, live.
-func (h *Handler) Report(w http.ResponseWriter, r *http.Request) {
-	v, report, ok := h.findReport(w, r)
+func (h *Handler) Report(w http.ResponseWriter, r *http.Request) error {
+	v, report, ok, err := h.findReport(w, r)
 	if !ok {
-		return
+		return err
 	}
 	accountPage, err := h.accountPage(w, r, v)
 	if err != nil {
-		h.Site.RenderError(w, r, web.PageErrorFrom(err))
-		return
+		return err
 	}
 	page := h.reportPage(report)
 	page.AccountPage = accountPage
 	web.PageHeaders(w, web.PagePolicy{FormsToSelf: true})
 	h.Site.LogRenderError(r, templates.Report(w, page))
+	return nil
 }
 
 // ReportStatus is GET /account/reports/{report}/status.json, which the page's script asks for. It leads no script to the sign-in page.
@@ -204,19 +202,19 @@ func (h *Handler) ReportStatus(w http.ResponseWriter, r *http.Request) {
 }
 
 // DownloadReport is GET /account/reports/{report}/report.jwt: the report as it stands, signed.
-func (h *Handler) DownloadReport(w http.ResponseWriter, r *http.Request) {
-	_, report, ok := h.findReport(w, r)
+func (h *Handler) DownloadReport(w http.ResponseWriter, r *http.Request) error {
+	_, report, ok, err := h.findReport(w, r)
 	if !ok {
-		return
+		return err
 	}
 	jwt, err := h.SignReport(r.Context(), report, h.Site.Now())
 	if err != nil {
-		h.Site.RenderError(w, r, web.PageErrorFrom(err))
-		return
+		return err
 	}
 	w.Header().Set("Content-Type", "application/jwt")
 	w.Header().Set("Cache-Control", "no-store")
 	w.Header().Set("Content-Disposition", `attachment; filename="logout-report.jwt"`)
 	_, err = w.Write([]byte(jwt))
 	h.Site.LogRenderError(r, err)
+	return nil
 }

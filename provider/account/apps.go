@@ -11,15 +11,14 @@ import (
 )
 
 // Apps is GET /account/applications: what applications may do, and which keep access while the person is away.
-func (h *Handler) Apps(w http.ResponseWriter, r *http.Request) {
-	v, ok := h.requireViewer(w, r)
+func (h *Handler) Apps(w http.ResponseWriter, r *http.Request) error {
+	v, ok, err := h.requireViewer(w, r)
 	if !ok {
-		return
+		return err
 	}
 	page, err := h.appsPage(w, r, v)
 	if err != nil {
-		h.Site.RenderError(w, r, web.PageErrorFrom(err))
-		return
+		return err
 	}
 	policy := web.PagePolicy{FormsToSelf: true}
 	for _, app := range page.Applications {
@@ -27,6 +26,7 @@ func (h *Handler) Apps(w http.ResponseWriter, r *http.Request) {
 	}
 	web.PageHeaders(w, policy)
 	h.Site.LogRenderError(r, templates.Applications(w, page))
+	return nil
 }
 
 func (h *Handler) appsPage(w http.ResponseWriter, r *http.Request, v viewer) (templates.ApplicationsPage, error) {
@@ -93,30 +93,28 @@ func (h *Handler) appsPage(w http.ResponseWriter, r *http.Request, v viewer) (te
 }
 
 // WithdrawConsent is POST /account/applications: withdraw what an application was allowed, or end its offline access.
-func (h *Handler) WithdrawConsent(w http.ResponseWriter, r *http.Request) {
-	v, form, ok := h.requireForm(w, r)
+func (h *Handler) WithdrawConsent(w http.ResponseWriter, r *http.Request) error {
+	v, form, ok, err := h.requireForm(w, r)
 	if !ok {
-		return
+		return err
 	}
 	if grant := form.Get("end-offline"); grant != "" {
-		h.endOffline(w, r, v, grant, "/account/applications")
-		return
+		return h.endOffline(w, r, v, grant, "/account/applications")
 	}
 	client := form.Get("withdraw")
 	if client == "" {
 		h.redirectWithNotice(w, "/account/applications", "nothing")
-		return
+		return nil
 	}
 	switch _, err := h.Store.Consent(r.Context(), v.user.Subject, client); {
 	case errors.Is(err, storage.ErrNotFound):
 		h.redirectWithNotice(w, "/account/applications", "over")
-		return
+		return nil
 	case err != nil:
-		h.Site.RenderError(w, r, web.PageErrorFrom(err))
-		return
+		return err
 	}
 	// What the application holds ends with what it was allowed, offline access included; single sign-on lives on.
 	sel := storage.Selector{Subject: v.user.Subject, Client: client, IncludeOffline: true}
 	change := storage.Change{WithdrawConsent: &storage.Consent{Subject: v.user.Subject, Client: client}}
-	h.endAndReport(w, r, v, storage.EndRequest{Selector: sel, Cause: h.cause(r, v, storage.ReasonConsentWithdrawn), Change: change}, "/account/applications", "withdrawn")
+	return h.endAndReport(w, r, v, storage.EndRequest{Selector: sel, Cause: h.cause(r, v, storage.ReasonConsentWithdrawn), Change: change}, "/account/applications", "withdrawn")
 }

@@ -47,8 +47,8 @@ type Handler struct {
 	Lifetimes     logout.Lifetimes
 	Policy        policy.Logout
 
-	RedirectToSignIn func(w http.ResponseWriter, r *http.Request, path string) // has the browser sign in and come back to path
-	LogoutView       *logoutview.Handler                                       // ends this browser's session and answers with the signed-out page
+	RedirectToSignIn func(w http.ResponseWriter, r *http.Request, path string) error // has the browser sign in and come back to path
+	LogoutView       *logoutview.Handler                                             // ends this browser's session and answers with the signed-out page
 	// SignReport makes the report a signed JWT.
 	SignReport func(ctx context.Context, report storage.Report, at time.Time) (string, error)
 }
@@ -64,48 +64,44 @@ type viewer struct {
 	user    storage.User
 }
 
-// requireViewer finds out who is here; whoever is not signed in does that first and comes back.
-func (h *Handler) requireViewer(w http.ResponseWriter, r *http.Request) (viewer, bool) {
+// requireViewer finds the user who looks at the page. Where ok is false, the answer is err or, if that is nil, a redirect to the sign-in
+// page, which has been written.
+func (h *Handler) requireViewer(w http.ResponseWriter, r *http.Request) (viewer, bool, error) {
 	session, ok, err := h.Site.Session(r)
 	if err != nil {
-		h.Site.RenderError(w, r, web.PageErrorFrom(err))
-		return viewer{}, false
+		return viewer{}, false, err
 	}
 	if !ok {
 		returnPath := "/account"
 		if r.Method == http.MethodGet {
 			returnPath = r.URL.EscapedPath()
 		}
-		h.RedirectToSignIn(w, r, returnPath)
-		return viewer{}, false
+		return viewer{}, false, h.RedirectToSignIn(w, r, returnPath)
 	}
 	user, err := h.Store.User(r.Context(), session.Subject)
 	if err != nil {
-		h.Site.RenderError(w, r, web.PageErrorFrom(err))
-		return viewer{}, false
+		return viewer{}, false, err
 	}
-	return viewer{session, user}, true
+	return viewer{session, user}, true, nil
 }
 
-// requireForm is enter for a form: its handle has to be of this browser and this session.
-func (h *Handler) requireForm(w http.ResponseWriter, r *http.Request) (v viewer, form url.Values, ok bool) {
-	v, ok = h.requireViewer(w, r)
+// requireForm is requireViewer for a form, whose interaction must be of this browser and this session.
+func (h *Handler) requireForm(w http.ResponseWriter, r *http.Request) (v viewer, form url.Values, ok bool, err error) {
+	v, ok, err = h.requireViewer(w, r)
 	if !ok {
-		return v, nil, false
+		return v, nil, false, err
 	}
 	values, err := web.Params(r, "session") // ticked boxes share one name
 	if err != nil {
-		h.Site.RenderError(w, r, web.PageErrorFrom(err))
-		return v, nil, false
+		return v, nil, false, err
 	}
 	var session storage.SessionID
 	if _, err := h.Site.OpenInteraction(r, purposeAccount, values.Get("interaction"), &session); err != nil || session != v.session.ID {
 		pageErr := web.PageErrorFrom(web.ErrInteraction)
 		pageErr.Advice, pageErr.LinkURL, pageErr.LinkText = "Nothing was changed. Open it again.", h.Site.Path("/account"), "Your account"
-		h.Site.RenderError(w, r, pageErr)
-		return v, nil, false
+		return v, nil, false, pageErr
 	}
-	return v, values, true
+	return v, values, true, nil
 }
 
 // accountPage is what all account pages share.

@@ -13,37 +13,35 @@ import (
 const purposeReset = "reset"
 
 // ShowReset is GET /reset/{link}: a one-time link that an administrator made. Looking at the page uses nothing up.
-func (h *Handler) ShowReset(w http.ResponseWriter, r *http.Request) {
-	if user, ok := h.linkUser(w, r); ok {
-		h.renderReset(w, r, user, templates.Problem{})
+func (h *Handler) ShowReset(w http.ResponseWriter, r *http.Request) error {
+	user, err := h.linkUser(r)
+	if err != nil {
+		return err
 	}
+	return h.renderReset(w, r, user, templates.Problem{})
 }
 
 // linkUser finds whose password the link sets.
-func (h *Handler) linkUser(w http.ResponseWriter, r *http.Request) (storage.User, bool) {
+func (h *Handler) linkUser(r *http.Request) (storage.User, error) {
 	link, err := h.Store.OneTimeLink(r.Context(), storage.HashOf(r.PathValue("link")), h.Site.Now())
-	if err == nil && link.Purpose == "reset" {
-		user, err := h.Store.User(r.Context(), link.Subject)
-		if err == nil && !user.Disabled {
-			return user, true
-		}
-		if err != nil && !errors.Is(err, storage.ErrNotFound) {
-			h.Site.RenderError(w, r, web.PageErrorFrom(err))
-			return user, false
-		}
-	} else if err != nil && !errors.Is(err, storage.ErrNotFound) {
-		h.Site.RenderError(w, r, web.PageErrorFrom(err))
-		return storage.User{}, false
+	if err != nil && !errors.Is(err, storage.ErrNotFound) {
+		return storage.User{}, err
 	}
-	h.Site.RenderError(w, r, web.PageError{Status: http.StatusGone})
-	return storage.User{}, false
+	gone := web.PageError{Status: http.StatusGone, Reason: "the password reset link is unknown, used or expired"}
+	if err != nil || link.Purpose != "reset" {
+		return storage.User{}, gone
+	}
+	user, err := h.Store.User(r.Context(), link.Subject)
+	if errors.Is(err, storage.ErrNotFound) || err == nil && user.Disabled {
+		return storage.User{}, gone
+	}
+	return user, err
 }
 
-func (h *Handler) renderReset(w http.ResponseWriter, r *http.Request, user storage.User, problem templates.Problem) {
+func (h *Handler) renderReset(w http.ResponseWriter, r *http.Request, user storage.User, problem templates.Problem) error {
 	interactionID, err := h.Site.SealInteraction(w, r, purposeReset, user.Subject, formLifetime)
 	if err != nil {
-		h.Site.RenderError(w, r, web.PageErrorFrom(err))
-		return
+		return err
 	}
 	page := templates.ResetPasswordPage{Page: h.Site.Page(r), Action: h.Site.Path(r.URL.EscapedPath()), Interaction: interactionID, Login: user.Name, MinPassword: password.MinCharacters, Problem: problem}
 	web.PageHeaders(w, web.PagePolicy{FormsToSelf: true})
@@ -51,44 +49,39 @@ func (h *Handler) renderReset(w http.ResponseWriter, r *http.Request, user stora
 		w.WriteHeader(http.StatusUnprocessableEntity)
 	}
 	h.Site.LogRenderError(r, templates.ResetPassword(w, page))
+	return nil
 }
 
 // Reset is POST /reset/{link}: the link is used, the password set and every session ended in one transaction.
-func (h *Handler) Reset(w http.ResponseWriter, r *http.Request) {
-	user, ok := h.linkUser(w, r)
-	if !ok {
-		return
+func (h *Handler) Reset(w http.ResponseWriter, r *http.Request) error {
+	user, err := h.linkUser(r)
+	if err != nil {
+		return err
 	}
 	form, err := web.Params(r)
 	if err != nil {
-		h.Site.RenderError(w, r, web.PageErrorFrom(err))
-		return
+		return err
 	}
 	var subject string
 	if _, err := h.Site.OpenInteraction(r, purposeReset, form.Get("interaction"), &subject); err != nil || subject != user.Subject {
 		pageErr := web.PageErrorFrom(web.ErrInteraction)
 		pageErr.Advice, pageErr.LinkURL, pageErr.LinkText = "Nothing was changed.", h.Site.Path(r.URL.EscapedPath()), "Open it again"
-		h.Site.RenderError(w, r, pageErr)
-		return
+		return pageErr
 	}
 	newPassword := form.Get("new-password")
 	if newPassword != form.Get("repeat-password") {
-		h.renderReset(w, r, user, templates.Problem{Fault: templates.PasswordsDiffer})
-		return
+		return h.renderReset(w, r, user, templates.Problem{Fault: templates.PasswordsDiffer})
 	}
 	if problem := h.checkNewPassword(newPassword, user); problem.Fault != "" {
-		h.renderReset(w, r, user, problem)
-		return
+		return h.renderReset(w, r, user, problem)
 	}
 	hash, err := h.Hasher.Hash(r.Context(), newPassword)
 	if err != nil {
-		h.Site.RenderError(w, r, hashError(err))
-		return
+		return err
 	}
 	session, signedIn, err := h.Site.Session(r)
 	if err != nil {
-		h.Site.RenderError(w, r, web.PageErrorFrom(err))
-		return
+		return err
 	}
 	now := h.Site.Now()
 	user.Password, user.Updated = hash, now
@@ -97,8 +90,7 @@ func (h *Handler) Reset(w http.ResponseWriter, r *http.Request) {
 		Events: []storage.Event{{At: now, Kind: "user.password", By: cause.By, Subject: user.Subject, Address: cause.Address}}}
 	outcome, err := h.Terminator.End(r.Context(), storage.EndRequest{Selector: storage.Selector{Subject: user.Subject}, Cause: cause, Change: change})
 	if err != nil {
-		h.Site.RenderError(w, r, web.PageErrorFrom(err))
-		return
+		return err
 	}
 	endedSessions := 0
 	for _, termination := range outcome.Terminations {
@@ -111,4 +103,5 @@ func (h *Handler) Reset(w http.ResponseWriter, r *http.Request) {
 	}
 	web.PageHeaders(w, web.PagePolicy{FormsToSelf: true})
 	h.Site.LogRenderError(r, templates.PasswordChanged(w, templates.PasswordChangedPage{Page: h.Site.Page(r), Ended: endedSessions, More: outcome.More, SignInURL: h.Site.Path("/account")}))
+	return nil
 }

@@ -3,7 +3,6 @@ package account
 import (
 	"errors"
 	"net/http"
-	"time"
 
 	"github.com/curfew-id/curfew/provider/authn"
 	"github.com/curfew-id/curfew/provider/password"
@@ -13,18 +12,19 @@ import (
 )
 
 // Security is GET /account/security.
-func (h *Handler) Security(w http.ResponseWriter, r *http.Request) {
-	if v, ok := h.requireViewer(w, r); ok {
-		h.renderSecurity(w, r, v, func(*templates.SecurityPage) {})
+func (h *Handler) Security(w http.ResponseWriter, r *http.Request) error {
+	v, ok, err := h.requireViewer(w, r)
+	if !ok {
+		return err
 	}
+	return h.renderSecurity(w, r, v, func(*templates.SecurityPage) {})
 }
 
 // renderSecurity writes the page, with what was wrong before.
-func (h *Handler) renderSecurity(w http.ResponseWriter, r *http.Request, v viewer, update func(*templates.SecurityPage)) {
+func (h *Handler) renderSecurity(w http.ResponseWriter, r *http.Request, v viewer, update func(*templates.SecurityPage)) error {
 	accountPage, err := h.accountPage(w, r, v)
 	if err != nil {
-		h.Site.RenderError(w, r, web.PageErrorFrom(err))
-		return
+		return err
 	}
 	page := templates.SecurityPage{AccountPage: accountPage, PasswordAction: h.Site.Path("/account/password"), EmailAction: h.Site.Path("/account/email"),
 		Login: v.user.Name, Email: v.user.Email, MinPassword: password.MinCharacters, SessionScopes: []templates.LogoutScope{templates.ScopeOthers, templates.ScopeAll}}
@@ -37,109 +37,97 @@ func (h *Handler) renderSecurity(w http.ResponseWriter, r *http.Request, v viewe
 		w.WriteHeader(http.StatusUnprocessableEntity)
 	}
 	h.Site.LogRenderError(r, templates.Security(w, page))
+	return nil
 }
 
 // ChangePassword is POST /account/password: the new password and the end of the other sessions are one transaction.
-func (h *Handler) ChangePassword(w http.ResponseWriter, r *http.Request) {
-	v, form, ok := h.requireForm(w, r)
+func (h *Handler) ChangePassword(w http.ResponseWriter, r *http.Request) error {
+	v, form, ok, err := h.requireForm(w, r)
 	if !ok {
-		return
+		return err
 	}
-	renderProblem := func(p templates.Problem) {
-		h.renderSecurity(w, r, v, func(page *templates.SecurityPage) { page.PasswordProblem = p })
+	renderProblem := func(p templates.Problem) error {
+		return h.renderSecurity(w, r, v, func(page *templates.SecurityPage) { page.PasswordProblem = p })
 	}
 	currentPassword, newPassword, repeatPassword := form.Get("current-password"), form.Get("new-password"), form.Get("repeat-password")
 	authentication, problem, err := h.reauthenticate(r, v, form)
 	if err != nil {
-		h.Site.RenderError(w, r, web.PageErrorFrom(err))
-		return
+		return err
 	}
 	if problem.Fault != "" {
-		renderProblem(problem)
-		return
+		return renderProblem(problem)
 	}
 	switch problem := h.checkNewPassword(newPassword, v.user); {
 	case newPassword != repeatPassword:
-		renderProblem(templates.Problem{Fault: templates.PasswordsDiffer})
-		return
+		return renderProblem(templates.Problem{Fault: templates.PasswordsDiffer})
 	case newPassword == currentPassword:
-		renderProblem(templates.Problem{Fault: templates.PasswordSame})
-		return
+		return renderProblem(templates.Problem{Fault: templates.PasswordSame})
 	case problem.Fault != "":
-		renderProblem(problem)
-		return
+		return renderProblem(problem)
 	}
 	hash, err := h.Hasher.Hash(r.Context(), newPassword)
 	if err != nil {
-		h.Site.RenderError(w, r, hashError(err))
-		return
+		return err
 	}
 	user := authentication.User
 	user.Password, user.Updated = hash, h.Site.Now()
-	h.changeUser(w, r, v, authentication, user, form.Get("scope"), storage.ReasonPasswordChange, "user.password", "password")
+	return h.changeUser(w, r, v, authentication, user, form.Get("scope"), storage.ReasonPasswordChange, "user.password", "password")
 }
 
 // ChangeEmail is POST /account/email.
-func (h *Handler) ChangeEmail(w http.ResponseWriter, r *http.Request) {
-	v, form, ok := h.requireForm(w, r)
+func (h *Handler) ChangeEmail(w http.ResponseWriter, r *http.Request) error {
+	v, form, ok, err := h.requireForm(w, r)
 	if !ok {
-		return
+		return err
 	}
 	email := form.Get("email")
-	renderProblem := func(p templates.Problem) {
-		h.renderSecurity(w, r, v, func(page *templates.SecurityPage) { page.EmailProblem, page.Email = p, email })
+	renderProblem := func(p templates.Problem) error {
+		return h.renderSecurity(w, r, v, func(page *templates.SecurityPage) { page.EmailProblem, page.Email = p, email })
 	}
 	authentication, problem, err := h.reauthenticate(r, v, form)
 	if err != nil {
-		h.Site.RenderError(w, r, web.PageErrorFrom(err))
-		return
+		return err
 	}
 	if problem.Fault != "" {
-		renderProblem(problem)
-		return
+		return renderProblem(problem)
 	}
 	if !storage.IsEmail(email) {
-		renderProblem(templates.Problem{Fault: templates.EmailInvalid})
-		return
+		return renderProblem(templates.Problem{Fault: templates.EmailInvalid})
 	}
 	if email == v.user.Email {
 		h.redirectWithNotice(w, "/account/security", "same-email")
-		return
+		return nil
 	}
 	switch existing, err := h.Store.UserByLogin(r.Context(), email); {
 	case err == nil && existing.Subject != v.user.Subject:
-		renderProblem(templates.Problem{Fault: templates.EmailTaken})
-		return
+		return renderProblem(templates.Problem{Fault: templates.EmailTaken})
 	case err != nil && !errors.Is(err, storage.ErrNotFound):
-		h.Site.RenderError(w, r, web.PageErrorFrom(err))
-		return
+		return err
 	}
 	user := authentication.User
 	user.Email, user.EmailVerified, user.Updated = email, false, h.Site.Now()
-	h.changeUser(w, r, v, authentication, user, form.Get("scope"), storage.ReasonEmailChange, "user.email", "email")
+	return h.changeUser(w, r, v, authentication, user, form.Get("scope"), storage.ReasonEmailChange, "user.email", "email")
 }
 
 // changeUser stores the user and ends sessions in one transaction. Where this session lives on, it gets a new secret.
-func (h *Handler) changeUser(w http.ResponseWriter, r *http.Request, v viewer, authentication authn.Authentication, user storage.User, scope string, reason storage.Reason, eventKind, notice string) {
+func (h *Handler) changeUser(w http.ResponseWriter, r *http.Request, v viewer, authentication authn.Authentication, user storage.User, scope string, reason storage.Reason, eventKind, notice string) error {
 	cause := h.cause(r, v, reason)
 	now := h.Site.Now()
 	event := storage.Event{At: now, Kind: eventKind, By: cause.By, Subject: user.Subject, Address: cause.Address}
 	change := storage.Change{User: &user, Events: []storage.Event{event}}
 	endAll := scope == string(templates.ScopeAll) || scope == "" && h.Policy.PasswordChangeEndsAll()
 	if endAll {
-		h.endAndRender(w, r, v, storage.ScopeAll, storage.EndRequest{Selector: storage.Selector{Subject: user.Subject}, Cause: cause, Change: change})
-		return
+		return h.endAndRender(w, r, v, storage.ScopeAll, storage.EndRequest{Selector: storage.Selector{Subject: user.Subject}, Cause: cause, Change: change})
 	}
 	// The new secret comes first: if the change then fails, nothing has changed and the browser still has its session.
 	if err := h.renewSession(w, r, v.session, authentication); err != nil {
-		h.Site.RenderError(w, r, web.PageErrorFrom(err))
-		return
+		return err
 	}
 	if _, err := h.Terminator.End(r.Context(), storage.EndRequest{Selector: storage.Selector{Subject: user.Subject, Except: v.session.ID}, Cause: cause, Change: change}); err != nil {
-		h.Site.RenderError(w, r, web.PageErrorFrom(err))
-		return
+		return err
 	}
 	h.redirectWithNotice(w, "/account/security", notice)
+	return nil
 }
 
 // checkNewPassword says what is wrong with a new password.
@@ -153,12 +141,4 @@ func (h *Handler) checkNewPassword(newPassword string, user storage.User) templa
 		return templates.Problem{Fault: templates.PasswordCommon}
 	}
 	return templates.Problem{}
-}
-
-// hashError is the answer when a password could not be hashed now.
-func hashError(err error) web.PageError {
-	if errors.Is(err, password.ErrBusy) {
-		return web.PageError{Status: http.StatusServiceUnavailable, RetryAfter: 5 * time.Second}
-	}
-	return web.PageErrorFrom(err)
 }

@@ -14,18 +14,18 @@ import (
 )
 
 // Sessions is GET /account: where the person is signed in.
-func (h *Handler) Sessions(w http.ResponseWriter, r *http.Request) {
-	v, ok := h.requireViewer(w, r)
+func (h *Handler) Sessions(w http.ResponseWriter, r *http.Request) error {
+	v, ok, err := h.requireViewer(w, r)
 	if !ok {
-		return
+		return err
 	}
 	page, err := h.sessionsPage(w, r, v)
 	if err != nil {
-		h.Site.RenderError(w, r, web.PageErrorFrom(err))
-		return
+		return err
 	}
 	web.PageHeaders(w, web.PagePolicy{FormsToSelf: true})
 	h.Site.LogRenderError(r, templates.Sessions(w, page))
+	return nil
 }
 
 func (h *Handler) sessionsPage(w http.ResponseWriter, r *http.Request, v viewer) (templates.SessionsPage, error) {
@@ -77,15 +77,14 @@ func (h *Handler) horizon(ctx context.Context, sessions []storage.Session, grant
 }
 
 // SignOut is POST /account/sessions.
-func (h *Handler) SignOut(w http.ResponseWriter, r *http.Request) {
-	v, form, ok := h.requireForm(w, r)
+func (h *Handler) SignOut(w http.ResponseWriter, r *http.Request) error {
+	v, form, ok, err := h.requireForm(w, r)
 	if !ok {
-		return
+		return err
 	}
 	sessions, err := h.sessions(r.Context(), v)
 	if err != nil {
-		h.Site.RenderError(w, r, web.PageErrorFrom(err))
-		return
+		return err
 	}
 	// Only the person's own sessions can be named, by a hash that means nothing elsewhere.
 	findSession := func(hash string) []storage.SessionID {
@@ -99,63 +98,61 @@ func (h *Handler) SignOut(w http.ResponseWriter, r *http.Request) {
 	subject := v.user.Subject
 	switch {
 	case form.Get("sign-out") != "":
-		h.endSelected(w, r, v, findSession(form.Get("sign-out")), storage.ReasonAccount, "signed-out")
+		return h.endSelected(w, r, v, findSession(form.Get("sign-out")), storage.ReasonAccount, "signed-out")
 	case form.Get("not-me") != "":
-		h.endSelected(w, r, v, findSession(form.Get("not-me")), storage.ReasonNotMe, "not-me")
+		return h.endSelected(w, r, v, findSession(form.Get("not-me")), storage.ReasonNotMe, "not-me")
 	case form.Get("leave") != "":
 		hash, client, _ := strings.Cut(form.Get("leave"), " ")
 		if ids := findSession(hash); ids != nil && slices.ContainsFunc(sessions, func(s storage.Session) bool { return s.ID == ids[0] && s.ClientSession(client) != nil }) {
-			h.endAndReport(w, r, v, storage.EndRequest{Selector: storage.Selector{Sessions: ids, Client: client}, Cause: h.cause(r, v, storage.ReasonClientSignOut)}, "/account", "left")
-			return
+			return h.endAndReport(w, r, v, storage.EndRequest{Selector: storage.Selector{Sessions: ids, Client: client}, Cause: h.cause(r, v, storage.ReasonClientSignOut)}, "/account", "left")
 		}
 		h.redirectWithNotice(w, "/account", "over")
 	case form.Get("end-offline") != "":
-		h.endOffline(w, r, v, form.Get("end-offline"), "/account")
+		return h.endOffline(w, r, v, form.Get("end-offline"), "/account")
 	case form.Get("scope") == string(templates.ScopeSelected) && len(form["session"]) > 0:
 		var ids []storage.SessionID
 		for _, hash := range form["session"] {
 			ids = append(ids, findSession(hash)...)
 		}
-		h.endSelected(w, r, v, ids, storage.ReasonAccount, "signed-out")
+		return h.endSelected(w, r, v, ids, storage.ReasonAccount, "signed-out")
 	case form.Get("scope") == string(templates.ScopeOthers):
-		h.endAndReport(w, r, v, storage.EndRequest{Selector: storage.Selector{Subject: subject, Except: v.session.ID}, Cause: h.cause(r, v, storage.ReasonAccount)}, "/account", "signed-out")
+		return h.endAndReport(w, r, v, storage.EndRequest{Selector: storage.Selector{Subject: subject, Except: v.session.ID}, Cause: h.cause(r, v, storage.ReasonAccount)}, "/account", "signed-out")
 	case form.Get("scope") == string(templates.ScopeAll), form.Get("scope") == string(templates.ScopeAllOffline):
 		sel := storage.Selector{Subject: subject, IncludeOffline: form.Get("scope") == string(templates.ScopeAllOffline)}
-		h.endAndRender(w, r, v, storage.ScopeAll, storage.EndRequest{Selector: sel, Cause: h.cause(r, v, storage.ReasonAccount)})
+		return h.endAndRender(w, r, v, storage.ScopeAll, storage.EndRequest{Selector: sel, Cause: h.cause(r, v, storage.ReasonAccount)})
 	default:
 		h.redirectWithNotice(w, "/account", "nothing")
 	}
+	return nil
 }
 
 // endSelected ends the sessions named, this browser's perhaps among them.
-func (h *Handler) endSelected(w http.ResponseWriter, r *http.Request, v viewer, ids []storage.SessionID, reason storage.Reason, notice string) {
+func (h *Handler) endSelected(w http.ResponseWriter, r *http.Request, v viewer, ids []storage.SessionID, reason storage.Reason, notice string) error {
 	path := "/account"
 	if reason == storage.ReasonNotMe {
 		path = "/account/security"
 	}
 	if len(ids) == 0 {
 		h.redirectWithNotice(w, path, "over")
-		return
+		return nil
 	}
 	sel := storage.Selector{Sessions: ids}
 	if slices.Contains(ids, v.session.ID) {
-		h.endAndRender(w, r, v, storage.ScopeSession, storage.EndRequest{Selector: sel, Cause: h.cause(r, v, reason)})
-		return
+		return h.endAndRender(w, r, v, storage.ScopeSession, storage.EndRequest{Selector: sel, Cause: h.cause(r, v, reason)})
 	}
-	h.endAndReport(w, r, v, storage.EndRequest{Selector: sel, Cause: h.cause(r, v, reason)}, path, notice)
+	return h.endAndReport(w, r, v, storage.EndRequest{Selector: sel, Cause: h.cause(r, v, reason)}, path, notice)
 }
 
 // endAndRender ends sessions, this browser's among them, and answers with the signed-out page.
-func (h *Handler) endAndRender(w http.ResponseWriter, r *http.Request, v viewer, scope storage.LogoutScope, req storage.EndRequest) {
-	h.LogoutView.EndAndRender(w, r, logoutview.Logout{EndRequest: req, Session: &v.session, Scope: scope})
+func (h *Handler) endAndRender(w http.ResponseWriter, r *http.Request, v viewer, scope storage.LogoutScope, req storage.EndRequest) error {
+	return h.LogoutView.EndAndRender(w, r, logoutview.Logout{EndRequest: req, Session: &v.session, Scope: scope})
 }
 
 // endAndReport ends sessions of other browsers, or shares, and leads to the report where there is one to see, else back.
-func (h *Handler) endAndReport(w http.ResponseWriter, r *http.Request, v viewer, req storage.EndRequest, returnPath, notice string) {
+func (h *Handler) endAndReport(w http.ResponseWriter, r *http.Request, v viewer, req storage.EndRequest, returnPath, notice string) error {
 	outcome, err := h.Terminator.End(r.Context(), req)
 	if err != nil {
-		h.Site.RenderError(w, r, web.PageErrorFrom(err))
-		return
+		return err
 	}
 	for _, termination := range outcome.Terminations {
 		if req.Cause.Reason == storage.ReasonClientSignOut && termination.Session.ID == v.session.ID {
@@ -167,25 +164,25 @@ func (h *Handler) endAndReport(w http.ResponseWriter, r *http.Request, v viewer,
 	}
 	if len(outcome.ReportIDs) == 1 && returnPath == "/account" && len(outcome.Terminations[0].Session.ClientSessions) > 0 {
 		web.Redirect(w, h.Site.Path("/account/reports/"+outcome.ReportIDs[0]))
-		return
+		return nil
 	}
 	h.redirectWithNotice(w, returnPath, notice)
+	return nil
 }
 
 // endOffline ends one offline grant, if it is the person's.
-func (h *Handler) endOffline(w http.ResponseWriter, r *http.Request, v viewer, grantID, returnPath string) {
+func (h *Handler) endOffline(w http.ResponseWriter, r *http.Request, v viewer, grantID, returnPath string) error {
 	grants, err := h.Store.ListGrants(r.Context(), v.user.Subject, "", true, h.Site.Now())
 	if err != nil {
-		h.Site.RenderError(w, r, web.PageErrorFrom(err))
-		return
+		return err
 	}
 	if !slices.ContainsFunc(grants, func(g storage.Grant) bool { return g.ID == grantID }) {
 		h.redirectWithNotice(w, returnPath, "over")
-		return
+		return nil
 	}
 	if _, err := h.Terminator.End(r.Context(), storage.EndRequest{Selector: storage.Selector{Grant: grantID}, Cause: h.cause(r, v, storage.ReasonOfflineAccessEnded)}); err != nil {
-		h.Site.RenderError(w, r, web.PageErrorFrom(err))
-		return
+		return err
 	}
 	h.redirectWithNotice(w, returnPath, "offline")
+	return nil
 }

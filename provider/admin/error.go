@@ -7,16 +7,15 @@ import (
 	"net/http"
 	"slices"
 
-	"github.com/curfew-id/curfew/provider/keys"
-	"github.com/curfew-id/curfew/provider/password"
 	"github.com/curfew-id/curfew/provider/register"
+	"github.com/curfew-id/curfew/provider/web"
 	"github.com/curfew-id/curfew/storage"
 )
 
 // Error is what went wrong, as the API tells it. Its text is for the operator.
 type Error struct {
 	Status   int                `json:"-"`
-	Code     string             `json:"code"`               // invalid, not_found, wrong_method, ambiguous, exists, changed, spent, ended, too_large, unavailable, internal
+	Code     string             `json:"code"`               // invalid, not_found, wrong_method, ambiguous, exists, changed, already_used, revoked, disabled, too_large, unavailable, internal
 	Message  string             `json:"message"`            // what is wrong and what to do
 	Field    string             `json:"field,omitempty"`    // what of the request is at fault
 	Problems []register.Problem `json:"problems,omitempty"` // if several things are wrong, all of them
@@ -66,27 +65,8 @@ func toError(err error) *Error {
 		}
 		return &Error{http.StatusBadRequest, "invalid", problems[0].Text, problems[0].Field, problems}
 	}
-	for _, known := range []struct {
-		err    error
-		status int
-		code   string
-		text   string
-	}{
-		{storage.ErrNotFound, http.StatusNotFound, "not_found", "it is not there, or not any more"},
-		{storage.ErrExists, http.StatusConflict, "exists", "the identifier, login name or e-mail address is taken"},
-		{storage.ErrChanged, http.StatusConflict, "changed", "it changed meanwhile; look at it and try again"},
-		{storage.ErrAlreadyUsed, http.StatusConflict, "spent", "it is done already"},
-		{storage.ErrRevoked, http.StatusConflict, "ended", "it has ended"},
-		{storage.ErrFull, http.StatusServiceUnavailable, "unavailable", "the store has no room left; make room on its disk"},
-		{storage.ErrUnavailable, http.StatusServiceUnavailable, "unavailable", "the store did not answer, and whether the change was made is unknown; look, and ask again"},
-		{password.ErrBusy, http.StatusServiceUnavailable, "unavailable", "too many passwords are being hashed; try again"},
-		{keys.ErrUnknownKey, http.StatusNotFound, "not_found", "there is no such key"},
-	} {
-		if errors.Is(err, known.err) {
-			return &Error{Status: known.status, Code: known.code, Message: known.text}
-		}
-	}
-	return &Error{Status: http.StatusInternalServerError, Code: "internal", Message: "something went wrong; the server's log says what"}
+	status, code, text := web.AdminErrorFrom(err)
+	return &Error{Status: status, Code: code, Message: text}
 }
 
 // handleErrors is around every handler: it answers an error, and logs what is ours.
@@ -99,11 +79,13 @@ func (a *api) handleErrors(handle handler) http.Handler {
 			return
 		}
 		apiErr := toError(err)
-		if apiErr.Status >= http.StatusInternalServerError && r.Context().Err() == nil {
-			a.log().ErrorContext(r.Context(), "administration failed", "method", r.Method, "path", r.URL.Path, "err", err)
+		refusal := web.Refusal{Status: apiErr.Status, Code: apiErr.Code, Reason: apiErr.Message, Subject: web.Subject{Param: apiErr.Field}}
+		if apiErr.Status >= http.StatusInternalServerError {
+			refusal.Err = fmt.Errorf("%s %s: %w", r.Method, r.URL.Path, err)
 		}
+		web.LogRefusal(r.Context(), a.log(), refusal)
 		if apiErr.Status == http.StatusServiceUnavailable {
-			w.Header().Set("Retry-After", "5")
+			w.Header().Set("Retry-After", web.RetryAfter(web.BusyRetryAfter))
 		}
 		writeJSON(w, apiErr.Status, errorResponse{apiErr})
 	})

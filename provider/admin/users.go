@@ -275,7 +275,7 @@ func (a *api) makeResetLink(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	if u.Disabled {
-		return &Error{Status: http.StatusConflict, Code: "ended", Message: "the user is disabled; enable them first", Field: "user"}
+		return &Error{Status: http.StatusConflict, Code: "disabled", Message: "the user is disabled; enable them first", Field: "user"}
 	}
 	secret := keys.Random("")
 	link := storage.OneTimeLink{Hash: storage.HashOf(secret), Purpose: "reset", Subject: u.Subject, Created: now, Expires: now.Add(lifetime)}

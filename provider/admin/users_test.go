@@ -178,7 +178,7 @@ func TestDisabledUserIsBackOnlyWhenEnabled(t *testing.T) {
 	if err := d.store.CreateSession(t.Context(), s, storage.Event{}); !errors.Is(err, storage.ErrRevoked) {
 		t.Errorf("got %v for a disabled person's session, want ErrEnded", err)
 	}
-	d.mustFail(409, "ended", "user", "POST", "/users/ada/reset-link", "")
+	d.mustFail(409, "disabled", "user", "POST", "/users/ada/reset-link", "")
 	if u := must[admin.User](d, 200, "POST", "/users/ada/enable", ""); u.Disabled {
 		t.Error("got a person who is still disabled")
 	}

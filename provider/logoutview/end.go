@@ -50,12 +50,11 @@ type Logout struct {
 
 // EndAndRender ends sessions and answers with the signed-out page. If nothing could be shown there, it follows the post-logout redirect at
 // once. If the store refuses, the page says so and the cookie stays.
-func (h *Handler) EndAndRender(w http.ResponseWriter, r *http.Request, l Logout) {
+func (h *Handler) EndAndRender(w http.ResponseWriter, r *http.Request, l Logout) error {
 	ctx := r.Context()
 	ended, err := h.Terminator.End(ctx, l.EndRequest)
 	if err != nil {
-		h.RenderNotSignedOut(w, r, err)
-		return
+		return NotSignedOut(err)
 	}
 	// The sessions have ended. An error from here on is logged and must not make the page say otherwise.
 	if l.Scope != storage.ScopeClient && h.Site.HasSessionCookie(r) {
@@ -66,11 +65,11 @@ func (h *Handler) EndAndRender(w http.ResponseWriter, r *http.Request, l Logout)
 	if l.Return.URI != "" && !hasOtherClients && !notifiesClients {
 		w.Header().Set("Set-Login", loginStatus(l.Scope))
 		web.Redirect(w, l.Return.URL())
-		return
+		return nil
 	}
 	offline, err := h.OfflineClientNames(ctx, l.Session.Subject)
 	if err != nil {
-		h.Site.Logger().LogAttrs(ctx, web.ErrorLevel(r), "list offline access for the signed-out page", slog.Any("err", err))
+		h.Site.Logger().LogAttrs(ctx, web.ErrorLevel(r.Context()), "list offline access for the signed-out page", slog.Any("err", err))
 	}
 	result := signOutResult{
 		CauseID:        ended.CauseID,
@@ -86,12 +85,13 @@ func (h *Handler) EndAndRender(w http.ResponseWriter, r *http.Request, l Logout)
 		interactionID, err = h.Site.SealInteraction(w, r, purposeStatus, result, statusLifetime)
 	}
 	if err != nil {
-		h.Site.Logger().LogAttrs(ctx, web.ErrorLevel(r), "seal the path of the signed-out page", slog.Any("err", err))
+		h.Site.Logger().LogAttrs(ctx, web.ErrorLevel(r.Context()), "seal the path of the signed-out page", slog.Any("err", err))
 	}
 	frames := ended.Frames()
 	frames = frames[:min(len(frames), maxFrames)]
 	h.recordFrames(ctx, frames, ended.EndedAt)
 	h.renderSignedOut(w, r, result, interactionID, frames)
+	return nil
 }
 
 // endedClients lists the clients whose client sessions ended, and reports whether another than the requesting one is among them and
@@ -121,10 +121,10 @@ func (h *Handler) recordFrames(ctx context.Context, frames []logout.Frame, now t
 	}
 }
 
-// RenderNotSignedOut answers a logout that the store refused.
-func (h *Handler) RenderNotSignedOut(w http.ResponseWriter, r *http.Request, err error) {
+// NotSignedOut is the page about a logout that the store refused.
+func NotSignedOut(err error) error {
 	pageErr := web.PageErrorFrom(err)
 	pageErr.Message = "You may still be signed in: the sign-out could not be written down."
 	pageErr.Advice = "Try again in a moment."
-	h.Site.RenderError(w, r, pageErr)
+	return pageErr
 }

@@ -43,7 +43,7 @@ func (h *Handler) renderSignedOut(w http.ResponseWriter, r *http.Request, result
 	ctx := r.Context()
 	entries, err := h.clientSessionEntries(ctx, result)
 	if err != nil {
-		h.Site.Logger().LogAttrs(ctx, web.ErrorLevel(r), "read reports for the signed-out page", slog.Any("err", err))
+		h.Site.Logger().LogAttrs(ctx, web.ErrorLevel(r.Context()), "read reports for the signed-out page", slog.Any("err", err))
 		h.renderReportUnavailable(w, r, result, interactionID)
 		return
 	}
@@ -119,14 +119,14 @@ func signedOutHeaders(w http.ResponseWriter, p web.PagePolicy, scope storage.Log
 }
 
 // SignedOut serves GET /signed-out/{interaction}: the state of each app, without frames.
-func (h *Handler) SignedOut(w http.ResponseWriter, r *http.Request) {
+func (h *Handler) SignedOut(w http.ResponseWriter, r *http.Request) error {
 	var result signOutResult
 	if _, err := h.Site.OpenInteraction(r, purposeStatus, r.PathValue("interaction"), &result); err != nil {
-		h.Site.RenderError(w, r, web.PageError{Status: http.StatusNotFound, Message: "This page is over.", Advice: "You are signed out. What became of it stands in your account, under Activity.",
-			LinkURL: h.Site.Path("/account/activity"), LinkText: "Open your account"})
-		return
+		return web.PageError{Status: http.StatusNotFound, Message: "This page is over.", Advice: "You are signed out. What became of it stands in your account, under Activity.",
+			LinkURL: h.Site.Path("/account/activity"), LinkText: "Open your account"}
 	}
 	h.renderSignedOut(w, r, result, r.PathValue("interaction"), nil)
+	return nil
 }
 
 // Status serves GET /signed-out/{interaction}/status.json, which the page's script polls.

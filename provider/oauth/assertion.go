@@ -5,7 +5,6 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"errors"
-	"net/http"
 	"slices"
 	"strings"
 	"time"
@@ -53,7 +52,9 @@ func (s *Server) authenticateAssertion(ctx context.Context, creds credentials) (
 	verifier := clientkeys.Verifier{Fetch: s.Fetch, UnwrapSecret: s.Ring.UnwrapSecret}
 	payload, err := verifier.Verify(ctx, c, creds.assertion, algs)
 	if err != nil {
-		return nil, oauthError{http.StatusUnauthorized, "invalid_client", "the signature of client_assertion does not fit the keys of the client", err}
+		e := invalidClient("the signature of client_assertion does not match the keys of the client")
+		e.Err = err
+		return nil, e
 	}
 	var claims assertionClaims
 	if json.Unmarshal(payload, &claims) != nil {

@@ -9,8 +9,6 @@ import (
 	"net/url"
 	"strings"
 
-	"github.com/zitadel/oidc/v3/pkg/op"
-
 	"github.com/curfew-id/curfew/storage"
 )
 
@@ -100,21 +98,20 @@ func parseBasicAuth(headers []string) (id, secret string, ok bool) {
 	return id, secret, true
 }
 
-// VerifyClient authenticates the client of a token or revocation request in the way it registered, and that way only, and holds it to its grant
-// types.
-func (s *Server) VerifyClient(ctx context.Context, r *op.Request[op.ClientCredentials]) (op.Client, error) {
-	c, err := s.authenticateClient(ctx, r.Header, r.Form)
-	if err != nil {
-		return nil, toOAuthError(err)
+// verifyClient authenticates the client of a token or revocation request and checks that it may use the grant type.
+func (s *Server) verifyClient(ctx context.Context, path string, h http.Header, form url.Values) (*storage.Client, error) {
+	c, err := s.authenticateClient(ctx, h, form)
+	if err != nil || path != tokenPath {
+		return c, err
 	}
-	switch grant := r.Form.Get("grant_type"); {
-	case r.URL.Path != tokenPath:
-	case !c.MayUseGrantType(grant):
-		return nil, oauthError{http.StatusBadRequest, "unauthorized_client", "this grant_type is not registered for the client", nil}
-	case grant == "client_credentials" && c.IsPublic(): // RFC 6749 §4.4: for confidential clients only
+	grantType := form.Get("grant_type")
+	if !c.MayUseGrantType(grantType) {
+		return nil, newError(http.StatusBadRequest, "unauthorized_client", "this grant_type is not registered for the client").About("grant_type")
+	}
+	if grantType == "client_credentials" && c.IsPublic() { // RFC 6749 §4.4: for confidential clients only
 		return nil, invalidClient("client_credentials needs client authentication")
 	}
-	return opClient{c}, nil
+	return c, nil
 }
 
 // authenticateClient finds the client that a request is from and holds it to the method it registered.

@@ -8,43 +8,45 @@ import (
 	"strings"
 
 	"github.com/zitadel/oidc/v3/pkg/oidc"
-	"github.com/zitadel/oidc/v3/pkg/op"
 
 	"github.com/curfew-id/curfew/provider/tokens"
+	"github.com/curfew-id/curfew/provider/web"
 	"github.com/curfew-id/curfew/storage"
 )
 
-// CodeExchange redeems an authorization code (RFC 6749 §4.1.3, Core §3.1.3). Only what is its client's, for its redirect URI and with its PKCE
-// verifier, reaches the store: nobody else can use a code up or, by using it again, end the grant it gave.
-func (s *Server) CodeExchange(ctx context.Context, r *op.ClientRequest[oidc.AccessTokenRequest]) (*op.Response, error) {
-	c := r.Client.(opClient).record
+// exchangeCode redeems an authorization code (RFC 6749 §4.1.3, Core §3.1.3). A code reaches the store only from its client, for its
+// redirect URI and with its PKCE verifier: no other client can use a code up or, by using it again, end the grant that it gave.
+func (s *Server) exchangeCode(ctx context.Context, c *storage.Client, r *oidc.AccessTokenRequest) (response tokens.Response, err error) {
 	now := s.Now()
-	code, err := s.Minter.OpenCode(r.Data.Code)
+	code, err := s.Minter.OpenCode(r.Code)
 	switch {
 	case err != nil:
-		return nil, invalidGrant("the code is none of ours")
+		return response, invalidGrant("the code was not issued by this provider").About("code")
 	case code.Client != c.ClientID:
-		return nil, invalidGrant("the code was issued to another client")
-	case code.RedirectURIHash != storage.HashOf(r.Data.RedirectURI):
-		return nil, invalidGrant("redirect_uri is not the one of the authorization request")
-	case !verifierMatchesChallenge(code.CodeChallenge, r.Data.CodeVerifier):
-		return nil, invalidGrant("code_verifier does not fit the code_challenge of the authorization request")
+		return response, invalidGrant("the code was issued to another client").About("code")
+	case code.RedirectURIHash != storage.HashOf(r.RedirectURI):
+		e := invalidGrant("redirect_uri is not the one of the authorization request").About("redirect_uri")
+		e.Subject.Value = web.LoggableURI(r.RedirectURI)
+		return response, e
 	case !now.Before(code.Expires):
-		return nil, invalidGrant("the code has expired")
+		return response, invalidGrant("the code has expired").About("code")
+	}
+	if err := checkVerifier(code.CodeChallenge, r.CodeVerifier); err != nil {
+		return response, err
 	}
 	exchange := s.Minter.NewExchange(c, code, now)
 	result, err := s.Store.Redeem(ctx, code.Record(), now, exchange.Issue)
 	if err != nil {
-		return nil, toOAuthError(err)
+		return response, err
 	}
 	if result.Reused {
-		return nil, s.revokeReusedCode(ctx, c, result.Grant)
+		return response, s.revokeReusedCode(ctx, c, result.Grant)
 	}
 	user, err := s.loadUserIfNeeded(ctx, exchange.NeedsUser(), code.Subject)
 	if err != nil {
-		return nil, toOAuthError(err)
+		return response, err
 	}
-	return newTokenResponse(exchange.Respond(result, user))
+	return exchange.Respond(result, user)
 }
 
 // revokeReusedCode revokes what the first use of a code gave, since one of the two was a thief's (RFC 6749 §4.1.2).
@@ -54,15 +56,26 @@ func (s *Server) revokeReusedCode(ctx context.Context, c *storage.Client, g stor
 			return err
 		}
 	}
-	return invalidGrant("the code was used before")
+	return invalidGrant("the code was used before").About("code")
 }
 
-// verifierMatchesChallenge holds the verifier to the challenge (RFC 7636 §4.6, S256). A challenge without a verifier is refused, and so is a verifier without a
-// challenge: somebody took it out of the authorization request (RFC 9700 §4.8.2).
-func verifierMatchesChallenge(challenge, verifier string) bool {
-	if challenge == "" || verifier == "" {
-		return challenge == verifier
+// checkVerifier compares the verifier with the challenge (RFC 7636 §4.6, S256). A verifier without a challenge is refused: somebody may
+// have taken the challenge out of the authorization request (RFC 9700 §4.8.2).
+func checkVerifier(challenge, verifier string) error {
+	switch {
+	case challenge == "" && verifier == "":
+		return nil
+	case challenge == "":
+		return invalidGrant("code_verifier was sent, but the authorization request had no code_challenge").About("code_verifier")
+	case verifier == "":
+		return invalidGrant("code_verifier is missing: the authorization request had a code_challenge").About("code_verifier")
+	case !verifierMatchesChallenge(challenge, verifier):
+		return invalidGrant("code_verifier does not match the code_challenge of the authorization request").About("code_verifier")
 	}
+	return nil
+}
+
+func verifierMatchesChallenge(challenge, verifier string) bool {
 	if len(verifier) < 43 || len(verifier) > 128 || strings.ContainsFunc(verifier, func(r rune) bool { return !isUnreserved(r) }) { // RFC 7636 §4.1
 		return false
 	}
@@ -74,20 +87,11 @@ func isUnreserved(r rune) bool {
 	return 'a' <= r && r <= 'z' || 'A' <= r && r <= 'Z' || '0' <= r && r <= '9' || strings.ContainsRune("-._~", r)
 }
 
-// loadUserIfNeeded reads the person whose claims an ID token carries; mostly it carries none.
+// loadUserIfNeeded reads the user whose claims an ID token carries; most ID tokens carry none.
 func (s *Server) loadUserIfNeeded(ctx context.Context, needed bool, subject string) (*storage.User, error) {
 	if !needed {
 		return nil, nil
 	}
 	user, err := s.Store.User(ctx, subject)
 	return &user, err
-}
-
-// newTokenResponse is what ends every successful token request. An answer that could not be signed leaves a grant that nobody holds: the code or refresh
-// token is spent, and trying again shows that.
-func newTokenResponse(response tokens.Response, err error) (*op.Response, error) {
-	if err != nil {
-		return nil, toOAuthError(err)
-	}
-	return op.NewResponse(response), nil
 }

@@ -1,6 +1,7 @@
 package oauth
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net/http"
@@ -13,24 +14,30 @@ import (
 	"github.com/curfew-id/curfew/storage"
 )
 
-// guard lets through to the library only what it can be trusted with: a POST whose parameters all stand once, in a form of a sane size, with
-// credentials that can be read.
+// guard passes to the library only a POST of bounded size whose parameters each occur once and whose credentials can be read. It logs what
+// was refused.
 func (s *Server) guard(path string, library http.Handler) http.Handler {
 	challenge := s.basicChallenge()
 	return s.recoverPanics(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		noStore(w)
+		w = &challengeWriter{ResponseWriter: w, challenge: challenge}
+		outcome := requestOutcome{}
 		form, err := readForm(w, r)
 		if err == nil {
-			err = s.validateForm(path, r.Header, form)
+			outcome.client, err = s.validateForm(path, r.Header, form)
 		}
 		if err != nil {
-			s.writeError(&challengeWriter{ResponseWriter: w, challenge: challenge}, r, err)
+			s.logError(r.Context(), outcome.client, err)
+			s.writeError(w, err)
 			return
 		}
-		inner := r.WithContext(r.Context())
+		inner := r.WithContext(context.WithValue(r.Context(), requestOutcomeKey{}, &outcome))
 		inner.Form, inner.PostForm = form, form
 		inner.URL = &url.URL{Path: path}
-		library.ServeHTTP(&challengeWriter{ResponseWriter: w, challenge: challenge}, inner)
+		library.ServeHTTP(w, inner)
+		if outcome.err != nil {
+			s.logError(r.Context(), outcome.client, outcome.err)
+		}
 	}))
 }
 
@@ -38,41 +45,71 @@ func (s *Server) guard(path string, library http.Handler) http.Handler {
 func readForm(w http.ResponseWriter, r *http.Request) (url.Values, error) {
 	if r.Method != http.MethodPost {
 		w.Header().Set("Allow", http.MethodPost)
-		return nil, oauthError{http.StatusMethodNotAllowed, "invalid_request", "this endpoint takes POST only", nil}
+		return nil, newError(http.StatusMethodNotAllowed, "invalid_request", "this endpoint takes POST only")
 	}
 	if r.URL.RawQuery != "" {
 		return nil, invalidRequest("parameters go into the body, not into the query")
 	}
 	if r.ContentLength > web.MaxFormSize {
-		return nil, oauthError{http.StatusRequestEntityTooLarge, "invalid_request", "the request body is larger than 64 kB", nil}
+		return nil, newError(http.StatusRequestEntityTooLarge, "invalid_request", "the request body is larger than 64 kB")
 	}
 	form, err := web.Params(r)
 	repeated, isRepeated := errors.AsType[web.RepeatedParamError](err)
 	switch {
 	case isRepeated:
-		return nil, invalidRequest(repeated.Error()) // RFC 6749 §3.2
+		return nil, invalidRequest(repeated.Error()).About(repeated.Name) // RFC 6749 §3.2
 	case err != nil:
 		return nil, invalidRequest("the request body is not a form (application/x-www-form-urlencoded) of at most 64 kB")
 	}
 	return form, nil
 }
 
-// validateForm refuses in our words what the library would refuse in its own, with the wrong status or with the request's text in the answer.
-func (s *Server) validateForm(path string, h http.Header, form url.Values) error {
+// validateForm refuses in our words what the library would refuse in its own, with the wrong status or with the request's text in the
+// answer. It returns the client_id that the request names, for the log.
+func (s *Server) validateForm(path string, h http.Header, form url.Values) (client string, err error) {
+	creds, err := readCredentials(h, form)
+	client = creds.clientID
+	if creds.assertion != "" {
+		client, _ = unverifiedSubject(creds.assertion)
+	}
 	if path == tokenPath {
-		switch grant := form.Get("grant_type"); {
-		case grant == "":
-			return invalidRequest("grant_type is missing")
-		case !slices.Contains(storage.TokenEndpointGrantTypes(), grant):
-			return oauthError{http.StatusBadRequest, "unsupported_grant_type", "grant_type is none of those in the discovery document", nil}
+		if err := checkGrantType(form.Get("grant_type")); err != nil {
+			return client, err
 		}
 	}
-	creds, err := readCredentials(h, form)
 	if err != nil {
-		return err
+		return client, err
 	}
 	if path == introspectPath && creds.kind == credentialNone {
-		return invalidClient("introspection needs client authentication") // RFC 7662 §2.1
+		return client, invalidClient("introspection needs client authentication") // RFC 7662 §2.1
+	}
+	for _, name := range requiredParams(path, form.Get("grant_type")) {
+		if form.Get(name) == "" {
+			return client, invalidRequest(name + " is missing").About(name)
+		}
+	}
+	return client, nil
+}
+
+func checkGrantType(grantType string) error {
+	if grantType == "" {
+		return invalidRequest("grant_type is missing").About("grant_type")
+	}
+	if !slices.Contains(storage.TokenEndpointGrantTypes(), grantType) {
+		return newError(http.StatusBadRequest, "unsupported_grant_type", "grant_type must be one of authorization_code, refresh_token, client_credentials").About("grant_type")
+	}
+	return nil
+}
+
+// requiredParams are the parameters without which a request has no meaning.
+func requiredParams(path, grantType string) []string {
+	switch {
+	case path != tokenPath:
+		return []string{"token"}
+	case grantType == "authorization_code":
+		return []string{"code", "redirect_uri"}
+	case grantType == "refresh_token":
+		return []string{"refresh_token"}
 	}
 	return nil
 }
@@ -92,7 +129,7 @@ func (s *Server) recoverPanics(next http.Handler) http.Handler {
 					panic(v)
 				}
 				s.logger().ErrorContext(r.Context(), "panic in a handler", "panic", v, "stack", string(debug.Stack()))
-				s.writeOAuthError(w, oauthError{status: http.StatusInternalServerError, code: "server_error"})
+				s.writeError(w, newError(http.StatusInternalServerError, "server_error", ""))
 			}
 		}()
 		next.ServeHTTP(w, r)
@@ -114,7 +151,7 @@ func (c *challengeWriter) WriteHeader(status int) {
 	case http.StatusUnauthorized:
 		c.Header().Set("WWW-Authenticate", c.challenge)
 	case http.StatusServiceUnavailable:
-		c.Header().Set("Retry-After", retryAfterSeconds)
+		c.Header().Set("Retry-After", web.RetryAfter(web.BusyRetryAfter))
 	}
 	c.ResponseWriter.WriteHeader(status)
 }

@@ -3,10 +3,10 @@ package oauth
 import (
 	"context"
 	"errors"
+	"net/http"
+	"net/url"
 	"slices"
 	"strings"
-
-	"github.com/zitadel/oidc/v3/pkg/op"
 
 	"github.com/curfew-id/curfew/provider/tokens"
 	"github.com/curfew-id/curfew/storage"
@@ -31,25 +31,23 @@ type introspectionResponse struct {
 	AMR       []string        `json:"amr,omitempty"`
 }
 
-// Introspect tells an authenticated caller about its own tokens and those whose audience names it. All else is exactly {"active":false}: a caller
-// learns nothing about what is not meant for it.
-func (s *Server) Introspect(ctx context.Context, r *op.Request[op.IntrospectionRequest]) (*op.Response, error) {
-	caller, err := s.authenticateClient(ctx, r.Header, r.Form)
+// introspect describes to an authenticated client its own tokens and those whose audience names it. The answer about any other token is
+// exactly {"active":false}.
+func (s *Server) introspect(ctx context.Context, h http.Header, form url.Values, token string) (response introspectionResponse, err error) {
+	caller, err := s.authenticateClient(ctx, h, form)
 	if err != nil {
-		return nil, toOAuthError(err)
+		return response, err
 	}
-	token := r.Data.Token
-	var response introspectionResponse
 	// token_type_hint is not needed: the token's form tells its kind.
 	if looksLikeToken(token, tokens.RefreshPrefix) {
 		response, err = s.introspectRefresh(ctx, caller, token)
 	} else {
 		response, err = s.introspectAccess(ctx, caller, token)
 	}
-	if err != nil && !errors.Is(err, storage.ErrNotFound) {
-		return nil, toOAuthError(err)
+	if errors.Is(err, storage.ErrNotFound) {
+		return introspectionResponse{}, nil
 	}
-	return op.NewResponse(response), nil
+	return response, err
 }
 
 func (s *Server) introspectAccess(ctx context.Context, caller *storage.Client, token string) (introspectionResponse, error) {

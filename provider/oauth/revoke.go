@@ -4,31 +4,26 @@ import (
 	"context"
 	"errors"
 
-	"github.com/zitadel/oidc/v3/pkg/oidc"
-	"github.com/zitadel/oidc/v3/pkg/op"
-
 	"github.com/curfew-id/curfew/provider/tokens"
 	"github.com/curfew-id/curfew/storage"
 )
 
-// Revocation revokes a token of the client that asks (RFC 7009 §2.1): an access token alone, or a refresh token with all that it led to. What is
-// unknown or dead already is revoked as it should be (§2.2). token_type_hint is not needed, and a wrong one changes nothing.
-func (s *Server) Revocation(ctx context.Context, r *op.ClientRequest[oidc.RevocationRequest]) (*op.Response, error) {
-	c := r.Client.(opClient).record
-	var err error
-	if looksLikeToken(r.Data.Token, tokens.RefreshPrefix) {
-		err = s.revokeRefresh(ctx, c, r.Data.Token)
-	} else {
-		err = s.revokeAccess(ctx, c, r.Data.Token)
+// revoke revokes a token of the client that sends it (RFC 7009 §2.1): an access token alone, or a refresh token with the whole grant. A
+// token that is unknown, expired or revoked is a success too (§2.2). token_type_hint is not needed, and a wrong one changes nothing.
+func (s *Server) revoke(ctx context.Context, c *storage.Client, token string) error {
+	revoke := s.revokeAccess
+	if looksLikeToken(token, tokens.RefreshPrefix) {
+		revoke = s.revokeRefresh
 	}
-	if err != nil && !errors.Is(err, storage.ErrNotFound) {
-		return nil, toOAuthError(err)
+	err := revoke(ctx, c, token)
+	if errors.Is(err, storage.ErrNotFound) {
+		return nil
 	}
-	return op.NewResponse(nil), nil
+	return err
 }
 
-// errOtherClientsToken: §2.1 demands that the client is told.
-var errOtherClientsToken = invalidGrant("the token was issued to another client")
+// errOtherClientsToken: RFC 7009 §2.1 demands an error.
+var errOtherClientsToken = invalidGrant("the token was issued to another client").About("token")
 
 func (s *Server) revokeRefresh(ctx context.Context, c *storage.Client, refreshToken string) error {
 	// One that was exchanged counts too: its family is what is meant.

@@ -27,7 +27,7 @@ func (s *Server) serveUserInfo(w http.ResponseWriter, r *http.Request) {
 		err = invalidToken()
 	}
 	if err == nil && (active.token.Grant == "" || !slices.Contains(active.token.Scope, "openid")) {
-		err = oauthError{http.StatusForbidden, "insufficient_scope", "the access token was not issued with scope openid", nil}
+		err = newError(http.StatusForbidden, "insufficient_scope", "the access token was not issued with scope openid")
 	}
 	if err != nil {
 		s.refuseBearer(w, r, err)
@@ -59,7 +59,7 @@ func (s *Server) writeUserInfo(w http.ResponseWriter, r *http.Request, c *storag
 		body, err = json.Marshal(claims)
 	}
 	if err != nil {
-		s.writeError(w, r, fmt.Errorf("write userinfo: %w", err))
+		s.refuseBearer(w, r, fmt.Errorf("write userinfo: %w", err))
 		return
 	}
 	w.Header().Set("Content-Type", contentType)
@@ -81,7 +81,7 @@ func bearerToken(w http.ResponseWriter, r *http.Request) (string, error) {
 	case r.Method == http.MethodGet:
 	case r.Method != http.MethodPost:
 		w.Header().Set("Allow", "GET, POST")
-		return "", oauthError{http.StatusMethodNotAllowed, "invalid_request", "this endpoint takes GET and POST", nil}
+		return "", newError(http.StatusMethodNotAllowed, "invalid_request", "this endpoint takes GET and POST")
 	case r.ContentLength != 0:
 		form, err := web.Params(r)
 		if token := form.Get("access_token"); err == nil && token != "" {
@@ -97,22 +97,23 @@ func bearerToken(w http.ResponseWriter, r *http.Request) (string, error) {
 	case len(candidates) > 1:
 		return "", invalidRequest("there is more than one access token") // RFC 6750 §2
 	case len(candidates) == 0 || candidates[0] == "":
-		return "", oauthError{status: http.StatusUnauthorized}
+		return "", web.OAuthError{Status: http.StatusUnauthorized, Reason: "the request has no access token"}
 	}
 	return candidates[0], nil
 }
 
-// refuseBearer answers with the error in WWW-Authenticate too (RFC 6750 §3). Who sent no token is told only what to bring.
+// refuseBearer answers with the error in WWW-Authenticate too (RFC 6750 §3). A request without a token gets no error code.
 func (s *Server) refuseBearer(w http.ResponseWriter, r *http.Request, err error) {
-	oauthErr := toOAuthError(err)
-	if oauthErr.status < http.StatusInternalServerError {
-		w.Header().Set("WWW-Authenticate", s.bearerChallenge(oauthErr.code))
+	e := errorFrom(err)
+	s.logError(r.Context(), "", e)
+	if e.Status < http.StatusInternalServerError {
+		w.Header().Set("WWW-Authenticate", s.bearerChallenge(e.Code))
 	}
-	if oauthErr.code == "" {
-		w.WriteHeader(oauthErr.status)
+	if e.Code == "" {
+		w.WriteHeader(e.Status)
 		return
 	}
-	s.writeError(w, r, err)
+	s.writeError(w, e)
 }
 
 func (s *Server) bearerChallenge(code string) string {

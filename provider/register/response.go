@@ -9,32 +9,49 @@ import (
 	"net/url"
 	"strings"
 
+	"github.com/curfew-id/curfew/provider/web"
 	"github.com/curfew-id/curfew/storage"
 )
 
 // maxBody is the largest registration that is read, in bytes; a key set of a few keys takes 4 kB.
 const maxBody = 128 << 10
 
-// requestError is an error with the status and code that tell it to the caller.
-type requestError struct {
-	status int
-	code   string
-	text   string
-}
-
-func (e *requestError) Error() string { return e.code + ": " + e.text }
-
-// RFC 6750 §3.1 for tokens, RFC 7591 §3.2.2 for the rest.
+// The refusals of these endpoints: RFC 6750 §3.1 for tokens, RFC 7591 §3.2.2 for the rest.
 var (
-	errNoToken      = &requestError{http.StatusUnauthorized, "", ""} // no word about a token that nobody sent
-	errInvalidToken = &requestError{http.StatusUnauthorized, "invalid_token", "the token is unknown, expired or used up"}
-	errDisabled     = &requestError{http.StatusForbidden, "access_denied", "this client is disabled; ask the operator"}
-	errClientLimit  = &requestError{http.StatusServiceUnavailable, "temporarily_unavailable", "no more clients can be registered openly; ask the operator"}
-	errDailyLimit   = &requestError{http.StatusTooManyRequests, "temporarily_unavailable", "too many clients were registered openly today; ask the operator"}
-	errBodySize     = &requestError{http.StatusRequestEntityTooLarge, InvalidMetadata, "the body has more than 128 kB"}
-	errBodyType     = &requestError{http.StatusUnsupportedMediaType, InvalidMetadata, "the body is not of the type application/json"}
-	errChanged      = &requestError{http.StatusConflict, InvalidMetadata, "the registration changed meanwhile; read it and try again"}
-	errBusy         = &requestError{http.StatusServiceUnavailable, "temporarily_unavailable", "try again in a few seconds"}
+	errNoToken = web.OAuthError{ // RFC 6750 §3.1: no error code where no token was sent
+		Status: http.StatusUnauthorized,
+		Reason: "the request has no access token",
+	}
+	errInvalidToken = web.OAuthError{
+		Status:      http.StatusUnauthorized,
+		Code:        "invalid_token",
+		Description: "the token is unknown, expired or used up",
+	}
+	errDisabled = web.OAuthError{
+		Status:      http.StatusForbidden,
+		Code:        "access_denied",
+		Description: "this client is disabled; ask the operator",
+	}
+	errClientLimit = web.OAuthError{
+		Status:      http.StatusServiceUnavailable,
+		Code:        "temporarily_unavailable",
+		Description: "no more clients can be registered openly; ask the operator",
+	}
+	errDailyLimit = web.OAuthError{
+		Status:      http.StatusTooManyRequests,
+		Code:        "temporarily_unavailable",
+		Description: "too many clients were registered openly today; ask the operator",
+	}
+	errBodySize = web.OAuthError{
+		Status:      http.StatusRequestEntityTooLarge,
+		Code:        InvalidMetadata,
+		Description: "the body has more than 128 kB",
+	}
+	errBodyType = web.OAuthError{
+		Status:      http.StatusUnsupportedMediaType,
+		Code:        InvalidMetadata,
+		Description: "the body is not of the type application/json",
+	}
 )
 
 func readBody(w http.ResponseWriter, r *http.Request) ([]byte, error) {
@@ -68,38 +85,42 @@ func (h *Handler) writeClient(w http.ResponseWriter, r *http.Request, status int
 	h.writeJSON(w, r, status, info)
 }
 
-// writeError answers with the error of RFC 7591 §3.2.2. An unknown one says nothing and is logged, once.
+// writeError renders the error of RFC 7591 §3.2.2 and logs it.
 func (h *Handler) writeError(w http.ResponseWriter, r *http.Request, err error) {
-	reqErr, ok := errors.AsType[*requestError](err)
-	switch problems := (Problems)(nil); {
-	case ok:
-	case errors.As(err, &problems):
-		reqErr = &requestError{http.StatusBadRequest, problems.Code(), problems.Error()}
-	case errors.Is(err, storage.ErrChanged), errors.Is(err, storage.ErrExists):
-		reqErr = errChanged
-	case errors.Is(err, storage.ErrNotFound):
-		reqErr = errInvalidToken
-	case errors.Is(err, storage.ErrFull), errors.Is(err, storage.ErrUnavailable):
-		reqErr = errBusy
-		h.log().ErrorContext(r.Context(), "registration failed", "err", err)
-	default:
-		reqErr = &requestError{status: http.StatusInternalServerError, code: "server_error"}
-		h.log().ErrorContext(r.Context(), "registration failed", "err", err)
+	e := errorFrom(err)
+	if e.Subject.Client == "" {
+		e.Subject.Client = r.PathValue("client")
 	}
-	if reqErr.status == http.StatusUnauthorized {
+	e.Log(r.Context(), h.log())
+	if e.Status == http.StatusUnauthorized {
 		challenge := `Bearer realm="registration"`
-		if reqErr.code != "" {
-			challenge += `, error="` + reqErr.code + `"`
+		if e.Code != "" {
+			challenge += `, error="` + e.Code + `"`
 		}
 		w.Header().Set("WWW-Authenticate", challenge)
 	}
-	if reqErr.status == http.StatusServiceUnavailable {
-		w.Header().Set("Retry-After", "5")
+	if e.Status == http.StatusServiceUnavailable {
+		w.Header().Set("Retry-After", web.RetryAfter(web.BusyRetryAfter))
 	}
-	h.writeJSON(w, r, reqErr.status, struct {
+	h.writeJSON(w, r, e.Status, struct {
 		Code string `json:"error,omitempty"`
 		Text string `json:"error_description,omitempty"`
-	}{reqErr.code, toASCII(reqErr.text)})
+	}{e.Code, toASCII(e.Description)})
+}
+
+// errorFrom finds the answer to an error of the store or of this package.
+func errorFrom(err error) web.OAuthError {
+	var problems Problems
+	if !errors.As(err, &problems) {
+		return web.RegistrationErrorFrom(err)
+	}
+	e := web.OAuthError{Status: http.StatusBadRequest, Code: problems.Code(), Description: problems.Error()}
+	for _, problem := range problems {
+		if problem.Cause != nil {
+			e.Err = problem.Cause // for the log only
+		}
+	}
+	return e.About(problems[0].Field)
 }
 
 func (h *Handler) writeJSON(w http.ResponseWriter, r *http.Request, status int, value any) {

@@ -10,38 +10,34 @@ import (
 )
 
 // Authorize is /authorize, GET and POST (Core §3.1.2.1).
-func (h *Handler) Authorize(w http.ResponseWriter, r *http.Request) {
-	if h.repost(w, r) {
-		return
+func (h *Handler) Authorize(w http.ResponseWriter, r *http.Request) error {
+	if reposted, err := h.repost(w, r); reposted || err != nil {
+		return err
 	}
 	req, err := h.parse(r)
 	if err != nil {
-		h.answerError(w, r, &req, err)
-		return
+		return h.answerError(w, r, &req, err)
 	}
 	session, ok, err := h.Site.Session(r)
 	if err != nil {
-		h.answerError(w, r, &req, err)
-		return
+		return h.answerError(w, r, &req, err)
 	}
 	if !ok {
-		h.proceed(w, r, &req, nil)
-		return
+		return h.proceed(w, r, &req, nil)
 	}
-	h.proceed(w, r, &req, &session)
+	return h.proceed(w, r, &req, &session)
 }
 
 // repost answers a POST from another site, which came without the session cookie (SameSite=Lax), by a page of ours that posts the same
 // again: that one brings the cookie.
-func (h *Handler) repost(w http.ResponseWriter, r *http.Request) bool {
+func (h *Handler) repost(w http.ResponseWriter, r *http.Request) (bool, error) {
 	fetchSite := r.Header.Get("Sec-Fetch-Site")
 	if r.Method != http.MethodPost || fetchSite == "" || fetchSite == "same-origin" || fetchSite == "none" || h.Site.HasSessionCookie(r) {
-		return false
+		return false, nil
 	}
 	values, err := web.Params(r)
 	if values == nil {
-		h.Site.RenderError(w, r, web.PageErrorFrom(err))
-		return true
+		return false, err
 	}
 	page := templates.RepostPage{Page: h.Site.Page(r), Action: h.Site.Path("/authorize")}
 	for name, repeated := range values {
@@ -52,5 +48,5 @@ func (h *Handler) repost(w http.ResponseWriter, r *http.Request) bool {
 	slices.SortFunc(page.Fields, func(a, b templates.Field) int { return cmp.Compare(a.Name, b.Name) })
 	web.PageHeaders(w, web.PagePolicy{HasForms: true})
 	h.Site.LogRenderError(r, templates.Repost(w, page))
-	return true
+	return true, nil
 }

@@ -12,25 +12,22 @@ import (
 )
 
 // ShowConsent is GET /consent/{interaction}.
-func (h *Handler) ShowConsent(w http.ResponseWriter, r *http.Request) {
-	req, session, ok := h.openConsent(w, r)
+func (h *Handler) ShowConsent(w http.ResponseWriter, r *http.Request) error {
+	req, session, ok, err := h.openConsent(w, r)
 	if !ok {
-		return
+		return err
 	}
 	user, err := h.Store.User(r.Context(), session.Subject)
 	if err != nil {
-		h.answerError(w, r, nil, err)
-		return
+		return err
 	}
 	consent, err := h.Store.Consent(r.Context(), session.Subject, req.ClientID)
 	if err != nil && !errors.Is(err, storage.ErrNotFound) {
-		h.answerError(w, r, nil, err)
-		return
+		return err
 	}
 	otherAccountURL, err := h.otherAccountURL(w, r, req)
 	if err != nil {
-		h.answerError(w, r, nil, err)
-		return
+		return err
 	}
 	app := h.Site.App(req.clientRecord, req.RedirectURI)
 	page := templates.ConsentPage{Page: h.Site.Page(r), Action: h.Site.Path(r.URL.EscapedPath()), Interaction: r.PathValue("interaction"), Application: *app,
@@ -39,37 +36,34 @@ func (h *Handler) ShowConsent(w http.ResponseWriter, r *http.Request) {
 	page.Account = accountName(user)
 	web.PageHeaders(w, pagePolicy(app))
 	h.Site.LogRenderError(r, templates.Consent(w, page))
+	return nil
 }
 
 // Consent is POST /consent/{interaction}.
-func (h *Handler) Consent(w http.ResponseWriter, r *http.Request) {
-	req, session, ok := h.openConsent(w, r)
+func (h *Handler) Consent(w http.ResponseWriter, r *http.Request) error {
+	req, session, ok, err := h.openConsent(w, r)
 	if !ok {
-		return
+		return err
 	}
 	form, err := web.Params(r)
 	if err != nil {
-		h.answerError(w, r, nil, err)
-		return
+		return err
 	}
 	if form.Get("decision") != "allow" {
-		h.answerError(w, r, req, oauthError("access_denied", "the user did not allow it"))
-		return
+		return h.answerError(w, r, req, oauthError("", "access_denied", "the user did not allow it"))
 	}
 	consent, err := h.Store.Consent(r.Context(), session.Subject, req.ClientID)
 	if err != nil && !errors.Is(err, storage.ErrNotFound) {
-		h.answerError(w, r, req, err)
-		return
+		return h.answerError(w, r, req, err)
 	}
 	// An earlier consent stays.
 	consent = storage.Consent{Subject: session.Subject, Client: req.ClientID, Scope: union(consent.Scope, req.Scope), Claims: union(consent.Claims, tokens.OutOfScopeClaims(req.Claims, req.Scope)),
 		At: h.Site.Now()}
 	if err := h.Store.PutConsent(r.Context(), consent); err != nil {
-		h.answerError(w, r, req, err)
-		return
+		return h.answerError(w, r, req, err)
 	}
 	req.ConsentGiven = true
-	h.proceed(w, r, req, session)
+	return h.proceed(w, r, req, session)
 }
 
 // union returns list with the elements of added that it lacks.
@@ -85,26 +79,22 @@ func union(list, added []string) []string {
 
 // openConsent opens the interaction and the session. A user who is no longer signed in signs in first. If another user has signed in
 // since the page was shown, the request starts again at its next step, because the page named the first user.
-func (h *Handler) openConsent(w http.ResponseWriter, r *http.Request) (*authRequest, *storage.Session, bool) {
+func (h *Handler) openConsent(w http.ResponseWriter, r *http.Request) (*authRequest, *storage.Session, bool, error) {
 	req, err := h.openInteraction(r, purposeConsent)
 	if err != nil {
-		h.answerError(w, r, nil, err)
-		return nil, nil, false
+		return nil, nil, false, err
 	}
 	session, ok, err := h.Site.Session(r)
 	if err != nil {
-		h.answerError(w, r, nil, err)
-		return nil, nil, false
+		return nil, nil, false, err
 	}
 	switch {
 	case !ok:
-		h.proceed(w, r, req, nil)
+		return nil, nil, false, h.proceed(w, r, req, nil)
 	case session.ID != req.ConsentSession:
-		h.proceed(w, r, req, &session)
-	default:
-		return req, &session, true
+		return nil, nil, false, h.proceed(w, r, req, &session)
 	}
-	return nil, nil, false
+	return req, &session, true, nil
 }
 
 func accountName(u storage.User) string {

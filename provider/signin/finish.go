@@ -11,17 +11,16 @@ import (
 
 // finish sends the response to the client. nextStep has just read session, user and consent; parse or openInteraction has read the
 // client. If the session ends from here on, redeeming the code is refused.
-func (h *Handler) finish(w http.ResponseWriter, r *http.Request, req *authRequest, session *storage.Session) {
+func (h *Handler) finish(w http.ResponseWriter, r *http.Request, req *authRequest, session *storage.Session) error {
 	if req.clientRecord == nil {
 		web.Redirect(w, h.Site.Path(req.ReturnPath))
-		return
+		return nil
 	}
 	now := h.Site.Now()
 	// Redeeming the code extends the idle time. Only a session that could expire before that is extended here.
 	if session.Deadline().Before(now.Add(h.Minter.Lifetimes.Code)) {
 		if err := h.Store.Touch(r.Context(), session.ID, now); err != nil {
-			h.answerError(w, r, req, err)
-			return
+			return h.answerError(w, r, req, err)
 		}
 	}
 	code := h.Minter.NewCode(tokens.Code{Client: req.ClientID, RedirectURIHash: storage.HashOf(req.RedirectURI), CodeChallenge: req.CodeChallenge, Nonce: req.Nonce,
@@ -30,19 +29,18 @@ func (h *Handler) finish(w http.ResponseWriter, r *http.Request, req *authReques
 	if req.hasResponseType("code") {
 		sealedCode, err := h.Minter.SealCode(code)
 		if errors.Is(err, tokens.ErrCodeTooLong) {
-			err = oauthError("invalid_request", err.Error())
+			err = oauthError("claims", "invalid_request", err.Error())
 		}
 		if err != nil {
-			h.answerError(w, r, req, err)
-			return
+			return h.answerError(w, r, req, err)
 		}
 		params.add("code", sealedCode)
 	}
 	if req.responseCarriesTokens() {
 		if err := h.addResponseTokens(r, req, session, code, &params); err != nil {
-			h.answerError(w, r, req, err)
-			return
+			return h.answerError(w, r, req, err)
 		}
 	}
 	h.respond(w, r, &req.interaction, req.clientRecord, params)
+	return nil
 }

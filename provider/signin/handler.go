@@ -60,28 +60,17 @@ const (
 	purposeConsent = "consent"
 )
 
-// newPageError returns an error for the page that the user sees where the client cannot get it.
-func newPageError(message, advice string) error { return pageError{message, advice} }
-
-type pageError struct{ message, advice string }
-
-func (f pageError) Error() string { return f.message }
-
 // pagePolicy is the policy of a page on the way to a client. It sets no form-action, because Chromium applies that to the
 // redirects of the client as well.
 func pagePolicy(app *templates.App) web.PagePolicy {
 	return web.PagePolicy{HasForms: true, ImageOrigins: web.LogoOrigins(app)}
 }
 
-// answerError sends an error to the client if its redirect URI is verified, else to the user.
-func (h *Handler) answerError(w http.ResponseWriter, r *http.Request, req *authRequest, err error) {
-	if f, ok := errors.AsType[pageError](err); ok {
-		h.Site.RenderError(w, r, web.PageError{Message: f.message, Advice: f.advice})
-		return
-	}
-	if req == nil || !req.redirectURIVerified {
-		h.Site.RenderError(w, r, web.PageErrorFrom(err))
-		return
+// answerError sends an error to the client if its redirect URI is verified; otherwise the error is the user's page.
+func (h *Handler) answerError(w http.ResponseWriter, r *http.Request, req *authRequest, err error) error {
+	if _, isPage := errors.AsType[web.PageError](err); isPage || !req.redirectURIVerified {
+		return err
 	}
 	h.respondOAuthError(w, r, &req.interaction, req.clientRecord, err)
+	return nil
 }

@@ -75,16 +75,16 @@ func (req *interaction) coveredBy(c storage.Consent) bool {
 }
 
 // redirectToInteraction seals the request for this browser and redirects to the page of the next step.
-func (h *Handler) redirectToInteraction(w http.ResponseWriter, r *http.Request, req *authRequest, purpose, path string) {
+func (h *Handler) redirectToInteraction(w http.ResponseWriter, r *http.Request, req *authRequest, purpose, path string) error {
 	interactionID, err := h.Site.SealInteraction(w, r, purpose, req.interaction, interactionLifetime)
 	if errors.Is(err, web.ErrInteractionSize) {
-		err = oauthError("invalid_request", "the request is too large: state, nonce, claims and redirect_uri together may have about 2000 characters")
+		err = oauthError("", "invalid_request", "the request is too large: state, nonce, claims and redirect_uri together may have about 2000 characters")
 	}
 	if err != nil {
-		h.answerError(w, r, req, err)
-		return
+		return h.answerError(w, r, req, err)
 	}
 	web.Redirect(w, h.Site.Path(path+interactionID))
+	return nil
 }
 
 // openInteraction opens the interaction in the path and reads the client as it is now.
@@ -101,11 +101,16 @@ func (h *Handler) openInteraction(r *http.Request, purpose string) (*authRequest
 		return nil, err
 	}
 	if !redirectURIRegistered(client, req.RedirectURI) {
-		return nil, newPageError("The redirect_uri is no longer registered for this app.", "")
+		return nil, unregisteredRedirectURI(client.ClientID, req.RedirectURI)
 	}
 	req.clientRecord, req.redirectURIVerified = client, true
 	if !req.responseTypeRegistered() || req.hasResponseType("code") && req.CodeChallenge == "" && client.RequiresPKCE() {
-		return nil, newPageError("This app is no longer allowed to sign in in this way.", "Go back to the app and start again.")
+		return nil, web.PageError{
+			Message: "This app is no longer allowed to sign you in in this way.",
+			Advice:  "Go back to the app and start again.",
+			Reason:  "response_type or PKCE of a request in progress no longer fit the client's metadata",
+			Subject: web.Subject{Client: client.ClientID},
+		}
 	}
 	return &req, nil
 }

@@ -11,86 +11,79 @@ import (
 )
 
 // ShowLogin is GET /login/{interaction}: the page of the step that the request needs now.
-func (h *Handler) ShowLogin(w http.ResponseWriter, r *http.Request) {
-	req, session, ok := h.openLogin(w, r)
-	if !ok {
-		return
+func (h *Handler) ShowLogin(w http.ResponseWriter, r *http.Request) error {
+	req, session, err := h.openLogin(r)
+	if err != nil {
+		return err
 	}
 	switch step, err := h.nextStep(r, req, session); {
 	case err != nil:
-		h.answerError(w, r, nil, err)
+		return err
 	case step == stepSelectAccount:
-		h.showSelectAccount(w, r, req, session)
+		return h.showSelectAccount(w, r, req, session)
 	case step == stepConfirmSignIn:
 		h.showConfirmSignIn(w, r, req)
+		return nil
 	case step == stepSignIn, step == stepReauthenticate:
-		h.showSignIn(w, r, req, session, step, templates.Problem{}, "")
+		return h.showSignIn(w, r, req, session, step, templates.Problem{}, "")
 	default: // the user has signed in in another tab
-		h.proceed(w, r, req, session)
+		return h.proceed(w, r, req, session)
 	}
 }
 
 // Login is POST /login/{interaction}.
-func (h *Handler) Login(w http.ResponseWriter, r *http.Request) {
-	req, session, ok := h.openLogin(w, r)
-	if !ok {
-		return
+func (h *Handler) Login(w http.ResponseWriter, r *http.Request) error {
+	req, session, err := h.openLogin(r)
+	if err != nil {
+		return err
 	}
 	switch step, err := h.nextStep(r, req, session); {
 	case err != nil:
-		h.answerError(w, r, nil, err)
+		return err
 	case step == stepSelectAccount:
 		req.AccountSelected = true
-		h.proceed(w, r, req, session)
+		return h.proceed(w, r, req, session)
 	case step == stepConfirmSignIn:
 		req.SignInConfirmed = true
 		h.Site.ForgetSignOut(w, r, req.ClientID)
-		h.proceed(w, r, req, session)
+		return h.proceed(w, r, req, session)
 	case step == stepSignIn, step == stepReauthenticate:
-		h.signIn(w, r, req, session, step)
+		return h.signIn(w, r, req, session, step)
 	default: // the user has signed in in another tab
-		h.proceed(w, r, req, session)
+		return h.proceed(w, r, req, session)
 	}
 }
 
 // Cancel is GET /login/{interaction}/cancel: back to the client without signing in.
-func (h *Handler) Cancel(w http.ResponseWriter, r *http.Request) {
+func (h *Handler) Cancel(w http.ResponseWriter, r *http.Request) error {
 	req, err := h.openInteraction(r, purposeLogin)
 	if err != nil {
-		h.answerError(w, r, nil, err)
-		return
+		return err
 	}
 	if req.clientRecord == nil {
-		h.Site.RenderError(w, r, web.PageError{Status: http.StatusNotFound})
-		return
+		return web.PageError{Status: http.StatusNotFound, Reason: "a sign-in that no client asked for cannot be cancelled"}
 	}
-	h.answerError(w, r, req, oauthError("access_denied", "the user chose not to sign in"))
+	return h.answerError(w, r, req, oauthError("", "access_denied", "the user chose not to sign in"))
 }
 
 // openLogin opens the interaction and, if the browser is signed in, the session.
-func (h *Handler) openLogin(w http.ResponseWriter, r *http.Request) (*authRequest, *storage.Session, bool) {
+func (h *Handler) openLogin(r *http.Request) (*authRequest, *storage.Session, error) {
 	req, err := h.openInteraction(r, purposeLogin)
 	if err != nil {
-		h.answerError(w, r, nil, err)
-		return nil, nil, false
+		return nil, nil, err
 	}
 	session, ok, err := h.Site.Session(r)
-	if err != nil {
-		h.answerError(w, r, nil, err)
-		return nil, nil, false
+	if err != nil || !ok {
+		return req, nil, err
 	}
-	if !ok {
-		return req, nil, true
-	}
-	return req, &session, true
+	return req, &session, nil
 }
 
 // signIn has the chosen authenticator check the form and starts the session.
-func (h *Handler) signIn(w http.ResponseWriter, r *http.Request, req *authRequest, session *storage.Session, current step) {
+func (h *Handler) signIn(w http.ResponseWriter, r *http.Request, req *authRequest, session *storage.Session, current step) error {
 	form, err := web.Params(r)
 	if err != nil {
-		h.answerError(w, r, nil, err)
-		return
+		return err
 	}
 	attempt := authn.Attempt{
 		Form:        form,
@@ -114,28 +107,24 @@ func (h *Handler) signIn(w http.ResponseWriter, r *http.Request, req *authReques
 	if refusal, ok := errors.AsType[*authn.Refusal](err); ok {
 		h.Site.Logger().InfoContext(r.Context(), "sign-in refused", "method", authenticator.Method(), "reason", refusal.Reason,
 			"sub", refusal.Subject, "address", attempt.Address)
-		h.showSignIn(w, r, req, session, current, refusal.Problem, form.Get(authn.FieldUsername))
-		return
+		return h.showSignIn(w, r, req, session, current, refusal.Problem, form.Get(authn.FieldUsername))
 	}
 	if err != nil {
-		h.answerError(w, r, nil, err)
-		return
+		return err
 	}
 	newSession, err := h.startSession(w, r, session, authenticator, authentication, form.Get("keep") != "")
 	if errors.Is(err, storage.ErrRevoked) {
 		h.Site.Logger().InfoContext(r.Context(), "sign-in refused", "method", authenticator.Method(), "reason", err.Error(),
 			"sub", authentication.User.Subject, "address", attempt.Address)
 		problem := templates.Problem{Fault: templates.SessionOver}
-		h.showSignIn(w, r, req, nil, stepSignIn, problem, form.Get(authn.FieldUsername))
-		return
+		return h.showSignIn(w, r, req, nil, stepSignIn, problem, form.Get(authn.FieldUsername))
 	}
 	if err != nil {
-		h.answerError(w, r, nil, err)
-		return
+		return err
 	}
 	req.UseOtherAccount = false
 	req.AccountSelected = true
-	h.proceed(w, r, req, &newSession)
+	return h.proceed(w, r, req, &newSession)
 }
 
 // isRequestedUser reports whether the user is the one that id_token_hint or the claims parameter names, if any (Core §3.1.2.1).

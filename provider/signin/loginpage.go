@@ -13,11 +13,10 @@ import (
 
 // showSignIn writes the page of the chosen authenticator. problem says why the attempt before was refused, and login is what the user
 // typed then.
-func (h *Handler) showSignIn(w http.ResponseWriter, r *http.Request, req *authRequest, session *storage.Session, current step, problem templates.Problem, login string) {
+func (h *Handler) showSignIn(w http.ResponseWriter, r *http.Request, req *authRequest, session *storage.Session, current step, problem templates.Problem, login string) error {
 	prompt, err := h.prompt(w, r, req, session, current)
 	if err != nil {
-		h.answerError(w, r, nil, err)
-		return
+		return err
 	}
 	prompt.Problem = problem
 	if login != "" {
@@ -25,8 +24,7 @@ func (h *Handler) showSignIn(w http.ResponseWriter, r *http.Request, req *authRe
 	}
 	writePage, err := h.authenticator(req).Page(r.Context(), prompt)
 	if err != nil {
-		h.answerError(w, r, nil, err)
-		return
+		return err
 	}
 	web.PageHeaders(w, pagePolicy(prompt.Application))
 	if problem.RetryAfter > 0 {
@@ -36,6 +34,7 @@ func (h *Handler) showSignIn(w http.ResponseWriter, r *http.Request, req *authRe
 		w.WriteHeader(problemStatus(problem.Fault))
 	}
 	h.Site.LogRenderError(r, writePage(w))
+	return nil
 }
 
 // prompt collects what an authenticator's page shows.
@@ -107,16 +106,14 @@ func problemStatus(problem templates.Fault) int {
 }
 
 // showSelectAccount asks whether to continue with the account of the session (Core §3.1.2.1, prompt=select_account).
-func (h *Handler) showSelectAccount(w http.ResponseWriter, r *http.Request, req *authRequest, session *storage.Session) {
+func (h *Handler) showSelectAccount(w http.ResponseWriter, r *http.Request, req *authRequest, session *storage.Session) error {
 	user, err := h.Store.User(r.Context(), session.Subject)
 	if err != nil {
-		h.answerError(w, r, nil, err)
-		return
+		return err
 	}
 	otherAccountURL, err := h.otherAccountURL(w, r, req)
 	if err != nil {
-		h.answerError(w, r, nil, err)
-		return
+		return err
 	}
 	name, _ := user.Claims["name"].(string)
 	page := templates.ChooseAccountPage{
@@ -130,6 +127,7 @@ func (h *Handler) showSelectAccount(w http.ResponseWriter, r *http.Request, req 
 	page.Account = accountName(user)
 	web.PageHeaders(w, pagePolicy(page.Application))
 	h.Site.LogRenderError(r, templates.ChooseAccount(w, page))
+	return nil
 }
 
 // showConfirmSignIn stands between a sign-out and a client that sends the browser straight back, so that the user is not signed in

@@ -24,8 +24,8 @@ type authRequest struct {
 }
 
 // oauthError returns an error for the client.
-func oauthError(code, description string) error {
-	return web.OAuthError{Code: code, Description: description}
+func oauthError(param, code, description string) error {
+	return web.OAuthError{Code: code, Description: description}.About(param)
 }
 
 // parse reads an authorization request (Core §3.1.2.1, §3.2.2.1, §3.3.2.1). Unknown parameters are ignored. If req has
@@ -39,13 +39,17 @@ func (h *Handler) parse(r *http.Request) (req authRequest, err error) {
 		// The client gets the error only if client_id and redirect_uri are beyond doubt.
 		for _, name := range []string{"client_id", "redirect_uri"} {
 			if len(values[name]) > 1 {
-				return req, web.RepeatedParamError{Name: name}
+				e := web.PageErrorFrom(web.RepeatedParamError{Name: name})
+				e.Subject.Client = values.Get("client_id")
+				return req, e
 			}
 		}
 		if clientErr := h.resolveClient(r.Context(), &req, values); clientErr != nil {
 			return req, clientErr
 		}
-		return req, oauthError("invalid_request", err.Error())
+		var repeated web.RepeatedParamError
+		errors.As(err, &repeated)
+		return req, oauthError(repeated.Name, "invalid_request", err.Error())
 	}
 	values, err = h.RequestObjects.Merge(r.Context(), values, h.enabledClient)
 	if err != nil {
@@ -78,7 +82,7 @@ func (h *Handler) resolveClient(ctx context.Context, req *authRequest, params ur
 	}
 
 	if params.Get("client_id") == "" {
-		return newPageError("The request has no client_id.", "")
+		return web.PageError{Message: "The request has no client_id.", Subject: web.Subject{Param: "client_id"}}
 	}
 	client, err := h.enabledClient(ctx, params.Get("client_id"))
 	if err != nil {
@@ -87,9 +91,12 @@ func (h *Handler) resolveClient(ctx context.Context, req *authRequest, params ur
 	uri := params.Get("redirect_uri")
 	switch {
 	case uri == "":
-		return newPageError("The request has no redirect_uri.", "")
+		return web.PageError{
+			Message: "The request has no redirect_uri.",
+			Subject: web.Subject{Client: client.ClientID, Param: "redirect_uri"},
+		}
 	case !redirectURIRegistered(client, uri):
-		return newPageError("The redirect_uri is not registered for this app.", "Go back to the app. Its owner has to register the redirect_uri exactly as the app sends it.")
+		return unregisteredRedirectURI(client.ClientID, uri)
 	}
 	req.clientRecord, req.ClientID, req.RedirectURI, req.redirectURIVerified = client, client.ClientID, uri, true
 	return nil
@@ -101,14 +108,14 @@ func (h *Handler) checkResponseMode(req *authRequest, mode, redirectURI string) 
 	case "", "fragment":
 	case "query":
 		if req.responseCarriesTokens() { // Multiple Response Types §5: it would put tokens into logs and histories
-			return oauthError("invalid_request", "response_mode query may not carry tokens")
+			return oauthError("response_mode", "invalid_request", "response_mode query may not carry tokens")
 		}
 	case "form_post":
 		if web.Origin(redirectURI) == "" {
-			return oauthError("invalid_request", "response_mode form_post needs a redirect_uri with a host")
+			return oauthError("response_mode", "invalid_request", "response_mode form_post needs a redirect_uri with a host")
 		}
 	default:
-		return oauthError("invalid_request", "response_mode must be one of query, fragment, form_post")
+		return oauthError("response_mode", "invalid_request", "response_mode must be one of query, fragment, form_post")
 	}
 	return nil
 }
@@ -116,10 +123,34 @@ func (h *Handler) checkResponseMode(req *authRequest, mode, redirectURI string) 
 // enabledClient returns an enabled client. An unknown or disabled one is an error for the user.
 func (h *Handler) enabledClient(ctx context.Context, id string) (*storage.Client, error) {
 	client, err := h.Store.Client(ctx, id)
-	if errors.Is(err, storage.ErrNotFound) || err == nil && client.Disabled {
-		return nil, newPageError("This app is not registered here: its client_id is unknown or disabled.", "")
+	missing := errors.Is(err, storage.ErrNotFound)
+	if missing || err == nil && client.Disabled {
+		e := web.PageError{
+			Message: "This app is not registered here: its client_id is unknown or disabled.",
+			Advice:  "Go back to the app. Its owner has to check its client_id.",
+			Reason:  "no client has this client_id",
+			Subject: web.Subject{Client: id, Param: "client_id"},
+		}
+		if !missing {
+			e.Reason = "the client is disabled"
+		}
+		return nil, e
 	}
 	return client, err
+}
+
+// unregisteredRedirectURI is the page about a redirect URI that must not be followed. It shows the host, so that the app's owner sees
+// what was sent.
+func unregisteredRedirectURI(clientID, uri string) error {
+	e := web.PageError{
+		Message: "The redirect_uri is not registered for this app.",
+		Advice:  "Go back to the app. Its owner has to register the redirect_uri exactly as the app sends it.",
+		Subject: web.Subject{Client: clientID, Param: "redirect_uri", Value: web.LoggableURI(uri)},
+	}
+	if host := web.URIHost(uri); host != "" {
+		e.Message = "The redirect_uri, an address at " + host + ", is not registered for this app."
+	}
+	return e
 }
 
 // redirectURIRegistered compares byte for byte; only a native application's port on a loopback address may differ (RFC 8252 §7.3).
@@ -162,20 +193,20 @@ func cutLoopbackPort(uri string) (string, bool) {
 
 func (h *Handler) readResponseType(req *authRequest, params url.Values) error {
 	if len(req.ResponseType) == 0 {
-		return oauthError("invalid_request", "response_type is missing")
+		return oauthError("response_type", "invalid_request", "response_type is missing")
 	}
 	if !slices.Contains(register.ResponseTypes(), canonicalResponseType(req.ResponseType)) {
-		return oauthError("unsupported_response_type", "response_type must be one of response_types_supported in the discovery document")
+		return oauthError("response_type", "unsupported_response_type", "response_type must be one of response_types_supported in the discovery document")
 	}
 	if !req.responseTypeRegistered() {
-		return oauthError("unauthorized_client", "this response_type is not registered for the client")
+		return oauthError("response_type", "unauthorized_client", "this response_type is not registered for the client")
 	}
 	if err := h.checkResponseMode(req, params.Get("response_mode"), req.RedirectURI); err != nil {
 		return err
 	}
 	req.Nonce = params.Get("nonce")
 	if req.Nonce == "" && req.hasResponseType("id_token") {
-		return oauthError("invalid_request", "nonce is required where the authorization response carries an ID token")
+		return oauthError("nonce", "invalid_request", "nonce is required where the authorization response carries an ID token")
 	}
 	return nil
 }
@@ -206,22 +237,22 @@ func (h *Handler) readScope(req *authRequest, params url.Values) error {
 		req.Scope = append(req.Scope, s)
 	}
 	if !slices.Contains(req.Scope, "openid") {
-		return oauthError("invalid_scope", "scope must contain openid")
+		return oauthError("scope", "invalid_scope", "scope must contain openid")
 	}
 	if text := params.Get("claims"); text != "" {
 		claims, err := tokens.ParseClaimsRequest(text)
 		if err != nil {
-			return oauthError("invalid_request", err.Error())
+			return oauthError("claims", "invalid_request", err.Error())
 		}
 		req.Claims = claims.RestrictTo(req.clientRecord).Raw() // without unknown and refused claims, so that the interaction stays small
 		var unique bool
 		if req.HintSubject, unique = claims.Subject(); !unique {
 			// Core §3.1.2.2: the response is about the requested user or there is none.
-			return oauthError("invalid_request", "claims must request one sub only")
+			return oauthError("claims", "invalid_request", "claims must request one sub only")
 		}
 		if acr := claims.IDToken["acr"]; acr != nil && acr.Essential && !slices.ContainsFunc(authn.ACRValues(), func(v string) bool { return acr.Accepts(v) }) {
 			// Core §5.5.1.1: an essential acr that cannot be met is a failed authentication attempt.
-			return oauthError("access_denied", "none of the essential acr values is supported")
+			return oauthError("claims", "access_denied", "none of the essential acr values is supported")
 		}
 	}
 	return nil
@@ -235,13 +266,13 @@ func (h *Handler) readPKCE(req *authRequest, params url.Values) error {
 		return nil
 	case challenge == "" && method == "":
 		if req.clientRecord.RequiresPKCE() {
-			return oauthError("invalid_request", "code_challenge is required, with code_challenge_method S256 (RFC 7636)")
+			return oauthError("code_challenge", "invalid_request", "code_challenge is required, with code_challenge_method S256 (RFC 7636)")
 		}
 		return nil
 	case method != "S256": // an absent method means plain (RFC 7636 §4.3)
-		return oauthError("invalid_request", "code_challenge_method must be S256")
+		return oauthError("code_challenge_method", "invalid_request", "code_challenge_method must be S256")
 	case len(challenge) != 43 || strings.Trim(challenge, base64URLAlphabet) != "":
-		return oauthError("invalid_request", "code_challenge is not the base64url of a SHA-256")
+		return oauthError("code_challenge", "invalid_request", "code_challenge is not the base64url of a SHA-256")
 	}
 	req.CodeChallenge = challenge
 	return nil
@@ -253,17 +284,17 @@ func (h *Handler) readPrompt(req *authRequest, params url.Values) error {
 	req.Prompt = strings.Fields(params.Get("prompt"))
 	for _, prompt := range req.Prompt {
 		if !slices.Contains([]string{"none", "login", "consent", "select_account"}, prompt) {
-			return oauthError("invalid_request", "prompt must be one of none, login, consent, select_account")
+			return oauthError("prompt", "invalid_request", "prompt must be one of none, login, consent, select_account")
 		}
 	}
 	if req.hasPrompt("none") && len(req.Prompt) > 1 {
-		return oauthError("invalid_request", "prompt=none cannot be combined with other values")
+		return oauthError("prompt", "invalid_request", "prompt=none cannot be combined with other values")
 	}
 	req.MaxAge = req.clientRecord.DefaultMaxAge
 	if text := params.Get("max_age"); text != "" {
 		n, err := strconv.Atoi(text)
 		if err != nil || n < 0 {
-			return oauthError("invalid_request", "max_age must be a number of seconds")
+			return oauthError("max_age", "invalid_request", "max_age must be a number of seconds")
 		}
 		req.MaxAge = &n
 	}
@@ -279,10 +310,10 @@ func (h *Handler) readHints(req *authRequest, params url.Values) error {
 	if token := params.Get("id_token_hint"); token != "" {
 		hintClaims, err := h.HintVerifier.VerifyHint(token)
 		if err != nil {
-			return oauthError("invalid_request", "id_token_hint is not an ID token of this issuer")
+			return oauthError("id_token_hint", "invalid_request", "id_token_hint is not an ID token of this issuer")
 		}
 		if req.HintSubject != "" && req.HintSubject != hintClaims.Subject {
-			return oauthError("invalid_request", "id_token_hint and the claims parameter name different subjects")
+			return oauthError("id_token_hint", "invalid_request", "id_token_hint and the claims parameter name different subjects")
 		}
 		req.HintSubject = hintClaims.Subject
 	}

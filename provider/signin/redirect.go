@@ -7,12 +7,12 @@ import (
 )
 
 // RedirectToSignIn sends the browser to sign in and then to path, one of our own pages. path never comes from a parameter.
-func (h *Handler) RedirectToSignIn(w http.ResponseWriter, r *http.Request, path string) {
+func (h *Handler) RedirectToSignIn(w http.ResponseWriter, r *http.Request, path string) error {
 	req := interaction{ReturnPath: path, ReceivedAt: h.Site.Now().UnixMilli()}
 	interactionID, err := h.Site.SealInteraction(w, r, purposeLogin, req, interactionLifetime)
 	if err != nil {
-		h.Site.RenderError(w, r, web.PageErrorFrom(err))
-		return
+		return err
 	}
 	web.Redirect(w, h.Site.Path("/login/"+interactionID))
+	return nil
 }

@@ -1,7 +1,6 @@
 package signin
 
 import (
-	"log/slog"
 	"net/http"
 	"net/url"
 	"strings"
@@ -74,10 +73,9 @@ func (h *Handler) respond(w http.ResponseWriter, r *http.Request, req *interacti
 
 // respondOAuthError sends an error response to the client.
 func (h *Handler) respondOAuthError(w http.ResponseWriter, r *http.Request, req *interaction, client *storage.Client, err error) {
-	e := web.OAuthErrorFrom(err)
-	if e.Err != nil {
-		h.Site.Logger().LogAttrs(r.Context(), web.ErrorLevel(r), "authorization failed", slog.String("client", client.ClientID), slog.String("code", e.Code), slog.Any("err", e.Err))
-	}
+	e := web.AuthorizationErrorFrom(err)
+	e.Subject.Client = client.ClientID
+	e.Log(r.Context(), h.Site.Logger())
 	var params responseParams
 	params.add("error", e.Code)
 	params.add("error_description", e.Description)

@@ -9,24 +9,24 @@ import (
 
 // proceed performs the next step of a valid request: sign in, choose the account, confirm, consent, or finish. session is nil if the
 // browser is not signed in. Each step calls proceed again when it is done.
-func (h *Handler) proceed(w http.ResponseWriter, r *http.Request, req *authRequest, session *storage.Session) {
+func (h *Handler) proceed(w http.ResponseWriter, r *http.Request, req *authRequest, session *storage.Session) error {
 	silent := req.hasPrompt("none")
 	switch step, err := h.nextStep(r, req, session); {
 	case err != nil:
-		h.answerError(w, r, req, err)
+		return h.answerError(w, r, req, err)
 	case step == stepFinish:
-		h.finish(w, r, req, session)
+		return h.finish(w, r, req, session)
 	case silent && step == stepConsent:
-		h.answerError(w, r, req, oauthError("consent_required", "the user has not given consent"))
+		return h.answerError(w, r, req, oauthError("prompt", "consent_required", "the user has not given consent"))
 	case silent && step == stepConfirmSignIn:
-		h.answerError(w, r, req, oauthError("interaction_required", "the user has just signed out of this client"))
+		return h.answerError(w, r, req, oauthError("prompt", "interaction_required", "the user has just signed out of this client"))
 	case silent:
-		h.answerError(w, r, req, oauthError("login_required", "the user has to sign in"))
+		return h.answerError(w, r, req, oauthError("prompt", "login_required", "the user has to sign in"))
 	case step == stepConsent:
 		req.ConsentSession = session.ID
-		h.redirectToInteraction(w, r, req, purposeConsent, "/consent/")
+		return h.redirectToInteraction(w, r, req, purposeConsent, "/consent/")
 	default:
-		h.redirectToInteraction(w, r, req, purposeLogin, "/login/")
+		return h.redirectToInteraction(w, r, req, purposeLogin, "/login/")
 	}
 }
 

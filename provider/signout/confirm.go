@@ -22,17 +22,15 @@ type confirmation struct {
 }
 
 // renderConfirmation asks the user what to end. The first choice is the default.
-func (h *Handler) renderConfirmation(w http.ResponseWriter, r *http.Request, req logoutRequest, session *storage.Session) {
+func (h *Handler) renderConfirmation(w http.ResponseWriter, r *http.Request, req logoutRequest, session *storage.Session) error {
 	ctx := r.Context()
 	user, err := h.Store.User(ctx, session.Subject)
 	if err != nil {
-		h.Site.RenderError(w, r, web.PageErrorFrom(err))
-		return
+		return err
 	}
 	interactionID, err := h.Site.SealInteraction(w, r, purposeConfirm, confirmation{req, session.ID}, requestLifetime)
 	if err != nil {
-		h.Site.RenderError(w, r, web.PageErrorFrom(err))
-		return
+		return err
 	}
 	page := templates.SignOutPage{
 		Page:        h.Site.Page(r),
@@ -46,22 +44,22 @@ func (h *Handler) renderConfirmation(w http.ResponseWriter, r *http.Request, req
 		page.Account = user.Email
 	}
 	if page.Offline, err = h.View.OfflineClientNames(ctx, session.Subject); err != nil {
-		h.Site.RenderError(w, r, web.PageErrorFrom(err))
-		return
+		return err
 	}
 	for _, scope := range logout.ScopeChoices(h.scopeOf(req), session, req.ClientID) {
 		preview, err := h.preview(ctx, scope, session, req.ClientID)
 		if err != nil {
-			h.Site.RenderError(w, r, web.PageErrorFrom(err))
-			return
+			return err
 		}
 		page.Choices = append(page.Choices, templates.SignOutChoice{Scope: templates.LogoutScope(scope), Preview: preview})
 	}
 	web.PageHeaders(w, web.PagePolicy{HasForms: true, ImageOrigins: web.LogoOrigins(page.Application)}) // no form-action: the response may redirect to the app
 	if req.Problem != "" {
+		web.LogRefusal(ctx, h.Site.Logger(), web.Refusal{Status: http.StatusBadRequest, Reason: req.Problem, Subject: req.ProblemSubject})
 		w.WriteHeader(http.StatusBadRequest)
 	}
 	h.Site.LogRenderError(r, templates.SignOut(w, page))
+	return nil
 }
 
 // preview returns what apps could still trust after a logout with that scope.
@@ -92,39 +90,36 @@ func (h *Handler) preview(ctx context.Context, scope storage.LogoutScope, sessio
 }
 
 // Confirm serves POST /end_session/confirm.
-func (h *Handler) Confirm(w http.ResponseWriter, r *http.Request) {
+func (h *Handler) Confirm(w http.ResponseWriter, r *http.Request) error {
 	form, err := web.Params(r)
 	if err != nil {
-		h.Site.RenderError(w, r, web.PageErrorFrom(err))
-		return
+		return err
 	}
 	var confirmed confirmation
 	if _, err := h.Site.OpenInteraction(r, purposeConfirm, form.Get("interaction"), &confirmed); err != nil {
-		h.Site.RenderError(w, r, web.PageErrorFrom(err))
-		return
+		return err
 	}
 	session, signedIn, err := h.Site.Session(r)
 	if err != nil {
-		h.Site.RenderError(w, r, web.PageErrorFrom(err))
-		return
+		return err
 	}
 	req, err := h.revalidate(r.Context(), confirmed.Request)
 	if err != nil {
-		h.Site.RenderError(w, r, web.PageErrorFrom(err))
-		return
+		return err
 	}
 	req.Problem = "" // the user has seen it; the request has no return target then
 	switch scope := storage.LogoutScope(form.Get("scope")); {
 	case !signedIn:
-		h.renderNoSession(w, r, req)
+		return h.renderNoSession(w, r, req)
 	case session.ID != confirmed.SessionID:
 		// Another user signed in meanwhile and has not been asked.
-		h.renderConfirmation(w, r, confirmed.Request, &session)
+		return h.renderConfirmation(w, r, confirmed.Request, &session)
 	case slices.Contains(logout.ScopeChoices(h.scopeOf(req), &session, req.ClientID), scope):
-		h.endForRequest(w, r, req, &session, scope)
+		return h.endForRequest(w, r, req, &session, scope)
 	default:
 		page := templates.MessagePage{Page: h.Site.Page(r), Title: "You are still signed in", Text: "Nothing was ended.", LinkURL: h.Site.Path("/account"), LinkText: "See where you are signed in"}
 		web.PageHeaders(w, web.PagePolicy{FormsToSelf: true})
 		h.Site.LogRenderError(r, templates.Message(w, page))
 	}
+	return nil
 }

@@ -12,46 +12,38 @@ import (
 )
 
 // EndSession is /end_session, GET and POST (RP-Initiated Logout 1.0 §2).
-func (h *Handler) EndSession(w http.ResponseWriter, r *http.Request) {
+func (h *Handler) EndSession(w http.ResponseWriter, r *http.Request) error {
 	req, err := h.readRequest(r)
 	if err != nil {
-		h.Site.RenderError(w, r, web.PageErrorFrom(err))
-		return
+		return err
 	}
 	session, signedIn, err := h.Site.Session(r)
 	if err != nil {
-		h.Site.RenderError(w, r, web.PageErrorFrom(err))
-		return
+		return err
 	}
 	crossSite := r.Method == http.MethodPost && r.Header.Get("Sec-Fetch-Site") == "cross-site" // a browser whose cookie has yet to come
 	if !signedIn && !crossSite && !h.Site.HasSessionCookie(r) {
 		if handled, err := h.endFromBackend(w, r, req); err != nil || handled {
-			if err != nil {
-				h.Site.RenderError(w, r, web.PageErrorFrom(err))
-			}
-			return
+			return err
 		}
 	}
 	if r.Method == http.MethodPost && !signedIn {
 		// From another site the cookie does not come with a POST (SameSite=Lax). A GET of our own brings it.
 		interactionID, err := h.Site.SealInteraction(w, r, purposeRequest, req, requestLifetime)
 		if err != nil {
-			h.Site.RenderError(w, r, web.PageErrorFrom(err))
-			return
+			return err
 		}
 		web.Redirect(w, h.Site.Path("/end_session?request="+url.QueryEscape(interactionID)))
-		return
+		return nil
 	}
 	if !signedIn {
-		h.renderNoSession(w, r, req)
-		return
+		return h.renderNoSession(w, r, req)
 	}
 	if req.Problem != "" || !h.hintMatchesSession(req, &session) || h.Policy.AlwaysConfirm {
 		// §2: the OP MUST ask the user if there is no hint or it does not match the session.
-		h.renderConfirmation(w, r, req, &session)
-		return
+		return h.renderConfirmation(w, r, req, &session)
 	}
-	h.endForRequest(w, r, req, &session, h.scopeOf(req))
+	return h.endForRequest(w, r, req, &session, h.scopeOf(req))
 }
 
 // scopeOf returns how much the request ends unless the user chooses otherwise.
@@ -63,8 +55,8 @@ func (h *Handler) scopeOf(req logoutRequest) storage.LogoutScope {
 }
 
 // endForRequest ends what scope says and answers with the signed-out page.
-func (h *Handler) endForRequest(w http.ResponseWriter, r *http.Request, req logoutRequest, session *storage.Session, scope storage.LogoutScope) {
-	h.View.EndAndRender(w, r, logoutview.Logout{
+func (h *Handler) endForRequest(w http.ResponseWriter, r *http.Request, req logoutRequest, session *storage.Session, scope storage.LogoutScope) error {
+	return h.View.EndAndRender(w, r, logoutview.Logout{
 		EndRequest: storage.EndRequest{
 			Selector: logout.SelectorForScope(scope, session, req.ClientID),
 			Cause: storage.Cause{
@@ -94,8 +86,7 @@ func (h *Handler) endFromBackend(w http.ResponseWriter, r *http.Request, req log
 	}
 	cause := storage.Cause{Reason: storage.ReasonLogout, By: "client:" + req.ClientID, Client: req.ClientID, Address: h.Site.ClientAddress(r)}
 	if _, err := h.Terminator.End(r.Context(), storage.EndRequest{Selector: logout.SelectorForScope(storage.ScopeSession, &session, req.ClientID), Cause: cause}); err != nil {
-		h.View.RenderNotSignedOut(w, r, err)
-		return true, nil
+		return true, logoutview.NotSignedOut(err)
 	}
 	if req.Target.URI != "" {
 		web.Redirect(w, req.Target.URL())
@@ -109,17 +100,21 @@ func (h *Handler) endFromBackend(w http.ResponseWriter, r *http.Request, req log
 
 // renderNoSession answers a logout request without a session. RP-Initiated Logout 1.0 §4: the OP still redirects if the request is valid.
 // A return target that a verified hint goes with is followed at once; another one is offered as a link (§3).
-func (h *Handler) renderNoSession(w http.ResponseWriter, r *http.Request, req logoutRequest) {
+func (h *Handler) renderNoSession(w http.ResponseWriter, r *http.Request, req logoutRequest) error {
 	if req.Problem != "" {
-		h.Site.RenderError(w, r, web.PageError{Message: req.Problem, Advice: "You are not signed in here, so there is nothing to end. Go back to the application."})
-		return
+		return web.PageError{
+			Message: req.Problem,
+			Advice:  "You are not signed in here, so there is nothing to end. Go back to the app.",
+			Subject: req.ProblemSubject,
+		}
 	}
 	if h.Site.HasSessionCookie(r) {
 		h.Site.ClearSessionCookie(w)
 	}
 	if req.HintVerified && req.Target.URI != "" {
 		web.Redirect(w, req.Target.URL())
-		return
+		return nil
 	}
 	h.View.RenderNoSession(w, r, h.requestingApp(req), req.Target)
+	return nil
 }

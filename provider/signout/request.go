@@ -22,7 +22,14 @@ type logoutRequest struct {
 	Target       logoutview.ReturnTarget `json:"t,omitzero"`  // registered with the client
 	Problem      string                  `json:"e,omitempty"` // why nothing of the request counts, in a sentence for the user
 
+	ProblemSubject web.Subject `json:"b,omitzero"` // what Problem is about, for the log
+
 	client *storage.Client // of ClientID; nil if there is none. It is loaded once, when the request is read
+}
+
+// refused is a request with a problem: nothing of it is followed.
+func refused(problem, client, param string) logoutRequest {
+	return logoutRequest{Problem: problem, ProblemSubject: web.Subject{Client: client, Param: param}}
 }
 
 // validate checks a logout request (RP-Initiated Logout 1.0 §2, §3). logout_hint and ui_locales are ignored: the first proves nothing, since
@@ -33,14 +40,13 @@ func (h *Handler) validate(ctx context.Context, params url.Values) (logoutReques
 	if text := params.Get("id_token_hint"); text != "" {
 		hint, err := h.HintVerifier.VerifyHint(text)
 		if err != nil {
-			req.Problem = "The id_token_hint is not an ID token of this provider."
-			return req, nil
+			return refused("The id_token_hint is not an ID token of this provider.", params.Get("client_id"), "id_token_hint"), nil
 		}
 		req.ClientID, req.HintVerified, req.HintSID, req.HintSubject = hint.Client, true, hint.SID, hint.Subject
 	}
 	if id := params.Get("client_id"); id != "" {
 		if req.HintVerified && id != req.ClientID {
-			return logoutRequest{Problem: "The client_id is not that of the application which the id_token_hint was issued to."}, nil
+			return refused("The id_token_hint was not issued to the app with this client_id.", id, "client_id"), nil
 		}
 		req.ClientID = id
 	}
@@ -53,14 +59,19 @@ func (h *Handler) validate(ctx context.Context, params url.Values) (logoutReques
 	case missing && req.HintVerified:
 		return logoutRequest{}, nil // the client was removed since it got the ID token; the user may still sign out
 	case missing:
-		return logoutRequest{Problem: "The client_id is not one of an application that is known here."}, nil
+		return refused("This app is not registered here: its client_id is unknown or disabled.", req.ClientID, "client_id"), nil
 	case err != nil:
 		return logoutRequest{}, err
 	}
 	req.client = client
 	if redirectURI := params.Get("post_logout_redirect_uri"); redirectURI != "" {
 		if !slices.Contains(client.PostLogoutRedirectURIs, redirectURI) { // byte for byte, query included
-			req.Problem = "The post_logout_redirect_uri is not registered for this application."
+			req.Problem = "The post_logout_redirect_uri is not registered for this app."
+			req.ProblemSubject = web.Subject{
+				Client: req.ClientID,
+				Param:  "post_logout_redirect_uri",
+				Value:  web.LoggableURI(redirectURI),
+			}
 			return req, nil
 		}
 		req.Target = logoutview.ReturnTarget{URI: redirectURI, State: params.Get("state")}

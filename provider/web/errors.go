@@ -2,99 +2,62 @@ package web
 
 import (
 	"errors"
-	"log/slog"
 	"net/http"
 	"strconv"
 	"time"
-
-	"github.com/curfew-id/curfew/storage"
-	"github.com/curfew-id/curfew/templates"
 )
 
-// PageError is an answer that is a page, because it cannot or must not go to an application. Its texts are read by people; Err goes to
+// Subject says what of a request an error is about. It goes to the log only.
+type Subject struct {
+	Client string // the client_id that the request names
+	Param  string // the parameter at fault
+	Value  string // its value where the log may have it; see LoggableURI
+}
+
+// PageError is an error whose answer is a page, because it must not go to a client. The user reads its texts; Subject and Err go to
 // the log only.
 type PageError struct {
 	Status     int    // default 400
-	Message    string // what is wrong, naming the fault; empty: the sentence that goes with Status
-	Advice     string // what to do about it; empty likewise
+	Message    string // what is wrong; empty: the sentence that goes with Status
+	Advice     string // what to do about it; empty: likewise
 	LinkURL    string // where to go on, with LinkText
 	LinkText   string
 	RetryAfter time.Duration // with 429 and 503
-	Err        error
+	Reason     string        // for the log, where Message does not say it
+	Subject    Subject
+	Err        error // the cause of a failure of ours
 }
 
-// PageErrorFrom turns an error of the store or of a handle into a fault. What is not known becomes 500 and says nothing.
-func PageErrorFrom(err error) PageError {
-	var repeated RepeatedParamError
+// Error is the reason for the log.
+func (e PageError) Error() string {
 	switch {
-	case errors.As(err, &repeated):
-		return PageError{Status: http.StatusBadRequest, Message: "The request cannot be read: " + repeated.Error() + "."}
-	case errors.Is(err, ErrInteraction):
-		return PageError{Status: http.StatusBadRequest, Message: "This page is out of date, or it was opened in another browser.", Advice: "Go back to the application and start again."}
-	case errors.Is(err, ErrInteractionSize), errors.Is(err, ErrFormSize):
-		return PageError{Status: http.StatusRequestEntityTooLarge}
-	case errors.Is(err, ErrForm):
-		return PageError{Status: http.StatusBadRequest, Message: "The request is not a well-formed query or form."}
-	case errors.Is(err, storage.ErrFull), errors.Is(err, storage.ErrUnavailable):
-		return PageError{Status: http.StatusServiceUnavailable, RetryAfter: 5 * time.Second, Err: err}
-	case errors.Is(err, storage.ErrChanged), errors.Is(err, storage.ErrExists):
-		return PageError{Status: http.StatusConflict}
-	case errors.Is(err, storage.ErrAlreadyUsed):
-		return PageError{Status: http.StatusGone}
-	case errors.Is(err, storage.ErrNotFound), errors.Is(err, storage.ErrRevoked):
-		return PageError{Status: http.StatusNotFound}
+	case e.Reason != "":
+		return e.Reason
+	case e.Message != "":
+		return e.Message
 	}
-	return PageError{Status: http.StatusInternalServerError, Err: err}
+	return http.StatusText(e.status())
 }
 
-// Page is the common part of every page.
-func (s *Site) Page(r *http.Request) templates.Page {
-	return templates.Page{Base: s.issuerPath(), RequestID: RequestID(r.Context()), Now: s.Now()}
+// Unwrap is the cause.
+func (e PageError) Unwrap() error { return e.Err }
+
+func (e PageError) status() int {
+	if e.Status == 0 {
+		return http.StatusBadRequest
+	}
+	return e.Status
 }
 
-// RenderError answers with the error page. An error of ours is logged here, once.
-func (s *Site) RenderError(w http.ResponseWriter, r *http.Request, f PageError) {
-	if f.Status == 0 {
-		f.Status = http.StatusBadRequest
-	}
-	if f.Err != nil {
-		s.Logger().LogAttrs(r.Context(), ErrorLevel(r), "request failed", slog.Int("status", f.Status), slog.Any("err", f.Err))
-	}
-	PageHeaders(w, PagePolicy{FormsToSelf: true})
-	if f.RetryAfter > 0 {
-		w.Header().Set("Retry-After", RetryAfter(f.RetryAfter))
-	}
-	w.WriteHeader(f.Status)
-	page := templates.ErrorPage{Page: s.Page(r), Status: f.Status, Description: f.Message, Advice: f.Advice, RetryAfter: f.RetryAfter, LinkURL: f.LinkURL, LinkText: f.LinkText}
-	s.LogRenderError(r, templates.Error(w, page))
-}
-
-// RetryAfter is the header of that name: whole seconds, rounded up.
-func RetryAfter(wait time.Duration) string {
-	return strconv.Itoa(int((wait + time.Second - 1) / time.Second))
-}
-
-// ErrorLevel is that of an error of ours: not one that somebody should look at, if the browser has gone and taken its request along.
-func ErrorLevel(r *http.Request) slog.Level {
-	if r.Context().Err() != nil {
-		return slog.LevelInfo
-	}
-	return slog.LevelError
-}
-
-// LogRenderError notes that a page could not be written to the end: the browser is gone, or a template is wrong.
-func (s *Site) LogRenderError(r *http.Request, err error) {
-	if err != nil {
-		s.Logger().WarnContext(r.Context(), "page not written", "err", err)
-	}
-}
-
-// OAuthError is an error that an application is told (RFC 6749 §4.1.2.1, Core §3.1.2.6). Its description says what is wrong and
-// what to do and holds nothing internal.
+// OAuthError is an error that goes to a client (RFC 6749 §4.1.2.1 and §5.2, Core §3.1.2.6, RFC 6750 §3.1, RFC 7591 §3.2.2). Description
+// says what is wrong and what to do. It holds nothing internal, and only the characters that §5.2 allows.
 type OAuthError struct {
+	Status      int // of an endpoint that answers programs; 0 in redirects
 	Code        string
 	Description string
-	Err         error // for the log
+	Reason      string // for the log, where Description does not say it
+	Subject     Subject
+	Err         error // the cause; for the log
 }
 
 func (e OAuthError) Error() string { return e.Code + ": " + e.Description }
@@ -102,16 +65,69 @@ func (e OAuthError) Error() string { return e.Code + ": " + e.Description }
 // Unwrap is the cause.
 func (e OAuthError) Unwrap() error { return e.Err }
 
-// OAuthErrorFrom turns any error into one an application may be told: an unknown one becomes server_error without a word.
-func OAuthErrorFrom(err error) OAuthError {
-	var oauthErr OAuthError
+// About returns the error with the parameter that it is about.
+func (e OAuthError) About(param string) OAuthError {
+	e.Subject.Param = param
+	return e
+}
+
+// PageErrorFrom returns the page that answers err. An unknown error becomes 500 and says nothing.
+func PageErrorFrom(err error) PageError {
+	var pageErr PageError
+	var repeated RepeatedParamError
 	switch {
-	case errors.As(err, &oauthErr):
-		return oauthErr
-	case errors.Is(err, storage.ErrFull), errors.Is(err, storage.ErrUnavailable):
-		return OAuthError{Code: "temporarily_unavailable", Description: "try again in a few seconds", Err: err}
-	case errors.Is(err, storage.ErrRevoked), errors.Is(err, storage.ErrNotFound):
-		return OAuthError{Code: "login_required", Description: "the session has ended", Err: nil}
+	case errors.As(err, &pageErr):
+		return pageErr
+	case errors.As(err, &repeated):
+		return PageError{Message: "The request cannot be read: " + repeated.Error() + ".", Subject: Subject{Param: repeated.loggableName()}}
 	}
-	return OAuthError{Code: "server_error", Err: err}
+	row := findRow(err)
+	pageErr = row.page
+	if pageErr.Status >= http.StatusInternalServerError {
+		pageErr.Err = err
+	} else {
+		pageErr.Reason = err.Error()
+	}
+	return pageErr
+}
+
+// AuthorizationErrorFrom returns the error response of the authorization endpoint for err. An unknown error becomes server_error
+// without a description.
+func AuthorizationErrorFrom(err error) OAuthError {
+	return oauthErrorFrom(err, func(row tableRow) answer { return row.authorization })
+}
+
+// TokenErrorFrom returns the answer of the token, introspection, revocation and userinfo endpoints to err.
+func TokenErrorFrom(err error) OAuthError {
+	return oauthErrorFrom(err, func(row tableRow) answer { return row.token })
+}
+
+// RegistrationErrorFrom returns the answer of the registration endpoints to err.
+func RegistrationErrorFrom(err error) OAuthError {
+	return oauthErrorFrom(err, func(row tableRow) answer { return row.registration })
+}
+
+// AdminErrorFrom returns status, code and text of the admin API's answer to err.
+func AdminErrorFrom(err error) (status int, code, text string) {
+	a := findRow(err).admin
+	return a.status, a.code, a.text
+}
+
+func oauthErrorFrom(err error, column func(tableRow) answer) OAuthError {
+	var oauthErr OAuthError
+	if errors.As(err, &oauthErr) {
+		return oauthErr
+	}
+	row := findRow(err)
+	a := column(row)
+	oauthErr = OAuthError{Status: a.status, Code: a.code, Description: a.text, Reason: err.Error()}
+	if row.page.Status >= http.StatusInternalServerError {
+		oauthErr.Err = err
+	}
+	return oauthErr
+}
+
+// RetryAfter is the value of the header of that name: whole seconds, rounded up.
+func RetryAfter(wait time.Duration) string {
+	return strconv.Itoa(int((wait + time.Second - 1) / time.Second))
 }

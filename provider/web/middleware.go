@@ -18,7 +18,8 @@ func RequestID(ctx context.Context) string {
 	return id
 }
 
-// Wrap is around all routes, directly, so that it sees which one was taken: a request ID, the headers of every answer, one log line, and a last resort for panics.
+// Wrap gives every request an ID, the headers of every answer, one log line, and an answer to a panic. It is directly around the routes,
+// so that it sees which of them was taken.
 func (s *Site) Wrap(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		start := s.Now()
@@ -34,11 +35,15 @@ func (s *Site) Wrap(next http.Handler) http.Handler {
 				}
 				s.Logger().ErrorContext(r.Context(), "panic in a handler", "panic", v, "stack", string(debug.Stack()))
 				if rec.status == 0 {
-					s.RenderError(rec, r, PageError{Status: http.StatusInternalServerError})
+					s.renderError(rec, r, PageError{Status: http.StatusInternalServerError})
 				}
 			}
-			s.Logger().LogAttrs(r.Context(), slog.LevelInfo, "request", slog.String("method", r.Method), slog.String("path", routePattern(r)),
-				slog.Int("status", rec.status), slog.Duration("took", s.Now().Sub(start).Round(time.Microsecond)))
+			tookMS := float64(s.Now().Sub(start).Round(time.Microsecond)) / float64(time.Millisecond)
+			s.Logger().LogAttrs(r.Context(), rec.level, "request",
+				slog.String("method", r.Method),
+				slog.String("path", routePattern(r)),
+				slog.Int("status", rec.status),
+				slog.Float64("took_ms", tookMS))
 		}()
 		next.ServeHTTP(rec, r)
 	})
@@ -54,10 +59,21 @@ func routePattern(r *http.Request) string {
 	return "/" + path
 }
 
-// recorder remembers the status for the log.
+// LogAtDebug logs the requests that next answers at level DEBUG: those of static files and health checks, which say little and are many.
+func LogAtDebug(next http.HandlerFunc) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		if rec, ok := w.(*recorder); ok {
+			rec.level = slog.LevelDebug
+		}
+		next(w, r)
+	}
+}
+
+// recorder remembers for the log what was answered.
 type recorder struct {
 	http.ResponseWriter
 	status int
+	level  slog.Level
 }
 
 func (r *recorder) WriteHeader(status int) {
@@ -80,8 +96,14 @@ func (r *recorder) Unwrap() http.ResponseWriter { return r.ResponseWriter }
 // LogHandler adds the request ID to every line of a request.
 type LogHandler struct{ slog.Handler }
 
+// libraryRefusal is what zitadel/oidc logs about every error that it renders. Package oauth logs the same with the client.
+const libraryRefusal = "request error"
+
 // Handle adds the request ID and passes the line on.
 func (h LogHandler) Handle(ctx context.Context, rec slog.Record) error {
+	if rec.Message == libraryRefusal {
+		return nil
+	}
 	if id := RequestID(ctx); id != "" {
 		rec.AddAttrs(slog.String("request", id))
 	}
@@ -100,7 +122,11 @@ func (s *Site) SameOrigin(next http.Handler) http.Handler {
 	protection := http.NewCrossOriginProtection()
 	_ = protection.AddTrustedOrigin(Origin(s.Issuer)) // refuses what is no origin; an issuer has one
 	protection.SetDenyHandler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		s.RenderError(w, r, PageError{Status: http.StatusForbidden, Message: "This form was sent from another site.", Advice: "Go back to the page you came from and try again there."})
+		s.renderError(w, r, PageError{
+			Status:  http.StatusForbidden,
+			Message: "This form was sent from another site.",
+			Advice:  "Go back to the page you came from and try again there.",
+		})
 	}))
 	return protection.Handler(next)
 }

@@ -16,12 +16,19 @@ const MaxFormSize = 64 << 10
 // RepeatedParamError: a parameter stands there more than once (RFC 6749 §3.1: "MUST NOT be included more than once").
 type RepeatedParamError struct{ Name string }
 
-// Error names the parameter only where that is a name: anybody can write anything there, and an application or a person reads this.
+// Error names the parameter only where its name has the form of one: the request chose it, and a client or a user reads this.
 func (e RepeatedParamError) Error() string {
-	if e.Name == "" || len(e.Name) > 40 || strings.Trim(e.Name, "abcdefghijklmnopqrstuvwxyz_-") != "" {
+	if e.loggableName() == "" {
 		return "a parameter is given more than once"
 	}
 	return "the parameter " + e.Name + " is given more than once"
+}
+
+func (e RepeatedParamError) loggableName() string {
+	if len(e.Name) > 40 || strings.Trim(e.Name, "abcdefghijklmnopqrstuvwxyz_-") != "" {
+		return ""
+	}
+	return e.Name
 }
 
 var (

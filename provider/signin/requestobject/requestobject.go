@@ -65,7 +65,7 @@ func (r *Reader) Merge(ctx context.Context, params url.Values, findClient func(c
 		}
 		body, err := r.Fetcher.FetchBytes(ctx, requestURI, maxObjectSize, 0)
 		if err != nil {
-			return params, web.OAuthError{Code: "invalid_request_uri", Description: "request_uri cannot be read"}
+			return params, web.OAuthError{Code: "invalid_request_uri", Description: "request_uri cannot be read", Err: err}.About("request_uri")
 		}
 		token = string(bytes.TrimSpace(body))
 	}
@@ -100,7 +100,8 @@ func (r *Reader) read(ctx context.Context, client *storage.Client, token string)
 			return nil, invalid("the request object cannot be read")
 		}
 	} else if payload, err = r.Verifier.Verify(ctx, client, token, r.Algs); err != nil {
-		return nil, invalid("the signature of the request object fits no key of the client")
+		e := web.OAuthError{Code: "invalid_request_object", Description: "the signature of the request object matches no key of the client", Err: err}
+		return nil, e.About("request")
 	}
 	var members map[string]any
 	decoder := json.NewDecoder(bytes.NewReader(payload))
@@ -162,5 +163,9 @@ func (r *Reader) merge(params url.Values, members map[string]any) (url.Values, e
 }
 
 func oauthError(code, description string) error {
-	return web.OAuthError{Code: code, Description: description}
+	param := "request"
+	if code == "invalid_request_uri" {
+		param = "request_uri"
+	}
+	return web.OAuthError{Code: code, Description: description}.About(param)
 }

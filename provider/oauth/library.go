@@ -1,0 +1,65 @@
+package oauth
+
+import (
+	"context"
+
+	"github.com/zitadel/oidc/v3/pkg/oidc"
+	"github.com/zitadel/oidc/v3/pkg/op"
+
+	"github.com/curfew-id/curfew/provider/tokens"
+)
+
+// This file is the library's view of Server: the methods of op.Server that its routes call. Each passes on what it got and wraps the error.
+
+// VerifyClient authenticates the client of a token or revocation request.
+func (s *Server) VerifyClient(ctx context.Context, r *op.Request[op.ClientCredentials]) (op.Client, error) {
+	c, err := s.verifyClient(ctx, r.URL.Path, r.Header, r.Form)
+	if err != nil {
+		return nil, refuse(ctx, err)
+	}
+	return opClient{c}, nil
+}
+
+// CodeExchange answers grant_type authorization_code.
+func (s *Server) CodeExchange(ctx context.Context, r *op.ClientRequest[oidc.AccessTokenRequest]) (*op.Response, error) {
+	response, err := s.exchangeCode(ctx, r.Client.(opClient).record, r.Data)
+	return newTokenResponse(ctx, response, err)
+}
+
+// RefreshToken answers grant_type refresh_token.
+func (s *Server) RefreshToken(ctx context.Context, r *op.ClientRequest[oidc.RefreshTokenRequest]) (*op.Response, error) {
+	response, err := s.refresh(ctx, r.Client.(opClient).record, r.Data.RefreshToken, r.Form.Get("scope"))
+	return newTokenResponse(ctx, response, err)
+}
+
+// ClientCredentialsExchange answers grant_type client_credentials.
+func (s *Server) ClientCredentialsExchange(ctx context.Context, r *op.ClientRequest[oidc.ClientCredentialsRequest]) (*op.Response, error) {
+	response, err := s.issueClientToken(ctx, r.Client.(opClient).record, r.Form.Get("scope"))
+	return newTokenResponse(ctx, response, err)
+}
+
+// Introspect answers an introspection request.
+func (s *Server) Introspect(ctx context.Context, r *op.Request[op.IntrospectionRequest]) (*op.Response, error) {
+	response, err := s.introspect(ctx, r.Header, r.Form, r.Data.Token)
+	if err != nil {
+		return nil, refuse(ctx, err)
+	}
+	return op.NewResponse(response), nil
+}
+
+// Revocation answers a revocation request.
+func (s *Server) Revocation(ctx context.Context, r *op.ClientRequest[oidc.RevocationRequest]) (*op.Response, error) {
+	if err := s.revoke(ctx, r.Client.(opClient).record, r.Data.Token); err != nil {
+		return nil, refuse(ctx, err)
+	}
+	return op.NewResponse(nil), nil
+}
+
+// newTokenResponse ends every token request. An answer that could not be signed leaves a grant that no client holds: the code or refresh
+// token is used, and trying again shows that.
+func newTokenResponse(ctx context.Context, response tokens.Response, err error) (*op.Response, error) {
+	if err != nil {
+		return nil, refuse(ctx, err)
+	}
+	return op.NewResponse(response), nil
+}

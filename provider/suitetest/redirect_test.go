@@ -9,7 +9,7 @@ func TestModuleEnsureRegisteredRedirectUri(t *testing.T) {
 	runEveryMode(t, everyType, func(m *module) {
 		m.mustRegister(nil)
 		other := m.client.redirect + "/" + randomText(10)
-		m.mustShow(m.visit("/authorize?"+m.request("redirect_uri", other).Encode()), "redirect_uri", other)
+		m.mustShow(m.visit("/authorize?"+m.request("redirect_uri", other).Encode()), "redirect_uri", "suite.example")
 	})
 }
 

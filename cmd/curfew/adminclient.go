@@ -12,7 +12,7 @@ import (
 	"github.com/curfew-id/curfew/provider/admin"
 )
 
-// adminClient is the client of the serving process that the configuration names.
+// adminClient is a client of the serving process, whose socket the configuration names.
 func (p *program) adminClient() (*admin.Client, error) {
 	cfg, err := p.loadConfig()
 	if err != nil {
@@ -21,16 +21,16 @@ func (p *program) adminClient() (*admin.Client, error) {
 	return &admin.Client{Socket: server.SocketPath(string(cfg.Data))}, nil
 }
 
-// withExitCode gives an answer of the API, or none, the exit code it stands for and a hint at the way out.
+// withExitCode gives an error of the API its exit code and a hint at what to do.
 func withExitCode(err error) error {
 	var apiErr *admin.Error
 	switch {
 	case err == nil:
 		return nil
 	case errors.Is(err, fs.ErrPermission):
-		return &exitError{code: exitUnreachable, err: err, hint: "the socket is for the user who runs the server"}
+		return &exitError{code: exitUnreachable, err: err, hint: "run this command as the OS user who runs the server"}
 	case errors.Is(err, admin.ErrUnreachable):
-		return &exitError{code: exitUnreachable, err: err, hint: "`curfew serve` has to run with the same configuration; --config names it"}
+		return &exitError{code: exitUnreachable, err: err, hint: "start `curfew serve` with the same configuration; --config names it"}
 	case !errors.As(err, &apiErr):
 		return err
 	}
@@ -51,7 +51,7 @@ func withExitCode(err error) error {
 	return &exitError{code: code, err: errors.Join(errs...)}
 }
 
-// ask is one question to the serving process and what is done with its answer.
+// ask calls the serving process and prints its answer.
 func ask[T any](ctx context.Context, p *program, call func(context.Context, *admin.Client) (T, error), print func(T) error) error {
 	c, err := p.adminClient()
 	if err != nil {
@@ -67,7 +67,7 @@ func ask[T any](ctx context.Context, p *program, call func(context.Context, *adm
 	return print(result)
 }
 
-// printList shows a listing, a row for each item.
+// printList prints a listing, a row for each item.
 func printList[T any](p *program, items iter.Seq2[T, error], header []string, row func(T) []string) error {
 	all := []T{}
 	for item, err := range items {
@@ -90,7 +90,7 @@ func printList[T any](p *program, items iter.Seq2[T, error], header []string, ro
 	return p.printTable(header, rows)
 }
 
-// seqOf makes a listing of a slice.
+// seqOf turns a slice into a sequence for printList.
 func seqOf[T any](items []T) iter.Seq2[T, error] {
 	return func(yield func(T, error) bool) {
 		for _, item := range items {

@@ -19,7 +19,7 @@ import (
 	"github.com/curfew-id/curfew/storage"
 )
 
-// auditFilter is what chooses lines of the audit trail.
+// auditFilter selects lines of the audit trail.
 type auditFilter struct {
 	kind, user, client, session, reason string
 	since, until                        string
@@ -30,8 +30,8 @@ func (p *program) auditCommand() *cobra.Command {
 	var f auditFilter
 	cmd := &cobra.Command{
 		Use:   "audit",
-		Short: "Show the audit trail; -o json gives JSON lines",
-		Long: "Show the audit trail: who did what to which session, why and from where. -o json gives JSON lines.\n\n" +
+		Short: "Show the audit trail; -o json prints JSON lines",
+		Long: "Show the audit trail: who did what to which session, why and from where. -o json prints JSON lines.\n\n" +
 			"Each line carries the hash of the one before, so that a changed or missing line shows: `curfew audit verify`.",
 		Example: "  curfew audit --user ann --since 7d\n  curfew audit --kind session. -o json > trail.jsonl",
 		Args:    cobra.NoArgs,
@@ -41,11 +41,11 @@ func (p *program) auditCommand() *cobra.Command {
 	}
 	flags := cmd.Flags()
 	flags.StringVar(&f.kind, "kind", "", "lines of this `KIND`, or of all kinds that begin with it if it ends in a dot, as session.")
-	flags.StringVar(&f.user, "user", "", "about the person with this `NAME` or subject")
+	flags.StringVar(&f.user, "user", "", "about the user with this `NAME` or subject")
 	flags.StringVar(&f.client, "client", "", "about the client with this `ID`")
-	flags.StringVar(&f.session, "session", "", "about the session that audit and log call `NAME`")
+	flags.StringVar(&f.session, "session", "", "about the session with this `HASH`, its name in the audit trail and the log")
 	flags.StringVar(&f.reason, "reason", "", "for this `REASON`, as rp_initiated")
-	flags.StringVar(&f.since, "since", "", "from this `TIME` on: 2026-11-21, 2026-11-21T10:00:00Z, or 7d for seven days ago")
+	flags.StringVar(&f.since, "since", "", "since this `TIME`: 2026-11-21, 2026-11-21T10:00:00Z, or 7d for seven days ago")
 	flags.StringVar(&f.until, "until", "", "before this `TIME`")
 	flags.BoolVar(&f.newest, "newest", false, "newest first")
 	cmd.AddCommand(p.auditVerify())
@@ -76,11 +76,11 @@ func (p *program) showAudit(ctx context.Context, f auditFilter) error {
 		}
 		defer lines.Close()
 		if _, err = io.Copy(p.stdout, lines); err != nil {
-			return fmt.Errorf("copy the audit lines, of which the last are missing: %w", err)
+			return fmt.Errorf("copy the audit lines; the last ones are missing: %w", err)
 		}
 		return nil
 	}
-	return printList(p, c.Events(ctx, query), []string{"line", "at", "what", "reason", "by", "sub", "session", "client", "address", "more"}, func(e storage.Event) []string {
+	return printList(p, c.Events(ctx, query), []string{"line", "at", "kind", "reason", "by", "sub", "session", "client", "address", "detail"}, func(e storage.Event) []string {
 		return []string{strconv.FormatUint(e.Seq, 10), formatTime(e.At), e.Kind, string(e.Reason), e.By, e.Subject, e.Session, e.Client, e.Address, detailJSON(e.Detail)}
 	})
 }
@@ -96,7 +96,7 @@ func detailJSON(facts map[string]string) string {
 	return string(text)
 }
 
-// parseTimeFlag reads a moment as people write it and writes it as the API reads it.
+// parseTimeFlag reads the time in a flag and returns it as the API takes it.
 func parseTimeFlag(flag, text string, now time.Time) (string, error) {
 	if text == "" {
 		return "", nil
@@ -157,7 +157,7 @@ func (p *program) verifyAudit(ctx context.Context, args []string, head string) e
 			return err
 		}
 	} else if v.Intact {
-		fmt.Fprintf(p.stdout, "whole: %s, the last is %d\nhead: %s\n", pluralize(v.Events, "line"), v.LastSeq, v.HeadHash)
+		fmt.Fprintf(p.stdout, "intact: %s, the last is %d\nhead: %s\n", pluralize(v.Events, "line"), v.LastSeq, v.HeadHash)
 	}
 	switch {
 	case !v.Intact:

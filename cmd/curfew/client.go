@@ -12,12 +12,12 @@ import (
 )
 
 func (p *program) clientCommand() *cobra.Command {
-	cmd := &cobra.Command{Use: "client", Short: "Relying parties: the applications that people sign in to"}
+	cmd := &cobra.Command{Use: "client", Short: "Add, show and change clients, the apps that users sign in to"}
 	cmd.AddCommand(p.clientAdd(), p.clientList(), p.clientShow(), p.clientSet(), p.clientDisable(), p.clientEnable(), p.clientRemove(), p.clientTestLogout())
 	return cmd
 }
 
-const clientFlagsHelp = "The flags are the members of client metadata (RFC 7591, OpenID Connect Registration and the logout specifications, and\nCurfew's own); --file takes them all as one JSON object, client_secret included."
+const clientFlagsHelp = "The flags are the fields of client metadata (RFC 7591, OpenID Connect Registration and the logout specifications, and\nCurfew's own); --file takes all of them as one JSON object, client_secret included."
 
 // clientFlags are the flags of add and set.
 type clientFlags struct {
@@ -44,10 +44,10 @@ func (m *clientFlags) collect(p *program) (map[string]any, error) {
 	return metadata, err
 }
 
-// showClient prints what was stored. A secret is there only when it was just made or given.
+// showClient prints the stored record. It has a secret only if the secret was just made or given.
 func (p *program) showClient(c admin.ClientRecord) error {
 	if c.Secret != "" {
-		fmt.Fprintln(p.stderr, "the client_secret is shown this once; Curfew keeps only its hash")
+		fmt.Fprintln(p.stderr, "the client_secret is shown only now; Curfew stores its hash")
 	}
 	return p.printRecord(c)
 }
@@ -56,8 +56,8 @@ func (p *program) clientAdd() *cobra.Command {
 	var m clientFlags
 	cmd := &cobra.Command{
 		Use:   "add",
-		Short: "Add a client; what was stored is printed with its client_id and client_secret, once",
-		Long:  "Add a client. A client_id or client_secret that is given is kept.\n\n" + clientFlagsHelp,
+		Short: "Add a client and print its record; the client_secret is shown only now",
+		Long:  "Add a client and print its record. If no client_id or client_secret is given, Curfew makes one.\n\n" + clientFlagsHelp,
 		Example: "  curfew client add --client-name Atlas --redirect-uri https://atlas.example.org/callback \\\n" +
 			"    --backchannel-logout-uri https://atlas.example.org/logout\n  curfew client add --file atlas.json",
 		Args: cobra.NoArgs,
@@ -67,7 +67,7 @@ func (p *program) clientAdd() *cobra.Command {
 				return err
 			}
 			if len(metadata) == 0 {
-				return &exitError{code: exitUsage, err: usageErrorf("nothing is said about the client"), hint: "`curfew client add --help` shows an example"}
+				return &exitError{code: exitUsage, err: usageErrorf("no client metadata given"), hint: "`curfew client add --help` shows an example"}
 			}
 			return ask(cmd.Context(), p, func(ctx context.Context, c *admin.Client) (admin.ClientRecord, error) {
 				return c.AddClient(ctx, metadata)
@@ -81,14 +81,14 @@ func (p *program) clientAdd() *cobra.Command {
 func (p *program) clientList() *cobra.Command {
 	return &cobra.Command{
 		Use:   "list",
-		Short: "List clients and how each is told of a logout",
+		Short: "List clients and their logout channels",
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			c, err := p.adminClient()
 			if err != nil {
 				return err
 			}
-			return printList(p, c.Clients(cmd.Context()), []string{"client_id", "name", "told by", "state", "added", "by"}, func(c admin.ClientRecord) []string {
+			return printList(p, c.Clients(cmd.Context()), []string{"client_id", "name", "logout channels", "state", "added", "by"}, func(c admin.ClientRecord) []string {
 				state, by := "active", "administrator"
 				if c.Disabled {
 					state = "disabled"
@@ -131,7 +131,7 @@ func (p *program) clientSet() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:     "set ID",
 		Short:   "Change a client's metadata or secret",
-		Long:    "Change a client's metadata: what is not named stays. A list that is given replaces the one before.\nWhat the client has and may not hold any more ends, as offline access with --refresh-tokens session.\n\n" + clientFlagsHelp,
+		Long:    "Change a client's metadata: fields that are not given stay. A list replaces the previous list.\nAccess that the new metadata no longer allows ends, such as offline access with --refresh-tokens session.\n\n" + clientFlagsHelp,
 		Example: "  curfew client set atlas --consent skip --unset logo_uri\n  curfew client set atlas --new-secret",
 		Args:    cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -141,7 +141,7 @@ func (p *program) clientSet() *cobra.Command {
 			}
 			switch {
 			case newSecret && len(metadata) > 0:
-				return usageErrorf("--new-secret stands alone")
+				return usageErrorf("--new-secret cannot be combined with other changes")
 			case len(metadata) == 0 && !newSecret:
 				return usageErrorf("nothing to change")
 			}
@@ -155,7 +155,7 @@ func (p *program) clientSet() *cobra.Command {
 	}
 	m.addFlags(cmd)
 	m.addUnsetFlag(cmd)
-	cmd.Flags().BoolVar(&newSecret, "new-secret", false, "make a new client_secret; the old one counts no more")
+	cmd.Flags().BoolVar(&newSecret, "new-secret", false, "make a new client_secret; the old one is refused at once")
 	return cmd
 }
 
@@ -163,7 +163,7 @@ func (p *program) clientDisable() *cobra.Command {
 	var g confirmation
 	cmd := &cobra.Command{
 		Use:   "disable ID",
-		Short: "End all that a client has, tell it a last time, and serve it no more",
+		Short: "End all client sessions and grants of a client, notify it, and refuse its requests",
 		Args:  cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return g.run(cmd.Context(), p, admin.TerminationRequest{Client: args[0], IncludeOffline: true}, fmt.Sprintf("Disable the client %s?", args[0]), func(ctx context.Context, c *admin.Client) (admin.TerminationResult, error) {
@@ -178,7 +178,7 @@ func (p *program) clientDisable() *cobra.Command {
 func (p *program) clientEnable() *cobra.Command {
 	return &cobra.Command{
 		Use:   "enable ID",
-		Short: "Serve a disabled client again",
+		Short: "Enable a disabled client",
 		Args:  cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return ask(cmd.Context(), p, func(ctx context.Context, c *admin.Client) (admin.ClientRecord, error) {
@@ -192,7 +192,7 @@ func (p *program) clientRemove() *cobra.Command {
 	var g confirmation
 	cmd := &cobra.Command{
 		Use:   "remove ID",
-		Short: "End all that a client has, tell it a last time, and forget it",
+		Short: "End all client sessions and grants of a client, notify it, and remove it",
 		Args:  cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return g.run(cmd.Context(), p, admin.TerminationRequest{Client: args[0], IncludeOffline: true}, fmt.Sprintf("Remove the client %s for good?", args[0]), func(ctx context.Context, c *admin.Client) (admin.TerminationResult, error) {
@@ -207,7 +207,7 @@ func (p *program) clientRemove() *cobra.Command {
 func (p *program) clientTestLogout() *cobra.Command {
 	return &cobra.Command{
 		Use:   "test-logout ID",
-		Short: "Send a client a real logout token for an invented session, and explain its answer",
+		Short: "Send a client a logout token for a session that does not exist, and explain its answer",
 		Args:  cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			var result admin.LogoutTestResult
@@ -219,10 +219,10 @@ func (p *program) clientTestLogout() *cobra.Command {
 				if t.Answer.Status != 0 {
 					answer = fmt.Sprint(t.Answer.Status)
 				}
-				return p.printFields([][2]string{{"sent to", t.URI}, {"answer", answer}, {"took", fmt.Sprintf("%d ms", t.Duration)}, {"said", t.Answer.Detail}, {"meaning", t.Meaning}})
+				return p.printFields([][2]string{{"sent to", t.URI}, {"answer", answer}, {"took", fmt.Sprintf("%d ms", t.Duration)}, {"detail", t.Answer.Detail}, {"meaning", t.Meaning}})
 			})
 			if err == nil && result.URI != "" && !result.Confirmed {
-				return &exitError{code: exitFailed, err: fmt.Errorf("%s would not count as told", args[0])}
+				return &exitError{code: exitFailed, err: fmt.Errorf("%s would not count as notified", args[0])}
 			}
 			return err
 		},

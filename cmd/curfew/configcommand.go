@@ -11,19 +11,19 @@ func (p *program) configCommand() *cobra.Command {
 	cmd.AddCommand(
 		&cobra.Command{
 			Use:   "check",
-			Short: "Read the configuration, start nothing, and name every problem",
+			Short: "Check the configuration and report every problem",
 			Args:  cobra.NoArgs,
 			RunE: func(*cobra.Command, []string) error {
 				cfg, err := p.loadConfig()
 				if err == nil {
-					fmt.Fprintf(p.stdout, "%s: good; %s listens on %s\n", cfg.Source(), cfg.Issuer, cfg.Listen)
+					fmt.Fprintf(p.stdout, "%s: valid; %s listens on %s\n", cfg.Source(), cfg.Issuer, cfg.Listen)
 				}
 				return err
 			},
 		},
 		&cobra.Command{
 			Use:   "print",
-			Short: "Show every setting in effect and where it was given; secrets are hidden",
+			Short: "Show the value and origin of every setting; secrets are hidden",
 			Args:  cobra.NoArgs,
 			RunE: func(*cobra.Command, []string) error {
 				cfg, err := p.loadConfig()

@@ -17,10 +17,10 @@ func (p *program) doctorCommand() *cobra.Command {
 	var noProbe bool
 	cmd := &cobra.Command{
 		Use:   "doctor [CLIENT]",
-		Short: "Find out which applications a logout cannot reach, and what would remain there for how long",
-		Long: "Find out which applications a logout cannot reach, and what would remain there for how long.\n\n" +
-			"It calls each back channel with an empty form, which no application can take for a logout; --no-probe calls nobody.\n" +
-			"400 is the right answer to that. TOKENS REMAIN and SIGN-IN REMAINS are for a logout that the application hears nothing of.\n" +
+		Short: "Find clients that a logout cannot reach, and how long their trust would last",
+		Long: "Find clients that a logout cannot reach, and how long their trust would last.\n\n" +
+			"It posts an empty form to each back channel, which is no logout; the right answer is 400. --no-probe sends no request.\n" +
+			"TOKENS REMAIN and CLIENT SESSION REMAINS hold if the client is not notified of a logout.\n" +
 			"The exit code is 1 if there is any problem.",
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -40,7 +40,7 @@ func (p *program) doctorCommand() *cobra.Command {
 			return &exitError{code: exitFailed, err: fmt.Errorf("%s found", pluralize(problems, "problem"))}
 		},
 	}
-	cmd.Flags().BoolVar(&noProbe, "no-probe", false, "call nobody; ask only whether they could be called")
+	cmd.Flags().BoolVar(&noProbe, "no-probe", false, "send no request; check only whether the addresses may be called")
 	return cmd
 }
 
@@ -50,7 +50,7 @@ func (p *program) showDiagnosis(d admin.Diagnosis) error {
 		for i, c := range d.Clients {
 			rows[i] = []string{c.Client, strings.Join(c.Channels, ", "), yesNo(c.ConfirmsLogout), formatRemaining(c.Tokens), formatRemaining(c.Clients), yesNo(c.OfflineAccess), formatEndpoint(c)}
 		}
-		if err := p.printTable([]string{"client", "told by", "can confirm", "tokens remain", "sign-in remains", "offline", "back channel"}, rows); err != nil {
+		if err := p.printTable([]string{"client", "logout channels", "can confirm", "tokens remain", "client session remains", "offline", "back channel"}, rows); err != nil {
 			return err
 		}
 	}
@@ -79,7 +79,7 @@ func yesNo(b bool) string {
 	return "no"
 }
 
-// formatRemaining is the longest that one kind of trust can outlast a logout that the client hears nothing of.
+// formatRemaining is the longest time that trust can outlast a logout of which the client is not notified.
 func formatRemaining(r admin.TrustLimit) string {
 	switch {
 	case !r.Applies:

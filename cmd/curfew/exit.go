@@ -14,12 +14,12 @@ import (
 const (
 	exitOK          = 0
 	exitFailed      = 1
-	exitUsage       = 2 // a wrong command line, a bad configuration, input that cannot be read
+	exitUsage       = 2 // a wrong command line, an invalid configuration, input that cannot be read
 	exitNotFound    = 3
 	exitUnreachable = 4 // no server answers at the socket
 )
 
-// exitError is an error with the exit code it stands for and, where there is one, a hint at the way out.
+// exitError is an error with its exit code and, optionally, a hint at what to do.
 type exitError struct {
 	code int
 	err  error
@@ -29,12 +29,12 @@ type exitError struct {
 func (f *exitError) Error() string { return f.err.Error() }
 func (f *exitError) Unwrap() error { return f.err }
 
-// usageErrorf is an error of whoever typed the command.
+// usageErrorf is an error in the command line.
 func usageErrorf(format string, args ...any) error {
 	return &exitError{code: exitUsage, err: fmt.Errorf(format, args...)}
 }
 
-// reportError reports an error as people read it and returns the exit code.
+// reportError writes an error to stderr and returns its exit code.
 func (p *program) reportError(err error) int {
 	if err == nil {
 		return exitOK

@@ -9,12 +9,12 @@ import (
 	"github.com/curfew-id/curfew/storage"
 )
 
-// horizonFields are the three numbers of a trust horizon, in words. They are never merged.
+// horizonFields are the three parts of a trust horizon, in words. They are never merged.
 func horizonFields(e logout.Estimate) [][2]string {
 	return [][2]string{
-		{"at the provider", formatHorizonPart(e.OP, e.At)},
-		{"access tokens", formatHorizonPart(e.Tokens, e.At)},
-		{"applications", formatHorizonPart(e.Clients, e.At)},
+		{"op", formatHorizonPart(e.OP, e.At)},
+		{"tokens", formatHorizonPart(e.Tokens, e.At)},
+		{"clients", formatHorizonPart(e.Clients, e.At)},
 		{"offline access remains at", strings.Join(e.Offline, ", ")},
 	}
 }
@@ -25,24 +25,24 @@ func formatHorizonPart(s logout.HorizonPart, at time.Time) string {
 	}
 	var parts []string
 	if s.Complete() {
-		parts = append(parts, "ended")
+		parts = append(parts, "over")
 	} else if s.Over > 0 {
-		parts = append(parts, fmt.Sprintf("%d ended", s.Over))
+		parts = append(parts, fmt.Sprintf("%d over", s.Over))
 	}
 	if s.Expiring > 0 {
-		parts = append(parts, fmt.Sprintf("%d within %s (until %s)", s.Expiring, roundUpToSecond(s.Remaining(at)), formatTime(s.ExpiresAt)))
+		parts = append(parts, fmt.Sprintf("%d expiring within %s (until %s)", s.Expiring, roundUpToSecond(s.Remaining(at)), formatTime(s.ExpiresAt)))
 	}
 	if s.Unknown > 0 {
 		unknown := fmt.Sprintf("%d unknown (%s)", s.Unknown, strings.Join(s.UnknownNames, ", "))
 		if s.Notifying > 0 {
-			unknown += fmt.Sprintf(", %d of them being told", s.Notifying)
+			unknown += fmt.Sprintf(", %d of them being notified", s.Notifying)
 		}
 		parts = append(parts, unknown)
 	}
 	return strings.Join(parts, "; ")
 }
 
-// roundUpToSecond shortens a bound without ever shortening it.
+// roundUpToSecond rounds up, so that the shown bound is never shorter than the real one.
 func roundUpToSecond(d time.Duration) time.Duration {
 	if d%time.Second != 0 {
 		d = d.Truncate(time.Second) + time.Second
@@ -50,7 +50,7 @@ func roundUpToSecond(d time.Duration) time.Duration {
 	return d
 }
 
-// entryCells is one holder of an ended session, under rowHeader.
+// entryCells is the row of a report entry, under entryHeader.
 func entryCells(r storage.ReportEntry) []string {
 	name := r.Name
 	if name == "" {
@@ -64,7 +64,7 @@ func entryCells(r storage.ReportEntry) []string {
 }
 
 func entryHeader() []string {
-	return []string{"holder", "kind", "trust", "delivery", "until", "last answer"}
+	return []string{"client", "kind", "trust", "delivery", "expires", "last answer"}
 }
 
 func formatAnswer(a storage.Answer) string {

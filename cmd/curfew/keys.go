@@ -30,20 +30,20 @@ func (p *program) showKeys(l admin.KeyList) error {
 	for i, k := range l.Keys {
 		rows[i] = []string{k.ID, k.Use, k.Alg, string(k.State), formatTime(k.Created), formatTime(k.ActiveAt), formatTime(k.RetiredAt), formatTime(k.ArchivedAt)}
 	}
-	return p.printTable([]string{"id", "use", "alg", "state", "made", "signs from", "signs until", "published until"}, rows)
+	return p.printTable([]string{"id", "use", "alg", "state", "created", "signs from", "signs until", "published until"}, rows)
 }
 
 func (p *program) keyRotate() *cobra.Command {
 	var q admin.RotateRequest
 	cmd := &cobra.Command{
 		Use:   "rotate",
-		Short: "Make new signing keys; they sign once everybody has had time to fetch them",
+		Short: "Make new signing keys; they sign after clients have had time to fetch them",
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return ask(cmd.Context(), p, func(ctx context.Context, c *admin.Client) (admin.KeyList, error) { return c.RotateKeys(ctx, q) }, p.showKeys)
 		},
 	}
-	cmd.Flags().BoolVar(&q.AtOnce, "at-once", false, "they sign now; applications that keep old keys may refuse tokens until they look again")
+	cmd.Flags().BoolVar(&q.AtOnce, "at-once", false, "sign with them now; clients that cache keys may refuse tokens until they fetch the keys again")
 	return cmd
 }
 
@@ -51,15 +51,15 @@ func (p *program) keyRevoke() *cobra.Command {
 	var yes bool
 	cmd := &cobra.Command{
 		Use:   "revoke ID",
-		Short: "Take a key away at once, because somebody else may know it; what it signed counts no more",
+		Short: "Remove a compromised key at once; everything it signed becomes invalid",
 		Args:  cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if err := p.confirm(yes, "Take the key "+args[0]+" away?", "give --yes to do it"); err != nil {
+			if err := p.confirm(yes, "Remove the key "+args[0]+"?", "give --yes to confirm"); err != nil {
 				return err
 			}
 			return ask(cmd.Context(), p, func(ctx context.Context, c *admin.Client) (admin.KeyList, error) { return c.RevokeKey(ctx, args[0]) }, p.showKeys)
 		},
 	}
-	cmd.Flags().BoolVar(&yes, "yes", false, "do it without asking")
+	cmd.Flags().BoolVar(&yes, "yes", false, "do it without confirmation")
 	return cmd
 }

@@ -20,10 +20,10 @@ import (
 func (p *program) logoutCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "logout",
-		Short: "What became of sessions that ended: reports, and the deliveries that tell applications",
-		Long: "What became of sessions that ended: reports, and the deliveries that tell applications.\n\n" +
-			"trust is what a holder may still do: unknown, told, bounded (until), confirmed, closed. delivery is how telling it goes:\n" +
-			"none, pending, done, failed, cancelled.",
+		Short: "Reports of ended sessions, and logout token deliveries",
+		Long: "Reports of ended sessions, and the logout token deliveries that notify clients.\n\n" +
+			"The trust of a report entry says what may still be trusted: unknown, notified, expiring, confirmed, revoked. Its delivery says how\n" +
+			"the notification stands: none, pending, done, failed, cancelled.",
 	}
 	cmd.AddCommand(p.logoutList(), p.logoutShow(), p.logoutDeliveries(), p.logoutRetry(), p.logoutCancel(), p.logoutProgress(), p.logoutVerify())
 	return cmd
@@ -33,22 +33,22 @@ func (p *program) logoutList() *cobra.Command {
 	var user, client, cause string
 	cmd := &cobra.Command{
 		Use:   "list",
-		Short: "List what ended, newest first, and what may still be trusted",
+		Short: "List reports, newest first, with their trust horizon",
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			c, err := p.adminClient()
 			if err != nil {
 				return err
 			}
-			header := []string{"report", "ended", "what", "reason", "by", "sub", "tokens", "applications"}
+			header := []string{"report", "ended", "kind", "reason", "by", "sub", "tokens", "clients"}
 			return printList(p, c.Reports(cmd.Context(), queryOf("user", user, "client", client, "cause", cause)), header, func(r admin.Report) []string {
 				return []string{r.ID, formatTime(r.EndedAt), terminationKind(r.Report), string(r.Cause.Reason), r.Cause.By, r.Subject, formatHorizonPart(r.Horizon.Tokens, r.Horizon.At), formatHorizonPart(r.Horizon.Clients, r.Horizon.At)}
 			})
 		},
 	}
-	cmd.Flags().StringVar(&user, "user", "", "of the person with this `NAME`")
-	cmd.Flags().StringVar(&client, "client", "", "that concerned the client with this `ID`")
-	cmd.Flags().StringVar(&cause, "cause", "", "of one act, such as a mass ending")
+	cmd.Flags().StringVar(&user, "user", "", "of the user with this `NAME`")
+	cmd.Flags().StringVar(&client, "client", "", "with an entry of the client with this `ID`")
+	cmd.Flags().StringVar(&cause, "cause", "", "of the cause with this `ID`, such as a bulk logout")
 	return cmd
 }
 
@@ -57,7 +57,7 @@ func terminationKind(r storage.Report) string {
 	case r.WholeSession:
 		return "session"
 	case r.Session != "":
-		return "share"
+		return "client session"
 	}
 	return "grant"
 }
@@ -66,7 +66,7 @@ func (p *program) logoutShow() *cobra.Command {
 	var signed bool
 	cmd := &cobra.Command{
 		Use:   "show REPORT|DELIVERY",
-		Short: "Show one report with every holder, or one delivery",
+		Short: "Show one report with every entry, or one delivery",
 		Args:  cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			c, err := p.adminClient()
@@ -88,12 +88,12 @@ func (p *program) logoutShow() *cobra.Command {
 			}
 			deliveryErr := ask(cmd.Context(), p, func(ctx context.Context, c *admin.Client) (admin.Delivery, error) { return c.Delivery(ctx, args[0]) }, func(d admin.Delivery) error { return p.printRecord(d) })
 			if exitCodeOf(deliveryErr) == exitNotFound {
-				return &exitError{code: exitNotFound, err: fmt.Errorf("there is no report and no delivery %q", args[0])}
+				return &exitError{code: exitNotFound, err: fmt.Errorf("no report and no delivery has the id %q", args[0])}
 			}
 			return deliveryErr
 		},
 	}
-	cmd.Flags().BoolVar(&signed, "signed", false, "the report as a signed document, for `curfew logout verify`")
+	cmd.Flags().BoolVar(&signed, "signed", false, "print the report as a signed document, for `curfew logout verify`")
 	return cmd
 }
 
@@ -111,9 +111,9 @@ func (p *program) showReport(ctx context.Context, c *admin.Client, r admin.Repor
 		audit[i] = strconv.FormatUint(seq, 10)
 	}
 	facts := [][2]string{
-		{"report", r.ID}, {"ended", formatTime(r.EndedAt)}, {"what", terminationKind(r.Report)}, {"reason", string(r.Cause.Reason)}, {"by", r.Cause.By}, {"client", r.Cause.Client},
-		{"act", r.Cause.ID}, {"session", r.Session}, {"sub", r.Subject}, {"signed in", formatTime(r.AuthTime)}, {"browser", templates.Device(r.UserAgent)}, {"address", r.Address},
-		{"audit lines", strings.Join(audit, ", ")}, {"kept until", formatTime(r.DeleteAfter)},
+		{"report", r.ID}, {"ended", formatTime(r.EndedAt)}, {"kind", terminationKind(r.Report)}, {"reason", string(r.Cause.Reason)}, {"by", r.Cause.By}, {"client", r.Cause.Client},
+		{"cause", r.Cause.ID}, {"session", r.Session}, {"sub", r.Subject}, {"signed in", formatTime(r.AuthTime)}, {"browser", templates.Device(r.UserAgent)}, {"address", r.Address},
+		{"audit lines", strings.Join(audit, ", ")}, {"deleted after", formatTime(r.DeleteAfter)},
 	}
 	if err := p.printFields(append(facts, horizonFields(r.Horizon)...)); err != nil {
 		return err
@@ -158,7 +158,7 @@ func (p *program) logoutDeliveries() *cobra.Command {
 	var state, client, report string
 	cmd := &cobra.Command{
 		Use:   "deliveries",
-		Short: "List the deliveries that tell applications, newest first",
+		Short: "List logout token deliveries, newest first",
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			c, err := p.adminClient()
@@ -168,31 +168,31 @@ func (p *program) logoutDeliveries() *cobra.Command {
 			return printList(p, c.Deliveries(cmd.Context(), queryOf("state", state, "client", client, "report", report)), deliveryHeader(), deliveryCells)
 		},
 	}
-	cmd.Flags().StringVar(&state, "state", "", "only in this `STATE`: pending, done, failed, cancelled")
+	cmd.Flags().StringVar(&state, "state", "", "in this `STATE`: pending, done, failed, cancelled")
 	cmd.Flags().StringVar(&client, "client", "", "to the client with this `ID`")
 	cmd.Flags().StringVar(&report, "report", "", "of the report with this `ID`")
 	return cmd
 }
 
-// deliverySelection are the deliveries that a command is about: named ones, or all of a state.
+// deliverySelection selects deliveries: by id, or all in a state.
 type deliverySelection struct {
 	failed, pending bool
 	client          string
 }
 
 func (s *deliverySelection) addFlags(cmd *cobra.Command, pending bool) {
-	cmd.Flags().BoolVar(&s.failed, "failed", false, "all that were given up")
+	cmd.Flags().BoolVar(&s.failed, "failed", false, "all failed deliveries")
 	if pending {
-		cmd.Flags().BoolVar(&s.pending, "pending", false, "all that wait for their next try")
+		cmd.Flags().BoolVar(&s.pending, "pending", false, "all pending deliveries")
 	}
-	cmd.Flags().StringVar(&s.client, "client", "", "of all these only those to the client with this `ID`")
+	cmd.Flags().StringVar(&s.client, "client", "", "with --failed or --pending: only to the client with this `ID`")
 }
 
-// apply does something to deliveries that are named, or to all of the states that are asked for.
+// apply calls act for each selected delivery.
 func (s *deliverySelection) apply(ctx context.Context, p *program, ids []string, act func(context.Context, *admin.Client, string) (admin.Delivery, error)) error {
 	all := s.failed || s.pending
 	if all == (len(ids) > 0) {
-		return &exitError{code: exitUsage, err: usageErrorf("give deliveries, or --failed for all that were given up"), hint: "`curfew logout deliveries --state failed` shows them"}
+		return &exitError{code: exitUsage, err: usageErrorf("no delivery selected: give delivery ids, or --failed for all failed ones"), hint: "`curfew logout deliveries --state failed` lists them"}
 	}
 	c, err := p.adminClient()
 	if err != nil {
@@ -226,7 +226,7 @@ func (p *program) logoutRetry() *cobra.Command {
 	var selection deliverySelection
 	cmd := &cobra.Command{
 		Use:   "retry [DELIVERY...]",
-		Short: "Try deliveries again now, those that were given up, too",
+		Short: "Try deliveries again now, failed ones included",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return selection.apply(cmd.Context(), p, args, func(ctx context.Context, c *admin.Client, id string) (admin.Delivery, error) {
 				return c.RetryDelivery(ctx, id)
@@ -241,7 +241,7 @@ func (p *program) logoutCancel() *cobra.Command {
 	var selection deliverySelection
 	cmd := &cobra.Command{
 		Use:   "cancel [DELIVERY...]",
-		Short: "Give pending deliveries up, or take note of failed ones; what their holders may trust stays as it was",
+		Short: "Cancel pending deliveries, or acknowledge failed ones; the trust state of their entries stays",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return selection.apply(cmd.Context(), p, args, func(ctx context.Context, c *admin.Client, id string) (admin.Delivery, error) {
 				return c.CancelDelivery(ctx, id)
@@ -255,7 +255,7 @@ func (p *program) logoutCancel() *cobra.Command {
 func (p *program) logoutProgress() *cobra.Command {
 	return &cobra.Command{
 		Use:   "progress [CAUSE]",
-		Short: "Show mass endings of the last day; of one under way, on a terminal, a bar until it is finished",
+		Short: "Show bulk logouts of the last day; for one that is running, on a terminal, a progress bar",
 		Args:  cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			c, err := p.adminClient()
@@ -276,7 +276,7 @@ func (p *program) logoutProgress() *cobra.Command {
 				}
 				bulkLogouts = []admin.BulkLogout{bulk}
 			}
-			header := []string{"cause", "reason", "ended", "what", "sessions told", "remaining", "finished"}
+			header := []string{"cause", "reason", "started", "users", "sessions notified", "remaining", "finished"}
 			return printList(p, seqOf(bulkLogouts), header, func(e admin.BulkLogout) []string {
 				return []string{e.Cause.ID, string(e.Cause.Reason), formatTime(e.StartedAt), describeSelector(e.Selector), strconv.Itoa(e.Done.Sessions), strconv.Itoa(e.Remaining.Sessions), formatFinished(e.Finished)}
 			})
@@ -286,23 +286,23 @@ func (p *program) logoutProgress() *cobra.Command {
 
 func formatFinished(at time.Time) string {
 	if at.IsZero() {
-		return "under way"
+		return "running"
 	}
 	return formatTime(at)
 }
 
 func describeSelector(s storage.Selector) string {
-	what := "sessions"
+	users := "some"
 	switch {
 	case s.Expired:
-		what = "past their time"
+		users = "expired sessions"
 	case s.Subject != "":
-		what = "of " + s.Subject
+		users = s.Subject
 	case s.AllUsers || s.Client != "":
-		what = "everybody's"
+		users = "all users"
 	}
 	if s.Client != "" {
-		what += " at " + s.Client
+		users += " of client " + s.Client
 	}
-	return what
+	return users
 }

@@ -14,8 +14,7 @@ import (
 	"github.com/curfew-id/curfew/storage"
 )
 
-// recordFields collects the members of a record: those of a JSON file, and over them those that flags give. What they have to be
-// is the server's to say.
+// recordFields collects the fields of a record: those of a JSON file, and over them those of the flags. The server validates them.
 type recordFields struct {
 	file   string
 	unset  []string
@@ -27,19 +26,19 @@ func (m *recordFields) addFileFlag(cmd *cobra.Command, what string) {
 	cmd.Flags().StringVar(&m.file, "file", "", "read "+what+" as a JSON object from `FILE`, or stdin for -")
 }
 
-// addUnsetFlag adds --unset, for records that are there already.
+// addUnsetFlag adds --unset, for existing records.
 func (m *recordFields) addUnsetFlag(cmd *cobra.Command) {
-	cmd.Flags().StringArrayVar(&m.unset, "unset", nil, "take this `MEMBER` away, and so back to its default; may be repeated")
+	cmd.Flags().StringArrayVar(&m.unset, "unset", nil, "remove this `FIELD`, which returns to its default; may be repeated")
 }
 
-// addFlag adds a flag for one member of the type of sample.
-func (m *recordFields) addFlag(cmd *cobra.Command, member string, sample reflect.Type, help string) {
-	name := strings.ReplaceAll(member, "_", "-")
+// addFlag adds a flag for one field of the type of sample.
+func (m *recordFields) addFlag(cmd *cobra.Command, field string, sample reflect.Type, help string) {
+	name := strings.ReplaceAll(field, "_", "-")
 	kind := sample.Kind()
 	if kind == reflect.Pointer {
 		kind = sample.Elem().Kind()
 	}
-	v := &fieldFlag{fields: m, name: member, kind: kind}
+	v := &fieldFlag{fields: m, name: field, kind: kind}
 	switch {
 	case sample == reflect.TypeFor[json.RawMessage]():
 		v.kind = reflect.Struct
@@ -54,16 +53,16 @@ func (m *recordFields) addFlag(cmd *cobra.Command, member string, sample reflect
 	}
 }
 
-// addMetadataFlags adds a flag for each member of client metadata, under its own name.
+// addMetadataFlags adds a flag for each field of client metadata, under its own name.
 func (m *recordFields) addMetadataFlags(cmd *cobra.Command) {
 	t := reflect.TypeFor[storage.Metadata]()
 	for i := range t.NumField() {
-		member, _, _ := strings.Cut(t.Field(i).Tag.Get("json"), ",")
-		m.addFlag(cmd, member, t.Field(i).Type, "")
+		field, _, _ := strings.Cut(t.Field(i).Tag.Get("json"), ",")
+		m.addFlag(cmd, field, t.Field(i).Type, "")
 	}
 }
 
-// collect gives all members together. Unset ones are null, as RFC 7396 has it.
+// collect returns all fields. Unset ones are null (RFC 7396).
 func (m *recordFields) collect(p *program) (map[string]any, error) {
 	merged := map[string]any{}
 	if m.file != "" {
@@ -76,13 +75,13 @@ func (m *recordFields) collect(p *program) (map[string]any, error) {
 		}
 	}
 	maps.Copy(merged, m.values)
-	for _, member := range m.unset {
-		merged[member] = nil
+	for _, field := range m.unset {
+		merged[field] = nil
 	}
 	return merged, nil
 }
 
-// fieldFlag is a flag that sets a member.
+// fieldFlag is a flag that sets a field.
 type fieldFlag struct {
 	fields *recordFields
 	name   string
@@ -136,7 +135,7 @@ func (v *fieldFlag) Type() string {
 	return "text"
 }
 
-// printRecord shows a record of the API, a line for each member in its order.
+// printRecord prints a record of the API, a line for each field in its order.
 func (p *program) printRecord(v any) error {
 	body, err := json.Marshal(v)
 	if err != nil {

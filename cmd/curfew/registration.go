@@ -14,7 +14,7 @@ import (
 )
 
 func (p *program) registrationCommand() *cobra.Command {
-	token := &cobra.Command{Use: "token", Short: "Initial access tokens: whoever has one may register clients"}
+	token := &cobra.Command{Use: "token", Short: "Initial access tokens, which allow their bearer to register clients"}
 	token.AddCommand(p.tokenAdd(), p.tokenList(), p.tokenRemove())
 	cmd := &cobra.Command{Use: "registration", Short: "Clients that register themselves (RFC 7591)"}
 	cmd.AddCommand(token)
@@ -26,7 +26,7 @@ func (p *program) tokenAdd() *cobra.Command {
 	q := admin.InitialAccessTokenRequest{}
 	cmd := &cobra.Command{
 		Use:   "add NAME",
-		Short: "Make an initial access token; it is shown once",
+		Short: "Make an initial access token; it is shown only now",
 		Args:  cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			q.Name = args[0]
@@ -50,17 +50,17 @@ func (p *program) tokenAdd() *cobra.Command {
 			return ask(cmd.Context(), p, func(ctx context.Context, c *admin.Client) (admin.InitialAccessToken, error) {
 				return c.AddInitialAccessToken(ctx, q)
 			}, func(t admin.InitialAccessToken) error {
-				fmt.Fprintln(p.stderr, "the token is shown this once; Curfew keeps only its hash")
+				fmt.Fprintln(p.stderr, "the token is shown only now; Curfew stores its hash")
 				if cfg, err := p.loadConfig(); err == nil && cfg.Registration.Mode == "off" {
-					fmt.Fprintln(p.stderr, "nobody can use it yet: registration.mode is off")
+					fmt.Fprintln(p.stderr, "not usable yet: registration.mode is off")
 				}
 				return p.printRecord(t)
 			})
 		},
 	}
 	cmd.Flags().IntVar(&q.MaxUses, "uses", 1, "how many clients may be registered with it; -1: any number")
-	cmd.Flags().StringVar(&expires, "expires", "", "how long it is good, as 30d (default: until it is used up or removed)")
-	cmd.Flags().StringVar(&defaults, "defaults", "", "what its clients get where they say nothing: a JSON object in `FILE`, or stdin for -")
+	cmd.Flags().StringVar(&expires, "expires", "", "how long it is valid, such as 30d (default: until it is used up or removed)")
+	cmd.Flags().StringVar(&defaults, "defaults", "", "metadata of its clients that they do not give themselves: a JSON object in `FILE`, or stdin for -")
 	return cmd
 }
 

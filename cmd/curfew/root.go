@@ -11,7 +11,7 @@ import (
 	"github.com/curfew-id/curfew/cmd/curfew/config"
 )
 
-// program is what every command has: its streams and the flags that all share.
+// program has the streams and the flags that all commands share.
 type program struct {
 	stdin          io.Reader
 	stdout, stderr io.Writer
@@ -23,23 +23,23 @@ type program struct {
 
 const exitCodes = `Exit codes: 0 done; 1 failed; 2 wrong usage, input or configuration; 3 not found; 4 no server answers.`
 
-// rootCommand is the command line. Every command stands here.
+// rootCommand makes the command line with all commands.
 func (p *program) rootCommand() *cobra.Command {
 	root := &cobra.Command{
 		Use:           "curfew",
 		Short:         "An OpenID Connect provider whose logout is real",
-		Long:          "An OpenID Connect provider whose logout is real.\n\nCommands about users, clients, sessions, keys, logouts and the audit trail talk to the serving process through the\nsocket in its data folder, which --config finds.\n\n" + exitCodes,
+		Long:          "An OpenID Connect provider whose logout is real.\n\nCommands about users, clients, sessions, keys, logouts and the audit trail talk to the serving process through the\nsocket in its data folder, which the configuration names.\n\n" + exitCodes,
 		SilenceErrors: true,
 		SilenceUsage:  true,
 	}
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
-		return &exitError{code: exitUsage, err: err, hint: "`" + cmd.CommandPath() + " --help` shows what there is"}
+		return &exitError{code: exitUsage, err: err, hint: "`" + cmd.CommandPath() + " --help` lists the commands and flags"}
 	})
 	root.PersistentFlags().StringVar(&p.configFile, "config", "", "configuration `FILE` (default: CURFEW_CONFIG, else curfew.yaml here if there is one)")
-	root.PersistentFlags().StringVarP(&p.format, "output", "o", "table", "`FORMAT`: table for people, json for programs")
+	root.PersistentFlags().StringVarP(&p.format, "output", "o", "table", "`FORMAT`: table, or json for programs")
 	root.PersistentPreRunE = func(*cobra.Command, []string) error {
 		if p.format != "table" && p.format != "json" {
-			return usageErrorf("-o %s: the formats are table and json", p.format)
+			return usageErrorf("-o must be table or json, not %s", p.format)
 		}
 		return nil
 	}
@@ -49,7 +49,7 @@ func (p *program) rootCommand() *cobra.Command {
 	return root
 }
 
-// requireKnownCommands makes a group without a known command below it, and wrong arguments, errors of usage.
+// requireKnownCommands turns unknown commands and wrong arguments into usage errors.
 func requireKnownCommands(cmd *cobra.Command) {
 	if cmd.HasSubCommands() && cmd.RunE == nil {
 		cmd.Args = cobra.ArbitraryArgs
@@ -57,7 +57,7 @@ func requireKnownCommands(cmd *cobra.Command) {
 			if len(args) == 0 {
 				return cmd.Help()
 			}
-			return &exitError{code: exitUsage, err: usageErrorf("unknown command %q for %q", args[0], cmd.CommandPath()), hint: "`" + cmd.CommandPath() + " --help` shows what there is"}
+			return &exitError{code: exitUsage, err: usageErrorf("unknown command %q for %q", args[0], cmd.CommandPath()), hint: "`" + cmd.CommandPath() + " --help` lists the commands and flags"}
 		}
 	} else if check := cmd.Args; check != nil {
 		cmd.Args = func(cmd *cobra.Command, args []string) error {
@@ -72,7 +72,7 @@ func requireKnownCommands(cmd *cobra.Command) {
 	}
 }
 
-// loadConfig reads the settings that this command line and environment name.
+// loadConfig loads the configuration that the command line and the environment name.
 func (p *program) loadConfig() (*config.Config, error) {
 	file := p.configFile
 	if file == "" {

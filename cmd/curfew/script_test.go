@@ -31,18 +31,18 @@ func TestMain(m *testing.M) {
 	})
 }
 
-// TestCommands runs the transcripts of testdata/script: what a person types and reads. They know these commands beside
-// testscript's own:
+// TestCommands runs the transcripts of testdata/script: what a user types and reads. They have these commands in addition to
+// those of testscript:
 //
 //	serve               starts `curfew serve` and waits until it serves
 //	stop                sends it SIGTERM and waits until it is gone
 //	crash               kills it
 //	exits CODE ARG...   runs curfew, which has to exit with that code
-//	signin NAME SECRET  signs a person in at the provider's own pages
+//	signin NAME SECRET  signs a user in at the provider's pages
 //	jwks FILE           fetches the provider's key set
 //	forge IN OUT        changes the reason in a signed report
-//	sessions N NAME     signs a person in N times, in the store itself, while nothing serves it
-//	keep NAME REGEXP    sets a variable to what the last stdout holds in the expression's group
+//	sessions N NAME     creates N sessions of a user in the store, while no process serves it
+//	capture NAME REGEXP sets a variable to the text of the last stdout in the group of the expression
 func TestCommands(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir:                 "testdata/script",
@@ -60,14 +60,14 @@ func TestCommands(t *testing.T) {
 			return nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"serve":  serveScript,
-			"stop":   stopScript,
-			"crash":  crashScript,
-			"jwks":   jwksScript,
-			"forge":  forgeScript,
-			"exits":  exitsScript,
-			"signin": signinScript,
-			"keep":   captureScript,
+			"serve":   serveScript,
+			"stop":    stopScript,
+			"crash":   crashScript,
+			"jwks":    jwksScript,
+			"forge":   forgeScript,
+			"exits":   exitsScript,
+			"signin":  signinScript,
+			"capture": captureScript,
 
 			"sessions": sessionsScript,
 		},

@@ -13,11 +13,11 @@ import (
 	"github.com/curfew-id/curfew/cmd/curfew/terminal"
 )
 
-// maxInput bounds what is read from files and stdin.
+// maxInput is the most that is read from files and stdin, in bytes.
 const maxInput = 1 << 20
 
-// readPassword is a new password: from stdin if asked for, else typed twice without echo. It is never an argument, which every
-// user of the machine could read.
+// readPassword reads a new password: from stdin, or typed twice without echo. It is never an argument, since every OS user can read
+// arguments.
 func (p *program) readPassword(fromStdin bool) (string, error) {
 	if fromStdin {
 		text, err := io.ReadAll(io.LimitReader(p.stdin, maxInput))
@@ -26,13 +26,13 @@ func (p *program) readPassword(fromStdin bool) (string, error) {
 		}
 		secret := strings.TrimSuffix(strings.TrimSuffix(string(text), "\n"), "\r")
 		if secret == "" {
-			return "", usageErrorf("there is no password on stdin")
+			return "", usageErrorf("stdin has no password")
 		}
 		return secret, nil
 	}
 	tty, ok := p.stdin.(*os.File)
 	if !ok || !terminal.IsTerminal(p.stdin) {
-		return "", &exitError{code: exitUsage, err: errors.New("no terminal to ask for a password"), hint: "give it by --password-stdin"}
+		return "", &exitError{code: exitUsage, err: errors.New("no terminal to prompt for a password"), hint: "use --password-stdin"}
 	}
 	first, err := p.promptPassword(tty, "Password: ")
 	if err != nil {

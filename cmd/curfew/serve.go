@@ -20,8 +20,8 @@ func (p *program) serveCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "serve",
 		Short: "Run the provider",
-		Long: "Run the provider until SIGTERM or SIGINT. It then says it is not ready, finishes the requests under way, stops telling\n" +
-			"applications between two attempts, and closes the store; give it ten seconds. SIGHUP reads the certificate again.",
+		Long: "Run the provider until SIGTERM or SIGINT. It then answers 503 at /readyz, finishes the requests under way, stops\n" +
+			"delivering logout tokens between two attempts, and closes the store; allow it ten seconds. SIGHUP loads the certificate again.",
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			cfg, err := p.loadConfig()

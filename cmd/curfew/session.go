@@ -13,7 +13,7 @@ import (
 )
 
 func (p *program) sessionCommand() *cobra.Command {
-	cmd := &cobra.Command{Use: "session", Short: "Who is signed in where, and ending it"}
+	cmd := &cobra.Command{Use: "session", Short: "List, show and end sessions"}
 	cmd.AddCommand(p.sessionList(), p.sessionShow(), p.sessionEnd())
 	return cmd
 }
@@ -22,21 +22,21 @@ func (p *program) sessionList() *cobra.Command {
 	var user, client string
 	cmd := &cobra.Command{
 		Use:   "list",
-		Short: "List living sessions: everybody's, a person's, or those at a client",
+		Short: "List active sessions: all, one user's, or those of a client",
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			c, err := p.adminClient()
 			if err != nil {
 				return err
 			}
-			header := []string{"id", "user", "signed in", "last active", "ends", "browser", "address", "applications"}
+			header := []string{"id", "user", "signed in", "last active", "ends", "browser", "address", "clients"}
 			return printList(p, c.Sessions(cmd.Context(), queryOf("user", user, "client", client)), header, func(s admin.Session) []string {
 				return []string{s.ID, s.User, formatTime(s.AuthTime), formatTime(s.LastActive), formatTime(s.IdleExpires), templates.Device(s.UserAgent), s.Address, clientNames(s)}
 			})
 		},
 	}
-	cmd.Flags().StringVar(&user, "user", "", "of the person with this `NAME`")
-	cmd.Flags().StringVar(&client, "client", "", "at the client with this `ID`")
+	cmd.Flags().StringVar(&user, "user", "", "of the user with this `NAME`")
+	cmd.Flags().StringVar(&client, "client", "", "of the client with this `ID`")
 	return cmd
 }
 
@@ -73,7 +73,7 @@ func (p *program) sessionShow() *cobra.Command {
 			}, p.showSession)
 		},
 	}
-	cmd.Flags().BoolVar(&offline, "offline", false, "as if offline access ended, too")
+	cmd.Flags().BoolVar(&offline, "offline", false, "as if offline access ended too")
 	return cmd
 }
 
@@ -91,15 +91,15 @@ func (p *program) showSession(s admin.Session) error {
 			rows[i] = []string{m.Name, m.Client, formatTime(m.Joined), formatTime(m.LastUsed)}
 		}
 		fmt.Fprintln(p.stdout)
-		if err := p.printTable([]string{"application", "client_id", "joined", "last used"}, rows); err != nil {
+		if err := p.printTable([]string{"client", "client_id", "joined", "last used"}, rows); err != nil {
 			return err
 		}
 	}
 	if s.Horizon == nil {
 		return nil
 	}
-	fmt.Fprintln(p.stdout, "\nIf it ended now, even if nobody could be told:")
-	s.Horizon.Clients.Notifying = 0 // who would be told does not matter here
+	fmt.Fprintln(p.stdout, "\nIf it ended now and no client could be notified:")
+	s.Horizon.Clients.Notifying = 0 // the estimate assumes that no client is notified
 	return p.printFields(horizonFields(*s.Horizon))
 }
 
@@ -109,35 +109,35 @@ func (p *program) sessionEnd() *cobra.Command {
 	var g confirmation
 	cmd := &cobra.Command{
 		Use:   "end [ID...]",
-		Short: "End sessions: some, a person's, everybody's, or a client's share of them",
-		Long: "End sessions. They are dead at once; then every application that holds one is told.\n\n" +
-			"With --client the sessions live on, and only that client's share of them ends. Everybody's sessions and a client's share of\n" +
-			"everybody's need --yes; --dry-run counts sessions, applications and deliveries and ends nothing.",
-		Example: "  curfew session end --user ann --all\n  curfew session end --user ann --all --client atlas\n  curfew session end --everyone --dry-run",
+		Short: "End sessions: some, one user's, all users', or their client sessions",
+		Long: "End sessions. They are revoked at once; then every client with a client session is notified.\n\n" +
+			"With --client the sessions stay active, and only their client sessions of that client end. --all-users, and --client without a\n" +
+			"user or session, need --yes; --dry-run counts sessions, client sessions and deliveries and ends nothing.",
+		Example: "  curfew session end --user ann --all\n  curfew session end --user ann --all --client atlas\n  curfew session end --all-users --dry-run",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			q.Sessions = args
 			switch {
 			case q.User != "" && len(args) > 0, q.User != "" && q.AllUsers, q.AllUsers && len(args) > 0:
-				return usageErrorf("session ids, --user and --everyone exclude each other")
+				return usageErrorf("session ids, --user and --all-users exclude each other")
 			case q.User != "" && !all && q.ExceptSession == "":
 				return &exitError{code: exitUsage, err: usageErrorf("--user ends several sessions"), hint: "add --all, or --except ID; `curfew session list --user " + q.User + "` shows them"}
 			case len(args) == 0 && q.User == "" && !q.AllUsers && q.Client == "":
-				return usageErrorf("nothing is named to end: give session ids, --user NAME --all, --everyone or --client ID")
+				return usageErrorf("no session selected: give session ids, --user NAME --all, --all-users or --client ID")
 			}
 			bulk := q.AllUsers || q.Client != "" && q.User == "" && len(args) == 0
 			g.yes = g.yes || !bulk
-			return g.run(cmd.Context(), p, q, "Go on?", func(ctx context.Context, c *admin.Client) (admin.TerminationResult, error) {
+			return g.run(cmd.Context(), p, q, "Continue?", func(ctx context.Context, c *admin.Client) (admin.TerminationResult, error) {
 				return c.Terminate(ctx, q)
 			})
 		},
 	}
 	f := cmd.Flags()
-	f.StringVar(&q.User, "user", "", "sessions of the person with this `NAME`")
-	f.BoolVar(&all, "all", false, "all of that person's")
-	f.BoolVar(&q.AllUsers, "everyone", false, "everybody's sessions")
-	f.StringVar(&q.Client, "client", "", "only the share of the client with this `ID`")
-	f.StringVar(&q.ExceptSession, "except", "", "but not the session with this `ID`")
-	f.BoolVar(&q.IncludeOffline, "offline", false, "offline access, too")
+	f.StringVar(&q.User, "user", "", "sessions of the user with this `NAME`")
+	f.BoolVar(&all, "all", false, "all sessions of that user")
+	f.BoolVar(&q.AllUsers, "all-users", false, "sessions of all users")
+	f.StringVar(&q.Client, "client", "", "only client sessions of the client with this `ID`")
+	f.StringVar(&q.ExceptSession, "except", "", "except the session with this `ID`")
+	f.BoolVar(&q.IncludeOffline, "offline", false, "end offline access too")
 	g.addFlags(cmd)
 	return cmd
 }

@@ -15,7 +15,7 @@ import (
 	"github.com/curfew-id/curfew/storage"
 )
 
-// confirmation is what stands before a command that ends much: see first, then say that it is meant.
+// confirmation has a user confirm a command that ends many sessions, or counts what it would end.
 type confirmation struct {
 	yes, dryRun bool
 }
@@ -26,7 +26,7 @@ func (g *confirmation) addDryRunFlag(cmd *cobra.Command) {
 
 func (g *confirmation) addFlags(cmd *cobra.Command) {
 	g.addDryRunFlag(cmd)
-	cmd.Flags().BoolVar(&g.yes, "yes", false, "do it without asking")
+	cmd.Flags().BoolVar(&g.yes, "yes", false, "do it without confirmation")
 }
 
 // run counts what preview would end, or acts.
@@ -49,13 +49,14 @@ func (g *confirmation) run(ctx context.Context, p *program, preview admin.Termin
 		}
 		fmt.Fprintln(p.stderr, "This ends "+formatTerminationCount(result.Count)+".")
 	}
-	if err := p.confirm(g.yes, question, "give --yes to do it, or --dry-run to see what it would do"); err != nil {
+	if err := p.confirm(g.yes, question, "give --yes to confirm, or --dry-run to count what it would end"); err != nil {
 		return err
 	}
 	return p.endAndShow(ctx, act)
 }
 
-// endAndShow asks for an ending and shows what it did. A mass ending is over for everybody at once; the bar shows how many have been told.
+// endAndShow calls act and shows its result. A bulk logout revokes all sessions at once; the bar shows how many sessions have their
+// notifications queued.
 func (p *program) endAndShow(ctx context.Context, act func(context.Context, *admin.Client) (admin.TerminationResult, error)) error {
 	c, err := p.adminClient()
 	if err != nil {
@@ -83,14 +84,14 @@ func (p *program) showEndResult(r admin.TerminationResult) error {
 		return err
 	}
 	if r.Count == (storage.TerminationCount{}) {
-		_, err := fmt.Fprintln(p.stdout, "done; there was nothing to end")
+		_, err := fmt.Fprintln(p.stdout, "done; no session or offline access ended")
 		return err
 	}
 	if _, err := fmt.Fprintf(p.stdout, "ended %s\n", formatTerminationCount(r.Count)); err != nil {
 		return err
 	}
 	if r.InProgress {
-		fmt.Fprintf(p.stdout, "all of it is dead; applications are being told: curfew logout progress %s\n", r.CauseID)
+		fmt.Fprintf(p.stdout, "all sessions are revoked; clients are being notified: curfew logout progress %s\n", r.CauseID)
 		return nil
 	}
 	hint := "curfew logout list --cause " + r.CauseID
@@ -98,20 +99,20 @@ func (p *program) showEndResult(r admin.TerminationResult) error {
 		hint = "curfew logout show " + r.Reports[0]
 	}
 	if len(r.Reports) > 0 {
-		fmt.Fprintf(p.stdout, "what became of it: %s\n", hint)
+		fmt.Fprintf(p.stdout, "report: %s\n", hint)
 	}
 	return nil
 }
 
 func formatTerminationCount(c storage.TerminationCount) string {
-	parts := []string{pluralize(c.Sessions, "session"), pluralize(c.ClientSessions, "application share") + " of sessions", pluralize(c.Grants, "grant")}
+	parts := []string{pluralize(c.Sessions, "session"), pluralize(c.ClientSessions, "client session"), pluralize(c.Grants, "grant")}
 	return strings.Join(parts, ", ") + "; " + pluralize(c.Deliveries, "delivery")
 }
 
-// progressInterval is how often the progress of a mass ending is asked for.
+// progressInterval is how often showProgress asks for the progress of a bulk logout.
 const progressInterval = 200 * time.Millisecond
 
-// showProgress shows the progress of a mass ending until it is finished. Interrupting it stops only the showing.
+// showProgress shows the progress of a bulk logout until it is finished. An interrupt stops showProgress, not the bulk logout.
 func (p *program) showProgress(ctx context.Context, c *admin.Client, cause string) error {
 	var bar *progressbar.ProgressBar
 	tick := time.NewTicker(progressInterval)
@@ -123,7 +124,7 @@ func (p *program) showProgress(ctx context.Context, c *admin.Client, cause strin
 		}
 		done, total := bulk.Done.ClientSessions+bulk.Done.Sessions, bulk.Remaining.ClientSessions+bulk.Remaining.Sessions
 		if total += done; bar == nil {
-			bar = newProgressBar(p.stderr, total, "telling applications")
+			bar = newProgressBar(p.stderr, total, "notifying clients")
 		}
 		bar.ChangeMax(max(total, 1))
 		if err := bar.Set(done); err != nil {
@@ -156,5 +157,5 @@ func findBulkLogout(ctx context.Context, c *admin.Client, cause string) (admin.B
 			return e, nil
 		}
 	}
-	return admin.BulkLogout{}, &exitError{code: exitNotFound, err: fmt.Errorf("there is no mass ending %q of the last day", cause), hint: "`curfew logout progress` shows those there are"}
+	return admin.BulkLogout{}, &exitError{code: exitNotFound, err: fmt.Errorf("no bulk logout of the last day has the cause %q", cause), hint: "`curfew logout progress` lists them"}
 }

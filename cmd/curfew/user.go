@@ -13,17 +13,17 @@ import (
 )
 
 func (p *program) userCommand() *cobra.Command {
-	cmd := &cobra.Command{Use: "user", Short: "People who can sign in", Long: "People who can sign in. NAME is a login name, an e-mail address or a subject."}
+	cmd := &cobra.Command{Use: "user", Short: "Add, show and change users", Long: "Add, show and change users. NAME is a login name, an e-mail address or a subject."}
 	cmd.AddCommand(p.userAdd(), p.userList(), p.userShow(), p.userSet(), p.userSetPassword(), p.userDisable(), p.userEnable(), p.userRemove(), p.userResetLink())
 	return cmd
 }
 
-// addClaimFlags adds the claims that most people have; the others of Core §5.1 come by --file.
+// addClaimFlags adds flags for the usual claims; --file takes the other claims of Core §5.1.
 func addClaimFlags(cmd *cobra.Command, m *recordFields) {
 	for _, claim := range []string{"email", "name", "given_name", "family_name", "phone_number", "locale", "zoneinfo"} {
 		m.addFlag(cmd, claim, reflect.TypeFor[string](), "")
 	}
-	m.addFlag(cmd, "email_verified", reflect.TypeFor[bool](), "the e-mail address is known to be theirs")
+	m.addFlag(cmd, "email_verified", reflect.TypeFor[bool](), "the e-mail address is known to be the user's")
 	m.addFileFlag(cmd, "claims of OpenID Connect Core 1.0 section 5.1")
 }
 
@@ -32,9 +32,9 @@ func (p *program) userAdd() *cobra.Command {
 	var fromStdin, noPassword bool
 	cmd := &cobra.Command{
 		Use:   "add [NAME]",
-		Short: "Add a person",
-		Long: "Add a person. The password is asked for, or read from stdin; in a file it is the member password.\n" +
-			"Without one, `curfew user reset-link` makes a link with which the person sets it.",
+		Short: "Add a user",
+		Long: "Add a user. The password is prompted for or read from stdin; in a file it is the field password.\n" +
+			"For a user without a password, `curfew user reset-link` makes a link with which the user sets one.",
 		Example: "  curfew user add ann --email ann@example.org\n  curfew user add --file ann.json",
 		Args:    cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -49,7 +49,7 @@ func (p *program) userAdd() *cobra.Command {
 				fields["preferred_username"] = args[0]
 			}
 			if _, named := fields["preferred_username"]; !named {
-				return &exitError{code: exitUsage, err: usageErrorf("the person has no name to sign in with"), hint: "usage: " + cmd.UseLine()}
+				return &exitError{code: exitUsage, err: usageErrorf("login name missing"), hint: "usage: " + cmd.UseLine()}
 			}
 			if _, given := fields["password"]; !given && !noPassword && (fromStdin || m.file == "") {
 				if fields["password"], err = p.readPassword(fromStdin); err != nil {
@@ -61,7 +61,7 @@ func (p *program) userAdd() *cobra.Command {
 	}
 	addClaimFlags(cmd, &m)
 	cmd.Flags().BoolVar(&fromStdin, "password-stdin", false, "read the password from stdin")
-	cmd.Flags().BoolVar(&noPassword, "no-password", false, "the person sets a password by a reset link")
+	cmd.Flags().BoolVar(&noPassword, "no-password", false, "the user sets a password by a reset link")
 	cmd.MarkFlagsMutuallyExclusive("password-stdin", "no-password")
 	return cmd
 }
@@ -69,7 +69,7 @@ func (p *program) userAdd() *cobra.Command {
 func (p *program) userList() *cobra.Command {
 	return &cobra.Command{
 		Use:   "list",
-		Short: "List everybody, by login name",
+		Short: "List users by login name",
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			c, err := p.adminClient()
@@ -97,7 +97,7 @@ func userState(u admin.User) string {
 func (p *program) userShow() *cobra.Command {
 	return &cobra.Command{
 		Use:   "show NAME",
-		Short: "Show one person's record",
+		Short: "Show a user",
 		Args:  cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return ask(cmd.Context(), p, func(ctx context.Context, c *admin.Client) (admin.User, error) { return c.User(ctx, args[0]) }, func(u admin.User) error { return p.printRecord(u) })
@@ -109,7 +109,7 @@ func (p *program) userSet() *cobra.Command {
 	var m recordFields
 	cmd := &cobra.Command{
 		Use:     "set NAME",
-		Short:   "Change a person's record; a new e-mail address ends their sessions",
+		Short:   "Change a user; a new e-mail address ends the user's sessions",
 		Example: "  curfew user set ann --given-name Ann --unset phone_number",
 		Args:    cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -135,7 +135,7 @@ func (p *program) userSetPassword() *cobra.Command {
 	var fromStdin, offline bool
 	cmd := &cobra.Command{
 		Use:   "set-password NAME",
-		Short: "Set a person's password, which ends their sessions",
+		Short: "Set a user's password, which ends the user's sessions",
 		Args:  cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			secret, err := p.readPassword(fromStdin)
@@ -149,7 +149,7 @@ func (p *program) userSetPassword() *cobra.Command {
 		},
 	}
 	cmd.Flags().BoolVar(&fromStdin, "password-stdin", false, "read the password from stdin")
-	cmd.Flags().BoolVar(&offline, "offline", false, "end offline access, too")
+	cmd.Flags().BoolVar(&offline, "offline", false, "end offline access too")
 	return cmd
 }
 
@@ -157,7 +157,7 @@ func (p *program) userDisable() *cobra.Command {
 	var g confirmation
 	cmd := &cobra.Command{
 		Use:   "disable NAME",
-		Short: "End everything a person has, offline access included, and let nobody sign in as them",
+		Short: "End a user's sessions and offline access, and refuse their sign-ins",
 		Args:  cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			g.yes = true // it can be undone by enable
@@ -173,7 +173,7 @@ func (p *program) userDisable() *cobra.Command {
 func (p *program) userEnable() *cobra.Command {
 	return &cobra.Command{
 		Use:   "enable NAME",
-		Short: "Let a disabled person sign in again",
+		Short: "Enable a disabled user",
 		Args:  cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return ask(cmd.Context(), p, func(ctx context.Context, c *admin.Client) (admin.User, error) { return c.EnableUser(ctx, args[0]) }, func(u admin.User) error { return p.printRecord(u) })
@@ -185,7 +185,7 @@ func (p *program) userRemove() *cobra.Command {
 	var g confirmation
 	cmd := &cobra.Command{
 		Use:   "remove NAME",
-		Short: "End everything a person has and forget them; their subject is never used again",
+		Short: "End a user's sessions and offline access, and remove the user; the subject is never used again",
 		Args:  cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return g.run(cmd.Context(), p, admin.TerminationRequest{User: args[0], IncludeOffline: true}, fmt.Sprintf("Remove the user %s for good?", args[0]), func(ctx context.Context, c *admin.Client) (admin.TerminationResult, error) {
@@ -201,7 +201,7 @@ func (p *program) userResetLink() *cobra.Command {
 	var lifetime string
 	cmd := &cobra.Command{
 		Use:   "reset-link NAME",
-		Short: "Make a link, good once, with which a person sets a new password",
+		Short: "Make a link, usable once, with which a user sets a new password",
 		Args:  cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			d, err := config.ParseDuration(lifetime)
@@ -212,12 +212,12 @@ func (p *program) userResetLink() *cobra.Command {
 			return ask(cmd.Context(), p, func(ctx context.Context, c *admin.Client) (admin.ResetLink, error) {
 				return c.MakeResetLink(ctx, args[0], q)
 			}, func(l admin.ResetLink) error {
-				fmt.Fprintf(p.stderr, "good once, until %s; whoever has it can sign in as %s\n", formatTime(l.Expires), args[0])
+				fmt.Fprintf(p.stderr, "usable once, until %s; anyone who has it can sign in as %s\n", formatTime(l.Expires), args[0])
 				_, err := fmt.Fprintln(p.stdout, l.URL)
 				return err
 			})
 		},
 	}
-	cmd.Flags().StringVar(&lifetime, "lifetime", "1h", "how long it is good, at most 7d")
+	cmd.Flags().StringVar(&lifetime, "lifetime", "1h", "how long the link is valid, at most 7d")
 	return cmd
 }

@@ -14,30 +14,40 @@ import (
 	"github.com/curfew-id/curfew/logout"
 )
 
-// verification is what became of verifying a report.
+// verification is the result of verifying a report.
 type verification struct {
 	Report    string           `json:"report"`
 	Issuer    string           `json:"iss"`
-	SignedAt  time.Time        `json:"signed"`
-	Signature string           `json:"signature"` // good, unchecked
-	Problems  []string         `json:"faults,omitempty"`
+	SignedAt  time.Time        `json:"signed_at"`
+	Signature string           `json:"signature"` // valid, unverified
+	Problems  []string         `json:"problems,omitempty"`
 	Document  *logout.Document `json:"document"`
 }
 
 func (p *program) logoutVerify() *cobra.Command {
 	var keyFile string
+	var unsigned bool
+	var want expectedReport
 	cmd := &cobra.Command{
 		Use:   "verify FILE",
-		Short: "Check a signed report, without the server: signature, sums and audit lines",
-		Long: "Check a signed report (`curfew logout show REPORT --signed`), without the server. FILE is - for stdin.\n\n" +
-			"It always checks that the report does not contradict itself: that the three numbers follow from its rows, that nothing is\n" +
-			"claimed without its ground, and that its audit lines are whole. Only with --jwks, a copy of the provider's key set\n" +
-			"(/jwks), is it proven that the provider said it.",
+		Short: "Verify a signed report without the server: signature, issuer, horizon and audit lines",
+		Long: "Verify a signed report (`curfew logout show REPORT --signed`) without the server. FILE is - for stdin.\n\n" +
+			"--jwks names a copy of the provider's key set (/jwks): the signature proves that the provider issued the report. --unsigned\n" +
+			"verifies no signature. Both check that the report is consistent: its horizon follows from its entries, every trust state has\n" +
+			"its evidence, and its audit lines are intact. The issuer must be that of the configuration, or of --issuer.\n\n" +
+			"Exit codes: 0 all checks passed; 1 a check failed; 2 wrong usage, or FILE is no report.",
 		Args: cobra.ExactArgs(1),
 		RunE: func(_ *cobra.Command, args []string) error {
 			text, err := p.readInput(args[0])
 			if err != nil {
 				return err
+			}
+			if (keyFile == "") != unsigned {
+				return &exitError{
+					code: exitUsage,
+					err:  usageErrorf("needs --jwks FILE, or --unsigned to verify no signature"),
+					hint: "a copy of the provider's /jwks is the key set",
+				}
 			}
 			var keys []byte
 			if keyFile != "" {
@@ -45,7 +55,14 @@ func (p *program) logoutVerify() *cobra.Command {
 					return err
 				}
 			}
-			v, err := verifyReport(text, keys)
+			if want.Issuer == "" {
+				cfg, err := p.loadConfig()
+				if err != nil {
+					return usageErrorf("needs --issuer URL, or --config FILE with an issuer") // err lists settings, which this command does not need
+				}
+				want.Issuer = cfg.Issuer
+			}
+			v, err := verifyReport(text, keys, want)
 			if err != nil {
 				return err
 			}
@@ -53,15 +70,24 @@ func (p *program) logoutVerify() *cobra.Command {
 		},
 	}
 	cmd.Flags().StringVar(&keyFile, "jwks", "", "the provider's key set in `FILE`")
+	cmd.Flags().BoolVar(&unsigned, "unsigned", false, "verify no signature: anyone can have written the report")
+	cmd.Flags().StringVar(&want.Issuer, "issuer", "", "the issuer must be this `URL` (default: the issuer of the configuration)")
+	cmd.Flags().StringVar(&want.Subject, "subject", "", "the report must be about the user with this `SUBJECT`")
 	return cmd
 }
 
-// reportAlgorithms are those that a provider signs with. Symmetric ones would let whoever verifies forge.
+// expectedReport is what the caller knows about a report.
+type expectedReport struct {
+	Issuer  string
+	Subject string // empty: any
+}
+
+// reportAlgorithms are the algorithms that a provider signs with. A symmetric one would let the verifier forge reports.
 var reportAlgorithms = []jose.SignatureAlgorithm{jose.RS256, jose.PS256, jose.ES256, jose.EdDSA}
 
-// verifyReport reads a signed report and checks it; nil keys leave the signature unchecked.
-func verifyReport(text, keys []byte) (verification, error) {
-	v := verification{Signature: "unchecked"}
+// verifyReport reads a signed report and checks it. With nil keys it verifies no signature.
+func verifyReport(text, keys []byte, want expectedReport) (verification, error) {
+	v := verification{Signature: "unverified"}
 	jws, err := jose.ParseSignedCompact(string(bytes.TrimSpace(text)), reportAlgorithms)
 	if err != nil {
 		return v, &exitError{code: exitUsage, err: fmt.Errorf("not a signed report: %w", err), hint: "`curfew logout show REPORT --signed` makes one"}
@@ -75,12 +101,21 @@ func verifyReport(text, keys []byte) (verification, error) {
 		if payload, err = verifySignature(jws, header.KeyID, keys); err != nil {
 			return v, err
 		}
-		v.Signature = "good"
+		v.Signature = "valid"
 	}
 	if err := json.Unmarshal(payload, &v.Document); err != nil || v.Document == nil {
-		return v, &exitError{code: exitUsage, err: errors.New("not a report: its payload is not a JSON object of the right members")}
+		return v, &exitError{code: exitUsage, err: errors.New("not a report: its payload is not a JSON object with the fields of a report")}
 	}
-	v.Report, v.Issuer, v.SignedAt, v.Problems = v.Document.ReportID, v.Document.Issuer, time.Unix(v.Document.IssuedAt, 0), v.Document.Check()
+	v.Report = v.Document.ReportID
+	v.Issuer = v.Document.Issuer
+	v.SignedAt = time.Unix(v.Document.IssuedAt, 0)
+	v.Problems = v.Document.Check()
+	if v.Issuer != want.Issuer {
+		v.Problems = append(v.Problems, fmt.Sprintf("its issuer is %s, want %s", v.Issuer, want.Issuer))
+	}
+	if want.Subject != "" && v.Document.Subject != want.Subject {
+		v.Problems = append(v.Problems, fmt.Sprintf("its subject is %s, want %s", v.Document.Subject, want.Subject))
+	}
 	return v, nil
 }
 
@@ -92,11 +127,11 @@ func verifySignature(jws *jose.JSONWebSignature, kid string, keys []byte) ([]byt
 	matches := set.Key(kid)
 	if len(matches) == 0 {
 		return nil, &exitError{code: exitFailed, err: fmt.Errorf("the report is signed with the key %q, which is not in the key set", kid),
-			hint: "keys leave the provider's key set some time after they were replaced; a report signed anew has a current one"}
+			hint: "keys leave the provider's key set some time after their rotation; sign the report again to use a current one"}
 	}
 	payload, err := jws.Verify(matches[0])
 	if err != nil {
-		return nil, &exitError{code: exitFailed, err: errors.New("the signature is wrong: this is not what the provider signed")}
+		return nil, &exitError{code: exitFailed, err: errors.New("the signature is invalid: the provider did not sign this report")}
 	}
 	return payload, nil
 }
@@ -108,11 +143,18 @@ func (p *program) showVerification(v verification) error {
 		}
 	} else {
 		signature := v.Signature
-		if signature == "unchecked" {
-			signature = "unchecked: give --jwks to prove that the provider said it"
+		if signature == "unverified" {
+			signature = "not verified: give --jwks to verify it"
 		}
-		facts := [][2]string{{"report", v.Report}, {"issuer", v.Issuer}, {"signed", formatTime(v.SignedAt)}, {"signature", signature},
-			{"ended", formatTime(v.Document.EndedAt)}, {"reason", string(v.Document.Reason)}, {"sub", v.Document.Subject}}
+		facts := [][2]string{
+			{"report", v.Report},
+			{"issuer", v.Issuer},
+			{"signed", formatTime(v.SignedAt)},
+			{"signature", signature},
+			{"ended", formatTime(v.Document.EndedAt)},
+			{"reason", string(v.Document.Reason)},
+			{"sub", v.Document.Subject},
+		}
 		d := v.Document
 		facts = append(facts, horizonFields(logout.Estimate{At: v.SignedAt, OP: d.OP, Tokens: d.Tokens, Clients: d.Clients, Offline: d.Offline})...)
 		if err := p.printFields(facts); err != nil {
@@ -120,7 +162,7 @@ func (p *program) showVerification(v verification) error {
 		}
 	}
 	if len(v.Problems) > 0 {
-		return &exitError{code: exitFailed, err: fmt.Errorf("the report contradicts itself:\n%s", strings.Join(v.Problems, "\n"))}
+		return &exitError{code: exitFailed, err: fmt.Errorf("the report is not valid:\n%s", strings.Join(v.Problems, "\n"))}
 	}
 	return nil
 }

@@ -1,10 +1,10 @@
-// Package metrics owns what Prometheus may ask: logouts, deliveries and trust horizons first, requests and the store besides.
+// Package metrics owns the Prometheus metrics: logouts, deliveries, trust horizons, requests and the store.
 //
-//	logout.Observe ──▶ counters and histograms ──▶ Handler ◀── Prometheus
-//	         store ──▶ gauges, asked when Prometheus asks
+//	logout.Observer ──▶ counters and histograms ──▶ Handler ◀── Prometheus
+//	          store ──▶ gauges, read at each scrape
 //
-// It has a registry of its own, and labels from fixed sets only: never a person, a client that anybody
-// may have registered, a session or a token.
+// It has a registry of its own. Labels come from fixed sets: no user, client, session or token is ever a label, since strangers can
+// register clients.
 package metrics
 
 import (
@@ -23,7 +23,7 @@ import (
 	"github.com/curfew-id/curfew/storage"
 )
 
-// Store is what the gauges ask.
+// Store is the part of a store that the gauges read.
 type Store interface {
 	CountSessions(ctx context.Context) (int, error)
 	CountDeliveries(ctx context.Context) (byState map[storage.DeliveryState]int, oldest time.Time, err error)
@@ -45,33 +45,33 @@ type Metrics struct {
 	requestDuration  *prometheus.HistogramVec
 }
 
-// horizonBuckets reach from one request to a day: a horizon is that of a token or that of a session.
+// horizonBuckets reach from the time of one request to the longest session.
 var horizonBuckets = []float64{0, .1, .5, 1, 5, 15, 60, 300, 600, 900, 1800, 3600, 4 * 3600, 12 * 3600, 24 * 3600, 30 * 24 * 3600}
 
-// New makes the metrics of a process whose store this is.
+// New makes the metrics of one process and its store.
 func New(store Store, now func() time.Time) *Metrics {
 	counter := func(name, help string, labels ...string) *prometheus.CounterVec {
 		return prometheus.NewCounterVec(prometheus.CounterOpts{Namespace: "curfew", Name: name, Help: help}, labels)
 	}
 	m := &Metrics{
 		registry:      prometheus.NewRegistry(),
-		sessionsEnded: counter("sessions_ended_total", "Sessions, shares of sessions and grants that ended, by reason.", "reason", "whole"),
-		entries:       counter("logout_rows_total", "Times that a holder of an ended session came into a trust state.", "kind", "state"),
+		sessionsEnded: counter("session_terminations_total", "Sessions, client sessions and grants terminated.", "reason", "whole_session"),
+		entries:       counter("logout_report_entries_total", "Report entries that entered a trust state.", "kind", "trust"),
 		horizon: prometheus.NewHistogramVec(prometheus.HistogramOpts{Namespace: "curfew", Name: "trust_horizon_seconds", Buckets: horizonBuckets,
-			Help: "How long after its end a session may still be trusted, as published at the end; unknown holders are counted apart."}, []string{"scope"}),
-		unknown:  counter("unknown_holders_total", "Holders of ended sessions of which nobody can know, at the end.", "scope"),
-		attempts: counter("logout_attempts_total", "Attempts to bring a logout token, by HTTP status or class of failure.", "result"),
+			Help: "How long after its termination a session may still be trusted, as published then. Unknown entries are counted apart."}, []string{"part"}),
+		unknown:  counter("logout_unknown_entries_total", "Report entries without a known bound when the session was terminated.", "part"),
+		attempts: counter("logout_attempts_total", "Logout token delivery attempts, by HTTP status or class of failure.", "result"),
 		attemptDuration: prometheus.NewHistogram(prometheus.HistogramOpts{Namespace: "curfew", Name: "logout_attempt_seconds", Help: "How long an attempt took.",
 			Buckets: []float64{.005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5}}),
-		deliveryOutcomes: counter("logout_deliveries_total", "Deliveries that came to rest.", "channel", "result"),
+		deliveryOutcomes: counter("logout_deliveries_total", "Logout token deliveries finished.", "channel", "result"),
 		confirmDuration: prometheus.NewHistogram(prometheus.HistogramOpts{Namespace: "curfew", Name: "logout_confirm_seconds", Buckets: horizonBuckets,
-			Help: "How long after the end an application confirmed it."}),
+			Help: "How long after the termination a client confirmed it."}),
 		requests: counter("http_requests_total", "Requests, by first part of the path.", "path", "status"),
 		requestDuration: prometheus.NewHistogramVec(prometheus.HistogramOpts{Namespace: "curfew", Name: "http_request_seconds", Help: "How long a request took.",
 			Buckets: []float64{.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 5}}, []string{"path"}),
 	}
-	// What alerts ask for is there from the start: the rise from nothing to one would be none.
-	for _, channel := range []string{"backchannel", "backchannel_late"} {
+	// The series that alerts use exist from the start: increase() does not count the step from no series to 1.
+	for _, channel := range []string{"backchannel", "backchannel_renotification"} {
 		for _, state := range []storage.DeliveryState{storage.DeliveryDone, storage.DeliveryFailed} {
 			m.deliveryOutcomes.WithLabelValues(channel, string(state))
 		}
@@ -84,16 +84,16 @@ func New(store Store, now func() time.Time) *Metrics {
 	return m
 }
 
-// Observe is what package logout reports to.
+// Observe returns the observer to which package logout reports.
 func (m *Metrics) Observe() logout.Observer {
 	return logout.Observer{
 		OnTermination: func(reason storage.Reason, whole bool) {
 			m.sessionsEnded.WithLabelValues(string(reason), strconv.FormatBool(whole)).Inc()
 		},
 		OnTrustChange: func(kind string, trust storage.TrustState) { m.entries.WithLabelValues(kind, string(trust)).Inc() },
-		OnHorizon: func(scope string, d time.Duration, unknown int) {
-			m.horizon.WithLabelValues(scope).Observe(d.Seconds())
-			m.unknown.WithLabelValues(scope).Add(float64(unknown))
+		OnHorizon: func(part string, d time.Duration, unknown int) {
+			m.horizon.WithLabelValues(part).Observe(d.Seconds())
+			m.unknown.WithLabelValues(part).Add(float64(unknown))
 		},
 		OnAttempt: func(_, class string, took time.Duration) {
 			m.attempts.WithLabelValues(class).Inc()
@@ -102,7 +102,7 @@ func (m *Metrics) Observe() logout.Observer {
 		OnDeliveryFinished: func(_ string, state storage.DeliveryState, renotification bool) {
 			channel := "backchannel"
 			if renotification {
-				channel = "backchannel_late"
+				channel = "backchannel_renotification"
 			}
 			m.deliveryOutcomes.WithLabelValues(channel, string(state)).Inc()
 		},
@@ -110,14 +110,14 @@ func (m *Metrics) Observe() logout.Observer {
 	}
 }
 
-// Handler answers Prometheus at /metrics.
+// Handler serves the metrics at /metrics.
 func (m *Metrics) Handler(log *slog.Logger) http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle("GET /metrics", promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelError)}))
 	return mux
 }
 
-// CountRequests counts the requests that next serves below base, the issuer's path.
+// CountRequests counts the requests that next serves. base is the path of the issuer.
 func (m *Metrics) CountRequests(next http.Handler, base string, now func() time.Time) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		start, rec, path := now(), &statusRecorder{ResponseWriter: w, status: http.StatusOK}, pathLabel(strings.TrimPrefix(r.URL.Path, base))
@@ -129,7 +129,7 @@ func (m *Metrics) CountRequests(next http.Handler, base string, now func() time.
 	})
 }
 
-// pathLabel keeps the label to the paths there are: a stranger can ask for any.
+// pathLabel is the first segment of a known path, else "other": strangers can request any path.
 func pathLabel(path string) string {
 	first, _, _ := strings.Cut(strings.TrimPrefix(path, "/"), "/")
 	switch first {
@@ -140,7 +140,7 @@ func pathLabel(path string) string {
 	return "other"
 }
 
-// statusRecorder remembers the status.
+// statusRecorder records the status of a response.
 type statusRecorder struct {
 	http.ResponseWriter
 	status  int

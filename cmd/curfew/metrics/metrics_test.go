@@ -23,23 +23,23 @@ func TestLogoutsAndRequestsAreCounted(t *testing.T) {
 	m := metrics.New(store, time.Now)
 	o := m.Observe()
 	o.OnTermination(storage.ReasonLogout, true)
-	o.OnTrustChange("application", storage.TrustConfirmed)
-	o.OnHorizon("apps", 90*time.Second, 2)
+	o.OnTrustChange("client_session", storage.TrustConfirmed)
+	o.OnHorizon("clients", 90*time.Second, 2)
 	o.OnAttempt("atlas", "200", time.Millisecond)
 	o.OnDeliveryFinished("atlas", storage.DeliveryDone, false)
 	o.OnConfirmation("atlas", 300*time.Millisecond)
 	counted := m.CountRequests(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusTeapot) }), "/base", time.Now)
-	for _, path := range []string{"/base/token", "/base/token", "/base/login/secret-handle", "/wp-admin"} {
+	for _, path := range []string{"/base/token", "/base/token", "/base/login/secret-interaction", "/wp-admin"} {
 		counted.ServeHTTP(httptest.NewRecorder(), httptest.NewRequest("GET", path, nil))
 	}
 
 	w := httptest.NewRecorder()
 	m.Handler(slog.New(slog.DiscardHandler)).ServeHTTP(w, httptest.NewRequest("GET", "/metrics", nil))
 	for _, line := range []string{
-		`curfew_sessions_ended_total{reason="rp_initiated",whole="true"} 1`,
-		`curfew_logout_rows_total{kind="application",state="confirmed"} 1`,
-		`curfew_trust_horizon_seconds_sum{scope="apps"} 90`,
-		`curfew_unknown_holders_total{scope="apps"} 2`,
+		`curfew_session_terminations_total{reason="rp_initiated",whole_session="true"} 1`,
+		`curfew_logout_report_entries_total{kind="client_session",trust="confirmed"} 1`,
+		`curfew_trust_horizon_seconds_sum{part="clients"} 90`,
+		`curfew_logout_unknown_entries_total{part="clients"} 2`,
 		`curfew_logout_attempts_total{result="200"} 1`,
 		`curfew_logout_deliveries_total{channel="backchannel",result="done"} 1`,
 		`curfew_logout_deliveries_total{channel="backchannel",result="failed"} 0`,
@@ -57,7 +57,7 @@ func TestLogoutsAndRequestsAreCounted(t *testing.T) {
 			t.Errorf("missing: %s", line)
 		}
 	}
-	if strings.Contains(w.Body.String(), "secret-handle") {
-		t.Error("a path with a handle became a label")
+	if strings.Contains(w.Body.String(), "secret-interaction") {
+		t.Error("a path with an interaction became a label")
 	}
 }

@@ -9,17 +9,17 @@ import (
 	"github.com/curfew-id/curfew/storage"
 )
 
-// scrapeTimeout bounds what a scrape may ask of the store.
+// scrapeTimeout is how long the store may take to answer one scrape.
 const scrapeTimeout = 2 * time.Second
 
 var (
-	sessionsDesc      = prometheus.NewDesc("curfew_sessions", "Sessions that are stored.", nil, nil)
-	deliveriesDesc    = prometheus.NewDesc("curfew_logout_deliveries", "Deliveries that are stored, by state.", []string{"state"}, nil)
-	oldestPendingDesc = prometheus.NewDesc("curfew_logout_oldest_pending_seconds", "How long the oldest pending delivery has been waiting; 0 if none is.", nil, nil)
+	sessionsDesc      = prometheus.NewDesc("curfew_sessions", "Stored sessions.", nil, nil)
+	deliveriesDesc    = prometheus.NewDesc("curfew_logout_deliveries", "Stored logout token deliveries, by state.", []string{"state"}, nil)
+	oldestPendingDesc = prometheus.NewDesc("curfew_logout_oldest_pending_seconds", "How long the oldest pending delivery has waited; 0 if none is pending.", nil, nil)
 	commitsDesc       = prometheus.NewDesc("curfew_store_commits_total", "Transactions written to disk since the start.", nil, nil)
 )
 
-// storeCollector asks the store when Prometheus asks.
+// storeCollector reads the store at each scrape.
 type storeCollector struct {
 	store Store
 	now   func() time.Time

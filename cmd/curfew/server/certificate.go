@@ -10,14 +10,14 @@ import (
 	"time"
 )
 
-// certificateCheckInterval is how often the certificate's files are looked at. ACME clients renew weeks ahead.
+// certificateCheckInterval is how often the certificate's files are checked for changes. ACME clients renew weeks ahead.
 const certificateCheckInterval = 10 * time.Second
 
-// certificate is the main listener's, read again when its files change or when asked to.
+// certificate is the certificate of the main listener, loaded again when its files change or a signal asks for it.
 type certificate struct {
 	certFile, keyFile string
 	current           atomic.Pointer[tls.Certificate]
-	loadedModTimes    [2]time.Time // modification times of what was last read, good or not
+	loadedModTimes    [2]time.Time // modification times of the files at the last load, successful or not
 }
 
 func newCertificate(cert, key string) (*certificate, error) {
@@ -25,7 +25,7 @@ func newCertificate(cert, key string) (*certificate, error) {
 	return c, c.load()
 }
 
-// load replaces the certificate; one that cannot be read leaves the one before in use.
+// load loads the certificate. If it cannot be loaded, the previous one stays in use.
 func (c *certificate) load() error {
 	c.loadedModTimes = c.modTimes()
 	pair, err := tls.LoadX509KeyPair(c.certFile, c.keyFile)
@@ -45,7 +45,7 @@ func (c *certificate) modTimes() (times [2]time.Time) {
 	return times
 }
 
-// watch keeps the certificate fresh until ctx ends.
+// watch loads the certificate again when it changes, until ctx ends.
 func (c *certificate) watch(ctx context.Context, reload <-chan os.Signal, log *slog.Logger) {
 	tick := time.NewTicker(certificateCheckInterval)
 	defer tick.Stop()
@@ -60,14 +60,14 @@ func (c *certificate) watch(ctx context.Context, reload <-chan os.Signal, log *s
 			}
 		}
 		if err := c.load(); err != nil {
-			log.ErrorContext(ctx, "certificate not read; the one before stays in use", "err", err)
+			log.ErrorContext(ctx, "certificate not loaded; keeping the previous one", "err", err)
 			continue
 		}
-		log.InfoContext(ctx, "certificate read", "not_after", c.current.Load().Leaf.NotAfter)
+		log.InfoContext(ctx, "certificate loaded", "not_after", c.current.Load().Leaf.NotAfter)
 	}
 }
 
-// tlsConfig is how the listener speaks TLS.
+// tlsConfig is the TLS configuration of the listener.
 func (c *certificate) tlsConfig() *tls.Config {
 	return &tls.Config{
 		MinVersion: tls.VersionTLS12,

@@ -14,7 +14,7 @@ import (
 	"time"
 )
 
-// The bounds of a request. Pages and token requests are small and quick; who is slower holds a connection, not a worker.
+// The limits of a request. Pages and token requests are small and quick.
 const (
 	readHeaderTimeout = 5 * time.Second
 	readTimeout       = 15 * time.Second
@@ -32,12 +32,12 @@ func newServer(handler http.Handler, log *slog.Logger) *http.Server {
 		IdleTimeout:       idleTimeout,
 		MaxHeaderBytes:    maxHeaderBytes,
 		HTTP2:             &http.HTTP2Config{MaxConcurrentStreams: 100},
-		// Broken handshakes and the like are what strangers do, nothing to look at.
+		// Failed handshakes are the clients' mistakes, so they are logged at debug.
 		ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelDebug),
 	}
 }
 
-// listenError says which setting names an address that cannot be listened on.
+// listenError adds the setting that names the address to an error of net.Listen.
 func listenError(setting string, err error) error {
 	hint := "`" + setting + "` in the configuration says where to listen"
 	if errors.Is(err, syscall.EADDRINUSE) {
@@ -46,14 +46,14 @@ func listenError(setting string, err error) error {
 	return &Error{Err: fmt.Errorf("listen: %w", err), Hint: hint}
 }
 
-// socketName is the administrators' socket in the data folder.
+// socketName is the name of the admin socket in the data folder.
 const socketName = "admin.sock"
 
-// maxSocketPath is the most that struct sockaddr_un takes, beside the zero at its end (unix(7)).
+// maxSocketPath is the longest path that fits into struct sockaddr_un, without its final zero (unix(7)).
 const maxSocketPath = 107
 
-// listenSocket makes the administrators' socket, for this user only. A socket that a killed process left is replaced: the store's lock,
-// which the caller holds, proves that nobody serves it.
+// listenSocket creates the admin socket, for this OS user only. It replaces the socket of a killed process: the caller holds the lock of the
+// store, so no process serves it.
 func listenSocket(path string) (net.Listener, error) {
 	if len(path) > maxSocketPath {
 		return nil, fmt.Errorf("the socket's path %s has %d bytes, the system allows %d: use a data folder with a shorter path", path, len(path), maxSocketPath)
@@ -61,35 +61,35 @@ func listenSocket(path string) (net.Listener, error) {
 	switch info, err := os.Lstat(path); {
 	case errors.Is(err, fs.ErrNotExist):
 	case err != nil:
-		return nil, fmt.Errorf("look at the administrators' socket: %w", err)
+		return nil, fmt.Errorf("stat the admin socket: %w", err)
 	case info.Mode().Type() != fs.ModeSocket:
-		return nil, fmt.Errorf("%s is in the way of the administrators' socket", path)
+		return nil, fmt.Errorf("%s is no socket, but the admin socket belongs there: move it away", path)
 	default:
 		if err := os.Remove(path); err != nil {
-			return nil, fmt.Errorf("remove the socket that was left behind: %w", err)
+			return nil, fmt.Errorf("remove the socket of a stopped process: %w", err)
 		}
 	}
-	// The mode has to be right from the first moment, so chmod would be too late.
+	// The umask sets the mode at creation: a chmod afterwards would leave a moment in which other users can connect.
 	oldMask := syscall.Umask(0o177)
 	l, err := net.Listen("unix", path)
 	syscall.Umask(oldMask)
 	if err != nil {
-		return nil, fmt.Errorf("listen on the administrators' socket: %w", err)
+		return nil, fmt.Errorf("listen on the admin socket: %w", err)
 	}
 	return l, nil
 }
 
-// ensureDataFolder makes sure that the data folder is there and nobody else's business.
+// ensureDataFolder creates the data folder if it is missing, and refuses one that other OS users can write to.
 func ensureDataFolder(path string) error {
 	if err := os.MkdirAll(path, 0o700); err != nil {
-		return fmt.Errorf("make the data folder: %w", err)
+		return fmt.Errorf("create the data folder: %w", err)
 	}
 	info, err := os.Stat(path)
 	if err != nil {
-		return fmt.Errorf("look at the data folder: %w", err)
+		return fmt.Errorf("stat the data folder: %w", err)
 	}
 	if info.Mode().Perm()&0o022 != 0 {
-		return fmt.Errorf("others may write to the data folder %s (mode %v): chmod 700 it", path, info.Mode().Perm())
+		return fmt.Errorf("other users can write to the data folder %s (mode %v): chmod 700 it", path, info.Mode().Perm())
 	}
 	return nil
 }
@@ -97,13 +97,13 @@ func ensureDataFolder(path string) error {
 // SocketPath is the path of the admin socket in a data folder: there the commands reach the serving process.
 func SocketPath(data string) string { return filepath.Join(data, socketName) }
 
-// requireTrustedProxy answers nobody but trusted proxies, since the issuer is https and this listener is not: whoever else gets here would send
-// secrets in the clear. Health checks say nothing secret and come from anywhere. base is the issuer's path.
-// The log says who was refused: mostly it is the proxy, from an address that its operator did not expect.
+// requireTrustedProxy refuses requests that do not come from a trusted proxy: the issuer is https and this listener is not, so any other
+// client would send secrets in the clear. Health checks are allowed from anywhere. base is the path of the issuer.
+// The log names the refused peer: usually it is the proxy, at an address that the operator did not list.
 func requireTrustedProxy(next http.Handler, base string, proxies []netip.Prefix, log *slog.Logger) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if path := r.URL.Path; path != base+"/healthz" && path != base+"/readyz" && !isTrustedProxy(r.RemoteAddr, proxies) {
-			log.WarnContext(r.Context(), "refused: not in trusted_proxies", "peer", r.RemoteAddr)
+			log.WarnContext(r.Context(), "request refused: peer not in trusted_proxies", "peer", r.RemoteAddr)
 			http.Error(w, "This listener is for the proxy that ends TLS. Its address has to be in trusted_proxies.", http.StatusForbidden)
 			return
 		}

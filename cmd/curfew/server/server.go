@@ -31,7 +31,7 @@ import (
 // requests to it first.
 const ReadinessDelay = time.Second
 
-// drainTimeout is how long requests under way may take after the signal; Docker kills after 10 s.
+// drainTimeout is how long requests under way may take after the signal. Docker kills the process after 10 s.
 const drainTimeout = 7 * time.Second
 
 // Options are what a server is made of.
@@ -113,7 +113,7 @@ func (s *Server) openStore(cfg *config.Config) error {
 	case errors.Is(err, storage.ErrNewer):
 		return &Error{
 			Err:  fmt.Errorf("open %s: %w", path, err),
-			Hint: "run that release, or bring back the backup from before it",
+			Hint: "run that release, or restore a backup of this one",
 		}
 	case err != nil:
 		return fmt.Errorf("open the store: %w", err)
@@ -221,7 +221,7 @@ func (s *Server) Run(ctx context.Context, reload <-chan os.Signal) error {
 		serve(s.metricsListener, s.metricsHandler, nil)
 	}
 
-	// The background work outlives the signal: what requests under way end is still told.
+	// The background work continues after the signal: it delivers the logout tokens of the requests under way.
 	workCtx, stopWork := context.WithCancel(context.WithoutCancel(ctx))
 	defer stopWork()
 	var workers errgroup.Group
@@ -240,7 +240,7 @@ func (s *Server) Run(ctx context.Context, reload <-chan os.Signal) error {
 	defer cancel()
 	for _, server := range servers {
 		if err := server.Shutdown(drain); err != nil {
-			server.Close() // whoever is still at it has had its time
+			server.Close() // the requests that are left have had drainTimeout
 		}
 	}
 	err := listeners.Wait()
@@ -252,7 +252,7 @@ func (s *Server) Run(ctx context.Context, reload <-chan os.Signal) error {
 func (s *Server) Close() {
 	for _, l := range []net.Listener{s.publicListener, s.adminListener, s.metricsListener} {
 		if l != nil {
-			l.Close() // again after Serve, which is no harm
+			l.Close() // after Serve it is closed already, which is harmless
 		}
 	}
 	if s.egress != nil {

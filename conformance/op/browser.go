@@ -57,24 +57,33 @@ var (
 	hidden = regexp.MustCompile(`<input type="hidden" name="([^"]*)" value="([^"]*)"`)
 )
 
-// Submit sends a page's first form with more fields (name, value, …).
-func (v *Browser) Submit(p Page, more ...string) (Page, error) {
+// Form finds the page's first form: where it is sent to, and its hidden fields.
+func (p Page) Form() (action string, fields url.Values, err error) {
 	m := form.FindStringSubmatch(p.Body)
 	if m == nil {
-		return p, fmt.Errorf("no form at %s (status %d):\n%s", p.URL, p.Status, p.Body)
+		return "", nil, fmt.Errorf("no form at %s (status %d):\n%s", p.URL, p.Status, p.Body)
 	}
 	target, err := p.URL.Parse(html.UnescapeString(m[1]))
 	if err != nil {
-		return p, err
+		return "", nil, err
 	}
-	fields := url.Values{}
+	fields = url.Values{}
 	for _, h := range hidden.FindAllStringSubmatch(m[2], -1) {
 		fields.Set(h[1], html.UnescapeString(h[2]))
+	}
+	return target.String(), fields, nil
+}
+
+// Submit sends a page's first form with more fields (name, value, …).
+func (v *Browser) Submit(p Page, more ...string) (Page, error) {
+	target, fields, err := p.Form()
+	if err != nil {
+		return p, err
 	}
 	for i := 0; i+1 < len(more); i += 2 {
 		fields.Set(more[i], more[i+1])
 	}
-	resp, err := v.HTTP.PostForm(target.String(), fields)
+	resp, err := v.HTTP.PostForm(target, fields)
 	return read(resp, err)
 }
 

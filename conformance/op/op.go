@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -24,20 +25,29 @@ const (
 // Build builds the program into a folder. With race it has the race detector. A test that calls it, rather than its TestMain, depends on
 // the program's sources: go test does not reuse its result when one of them has changed.
 func Build(ctx context.Context, folder string, race bool) (program string, err error) {
-	return filepath.Join(folder, "curfew"), buildPackages(ctx, folder, race, mainPackage)
+	return BuildWith(ctx, folder, raceFlag(race)...)
+}
+
+// BuildWith is Build with flags of go build.
+func BuildWith(ctx context.Context, folder string, flags ...string) (program string, err error) {
+	return filepath.Join(folder, "curfew"), buildPackages(ctx, folder, flags, mainPackage)
 }
 
 // BuildDemo builds the demo into a folder, as Build does, with the program beside it.
 func BuildDemo(ctx context.Context, folder string, race bool) (demo string, err error) {
-	return filepath.Join(folder, "curfew-demo"), buildPackages(ctx, folder, race, mainPackage, demoPackage)
+	return filepath.Join(folder, "curfew-demo"), buildPackages(ctx, folder, raceFlag(race), mainPackage, demoPackage)
 }
 
-func buildPackages(ctx context.Context, folder string, race bool, packages ...string) error {
-	args := []string{"build", "-o", folder + string(filepath.Separator)}
+func raceFlag(race bool) []string {
 	if race {
-		args = append(args, "-race")
+		return []string{"-race"}
 	}
-	out, err := exec.CommandContext(ctx, "go", append(args, packages...)...).CombinedOutput()
+	return nil
+}
+
+func buildPackages(ctx context.Context, folder string, flags []string, packages ...string) error {
+	args := slices.Concat([]string{"build", "-o", folder + string(filepath.Separator)}, flags, packages)
+	out, err := exec.CommandContext(ctx, "go", args...).CombinedOutput()
 	if err != nil {
 		return fmt.Errorf("build %s: %w\n%s", strings.Join(packages, ", "), err, out)
 	}
@@ -65,6 +75,7 @@ type OP struct {
 	Program string
 	Config  string // the configuration file
 	Issuer  string
+	Env     []string // added to the environment of the server, as NAME=value
 	Log     Log
 	process *exec.Cmd
 }
@@ -120,11 +131,17 @@ func New(program, folder, host string, settings map[string]any) (*OP, error) {
 	return o, os.WriteFile(o.Config, text, 0o600)
 }
 
-// Start serves and returns when the server is ready.
-func (o *OP) Start(ctx context.Context) error {
+// Launch starts the server and does not wait until it is ready.
+func (o *OP) Launch() error {
 	o.process = exec.Command(o.Program, "serve", "--config", o.Config)
 	o.process.Stderr = &o.Log
-	if err := o.process.Start(); err != nil {
+	o.process.Env = append(os.Environ(), o.Env...)
+	return o.process.Start()
+}
+
+// Start serves and returns when the server is ready.
+func (o *OP) Start(ctx context.Context) error {
+	if err := o.Launch(); err != nil {
 		return err
 	}
 	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
@@ -145,6 +162,16 @@ func (o *OP) Start(ctx context.Context) error {
 
 // PID is the id of the running process.
 func (o *OP) PID() int { return o.process.Process.Pid }
+
+// Running reports whether the process is there, ready or not.
+func (o *OP) Running() bool {
+	if o.process == nil {
+		return false
+	}
+	var status syscall.WaitStatus
+	id, err := syscall.Wait4(o.PID(), &status, syscall.WNOHANG, nil)
+	return err == nil && id == 0
+}
 
 // Kill ends the process without a chance to tidy up (SIGKILL).
 func (o *OP) Kill() { o.terminate(syscall.SIGKILL) }

@@ -1,0 +1,143 @@
+package fault
+
+import (
+	"fmt"
+	"sync"
+	"time"
+)
+
+// result is what a client knows about an operation.
+type result int
+
+const (
+	accepted result = iota // the server said that it is done, or that the session is active
+	refused                // the server said that the session is not active
+	unknown                // no response, or a 5xx: it may have happened or not
+)
+
+// kind is an operation on a session.
+type kind int
+
+const (
+	signIn kind = iota // creates the session
+	use                // shows whether the session is active: introspection, a refresh, a silent sign-in
+	redeem             // exchanges an authorization code
+	end                // ends the session
+)
+
+// operation is one request as its client saw it.
+type operation struct {
+	session    int
+	kind       kind
+	what       string // for messages; of a redeem: the code
+	start, end time.Duration
+	result     result
+}
+
+// history is what all clients saw. It knows nothing of the server's inside: check judges by the times of requests and responses alone.
+type history struct {
+	mu         sync.Mutex
+	began      time.Time
+	operations []operation
+	sessions   int
+}
+
+func newHistory() *history { return &history{began: time.Now()} }
+
+func (h *history) newSession() int {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.sessions++
+	return h.sessions
+}
+
+// record runs a request and notes it.
+func (h *history) record(session int, k kind, what string, do func() result) result {
+	start := time.Since(h.began)
+	r := do()
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.operations = append(h.operations, operation{session, k, what, start, time.Since(h.began), r})
+	return r
+}
+
+// acknowledged counts the operations that the server confirmed.
+func (h *history) acknowledged() (n int) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for _, o := range h.operations {
+		if o.result == accepted {
+			n++
+		}
+	}
+	return n
+}
+
+// signedIn counts the sessions whose creation the server confirmed.
+func (h *history) signedIn() (n int) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for _, o := range h.operations {
+		if o.kind == signIn && o.result == accepted {
+			n++
+		}
+	}
+	return n
+}
+
+// verdict is what check found.
+type verdict struct {
+	lost, revived, doubled []string
+}
+
+func (v verdict) ok() bool { return len(v.lost)+len(v.revived)+len(v.doubled) == 0 }
+
+func (v verdict) String() string {
+	return fmt.Sprintf("lost %d, revived %d, codes redeemed twice %d", len(v.lost), len(v.revived), len(v.doubled))
+}
+
+// check holds the history to three rules. A session whose end was acknowledged is accepted by no operation that starts later. A session whose
+// creation was acknowledged is refused by no operation that is over before an end was asked for. A code is redeemed once.
+func (h *history) check() (v verdict) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	const never = time.Duration(1<<63 - 1)
+	type times struct{ created, endAsked, ended time.Duration }
+	of := map[int]*times{}
+	for _, o := range h.operations {
+		s := of[o.session]
+		if s == nil {
+			s = &times{never, never, never}
+			of[o.session] = s
+		}
+		switch {
+		case o.kind == signIn && o.result == accepted:
+			s.created = min(s.created, o.end)
+		case o.kind == end:
+			s.endAsked = min(s.endAsked, o.start)
+			if o.result == accepted {
+				s.ended = min(s.ended, o.end)
+			}
+		}
+	}
+	redeemed := map[string]int{}
+	for _, o := range h.operations {
+		s := of[o.session]
+		switch {
+		case o.kind == redeem && o.result == accepted:
+			if redeemed[o.what]++; redeemed[o.what] == 2 {
+				v.doubled = append(v.doubled, fmt.Sprintf("session %d: a code", o.session))
+			}
+			fallthrough
+		case o.kind == use && o.result == accepted:
+			if o.start > s.ended {
+				v.revived = append(v.revived, fmt.Sprintf("session %d: %s %s after its end", o.session, o.what, o.start-s.ended))
+			}
+		case o.kind == use && o.result == refused:
+			if o.start > s.created && o.end < s.endAsked {
+				v.lost = append(v.lost, fmt.Sprintf("session %d: %s %s after the sign-in", o.session, o.what, o.start-s.created))
+			}
+		}
+	}
+	return v
+}

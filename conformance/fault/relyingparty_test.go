@@ -1,0 +1,91 @@
+package fault
+
+import (
+	"encoding/base64"
+	"encoding/json"
+	"net"
+	"net/http"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+)
+
+// clients are the relying parties of every session.
+var clients = []string{"atlas", "birch", "cedar"}
+
+// relyingParties take logout tokens, each at a path of its own.
+type relyingParties struct {
+	base   string
+	mu     sync.Mutex
+	tokens []logoutToken
+	answer func(client string, w http.ResponseWriter, r *http.Request) bool // true: it has answered
+}
+
+// logoutToken is one that a relying party accepted with 200.
+type logoutToken struct {
+	client, sid, sub, jti string
+	at                    time.Time
+}
+
+func mustServeParties(t testing.TB) *relyingParties {
+	t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := &relyingParties{base: "http://" + listener.Addr().String()}
+	server := &http.Server{Handler: p}
+	go server.Serve(listener) // until Close
+	t.Cleanup(func() { server.Close() })
+	return p
+}
+
+func (p *relyingParties) url(client string) string { return p.base + "/backchannel/" + client }
+
+// ServeHTTP takes a logout token. The signature is the browser tests' affair; here counts which session it names.
+func (p *relyingParties) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	client := strings.TrimPrefix(r.URL.Path, "/backchannel/")
+	p.mu.Lock()
+	answer := p.answer
+	p.mu.Unlock()
+	if answer != nil && answer(client, w, r) {
+		return
+	}
+	parts := strings.Split(r.FormValue("logout_token"), ".")
+	var claims struct{ SID, Sub, JTI string }
+	if len(parts) == 3 {
+		if payload, err := base64.RawURLEncoding.DecodeString(parts[1]); err == nil {
+			_ = json.Unmarshal(payload, &claims) // an unreadable token has no jti and is refused below
+		}
+	}
+	if claims.JTI == "" {
+		w.WriteHeader(http.StatusBadRequest)
+		return
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.tokens = append(p.tokens, logoutToken{client, claims.SID, claims.Sub, claims.JTI, time.Now()})
+}
+
+func (p *relyingParties) setAnswer(answer func(client string, w http.ResponseWriter, r *http.Request) bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.answer = answer
+}
+
+// received returns the accepted logout tokens.
+func (p *relyingParties) received() []logoutToken {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return append([]logoutToken(nil), p.tokens...)
+}
+
+// bySID counts the accepted logout tokens of each client's session.
+func (p *relyingParties) bySID() map[string]int {
+	count := map[string]int{}
+	for _, token := range p.received() {
+		count[token.sid]++
+	}
+	return count
+}

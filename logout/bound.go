@@ -6,30 +6,29 @@ import (
 	"github.com/curfew-id/curfew/storage"
 )
 
-// What a bound rests on, as it stands in Row.Basis.
+// The values of ReportEntry.BoundBy: the rule that an entry's bound follows from.
 const (
 	BoundByEnforcement        = "enforced"            // every use asks the OP
-	BoundByIntrospectionCache = "introspection_cache" // resource servers keep an introspection answer
-	BoundByAccessTokenExp     = "access_token_exp"    // resource servers check tokens by themselves
-	BoundBySessionExpiry      = "session_expiry"      // the session_expiry claim
-	BoundBySessionWithTokens  = "session_with_tokens" // the application's session ends with its access token
-	BoundByNothing            = "none"                // nothing was declared
-	BoundByOfflineAccess      = "offline_access"      // not part of the session (Core §11)
+	BoundByIntrospectionCache = "introspection_cache" // resource servers cache introspection answers (RFC 7662 §4)
+	BoundByAccessTokenExp     = "access_token_exp"    // resource servers check tokens without asking (RFC 9068)
+	BoundBySessionExpiry      = "session_expiry"      // the client ends its session at the session_expiry claim
+	BoundBySessionWithTokens  = "session_with_tokens" // the client's session ends with its access token
+	BoundByNothing            = "none"                // the client declared no bound
+	BoundByOfflineAccess      = "offline_access"      // offline access is not part of the session (Core §11)
 )
 
-// DefaultClockSkew is how far a relying party's clock may be off unless it declared otherwise.
+// DefaultClockSkew is how far the clock of a relying party that declared no clock_skew may be off.
 const DefaultClockSkew = time.Minute
 
-// CommitAllowance is the time from reading the clock for an ending to its commit, allowed for wherever a holder's own clock starts
-// with an answer of ours: a resource server may have introspected a token after t0 was read and before the ending was durable.
-// Where a commit takes longer its bounds are corrected before the ending is acknowledged.
-const CommitAllowance = time.Second
+// AnswerAllowance is how long an introspection answer may be under way: from the read of the store to the resource server, which starts
+// the time of its cache when the answer arrives.
+const AnswerAllowance = time.Second
 
-// Lifetimes are the deployment's, as far as bounds depend on them.
+// Lifetimes are the longest lifetimes of the deployment that bounds depend on.
 type Lifetimes struct {
 	Opaque  time.Duration // of opaque access tokens
 	JWT     time.Duration // of JWT access tokens
-	Session time.Duration // of sessions, the longest one
+	Session time.Duration // of sessions
 }
 
 func clockSkew(c *storage.Client) time.Duration {
@@ -41,23 +40,39 @@ func clockSkew(c *storage.Client) time.Duration {
 
 func seconds(n int) time.Duration { return time.Duration(n) * time.Second }
 
-// boundAccessTokens is how long a client's access tokens may still be accepted after the session ended at that moment.
-func boundAccessTokens(entry storage.ReportEntry, expiry storage.TokenExpiry, c *storage.Client, endedAt time.Time) storage.ReportEntry {
+// boundAccessTokens returns entry with the bound of a client's access tokens. enforcedBy: see [Plan].
+func boundAccessTokens(entry storage.ReportEntry, expiry storage.TokenExpiry, c *storage.Client, endedAt, enforcedBy time.Time) storage.ReportEntry {
 	entry.Trust, entry.BoundBy = storage.TrustRevoked, BoundByEnforcement
-	if c != nil && c.IntrospectionCache > 0 {
-		// RFC 7662 §4: a cached answer is not used beyond the token's own expiry.
-		cachedUntil := earliest(endedAt.Add(CommitAllowance+seconds(c.IntrospectionCache)), expiry.Opaque.Add(clockSkew(c)))
-		entry = extendBound(entry, cachedUntil, endedAt, BoundByIntrospectionCache)
-	}
+	entry = extendBound(entry, introspectionCachedUntil(expiry, c, enforcedBy), endedAt, BoundByIntrospectionCache)
 	if !expiry.JWT.IsZero() {
 		entry = extendBound(entry, expiry.JWT.Add(clockSkew(c)), endedAt, BoundByAccessTokenExp)
 	}
 	return entry
 }
 
-// boundClientSession is how long an application's own session may live if it hears nothing, by what the client declared.
-// Declared means are alternatives to each other: the session is over when the first of them ends it. refreshes says that the
-// client keeps offline access, with which it can go on getting the tokens that its session may be tied to.
+// introspectionCachedUntil returns when the last cached introspection answer about the client's opaque tokens is discarded; zero if none is
+// cached. RFC 7662 §4: no answer is used beyond the token's own expiry. As long as enforcedBy is not known, that is the only bound.
+func introspectionCachedUntil(expiry storage.TokenExpiry, c *storage.Client, enforcedBy time.Time) time.Time {
+	if c == nil || expiry.Opaque.IsZero() {
+		return time.Time{}
+	}
+	tokensExpired := expiry.Opaque.Add(clockSkew(c))
+	var cachedUntil time.Time
+	if !c.IntrospectionCachedUntil.IsZero() {
+		cachedUntil = c.IntrospectionCachedUntil.Add(AnswerAllowance)
+	}
+	if c.IntrospectionCache > 0 {
+		if enforcedBy.IsZero() {
+			return tokensExpired
+		}
+		cachedUntil = latest(cachedUntil, enforcedBy.Add(AnswerAllowance+seconds(c.IntrospectionCache)))
+	}
+	return earliest(cachedUntil, tokensExpired)
+}
+
+// boundClientSession returns entry with the bound of a client's own session, if no logout token reaches it, by what the client declared.
+// If it declared several means, the first of them that ends the session counts. A client that keeps offline access can go on getting the
+// tokens that its session may be tied to.
 func boundClientSession(entry storage.ReportEntry, expiry storage.TokenExpiry, c *storage.Client, keepsOffline bool, endedAt time.Time) storage.ReportEntry {
 	entry.Trust, entry.BoundBy = storage.TrustUnknown, BoundByNothing
 	if c == nil {
@@ -81,7 +96,7 @@ func boundClientSession(entry storage.ReportEntry, expiry storage.TokenExpiry, c
 	return EntryAt(entry, endedAt)
 }
 
-// extendBound extends what row promises to until, if that still lies ahead.
+// extendBound moves the bound of entry to until, if that is later and lies after the end.
 func extendBound(entry storage.ReportEntry, until, endedAt time.Time, boundBy string) storage.ReportEntry {
 	if until.After(endedAt) && until.After(entry.ExpiresAt) {
 		entry.Trust, entry.ExpiresAt, entry.BoundBy = storage.TrustExpiring, until, boundBy

@@ -3,13 +3,14 @@ package logout
 import (
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/curfew-id/curfew/storage"
 )
 
-// reportEntries are the rows of everyone who holds trust in what ended: for each client its application and its tokens, and its
-// offline access, listed apart.
-func reportEntries(t storage.Termination, lifetimes Lifetimes) []storage.ReportEntry {
+// reportEntries lists everything that may still trust what ended: for each client its client session and its access tokens, and apart from
+// these its offline access. enforcedBy: see [Plan].
+func reportEntries(t storage.Termination, lifetimes Lifetimes, enforcedBy time.Time) []storage.ReportEntry {
 	entries := []storage.ReportEntry{}
 	for _, cs := range t.Session.ClientSessions {
 		c := t.Clients[cs.Client]
@@ -17,13 +18,13 @@ func reportEntries(t storage.Termination, lifetimes Lifetimes) []storage.ReportE
 		keepsOffline := slices.ContainsFunc(t.RemainingOffline, func(g storage.Grant) bool { return g.Client == cs.Client })
 		entries = append(entries, boundClientSession(newEntry(KindClientSession, cs.Client, c), expiry, c, keepsOffline, t.EndedAt))
 		if hasTokens {
-			entries = append(entries, boundAccessTokens(newEntry(KindAccessTokens, cs.Client, c), expiry, c, t.EndedAt))
+			entries = append(entries, boundAccessTokens(newEntry(KindAccessTokens, cs.Client, c), expiry, c, t.EndedAt, enforcedBy))
 		}
 	}
 	for _, g := range t.Grants {
 		if t.Session.ClientSession(g.Client) == nil && !hasEntry(entries, KindAccessTokens, g.Client) {
 			expiry, _ := revokedTokenExpiry(t, g.Client, lifetimes)
-			entries = append(entries, boundAccessTokens(newEntry(KindAccessTokens, g.Client, t.Clients[g.Client]), expiry, t.Clients[g.Client], t.EndedAt))
+			entries = append(entries, boundAccessTokens(newEntry(KindAccessTokens, g.Client, t.Clients[g.Client]), expiry, t.Clients[g.Client], t.EndedAt, enforcedBy))
 		}
 	}
 	return append(entries, offlineEntries(t)...)

@@ -237,6 +237,13 @@ func (m *crashingStore) EndSessions(ctx context.Context, req storage.EndRequest,
 	return m.Store.EndSessions(ctx, req, at, limit, plan)
 }
 
+func (m *crashingStore) UpdateReport(ctx context.Context, id string, change func(*storage.Report)) error {
+	if m.crashed.Load() {
+		return errCrashed
+	}
+	return m.Store.UpdateReport(ctx, id, change)
+}
+
 // lostReplyStore is a store of which the answer to an ending gets lost on the way, after the commit.
 type lostReplyStore struct {
 	*bolt.Store

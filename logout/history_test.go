@@ -121,7 +121,7 @@ func (h *history) apply(s step) {
 		h.join(session, client)
 	case "join during the end":
 		h.terminator.Store = &crashingStore{Store: h.store, before: func() {
-			time.Sleep(CommitAllowance - time.Millisecond)
+			time.Sleep(5 * time.Second)
 			h.join(session, client)
 		}}
 		h.end(storage.Selector{Sessions: []storage.SessionID{session}}, storage.Change{}, storage.ReasonLogout)

@@ -59,7 +59,7 @@ func PreviewHorizon(s storage.Session, clients map[string]*storage.Client, grant
 			t.RemainingOffline = append(t.RemainingOffline, g)
 		}
 	}
-	return newEstimate(reportEntries(t, o.Lifetimes), at, willBeNotified)
+	return newEstimate(reportEntries(t, o.Lifetimes, at), at, willBeNotified)
 }
 
 // AssessReport is what an ended session's report says at that moment.

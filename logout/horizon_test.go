@@ -51,7 +51,7 @@ func TestPreviewHorizon(t *testing.T) {
 func TestReportHorizonShrinksOverTime(t *testing.T) {
 	s, clients := exampleSession()
 	termination := storage.Termination{Cause: storage.Cause{ID: "c", Reason: storage.ReasonLogout}, EndedAt: t0, Session: s, WholeSession: true, Clients: clients}
-	r := *Plan(&Terminator{}, termination).Report
+	r := *Plan(&Terminator{}, termination, t0).Report
 	a := r.Entry(KindClientSession, "a")
 	*a = entryUpdater(storage.Delivery{Attempts: 1}, storage.DeliveryDone, time.Time{}, storage.Answer{At: t0.Add(300 * time.Millisecond), Status: 200})(*a)
 	MarkFrontChannelNotified([]string{"c"}, t0)(&r)

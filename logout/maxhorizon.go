@@ -19,7 +19,7 @@ type DeclaredBound struct {
 func declaredTokenBound(c *storage.Client, l Lifetimes) DeclaredBound {
 	r := DeclaredBound{Applies: true, BoundBy: BoundByEnforcement}
 	if cache := seconds(c.IntrospectionCache); cache > 0 {
-		r.Limit, r.BoundBy = min(CommitAllowance+cache, l.Opaque+clockSkew(c)), BoundByIntrospectionCache
+		r.Limit, r.BoundBy = min(AnswerAllowance+cache, l.Opaque+clockSkew(c)), BoundByIntrospectionCache
 	}
 	if c.UsesJWTAccessTokens() && l.JWT+clockSkew(c) > r.Limit {
 		r.Limit, r.BoundBy = l.JWT+clockSkew(c), BoundByAccessTokenExp

@@ -28,7 +28,7 @@ func TestClientThatJoinsDuringTerminationIsNotConfirmedTooEarly(t *testing.T) {
 		defer run(d.Run)()
 		e := w.terminator(d)
 		e.Store = &crashingStore{Store: w.store, before: func() {
-			time.Sleep(CommitAllowance - time.Millisecond)
+			time.Sleep(5 * time.Second)
 			now := time.Now()
 			begins = now.Add(RenotifyDelay - time.Millisecond)
 			w.join(id, "rp", storage.Issuance{Trust: storage.TokenExpiry{LastIDToken: now}})

@@ -21,9 +21,13 @@ const MaxDeliveryPeriod = 24 * time.Hour
 // minDeliveryPeriod is how long every relying party is tried, even where a bound passes sooner.
 const minDeliveryPeriod = time.Minute
 
-// Plan is what is written for something that ended: one report with a row for each holder, and a delivery for each client with a
-// back channel. It is pure: the same ending has the same plan, identifiers included.
-func Plan(t *Terminator, termination storage.Termination) storage.Plan {
+// Plan returns what the store writes for something that ended: one report, with an entry for everything that may still trust it, and a
+// delivery for each client with a back channel. It is pure: the same termination has the same plan, identifiers included.
+//
+// enforcedBy is a time by which the commit that took effect was visible to every reader. It is zero inside that commit, which may take any
+// time: then cached introspection answers are bounded by the expiry of their tokens alone, and [Terminator] brings the bound nearer when
+// the commit has returned. If the process dies in between, the later bound stays, and is true.
+func Plan(t *Terminator, termination storage.Termination, enforcedBy time.Time) storage.Plan {
 	r := &storage.Report{
 		ID:           reportID(termination),
 		Cause:        termination.Cause,
@@ -34,7 +38,7 @@ func Plan(t *Terminator, termination storage.Termination) storage.Plan {
 		AuthTime:     termination.Session.AuthTime,
 		UserAgent:    termination.Session.UserAgent,
 		Address:      termination.Session.Address,
-		Entries:      reportEntries(termination, t.Lifetimes),
+		Entries:      reportEntries(termination, t.Lifetimes, enforcedBy),
 		DeleteAfter:  termination.EndedAt.Add(t.reportRetention()),
 	}
 	if termination.Session.ID == "" && len(termination.Grants) > 0 { // only a grant ended

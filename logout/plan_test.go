@@ -35,7 +35,7 @@ func mustEntry(t *testing.T, r *storage.Report, kind string) storage.ReportEntry
 func TestPlanIsTheSameWhenMadeTwice(t *testing.T) {
 	e := &Terminator{}
 	termination := newTermination(storage.Metadata{BackchannelLogoutURI: "https://rp.example/bcl"}, storage.TokenExpiry{Opaque: t0.Add(time.Hour), LastIDToken: t0})
-	if a, b := Plan(e, termination), Plan(e, termination); !reflect.DeepEqual(a, b) {
+	if a, b := Plan(e, termination, t0), Plan(e, termination, t0); !reflect.DeepEqual(a, b) {
 		t.Errorf("got %+v, then %+v", a, b)
 	}
 }
@@ -55,7 +55,7 @@ func TestBoundsOfEachEntryKind(t *testing.T) {
 	}{
 		{name: "opaque token, introspected each time", trust: storage.TokenExpiry{Opaque: hour}, kind: KindAccessTokens, want: storage.TrustRevoked, basis: BoundByEnforcement},
 		{name: "opaque token, cached answer", meta: storage.Metadata{IntrospectionCache: 30}, trust: storage.TokenExpiry{Opaque: hour}, kind: KindAccessTokens,
-			want: storage.TrustExpiring, until: t0.Add(30*time.Second + CommitAllowance), basis: BoundByIntrospectionCache},
+			want: storage.TrustExpiring, until: t0.Add(30*time.Second + AnswerAllowance), basis: BoundByIntrospectionCache},
 		{name: "opaque token that expires before the cached answer", meta: storage.Metadata{IntrospectionCache: 600}, trust: storage.TokenExpiry{Opaque: minute}, kind: KindAccessTokens,
 			want: storage.TrustExpiring, until: minute.Add(DefaultClockSkew), basis: BoundByIntrospectionCache},
 		{name: "JWT", trust: storage.TokenExpiry{JWT: hour}, kind: KindAccessTokens, want: storage.TrustExpiring, until: hour.Add(DefaultClockSkew), basis: BoundByAccessTokenExp},
@@ -99,7 +99,7 @@ func TestBoundsOfEachEntryKind(t *testing.T) {
 			if tt.adjust != nil {
 				tt.adjust(&termination)
 			}
-			entry := mustEntry(t, Plan(e, termination).Report, tt.kind)
+			entry := mustEntry(t, Plan(e, termination, t0).Report, tt.kind)
 			if entry.Trust != tt.want || !entry.ExpiresAt.Equal(tt.until) || entry.BoundBy != tt.basis {
 				t.Errorf("got %s until %v by %s, want %s until %v by %s", entry.Trust, entry.ExpiresAt, entry.BoundBy, tt.want, tt.until, tt.basis)
 			}
@@ -113,7 +113,7 @@ func TestPlannedDelivery(t *testing.T) {
 	termination := newTermination(storage.Metadata{BackchannelLogoutURI: uri, FrontchannelLogoutURI: "https://rp.example/fcl", IDTokenSignedResponseAlg: "ES256", LogoutTokenTyp: "JWT",
 		LogoutTokenClaims: "sid"}, storage.TokenExpiry{})
 	termination.Clients["rp"].Disabled = true
-	plan := Plan(e, termination)
+	plan := Plan(e, termination, t0)
 	if len(plan.Deliveries) != 1 {
 		t.Fatalf("got %d deliveries, want 1: one for each client and sid, whatever channels it has", len(plan.Deliveries))
 	}
@@ -132,7 +132,7 @@ func TestPlannedDelivery(t *testing.T) {
 func TestGivesUpWhenTheBoundHasPassed(t *testing.T) {
 	for lease, want := range map[time.Duration]time.Duration{15 * time.Minute: 16 * time.Minute, 72 * time.Hour: 72*time.Hour + time.Minute, -time.Hour: time.Minute} {
 		termination := newTermination(storage.Metadata{BackchannelLogoutURI: "https://rp.example/", SessionExpiry: 1}, storage.TokenExpiry{SessionExpiry: t0.Add(lease)})
-		if got := Plan(&Terminator{}, termination).Deliveries[0].GiveUpAt.Sub(t0); got != want {
+		if got := Plan(&Terminator{}, termination, t0).Deliveries[0].GiveUpAt.Sub(t0); got != want {
 			t.Errorf("lease of %v: got %v, want %v", lease, got, want)
 		}
 	}
@@ -155,7 +155,7 @@ func TestLateJoinerGetsTwoDeliveries(t *testing.T) {
 	for _, tt := range tests {
 		termination := newTermination(storage.Metadata{BackchannelLogoutURI: "https://rp.example/", Renotify: tt.tell}, storage.TokenExpiry{LastIDToken: t0.Add(-tt.issued)})
 		termination.Session.ClientSessions[0].Joined = t0.Add(-tt.joined)
-		plan := Plan(&Terminator{}, termination)
+		plan := Plan(&Terminator{}, termination, t0)
 		if len(plan.Deliveries) != tt.want {
 			t.Errorf("%s: got %d deliveries, want %d", tt.name, len(plan.Deliveries), tt.want)
 			continue
@@ -174,7 +174,7 @@ func TestExpiryCanBeSilent(t *testing.T) {
 		termination := newTermination(storage.Metadata{BackchannelLogoutURI: "https://rp.example/"}, storage.TokenExpiry{})
 		termination.Cause.Reason = reason
 		silent := reason != storage.ReasonAdmin
-		plan := Plan(&Terminator{SilentExpiry: true}, termination)
+		plan := Plan(&Terminator{SilentExpiry: true}, termination, t0)
 		if silent != (len(plan.Deliveries) == 0) || silent != (mustEntry(t, plan.Report, KindClientSession).Delivery == storage.DeliveryNone) {
 			t.Errorf("%s: got %d deliveries", reason, len(plan.Deliveries))
 		}
@@ -184,7 +184,7 @@ func TestExpiryCanBeSilent(t *testing.T) {
 func TestOfflineAccessIsListedApart(t *testing.T) {
 	termination := newTermination(storage.Metadata{}, storage.TokenExpiry{Opaque: t0.Add(time.Hour)})
 	termination.RemainingOffline = []storage.Grant{{ID: "a", Client: "rp"}, {ID: "b", Client: "rp"}}
-	r := Plan(&Terminator{}, termination).Report
+	r := Plan(&Terminator{}, termination, t0).Report
 	if entry := mustEntry(t, r, KindOfflineAccess); entry.Trust != storage.TrustUnknown || entry.BoundBy != BoundByOfflineAccess || len(r.Entries) != 3 {
 		t.Errorf("got %+v, want one row that says it lives on", r.Entries)
 	}
@@ -192,7 +192,7 @@ func TestOfflineAccessIsListedApart(t *testing.T) {
 		t.Errorf("got %+v, want offline access named and in no number", got)
 	}
 	termination.RemainingOffline, termination.Grants = nil, termination.RemainingOffline
-	if entry := mustEntry(t, Plan(&Terminator{}, termination).Report, KindOfflineAccess); entry.Trust != storage.TrustRevoked {
+	if entry := mustEntry(t, Plan(&Terminator{}, termination, t0).Report, KindOfflineAccess); entry.Trust != storage.TrustRevoked {
 		t.Errorf("ended too: got %+v, want closed", entry)
 	}
 }
@@ -206,7 +206,7 @@ func TestReportIDsSortByTime(t *testing.T) {
 			termination := newTermination(storage.Metadata{BackchannelLogoutURI: "https://rp.example/bcl"}, storage.TokenExpiry{})
 			termination.EndedAt, termination.Session.ID = at, id
 			termination.Session.ClientSessions = append(termination.Session.ClientSessions, storage.ClientSession{Client: "rp", SID: "another"})
-			plan := Plan(&Terminator{}, termination)
+			plan := Plan(&Terminator{}, termination, t0)
 			ids := []string{plan.Report.ID}
 			for _, d := range plan.Deliveries {
 				ids = append(ids, d.ID)

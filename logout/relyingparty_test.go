@@ -83,7 +83,7 @@ func drawScenario(t *rapid.T) scenario {
 		p.network = rapid.SliceOfN(rapid.SampledFrom([]string{"ok", "lost", "answer lost", "500", "400", "404", "202", "slow", "hang"}), 1, 6).Draw(t, "network")
 		s.parties = append(s.parties, p)
 	}
-	s.commit = duration("commit", 0, CommitAllowance-time.Millisecond)
+	s.commit = duration("commit", 0, 10*time.Second)
 	for range rapid.IntRange(0, 3).Draw(t, "crashes") {
 		s.crashes = append(s.crashes, duration("crash", 0, 2*time.Minute))
 	}

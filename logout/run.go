@@ -78,19 +78,25 @@ func (t *Terminator) Run(ctx context.Context) {
 	}
 }
 
-// continueBulkLogouts ends one page of each unfinished mass ending and says whether there was any.
+// continueBulkLogouts ends one page of each unfinished bulk logout and reports whether there was any.
 func (t *Terminator) continueBulkLogouts(ctx context.Context) (moreBulk bool, err error) {
 	bulkLogouts, err := t.Store.ListBulkLogouts(ctx)
 	if err != nil {
 		return true, err
 	}
+	listedAt := t.Now() // the first commit of each, by which all of it took effect, is visible by now
 	for _, bulk := range bulkLogouts {
 		if !bulk.Finished.IsZero() {
 			continue
 		}
 		moreBulk = true
-		if _, _, err := t.endPage(ctx, storage.EndRequest{Selector: bulk.Selector, Cause: bulk.Cause}, bulk.StartedAt); err != nil {
+		enforcedBy := t.enforcedBy.get(bulk.Cause.ID, listedAt)
+		page, err := t.endPage(ctx, storage.EndRequest{Selector: bulk.Selector, Cause: bulk.Cause}, bulk.StartedAt, enforcedBy)
+		if err != nil {
 			return true, err
+		}
+		if !page.more {
+			t.enforcedBy.forget(bulk.Cause.ID)
 		}
 	}
 	return moreBulk, nil

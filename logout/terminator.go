@@ -5,7 +5,6 @@ import (
 	"crypto/rand"
 	"fmt"
 	"log/slog"
-	"slices"
 	"sync"
 	"time"
 
@@ -42,8 +41,9 @@ type Terminator struct {
 	Log             *slog.Logger                                        // nil: slog.Default
 	Observer        Observer
 
-	once    sync.Once
-	wakeRun chan struct{} // a mass ending has more pages
+	once       sync.Once
+	wakeRun    chan struct{} // a bulk logout has more pages
+	enforcedBy enforcedTimes // of bulk logouts with more pages
 }
 
 // Result is what an ending did. What it says is durable.
@@ -69,22 +69,21 @@ func (t *Terminator) End(ctx context.Context, req storage.EndRequest) (Result, e
 	}
 	ctx = context.WithoutCancel(ctx)
 	at := t.Now().UTC().Truncate(time.Millisecond)
-	terminations, more, err := t.endPage(ctx, req, at)
-	if more || err != nil { // an error may hide a commit, and with it further pages
+	page, err := t.endPage(ctx, req, at, time.Time{})
+	if page.more {
+		t.enforcedBy.set(req.Cause.ID, page.committedAt)
+	}
+	if page.more || err != nil { // an error may hide a commit, and with it further pages
 		t.signalRun()
 	}
 	if err != nil {
 		return Result{}, err
 	}
-	committedAt := t.Now()
-	if committedAt.Sub(at) > CommitAllowance {
-		t.extendCachedBounds(ctx, terminations, committedAt)
-	}
-	if err := t.endBegunDuringCommit(ctx, req, committedAt.UTC().Truncate(time.Millisecond)); err != nil {
+	if err := t.endBegunDuringCommit(ctx, req, page.committedAt.UTC().Truncate(time.Millisecond)); err != nil {
 		return Result{}, err
 	}
-	result := Result{CauseID: req.Cause.ID, EndedAt: at, Terminations: terminations, More: more, issuer: t.Issuer}
-	for _, termination := range terminations {
+	result := Result{CauseID: req.Cause.ID, EndedAt: at, Terminations: page.terminations, More: page.more, issuer: t.Issuer}
+	for _, termination := range page.terminations {
 		result.ReportIDs = append(result.ReportIDs, reportID(termination))
 	}
 	return result, nil
@@ -103,18 +102,26 @@ func (t *Terminator) endBegunDuringCommit(ctx context.Context, req storage.EndRe
 		return nil
 	}
 	req.Cause.ID, req.Change = rand.Text(), storage.Change{}
-	_, more, err := t.endPage(ctx, req, committedAt)
-	if more || err != nil {
+	page, err := t.endPage(ctx, req, committedAt, time.Time{})
+	if page.more || err != nil {
 		t.signalRun()
 	}
 	return err
 }
 
-// endPage is the only call of EndSessions.
-func (t *Terminator) endPage(ctx context.Context, req storage.EndRequest, at time.Time) ([]storage.Termination, bool, error) {
-	reports := map[string]*storage.Report{} // as they were written; a plan that is made twice has the same
+// endedPage is the result of one call of EndSessions.
+type endedPage struct {
+	terminations []storage.Termination
+	more         bool      // further pages remain
+	committedAt  time.Time // when the call returned
+}
+
+// endPage is the only call of EndSessions. enforcedBy is known for the later pages of a bulk logout, which took effect with its first
+// commit; it is zero otherwise.
+func (t *Terminator) endPage(ctx context.Context, req storage.EndRequest, at, enforcedBy time.Time) (endedPage, error) {
+	reports := map[string]*storage.Report{} // as they were written; a plan that is made twice is the same
 	terminations, more, err := t.Store.EndSessions(ctx, req, at, t.pageSize(), func(termination storage.Termination) storage.Plan {
-		p := Plan(t, termination)
+		p := Plan(t, termination, enforcedByCause(termination, req.Cause, enforcedBy))
 		reports[p.Report.ID] = p.Report
 		return p
 	})
@@ -123,39 +130,20 @@ func (t *Terminator) endPage(ctx context.Context, req storage.EndRequest, at tim
 		t.Wake()
 	}
 	if err != nil {
-		return nil, false, fmt.Errorf("end sessions: %w", err)
+		return endedPage{}, fmt.Errorf("end sessions: %w", err)
 	}
+	page := endedPage{terminations, more, t.Now()}
+	var tightened sync.WaitGroup // together, so that they share a commit
+	for _, termination := range terminations {
+		if enforcedByCause(termination, req.Cause, enforcedBy).IsZero() {
+			t.tightenCachedBounds(ctx, &tightened, termination, reports[reportID(termination)], page.committedAt)
+		}
+	}
+	tightened.Wait()
 	for _, termination := range terminations {
 		t.logTermination(ctx, termination, reports[reportID(termination)])
 	}
-	return terminations, more, nil
-}
-
-// extendCachedBounds corrects what was promised about cached answers where the commit took longer than [Visibility]: a resource server may have asked
-// until then. Nobody has been told of the ending yet. The corrections are made together, so that they share a commit.
-func (t *Terminator) extendCachedBounds(ctx context.Context, terminations []storage.Termination, committedAt time.Time) {
-	var wg sync.WaitGroup
-	defer wg.Wait()
-	for _, termination := range terminations {
-		id := reportID(termination)
-		termination.EndedAt = committedAt
-		entries := slices.DeleteFunc(reportEntries(termination, t.Lifetimes), func(entry storage.ReportEntry) bool { return entry.BoundBy != BoundByIntrospectionCache })
-		if len(entries) == 0 {
-			continue
-		}
-		wg.Go(func() {
-			err := t.Store.UpdateReport(ctx, id, func(r *storage.Report) {
-				for _, corrected := range entries {
-					if current := r.Entry(corrected.Kind, corrected.Client); current != nil && corrected.ExpiresAt.After(current.ExpiresAt) {
-						current.Trust, current.ExpiresAt, current.BoundBy = corrected.Trust, corrected.ExpiresAt, corrected.BoundBy
-					}
-				}
-			})
-			if err != nil {
-				t.log().ErrorContext(ctx, "bound of cached answers not corrected", "report", id, "committed", committedAt, "err", err)
-			}
-		})
-	}
+	return page, nil
 }
 
 // logTermination tells log and metrics of something that ended.

@@ -64,15 +64,20 @@ type Metadata struct {
 // Client is a relying party.
 type Client struct {
 	Metadata
-	SecretHash        Hash      `json:"secret_hash,omitzero"`        // of the client_secret
-	SecretWrapped     []byte    `json:"secret_wrapped,omitempty"`    // the secret itself, wrapped, where client_secret_jwt needs it
-	RegistrationToken Hash      `json:"registration_token,omitzero"` // RFC 7592 registration access token
-	Dynamic           bool      `json:"dynamic,omitempty"`           // registered by RFC 7591
-	SectorHost        string    `json:"sector_host,omitempty"`       // pairwise: the host that subjects are computed for (Core §8.1)
-	Disabled          bool      `json:"disabled,omitempty"`          //
-	Created           time.Time `json:"created"`                     //
-	Updated           time.Time `json:"updated"`                     //
-	Revision          uint64    `json:"revision"`                    // counts writes; 0 is a client not stored yet. None comes again when a client is removed and added anew
+	SecretHash        Hash   `json:"secret_hash,omitzero"`        // of the client_secret
+	SecretWrapped     []byte `json:"secret_wrapped,omitempty"`    // the secret itself, wrapped, where client_secret_jwt needs it
+	RegistrationToken Hash   `json:"registration_token,omitzero"` // RFC 7592 registration access token
+	Dynamic           bool   `json:"dynamic,omitempty"`           // registered by RFC 7591
+	SectorHost        string `json:"sector_host,omitempty"`       // pairwise: the host that subjects are computed for (Core §8.1)
+	Disabled          bool   `json:"disabled,omitempty"`          //
+
+	// IntrospectionCachedUntil is when resource servers have discarded the introspection answers that they got before introspection_cache
+	// was lowered; zero if it never was.
+	IntrospectionCachedUntil time.Time `json:"introspection_cached_until,omitzero"`
+
+	Created  time.Time `json:"created"`  //
+	Updated  time.Time `json:"updated"`  //
+	Revision uint64    `json:"revision"` // counts writes; 0 is a client not stored yet. None comes again when a client is removed and added anew
 }
 
 // Clients keeps relying parties. Disabling and removal end memberships and therefore go through EndSessions. The returned

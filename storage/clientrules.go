@@ -4,6 +4,7 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"time"
 )
 
 // The rules in this file say what a client may do, by its metadata alone. Callers ask at each use and not only when something is issued:
@@ -136,6 +137,16 @@ func (c *Client) EndsSessionFromBackend() bool { return c.BackendLogout == "sess
 
 // UsesPairwiseSubjects reports whether the client knows users by subjects that other sectors do not see (Core §8.1).
 func (c *Client) UsesPairwiseSubjects() bool { return c.SubjectType == "pairwise" }
+
+// SetMetadata replaces the client's metadata. Introspection answers from before at are cached for as long as the client declared then.
+func (c *Client) SetMetadata(m Metadata, at time.Time) {
+	if m.IntrospectionCache < c.IntrospectionCache {
+		if until := at.Add(time.Duration(c.IntrospectionCache) * time.Second); until.After(c.IntrospectionCachedUntil) {
+			c.IntrospectionCachedUntil = until
+		}
+	}
+	c.Metadata, c.SectorHost, c.Updated = m, m.Sector(), at
+}
 
 // Sector is the host that pairwise subjects are computed for (Core §8.1): that of sector_identifier_uri, or else the one host that all
 // redirect URIs share. It is empty for public subjects and where the redirect URIs have several hosts or none.

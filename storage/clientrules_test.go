@@ -3,6 +3,7 @@ package storage
 import (
 	"slices"
 	"testing"
+	"time"
 )
 
 func client(m Metadata) *Client { return &Client{Metadata: m} }
@@ -139,5 +140,22 @@ func TestClientsLogoutScopeCountsBeforeTheDeployments(t *testing.T) {
 		if got := client(Metadata{}).LogoutScopeOr(scope); got != scope {
 			t.Errorf("deployment's %q: got %q", scope, got)
 		}
+	}
+}
+
+func TestLoweredIntrospectionCacheCountsForLaterAnswersOnly(t *testing.T) {
+	at := time.Date(2026, 11, 21, 10, 0, 0, 0, time.UTC)
+	c := client(Metadata{IntrospectionCache: 300})
+	c.SetMetadata(Metadata{IntrospectionCache: 10}, at)
+	if want := at.Add(300 * time.Second); !c.IntrospectionCachedUntil.Equal(want) {
+		t.Errorf("lowered from 300 to 10: got %v, want %v", c.IntrospectionCachedUntil, want)
+	}
+	c.SetMetadata(Metadata{}, at.Add(time.Minute))
+	if want := at.Add(300 * time.Second); !c.IntrospectionCachedUntil.Equal(want) {
+		t.Errorf("lowered again from 10 to 0: got %v, want %v: the answers of before the first change are still there", c.IntrospectionCachedUntil, want)
+	}
+	c.SetMetadata(Metadata{IntrospectionCache: 60}, at.Add(2*time.Minute))
+	if want := at.Add(300 * time.Second); !c.IntrospectionCachedUntil.Equal(want) {
+		t.Errorf("raised: got %v, want %v", c.IntrospectionCachedUntil, want)
 	}
 }

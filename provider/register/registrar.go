@@ -69,7 +69,7 @@ func (r *Registrar) buildClient(ctx context.Context, c storage.Client, m storage
 	if len(problems) > 0 {
 		return storage.Client{}, "", problems
 	}
-	c.Metadata, c.SectorHost, c.Updated = m, m.Sector(), now
+	c.SetMetadata(m, now)
 	secret, err = r.setSecret(&c, secret)
 	return c, secret, err
 }

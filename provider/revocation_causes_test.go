@@ -87,28 +87,36 @@ var causes = []terminationCause{
 		p := h.laptop.Get(providertest.AuthorizeURL("ledger", "prompt", "select_account"))
 		h.laptop.Submit(h.laptop.Get(p.Link("other-account")), "username", "bob", "password", providertest.Password)
 	}, nil},
-	{"password changed", storage.ReasonPasswordChange, "xx xp x xx~ x ++ x+ x x", sessionClients, func(h *scenario) {
+	{"password changed", storage.ReasonPasswordChange, "xx xp x xx~ x xx x+ x x", sessionClients, func(h *scenario) {
 		h.changePassword(h.phone, "others")
 	}, nil},
-	{"password changed, this session too", storage.ReasonPasswordChange, "xx xp x xx~ x ++ xx x x", allClients, func(h *scenario) {
+	{"password changed, this session too", storage.ReasonPasswordChange, "xx xp x xx~ x xx xx x x", allClients, func(h *scenario) {
 		h.changePassword(h.phone, "")
 	}, func(c *provider.Config) { c.Logout.PasswordChange = "all" }},
-	{"password set by the administrator", storage.ReasonPasswordChange, "xx xp x xx~ x ++ xx x x", allClients, func(h *scenario) {
+	{"password set by the administrator", storage.ReasonPasswordChange, "xx xp x xx~ x xx xx x x", allClients, func(h *scenario) {
 		h.password = "a new long password"
 		h.MustAdmin(http.MethodPost, "/users/alice/password", `{"password":"a new long password"}`)
 	}, nil},
-	{"password reset by a link", storage.ReasonPasswordReset, "xx xp x xx~ x ++ xx x x", allClients, func(h *scenario) {
+	{"password reset by a link", storage.ReasonPasswordReset, "xx xp x xx~ x xx xx x x", allClients, func(h *scenario) {
 		h.password = "a new long password"
 		b := h.Browser()
 		b.Submit(b.Get(h.reset), "new-password", h.password, "repeat-password", h.password)
 	}, nil},
-	{"e-mail address changed", storage.ReasonEmailChange, sessionEnded, sessionClients, func(h *scenario) {
+	{"password changed, background access kept", storage.ReasonPasswordChange, "xx xp x xx~ x ++ x+ x x", sessionClients, func(h *scenario) {
+		h.changePassword(h.phone, "others", "keep-background", "on")
+	}, nil},
+	{"password reset by a link, background access kept", storage.ReasonPasswordReset, "xx xp x xx~ x ++ xx x x", allClients, func(h *scenario) {
+		h.password = "a new long password"
+		b := h.Browser()
+		b.Submit(b.Get(h.reset), "new-password", h.password, "repeat-password", h.password, "keep-background", "on")
+	}, nil},
+	{"e-mail address changed", storage.ReasonEmailChange, "xx xp x xx~ x xx x+ x x", sessionClients, func(h *scenario) {
 		h.changeEmail(h.phone, "others")
 	}, nil},
-	{"e-mail address changed, this session too", storage.ReasonEmailChange, allSessionsEnded, allClients, func(h *scenario) {
+	{"e-mail address changed, this session too", storage.ReasonEmailChange, "xx xp x xx~ x xx xx x x", allClients, func(h *scenario) {
 		h.changeEmail(h.phone, "all")
 	}, nil},
-	{"“this wasn’t me”", storage.ReasonNotMe, sessionEnded, sessionClients, func(h *scenario) {
+	{"“this wasn’t me”", storage.ReasonNotMe, "xx xp x xx~ x xx x+ x x", sessionClients, func(h *scenario) {
 		h.phone.Submit(h.phone.Get("/account"), "not-me", h.phone.Get("/account").Buttons("not-me")[0])
 	}, nil},
 	{"administrator: one session", storage.ReasonAdmin, sessionEnded, sessionClients, func(h *scenario) {
@@ -200,12 +208,13 @@ func (h *scenario) reuseRefreshToken(client string, j *grantedTokens) {
 	}
 }
 
-func (h *scenario) changePassword(b *providertest.Browser, extent string) {
+func (h *scenario) changePassword(b *providertest.Browser, extent string, more ...string) {
 	h.t.Helper()
 	fields := []string{"current-password", h.password, "new-password", "a new long password", "repeat-password", "a new long password"}
 	if extent != "" {
 		fields = append(fields, "scope", extent)
 	}
+	fields = append(fields, more...)
 	h.password = "a new long password"
 	if p := b.Submit(b.Get("/account/security"), fields...); p.Status != http.StatusOK {
 		h.t.Fatalf("got %d from a change of password:\n%s", p.Status, p.Body)

@@ -65,6 +65,7 @@ type Change struct {
 	WithdrawConsent *Consent // Subject and Client name it
 	NewSession      *Session // a new session that begins in the same instant (someone else signed in on this browser)
 	UseLink         Hash     // a one-time link that this uses; ErrSpent if it is gone
+	RemoveLinks     string   // subject: all open one-time links of this user are removed
 	Events          []Event  // audit lines beyond those of the endings themselves
 }
 
@@ -73,6 +74,13 @@ type EndRequest struct {
 	Selector Selector
 	Cause    Cause
 	Change   Change
+}
+
+// SecureUser extends a request that ends sessions of a user: it also ends what another person could hold who acted as the user, which is every open
+// one-time link and, unless keepOffline is set, all offline access.
+func (r *EndRequest) SecureUser(subject string, keepOffline bool) {
+	r.Change.RemoveLinks = subject
+	r.Selector.IncludeOffline = !keepOffline
 }
 
 // Termination is one session, one membership or one grant that ended, as it was in the transaction that ended it. A membership that a mass ending under

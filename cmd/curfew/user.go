@@ -132,24 +132,24 @@ func (p *program) userSet() *cobra.Command {
 }
 
 func (p *program) userSetPassword() *cobra.Command {
-	var fromStdin, offline bool
+	var fromStdin, keepOffline bool
 	cmd := &cobra.Command{
 		Use:   "set-password NAME",
-		Short: "Set a user's password, which ends the user's sessions",
+		Short: "Set a user's password, which ends the user's sessions and offline access",
 		Args:  cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			secret, err := p.readPassword(fromStdin)
 			if err != nil {
 				return err
 			}
-			change := admin.PasswordChange{Password: secret, IncludeOffline: offline}
+			change := admin.PasswordChange{Password: secret, KeepOffline: keepOffline}
 			return p.endAndShow(cmd.Context(), func(ctx context.Context, c *admin.Client) (admin.TerminationResult, error) {
 				return c.SetPassword(ctx, args[0], change)
 			})
 		},
 	}
 	cmd.Flags().BoolVar(&fromStdin, "password-stdin", false, "read the password from stdin")
-	cmd.Flags().BoolVar(&offline, "offline", false, "end offline access too")
+	cmd.Flags().BoolVar(&keepOffline, "keep-offline", false, "keep offline access, which ends otherwise")
 	return cmd
 }
 

@@ -52,7 +52,8 @@ func (h *Handler) renderReset(w http.ResponseWriter, r *http.Request, user stora
 	return nil
 }
 
-// Reset is POST /reset/{link}: the link is used, the password set and every session ended in one transaction.
+// Reset is POST /reset/{link}: in one transaction the link is used, the password set, and every session and, unless the user keeps it,
+// background access ended.
 func (h *Handler) Reset(w http.ResponseWriter, r *http.Request) error {
 	user, err := h.linkUser(r)
 	if err != nil {
@@ -88,7 +89,9 @@ func (h *Handler) Reset(w http.ResponseWriter, r *http.Request) error {
 	cause := storage.Cause{Reason: storage.ReasonPasswordReset, By: "user:" + user.Subject, Address: h.Site.ClientAddress(r)}
 	change := storage.Change{User: &user, UseLink: storage.HashOf(r.PathValue("link")),
 		Events: []storage.Event{{At: now, Kind: "user.password", By: cause.By, Subject: user.Subject, Address: cause.Address}}}
-	outcome, err := h.Terminator.End(r.Context(), storage.EndRequest{Selector: storage.Selector{Subject: user.Subject}, Cause: cause, Change: change})
+	req := storage.EndRequest{Selector: storage.Selector{Subject: user.Subject}, Cause: cause, Change: change}
+	req.SecureUser(user.Subject, form.Get(fieldKeepBackground) != "")
+	outcome, err := h.Terminator.End(r.Context(), req)
 	if err != nil {
 		return err
 	}

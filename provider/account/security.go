@@ -3,6 +3,7 @@ package account
 import (
 	"errors"
 	"net/http"
+	"net/url"
 
 	"github.com/curfew-id/curfew/provider/authn"
 	"github.com/curfew-id/curfew/provider/password"
@@ -71,7 +72,7 @@ func (h *Handler) ChangePassword(w http.ResponseWriter, r *http.Request) error {
 	}
 	user := authentication.User
 	user.Password, user.Updated = hash, h.Site.Now()
-	return h.changeUser(w, r, v, authentication, user, form.Get("scope"), storage.ReasonPasswordChange, "user.password", "password")
+	return h.changeUser(w, r, v, authentication, user, form, storage.ReasonPasswordChange, "user.password", "password")
 }
 
 // ChangeEmail is POST /account/email.
@@ -106,24 +107,34 @@ func (h *Handler) ChangeEmail(w http.ResponseWriter, r *http.Request) error {
 	}
 	user := authentication.User
 	user.Email, user.EmailVerified, user.Updated = email, false, h.Site.Now()
-	return h.changeUser(w, r, v, authentication, user, form.Get("scope"), storage.ReasonEmailChange, "user.email", "email")
+	return h.changeUser(w, r, v, authentication, user, form, storage.ReasonEmailChange, "user.email", "email")
 }
 
-// changeUser stores the user and ends sessions in one transaction. Where this session lives on, it gets a new secret.
-func (h *Handler) changeUser(w http.ResponseWriter, r *http.Request, v viewer, authentication authn.Authentication, user storage.User, scope string, reason storage.Reason, eventKind, notice string) error {
+// fieldKeepBackground is a ticked box of the forms that change a password or an e-mail address: background access stays.
+const fieldKeepBackground = "keep-background"
+
+// changeUser stores the user and ends sessions in one transaction, and with them what another person could hold. If this session stays
+// active, it gets a new secret.
+func (h *Handler) changeUser(w http.ResponseWriter, r *http.Request, v viewer, authentication authn.Authentication, user storage.User, form url.Values, reason storage.Reason, eventKind, notice string) error {
 	cause := h.cause(r, v, reason)
 	now := h.Site.Now()
 	event := storage.Event{At: now, Kind: eventKind, By: cause.By, Subject: user.Subject, Address: cause.Address}
-	change := storage.Change{User: &user, Events: []storage.Event{event}}
-	endAll := scope == string(templates.ScopeAll) || scope == "" && h.Policy.PasswordChangeEndsAll()
-	if endAll {
-		return h.endAndRender(w, r, v, storage.ScopeAll, storage.EndRequest{Selector: storage.Selector{Subject: user.Subject}, Cause: cause, Change: change})
+	req := storage.EndRequest{
+		Selector: storage.Selector{Subject: user.Subject},
+		Cause:    cause,
+		Change:   storage.Change{User: &user, Events: []storage.Event{event}},
+	}
+	req.SecureUser(user.Subject, form.Get(fieldKeepBackground) != "")
+	scope := form.Get("scope")
+	if scope == string(templates.ScopeAll) || scope == "" && h.Policy.PasswordChangeEndsAll() {
+		return h.endAndRender(w, r, v, storage.ScopeAll, req)
 	}
 	// The new secret comes first: if the change then fails, nothing has changed and the browser still has its session.
 	if err := h.renewSession(w, r, v.session, authentication); err != nil {
 		return err
 	}
-	if _, err := h.Terminator.End(r.Context(), storage.EndRequest{Selector: storage.Selector{Subject: user.Subject, Except: v.session.ID}, Cause: cause, Change: change}); err != nil {
+	req.Selector.Except = v.session.ID
+	if _, err := h.Terminator.End(r.Context(), req); err != nil {
 		return err
 	}
 	h.redirectWithNotice(w, "/account/security", notice)

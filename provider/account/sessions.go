@@ -136,11 +136,14 @@ func (h *Handler) endSelected(w http.ResponseWriter, r *http.Request, v viewer, 
 		h.redirectWithNotice(w, path, "over")
 		return nil
 	}
-	sel := storage.Selector{Sessions: ids}
-	if slices.Contains(ids, v.session.ID) {
-		return h.endAndRender(w, r, v, storage.ScopeSession, storage.EndRequest{Selector: sel, Cause: h.cause(r, v, reason)})
+	req := storage.EndRequest{Selector: storage.Selector{Sessions: ids}, Cause: h.cause(r, v, reason)}
+	if reason == storage.ReasonNotMe {
+		req.SecureUser(v.user.Subject, false)
 	}
-	return h.endAndReport(w, r, v, storage.EndRequest{Selector: sel, Cause: h.cause(r, v, reason)}, path, notice)
+	if slices.Contains(ids, v.session.ID) {
+		return h.endAndRender(w, r, v, storage.ScopeSession, req)
+	}
+	return h.endAndReport(w, r, v, req, path, notice)
 }
 
 // endAndRender ends sessions, this browser's among them, and answers with the signed-out page.

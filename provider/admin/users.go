@@ -34,9 +34,9 @@ type UserList struct {
 
 // PasswordChange sets a password.
 type PasswordChange struct {
-	Password       string `json:"password"`
-	ExceptSession  string `json:"except,omitempty"`  // the id of a session that lives on; all others of the user end
-	IncludeOffline bool   `json:"offline,omitempty"` // offline access ends too
+	Password      string `json:"password"`
+	ExceptSession string `json:"except,omitempty"`       // the id of a session that lives on; all others of the user end
+	KeepOffline   bool   `json:"keep_offline,omitempty"` // offline access stays; by default it ends too
 }
 
 // ResetLink is a one-time link that sets a new password. It is shown once.
@@ -153,7 +153,8 @@ func (a *api) showUser(w http.ResponseWriter, r *http.Request) error {
 	return writeJSON(w, http.StatusOK, toUser(u))
 }
 
-// changeUser merges the body into the record (RFC 7396). A new e-mail address ends the person's sessions: it is a way in.
+// changeUser merges the body into the record (RFC 7396). A new e-mail address ends the user's sessions, offline access and open links,
+// because the old address was a way to sign in.
 func (a *api) changeUser(w http.ResponseWriter, r *http.Request) error {
 	members, err := readObject(w, r)
 	if err != nil {
@@ -181,7 +182,9 @@ func (a *api) changeUser(w http.ResponseWriter, r *http.Request) error {
 		}
 		return writeJSON(w, http.StatusOK, toUser(u))
 	}
-	if _, err := a.terminate(ctx, storage.Selector{Subject: u.Subject}, storage.ReasonEmailChange, storage.Change{User: &u}, "user.changed"); err != nil {
+	req := storage.EndRequest{Selector: storage.Selector{Subject: u.Subject}, Change: storage.Change{User: &u}}
+	req.SecureUser(u.Subject, false)
+	if _, err := a.terminate(ctx, req.Selector, storage.ReasonEmailChange, req.Change, "user.changed"); err != nil {
 		return err
 	}
 	return writeJSON(w, http.StatusOK, toUser(u))
@@ -207,8 +210,12 @@ func (a *api) setPassword(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	u.Updated = a.Now()
-	sel := storage.Selector{Subject: u.Subject, Except: storage.SessionID(change.ExceptSession), IncludeOffline: change.IncludeOffline}
-	result, err := a.terminate(ctx, sel, storage.ReasonPasswordChange, storage.Change{User: &u}, "user.password")
+	req := storage.EndRequest{
+		Selector: storage.Selector{Subject: u.Subject, Except: storage.SessionID(change.ExceptSession)},
+		Change:   storage.Change{User: &u},
+	}
+	req.SecureUser(u.Subject, change.KeepOffline)
+	result, err := a.terminate(ctx, req.Selector, storage.ReasonPasswordChange, req.Change, "user.password")
 	if err != nil {
 		return err
 	}

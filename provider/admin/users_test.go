@@ -103,9 +103,9 @@ func TestWhatChangesAnAccountEndsItsSessionsInTheSameTransaction(t *testing.T) {
 		kind                     string
 		grants                   string
 	}{
-		{"new password", "POST", "/users/ada/password", password, storage.ReasonPasswordChange, "user.password", "s1 offline mail"},
-		{"new password, offline access too", "POST", "/users/ada/password", `{"offline":true,"password":"another correct horse"}`, storage.ReasonPasswordChange, "user.password", ""},
-		{"new e-mail", "PATCH", "/users/ada", `{"email":"new@example.org"}`, storage.ReasonEmailChange, "user.changed", "s1 offline mail"},
+		{"new password", "POST", "/users/ada/password", password, storage.ReasonPasswordChange, "user.password", ""},
+		{"new password, offline access kept", "POST", "/users/ada/password", `{"keep_offline":true,"password":"another correct horse"}`, storage.ReasonPasswordChange, "user.password", "s1 offline mail"},
+		{"new e-mail", "PATCH", "/users/ada", `{"email":"new@example.org"}`, storage.ReasonEmailChange, "user.changed", ""},
 		{"disable", "POST", "/users/ada/disable", "", storage.ReasonUserDisabled, "user.disabled", ""},
 		{"remove", "DELETE", "/users/ada", "", storage.ReasonUserRemoved, "user.removed", ""},
 	} {

@@ -218,3 +218,24 @@ func TestRefreshTokensAreOfTheKindTheClientMayHold(t *testing.T) {
 		}
 	}
 }
+
+// TestOfflineAccessHasAnAbsoluteEnd: use keeps offline access from being idle, but nothing extends it beyond its absolute end.
+func TestOfflineAccessHasAnAbsoluteEnd(t *testing.T) {
+	g := newRig(t)
+	const day = 24 * time.Hour
+	g.server.Minter.Lifetimes.OfflineAbsolute = 180 * day
+	g.mustClient("mail", nil)
+	_, answer := g.mustTokens("mail", "openid offline_access")
+	for range 2 { // each within the idle time of 90 days
+		g.clock.Advance(80 * day)
+		if answer = g.refresh("mail", answer.text("refresh_token")); answer.status != http.StatusOK {
+			t.Fatalf("got %d %s, want tokens", answer.status, answer.body)
+		}
+	}
+	g.clock.Advance(20*day - 10*time.Minute)
+	last := g.refresh("mail", answer.text("refresh_token"))
+	g.mustActive("mail", last.text("access_token"), true)
+	g.clock.Advance(10 * time.Minute)
+	g.mustActive("mail", last.text("access_token"), false)
+	g.mustRefuse(g.refresh("mail", last.text("refresh_token")), 400, "invalid_grant")
+}

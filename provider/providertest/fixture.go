@@ -77,11 +77,12 @@ func MustStartOn(t testing.TB, file bolt.Options, configure func(*provider.Confi
 			RememberAbsolute: 30 * 24 * time.Hour,
 		},
 		Token: policy.Token{
-			Code:        time.Minute,
-			Opaque:      time.Hour,
-			JWT:         10 * time.Minute,
-			IDToken:     10 * time.Minute,
-			OfflineIdle: 90 * 24 * time.Hour,
+			Code:            time.Minute,
+			Opaque:          time.Hour,
+			JWT:             10 * time.Minute,
+			IDToken:         10 * time.Minute,
+			OfflineIdle:     90 * 24 * time.Hour,
+			OfflineAbsolute: 180 * 24 * time.Hour,
 		},
 	}
 	if configure != nil {

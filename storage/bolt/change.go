@@ -56,6 +56,9 @@ func (t *tx) applyChange(c storage.Change, at time.Time) {
 			t.removeLink(l)
 		}
 	}
+	if c.RemoveLinks != "" {
+		t.removeLinks(c.RemoveLinks)
+	}
 	if c.User != nil {
 		if old, ok := t.user(c.User.Subject); ok && old.Password != c.User.Password {
 			t.removeLinks(c.User.Subject) // whoever can still set another password knows an older secret

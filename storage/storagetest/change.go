@@ -119,6 +119,37 @@ var changeTests = map[string]func(*world){
 		_, err = w.OneTimeLink(w.ctx, storage.HashOf("bob"), t0)
 		w.must(err)
 	},
+	"SecuredUserHasNoLinkAndNoOfflineAccess": func(w *world) {
+		w.mustUsers("ann", "bob")
+		w.mustClients("app")
+		offline := map[string]storage.Code{}
+		for _, subject := range []string{"ann", "bob"} {
+			offline[subject] = w.mustRedeemOffline(w.mustSession("of "+subject, subject, t0), subject, "app", t0)
+		}
+		mustPutLinks := func() {
+			for _, subject := range []string{"ann", "bob"} {
+				link := storage.OneTimeLink{Hash: storage.HashOf(subject), Purpose: "reset", Subject: subject, Created: t0, Expires: after(time.Hour)}
+				w.must(w.PutOneTimeLink(w.ctx, link, storage.Event{At: t0, Kind: "link.made"}))
+			}
+		}
+		mustSecureAnn := func(at time.Time, keepOffline bool) {
+			req := storage.EndRequest{Selector: storage.Selector{Subject: "ann"}, Cause: cause("secured " + at.String())}
+			req.SecureUser("ann", keepOffline)
+			_, _, err := w.EndSessions(w.ctx, req, at, 0, noPlan)
+			w.must(err)
+			_, err = w.OneTimeLink(w.ctx, storage.HashOf("ann"), at)
+			w.mustBe(err, storage.ErrNotFound)
+			_, err = w.OneTimeLink(w.ctx, storage.HashOf("bob"), at)
+			w.must(err)
+		}
+		mustPutLinks()
+		mustSecureAnn(after(time.Second), true)
+		mustEqual(w, "offline access that was kept", w.grantActive(offline["ann"], after(time.Second)), true)
+		mustPutLinks()
+		mustSecureAnn(after(2*time.Second), false)
+		mustEqual(w, "offline access", w.grantActive(offline["ann"], after(2*time.Second)), false)
+		mustEqual(w, "offline access of another user", w.grantActive(offline["bob"], after(2*time.Second)), true)
+	},
 	"LinkIsUsedByOneEndingOnly": func(w *world) {
 		w.mustUsers("ann")
 		link := storage.HashOf("link")

@@ -14,6 +14,7 @@ import (
 type Outbox interface {
 	ClaimDeliveries(ctx context.Context, at time.Time, lease time.Duration, max int, busy func(host string, taken int) bool) ([]storage.Delivery, error)
 	RecordOutcomes(ctx context.Context, s []storage.DeliveryOutcome) (stale []string, err error)
+	RescheduleDeliveries(ctx context.Context, at time.Time) error
 	NextDelivery(ctx context.Context) (time.Time, error)
 	Delivery(ctx context.Context, id string) (storage.Delivery, error)
 	Client(ctx context.Context, id string) (*storage.Client, error)
@@ -86,11 +87,12 @@ func (d *Dispatcher) Run(ctx context.Context) {
 		}()
 	}
 	timer := time.NewTimer(0)
+	clock := &clockWatch{}
 	claimDue := false
 	for ctx.Err() == nil {
 		if room := queues.room(); claimDue && room > 0 {
 			claimDue = false
-			timer.Reset(d.claim(ctx, queues, room))
+			timer.Reset(d.claim(ctx, clock, queues, room))
 		}
 		queues.start(startAttempt)
 		select {
@@ -116,9 +118,17 @@ func (d *Dispatcher) Run(ctx context.Context) {
 	recorder.Wait()
 }
 
-// claim leases what is due and has room, and says when to look again.
-func (d *Dispatcher) claim(ctx context.Context, queues *hostQueues, room int) time.Duration {
-	claimed, err := d.Store.ClaimDeliveries(ctx, d.Now(), leaseDuration, room, queues.busy)
+// claim leases what is due and has room, and returns when to look again. Deliveries that a clock which was ahead has put off are
+// due when they would have been without that.
+func (d *Dispatcher) claim(ctx context.Context, clock *clockWatch, queues *hostQueues, room int) time.Duration {
+	now := d.Now()
+	if clock.setBack(now) {
+		if err := d.Store.RescheduleDeliveries(ctx, now); err != nil {
+			clock.last = time.Time{} // try again
+			d.logError(ctx, "correct due times after the clock was put back", err)
+		}
+	}
+	claimed, err := d.Store.ClaimDeliveries(ctx, now, leaseDuration, room, queues.busy)
 	if err != nil {
 		d.logError(ctx, "claim deliveries", err)
 		return errorPause
@@ -127,7 +137,7 @@ func (d *Dispatcher) claim(ctx context.Context, queues *hostQueues, room int) ti
 	return d.nextDue(ctx)
 }
 
-// nextDue is how long until something is due.
+// nextDue is how long until something is due, and at most leaseDuration: the clock may be put back meanwhile.
 func (d *Dispatcher) nextDue(ctx context.Context) time.Duration {
 	next, err := d.Store.NextDelivery(ctx)
 	switch {
@@ -135,10 +145,10 @@ func (d *Dispatcher) nextDue(ctx context.Context) time.Duration {
 		d.logError(ctx, "find next delivery", err)
 		return errorPause
 	case next.IsZero():
-		return leaseDuration // nothing waits; whoever writes something wakes us
+		return leaseDuration // nothing waits; what writes a delivery calls Wake
 	}
 	if wait := next.Sub(d.Now()); wait > 0 {
-		return wait
+		return min(wait, leaseDuration)
 	}
 	return hostBusyPause
 }

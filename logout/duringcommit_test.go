@@ -60,7 +60,7 @@ func TestCodeIssuedDuringConsentWithdrawalIsRevoked(t *testing.T) {
 		var code storage.Code
 		e.Store = w.beforeCommit(func() {
 			now := time.Now()
-			code = storage.Code{ID: "code", Client: "rp", Subject: "u", Session: id, SID: "another", Issued: now, Expires: now.Add(time.Minute)}
+			code = storage.Code{ID: "code", Client: "rp", Subject: "u", Session: id, SID: "another", Sequence: w.sequence(), Issued: now, Expires: now.Add(time.Minute)}
 		})
 		cause := storage.Cause{Reason: storage.ReasonConsentWithdrawn, By: "user:u"}
 		_, err := e.End(t.Context(), storage.EndRequest{Selector: storage.Selector{Subject: "u", Client: "rp", IncludeOffline: true}, Cause: cause, Change: storage.Change{WithdrawConsent: &consent}})

@@ -86,7 +86,7 @@ func (w *fixture) session(clients ...string) storage.SessionID {
 	w.t.Helper()
 	now := time.Now()
 	s := storage.Session{ID: storage.SessionID(rand.Text()), SecretHash: storage.HashOf(rand.Text()), Subject: "u", AuthTime: now, Created: now, LastActive: now,
-		IdleTimeout: 8 * time.Hour, Expires: now.Add(24 * time.Hour)}
+		IdleTimeout: 8 * time.Hour, Expires: now.Add(24 * time.Hour), Sequence: w.sequence()}
 	w.must(w.store.CreateSession(w.t.Context(), s, storage.Event{At: now, Kind: "session.created"}))
 	for _, c := range clients {
 		w.join(s.ID, c, storage.Issuance{})
@@ -94,10 +94,18 @@ func (w *fixture) session(clients ...string) storage.SessionID {
 	return s.ID
 }
 
+// sequence is the store's present sequence.
+func (w *fixture) sequence() storage.Sequence {
+	w.t.Helper()
+	n, err := w.store.Sequence(w.t.Context())
+	w.must(err)
+	return n
+}
+
 func (w *fixture) join(id storage.SessionID, client string, give storage.Issuance) storage.RedeemResult {
 	w.t.Helper()
 	now := time.Now()
-	code := storage.Code{ID: rand.Text(), Client: client, Subject: "u", Session: id, SID: rand.Text(), Issued: now, Expires: now.Add(time.Minute)}
+	code := storage.Code{ID: rand.Text(), Client: client, Subject: "u", Session: id, SID: rand.Text(), Sequence: w.sequence(), Issued: now, Expires: now.Add(time.Minute)}
 	r, err := w.store.Redeem(w.t.Context(), code, now, func(storage.Session, storage.ClientSession) (storage.Issuance, error) { return give, nil })
 	w.must(err)
 	return r

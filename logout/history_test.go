@@ -76,7 +76,7 @@ func (h *history) receive(_ context.Context, got receivedToken) (Reply, error) {
 
 func (h *history) join(id storage.SessionID, client string) {
 	now, sid := time.Now(), rand.Text()
-	code := storage.Code{ID: rand.Text(), Client: client, Subject: "u", Session: id, SID: sid, Issued: now, Expires: now.Add(time.Minute)}
+	code := storage.Code{ID: rand.Text(), Client: client, Subject: "u", Session: id, SID: sid, Sequence: h.sequence(), Issued: now, Expires: now.Add(time.Minute)}
 	r, err := h.store.Redeem(h.t.Context(), code, now, func(storage.Session, storage.ClientSession) (storage.Issuance, error) {
 		return storage.Issuance{Trust: storage.TokenExpiry{LastIDToken: now}}, nil
 	})

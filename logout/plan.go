@@ -92,10 +92,10 @@ func needsRenotification(cs storage.ClientSession, c *storage.Client, endedAt ti
 	return (c.Renotify == nil || *c.Renotify) && latest(cs.Joined, cs.TokenExpiry.LastIDToken).After(endedAt.Add(-RenotifyDelay))
 }
 
-// renotifyFrom is when the time begins that a late joiner has for creating its session: the end, or where it joined between the reading of the clock
-// and the commit, that moment. What says that it joined much later is from before the clock was put back.
+// renotifyFrom is when the time begins that a client has for creating its session: the termination, or the moment at which it
+// joined between the reading of the clock and the commit. A later one was dated by a clock that has been put back since.
 func renotifyFrom(cs storage.ClientSession, endedAt time.Time) time.Time {
-	return earliest(latest(endedAt, latest(cs.Joined, cs.TokenExpiry.LastIDToken)), endedAt.Add(storage.ClockStep))
+	return earliest(latest(endedAt, latest(cs.Joined, cs.TokenExpiry.LastIDToken)), endedAt.Add(RenotifyDelay))
 }
 
 // giveUpAt is when telling has no more use: the bound has passed; or a day has, where there is none.

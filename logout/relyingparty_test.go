@@ -121,7 +121,7 @@ func (p *relyingParty) join(w *fixture, id storage.SessionID) {
 	now := time.Now()
 	p.sid = rand.Text()
 	p.refreshToken = storage.HashOf(rand.Text())
-	code := storage.Code{ID: rand.Text(), Client: p.name, Subject: "u", Session: id, SID: p.sid, Issued: now, Expires: now.Add(time.Minute)}
+	code := storage.Code{ID: rand.Text(), Client: p.name, Subject: "u", Session: id, SID: p.sid, Sequence: w.sequence(), Issued: now, Expires: now.Add(time.Minute)}
 	r, err := w.store.Redeem(w.t.Context(), code, now, func(s storage.Session, _ storage.ClientSession) (storage.Issuance, error) {
 		give := p.issue(now, false)
 		give.Grant = storage.Grant{ID: rand.Text(), AuthTime: now, Created: now, LastUsed: now, RefreshHash: p.refreshToken, Session: s.ID}

@@ -30,14 +30,14 @@ const (
 // transactions, and only because ctx ended.
 func (t *Terminator) Run(ctx context.Context) {
 	t.signalRun() // an earlier process may have left a mass ending unfinished
-	var nextExpiry, nextCleanup, lastPage, lastNow time.Time
+	var nextExpiry, nextCleanup, lastPage time.Time
+	clock := &clockWatch{}
 	var moreExpired, moreBulk bool // there are more pages
 	for ctx.Err() == nil {
 		now := t.Now()
-		if now.Round(0).Before(lastNow) { // the clock was put back, and the store has to hear of it
+		if clock.setBack(now) { // Sweep has to learn of it
 			nextExpiry, nextCleanup = time.Time{}, time.Time{}
 		}
-		lastNow = now.Round(0) // as the clock shows it
 		var err error
 		holdBack := (moreExpired || moreBulk) && now.Sub(lastPage) < maxHold && t.outboxDelayed(ctx, now)
 		if moreExpired && !holdBack || !moreExpired && !now.Before(nextExpiry) {

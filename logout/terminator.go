@@ -14,7 +14,7 @@ import (
 // SessionStore is what an Ender needs of a store.
 type SessionStore interface {
 	EndSessions(ctx context.Context, req storage.EndRequest, at time.Time, limit int, plan func(storage.Termination) storage.Plan) ([]storage.Termination, bool, error)
-	CountTerminations(ctx context.Context, sel storage.Selector, at time.Time) (storage.TerminationCount, error)
+	CountTerminations(ctx context.Context, sel storage.Selection) (storage.TerminationCount, error)
 	ListBulkLogouts(ctx context.Context) ([]storage.BulkLogout, error)
 	NextDelivery(ctx context.Context) (time.Time, error)
 	Sweep(ctx context.Context, at time.Time, limit int) (int, error)
@@ -49,10 +49,11 @@ type Terminator struct {
 // Result is what an ending did. What it says is durable.
 type Result struct {
 	CauseID      string
-	EndedAt      time.Time             // t0
-	Terminations []storage.Termination // of a mass ending: the first page
-	ReportIDs    []string              // one for each of Ended
-	More         bool                  // further pages follow in the background; all of them are dead already
+	EndedAt      time.Time                // t0
+	Terminations []storage.Termination    // of a mass ending: the first page
+	ReportIDs    []string                 // one for each of Ended
+	More         bool                     // further pages follow in the background; all of them are revoked already
+	Count        storage.TerminationCount // of Terminations
 	issuer       string
 }
 
@@ -79,34 +80,12 @@ func (t *Terminator) End(ctx context.Context, req storage.EndRequest) (Result, e
 	if err != nil {
 		return Result{}, err
 	}
-	if err := t.endBegunDuringCommit(ctx, req, page.committedAt.UTC().Truncate(time.Millisecond)); err != nil {
-		return Result{}, err
-	}
 	result := Result{CauseID: req.Cause.ID, EndedAt: at, Terminations: page.terminations, More: page.more, issuer: t.Issuer}
 	for _, termination := range page.terminations {
+		result.Count = result.Count.Add(storage.CountTermination(termination, storage.Selection{}))
 		result.ReportIDs = append(result.ReportIDs, reportID(termination))
 	}
 	return result, nil
-}
-
-// endBegunDuringCommit ends, as of the commit of change, what began after t0 by what change has taken away since: a session by the old password, a code by
-// the consent that is withdrawn. It waited for the same commit, or was quicker, and says truly that it began later.
-func (t *Terminator) endBegunDuringCommit(ctx context.Context, req storage.EndRequest, committedAt time.Time) error {
-	switch {
-	case req.Change.WithdrawConsent != nil: // nobody can know of the codes
-	case req.Change.User != nil:
-		if n, err := t.Store.CountTerminations(ctx, req.Selector, committedAt); err != nil || n == (storage.TerminationCount{}) {
-			return err
-		}
-	default:
-		return nil
-	}
-	req.Cause.ID, req.Change = rand.Text(), storage.Change{}
-	page, err := t.endPage(ctx, req, committedAt, time.Time{})
-	if page.more || err != nil {
-		t.signalRun()
-	}
-	return err
 }
 
 // endedPage is the result of one call of EndSessions.
@@ -159,7 +138,7 @@ func (t *Terminator) logTermination(ctx context.Context, termination storage.Ter
 
 // Preview counts what an ending would end, and changes nothing.
 func (t *Terminator) Preview(ctx context.Context, sel storage.Selector) (storage.TerminationCount, error) {
-	count, err := t.Store.CountTerminations(ctx, sel, t.Now().UTC().Truncate(time.Millisecond))
+	count, err := t.Store.CountTerminations(ctx, storage.Selection{Selector: sel, At: t.Now()})
 	if err != nil {
 		return storage.TerminationCount{}, fmt.Errorf("count endings: %w", err)
 	}

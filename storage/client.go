@@ -75,17 +75,17 @@ type Client struct {
 	// was lowered; zero if it never was.
 	IntrospectionCachedUntil time.Time `json:"introspection_cached_until,omitzero"`
 
-	Created  time.Time `json:"created"`  //
-	Updated  time.Time `json:"updated"`  //
-	Revision uint64    `json:"revision"` // counts writes; 0 is a client not stored yet. None comes again when a client is removed and added anew
+	Created  time.Time `json:"created"`            //
+	Updated  time.Time `json:"updated"`            //
+	Revision uint64    `json:"revision"`           // counts writes; 0 is a client not stored yet. None comes again when a client is removed and added anew
+	Sequence Sequence  `json:"sequence,omitempty"` // of the transaction that created it; the store sets it
 }
 
 // Clients keeps relying parties. Disabling and removal end memberships and therefore go through EndSessions. The returned
 // pointers are shared and must not be changed.
 type Clients interface {
-	// PutClient stores c and adds the audit lines, in one transaction. Revision 0 creates it (ErrExists); otherwise Revision must be the stored one (ErrChanged, ErrNotFound).
-	// What a client that was disabled got before c.Updated, a code or a token without a session, does not come alive when c enables it: some of it
-	// may be younger than the ending that came with the disabling.
+	// PutClient stores c and adds the audit lines, in one transaction. Revision 0 creates it (ErrExists); otherwise Revision
+	// must be the stored one (ErrChanged, ErrNotFound).
 	PutClient(ctx context.Context, c Client, e ...Event) error
 	// RegisterClient creates c, takes one use off the initial access token with that hash, and adds the audit lines, in one transaction.
 	// ErrEnded if the token is unknown, expired or used up. A zero token is none.

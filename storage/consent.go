@@ -5,13 +5,14 @@ import (
 	"time"
 )
 
-// Consent is what a user allowed a client. It is withdrawn through EndSessions, since the client's share ends with it.
+// Consent is what a user allowed a client. It is withdrawn through EndSessions, since the user's client sessions end with it.
 type Consent struct {
-	Subject string    `json:"sub"`
-	Client  string    `json:"client"`
-	Scope   []string  `json:"scope"`
-	Claims  []string  `json:"claims,omitempty"` // asked for by name, beyond what the scopes give (Core §5.5)
-	At      time.Time `json:"at"`
+	Subject  string    `json:"sub"`
+	Client   string    `json:"client"`
+	Scope    []string  `json:"scope"`
+	Claims   []string  `json:"claims,omitempty"` // asked for by name, beyond what the scopes give (Core §5.5)
+	At       time.Time `json:"at"`
+	Sequence Sequence  `json:"sequence,omitempty"` // of the transaction that stored it; the store sets it
 }
 
 // Consents keeps consents.

@@ -6,14 +6,15 @@ import (
 	"time"
 )
 
-// Grant is what a relying party holds: bound to a session, with which it dies, or offline (Core §11), which survives it.
-// A grant with a refresh token is a family: one token is current at a time.
+// Grant is what a client holds: bound to a session and revoked with it, or offline (Core §11), which survives the session.
+// A grant with a refresh token is a family of refresh tokens, of which one is current at a time.
 type Grant struct {
 	ID           string          `json:"id"`
+	Sequence     Sequence        `json:"-"` // of the transaction that created it
 	Client       string          `json:"client"`
 	Subject      string          `json:"sub"`
 	Session      SessionID       `json:"session,omitempty"` // empty: offline
-	SID          string          `json:"sid,omitempty"`     // the membership it was given to, offline ones too
+	SID          string          `json:"sid,omitempty"`     // the client session in which it was given, of offline grants too
 	Scope        []string        `json:"scope,omitempty"`
 	Audience     []string        `json:"audience,omitempty"`
 	Claims       json.RawMessage `json:"claims,omitempty"` // the claims request parameter (Core §5.5)
@@ -22,19 +23,19 @@ type Grant struct {
 	ACR          string          `json:"acr,omitempty"`
 	Created      time.Time       `json:"created"`
 	LastUsed     time.Time       `json:"last_used"`
-	IdleTimeout  time.Duration   `json:"idle_timeout,omitempty"` // offline: dead this long after LastUsed; 0: no idle limit
-	Expires      time.Time       `json:"expires_at,omitzero"`    // zero: only Idle limits it
+	IdleTimeout  time.Duration   `json:"idle_timeout,omitempty"` // offline: it expires this long after LastUsed; 0: no idle limit
+	Expires      time.Time       `json:"expires_at,omitzero"`    // zero: only IdleTimeout limits it
 	RefreshHash  Hash            `json:"refresh_hash,omitzero"`  // the current refresh token
-	PreviousHash Hash            `json:"previous_hash,omitzero"`
-	RotatedAt    time.Time       `json:"rotated_at,omitzero"`   // when Previous was exchanged for Refresh
-	Trust        TokenExpiry     `json:"token_expiry,omitzero"` // what was issued under it, for offline grants
+	PreviousHash Hash            `json:"previous_hash,omitzero"` // the refresh token before it
+	RotatedAt    time.Time       `json:"rotated_at,omitzero"`    // when PreviousHash was exchanged for RefreshHash
+	Trust        TokenExpiry     `json:"token_expiry,omitzero"`  // of what was issued under an offline grant
 	UserAgent    string          `json:"user_agent,omitempty"`
 }
 
-// Offline tells whether the grant survives its session.
+// Offline reports whether the grant survives its session.
 func (g *Grant) Offline() bool { return g.Session == "" }
 
-// Deadline is the instant from which the grant is dead by itself; zero means never.
+// Deadline returns when the grant expires; zero means never.
 func (g *Grant) Deadline() time.Time {
 	d := g.Expires
 	if g.IdleTimeout > 0 {
@@ -47,16 +48,17 @@ func (g *Grant) Deadline() time.Time {
 
 // Code is what the store needs of an authorization code; the rest travels sealed in the code itself.
 type Code struct {
-	ID      string // the random id inside the code
-	Client  string
-	Subject string
-	Session SessionID
-	SID     string    // a fresh random sid, taken if the client is no member yet
-	Issued  time.Time // whole milliseconds
-	Expires time.Time
+	ID       string // the random id inside the code
+	Client   string
+	Subject  string
+	Session  SessionID
+	SID      string   // a fresh random sid, taken if the client is not in the session yet
+	Sequence Sequence // the store's, from before client, session and consent were read
+	Issued   time.Time
+	Expires  time.Time
 }
 
-// Issuance is what a redemption, a refresh or an authorization response gives a relying party.
+// Issuance is what a redemption, a refresh or an authorization response gives a client.
 type Issuance struct {
 	Grant  Grant
 	Tokens []Token
@@ -65,8 +67,8 @@ type Issuance struct {
 
 // RedeemResult is the outcome of a redemption.
 type RedeemResult struct {
-	Session Session // with the client's membership
-	Grant   Grant   // of a code that was used before: what its first use gave, zero if that is gone
+	Session Session // with the client's part
+	Grant   Grant   // of a code that was used before: the grant that its first use gave, zero if that is gone
 	Reused  bool    // the code was used before: nothing was issued or changed
 }
 
@@ -74,8 +76,8 @@ type RedeemResult struct {
 type RefreshRequest struct {
 	Token    Hash          // the refresh token presented
 	NewToken Hash          // the one that follows it
-	Client   string        // who presents it
-	Grace    time.Duration // a repeat within this time gets the same successor, unless the exchange lies more than ClockStep ahead
+	Client   string        // the client that presents it
+	Grace    time.Duration // a repeated exchange within this time gets the same successor
 }
 
 // RefreshResult is the outcome of a refresh.
@@ -86,26 +88,26 @@ type RefreshResult struct {
 	Reused   bool // the token was exchanged before: nothing was issued or changed
 }
 
-// Grants keeps what relying parties hold.
+// Grants stores what clients hold.
 type Grants interface {
-	// Redeem spends a code: in one transaction it records the code's id as spent until code.Expires, checks session, user, client and
-	// fences, joins the client to the session and stores what issue returns. ErrEnded if any of them has ended since code.Issued, or
-	// that lies more than ClockStep ahead.
-	// A second use is told by Reused, each time; it is for the caller to end the grant that the first gave, by EndSessions.
+	// Redeem uses a code: in one transaction it records the code as used until code.Expires, checks session, user, client and
+	// cutoffs, joins the client to the session and stores what issue returns. ErrRevoked if any of them was revoked since
+	// code.Sequence, or if the time is not one at which the code can be redeemed.
+	// A second use sets Reused, each time; the caller ends the grant that the first use gave, by EndSessions.
 	// issue gets the session as it will be, signs nothing, and may run twice.
 	Redeem(ctx context.Context, code Code, at time.Time, issue func(Session, ClientSession) (Issuance, error)) (RedeemResult, error)
-	// Join does the same for response types that issue at the authorization endpoint; code.ID is not spent.
+	// Join does the same for response types that issue at the authorization endpoint; code.ID is not used up.
 	Join(ctx context.Context, code Code, at time.Time, issue func(Session, ClientSession) (Issuance, error)) (RedeemResult, error)
 	// Refresh exchanges the current refresh token of a family for its successor. ErrNotFound: unknown or another client's;
-	// ErrEnded: session, user, client or grant has ended or is past its time. It keeps the session of a session-bound grant active.
-	// A token that was exchanged before is told by Reused, each time; it is for the caller to end what the family led to, by EndSessions. One of
-	// an offline grant may be forgotten when Idle has passed since: it would be dead by then without having been exchanged.
+	// ErrRevoked: session, user, client or grant was revoked or has expired. It keeps the session of a session-bound grant active.
+	// A token that was exchanged before sets Reused, each time; the caller ends what the family led to, by EndSessions. The
+	// store may forget one of an offline grant when IdleTimeout has passed since: it would have expired without the exchange.
 	Refresh(ctx context.Context, r RefreshRequest, at time.Time, issue func(Grant, *Session) (Issuance, error)) (RefreshResult, error)
-	// GrantByRefresh finds the living family of a refresh token, current or exchanged.
+	// GrantByRefresh finds the active family of a refresh token, current or exchanged.
 	GrantByRefresh(ctx context.Context, token Hash, at time.Time) (g Grant, current bool, err error)
 	// ActiveGrant finds the grant of a token that was issued under sid (empty: without a session) and reports ErrNotFound
 	// if the grant, or the client session with that sid, has been revoked or has expired.
 	ActiveGrant(ctx context.Context, id, sid string, at time.Time) (Grant, error)
-	// ListGrants lists a user's living grants, of one client or (empty) all; offline ones only if asked.
+	// ListGrants lists a user's active grants, of one client or (empty) of all; with offlineOnly only offline ones.
 	ListGrants(ctx context.Context, subject, client string, offlineOnly bool, at time.Time) ([]Grant, error)
 }

@@ -9,6 +9,7 @@ import (
 
 // Store is everything a backend does. Backends assert it: var _ storage.Store = (*Store)(nil).
 type Store interface {
+	Order
 	Users
 	Clients
 	Sessions
@@ -25,11 +26,11 @@ type Store interface {
 	OneTimeLinks
 	InitialAccessTokens
 
-	// Sweep removes up to limit records that are past their time (tokens, spent ids, grants, fences, links, reports) and
-	// reports how many went. Expired sessions are not its business: they leave by EndSessions.
+	// Sweep removes up to limit records that have expired (tokens, used ids, used codes, grants, cutoffs, links, reports) and
+	// returns how many it removed. It leaves expired sessions to EndSessions.
 	//
-	// What is forgotten must not count again when a clock that was ahead is put back. So no code, and nothing that can be spent, is taken that
-	// was past its time when Sweep came by, unless it was issued after the first Sweep that is told an at more than ClockStep before an earlier one.
+	// A clock that was ahead may be put back after a sweep. What the sweep removed does not count again then: codes and ids
+	// that it may have removed stay refused, see SweepHistory.
 	Sweep(ctx context.Context, at time.Time, limit int) (int, error)
 
 	// Ready writes and reads back one fixed record, so that a full or broken disk shows. ErrFull, ErrUnavailable.

@@ -5,11 +5,12 @@ import (
 	"time"
 )
 
-// Token is an opaque access token. It is alive as long as its grant and its membership are.
+// Token is an opaque access token. It counts as long as its grant and its client session do.
 type Token struct {
 	Hash     Hash      `json:"hash"`
+	Sequence Sequence  `json:"-"`               // of a client_credentials token: the store's, from before the client was read
 	Grant    string    `json:"grant,omitempty"` // empty for client_credentials
-	SID      string    `json:"sid,omitempty"`   // the membership it was given to; empty if it was issued without the session
+	SID      string    `json:"sid,omitempty"`   // the client session to which it was given; empty if it was issued without the session
 	Client   string    `json:"client"`
 	Subject  string    `json:"sub,omitempty"`
 	Scope    []string  `json:"scope,omitempty"`
@@ -18,28 +19,30 @@ type Token struct {
 	Expires  time.Time `json:"exp"`
 }
 
-// SweepDelay is how long at most a token outlives the idle deadline of its session, however many sessions wait to be swept.
+// SweepDelay is how long a token outlives the idle deadline of its session at most, however many sessions wait to be swept.
 const SweepDelay = 5 * time.Second
 
-// Tokens keeps opaque access tokens.
+// Tokens stores opaque access tokens.
 type Tokens interface {
-	// PutToken stores a token without a grant (client_credentials). ErrEnded if its client is unknown or disabled.
+	// PutToken stores a token without a grant (client_credentials). ErrRevoked if its client is unknown or disabled, or was
+	// ended everywhere since t.Sequence.
 	PutToken(ctx context.Context, t Token) error
-	// Token finds a living token and its grant (zero for client_credentials): unexpired, its client enabled, its user enabled, grant and
-	// membership not ended, not fenced. A token may outlive a session's idle deadline by one sweep, never by more than SweepDelay. ErrNotFound.
+	// Token finds an active token and its grant (zero for client_credentials): it has not expired, client and user are
+	// enabled, and neither its grant nor its client session was revoked. A token may outlive a session's idle deadline until
+	// the next sweep, never by more than SweepDelay. ErrNotFound.
 	Token(ctx context.Context, hash Hash, at time.Time) (Token, Grant, error)
-	// ClientTokenActive tells whether a token that a client has without any session, issued then and stored nowhere, still counts: the client is there
-	// and enabled, and no ending of all that it has came since. ErrNotFound.
-	ClientTokenActive(ctx context.Context, client string, issued time.Time) error
+	// ClientTokenActive checks a token that a client has for itself, that is stored nowhere, and that was issued at that
+	// sequence. ErrNotFound if the client is unknown or disabled, or was ended everywhere since.
+	ClientTokenActive(ctx context.Context, client string, issued Sequence) error
 	// DeleteToken revokes one token; an unknown one is not an error.
 	DeleteToken(ctx context.Context, hash Hash) error
 }
 
-// ReplayCache keeps what was used once. Codes are not among it: Redeem keeps them itself.
+// ReplayCache records ids that may be used once. Codes are not among them: Redeem records those.
 type ReplayCache interface {
-	// MarkUsed records as used until then what was issued under id. ErrSpent if it was used before and its time is not over, or if Sweep may
-	// have forgotten that it was; see Sweep.
+	// MarkUsed records that an id which was issued then has been used, until that time. ErrAlreadyUsed if it was used before
+	// and that record's time is not over, or if Sweep may have removed such a record; see Store.Sweep.
 	MarkUsed(ctx context.Context, id string, issued, until, at time.Time) error
-	// WasUsed tells whether what was issued under id, and expires then, was used, or may have been.
+	// WasUsed reports whether an id that was issued and expires then was used, or may have been.
 	WasUsed(ctx context.Context, id string, issued, expires, at time.Time) (bool, error)
 }

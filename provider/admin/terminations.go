@@ -3,6 +3,7 @@ package admin
 import (
 	"context"
 	"crypto/rand"
+	"fmt"
 	"net/http"
 	"time"
 
@@ -12,7 +13,7 @@ import (
 // BulkLogoutStore is what the routes of endings ask of the store.
 type BulkLogoutStore interface {
 	ListBulkLogouts(ctx context.Context) ([]storage.BulkLogout, error)
-	CountTerminations(ctx context.Context, sel storage.Selector, at time.Time) (storage.TerminationCount, error)
+	CountBulkLogout(ctx context.Context, b storage.BulkLogout) (storage.TerminationCount, error)
 }
 
 // TerminationRequest says what to end: exactly one of Sessions, User and Everyone, or Client alone, which means its share of everybody's
@@ -120,10 +121,6 @@ func (a *api) checkExceptSession(ctx context.Context, id, subject string) error 
 // terminate ends what sel selects, with change and its audit line (kind; empty: the ending's own lines are enough) in the same
 // transaction.
 func (a *api) terminate(ctx context.Context, sel storage.Selector, reason storage.Reason, change storage.Change, kind string) (TerminationResult, error) {
-	count, err := a.Terminator.Preview(ctx, sel)
-	if err != nil {
-		return TerminationResult{}, err
-	}
 	cause := storage.Cause{ID: rand.Text(), Reason: reason, By: Actor}
 	if kind != "" {
 		event := a.auditEvent(kind)
@@ -134,7 +131,20 @@ func (a *api) terminate(ctx context.Context, sel storage.Selector, reason storag
 	if err != nil {
 		return TerminationResult{}, err
 	}
-	return TerminationResult{CauseID: outcome.CauseID, EndedAt: outcome.EndedAt, Count: count, Reports: outcome.ReportIDs, InProgress: outcome.More}, nil
+	count := outcome.Count
+	if outcome.More { // counted only now, so that the count does not delay the termination
+		bulk := storage.BulkLogout{Cause: cause, Selector: sel, StartedAt: outcome.EndedAt}
+		if count, err = a.Store.CountBulkLogout(ctx, bulk); err != nil {
+			return TerminationResult{}, fmt.Errorf("count bulk logout %s, which is in force: %w", cause.ID, err)
+		}
+	}
+	return TerminationResult{
+		CauseID:    outcome.CauseID,
+		EndedAt:    outcome.EndedAt,
+		Count:      count,
+		Reports:    outcome.ReportIDs,
+		InProgress: outcome.More,
+	}, nil
 }
 
 func (a *api) listBulkLogouts(w http.ResponseWriter, r *http.Request) error {
@@ -149,9 +159,11 @@ func (a *api) listBulkLogouts(w http.ResponseWriter, r *http.Request) error {
 	for _, e := range logouts {
 		view := BulkLogout{BulkLogout: e}
 		if e.Finished.IsZero() {
-			if view.Remaining, err = a.Store.CountTerminations(r.Context(), e.Selector, e.StartedAt); err != nil {
+			total, err := a.Store.CountBulkLogout(r.Context(), e)
+			if err != nil {
 				return err
 			}
+			view.Remaining = total.Sub(e.Done)
 		}
 		list.BulkLogouts = append(list.BulkLogouts, view)
 	}

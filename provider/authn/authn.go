@@ -30,8 +30,9 @@ type Authenticator interface {
 // Authentication is a user and how the user proved to be that user (Core §2: sub, auth_time, amr, acr).
 type Authentication struct {
 	User     storage.User
-	AuthTime time.Time // before any record was read, so that a logout from then on also ends what follows
-	AMR      []string  // RFC 8176
+	AuthTime time.Time        // before any record was read, so that a logout from then on also ends what follows
+	Sequence storage.Sequence // the store's, from before any record was read
+	AMR      []string         // RFC 8176
 	ACR      string
 }
 
@@ -60,6 +61,8 @@ type Attempt struct {
 	User  *storage.User   // the only user who may be proven; nil: the form names the user
 	State json.RawMessage // what the page sealed; nil: nothing
 	At    time.Time       // taken before anything was read
+
+	Sequence storage.Sequence // the store's, from before anything was read
 
 	Address     string                    // of the browser
 	KnowsDevice func(subject string) bool // reports whether that user signed in with this browser before

@@ -100,6 +100,7 @@ func (p *Password) Authenticate(ctx context.Context, attempt Attempt) (Authentic
 	return Authentication{
 		User:     user,
 		AuthTime: attempt.At,
+		Sequence: attempt.Sequence,
 		AMR:      []string{amrPassword},
 		ACR:      acrPassword,
 	}, nil

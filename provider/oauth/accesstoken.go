@@ -50,7 +50,7 @@ func (s *Server) lookupOpaqueToken(ctx context.Context, text string, now time.Ti
 	if active.token, active.grant, err = s.Store.Token(ctx, storage.HashOf(text), now); err != nil {
 		return active, err
 	}
-	active.client, err = s.clientAtIssuance(ctx, active.token.Client, active.token.Issued)
+	active.client, err = s.clientOfToken(ctx, active.token.Client)
 	return active, err
 }
 
@@ -67,13 +67,13 @@ func (s *Server) lookupJWT(ctx context.Context, text string, now time.Time) (act
 	if !ok {
 		return active, fmt.Errorf("read jti: %w", storage.ErrNotFound)
 	}
-	if active.client, err = s.clientAtIssuance(ctx, claims.Client, id.Issued); err != nil {
+	if active.client, err = s.clientOfToken(ctx, claims.Client); err != nil {
 		return active, err
 	}
 	if id.Grant != "" {
 		active.grant, err = s.Store.ActiveGrant(ctx, id.Grant, claims.SID, now)
 	} else {
-		err = s.Store.ClientTokenActive(ctx, claims.Client, id.Issued)
+		err = s.Store.ClientTokenActive(ctx, claims.Client, id.Sequence)
 	}
 	if err != nil {
 		return active, err
@@ -90,10 +90,11 @@ func (s *Server) lookupJWT(ctx context.Context, text string, now time.Time) (act
 // revocationID is under what a JWT access token that was revoked by itself is spent.
 func revocationID(jti string) string { return "access token " + jti }
 
-// clientAtIssuance finds the client of a token: not disabled, and not another of the same name that came later.
-func (s *Server) clientAtIssuance(ctx context.Context, id string, issuedAt time.Time) (*storage.Client, error) {
+// clientOfToken finds the client of a token unless it is disabled. The store knows whether a token was issued to an earlier client
+// with the same id.
+func (s *Server) clientOfToken(ctx context.Context, id string) (*storage.Client, error) {
 	c, err := s.Store.Client(ctx, id)
-	if err == nil && (c.Disabled || issuedAt.Before(c.Created)) {
+	if err == nil && c.Disabled {
 		return nil, fmt.Errorf("find client: %w", storage.ErrNotFound)
 	}
 	return c, err

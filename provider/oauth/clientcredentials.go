@@ -11,8 +11,9 @@ import (
 	"github.com/curfew-id/curfew/storage"
 )
 
-// issueClientToken gives a client an access token for itself (RFC 6749 §4.4). A JWT costs no commit.
-func (s *Server) issueClientToken(ctx context.Context, c *storage.Client, requestedScope string) (response tokens.Response, err error) {
+// issueClientToken gives a client an access token for itself (RFC 6749 §4.4). sequence is the store's, from before the client was
+// read. A JWT costs no commit.
+func (s *Server) issueClientToken(ctx context.Context, c *storage.Client, sequence storage.Sequence, requestedScope string) (response tokens.Response, err error) {
 	scope, ok := clientCredentialsScope(c, strings.Fields(requestedScope))
 	if !ok {
 		return response, invalidScope("scope has a scope that is not registered for the client, or one about a user")
@@ -24,7 +25,7 @@ func (s *Server) issueClientToken(ctx context.Context, c *storage.Client, reques
 	case !errors.Is(err, storage.ErrNotFound):
 		return response, err
 	}
-	response, record, err := s.Minter.NewClientCredentialsToken(c, scope, s.Now())
+	response, record, err := s.Minter.NewClientCredentialsToken(c, scope, sequence, s.Now())
 	if err == nil && record != nil {
 		err = s.Store.PutToken(ctx, *record)
 	}

@@ -35,8 +35,11 @@ func (b failingStore) GrantByRefresh(context.Context, storage.Hash, time.Time) (
 func (b failingStore) ActiveGrant(context.Context, string, string, time.Time) (storage.Grant, error) {
 	return storage.Grant{}, b.err
 }
-func (b failingStore) ClientTokenActive(context.Context, string, time.Time) error { return b.err }
-func (b failingStore) PutToken(context.Context, storage.Token) error              { return b.err }
+func (b failingStore) Sequence(context.Context) (storage.Sequence, error) { return 0, b.err }
+func (b failingStore) ClientTokenActive(context.Context, string, storage.Sequence) error {
+	return b.err
+}
+func (b failingStore) PutToken(context.Context, storage.Token) error { return b.err }
 func (b failingStore) Token(context.Context, storage.Hash, time.Time) (storage.Token, storage.Grant, error) {
 	return storage.Token{}, storage.Grant{}, b.err
 }

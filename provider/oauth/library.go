@@ -13,11 +13,15 @@ import (
 
 // VerifyClient authenticates the client of a token or revocation request.
 func (s *Server) VerifyClient(ctx context.Context, r *op.Request[op.ClientCredentials]) (op.Client, error) {
+	sequence, err := s.Store.Sequence(ctx)
+	if err != nil {
+		return nil, refuse(ctx, err)
+	}
 	c, err := s.verifyClient(ctx, r.URL.Path, r.Header, r.Form)
 	if err != nil {
 		return nil, refuse(ctx, err)
 	}
-	return opClient{c}, nil
+	return opClient{record: c, sequence: sequence}, nil
 }
 
 // CodeExchange answers grant_type authorization_code.
@@ -34,7 +38,8 @@ func (s *Server) RefreshToken(ctx context.Context, r *op.ClientRequest[oidc.Refr
 
 // ClientCredentialsExchange answers grant_type client_credentials.
 func (s *Server) ClientCredentialsExchange(ctx context.Context, r *op.ClientRequest[oidc.ClientCredentialsRequest]) (*op.Response, error) {
-	response, err := s.issueClientToken(ctx, r.Client.(opClient).record, r.Form.Get("scope"))
+	c := r.Client.(opClient)
+	response, err := s.issueClientToken(ctx, c.record, c.sequence, r.Form.Get("scope"))
 	return newTokenResponse(ctx, response, err)
 }
 

@@ -17,6 +17,7 @@ import (
 
 // Store is what these endpoints ask of the store.
 type Store interface {
+	Sequence(ctx context.Context) (storage.Sequence, error)
 	storage.Grants
 	storage.Tokens
 	storage.ReplayCache

@@ -49,7 +49,12 @@ func MustLoadKeys(t testing.TB, store *bolt.Store, issuer string, now func() tim
 // MustCreateSession signs a user in without a page and returns the session. edit may be nil; it changes the record before it is stored.
 func MustCreateSession(t testing.TB, store *bolt.Store, subject string, now time.Time, edit func(*storage.Session)) storage.Session {
 	t.Helper()
+	sequence, err := store.Sequence(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
 	s := storage.Session{
+		Sequence:    sequence,
 		ID:          storage.SessionID(keys.Random("")),
 		SecretHash:  storage.HashOf(keys.Random("")),
 		Subject:     subject,

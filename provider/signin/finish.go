@@ -23,8 +23,17 @@ func (h *Handler) finish(w http.ResponseWriter, r *http.Request, req *authReques
 			return h.answerError(w, r, req, err)
 		}
 	}
-	code := h.Minter.NewCode(tokens.Code{Client: req.ClientID, RedirectURIHash: storage.HashOf(req.RedirectURI), CodeChallenge: req.CodeChallenge, Nonce: req.Nonce,
-		Scope: req.Scope, Claims: req.Claims, Session: session.ID, Subject: session.Subject}, now)
+	code := h.Minter.NewCode(tokens.Code{
+		Client:          req.ClientID,
+		RedirectURIHash: storage.HashOf(req.RedirectURI),
+		CodeChallenge:   req.CodeChallenge,
+		Nonce:           req.Nonce,
+		Scope:           req.Scope,
+		Claims:          req.Claims,
+		Session:         session.ID,
+		Subject:         session.Subject,
+		Sequence:        req.sequence,
+	}, now)
 	var params responseParams
 	if req.hasResponseType("code") {
 		sealedCode, err := h.Minter.SealCode(code)

@@ -19,6 +19,7 @@ import (
 
 // Store is what sign-in needs of the store.
 type Store interface {
+	Sequence(ctx context.Context) (storage.Sequence, error)
 	User(ctx context.Context, subject string) (storage.User, error)
 	Client(ctx context.Context, id string) (*storage.Client, error)
 	Session(ctx context.Context, id storage.SessionID, at time.Time) (storage.Session, error)

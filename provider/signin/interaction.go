@@ -90,6 +90,10 @@ func (h *Handler) redirectToInteraction(w http.ResponseWriter, r *http.Request, 
 // openInteraction opens the interaction in the path and reads the client as it is now.
 func (h *Handler) openInteraction(r *http.Request, purpose string) (*authRequest, error) {
 	var req authRequest
+	var err error
+	if req.sequence, err = h.Store.Sequence(r.Context()); err != nil {
+		return nil, err
+	}
 	if _, err := h.Site.OpenInteraction(r, purpose, r.PathValue("interaction"), &req.interaction); err != nil {
 		return nil, err
 	}

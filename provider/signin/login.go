@@ -89,6 +89,7 @@ func (h *Handler) signIn(w http.ResponseWriter, r *http.Request, req *authReques
 		Form:        form,
 		State:       req.MethodState,
 		At:          h.Site.Now(),
+		Sequence:    req.sequence,
 		Address:     h.Site.ClientAddress(r),
 		KnowsDevice: func(subject string) bool { return h.Site.KnowsDevice(r, subject) },
 	}

@@ -21,6 +21,7 @@ type authRequest struct {
 	interaction
 	clientRecord        *storage.Client
 	redirectURIVerified bool
+	sequence            storage.Sequence // the store's, from before client, session and consent were read in this HTTP request
 }
 
 // oauthError returns an error for the client.
@@ -31,6 +32,9 @@ func oauthError(param, code, description string) error {
 // parse reads an authorization request (Core §3.1.2.1, §3.2.2.1, §3.3.2.1). Unknown parameters are ignored. If req has
 // redirectURIVerified set, an error goes to the client; otherwise to the user only.
 func (h *Handler) parse(r *http.Request) (req authRequest, err error) {
+	if req.sequence, err = h.Store.Sequence(r.Context()); err != nil {
+		return req, err
+	}
 	values, err := web.Params(r)
 	if values == nil {
 		return req, err

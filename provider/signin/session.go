@@ -14,7 +14,7 @@ import (
 // startSession makes the session of a user who has just authenticated, and sets its cookie. Every authentication makes a new cookie
 // secret. For the same user, session and sids stay; for another user, the previous session ends in the same transaction and its
 // clients are notified. storage.ErrRevoked: the credential was replaced, or all sessions of the user were ended, since
-// authentication.AuthTime.
+// authentication.Sequence.
 func (h *Handler) startSession(
 	w http.ResponseWriter, r *http.Request, previous *storage.Session,
 	authenticator authn.Authenticator, authentication authn.Authentication, rememberMe bool,
@@ -22,7 +22,7 @@ func (h *Handler) startSession(
 	subject := authentication.User.Subject
 	secret := keys.Random("")
 	auth, cookieLifetime := h.sessionAuthentication(r, authentication, secret, rememberMe)
-	session, err := h.storeSession(r, previous, subject, auth)
+	session, err := h.storeSession(r, previous, authentication, auth)
 	if err != nil {
 		return session, err
 	}
@@ -56,7 +56,8 @@ func (h *Handler) sessionAuthentication(r *http.Request, a authn.Authentication,
 }
 
 // storeSession renews the previous session if it is the same user's, else stores a new one.
-func (h *Handler) storeSession(r *http.Request, previous *storage.Session, subject string, auth storage.Authentication) (storage.Session, error) {
+func (h *Handler) storeSession(r *http.Request, previous *storage.Session, a authn.Authentication, auth storage.Authentication) (storage.Session, error) {
+	subject := a.User.Subject
 	event := storage.Event{
 		At:      auth.AuthTime,
 		Kind:    "session.created",
@@ -75,6 +76,7 @@ func (h *Handler) storeSession(r *http.Request, previous *storage.Session, subje
 	}
 	session := storage.Session{
 		ID:          storage.SessionID(keys.Random("")),
+		Sequence:    a.Sequence,
 		SecretHash:  auth.SecretHash,
 		Subject:     subject,
 		AuthTime:    auth.AuthTime,

@@ -2,7 +2,6 @@ package tokens
 
 import (
 	"fmt"
-	"strconv"
 	"strings"
 	"time"
 
@@ -36,12 +35,13 @@ type accessToken struct {
 	grant               storage.Grant // zero for client_credentials
 	sid                 string        // the membership it is given to; empty without the session
 	scope               []string
+	sequence            storage.Sequence // client_credentials: the store's, from before the client was read
 	issuedAt, expiresAt time.Time
 }
 
 // record is how the store keeps an opaque one.
 func (a accessToken) record(text string) storage.Token {
-	return storage.Token{Hash: storage.HashOf(text), Grant: a.grant.ID, SID: a.sid, Client: a.client.ClientID, Subject: a.grant.Subject, Scope: a.scope,
+	return storage.Token{Hash: storage.HashOf(text), Sequence: a.sequence, Grant: a.grant.ID, SID: a.sid, Client: a.client.ClientID, Subject: a.grant.Subject, Scope: a.scope,
 		Audience: audience(a.client), Issued: truncateToMillis(a.issuedAt), Expires: truncateToMillis(a.expiresAt)}
 }
 
@@ -56,7 +56,7 @@ func (a accessToken) expiry() storage.TokenExpiry {
 // signAccessToken writes a JWT access token. Its sub is the client itself where no person is involved (RFC 9068 §2.2).
 func (m *Minter) signAccessToken(a accessToken) (string, error) {
 	c := AccessClaims{Issuer: m.Issuer, Expires: a.expiresAt.Unix(), Audience: audience(a.client), Subject: a.client.ClientID, Client: a.client.ClientID, Issued: a.issuedAt.Unix(),
-		ID: AccessTokenID{Grant: a.grant.ID, Issued: a.issuedAt}.String(), Scope: strings.Join(a.scope, " "), SID: a.sid}
+		ID: AccessTokenID{Grant: a.grant.ID, Sequence: a.sequence, Issued: a.issuedAt}.String(), Scope: strings.Join(a.scope, " "), SID: a.sid}
 	if a.grant.ID != "" {
 		c.Subject = m.SubjectFor(a.grant.Subject, a.client)
 		c.AuthTime, c.ACR, c.AMR = a.grant.AuthTime.Unix(), a.grant.ACR, a.grant.AMR
@@ -68,28 +68,28 @@ func (m *Minter) signAccessToken(a accessToken) (string, error) {
 	return text, nil
 }
 
-// AccessTokenID is what the jti of a JWT access token carries: its grant, so that our own endpoints can ask whether that lives, and when it was
-// issued, to the millisecond: by iat alone, a token of a new sign-in could look older than a sign-out in the same second.
+// AccessTokenID is what the jti of a JWT access token carries, so that our own endpoints can ask whether the token still counts.
 type AccessTokenID struct {
-	Grant  string // empty for client_credentials
-	Issued time.Time
+	Grant    string           // empty for client_credentials
+	Sequence storage.Sequence // for client_credentials: the store's, from before the client was read
+	Issued   time.Time        // to the millisecond, which iat does not have
 }
 
-// String is a jti: every call gives another.
+// String returns a jti; every call returns another one.
 func (a AccessTokenID) String() string {
-	return a.Grant + "." + strconv.FormatInt(a.Issued.UnixMilli(), 36) + "." + keys.Random("")
+	return a.Grant + "." + formatSequence(a.Sequence) + "." + formatMillis(a.Issued) + "." + keys.Random("")
 }
 
 // ParseAccessTokenID reads a jti.
 func ParseAccessTokenID(jti string) (AccessTokenID, bool) {
-	grant, rest, ok := strings.Cut(jti, ".")
-	if !ok {
+	parts := strings.Split(jti, ".")
+	if len(parts) != 4 || parts[3] == "" {
 		return AccessTokenID{}, false
 	}
-	issuedAt, random, ok := strings.Cut(rest, ".")
-	ms, err := strconv.ParseInt(issuedAt, 36, 64)
-	if !ok || err != nil || random == "" {
+	sequence, sequenceOK := parseSequence(parts[1])
+	issuedAt, issuedOK := parseMillis(parts[2])
+	if !sequenceOK || !issuedOK {
 		return AccessTokenID{}, false
 	}
-	return AccessTokenID{Grant: grant, Issued: time.UnixMilli(ms).UTC()}, true
+	return AccessTokenID{Grant: parts[0], Sequence: sequence, Issued: issuedAt}, true
 }

@@ -38,6 +38,7 @@ type Code struct {
 	Session         storage.SessionID //
 	Subject         string            // the person's own, not a pairwise one
 	SID             string            // taken if the client is no member of the session yet
+	Sequence        storage.Sequence  // the store's, from before client, session and consent were read
 	Issued          time.Time         // whole milliseconds
 	Expires         time.Time         //
 }
@@ -53,7 +54,7 @@ func (m *Minter) NewCode(c Code, at time.Time) Code {
 // SealCode makes the text of a code. ErrCodeSize.
 func (m *Minter) SealCode(c Code) (string, error) {
 	raw := pack(codeVersion, c.ID, c.Client, c.RedirectURIHash.String(), c.CodeChallenge, c.Nonce, strings.Join(c.Scope, " "), string(c.Claims), string(c.Session), c.Subject, c.SID,
-		formatMillis(c.Issued), formatMillis(c.Expires))
+		formatSequence(c.Sequence), formatMillis(c.Issued), formatMillis(c.Expires))
 	text, err := m.Ring.Seal(kindCode, raw)
 	if err != nil {
 		return "", fmt.Errorf("seal code: %w", err)
@@ -74,18 +75,19 @@ func (m *Minter) OpenCode(text string) (Code, error) {
 		return Code{}, ErrInvalidCode
 	}
 	var c Code
-	var version, redirect, scope, claims, session, issued, expires string
-	if !unpack(raw, &version, &c.ID, &c.Client, &redirect, &c.CodeChallenge, &c.Nonce, &scope, &claims, &session, &c.Subject, &c.SID, &issued, &expires) || version != codeVersion {
+	var version, redirect, scope, claims, session, sequence, issued, expires string
+	if !unpack(raw, &version, &c.ID, &c.Client, &redirect, &c.CodeChallenge, &c.Nonce, &scope, &claims, &session, &c.Subject, &c.SID, &sequence, &issued, &expires) || version != codeVersion {
 		return Code{}, ErrInvalidCode
 	}
 	c.Scope, c.Session = strings.Fields(scope), storage.SessionID(session)
 	if claims != "" {
 		c.Claims = json.RawMessage(claims)
 	}
-	var valid [2]bool
+	var valid [3]bool
+	c.Sequence, valid[2] = parseSequence(sequence)
 	c.Issued, valid[0] = parseMillis(issued)
 	c.Expires, valid[1] = parseMillis(expires)
-	if c.RedirectURIHash.UnmarshalText([]byte(redirect)) != nil || !valid[0] || !valid[1] || c.ID == "" {
+	if c.RedirectURIHash.UnmarshalText([]byte(redirect)) != nil || !valid[0] || !valid[1] || !valid[2] || c.ID == "" {
 		return Code{}, ErrInvalidCode
 	}
 	return c, nil
@@ -93,6 +95,13 @@ func (m *Minter) OpenCode(text string) (Code, error) {
 
 // codeVersion begins what is sealed, so that a later release can tell codes of this one.
 const codeVersion = "1"
+
+func formatSequence(n storage.Sequence) string { return strconv.FormatUint(uint64(n), 36) }
+
+func parseSequence(text string) (storage.Sequence, bool) {
+	n, err := strconv.ParseUint(text, 36, 64)
+	return storage.Sequence(n), err == nil
+}
 
 func formatMillis(t time.Time) string { return strconv.FormatInt(t.UnixMilli(), 36) }
 
@@ -103,5 +112,14 @@ func parseMillis(text string) (time.Time, bool) {
 
 // Record is what the store needs of the code.
 func (c Code) Record() storage.Code {
-	return storage.Code{ID: c.ID, Client: c.Client, Subject: c.Subject, Session: c.Session, SID: c.SID, Issued: c.Issued, Expires: c.Expires}
+	return storage.Code{
+		ID:       c.ID,
+		Client:   c.Client,
+		Subject:  c.Subject,
+		Session:  c.Session,
+		SID:      c.SID,
+		Sequence: c.Sequence,
+		Issued:   c.Issued,
+		Expires:  c.Expires,
+	}
 }

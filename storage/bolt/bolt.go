@@ -43,15 +43,15 @@ type Options struct {
 
 // Store is a store in one file, for one process.
 type Store struct {
-	options    Options
-	db         atomic.Pointer[bbolt.DB] // replaced when the file is opened again
-	cache      atomic.Pointer[cache]
-	latestTime atomic.Int64
-	commits    atomic.Uint64
-	outOfSpace atomic.Bool // set when a commit fails for lack of space, cleared by Ready
-	durable    atomic.Uint64
-	flight     atomic.Pointer[flight]
-	halt       atomic.Pointer[halt] // why nothing is written; nil: the store writes
+	options      Options
+	db           atomic.Pointer[bbolt.DB] // replaced when the file is opened again
+	cache        atomic.Pointer[cache]
+	observedTime atomic.Int64
+	commits      atomic.Uint64
+	outOfSpace   atomic.Bool // set when a commit fails for lack of space, cleared by Ready
+	durable      atomic.Uint64
+	flight       atomic.Pointer[flight]
+	halt         atomic.Pointer[halt] // why nothing is written; nil: the store writes
 
 	committer committer
 	queue     chan *job
@@ -132,13 +132,8 @@ func (s *Store) Close() error {
 	return s.closeErr
 }
 
-// advanceClock keeps the latest time that a caller has passed. A bulk logout is dated by it when it finishes.
-func (s *Store) advanceClock(at time.Time) {
-	now := at.UnixMilli()
-	for {
-		before := s.latestTime.Load()
-		if now <= before || s.latestTime.CompareAndSwap(before, now) {
-			return
-		}
-	}
-}
+// observeTime keeps the time that a caller passed last; it dates the end of a bulk logout.
+func (s *Store) observeTime(at time.Time) { s.observedTime.Store(at.UnixMilli()) }
+
+// lastTime returns the time that a caller passed last.
+func (s *Store) lastTime() time.Time { return time.UnixMilli(s.observedTime.Load()).UTC() }

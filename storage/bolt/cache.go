@@ -12,9 +12,10 @@ import (
 // cache is what is kept decoded: it is read without touching the file, never changed, and replaced after the commit
 // that changes it, before the callers of that commit are answered.
 type cache struct {
-	clients     map[string]*storage.Client
-	bulkLogouts []*bulkLogout // mass endings under way
-	sweepState  sweepState
+	clients      map[string]*storage.Client
+	bulkLogouts  []*bulkLogout // those under way
+	sweepHistory storage.SweepHistory
+	sequence     storage.Sequence
 }
 
 // auditTail is where the audit trail ends.
@@ -36,10 +37,11 @@ func (s *Store) reload() error {
 		}
 		for k, v := range t.scanPrefix(bulkLogouts, nil) {
 			if bulk, ok := decode[bulkLogout](t, bulkLogouts, v); ok && bulk.Finished.IsZero() {
-				next.bulkLogouts = append(next.bulkLogouts, bulk.restore(k))
+				next.bulkLogouts = append(next.bulkLogouts, bulk.restore(string(k)))
 			}
 		}
-		next.sweepState, _ = load[sweepState](t, meta, sweepStateKey)
+		next.sweepHistory, _ = load[storage.SweepHistory](t, meta, sweepHistoryKey)
+		next.sequence = t.sequence()
 		if k, v := t.bucket(events).Cursor().Last(); k != nil {
 			if e, ok := decode[storage.Event](t, events, v); ok {
 				tail = auditTail{seq: e.Seq, hash: e.Hash}
@@ -58,7 +60,12 @@ func (s *Store) reload() error {
 // changeCache is this transaction's copy of memory.
 func (t *tx) changeCache() *cache {
 	if !t.cacheCloned {
-		t.cache = &cache{clients: maps.Clone(t.cache.clients), bulkLogouts: slices.Clone(t.cache.bulkLogouts), sweepState: t.cache.sweepState}
+		t.cache = &cache{
+			clients:      maps.Clone(t.cache.clients),
+			bulkLogouts:  slices.Clone(t.cache.bulkLogouts),
+			sweepHistory: t.cache.sweepHistory,
+			sequence:     t.cache.sequence,
+		}
 		t.cacheCloned = true
 	}
 	return t.cache

@@ -93,8 +93,10 @@ func (t *tx) checkClient(c storage.Client) error {
 // putClient stores c, which was checked.
 func (t *tx) putClient(c storage.Client) {
 	c.Created, c.Updated = truncateToMillis(c.Created), truncateToMillis(c.Updated)
-	if old := t.cache.clients[c.ClientID]; old != nil && old.Disabled && !c.Disabled {
-		t.putCutoff(clientCutoffKey(c.ClientID), cutoff{At: c.Updated, ExpiresAt: c.Updated.Add(clientCutoffLifetime)})
+	if old := t.cache.clients[c.ClientID]; old != nil {
+		c.Sequence = old.Sequence
+	} else {
+		c.Sequence = t.sequence()
 	}
 	if c.Revision == 0 {
 		c.Revision = t.bucket(clients).Sequence()

@@ -160,7 +160,7 @@ func TestDamagedRecordsAreErrors(t *testing.T) {
 func timeField(record any) protowire.Number {
 	switch record.(type) {
 	case *storage.ClientSession:
-		return 3
+		return 4
 	case *storage.Grant:
 		return 9
 	case *storage.Session:

@@ -13,7 +13,7 @@ func (s *Store) PutConsent(ctx context.Context, c storage.Consent) error {
 		if t.enabledClient(c.Client) == nil || !t.userEnabled(c.Subject) {
 			return fmt.Errorf("put consent: %w", storage.ErrRevoked)
 		}
-		c.At = truncateToMillis(c.At)
+		c.At, c.Sequence = truncateToMillis(c.At), t.sequence()
 		t.store(consents, joinKey(c.Subject, c.Client), c)
 		t.put(consentsByClient, joinKey(c.Client, c.Subject), nil)
 		return nil
@@ -43,10 +43,10 @@ func (s *Store) ListConsents(ctx context.Context, subject string) ([]storage.Con
 	})
 }
 
-// consentActive tells whether a consent was given to the client that has this id now, not to one that was removed.
+// consentActive reports whether a consent was given to the client that has this id now, not to one that was removed.
 func (t *tx) consentActive(c storage.Consent) bool {
 	client := t.cache.clients[c.Client]
-	return client != nil && !c.At.Before(client.Created)
+	return client != nil && c.Sequence >= client.Sequence
 }
 
 // userConsents are all that a user gave, those to removed clients included.

@@ -1,9 +1,8 @@
 package bolt
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
-	"encoding/json"
+	"bytes"
+	"context"
 	"fmt"
 	"slices"
 	"time"
@@ -11,193 +10,90 @@ import (
 	"github.com/curfew-id/curfew/storage"
 )
 
-// bulkLogout is a mass ending. While it is under way it is the fence itself: every read and every code asks it. When it is
-// finished, nothing of its scope is left to read, and a fence keeps out the codes that were issued before.
-type bulkLogout struct {
-	storage.BulkLogout
-	Users  []string `json:"users,omitempty"`  // selection.users
-	Cursor []byte   `json:"cursor,omitempty"` // how far its sessions have been ended
-	key    string
-	selection
+// Sequence implements storage.Order. The cache is replaced after the commit is on disk, so the sequence is durable.
+func (s *Store) Sequence(ctx context.Context) (storage.Sequence, error) {
+	if err := ctx.Err(); err != nil {
+		return 0, unavailable(err)
+	}
+	return s.cache.Load().sequence, nil
 }
 
-// bulkLogoutKey names a mass ending by what its callers call again with.
-func bulkLogoutKey(sel selection, cause storage.Cause) (string, error) {
-	text, err := json.Marshal(sel.Selector)
+// sequence returns the sequence of records that this transaction creates now.
+func (t *tx) sequence() storage.Sequence { return storage.Sequence(t.bucket(cutoffs).Sequence()) }
+
+// nextSequence counts the sequence up: what was created until now, also by earlier functions in the same transaction of the
+// file, comes before it.
+func (t *tx) nextSequence() storage.Sequence {
+	t.wrote = true
+	n, err := t.bucket(cutoffs).NextSequence()
 	if err != nil {
-		return "", fmt.Errorf("encode selector: %w", err)
+		t.fail(fmt.Errorf("count the sequence up: %w", err))
 	}
-	sum := sha256.Sum256(fmt.Appendf(text, " %d", sel.asOf.UnixMilli()))
-	return string(joinKey(cause.ID, hex.EncodeToString(sum[:8]))), nil
+	t.changeCache().sequence = storage.Sequence(n)
+	return storage.Sequence(n)
 }
 
-// restore sets what is not stored.
-func (bulk *bulkLogout) restore(key []byte) *bulkLogout {
-	bulk.key = string(key)
-	bulk.selection = selection{Selector: bulk.BulkLogout.Selector, asOf: bulk.StartedAt, offlineUsers: map[string]bool{}}
-	for _, subject := range bulk.Users {
-		bulk.offlineUsers[subject] = true
-	}
-	return bulk
+// cutoffKey is where the cutoffs of a scope are stored.
+func cutoffKey(scope storage.CutoffScope) []byte {
+	return joinKey(string(scope.Session), scope.Subject, scope.Client)
 }
 
-// putBulkLogout stores a mass ending; memory has those that are under way.
-func (t *tx) putBulkLogout(bulk *bulkLogout) {
-	t.store(bulkLogouts, []byte(bulk.key), bulk)
-	next := t.changeCache()
-	next.bulkLogouts = slices.DeleteFunc(next.bulkLogouts, func(other *bulkLogout) bool { return other.key == bulk.key })
-	if bulk.Finished.IsZero() {
-		next.bulkLogouts = append(next.bulkLogouts, bulk)
-	}
+// parseCutoffKey reads a scope from its key.
+func parseCutoffKey(key []byte) storage.CutoffScope {
+	parts := bytes.SplitN(key, []byte{0}, 3)
+	return storage.CutoffScope{Session: storage.SessionID(parts[0]), Subject: string(parts[1]), Client: string(parts[2])}
 }
 
-// sessionRevoked tells whether a mass ending under way takes a session.
-func (t *tx) sessionRevoked(session storage.Session) bool {
-	return slices.ContainsFunc(t.cache.bulkLogouts, func(bulk *bulkLogout) bool { return bulk.endsSession(session) })
-}
-
-// clientSessionRevoked tells whether a mass ending under way takes a relying party's share.
-func (t *tx) clientSessionRevoked(session storage.Session, cs storage.ClientSession) bool {
-	return slices.ContainsFunc(t.cache.bulkLogouts, func(bulk *bulkLogout) bool { return bulk.endsClientSession(session, cs) })
-}
-
-// grantRevoked tells whether a mass ending under way takes a grant, by itself or with the membership it was given to.
-func (t *tx) grantRevoked(g storage.Grant) bool {
-	if len(t.cache.bulkLogouts) == 0 {
-		return false
-	}
-	session, cs, joined := t.clientSessionBySID(g.SID)
-	if !g.Offline() && !joined {
-		return true
-	}
-	return slices.ContainsFunc(t.cache.bulkLogouts, func(bulk *bulkLogout) bool {
-		return bulk.endsOfflineGrant(g) && g.Offline() ||
-			joined && (bulk.IncludeOffline || !g.Offline()) && (bulk.endsSession(session) || bulk.endsClientSession(session, cs))
-	})
-}
-
-// sidRevoked tells whether a membership has ended or a mass ending under way takes it.
-func (t *tx) sidRevoked(sid string) bool {
-	if len(t.cache.bulkLogouts) == 0 {
-		id := t.get(sessionsBySID, []byte(sid))
-		return id == nil || t.get(sessions, joinKey(string(id), sid)) == nil
-	}
-	session, cs, ok := t.clientSessionBySID(sid)
-	return !ok || t.sessionRevoked(session) || t.clientSessionRevoked(session, cs)
-}
-
-// clientSessionBySID finds the session and the membership of a sid.
-func (t *tx) clientSessionBySID(sid string) (session storage.Session, cs storage.ClientSession, ok bool) {
-	id := storage.SessionID(t.get(sessionsBySID, []byte(sid)))
-	if id == "" {
-		return session, cs, false
-	}
-	if session, ok = t.sessionRecord(id); ok {
-		cs, ok = load[storage.ClientSession](t, sessions, joinKey(string(id), sid))
-	}
-	return session, cs, ok
-}
-
-// cutoff keeps out what comes from before an ending: "nothing of this scope from at or before At counts".
-type cutoff struct {
-	At        time.Time         `json:"at"`
-	ExpiresAt time.Time         `json:"until"`
-	Except    storage.SessionID `json:"except,omitempty"`
-}
-
-// The scopes of fences. Codes of an ended session need none: their session is gone and its id never comes again.
-func allUsersCutoffKey() []byte                         { return []byte("everyone") }
-func userCutoffKey(subject string) []byte               { return joinKey("user", subject) }
-func clientCutoffKey(client string) []byte              { return joinKey("client", client) }
-func userClientCutoffKey(subject, client string) []byte { return joinKey("share", subject, client) }
-func clientSessionCutoffKey(id storage.SessionID, client string) []byte {
-	return joinKey("member", string(id), client)
-}
-
-// clientCutoffLifetime is how long the fence of a client's ending everywhere is kept: longer than the tokens live that it has
-// without any session (client_credentials).
-const clientCutoffLifetime = 30 * 24 * time.Hour
-
-// putCutoffs leaves what a finished ending needs.
-func (t *tx) putCutoffs(sel selection, now time.Time) {
-	var keys [][]byte
-	until := now.Add(storage.CutoffLifetime)
-	switch {
-	case sel.Grant != "" || sel.Expired || sel.OfflineOnly:
-		return
-	case sel.Client != "" && len(sel.Sessions) > 0:
-		for _, id := range sel.Sessions {
-			keys = append(keys, clientSessionCutoffKey(id, sel.Client))
-		}
-	case len(sel.Sessions) > 0:
-		return
-	case sel.Client != "" && sel.Subject != "":
-		keys = [][]byte{userClientCutoffKey(sel.Subject, sel.Client)}
-	case sel.Client != "":
-		keys, until = [][]byte{clientCutoffKey(sel.Client)}, now.Add(clientCutoffLifetime)
-	case sel.Subject != "":
-		keys = [][]byte{userCutoffKey(sel.Subject)}
-	case sel.AllUsers:
-		keys = [][]byte{allUsersCutoffKey()}
-	}
-	c := cutoff{At: sel.asOf, ExpiresAt: until, Except: sel.Except}
-	for _, key := range keys {
-		t.putCutoff(key, c)
-	}
-}
-
-// putCutoff leaves a fence and drops those that it makes needless.
-func (t *tx) putCutoff(key []byte, c cutoff) {
-	list, _ := load[[]cutoff](t, cutoffs, key)
-	list = slices.DeleteFunc(list, func(old cutoff) bool {
-		return !old.At.After(c.At) && (c.Except == "" || old.Except == c.Except)
-	})
-	t.store(cutoffs, key, append(list, c))
+// putCutoff stores a cutoff of a scope.
+func (t *tx) putCutoff(scope storage.CutoffScope, c storage.Cutoff) {
+	key := cutoffKey(scope)
+	list, _ := load[[]storage.Cutoff](t, cutoffs, key)
+	t.store(cutoffs, key, storage.AddCutoff(list, c))
 	t.scheduleExpiry(c.ExpiresAt, expiryCutoff, key)
 }
 
-// codeRevoked tells whether an ending of a relying party's share keeps out a code of a living session.
-func (t *tx) codeRevoked(session storage.Session, code storage.Code) bool {
-	joining := storage.ClientSession{Client: code.Client, CodeIssued: code.Issued}
-	if t.clientSessionRevoked(session, joining) {
-		return true
-	}
-	for _, key := range [][]byte{clientSessionCutoffKey(session.ID, code.Client), userClientCutoffKey(session.Subject, code.Client), clientCutoffKey(code.Client)} {
-		if t.issuedBeforeCutoff(key, session.ID, code.Issued) {
-			return true
-		}
-	}
-	return false
-}
-
-// issuedBeforeCutoff tells whether a fence of a scope keeps out what was issued then in a session.
-func (t *tx) issuedBeforeCutoff(key []byte, id storage.SessionID, issued time.Time) bool {
-	list, _ := load[[]cutoff](t, cutoffs, key)
-	return slices.ContainsFunc(list, func(c cutoff) bool { return (id == "" || c.Except != id) && !issued.After(c.At) })
-}
-
-// clientTokenRevoked tells whether a token that a client has without any session is from before an ending of the client
-// everywhere.
-func (t *tx) clientTokenRevoked(client string, issued time.Time) bool {
-	return t.issuedBeforeCutoff(clientCutoffKey(client), "", issued) || slices.ContainsFunc(t.cache.bulkLogouts, func(bulk *bulkLogout) bool {
-		return bulk.spansAllUsers() && !bulk.OfflineOnly && bulk.selection.Client == client && !issued.After(bulk.selection.asOf)
+// cutOff reports whether a cutoff of one of the scopes keeps out what was issued at that sequence in a session.
+func (t *tx) cutOff(scopes []storage.CutoffScope, session storage.SessionID, issued storage.Sequence) bool {
+	return slices.ContainsFunc(scopes, func(scope storage.CutoffScope) bool {
+		list, _ := load[[]storage.Cutoff](t, cutoffs, cutoffKey(scope))
+		return storage.IsCutOff(list, session, issued)
 	})
 }
 
-// newSessionRevoked tells whether a session that is about to begin belongs to what an ending has ended meanwhile. One of the
-// ending's own millisecond begins after it unless that ending is still under way; an ending from the future was dated by a clock that was put
-// back since, and nobody is kept out until it catches up.
+// newSessionRevoked reports whether a session that is about to begin was ended before it is stored.
 func (t *tx) newSessionRevoked(session storage.Session) bool {
-	if t.sessionRevoked(session) {
-		return true
+	return session.Sequence < t.cache.sweepHistory.Cutoff || t.cutOff(session.CutoffScopes(), "", session.Sequence)
+}
+
+// clientTokenRevoked reports whether a token that a client has for itself was ended, or belongs to an earlier client with
+// the same id.
+func (t *tx) clientTokenRevoked(client *storage.Client, issued storage.Sequence) bool {
+	return issued < client.Sequence || issued < t.cache.sweepHistory.ClientCutoff ||
+		t.cutOff([]storage.CutoffScope{{Client: client.ClientID}}, "", issued)
+}
+
+// sweepCutoffs removes the cutoffs of a scope that have expired.
+func (t *tx) sweepCutoffs(key []byte, at time.Time) {
+	list, ok := load[[]storage.Cutoff](t, cutoffs, key)
+	if !ok {
+		return
 	}
-	for _, key := range [][]byte{userCutoffKey(session.Subject), allUsersCutoffKey()} {
-		list, _ := load[[]cutoff](t, cutoffs, key)
-		if slices.ContainsFunc(list, func(c cutoff) bool {
-			return session.Created.Before(c.At) && !c.At.After(session.Created.Add(storage.ClockStep))
-		}) {
-			return true
-		}
+	kept, expired := storage.ExpireCutoffs(list, at)
+	if len(expired) == 0 {
+		return
 	}
-	return false
+	if len(kept) == 0 {
+		t.delete(cutoffs, key)
+	} else {
+		t.store(cutoffs, key, kept)
+	}
+	t.setSweepHistory(t.cache.sweepHistory.AddCutoffs(parseCutoffKey(key), expired))
+}
+
+var sweepHistoryKey = []byte("swept")
+
+// setSweepHistory stores what Sweep has removed.
+func (t *tx) setSweepHistory(h storage.SweepHistory) {
+	t.store(meta, sweepHistoryKey, h)
+	t.changeCache().sweepHistory = h
 }

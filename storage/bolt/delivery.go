@@ -10,14 +10,14 @@ import (
 )
 
 const (
-	minRetryPeriod    = 24 * time.Hour     // what a delivery that is retried by hand has left at least
 	deliveryRetention = 7 * 24 * time.Hour // how long a delivery without a report is kept after it is given up
+	rescheduleBatch   = 500                // deliveries whose due times are corrected in one transaction
 )
 
 // ClaimDeliveries implements storage.Deliveries.
 func (s *Store) ClaimDeliveries(ctx context.Context, at time.Time, lease time.Duration, limit int, hostBusy func(string, int) bool) ([]storage.Delivery, error) {
 	at = truncateToMillis(at)
-	s.advanceClock(at)
+	s.observeTime(at)
 	return writeOrTakeBack(ctx, s, func(t *tx) ([]storage.Delivery, error) {
 		var list []storage.Delivery
 		claimed := map[string]int{}
@@ -35,12 +35,10 @@ func (s *Store) ClaimDeliveries(ctx context.Context, at time.Time, lease time.Du
 			}
 		}
 		for i := range list {
-			d := &list[i]
-			before := *d
-			d.Lease++
-			d.Attempts++
-			d.LeasedUntil = truncateToMillis(at.Add(lease))
-			t.putDelivery(*d, &before)
+			before := list[i]
+			list[i] = before.Claimed(at, lease)
+			list[i].LeasedUntil = truncateToMillis(list[i].LeasedUntil)
+			t.putDelivery(list[i], &before)
 		}
 		return list, nil
 	}, (*tx).takeBackClaims)
@@ -51,18 +49,11 @@ func (s *Store) RecordOutcomes(ctx context.Context, outcomes []storage.DeliveryO
 	return write(ctx, s, func(t *tx) (stale []string, err error) {
 		pending := map[string]*storage.Report{} // each is read and written once, however many of its rows change
 		for _, o := range outcomes {
-			d, ok := t.delivery(o.ID)
-			if !ok || d.Lease != o.Lease || d.LeasedUntil.IsZero() || d.State != storage.DeliveryPending {
+			before, found := t.delivery(o.ID)
+			d, current := before.Recorded(o)
+			if !found || !current {
 				stale = append(stale, o.ID)
 				continue
-			}
-			before := d
-			d.State, d.Refusals, d.Answer, d.LeasedUntil = o.State, o.Refusals, o.Answer, time.Time{}
-			if o.State == storage.DeliveryPending {
-				d.NextAttempt = o.NextAttempt
-			}
-			if o.NotSent {
-				d.Attempts--
 			}
 			t.putDelivery(d, &before)
 			t.editEntry(pending, d.Report, d.Client, o.UpdateEntry)
@@ -73,6 +64,37 @@ func (s *Store) RecordOutcomes(ctx context.Context, outcomes []storage.DeliveryO
 		t.putReports(pending)
 		return stale, nil
 	})
+}
+
+// RescheduleDeliveries implements storage.Deliveries.
+func (s *Store) RescheduleDeliveries(ctx context.Context, at time.Time) error {
+	at = truncateToMillis(at)
+	for {
+		n, err := write(ctx, s, func(t *tx) (int, error) { return t.rescheduleDeliveries(at, rescheduleBatch), nil })
+		if err != nil || n < rescheduleBatch {
+			return err
+		}
+	}
+}
+
+// rescheduleDeliveries corrects up to limit due times. Only those that lie ahead can be impossible.
+func (t *tx) rescheduleDeliveries(at time.Time, limit int) int {
+	var impossible []storage.Delivery
+	for k := range t.scanAfter(dueDeliveries, nil, timeKey(at)) {
+		if d, ok := t.delivery(string(k[timeKeyLength:])); ok {
+			if _, changed := d.Rescheduled(at); changed {
+				impossible = append(impossible, d)
+			}
+		}
+		if len(impossible) == limit {
+			break
+		}
+	}
+	for _, before := range impossible {
+		d, _ := before.Rescheduled(at)
+		t.putDelivery(d, &before)
+	}
+	return len(impossible)
 }
 
 // NextDelivery implements storage.Deliveries.
@@ -96,23 +118,15 @@ func (s *Store) Delivery(ctx context.Context, id string) (storage.Delivery, erro
 	})
 }
 
-// RetryDelivery implements storage.Deliveries. A lease that is held is lost: the new attempt is the one that counts.
+// RetryDelivery implements storage.Deliveries.
 func (s *Store) RetryDelivery(ctx context.Context, id string, at time.Time, updateEntry func(storage.ReportEntry) storage.ReportEntry, e storage.Event) error {
 	at = truncateToMillis(at)
 	return s.update(ctx, func(t *tx) error {
-		d, ok := t.delivery(id)
-		switch {
-		case !ok:
-			return fmt.Errorf("retry delivery: %w", storage.ErrNotFound)
-		case d.State != storage.DeliveryPending && d.State != storage.DeliveryFailed:
-			return fmt.Errorf("retry delivery: %w", storage.ErrAlreadyUsed)
+		d, err := t.openDelivery(id)
+		if err != nil {
+			return fmt.Errorf("retry delivery: %w", err)
 		}
-		before := d
-		d.State, d.NextAttempt, d.LeasedUntil, d.Refusals = storage.DeliveryPending, at, time.Time{}, 0
-		if minimum := at.Add(minRetryPeriod); d.GiveUpAt.Before(minimum) {
-			d.GiveUpAt = minimum
-		}
-		t.changeDelivery(d, before, updateEntry, e)
+		t.changeDelivery(d.Retried(at), d, updateEntry, e)
 		return nil
 	})
 }
@@ -120,21 +134,28 @@ func (s *Store) RetryDelivery(ctx context.Context, id string, at time.Time, upda
 // CancelDelivery implements storage.Deliveries.
 func (s *Store) CancelDelivery(ctx context.Context, id string, updateEntry func(storage.ReportEntry) storage.ReportEntry, e storage.Event) error {
 	return s.update(ctx, func(t *tx) error {
-		d, ok := t.delivery(id)
-		switch {
-		case !ok:
-			return fmt.Errorf("cancel delivery: %w", storage.ErrNotFound)
-		case d.State != storage.DeliveryPending && d.State != storage.DeliveryFailed:
-			return fmt.Errorf("cancel delivery: %w", storage.ErrAlreadyUsed)
+		d, err := t.openDelivery(id)
+		if err != nil {
+			return fmt.Errorf("cancel delivery: %w", err)
 		}
-		before := d
-		d.State, d.LeasedUntil = storage.DeliveryCancelled, time.Time{}
-		t.changeDelivery(d, before, updateEntry, e)
+		t.changeDelivery(d.Cancelled(), d, updateEntry, e)
 		return nil
 	})
 }
 
-// changeDelivery stores what an administrator decided, with its row and its audit line.
+// openDelivery finds a delivery that an administrator may retry or cancel.
+func (t *tx) openDelivery(id string) (storage.Delivery, error) {
+	d, ok := t.delivery(id)
+	switch {
+	case !ok:
+		return d, storage.ErrNotFound
+	case !d.Open():
+		return d, storage.ErrAlreadyUsed
+	}
+	return d, nil
+}
+
+// changeDelivery stores a delivery that an administrator has changed, its report's entry, and the audit line.
 func (t *tx) changeDelivery(d, before storage.Delivery, updateEntry func(storage.ReportEntry) storage.ReportEntry, e storage.Event) {
 	t.putDelivery(d, &before)
 	pending := map[string]*storage.Report{}
@@ -175,12 +196,12 @@ func (s *Store) CountDeliveries(ctx context.Context) (byState map[storage.Delive
 	return byState, oldest, nil
 }
 
-// delivery finds one.
+// delivery finds a delivery.
 func (t *tx) delivery(id string) (storage.Delivery, bool) {
 	return load[storage.Delivery](t, deliveries, []byte(id))
 }
 
-// addDelivery stores a new delivery, kept until keep, or a while after it is given up if that is later.
+// addDelivery stores a new delivery, kept until keepUntil, or (zero) for a while after it is given up.
 func (t *tx) addDelivery(d storage.Delivery, keepUntil time.Time) {
 	t.putDelivery(d, nil)
 	if minimum := d.GiveUpAt.Add(deliveryRetention); keepUntil.IsZero() {
@@ -189,7 +210,7 @@ func (t *tx) addDelivery(d storage.Delivery, keepUntil time.Time) {
 	t.scheduleExpiry(keepUntil, expiryDelivery, []byte(d.ID))
 }
 
-// putDelivery stores a delivery and moves the index entries that change from where before has them (nil: new).
+// putDelivery stores a delivery and moves the index entries that differ from before (nil: it is new).
 func (t *tx) putDelivery(d storage.Delivery, before *storage.Delivery) {
 	for _, at := range []*time.Time{&d.Created, &d.NextAttempt, &d.GiveUpAt, &d.LeasedUntil, &d.Answer.At} {
 		*at = truncateToMillis(*at)
@@ -219,8 +240,8 @@ func (t *tx) deleteDeliveryIndexes(d storage.Delivery) {
 	}
 }
 
-// deliveryCounts are how many deliveries there are of each state, in the order of deliveryStateList. They are kept, because finished
-// deliveries stay as long as their reports and metrics ask every few seconds.
+// deliveryCounts returns how many deliveries there are of each state, in the order of allDeliveryStates. The numbers are stored,
+// because finished deliveries stay as long as their reports, and the metrics need the numbers every few seconds.
 func (t *tx) deliveryCounts() (counts [len(allDeliveryStates)]uint64) {
 	if value := t.get(meta, deliveryCountsKey); len(value) == 8*len(counts) {
 		for i := range counts {
@@ -245,13 +266,9 @@ func (t *tx) adjustDeliveryCount(state storage.DeliveryState, delta int) {
 
 var deliveryCountsKey = []byte("deliveries")
 
-// dueKey is a pending delivery's place in the order in which they may be taken.
+// dueKey is a pending delivery's key in the order in which deliveries are due.
 func dueKey(d storage.Delivery) []byte {
-	dueAt := d.NextAttempt
-	if !d.LeasedUntil.IsZero() {
-		dueAt = d.LeasedUntil
-	}
-	return timeKey(dueAt, []byte(d.ID)...)
+	return timeKey(d.DueAt(), []byte(d.ID)...)
 }
 
 func deliveryStateKey(d storage.Delivery) []byte {

@@ -1,7 +1,6 @@
 package bolt
 
 import (
-	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -10,27 +9,15 @@ import (
 	"github.com/curfew-id/curfew/storage"
 )
 
-const (
-	bulkLogoutRetention = 24 * time.Hour // how long a finished mass ending is listed
-	countPageSize       = 500            // sessions counted in one read transaction
-)
-
-// EndSessions implements storage.Endings.
-func (s *Store) EndSessions(ctx context.Context, req storage.EndRequest, at time.Time, limit int,
-	plan func(storage.Termination) storage.Plan) ([]storage.Termination, bool, error) {
-	at = truncateToMillis(at)
-	s.advanceClock(at)
+// EndSessions implements storage.Terminations.
+func (s *Store) EndSessions(ctx context.Context, req storage.EndRequest, at time.Time, limit int, plan func(storage.Termination) storage.Plan) ([]storage.Termination, bool, error) {
 	type result struct {
-		ended []storage.Termination
-		more  bool
+		terminations []storage.Termination
+		more         bool
 	}
 	out, err := write(ctx, s, func(t *tx) (result, error) {
-		e := endSessionsTx{
-			tx:        t,
-			cause:     req.Cause,
-			change:    req.Change,
-			selection: selection{Selector: req.Selector, asOf: at, firstCall: true, offlineUsers: map[string]bool{}},
-		}
+		e := newEndSessions(t, storage.Selection{Selector: req.Selector, At: truncateToMillis(at)})
+		e.cause, e.change = req.Cause, req.Change
 		if err := e.begin(); err != nil {
 			return result{}, fmt.Errorf("end sessions: %w", err)
 		}
@@ -38,104 +25,46 @@ func (s *Store) EndSessions(ctx context.Context, req storage.EndRequest, at time
 		if t.err != nil {
 			return result{}, t.err
 		}
-		e.write(plan, time.UnixMilli(s.latestTime.Load()).UTC())
+		e.write(plan, s.lastTime())
 		return result{e.terminations, e.more}, nil
 	})
 	if err != nil {
 		return nil, false, err
 	}
-	return out.ended, out.more, nil
+	return out.terminations, out.more, nil
 }
 
-// CountTerminations implements storage.Endings. It reads a page at a time, so that no long transaction makes the file grow.
-func (s *Store) CountTerminations(ctx context.Context, sel storage.Selector, at time.Time) (storage.TerminationCount, error) {
-	var sum storage.TerminationCount
-	e := endSessionsTx{selection: selection{Selector: sel, asOf: truncateToMillis(at), firstCall: true, offlineUsers: map[string]bool{}}}
-	for more := true; more; {
-		err := s.view(ctx, func(t *tx) error {
-			e.tx, e.terminations, e.more = t, nil, false
-			e.findOfflineUsers()
-			e.readSessions(countPageSize)
-			for _, end := range e.terminations {
-				sum = addCounts(sum, countTermination(end, e.selection))
-			}
-			more = e.more
-			return nil
-		})
-		if err != nil {
-			return storage.TerminationCount{}, err
-		}
-	}
-	var after []byte
-	for more := e.IncludeOffline; more; {
-		err := s.view(ctx, func(t *tx) error {
-			more = false
-			n := 0
-			for k, g := range t.offlineGrantCandidates(e.selection, after) {
-				if n++; n > countPageSize {
-					more = true
-					break
-				}
-				if after = slices.Clone(k); e.endsOfflineGrant(g) {
-					sum.Grants++
-				}
-			}
-			return nil
-		})
-		if err != nil {
-			return storage.TerminationCount{}, err
-		}
-	}
-	return sum, nil
-}
-
-// ListBulkLogouts implements storage.Endings.
-func (s *Store) ListBulkLogouts(ctx context.Context) ([]storage.BulkLogout, error) {
-	return read(ctx, s, func(t *tx) (list []storage.BulkLogout, err error) {
-		for _, v := range t.scanPrefix(bulkLogouts, nil) {
-			if bulk, ok := decode[bulkLogout](t, bulkLogouts, v); ok {
-				list = append(list, bulk.BulkLogout)
-			}
-		}
-		slices.SortStableFunc(list, func(a, b storage.BulkLogout) int {
-			if a.Finished.IsZero() != b.Finished.IsZero() {
-				if a.Finished.IsZero() {
-					return -1
-				}
-				return 1
-			}
-			return cmp.Or(b.StartedAt.Compare(a.StartedAt), cmp.Compare(a.Cause.ID, b.Cause.ID))
-		})
-		return list, nil
-	})
-}
-
-// endSessionsTx is one call of EndSessions on its way: begin checks, read collects what ends as it is before the change, write
-// changes and removes.
+// endSessionsTx is one call of EndSessions: begin checks the change, read collects what ends as it is before the change,
+// write changes and removes.
 type endSessionsTx struct {
 	*tx
-	selection
+	storage.Selection
 	cause         storage.Cause
 	change        storage.Change
-	bulkLogout    *bulkLogout // the mass ending that this call goes on with
-	bulkLogoutKey string      // of a mass ending
-	finished      bool        // that mass ending is finished: nothing is selected
-	cursor        []byte      // how far the sessions have been read
+	bulkLogout    *bulkLogout // the bulk logout that this call continues
+	bulkLogoutKey string
+	finished      bool   // that bulk logout is finished: nothing is selected
+	cursor        []byte // how far the sessions have been read
 	terminations  []storage.Termination
 	more          bool
 }
 
-// begin checks the change and finds the mass ending that the call belongs to.
+func newEndSessions(t *tx, sel storage.Selection) endSessionsTx {
+	sel.OfflineUsers = map[string]bool{}
+	return endSessionsTx{tx: t, Selection: sel}
+}
+
+// begin checks the change and finds the bulk logout that the call continues.
 func (e *endSessionsTx) begin() (err error) {
-	if err := e.checkChange(&e.change, e.asOf); err != nil {
+	if err := e.checkChange(&e.change, e.At); err != nil {
 		return err
 	}
-	if e.bulkLogoutKey, err = bulkLogoutKey(e.selection, e.cause); err != nil {
+	if e.bulkLogoutKey, err = bulkLogoutKey(e.Selector, e.cause, e.At); err != nil {
 		return err
 	}
-	if stored, ok := load[bulkLogout](e.tx, bulkLogouts, []byte(e.bulkLogoutKey)); ok {
-		e.bulkLogout, e.firstCall = stored.restore([]byte(e.bulkLogoutKey)), false
-		e.finished, e.cursor, e.offlineUsers = !stored.Finished.IsZero(), stored.Cursor, e.bulkLogout.offlineUsers
+	if stored, ok := e.findBulkLogout(e.bulkLogoutKey); ok {
+		e.bulkLogout, e.Selection = stored, stored.selection
+		e.finished, e.cursor = !stored.Finished.IsZero(), stored.Cursor
 		return nil
 	}
 	e.findOfflineUsers()
@@ -144,12 +73,12 @@ func (e *endSessionsTx) begin() (err error) {
 
 // findOfflineUsers finds whose offline grants end where sessions are named by id.
 func (e *endSessionsTx) findOfflineUsers() {
-	if !e.IncludeOffline || len(e.offlineUsers) > 0 {
+	if !e.IncludeOffline || len(e.OfflineUsers) > 0 {
 		return
 	}
 	for _, id := range e.Sessions {
-		if session, ok := e.sessionRecord(id); ok && e.selectsSession(session) {
-			e.offlineUsers[session.Subject] = true
+		if session, ok := e.sessionRecord(id); ok && e.IncludesSession(session) {
+			e.OfflineUsers[session.Subject] = true
 		}
 	}
 }
@@ -161,7 +90,7 @@ func (e *endSessionsTx) read(limit int) {
 	}
 	e.readSessions(limit)
 	if e.Grant != "" {
-		if g, ok := e.grant(e.Grant); ok {
+		if g, ok := e.grant(e.Grant); ok && !e.grantRevoked(g) {
 			e.terminations = append(e.terminations, e.grantTermination(g))
 		}
 		return
@@ -175,8 +104,8 @@ func (e *endSessionsTx) read(limit int) {
 			collected[g.ID] = true
 		}
 	}
-	for _, g := range e.offlineGrantCandidates(e.selection, nil) {
-		if collected[g.ID] || !e.endsOfflineGrant(g) {
+	for _, g := range e.offlineGrantCandidates(e.Selection, nil) {
+		if collected[g.ID] || !e.EndsOfflineGrant(g) || e.offlineGrantEndedEarlier(g) {
 			continue
 		}
 		if limit > 0 && len(e.terminations) >= limit {
@@ -187,32 +116,75 @@ func (e *endSessionsTx) read(limit int) {
 	}
 }
 
-// readSessions collects up to limit sessions or shares of sessions that end.
+// readSessions collects up to limit sessions, or client sessions, that end.
 func (e *endSessionsTx) readSessions(limit int) {
-	for key, id := range e.sessionCandidates(e.selection, e.cursor) {
+	for key, id := range e.sessionCandidates(e.Selection, e.cursor) {
 		session, ok := e.sessionRecord(id)
-		if !ok || !e.selectsSession(session) {
+		if !ok || !e.IncludesSession(session) || e.endedByEarlierBulkLogout(session) {
 			continue
 		}
-		whole := e.endsSession(session)
+		whole := e.EndsSession(session)
 		session.ClientSessions = e.clientSessionsOf(id)
 		if !whole {
-			session.ClientSessions = slices.DeleteFunc(session.ClientSessions, func(cs storage.ClientSession) bool { return !e.endsClientSession(session, cs) })
+			session.ClientSessions = slices.DeleteFunc(session.ClientSessions, func(cs storage.ClientSession) bool { return !e.EndsClientSession(session, cs) })
 			if len(session.ClientSessions) == 0 {
 				continue
 			}
 		}
-		session, revoked := e.splitRevoked(session)
+		session, ended := e.splitRevoked(session)
 		if limit > 0 && len(e.terminations) >= limit {
 			e.more = true
 			return
 		}
 		if e.cursor = slices.Clone(key); e.Expired {
-			e.offlineUsers[session.Subject] = true
+			e.OfflineUsers[session.Subject] = true
 		}
 		if whole || len(session.ClientSessions) > 0 {
 			e.terminations = append(e.terminations, e.sessionTermination(session, whole))
 		}
-		e.terminations = append(e.terminations, revoked...)
+		e.terminations = append(e.terminations, ended...)
 	}
+}
+
+// earlierBulkLogout finds a bulk logout under way that matches and began before this termination.
+func (e *endSessionsTx) earlierBulkLogout(matches func(*bulkLogout) bool) (*bulkLogout, bool) {
+	for _, bulk := range e.cache.bulkLogouts {
+		if (e.Before == 0 || bulk.Before < e.Before) && matches(bulk) {
+			return bulk, true
+		}
+	}
+	return nil, false
+}
+
+// endedByEarlierBulkLogout reports whether a session is left to the bulk logout under way that has ended it.
+func (e *endSessionsTx) endedByEarlierBulkLogout(session storage.Session) bool {
+	_, ok := e.earlierBulkLogout(func(bulk *bulkLogout) bool { return bulk.selection.EndsSession(session) })
+	return ok
+}
+
+// offlineGrantEndedEarlier reports whether an offline grant is left to the bulk logout under way that has ended it.
+func (e *endSessionsTx) offlineGrantEndedEarlier(g storage.Grant) bool {
+	_, ok := e.earlierBulkLogout(func(bulk *bulkLogout) bool { return bulk.selection.EndsOfflineGrant(g) })
+	return ok
+}
+
+// splitRevoked takes the client sessions out of a session that a bulk logout under way has ended and not removed yet. They
+// stand by themselves, with the cause of that bulk logout, a report and a delivery of their own: the client may have joined
+// the session again since.
+func (e *endSessionsTx) splitRevoked(session storage.Session) (rest storage.Session, ended []storage.Termination) {
+	candidates := session.ClientSessions
+	session.ClientSessions = nil
+	for _, cs := range candidates {
+		bulk, ok := e.earlierBulkLogout(func(bulk *bulkLogout) bool { return bulk.selection.EndsClientSession(session, cs) })
+		if !ok {
+			session.ClientSessions = append(session.ClientSessions, cs)
+			continue
+		}
+		single := session
+		single.ClientSessions = []storage.ClientSession{cs}
+		end := e.sessionTermination(single, false)
+		end.Cause, end.EndedAt = bulk.Cause, bulk.StartedAt
+		ended = append(ended, end)
+	}
+	return session, ended
 }

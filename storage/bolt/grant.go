@@ -98,7 +98,7 @@ func (t *tx) offlineGrants(subject, client string) (list []storage.Grant) {
 // membership that it was given to.
 func (t *tx) activeGrant(id, sid string, at time.Time) (storage.Grant, bool) {
 	g, ok := t.grant(id)
-	if !ok || !t.grantUnexpired(g, at) || !t.clientAndUserEnabled(g) || (sid != "" && (g.Offline() || g.SID != sid) && t.sidRevoked(sid)) || t.grantRevoked(g) {
+	if !ok || !g.UnexpiredAt(at) || !t.clientAndUserEnabled(g) || (sid != "" && (g.Offline() || g.SID != sid) && t.sidRevoked(sid)) || t.grantRevoked(g) {
 		return storage.Grant{}, false
 	}
 	if t.sweepOverdue(at) && !t.sessionUnexpired(g, sid, at) {
@@ -128,7 +128,7 @@ func (t *tx) sessionUnexpired(g storage.Grant, sid string, at time.Time) bool {
 
 // grantActive tells whether a grant counts at that moment, and its session, where it is bound to one, is alive.
 func (t *tx) grantActive(g storage.Grant, at time.Time) bool {
-	if !t.grantUnexpired(g, at) || !t.clientAndUserEnabled(g) || t.grantRevoked(g) {
+	if !g.UnexpiredAt(at) || !t.clientAndUserEnabled(g) || t.grantRevoked(g) {
 		return false
 	}
 	if g.Offline() {
@@ -136,12 +136,6 @@ func (t *tx) grantActive(g storage.Grant, at time.Time) bool {
 	}
 	session, ok := t.sessionRecord(g.Session)
 	return ok && t.sessionActive(session, at)
-}
-
-// grantUnexpired tells whether a grant is before its own deadline.
-func (t *tx) grantUnexpired(g storage.Grant, at time.Time) bool {
-	d := g.Deadline()
-	return d.IsZero() || at.Before(d)
 }
 
 // clientAndUserEnabled tells whether a grant's client and user are there and enabled.

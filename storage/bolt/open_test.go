@@ -134,7 +134,7 @@ func readAll(ctx context.Context, s *Store) {
 	_, _, _ = s.ListUsers(ctx, storage.Page{Limit: 1000})
 	_, _, _ = s.ListSessions(ctx, storage.Selector{AllUsers: true}, at, storage.Page{Limit: 1000})
 	_, _, _ = s.ListEvents(ctx, storage.EventFilter{}, storage.Page{Limit: 1000})
-	_, _ = s.CountTerminations(ctx, storage.Selector{AllUsers: true, IncludeOffline: true}, at)
+	_, _ = s.CountTerminations(ctx, storage.Selection{Selector: storage.Selector{AllUsers: true, IncludeOffline: true}, At: at})
 	_, _, _ = s.Token(ctx, storage.HashOf("token"), at)
 }
 

@@ -37,15 +37,16 @@ func (f *recordCodec) session(r *storage.Session) {
 	f.boolean(11, &r.RememberMe)
 	text(f, 12, &r.UserAgent)
 	text(f, 13, &r.Address)
+	f.uvarint(14, (*uint64)(&r.Sequence))
 }
 
 func (f *recordCodec) clientSession(r *storage.ClientSession) {
 	text(f, 1, &r.Client)
 	text(f, 2, &r.SID)
-	f.time(3, &r.CodeIssued)
 	f.time(4, &r.Joined)
 	f.time(5, &r.LastUsed)
 	f.tokenExpiry(6, &r.TokenExpiry)
+	f.uvarint(7, (*uint64)(&r.Sequence))
 }
 
 func (f *recordCodec) tokenExpiry(field protowire.Number, r *storage.TokenExpiry) {
@@ -79,6 +80,7 @@ func (f *recordCodec) grant(r *storage.Grant) {
 	f.time(18, &r.RotatedAt)
 	f.tokenExpiry(19, &r.Trust)
 	text(f, 20, &r.UserAgent)
+	f.uvarint(21, (*uint64)(&r.Sequence))
 }
 
 func (f *recordCodec) token(r *storage.Token) {
@@ -91,6 +93,7 @@ func (f *recordCodec) token(r *storage.Token) {
 	f.texts(7, &r.Audience)
 	f.time(8, &r.Issued)
 	f.time(9, &r.Expires)
+	f.uvarint(10, (*uint64)(&r.Sequence))
 }
 
 func (f *recordCodec) delivery(r *storage.Delivery) {

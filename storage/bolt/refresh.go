@@ -11,7 +11,7 @@ import (
 // Refresh implements storage.Grants.
 func (s *Store) Refresh(ctx context.Context, r storage.RefreshRequest, at time.Time, issue func(storage.Grant, *storage.Session) (storage.Issuance, error)) (storage.RefreshResult, error) {
 	at = truncateToMillis(at)
-	s.advanceClock(at)
+	s.observeTime(at)
 	return write(ctx, s, func(t *tx) (storage.RefreshResult, error) {
 		result, err := t.exchangeRefreshToken(r, at, issue)
 		if err != nil {
@@ -33,7 +33,7 @@ func (t *tx) exchangeRefreshToken(r storage.RefreshRequest, at time.Time, issue 
 		return result, storage.ErrRevoked
 	case g.Client != r.Client:
 		return result, storage.ErrNotFound
-	case !t.grantUnexpired(g, at) || !t.clientAndUserEnabled(g) || t.grantRevoked(g):
+	case !g.UnexpiredAt(at) || !t.clientAndUserEnabled(g) || t.grantRevoked(g):
 		return result, storage.ErrRevoked
 	}
 	result.Grant = g
@@ -44,55 +44,38 @@ func (t *tx) exchangeRefreshToken(r storage.RefreshRequest, at time.Time, issue 
 		}
 		result.Session = &session
 	}
-	switch {
-	case r.Token == g.RefreshHash:
-		if t.get(refreshTokens, r.NewToken[:]) != nil || r.NewToken.IsZero() {
+	switch action := g.RefreshAction(r, at); action {
+	case storage.RefreshRotate, storage.RefreshRepeat:
+		if action == storage.RefreshRotate && (t.get(refreshTokens, r.NewToken[:]) != nil || r.NewToken.IsZero()) {
 			return result, fmt.Errorf("successor: %w", storage.ErrExists)
 		}
-		return t.rotate(r, result, at, issue)
-	case r.Token == g.PreviousHash && at.Sub(g.RotatedAt) <= r.Grace && g.RotatedAt.Sub(at) <= storage.ClockStep:
-		if r.NewToken != g.RefreshHash {
-			return result, storage.ErrRevoked // derived under another key: the first answer cannot be given again
-		}
-		result.Repeated = true
-		return t.rotate(r, result, at, issue)
-	default:
-		// An exchanged token comes again: it or its successor was stolen (RFC 9700 §4.14.2).
+		result.Repeated = action == storage.RefreshRepeat
+		return t.refresh(action, r, result, at, issue)
+	case storage.RefreshReused:
 		result.Reused = true
 		return result, nil
+	default:
+		return result, storage.ErrRevoked
 	}
 }
 
-// rotate stores what issue gives, and the successor unless the exchange is repeated.
-func (t *tx) rotate(r storage.RefreshRequest, result storage.RefreshResult, at time.Time, issue func(storage.Grant, *storage.Session) (storage.Issuance, error)) (storage.RefreshResult, error) {
+// refresh stores what issue gives, and the successor of the refresh token unless the exchange is repeated.
+func (t *tx) refresh(action storage.RefreshAction, r storage.RefreshRequest, result storage.RefreshResult, at time.Time, issue func(storage.Grant, *storage.Session) (storage.Issuance, error)) (storage.RefreshResult, error) {
 	issuance, err := issue(result.Grant, result.Session)
 	if err != nil {
 		return result, err
 	}
-	g := result.Grant
-	if issuance.Grant.ID == g.ID {
-		g.Scope, g.Audience, g.Claims = issuance.Grant.Scope, issuance.Grant.Audience, issuance.Grant.Claims
-		g.IdleTimeout, g.Expires, g.UserAgent = issuance.Grant.IdleTimeout, issuance.Grant.Expires, issuance.Grant.UserAgent
-		g = truncateGrantTimes(g)
-	}
-	sessionEnd := endOfTime
-	if result.Session != nil {
-		sessionEnd = result.Session.Expires
-	}
-	if oldDeadline, newDeadline := result.Grant.Deadline(), g.Deadline(); oldDeadline.IsZero() || newDeadline.Before(oldDeadline) {
-		t.expireGrant(g, sessionEnd) // a deadline that moved back is found by Sweep
-	}
-	g.LastUsed = at
-	if !result.Repeated {
-		g.PreviousHash, g.RefreshHash, g.RotatedAt = g.RefreshHash, r.NewToken, at
+	issuance.Trust = truncateTokenExpiry(issuance.Trust)
+	g := truncateGrantTimes(result.Grant.Refreshed(action, r, issuance, at))
+	t.rescheduleGrant(result.Grant, g, result.Session)
+	if action == storage.RefreshRotate {
 		t.addRefreshToken(g, g.PreviousHash)
 		if g.Offline() && g.IdleTimeout > 0 {
-			t.scheduleExpiry(at.Add(g.IdleTimeout), expiryRefresh, g.PreviousHash[:]) // it would not have lived longer either
+			// Unused, it would have expired then too.
+			t.scheduleExpiry(at.Add(g.IdleTimeout), expiryRefresh, g.PreviousHash[:])
 		}
 	}
-	if g.Offline() {
-		g.Trust.Extend(truncateTokenExpiry(issuance.Trust))
-	} else {
+	if !g.Offline() {
 		t.touchClientSession(g, result.Session, issuance.Trust, at)
 	}
 	t.putGrant(g)
@@ -101,16 +84,33 @@ func (t *tx) rotate(r storage.RefreshRequest, result storage.RefreshResult, at t
 	return result, nil
 }
 
-// touchClientSession notes a refresh in the session that it belongs to: an application in use keeps its session alive.
+// rescheduleGrant lets Sweep find a grant whose deadline moved back. One that moved forward is found too early and
+// scheduled again.
+func (t *tx) rescheduleGrant(before, after storage.Grant, session *storage.Session) {
+	after.LastUsed = before.LastUsed
+	if old, next := before.Deadline(), after.Deadline(); !old.IsZero() && !next.Before(old) {
+		return
+	}
+	sessionEnd := farFuture
+	if session != nil {
+		sessionEnd = session.Expires
+	}
+	t.expireGrant(after, sessionEnd)
+}
+
+// touchClientSession stores a refresh in the session of a bound grant: a client in use keeps its session active.
 func (t *tx) touchClientSession(g storage.Grant, session *storage.Session, expiry storage.TokenExpiry, at time.Time) {
 	for i := range session.ClientSessions {
 		if cs := &session.ClientSessions[i]; cs.SID == g.SID {
 			cs.LastUsed = at
-			cs.TokenExpiry.Extend(truncateTokenExpiry(expiry))
+			cs.TokenExpiry.Extend(expiry)
 			t.putClientSession(session.ID, *cs, false)
 		}
 	}
-	if at.Sub(session.LastActive) >= storage.ActivityStep {
+	if session.NeedsTouch(at) {
 		t.touch(session, at)
 	}
 }
+
+// farFuture is later than any deadline.
+var farFuture = time.UnixMilli(1<<53 - 1).UTC()

@@ -95,7 +95,7 @@ func (s *Store) Touch(ctx context.Context, id storage.SessionID, at time.Time) e
 	at = truncateToMillis(at)
 	needsTouch := func(t *tx) (storage.Session, bool) {
 		session, ok := t.sessionRecord(id)
-		return session, ok && t.sessionActive(session, at) && at.Sub(session.LastActive) >= storage.ActivityStep
+		return session, ok && t.sessionActive(session, at) && session.NeedsTouch(at)
 	}
 	needed, err := find(ctx, s, func(t *tx) (bool, error) {
 		_, needed := needsTouch(t)
@@ -114,13 +114,13 @@ func (s *Store) Touch(ctx context.Context, id storage.SessionID, at time.Time) e
 
 // ListSessions implements storage.Sessions.
 func (s *Store) ListSessions(ctx context.Context, sel storage.Selector, at time.Time, p storage.Page) ([]storage.Session, string, error) {
-	selected := selection{Selector: sel, asOf: endOfTime}
+	selected := storage.Selection{Selector: sel}
 	walk := func(t *tx, after []byte) iter.Seq2[[]byte, storage.SessionID] {
 		return t.sessionCandidates(selected, after)
 	}
 	return list(ctx, s, p, walk, func(t *tx, _ []byte, id storage.SessionID) (storage.Session, bool) {
 		session, ok := t.activeSession(id, at)
-		return session, ok && selected.selectsSession(session) && (sel.Client == "" || session.ClientSession(sel.Client) != nil)
+		return session, ok && selected.IncludesSession(session) && (sel.Client == "" || session.ClientSession(sel.Client) != nil)
 	})
 }
 
@@ -193,10 +193,12 @@ func (t *tx) checkSession(session *storage.Session) error {
 
 // addSession stores a new session, which was checked.
 func (t *tx) addSession(session storage.Session) {
+	session.Sequence = t.sequence()
 	t.put(sessionsBySecret, session.SecretHash[:], []byte(session.ID))
 	t.put(sessionsByUser, joinKey(session.Subject, string(session.ID)), nil)
 	t.putSession(session, time.Time{})
 	for _, cs := range session.ClientSessions {
+		cs.Sequence = session.Sequence
 		t.putClientSession(session.ID, cs, true)
 	}
 	t.adjustSessionCount(1)
@@ -223,7 +225,7 @@ func (t *tx) touch(session *storage.Session, at time.Time) {
 
 // putClientSession stores a relying party's share.
 func (t *tx) putClientSession(id storage.SessionID, cs storage.ClientSession, isNew bool) {
-	cs.CodeIssued, cs.Joined, cs.LastUsed = truncateToMillis(cs.CodeIssued), truncateToMillis(cs.Joined), truncateToMillis(cs.LastUsed)
+	cs.Joined, cs.LastUsed = truncateToMillis(cs.Joined), truncateToMillis(cs.LastUsed)
 	cs.TokenExpiry = truncateTokenExpiry(cs.TokenExpiry)
 	t.store(sessions, joinKey(string(id), cs.SID), cs)
 	if isNew {
@@ -265,6 +267,8 @@ func (t *tx) adjustSessionCount(delta int) {
 
 // truncateTokenExpiry is o in whole milliseconds.
 func truncateTokenExpiry(expiry storage.TokenExpiry) storage.TokenExpiry {
-	expiry.Opaque, expiry.JWT, expiry.IDToken, expiry.SessionExpiry, expiry.LastIDToken = truncateToMillis(expiry.Opaque), truncateToMillis(expiry.JWT), truncateToMillis(expiry.IDToken), truncateToMillis(expiry.SessionExpiry), truncateToMillis(expiry.LastIDToken)
+	for _, at := range []*time.Time{&expiry.Opaque, &expiry.JWT, &expiry.IDToken, &expiry.SessionExpiry, &expiry.LastIDToken} {
+		*at = truncateToMillis(*at)
+	}
 	return expiry
 }

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"fmt"
-	"slices"
 	"time"
 
 	"github.com/curfew-id/curfew/storage"
@@ -26,9 +25,9 @@ const (
 // Sweep implements storage.Store. It works by cursor from the oldest on, so that a chunk touches neighbouring pages.
 func (s *Store) Sweep(ctx context.Context, at time.Time, limit int) (int, error) {
 	at = truncateToMillis(at)
-	s.advanceClock(at)
+	s.observeTime(at)
 	return write(ctx, s, func(t *tx) (int, error) {
-		forgotUse := false
+		removedUses := false
 		var expired [][]byte
 		for k := range t.scanPrefix(expiry, nil) {
 			if keyTime(k).After(at) || len(expired) == limit {
@@ -39,12 +38,13 @@ func (s *Store) Sweep(ctx context.Context, at time.Time, limit int) (int, error)
 		for _, k := range expired {
 			t.delete(expiry, k)
 			t.sweepRecord(k[timeKeyLength], k[timeKeyLength+1:], at)
-			forgotUse = forgotUse || k[timeKeyLength] == expiryUsedID || k[timeKeyLength] == expiryCutoff
+			removedUses = removedUses || k[timeKeyLength] == expiryUsedID
 		}
 		deleted := len(expired)
-		deletedUses := t.sweepCodes(limit-deleted, at)
-		deleted += deletedUses
-		t.recordSweep(at, forgotUse || deletedUses > 0)
+		deleted += t.sweepCodes(limit-deleted, at)
+		if h := t.cache.sweepHistory; removedUses || at.Before(h.LastDeletion) {
+			t.setSweepHistory(h.AddUses(at, removedUses))
+		}
 		return deleted + t.emptyTrash(limit-deleted), nil
 	})
 }
@@ -67,7 +67,7 @@ func (t *tx) sweepRecord(kind byte, key []byte, at time.Time) {
 		}
 	case expiryGrant:
 		if g, ok := t.grant(string(key)); ok {
-			if t.grantUnexpired(g, at) {
+			if g.UnexpiredAt(at) {
 				t.reschedule(g.Deadline(), kind, key)
 			} else {
 				t.removeGrant(g)
@@ -114,6 +114,9 @@ func (t *tx) sweepCodes(limit int, at time.Time) int {
 	for _, k := range expired {
 		t.delete(usedCodes, k)
 	}
+	if len(expired) > 0 {
+		t.setSweepHistory(t.cache.sweepHistory.AddCodes(at, t.nextSequence()))
+	}
 	return len(expired)
 }
 
@@ -122,18 +125,4 @@ func (t *tx) reschedule(at time.Time, kind byte, key []byte) {
 	if !at.IsZero() {
 		t.scheduleExpiry(at, kind, key)
 	}
-}
-
-// sweepCutoffs removes the fences of a scope that are past their time.
-func (t *tx) sweepCutoffs(cutoffKey []byte, at time.Time) {
-	list, ok := load[[]cutoff](t, cutoffs, cutoffKey)
-	if !ok {
-		return
-	}
-	list = slices.DeleteFunc(list, func(c cutoff) bool { return !at.Before(c.ExpiresAt) })
-	if len(list) == 0 {
-		t.delete(cutoffs, cutoffKey)
-		return
-	}
-	t.store(cutoffs, cutoffKey, list)
 }

@@ -2,17 +2,22 @@ package bolt
 
 import (
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/curfew-id/curfew/storage"
 )
 
-// ended.go collects and removes what one session, share or grant takes along.
+// termination.go collects and removes what ends together with one session, client session or grant.
 
-// sessionTermination collects a session, or the shares of it that end, with its grants.
+// sessionTermination collects a session, or the client sessions of it that end, with its grants.
 func (e *endSessionsTx) sessionTermination(session storage.Session, whole bool) storage.Termination {
-	end := storage.Termination{Cause: e.cause, EndedAt: e.asOf, Session: session, WholeSession: whole, Clients: map[string]*storage.Client{}}
+	end := storage.Termination{
+		Cause:        e.cause,
+		EndedAt:      e.At,
+		Session:      session,
+		WholeSession: whole,
+		Clients:      map[string]*storage.Client{},
+	}
 	if e.Expired {
 		end.Cause.Reason = session.ExpiryReason()
 	}
@@ -24,9 +29,10 @@ func (e *endSessionsTx) sessionTermination(session storage.Session, whole bool) 
 	for client := range end.Clients {
 		for _, g := range e.offlineGrants(session.Subject, client) {
 			switch joined := slices.ContainsFunc(session.ClientSessions, func(cs storage.ClientSession) bool { return cs.SID == g.SID }); {
+			case e.offlineGrantEndedEarlier(g):
 			case e.IncludeOffline && joined:
 				end.Grants = append(end.Grants, g)
-			case !e.endsOfflineGrant(g) && e.grantUnexpired(g, e.asOf) && !e.grantRevoked(g):
+			case !e.EndsOfflineGrant(g) && g.UnexpiredAt(e.At):
 				end.RemainingOffline = append(end.RemainingOffline, g)
 			}
 		}
@@ -34,33 +40,18 @@ func (e *endSessionsTx) sessionTermination(session storage.Session, whole bool) 
 	return end
 }
 
-// splitRevoked takes the shares out of a session that a mass ending under way had not come to yet. They ended by that and not by this: with a sid, a
-// report and a delivery of their own, beside those of the shares that followed them.
-func (e *endSessionsTx) splitRevoked(session storage.Session) (rest storage.Session, revoked []storage.Termination) {
-	candidates := session.ClientSessions
-	session.ClientSessions = nil
-	for _, cs := range candidates {
-		index := slices.IndexFunc(e.cache.bulkLogouts, func(bulk *bulkLogout) bool { return bulk.key != e.bulkLogoutKey && bulk.endsClientSession(session, cs) })
-		if index < 0 {
-			session.ClientSessions = append(session.ClientSessions, cs)
-			continue
-		}
-		single := session
-		single.ClientSessions = []storage.ClientSession{cs}
-		end := e.sessionTermination(single, false)
-		end.Cause, end.EndedAt = e.cache.bulkLogouts[index].Cause, e.cache.bulkLogouts[index].StartedAt
-		revoked = append(revoked, end)
-	}
-	return session, revoked
-}
-
-// grantTermination collects a grant that ends by itself. What a bound one gave stands with its membership.
+// grantTermination collects a grant that ends by itself. A bound one has the token expiry of its client session.
 func (e *endSessionsTx) grantTermination(g storage.Grant) storage.Termination {
 	if !g.Offline() {
 		cs, _ := load[storage.ClientSession](e.tx, sessions, joinKey(string(g.Session), g.SID))
 		g.Trust.Extend(cs.TokenExpiry)
 	}
-	end := storage.Termination{Cause: e.cause, EndedAt: e.asOf, Grants: []storage.Grant{g}, Clients: map[string]*storage.Client{}}
+	end := storage.Termination{
+		Cause:   e.cause,
+		EndedAt: e.At,
+		Grants:  []storage.Grant{g},
+		Clients: map[string]*storage.Client{},
+	}
 	end.User, _ = e.user(g.Subject)
 	e.addClient(&end, g.Client)
 	return end
@@ -75,17 +66,39 @@ func (e *endSessionsTx) addClient(end *storage.Termination, id string) {
 
 // write applies the change, removes what ended, and stores what plan makes of it.
 func (e *endSessionsTx) write(plan func(storage.Termination) storage.Plan, now time.Time) {
-	e.applyChange(e.change, e.asOf)
-	var done storage.TerminationCount
+	e.cutOffEarlier()
+	e.applyChange(e.change, e.At)
+	var done []storage.Termination
 	for _, end := range e.terminations {
-		auditSeqs := e.auditTermination(end)
+		var auditSeqs []uint64
+		for _, event := range end.Events() {
+			auditSeqs = append(auditSeqs, e.appendEvent(event))
+		}
 		e.remove(end)
 		if plan != nil {
 			e.storePlan(plan(end), auditSeqs)
 		}
-		done = addCounts(done, countTermination(end, selection{}))
+		if end.Cause.ID != e.cause.ID {
+			e.countForEarlier(end)
+		} else {
+			done = append(done, end)
+		}
 	}
 	e.finish(done, now)
+}
+
+// cutOffEarlier gives a new termination its place in the store's order, and leaves its cutoffs. A termination needs none
+// that leaves no cutoff, does not go on in further calls, and removes no client.
+func (e *endSessionsTx) cutOffEarlier() {
+	scopes := e.CutoffScopes()
+	goesOn := e.more && !e.Expired
+	if e.bulkLogout != nil || len(scopes) == 0 && !goesOn && e.change.RemoveClient == "" {
+		return
+	}
+	e.Before = e.nextSequence()
+	for _, scope := range scopes {
+		e.putCutoff(scope, storage.Cutoff{Sequence: e.Before, Except: e.Except, ExpiresAt: e.At.Add(scope.Lifetime())})
+	}
 }
 
 // remove removes what ended.
@@ -116,92 +129,49 @@ func (e *endSessionsTx) storePlan(p storage.Plan, auditSeqs []uint64) {
 	}
 }
 
-// finish leaves the fence, or the mass ending that is the fence until it is finished.
-func (e *endSessionsTx) finish(done storage.TerminationCount, now time.Time) {
-	if e.finished {
-		return
+// countForEarlier counts a client session for the bulk logout that had ended it.
+func (e *endSessionsTx) countForEarlier(end storage.Termination) {
+	if bulk, ok := e.earlierBulkLogout(func(bulk *bulkLogout) bool { return bulk.Cause.ID == end.Cause.ID }); ok {
+		e.putBulkLogout(bulk.after([]storage.Termination{end}, bulk.Cursor))
 	}
-	if e.more && !e.Expired {
-		bulk := e.bulkLogout
-		if bulk == nil {
-			bulk = &bulkLogout{BulkLogout: storage.BulkLogout{Cause: e.cause, Selector: e.Selector, StartedAt: e.asOf}}
-			for subject := range e.offlineUsers {
-				bulk.Users = append(bulk.Users, subject)
-			}
+}
+
+// finish stores how far a bulk logout has come.
+func (e *endSessionsTx) finish(done []storage.Termination, now time.Time) {
+	bulk := e.bulkLogout
+	switch {
+	case e.finished, e.Expired, bulk == nil && !e.more: // nothing goes on, or what has expired is found again
+		return
+	case bulk == nil:
+		bulk = &bulkLogout{
+			BulkLogout:   storage.BulkLogout{Cause: e.cause, Selector: e.Selector, StartedAt: e.At},
+			Before:       e.Before,
+			OfflineUsers: e.OfflineSubjects(),
+			key:          e.bulkLogoutKey,
 		}
-		e.saveProgress(bulk, done, time.Time{})
-		return
 	}
-	if e.bulkLogout != nil {
-		e.saveProgress(e.bulkLogout, done, now)
+	next := bulk.after(done, e.cursor)
+	if !e.more {
+		if now.Before(e.At) {
+			now = e.At
+		}
+		next.Finished = now
 		e.scheduleExpiry(now.Add(bulkLogoutRetention), expiryBulkLogout, []byte(e.bulkLogoutKey))
 	}
-	e.putCutoffs(e.selection, now)
+	e.putBulkLogout(next)
 }
 
-// saveProgress stores how far a mass ending has come.
-func (e *endSessionsTx) saveProgress(bulk *bulkLogout, done storage.TerminationCount, finished time.Time) {
-	next := &bulkLogout{BulkLogout: bulk.BulkLogout, Users: bulk.Users, Cursor: e.cursor}
-	next.Done, next.Finished = addCounts(bulk.Done, done), finished
-	e.putBulkLogout(next.restore([]byte(e.bulkLogoutKey)))
-}
-
-// auditTermination writes a line for what ended, and one for each offline grant that it took along.
-func (e *endSessionsTx) auditTermination(end storage.Termination) (auditSeqs []uint64) {
-	if session := end.Session; session.ID != "" {
-		event := storage.Event{
-			At: end.EndedAt, Kind: "client_session.ended", Reason: end.Cause.Reason, Cause: end.Cause.ID, By: end.Cause.By, Address: end.Cause.Address,
-			Subject: session.Subject, Session: storage.SessionHash(session.ID),
-		}
-		if end.WholeSession {
-			event.Kind, event.Client = "session.ended", end.Cause.Client
-			if len(session.ClientSessions) > 0 {
-				event.Detail = map[string]string{"clients": clientIDs(session)}
+// after returns the bulk logout after these terminations.
+func (bulk *bulkLogout) after(done []storage.Termination, cursor []byte) *bulkLogout {
+	next := *bulk
+	next.Cursor = cursor
+	for _, end := range done {
+		next.Done = next.Done.Add(storage.CountTermination(end, storage.Selection{}))
+		for _, g := range end.Grants {
+			if g.Offline() {
+				next.OfflineDone++
 			}
-		} else {
-			event.Client = session.ClientSessions[0].Client
-		}
-		auditSeqs = append(auditSeqs, e.appendEvent(event))
-	}
-	for _, g := range end.Grants {
-		if g.Offline() || end.Session.ID == "" {
-			auditSeqs = append(auditSeqs, e.appendEvent(grantEndedEvent(g, end.Cause, end.EndedAt)))
 		}
 	}
-	return auditSeqs
-}
-
-func clientIDs(session storage.Session) string {
-	list := make([]string, len(session.ClientSessions))
-	for i, cs := range session.ClientSessions {
-		list[i] = cs.Client
-	}
-	slices.Sort(list)
-	return strings.Join(slices.Compact(list), " ")
-}
-
-// countTermination counts one ending. Offline grants that c ends by themselves are left out, since they are counted one by one.
-func countTermination(end storage.Termination, sel selection) (n storage.TerminationCount) {
-	if end.WholeSession {
-		n.Sessions = 1
-	}
-	n.ClientSessions = len(end.Session.ClientSessions)
-	for _, cs := range end.Session.ClientSessions {
-		if client := end.Clients[cs.Client]; client != nil && client.BackchannelLogoutURI != "" {
-			n.Deliveries++
-		}
-	}
-	for _, g := range end.Grants {
-		if !g.Offline() || !sel.endsOfflineGrant(g) {
-			n.Grants++
-		}
-	}
-	return n
-}
-
-func addCounts(a, b storage.TerminationCount) storage.TerminationCount {
-	return storage.TerminationCount{
-		Sessions: a.Sessions + b.Sessions, ClientSessions: a.ClientSessions + b.ClientSessions,
-		Deliveries: a.Deliveries + b.Deliveries, Grants: a.Grants + b.Grants,
-	}
+	return next.restore(bulk.key)
 }

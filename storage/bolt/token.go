@@ -11,7 +11,7 @@ import (
 // PutToken implements storage.Tokens.
 func (s *Store) PutToken(ctx context.Context, token storage.Token) error {
 	return s.update(ctx, func(t *tx) error {
-		if t.enabledClient(token.Client) == nil {
+		if c := t.enabledClient(token.Client); c == nil || t.clientTokenRevoked(c, token.Sequence) {
 			return fmt.Errorf("put token: %w", storage.ErrRevoked)
 		}
 		t.putToken(token)
@@ -23,13 +23,15 @@ func (s *Store) PutToken(ctx context.Context, token storage.Token) error {
 func (s *Store) Token(ctx context.Context, hash storage.Hash, at time.Time) (token storage.Token, g storage.Grant, err error) {
 	err = s.lookUp(ctx, func(t *tx) error {
 		var ok bool
-		if token, ok = load[storage.Token](t, tokens, hash[:]); ok && at.Before(token.Expires) && t.enabledClient(token.Client) != nil {
-			if token.Grant == "" {
-				if t.clientTokenRevoked(token.Client, token.Issued) {
-					return fmt.Errorf("find token: %w", storage.ErrNotFound)
-				}
+		token, ok = load[storage.Token](t, tokens, hash[:])
+		client := t.enabledClient(token.Client)
+		switch {
+		case !ok || client == nil || !at.Before(token.Expires):
+		case token.Grant == "":
+			if !t.clientTokenRevoked(client, token.Sequence) {
 				return nil
 			}
+		default:
 			if g, ok = t.activeGrant(token.Grant, token.SID, at); ok {
 				return nil
 			}
@@ -43,16 +45,16 @@ func (s *Store) Token(ctx context.Context, hash storage.Hash, at time.Time) (tok
 }
 
 // ClientTokenActive implements storage.Tokens.
-func (s *Store) ClientTokenActive(ctx context.Context, client string, issued time.Time) error {
+func (s *Store) ClientTokenActive(ctx context.Context, client string, issued storage.Sequence) error {
 	return s.lookUp(ctx, func(t *tx) error {
-		if t.enabledClient(client) == nil || t.clientTokenRevoked(client, truncateToMillis(issued)) {
+		if c := t.enabledClient(client); c == nil || t.clientTokenRevoked(c, issued) {
 			return fmt.Errorf("find client of a token: %w", storage.ErrNotFound)
 		}
 		return nil
 	})
 }
 
-// DeleteToken implements storage.Tokens. Its place in the order of expiry is left to Sweep.
+// DeleteToken implements storage.Tokens. Sweep removes its key in the order of expiry.
 func (s *Store) DeleteToken(ctx context.Context, hash storage.Hash) error {
 	return s.update(ctx, func(t *tx) error {
 		if t.get(tokens, hash[:]) != nil {
@@ -69,12 +71,12 @@ func (t *tx) putToken(token storage.Token) {
 	t.scheduleExpiry(token.Expires, expiryToken, token.Hash[:])
 }
 
-// MarkUsed implements storage.Spending.
+// MarkUsed implements storage.ReplayCache.
 func (s *Store) MarkUsed(ctx context.Context, id string, issued, until, at time.Time) error {
 	return s.update(ctx, func(t *tx) error {
 		key := hashedKey(id)
-		if t.usedUntil(key).After(at) || t.cache.sweepState.mayHaveForgotten(issued, until) {
-			return fmt.Errorf("spend: %w", storage.ErrAlreadyUsed)
+		if t.usedUntil(key).After(at) || t.cache.sweepHistory.ForgotUse(issued, until) {
+			return fmt.Errorf("mark used: %w", storage.ErrAlreadyUsed)
 		}
 		until := truncateToMillis(until)
 		t.put(usedIDs, key, timeKey(until))
@@ -83,14 +85,14 @@ func (s *Store) MarkUsed(ctx context.Context, id string, issued, until, at time.
 	})
 }
 
-// WasUsed implements storage.Spending.
+// WasUsed implements storage.ReplayCache.
 func (s *Store) WasUsed(ctx context.Context, id string, issued, expires, at time.Time) (bool, error) {
 	return read(ctx, s, func(t *tx) (bool, error) {
-		return t.usedUntil(hashedKey(id)).After(at) || t.cache.sweepState.mayHaveForgotten(issued, expires), nil
+		return t.usedUntil(hashedKey(id)).After(at) || t.cache.sweepHistory.ForgotUse(issued, expires), nil
 	})
 }
 
-// usedUntil is until when a one-time thing counts as used; zero if it was not.
+// usedUntil returns until when an id counts as used; zero if it was not used.
 func (t *tx) usedUntil(key []byte) time.Time {
 	if value := t.get(usedIDs, key); len(value) == timeKeyLength {
 		return keyTime(value)

@@ -162,7 +162,7 @@ var bulkLogoutTests = map[string]func(*world){
 			if !w.sessionActive(id, at) || !w.tokenActive(bound, at) || !w.grantActive(bound, at) || !w.grantActive(foreign, at) || !w.tokenActive(foreign, at) {
 				w.Fatal("something that was not selected died")
 			}
-			w.must(w.ClientTokenActive(w.ctx, "app", t0))
+			w.must(w.ClientTokenActive(w.ctx, "app", 0))
 			_, _, err = w.Token(w.ctx, clientToken.Hash, at)
 			w.must(err)
 			w.restart()
@@ -171,35 +171,87 @@ var bulkLogoutTests = map[string]func(*world){
 		w.must(err)
 	},
 	"OfflineGrantsCountAgainstTheLimit": func(w *world) {
-		w.mustUsers("ann")
-		w.mustClients("app")
-		id := w.mustSession("s", "ann", t0)
-		for range 10 {
-			w.mustRedeemOffline(id, "ann", "app", t0)
-		}
-		w.mustEnd(storage.Selector{Sessions: []storage.SessionID{id}}, t0, storage.Change{}) // no session is left
 		for _, sel := range []storage.Selector{{Subject: "ann", IncludeOffline: true}, {Client: "app", IncludeOffline: true}} {
-			pagesDone, total := 0, 0
-			for more := true; more && total < 5; pagesDone++ {
+			w := w.fresh()
+			w.mustUsers("ann")
+			w.mustClients("app")
+			id := w.mustSession("s", "ann", t0)
+			for range 10 {
+				w.mustRedeemOffline(id, "ann", "app", t0)
+			}
+			w.mustEnd(storage.Selector{Sessions: []storage.SessionID{id}}, t0, storage.Change{}) // no session is left
+			var pageSizes []int
+			for more := true; more; {
 				var terminations []storage.Termination
-				var err error
-				terminations, more, err = w.EndSessions(w.ctx, storage.EndRequest{Selector: sel, Cause: cause("mass of " + sel.Subject)}, after(time.Second), 3, noPlan)
-				w.must(err)
-				if len(terminations) > 3 {
-					w.Fatalf("a page of at most 3 has %d", len(terminations))
-				}
-				total += len(terminations)
+				terminations, more = w.mustEndPage(sel, "bulk", after(time.Second), 3)
+				pageSizes = append(pageSizes, len(terminations))
 				list, err := w.ListGrants(w.ctx, "ann", "", true, after(time.Second))
 				w.must(err)
-				mustEqual(w, "grants alive after the first page", len(list), 0)
+				mustEqual(w, "active grants after the first page", len(list), 0)
 			}
-			if sel.Client != "" {
-				mustEqual(w, "total", total, 4)
-			}
+			mustEqual(w, "pages", pageSizes, []int{3, 3, 3, 1})
 		}
-		list, err := w.ListGrants(w.ctx, "ann", "", true, after(time.Second))
+	},
+	"SessionsOfABulkLogoutAreLeftToIt": func(w *world) {
+		w.mustUsers("ann")
+		w.mustClients("app")
+		for i := range 5 {
+			id := w.mustSession(fmt.Sprint("s", i), "ann", t0)
+			w.mustRedeem(id, "ann", "app", t0)
+			w.mustRedeemOffline(id, "ann", "app", t0)
+		}
+		sel, at := storage.Selector{AllUsers: true, IncludeOffline: true}, after(time.Second)
+		w.mustEndPage(sel, "bulk", at, 1)
+		for _, other := range []storage.Selector{
+			{Sessions: []storage.SessionID{"s4"}, IncludeOffline: true}, {Subject: "ann", IncludeOffline: true}, {AllUsers: true},
+			{Client: "app", IncludeOffline: true}, {Expired: true}, {Subject: "ann", IncludeOffline: true, OfflineOnly: true},
+		} {
+			terminations := w.mustEnd(other, after(100*time.Hour), storage.Change{})
+			mustEqual(w, fmt.Sprintf("ended by %+v", other), len(terminations), 0)
+		}
+		for more := true; more; {
+			_, more = w.mustEndPage(sel, "bulk", at, 1)
+		}
+		list, err := w.ListBulkLogouts(w.ctx)
 		w.must(err)
-		mustEqual(w, "grants", len(list), 0)
+		mustEqual(w, "done", list[0].Done, storage.TerminationCount{Sessions: 5, ClientSessions: 5, Deliveries: 5, Grants: 10})
+	},
+	"CountOfABulkLogoutIsTheSameAllTheWay": func(w *world) {
+		for _, sel := range []storage.Selector{
+			{AllUsers: true, IncludeOffline: true},
+			{AllUsers: true, Except: "s03", IncludeOffline: true},
+			{Subject: "ann"},
+			{Client: "app", IncludeOffline: true},
+			{Client: "app"},
+			{Sessions: []storage.SessionID{"s01", "s05", "s02", "s07"}, IncludeOffline: true},
+		} {
+			w := w.fresh()
+			w.mustUsers("ann", "bob")
+			w.mustClients("app", "other")
+			for i := range 9 {
+				subject := []string{"ann", "bob"}[i%2]
+				id := w.mustSession(fmt.Sprintf("s%02d", i), subject, t0)
+				w.mustRedeem(id, subject, "app", t0)
+				w.mustRedeem(id, subject, "other", t0)
+				w.mustRedeemOffline(id, subject, "app", t0)
+			}
+			w.mustEnd(storage.Selector{Sessions: []storage.SessionID{"s08"}}, t0, storage.Change{}) // its offline access stays
+			want, err := w.CountTerminations(w.ctx, storage.Selection{Selector: sel})
+			w.must(err)
+			bulk := storage.BulkLogout{Selector: sel, Cause: cause("bulk"), StartedAt: after(time.Second)}
+			for more, page := true, 0; more; page++ {
+				_, more = w.mustEndPage(sel, "bulk", bulk.StartedAt, 1)
+				got, err := w.CountBulkLogout(w.ctx, bulk)
+				w.must(err)
+				mustEqual(w, fmt.Sprintf("%+v: count after page %d", sel, page), got, want)
+				next := w.mustSession(fmt.Sprint("later", page), "ann", t0) // life goes on
+				w.mustRedeem(next, "ann", "app", t0)
+				w.mustRedeemOffline(next, "ann", "app", t0)
+			}
+			list, err := w.ListBulkLogouts(w.ctx)
+			w.must(err)
+			mustEqual(w, fmt.Sprintf("%+v: done", sel), list[0].Done, want)
+		}
 	},
 	"MemberThatJoinsDuringAClientsMassEndingLivesBesideTheOneThatDied": func(w *world) {
 		w.mustUsers("ann")
@@ -271,10 +323,10 @@ var bulkLogoutTests = map[string]func(*world){
 		}
 		w.mustRedeemOffline(id, "ann", "deaf", t0)
 		for range 2 {
-			n, err := w.CountTerminations(w.ctx, storage.Selector{AllUsers: true, IncludeOffline: true}, t0)
+			n, err := w.CountTerminations(w.ctx, storage.Selection{Selector: storage.Selector{AllUsers: true, IncludeOffline: true}})
 			w.must(err)
 			mustEqual(w, "count", n, storage.TerminationCount{Sessions: 1, ClientSessions: 2, Deliveries: 1, Grants: 3})
-			n, err = w.CountTerminations(w.ctx, storage.Selector{Client: "deaf"}, t0)
+			n, err = w.CountTerminations(w.ctx, storage.Selection{Selector: storage.Selector{Client: "deaf"}})
 			w.must(err)
 			mustEqual(w, "count at a client", n, storage.TerminationCount{ClientSessions: 1, Grants: 1})
 		}

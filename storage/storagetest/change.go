@@ -64,8 +64,8 @@ var changeTests = map[string]func(*world){
 	},
 	"SessionFromBeforeAnEndingOfAllCannotBeginInAChangeAfterIt": func(w *world) {
 		w.mustUsers("ann")
+		lateSession := newSession("late", "ann", after(time.Hour))
 		w.mustEnd(storage.Selector{Subject: "ann"}, after(time.Second), storage.Change{})
-		lateSession := newSession("late", "ann", t0)
 		_, _, err := w.EndSessions(w.ctx, storage.EndRequest{Cause: cause("x"), Change: storage.Change{NewSession: &lateSession}}, t0, 0, noPlan)
 		w.mustBe(err, storage.ErrRevoked)
 	},

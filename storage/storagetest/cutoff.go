@@ -7,31 +7,32 @@ import (
 	"github.com/curfew-id/curfew/storage"
 )
 
-// fence.go tests what an ending keeps out and what it leaves alone.
+// cutoff.go tests what a termination keeps out, and that it leaves everything else alone.
 
 var cutoffTests = map[string]func(*world){
-	"FenceKeepsOutCodesFromBeforeAShareEnded": func(w *world) {
+	"CutoffKeepsOutCodesFromBeforeAClientSessionEnded": func(w *world) {
 		w.mustUsers("ann", "bob")
 		w.mustClients("app", "other")
-		for i, sel := range []storage.Selector{
-			{Sessions: []storage.SessionID{"s"}, Client: "app"}, {Subject: "ann", Client: "app"}, {Client: "app"}, {AllUsers: true, Client: "app"},
+		w.mustSession("s", "ann", t0)
+		w.mustSession("b", "bob", t0)
+		for _, sel := range []storage.Selector{
+			{Sessions: []storage.SessionID{"s"}, Client: "app"},
+			{Subject: "ann", Client: "app"},
+			{Client: "app"},
+			{AllUsers: true, Client: "app"},
 		} {
-			if i == 0 {
-				w.mustSession("s", "ann", t0)
-				w.mustSession("b", "bob", t0)
-			}
 			at := after(time.Duration(w.nextRound()) * time.Minute)
-			before, same := w.code("s", "ann", "app", at.Add(-time.Second)), w.code("s", "ann", "app", at)
-			next, other := w.code("s", "ann", "app", at.Add(time.Millisecond)), w.code("s", "ann", "other", at)
-			bob := w.code("b", "bob", "app", at)
+			before, bob := w.code("s", "ann", "app", at.Add(-time.Second)), w.code("b", "bob", "app", at)
+			beforeByAClockAhead := w.code("s", "ann", "app", at.Add(30*time.Second))
 			w.mustEnd(sel, at, storage.Change{})
 			w.restart()
-			for _, code := range []storage.Code{before, same} {
+			for _, code := range []storage.Code{before, beforeByAClockAhead} {
 				_, err := w.Redeem(w.ctx, code, at.Add(time.Second), issue(code, at))
 				w.mustBe(err, storage.ErrRevoked)
 				_, err = w.Join(w.ctx, code, at.Add(time.Second), issue(code, at))
 				w.mustBe(err, storage.ErrRevoked)
 			}
+			next, other := w.code("s", "ann", "app", at.Add(-time.Second)), w.code("s", "ann", "other", at)
 			for _, code := range []storage.Code{next, other} {
 				_, err := w.Redeem(w.ctx, code, at.Add(time.Second), issue(code, at))
 				w.must(err)
@@ -42,25 +43,25 @@ var cutoffTests = map[string]func(*world){
 			}
 		}
 	},
-	"OlderFenceThatComesLateDoesNotReplaceTheNewer": func(w *world) {
+	"CutoffThatIsDatedEarlierCountsByItsPlaceInTheOrder": func(w *world) {
 		w.mustUsers("ann")
 		w.mustClients("app")
 		id := w.mustSession("s", "ann", t0)
 		sel := storage.Selector{Sessions: []storage.SessionID{id}, Client: "app"}
-		code := w.code(id, "ann", "app", after(5*time.Second))
 		w.mustEnd(sel, after(10*time.Second), storage.Change{})
-		w.mustEnd(sel, after(time.Second), storage.Change{})
+		code := w.code(id, "ann", "app", after(10*time.Second))
+		w.mustEnd(sel, after(time.Second), storage.Change{}) // the clock was put back
 		_, err := w.Redeem(w.ctx, code, after(11*time.Second), issue(code, after(11*time.Second)))
 		w.mustBe(err, storage.ErrRevoked)
 	},
-	"FenceThatWasRenewedIsKeptForItsWholeLife": func(w *world) {
+	"CutoffThatWasRenewedIsKeptForItsWholeLife": func(w *world) {
 		w.mustUsers("ann")
 		w.mustClients("app")
 		id := w.mustSession("s", "ann", t0)
 		sel := storage.Selector{Sessions: []storage.SessionID{id}, Client: "app"}
+		w.mustEnd(sel, t0, storage.Change{})
 		code := w.code(id, "ann", "app", after(50*time.Minute))
 		code.Expires = after(24 * time.Hour)
-		w.mustEnd(sel, t0, storage.Change{})
 		w.mustEnd(sel, after(time.Hour-time.Minute), storage.Change{})
 		at := after(storage.CutoffLifetime + time.Minute) // the first one's life is over
 		for d := 50 * time.Minute; d < 2*time.Hour; d += 50 * time.Minute {
@@ -71,7 +72,7 @@ var cutoffTests = map[string]func(*world){
 		_, err = w.Redeem(w.ctx, code, at, issue(code, at))
 		w.mustBe(err, storage.ErrRevoked)
 	},
-	"FenceSparesTheExceptedSession": func(w *world) {
+	"CutoffSparesTheExceptedSession": func(w *world) {
 		w.mustUsers("ann")
 		w.mustClients("app")
 		w.mustSession("s", "ann", t0)
@@ -83,16 +84,22 @@ var cutoffTests = map[string]func(*world){
 		_, err = w.Redeem(w.ctx, in, t0, issue(in, t0))
 		w.must(err)
 	},
-	"SessionThatBeganBeforeAnEndingOfAllCannotBeStoredAfterIt": func(w *world) {
+	"SignInThatBeganBeforeAllSessionsEndedGivesNoSession": func(w *world) {
 		w.mustUsers("ann", "bob")
-		w.mustEnd(storage.Selector{Subject: "ann"}, after(time.Second), storage.Change{})
-		w.mustBe(w.CreateSession(w.ctx, newSession("late", "ann", t0), storage.Event{}), storage.ErrRevoked)
-		w.mustSession("b", "bob", t0)
-		w.mustSession("a", "ann", after(time.Second))
-		w.mustEnd(storage.Selector{AllUsers: true}, after(2*time.Second), storage.Change{})
-		w.mustBe(w.CreateSession(w.ctx, newSession("late", "bob", t0), storage.Event{}), storage.ErrRevoked)
+		for i, sel := range []storage.Selector{{Subject: "ann"}, {AllUsers: true}} {
+			late := newSession("late", "ann", after(time.Hour)) // its time does not matter
+			late.Sequence = w.sequence()
+			w.mustEnd(sel, t0, storage.Change{})
+			w.mustBe(w.CreateSession(w.ctx, late, storage.Event{}), storage.ErrRevoked)
+			if sel.Subject != "" {
+				bob := newSession("b", "bob", t0)
+				bob.Sequence = late.Sequence
+				w.must(w.CreateSession(w.ctx, bob, storage.Event{}))
+			}
+			w.mustSession(fmt.Sprint("next", i), "ann", after(-time.Hour))
+		}
 	},
-	"MassEndingTakesNothingBeyondItsScope": func(w *world) {
+	"BulkLogoutTakesNothingBeyondItsSelector": func(w *world) {
 		w.mustUsers("ann", "bob")
 		w.mustClients("app", "other")
 		for _, id := range []string{"a1", "a2", "a3"} {
@@ -101,13 +108,14 @@ var cutoffTests = map[string]func(*world){
 		w.mustSession("b", "bob", t0)
 		kept := w.mustRedeemOffline("b", "bob", "app", t0)
 		sel := storage.Selector{Sessions: []storage.SessionID{"a1", "a2", "a3"}, IncludeOffline: true}
-		_, more, err := w.EndSessions(w.ctx, storage.EndRequest{Selector: sel, Cause: cause("mass")}, t0, 1, noPlan)
-		w.must(err)
-		if !more || !w.grantActive(kept, t0) || !w.tokenActive(kept, t0) || !w.sessionActive("b", t0) {
-			w.Fatal("another user's session or grant died")
+		if _, more := w.mustEndPage(sel, "bulk", t0, 1); !more {
+			w.Fatal("the first page ended everything")
+		}
+		if !w.grantActive(kept, t0) || !w.tokenActive(kept, t0) || !w.sessionActive("b", t0) {
+			w.Fatal("another user's session or grant was revoked")
 		}
 	},
-	"NamedSessionsTakeTheirUsersOfflineAccessWhereverItWasGiven": func(w *world) {
+	"NamedSessionsTakeTheirUsersOfflineAccessFromAnySession": func(w *world) {
 		w.mustUsers("ann")
 		w.mustClients("app")
 		for _, id := range []string{"s1", "s2", "other"} {
@@ -116,37 +124,34 @@ var cutoffTests = map[string]func(*world){
 		code := w.mustRedeemOffline("other", "ann", "app", t0)
 		sel := storage.Selector{Sessions: []storage.SessionID{"s1", "s2"}, IncludeOffline: true}
 		for more := true; more; {
-			var err error
-			_, more, err = w.EndSessions(w.ctx, storage.EndRequest{Selector: sel, Cause: cause("mass")}, t0, 1, noPlan)
-			w.must(err)
+			_, more = w.mustEndPage(sel, "bulk", t0, 1)
 			w.restart()
 			if w.grantActive(code, t0) || !w.sessionActive("other", t0) {
-				w.Fatal("the offline grant is alive, or a session that was not named is dead")
+				w.Fatal("the offline grant is active, or a session that was not named was ended")
 			}
 		}
 	},
-	"WhatBelongsToAMassEndingCannotComeLate": func(w *world) {
+	"NothingOfABulkLogoutIsCreatedAfterItsFirstPage": func(w *world) {
 		w.mustUsers("ann")
 		w.mustClients("app")
-		at := after(time.Second)
 		w.mustSession("s1", "ann", t0)
 		w.mustSession("s2", "ann", t0)
-		// The code is from before the ending, its redemption is later and yet commits first.
-		lateCode := w.code("s2", "ann", "app", t0)
-		_, err := w.Redeem(w.ctx, lateCode, after(2*time.Second), issueOffline(lateCode, after(2*time.Second)))
-		w.must(err)
-		sel := storage.Selector{Subject: "ann", IncludeOffline: true}
-		_, more, err := w.EndSessions(w.ctx, storage.EndRequest{Selector: sel, Cause: cause("mass")}, at, 1, noPlan)
-		w.must(err)
-		if !more || w.grantActive(lateCode, after(2*time.Second)) || w.tokenActive(lateCode, after(2*time.Second)) {
-			w.Fatal("what a code from before the ending gave is alive")
+		redeemed := w.mustRedeemOffline("s2", "ann", "app", after(time.Hour-time.Second)) // committed before, though dated later
+		late := newSession("late", "ann", after(time.Hour))
+		late.Sequence = w.sequence()
+		if _, more := w.mustEndPage(storage.Selector{Subject: "ann", IncludeOffline: true}, "bulk", after(time.Second), 1); !more {
+			w.Fatal("the first page ended everything")
 		}
-		for _, created := range []time.Time{t0, at} {
-			w.mustBe(w.CreateSession(w.ctx, newSession("late", "ann", created), storage.Event{}), storage.ErrRevoked)
+		if w.grantActive(redeemed, after(2*time.Second)) || w.tokenActive(redeemed, after(2*time.Second)) {
+			w.Fatal("what was committed before the bulk logout is active")
 		}
-		w.mustSession("next", "ann", after(2*time.Second))
+		w.mustBe(w.CreateSession(w.ctx, late, storage.Event{}), storage.ErrRevoked)
+		w.mustSession("next", "ann", t0)
+		if !w.sessionActive("next", after(time.Second)) {
+			w.Fatal("a session that began after the bulk logout was ended by it")
+		}
 	},
-	"FinishedMassEndingLeavesAFenceForItsLife": func(w *world) {
+	"FinishedBulkLogoutLeavesItsCutoff": func(w *world) {
 		w.mustUsers("ann")
 		w.mustClients("app")
 		for i := range 3 {
@@ -155,11 +160,8 @@ var cutoffTests = map[string]func(*world){
 		}
 		code := w.code("s1", "ann", "app", t0)
 		code.Expires = after(100 * time.Hour)
-		sel := storage.Selector{Client: "app"}
 		for more := true; more; {
-			var err error
-			_, more, err = w.EndSessions(w.ctx, storage.EndRequest{Selector: sel, Cause: cause("mass")}, after(time.Second), 1, noPlan)
-			w.must(err)
+			_, more = w.mustEndPage(storage.Selector{Client: "app"}, "bulk", after(time.Second), 1)
 		}
 		w.must(w.Touch(w.ctx, "s1", after(50*time.Minute)))
 		w.must(w.Touch(w.ctx, "s1", after(100*time.Minute)))
@@ -172,6 +174,23 @@ var cutoffTests = map[string]func(*world){
 		w.must(err)
 		list, err := w.ListBulkLogouts(w.ctx)
 		w.must(err)
-		mustEqual(w, "endings after a day", len(list), 0)
+		mustEqual(w, "bulk logouts after a day", len(list), 0)
+	},
+	"CodeStaysRefusedAfterItsCutoffWasSwept": func(w *world) {
+		w.mustUsers("ann")
+		w.mustClients("app")
+		id := w.mustSession("s", "ann", t0)
+		code := w.code(id, "ann", "app", t0)
+		late := newSession("late", "ann", t0)
+		late.Sequence = w.sequence()
+		w.mustEnd(storage.Selector{Subject: "ann", Client: "app"}, t0, storage.Change{})
+		w.mustEnd(storage.Selector{Subject: "ann", Except: id}, t0, storage.Change{})
+		_, err := w.Sweep(w.ctx, after(100*24*time.Hour), 1000) // by a clock that is put back
+		w.must(err)
+		w.restart()
+		_, err = w.Redeem(w.ctx, code, after(time.Second), issue(code, after(time.Second)))
+		w.mustBe(err, storage.ErrRevoked)
+		w.mustBe(w.CreateSession(w.ctx, late, storage.Event{}), storage.ErrRevoked)
+		w.mustRedeem(id, "ann", "app", after(time.Second))
 	},
 }

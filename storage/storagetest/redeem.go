@@ -64,7 +64,7 @@ var redeemTests = map[string]func(*world){
 		code := w.code(id, "ann", "app", after(time.Second))
 		at := after(2 * time.Second)
 		r, err := w.Redeem(w.ctx, code, at, func(session storage.Session, cs storage.ClientSession) (storage.Issuance, error) {
-			mustEqual(w, "member told", cs, storage.ClientSession{Client: "app", SID: code.SID, CodeIssued: code.Issued, Joined: at, LastUsed: at})
+			mustEqual(w, "member told", cs, storage.ClientSession{Client: "app", SID: code.SID, Joined: at, LastUsed: at})
 			mustEqual(w, "session told", *session.ClientSession("app"), cs)
 			return issue(code, at)(session, cs)
 		})
@@ -95,7 +95,7 @@ var redeemTests = map[string]func(*world){
 		session, err := w.Session(w.ctx, id, after(time.Minute))
 		w.must(err)
 		mustEqual(w, "members", session.ClientSessions, []storage.ClientSession{{
-			Client: "app", SID: first.SID, CodeIssued: t0, Joined: t0, LastUsed: after(time.Minute),
+			Client: "app", SID: first.SID, Joined: t0, LastUsed: after(time.Minute),
 			TokenExpiry: storage.TokenExpiry{Opaque: after(61 * time.Minute), IDToken: after(11 * time.Minute), LastIDToken: after(time.Minute)},
 		}})
 		mustEqual(w, "the authorization request kept the session active", session.LastActive, after(time.Minute))

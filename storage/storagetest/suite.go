@@ -114,17 +114,45 @@ func newSession(id, subject string, at time.Time) storage.Session {
 	}
 }
 
+// sequence is the store's present sequence.
+func (w *world) sequence() storage.Sequence {
+	w.Helper()
+	n, err := w.Sequence(w.ctx)
+	w.must(err)
+	return n
+}
+
 // mustSession begins a session.
 func (w *world) mustSession(id, subject string, at time.Time) storage.SessionID {
 	w.Helper()
-	w.must(w.CreateSession(w.ctx, newSession(id, subject, at), storage.Event{At: at, Kind: "session.created", Subject: subject}))
+	session := newSession(id, subject, at)
+	session.Sequence = w.sequence()
+	w.must(w.CreateSession(w.ctx, session, storage.Event{At: at, Kind: "session.created", Subject: subject}))
 	return storage.SessionID(id)
 }
 
-// code is a code that was issued then.
+// code is a code that is issued now in the store's order, and then by the clock.
 func (w *world) code(session storage.SessionID, subject, client string, at time.Time) storage.Code {
+	w.Helper()
 	id := w.id("code")
-	return storage.Code{ID: id, Client: client, Subject: subject, Session: session, SID: "sid of " + id, Issued: at, Expires: at.Add(time.Minute)}
+	return storage.Code{
+		ID:       id,
+		Client:   client,
+		Subject:  subject,
+		Session:  session,
+		SID:      "sid of " + id,
+		Sequence: w.sequence(),
+		Issued:   at,
+		Expires:  at.Add(time.Minute),
+	}
+}
+
+// mustClientToken stores a token that a client gets now for itself.
+func (w *world) mustClientToken(name, client string, issued, expires time.Time) storage.Hash {
+	w.Helper()
+	hash := storage.HashOf(name)
+	w.must(w.PutToken(w.ctx, storage.Token{Hash: hash, Sequence: w.sequence(), Client: client, Issued: issued, Expires: expires}))
+	return hash
 }
 
 // issue gives a session-bound grant with a refresh token and one access token, all named after the code.
@@ -198,6 +226,14 @@ func (w *world) mustEnd(sel storage.Selector, at time.Time, change storage.Chang
 		w.Fatal("an ending without a limit leaves more")
 	}
 	return terminations
+}
+
+// mustEndPage ends one page of a bulk logout.
+func (w *world) mustEndPage(sel storage.Selector, name string, at time.Time, limit int) (terminations []storage.Termination, more bool) {
+	w.Helper()
+	terminations, more, err := w.EndSessions(w.ctx, storage.EndRequest{Selector: sel, Cause: cause(name)}, at, limit, noPlan)
+	w.must(err)
+	return terminations, more
 }
 
 // sessionIDs are the ids of what ended, sorted.

@@ -86,7 +86,7 @@ var terminationTests = map[string]func(*world){
 			w.mustRedeemOffline("a1", "ann", "app", at)
 			w.mustRedeemOffline("a2", "ann", "other", at)
 			w.mustRedeemOffline("b1", "bob", "app", at)
-			want, err := w.CountTerminations(w.ctx, c.sel, at)
+			want, err := w.CountTerminations(w.ctx, storage.Selection{Selector: c.sel, At: at})
 			w.must(err)
 			var got storage.TerminationCount
 			var offline int
@@ -118,85 +118,23 @@ var terminationTests = map[string]func(*world){
 			}
 		}
 	},
-	"WhatBeganAfterTheEndingLives": func(w *world) {
-		w.mustUsers("ann")
-		w.mustClients("app")
-		w.mustSession("old", "ann", t0)
-		w.mustSession("new", "ann", after(2*time.Second))
-		w.mustRedeem("old", "ann", "app", t0)
-		later := w.mustRedeemOffline("new", "ann", "app", after(2*time.Second))
-		terminations := w.mustEnd(storage.Selector{Subject: "ann", IncludeOffline: true}, after(time.Second), storage.Change{})
-		mustEqual(w, "ended", sessionIDs(terminations), []string{"old"})
-		if !w.sessionActive("new", after(2*time.Second)) || !w.grantActive(later, after(2*time.Second)) {
-			w.Fatal("what began later died")
-		}
-	},
-	"ShareThatBeganAfterTheEndingLives": func(w *world) {
-		w.mustUsers("ann")
-		w.mustClients("app")
-		id := w.mustSession("s", "ann", t0)
-		code := w.mustRedeem(id, "ann", "app", after(2*time.Second))
-		terminations := w.mustEnd(storage.Selector{Client: "app"}, after(time.Second), storage.Change{})
-		mustEqual(w, "ended", len(terminations), 0)
-		if !w.tokenActive(code, after(2*time.Second)) {
-			w.Fatal("a later share died")
-		}
-	},
-	"ShareByACodeFromBeforeTheEndingDiesHoweverLateItJoined": func(w *world) {
-		w.mustUsers("ann")
-		w.mustClients("app")
-		id := w.mustSession("s", "ann", t0)
-		for _, sel := range []storage.Selector{{Client: "app", IncludeOffline: true}, {Sessions: []storage.SessionID{id}, Client: "app", IncludeOffline: true}, {Subject: "ann", IncludeOffline: true}} {
-			code := w.code(id, "ann", "app", after(time.Duration(w.nextRound())*time.Minute))
-			at := code.Issued.Add(time.Second)
-			_, err := w.Redeem(w.ctx, code, at.Add(time.Second), issueOffline(code, at.Add(time.Second))) // commits first, though it is later
-			w.must(err)
-			w.mustEnd(sel, at, storage.Change{})
-			if w.tokenActive(code, at.Add(time.Second)) || w.grantActive(code, at.Add(time.Second)) {
-				w.Fatalf("%+v: what a code from before the ending gave is alive", sel)
-			}
-		}
-	},
-	"SessionNamedByItsIDEndsEvenIfTheClockWasPutBack": func(w *world) {
-		w.mustUsers("ann")
-		id := w.mustSession("s", "ann", after(10*time.Minute))
-		w.mustEnd(storage.Selector{Sessions: []storage.SessionID{id}}, t0, storage.Change{})
-		if w.sessionActive(id, after(10*time.Minute)) {
-			w.Fatal("the session is alive")
-		}
-	},
-	"NothingEscapesAnEndingBecauseTheClockWasPutBack": func(w *world) {
+	"WhatWasCommittedBeforeATerminationEndsWhateverItsTimes": func(w *world) {
 		for _, sel := range []storage.Selector{
-			{Subject: "ann", IncludeOffline: true}, {AllUsers: true, IncludeOffline: true}, {Subject: "ann", Client: "app", IncludeOffline: true},
-			{Sessions: []storage.SessionID{"s"}, Client: "app", IncludeOffline: true}, {Client: "app", IncludeOffline: true},
+			{Subject: "ann", IncludeOffline: true},
+			{AllUsers: true, IncludeOffline: true},
+			{Sessions: []storage.SessionID{"s"}, IncludeOffline: true},
+			{Subject: "ann", Client: "app", IncludeOffline: true},
+			{Sessions: []storage.SessionID{"s"}, Client: "app", IncludeOffline: true},
+			{Client: "app", IncludeOffline: true},
 		} {
-			w := w.fresh()
-			w.mustUsers("ann")
-			w.mustClients("app")
-			ahead := after(10 * time.Minute)
-			id := w.mustSession("s", "ann", ahead)
-			bound, offline := w.mustRedeem(id, "ann", "app", ahead), w.mustRedeemOffline(id, "ann", "app", ahead)
-			unused := w.code(id, "ann", "app", ahead)
-			count, err := w.CountTerminations(w.ctx, sel, t0)
-			w.must(err)
-			mustEqual(w, "count of grants", count.Grants, 2)
-			w.mustEnd(sel, t0, storage.Change{})
-			for _, at := range []time.Time{after(time.Second), ahead} {
-				if w.sessionActive(id, at) && sel.Client == "" || w.tokenActive(bound, at) || w.grantActive(bound, at) || w.tokenActive(offline, at) || w.grantActive(offline, at) {
-					w.Fatalf("%+v: something lives on", sel)
+			for _, ahead := range []time.Duration{-10 * 24 * time.Hour, -time.Second, 0, time.Second, time.Minute, time.Hour, 10 * 24 * time.Hour} {
+				for _, limit := range []int{0, 1} {
+					w.fresh().mustEndAllOfAClockAhead(sel, ahead, limit)
 				}
 			}
-			_, err = w.Redeem(w.ctx, unused, after(time.Second), issue(unused, after(time.Second)))
-			w.mustBe(err, storage.ErrRevoked)
-			w.mustSession("next", "ann", after(time.Second))
 		}
 	},
-	"EndingDatedByAClockThatWasPutBackKeepsNobodyOut": func(w *world) {
-		w.mustUsers("ann")
-		w.mustEnd(storage.Selector{Subject: "ann"}, after(10*time.Minute), storage.Change{})
-		w.mustSession("s", "ann", t0)
-	},
-	"OverdueEndsTheLongestOverdueFirst": func(w *world) {
+	"ExpiredSessionsEndInTheOrderOfTheirDeadlines": func(w *world) {
 		w.mustUsers("ann")
 		w.mustClients("app")
 		for i, start := range []time.Duration{5, 1, 4, 2, 3} {
@@ -217,10 +155,10 @@ var terminationTests = map[string]func(*world){
 		mustEqual(w, "order", order, []string{"s3", "s4", "s2"})
 		list, err := w.ListBulkLogouts(w.ctx)
 		w.must(err)
-		mustEqual(w, "mass endings", len(list), 0)
+		mustEqual(w, "bulk logouts", len(list), 0)
 		mustEqual(w, "none left", len(w.mustEnd(sel, after(64*time.Minute), storage.Change{})), 0)
 	},
-	"OverdueSaysWhetherIdleOrTooOld": func(w *world) {
+	"ExpiredSessionsSayWhichDeadlinePassed": func(w *world) {
 		w.mustUsers("ann")
 		idle, old := newSession("idle", "ann", t0), newSession("old", "ann", t0)
 		old.Expires = after(30 * time.Minute)
@@ -262,4 +200,49 @@ func grantIDs(list []storage.Grant) (ids []string) {
 		ids = append(ids, g.ID)
 	}
 	return sorted(ids)
+}
+
+// mustEndAllOfAClockAhead ends what was created by a clock that was ahead (or behind), in pages of limit, and checks that nothing
+// of it counts from the first page on, and that what begins afterwards does.
+func (w *world) mustEndAllOfAClockAhead(sel storage.Selector, ahead time.Duration, limit int) {
+	w.mustUsers("ann")
+	w.mustClients("app")
+	created := after(ahead)
+	var all []storage.Code
+	for _, id := range []string{"s", "t"} {
+		w.mustSession(id, "ann", created)
+	}
+	if len(sel.Sessions) > 0 {
+		sel.Sessions = append(sel.Sessions, "t")
+	}
+	for _, id := range []storage.SessionID{"s", "t"} {
+		all = append(all, w.mustRedeem(id, "ann", "app", created), w.mustRedeemOffline(id, "ann", "app", created))
+	}
+	unused := w.code("s", "ann", "app", t0)
+	want, err := w.CountTerminations(w.ctx, storage.Selection{Selector: sel, At: t0})
+	w.must(err)
+	mustEqual(w, "grants to end", want.Grants, 4)
+	var got storage.TerminationCount
+	for more := true; more; {
+		var terminations []storage.Termination
+		terminations, more = w.mustEndPage(sel, "bulk", t0, limit)
+		for _, e := range terminations {
+			got = got.Add(storage.CountTermination(e, storage.Selection{}))
+		}
+		for _, at := range []time.Time{after(time.Second), created} {
+			for _, code := range all {
+				if w.tokenActive(code, at) || w.grantActive(code, at) || sel.Client == "" && w.sessionActive(code.Session, at) {
+					w.Fatalf("%+v, clock ahead by %s: %s is still active at %s", sel, ahead, code.ID, at)
+				}
+			}
+		}
+		_, err := w.Redeem(w.ctx, unused, after(time.Second), issue(unused, after(time.Second)))
+		w.mustBe(err, storage.ErrRevoked)
+	}
+	mustEqual(w, "ended", got, want)
+	id := w.mustSession("next", "ann", t0)
+	next := w.mustRedeem(id, "ann", "app", t0)
+	if !w.sessionActive(id, after(time.Second)) || !w.tokenActive(next, after(time.Second)) {
+		w.Fatalf("%+v, clock ahead by %s: what began after the termination was ended", sel, ahead)
+	}
 }

@@ -93,85 +93,98 @@ var tokenTests = map[string]func(*world){
 		_, _, err = w.Token(w.ctx, storage.HashOf("token with r2"), t0)
 		w.must(err)
 	},
-	"TokenOfAClientAloneHasNoGrantAndDiesWithTheClientsEnding": func(w *world) {
+	"ClientCredentialsTokenEndsWithItsClient": func(w *world) {
 		w.mustClients("app", "other")
-		for _, client := range []string{"app", "other"} {
-			w.must(w.PutToken(w.ctx, storage.Token{Hash: storage.HashOf(client), Client: client, Issued: t0, Expires: after(24 * time.Hour)}))
-		}
-		k, g, err := w.Token(w.ctx, storage.HashOf("app"), t0)
+		app, other := w.mustClientToken("app", "app", t0, after(24*time.Hour)), w.mustClientToken("other", "other", t0, after(24*time.Hour))
+		k, g, err := w.Token(w.ctx, app, t0)
 		w.must(err)
 		mustEqual(w, "client", k.Client, "app")
 		mustEqual(w, "grant", g, storage.Grant{})
-		c, err := w.Client(w.ctx, "app")
-		w.must(err)
-		disabledClient := *c
-		disabledClient.Disabled = true
-		w.mustEnd(storage.Selector{Client: "app", IncludeOffline: true}, after(time.Second), storage.Change{Client: &disabledClient})
-		_, _, err = w.Token(w.ctx, storage.HashOf("app"), after(time.Second))
-		w.mustBe(err, storage.ErrNotFound)
-		w.mustBe(w.ClientTokenActive(w.ctx, "app", after(2*time.Second)), storage.ErrNotFound)
-		w.mustBe(w.PutToken(w.ctx, storage.Token{Hash: storage.HashOf("late"), Client: "app", Expires: after(time.Hour)}), storage.ErrRevoked)
-		disabledClient.Disabled, disabledClient.Revision = false, 2
-		w.must(w.PutClient(w.ctx, disabledClient))
+		issued := w.sequence()
+		disabled := w.mustDisable("app", t0)
+		mustNotCount := func(at time.Time) {
+			w.Helper()
+			_, _, err := w.Token(w.ctx, app, at)
+			w.mustBe(err, storage.ErrNotFound)
+			w.mustBe(w.ClientTokenActive(w.ctx, "app", issued), storage.ErrNotFound)
+			late := storage.Token{Hash: storage.HashOf("late"), Sequence: issued, Client: "app", Expires: after(100 * time.Hour)}
+			w.mustBe(w.PutToken(w.ctx, late), storage.ErrRevoked)
+		}
+		mustNotCount(after(time.Second))
+		w.mustEnable(disabled)
+		w.restart()
+		mustNotCount(after(time.Second))
 		_, err = w.Sweep(w.ctx, after(5*time.Hour), 1000)
 		w.must(err)
-		_, _, err = w.Token(w.ctx, storage.HashOf("app"), after(5*time.Hour))
-		w.mustBe(err, storage.ErrNotFound)
-		_, _, err = w.Token(w.ctx, storage.HashOf("other"), after(5*time.Hour))
+		mustNotCount(after(5 * time.Hour))
+		_, _, err = w.Token(w.ctx, other, after(5*time.Hour))
 		w.must(err)
-		w.mustBe(w.ClientTokenActive(w.ctx, "app", t0), storage.ErrNotFound)
-		w.must(w.ClientTokenActive(w.ctx, "app", after(5*time.Hour)))
-		w.must(w.ClientTokenActive(w.ctx, "other", t0))
-		w.mustBe(w.ClientTokenActive(w.ctx, "nobody", t0), storage.ErrNotFound)
-		w.must(w.PutToken(w.ctx, storage.Token{Hash: storage.HashOf("new"), Client: "app", Issued: after(5 * time.Hour), Expires: after(6 * time.Hour)}))
-		_, _, err = w.Token(w.ctx, storage.HashOf("new"), after(5*time.Hour))
+		w.must(w.ClientTokenActive(w.ctx, "app", w.sequence()))
+		w.must(w.ClientTokenActive(w.ctx, "other", issued))
+		w.mustBe(w.ClientTokenActive(w.ctx, "missing", issued), storage.ErrNotFound)
+		_, _, err = w.Token(w.ctx, w.mustClientToken("new", "app", t0, after(6*time.Hour)), after(5*time.Hour))
 		w.must(err)
+		_, err = w.Sweep(w.ctx, after(100*24*time.Hour), 1000) // by a clock that is put back
+		w.must(err)
+		mustNotCount(after(5 * time.Hour))
 	},
-	"WhatAClientGotBeforeItWasEnabledAgainStaysDead": func(w *world) {
+	"CodeIssuedWhileItsClientIsDisabledStaysRevokedAfterItIsEnabledAgain": func(w *world) {
 		w.mustUsers("ann")
 		w.mustClients("app")
 		id := w.mustSession("s", "ann", t0)
-		disabledClient, err := w.Client(w.ctx, "app")
-		w.must(err)
-		c := *disabledClient
-		c.Disabled = true
-		between := after(2 * time.Second) // as of one second, but committed later
-		code := w.code(id, "ann", "app", between)
-		w.must(w.PutToken(w.ctx, storage.Token{Hash: storage.HashOf("own"), Client: "app", Issued: between, Expires: after(time.Hour)}))
-		w.mustEnd(storage.Selector{Client: "app", IncludeOffline: true}, after(time.Second), storage.Change{Client: &c})
-		c.Disabled, c.Revision, c.Updated = false, 2, after(10*time.Second)
-		w.must(w.PutClient(w.ctx, c))
-		w.restart()
-		at := after(11 * time.Second)
-		_, _, err = w.Token(w.ctx, storage.HashOf("own"), at)
-		w.mustBe(err, storage.ErrNotFound)
-		w.mustBe(w.ClientTokenActive(w.ctx, "app", between), storage.ErrNotFound)
-		_, err = w.Redeem(w.ctx, code, at, issue(code, at))
-		w.mustBe(err, storage.ErrRevoked)
-		w.mustRedeem(id, "ann", "app", at)
-		w.must(w.ClientTokenActive(w.ctx, "app", at))
+		for _, ahead := range []time.Duration{-time.Hour, 0, time.Millisecond, 30 * time.Second} {
+			code := w.code(id, "ann", "app", after(ahead)) // issued by a request that had read the client before
+			token := w.mustClientToken(w.id("token"), "app", after(ahead), after(time.Hour))
+			w.mustEnable(w.mustDisable("app", t0))
+			w.restart()
+			at := after(time.Second)
+			_, _, err := w.Token(w.ctx, token, at)
+			w.mustBe(err, storage.ErrNotFound)
+			w.mustBe(w.ClientTokenActive(w.ctx, "app", code.Sequence), storage.ErrNotFound)
+			_, err = w.Redeem(w.ctx, code, at, issue(code, at))
+			w.mustBe(err, storage.ErrRevoked)
+			w.mustRedeem(id, "ann", "app", at)
+		}
 	},
-	"TokenOfAClientAloneDiesInItsMassEndingUnlessItIsNewer": func(w *world) {
+	"WhatAnEarlierClientOfTheSameIDGotDoesNotCountForTheNext": func(w *world) {
+		w.mustUsers("ann")
+		w.mustClients("app")
+		id := w.mustSession("s", "ann", t0)
+		code, issued := w.code(id, "ann", "app", t0), w.sequence()
+		token := w.mustClientToken("token", "app", t0, after(time.Hour))
+		w.must(w.PutConsent(w.ctx, storage.Consent{Subject: "ann", Client: "app", At: after(time.Hour)})) // by a clock that is ahead
+		w.mustEnd(storage.Selector{Client: "app"}, t0, storage.Change{RemoveClient: "app"})
+		w.mustClients("app")
+		w.restart()
+		_, err := w.Redeem(w.ctx, code, after(time.Second), issue(code, after(time.Second)))
+		w.mustBe(err, storage.ErrRevoked)
+		_, _, err = w.Token(w.ctx, token, after(time.Second))
+		w.mustBe(err, storage.ErrNotFound)
+		w.mustBe(w.ClientTokenActive(w.ctx, "app", issued), storage.ErrNotFound)
+		_, err = w.Consent(w.ctx, "ann", "app")
+		w.mustBe(err, storage.ErrNotFound)
+		w.must(w.PutConsent(w.ctx, storage.Consent{Subject: "ann", Client: "app", At: t0}))
+		_, err = w.Consent(w.ctx, "ann", "app")
+		w.must(err)
+	},
+	"ClientCredentialsTokenEndsFromTheFirstPageOfABulkLogout": func(w *world) {
 		w.mustUsers("ann")
 		w.mustClients("app")
 		for i := range 3 {
 			id := w.mustSession(fmt.Sprint("s", i), "ann", t0)
 			w.mustRedeem(id, "ann", "app", t0)
 		}
-		for name, issued := range map[string]time.Time{"old": t0, "new": after(2 * time.Second)} {
-			w.must(w.PutToken(w.ctx, storage.Token{Hash: storage.HashOf(name), Client: "app", Issued: issued, Expires: after(time.Hour)}))
-		}
-		_, more, err := w.EndSessions(w.ctx, storage.EndRequest{Selector: storage.Selector{Client: "app"}, Cause: cause("mass")}, after(time.Second), 1, noPlan)
-		w.must(err)
+		token, issued := w.mustClientToken("old", "app", after(time.Hour), after(2*time.Hour)), w.sequence()
+		_, more := w.mustEndPage(storage.Selector{Client: "app"}, "bulk", after(time.Second), 1)
 		mustEqual(w, "more", more, true)
-		_, _, err = w.Token(w.ctx, storage.HashOf("old"), after(2*time.Second))
+		_, _, err := w.Token(w.ctx, token, after(2*time.Second))
 		w.mustBe(err, storage.ErrNotFound)
-		_, _, err = w.Token(w.ctx, storage.HashOf("new"), after(2*time.Second))
+		w.mustBe(w.ClientTokenActive(w.ctx, "app", issued), storage.ErrNotFound)
+		_, _, err = w.Token(w.ctx, w.mustClientToken("new", "app", t0, after(time.Hour)), after(2*time.Second))
 		w.must(err)
-		w.mustBe(w.ClientTokenActive(w.ctx, "app", t0), storage.ErrNotFound)
-		w.must(w.ClientTokenActive(w.ctx, "app", after(2*time.Second)))
+		w.must(w.ClientTokenActive(w.ctx, "app", w.sequence()))
 	},
-	"OneTimeIDIsSpentOnceByFiftyCallers": func(w *world) {
+	"IDIsUsedOnceByFiftyCallers": func(w *world) {
 		var won atomic.Int32
 		var wg sync.WaitGroup
 		for range 50 {
@@ -187,7 +200,7 @@ var tokenTests = map[string]func(*world){
 		wg.Wait()
 		mustEqual(w, "won", won.Load(), 1)
 	},
-	"SpentIDIsRememberedUntilItsTime": func(w *world) {
+	"UsedIDIsRememberedUntilItsTime": func(w *world) {
 		w.must(w.MarkUsed(w.ctx, "jti", t0, after(time.Minute), t0))
 		w.restart()
 		for _, c := range []struct {
@@ -226,4 +239,24 @@ var tokenTests = map[string]func(*world){
 		w.must(err)
 		mustEqual(w, "trust", g.Trust.Opaque, after(time.Hour))
 	},
+}
+
+// mustDisable disables a client with all that it has, and returns its record.
+func (w *world) mustDisable(id string, at time.Time) storage.Client {
+	w.Helper()
+	stored, err := w.Client(w.ctx, id)
+	w.must(err)
+	c := *stored
+	c.Disabled, c.Updated = true, at
+	w.mustEnd(storage.Selector{Client: id, IncludeOffline: true}, at, storage.Change{Client: &c})
+	stored, err = w.Client(w.ctx, id)
+	w.must(err)
+	return *stored
+}
+
+// mustEnable enables a client that was disabled.
+func (w *world) mustEnable(c storage.Client) {
+	w.Helper()
+	c.Disabled = false
+	w.must(w.PutClient(w.ctx, c))
 }

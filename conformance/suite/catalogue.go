@@ -6,10 +6,10 @@ import (
 	"strings"
 )
 
-// Run is one plan with one choice of its variants.
+// Run is one plan with one value of each of its variants.
 type Run struct {
 	Plan    string  // the suite's name of the plan
-	Variant Variant // what the plan lets one choose
+	Variant Variant // the values of the plan's variants
 	Browser string  // Chromium: a real browser visits every page; empty: the suite's own plays the entries of pages.go
 }
 
@@ -60,8 +60,8 @@ func Catalogue() []Run {
 		choice{"client_auth_type", authMethods},
 		choice{"client_registration", []string{dynamicClient, staticClient}},
 		choice{"response_type", responseTypes},
+		choice{"response_mode", []string{"default", "form_post"}},
 	) {
-		v["response_mode"] = "default" // the form_post plans run the other one
 		runs = append(runs, Run{Plan: "oidcc-test-plan", Variant: v})
 	}
 	return runs
@@ -69,7 +69,7 @@ func Catalogue() []Run {
 
 func certification(profile string) string { return "oidcc-" + profile + "-certification-test-plan" }
 
-// Title is the run's variant as it stands in the table.
+// Title is the run's variant as the table shows it.
 func (r Run) Title() string {
 	if r.Browser == "" {
 		return r.Variant.String()
@@ -77,7 +77,7 @@ func (r Run) Title() string {
 	return strings.TrimPrefix(r.Variant.String()+", browser="+r.Browser, ", ")
 }
 
-// Choices are the run's variant, and the browser among them.
+// Choices are the run's variant and its browser.
 func (r Run) Choices() Variant {
 	all := Variant{"browser": "suite"}
 	if r.Browser != "" {
@@ -89,13 +89,13 @@ func (r Run) Choices() Variant {
 	return all
 }
 
-// UsesDynamicRegistration tells whether the suite registers its clients itself.
+// UsesDynamicRegistration reports whether the suite registers its clients itself.
 func (r Run) UsesDynamicRegistration() bool { return r.Variant["client_registration"] != staticClient }
 
-// Filter is what a command line selects. The zero value selects everything.
+// Filter selects runs and modules. The zero value selects everything.
 type Filter struct {
 	Plans   []string // globs over plans' names, whole or without "oidcc-" and "-certification-test-plan"
-	Variant Variant  // a run that chooses otherwise is left out
+	Variant Variant  // runs with another value are left out
 	Modules []string // globs over modules' names
 }
 
@@ -118,13 +118,13 @@ func (f Filter) Select(runs []Run) []Run {
 	})
 }
 
-// SelectsModule tells whether a module is selected.
+// SelectsModule reports whether a module is selected.
 func (f Filter) SelectsModule(name string) bool { return matchesAny(f.Modules, name) }
 
-// SelectsAll tells whether nothing was left out.
+// SelectsAll reports whether the filter selects everything.
 func (f Filter) SelectsAll() bool { return len(f.Plans)+len(f.Variant)+len(f.Modules) == 0 }
 
-// matchesAny tells whether a pattern matches a name; no pattern matches all.
+// matchesAny reports whether a pattern matches a name; no pattern matches all.
 func matchesAny(patterns []string, names ...string) bool {
 	if len(patterns) == 0 {
 		return true

@@ -156,7 +156,7 @@ func TestCatalogueHoldsEveryPlanAndVariant(t *testing.T) {
 		"oidcc-formpost-basic-*": 4, "oidcc-formpost-implicit-*": 4, "oidcc-formpost-hybrid-*": 4,
 		"oidcc-dynamic-*": 6, "oidcc-3rdparty-init-login-*": 6,
 		"oidcc-rp-initiated-logout-*": 12, "oidcc-frontchannel-rp-*": 12, "oidcc-backchannel-rp-*": 12, "oidcc-session-management-*": 24,
-		"oidcc-test-plan": 60, // five ways of authentication, two of registration, six response types
+		"oidcc-test-plan": 120, // five ways of authentication, two of registration, six response types
 	} {
 		got := 0
 		for name, n := range count {

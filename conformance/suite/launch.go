@@ -48,23 +48,45 @@ func (l *Launcher) Start(ctx context.Context, run Run) (Provider, error) {
 	if err != nil {
 		return nil, fmt.Errorf("make certificate: %w", err)
 	}
-	op := &launchedOP{OP: OP{
+	data, err := makeDataFolder()
+	if err != nil {
+		return nil, err
+	}
+	op := &launchedOP{data: data, OP: OP{
 		Binary: l.Binary,
 		Config: filepath.Join(dir, "curfew.yaml"),
 		Base:   "https://" + net.JoinHostPort(l.Host, port),
 		HTTP:   &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: roots}}, Timeout: 30 * time.Second},
 	}, exit: make(chan error, 1)}
 	if err := l.writeConfig(op, run, dir, port); err != nil {
-		return nil, fmt.Errorf("write configuration: %w", err)
+		return nil, errors.Join(fmt.Errorf("write configuration: %w", err), os.RemoveAll(data))
 	}
 	if err := op.serve(dir); err != nil {
-		return nil, err
+		return nil, errors.Join(err, os.RemoveAll(data))
 	}
 	if err := op.wait(ctx); err != nil {
 		return nil, errors.Join(err, op.Close())
 	}
 	return op, nil
 }
+
+// makeDataFolder makes the folder of an OP's store and socket. Its path is short, whatever Dir is: the system allows a socket's path 107
+// bytes (unix(7)), and the name of a run alone can have 80.
+func makeDataFolder() (string, error) {
+	folder, err := os.MkdirTemp("", "op-")
+	if err == nil && len(folder) > maxDataFolder {
+		if err = os.Remove(folder); err == nil {
+			folder, err = os.MkdirTemp("/tmp", "op-")
+		}
+	}
+	if err != nil {
+		return "", fmt.Errorf("make a data folder: %w", err)
+	}
+	return folder, nil
+}
+
+// maxDataFolder leaves room for "/admin.sock" behind the folder.
+const maxDataFolder = 107 - len("/admin.sock")
 
 // writeConfig allows what the plans need and Curfew's defaults refuse: registration by anyone, clients without PKCE, logos, and calls
 // to the suite. JSON is YAML.
@@ -81,7 +103,7 @@ func (l *Launcher) writeConfig(op *launchedOP, run Run, dir, port string) error 
 	}
 	config := map[string]any{
 		"issuer": op.Base,
-		"data":   filepath.Join(dir, "data"),
+		"data":   op.data,
 		"listen": net.JoinHostPort("127.0.0.1", port),
 		"tls":    map[string]any{"cert": filepath.Join(dir, "cert.pem"), "key": filepath.Join(dir, "key.pem")},
 		"egress": egress,
@@ -98,9 +120,10 @@ func (l *Launcher) writeConfig(op *launchedOP, run Run, dir, port string) error 
 	return os.WriteFile(op.Config, text, 0o600)
 }
 
-// launchedOP is an OP that we started.
+// launchedOP is an OP that Launcher started.
 type launchedOP struct {
 	OP
+	data    string // its store and socket, removed by Close
 	process *exec.Cmd
 	exit    chan error
 }
@@ -144,8 +167,10 @@ func (o *launchedOP) wait(ctx context.Context) error {
 	}
 }
 
-// Close stops the process, gently first.
-func (o *launchedOP) Close() error {
+// Close stops the process, with SIGTERM first, and removes its data.
+func (o *launchedOP) Close() error { return errors.Join(o.stop(), os.RemoveAll(o.data)) }
+
+func (o *launchedOP) stop() error {
 	if err := o.process.Process.Signal(syscall.SIGTERM); err != nil && !errors.Is(err, os.ErrProcessDone) {
 		return fmt.Errorf("stop curfew: %w", err)
 	}

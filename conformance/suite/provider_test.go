@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"net/http"
 	"os"
 	"os/signal"
@@ -101,6 +102,25 @@ func TestLauncherServesFromAFreshDirectoryUntilClosed(t *testing.T) {
 	}
 	if got, err := os.ReadFile(filepath.Join(dir, "run", "notes")); string(got) != "stopped\n" {
 		t.Errorf("got %q, %v; want it stopped gently and waited for", got, err)
+	}
+}
+
+// TestSocketPathIsShortWhateverTheFolderOfTheResults: a longer path than 107 bytes cannot be listened on (unix(7)).
+func TestSocketPathIsShortWhateverTheFolderOfTheResults(t *testing.T) {
+	long := filepath.Join(t.TempDir(), strings.Repeat("long", 30))
+	if err := os.MkdirAll(long, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("TMPDIR", long)
+	op := mustStart(t, long).(*launchedOP)
+	if socket := filepath.Join(op.data, "admin.sock"); len(socket) > 107 {
+		t.Errorf("got a socket path of %d bytes: %s", len(socket), socket)
+	}
+	if err := op.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := os.Stat(op.data); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("got %v, want the data removed", err)
 	}
 }
 

@@ -46,6 +46,9 @@ func (o *options) evaluate(records []suite.Record, w io.Writer) error {
 		return err
 	}
 	results, versions, commands := suite.Merge(records)
+	if len(results) == 0 {
+		return errors.New("no module ran, so there is nothing to accept")
+	}
 	rows := suite.Rows(results)
 	if err := suite.WriteTable(w, rows); err != nil {
 		return err

@@ -2,6 +2,7 @@ package main
 
 import (
 	"errors"
+	"flag"
 	"os"
 	"path/filepath"
 	"strings"
@@ -52,6 +53,32 @@ func TestSumJudgesWhatEarlierRunsLeft(t *testing.T) {
 		if strings.Count(string(text), want) != 1 {
 			t.Errorf("got %d times %q in\n%s", strings.Count(string(text), want), want, text)
 		}
+	}
+}
+
+// TestExitCodeSaysWhetherResultsWereRejectedOrPlansDidNotRun: 0 accepted, 1 rejected, 2 not run, as the README says.
+func TestExitCodeSaysWhetherResultsWereRejectedOrPlansDidNotRun(t *testing.T) {
+	notRun := errors.New("no suite answers")
+	for name, c := range map[string]struct {
+		err  error
+		want int
+	}{
+		"accepted":             {joinErrors(nil, nil), 0},
+		"rejected":             {joinErrors(nil, errRejected), 1},
+		"a plan did not run":   {joinErrors(notRun, nil), 2},
+		"rejected and not run": {joinErrors(notRun, errRejected), 2},
+		"help":                 {flag.ErrHelp, 0},
+	} {
+		if got := exitCode(c.err); got != c.want {
+			t.Errorf("%s: got exit code %d, want %d", name, got, c.want)
+		}
+	}
+}
+
+func TestNothingIsAcceptedIfNoModuleRan(t *testing.T) {
+	var b strings.Builder
+	if err := (&options{Expected: filepath.Join(t.TempDir(), "none.json")}).evaluate(nil, &b); exitCode(err) != 2 || strings.Contains(b.String(), "accepted") {
+		t.Errorf("got %v and %q, want exit code 2 and nothing accepted", err, b.String())
 	}
 }
 

@@ -20,12 +20,27 @@ func main() {
 	if err == nil {
 		err = o.run(ctx, os.Stdout)
 	}
+	code := exitCode(err)
+	if code == exitNotRun {
+		fmt.Fprintln(os.Stderr, "curfew-conformance:", err)
+	}
+	os.Exit(code)
+}
+
+// The exit codes.
+const (
+	exitAccepted = 0
+	exitRejected = 1
+	exitNotRun   = 2 // a plan could not be run, or the command line is wrong
+)
+
+// exitCode is the exit code of an error of parse or run. A plan that could not be run outweighs rejected results.
+func exitCode(err error) int {
 	switch {
 	case err == nil || errors.Is(err, flag.ErrHelp):
-	case err == errRejected:
-		os.Exit(1) // said already
-	default:
-		fmt.Fprintln(os.Stderr, "curfew-conformance:", err)
-		os.Exit(2)
+		return exitAccepted
+	case err == errRejected: // its results are printed already
+		return exitRejected
 	}
+	return exitNotRun
 }

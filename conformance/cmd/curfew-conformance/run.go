@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -50,13 +51,21 @@ func (o *options) executeRuns(ctx context.Context, runs []suite.Run, w io.Writer
 	fmt.Fprintf(w, "suite %s at %s, results in %s\n", version, o.Suite, o.Out)
 	record.Results, err = runner.Run(ctx, runs)
 	fmt.Fprintln(w)
-	if err == nil && len(record.Results) == 0 {
-		err = fmt.Errorf("no module matches %q", o.Filter.Modules)
+	if len(record.Results) == 0 {
+		return cmp.Or(err, fmt.Errorf("no module ran: none matches %q", o.Filter.Modules))
 	}
-	return errors.Join(err, o.evaluate([]suite.Record{record}, w))
+	return joinErrors(err, o.evaluate([]suite.Record{record}, w))
 }
 
-// runsWholePlans tells whether each selected plan runs as it is: only that is kept to be summed up later.
+// joinErrors returns evaluation itself if every plan ran, since exitCode compares it.
+func joinErrors(run, evaluation error) error {
+	if run == nil {
+		return evaluation
+	}
+	return errors.Join(run, evaluation)
+}
+
+// runsWholePlans reports whether each selected plan runs as it is: only that is kept to be summed up later.
 func (o *options) runsWholePlans() bool { return len(o.Filter.Modules) == 0 && o.Repeat == 1 }
 
 // makeOutDir makes the directory for what the run leaves behind.

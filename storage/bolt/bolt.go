@@ -78,7 +78,9 @@ func Open(o Options) (*Store, error) {
 		closing: make(chan struct{}),
 		stopped: make(chan struct{}),
 	}
-	s.committer.commitTx, s.committer.verify = (*bbolt.Tx).Commit, verifyDevice
+	s.committer.commitTx = (*bbolt.Tx).Commit
+	s.committer.verify = verifyDevice
+	s.committer.testDisk = testDisk
 	if err := s.open(); err != nil {
 		return nil, fmt.Errorf("open store %s: %w", o.Path, err)
 	}

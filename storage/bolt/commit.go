@@ -21,15 +21,18 @@ import (
 
 // committer is the state that only the committer's goroutine uses.
 type committer struct {
-	verify     func(path string) error // verifyDevice
-	auditTail  auditTail               // the end of the audit trail
-	file       os.FileInfo             // the file that is open
-	commitTx   func(*bbolt.Tx) error   // bbolt's Commit; tests put a slow or failing disk here
-	sinceFull  stopwatch               // runs since the last commit that found no room
-	fullPause  time.Duration           // for so long after it no commit is tried
-	takeBacks  []func(*tx)             // undo writes that took effect after their callers got an error
-	doubt      doubt                   // the commit whose sync failed
-	lastReopen stopwatch               // runs since the file was last opened again, or that was tried
+	auditTail     auditTail     // the end of the audit trail
+	file          os.FileInfo   // the file that is open
+	sinceFull     stopwatch     // runs since the last commit that found no room
+	fullPause     time.Duration // for so long after it no commit is tried
+	takeBacks     []func(*tx)   // undo writes that took effect after their callers got an error
+	doubt         doubt         // the commit whose sync failed
+	sinceRecovery stopwatch     // runs since the last attempt to write again
+
+	// The disk, which tests replace by a slow or failing one.
+	commitTx func(*bbolt.Tx) error   // bbolt's Commit
+	verify   func(path string) error // verifyDevice
+	testDisk func(path string) error // testDisk
 }
 
 // commitLoop takes the waiting jobs, commits them together, and starts over until the store closes.
@@ -82,7 +85,7 @@ func (s *Store) commit(batch []*job) {
 		alone = append(alone, batch[failed])
 		batch = append(batch[:failed:failed], batch[failed+1:]...)
 	}
-	s.reopenIfHalted()
+	s.recoverIfHalted()
 	for _, j := range alone {
 		s.commit([]*job{j})
 	}
@@ -200,7 +203,7 @@ func (s *Store) flush(b *bbolt.Tx, batch []*job) error {
 		return f.err
 	}
 	f.err = unavailable(fmt.Errorf("commit: %w", err)) // also where the room ran out: the outcome is not known
-	s.haltAfter(f, batch)
+	s.haltAfter(f.tx, batch, err)
 	return f.err
 }
 

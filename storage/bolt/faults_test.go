@@ -311,54 +311,77 @@ func TestFullDiskIsNotScannedForEachWrite(t *testing.T) {
 	})
 }
 
-// TestFailedSyncStopsWritingUntilTheFileWasVerified, and says so.
-func TestFailedSyncStopsWritingUntilTheFileWasVerified(t *testing.T) {
+// TestFailedSyncStopsTheStoreUntilTheFileIsVerified: reads begin again when the file is in order, writes when the disk is,
+// and each state has an error and a log line that say what to do.
+func TestFailedSyncStopsTheStoreUntilTheFileIsVerified(t *testing.T) {
 	var log strings.Builder
 	synctest.Test(t, func(t *testing.T) {
 		s, disk := mustOpenFaulty(t, slog.New(slog.NewTextHandler(&log, nil)))
-		var verified atomic.Int64
-		broken := errors.New("other data")
-		must(t, s.update(t.Context(), func(*tx) error {
-			s.committer.verify = func(string) error {
-				if verified.Add(1) < 3 {
-					return broken
-				}
-				return nil
-			}
+		ctx := context.Background()
+		otherData, noWrites := errors.New("other data"), errors.New("no writes")
+		file, device := otherData, noWrites
+		verified := 0
+		must(t, s.update(ctx, func(*tx) error {
+			s.committer.verify = func(string) error { verified++; return file }
+			s.committer.testDisk = func(string) error { return device }
 			return nil
 		}))
-		disk.fail = syscall.EIO
-		if _, err := endSession(s, "ann"); !errors.Is(err, storage.ErrUnavailable) || errors.Is(err, storage.ErrFull) {
-			t.Fatalf("got error %v", err)
-		}
-		disk.fail = nil
-		for range 10 { // within one pause
-			err := refreshFixture(s, "bob")
-			if !errors.Is(err, storage.ErrUnavailable) || !errors.Is(err, broken) || !strings.Contains(err.Error(), "restore a backup") {
-				t.Fatalf("got error %v", err)
+		mustFail := func(got, want error) {
+			t.Helper()
+			if !errors.Is(got, storage.ErrUnavailable) || !errors.Is(got, syscall.EIO) || !errors.Is(got, want) || !strings.Contains(got.Error(), "repair the disk") {
+				t.Errorf("got error %v, want %v", got, want)
 			}
 		}
-		if _, err := s.SessionBySecret(t.Context(), storage.HashOf("bob"), fixtureStart); !errors.Is(err, storage.ErrUnavailable) {
-			t.Errorf("a read while the file is not verified: got error %v", err)
+		read := func() error {
+			_, err := s.SessionBySecret(ctx, storage.HashOf("bob"), fixtureStart)
+			return err
 		}
-		if got := verified.Load(); got != 1 {
-			t.Errorf("verified %d times within one pause", got)
-		}
-		time.Sleep(reopenPause)
-		if err := s.Ready(t.Context()); !errors.Is(err, broken) {
+
+		disk.fail = syscall.EIO
+		if _, err := endSession(s, "ann"); !errors.Is(err, storage.ErrUnavailable) || errors.Is(err, storage.ErrFull) {
 			t.Errorf("got error %v", err)
 		}
-		time.Sleep(reopenPause)
-		must(t, s.Ready(t.Context()))
+		disk.fail = nil
+		for range 10 {
+			mustFail(refreshFixture(s, "bob"), otherData)
+			mustFail(read(), otherData)
+		}
+		if verified != 1 {
+			t.Errorf("verified %d times within one pause", verified)
+		}
+
+		file = nil
+		time.Sleep(recoveryPause)
+		mustFail(s.Ready(ctx), noWrites)
+		mustFail(refreshFixture(s, "bob"), noWrites)
+		must(t, read())
+
+		device = nil
+		time.Sleep(recoveryPause)
 		must(t, refreshFixture(s, "bob"))
+		if verified != 2 {
+			t.Errorf("verified %d times, want once more", verified)
+		}
 		if n, err := endSession(s, "ann"); err != nil || n != 0 {
 			t.Errorf("the ending is on disk: got %d ended again and error %v", n, err)
 		}
 	})
-	for _, line := range []string{"store stopped writing", "store cannot be opened again", "store writes again"} {
-		if strings.Count(log.String(), line) != 1 {
-			t.Errorf("want %q once in the log:\n%s", line, log.String())
+	for _, line := range []string{"store stopped writing", `store cannot write again" path`, "other data", "no writes", "store writes again"} {
+		if !strings.Contains(log.String(), line) {
+			t.Errorf("want %q in the log:\n%s", line, log.String())
 		}
+	}
+}
+
+// TestDiskIsTestedWithAFile that is removed again.
+func TestDiskIsTestedWithAFile(t *testing.T) {
+	folder := t.TempDir()
+	must(t, testDisk(filepath.Join(folder, "curfew.db.test")))
+	if left, err := os.ReadDir(folder); err != nil || len(left) != 0 {
+		t.Errorf("got %v left and error %v", left, err)
+	}
+	if err := testDisk(filepath.Join(folder, "none", "curfew.db.test")); err == nil {
+		t.Error("a folder that is missing is in order")
 	}
 }
 

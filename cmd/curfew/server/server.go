@@ -103,7 +103,7 @@ func (s *Server) openStore(cfg *config.Config) error {
 	}
 	path := filepath.Join(string(cfg.Data), "curfew.db")
 	var err error
-	s.store, err = bolt.Open(bolt.Options{Path: path})
+	s.store, err = bolt.Open(bolt.Options{Path: path, Log: s.log})
 	switch {
 	case errors.Is(err, storage.ErrLocked):
 		return &Error{

@@ -55,7 +55,7 @@ func TestClaimsAskedForByNameStayWithinTheClientsScope(t *testing.T) {
 		if next := h.Token("atlas", url.Values{"grant_type": {"refresh_token"}, "refresh_token": {j.RefreshToken}}); next.IDToken == "" || providertest.MustReadClaims(h.t, next.IDToken)["email"] != nil {
 			h.t.Errorf("got %+v, want an ID token without the e-mail address", next)
 		}
-		if p := h.laptop.Get(providertest.AuthorizeURL("atlas", "scope", "openid", "claims", wishes, "prompt", "consent")); !strings.Contains(p.Body, "asks for access") || strings.Contains(p.Body, "e-mail address") {
+		if p := h.laptop.Get(providertest.AuthorizeURL("atlas", "scope", "openid", "claims", wishes, "prompt", "consent")); !strings.Contains(p.Body, "wants access to your account") || strings.Contains(p.Body, "email address") {
 			h.t.Errorf("got %d, want a consent page that does not ask for what the client may not have", p.Status)
 		}
 		j = h.mustRedeem("atlas", h.laptop.MustSignIn("alice", "atlas", "scope", "openid", "claims", wishes).Get("code"))

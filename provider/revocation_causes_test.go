@@ -60,8 +60,8 @@ var causes = []terminationCause{
 	{"account page: this session", storage.ReasonAccount, sessionEnded, sessionClients, func(h *scenario) {
 		h.laptop.Submit(h.laptop.Get("/account"), "sign-out", h.laptop.Get("/account").Buttons("sign-out")[0])
 	}, nil},
-	{"account page: selected sessions", storage.ReasonAccount, sessionEnded, sessionClients, func(h *scenario) {
-		h.phone.Submit(h.phone.Get("/account"), "scope", "selected", "session", h.phone.Get("/account").Buttons("sign-out")[1])
+	{"account page: another session", storage.ReasonAccount, sessionEnded, sessionClients, func(h *scenario) {
+		h.phone.Submit(h.phone.Get("/account"), "sign-out", h.phone.Get("/account").Buttons("sign-out")[1])
 	}, nil},
 	{"account page: the other sessions", storage.ReasonAccount, sessionEnded, sessionClients, func(h *scenario) {
 		h.phone.Submit(h.phone.Get("/account"), "scope", "others")

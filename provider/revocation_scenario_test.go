@@ -143,7 +143,7 @@ var artifacts = []struct {
 	{"other sessions of the user", func(h *scenario) bool { return h.sessionActive(h.phone) }},
 	{"sign-out page left open", func(h *scenario) bool {
 		h.confirm.Set("scope", "session")
-		return strings.Contains(h.oldLaptop.Copy().Post("/end_session/confirm", h.confirm).Body, "This browser, at")
+		return strings.Contains(h.oldLaptop.Copy().Post("/end_session/confirm", h.confirm).Body, "In this browser, at")
 	}},
 	{"reset link", func(h *scenario) bool {
 		b := h.Browser()
@@ -167,7 +167,7 @@ func (h *scenario) sessionActive(b *providertest.Browser) bool {
 	b = b.Copy()
 	silent := b.MustPromptNone("wiki").Get("code") != ""
 	for what, lives := range map[string]bool{
-		"/account":         strings.Contains(b.Copy().Get("/account").Body, "Where you are signed in"),
+		"/account":         strings.Contains(b.Copy().Get("/account").Body, "Your devices"),
 		"/account/probe":   b.Copy().Get("/account/probe").Status == http.StatusNoContent,
 		"/end_session":     strings.Contains(b.Copy().Get("/end_session").Body, `id="sign-out"`),
 		"/account/reports": b.Copy().Get("/account/reports/x/status.json").Status != http.StatusUnauthorized,

@@ -5,72 +5,71 @@ import (
 	"time"
 )
 
-// ActivityPage lists recent sign-ins and endings, newest first.
+// ActivityPage lists recent sign-ins and sign-outs, newest first.
 type ActivityPage struct {
 	AccountPage
 	Events   []Event
 	OlderURL string // the next page; empty: no more
 }
 
-// Event is one sign-in or one ending.
+// Event is one sign-in, one sign-out or one change of the account.
 type Event struct {
 	At          time.Time
 	Kind        string // session.created, session.ended, client_session.ended, grant.ended, user.password, user.email
-	Reason      string // of an ending
-	Application string // whose share ended; empty: the whole session
-	Device      string
+	Reason      string // of a sign-out
+	Application string // whose client session or grant ended; empty: the whole session
+	Device      Device
 	Address     string
 	ReportURL   string // what became of it; empty: no report
 }
 
 // Activity writes "Activity".
-func Activity(w io.Writer, p ActivityPage) error { return render(w, "activity", p) }
+func Activity(w io.Writer, p ActivityPage) error { return render(w, p.Page, "activity", p) }
 
-// Text puts the event in words.
-func (e Event) Text() string {
-	switch e.Kind {
-	case "session.created":
-		return "Signed in"
-	case "session.ended":
-		return "Signed out"
-	case "client_session.ended":
-		return "Signed out of " + e.Application
-	case "grant.ended":
-		return "Access of " + e.Application + " ended"
-	case "user.password":
-		return "Password changed"
-	case "user.email":
-		return "E-mail address changed"
-	}
-	return e.Kind
+// eventTexts are the texts of audit events, by their kind.
+var eventTexts = map[string]string{
+	"session.created":      "event.signed_in",
+	"session.ended":        "event.signed_out",
+	"client_session.ended": "event.app_signed_out",
+	"grant.ended":          "event.access_ended",
+	"user.password":        "event.password",
+	"user.email":           "event.email",
 }
 
-// ReasonText puts the reason of an ending in words; empty if there is none.
-func (e Event) ReasonText() string { return reasonTexts[e.Reason] }
+// event puts an event in words.
+func (l *locale) event(e Event) Text { return l.text(eventTexts[e.Kind], "App", e.Application) }
 
-// reasonTexts are the reasons of an ending, as they stand in audit and report, for the person whose session it was.
+// reasonTexts are the texts of why a session ended, by the reason in audit and report.
 var reasonTexts = map[string]string{
-	"rp_initiated":         "you signed out at an application",
-	"account":              "you signed out on the account page",
-	"idle_timeout":         "it was not used for too long",
-	"absolute_lifetime":    "it had lasted as long as a session may",
-	"other_user":           "somebody else signed in on that browser",
-	"password_change":      "you changed your password",
-	"password_reset":       "your password was reset",
-	"email_change":         "you changed your e-mail address",
-	"not_me":               "you said that it was not you",
-	"administrator":        "an administrator ended it",
-	"user_disabled":        "the account was disabled",
-	"user_removed":         "the account was removed",
-	"client_sign_out":      "you signed out at that application only",
-	"consent_withdrawn":    "you withdrew what the application was allowed",
-	"client_disabled":      "the application was switched off",
-	"client_removed":       "the application was removed",
-	"client_changed":       "the application may do less than before",
-	"refresh_reuse":        "a token of the application was used twice, as if it had been stolen",
-	"code_reuse":           "a code of the application was used twice",
-	"token_revoked":        "the application gave it back",
-	"offline_access_ended": "you ended its offline access",
+	"rp_initiated":         "reason.rp_initiated",
+	"account":              "reason.account",
+	"idle_timeout":         "reason.idle_timeout",
+	"absolute_lifetime":    "reason.absolute_lifetime",
+	"other_user":           "reason.other_user",
+	"password_change":      "reason.password_change",
+	"password_reset":       "reason.password_reset",
+	"email_change":         "reason.email_change",
+	"not_me":               "reason.not_me",
+	"administrator":        "reason.administrator",
+	"user_disabled":        "reason.user_disabled",
+	"user_removed":         "reason.user_removed",
+	"client_sign_out":      "reason.client_sign_out",
+	"consent_withdrawn":    "reason.consent_withdrawn",
+	"client_disabled":      "reason.client_disabled",
+	"client_removed":       "reason.client_removed",
+	"client_changed":       "reason.client_changed",
+	"refresh_reuse":        "reason.refresh_reuse",
+	"code_reuse":           "reason.code_reuse",
+	"token_revoked":        "reason.token_revoked",
+	"offline_access_ended": "reason.offline_access_ended",
+}
+
+// reason puts a reason in words; empty if there is none.
+func (l *locale) reason(reason string) Text {
+	if reasonTexts[reason] == "" {
+		return nil
+	}
+	return l.text(reasonTexts[reason])
 }
 
 // Tab names this page's tab.

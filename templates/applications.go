@@ -5,29 +5,29 @@ import (
 	"time"
 )
 
-// ApplicationsPage lists what the person allowed. Its form posts handle and withdraw=ID or end-offline=ID.
+// ApplicationsPage lists the apps that have access. Its form posts interaction and withdraw=ID or end-offline=ID.
 type ApplicationsPage struct {
 	AccountPage
 	Action       string
 	Applications []AppGrant
 }
 
-// AppGrant is one application with what it was allowed.
+// AppGrant is one app with what it was allowed.
 type AppGrant struct {
-	ID          string // opaque; empty: nothing to withdraw, the administrator decided for everybody
+	ID          string // opaque; empty: nothing to withdraw, the administrator decided for all users
 	Application App
 	Scopes      []string
-	Claims      []string  // allowed one by one, beyond the scopes
-	Since       time.Time // when it was allowed; zero: it was not asked
+	Claims      []string  // allowed one by one, beside the scopes
+	Since       time.Time // when it was allowed; zero: the user was not asked
 	LastUse     time.Time
-	Devices     []string // sessions that use it now
+	Devices     []Device // sessions that use it now
 	Offline     []OfflineAccess
 }
 
-// Applications writes "Applications".
-func Applications(w io.Writer, p ApplicationsPage) error { return render(w, "applications", p) }
+// Applications writes "Apps".
+func Applications(w io.Writer, p ApplicationsPage) error { return render(w, p.Page, "applications", p) }
 
-// Items puts what the application was allowed in words.
+// Items lists what the app was allowed.
 func (a AppGrant) Items() []ConsentItem {
 	return ConsentPage{Scopes: a.Scopes, Claims: a.Claims}.Items()
 }

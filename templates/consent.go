@@ -6,32 +6,32 @@ import (
 	"time"
 )
 
-// ConsentPage asks whether an application may have what it asks for. The form posts handle and decision=allow or decision=deny to
+// ConsentPage asks whether an app may have what it asks for. The form posts interaction and decision=allow or decision=deny to
 // Action.
 type ConsentPage struct {
 	Page
 	Action          string
 	Interaction     string
 	Application     App
-	Scopes          []string  // as asked for, in that order
-	Claims          []string  // asked for one by one in the claims parameter (Core §5.5)
+	Scopes          []string  // as requested, in that order
+	Claims          []string  // requested one by one in the claims parameter (Core §5.5)
 	Allowed         []string  // scopes that were allowed before; then the page says that the request has changed
-	SessionEnds     time.Time // the absolute end of the session; zero: not said
-	EachTime        bool      // it is asked again although it was allowed: anybody could be asking under the application's name
+	SessionEnds     time.Time // the absolute end of the session; zero: not shown
+	EachTime        bool      // it is asked again although it was allowed: another program could use the app's name
 	OtherAccountURL string    // a GET that shows the sign-in page for another account
 }
 
 // Consent writes the consent page.
-func Consent(w io.Writer, p ConsentPage) error { return render(w, "consent", p) }
+func Consent(w io.Writer, p ConsentPage) error { return render(w, p.Page, "consent", p) }
 
-// ConsentItem is one thing that an application asks for, in words.
+// ConsentItem is one thing that an app asks for.
 type ConsentItem struct {
 	Name          string // the scope or claim
-	Text          string // in words; empty if it is none of the standard ones
-	AllowedBefore bool   // allowed before
+	Text          string // the name of its text; empty if it is not a standard one
+	AllowedBefore bool
 }
 
-// Items puts scopes and claims in words, openid first. offline_access is not among them: Offline tells of it.
+// Items lists scopes and claims, openid first, without offline_access: see RequestsOfflineAccess.
 func (p ConsentPage) Items() []ConsentItem {
 	var items []ConsentItem
 	for _, s := range p.Scopes {
@@ -48,15 +48,16 @@ func (p ConsentPage) Items() []ConsentItem {
 	return items
 }
 
-// RequestsPersonalData tells whether anything but the bare identifier is asked for.
+// RequestsPersonalData reports whether anything but the bare identifier is requested.
 func (p ConsentPage) RequestsPersonalData() bool {
-	return len(p.Claims) > 0 || slices.ContainsFunc(p.Scopes, func(s string) bool { return s != "openid" && s != scopeOffline })
+	isPersonal := func(s string) bool { return s != "openid" && s != scopeOffline }
+	return len(p.Claims) > 0 || slices.ContainsFunc(p.Scopes, isPersonal)
 }
 
-// RequestsOfflineAccess tells whether access without the person is asked for (Core §11).
+// RequestsOfflineAccess reports whether background access is requested (Core §11).
 func (p ConsentPage) RequestsOfflineAccess() bool { return slices.Contains(p.Scopes, scopeOffline) }
 
-// compareTrueFirst orders what is first before what is not.
+// compareTrueFirst orders what is true before what is not.
 func compareTrueFirst(a, b bool) int {
 	switch {
 	case a && !b:
@@ -69,38 +70,37 @@ func compareTrueFirst(a, b bool) int {
 
 const scopeOffline = "offline_access"
 
-// scopeTexts are the scopes of Core §5.4 as a person reads them.
+// scopeTexts are the texts of the scopes of Core §5.4.
 var scopeTexts = map[string]string{
-	"openid":     "An identifier, so that it knows you when you come back",
-	"profile":    "Your name, picture and the rest of your profile",
-	"email":      "Your e-mail address",
-	"address":    "Your postal address",
-	"phone":      "Your phone number",
-	scopeOffline: "Access while you are away",
+	"openid":  "scope.openid",
+	"profile": "scope.profile",
+	"email":   "scope.email",
+	"address": "scope.address",
+	"phone":   "scope.phone",
 }
 
-// claimTexts are the claims of Core §5.1 as a person reads them.
+// claimTexts are the texts of the claims of Core §5.1 and of the authentication (Core §2).
 var claimTexts = map[string]string{
-	"name":                  "Your full name",
-	"given_name":            "Your given name",
-	"family_name":           "Your family name",
-	"middle_name":           "Your middle name",
-	"nickname":              "Your nickname",
-	"preferred_username":    "Your user name",
-	"profile":               "The address of your profile page",
-	"picture":               "Your picture",
-	"website":               "Your web site",
-	"email":                 "Your e-mail address",
-	"email_verified":        "Whether your e-mail address was checked",
-	"gender":                "Your gender",
-	"birthdate":             "Your date of birth",
-	"zoneinfo":              "Your time zone",
-	"locale":                "Your language",
-	"phone_number":          "Your phone number",
-	"phone_number_verified": "Whether your phone number was checked",
-	"address":               "Your postal address",
-	"updated_at":            "When your profile last changed",
-	"acr":                   "How you signed in",
-	"amr":                   "Which ways of signing in you used",
-	"auth_time":             "When you signed in",
+	"name":                  "claim.name",
+	"given_name":            "claim.given_name",
+	"family_name":           "claim.family_name",
+	"middle_name":           "claim.middle_name",
+	"nickname":              "claim.nickname",
+	"preferred_username":    "claim.preferred_username",
+	"profile":               "claim.profile",
+	"picture":               "claim.picture",
+	"website":               "claim.website",
+	"email":                 "claim.email",
+	"email_verified":        "claim.email_verified",
+	"gender":                "claim.gender",
+	"birthdate":             "claim.birthdate",
+	"zoneinfo":              "claim.zoneinfo",
+	"locale":                "claim.locale",
+	"phone_number":          "claim.phone_number",
+	"phone_number_verified": "claim.phone_number_verified",
+	"address":               "claim.address",
+	"updated_at":            "claim.updated_at",
+	"acr":                   "claim.acr",
+	"amr":                   "claim.amr",
+	"auth_time":             "claim.auth_time",
 }

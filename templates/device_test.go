@@ -3,6 +3,7 @@ package templates
 import "testing"
 
 func TestDeviceInPlainWords(t *testing.T) {
+	l := texts().locale(defaultLanguage)
 	for agent, want := range map[string]string{
 		"Mozilla/5.0 (X11; Linux x86_64; rv:153.0) Gecko/20100101 Firefox/153.0":                                                                  "Firefox on Linux",
 		"Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/156.0.0.0 Safari/537.36":                         "Chrome on Windows",
@@ -15,7 +16,7 @@ func TestDeviceInPlainWords(t *testing.T) {
 		"Mozilla/5.0 (X11; CrOS x86_64 14541.0.0) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/156.0.0.0 Safari/537.36":                          "Chrome on ChromeOS",
 		"curl/8.9.1": "curl", "Something (Windows)": "Unknown browser on Windows", "": "Unknown browser",
 	} {
-		if got := Device(agent); got != want {
+		if got := l.device(ParseDevice(agent)).String(); got != want {
 			t.Errorf("%s: got %s, want %s", agent, got, want)
 		}
 	}

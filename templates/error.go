@@ -6,74 +6,153 @@ import (
 	"time"
 )
 
-// ErrorPage says in one sentence what is wrong and in another what to do. The zero value of every field is a good default.
+// ErrorPage says what happened, what it means for the user and what to do. Its zero value is that of an unexpected error.
 type ErrorPage struct {
 	Page
-	Status      int           // HTTP status of the answer; 0 means 500
-	Description string        // what is wrong, naming the fault ("The redirect_uri is not registered for this application."); nothing internal
-	Advice      string        // what to do about it
-	RetryAfter  time.Duration // when to try again; said in place of the usual advice
-	LinkURL     string        // where to go on; shown with LinkText
-	LinkText    string
+	Status     int           // HTTP status of the answer; 0: 500
+	Text       ErrorText     // empty: the one that goes with Status
+	Value      string        // what the texts show: a host or a parameter's name
+	RetryAfter time.Duration // when to try again; shown in place of the usual advice
+	LinkURL    string        // where to go on; shown with Link
+	Link       ErrorLink
+}
+
+// ErrorText names the texts of an error page. Each has a heading, a text and advice in the catalog, and some a
+// detail for the app's administrator.
+type ErrorText string
+
+// The texts that go with a status.
+const (
+	ErrorBadRequest       ErrorText = "bad_request"
+	ErrorForbidden        ErrorText = "forbidden" // a form from another website
+	ErrorNotFound         ErrorText = "not_found"
+	ErrorMethodNotAllowed ErrorText = "method_not_allowed"
+	ErrorConflict         ErrorText = "conflict"
+	ErrorGone             ErrorText = "gone" // a one-time link
+	ErrorTooLarge         ErrorText = "too_large"
+	ErrorTooManyRequests  ErrorText = "too_many_requests"
+	ErrorInternal         ErrorText = "internal"
+	ErrorUnavailable      ErrorText = "unavailable"
+)
+
+// The other texts.
+const (
+	ErrorPageExpired             ErrorText = "page_expired"         // an interaction of another browser, or too old
+	ErrorAccountPageExpired      ErrorText = "page_expired_account" // the same for a form of the account
+	ErrorMalformed               ErrorText = "malformed"            // no well-formed query or form
+	ErrorRepeatedParameter       ErrorText = "repeated_parameter"   // Value is a parameter that is given more than once
+	ErrorClientIDMissing         ErrorText = "client_id_missing"
+	ErrorClientUnknown           ErrorText = "client_unknown"
+	ErrorRedirectURIMissing      ErrorText = "redirect_uri_missing"
+	ErrorRedirectURIUnregistered ErrorText = "redirect_uri_unregistered"
+	ErrorRedirectURIWithoutHost  ErrorText = "redirect_uri_without_host"
+	ErrorRequestNotAllowed       ErrorText = "request_not_allowed" // the client changed during the sign-in
+	ErrorHintInvalid             ErrorText = "hint_invalid"
+	ErrorHintClient              ErrorText = "hint_client" // client_id and id_token_hint name different clients
+	ErrorLogoutClientUnknown     ErrorText = "logout_client_unknown"
+	ErrorPostLogoutRedirectURI   ErrorText = "post_logout_redirect_uri"
+	ErrorSignedOutPageExpired    ErrorText = "signed_out_expired"
+	ErrorSignOutFailed           ErrorText = "sign_out_failed"
+)
+
+// ErrorLink names where the link of an error page leads.
+type ErrorLink string
+
+// The links.
+const (
+	LinkAccount   ErrorLink = "account"
+	LinkOpenAgain ErrorLink = "open_again"
+)
+
+// linkTexts are the texts of the links.
+var linkTexts = map[ErrorLink]string{
+	LinkAccount:   "error.link.account",
+	LinkOpenAgain: "error.link.open_again",
+}
+
+// statusTexts are the texts that go with a status.
+var statusTexts = map[int]ErrorText{
+	http.StatusBadRequest:            ErrorBadRequest,
+	http.StatusForbidden:             ErrorForbidden,
+	http.StatusNotFound:              ErrorNotFound,
+	http.StatusMethodNotAllowed:      ErrorMethodNotAllowed,
+	http.StatusConflict:              ErrorConflict,
+	http.StatusGone:                  ErrorGone,
+	http.StatusRequestEntityTooLarge: ErrorTooLarge,
+	http.StatusTooManyRequests:       ErrorTooManyRequests,
+	http.StatusInternalServerError:   ErrorInternal,
+	http.StatusServiceUnavailable:    ErrorUnavailable,
+}
+
+// detailTexts are the details for the app's administrator.
+var detailTexts = map[ErrorText]string{
+	ErrorRepeatedParameter:       "error.repeated_parameter.detail",
+	ErrorMalformed:               "error.malformed.detail",
+	ErrorClientIDMissing:         "error.client_id_missing.detail",
+	ErrorClientUnknown:           "error.client_unknown.detail",
+	ErrorRedirectURIMissing:      "error.redirect_uri_missing.detail",
+	ErrorRedirectURIUnregistered: "error.redirect_uri_unregistered.detail",
+	ErrorRedirectURIWithoutHost:  "error.redirect_uri_without_host.detail",
+	ErrorRequestNotAllowed:       "error.request_not_allowed.detail",
+	ErrorHintInvalid:             "error.hint_invalid.detail",
+	ErrorHintClient:              "error.hint_client.detail",
+	ErrorLogoutClientUnknown:     "error.logout_client_unknown.detail",
+	ErrorPostLogoutRedirectURI:   "error.post_logout_redirect_uri.detail",
+}
+
+// errorTexts are the texts of one error page in words.
+type errorTexts struct {
+	ErrorPage
+	Heading, What, Advice, Detail, LinkText Text
 }
 
 // Error writes the error page.
 func Error(w io.Writer, p ErrorPage) error {
-	if p.Status == 0 {
-		p.Status = http.StatusInternalServerError
+	if p.Text == "" {
+		p.Text = textOfStatus(p.Status)
 	}
-	texts, ok := errorTexts[p.Status]
-	if !ok {
-		texts = errorTexts[http.StatusInternalServerError]
-		if p.Status < 500 {
-			texts = errorTexts[http.StatusBadRequest]
-		}
+	l := p.locale()
+	name := "error." + string(p.Text)
+	t := errorTexts{
+		ErrorPage: p,
+		Heading:   l.text(name + ".heading"),
+		What:      l.text(name+".text", "Value", strong(p.Value)),
+		Advice:    l.text(name + ".advice"),
+		Detail:    l.errorDetail(p.Text, p.Value),
 	}
-	if p.Description == "" {
-		p.Description = texts.description
+	if p.RetryAfter > 0 {
+		t.Advice = l.text("error.retry_in", "Duration", l.durationUp(p.RetryAfter))
 	}
-	if p.Advice == "" {
-		p.Advice = texts.advice
-		if p.RetryAfter > 0 {
-			p.Advice = "Try again in " + formatDurationUp(p.RetryAfter) + "."
-		}
+	if linkTexts[p.Link] != "" {
+		t.LinkText = l.text(linkTexts[p.Link])
 	}
-	return render(w, "error", struct {
-		ErrorPage
-		Heading string
-	}{p, texts.heading})
+	return render(w, p.Page, "error", t)
 }
 
-// errorTexts are the texts for each status that our pages answer with.
-var errorTexts = map[int]struct{ heading, description, advice string }{
-	http.StatusBadRequest: {"This request cannot be used",
-		"The application sent a request that is not complete or not allowed.",
-		"Go back to the application and try again. If it happens again, tell its owner what stands above."},
-	http.StatusForbidden: {"Not from another site",
-		"This form was sent from another web site, so nothing was done.",
-		"Open the page here and send it again."},
-	http.StatusNotFound: {"There is nothing here",
-		"This address leads nowhere, or what it led to is over.",
-		"Check the address, or start again at the application."},
-	http.StatusMethodNotAllowed: {"This cannot be opened directly",
-		"This address only takes what its own page sends.",
-		"Start again at the application."},
-	http.StatusConflict: {"Something changed meanwhile",
-		"What this page was about has changed since you opened it.",
-		"Open the page again."},
-	http.StatusGone: {"This link is over",
-		"The link was used already or is too old.",
-		"Ask for a new one."},
-	http.StatusRequestEntityTooLarge: {"This request is too large",
-		"The application sent more than can be taken.",
-		"Go back to the application and try again. If it happens again, tell its owner what stands above."},
-	http.StatusTooManyRequests: {"Too many requests",
-		"There were too many requests from your network.",
-		"Wait a little, then try again."},
-	http.StatusInternalServerError: {"Something went wrong here",
-		"It is not your fault. Nothing was changed halfway.",
-		"Try again. If it happens again, tell your administrator the request number below."},
-	http.StatusServiceUnavailable: {"Back in a moment",
-		"The service cannot answer just now.",
-		"Try again in a moment. Nothing you did is lost."},
+// errorDetail is the sentence for the app's administrator; empty if there is none.
+func (l *locale) errorDetail(text ErrorText, value string) Text {
+	if detailTexts[text] == "" {
+		return nil
+	}
+	return l.text(detailTexts[text], "Value", value)
+}
+
+// LogText says the same in English, for the log.
+func (t ErrorText) LogText(value string) string {
+	l := texts().locale(defaultLanguage)
+	if detail := l.errorDetail(t, value); detail != nil {
+		return detail.String()
+	}
+	return l.text("error." + string(t) + ".heading").String()
+}
+
+// textOfStatus names the texts of an answer that names none.
+func textOfStatus(status int) ErrorText {
+	if text := statusTexts[status]; text != "" {
+		return text
+	}
+	if status >= 400 && status < 500 {
+		return ErrorBadRequest
+	}
+	return ErrorInternal
 }

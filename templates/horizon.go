@@ -1,115 +1,99 @@
 package templates
 
-import (
-	"strconv"
-	"time"
-)
+import "time"
 
-// Horizon says how long an ended session may still be trusted: three numbers that are never merged into one. Before the end it
+// Horizon says how long an ended session may still be accepted: three numbers that are never merged into one. Before the end it
 // answers "what if I sign out now", after it is counted from the end.
 type Horizon struct {
 	OP     time.Duration // what Curfew itself enforces; 0: at once
 	Tokens time.Duration // the longest that a token it gave may still be accepted; 0: at once
 
-	Confirmed int           // applications that have confirmed; after the end only
-	Over      int           // applications that have not confirmed, and whose own session has run out
-	Expiring  int           // applications that certainly end within Apps
+	Confirmed int           // apps that have confirmed; after the end only
+	Over      int           // apps that have not confirmed, and whose own session has run out
+	Expiring  int           // apps that certainly end within Clients
 	Clients   time.Duration //
-	Unknown   []string      // applications that have no bound
-	Notifying int           // of those, how many are told directly and may yet confirm
+	Unknown   []string      // apps that have no bound
+	Notifying int           // of those, how many are notified directly and may yet confirm
 }
 
 // HorizonTexts are the three numbers in words.
 type HorizonTexts struct {
-	OP      Text `json:"here"`
+	OP      Text `json:"op"`
 	Tokens  Text `json:"tokens"`
-	Clients Text `json:"applications"`
-	Note    Text `json:"note"` // who is not in the third number, by name; nobody: null, so that the script takes the last one away
+	Clients Text `json:"clients"`
+	Note    Text `json:"note"` // which apps are not in the third number, by name; none: null, so that the script removes the last one
 }
 
-// IfEndedNow says what would remain if the session ended now.
-func (h Horizon) IfEndedNow() HorizonTexts {
-	within := func(d time.Duration) string {
+// ifEndedNow says what would remain if the session ended now.
+func (l *locale) ifEndedNow(h Horizon) HorizonTexts {
+	within := func(d time.Duration) Text {
 		if d <= 0 {
-			return "at once"
+			return l.text("horizon.at_once")
 		}
-		return "within " + formatDurationUp(d)
+		return l.text("horizon.within", "Duration", l.durationUp(d))
 	}
-	return h.describe(func(d time.Duration) Text { return joinText(within(d)) })
+	expiring := l.text("horizon.expiring_at_once", "Count", h.Expiring)
+	if h.Clients > 0 {
+		expiring = l.text("horizon.expiring_within", "Count", h.Expiring, "Duration", l.durationUp(h.Clients))
+	}
+	return l.horizonTexts(h, within, expiring)
 }
 
-// SinceEnd says what remains of a session that ended at ended.
-func (h Horizon) SinceEnd(ended, now time.Time) HorizonTexts {
-	return h.describe(func(d time.Duration) Text {
-		switch {
+// sinceEnd says what remains of a session that ended at ended.
+func (l *locale) sinceEnd(h Horizon, ended, now time.Time) HorizonTexts {
+	isPast := func(d time.Duration) bool { return !now.IsZero() && !now.Before(ended.Add(d)) }
+	until := func(d time.Duration) Text {
+		switch end := l.deadline(ended.Add(d), ended); {
 		case d <= 0:
-			return joinText("at once")
-		case !now.IsZero() && !now.Before(ended.Add(d)):
-			return joinText("over since ", deadline(ended.Add(d), ended))
+			return l.text("horizon.at_once")
+		case isPast(d):
+			return l.text("horizon.over", "Time", end)
+		default:
+			return l.text("horizon.by", "Time", end)
 		}
-		return joinText("by ", deadline(ended.Add(d), ended))
-	})
+	}
+	expiring := l.text("horizon.expiring_at_once", "Count", h.Expiring)
+	switch end := l.deadline(ended.Add(h.Clients), ended); {
+	case h.Clients <= 0:
+	case isPast(h.Clients):
+		expiring = l.text("horizon.expiring_over", "Count", h.Expiring, "Time", end)
+	default:
+		expiring = l.text("horizon.expiring_by", "Count", h.Expiring, "Time", end)
+	}
+	return l.horizonTexts(h, until, expiring)
 }
 
-func (h Horizon) describe(end func(time.Duration) Text) HorizonTexts {
-	n := HorizonTexts{OP: end(h.OP), Tokens: end(h.Tokens)}
-	var parts []any
-	add := func(p ...any) {
-		if len(parts) > 0 {
-			parts = append(parts, ", ")
-		}
-		parts = append(parts, p...)
-	}
+// horizonTexts puts the numbers together: end says when a length of time is over, expiring is the text for the apps with a bound.
+func (l *locale) horizonTexts(h Horizon, end func(time.Duration) Text, expiring Text) HorizonTexts {
+	t := HorizonTexts{OP: end(h.OP), Tokens: end(h.Tokens)}
+	var clients []string
+	var withTimes Text
 	if h.Confirmed > 0 {
-		add(strconv.Itoa(h.Confirmed), " confirmed")
+		clients = append(clients, l.text("horizon.confirmed", "Count", h.Confirmed).String())
 	}
 	if h.Over > 0 {
-		add(strconv.Itoa(h.Over), " ended")
+		clients = append(clients, l.text("horizon.ended", "Count", h.Over).String())
 	}
-	if h.Expiring > 0 {
-		add(strconv.Itoa(h.Expiring), " ", end(h.Clients))
+	switch {
+	case h.Expiring > 0 && len(clients) > 0:
+		withTimes = l.text("list.last", "A", l.list(clients), "B", expiring)
+	case h.Expiring > 0:
+		withTimes = expiring
+	case len(clients) > 0:
+		withTimes = l.list(clients)
+	case len(h.Unknown) == 0:
+		withTimes = l.text("horizon.none")
+	case h.Notifying == len(h.Unknown):
+		withTimes = l.text("horizon.asked_at_once", "Count", h.Notifying)
+	default:
+		withTimes = l.text("horizon.unknown")
 	}
-	if len(parts) == 0 {
-		switch {
-		case len(h.Unknown) == 0:
-			add("none")
-		case h.Notifying == len(h.Unknown):
-			add(strconv.Itoa(h.Notifying), " told at once")
-		default:
-			add("unknown")
+	t.Clients = withTimes
+	if n := len(h.Unknown); n > 0 {
+		t.Note = l.text("horizon.unknown_apps", "Count", n, "Apps", h.Unknown)
+		if h.Notifying > 0 {
+			t.Note = join(t.Note, l.text("horizon.may_confirm", "Count", h.Notifying))
 		}
 	}
-	n.Clients = joinText(parts...)
-
-	if len(h.Unknown) > 0 {
-		n.Note = joinText(strconv.Itoa(len(h.Unknown)), " unknown: ", joinNames(h.Unknown))
-		switch {
-		case h.Notifying > 0 && len(h.Unknown) == 1:
-			n.Note = joinText(n.Note, "; told directly and may confirm")
-		case h.Notifying > 0:
-			n.Note = joinText(n.Note, "; ", strconv.Itoa(h.Notifying), " of them told directly and may confirm")
-		}
-	}
-	return n
-}
-
-// Sentence is Before as the end of a sentence: "here at once, tokens within 11 min, applications 4 within 2 min, 1 unknown.".
-func (h Horizon) Sentence() string {
-	n := h.IfEndedNow()
-	applications := n.Clients.String()
-	if len(h.Unknown) > 0 {
-		unknown := strconv.Itoa(len(h.Unknown)) + " unknown"
-		switch {
-		case h.Notifying == len(h.Unknown):
-			unknown += " should " + chooseForm(h.Notifying, "it", "they") + " not confirm"
-		case h.Notifying > 0:
-			unknown += ", of which " + strconv.Itoa(h.Notifying) + " may confirm"
-		}
-		if applications == "unknown" {
-			applications = unknown
-		} else {
-			applications += ", " + unknown
-		}
-	}
-	return "here " + n.OP.String() + ", tokens " + n.Tokens.String() + ", applications " + applications + "."
+	return t
 }

@@ -5,11 +5,29 @@ import "io"
 // MessagePage says one thing that is neither an error nor one of the other pages.
 type MessagePage struct {
 	Page
-	Title    string
-	Text     string
-	LinkURL  string // shown with LinkText
-	LinkText string
+	Message MessageName
+	LinkURL string // shown with the message's link text; empty: no link
 }
 
+// MessageName names what is said.
+type MessageName string
+
+// The messages.
+const (
+	MessageStillSignedIn MessageName = "still_signed_in" // the user chose not to sign out
+	MessageSignedOut     MessageName = "signed_out"      // signed out, but the report cannot be read now
+	MessageAppSignedOut  MessageName = "app_signed_out"  // an app's server ended a session without a browser
+)
+
 // Message writes a plain message.
-func Message(w io.Writer, p MessagePage) error { return render(w, "message", p) }
+func Message(w io.Writer, p MessagePage) error {
+	l, name := p.locale(), "message."+string(p.Message)
+	texts := struct {
+		MessagePage
+		Title, Text, LinkText Text
+	}{MessagePage: p, Title: l.text(name + ".title"), Text: l.text(name + ".text")}
+	if p.LinkURL != "" {
+		texts.LinkText = l.text(name + ".link")
+	}
+	return render(w, p.Page, "message", texts)
+}

@@ -2,18 +2,20 @@ package templates
 
 import "io"
 
-// ResetPasswordPage sets a new password by a one-time link. The form posts handle, new-password and repeat-password to Action.
+// ResetPasswordPage sets a new password by a one-time link. The form posts interaction, new-password and repeat-password to Action.
 type ResetPasswordPage struct {
 	Page
 	Action      string
 	Interaction string
 	Login       string // whose password it is
-	MinPassword int    // in characters; 0: not said
+	MinPassword int    // in characters; 0: not shown
 	Problem     Problem
 }
 
 // ResetPassword writes the page behind a reset link.
-func ResetPassword(w io.Writer, p ResetPasswordPage) error { return render(w, "resetpassword", p) }
+func ResetPassword(w io.Writer, p ResetPasswordPage) error {
+	return render(w, p.Page, "resetpassword", p)
+}
 
 // PasswordChangedPage says that a password was set by a link, and what that ended.
 type PasswordChangedPage struct {
@@ -23,18 +25,7 @@ type PasswordChangedPage struct {
 	SignInURL string // empty: no link
 }
 
-// PasswordChanged writes the "password changed" page.
+// PasswordChanged writes the "Your password is set" page.
 func PasswordChanged(w io.Writer, p PasswordChangedPage) error {
-	return render(w, "passwordchanged", p)
-}
-
-// EndedText says how many sessions ended.
-func (p PasswordChangedPage) EndedText() string {
-	if p.Ended == 0 {
-		return "Nobody was signed in with the old one."
-	}
-	if p.More {
-		return "More than " + pluralize(p.Ended, "session") + " with the old one ended."
-	}
-	return capitalize(pluralize(p.Ended, "session")) + " with the old one ended."
+	return render(w, p.Page, "passwordchanged", p)
 }

@@ -9,13 +9,14 @@ import (
 	"time"
 )
 
-// Every fault has a sentence of its own, so that nobody reads "that did not work".
+// Every fault has a sentence of its own, so that no user reads "That didn't work".
 func TestEveryFaultHasItsSentence(t *testing.T) {
 	file, err := parser.ParseFile(token.NewFileSet(), "problem.go", nil, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
-	seen := map[string]Fault{Problem{Fault: "?"}.Text(): "?"}
+	l := texts().locale(defaultLanguage)
+	seen := map[string]Fault{l.problem(Problem{Fault: "?"}).String(): "?"}
 	ast.Inspect(file, func(n ast.Node) bool {
 		spec, ok := n.(*ast.ValueSpec)
 		if !ok || len(spec.Values) != 1 {
@@ -28,7 +29,7 @@ func TestEveryFaultHasItsSentence(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		text := Problem{Fault: Fault(value)}.Text()
+		text := l.problem(Problem{Fault: Fault(value)}).String()
 		if other, taken := seen[text]; taken {
 			t.Errorf("%s reads like %s: %s", value, other, text)
 		}
@@ -38,7 +39,7 @@ func TestEveryFaultHasItsSentence(t *testing.T) {
 	if len(seen) < 10 {
 		t.Errorf("got %d faults, want all of problem.go", len(seen))
 	}
-	if got, want := (Problem{Fault: TooManyAttempts, RetryAfter: 39100 * time.Millisecond}).Text(), "Too many attempts. Try again in 40 s."; got != want {
+	if got, want := l.problem(Problem{Fault: TooManyAttempts, RetryAfter: 39100 * time.Millisecond}).String(), "Too many attempts. Try again in 40 s."; got != want {
 		t.Errorf("got %s, want %s", got, want)
 	}
 }

@@ -111,7 +111,7 @@ func signOutSamples() []Sample {
 	plain.Application, plain.Choices = nil, []SignOutChoice{{Scope: ScopeSession}}
 
 	bad := plain
-	bad.Problem = "The id_token_hint was not made here."
+	bad.Problem = ErrorHintInvalid
 
 	soon := Page{Now: sampleNow.Add(2 * time.Second)}
 	done := SignedOutPage{
@@ -149,30 +149,30 @@ func accountSamples() []Sample {
 		Interaction: "h4nd1e", SessionsURL: "/account", ApplicationsURL: "/account/applications", SecurityURL: "/account/security", ActivityURL: "/account/activity", SignOutURL: "/end_session",
 	}
 	linux := Session{
-		ID: "s1", Device: "Firefox on Linux", Address: "192.0.2.17", SignedIn: ago(108 * time.Minute), LastActive: sampleNow, Ends: sampleNow.Add(7 * day), Current: true, RememberMe: true,
+		ID: "s1", Device: Device{"Firefox", "Linux"}, Address: "192.0.2.17", SignedIn: ago(108 * time.Minute), LastActive: sampleNow, Ends: sampleNow.Add(7 * day), Current: true, RememberMe: true,
 		Applications: []AppUse{{"s1.atlas", "Atlas", sampleNow}, {"s1.ledger", "Ledger", ago(40 * time.Minute)}, {"s1.wiki", "Wiki", ago(hour)}},
 	}
 	phone := Session{
-		ID: "s2", Device: "Safari on iPhone", Address: "198.51.100.4", SignedIn: ago(2 * day), LastActive: ago(2 * hour), Ends: sampleNow.Add(12 * day),
+		ID: "s2", Device: Device{"Safari", "iPhone"}, Address: "198.51.100.4", SignedIn: ago(2 * day), LastActive: ago(2 * hour), Ends: sampleNow.Add(12 * day),
 		Applications: []AppUse{{"s2.atlas", "Atlas", ago(2 * hour)}, {"s2.mail", "Mail", ago(3 * hour)}},
 	}
 	windows := Session{
-		ID: "s3", Device: "Chrome on Windows", Address: "2001:db8:85a3::8a2e:370:7334", SignedIn: ago(19 * day), LastActive: ago(9 * day), Ends: sampleNow.Add(day),
+		ID: "s3", Device: Device{"Chrome", "Windows"}, Address: "2001:db8:85a3::8a2e:370:7334", SignedIn: ago(19 * day), LastActive: ago(9 * day), Ends: sampleNow.Add(day),
 		Applications: []AppUse{{"s3.portal", "Old portal", ago(9 * day)}},
 	}
-	mail := OfflineAccess{ID: "o1", Application: "Mail", Device: "iPhone", Since: ago(2 * day), LastUse: ago(hour), Ends: sampleNow.Add(90 * day)}
+	mail := OfflineAccess{ID: "o1", Application: "Mail", Device: Device{System: "iPhone"}, Since: ago(2 * day), LastUse: ago(hour), Ends: sampleNow.Add(90 * day)}
 	everywhere := Horizon{Tokens: 16 * time.Second, Expiring: 4, Clients: 2 * time.Minute, Unknown: []string{"Old portal"}}
 
 	list := SessionsPage{AccountPage: account, Action: "/account/sessions", Sessions: []Session{linux, phone, windows}, AllHorizon: &everywhere, Offline: []OfflineAccess{mail}}
 	one := list
 	one.Sessions, one.Offline, one.AllHorizon = list.Sessions[:1], nil, &Horizon{Unknown: []string{"Atlas", "Ledger"}, Notifying: 2, Tokens: 10 * time.Minute}
-	told := list
-	told.Notice, told.NoticeURL, told.Sessions = "Chrome on Windows was signed out.", "/account/activity/r1", list.Sessions[:2]
+	afterSignOut := list
+	afterSignOut.Notice, afterSignOut.NoticeURL, afterSignOut.Sessions = NoticeSignedOut, "/account/activity/r1", list.Sessions[:2]
 
 	atlas := App{Name: "Atlas", Host: "atlas.example", LogoURI: assetPath("icon.svg"), PolicyURI: "https://atlas.example/privacy"}
 	allowed := ApplicationsPage{AccountPage: account, Action: "/account/applications", Applications: []AppGrant{
-		{ID: "atlas", Application: atlas, Scopes: []string{"openid", "profile", "email"}, Since: ago(40 * day), LastUse: sampleNow, Devices: []string{"Firefox on Linux", "Safari on iPhone"}},
-		{ID: "mail", Application: App{Name: "Mail", Host: "mail.example"}, Scopes: []string{"openid", "offline_access", "mailbox"}, Since: ago(2 * day), LastUse: ago(hour), Devices: []string{"Safari on iPhone"}, Offline: []OfflineAccess{mail}},
+		{ID: "atlas", Application: atlas, Scopes: []string{"openid", "profile", "email"}, Since: ago(40 * day), LastUse: sampleNow, Devices: []Device{{"Firefox", "Linux"}, {"Safari", "iPhone"}}},
+		{ID: "mail", Application: App{Name: "Mail", Host: "mail.example"}, Scopes: []string{"openid", "offline_access", "mailbox"}, Since: ago(2 * day), LastUse: ago(hour), Devices: []Device{{"Safari", "iPhone"}}, Offline: []OfflineAccess{mail}},
 		{Application: App{Name: "Wiki", Host: "wiki.example"}, Scopes: []string{"openid"}, LastUse: ago(hour)},
 	}}
 	security := SecurityPage{AccountPage: account, PasswordAction: "/account/password", EmailAction: "/account/email", Login: "ada", Email: "ada@example.org", MinPassword: 12, SessionScopes: []LogoutScope{ScopeOthers, ScopeAll}}
@@ -180,13 +180,13 @@ func accountSamples() []Sample {
 	wrong.PasswordProblem, wrong.EmailProblem, wrong.Email = Problem{Fault: PasswordsDiffer}, Problem{Fault: EmailInvalid}, "ada@"
 
 	activity := ActivityPage{AccountPage: account, OlderURL: "/account/activity?after=9", Events: []Event{
-		{At: ago(108 * time.Minute), Kind: "session.created", Device: "Firefox on Linux", Address: "192.0.2.17"},
-		{At: ago(20 * hour), Kind: "session.ended", Reason: "idle_timeout", Device: "Edge on Windows", Address: "203.0.113.80", ReportURL: "/account/activity/r1"},
-		{At: ago(26 * hour), Kind: "client_session.ended", Reason: "refresh_reuse", Application: "Mail", Device: "Safari on iPhone", Address: "198.51.100.4", ReportURL: "/account/activity/r2"},
-		{At: ago(3 * day), Kind: "user.password", Device: "Firefox on Linux", Address: "192.0.2.17"},
+		{At: ago(108 * time.Minute), Kind: "session.created", Device: Device{"Firefox", "Linux"}, Address: "192.0.2.17"},
+		{At: ago(20 * hour), Kind: "session.ended", Reason: "idle_timeout", Device: Device{"Edge", "Windows"}, Address: "203.0.113.80", ReportURL: "/account/activity/r1"},
+		{At: ago(26 * hour), Kind: "client_session.ended", Reason: "refresh_reuse", Application: "Mail", Device: Device{"Safari", "iPhone"}, Address: "198.51.100.4", ReportURL: "/account/activity/r2"},
+		{At: ago(3 * day), Kind: "user.password", Device: Device{"Firefox", "Linux"}, Address: "192.0.2.17"},
 	}}
 	report := ReportPage{
-		AccountPage: account, Device: "Firefox on Linux", Address: "192.0.2.17", SignedIn: ago(2 * hour), Ended: sampleNow, Reason: "account", Entries: sampleEntries(),
+		AccountPage: account, Device: Device{"Firefox", "Linux"}, Address: "192.0.2.17", SignedIn: ago(2 * hour), Ended: sampleNow, Reason: "account", Entries: sampleEntries(),
 		Horizon: Horizon{Tokens: 11 * time.Minute, Confirmed: 2, Expiring: 1, Clients: 15*time.Minute + 46*time.Second, Unknown: []string{"Old portal", "Photos", "Build server", "Tickets"}, Notifying: 1}, StatusJSONURL: "/account/activity/r1.json", DownloadURL: "/account/activity/r1.jwt", MeaningURL: "/signed-out/meaning",
 	}
 	report.Now = sampleNow.Add(20 * time.Second)
@@ -194,12 +194,12 @@ func accountSamples() []Sample {
 	later.Now = sampleNow.Add(day)
 	later.Entries = append([]Entry{{ID: "t", Kind: KindAccessTokens, Application: "Atlas", Trust: TrustExpiring, ExpiresAt: sampleNow.Add(11 * time.Minute)}, {ID: "o", Kind: KindOfflineAccess, Application: "Mail", Trust: TrustUnknown, Delivery: DeliveryNone}}, report.Entries[:3]...)
 	later.Horizon.Unknown = nil
-	access := ReportPage{AccountPage: account, Ended: sampleNow, Reason: "offline_access_ended", Application: "Mail", Entries: []Entry{{ID: "o", Kind: KindOfflineAccess, Application: "Mail", Trust: TrustRevoked}}, DownloadURL: "/account/activity/r3.jwt", MeaningURL: "/signed-out/meaning"}
+	access := ReportPage{AccountPage: account, AccessOnly: true, Ended: sampleNow, Reason: "offline_access_ended", Application: "Mail", Entries: []Entry{{ID: "o", Kind: KindOfflineAccess, Application: "Mail", Trust: TrustRevoked}}, DownloadURL: "/account/activity/r3.jwt", MeaningURL: "/signed-out/meaning"}
 
 	return []Sample{
 		sample("sessions", Sessions, list),
 		sample("sessions-one", Sessions, one),
-		sample("sessions-notice", Sessions, told),
+		sample("sessions-notice", Sessions, afterSignOut),
 		sample("applications", Applications, allowed),
 		sample("applications-none", Applications, ApplicationsPage{AccountPage: account}),
 		sample("security", Security, security),
@@ -221,9 +221,9 @@ func otherSamples() []Sample {
 	short := reset
 	short.Problem = Problem{Fault: PasswordTooShort, MinPassword: 12}
 	return []Sample{
-		failure("redirect-uri", ErrorPage{Status: 400, Description: "The redirect_uri is not registered for this application."}),
+		failure("redirect-uri", ErrorPage{Status: 400, Text: ErrorRedirectURIUnregistered, Value: "evil.example"}),
 		failure("forbidden", ErrorPage{Status: 403}),
-		failure("notfound", ErrorPage{Status: 404, LinkURL: "/account", LinkText: "Your account"}),
+		failure("notfound", ErrorPage{Status: 404, LinkURL: "/account", Link: LinkAccount}),
 		failure("attempts", ErrorPage{Status: 429, RetryAfter: 30 * time.Second}),
 		failure("internal", ErrorPage{}),
 		failure("unavailable", ErrorPage{Status: 503, RetryAfter: 5 * time.Second}),
@@ -233,6 +233,6 @@ func otherSamples() []Sample {
 		sample("resetpassword-short", ResetPassword, short),
 		sample("passwordchanged", PasswordChanged, PasswordChangedPage{Page: Page{Now: sampleNow}, Ended: 3, SignInURL: "/account"}),
 		sample("meaning", Meaning, MeaningPage{Page: Page{Now: sampleNow}, BackURL: "/signed-out/x"}),
-		sample("message", Message, MessagePage{Page: Page{Now: sampleNow}, Title: "You are still signed in", Text: "Nothing was ended.", LinkURL: "/account", LinkText: "Your account"}),
+		sample("message", Message, MessagePage{Page: Page{Now: sampleNow}, Message: MessageStillSignedIn, LinkURL: "/account"}),
 	}
 }

@@ -2,8 +2,8 @@ package templates
 
 import "io"
 
-// SecurityPage changes password and e-mail address. The password form posts handle, current-password, new-password,
-// repeat-password and extent to PasswordAction; the e-mail form handle, email, current-password and extent to EmailAction. extent
+// SecurityPage changes password and email address. The password form posts interaction, current-password, new-password,
+// repeat-password and scope to PasswordAction; the email form interaction, email, current-password and scope to EmailAction. scope
 // says which sessions the change ends.
 type SecurityPage struct {
 	AccountPage
@@ -11,14 +11,14 @@ type SecurityPage struct {
 	EmailAction     string
 	Login           string
 	Email           string // as it is, or as it was typed when EmailProblem is set
-	MinPassword     int    // shortest password allowed, in characters; 0: not said
+	MinPassword     int    // shortest password allowed, in characters; 0: not shown
 	PasswordProblem Problem
 	EmailProblem    Problem
 	SessionScopes   []LogoutScope // which sessions may be chosen to end, the default first: others, everywhere
 }
 
 // Security writes "Security".
-func Security(w io.Writer, p SecurityPage) error { return render(w, "security", p) }
+func Security(w io.Writer, p SecurityPage) error { return render(w, p.Page, "security", p) }
 
 // sessionChoice is the choice of what a change ends, in the form of that name.
 type sessionChoice struct {

@@ -5,50 +5,50 @@ import (
 	"time"
 )
 
-// SessionsPage is the account's first page: where the person is signed in. Its one form posts handle and one of
+// SessionsPage is the account's first page: the devices on which the user is signed in. Its one form posts interaction and one of
 //
 //	sign-out=ID          this session
-//	not-me=ID            this session, which was not the person's
-//	leave=ID             one application of one session (Use.ID)
-//	end-offline=ID       one offline access
-//	extent=selected      with session=ID for each ticked box
-//	extent=others | everywhere | everywhere-offline
+//	not-me=ID            this session, which is not the user's
+//	leave=ID             one app of one session (AppUse.ID)
+//	end-offline=ID       one background access
+//	scope=others | all | all-offline
 type SessionsPage struct {
 	AccountPage
 	Action     string
 	Sessions   []Session // this one first
-	AllHorizon *Horizon  // if the person signed out everywhere now; nil: not said
+	AllHorizon *Horizon  // if the user signed out everywhere now; nil: not shown
 	Offline    []OfflineAccess
 }
 
 // Session is one signed-in browser.
 type Session struct {
 	ID           string // opaque
-	Device       string // "Firefox on Linux": see Device
+	Device       Device
 	Address      string
 	SignedIn     time.Time
 	LastActive   time.Time
 	Ends         time.Time // by itself, if it is not used
 	Current      bool      // the one that shows this page
-	RememberMe   bool      // "keep me signed in" was ticked
+	RememberMe   bool      // "Keep me signed in" was ticked
 	Applications []AppUse
 }
 
-// Sessions writes "Where you are signed in".
-func Sessions(w io.Writer, p SessionsPage) error { return render(w, "sessions", p) }
+// Sessions writes "Your devices".
+func Sessions(w io.Writer, p SessionsPage) error { return render(w, p.Page, "sessions", p) }
 
-// Count sums the page up: how many browsers, and how many different applications.
-func (p SessionsPage) Count() string {
-	names := map[string]bool{}
-	for _, s := range p.Sessions {
-		for _, u := range s.Applications {
-			names[u.Name] = true
-		}
+// IfEndedNow says how long access would last if the user signed out everywhere now.
+func (p SessionsPage) IfEndedNow() HorizonTexts { return p.locale().ifEndedNow(*p.AllHorizon) }
+
+// AppNames are the names of the session's apps.
+func (s Session) AppNames() []string {
+	names := make([]string, 0, len(s.Applications))
+	for _, use := range s.Applications {
+		names = append(names, use.Name)
 	}
-	return capitalize(pluralize(len(p.Sessions), "browser")) + ", " + pluralize(len(names), "application") + "."
+	return names
 }
 
-// HasOthers tells whether there is a session beside this one.
+// HasOthers reports whether there is a session beside this one.
 func (p SessionsPage) HasOthers() bool { return len(p.Sessions) > 1 }
 
 // Tab names this page's tab.

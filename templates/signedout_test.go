@@ -10,6 +10,7 @@ import (
 func TestSignedOutPageGoesOnWithoutScripts(t *testing.T) {
 	confirmed := []Entry{{Trust: TrustConfirmed, Delivery: DeliveryDone}}
 	pending := []Entry{{Trust: TrustUnknown, Delivery: DeliveryPending}}
+	renotified := []Entry{{Trust: TrustNotified, Delivery: DeliveryDone, Renotification: "pending"}}
 	mute := []Entry{{Trust: TrustUnknown, Delivery: DeliveryNone}}
 	const back = "https://atlas.example/?state=1&x=%20"
 	for _, tt := range []struct {
@@ -24,7 +25,8 @@ func TestSignedOutPageGoesOnWithoutScripts(t *testing.T) {
 		{"under way for longer than the wait", SignedOutPage{Entries: pending, ContinueURL: back}, 7 * time.Second, Refresh{2, back}},
 		{"under way, with nowhere to go", SignedOutPage{Entries: pending}, time.Minute, Refresh{3, "/status"}},
 		{"all have confirmed", SignedOutPage{Entries: confirmed, ContinueURL: back}, time.Second, Refresh{2, back}},
-		{"bad news is shown for the wait", SignedOutPage{Entries: mute, ContinueURL: back}, time.Second, Refresh{5, back}},
+		{"an app that cannot be asked is not waited for", SignedOutPage{Entries: mute, ContinueURL: back}, time.Second, Refresh{2, back}},
+		{"a re-notification is not waited for", SignedOutPage{Entries: renotified, ContinueURL: back}, time.Second, Refresh{2, back}},
 		{"settled, with nowhere to go", SignedOutPage{Entries: mute}, time.Second, Refresh{}},
 		{"back to no script", SignedOutPage{Entries: confirmed, ContinueURL: "javascript:alert(1)"}, time.Second, Refresh{}},
 	} {

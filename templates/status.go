@@ -1,141 +1,151 @@
 package templates
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
-// Status is what became of an ending so far. The signed-out page and the report show it, and their script asks for it as JSON.
+// Status is what became of a sign-out so far. The signed-out page and the report show it, and their script asks for it as JSON.
 type Status struct {
-	Summary Text          `json:"summary"`           // the honest sum, first
-	Entries []EntryStatus `json:"holders"`           // one for each
-	Horizon *HorizonTexts `json:"numbers,omitempty"` // until when it is trusted; only in a report
-	Done    bool          `json:"done"`              // nothing is under way any more: no need to ask again
+	Heading   Text          `json:"heading,omitempty"` // the outcome; only on the signed-out page
+	Summary   Text          `json:"summary"`           // the same in sentences
+	Entries   []EntryStatus `json:"entries"`           // those that need attention first
+	DoneTitle Text          `json:"done_title"`        // how many apps are signed out
+	Horizon   *HorizonTexts `json:"horizon,omitempty"` // how long access can last; only in a report
+	Done      bool          `json:"done"`              // nothing will change any more: no need to ask again
 
-	Confirmed bool `json:"confirmed"` // every one is certainly over: nothing to stay for
+	// Settled reports whether every app that is asked directly has answered or was given up: there is nothing to wait for. A
+	// re-notification half a minute later is not waited for, nor an app that cannot be asked.
+	Settled bool `json:"settled"`
 }
 
-// EntryStatus is one holder with its state in words.
+// EntryStatus is one entry with its state in words.
 type EntryStatus struct {
 	ID          string `json:"id"`
 	Application string `json:"application"`
+	OpenURL     string `json:"-"`
+	Group       Group  `json:"group"`
 	State
 }
 
-// NewStatus describes all holders of a session that ended at ended.
-func NewStatus(entries []Entry, ended, now time.Time) Status {
-	s := Status{Summary: Summarize(entries, ended, now), Done: true, Confirmed: true, Entries: make([]EntryStatus, 0, len(entries))}
-	for _, h := range entries {
-		entry := EntryStatus{ID: h.ID, Application: h.Application, State: Describe(h, ended, now)}
-		switch h.Kind {
+// Group is the list on the page in which an entry stands.
+type Group string
+
+// The groups, in the order of the page.
+const (
+	GroupAttention Group = "attention" // the user may still be signed in there
+	GroupWaiting   Group = "waiting"   // it is not over, but will be, or is being asked
+	GroupDone      Group = "done"      // signed out
+)
+
+var groupOrder = []Group{GroupAttention, GroupWaiting, GroupDone}
+
+// In returns the entries of a group.
+func (s Status) In(group Group) []EntryStatus {
+	var in []EntryStatus
+	for _, e := range s.Entries {
+		if e.Group == group {
+			in = append(in, e)
+		}
+	}
+	return in
+}
+
+// Groups returns the groups in the order of the page.
+func (s Status) Groups() []Group { return groupOrder }
+
+// NewStatus describes all entries of a session that ended at ended, in the language of that tag.
+func NewStatus(lang string, entries []Entry, ended, now time.Time) Status {
+	l := texts().locale(lang)
+	s := Status{Done: true, Settled: true, Entries: make([]EntryStatus, 0, len(entries))}
+	for _, e := range entries {
+		entry := EntryStatus{ID: e.ID, Application: e.Application, OpenURL: e.OpenURL, State: l.describe(e, ended, now)}
+		switch e.Kind {
 		case KindAccessTokens:
-			entry.Application = "Tokens of " + h.Application
+			entry.Application = l.text("tokens.name", "App", e.Application).String()
 		case KindOfflineAccess:
-			entry.Application = "Offline access of " + h.Application
+			entry.Application = l.text("background.name", "App", e.Application).String()
+		}
+		switch {
+		case entry.NeedsAttention():
+			entry.Group = GroupAttention
+		case entry.Icon == IconDone:
+			entry.Group = GroupDone
+		default:
+			entry.Group = GroupWaiting
 		}
 		s.Entries = append(s.Entries, entry)
-		s.Done = s.Done && entry.Icon != IconRetrying && (entry.Icon != IconExpiring || h.Delivery != DeliveryPending)
-		s.Confirmed = s.Confirmed && entry.Icon == IconDone
+		s.Done = s.Done && entry.Icon != IconRetrying && (entry.Icon != IconExpiring || e.Delivery != DeliveryPending)
+		s.Settled = s.Settled && e.Delivery != DeliveryPending
 	}
+	slices.SortStableFunc(s.Entries, func(a, b EntryStatus) int {
+		return slices.Index(groupOrder, a.Group) - slices.Index(groupOrder, b.Group)
+	})
+	s.DoneTitle = l.text("outcome.done_group", "Count", len(s.In(GroupDone)))
+	s.Summary = l.summarize(entries, ended, now)
 	return s
 }
 
-// Summarize says in few sentences how the applications stand, the good first, nothing left out.
-func Summarize(entries []Entry, ended, now time.Time) Text {
-	var all, confirmed, expired, expiring, retrying, notified, refused, unanswered, notNotified, unreachable []Entry
-	var lastExpiry time.Time
-	for _, h := range entries {
-		if h.Kind != "" && h.Kind != KindClientSession {
+// outcome counts what became of the apps of a sign-out.
+type outcome struct {
+	all, done, confirmed         int
+	attention, expiring, waiting []string // by name
+	lastExpiry                   time.Time
+}
+
+// countOutcome counts the apps; their tokens and background access are not apps.
+func (l *locale) countOutcome(entries []Entry, ended, now time.Time) outcome {
+	var o outcome
+	for _, e := range entries {
+		if e.Kind != "" && e.Kind != KindClientSession {
 			continue
 		}
-		all = append(all, h)
-		switch Describe(h, ended, now).Icon {
-		case IconDone:
-			if h.Trust == TrustConfirmed {
-				confirmed = append(confirmed, h)
-			} else {
-				expired = append(expired, h)
+		o.all++
+		switch state := l.describe(e, ended, now); {
+		case state.Icon == IconDone:
+			o.done++
+			if e.Trust == TrustConfirmed {
+				o.confirmed++
 			}
-		case IconExpiring:
-			expiring = append(expiring, h)
-			if h.ExpiresAt.After(lastExpiry) {
-				lastExpiry = h.ExpiresAt
+		case state.NeedsAttention():
+			o.attention = append(o.attention, e.Application)
+		case state.Icon == IconExpiring:
+			o.expiring = append(o.expiring, e.Application)
+			if e.ExpiresAt.After(o.lastExpiry) {
+				o.lastExpiry = e.ExpiresAt
 			}
-		case IconRetrying:
-			retrying = append(retrying, h)
-		case IconNotified:
-			notified = append(notified, h)
-		case IconRefused:
-			refused = append(refused, h)
 		default:
-			switch {
-			case h.Delivery != DeliveryNone && h.Delivery != "":
-				unanswered = append(unanswered, h)
-			case len(h.Channels) > 0:
-				notNotified = append(notNotified, h)
-			default:
-				unreachable = append(unreachable, h)
-			}
+			o.waiting = append(o.waiting, e.Application)
 		}
 	}
-	// who names the holders of a group: alone by its name, else by their number.
-	subject := func(group []Entry) string {
-		if len(all) == 1 {
-			return all[0].Application
-		}
-		return capitalize(numberWord(len(group)))
-	}
-	verb := func(group []Entry, one, many string) string {
-		if len(group) == 1 {
-			return one
-		}
-		return many
-	}
-	var t Text
-	appendSentence := func(parts ...any) {
-		if len(t) > 0 {
-			t = joinText(t, " ")
-		}
-		t = joinText(append([]any{t}, parts...)...)
-	}
-	switch n := len(all); {
-	case n == 0:
-		return joinText("No application was signed in with it.")
-	case len(confirmed) == n && n == 1:
-		appendSentence(subject(confirmed), " has confirmed.")
-	case len(confirmed) == n && n == 2:
-		appendSentence("Both applications have confirmed.")
-	case len(confirmed) == n:
-		appendSentence("All ", numberWord(n), " applications have confirmed.")
-	case n > 1 && len(confirmed) == 0:
-		yet := ""
-		if len(retrying) > 0 {
-			yet = " yet"
-		}
-		appendSentence("None of ", numberWord(n), " applications has confirmed", yet, ".")
-	case n > 1:
-		appendSentence(subject(confirmed), " of ", numberWord(n), " applications ", verb(confirmed, "has", "have"), " confirmed.")
-	}
-	if len(expired) > 0 {
-		appendSentence(subject(expired), verb(expired, " has", " have"), " ended without confirming.")
-	}
-	if len(expiring) > 0 {
-		appendSentence(subject(expiring), verb(expiring, " ends by itself by ", " end by themselves by "), deadline(lastExpiry, ended), ".")
-	}
-	if len(retrying) > 0 {
-		appendSentence(subject(retrying), verb(retrying, " is", " are"), " still being told.")
-	}
-	if len(notified) > 0 {
-		appendSentence(subject(notified), verb(notified, " was", " were"), " told, but gave no answer that proves anything.")
-	}
-	if len(refused) > 0 {
-		appendSentence(subject(refused), " refused.")
-	}
-	if len(unanswered) > 0 {
-		appendSentence(subject(unanswered), " did not answer.")
-	}
-	if len(notNotified) > 0 {
-		appendSentence(subject(notNotified), verb(notNotified, " was", " were"), " not told.")
-	}
-	if len(unreachable) > 0 {
-		appendSentence(subject(unreachable), " cannot be told.")
-	}
-	return t
+	return o
 }
+
+// summarize says in few sentences what became of the apps, what needs attention first.
+func (l *locale) summarize(entries []Entry, ended, now time.Time) Text {
+	o := l.countOutcome(entries, ended, now)
+	switch {
+	case o.all == 0:
+		return l.text("outcome.none")
+	case o.confirmed == 1 && o.all == 1:
+		return l.text("outcome.confirmed_one", "App", entries[slices.IndexFunc(entries, isClientSession)].Application)
+	case o.confirmed == o.all:
+		return l.text("outcome.confirmed_all", "Count", o.all)
+	case o.done == o.all:
+		return l.text("outcome.over_all", "Count", o.all)
+	}
+	var summary Text
+	if n := len(o.attention); n > 0 {
+		summary = join(summary, l.text("outcome.attention", "Count", n, "Apps", o.attention))
+	}
+	if n := len(o.waiting); n > 0 {
+		summary = join(summary, l.text("outcome.waiting", "Count", n, "Apps", o.waiting))
+	}
+	if n := len(o.expiring); n > 0 {
+		summary = join(summary, l.text("outcome.expiring", "Count", n, "Apps", o.expiring, "Time", l.deadline(o.lastExpiry, ended)))
+	}
+	return summary
+}
+
+// isClientSession reports whether the entry is an app's own session.
+func isClientSession(e Entry) bool { return e.Kind == "" || e.Kind == KindClientSession }

@@ -4,31 +4,136 @@ import (
 	"encoding/json"
 	"strings"
 	"time"
+
+	"github.com/nicksnyder/go-i18n/v2/i18n"
 )
 
-// Text is a sentence in parts, so that the instants in it can be shown in the reader's zone. As JSON it is a list of
-// {"text":…} and {"time":…,"show":…}.
+// Text is a text of the catalog with its values filled in. It stays in parts so that a page can emphasise a name and show a
+// time in the reader's own zone. As JSON it is a list of {"text":…} and {"time":…,"show":…}.
 type Text []Part
 
-// Part is either words or an instant.
+// Part is words, or a time with the words for it.
 type Part struct {
-	Words string
-	Time  time.Time
-	Show  Show
+	Words     string
+	Time      time.Time // zero: only words
+	Show      Show
+	Strong    bool // emphasised
+	Countdown bool // a number of seconds that the page's script counts down
 }
 
-// Show says how much of an instant is shown.
+// Show says how much of a time is shown.
 type Show string
 
-// How instants are shown. The page's script leaves the date out where it is today's.
+// How times are shown. The page's script leaves the date out where it is today's.
 const (
-	ShowClock   Show = "clock"   // 10:18
-	ShowSeconds Show = "seconds" // 10:02:14
-	ShowDate    Show = "date"    // 28 Nov 2026
-	ShowFull    Show = "full"    // 28 Nov 2026, 10:18
+	ShowClock Show = "clock" // 10:18
+	ShowDate  Show = "date"  // 28 Nov 2026
+	ShowFull  Show = "full"  // 28 Nov 2026, 10:18
+	ShowAgo   Show = "ago"   // 2 h ago
 )
 
-// MarshalJSON writes words as text and instants in RFC 3339.
+// text returns the text of that name. args are pairs of a placeholder's name and its value: a string, an int, a list of strings,
+// a Part or a Text. An int called Count chooses the plural form. Values are put in after the template has run, so that no value
+// is ever read as a template.
+func (l *locale) text(name string, args ...any) Text {
+	config := i18n.LocalizeConfig{MessageID: name}
+	var values []Text
+	if len(args) > 0 {
+		placeholders := make(map[string]any, len(args)/2)
+		for i := 0; i+1 < len(args); i += 2 {
+			placeholder, _ := args[i].(string)
+			if count, ok := args[i+1].(int); ok && placeholder == "Count" {
+				config.PluralCount = count
+			}
+			placeholders[placeholder] = string(firstMarker + rune(len(values)))
+			values = append(values, l.value(args[i+1]))
+		}
+		config.TemplateData = placeholders
+	}
+	pattern, _ := l.localizer.Localize(&config) // English and an error where this language lacks the text
+	if pattern == "" {
+		return Text{{Words: name}}
+	}
+	return fillIn(pattern, values)
+}
+
+// firstMarker is a private-use character. It and the ones after it stand for the values while a text's template runs.
+const firstMarker = '\uE000'
+
+// fillIn replaces the markers of a pattern by their values.
+func fillIn(pattern string, values []Text) Text {
+	var t Text
+	for {
+		at := strings.IndexFunc(pattern, func(r rune) bool { return r >= firstMarker && r < firstMarker+rune(len(values)) })
+		if at < 0 {
+			return t.add(Part{Words: pattern})
+		}
+		t = t.add(Part{Words: pattern[:at]})
+		marker := []rune(pattern[at : at+len(string(firstMarker))])[0]
+		for _, part := range values[marker-firstMarker] {
+			t = t.add(part)
+		}
+		pattern = pattern[at+len(string(firstMarker)):]
+	}
+}
+
+// value turns a placeholder's value into a text.
+func (l *locale) value(value any) Text {
+	switch value := value.(type) {
+	case string:
+		return Text{{Words: value}}
+	case int:
+		return Text{{Words: l.number(float64(value), 0)}}
+	case []string:
+		return l.list(value)
+	case Part:
+		return Text{value}
+	case Text:
+		return value
+	}
+	return nil
+}
+
+// add appends a part; plain words after plain words become one part.
+func (t Text) add(p Part) Text {
+	plain := func(p Part) bool { return p.Time.IsZero() && !p.Strong && !p.Countdown }
+	switch n := len(t); {
+	case p.Words == "" && p.Time.IsZero():
+		return t
+	case n > 0 && plain(p) && plain(t[n-1]):
+		t[n-1].Words += p.Words
+		return t
+	}
+	return append(t, p)
+}
+
+// join puts sentences together, with a space between them.
+func join(sentences ...Text) Text {
+	var t Text
+	for _, s := range sentences {
+		if len(s) == 0 {
+			continue
+		}
+		if len(t) > 0 {
+			t = t.add(Part{Words: " "})
+		}
+		for _, part := range s {
+			t = t.add(part)
+		}
+	}
+	return t
+}
+
+// String is the text in words.
+func (t Text) String() string {
+	var b strings.Builder
+	for _, p := range t {
+		b.WriteString(p.Words)
+	}
+	return b.String()
+}
+
+// MarshalJSON writes words as text and times in RFC 3339.
 func (p Part) MarshalJSON() ([]byte, error) {
 	if p.Time.IsZero() {
 		return json.Marshal(struct {
@@ -41,84 +146,8 @@ func (p Part) MarshalJSON() ([]byte, error) {
 	}{p.Stamp(), p.Show})
 }
 
-// Stamp is the instant in RFC 3339, for the datetime attribute.
+// Stamp is the time in RFC 3339, for the datetime attribute.
 func (p Part) Stamp() string { return p.Time.UTC().Format(time.RFC3339) }
 
-// UTC is the instant as it reads without a script.
-func (p Part) UTC() string {
-	switch p.Show {
-	case ShowClock:
-		return p.Time.UTC().Format("15:04 UTC")
-	case ShowSeconds:
-		return p.Time.UTC().Format("15:04:05 UTC")
-	case ShowDate:
-		return p.Time.UTC().Format("2 Jan 2006")
-	}
-	return p.Time.UTC().Format("2 Jan 2006, 15:04 UTC")
-}
-
-// String is the whole sentence, with instants in UTC.
-func (t Text) String() string {
-	var b strings.Builder
-	for _, p := range t {
-		if p.Time.IsZero() {
-			b.WriteString(p.Words)
-		} else {
-			b.WriteString(p.UTC())
-		}
-	}
-	return b.String()
-}
-
-// joinText puts strings, instants (as parts) and other texts together.
-func joinText(parts ...any) Text {
-	var t Text
-	for _, p := range parts {
-		switch p := p.(type) {
-		case string:
-			t = t.appendPart(Part{Words: p})
-		case Part:
-			t = t.appendPart(p)
-		case Text:
-			for _, q := range p {
-				t = t.appendPart(q)
-			}
-		}
-	}
-	return t
-}
-
-// appendPart appends a part; words after words become one part.
-func (t Text) appendPart(p Part) Text {
-	if n := len(t); n > 0 && p.Time.IsZero() && t[n-1].Time.IsZero() {
-		t[n-1].Words += p.Words
-		return t
-	}
-	if p.Time.IsZero() && p.Words == "" {
-		return t
-	}
-	return append(t, p)
-}
-
-// deadline is an instant by which something is over. It is rounded up: what is shown is never earlier than what is true.
-func deadline(at, from time.Time) Part {
-	at = at.Add(time.Minute - time.Nanosecond).Truncate(time.Minute)
-	return Part{Time: at, Show: showFor(at, from)}
-}
-
-// exactTime is an instant at which something happened or will.
-func exactTime(at, from time.Time) Part {
-	show := showFor(at, from)
-	if show == ShowClock {
-		show = ShowSeconds
-	}
-	return Part{Time: at, Show: show}
-}
-
-// showFor leaves the date out where both instants are on one day in UTC; the script does the same in the reader's zone.
-func showFor(at, from time.Time) Show {
-	if at.UTC().Truncate(24 * time.Hour).Equal(from.UTC().Truncate(24 * time.Hour)) {
-		return ShowClock
-	}
-	return ShowFull
-}
+// strong emphasises a name.
+func strong(words string) Part { return Part{Words: words, Strong: true} }

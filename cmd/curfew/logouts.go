@@ -112,7 +112,7 @@ func (p *program) showReport(ctx context.Context, c *admin.Client, r admin.Repor
 	}
 	facts := [][2]string{
 		{"report", r.ID}, {"ended", formatTime(r.EndedAt)}, {"kind", terminationKind(r.Report)}, {"reason", string(r.Cause.Reason)}, {"by", r.Cause.By}, {"client", r.Cause.Client},
-		{"cause", r.Cause.ID}, {"session", r.Session}, {"sub", r.Subject}, {"signed in", formatTime(r.AuthTime)}, {"browser", templates.Device(r.UserAgent)}, {"address", r.Address},
+		{"cause", r.Cause.ID}, {"session", r.Session}, {"sub", r.Subject}, {"signed in", formatTime(r.AuthTime)}, {"browser", templates.DeviceName(r.UserAgent)}, {"address", r.Address},
 		{"audit lines", strings.Join(audit, ", ")}, {"deleted after", formatTime(r.DeleteAfter)},
 	}
 	if err := p.printFields(append(facts, horizonFields(r.Horizon)...)); err != nil {

@@ -31,7 +31,7 @@ func (p *program) sessionList() *cobra.Command {
 			}
 			header := []string{"id", "user", "signed in", "last active", "ends", "browser", "address", "clients"}
 			return printList(p, c.Sessions(cmd.Context(), queryOf("user", user, "client", client)), header, func(s admin.Session) []string {
-				return []string{s.ID, s.User, formatTime(s.AuthTime), formatTime(s.LastActive), formatTime(s.IdleExpires), templates.Device(s.UserAgent), s.Address, clientNames(s)}
+				return []string{s.ID, s.User, formatTime(s.AuthTime), formatTime(s.LastActive), formatTime(s.IdleExpires), templates.DeviceName(s.UserAgent), s.Address, clientNames(s)}
 			})
 		},
 	}
@@ -80,7 +80,7 @@ func (p *program) sessionShow() *cobra.Command {
 func (p *program) showSession(s admin.Session) error {
 	facts := [][2]string{
 		{"id", s.ID}, {"in audit and log", s.Hash}, {"user", s.User}, {"sub", s.Subject}, {"signed in", formatTime(s.AuthTime)}, {"by", strings.Join(s.AMR, ", ")},
-		{"last active", formatTime(s.LastActive)}, {"ends unless used", formatTime(s.IdleExpires)}, {"ends", formatTime(s.Expires)}, {"browser", templates.Device(s.UserAgent)}, {"address", s.Address},
+		{"last active", formatTime(s.LastActive)}, {"ends unless used", formatTime(s.IdleExpires)}, {"ends", formatTime(s.Expires)}, {"browser", templates.DeviceName(s.UserAgent)}, {"address", s.Address},
 	}
 	if err := p.printFields(facts); err != nil {
 		return err

@@ -60,9 +60,9 @@ func TestBackShowsNothingAfterAnEndingInThisBrowser(t *testing.T) {
 		}
 		t.Run("at the account page, "+name, func(t *testing.T) {
 			p := open(t)
-			p.mustClick("header a")
+			p.mustClick("header .account a")
 			p.mustClick("#sign-out")
-			p.mustWaitText("#signed-out", "You are signed out")
+			p.mustWaitText("#signed-out", "signed out")
 			p.mustGoBackToAccount(d)
 			p.mustShowNothing(d)
 		})

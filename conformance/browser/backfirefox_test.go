@@ -31,7 +31,7 @@ func TestBackShowsNothingAfterAnEndingInFirefox(t *testing.T) {
 			}
 			t.Run("at the account page", func(t *testing.T) {
 				open(t)
-				f.mustClick("header a")
+				f.mustClick("header .account a")
 				f.mustClick("#sign-out")
 				f.mustWait("document.getElementById('signed-out')")
 				f.mustGoBackToNothing()

@@ -65,7 +65,7 @@ func TestCheckSessionFrameAnswersInChromium(t *testing.T) {
 
 	p.mustGo(o.Issuer + "/end_session")
 	p.mustClick("#sign-out")
-	p.mustWaitText("#signed-out", "You are signed out")
+	p.mustWaitText("#signed-out", "signed out")
 	p.mustGo(atlas)
 	p.mustWait("typeof state === 'function'")
 	mustAnswer(`"atlas " + state()`, "changed")

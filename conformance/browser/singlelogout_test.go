@@ -87,9 +87,9 @@ func TestStatusPageIsHonestAboutAnApplicationThatMisbehaves(t *testing.T) {
 	browser := mustChromium(t)
 	d := mustDemo(t)
 	for _, c := range []struct{ behaviour, says, messages string }{
-		{"slow", "It does not answer; trying again at", ""},
-		{"refusing", "It refused (answer 400); trying again at", "answered 400"},
-		{"broken", "It refused (answer 503); trying again at", "answered 503"},
+		{"slow", "it didn’t answer. Trying again at", ""},
+		{"refusing", "it refused (status 400). Trying again at", "answered 400"},
+		{"broken", "it refused (status 503). Trying again at", "answered 503"},
 	} {
 		t.Run(c.behaviour, func(t *testing.T) {
 			atlas, _, cedar := d.signInAtThree(t, browser)
@@ -100,9 +100,10 @@ func TestStatusPageIsHonestAboutAnApplicationThatMisbehaves(t *testing.T) {
 
 			atlas.mustClick("#logout")
 			atlas.mustClick("#stay-here")
-			atlas.mustWaitText("#status", c.says)
-			atlas.mustWaitText("#status", "Your browser asked it, which proves nothing.")
-			atlas.mustWaitText("#status", "Confirmed")
+			atlas.mustClick("#details > summary")
+			atlas.mustWaitText("#details", c.says)
+			atlas.mustWaitText("#details", "Asked through your browser")
+			atlas.mustWaitText("#details", "Confirmed")
 			if mustShow[int](atlas, "document.querySelectorAll('iframe').length") == 0 {
 				t.Error("the first answer has no frames")
 			}
@@ -127,10 +128,12 @@ func TestReportFollowsWhatBecomesKnown(t *testing.T) {
 
 	p := mustTab(t, browser, chromedp.WithNewBrowserContext())
 	p.mustSignIn(d.issuer+"/account", "ann", d.ann)
+	p.mustClick("#more > summary")
 	p.mustClick("#sign-out-others")
-	p.mustWaitText("[data-number=note]", "1 unknown: Cedar")
+	p.mustClick("#details > summary")
+	p.mustWaitText("[data-horizon=note]", "Unknown for 1: Cedar")
 	other.mustClick("#normal")
 	other.mustClick("#set-behaviour")
-	p.mustWaitText("[data-number=applications]", "1 confirmed")
-	p.mustWait("document.querySelector('[data-number=note]').innerText === ''")
+	p.mustWaitText("[data-horizon=clients]", "1 confirmed")
+	p.mustWait("document.querySelector('[data-horizon=note]').innerText === ''")
 }

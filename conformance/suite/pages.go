@@ -60,7 +60,7 @@ func (p Pages) Overrides() map[string]any {
 		scripts["oidcc-rp-initiated-logout-"+module] = []Script{p.authorize(), p.show("/end_session*", "id", "error-description", text)}
 	}
 	for _, module := range []string{"no-id-token-hint", "no-params", "no-post-logout-redirect-uri", "only-state"} {
-		shown := p.show("/end_session*", "id", "signed-out", "You are signed out")
+		shown := p.show("/end_session*", "id", "signed-out", "signed out")
 		shown.Tasks = append([]Task{p.confirm()}, shown.Tasks...)
 		scripts["oidcc-rp-initiated-logout-"+module] = []Script{p.authorize(), shown}
 	}

@@ -200,7 +200,7 @@ func TestPlaceholderThatTheSuiteFillsIsLeftAlone(t *testing.T) {
 		s.plays["review"] = func(i *instance) {
 			i.change(func() { i.status, i.open, i.log = Waiting, []string{"shot"}, []Entry{{Page: "<p>"}} })
 			time.Sleep(3 * time.Second)
-			i.finish(Review, Entry{Matched: "You are signed out"})
+			i.finish(Review, Entry{Matched: "signed out"})
 		}
 		results := mustRun(t, s, dynamicRun, nil)
 		if results[0].Uploaded != 0 || !(Expectations{}).Evaluate(results, true).OK() {

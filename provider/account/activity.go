@@ -87,8 +87,8 @@ func (h *Handler) activityPage(w http.ResponseWriter, r *http.Request, v viewer)
 
 // eventReports finds the report of each line, by its sequence number, and the browser of each session, by its hash: a session that does not live ended after all its
 // other lines.
-func (h *Handler) eventReports(ctx context.Context, v viewer, events []storage.Event) (reportByEvent map[uint64]storage.Report, deviceBySession map[string]string, err error) {
-	reportByEvent, deviceBySession = map[uint64]storage.Report{}, map[string]string{}
+func (h *Handler) eventReports(ctx context.Context, v viewer, events []storage.Event) (reportByEvent map[uint64]storage.Report, deviceBySession map[string]templates.Device, err error) {
+	reportByEvent, deviceBySession = map[uint64]storage.Report{}, map[string]templates.Device{}
 	if len(events) == 0 {
 		return reportByEvent, deviceBySession, nil
 	}
@@ -97,7 +97,7 @@ func (h *Handler) eventReports(ctx context.Context, v viewer, events []storage.E
 		return nil, nil, err
 	}
 	for _, s := range sessions {
-		deviceBySession[storage.SessionHash(s.ID)] = templates.Device(s.UserAgent)
+		deviceBySession[storage.SessionHash(s.ID)] = templates.ParseDevice(s.UserAgent)
 	}
 	oldest := slices.MinFunc(events, func(a, b storage.Event) int { return a.At.Compare(b.At) }).At
 	for after := ""; ; {
@@ -110,7 +110,7 @@ func (h *Handler) eventReports(ctx context.Context, v viewer, events []storage.E
 				return reportByEvent, deviceBySession, nil
 			}
 			if coversSession(report) {
-				deviceBySession[report.Session] = templates.Device(report.UserAgent)
+				deviceBySession[report.Session] = templates.ParseDevice(report.UserAgent)
 			}
 			for _, seq := range report.Audit {
 				if slices.ContainsFunc(events, func(e storage.Event) bool { return e.Seq == seq }) {
@@ -149,8 +149,9 @@ func (h *Handler) reportPage(report storage.Report) templates.ReportPage {
 	page := templates.ReportPage{Address: report.Address, SignedIn: report.AuthTime, Ended: report.EndedAt,
 		Reason: string(report.Cause.Reason), Horizon: logoutview.ReportHorizon(report, now), Entries: logoutview.ReportEntries(report, now),
 		StatusJSONURL: reportURL + "/status.json", DownloadURL: reportURL + "/report.jwt", MeaningURL: h.Site.Path(logoutview.MeaningPath)}
+	page.AccessOnly = !coversSession(report)
 	if coversSession(report) {
-		page.Device = templates.Device(report.UserAgent)
+		page.Device = templates.ParseDevice(report.UserAgent)
 	}
 	if !report.WholeSession && len(page.Entries) > 0 {
 		page.Application = page.Entries[0].Application // known there even if it is gone

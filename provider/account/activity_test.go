@@ -87,7 +87,7 @@ func TestEndOfOfflineAccessIsNoSignOut(t *testing.T) {
 		time.Sleep(time.Second)
 		a := b.MustJoin("alice", "atlas")
 		o.Call("atlas", "/revoke", url.Values{"token": {a.RefreshToken}})
-		if activity := b.Get("/account/activity"); strings.Contains(activity.Body, "Unknown browser") || !strings.Contains(activity.Body, "the application gave it back") {
+		if activity := b.Get("/account/activity"); strings.Contains(activity.Body, "Unknown browser") || !strings.Contains(activity.Body, "the app gave its access back") {
 			t.Errorf("got the browser of a session forgotten:\n%s", activity.Body)
 		}
 	})
@@ -105,7 +105,7 @@ func TestAccountOfManySessions(t *testing.T) {
 		time.Sleep(time.Second)
 		b := o.Browser()
 		reset := b.Submit(b.Get(o.MustMakeResetLink("alice")), "new-password", "a new long password", "repeat-password", "a new long password")
-		if !strings.Contains(reset.Body, "More than 200 sessions with the old one ended.") {
+		if !strings.Contains(reset.Body, "More than 200 devices were signed out.") {
 			t.Errorf("got %d and another number of sessions than ended:\n%s", reset.Status, reset.Body)
 		}
 		time.Sleep(time.Minute)
@@ -113,8 +113,8 @@ func TestAccountOfManySessions(t *testing.T) {
 		ended, begun := 0, 0
 		for next := "/account/activity"; next != ""; {
 			p := b.Get(next)
-			lines, reports, devices := strings.Count(p.Body, ">Signed out<"), strings.Count(p.Body, ">Report<"), strings.Count(p.Body, "· Firefox on Linux ·")
-			signedIn := strings.Count(p.Body, ">Signed in<")
+			lines, reports, devices := strings.Count(p.Body, `class="what">Signed out`), strings.Count(p.Body, ">Details<"), strings.Count(p.Body, "· Firefox on Linux ·")
+			signedIn := strings.Count(p.Body, `class="what">Signed in`)
 			if ended, begun = ended+lines, begun+signedIn; lines != reports || devices < lines+signedIn-1 {
 				t.Errorf("got %d reports and %d browsers at %s, want one for each of %d endings and %d sign-ins", reports, devices, next, lines, signedIn)
 			}

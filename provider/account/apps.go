@@ -65,7 +65,7 @@ func (h *Handler) appsPage(w http.ResponseWriter, r *http.Request, v viewer) (te
 	for _, s := range sessions {
 		for _, clientSession := range s.ClientSessions {
 			app := allowedFor(clientSession.Client)
-			if device := templates.Device(s.UserAgent); !slices.Contains(app.Devices, device) {
+			if device := templates.ParseDevice(s.UserAgent); !slices.Contains(app.Devices, device) {
 				app.Devices = append(app.Devices, device)
 			}
 			if clientSession.LastUsed.After(app.LastUse) {
@@ -103,12 +103,12 @@ func (h *Handler) WithdrawConsent(w http.ResponseWriter, r *http.Request) error 
 	}
 	client := form.Get("withdraw")
 	if client == "" {
-		h.redirectWithNotice(w, "/account/applications", "nothing")
+		h.redirectWithNotice(w, "/account/applications", templates.NoticeNothing)
 		return nil
 	}
 	switch _, err := h.Store.Consent(r.Context(), v.user.Subject, client); {
 	case errors.Is(err, storage.ErrNotFound):
-		h.redirectWithNotice(w, "/account/applications", "over")
+		h.redirectWithNotice(w, "/account/applications", templates.NoticeOver)
 		return nil
 	case err != nil:
 		return err
@@ -116,5 +116,5 @@ func (h *Handler) WithdrawConsent(w http.ResponseWriter, r *http.Request) error 
 	// What the application holds ends with what it was allowed, offline access included; single sign-on lives on.
 	sel := storage.Selector{Subject: v.user.Subject, Client: client, IncludeOffline: true}
 	change := storage.Change{WithdrawConsent: &storage.Consent{Subject: v.user.Subject, Client: client}}
-	return h.endAndReport(w, r, v, storage.EndRequest{Selector: sel, Cause: h.cause(r, v, storage.ReasonConsentWithdrawn), Change: change}, "/account/applications", "withdrawn")
+	return h.endAndReport(w, r, v, storage.EndRequest{Selector: sel, Cause: h.cause(r, v, storage.ReasonConsentWithdrawn), Change: change}, "/account/applications", templates.NoticeWithdrawn)
 }

@@ -91,15 +91,13 @@ func (h *Handler) requireForm(w http.ResponseWriter, r *http.Request) (v viewer,
 	if !ok {
 		return v, nil, false, err
 	}
-	values, err := web.Params(r, "session") // ticked boxes share one name
+	values, err := web.Params(r)
 	if err != nil {
 		return v, nil, false, err
 	}
 	var session storage.SessionID
 	if _, err := h.Site.OpenInteraction(r, purposeAccount, values.Get("interaction"), &session); err != nil || session != v.session.ID {
-		pageErr := web.PageErrorFrom(web.ErrInteraction)
-		pageErr.Advice, pageErr.LinkURL, pageErr.LinkText = "Nothing was changed. Open it again.", h.Site.Path("/account"), "Your account"
-		return v, nil, false, pageErr
+		return v, nil, false, web.PageError{Text: templates.ErrorAccountPageExpired, LinkURL: h.Site.Path("/account"), Link: templates.LinkAccount}
 	}
 	return v, values, true, nil
 }
@@ -118,25 +116,11 @@ func (h *Handler) accountPage(w http.ResponseWriter, r *http.Request, v viewer) 
 	}
 	page.ProbeURL = h.Site.Path("/account/probe")
 	page.EndedURL = h.Site.Path("/account")
-	notice := r.URL.Query().Get("done")
-	if page.Notice = notices[notice]; notice != "nothing" && notice != "same-email" {
-		page.NoticeURL, page.NoticeLink = page.ActivityURL, "See what happened"
+	page.Notice = templates.Notice(r.URL.Query().Get("done"))
+	if page.Notice != templates.NoticeNothing && page.Notice != templates.NoticeSameEmail {
+		page.NoticeURL = page.ActivityURL
 	}
 	return page, nil
-}
-
-// notices are what was just done, in words.
-var notices = map[string]string{
-	"signed-out": "Signed out there.",
-	"nothing":    "Nothing was chosen, so nothing was ended.",
-	"over":       "That was over already, so nothing was ended.",
-	"left":       "That application's share has ended.",
-	"offline":    "Its offline access has ended.",
-	"withdrawn":  "What you allowed the application has ended.",
-	"password":   "Your password was changed.",
-	"same-email": "That is your e-mail address already.",
-	"email":      "Your e-mail address was changed.",
-	"not-me":     "That session has ended. Change your password now, since somebody else may know it.",
 }
 
 // Probe is GET /account/probe: 204 while the session lives, 401 after. Asking is no activity of the person.
@@ -158,8 +142,8 @@ func (h *Handler) cause(r *http.Request, v viewer, reason storage.Reason) storag
 }
 
 // redirectWithNotice sends the browser back to a page with a word on what was done.
-func (h *Handler) redirectWithNotice(w http.ResponseWriter, path, notice string) {
-	web.Redirect(w, h.Site.Path(path+"?done="+notice))
+func (h *Handler) redirectWithNotice(w http.ResponseWriter, path string, notice templates.Notice) {
+	web.Redirect(w, h.Site.Path(path+"?done="+string(notice)))
 }
 
 // sessions are all of the person's, this one first, then the latest used.

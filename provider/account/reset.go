@@ -65,9 +65,7 @@ func (h *Handler) Reset(w http.ResponseWriter, r *http.Request) error {
 	}
 	var subject string
 	if _, err := h.Site.OpenInteraction(r, purposeReset, form.Get("interaction"), &subject); err != nil || subject != user.Subject {
-		pageErr := web.PageErrorFrom(web.ErrInteraction)
-		pageErr.Advice, pageErr.LinkURL, pageErr.LinkText = "Nothing was changed.", h.Site.Path(r.URL.EscapedPath()), "Open it again"
-		return pageErr
+		return web.PageError{Text: templates.ErrorAccountPageExpired, LinkURL: h.Site.Path(r.URL.EscapedPath()), Link: templates.LinkOpenAgain}
 	}
 	newPassword := form.Get("new-password")
 	if newPassword != form.Get("repeat-password") {

@@ -72,7 +72,7 @@ func (h *Handler) ChangePassword(w http.ResponseWriter, r *http.Request) error {
 	}
 	user := authentication.User
 	user.Password, user.Updated = hash, h.Site.Now()
-	return h.changeUser(w, r, v, authentication, user, form, storage.ReasonPasswordChange, "user.password", "password")
+	return h.changeUser(w, r, v, authentication, user, form, storage.ReasonPasswordChange, "user.password", templates.NoticePassword)
 }
 
 // ChangeEmail is POST /account/email.
@@ -96,7 +96,7 @@ func (h *Handler) ChangeEmail(w http.ResponseWriter, r *http.Request) error {
 		return renderProblem(templates.Problem{Fault: templates.EmailInvalid})
 	}
 	if email == v.user.Email {
-		h.redirectWithNotice(w, "/account/security", "same-email")
+		h.redirectWithNotice(w, "/account/security", templates.NoticeSameEmail)
 		return nil
 	}
 	switch existing, err := h.Store.UserByLogin(r.Context(), email); {
@@ -107,7 +107,7 @@ func (h *Handler) ChangeEmail(w http.ResponseWriter, r *http.Request) error {
 	}
 	user := authentication.User
 	user.Email, user.EmailVerified, user.Updated = email, false, h.Site.Now()
-	return h.changeUser(w, r, v, authentication, user, form, storage.ReasonEmailChange, "user.email", "email")
+	return h.changeUser(w, r, v, authentication, user, form, storage.ReasonEmailChange, "user.email", templates.NoticeEmail)
 }
 
 // fieldKeepBackground is a ticked box of the forms that change a password or an e-mail address: background access stays.
@@ -115,7 +115,7 @@ const fieldKeepBackground = "keep-background"
 
 // changeUser stores the user and ends sessions in one transaction, and with them what another person could hold. If this session stays
 // active, it gets a new secret.
-func (h *Handler) changeUser(w http.ResponseWriter, r *http.Request, v viewer, authentication authn.Authentication, user storage.User, form url.Values, reason storage.Reason, eventKind, notice string) error {
+func (h *Handler) changeUser(w http.ResponseWriter, r *http.Request, v viewer, authentication authn.Authentication, user storage.User, form url.Values, reason storage.Reason, eventKind string, notice templates.Notice) error {
 	cause := h.cause(r, v, reason)
 	now := h.Site.Now()
 	event := storage.Event{At: now, Kind: eventKind, By: cause.By, Subject: user.Subject, Address: cause.Address}

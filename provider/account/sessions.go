@@ -41,7 +41,7 @@ func (h *Handler) sessionsPage(w http.ResponseWriter, r *http.Request, v viewer)
 	}
 	appName := h.appNames(ctx)
 	for _, s := range sessions {
-		view := templates.Session{ID: storage.SessionHash(s.ID), Device: templates.Device(s.UserAgent), Address: s.Address, SignedIn: s.AuthTime,
+		view := templates.Session{ID: storage.SessionHash(s.ID), Device: templates.ParseDevice(s.UserAgent), Address: s.Address, SignedIn: s.AuthTime,
 			LastActive: s.LastActive, Ends: s.Deadline(), Current: s.ID == v.session.ID, RememberMe: s.RememberMe}
 		for _, clientSession := range s.ClientSessions {
 			view.Applications = append(view.Applications, templates.AppUse{ID: view.ID + " " + clientSession.Client, Name: appName(clientSession.Client), LastUse: clientSession.LastUsed})
@@ -63,7 +63,7 @@ func (h *Handler) sessionsPage(w http.ResponseWriter, r *http.Request, v viewer)
 }
 
 func offlineAccess(g storage.Grant, name func(string) string) templates.OfflineAccess {
-	return templates.OfflineAccess{ID: g.ID, Application: name(g.Client), Device: templates.Device(g.UserAgent), Since: g.Created, LastUse: g.LastUsed, Ends: g.Deadline()}
+	return templates.OfflineAccess{ID: g.ID, Application: name(g.Client), Device: templates.ParseDevice(g.UserAgent), Since: g.Created, LastUse: g.LastUsed, Ends: g.Deadline()}
 }
 
 // horizon is what would remain if all these sessions ended now.
@@ -98,42 +98,36 @@ func (h *Handler) SignOut(w http.ResponseWriter, r *http.Request) error {
 	subject := v.user.Subject
 	switch {
 	case form.Get("sign-out") != "":
-		return h.endSelected(w, r, v, findSession(form.Get("sign-out")), storage.ReasonAccount, "signed-out")
+		return h.endSelected(w, r, v, findSession(form.Get("sign-out")), storage.ReasonAccount, templates.NoticeSignedOut)
 	case form.Get("not-me") != "":
-		return h.endSelected(w, r, v, findSession(form.Get("not-me")), storage.ReasonNotMe, "not-me")
+		return h.endSelected(w, r, v, findSession(form.Get("not-me")), storage.ReasonNotMe, templates.NoticeNotMe)
 	case form.Get("leave") != "":
 		hash, client, _ := strings.Cut(form.Get("leave"), " ")
 		if ids := findSession(hash); ids != nil && slices.ContainsFunc(sessions, func(s storage.Session) bool { return s.ID == ids[0] && s.ClientSession(client) != nil }) {
-			return h.endAndReport(w, r, v, storage.EndRequest{Selector: storage.Selector{Sessions: ids, Client: client}, Cause: h.cause(r, v, storage.ReasonClientSignOut)}, "/account", "left")
+			return h.endAndReport(w, r, v, storage.EndRequest{Selector: storage.Selector{Sessions: ids, Client: client}, Cause: h.cause(r, v, storage.ReasonClientSignOut)}, "/account", templates.NoticeAppSignedOut)
 		}
-		h.redirectWithNotice(w, "/account", "over")
+		h.redirectWithNotice(w, "/account", templates.NoticeOver)
 	case form.Get("end-offline") != "":
 		return h.endOffline(w, r, v, form.Get("end-offline"), "/account")
-	case form.Get("scope") == string(templates.ScopeSelected) && len(form["session"]) > 0:
-		var ids []storage.SessionID
-		for _, hash := range form["session"] {
-			ids = append(ids, findSession(hash)...)
-		}
-		return h.endSelected(w, r, v, ids, storage.ReasonAccount, "signed-out")
 	case form.Get("scope") == string(templates.ScopeOthers):
-		return h.endAndReport(w, r, v, storage.EndRequest{Selector: storage.Selector{Subject: subject, Except: v.session.ID}, Cause: h.cause(r, v, storage.ReasonAccount)}, "/account", "signed-out")
+		return h.endAndReport(w, r, v, storage.EndRequest{Selector: storage.Selector{Subject: subject, Except: v.session.ID}, Cause: h.cause(r, v, storage.ReasonAccount)}, "/account", templates.NoticeSignedOut)
 	case form.Get("scope") == string(templates.ScopeAll), form.Get("scope") == string(templates.ScopeAllOffline):
 		sel := storage.Selector{Subject: subject, IncludeOffline: form.Get("scope") == string(templates.ScopeAllOffline)}
 		return h.endAndRender(w, r, v, storage.ScopeAll, storage.EndRequest{Selector: sel, Cause: h.cause(r, v, storage.ReasonAccount)})
 	default:
-		h.redirectWithNotice(w, "/account", "nothing")
+		h.redirectWithNotice(w, "/account", templates.NoticeNothing)
 	}
 	return nil
 }
 
 // endSelected ends the sessions named, this browser's perhaps among them.
-func (h *Handler) endSelected(w http.ResponseWriter, r *http.Request, v viewer, ids []storage.SessionID, reason storage.Reason, notice string) error {
+func (h *Handler) endSelected(w http.ResponseWriter, r *http.Request, v viewer, ids []storage.SessionID, reason storage.Reason, notice templates.Notice) error {
 	path := "/account"
 	if reason == storage.ReasonNotMe {
 		path = "/account/security"
 	}
 	if len(ids) == 0 {
-		h.redirectWithNotice(w, path, "over")
+		h.redirectWithNotice(w, path, templates.NoticeOver)
 		return nil
 	}
 	req := storage.EndRequest{Selector: storage.Selector{Sessions: ids}, Cause: h.cause(r, v, reason)}
@@ -152,7 +146,7 @@ func (h *Handler) endAndRender(w http.ResponseWriter, r *http.Request, v viewer,
 }
 
 // endAndReport ends sessions of other browsers, or shares, and leads to the report where there is one to see, else back.
-func (h *Handler) endAndReport(w http.ResponseWriter, r *http.Request, v viewer, req storage.EndRequest, returnPath, notice string) error {
+func (h *Handler) endAndReport(w http.ResponseWriter, r *http.Request, v viewer, req storage.EndRequest, returnPath string, notice templates.Notice) error {
 	outcome, err := h.Terminator.End(r.Context(), req)
 	if err != nil {
 		return err
@@ -163,7 +157,7 @@ func (h *Handler) endAndReport(w http.ResponseWriter, r *http.Request, v viewer,
 		}
 	}
 	if len(outcome.Terminations) == 0 && req.Change.WithdrawConsent == nil {
-		notice = "over"
+		notice = templates.NoticeOver
 	}
 	if len(outcome.ReportIDs) == 1 && returnPath == "/account" && len(outcome.Terminations[0].Session.ClientSessions) > 0 {
 		web.Redirect(w, h.Site.Path("/account/reports/"+outcome.ReportIDs[0]))
@@ -180,12 +174,12 @@ func (h *Handler) endOffline(w http.ResponseWriter, r *http.Request, v viewer, g
 		return err
 	}
 	if !slices.ContainsFunc(grants, func(g storage.Grant) bool { return g.ID == grantID }) {
-		h.redirectWithNotice(w, returnPath, "over")
+		h.redirectWithNotice(w, returnPath, templates.NoticeOver)
 		return nil
 	}
 	if _, err := h.Terminator.End(r.Context(), storage.EndRequest{Selector: storage.Selector{Grant: grantID}, Cause: h.cause(r, v, storage.ReasonOfflineAccessEnded)}); err != nil {
 		return err
 	}
-	h.redirectWithNotice(w, returnPath, "offline")
+	h.redirectWithNotice(w, returnPath, templates.NoticeBackground)
 	return nil
 }

@@ -21,9 +21,6 @@ func TestAccountNamesSessionsEndedBefore(t *testing.T) {
 		"leave":       func(p providertest.Page) url.Values { return url.Values{"leave": {p.Buttons("leave")[0]}} },
 		"end offline": func(p providertest.Page) url.Values { return url.Values{"end-offline": {p.Buttons("end-offline")[0]}} },
 		"the others":  func(providertest.Page) url.Values { return url.Values{"scope": {"others"}} },
-		"selected": func(p providertest.Page) url.Values {
-			return url.Values{"scope": {"selected"}, "session": {p.Buttons("sign-out")[1]}}
-		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -43,7 +40,7 @@ func TestAccountNamesSessionsEndedBefore(t *testing.T) {
 				if to := first.Header.Get("Location"); first.Status != http.StatusSeeOther || strings.Contains(to, "over") {
 					t.Errorf("%s: got %d to %q, want it done", name, first.Status, to)
 				}
-				if again.Status != http.StatusOK || !strings.Contains(again.Body, "That was over already, so nothing was ended.") {
+				if again.Status != http.StatusOK || !strings.Contains(again.Body, "That had already ended, so nothing has changed.") {
 					t.Errorf("%s: got %d at %s without a word that it was over", name, again.Status, again.Path)
 				}
 				if name == "not me" && !strings.HasPrefix(again.Path, "/account/security") {
@@ -84,7 +81,7 @@ func TestAccountSaysNoMoreThanHappened(t *testing.T) {
 		here, other := o.Browser(), o.Browser()
 		here.MustJoin("alice", "atlas")
 		other.MustJoin("alice", "atlas")
-		if p := here.SubmitSecurity("/account/email", "email", "alice@example.org", "current-password", providertest.Password); !strings.Contains(p.Body, "That is your e-mail address already.") {
+		if p := here.SubmitSecurity("/account/email", "email", "alice@example.org", "current-password", providertest.Password); !strings.Contains(p.Body, "This is your email address already.") {
 			t.Errorf("got %d at %s for the address that it was", p.Status, p.Path)
 		}
 		if p := here.Get("/account/applications"); strings.Count(p.Body, "Unknown browser") != 1 {
@@ -92,13 +89,13 @@ func TestAccountSaysNoMoreThanHappened(t *testing.T) {
 		}
 		// Its consent is withdrawn, but the administrator allows it for everybody.
 		here.MustJoin("alice", "atlas", "prompt", "consent")
-		if p := here.Submit(here.Get("/account/applications"), "withdraw", "atlas"); !strings.Contains(p.Body, "What you allowed the application has ended.") || !here.SignedIn("atlas") {
+		if p := here.Submit(here.Get("/account/applications"), "withdraw", "atlas"); !strings.Contains(p.Body, "The app’s access was removed.") || !here.SignedIn("atlas") {
 			t.Errorf("got %d at %s, want what was allowed ended and nothing said of what is allowed now", p.Status, p.Path)
 		}
 		time.Sleep(time.Second)
 		mustAddSession(o, 0)
 		p := here.Get("/account")
-		if p = here.Submit(p, "sign-out", storage.SessionHash("session-0000")); !strings.Contains(p.Body, "Signed out there.") || strings.Contains(p.Body, "being told") {
+		if p = here.Submit(p, "sign-out", storage.SessionHash("session-0000")); !strings.Contains(p.Body, "Signed out of that device.") || strings.Contains(p.Body, "being told") {
 			t.Errorf("got %d at %s, want nobody told", p.Status, p.Path)
 		}
 	})
@@ -118,7 +115,7 @@ func TestAccountRefusesUnknownSessions(t *testing.T) {
 		for _, client := range []string{"", "beacon", "nobody", "a\x00b", "a\xff", strings.Repeat("x", 40000)} {
 			for to, form := range map[string]url.Values{"/account/applications": {"withdraw": {client}}, "/account/sessions": {"leave": {session + " " + client}}} {
 				form.Set("interaction", fields.Get("interaction"))
-				if p := b.Post(to, form); p.Status != http.StatusOK || !strings.Contains(p.Body, "nothing was ended") {
+				if p := b.Post(to, form); p.Status != http.StatusOK || !strings.Contains(p.Body, "nothing has changed") {
 					t.Errorf("got %d at %s for %.10q, want nothing ended", p.Status, p.Path, client)
 				}
 			}

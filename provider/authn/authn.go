@@ -15,7 +15,8 @@ import (
 type Authenticator interface {
 	// Method names the authenticator in sealed interactions and in the log. It is lower-case and never changes.
 	Method() string
-	// Label is the text of the link that leads from another method's page to this one's.
+	// Label is the name, in the catalog of package templates, of the text of the link that leads from another method's page to
+	// this one's.
 	Label() string
 	// Page prepares the page that asks for the proof. It writes nothing; the caller sets the headers and then calls the returned function.
 	Page(ctx context.Context, prompt Prompt) (write func(io.Writer) error, err error)

@@ -44,8 +44,8 @@ type Password struct {
 // Method returns "password".
 func (p *Password) Method() string { return "password" }
 
-// Label returns the text of the link to the sign-in page.
-func (p *Password) Label() string { return "Use your password" }
+// Label returns the name of the text of the link to the sign-in page.
+func (p *Password) Label() string { return "signin.use_password" }
 
 // Page returns the sign-in page.
 func (p *Password) Page(_ context.Context, prompt Prompt) (func(io.Writer) error, error) {

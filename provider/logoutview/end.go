@@ -11,6 +11,7 @@ import (
 	"github.com/curfew-id/curfew/logout"
 	"github.com/curfew-id/curfew/provider/web"
 	"github.com/curfew-id/curfew/storage"
+	"github.com/curfew-id/curfew/templates"
 )
 
 const (
@@ -124,7 +125,6 @@ func (h *Handler) recordFrames(ctx context.Context, frames []logout.Frame, now t
 // NotSignedOut is the page about a logout that the store refused.
 func NotSignedOut(err error) error {
 	pageErr := web.PageErrorFrom(err)
-	pageErr.Message = "You may still be signed in: the sign-out could not be written down."
-	pageErr.Advice = "Try again in a moment."
+	pageErr.Text = templates.ErrorSignOutFailed
 	return pageErr
 }

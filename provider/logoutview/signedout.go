@@ -47,20 +47,7 @@ func (h *Handler) renderSignedOut(w http.ResponseWriter, r *http.Request, result
 		h.renderReportUnavailable(w, r, result, interactionID)
 		return
 	}
-	page := templates.SignedOutPage{
-		Page:          h.Site.Page(r),
-		Ended:         time.UnixMilli(result.EndedAt).UTC(),
-		Scope:         templates.LogoutScope(result.Scope),
-		Application:   h.requestingApp(ctx, result),
-		Entries:       entries,
-		Offline:       result.OfflineClients,
-		OfflineURL:    h.Site.Path("/account/applications"),
-		EvictURL:      h.Site.Path(EvictPath),
-		ContinueURL:   result.Return.URL(),
-		RedirectDelay: h.Policy.RedirectDelay,
-		SignInURL:     h.Site.Path("/account"),
-		MeaningURL:    h.Site.Path(MeaningPath),
-	}
+	page := h.signedOutPage(r, result, entries)
 	if interactionID != "" {
 		page.StatusURL = h.Site.Path("/signed-out/" + interactionID)
 		page.StatusJSONURL = page.StatusURL + "/status.json"
@@ -74,9 +61,27 @@ func (h *Handler) renderSignedOut(w http.ResponseWriter, r *http.Request, result
 	h.Site.LogRenderError(r, templates.SignedOut(w, page))
 }
 
+// signedOutPage is the signed-out page without frames.
+func (h *Handler) signedOutPage(r *http.Request, result signOutResult, entries []templates.Entry) templates.SignedOutPage {
+	return templates.SignedOutPage{
+		Page:          h.Site.Page(r),
+		Ended:         time.UnixMilli(result.EndedAt).UTC(),
+		Scope:         templates.LogoutScope(result.Scope),
+		Application:   h.requestingApp(r.Context(), result),
+		Entries:       entries,
+		Offline:       result.OfflineClients,
+		OfflineURL:    h.Site.Path("/account/applications"),
+		EvictURL:      h.Site.Path(EvictPath),
+		ContinueURL:   result.Return.URL(),
+		RedirectDelay: h.Policy.RedirectDelay,
+		SignInURL:     h.Site.Path("/account"),
+		MeaningURL:    h.Site.Path(MeaningPath),
+	}
+}
+
 // renderReportUnavailable answers with what is certain when the reports cannot be read.
 func (h *Handler) renderReportUnavailable(w http.ResponseWriter, r *http.Request, result signOutResult, interactionID string) {
-	page := templates.MessagePage{Page: h.Site.Page(r), Title: "You are signed out", Text: "What the applications answered cannot be read just now.", LinkText: "Look again"}
+	page := templates.MessagePage{Page: h.Site.Page(r), Message: templates.MessageSignedOut}
 	if interactionID != "" {
 		page.LinkURL = h.Site.Path("/signed-out/" + interactionID)
 	}
@@ -122,8 +127,12 @@ func signedOutHeaders(w http.ResponseWriter, p web.PagePolicy, scope storage.Log
 func (h *Handler) SignedOut(w http.ResponseWriter, r *http.Request) error {
 	var result signOutResult
 	if _, err := h.Site.OpenInteraction(r, purposeStatus, r.PathValue("interaction"), &result); err != nil {
-		return web.PageError{Status: http.StatusNotFound, Message: "This page is over.", Advice: "You are signed out. What became of it stands in your account, under Activity.",
-			LinkURL: h.Site.Path("/account/activity"), LinkText: "Open your account"}
+		return web.PageError{
+			Status:  http.StatusNotFound,
+			Text:    templates.ErrorSignedOutPageExpired,
+			LinkURL: h.Site.Path("/account/activity"),
+			Link:    templates.LinkAccount,
+		}
 	}
 	h.renderSignedOut(w, r, result, r.PathValue("interaction"), nil)
 	return nil
@@ -144,7 +153,7 @@ func (h *Handler) Status(w http.ResponseWriter, r *http.Request) {
 		w.WriteHeader(http.StatusServiceUnavailable)
 		return
 	}
-	h.Site.LogRenderError(r, json.NewEncoder(w).Encode(templates.NewStatus(entries, time.UnixMilli(result.EndedAt).UTC(), h.Site.Now())))
+	h.Site.LogRenderError(r, json.NewEncoder(w).Encode(h.signedOutPage(r, result, entries).Status()))
 }
 
 // Meaning serves GET /signed-out/meaning.

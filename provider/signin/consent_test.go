@@ -105,7 +105,7 @@ func TestConsentSaysWhoAndWhat(t *testing.T) {
 		p := b.Get(providertest.AuthorizeURL("atlas", "scope", "openid email offline_access", "prompt", "consent", "claims", `{"userinfo":{"phone_number":null}}`))
 		p = b.Submit(p, "username", "alice", "password", providertest.Password)
 		text := html.UnescapeString(p.Body)
-		for _, want := range []string{"alice@example.org", "<b>Atlas</b>", "atlas.example", "Your e-mail address", "Your phone number", "https://atlas.example/policy"} {
+		for _, want := range []string{"alice@example.org", "<b>Atlas</b>", "atlas.example", "Your email address", "Your phone number", "https://atlas.example/policy"} {
 			if !strings.Contains(text, want) {
 				t.Errorf("got a consent page without %q:\n%s", want, p.Body)
 			}
@@ -138,7 +138,7 @@ func TestConsentSaysThatAnApplicationRegisteredItself(t *testing.T) {
 			b := o.Browser()
 			p := b.Get(providertest.AuthorizeURL(client, "redirect_uri", map[bool]string{false: "https://atlas.example/cb", true: "https://evil.example/cb"}[want]))
 			p = b.Submit(p, "username", "alice", "password", providertest.Password)
-			if got := strings.Contains(p.Body, "registered itself"); got != want || !strings.Contains(p.Body, `id="allow"`) {
+			if got := strings.Contains(p.Body, "added itself"); got != want || !strings.Contains(p.Body, `id="allow"`) {
 				t.Errorf("%s: got the warning %v, want %v", client, got, want)
 			}
 		}
@@ -261,7 +261,7 @@ func TestOfflineAccessIsAlwaysAskedFor(t *testing.T) {
 		b := o.Browser()
 		without := b.MustJoin("alice", "atlas", "scope", "openid offline_access")
 		p, asked := asksConsent(b, "atlas", "scope", "openid offline_access", "prompt", "consent")
-		if !asked || !strings.Contains(p.Body, "away") {
+		if !asked || !strings.Contains(p.Body, "Background access") {
 			t.Fatalf("got asked %v, want the consent page to tell of offline access", asked)
 		}
 		with := o.Redeem("atlas", b.Submit(p, "decision", "allow").ResponseParams(t).Get("code"))

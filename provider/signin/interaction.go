@@ -10,6 +10,7 @@ import (
 	"github.com/curfew-id/curfew/provider/tokens"
 	"github.com/curfew-id/curfew/provider/web"
 	"github.com/curfew-id/curfew/storage"
+	"github.com/curfew-id/curfew/templates"
 )
 
 // interaction is a valid authorization request on its way through the pages. It is not stored: it travels sealed in their URLs and
@@ -110,8 +111,7 @@ func (h *Handler) openInteraction(r *http.Request, purpose string) (*authRequest
 	req.clientRecord, req.redirectURIVerified = client, true
 	if !req.responseTypeRegistered() || req.hasResponseType("code") && req.CodeChallenge == "" && client.RequiresPKCE() {
 		return nil, web.PageError{
-			Message: "This app is no longer allowed to sign you in in this way.",
-			Advice:  "Go back to the app and start again.",
+			Text:    templates.ErrorRequestNotAllowed,
 			Reason:  "response_type or PKCE of a request in progress no longer fit the client's metadata",
 			Subject: web.Subject{Client: client.ClientID},
 		}

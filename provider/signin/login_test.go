@@ -76,7 +76,7 @@ func TestUnknownUserLooksLikeAWrongPassword(t *testing.T) {
 			if want == "" {
 				want = got
 			}
-			if got != want || !strings.Contains(got, "The user name or password is wrong.") || b.Cookies["__Host-curfew-session"] != "" {
+			if got != want || !strings.Contains(got, "The username or password is wrong.") || b.Cookies["__Host-curfew-session"] != "" {
 				t.Errorf("%.20s: got another answer than for a wrong password:\n%s", name, got)
 			}
 		}
@@ -158,13 +158,13 @@ func TestFormsOfOtherSitesAreRefused(t *testing.T) {
 		for _, path := range []string{login, "/consent/x", "/end_session/confirm", "/account/sessions", "/account/applications", "/account/password", "/account/email", o.MustMakeResetLink("alice")} {
 			for _, from := range []http.Header{{"Sec-Fetch-Site": {"cross-site"}}, {"Sec-Fetch-Site": {"same-site"}}, {"Sec-Fetch-Site": nil, "Origin": {"https://evil.example"}}, {"Sec-Fetch-Site": nil, "Origin": {"null"}}} {
 				p := b.Do(http.MethodPost, path, url.Values{"scope": {"all"}}, from)
-				if p.Status != http.StatusForbidden || !strings.Contains(p.Body, "another site") {
+				if p.Status != http.StatusForbidden || !strings.Contains(p.Body, "another website") {
 					t.Errorf("got %d from %.20s with %v, want 403", p.Status, path, from)
 				}
 			}
 			// What says that it is ours is the issuer: a proxy may send another Host.
 			own := http.Header{"Sec-Fetch-Site": nil, "Origin": {providertest.Issuer}}
-			if p := b.Do(http.MethodPost, path, url.Values{"interaction": {"x"}}, own); strings.Contains(p.Body, "another site") {
+			if p := b.Do(http.MethodPost, path, url.Values{"interaction": {"x"}}, own); strings.Contains(p.Body, "another website") {
 				t.Errorf("got a form of ours from %.20s refused as another site's", path)
 			}
 			// Without either, the handle is what counts.

@@ -14,6 +14,7 @@ import (
 	"github.com/curfew-id/curfew/provider/tokens"
 	"github.com/curfew-id/curfew/provider/web"
 	"github.com/curfew-id/curfew/storage"
+	"github.com/curfew-id/curfew/templates"
 )
 
 // authRequest is a request while it is read. Once redirectURIVerified is set, errors go to the client.
@@ -86,7 +87,7 @@ func (h *Handler) resolveClient(ctx context.Context, req *authRequest, params ur
 	}
 
 	if params.Get("client_id") == "" {
-		return web.PageError{Message: "The request has no client_id.", Subject: web.Subject{Param: "client_id"}}
+		return web.PageError{Text: templates.ErrorClientIDMissing, Subject: web.Subject{Param: "client_id"}}
 	}
 	client, err := h.enabledClient(ctx, params.Get("client_id"))
 	if err != nil {
@@ -96,7 +97,7 @@ func (h *Handler) resolveClient(ctx context.Context, req *authRequest, params ur
 	switch {
 	case uri == "":
 		return web.PageError{
-			Message: "The request has no redirect_uri.",
+			Text:    templates.ErrorRedirectURIMissing,
 			Subject: web.Subject{Client: client.ClientID, Param: "redirect_uri"},
 		}
 	case !redirectURIRegistered(client, uri):
@@ -130,8 +131,7 @@ func (h *Handler) enabledClient(ctx context.Context, id string) (*storage.Client
 	missing := errors.Is(err, storage.ErrNotFound)
 	if missing || err == nil && client.Disabled {
 		e := web.PageError{
-			Message: "This app is not registered here: its client_id is unknown or disabled.",
-			Advice:  "Go back to the app. Its owner has to check its client_id.",
+			Text:    templates.ErrorClientUnknown,
 			Reason:  "no client has this client_id",
 			Subject: web.Subject{Client: id, Param: "client_id"},
 		}
@@ -147,12 +147,12 @@ func (h *Handler) enabledClient(ctx context.Context, id string) (*storage.Client
 // what was sent.
 func unregisteredRedirectURI(clientID, uri string) error {
 	e := web.PageError{
-		Message: "The redirect_uri is not registered for this app.",
-		Advice:  "Go back to the app. Its owner has to register the redirect_uri exactly as the app sends it.",
+		Text:    templates.ErrorRedirectURIUnregistered,
+		Value:   web.URIHost(uri),
 		Subject: web.Subject{Client: clientID, Param: "redirect_uri", Value: web.LoggableURI(uri)},
 	}
-	if host := web.URIHost(uri); host != "" {
-		e.Message = "The redirect_uri, an address at " + host + ", is not registered for this app."
+	if e.Value == "" {
+		e.Text = templates.ErrorRedirectURIWithoutHost
 	}
 	return e
 }

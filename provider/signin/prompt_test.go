@@ -113,7 +113,7 @@ func TestAnotherUserEndsTheSession(t *testing.T) {
 		}
 		// A hint at bob leads there too, and alice's password does not get past it.
 		hinted := b.Get(providertest.AuthorizeURL("atlas", "id_token_hint", bobs))
-		if p := b.Copy().Submit(hinted, "username", "alice", "password", providertest.Password); !strings.Contains(p.Body, "another account") {
+		if p := b.Copy().Submit(hinted, "username", "alice", "password", providertest.Password); !strings.Contains(p.Body, "a different account") {
 			t.Errorf("got %d to %q for the wrong person", p.Status, p.Header.Get("Location"))
 		}
 		a := o.Redeem("atlas", b.Submit(other, "username", "bob", "password", providertest.Password).ResponseParams(t).Get("code"))

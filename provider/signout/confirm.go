@@ -55,7 +55,7 @@ func (h *Handler) renderConfirmation(w http.ResponseWriter, r *http.Request, req
 	}
 	web.PageHeaders(w, web.PagePolicy{HasForms: true, ImageOrigins: web.LogoOrigins(page.Application)}) // no form-action: the response may redirect to the app
 	if req.Problem != "" {
-		web.LogRefusal(ctx, h.Site.Logger(), web.Refusal{Status: http.StatusBadRequest, Reason: req.Problem, Subject: req.ProblemSubject})
+		web.LogRefusal(ctx, h.Site.Logger(), web.Refusal{Status: http.StatusBadRequest, Reason: req.Problem.LogText(""), Subject: req.ProblemSubject})
 		w.WriteHeader(http.StatusBadRequest)
 	}
 	h.Site.LogRenderError(r, templates.SignOut(w, page))
@@ -117,7 +117,7 @@ func (h *Handler) Confirm(w http.ResponseWriter, r *http.Request) error {
 	case slices.Contains(logout.ScopeChoices(h.scopeOf(req), &session, req.ClientID), scope):
 		return h.endForRequest(w, r, req, &session, scope)
 	default:
-		page := templates.MessagePage{Page: h.Site.Page(r), Title: "You are still signed in", Text: "Nothing was ended.", LinkURL: h.Site.Path("/account"), LinkText: "See where you are signed in"}
+		page := templates.MessagePage{Page: h.Site.Page(r), Message: templates.MessageStillSignedIn, LinkURL: h.Site.Path("/account")}
 		web.PageHeaders(w, web.PagePolicy{FormsToSelf: true})
 		h.Site.LogRenderError(r, templates.Message(w, page))
 	}

@@ -92,7 +92,7 @@ func (h *Handler) endFromBackend(w http.ResponseWriter, r *http.Request, req log
 		web.Redirect(w, req.Target.URL())
 		return true, nil
 	}
-	page := templates.MessagePage{Page: h.Site.Page(r), Title: "Signed out", Text: "That session has ended. Its applications are being told."}
+	page := templates.MessagePage{Page: h.Site.Page(r), Message: templates.MessageAppSignedOut}
 	web.PageHeaders(w, web.PagePolicy{FormsToSelf: true})
 	h.Site.LogRenderError(r, templates.Message(w, page))
 	return true, nil
@@ -102,11 +102,7 @@ func (h *Handler) endFromBackend(w http.ResponseWriter, r *http.Request, req log
 // A return target that a verified hint goes with is followed at once; another one is offered as a link (§3).
 func (h *Handler) renderNoSession(w http.ResponseWriter, r *http.Request, req logoutRequest) error {
 	if req.Problem != "" {
-		return web.PageError{
-			Message: req.Problem,
-			Advice:  "You are not signed in here, so there is nothing to end. Go back to the app.",
-			Subject: req.ProblemSubject,
-		}
+		return web.PageError{Text: req.Problem, Subject: req.ProblemSubject}
 	}
 	if h.Site.HasSessionCookie(r) {
 		h.Site.ClearSessionCookie(w)

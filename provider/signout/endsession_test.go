@@ -98,7 +98,7 @@ func TestConfirmationEndsWhatWasChosen(t *testing.T) {
 		if !phone.SignedIn("atlas") {
 			t.Error("got the phone signed out, want only the laptop")
 		}
-		if p := laptop.Submit(ask, "scope", "session"); p.Status != http.StatusOK || !strings.Contains(p.Body, "nothing to end") {
+		if p := laptop.Submit(ask, "scope", "session"); p.Status != http.StatusOK || !strings.Contains(p.Body, "nothing to sign out of") {
 			t.Errorf("got %d for the same form again, want a calm page", p.Status)
 		}
 		laptop.MustJoin("alice", "atlas")

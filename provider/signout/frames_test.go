@@ -65,7 +65,7 @@ func TestFramesOnlyInTheFirstAnswer(t *testing.T) {
 		if again.Status != http.StatusOK || strings.Contains(again.Body, "<iframe") || !strings.Contains(again.Body, "Atlas") {
 			t.Errorf("got %d from the status page %s", again.Status, status)
 		}
-		if !strings.Contains(again.Body, "Your browser asked it.") {
+		if !strings.Contains(again.Body, "asked it through your browser") {
 			t.Errorf("got no word of the frame in\n%s", again.Body)
 		}
 		if strings.Contains(again.Body, "Confirmed") {

@@ -20,7 +20,7 @@ type logoutRequest struct {
 	HintSID      string                  `json:"s,omitempty"`
 	HintSubject  string                  `json:"u,omitempty"` // as the client knows the user
 	Target       logoutview.ReturnTarget `json:"t,omitzero"`  // registered with the client
-	Problem      string                  `json:"e,omitempty"` // why nothing of the request counts, in a sentence for the user
+	Problem      templates.ErrorText     `json:"e,omitempty"` // why nothing of the request counts
 
 	ProblemSubject web.Subject `json:"b,omitzero"` // what Problem is about, for the log
 
@@ -28,7 +28,7 @@ type logoutRequest struct {
 }
 
 // refused is a request with a problem: nothing of it is followed.
-func refused(problem, client, param string) logoutRequest {
+func refused(problem templates.ErrorText, client, param string) logoutRequest {
 	return logoutRequest{Problem: problem, ProblemSubject: web.Subject{Client: client, Param: param}}
 }
 
@@ -40,13 +40,13 @@ func (h *Handler) validate(ctx context.Context, params url.Values) (logoutReques
 	if text := params.Get("id_token_hint"); text != "" {
 		hint, err := h.HintVerifier.VerifyHint(text)
 		if err != nil {
-			return refused("The id_token_hint is not an ID token of this provider.", params.Get("client_id"), "id_token_hint"), nil
+			return refused(templates.ErrorHintInvalid, params.Get("client_id"), "id_token_hint"), nil
 		}
 		req.ClientID, req.HintVerified, req.HintSID, req.HintSubject = hint.Client, true, hint.SID, hint.Subject
 	}
 	if id := params.Get("client_id"); id != "" {
 		if req.HintVerified && id != req.ClientID {
-			return refused("The id_token_hint was not issued to the app with this client_id.", id, "client_id"), nil
+			return refused(templates.ErrorHintClient, id, "client_id"), nil
 		}
 		req.ClientID = id
 	}
@@ -59,14 +59,14 @@ func (h *Handler) validate(ctx context.Context, params url.Values) (logoutReques
 	case missing && req.HintVerified:
 		return logoutRequest{}, nil // the client was removed since it got the ID token; the user may still sign out
 	case missing:
-		return refused("This app is not registered here: its client_id is unknown or disabled.", req.ClientID, "client_id"), nil
+		return refused(templates.ErrorLogoutClientUnknown, req.ClientID, "client_id"), nil
 	case err != nil:
 		return logoutRequest{}, err
 	}
 	req.client = client
 	if redirectURI := params.Get("post_logout_redirect_uri"); redirectURI != "" {
 		if !slices.Contains(client.PostLogoutRedirectURIs, redirectURI) { // byte for byte, query included
-			req.Problem = "The post_logout_redirect_uri is not registered for this app."
+			req.Problem = templates.ErrorPostLogoutRedirectURI
 			req.ProblemSubject = web.Subject{
 				Client: req.ClientID,
 				Param:  "post_logout_redirect_uri",

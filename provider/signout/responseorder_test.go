@@ -61,7 +61,7 @@ func TestBrowserIsAnsweredFirst(t *testing.T) {
 				}
 				close(read)
 				synctest.Wait()
-				if got := b.Get(status).Body; !strings.Contains(got, "Confirmed") || !strings.Contains(got, "It refused (answer 400)") {
+				if got := b.Get(status).Body; !strings.Contains(got, "Confirmed") || !strings.Contains(got, "it refused (status 400)") {
 					t.Errorf("got status %s, want one that confirmed and one that refused", got)
 				}
 			})

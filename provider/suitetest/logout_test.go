@@ -130,7 +130,7 @@ func (m *module) mustConfirmFirst(o outcome, p providertest.Page, problem string
 // mustShowSignedOut wants the page that tells the person that they are signed out, without a way to the suite.
 func (m *module) mustShowSignedOut(p providertest.Page) {
 	m.Helper()
-	if p.Status != http.StatusOK || !strings.Contains(p.Body, `id="signed-out"`) || !strings.Contains(p.Body, "You are signed out") || strings.Contains(p.Body, postLogoutURI) {
+	if p.Status != http.StatusOK || !strings.Contains(p.Body, `id="signed-out"`) || !strings.Contains(p.Body, "signed out") || strings.Contains(p.Body, postLogoutURI) {
 		m.Fatalf("got %d to %q, want the signed-out page:\n%s", p.Status, p.Header.Get("Location"), p.Body)
 	}
 }

@@ -5,6 +5,8 @@ import (
 	"net/http"
 	"strconv"
 	"time"
+
+	"github.com/curfew-id/curfew/templates"
 )
 
 // Subject says what of a request an error is about. It goes to the log only.
@@ -14,16 +16,16 @@ type Subject struct {
 	Value  string // its value where the log may have it; see LoggableURI
 }
 
-// PageError is an error whose answer is a page, because it must not go to a client. The user reads its texts; Subject and Err go to
-// the log only.
+// PageError is an error whose answer is a page, because it must not go to a client. Its texts are in the catalog of package templates;
+// Reason, Subject and Err go to the log only.
 type PageError struct {
-	Status     int    // default 400
-	Message    string // what is wrong; empty: the sentence that goes with Status
-	Advice     string // what to do about it; empty: likewise
-	LinkURL    string // where to go on, with LinkText
-	LinkText   string
+	Status     int                 // default 400
+	Text       templates.ErrorText // names the texts; empty: those that go with Status
+	Value      string              // a value that the texts show: the host of a redirect URI, the name of a parameter
+	LinkURL    string              // where to go on, with Link
+	Link       templates.ErrorLink
 	RetryAfter time.Duration // with 429 and 503
-	Reason     string        // for the log, where Message does not say it
+	Reason     string        // for the log, where Text does not say it
 	Subject    Subject
 	Err        error // the cause of a failure of ours
 }
@@ -33,8 +35,8 @@ func (e PageError) Error() string {
 	switch {
 	case e.Reason != "":
 		return e.Reason
-	case e.Message != "":
-		return e.Message
+	case e.Text != "":
+		return e.Text.LogText(e.Value)
 	}
 	return http.StatusText(e.status())
 }
@@ -79,7 +81,7 @@ func PageErrorFrom(err error) PageError {
 	case errors.As(err, &pageErr):
 		return pageErr
 	case errors.As(err, &repeated):
-		return PageError{Message: "The request cannot be read: " + repeated.Error() + ".", Subject: Subject{Param: repeated.loggableName()}}
+		return PageError{Text: templates.ErrorRepeatedParameter, Value: repeated.loggableName(), Subject: Subject{Param: repeated.loggableName()}}
 	}
 	row := findRow(err)
 	pageErr = row.page

@@ -9,6 +9,7 @@ import (
 	"github.com/curfew-id/curfew/provider/keys"
 	"github.com/curfew-id/curfew/provider/password"
 	"github.com/curfew-id/curfew/storage"
+	"github.com/curfew-id/curfew/templates"
 )
 
 // BusyRetryAfter is when a caller should try again after an answer with status 503.
@@ -59,9 +60,8 @@ var table = []tableRow{
 	{
 		errs: []error{ErrInteraction},
 		page: PageError{
-			Status:  http.StatusBadRequest,
-			Message: "This page is out of date, or it was opened in another browser.",
-			Advice:  "Go back to the app and start again.",
+			Status: http.StatusBadRequest,
+			Text:   templates.ErrorPageExpired,
 		},
 		authorization: invalidRequest, token: invalidBody, registration: invalidBody, admin: internalFailed,
 	},
@@ -74,7 +74,7 @@ var table = []tableRow{
 	},
 	{
 		errs:          []error{ErrForm},
-		page:          PageError{Status: http.StatusBadRequest, Message: "The request is not a well-formed query or form."},
+		page:          PageError{Status: http.StatusBadRequest, Text: templates.ErrorMalformed},
 		authorization: invalidRequest, token: invalidBody, registration: invalidBody, admin: internalFailed,
 	},
 	{

@@ -29,20 +29,25 @@ func (s *Site) renderError(w http.ResponseWriter, r *http.Request, e PageError) 
 	}
 	w.WriteHeader(status)
 	page := templates.ErrorPage{
-		Page:        s.Page(r),
-		Status:      status,
-		Description: e.Message,
-		Advice:      e.Advice,
-		RetryAfter:  e.RetryAfter,
-		LinkURL:     e.LinkURL,
-		LinkText:    e.LinkText,
+		Page:       s.Page(r),
+		Status:     status,
+		Text:       e.Text,
+		Value:      e.Value,
+		RetryAfter: e.RetryAfter,
+		LinkURL:    e.LinkURL,
+		Link:       e.Link,
 	}
 	s.LogRenderError(r, templates.Error(w, page))
 }
 
 // Page is the common part of every page.
 func (s *Site) Page(r *http.Request) templates.Page {
-	return templates.Page{Base: s.issuerPath(), RequestID: RequestID(r.Context()), Now: s.Now()}
+	return templates.Page{
+		Lang:      templates.MatchLanguage(r.Header.Get("Accept-Language")),
+		Base:      s.issuerPath(),
+		RequestID: RequestID(r.Context()),
+		Now:       s.Now(),
+	}
 }
 
 // LogRenderError logs that a page could not be written to its end: the browser has gone, or a template is wrong.

@@ -93,7 +93,7 @@ func TestIssuerMayHaveAPath(t *testing.T) {
 		if a.Get("iss") != providertest.Issuer+"/id" || a.Get("code") == "" {
 			t.Fatalf("got %v, want a code of %s/id", a, providertest.Issuer)
 		}
-		if p := b.Get("/id/account"); !strings.Contains(p.Body, "Where you are signed in") || strings.Contains(p.Body, `href="/account`) {
+		if p := b.Get("/id/account"); !strings.Contains(p.Body, "Your devices") || strings.Contains(p.Body, `href="/account`) {
 			t.Errorf("got %d from the account page, or links that leave the path", p.Status)
 		}
 		for _, path := range []string{"/id/.well-known/openid-configuration", "/id/.well-known/oauth-authorization-server", "/.well-known/oauth-authorization-server/id"} {

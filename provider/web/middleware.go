@@ -122,11 +122,7 @@ func (s *Site) SameOrigin(next http.Handler) http.Handler {
 	protection := http.NewCrossOriginProtection()
 	_ = protection.AddTrustedOrigin(Origin(s.Issuer)) // refuses what is no origin; an issuer has one
 	protection.SetDenyHandler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		s.renderError(w, r, PageError{
-			Status:  http.StatusForbidden,
-			Message: "This form was sent from another site.",
-			Advice:  "Go back to the page you came from and try again there.",
-		})
+		s.renderError(w, r, PageError{Status: http.StatusForbidden})
 	}))
 	return protection.Handler(next)
 }

@@ -1,40 +1,42 @@
-/* Every page: shows instants in the reader's zone. Pages of a signed-in person: leave as soon as the session is over. ES5. */
+/* Every page: shows times in the reader's own zone, and passwords on request. Pages of a signed-in user: leave as soon as the
+   session has ended. ES5. */
 (function () {
   'use strict';
 
   var monthDay = { day: 'numeric', month: 'short' };
   var clock = { hour: 'numeric', minute: '2-digit' };
-  var seconds = { hour: 'numeric', minute: '2-digit', second: '2-digit' };
+  var full = { day: 'numeric', month: 'short', hour: 'numeric', minute: '2-digit' };
+  var language = document.documentElement.lang;
+  /* Words such as "yesterday" and "2 hr. ago" are the browser's, in the page's language. */
+  var relative = window.Intl && Intl.RelativeTimeFormat && new Intl.RelativeTimeFormat(language, { numeric: 'auto', style: 'short' });
 
   function midnight(d) { return new Date(d.getFullYear(), d.getMonth(), d.getDate()).getTime(); }
 
+  function daysFrom(now, at) { return Math.round((midnight(at) - midnight(now)) / 864e5); }
+
   function day(at, now) {
-    var days = Math.round((midnight(at) - midnight(now)) / 864e5);
-    if (days === 0) { return 'today'; }
-    if (days === 1) { return 'tomorrow'; }
-    if (days === -1) { return 'yesterday'; }
+    var days = daysFrom(now, at);
+    if (relative && Math.abs(days) < 2) { return relative.format(days, 'day'); }
     return at.toLocaleDateString([], at.getFullYear() === now.getFullYear() ? monthDay : { day: 'numeric', month: 'short', year: 'numeric' });
   }
 
   function ago(at, now) {
     var s = Math.floor((now - at) / 1000);
-    if (s < 120) { return 'now'; }
-    if (s < 7200) { return Math.floor(s / 60) + ' min ago'; }
-    if (s < 172800) { return Math.floor(s / 3600) + ' h ago'; }
-    return Math.floor(s / 86400) + ' days ago';
+    if (s < 7200) { return relative.format(-Math.floor(s / 60), 'minute'); }
+    if (s < 172800) { return relative.format(-Math.floor(s / 3600), 'hour'); }
+    return relative.format(-Math.floor(s / 86400), 'day');
   }
 
-  /* Puts the words for an instant into a time element. */
+  /* Puts the words for a time into a time element. Where the browser lacks the words, those of the server stay. */
   function show(element) {
     var at = new Date(element.getAttribute('datetime')), now = new Date();
     if (isNaN(at.getTime())) { return; }
-    var time = at.toLocaleTimeString([], clock), on = day(at, now), prefix = on === 'today' ? '' : on + ', ';
+    var today = daysFrom(now, at) === 0;
     switch (element.getAttribute('data-show')) {
-      case 'clock': element.textContent = prefix + time; break;
-      case 'seconds': element.textContent = prefix + at.toLocaleTimeString([], seconds); break;
-      case 'date': element.textContent = on; break;
-      case 'ago': element.textContent = ago(at, now); break;
-      default: element.textContent = on + ', ' + time;
+      case 'clock': element.textContent = today ? at.toLocaleTimeString([], clock) : at.toLocaleString([], full); break;
+      case 'date': element.textContent = day(at, now); break;
+      case 'ago': if (relative && now - at >= 120000) { element.textContent = ago(at, now); } break;
+      default: element.textContent = day(at, now) + ', ' + at.toLocaleTimeString([], clock);
     }
     element.title = at.toLocaleString();
   }
@@ -44,7 +46,20 @@
     for (var i = 0; i < all.length; i++) { show(all[i]); }
   }
 
-  /* For the script of the status page, which adds instants later. */
+  function toggle() {
+    var field = document.getElementById(this.getAttribute('data-reveal')), shown = field.type === 'text';
+    field.type = shown ? 'password' : 'text';
+    this.setAttribute('aria-pressed', String(!shown));
+    field.focus();
+  }
+
+  var reveal = document.querySelectorAll('[data-reveal]');
+  for (var i = 0; i < reveal.length; i++) {
+    reveal[i].hidden = false;
+    reveal[i].addEventListener('click', toggle);
+  }
+
+  /* For the script of the status page, which adds times later. */
   window.curfew = { show: show };
   showAll();
 

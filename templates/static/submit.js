@@ -1,4 +1,4 @@
-/* Sends the page's form at once, except when a person came back to it with the back button. ES5. */
+/* Sends the page's form at once, except when the user came back to it with the back button. ES5. */
 (function () {
   'use strict';
   var navigation = window.performance && window.performance.navigation;

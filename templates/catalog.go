@@ -1,0 +1,82 @@
+package templates
+
+import (
+	"embed"
+	"fmt"
+	"html/template"
+	"io/fs"
+	"sync"
+
+	"github.com/nicksnyder/go-i18n/v2/i18n"
+	"go.yaml.in/yaml/v3"
+	"golang.org/x/text/language"
+	"golang.org/x/text/message"
+)
+
+//go:embed locales
+var localeFiles embed.FS
+
+// defaultLanguage is the language that every text exists in.
+const defaultLanguage = "en"
+
+// catalog holds all texts of all pages in every language: one file in locales for each. go-i18n chooses the plural form and
+// falls back to English where a language lacks a text.
+type catalog struct {
+	locales map[string]*locale // by BCP 47 tag
+	tags    []language.Tag     // English first
+	matcher language.Matcher
+}
+
+// locale is one language: its texts, its numbers and its pages.
+type locale struct {
+	tag       string
+	localizer *i18n.Localizer
+	printer   *message.Printer
+	pages     func() map[string]*template.Template
+}
+
+// texts is the catalog. It is read when the first page is asked for: commands that show no page do not pay for it.
+var texts = sync.OnceValue(func() *catalog { return mustLoadCatalog(localeFiles) })
+
+// mustLoadCatalog reads the language files of a folder named locales. The files are part of the program, so a broken one panics.
+func mustLoadCatalog(files fs.FS) *catalog {
+	bundle := i18n.NewBundle(language.MustParse(defaultLanguage))
+	bundle.RegisterUnmarshalFunc("yaml", yaml.Unmarshal)
+	names, err := fs.Glob(files, "locales/*.yaml")
+	if err != nil {
+		panic(err)
+	}
+	for _, name := range names {
+		if _, err := bundle.LoadMessageFileFS(files, name); err != nil {
+			panic(fmt.Errorf("load %s: %w", name, err))
+		}
+	}
+	c := &catalog{locales: map[string]*locale{}, tags: bundle.LanguageTags()}
+	c.matcher = language.NewMatcher(c.tags)
+	for _, tag := range c.tags {
+		l := &locale{tag: tag.String(), localizer: i18n.NewLocalizer(bundle, tag.String()), printer: message.NewPrinter(tag)}
+		l.pages = sync.OnceValue(l.parsePages)
+		c.locales[l.tag] = l
+	}
+	return c
+}
+
+// locale finds a language by its tag; English if there is no such language.
+func (c *catalog) locale(tag string) *locale {
+	if l := c.locales[tag]; l != nil {
+		return l
+	}
+	return c.locales[defaultLanguage]
+}
+
+// MatchLanguage returns the tag of the language, among those that the pages exist in, that suits an Accept-Language header
+// (RFC 9110 §12.5.4) best.
+func MatchLanguage(acceptLanguage string) string { return texts().match(acceptLanguage) }
+
+func (c *catalog) match(acceptLanguage string) string {
+	if acceptLanguage == "" || len(c.tags) == 1 {
+		return defaultLanguage
+	}
+	_, index := language.MatchStrings(c.matcher, acceptLanguage)
+	return c.tags[index].String()
+}

@@ -61,6 +61,17 @@ func (h *history) record(session int, k kind, what string, do func() result) res
 	return r
 }
 
+// recordAll runs one request that ends many sessions and notes it for each.
+func (h *history) recordAll(sessions []int, what string, do func() result) {
+	start := time.Since(h.began)
+	r := do()
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for _, session := range sessions {
+		h.operations = append(h.operations, operation{session, end, what, start, time.Since(h.began), r})
+	}
+}
+
 // acknowledged counts the operations that the server confirmed.
 func (h *history) acknowledged() (n int) {
 	h.mu.Lock()
@@ -83,6 +94,28 @@ func (h *history) signedIn() (n int) {
 		}
 	}
 	return n
+}
+
+// unanswered counts the operations without a result: the fault was felt.
+func (h *history) unanswered() (n int) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for _, o := range h.operations {
+		if o.result == unknown {
+			n++
+		}
+	}
+	return n
+}
+
+// longest is the time of the slowest request.
+func (h *history) longest() (d time.Duration) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for _, o := range h.operations {
+		d = max(d, o.end-o.start)
+	}
+	return d
 }
 
 // verdict is what check found.

@@ -27,6 +27,25 @@ func (w *world) tryLaunch() (ready time.Duration, started bool) {
 	return 0, false
 }
 
+// bulkLogoutPath is the administrators' route that ends many sessions at once.
+const bulkLogoutPath = "/endings"
+
+// allUsers is its request for all sessions.
+var allUsers = map[string]any{"everyone": true}
+
+// endAll ends all sessions of all users by one request for each user.
+func (w *world) endAll(c *crowd) {
+	for _, user := range w.users {
+		end := func() result {
+			if _, err := w.admin(http.MethodPost, bulkLogoutPath, map[string]any{"user": user}); err != nil {
+				return unknown
+			}
+			return accepted
+		}
+		w.history.recordAll(c.of(user), "the end of all sessions", end)
+	}
+}
+
 // ends returns the sid of each client's session whose end was acknowledged, and of those whose end was never asked for.
 func ends(crowds []*crowd, h *history) (acknowledged, untouched map[string]string) {
 	acknowledged, untouched = map[string]string{}, map[string]string{}

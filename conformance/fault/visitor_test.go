@@ -26,6 +26,7 @@ const (
 type visitor struct {
 	w       *world
 	session int
+	user    string
 	browser *op.Browser
 	tokens  map[string]*tokenSet // by client
 	over    bool                 // an end was asked for
@@ -76,6 +77,7 @@ func response(r *http.Response, err error) url.Values {
 
 // signIn signs a user in at the first client, with the password, and redeems the code.
 func (v *visitor) signIn(user string) result {
+	v.user = user
 	var code string
 	r := v.w.history.record(v.session, signIn, "sign-in", func() result {
 		p, err := v.browser.Get(v.authorizeURL(clients[0]))
@@ -303,6 +305,16 @@ func (w *world) drive(ctx context.Context, workers int) *crowd {
 	}
 	all.Wait()
 	return c
+}
+
+// of returns the sessions of a user.
+func (c *crowd) of(user string) (sessions []int) {
+	for _, v := range c.visitors {
+		if v.user == user {
+			sessions = append(sessions, v.session)
+		}
+	}
+	return sessions
 }
 
 // look has every visitor ask for the session once more.

@@ -117,13 +117,17 @@ func (w *world) mustLaunch() time.Duration {
 func (w *world) mustPopulate() {
 	w.t.Helper()
 	for i := range 5 {
-		name := fmt.Sprintf("user%d", i)
-		w.users = append(w.users, name)
-		w.mustAdmin(http.MethodPost, "/users", map[string]any{"preferred_username": name, "email": name + "@example.org", "password": password})
+		w.mustAddUser(fmt.Sprintf("user%d", i))
 	}
 	for _, id := range clients {
 		w.mustAddClient(id, w.parties.url(id), nil)
 	}
+}
+
+func (w *world) mustAddUser(name string) {
+	w.t.Helper()
+	w.mustAdmin(http.MethodPost, "/users", map[string]any{"preferred_username": name, "email": name + "@example.org", "password": password})
+	w.users = append(w.users, name)
 }
 
 func (w *world) mustAddClient(id, backchannel string, more map[string]any) {

@@ -79,7 +79,7 @@ func Open(ctx context.Context, options Options) (s *Server, err error) {
 	if err := s.openStore(cfg); err != nil {
 		return s, err
 	}
-	collector := metrics.New(s.store, time.Now)
+	collector := metrics.New(s.store, wallClock)
 	if err := s.openProvider(ctx, cfg, collector.Observe()); err != nil {
 		return s, err
 	}
@@ -89,7 +89,7 @@ func Open(ctx context.Context, options Options) (s *Server, err error) {
 		s.handler = requireTrustedProxy(s.handler, base, cfg.TrustedProxies, s.log)
 	}
 	if cfg.Metrics.Listen != "" {
-		s.handler = collector.CountRequests(s.handler, base, time.Now)
+		s.handler = collector.CountRequests(s.handler, base, wallClock)
 	}
 	return s, s.listen(cfg)
 }
@@ -133,7 +133,7 @@ func (s *Server) openProvider(ctx context.Context, cfg *config.Config, observe l
 	if cfg.Metrics.Listen != "" {
 		ownAddresses = append(ownAddresses, cfg.Metrics.Listen)
 	}
-	if s.egress, err = egress.New(egress.Config{Allow: cfg.Egress.Allow, CA: ca, OwnListeners: ownAddresses}); err != nil {
+	if s.egress, err = egress.New(egress.Config{Allow: cfg.Egress.Allow, CA: ca, OwnListeners: ownAddresses, Now: wallClock}); err != nil {
 		return err
 	}
 	ring, err := keys.Load(ctx, keys.Config{
@@ -143,6 +143,7 @@ func (s *Server) openProvider(ctx context.Context, cfg *config.Config, observe l
 		Algorithms:       cfg.Keys.Algorithms,
 		RSABits:          cfg.Keys.RSABits,
 		RotateAfter:      cfg.Keys.RotateAfter,
+		Now:              wallClock,
 		MaxTokenLifetime: max(time.Hour, cfg.Token.JWT, cfg.Token.IDToken) + logout.DefaultClockSkew,
 	})
 	if err != nil {
@@ -163,6 +164,8 @@ func (s *Server) openProvider(ctx context.Context, cfg *config.Config, observe l
 		Registration:    cfg.Registration,
 		MaxTrustHorizon: cfg.MaxTrustHorizon,
 		CheckSession:    true,
+		Now:             wallClock,
+		PasswordCost:    passwordCost,
 	})
 	if err != nil {
 		return fmt.Errorf("make the provider: %w", err)

@@ -1,0 +1,29 @@
+//go:build curfewfault
+
+package server
+
+import (
+	"os"
+	"strings"
+	"time"
+
+	"github.com/curfew-id/curfew/provider/password"
+)
+
+// wallClock is the machine's clock moved by the duration in the file that CURFEW_FAULT_CLOCK names. Only conformance/fault builds the
+// program with this tag, to set its clock while it runs. Round drops the monotonic reading, which a step would not move.
+func wallClock() time.Time {
+	now := time.Now().Round(0)
+	text, err := os.ReadFile(os.Getenv("CURFEW_FAULT_CLOCK"))
+	if err != nil {
+		return now
+	}
+	step, err := time.ParseDuration(strings.TrimSpace(string(text)))
+	if err != nil {
+		return now
+	}
+	return now.Add(step)
+}
+
+// passwordCost is low, so that a test can sign in tens of thousands of sessions.
+var passwordCost = password.Cost{Memory: 64, Time: 1, Threads: 1}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"maps"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -54,17 +55,36 @@ func (p *program) showClient(c admin.ClientRecord) error {
 
 func (p *program) clientAdd() *cobra.Command {
 	var m clientFlags
+	var presetName, appURL string
 	cmd := &cobra.Command{
 		Use:   "add",
 		Short: "Add a client and print its record; the client_secret is shown only now",
-		Long:  "Add a client and print its record. If no client_id or client_secret is given, Curfew makes one.\n\n" + clientFlagsHelp,
+		Long: "Add a client and print its record. If no client_id or client_secret is given, Curfew makes one.\n\n" +
+			"--preset fills in the paths and choices of a framework for the app at --url, and says what to set in the app: " +
+			strings.Join(presetNames(), ", ") + ". Flags and --file win over the preset.\n\n" + clientFlagsHelp,
 		Example: "  curfew client add --client-name Atlas --redirect-uri https://atlas.example.org/callback \\\n" +
-			"    --backchannel-logout-uri https://atlas.example.org/logout\n  curfew client add --file atlas.json",
+			"    --backchannel-logout-uri https://atlas.example.org/logout\n" +
+			"  curfew client add --preset spring-security --url https://atlas.example.org\n  curfew client add --file atlas.json",
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			metadata, err := m.collect(p)
 			if err != nil {
 				return err
+			}
+			if (presetName == "") != (appURL == "") {
+				return usageErrorf("--preset and --url go together")
+			}
+			if presetName != "" {
+				chosen, err := findPreset(presetName)
+				if err != nil {
+					return err
+				}
+				merged := chosen.clientMetadata(appURL)
+				maps.Copy(merged, metadata)
+				metadata = merged
+				for _, setting := range chosen.appSettings {
+					fmt.Fprintln(p.stderr, "set in the app: "+setting)
+				}
 			}
 			if len(metadata) == 0 {
 				return &exitError{code: exitUsage, err: usageErrorf("no client metadata given"), hint: "`curfew client add --help` shows an example"}
@@ -75,6 +95,8 @@ func (p *program) clientAdd() *cobra.Command {
 		},
 	}
 	m.addFlags(cmd)
+	cmd.Flags().StringVar(&presetName, "preset", "", "fill in the metadata that fits the framework `NAME`")
+	cmd.Flags().StringVar(&appURL, "url", "", "with --preset: the `URL` of the app")
 	return cmd
 }
 

@@ -335,7 +335,7 @@ func TestOnlyAuthenticatorsWriteHowAUserAuthenticated(t *testing.T) {
 	}
 }
 
-// isSelector tells whether n is one of the names of an imported package.
+// isSelector reports whether n is one of the names of an imported package.
 func isSelector(n ast.Node, pkg string, names ...string) bool {
 	s, ok := n.(*ast.SelectorExpr)
 	if !ok {

@@ -63,7 +63,7 @@ func evaluateAttempt(d storage.Delivery, reply Reply, err error, now time.Time, 
 	return s
 }
 
-// confirmsLogout tells whether an answer says that the session is over (Back-Channel Logout 1.0 §2.8: 200; and 204, since some frameworks
+// confirmsLogout reports whether an answer says that the session is over (Back-Channel Logout 1.0 §2.8: 200; and 204, since some frameworks
 // send it for an empty body). No other 2xx does.
 func confirmsLogout(status int) bool {
 	return status == http.StatusOK || status == http.StatusNoContent

@@ -43,7 +43,7 @@ func AssessCoverage(c *storage.Client, l Lifetimes) Coverage {
 	return coverage
 }
 
-// isPlainHTTP tells whether a URI is http and not on this machine.
+// isPlainHTTP reports whether a URI is http and not on this machine.
 func isPlainHTTP(uri string) bool {
 	u, err := url.Parse(uri)
 	if err != nil || !strings.EqualFold(u.Scheme, "http") {

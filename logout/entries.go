@@ -112,7 +112,7 @@ func hasEntry(entries []storage.ReportEntry, kind, client string) bool {
 	return (&storage.Report{Entries: entries}).Entry(kind, client) != nil
 }
 
-// isExpiry tells whether something ended by its own deadline.
+// isExpiry reports whether something ended by its own deadline.
 func isExpiry(c storage.Cause) bool {
 	return c.Reason == storage.ReasonIdle || c.Reason == storage.ReasonAbsolute
 }

@@ -135,7 +135,7 @@ func MarkFrontChannelNotified(clients []string, at time.Time) func(*storage.Repo
 	}
 }
 
-// DeliveriesFinished tells whether every application that is told directly has answered, or was given up. A second telling is not waited for.
+// DeliveriesFinished reports whether every application that is told directly has answered, or was given up. A second telling is not waited for.
 func DeliveriesFinished(r storage.Report) bool {
 	for _, entry := range r.Entries {
 		if entry.Delivery == storage.DeliveryPending {

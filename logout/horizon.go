@@ -30,7 +30,7 @@ type HorizonPart struct {
 	UnknownNames []string  `json:"unknown_names,omitempty"` // of the unknown
 }
 
-// Complete tells whether nothing is trusted any more.
+// Complete reports whether nothing is trusted any more.
 func (s HorizonPart) Complete() bool { return s.Expiring == 0 && s.Unknown == 0 }
 
 // Remaining is how long after that moment the last bounded holder stops; zero if none is bounded.

@@ -109,7 +109,7 @@ func (t *Terminator) endExpired(ctx context.Context) (more bool, err error) {
 	return o.More, err
 }
 
-// outboxDelayed tells whether deliveries are waiting that should have gone out by now.
+// outboxDelayed reports whether deliveries are waiting that should have gone out by now.
 func (t *Terminator) outboxDelayed(ctx context.Context, now time.Time) bool {
 	next, err := t.Store.NextDelivery(ctx)
 	return err != nil || !next.IsZero() && now.Sub(next) > maxOutboxDelay

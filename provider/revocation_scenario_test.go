@@ -109,7 +109,7 @@ func (h *scenario) setTokenFormat(format string) {
 }
 
 // artifacts are all kinds of things that are derived from a session or could bring one about, in the order of the table's columns, each with what
-// presents it at every endpoint that takes it and tells whether it still counts.
+// presents it at every endpoint that takes it and reports whether it still counts.
 var artifacts = []struct {
 	name    string
 	present func(*scenario) bool
@@ -155,13 +155,13 @@ var artifacts = []struct {
 	}},
 }
 
-// yieldsTokens tells whether a page led to the application with a code that is good.
+// yieldsTokens reports whether a page led to the application with a code that is good.
 func (h *scenario) yieldsTokens(p providertest.Page) bool {
 	u, err := url.Parse(p.Header.Get("Location"))
 	return err == nil && u.Query().Get("code") != "" && h.Redeem("atlas", u.Query().Get("code")).AccessToken != ""
 }
 
-// sessionActive tells whether a browser's session counts: for single sign-on, on the account pages, for their script and at end_session. They must agree.
+// sessionActive reports whether a browser's session counts: for single sign-on, on the account pages, for their script and at end_session. They must agree.
 func (h *scenario) sessionActive(b *providertest.Browser) bool {
 	h.t.Helper()
 	b = b.Copy()
@@ -179,7 +179,7 @@ func (h *scenario) sessionActive(b *providertest.Browser) bool {
 	return silent
 }
 
-// accessTokenActive tells whether an access token counts at userinfo and introspection, which must agree.
+// accessTokenActive reports whether an access token counts at userinfo and introspection, which must agree.
 func (h *scenario) accessTokenActive(client, token string) bool {
 	h.t.Helper()
 	info := h.Browser().Do(http.MethodGet, "/userinfo", nil, http.Header{"Authorization": {"Bearer " + token}}).Status == http.StatusOK

@@ -31,7 +31,7 @@ func (e *Event) Chain(seq uint64, prev Hash) {
 	e.Hash = e.sum()
 }
 
-// Follows tells whether e is whole and stands right after the line with that sequence number and hash.
+// Follows reports whether e is whole and stands right after the line with that sequence number and hash.
 func (e Event) Follows(seq uint64, prev Hash) bool {
 	return e.Seq == seq+1 && e.Prev == prev && e.Hash == e.sum()
 }

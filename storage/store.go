@@ -46,7 +46,7 @@ type Hash [sha256.Size]byte
 // HashOf is the hash under which a secret is stored.
 func HashOf(secret string) Hash { return sha256.Sum256([]byte(secret)) }
 
-// IsZero tells whether there is no hash.
+// IsZero reports whether there is no hash.
 func (h Hash) IsZero() bool { return h == Hash{} }
 
 // String is the hash in base64url, without padding.

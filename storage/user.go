@@ -22,7 +22,7 @@ type User struct {
 	Revision      uint64         `json:"revision"` // counts writes; 0 is a user not stored yet
 }
 
-// IsEmail tells whether text is an address alone, as Core §5.1 has it (RFC 5322 addr-spec), of at most 254 bytes and without characters that
+// IsEmail reports whether text is an address alone, as Core §5.1 has it (RFC 5322 addr-spec), of at most 254 bytes and without characters that
 // nobody sees, with which it would read like another one.
 func IsEmail(text string) bool {
 	a, err := mail.ParseAddress(text)

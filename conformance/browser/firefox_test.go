@@ -109,7 +109,7 @@ func (f *firefox) mustGo(url string) {
 	f.mustCall("browsingContext.navigate", map[string]any{"context": f.context, "url": url, "wait": "complete"}, nil)
 }
 
-// holds tells whether an expression holds on the page that is shown now.
+// holds reports whether an expression holds on the page that is shown now.
 func (f *firefox) holds(expression string) (bool, error) {
 	var answer struct {
 		Type   string

@@ -18,7 +18,7 @@ import (
 	"github.com/curfew-id/curfew/conformance/op"
 )
 
-// full tells whether all rounds run (make faults) or the short form (make test).
+// full reports whether all rounds run (make faults) or the short form (make test).
 func full() bool { return os.Getenv("CURFEW_FAULTS") == "full" }
 
 // rounds is the number of rounds of a fault.

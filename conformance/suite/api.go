@@ -38,7 +38,7 @@ func (v Variant) String() string {
 	return strings.Join(parts, ", ")
 }
 
-// Includes tells whether v makes every choice of part.
+// Includes reports whether v makes every choice of part.
 func (v Variant) Includes(part Variant) bool {
 	for name, value := range part {
 		if v[name] != value {
@@ -48,7 +48,7 @@ func (v Variant) Includes(part Variant) bool {
 	return true
 }
 
-// Contradicts tells whether v chooses something else than part somewhere.
+// Contradicts reports whether v chooses something else than part somewhere.
 func (v Variant) Contradicts(part Variant) bool {
 	for name, value := range part {
 		if chosen, ok := v[name]; ok && chosen != value {

@@ -153,7 +153,7 @@ func (w *chromiumWindow) Visit(ctx context.Context, method, url string, picture 
 	}
 }
 
-// reachedSuite tells whether the browser is back at the suite, and the suite's page has done its work.
+// reachedSuite reports whether the browser is back at the suite, and the suite's page has done its work.
 func (w *chromiumWindow) reachedSuite(page pageState) bool {
 	path, atSuite := strings.CutPrefix(page.URL, w.suite+"/")
 	path, _, _ = strings.Cut(path, "?")
@@ -167,7 +167,7 @@ func (w *chromiumWindow) reachedSuite(page pageState) bool {
 	return !strings.HasSuffix(path, "session_verify") // its frames lead on
 }
 
-// isFinalPage tells whether the OP shows a page that leads nowhere.
+// isFinalPage reports whether the OP shows a page that leads nowhere.
 func (w *chromiumWindow) isFinalPage(page pageState) bool {
 	return strings.HasPrefix(page.URL, w.issuer+"/") && (page.has("error-description") || page.has("signed-out"))
 }

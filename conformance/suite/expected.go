@@ -61,7 +61,7 @@ type Evaluation struct {
 	Stale      []Expectation // tolerate what did not happen
 }
 
-// OK tells whether the run is accepted.
+// OK reports whether the run is accepted.
 func (v Evaluation) OK() bool { return len(v.Unexpected)+len(v.Stale) == 0 }
 
 // Evaluate compares results with the expectations. An expectation is stale if modules in its scope ran and none did as it says; after a

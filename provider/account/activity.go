@@ -124,7 +124,7 @@ func (h *Handler) eventReports(ctx context.Context, v viewer, events []storage.E
 	}
 }
 
-// coversSession tells whether a session or a share of one ended, and not only a grant.
+// coversSession reports whether a session or a share of one ended, and not only a grant.
 func coversSession(report storage.Report) bool { return !report.AuthTime.IsZero() }
 
 // findReport finds one of the person's own reports.

@@ -55,7 +55,7 @@ func isLocalhost(host string) bool {
 	return host == "localhost" || strings.HasSuffix(host, ".localhost")
 }
 
-// Check tells whether url could be called now, for registration and start-up: its error says what to add to
+// Check reports whether url could be called now, for registration and start-up: its error says what to add to
 // egress.allow. It is advice: what binds is the check at each connection.
 func (c *Client) Check(ctx context.Context, url string) error {
 	u, err := parseURL(url)

@@ -66,7 +66,7 @@ func retryAfter(value string, now time.Time) time.Duration {
 	return 0
 }
 
-// ValidateURL tells whether target could be called at all, without asking the network: http or https, a host, no user info,
+// ValidateURL reports whether target could be called at all, without asking the network: http or https, a host, no user info,
 // no fragment, at most 2 kB, and spelt as it will be sent. Its error is an *Error of class [Invalid].
 func ValidateURL(target string) error {
 	u, err := parseURL(target)

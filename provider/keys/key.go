@@ -169,7 +169,7 @@ func (k *key) withoutPrivateKey(w *wrapper) storage.Key {
 	return record
 }
 
-// sameRecord tells whether row needs no parsing because k was parsed from the same.
+// sameRecord reports whether row needs no parsing because k was parsed from the same.
 func (k *key) sameRecord(record storage.Key) bool {
 	return k.record.Use == record.Use && k.record.Alg == record.Alg && bytes.Equal(k.record.Wrapped, record.Wrapped) && bytes.Equal(k.record.Public, record.Public)
 }

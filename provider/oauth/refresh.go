@@ -58,7 +58,7 @@ func (s *Server) endAfterReuse(ctx context.Context, c *storage.Client, sel stora
 	return err
 }
 
-// looksLikeToken tells whether text has the prefix and the length of an opaque token of that kind.
+// looksLikeToken reports whether text has the prefix and the length of an opaque token of that kind.
 func looksLikeToken(text, prefix string) bool {
 	return strings.HasPrefix(text, prefix) && len(text) == len(prefix)+randomLength
 }

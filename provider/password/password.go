@@ -82,7 +82,7 @@ func (h *Hasher) Hash(ctx context.Context, password string) (string, error) {
 	return encodePHC(h.cost, salt, sum), nil
 }
 
-// Verify tells whether stored is the hash of password, and if so whether it should be stored anew because it was made at
+// Verify reports whether stored is the hash of password, and if so whether it should be stored anew because it was made at
 // another cost. An empty stored stands for an unknown person, or one without a password: it costs the same and never
 // verifies. ErrTooLong, ErrBusy, ErrMalformed.
 func (h *Hasher) Verify(ctx context.Context, stored, password string) (ok, rehash bool, err error) {

@@ -77,7 +77,7 @@ func CheckDefaults(defaults []byte) error {
 	return nil
 }
 
-// operatorOnly tells whether a member is a choice that only an operator makes: what it asks of people, of other
+// operatorOnly reports whether a member is a choice that only an operator makes: what it asks of people, of other
 // applications and of the provider is not for whoever registers to say. Its strict value may be asked for by anybody.
 func operatorOnly(name string, value json.RawMessage) bool {
 	switch name {

@@ -121,7 +121,7 @@ func (r *Registrar) checkSecret(m *storage.Metadata, given string) error {
 	return nil
 }
 
-// hasSecret tells whether the client authenticates by a client_secret.
+// hasSecret reports whether the client authenticates by a client_secret.
 func hasSecret(m *storage.Metadata) bool {
 	return strings.HasPrefix(m.TokenEndpointAuthMethod, "client_secret_")
 }

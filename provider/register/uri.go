@@ -35,7 +35,7 @@ func parseURI(raw string) (*url.URL, error) {
 	return u, nil
 }
 
-// notInURI tells whether a character is neither reserved nor unreserved nor the percent sign (RFC 3986 §2).
+// notInURI reports whether a character is neither reserved nor unreserved nor the percent sign (RFC 3986 §2).
 func notInURI(r rune) bool {
 	return r <= ' ' || r > '~' || strings.ContainsRune("\"<>\\^`{|}", r)
 }
@@ -116,7 +116,7 @@ func checkHost(raw string, u *url.URL) error {
 	return nil
 }
 
-// isLoopback tells whether host can only be this machine (RFC 6761 §6.3, RFC 8252 §7.3).
+// isLoopback reports whether host can only be this machine (RFC 6761 §6.3, RFC 8252 §7.3).
 func isLoopback(host string) bool {
 	host = strings.ToLower(strings.TrimSuffix(host, "."))
 	if ip, err := netip.ParseAddr(host); err == nil {

@@ -17,7 +17,7 @@ import (
 	"github.com/curfew-id/curfew/storage"
 )
 
-// asksConsent tells whether a request leads to the consent page, and what that says.
+// asksConsent reports whether a request leads to the consent page, and what that says.
 func asksConsent(b *providertest.Browser, client string, more ...string) (providertest.Page, bool) {
 	b.Fixture.T.Helper()
 	p := b.Get(providertest.AuthorizeURL(client, more...))

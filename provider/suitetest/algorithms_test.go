@@ -122,7 +122,7 @@ func (m *module) assertionBy(c *suiteClient, alg string, key any) url.Values {
 	return form
 }
 
-// knows tells whether an endpoint takes credentials.
+// knows reports whether an endpoint takes credentials.
 func (m *module) knows(path string, form url.Values) bool {
 	m.Helper()
 	form = maps.Clone(form)

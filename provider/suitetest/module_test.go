@@ -170,7 +170,7 @@ func runOnce(t *testing.T, configure func(*provider.Config), run func(*module)) 
 	})
 }
 
-// includes tells whether the response type has a word: code, token or id_token.
+// includes reports whether the response type has a word: code, token or id_token.
 func (m *module) includes(word string) bool {
 	return slices.Contains(strings.Fields(m.responseType), word)
 }

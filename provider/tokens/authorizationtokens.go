@@ -84,7 +84,7 @@ func (f *AuthorizationTokens) Respond(result storage.RedeemResult, code string, 
 	return response, nil
 }
 
-// NeedsUser tells whether the ID token carries claims about the person.
+// NeedsUser reports whether the ID token carries claims about the person.
 func (f *AuthorizationTokens) NeedsUser() bool {
 	return f.withIDToken && (f.idTokenOnly || len(parseAllowedClaims(f.code.Claims, f.client).IDToken) > 0)
 }

@@ -116,7 +116,7 @@ func parseStoredClaims(raw json.RawMessage) (c ClaimsRequest) {
 	return c
 }
 
-// Accepts tells whether a value is one of those asked for; without any asked for, each is.
+// Accepts reports whether a value is one of those asked for; without any asked for, each is.
 func (r *RequestedClaim) Accepts(value any) bool {
 	if n, ok := value.(int64); ok {
 		value = float64(n) // as JSON numbers come

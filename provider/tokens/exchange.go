@@ -32,7 +32,7 @@ func (m *Minter) NewExchange(c *storage.Client, code Code, at time.Time) *Exchan
 	return x
 }
 
-// isOffline tells whether the grant will survive the session.
+// isOffline reports whether the grant will survive the session.
 func (x *Exchange) isOffline() bool {
 	return slices.Contains(x.code.Scope, "offline_access") && x.client.MayHoldOfflineAccess()
 }
@@ -83,7 +83,7 @@ func (x *Exchange) Respond(result storage.RedeemResult, user *storage.User) (res
 	return response, nil
 }
 
-// NeedsUser tells whether the ID token carries claims about the person.
+// NeedsUser reports whether the ID token carries claims about the person.
 func (x *Exchange) NeedsUser() bool {
 	return len(parseAllowedClaims(x.code.Claims, x.client).IDToken) > 0
 }

@@ -79,7 +79,7 @@ func (r *Refresh) Respond(result storage.RefreshResult, user *storage.User) (res
 	return response, nil
 }
 
-// NeedsUser tells whether the ID token carries claims about the person.
+// NeedsUser reports whether the ID token carries claims about the person.
 func (r *Refresh) NeedsUser(g storage.Grant) bool {
 	return len(parseAllowedClaims(g.Claims, r.client).IDToken) > 0
 }

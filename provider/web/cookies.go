@@ -70,7 +70,7 @@ func (s *Site) ClearSessionCookie(w http.ResponseWriter) {
 	s.renewBrowserState(w)
 }
 
-// HasSessionCookie tells whether the browser sent a session cookie, living or not.
+// HasSessionCookie reports whether the browser sent a session cookie, living or not.
 func (s *Site) HasSessionCookie(r *http.Request) bool { return s.cookie(r, cookieSession) != "" }
 
 // Session is the living session of the browser; ok is false if there is none. Any other error of the store is returned, so that
@@ -127,7 +127,7 @@ func (s *Site) browserID(w http.ResponseWriter, r *http.Request) string {
 	return v
 }
 
-// KnowsDevice tells whether that person has signed in with this browser before.
+// KnowsDevice reports whether that person has signed in with this browser before.
 func (s *Site) KnowsDevice(r *http.Request, subject string) bool {
 	return slices.Contains(s.deviceUsers(r), storage.HashOf(subject).String()[:16])
 }
@@ -172,7 +172,7 @@ func (s *Site) RememberSignOut(w http.ResponseWriter, r *http.Request, clients .
 	s.writeSignOuts(w, r, signOuts)
 }
 
-// HasRecentSignOut tells whether somebody signed out of that application in this browser within the last two minutes, and has not shown who they
+// HasRecentSignOut reports whether somebody signed out of that application in this browser within the last two minutes, and has not shown who they
 // are since.
 func (s *Site) HasRecentSignOut(r *http.Request, client string, authTime time.Time) bool {
 	signedOutAt, ok := s.readSignOuts(r)[signOutKey(client)]

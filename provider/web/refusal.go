@@ -63,7 +63,7 @@ func (e OAuthError) refusal() Refusal {
 	return f
 }
 
-// isFailure tells whether the fault is ours and not the client's.
+// isFailure reports whether the fault is ours and not the client's.
 func (e OAuthError) isFailure() bool {
 	return e.Err != nil && (e.Status >= http.StatusInternalServerError || e.Code == "server_error" || e.Code == "temporarily_unavailable")
 }

@@ -42,7 +42,7 @@ func (s *Site) URL(path string) string { return s.Issuer + path }
 // Path is where path stands on this host: an issuer may have a path of its own.
 func (s *Site) Path(path string) string { return s.issuerPath() + path }
 
-// Secure tells whether browsers reach this provider by https.
+// Secure reports whether browsers reach this provider by https.
 func (s *Site) Secure() bool { return strings.HasPrefix(s.Issuer, "https://") }
 
 // issuerPath is the path of the issuer, which has neither query nor fragment.

@@ -9,7 +9,7 @@ import (
 
 // change.go applies what is written in the transaction of an ending.
 
-// checkChange tells whether c may be applied, and normalises it. Nothing is written before all of it has passed.
+// checkChange reports whether c may be applied, and normalises it. Nothing is written before all of it has passed.
 func (t *tx) checkChange(c *storage.Change, at time.Time) error {
 	if c.User != nil {
 		u := *c.User

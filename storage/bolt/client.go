@@ -73,7 +73,7 @@ func (t *tx) enabledClient(id string) *storage.Client {
 	return nil
 }
 
-// checkClient tells whether c may be stored as it is.
+// checkClient reports whether c may be stored as it is.
 func (t *tx) checkClient(c storage.Client) error {
 	if c.ClientID == "" || strings.ContainsRune(c.ClientID, 0) {
 		return fmt.Errorf("a client needs an id without NUL")

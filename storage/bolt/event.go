@@ -48,7 +48,7 @@ func (t *tx) scanEvents(f storage.EventFilter, after []byte) iter.Seq2[[]byte, [
 	}
 }
 
-// matchesFilter tells whether a line passes the filter.
+// matchesFilter reports whether a line passes the filter.
 func matchesFilter(f storage.EventFilter, e storage.Event) bool {
 	return (f.Kind == "" || e.Kind == f.Kind || (strings.HasSuffix(f.Kind, ".") && strings.HasPrefix(e.Kind, f.Kind))) &&
 		(f.Subject == "" || e.Subject == f.Subject) &&

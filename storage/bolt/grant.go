@@ -107,13 +107,13 @@ func (t *tx) activeGrant(id, sid string, at time.Time) (storage.Grant, bool) {
 	return g, true
 }
 
-// sweepOverdue tells whether the session that is longest past its deadline has waited for too long to be ended.
+// sweepOverdue reports whether the session that is longest past its deadline has waited for too long to be ended.
 func (t *tx) sweepOverdue(at time.Time) bool {
 	k, _ := t.bucket(sessionsByDeadline).Cursor().First()
 	return k != nil && keyTime(k).Add(storage.SweepDelay).Before(at)
 }
 
-// sessionUnexpired tells whether the session of a token, if it has one, is before its deadline.
+// sessionUnexpired reports whether the session of a token, if it has one, is before its deadline.
 func (t *tx) sessionUnexpired(g storage.Grant, sid string, at time.Time) bool {
 	id := g.Session
 	if sid != "" {
@@ -126,7 +126,7 @@ func (t *tx) sessionUnexpired(g storage.Grant, sid string, at time.Time) bool {
 	return ok && at.Before(session.Deadline())
 }
 
-// grantActive tells whether a grant counts at that moment, and its session, where it is bound to one, is alive.
+// grantActive reports whether a grant counts at that moment, and its session, where it is bound to one, is alive.
 func (t *tx) grantActive(g storage.Grant, at time.Time) bool {
 	if !g.UnexpiredAt(at) || !t.clientAndUserEnabled(g) || t.grantRevoked(g) {
 		return false
@@ -138,7 +138,7 @@ func (t *tx) grantActive(g storage.Grant, at time.Time) bool {
 	return ok && t.sessionActive(session, at)
 }
 
-// clientAndUserEnabled tells whether a grant's client and user are there and enabled.
+// clientAndUserEnabled reports whether a grant's client and user are there and enabled.
 func (t *tx) clientAndUserEnabled(g storage.Grant) bool {
 	return t.enabledClient(g.Client) != nil && t.userEnabled(g.Subject)
 }

@@ -34,7 +34,7 @@ type subtree struct {
 	minKey, maxKey []byte
 }
 
-// checkPages tells whether the pages that can be reached from the root are whole: each where it says it is, referred to
+// checkPages reports whether the pages that can be reached from the root are whole: each where it says it is, referred to
 // once, with no element beyond its end and its keys in order.
 func checkPages(content []byte, h metaPage) error {
 	c := pageChecker{meta: h, content: content, seen: make([]bool, h.pageCount), queue: []subtree{{page: h.root}}}

@@ -165,12 +165,12 @@ func (t *tx) activeSession(id storage.SessionID, at time.Time) (storage.Session,
 	return session, true
 }
 
-// sessionActive tells whether a session is neither past its deadline nor part of a mass ending under way.
+// sessionActive reports whether a session is neither past its deadline nor part of a mass ending under way.
 func (t *tx) sessionActive(session storage.Session, at time.Time) bool {
 	return at.Before(session.Deadline()) && !t.sessionRevoked(session)
 }
 
-// checkSession tells whether n may be created, and normalises it.
+// checkSession reports whether n may be created, and normalises it.
 func (t *tx) checkSession(session *storage.Session) error {
 	if session.ID == "" || strings.ContainsRune(string(session.ID), 0) {
 		return fmt.Errorf("a session needs an id without NUL")
@@ -234,7 +234,7 @@ func (t *tx) putClientSession(id storage.SessionID, cs storage.ClientSession, is
 	}
 }
 
-// sidAvailable tells whether a new member may have a sid.
+// sidAvailable reports whether a new member may have a sid.
 func (t *tx) sidAvailable(sid string) bool {
 	return sid != "" && !strings.ContainsRune(sid, 0) && t.get(sessionsBySID, []byte(sid)) == nil
 }

@@ -76,13 +76,13 @@ func (t *tx) user(subject string) (u storage.User, ok bool) {
 	return decode[storage.User](t, users, value[1:])
 }
 
-// userEnabled tells whether there is such a user and it is not disabled.
+// userEnabled reports whether there is such a user and it is not disabled.
 func (t *tx) userEnabled(subject string) bool {
 	value := t.get(users, []byte(subject))
 	return value != nil && value[0] == statusEnabled
 }
 
-// checkUser tells whether u may be stored as it is, and normalises it.
+// checkUser reports whether u may be stored as it is, and normalises it.
 func (t *tx) checkUser(u *storage.User) error {
 	if u.Subject == "" || strings.ContainsRune(u.Subject, 0) || u.Name == "" {
 		return fmt.Errorf("a user needs a subject without NUL and a name")

@@ -247,19 +247,19 @@ func sessionIDs(terminations []storage.Termination) (ids []string) {
 	return ids
 }
 
-// sessionActive tells whether a session still counts.
+// sessionActive reports whether a session still counts.
 func (w *world) sessionActive(id storage.SessionID, at time.Time) bool {
 	w.Helper()
 	return w.found(func() error { _, err := w.Session(w.ctx, id, at); return err })
 }
 
-// tokenActive tells whether the access token that a code gave still counts.
+// tokenActive reports whether the access token that a code gave still counts.
 func (w *world) tokenActive(code storage.Code, at time.Time) bool {
 	w.Helper()
 	return w.found(func() error { _, _, err := w.Token(w.ctx, storage.HashOf("token of "+code.ID), at); return err })
 }
 
-// grantActive tells whether the grant that a code gave still counts.
+// grantActive reports whether the grant that a code gave still counts.
 func (w *world) grantActive(code storage.Code, at time.Time) bool {
 	w.Helper()
 	return w.found(func() error {

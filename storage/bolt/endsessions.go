@@ -77,7 +77,7 @@ func (e *endSessionsTx) findOfflineUsers() {
 		return
 	}
 	for _, id := range e.Sessions {
-		if session, ok := e.sessionRecord(id); ok && e.IncludesSession(session) {
+		if session, ok := e.sessionRecord(id); ok && e.IncludesSession(session) && !e.endedByEarlierBulkLogout(session) {
 			e.OfflineUsers[session.Subject] = true
 		}
 	}

@@ -9,6 +9,27 @@ import (
 )
 
 var deliveryTests = map[string]func(*world){
+	"DeliveriesPutOffByAClockAheadAreDueAgain": func(w *world) {
+		ahead := after(10 * 24 * time.Hour)
+		first, retried, inTime := delivery("first", "h", 0), delivery("retried", "h", 0), delivery("in time", "h", 0)
+		first.Created, first.NextAttempt = ahead, ahead
+		inTime.NextAttempt = after(20 * time.Minute)
+		w.mustReport(first, retried, inTime)
+		d := w.mustClaim(ahead, 1, nil, "retried")[0]
+		outcome := storage.DeliveryOutcome{ID: "retried", Lease: d.Lease, State: storage.DeliveryPending, NextAttempt: ahead.Add(time.Minute), Answer: storage.Answer{At: ahead}}
+		_, err := w.RecordOutcomes(w.ctx, []storage.DeliveryOutcome{outcome})
+		w.must(err)
+		at := after(time.Minute) // the clock is put back
+		w.must(w.RescheduleDeliveries(w.ctx, at))
+		w.restart()
+		for id, want := range map[string]time.Time{"first": at, "retried": at.Add(time.Minute), "in time": after(20 * time.Minute)} {
+			d, err := w.Delivery(w.ctx, id)
+			w.must(err)
+			mustEqual(w, id+" is due", d.NextAttempt, want)
+		}
+		w.mustClaim(at, 10, nil, "first")
+		w.mustClaim(at.Add(time.Minute), 10, nil, "retried")
+	},
 	"DueDeliveriesAreClaimedOldestFirst": func(w *world) {
 		w.mustDeliver(delivery("b", "h1", 2), delivery("a", "h1", 1), delivery("c", "h2", 3), delivery("later", "h1", 60))
 		w.mustClaim(after(3*time.Second), 10, nil, "a", "b", "c")

@@ -1,0 +1,69 @@
+package storage
+
+import (
+	"testing"
+	"time"
+)
+
+func TestCodeGivesTokensOnlyIfEverythingBehindItIsThere(t *testing.T) {
+	code := Code{Client: "app", Subject: "ann", Session: "s", Issued: testTime, Expires: testTime.Add(time.Minute)}
+	session := &Session{ID: "s", Subject: "ann"}
+	for name, c := range map[string]struct {
+		change func(*RedemptionFacts)
+		after  time.Duration
+		want   bool
+	}{
+		"all is there":           {func(*RedemptionFacts) {}, time.Second, true},
+		"at the last moment":     {func(*RedemptionFacts) {}, time.Minute - time.Millisecond, true},
+		"expired":                {func(*RedemptionFacts) {}, time.Minute, false},
+		"the clock went back":    {func(*RedemptionFacts) {}, -time.Minute, true},
+		"it went back too far":   {func(*RedemptionFacts) {}, -time.Minute - time.Millisecond, false},
+		"no session":             {func(f *RedemptionFacts) { f.Session = nil }, 0, false},
+		"another user's session": {func(f *RedemptionFacts) { f.Session = &Session{ID: "s", Subject: "bob"} }, 0, false},
+		"user disabled":          {func(f *RedemptionFacts) { f.UserEnabled = false }, 0, false},
+		"client disabled":        {func(f *RedemptionFacts) { f.ClientEnabled = false }, 0, false},
+		"cut off":                {func(f *RedemptionFacts) { f.CutOff = true }, 0, false},
+		"forgotten":              {func(f *RedemptionFacts) { f.Forgotten = true }, 0, false},
+	} {
+		facts := RedemptionFacts{Session: session, UserEnabled: true, ClientEnabled: true}
+		c.change(&facts)
+		if got := code.MayRedeem(facts, testTime.Add(c.after)); got != c.want {
+			t.Errorf("%s: may redeem %v, want %v", name, got, c.want)
+		}
+	}
+}
+
+func TestSecondRedemptionKeepsTheClientSession(t *testing.T) {
+	s := Session{ID: "s"}
+	first, isNew := s.Join(Code{Client: "app", SID: "one"}, 3, testTime)
+	if !isNew || first.SID != "one" || first.Sequence != 3 || !first.Joined.Equal(testTime) {
+		t.Fatalf("got %+v, new %v", first, isNew)
+	}
+	second, isNew := s.Join(Code{Client: "app", SID: "two"}, 4, testTime.Add(time.Hour))
+	if isNew || second.SID != "one" || second.Sequence != 3 || len(s.ClientSessions) != 1 {
+		t.Errorf("got %+v, new %v", second, isNew)
+	}
+}
+
+func TestGrantBelongsWhereTheCodeSays(t *testing.T) {
+	code := Code{Client: "app", Subject: "ann"}
+	trust := TokenExpiry{JWT: testTime.Add(time.Hour)}
+	for _, offline := range []bool{false, true} {
+		cs := &ClientSession{SID: "sid"}
+		issued := Issuance{Grant: Grant{ID: "g", Session: "wrong"}, Trust: trust}
+		if offline {
+			issued.Grant.Session = ""
+		}
+		g := code.Bind(issued, "s", cs, 9, testTime)
+		want := Grant{ID: "g", Client: "app", Subject: "ann", SID: "sid", Session: "s", Sequence: 9}
+		if offline {
+			want.Session, want.Trust = "", trust
+		}
+		if g.Session != want.Session || g.Trust != want.Trust || g.SID != want.SID || g.Client != want.Client || g.Subject != want.Subject || g.Sequence != want.Sequence {
+			t.Errorf("got %+v, want %+v", g, want)
+		}
+		if cs.TokenExpiry != trust || !cs.LastUsed.Equal(testTime) {
+			t.Errorf("client session: got %+v", cs)
+		}
+	}
+}

@@ -6,7 +6,7 @@ STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 # The race detector needs a C compiler; the program itself does not.
 RACE := $(if $(shell command -v gcc),-race)
 
-.PHONY: help build demo dev deps test check bench load faults conformance screenshots clean
+.PHONY: help build demo dev deps test check bench load faults soak conformance screenshots clean
 
 help: ## List these commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -42,6 +42,9 @@ load: ## Measure the built program over HTTP from outside: CPU and latency of ea
 
 faults: deps ## Break a built server in many ways and count what is lost, about 30 minutes (root for some of it)
 	CURFEW_FAULTS=full $(GO) test -count=1 -v -timeout 60m ./conformance/fault
+
+soak: ## An hour of mixed load: does memory grow?
+	CURFEW_SOAK=1h $(GO) test -count=1 -v -timeout 80m -run TestLongLoad ./conformance/fault
 
 conformance: build ## Run the OpenID Foundation's plans: make conformance SUITE=https://host:port
 	$(GO) run ./conformance/cmd/curfew-conformance $(if $(filter 0,$(shell id -u)),-no-sandbox) -suite '$(SUITE)' $(ARGS)

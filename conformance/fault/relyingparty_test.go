@@ -81,6 +81,25 @@ func (p *relyingParties) received() []logoutToken {
 	return append([]logoutToken(nil), p.tokens...)
 }
 
+// forget drops the logout tokens that were accepted so far.
+func (p *relyingParties) forget() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.tokens = nil
+}
+
+// of returns the first logout token of a client's session.
+func (p *relyingParties) of(sid string) (token logoutToken, found bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, token := range p.tokens {
+		if token.sid == sid {
+			return token, true
+		}
+	}
+	return logoutToken{}, false
+}
+
 // bySID counts the accepted logout tokens of each client's session.
 func (p *relyingParties) bySID() map[string]int {
 	count := map[string]int{}

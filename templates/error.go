@@ -37,6 +37,7 @@ const (
 
 // The other texts.
 const (
+	ErrorOutcomeOpen             ErrorText = "outcome_open"         // the store did not say in time whether a change was made
 	ErrorPageExpired             ErrorText = "page_expired"         // an interaction of another browser, or too old
 	ErrorAccountPageExpired      ErrorText = "page_expired_account" // the same for a form of the account
 	ErrorMalformed               ErrorText = "malformed"            // no well-formed query or form

@@ -227,6 +227,7 @@ func otherSamples() []Sample {
 		failure("attempts", ErrorPage{Status: 429, RetryAfter: 30 * time.Second}),
 		failure("internal", ErrorPage{}),
 		failure("unavailable", ErrorPage{Status: 503, RetryAfter: 5 * time.Second}),
+		failure("outcome-open", ErrorPage{Status: 503, Text: ErrorOutcomeOpen, RetryAfter: 5 * time.Second}),
 		sample("formpost", FormPost, FormPostPage{Page: Page{Now: sampleNow}, Action: "https://atlas.example/callback", Application: App{Name: "Atlas", Host: "atlas.example"}, Fields: []Field{{"code", "c0de"}, {"state", "st4te"}, {"iss", "https://curfew.example"}}}),
 		sample("repost", Repost, RepostPage{Page: Page{Now: sampleNow}, Action: "/authorize", Fields: []Field{{"client_id", "atlas"}, {"scope", "openid"}}}),
 		sample("resetpassword", ResetPassword, reset),

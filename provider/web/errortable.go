@@ -34,7 +34,10 @@ type answer struct {
 	text   string
 }
 
-const tryAgain = "try again in a few seconds"
+const (
+	tryAgain    = "try again in a few seconds"
+	outcomeOpen = "the store did not confirm in time whether the request took effect; repeating it is safe"
+)
 
 // The answers to errors that need no word of their own.
 var (
@@ -84,9 +87,15 @@ var table = []tableRow{
 	},
 	{
 		errs: []error{storage.ErrUnavailable},
-		page: busyPage, authorization: busyClient, token: busyToken, registration: busyProgram,
-		admin: answer{http.StatusServiceUnavailable, "unavailable",
-			"the store did not answer, and whether the change was made is unknown; look, and try again"},
+		page: PageError{
+			Status:     http.StatusServiceUnavailable,
+			Text:       templates.ErrorOutcomeOpen,
+			RetryAfter: BusyRetryAfter,
+		},
+		authorization: answer{0, "temporarily_unavailable", outcomeOpen},
+		token:         answer{http.StatusServiceUnavailable, "server_error", outcomeOpen},
+		registration:  answer{http.StatusServiceUnavailable, "temporarily_unavailable", outcomeOpen},
+		admin:         answer{http.StatusServiceUnavailable, "unavailable", outcomeOpen},
 	},
 	{
 		errs: []error{password.ErrBusy},

@@ -27,7 +27,7 @@ type Metadata struct {
 	IDTokenSignedResponseAlg  string          `json:"id_token_signed_response_alg,omitempty"`
 	UserinfoSignedResponseAlg string          `json:"userinfo_signed_response_alg,omitempty"`
 	RequestObjectSigningAlg   string          `json:"request_object_signing_alg,omitempty"`
-	TokenEndpointAuthMethod   string          `json:"token_endpoint_auth_method,omitempty"` // default client_secret_basic
+	TokenEndpointAuthMethod   string          `json:"token_endpoint_auth_method,omitempty"` // empty: client_secret_basic or client_secret_post
 	TokenEndpointAuthAlg      string          `json:"token_endpoint_auth_signing_alg,omitempty"`
 	DefaultMaxAge             *int            `json:"default_max_age,omitempty"` // seconds
 	RequireAuthTime           bool            `json:"require_auth_time,omitempty"`
@@ -42,8 +42,10 @@ type Metadata struct {
 	FrontchannelSessionReq    bool            `json:"frontchannel_logout_session_required,omitempty"`
 
 	// Curfew's choices.
-	RequirePKCE       *bool       `json:"require_pkce,omitempty"`        // default true; public clients cannot opt out
+	RequirePKCE       *bool       `json:"require_pkce,omitempty"`        // without it: PKCE or nonce; a public client always PKCE
 	AccessTokenFormat string      `json:"access_token_format,omitempty"` // opaque (default), jwt (RFC 9068)
+	AccessTokenTyp    string      `json:"access_token_typ,omitempty"`    // typ of a JWT: at+jwt (default), JWT
+	IDTokenClaims     string      `json:"id_token_claims,omitempty"`     // empty: those that the claims parameter requests; scope: the scope's too
 	Audience          []string    `json:"audience,omitempty"`            // audiences of its access tokens; default its client_id
 	Consent           string      `json:"consent,omitempty"`             // ask (default), skip
 	LogoutTokenTyp    string      `json:"logout_token_typ,omitempty"`    // logout+jwt (default), JWT, none

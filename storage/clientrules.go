@@ -42,7 +42,8 @@ func (c *Client) AllowedResponseTypes() []string {
 	return c.ResponseTypes
 }
 
-// AuthMethod is the registered method of client authentication; client_secret_basic if the client registered none (RFC 7591 §2).
+// AuthMethod is the registered method of client authentication; client_secret_basic if the client registered none (RFC 7591 §2). Use
+// AcceptsAuthMethod to ask what the client may do.
 func (c *Client) AuthMethod() string {
 	if c.TokenEndpointAuthMethod == "" {
 		return "client_secret_basic"
@@ -53,9 +54,28 @@ func (c *Client) AuthMethod() string {
 // IsPublic reports whether the client cannot authenticate (RFC 6749 §2.1).
 func (c *Client) IsPublic() bool { return c.AuthMethod() == "none" }
 
-// RequiresPKCE reports whether an authorization request needs a code_challenge (RFC 7636). It does unless require_pkce is false;
-// registration refuses false for public clients.
-func (c *Client) RequiresPKCE() bool { return c.RequirePKCE == nil || *c.RequirePKCE }
+// AcceptsAuthMethod reports whether the client may authenticate by that method (Core §9): the registered one or, where none is
+// registered, its secret in either place.
+func (c *Client) AcceptsAuthMethod(method string) bool {
+	if c.TokenEndpointAuthMethod == "" {
+		return method == "client_secret_basic" || method == "client_secret_post"
+	}
+	return method == c.TokenEndpointAuthMethod
+}
+
+// MayOmitPKCE reports whether an authorization request for a code may come without a code_challenge (RFC 7636). With require_pkce true
+// it may not, with false it may. Where the setting is missing, a confidential client may if a nonce binds the code to the request
+// (RFC 9700 §2.1.1): bound says whether one does.
+func (c *Client) MayOmitPKCE(bound bool) bool {
+	if c.RequirePKCE != nil {
+		return !*c.RequirePKCE
+	}
+	return bound && !c.IsPublic()
+}
+
+// WantsScopeClaimsInIDToken reports whether the ID token carries the claims of the granted scopes (Core §5.4), which userinfo gives in
+// any case.
+func (c *Client) WantsScopeClaimsInIDToken() bool { return c.IDTokenClaims == "scope" }
 
 // UsesJWTAccessTokens reports whether the client's access tokens are JWTs (RFC 9068), which resource servers check without asking.
 func (c *Client) UsesJWTAccessTokens() bool { return c.AccessTokenFormat == "jwt" }

@@ -86,14 +86,44 @@ func TestScopeIsCutToWhatTheClientRegistered(t *testing.T) {
 	}
 }
 
-func TestPKCEIsRequiredUnlessTheClientOptedOut(t *testing.T) {
+func TestPKCEMayBeOmittedAsTheClientRegistered(t *testing.T) {
 	yes, no := true, false
 	for _, c := range []struct {
+		name        string
 		requirePKCE *bool
+		method      string
+		bound       bool
 		want        bool
-	}{{nil, true}, {&yes, true}, {&no, false}} {
-		if got := client(Metadata{RequirePKCE: c.requirePKCE}).RequiresPKCE(); got != c.want {
-			t.Errorf("%v: got %v, want %v", c.requirePKCE, got, c.want)
+	}{
+		{"unset, confidential, no nonce", nil, "client_secret_basic", false, false},
+		{"unset, confidential, nonce", nil, "client_secret_basic", true, true},
+		{"unset, no method, nonce", nil, "", true, true},
+		{"unset, public, nonce", nil, "none", true, false},
+		{"true, confidential, nonce", &yes, "client_secret_basic", true, false},
+		{"false, confidential", &no, "client_secret_basic", false, true},
+		{"false, public", &no, "none", false, true}, // registration refuses it unless the operator allows it
+	} {
+		client := client(Metadata{RequirePKCE: c.requirePKCE, TokenEndpointAuthMethod: c.method})
+		if got := client.MayOmitPKCE(c.bound); got != c.want {
+			t.Errorf("%s: got %v, want %v", c.name, got, c.want)
+		}
+	}
+}
+
+func TestClientWithoutAMethodMaySendItsSecretInEitherPlace(t *testing.T) {
+	for registered, want := range map[string][]string{
+		"":                   {"client_secret_basic", "client_secret_post"},
+		"client_secret_post": {"client_secret_post"},
+		"none":               {"none"},
+	} {
+		var got []string
+		for _, method := range []string{"client_secret_basic", "client_secret_post", "client_secret_jwt", "private_key_jwt", "none"} {
+			if client(Metadata{TokenEndpointAuthMethod: registered}).AcceptsAuthMethod(method) {
+				got = append(got, method)
+			}
+		}
+		if !slices.Equal(got, want) {
+			t.Errorf("%q: got %q, want %q", registered, got, want)
 		}
 	}
 }

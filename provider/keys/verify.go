@@ -51,13 +51,13 @@ type claims struct {
 // VerifyHint reads an id_token_hint: an ID token that we issued. Neither its expiry nor that of its key's publication
 // matters (OpenID Connect RP-Initiated Logout 1.0 §2). Access tokens and logout tokens are no hints. ErrToken.
 func (r *Ring) VerifyHint(token string) (Hint, error) {
-	c, _, err := r.verify(token, "JWT", true)
+	c, _, err := r.verify(token, true, "JWT")
 	if err != nil {
 		return Hint{}, err
 	}
-	// A logout token can have typ JWT, but it always has events (Back-Channel Logout 1.0 §2.4); nothing else of ours with
-	// that typ has all of these (Core §2).
-	if c.Events != nil || c.Subject == "" || c.Expiry == nil || c.IssuedAt == nil || len(c.Audience) == 0 {
+	// A logout token can have typ JWT, but it always has events (Back-Channel Logout 1.0 §2.4); an access token can, but it always has
+	// client_id (RFC 9068 §2.2). No other token of ours with that typ has all of these (Core §2).
+	if c.Events != nil || c.Client != "" || c.Subject == "" || c.Expiry == nil || c.IssuedAt == nil || len(c.Audience) == 0 {
 		return Hint{}, invalidToken("no ID token")
 	}
 	client := c.AZP
@@ -86,11 +86,12 @@ type AccessToken struct {
 // VerifyAccessToken reads a JWT access token of ours that has not expired at that moment. Whether its grant still counts
 // is the store's to say. ErrToken.
 func (r *Ring) VerifyAccessToken(token string, at time.Time) (AccessToken, error) {
-	c, payload, err := r.verify(token, "at+jwt", false)
+	c, payload, err := r.verify(token, false, "at+jwt", "JWT")
 	if err != nil {
 		return AccessToken{}, err
 	}
-	if c.Subject == "" || c.Client == "" || c.ID == "" || c.Expiry == nil || c.IssuedAt == nil || len(c.Audience) == 0 {
+	// Among tokens with typ JWT, only access tokens have client_id.
+	if c.Events != nil || c.Subject == "" || c.Client == "" || c.ID == "" || c.Expiry == nil || c.IssuedAt == nil || len(c.Audience) == 0 {
 		return AccessToken{}, invalidToken("no access token")
 	}
 	if !at.Before(c.Expiry.Time()) {
@@ -99,8 +100,8 @@ func (r *Ring) VerifyAccessToken(token string, at time.Time) (AccessToken, error
 	return AccessToken{c.ID, c.Subject, c.Client, c.Audience, strings.Fields(c.Scope), c.SID, c.IssuedAt.Time(), c.Expiry.Time(), payload}, nil
 }
 
-// verify checks signature, typ and issuer. A token of one kind is useless as another, so the callers check the rest.
-func (r *Ring) verify(token, typ string, allowArchived bool) (claims, []byte, error) {
+// verify checks signature, typ and issuer. The callers check the claims that tell the kinds of tokens with typ JWT apart.
+func (r *Ring) verify(token string, allowArchived bool, typs ...string) (claims, []byte, error) {
 	var c claims
 	if len(token) > maxTokenBytes {
 		return c, nil, invalidToken("too long")
@@ -118,7 +119,8 @@ func (r *Ring) verify(token, typ string, allowArchived bool) (claims, []byte, er
 	if header.Algorithm != k.record.Alg {
 		return c, nil, invalidToken("alg is not that of the key")
 	}
-	if header.ExtraHeaders[jose.HeaderType] != typ {
+	typ, _ := header.ExtraHeaders[jose.HeaderType].(string)
+	if !slices.Contains(typs, typ) {
 		return c, nil, invalidToken("typ")
 	}
 	payload, err := jws.Verify(&k.public)

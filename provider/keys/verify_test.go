@@ -201,7 +201,8 @@ func TestOnlyLivingAccessTokensAreAccessTokens(t *testing.T) {
 		t.Errorf("expired: got %v, want ErrToken", err)
 	}
 	for name, token := range map[string]string{
-		"an ID token":      mustSign(t, r, ES256, "JWT", withChanges(good, idToken(p.now))),
+		"an ID token":      mustSign(t, r, ES256, "JWT", withChanges(idToken(p.now), map[string]any{"jti": "t1"})),
+		"with events":      mustSign(t, r, ES256, "JWT", withChanges(good, map[string]any{"events": map[string]any{}})),
 		"a logout token":   mustSign(t, r, ES256, "logout+jwt", good),
 		"another issuer":   mustSign(t, r, ES256, "at+jwt", withChanges(good, map[string]any{"iss": "https://else.example"})),
 		"no exp":           mustSign(t, r, ES256, "at+jwt", withChanges(good, map[string]any{"exp": nil})),

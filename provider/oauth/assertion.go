@@ -47,7 +47,7 @@ func (s *Server) authenticateAssertion(ctx context.Context, creds credentials) (
 	}
 	algs := allowedAssertionAlgs(c)
 	if len(algs) == 0 {
-		return nil, invalidClient("the client authenticates in another way than its token_endpoint_auth_method")
+		return nil, wrongAuthMethod(c)
 	}
 	verifier := clientkeys.Verifier{Fetch: s.Fetch, UnwrapSecret: s.Ring.UnwrapSecret}
 	payload, err := verifier.Verify(ctx, c, creds.assertion, algs)

@@ -26,7 +26,19 @@ type credentials struct {
 	kind      credentialKind
 	clientID  string
 	secret    string
+	rawSecret string // the secret of client_secret_basic as it was sent, before form-decoding
 	assertion string
+}
+
+// authMethod is the method's name in metadata.
+func (c credentials) authMethod() string {
+	switch c.kind {
+	case credentialBasic:
+		return "client_secret_basic"
+	case credentialPost:
+		return "client_secret_post"
+	}
+	return "none"
 }
 
 // assertionType is the one client_assertion_type there is (RFC 7523 §2.2).
@@ -40,15 +52,15 @@ func readCredentials(h http.Header, form url.Values) (credentials, error) {
 	c := credentials{clientID: form.Get("client_id")}
 	methods := 0
 	if header := h.Values("Authorization"); len(header) > 0 {
-		id, secret, ok := parseBasicAuth(header)
+		basic, ok := parseBasicAuth(header)
 		if !ok {
 			return c, invalidClient("the Authorization header is not one of client_secret_basic (RFC 6749 2.3.1)")
 		}
-		if c.clientID != "" && c.clientID != id {
-			return c, invalidRequest("client_id and the Authorization header name two clients")
+		if c.clientID != "" && c.clientID != basic.clientID {
+			return c, invalidRequest("client_id and the Authorization header name two clients").About("client_id")
 		}
 		methods++
-		c.kind, c.clientID, c.secret = credentialBasic, id, secret
+		c = basic
 	}
 	// A parameter without a value is as good as left out (RFC 6749 §3.2): some libraries send client_secret= for a client that has none.
 	if secret := form.Get("client_secret"); secret != "" {
@@ -75,27 +87,33 @@ func readCredentials(h http.Header, form url.Values) (credentials, error) {
 	return c, nil
 }
 
-// parseBasicAuth reads an Authorization header: id and secret are form-encoded in it (RFC 6749 §2.3.1).
-func parseBasicAuth(headers []string) (id, secret string, ok bool) {
+// parseBasicAuth reads an Authorization header. RFC 6749 §2.3.1 has id and secret form-encoded in it; many clients send them as they are.
+// A text that cannot be decoded was not encoded.
+func parseBasicAuth(headers []string) (c credentials, ok bool) {
 	if len(headers) != 1 {
-		return "", "", false
+		return c, false
 	}
 	scheme, encoded, found := strings.Cut(headers[0], " ")
 	raw, err := base64.StdEncoding.DecodeString(strings.TrimSpace(encoded))
 	if !found || !strings.EqualFold(scheme, "Basic") || err != nil {
-		return "", "", false
+		return c, false
 	}
-	id, secret, found = strings.Cut(string(raw), ":")
-	if !found {
-		return "", "", false
+	id, secret, found := strings.Cut(string(raw), ":")
+	c = credentials{kind: credentialBasic, clientID: formDecoded(id), secret: formDecoded(secret), rawSecret: secret}
+	return c, found && c.clientID != ""
+}
+
+func formDecoded(text string) string {
+	decoded, err := url.QueryUnescape(text)
+	if err != nil {
+		return text
 	}
-	if id, err = url.QueryUnescape(id); err != nil || id == "" {
-		return "", "", false
-	}
-	if secret, err = url.QueryUnescape(secret); err != nil {
-		return "", "", false
-	}
-	return id, secret, true
+	return decoded
+}
+
+// basicHeader is an Authorization header with the id and secret form-encoded.
+func basicHeader(c credentials) string {
+	return "Basic " + base64.StdEncoding.EncodeToString([]byte(url.QueryEscape(c.clientID)+":"+url.QueryEscape(c.secret)))
 }
 
 // verifyClient authenticates the client of a token or revocation request and checks that it may use the grant type.
@@ -127,16 +145,20 @@ func (s *Server) authenticateClient(ctx context.Context, h http.Header, form url
 	if err != nil {
 		return nil, err
 	}
-	switch method := c.AuthMethod(); {
-	case method == "none" && creds.kind == credentialNone:
-		return c, nil
-	case method == "client_secret_basic" && creds.kind == credentialBasic, method == "client_secret_post" && creds.kind == credentialPost:
-		if !secretMatches(c, creds.secret) {
-			return nil, invalidClient(authenticationFailed)
-		}
-		return c, nil
+	if !c.AcceptsAuthMethod(creds.authMethod()) {
+		return nil, wrongAuthMethod(c)
 	}
-	return nil, invalidClient("the client authenticates in another way than its token_endpoint_auth_method")
+	if creds.kind != credentialNone && !secretMatches(c, creds) {
+		return nil, invalidClient(authenticationFailed)
+	}
+	return c, nil
+}
+
+// wrongAuthMethod does not say to the caller which method is right; the log does.
+func wrongAuthMethod(c *storage.Client) error {
+	e := invalidClient("the client authenticates in another way than its token_endpoint_auth_method")
+	e.Reason = e.Description + ", which is " + c.AuthMethod()
+	return e
 }
 
 // enabledClient finds a client that is not disabled.
@@ -148,9 +170,14 @@ func (s *Server) enabledClient(ctx context.Context, id string) (*storage.Client,
 	return c, err
 }
 
-// secretMatches compares hashes: secrets are random and long, so that no slow hash is needed, and are compared in constant time. No secret has the
-// zero hash of a client without one.
-func secretMatches(c *storage.Client, secret string) bool {
-	presented := storage.HashOf(secret)
-	return subtle.ConstantTimeCompare(presented[:], c.SecretHash[:]) == 1
+// secretMatches compares hashes: secrets are random and long, so that no slow hash is needed, and are compared in constant time. No secret
+// has the zero hash of a client without one. A secret of client_secret_basic is also compared as it was sent.
+func secretMatches(c *storage.Client, creds credentials) bool {
+	decoded := storage.HashOf(creds.secret)
+	raw := storage.HashOf(creds.rawSecret)
+	matches := subtle.ConstantTimeCompare(decoded[:], c.SecretHash[:])
+	if creds.rawSecret != "" {
+		matches |= subtle.ConstantTimeCompare(raw[:], c.SecretHash[:])
+	}
+	return matches == 1
 }

@@ -53,8 +53,8 @@ func TestOnlyTheRegisteredWayOfAuthenticationCounts(t *testing.T) {
 				continue
 			}
 			g.mustRefuse(a, 401, "invalid_client")
-			if !strings.HasPrefix(a.header.Get("WWW-Authenticate"), "Basic ") {
-				t.Errorf("no challenge: %v", a.header)
+			if got := strings.HasPrefix(a.header.Get("WWW-Authenticate"), "Basic "); got != (auth != "") {
+				t.Errorf("%s: got a challenge %v, want it only where Authorization was used", way, got)
 			}
 		}
 	}
@@ -102,7 +102,8 @@ func TestBadCredentialsAreRefusedAtEveryEndpoint(t *testing.T) {
 				r.Header[k] = values
 			}
 			a := g.do(endpoint, r)
-			if a.status != 401 || a.text("error") != "invalid_client" || a.header.Get("WWW-Authenticate") == "" {
+			hasChallenge := a.header.Get("WWW-Authenticate") != ""
+			if a.status != 401 || a.text("error") != "invalid_client" || hasChallenge != (h.Get("Authorization") != "") {
 				t.Errorf("%s at %s: %d %s", name, at, a.status, a.body)
 			}
 		}
@@ -157,6 +158,40 @@ func TestBasicCredentialsAreFormEncoded(t *testing.T) {
 	if a := g.do(g.http.Revoke, r); a.status != http.StatusOK {
 		t.Fatalf("%d %s", a.status, a.body)
 	}
+}
+
+// TestSecretThatWasNotFormEncodedIsTakenAsSent: many clients leave out the encoding of RFC 6749 §2.3.1. A wrong secret stays wrong.
+func TestSecretThatWasNotFormEncodedIsTakenAsSent(t *testing.T) {
+	g := newRig(t)
+	for name, odd := range map[string]string{
+		"plus":    "thirty-two+characters+and+some+more",
+		"percent": "thirty-two%characters%and%some%more",
+		"escape":  "thirty-two%20characters%41and%some",
+	} {
+		g.mustClient(name, func(c *storage.Client) { c.SecretHash = storage.HashOf(odd) })
+		for text, want := range map[string]int{odd: http.StatusOK, url.QueryEscape(odd): http.StatusOK, odd + "x": http.StatusUnauthorized} {
+			for at, endpoint := range map[string]http.Handler{"introspect": g.http.Introspect, "revoke": g.http.Revoke} {
+				r := post(form("token", "x"))
+				basicAuthRaw(r.Header, name, text)
+				if a := g.do(endpoint, r); a.status != want {
+					t.Errorf("%s, %q at %s: got %d %s, want %d", name, text, at, a.status, a.body, want)
+				}
+			}
+		}
+	}
+}
+
+// TestClientWithoutAMethodIsTakenByBasicAndPost: an operator who names no method need not know which one the client's library uses.
+func TestClientWithoutAMethodIsTakenByBasicAndPost(t *testing.T) {
+	g := newRig(t)
+	g.mustMethod("shop", "")
+	if a := g.postAs("shop", g.http.Revoke, "token", "x"); a.status != http.StatusOK {
+		t.Errorf("basic: got %d %s", a.status, a.body)
+	}
+	if a := g.do(g.http.Revoke, post(form("token", "x", "client_id", "shop", "client_secret", secret))); a.status != http.StatusOK {
+		t.Errorf("post: got %d %s", a.status, a.body)
+	}
+	g.mustRefuse(g.do(g.http.Revoke, post(form("token", "x", "client_id", "shop"))), 401, "invalid_client")
 }
 
 func TestClientIsHeldToItsGrantTypes(t *testing.T) {

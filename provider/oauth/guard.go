@@ -17,9 +17,12 @@ import (
 // guard passes to the library only a POST of bounded size whose parameters each occur once and whose credentials can be read. It logs what
 // was refused.
 func (s *Server) guard(path string, library http.Handler) http.Handler {
-	challenge := s.basicChallenge()
 	return s.recoverPanics(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		noStore(w)
+		challenge := ""
+		if r.Header.Get("Authorization") != "" {
+			challenge = s.basicChallenge()
+		}
 		w = &challengeWriter{ResponseWriter: w, challenge: challenge}
 		outcome := requestOutcome{}
 		form, err := readForm(w, r)
@@ -34,6 +37,7 @@ func (s *Server) guard(path string, library http.Handler) http.Handler {
 		inner := r.WithContext(context.WithValue(r.Context(), requestOutcomeKey{}, &outcome))
 		inner.Form, inner.PostForm = form, form
 		inner.URL = &url.URL{Path: path}
+		inner.Header = libraryHeader(r.Header)
 		library.ServeHTTP(w, inner)
 		if outcome.err != nil {
 			s.logError(r.Context(), outcome.client, outcome.err)
@@ -136,10 +140,22 @@ func (s *Server) recoverPanics(next http.Handler) http.Handler {
 	})
 }
 
-// basicChallenge goes with a 401 of an endpoint that authenticates clients (RFC 6749 §5.2).
+// libraryHeader has a secret that was sent without form-encoding in the form that the library can decode.
+func libraryHeader(h http.Header) http.Header {
+	basic, ok := parseBasicAuth(h.Values("Authorization"))
+	if _, err := url.QueryUnescape(basic.rawSecret); !ok || err == nil {
+		return h
+	}
+	h = h.Clone()
+	h.Set("Authorization", basicHeader(basic))
+	return h
+}
+
+// basicChallenge goes with a 401 to a client that used the Authorization header (RFC 6749 §5.2). Others get none: some libraries show it
+// in place of the error.
 func (s *Server) basicChallenge() string { return fmt.Sprintf("Basic realm=%q", s.Issuer) }
 
-// challengeWriter adds what the library leaves out: WWW-Authenticate to a 401 (RFC 9110 §11.6.1), Retry-After to a 503.
+// challengeWriter adds the headers that the library leaves out: WWW-Authenticate to a 401, if there is a challenge, and Retry-After to a 503.
 type challengeWriter struct {
 	http.ResponseWriter
 	challenge string
@@ -149,7 +165,9 @@ type challengeWriter struct {
 func (c *challengeWriter) WriteHeader(status int) {
 	switch status {
 	case http.StatusUnauthorized:
-		c.Header().Set("WWW-Authenticate", c.challenge)
+		if c.challenge != "" {
+			c.Header().Set("WWW-Authenticate", c.challenge)
+		}
 	case http.StatusServiceUnavailable:
 		c.Header().Set("Retry-After", web.RetryAfter(web.BusyRetryAfter))
 	}

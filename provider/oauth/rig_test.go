@@ -233,16 +233,27 @@ func (g *rig) mustRefuse(a response, status int, code string) {
 // claims reads the payload of a JWT.
 func (g *rig) claims(token string) map[string]any {
 	g.t.Helper()
+	return g.part(token, 1)
+}
+
+// header reads the header of a JWT.
+func (g *rig) header(token string) map[string]any {
+	g.t.Helper()
+	return g.part(token, 0)
+}
+
+func (g *rig) part(token string, index int) map[string]any {
+	g.t.Helper()
 	parts := strings.Split(token, ".")
 	if len(parts) != 3 {
 		g.t.Fatalf("%q is no JWT", token)
 	}
-	raw, err := base64.RawURLEncoding.DecodeString(parts[1])
-	var claims map[string]any
-	if err != nil || json.Unmarshal(raw, &claims) != nil {
-		g.t.Fatalf("payload of %q", token)
+	raw, err := base64.RawURLEncoding.DecodeString(parts[index])
+	var members map[string]any
+	if err != nil || json.Unmarshal(raw, &members) != nil {
+		g.t.Fatalf("part %d of %q", index, token)
 	}
-	return claims
+	return members
 }
 
 func (g *rig) endSessions(sel storage.Selector) {

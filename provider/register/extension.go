@@ -17,6 +17,8 @@ const maxDeclaredSeconds = 365 * 24 * 60 * 60
 // checkExtensions checks Curfew's own members.
 func (c *validation) checkExtensions(m *storage.Metadata) {
 	c.checkOneOf("access_token_format", m.AccessTokenFormat, "opaque", "jwt")
+	c.checkOneOf("access_token_typ", m.AccessTokenTyp, "at+jwt", "JWT")
+	c.checkOneOf("id_token_claims", m.IDTokenClaims, "scope")
 	c.checkList("audience", m.Audience)
 	c.checkOneOf("consent", m.Consent, "ask", "skip")
 	c.checkOneOf("logout_token_typ", m.LogoutTokenTyp, "logout+jwt", "JWT", "none")
@@ -44,7 +46,7 @@ func (c *validation) checkSeconds(field string, n, limit int) {
 // ExtensionNames are the names of Curfew's own members of metadata.
 func ExtensionNames() []string {
 	return []string{
-		"require_pkce", "access_token_format", "audience", "consent", "logout_token_typ", "logout_token_claims", "backend_logout", "logout_scope",
+		"require_pkce", "access_token_format", "access_token_typ", "id_token_claims", "audience", "consent", "logout_token_typ", "logout_token_claims", "backend_logout", "logout_scope",
 		"refresh_tokens", "check_session", "session_expiry", "introspection_cache", "session_with_tokens", "clock_skew", "renotify",
 	}
 }
@@ -120,6 +122,9 @@ func requestedMetadata(body, defaults []byte, p Policy) (storage.Metadata, error
 		return storage.Metadata{}, err
 	}
 	m.Scope = p.allowedScope(m.Scope, operatorScopes)
+	if m.TokenEndpointAuthMethod == "" {
+		m.TokenEndpointAuthMethod = "client_secret_basic" // RFC 7591 §2: the default of what clients register themselves
+	}
 	if m.TokenEndpointAuthMethod == "none" && m.RequirePKCE != nil && !*m.RequirePKCE && !p.PublicWithoutPKCE {
 		m.RequirePKCE = nil // a default for confidential clients; the others cannot opt out
 	}

@@ -23,9 +23,6 @@ func (c *validation) checkFlow(m *storage.Metadata) {
 	c.checkResponseTypes(m)
 	c.checkGrantTypes(m)
 	c.checkOneOf("token_endpoint_auth_method", m.TokenEndpointAuthMethod, AuthMethods()...)
-	if m.TokenEndpointAuthMethod == "" {
-		m.TokenEndpointAuthMethod = "client_secret_basic"
-	}
 	if m.TokenEndpointAuthMethod != "none" {
 		return
 	}

@@ -123,7 +123,7 @@ func (r *Registrar) checkSecret(m *storage.Metadata, given string) error {
 
 // hasSecret reports whether the client authenticates by a client_secret.
 func hasSecret(m *storage.Metadata) bool {
-	return strings.HasPrefix(m.TokenEndpointAuthMethod, "client_secret_")
+	return m.TokenEndpointAuthMethod == "" || strings.HasPrefix(m.TokenEndpointAuthMethod, "client_secret_")
 }
 
 // setSecret gives c the secret that its authentication method needs and returns it if it is new.

@@ -155,7 +155,7 @@ func TestDefaultsAreThoseOfRegistration(t *testing.T) {
 	}
 	got := strings.Join([]string{strings.Join(m.ResponseTypes, ","), strings.Join(m.GrantTypes, ","), m.ApplicationType, m.TokenEndpointAuthMethod,
 		m.IDTokenSignedResponseAlg, m.SubjectType}, " | ")
-	if want := "code id_token token | authorization_code,implicit | web | client_secret_basic | RS256 | public"; got != want {
+	if want := "code id_token token | authorization_code,implicit | web |  | RS256 | public"; got != want {
 		t.Errorf("got %s, want %s", got, want)
 	}
 	if given[0] != "token code id_token" {

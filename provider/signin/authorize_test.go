@@ -106,12 +106,48 @@ func TestEveryResponseNamesTheIssuer(t *testing.T) {
 	})
 }
 
+// TestConfidentialClientNeedsPKCEOrNonce: RFC 9700 §2.1.1. The nonce counts only where the ID token of the code carries it.
+func TestConfidentialClientNeedsPKCEOrNonce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		o := providertest.MustStart(t, nil)
+		yes, no := true, false
+		hybrid := []string{"code", "code id_token"}
+		o.MustAddClient("unset", func(m *storage.Metadata) {
+			m.ResponseTypes, m.GrantTypes = hybrid, []string{"authorization_code", "implicit"}
+		})
+		o.MustAddClient("strict", func(m *storage.Metadata) { m.RequirePKCE = &yes })
+		o.MustAddClient("lax", func(m *storage.Metadata) { m.RequirePKCE = &no })
+		o.MustAddClient("public", func(m *storage.Metadata) { m.TokenEndpointAuthMethod = "none" })
+		b := o.Browser()
+		for _, c := range []struct {
+			client  string
+			params  []string
+			ok      bool
+			setting string // what the error names
+		}{
+			{"unset", []string{"nonce", "n"}, true, ""},
+			{"unset", []string{"nonce", ""}, false, "or a nonce"},
+			{"unset", []string{"nonce", "n", "response_type", "code id_token"}, false, "require_pkce"},
+			{"strict", []string{"nonce", "n"}, false, "require_pkce: true"},
+			{"lax", []string{"nonce", ""}, true, ""},
+			{"public", []string{"nonce", "n"}, false, "code_challenge"},
+		} {
+			b.MustSignIn("alice", c.client)
+			params := append([]string{"code_challenge", "", "code_challenge_method", "", "prompt", "none"}, c.params...)
+			a := b.Do(http.MethodGet, providertest.AuthorizeURL(c.client, params...), nil, nil).ResponseParams(t)
+			if a.Has("code") != c.ok || !strings.Contains(a.Get("error_description"), c.setting) {
+				t.Errorf("%s %v: got %v, want success %v", c.client, c.params, a, c.ok)
+			}
+		}
+	})
+}
+
 // TestPKCEIsNotNegotiable: RFC 7636, RFC 9700 §2.1.1; only a confidential client may opt out.
 func TestPKCEIsNotNegotiable(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		o := providertest.MustStart(t, nil)
-		no := false
-		o.MustAddClient("strict", nil)
+		yes, no := true, false
+		o.MustAddClient("strict", func(m *storage.Metadata) { m.RequirePKCE = &yes })
 		o.MustAddClient("lax", func(m *storage.Metadata) { m.RequirePKCE = &no })
 		public := `{"client_id":"public","redirect_uris":["https://public.example/cb"],"token_endpoint_auth_method":"none","require_pkce":false}`
 		if p := o.Admin(http.MethodPost, "/clients", public); p.Status != http.StatusBadRequest || !strings.Contains(p.Body, "require_pkce") {

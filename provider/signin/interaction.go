@@ -50,6 +50,13 @@ func (req *interaction) responseCarriesTokens() bool {
 	return req.hasResponseType("token") || req.hasResponseType("id_token")
 }
 
+// nonceBindsCode reports whether the ID token of the code's exchange carries the nonce of this request, so that the client sees whether
+// the code is its own (RFC 9700 §2.1.1). With other response types an ID token comes without an exchange.
+func (req *interaction) nonceBindsCode() bool {
+	codeOnly := len(req.ResponseType) == 1 && req.hasResponseType("code")
+	return codeOnly && req.Nonce != "" && slices.Contains(req.Scope, "openid")
+}
+
 // needsReauthentication reports whether the authentication is too old for this request (Core §3.1.2.1 prompt, max_age).
 func (req *interaction) needsReauthentication(authTime time.Time) bool {
 	receivedAt := time.UnixMilli(req.ReceivedAt)
@@ -109,7 +116,7 @@ func (h *Handler) openInteraction(r *http.Request, purpose string) (*authRequest
 		return nil, unregisteredRedirectURI(client.ClientID, req.RedirectURI)
 	}
 	req.clientRecord, req.redirectURIVerified = client, true
-	if !req.responseTypeRegistered() || req.hasResponseType("code") && req.CodeChallenge == "" && client.RequiresPKCE() {
+	if !req.responseTypeRegistered() || req.hasResponseType("code") && req.CodeChallenge == "" && !client.MayOmitPKCE(req.nonceBindsCode()) {
 		return nil, web.PageError{
 			Text:    templates.ErrorRequestNotAllowed,
 			Reason:  "response_type or PKCE of a request in progress no longer fit the client's metadata",

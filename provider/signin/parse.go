@@ -269,10 +269,10 @@ func (h *Handler) readPKCE(req *authRequest, params url.Values) error {
 	case !req.hasResponseType("code"):
 		return nil
 	case challenge == "" && method == "":
-		if req.clientRecord.RequiresPKCE() {
-			return oauthError("code_challenge", "invalid_request", "code_challenge is required, with code_challenge_method S256 (RFC 7636)")
+		if req.clientRecord.MayOmitPKCE(req.nonceBindsCode()) {
+			return nil
 		}
-		return nil
+		return pkceRequired(req.clientRecord)
 	case method != "S256": // an absent method means plain (RFC 7636 §4.3)
 		return oauthError("code_challenge_method", "invalid_request", "code_challenge_method must be S256")
 	case len(challenge) != 43 || strings.Trim(challenge, base64URLAlphabet) != "":
@@ -280,6 +280,18 @@ func (h *Handler) readPKCE(req *authRequest, params url.Values) error {
 	}
 	req.CodeChallenge = challenge
 	return nil
+}
+
+// pkceRequired says what the request lacks, and by which setting.
+func pkceRequired(c *storage.Client) error {
+	text := "code_challenge is required, with code_challenge_method S256 (RFC 7636)"
+	switch {
+	case c.RequirePKCE != nil:
+		text += "; the client has require_pkce: true"
+	case !c.IsPublic():
+		text += ", or a nonce with scope openid and response_type code; see the client setting require_pkce"
+	}
+	return oauthError("code_challenge", "invalid_request", text)
 }
 
 const base64URLAlphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"

@@ -1,6 +1,7 @@
 package tokens
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 	"time"
@@ -9,7 +10,7 @@ import (
 	"github.com/curfew-id/curfew/storage"
 )
 
-// TypAccessToken is the typ of JWT access tokens (RFC 9068 §2.1): no token of another kind passes for one.
+// TypAccessToken is the typ of JWT access tokens (RFC 9068 §2.1) unless the client registered another in access_token_typ.
 const TypAccessToken = "at+jwt"
 
 // AccessClaims are the claims of a JWT access token (RFC 9068 §2.2). sid is beyond it: a resource server that hears of ended sessions can drop
@@ -61,7 +62,7 @@ func (m *Minter) signAccessToken(a accessToken) (string, error) {
 		c.Subject = m.SubjectFor(a.grant.Subject, a.client)
 		c.AuthTime, c.ACR, c.AMR = a.grant.AuthTime.Unix(), a.grant.ACR, a.grant.AMR
 	}
-	text, err := m.Ring.Sign(SigningAlg(a.client), TypAccessToken, c)
+	text, err := m.Ring.Sign(SigningAlg(a.client), cmp.Or(a.client.AccessTokenTyp, TypAccessToken), c)
 	if err != nil {
 		return "", fmt.Errorf("sign access token: %w", err)
 	}

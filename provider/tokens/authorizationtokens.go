@@ -70,12 +70,9 @@ func (f *AuthorizationTokens) Respond(result storage.RedeemResult, code string, 
 	if f.withIDToken {
 		t := f.newIDToken(result.Session, g)
 		t.accessToken, t.code = response.AccessToken, code
-		if user != nil {
-			t.userClaims = map[string]any{}
-			addRequestedClaims(t.userClaims, user, parseAllowedClaims(f.code.Claims, f.client).IDToken)
-			if f.idTokenOnly { // there is no access token to ask userinfo with (Core §5.4)
-				addScopeClaims(t.userClaims, user, f.code.Scope)
-			}
+		t.userClaims = idTokenUserClaims(f.client, user, f.code.Scope, f.code.Claims)
+		if user != nil && f.idTokenOnly { // no access token gives them at userinfo (Core §5.4)
+			addScopeClaims(t.userClaims, user, f.code.Scope)
 		}
 		if response.IDToken, err = f.minter.signIDToken(t); err != nil {
 			return Response{}, err
@@ -86,7 +83,7 @@ func (f *AuthorizationTokens) Respond(result storage.RedeemResult, code string, 
 
 // NeedsUser reports whether the ID token carries claims about the person.
 func (f *AuthorizationTokens) NeedsUser() bool {
-	return f.withIDToken && (f.idTokenOnly || len(parseAllowedClaims(f.code.Claims, f.client).IDToken) > 0)
+	return f.withIDToken && (f.idTokenOnly || idTokenNeedsUser(f.client, f.code.Claims))
 }
 
 func (f *AuthorizationTokens) newAccessToken(s storage.Session, g storage.Grant) accessToken {

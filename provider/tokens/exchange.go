@@ -72,10 +72,7 @@ func (x *Exchange) Respond(result storage.RedeemResult, user *storage.User) (res
 	if hasOpenID(x.code.Scope) {
 		t := x.newIDToken(result.Session, result.Grant)
 		t.accessToken = response.AccessToken
-		if user != nil {
-			t.userClaims = map[string]any{}
-			addRequestedClaims(t.userClaims, user, parseAllowedClaims(x.code.Claims, x.client).IDToken)
-		}
+		t.userClaims = idTokenUserClaims(x.client, user, result.Grant.Scope, x.code.Claims)
 		if response.IDToken, err = x.minter.signIDToken(t); err != nil {
 			return Response{}, err
 		}
@@ -85,7 +82,7 @@ func (x *Exchange) Respond(result storage.RedeemResult, user *storage.User) (res
 
 // NeedsUser reports whether the ID token carries claims about the person.
 func (x *Exchange) NeedsUser() bool {
-	return len(parseAllowedClaims(x.code.Claims, x.client).IDToken) > 0
+	return idTokenNeedsUser(x.client, x.code.Claims)
 }
 
 func (x *Exchange) newAccessToken(s storage.Session, g storage.Grant) accessToken {

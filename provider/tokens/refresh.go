@@ -68,10 +68,7 @@ func (r *Refresh) Respond(result storage.RefreshResult, user *storage.User) (res
 	if hasOpenID(a.scope) {
 		t := r.newIDToken(result.Grant, result.Session)
 		t.accessToken = response.AccessToken
-		if user != nil {
-			t.userClaims = map[string]any{}
-			addRequestedClaims(t.userClaims, user, parseAllowedClaims(result.Grant.Claims, r.client).IDToken)
-		}
+		t.userClaims = idTokenUserClaims(r.client, user, a.scope, result.Grant.Claims)
 		if response.IDToken, err = r.minter.signIDToken(t); err != nil {
 			return Response{}, err
 		}
@@ -81,7 +78,7 @@ func (r *Refresh) Respond(result storage.RefreshResult, user *storage.User) (res
 
 // NeedsUser reports whether the ID token carries claims about the person.
 func (r *Refresh) NeedsUser(g storage.Grant) bool {
-	return len(parseAllowedClaims(g.Claims, r.client).IDToken) > 0
+	return idTokenNeedsUser(r.client, g.Claims)
 }
 
 func (r *Refresh) newAccessToken(g storage.Grant, s *storage.Session) accessToken {

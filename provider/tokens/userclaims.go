@@ -45,6 +45,25 @@ func UserInfoClaims(u *storage.User, client *storage.Client, scope []string, req
 	return claims
 }
 
+// idTokenNeedsUser reports whether an ID token carries claims about the user.
+func idTokenNeedsUser(c *storage.Client, request json.RawMessage) bool {
+	return c.WantsScopeClaimsInIDToken() || len(parseAllowedClaims(request, c).IDToken) > 0
+}
+
+// idTokenUserClaims are the claims about the user in an ID token: those that the claims parameter requests, and those of the scope if the
+// client registered that. user is nil if idTokenNeedsUser says no.
+func idTokenUserClaims(c *storage.Client, user *storage.User, scope []string, request json.RawMessage) map[string]any {
+	claims := map[string]any{}
+	if user == nil {
+		return claims
+	}
+	if c.WantsScopeClaimsInIDToken() {
+		addScopeClaims(claims, user, scope)
+	}
+	addRequestedClaims(claims, user, parseAllowedClaims(request, c).IDToken)
+	return claims
+}
+
 func addScopeClaims(claims map[string]any, u *storage.User, scope []string) {
 	for _, s := range scope {
 		for _, name := range scopeClaims[s] {

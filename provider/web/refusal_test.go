@@ -108,11 +108,15 @@ func TestEveryRefusalLeavesItsReasonInTheLog(t *testing.T) {
 				map[string]any{"client": "atlas", "code": "invalid_client", "status": 401.0}, "",
 			},
 			"introspection": {
-				func() { o.Browser().Do(http.MethodPost, "/introspect", url.Values{"client_id": {"atlas"}, "token": {"x"}}, nil) },
+				func() {
+					o.Browser().Do(http.MethodPost, "/introspect", url.Values{"client_id": {"atlas"}, "token": {"x"}}, nil)
+				},
 				map[string]any{"client": "atlas", "code": "invalid_client", "status": 401.0}, "authentication",
 			},
 			"userinfo": {
-				func() { o.Browser().Do(http.MethodGet, "/userinfo", nil, http.Header{"Authorization": {"Bearer sesame"}}) },
+				func() {
+					o.Browser().Do(http.MethodGet, "/userinfo", nil, http.Header{"Authorization": {"Bearer sesame"}})
+				},
 				map[string]any{"code": "invalid_token", "status": 401.0}, "unknown",
 			},
 			"hint": {

@@ -21,7 +21,9 @@ func TestTokenOfOneKindIsNoOther(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		o := providertest.MustStart(t, func(c *provider.Config) { c.Registration.Mode = policy.RegistrationOpen })
 		o.MustAddClient("atlas", func(m *storage.Metadata) { m.UserinfoSignedResponseAlg, m.LogoutTokenTyp, m.Scope = "ES256", "JWT", "" })
-		o.MustAddClient("jwt", func(m *storage.Metadata) { m.AccessTokenFormat, m.AccessTokenTyp, m.Scope = "jwt", "JWT", "openid read" })
+		o.MustAddClient("jwt", func(m *storage.Metadata) {
+			m.AccessTokenFormat, m.AccessTokenTyp, m.Scope = "jwt", "JWT", "openid read"
+		})
 		b := o.Browser()
 		atlas, jwt := b.MustJoin("alice", "atlas"), b.MustJoin("alice", "jwt")
 		other := o.Browser() // ends, and leaves a report and a logout token

@@ -31,13 +31,18 @@ func TestClientThatRegistersNothingSpecialGetsTheStrictDefaults(t *testing.T) {
 				id, _ := answer["client_id"].(string)
 				secret, _ := answer["client_secret"].(string)
 				m.client = &suiteClient{ID: id, Secret: secret, Method: "client_secret_basic", redirect: "https://plain.example/cb", key: clientKeys()[0]}
-				m.checkStrict()
+				others := []string{"none", "client_secret_jwt", "private_key_jwt"}
+				if answer["token_endpoint_auth_method"] != nil { // an operator who names none leaves basic and post open
+					others = append(others, "client_secret_post")
+				}
+				m.checkStrict(others)
 			})
 		})
 	}
 }
 
-func (m *module) checkStrict() {
+// checkStrict checks the defaults. otherMethods are the methods of client authentication that the client may not use.
+func (m *module) checkStrict(otherMethods []string) {
 	m.Helper()
 	pkce := []string{"code_challenge", providertest.Challenge, "code_challenge_method", "S256"}
 	refuse := func(code string, more ...string) {
@@ -49,7 +54,7 @@ func (m *module) checkStrict() {
 	for _, responseType := range everyType[1:] { // implicit and hybrid
 		refuse("unauthorized_client", "response_type", responseType)
 	}
-	refuse("invalid_request", "code_challenge", "", "code_challenge_method", "")
+	refuse("invalid_request", "code_challenge", "", "code_challenge_method", "", "nonce", "") // RFC 9700 §2.1.1: PKCE or nonce
 	refuse("invalid_request", "code_challenge", providertest.Verifier, "code_challenge_method", "plain")
 	refuse("invalid_request_uri", "request_uri", "https://plain.example/request")
 	for _, other := range []string{"https://plain.example/cb/", "https://plain.example/cb?x=y", "https://plain.example:443/cb", "http://plain.example/cb", "https://PLAIN.example/cb"} {
@@ -73,7 +78,7 @@ func (m *module) checkStrict() {
 	case o.claims()["sub"] != "sub-pat" || o.claims()["session_expiry"] != nil:
 		m.Errorf("got claims %v, want a public sub and no session_expiry", o.claims())
 	}
-	for _, method := range []string{"none", "client_secret_post", "client_secret_jwt", "private_key_jwt"} {
+	for _, method := range otherMethods {
 		other := *m.client
 		other.Method = method
 		m.mustRefuse(m.redeem(&other, "none of ours", "code_verifier", providertest.Verifier), http.StatusUnauthorized, "invalid_client")

@@ -162,7 +162,7 @@ func TestRegistrationAloneKeepsTheStrictDefaults(t *testing.T) {
 	}
 	runOnce(t, strict, func(m *module) {
 		m.mustRegister(map[string]any{"require_pkce": false, "consent": "skip"}) // not for whoever registers to say
-		q := m.request()
+		q := m.request("nonce", "")
 		m.mustFail(m.callback(m.visit("/authorize?"+q.Encode())), q.Get("state"), "invalid_request")
 		q = m.request("code_challenge", providertest.Challenge, "code_challenge_method", "S256")
 		p := m.browser.Submit(m.browser.Get("/authorize?"+q.Encode()), "username", "pat", "password", providertest.Password)
@@ -180,7 +180,7 @@ func TestRegistrationAloneKeepsTheStrictDefaults(t *testing.T) {
 		m.mustRegister(nil)
 		m.mustAuthorize()
 		m.o.MustAddClient("atlas", nil)
-		if got := m.browser.Do(http.MethodGet, providertest.AuthorizeURL("atlas", "code_challenge", "", "code_challenge_method", ""), nil, nil).ResponseParams(m).Get("error"); got != "invalid_request" {
+		if got := m.browser.Do(http.MethodGet, providertest.AuthorizeURL("atlas", "code_challenge", "", "code_challenge_method", "", "nonce", ""), nil, nil).ResponseParams(m).Get("error"); got != "invalid_request" {
 			m.Errorf("got %q for another client without PKCE, want invalid_request", got)
 		}
 	})

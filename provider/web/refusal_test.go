@@ -242,7 +242,7 @@ func TestEveryKnownErrorHasItsAnswers(t *testing.T) {
 		if authorization.Code != c.authorization || admin != c.admin {
 			t.Errorf("%v: got %s, %s; want %s, %s", c.err, authorization.Code, admin, c.authorization, c.admin)
 		}
-		if shown := page.Message + page.Advice + token.Description + authorization.Description; strings.Contains(shown, "burnt") {
+		if shown := string(page.Text) + page.Value + token.Description + authorization.Description; strings.Contains(shown, "burnt") {
 			t.Errorf("%v: the answer says %q", c.err, shown)
 		}
 	}

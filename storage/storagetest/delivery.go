@@ -28,7 +28,7 @@ var deliveryTests = map[string]func(*world){
 			mustEqual(w, id+" is due", d.NextAttempt, want)
 		}
 		w.mustClaim(at, 10, nil, "first")
-		w.mustClaim(at.Add(time.Minute), 10, nil, "retried")
+		w.mustClaim(at.Add(time.Minute), 10, nil, "first", "retried") // the lease of the first has run out
 	},
 	"DueDeliveriesAreClaimedOldestFirst": func(w *world) {
 		w.mustDeliver(delivery("b", "h1", 2), delivery("a", "h1", 1), delivery("c", "h2", 3), delivery("later", "h1", 60))

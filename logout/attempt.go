@@ -22,9 +22,10 @@ type Poster func(ctx context.Context, uri string, form url.Values) (Reply, error
 type attemptOutcome struct {
 	storage.DeliveryOutcome
 	delivery           storage.Delivery
-	notSent            bool               // nothing was sent: it goes back unchanged
-	entryKind          string             // of the report's row
-	oldTrust, newTrust storage.TrustState // of the report's row
+	notSent            bool // the delivery goes back unchanged
+	duration           time.Duration
+	entryKind          string             // of the report entry
+	oldTrust, newTrust storage.TrustState // of the report entry
 }
 
 // attempt makes one attempt: it signs afresh, since a token expires during a pause and relying parties remember a jti

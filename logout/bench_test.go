@@ -84,7 +84,7 @@ func newBenchClients(b *testing.B, hosts int) *benchClients {
 			s.all <- struct{}{}
 		}
 	}
-	s.terminator = &Terminator{Store: store, Now: time.Now, Wake: s.dispatcher.Wake, Issuer: issuer, Log: discardLog()}
+	s.terminator = &Terminator{Store: store, Now: time.Now, Wake: s.dispatcher.Wake, Behind: s.dispatcher.Behind, Issuer: issuer, Log: discardLog()}
 	no := false
 	ctx := context.Background()
 	if err := store.PutUser(ctx, storage.User{Subject: "u", Name: "ada", Created: time.Now()}); err != nil {

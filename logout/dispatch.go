@@ -5,17 +5,19 @@ import (
 	"log/slog"
 	"math/rand/v2"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/curfew-id/curfew/storage"
 )
 
-// Outbox is what a Dispatcher needs of a store.
+// Outbox is the part of a store that a Dispatcher uses.
 type Outbox interface {
 	ClaimDeliveries(ctx context.Context, at time.Time, lease time.Duration, max int, busy func(host string, taken int) bool) ([]storage.Delivery, error)
 	RecordOutcomes(ctx context.Context, s []storage.DeliveryOutcome) (stale []string, err error)
 	RescheduleDeliveries(ctx context.Context, at time.Time) error
 	NextDelivery(ctx context.Context) (time.Time, error)
+	ListHostHealth(ctx context.Context) ([]storage.HostHealth, error)
 	Delivery(ctx context.Context, id string) (storage.Delivery, error)
 	Client(ctx context.Context, id string) (*storage.Client, error)
 	RetryDelivery(ctx context.Context, id string, at time.Time, update func(storage.ReportEntry) storage.ReportEntry, e storage.Event) error
@@ -23,17 +25,17 @@ type Outbox interface {
 }
 
 const (
-	// leaseDuration is how long a claimed delivery is ours: a wait for a slot, an attempt, and the commit of its outcome.
+	// leaseDuration is how long a claim lasts: a wait for a slot, an attempt, and the commit of its outcome.
 	leaseDuration = 20 * time.Second
-	// minLeaseRemaining is what must be left of it to begin an attempt.
+	// minLeaseRemaining is how much of the lease must remain to begin an attempt.
 	minLeaseRemaining = AttemptTimeout + 3*time.Second
 	// hostBusyPause is how soon to look again while the next due delivery is for a host that has no slot.
 	hostBusyPause = 200 * time.Millisecond
-	// errorPause is how soon to look again after the store refused.
+	// errorPause is how soon to look again after an error of the store.
 	errorPause = time.Second
 )
 
-// Dispatcher brings logout tokens to relying parties. It is used by pointer; Store, Sign, Post, Now and Issuer are needed.
+// Dispatcher delivers logout tokens to relying parties. Use it by pointer. Store, Sign, Post, Now and Issuer are required.
 type Dispatcher struct {
 	Store    Outbox
 	Sign     Signer
@@ -44,12 +46,18 @@ type Dispatcher struct {
 	Log      *slog.Logger   // nil: slog.Default
 	Observer Observer
 
-	once sync.Once
-	wake chan struct{}
+	once   sync.Once
+	wake   chan struct{}
+	behind atomic.Bool
 }
 
-// Wake says that deliveries may have become due. It never blocks, and may be called before Run.
+// Behind reports whether deliveries may be due that quick hosts could take, and that are not claimed yet. A bulk logout waits for them before
+// it adds more.
+func (d *Dispatcher) Behind() bool { return d.behind.Load() }
+
+// Wake tells Run that deliveries may have become due. It never blocks, and may be called before Run.
 func (d *Dispatcher) Wake() {
+	d.behind.Store(true)
 	d.once.Do(func() { d.wake = make(chan struct{}, 1) })
 	select {
 	case d.wake <- struct{}{}:
@@ -57,36 +65,41 @@ func (d *Dispatcher) Wake() {
 	}
 }
 
-// attemptResult is an attempt that ended.
+// attemptResult is the end of an attempt.
 type attemptResult struct {
-	host      string
-	sent      bool // not given back unsent
+	running   *runningAttempt
+	sent      bool // false: the lease was too short to begin
 	gotAnswer bool
 	duration  time.Duration
 }
 
-// Run delivers until ctx ends. Then it begins nothing more, waits for what is in flight (at most [AttemptLimit] and a commit),
-// gives back what it had only claimed, and returns.
+// Run delivers until ctx ends. Then it begins no more attempts, waits for those in flight (at most [AttemptTimeout] and a commit), releases
+// the other claims, and returns.
 func (d *Dispatcher) Run(ctx context.Context) {
-	d.Wake() // what an earlier process left
-	queues := newHostQueues()
+	d.Wake() // an earlier process may have left deliveries
+	known, err := d.Store.ListHostHealth(ctx)
+	if err != nil {
+		d.logError(ctx, "list the health of hosts", err) // all hosts count as unknown then
+	}
+	queues := newHostQueues(known)
 	finished := make(chan attemptResult, maxInFlight)
 	outcomes := make(chan *attemptOutcome, maxClaimed)
 	reschedule := make(chan struct{}, 1)
 	var recorder sync.WaitGroup
-	recorder.Go(func() { d.recordOutcomes(ctx, outcomes, reschedule) })
+	recorder.Go(func() { d.recordOutcomes(ctx, outcomes, newHostRecorder(known), reschedule) })
 
-	// An attempt that has begun is finished and recorded even while we shut down: the relying party may have acted on it.
+	// An attempt that has begun is finished and recorded even during shutdown: the relying party may have acted on it.
 	attemptCtx := context.WithoutCancel(ctx)
-	startAttempt := func(delivery storage.Delivery) {
+	startAttempt := func(delivery storage.Delivery, running *runningAttempt) {
+		d.Observer.attemptStart(running.queue.class(), running.startedAt.Sub(delivery.NextAttempt))
 		go func() {
-			started := d.Now()
 			o := d.attemptWithinLease(attemptCtx, delivery)
+			o.duration = d.Now().Sub(running.startedAt)
 			outcomes <- o
-			finished <- attemptResult{host: delivery.Host, sent: !o.notSent, gotAnswer: o.Answer.Status != 0, duration: d.Now().Sub(started)}
+			finished <- attemptResult{running: running, sent: !o.notSent, gotAnswer: o.Answer.Status != 0, duration: o.duration}
 		}()
 	}
-	timer := time.NewTimer(0)
+	timer, overdue := time.NewTimer(0), time.NewTimer(slowThreshold)
 	clock := &clockWatch{}
 	claimDue := false
 	for ctx.Err() == nil {
@@ -94,13 +107,17 @@ func (d *Dispatcher) Run(ctx context.Context) {
 			claimDue = false
 			timer.Reset(d.claim(ctx, clock, queues, room))
 		}
-		queues.start(startAttempt)
+		now := d.Now()
+		overdue.Reset(queues.demoteOverdue(now))
+		queues.start(now, startAttempt)
+		d.behind.Store(queues.behind() || claimDue)
 		select {
 		case <-ctx.Done():
 		case <-d.wake:
 			claimDue = true
 		case <-timer.C:
 			claimDue = true
+		case <-overdue.C:
 		case <-reschedule:
 			timer.Reset(d.nextDue(ctx))
 		case result := <-finished:
@@ -108,10 +125,11 @@ func (d *Dispatcher) Run(ctx context.Context) {
 		}
 	}
 	timer.Stop()
+	overdue.Stop()
 	for _, delivery := range queues.drain() {
 		outcomes <- release(delivery, d.Now())
 	}
-	for ; queues.inFlight > 0; queues.inFlight-- {
+	for range queues.totalInFlight() {
 		<-finished
 	}
 	close(outcomes)
@@ -128,7 +146,7 @@ func (d *Dispatcher) claim(ctx context.Context, clock *clockWatch, queues *hostQ
 			d.logError(ctx, "correct due times after the clock was put back", err)
 		}
 	}
-	claimed, err := d.Store.ClaimDeliveries(ctx, now, leaseDuration, room, queues.busy)
+	claimed, err := d.Store.ClaimDeliveries(ctx, now, leaseDuration, room, queues.busy())
 	if err != nil {
 		d.logError(ctx, "claim deliveries", err)
 		return errorPause
@@ -137,7 +155,7 @@ func (d *Dispatcher) claim(ctx context.Context, clock *clockWatch, queues *hostQ
 	return d.nextDue(ctx)
 }
 
-// nextDue is how long until something is due, and at most leaseDuration: the clock may be put back meanwhile.
+// nextDue returns how long it is until a delivery is due, and at most leaseDuration: the clock may be put back meanwhile.
 func (d *Dispatcher) nextDue(ctx context.Context) time.Duration {
 	next, err := d.Store.NextDelivery(ctx)
 	switch {
@@ -145,7 +163,7 @@ func (d *Dispatcher) nextDue(ctx context.Context) time.Duration {
 		d.logError(ctx, "find next delivery", err)
 		return errorPause
 	case next.IsZero():
-		return leaseDuration // nothing waits; what writes a delivery calls Wake
+		return leaseDuration // no delivery is pending; Wake comes with the next one
 	}
 	if wait := next.Sub(d.Now()); wait > 0 {
 		return min(wait, leaseDuration)
@@ -153,7 +171,7 @@ func (d *Dispatcher) nextDue(ctx context.Context) time.Duration {
 	return hostBusyPause
 }
 
-// attemptWithinLease makes an attempt unless its lease would run out meanwhile: then somebody else could be telling the same.
+// attemptWithinLease makes an attempt unless its lease would run out meanwhile, since another claim could then send the same notification.
 func (d *Dispatcher) attemptWithinLease(ctx context.Context, delivery storage.Delivery) *attemptOutcome {
 	if now := d.Now(); delivery.LeasedUntil.Sub(now) < minLeaseRemaining {
 		return release(delivery, now)
@@ -161,10 +179,16 @@ func (d *Dispatcher) attemptWithinLease(ctx context.Context, delivery storage.De
 	return d.attempt(ctx, delivery)
 }
 
-// release returns a delivery that was claimed and not begun.
+// release is the outcome of a delivery that was claimed and not sent.
 func release(delivery storage.Delivery, now time.Time) *attemptOutcome {
 	return &attemptOutcome{notSent: true, delivery: delivery, DeliveryOutcome: storage.DeliveryOutcome{
-		ID: delivery.ID, Lease: delivery.Lease, State: storage.DeliveryPending, NotSent: true, NextAttempt: now, Refusals: delivery.Refusals, Answer: delivery.Answer,
+		ID:          delivery.ID,
+		Lease:       delivery.Lease,
+		State:       storage.DeliveryPending,
+		NotSent:     true,
+		NextAttempt: now,
+		Refusals:    delivery.Refusals,
+		Answer:      delivery.Answer,
 		UpdateEntry: func(entry storage.ReportEntry) storage.ReportEntry { return entry },
 	}}
 }
@@ -183,9 +207,9 @@ func (d *Dispatcher) log() *slog.Logger {
 	return d.Log
 }
 
-// logError logs what will be tried again; not that ctx ended.
+// logError logs an error after which Run tries again, unless ctx has ended.
 func (d *Dispatcher) logError(ctx context.Context, action string, err error) {
 	if ctx.Err() == nil {
-		d.log().ErrorContext(ctx, "delivery interrupted", "doing", action, "err", err)
+		d.log().ErrorContext(ctx, "deliveries delayed by an error", "action", action, "err", err)
 	}
 }

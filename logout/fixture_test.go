@@ -172,7 +172,7 @@ func (w *fixture) dispatcher() *Dispatcher {
 }
 
 func (w *fixture) terminator(d *Dispatcher) *Terminator {
-	return &Terminator{Store: w.store, Now: time.Now, Wake: d.Wake, Issuer: issuer, Log: discardLog(), Lifetimes: Lifetimes{Opaque: time.Hour, JWT: 10 * time.Minute}}
+	return &Terminator{Store: w.store, Now: time.Now, Wake: d.Wake, Behind: d.Behind, Issuer: issuer, Log: discardLog(), Lifetimes: Lifetimes{Opaque: time.Hour, JWT: 10 * time.Minute}}
 }
 
 // run runs a worker; stop ends it and waits for it.

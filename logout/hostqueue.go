@@ -10,57 +10,103 @@ const (
 	// maxPerHost is how many attempts one host gets at the same time.
 	maxPerHost = 4
 	// maxInFlight is how many attempts are made at the same time in all.
-	maxInFlight = 64
-	// maxSlowInFlight is how many of them may be with hosts that were slow or silent the last time, or are not known yet: those that are
-	// known to be quick always find a slot.
-	maxSlowInFlight = maxInFlight / 2
+	maxInFlight = 512
 	// maxClaimLimit is how many deliveries are claimed for one quick host at a time, so that claims need few commits.
 	maxClaimLimit = 64
-	// maxClaimed is how many are claimed in all.
-	maxClaimed = 512
-	// slowThreshold is how long an answer may take before its host counts as slow.
-	slowThreshold = time.Second
+	// slowThreshold is how long an attempt may take before its host counts as slow. The attempt leaves the slots of quick hosts then, whether
+	// or not the host answers later.
+	slowThreshold = 500 * time.Millisecond
 	// maxHosts is how many hosts are remembered.
 	maxHosts = 4096
 )
 
-// hostQueue is one host. How much is claimed for it ahead grows with each quick attempt and falls back when it is slow or silent, so that a
-// hanging host holds one slot and nothing waits behind it for longer than its lease.
+// hostQueue has the deliveries of one host. How many are claimed ahead grows with each quick attempt and falls back when the host is slow
+// or does not answer: a hanging host holds one slot, and no delivery waits behind it for longer than its lease.
 type hostQueue struct {
+	host       string
+	speed      hostSpeed
 	claimLimit int // how many may be claimed at a time
 	inFlight   int
 	queue      []storage.Delivery
-	slow       bool
+	responsive bool // it has answered since its queue was last empty
 	moreDue    bool // more may be due for it than was claimed
 }
 
-func (q *hostQueue) claimed() int { return q.inFlight + len(q.queue) }
-
-// hostQueues share the slots among hosts. Only the dispatcher's loop touches them.
-type hostQueues struct {
-	byHost            map[string]*hostQueue
-	waiting           []*hostQueue // with something in their queue
-	claimed, inFlight int
-	slowClaimed       int  // of claimed, on slow lanes
-	slowInFlight      int  // of flying, on slow lanes
-	claimFilled       bool // the last claim took all there was room for
+func newHostQueue(host string, speed hostSpeed) *hostQueue {
+	return &hostQueue{host: host, speed: speed, claimLimit: 1}
 }
 
-func newHostQueues() *hostQueues { return &hostQueues{byHost: map[string]*hostQueue{}} }
+func (q *hostQueue) class() hostClass { return classOf(q.host, q.speed) }
+
+func (q *hostQueue) claimed() int { return q.inFlight + len(q.queue) }
+
+// maxConcurrent is how many attempts the host gets now. The first one of a burst goes alone, so that a host that has begun to hang takes one
+// slot and not four.
+func (q *hostQueue) maxConcurrent() int {
+	if !q.responsive {
+		return 1
+	}
+	return min(q.claimLimit, maxPerHost)
+}
+
+// runningAttempt is an attempt in flight.
+type runningAttempt struct {
+	queue     *hostQueue
+	startedAt time.Time
+	finished  bool
+}
+
+// hostQueues share the slots among hosts: each class of hosts has slots of its own. Only the dispatcher's loop touches them.
+type hostQueues struct {
+	byHost      map[string]*hostQueue
+	waiting     []*hostQueue      // with deliveries in their queue
+	running     []*runningAttempt // younger than slowThreshold, oldest first
+	claimed     [hostClasses]int
+	inFlight    [hostClasses]int
+	claimFilled bool // the last claim took all there was room for
+}
+
+// newHostQueues returns the queues of a process that knows these hosts from an earlier one.
+func newHostQueues(known []storage.HostHealth) *hostQueues {
+	hq := &hostQueues{byHost: map[string]*hostQueue{}}
+	for _, health := range known[:min(len(known), maxHosts)] {
+		hq.byHost[health.Host] = newHostQueue(health.Host, speedOf(health.Slow))
+	}
+	return hq
+}
+
+func (hq *hostQueues) totalInFlight() (n int) {
+	for _, inFlight := range hq.inFlight {
+		n += inFlight
+	}
+	return n
+}
 
 // room is how many more may be claimed.
-func (hq *hostQueues) room() int { return maxClaimed - hq.claimed }
-
-// busy is what a claim asks for each host.
-func (hq *hostQueues) busy(host string, alreadyClaimed int) bool {
-	q := hq.byHost[host]
-	switch {
-	case q == nil:
-		return alreadyClaimed >= 1
-	case q.slow && hq.slowClaimed >= maxSlowInFlight:
-		return true // it would only wait for a slot until its lease runs out
+func (hq *hostQueues) room() (n int) {
+	for class, limits := range classLimits {
+		n += max(0, limits.claimed-hq.claimed[class])
 	}
-	return q.claimed()+alreadyClaimed >= q.claimLimit
+	return n
+}
+
+// busy returns the filter of one claim: whether to pass over the deliveries of a host, of which the claim has taken so many.
+func (hq *hostQueues) busy() func(host string, taken int) bool {
+	takenByHost := map[string]int{}
+	takenByClass := [hostClasses]int{}
+	return func(host string, taken int) bool {
+		q := hq.byHost[host]
+		if q == nil {
+			q = newHostQueue(host, speedUnknown)
+		}
+		class := q.class()
+		if q.claimed()+taken >= q.claimLimit || hq.claimed[class]+takenByClass[class] >= classLimits[class].claimed {
+			return true
+		}
+		takenByClass[class] += taken + 1 - takenByHost[host]
+		takenByHost[host] = taken + 1
+		return false
+	}
 }
 
 // add takes what was claimed when there was room for that many.
@@ -70,54 +116,80 @@ func (hq *hostQueues) add(deliveries []storage.Delivery, room int) {
 		q := hq.byHost[d.Host]
 		if q == nil {
 			hq.evictIdle()
-			q = &hostQueue{claimLimit: 1, slow: true} // until it has shown otherwise
+			q = newHostQueue(d.Host, speedUnknown)
 			hq.byHost[d.Host] = q
+		}
+		if q.claimed() == 0 {
+			q.responsive = false
 		}
 		if len(q.queue) == 0 {
 			hq.waiting = append(hq.waiting, q)
 		}
 		q.queue = append(q.queue, d)
 		q.moreDue = q.claimed() >= q.claimLimit
-		hq.adjustCounts(q, 1, 0)
-	}
-}
-
-// adjustCounts keeps the sums when a lane's claimed and flying deliveries change.
-func (hq *hostQueues) adjustCounts(q *hostQueue, claimed, inFlight int) {
-	hq.claimed += claimed
-	hq.inFlight += inFlight
-	if q.slow {
-		hq.slowClaimed += claimed
-		hq.slowInFlight += inFlight
+		hq.claimed[q.class()]++
 	}
 }
 
 // start gives out the deliveries that have a slot now, hosts in turn.
-func (hq *hostQueues) start(startAttempt func(storage.Delivery)) {
+func (hq *hostQueues) start(now time.Time, startAttempt func(storage.Delivery, *runningAttempt)) {
+	total := hq.totalInFlight()
 	for progress := true; progress; {
 		progress = false
 		waiting := hq.waiting[:0]
 		for _, q := range hq.waiting {
-			if hq.inFlight < maxInFlight && q.inFlight < min(q.claimLimit, maxPerHost) && (!q.slow || hq.slowInFlight < maxSlowInFlight) {
+			class := q.class()
+			if total < maxInFlight && q.inFlight < q.maxConcurrent() && hq.inFlight[class] < classLimits[class].inFlight {
 				d := q.queue[0]
 				q.queue = q.queue[1:]
 				q.inFlight++
-				hq.adjustCounts(q, 0, 1)
+				hq.inFlight[class]++
+				total++
+				attempt := &runningAttempt{queue: q, startedAt: now}
+				hq.running = append(hq.running, attempt)
 				progress = true
-				startAttempt(d)
+				startAttempt(d, attempt)
 			}
 			if len(q.queue) > 0 {
 				waiting = append(waiting, q)
 			}
 		}
+		clear(hq.waiting[len(waiting):])
 		hq.waiting = waiting
 	}
 }
 
-// finish frees the slot of an attempt, and says whether a claim may find more now.
+// demoteOverdue counts the hosts of attempts that take longer than slowThreshold as slow, and returns when to look again.
+func (hq *hostQueues) demoteOverdue(now time.Time) time.Duration {
+	for len(hq.running) > 0 {
+		oldest := hq.running[0]
+		if remaining := slowThreshold - now.Sub(oldest.startedAt); !oldest.finished && remaining > 0 {
+			return remaining
+		}
+		if !oldest.finished {
+			hq.setSpeed(oldest.queue, speedSlow)
+			oldest.queue.claimLimit = 1
+		}
+		hq.running = hq.running[1:]
+	}
+	return slowThreshold
+}
+
+// setSpeed moves a host, with its claimed deliveries and attempts, to the class of that speed.
+func (hq *hostQueues) setSpeed(q *hostQueue, speed hostSpeed) {
+	hq.claimed[q.class()] -= q.claimed()
+	hq.inFlight[q.class()] -= q.inFlight
+	q.speed = speed
+	hq.claimed[q.class()] += q.claimed()
+	hq.inFlight[q.class()] += q.inFlight
+}
+
+// finish frees the slot of an attempt, and reports whether a claim may find more now.
 func (hq *hostQueues) finish(result attemptResult) (claimDue bool) {
-	q := hq.byHost[result.host]
-	hq.adjustCounts(q, -1, -1)
+	q := result.running.queue
+	result.running.finished = true
+	hq.claimed[q.class()]--
+	hq.inFlight[q.class()]--
 	q.inFlight--
 	if result.sent {
 		hq.updateClaimLimit(q, result)
@@ -125,20 +197,19 @@ func (hq *hostQueues) finish(result attemptResult) (claimDue bool) {
 	if q.moreDue && q.claimed() <= q.claimLimit/2 {
 		q.moreDue, claimDue = false, true
 	}
-	if hq.claimFilled && hq.claimed <= maxClaimed/2 {
+	if class := q.class(); hq.claimFilled && hq.claimed[class] <= classLimits[class].claimed/2 {
 		hq.claimFilled, claimDue = false, true
 	}
 	return claimDue
 }
 
-// updateClaimLimit judges a host by its last attempt.
+// updateClaimLimit sets a host's speed and claim limit by its last attempt.
 func (hq *hostQueues) updateClaimLimit(q *hostQueue, result attemptResult) {
-	claimed, inFlight := q.claimed(), q.inFlight
-	hq.adjustCounts(q, -claimed, -inFlight)
-	q.slow = result.duration >= slowThreshold
-	hq.adjustCounts(q, claimed, inFlight)
+	slow := result.duration >= slowThreshold
+	hq.setSpeed(q, speedOf(slow))
+	q.responsive = result.gotAnswer || !slow
 	switch {
-	case !q.slow: // a quick refusal holds nobody up either
+	case !slow: // a quick refusal delays no other host either
 		q.claimLimit = min(q.claimLimit+1, maxClaimLimit)
 	case result.gotAnswer:
 		q.claimLimit = min(q.claimLimit+1, maxPerHost)
@@ -147,12 +218,23 @@ func (hq *hostQueues) updateClaimLimit(q *hostQueue, result attemptResult) {
 	}
 }
 
-// drain empties the queues, when nothing more is to be started.
+// behind reports whether more deliveries may be due for a quick host of an operator's client than are claimed. Other hosts do not count: a
+// hanging host would be behind for hours.
+func (hq *hostQueues) behind() bool {
+	for _, q := range hq.waiting {
+		if q.moreDue && q.class() == operatorQuick {
+			return true
+		}
+	}
+	return false
+}
+
+// drain empties the queues, when no more attempts are to be started.
 func (hq *hostQueues) drain() []storage.Delivery {
 	var dropped []storage.Delivery
 	for _, q := range hq.waiting {
 		dropped = append(dropped, q.queue...)
-		hq.adjustCounts(q, -len(q.queue), 0)
+		hq.claimed[q.class()] -= len(q.queue)
 		q.queue = nil
 	}
 	hq.waiting = nil

@@ -6,14 +6,15 @@ import (
 	"github.com/curfew-id/curfew/storage"
 )
 
-// Observer is told what happens, for metrics. Every function may be nil and must be quick and safe for concurrent use.
+// Observer receives events, for metrics. Every function may be nil. It must return at once and be safe for concurrent use.
 type Observer struct {
-	OnTermination      func(reason storage.Reason, whole bool)                     // something ended
-	OnTrustChange      func(kind string, trust storage.TrustState)                 // a row came into that state
-	OnHorizon          func(scope string, d time.Duration, unknown int)            // of something that ended: op, tokens, apps; unknown holders beside it
-	OnAttempt          func(client, class string, took time.Duration)              // an attempt: the HTTP status or the class of its failure
-	OnDeliveryFinished func(client string, state storage.DeliveryState, late bool) // a delivery came to rest
-	OnConfirmation     func(client string, after time.Duration)                    // a relying party confirmed, that long after the end
+	OnTermination      func(reason storage.Reason, whole bool)                               // a session, client session or grant ended
+	OnTrustChange      func(kind string, trust storage.TrustState)                           // a report entry came into that trust state
+	OnHorizon          func(part string, d time.Duration, unknown int)                       // at the end of a session: how long until the last bound, and how many have none
+	OnAttemptStart     func(hostClass string, wait time.Duration)                            // an attempt began, that long after it was due
+	OnAttempt          func(client, class string, took time.Duration)                        // an attempt ended with that HTTP status or class of failure
+	OnDeliveryFinished func(client string, state storage.DeliveryState, renotification bool) // no more attempts follow
+	OnConfirmation     func(client string, after time.Duration)                              // a relying party confirmed, that long after the end
 }
 
 func (o Observer) termination(r storage.Report) {
@@ -35,6 +36,12 @@ func (o Observer) termination(r storage.Report) {
 func (o Observer) trustChange(kind string, trust storage.TrustState) {
 	if o.OnTrustChange != nil {
 		o.OnTrustChange(kind, trust)
+	}
+}
+
+func (o Observer) attemptStart(class hostClass, wait time.Duration) {
+	if o.OnAttemptStart != nil {
+		o.OnAttemptStart(class.String(), max(0, wait))
 	}
 }
 

@@ -64,7 +64,7 @@ func planDeliveries(t *Terminator, termination storage.Termination, report strin
 		Report:      report,
 		Client:      cs.Client,
 		URI:         c.BackchannelLogoutURI,
-		Host:        hostOf(c.BackchannelLogoutURI),
+		Host:        queueHost(c),
 		Subject:     t.clientSubject(termination, c),
 		SID:         cs.SID,
 		Alg:         c.IDTokenSignedResponseAlg,

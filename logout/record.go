@@ -10,9 +10,9 @@ import (
 // maxOutcomeBatch is how many outcomes go into one commit at most.
 const maxOutcomeBatch = 256
 
-// recordOutcomes records outcomes as they come, those that came meanwhile in one commit, until outcomes is closed.
-func (d *Dispatcher) recordOutcomes(ctx context.Context, outcomes <-chan *attemptOutcome, reschedule chan<- struct{}) {
-	// What relying parties answered is recorded even while we shut down.
+// recordOutcomes records outcomes until the channel is closed. Those that have come meanwhile share a commit.
+func (d *Dispatcher) recordOutcomes(ctx context.Context, outcomes <-chan *attemptOutcome, hosts *hostRecorder, reschedule chan<- struct{}) {
+	// Answers of relying parties are recorded even during shutdown.
 	ctx = context.WithoutCancel(ctx)
 	for first := range outcomes {
 		batch := []*attemptOutcome{first}
@@ -23,6 +23,9 @@ func (d *Dispatcher) recordOutcomes(ctx context.Context, outcomes <-chan *attemp
 			}
 			batch = append(batch, o)
 		}
+		for _, o := range batch {
+			o.HostHealth = hosts.change(o, d.Now())
+		}
 		d.recordBatch(ctx, batch)
 		select {
 		case reschedule <- struct{}{}:
@@ -31,8 +34,8 @@ func (d *Dispatcher) recordOutcomes(ctx context.Context, outcomes <-chan *attemp
 	}
 }
 
-// recordBatch records outcomes in one commit. While the store refuses it tries again, as long as the leases last; after that the
-// deliveries are due again, which their relying parties see as a duplicate.
+// recordBatch records outcomes in one commit. After an error of the store it tries again as long as the leases last. After that the deliveries
+// are due again, and their relying parties get a second logout token.
 func (d *Dispatcher) recordBatch(ctx context.Context, batch []*attemptOutcome) {
 	records := make([]storage.DeliveryOutcome, len(batch))
 	for i, o := range batch {
@@ -45,7 +48,7 @@ func (d *Dispatcher) recordBatch(ctx context.Context, batch []*attemptOutcome) {
 			break
 		}
 		if d.Now().Sub(started) > leaseDuration {
-			d.log().ErrorContext(ctx, "delivery outcomes lost", "count", len(batch), "err", err)
+			d.log().ErrorContext(ctx, "delivery outcomes not recorded; they will be sent again", "count", len(batch), "err", err)
 			return
 		}
 		<-time.After(pause)
@@ -59,22 +62,30 @@ func (d *Dispatcher) recordBatch(ctx context.Context, batch []*attemptOutcome) {
 	}
 }
 
-// logOutcome tells log and metrics of an outcome that was recorded, or that came too late to be.
+// logOutcome reports an outcome to the log and the metrics. stale: it came after its lease and was not recorded.
 func (d *Dispatcher) logOutcome(ctx context.Context, o *attemptOutcome, stale bool) {
 	if o.notSent {
 		return
 	}
-	log := d.log().With("client", o.delivery.Client, "report", o.delivery.Report, "delivery", o.ID, "jti", o.Answer.JTI, "attempt", o.delivery.Attempts, "answer", answerClass(o.Answer), "late", o.delivery.Renotification)
+	log := d.log().With(
+		"client", o.delivery.Client,
+		"report", o.delivery.Report,
+		"delivery", o.ID,
+		"jti", o.Answer.JTI,
+		"attempt", o.delivery.Attempts,
+		"answer", answerClass(o.Answer),
+		"renotification", o.delivery.Renotification,
+	)
 	switch {
 	case stale:
-		log.WarnContext(ctx, "delivery outcome came after its lease")
+		log.WarnContext(ctx, "delivery outcome came after its lease and was dropped")
 		return
 	case o.State == storage.DeliveryDone:
-		log.InfoContext(ctx, "relying party told")
+		log.InfoContext(ctx, "logout token delivered")
 	case o.State == storage.DeliveryFailed:
 		log.WarnContext(ctx, "delivery given up", "detail", o.Answer.Detail)
 	default:
-		log.InfoContext(ctx, "delivery put off", "next", o.NextAttempt, "detail", o.Answer.Detail)
+		log.InfoContext(ctx, "delivery will be tried again", "next_attempt", o.NextAttempt, "detail", o.Answer.Detail)
 	}
 	if o.State != storage.DeliveryPending {
 		d.Observer.deliveryFinished(o.delivery, o.State)

@@ -15,11 +15,8 @@ const (
 	cleanupInterval = time.Minute
 	// cleanupBatch is how many go in one transaction: more would hold up the store's only writer.
 	cleanupBatch = 500
-	// maxOutboxDelay is how long the oldest due delivery may have waited before the next page of a mass ending is held back, so that single
-	// logouts are not told late: the outbox is emptied oldest first.
-	maxOutboxDelay = 250 * time.Millisecond
-	// maxHold is how long a page is held back at most. A relying party that hangs keeps the outbox behind for hours, and those that
-	// answer are to be told all the same.
+	// maxHold is how long the next page of a bulk logout waits at most for the dispatcher. The outbox is emptied oldest first, and pages
+	// that come faster than the dispatcher delivers would delay the notifications of single logouts.
 	maxHold = 2 * time.Second
 	// holdPause is how soon to look again meanwhile.
 	holdPause = 25 * time.Millisecond
@@ -39,7 +36,7 @@ func (t *Terminator) Run(ctx context.Context) {
 			nextExpiry, nextCleanup = time.Time{}, time.Time{}
 		}
 		var err error
-		holdBack := (moreExpired || moreBulk) && now.Sub(lastPage) < maxHold && t.outboxDelayed(ctx, now)
+		holdBack := (moreExpired || moreBulk) && now.Sub(lastPage) < maxHold && t.Behind != nil && t.Behind()
 		if moreExpired && !holdBack || !moreExpired && !now.Before(nextExpiry) {
 			moreExpired, err = t.endExpired(ctx)
 			if nextExpiry = now.Add(expiryInterval); moreExpired {
@@ -107,12 +104,6 @@ func (t *Terminator) continueBulkLogouts(ctx context.Context) (moreBulk bool, er
 func (t *Terminator) endExpired(ctx context.Context) (more bool, err error) {
 	o, err := t.End(ctx, storage.EndRequest{Selector: storage.Selector{Expired: true}, Cause: storage.Cause{Reason: storage.ReasonIdle, By: "system"}})
 	return o.More, err
-}
-
-// outboxDelayed reports whether deliveries are waiting that should have gone out by now.
-func (t *Terminator) outboxDelayed(ctx context.Context, now time.Time) bool {
-	next, err := t.Store.NextDelivery(ctx)
-	return err != nil || !next.IsZero() && now.Sub(next) > maxOutboxDelay
 }
 
 // logError logs what will be tried again; not that ctx ended.

@@ -16,7 +16,6 @@ type SessionStore interface {
 	EndSessions(ctx context.Context, req storage.EndRequest, at time.Time, limit int, plan func(storage.Termination) storage.Plan) ([]storage.Termination, bool, error)
 	CountTerminations(ctx context.Context, sel storage.Selection) (storage.TerminationCount, error)
 	ListBulkLogouts(ctx context.Context) ([]storage.BulkLogout, error)
-	NextDelivery(ctx context.Context) (time.Time, error)
 	Sweep(ctx context.Context, at time.Time, limit int) (int, error)
 	UpdateReport(ctx context.Context, id string, change func(*storage.Report)) error
 }
@@ -31,7 +30,8 @@ const DefaultReportRetention = 90 * 24 * time.Hour
 type Terminator struct {
 	Store           SessionStore
 	Now             func() time.Time
-	Wake            func()                                              // the dispatcher's
+	Wake            func()                                              // Dispatcher.Wake
+	Behind          func() bool                                         // Dispatcher.Behind; nil: pages of a bulk logout do not wait
 	Issuer          string                                              //
 	SubjectFor      func(u storage.User, client *storage.Client) string // as the client knows the user; nil: the public subject
 	Lifetimes       Lifetimes                                           // the deployment's, longest ones

@@ -131,6 +131,7 @@ func New(c Config) (*Provider, error) {
 		Store:           c.Store,
 		Now:             c.Now,
 		Wake:            p.dispatcher.Wake,
+		Behind:          p.dispatcher.Behind,
 		Issuer:          c.Issuer,
 		SubjectFor:      p.subjectFor,
 		Lifetimes:       p.maxLifetimes(),

@@ -23,7 +23,7 @@ type Delivery struct {
 	Report         string        `json:"report"`
 	Client         string        `json:"client"`
 	URI            string        `json:"uri"`
-	Host           string        `json:"host"` // canonical host:port; deliveries of one host share slots
+	Host           string        `json:"host"` // canonical host:port, or a text that ends with it; deliveries with the same Host share slots
 	Subject        string        `json:"sub"`  // as that client knows the user
 	SID            string        `json:"sid"`
 	Alg            string        `json:"alg"`                      // id_token_signed_response_alg of the client
@@ -61,7 +61,18 @@ type DeliveryOutcome struct {
 	Answer      Answer
 	UpdateEntry func(ReportEntry) ReportEntry // changes the report's entry of that client; pure
 	Event       *Event                        // its audit line, if it has one; see Deliveries
+	HostHealth  *HostHealth                   // stored in the same transaction; nil: unchanged
 }
+
+// HostHealth is what the last attempt at a host of deliveries has shown. It survives a restart.
+type HostHealth struct {
+	Host string    `json:"host"` // Delivery.Host
+	Slow bool      `json:"slow,omitempty"`
+	At   time.Time `json:"at"`
+}
+
+// HostHealthLifetime is how long a HostHealth is kept.
+const HostHealthLifetime = 30 * 24 * time.Hour
 
 // DeliveryFilter narrows a listing; zero fields do not.
 type DeliveryFilter struct {
@@ -87,6 +98,8 @@ type Deliveries interface {
 	NextDelivery(ctx context.Context) (time.Time, error)
 	// Delivery finds a delivery.
 	Delivery(ctx context.Context, id string) (Delivery, error)
+	// ListHostHealth lists what was recorded about hosts in the last HostHealthLifetime.
+	ListHostHealth(ctx context.Context) ([]HostHealth, error)
 	// ListDeliveries lists deliveries, newest first.
 	ListDeliveries(ctx context.Context, f DeliveryFilter, p Page) (d []Delivery, next string, err error)
 	// RetryDelivery makes a pending or failed delivery due at that time, with at least MinRetryPeriod left, changes its report's

@@ -49,6 +49,9 @@ func (s *Store) RecordOutcomes(ctx context.Context, outcomes []storage.DeliveryO
 	return write(ctx, s, func(t *tx) (stale []string, err error) {
 		pending := map[string]*storage.Report{} // each is read and written once, however many of its rows change
 		for _, o := range outcomes {
+			if o.HostHealth != nil {
+				t.putHostHealth(*o.HostHealth)
+			}
 			before, found := t.delivery(o.ID)
 			d, current := before.Recorded(o)
 			if !found || !current {

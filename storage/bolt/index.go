@@ -48,6 +48,7 @@ const (
 	deliveries        // id → JSON
 	dueDeliveries     // time, delivery → host, mark while it is leased: pending ones by when somebody may take them
 	deliveriesByState // state, time, delivery → nothing
+	hostHealth        // host → JSON
 
 	reports       // id → JSON
 	reportsByTime // time, report → cause
@@ -78,7 +79,7 @@ var tableNames = [tableCount]string{
 	tokens: "tokens", usedCodes: "codes", usedIDs: "spent",
 	consents: "consents", consentsByClient: "client_consents",
 	cutoffs: "fences", bulkLogouts: "endings",
-	deliveries: "deliveries", dueDeliveries: "due", deliveriesByState: "delivery_states",
+	deliveries: "deliveries", dueDeliveries: "due", deliveriesByState: "delivery_states", hostHealth: "host_health",
 	reports: "reports", reportsByTime: "report_times", reportsByUser: "user_reports",
 	keys:   "keys",
 	events: "events", eventsByUser: "user_events",

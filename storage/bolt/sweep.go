@@ -20,6 +20,7 @@ const (
 	expiryLink       = 'l'
 	expiryReport     = 'r'
 	expiryDelivery   = 'd'
+	expiryHostHealth = 'h'
 )
 
 // Sweep implements storage.Store. It works by cursor from the oldest on, so that a chunk touches neighbouring pages.
@@ -97,6 +98,8 @@ func (t *tx) sweepRecord(kind byte, key []byte, at time.Time) {
 				t.delete(deliveries, key)
 			}
 		}
+	case expiryHostHealth:
+		t.sweepHostHealth(key, at)
 	default:
 		t.fail(unavailable(fmt.Errorf("read expiry: kind %q", kind)))
 	}

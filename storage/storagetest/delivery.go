@@ -40,6 +40,29 @@ var deliveryTests = map[string]func(*world){
 		list := w.mustClaim(after(33*time.Second), 2, nil, "a", "b")
 		mustEqual(w, "lease and attempts", [2]int{int(list[0].Lease), list[0].Attempts}, [2]int{2, 2})
 	},
+	"HealthOfAHostSurvivesARestartUntilItIsOld": func(w *world) {
+		w.mustReport(delivery("d1", "h", 1), delivery("d2", "other", 1))
+		list := w.mustClaim(after(time.Second), 10, nil, "d1", "d2")
+		record := func(i int, health storage.HostHealth) {
+			w.Helper()
+			o := storage.DeliveryOutcome{ID: list[i].ID, Lease: list[i].Lease, State: storage.DeliveryDone, HostHealth: &health,
+				UpdateEntry: func(e storage.ReportEntry) storage.ReportEntry { return e }}
+			_, err := w.RecordOutcomes(w.ctx, []storage.DeliveryOutcome{o})
+			w.must(err)
+		}
+		quick, slow := storage.HostHealth{Host: "h", At: after(time.Second)}, storage.HostHealth{Host: "other", Slow: true, At: after(time.Hour)}
+		record(0, quick)
+		record(1, slow)
+		w.restart()
+		known, err := w.ListHostHealth(w.ctx)
+		w.must(err)
+		mustEqual(w, "known hosts", known, []storage.HostHealth{quick, slow})
+		_, err = w.Sweep(w.ctx, quick.At.Add(storage.HostHealthLifetime), 100)
+		w.must(err)
+		known, err = w.ListHostHealth(w.ctx)
+		w.must(err)
+		mustEqual(w, "known hosts a month later", known, []storage.HostHealth{slow})
+	},
 	"BusyHostIsPassedOver": func(w *world) {
 		w.mustDeliver(delivery("a1", "a", 1), delivery("a2", "a", 2), delivery("a3", "a", 3), delivery("b1", "b", 4), delivery("c1", "c", 5))
 		w.mustClaim(after(time.Minute), 10, func(host string, taken int) bool { return host == "b" || taken == 2 }, "a1", "a2", "c1")

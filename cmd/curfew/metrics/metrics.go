@@ -38,6 +38,7 @@ type Metrics struct {
 	horizon          *prometheus.HistogramVec
 	unknown          *prometheus.CounterVec
 	attempts         *prometheus.CounterVec
+	attemptWait      *prometheus.HistogramVec
 	attemptDuration  prometheus.Histogram
 	deliveryOutcomes *prometheus.CounterVec
 	confirmDuration  prometheus.Histogram
@@ -63,6 +64,9 @@ func New(store Store, now func() time.Time) *Metrics {
 		attempts: counter("logout_attempts_total", "Logout token delivery attempts, by HTTP status or class of failure.", "result"),
 		attemptDuration: prometheus.NewHistogram(prometheus.HistogramOpts{Namespace: "curfew", Name: "logout_attempt_seconds", Help: "How long an attempt took.",
 			Buckets: []float64{.005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5}}),
+		attemptWait: prometheus.NewHistogramVec(prometheus.HistogramOpts{Namespace: "curfew", Name: "logout_attempt_wait_seconds",
+			Help:    "How long after it was due an attempt began, by what is known about its host.",
+			Buckets: []float64{.01, .05, .25, .5, 1, 2.5, 5, 15, 60, 300}}, []string{"host"}),
 		deliveryOutcomes: counter("logout_deliveries_total", "Logout token deliveries finished.", "channel", "result"),
 		confirmDuration: prometheus.NewHistogram(prometheus.HistogramOpts{Namespace: "curfew", Name: "logout_confirm_seconds", Buckets: horizonBuckets,
 			Help: "How long after the termination a client confirmed it."}),
@@ -80,7 +84,7 @@ func New(store Store, now func() time.Time) *Metrics {
 		m.attempts.WithLabelValues(result)
 	}
 	m.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
-		m.sessionsEnded, m.entries, m.horizon, m.unknown, m.attempts, m.attemptDuration, m.deliveryOutcomes, m.confirmDuration, m.requests, m.requestDuration, &storeCollector{store, now})
+		m.sessionsEnded, m.entries, m.horizon, m.unknown, m.attempts, m.attemptWait, m.attemptDuration, m.deliveryOutcomes, m.confirmDuration, m.requests, m.requestDuration, &storeCollector{store, now})
 	return m
 }
 
@@ -94,6 +98,9 @@ func (m *Metrics) Observe() logout.Observer {
 		OnHorizon: func(part string, d time.Duration, unknown int) {
 			m.horizon.WithLabelValues(part).Observe(d.Seconds())
 			m.unknown.WithLabelValues(part).Add(float64(unknown))
+		},
+		OnAttemptStart: func(hostClass string, wait time.Duration) {
+			m.attemptWait.WithLabelValues(hostClass).Observe(wait.Seconds())
 		},
 		OnAttempt: func(_, class string, took time.Duration) {
 			m.attempts.WithLabelValues(class).Inc()

@@ -1,26 +1,37 @@
 package web
 
 import (
+	"errors"
+	"fmt"
+	"log/slog"
 	"net/http"
 	"net/netip"
 	"strings"
 )
 
-// ClientAddress is the browser's address: the peer's or, where that is a trusted proxy, the nearest hop of X-Forwarded-For that is none.
-// A header that cannot be read counts for nothing.
+// ClientAddress returns the address of the browser or program that sent the request. That is the peer, or, if the peer is a trusted
+// proxy, the nearest hop that is no trusted proxy, as the proxies reported it in X-Forwarded-For or, without that header, in Forwarded
+// (RFC 7239). It is empty if the report cannot be read: an address that is not known must not be taken for the proxy's, because then
+// all users behind the proxy would share one limit.
 func (s *Site) ClientAddress(r *http.Request) string {
 	peer, err := netip.ParseAddrPort(r.RemoteAddr)
 	if err != nil {
 		return ""
 	}
-	addr := peer.Addr().Unmap()
-	hops := strings.Split(strings.Join(r.Header.Values("X-Forwarded-For"), ","), ",")
-	for i := len(hops) - 1; i >= 0 && s.isTrustedProxy(addr); i-- {
-		hop, err := netip.ParseAddr(strings.TrimSpace(hops[i]))
-		if err != nil {
-			break
-		}
-		addr = hop.Unmap()
+	addr := peer.Addr().Unmap().WithZone("")
+	if !s.isTrustedProxy(addr) {
+		return addr.String()
+	}
+	hops, err := forwardedHops(r.Header)
+	for i := len(hops) - 1; err == nil && i >= 0 && s.isTrustedProxy(addr); i-- {
+		addr, err = parseHop(hops[i])
+	}
+	if err != nil {
+		s.unreadableHop.Do(func() {
+			s.Logger().LogAttrs(r.Context(), slog.LevelWarn, "a trusted proxy reports client addresses that cannot be read",
+				slog.String("proxy", peer.Addr().String()), slog.Any("err", err))
+		})
+		return ""
 	}
 	return addr.String()
 }
@@ -32,6 +43,103 @@ func (s *Site) isTrustedProxy(addr netip.Addr) bool {
 		}
 	}
 	return false
+}
+
+// forwardedHops returns the hops that the proxies reported, the nearest last. Empty parts are left out: RFC 9110 §5.6.1 has recipients
+// ignore them.
+func forwardedHops(h http.Header) ([]string, error) {
+	if lines := h.Values("X-Forwarded-For"); len(lines) > 0 {
+		var hops []string
+		for hop := range strings.SplitSeq(strings.Join(lines, ","), ",") {
+			if hop = strings.TrimSpace(hop); hop != "" {
+				hops = append(hops, hop)
+			}
+		}
+		return hops, nil
+	}
+	return parseForwarded(strings.Join(h.Values("Forwarded"), ","))
+}
+
+// parseForwarded returns the for parameters of a Forwarded header (RFC 7239 §4).
+func parseForwarded(text string) (hops []string, err error) {
+	elements, err := splitUnquoted(text, ',')
+	if err != nil {
+		return nil, err
+	}
+	for _, element := range elements {
+		if strings.TrimSpace(element) == "" {
+			continue
+		}
+		pairs, _ := splitUnquoted(element, ';') // the quotes are balanced
+		hop := ""
+		for _, pair := range pairs {
+			name, value, _ := strings.Cut(strings.TrimSpace(pair), "=")
+			if strings.EqualFold(strings.TrimSpace(name), "for") {
+				hop = strings.TrimSpace(value)
+			}
+		}
+		hops = append(hops, hop) // without for the hop is unknown, and parseHop refuses it
+	}
+	return hops, nil
+}
+
+// splitUnquoted splits text at separators outside of quoted strings.
+func splitUnquoted(text string, separator byte) (parts []string, err error) {
+	start, quoted := 0, false
+	for i := 0; i < len(text); i++ {
+		switch {
+		case text[i] == '"':
+			quoted = !quoted
+		case text[i] == '\\' && quoted:
+			i++
+		case text[i] == separator && !quoted:
+			parts = append(parts, text[start:i])
+			start = i + 1
+		}
+	}
+	if quoted {
+		return nil, errors.New("a quoted string does not end")
+	}
+	return append(parts, text[start:]), nil
+}
+
+// parseHop reads a hop as proxies write it: an address, in brackets or not, in quotes or not, with a port or not. It is an error for
+// "unknown" and for obfuscated names (RFC 7239 §6.2, §6.3).
+func parseHop(text string) (netip.Addr, error) {
+	hop := text
+	if len(hop) >= 2 && hop[0] == '"' && hop[len(hop)-1] == '"' {
+		hop = hop[1 : len(hop)-1]
+	}
+	host := hop
+	if address, port, ok := cutPort(hop); ok && isNodePort(port) {
+		host = address
+	} else if strings.HasPrefix(hop, "[") && strings.HasSuffix(hop, "]") {
+		host = hop[1 : len(hop)-1]
+	}
+	if addr, err := netip.ParseAddr(host); err == nil {
+		return addr.Unmap().WithZone(""), nil
+	}
+	const shown = 64
+	return netip.Addr{}, fmt.Errorf("%.*q is not an address", shown, hop)
+}
+
+// cutPort cuts 192.0.2.1:80 and [2001:db8::1]:80 into address and port. An IPv6 address without brackets has no port.
+func cutPort(hop string) (address, port string, ok bool) {
+	if rest, bracketed := strings.CutPrefix(hop, "["); bracketed {
+		return strings.Cut(rest, "]:")
+	}
+	if strings.Count(hop, ":") != 1 {
+		return "", "", false
+	}
+	return strings.Cut(hop, ":")
+}
+
+// isNodePort reports whether text is a port or an obfuscated one (RFC 7239 §6).
+func isNodePort(text string) bool {
+	if rest, obfuscated := strings.CutPrefix(text, "_"); obfuscated {
+		return rest != ""
+	}
+	return text != "" && len(text) <= 5 && strings.Trim(text, "0123456789") == ""
 }
 
 // UserAgent is the browser's name for itself, cut to what a record keeps.

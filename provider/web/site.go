@@ -7,6 +7,7 @@ import (
 	"net/netip"
 	"net/url"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/curfew-id/curfew/storage"
@@ -29,11 +30,13 @@ type Site struct {
 	Sessions       SessionStore
 	Sealer         Sealer
 	Now            func() time.Time
-	TrustedProxies []netip.Prefix // whose X-Forwarded-For counts
+	TrustedProxies []netip.Prefix // whose X-Forwarded-For or Forwarded counts
 	Log            *slog.Logger   // nil: the default logger
 
 	CheckSession bool // Session Management 1.0 is on: browsers get a state that its frame can read
 	ShowLogos    bool // logos of applications are shown
+
+	unreadableHop sync.Once // a client address that cannot be read is logged once
 }
 
 // URL is an absolute URL at this provider. It never depends on the request.

@@ -32,7 +32,7 @@ type Config struct {
 	// The file with the key that encrypts private keys at rest, created at the first start with mode 0600. A backup of the store is of
 	// no use without it, neither to you nor to a thief.
 	KeyFile Path `yaml:"key_file" unset:"curfew.key in the data folder"`
-	// Networks (CIDR) of proxies that end TLS and whose `X-Forwarded-For` counts. With an https issuer and no `tls.cert` no other
+	// Networks (CIDR) of proxies that end TLS and whose `X-Forwarded-For` or `Forwarded` counts. With an https issuer and no `tls.cert` no other
 	// client is answered, and the default is loopback, `127.0.0.0/8` and `::1/128`; otherwise there is none.
 	TrustedProxies []netip.Prefix `yaml:"trusted_proxies" unset:"see meaning"`
 	Egress         Egress         `yaml:"egress"`

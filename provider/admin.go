@@ -17,6 +17,7 @@ func (p *Provider) adminRoutes() (http.Handler, error) {
 		Terminator:      p.terminator,
 		PasswordHasher:  p.hasher,
 		PasswordRules:   p.passwordRules(),
+		Limiter:         p.limiter,
 		Keys:            c.Ring,
 		Registrar:       p.registrar,
 		Egress:          c.Egress,

@@ -71,6 +71,7 @@ type Provider struct {
 	config         Config
 	site           *web.Site
 	hasher         *password.Hasher
+	limiter        authn.Limiter
 	authenticators []authn.Authenticator // the ways to sign in; the first is offered first
 	minter         *tokens.Minter
 	registrar      *register.Registrar
@@ -93,9 +94,10 @@ func New(c Config) (*Provider, error) {
 		c.Logout.Scope = storage.ScopeSession
 	}
 	p := &Provider{
-		config: c,
-		hasher: password.NewHasher(c.PasswordCost),
-		minter: &tokens.Minter{Issuer: c.Issuer, Ring: c.Ring, Lifetimes: c.Token},
+		config:  c,
+		hasher:  password.NewHasher(c.PasswordCost),
+		limiter: authn.Limiter{Store: c.Store},
+		minter:  &tokens.Minter{Issuer: c.Issuer, Ring: c.Ring, Lifetimes: c.Token},
 	}
 	p.authenticators = c.Authenticators
 	if p.authenticators == nil {
@@ -103,7 +105,7 @@ func New(c Config) (*Provider, error) {
 			&authn.Password{
 				Users:   c.Store,
 				Hasher:  p.hasher,
-				Limiter: authn.Limiter{Store: c.Store},
+				Limiter: p.limiter,
 				Log:     c.Log,
 			},
 		}

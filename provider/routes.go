@@ -165,6 +165,7 @@ func (p *Provider) account(view *logoutview.Handler) *account.Handler {
 		Terminator:    p.terminator,
 		LogoutView:    view,
 		Hasher:        p.hasher,
+		Limiter:       p.limiter,
 		Authenticator: p.authenticators[0],
 		Rules:         p.passwordRules(),
 		Lifetimes:     p.maxLifetimes(),

@@ -42,6 +42,7 @@ type Handler struct {
 	Store         Store
 	Terminator    *logout.Terminator
 	Hasher        PasswordHasher
+	Limiter       authn.Limiter
 	Authenticator authn.Authenticator // proves the user again before a password or an e-mail address changes
 	Rules         password.Rules
 	Lifetimes     logout.Lifetimes

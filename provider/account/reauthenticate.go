@@ -16,11 +16,11 @@ import (
 // unattended browser is signed in as well. The attempts share the limits of sign-in.
 func (h *Handler) reauthenticate(r *http.Request, v viewer, form url.Values) (authn.Authentication, templates.Problem, error) {
 	authentication, err := h.Authenticator.Authenticate(r.Context(), authn.Attempt{
-		Form:        url.Values{authn.FieldPassword: form["current-password"]},
-		User:        &v.user,
-		At:          h.Site.Now(),
-		Address:     h.Site.ClientAddress(r),
-		KnowsDevice: func(subject string) bool { return h.Site.KnowsDevice(r, subject) },
+		Form:    url.Values{authn.FieldPassword: form["current-password"]},
+		User:    &v.user,
+		At:      h.Site.Now(),
+		Address: h.Site.ClientAddress(r),
+		Device:  func(subject string) string { return h.Site.Device(r, subject) },
 	})
 	refusal, refused := errors.AsType[*authn.Refusal](err)
 	if !refused {

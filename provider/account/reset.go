@@ -4,6 +4,7 @@ import (
 	"errors"
 	"net/http"
 
+	"github.com/curfew-id/curfew/provider/authn"
 	"github.com/curfew-id/curfew/provider/password"
 	"github.com/curfew-id/curfew/provider/web"
 	"github.com/curfew-id/curfew/storage"
@@ -93,6 +94,7 @@ func (h *Handler) Reset(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
+	h.unlock(r, user.Subject)
 	endedSessions := 0
 	for _, termination := range outcome.Terminations {
 		if termination.WholeSession {
@@ -105,4 +107,12 @@ func (h *Handler) Reset(w http.ResponseWriter, r *http.Request) error {
 	web.PageHeaders(w, web.PagePolicy{FormsToSelf: true})
 	h.Site.LogRenderError(r, templates.PasswordChanged(w, templates.PasswordChangedPage{Page: h.Site.Page(r), Ended: endedSessions, More: outcome.More, SignInURL: h.Site.Path("/account")}))
 	return nil
+}
+
+// unlock ends the limit that wrong guesses have put on the account: the password is new.
+func (h *Handler) unlock(r *http.Request, subject string) {
+	origin := authn.Origin{Address: h.Site.ClientAddress(r), Device: h.Site.Device(r, subject)}
+	if err := h.Limiter.Unlock(r.Context(), subject, origin); err != nil {
+		h.Site.Logger().WarnContext(r.Context(), "account still limited after a reset", "sub", subject, "err", err)
+	}
 }

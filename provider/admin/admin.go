@@ -19,6 +19,7 @@ import (
 	"time"
 
 	"github.com/curfew-id/curfew/logout"
+	"github.com/curfew-id/curfew/provider/authn"
 	"github.com/curfew-id/curfew/provider/egress"
 	"github.com/curfew-id/curfew/provider/keys"
 	"github.com/curfew-id/curfew/provider/password"
@@ -83,6 +84,7 @@ type Config struct {
 	Terminator     *logout.Terminator
 	PasswordHasher PasswordHasher
 	PasswordRules  PasswordRules
+	Limiter        authn.Limiter // of attempts to sign in; a new password lifts its lock
 	Keys           Keys
 	Registrar      Registrar
 	Egress         Egress

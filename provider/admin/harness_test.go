@@ -15,6 +15,7 @@ import (
 
 	"github.com/curfew-id/curfew/logout"
 	"github.com/curfew-id/curfew/provider/admin"
+	"github.com/curfew-id/curfew/provider/authn"
 	"github.com/curfew-id/curfew/provider/keys"
 	"github.com/curfew-id/curfew/provider/password"
 	"github.com/curfew-id/curfew/provider/providertest"
@@ -54,7 +55,7 @@ func mustStart(t *testing.T, configure ...func(*admin.Config)) *fixture {
 	lifetimes := logout.Lifetimes{Opaque: time.Hour, JWT: 10 * time.Minute, Session: 24 * time.Hour}
 	c := admin.Config{
 		Issuer: issuer, Version: "1.2.3", Started: d.clock.Now(), Store: d.store, Terminator: d.terminator, PasswordHasher: password.NewHasher(providertest.CheapPasswords),
-		PasswordRules: password.Rules{}, Keys: d.ring, Registrar: &register.Registrar{Fetch: d.clients, WrapSecret: d.ring.WrapSecret, Now: now}, Egress: d.clients, Outbox: dispatcher,
+		PasswordRules: password.Rules{}, Limiter: authn.Limiter{Store: d.store}, Keys: d.ring, Registrar: &register.Registrar{Fetch: d.clients, WrapSecret: d.ring.WrapSecret, Now: now}, Egress: d.clients, Outbox: dispatcher,
 		ResetURL: func(secret string) string { return issuer + "/reset/" + secret }, Lifetimes: lifetimes, Now: now, Log: quiet,
 	}
 	for _, change := range configure {

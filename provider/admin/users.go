@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/curfew-id/curfew/provider/authn"
 	"github.com/curfew-id/curfew/provider/keys"
 	"github.com/curfew-id/curfew/storage"
 )
@@ -218,6 +219,9 @@ func (a *api) setPassword(w http.ResponseWriter, r *http.Request) error {
 	result, err := a.terminate(ctx, req.Selector, storage.ReasonPasswordChange, req.Change, "user.password")
 	if err != nil {
 		return err
+	}
+	if err := a.Limiter.Unlock(ctx, u.Subject, authn.Origin{}); err != nil {
+		a.log().WarnContext(ctx, "account still limited after a new password", "sub", u.Subject, "err", err)
 	}
 	return writeJSON(w, http.StatusOK, result)
 }

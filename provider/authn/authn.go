@@ -65,8 +65,8 @@ type Attempt struct {
 
 	Sequence storage.Sequence // the store's, from before anything was read
 
-	Address     string                    // of the browser
-	KnowsDevice func(subject string) bool // reports whether that user signed in with this browser before
+	Address string                      // of the browser; empty: not known
+	Device  func(subject string) string // names the browser if that user has signed in with it before; else empty
 }
 
 // Refusal is the error of an attempt that proved nothing.

@@ -10,15 +10,22 @@ import (
 	"github.com/curfew-id/curfew/storage"
 )
 
-// How many attempts are free; each further one doubles the wait, up to maxDelay. An address has more, because many people
-// may share it.
+// How many attempts are free; each further one doubles the wait, up to maxDelay. An address has more, because many users may share it,
+// and a /48 still more, because it is what one customer of an IPv6 provider may have.
 const (
 	freePerAccount = 5
 	freePerAddress = 50
+	freePerSite    = 200
 	firstDelay     = 2 * time.Second // at least twice the second to which a store keeps the last attempt
 	maxDelay       = 15 * time.Minute
 	resetAfter     = time.Hour // without a further attempt
 )
+
+// Origin is where an attempt comes from.
+type Origin struct {
+	Address string // of the browser; empty: not known, and not limited
+	Device  string // names the browser, if the user of the account has signed in with it before
+}
 
 // Limiter limits attempts to sign in, per account and per client address. Its counters are in the store: they survive a
 // restart and are shared by all replicas.
@@ -35,15 +42,13 @@ func (e *TooManyAttemptsError) Error() string {
 	return fmt.Sprintf("too many attempts, wait %v", e.Wait)
 }
 
-// Allow counts an attempt, or refuses it with *TooMany, in one step; a refused attempt does not count. Any other error
+// Allow counts an attempt, or refuses it with *[TooManyAttemptsError], in one step; a refused attempt does not count. Any other error
 // comes from the store, and the attempt must not go on.
 //
-// account is the subject of the person, so that login name and e-mail address share one count, or the typed name where
-// nobody has it. A knownDevice, a browser in which this very account has signed in before, has a count of its own and none by
-// address, so that nobody else can lock the person out there.
-func (l Limiter) Allow(ctx context.Context, at time.Time, account, address string, knownDevice bool) error {
-	keys, free := counterKeys(account, address, knownDevice)
-	err := l.Store.CountAttempt(ctx, keys, func(counters []storage.Counter) error {
+// account is the subject of the user, so that login name and e-mail address share one count, or the typed name if no user has it.
+// A device has a count of its own for each account, and none by address, so that nobody else can lock the user out there.
+func (l Limiter) Allow(ctx context.Context, at time.Time, account string, origin Origin) error {
+	return l.update(ctx, "count attempt", account, origin, func(counters []storage.Counter, free []uint32) error {
 		var wait time.Duration
 		for i := range counters {
 			wait = max(wait, waitFor(&counters[i], at, free[i]))
@@ -57,31 +62,60 @@ func (l Limiter) Allow(ctx context.Context, at time.Time, account, address strin
 		}
 		return nil
 	})
-	if err != nil {
-		return fmt.Errorf("count attempt: %w", err)
-	}
-	return nil
 }
 
-// RecordSuccess is told of an attempt that Allow let pass and whose password was right: the account starts afresh. The address
-// gets back this attempt only, else whoever has one account could guess at all others.
-func (l Limiter) RecordSuccess(ctx context.Context, account, address string, knownDevice bool) error {
-	keys, _ := counterKeys(account, address, knownDevice)
-	err := l.Store.CountAttempt(ctx, keys, func(counters []storage.Counter) error {
+// RecordSuccess notes that an attempt that Allow let pass was right: the account starts afresh. The address gets back this attempt
+// only, because otherwise the owner of one account could guess at all others.
+func (l Limiter) RecordSuccess(ctx context.Context, account string, origin Origin) error {
+	return l.update(ctx, "reset attempts", account, origin, func(counters []storage.Counter, _ []uint32) error {
 		counters[0] = storage.Counter{}
-		if len(counters) > 1 && counters[1].Count > 0 {
-			counters[1].Count--
-		}
+		giveBack(counters[1:])
 		return nil
 	})
-	if err != nil {
-		return fmt.Errorf("reset attempts: %w", err)
+}
+
+// Refund takes back an attempt that Allow let pass and that was not checked.
+func (l Limiter) Refund(ctx context.Context, account string, origin Origin) error {
+	return l.update(ctx, "refund attempt", account, origin, func(counters []storage.Counter, _ []uint32) error {
+		giveBack(counters)
+		return nil
+	})
+}
+
+// Unlock lets an account start afresh, from new browsers and from origin, because its password is new.
+func (l Limiter) Unlock(ctx context.Context, account string, origin Origin) error {
+	for _, o := range []Origin{{}, {Device: origin.Device}} {
+		err := l.update(ctx, "unlock account", account, o, func(counters []storage.Counter, _ []uint32) error {
+			counters[0] = storage.Counter{}
+			return nil
+		})
+		if err != nil {
+			return err
+		}
 	}
 	return nil
 }
 
-// waitFor is how long c still has to wait at the time at. A counter that is forgotten starts afresh; so does one from the
-// future, which is what a clock set back leaves behind.
+func giveBack(counters []storage.Counter) {
+	for i := range counters {
+		if counters[i].Count > 0 {
+			counters[i].Count--
+		}
+	}
+}
+
+// update changes the counters of an attempt in one transaction. The first is the account's or the device's.
+func (l Limiter) update(ctx context.Context, what, account string, origin Origin, change func(counters []storage.Counter, free []uint32) error) error {
+	keys, free := counterKeys(account, origin)
+	err := l.Store.CountAttempt(ctx, keys, func(counters []storage.Counter) error { return change(counters, free) })
+	if err != nil {
+		return fmt.Errorf("%s: %w", what, err)
+	}
+	return nil
+}
+
+// waitFor returns how long the counter still blocks attempts at the time at. It clears a counter that was not used for resetAfter, and one
+// from the future, which a clock that was set back leaves behind.
 func waitFor(counter *storage.Counter, at time.Time, free uint32) time.Duration {
 	elapsed := at.Sub(counter.Last)
 	if elapsed >= resetAfter || elapsed < -time.Minute {
@@ -94,32 +128,45 @@ func waitFor(counter *storage.Counter, at time.Time, free uint32) time.Duration 
 	return max(0, min(delay, maxDelay)-max(0, elapsed))
 }
 
-func counterKeys(account, address string, knownDevice bool) (keys []storage.Hash, free []uint32) {
+// counterKeys returns the counters that an attempt concerns, and how many attempts are free at each.
+func counterKeys(account string, origin Origin) (keys []storage.Hash, free []uint32) {
 	account = strings.ToLower(strings.TrimSpace(account))
-	if knownDevice {
-		return []storage.Hash{counterKey("known device", account, 0x00, 0x3f)}, []uint32{freePerAccount}
+	if origin.Device != "" {
+		return []storage.Hash{counterKey("known device", account+"\x00"+origin.Device, 0x00, 0x3f)}, []uint32{freePerAccount}
 	}
-	return []storage.Hash{counterKey("account", account, 0x80, 0x7f), counterKey("address", clientNetwork(address), 0x40, 0x3f)}, []uint32{freePerAccount, freePerAddress}
+	keys, free = []storage.Hash{counterKey("account", account, 0x80, 0x7f)}, []uint32{freePerAccount}
+	for _, network := range clientNetworks(origin.Address) {
+		keys, free = append(keys, counterKey("address", network.prefix, 0x40, 0x3f)), append(free, network.free)
+	}
+	return keys, free
 }
 
-// counterKey names a counter. Counters share slots by the first bits of their names, and what is tried, and from where, is a stranger's choice: each
-// kind has slots of its own, so that no choice reaches a known device. Accounts have half of all, the others a quarter.
+// counterKey names a counter. Counters share slots by the first bits of their names, and a stranger chooses which accounts to try and
+// from where. Each kind has slots of its own, so that no choice reaches a known device: accounts have half of all, the others a quarter.
 func counterKey(kind, name string, prefix, mask byte) storage.Hash {
 	key := storage.HashOf(kind + "\x00" + name)
 	key[0] = prefix | key[0]&mask
 	return key
 }
 
-// clientNetwork is what counts as one client: an IPv4 address, or the /64 that one IPv6 subscriber has at least.
-func clientNetwork(address string) string {
+// network is a range of addresses that shares a count of attempts.
+type network struct {
+	prefix string
+	free   uint32
+}
+
+// clientNetworks returns the ranges in which an address counts: an IPv4 address by itself; an IPv6 address in its /64, the least that one
+// subscriber has, and in its /48, the most that one usually has. An address that is not known counts nowhere.
+func clientNetworks(address string) []network {
 	addr, err := netip.ParseAddr(address)
 	if err != nil {
-		return address
+		return nil
 	}
 	addr = addr.Unmap().WithZone("")
 	if addr.Is4() {
-		return addr.String()
+		return []network{{addr.String(), freePerAddress}}
 	}
-	prefix, _ := addr.Prefix(64)
-	return prefix.String()
+	subscriber, _ := addr.Prefix(64)
+	site, _ := addr.Prefix(48)
+	return []network{{subscriber.String(), freePerAddress}, {site.String(), freePerSite}}
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -31,12 +32,20 @@ func mustLimiter(t *testing.T) Limiter {
 	return Limiter{Store: mustStore(t, filepath.Join(t.TempDir(), "curfew.db"))}
 }
 
+// originOf is a browser at that address, one in which the user has signed in before if known is set.
+func originOf(address string, known bool) Origin {
+	if known {
+		return Origin{Address: address, Device: "laptop"}
+	}
+	return Origin{Address: address}
+}
+
 // countAllowed is how many of n attempts in a row pass at the moment at.
 func countAllowed(t *testing.T, l Limiter, at time.Time, account, address string, known bool, n int) int {
 	t.Helper()
 	passed := 0
 	for range n {
-		err := l.Allow(t.Context(), at, account, address, known)
+		err := l.Allow(t.Context(), at, account, originOf(address, known))
 		if tooMany, ok := errors.AsType[*TooManyAttemptsError](err); ok {
 			if tooMany.Wait <= 0 || tooMany.Wait > maxDelay {
 				t.Errorf("got a wait of %v", tooMany.Wait)
@@ -55,10 +64,10 @@ func countAllowed(t *testing.T, l Limiter, at time.Time, account, address string
 // the count of that person's own browsers.
 func TestStrangersCannotWearOutAKnownDevice(t *testing.T) {
 	l := mustLimiter(t)
-	device, _ := counterKeys("sub-anna", "192.0.2.1", true)
+	device, _ := counterKeys("sub-anna", originOf("192.0.2.1", true))
 	for i := range 2 * storage.AttemptSlots {
 		name, address := fmt.Sprintf("login %d", i), fmt.Sprintf("2001:db8:%x:%x::1", i>>16, i&0xffff)
-		keys, _ := counterKeys(name, address, false)
+		keys, _ := counterKeys(name, Origin{Address: address})
 		for _, key := range keys {
 			if [2]byte(key[:2]) != [2]byte(device[0][:2]) {
 				continue
@@ -66,9 +75,9 @@ func TestStrangersCannotWearOutAKnownDevice(t *testing.T) {
 			at := start
 			for range 60 {
 				at = at.Add(maxDelay)
-				l.Allow(t.Context(), at, name, address, false)
+				_ = l.Allow(t.Context(), at, name, Origin{Address: address}) // refused or not
 			}
-			if err := l.Allow(t.Context(), at, "sub-anna", "192.0.2.1", true); err != nil {
+			if err := l.Allow(t.Context(), at, "sub-anna", originOf("192.0.2.1", true)); err != nil {
 				t.Fatalf("got %v after strangers tried %q from %s", err, name, address)
 			}
 		}
@@ -81,7 +90,7 @@ func TestOfManyAttemptsAtOnceFewReachTheHash(t *testing.T) {
 	var wg sync.WaitGroup
 	for i := range 50 {
 		wg.Go(func() {
-			if err := l.Allow(t.Context(), start, "anna", fmt.Sprintf("192.0.2.%d", i), false); err == nil {
+			if err := l.Allow(t.Context(), start, "anna", originOf(fmt.Sprintf("192.0.2.%d", i), false)); err == nil {
 				passed.Add(1)
 			}
 		})
@@ -98,7 +107,7 @@ func TestEachFurtherAttemptWaitsTwiceAsLong(t *testing.T) {
 	countAllowed(t, l, at, "anna", "192.0.2.1", false, freePerAccount)
 	var waits []time.Duration
 	for range 12 {
-		tooMany, ok := errors.AsType[*TooManyAttemptsError](l.Allow(t.Context(), at, "anna", "192.0.2.1", false))
+		tooMany, ok := errors.AsType[*TooManyAttemptsError](l.Allow(t.Context(), at, "anna", originOf("192.0.2.1", false)))
 		if !ok {
 			t.Fatal("an attempt passed too early")
 		}
@@ -138,8 +147,9 @@ func TestOneAddressCannotTryOnePasswordAtEveryAccount(t *testing.T) {
 }
 
 func TestFormsOfOneIPv4AddressShareACount(t *testing.T) {
-	if clientNetwork("::ffff:192.0.2.1") != clientNetwork("192.0.2.1") || clientNetwork("192.0.2.1") == clientNetwork("192.0.2.2") {
-		t.Error("IPv4 addresses are not told apart, or not alike in their IPv6 form")
+	plain, mapped, other := clientNetworks("192.0.2.1"), clientNetworks("::ffff:192.0.2.1"), clientNetworks("192.0.2.2")
+	if !slices.Equal(plain, mapped) || slices.Equal(plain, other) || len(plain) != 1 {
+		t.Errorf("got %v, %v and %v, want the first two equal", plain, mapped, other)
 	}
 }
 
@@ -170,7 +180,7 @@ func TestCorrectPasswordResetsTheAccountOnly(t *testing.T) {
 	guesses := 0
 	for i := range 200 {
 		if countAllowed(t, l, start, "mallory", address, false, 1) == 1 {
-			if err := l.RecordSuccess(t.Context(), "mallory", address, false); err != nil {
+			if err := l.RecordSuccess(t.Context(), "mallory", originOf(address, false)); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -186,7 +196,7 @@ func TestCorrectPasswordResetsTheAccountOnly(t *testing.T) {
 		if countAllowed(t, l, start, "anna", fresh, false, 1) != 1 {
 			t.Fatal("a correct password was refused")
 		}
-		if err := l.RecordSuccess(t.Context(), "anna", fresh, false); err != nil {
+		if err := l.RecordSuccess(t.Context(), "anna", originOf(fresh, false)); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -198,7 +208,7 @@ func TestCorrectPasswordResetsTheAccountOnly(t *testing.T) {
 func TestCorrectPasswordResetsTheKnownDevice(t *testing.T) {
 	l := mustLimiter(t)
 	countAllowed(t, l, start, "anna", "192.0.2.1", true, freePerAccount)
-	if err := l.RecordSuccess(t.Context(), "anna", "192.0.2.1", true); err != nil {
+	if err := l.RecordSuccess(t.Context(), "anna", originOf("192.0.2.1", true)); err != nil {
 		t.Fatal(err)
 	}
 	if got := countAllowed(t, l, start, "anna", "192.0.2.1", true, 20); got != freePerAccount {
@@ -254,8 +264,86 @@ func TestUnknownOutcomeOfCountingLetsNobodyPass(t *testing.T) {
 	if err := store.Close(); err != nil {
 		t.Fatal(err)
 	}
-	err := l.Allow(context.Background(), start, "anna", "192.0.2.1", false)
+	err := l.Allow(context.Background(), start, "anna", originOf("192.0.2.1", false))
 	if _, tooMany := errors.AsType[*TooManyAttemptsError](err); err == nil || tooMany || !errors.Is(err, storage.ErrUnavailable) {
 		t.Errorf("got %v, want ErrUnavailable", err)
+	}
+}
+
+// TestOneSiteCannotTryOnePasswordFromEverySubnet: a /48 has 65,536 networks of its own.
+func TestOneSiteCannotTryOnePasswordFromEverySubnet(t *testing.T) {
+	l := mustLimiter(t)
+	passed := 0
+	for i := range 300 {
+		passed += countAllowed(t, l, start, fmt.Sprintf("user %d", i), fmt.Sprintf("2001:db8:1:%x::1", i), false, 1)
+	}
+	if passed != freePerSite {
+		t.Errorf("got %d attempts, want %d", passed, freePerSite)
+	}
+	if countAllowed(t, l, start, "bert", "2001:db8:2::1", false, 1) != 1 {
+		t.Error("another /48 is refused")
+	}
+}
+
+// TestUnknownAddressIsNotOneAddress: behind a proxy whose reports cannot be read, wrong guesses of one user lock no other user out.
+func TestUnknownAddressIsNotOneAddress(t *testing.T) {
+	l := mustLimiter(t)
+	for i := range 3 * freePerAddress {
+		if countAllowed(t, l, start, fmt.Sprintf("user %d", i), "", false, 1) != 1 {
+			t.Fatalf("attempt %d was refused", i)
+		}
+	}
+	if got := countAllowed(t, l, start, "anna", "", false, 20); got != freePerAccount {
+		t.Errorf("got %d attempts at one account, want %d", got, freePerAccount)
+	}
+}
+
+func TestEachKnownDeviceHasItsOwnCount(t *testing.T) {
+	l := mustLimiter(t)
+	phone := Origin{Address: "192.0.2.1", Device: "phone"}
+	countAllowed(t, l, start, "anna", "192.0.2.1", true, 20)
+	if err := l.Allow(t.Context(), start, "anna", phone); err != nil {
+		t.Errorf("got %v on the phone after wrong guesses on the laptop", err)
+	}
+	if err := l.Allow(t.Context(), start, "bert", originOf("192.0.2.1", true)); err != nil {
+		t.Errorf("got %v for another user of the laptop", err)
+	}
+}
+
+func TestRefundedAttemptsAreFree(t *testing.T) {
+	l := mustLimiter(t)
+	for _, known := range []bool{false, true} {
+		for range 3 * freePerAddress {
+			if countAllowed(t, l, start, "anna", "2001:db8::1", known, 1) != 1 {
+				t.Fatal("an attempt was refused although the ones before were refunded")
+			}
+			if err := l.Refund(t.Context(), "anna", originOf("2001:db8::1", known)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if got := countAllowed(t, l, start, "anna", "2001:db8::1", known, 20); got != freePerAccount {
+			t.Errorf("got %d attempts, want %d", got, freePerAccount)
+		}
+	}
+}
+
+// TestUnlockOpensTheAccountButNotTheAddress: a new password ends the lock, but not the limit of an address that guesses at many accounts.
+func TestUnlockOpensTheAccountButNotTheAddress(t *testing.T) {
+	l := mustLimiter(t)
+	for i := range freePerAddress {
+		countAllowed(t, l, start, fmt.Sprintf("user %d", i), "192.0.2.66", false, 1)
+	}
+	countAllowed(t, l, start, "anna", "192.0.2.1", false, 20)
+	countAllowed(t, l, start, "anna", "192.0.2.1", true, 20)
+	if err := l.Unlock(t.Context(), "anna", originOf("192.0.2.1", true)); err != nil {
+		t.Fatal(err)
+	}
+	for _, known := range []bool{false, true} {
+		if got := countAllowed(t, l, start, "anna", "192.0.2.1", known, 20); got != freePerAccount {
+			t.Errorf("known device %v: got %d attempts, want %d", known, got, freePerAccount)
+		}
+	}
+	if countAllowed(t, l, start, "anna", "192.0.2.66", false, 1) != 0 {
+		t.Error("an address that guessed at many accounts was unlocked")
 	}
 }

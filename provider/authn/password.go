@@ -29,7 +29,7 @@ type Users interface {
 // Hasher hashes and verifies passwords (provider/password). Verify takes as long for an empty stored hash as for any other, so that
 // the time does not show whether an account exists.
 type Hasher interface {
-	Verify(ctx context.Context, stored, password string) (ok, rehash bool, err error)
+	Verify(ctx context.Context, stored, password string, priority password.Priority) (ok, rehash bool, err error)
 	Hash(ctx context.Context, password string) (string, error)
 }
 
@@ -75,8 +75,11 @@ func (p *Password) Authenticate(ctx context.Context, attempt Attempt) (Authentic
 	if err != nil {
 		return Authentication{}, err
 	}
-	knownDevice := user.Subject != "" && attempt.KnowsDevice(user.Subject)
-	if err := p.Limiter.Allow(ctx, attempt.At, account, attempt.Address, knownDevice); err != nil {
+	origin := Origin{Address: attempt.Address}
+	if user.Subject != "" {
+		origin.Device = attempt.Device(user.Subject)
+	}
+	if err := p.Limiter.Allow(ctx, attempt.At, account, origin); err != nil {
 		if tooMany, ok := errors.AsType[*TooManyAttemptsError](err); ok {
 			return Authentication{}, &Refusal{
 				Problem: templates.Problem{Fault: templates.TooManyAttempts, RetryAfter: tooMany.Wait},
@@ -87,11 +90,21 @@ func (p *Password) Authenticate(ctx context.Context, attempt Attempt) (Authentic
 		return Authentication{}, err
 	}
 	secret := attempt.Form.Get(FieldPassword)
-	rehash, err := p.verify(ctx, user, secret)
+	rehash, err := p.verify(ctx, user, secret, origin)
+	if errors.Is(err, password.ErrBusy) {
+		if err := p.Limiter.Refund(ctx, account, origin); err != nil {
+			return Authentication{}, err
+		}
+		return Authentication{}, &Refusal{
+			Problem: templates.Problem{Fault: templates.Busy},
+			Reason:  "too many passwords are being checked",
+			Subject: user.Subject,
+		}
+	}
 	if err != nil {
 		return Authentication{}, err
 	}
-	if err := p.Limiter.RecordSuccess(ctx, account, attempt.Address, knownDevice); err != nil {
+	if err := p.Limiter.RecordSuccess(ctx, account, origin); err != nil {
 		return Authentication{}, err
 	}
 	if rehash {
@@ -121,8 +134,9 @@ func (p *Password) findUser(ctx context.Context, attempt Attempt) (user storage.
 	return user, user.Subject, err
 }
 
-// verify checks the password and reports whether it should be hashed again. The error is a *Refusal if the password is wrong.
-func (p *Password) verify(ctx context.Context, user storage.User, secret string) (rehash bool, err error) {
+// verify checks the password and reports whether it should be hashed again. The error is a *Refusal if the password is wrong, and
+// password.ErrBusy if it was not checked.
+func (p *Password) verify(ctx context.Context, user storage.User, secret string, origin Origin) (rehash bool, err error) {
 	hash, reason := user.Password, "wrong password"
 	switch {
 	case user.Subject == "":
@@ -132,15 +146,12 @@ func (p *Password) verify(ctx context.Context, user storage.User, secret string)
 	case hash == "":
 		reason = "user has no password"
 	}
-	ok, rehash, err := p.Hasher.Verify(ctx, hash, secret)
-	switch {
-	case errors.Is(err, password.ErrBusy):
-		return false, &Refusal{
-			Problem: templates.Problem{Fault: templates.Busy},
-			Reason:  "too many passwords are being checked",
-			Subject: user.Subject,
-		}
-	case errors.Is(err, password.ErrTooLong), err == nil && !ok:
+	priority := password.Stranger
+	if origin.Device != "" {
+		priority = password.KnownDevice
+	}
+	ok, rehash, err := p.Hasher.Verify(ctx, hash, secret, priority)
+	if errors.Is(err, password.ErrTooLong) || err == nil && !ok {
 		return false, &Refusal{
 			Problem: templates.Problem{Fault: templates.WrongCredentials},
 			Reason:  reason,
@@ -187,7 +198,7 @@ func (p *Password) storedByAnother(ctx context.Context, subject, secret string) 
 	if err != nil {
 		return user, err
 	}
-	ok, _, err := p.Hasher.Verify(ctx, user.Password, secret)
+	ok, _, err := p.Hasher.Verify(ctx, user.Password, secret, password.KnownDevice)
 	if err == nil && !ok {
 		err = storage.ErrChanged
 	}

@@ -28,8 +28,8 @@ type hookedHasher struct {
 	duringVerify func()
 }
 
-func (h hookedHasher) Verify(ctx context.Context, stored, secret string) (ok, rehash bool, err error) {
-	ok, rehash, err = h.Hasher.Verify(ctx, stored, secret)
+func (h hookedHasher) Verify(ctx context.Context, stored, secret string, priority password.Priority) (ok, rehash bool, err error) {
+	ok, rehash, err = h.Hasher.Verify(ctx, stored, secret, priority)
 	h.duringVerify()
 	return ok, rehash, err
 }
@@ -58,10 +58,10 @@ func mustPassword(t *testing.T) (*Password, *bolt.Store) {
 
 func attemptBy(username, secret string) Attempt {
 	return Attempt{
-		Form:        url.Values{FieldUsername: {username}, FieldPassword: {secret}},
-		At:          start,
-		Address:     "192.0.2.1",
-		KnowsDevice: func(string) bool { return false },
+		Form:    url.Values{FieldUsername: {username}, FieldPassword: {secret}},
+		At:      start,
+		Address: "192.0.2.1",
+		Device:  func(string) string { return "" },
 	}
 }
 
@@ -193,5 +193,28 @@ func TestLimitAppliesBeforeThePasswordIsChecked(t *testing.T) {
 	later.At = start.Add(refusal.Problem.RetryAfter + time.Second)
 	if _, err := p.Authenticate(t.Context(), later); err != nil {
 		t.Errorf("got %v after the wait", err)
+	}
+}
+
+// busyHasher has no room for another password.
+type busyHasher struct{ Hasher }
+
+func (busyHasher) Verify(context.Context, string, string, password.Priority) (ok, rehash bool, err error) {
+	return false, false, password.ErrBusy
+}
+
+func TestBusyCostsNoAttempt(t *testing.T) {
+	p, _ := mustPassword(t)
+	free := p.Hasher
+	p.Hasher = busyHasher{free}
+	for range 3 * freePerAddress {
+		_, err := p.Authenticate(t.Context(), attemptBy("alice", correctPassword))
+		if refusal, ok := errors.AsType[*Refusal](err); !ok || refusal.Problem.Fault != templates.Busy {
+			t.Fatalf("got %v, want busy", err)
+		}
+	}
+	p.Hasher = free
+	if _, err := p.Authenticate(t.Context(), attemptBy("alice", correctPassword)); err != nil {
+		t.Errorf("got %v once there is room", err)
 	}
 }

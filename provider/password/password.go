@@ -13,16 +13,12 @@ import (
 	"fmt"
 	"runtime"
 	"strings"
-	"time"
 
 	"golang.org/x/crypto/argon2"
 )
 
 // MaxBytes is the longest password that is accepted. Longer ones are refused before hashing, never cut.
 const MaxBytes = 1024
-
-// maxQueueWait is how long a hash waits for its turn.
-const maxQueueWait = 5 * time.Second
 
 // The errors of a Hasher. Callers test them with errors.Is.
 var (
@@ -55,7 +51,7 @@ const (
 // Hasher hashes and verifies passwords, as many at a time as there are cores. It is safe for concurrent use.
 type Hasher struct {
 	cost      Cost
-	slots     chan struct{}
+	queue     queue
 	dummyHash string
 }
 
@@ -66,7 +62,7 @@ func NewHasher(cost Cost) *Hasher {
 	}
 	return &Hasher{
 		cost:  cost,
-		slots: make(chan struct{}, runtime.GOMAXPROCS(0)),
+		queue: queue{free: runtime.GOMAXPROCS(0)},
 		// Random bits: no password has this hash.
 		dummyHash: encodePHC(cost, randomBytes(saltBytes), randomBytes(hashBytes)),
 	}
@@ -75,7 +71,7 @@ func NewHasher(cost Cost) *Hasher {
 // Hash makes the PHC string under which password is stored. ErrTooLong, ErrBusy.
 func (h *Hasher) Hash(ctx context.Context, password string) (string, error) {
 	salt := randomBytes(saltBytes)
-	sum, err := h.derive(ctx, password, h.cost, salt, hashBytes)
+	sum, err := h.derive(ctx, password, h.cost, salt, hashBytes, KnownDevice)
 	if err != nil {
 		return "", err
 	}
@@ -85,7 +81,7 @@ func (h *Hasher) Hash(ctx context.Context, password string) (string, error) {
 // Verify reports whether stored is the hash of password, and if so whether it should be stored anew because it was made at
 // another cost. An empty stored stands for an unknown person, or one without a password: it costs the same and never
 // verifies. ErrTooLong, ErrBusy, ErrMalformed.
-func (h *Hasher) Verify(ctx context.Context, stored, password string) (ok, rehash bool, err error) {
+func (h *Hasher) Verify(ctx context.Context, stored, password string, priority Priority) (ok, rehash bool, err error) {
 	if stored == "" {
 		stored = h.dummyHash
 	}
@@ -93,7 +89,7 @@ func (h *Hasher) Verify(ctx context.Context, stored, password string) (ok, rehas
 	if err != nil {
 		return false, false, err
 	}
-	got, err := h.derive(ctx, password, cost, salt, len(want))
+	got, err := h.derive(ctx, password, cost, salt, len(want), priority)
 	if err != nil {
 		return false, false, err
 	}
@@ -101,21 +97,15 @@ func (h *Hasher) Verify(ctx context.Context, stored, password string) (ok, rehas
 	return ok, ok && cost != h.cost, nil
 }
 
-// derive waits for its turn, because each hash takes a core and 19 MiB for its whole time.
-func (h *Hasher) derive(ctx context.Context, password string, cost Cost, salt []byte, length int) ([]byte, error) {
+// derive waits for its turn and computes a hash.
+func (h *Hasher) derive(ctx context.Context, password string, cost Cost, salt []byte, length int, priority Priority) ([]byte, error) {
 	if len(password) > MaxBytes {
 		return nil, ErrTooLong
 	}
-	wait := time.NewTimer(maxQueueWait)
-	defer wait.Stop()
-	select {
-	case h.slots <- struct{}{}:
-		defer func() { <-h.slots }()
-	case <-wait.C:
-		return nil, ErrBusy
-	case <-ctx.Done():
-		return nil, fmt.Errorf("hash password: %w", ctx.Err())
+	if err := h.queue.acquire(ctx, priority); err != nil {
+		return nil, err
 	}
+	defer h.queue.release()
 	return argon2.IDKey([]byte(password), salt, cost.Time, cost.Memory, cost.Threads, uint32(length)), nil
 }
 

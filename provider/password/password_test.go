@@ -24,7 +24,7 @@ func mustHash(t *testing.T, h *Hasher, password string) string {
 
 func mustVerify(t *testing.T, h *Hasher, stored, password string, wantOK, wantRehash bool) {
 	t.Helper()
-	ok, rehash, err := h.Verify(t.Context(), stored, password)
+	ok, rehash, err := h.Verify(t.Context(), stored, password, Stranger)
 	if err != nil || ok != wantOK || rehash != wantRehash {
 		t.Errorf("verify %q: got %v, rehash %v, %v; want %v, %v", password, ok, rehash, err, wantOK, wantRehash)
 	}
@@ -71,14 +71,12 @@ func TestPasswordIsVerifiedExactlyAsSent(t *testing.T) {
 
 func TestOversizedPasswordIsRefusedUnhashed(t *testing.T) {
 	h := NewHasher(cheap)
-	for range cap(h.slots) {
-		h.slots <- struct{}{} // nothing can be hashed
-	}
+	mustFill(t, h) // nothing can be hashed
 	long := strings.Repeat("x", MaxBytes+1)
 	if _, err := h.Hash(t.Context(), long); !errors.Is(err, ErrTooLong) {
 		t.Errorf("hash: got %v, want ErrTooLong", err)
 	}
-	if _, _, err := h.Verify(t.Context(), "", long); !errors.Is(err, ErrTooLong) {
+	if _, _, err := h.Verify(t.Context(), "", long, Stranger); !errors.Is(err, ErrTooLong) {
 		t.Errorf("verify: got %v, want ErrTooLong", err)
 	}
 }
@@ -92,12 +90,10 @@ func TestUnknownPersonCostsTheSameAndNeverVerifies(t *testing.T) {
 	mustVerify(t, h, "", "", false, false)
 	mustVerify(t, h, "", "correct horse battery", false, false)
 
-	for range cap(h.slots) {
-		h.slots <- struct{}{}
-	}
+	mustFill(t, h)
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if _, _, err := h.Verify(ctx, "", "x"); err == nil {
+	if _, _, err := h.Verify(ctx, "", "x", Stranger); err == nil {
 		t.Error("an unknown person's password took no turn: it was not hashed")
 	}
 }
@@ -105,9 +101,7 @@ func TestUnknownPersonCostsTheSameAndNeverVerifies(t *testing.T) {
 func TestMoreHashesThanCoresWaitAndGiveUp(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h := NewHasher(cheap)
-		for range cap(h.slots) {
-			h.slots <- struct{}{}
-		}
+		mustFill(t, h)
 		var wg sync.WaitGroup
 		start := time.Now()
 		for range 20 {
@@ -121,7 +115,7 @@ func TestMoreHashesThanCoresWaitAndGiveUp(t *testing.T) {
 		if waited := time.Since(start); waited != maxQueueWait {
 			t.Errorf("waited %v, want %v", waited, maxQueueWait)
 		}
-		<-h.slots
+		h.queue.release()
 		if _, err := h.Hash(t.Context(), "correct horse"); err != nil {
 			t.Errorf("with a free turn: %v", err)
 		}
@@ -137,8 +131,76 @@ func TestDamagedHashIsAnErrorAndTakesNothing(t *testing.T) {
 		strings.Replace(good, "m=8", "m=4294967295", 1), strings.Replace(good, "t=1", "t=1000000", 1), strings.Replace(good, "p=1", "p=0", 1),
 		strings.Replace(good, "p=1", "p=255", 1), strings.Replace(good, "p=1", "p=1,x=1", 1), strings.Replace(good, "m=8", "m=+8", 1),
 	} {
-		if ok, _, err := h.Verify(t.Context(), bad, "correct horse"); ok || !errors.Is(err, ErrMalformed) {
+		if ok, _, err := h.Verify(t.Context(), bad, "correct horse", Stranger); ok || !errors.Is(err, ErrMalformed) {
 			t.Errorf("%s: got %v, %v; want ErrMalformed", bad, ok, err)
 		}
 	}
+}
+
+// mustFill takes every turn of the hasher.
+func mustFill(t *testing.T, h *Hasher) {
+	t.Helper()
+	for range h.queue.free {
+		if err := h.queue.acquire(t.Context(), KnownDevice); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// TestFloodOfStrangersDoesNotKeepOutAKnownDevice: its password is checked next, however many strangers wait.
+func TestFloodOfStrangersDoesNotKeepOutAKnownDevice(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := NewHasher(cheap)
+		mustFill(t, h)
+		var order []Priority
+		var mu sync.Mutex
+		var wg sync.WaitGroup
+		wait := func(priority Priority) {
+			wg.Go(func() {
+				if err := h.queue.acquire(t.Context(), priority); err != nil {
+					t.Error(err)
+				}
+				mu.Lock()
+				order = append(order, priority)
+				mu.Unlock()
+				h.queue.release()
+			})
+			synctest.Wait()
+		}
+		for range 100 {
+			wait(Stranger)
+		}
+		wait(KnownDevice)
+		h.queue.release()
+		wg.Wait()
+		if len(order) != 101 || order[0] != KnownDevice {
+			t.Errorf("got %d waiters served, the first with priority %d; want 101, the known device first", len(order), order[0])
+		}
+	})
+}
+
+// TestWaiterThatGivesUpTakesNoTurn: the turn goes to the next waiter.
+func TestWaiterThatGivesUpTakesNoTurn(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := NewHasher(cheap)
+		mustFill(t, h)
+		ctx, cancel := context.WithCancel(t.Context())
+		var wg sync.WaitGroup
+		wg.Go(func() {
+			if err := h.queue.acquire(ctx, KnownDevice); !errors.Is(err, context.Canceled) {
+				t.Errorf("got %v, want the context's error", err)
+			}
+		})
+		synctest.Wait()
+		cancel()
+		wg.Wait()
+		wg.Go(func() {
+			if err := h.queue.acquire(t.Context(), Stranger); err != nil {
+				t.Error(err)
+			}
+		})
+		synctest.Wait()
+		h.queue.release()
+		wg.Wait()
+	})
 }

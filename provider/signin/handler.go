@@ -54,6 +54,8 @@ type Handler struct {
 	RequestObjects RequestObjects
 	Authenticators []authn.Authenticator // the ways to sign in; the first is offered first
 	Lifetimes      policy.Session
+
+	started startedSessions
 }
 
 const (

@@ -86,12 +86,12 @@ func (h *Handler) signIn(w http.ResponseWriter, r *http.Request, req *authReques
 		return err
 	}
 	attempt := authn.Attempt{
-		Form:        form,
-		State:       req.MethodState,
-		At:          h.Site.Now(),
-		Sequence:    req.sequence,
-		Address:     h.Site.ClientAddress(r),
-		KnowsDevice: func(subject string) bool { return h.Site.KnowsDevice(r, subject) },
+		Form:     form,
+		State:    req.MethodState,
+		At:       h.Site.Now(),
+		Sequence: req.sequence,
+		Address:  h.Site.ClientAddress(r),
+		Device:   func(subject string) string { return h.Site.Device(r, subject) },
 	}
 	if current == stepReauthenticate { // the account is the session's, whatever the form says
 		attempt.User = &storage.User{Subject: session.Subject}

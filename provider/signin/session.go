@@ -20,30 +20,44 @@ func (h *Handler) startSession(
 	authenticator authn.Authenticator, authentication authn.Authentication, rememberMe bool,
 ) (storage.Session, error) {
 	subject := authentication.User.Subject
-	secret := keys.Random("")
-	auth, cookieLifetime := h.sessionAuthentication(r, authentication, secret, rememberMe)
-	session, err := h.storeSession(r, previous, authentication, auth)
+	auth, cookieLifetime := h.sessionAuthentication(r, authentication, rememberMe)
+	start := func() (startedSession, error) {
+		secret := keys.Random("")
+		auth.SecretHash = storage.HashOf(secret)
+		session, err := h.storeSession(r, previous, authentication, auth)
+		return startedSession{session, secret}, err
+	}
+	form := r.PathValue("interaction") + " " + subject
+	started, repeated, err := h.started.do(form, h.Site.Now(), start)
+	if err == nil && repeated && !h.isActive(r, started) {
+		started, err = start()
+	}
 	if err != nil {
-		return session, err
+		return started.session, err
 	}
-	if err := h.recheck(r, session, authenticator, authentication); err != nil {
-		return session, err
+	if err := h.recheck(r, started.session, authenticator, authentication); err != nil {
+		return started.session, err
 	}
-	h.Site.SetSessionCookie(w, secret, cookieLifetime)
+	h.Site.SetSessionCookie(w, started.secret, cookieLifetime)
 	h.Site.RememberDevice(w, r, subject)
 	w.Header().Set("Set-Login", "logged-in")
-	return session, nil
+	return started.session, nil
 }
 
-// sessionAuthentication is what this sign-in sets on a session, and how long the browser keeps the cookie: 0 until it closes.
-func (h *Handler) sessionAuthentication(r *http.Request, a authn.Authentication, secret string, rememberMe bool) (storage.Authentication, time.Duration) {
+// isActive reports whether the session has neither ended nor got another cookie secret since it was started.
+func (h *Handler) isActive(r *http.Request, started startedSession) bool {
+	session, err := h.Store.Session(r.Context(), started.session.ID, h.Site.Now())
+	return err == nil && session.SecretHash == storage.HashOf(started.secret)
+}
+
+// sessionAuthentication is what this sign-in sets on a session, except for the cookie secret, and how long the browser keeps the cookie: 0 until it closes.
+func (h *Handler) sessionAuthentication(r *http.Request, a authn.Authentication, rememberMe bool) (storage.Authentication, time.Duration) {
 	idle, absolute, cookieLifetime := h.Lifetimes.Idle, h.Lifetimes.Absolute, time.Duration(0)
 	if rememberMe {
 		idle, absolute, cookieLifetime = h.Lifetimes.RememberIdle, h.Lifetimes.RememberAbsolute, h.Lifetimes.RememberAbsolute
 	}
 	authTime := a.AuthTime.UTC().Truncate(time.Millisecond)
 	return storage.Authentication{
-		SecretHash:  storage.HashOf(secret),
 		AuthTime:    authTime,
 		AMR:         a.AMR,
 		ACR:         a.ACR,

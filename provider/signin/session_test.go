@@ -3,7 +3,9 @@ package signin_test
 import (
 	"context"
 	"log/slog"
+	"net/http"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -21,8 +23,8 @@ type slowHasher struct {
 	duringVerify func()
 }
 
-func (s slowHasher) Verify(ctx context.Context, stored, secret string) (ok, rehash bool, err error) {
-	ok, rehash, err = s.Hasher.Verify(ctx, stored, secret)
+func (s slowHasher) Verify(ctx context.Context, stored, secret string, priority password.Priority) (ok, rehash bool, err error) {
+	ok, rehash, err = s.Hasher.Verify(ctx, stored, secret, priority)
 	s.duringVerify()
 	return ok, rehash, err
 }
@@ -82,5 +84,60 @@ func TestOldPasswordIsNoUseOnceReplaced(t *testing.T) {
 				t.Errorf("got %d, want the sign-in page again:\n%s", p.Status, p.Body)
 			}
 		})
+	}
+}
+
+// TestFormSentTwiceStartsOneSession: a double click sends the form again before the browser has the cookie. The session works
+// whichever answer the browser keeps.
+func TestFormSentTwiceStartsOneSession(t *testing.T) {
+	for name, path := range map[string]string{
+		"sign-in":           providertest.AuthorizeURL("atlas"),
+		"re-authentication": providertest.AuthorizeURL("atlas", "prompt", "login"),
+	} {
+		t.Run(name, func(t *testing.T) {
+			f := mustStartWith(t, nil)
+			b := f.Browser()
+			if name == "re-authentication" {
+				b.MustSignIn("alice", "atlas")
+				time.Sleep(2 * time.Millisecond) // prompt=login wants an authentication after the request
+			}
+			p := b.Get(path)
+			clicks := make([]*providertest.Browser, 5)
+			var all sync.WaitGroup
+			for i := range clicks {
+				clicks[i] = b.Copy()
+				all.Go(func() { clicks[i].Submit(p, "username", "alice", "password", providertest.Password) })
+			}
+			all.Wait()
+			clicks = append(clicks, b.Copy()) // and once more, still without the cookie
+			clicks[len(clicks)-1].Submit(p, "username", "alice", "password", providertest.Password)
+			if sessions := mustListSessions(t, f); len(sessions) != 1 {
+				t.Errorf("got %d sessions, want 1", len(sessions))
+			}
+			for i, click := range clicks {
+				if !click.SignedIn("atlas") {
+					t.Errorf("got the browser signed out with the cookie of answer %d", i)
+				}
+			}
+		})
+	}
+}
+
+// TestFormSentAgainAfterSignOutStartsAnotherSession: the old cookie stays invalid.
+func TestFormSentAgainAfterSignOutStartsAnotherSession(t *testing.T) {
+	f := mustStartWith(t, nil)
+	b := f.Browser()
+	p := b.Get(providertest.AuthorizeURL("atlas"))
+	b.Submit(p, "username", "alice", "password", providertest.Password)
+	old := b.Copy()
+	b.Submit(b.Get("/end_session"), "scope", "session")
+	if p := b.Submit(p, "username", "alice", "password", providertest.Password); p.Status >= http.StatusBadRequest {
+		t.Fatalf("got %d:\n%s", p.Status, p.Body)
+	}
+	if old.SignedIn("atlas") {
+		t.Error("got the cookie of the ended session accepted")
+	}
+	if sessions := mustListSessions(t, f); len(sessions) != 1 {
+		t.Errorf("got %d sessions, want 1", len(sessions))
 	}
 }

@@ -115,29 +115,59 @@ func (s *Site) renewBrowserState(w http.ResponseWriter) string {
 // BrowserStateCookieName is the name under which the check_session frame reads the browser state.
 func (s *Site) BrowserStateCookieName() string { return s.cookieName(cookieBrowserState) }
 
-// browserID names this browser; it is made and set if the browser has no name yet.
+// browserID returns the name of this browser, to which interactions are bound. If the browser has none, it gets one.
 func (s *Site) browserID(w http.ResponseWriter, r *http.Request) string {
 	if v := s.cookie(r, cookieBrowser); len(v) == len(keys.Random("")) {
 		return v
 	}
 	v := keys.Random("")
-	s.setCookie(w, cookieBrowser, v, 0)
-	// A second handle made for the same answer must find the same name.
+	if !withholdsCookies(r) {
+		s.setCookie(w, cookieBrowser, v, 0)
+	}
+	// A second interaction of the same answer is bound to the same name.
 	r.AddCookie(&http.Cookie{Name: s.cookieName(cookieBrowser), Value: v})
 	return v
 }
 
-// KnowsDevice reports whether that person has signed in with this browser before.
-func (s *Site) KnowsDevice(r *http.Request, subject string) bool {
-	return slices.Contains(s.deviceUsers(r), storage.HashOf(subject).String()[:16])
+// withholdsCookies reports whether the browser sends no SameSite=Lax cookies with this request: it comes from another site and is
+// no top-level navigation by GET. Such a request must not set a cookie that the browser may already have.
+func withholdsCookies(r *http.Request) bool {
+	if r.Header.Get("Sec-Fetch-Site") != "cross-site" {
+		return false
+	}
+	navigates := r.Header.Get("Sec-Fetch-Mode") == "navigate" && r.Header.Get("Sec-Fetch-Dest") == "document"
+	return !navigates || r.Method != http.MethodGet && r.Method != http.MethodHead
 }
 
-// RememberDevice notes that the person has signed in with this browser. It keeps the last five.
+// device is the content of the device cookie.
+type device struct {
+	ID    string   `json:"i"` // random; names this browser for the limits of attempts
+	Users []string `json:"u"` // hashes of the users who have signed in here, the latest first
+}
+
+const maxDeviceUsers = 5
+
+func deviceUserHash(subject string) string { return storage.HashOf(subject).String()[:16] }
+
+// Device returns the name of this browser if that user has signed in with it before, else "".
+func (s *Site) Device(r *http.Request, subject string) string {
+	if d := s.readDevice(r); slices.Contains(d.Users, deviceUserHash(subject)) {
+		return d.ID
+	}
+	return ""
+}
+
+// RememberDevice notes that the user has signed in with this browser.
 func (s *Site) RememberDevice(w http.ResponseWriter, r *http.Request, subject string) {
-	userHash := storage.HashOf(subject).String()[:16]
-	users := slices.DeleteFunc(s.deviceUsers(r), func(k string) bool { return k == userHash })
+	d := s.readDevice(r)
+	if d.ID == "" {
+		d.ID = keys.Random("")
+	}
+	userHash := deviceUserHash(subject)
+	users := slices.DeleteFunc(d.Users, func(user string) bool { return user == userHash })
 	users = append([]string{userHash}, users...)
-	raw, err := json.Marshal(users[:min(len(users), 5)])
+	d.Users = users[:min(len(users), maxDeviceUsers)]
+	raw, err := json.Marshal(d)
 	if err != nil {
 		return
 	}
@@ -146,16 +176,17 @@ func (s *Site) RememberDevice(w http.ResponseWriter, r *http.Request, subject st
 	}
 }
 
-func (s *Site) deviceUsers(r *http.Request) []string {
+// readDevice returns the device cookie; empty without a valid one.
+func (s *Site) readDevice(r *http.Request) device {
 	raw, err := s.Sealer.Open("device", s.cookie(r, cookieDevice))
 	if err != nil {
-		return nil
+		return device{}
 	}
-	var users []string
-	if json.Unmarshal(raw, &users) != nil {
-		return nil
+	var d device
+	if json.Unmarshal(raw, &d) != nil {
+		return device{}
 	}
-	return users
+	return d
 }
 
 // recentSignOuts says when somebody signed out of which applications in this browser, in milliseconds by the mark of each.

@@ -2,6 +2,7 @@ package web_test
 
 import (
 	"net/http"
+	"net/url"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -106,4 +107,36 @@ func TestPlantedCookieNeverBecomesASession(t *testing.T) {
 			t.Error("got eve's session alive after alice signed in over it")
 		}
 	})
+}
+
+// TestOtherSitesCannotReplaceTheBrowsersName: with a request that withholds our cookies, another site would make every open sign-in page
+// useless.
+func TestOtherSitesCannotReplaceTheBrowsersName(t *testing.T) {
+	f := providertest.MustStart(t, nil)
+	f.MustAddClient("atlas", nil)
+	for name, c := range map[string]struct {
+		method, target, mode, dest string
+		want                       bool
+	}{
+		"image":               {http.MethodGet, providertest.AuthorizeURL("atlas"), "no-cors", "image", false},
+		"frame":               {http.MethodGet, providertest.AuthorizeURL("atlas"), "navigate", "iframe", false},
+		"fetch":               {http.MethodGet, "/account", "cors", "empty", false},
+		"form of a logout":    {http.MethodPost, "/end_session", "navigate", "document", false},
+		"form of a sign-in":   {http.MethodPost, "/authorize", "navigate", "document", false},
+		"link":                {http.MethodGet, providertest.AuthorizeURL("atlas"), "navigate", "document", true},
+		"link to the account": {http.MethodGet, "/account", "navigate", "document", true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			header := http.Header{"Sec-Fetch-Site": {"cross-site"}, "Sec-Fetch-Mode": {c.mode}, "Sec-Fetch-Dest": {c.dest}}
+			form := url.Values{}
+			if c.method == http.MethodGet {
+				form = nil
+			}
+			b := f.Browser()
+			b.Do(c.method, c.target, form, header)
+			if _, got := b.Cookies["__Host-curfew-flow"]; got != c.want {
+				t.Errorf("got the cookie set: %v, want %v", got, c.want)
+			}
+		})
+	}
 }

@@ -9,11 +9,11 @@ import (
 
 // Frame is one iframe of a front-channel logout.
 type Frame struct {
-	ReportID string // of what ended
-	Client   string
-	Name     string
-	URI      string
-	Origin   string // scheme://host[:port], for frame-src
+	Client string
+	SID    string
+	Name   string
+	URI    string
+	Origin string // scheme://host[:port], for frame-src
 }
 
 // Frames are the frames that tell the clients of what ended through the browser. Both iss and sid always go along, whatever the
@@ -22,24 +22,31 @@ func Frames(issuer string, terminations []storage.Termination) []Frame {
 	var frames []Frame
 	for _, t := range terminations {
 		for _, cs := range t.Session.ClientSessions {
-			c := t.Clients[cs.Client]
-			if c == nil || c.FrontchannelLogoutURI == "" {
-				continue
+			if frame, ok := NewFrame(issuer, t.Clients[cs.Client], cs.SID); ok {
+				frames = append(frames, frame)
 			}
-			u, err := url.Parse(c.FrontchannelLogoutURI)
-			if err != nil || u.Host == "" {
-				continue
-			}
-			frames = append(frames, Frame{
-				ReportID: reportID(t),
-				Client:   cs.Client,
-				Name:     displayName(cs.Client, c),
-				URI:      frameURI(c.FrontchannelLogoutURI, issuer, cs.SID),
-				Origin:   strings.ToLower(u.Scheme) + "://" + strings.ToLower(u.Host),
-			})
 		}
 	}
 	return frames
+}
+
+// NewFrame returns the frame that notifies a client of the end of the client session with that sid. ok is false if the client has no
+// front channel.
+func NewFrame(issuer string, c *storage.Client, sid string) (frame Frame, ok bool) {
+	if c == nil || c.FrontchannelLogoutURI == "" {
+		return Frame{}, false
+	}
+	u, err := url.Parse(c.FrontchannelLogoutURI)
+	if err != nil || u.Host == "" {
+		return Frame{}, false
+	}
+	return Frame{
+		Client: c.ClientID,
+		SID:    sid,
+		Name:   displayName(c.ClientID, c),
+		URI:    frameURI(c.FrontchannelLogoutURI, issuer, sid),
+		Origin: strings.ToLower(u.Scheme) + "://" + strings.ToLower(u.Host),
+	}, true
 }
 
 // frameURI keeps the registered text as it is, byte for byte, its own query included.

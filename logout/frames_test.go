@@ -18,7 +18,7 @@ func TestFrameKeepsItsQueryAndAlwaysCarriesIssAndSid(t *testing.T) {
 		termination := storage.Termination{Session: storage.Session{ID: "s", ClientSessions: []storage.ClientSession{{Client: "rp", SID: "S&1"}, {Client: "gone", SID: "x"}}},
 			Clients: map[string]*storage.Client{"rp": c}}
 		got := Frames(issuer, []storage.Termination{termination})
-		if want := (Frame{ReportID: reportID(termination), Client: "rp", Name: "Atlas", URI: tt.want, Origin: tt.origin}); len(got) != 1 || got[0] != want {
+		if want := (Frame{Client: "rp", SID: "S&1", Name: "Atlas", URI: tt.want, Origin: tt.origin}); len(got) != 1 || got[0] != want {
 			t.Errorf("frames of %s: got %+v, want %+v", tt.registered, got, want)
 		}
 	}

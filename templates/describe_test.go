@@ -141,13 +141,13 @@ func TestOutcomeComesFirstAndNamesWhatNeedsAttention(t *testing.T) {
 		{nil, "You’re signed out. No app was signed in with this sign-in."},
 		{[]Entry{{Kind: KindAccessTokens, Trust: TrustRevoked}}, "You’re signed out. No app was signed in with this sign-in."},
 		{all[:1], "You’re signed out. Atlas confirmed it."},
-		{all[:2], "You’re signed out. All 2 apps confirmed it."},
+		{all[:2], "You’re signed out. Your 2 apps confirmed it."},
 		{all[:4], "You’re signed out of 2 of 4 apps. 1 needs your attention: Old portal. Wiki ends by 10:18 UTC."},
 		{all[2:3], "You’re signed out. Wiki ends by 10:18 UTC."},
 		{all[5:6], "You’re signed out. Still waiting for Build server."},
 		{[]Entry{notAsked}, "You’re signed out here. 1 needs your attention: Wiki."},
-		{[]Entry{over, over}, "You’re signed out. All 2 apps are signed out."},
-		{[]Entry{over, all[0]}, "You’re signed out. All 2 apps are signed out."},
+		{[]Entry{over, over}, "You’re signed out. Your 2 apps are signed out."},
+		{[]Entry{over, all[0]}, "You’re signed out. Your 2 apps are signed out."},
 		{all, "You’re signed out of 2 of 7 apps. 3 need your attention: Old portal, Photos and Tickets. Still waiting for Build server. Wiki ends by 10:18 UTC."},
 	} {
 		page := SignedOutPage{Ended: sampleNow, Scope: ScopeSession, Entries: tt.entries}

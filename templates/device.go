@@ -59,7 +59,7 @@ func (l *locale) device(d Device) Text {
 	case d.IsUnknown():
 		return l.text("device.unknown")
 	case d.Browser == "":
-		return l.text("device.unknown_on_system", "System", d.System)
+		return Text{{Words: d.System}}
 	case d.System == "":
 		return Text{{Words: d.Browser}}
 	}

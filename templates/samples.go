@@ -89,10 +89,10 @@ func sampleEntries() []Entry {
 		{ID: "1", Application: "Atlas", Channels: back, Trust: TrustConfirmed, Delivery: DeliveryDone, NotifiedAt: at(100 * time.Millisecond), Attempts: 1, Status: 200},
 		{ID: "2", Application: "Ledger", Channels: back, Trust: TrustConfirmed, Delivery: DeliveryDone, NotifiedAt: at(1200 * time.Millisecond), Attempts: 2, Status: 204},
 		{ID: "3", Application: "Wiki", Channels: back, Trust: TrustExpiring, Delivery: DeliveryPending, ExpiresAt: at(15*time.Minute + 46*time.Second), Attempts: 3, Class: "timeout", NextAttempt: at(30 * time.Second)},
-		{ID: "4", Application: "Old portal", Trust: TrustUnknown, Delivery: DeliveryNone},
-		{ID: "5", Application: "Photos", Channels: []string{ChannelFront}, Trust: TrustNotified, Delivery: DeliveryDone},
+		{ID: "4", Application: "Old portal", OpenURL: "https://portal.example/", Trust: TrustUnknown, Delivery: DeliveryNone},
+		{ID: "5", Application: "Photos", OpenURL: "https://photos.example/", Channels: []string{ChannelFront}, Trust: TrustNotified, Delivery: DeliveryDone},
 		{ID: "6", Application: "Build server", Channels: back, Trust: TrustUnknown, Delivery: DeliveryPending, Attempts: 2, Class: "refused", NextAttempt: at(5 * time.Second)},
-		{ID: "7", Application: "Tickets", Channels: back, Trust: TrustUnknown, Delivery: DeliveryFailed, Attempts: 3, Status: 501},
+		{ID: "7", Application: "Tickets", OpenURL: "https://tickets.example/", Channels: back, Trust: TrustUnknown, Delivery: DeliveryFailed, Attempts: 3, Status: 501},
 	}
 }
 
@@ -101,7 +101,13 @@ func signOutSamples() []Sample {
 	account := Page{Account: "ada@example.org", Now: sampleNow}
 	here := Horizon{Tokens: 11 * time.Minute, Expiring: 2, Clients: 2 * time.Minute, Unknown: []string{"Old portal"}}
 	everywhere := Horizon{Tokens: 11 * time.Minute, Expiring: 4, Clients: 2 * time.Minute, Unknown: []string{"Old portal"}}
-	ask := SignOutPage{Page: account, Action: "/end_session", Interaction: "h4nd1e", Application: &atlas, Choices: []SignOutChoice{{Scope: ScopeSession, Preview: &here}, {Scope: ScopeAll, Preview: &everywhere}}}
+	ask := SignOutPage{
+		Page: account, Action: "/end_session", Interaction: "h4nd1e", Application: &atlas,
+		Choices: []SignOutChoice{
+			{Scope: ScopeSession, Preview: &here, Notified: []string{"Atlas", "Wiki"}, Unnotified: []string{"Old portal"}},
+			{Scope: ScopeAll, Preview: &everywhere, Notified: []string{"Atlas", "Wiki", "Ledger", "Mail"}, Unnotified: []string{"Old portal"}},
+		},
+	}
 
 	all := ask
 	all.Choices = []SignOutChoice{{Scope: ScopeClient, Preview: &Horizon{Expiring: 1, Clients: 2 * time.Second}}, {Scope: ScopeSession, Preview: &here}, {Scope: ScopeAll, Preview: &everywhere}}

@@ -16,7 +16,7 @@ import (
 
 const (
 	purposeStatus  = "status"
-	statusLifetime = 10 * time.Minute
+	statusLifetime = time.Hour
 
 	// maxFrames bounds the iframes of one page. A browser loads no more of them in the time that a user stays.
 	maxFrames = 50
@@ -80,19 +80,54 @@ func (h *Handler) EndAndRender(w http.ResponseWriter, r *http.Request, l Logout)
 		Return:         l.Return,
 		OfflineClients: offline,
 	}
+	frames := ended.Frames()
+	frames = frames[:min(len(frames), maxFrames)]
+	for _, f := range frames {
+		result.Frames = append(result.Frames, frameRef{f.Client, f.SID})
+	}
+	h.redirectToSignedOut(w, r, result, frames)
+	return nil
+}
+
+// redirectToSignedOut leads to the signed-out page, which has a path of its own: it can be loaded again, and the ID token of the request
+// leaves the address bar. A result that is too long for a path is shown in this response instead, without a path.
+func (h *Handler) redirectToSignedOut(w http.ResponseWriter, r *http.Request, result signOutResult, frames []logout.Frame) {
+	ctx := r.Context()
 	interactionID, err := h.Site.SealInteraction(w, r, purposeStatus, result, statusLifetime)
-	if err != nil { // the list of offline access may be too long for a path; the account page has it too
+	if err != nil { // the list of offline access is on the account page too
 		result.OfflineClients = nil
 		interactionID, err = h.Site.SealInteraction(w, r, purposeStatus, result, statusLifetime)
 	}
 	if err != nil {
-		h.Site.Logger().LogAttrs(ctx, web.ErrorLevel(r.Context()), "seal the path of the signed-out page", slog.Any("err", err))
+		h.Site.Logger().LogAttrs(ctx, web.ErrorLevel(ctx), "seal the path of the signed-out page", slog.Any("err", err))
+		h.renderSignedOut(w, r, result, "", frames)
+		return
 	}
-	frames := ended.Frames()
-	frames = frames[:min(len(frames), maxFrames)]
-	h.recordFrames(ctx, frames, ended.EndedAt)
-	h.renderSignedOut(w, r, result, interactionID, frames)
-	return nil
+	if len(frames) > 0 {
+		h.Site.AllowFrames(w, result.CauseID)
+	}
+	web.Redirect(w, h.Site.Path("/signed-out/"+interactionID))
+}
+
+// frames returns the frames of a result if the browser has not loaded them yet.
+func (h *Handler) frames(w http.ResponseWriter, r *http.Request, result signOutResult) ([]logout.Frame, error) {
+	if len(result.Frames) == 0 || r.Method != http.MethodGet || !h.Site.TakeFrames(w, r, result.CauseID) {
+		return nil, nil
+	}
+	var frames []logout.Frame
+	for _, ref := range result.Frames {
+		client, err := h.Store.Client(r.Context(), ref.Client)
+		if err != nil {
+			if err := ignoreNotFound(err); err != nil {
+				return nil, err
+			}
+			continue
+		}
+		if frame, ok := logout.NewFrame(h.Site.Issuer, client, ref.SID); ok {
+			frames = append(frames, frame)
+		}
+	}
+	return frames, nil
 }
 
 // endedClients lists the clients whose client sessions ended, and reports whether another than the requesting one is among them and
@@ -109,15 +144,30 @@ func endedClients(terminations []storage.Termination, requesting string) (ids []
 	return ids, hasOthers, notifies
 }
 
-// recordFrames adds the frames that the page is about to load to the reports. If the store refuses, reports show those apps as not notified.
-func (h *Handler) recordFrames(ctx context.Context, frames []logout.Frame, now time.Time) {
-	clientsByReport := map[string][]string{}
-	for _, f := range frames {
-		clientsByReport[f.ReportID] = append(clientsByReport[f.ReportID], f.Client)
+// recordFrames adds the frames that the page is about to load to the reports of that cause. If the store refuses, reports show those apps
+// as not notified.
+func (h *Handler) recordFrames(ctx context.Context, cause string, endedAt time.Time, frames []logout.Frame) {
+	if len(frames) == 0 {
+		return
 	}
-	for reportID, clientIDs := range clientsByReport {
-		if err := h.Store.UpdateReport(ctx, reportID, logout.MarkFrontChannelNotified(clientIDs, now)); err != nil {
-			h.Site.Logger().ErrorContext(ctx, "record front-channel frames", "report", reportID, "err", err)
+	var clientIDs []string
+	for _, f := range frames {
+		clientIDs = append(clientIDs, f.Client)
+	}
+	mark := logout.MarkFrontChannelNotified(clientIDs, h.Site.Now())
+	for after := ""; ; {
+		reports, next, err := h.Store.ListReports(ctx, storage.ReportFilter{Cause: cause, At: endedAt}, storage.Page{After: after})
+		for _, report := range reports {
+			if err == nil {
+				err = h.Store.UpdateReport(ctx, report.ID, mark)
+			}
+		}
+		if err != nil {
+			h.Site.Logger().LogAttrs(ctx, web.ErrorLevel(ctx), "record front-channel frames", slog.Any("err", err))
+			return
+		}
+		if after = next; after == "" {
+			return
 		}
 	}
 }

@@ -2,9 +2,11 @@ package logoutview
 
 import (
 	"context"
+	"strings"
 	"time"
 
 	"github.com/curfew-id/curfew/logout"
+	"github.com/curfew-id/curfew/provider/web"
 	"github.com/curfew-id/curfew/storage"
 	"github.com/curfew-id/curfew/templates"
 )
@@ -40,6 +42,19 @@ func pageEntry(entry storage.ReportEntry) templates.Entry {
 	}
 }
 
+// openURL is where a user opens an app: its client_uri, else the origin of its first redirect URI on the web.
+func openURL(c *storage.Client) string {
+	if c.ClientURI != "" {
+		return c.ClientURI
+	}
+	for _, uri := range c.RedirectURIs {
+		if origin := web.Origin(uri); strings.HasPrefix(origin, "https://") || strings.HasPrefix(origin, "http://") {
+			return origin + "/"
+		}
+	}
+	return ""
+}
+
 // clientSessionEntries returns one entry for each client of the ended sessions. If several of its client sessions ended, the one about
 // which least is known counts.
 func (h *Handler) clientSessionEntries(ctx context.Context, result signOutResult) ([]templates.Entry, error) {
@@ -58,7 +73,15 @@ func (h *Handler) clientSessionEntries(ctx context.Context, result signOutResult
 	}
 	entries := make([]templates.Entry, 0, len(weakest))
 	for _, entry := range weakest {
-		entries = append(entries, pageEntry(entry))
+		pageEntry := pageEntry(entry)
+		client, err := h.Store.Client(ctx, entry.Client)
+		if ignoreNotFound(err) != nil {
+			return nil, err
+		}
+		if err == nil {
+			pageEntry.OpenURL = openURL(client)
+		}
+		entries = append(entries, pageEntry)
 	}
 	return entries, nil
 }

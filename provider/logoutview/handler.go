@@ -2,6 +2,7 @@ package logoutview
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/curfew-id/curfew/logout"
@@ -43,6 +44,31 @@ func (h *Handler) OfflineClientNames(ctx context.Context, subject string) ([]str
 		names = append(names, h.clientName(ctx, g.Client))
 	}
 	return names, nil
+}
+
+// AppNames are the names of the clients of these sessions, each once: those that are notified when the sessions end, and those that have
+// no way to be notified.
+func (h *Handler) AppNames(ctx context.Context, sessions []storage.Session) (notified, unnotified []string, err error) {
+	seen := map[string]bool{}
+	for _, s := range sessions {
+		for _, clientSession := range s.ClientSessions {
+			if seen[clientSession.Client] {
+				continue
+			}
+			seen[clientSession.Client] = true
+			client, err := h.Store.Client(ctx, clientSession.Client)
+			switch {
+			case errors.Is(err, storage.ErrNotFound):
+			case err != nil:
+				return nil, nil, err
+			case client.BackchannelLogoutURI != "" || client.FrontchannelLogoutURI != "":
+				notified = append(notified, h.clientName(ctx, client.ClientID))
+			default:
+				unnotified = append(unnotified, h.clientName(ctx, client.ClientID))
+			}
+		}
+	}
+	return notified, unnotified, nil
 }
 
 func (h *Handler) clientName(ctx context.Context, id string) string {

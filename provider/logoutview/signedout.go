@@ -28,6 +28,13 @@ type signOutResult struct {
 	ClientID       string              `json:"i,omitempty"`
 	Return         ReturnTarget        `json:"r"`
 	OfflineClients []string            `json:"o,omitempty"`
+	Frames         []frameRef          `json:"f,omitempty"` // front-channel logout
+}
+
+// frameRef names the frame of one client session.
+type frameRef struct {
+	Client string `json:"c"`
+	SID    string `json:"s"`
 }
 
 // loginStatus returns the value of the Set-Login header (Login Status API).
@@ -38,9 +45,10 @@ func loginStatus(scope storage.LogoutScope) string {
 	return "logged-out"
 }
 
-// renderSignedOut writes the signed-out page. Only the response to the logout itself has frames; the status page has none.
+// renderSignedOut writes the signed-out page. Only the first time that it is shown it has frames.
 func (h *Handler) renderSignedOut(w http.ResponseWriter, r *http.Request, result signOutResult, interactionID string, frames []logout.Frame) {
 	ctx := r.Context()
+	h.recordFrames(ctx, result.CauseID, time.UnixMilli(result.EndedAt), frames)
 	entries, err := h.clientSessionEntries(ctx, result)
 	if err != nil {
 		h.Site.Logger().LogAttrs(ctx, web.ErrorLevel(r.Context()), "read reports for the signed-out page", slog.Any("err", err))
@@ -123,7 +131,7 @@ func signedOutHeaders(w http.ResponseWriter, p web.PagePolicy, scope storage.Log
 	w.Header().Set("Set-Login", loginStatus(scope))
 }
 
-// SignedOut serves GET /signed-out/{interaction}: the state of each app, without frames.
+// SignedOut serves GET /signed-out/{interaction}: the state of each app, and the first time the front-channel frames.
 func (h *Handler) SignedOut(w http.ResponseWriter, r *http.Request) error {
 	var result signOutResult
 	if _, err := h.Site.OpenInteraction(r, purposeStatus, r.PathValue("interaction"), &result); err != nil {
@@ -134,7 +142,11 @@ func (h *Handler) SignedOut(w http.ResponseWriter, r *http.Request) error {
 			Link:    templates.LinkAccount,
 		}
 	}
-	h.renderSignedOut(w, r, result, r.PathValue("interaction"), nil)
+	frames, err := h.frames(w, r, result)
+	if err != nil {
+		return err
+	}
+	h.renderSignedOut(w, r, result, r.PathValue("interaction"), frames)
 	return nil
 }
 

@@ -46,12 +46,8 @@ func (h *Handler) renderConfirmation(w http.ResponseWriter, r *http.Request, req
 	if page.Offline, err = h.View.OfflineClientNames(ctx, session.Subject); err != nil {
 		return err
 	}
-	for _, scope := range logout.ScopeChoices(h.scopeOf(req), session, req.ClientID) {
-		preview, err := h.preview(ctx, scope, session, req.ClientID)
-		if err != nil {
-			return err
-		}
-		page.Choices = append(page.Choices, templates.SignOutChoice{Scope: templates.LogoutScope(scope), Preview: preview})
+	if page.Choices, err = h.choices(ctx, req, session); err != nil {
+		return err
 	}
 	web.PageHeaders(w, web.PagePolicy{HasForms: true, ImageOrigins: web.LogoOrigins(page.Application)}) // no form-action: the response may redirect to the app
 	if req.Problem != "" {
@@ -62,31 +58,47 @@ func (h *Handler) renderConfirmation(w http.ResponseWriter, r *http.Request, req
 	return nil
 }
 
-// preview returns what apps could still trust after a logout with that scope.
-func (h *Handler) preview(ctx context.Context, scope storage.LogoutScope, session *storage.Session, client string) (*templates.Horizon, error) {
+// choices lists what the user may choose, with what each would do. With one browser, signing out here and everywhere is the same, so
+// only the preferred of the two is offered.
+func (h *Handler) choices(ctx context.Context, req logoutRequest, session *storage.Session) ([]templates.SignOutChoice, error) {
 	now := h.Site.Now()
+	all, err := logoutview.AllSessions(ctx, h.Store, session.Subject, now)
+	if err != nil {
+		return nil, err
+	}
 	grants, err := h.Store.ListGrants(ctx, session.Subject, "", false, now)
 	if err != nil {
 		return nil, err
 	}
-	sessions := []storage.Session{*session}
-	switch scope {
-	case storage.ScopeClient:
-		sessions[0].ClientSessions = nil
-		if clientSession := session.ClientSession(client); clientSession != nil {
-			sessions[0].ClientSessions = []storage.ClientSession{*clientSession}
+	var choices []templates.SignOutChoice
+	offersSession := false
+	for _, scope := range logout.ScopeChoices(h.scopeOf(req), session, req.ClientID) {
+		sessions := []storage.Session{*session}
+		switch scope {
+		case storage.ScopeClient:
+			sessions[0].ClientSessions = []storage.ClientSession{*session.ClientSession(req.ClientID)}
+		default:
+			if offersSession && len(all) < 2 {
+				continue
+			}
+			offersSession = true
+			if scope == storage.ScopeAll {
+				sessions = all
+			}
 		}
-	case storage.ScopeAll:
-		if sessions, err = logoutview.AllSessions(ctx, h.Store, session.Subject, now); err != nil {
+		choice := templates.SignOutChoice{Scope: templates.LogoutScope(scope)}
+		if choice.Notified, choice.Unnotified, err = h.View.AppNames(ctx, sessions); err != nil {
 			return nil, err
 		}
+		estimate, err := logoutview.EstimateHorizon(ctx, h.Store, sessions, grants, now, logout.PreviewOptions{Lifetimes: h.Lifetimes})
+		if err != nil {
+			return nil, err
+		}
+		horizon := logoutview.PageHorizon(estimate)
+		choice.Preview = &horizon
+		choices = append(choices, choice)
 	}
-	estimate, err := logoutview.EstimateHorizon(ctx, h.Store, sessions, grants, now, logout.PreviewOptions{Lifetimes: h.Lifetimes})
-	if err != nil {
-		return nil, err
-	}
-	horizon := logoutview.PageHorizon(estimate)
-	return &horizon, nil
+	return choices, nil
 }
 
 // Confirm serves POST /end_session/confirm.

@@ -20,6 +20,7 @@ const (
 	cookieDevice       = "curfew-device"  // sealed: who has signed in here before, for the attempt limits
 	cookieBrowserState = "curfew-state"   // Session Management 1.0 §3.2: readable by the check_session frame
 	cookieSignOuts     = "curfew-left"    // sealed: this browser just signed out, so the next sign-in is not silent
+	cookieFrames       = "curfew-frames"  // the logout whose front-channel frames this browser has yet to load
 
 	deviceLifetime  = 400 * 24 * time.Hour // as long as browsers keep any cookie
 	signOutLifetime = 2 * time.Minute
@@ -251,3 +252,22 @@ func (s *Site) writeSignOuts(w http.ResponseWriter, r *http.Request, signOuts re
 		s.setCookie(w, cookieSignOuts, text, signOutLifetime)
 	}
 }
+
+// framesLifetime is how long a browser may take from the redirect to the signed-out page.
+const framesLifetime = time.Minute
+
+// AllowFrames lets the next page of that logout load its front-channel frames.
+func (s *Site) AllowFrames(w http.ResponseWriter, cause string) {
+	s.setCookie(w, cookieFrames, framesKey(cause), framesLifetime)
+}
+
+// TakeFrames reports whether this browser may load the frames of that logout, and lets it do so no more.
+func (s *Site) TakeFrames(w http.ResponseWriter, r *http.Request, cause string) bool {
+	if s.cookie(r, cookieFrames) != framesKey(cause) {
+		return false
+	}
+	s.setCookie(w, cookieFrames, "", -1)
+	return true
+}
+
+func framesKey(cause string) string { return storage.HashOf("frames " + cause).String()[:22] }

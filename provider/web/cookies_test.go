@@ -59,7 +59,7 @@ func TestCookiesAreOfThisHostAlone(t *testing.T) {
 				}
 				hint := o.Redeem("atlas", a.Get("code")).IDToken
 				out := check(b.Do(http.MethodGet, providertest.EndSessionURL("id_token_hint", hint), nil, nil))
-				if b.Cookies["__Host-curfew-session"] != "" || !strings.Contains(out.Body, "signed out") {
+				if b.Cookies["__Host-curfew-session"] != "" || !strings.HasPrefix(out.Header.Get("Location"), "/signed-out/") {
 					t.Error("got the session cookie kept after signing out")
 				}
 			}

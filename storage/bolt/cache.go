@@ -9,8 +9,8 @@ import (
 	"github.com/curfew-id/curfew/storage"
 )
 
-// cache is what is kept decoded: it is read without touching the file, never changed, and replaced after the commit
-// that changes it, before the callers of that commit are answered.
+// cache has decoded records that are read without touching the file. It is never changed: a commit that changes it puts
+// another one in its place, before the callers of that commit are answered.
 type cache struct {
 	clients      map[string]*storage.Client
 	bulkLogouts  []*bulkLogout // those under way
@@ -24,7 +24,7 @@ type auditTail struct {
 	hash storage.Hash
 }
 
-// reload reads memory and the end of the trail from the file.
+// reload reads the cache and the end of the audit trail from the file.
 func (s *Store) reload() error {
 	next := &cache{clients: map[string]*storage.Client{}}
 	var tail auditTail
@@ -57,7 +57,7 @@ func (s *Store) reload() error {
 	return nil
 }
 
-// changeCache is this transaction's copy of memory.
+// changeCache returns a copy of the cache that this transaction may change.
 func (t *tx) changeCache() *cache {
 	if !t.cacheCloned {
 		t.cache = &cache{
@@ -71,7 +71,7 @@ func (t *tx) changeCache() *cache {
 	return t.cache
 }
 
-// cloneClient copies a client, so that a caller's slices are not shared with memory.
+// cloneClient copies a client, so that the cache shares no slice with a caller.
 func cloneClient(c storage.Client) (*storage.Client, error) {
 	text, err := json.Marshal(c)
 	if err != nil {

@@ -65,7 +65,7 @@ func (s *Store) ListClients(ctx context.Context, p storage.Page) ([]*storage.Cli
 	})
 }
 
-// enabledClient finds a relying party that is not disabled, nil if there is none.
+// enabledClient finds a client that is not disabled, nil if there is none.
 func (t *tx) enabledClient(id string) *storage.Client {
 	if c := t.cache.clients[id]; c != nil && !c.Disabled {
 		return c
@@ -111,9 +111,10 @@ func (t *tx) putClient(c storage.Client) {
 	t.changeCache().clients[c.ClientID] = stored
 }
 
-// removeClient removes a relying party. Sweep removes the consents that name it, which count no longer: see consent.
+// removeClient removes a client. Its consents do not count from then on (consentActive), and Sweep removes them.
 func (t *tx) removeClient(id string) {
-	// The bucket's header keeps the highest revision that went, so that a client of the same name that comes later never has one of them.
+	// The bucket's header keeps the highest revision of all removed clients, so that a later client with the same id
+	// never gets a revision that was used before.
 	if c, b := t.cache.clients[id], t.bucket(clients); c != nil && c.Revision > b.Sequence() {
 		if err := b.SetSequence(c.Revision); err != nil {
 			t.fail(fmt.Errorf("keep the revision of a removed client: %w", err))

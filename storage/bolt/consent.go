@@ -49,7 +49,7 @@ func (t *tx) consentActive(c storage.Consent) bool {
 	return client != nil && c.Sequence >= client.Sequence
 }
 
-// userConsents are all that a user gave, those to removed clients included.
+// userConsents lists all consents of a user, also those to clients that were removed.
 func (t *tx) userConsents(subject string) (list []storage.Consent) {
 	for _, v := range t.scanPrefix(consents, keyPrefix(subject)) {
 		if c, ok := decode[storage.Consent](t, consents, v); ok {
@@ -59,7 +59,7 @@ func (t *tx) userConsents(subject string) (list []storage.Consent) {
 	return list
 }
 
-// removeConsent removes one; none is fine.
+// removeConsent removes a consent if it is there.
 func (t *tx) removeConsent(subject, client string) {
 	t.delete(consents, joinKey(subject, client))
 	t.delete(consentsByClient, joinKey(client, subject))

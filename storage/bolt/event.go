@@ -25,7 +25,8 @@ func (s *Store) ListEvents(ctx context.Context, f storage.EventFilter, p storage
 	})
 }
 
-// scanEvents walks the sequence numbers that may be selected and follow after, in the order asked for.
+// scanEvents walks the sequence numbers that the filter may select and that come after the number after, in the filter's
+// order.
 func (t *tx) scanEvents(f storage.EventFilter, after []byte) iter.Seq2[[]byte, []byte] {
 	index, prefix := events, []byte(nil)
 	if f.Subject != "" {
@@ -59,14 +60,14 @@ func matchesFilter(f storage.EventFilter, e storage.Event) bool {
 		(f.Until.IsZero() || e.At.Before(f.Until))
 }
 
-// appendEvents chains lines to the trail, in order.
+// appendEvents adds lines to the trail, in order.
 func (t *tx) appendEvents(list []storage.Event) {
 	for _, e := range list {
 		t.appendEvent(e)
 	}
 }
 
-// appendEvent chains a line to the trail and returns its sequence number.
+// appendEvent adds a line to the trail and returns its sequence number.
 func (t *tx) appendEvent(e storage.Event) uint64 {
 	e.Chain(t.auditTail.seq, t.auditTail.hash)
 	n := sequenceKey(e.Seq)

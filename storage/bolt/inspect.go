@@ -11,8 +11,8 @@ import (
 	"github.com/curfew-id/curfew/storage"
 )
 
-// inspect.go looks at the file before bbolt maps it into memory: there a page that is missing or damaged ends the process
-// with a signal or a panic, which helps nobody who reads the message.
+// inspect.go checks the file before bbolt opens it. In bbolt a page that is missing or damaged ends the process with a signal
+// or a panic, and the message does not say what to do.
 
 // errDamaged says what to do about a damaged file.
 var errDamaged = errors.New("the file is damaged, or not a Curfew store; stop Curfew and restore a backup, or without one, " +
@@ -26,22 +26,22 @@ const (
 	metaFreelist  = 32
 	metaPageCount = 40
 	metaTx        = 48
-	metaChecksum  = 56 // FNV-1a of what is before it
+	metaChecksum  = 56 // FNV-1a of the bytes before it
 	metaMagic     = 0xED0CDAED
 	noFreelist    = 1<<64 - 1
 )
 
-// metaPage is what a meta page says of the file.
+// metaPage is the content of a meta page.
 type metaPage struct {
 	pageSize, root, freelist, pageCount, tx uint64
 }
 
-// fullCheckLimit is the size in bytes up to which every page is looked at whenever the store opens: some milliseconds.
+// fullCheckLimit is the size in bytes up to which all pages are checked whenever the store opens. That takes milliseconds.
 const fullCheckLimit = 64 << 20
 
-// checkFile refuses a file that is no bbolt file, was cut short, or has damaged pages. Of a large file the pages are looked at
-// only where bbolt would read them all, in search of the free ones: when the last process did not come to write a list of
-// those. A file that is missing or empty is fine.
+// checkFile reports an error for a file that is not a bbolt file, was cut short, or has damaged pages. It checks the pages of
+// a large file only if bbolt would read them all as well, to find the free ones: that is when the last process ended
+// without writing the list of free pages. A file that is missing or empty passes.
 func checkFile(path string) error {
 	f, err := os.Open(path)
 	if errors.Is(err, os.ErrNotExist) {
@@ -62,13 +62,13 @@ func checkFile(path string) error {
 	}
 	h, ok := readMetaPage(f, info.Size())
 	if !ok {
-		return damagedError("no meta page is whole")
+		return damagedError("both meta pages are damaged")
 	}
 	if uint64(info.Size())/h.pageSize < h.pageCount {
 		return damagedError(fmt.Sprintf("it has %d bytes and should have %d", info.Size(), h.pageCount*h.pageSize))
 	}
 	if h.freelist != noFreelist && info.Size() > fullCheckLimit {
-		return nil // what is damaged shows when it is read
+		return nil // a damaged page is noticed when it is read
 	}
 	content, release, err := mapFile(f, info.Size())
 	if err != nil {
@@ -77,13 +77,13 @@ func checkFile(path string) error {
 	return errors.Join(checkPages(content, h), release())
 }
 
-// damagedError says what is wrong and what to do.
+// damagedError says what is damaged and what to do.
 func damagedError(what string) error {
 	return fmt.Errorf("%w: %s: %w", storage.ErrUnavailable, what, errDamaged)
 }
 
-// readMetaPage reads the newer of the two meta pages, or the one that is whole. Where the second begins depends on the page
-// size, which stands in the page itself.
+// readMetaPage reads the newer of the two meta pages, or the only one that is not damaged. The second begins after one page,
+// and the page size stands in the meta page itself; so all sizes are tried.
 func readMetaPage(f io.ReaderAt, length int64) (h metaPage, ok bool) {
 	offsets := []int64{0}
 	for size := int64(1024); size <= 1<<24 && size < length; size *= 2 {
@@ -98,11 +98,15 @@ func readMetaPage(f io.ReaderAt, length int64) (h metaPage, ok bool) {
 		sum := fnv.New64a()
 		_, _ = sum.Write(m[:metaChecksum])
 		candidate := metaPage{
-			pageSize: uint64(binary.LittleEndian.Uint32(m[metaPageSize:])), root: binary.LittleEndian.Uint64(m[metaRoot:]),
-			freelist: binary.LittleEndian.Uint64(m[metaFreelist:]), pageCount: binary.LittleEndian.Uint64(m[metaPageCount:]), tx: binary.LittleEndian.Uint64(m[metaTx:]),
+			pageSize:  uint64(binary.LittleEndian.Uint32(m[metaPageSize:])),
+			root:      binary.LittleEndian.Uint64(m[metaRoot:]),
+			freelist:  binary.LittleEndian.Uint64(m[metaFreelist:]),
+			pageCount: binary.LittleEndian.Uint64(m[metaPageCount:]),
+			tx:        binary.LittleEndian.Uint64(m[metaTx:]),
 		}
-		valid := binary.LittleEndian.Uint32(m) == metaMagic && sum.Sum64() == binary.LittleEndian.Uint64(m[metaChecksum:]) && candidate.pageSize >= 1024
-		if valid && (offset == 0 || uint64(offset) == candidate.pageSize) && (!ok || candidate.tx > h.tx) {
+		checked := binary.LittleEndian.Uint32(m) == metaMagic && sum.Sum64() == binary.LittleEndian.Uint64(m[metaChecksum:])
+		inPlace := candidate.pageSize >= 1024 && (offset == 0 || uint64(offset) == candidate.pageSize)
+		if checked && inPlace && (!ok || candidate.tx > h.tx) {
 			h, ok = candidate, true
 		}
 	}

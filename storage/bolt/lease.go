@@ -9,12 +9,13 @@ import (
 	"github.com/curfew-id/curfew/storage"
 )
 
-// lease.go frees what an earlier process had claimed.
+// lease.go releases the deliveries that an earlier process had claimed.
 
-// leaseSuffix follows the host in the order of due deliveries while somebody is at one, so that leases are found without reading deliveries.
+// leaseSuffix follows the host in the table dueDeliveries while a delivery is leased, so that leases are found without
+// reading deliveries.
 var leaseSuffix = []byte{0}
 
-// dueValue is what stands in the order of due deliveries.
+// dueValue makes the value of a delivery in the table dueDeliveries.
 func dueValue(d storage.Delivery) []byte {
 	if d.LeasedUntil.IsZero() {
 		return []byte(d.Host)
@@ -22,11 +23,12 @@ func dueValue(d storage.Delivery) []byte {
 	return append([]byte(d.Host), leaseSuffix...)
 }
 
-// dueHost is the host in it.
+// dueHost returns the host in such a value.
 func dueHost(value []byte) string { return string(bytes.TrimSuffix(value, leaseSuffix)) }
 
-// releaseLeases makes due again what an earlier process was at when it died: whoever has the file's lock is alone. Who had answered that process is
-// told once more. Without room for the write the leases run out by themselves.
+// releaseLeases makes deliveries due again that an earlier process had leased when it ended. No other process can hold a
+// lease, since this one has the file's lock. A client that had answered the earlier process is notified once more. On a full
+// disk nothing is released, and the leases expire by themselves.
 func (s *Store) releaseLeases(ctx context.Context) error {
 	leased, err := read(ctx, s, func(t *tx) (leased []string, err error) {
 		for k, v := range t.scanPrefix(dueDeliveries, nil) {

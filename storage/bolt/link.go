@@ -10,7 +10,7 @@ import (
 	"github.com/curfew-id/curfew/storage"
 )
 
-// PutOneTimeLink implements storage.Links.
+// PutOneTimeLink implements storage.OneTimeLinks.
 func (s *Store) PutOneTimeLink(ctx context.Context, l storage.OneTimeLink, e storage.Event) error {
 	return s.update(ctx, func(t *tx) error {
 		l.Created, l.Expires = truncateToMillis(l.Created), truncateToMillis(l.Expires)
@@ -26,7 +26,7 @@ func (s *Store) PutOneTimeLink(ctx context.Context, l storage.OneTimeLink, e sto
 	})
 }
 
-// OneTimeLink implements storage.Links.
+// OneTimeLink implements storage.OneTimeLinks.
 func (s *Store) OneTimeLink(ctx context.Context, hash storage.Hash, at time.Time) (storage.OneTimeLink, error) {
 	return find(ctx, s, func(t *tx) (storage.OneTimeLink, error) {
 		l, ok := t.findLink(hash, at)
@@ -37,7 +37,7 @@ func (s *Store) OneTimeLink(ctx context.Context, hash storage.Hash, at time.Time
 	})
 }
 
-// findLink finds an unused, unexpired link.
+// findLink finds a link that has not expired. A link that was used has been deleted.
 func (t *tx) findLink(hash storage.Hash, at time.Time) (storage.OneTimeLink, bool) {
 	l, ok := load[storage.OneTimeLink](t, oneTimeLinks, hash[:])
 	if !ok || !at.Before(l.Expires) {
@@ -46,7 +46,7 @@ func (t *tx) findLink(hash storage.Hash, at time.Time) (storage.OneTimeLink, boo
 	return l, true
 }
 
-// removeLink removes a link that was used or is past its time.
+// removeLink removes a link that was used or has expired.
 func (t *tx) removeLink(l storage.OneTimeLink) {
 	t.delete(oneTimeLinks, l.Hash[:])
 	userKey := joinKey(l.Subject, l.Purpose)
@@ -68,7 +68,7 @@ func (t *tx) removeLinks(subject string) {
 	}
 }
 
-// PutInitialAccessToken implements storage.InitialTokens.
+// PutInitialAccessToken implements storage.InitialAccessTokens.
 func (s *Store) PutInitialAccessToken(ctx context.Context, token storage.InitialAccessToken, e ...storage.Event) error {
 	return s.update(ctx, func(t *tx) error {
 		token.Created, token.Expires = truncateToMillis(token.Created), truncateToMillis(token.Expires)
@@ -78,7 +78,7 @@ func (s *Store) PutInitialAccessToken(ctx context.Context, token storage.Initial
 	})
 }
 
-// InitialAccessToken implements storage.InitialTokens.
+// InitialAccessToken implements storage.InitialAccessTokens.
 func (s *Store) InitialAccessToken(ctx context.Context, hash storage.Hash, at time.Time) (storage.InitialAccessToken, error) {
 	return read(ctx, s, func(t *tx) (storage.InitialAccessToken, error) {
 		token, ok := t.validInitialAccessToken(hash, at)
@@ -89,12 +89,12 @@ func (s *Store) InitialAccessToken(ctx context.Context, hash storage.Hash, at ti
 	})
 }
 
-// ListInitialAccessTokens implements storage.InitialTokens.
+// ListInitialAccessTokens implements storage.InitialAccessTokens.
 func (s *Store) ListInitialAccessTokens(ctx context.Context) ([]storage.InitialAccessToken, error) {
 	return read(ctx, s, func(t *tx) ([]storage.InitialAccessToken, error) { return t.listInitialAccessTokens(), nil })
 }
 
-// DeleteInitialAccessToken implements storage.InitialTokens.
+// DeleteInitialAccessToken implements storage.InitialAccessTokens.
 func (s *Store) DeleteInitialAccessToken(ctx context.Context, name string, e ...storage.Event) error {
 	return s.update(ctx, func(t *tx) error {
 		found := false
@@ -112,7 +112,7 @@ func (s *Store) DeleteInitialAccessToken(ctx context.Context, name string, e ...
 	})
 }
 
-// validInitialAccessToken finds a usable one.
+// validInitialAccessToken finds an initial access token that has uses left and has not expired.
 func (t *tx) validInitialAccessToken(hash storage.Hash, at time.Time) (storage.InitialAccessToken, bool) {
 	token, ok := load[storage.InitialAccessToken](t, initialAccessTokens, hash[:])
 	if !ok || token.UsesLeft == 0 || (!token.Expires.IsZero() && !at.Before(token.Expires)) {
@@ -121,7 +121,7 @@ func (t *tx) validInitialAccessToken(hash storage.Hash, at time.Time) (storage.I
 	return token, true
 }
 
-// listInitialAccessTokens are all, by name.
+// listInitialAccessTokens lists all initial access tokens, by name.
 func (t *tx) listInitialAccessTokens() (list []storage.InitialAccessToken) {
 	for _, v := range t.scanPrefix(initialAccessTokens, nil) {
 		if token, ok := decode[storage.InitialAccessToken](t, initialAccessTokens, v); ok {

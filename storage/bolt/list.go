@@ -9,12 +9,12 @@ import (
 	"github.com/curfew-id/curfew/storage"
 )
 
-// listChunk is how many keys a listing looks at in one read transaction: a filter may pass over a million lines, and a long
-// transaction keeps the file from reusing pages and, when it grows, everybody from reading.
+// listChunk is how many keys a listing looks at in one read transaction. A filter may skip a million records, and a long
+// transaction keeps pages from being reused and, when the file grows, stops all readers.
 const listChunk = 2000
 
-// list reads a page of a listing. walk gives what follows after, keyed by what a cursor names; pick makes a record of it or
-// passes over it.
+// list reads one page of a listing. walk walks the candidates whose keys come after the key after; pick returns the record of
+// a candidate, or false to skip it. The page's cursor names the key of its last record.
 func list[V, T any](ctx context.Context, s *Store, p storage.Page, walk func(t *tx, after []byte) iter.Seq2[[]byte, V], pick func(t *tx, key []byte, v V) (T, bool)) (page []T, next string, err error) {
 	limit := p.Limit
 	if limit <= 0 {
@@ -53,9 +53,10 @@ func list[V, T any](ctx context.Context, s *Store, p storage.Page, walk func(t *
 	return page, next, nil
 }
 
-// encodeCursor writes the key at which a page ended, after reads it back: nil for the first page.
+// encodeCursor makes a cursor of the key of a page's last record.
 func encodeCursor(key []byte) string { return base64.RawURLEncoding.EncodeToString(key) }
 
+// decodeCursor returns the key in a cursor, nil for the first page.
 func decodeCursor(p storage.Page) []byte {
 	key, err := base64.RawURLEncoding.DecodeString(p.After)
 	if err != nil || len(key) == 0 {

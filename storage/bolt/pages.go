@@ -6,8 +6,8 @@ import (
 	"fmt"
 )
 
-// pages.go checks every page in use for all that bbolt takes for granted: a single fault that it finds by itself while it
-// looks for free pages ends the process, from a goroutine that nobody can catch.
+// pages.go checks every page in use for the rules on which bbolt relies. When bbolt opens a file it looks for free pages in a
+// goroutine of its own; a page that breaks a rule panics there, and no caller can recover from that.
 
 // The layout of a page, little-endian: id, flags, count, overflow, then the elements, then keys and values.
 const (
@@ -28,14 +28,14 @@ type pageChecker struct {
 	queue   []subtree
 }
 
-// subtree is a page and between which keys its own lie: from min on and before max, nil being no bound.
+// subtree is a page that is still to be checked. Its keys are not below minKey and below maxKey; nil is no bound.
 type subtree struct {
 	page           uint64
 	minKey, maxKey []byte
 }
 
-// checkPages reports whether the pages that can be reached from the root are whole: each where it says it is, referred to
-// once, with no element beyond its end and its keys in order.
+// checkPages reports an error if a page that can be reached from the root is damaged. A page that is whole has its own
+// number, is referred to once, has no element beyond its end, and has its keys in order.
 func checkPages(content []byte, h metaPage) error {
 	c := pageChecker{meta: h, content: content, seen: make([]bool, h.pageCount), queue: []subtree{{page: h.root}}}
 	if h.freelist != noFreelist && !c.checkFreelist() {
@@ -52,7 +52,7 @@ func checkPages(content []byte, h metaPage) error {
 	return nil
 }
 
-// claimPage finds a page with its overflow.
+// claimPage returns the bytes of a page and its overflow pages, and notes that they are in use.
 func (c *pageChecker) claimPage(id uint64) ([]byte, bool) {
 	if id < 2 || id >= c.meta.pageCount {
 		return nil, false
@@ -71,7 +71,7 @@ func (c *pageChecker) claimPage(id uint64) ([]byte, bool) {
 	return page[:(overflow+1)*c.meta.pageSize], true
 }
 
-// checkFreelist checks the list of free pages, none of which may be in use.
+// checkFreelist checks the list of free pages and notes the pages in it.
 func (c *pageChecker) checkFreelist() bool {
 	list, ok := c.claimPage(c.meta.freelist)
 	if !ok || binary.LittleEndian.Uint16(list[8:]) != freelistPage {
@@ -103,7 +103,12 @@ func (c *pageChecker) checkElements(page, minKey, maxKey []byte) bool {
 	var previous []byte
 	for i := range count {
 		e, key, value, ok := readElement(page, flags, i)
-		if !ok || bytes.Compare(key, minKey) < 0 || (maxKey != nil && bytes.Compare(key, maxKey) >= 0) || (i > 0 && bytes.Compare(key, previous) <= 0) {
+		if !ok {
+			return false
+		}
+		inBounds := bytes.Compare(key, minKey) >= 0 && (maxKey == nil || bytes.Compare(key, maxKey) < 0)
+		inOrder := i == 0 || bytes.Compare(key, previous) > 0
+		if !inBounds || !inOrder {
 			return false
 		}
 		if previous = key; flags == leafPage {
@@ -139,7 +144,8 @@ func readElement(page []byte, flags uint16, i int) (e, key, value []byte, ok boo
 	return e, page[from : from+keyLength], page[from+keyLength : from+keyLength+valueLength], true
 }
 
-// checkBucket checks a leaf's value where it is a bucket: one with a page of its own, or with all that it has inside.
+// checkBucket checks the value of a leaf element that is a bucket. A small bucket lies inside the value; the page of any other
+// is queued.
 func (c *pageChecker) checkBucket(e, value []byte) bool {
 	if binary.LittleEndian.Uint32(e)&bucketFlag == 0 {
 		return true
@@ -151,5 +157,9 @@ func (c *pageChecker) checkBucket(e, value []byte) bool {
 		c.queue = append(c.queue, subtree{page: root})
 		return true
 	}
-	return len(value) >= bucketHeader+pageHeader && binary.LittleEndian.Uint16(value[bucketHeader+8:]) == leafPage && c.checkElements(value[bucketHeader:], nil, nil)
+	if len(value) < bucketHeader+pageHeader {
+		return false
+	}
+	inside := value[bucketHeader:]
+	return binary.LittleEndian.Uint16(inside[8:]) == leafPage && c.checkElements(inside, nil, nil)
 }

@@ -8,8 +8,8 @@ import (
 	"github.com/curfew-id/curfew/storage"
 )
 
-// readyRoom is how much Ready writes once a commit found no room: bbolt still fits small writes into pages that are free
-// here and there when nothing else fits any more.
+// readyRoom is how many bytes Ready writes after a commit that found no room. bbolt still finds room for small writes, in
+// single free pages, when there is none for most others.
 const readyRoom = 64 << 10
 
 // Ready implements storage.Store.
@@ -32,7 +32,7 @@ func (s *Store) Ready(ctx context.Context) error {
 	s.outOfSpace.Store(false)
 	return s.view(ctx, func(t *tx) error {
 		if v := t.get(meta, readyKey); len(v) < 8 || binary.BigEndian.Uint64(v) < n {
-			return fmt.Errorf("readiness: %w: what was written is not there", storage.ErrUnavailable)
+			return fmt.Errorf("readiness: %w: the test record that was written is missing", storage.ErrUnavailable)
 		}
 		return nil
 	})

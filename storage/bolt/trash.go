@@ -6,34 +6,34 @@ import (
 	"github.com/curfew-id/curfew/storage"
 )
 
-// trash.go removes what ended records leave behind. An ending touches only pages that the session has for itself, so that a
-// person with a hundred applications is answered as fast as one with three; what lies scattered by random keys is named in
-// the trash and removed later, in chunks. None of it counts meanwhile: it leads to a session, a member or a grant's place
-// that is gone.
+// trash.go removes index entries that belong to ended records. A termination changes only the pages that the session has for
+// itself, so that a user with a hundred clients is answered as fast as one with three. Index entries with random keys lie
+// on as many pages as there are entries; a key in the trash names them, and Sweep removes them later, in chunks. They have
+// no effect meanwhile: the session, client session or grant to which they lead is no longer there.
 
-// What a key in the trash names.
+// The kinds of keys in the trash.
 const (
-	trashClientSession = 'm' // session, client, sid: the ways to a membership that ended
-	trashGrant         = 'g' // session, grant → its last refresh token: a grant that ended, and its family
+	trashClientSession = 'm' // session, client, sid: the index entries of a client session that ended
+	trashGrant         = 'g' // session, grant → its last refresh token: a grant that ended, and its refresh tokens
 	trashConsents      = 'c' // client: the consents to a client that was removed
 )
 
-// discardClientSession names the ways to a membership that ended.
+// discardClientSession puts the index entries of a client session that ended into the trash.
 func (t *tx) discardClientSession(id storage.SessionID, cs storage.ClientSession) {
 	t.put(trash, append([]byte{trashClientSession}, joinKey(string(id), cs.Client, cs.SID)...), nil)
 }
 
-// discardGrant names a grant that ended.
+// discardGrant puts a grant that ended into the trash.
 func (t *tx) discardGrant(g storage.Grant) {
 	t.put(trash, append([]byte{trashGrant}, joinKey(string(g.Session), g.ID)...), g.RefreshHash[:])
 }
 
-// discardConsents names the consents to a client that was removed.
+// discardConsents puts the consents to a removed client into the trash.
 func (t *tx) discardConsents(client string) {
 	t.put(trash, append([]byte{trashConsents}, client...), nil)
 }
 
-// emptyTrash removes up to limit of what ended records left behind.
+// emptyTrash removes up to limit entries that the trash names.
 func (t *tx) emptyTrash(limit int) (deleted int) {
 	var found [][]byte
 	for k := range t.scanPrefix(trash, nil) {
@@ -52,7 +52,7 @@ func (t *tx) emptyTrash(limit int) (deleted int) {
 	return deleted
 }
 
-// emptyTrashEntry removes up to limit of what one key names, and says whether that was all.
+// emptyTrashEntry removes up to limit entries that one key names. done: none is left.
 func (t *tx) emptyTrashEntry(key []byte, limit int) (deleted int, done bool) {
 	if limit <= 0 {
 		return 0, false
@@ -72,7 +72,8 @@ func (t *tx) emptyTrashEntry(key []byte, limit int) (deleted int, done bool) {
 	}
 }
 
-// emptyFamily removes up to limit refresh tokens of a grant that ended, from the latest back; the key keeps where to go on.
+// emptyFamily removes up to limit refresh tokens of a grant that ended, the latest first. If some are left, it stores the
+// next one under the key in the trash.
 func (t *tx) emptyFamily(key []byte, grant string, limit int) (deleted int, done bool) {
 	token := storage.Hash(t.get(trash, key))
 	for deleted = 1; !token.IsZero(); deleted++ {
@@ -90,7 +91,7 @@ func (t *tx) emptyFamily(key []byte, grant string, limit int) (deleted int, done
 	return deleted, true
 }
 
-// emptyConsents removes up to limit consents to a client that was removed.
+// emptyConsents removes up to limit consents to a removed client.
 func (t *tx) emptyConsents(client string, limit int) (deleted int, done bool) {
 	prefix := keyPrefix(client)
 	var subjects []string

@@ -8,19 +8,19 @@ import (
 	"go.etcd.io/bbolt"
 )
 
-// tx is one transaction as the records' files use it. Its errors stick: a put or a load that fails is noticed once, at
-// the end, by the committer or by view.
+// tx is one transaction. It keeps the first error of its puts and loads; the committer and readTx look at that error once,
+// when the function has returned.
 type tx struct {
 	*bbolt.Tx
-	cache       *cache // what is kept decoded; in a write transaction its next state
-	cacheCloned bool   // cache is a copy of this transaction
+	cache       *cache // in a write transaction, the cache after its commit
+	cacheCloned bool   // cache is a copy that this transaction may change
 	auditTail   auditTail
 	buckets     [tableCount]*bbolt.Bucket
-	wrote       bool // since the present function began
+	wrote       bool // the present job has written
 	err         error
 }
 
-// bucket finds a table, once in a transaction.
+// bucket returns the bucket of a table. The transaction keeps it.
 func (t *tx) bucket(tbl table) *bbolt.Bucket {
 	if t.buckets[tbl] == nil {
 		t.buckets[tbl] = t.Bucket([]byte(tableNames[tbl]))
@@ -28,7 +28,7 @@ func (t *tx) bucket(tbl table) *bbolt.Bucket {
 	return t.buckets[tbl]
 }
 
-// get reads a value, nil if there is none. It is valid until the transaction ends and must not be changed.
+// get reads a value, nil if there is none. The value is valid until the transaction ends, and must not be changed.
 func (t *tx) get(tbl table, key []byte) []byte {
 	if len(key) == 0 {
 		return nil
@@ -44,7 +44,7 @@ func (t *tx) put(tbl table, key, value []byte) {
 	}
 }
 
-// delete removes a key; one that is not there is fine.
+// delete removes a key if it is there.
 func (t *tx) delete(tbl table, key []byte) {
 	t.wrote = true
 	if err := t.bucket(tbl).Delete(key); err != nil {
@@ -87,12 +87,12 @@ func decode[T any](t *tx, tbl table, value []byte) (record T, ok bool) {
 	return record, true
 }
 
-// scanPrefix walks the keys that begin with prefix, in order. The table must not be changed on the way.
+// scanPrefix walks the keys that begin with prefix, in order. The table must not be changed during the walk.
 func (t *tx) scanPrefix(tbl table, prefix []byte) iter.Seq2[[]byte, []byte] {
 	return t.scanAfter(tbl, prefix, nil)
 }
 
-// scanAfter walks the keys that begin with prefix and follow after (nil: from the first), in order.
+// scanAfter walks the keys that begin with prefix and come after the key after (nil: all of them), in order.
 func (t *tx) scanAfter(tbl table, prefix, after []byte) iter.Seq2[[]byte, []byte] {
 	return func(yield func(k, v []byte) bool) {
 		c := t.bucket(tbl).Cursor()
@@ -112,12 +112,12 @@ func (t *tx) scanAfter(tbl table, prefix, after []byte) iter.Seq2[[]byte, []byte
 	}
 }
 
-// scanBackward walks the keys that begin with prefix and precede before (nil: from the last), in reverse order.
+// scanBackward walks the keys that begin with prefix and come before the key before (nil: all of them), in reverse order.
 func (t *tx) scanBackward(tbl table, prefix, before []byte) iter.Seq2[[]byte, []byte] {
 	return func(yield func(k, v []byte) bool) {
 		c := t.bucket(tbl).Cursor()
 		if before == nil {
-			before = append(bytes.Clone(prefix), 0xff) // no key goes on with 0xff: they are UTF-8, times and counts
+			before = append(bytes.Clone(prefix), 0xff) // no key has 0xff there: keys are UTF-8, times and numbers
 		}
 		k, v := c.Seek(before)
 		if k == nil {

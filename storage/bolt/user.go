@@ -9,13 +9,14 @@ import (
 	"github.com/curfew-id/curfew/storage"
 )
 
-// A user's value begins with one byte that says whether the user counts, so that a token's check decodes no record.
+// A user's value begins with one byte that says whether the user is enabled, so that the check of a token decodes no
+// record.
 const (
 	statusEnabled  = 'e'
 	statusDisabled = 'd'
 )
 
-// A login's value begins with what it is, so that people can be listed by name.
+// A login's value begins with its kind, so that users can be listed by name.
 const (
 	loginName  = 'n'
 	loginEmail = 'm'
@@ -67,7 +68,7 @@ func (s *Store) ListUsers(ctx context.Context, p storage.Page) ([]storage.User, 
 	})
 }
 
-// user finds a person.
+// user finds a user.
 func (t *tx) user(subject string) (u storage.User, ok bool) {
 	value := t.get(users, []byte(subject))
 	if value == nil {
@@ -124,10 +125,10 @@ func (t *tx) putUser(u storage.User) {
 	if u.Email != "" {
 		t.put(logins, loginKey(u.Email), append([]byte{loginEmail}, u.Subject...))
 	}
-	t.put(logins, loginKey(u.Name), append([]byte{loginName}, u.Subject...)) // last: who has one text for both is listed by it
+	t.put(logins, loginKey(u.Name), append([]byte{loginName}, u.Subject...)) // last, so that the kind is name where name and address are equal
 }
 
-// removeUser removes a person with consents and links, and sees to it that the subject never comes back (Core §2).
+// removeUser removes a user with consents and links, and keeps the subject from being used again (Core 1.0 §2).
 func (t *tx) removeUser(u storage.User) {
 	t.deleteLogins(u)
 	t.delete(users, []byte(u.Subject))
@@ -138,7 +139,7 @@ func (t *tx) removeUser(u storage.User) {
 	t.removeLinks(u.Subject)
 }
 
-// deleteLogins frees the names of a person.
+// deleteLogins frees the login names of a user.
 func (t *tx) deleteLogins(u storage.User) {
 	t.delete(logins, loginKey(u.Name))
 	if u.Email != "" {
@@ -146,5 +147,5 @@ func (t *tx) deleteLogins(u storage.User) {
 	}
 }
 
-// loginKey makes the key under which a login name or an address is unique.
+// loginKey makes the key of a login name or an address. Both are unique without regard to case.
 func loginKey(login string) []byte { return []byte(strings.ToLower(login)) }

@@ -7,11 +7,11 @@ import (
 )
 
 // maxSealedLength bounds the text of what is sealed, in characters.
-const maxSealedLength = 4096
+const maxSealedLength = 20 << 10
 
 // The errors of sealing. Callers test them with errors.Is.
 var (
-	// ErrTooLarge: what is to be sealed would take more than 4,096 characters.
+	// ErrTooLarge: what is to be sealed would take more than maxSealedLength characters.
 	ErrTooLarge = errors.New("too large to be sealed")
 	// ErrNotSealed: the text was not sealed by us under that kind, or too long ago.
 	ErrNotSealed = errors.New("not sealed here")

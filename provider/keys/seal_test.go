@@ -50,15 +50,15 @@ func TestSealedValueOpensUnderItsKindOnly(t *testing.T) {
 
 func TestWhatIsTooLargeIsNotSealed(t *testing.T) {
 	r := mustFixture(t).mustLoad(t)
-	if _, err := r.Seal("interaction", make([]byte, 4096)); !errors.Is(err, ErrTooLarge) {
+	if _, err := r.Seal("interaction", make([]byte, maxSealedLength)); !errors.Is(err, ErrTooLarge) {
 		t.Errorf("got %v, want ErrTooLarge", err)
 	}
-	text, err := r.Seal("interaction", make([]byte, 2000))
-	if err != nil || len(text) > 4096 {
-		t.Errorf("2,000 bytes: got %d characters, %v", len(text), err)
+	text, err := r.Seal("interaction", make([]byte, maxSealedLength/2))
+	if err != nil || len(text) > maxSealedLength {
+		t.Errorf("half of the limit: got %d characters, %v", len(text), err)
 	}
-	if v, err := r.Open("interaction", text); err != nil || len(v) != 2000 {
-		t.Errorf("2,000 bytes: got %d, %v", len(v), err)
+	if v, err := r.Open("interaction", text); err != nil || len(v) != maxSealedLength/2 {
+		t.Errorf("half of the limit: got %d, %v", len(v), err)
 	}
 }
 

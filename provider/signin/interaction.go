@@ -2,7 +2,7 @@ package signin
 
 import (
 	"encoding/json"
-	"errors"
+	"fmt"
 	"net/http"
 	"slices"
 	"time"
@@ -14,7 +14,7 @@ import (
 )
 
 // interaction is a valid authorization request on its way through the pages. It is not stored: it travels sealed in their URLs and
-// forms, bound to the browser. JSON names are short because a sealed interaction has at most 4 kB.
+// forms, bound to the browser. JSON names are short because the URL grows with them.
 type interaction struct {
 	ClientID        string            `json:"c,omitempty"` // empty: the user goes to one of our own pages
 	ReturnPath      string            `json:"t,omitempty"` // then: the path of that page
@@ -38,6 +38,23 @@ type interaction struct {
 	ConsentGiven    bool              `json:"d,omitempty"` // the user gave consent on this request's page
 	Method          string            `json:"e,omitempty"` // the authenticator that the user chose; empty: the first
 	MethodState     json.RawMessage   `json:"b,omitempty"` // what that authenticator's page sealed
+}
+
+// maxRequestSize is how large an authorization request may be, as JSON. A request of this size fits into a sealed interaction, so that
+// every step can seal it.
+const maxRequestSize = 11_000
+
+// checkSize refuses a request that could not be sealed. It does so for signed-in users too, to whom no page is shown, so that the same
+// request works for everyone.
+func (req *interaction) checkSize() error {
+	encoded, err := json.Marshal(req)
+	if err != nil {
+		return fmt.Errorf("encode request: %w", err)
+	}
+	if len(encoded) > maxRequestSize {
+		return oauthError("", "invalid_request", "the request is too large: state, nonce, claims and redirect_uri together may have about 10000 characters")
+	}
+	return nil
 }
 
 func (req *interaction) hasPrompt(prompt string) bool { return slices.Contains(req.Prompt, prompt) }
@@ -85,9 +102,6 @@ func (req *interaction) coveredBy(c storage.Consent) bool {
 // redirectToInteraction seals the request for this browser and redirects to the page of the next step.
 func (h *Handler) redirectToInteraction(w http.ResponseWriter, r *http.Request, req *authRequest, purpose, path string) error {
 	interactionID, err := h.Site.SealInteraction(w, r, purpose, req.interaction, interactionLifetime)
-	if errors.Is(err, web.ErrInteractionSize) {
-		err = oauthError("", "invalid_request", "the request is too large: state, nonce, claims and redirect_uri together may have about 2000 characters")
-	}
 	if err != nil {
 		return h.answerError(w, r, req, err)
 	}

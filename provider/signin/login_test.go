@@ -41,7 +41,7 @@ func TestForeignInteractionsOpenNothing(t *testing.T) {
 		refused("another purpose", b, "/signed-out/"+handle)
 		refused("cut", b, location[:len(location)-4])
 		refused("changed", b, location[:20]+"A"+location[21:])
-		refused("longer than any", b, "/login/"+strings.Repeat("A", 5000))
+		refused("longer than any", b, "/login/"+strings.Repeat("A", 25_000))
 		refused("nonsense", b, "/login/..%2f..%2fetc")
 		time.Sleep(61 * time.Minute)
 		refused("past its time", b, location)

@@ -73,7 +73,7 @@ func (h *Handler) parse(r *http.Request) (req authRequest, err error) {
 			return req, err
 		}
 	}
-	return req, nil
+	return req, req.checkSize()
 }
 
 // resolveClient finds the client and compares the redirect URI with the registered ones, byte for byte (RFC 9700 §2.1).

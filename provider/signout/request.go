@@ -76,8 +76,15 @@ func (h *Handler) validate(ctx context.Context, params url.Values) (logoutReques
 		}
 		req.Target = logoutview.ReturnTarget{URI: redirectURI, State: params.Get("state")}
 	}
+	if len(req.Target.URI)+len(req.Target.State) > maxTargetSize {
+		return logoutRequest{}, web.ErrInteractionSize
+	}
 	return req, nil
 }
+
+// maxTargetSize is how long a return target may be with its state. A request of this size can be sealed for the page that asks the user, and
+// the limit holds without that page too.
+const maxTargetSize = 10_000
 
 // revalidate loads the client of a request that was sealed, and drops a return target that is no longer registered.
 func (h *Handler) revalidate(ctx context.Context, req logoutRequest) (logoutRequest, error) {

@@ -15,8 +15,8 @@ import (
 // ErrInteraction: the handle is not one of ours, is for another purpose, belongs to another browser or is past its time.
 var ErrInteraction = errors.New("this page is out of date or was opened in another browser")
 
-// MaxInteractionSize is how long a handle may be: what is larger is refused rather than cut.
-const MaxInteractionSize = 4096
+// MaxInteractionSize is how long a sealed interaction may be. It stands in the path of a URL, which proxies must let through.
+const MaxInteractionSize = 20 << 10
 
 // ErrInteractionSize: what the handle would have to carry is too large.
 var ErrInteractionSize = errors.New("the request is too large")

@@ -105,7 +105,7 @@ func BenchmarkUserInfo(b *testing.B) {
 func BenchmarkEndSession(b *testing.B) {
 	for _, members := range []int{1, 10, 100} {
 		b.Run(fmt.Sprintf("members=%d", members), func(b *testing.B) {
-			out := &sink{told: make(chan struct{}, 4*members)}
+			out := &sink{notified: make(chan struct{}, 4*members)}
 			o := startQuiet(b, func(c *provider.Config) { c.Egress = out })
 			no := false
 			for i := range members {
@@ -134,7 +134,7 @@ func BenchmarkEndSession(b *testing.B) {
 				took = append(took, time.Since(begun))
 				b.StopTimer()
 				for range members {
-					<-out.told
+					<-out.notified
 				}
 				m.stop()
 				if !bytes.Contains(body, []byte(`id="signed-out"`)) {
@@ -151,14 +151,14 @@ func BenchmarkEndSession(b *testing.B) {
 	}
 }
 
-// BenchmarkDelivery ends as many sessions as there are iterations, each of three applications on hosts of their own, in one mass ending,
+// BenchmarkDelivery ends as many sessions as there are iterations, each of three applications on hosts of their own, in one bulk logout,
 // until every logout token has been brought over the guarded client to servers on this oauth. One operation is one session.
 func BenchmarkDelivery(b *testing.B) {
 	for _, alg := range algorithms {
 		b.Run(alg, func(b *testing.B) {
 			var left atomic.Int64
 			left.Store(3 * int64(b.N))
-			told := make(chan struct{})
+			allNotified := make(chan struct{})
 			client, err := egress.New(egress.Config{Allow: []string{"127.0.0.0/8"}})
 			if err != nil {
 				b.Fatal(err)
@@ -172,7 +172,7 @@ func BenchmarkDelivery(b *testing.B) {
 						b.Error("got no logout token")
 					}
 					if left.Add(-1) == 0 {
-						close(told)
+						close(allNotified)
 					}
 				}))
 				b.Cleanup(server.Close)
@@ -192,11 +192,11 @@ func BenchmarkDelivery(b *testing.B) {
 			if o.Provider.Admin().ServeHTTP(w, r); w.Code != http.StatusOK {
 				b.Fatalf("got %d %s", w.Code, w.Body)
 			}
-			<-told
+			<-allNotified
 			m.stop()
 			b.StopTimer()
 			m.report(b, b.N)
-			b.ReportMetric(3*float64(b.N)/b.Elapsed().Seconds(), "told/s")
+			b.ReportMetric(3*float64(b.N)/b.Elapsed().Seconds(), "notified/s")
 		})
 	}
 }

@@ -178,7 +178,7 @@ const hanging = "https://hanging.example/backchannel"
 // sink plays relying parties that answer at once, but for one.
 type sink struct {
 	providertest.Clients
-	told chan struct{}
+	notified chan struct{}
 }
 
 func (s *sink) PostForm(ctx context.Context, uri string, _ url.Values) (egress.Response, error) {
@@ -186,7 +186,7 @@ func (s *sink) PostForm(ctx context.Context, uri string, _ url.Values) (egress.R
 		<-ctx.Done()
 		return egress.Response{}, ctx.Err()
 	}
-	s.told <- struct{}{}
+	s.notified <- struct{}{}
 	return egress.Response{Status: http.StatusOK}, nil
 }
 

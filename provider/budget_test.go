@@ -69,7 +69,7 @@ func TestRequestsKeepTheirBudgetOfCommits(t *testing.T) {
 		mustCost(o, t, "a wrong code", 0, func() { o.Redeem("shop", "no code") })
 		mustCost(o, t, "revocation of an access token", 1, func() { o.Call("shop", "/revoke", url.Values{"token": {first.AccessToken}}) })
 
-		// Telling the applications costs commits of its own, behind the browser's answer.
+		// Notifying the clients costs commits of its own, after the browser's answer.
 		o.StopWork()
 		mustCost(o, t, "a logout", 1, func() {
 			if p := b.Get("/end_session?id_token_hint=" + first.IDToken); !strings.Contains(p.Body, `id="signed-out"`) {

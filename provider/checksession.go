@@ -9,14 +9,14 @@ import (
 )
 
 // checkSession is the OP frame of Session Management 1.0 §3.2. It is the one page that other sites may frame: it shows nothing, and
-// answers only what the browser state that it reads itself tells.
+// answers only from the browser state that it reads itself.
 func (p *Provider) checkSession(w http.ResponseWriter, r *http.Request) {
 	web.PageHeaders(w, web.PagePolicy{Frameable: true})
 	page := templates.CheckSessionPage{Page: p.site.Page(r), Cookie: p.site.BrowserStateCookieName(), OriginsURL: p.site.Path("/check_session/origin")}
 	p.site.LogRenderError(r, templates.CheckSession(w, page))
 }
 
-// checkOrigin tells the frame whether an origin is one of a client's redirect URIs and may be answered (§3.2: unexpected ones MUST be rejected).
+// checkOrigin answers the frame whether an origin is one of a client's redirect URIs and may be answered (§3.2: unexpected ones MUST be rejected).
 func (p *Provider) checkOrigin(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Cache-Control", "no-store")
 	client, err := p.config.Store.Client(r.Context(), r.URL.Query().Get("client_id"))

@@ -22,7 +22,7 @@ func fillStore(o *providertest.Fixture) {
 	}
 }
 
-// TestFullDiskIsSaidAndLosesNothing: whatever has to be written gets 503 or its like, in the form that its caller reads; nothing is half done, nobody is told that
+// TestFullDiskIsSaidAndLosesNothing: whatever has to be written gets 503 or its like, in the form that its caller reads; nothing is half done, no one is informed that
 // they are signed out, and what only reads goes on.
 func TestFullDiskIsSaidAndLosesNothing(t *testing.T) {
 	const fresh = "a new long password"
@@ -75,7 +75,7 @@ func TestFullDiskIsSaidAndLosesNothing(t *testing.T) {
 			if p.Status != http.StatusServiceUnavailable || !strings.Contains(p.Body, `id="error-description"`) || p.Header.Get("Retry-After") == "" {
 				t.Errorf("%s: got %d, want 503 with Retry-After:\n%s", name, p.Status, p.Body)
 			}
-			// Nothing is half done, and nobody is told that they are signed out.
+			// Nothing is half done, and no page says that the user is signed out.
 			after, err := o.Store.User(t.Context(), "sub-alice")
 			if err != nil || after.Password != before.Password || after.Email != before.Email {
 				t.Errorf("%s: got the person changed, %v", name, err)
@@ -85,7 +85,7 @@ func TestFullDiskIsSaidAndLosesNothing(t *testing.T) {
 			}
 			synctest.Wait()
 			if posts := o.Clients.Sent(); len(posts) > 0 {
-				t.Errorf("%s: got %d applications told of an ending that was not", name, len(posts))
+				t.Errorf("%s: got %d clients notified of a termination that did not happen", name, len(posts))
 			}
 			if p := o.Browser().Get("/healthz"); p.Status != http.StatusOK {
 				t.Errorf("%s: got %d from /healthz, want what only reads to go on", name, p.Status)

@@ -15,7 +15,8 @@ import (
 )
 
 // TestNoTokenIsIssuedAfterTermination runs everything that mints or vouches against endings of every kind. A request that starts after the ending was
-// acknowledged must not succeed; whatever was minted around it must be dead; and whoever got anything must be told.
+// acknowledged must not succeed; everything minted around it must be revoked; and every client that got something must be
+// notified.
 func TestNoTokenIsIssuedAfterTermination(t *testing.T) {
 	endings := map[string]func(*race){
 		"signed out at an application": func(r *race) { r.b.Copy().Get(providertest.EndSessionURL("id_token_hint", r.hint)) },
@@ -162,7 +163,7 @@ func (r *race) pollTokens(client, access string) {
 	}
 }
 
-// checkAllRevoked wants everything dead that was ever minted, and everybody told who got any of it.
+// checkAllRevoked wants everything revoked that was ever minted, and every client notified that got some of it.
 func (r *race) checkAllRevoked(t *testing.T) {
 	t.Helper()
 	for client, tokens := range r.accessTokens {
@@ -175,12 +176,12 @@ func (r *race) checkAllRevoked(t *testing.T) {
 		if got := r.Token(client, url.Values{"grant_type": {"refresh_token"}, "refresh_token": {renewed}}); renewed != "" && got.Error != "invalid_grant" {
 			t.Errorf("got %+v for a refresh token of %s after the ending", got, client)
 		}
-		told := func() bool {
+		notified := func() bool {
 			return slices.ContainsFunc(r.Clients.Sent(), func(p providertest.Post) bool { return p.URI == "https://"+client+".example/backchannel" })
 		}
-		for patience := 0; !told(); patience++ {
+		for patience := 0; !notified(); patience++ {
 			if patience > 5000 {
-				t.Fatalf("got %s not told of the ending, although it holds %d tokens", client, len(tokens))
+				t.Fatalf("got %s not notified of the termination, although it has %d tokens", client, len(tokens))
 			}
 			time.Sleep(time.Millisecond)
 		}

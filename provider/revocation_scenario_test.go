@@ -124,7 +124,7 @@ var artifacts = []struct {
 		}
 		fields.Set("decision", "allow")
 		if action == "" {
-			action = h.consent // whoever does not look before sending
+			action = h.consent // a client that posts without reading the page
 		}
 		return h.yieldsTokens(b.Post(action, fields))
 	}},

@@ -16,7 +16,7 @@ import (
 var update = flag.Bool("update", false, "write testdata anew")
 
 // TestRevocationMatrix walks the table: after each cause it presents each artefact at every endpoint that takes it. It also holds each cause to its
-// reason in audit and report, and to whom it tells.
+// reason in audit and report, and the clients it notifies.
 func TestRevocationMatrix(t *testing.T) {
 	for _, c := range causes {
 		t.Run(c.name, func(t *testing.T) {

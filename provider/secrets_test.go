@@ -45,7 +45,7 @@ func (r *logBuffer) String() string {
 	return r.text.String()
 }
 
-// TestNoSecretReachesTheLogOrTheStore: whoever reads the log, or a copy of the store without its key file, can neither sign in nor call anything
+// TestNoSecretReachesTheLogOrTheStore: a reader of the log, or of a copy of the store without its key file, can neither sign in nor call anything
 // (ASVS 16.2.5, 14.2.1).
 func TestNoSecretReachesTheLogOrTheStore(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -118,8 +118,8 @@ func TestNoSecretReachesTheLogOrTheStore(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		for i, told := range o.Clients.Sent() {
-			keep("logout token "+strconv.Itoa(i), told.Form.Get("logout_token"))
+		for i, sent := range o.Clients.Sent() {
+			keep("logout token "+strconv.Itoa(i), sent.Form.Get("logout_token"))
 		}
 		if secrets["logout token 0"] == "" || !strings.Contains(log.String(), `"path":"/reset/{link}"`) || !bytes.Contains(stored, []byte("atlas")) {
 			t.Fatal("got no logout token, log or store to search")

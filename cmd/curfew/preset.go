@@ -111,7 +111,7 @@ var presets = []preset{
 			"http.oidcLogout((logout) -> logout.backChannel(Customizer.withDefaults()))",
 			"Spring Security up to 6.3 needs --logout-token-typ JWT",
 		},
-		confirmation: "200: the session is over, unless its cookie was renamed without telling Spring; then nothing ended.",
+		confirmation: "200: the session is over, unless its cookie was renamed and Spring does not know it; then nothing ended.",
 	},
 }
 

@@ -81,7 +81,7 @@ func (p *program) readInput(file string) ([]byte, error) {
 	return text, nil
 }
 
-// confirm makes sure that whoever typed a destructive command means it: --yes, or an answer on a terminal. hint is
+// confirm makes sure that a destructive command is meant: --yes, or an answer on a terminal. hint is
 // for whom there is none.
 func (p *program) confirm(yes bool, question, hint string) error {
 	if yes {

@@ -43,7 +43,7 @@ func TestSignInAndOutNeedNoScript(t *testing.T) {
 	page.mustWaitAt(d.atlas + "/")
 	page.mustWaitText("#out", "Not signed in")
 	page.mustGo(d.birch)
-	page.mustWaitText("#told", "told by: frontchannel")
+	page.mustWaitText("#logout-message", "by: frontchannel")
 }
 
 // TestSignInAndOutNeedNoScriptInFirefox goes the same way.
@@ -62,5 +62,5 @@ func TestSignInAndOutNeedNoScriptInFirefox(t *testing.T) {
 	f.mustWait("location.href.startsWith('" + d.atlas + "/')")
 	f.mustWait("document.getElementById('out').innerText.includes('Not signed in')")
 	f.mustGo(d.birch)
-	f.mustWait("document.getElementById('told').innerText.includes('told by: frontchannel')")
+	f.mustWait("document.getElementById('logout-message').innerText.includes('by: frontchannel')")
 }

@@ -2,5 +2,5 @@
 
 package browser
 
-// raced tells that these tests have the race detector; then the program gets it too.
+// raced reports whether these tests have the race detector; then the program gets it too.
 const raced = true

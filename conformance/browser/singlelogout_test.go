@@ -30,7 +30,7 @@ func (d *demo) signInAtThree(t *testing.T, browser context.Context) (atlas, birc
 	return tabs[0], tabs[1], tabs[2]
 }
 
-// mustLose waits until a page has lost its session by itself, and checks what it says told it so.
+// mustLose waits until a page has lost its session by itself, and checks which channel it names.
 func (p *tab) mustLose(channel string, claims ...string) {
 	p.t.Helper()
 	p.mustWait("document.getElementById('main').dataset.signedIn === 'false'")
@@ -38,7 +38,7 @@ func (p *tab) mustLose(channel string, claims ...string) {
 		p.t.Error("the page was loaded again")
 	}
 	p.mustWaitText("#out", "Not signed in")
-	p.mustWaitText("#told", "told by: "+channel)
+	p.mustWaitText("#logout-message", "by: "+channel)
 	for _, claim := range claims {
 		p.mustWaitText("#claims", claim)
 	}
@@ -54,7 +54,7 @@ func TestDemoSignsInAtThreeAndOutOfAllInChromium(t *testing.T) {
 	atlas.mustWaitText("#in", "Signed in as Ann")
 	atlas.mustWaitText("#since", ":")
 
-	// Cedar is told both ways; Atlas from server to server, Birch by a frame in Cedar's tab.
+	// Cedar is notified both ways; Atlas from server to server, Birch by a frame in Cedar's tab.
 	cedar.mustClick("#logout")
 	cedar.mustWaitAt(d.issuer + "/")
 	atlas.mustLose("backchannel", "http://schemas.openid.net/event/backchannel-logout", `"sid"`, `"aud": "atlas"`)

@@ -1,4 +1,4 @@
-// Package rp is one toy relying party: a web application that signs people in through OpenID Connect and lets go of them when it is told
+// Package rp is one toy relying party: a web application that signs people in through OpenID Connect and signs them out when it is notified
 // to. `curfew-demo` runs three of it and the tests run more. It knows Curfew only through the protocol.
 //
 //	/  home    /login  /callback  /logout    /backchannel-logout  /frontchannel-logout    /state (JSON, asked by the page)

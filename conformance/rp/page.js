@@ -3,9 +3,9 @@
   var byId = function (id) { return document.getElementById(id); };
   function list(messages) {
     byId("received").hidden = !messages.length;
-    byId("messages").replaceChildren.apply(byId("messages"), messages.map(function (told) {
+    byId("messages").replaceChildren.apply(byId("messages"), messages.map(function (message) {
       var line = document.createElement("li");
-      line.textContent = new Date(told.at).toLocaleTimeString() + " " + told.channel + ", answered " + told.answer;
+      line.textContent = new Date(message.at).toLocaleTimeString() + " " + message.channel + ", answered " + message.answer;
       return line;
     }));
   }
@@ -21,7 +21,7 @@
       return;
     }
     if (state.ended) {
-      byId("told").textContent = "Signed out at " + new Date(state.ended.at).toLocaleTimeString() + ", told by: " + state.ended.channel;
+      byId("logout-message").textContent = "Signed out at " + new Date(state.ended.at).toLocaleTimeString() + ", by: " + state.ended.channel;
       byId("claims").hidden = !state.ended.claims;
       byId("claims").textContent = state.ended.claims ? JSON.stringify(state.ended.claims, null, 2) : "";
     }

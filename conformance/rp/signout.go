@@ -32,7 +32,7 @@ func (a *App) serveLogout(w http.ResponseWriter, r *http.Request) {
 	http.Redirect(w, r, meta.EndSession+"?"+q.Encode(), http.StatusSeeOther)
 }
 
-// serveBackChannelLogout is Back-Channel Logout 1.0 §2.5 and §2.6, behaving as it was told to.
+// serveBackChannelLogout is Back-Channel Logout 1.0 §2.5 and §2.6, behaving as the page says.
 func (a *App) serveBackChannelLogout(w http.ResponseWriter, r *http.Request) {
 	switch a.Behaviour() {
 	case Slow:
@@ -74,7 +74,7 @@ func (a *App) serveBackChannelLogout(w http.ResponseWriter, r *http.Request) {
 	w.WriteHeader(http.StatusOK)
 }
 
-// serveFrontChannelLogout is Front-Channel Logout 1.0 §2: iss and sid tell which session; the cookie, which browsers keep from frames, is not needed.
+// serveFrontChannelLogout is Front-Channel Logout 1.0 §2: iss and sid name the session; the cookie, which browsers keep from frames, is not needed.
 func (a *App) serveFrontChannelLogout(w http.ResponseWriter, r *http.Request) {
 	q := r.URL.Query()
 	if q.Get("iss") != a.config.Issuer || q.Get("sid") == "" {
@@ -87,7 +87,7 @@ func (a *App) serveFrontChannelLogout(w http.ResponseWriter, r *http.Request) {
 	w.Write([]byte("<!doctype html><title>Signed out</title>"))
 }
 
-// endSessions ends the sessions that match and notes what told so.
+// endSessions ends the sessions that match and notes the channel that asked for it.
 func (a *App) endSessions(t LogoutMessage, match func(*session) bool) {
 	a.mu.Lock()
 	defer a.mu.Unlock()

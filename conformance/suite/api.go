@@ -148,7 +148,7 @@ func (a *API) StartModule(ctx context.Context, plan string, m Module) (string, e
 	return created.ID, err
 }
 
-// Continue starts a module that stays CONFIGURED until it is told.
+// Continue starts a module that stays CONFIGURED until it is started.
 func (a *API) Continue(ctx context.Context, id string) error {
 	return a.call(ctx, http.MethodPost, "/api/runner/"+id, nil, nil, nil)
 }
@@ -179,7 +179,7 @@ func (a *API) Log(ctx context.Context, id string, since int64) (entries []Entry,
 	return entries, err
 }
 
-// BrowserRequests returns what a running module wants of a browser; with errInternal it may succeed when asked again, for the suite cannot tell
+// BrowserRequests returns what a running module wants of a browser; with errInternal it may succeed when asked again, for the suite does not know
 // in the moment in which its own browser closes a window.
 func (a *API) BrowserRequests(ctx context.Context, id string) (BrowserRequests, error) {
 	var status struct {
@@ -189,7 +189,7 @@ func (a *API) BrowserRequests(ctx context.Context, id string) (BrowserRequests, 
 	return status.Browser, err
 }
 
-// Visited tells the suite that a URL is taken care of.
+// Visited reports a URL to the suite as visited.
 func (a *API) Visited(ctx context.Context, id, visited string) error {
 	return a.call(ctx, http.MethodPost, "/api/runner/browser/"+id+"/visit", url.Values{"url": {visited}}, nil, nil)
 }

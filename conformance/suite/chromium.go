@@ -103,7 +103,7 @@ type pageState struct {
 	URL      string   `json:"url"`
 	Loaded   bool     `json:"loaded"`
 	IDs      []string `json:"ids"`      // the ids that it has, of those that matter
-	Document float64  `json:"document"` // tells one document from the next
+	Document float64  `json:"document"` // differs between one document and the next
 }
 
 func (s pageState) has(id string) bool {

@@ -34,10 +34,10 @@ type instance struct {
 	log            []Entry
 	open           []string // placeholders
 	urls           []string // to be visited
-	closing        int      // how often it cannot tell what is to be visited, because its own browser closes a window
+	closing        int      // how often it does not know what is to be visited, because its own browser closes a window
 	visited        []string
 	uploads        map[string]string
-	told           chan struct{} // closed when it is told to start
+	started        chan struct{} // closed when the module is started
 	stopped        bool
 	began, ended   time.Time
 }
@@ -89,7 +89,7 @@ func (s *fakeSuite) handler() http.Handler {
 		}
 		answer(w, map[string]any{"browser": map[string]any{"urlsWithMethod": urls}})
 	}))
-	mux.HandleFunc("POST /api/runner/{id}", s.of(func(i *instance, w http.ResponseWriter, r *http.Request) { close(i.told) }))
+	mux.HandleFunc("POST /api/runner/{id}", s.of(func(i *instance, w http.ResponseWriter, r *http.Request) { close(i.started) }))
 	mux.HandleFunc("DELETE /api/runner/{id}", s.of(func(i *instance, w http.ResponseWriter, r *http.Request) {
 		i.stopped, i.status = true, Interrupted
 	}))
@@ -134,7 +134,7 @@ func (s *fakeSuite) createPlan(w http.ResponseWriter, r *http.Request) {
 
 func (s *fakeSuite) start(w http.ResponseWriter, r *http.Request) {
 	s.mu.Lock()
-	i := &instance{s: s, module: r.FormValue("test"), id: fmt.Sprintf("id%d", len(s.started)), status: "RUNNING", uploads: map[string]string{}, told: make(chan struct{}), began: time.Now()}
+	i := &instance{s: s, module: r.FormValue("test"), id: fmt.Sprintf("id%d", len(s.started)), status: "RUNNING", uploads: map[string]string{}, started: make(chan struct{}), began: time.Now()}
 	s.started = append(s.started, i)
 	s.mu.Unlock()
 	play := s.plays[i.module]

@@ -56,7 +56,7 @@ func (o *OP) AddClient(ctx context.Context, c Client) error {
 // RotateKey replaces the signing key; the old one stays published.
 func (o *OP) RotateKey(ctx context.Context) error { return o.command(ctx, nil, "key", "rotate") }
 
-// Close does nothing: the OP belongs to whoever started it.
+// Close does nothing: the OP belongs to its starter.
 func (o *OP) Close() error { return nil }
 
 // command runs one of curfew's commands with input as JSON.

@@ -23,7 +23,7 @@ type Finding struct {
 	Message   string
 }
 
-// Name names the module and what tells it from its siblings: a plan may run one with several response types.
+// Name names the module and its variant: a plan may run one with several response types.
 func (r Result) Name() string {
 	name := r.Run.Plan + " " + r.Module.Name
 	if t := r.Module.Variant["response_type"]; t != "" && r.Run.Variant["response_type"] == "" {

@@ -117,7 +117,7 @@ func TestKeyRotatesWhereAModuleStaysConfigured(t *testing.T) {
 		}
 		s.plays[rotateKeys] = func(i *instance) {
 			i.change(func() { i.status = Configured })
-			<-i.told
+			<-i.started
 			if op.rotations != 1 {
 				t.Errorf("got %d rotations before the start, want 1", op.rotations)
 			}
@@ -189,7 +189,7 @@ func TestOpenPlaceholderGetsThePageThatWasShown(t *testing.T) {
 			t.Errorf("got upload %q, want %q", got, want)
 		}
 		if v := (Expectations{}).Evaluate(results, true); v.OK() || !strings.Contains(v.Unexpected[0], "not by a text match") {
-			t.Errorf("got verdict %v, want the uploaded review unexpected", v)
+			t.Errorf("got evaluation %v, want the uploaded review unexpected", v)
 		}
 	})
 }

@@ -14,7 +14,7 @@ func NewUser() User {
 }
 
 // Claims are all that the suite asks for: the fourteen of scope profile and those of email, address and phone (OpenID Connect Core
-// 1.0 §5.1, §5.4). updated_at is the OP's to tell.
+// 1.0 §5.1, §5.4). updated_at is for the OP to set.
 func (p User) Claims() map[string]any {
 	return map[string]any{
 		"password":              p.Password,

@@ -126,7 +126,7 @@ func (m *module) assertionBy(c *suiteClient, alg string, key any) url.Values {
 func (m *module) knows(path string, form url.Values) bool {
 	m.Helper()
 	form = maps.Clone(form)
-	for name, value := range map[string]string{"grant_type": "authorization_code", "code": "none of ours", "redirect_uri": m.client.redirect, "token": "none of ours"} {
+	for name, value := range map[string]string{"grant_type": "authorization_code", "code": "not-issued-here", "redirect_uri": m.client.redirect, "token": "not-issued-here"} {
 		form.Set(name, value)
 	}
 	p := m.send(http.MethodPost, path, "application/x-www-form-urlencoded", form.Encode(), nil)

@@ -67,7 +67,7 @@ func TestModuleBackchannelRpInitiatedLogout(t *testing.T) {
 			m.Fatalf("got %+v, want one logout token and nothing beside it", posts)
 		}
 		m.checkLogoutToken(posts[0].Form.Get("logout_token"), o)
-		m.advance(time.Minute) // it joined just before the end, so it is told once more; the module is over by then
+		m.advance(time.Minute) // it joined just before the end, so it is notified again; the module is over by then
 	})
 }
 

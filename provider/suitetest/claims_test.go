@@ -165,7 +165,7 @@ func TestModuleUserinfoRs256(t *testing.T) {
 	})
 }
 
-// TestIDTokenHintOfAnotherUserIsRefused (Core §3.1.2.2, §5.5.1): whoever is asked for by sub, in whatever form.
+// TestIDTokenHintOfAnotherUserIsRefused (Core §3.1.2.2, §5.5.1): a request for another sub, in any form.
 func TestIDTokenHintOfAnotherUserIsRefused(t *testing.T) {
 	runOnce(t, nil, func(m *module) {
 		m.mustRegister(nil)

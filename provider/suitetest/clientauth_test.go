@@ -78,7 +78,7 @@ func TestClientAssertionsAreHeldToCore9(t *testing.T) {
 		c := m.mustRegister(map[string]any{"token_endpoint_auth_method": "private_key_jwt"})
 		try := func(assertion string) grant {
 			m.Helper()
-			form := url.Values{"grant_type": {"authorization_code"}, "code": {"none of ours"}, "redirect_uri": {c.redirect}, "client_id": {c.ID},
+			form := url.Values{"grant_type": {"authorization_code"}, "code": {"not-issued-here"}, "redirect_uri": {c.redirect}, "client_id": {c.ID},
 				"client_assertion_type": {"urn:ietf:params:oauth:client-assertion-type:jwt-bearer"}, "client_assertion": {assertion}}
 			none := *c
 			none.Method = "none" // form has it all

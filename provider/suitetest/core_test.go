@@ -83,7 +83,7 @@ func TestRepeatedParameterIsRefused(t *testing.T) {
 	})
 }
 
-// TestUnknownClientsAreShownToTheUser (RFC 6749 §4.1.2.1): there is nobody to be told.
+// TestUnknownClientsAreShownToTheUser (RFC 6749 §4.1.2.1): there is no client to answer.
 func TestUnknownClientsAreShownToTheUser(t *testing.T) {
 	runOnce(t, nil, func(m *module) {
 		m.mustRegister(nil)

@@ -81,7 +81,7 @@ func (m *module) checkStrict(otherMethods []string) {
 	for _, method := range otherMethods {
 		other := *m.client
 		other.Method = method
-		m.mustRefuse(m.redeem(&other, "none of ours", "code_verifier", providertest.Verifier), http.StatusUnauthorized, "invalid_client")
+		m.mustRefuse(m.redeem(&other, "not-issued-here", "code_verifier", providertest.Verifier), http.StatusUnauthorized, "invalid_client")
 	}
 	m.mustRefuse(m.token(m.client, url.Values{"grant_type": {"client_credentials"}}), http.StatusBadRequest, "unauthorized_client")
 	// Nobody but the person's own browser signs them out, and nothing leads away from it.

@@ -127,7 +127,7 @@ func (m *module) mustConfirmFirst(o outcome, p providertest.Page, problem string
 	m.mustBeSignedOut(o)
 }
 
-// mustShowSignedOut wants the page that tells the person that they are signed out, without a way to the suite.
+// mustShowSignedOut wants the page that says that the user is signed out, without a way to the suite.
 func (m *module) mustShowSignedOut(p providertest.Page) {
 	m.Helper()
 	if p.Status != http.StatusOK || !strings.Contains(p.Body, `id="signed-out"`) || !strings.Contains(p.Body, "signed out") || strings.Contains(p.Body, postLogoutURI) {

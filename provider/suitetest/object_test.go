@@ -53,7 +53,7 @@ func TestModuleEnsureRequestObjectWithRedirectUri(t *testing.T) {
 		outer.Set("request", m.unsigned(requestObject(q)))
 		m.mustComplete(m.visit("/authorize?"+outer.Encode()), q) // what stands in the object counts (Core §6.1)
 
-		// The other way about there is nobody to be told.
+		// Without a valid redirect URI there is no client to answer.
 		inner := requestObject(q)
 		inner["redirect_uri"] = q.Get("redirect_uri") + "_invalid"
 		q.Set("request", m.unsigned(inner))

@@ -77,7 +77,7 @@ func TestModuleIdTokenHint(t *testing.T) {
 		m.mustRegister(nil)
 		first := m.mustAuthorize()
 		m.mustStaySignedIn(first, "prompt", "none", "id_token_hint", first.hint)
-		// A hint at somebody else is not answered with whoever is signed in (Core §3.1.2.1).
+		// A hint at another user is not answered with the signed-in user (Core §3.1.2.1).
 		other := *m
 		other.browser = m.o.Browser()
 		q := m.request()
@@ -95,7 +95,7 @@ func TestModulePromptNoneNotLoggedIn(t *testing.T) {
 	})
 }
 
-// mustNotBeSignedIn asks with prompt=none and a state of 128 characters, and wants to be told that a person is needed.
+// mustNotBeSignedIn asks with prompt=none and a state of 128 characters, and wants the error that a user is needed.
 func (m *module) mustNotBeSignedIn() {
 	m.Helper()
 	q := m.request("prompt", "none", "state", longState())

@@ -161,7 +161,7 @@ func TestRegistrationAloneKeepsTheStrictDefaults(t *testing.T) {
 		c.Registration.Mode, c.Registration.Defaults, c.Registration.Logo = policy.RegistrationOpen, nil, false
 	}
 	runOnce(t, strict, func(m *module) {
-		m.mustRegister(map[string]any{"require_pkce": false, "consent": "skip"}) // not for whoever registers to say
+		m.mustRegister(map[string]any{"require_pkce": false, "consent": "skip"}) // the registering client may not choose these
 		q := m.request("nonce", "")
 		m.mustFail(m.callback(m.visit("/authorize?"+q.Encode())), q.Get("state"), "invalid_request")
 		q = m.request("code_challenge", providertest.Challenge, "code_challenge_method", "S256")

@@ -160,7 +160,7 @@ func TestModuleEnsureRequestWithValidPkceSucceeds(t *testing.T) {
 		m.mustRegister(nil)
 		q := m.request("code_challenge", providertest.Challenge, "code_challenge_method", "S256")
 		m.mustComplete(m.visit("/authorize?"+q.Encode()), q, "code_verifier", providertest.Verifier)
-		// Whoever sent a challenge is held to it (RFC 9700 §4.8.2).
+		// A client that sent a challenge is held to it (RFC 9700 §4.8.2).
 		q = m.request("code_challenge", providertest.Challenge, "code_challenge_method", "S256")
 		m.mustRefuse(m.redeem(m.client, m.callback(m.visit("/authorize?"+q.Encode())).Get("code")), http.StatusBadRequest, "invalid_grant")
 	})

@@ -2,7 +2,7 @@
 const express = require("express");
 const { auth, requiresAuth } = require("express-openid-connect");
 
-// The library wants a store of the express-session kind for what it was told to sign out.
+// The library wants a store of the express-session kind for the sessions that logout tokens named.
 class Store {
   constructor() { this.entries = new Map(); }
   get(id, done) { done(null, this.entries.get(id)); }

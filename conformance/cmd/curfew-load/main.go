@@ -2,7 +2,7 @@
 //
 //	curfew-load [-for 5s] [-connections 16] [-program bin/curfew] [-data folder]
 //
-// It builds the program unless it is told one, runs it in a temporary folder with the configuration that an operator begins with, on a new
+// It builds the program unless one is given, runs it in a temporary folder with the configuration that an operator begins with, on a new
 // data folder or on a copy of one that other sessions fill already, signs people in, and sends one kind of request after the other over kept
 // connections. CPU is that of the server alone.
 package main

@@ -6,7 +6,7 @@ STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 # The race detector needs a C compiler; the program itself does not.
 RACE := $(if $(shell command -v gcc),-race)
 
-.PHONY: help build demo dev deps test check bench load faults soak conformance screenshots clean
+.PHONY: help build demo dev deps test check bench load faults fuzz soak conformance screenshots clean
 
 help: ## List these commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -27,6 +27,7 @@ deps: ## Install what the tests need (as root on Debian), or name what is missin
 
 test: deps build check ## Run all tests, and `check` before them
 	CURFEW_REQUIRE_ALL=$(if $(CI),1) $(GO) test $(RACE) -timeout 20m ./...
+	@.ci/fuzz 2s
 
 check: ## Look for mistakes without running anything: gofmt, vet, staticcheck
 	@unformatted=$$(gofmt -l .); test -z "$$unformatted" || { echo "gofmt would change:" $$unformatted; exit 1; }
@@ -42,6 +43,9 @@ load: ## Measure the built program over HTTP from outside: CPU and latency of ea
 
 faults: deps ## Break a built server in many ways and count what is lost, about 30 minutes (root for some of it)
 	CURFEW_FAULTS=full $(GO) test -count=1 -v -timeout 60m ./conformance/fault
+
+fuzz: ## Send random input to everything that parses what comes from outside, FUZZTIME for each target (30s)
+	@.ci/fuzz $(or $(FUZZTIME),30s)
 
 soak: ## An hour of mixed load: does memory grow?
 	CURFEW_SOAK=1h $(GO) test -count=1 -v -timeout 80m -run TestLongLoad ./conformance/fault

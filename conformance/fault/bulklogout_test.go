@@ -129,7 +129,7 @@ func (w *world) mustLogOutAll(visitors []*visitor, kills int) (got bulkLogout) {
 		v.look()
 	}
 	if verdict := w.history.check(); !verdict.ok() {
-		w.t.Errorf("got %v: %+v", verdict, verdict)
+		w.t.Errorf("got %v: %s", verdict, verdict.examples())
 	}
 	return got
 }

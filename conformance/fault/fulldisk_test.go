@@ -27,7 +27,7 @@ func TestFullDiskIsRefusedAndRecovered(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		done := make(chan *crowd)
 		go func() { done <- w.drive(ctx, 6) }()
-		time.Sleep(time.Duration(200+rand.IntN(300)) * time.Millisecond)
+		w.history.awaitAcknowledged(10 + rand.IntN(50))
 		d.mustFill()
 		time.Sleep(1500 * time.Millisecond)
 		d.mustMakeRoom()
@@ -43,7 +43,7 @@ func TestFullDiskIsRefusedAndRecovered(t *testing.T) {
 	}
 	got := w.history.check()
 	if !got.ok() {
-		t.Errorf("got %v: %+v", got, got)
+		t.Errorf("got %v: %s", got, got.examples())
 	}
 	if w.history.unanswered() == 0 {
 		t.Error("got an answer to every request: the disk was not full, and the test proves nothing")

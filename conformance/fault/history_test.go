@@ -2,6 +2,8 @@ package fault
 
 import (
 	"fmt"
+	"slices"
+	"strings"
 	"sync"
 	"time"
 )
@@ -84,6 +86,13 @@ func (h *history) acknowledged() (n int) {
 	return n
 }
 
+// awaitAcknowledged waits until the server has confirmed n more operations: on a busy machine a fault would else meet no load.
+func (h *history) awaitAcknowledged(n int) {
+	for enough := h.acknowledged() + n; h.acknowledged() < enough; {
+		time.Sleep(10 * time.Millisecond)
+	}
+}
+
 // signedIn counts the sessions whose creation the server confirmed.
 func (h *history) signedIn() (n int) {
 	h.mu.Lock()
@@ -127,6 +136,12 @@ func (v verdict) ok() bool { return len(v.lost)+len(v.revived)+len(v.doubled) ==
 
 func (v verdict) String() string {
 	return fmt.Sprintf("lost %d, revived %d, codes redeemed twice %d", len(v.lost), len(v.revived), len(v.doubled))
+}
+
+// examples names some of the faults.
+func (v verdict) examples() string {
+	all := slices.Concat(v.lost, v.revived, v.doubled)
+	return strings.Join(all[:min(len(all), 8)], "; ")
 }
 
 // check holds the history to three rules. A session whose end was acknowledged is accepted by no operation that starts later. A session whose

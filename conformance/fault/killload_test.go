@@ -27,7 +27,7 @@ func killUnderLoad(t *testing.T, name string, stop func(*world)) {
 		ctx, cancel := context.WithCancel(t.Context())
 		done := make(chan *crowd)
 		go func() { done <- w.drive(ctx, 6) }()
-		time.Sleep(300*time.Millisecond + time.Duration(rand.IntN(1200))*time.Millisecond)
+		w.history.awaitAcknowledged(20 + rand.IntN(100))
 		begin := time.Now()
 		stop(w)
 		stopping = append(stopping, time.Since(begin))
@@ -38,7 +38,7 @@ func killUnderLoad(t *testing.T, name string, stop func(*world)) {
 	}
 	got := w.history.check()
 	if !got.ok() {
-		t.Errorf("got %v: %+v", got, got)
+		t.Errorf("got %v: %s", got, got.examples())
 	}
 	sent, duplicates := w.mustNotifyAll(crowds)
 	slices.Sort(ready)

@@ -30,7 +30,7 @@ func cutPowerUnderLoad(t *testing.T, program, fileSystem string, rounds int, not
 		ctx, cancel := context.WithCancel(t.Context())
 		done := make(chan *crowd)
 		go func() { done <- w.drive(ctx, 6) }()
-		time.Sleep(time.Second + time.Duration(rand.IntN(1000))*time.Millisecond)
+		w.history.awaitAcknowledged(50 + rand.IntN(100))
 		d.cutPower()
 		w.op.Kill()
 		cancel()
@@ -64,7 +64,7 @@ func TestPowerCutLosesNothingAcknowledged(t *testing.T) {
 			n := rounds(4, 30)
 			got := cutPowerUnderLoad(t, mustBuild(t), fileSystem, n, true)
 			if !got.verdict.ok() || got.unusable > 0 {
-				t.Errorf("got %v, unusable %d: %+v", got.verdict, got.unusable, got.verdict)
+				t.Errorf("got %v, unusable %d: %s", got.verdict, got.unusable, got.verdict.examples())
 			}
 			slices.Sort(got.ready)
 			row(t, "power cut under load, "+fileSystem, "%d rounds; %d sessions, %d requests acknowledged; %v; ready after %d ms (median), %d ms (longest)",

@@ -96,7 +96,8 @@ func (w *world) mustNotifyAll(crowds []*crowd) (sent, duplicates int) {
 			break
 		}
 		if time.Now().After(deadline) {
-			w.t.Errorf("%d of %d clients got no logout token within a minute, such as %s", missing, len(acknowledged), example)
+			pending, err := w.op.Run(w.t.Context(), "", "logout", "deliveries", "--state", "pending", "-o", "json")
+			w.t.Errorf("%d of %d clients got no logout token within a minute, such as %s; pending: %s (%v)", missing, len(acknowledged), example, tail(pending, 1500), err)
 			break
 		}
 		time.Sleep(50 * time.Millisecond)

@@ -39,7 +39,7 @@ func TestLongLoadLeaksNothing(t *testing.T) {
 	filesNow := w.files()
 	got := w.history.check()
 	if !got.ok() {
-		t.Errorf("got %v: %+v", got, got)
+		t.Errorf("got %v: %s", got, got.examples())
 	}
 	if filesNow > files+20 || memoryNow > memory+memory/2+50 {
 		t.Errorf("got %d MB and %d files, %d MB and %d files after the first third", memoryNow, filesNow, memory, files)

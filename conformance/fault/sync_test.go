@@ -57,7 +57,7 @@ func failSyncs(t *testing.T, name string, fault func() string, short, long int) 
 		ctx, cancel := context.WithCancel(t.Context())
 		done := make(chan *crowd)
 		go func() { done <- w.drive(ctx, 6) }()
-		time.Sleep(time.Duration(200+rand.IntN(300)) * time.Millisecond)
+		w.history.awaitAcknowledged(10 + rand.IntN(50))
 		w.mustInject(fault(), 2*time.Second)
 		recovery = append(recovery, w.mustRecover(20*time.Second))
 		cancel()
@@ -68,7 +68,7 @@ func failSyncs(t *testing.T, name string, fault func() string, short, long int) 
 	}
 	got := w.history.check()
 	if !got.ok() {
-		t.Errorf("got %v: %+v", got, got)
+		t.Errorf("got %v: %s", got, got.examples())
 	}
 	longest := w.history.longest()
 	if longest > 10*time.Second {

@@ -110,6 +110,13 @@ func MustStartOn(t testing.TB, file bolt.Options, configure func(*provider.Confi
 	return f
 }
 
+// With returns the same provider for a part of the test that has a T of its own, such as a fuzz target or a subtest.
+func (f *Fixture) With(t testing.TB) *Fixture {
+	own := *f
+	own.T = t
+	return &own
+}
+
 // StopWork ends what the provider does in the background: nothing is delivered, swept or rotated any more. Requests are still served.
 func (f *Fixture) StopWork() {
 	f.stop()

@@ -19,7 +19,7 @@ import (
 
 // fixture is dynamic registration on a real store.
 type fixture struct {
-	t       *testing.T
+	t       testing.TB
 	store   *bolt.Store
 	handler *register.Handler
 	mux     *http.ServeMux
@@ -27,7 +27,7 @@ type fixture struct {
 	clock   *providertest.Clock
 }
 
-func mustStart(t *testing.T, mode, defaults string) *fixture {
+func mustStart(t testing.TB, mode, defaults string) *fixture {
 	t.Helper()
 	o := &fixture{t: t, store: providertest.MustOpenStore(t), web: &providertest.Clients{}, clock: providertest.NewClock()}
 	now := o.clock.Now

@@ -48,7 +48,7 @@ func (l *loader) checkAlgorithms() {
 
 func (l *loader) checkRegistration() {
 	r := l.config.Registration
-	if len(r.Defaults) == 0 {
+	if text := strings.TrimSpace(string(r.Defaults)); text == "" || text == "{}" { // {} is how no defaults are printed
 		return
 	}
 	if r.Mode != "open" {

@@ -57,6 +57,9 @@ var causes = []terminationCause{
 	{"signed out at an app, everywhere", storage.ReasonLogout, allSessionsEnded, allClients, func(h *scenario) {
 		h.laptop.Submit(h.laptop.Get(providertest.EndSessionURL("client_id", "atlas")), "scope", "all")
 	}, nil},
+	{"signed out by the app's server, without the browser", storage.ReasonClientSignOut, clientSessionEnded, oneClient, func(h *scenario) {
+		h.Browser().Get(providertest.EndSessionURL("id_token_hint", h.opaqueTokens.IDToken))
+	}, nil},
 	{"account page: this session", storage.ReasonAccount, sessionEnded, sessionClients, func(h *scenario) {
 		h.laptop.Submit(h.laptop.Get("/account"), "sign-out", h.laptop.Get("/account").Buttons("sign-out")[0])
 	}, nil},

@@ -50,7 +50,7 @@ type Metadata struct {
 	Consent           string      `json:"consent,omitempty"`             // ask (default), skip
 	LogoutTokenTyp    string      `json:"logout_token_typ,omitempty"`    // logout+jwt (default), JWT, none
 	LogoutTokenClaims string      `json:"logout_token_claims,omitempty"` // both (default), sid, sub
-	BackendLogout     string      `json:"backend_logout,omitempty"`      // none (default), session: a hint without a cookie ends its session
+	BackendLogout     string      `json:"backend_logout,omitempty"`      // client (default), session, none: what a hint without a cookie ends
 	LogoutScope       LogoutScope `json:"logout_scope,omitempty"`        // what its logout requests end; empty: the deployment's default
 	RefreshTokens     string      `json:"refresh_tokens,omitempty"`      // which it may hold: empty (both), session, offline
 	CheckSession      bool        `json:"check_session,omitempty"`       // Session Management 1.0: it gets session_state

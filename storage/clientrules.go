@@ -152,8 +152,17 @@ func (c *Client) LogoutScopeOr(deployment LogoutScope) LogoutScope {
 	return c.LogoutScope
 }
 
-// EndsSessionFromBackend reports whether a logout request of the client's own server, without the user's browser, ends the whole session.
-func (c *Client) EndsSessionFromBackend() bool { return c.BackendLogout == "session" }
+// BackendLogoutScope returns what a logout request without the user's browser ends, as the client's own server sends it: by default the
+// client's own client session. ok is false if it ends nothing.
+func (c *Client) BackendLogoutScope() (scope LogoutScope, ok bool) {
+	switch c.BackendLogout {
+	case "none":
+		return "", false
+	case "session":
+		return ScopeSession, true
+	}
+	return ScopeClient, true
+}
 
 // UsesPairwiseSubjects reports whether the client knows users by subjects that other sectors do not see (Core §8.1).
 func (c *Client) UsesPairwiseSubjects() bool { return c.SubjectType == "pairwise" }

@@ -16,7 +16,8 @@ type MessageName string
 const (
 	MessageStillSignedIn MessageName = "still_signed_in" // the user chose not to sign out
 	MessageSignedOut     MessageName = "signed_out"      // signed out, but the report cannot be read now
-	MessageAppSignedOut  MessageName = "app_signed_out"  // an app's server ended a session without a browser
+	MessageSessionEnded  MessageName = "session_ended"   // an app's server ended a session without a browser
+	MessageAppSignedOut  MessageName = "app_signed_out"  // an app's server ended its own client session only
 )
 
 // Message writes a plain message.

@@ -27,7 +27,7 @@ func (c *validation) checkExtensions(m *storage.Metadata) {
 		// Back-Channel Logout 1.0 §2.2: who requires sid gets it.
 		c.addProblem("logout_token_claims", "sub leaves out the sid that backchannel_logout_session_required demands; drop one of them")
 	}
-	c.checkOneOf("backend_logout", m.BackendLogout, "none", "session")
+	c.checkOneOf("backend_logout", m.BackendLogout, "none", "client", "session")
 	c.checkOneOf("logout_scope", string(m.LogoutScope), string(storage.ScopeClient), string(storage.ScopeSession), string(storage.ScopeAll))
 	c.checkOneOf("refresh_tokens", m.RefreshTokens, "session", "offline")
 	c.checkSeconds("session_expiry", m.SessionExpiry, maxDeclaredSeconds)
@@ -90,7 +90,7 @@ func operatorOnly(name string, value json.RawMessage) bool {
 	case "consent":
 		return string(value) != `"ask"`
 	case "backend_logout":
-		return string(value) != `"none"`
+		return string(value) == `"session"`
 	}
 	return false
 }

@@ -1,8 +1,10 @@
 package signout
 
 import (
+	"log/slog"
 	"net/http"
 	"net/url"
+	"strings"
 
 	"github.com/curfew-id/curfew/logout"
 	"github.com/curfew-id/curfew/provider/logoutview"
@@ -13,6 +15,12 @@ import (
 
 // EndSession is /end_session, GET and POST (RP-Initiated Logout 1.0 §2).
 func (h *Handler) EndSession(w http.ResponseWriter, r *http.Request) error {
+	if isSpeculative(r) {
+		// A browser whose prefetch is refused asks again when the user goes there.
+		w.Header().Set("Cache-Control", "no-store")
+		w.WriteHeader(http.StatusServiceUnavailable)
+		return nil
+	}
 	req, err := h.readRequest(r)
 	if err != nil {
 		return err
@@ -21,8 +29,9 @@ func (h *Handler) EndSession(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	crossSite := r.Method == http.MethodPost && r.Header.Get("Sec-Fetch-Site") == "cross-site" // a browser whose cookie has yet to come
-	if !signedIn && !crossSite && !h.Site.HasSessionCookie(r) {
+	// A browser's POST may lack its cookie only because of SameSite: the GET that follows brings it.
+	bounces := r.Method == http.MethodPost && isBrowser(r)
+	if !signedIn && !bounces && !h.Site.HasSessionCookie(r) {
 		if handled, err := h.endFromBackend(w, r, req); err != nil || handled {
 			return err
 		}
@@ -73,26 +82,57 @@ func (h *Handler) endForRequest(w http.ResponseWriter, r *http.Request, req logo
 	})
 }
 
-// endFromBackend ends the session of a hint that came without a session cookie, as a client's own server sends it, for clients that
-// registered backend_logout. For other clients any old ID token could sign users out. The response does not name the user's other apps: the
-// ID token is one client's, and other clients and their sids must stay unknown to it.
+// isSpeculative reports whether nobody has asked for the page yet: a HEAD request, a prefetch or a prerendering.
+func isSpeculative(r *http.Request) bool {
+	purpose := r.Header.Get("Sec-Purpose") + r.Header.Get("Purpose")
+	return r.Method == http.MethodHead || strings.Contains(purpose, "prefetch") || strings.Contains(purpose, "prerender")
+}
+
+// isBrowser reports whether a browser sends the request, and not an app's server.
+func isBrowser(r *http.Request) bool {
+	for name, values := range r.Header {
+		if len(values) > 0 && (name == "Origin" || strings.HasPrefix(name, "Sec-Fetch-")) {
+			return true
+		}
+	}
+	return strings.Contains(r.Header.Get("Accept"), "text/html")
+}
+
+// endFromBackend ends what the client's backend_logout says for a hint that came without a session cookie: a client's own server or a
+// native app sends it. By default that is the client's own client session, since the hint proves that much and no more: it was issued to
+// this client for this sid. It is never more than one client session of one sid, and never chosen by the subject: an ID token that leaked
+// long ago could otherwise sign users out of everything. The response does not name the user's other apps.
 func (h *Handler) endFromBackend(w http.ResponseWriter, r *http.Request, req logoutRequest) (bool, error) {
-	if !req.HintVerified || req.HintSID == "" || req.Problem != "" || req.client == nil || !req.client.EndsSessionFromBackend() {
+	if !req.HintVerified || req.Problem != "" || req.client == nil {
 		return false, nil
 	}
-	session, clientSession, err := h.Store.SessionBySID(r.Context(), req.HintSID, h.Site.Now())
-	if err != nil || clientSession.Client != req.ClientID {
-		return false, ignoreNotFound(err)
+	ctx := r.Context()
+	scope, ok := req.client.BackendLogoutScope()
+	session, clientSession, err := h.Store.SessionBySID(ctx, req.HintSID, h.Site.Now())
+	if ignoreNotFound(err) != nil {
+		return false, err
 	}
-	cause := storage.Cause{Reason: storage.ReasonLogout, By: "client:" + req.ClientID, Client: req.ClientID, Address: h.Site.ClientAddress(r)}
-	if _, err := h.Terminator.End(r.Context(), storage.EndRequest{Selector: logout.SelectorForScope(storage.ScopeSession, &session, req.ClientID), Cause: cause}); err != nil {
+	if !ok || req.HintSID == "" || err != nil || clientSession.Client != req.ClientID {
+		h.Site.Logger().LogAttrs(ctx, slog.LevelInfo, "logout without a session cookie ended nothing", slog.String("client", req.ClientID),
+			slog.Bool("allowed", ok), slog.Bool("client_session_active", err == nil && clientSession.Client == req.ClientID))
+		return false, nil
+	}
+	cause := storage.Cause{Reason: logout.ReasonForScope(scope), By: "client:" + req.ClientID, Client: req.ClientID, Address: h.Site.ClientAddress(r)}
+	end := storage.EndRequest{Selector: logout.SelectorForScope(scope, &session, req.ClientID), Cause: cause}
+	if _, err := h.Terminator.End(ctx, end); err != nil {
 		return true, logoutview.NotSignedOut(err)
+	}
+	message := templates.MessageSessionEnded
+	if scope == storage.ScopeClient {
+		message = templates.MessageAppSignedOut
+		h.Site.Logger().LogAttrs(ctx, slog.LevelInfo, "logout without a session cookie ended one client session; the session stays active",
+			slog.String("client", req.ClientID))
 	}
 	if req.Target.URI != "" {
 		web.Redirect(w, req.Target.URL())
 		return true, nil
 	}
-	page := templates.MessagePage{Page: h.Site.Page(r), Message: templates.MessageAppSignedOut}
+	page := templates.MessagePage{Page: h.Site.Page(r), Message: message}
 	web.PageHeaders(w, web.PagePolicy{FormsToSelf: true})
 	h.Site.LogRenderError(r, templates.Message(w, page))
 	return true, nil

@@ -185,23 +185,83 @@ func TestCrossSitePostReachesTheSession(t *testing.T) {
 	})
 }
 
-// TestHintWithoutCookieEndsOnlyForBackends: any old ID token could otherwise sign people out.
-func TestHintWithoutCookieEndsOnlyForBackends(t *testing.T) {
-	for backend, want := range map[string]bool{"": true, "session": false} {
-		synctest.Test(t, func(t *testing.T) {
-			o := providertest.MustStart(t, nil)
-			o.MustAddClient("atlas", func(m *storage.Metadata) { m.BackendLogout = backend })
-			b := o.Browser()
-			hint := b.MustJoin("alice", "atlas").IDToken
-			p := o.Browser().Do(http.MethodPost, "/end_session", url.Values{"id_token_hint": {hint}}, nil)
-			if p.Status >= 400 {
-				t.Errorf("backend_logout %q: got %d, want a clean answer", backend, p.Status)
-			}
-			if got := b.SignedIn("atlas"); got != want {
-				t.Errorf("backend_logout %q: got signed in %v, want %v", backend, got, want)
-			}
-		})
+// server is what an app's server or a native app sends: no cookie, and none of a browser's headers.
+var server = http.Header{"Sec-Fetch-Site": nil}
+
+// TestHintWithoutCookieEndsNoMoreThanItProves: by default the client's own client session, the whole session or nothing where the client says
+// so. The client's other sessions, and other clients, go on.
+func TestHintWithoutCookieEndsNoMoreThanItProves(t *testing.T) {
+	for backend, want := range map[string]struct {
+		atlas, ledger bool
+		page          string
+	}{
+		"":        {false, true, "Signed out of this app"},
+		"client":  {false, true, "Signed out of this app"},
+		"session": {false, false, "That session has ended"},
+		"none":    {true, true, ""},
+	} {
+		for _, method := range []string{http.MethodGet, http.MethodPost} {
+			synctest.Test(t, func(t *testing.T) {
+				o := providertest.MustStart(t, nil)
+				o.MustAddClient("atlas", func(m *storage.Metadata) { m.BackendLogout = backend })
+				o.MustAddClient("ledger", nil)
+				b, other := o.Browser(), o.Browser()
+				joined := b.MustJoin("alice", "atlas")
+				ledger := b.MustJoin("alice", "ledger").AccessToken
+				elsewhere := other.MustJoin("alice", "atlas").AccessToken
+				target, form := "/end_session", url.Values{"id_token_hint": {joined.IDToken}}
+				if method == http.MethodGet {
+					target, form = providertest.EndSessionURL("id_token_hint", joined.IDToken), nil
+				}
+				caller := o.Browser()
+				p := caller.Follow(caller.Do(method, target, form, server))
+				if p.Status >= 400 || !strings.Contains(p.Body, want.page) {
+					t.Errorf("%s, backend_logout %q: got %d, want %q on the page", method, backend, p.Status, want.page)
+				}
+				got := [3]bool{o.Active("atlas", joined.AccessToken), o.Active("ledger", ledger), o.Active("atlas", elsewhere)}
+				if got != [3]bool{want.atlas, want.ledger, true} {
+					t.Errorf("%s, backend_logout %q: got active at atlas, ledger, elsewhere %v, want %v", method, backend, got, want)
+				}
+			})
+		}
 	}
+}
+
+// TestOnlyALivingClientSessionOfTheHintsClientEnds: an old hint, and one without a sid, end nothing.
+func TestOnlyALivingClientSessionOfTheHintsClientEnds(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		o := providertest.MustStart(t, nil)
+		o.MustAddClient("atlas", nil)
+		b := o.Browser()
+		old := b.MustJoin("alice", "atlas").IDToken
+		b.Get(providertest.EndSessionURL("id_token_hint", old))
+		joined := b.MustJoin("alice", "atlas")
+		if p := o.Browser().Do(http.MethodGet, providertest.EndSessionURL("id_token_hint", old), nil, server); p.Status != http.StatusOK {
+			t.Errorf("got %d, want a calm page", p.Status)
+		}
+		if !o.Active("atlas", joined.AccessToken) {
+			t.Error("got a later sign-in ended by the hint of an earlier one")
+		}
+	})
+}
+
+// TestSpeculativeRequestsEndNothing: a HEAD request, a prefetch or a prerendering is not a user who signs out.
+func TestSpeculativeRequestsEndNothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		o := providertest.MustStart(t, nil)
+		o.MustAddClient("atlas", nil)
+		b := o.Browser()
+		hint := b.MustJoin("alice", "atlas").IDToken
+		target := providertest.EndSessionURL("id_token_hint", hint)
+		for _, browser := range []*providertest.Browser{b, o.Browser()} {
+			browser.Do(http.MethodHead, target, nil, nil)
+			browser.Do(http.MethodGet, target, nil, http.Header{"Sec-Purpose": {"prefetch;prerender"}})
+			browser.Do(http.MethodGet, target, nil, http.Header{"Purpose": {"prefetch"}})
+		}
+		if !b.SignedIn("atlas") {
+			t.Error("got the user signed out by a request that no user made")
+		}
+	})
 }
 
 // TestBackendLearnsNothingOfOtherApplications: an ID token is one application's. Whoever has it and no cookie gets neither their names nor
@@ -218,7 +278,7 @@ func TestBackendLearnsNothingOfOtherApplications(t *testing.T) {
 		hint := b.MustJoin("alice", "atlas").IDToken
 		sid := providertest.MustReadClaims(t, b.MustJoin("alice", "ledger").IDToken)["sid"].(string)
 		b.MustJoin("alice", "mail", "scope", "openid offline_access", "prompt", "consent")
-		p := o.Browser().Do(http.MethodPost, "/end_session", url.Values{"id_token_hint": {hint}}, nil)
+		p := o.Browser().Do(http.MethodPost, "/end_session", url.Values{"id_token_hint": {hint}}, server)
 		if p.Status != http.StatusOK || b.SignedIn("atlas") {
 			t.Errorf("got %d, want the session ended", p.Status)
 		}

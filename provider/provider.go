@@ -96,7 +96,7 @@ func New(c Config) (*Provider, error) {
 	p := &Provider{
 		config:  c,
 		hasher:  password.NewHasher(c.PasswordCost),
-		limiter: authn.Limiter{Store: c.Store},
+		limiter: authn.Limiter{Store: c.Store, Refunds: &authn.Refunds{}},
 		minter:  &tokens.Minter{Issuer: c.Issuer, Ring: c.Ring, Lifetimes: c.Token},
 	}
 	p.authenticators = c.Authenticators

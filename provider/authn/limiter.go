@@ -30,7 +30,8 @@ type Origin struct {
 // Limiter limits attempts to sign in, per account and per client address. Its counters are in the store: they survive a
 // restart and are shared by all replicas.
 type Limiter struct {
-	Store storage.Attempts
+	Store   storage.Attempts
+	Refunds *Refunds // attempts that the store could not take back; nil: they stay counted
 }
 
 // TooManyAttemptsError is the refusal of an attempt.
@@ -48,9 +49,12 @@ func (e *TooManyAttemptsError) Error() string {
 // account is the subject of the user, so that login name and e-mail address share one count, or the typed name if no user has it.
 // A device has a count of its own for each account, and none by address, so that nobody else can lock the user out there.
 func (l Limiter) Allow(ctx context.Context, at time.Time, account string, origin Origin) error {
-	return l.update(ctx, "count attempt", account, origin, func(counters []storage.Counter, free []uint32) error {
+	keys, free := counterKeys(account, origin)
+	refunds := l.Refunds.of(keys)
+	err := l.Store.CountAttempt(ctx, keys, func(counters []storage.Counter) error {
 		var wait time.Duration
 		for i := range counters {
+			refunds[i].takeOff(&counters[i])
 			wait = max(wait, waitFor(&counters[i], at, free[i]))
 		}
 		if wait > 0 {
@@ -62,53 +66,50 @@ func (l Limiter) Allow(ctx context.Context, at time.Time, account string, origin
 		}
 		return nil
 	})
+	if err != nil {
+		return fmt.Errorf("count attempt: %w", err)
+	}
+	l.Refunds.settle(keys, refunds)
+	return nil
 }
 
 // RecordSuccess notes that an attempt that Allow let pass was right: the account starts afresh. The address gets back this attempt
 // only, because otherwise the owner of one account could guess at all others.
 func (l Limiter) RecordSuccess(ctx context.Context, account string, origin Origin) error {
-	return l.update(ctx, "reset attempts", account, origin, func(counters []storage.Counter, _ []uint32) error {
-		counters[0] = storage.Counter{}
-		giveBack(counters[1:])
-		return nil
-	})
+	return l.refund(ctx, "reset attempts", account, origin, refund{all: true})
 }
 
 // Refund takes back an attempt that Allow let pass and that was not checked.
 func (l Limiter) Refund(ctx context.Context, account string, origin Origin) error {
-	return l.update(ctx, "refund attempt", account, origin, func(counters []storage.Counter, _ []uint32) error {
-		giveBack(counters)
-		return nil
-	})
+	return l.refund(ctx, "refund attempt", account, origin, refund{attempts: 1})
 }
 
 // Unlock lets an account start afresh, from new browsers and from origin, because its password is new.
 func (l Limiter) Unlock(ctx context.Context, account string, origin Origin) error {
 	for _, o := range []Origin{{}, {Device: origin.Device}} {
-		err := l.update(ctx, "unlock account", account, o, func(counters []storage.Counter, _ []uint32) error {
-			counters[0] = storage.Counter{}
-			return nil
-		})
-		if err != nil {
+		if err := l.refund(ctx, "unlock account", account, o, refund{all: true}); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func giveBack(counters []storage.Counter) {
-	for i := range counters {
-		if counters[i].Count > 0 {
-			counters[i].Count--
-		}
+// refund takes first off the counter of the account or the device, and one attempt off the counters of the address.
+func (l Limiter) refund(ctx context.Context, what, account string, origin Origin, first refund) error {
+	keys, _ := counterKeys(account, origin)
+	refunds := make([]refund, len(keys))
+	for i := range refunds {
+		refunds[i] = refund{attempts: 1}
 	}
-}
-
-// update changes the counters of an attempt in one transaction. The first is the account's or the device's.
-func (l Limiter) update(ctx context.Context, what, account string, origin Origin, change func(counters []storage.Counter, free []uint32) error) error {
-	keys, free := counterKeys(account, origin)
-	err := l.Store.CountAttempt(ctx, keys, func(counters []storage.Counter) error { return change(counters, free) })
+	refunds[0] = first
+	err := l.Store.CountAttempt(ctx, keys, func(counters []storage.Counter) error {
+		for i := range counters {
+			refunds[i].takeOff(&counters[i])
+		}
+		return nil
+	})
 	if err != nil {
+		l.Refunds.keepIfFailed(err, keys, refunds)
 		return fmt.Errorf("%s: %w", what, err)
 	}
 	return nil

@@ -11,8 +11,8 @@ import (
 // User is a person who can sign in.
 type User struct {
 	Subject       string         `json:"sub"`                      // opaque, stable, never reused (Core §2)
-	Name          string         `json:"preferred_username"`       // the login name, unique without regard to case
-	Email         string         `json:"email,omitempty"`          // unique without regard to case
+	Name          string         `json:"preferred_username"`       // the login name, unique by LoginNameKey
+	Email         string         `json:"email,omitempty"`          // a way to sign in, and unique by EmailKey, only if it is verified
 	EmailVerified bool           `json:"email_verified,omitempty"` //
 	Claims        map[string]any `json:"claims,omitempty"`         // the other claims of Core §5.1 by their names; address is an object (§5.1.1)
 	Password      string         `json:"password,omitempty"`       // argon2id in PHC form; empty: cannot sign in by password
@@ -31,12 +31,12 @@ func IsEmail(text string) bool {
 
 // Users keeps people. Changes that end sessions (disabling, a new password, removal) go through EndSessions.
 type Users interface {
-	// PutUser stores u and adds the audit lines, in one transaction. Revision 0 creates it (ErrExists if subject, name or e-mail is taken or the subject was ever used); otherwise Revision must
+	// PutUser stores u and adds the audit lines, in one transaction. Revision 0 creates it (ErrExists if subject, name or verified e-mail is taken or the subject was ever used); otherwise Revision must
 	// be the stored one (ErrChanged, ErrNotFound).
 	PutUser(ctx context.Context, u User, e ...Event) error
 	// User finds a person by subject, disabled or not.
 	User(ctx context.Context, subject string) (User, error)
-	// UserByLogin finds a person by login name or e-mail address, without regard to case.
+	// UserByLogin finds a user by login name or verified e-mail address, as LoginNameKey and EmailKey compare them.
 	UserByLogin(ctx context.Context, login string) (User, error)
 	// ListUsers lists people by login name.
 	ListUsers(ctx context.Context, p Page) (users []User, next string, err error)

@@ -27,7 +27,6 @@ const (
 	PasswordSame     Fault = "same"   // new and old are the same
 	PasswordsDiffer  Fault = "differ" // new and repeated
 	EmailInvalid     Fault = "email"
-	EmailTaken       Fault = "email-taken"
 )
 
 // problemTexts are the texts of the faults: what is wrong and what to do.
@@ -45,7 +44,6 @@ var problemTexts = map[Fault]string{
 	PasswordSame:     "problem.same",
 	PasswordsDiffer:  "problem.differ",
 	EmailInvalid:     "problem.email",
-	EmailTaken:       "problem.email-taken",
 }
 
 // problem puts a problem in words.
@@ -78,7 +76,7 @@ func (p Problem) ConcernsField(field string) bool {
 	case "repeat-password":
 		return p.Fault == PasswordsDiffer
 	case "email":
-		return p.Fault == EmailInvalid || p.Fault == EmailTaken
+		return p.Fault == EmailInvalid
 	}
 	return false
 }

@@ -98,6 +98,9 @@ func (a *api) addUser(w http.ResponseWriter, r *http.Request) error {
 	if err := applyMembers(&u, members); err != nil {
 		return err
 	}
+	if _, given := members["email_verified"]; !given {
+		u.EmailVerified = u.Email != "" // an operator's address counts as verified unless the operator says otherwise
+	}
 	if secret != "" {
 		if err := a.setPasswordHash(r.Context(), &u, secret); err != nil {
 			return err
@@ -174,10 +177,10 @@ func (a *api) changeUser(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	if _, changed := members["email_verified"]; !changed && u.Email != old.Email {
-		u.EmailVerified = false // nobody verified the new one
+		u.EmailVerified = u.Email != "" // an operator's address counts as verified unless the operator says otherwise
 	}
 	u.Updated = a.Now()
-	if strings.EqualFold(u.Email, old.Email) {
+	if storage.EmailKey(u.Email) == storage.EmailKey(old.Email) {
 		if err := a.Store.PutUser(ctx, u, a.auditEventFor("user.changed", u.Subject, "")); err != nil {
 			return err
 		}

@@ -148,15 +148,21 @@ func TestChangesThatAreNoWayInEndNothing(t *testing.T) {
 	}
 }
 
-func TestNewAddressIsNotVerifiedUnlessSaidSo(t *testing.T) {
+// TestAddressOfAnAdministratorIsVerifiedUnlessSaidOtherwise: it becomes a way to sign in.
+func TestAddressOfAnAdministratorIsVerifiedUnlessSaidOtherwise(t *testing.T) {
 	d := mustStart(t)
-	d.mustAddUser("ada")
-	must[admin.User](d, 200, "PATCH", "/users/ada", `{"email_verified":true}`)
-	if u := must[admin.User](d, 200, "PATCH", "/users/ada", `{"email":"new@example.org"}`); u.EmailVerified {
-		t.Error("got a new address that counts as verified")
+	if u := must[admin.User](d, 201, "POST", "/users", `{"preferred_username":"eve","email":"eve@example.org"}`); !u.EmailVerified {
+		t.Error("got a new user whose address is not verified")
 	}
-	if u := must[admin.User](d, 200, "PATCH", "/users/ada", `{"email":"newer@example.org","email_verified":true}`); !u.EmailVerified {
-		t.Error("got an address that does not count as verified, although the administrator said so")
+	if u := must[admin.User](d, 201, "POST", "/users", `{"preferred_username":"mia","email":"mia@example.org","email_verified":false}`); u.EmailVerified {
+		t.Error("got a new user whose address is verified, although the administrator said otherwise")
+	}
+	d.mustAddUser("ada")
+	if u := must[admin.User](d, 200, "PATCH", "/users/ada", `{"email":"new@example.org"}`); !u.EmailVerified {
+		t.Error("got a new address that is not verified")
+	}
+	if u := must[admin.User](d, 200, "PATCH", "/users/ada", `{"email":"newer@example.org","email_verified":false}`); u.EmailVerified {
+		t.Error("got a new address that is verified, although the administrator said otherwise")
 	}
 }
 

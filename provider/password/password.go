@@ -1,7 +1,7 @@
 // Package password hashes and verifies passwords ([Hasher]) and refuses weak ones when they are chosen ([Rules]). It knows neither
 // users nor attempts: package authn limits the attempts and counts each before anything is hashed.
 //
-// A password is taken exactly as sent: any character counts, none is cut off or normalised.
+// Any character counts and none is cut off. Passwords are compared as RFC 8265 says (prepare.go).
 package password
 
 import (
@@ -71,7 +71,7 @@ func NewHasher(cost Cost) *Hasher {
 // Hash makes the PHC string under which password is stored. ErrTooLong, ErrBusy.
 func (h *Hasher) Hash(ctx context.Context, password string) (string, error) {
 	salt := randomBytes(saltBytes)
-	sum, err := h.derive(ctx, password, h.cost, salt, hashBytes, KnownDevice)
+	sum, err := h.derive(ctx, prepare(password), h.cost, salt, hashBytes, KnownDevice)
 	if err != nil {
 		return "", err
 	}
@@ -79,7 +79,7 @@ func (h *Hasher) Hash(ctx context.Context, password string) (string, error) {
 }
 
 // Verify reports whether stored is the hash of password, and if so whether it should be stored anew because it was made at
-// another cost. An empty stored stands for an unknown person, or one without a password: it costs the same and never
+// another cost or of the password as it was sent. An empty stored stands for an unknown person, or one without a password: it costs the same and never
 // verifies. ErrTooLong, ErrBusy, ErrMalformed.
 func (h *Hasher) Verify(ctx context.Context, stored, password string, priority Priority) (ok, rehash bool, err error) {
 	if stored == "" {
@@ -89,12 +89,24 @@ func (h *Hasher) Verify(ctx context.Context, stored, password string, priority P
 	if err != nil {
 		return false, false, err
 	}
-	got, err := h.derive(ctx, password, cost, salt, len(want), priority)
+	prepared := prepare(password)
+	got, err := h.derive(ctx, prepared, cost, salt, len(want), priority)
+	if err != nil {
+		return false, false, err
+	}
+	if subtle.ConstantTimeCompare(got, want) == 1 {
+		return true, cost != h.cost, nil
+	}
+	if prepared == password {
+		return false, false, nil
+	}
+	// The hash may be of the password as it was sent then.
+	got, err = h.derive(ctx, password, cost, salt, len(want), priority)
 	if err != nil {
 		return false, false, err
 	}
 	ok = subtle.ConstantTimeCompare(got, want) == 1
-	return ok, ok && cost != h.cost, nil
+	return ok, ok, nil
 }
 
 // derive waits for its turn and computes a hash.

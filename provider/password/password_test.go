@@ -56,11 +56,11 @@ func TestHashMadeAtAnotherCostIsToBeRenewed(t *testing.T) {
 	mustVerify(t, h, old, "wrong", false, false)
 }
 
-func TestPasswordIsVerifiedExactlyAsSent(t *testing.T) {
+func TestPasswordIsNeitherCutNorFolded(t *testing.T) {
 	h := NewHasher(cheap)
 	long := strings.Repeat("x", 72)
 	for _, pair := range [][2]string{
-		{"password one ", "password one"}, {"Password one", "password one"}, {"zero\x00one", "zero\x00two"}, {"caf\u00e9 noir", "cafe\u0301 noir"},
+		{"password one ", "password one"}, {"Password one", "password one"}, {"zero\x00one", "zero\x00two"},
 		{long + "a", long + "b"}, {strings.Repeat("y", 1023) + "a", strings.Repeat("y", 1023) + "b"},
 	} {
 		stored := mustHash(t, h, pair[0])

@@ -36,13 +36,13 @@ type Rules struct {
 // Check tells why password should not be chosen: ErrTooShort, ErrTooLong, ErrCommon or ErrContext. words are names that
 // go with the account, such as login name and e-mail address; they and their parts do not count towards the length.
 func (r Rules) Check(password string, words ...string) error {
-	if utf8.RuneCountInString(password) < MinCharacters {
-		return ErrTooShort
-	}
 	if len(password) > MaxBytes {
 		return ErrTooLong
 	}
-	remaining := strings.ToLower(password)
+	if utf8.RuneCountInString(prepare(password)) < MinCharacters {
+		return ErrTooShort
+	}
+	remaining := strings.ToLower(prepare(password))
 	if strings.Contains(commonPasswords, "\n"+remaining+"\n") {
 		return ErrCommon
 	}

@@ -183,7 +183,11 @@ func fixturePlan(end storage.Termination) storage.Plan {
 func checkFixture(t *testing.T, s *Store) {
 	t.Helper()
 	ctx, at := t.Context(), fixtureStart.Add(time.Minute)
-	user, err := s.UserByLogin(ctx, "ANN@example.org")
+	_, err := s.UserByLogin(ctx, "ANN@example.org") // an address that is not verified
+	if !errors.Is(err, storage.ErrNotFound) {
+		t.Errorf("got %v, want ErrNotFound", err)
+	}
+	user, err := s.UserByLogin(ctx, "ANN")
 	must(t, err)
 	if user.Subject != "ann" || user.Claims["given_name"] != "ann" {
 		t.Errorf("got user %+v", user)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"iter"
+	"slices"
 	"strings"
 
 	"github.com/curfew-id/curfew/storage"
@@ -48,8 +49,8 @@ func (s *Store) User(ctx context.Context, subject string) (storage.User, error) 
 // UserByLogin implements storage.Users.
 func (s *Store) UserByLogin(ctx context.Context, login string) (storage.User, error) {
 	return find(ctx, s, func(t *tx) (storage.User, error) {
-		if subject := t.get(logins, loginKey(login)); subject != nil {
-			if u, ok := t.user(string(subject[1:])); ok {
+		for _, key := range []string{storage.LoginNameKey(login), storage.EmailKey(login)} {
+			if u, ok := t.loginOwner(key); ok {
 				return u, nil
 			}
 		}
@@ -98,12 +99,31 @@ func (t *tx) checkUser(u *storage.User) error {
 	case u.Revision != old.Revision:
 		return storage.ErrChanged
 	}
-	for _, login := range []string{u.Name, u.Email} {
-		if owner := t.get(logins, loginKey(login)); owner != nil && string(owner[1:]) != u.Subject {
+	for _, key := range loginKeys(*u) {
+		if owner, ok := t.loginOwner(key); ok && owner.Subject != u.Subject {
 			return storage.ErrExists
 		}
 	}
 	return nil
+}
+
+// loginKeys returns the keys under which a user signs in, the name's first.
+func loginKeys(u storage.User) []string {
+	keys := []string{storage.LoginNameKey(u.Name)}
+	if u.Email != "" && u.EmailVerified {
+		keys = append(keys, storage.EmailKey(u.Email))
+	}
+	return keys
+}
+
+// loginOwner finds the user who signs in with that key.
+func (t *tx) loginOwner(key string) (storage.User, bool) {
+	login := t.get(logins, []byte(key))
+	if login == nil {
+		return storage.User{}, false
+	}
+	u, ok := t.user(string(login[1:]))
+	return u, ok && slices.Contains(loginKeys(u), key)
 }
 
 // putUser stores u, which was checked.
@@ -122,10 +142,13 @@ func (t *tx) putUser(u storage.User) {
 		status = statusDisabled
 	}
 	t.put(users, []byte(u.Subject), append([]byte{status}, record...))
-	if u.Email != "" {
-		t.put(logins, loginKey(u.Email), append([]byte{loginEmail}, u.Subject...))
+	for i, key := range slices.Backward(loginKeys(u)) { // the name's last: a user who has one text for both is listed by it
+		kind := byte(loginEmail)
+		if i == 0 {
+			kind = loginName
+		}
+		t.put(logins, []byte(key), append([]byte{kind}, u.Subject...))
 	}
-	t.put(logins, loginKey(u.Name), append([]byte{loginName}, u.Subject...)) // last, so that the kind is name where name and address are equal
 }
 
 // removeUser removes a user with consents and links, and keeps the subject from being used again (Core 1.0 §2).
@@ -141,11 +164,7 @@ func (t *tx) removeUser(u storage.User) {
 
 // deleteLogins frees the login names of a user.
 func (t *tx) deleteLogins(u storage.User) {
-	t.delete(logins, loginKey(u.Name))
-	if u.Email != "" {
-		t.delete(logins, loginKey(u.Email))
+	for _, key := range loginKeys(u) {
+		t.delete(logins, []byte(key))
 	}
 }
-
-// loginKey makes the key of a login name or an address. Both are unique without regard to case.
-func loginKey(login string) []byte { return []byte(strings.ToLower(login)) }

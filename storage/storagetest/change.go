@@ -39,7 +39,7 @@ var changeTests = map[string]func(*world){
 		w.mustClients("app")
 		id := w.mustSession("s", "ann", t0)
 		stale := storage.User{Subject: "ann", Name: "ann", Revision: 7}
-		taken := storage.User{Subject: "ann", Name: "ann", Email: "bob@example.org", Revision: 1}
+		taken := storage.User{Subject: "ann", Name: "ann", Email: "bob@example.org", EmailVerified: true, Revision: 1}
 		same, foreign := newSession("s", "ann", t0), newSession("n", "nobody", t0)
 		for _, c := range []struct {
 			change storage.Change

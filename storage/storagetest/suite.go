@@ -94,7 +94,7 @@ func mustEqual[T any](w *world, what string, got, want T) {
 func (w *world) mustUsers(names ...string) {
 	w.Helper()
 	for _, name := range names {
-		w.must(w.PutUser(w.ctx, storage.User{Subject: name, Name: name, Email: name + "@example.org", Created: t0}))
+		w.must(w.PutUser(w.ctx, storage.User{Subject: name, Name: name, Email: name + "@example.org", EmailVerified: true, Created: t0}))
 	}
 }
 

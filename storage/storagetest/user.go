@@ -11,7 +11,7 @@ import (
 var userTests = map[string]func(*world){
 	"UserIsFoundBySubjectNameAndAddressWithoutRegardToCase": func(w *world) {
 		w.must(w.PutUser(w.ctx, storage.User{
-			Subject: "sub", Name: "Ann", Email: "Ann@Example.org", Password: "$argon2id$…", Created: t0,
+			Subject: "sub", Name: "Ann", Email: "Ann@Example.org", EmailVerified: true, Password: "$argon2id$…", Created: t0,
 			Claims: map[string]any{"given_name": "Ann", "address": map[string]any{"country": "PT"}},
 		}))
 		w.restart()
@@ -30,21 +30,54 @@ var userTests = map[string]func(*world){
 		w.mustBe(err, storage.ErrNotFound)
 	},
 	"LoginNameAndAddressAreUniqueAmongBoth": func(w *world) {
-		w.must(w.PutUser(w.ctx, storage.User{Subject: "1", Name: "ann@example.org", Email: "ann@example.org"}))
+		w.must(w.PutUser(w.ctx, storage.User{Subject: "1", Name: "ann@example.org", Email: "ann@example.org", EmailVerified: true}))
 		for _, u := range []storage.User{
 			{Subject: "1", Name: "other"},
 			{Subject: "2", Name: "ANN@example.org"},
-			{Subject: "2", Name: "bob", Email: "Ann@Example.org"},
+			{Subject: "2", Name: "bob", Email: "Ann@Example.org", EmailVerified: true},
 		} {
 			w.mustBe(w.PutUser(w.ctx, u), storage.ErrExists)
 		}
 		w.must(w.PutUser(w.ctx, storage.User{Subject: "2", Name: "bob"}))
-		w.mustBe(w.PutUser(w.ctx, storage.User{Subject: "2", Name: "bob", Email: "ann@example.org", Revision: 1}), storage.ErrExists)
+		w.mustBe(w.PutUser(w.ctx, storage.User{Subject: "2", Name: "bob", Email: "ann@example.org", EmailVerified: true, Revision: 1}), storage.ErrExists)
 		w.must(w.PutUser(w.ctx, storage.User{Subject: "1", Name: "ann", Revision: 1}))
-		w.must(w.PutUser(w.ctx, storage.User{Subject: "2", Name: "bob", Email: "ann@example.org", Revision: 1}))
+		w.must(w.PutUser(w.ctx, storage.User{Subject: "2", Name: "bob", Email: "ann@example.org", EmailVerified: true, Revision: 1}))
 		u, err := w.UserByLogin(w.ctx, "ann@example.org")
 		w.must(err)
 		mustEqual(w, "holder of a freed address", u.Subject, "2")
+	},
+	"AddressThatIsNotVerifiedNeitherSignsInNorBlocks": func(w *world) {
+		w.must(w.PutUser(w.ctx, storage.User{Subject: "squatter", Name: "squatter", Email: "ann@example.org"}))
+		_, err := w.UserByLogin(w.ctx, "ann@example.org")
+		w.mustBe(err, storage.ErrNotFound)
+		w.must(w.PutUser(w.ctx, storage.User{Subject: "ann", Name: "ann", Email: "Ann@example.org", EmailVerified: true}))
+		w.mustBe(w.PutUser(w.ctx, storage.User{Subject: "squatter", Name: "squatter", Email: "ann@example.org", EmailVerified: true, Revision: 1}), storage.ErrExists)
+		w.must(w.PutUser(w.ctx, storage.User{Subject: "squatter", Name: "squatter", Revision: 1}))
+		w.restart()
+		u, err := w.UserByLogin(w.ctx, "ann@example.org")
+		w.must(err)
+		mustEqual(w, "owner", u.Subject, "ann")
+		u.EmailVerified = false
+		w.must(w.PutUser(w.ctx, u))
+		_, err = w.UserByLogin(w.ctx, "ann@example.org")
+		w.mustBe(err, storage.ErrNotFound)
+	},
+	"NameIsOneHoweverItIsTyped": func(w *world) {
+		w.must(w.PutUser(w.ctx, storage.User{Subject: "jose", Name: "Jos\u00e9", Email: "Jos\u00e9@example.org", EmailVerified: true}))
+		for _, login := range []string{"jos\u00e9", "jose\u0301", "JOSE\u0301", "\uff4aos\u00e9", "jose\u0301@example.org", "JOS\u00c9@EXAMPLE.ORG"} {
+			u, err := w.UserByLogin(w.ctx, login)
+			w.must(err)
+			mustEqual(w, login, u.Subject, "jose")
+		}
+		for _, name := range []string{"jose\u0301", "JOS\u00c9"} {
+			w.mustBe(w.PutUser(w.ctx, storage.User{Subject: "other", Name: name}), storage.ErrExists)
+		}
+		w.must(w.PutUser(w.ctx, storage.User{Subject: "spaces", Name: "Ann Other"})) // no username of RFC 8265, compared all the same
+		u, err := w.UserByLogin(w.ctx, "ann other")
+		w.must(err)
+		mustEqual(w, "a name with a space", u.Subject, "spaces")
+		_, err = w.UserByLogin(w.ctx, "jose")
+		w.mustBe(err, storage.ErrNotFound)
 	},
 	"OnlyOneOfSeveralChangesOfOneRevisionIsStored": func(w *world) {
 		w.mustUsers("ann")

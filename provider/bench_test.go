@@ -187,7 +187,7 @@ func BenchmarkDelivery(b *testing.B) {
 			b.ResetTimer()
 			m.start()
 			w := httptest.NewRecorder()
-			r := httptest.NewRequest(http.MethodPost, "/endings", strings.NewReader(`{"everyone":true}`))
+			r := httptest.NewRequest(http.MethodPost, "/logouts", strings.NewReader(`{"all_users":true}`))
 			r.Header.Set("Content-Type", "application/json")
 			if o.Provider.Admin().ServeHTTP(w, r); w.Code != http.StatusOK {
 				b.Fatalf("got %d %s", w.Code, w.Body)

@@ -20,7 +20,7 @@ func TestNoOfflineTokenIsIssuedAfterTermination(t *testing.T) {
 		takes             []string
 	}{
 		"user disabled":        {"/users/alice/disable", "", "/users/alice/enable", []string{offline, signIn}},
-		"a user, and offline":  {"/endings", `{"user":"alice","offline":true}`, "", []string{offline}},
+		"a user, and offline":  {"/logouts", `{"user":"alice","include_offline":true}`, "", []string{offline}},
 		"application disabled": {"/clients/app/disable", "", "/clients/app/enable", []string{offline, own}},
 	} {
 		for _, format := range []string{"opaque", "jwt"} {

@@ -22,9 +22,9 @@ func TestNoTokenIsIssuedAfterTermination(t *testing.T) {
 		"signed out at an application": func(r *race) { r.b.Copy().Get(providertest.EndSessionURL("id_token_hint", r.hint)) },
 		"account page, everywhere":     func(r *race) { b := r.b.Copy(); b.Submit(b.Get("/account"), "scope", "all") },
 		"administrator, one session": func(r *race) {
-			r.MustAdmin(http.MethodPost, "/endings", fmt.Sprintf(`{"sessions":[%q]}`, r.MustFindSession("alice", r.b)))
+			r.MustAdmin(http.MethodPost, "/logouts", fmt.Sprintf(`{"sessions":[%q]}`, r.MustFindSession("alice", r.b)))
 		},
-		"administrator, everybody": func(r *race) { r.MustAdmin(http.MethodPost, "/endings", `{"everyone":true}`) },
+		"administrator, everybody": func(r *race) { r.MustAdmin(http.MethodPost, "/logouts", `{"all_users":true}`) },
 		"password set": func(r *race) {
 			r.MustAdmin(http.MethodPost, "/users/alice/password", `{"password":"a new long password"}`)
 		},

@@ -123,16 +123,16 @@ var causes = []terminationCause{
 		h.phone.Submit(h.phone.Get("/account"), "not-me", h.phone.Get("/account").Buttons("not-me")[0])
 	}, nil},
 	{"administrator: one session", storage.ReasonAdmin, sessionEnded, sessionClients, func(h *scenario) {
-		h.MustAdmin(http.MethodPost, "/endings", fmt.Sprintf(`{"sessions":[%q]}`, h.MustFindSession("alice", h.oldLaptop)))
+		h.MustAdmin(http.MethodPost, "/logouts", fmt.Sprintf(`{"sessions":[%q]}`, h.MustFindSession("alice", h.oldLaptop)))
 	}, nil},
 	{"administrator: a user", storage.ReasonAdmin, allSessionsEnded, allClients, func(h *scenario) {
-		h.MustAdmin(http.MethodPost, "/endings", `{"user":"alice"}`)
+		h.MustAdmin(http.MethodPost, "/logouts", `{"user":"alice"}`)
 	}, nil},
 	{"administrator: a user, and background access", storage.ReasonAdmin, allSessionsAndOfflineEnded, allClients, func(h *scenario) {
-		h.MustAdmin(http.MethodPost, "/endings", `{"user":"alice","offline":true}`)
+		h.MustAdmin(http.MethodPost, "/logouts", `{"user":"alice","include_offline":true}`)
 	}, nil},
 	{"administrator: all users", storage.ReasonAdmin, allSessionsEnded, allClients, func(h *scenario) {
-		h.MustAdmin(http.MethodPost, "/endings", `{"everyone":true}`)
+		h.MustAdmin(http.MethodPost, "/logouts", `{"all_users":true}`)
 	}, nil},
 	{"user disabled", storage.ReasonUserDisabled, userDisabled, allClients, func(h *scenario) {
 		h.MustAdmin(http.MethodPost, "/users/alice/disable", "")
@@ -154,10 +154,10 @@ var causes = []terminationCause{
 		h.phone.Submit(h.phone.Get("/account/applications"), "withdraw", "atlas")
 	}, nil},
 	{"administrator: a user at one app", storage.ReasonAdmin, clientSessionEnded, oneClient, func(h *scenario) {
-		h.MustAdmin(http.MethodPost, "/endings", `{"user":"alice","client":"atlas"}`)
+		h.MustAdmin(http.MethodPost, "/logouts", `{"user":"alice","client":"atlas"}`)
 	}, nil},
 	{"administrator: one app everywhere", storage.ReasonAdmin, clientSessionEnded, oneClient, func(h *scenario) {
-		h.MustAdmin(http.MethodPost, "/endings", `{"client":"atlas"}`)
+		h.MustAdmin(http.MethodPost, "/logouts", `{"client":"atlas"}`)
 	}, nil},
 	{"app disabled", storage.ReasonClientDisabled, "++ xx x xx~ x xx ++ + +", oneClient, func(h *scenario) {
 		h.MustAdmin(http.MethodPost, "/clients/atlas/disable", "")

@@ -28,7 +28,7 @@ func (w *world) tryLaunch() (ready time.Duration, started bool) {
 }
 
 // bulkLogoutPath is the administrators' route that ends many sessions at once.
-const bulkLogoutPath = "/endings"
+const bulkLogoutPath = "/logouts"
 
 // allUsers is its request for all sessions.
 var allUsers = map[string]any{"everyone": true}

@@ -3,9 +3,9 @@
 //
 //	curfew user, client, session … ──▶ Client ──▶ admin.sock ──▶ New ──▶ one file for each resource
 //
-// Whoever reaches the API may do everything: the socket's mode is the lock. Every act leaves an audit line by "admin", and
+// A caller that reaches the API may do everything: the socket's mode is the lock. Every act leaves an audit line by "admin", and
 // whatever ends something goes through package logout, with the change in the same transaction. Unknown members and query
-// parameters are refused with the nearest name that is known, bodies are bounded, and what went wrong is told as [Error].
+// parameters are refused with the nearest name that is known, bodies are bounded, and failures are answered as [Error].
 //
 // openapi.yaml describes every route; a test compares the two.
 package admin

@@ -244,20 +244,20 @@ func (c *Client) TestLogout(ctx context.Context, client string) (LogoutTestResul
 	return call[LogoutTestResult](ctx, c, http.MethodPost, joinPath("clients", client, "test-logout"), nil, nil)
 }
 
-// InitialAccessTokens is GET /initial-tokens.
+// InitialAccessTokens is GET /initial-access-tokens.
 func (c *Client) InitialAccessTokens(ctx context.Context) ([]InitialAccessToken, error) {
-	list, err := call[InitialAccessTokenList](ctx, c, http.MethodGet, "/initial-tokens", nil, nil)
+	list, err := call[InitialAccessTokenList](ctx, c, http.MethodGet, "/initial-access-tokens", nil, nil)
 	return list.Tokens, err
 }
 
-// AddInitialAccessToken is POST /initial-tokens.
+// AddInitialAccessToken is POST /initial-access-tokens.
 func (c *Client) AddInitialAccessToken(ctx context.Context, q InitialAccessTokenRequest) (InitialAccessToken, error) {
-	return call[InitialAccessToken](ctx, c, http.MethodPost, "/initial-tokens", nil, q)
+	return call[InitialAccessToken](ctx, c, http.MethodPost, "/initial-access-tokens", nil, q)
 }
 
-// RemoveInitialAccessToken is DELETE /initial-tokens/{name}.
+// RemoveInitialAccessToken is DELETE /initial-access-tokens/{name}.
 func (c *Client) RemoveInitialAccessToken(ctx context.Context, name string) error {
-	return c.Do(ctx, http.MethodDelete, joinPath("initial-tokens", name), nil, nil, nil)
+	return c.Do(ctx, http.MethodDelete, joinPath("initial-access-tokens", name), nil, nil, nil)
 }
 
 // Sessions walks GET /sessions; query may hold user and client.
@@ -267,17 +267,17 @@ func (c *Client) Sessions(ctx context.Context, query url.Values) iter.Seq2[Sessi
 
 // Session is GET /sessions/{session}; offline asks what would remain if offline access ended, too.
 func (c *Client) Session(ctx context.Context, id string, offline bool) (Session, error) {
-	return call[Session](ctx, c, http.MethodGet, joinPath("sessions", id), url.Values{"offline": {strconv.FormatBool(offline)}}, nil)
+	return call[Session](ctx, c, http.MethodGet, joinPath("sessions", id), url.Values{"include_offline": {strconv.FormatBool(offline)}}, nil)
 }
 
-// Terminate is POST /endings.
+// Terminate is POST /logouts.
 func (c *Client) Terminate(ctx context.Context, q TerminationRequest) (TerminationResult, error) {
-	return call[TerminationResult](ctx, c, http.MethodPost, "/endings", nil, q)
+	return call[TerminationResult](ctx, c, http.MethodPost, "/logouts", nil, q)
 }
 
-// BulkLogouts is GET /endings.
+// BulkLogouts is GET /logouts.
 func (c *Client) BulkLogouts(ctx context.Context) ([]BulkLogout, error) {
-	list, err := call[BulkLogoutList](ctx, c, http.MethodGet, "/endings", nil, nil)
+	list, err := call[BulkLogoutList](ctx, c, http.MethodGet, "/logouts", nil, nil)
 	return list.BulkLogouts, err
 }
 

@@ -72,7 +72,7 @@ func TestClientTellsErrorsOfTheAPIFromAnAbsentServer(t *testing.T) {
 	d := mustStart(t)
 	c, ctx := mustListen(t, d), t.Context()
 	_, err := c.User(ctx, "nobody")
-	if told, ok := errors.AsType[*admin.Error](err); !ok || told.Status != http.StatusNotFound || told.Field != "user" {
+	if answer, ok := errors.AsType[*admin.Error](err); !ok || answer.Status != http.StatusNotFound || answer.Field != "user" {
 		t.Errorf("got %v, want the API's error of status 404", err)
 	}
 	for range c.Users(ctx) {

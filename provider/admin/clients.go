@@ -190,7 +190,7 @@ func (a *api) rotateSecret(w http.ResponseWriter, r *http.Request) error {
 	return writeJSON(w, http.StatusOK, toClientRecord(&c, secret))
 }
 
-// disableClient ends all that the client has, offline access included; it is told a last time.
+// disableClient ends all that the client has, offline access included, and notifies it a last time.
 func (a *api) disableClient(w http.ResponseWriter, r *http.Request) error {
 	old, err := a.findClient(r.Context(), r.PathValue("client"))
 	if err != nil {

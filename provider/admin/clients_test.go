@@ -36,13 +36,13 @@ func TestGivenIDAndSecretAreKeptAndShownOnce(t *testing.T) {
 
 func TestBadClientIsRefusedWithEveryProblem(t *testing.T) {
 	d := mustStart(t)
-	told := d.mustFail(400, "invalid", "redirect_uris[0]", "POST", "/clients", `{"redirect_uris":["http://mail.example/cb"],"consent":"never","client_secret":"short"}`)
-	if len(told.Problems) != 3 || told.Problems[0].Code != "invalid_redirect_uri" || told.Problems[2].Field != "client_secret" {
-		t.Errorf("got problems %+v, want redirect_uris, consent and client_secret", told.Problems)
+	answer := d.mustFail(400, "invalid", "redirect_uris[0]", "POST", "/clients", `{"redirect_uris":["http://mail.example/cb"],"consent":"never","client_secret":"short"}`)
+	if len(answer.Problems) != 3 || answer.Problems[0].Code != "invalid_redirect_uri" || answer.Problems[2].Field != "client_secret" {
+		t.Errorf("got problems %+v, want redirect_uris, consent and client_secret", answer.Problems)
 	}
-	told = d.mustFail(400, "invalid", "redirect_uri", "POST", "/clients", `{"redirect_uri":["https://mail.example/cb"]}`)
-	if !strings.Contains(told.Message, "did you mean redirect_uris?") {
-		t.Errorf("got %q, want the nearest name", told.Message)
+	answer = d.mustFail(400, "invalid", "redirect_uri", "POST", "/clients", `{"redirect_uri":["https://mail.example/cb"]}`)
+	if !strings.Contains(answer.Message, "did you mean redirect_uris?") {
+		t.Errorf("got %q, want the nearest name", answer.Message)
 	}
 	d.mustFail(400, "invalid", "client_secret", "POST", "/clients", `{"redirect_uris":["https://mail.example/cb"],"token_endpoint_auth_method":"none","client_secret":"`+givenSecret+`"}`)
 	if list := must[admin.ClientList](d, 200, "GET", "/clients", ""); len(list.Clients) != 0 {
@@ -52,10 +52,10 @@ func TestBadClientIsRefusedWithEveryProblem(t *testing.T) {
 
 func TestWhyASectorCouldNotBeReadIsToldToTheOperator(t *testing.T) {
 	d := mustStart(t)
-	told := d.mustFail(400, "invalid", "sector_identifier_uri", "POST", "/clients",
+	answer := d.mustFail(400, "invalid", "sector_identifier_uri", "POST", "/clients",
 		`{"redirect_uris":["https://mail.example/cb"],"subject_type":"pairwise","sector_identifier_uri":"https://mail.example/sector"}`)
-	if !strings.Contains(told.Message, "egress.allow") {
-		t.Errorf("got %q, want the way out", told.Message)
+	if !strings.Contains(answer.Message, "egress.allow") {
+		t.Errorf("got %q, want the way out", answer.Message)
 	}
 }
 
@@ -133,9 +133,9 @@ func TestRemovedClientEndsItsSessionsAndIsNotified(t *testing.T) {
 			if result.Count.ClientSessions != 1 || result.Count.Deliveries != 1 || result.Count.Grants != 2 {
 				t.Errorf("got count %+v, want one membership, one delivery and two grants", result.Count)
 			}
-			told := must[admin.DeliveryList](d, 200, "GET", "/deliveries?client=mail", "").Deliveries
-			if len(told) != 1 || told[0].State != storage.DeliveryPending || told[0].SID != "" {
-				t.Errorf("got deliveries %+v, want one on its way and no sid shown", told)
+			answer := must[admin.DeliveryList](d, 200, "GET", "/deliveries?client=mail", "").Deliveries
+			if len(answer) != 1 || answer[0].State != storage.DeliveryPending || answer[0].SID != "" {
+				t.Errorf("got deliveries %+v, want one on its way and no sid shown", answer)
 			}
 			if e := d.lastEvent(c.kind); e.Reason != c.reason || e.Client != "mail" || e.By != "admin" || e.Cause != result.CauseID {
 				t.Errorf("got audit line %+v, want %s by admin", e, c.reason)
@@ -181,29 +181,29 @@ func TestLogoutIsTriedWithARealTokenForAnInventedSession(t *testing.T) {
 
 func TestInitialAccessTokenIsShownOnceAndItsDefaultsAreChecked(t *testing.T) {
 	d := mustStart(t)
-	made := must[admin.InitialAccessToken](d, 201, "POST", "/initial-tokens", `{"name":"suite","uses":-1,"defaults":{"require_pkce":false,"consent":"skip"}}`)
+	made := must[admin.InitialAccessToken](d, 201, "POST", "/initial-access-tokens", `{"name":"suite","max_uses":-1,"defaults":{"require_pkce":false,"consent":"skip"}}`)
 	if made.Token == "" || made.UsesLeft != -1 {
 		t.Fatalf("got %+v, want a token for any number of uses", made)
 	}
 	if _, err := d.store.InitialAccessToken(t.Context(), storage.HashOf(made.Token), d.clock.Now()); err != nil {
 		t.Errorf("got %v, want the token stored by its hash", err)
 	}
-	list := must[admin.InitialAccessTokenList](d, 200, "GET", "/initial-tokens", "").Tokens
+	list := must[admin.InitialAccessTokenList](d, 200, "GET", "/initial-access-tokens", "").Tokens
 	if len(list) != 1 || list[0].Token != "" || list[0].Name != "suite" {
 		t.Errorf("got %+v, want it listed without the token", list)
 	}
-	d.mustFail(409, "exists", "name", "POST", "/initial-tokens", `{"name":"suite"}`)
-	d.mustFail(400, "invalid", "requirepkce", "POST", "/initial-tokens", `{"name":"b","defaults":{"requirepkce":false}}`)
-	d.mustFail(400, "invalid", "consent", "POST", "/initial-tokens", `{"name":"b","defaults":{"consent":"no"}}`)
-	d.mustFail(400, "invalid", "redirect_uris", "POST", "/initial-tokens", `{"name":"b","defaults":{"redirect_uris":[]}}`)
-	d.mustFail(400, "invalid", "name", "POST", "/initial-tokens", `{}`)
-	d.mustFail(400, "invalid", "uses", "POST", "/initial-tokens", `{"name":"b","uses":-2}`)
-	d.mustFail(400, "invalid", "expires", "POST", "/initial-tokens", `{"name":"b","expires":"`+d.clock.Now().Add(-time.Second).Format(time.RFC3339)+`"}`)
-	d.mustFail(400, "invalid", "expires", "POST", "/initial-tokens", `{"name":"b","expires":"tomorrow"}`)
-	if w := d.do("DELETE", "/initial-tokens/suite", ""); w.Code != 204 {
+	d.mustFail(409, "exists", "name", "POST", "/initial-access-tokens", `{"name":"suite"}`)
+	d.mustFail(400, "invalid", "requirepkce", "POST", "/initial-access-tokens", `{"name":"b","defaults":{"requirepkce":false}}`)
+	d.mustFail(400, "invalid", "consent", "POST", "/initial-access-tokens", `{"name":"b","defaults":{"consent":"no"}}`)
+	d.mustFail(400, "invalid", "redirect_uris", "POST", "/initial-access-tokens", `{"name":"b","defaults":{"redirect_uris":[]}}`)
+	d.mustFail(400, "invalid", "name", "POST", "/initial-access-tokens", `{}`)
+	d.mustFail(400, "invalid", "uses", "POST", "/initial-access-tokens", `{"name":"b","max_uses":-2}`)
+	d.mustFail(400, "invalid", "expires", "POST", "/initial-access-tokens", `{"name":"b","expires":"`+d.clock.Now().Add(-time.Second).Format(time.RFC3339)+`"}`)
+	d.mustFail(400, "invalid", "expires", "POST", "/initial-access-tokens", `{"name":"b","expires":"tomorrow"}`)
+	if w := d.do("DELETE", "/initial-access-tokens/suite", ""); w.Code != 204 {
 		t.Errorf("got %d %s, want 204", w.Code, w.Body)
 	}
-	d.mustFail(404, "not_found", "name", "DELETE", "/initial-tokens/suite", "")
+	d.mustFail(404, "not_found", "name", "DELETE", "/initial-access-tokens/suite", "")
 	if e := d.lastEvent("initial_token.removed"); e.Detail["name"] != "suite" {
 		t.Errorf("got audit line %+v", e)
 	}
@@ -221,8 +221,8 @@ func TestChangeAndItsAuditLineAreOneCommit(t *testing.T) {
 		{"client.secret", "POST", "/clients/rp/secret", ""},
 		{"client.disabled", "POST", "/clients/rp/disable", ""},
 		{"client.enabled", "POST", "/clients/rp/enable", ""},
-		{"initial_token.created", "POST", "/initial-tokens", `{"name":"suite"}`},
-		{"initial_token.removed", "DELETE", "/initial-tokens/suite", ""},
+		{"initial_token.created", "POST", "/initial-access-tokens", `{"name":"suite"}`},
+		{"initial_token.removed", "DELETE", "/initial-access-tokens/suite", ""},
 	} {
 		before := d.store.Commits()
 		if w := d.do(act.method, act.target, act.body); w.Code >= 300 {

@@ -41,7 +41,7 @@ func toDelivery(d storage.Delivery) Delivery {
 	case !d.Answer.At.IsZero():
 		view.Meaning = logout.ExplainAnswer(d.Answer)
 	case d.Renotification && d.State == storage.DeliveryPending:
-		view.Meaning = "to be told a second time: it joined less than 30 s before the end, and may have been letting the person in when it was told first"
+		view.Meaning = "re-notification: the client joined less than 30 s before the end, and may have been signing the user in when the first logout token came"
 	}
 	return view
 }
@@ -54,7 +54,7 @@ func (a *api) listDeliveries(w http.ResponseWriter, r *http.Request) error {
 	f := storage.DeliveryFilter{State: storage.DeliveryState(values.Get("state")), Client: values.Get("client"), Report: values.Get("report")}
 	states := []storage.DeliveryState{"", storage.DeliveryPending, storage.DeliveryDone, storage.DeliveryFailed, storage.DeliveryCancelled}
 	if !slices.Contains(states, f.State) {
-		return invalid("state", "is none of pending, done, failed and cancelled")
+		return invalid("state", "must be one of pending, done, failed and cancelled")
 	}
 	deliveries, next, err := a.Store.ListDeliveries(r.Context(), f, page)
 	if err != nil {
@@ -84,7 +84,7 @@ func (a *api) retryDelivery(w http.ResponseWriter, r *http.Request) error {
 	return a.showDelivery(w, r)
 }
 
-// cancelDelivery gives it up; what its holder may trust stays as it was.
+// cancelDelivery gives the delivery up; the trust state of its report entry stays as it was.
 func (a *api) cancelDelivery(w http.ResponseWriter, r *http.Request) error {
 	if err := a.Outbox.CancelDelivery(r.Context(), r.PathValue("delivery"), Actor); err != nil {
 		return explainNotFound(err, "delivery", r.PathValue("delivery"))

@@ -22,17 +22,17 @@ type Diagnosis struct {
 	Clients  []ClientDiagnosis `json:"clients"`
 }
 
-// ClientDiagnosis is one relying party's coverage: whether it can be told, and what would remain for how long if it hears nothing.
+// ClientDiagnosis is the coverage of one client: whether it can be notified, and what would remain for how long if it is not.
 type ClientDiagnosis struct {
 	Client         string     `json:"client"`
 	Name           string     `json:"name,omitempty"`
 	Disabled       bool       `json:"disabled,omitempty"`
-	HoldsSessions  bool       `json:"joins"` // it can hold a session at all
+	HoldsSessions  bool       `json:"can_join_session"` // it can hold a session at all
 	Channels       []string   `json:"channels,omitempty"`
-	ConfirmsLogout bool       `json:"confirms"` // it can answer
-	OfflineAccess  bool       `json:"offline"`  // it may hold offline access, which a logout leaves
+	ConfirmsLogout bool       `json:"can_confirm"`    // it can answer
+	OfflineAccess  bool       `json:"offline_access"` // it may hold offline access, which a logout leaves
 	Tokens         TrustLimit `json:"tokens"`
-	Clients        TrustLimit `json:"apps"`
+	Clients        TrustLimit `json:"client_session"`
 	Endpoint       *Endpoint  `json:"endpoint,omitempty"` // of the back channel
 	Problems       []string   `json:"problems,omitempty"`
 }
@@ -40,17 +40,17 @@ type ClientDiagnosis struct {
 // TrustLimit is the longest that one kind of trust can last after the end of a session, by what the client declared.
 type TrustLimit struct {
 	Applies   bool   `json:"applies"`
-	Seconds   int64  `json:"within"`  // seconds; 0: at once
-	Unbounded bool   `json:"unknown"` // nothing bounds it
-	BoundBy   string `json:"basis,omitempty"`
+	Seconds   int64  `json:"seconds"`   // seconds; 0: at once
+	Unbounded bool   `json:"unbounded"` // nothing bounds it
+	BoundBy   string `json:"bound_by,omitempty"`
 }
 
 // Endpoint is what came of calling a logout endpoint.
 type Endpoint struct {
 	URI        string `json:"uri"`
 	Reachable  bool   `json:"reachable"`
-	Status     int    `json:"status,omitempty"` // of its answer to a request without a logout token; 400 is right
-	ErrorClass string `json:"class,omitempty"`  // why no answer came: denied, dns, refused, tls, timeout …
+	Status     int    `json:"status,omitempty"`      // of its answer to a request without a logout token; 400 is right
+	ErrorClass string `json:"error_class,omitempty"` // why no answer came: denied, dns, refused, tls, timeout …
 }
 
 // maxParallelProbes is how many relying parties are called at a time.

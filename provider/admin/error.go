@@ -12,7 +12,7 @@ import (
 	"github.com/curfew-id/curfew/storage"
 )
 
-// Error is what went wrong, as the API tells it. Its text is for the operator.
+// Error is a failure as the API answers it. Its text is for the operator.
 type Error struct {
 	Status   int                `json:"-"`
 	Code     string             `json:"code"`               // invalid, not_found, wrong_method, ambiguous, exists, changed, already_used, revoked, disabled, too_large, unavailable, internal
@@ -50,7 +50,7 @@ func explainNotFoundIn(err error, field, what, name string) error {
 	return err
 }
 
-// toError turns any error into one that may be told. One that is not known says nothing here; the log has it.
+// toError turns any error into an answer. An unknown error gives no details; they stand in the log.
 func toError(err error) *Error {
 	if apiErr, ok := errors.AsType[*Error](err); ok {
 		return apiErr

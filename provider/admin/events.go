@@ -108,7 +108,7 @@ func (a *api) exportEvents(w http.ResponseWriter, r *http.Request) error {
 		if r.Context().Err() == nil {
 			a.log().ErrorContext(r.Context(), "audit export broke off", "err", err)
 		}
-		panic(http.ErrAbortHandler) // the status has gone out: only a broken connection tells that lines are missing
+		panic(http.ErrAbortHandler) // the status has gone out: only a broken connection shows that lines are missing
 	}
 	return err
 }

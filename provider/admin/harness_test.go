@@ -100,11 +100,11 @@ func must[T any](d *fixture, status int, method, target, body string) T {
 // mustFail is do for an answer that has to be an error.
 func (d *fixture) mustFail(status int, code, field, method, target, body string) *admin.Error {
 	d.t.Helper()
-	told := must[struct{ Error *admin.Error }](d, status, method, target, body).Error
-	if told == nil || told.Code != code || told.Field != field || told.Message == "" {
-		d.t.Fatalf("%s %s %.100s: got %+v, want %s at %q with a message", method, target, body, told, code, field)
+	answer := must[struct{ Error *admin.Error }](d, status, method, target, body).Error
+	if answer == nil || answer.Code != code || answer.Field != field || answer.Message == "" {
+		d.t.Fatalf("%s %s %.100s: got %+v, want %s at %q with a message", method, target, body, answer, code, field)
 	}
-	return told
+	return answer
 }
 
 func (d *fixture) mustAddUser(name string) admin.User {

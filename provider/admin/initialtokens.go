@@ -18,12 +18,12 @@ type InitialAccessTokenStore interface {
 	DeleteInitialAccessToken(ctx context.Context, name string, e ...storage.Event) error
 }
 
-// InitialAccessToken lets its holder register clients (RFC 7591 §3).
+// InitialAccessToken lets a caller that presents it register clients (RFC 7591 §3).
 type InitialAccessToken struct {
 	Name     string          `json:"name"`
 	Token    string          `json:"token,omitempty"`    // only in the answer that made it
 	Defaults json.RawMessage `json:"defaults,omitempty"` // the per-client choices that its clients get
-	UsesLeft int             `json:"uses"`               // registrations left; -1: unlimited
+	UsesLeft int             `json:"uses_left"`          // registrations left; -1: unlimited
 	Created  time.Time       `json:"created"`
 	Expires  time.Time       `json:"expires,omitzero"`
 }
@@ -32,13 +32,13 @@ type InitialAccessToken struct {
 type InitialAccessTokenRequest struct {
 	Name     string          `json:"name"`
 	Defaults json.RawMessage `json:"defaults,omitempty"`
-	MaxUses  int             `json:"uses,omitempty"`   // 0: one; -1: unlimited
-	Expires  time.Time       `json:"expires,omitzero"` // never, if it is left out
+	MaxUses  int             `json:"max_uses,omitempty"` // 0: one; -1: unlimited
+	Expires  time.Time       `json:"expires,omitzero"`   // never, if it is left out
 }
 
 // InitialAccessTokenList is every initial access token, by name.
 type InitialAccessTokenList struct {
-	Tokens []InitialAccessToken `json:"initial_tokens"`
+	Tokens []InitialAccessToken `json:"initial_access_tokens"`
 }
 
 func (a *api) addInitialAccessToken(w http.ResponseWriter, r *http.Request) error {

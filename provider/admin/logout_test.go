@@ -18,7 +18,7 @@ import (
 
 func TestSignedReportProvesItselfWithItsAuditLines(t *testing.T) {
 	d, ada := mustSignInManyUsers(t)
-	result := must[admin.TerminationResult](d, 200, "POST", "/endings", `{"sessions":["a1"]}`)
+	result := must[admin.TerminationResult](d, 200, "POST", "/logouts", `{"sessions":["a1"]}`)
 	w := d.do("GET", "/reports/"+result.Reports[0]+"/signed", "")
 	if w.Code != 200 || w.Header().Get("Content-Type") != "application/jwt" {
 		t.Fatalf("got %d %s, want a JWT", w.Code, w.Header().Get("Content-Type"))
@@ -56,7 +56,7 @@ func TestSignedReportProvesItselfWithItsAuditLines(t *testing.T) {
 func TestReportSaysWhatIsKnownNow(t *testing.T) {
 	d, ada := mustSignInManyUsers(t)
 	must[admin.ClientRecord](d, 200, "PATCH", "/clients/mail", `{"session_expiry":600}`)
-	result := must[admin.TerminationResult](d, 200, "POST", "/endings", `{"sessions":["a2"]}`)
+	result := must[admin.TerminationResult](d, 200, "POST", "/logouts", `{"sessions":["a2"]}`)
 	r := must[admin.Report](d, 200, "GET", "/reports/"+result.Reports[0], "")
 	if r.Subject != ada.Subject || len(r.Entries) == 0 || r.Horizon.Clients.Entries != 1 {
 		t.Errorf("got %+v, want ada's report with one application", r)
@@ -71,7 +71,7 @@ func TestReportSaysWhatIsKnownNow(t *testing.T) {
 
 func TestDeliveryIsRetriedOrGivenUpByHand(t *testing.T) {
 	d, _ := mustSignInManyUsers(t)
-	must[admin.TerminationResult](d, 200, "POST", "/endings", `{"user":"ada"}`)
+	must[admin.TerminationResult](d, 200, "POST", "/logouts", `{"user":"ada"}`)
 	all := must[admin.DeliveryList](d, 200, "GET", "/deliveries?state=pending", "").Deliveries
 	if len(all) != 3 {
 		t.Fatalf("got %d pending deliveries, want 3", len(all))
@@ -164,7 +164,7 @@ func TestDoctorNamesWhatKeepsALogoutFromArriving(t *testing.T) {
 
 func TestDoctorSeesTheBacklog(t *testing.T) {
 	d, _ := mustSignInManyUsers(t)
-	must[admin.TerminationResult](d, 200, "POST", "/endings", `{"user":"ada"}`)
+	must[admin.TerminationResult](d, 200, "POST", "/logouts", `{"user":"ada"}`)
 	d.clock.Advance(time.Hour)
 	got := must[admin.Diagnosis](d, 200, "GET", "/doctor?probe=false", "").Problems
 	if len(got) != 1 || !strings.Contains(got[0], "oldest of 3 pending") {
@@ -176,13 +176,13 @@ func TestRenotificationIsExplained(t *testing.T) {
 	d, _ := mustSignInManyUsers(t)
 	d.mustSignIn(d.mustAddUser("cem"), "c1", []string{"mail"})
 	d.clock.Advance(-time.Minute + time.Second) // a second after the sign-in
-	must[admin.TerminationResult](d, 200, "POST", "/endings", `{"sessions":["c1"]}`)
+	must[admin.TerminationResult](d, 200, "POST", "/logouts", `{"sessions":["c1"]}`)
 	deliveries := must[admin.DeliveryList](d, 200, "GET", "/deliveries?client=mail", "").Deliveries
 	if len(deliveries) != 2 {
-		t.Fatalf("got %d deliveries, want the first telling and the second", len(deliveries))
+		t.Fatalf("got %d deliveries, want the notification and the re-notification", len(deliveries))
 	}
 	for _, one := range deliveries {
-		if said := strings.HasPrefix(one.Meaning, "to be told a second time: "); said != one.Renotification {
+		if said := strings.HasPrefix(one.Meaning, "re-notification: "); said != one.Renotification {
 			t.Errorf("late %v: got meaning %q", one.Renotification, one.Meaning)
 		}
 	}

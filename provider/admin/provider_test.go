@@ -35,7 +35,7 @@ func TestBadRequestsAreToldAsErrorsOfTheRightStatus(t *testing.T) {
 		{400, "invalid", "body", "POST", "/users", ""},
 		{400, "invalid", "body", "POST", "/clients", `{} {}`},
 		{413, "too_large", "body", "POST", "/users", large},
-		{413, "too_large", "body", "POST", "/endings", large},
+		{413, "too_large", "body", "POST", "/logouts", large},
 		{400, "invalid", "limt", "GET", "/users?limt=2", ""},
 		{400, "invalid", "limit", "GET", "/users?limit=0", ""},
 		{400, "invalid", "limit", "GET", "/users?limit=1001", ""},
@@ -64,9 +64,9 @@ func (failingStore) CountSessions(context.Context) (int, error) {
 
 func TestUnknownErrorSaysNothing(t *testing.T) {
 	d := mustStart(t, func(c *admin.Config) { c.Store = failingStore{c.Store.(*bolt.Store)} })
-	told := d.mustFail(500, "internal", "", "GET", "/status", "")
-	if strings.Contains(told.Message, "page 17") {
-		t.Errorf("got %q, which is ours", told.Message)
+	answer := d.mustFail(500, "internal", "", "GET", "/status", "")
+	if strings.Contains(answer.Message, "page 17") {
+		t.Errorf("got %q, which is ours", answer.Message)
 	}
 }
 
@@ -96,7 +96,7 @@ func TestFullDiskIsToldAndNothingIsHalfDone(t *testing.T) {
 
 func TestStatusCountsWhatWaits(t *testing.T) {
 	d, _ := mustSignInManyUsers(t)
-	must[admin.TerminationResult](d, 200, "POST", "/endings", `{"user":"bob"}`)
+	must[admin.TerminationResult](d, 200, "POST", "/logouts", `{"user":"bob"}`)
 	s := must[admin.Status](d, 200, "GET", "/status", "")
 	if s.Issuer != issuer || s.Version != "1.2.3" || s.Sessions != 2 || s.Deliveries[storage.DeliveryPending] != 1 || s.OldestPending.IsZero() {
 		t.Errorf("got %+v, want two sessions and one pending delivery", s)
@@ -133,7 +133,7 @@ func TestKeysAreListedWithoutSecretsRotatedAndRevoked(t *testing.T) {
 
 func TestAuditTrailIsFilteredExportedAndVerified(t *testing.T) {
 	d, ada := mustSignInManyUsers(t)
-	must[admin.TerminationResult](d, 200, "POST", "/endings", `{"user":"ada"}`)
+	must[admin.TerminationResult](d, 200, "POST", "/logouts", `{"user":"ada"}`)
 	ended := must[admin.EventList](d, 200, "GET", "/events?user=ada&kind=session.ended&newest=true", "").Events
 	if len(ended) != 2 || ended[0].Seq < ended[1].Seq || ended[0].Subject != ada.Subject || ended[0].Reason != storage.ReasonAdmin {
 		t.Errorf("got %+v, want the two endings, newest first", ended)

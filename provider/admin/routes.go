@@ -36,14 +36,14 @@ func (a *api) routes() []route {
 		{"POST", "/clients/{client}/enable", withoutBody(a.enableClient)},
 		{"POST", "/clients/{client}/test-logout", withoutBody(a.testLogout)},
 
-		{"GET", "/initial-tokens", a.listInitialAccessTokens},
-		{"POST", "/initial-tokens", a.addInitialAccessToken},
-		{"DELETE", "/initial-tokens/{name}", withoutBody(a.removeInitialAccessToken)},
+		{"GET", "/initial-access-tokens", a.listInitialAccessTokens},
+		{"POST", "/initial-access-tokens", a.addInitialAccessToken},
+		{"DELETE", "/initial-access-tokens/{name}", withoutBody(a.removeInitialAccessToken)},
 
 		{"GET", "/sessions", a.listSessions},
 		{"GET", "/sessions/{session}", a.showSession},
-		{"POST", "/endings", a.endSessions},
-		{"GET", "/endings", a.listBulkLogouts},
+		{"POST", "/logouts", a.endSessions},
+		{"GET", "/logouts", a.listBulkLogouts},
 
 		{"GET", "/reports", a.listReports},
 		{"GET", "/reports/{report}", a.showReport},

@@ -28,12 +28,12 @@ type Session struct {
 	ACR            string           `json:"acr,omitempty"`
 	Created        time.Time        `json:"created"`
 	LastActive     time.Time        `json:"last_active"`
-	IdleExpires    time.Time        `json:"deadline"` // dead by itself from then on, unless used before
-	Expires        time.Time        `json:"expires"`  // dead by itself from then on in any case
-	RememberMe     bool             `json:"keep,omitempty"`
+	IdleExpires    time.Time        `json:"idle_expires"` // it expires then, unless it is used before
+	Expires        time.Time        `json:"expires"`      // it expires then in any case
+	RememberMe     bool             `json:"remember_me,omitempty"`
 	UserAgent      string           `json:"user_agent,omitempty"`
 	Address        string           `json:"address,omitempty"`
-	ClientSessions []ClientSession  `json:"members"`
+	ClientSessions []ClientSession  `json:"client_sessions"`
 	Horizon        *logout.Estimate `json:"horizon,omitempty"` // what would remain if it ended now; only where one session is shown
 }
 
@@ -108,13 +108,13 @@ func (a *api) listSessions(w http.ResponseWriter, r *http.Request) error {
 	return writeJSON(w, http.StatusOK, list)
 }
 
-// showSession also tells what its end would leave, now.
+// showSession also says what would remain if the session ended now.
 func (a *api) showSession(w http.ResponseWriter, r *http.Request) error {
-	values, err := parseQuery(r, "offline")
+	values, err := parseQuery(r, "include_offline")
 	if err != nil {
 		return err
 	}
-	offline, err := parseBool(values, "offline")
+	offline, err := parseBool(values, "include_offline")
 	if err != nil {
 		return err
 	}

@@ -23,7 +23,7 @@ type Status struct {
 	Sessions      int                           `json:"sessions"` // stored, those about to expire included
 	Deliveries    map[storage.DeliveryState]int `json:"deliveries"`
 	OldestPending time.Time                     `json:"oldest_pending,omitzero"` // since when the oldest pending delivery waits
-	BulkLogouts   int                           `json:"endings"`                 // mass endings under way
+	BulkLogouts   int                           `json:"bulk_logouts"`            // bulk logouts that are running
 }
 
 // showStatus reads and writes the store, so that a full or broken disk shows: then the answer is 503.

@@ -10,44 +10,44 @@ import (
 	"github.com/curfew-id/curfew/storage"
 )
 
-// BulkLogoutStore is what the routes of endings ask of the store.
+// BulkLogoutStore has the methods of the store that the routes of logouts call.
 type BulkLogoutStore interface {
 	ListBulkLogouts(ctx context.Context) ([]storage.BulkLogout, error)
 	CountBulkLogout(ctx context.Context, b storage.BulkLogout) (storage.TerminationCount, error)
 }
 
-// TerminationRequest says what to end: exactly one of Sessions, User and Everyone, or Client alone, which means its share of everybody's
-// sessions. Client beside one of them leaves the sessions and ends that client's share of them.
+// TerminationRequest says what to end: exactly one of Sessions, User and AllUsers, or Client alone, which means its client
+// sessions at all users. Client beside one of them ends that client's client sessions and leaves the sessions.
 type TerminationRequest struct {
 	Sessions       []string `json:"sessions,omitempty"` // ids
 	User           string   `json:"user,omitempty"`     // subject, login name or e-mail address
-	AllUsers       bool     `json:"everyone,omitempty"`
+	AllUsers       bool     `json:"all_users,omitempty"`
 	Client         string   `json:"client,omitempty"`
-	ExceptSession  string   `json:"except,omitempty"`  // the id of a session that lives on
-	IncludeOffline bool     `json:"offline,omitempty"` // offline access ends too
-	DryRun         bool     `json:"dry_run,omitempty"` // count only
+	ExceptSession  string   `json:"except_session,omitempty"`  // the id of a session that stays
+	IncludeOffline bool     `json:"include_offline,omitempty"` // offline access ends too
+	DryRun         bool     `json:"dry_run,omitempty"`         // count only
 }
 
-// TerminationResult is what an ending did, or would do.
+// TerminationResult is what a termination did, or would do.
 type TerminationResult struct {
 	DryRun  bool                     `json:"dry_run,omitempty"`
-	CauseID string                   `json:"cause,omitempty"` // names the ending in audit, reports and GET /endings
-	EndedAt time.Time                `json:"at,omitzero"`     // from then on nothing of it counts
-	Count   storage.TerminationCount `json:"count"`           // what there was to end
-	// Reports of a mass ending are those of its first page.
+	CauseID string                   `json:"cause_id,omitempty"` // names the termination in audit, reports and GET /logouts
+	EndedAt time.Time                `json:"ended_at,omitzero"`  // from then on all of it is revoked
+	Count   storage.TerminationCount `json:"count"`              // what there was to end
+	// Reports of a bulk logout are those of its first page.
 	Reports    []string `json:"reports,omitempty"`
-	InProgress bool     `json:"more,omitempty"` // further pages are being told; everything is dead already
+	InProgress bool     `json:"in_progress,omitempty"` // clients of further pages are still being notified; all of it is revoked
 }
 
-// BulkLogout is a mass ending under way or finished.
+// BulkLogout is a bulk logout, running or finished.
 type BulkLogout struct {
 	storage.BulkLogout
-	Remaining storage.TerminationCount `json:"remaining"` // what has still to be told
+	Remaining storage.TerminationCount `json:"remaining"` // what is still to be notified
 }
 
-// BulkLogoutList is all mass endings of late.
+// BulkLogoutList lists the bulk logouts of the last day.
 type BulkLogoutList struct {
-	BulkLogouts []BulkLogout `json:"endings"`
+	BulkLogouts []BulkLogout `json:"bulk_logouts"`
 }
 
 func (a *api) endSessions(w http.ResponseWriter, r *http.Request) error {

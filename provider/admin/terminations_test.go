@@ -30,23 +30,23 @@ func TestAdministratorEndsExactlyWhatIsNamed(t *testing.T) {
 		count               storage.TerminationCount
 	}{
 		{`{"sessions":["a1"]}`, "a2 b1", "a1 offline mail, a2 mail", storage.TerminationCount{Sessions: 1, ClientSessions: 2, Deliveries: 2, Grants: 2}},
-		{`{"sessions":["a1"],"offline":true}`, "a2 b1", "a2 mail", storage.TerminationCount{Sessions: 1, ClientSessions: 2, Deliveries: 2, Grants: 3}},
+		{`{"sessions":["a1"],"include_offline":true}`, "a2 b1", "a2 mail", storage.TerminationCount{Sessions: 1, ClientSessions: 2, Deliveries: 2, Grants: 3}},
 		{`{"user":"ada@example.org"}`, "b1", "a1 offline mail", storage.TerminationCount{Sessions: 2, ClientSessions: 3, Deliveries: 3, Grants: 3}},
-		{`{"user":"ada","except":"a2"}`, "a2 b1", "a1 offline mail, a2 mail", storage.TerminationCount{Sessions: 1, ClientSessions: 2, Deliveries: 2, Grants: 2}},
+		{`{"user":"ada","except_session":"a2"}`, "a2 b1", "a1 offline mail, a2 mail", storage.TerminationCount{Sessions: 1, ClientSessions: 2, Deliveries: 2, Grants: 2}},
 		{`{"user":"ada","client":"mail"}`, "a1 a2 b1", "a1 chat, a1 offline mail", storage.TerminationCount{ClientSessions: 2, Deliveries: 2, Grants: 2}},
 		{`{"client":"chat"}`, "a1 a2 b1", "a1 mail, a1 offline mail, a2 mail", storage.TerminationCount{ClientSessions: 2, Deliveries: 2, Grants: 2}},
-		{`{"everyone":true,"offline":true}`, "", "", storage.TerminationCount{Sessions: 3, ClientSessions: 4, Deliveries: 4, Grants: 5}},
+		{`{"all_users":true,"include_offline":true}`, "", "", storage.TerminationCount{Sessions: 3, ClientSessions: 4, Deliveries: 4, Grants: 5}},
 	} {
 		t.Run(c.body, func(t *testing.T) {
 			d, ada := mustSignInManyUsers(t)
-			dry := must[admin.TerminationResult](d, 200, "POST", "/endings", strings.TrimSuffix(c.body, "}")+`,"dry_run":true}`)
+			dry := must[admin.TerminationResult](d, 200, "POST", "/logouts", strings.TrimSuffix(c.body, "}")+`,"dry_run":true}`)
 			if dry.Count != c.count || !dry.DryRun || dry.CauseID != "" {
 				t.Errorf("dry run: got %+v, want count %+v", dry, c.count)
 			}
 			if !d.sessionActive("a1") || !d.sessionActive("a2") || !d.sessionActive("b1") {
 				t.Fatal("a dry run ended something")
 			}
-			result := must[admin.TerminationResult](d, 200, "POST", "/endings", c.body)
+			result := must[admin.TerminationResult](d, 200, "POST", "/logouts", c.body)
 			if result.Count != c.count || result.DryRun || result.CauseID == "" || !result.EndedAt.Equal(d.clock.Now()) {
 				t.Errorf("got %+v, want count %+v", result, c.count)
 			}
@@ -81,21 +81,21 @@ func TestTypoInATerminationEndsNothing(t *testing.T) {
 		body   string
 	}{
 		{400, "invalid", "body", `{}`},
-		{400, "invalid", "body", `{"offline":true}`},
-		{400, "invalid", "body", `{"user":"ada","everyone":true}`},
+		{400, "invalid", "body", `{"include_offline":true}`},
+		{400, "invalid", "body", `{"user":"ada","all_users":true}`},
 		{400, "invalid", "body", `{"user":"ada","sessions":["a1"]}`},
 		{400, "invalid", "session", `{"session":"a1"}`},
-		{400, "invalid", "everyone", `{"everyone":"yes"}`},
+		{400, "invalid", "all_users", `{"all_users":"yes"}`},
 		{400, "invalid", "sessions", `{"sessions":"a1"}`},
 		{404, "not_found", "session", `{"sessions":["a1","nothing"]}`},
 		{404, "not_found", "user", `{"user":"nobody"}`},
-		{404, "not_found", "client", `{"everyone":true,"client":"nobody"}`},
-		{404, "not_found", "except", `{"everyone":true,"except":"a3"}`},
+		{404, "not_found", "client", `{"all_users":true,"client":"nobody"}`},
+		{404, "not_found", "except", `{"all_users":true,"except_session":"a3"}`},
 		{400, "invalid", "except", `{"user":"ada","except":"b1"}`},
 	} {
-		d.mustFail(c.status, c.code, c.field, "POST", "/endings", c.body)
+		d.mustFail(c.status, c.code, c.field, "POST", "/logouts", c.body)
 	}
-	d.mustFail(404, "not_found", "except", "POST", "/users/ada/password", `{"password":"another correct horse","except":"a3"}`)
+	d.mustFail(404, "not_found", "except", "POST", "/users/ada/password", `{"password":"another correct horse","except_session":"a3"}`)
 	if !d.sessionActive("a1") || !d.sessionActive("a2") || !d.sessionActive("b1") {
 		t.Error("a refused request ended something")
 	}
@@ -109,16 +109,16 @@ func TestBulkLogoutRevokesAtOnceAndNotifiesPageByPage(t *testing.T) {
 		for i := range 8 {
 			d.mustSignIn(u, fmt.Sprintf("s%d", i), []string{"mail"})
 		}
-		result := must[admin.TerminationResult](d, 200, "POST", "/endings", `{"everyone":true}`)
+		result := must[admin.TerminationResult](d, 200, "POST", "/logouts", `{"all_users":true}`)
 		if !result.InProgress || result.Count.Sessions != 8 || len(result.Reports) != 3 {
-			t.Fatalf("got %+v, want eight of which three are told in the first page", result)
+			t.Fatalf("got %+v, want eight of which three are notified in the first page", result)
 		}
 		for i := range 8 {
 			if d.sessionActive(storage.SessionID(fmt.Sprintf("s%d", i))) {
 				t.Errorf("session %d lives on behind the fence", i)
 			}
 		}
-		under := must[admin.BulkLogoutList](d, 200, "GET", "/endings", "").BulkLogouts
+		under := must[admin.BulkLogoutList](d, 200, "GET", "/logouts", "").BulkLogouts
 		if len(under) != 1 || under[0].Cause.ID != result.CauseID || under[0].Done.Sessions != 3 || under[0].Remaining.Sessions != 5 || !under[0].Finished.IsZero() {
 			t.Errorf("got %+v, want three done and five remaining", under)
 		}
@@ -131,7 +131,7 @@ func TestBulkLogoutRevokesAtOnceAndNotifiesPageByPage(t *testing.T) {
 		time.Sleep(time.Minute)
 		cancel()
 		<-done
-		after := must[admin.BulkLogoutList](d, 200, "GET", "/endings", "").BulkLogouts
+		after := must[admin.BulkLogoutList](d, 200, "GET", "/logouts", "").BulkLogouts
 		if len(after) != 1 || after[0].Done.Sessions != 8 || after[0].Remaining != (storage.TerminationCount{}) || after[0].Finished.IsZero() {
 			t.Errorf("got %+v, want all done", after)
 		}
@@ -160,7 +160,7 @@ func TestSessionIsShownWithItsHorizonAndWithoutSid(t *testing.T) {
 	if s.Horizon == nil || s.Horizon.Clients.Unknown == 0 || len(s.Horizon.Offline) != 1 || s.Horizon.Offline[0] != "Mail" {
 		t.Errorf("got horizon %+v, want an unknown application and Mail's offline access", s.Horizon)
 	}
-	if s := must[admin.Session](d, 200, "GET", "/sessions/s1?offline=true", ""); len(s.Horizon.Offline) != 0 {
+	if s := must[admin.Session](d, 200, "GET", "/sessions/s1?include_offline=true", ""); len(s.Horizon.Offline) != 0 {
 		t.Errorf("got offline %v, want none if it ends too", s.Horizon.Offline)
 	}
 	if got := must[admin.SessionList](d, 200, "GET", "/sessions?client=wiki", "").Sessions; len(got) != 1 {
@@ -169,5 +169,5 @@ func TestSessionIsShownWithItsHorizonAndWithoutSid(t *testing.T) {
 	d.mustFail(404, "not_found", "session", "GET", "/sessions/nothing", "")
 	d.mustFail(404, "not_found", "user", "GET", "/sessions?user=nobody", "")
 	d.mustFail(404, "not_found", "client", "GET", "/sessions?client=nobody", "")
-	d.mustFail(400, "invalid", "offline", "GET", "/sessions/s1?offline=yes", "")
+	d.mustFail(400, "invalid", "include_offline", "GET", "/sessions/s1?include_offline=yes", "")
 }

@@ -9,10 +9,10 @@ import (
 // LogoutTestResult is what a relying party said to a real logout token for a session that it cannot know.
 type LogoutTestResult struct {
 	URI       string         `json:"uri"`
-	Duration  int64          `json:"took_ms"`
+	Duration  int64          `json:"duration_ms"`
 	Answer    storage.Answer `json:"answer"`
-	Confirmed bool           `json:"ok"`      // it would count as confirmed
-	Meaning   string         `json:"meaning"` // what the answer says, and what to do
+	Confirmed bool           `json:"confirmed"` // it would count as confirmed
+	Meaning   string         `json:"meaning"`   // what the answer says, and what to do
 }
 
 // testLogout sends one logout token now, outside the outbox, and never again.
@@ -23,7 +23,7 @@ func (a *api) testLogout(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	if c.BackchannelLogoutURI == "" {
-		return &Error{Status: http.StatusConflict, Code: "invalid", Message: "the client has no backchannel_logout_uri, so it cannot be told directly", Field: "backchannel_logout_uri"}
+		return &Error{Status: http.StatusConflict, Code: "invalid", Message: "the client has no backchannel_logout_uri, so it cannot be notified directly", Field: "backchannel_logout_uri"}
 	}
 	trial, err := a.Outbox.SendTestToken(ctx, c)
 	if err != nil {

@@ -19,12 +19,12 @@ func TestAmbiguousUserNameIsRefused(t *testing.T) {
 			if method == "PATCH" {
 				body = `{"name":"x"}`
 			}
-			told := d.mustFail(409, "ambiguous", "user", method, "/users/"+name+target, body)
-			if !strings.Contains(told.Message, ada.Subject) || !strings.Contains(told.Message, `"bob"`) && !strings.Contains(told.Message, `"eve"`) {
-				t.Errorf("got %q, want how to name each of them", told.Message)
+			answer := d.mustFail(409, "ambiguous", "user", method, "/users/"+name+target, body)
+			if !strings.Contains(answer.Message, ada.Subject) || !strings.Contains(answer.Message, `"bob"`) && !strings.Contains(answer.Message, `"eve"`) {
+				t.Errorf("got %q, want how to name each of them", answer.Message)
 			}
 		}
-		d.mustFail(409, "ambiguous", "user", "POST", "/endings", `{"user":"`+name+`"}`)
+		d.mustFail(409, "ambiguous", "user", "POST", "/logouts", `{"user":"`+name+`"}`)
 	}
 	must[admin.TerminationResult](d, 200, "POST", "/users/"+ada.Subject+"/disable", "")
 	if u := must[admin.User](d, 200, "GET", "/users/bob", ""); u.Subject != "ada" || u.Disabled {
@@ -41,16 +41,16 @@ func TestActsDoNotPassOverWhatTheyDoNotKnow(t *testing.T) {
 	d := mustStart(t)
 	d.mustAddUser("ada")
 	d.mustAddClient("atlas", "")
-	must[admin.InitialAccessToken](d, 201, "POST", "/initial-tokens", `{"name":"ci"}`)
+	must[admin.InitialAccessToken](d, 201, "POST", "/initial-access-tokens", `{"name":"ci"}`)
 	for _, act := range []string{"DELETE /users/ada", "POST /users/ada/disable", "POST /users/ada/enable", "DELETE /clients/atlas", "POST /clients/atlas/secret", "POST /clients/atlas/disable",
-		"POST /clients/atlas/enable", "POST /clients/atlas/test-logout", "DELETE /initial-tokens/ci", "POST /deliveries/x/retry", "POST /deliveries/x/cancel", "DELETE /keys/x"} {
+		"POST /clients/atlas/enable", "POST /clients/atlas/test-logout", "DELETE /initial-access-tokens/ci", "POST /deliveries/x/retry", "POST /deliveries/x/cancel", "DELETE /keys/x"} {
 		method, target, _ := strings.Cut(act, " ")
 		d.mustFail(400, "invalid", "dry_run", method, target, `{"dry_run":true}`)
 		d.mustFail(400, "invalid", "body", method, target, `[]`)
 		d.mustFail(400, "invalid", "dry_run", method, target+"?dry_run=true", "")
 	}
-	for _, act := range []string{"POST /users", "PATCH /users/ada", "POST /users/ada/password", "POST /users/ada/reset-link", "POST /clients", "PATCH /clients/atlas", "POST /initial-tokens",
-		"POST /endings", "POST /keys/rotate"} {
+	for _, act := range []string{"POST /users", "PATCH /users/ada", "POST /users/ada/password", "POST /users/ada/reset-link", "POST /clients", "PATCH /clients/atlas", "POST /initial-access-tokens",
+		"POST /logouts", "POST /keys/rotate"} {
 		method, target, _ := strings.Cut(act, " ")
 		d.mustFail(400, "invalid", "dry_run", method, target+"?dry_run=true", `{}`)
 	}

@@ -189,7 +189,7 @@ var (
 	localePattern    = regexp.MustCompile(`^[A-Za-z]{2,3}([-_][A-Za-z0-9]{1,8})*$`)
 )
 
-// checkBirthdate: Core §5.1: YYYY-MM-DD, the year alone, or 0000 for a year that is not told.
+// checkBirthdate: Core §5.1: YYYY-MM-DD, the year alone, or 0000 for a year that is left out.
 func checkBirthdate(v any) error {
 	text, _ := v.(string)
 	if birthdatePattern.MatchString(text) {

@@ -36,8 +36,8 @@ type UserList struct {
 // PasswordChange sets a password.
 type PasswordChange struct {
 	Password      string `json:"password"`
-	ExceptSession string `json:"except,omitempty"`       // the id of a session that lives on; all others of the user end
-	KeepOffline   bool   `json:"keep_offline,omitempty"` // offline access stays; by default it ends too
+	ExceptSession string `json:"except_session,omitempty"` // the id of a session that stays; all others of the user end
+	KeepOffline   bool   `json:"keep_offline,omitempty"`   // offline access stays; by default it ends too
 }
 
 // ResetLink is a one-time link that sets a new password. It is shown once.
@@ -299,7 +299,7 @@ func (a *api) makeResetLink(w http.ResponseWriter, r *http.Request) error {
 	return writeJSON(w, http.StatusCreated, ResetLink{URL: a.ResetURL(secret), Expires: link.Expires})
 }
 
-// auditEventFor is the audit line of an act that concerns a user or a client. It is written with what it tells of, in one transaction.
+// auditEventFor is the audit line of an act that concerns a user or a client. One transaction writes it with the change.
 func (a *api) auditEventFor(kind, subject, client string) storage.Event {
 	event := a.auditEvent(kind)
 	event.Subject, event.Client = subject, client

@@ -55,9 +55,9 @@ func TestWrongClaimsAreAllNamed(t *testing.T) {
 	} {
 		d.mustFail(400, "invalid", c.field, "POST", "/users", `{"preferred_username":"ada",`+c.member+`}`)
 	}
-	told := d.mustFail(400, "invalid", "email", "POST", "/users", `{"email":"x","nme":"Ada"}`)
-	if len(told.Problems) != 3 || !strings.Contains(told.Problems[1].Text, "did you mean name?") || told.Problems[2].Field != "preferred_username" {
-		t.Errorf("got problems %+v, want email, nme with the nearest name, and the missing preferred_username", told.Problems)
+	answer := d.mustFail(400, "invalid", "email", "POST", "/users", `{"email":"x","nme":"Ada"}`)
+	if len(answer.Problems) != 3 || !strings.Contains(answer.Problems[1].Text, "did you mean name?") || answer.Problems[2].Field != "preferred_username" {
+		t.Errorf("got problems %+v, want email, nme with the nearest name, and the missing preferred_username", answer.Problems)
 	}
 }
 
@@ -170,7 +170,7 @@ func TestPasswordChangeCanSpareOneSession(t *testing.T) {
 	d := mustStart(t)
 	u := d.mustAddUser("ada")
 	first, second := d.mustSignIn(u, "s1", nil), d.mustSignIn(u, "s2", nil)
-	result := must[admin.TerminationResult](d, 200, "POST", "/users/ada/password", `{"password":"another correct horse","except":"s1"}`)
+	result := must[admin.TerminationResult](d, 200, "POST", "/users/ada/password", `{"password":"another correct horse","except_session":"s1"}`)
 	if !d.sessionActive(first) || d.sessionActive(second) || result.Count.Sessions != 1 {
 		t.Errorf("got %v %v and count %+v, want only the other session ended", d.sessionActive(first), d.sessionActive(second), result.Count)
 	}

@@ -120,7 +120,7 @@ func TestLongExaminationIsAnswered(t *testing.T) {
 			t.Fatalf("after %v: %v", time.Since(begin), err)
 		}
 		body, err := io.ReadAll(answer.Body)
-		if err != nil || answer.StatusCode != http.StatusOK || strings.Count(string(body), `"class":"timeout"`) != 60 {
+		if err != nil || answer.StatusCode != http.StatusOK || strings.Count(string(body), `"error_class":"timeout"`) != 60 {
 			t.Fatalf("got %d %s, %v", answer.StatusCode, body, err)
 		}
 	})

@@ -201,7 +201,7 @@ func TestFinishLooksAtEverythingAgain(t *testing.T) {
 		}, "redirect_uri"},
 		"the application was disabled": {func(o *providertest.Fixture) { o.MustAdmin(http.MethodPost, "/clients/atlas/disable", "") }, "client_id"},
 		"the application was removed":  {func(o *providertest.Fixture) { o.MustAdmin(http.MethodDelete, "/clients/atlas", "") }, "client_id"},
-		"the session has ended":        {func(o *providertest.Fixture) { o.MustAdmin(http.MethodPost, "/endings", `{"everyone":true}`) }, ""},
+		"the session has ended":        {func(o *providertest.Fixture) { o.MustAdmin(http.MethodPost, "/logouts", `{"all_users":true}`) }, ""},
 		"the person was disabled":      {func(o *providertest.Fixture) { o.MustAdmin(http.MethodPost, "/users/alice/disable", "") }, ""},
 	} {
 		t.Run(name, func(t *testing.T) {

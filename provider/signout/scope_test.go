@@ -134,7 +134,7 @@ func TestFramesAreNotifiedNeverConfirmed(t *testing.T) {
 		}
 		b := o.Browser()
 		b.MustJoin("alice", "atlas")
-		o.MustAdmin(http.MethodPost, "/endings", `{"user":"alice"}`) // no browser is there to ask it
+		o.MustAdmin(http.MethodPost, "/logouts", `{"user":"alice"}`) // no browser is there to ask it
 		if got := row().Trust; got != storage.TrustUnknown {
 			t.Errorf("got %s without a browser, want unknown", got)
 		}

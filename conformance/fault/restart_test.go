@@ -31,7 +31,7 @@ func (w *world) tryLaunch() (ready time.Duration, started bool) {
 const bulkLogoutPath = "/logouts"
 
 // allUsers is its request for all sessions.
-var allUsers = map[string]any{"everyone": true}
+var allUsers = map[string]any{"all_users": true}
 
 // endAll ends all sessions of all users by one request for each user.
 func (w *world) endAll(c *crowd) {

@@ -83,7 +83,7 @@ func (a *api) selector(ctx context.Context, q TerminationRequest) (storage.Selec
 		}
 	}
 	if targets > 1 || targets == 0 && q.Client == "" {
-		return sel, invalid("body", "has to name one of sessions, user and everyone, or a client alone")
+		return sel, invalid("body", "must name exactly one of sessions, user and all_users, or only a client")
 	}
 	if q.Client != "" {
 		if _, err := a.findClient(ctx, q.Client); err != nil {
@@ -113,9 +113,9 @@ func (a *api) checkExceptSession(ctx context.Context, id, subject string) error 
 	}
 	s, err := a.Store.Session(ctx, storage.SessionID(id), a.Now())
 	if err == nil && subject != "" && s.Subject != subject {
-		return invalid("except", "is another user's session")
+		return invalid("except_session", "is another user's session")
 	}
-	return explainNotFoundIn(err, "except", "session", id)
+	return explainNotFoundIn(err, "except_session", "session", id)
 }
 
 // terminate ends what sel selects, with change and its audit line (kind; empty: the ending's own lines are enough) in the same

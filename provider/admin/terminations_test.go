@@ -90,12 +90,12 @@ func TestTypoInATerminationEndsNothing(t *testing.T) {
 		{404, "not_found", "session", `{"sessions":["a1","nothing"]}`},
 		{404, "not_found", "user", `{"user":"nobody"}`},
 		{404, "not_found", "client", `{"all_users":true,"client":"nobody"}`},
-		{404, "not_found", "except", `{"all_users":true,"except_session":"a3"}`},
-		{400, "invalid", "except", `{"user":"ada","except":"b1"}`},
+		{404, "not_found", "except_session", `{"all_users":true,"except_session":"a3"}`},
+		{400, "invalid", "except_session", `{"user":"ada","except_session":"b1"}`},
 	} {
 		d.mustFail(c.status, c.code, c.field, "POST", "/logouts", c.body)
 	}
-	d.mustFail(404, "not_found", "except", "POST", "/users/ada/password", `{"password":"another correct horse","except_session":"a3"}`)
+	d.mustFail(404, "not_found", "except_session", "POST", "/users/ada/password", `{"password":"another correct horse","except_session":"a3"}`)
 	if !d.sessionActive("a1") || !d.sessionActive("a2") || !d.sessionActive("b1") {
 		t.Error("a refused request ended something")
 	}

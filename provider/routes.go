@@ -71,6 +71,7 @@ func (p *Provider) routes() (http.Handler, error) {
 	mux.HandleFunc("GET /account/applications", page(accountPages.Apps))
 	mux.Handle("POST /account/applications", ownForm(accountPages.WithdrawConsent))
 	mux.HandleFunc("GET /account/security", page(accountPages.Security))
+	mux.Handle("POST /account/security", ownForm(accountPages.RemoveBackground))
 	mux.Handle("POST /account/password", ownForm(accountPages.ChangePassword))
 	mux.Handle("POST /account/email", ownForm(accountPages.ChangeEmail))
 	mux.HandleFunc("GET /account/activity", page(accountPages.Activity))

@@ -182,6 +182,7 @@ func accountSamples() []Sample {
 		{Application: App{Name: "Wiki", Host: "wiki.example"}, Scopes: []string{"openid"}, LastUse: ago(hour)},
 	}}
 	security := SecurityPage{AccountPage: account, PasswordAction: "/account/password", EmailAction: "/account/email", Login: "ada", Email: "ada@example.org", MinPassword: 12, SessionScopes: []LogoutScope{ScopeOthers, ScopeAll}}
+	security.BackgroundAction, security.Offline = "/account/security", []OfflineAccess{mail}
 	wrong := security
 	wrong.PasswordProblem, wrong.EmailProblem, wrong.Email = Problem{Fault: PasswordsDiffer}, Problem{Fault: EmailInvalid}, "ada@"
 

@@ -2,6 +2,7 @@ package account_test
 
 import (
 	"net/http"
+	"net/url"
 	"testing"
 
 	"github.com/curfew-id/curfew/provider/providertest"
@@ -38,5 +39,33 @@ func TestNewPasswordLiftsTheLock(t *testing.T) {
 				t.Errorf("got %d after the new password", p.Status)
 			}
 		})
+	}
+}
+
+// TestBackgroundAccessIsSeenAndEndedOnTheSecurityPage, with the date on which it ends by itself.
+func TestBackgroundAccessIsSeenAndEndedOnTheSecurityPage(t *testing.T) {
+	f := providertest.MustStart(t, nil)
+	f.MustAddClient("atlas", nil)
+	b := f.Browser()
+	tokens := b.MustJoin("alice", "atlas", "scope", "openid offline_access", "prompt", "consent")
+	ids := b.Get("/account/security").Buttons("end-offline")
+	if len(ids) != 1 {
+		t.Fatalf("got %d entries of background access, want 1", len(ids))
+	}
+	refresh := url.Values{"grant_type": {"refresh_token"}, "refresh_token": {tokens.RefreshToken}}
+	stranger := f.Browser()
+	f.MustAddUser("bob")
+	stranger.MustSignIn("bob", "atlas")
+	stranger.SubmitSecurity("/account/security", "end-offline", ids[0])
+	renewed := f.Token("atlas", refresh)
+	if renewed.Error != "" {
+		t.Fatalf("got %s after another user's attempt", renewed.Error)
+	}
+	if p := b.SubmitSecurity("/account/security", "end-offline", ids[0]); p.Status != http.StatusOK || len(p.Buttons("end-offline")) != 0 {
+		t.Errorf("got %d and %d entries, want none", p.Status, len(p.Buttons("end-offline")))
+	}
+	refresh.Set("refresh_token", renewed.RefreshToken)
+	if got := f.Token("atlas", refresh); got.Error != "invalid_grant" {
+		t.Errorf("got %q for the refresh token, want invalid_grant", got.Error)
 	}
 }

@@ -1,6 +1,7 @@
 package account
 
 import (
+	"context"
 	"errors"
 	"net/http"
 	"net/url"
@@ -28,9 +29,13 @@ func (h *Handler) renderSecurity(w http.ResponseWriter, r *http.Request, v viewe
 		return err
 	}
 	page := templates.SecurityPage{AccountPage: accountPage, PasswordAction: h.Site.Path("/account/password"), EmailAction: h.Site.Path("/account/email"),
-		Login: v.user.Name, Email: v.user.Email, MinPassword: password.MinCharacters, SessionScopes: []templates.LogoutScope{templates.ScopeOthers, templates.ScopeAll}}
+		BackgroundAction: h.Site.Path("/account/security"),
+		Login:            v.user.Name, Email: v.user.Email, MinPassword: password.MinCharacters, SessionScopes: []templates.LogoutScope{templates.ScopeOthers, templates.ScopeAll}}
 	if h.Policy.PasswordChangeEndsAll() {
 		page.SessionScopes = []templates.LogoutScope{templates.ScopeAll, templates.ScopeOthers}
+	}
+	if page.Offline, err = h.offlineAccess(r.Context(), v); err != nil {
+		return err
 	}
 	update(&page)
 	web.PageHeaders(w, web.PagePolicy{FormsToSelf: true})
@@ -39,6 +44,29 @@ func (h *Handler) renderSecurity(w http.ResponseWriter, r *http.Request, v viewe
 	}
 	h.Site.LogRenderError(r, templates.Security(w, page))
 	return nil
+}
+
+// RemoveBackground is POST /account/security: it ends one app's background access.
+func (h *Handler) RemoveBackground(w http.ResponseWriter, r *http.Request) error {
+	v, form, ok, err := h.requireForm(w, r)
+	if !ok {
+		return err
+	}
+	return h.endOffline(w, r, v, form.Get("end-offline"), "/account/security")
+}
+
+// offlineAccess returns the user's background access, as pages show it.
+func (h *Handler) offlineAccess(ctx context.Context, v viewer) ([]templates.OfflineAccess, error) {
+	grants, err := h.Store.ListGrants(ctx, v.user.Subject, "", true, h.Site.Now())
+	if err != nil {
+		return nil, err
+	}
+	appName := h.appNames(ctx)
+	var list []templates.OfflineAccess
+	for _, g := range grants {
+		list = append(list, offlineAccess(g, appName))
+	}
+	return list, nil
 }
 
 // ChangePassword is POST /account/password: the new password and the end of the other sessions are one transaction.

@@ -41,7 +41,7 @@ bench: ## Measure: ns, allocations, CPU and commits of each kind of request (COU
 load: ## Measure the built program over HTTP from outside: CPU and latency of each kind of request (Linux)
 	$(GO) run ./conformance/cmd/curfew-load
 
-faults: deps ## Break a built server in many ways and count what is lost, about 30 minutes (root for some of it)
+faults: deps ## Break a built server in many ways and count what is lost: docs/reliability.md (root for some of it)
 	CURFEW_FAULTS=full $(GO) test -count=1 -v -timeout 60m ./conformance/fault
 
 fuzz: ## Send random input to everything that parses what comes from outside, FUZZTIME for each target (30s)

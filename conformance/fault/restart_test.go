@@ -80,27 +80,29 @@ func ends(crowds []*crowd, h *history) (acknowledged, untouched map[string]strin
 // how many were sent, and how many of them were duplicates beyond the second one that a client that joined just before the end gets.
 func (w *world) mustNotifyAll(crowds []*crowd) (sent, duplicates int) {
 	w.t.Helper()
+	sent, duplicates, missing := w.notifyAll(crowds, time.Minute)
+	if len(missing) > 0 {
+		pending, err := w.op.Run(w.t.Context(), "", "logout", "deliveries", "--state", "pending", "-o", "json")
+		w.t.Errorf("%d clients got no logout token within a minute, such as %s; pending: %s (%v)", len(missing), missing[0], tail(pending, 1500), err)
+	}
+	return sent, duplicates
+}
+
+// notifyAll is mustNotifyAll that waits that long and names the clients that had no logout token by then.
+func (w *world) notifyAll(crowds []*crowd, patience time.Duration) (sent, duplicates int, missing []string) {
+	w.t.Helper()
 	acknowledged, untouched := ends(crowds, w.history)
-	deadline := time.Now().Add(60 * time.Second)
-	for {
-		missing := 0
-		example := ""
+	for deadline := time.Now().Add(patience); ; time.Sleep(50 * time.Millisecond) {
+		missing = nil
 		got := w.parties.bySID()
 		for sid, name := range acknowledged {
 			if got[sid] == 0 {
-				missing++
-				example = name
+				missing = append(missing, name)
 			}
 		}
-		if missing == 0 {
+		if len(missing) == 0 || time.Now().After(deadline) {
 			break
 		}
-		if time.Now().After(deadline) {
-			pending, err := w.op.Run(w.t.Context(), "", "logout", "deliveries", "--state", "pending", "-o", "json")
-			w.t.Errorf("%d of %d clients got no logout token within a minute, such as %s; pending: %s (%v)", missing, len(acknowledged), example, tail(pending, 1500), err)
-			break
-		}
-		time.Sleep(50 * time.Millisecond)
 	}
 	for sid, n := range w.parties.bySID() {
 		if name, ok := untouched[sid]; ok {
@@ -109,5 +111,5 @@ func (w *world) mustNotifyAll(crowds []*crowd) (sent, duplicates int) {
 		sent += n
 		duplicates += max(0, n-2)
 	}
-	return sent, duplicates
+	return sent, duplicates, missing
 }

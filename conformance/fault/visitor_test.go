@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/base64"
 	"encoding/json"
+	"fmt"
 	"io"
 	"math/rand/v2"
 	"net/http"
@@ -42,7 +43,9 @@ func (w *world) newVisitor() *visitor {
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	browser := &op.Browser{HTTP: &http.Client{Transport: w.client, Jar: jar, Timeout: 60 * time.Second,
+	// Each visitor has an address of its own: an attempt at a password that a fault cuts off stays counted, and attempts of one address are limited.
+	address := fmt.Sprintf("10.%d.%d.%d", rand.IntN(256), rand.IntN(256), rand.IntN(256))
+	browser := &op.Browser{HTTP: &http.Client{Transport: forwarded{w.client, address}, Jar: jar, Timeout: 60 * time.Second,
 		CheckRedirect: func(r *http.Request, _ []*http.Request) error {
 			if strings.HasPrefix(r.URL.String(), callback) {
 				return http.ErrUseLastResponse
@@ -50,6 +53,19 @@ func (w *world) newVisitor() *visitor {
 			return nil
 		}}}
 	return &visitor{w: w, session: w.history.newSession(), browser: browser, tokens: map[string]*tokenSet{}}
+}
+
+// forwarded names a browser's address, as a proxy does.
+type forwarded struct {
+	transport http.RoundTripper
+	address   string
+}
+
+// RoundTrip adds the header to a copy of the request.
+func (f forwarded) RoundTrip(r *http.Request) (*http.Response, error) {
+	r = r.Clone(r.Context())
+	r.Header.Set("X-Forwarded-For", f.address)
+	return f.transport.RoundTrip(r)
 }
 
 func (v *visitor) authorizeURL(client string, more ...string) string {

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net"
 	"net/http"
 	"os"
@@ -61,7 +62,7 @@ func mustBuild(t testing.TB, flags ...string) string {
 	return program
 }
 
-// mustStart starts a server with five users and three clients. settings are further keys of its configuration.
+// mustStart starts a server with users and three clients. settings are further keys of its configuration.
 func mustStart(t testing.TB, program string, settings map[string]any) *world {
 	t.Helper()
 	w := mustPrepare(t, program, settings)
@@ -81,7 +82,9 @@ func mustPrepare(t testing.TB, program string, settings map[string]any) *world {
 	w := &world{t: t, folder: folder, history: newHistory(), parties: mustServeParties(t),
 		client: &http.Transport{MaxIdleConnsPerHost: 64, DisableCompression: true, ResponseHeaderTimeout: 30 * time.Second}}
 	t.Cleanup(w.client.CloseIdleConnections)
-	if w.op, err = op.New(program, folder, "localhost", settings); err != nil {
+	all := map[string]any{"trusted_proxies": []string{"127.0.0.1/32"}}
+	maps.Copy(all, settings)
+	if w.op, err = op.New(program, folder, "localhost", all); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
@@ -116,7 +119,7 @@ func (w *world) mustLaunch() time.Duration {
 // mustPopulate adds the users and the clients.
 func (w *world) mustPopulate() {
 	w.t.Helper()
-	for i := range 5 {
+	for i := range rounds(10, 60) {
 		w.mustAddUser(fmt.Sprintf("user%d", i))
 	}
 	for _, id := range clients {

@@ -6,7 +6,7 @@ STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 # The race detector needs a C compiler; the program itself does not.
 RACE := $(if $(shell command -v gcc),-race)
 
-.PHONY: help build demo dev deps test check bench load faults fuzz soak conformance screenshots clean
+.PHONY: help build demo dev deps test check bench load faults fuzz soak conformance screenshots release clean
 
 help: ## List these commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -56,5 +56,8 @@ conformance: build ## Run the OpenID Foundation's plans: make conformance SUITE=
 screenshots: ## Take a picture of every page: build/screenshots
 	$(GO) test -count=1 -run Screenshots ./conformance/...
 
+release: ## Build the release for every platform, with checksums and SBOM: dist/
+	deploy/release $(ARGS)
+
 clean: ## Remove what these commands built
-	rm -rf bin build
+	rm -rf bin build dist

@@ -1,12 +1,15 @@
 package main
 
 import (
+	"context"
 	"fmt"
+	"log/slog"
 	"os"
 	"os/signal"
 	"runtime/debug"
 	"syscall"
 
+	"github.com/coreos/go-systemd/v22/daemon"
 	"github.com/spf13/cobra"
 
 	"github.com/curfew-id/curfew/cmd/curfew/server"
@@ -55,11 +58,21 @@ func (p *program) serveCommand() *cobra.Command {
 				"listen", s.Address().String(),
 				"data", string(cfg.Data),
 				"version", readVersionInfo().Version)
+			// Both do nothing if systemd did not start the process.
+			notifySystemd(log, daemon.SdNotifyReady)
+			defer context.AfterFunc(cmd.Context(), func() { notifySystemd(log, daemon.SdNotifyStopping) })()
 			if err := s.Run(cmd.Context(), hangup); err != nil {
 				return fmt.Errorf("serve: %w", err)
 			}
 			log.InfoContext(cmd.Context(), "stopped")
 			return nil
 		},
+	}
+}
+
+// notifySystemd sends a state to the service manager (sd_notify(3)), for units of Type=notify.
+func notifySystemd(log *slog.Logger, state string) {
+	if _, err := daemon.SdNotify(false, state); err != nil {
+		log.Warn("systemd not notified", "err", err)
 	}
 }

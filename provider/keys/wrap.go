@@ -15,6 +15,7 @@ import (
 
 	"golang.org/x/crypto/chacha20poly1305"
 
+	"github.com/curfew-id/curfew/provider/filemode"
 	"github.com/curfew-id/curfew/storage"
 )
 
@@ -46,8 +47,11 @@ func openKeyFile(path string, mayCreate bool) (*wrapper, error) {
 		return nil, fmt.Errorf("read key file: %w", err)
 	case !info.Mode().IsRegular():
 		return nil, fmt.Errorf("key file %s is not a regular file", path)
-	case info.Mode().Perm()&0o077 != 0:
-		return nil, fmt.Errorf("key file %s is open to others (mode %04o): chmod 600 %s", path, info.Mode().Perm(), path)
+	}
+	if info != nil {
+		if err := filemode.CheckSecret(path, info); err != nil {
+			return nil, fmt.Errorf("key file %w", err)
+		}
 	}
 	text, err := os.ReadFile(path)
 	if err != nil {

@@ -51,7 +51,7 @@ func TestKeyFileOpenToOthersIsRefused(t *testing.T) {
 		if err := os.Chmod(p.cfg.File, mode); err != nil {
 			t.Fatal(err)
 		}
-		mustRefuse(t, p, p.cfg.File, "open to others", "chmod 600")
+		mustRefuse(t, p, p.cfg.File, "is open to ", "chmod 600")
 	}
 	for _, mode := range []os.FileMode{0o600, 0o400} {
 		if err := os.Chmod(p.cfg.File, mode); err != nil {

@@ -12,6 +12,8 @@ import (
 	"path/filepath"
 	"syscall"
 	"time"
+
+	"github.com/curfew-id/curfew/provider/filemode"
 )
 
 // The limits of a request. Pages and token requests are small and quick.
@@ -69,10 +71,7 @@ func listenSocket(path string) (net.Listener, error) {
 			return nil, fmt.Errorf("remove the socket of a stopped process: %w", err)
 		}
 	}
-	// The umask sets the mode at creation: a chmod afterwards would leave a moment in which other users can connect.
-	oldMask := syscall.Umask(0o177)
-	l, err := net.Listen("unix", path)
-	syscall.Umask(oldMask)
+	l, err := listenPrivately(path)
 	if err != nil {
 		return nil, fmt.Errorf("listen on the admin socket: %w", err)
 	}
@@ -88,8 +87,8 @@ func ensureDataFolder(path string) error {
 	if err != nil {
 		return fmt.Errorf("stat the data folder: %w", err)
 	}
-	if info.Mode().Perm()&0o022 != 0 {
-		return fmt.Errorf("other users can write to the data folder %s (mode %v): chmod 700 it", path, info.Mode().Perm())
+	if err := filemode.CheckFolder(path, info); err != nil {
+		return fmt.Errorf("data folder: %w", err)
 	}
 	return nil
 }

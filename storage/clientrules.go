@@ -1,6 +1,7 @@
 package storage
 
 import (
+	"net/netip"
 	"net/url"
 	"slices"
 	"strings"
@@ -178,7 +179,8 @@ func (c *Client) SetMetadata(m Metadata, at time.Time) {
 }
 
 // Sector is the host that pairwise subjects are computed for (Core §8.1): that of sector_identifier_uri, or else the one host that all
-// redirect URIs share. It is empty for public subjects and where the redirect URIs have several hosts or none.
+// redirect URIs share. Only an https URI on a host that is not this machine proves that the client has the host: anyone can write
+// any host into a private-use scheme. Sector is empty for public subjects and if the redirect URIs prove no host or several.
 func (m *Metadata) Sector() string {
 	if m.SubjectType != "pairwise" {
 		return ""
@@ -188,13 +190,24 @@ func (m *Metadata) Sector() string {
 	}
 	var sector string
 	for i, redirectURI := range m.RedirectURIs {
-		if host := hostname(redirectURI); i == 0 {
+		if host := provenHost(redirectURI); i == 0 {
 			sector = host
 		} else if host != sector {
 			return ""
 		}
 	}
 	return sector
+}
+
+// provenHost returns the host of an https URI that is not this machine's.
+func provenHost(uri string) string {
+	host := hostname(uri)
+	address, err := netip.ParseAddr(host)
+	isLocal := host == "localhost" || strings.HasSuffix(host, ".localhost") || err == nil && address.Unmap().IsLoopback()
+	if isLocal || !strings.HasPrefix(strings.ToLower(uri), "https://") {
+		return ""
+	}
+	return host
 }
 
 func hostname(uri string) string {

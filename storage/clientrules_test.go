@@ -150,11 +150,16 @@ func TestSectorIsTheOneHostOfTheRedirectURIs(t *testing.T) {
 		metadata Metadata
 		want     string
 	}{
-		"public":           {Metadata{RedirectURIs: []string{"https://a.example/cb"}}, ""},
-		"one host":         {Metadata{SubjectType: "pairwise", RedirectURIs: []string{"https://A.example/cb", "https://a.example/2"}}, "a.example"},
-		"two hosts":        {Metadata{SubjectType: "pairwise", RedirectURIs: []string{"https://a.example/cb", "https://b.example/cb"}}, ""},
-		"no redirect URI":  {Metadata{SubjectType: "pairwise"}, ""},
-		"sector URI first": {Metadata{SubjectType: "pairwise", SectorIdentifierURI: "https://s.example/list", RedirectURIs: []string{"https://a.example/cb"}}, "s.example"},
+		"public":                         {Metadata{RedirectURIs: []string{"https://a.example/cb"}}, ""},
+		"one host":                       {Metadata{SubjectType: "pairwise", RedirectURIs: []string{"https://A.example/cb", "https://a.example/2"}}, "a.example"},
+		"two hosts":                      {Metadata{SubjectType: "pairwise", RedirectURIs: []string{"https://a.example/cb", "https://b.example/cb"}}, ""},
+		"no redirect URI":                {Metadata{SubjectType: "pairwise"}, ""},
+		"a host in a private-use scheme": {Metadata{SubjectType: "pairwise", RedirectURIs: []string{"com.x.app://victim.example/cb"}}, ""},
+		"this machine, http":             {Metadata{SubjectType: "pairwise", RedirectURIs: []string{"http://localhost:8080/cb"}}, ""},
+		"this machine, https":            {Metadata{SubjectType: "pairwise", RedirectURIs: []string{"https://127.0.0.1/cb"}}, ""},
+		"this machine, IPv6":             {Metadata{SubjectType: "pairwise", RedirectURIs: []string{"https://[::1]/cb"}}, ""},
+		"a proven host and another":      {Metadata{SubjectType: "pairwise", RedirectURIs: []string{"https://a.example/cb", "com.x.app://a.example/cb"}}, ""},
+		"sector URI first":               {Metadata{SubjectType: "pairwise", SectorIdentifierURI: "https://s.example/list", RedirectURIs: []string{"https://a.example/cb"}}, "s.example"},
 	} {
 		if got := c.metadata.Sector(); got != c.want {
 			t.Errorf("%s: got %q, want %q", name, got, c.want)

@@ -107,6 +107,7 @@ func TestUnsoundMetadataIsRefusedWithFieldCodeAndAdvice(t *testing.T) {
 		{`{"userinfo_signed_response_alg":"none"}`, InvalidMetadata, "userinfo_signed_response_alg", "RS256"},
 		{`{"subject_type":"private"}`, InvalidMetadata, "subject_type", "pairwise"},
 		{`{"subject_type":"pairwise","redirect_uris":["https://a.example/cb","https://b.example/cb"]}`, InvalidMetadata, "sector_identifier_uri", "missing"},
+		{`{"subject_type":"pairwise","application_type":"native","redirect_uris":["com.x.app://victim.example/cb"]}`, InvalidMetadata, "sector_identifier_uri", "missing"},
 		{`{"sector_identifier_uri":"http://localhost/s.json"}`, InvalidMetadata, "sector_identifier_uri", "https"},
 		{`{"initiate_login_uri":"http://localhost/start"}`, InvalidMetadata, "initiate_login_uri", "https"},
 		{`{"logo_uri":"data:image/png;base64,AA"}`, InvalidMetadata, "logo_uri", "https"},

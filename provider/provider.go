@@ -52,6 +52,7 @@ type Config struct {
 	Logout          policy.Logout
 	Registration    policy.Registration
 	MaxTrustHorizon time.Duration // 0: no limit
+	HSTS            web.HSTS
 	CheckSession    bool          // Session Management 1.0
 	PasswordCost    password.Cost // of new hashes; zero: the default
 
@@ -117,6 +118,7 @@ func New(c Config) (*Provider, error) {
 		Now:            c.Now,
 		TrustedProxies: c.TrustedProxies,
 		Log:            c.Log,
+		HSTS:           c.HSTS,
 		CheckSession:   c.CheckSession,
 		ShowLogos:      c.Registration.Logo,
 	}

@@ -63,6 +63,6 @@ func (h *Handler) renewSession(w http.ResponseWriter, r *http.Request, session s
 	if session.RememberMe {
 		cookieLifetime = session.Expires.Sub(a.AuthTime)
 	}
-	h.Site.SetSessionCookie(w, secret, cookieLifetime)
+	h.Site.SetSessionCookie(w, r, secret, cookieLifetime)
 	return nil
 }

@@ -101,7 +101,7 @@ func (h *Handler) Reset(w http.ResponseWriter, r *http.Request) error {
 			endedSessions++
 		}
 		if signedIn && termination.Session.ID == session.ID {
-			h.Site.ClearSessionCookie(w) // only then: whoever else is signed in here stays so
+			h.Site.ClearSessionCookie(w, r) // only then: whoever else is signed in here stays so
 		}
 	}
 	web.PageHeaders(w, web.PagePolicy{FormsToSelf: true})

@@ -59,7 +59,7 @@ func (h *Handler) EndAndRender(w http.ResponseWriter, r *http.Request, l Logout)
 	}
 	// The sessions have ended. An error from here on is logged and must not make the page say otherwise.
 	if l.Scope != storage.ScopeClient && h.Site.HasSessionCookie(r) {
-		h.Site.ClearSessionCookie(w)
+		h.Site.ClearSessionCookie(w, r)
 	}
 	clientIDs, hasOtherClients, notifiesClients := endedClients(ended.Terminations, l.ClientID)
 	h.Site.RememberSignOut(w, r, clientIDs...)

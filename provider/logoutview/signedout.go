@@ -65,7 +65,7 @@ func (h *Handler) renderSignedOut(w http.ResponseWriter, r *http.Request, result
 		page.Frames = append(page.Frames, templates.Frame{Application: f.Name, URL: f.URI})
 		policy.FrameOrigins = append(policy.FrameOrigins, f.Origin)
 	}
-	signedOutHeaders(w, policy, result.Scope)
+	h.signedOutHeaders(w, policy, result.Scope)
 	h.Site.LogRenderError(r, templates.SignedOut(w, page))
 }
 
@@ -93,7 +93,7 @@ func (h *Handler) renderReportUnavailable(w http.ResponseWriter, r *http.Request
 	if interactionID != "" {
 		page.LinkURL = h.Site.Path("/signed-out/" + interactionID)
 	}
-	signedOutHeaders(w, web.PagePolicy{FormsToSelf: true}, result.Scope)
+	h.signedOutHeaders(w, web.PagePolicy{FormsToSelf: true}, result.Scope)
 	h.Site.LogRenderError(r, templates.Message(w, page))
 }
 
@@ -108,7 +108,7 @@ func (h *Handler) RenderNoSession(w http.ResponseWriter, r *http.Request, app *t
 		SignInURL:   h.Site.Path("/account"),
 		EvictURL:    h.Site.Path(EvictPath),
 	}
-	signedOutHeaders(w, web.PagePolicy{ImageOrigins: web.LogoOrigins(app)}, storage.ScopeSession)
+	h.signedOutHeaders(w, web.PagePolicy{ImageOrigins: web.LogoOrigins(app)}, storage.ScopeSession)
 	h.Site.LogRenderError(r, templates.SignedOut(w, page))
 }
 
@@ -125,9 +125,9 @@ func (h *Handler) requestingApp(ctx context.Context, result signOutResult) *temp
 }
 
 // signedOutHeaders sets the headers of a page after a logout. Clear-Site-Data never names "cookies": Chromium would clear those of sibling hosts too.
-func signedOutHeaders(w http.ResponseWriter, p web.PagePolicy, scope storage.LogoutScope) {
+func (h *Handler) signedOutHeaders(w http.ResponseWriter, p web.PagePolicy, scope storage.LogoutScope) {
 	web.PageHeaders(w, p)
-	w.Header().Set("Clear-Site-Data", `"storage", "prefetchCache", "prerenderCache"`)
+	h.Site.ClearSiteData(w, `"storage", "prefetchCache", "prerenderCache"`)
 	w.Header().Set("Set-Login", loginStatus(scope))
 }
 
@@ -177,7 +177,7 @@ func (h *Handler) Meaning(w http.ResponseWriter, r *http.Request) {
 // Evict serves GET /signed-out/evict.css. Chromium and Firefox drop their back-forward cache when a page loads a style sheet with this
 // header; on the page itself the header would come too late.
 func (h *Handler) Evict(w http.ResponseWriter, r *http.Request) {
-	w.Header().Set("Clear-Site-Data", `"cache"`)
+	h.Site.ClearSiteData(w, `"cache"`)
 	w.Header().Set("Content-Type", "text/css; charset=utf-8")
 	w.Header().Set("Cache-Control", "no-store")
 	_, err := strings.NewReader("/* empty */\n").WriteTo(w)

@@ -38,7 +38,7 @@ func (h *Handler) startSession(
 	if err := h.recheck(r, started.session, authenticator, authentication); err != nil {
 		return started.session, err
 	}
-	h.Site.SetSessionCookie(w, started.secret, cookieLifetime)
+	h.Site.SetSessionCookie(w, r, started.secret, cookieLifetime)
 	h.Site.RememberDevice(w, r, subject)
 	w.Header().Set("Set-Login", "logged-in")
 	return started.session, nil

@@ -145,7 +145,7 @@ func (h *Handler) renderNoSession(w http.ResponseWriter, r *http.Request, req lo
 		return web.PageError{Text: req.Problem, Subject: req.ProblemSubject}
 	}
 	if h.Site.HasSessionCookie(r) {
-		h.Site.ClearSessionCookie(w)
+		h.Site.ClearSessionCookie(w, r)
 	}
 	if req.HintVerified && req.Target.URI != "" {
 		web.Redirect(w, req.Target.URL())

@@ -1,11 +1,13 @@
 package web
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"maps"
 	"net/http"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/curfew-id/curfew/provider/keys"
@@ -26,15 +28,25 @@ const (
 	signOutLifetime = 2 * time.Minute
 )
 
+// cookieName is the full name of a cookie. Browsers keep the cookies of all ports and all paths of a host together, so an issuer with a
+// port or a path of its own has its mark in the name: two issuers on one host do not overwrite each other's cookies. __Host- demands the
+// path "/", so below a path the prefix is __Secure-.
 func (s *Site) cookieName(name string) string {
-	if s.Secure() {
-		return "__Host-" + name
+	_, rest, _ := strings.Cut(s.Issuer, "://")
+	if strings.ContainsAny(rest, ":/") {
+		name += "-" + storage.HashOf("issuer " + s.Issuer).String()[:6]
 	}
-	return name
+	switch {
+	case !s.Secure():
+		return name
+	case s.issuerPath() != "":
+		return "__Secure-" + name
+	}
+	return "__Host-" + name
 }
 
 func (s *Site) setCookie(w http.ResponseWriter, name, value string, lifetime time.Duration) {
-	c := &http.Cookie{Name: s.cookieName(name), Value: value, Path: "/", HttpOnly: true, Secure: s.Secure(), SameSite: http.SameSiteLaxMode}
+	c := &http.Cookie{Name: s.cookieName(name), Value: value, Path: cmp.Or(s.issuerPath(), "/"), HttpOnly: true, Secure: s.Secure(), SameSite: http.SameSiteLaxMode}
 	switch {
 	case lifetime > 0:
 		c.MaxAge = int(lifetime / time.Second)
@@ -59,16 +71,16 @@ func (s *Site) cookie(r *http.Request, name string) string {
 }
 
 // SetSessionCookie gives the browser its session: life is how long the browser keeps the cookie, 0 until it closes.
-func (s *Site) SetSessionCookie(w http.ResponseWriter, secret string, lifetime time.Duration) {
+func (s *Site) SetSessionCookie(w http.ResponseWriter, r *http.Request, secret string, lifetime time.Duration) {
 	s.setCookie(w, cookieSession, secret, lifetime)
-	s.renewBrowserState(w)
+	s.changeBrowserState(w, r)
 }
 
 // ClearSessionCookie takes the session cookie away. Each cookie is expired by its name: Clear-Site-Data "cookies" would in Chromium
 // also wipe those of sibling hosts.
-func (s *Site) ClearSessionCookie(w http.ResponseWriter) {
+func (s *Site) ClearSessionCookie(w http.ResponseWriter, r *http.Request) {
 	s.setCookie(w, cookieSession, "", -1)
-	s.renewBrowserState(w)
+	s.changeBrowserState(w, r)
 }
 
 // HasSessionCookie reports whether the browser sent a session cookie, living or not.
@@ -99,15 +111,18 @@ func (s *Site) BrowserState(w http.ResponseWriter, r *http.Request) string {
 	if v := s.cookie(r, cookieBrowserState); v != "" {
 		return v
 	}
-	return s.renewBrowserState(w)
+	return s.newBrowserState(w)
 }
 
-// renewBrowserState changes the browser state: on login, logout and change of user. It is random and names nobody. Where nobody asks for it, there is
-// none.
-func (s *Site) renewBrowserState(w http.ResponseWriter) string {
-	if !s.CheckSession {
-		return ""
+// changeBrowserState gives the browser another state on login, logout and change of user, if a client has used its state at all.
+func (s *Site) changeBrowserState(w http.ResponseWriter, r *http.Request) {
+	if s.CheckSession && s.cookie(r, cookieBrowserState) != "" {
+		s.newBrowserState(w)
 	}
+}
+
+// newBrowserState sets a random state that names no user.
+func (s *Site) newBrowserState(w http.ResponseWriter) string {
 	v := keys.Random("")
 	s.setCookie(w, cookieBrowserState, v, 0)
 	return v

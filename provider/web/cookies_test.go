@@ -140,3 +140,24 @@ func TestOtherSitesCannotReplaceTheBrowsersName(t *testing.T) {
 		})
 	}
 }
+
+// TestBrowserStateIsSetOnlyForClientsThatUseIt: a browser that meets no client with session management gets no cookie that scripts can read.
+func TestBrowserStateIsSetOnlyForClientsThatUseIt(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		o := providertest.MustStart(t, func(c *provider.Config) { c.CheckSession = true })
+		o.MustAddClient("atlas", nil)
+		o.MustAddClient("ledger", func(m *storage.Metadata) { m.CheckSession = true })
+		b := o.Browser()
+		b.MustJoin("alice", "atlas")
+		b.Submit(b.Get("/end_session"), "scope", "session")
+		if b.Cookies["__Host-curfew-state"] != "" {
+			t.Error("got the browser state without a client that uses it")
+		}
+		b.MustJoin("alice", "ledger")
+		before := b.Cookies["__Host-curfew-state"]
+		b.Submit(b.Get("/end_session"), "scope", "session")
+		if after := b.Cookies["__Host-curfew-state"]; before == "" || after == "" || after == before {
+			t.Errorf("got the browser state %q, then %q after signing out, want another one", before, after)
+		}
+	})
+}

@@ -3,7 +3,9 @@ package web
 import (
 	"net/http"
 	"slices"
+	"strconv"
 	"strings"
+	"time"
 )
 
 // PagePolicy is how one page differs from the strict default.
@@ -56,7 +58,30 @@ func (s *Site) baseHeaders(w http.ResponseWriter) {
 	h := w.Header()
 	h.Set("X-Content-Type-Options", "nosniff")
 	h.Set("Referrer-Policy", "no-referrer")
-	if s.Secure() {
-		h.Set("Strict-Transport-Security", "max-age=31536000; includeSubDomains")
+	if s.Secure() && s.HSTS.MaxAge > 0 {
+		h.Set("Strict-Transport-Security", s.HSTS.header())
+	}
+}
+
+// HSTS says for how long browsers reach this host by https only (RFC 6797). It concerns every app of the host.
+type HSTS struct {
+	MaxAge            time.Duration // 0: the header is not sent
+	IncludeSubDomains bool
+}
+
+func (h HSTS) header() string {
+	value := "max-age=" + strconv.Itoa(int(h.MaxAge/time.Second))
+	if h.IncludeSubDomains {
+		value += "; includeSubDomains"
+	}
+	return value
+}
+
+// ClearSiteData asks the browser to forget what this origin left there, of the kinds that are named (Clear Site Data §3.1). An issuer with
+// a path shares its origin with other apps, whose storage the header would empty too: there it is not sent. What it is for, that the Back
+// button shows no page of a user who has signed out, is then kept by no-store and by the page's own script.
+func (s *Site) ClearSiteData(w http.ResponseWriter, kinds string) {
+	if s.issuerPath() == "" {
+		w.Header().Set("Clear-Site-Data", kinds)
 	}
 }

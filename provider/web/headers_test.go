@@ -7,9 +7,11 @@ import (
 	"strings"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/curfew-id/curfew/provider"
 	"github.com/curfew-id/curfew/provider/providertest"
+	"github.com/curfew-id/curfew/provider/web"
 	"github.com/curfew-id/curfew/storage"
 )
 
@@ -21,7 +23,7 @@ var (
 // TestEveryAnswerCarriesItsHeaders crawls the pages, errors among them: what a browser may do with each is said in each.
 func TestEveryAnswerCarriesItsHeaders(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		o := providertest.MustStart(t, nil)
+		o := providertest.MustStart(t, func(c *provider.Config) { c.HSTS = web.HSTS{MaxAge: 365 * 24 * time.Hour} })
 		o.MustAddClient("atlas", func(m *storage.Metadata) { m.Consent, m.FrontchannelLogoutURI = "", "https://atlas.example/front" })
 		b, empty := o.Browser(), o.Browser()
 		pages := map[string]providertest.Page{"sign-in": b.Get(providertest.AuthorizeURL("atlas"))}
@@ -40,7 +42,7 @@ func TestEveryAnswerCarriesItsHeaders(t *testing.T) {
 		pages["signed out"] = b.Get(providertest.EndSessionURL("id_token_hint", hint))
 		for name, p := range pages {
 			h := p.Header
-			for header, want := range map[string]string{"X-Content-Type-Options": "nosniff", "Strict-Transport-Security": "max-age=31536000; includeSubDomains"} {
+			for header, want := range map[string]string{"X-Content-Type-Options": "nosniff", "Strict-Transport-Security": "max-age=31536000"} {
 				if got := h.Get(header); got != want {
 					t.Errorf("%s: got %s %q, want %q", name, header, got, want)
 				}
@@ -79,6 +81,46 @@ func TestEveryAnswerCarriesItsHeaders(t *testing.T) {
 			}
 		}
 	})
+}
+
+// TestASharedHostStaysShared: an issuer with a path empties no other app's storage, does not speak for the whole host unless told to, and
+// its cookies are not those of another issuer on that host.
+func TestASharedHostStaysShared(t *testing.T) {
+	names := map[string]string{}
+	for issuer, want := range map[string]struct{ prefix, path, clear string }{
+		"https://op.example":      {"__Host-", "/", `"storage", "prefetchCache", "prerenderCache"`},
+		"https://op.example:8443": {"__Host-", "/", `"storage", "prefetchCache", "prerenderCache"`},
+		"https://op.example/a":    {"__Secure-", "/a", ""},
+		"https://op.example/b":    {"__Secure-", "/b", ""},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			o := providertest.MustStart(t, func(c *provider.Config) { c.Issuer = issuer })
+			o.MustAddClient("atlas", nil)
+			b := o.Browser()
+			path := strings.TrimPrefix(want.path, "/")
+			if path != "" {
+				path = "/" + path
+			}
+			signIn := b.Submit(b.Get(path+providertest.AuthorizeURL("atlas")), "username", "alice", "password", providertest.Password)
+			for _, c := range (&http.Response{Header: signIn.Header}).Cookies() {
+				if other := names[c.Name]; other != "" && other != issuer {
+					t.Errorf("%s: got the cookie %s, which %s has too", issuer, c.Name, other)
+				}
+				names[c.Name] = issuer
+				if !strings.HasPrefix(c.Name, want.prefix) || c.Path != want.path {
+					t.Errorf("%s: got the cookie %s, want the prefix %s and the path %s", issuer, c.Raw, want.prefix, want.path)
+				}
+			}
+			out := b.Submit(b.Get(path+"/end_session"), "scope", "session")
+			evict := b.Get(path + "/signed-out/evict.css")
+			if got := out.Header.Get("Clear-Site-Data"); got != want.clear || (evict.Header.Get("Clear-Site-Data") == "") != (want.clear == "") {
+				t.Errorf("%s: got Clear-Site-Data %s, want %s", issuer, got, want.clear)
+			}
+			if out.Header.Get("Cache-Control") != "no-store" || out.Header.Get("Strict-Transport-Security") != "" {
+				t.Errorf("%s: got %v", issuer, out.Header)
+			}
+		})
+	}
 }
 
 // TestIssuerMayHaveAPath: every page, form, redirect and document stands below it.

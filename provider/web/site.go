@@ -33,6 +33,7 @@ type Site struct {
 	TrustedProxies []netip.Prefix // whose X-Forwarded-For or Forwarded counts
 	Log            *slog.Logger   // nil: the default logger
 
+	HSTS         HSTS
 	CheckSession bool // Session Management 1.0 is on: browsers get a state that its frame can read
 	ShowLogos    bool // logos of applications are shown
 

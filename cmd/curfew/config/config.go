@@ -58,6 +58,11 @@ type TLS struct {
 	Cert Path `yaml:"cert"`
 	// The PEM file with its private key.
 	Key Path `yaml:"key"`
+	// How long browsers use only https for this host after an answer of Curfew (HSTS, RFC 6797). That concerns every app of the host.
+	// `0`: the header is not sent, for example because the proxy sends it.
+	HSTS time.Duration `yaml:"hsts" default:"365d" min:"0"`
+	// HSTS holds for all subdomains of the host too.
+	HSTSSubdomains bool `yaml:"hsts_subdomains" default:"false"`
 }
 
 // Egress is which addresses may be called although they are not public or not at port 443.

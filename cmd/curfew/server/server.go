@@ -23,6 +23,7 @@ import (
 	"github.com/curfew-id/curfew/provider"
 	"github.com/curfew-id/curfew/provider/egress"
 	"github.com/curfew-id/curfew/provider/keys"
+	"github.com/curfew-id/curfew/provider/web"
 	"github.com/curfew-id/curfew/storage"
 	"github.com/curfew-id/curfew/storage/bolt"
 )
@@ -163,6 +164,7 @@ func (s *Server) openProvider(ctx context.Context, cfg *config.Config, observe l
 		Logout:          cfg.Logout,
 		Registration:    cfg.Registration,
 		MaxTrustHorizon: cfg.MaxTrustHorizon,
+		HSTS:            web.HSTS{MaxAge: cfg.TLS.HSTS, IncludeSubDomains: cfg.TLS.HSTSSubdomains},
 		CheckSession:    true,
 		Now:             wallClock,
 		PasswordCost:    passwordCost,

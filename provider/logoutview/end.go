@@ -26,6 +26,9 @@ const (
 type ReturnTarget struct {
 	URI   string `json:"t,omitempty"` // empty: the browser stays here
 	State string `json:"a,omitempty"`
+
+	// Offered says that the page only has a link there: nothing proves which client asked, but a client of the session registered the URI.
+	Offered bool `json:"o,omitempty"`
 }
 
 // URL returns the registered URI, byte for byte, with the state appended to its query.
@@ -63,7 +66,7 @@ func (h *Handler) EndAndRender(w http.ResponseWriter, r *http.Request, l Logout)
 	}
 	clientIDs, hasOtherClients, notifiesClients := endedClients(ended.Terminations, l.ClientID)
 	h.Site.RememberSignOut(w, r, clientIDs...)
-	if l.Return.URI != "" && !hasOtherClients && !notifiesClients {
+	if l.Return.URI != "" && !l.Return.Offered && !hasOtherClients && !notifiesClients {
 		w.Header().Set("Set-Login", loginStatus(l.Scope))
 		web.Redirect(w, l.Return.URL())
 		return nil

@@ -81,6 +81,7 @@ func (h *Handler) signedOutPage(r *http.Request, result signOutResult, entries [
 		OfflineURL:    h.Site.Path("/account/applications"),
 		EvictURL:      h.Site.Path(EvictPath),
 		ContinueURL:   result.Return.URL(),
+		Manual:        result.Return.Offered,
 		RedirectDelay: h.Policy.RedirectDelay,
 		SignInURL:     h.Site.Path("/account"),
 		MeaningURL:    h.Site.Path(MeaningPath),

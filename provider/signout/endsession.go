@@ -65,6 +65,13 @@ func (h *Handler) scopeOf(req logoutRequest) storage.LogoutScope {
 
 // endForRequest ends what scope says and answers with the signed-out page.
 func (h *Handler) endForRequest(w http.ResponseWriter, r *http.Request, req logoutRequest, session *storage.Session, scope storage.LogoutScope) error {
+	clientID, target := req.ClientID, req.Target
+	if clientID == "" {
+		var err error
+		if clientID, target, err = h.offeredTarget(r.Context(), req, session); err != nil {
+			return err
+		}
+	}
 	return h.View.EndAndRender(w, r, logoutview.Logout{
 		EndRequest: storage.EndRequest{
 			Selector: logout.SelectorForScope(scope, session, req.ClientID),
@@ -77,8 +84,8 @@ func (h *Handler) endForRequest(w http.ResponseWriter, r *http.Request, req logo
 		},
 		Session:  session,
 		Scope:    scope,
-		ClientID: req.ClientID,
-		Return:   req.Target,
+		ClientID: clientID,
+		Return:   target,
 	})
 }
 

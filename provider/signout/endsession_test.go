@@ -245,6 +245,26 @@ func TestOnlyALivingClientSessionOfTheHintsClientEnds(t *testing.T) {
 	})
 }
 
+// TestReturnTargetWithoutAClientIsOnlyOffered: a client of the session must have registered it, and the browser never goes there by itself.
+func TestReturnTargetWithoutAClientIsOnlyOffered(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		o := providertest.MustStart(t, nil)
+		o.MustAddClient("atlas", nil)
+		o.MustAddClient("ledger", nil)
+		for target, offered := range map[string]bool{"https://atlas.example/bye": true, "https://ledger.example/bye": false, "https://evil.example/": false} {
+			b := o.Browser()
+			b.MustJoin("alice", "atlas")
+			p := b.Submit(b.Get(providertest.EndSessionURL("post_logout_redirect_uri", target, "state", "s")), "scope", "session")
+			if got := p.Attribute("data-continue-url"); p.Status != http.StatusOK || got != "" || strings.Contains(p.Body, "http-equiv") && strings.Contains(p.Body, "url="+target) {
+				t.Errorf("%s: got %d and %q, want a page that stays", target, p.Status, got)
+			}
+			if got := strings.Contains(p.Body, `href="`+target+`?state=s"`); got != offered {
+				t.Errorf("%s: got the link %v, want %v", target, got, offered)
+			}
+		}
+	})
+}
+
 // TestSpeculativeRequestsEndNothing: a HEAD request, a prefetch or a prerendering is not a user who signs out.
 func TestSpeculativeRequestsEndNothing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -20,6 +20,7 @@ type logoutRequest struct {
 	HintSID      string                  `json:"s,omitempty"`
 	HintSubject  string                  `json:"u,omitempty"` // as the client knows the user
 	Target       logoutview.ReturnTarget `json:"t,omitzero"`  // registered with the client
+	Unverified   logoutview.ReturnTarget `json:"f,omitzero"`  // of a request that names no client
 	Problem      templates.ErrorText     `json:"e,omitempty"` // why nothing of the request counts
 
 	ProblemSubject web.Subject `json:"b,omitzero"` // what Problem is about, for the log
@@ -51,7 +52,8 @@ func (h *Handler) validate(ctx context.Context, params url.Values) (logoutReques
 		req.ClientID = id
 	}
 	if req.ClientID == "" {
-		// §3: without a client nothing verifies the post_logout_redirect_uri. It is neither followed nor shown.
+		// §3: without a client nothing verifies the post_logout_redirect_uri. It is never followed; see offeredTarget.
+		req.Unverified = logoutview.ReturnTarget{URI: params.Get("post_logout_redirect_uri"), State: params.Get("state"), Offered: true}
 		return req, nil
 	}
 	client, err := h.Store.Client(ctx, req.ClientID)
@@ -142,4 +144,22 @@ func (h *Handler) readRequest(r *http.Request) (logoutRequest, error) {
 		return h.revalidate(r.Context(), req)
 	}
 	return h.validate(r.Context(), params)
+}
+
+// offeredTarget returns the return target of a request that names no client, if a client of the session registered it, with that client's ID.
+// The user has confirmed the logout, and gets a link.
+func (h *Handler) offeredTarget(ctx context.Context, req logoutRequest, session *storage.Session) (clientID string, target logoutview.ReturnTarget, err error) {
+	if req.Unverified.URI == "" {
+		return "", logoutview.ReturnTarget{}, nil
+	}
+	for _, clientSession := range session.ClientSessions {
+		client, err := h.Store.Client(ctx, clientSession.Client)
+		switch {
+		case ignoreNotFound(err) != nil:
+			return "", logoutview.ReturnTarget{}, err
+		case err == nil && !client.Disabled && slices.Contains(client.PostLogoutRedirectURIs, req.Unverified.URI):
+			return client.ClientID, req.Unverified, nil
+		}
+	}
+	return "", logoutview.ReturnTarget{}, nil
 }

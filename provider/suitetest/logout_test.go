@@ -127,10 +127,11 @@ func (m *module) mustConfirmFirst(o outcome, p providertest.Page, problem string
 	m.mustBeSignedOut(o)
 }
 
-// mustShowSignedOut wants the page that says that the user is signed out, without a way to the suite.
+// mustShowSignedOut wants the page that says that the user is signed out, and that does not go to the suite by itself.
 func (m *module) mustShowSignedOut(p providertest.Page) {
 	m.Helper()
-	if p.Status != http.StatusOK || !strings.Contains(p.Body, `id="signed-out"`) || !strings.Contains(p.Body, "signed out") || strings.Contains(p.Body, postLogoutURI) {
+	if p.Status != http.StatusOK || !strings.Contains(p.Body, `id="signed-out"`) || !strings.Contains(p.Body, "signed out") ||
+		p.Attribute("data-continue-url") != "" || strings.Contains(p.Body, "; url="+postLogoutURI) {
 		m.Fatalf("got %d to %q, want the signed-out page:\n%s", p.Status, p.Header.Get("Location"), p.Body)
 	}
 }

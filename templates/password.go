@@ -2,13 +2,14 @@ package templates
 
 import "io"
 
-// ResetPasswordPage sets a new password by a one-time link. The form posts interaction, new-password and repeat-password to Action.
+// ResetPasswordPage sets a password by a one-time link: the first one of an invited user, or a new one. The form posts interaction, new-password and repeat-password to Action.
 type ResetPasswordPage struct {
 	Page
 	Action      string
 	Interaction string
 	Login       string // whose password it is
 	MinPassword int    // in characters; 0: not shown
+	Invitation  bool   // the user has no password yet
 	Problem     Problem
 }
 

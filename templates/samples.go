@@ -225,6 +225,8 @@ func otherSamples() []Sample {
 		return sample("error-"+name, Error, p)
 	}
 	reset := ResetPasswordPage{Page: Page{Now: sampleNow}, Action: "/login/reset", Interaction: "h4nd1e", Login: "ada", MinPassword: 12}
+	invitation := reset
+	invitation.Invitation = true
 	short := reset
 	short.Problem = Problem{Fault: PasswordTooShort, MinPassword: 12}
 	return []Sample{
@@ -238,6 +240,7 @@ func otherSamples() []Sample {
 		sample("formpost", FormPost, FormPostPage{Page: Page{Now: sampleNow}, Action: "https://atlas.example/callback", Application: App{Name: "Atlas", Host: "atlas.example"}, Fields: []Field{{"code", "c0de"}, {"state", "st4te"}, {"iss", "https://curfew.example"}}}),
 		sample("repost", Repost, RepostPage{Page: Page{Now: sampleNow}, Action: "/authorize", Fields: []Field{{"client_id", "atlas"}, {"scope", "openid"}}}),
 		sample("resetpassword", ResetPassword, reset),
+		sample("resetpassword-invitation", ResetPassword, invitation),
 		sample("resetpassword-short", ResetPassword, short),
 		sample("passwordchanged", PasswordChanged, PasswordChangedPage{Page: Page{Now: sampleNow}, Ended: 3, SignInURL: "/account"}),
 		sample("meaning", Meaning, MeaningPage{Page: Page{Now: sampleNow}, BackURL: "/signed-out/x"}),

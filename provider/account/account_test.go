@@ -145,6 +145,24 @@ func TestChangeOfEmailProvesAndUnverifies(t *testing.T) {
 	})
 }
 
+// TestInvitationIsNoReset: a user without a password is welcomed, and reads nothing of devices that are signed out.
+func TestInvitationIsNoReset(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		o := providertest.MustStart(t, nil)
+		if err := o.Store.PutUser(t.Context(), storage.User{Subject: "sub-new", Name: "new", Created: time.Now(), Updated: time.Now()}); err != nil {
+			t.Fatal(err)
+		}
+		b := o.Browser()
+		p := b.Get(o.MustMakeResetLink("new"))
+		if !strings.Contains(p.Body, "Welcome") || strings.Contains(p.Body, "signed out") || strings.Contains(p.Body, "keep-background") {
+			t.Errorf("got %d, want an invitation:\n%s", p.Status, p.Body)
+		}
+		if p = b.Submit(p, "new-password", "a new long password", "repeat-password", "a new long password"); !strings.Contains(p.Body, "You can sign in now.") {
+			t.Errorf("got %d, want the password set", p.Status)
+		}
+	})
+}
+
 // TestResetLinkWorksOnce: looking uses nothing up, the rules hold, and whoever else is signed in on that browser stays so.
 func TestResetLinkWorksOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

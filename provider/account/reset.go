@@ -44,7 +44,8 @@ func (h *Handler) renderReset(w http.ResponseWriter, r *http.Request, user stora
 	if err != nil {
 		return err
 	}
-	page := templates.ResetPasswordPage{Page: h.Site.Page(r), Action: h.Site.Path(r.URL.EscapedPath()), Interaction: interactionID, Login: user.Name, MinPassword: password.MinCharacters, Problem: problem}
+	page := templates.ResetPasswordPage{Page: h.Site.Page(r), Action: h.Site.Path(r.URL.EscapedPath()), Interaction: interactionID, Login: user.Name, MinPassword: password.MinCharacters,
+		Invitation: user.Password == "", Problem: problem}
 	web.PageHeaders(w, web.PagePolicy{FormsToSelf: true})
 	if problem.Fault != "" {
 		w.WriteHeader(http.StatusUnprocessableEntity)

@@ -15,7 +15,7 @@ import (
 func (p *tab) mustOpenAccount(d *demo) {
 	p.t.Helper()
 	p.mustSignIn(d.issuer+"/account", "ann", d.ann)
-	p.mustWaitText("h1", "Where you are signed in")
+	p.mustWaitText("h1", "Your devices")
 }
 
 // mustGoBackToAccount presses the back button until the account page comes, in one go.
@@ -134,7 +134,7 @@ func TestChromiumWithoutScriptsShowsAKeptPageThreeMinutesAtMost(t *testing.T) {
 		t.Run("no way on from it, by "+way, func(t *testing.T) {
 			p := leave(t)
 			p.mustGoBackToAccount(d)
-			p.mustWaitText("h1", "Where you are signed in")
+			p.mustWaitText("h1", "Your devices")
 			mustShow[bool](p, "document.querySelector('"+way+"').click(), true")
 			p.mustWaitAt(d.issuer + "/login/")
 		})

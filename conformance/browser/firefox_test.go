@@ -156,10 +156,3 @@ func (f *firefox) mustSignIn(url, login, password string) {
 	f.mustWait(fmt.Sprintf("document.getElementById('username').value = %q, document.getElementById('password').value = %q", login, password))
 	f.mustClick("#sign-in")
 }
-
-// mustPress presses a key.
-func (f *firefox) mustPress(key string) {
-	f.t.Helper()
-	f.mustCall("input.performActions", map[string]any{"context": f.context, "actions": []any{map[string]any{"type": "key", "id": "keyboard",
-		"actions": []any{map[string]any{"type": "keyDown", "value": key}, map[string]any{"type": "keyUp", "value": key}}}}}, nil)
-}

@@ -54,6 +54,7 @@ func evaluateAttempt(d storage.Delivery, reply Reply, err error, now time.Time, 
 		pause = max(jitter(pause, random), min(reply.RetryAfter, maxRetryAfter))
 		// The last attempt is made when the time is up, not half an hour before.
 		s.NextAttempt = earliest(now.Add(pause), d.GiveUpAt)
+		s.Pause = s.NextAttempt.Sub(now)
 	}
 	s.UpdateEntry = entryUpdater(d, s.State, s.NextAttempt, s.Answer)
 	if s.State != storage.DeliveryPending {

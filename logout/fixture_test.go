@@ -39,9 +39,14 @@ type fixture struct {
 	store   *bolt.Store
 	respond func(ctx context.Context, got receivedToken) (Reply, error) // what a relying party does; nil: 200
 
+	ahead atomic.Int64 // how far the provider's clock is ahead of the real one
+
 	mu       sync.Mutex
 	received []receivedToken
 }
+
+// now is what the provider's clock shows.
+func (w *fixture) now() time.Time { return time.Now().Round(0).Add(time.Duration(w.ahead.Load())) }
 
 // withFixture runs a test in a bubble of virtual time.
 func withFixture(t *testing.T, test func(t *testing.T, w *fixture)) {
@@ -84,7 +89,7 @@ func (w *fixture) register(m storage.Metadata) {
 // session begins a session of which those clients are members.
 func (w *fixture) session(clients ...string) storage.SessionID {
 	w.t.Helper()
-	now := time.Now()
+	now := w.now()
 	s := storage.Session{ID: storage.SessionID(rand.Text()), SecretHash: storage.HashOf(rand.Text()), Subject: "u", AuthTime: now, Created: now, LastActive: now,
 		IdleTimeout: 8 * time.Hour, Expires: now.Add(24 * time.Hour), Sequence: w.sequence()}
 	w.must(w.store.CreateSession(w.t.Context(), s, storage.Event{At: now, Kind: "session.created"}))
@@ -104,7 +109,7 @@ func (w *fixture) sequence() storage.Sequence {
 
 func (w *fixture) join(id storage.SessionID, client string, give storage.Issuance) storage.RedeemResult {
 	w.t.Helper()
-	now := time.Now()
+	now := w.now()
 	code := storage.Code{ID: rand.Text(), Client: client, Subject: "u", Session: id, SID: rand.Text(), Sequence: w.sequence(), Issued: now, Expires: now.Add(time.Minute)}
 	r, err := w.store.Redeem(w.t.Context(), code, now, func(storage.Session, storage.ClientSession) (storage.Issuance, error) { return give, nil })
 	w.must(err)
@@ -138,7 +143,7 @@ func (w *fixture) post(ctx context.Context, _ string, form url.Values) (Reply, e
 		return Reply{}, errors.Join(errors.New("not a logout token"), err)
 	}
 	got := receivedToken{at: time.Now(), client: claims["aud"].(string), jti: claims["jti"].(string), sub: claims["sub"], sid: claims["sid"]}
-	if exp := time.Unix(int64(claims["exp"].(float64)), 0); !exp.After(got.at) || exp.After(got.at.Add(TokenLifetime)) {
+	if exp := time.Unix(int64(claims["exp"].(float64)), 0); !exp.After(w.now()) || exp.After(w.now().Add(TokenLifetime)) {
 		w.t.Errorf("token for %s expires at %v, sent at %v", got.client, exp, got.at)
 	}
 	w.mu.Lock()
@@ -168,11 +173,11 @@ func discardLog() *slog.Logger { return slog.New(slog.NewTextHandler(io.Discard,
 func noJitter() float64 { return 0.5 }
 
 func (w *fixture) dispatcher() *Dispatcher {
-	return &Dispatcher{Store: w.store, Sign: sign, Post: w.post, Now: time.Now, Issuer: issuer, Rand: noJitter, Log: discardLog()}
+	return &Dispatcher{Store: w.store, Sign: sign, Post: w.post, Now: w.now, Issuer: issuer, Rand: noJitter, Log: discardLog()}
 }
 
 func (w *fixture) terminator(d *Dispatcher) *Terminator {
-	return &Terminator{Store: w.store, Now: time.Now, Wake: d.Wake, Behind: d.Behind, Issuer: issuer, Log: discardLog(), Lifetimes: Lifetimes{Opaque: time.Hour, JWT: 10 * time.Minute}}
+	return &Terminator{Store: w.store, Now: w.now, Wake: d.Wake, Behind: d.Behind, Issuer: issuer, Log: discardLog(), Lifetimes: Lifetimes{Opaque: time.Hour, JWT: 10 * time.Minute}}
 }
 
 // run runs a worker; stop ends it and waits for it.

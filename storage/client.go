@@ -60,7 +60,7 @@ type Metadata struct {
 	IntrospectionCache int   `json:"introspection_cache,omitempty"` // seconds for which its resource servers keep an introspection answer
 	SessionWithTokens  bool  `json:"session_with_tokens,omitempty"` // its session ends with its access token unless refreshed
 	ClockSkew          *int  `json:"clock_skew,omitempty"`          // seconds; default 60
-	Renotify           *bool `json:"renotify,omitempty"`            // told once more when it joined less than 30 s before the end; default true
+	Renotify           *bool `json:"renotify,omitempty"`            // notified once more if it joined less than 30 s before the termination; default true
 }
 
 // Client is a relying party.
@@ -83,17 +83,17 @@ type Client struct {
 	Sequence Sequence  `json:"sequence,omitempty"` // of the transaction that created it; the store sets it
 }
 
-// Clients keeps relying parties. Disabling and removal end memberships and therefore go through EndSessions. The returned
+// Clients stores clients. Disabling and removal end client sessions and therefore go through EndSessions. The returned
 // pointers are shared and must not be changed.
 type Clients interface {
 	// PutClient stores c and adds the audit lines, in one transaction. Revision 0 creates it (ErrExists); otherwise Revision
 	// must be the stored one (ErrChanged, ErrNotFound).
 	PutClient(ctx context.Context, c Client, e ...Event) error
 	// RegisterClient creates c, takes one use off the initial access token with that hash, and adds the audit lines, in one transaction.
-	// ErrEnded if the token is unknown, expired or used up. A zero token is none.
+	// ErrRevoked if the token is unknown, expired or used up. A zero token is none.
 	RegisterClient(ctx context.Context, c Client, token Hash, at time.Time, e ...Event) error
-	// Client finds a relying party, disabled or not. It costs no disk access.
+	// Client finds a client, disabled or not. It costs no disk access.
 	Client(ctx context.Context, id string) (*Client, error)
-	// ListClients lists relying parties by id.
+	// ListClients lists clients by id.
 	ListClients(ctx context.Context, p Page) (clients []*Client, next string, err error)
 }

@@ -15,9 +15,9 @@ type Consent struct {
 	Sequence Sequence  `json:"sequence,omitempty"` // of the transaction that stored it; the store sets it
 }
 
-// Consents keeps consents.
+// Consents stores consents.
 type Consents interface {
-	// PutConsent stores what the user allows from now on, replacing what was allowed before. ErrEnded if user or client are
+	// PutConsent stores what the user allows from now on, replacing what was allowed before. ErrRevoked if user or client are
 	// unknown or disabled.
 	PutConsent(ctx context.Context, c Consent) error
 	// Consent finds what a user allowed a client.

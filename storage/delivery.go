@@ -32,6 +32,7 @@ type Delivery struct {
 	Renotification bool          `json:"renotification,omitempty"` // the second delivery to a client that joined shortly before the termination
 	Created        time.Time     `json:"created"`
 	NextAttempt    time.Time     `json:"next_attempt"` // the delivery is due from then on
+	Pause          time.Duration `json:"-"`            // how far ahead NextAttempt was when it was set
 	GiveUpAt       time.Time     `json:"give_up_at"`
 	Attempts       int           `json:"attempts"`
 	Refusals       int           `json:"refusals,omitempty"` // refusing answers (400, 401, 403, 404, 3xx …) so far
@@ -55,8 +56,9 @@ type DeliveryOutcome struct {
 	ID          string
 	Lease       uint64 // of the claim under which the attempt was made
 	State       DeliveryState
-	NotSent     bool      // nothing was sent: the claim counts as no attempt
-	NextAttempt time.Time // for DeliveryPending
+	NotSent     bool          // nothing was sent: the claim counts as no attempt
+	NextAttempt time.Time     // for DeliveryPending
+	Pause       time.Duration // for DeliveryPending: how far ahead NextAttempt is
 	Refusals    int
 	Answer      Answer
 	UpdateEntry func(ReportEntry) ReportEntry // changes the report's entry of that client; pure

@@ -4,15 +4,15 @@ import "errors"
 
 // The errors of a store. Callers test them with errors.Is.
 var (
-	// ErrNotFound: there is no such record, or it is past its time at the moment asked for.
+	// ErrNotFound: there is no such record, or it has expired at the time of the call.
 	ErrNotFound = errors.New("not found")
 	// ErrExists: the record's identifier, login name or e-mail address is taken.
 	ErrExists = errors.New("already exists")
-	// ErrChanged: the record changed since it was read (its Revision differs).
+	// ErrChanged: the record was changed since it was read (its Revision differs).
 	ErrChanged = errors.New("changed meanwhile")
-	// ErrAlreadyUsed: a one-time thing was used before.
+	// ErrAlreadyUsed: a code, link or id that counts once was used before.
 	ErrAlreadyUsed = errors.New("already used")
-	// ErrRevoked: the session, grant, user or client that this would build on has ended, is disabled or fenced off.
+	// ErrRevoked: the session, grant, user or client behind the call was ended, is disabled or is cut off.
 	ErrRevoked = errors.New("ended")
 	// ErrFull: the store can take no more writes until there is room again. Reads go on.
 	ErrFull = errors.New("no room left in the store")

@@ -17,10 +17,10 @@ type Key struct {
 	ActiveAt    time.Time       `json:"active_at,omitzero"`    // signs from then on; before it is pending
 	RetiredAt   time.Time       `json:"retired_at,omitzero"`   // signs no more, still published
 	ArchivedAt  time.Time       `json:"archived_at,omitzero"`  // no longer published, still verifies hints
-	RemovableAt time.Time       `json:"removable_at,omitzero"` // counts for nothing, may be removed
+	RemovableAt time.Time       `json:"removable_at,omitzero"` // no longer verifies anything and may be removed
 }
 
-// Keys keeps keys.
+// Keys stores keys.
 type Keys interface {
 	// ListKeys lists all keys, oldest first.
 	ListKeys(ctx context.Context) ([]Key, error)

@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// OneTimeLink is a one-time link that an administrator made for a person. It is used by the Change of the ending it causes.
+// OneTimeLink is a one-time link that an administrator made for a user. The Change of the termination that it causes uses it up.
 type OneTimeLink struct {
 	Hash    Hash      `json:"hash"`
 	Purpose string    `json:"purpose"` // reset
@@ -14,7 +14,7 @@ type OneTimeLink struct {
 	Expires time.Time `json:"expires"`
 }
 
-// OneTimeLinks keeps one-time links.
+// OneTimeLinks stores one-time links.
 type OneTimeLinks interface {
 	// PutOneTimeLink stores a link and drops older ones of the same purpose and user.
 	PutOneTimeLink(ctx context.Context, l OneTimeLink, e Event) error
@@ -32,11 +32,11 @@ type InitialAccessToken struct {
 	UsesLeft int       `json:"uses_left"` // registrations left; -1: unlimited
 }
 
-// InitialAccessTokens keeps initial access tokens.
+// InitialAccessTokens stores initial access tokens.
 type InitialAccessTokens interface {
-	// PutInitialAccessToken stores one and adds the audit lines, in one transaction.
+	// PutInitialAccessToken stores a token and adds the audit lines, in one transaction.
 	PutInitialAccessToken(ctx context.Context, t InitialAccessToken, e ...Event) error
-	// InitialAccessToken finds a usable one.
+	// InitialAccessToken finds a token that has not expired and has uses left.
 	InitialAccessToken(ctx context.Context, hash Hash, at time.Time) (InitialAccessToken, error)
 	// ListInitialAccessTokens lists them by name.
 	ListInitialAccessTokens(ctx context.Context) ([]InitialAccessToken, error)

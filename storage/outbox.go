@@ -33,7 +33,7 @@ func (d Delivery) Recorded(o DeliveryOutcome) (recorded Delivery, ok bool) {
 	}
 	d.State, d.Refusals, d.Answer, d.LeasedUntil = o.State, o.Refusals, o.Answer, time.Time{}
 	if o.State == DeliveryPending {
-		d.NextAttempt = o.NextAttempt
+		d.NextAttempt, d.Pause = o.NextAttempt, o.Pause
 	}
 	if o.NotSent {
 		d.Attempts--
@@ -59,17 +59,21 @@ func (d Delivery) Cancelled() Delivery {
 	return d
 }
 
-// Rescheduled returns a pending delivery with a due time that is possible at that time. A due time is too late if the clock
-// was ahead when the delivery was created or last tried: it waits for no longer than it was to wait then. A lease is too
-// long if it lasts longer than any lease does. changed is false if the due time is possible.
+// Planned returns a new delivery as it is stored.
+func (d Delivery) Planned() Delivery {
+	d.Pause = d.NextAttempt.Sub(d.Created)
+	return d
+}
+
+// Rescheduled returns a pending delivery with a due time that is possible at that time. An attempt that lies farther ahead
+// than its pause was set by a clock that was ahead, and so was a lease that lasts longer than any lease does. changed is
+// false if both are possible.
 func (d Delivery) Rescheduled(at time.Time) (rescheduled Delivery, changed bool) {
-	before := d
-	if d.LeasedUntil.After(at.Add(maxLease)) {
-		d.LeasedUntil = time.Time{}
+	if latest := at.Add(maxLease); d.LeasedUntil.After(latest) {
+		d.LeasedUntil, changed = latest, true // not freed: its attempt may be under way
 	}
-	scheduled := latestTime(d.Created, d.Answer.At)
-	if pause := d.NextAttempt.Sub(scheduled); scheduled.After(at) && pause >= 0 {
-		d.NextAttempt = at.Add(pause)
+	if latest := at.Add(d.Pause); d.NextAttempt.After(latest) {
+		d.NextAttempt, changed = latest, true
 	}
-	return d, !d.NextAttempt.Equal(before.NextAttempt) || !d.LeasedUntil.Equal(before.LeasedUntil)
+	return d, changed
 }

@@ -48,19 +48,22 @@ func TestDueTimeOfAClockAheadIsCorrected(t *testing.T) {
 		d    Delivery
 		want time.Duration // due after testTime
 	}{
-		"first attempt":                   {Delivery{Created: at(day), NextAttempt: at(day)}, 0},
-		"re-notification":                 {Delivery{Created: at(time.Second), NextAttempt: at(31 * time.Second)}, 30 * time.Second},
-		"retry after a try by that clock": {Delivery{Created: at(-time.Hour), Answer: Answer{At: at(day)}, NextAttempt: at(day + 2*time.Minute)}, 2 * time.Minute},
-		"created in time":                 {Delivery{Created: at(-time.Hour), NextAttempt: at(30 * time.Minute)}, 30 * time.Minute},
-		"a lease by that clock":           {Delivery{Created: at(-time.Hour), NextAttempt: at(-time.Hour), LeasedUntil: at(day)}, -time.Hour},
-		"a lease in time":                 {Delivery{Created: at(-time.Hour), NextAttempt: at(-time.Hour), LeasedUntil: at(20 * time.Second)}, 20 * time.Second},
+		"first attempt":       {Delivery{Created: at(day), NextAttempt: at(day)}.Planned(), 0},
+		"re-notification":     {Delivery{Created: at(time.Second), NextAttempt: at(31 * time.Second)}.Planned(), 30 * time.Second},
+		"retry":               {Delivery{NextAttempt: at(day), Pause: 2 * time.Minute}, 2 * time.Minute},
+		"retry in time":       {Delivery{NextAttempt: at(time.Minute), Pause: 2 * time.Minute}, time.Minute},
+		"overdue":             {Delivery{NextAttempt: at(-time.Hour)}, -time.Hour},
+		"a lease by a clock":  {Delivery{NextAttempt: at(-time.Hour), LeasedUntil: at(day)}, maxLease},
+		"a lease in time":     {Delivery{NextAttempt: at(-time.Hour), LeasedUntil: at(20 * time.Second)}, 20 * time.Second},
+		"both by that clock":  {Delivery{NextAttempt: at(day), LeasedUntil: at(day), Pause: time.Second}, maxLease},
+		"created by the past": {Delivery{Created: at(-day), NextAttempt: at(-day)}.Planned(), -day},
 	} {
 		got, changed := c.d.Rescheduled(testTime)
 		if !got.DueAt().Equal(at(c.want)) || changed == c.d.DueAt().Equal(at(c.want)) {
 			t.Errorf("%s: due after %v, changed %v, want %v", name, got.DueAt().Sub(testTime), changed, c.want)
 		}
-		if again, _ := got.Rescheduled(testTime); again.DueAt().After(got.DueAt()) {
-			t.Errorf("%s: a second correction puts it off to %v", name, again.DueAt())
+		if again, changed := got.Rescheduled(testTime); changed {
+			t.Errorf("%s: corrected twice: %+v", name, again)
 		}
 	}
 }

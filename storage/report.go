@@ -5,19 +5,19 @@ import (
 	"time"
 )
 
-// TrustState is what is known about a holder after the end. A row moves only towards closed.
+// TrustState is what is known about an entry after the termination. It moves only from unknown towards revoked.
 type TrustState string
 
 // The trust states, from none known to certain.
 const (
 	TrustUnknown   TrustState = "unknown"   // nothing is known
-	TrustNotified  TrustState = "notified"  // asked or accepted, no proof
-	TrustExpiring  TrustState = "expiring"  // ends by itself at Until
-	TrustConfirmed TrustState = "confirmed" // the holder says so
+	TrustNotified  TrustState = "notified"  // notified or accepted, without proof
+	TrustExpiring  TrustState = "expiring"  // expires by itself at ExpiresAt
+	TrustConfirmed TrustState = "confirmed" // the client says so
 	TrustRevoked   TrustState = "revoked"   // Curfew enforces it
 )
 
-// ReportEntry is one holder of trust in an ended session.
+// ReportEntry is one thing that may still be trusted after a termination: a client session, its access tokens, or its offline access.
 type ReportEntry struct {
 	Kind           string        `json:"kind"` // application, tokens, offline
 	Client         string        `json:"client"`
@@ -25,24 +25,24 @@ type ReportEntry struct {
 	Channels       []string      `json:"channels,omitempty"` // backchannel, frontchannel
 	Trust          TrustState    `json:"trust"`
 	Delivery       DeliveryState `json:"delivery"`             // none if there is nothing to deliver
-	NotifiedAt     time.Time     `json:"notified_at,omitzero"` // confirmed or accepted then
-	ExpiresAt      time.Time     `json:"expires_at,omitzero"`  // bounded: the hard end
-	BoundBy        string        `json:"bound_by,omitempty"`   // what Until rests on
+	NotifiedAt     time.Time     `json:"notified_at,omitzero"` // when the client confirmed or accepted it
+	ExpiresAt      time.Time     `json:"expires_at,omitzero"`  // when it expires by itself, for TrustExpiring
+	BoundBy        string        `json:"bound_by,omitempty"`   // what ExpiresAt rests on
 	Attempts       int           `json:"attempts,omitempty"`
 	NextAttempt    time.Time     `json:"next_attempt,omitzero"` // the next attempt
 	LastAnswer     Answer        `json:"last_answer,omitzero"`
-	Renotification string        `json:"renotification,omitempty"` // a second telling: pending, done, failed
+	Renotification string        `json:"renotification,omitempty"` // pending, done, failed
 }
 
-// DeliveryNone is the delivery state of a row to which nothing is delivered.
+// DeliveryNone is the delivery state of an entry without a delivery.
 const DeliveryNone DeliveryState = "none"
 
-// Report is what became of an ended session.
+// Report is what became of a termination.
 type Report struct {
 	ID           string        `json:"id"`
 	Cause        Cause         `json:"cause"`
-	Session      string        `json:"session"`       // a hash; the id itself names nothing any more
-	WholeSession bool          `json:"whole_session"` // the session ended, not only a share of it
+	Session      string        `json:"session"`       // SessionHash
+	WholeSession bool          `json:"whole_session"` // the session itself ended, not only a client session
 	Subject      string        `json:"sub"`
 	EndedAt      time.Time     `json:"ended_at"` // t0
 	AuthTime     time.Time     `json:"auth_time,omitzero"`
@@ -53,7 +53,7 @@ type Report struct {
 	DeleteAfter  time.Time     `json:"delete_after"`    // removed after this
 }
 
-// Entry finds the row of that kind for a client, nil if there is none.
+// Entry returns the entry of that kind for a client, nil if there is none.
 func (r *Report) Entry(kind, client string) *ReportEntry {
 	for i := range r.Entries {
 		if r.Entries[i].Kind == kind && r.Entries[i].Client == client {
@@ -63,7 +63,7 @@ func (r *Report) Entry(kind, client string) *ReportEntry {
 	return nil
 }
 
-// ReportFilter narrows a listing; zero fields do not. All reports of one cause have the same At, so that naming both spares reading others.
+// ReportFilter narrows a listing; zero fields do not. All reports of one cause have the same EndedAt; naming both is faster than Cause alone.
 type ReportFilter struct {
 	Subject string
 	Client  string
@@ -71,12 +71,12 @@ type ReportFilter struct {
 	At      time.Time
 }
 
-// Reports keeps what became of ended sessions.
+// Reports stores what became of terminations.
 type Reports interface {
-	// Report finds one.
+	// Report finds a report.
 	Report(ctx context.Context, id string) (Report, error)
 	// ListReports lists reports, newest first.
 	ListReports(ctx context.Context, f ReportFilter, p Page) (reports []Report, next string, err error)
-	// UpdateReport changes one in a transaction; change is pure.
+	// UpdateReport changes a report in a transaction; change is pure.
 	UpdateReport(ctx context.Context, id string, change func(*Report)) error
 }

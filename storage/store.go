@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// Store is everything a backend does. Backends assert it: var _ storage.Store = (*Store)(nil).
+// Store is what a backend implements. Callers declare the methods that they use. Backends assert it: var _ storage.Store = (*Store)(nil).
 type Store interface {
 	Order
 	Users

@@ -8,7 +8,7 @@ import (
 	"unicode"
 )
 
-// User is a person who can sign in.
+// User is a person with an account.
 type User struct {
 	Subject       string         `json:"sub"`                      // opaque, stable, never reused (Core §2)
 	Name          string         `json:"preferred_username"`       // the login name, unique by LoginNameKey
@@ -22,22 +22,22 @@ type User struct {
 	Revision      uint64         `json:"revision"` // counts writes; 0 is a user not stored yet
 }
 
-// IsEmail reports whether text is an address alone, as Core §5.1 has it (RFC 5322 addr-spec), of at most 254 bytes and without characters that
-// nobody sees, with which it would read like another one.
+// IsEmail reports whether text is an address alone, as Core §5.1 has it (RFC 5322 addr-spec), of at most 254 bytes and without invisible
+// characters, which would make it look like another address.
 func IsEmail(text string) bool {
 	a, err := mail.ParseAddress(text)
 	return err == nil && a.Address == text && len(text) <= 254 && !strings.ContainsFunc(text, func(r rune) bool { return !unicode.IsPrint(r) })
 }
 
-// Users keeps people. Changes that end sessions (disabling, a new password, removal) go through EndSessions.
+// Users stores users. Changes that end sessions (disabling, a new password, removal) go through EndSessions.
 type Users interface {
 	// PutUser stores u and adds the audit lines, in one transaction. Revision 0 creates it (ErrExists if subject, name or verified e-mail is taken or the subject was ever used); otherwise Revision must
 	// be the stored one (ErrChanged, ErrNotFound).
 	PutUser(ctx context.Context, u User, e ...Event) error
-	// User finds a person by subject, disabled or not.
+	// User finds a user by subject, disabled or not.
 	User(ctx context.Context, subject string) (User, error)
 	// UserByLogin finds a user by login name or verified e-mail address, as LoginNameKey and EmailKey compare them.
 	UserByLogin(ctx context.Context, login string) (User, error)
-	// ListUsers lists people by login name.
+	// ListUsers lists users by login name.
 	ListUsers(ctx context.Context, p Page) (users []User, next string, err error)
 }

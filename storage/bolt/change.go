@@ -7,7 +7,7 @@ import (
 	"github.com/curfew-id/curfew/storage"
 )
 
-// change.go applies what is written in the transaction of an ending.
+// change.go applies the change of a termination.
 
 // checkChange reports whether c may be applied, and normalises it. Nothing is written before all of it has passed.
 func (t *tx) checkChange(c *storage.Change, at time.Time) error {
@@ -49,7 +49,7 @@ func (t *tx) checkChange(c *storage.Change, at time.Time) error {
 	return nil
 }
 
-// applyChange writes c, which was checked.
+// applyChange writes a change that was checked.
 func (t *tx) applyChange(c storage.Change, at time.Time) {
 	if !c.UseLink.IsZero() {
 		if l, ok := t.findLink(c.UseLink, at); ok {
@@ -61,7 +61,7 @@ func (t *tx) applyChange(c storage.Change, at time.Time) {
 	}
 	if c.User != nil {
 		if old, ok := t.user(c.User.Subject); ok && old.Password != c.User.Password {
-			t.removeLinks(c.User.Subject) // whoever can still set another password knows an older secret
+			t.removeLinks(c.User.Subject) // an open link could set yet another password
 		}
 		t.putUser(*c.User)
 	}

@@ -6,19 +6,19 @@ import (
 	"github.com/curfew-id/curfew/storage"
 )
 
-// codeUse is what is kept of a code that was redeemed.
+// codeUse is the record of a redeemed code.
 type codeUse struct {
-	expiresAt time.Time // the code's own end
-	grantID   string    // what the code gave
+	expiresAt time.Time // when the code expires
+	grantID   string    // the grant that it gave
 }
 
-// codeKey is where a code's use is kept. Both parts stand inside the code, so that other spellings have the same key,
-// and the time keeps the codes of these minutes on the same pages.
+// codeKey is the key of a code's use. Both parts stand inside the code, so that other spellings of the code have the same
+// key, and the time keeps recent codes on the same pages.
 func codeKey(code storage.Code) []byte {
 	return timeKey(truncateToMillis(code.Issued), hashedKey(code.ID)...)
 }
 
-// findCodeUse finds out whether a code was redeemed.
+// findCodeUse finds the use of a code that was redeemed.
 func (t *tx) findCodeUse(code storage.Code) (codeUse, bool) {
 	return parseCodeUse(t.get(usedCodes, codeKey(code)))
 }

@@ -206,7 +206,7 @@ func (t *tx) delivery(id string) (storage.Delivery, bool) {
 
 // addDelivery stores a new delivery, kept until keepUntil, or (zero) for a while after it is given up.
 func (t *tx) addDelivery(d storage.Delivery, keepUntil time.Time) {
-	t.putDelivery(d, nil)
+	t.putDelivery(d.Planned(), nil)
 	if minimum := d.GiveUpAt.Add(deliveryRetention); keepUntil.IsZero() {
 		keepUntil = minimum
 	}

@@ -50,7 +50,7 @@ func (s *Store) ListGrants(ctx context.Context, subject, client string, offlineO
 	})
 }
 
-// grant finds a grant. One that is bound to a session counts as long as it has its place there.
+// grant finds a grant. One that is bound to a session counts as long as its key in the session is there.
 func (t *tx) grant(id string) (storage.Grant, bool) {
 	g, ok := load[storage.Grant](t, grants, []byte(id))
 	if !ok || (!g.Offline() && t.get(sessions, boundGrantKey(g)) == nil) {
@@ -59,10 +59,10 @@ func (t *tx) grant(id string) (storage.Grant, bool) {
 	return g, true
 }
 
-// boundGrantKey is a bound grant's place in its session.
+// boundGrantKey is the key of a bound grant in its session.
 func boundGrantKey(g storage.Grant) []byte { return joinKey(string(g.Session), g.SID, g.ID) }
 
-// boundGrants finds the grants of a session, or of one membership.
+// boundGrants finds the grants of a session, or of one client session.
 func (t *tx) boundGrants(id storage.SessionID, sid string) (list []storage.Grant) {
 	prefix := keyPrefix(string(id))
 	if sid != "" {
@@ -70,7 +70,7 @@ func (t *tx) boundGrants(id storage.SessionID, sid string) (list []storage.Grant
 	}
 	for k := range t.scanPrefix(sessions, prefix) {
 		if bytes.Count(k[len(id):], []byte{0}) < 2 {
-			continue // a member
+			continue // a client session
 		}
 		if g, ok := t.grant(lastKeyPart(k)); ok {
 			list = append(list, g)
@@ -94,8 +94,8 @@ func (t *tx) offlineGrants(subject, client string) (list []storage.Grant) {
 }
 
 // activeGrant finds a grant that counts for a token issued under sid (empty: without a session). A session past its idle
-// deadline is left to the sweep while that keeps up, so that a token's check reads no session. A bound grant that has its place has the
-// membership that it was given to.
+// deadline is left to the sweep while that keeps up, so that checking a token reads no session. A bound grant whose key is
+// there still has the client session in which it was given.
 func (t *tx) activeGrant(id, sid string, at time.Time) (storage.Grant, bool) {
 	g, ok := t.grant(id)
 	if !ok || !g.UnexpiredAt(at) || !t.clientAndUserEnabled(g) || (sid != "" && (g.Offline() || g.SID != sid) && t.sidRevoked(sid)) || t.grantRevoked(g) {
@@ -143,7 +143,7 @@ func (t *tx) clientAndUserEnabled(g storage.Grant) bool {
 	return t.enabledClient(g.Client) != nil && t.userEnabled(g.Subject)
 }
 
-// addGrant stores a new grant; end is the absolute end of the session it was given in.
+// addGrant stores a new grant; sessionEnd is the absolute end of the session in which it was given.
 func (t *tx) addGrant(g storage.Grant, sessionEnd time.Time) {
 	if g.Offline() {
 		t.put(offlineGrantsByUser, joinKey(g.Subject, g.Client, g.ID), nil)
@@ -161,22 +161,22 @@ func (t *tx) addGrant(g storage.Grant, sessionEnd time.Time) {
 // putGrant stores a grant's own record.
 func (t *tx) putGrant(g storage.Grant) { t.store(grants, []byte(g.ID), g) }
 
-// expireGrant puts a grant where Sweep will find it, unless it dies with its session anyway.
+// expireGrant schedules a grant for Sweep, unless it ends with its session anyway.
 func (t *tx) expireGrant(g storage.Grant, sessionEnd time.Time) {
 	if d := g.Deadline(); !d.IsZero() && (g.Offline() || d.Before(sessionEnd)) {
 		t.scheduleExpiry(d, expiryGrant, []byte(g.ID))
 	}
 }
 
-// truncateGrantTimes is g in whole milliseconds.
+// truncateGrantTimes returns g in whole milliseconds.
 func truncateGrantTimes(g storage.Grant) storage.Grant {
 	g.AuthTime, g.Created, g.LastUsed = truncateToMillis(g.AuthTime), truncateToMillis(g.Created), truncateToMillis(g.LastUsed)
 	g.Expires, g.RotatedAt, g.Trust = truncateToMillis(g.Expires), truncateToMillis(g.RotatedAt), truncateTokenExpiry(g.Trust)
 	return g
 }
 
-// addRefreshToken makes g's current refresh token known, and the one before it as what it is. A family's tokens stay known until it ends, or for as
-// long as they would have lived unused, so that reuse of any of them shows (RFC 9700 §4.14.2).
+// addRefreshToken stores g's current refresh token with the one before it. The tokens of a family stay in the store until the
+// family ends, or for as long as they would have been valid unused, so that the reuse of any of them shows (RFC 9700 §4.14.2).
 func (t *tx) addRefreshToken(g storage.Grant, previous storage.Hash) {
 	t.put(refreshTokens, g.RefreshHash[:], append(previous[:], g.ID...))
 }
@@ -190,8 +190,8 @@ func (t *tx) findRefreshToken(token storage.Hash) (previous storage.Hash, id str
 	return storage.Hash(value[:len(previous)]), string(value[len(previous):])
 }
 
-// removeGrant ends a grant. What names it dies with that, and is left to Sweep. What offline access gave stays in mind with its membership, for the
-// application's own session may go by it.
+// removeGrant removes a grant and leaves its tokens, which do not count without it, to Sweep. The token expiry of offline access
+// moves to its client session, because the client's own session may depend on it.
 func (t *tx) removeGrant(g storage.Grant) {
 	if g.Offline() {
 		if session, cs, ok := t.clientSessionBySID(g.SID); ok {

@@ -24,7 +24,7 @@ func mustOwe(t *testing.T, s *Store, now time.Time, n int) {
 	must(t, err)
 }
 
-// TestLeasesEndWithTheirProcess: what was in flight when the process died is told at once by the next, whatever its clock says, and an outcome
+// TestLeasesEndWithTheirProcess: what was in flight when the process died is delivered at once by the next, whatever its clock says, and an outcome
 // under the old lease counts no more.
 func TestLeasesEndWithTheirProcess(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "curfew.db")

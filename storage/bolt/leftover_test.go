@@ -9,8 +9,8 @@ import (
 	"github.com/curfew-id/curfew/storage"
 )
 
-// Every index entry goes with its record, at the latest with the sweep: a store that everybody has left is empty but for
-// what is kept for ever.
+// Every index entry is removed with its record, at the latest by the sweep. A store that all users have left holds only the
+// records that are kept for ever.
 func TestNothingIsLeftBehind(t *testing.T) {
 	ctx := t.Context()
 	s := mustOpen(t, Options{Path: filepath.Join(t.TempDir(), "curfew.db")})
@@ -96,7 +96,7 @@ func TestNothingIsLeftBehind(t *testing.T) {
 		n, err = s.Sweep(ctx, at(1000*time.Hour), 7)
 		must(t, err)
 	}
-	for n := 1; n > 0; { // what the records of the first round had left in the order of expiry, and the long fence
+	for n := 1; n > 0; { // the keys that the records of the first round had left in the order of expiry, and the long cutoff
 		n, err = s.Sweep(ctx, at(5000*time.Hour), 7)
 		must(t, err)
 	}

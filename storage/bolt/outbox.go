@@ -30,7 +30,7 @@ func (s *Store) ListDeliveries(ctx context.Context, f storage.DeliveryFilter, p 
 }
 
 // newestDeliveries walks the time and id of the deliveries in these states that precede before, newest first: each state has an
-// order of its own, and the latest of their heads is the next of all.
+// order of its own, and the latest of their first keys is the next one.
 func (t *tx) newestDeliveries(states []storage.DeliveryState, before []byte) iter.Seq2[[]byte, storage.DeliveryState] {
 	return func(yield func([]byte, storage.DeliveryState) bool) {
 		heads := make([][]byte, len(states))

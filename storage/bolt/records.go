@@ -117,6 +117,7 @@ func (f *recordCodec) delivery(r *storage.Delivery) {
 	f.answer(18, &r.Answer)
 	f.uvarint(19, &r.Lease)
 	f.time(20, &r.LeasedUntil)
+	integer(f, 21, &r.Pause)
 }
 
 func (f *recordCodec) answer(field protowire.Number, r *storage.Answer) {

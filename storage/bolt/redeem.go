@@ -37,7 +37,8 @@ func (s *Store) Join(ctx context.Context, code storage.Code, at time.Time, issue
 	})
 }
 
-// reuseResult answers the second use of a code with the grant that the first gave: one of the two was a thief's (RFC 6749 §4.1.2).
+// reuseResult returns the grant that the first use of a code gave, so that the caller can end it: one of the two uses may be a thief's
+// (RFC 6749 §4.1.2).
 func (t *tx) reuseResult(firstUse codeUse) storage.RedeemResult {
 	g, _ := t.grant(firstUse.grantID)
 	return storage.RedeemResult{Reused: true, Grant: g}

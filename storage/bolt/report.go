@@ -39,7 +39,7 @@ func (s *Store) ListReports(ctx context.Context, f storage.ReportFilter, p stora
 	})
 }
 
-// UpdateReport implements storage.Reports. What a report is found by does not change.
+// UpdateReport implements storage.Reports. The fields by which a report is found do not change.
 func (s *Store) UpdateReport(ctx context.Context, id string, change func(*storage.Report)) error {
 	return s.update(ctx, func(t *tx) error {
 		r, ok := load[storage.Report](t, reports, []byte(id))
@@ -79,7 +79,7 @@ func (t *tx) addReport(r storage.Report) {
 	t.scheduleExpiry(r.DeleteAfter, expiryReport, []byte(r.ID))
 }
 
-// removeReport removes a report that is past its time.
+// removeReport removes a report that has expired.
 func (t *tx) removeReport(r storage.Report) {
 	byTime, byUser := reportKeys(r)
 	t.delete(reports, []byte(r.ID))
@@ -87,7 +87,8 @@ func (t *tx) removeReport(r storage.Report) {
 	t.delete(reportsByUser, byUser)
 }
 
-// editEntry changes a client's row in a report that it reads into changed, for putReports to write; a report or row that is gone is fine.
+// editEntry changes a client's entry in a report and adds the report to pending, for putReports to write. A report or entry that does
+// not exist is passed over.
 func (t *tx) editEntry(pending map[string]*storage.Report, reportID, clientID string, edit func(storage.ReportEntry) storage.ReportEntry) {
 	if edit == nil {
 		return
@@ -106,7 +107,7 @@ func (t *tx) editEntry(pending map[string]*storage.Report, reportID, clientID st
 	}
 }
 
-// putReports writes the reports of which changeRow changed rows.
+// putReports writes the reports of which editEntry changed entries.
 func (t *tx) putReports(pending map[string]*storage.Report) {
 	for id, r := range pending {
 		t.store(reports, []byte(id), *r)
@@ -118,7 +119,7 @@ func reportKeys(r storage.Report) (byTime, byUser []byte) {
 	return byTime, append(keyPrefix(r.Subject), byTime...)
 }
 
-// truncateEntryTimes is r in whole milliseconds.
+// truncateEntryTimes returns entry in whole milliseconds.
 func truncateEntryTimes(entry storage.ReportEntry) storage.ReportEntry {
 	for _, at := range []*time.Time{&entry.NotifiedAt, &entry.ExpiresAt, &entry.NextAttempt, &entry.LastAnswer.At} {
 		*at = truncateToMillis(*at)

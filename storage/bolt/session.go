@@ -90,7 +90,7 @@ func (s *Store) SessionBySID(ctx context.Context, sid string, at time.Time) (ses
 	return session, cs, nil
 }
 
-// Touch implements storage.Sessions. It looks first, because mostly there is nothing to write.
+// Touch implements storage.Sessions. It reads first, because mostly there is nothing to write.
 func (s *Store) Touch(ctx context.Context, id storage.SessionID, at time.Time) error {
 	at = truncateToMillis(at)
 	needsTouch := func(t *tx) (storage.Session, bool) {
@@ -129,18 +129,18 @@ func (s *Store) CountSessions(ctx context.Context) (int, error) {
 	return read(ctx, s, func(t *tx) (int, error) { return int(t.bucket(sessions).Sequence()), nil })
 }
 
-// sessionRecord reads a session without its members.
+// sessionRecord reads a session without its client sessions.
 func (t *tx) sessionRecord(id storage.SessionID) (storage.Session, bool) {
 	return load[storage.Session](t, sessions, []byte(id))
 }
 
-// clientSessionsOf reads who joined a session, in the order of joining.
+// clientSessionsOf reads the client sessions of a session in the order of joining.
 func (t *tx) clientSessionsOf(id storage.SessionID) (list []storage.ClientSession) {
 	prefix := keyPrefix(string(id))
 	c := t.bucket(sessions).Cursor()
 	for k, v := c.Seek(prefix); bytes.HasPrefix(k, prefix); {
 		if sidEnd := bytes.IndexByte(k[len(prefix):], 0); sidEnd >= 0 {
-			// The place of a grant. A share may have very many, so they are passed over together.
+			// The key of a grant. A client session may have very many, so they are passed over together.
 			k, v = c.Seek(append(bytes.Clone(k[:len(prefix)+sidEnd]), 1))
 			continue
 		}
@@ -155,7 +155,7 @@ func (t *tx) clientSessionsOf(id storage.SessionID) (list []storage.ClientSessio
 	return list
 }
 
-// activeSession reads a session that counts at that moment, with the members that count.
+// activeSession reads a session that is active at that time, with its active client sessions.
 func (t *tx) activeSession(id storage.SessionID, at time.Time) (storage.Session, bool) {
 	session, ok := t.sessionRecord(id)
 	if !ok || !t.sessionActive(session, at) {
@@ -165,7 +165,7 @@ func (t *tx) activeSession(id storage.SessionID, at time.Time) (storage.Session,
 	return session, true
 }
 
-// sessionActive reports whether a session is neither past its deadline nor part of a mass ending under way.
+// sessionActive reports whether a session is neither past its deadline nor ended by a bulk logout under way.
 func (t *tx) sessionActive(session storage.Session, at time.Time) bool {
 	return at.Before(session.Deadline()) && !t.sessionRevoked(session)
 }
@@ -185,7 +185,7 @@ func (t *tx) checkSession(session *storage.Session) error {
 	}
 	for _, cs := range session.ClientSessions {
 		if !t.sidAvailable(cs.SID) {
-			return fmt.Errorf("sid of a member: %w", storage.ErrExists)
+			return fmt.Errorf("sid of a client session: %w", storage.ErrExists)
 		}
 	}
 	return nil
@@ -204,7 +204,7 @@ func (t *tx) addSession(session storage.Session) {
 	t.adjustSessionCount(1)
 }
 
-// putSession stores a session's own record and its place in the order of deadlines, where it stood at before.
+// putSession stores a session's own record and moves its key in the order of deadlines from oldDeadline (zero: it is new).
 func (t *tx) putSession(session storage.Session, oldDeadline time.Time) {
 	if d := session.Deadline(); !d.Equal(oldDeadline) {
 		if !oldDeadline.IsZero() {
@@ -216,14 +216,14 @@ func (t *tx) putSession(session storage.Session, oldDeadline time.Time) {
 	t.store(sessions, []byte(session.ID), session)
 }
 
-// touch notes that a session was used.
+// touch stores that a session was used.
 func (t *tx) touch(session *storage.Session, at time.Time) {
 	oldDeadline := session.Deadline()
 	session.LastActive = at
 	t.putSession(*session, oldDeadline)
 }
 
-// putClientSession stores a relying party's share.
+// putClientSession stores a client session.
 func (t *tx) putClientSession(id storage.SessionID, cs storage.ClientSession, isNew bool) {
 	cs.Joined, cs.LastUsed = truncateToMillis(cs.Joined), truncateToMillis(cs.LastUsed)
 	cs.TokenExpiry = truncateTokenExpiry(cs.TokenExpiry)
@@ -239,13 +239,13 @@ func (t *tx) sidAvailable(sid string) bool {
 	return sid != "" && !strings.ContainsRune(sid, 0) && t.get(sessionsBySID, []byte(sid)) == nil
 }
 
-// removeClientSession removes a relying party's share.
+// removeClientSession removes a client session.
 func (t *tx) removeClientSession(id storage.SessionID, cs storage.ClientSession) {
 	t.delete(sessions, joinKey(string(id), cs.SID))
 	t.discardClientSession(id, cs)
 }
 
-// removeSession removes a session with its members; only an ending calls it.
+// removeSession removes a session with its client sessions; only a termination calls it.
 func (t *tx) removeSession(session storage.Session) {
 	for _, cs := range session.ClientSessions {
 		t.removeClientSession(session.ID, cs)
@@ -257,7 +257,7 @@ func (t *tx) removeSession(session storage.Session) {
 	t.adjustSessionCount(-1)
 }
 
-// adjustSessionCount keeps count in the bucket's own header, which is written anyway.
+// adjustSessionCount keeps the number of sessions in the bucket's own header, which is written anyway.
 func (t *tx) adjustSessionCount(delta int) {
 	b := t.bucket(sessions)
 	if err := b.SetSequence(uint64(int(b.Sequence()) + delta)); err != nil {
@@ -265,7 +265,7 @@ func (t *tx) adjustSessionCount(delta int) {
 	}
 }
 
-// truncateTokenExpiry is o in whole milliseconds.
+// truncateTokenExpiry returns expiry in whole milliseconds.
 func truncateTokenExpiry(expiry storage.TokenExpiry) storage.TokenExpiry {
 	for _, at := range []*time.Time{&expiry.Opaque, &expiry.JWT, &expiry.IDToken, &expiry.SessionExpiry, &expiry.LastIDToken} {
 		*at = truncateToMillis(*at)

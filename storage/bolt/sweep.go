@@ -9,12 +9,12 @@ import (
 	"github.com/curfew-id/curfew/storage"
 )
 
-// What a key in the order of expiry names.
+// The kinds of records in the order of expiry.
 const (
 	expiryToken      = 't'
 	expiryUsedID     = 's'
 	expiryGrant      = 'g'
-	expiryRefresh    = 'x' // a refresh token that was exchanged, of an offline grant
+	expiryRefresh    = 'x' // an exchanged refresh token of an offline grant
 	expiryCutoff     = 'f'
 	expiryBulkLogout = 'e'
 	expiryLink       = 'l'
@@ -23,7 +23,7 @@ const (
 	expiryHostHealth = 'h'
 )
 
-// Sweep implements storage.Store. It works by cursor from the oldest on, so that a chunk touches neighbouring pages.
+// Sweep implements storage.Store. It removes the oldest first, so that a chunk touches neighbouring pages.
 func (s *Store) Sweep(ctx context.Context, at time.Time, limit int) (int, error) {
 	at = truncateToMillis(at)
 	s.observeTime(at)
@@ -50,12 +50,12 @@ func (s *Store) Sweep(ctx context.Context, at time.Time, limit int) (int, error)
 	})
 }
 
-// scheduleExpiry puts a record where Sweep will find it.
+// scheduleExpiry adds a record to the order of expiry.
 func (t *tx) scheduleExpiry(at time.Time, kind byte, key []byte) {
 	t.put(expiry, timeKey(at, append([]byte{kind}, key...)...), nil)
 }
 
-// sweepRecord removes what a place in the order of expiry names, unless it is gone or has been given more time.
+// sweepRecord removes the record of a key in the order of expiry, unless it was removed before or expires later now.
 func (t *tx) sweepRecord(kind byte, key []byte, at time.Time) {
 	switch kind {
 	case expiryToken:
@@ -123,7 +123,7 @@ func (t *tx) sweepCodes(limit int, at time.Time) int {
 	return len(expired)
 }
 
-// reschedule puts a record that was given more time where Sweep will find it next.
+// reschedule adds a record that expires later now to the order of expiry again.
 func (t *tx) reschedule(at time.Time, kind byte, key []byte) {
 	if !at.IsZero() {
 		t.scheduleExpiry(at, kind, key)

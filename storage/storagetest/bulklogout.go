@@ -8,22 +8,22 @@ import (
 )
 
 var bulkLogoutTests = map[string]func(*world){
-	"MassEndingIsInForceFromItsFirstCall": func(w *world) {
+	"BulkLogoutIsInForceFromItsFirstPage": func(w *world) {
 		for name, c := range map[string]struct {
 			sel                     storage.Selector
 			session, share, offline bool // what is dead
 		}{
-			"everyone":              {storage.Selector{AllUsers: true}, true, true, false},
-			"everyone and offline":  {storage.Selector{AllUsers: true, IncludeOffline: true}, true, true, true},
-			"a user":                {storage.Selector{Subject: "ann"}, true, true, false},
-			"a user and offline":    {storage.Selector{Subject: "ann", IncludeOffline: true}, true, true, true},
-			"a client":              {storage.Selector{Client: "app"}, false, true, false},
-			"a client and offline":  {storage.Selector{Client: "app", IncludeOffline: true}, false, true, true},
-			"a user at a client":    {storage.Selector{Subject: "ann", Client: "app", IncludeOffline: true}, false, true, true},
-			"sessions":              {storage.Selector{Sessions: []storage.SessionID{"s0", "s1", "s2", "s3"}}, true, true, false},
-			"sessions and offline":  {storage.Selector{Sessions: []storage.SessionID{"s0", "s1", "s2", "s3"}, IncludeOffline: true}, true, true, true},
-			"shares of sessions":    {storage.Selector{Sessions: []storage.SessionID{"s0", "s1", "s2", "s3"}, Client: "app"}, false, true, false},
-			"everyone but somebody": {storage.Selector{AllUsers: true, Except: "kept"}, true, true, false},
+			"everyone":             {storage.Selector{AllUsers: true}, true, true, false},
+			"everyone and offline": {storage.Selector{AllUsers: true, IncludeOffline: true}, true, true, true},
+			"a user":               {storage.Selector{Subject: "ann"}, true, true, false},
+			"a user and offline":   {storage.Selector{Subject: "ann", IncludeOffline: true}, true, true, true},
+			"a client":             {storage.Selector{Client: "app"}, false, true, false},
+			"a client and offline": {storage.Selector{Client: "app", IncludeOffline: true}, false, true, true},
+			"a user at a client":   {storage.Selector{Subject: "ann", Client: "app", IncludeOffline: true}, false, true, true},
+			"sessions":             {storage.Selector{Sessions: []storage.SessionID{"s0", "s1", "s2", "s3"}}, true, true, false},
+			"sessions and offline": {storage.Selector{Sessions: []storage.SessionID{"s0", "s1", "s2", "s3"}, IncludeOffline: true}, true, true, true},
+			"shares of sessions":   {storage.Selector{Sessions: []storage.SessionID{"s0", "s1", "s2", "s3"}, Client: "app"}, false, true, false},
+			"all but one session":  {storage.Selector{AllUsers: true, Except: "kept"}, true, true, false},
 		} {
 			w := w.fresh()
 			w.mustUsers("ann")
@@ -37,7 +37,7 @@ var bulkLogoutTests = map[string]func(*world){
 				unused[id] = w.code(storage.SessionID(id), "ann", "app", t0)
 			}
 			at := after(time.Second)
-			terminations, more, err := w.EndSessions(w.ctx, storage.EndRequest{Selector: c.sel, Cause: cause("mass")}, at, 1, noPlan)
+			terminations, more, err := w.EndSessions(w.ctx, storage.EndRequest{Selector: c.sel, Cause: cause("bulk")}, at, 1, noPlan)
 			w.must(err)
 			if len(terminations) != 1 || !more {
 				w.Fatalf("%s: the first page has %d, more is %v", name, len(terminations), more)
@@ -70,7 +70,7 @@ var bulkLogoutTests = map[string]func(*world){
 					w.Errorf("%s: %d grants are listed, want %d", name, len(list), remaining)
 				}
 				for crashed && more { // to the end, which leaves the same
-					_, more, err = w.EndSessions(w.ctx, storage.EndRequest{Selector: c.sel, Cause: cause("mass")}, at, 1, noPlan)
+					_, more, err = w.EndSessions(w.ctx, storage.EndRequest{Selector: c.sel, Cause: cause("bulk")}, at, 1, noPlan)
 					w.must(err)
 				}
 				list, err = w.ListGrants(w.ctx, "ann", "", false, at)
@@ -81,7 +81,7 @@ var bulkLogoutTests = map[string]func(*world){
 			}
 		}
 	},
-	"MassEndingGoesOnAfterACrashAndEndsEachOnce": func(w *world) {
+	"BulkLogoutGoesOnAfterACrashAndEndsEachOnce": func(w *world) {
 		w.mustUsers("ann", "bob")
 		w.mustClients("app")
 		want := map[string]bool{}
@@ -104,7 +104,7 @@ var bulkLogoutTests = map[string]func(*world){
 		for more := true; more; {
 			var terminations []storage.Termination
 			var err error
-			terminations, more, err = w.EndSessions(w.ctx, storage.EndRequest{Selector: sel, Cause: cause("mass")}, at, 4, plan)
+			terminations, more, err = w.EndSessions(w.ctx, storage.EndRequest{Selector: sel, Cause: cause("bulk")}, at, 4, plan)
 			w.must(err)
 			for _, e := range terminations {
 				planned[string(e.Session.ID)]++
@@ -113,11 +113,11 @@ var bulkLogoutTests = map[string]func(*world){
 			w.restart()
 			list, err := w.ListBulkLogouts(w.ctx)
 			w.must(err)
-			mustEqual(w, "endings", len(list), 1)
+			mustEqual(w, "bulk logouts", len(list), 1)
 			mustEqual(w, "finished", !list[0].Finished.IsZero(), !more)
 			sel, at = list[0].Selector, list[0].StartedAt // all that is left after a crash
 			if started++; started > 20 {
-				w.Fatal("the ending does not come to an end")
+				w.Fatal("the bulk logout does not come to an end")
 			}
 		}
 		for id := range want {
@@ -134,15 +134,15 @@ var bulkLogoutTests = map[string]func(*world){
 		w.must(err)
 		mustEqual(w, "deliveries", byState[storage.DeliveryPending], 25)
 		mustEqual(w, "reports", len(pages(w, func(p storage.Page) ([]storage.Report, string, error) {
-			return w.ListReports(w.ctx, storage.ReportFilter{Cause: "mass"}, p)
+			return w.ListReports(w.ctx, storage.ReportFilter{Cause: "bulk"}, p)
 		})), 25)
-		terminations, more, err := w.EndSessions(w.ctx, storage.EndRequest{Selector: sel, Cause: cause("mass")}, at, 4, plan)
+		terminations, more, err := w.EndSessions(w.ctx, storage.EndRequest{Selector: sel, Cause: cause("bulk")}, at, 4, plan)
 		w.must(err)
 		if len(terminations) > 0 || more {
-			w.Fatal("a finished ending ended more")
+			w.Fatal("a finished bulk logout ended more")
 		}
 	},
-	"EndingOfOfflineGrantsAloneLeavesAllElse": func(w *world) {
+	"TerminationOfOfflineGrantsLeavesAllElse": func(w *world) {
 		w.mustUsers("ann")
 		w.mustClients("app", "other")
 		id := w.mustSession("s", "ann", t0)
@@ -253,7 +253,7 @@ var bulkLogoutTests = map[string]func(*world){
 			mustEqual(w, fmt.Sprintf("%+v: done", sel), list[0].Done, want)
 		}
 	},
-	"MemberThatJoinsDuringAClientsMassEndingLivesBesideTheOneThatDied": func(w *world) {
+	"ClientSessionThatBeginsDuringABulkLogoutStays": func(w *world) {
 		w.mustUsers("ann")
 		w.mustClients("app")
 		old := map[storage.SessionID]storage.Code{}
@@ -264,7 +264,7 @@ var bulkLogoutTests = map[string]func(*world){
 		sel, at, later := storage.Selector{Client: "app"}, after(time.Second), after(2*time.Second)
 		notified := map[string]bool{}
 		step := func() (more bool) {
-			terminations, more, err := w.EndSessions(w.ctx, storage.EndRequest{Selector: sel, Cause: cause("mass")}, at, 2, noPlan)
+			terminations, more, err := w.EndSessions(w.ctx, storage.EndRequest{Selector: sel, Cause: cause("bulk")}, at, 2, noPlan)
 			w.must(err)
 			for _, e := range terminations {
 				mustEqual(w, "whole", e.WholeSession, false)
@@ -288,14 +288,14 @@ var bulkLogoutTests = map[string]func(*world){
 		}
 		for id := range old {
 			if !notified[old[id].SID] || notified[fresh[id].SID] {
-				w.Fatalf("session %s: the old share told: %v, the new one: %v", id, notified[old[id].SID], notified[fresh[id].SID])
+				w.Fatalf("session %s: the old client session notified: %v, the new one: %v", id, notified[old[id].SID], notified[fresh[id].SID])
 			}
 			if w.tokenActive(old[id], later) || !w.tokenActive(fresh[id], later) {
 				w.Fatal("not exactly the old share died")
 			}
 		}
 	},
-	"ChangeOfAMassEndingIsWrittenInItsFirstTransaction": func(w *world) {
+	"ChangeOfABulkLogoutIsWrittenInItsFirstTransaction": func(w *world) {
 		w.mustUsers("ann")
 		for i := range 5 {
 			w.mustSession(fmt.Sprint("s", i), "ann", t0)
@@ -304,12 +304,12 @@ var bulkLogoutTests = map[string]func(*world){
 		w.must(err)
 		u.Disabled = true
 		sel := storage.Selector{Subject: "ann"}
-		_, _, err = w.EndSessions(w.ctx, storage.EndRequest{Selector: sel, Cause: cause("mass"), Change: storage.Change{User: &u}}, after(1e9), 2, noPlan)
+		_, _, err = w.EndSessions(w.ctx, storage.EndRequest{Selector: sel, Cause: cause("bulk"), Change: storage.Change{User: &u}}, after(1e9), 2, noPlan)
 		w.must(err)
 		got, err := w.User(w.ctx, "ann")
 		w.must(err)
 		mustEqual(w, "disabled", got.Disabled, true)
-		terminations, _, err := w.EndSessions(w.ctx, storage.EndRequest{Selector: sel, Cause: cause("mass")}, after(1e9), 0, noPlan)
+		terminations, _, err := w.EndSessions(w.ctx, storage.EndRequest{Selector: sel, Cause: cause("bulk")}, after(1e9), 0, noPlan)
 		w.must(err)
 		mustEqual(w, "the rest", len(terminations), 3)
 	},

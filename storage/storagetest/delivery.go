@@ -16,7 +16,7 @@ var deliveryTests = map[string]func(*world){
 		inTime.NextAttempt = after(20 * time.Minute)
 		w.mustReport(first, retried, inTime)
 		d := w.mustClaim(ahead, 1, nil, "retried")[0]
-		outcome := storage.DeliveryOutcome{ID: "retried", Lease: d.Lease, State: storage.DeliveryPending, NextAttempt: ahead.Add(time.Minute), Answer: storage.Answer{At: ahead}}
+		outcome := storage.DeliveryOutcome{ID: "retried", Lease: d.Lease, State: storage.DeliveryPending, NextAttempt: ahead.Add(time.Minute), Pause: time.Minute}
 		_, err := w.RecordOutcomes(w.ctx, []storage.DeliveryOutcome{outcome})
 		w.must(err)
 		at := after(time.Minute) // the clock is put back

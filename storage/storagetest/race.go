@@ -10,8 +10,8 @@ import (
 	"github.com/curfew-id/curfew/storage"
 )
 
-// The race tests run what builds on a session while it ends. Each operation looks before it starts whether the ending
-// has already been acknowledged: if it has, the operation must not succeed ("no late mint").
+// The race tests use a session in parallel while it ends. An operation that starts after the termination was acknowledged must
+// not succeed.
 var raceTests = map[string]func(*world){
 	"NothingSucceedsThatStartsAfterTheEndReturned": func(w *world) {
 		for name, sel := range map[string]storage.Selector{
@@ -30,7 +30,7 @@ var raceTests = map[string]func(*world){
 			w.race(name, sel, limit)
 		}
 	},
-	"OneOfManyEndingsEndsASession": func(w *world) {
+	"OneOfManyTerminationsEndsASession": func(w *world) {
 		w.mustUsers("ann")
 		w.mustClients("app")
 		for i := range 20 {
@@ -56,7 +56,7 @@ var raceTests = map[string]func(*world){
 		mustEqual(w, "ended", endedCount.Load(), 20)
 		mustEqual(w, "lines", len(w.events(storage.EventFilter{Kind: "session.ended"})), 20)
 	},
-	"EveryoneWhoGotTokensIsTold": func(w *world) {
+	"EveryClientThatGotTokensIsInTheTermination": func(w *world) {
 		w.mustUsers("ann")
 		var clients []string
 		for i := range 20 {
@@ -91,7 +91,7 @@ var raceTests = map[string]func(*world){
 			}
 		}
 		wg.Wait()
-		mustEqual(w, "told", notified, joined)
+		mustEqual(w, "notified", notified, joined)
 	},
 }
 

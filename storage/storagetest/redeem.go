@@ -57,15 +57,15 @@ var redeemTests = map[string]func(*world){
 		mustEqual(w, "reused", r.Reused, true)
 		mustEqual(w, "what the first use gave", r.Grant.ID, "grant of "+code.ID)
 	},
-	"RedemptionStoresMemberGrantAndTokens": func(w *world) {
+	"RedemptionStoresClientSessionGrantAndTokens": func(w *world) {
 		w.mustUsers("ann")
 		w.mustClients("app")
 		id := w.mustSession("s", "ann", t0)
 		code := w.code(id, "ann", "app", after(time.Second))
 		at := after(2 * time.Second)
 		r, err := w.Redeem(w.ctx, code, at, func(session storage.Session, cs storage.ClientSession) (storage.Issuance, error) {
-			mustEqual(w, "member told", cs, storage.ClientSession{Client: "app", SID: code.SID, Joined: at, LastUsed: at})
-			mustEqual(w, "session told", *session.ClientSession("app"), cs)
+			mustEqual(w, "client session", cs, storage.ClientSession{Client: "app", SID: code.SID, Joined: at, LastUsed: at})
+			mustEqual(w, "client session in the session", *session.ClientSession("app"), cs)
 			return issue(code, at)(session, cs)
 		})
 		w.must(err)
@@ -86,7 +86,7 @@ var redeemTests = map[string]func(*world){
 		w.must(err)
 		mustEqual(w, "grants", list, []storage.Grant{g})
 	},
-	"SecondRedemptionOfAMemberKeepsItsSIDAndExtendsItsTrust": func(w *world) {
+	"SecondRedemptionKeepsTheSIDAndExtendsTheTokenExpiry": func(w *world) {
 		w.mustUsers("ann")
 		w.mustClients("app")
 		id := w.mustSession("s", "ann", t0)
@@ -100,7 +100,7 @@ var redeemTests = map[string]func(*world){
 		}})
 		mustEqual(w, "the authorization request kept the session active", session.LastActive, after(time.Minute))
 	},
-	"FailedIssueSpendsNothing": func(w *world) {
+	"FailedIssueUsesNothingUp": func(w *world) {
 		w.mustUsers("ann")
 		w.mustClients("app")
 		id := w.mustSession("s", "ann", t0)

@@ -44,7 +44,7 @@ func newWorld(t *testing.T, open func(t *testing.T) (storage.Store, func() stora
 // t0 is when every test's world begins.
 var t0 = time.Date(2026, 11, 2, 10, 0, 0, 0, time.UTC)
 
-// after is so long after t0.
+// after returns the time d after t0.
 func after(d time.Duration) time.Time { return t0.Add(d) }
 
 // world is a store with some records, and the steps that tests share.
@@ -106,7 +106,7 @@ func (w *world) mustClients(ids ...string) {
 	}
 }
 
-// newSession is a session that begins then, idle after an hour, over after eight.
+// newSession is a session that begins then, with an idle timeout of an hour and a lifetime of eight.
 func newSession(id, subject string, at time.Time) storage.Session {
 	return storage.Session{
 		ID: storage.SessionID(id), SecretHash: storage.HashOf("secret of " + id), Subject: subject, AuthTime: at, AMR: []string{"pwd"},
@@ -223,7 +223,7 @@ func (w *world) mustEnd(sel storage.Selector, at time.Time, change storage.Chang
 	terminations, more, err := w.EndSessions(w.ctx, storage.EndRequest{Selector: sel, Cause: cause(w.id("cause")), Change: change}, at, 0, noPlan)
 	w.must(err)
 	if more {
-		w.Fatal("an ending without a limit leaves more")
+		w.Fatal("a termination without a limit leaves more")
 	}
 	return terminations
 }
@@ -236,7 +236,7 @@ func (w *world) mustEndPage(sel storage.Selector, name string, at time.Time, lim
 	return terminations, more
 }
 
-// sessionIDs are the ids of what ended, sorted.
+// sessionIDs returns the ids of the sessions that ended, sorted.
 func sessionIDs(terminations []storage.Termination) (ids []string) {
 	for _, e := range terminations {
 		if e.Session.ID != "" {
@@ -268,7 +268,7 @@ func (w *world) grantActive(code storage.Code, at time.Time) bool {
 	})
 }
 
-// found tells ErrNotFound from success and stops at any other error.
+// found reports whether find succeeds, and stops the test at any error but ErrNotFound.
 func (w *world) found(find func() error) bool {
 	w.Helper()
 	err := find()

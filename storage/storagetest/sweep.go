@@ -7,7 +7,7 @@ import (
 )
 
 var sweepTests = map[string]func(*world){
-	"SweepRemovesWhatIsPastItsTimeInChunks": func(w *world) {
+	"SweepRemovesExpiredRecordsInChunks": func(w *world) {
 		w.mustClients("app")
 		for range 25 {
 			w.must(w.PutToken(w.ctx, storage.Token{Hash: storage.HashOf(w.id("token")), Client: "app", Issued: t0, Expires: after(time.Minute)}))
@@ -32,7 +32,7 @@ var sweepTests = map[string]func(*world){
 		_, _, err = w.Token(w.ctx, storage.HashOf("keep"), after(time.Minute))
 		w.must(err)
 	},
-	"WhatSweepForgotDoesNotCountAgainWhenTheClockIsPutBack": func(w *world) {
+	"WhatSweepRemovedStaysRefusedWhenTheClockIsPutBack": func(w *world) {
 		w.mustUsers("ann")
 		w.mustClients("app", "other")
 		id := w.mustSession("s", "ann", t0)
@@ -73,7 +73,7 @@ var sweepTests = map[string]func(*world){
 		mustRefuse(after(5*time.Second), used, cutOffCode, next)
 		w.mustRedeem(id, "ann", "app", after(6*time.Second))
 	},
-	"SweepLeavesSessionsToTheirEnding": func(w *world) {
+	"SweepLeavesSessionsToTheirTermination": func(w *world) {
 		w.mustUsers("ann")
 		w.mustClients("app")
 		id := w.mustSession("s", "ann", t0)
@@ -84,7 +84,7 @@ var sweepTests = map[string]func(*world){
 		w.must(err)
 		mustEqual(w, "sessions", n, 1)
 		terminations := w.mustEnd(storage.Selector{Expired: true}, after(1000*time.Hour), storage.Change{})
-		mustEqual(w, "members told", len(terminations[0].Session.ClientSessions), 1)
+		mustEqual(w, "client sessions ended", len(terminations[0].Session.ClientSessions), 1)
 	},
 	"SweepRemovesReportsAndTheirDeliveries": func(w *world) {
 		w.mustReport(delivery("done", "h", 1), delivery("pending", "h", 2))

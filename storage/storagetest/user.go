@@ -44,7 +44,7 @@ var userTests = map[string]func(*world){
 		w.must(w.PutUser(w.ctx, storage.User{Subject: "2", Name: "bob", Email: "ann@example.org", EmailVerified: true, Revision: 1}))
 		u, err := w.UserByLogin(w.ctx, "ann@example.org")
 		w.must(err)
-		mustEqual(w, "holder of a freed address", u.Subject, "2")
+		mustEqual(w, "user with a freed address", u.Subject, "2")
 	},
 	"AddressThatIsNotVerifiedNeitherSignsInNorBlocks": func(w *world) {
 		w.must(w.PutUser(w.ctx, storage.User{Subject: "squatter", Name: "squatter", Email: "ann@example.org"}))

@@ -22,18 +22,21 @@ const (
 	maxDocumentBytes = 32 << 20
 )
 
-// A document is what a URI last brought, or why it brought nothing.
+// A document is the last good copy of a URI's content, and the error of the last request. An error never replaces a good copy: a forged
+// token with an unknown key id must not make a client's keys unknown while its server is down.
 type document struct {
 	lock      chan struct{} // held by the one caller that fetches; the others wait for its result
 	fetchedAt time.Time     // start of the last request
-	size      int           // of body; like fetched, also read by those who make room
+	size      int           // of body; like fetchedAt, also read by those who make room
 	body      []byte
-	err       error
+	hasBody   bool
+	err       error // of the last request
 }
 
 // FetchJSON returns the JSON document at uri (a jwks_uri or sector_identifier_uri), of at most maxBytes, as it was at
-// most maxAge ago; below a minute, maxAge counts as a minute. Callers at the same time share one request. Its error is
-// an *Error, and is repeated for a minute. The caller must not change the bytes.
+// most maxAge ago; below a minute, maxAge counts as a minute. Callers at the same time share one request. If the request fails, it
+// returns the last good copy however old, except with maxAge 0: then the copy must be fresh. Its error is an *Error, and is repeated
+// for a minute. The caller must not change the bytes.
 func (c *Client) FetchJSON(ctx context.Context, uri string, maxBytes int64, maxAge time.Duration) ([]byte, error) {
 	return c.fetch(ctx, "application/json", uri, maxBytes, maxAge)
 }
@@ -52,24 +55,35 @@ func (c *Client) fetch(ctx context.Context, accept, uri string, maxBytes int64, 
 	case <-ctx.Done():
 		return nil, &Error{Class: Canceled, Host: "URL", Err: ctx.Err()}
 	}
+	mustBeFresh := maxAge == 0
 	maxAge = max(maxAge, minFetchInterval)
 	if doc.err != nil {
 		maxAge = minFetchInterval
 	}
-	now := c.now()
-	if age := now.Sub(doc.fetchedAt); age < maxAge {
-		return doc.body, doc.err
+	if now := c.now(); now.Sub(doc.fetchedAt) >= maxAge {
+		c.refresh(ctx, doc, now, accept, uri, maxBytes)
 	}
+	if doc.err != nil && (mustBeFresh || !doc.hasBody) {
+		return nil, doc.err
+	}
+	return doc.body, nil
+}
+
+// refresh requests the document anew. Others wait for the result, so it is not given up with the request that happened to come first.
+func (c *Client) refresh(ctx context.Context, doc *document, now time.Time, accept, uri string, maxBytes int64) {
 	c.mu.Lock()
 	doc.fetchedAt = now
 	c.mu.Unlock()
-	// Others wait for this result, so it is not given up with the request that happened to come first.
-	doc.body, doc.err = c.get(context.WithoutCancel(ctx), accept, uri, maxBytes)
+	body, err := c.get(context.WithoutCancel(ctx), accept, uri, maxBytes)
+	doc.err = err
+	if err != nil {
+		return
+	}
+	doc.body, doc.hasBody = body, true
 	c.mu.Lock()
-	doc.size = len(doc.body)
+	doc.size = len(body)
 	c.makeRoom(maxDocuments)
 	c.mu.Unlock()
-	return doc.body, doc.err
 }
 
 // document finds or makes the entry for key.

@@ -209,3 +209,35 @@ func TestRememberedDocumentsAreBounded(t *testing.T) {
 		t.Errorf("got %d documents, want %d", got, maxDocuments)
 	}
 }
+
+// TestFailedFetchNeverReplacesAGoodCopy: else anyone who makes us fetch again while the host is down takes the client's keys away.
+func TestFailedFetchNeverReplacesAGoodCopy(t *testing.T) {
+	good := jsonOf(`{"keys":[1]}`)
+	for name, broken := range map[string]http.HandlerFunc{
+		"status":  func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusInternalServerError) },
+		"gone":    func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNotFound) },
+		"no JSON": jsonOf(`<html>`),
+		"larger":  jsonOf(`"` + strings.Repeat("x", 2000) + `"`),
+	} {
+		s := mustFixture(t, good)
+		if _, err := s.FetchJSON(t.Context(), s.URL, 1000, time.Hour); err != nil {
+			t.Fatal(err)
+		}
+		s.handler = broken
+		for range 3 {
+			s.clock = s.clock.Add(2 * time.Hour)
+			body, err := s.FetchJSON(t.Context(), s.URL, 1000, time.Hour)
+			if err != nil || string(body) != `{"keys":[1]}` {
+				t.Errorf("%s: got %q, %v, want the good copy", name, body, err)
+			}
+			if _, err := s.FetchJSON(t.Context(), s.URL, 1000, 0); err == nil {
+				t.Errorf("%s: got no error for a caller that needs a fresh copy", name)
+			}
+		}
+		s.handler = jsonOf(`{"keys":[2]}`)
+		s.clock = s.clock.Add(2 * time.Minute)
+		if body, err := s.FetchJSON(t.Context(), s.URL, 1000, time.Hour); err != nil || string(body) != `{"keys":[2]}` {
+			t.Errorf("%s: got %q, %v after the host came back, want the new document", name, body, err)
+		}
+	}
+}

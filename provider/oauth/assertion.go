@@ -5,6 +5,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"errors"
+	"net/http"
 	"slices"
 	"strings"
 	"time"
@@ -51,10 +52,17 @@ func (s *Server) authenticateAssertion(ctx context.Context, creds credentials) (
 	}
 	verifier := clientkeys.Verifier{Fetch: s.Fetch, UnwrapSecret: s.Ring.UnwrapSecret}
 	payload, err := verifier.Verify(ctx, c, creds.assertion, algs)
-	if err != nil {
+	switch {
+	case errors.Is(err, clientkeys.ErrUnavailable):
+		e := newError(http.StatusServiceUnavailable, "server_error", "the jwks_uri of the client cannot be read just now; try again in a few seconds")
+		e.Reason = err.Error() // the client's failure and not ours
+		return nil, e
+	case errors.Is(err, clientkeys.ErrSignature):
 		e := invalidClient("the signature of client_assertion does not match the keys of the client")
 		e.Err = err
 		return nil, e
+	case err != nil:
+		return nil, err
 	}
 	var claims assertionClaims
 	if json.Unmarshal(payload, &claims) != nil {

@@ -317,11 +317,16 @@ func TestOnlyTheFirstHundredKeysAreRead(t *testing.T) {
 	}
 }
 
-func TestUnreachableKeysLetNobodyIn(t *testing.T) {
+// TestUnreachableKeysAreNoFaultOfTheClient: it is not let in, but may try again.
+func TestUnreachableKeysAreNoFaultOfTheClient(t *testing.T) {
 	g := newRig(t)
 	s := mustSigner(t, "k1")
 	g.mustClient("shop", func(c *storage.Client) {
 		c.TokenEndpointAuthMethod, c.JWKSURI = "private_key_jwt", "https://unreachable.example.com/jwks"
 	})
-	g.mustRefuse(g.withAssertion(s.sign(t, g.claimsFor("shop"))), 401, "invalid_client")
+	a := g.withAssertion(s.sign(t, g.claimsFor("shop")))
+	g.mustRefuse(a, 503, "server_error")
+	if a.header.Get("Retry-After") == "" {
+		t.Error("got no Retry-After")
+	}
 }

@@ -82,7 +82,7 @@ func (r *Registrar) checkSector(ctx context.Context, m *storage.Metadata) *Probl
 		problem.Text = "cannot be read here"
 		return &problem
 	}
-	body, err := r.Fetch.FetchJSON(ctx, m.SectorIdentifierURI, 256<<10, 0)
+	body, err := r.Fetch.FetchJSON(ctx, m.SectorIdentifierURI, 256<<10, time.Minute)
 	if err != nil {
 		// Why is not for whoever registers: it would map the network we stand in.
 		problem.Text, problem.Cause = "could not be read", err

@@ -28,8 +28,12 @@ type Verifier struct {
 	UnwrapSecret func(client string, wrapped []byte) ([]byte, error) // opens storage.Client.SecretWrapped
 }
 
-// ErrSignature: no key of the client fits.
-var ErrSignature = errors.New("signature fits no key of the client")
+var (
+	// ErrSignature: no key of the client matches.
+	ErrSignature = errors.New("the signature matches no key of the client")
+	// ErrUnavailable: the keys at jwks_uri cannot be fetched just now.
+	ErrUnavailable = errors.New("the client's jwks_uri cannot be fetched")
+)
 
 const (
 	maxJWKSBytes = 256 << 10       // bytes of a jwks_uri document
@@ -38,7 +42,7 @@ const (
 	maxKeysRead  = 100             // keys of a document that are looked at: more would let forged signatures cost us far more than their sender
 )
 
-// Verify checks a JWS in compact form by the keys of a client, in one of algs, and returns its payload. ErrSignature, or an error of the fetch.
+// Verify checks a JWS in compact form by the keys of a client, in one of algs, and returns its payload. ErrSignature, ErrUnavailable.
 func (v Verifier) Verify(ctx context.Context, c *storage.Client, token string, algs []string) ([]byte, error) {
 	accepted := make([]jose.SignatureAlgorithm, len(algs))
 	for i, alg := range algs {
@@ -63,7 +67,7 @@ func (v Verifier) Verify(ctx context.Context, c *storage.Client, token string, a
 	for _, load := range loadJWKS {
 		raw, err := load()
 		if err != nil {
-			return nil, fmt.Errorf("fetch jwks_uri: %w", err)
+			return nil, fmt.Errorf("%w: %w", ErrUnavailable, err)
 		}
 		keys := candidateKeys(raw, header)
 		for _, key := range keys {

@@ -7,12 +7,14 @@ import (
 	"context"
 	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"maps"
 	"net/url"
 	"slices"
 	"strings"
 	"time"
 
+	"github.com/curfew-id/curfew/provider/egress"
 	"github.com/curfew-id/curfew/provider/tokens"
 	"github.com/curfew-id/curfew/provider/web"
 	"github.com/curfew-id/curfew/storage"
@@ -38,7 +40,8 @@ type Reader struct {
 }
 
 const (
-	maxObjectSize = 16 << 10 // bytes
+	maxObjectSize = 16 << 10    // bytes
+	maxObjectAge  = time.Minute // of one at a request_uri
 	clockSkew     = time.Minute
 )
 
@@ -63,7 +66,7 @@ func (r *Reader) Merge(ctx context.Context, params url.Values, findClient func(c
 		if !slices.Contains(client.RequestURIs, requestURI) {
 			return params, oauthError("invalid_request_uri", "request_uri is not registered for this client")
 		}
-		body, err := r.Fetcher.FetchBytes(ctx, requestURI, maxObjectSize, 0)
+		body, err := r.Fetcher.FetchBytes(ctx, requestURI, maxObjectSize, maxObjectAge)
 		if err != nil {
 			return params, web.OAuthError{Code: "invalid_request_uri", Description: "request_uri cannot be read", Err: err}.About("request_uri")
 		}
@@ -99,7 +102,10 @@ func (r *Reader) read(ctx context.Context, client *storage.Client, token string)
 		if payload, err = base64.RawURLEncoding.DecodeString(claims); err != nil || signature != "" {
 			return nil, invalid("the request object cannot be read")
 		}
-	} else if payload, err = r.Verifier.Verify(ctx, client, token, r.Algs); err != nil {
+	} else if payload, err = r.Verifier.Verify(ctx, client, token, r.Algs); isFetchError(err) {
+		e := web.OAuthError{Code: "temporarily_unavailable", Description: "the jwks_uri of the client cannot be read just now", Reason: err.Error()}
+		return nil, e.About("request")
+	} else if err != nil {
 		e := web.OAuthError{Code: "invalid_request_object", Description: "the signature of the request object matches no key of the client", Err: err}
 		return nil, e.About("request")
 	}
@@ -160,6 +166,12 @@ func (r *Reader) merge(params url.Values, members map[string]any) (url.Values, e
 		merged.Set(name, text)
 	}
 	return merged, nil
+}
+
+// isFetchError tells whether the keys of the client could not be fetched, so that nothing is known about the signature.
+func isFetchError(err error) bool {
+	_, ok := errors.AsType[*egress.Error](err)
+	return ok
 }
 
 func oauthError(code, description string) error {

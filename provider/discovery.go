@@ -69,7 +69,7 @@ func (p *Provider) discoveryDocument() ([]byte, error) {
 		Scopes: tokens.Scopes(), ResponseTypes: register.ResponseTypes(), ResponseModes: []string{"query", "fragment", "form_post"},
 		GrantTypes: storage.SupportedGrantTypes(),
 		ACRValues:  authn.ACRValues(), SubjectTypes: []string{"public", "pairwise"},
-		IDTokenAlgs: append([]string{"none"}, signingAlgs...), UserinfoAlgs: signingAlgs, RequestObjectAlgs: append([]string{"none"}, register.ClientSigningAlgs()...),
+		IDTokenAlgs: append(slices.Clone(signingAlgs), "none"), UserinfoAlgs: signingAlgs, RequestObjectAlgs: append(register.ClientSigningAlgs(), "none"),
 		TokenAuthMethods: authMethods, TokenAuthAlgs: assertionAlgs, IntrospectionMethods: confidentialMethods, IntrospectionAlgs: assertionAlgs,
 		RevocationMethods: authMethods, RevocationAlgs: assertionAlgs,
 		DisplayValues: []string{"page"}, ClaimTypes: []string{"normal"}, Claims: tokens.ClaimNames(), UILocales: []string{"en"},

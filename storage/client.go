@@ -43,6 +43,7 @@ type Metadata struct {
 
 	// Curfew's choices.
 	RequirePKCE       *bool       `json:"require_pkce,omitempty"`        // without it: PKCE or nonce; a public client always PKCE
+	AssertionAudience string      `json:"assertion_audience,omitempty"`  // of its client assertions: issuer; empty: or the token endpoint
 	AccessTokenFormat string      `json:"access_token_format,omitempty"` // opaque (default), jwt (RFC 9068)
 	AccessTokenTyp    string      `json:"access_token_typ,omitempty"`    // typ of a JWT: at+jwt (default), JWT
 	IDTokenClaims     string      `json:"id_token_claims,omitempty"`     // empty: those that the claims parameter requests; scope: the scope's too

@@ -107,7 +107,7 @@ func (r *Ring) verify(token string, allowArchived bool, typs ...string) (claims,
 		return c, nil, invalidToken("too long")
 	}
 	jws, err := jose.ParseSignedCompact(token, signatureAlgorithms)
-	if err != nil {
+	if err != nil || !IsCompactJWS(token) {
 		return c, nil, invalidToken("no JWT")
 	}
 	header := jws.Signatures[0].Protected
@@ -134,6 +134,18 @@ func (r *Ring) verify(token string, allowArchived bool, typs ...string) (claims,
 		return c, nil, invalidToken("iss")
 	}
 	return c, payload, nil
+}
+
+// IsCompactJWS reports whether text has only the characters of a JWS in compact form (RFC 7515 §3.1). Decoders of base64 skip line
+// breaks, so that one token would have many texts.
+func IsCompactJWS(text string) bool {
+	for _, r := range text {
+		isBase64URL := 'a' <= r && r <= 'z' || 'A' <= r && r <= 'Z' || '0' <= r && r <= '9' || r == '-' || r == '_'
+		if !isBase64URL && r != '.' {
+			return false
+		}
+	}
+	return text != ""
 }
 
 func invalidToken(reason string) error { return fmt.Errorf("%w: %s", ErrInvalidToken, reason) }

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/curfew-id/curfew/provider/keys"
 	"github.com/curfew-id/curfew/provider/oauth/clientkeys"
 	"github.com/curfew-id/curfew/provider/register"
 	"github.com/curfew-id/curfew/provider/tokens"
@@ -64,12 +65,15 @@ func (s *Server) authenticateAssertion(ctx context.Context, creds credentials) (
 	case err != nil:
 		return nil, err
 	}
+	if !hasAssertionTyp(creds.assertion) {
+		return nil, invalidClient("typ of client_assertion must be JWT or client-authentication+jwt, or be left out")
+	}
 	var claims assertionClaims
 	if json.Unmarshal(payload, &claims) != nil {
 		return nil, invalidClient("the claims of client_assertion cannot be read")
 	}
 	now := s.Now()
-	expires, err := s.validateAssertion(claims, id, now)
+	expires, err := s.validateAssertion(claims, c, now)
 	if err != nil {
 		return nil, err
 	}
@@ -103,16 +107,20 @@ func allowedAssertionAlgs(c *storage.Client) []string {
 	return slices.DeleteFunc(algs, func(alg string) bool { return alg != c.TokenEndpointAuthAlg })
 }
 
-// validateAssertion checks what a verified assertion says. The token endpoint's URL is tolerated as audience beside the issuer: Core §9 names it, and
-// libraries in use send it, although an issuer alone is safer (RFC 7523bis).
-func (s *Server) validateAssertion(c assertionClaims, clientID string, now time.Time) (expires time.Time, err error) {
+// validateAssertion checks the claims of a verified assertion. Its one audience is the issuer or, because Core §9 names it and libraries
+// send it, the URL of the token endpoint; the issuer alone is safer (RFC 7523bis), and a client may be held to it.
+func (s *Server) validateAssertion(c assertionClaims, client *storage.Client, now time.Time) (expires time.Time, err error) {
+	clientID, audiences := client.ClientID, []string{s.Issuer, s.Issuer + tokenPath}
+	if client.AssertionAudience == "issuer" {
+		audiences = audiences[:1]
+	}
 	nowSeconds := float64(now.UnixMilli()) / 1000
 	skew := assertionSkew.Seconds()
 	switch {
 	case c.Issuer != clientID || c.Subject != clientID:
 		return expires, invalidClient("iss and sub of client_assertion are not both the client_id")
-	case !slices.Contains(c.Audience, s.Issuer) && !slices.Contains(c.Audience, s.Issuer+tokenPath):
-		return expires, invalidClient("aud of client_assertion is not the issuer")
+	case len(c.Audience) != 1 || !slices.Contains(audiences, c.Audience[0]):
+		return expires, invalidClient("aud of client_assertion must be the issuer and nothing else")
 	case c.ID == "":
 		return expires, invalidClient("client_assertion has no jti")
 	case c.ExpiresAt <= nowSeconds-skew:
@@ -125,10 +133,23 @@ func (s *Server) validateAssertion(c assertionClaims, clientID string, now time.
 	return time.Unix(int64(c.ExpiresAt)+1, 0), nil
 }
 
+// hasAssertionTyp reports whether the header's typ is one of an assertion, so that no JWT of another kind passes for one (RFC 8725 §3.11).
+func hasAssertionTyp(assertion string) bool {
+	encoded, _, _ := strings.Cut(assertion, ".")
+	raw, err := base64.RawURLEncoding.DecodeString(encoded)
+	var header struct {
+		Typ string `json:"typ"`
+	}
+	if err != nil || json.Unmarshal(raw, &header) != nil {
+		return false
+	}
+	return header.Typ == "" || strings.EqualFold(header.Typ, "JWT") || strings.EqualFold(header.Typ, "client-authentication+jwt")
+}
+
 // unverifiedSubject reads whose keys an assertion has to be checked with; nothing else is believed before it was.
 func unverifiedSubject(assertion string) (string, bool) {
 	parts := strings.SplitN(assertion, ".", 4)
-	if len(assertion) > maxAssertionBytes || len(parts) != 3 {
+	if len(assertion) > maxAssertionBytes || len(parts) != 3 || !keys.IsCompactJWS(assertion) {
 		return "", false
 	}
 	payload, err := base64.RawURLEncoding.DecodeString(parts[1])

@@ -158,7 +158,7 @@ func TestAssertionAudienceIsTheIssuerOrTheTokenEndpoint(t *testing.T) {
 		aud  any
 		good bool
 	}{
-		{issuer, true}, {[]string{issuer}, true}, {issuer + "/token", true}, {[]string{"https://other.example", issuer}, true},
+		{issuer, true}, {[]string{issuer}, true}, {issuer + "/token", true}, {[]string{"https://other.example", issuer}, false}, {[]string{}, false},
 		{issuer + "/", false}, {"https://other.example", false}, {nil, false}, {[]any{1}, false}, {1, false}, {map[string]any{}, false}, {issuer + "/introspect", false},
 	} {
 		claims := g.claimsFor("shop")
@@ -204,6 +204,8 @@ func TestBadAssertionsAreRefused(t *testing.T) {
 		"no client":              s.sign(t, g.claimsFor("nobody")),
 		"cut":                    good[:len(good)-2],
 		"many dots":              good + ".....",
+		"line breaks":            good[:20] + "\r\n" + good[20:],
+		"another typ":            mustTypedJWS(t, "logout+jwt", s, g.claimsFor("shop")),
 		"long":                   encode(`{"alg":"ES256"}`) + "." + encode(`{"sub":"shop"}`) + "." + string(make([]byte, 9000)),
 		"no payload":             encode(`{"alg":"ES256"}`) + ".e30.AAAA",
 		"sub a number":           encode(`{"alg":"ES256"}`) + "." + encode(`{"sub":1}`) + ".AAAA",
@@ -216,6 +218,57 @@ func TestBadAssertionsAreRefused(t *testing.T) {
 	if a := g.withAssertion(good, "client_id", "shop"); a.status != http.StatusOK {
 		t.Errorf("the good one afterwards: %d %s", a.status, a.body)
 	}
+}
+
+// TestAssertionTypIsJWTOrItsOwn: RFC 8725 §3.11, draft-ietf-oauth-rfc7523bis.
+func TestAssertionTypIsJWTOrItsOwn(t *testing.T) {
+	g := newRig(t)
+	s := mustSigner(t, "k1")
+	g.mustKeyClient("shop", s)
+	for _, typ := range []string{"JWT", "jwt", "client-authentication+jwt"} {
+		if a := g.withAssertion(mustTypedJWS(t, typ, s, g.claimsFor("shop"))); a.status != http.StatusOK {
+			t.Errorf("%s: got %d %s", typ, a.status, a.body)
+		}
+	}
+}
+
+// TestClientMayBeHeldToTheIssuerAsAudience: assertion_audience issuer.
+func TestClientMayBeHeldToTheIssuerAsAudience(t *testing.T) {
+	g := newRig(t)
+	s := mustSigner(t, "k1")
+	g.mustClient("shop", func(c *storage.Client) {
+		c.TokenEndpointAuthMethod, c.JWKS, c.SecretHash = "private_key_jwt", s.set(), storage.Hash{}
+		c.AssertionAudience = "issuer"
+	})
+	for audience, want := range map[string]int{issuer: http.StatusOK, issuer + "/token": http.StatusUnauthorized} {
+		claims := g.claimsFor("shop")
+		claims["aud"] = audience
+		if a := g.withAssertion(s.sign(t, claims)); a.status != want {
+			t.Errorf("%s: got %d %s, want %d", audience, a.status, a.body, want)
+		}
+	}
+}
+
+func mustTypedJWS(t testing.TB, typ string, s signer, claims any) string {
+	t.Helper()
+	key := jose.SigningKey{Algorithm: jose.ES256, Key: jose.JSONWebKey{Key: s.key, KeyID: s.kid}}
+	made, err := jose.NewSigner(key, new(jose.SignerOptions).WithType(jose.ContentType(typ)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	payload, err := json.Marshal(claims)
+	if err != nil {
+		t.Fatal(err)
+	}
+	jws, err := made.Sign(payload)
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, err := jws.CompactSerialize()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return text
 }
 
 func TestAssertionBySharedSecret(t *testing.T) {

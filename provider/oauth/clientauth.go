@@ -59,7 +59,11 @@ func readCredentials(h http.Header, form url.Values) (credentials, error) {
 		if c.clientID != "" && c.clientID != basic.clientID {
 			return c, invalidRequest("client_id and the Authorization header name two clients").About("client_id")
 		}
-		methods++
+		if basic.rawSecret == "" { // some libraries send the header for a client without a secret
+			basic.kind = credentialNone
+		} else {
+			methods++
+		}
 		c = basic
 	}
 	// A parameter without a value is as good as left out (RFC 6749 §3.2): some libraries send client_secret= for a client that has none.
@@ -128,6 +132,10 @@ func (s *Server) verifyClient(ctx context.Context, path string, h http.Header, f
 	}
 	if grantType == "client_credentials" && c.IsPublic() { // RFC 6749 §4.4: for confidential clients only
 		return nil, invalidClient("client_credentials needs client authentication")
+	}
+	if !c.AcceptsResources(form["resource"]) { // RFC 8707 §2
+		text := "access tokens of this client are for its registered audience: name exactly that, or no resource"
+		return nil, newError(http.StatusBadRequest, "invalid_target", text).About("resource")
 	}
 	return c, nil
 }

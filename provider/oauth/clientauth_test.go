@@ -2,6 +2,7 @@ package oauth_test
 
 import (
 	"net/http"
+	"net/http/httptest"
 	"net/url"
 	"strings"
 	"testing"
@@ -209,6 +210,62 @@ func TestClientIsHeldToItsGrantTypes(t *testing.T) {
 		g.mustRefuse(a, 400, "unsupported_grant_type")
 		if strings.Contains(a.body, "<b>") {
 			t.Errorf("the answer repeats the request: %s", a.body)
+		}
+	}
+}
+
+// TestEmptyBasicPasswordIsNoAuthentication: some libraries send the header for a public client. It proves nothing for another.
+func TestEmptyBasicPasswordIsNoAuthentication(t *testing.T) {
+	g := newRig(t)
+	g.mustMethod("public", "none")
+	g.mustClient("shop", nil)
+	for client, want := range map[string]int{"public": http.StatusOK, "shop": http.StatusUnauthorized} {
+		r := post(form("token", "x"))
+		basicAuthRaw(r.Header, client, "")
+		if a := g.do(g.http.Revoke, r); a.status != want {
+			t.Errorf("%s: got %d %s, want %d", client, a.status, a.body, want)
+		}
+	}
+}
+
+// TestResourceIsHonouredOrRefused: RFC 8707 §2 allows several; none is ignored.
+func TestResourceIsHonouredOrRefused(t *testing.T) {
+	g := newRig(t)
+	g.mustClient("plain", nil)
+	g.mustClient("api", func(c *storage.Client) { c.Audience = []string{"https://a.example", "https://b.example"} })
+	all := []string{"resource", "https://b.example", "resource", "https://a.example"}
+	for _, c := range []struct {
+		client    string
+		resources []string
+		code      string
+	}{
+		{"plain", nil, ""},
+		{"plain", all, "invalid_target"},
+		{"api", all, ""},
+		{"api", all[:2], "invalid_target"},
+		{"api", append([]string{"resource", "https://c.example"}, all...), "invalid_target"},
+	} {
+		a := g.postAs(c.client, g.http.Token, append([]string{"grant_type", "client_credentials"}, c.resources...)...)
+		if a.text("error") != c.code {
+			t.Errorf("%s %v: got %d %s, want %q", c.client, c.resources, a.status, a.body, c.code)
+		}
+	}
+}
+
+// TestPreflightAllowsTheHeadersThatAScriptAsksFor: tracing libraries add theirs. No cookie is involved.
+func TestPreflightAllowsTheHeadersThatAScriptAsksFor(t *testing.T) {
+	g := newRig(t)
+	for requested, want := range map[string]string{
+		"":                                       "Authorization, Content-Type",
+		"content-type,traceparent, sentry-trace": "Authorization, Content-Type, content-type,traceparent, sentry-trace",
+		"x\r\nSet-Cookie: a=b":                   "Authorization, Content-Type",
+		strings.Repeat("x", 1001):                "Authorization, Content-Type",
+	} {
+		r := httptest.NewRequest(http.MethodOptions, "/token", nil)
+		r.Header.Set("Access-Control-Request-Headers", requested)
+		a := g.do(g.http.Token, r)
+		if got := a.header.Get("Access-Control-Allow-Headers"); got != want || a.header.Get("Access-Control-Allow-Credentials") != "" {
+			t.Errorf("%.60q: got %.80q, want %.80q and no credentials", requested, got, want)
 		}
 	}
 }

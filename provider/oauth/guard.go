@@ -57,7 +57,7 @@ func readForm(w http.ResponseWriter, r *http.Request) (url.Values, error) {
 	if r.ContentLength > web.MaxFormSize {
 		return nil, newError(http.StatusRequestEntityTooLarge, "invalid_request", "the request body is larger than 64 kB")
 	}
-	form, err := web.Params(r)
+	form, err := web.Params(r, "resource")
 	repeated, isRepeated := errors.AsType[web.RepeatedParamError](err)
 	switch {
 	case isRepeated:
@@ -184,7 +184,8 @@ func CORS(next http.Handler, methods ...string) http.Handler {
 		h.Set("Access-Control-Allow-Origin", "*")
 		if r.Method == http.MethodOptions {
 			h.Set("Access-Control-Allow-Methods", allowedMethods)
-			h.Set("Access-Control-Allow-Headers", "Authorization, Content-Type")
+			h.Set("Access-Control-Allow-Headers", allowedHeaders(r.Header.Get("Access-Control-Request-Headers")))
+			h.Add("Vary", "Access-Control-Request-Headers")
 			h.Set("Access-Control-Max-Age", "7200")
 			h.Set("Allow", allowedMethods+", OPTIONS")
 			w.WriteHeader(http.StatusNoContent)
@@ -195,4 +196,17 @@ func CORS(next http.Handler, methods ...string) http.Handler {
 		}
 		next.ServeHTTP(w, r)
 	})
+}
+
+// allowedHeaders are the headers that a script may send: those that we read and those that it asks for, such as the ones of tracing
+// libraries. No cookie is involved, and what we do not read does nothing.
+func allowedHeaders(requested string) string {
+	const read, maxBytes = "Authorization, Content-Type", 1000
+	isOther := func(r rune) bool {
+		return !('a' <= r && r <= 'z' || 'A' <= r && r <= 'Z' || '0' <= r && r <= '9' || strings.ContainsRune("-_, ", r))
+	}
+	if requested == "" || len(requested) > maxBytes || strings.ContainsFunc(requested, isOther) {
+		return read
+	}
+	return read + ", " + requested
 }

@@ -10,9 +10,6 @@ import (
 	"github.com/curfew-id/curfew/storage"
 )
 
-// refreshGracePeriod is for how long a refresh token that was exchanged gives the same successor again: answers get lost, and two tabs refresh at once.
-const refreshGracePeriod = 10 * time.Second
-
 // refresh exchanges a refresh token for the next (RFC 6749 §6, RFC 9700 §4.14.2).
 func (s *Server) refresh(ctx context.Context, c *storage.Client, token, scope string) (response tokens.Response, err error) {
 	if !looksLikeToken(token, tokens.RefreshPrefix) {
@@ -21,9 +18,12 @@ func (s *Server) refresh(ctx context.Context, c *storage.Client, token, scope st
 	now := s.Now()
 	refresh := s.Minter.NewRefresh(c, token, strings.Fields(scope), now)
 	result, err := s.Store.Refresh(ctx, storage.RefreshRequest{Token: storage.HashOf(token), NewToken: storage.HashOf(refresh.NewToken()), Client: c.ClientID,
-		Grace: refreshGracePeriod}, now, refresh.Issue)
+		Grace: s.Minter.Lifetimes.RefreshGrace}, now, refresh.Issue)
 	if err != nil {
 		return response, err
+	}
+	if result.Reused && s.isLateRetry(c, result.Grant, now) {
+		return response, invalidGrant("the refresh token was exchanged before, and its successor too: use the newest").About("refresh_token")
 	}
 	if result.Reused {
 		return response, s.revokeReusedRefreshToken(ctx, c, result.Grant)
@@ -33,6 +33,13 @@ func (s *Server) refresh(ctx context.Context, c *storage.Client, token, scope st
 		return response, err
 	}
 	return refresh.Respond(result, user)
+}
+
+// isLateRetry reports whether a refresh token older than the last one looks like a retry out of order, as of a third tab: the grant was
+// refreshed within the grace, and the client proved itself. A public client proves nothing, so that its reuse counts as theft.
+func (s *Server) isLateRetry(c *storage.Client, g storage.Grant, now time.Time) bool {
+	sinceRotation := now.Sub(g.RotatedAt)
+	return !c.IsPublic() && sinceRotation >= 0 && sinceRotation <= s.Minter.Lifetimes.RefreshGrace
 }
 
 // revokeReusedRefreshToken acts on a refresh token that was used twice: it may be stolen, and which of the two uses was the thief's is

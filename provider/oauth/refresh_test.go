@@ -53,6 +53,42 @@ func TestLostAnswerGivesTheSameSuccessor(t *testing.T) {
 	}
 }
 
+// TestLateRetryOfAnOlderRefreshTokenEndsNothing: of three tabs one may be late. Only a client that authenticates gets the doubt, and only
+// within the grace.
+func TestLateRetryOfAnOlderRefreshTokenEndsNothing(t *testing.T) {
+	for name, c := range map[string]struct {
+		method string
+		wait   time.Duration
+		active bool
+	}{
+		"confidential, in time": {"", 10 * time.Second, true},
+		"confidential, late":    {"", 11 * time.Second, false},
+		"public, in time":       {"none", time.Second, false},
+	} {
+		g := newRig(t)
+		g.mustMethod("shop", c.method)
+		refresh := func(token string) response {
+			if c.method == "none" {
+				return g.do(g.http.Token, post(form("grant_type", "refresh_token", "refresh_token", token, "client_id", "shop")))
+			}
+			return g.refresh("shop", token)
+		}
+		s := g.mustSession("alice")
+		code := form("grant_type", "authorization_code", "code", g.mustCode(s, "shop", "openid", nil), "redirect_uri", callback, "code_verifier", verifier, "client_id", "shop")
+		if c.method == "" {
+			code.Set("client_secret", secret)
+		}
+		first := g.do(g.http.Token, post(code))
+		second := refresh(first.text("refresh_token"))
+		third := refresh(second.text("refresh_token"))
+		g.clock.Advance(c.wait)
+		g.mustRefuse(refresh(first.text("refresh_token")), 400, "invalid_grant")
+		if got := refresh(third.text("refresh_token")).status == http.StatusOK; got != c.active {
+			t.Errorf("%s: got the newest token taken %v, want %v", name, got, c.active)
+		}
+	}
+}
+
 func TestStolenRefreshTokenEndsTheClientsShare(t *testing.T) {
 	g := newRig(t)
 	g.mustClient("shop", nil)

@@ -57,6 +57,7 @@ func newRig(t testing.TB, more ...string) *rig {
 		Opaque:      time.Hour,
 		JWT:         10 * time.Minute,
 		IDToken:     10 * time.Minute,
+		RefreshGrace: 10 * time.Second,
 		OfflineIdle: 90 * 24 * time.Hour,
 	}}
 	terminator := &logout.Terminator{

@@ -13,6 +13,9 @@ type Token struct {
 	JWT time.Duration `yaml:"jwt" default:"10m"`
 	// Lifetime of an ID token.
 	IDToken time.Duration `yaml:"id" default:"10m"`
+	// For this long a refresh token that was exchanged gives the same successor again, since answers get lost and two tabs refresh at
+	// once. Later, it counts as stolen (RFC 9700 §4.14.2).
+	RefreshGrace time.Duration `yaml:"refresh_grace" default:"30s" min:"0" max:"5m"`
 	// Offline access that is not used for this long expires. `0`: it does not expire by disuse.
 	OfflineIdle time.Duration `yaml:"offline_idle" default:"90d" min:"0"`
 	// Offline access expires this long after it was granted, used or not. `0`: it has no such limit.

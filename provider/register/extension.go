@@ -17,6 +17,7 @@ const maxDeclaredSeconds = 365 * 24 * 60 * 60
 // checkExtensions checks Curfew's own members.
 func (c *validation) checkExtensions(m *storage.Metadata) {
 	c.checkOneOf("access_token_format", m.AccessTokenFormat, "opaque", "jwt")
+	c.checkOneOf("assertion_audience", m.AssertionAudience, "issuer")
 	c.checkOneOf("access_token_typ", m.AccessTokenTyp, "at+jwt", "JWT")
 	c.checkOneOf("id_token_claims", m.IDTokenClaims, "scope")
 	c.checkList("audience", m.Audience)
@@ -46,7 +47,7 @@ func (c *validation) checkSeconds(field string, n, limit int) {
 // ExtensionNames are the names of Curfew's own members of metadata.
 func ExtensionNames() []string {
 	return []string{
-		"require_pkce", "access_token_format", "access_token_typ", "id_token_claims", "audience", "consent", "logout_token_typ", "logout_token_claims", "backend_logout", "logout_scope",
+		"require_pkce", "assertion_audience", "access_token_format", "access_token_typ", "id_token_claims", "audience", "consent", "logout_token_typ", "logout_token_claims", "backend_logout", "logout_scope",
 		"refresh_tokens", "check_session", "session_expiry", "introspection_cache", "session_with_tokens", "clock_skew", "renotify",
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"net/http"
 	"slices"
+	"strings"
 
 	"github.com/curfew-id/curfew/provider/web"
 	"github.com/curfew-id/curfew/templates"
@@ -17,6 +18,9 @@ func (h *Handler) Authorize(w http.ResponseWriter, r *http.Request) error {
 	req, err := h.parse(r)
 	if err != nil {
 		return h.answerError(w, r, &req, err)
+	}
+	if len(req.notGranted) > 0 {
+		h.Site.Logger().InfoContext(r.Context(), "scope not granted", "client", req.ClientID, "scope", web.Loggable(strings.Join(req.notGranted, " ")))
 	}
 	session, ok, err := h.Site.Session(r)
 	if err != nil {

@@ -286,7 +286,7 @@ func TestRequestsSurviveWhatTheyMayHold(t *testing.T) {
 		o.MustAddClient("atlas", nil)
 		for _, more := range [][]string{
 			{"display", "popup"}, {"display", "wap"}, {"display", "nonsense"}, {"ui_locales", "de-CH de en"}, {"ui_locales", "<>"}, {"claims_locales", "x y z"}, {"acr_values", "9 8 7"},
-			{"login_hint", "alice"}, {"login_hint", strings.Repeat("x", 300)}, {"made_up", "1"}, {"resource", "https://api.example"}, {"scope", "openid openid made_up"}, {"max_age", "0"},
+			{"login_hint", "alice"}, {"login_hint", strings.Repeat("x", 300)}, {"made_up", "1"}, {"scope", "openid openid made_up"}, {"max_age", "0"},
 			{"max_age", "99999999999"}, {"prompt", "login consent"}, {"prompt", "select_account"}, {"id_token_hint", ""}, {"registration", ""}, {"claims", `{"id_token":{"made_up":null}}`},
 		} {
 			b := o.Browser()
@@ -386,4 +386,61 @@ func TestLongStatePassesEveryPath(t *testing.T) {
 			t.Errorf("%s: got %v, want the limit", name, got.Get("error"))
 		}
 	}
+}
+
+// TestScopeThatAnOperatorRegisteredIsGranted: by its name, as for client_credentials. A scope that was not is ignored (Core §3.1.2.1), and
+// the token response says what was granted.
+func TestScopeThatAnOperatorRegisteredIsGranted(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		o := providertest.MustStart(t, nil)
+		o.MustAddClient("api", func(m *storage.Metadata) { m.Scope = "openid offline_access orders:read" })
+		o.MustAddClient("plain", nil)
+		for client, want := range map[string]string{"api": "openid orders:read", "plain": "openid email"} {
+			b := o.Browser()
+			code := b.MustSignIn("alice", client, "scope", "openid email orders:read orders:write offline_access").Get("code")
+			form := url.Values{
+				"grant_type":    {"authorization_code"},
+				"code":          {code},
+				"redirect_uri":  {"https://" + client + ".example/cb"},
+				"code_verifier": {providertest.Verifier},
+			}
+			if p := o.Call(client, "/token", form); !strings.Contains(p.Body, `"scope":"`+want+`"`) {
+				t.Errorf("%s: got %s, want scope %q", client, p.Body, want)
+			}
+		}
+	})
+}
+
+// TestResourceAtTheAuthorizationEndpointIsHonouredOrRefused: RFC 8707 §2.
+func TestResourceAtTheAuthorizationEndpointIsHonouredOrRefused(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		o := providertest.MustStart(t, nil)
+		o.MustAddClient("api", func(m *storage.Metadata) { m.Audience = []string{"https://a.example", "https://b.example"} })
+		b := o.Browser()
+		b.MustSignIn("alice", "api")
+		for resources, want := range map[string]string{
+			"&resource=https://b.example&resource=https://a.example": "",
+			"&resource=https://a.example":                            "invalid_target",
+			"&resource=":                                             "invalid_target",
+		} {
+			a := b.Do(http.MethodGet, providertest.AuthorizeURL("api", "prompt", "none")+resources, nil, nil).ResponseParams(t)
+			if a.Get("error") != want {
+				t.Errorf("%s: got %v, want %q", resources, a, want)
+			}
+		}
+	})
+}
+
+// TestSemicolonInAQueryIsData: url.ParseQuery refuses it; a state may hold it (RFC 3986 §3.4).
+func TestSemicolonInAQueryIsData(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		o := providertest.MustStart(t, nil)
+		o.MustAddClient("atlas", nil)
+		b := o.Browser()
+		b.MustSignIn("alice", "atlas")
+		target := strings.ReplaceAll(providertest.AuthorizeURL("atlas", "prompt", "none", "state", "XYZ"), "XYZ", "a;b")
+		if a := b.Do(http.MethodGet, target, nil, nil).ResponseParams(t); a.Get("state") != "a;b" || !a.Has("code") {
+			t.Errorf("got %v", a)
+		}
+	})
 }

@@ -126,7 +126,7 @@ func (h *Handler) openInteraction(r *http.Request, purpose string) (*authRequest
 	if err != nil {
 		return nil, err
 	}
-	if !redirectURIRegistered(client, req.RedirectURI) {
+	if !client.AllowsRedirectURI(req.RedirectURI) {
 		return nil, unregisteredRedirectURI(client.ClientID, req.RedirectURI)
 	}
 	req.clientRecord, req.redirectURIVerified = client, true

@@ -22,6 +22,7 @@ type authRequest struct {
 	interaction
 	clientRecord        *storage.Client
 	redirectURIVerified bool
+	notGranted          []string         // requested scopes that are ignored
 	sequence            storage.Sequence // the store's, from before client, session and consent were read in this HTTP request
 }
 
@@ -36,7 +37,7 @@ func (h *Handler) parse(r *http.Request) (req authRequest, err error) {
 	if req.sequence, err = h.Store.Sequence(r.Context()); err != nil {
 		return req, err
 	}
-	values, err := web.Params(r)
+	values, err := web.Params(r, "resource") // RFC 8707 §2
 	if values == nil {
 		return req, err
 	}
@@ -68,7 +69,7 @@ func (h *Handler) parse(r *http.Request) (req authRequest, err error) {
 		return req, err
 	}
 	req.ReceivedAt = h.Site.Now().UnixMilli()
-	for _, read := range []func(*authRequest, url.Values) error{h.readResponseType, h.readScope, h.readPKCE, h.readPrompt, h.readHints} {
+	for _, read := range []func(*authRequest, url.Values) error{h.readResponseType, h.readScope, h.readResource, h.readPKCE, h.readPrompt, h.readHints} {
 		if err := read(&req, values); err != nil {
 			return req, err
 		}
@@ -100,7 +101,7 @@ func (h *Handler) resolveClient(ctx context.Context, req *authRequest, params ur
 			Text:    templates.ErrorRedirectURIMissing,
 			Subject: web.Subject{Client: client.ClientID, Param: "redirect_uri"},
 		}
-	case !redirectURIRegistered(client, uri):
+	case !client.AllowsRedirectURI(uri):
 		return unregisteredRedirectURI(client.ClientID, uri)
 	}
 	req.clientRecord, req.ClientID, req.RedirectURI, req.redirectURIVerified = client, client.ClientID, uri, true
@@ -157,44 +158,6 @@ func unregisteredRedirectURI(clientID, uri string) error {
 	return e
 }
 
-// redirectURIRegistered compares byte for byte; only a native application's port on a loopback address may differ (RFC 8252 §7.3).
-func redirectURIRegistered(c *storage.Client, uri string) bool {
-	if slices.Contains(c.RedirectURIs, uri) {
-		return true
-	}
-	if c.ApplicationType != "native" {
-		return false
-	}
-	wanted, ok := cutLoopbackPort(uri)
-	return ok && slices.ContainsFunc(c.RedirectURIs, func(r string) bool {
-		registered, ok := cutLoopbackPort(r)
-		return ok && registered == wanted
-	})
-}
-
-// cutLoopbackPort cuts the port out of http://127.0.0.1:port/… or http://[::1]:port/…, leaving every other byte.
-func cutLoopbackPort(uri string) (string, bool) {
-	for _, host := range []string{"http://127.0.0.1", "http://[::1]"} {
-		rest, ok := strings.CutPrefix(uri, host)
-		if !ok {
-			continue
-		}
-		authority, path := rest, ""
-		if i := strings.IndexByte(rest, '/'); i >= 0 {
-			authority, path = rest[:i], rest[i:]
-		}
-		if port, ok := strings.CutPrefix(authority, ":"); ok {
-			if n, err := strconv.ParseUint(port, 10, 16); err != nil || n == 0 {
-				return "", false
-			}
-		} else if authority != "" {
-			return "", false
-		}
-		return host + path, true
-	}
-	return "", false
-}
-
 func (h *Handler) readResponseType(req *authRequest, params url.Values) error {
 	if len(req.ResponseType) == 0 {
 		return oauthError("response_type", "invalid_request", "response_type is missing")
@@ -231,14 +194,14 @@ func canonicalResponseType(fields []string) string {
 // readScope reads the scopes that the client may request. An unknown scope is ignored (Core §3.1.2.1), and so is offline_access where it
 // cannot be granted (Core §11).
 func (h *Handler) readScope(req *authRequest, params url.Values) error {
-	for _, s := range req.clientRecord.AllowedScope(strings.Fields(params.Get("scope"))) {
-		if slices.Contains(req.Scope, s) || !slices.Contains(tokens.Scopes(), s) {
-			continue
+	for _, scope := range strings.Fields(params.Get("scope")) {
+		switch {
+		case slices.Contains(req.Scope, scope):
+		case !req.mayGrant(scope, params.Get("prompt")):
+			req.notGranted = append(req.notGranted, scope)
+		default:
+			req.Scope = append(req.Scope, scope)
 		}
-		if s == "offline_access" && (!req.hasResponseType("code") || !slices.Contains(strings.Fields(params.Get("prompt")), "consent") || !req.clientRecord.MayHoldOfflineAccess()) {
-			continue
-		}
-		req.Scope = append(req.Scope, s)
 	}
 	if !slices.Contains(req.Scope, "openid") {
 		return oauthError("scope", "invalid_scope", "scope must contain openid")
@@ -260,6 +223,28 @@ func (h *Handler) readScope(req *authRequest, params url.Values) error {
 		}
 	}
 	return nil
+}
+
+// mayGrant reports whether a requested scope is granted: one about the user that the client may have, or one that an operator registered
+// for the client by name. offline_access needs the user's consent each time (Core §11).
+func (req *authRequest) mayGrant(scope, prompt string) bool {
+	client := req.clientRecord
+	understood := slices.Contains(tokens.Scopes(), scope) || client.Scope != ""
+	if !understood || len(client.AllowedScope([]string{scope})) == 0 {
+		return false
+	}
+	if scope != "offline_access" {
+		return true
+	}
+	return req.hasResponseType("code") && slices.Contains(strings.Fields(prompt), "consent") && client.MayHoldOfflineAccess()
+}
+
+// readResource refuses a resource that access tokens of the client would not be bound to (RFC 8707 §2).
+func (h *Handler) readResource(req *authRequest, params url.Values) error {
+	if req.clientRecord.AcceptsResources(params["resource"]) {
+		return nil
+	}
+	return oauthError("resource", "invalid_target", "access tokens of this client are for its registered audience: name exactly that, or no resource")
 }
 
 // readPKCE reads the code challenge (RFC 7636); the method is S256.

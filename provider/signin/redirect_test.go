@@ -53,7 +53,7 @@ func TestForeignRedirectURIIsNeverFollowed(t *testing.T) {
 	})
 }
 
-// TestNativeApplicationTakesAnyPort: RFC 8252 §7.3, for the loopback addresses and nothing else of the URI.
+// TestNativeApplicationTakesAnyPort: RFC 8252 §7.3, for the loopback addresses and the name localhost, and nothing else of the URI.
 func TestNativeApplicationTakesAnyPort(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		o := providertest.MustStart(t, nil)
@@ -76,7 +76,7 @@ func TestNativeApplicationTakesAnyPort(t *testing.T) {
 			"https://127.0.0.1:1/cb":     {false, false},
 			"http://127.0.0.2:1/cb":      {false, false},
 			"http://127.1:1/cb":          {false, false},
-			"http://localhost:51000/cb":  {false, false},
+			"http://localhost:51000/cb":  {true, false},
 			"http://localhost/cb":        {true, true},
 			"https://app.example:1/cb":   {false, false},
 			"com.example.app:/cb":        {true, true},

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"net/http"
 	"net/url"
-	"slices"
 
 	"github.com/curfew-id/curfew/provider/logoutview"
 	"github.com/curfew-id/curfew/provider/web"
@@ -67,7 +66,7 @@ func (h *Handler) validate(ctx context.Context, params url.Values) (logoutReques
 	}
 	req.client = client
 	if redirectURI := params.Get("post_logout_redirect_uri"); redirectURI != "" {
-		if !slices.Contains(client.PostLogoutRedirectURIs, redirectURI) { // byte for byte, query included
+		if !client.AllowsPostLogoutRedirectURI(redirectURI) {
 			req.Problem = templates.ErrorPostLogoutRedirectURI
 			req.ProblemSubject = web.Subject{
 				Client: req.ClientID,
@@ -96,7 +95,7 @@ func (h *Handler) revalidate(ctx context.Context, req logoutRequest) (logoutRequ
 		return req, ignoreNotFound(err)
 	}
 	req.client = client
-	if !slices.Contains(client.PostLogoutRedirectURIs, req.Target.URI) {
+	if !client.AllowsPostLogoutRedirectURI(req.Target.URI) {
 		req.Target = logoutview.ReturnTarget{}
 	}
 	return req, nil

@@ -60,7 +60,8 @@ func Params(r *http.Request, repeatable ...string) (url.Values, error) {
 		}
 		query += "&" + string(body)
 	}
-	values, err := url.ParseQuery(query)
+	// url.ParseQuery refuses a raw semicolon. URLs may have it in a query (RFC 3986 §3.4), and only & parts parameters.
+	values, err := url.ParseQuery(strings.ReplaceAll(query, ";", "%3B"))
 	if err != nil {
 		return nil, ErrForm
 	}

@@ -36,7 +36,7 @@ func LogRefusal(ctx context.Context, log *slog.Logger, f Refusal) {
 		{"value", f.Subject.Value},
 	} {
 		if a.text != "" {
-			attrs = append(attrs, slog.String(a.name, cut(a.text)))
+			attrs = append(attrs, slog.String(a.name, Loggable(a.text)))
 		}
 	}
 	if f.Status != 0 {
@@ -90,7 +90,7 @@ func LoggableURI(raw string) string {
 			text = scheme + "://…@" + authority[i+1:] + "/" + path
 		}
 	}
-	text = cut(text)
+	text = Loggable(text)
 	if hasQuery {
 		text += "?…"
 	}
@@ -109,8 +109,8 @@ func URIHost(raw string) string {
 	return u.Host
 }
 
-// cut shortens a text that a request chose.
-func cut(text string) string {
+// Loggable is a text that a request chose, at most 200 bytes of it.
+func Loggable(text string) string {
 	if len(text) <= maxLoggedBytes {
 		return text
 	}

@@ -289,3 +289,20 @@ func TestRS256IsAlwaysThere(t *testing.T) {
 		}
 	}
 }
+
+// TestVariablesOfKubernetesServicesAreNoMistakes: every pod gets them for the Services of its namespace, whatever those are called.
+func TestVariablesOfKubernetesServicesAreNoMistakes(t *testing.T) {
+	base := []string{"CURFEW_ISSUER=https://id.example.org", "CURFEW_DATA=/var/lib/curfew"}
+	for _, service := range []string{"CURFEW", "CURFEW_TLS", "CURFEW_LOG", "CURFEW_LISTEN", "CURFEW_KEY_FILE", "CURFEW_EGRESS_CA"} {
+		for _, variable := range []string{"_SERVICE_HOST=10.0.0.1", "_SERVICE_PORT=80", "_SERVICE_PORT_HTTP=80", "_PORT=tcp://10.0.0.1:80", "_PORT_80_TCP=tcp://10.0.0.1:80",
+			"_PORT_80_TCP_PROTO=tcp", "_PORT_80_TCP_PORT=80", "_PORT_80_TCP_ADDR=10.0.0.1"} {
+			if _, err := Load("", append([]string{service + variable}, base...)); err != nil {
+				t.Errorf("%s%s: got %v", service, variable, err)
+			}
+		}
+	}
+	_, err := Load("", append([]string{"CURFEW_TRUSTED_PROXY=10.0.0.0/8"}, base...))
+	if !strings.Contains(fmt.Sprint(err), "did you mean CURFEW_TRUSTED_PROXIES?") {
+		t.Errorf("got %v for a misspelt name, want the right one", err)
+	}
+}

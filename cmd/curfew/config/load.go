@@ -210,12 +210,19 @@ func (l *loader) readEnvironment(environ []string) {
 		}
 	}
 	for name := range values {
-		// Only a name that looks misspelt is a problem: Kubernetes sets variables such as CURFEW_PORT for a service of that name.
-		if suggestion := nearest(name, known); suggestion != "" && editDistance(name, suggestion) <= 2 && name != "CURFEW_CONFIG" {
+		// Only a name that looks misspelt is a problem.
+		if name == "CURFEW_CONFIG" || kubernetesVariable.MatchString(name) {
+			continue
+		}
+		if suggestion := nearest(name, known); suggestion != "" && editDistance(name, suggestion) <= 3 {
 			l.addProblem(origin{name: name}, "", "unknown variable; did you mean %s?", suggestion)
 		}
 	}
 }
+
+// kubernetesVariable matches the names of the variables that Kubernetes sets in every pod for each Service of its namespace, such as one
+// called curfew or curfew-tls.
+var kubernetesVariable = regexp.MustCompile(`_SERVICE_HOST$|_SERVICE_PORT(_[A-Z0-9_]+)?$|_PORT(_[0-9]+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?)?$`)
 
 func (l *loader) readVariable(s setting, name, value string) {
 	texts := []string{value}

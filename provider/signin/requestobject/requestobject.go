@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/curfew-id/curfew/provider/egress"
+	"github.com/curfew-id/curfew/provider/keys"
 	"github.com/curfew-id/curfew/provider/tokens"
 	"github.com/curfew-id/curfew/provider/web"
 	"github.com/curfew-id/curfew/storage"
@@ -82,16 +83,20 @@ func (r *Reader) Merge(ctx context.Context, params url.Values, findClient func(c
 // read checks the object's signature and claims. Unsigned ones are good only for clients that registered no algorithm or "none".
 func (r *Reader) read(ctx context.Context, client *storage.Client, token string) (map[string]any, error) {
 	invalid := func(description string) error { return oauthError("invalid_request_object", description) }
-	if len(token) > maxObjectSize || strings.Count(token, ".") != 2 {
+	if len(token) > maxObjectSize || strings.Count(token, ".") != 2 || !keys.IsCompactJWS(token) {
 		return nil, invalid("the request object is not a JWT of at most 16 kB")
 	}
 	var header struct {
 		Alg string `json:"alg"`
+		Typ string `json:"typ"`
 	}
 	head, body, _ := strings.Cut(token, ".")
 	raw, err := base64.RawURLEncoding.DecodeString(head)
 	if err != nil || json.Unmarshal(raw, &header) != nil {
 		return nil, invalid("the header of the request object cannot be read")
+	}
+	if header.Typ != "" && !strings.EqualFold(header.Typ, "JWT") && !strings.EqualFold(header.Typ, "oauth-authz-req+jwt") { // RFC 9101 §10.8
+		return nil, invalid("typ of the request object must be JWT or oauth-authz-req+jwt, or be left out")
 	}
 	if wantAlg := client.RequestObjectSigningAlg; wantAlg != "" && wantAlg != header.Alg {
 		return nil, invalid("the request object is not signed as registered (request_object_signing_alg)")

@@ -36,7 +36,7 @@ func TestAdvertisedAlgorithmsAreThoseOfTheKeys(t *testing.T) {
 			}
 		}
 		runOnce(t, ring, func(m *module) {
-			if got, want := m.supported("id_token_signing_alg_values_supported"), append([]string{"none"}, algorithms...); fmt.Sprint(got) != fmt.Sprint(want) {
+			if got, want := m.supported("id_token_signing_alg_values_supported"), append(slices.Clone(algorithms), "none"); fmt.Sprint(got) != fmt.Sprint(want) {
 				m.Errorf("got ID tokens by %v, want %v", got, want)
 			}
 			if got := m.supported("userinfo_signing_alg_values_supported"); fmt.Sprint(got) != fmt.Sprint(algorithms) {

@@ -108,8 +108,11 @@ func (d *Dispatcher) Run(ctx context.Context) {
 			timer.Reset(d.claim(ctx, clock, queues, room))
 		}
 		now := d.Now()
-		overdue.Reset(queues.demoteOverdue(now))
+		queues.demoteOverdue(now)
 		queues.start(now, startAttempt)
+		if next, ok := queues.demoteOverdue(now); ok {
+			overdue.Reset(next)
+		}
 		d.behind.Store(queues.behind() || claimDue)
 		select {
 		case <-ctx.Done():

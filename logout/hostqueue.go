@@ -159,12 +159,13 @@ func (hq *hostQueues) start(now time.Time, startAttempt func(storage.Delivery, *
 	}
 }
 
-// demoteOverdue counts the hosts of attempts that take longer than slowThreshold as slow, and returns when to look again.
-func (hq *hostQueues) demoteOverdue(now time.Time) time.Duration {
+// demoteOverdue counts the hosts of attempts that take longer than slowThreshold as slow. If there are younger attempts, it returns when the
+// oldest of them will be overdue.
+func (hq *hostQueues) demoteOverdue(now time.Time) (next time.Duration, ok bool) {
 	for len(hq.running) > 0 {
 		oldest := hq.running[0]
 		if remaining := slowThreshold - now.Sub(oldest.startedAt); !oldest.finished && remaining > 0 {
-			return remaining
+			return remaining, true
 		}
 		if !oldest.finished {
 			hq.setSpeed(oldest.queue, speedSlow)
@@ -172,7 +173,7 @@ func (hq *hostQueues) demoteOverdue(now time.Time) time.Duration {
 		}
 		hq.running = hq.running[1:]
 	}
-	return slowThreshold
+	return 0, false
 }
 
 // setSpeed moves a host, with its claimed deliveries and attempts, to the class of that speed.

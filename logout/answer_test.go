@@ -72,10 +72,35 @@ func TestAnswersTextIsMadeHarmless(t *testing.T) {
 }
 
 func TestEveryAnswerHasAMeaning(t *testing.T) {
-	for status, want := range map[int]string{200: "confirmed", 204: "confirmed", 202: "only 200 and 204", 302: "redirected", 400: "invalid", 404: "nothing answers", 429: "not now", 503: "not now"} {
+	for status, want := range map[int]string{200: "confirmed", 204: "confirmed", 202: "only 200 and 204", 302: "redirects", 400: "invalid", 404: "no endpoint", 501: "no endpoint", 429: "not now", 503: "not now"} {
 		if got := ExplainAnswer(storage.Answer{Status: status}); !strings.Contains(got, want) {
 			t.Errorf("%d: got %q, want %q in it", status, got, want)
 		}
+	}
+}
+
+func TestAnswerIsShownWithoutMarkup(t *testing.T) {
+	for text, want := range map[string]string{
+		`<!DOCTYPE html><html><head><style>p{color:red}</style><title>404 Not Found</title></head><body><h1>Not &amp; found</h1><script>x("<b>")</script></body>`: "404 Not Found Not & found",
+		`{"error":"invalid_request"}`: `{"error":"invalid_request"}`,
+		`1 < 2 and cut <a href="htt`:  "1 < 2 and cut",
+	} {
+		if got := sanitizeDetail(text); got != want {
+			t.Errorf("got %q, want %q", got, want)
+		}
+	}
+}
+
+func TestRedirectSaysWhereItLeadsWithoutSecrets(t *testing.T) {
+	a := newAnswer(Reply{Status: 302, Location: "https://user:pw@sso.example/login?state=secret", Detail: "moved"}, nil, t0)
+	if want := "redirects to https://sso.example/login"; a.Detail != want || !strings.Contains(ExplainAnswer(a), want) {
+		t.Errorf("got %q, explained as %q, want %q in both", a.Detail, ExplainAnswer(a), want)
+	}
+}
+
+func TestUntrustedCertificateNamesTheSetting(t *testing.T) {
+	if got := ExplainAnswer(storage.Answer{Class: "tls"}); !strings.Contains(got, "egress.ca") {
+		t.Errorf("got %q, want egress.ca in it", got)
 	}
 }
 

@@ -3,15 +3,13 @@ package logout
 import (
 	"context"
 	"crypto/rand"
-	"fmt"
 	"net/url"
-	"strconv"
 	"time"
 
 	"github.com/curfew-id/curfew/storage"
 )
 
-// AttemptTimeout is how long one attempt may take, from connecting to the end of the answer.
+// AttemptTimeout bounds one attempt, from connecting to the end of the answer.
 const AttemptTimeout = 5 * time.Second
 
 // Poster posts a form to a relying party. It follows no redirect, sends no cookies, and returns when ctx ends. Its error may have a
@@ -29,7 +27,7 @@ type attemptOutcome struct {
 }
 
 // attempt makes one attempt: it signs afresh, since a token expires during a pause and relying parties remember a jti
-// (Back-Channel Logout 1.0 §2.6), posts, and decides what the answer means.
+// (Back-Channel Logout 1.0 §2.6), posts, and evaluates the answer.
 func (d *Dispatcher) attempt(ctx context.Context, delivery storage.Delivery) *attemptOutcome {
 	ctx, cancel := context.WithTimeout(ctx, AttemptTimeout)
 	defer cancel()
@@ -62,8 +60,8 @@ func (d *Dispatcher) send(ctx context.Context, delivery storage.Delivery) (Reply
 	return reply, err
 }
 
-// withCurrentMetadata is the delivery by what the client's metadata say now, so that mending them mends what is still to be told. A client that is gone, or
-// another of the same id, leaves it as it was written.
+// withCurrentMetadata returns the delivery with the client's current URI, algorithm and token format, so that an operator who corrects the
+// metadata corrects pending deliveries too. If the client was removed, or removed and added anew, the delivery stays as it was planned.
 func (d *Dispatcher) withCurrentMetadata(ctx context.Context, delivery storage.Delivery) storage.Delivery {
 	c, err := d.Store.Client(ctx, delivery.Client)
 	if err != nil || c.BackchannelLogoutURI == "" || c.Created.After(delivery.Created) {
@@ -73,65 +71,9 @@ func (d *Dispatcher) withCurrentMetadata(ctx context.Context, delivery storage.D
 	return delivery
 }
 
-// signingError is our own failure to sign; what is wrong stands in our log and not in what people see of an application.
+// signingError is a failure to sign. Reports show only that it happened; the log has the cause.
 type signingError struct{ error }
 
 func (signingError) Class() string   { return "internal" }
-func (u signingError) Error() string { return "no logout token could be made" }
+func (u signingError) Error() string { return "no logout token could be signed" }
 func (u signingError) Unwrap() error { return u.error }
-
-// TestDelivery is a logout token sent to try a relying party out.
-type TestDelivery struct {
-	URI       string         `json:"uri"`
-	SID       string         `json:"sid"` // invented
-	Duration  time.Duration  `json:"duration"`
-	Answer    storage.Answer `json:"answer"`
-	Confirmed bool           `json:"confirmed"`
-	Meaning   string         `json:"meaning"`
-}
-
-// SendTestToken sends a real logout token for an invented session to a client, and says what its answer would have meant.
-func (d *Dispatcher) SendTestToken(ctx context.Context, c *storage.Client) (TestDelivery, error) {
-	if c.BackchannelLogoutURI == "" {
-		return TestDelivery{}, fmt.Errorf("try client %s: it has no backchannel_logout_uri: %w", c.ClientID, storage.ErrNotFound)
-	}
-	ctx, cancel := context.WithTimeout(ctx, AttemptTimeout)
-	defer cancel()
-	delivery := storage.Delivery{Client: c.ClientID, URI: c.BackchannelLogoutURI, Subject: "nobody-" + rand.Text(), SID: "nowhere-" + rand.Text(),
-		Alg: c.IDTokenSignedResponseAlg, Typ: c.LogoutTokenTyp, Claims: c.LogoutTokenClaims}
-	started := d.Now()
-	reply, err := d.send(ctx, delivery)
-	a := newAnswer(reply, err, d.Now())
-	return TestDelivery{URI: delivery.URI, SID: delivery.SID, Duration: d.Now().Sub(started), Answer: a, Confirmed: confirmsLogout(a.Status), Meaning: ExplainAnswer(a)}, nil
-}
-
-// ExplainAnswer says what an answer means and what becomes of it, in a sentence for whoever runs the relying party.
-func ExplainAnswer(a storage.Answer) string {
-	switch limit := maxRefusals(a.Status); {
-	case confirmsLogout(a.Status):
-		return "confirmed: the application says that the session is over"
-	case a.Class == "denied":
-		return "not sent: the address is private and egress.allow does not list it"
-	case a.Class == "internal":
-		return "not sent: no logout token could be made; see the log"
-	case a.Status == 0:
-		return "no answer (" + a.Class + "): tried again until it is told or time is up"
-	case a.Status == 400:
-		return "refused as invalid: tried three times, then given up; check its issuer, its keys, and logout_token_typ and logout_token_claims"
-	case a.Status < 400 && limit > 0:
-		return "redirected: never followed, since the token would go to somebody else; tried twice, then given up"
-	case limit > 0:
-		return "refused: nothing answers for logout tokens at this URI; tried twice, then given up"
-	case a.Status >= 200 && a.Status < 300:
-		return "accepted, but only 200 and 204 confirm: tried again until it is told or time is up"
-	default:
-		return "not now: tried again until it is told or time is up"
-	}
-}
-
-func answerClass(a storage.Answer) string {
-	if a.Status == 0 {
-		return a.Class
-	}
-	return strconv.Itoa(a.Status)
-}

@@ -51,7 +51,7 @@ func TestEveryAnswerOverADay(t *testing.T) {
 		{name: "425", reply: Reply{Status: 425}, want: patient, state: storage.DeliveryFailed, class: "425"},
 		{name: "429 with Retry-After", reply: Reply{Status: 429, RetryAfter: 20 * m}, want: schedule(0, 20*m, 40*m, 60*m, 80*m, 100*m), state: storage.DeliveryFailed, class: "429"},
 		{name: "500", reply: Reply{Status: 500}, want: patient, state: storage.DeliveryFailed, class: "500"},
-		{name: "501", reply: Reply{Status: 501}, want: patient, state: storage.DeliveryFailed, class: "501"},
+		{name: "501", reply: Reply{Status: 501}, want: []time.Duration{0, 30 * s}, state: storage.DeliveryFailed, class: "501"},
 		{name: "refused", err: refused{}, want: patient, state: storage.DeliveryFailed, class: "refused"},
 		{name: "hangs", hang: true, want: hanging, state: storage.DeliveryFailed, class: "timeout"},
 	}

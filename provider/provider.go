@@ -222,7 +222,7 @@ func (p *Provider) postLogoutToken(ctx context.Context, uri string, form url.Val
 	if err != nil {
 		return logout.Reply{}, err
 	}
-	return logout.Reply{Status: answer.Status, RetryAfter: answer.RetryAfter, Detail: answer.Body}, nil
+	return logout.Reply{Status: answer.Status, RetryAfter: answer.RetryAfter, Location: answer.Location, Detail: answer.Body}, nil
 }
 
 // checkTrustHorizon returns an error that names every stored client that breaks max_trust_horizon.

@@ -23,6 +23,7 @@ const userAgent = "Curfew"
 type Response struct {
 	Status     int
 	RetryAfter time.Duration // 0: it asked for no delay
+	Location   string        // of a redirect, absolute; empty: there is none
 	Body       string        // the first 4 kB at most
 }
 
@@ -47,7 +48,12 @@ func (c *Client) PostForm(ctx context.Context, target string, form url.Values) (
 	defer resp.Body.Close()
 	// The status is the answer; a body that breaks off or never ends does not take it back.
 	body, _ := io.ReadAll(io.LimitReader(resp.Body, maxResponseBody))
+	location := ""
+	if target, err := resp.Location(); err == nil {
+		location = target.String()
+	}
 	return Response{
+		Location:   location,
 		Status:     resp.StatusCode,
 		RetryAfter: retryAfter(resp.Header.Get("Retry-After"), c.now()),
 		Body:       strings.ToValidUTF8(string(body), "�"),

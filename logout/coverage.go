@@ -8,7 +8,7 @@ import (
 	"github.com/curfew-id/curfew/storage"
 )
 
-// Coverage is what a logout can do about a client: whether it can be told, how, and what would remain for how long if it hears nothing.
+// Coverage says what a logout can do about a client: whether and how it can be notified, and how long it keeps trusting if it is not.
 type Coverage struct {
 	Client         string        `json:"client"`
 	Name           string        `json:"name"`
@@ -21,20 +21,31 @@ type Coverage struct {
 	Problems       []string      `json:"problems,omitempty"`
 }
 
-// AssessCoverage is the coverage of a client in a deployment with these lifetimes. It asks nobody; whether an endpoint can be reached is
-// another question.
+// AssessCoverage returns the coverage of a client, by its metadata alone. It does not try whether its endpoints answer.
 func AssessCoverage(c *storage.Client, l Lifetimes) Coverage {
 	coverage := Coverage{
-		Client: c.ClientID, Name: displayName(c.ClientID, c), CanJoinSession: c.CanJoinSession(), Channels: logoutChannels(c), CanConfirm: c.BackchannelLogoutURI != "",
-		Tokens: declaredTokenBound(c, l), ClientSession: declaredClientSessionBound(c, l), OfflineAccess: c.MayHoldOfflineAccess(),
+		Client:         c.ClientID,
+		Name:           displayName(c.ClientID, c),
+		CanJoinSession: c.CanJoinSession(),
+		Channels:       logoutChannels(c),
+		CanConfirm:     c.BackchannelLogoutURI != "" && !c.HasUntrustedConfirmations(),
+		Tokens:         declaredTokenBound(c, l),
+		ClientSession:  declaredClientSessionBound(c, l),
+		OfflineAccess:  c.MayHoldOfflineAccess(),
 	}
+	cannotNotify := coverage.CanJoinSession && len(coverage.Channels) == 0
+	frontChannelOnly := coverage.CanJoinSession && len(coverage.Channels) == 1 && coverage.Channels[0] == FrontChannel
 	problem := func(when bool, text string) {
 		if when {
 			coverage.Problems = append(coverage.Problems, text)
 		}
 	}
-	problem(coverage.CanJoinSession && len(coverage.Channels) == 0 && coverage.ClientSession.Unknown, "it cannot be told and declares no bound: its session outlives every logout")
-	problem(coverage.CanJoinSession && len(coverage.Channels) == 1 && coverage.Channels[0] == FrontChannel, "it is told through the browser only, which proves nothing and reaches no other device")
+	problem(cannotNotify && coverage.ClientSession.Unknown,
+		"it has no logout URI and declares no bound: its session outlives every logout")
+	problem(frontChannelOnly,
+		"it is notified through the browser only, which proves nothing and reaches no other device")
+	problem(c.HasUntrustedConfirmations() && coverage.ClientSession.Unknown,
+		"its confirmations are untrusted and it declares no bound: a logout never knows whether its session is over")
 	problem(isPlainHTTP(c.BackchannelLogoutURI), "backchannel_logout_uri is http: the logout token crosses the network in the clear")
 	problem(isPlainHTTP(c.FrontchannelLogoutURI), "frontchannel_logout_uri is http: browsers block it as mixed content")
 	problem(c.LogoutTokenClaims == "sub" && c.BackchannelLogoutURI != "", "logout_token_claims is sub: the end of one session ends all of that user's sessions there")

@@ -6,27 +6,27 @@ import (
 	"github.com/curfew-id/curfew/storage"
 )
 
-// The kinds of holders, as they stand in Row.Kind.
+// The kinds of report entries: the values of ReportEntry.Kind.
 const (
-	KindClientSession = "client_session" // the session that a relying party made for itself
-	KindAccessTokens  = "access_tokens"  // the access tokens it was given
-	KindOfflineAccess = "offline_access" // its offline access, which no logout ends unless asked to
+	KindClientSession = "client_session" // the session that a client made for itself
+	KindAccessTokens  = "access_tokens"  // the access tokens that a client was given
+	KindOfflineAccess = "offline_access" // the offline access of a client, which a logout leaves unless asked to end it
 )
 
-// The channels of an application, as they stand in Row.Channels.
+// The channels by which a client is notified: the values of ReportEntry.Channels.
 const (
 	BackChannel  = "backchannel"
 	FrontChannel = "frontchannel"
 )
 
-// The states of a second telling, as they stand in Row.Late.
+// The states of a re-notification: the values of ReportEntry.Renotification.
 const (
 	RenotificationPending = "pending"
 	RenotificationDone    = "done"
 	RenotificationFailed  = "failed"
 )
 
-// trustRank orders trust states: a row only moves up.
+// trustRank orders trust states by how certain the end is. The state of an entry only moves up.
 func trustRank(s storage.TrustState) int {
 	switch s {
 	case storage.TrustNotified:
@@ -42,8 +42,8 @@ func trustRank(s storage.TrustState) int {
 	}
 }
 
-// MergeEntry is what a row becomes when next is learned about it. Trust only moves towards closed, a bound only comes nearer, and a
-// delivery that was done stays done.
+// MergeEntry returns old with what next adds to it. The trust state only moves towards revoked, a bound only comes nearer, and a delivery that
+// is done stays done.
 func MergeEntry(old, next storage.ReportEntry) storage.ReportEntry {
 	entry := old
 	switch {
@@ -75,8 +75,8 @@ func MergeEntry(old, next storage.ReportEntry) storage.ReportEntry {
 	return entry
 }
 
-// EntryAt is a row as it reads at that moment: what was bounded is closed once its bound has passed. Until and Basis stay, so that
-// it still shows that it expired.
+// EntryAt returns entry as it stands at now: an expiring entry is revoked when its bound has passed. ExpiresAt and BoundBy stay, so that the
+// entry still shows why.
 func EntryAt(entry storage.ReportEntry, now time.Time) storage.ReportEntry {
 	if entry.Trust == storage.TrustExpiring && !now.Before(entry.ExpiresAt) {
 		entry.Trust = storage.TrustRevoked
@@ -84,29 +84,40 @@ func EntryAt(entry storage.ReportEntry, now time.Time) storage.ReportEntry {
 	return entry
 }
 
-// entryUpdater is the row's part of a delivery's outcome. d is the delivery as claimed.
+// entryUpdater returns the change of the report entry that an outcome of delivery d brings. d is the delivery as claimed.
 func entryUpdater(d storage.Delivery, state storage.DeliveryState, next time.Time, a storage.Answer) func(storage.ReportEntry) storage.ReportEntry {
 	return func(old storage.ReportEntry) storage.ReportEntry {
-		old = EntryAt(old, a.At) // what has expired by then is closed, and stays so
+		old = EntryAt(old, a.At)
 		entry := old
 		entry.LastAnswer, entry.NextAttempt = a, next
 		if d.Renotification {
-			return MergeEntry(old, applyRenotification(entry, state, a))
+			entry = applyRenotification(entry, state, a)
+		} else {
+			entry = applyNotification(entry, d, state, a)
 		}
-		entry.Delivery, entry.Attempts = state, d.Attempts
-		if state == storage.DeliveryDone {
-			entry.NotifiedAt = a.At
-			entry.Trust = storage.TrustConfirmed
-			// A relying party that was still creating its session when it answered has confirmed nothing: the second telling decides.
-			if old.Renotification == RenotificationPending || old.Renotification == RenotificationFailed {
-				entry.Trust = storage.TrustNotified
-			}
+		if d.Untrusted {
+			entry.Trust = old.Trust // its answers prove nothing: the entry ends by its bound or stays unknown
 		}
 		return MergeEntry(old, entry)
 	}
 }
 
-// applyRenotification is the outcome of a second telling. Its success counts for the first too: the relying party took a logout token.
+// applyNotification applies the outcome of a first notification. If a re-notification follows, the answer confirms nothing yet: the relying
+// party may still have been creating its session.
+func applyNotification(entry storage.ReportEntry, d storage.Delivery, state storage.DeliveryState, a storage.Answer) storage.ReportEntry {
+	entry.Delivery, entry.Attempts = state, d.Attempts
+	if state != storage.DeliveryDone {
+		return entry
+	}
+	entry.NotifiedAt, entry.Trust = a.At, storage.TrustConfirmed
+	if entry.Renotification == RenotificationPending || entry.Renotification == RenotificationFailed {
+		entry.Trust = storage.TrustNotified
+	}
+	return entry
+}
+
+// applyRenotification applies the outcome of a re-notification. Its success counts for the first notification too: the relying party
+// accepted a logout token.
 func applyRenotification(entry storage.ReportEntry, state storage.DeliveryState, a storage.Answer) storage.ReportEntry {
 	switch state {
 	case storage.DeliveryDone:
@@ -120,8 +131,8 @@ func applyRenotification(entry storage.ReportEntry, state storage.DeliveryState,
 	return entry
 }
 
-// MarkFrontChannelNotified notes that the browser was given the frames of a front-channel logout for those clients. Nothing is proved by it, nor would
-// be by a frame's load event: it comes for errors and refusals too (Front-Channel Logout 1.0 knows no answer).
+// MarkFrontChannelNotified returns the change of a report when the browser is given the frames of a front-channel logout for those clients.
+// It proves nothing. Neither does a frame's load event, which comes for errors and refusals too (Front-Channel Logout 1.0 has no answer).
 func MarkFrontChannelNotified(clients []string, at time.Time) func(*storage.Report) {
 	return func(r *storage.Report) {
 		for _, client := range clients {
@@ -135,7 +146,7 @@ func MarkFrontChannelNotified(clients []string, at time.Time) func(*storage.Repo
 	}
 }
 
-// DeliveriesFinished reports whether every application that is told directly has answered, or was given up. A second telling is not waited for.
+// DeliveriesFinished reports whether no first notification of the report is pending. A re-notification is not waited for.
 func DeliveriesFinished(r storage.Report) bool {
 	for _, entry := range r.Entries {
 		if entry.Delivery == storage.DeliveryPending {

@@ -89,3 +89,28 @@ func TestFailedDeliveryLeavesTrustAsItWas(t *testing.T) {
 		}
 	}
 }
+
+func TestUntrustedAnswerConfirmsNothing(t *testing.T) {
+	for _, renotification := range []bool{false, true} {
+		for _, trust := range []storage.TrustState{storage.TrustUnknown, storage.TrustExpiring} {
+			d := storage.Delivery{Attempts: 1, Untrusted: true, Renotification: renotification}
+			old := storage.ReportEntry{Kind: KindClientSession, Trust: trust, ExpiresAt: t0.Add(time.Hour), Delivery: storage.DeliveryPending}
+			got := entryUpdater(d, storage.DeliveryDone, time.Time{}, storage.Answer{At: t0, Status: 200})(old)
+			if got.Trust != trust || got.Delivery != storage.DeliveryDone {
+				t.Errorf("got %s, delivery %s, want it %s and done", got.Trust, got.Delivery, trust)
+			}
+		}
+	}
+	withFixture(t, func(t *testing.T, w *fixture) {
+		w.client("rp", storage.Metadata{Confirmations: "untrusted"})
+		id := w.session("rp")
+		w.waitRenotifyDelay()
+		d := w.dispatcher()
+		defer run(d.Run)()
+		o := w.end(w.terminator(d), storage.Selector{Sessions: []storage.SessionID{id}})
+		time.Sleep(time.Minute)
+		if entry := w.entry(o, "rp"); entry.Trust != storage.TrustUnknown || entry.Delivery != storage.DeliveryDone {
+			t.Errorf("got %+v, want it unknown although the client answered 200", entry)
+		}
+	})
+}

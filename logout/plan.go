@@ -70,6 +70,7 @@ func planDeliveries(t *Terminator, termination storage.Termination, report strin
 		Alg:         c.IDTokenSignedResponseAlg,
 		Typ:         c.LogoutTokenTyp,
 		Claims:      c.LogoutTokenClaims,
+		Untrusted:   c.HasUntrustedConfirmations(),
 		Created:     termination.EndedAt,
 		NextAttempt: termination.EndedAt,
 		GiveUpAt:    giveUpAt(*entry, termination.EndedAt),

@@ -45,7 +45,7 @@ func (d *Dispatcher) SendTestToken(ctx context.Context, c *storage.Client) (Test
 		SID:       delivery.SID,
 		Duration:  d.Now().Sub(started),
 		Answer:    a,
-		Confirmed: confirmsLogout(a.Status),
+		Confirmed: confirmsLogout(a.Status) && !c.HasUntrustedConfirmations(),
 		Meaning:   ExplainAnswer(a),
 	}, nil
 }

@@ -57,11 +57,12 @@ type Metadata struct {
 	CheckSession      bool        `json:"check_session,omitempty"`       // Session Management 1.0: it gets session_state
 
 	// What the relying party declares that it honours; this is what its trust horizon rests on.
-	SessionExpiry      int   `json:"session_expiry,omitempty"`      // seconds: it ends its session at the session_expiry claim, given for at most this long
-	IntrospectionCache int   `json:"introspection_cache,omitempty"` // seconds for which its resource servers keep an introspection answer
-	SessionWithTokens  bool  `json:"session_with_tokens,omitempty"` // its session ends with its access token unless refreshed
-	ClockSkew          *int  `json:"clock_skew,omitempty"`          // seconds; default 60
-	Renotify           *bool `json:"renotify,omitempty"`            // notified once more if it joined less than 30 s before the termination; default true
+	SessionExpiry      int    `json:"session_expiry,omitempty"`      // seconds: it ends its session at the session_expiry claim, given for at most this long
+	IntrospectionCache int    `json:"introspection_cache,omitempty"` // seconds for which its resource servers keep an introspection answer
+	SessionWithTokens  bool   `json:"session_with_tokens,omitempty"` // its session ends with its access token unless refreshed
+	Confirmations      string `json:"confirmations,omitempty"`       // what its answers to logout tokens are worth: trusted (default), untrusted
+	ClockSkew          *int   `json:"clock_skew,omitempty"`          // seconds; default 60
+	Renotify           *bool  `json:"renotify,omitempty"`            // notified once more if it joined less than 30 s before the termination; default true
 }
 
 // Client is a relying party.

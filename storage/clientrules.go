@@ -165,6 +165,9 @@ func (c *Client) BackendLogoutScope() (scope LogoutScope, ok bool) {
 	return ScopeClient, true
 }
 
+// HasUntrustedConfirmations reports whether the client's answers to logout tokens prove nothing: it answers 200 and may end no session.
+func (c *Client) HasUntrustedConfirmations() bool { return c.Confirmations == "untrusted" }
+
 // UsesPairwiseSubjects reports whether the client knows users by subjects that other sectors do not see (Core §8.1).
 func (c *Client) UsesPairwiseSubjects() bool { return c.SubjectType == "pairwise" }
 

@@ -29,6 +29,7 @@ type Delivery struct {
 	Alg            string        `json:"alg"`                      // id_token_signed_response_alg of the client
 	Typ            string        `json:"typ,omitempty"`            // logout_token_typ
 	Claims         string        `json:"claims,omitempty"`         // logout_token_claims
+	Untrusted      bool          `json:"untrusted,omitempty"`      // its client has confirmations untrusted
 	Renotification bool          `json:"renotification,omitempty"` // the second delivery to a client that joined shortly before the termination
 	Created        time.Time     `json:"created"`
 	NextAttempt    time.Time     `json:"next_attempt"` // the delivery is due from then on

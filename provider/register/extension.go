@@ -28,6 +28,7 @@ func (c *validation) checkExtensions(m *storage.Metadata) {
 		// Back-Channel Logout 1.0 §2.2: who requires sid gets it.
 		c.addProblem("logout_token_claims", "sub leaves out the sid that backchannel_logout_session_required demands; drop one of them")
 	}
+	c.checkOneOf("confirmations", m.Confirmations, "trusted", "untrusted")
 	c.checkOneOf("backend_logout", m.BackendLogout, "none", "client", "session")
 	c.checkOneOf("logout_scope", string(m.LogoutScope), string(storage.ScopeClient), string(storage.ScopeSession), string(storage.ScopeAll))
 	c.checkOneOf("refresh_tokens", m.RefreshTokens, "session", "offline")
@@ -48,7 +49,7 @@ func (c *validation) checkSeconds(field string, n, limit int) {
 func ExtensionNames() []string {
 	return []string{
 		"require_pkce", "assertion_audience", "access_token_format", "access_token_typ", "id_token_claims", "audience", "consent", "logout_token_typ", "logout_token_claims", "backend_logout", "logout_scope",
-		"refresh_tokens", "check_session", "session_expiry", "introspection_cache", "session_with_tokens", "clock_skew", "renotify",
+		"refresh_tokens", "check_session", "session_expiry", "introspection_cache", "session_with_tokens", "confirmations", "clock_skew", "renotify",
 	}
 }
 

@@ -118,6 +118,7 @@ func (f *recordCodec) delivery(r *storage.Delivery) {
 	f.uvarint(19, &r.Lease)
 	f.time(20, &r.LeasedUntil)
 	integer(f, 21, &r.Pause)
+	f.boolean(22, &r.Untrusted)
 }
 
 func (f *recordCodec) answer(field protowire.Number, r *storage.Answer) {

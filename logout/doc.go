@@ -1,16 +1,16 @@
-// Package logout makes a logout real. It owns the ending of sessions, who has to be told, the telling, what each holder may
-// still trust afterwards (the trust horizon), and the reports about it.
+// Package logout makes a logout real. It owns the end of sessions, the notification of relying parties, what may still be trusted
+// afterwards (the trust horizon), and the reports about it.
 //
-//	Ender.End ──▶ storage.EndSessions ──▶ Plan: report and deliveries, in the same transaction
+//	Terminator.End ──▶ storage.EndSessions ──▶ Plan: report and deliveries, in the same transaction
 //	    │ wake
 //	    ▼
-//	Dispatcher.Run: claim ──▶ sign ──▶ post ──▶ settle ──▶ the report's row moves towards closed
+//	Dispatcher.Run: claim ──▶ sign ──▶ post ──▶ record the outcome ──▶ the report entry moves towards revoked
 //
-// Nothing else may call EndSessions. An ending is a transaction; telling is a queue that survives a crash: an answer, never the
-// start of a request, settles a delivery. Delivery is at least once, and no transaction is open while a relying party is asked.
+// No other package calls EndSessions. Ending a session is a transaction; notification is a queue that survives a crash. A delivery is done
+// when its answer is recorded, not when its request begins: delivery is at least once. No transaction is open during a request.
 //
-// What is published is a hard bound: no relying party that does as it declared accepts anything longer. Where there is no bound
-// the word is "unknown", and it is never dropped.
+// A published bound is a hard one: no relying party that does what it declared accepts anything longer. Without a bound the state is
+// "unknown", and it is never left out.
 //
-// The package refuses to know how tokens are signed and how requests leave: it is given a [Signer] and a [Poster].
+// The package does not know how tokens are signed and how requests leave the process: it is given a [Signer] and a [Poster].
 package logout

@@ -30,7 +30,7 @@ func reportEntries(t storage.Termination, lifetimes Lifetimes, enforcedBy time.T
 	return append(entries, offlineEntries(t)...)
 }
 
-// offlineEntries lists offline access once for each client: closed if it ended, unknown if any of it lives on.
+// offlineEntries lists offline access once for each client: revoked if it ended, unknown if any of it remains.
 func offlineEntries(t storage.Termination) []storage.ReportEntry {
 	var entries []storage.ReportEntry
 	addEntries := func(grants []storage.Grant, trust storage.TrustState, boundBy string) {
@@ -47,7 +47,7 @@ func offlineEntries(t storage.Termination) []storage.ReportEntry {
 	return entries
 }
 
-// revokedTokenExpiry is the latest expiry of every access token that dies for this client, and whether there are any.
+// revokedTokenExpiry returns the latest expiry of the access tokens that end for this client, and whether there are any.
 func revokedTokenExpiry(t storage.Termination, client string, lifetimes Lifetimes) (expiry storage.TokenExpiry, ok bool) {
 	for i := range t.Session.ClientSessions { // by index: this is asked for each of many clients, and members and grants are large
 		if cs := &t.Session.ClientSessions[i]; cs.Client == client {
@@ -70,7 +70,8 @@ func revokedTokenExpiry(t storage.Termination, client string, lifetimes Lifetime
 	return expiry, ok || !expiry.Opaque.IsZero() || !expiry.JWT.IsZero()
 }
 
-// assumedTokenExpiry is the most that a grant can have given when only the grant ended and what it gave stands with the session.
+// assumedTokenExpiry returns the latest expiry that tokens of a grant can have, where only the grant ended and the expiry of its tokens is recorded
+// with the client session.
 func assumedTokenExpiry(g storage.Grant, c *storage.Client, lifetimes Lifetimes) storage.TokenExpiry {
 	lastIssued := latest(g.LastUsed, g.Created)
 	expiry := storage.TokenExpiry{Opaque: lastIssued.Add(lifetimes.Opaque)}
@@ -89,7 +90,7 @@ func newEntry(kind, client string, c *storage.Client) storage.ReportEntry {
 	return entry
 }
 
-// logoutChannels are the ways in which a client can be told, the one that answers first.
+// logoutChannels returns the channels by which a client can be notified, the back channel first.
 func logoutChannels(c *storage.Client) []string {
 	var ch []string
 	if c.BackchannelLogoutURI != "" {
@@ -117,7 +118,7 @@ func isExpiry(c storage.Cause) bool {
 	return c.Reason == storage.ReasonIdle || c.Reason == storage.ReasonAbsolute
 }
 
-// canonicalHost is the host:port that deliveries are grouped by, so that spellings of one host share its slots.
+// canonicalHost returns the host:port that deliveries are grouped by, the same for all spellings of a host.
 func canonicalHost(scheme, hostname, port string) string {
 	if port == "" {
 		port = "443"

@@ -16,8 +16,8 @@ type Frame struct {
 	Origin string // scheme://host[:port], for frame-src
 }
 
-// Frames are the frames that tell the clients of what ended through the browser. Both iss and sid always go along, whatever the
-// client asked for (Front-Channel Logout 1.0 §2: both or neither): without its cookie a relying party has nothing else.
+// Frames returns the frames of a front-channel logout for what ended. Each has both iss and sid, whatever the client registered (Front-Channel
+// Logout 1.0 §2: both or neither): a relying party that does not get its cookie in a frame has nothing else.
 func Frames(issuer string, terminations []storage.Termination) []Frame {
 	var frames []Frame
 	for _, t := range terminations {
@@ -49,7 +49,7 @@ func NewFrame(issuer string, c *storage.Client, sid string) (frame Frame, ok boo
 	}, true
 }
 
-// frameURI keeps the registered text as it is, byte for byte, its own query included.
+// frameURI appends iss and sid to the registered URI, which stays as it is, byte for byte.
 func frameURI(registered, issuer, sid string) string {
 	sep := "?"
 	switch {

@@ -7,33 +7,33 @@ import (
 	"github.com/curfew-id/curfew/storage"
 )
 
-// Estimate is the trust horizon of one or more sessions: what may still be trusted, until when, and by whom that nobody can know.
-// The three numbers are never merged.
+// Estimate is the trust horizon of one or more sessions: what may still be trusted, until when, and which clients have no bound. The three
+// parts are never merged into one number.
 type Estimate struct {
 	At      time.Time             `json:"at"`
 	OP      HorizonPart           `json:"op"`      // what the OP enforces
-	Tokens  HorizonPart           `json:"tokens"`  // the access tokens it minted
-	Clients HorizonPart           `json:"clients"` // the applications' own sessions
+	Tokens  HorizonPart           `json:"tokens"`  // the access tokens that the OP issued
+	Clients HorizonPart           `json:"clients"` // the clients' own sessions
 	Offline []string              `json:"offline,omitempty"`
 	Entries []storage.ReportEntry `json:"entries,omitempty"`
 }
 
-// HorizonPart is one of the three numbers: of Holders, Ended trust nothing any more, Bounded stop by themselves at Until at the
-// latest, and of Unknown nobody can know.
+// HorizonPart is one of the three parts. Of its entries, Over trust nothing any more, Expiring end by ExpiresAt at the latest, and Unknown
+// have no bound.
 type HorizonPart struct {
 	Entries      int       `json:"entries"`
-	Over         int       `json:"over"` // closed or confirmed
+	Over         int       `json:"over"` // revoked or confirmed
 	Expiring     int       `json:"expiring"`
 	ExpiresAt    time.Time `json:"expires_at,omitzero"`
 	Unknown      int       `json:"unknown"`
-	Notifying    int       `json:"notifying"`               // of the unknown, those that are told directly and may yet confirm
+	Notifying    int       `json:"notifying"`               // of the unknown: a notification is under way and may yet be confirmed
 	UnknownNames []string  `json:"unknown_names,omitempty"` // of the unknown
 }
 
 // Complete reports whether nothing is trusted any more.
 func (s HorizonPart) Complete() bool { return s.Expiring == 0 && s.Unknown == 0 }
 
-// Remaining is how long after that moment the last bounded holder stops; zero if none is bounded.
+// Remaining returns how long after at the last expiring entry ends; zero if none is expiring.
 func (s HorizonPart) Remaining(at time.Time) time.Duration {
 	if s.ExpiresAt.After(at) {
 		return s.ExpiresAt.Sub(at)
@@ -41,14 +41,14 @@ func (s HorizonPart) Remaining(at time.Time) time.Duration {
 	return 0
 }
 
-// PreviewOptions of a preview.
+// PreviewOptions are the conditions of a preview.
 type PreviewOptions struct {
 	IncludeOffline bool // offline access would end too
 	Lifetimes      Lifetimes
 }
 
-// PreviewHorizon is what a session's end at that moment would leave: "if you sign out now". clients are those of its members and of
-// grants, the user's living grants. It is the hard bound, if nobody could be told.
+// PreviewHorizon returns what could still be trusted if the session ended at that moment and no notification arrived. clients are those of its
+// client sessions and of grants, which are all active grants of the user.
 func PreviewHorizon(s storage.Session, clients map[string]*storage.Client, grants []storage.Grant, at time.Time, o PreviewOptions) Estimate {
 	t := storage.Termination{EndedAt: at, Session: s, WholeSession: true, Clients: clients}
 	for _, g := range grants {
@@ -62,12 +62,12 @@ func PreviewHorizon(s storage.Session, clients map[string]*storage.Client, grant
 	return newEstimate(reportEntries(t, o.Lifetimes, at), at, willBeNotified)
 }
 
-// AssessReport is what an ended session's report says at that moment.
+// AssessReport returns the trust horizon of an ended session as its report stands at that moment.
 func AssessReport(r storage.Report, at time.Time) Estimate {
 	return newEstimate(r.Entries, at, awaitsConfirmation)
 }
 
-// MergeEstimates is the preview of several sessions taken together: the latest of each bound, all that is unknown.
+// MergeEstimates returns the estimate of several sessions together: the latest of each bound, and every client without one.
 func MergeEstimates(at time.Time, estimates ...Estimate) Estimate {
 	var entries []storage.ReportEntry
 	for _, e := range estimates {
@@ -76,17 +76,17 @@ func MergeEstimates(at time.Time, estimates ...Estimate) Estimate {
 	return newEstimate(entries, at, willBeNotified)
 }
 
-// willBeNotified is for a preview.
+// willBeNotified is the notifying function of a preview.
 func willBeNotified(entry storage.ReportEntry) bool {
 	return slices.Contains(entry.Channels, BackChannel)
 }
 
-// awaitsConfirmation is for a report: whoever was given up, or was never told of an expiry, confirms nothing any more.
+// awaitsConfirmation is the notifying function of a report. A delivery that has failed or was never planned confirms nothing any more.
 func awaitsConfirmation(entry storage.ReportEntry) bool {
 	return entry.Delivery == storage.DeliveryPending || entry.Renotification == RenotificationPending
 }
 
-// newEstimate adds rows up. told says which of the unknown may yet confirm.
+// newEstimate adds entries up. notifying reports which of the unknown ones may yet be confirmed.
 func newEstimate(entries []storage.ReportEntry, at time.Time, notifying func(storage.ReportEntry) bool) Estimate {
 	e := Estimate{At: at, OP: HorizonPart{Entries: 1, Over: 1}, Entries: make([]storage.ReportEntry, 0, len(entries))}
 	for _, entry := range entries {

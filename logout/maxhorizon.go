@@ -7,15 +7,15 @@ import (
 	"github.com/curfew-id/curfew/storage"
 )
 
-// DeclaredBound is the longest that one kind of trust can last after any end of a session, by what a client declared.
+// DeclaredBound is the longest that one kind of report entry can stay trusted after a session ends, by what the client declared.
 type DeclaredBound struct {
-	Applies bool          `json:"applies"` // the client can hold this kind at all
+	Applies bool          `json:"applies"` // the client can have this kind at all
 	Limit   time.Duration `json:"limit"`   // 0: at once
-	Unknown bool          `json:"unknown"` // nothing bounds it
+	Unknown bool          `json:"unknown"` // there is no bound
 	BoundBy string        `json:"bound_by,omitempty"`
 }
 
-// declaredTokenBound is the longest that access tokens given to c can be accepted after the end.
+// declaredTokenBound bounds how long access tokens of c can be accepted after the end.
 func declaredTokenBound(c *storage.Client, l Lifetimes) DeclaredBound {
 	r := DeclaredBound{Applies: true, BoundBy: BoundByEnforcement}
 	if cache := seconds(c.IntrospectionCache); cache > 0 {
@@ -27,7 +27,7 @@ func declaredTokenBound(c *storage.Client, l Lifetimes) DeclaredBound {
 	return r
 }
 
-// declaredClientSessionBound is the longest that the application's own session can last if it hears nothing.
+// declaredClientSessionBound bounds how long the client's own session can last if no logout token reaches it.
 func declaredClientSessionBound(c *storage.Client, l Lifetimes) DeclaredBound {
 	if !c.CanJoinSession() {
 		return DeclaredBound{}
@@ -44,7 +44,7 @@ func declaredClientSessionBound(c *storage.Client, l Lifetimes) DeclaredBound {
 		}
 		tighten(expiry, BoundBySessionExpiry)
 	}
-	// Offline access outlives the session and goes on getting tokens, so the tie bounds nothing for who may have it.
+	// Offline access outlives the session and goes on getting tokens: then session_with_tokens bounds nothing.
 	if c.SessionWithTokens && !c.MayHoldOfflineAccess() {
 		lifetime := l.Opaque
 		if c.UsesJWTAccessTokens() {
@@ -55,17 +55,17 @@ func declaredClientSessionBound(c *storage.Client, l Lifetimes) DeclaredBound {
 	return r
 }
 
-// HorizonViolation is how a client would break max_trust_horizon.
+// HorizonViolation says how a client breaks max_trust_horizon. It is an error, so that it can be returned as one.
 type HorizonViolation struct {
 	Client    string        `json:"client"`
-	BoundBy   string        `json:"bound_by"` // the basis of the bound that is too long; BasisNone: there is none
+	BoundBy   string        `json:"bound_by"` // the rule whose bound is too long; BoundByNothing: there is no bound
 	Setting   string        `json:"setting"`
 	Limit     time.Duration `json:"limit,omitempty"`
-	Excess    time.Duration `json:"excess,omitempty"` // how much too long; 0 if there is no bound at all
+	Excess    time.Duration `json:"excess,omitempty"` // how much longer than allowed; 0 if there is no bound
 	Unbounded bool          `json:"unbounded,omitempty"`
 }
 
-// Error says which rule is broken and by how much. A Breach is an error so that it can be returned as one.
+// Error names the rule that is broken, by how much, and the setting to change.
 func (b HorizonViolation) Error() string {
 	if b.Unbounded {
 		return fmt.Sprintf("client %s: its session after a logout has no bound; max_trust_horizon asks for one: %s", b.Client, b.Setting)
@@ -73,7 +73,7 @@ func (b HorizonViolation) Error() string {
 	return fmt.Sprintf("client %s: %s allows %s after a logout, %s more than max_trust_horizon; shorten %s", b.Client, b.BoundBy, b.Limit, b.Excess, b.Setting)
 }
 
-// settingFor names what to change for each basis.
+// settingFor names the settings that shorten a bound.
 func settingFor(boundBy string) string {
 	switch boundBy {
 	case BoundByIntrospectionCache:
@@ -89,7 +89,7 @@ func settingFor(boundBy string) string {
 	}
 }
 
-// CheckMaxHorizon is how a client with these lifetimes would break a promised longest trust horizon. 0 promises nothing.
+// CheckMaxHorizon returns how a client breaks max_trust_horizon with these lifetimes; maxHorizon 0 allows everything.
 func CheckMaxHorizon(maxHorizon time.Duration, c *storage.Client, l Lifetimes) []HorizonViolation {
 	var violations []HorizonViolation
 	for _, r := range []DeclaredBound{declaredTokenBound(c, l), declaredClientSessionBound(c, l)} {

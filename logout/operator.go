@@ -7,14 +7,15 @@ import (
 	"github.com/curfew-id/curfew/storage"
 )
 
-// RetryDelivery makes a delivery due at once, one that was given up too; a second telling at its time and not before. by is who asked, as in storage.Cause.By.
-// storage.ErrNotFound; storage.ErrSpent if it is done.
+// RetryDelivery makes a delivery due at once, also one that has failed. A re-notification is not sent before its time. by is the acting party,
+// as in storage.Cause.By. Errors: storage.ErrNotFound; storage.ErrAlreadyUsed if the delivery is done.
 func (d *Dispatcher) RetryDelivery(ctx context.Context, id, by string) error {
 	at := d.Now()
 	err := d.withDelivery(ctx, id, func(delivery storage.Delivery) error {
 		due := at
 		if delivery.Renotification && delivery.Attempts == 0 {
-			// Before that an answer to the second telling proves no more than one to the first. It is no further off unless the clock was put back.
+			// An answer to an earlier re-notification would prove no more than the answer to the first notification. Its time is further off than
+			// RenotifyDelay only if the clock was put back.
 			due = earliest(latest(at, delivery.NextAttempt), at.Add(RenotifyDelay))
 		}
 		update := func(old storage.ReportEntry) storage.ReportEntry {
@@ -35,9 +36,8 @@ func (d *Dispatcher) RetryDelivery(ctx context.Context, id, by string) error {
 	return nil
 }
 
-// CancelDelivery cancels a delivery that is still to be tried, or takes note of one that failed, so that it is looked for no more. What its holder may
-// trust stays as it was.
-// storage.ErrNotFound; storage.ErrSpent if it is done.
+// CancelDelivery cancels a pending delivery, or acknowledges a failed one, so that it is listed as pending or failed no more. The trust state of its
+// entry stays as it was. Errors: storage.ErrNotFound; storage.ErrAlreadyUsed if the delivery is done.
 func (d *Dispatcher) CancelDelivery(ctx context.Context, id, by string) error {
 	at := d.Now()
 	err := d.withDelivery(ctx, id, func(delivery storage.Delivery) error {
@@ -58,7 +58,7 @@ func (d *Dispatcher) CancelDelivery(ctx context.Context, id, by string) error {
 	return nil
 }
 
-// withDelivery acts on a delivery, knowing what it is.
+// withDelivery loads a delivery and calls act with it.
 func (d *Dispatcher) withDelivery(ctx context.Context, id string, act func(storage.Delivery) error) error {
 	delivery, err := d.Store.Delivery(ctx, id)
 	if err != nil {

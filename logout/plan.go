@@ -11,14 +11,14 @@ import (
 	"github.com/curfew-id/curfew/storage"
 )
 
-// RenotifyDelay is how long before the end a client may have joined to be told a second time, and how long after the end that is: it
-// may have been creating its session when the first logout token arrived, answered "nothing to end", and then created it.
+// RenotifyDelay is how long before the end a client may have joined to be notified a second time, and how long after the end that is. The client
+// may have been creating its session when the first logout token arrived: it answered "nothing to end", and created the session then.
 const RenotifyDelay = 30 * time.Second
 
-// MaxDeliveryPeriod is how long a relying party without a bound is tried.
+// MaxDeliveryPeriod is how long deliveries to a relying party without a bound are tried.
 const MaxDeliveryPeriod = 24 * time.Hour
 
-// minDeliveryPeriod is how long every relying party is tried, even where a bound passes sooner.
+// minDeliveryPeriod is how long every delivery is tried, even if the bound passes sooner.
 const minDeliveryPeriod = time.Minute
 
 // Plan returns what the store writes for something that ended: one report, with an entry for everything that may still trust it, and a
@@ -57,7 +57,7 @@ func Plan(t *Terminator, termination storage.Termination, enforcedBy time.Time) 
 	return plan
 }
 
-// planDeliveries plans the delivery to one client, and the second one where it joined only just before the end.
+// planDeliveries plans the delivery to one client, and the re-notification if the client joined just before the end.
 func planDeliveries(t *Terminator, termination storage.Termination, report string, cs storage.ClientSession, c *storage.Client, entry *storage.ReportEntry) []storage.Delivery {
 	d := storage.Delivery{
 		ID:          idPrefixOf(report) + hashID("delivery", report, cs.Client, cs.SID),
@@ -99,7 +99,7 @@ func renotifyFrom(cs storage.ClientSession, endedAt time.Time) time.Time {
 	return earliest(latest(endedAt, latest(cs.Joined, cs.TokenExpiry.LastIDToken)), endedAt.Add(RenotifyDelay))
 }
 
-// giveUpAt is when telling has no more use: the bound has passed; or a day has, where there is none.
+// giveUpAt returns when a delivery has no more use: when the bound has passed, or MaxDeliveryPeriod if there is none.
 func giveUpAt(entry storage.ReportEntry, endedAt time.Time) time.Time {
 	if entry.ExpiresAt.IsZero() {
 		return endedAt.Add(MaxDeliveryPeriod)
@@ -107,7 +107,7 @@ func giveUpAt(entry storage.ReportEntry, endedAt time.Time) time.Time {
 	return latest(entry.ExpiresAt, endedAt.Add(minDeliveryPeriod))
 }
 
-// hostOf is the canonical host:port of a URI.
+// hostOf returns the canonical host:port of a URI.
 func hostOf(uri string) string {
 	u, err := url.Parse(uri)
 	if err != nil || u.Host == "" {
@@ -116,7 +116,7 @@ func hostOf(uri string) string {
 	return canonicalHost(u.Scheme, u.Hostname(), u.Port())
 }
 
-// reportID names the report of something that ended. It follows from what ended, because a plan may be made twice.
+// reportID returns the ID of the report of a termination. It depends on the termination alone, because a plan may be made twice.
 func reportID(t storage.Termination) string {
 	if t.Session.ID != "" {
 		return idPrefix(t) + hashID("report", t.Cause.ID, string(t.Session.ID))
@@ -129,20 +129,20 @@ func reportID(t storage.Termination) string {
 	return idPrefix(t) + hashID(parts...)
 }
 
-// idPrefix begins the identifiers of reports and deliveries, so that they sort by when something ended and then as the sessions did: what is
-// written, claimed and settled together lies on the same pages of the store, and a report is written once for several of its deliveries.
+// idPrefix begins the identifiers of reports and deliveries, so that they sort by the time of the end and then as the sessions did. Records that
+// are written, claimed and recorded together then lie on the same pages of the store.
 func idPrefix(t storage.Termination) string {
-	const sessionIDChars = 4 // characters of a session's ID to keep the order of very many
+	const sessionIDChars = 4 // enough to keep the order of very many sessions
 	return strconv.FormatInt(t.EndedAt.UnixMilli(), 36) + string(t.Session.ID[:min(sessionIDChars, len(t.Session.ID))])
 }
 
-// idPrefixOf is the place that a report's identifier begins with.
+// idPrefixOf returns the idPrefix that a report ID begins with.
 func idPrefixOf(report string) string { return report[:len(report)-hashIDLength] }
 
 // hashIDLength is the length of an identifier.
 const hashIDLength = 22
 
-// hashID is unguessable because a cause's ID is.
+// hashID hashes parts to an identifier. It cannot be guessed, because one of the parts is the random ID of a cause.
 func hashID(parts ...string) string {
 	h := sha256.New()
 	for _, p := range parts {

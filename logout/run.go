@@ -8,25 +8,24 @@ import (
 )
 
 const (
-	// expiryInterval is how often sessions past their deadline are looked for. They are dead by the deadline itself; this is how late
-	// their relying parties hear of it, and how long an opaque token may outlive an idle deadline.
+	// expiryInterval is how often Run looks for sessions past their deadline. No read returns such a session; the interval is how late its
+	// relying parties are notified, and how long an opaque token may outlive an idle deadline.
 	expiryInterval = time.Second
-	// cleanupInterval is how often records past their time are removed. No read returns them, so it is only about room.
+	// cleanupInterval is how often expired records are removed. No read returns them; removal only frees space.
 	cleanupInterval = time.Minute
-	// cleanupBatch is how many go in one transaction: more would hold up the store's only writer.
+	// cleanupBatch is how many records one transaction removes. More would delay other writes.
 	cleanupBatch = 500
 	// maxHold is how long the next page of a bulk logout waits at most for the dispatcher. The outbox is emptied oldest first, and pages
 	// that come faster than the dispatcher delivers would delay the notifications of single logouts.
 	maxHold = 2 * time.Second
-	// holdPause is how soon to look again meanwhile.
+	// holdPause is how soon to look again while a page waits.
 	holdPause = 25 * time.Millisecond
 )
 
-// Run does what goes on in the background until ctx ends: it goes on with mass endings, unfinished ones of an earlier process
-// included, ends sessions that are past their deadline, and lets the store remove what is past its time. It returns between two
-// transactions, and only because ctx ended.
+// Run works in the background until ctx ends: it continues bulk logouts, those of an earlier process included, ends sessions past their
+// deadline, and lets the store remove expired records. It returns between two transactions.
 func (t *Terminator) Run(ctx context.Context) {
-	t.signalRun() // an earlier process may have left a mass ending unfinished
+	t.signalRun() // an earlier process may have left a bulk logout unfinished
 	var nextExpiry, nextCleanup, lastPage time.Time
 	clock := &clockWatch{}
 	var moreExpired, moreBulk bool // there are more pages
@@ -99,14 +98,14 @@ func (t *Terminator) continueBulkLogouts(ctx context.Context) (moreBulk bool, er
 	return moreBulk, nil
 }
 
-// endExpired ends a page of what is past its deadline and says whether there is more of it. No mass ending is kept for it, since what
-// is past its deadline is dead and is found again.
+// endExpired ends a page of sessions past their deadline and reports whether there are more. The store keeps no bulk logout for them: after a
+// crash they are found again.
 func (t *Terminator) endExpired(ctx context.Context) (more bool, err error) {
 	o, err := t.End(ctx, storage.EndRequest{Selector: storage.Selector{Expired: true}, Cause: storage.Cause{Reason: storage.ReasonIdle, By: "system"}})
 	return o.More, err
 }
 
-// logError logs what will be tried again; not that ctx ended.
+// logError logs an error after which Run tries again, unless ctx has ended.
 func (t *Terminator) logError(ctx context.Context, err error) {
 	if ctx.Err() == nil {
 		t.log().ErrorContext(ctx, "background work interrupted", "err", err)

@@ -11,7 +11,7 @@ import (
 	"github.com/curfew-id/curfew/storage"
 )
 
-// SessionStore is what an Ender needs of a store.
+// SessionStore is the part of a store that a Terminator uses.
 type SessionStore interface {
 	EndSessions(ctx context.Context, req storage.EndRequest, at time.Time, limit int, plan func(storage.Termination) storage.Plan) ([]storage.Termination, bool, error)
 	CountTerminations(ctx context.Context, sel storage.Selection) (storage.TerminationCount, error)
@@ -20,13 +20,13 @@ type SessionStore interface {
 	UpdateReport(ctx context.Context, id string, change func(*storage.Report)) error
 }
 
-// DefaultPageSize is how many sessions a mass ending ends in one transaction.
+// DefaultPageSize is how many sessions a bulk logout ends in one transaction.
 const DefaultPageSize = 200
 
 // DefaultReportRetention is how long reports are kept.
 const DefaultReportRetention = 90 * 24 * time.Hour
 
-// Terminator ends sessions. It is used by pointer; Store, Now and Issuer are needed, everything else may be left out.
+// Terminator ends sessions. Use it by pointer. Store, Now and Issuer are required.
 type Terminator struct {
 	Store           SessionStore
 	Now             func() time.Time
@@ -34,10 +34,10 @@ type Terminator struct {
 	Behind          func() bool                                         // Dispatcher.Behind; nil: pages of a bulk logout do not wait
 	Issuer          string                                              //
 	SubjectFor      func(u storage.User, client *storage.Client) string // as the client knows the user; nil: the public subject
-	Lifetimes       Lifetimes                                           // the deployment's, longest ones
-	ReportRetention time.Duration                                       // 0: DefaultKeepReports
-	SilentExpiry    bool                                                // sessions that expire are not told to anyone
-	PageSize        int                                                 // sessions in one transaction; 0: DefaultPage
+	Lifetimes       Lifetimes                                           // the longest of the deployment
+	ReportRetention time.Duration                                       // 0: DefaultReportRetention
+	SilentExpiry    bool                                                // do not notify relying parties of sessions that expire
+	PageSize        int                                                 // sessions in one transaction; 0: DefaultPageSize
 	Log             *slog.Logger                                        // nil: slog.Default
 	Observer        Observer
 
@@ -46,24 +46,24 @@ type Terminator struct {
 	enforcedBy enforcedTimes // of bulk logouts with more pages
 }
 
-// Result is what an ending did. What it says is durable.
+// Result is what a call of End has ended. It is durable.
 type Result struct {
 	CauseID      string
-	EndedAt      time.Time                // t0
-	Terminations []storage.Termination    // of a mass ending: the first page
-	ReportIDs    []string                 // one for each of Ended
+	EndedAt      time.Time                // when the clock was read; bounds and durations count from it
+	Terminations []storage.Termination    // of a bulk logout: those of the first page
+	ReportIDs    []string                 // one for each of Terminations
 	More         bool                     // further pages follow in the background; all of them are revoked already
 	Count        storage.TerminationCount // of Terminations
 	issuer       string
 }
 
-// Frames are the frames of a front-channel logout for what ended.
+// Frames returns the frames of a front-channel logout for what ended.
 func (o Result) Frames() []Frame { return Frames(o.issuer, o.Terminations) }
 
-// End applies change and ends what sel selects, now: everything derived from it is dead when End returns, and whoever has to be
-// told stands in the outbox. Nothing selected is not an error. A cause without an ID is given one. It goes on when ctx is cancelled: whoever
-// asked and hung up has asked. Errors are those of the change and of the store; after storage.ErrUnavailable the outcome is unknown, and the
-// same ending can be asked for again.
+// End applies the change of req and ends what its selector selects. When it returns, everything derived from that is revoked, and the
+// deliveries to relying parties are stored. Selecting nothing is not an error. A cause without an ID gets one. End goes on when ctx is
+// cancelled: a browser that closes the connection has asked all the same. Errors are those of the change and of the store; after
+// storage.ErrUnavailable the outcome is open, and the same request can be repeated.
 func (t *Terminator) End(ctx context.Context, req storage.EndRequest) (Result, error) {
 	if req.Cause.ID == "" {
 		req.Cause.ID = rand.Text()
@@ -125,7 +125,7 @@ func (t *Terminator) endPage(ctx context.Context, req storage.EndRequest, at, en
 	return page, nil
 }
 
-// logTermination tells log and metrics of something that ended.
+// logTermination reports a termination to the log and the metrics.
 func (t *Terminator) logTermination(ctx context.Context, termination storage.Termination, r *storage.Report) {
 	clients := make([]string, 0, len(termination.Session.ClientSessions))
 	for _, cs := range termination.Session.ClientSessions {
@@ -136,7 +136,7 @@ func (t *Terminator) logTermination(ctx context.Context, termination storage.Ter
 	t.Observer.termination(*r)
 }
 
-// Preview counts what an ending would end, and changes nothing.
+// Preview counts what a selector would end, and changes nothing.
 func (t *Terminator) Preview(ctx context.Context, sel storage.Selector) (storage.TerminationCount, error) {
 	count, err := t.Store.CountTerminations(ctx, storage.Selection{Selector: sel, At: t.Now()})
 	if err != nil {
@@ -145,7 +145,7 @@ func (t *Terminator) Preview(ctx context.Context, sel storage.Selector) (storage
 	return count, nil
 }
 
-// clientSubject is the user as a client knows them.
+// clientSubject returns the subject by which a client knows the user.
 func (t *Terminator) clientSubject(termination storage.Termination, c *storage.Client) string {
 	user := termination.User
 	if user.Subject == "" {

@@ -9,8 +9,8 @@ import (
 	"github.com/curfew-id/curfew/storage"
 )
 
-// Check says what in a document contradicts itself, in sentences; nothing if it is consistent. It needs no server and no key: that
-// the issuer said it at all is a matter of its signature.
+// Check returns the contradictions in a document, in sentences; none if it is consistent. It needs no server and no key: only the signature
+// shows that the issuer made the document.
 func (d Document) Check() []string {
 	var faults []string
 	fault := func(format string, args ...any) { faults = append(faults, fmt.Sprintf(format, args...)) }
@@ -42,16 +42,16 @@ func (d Document) Check() []string {
 	return append(faults, d.checkAudit()...)
 }
 
-// asOf is the moment that the rows are read at.
+// asOf returns the moment at which the entries are read.
 func (d Document) asOf() time.Time { return latest(time.Unix(d.IssuedAt, 0).UTC(), d.EndedAt) }
 
-// normalize makes scopes comparable: one instant has several representations, an empty list two.
+// normalize makes two parts comparable: one instant has several representations, and so has an empty list.
 func normalize(s HorizonPart) HorizonPart {
 	s.ExpiresAt, s.UnknownNames = s.ExpiresAt.UTC(), append([]string{}, s.UnknownNames...)
 	return s
 }
 
-// checkEntry says what in a row is claimed without ground.
+// checkEntry returns the claims of an entry that do not follow from its other fields.
 func (d Document) checkEntry(entry storage.ReportEntry) (faults []string) {
 	fault := func(when bool, text string) {
 		if when {
@@ -62,7 +62,7 @@ func (d Document) checkEntry(entry storage.ReportEntry) (faults []string) {
 	hasExpired := !entry.ExpiresAt.IsZero() && !entry.ExpiresAt.After(d.asOf())
 	switch entry.Trust {
 	case storage.TrustRevoked:
-		// It may have been closed in the second of which iat is the beginning.
+		// The bound may have passed within the second of iat, which has whole seconds.
 		boundPassed := !entry.ExpiresAt.IsZero() && entry.ExpiresAt.Before(d.asOf().Add(time.Second))
 		fault(!boundPassed && (entry.Kind == KindClientSession || entry.BoundBy != BoundByEnforcement), "closed, although no bound has passed")
 	case storage.TrustConfirmed:
@@ -84,7 +84,8 @@ func (d Document) checkEntry(entry storage.ReportEntry) (faults []string) {
 	return faults
 }
 
-// checkAudit says what is wrong with the audit lines: each must be whole, follow the one before where it is the next, and be about this ending.
+// checkAudit returns what is wrong with the audit lines. Each must match its hash, follow the line before it if that is the previous one, and
+// be about this logout.
 func (d Document) checkAudit() (faults []string) {
 	if len(d.Audit) == 0 {
 		faults = append(faults, "it names no audit line")

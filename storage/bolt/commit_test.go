@@ -46,7 +46,7 @@ func TestConcurrentWritersShareACommit(t *testing.T) {
 	}
 }
 
-func TestFunctionThatFailsAfterWritingTakesNobodyAlong(t *testing.T) {
+func TestFunctionThatFailsAfterWritingHarmsNoOther(t *testing.T) {
 	s := mustOpen(t, Options{Path: filepath.Join(t.TempDir(), "curfew.db")})
 	started, release := make(chan struct{}), make(chan struct{})
 	refused := errors.New("refused")
@@ -97,7 +97,7 @@ func TestFunctionThatFailsAfterWritingTakesNobodyAlong(t *testing.T) {
 	}
 }
 
-func TestCallerWhoGivesUpIsNotCalledBack(t *testing.T) {
+func TestCallerThatGaveUpIsNotCalledBack(t *testing.T) {
 	s := mustOpen(t, Options{Path: filepath.Join(t.TempDir(), "curfew.db")})
 	started, release := make(chan struct{}), make(chan struct{})
 	var wg sync.WaitGroup
@@ -126,11 +126,11 @@ func TestCallerWhoGivesUpIsNotCalledBack(t *testing.T) {
 	}
 	_, err := s.User(ctx, "ann")
 	if !errors.Is(err, storage.ErrUnavailable) {
-		t.Errorf("a read with a dead context: got error %v", err)
+		t.Errorf("a read with a cancelled context: got error %v", err)
 	}
 }
 
-func TestCloseAnswersWhoWaits(t *testing.T) {
+func TestCloseAnswersWaitingCallers(t *testing.T) {
 	s := mustOpen(t, Options{Path: filepath.Join(t.TempDir(), "curfew.db")})
 	var wg sync.WaitGroup
 	for i := range 100 {

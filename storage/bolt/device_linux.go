@@ -43,7 +43,8 @@ func verifyDevice(path string) error {
 
 // compareDevice reports an error if the two differ.
 func compareDevice(cached, device *os.File) error {
-	onDisk, err := unix.Mmap(-1, 0, deviceBlock, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_PRIVATE|unix.MAP_ANON) // aligned, as O_DIRECT needs it
+	// O_DIRECT needs an aligned buffer.
+	onDisk, err := unix.Mmap(-1, 0, deviceBlock, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_PRIVATE|unix.MAP_ANON)
 	if err != nil {
 		return err
 	}

@@ -26,6 +26,7 @@ type faultyDisk struct {
 	hang    chan struct{} // the sync hangs until this is closed; nil: it does not
 	drop    error         // the commit fails before anything is shown; nil: it does not
 	fail    error         // the sync fails; nil: it does not
+	once    atomic.Bool   // the sync of the next commit alone fails with EIO
 	delay   time.Duration // the commit takes this long
 }
 
@@ -40,6 +41,9 @@ func (d *faultyDisk) commit(b *bbolt.Tx) error {
 	}
 	if d.hang != nil {
 		<-d.hang
+	}
+	if d.once.CompareAndSwap(true, false) {
+		return syscall.EIO
 	}
 	return d.fail
 }

@@ -36,7 +36,7 @@ func openFile(o Options) (db *bbolt.DB, info os.FileInfo, err error) {
 			if file, err = os.OpenFile(path, flag, mode); err != nil {
 				return nil, err
 			}
-			err = errors.Join(file.Chmod(mode), file.Sync()) // the file holds password hashes, whoever made it
+			err = errors.Join(file.Chmod(mode), file.Sync()) // an existing file too: it holds password hashes
 			if err == nil {
 				info, err = file.Stat()
 			}

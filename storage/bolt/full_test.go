@@ -96,7 +96,7 @@ func TestReadinessShowsAFullStore(t *testing.T) {
 	must(t, err)
 }
 
-func TestFullDiskIsToldFromABrokenOne(t *testing.T) {
+func TestFullDiskIsDistinguishedFromABrokenOne(t *testing.T) {
 	for _, c := range []struct{ err, want error }{
 		{fmt.Errorf("write: %w", syscall.ENOSPC), storage.ErrFull},
 		{fmt.Errorf("file resize error: %s", syscall.ENOSPC), storage.ErrFull}, // as bbolt says it when it grows the file

@@ -15,7 +15,13 @@ const listChunk = 2000
 
 // list reads one page of a listing. walk walks the candidates whose keys come after the key after; pick returns the record of
 // a candidate, or false to skip it. The page's cursor names the key of its last record.
-func list[V, T any](ctx context.Context, s *Store, p storage.Page, walk func(t *tx, after []byte) iter.Seq2[[]byte, V], pick func(t *tx, key []byte, v V) (T, bool)) (page []T, next string, err error) {
+func list[V, T any](
+	ctx context.Context,
+	s *Store,
+	p storage.Page,
+	walk func(t *tx, after []byte) iter.Seq2[[]byte, V],
+	pick func(t *tx, key []byte, v V) (T, bool),
+) (page []T, next string, err error) {
 	limit := p.Limit
 	if limit <= 0 {
 		limit = 100

@@ -31,7 +31,7 @@ func TestFileIsForItsOwnerOnly(t *testing.T) {
 	}
 }
 
-func TestSecondProcessIsRefusedAndToldWhatToDo(t *testing.T) {
+func TestSecondProcessIsRefusedWithAdvice(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "curfew.db")
 	first := mustOpen(t, Options{Path: path})
 	_, err := Open(Options{Path: path, Timeout: time.Millisecond})

@@ -52,7 +52,7 @@ func write[T any](ctx context.Context, s *Store, fn func(*tx) (T, error)) (T, er
 	return writeOrTakeBack(ctx, s, fn, nil)
 }
 
-// writeOrTakeBack is write for results that do harm if they are stored and nobody knows of them. If the write takes effect
+// writeOrTakeBack is write for results that do harm if they are stored and no caller has them. If the write takes effect
 // after its caller got an error, takeBack undoes it in the next transaction. After a crash it is not undone.
 func writeOrTakeBack[T any](ctx context.Context, s *Store, fn func(*tx) (T, error), takeBack func(*tx, T)) (T, error) {
 	var zero T
@@ -133,7 +133,8 @@ func (s *Store) abandon(j *job, cause error) error {
 var (
 	errClosed   = errors.New("the store is closed")
 	errNotTried = fmt.Errorf("the disk did not finish earlier writes within %v; this one was not tried", answerTimeout)
-	errSlow     = fmt.Errorf("the disk did not answer within %v; the write may still take effect, and repeating it is safe", answerTimeout)
+	errSlow     = fmt.Errorf("the disk did not answer within %v; the write may still take effect, and repeating it is safe",
+		answerTimeout)
 )
 
 // unavailable says that the store cannot answer.

@@ -68,7 +68,8 @@ func readSchema(db *bbolt.DB) (version uint64, err error) {
 		case value != nil:
 			return damagedError("its schema version cannot be read")
 		case bucket.Get(unreleasedSchemaKey) != nil:
-			return fmt.Errorf("%w: a build before the first release wrote it; move the file away and start with a new store", storage.ErrOlder)
+			return fmt.Errorf("%w: a build before the first release wrote it; move the file away and start with a new store",
+				storage.ErrOlder)
 		default:
 			return damagedError("it has no schema version")
 		}

@@ -21,11 +21,10 @@ var openOutcomes = map[string]func(t *testing.T, s *Store, disk *faultyDisk, wri
 		close(disk.hang)
 	},
 	"the sync failed after the disk had the data": func(t *testing.T, s *Store, disk *faultyDisk, write func() error) {
-		disk.fail = syscall.EIO
+		disk.once.Store(true)
 		if err := write(); !errors.Is(err, syscall.EIO) {
 			t.Fatalf("got error %v", err)
 		}
-		disk.fail = nil
 	},
 }
 

@@ -156,7 +156,7 @@ func (h *Handler) offeredTarget(ctx context.Context, req logoutRequest, session 
 		switch {
 		case ignoreNotFound(err) != nil:
 			return "", logoutview.ReturnTarget{}, err
-		case err == nil && !client.Disabled && slices.Contains(client.PostLogoutRedirectURIs, req.Unverified.URI):
+		case err == nil && !client.Disabled && client.AllowsPostLogoutRedirectURI(req.Unverified.URI):
 			return client.ClientID, req.Unverified, nil
 		}
 	}

@@ -53,12 +53,12 @@ func newRig(t testing.TB, more ...string) *rig {
 	g := &rig{t: t, store: providertest.MustOpenStore(t), clock: providertest.NewClock(), clients: &providertest.Clients{}}
 	g.ring = providertest.MustLoadKeys(t, g.store, issuer, g.clock.Now, append([]string{keys.ES256}, more...)...)
 	minter := &tokens.Minter{Issuer: issuer, Ring: g.ring, Lifetimes: policy.Token{
-		Code:        time.Minute,
-		Opaque:      time.Hour,
-		JWT:         10 * time.Minute,
-		IDToken:     10 * time.Minute,
+		Code:         time.Minute,
+		Opaque:       time.Hour,
+		JWT:          10 * time.Minute,
+		IDToken:      10 * time.Minute,
 		RefreshGrace: 10 * time.Second,
-		OfflineIdle: 90 * 24 * time.Hour,
+		OfflineIdle:  90 * 24 * time.Hour,
 	}}
 	terminator := &logout.Terminator{
 		Store:     g.store,

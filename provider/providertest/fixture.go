@@ -81,7 +81,7 @@ func MustStartOn(t testing.TB, file bolt.Options, configure func(*provider.Confi
 			Opaque:          time.Hour,
 			JWT:             10 * time.Minute,
 			IDToken:         10 * time.Minute,
-			RefreshGrace: 10 * time.Second,
+			RefreshGrace:    10 * time.Second,
 			OfflineIdle:     90 * 24 * time.Hour,
 			OfflineAbsolute: 180 * 24 * time.Hour,
 		},

@@ -161,7 +161,7 @@ func BenchmarkBulkLogout(b *testing.B) {
 	b.ResetTimer()
 	s.end(b, b.N)
 	b.StopTimer()
-	b.ReportMetric(float64(3*b.N)/b.Elapsed().Seconds(), "told/s")
+	b.ReportMetric(float64(3*b.N)/b.Elapsed().Seconds(), "notified/s")
 	b.ReportMetric(float64(s.store.Commits()-commits)/float64(b.N), "commits/op")
 }
 

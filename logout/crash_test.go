@@ -24,7 +24,7 @@ func TestLostLeaseChangesNothing(t *testing.T) {
 		stale, err := w.store.RecordOutcomes(t.Context(), []storage.DeliveryOutcome{late, evaluateAttempt(again[0], Reply{Status: 200}, nil, time.Now(), 0.5)})
 		w.must(err)
 		if entry := w.entry(o, "rp"); len(stale) != 1 || entry.Trust != storage.TrustConfirmed || entry.LastAnswer.Status != 200 {
-			t.Errorf("stale %v, row %+v, want the second holder's outcome alone", stale, entry)
+			t.Errorf("stale %v, entry %+v, want only the outcome recorded under the second lease", stale, entry)
 		}
 	})
 }
@@ -72,7 +72,7 @@ func TestCrashRepeatsOnlyWhatWasInFlight(t *testing.T) {
 		defer run(w.dispatcher().Run)()
 		time.Sleep(time.Minute)
 		if a, b := len(w.receivedBy("done")), len(w.receivedBy("flying")); a != 1 || b != 2 {
-			t.Errorf("told %d and %d times, want 1 and 2", a, b)
+			t.Errorf("notified %d and %d times, want 1 and 2", a, b)
 		}
 		for c, want := range map[string]storage.DeliveryState{"done": storage.DeliveryDone, "flying": storage.DeliveryDone, "dead": storage.DeliveryPending} {
 			if entry := w.entry(o, c); entry.Delivery != want {
@@ -149,7 +149,7 @@ func TestStoreOutageLosesNoAnswer(t *testing.T) {
 		o := w.end(w.terminator(d), storage.Selector{Sessions: []storage.SessionID{id}})
 		time.Sleep(15 * time.Second)
 		if entry := w.entry(o, "rp"); entry.Trust != storage.TrustConfirmed || len(w.receivedBy("rp")) != 1 {
-			t.Errorf("got %+v, told %d times, want it confirmed by its one answer", entry, len(w.receivedBy("rp")))
+			t.Errorf("got %+v, notified %d times, want it confirmed by its one answer", entry, len(w.receivedBy("rp")))
 		}
 	})
 }

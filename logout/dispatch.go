@@ -55,7 +55,7 @@ type Dispatcher struct {
 // it adds more.
 func (d *Dispatcher) Behind() bool { return d.behind.Load() }
 
-// Wake tells Run that deliveries may have become due. It never blocks, and may be called before Run.
+// Wake notifies Run that deliveries may have become due. It never blocks, and may be called before Run.
 func (d *Dispatcher) Wake() {
 	d.behind.Store(true)
 	d.once.Do(func() { d.wake = make(chan struct{}, 1) })

@@ -148,7 +148,7 @@ func TestWakeUpBringsATokenAtOnce(t *testing.T) {
 	})
 }
 
-func TestLateJoinerIsRenotified(t *testing.T) {
+func TestRecentlyJoinedClientIsRenotified(t *testing.T) {
 	withFixture(t, func(t *testing.T, w *fixture) {
 		w.client("rp", storage.Metadata{})
 		id := w.session("rp")
@@ -158,7 +158,7 @@ func TestLateJoinerIsRenotified(t *testing.T) {
 		o := w.end(w.terminator(d), storage.Selector{Sessions: []storage.SessionID{id}})
 		time.Sleep(29 * time.Second)
 		if entry := w.entry(o, "rp"); entry.Trust != storage.TrustNotified || entry.Delivery != storage.DeliveryDone || entry.Renotification != RenotificationPending {
-			t.Errorf("in between: got %+v, want it told and not confirmed", entry)
+			t.Errorf("in between: got %+v, want it notified and not confirmed", entry)
 		}
 		time.Sleep(time.Second)
 		synctest.Wait()

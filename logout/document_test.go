@@ -110,21 +110,21 @@ func TestForgedDocumentIsDetected(t *testing.T) {
 		forge func(*Document)
 		want  string
 	}{
-		"a frame said to confirm":      {func(d *Document) { entry(d, "c").Trust = storage.TrustConfirmed }, "not told directly"},
-		"confirmed before the end":     {func(d *Document) { entry(d, "a").NotifiedAt = d.EndedAt.Add(-time.Second) }, "told before the end"},
-		"confirmed too early":          {func(d *Document) { entry(d, "a").Renotification = RenotificationPending }, "second telling"},
-		"unknown said to be closed":    {func(d *Document) { entry(d, "d").Trust = storage.TrustRevoked }, "no bound has passed"},
-		"unknown said to be bounded":   {func(d *Document) { entry(d, "d").Trust = storage.TrustExpiring }, "bounded"},
-		"unknown said to be told":      {func(d *Document) { entry(d, "d").Trust = storage.TrustNotified }, "no channel"},
-		"a row left out":               {func(d *Document) { d.Entries = d.Entries[:len(d.Entries)-1] }, "does not follow from the rows"},
-		"a number made smaller":        {func(d *Document) { d.Tokens.ExpiresAt = d.Tokens.ExpiresAt.Add(-time.Minute) }, "tokens does not follow"},
-		"an unknown dropped":           {func(d *Document) { d.Clients.Unknown, d.Clients.UnknownNames = 0, nil }, "clients does not follow"},
-		"another reason":               {func(d *Document) { d.Reason = storage.ReasonAdmin }, "another reason"},
-		"an audit line changed":        {func(d *Document) { d.Audit[0].By = "somebody" }, "was changed"},
-		"an audit line of another end": {func(d *Document) { d.Txn = "other" }, "something else"},
-		"no audit line":                {func(d *Document) { d.Audit = nil }, "no audit line"},
-		"an invented state":            {func(d *Document) { entry(d, "d").Trust = "fine" }, "no trust state"},
-		"issued before what it tells":  {func(d *Document) { d.IssuedAt -= 3600 }, "before t0"},
+		"a frame said to confirm":       {func(d *Document) { entry(d, "c").Trust = storage.TrustConfirmed }, "not notified through the back channel"},
+		"confirmed before the end":      {func(d *Document) { entry(d, "a").NotifiedAt = d.EndedAt.Add(-time.Second) }, "notified before the end"},
+		"confirmed too early":           {func(d *Document) { entry(d, "a").Renotification = RenotificationPending }, "re-notification"},
+		"unknown said to be revoked":    {func(d *Document) { entry(d, "d").Trust = storage.TrustRevoked }, "no bound has passed"},
+		"unknown said to be expiring":   {func(d *Document) { entry(d, "d").Trust = storage.TrustExpiring }, "expiring"},
+		"unknown said to be notified":   {func(d *Document) { entry(d, "d").Trust = storage.TrustNotified }, "no channel"},
+		"an entry left out":             {func(d *Document) { d.Entries = d.Entries[:len(d.Entries)-1] }, "does not follow from the entries"},
+		"a number made smaller":         {func(d *Document) { d.Tokens.ExpiresAt = d.Tokens.ExpiresAt.Add(-time.Minute) }, "tokens does not follow"},
+		"an unknown dropped":            {func(d *Document) { d.Clients.Unknown, d.Clients.UnknownNames = 0, nil }, "clients does not follow"},
+		"another reason":                {func(d *Document) { d.Reason = storage.ReasonAdmin }, "another reason"},
+		"an audit line changed":         {func(d *Document) { d.Audit[0].By = "somebody" }, "was changed"},
+		"an audit line of another end":  {func(d *Document) { d.Txn = "other" }, "something else"},
+		"no audit line":                 {func(d *Document) { d.Audit = nil }, "no audit line"},
+		"an invented state":             {func(d *Document) { entry(d, "d").Trust = "fine" }, "no trust state"},
+		"issued before the termination": {func(d *Document) { d.IssuedAt -= 3600 }, "before t0"},
 	}
 	for name, f := range forgeries {
 		t.Run(name, func(t *testing.T) {

@@ -38,8 +38,8 @@ func TestSessionSignedInWithTheOldPasswordDuringItsChangeIsEnded(t *testing.T) {
 		if _, err := w.store.Session(t.Context(), late, time.Now()); !errors.Is(err, storage.ErrNotFound) {
 			t.Errorf("got error %v for the session begun by the old password, want it ended", err)
 		}
-		if got := len(w.deliveries()); got != 2 { // a late joiner is told twice
-			t.Errorf("got %d deliveries, want its application told", got)
+		if got := len(w.deliveries()); got != 2 { // a client that joined shortly before is notified twice
+			t.Errorf("got %d deliveries, want its client notified", got)
 		}
 		time.Sleep(time.Millisecond)
 		for _, id := range []storage.SessionID{keep, w.session()} {

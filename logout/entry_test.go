@@ -56,19 +56,19 @@ func TestFrameConfirmsNothing(t *testing.T) {
 	}}
 	MarkFrontChannelNotified([]string{"front", "leased", "stranger"}, t0)(&r)
 	if entry := r.Entries[0]; entry.Trust != storage.TrustNotified || !entry.NotifiedAt.Equal(t0) {
-		t.Errorf("got %+v, want told", entry)
+		t.Errorf("got %+v, want notified", entry)
 	}
 	if entry := r.Entries[1]; entry.Trust != storage.TrustExpiring || !entry.NotifiedAt.Equal(t0) {
 		t.Errorf("got %+v, want it still bounded", entry)
 	}
 }
 
-func TestLateJoinerIsConfirmedBySecondAnswerOnly(t *testing.T) {
+func TestRecentlyJoinedClientIsConfirmedBySecondAnswerOnly(t *testing.T) {
 	answer := storage.Answer{At: t0.Add(time.Second), Status: 200}
 	fresh := storage.ReportEntry{Kind: KindClientSession, Trust: storage.TrustUnknown, Delivery: storage.DeliveryPending, Renotification: RenotificationPending, Channels: []string{BackChannel}}
 	first := entryUpdater(storage.Delivery{Attempts: 1}, storage.DeliveryDone, time.Time{}, answer)(fresh)
 	if first.Trust != storage.TrustNotified || first.Delivery != storage.DeliveryDone {
-		t.Errorf("after the first answer: got %+v, want told", first)
+		t.Errorf("after the first answer: got %+v, want notified", first)
 	}
 	answer.At = t0.Add(31 * time.Second)
 	late := storage.Delivery{Attempts: 1, Renotification: true}
@@ -76,7 +76,7 @@ func TestLateJoinerIsConfirmedBySecondAnswerOnly(t *testing.T) {
 		t.Errorf("after the second answer: got %+v, want confirmed", second)
 	}
 	if failed := entryUpdater(late, storage.DeliveryFailed, time.Time{}, answer)(first); failed.Trust != storage.TrustNotified || failed.Renotification != RenotificationFailed {
-		t.Errorf("second telling failed: got %+v, want told", failed)
+		t.Errorf("after a failed re-notification: got %+v, want notified", failed)
 	}
 }
 

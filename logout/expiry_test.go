@@ -78,10 +78,11 @@ func TestSessionsEndByThemselves(t *testing.T) {
 	}
 }
 
-// TestExpiryIsNotifiedUnlessSilent: where expiry is silent, nobody is told of it, the report says so, and a sign-out is told all the same.
+// TestExpiryIsNotifiedUnlessSilent: where expiry is silent, no client is notified of it and the report says so. A sign-out notifies
+// the clients all the same.
 func TestExpiryIsNotifiedUnlessSilent(t *testing.T) {
 	const quiet = "expired sessions end without a notice here"
-	for name, silent := range map[string]bool{"told": false, "silent": true} {
+	for name, silent := range map[string]bool{"notified": false, "silent": true} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				o := providertest.MustStart(t, func(c *provider.Config) {

@@ -71,7 +71,7 @@ func (w *fixture) must(err error) {
 	}
 }
 
-// client registers a relying party that is told at a host of its own, unless m says otherwise.
+// client registers a relying party that is notified at a host of its own, unless m says otherwise.
 func (w *fixture) client(id string, m storage.Metadata) {
 	w.t.Helper()
 	m.ClientID, m.ClientName = id, id
@@ -128,7 +128,7 @@ func (w *fixture) sessions(n int, clients ...string) []storage.SessionID {
 	return ids
 }
 
-// waitRenotifyDelay lets the time pass in which a member counts as a late joiner.
+// waitRenotifyDelay lets the time pass after which a client that joined the session needs no re-notification.
 func (w *fixture) waitRenotifyDelay() { time.Sleep(RenotifyDelay) }
 
 func sign(_ context.Context, _ storage.Delivery, _ string, _, _ time.Time, claims map[string]any) (string, error) {

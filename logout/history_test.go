@@ -208,7 +208,7 @@ func (h *history) check(before map[string]storage.ReportEntry) error {
 				continue
 			}
 			if slices.Contains(entry.Channels, BackChannel) && len(sids[key]) != 1 {
-				return fmt.Errorf("%d sids are told of for %+v of %+v, want 1", len(sids[key]), entry, r)
+				return fmt.Errorf("logout tokens name %d sids for %+v of %+v, want 1", len(sids[key]), entry, r)
 			}
 			for _, sid := range sids[key] {
 				if entry.Trust == storage.TrustConfirmed && !h.loggedOut[sid] {

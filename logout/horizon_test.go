@@ -8,8 +8,8 @@ import (
 	"github.com/curfew-id/curfew/storage"
 )
 
-// exampleSession is a session with four applications: one that confirms, one with a lease, one told through the browser only, and an
-// API client with JWT access tokens.
+// exampleSession is a session with four clients: one that confirms, one with a session expiry, one notified through the front channel only,
+// and an API client with JWT access tokens.
 func exampleSession() (storage.Session, map[string]*storage.Client) {
 	clients := map[string]*storage.Client{}
 	s := storage.Session{ID: "s", Subject: "u"}
@@ -34,7 +34,7 @@ func TestPreviewHorizon(t *testing.T) {
 		t.Errorf("tokens: got %+v, want within 11 min", e.Tokens)
 	}
 	if e.Clients.Entries != 4 || e.Clients.Expiring != 2 || e.Clients.Remaining(t0) != 16*time.Minute || e.Clients.Unknown != 2 || e.Clients.Notifying != 1 || !slices.Equal(e.Clients.UnknownNames, []string{"A", "C"}) {
-		t.Errorf("apps: got %+v, want 2 within 16 min and A, C unknown, A of them told directly", e.Clients)
+		t.Errorf("apps: got %+v, want 2 within 16 min and A, C unknown, A of them notified through the back channel", e.Clients)
 	}
 	if !slices.Equal(e.Offline, []string{"A"}) {
 		t.Errorf("offline: got %v, want A", e.Offline)

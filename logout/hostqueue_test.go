@@ -41,7 +41,7 @@ func TestHangingHostsDelayNoOtherHost(t *testing.T) {
 			if got, want := len(w.receivedBy("well")), 400/hanging+2; got != want {
 				t.Errorf("%d hang: after a second the quick one heard of %d endings, want %d", hanging, got, want)
 			}
-			// One that is written while all of them hang is told as quickly.
+			// A delivery that is stored while all of them hang is sent as quickly.
 			id := w.session("well")
 			w.waitRenotifyDelay()
 			o := w.end(e, storage.Selector{Sessions: []storage.SessionID{id}})
@@ -77,7 +77,7 @@ func TestOneHostGetsFourAttemptsAtATime(t *testing.T) {
 			w.end(w.terminator(d), storage.Selector{Subject: "u"})
 			time.Sleep(5 * time.Minute)
 			if got := len(w.receivedBy("a")) + len(w.receivedBy("b")); got != 100 || most != maxPerHost {
-				t.Errorf("answers after %v: %d told, %d at a time, want 100, %d", took, got, most, maxPerHost)
+				t.Errorf("answers after %v: %d notified, %d at a time, want 100, %d", took, got, most, maxPerHost)
 			}
 			for _, delivery := range w.deliveries() {
 				if delivery.State != storage.DeliveryDone {

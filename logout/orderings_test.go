@@ -12,7 +12,7 @@ import (
 	"github.com/curfew-id/curfew/storage"
 )
 
-// A client that joins after the clock was read for an ending, and before its commit, has all of LateJoin to create its session, too.
+// A client that joins after the clock was read for a termination, and before its commit, has all of RenotifyDelay to create its session, too.
 func TestClientThatJoinsDuringTerminationIsNotConfirmedTooEarly(t *testing.T) {
 	withFixture(t, func(t *testing.T, w *fixture) {
 		w.client("rp", storage.Metadata{})
@@ -68,7 +68,8 @@ func TestSlowCommitExtendsCachedBounds(t *testing.T) {
 	})
 }
 
-// A share that a mass ending had not come to yet, and the one that followed it, have two sids: an answer about one says nothing about the other.
+// A client session that a bulk logout has not come to yet, and the one that followed it, have different sids: an answer about one says nothing
+// about the other.
 func TestClientSessionPendingInABulkLogoutIsNotConfirmedByTheNextOne(t *testing.T) {
 	withFixture(t, func(t *testing.T, w *fixture) {
 		w.client("rp", storage.Metadata{})
@@ -79,7 +80,7 @@ func TestClientSessionPendingInABulkLogoutIsNotConfirmedByTheNextOne(t *testing.
 		e.PageSize = 1
 		mass := w.end(e, storage.Selector{Client: "rp"})
 		if !mass.More {
-			t.Fatal("the mass ending is finished, want pages left")
+			t.Fatal("the bulk logout is finished, want pages left")
 		}
 		time.Sleep(time.Second)
 		var id storage.SessionID
@@ -107,7 +108,7 @@ func TestClientSessionPendingInABulkLogoutIsNotConfirmedByTheNextOne(t *testing.
 			tried[g.sid] = true
 		}
 		if len(tried) != 3 {
-			t.Errorf("told of %d shares, want 3: the first page's, and both of this session", len(tried))
+			t.Errorf("notified of %d client sessions, want 3: the first page's, and both of this session", len(tried))
 		}
 		reports, _, err := w.store.ListReports(t.Context(), storage.ReportFilter{}, storage.Page{})
 		w.must(err)
@@ -116,7 +117,7 @@ func TestClientSessionPendingInABulkLogoutIsNotConfirmedByTheNextOne(t *testing.
 			if entry := r.Entry(KindClientSession, "rp"); entry != nil && entry.Trust == storage.TrustConfirmed {
 				confirmed++
 				if list, _, err := w.store.ListDeliveries(t.Context(), storage.DeliveryFilter{Report: r.ID, State: storage.DeliveryPending}, storage.Page{}); err != nil || len(list) > 0 {
-					t.Errorf("got %v: confirmed, though %+v is still to be told", err, list)
+					t.Errorf("got %v: confirmed, though %+v is still pending", err, list)
 				}
 			}
 		}
@@ -126,7 +127,7 @@ func TestClientSessionPendingInABulkLogoutIsNotConfirmedByTheNextOne(t *testing.
 		defer run(e.Run)()
 		time.Sleep(10 * time.Second)
 		if got := len(w.deliveries()); got != 4 {
-			t.Errorf("got %d deliveries when the mass ending is through, want 4: one of each share", got)
+			t.Errorf("got %d deliveries when the bulk logout is finished, want 4: one of each client session", got)
 		}
 	})
 }
@@ -170,7 +171,7 @@ func TestSilentExpiryIsNotReportedAsNotified(t *testing.T) {
 			t.Fatalf("got %d reports, want 1", len(reports))
 		}
 		if apps := AssessReport(reports[0], time.Now()).Clients; apps.Unknown != 1 || apps.Notifying != 0 {
-			t.Errorf("got %+v, want one unknown that nobody tells", apps)
+			t.Errorf("got %+v, want one unknown that gets no notification", apps)
 		}
 	})
 }
@@ -200,7 +201,7 @@ func TestReportIsConsistentAfterClockStepBack(t *testing.T) {
 		time.Sleep(10 * time.Second)
 		synctest.Wait()
 		if len(posted) != 2 || posted[1].Sub(posted[0]) != time.Second {
-			t.Errorf("told at %v, want a pause of a second", posted)
+			t.Errorf("notified at %v, want a pause of a second", posted)
 		}
 		r, err := w.store.Report(t.Context(), o.ReportIDs[0])
 		w.must(err)
@@ -233,7 +234,7 @@ func TestRestartCountsNoUnmadeAttempt(t *testing.T) {
 		time.Sleep(time.Second)
 		stop()
 		if got := len(w.receivedBy("rp")); got == 0 || got == len(ids) {
-			t.Fatalf("told %d times before the restart, want some of %d", got, len(ids))
+			t.Fatalf("notified %d times before the restart, want some of %d", got, len(ids))
 		}
 		defer run(w.dispatcher().Run)()
 		time.Sleep(time.Minute)
@@ -245,7 +246,8 @@ func TestRestartCountsNoUnmadeAttempt(t *testing.T) {
 	})
 }
 
-// An answer to the second telling proves something only when the time for creating a session is over, whoever asks for it sooner.
+// An answer to the re-notification confirms the logout only after the time that a client may take to create its session. A retry does not
+// send the re-notification sooner.
 func TestRetryDoesNotAdvanceARenotification(t *testing.T) {
 	withFixture(t, func(t *testing.T, w *fixture) {
 		w.client("rp", storage.Metadata{})

@@ -138,14 +138,14 @@ func TestGivesUpWhenTheBoundHasPassed(t *testing.T) {
 	}
 }
 
-func TestLateJoinerGetsTwoDeliveries(t *testing.T) {
+func TestRecentlyJoinedClientGetsTwoDeliveries(t *testing.T) {
 	no := false
 	tests := []struct {
-		name   string
-		joined time.Duration // before the end
-		issued time.Duration
-		tell   *bool
-		want   int
+		name     string
+		joined   time.Duration // before the end
+		issued   time.Duration
+		renotify *bool
+		want     int
 	}{
 		{"joined 29 s before", 29 * time.Second, time.Hour, nil, 2},
 		{"joined 30 s before", 30 * time.Second, time.Hour, nil, 1},
@@ -153,7 +153,7 @@ func TestLateJoinerGetsTwoDeliveries(t *testing.T) {
 		{"declared that it needs none", time.Second, time.Second, &no, 1},
 	}
 	for _, tt := range tests {
-		termination := newTermination(storage.Metadata{BackchannelLogoutURI: "https://rp.example/", Renotify: tt.tell}, storage.TokenExpiry{LastIDToken: t0.Add(-tt.issued)})
+		termination := newTermination(storage.Metadata{BackchannelLogoutURI: "https://rp.example/", Renotify: tt.renotify}, storage.TokenExpiry{LastIDToken: t0.Add(-tt.issued)})
 		termination.Session.ClientSessions[0].Joined = t0.Add(-tt.joined)
 		plan := Plan(&Terminator{}, termination, t0)
 		if len(plan.Deliveries) != tt.want {
@@ -197,8 +197,8 @@ func TestOfflineAccessIsListedApart(t *testing.T) {
 	}
 }
 
-// TestReportIDsSortByTime is what keeps a mass ending on few pages: what is written for one session sorts next to each other, and sessions keep
-// their order.
+// TestReportIDsSortByTime: the records of one session sort next to each other, and sessions keep their order, so that a bulk logout writes to
+// few pages of the store.
 func TestReportIDsSortByTime(t *testing.T) {
 	var last string
 	for _, at := range []time.Time{t0, t0.Add(time.Millisecond)} {

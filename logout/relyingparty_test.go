@@ -20,7 +20,7 @@ type relyingParty struct {
 	startsAfter  time.Duration   // after its ID token it has its session
 	refresh      []time.Duration // before the end
 	offline      bool
-	network      []string // what happens to each attempt to tell it; then the last one for ever
+	network      []string // what happens to each attempt to notify it; the last one repeats for ever
 
 	name          string
 	sid           string
@@ -59,8 +59,8 @@ func drawScenario(t *rapid.T) scenario {
 		p.meta = storage.Metadata{ClientID: p.name, ClientName: p.name, ClockSkew: &skew, SessionWithTokens: rapid.Bool().Draw(t, "with tokens")}
 		if rapid.Bool().Draw(t, "back") {
 			p.meta.BackchannelLogoutURI = "https://" + p.name + ".example/"
-			tellLate := rapid.Bool().Draw(t, "tell late")
-			if p.meta.Renotify = &tellLate; tellLate {
+			renotify := rapid.Bool().Draw(t, "renotify")
+			if p.meta.Renotify = &renotify; renotify {
 				p.startsAfter = duration("starts", 0, RenotifyDelay-time.Millisecond)
 			}
 		}

@@ -68,7 +68,7 @@ func TestBulkLogoutNotifiesPageByPage(t *testing.T) {
 			sids[r.sid] = true
 		}
 		if len(w.receivedBy("rp")) != sessions || len(sids) != sessions {
-			t.Errorf("told %d times of %d sessions, want %d", len(w.receivedBy("rp")), len(sids), sessions)
+			t.Errorf("notified %d times of %d sessions, want %d", len(w.receivedBy("rp")), len(sids), sessions)
 		}
 	})
 }
@@ -93,7 +93,7 @@ func TestBulkLogoutContinuesAfterALostFirstReply(t *testing.T) {
 		store.lost.Store(false)
 		time.Sleep(time.Minute)
 		if got := len(w.receivedBy("rp")); got != sessions {
-			t.Errorf("told %d times, want %d", got, sessions)
+			t.Errorf("notified %d times, want %d", got, sessions)
 		}
 	})
 }
@@ -138,7 +138,7 @@ func TestExpiryIsNotifiedWithinSeconds(t *testing.T) {
 				}
 				entry := *list[0].Entry(KindClientSession, "rp")
 				if got := len(w.receivedBy("rp")); (got == 1) == tt.silent || (entry.Trust == storage.TrustConfirmed) == tt.silent {
-					t.Errorf("silent %v: told %d times, row %+v", tt.silent, got, entry)
+					t.Errorf("silent %v: notified %d times, entry %+v", tt.silent, got, entry)
 				}
 				events, _, err := w.store.ListEvents(t.Context(), storage.EventFilter{Kind: "session.ended"}, storage.Page{})
 				w.must(err)
@@ -160,7 +160,7 @@ func TestManyExpiriesAreAllNotified(t *testing.T) {
 		defer run(w.terminator(d).Run)()
 		time.Sleep(5 * time.Second)
 		if got := len(w.receivedBy("rp")); got != 3*DefaultPageSize+1 {
-			t.Errorf("told %d times, want %d", got, 3*DefaultPageSize+1)
+			t.Errorf("notified %d times, want %d", got, 3*DefaultPageSize+1)
 		}
 	})
 }

@@ -152,5 +152,5 @@ func TestPublishedHorizonIsNeverBelowWhatIsObserved(t *testing.T) {
 			}
 		}
 	})
-	t.Logf("tightness: %v from observed to published on average over %d bounds; %d ended, %d unknown or told", (slack / max(bounded, 1)).Round(time.Millisecond), bounded, confirmed, unknown)
+	t.Logf("tightness: %v from observed to published on average over %d bounds; %d ended, %d unknown or notified", (slack / max(bounded, 1)).Round(time.Millisecond), bounded, confirmed, unknown)
 }

@@ -90,7 +90,7 @@ func TestEndingOneClientSession(t *testing.T) {
 		o := w.end(w.terminator(d), storage.Selector{Sessions: []storage.SessionID{id}, Client: "a"})
 		synctest.Wait()
 		if entry := w.entry(o, "a"); entry.Trust != storage.TrustConfirmed || o.Terminations[0].WholeSession || len(w.receivedBy("a")) != 1 || len(w.receivedBy("b")) != 0 {
-			t.Errorf("got %+v; a told %d times, b %d times", entry, len(w.receivedBy("a")), len(w.receivedBy("b")))
+			t.Errorf("got %+v; a notified %d times, b %d times", entry, len(w.receivedBy("a")), len(w.receivedBy("b")))
 		}
 		s, err := w.store.Session(t.Context(), id, time.Now())
 		w.must(err)

@@ -24,10 +24,10 @@ func (d Document) Check() []string {
 	}
 	for i, entry := range d.Entries {
 		for _, text := range d.checkEntry(entry) {
-			fault("row %d (%s of %s): %s", i+1, entry.Kind, entry.Client, text)
+			fault("entry %d (%s of %s): %s", i+1, entry.Kind, entry.Client, text)
 		}
 		if slices.ContainsFunc(d.Entries[:i], func(o storage.ReportEntry) bool { return o.Kind == entry.Kind && o.Client == entry.Client }) {
-			fault("row %d (%s of %s): stands there twice", i+1, entry.Kind, entry.Client)
+			fault("entry %d (%s of %s): stands there twice", i+1, entry.Kind, entry.Client)
 		}
 	}
 	e := newEstimate(d.Entries, d.asOf(), awaitsConfirmation)
@@ -36,7 +36,7 @@ func (d Document) Check() []string {
 		claimed, computed HorizonPart
 	}{{"op", d.OP, e.OP}, {"tokens", d.Tokens, e.Tokens}, {"clients", d.Clients, e.Clients}} {
 		if !reflect.DeepEqual(normalize(n.claimed), normalize(n.computed)) {
-			fault("%s does not follow from the rows", n.name)
+			fault("%s does not follow from the entries", n.name)
 		}
 	}
 	return append(faults, d.checkAudit()...)
@@ -64,21 +64,21 @@ func (d Document) checkEntry(entry storage.ReportEntry) (faults []string) {
 	case storage.TrustRevoked:
 		// The bound may have passed within the second of iat, which has whole seconds.
 		boundPassed := !entry.ExpiresAt.IsZero() && entry.ExpiresAt.Before(d.asOf().Add(time.Second))
-		fault(!boundPassed && (entry.Kind == KindClientSession || entry.BoundBy != BoundByEnforcement), "closed, although no bound has passed")
+		fault(!boundPassed && (entry.Kind == KindClientSession || entry.BoundBy != BoundByEnforcement), "revoked, although no bound has passed")
 	case storage.TrustConfirmed:
-		fault(entry.Kind != KindClientSession || !backChannel || entry.Delivery != storage.DeliveryDone, "confirmed, although it was not told directly")
-		fault(entry.NotifiedAt.IsZero(), "confirmed, but not when")
-		fault(entry.Renotification == RenotificationPending || entry.Renotification == RenotificationFailed, "confirmed before the answer to the second telling")
+		fault(entry.Kind != KindClientSession || !backChannel || entry.Delivery != storage.DeliveryDone, "confirmed, although the client was not notified through the back channel")
+		fault(entry.NotifiedAt.IsZero(), "confirmed, but without the time of the notification")
+		fault(entry.Renotification == RenotificationPending || entry.Renotification == RenotificationFailed, "confirmed before the client answered the re-notification")
 	case storage.TrustExpiring:
-		fault(entry.ExpiresAt.IsZero() || hasExpired, "bounded by nothing that lies ahead")
-		fault(entry.BoundBy == "" || entry.BoundBy == BoundByNothing, "bounded, but not by what")
+		fault(entry.ExpiresAt.IsZero() || hasExpired, "expiring, but without an expiry that lies ahead")
+		fault(entry.BoundBy == "" || entry.BoundBy == BoundByNothing, "expiring, but without what the expiry is bound by")
 	case storage.TrustNotified:
-		fault(!frontChannel && entry.Delivery != storage.DeliveryDone, "told, but by no channel it has")
+		fault(!frontChannel && entry.Delivery != storage.DeliveryDone, "notified, but by no channel that the client has")
 	case storage.TrustUnknown:
 	default:
 		fault(true, fmt.Sprintf("%q is no trust state", entry.Trust))
 	}
-	fault(!entry.NotifiedAt.IsZero() && entry.NotifiedAt.Before(d.EndedAt), "told before the end")
+	fault(!entry.NotifiedAt.IsZero() && entry.NotifiedAt.Before(d.EndedAt), "notified before the end")
 	fault(!entry.LastAnswer.At.IsZero() && entry.LastAnswer.At.Before(d.EndedAt), "answered before the end")
 	fault(entry.Delivery == storage.DeliveryDone && !backChannel, "delivered, although it has no back channel")
 	return faults

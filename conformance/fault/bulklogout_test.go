@@ -128,8 +128,8 @@ func (w *world) mustLogOutAll(visitors []*visitor, kills int) (got bulkLogout) {
 	for _, v := range visitors[:min(len(visitors), 200)] {
 		v.look()
 	}
-	if verdict := w.history.check(); !verdict.ok() {
-		w.t.Errorf("got %v: %s", verdict, verdict.examples())
+	if checked := w.history.check(); !checked.ok() {
+		w.t.Errorf("got %v: %s", checked, checked.examples())
 	}
 	return got
 }

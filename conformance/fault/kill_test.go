@@ -101,8 +101,9 @@ func mustDeliveries(t *testing.T, o *op.OP) map[string]delivery {
 	return of
 }
 
-// TestKillBetweenEndingAndDeliveryLosesNothing: the browser has its answer, the process is killed before any relying party was told, and starts
-// again on the same store: everybody who can be reached is told at once, who cannot is still to be told, and the session stays ended.
+// TestKillBetweenEndingAndDeliveryLosesNothing: the browser has its answer, the process is killed before any relying party was notified, and starts
+// again on the same store. It notifies the relying parties that answer at once, keeps the delivery to the one that does not, and the session
+// stays ended.
 func TestKillBetweenEndingAndDeliveryLosesNothing(t *testing.T) {
 	folder, err := os.MkdirTemp("", "kill") // t.TempDir is too long for a socket
 	if err != nil {
@@ -135,7 +136,7 @@ func TestKillBetweenEndingAndDeliveryLosesNothing(t *testing.T) {
 		if p, err := v.SignIn(a.url+"/login", "ada", password); err != nil || !strings.Contains(p.Body, `data-signed-in="true"`) {
 			t.Fatalf("got %v, not signed in at %s:\n%s", err, a.url, p.Body)
 		}
-		a.SetBehaviour(rp.Slow) // nobody has answered when the process is killed
+		a.SetBehaviour(rp.Slow) // no relying party has answered when the process is killed
 	}
 	if err := cedar.server.Close(); err != nil { // and one cannot be reached at all
 		t.Fatal(err)
@@ -147,7 +148,7 @@ func TestKillBetweenEndingAndDeliveryLosesNothing(t *testing.T) {
 	o.Kill()
 	leased := time.After(deliveryTimeout)
 	if n := atlas.tokensReceived() + birch.tokensReceived() + cedar.tokensReceived(); n != 0 {
-		t.Fatalf("got %d told before the kill, want none: the test proves nothing", n)
+		t.Fatalf("got %d logout tokens received before the kill, want none: the test shows nothing", n)
 	}
 
 	atlas.SetBehaviour(rp.Normal)
@@ -160,9 +161,9 @@ func TestKillBetweenEndingAndDeliveryLosesNothing(t *testing.T) {
 	for atlas.tokensReceived() == 0 || birch.tokensReceived() == 0 {
 		select {
 		case <-ctx.Done():
-			t.Fatalf("got atlas told %d times and birch %d, want both told after the restart\n%s", atlas.tokensReceived(), birch.tokensReceived(), o.Log.String())
+			t.Fatalf("got atlas notified %d times and birch %d, want both notified after the restart\n%s", atlas.tokensReceived(), birch.tokensReceived(), o.Log.String())
 		case <-leased:
-			t.Fatalf("got atlas told %d times and birch %d while the process that died would have kept them, want both told at once\n%s",
+			t.Fatalf("got atlas notified %d times and birch %d by the end of the killed process's leases, want both notified at once\n%s",
 				atlas.tokensReceived(), birch.tokensReceived(), o.Log.String())
 		case <-tick.C:
 		}

@@ -14,8 +14,8 @@ import (
 // powerCuts is what a number of power cuts came to.
 type powerCuts struct {
 	acknowledged, sessions int
-	verdict                verdict
-	unusable               int // the server did not start again
+	history                verdict // what the check of the history found
+	unusable               int     // the server did not start again
 	ready                  []time.Duration
 }
 
@@ -43,12 +43,12 @@ func cutPowerUnderLoad(t *testing.T, program, fileSystem string, rounds int, not
 		}
 		result.ready = append(result.ready, ready)
 		crowds[len(crowds)-1].look()
-		if result.verdict = w.history.check(); !result.verdict.ok() {
+		if result.history = w.history.check(); !result.history.ok() {
 			break
 		}
 	}
 	result.acknowledged, result.sessions = w.history.acknowledged(), w.history.signedIn()
-	if result.verdict.ok() && notify {
+	if result.history.ok() && notify {
 		w.mustNotifyAll(crowds)
 	}
 	return result
@@ -63,12 +63,12 @@ func TestPowerCutLosesNothingAcknowledged(t *testing.T) {
 			}
 			n := rounds(4, 30)
 			got := cutPowerUnderLoad(t, mustBuild(t), fileSystem, n, true)
-			if !got.verdict.ok() || got.unusable > 0 {
-				t.Errorf("got %v, unusable %d: %s", got.verdict, got.unusable, got.verdict.examples())
+			if !got.history.ok() || got.unusable > 0 {
+				t.Errorf("got %v, unusable %d: %s", got.history, got.unusable, got.history.examples())
 			}
 			slices.Sort(got.ready)
 			row(t, "power cut under load, "+fileSystem, "%d rounds; %d sessions, %d requests acknowledged; %v; ready after %d ms (median), %d ms (longest)",
-				n, got.sessions, got.acknowledged, got.verdict, got.ready[len(got.ready)/2].Milliseconds(), got.ready[len(got.ready)-1].Milliseconds())
+				n, got.sessions, got.acknowledged, got.history, got.ready[len(got.ready)/2].Milliseconds(), got.ready[len(got.ready)-1].Milliseconds())
 		})
 	}
 }
@@ -79,8 +79,8 @@ func TestPowerCutIsSeenWithoutSyncing(t *testing.T) {
 	program := mustBuildWithoutSyncing(t)
 	for n := range most {
 		got := cutPowerUnderLoad(t, program, "ext4", 1, false)
-		if !got.verdict.ok() || got.unusable > 0 {
-			row(t, "power cut, a build that does not sync", "seen in round %d: %v, store unusable %d", n+1, got.verdict, got.unusable)
+		if !got.history.ok() || got.unusable > 0 {
+			row(t, "power cut, a build that does not sync", "seen in round %d: %v, store unusable %d", n+1, got.history, got.unusable)
 			return
 		}
 	}

@@ -234,7 +234,7 @@ func commitTx(b *bbolt.Tx, commit func(*bbolt.Tx) error) (err error) {
 	return commit(b)
 }
 
-// commitError tells a full store from a broken one. Some of bbolt's errors keep only the text of what they wrap.
+// commitError distinguishes a full store from a broken one. Some of bbolt's errors keep only the text of what they wrap.
 func commitError(err error) error {
 	text := err.Error()
 	for _, full := range []error{bolterrors.ErrMaxSizeReached, syscall.ENOSPC, syscall.EDQUOT} {

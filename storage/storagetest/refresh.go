@@ -73,7 +73,7 @@ var refreshTests = map[string]func(*world){
 			w.must(err)
 		}
 	},
-	"ReuseAfterTheGraceIsToldUntilTheFamilyEnds": func(w *world) {
+	"ReuseAfterTheGraceIsReportedUntilTheFamilyEnds": func(w *world) {
 		w.mustUsers("ann")
 		w.mustClients("app")
 		id := w.mustSession("s", "ann", t0)
@@ -83,7 +83,7 @@ var refreshTests = map[string]func(*world){
 		out, err := w.refresh("refresh of "+code.ID, "r2", "app", after(10*time.Second))
 		w.must(err)
 		mustEqual(w, "repeated at the end of the grace", out.Repeated, true)
-		for range 2 { // who dies before ending the family has lost nothing
+		for range 2 { // a process killed before it ends the family loses nothing
 			w.restart()
 			out, err = w.refresh("refresh of "+code.ID, "r2", "app", after(10*time.Second+time.Millisecond))
 			w.must(err)
@@ -94,7 +94,7 @@ var refreshTests = map[string]func(*world){
 		w.mustEnd(storage.Selector{Grant: out.Grant.ID}, after(10*time.Second), storage.Change{})
 		w.mustFamilyRevoked("app", after(11*time.Second), "refresh of "+code.ID, "r2")
 		if w.tokenActive(code, after(11*time.Second)) {
-			w.Fatal("an access token of a stolen family is alive")
+			w.Fatal("an access token of a stolen family is active")
 		}
 		if !w.sessionActive(id, after(11*time.Second)) {
 			w.Fatal("the session ended with the family")

@@ -59,7 +59,7 @@ func TestFailuresAreClassed(t *testing.T) {
 			t.Errorf("got %+v, want %s", a, want)
 		}
 		if strings.Contains(a.Detail, "no key") {
-			t.Errorf("our own fault is shown as the application's: %s", a.Detail)
+			t.Errorf("a fault of the OP is shown as the client's: %s", a.Detail)
 		}
 	}
 }

@@ -42,16 +42,16 @@ func TestNoAttemptStartsOnAnExpiringLease(t *testing.T) {
 
 func TestCrashRepeatsOnlyWhatWasInFlight(t *testing.T) {
 	withFixture(t, func(t *testing.T, w *fixture) {
-		for _, c := range []string{"done", "flying", "dead"} {
+		for _, c := range []string{"done", "flying", "unreachable"} {
 			w.client(c, storage.Metadata{})
 		}
 		var store *crashingStore
 		w.respond = func(ctx context.Context, got receivedToken) (Reply, error) {
 			switch got.client {
-			case "dead":
+			case "unreachable":
 				return Reply{}, refused{}
 			case "flying":
-				// It acts, and the process dies before the answer is recorded.
+				// The client ends its session, and the process is killed before the answer is recorded.
 				if len(w.receivedBy("flying")) == 1 {
 					time.Sleep(time.Second)
 					store.crashed.Store(true)
@@ -59,7 +59,7 @@ func TestCrashRepeatsOnlyWhatWasInFlight(t *testing.T) {
 			}
 			return Reply{Status: 200}, nil
 		}
-		id := w.session("done", "flying", "dead")
+		id := w.session("done", "flying", "unreachable")
 		w.waitRenotifyDelay()
 		d := w.dispatcher()
 		store = &crashingStore{Store: w.store}
@@ -74,7 +74,7 @@ func TestCrashRepeatsOnlyWhatWasInFlight(t *testing.T) {
 		if a, b := len(w.receivedBy("done")), len(w.receivedBy("flying")); a != 1 || b != 2 {
 			t.Errorf("notified %d and %d times, want 1 and 2", a, b)
 		}
-		for c, want := range map[string]storage.DeliveryState{"done": storage.DeliveryDone, "flying": storage.DeliveryDone, "dead": storage.DeliveryPending} {
+		for c, want := range map[string]storage.DeliveryState{"done": storage.DeliveryDone, "flying": storage.DeliveryDone, "unreachable": storage.DeliveryPending} {
 			if entry := w.entry(o, c); entry.Delivery != want {
 				t.Errorf("%s: got %s, want %s", c, entry.Delivery, want)
 			}

@@ -86,11 +86,11 @@ func TestEveryAnswerOverADay(t *testing.T) {
 				}
 				entry := w.entry(o, "rp")
 				if entry.Delivery != tt.state || entry.Attempts != len(tt.want) || answerClass(entry.LastAnswer) != tt.class || !entry.NextAttempt.IsZero() {
-					t.Errorf("row: got %+v, want %s after %d attempts by %s", entry, tt.state, len(tt.want), tt.class)
+					t.Errorf("entry: got %+v, want %s after %d attempts by %s", entry, tt.state, len(tt.want), tt.class)
 				}
 				last := w.receivedBy("rp")[len(tt.want)-1]
 				if entry.LastAnswer.JTI != last.jti {
-					t.Errorf("row: got jti %q, want %q", entry.LastAnswer.JTI, last.jti)
+					t.Errorf("entry: got jti %q, want %q", entry.LastAnswer.JTI, last.jti)
 				}
 				events, _, err := w.store.ListEvents(t.Context(), storage.EventFilter{Kind: "delivery."}, storage.Page{})
 				w.must(err)

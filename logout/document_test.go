@@ -10,7 +10,7 @@ import (
 	"github.com/curfew-id/curfew/storage"
 )
 
-// mustExport ends a session of four applications and hands its report out after that time.
+// mustExport ends a session of four clients and exports its report after that time.
 func mustExport(t *testing.T, w *fixture, after time.Duration) Document {
 	t.Helper()
 	w.client("a", storage.Metadata{})
@@ -62,7 +62,7 @@ func TestDocumentOmitsInternalAddresses(t *testing.T) {
 func TestDocumentOfEveryKindOfTerminationIsConsistent(t *testing.T) {
 	var offline, bound storage.Grant
 	tests := map[string]func(storage.SessionID) storage.Selector{
-		"a share": func(id storage.SessionID) storage.Selector {
+		"a client session": func(id storage.SessionID) storage.Selector {
 			return storage.Selector{Sessions: []storage.SessionID{id}, Client: "rp"}
 		},
 		"a session and offline access": func(storage.SessionID) storage.Selector { return storage.Selector{Subject: "u", IncludeOffline: true} },

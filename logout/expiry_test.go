@@ -12,7 +12,7 @@ import (
 	"github.com/curfew-id/curfew/provider/providertest"
 )
 
-// TestSessionsEndByThemselves: idle and absolute lifetime, with and without "keep me signed in"; what is past either is dead in that instant.
+// TestSessionsEndByThemselves: idle and absolute lifetime, with and without "keep me signed in"; a session past either has expired in that instant.
 func TestSessionsEndByThemselves(t *testing.T) {
 	const day = 24 * time.Hour
 	for name, c := range map[string]struct {
@@ -24,26 +24,26 @@ func TestSessionsEndByThemselves(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				o := providertest.MustStart(t, nil)
 				o.MustAddClient("atlas", nil)
-				o.StopWork() // nobody sweeps: what is past its time is dead, swept or not
+				o.StopWork() // without the sweep: a session past its deadline has expired, swept or not
 				begin := func() (*providertest.Browser, providertest.TokenResponse) {
 					b := o.Browser()
 					code := b.Submit(b.Get(providertest.AuthorizeURL("atlas")), "username", "alice", "password", providertest.Password, "keep", c.keep).ResponseParams(t).Get("code")
 					return b, o.Redeem("atlas", code)
 				}
-				// Nobody uses it.
+				// The session is not used.
 				b, a := begin()
 				time.Sleep(c.idle - time.Second)
 				if b.Copy().Get("/account/probe").Status != http.StatusNoContent {
-					t.Error("got it dead a second too early")
+					t.Error("got it expired a second too early")
 				}
 				time.Sleep(time.Second)
 				if b.SignedIn("atlas") || b.Get("/account/probe").Status != http.StatusUnauthorized {
-					t.Error("got it alive at its idle end")
+					t.Error("got it active at its idle end")
 				}
 				if got := o.Token("atlas", url.Values{"grant_type": {"refresh_token"}, "refresh_token": {a.RefreshToken}}); got.Error != "invalid_grant" {
 					t.Errorf("got %+v for its refresh token, want invalid_grant", got)
 				}
-				// Somebody uses it all the time: an application by refreshing, the person by signing in elsewhere.
+				// The session is in use all the time: a client refreshes, and the user signs in to other clients.
 				b, a = begin()
 				refresh := a.RefreshToken
 				start := time.Now()
@@ -57,21 +57,21 @@ func TestSessionsEndByThemselves(t *testing.T) {
 				}
 				time.Sleep(time.Until(start.Add(c.absolute - time.Second)))
 				if !b.SignedIn("atlas") {
-					t.Error("got it dead before its absolute end although it was in use")
+					t.Error("got it expired before its absolute end although it was in use")
 				}
 				code := b.MustPromptNone("atlas").Get("code")
 				time.Sleep(time.Second)
 				if got := o.Redeem("atlas", code); b.SignedIn("atlas") || got.Error != "invalid_grant" {
 					t.Errorf("got %+v at its absolute end, want nothing", got)
 				}
-				// Looking at the account pages' probe is no use.
+				// A request to the account pages' probe does not count as use.
 				b, _ = begin()
 				for range 10 {
 					time.Sleep(c.idle / 10)
 					b.Get("/account/probe")
 				}
 				if b.SignedIn("atlas") {
-					t.Error("got it kept alive by a page's script")
+					t.Error("got it extended by a page's script")
 				}
 			})
 		})

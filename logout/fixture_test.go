@@ -201,7 +201,7 @@ func (w *fixture) entry(o Result, client string) storage.ReportEntry {
 	w.must(err)
 	entry := r.Entry(KindClientSession, client)
 	if entry == nil {
-		w.t.Fatalf("no row of %s in %+v", client, r)
+		w.t.Fatalf("no entry of %s in %+v", client, r)
 	}
 	return *entry
 }
@@ -213,15 +213,15 @@ func (w *fixture) deliveries() []storage.Delivery {
 	return list
 }
 
-// crashingStore is a store whose process can die: from then on it answers nobody.
+// crashingStore is a store whose process can crash: from then on every call fails.
 type crashingStore struct {
 	*bolt.Store
 	crashed atomic.Bool
-	pages   atomic.Int32 // EndSessions calls until it dies; 0: as many as there are
+	pages   atomic.Int32 // EndSessions calls until it crashes; 0: it does not
 	before  func()       // runs before an ending's transaction; nil: nothing does
 }
 
-var errCrashed = errors.New("process died")
+var errCrashed = errors.New("process crashed")
 
 func (m *crashingStore) ClaimDeliveries(ctx context.Context, at time.Time, lease time.Duration, max int, busy func(string, int) bool) ([]storage.Delivery, error) {
 	if m.crashed.Load() {

@@ -21,7 +21,7 @@ type step struct {
 	wait   time.Duration // afterwards
 }
 
-var steps = []string{"sign in", "join", "join", "join", "end session", "end session", "end share", "end client everywhere", "end client everywhere", "end everyone", "edit uri", "drop uri", "remove client", "add client",
+var steps = []string{"sign in", "join", "join", "join", "end session", "end session", "end client session", "end client everywhere", "end client everywhere", "end everyone", "edit uri", "drop uri", "remove client", "add client",
 	"answer", "answer", "retry", "give up", "crash", "page", "run", "join during the end"}
 
 func drawHistory(t *rapid.T) []step {
@@ -128,7 +128,7 @@ func (h *history) apply(s step) {
 		h.terminator.Store = h.store
 	case "end session":
 		h.end(storage.Selector{Sessions: []storage.SessionID{session}}, storage.Change{}, storage.ReasonLogout)
-	case "end share":
+	case "end client session":
 		h.end(storage.Selector{Sessions: []storage.SessionID{session}, Client: client}, storage.Change{}, storage.ReasonClientSignOut)
 	case "end client everywhere":
 		h.end(storage.Selector{Client: client}, storage.Change{}, storage.ReasonAdmin)
@@ -227,7 +227,7 @@ func (h *history) check(before map[string]storage.ReportEntry) error {
 	return nil
 }
 
-// play lets a history happen, and then two days pass in which everybody answers.
+// play lets a history happen, and then two days pass in which every client answers.
 func (h *history) play(steps []step) error {
 	before := map[string]storage.ReportEntry{}
 	for _, s := range steps {

@@ -122,7 +122,7 @@ func TestClientSessionPendingInABulkLogoutIsNotConfirmedByTheNextOne(t *testing.
 			}
 		}
 		if confirmed != 1 {
-			t.Errorf("%d rows are confirmed, want 1", confirmed)
+			t.Errorf("%d entries are confirmed, want 1", confirmed)
 		}
 		defer run(e.Run)()
 		time.Sleep(10 * time.Second)
@@ -132,7 +132,7 @@ func TestClientSessionPendingInABulkLogoutIsNotConfirmedByTheNextOne(t *testing.
 	})
 }
 
-// An application whose session lives as long as its access token has it still when the offline access ended that the token came from.
+// A client whose session lasts as long as its access token keeps that session after the offline access ended that the token came from.
 func TestTokensOfRevokedOfflineAccessStillBoundTheClientSession(t *testing.T) {
 	withFixture(t, func(t *testing.T, w *fixture) {
 		w.register(storage.Metadata{ClientID: "rp", SessionWithTokens: true})

@@ -26,7 +26,7 @@ const minDeliveryPeriod = time.Minute
 //
 // enforcedBy is a time by which the commit that took effect was visible to every reader. It is zero inside that commit, which may take any
 // time: then cached introspection answers are bounded by the expiry of their tokens alone, and [Terminator] brings the bound nearer when
-// the commit has returned. If the process dies in between, the later bound stays, and is true.
+// the commit has returned. If the process stops in between, the later bound stays, and is true.
 func Plan(t *Terminator, termination storage.Termination, enforcedBy time.Time) storage.Plan {
 	r := &storage.Report{
 		ID:           reportID(termination),

@@ -27,7 +27,7 @@ func mustEntry(t *testing.T, r *storage.Report, kind string) storage.ReportEntry
 	t.Helper()
 	entry := r.Entry(kind, "rp")
 	if entry == nil {
-		t.Fatalf("the report has no %s row: %+v", kind, r.Entries)
+		t.Fatalf("the report has no %s entry: %+v", kind, r.Entries)
 	}
 	return *entry
 }
@@ -44,49 +44,49 @@ func TestBoundsOfEachEntryKind(t *testing.T) {
 	minute, hour := t0.Add(time.Minute), t0.Add(time.Hour)
 	none := 0
 	tests := []struct {
-		name   string
-		meta   storage.Metadata
-		trust  storage.TokenExpiry
-		kind   string
-		want   storage.TrustState
-		until  time.Time
-		basis  string
-		adjust func(*storage.Termination)
+		name    string
+		meta    storage.Metadata
+		trust   storage.TokenExpiry
+		kind    string
+		want    storage.TrustState
+		until   time.Time
+		boundBy string
+		adjust  func(*storage.Termination)
 	}{
-		{name: "opaque token, introspected each time", trust: storage.TokenExpiry{Opaque: hour}, kind: KindAccessTokens, want: storage.TrustRevoked, basis: BoundByEnforcement},
+		{name: "opaque token, introspected each time", trust: storage.TokenExpiry{Opaque: hour}, kind: KindAccessTokens, want: storage.TrustRevoked, boundBy: BoundByEnforcement},
 		{name: "opaque token, cached answer", meta: storage.Metadata{IntrospectionCache: 30}, trust: storage.TokenExpiry{Opaque: hour}, kind: KindAccessTokens,
-			want: storage.TrustExpiring, until: t0.Add(30*time.Second + AnswerAllowance), basis: BoundByIntrospectionCache},
+			want: storage.TrustExpiring, until: t0.Add(30*time.Second + AnswerAllowance), boundBy: BoundByIntrospectionCache},
 		{name: "opaque token that expires before the cached answer", meta: storage.Metadata{IntrospectionCache: 600}, trust: storage.TokenExpiry{Opaque: minute}, kind: KindAccessTokens,
-			want: storage.TrustExpiring, until: minute.Add(DefaultClockSkew), basis: BoundByIntrospectionCache},
-		{name: "JWT", trust: storage.TokenExpiry{JWT: hour}, kind: KindAccessTokens, want: storage.TrustExpiring, until: hour.Add(DefaultClockSkew), basis: BoundByAccessTokenExp},
-		{name: "JWT, exact clock", meta: storage.Metadata{ClockSkew: &none}, trust: storage.TokenExpiry{JWT: hour}, kind: KindAccessTokens, want: storage.TrustExpiring, until: hour, basis: BoundByAccessTokenExp},
-		{name: "JWT that expired before the end", trust: storage.TokenExpiry{JWT: t0.Add(-time.Hour)}, kind: KindAccessTokens, want: storage.TrustRevoked, basis: BoundByEnforcement},
+			want: storage.TrustExpiring, until: minute.Add(DefaultClockSkew), boundBy: BoundByIntrospectionCache},
+		{name: "JWT", trust: storage.TokenExpiry{JWT: hour}, kind: KindAccessTokens, want: storage.TrustExpiring, until: hour.Add(DefaultClockSkew), boundBy: BoundByAccessTokenExp},
+		{name: "JWT, exact clock", meta: storage.Metadata{ClockSkew: &none}, trust: storage.TokenExpiry{JWT: hour}, kind: KindAccessTokens, want: storage.TrustExpiring, until: hour, boundBy: BoundByAccessTokenExp},
+		{name: "JWT that expired before the end", trust: storage.TokenExpiry{JWT: t0.Add(-time.Hour)}, kind: KindAccessTokens, want: storage.TrustRevoked, boundBy: BoundByEnforcement},
 		{name: "both formats: the later bound", meta: storage.Metadata{IntrospectionCache: 10}, trust: storage.TokenExpiry{Opaque: hour, JWT: minute}, kind: KindAccessTokens,
-			want: storage.TrustExpiring, until: minute.Add(DefaultClockSkew), basis: BoundByAccessTokenExp},
-		{name: "application that declares nothing", kind: KindClientSession, want: storage.TrustUnknown, basis: BoundByNothing},
-		{name: "front channel only", meta: storage.Metadata{FrontchannelLogoutURI: "https://rp.example/fcl"}, kind: KindClientSession, want: storage.TrustUnknown, basis: BoundByNothing},
+			want: storage.TrustExpiring, until: minute.Add(DefaultClockSkew), boundBy: BoundByAccessTokenExp},
+		{name: "client that declares nothing", kind: KindClientSession, want: storage.TrustUnknown, boundBy: BoundByNothing},
+		{name: "front channel only", meta: storage.Metadata{FrontchannelLogoutURI: "https://rp.example/fcl"}, kind: KindClientSession, want: storage.TrustUnknown, boundBy: BoundByNothing},
 		{name: "lease", meta: storage.Metadata{SessionExpiry: 900}, trust: storage.TokenExpiry{SessionExpiry: minute}, kind: KindClientSession, want: storage.TrustExpiring,
-			until: minute.Add(DefaultClockSkew), basis: BoundBySessionExpiry},
-		{name: "lease declared, but never given", meta: storage.Metadata{SessionExpiry: 900}, kind: KindClientSession, want: storage.TrustUnknown, basis: BoundByNothing},
-		{name: "lease given, but not declared any more", trust: storage.TokenExpiry{SessionExpiry: minute}, kind: KindClientSession, want: storage.TrustUnknown, basis: BoundByNothing},
+			until: minute.Add(DefaultClockSkew), boundBy: BoundBySessionExpiry},
+		{name: "lease declared, but never given", meta: storage.Metadata{SessionExpiry: 900}, kind: KindClientSession, want: storage.TrustUnknown, boundBy: BoundByNothing},
+		{name: "lease given, but not declared any more", trust: storage.TokenExpiry{SessionExpiry: minute}, kind: KindClientSession, want: storage.TrustUnknown, boundBy: BoundByNothing},
 		{name: "lease that is over", meta: storage.Metadata{SessionExpiry: 900}, trust: storage.TokenExpiry{SessionExpiry: t0.Add(-time.Hour)}, kind: KindClientSession,
-			want: storage.TrustRevoked, until: t0.Add(-time.Hour).Add(DefaultClockSkew), basis: BoundBySessionExpiry},
+			want: storage.TrustRevoked, until: t0.Add(-time.Hour).Add(DefaultClockSkew), boundBy: BoundBySessionExpiry},
 		{name: "session tied to tokens", meta: storage.Metadata{SessionWithTokens: true}, trust: storage.TokenExpiry{Opaque: hour}, kind: KindClientSession,
-			want: storage.TrustExpiring, until: hour.Add(DefaultClockSkew), basis: BoundBySessionWithTokens},
+			want: storage.TrustExpiring, until: hour.Add(DefaultClockSkew), boundBy: BoundBySessionWithTokens},
 		{name: "session tied to tokens that offline access goes on getting", meta: storage.Metadata{SessionWithTokens: true}, trust: storage.TokenExpiry{Opaque: hour},
-			kind: KindClientSession, want: storage.TrustUnknown, basis: BoundByNothing,
+			kind: KindClientSession, want: storage.TrustUnknown, boundBy: BoundByNothing,
 			adjust: func(e *storage.Termination) { e.RemainingOffline = []storage.Grant{{ID: "g", Client: "rp"}} }},
 		{name: "the sooner of two means", meta: storage.Metadata{SessionWithTokens: true, SessionExpiry: 900}, trust: storage.TokenExpiry{Opaque: hour, SessionExpiry: minute},
-			kind: KindClientSession, want: storage.TrustExpiring, until: minute.Add(DefaultClockSkew), basis: BoundBySessionExpiry},
-		{name: "client already gone", trust: storage.TokenExpiry{JWT: hour, SessionExpiry: minute}, kind: KindClientSession, want: storage.TrustUnknown, basis: BoundByNothing,
+			kind: KindClientSession, want: storage.TrustExpiring, until: minute.Add(DefaultClockSkew), boundBy: BoundBySessionExpiry},
+		{name: "client already gone", trust: storage.TokenExpiry{JWT: hour, SessionExpiry: minute}, kind: KindClientSession, want: storage.TrustUnknown, boundBy: BoundByNothing,
 			adjust: func(e *storage.Termination) { e.Clients = nil }},
-		{name: "tokens of a client already gone", trust: storage.TokenExpiry{JWT: hour}, kind: KindAccessTokens, want: storage.TrustExpiring, until: hour.Add(DefaultClockSkew), basis: BoundByAccessTokenExp,
+		{name: "tokens of a client already gone", trust: storage.TokenExpiry{JWT: hour}, kind: KindAccessTokens, want: storage.TrustExpiring, until: hour.Add(DefaultClockSkew), boundBy: BoundByAccessTokenExp,
 			adjust: func(e *storage.Termination) { e.Clients = nil }},
-		{name: "tokens got by offline access that ended too", trust: storage.TokenExpiry{JWT: minute}, kind: KindAccessTokens, want: storage.TrustExpiring, until: hour.Add(DefaultClockSkew), basis: BoundByAccessTokenExp,
+		{name: "tokens got by offline access that ended too", trust: storage.TokenExpiry{JWT: minute}, kind: KindAccessTokens, want: storage.TrustExpiring, until: hour.Add(DefaultClockSkew), boundBy: BoundByAccessTokenExp,
 			adjust: func(e *storage.Termination) {
 				e.Grants = []storage.Grant{{ID: "g", Client: "rp", Trust: storage.TokenExpiry{JWT: hour}}}
 			}},
-		{name: "a grant alone, its tokens not on record", kind: KindAccessTokens, want: storage.TrustExpiring, until: t0.Add(10*time.Minute + DefaultClockSkew), basis: BoundByAccessTokenExp,
+		{name: "a grant alone, its tokens not on record", kind: KindAccessTokens, want: storage.TrustExpiring, until: t0.Add(10*time.Minute + DefaultClockSkew), boundBy: BoundByAccessTokenExp,
 			meta: storage.Metadata{AccessTokenFormat: "jwt"},
 			adjust: func(e *storage.Termination) {
 				e.Session, e.Grants = storage.Session{}, []storage.Grant{{ID: "g", Client: "rp", Session: "s", LastUsed: t0}}
@@ -100,8 +100,8 @@ func TestBoundsOfEachEntryKind(t *testing.T) {
 				tt.adjust(&termination)
 			}
 			entry := mustEntry(t, Plan(e, termination, t0).Report, tt.kind)
-			if entry.Trust != tt.want || !entry.ExpiresAt.Equal(tt.until) || entry.BoundBy != tt.basis {
-				t.Errorf("got %s until %v by %s, want %s until %v by %s", entry.Trust, entry.ExpiresAt, entry.BoundBy, tt.want, tt.until, tt.basis)
+			if entry.Trust != tt.want || !entry.ExpiresAt.Equal(tt.until) || entry.BoundBy != tt.boundBy {
+				t.Errorf("got %s until %v by %s, want %s until %v by %s", entry.Trust, entry.ExpiresAt, entry.BoundBy, tt.want, tt.until, tt.boundBy)
 			}
 		})
 	}
@@ -125,7 +125,7 @@ func TestPlannedDelivery(t *testing.T) {
 	}
 	entry := mustEntry(t, plan.Report, KindClientSession)
 	if entry.Delivery != storage.DeliveryPending || !reflect.DeepEqual(entry.Channels, []string{BackChannel, FrontChannel}) {
-		t.Errorf("row: got %+v, want it pending, back before front", entry)
+		t.Errorf("entry: got %+v, want it pending, back before front", entry)
 	}
 }
 

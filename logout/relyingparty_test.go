@@ -37,7 +37,7 @@ type relyingParty struct {
 	refreshToken  storage.Hash
 }
 
-// scenario is one history: who joined, when it ended, what got lost and when the process died.
+// scenario is one history: which clients joined, when the session ended, what got lost and when the process crashed.
 type scenario struct {
 	parties []*relyingParty
 	commit  time.Duration // from reading the clock to the commit
@@ -215,7 +215,7 @@ func (p *relyingParty) clientSessionEnd() time.Time {
 	return end
 }
 
-// tokensAcceptedUntil is when its resource servers really stopped to accept the tokens that died with the session.
+// tokensAcceptedUntil returns when its resource servers stopped accepting the tokens that were revoked with the session.
 func (p *relyingParty) tokensAcceptedUntil() time.Time {
 	if p.meta.AccessTokenFormat == "jwt" {
 		return p.sessionBound.Add(-p.clockOffset)

@@ -15,16 +15,16 @@ import (
 func TestBulkLogoutNotifiesPageByPage(t *testing.T) {
 	withFixture(t, func(t *testing.T, w *fixture) {
 		w.client("rp", storage.Metadata{})
-		w.client("dead", storage.Metadata{})
+		w.client("unreachable", storage.Metadata{})
 		w.respond = func(ctx context.Context, got receivedToken) (Reply, error) {
-			if got.client == "dead" {
+			if got.client == "unreachable" {
 				<-ctx.Done()
 				return Reply{}, ctx.Err()
 			}
 			return Reply{Status: 200}, nil
 		}
 		const sessions = 2500
-		ids := w.sessions(sessions, "rp", "dead")
+		ids := w.sessions(sessions, "rp", "unreachable")
 		w.waitRenotifyDelay()
 		d := w.dispatcher()
 		e := w.terminator(d)
@@ -44,7 +44,7 @@ func TestBulkLogoutNotifiesPageByPage(t *testing.T) {
 			}
 		}
 
-		// The process dies after some pages; the next one goes on.
+		// The process crashes after some pages; the next one goes on.
 		store := &crashingStore{Store: w.store}
 		first := w.terminator(d)
 		first.Store = store
@@ -58,7 +58,7 @@ func TestBulkLogoutNotifiesPageByPage(t *testing.T) {
 			t.Fatalf("after the crash: got %+v, want one unfinished", endings)
 		}
 		defer run(e.Run)()
-		// A relying party that hangs holds nobody up.
+		// A relying party that hangs delays no other.
 		time.Sleep(time.Minute)
 		if endings, err = w.store.ListBulkLogouts(t.Context()); err != nil || endings[0].Finished.IsZero() || endings[0].Done.Sessions != sessions {
 			t.Errorf("at last: got %+v, %v, want all %d", endings, err, sessions)

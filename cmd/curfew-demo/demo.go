@@ -24,10 +24,10 @@ import (
 	"github.com/curfew-id/curfew/provider/admin"
 )
 
-// readHeaderTimeout is how long a client of the applications may take to send its headers.
+// readHeaderTimeout is how long a browser or the provider may take to send the headers of a request to an app.
 const readHeaderTimeout = 5 * time.Second
 
-// demo is a provider with two users and three applications.
+// demo is a provider with two users and three apps.
 type demo struct {
 	program    string // the curfew binary, which the announced commands name
 	configFile string // of the provider: the commands find the provider through it
@@ -37,12 +37,12 @@ type demo struct {
 	users      []demoUser
 }
 
-// demoApp is one application, a site of its own.
+// demoApp is one app, a site of its own.
 type demoApp struct {
 	*rp.App
 	host     string
 	url      string
-	channels string // how it is notified of a logout, for people
+	channels string // how it is notified of a logout, as shown to users
 }
 
 type demoUser struct {
@@ -93,7 +93,7 @@ func run(ctx context.Context, port int, program string, environ []string, stdout
 	return group.Wait()
 }
 
-// listenOnPorts finds the provider's port and listens on the applications' port, the next one. The ports differ because the provider
+// listenOnPorts finds the provider's port and listens on the apps' port, the next one. The ports differ because the provider
 // never calls its own listener.
 func listenOnPorts(port int) (opPort int, apps net.Listener, err error) {
 	l, err := net.Listen("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(port)))
@@ -162,7 +162,7 @@ func (d *demo) configure(opPort int, environ []string) (*config.Config, error) {
 	return config.Load(d.configFile, logVariables)
 }
 
-// serve serves the applications until ctx ends. They share one address and differ by host name.
+// serve serves the apps until ctx ends. They share one address and differ by host name.
 func (d *demo) serve(ctx context.Context, l net.Listener) error {
 	mux := http.NewServeMux()
 	for _, app := range d.apps {
@@ -177,7 +177,7 @@ func (d *demo) serve(ctx context.Context, l net.Listener) error {
 	return nil
 }
 
-// seed adds the users and the applications through the admin socket.
+// seed adds the users and the apps through the admin socket.
 func (d *demo) seed(ctx context.Context, c *admin.Client) error {
 	for _, user := range d.users {
 		_, err := c.AddUser(ctx, map[string]any{
@@ -192,8 +192,8 @@ func (d *demo) seed(ctx context.Context, c *admin.Client) error {
 	}
 	for _, app := range d.apps {
 		metadata := app.Metadata()
-		metadata["consent"] = "skip" // the applications belong to the operator
-		metadata["renotify"] = false // the applications remember a sid that ended while they were still creating its session
+		metadata["consent"] = "skip" // the apps belong to the operator
+		metadata["renotify"] = false // the apps remember a sid that ended while they were still creating its session
 		if _, err := c.AddClient(ctx, metadata); err != nil {
 			return err
 		}

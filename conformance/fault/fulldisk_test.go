@@ -78,7 +78,7 @@ func (d *disk) mustMakeRoom() {
 	}
 }
 
-// mustRecover waits until somebody can sign in again and returns how long it took.
+// mustRecover waits until a user can sign in again and returns how long it took.
 func (w *world) mustRecover(most time.Duration) time.Duration {
 	w.t.Helper()
 	start := time.Now()
@@ -88,6 +88,6 @@ func (w *world) mustRecover(most time.Duration) time.Duration {
 		}
 		time.Sleep(20 * time.Millisecond)
 	}
-	w.t.Fatalf("nobody can sign in %s after the fault\n%s", most, tail(w.op.Log.String(), 3000))
+	w.t.Fatalf("no user can sign in %s after the fault\n%s", most, tail(w.op.Log.String(), 3000))
 	return 0
 }

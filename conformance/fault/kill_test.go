@@ -22,14 +22,14 @@ const (
 	deliveryTimeout = 12 * time.Second
 )
 
-// application is a toy relying party on a port of its own.
-type application struct {
+// relyingParty is a toy client on a port of its own.
+type relyingParty struct {
 	*rp.App
 	url    string
 	server *http.Server
 }
 
-func mustServe(t *testing.T, o *op.OP, name string) *application {
+func mustServe(t *testing.T, o *op.OP, name string) *relyingParty {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -39,7 +39,7 @@ func mustServe(t *testing.T, o *op.OP, name string) *application {
 	if err != nil {
 		t.Fatal(err)
 	}
-	a := &application{url: "http://" + name + ".localhost:" + port}
+	a := &relyingParty{url: "http://" + name + ".localhost:" + port}
 	a.App = rp.New(rp.Config{Name: name, URL: a.url, Issuer: o.Issuer, ClientID: name, ClientSecret: secret, BackChannel: true})
 	a.server = &http.Server{Handler: a.App}
 	go a.server.Serve(l) // until Close
@@ -51,7 +51,7 @@ func mustServe(t *testing.T, o *op.OP, name string) *application {
 }
 
 // tokensReceived counts the logout tokens that were taken here.
-func (a *application) tokensReceived() int {
+func (a *relyingParty) tokensReceived() int {
 	n := 0
 	for _, message := range a.Messages() {
 		if message.Channel == "backchannel" && message.Answer == http.StatusOK {
@@ -132,7 +132,7 @@ func TestKillBetweenEndingAndDeliveryLosesNothing(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, a := range []*application{atlas, birch, cedar} {
+	for _, a := range []*relyingParty{atlas, birch, cedar} {
 		if p, err := v.SignIn(a.url+"/login", "ada", password); err != nil || !strings.Contains(p.Body, `data-signed-in="true"`) {
 			t.Fatalf("got %v, not signed in at %s:\n%s", err, a.url, p.Body)
 		}

@@ -106,7 +106,7 @@ func (w *world) notifyAll(crowds []*crowd, patience time.Duration) (sent, duplic
 	}
 	for sid, n := range w.parties.bySID() {
 		if name, ok := untouched[sid]; ok {
-			w.t.Errorf("%s got a logout token, and nobody signed out there", name)
+			w.t.Errorf("%s got a logout token, and no user signed out there", name)
 		}
 		sent += n
 		duplicates += max(0, n-2)

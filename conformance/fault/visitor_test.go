@@ -221,7 +221,7 @@ func (v *visitor) signOut() result {
 	v.over = true
 	return v.w.history.record(v.session, end, "a logout request", func() result {
 		p, err := v.browser.Get(v.w.op.Issuer + "/end_session?" + url.Values{"id_token_hint": {set.id}}.Encode())
-		// data-fresh: this request ended the session. Without it the page says that nobody was signed in, as when the session had expired.
+		// data-fresh: this request ended the session. Without it the page says that no session was active, as when the session had expired.
 		if err != nil || p.Status != http.StatusOK || !strings.Contains(p.Body, `id="signed-out"`) || !strings.Contains(p.Body, " data-fresh") {
 			return unknown
 		}

@@ -16,9 +16,9 @@ import (
 	"golang.org/x/oauth2"
 )
 
-// Config is what one application is.
+// Config configures one app.
 type Config struct {
-	Name                      string // shown to people
+	Name                      string // shown to users
 	URL                       string // where it lives, without a trailing slash: http://atlas.localhost:8081
 	Issuer                    string
 	ClientID                  string
@@ -31,7 +31,7 @@ type Config struct {
 	Now                       func() time.Time
 }
 
-// App is the application. Make it with New.
+// App is the relying party. Make it with New.
 type App struct {
 	config     Config
 	client     *http.Client
@@ -47,13 +47,13 @@ type App struct {
 	messages   []LogoutMessage
 }
 
-// Behaviour is how the application answers a logout token.
+// Behaviour is how the app answers a logout token.
 type Behaviour string
 
 // The behaviours.
 const (
 	Normal   Behaviour = "normal"
-	Slow     Behaviour = "slow"     // answers after 8 s, longer than anybody waits
+	Slow     Behaviour = "slow"     // answers after 8 s, longer than an OP waits
 	Refusing Behaviour = "refusing" // 400
 	Broken   Behaviour = "broken"   // 503
 )
@@ -64,7 +64,7 @@ type pendingSignIn struct {
 	at                       time.Time
 }
 
-// session is somebody signed in here.
+// session is a user's session at this app.
 type session struct {
 	SID, Subject, Name string
 	Since              time.Time
@@ -73,7 +73,7 @@ type session struct {
 	EndedBy            *LogoutMessage // what ended it
 }
 
-// LogoutMessage is one logout message that the application got.
+// LogoutMessage is one logout message that the app received.
 type LogoutMessage struct {
 	Channel       string         `json:"channel"` // backchannel, frontchannel, here
 	At            time.Time      `json:"at"`
@@ -87,7 +87,7 @@ var files embed.FS
 
 var pageTemplate = template.Must(template.ParseFS(files, "page.html"))
 
-// New makes an application. It does not need the provider to be up before somebody signs in.
+// New makes an app. The provider need not be up before the first sign-in.
 func New(c Config) *App {
 	if c.Now == nil {
 		c.Now = time.Now
@@ -119,13 +119,13 @@ func New(c Config) *App {
 	return a
 }
 
-// ServeHTTP serves the application.
+// ServeHTTP serves the app.
 func (a *App) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Cache-Control", "no-store")
 	a.mux.ServeHTTP(w, r)
 }
 
-// Metadata is how the application registers itself, under the names of RFC 7591 and the logout specifications.
+// Metadata is the app's client metadata, under the names of RFC 7591 and the logout specifications.
 func (a *App) Metadata() map[string]any {
 	c := a.config
 	m := map[string]any{

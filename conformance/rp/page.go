@@ -15,7 +15,7 @@ type state struct {
 	Since     time.Time       `json:"since,omitzero"`
 	Ended     *LogoutMessage  `json:"ended,omitempty"`
 	Behaviour Behaviour       `json:"behaviour"`
-	Messages  []LogoutMessage `json:"messages,omitempty"` // the last logout messages to this application, about whomever
+	Messages  []LogoutMessage `json:"messages,omitempty"` // the last logout messages to this app, about any user
 }
 
 // messagesShown is how many logout messages a page lists.
@@ -34,7 +34,7 @@ func (a *App) pageState(browser string) state {
 	return st
 }
 
-// serveState is asked by the page's script twice a second, so that the page loses its session before the person's eyes.
+// serveState is asked by the page's script twice a second, so that the user sees the page lose its session.
 func (a *App) serveState(w http.ResponseWriter, r *http.Request) {
 	writeJSON(w, http.StatusOK, a.pageState(a.browserID(w, r)))
 }

@@ -22,7 +22,7 @@ func (a *App) browserID(w http.ResponseWriter, r *http.Request) string {
 	return id
 }
 
-// serveLogin sends the browser to the provider: code flow with PKCE, state and nonce. Further parameters are passed on, so that a person can
+// serveLogin sends the browser to the provider: code flow with PKCE, state and nonce. Further parameters are passed on, so that a user can
 // try prompt=login and the like.
 func (a *App) serveLogin(w http.ResponseWriter, r *http.Request) {
 	oauth, _, err := a.discover(r.Context())

@@ -8,7 +8,7 @@ import (
 	"github.com/coreos/go-oidc/v3/oidc"
 )
 
-// serveLogout is RP-Initiated Logout 1.0 §2: the application ends its own session and sends the browser to the provider.
+// serveLogout is RP-Initiated Logout 1.0 §2: the app ends its own session and sends the browser to the provider.
 func (a *App) serveLogout(w http.ResponseWriter, r *http.Request) {
 	if _, _, err := a.discover(r.Context()); err != nil {
 		http.Error(w, err.Error(), http.StatusBadGateway)
@@ -126,7 +126,7 @@ func (a *App) Messages() []LogoutMessage {
 	return append([]LogoutMessage(nil), a.messages...)
 }
 
-// Behaviour is how the application answers a logout token now.
+// Behaviour returns how the app answers a logout token now.
 func (a *App) Behaviour() Behaviour {
 	a.mu.Lock()
 	defer a.mu.Unlock()

@@ -153,7 +153,7 @@ func (a *API) Continue(ctx context.Context, id string) error {
 	return a.call(ctx, http.MethodPost, "/api/runner/"+id, nil, nil, nil)
 }
 
-// WaitFor waits until the module is in one of the states, and says whether it is. The suite waits at most 30 s.
+// WaitFor waits until the module is in one of the states, and reports whether it is. The suite waits at most 30 s.
 func (a *API) WaitFor(ctx context.Context, id string, wait time.Duration, states ...string) (bool, error) {
 	var answer struct {
 		State string `json:"state"`

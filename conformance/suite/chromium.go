@@ -172,7 +172,7 @@ func (w *chromiumWindow) isFinalPage(page pageState) bool {
 	return strings.HasPrefix(page.URL, w.issuer+"/") && (page.has("error-description") || page.has("signed-out"))
 }
 
-// userActionScript is the script that does what a person does on the OP's page; empty if there is nothing to do.
+// userActionScript is the script that does what a user does on the OP's page; empty if there is nothing to do.
 func (w *chromiumWindow) userActionScript(page pageState) string {
 	switch {
 	case !strings.HasPrefix(page.URL, w.issuer+"/"):

@@ -1,7 +1,7 @@
 // Package suite drives a running OpenID Foundation conformance suite against Curfew, through the suite's REST API.
 //
 // A Run is one plan with one choice of its variants. For each, the Runner starts an OP of its own (or uses one that runs), gives it
-// the person and the clients that the plan needs, creates the plan, runs its modules and exports the result. The suite plays the
+// the user and the clients that the plan needs, creates the plan, runs its modules and exports the result. The suite plays the
 // browser itself, by the entries of pages.go; where it cannot, a Chromium does.
 //
 //	Catalogue ── Run ──▶ Config, Clients ──▶ Provider (the OP)

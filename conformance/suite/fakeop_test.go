@@ -8,7 +8,7 @@ import (
 // fakeOP stands for the OP, which is a process of its own.
 type fakeOP struct {
 	mu        sync.Mutex
-	people    []User
+	users     []User
 	clients   []Client
 	rotations int
 	closed    int
@@ -25,7 +25,7 @@ func (o *fakeOP) Metadata(context.Context) (map[string]any, error) {
 func (o *fakeOP) AddUser(_ context.Context, p User) error {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	o.people = append(o.people, p)
+	o.users = append(o.users, p)
 	return nil
 }
 

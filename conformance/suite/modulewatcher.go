@@ -16,7 +16,7 @@ type moduleWatcher struct {
 	window Window // opened when first needed
 
 	configuredSince time.Time // since when the module has been CONFIGURED
-	idleSince       time.Time // since when a placeholder is open and nobody is at work on it
+	idleSince       time.Time // since when a placeholder is open and no browser works on it
 	lastProgress    time.Time // when the log last grew, by our clock
 	lastEntry       int64     // the log's last entry, by the suite's clock
 }

@@ -2,7 +2,7 @@ package suite
 
 import "regexp"
 
-// Pages writes the entries by which the suite's own browser plays a person at the OP. An entry's match is tested on the URL that a
+// Pages writes the entries by which the suite's own browser plays a user at the OP. An entry's match is tested on the URL that a
 // module wants visited, the first that fits is played; a task's match is tested on the URL of the page then shown. Both see the whole
 // URL, so each begins with an origin: a query may hold any other URL.
 type Pages struct {

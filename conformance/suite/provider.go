@@ -12,7 +12,7 @@ import (
 	"strings"
 )
 
-// OP is a running Curfew, reached as an operator reaches it: by the command line for people, clients and keys, by https for the rest.
+// OP is a running Curfew, reached as an operator reaches it: by the command line for users, clients and keys, by https for the rest.
 type OP struct {
 	Binary string // the curfew binary
 	Config string // the configuration file it serves with
@@ -43,7 +43,7 @@ func (o *OP) Metadata(ctx context.Context) (map[string]any, error) {
 	return metadata, json.NewDecoder(res.Body).Decode(&metadata)
 }
 
-// AddUser makes the person's account.
+// AddUser makes the user's account.
 func (o *OP) AddUser(ctx context.Context, p User) error {
 	return o.command(ctx, p.Claims(), "user", "add", p.Username, "--file", "-")
 }

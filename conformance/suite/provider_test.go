@@ -143,7 +143,7 @@ func TestCommandsReachTheOPWithTheirInput(t *testing.T) {
 		}
 	}
 	if !strings.Contains(lines[0], `"password":"long enough"`) || !strings.Contains(lines[0], `"email_verified":true`) {
-		t.Errorf("got person %q, want password and claims", lines[0])
+		t.Errorf("got user %q, want password and claims", lines[0])
 	}
 }
 

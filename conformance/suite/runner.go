@@ -34,7 +34,7 @@ type Browser interface {
 	Open(ctx context.Context, run Run, p User, issuer string) (Window, error)
 }
 
-// Window is one person's browser.
+// Window is one user's browser.
 type Window interface {
 	// Visit requests url by method and goes on, signing in and consenting where asked, until the suite has its answer. With
 	// picture it may also end on a page of the OP's. It returns a PNG of the last page that the OP showed, if it showed any.
@@ -54,7 +54,7 @@ type Runner struct {
 	Parallel int                                                  // how many modules run at a time; 0: one
 	Out      string                                               // directory for the exported results; empty: none
 	Progress io.Writer                                            // one line per module; nil: none
-	Save     func(run Run, results []Result) error                // gets what became of each plan; nil: nobody
+	Save     func(run Run, results []Result) error                // gets the results of each plan; nil: they are not saved
 
 	progress sync.Mutex
 }
@@ -140,11 +140,11 @@ func (r *Runner) selectModules(modules []Module) []Module {
 	return all
 }
 
-// prepare gives the OP the person and the clients of a run.
+// prepare gives the OP the user and the clients of a run.
 func (r *Runner) prepare(ctx context.Context, run Run, op Provider) (Setup, error) {
 	setup := Setup{Suite: r.API.Base, Issuer: op.Issuer(), User: NewUser()}
 	if err := op.AddUser(ctx, setup.User); err != nil {
-		return setup, fmt.Errorf("add person: %w", err)
+		return setup, fmt.Errorf("add user: %w", err)
 	}
 	var err error
 	if setup.Metadata, err = op.Metadata(ctx); err != nil {

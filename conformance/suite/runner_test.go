@@ -284,8 +284,8 @@ func TestRunGivesTheOPItsPersonAndClientsAndClosesIt(t *testing.T) {
 			op, s := &fakeOP{}, newFakeSuite(t, "a")
 			out := t.TempDir()
 			mustRun(t, s, c.run, func(r *Runner) { r.Start, r.Out = op.start, out })
-			if len(op.people) != 1 || len(op.clients) != c.clients || op.closed != 1 {
-				t.Errorf("%s: got %d people, %d clients, closed %d times; want 1, %d, 1", c.run.Title(), len(op.people), len(op.clients), op.closed, c.clients)
+			if len(op.users) != 1 || len(op.clients) != c.clients || op.closed != 1 {
+				t.Errorf("%s: got %d users, %d clients, closed %d times; want 1, %d, 1", c.run.Title(), len(op.users), len(op.clients), op.closed, c.clients)
 			}
 			if _, aliased := s.configs[0]["alias"]; aliased != (c.clients > 0) {
 				t.Errorf("%s: got alias %v", c.run.Title(), aliased)

@@ -8,7 +8,7 @@ type User struct {
 	Password string
 }
 
-// NewUser makes a person whose name nobody has yet.
+// NewUser makes a user with a random name, which no other user has.
 func NewUser() User {
 	return User{Username: "conformance-" + rand.Text()[:8], Password: rand.Text()}
 }

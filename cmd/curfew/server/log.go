@@ -10,7 +10,7 @@ import (
 	"github.com/curfew-id/curfew/provider/web"
 )
 
-// NewLogger writes the log to w: JSON for programs, text where a person reads along.
+// NewLogger writes the log to w: JSON for programs, text for a terminal.
 func NewLogger(w io.Writer, cfg config.Log) (*slog.Logger, error) {
 	var level slog.Level
 	if err := level.UnmarshalText([]byte(cfg.Level)); err != nil {

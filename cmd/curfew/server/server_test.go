@@ -57,7 +57,7 @@ func TestStopIsAnnouncedThenDrained(t *testing.T) {
 	for mustGet(t, cfg.Issuer+"/readyz") != http.StatusServiceUnavailable {
 	}
 	if got := mustGet(t, cfg.Issuer+"/healthz"); got != http.StatusOK {
-		t.Errorf("got %d: it is not ready, but alive", got)
+		t.Errorf("got %d: it is not ready, but the process runs", got)
 	}
 	select {
 	case err := <-done:

@@ -1,4 +1,4 @@
-// Package terminal owns how the commands write for people: aligned tables without characters that steer a terminal.
+// Package terminal formats what the commands write to a terminal: aligned tables without control characters.
 package terminal
 
 import (

@@ -288,7 +288,7 @@ func TestTheStoreNeverAsksTheTime(t *testing.T) {
 		}
 		ast.Inspect(s.syntax, func(n ast.Node) bool {
 			if isSelector(n, "time", "Now", "Since", "Until") {
-				t.Errorf("%s asks the time; a store is told it", s.position(n))
+				t.Errorf("%s reads the clock; a store takes the time as a parameter", s.position(n))
 			}
 			return true
 		})

@@ -1,7 +1,7 @@
-// Package templates draws every page that Curfew shows to a person.
+// Package templates draws every page that Curfew shows to a user.
 //
 // There is one struct and one function for each page; the function writes a whole HTML document. The caller says what is true
-// (who is signed in, which application asks, what became of each holder) and where the forms lead; the words, the markup, the
+// (who is signed in, which app asks, what became of each report entry) and where the forms lead; the words, the markup, the
 // style sheet and the scripts are here. Everything is embedded and parsed once.
 //
 //	handler ── SignInPage ──▶ SignIn(w, page) ── layout.html + signin.html ──▶ one HTML document
@@ -10,7 +10,7 @@
 // Guarantees: every string is shown as text, wherever it came from; a link or form target that could run a script
 // leads nowhere; no page needs a script; and none holds an inline script, an inline style or an event handler attribute, so that
 // the policy "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; connect-src 'self'" fits all of them
-// (frames and logos of applications must be added by who names them).
+// (a caller that shows frames or logos of apps must add their origins).
 //
-// The package refuses to know the store, the protocol and the time.
+// The package does not depend on the store, the protocol or the clock.
 package templates

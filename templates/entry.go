@@ -2,19 +2,19 @@ package templates
 
 import "time"
 
-// Trust is what is known about a holder after the end.
+// Trust is what is known about an entry after the session termination.
 type Trust string
 
 // The trust states.
 const (
 	TrustRevoked   Trust = "revoked"   // Curfew enforces it
-	TrustConfirmed Trust = "confirmed" // the holder says so
-	TrustExpiring  Trust = "expiring"  // ends by itself at Until
+	TrustConfirmed Trust = "confirmed" // the app answered that its session is over
+	TrustExpiring  Trust = "expiring"  // ends by itself at ExpiresAt
 	TrustNotified  Trust = "notified"  // asked or accepted, no proof
 	TrustUnknown   Trust = "unknown"   // nothing is known
 )
 
-// Delivery is where telling a holder stands.
+// Delivery is the state of the notification for an entry.
 type Delivery string
 
 // The delivery states.
@@ -26,14 +26,14 @@ const (
 	DeliveryCancelled Delivery = "cancelled" // by an administrator
 )
 
-// The kinds of holders.
+// The kinds of entries.
 const (
-	KindClientSession = "client_session" // the session that an application made for itself; also when Kind is empty
-	KindAccessTokens  = "access_tokens"  // access tokens it was given
-	KindOfflineAccess = "offline_access" // its access without the person
+	KindClientSession = "client_session" // the app's own session; also when Kind is empty
+	KindAccessTokens  = "access_tokens"  // access tokens that the app was given
+	KindOfflineAccess = "offline_access" // the app's access while the user is signed out
 )
 
-// The channels by which a holder is told.
+// The channels of a notification.
 const (
 	ChannelBack  = "backchannel"
 	ChannelFront = "frontchannel"
@@ -49,10 +49,10 @@ type Entry struct {
 	Trust          Trust
 	Delivery       Delivery
 	NotifiedAt     time.Time // confirmed or accepted then
-	ExpiresAt      time.Time // bounded: the hard end
+	ExpiresAt      time.Time // expiring: when it ends by itself
 	Attempts       int
 	NextAttempt    time.Time // the next attempt
 	Status         int       // of the last answer; 0: none came
 	Class          string    // why none came: refused, denied, dns, tls, timeout …
-	Renotification string    // a second telling: pending, done, failed
+	Renotification string    // pending, done, failed; empty: none
 }

@@ -81,7 +81,7 @@ func signInSamples() []Sample {
 	}
 }
 
-// sampleEntries are a holder in every state that a signed-out page can show.
+// sampleEntries are an entry in every state that a signed-out page can show.
 func sampleEntries() []Entry {
 	at := func(d time.Duration) time.Time { return sampleNow.Add(d) }
 	back := []string{ChannelBack}

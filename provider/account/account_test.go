@@ -163,7 +163,7 @@ func TestInvitationIsNoReset(t *testing.T) {
 	})
 }
 
-// TestResetLinkWorksOnce: looking uses nothing up, the rules hold, and whoever else is signed in on that browser stays so.
+// TestResetLinkWorksOnce: opening it uses nothing up, the password rules apply, and another user who is signed in on that browser stays signed in.
 func TestResetLinkWorksOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		o := providertest.MustStart(t, nil)

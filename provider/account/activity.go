@@ -72,7 +72,7 @@ func (h *Handler) activityPage(w http.ResponseWriter, r *http.Request, v viewer)
 			event.ReportURL = h.Site.Path("/account/reports/" + report.ID)
 			event.Reason = string(report.Cause.Reason)
 			if coversSession(report) {
-				event.Address = report.Address // where the browser was, not whoever ended it
+				event.Address = report.Address // of the browser that had the session, not of the one that ended it
 			}
 		}
 		if index := slices.IndexFunc(report.Entries, func(entry storage.ReportEntry) bool { return entry.Client == e.Client }); index >= 0 {

@@ -30,7 +30,7 @@ func TestActivityNamesTheBrowserOfEachSignIn(t *testing.T) {
 	})
 }
 
-// TestActivityTellsWhereTheSessionWas: a browser stands beside its own address, not beside that of whoever ended its session.
+// TestActivityTellsWhereTheSessionWas: the page shows a browser with its own address, not with that of the browser that ended its session.
 func TestActivityTellsWhereTheSessionWas(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		o := providertest.MustStart(t, nil)
@@ -78,7 +78,7 @@ func TestEndOfOfflineAccessIsNoSignOut(t *testing.T) {
 		report, _, _ := strings.Cut(activity.Body[strings.Index(activity.Body, "/account/reports/"):], `"`)
 		p := b.Get(report)
 		if !strings.Contains(p.Body, ">Access of Atlas ended<") || strings.Contains(p.Body, "Signed out of Atlas") {
-			t.Errorf("got the end of an offline access told as a sign-out:\n%s", p.Body)
+			t.Errorf("got the end of an offline access shown as a sign-out:\n%s", p.Body)
 		}
 		if strings.Contains(activity.Body, "Unknown browser") || strings.Contains(p.Body, "Unknown browser") {
 			t.Errorf("got a browser named where there was none:\n%s", activity.Body)

@@ -102,7 +102,7 @@ func (h *Handler) Reset(w http.ResponseWriter, r *http.Request) error {
 			endedSessions++
 		}
 		if signedIn && termination.Session.ID == session.ID {
-			h.Site.ClearSessionCookie(w, r) // only then: whoever else is signed in here stays so
+			h.Site.ClearSessionCookie(w, r) // only then: another user who is signed in here stays signed in
 		}
 	}
 	web.PageHeaders(w, web.PagePolicy{FormsToSelf: true})

@@ -73,7 +73,7 @@ func TestAccountPageThatWasOpenTooLongLeadsBack(t *testing.T) {
 	})
 }
 
-// TestAccountSaysNoMoreThanHappened: nobody is told where no application was, an address that stays was not chosen, and a browser is named once.
+// TestAccountSaysNoMoreThanHappened: a session without clients notifies none, an address that stays was not chosen, and a browser is named once.
 func TestAccountSaysNoMoreThanHappened(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		o := providertest.MustStart(t, nil)
@@ -87,7 +87,7 @@ func TestAccountSaysNoMoreThanHappened(t *testing.T) {
 		if p := here.Get("/account/applications"); strings.Count(p.Body, "Unknown browser") != 1 {
 			t.Errorf("got the same browser named again:\n%s", p.Body)
 		}
-		// Its consent is withdrawn, but the administrator allows it for everybody.
+		// Its consent is withdrawn, but the administrator allows it for all users.
 		here.MustJoin("alice", "atlas", "prompt", "consent")
 		if p := here.Submit(here.Get("/account/applications"), "withdraw", "atlas"); !strings.Contains(p.Body, "The app’s access was removed.") || !here.SignedIn("atlas") {
 			t.Errorf("got %d at %s, want what was allowed ended and nothing said of what is allowed now", p.Status, p.Path)
@@ -95,8 +95,8 @@ func TestAccountSaysNoMoreThanHappened(t *testing.T) {
 		time.Sleep(time.Second)
 		mustAddSession(o, 0)
 		p := here.Get("/account")
-		if p = here.Submit(p, "sign-out", storage.SessionHash("session-0000")); !strings.Contains(p.Body, "Signed out of that device.") || strings.Contains(p.Body, "being told") {
-			t.Errorf("got %d at %s, want nobody told", p.Status, p.Path)
+		if p = here.Submit(p, "sign-out", storage.SessionHash("session-0000")); !strings.Contains(p.Body, "Signed out of that device.") || strings.Contains(p.Body, "being asked") {
+			t.Errorf("got %d at %s, want no app asked to sign out", p.Status, p.Path)
 		}
 	})
 }

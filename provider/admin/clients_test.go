@@ -131,7 +131,7 @@ func TestRemovedClientEndsItsSessionsAndIsNotified(t *testing.T) {
 				t.Errorf("got living grants %q, want only those of the other application", got)
 			}
 			if result.Count.ClientSessions != 1 || result.Count.Deliveries != 1 || result.Count.Grants != 2 {
-				t.Errorf("got count %+v, want one membership, one delivery and two grants", result.Count)
+				t.Errorf("got count %+v, want one client session, one delivery and two grants", result.Count)
 			}
 			answer := must[admin.DeliveryList](d, 200, "GET", "/deliveries?client=mail", "").Deliveries
 			if len(answer) != 1 || answer[0].State != storage.DeliveryPending || answer[0].SID != "" {
@@ -152,7 +152,7 @@ func TestDisabledClientIsBackWhenEnabled(t *testing.T) {
 		t.Error("got an enabled client")
 	}
 	if c := must[admin.ClientRecord](d, 200, "POST", "/clients/mail/enable", ""); c.Disabled || c.Secret != "" {
-		t.Errorf("got %+v, want it enabled, its secret untold", c)
+		t.Errorf("got %+v, want it enabled, its secret left out", c)
 	}
 	if c, _ := d.store.Client(t.Context(), "mail"); c.SecretHash != storage.HashOf(givenSecret) {
 		t.Error("the secret was lost")

@@ -115,7 +115,7 @@ func TestBulkLogoutRevokesAtOnceAndNotifiesPageByPage(t *testing.T) {
 		}
 		for i := range 8 {
 			if d.sessionActive(storage.SessionID(fmt.Sprintf("s%d", i))) {
-				t.Errorf("session %d lives on behind the fence", i)
+				t.Errorf("session %d is still active after the cutoff", i)
 			}
 		}
 		under := must[admin.BulkLogoutList](d, 200, "GET", "/logouts", "").BulkLogouts

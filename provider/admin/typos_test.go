@@ -36,7 +36,7 @@ func TestAmbiguousUserNameIsRefused(t *testing.T) {
 	}
 }
 
-// Whoever asks an act for a dry run that it does not have must not find it done.
+// A caller that asks for a dry run of an act that has none gets an error; the act is not done.
 func TestActsDoNotPassOverWhatTheyDoNotKnow(t *testing.T) {
 	d := mustStart(t)
 	d.mustAddUser("ada")

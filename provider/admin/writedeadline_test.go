@@ -61,7 +61,7 @@ func (d *fixture) mustFillTrail(lines int) {
 	}
 }
 
-// A trail of years takes longer than any bound for a page: whoever goes on reading gets all of it.
+// An audit trail of years takes longer than any deadline for a page: a client that goes on reading gets all of it.
 func TestAuditExportGoesOnAsLongAsItIsRead(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d := mustStart(t)

@@ -60,8 +60,8 @@ func countAllowed(t *testing.T, l Limiter, at time.Time, account, address string
 	return passed
 }
 
-// TestStrangersCannotWearOutAKnownDevice: whoever knows a person's subject, as every application does, could choose names that share a slot with
-// the count of that person's own browsers.
+// TestStrangersCannotWearOutAKnownDevice: a client knows the subjects of its users, so it could choose login names that share a slot with
+// the count of such a user's own browsers.
 func TestStrangersCannotWearOutAKnownDevice(t *testing.T) {
 	l := mustLimiter(t)
 	device, _ := counterKeys("sub-anna", originOf("192.0.2.1", true))
@@ -176,7 +176,7 @@ func TestVictimStillEntersFromAKnownDevice(t *testing.T) {
 func TestCorrectPasswordResetsTheAccountOnly(t *testing.T) {
 	l := mustLimiter(t)
 	const address = "192.0.2.1"
-	// Whoever owns one account cannot use it to guess at others without end.
+	// An attacker who owns one account cannot use it to guess at others without end.
 	guesses := 0
 	for i := range 200 {
 		if countAllowed(t, l, start, "mallory", address, false, 1) == 1 {

@@ -29,8 +29,8 @@ const (
 	Canceled Class = "stopped" // the caller gave up
 )
 
-// Error is why a request failed. Its text may name inner addresses: it is for operators. Whoever else registers a URL
-// learns no more than that it could not be reached.
+// Error is why a request failed. Its text may name internal addresses: it is for operators. Any other caller that
+// registers a URL learns only that it could not be reached.
 type Error struct {
 	Class  Class
 	Host   string

@@ -42,7 +42,7 @@ func (c *Client) FetchJSON(ctx context.Context, uri string, maxBytes int64, maxA
 }
 
 // FetchBytes is like [Client.FetchJSON] for content of any type. A request_uri may carry a fragment, which is not sent:
-// it tells one content of the same URL from another (OpenID Connect Core 1.0 §6.2).
+// it changes when the content of the same URL does (OpenID Connect Core 1.0 §6.2).
 func (c *Client) FetchBytes(ctx context.Context, uri string, maxBytes int64, maxAge time.Duration) ([]byte, error) {
 	return c.fetch(ctx, "*/*", uri, maxBytes, maxAge)
 }

@@ -63,7 +63,7 @@ func TestDocumentIsFetchedAtMostOnceAMinute(t *testing.T) {
 	}
 }
 
-// TestFetchedDocumentsStayWithinTheirMemory: whoever may register clients names as many large documents as they like.
+// TestFetchedDocumentsStayWithinTheirMemory: a caller that may register clients can name any number of large documents.
 func TestFetchedDocumentsStayWithinTheirMemory(t *testing.T) {
 	const size = 256 << 10
 	s := mustFixture(t, jsonOf(`"`+strings.Repeat("x", size-2)+`"`))

@@ -12,8 +12,8 @@ import (
 	"code.dny.dev/ssrf"
 )
 
-// cloudMetadataAddrs are the addresses at which clouds hand machine credentials to whoever asks, as far as they are not
-// link-local: inside a network that an operator allows they are never what was meant.
+// cloudMetadataAddrs are the addresses, other than link-local ones, at which clouds give machine credentials to any caller on
+// the machine. They stay blocked inside a network that an operator allows.
 var cloudMetadataAddrs = []netip.Addr{
 	netip.MustParseAddr("fd00:ec2::254"),   // AWS
 	netip.MustParseAddr("fd20:ce::254"),    // Google Cloud
@@ -174,7 +174,7 @@ func (p *policy) checkAddr(host string, ip netip.Addr, port uint16) error {
 	return nil
 }
 
-// alwaysBlockedReason tells what ip is, if it is something that an allowed network does not open.
+// alwaysBlockedReason names what ip is if a network in egress.allow does not open it; empty if the network does.
 func (p *policy) alwaysBlockedReason(ip netip.Addr, port uint16) string {
 	switch {
 	case ip.IsUnspecified():

@@ -37,7 +37,7 @@ func (r *Ring) Maintain(ctx context.Context, at time.Time) error {
 	})
 }
 
-// Run maintains until ctx ends. It tells of failures by report, and tries again in a minute.
+// Run maintains until ctx ends. It passes failures to report, and tries again in a minute.
 func (r *Ring) Run(ctx context.Context, report func(error)) {
 	tick := time.NewTicker(time.Minute)
 	defer tick.Stop()

@@ -276,7 +276,7 @@ func TestEveryChangeIsInTheAuditTrail(t *testing.T) {
 			t.Errorf("%s does not say which key and when", e.Kind)
 		}
 		if e.Kind == "key.revoked" && e.By != "admin" {
-			t.Error("who revoked is not told")
+			t.Error("the event does not say who revoked the key")
 		}
 		if e.Kind == "key.destroyed" && e.Detail["key"] != first {
 			t.Errorf("destroyed %s, want %s", e.Detail["key"], first)

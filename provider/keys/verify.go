@@ -100,7 +100,7 @@ func (r *Ring) VerifyAccessToken(token string, at time.Time) (AccessToken, error
 	return AccessToken{c.ID, c.Subject, c.Client, c.Audience, strings.Fields(c.Scope), c.SID, c.IssuedAt.Time(), c.Expiry.Time(), payload}, nil
 }
 
-// verify checks signature, typ and issuer. The callers check the claims that tell the kinds of tokens with typ JWT apart.
+// verify checks signature, typ and issuer. The callers check the claims that distinguish the kinds of tokens with typ JWT.
 func (r *Ring) verify(token string, allowArchived bool, typs ...string) (claims, []byte, error) {
 	var c claims
 	if len(token) > maxTokenBytes {

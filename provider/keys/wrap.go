@@ -23,7 +23,7 @@ import (
 // nothing.
 type wrapper struct {
 	path  string
-	keyID []byte // names the key in each row, so that a wrong key file is told from a damaged row
+	keyID []byte // names the key in each row, which distinguishes a wrong key file from a damaged row
 	aead  cipher.AEAD
 }
 

@@ -20,7 +20,8 @@ type activeToken struct {
 	jti    string // of a JWT
 }
 
-// lookupToken finds a living access token, with what of it the client may have now. ErrNotFound: it is dead, or none of ours.
+// lookupToken finds an active access token, reduced to the scopes and audiences that the client may still have.
+// ErrNotFound: it is expired, revoked or unknown.
 func (s *Server) lookupToken(ctx context.Context, text string) (activeToken, error) {
 	active, err := s.lookupIssuedToken(ctx, text)
 	if err != nil {
@@ -33,8 +34,8 @@ func (s *Server) lookupToken(ctx context.Context, text string) (activeToken, err
 	return active, nil
 }
 
-// lookupIssuedToken finds a living access token as it was given out. A token of any other kind is none: opaque ones have a prefix and a place of their
-// own, JWTs a typ.
+// lookupIssuedToken finds an active access token as it was issued. A token of any other kind is not found: opaque access tokens have
+// a prefix and a place of their own, JWTs a typ.
 func (s *Server) lookupIssuedToken(ctx context.Context, text string) (activeToken, error) {
 	now := s.Now()
 	if !strings.Contains(text, ".") {
@@ -54,7 +55,8 @@ func (s *Server) lookupOpaqueToken(ctx context.Context, text string, now time.Ti
 	return active, err
 }
 
-// lookupJWT checks what only we can: that the grant and membership of a JWT live, and that it was not revoked by itself.
+// lookupJWT checks what a resource server cannot: that the grant and the client session of a JWT are active, and that the JWT itself was
+// not revoked.
 func (s *Server) lookupJWT(ctx context.Context, text string, now time.Time) (active activeToken, err error) {
 	claims, err := s.Ring.VerifyAccessToken(text, now)
 	if errors.Is(err, keys.ErrInvalidToken) {

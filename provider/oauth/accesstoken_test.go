@@ -109,7 +109,7 @@ func mustMember(t *testing.T, g *rig, s storage.Session, client string) storage.
 	t.Helper()
 	session, err := g.store.Session(t.Context(), s.ID, g.clock.Now())
 	if err != nil || session.ClientSession(client) == nil {
-		t.Fatalf("no member %s: %v", client, err)
+		t.Fatalf("no client session of %s: %v", client, err)
 	}
 	return *session.ClientSession(client)
 }
@@ -118,7 +118,7 @@ func TestTokensDieWithWhatTheyRestOn(t *testing.T) {
 	for _, format := range []string{"opaque", "jwt"} {
 		for name, end := range map[string]func(g *rig, s storage.Session){
 			"session": func(g *rig, s storage.Session) { g.endSessions(storage.Selector{Sessions: []storage.SessionID{s.ID}}) },
-			"membership": func(g *rig, s storage.Session) {
+			"client session": func(g *rig, s storage.Session) {
 				g.endSessions(storage.Selector{Sessions: []storage.SessionID{s.ID}, Client: "shop"})
 			},
 			"everywhere":     func(g *rig, s storage.Session) { g.endSessions(storage.Selector{Subject: "alice"}) },

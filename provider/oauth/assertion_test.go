@@ -349,7 +349,7 @@ func TestKeyForEncryptionVerifiesNothing(t *testing.T) {
 	}
 }
 
-// TestOnlyTheFirstHundredKeysAreRead: else whoever chooses a jwks_uri could make each forged signature cost us a long list of keys.
+// TestOnlyTheFirstHundredKeysAreRead: otherwise a client could make the provider try a long list of keys for each forged signature.
 func TestOnlyTheFirstHundredKeysAreRead(t *testing.T) {
 	g := newRig(t)
 	s := mustSigner(t, "k1")

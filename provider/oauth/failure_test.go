@@ -110,7 +110,7 @@ func (g *rig) mustRefuseServer(a response) {
 	g.t.Helper()
 	g.mustRefuse(a, 500, "server_error")
 	if a.text("error_description") != "" {
-		g.t.Errorf("the answer tells: %s", a.body)
+		g.t.Errorf("the answer reveals internals: %s", a.body)
 	}
 }
 

@@ -38,7 +38,7 @@ func (s *Server) introspect(ctx context.Context, h http.Header, form url.Values,
 	if err != nil {
 		return response, err
 	}
-	// token_type_hint is not needed: the token's form tells its kind.
+	// token_type_hint is not needed: the token's form shows its kind.
 	if looksLikeToken(token, tokens.RefreshPrefix) {
 		response, err = s.introspectRefresh(ctx, caller, token)
 	} else {
@@ -63,7 +63,7 @@ func (s *Server) introspectAccess(ctx context.Context, caller *storage.Client, t
 	return response, nil
 }
 
-// introspectRefresh tells a client about its own refresh token; a resource server has no business with one.
+// introspectRefresh describes a refresh token to the client that owns it. For any other caller, such as a resource server, it is inactive.
 func (s *Server) introspectRefresh(ctx context.Context, caller *storage.Client, refreshToken string) (introspectionResponse, error) {
 	g, isCurrent, err := s.Store.GrantByRefresh(ctx, storage.HashOf(refreshToken), s.Now())
 	if err != nil || !isCurrent || g.Client != caller.ClientID || !caller.MayRefresh(g) {

@@ -21,6 +21,6 @@ func (s *Server) serveJWKS(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	h.Set("Content-Type", "application/json")
-	// A client that is gone cannot be told.
+	// The client may have disconnected; there is no way left to answer it.
 	_, _ = w.Write(body)
 }

@@ -63,7 +63,7 @@ func (s *Server) writeUserInfo(w http.ResponseWriter, r *http.Request, c *storag
 		return
 	}
 	w.Header().Set("Content-Type", contentType)
-	// A client that is gone cannot be told.
+	// The client may have disconnected; there is no way left to answer it.
 	_, _ = w.Write(body)
 }
 

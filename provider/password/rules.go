@@ -33,7 +33,7 @@ type Rules struct {
 	ContextWords []string // names everybody knows: the product, the issuer's host
 }
 
-// Check tells why password should not be chosen: ErrTooShort, ErrTooLong, ErrCommon or ErrContext. words are names that
+// Check returns why password must not be chosen: ErrTooShort, ErrTooLong, ErrCommon or ErrContext. words are names that
 // go with the account, such as login name and e-mail address; they and their parts do not count towards the length.
 func (r Rules) Check(password string, words ...string) error {
 	if len(password) > MaxBytes {

@@ -94,7 +94,7 @@ func describeType(t reflect.Type) string {
 	return "a string"
 }
 
-// DescribeUnknown is the text about a name that is none of known.
+// DescribeUnknown is the text about a name that is not in known.
 func DescribeUnknown(name string, known []string) string {
 	best, distance := "", 4
 	for _, k := range known {

@@ -81,8 +81,8 @@ func CheckDefaults(defaults []byte) error {
 	return nil
 }
 
-// operatorOnly reports whether a member is a choice that only an operator makes: what it asks of people, of other
-// applications and of the provider is not for whoever registers to say. Its strict value may be asked for by anybody.
+// operatorOnly reports whether a member is a choice that only an operator makes: a client that registers
+// itself must not decide what is asked of users, of other clients and of the provider. Any client may ask for the strict value.
 func operatorOnly(name string, value json.RawMessage) bool {
 	switch name {
 	case "audience", "logout_scope":

@@ -94,7 +94,7 @@ func (h *Handler) Register(w http.ResponseWriter, r *http.Request) {
 	h.writeClient(w, r, http.StatusCreated, &c, secret, token)
 }
 
-// authorize tells which choices a caller's clients get, and the initial access token that lets the caller in, if there is one.
+// authorize returns the defaults for the clients of this caller, and the initial access token that the caller presented, if any.
 func (h *Handler) authorize(r *http.Request, now time.Time) (defaults []byte, t storage.InitialAccessToken, err error) {
 	token, found := bearerToken(r)
 	if !found && h.Policy.Mode == policy.RegistrationOpen {

@@ -87,23 +87,23 @@ func (o *fixture) must(status int, method, target, token, body string) clientInf
 func (o *fixture) mustRefuse(status int, code, method, target, token, body string) string {
 	o.t.Helper()
 	w := o.do(method, target, token, body)
-	var told struct {
+	var refusal struct {
 		Code string `json:"error"`
 		Text string `json:"error_description"`
 	}
-	if err := json.Unmarshal(w.Body.Bytes(), &told); err != nil || w.Code != status || told.Code != code {
+	if err := json.Unmarshal(w.Body.Bytes(), &refusal); err != nil || w.Code != status || refusal.Code != code {
 		o.t.Errorf("%s %s %.200s: got %d %s, want %d %s", method, target, body, w.Code, w.Body, status, code)
 	}
 	if status == http.StatusUnauthorized && !strings.HasPrefix(w.Header().Get("WWW-Authenticate"), "Bearer") {
 		o.t.Errorf("%s %s: got no challenge (RFC 6750 §3)", method, target)
 	}
-	for _, r := range told.Text {
+	for _, r := range refusal.Text {
 		if r < ' ' || r > '~' {
-			o.t.Errorf("%s %s: got %q, want ASCII (RFC 7591 §3.2.2)", method, target, told.Text)
+			o.t.Errorf("%s %s: got %q, want ASCII (RFC 7591 §3.2.2)", method, target, refusal.Text)
 			break
 		}
 	}
-	return told.Text
+	return refusal.Text
 }
 
 // managementPath is the path of a registration_client_uri.

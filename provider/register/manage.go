@@ -83,8 +83,8 @@ func (h *Handler) saveClient(r *http.Request, old *storage.Client, c storage.Cli
 	return err
 }
 
-// Remove serves DELETE /register/{client} (RFC 7592 §2.3): the client's share of every session ends with it, and it is told
-// a last time.
+// Remove serves DELETE /register/{client} (RFC 7592 §2.3): every client session of the client ends with it, and the
+// client is notified a last time.
 func (h *Handler) Remove(w http.ResponseWriter, r *http.Request) {
 	c, _, err := h.authenticate(r)
 	if err != nil {

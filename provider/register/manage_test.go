@@ -88,13 +88,13 @@ func TestDeletedClientIsNotifiedAndRemoved(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	o.clock.Advance(time.Minute) // joined long enough ago not to be told twice
+	o.clock.Advance(time.Minute) // joined long enough ago to get no re-notification
 	if w := o.do("DELETE", managementPath(c.URI), c.Token, ""); w.Code != http.StatusNoContent || w.Body.Len() != 0 {
 		t.Fatalf("got %d %s, want 204 (RFC 7592 §2.3)", w.Code, w.Body)
 	}
-	told, _, err := o.store.ListDeliveries(ctx, storage.DeliveryFilter{}, storage.Page{})
-	if err != nil || len(told) != 1 || told[0].URI != "https://rp.example/bcl" || told[0].SID != "sid" {
-		t.Errorf("got deliveries %+v (%v), want one", told, err)
+	deliveries, _, err := o.store.ListDeliveries(ctx, storage.DeliveryFilter{}, storage.Page{})
+	if err != nil || len(deliveries) != 1 || deliveries[0].URI != "https://rp.example/bcl" || deliveries[0].SID != "sid" {
+		t.Errorf("got deliveries %+v (%v), want one", deliveries, err)
 	}
 	if grants, err := o.store.ListGrants(ctx, "ada", "", false, o.clock.Now()); err != nil || len(grants) != 0 {
 		t.Errorf("got grants %+v (%v), want none", grants, err)

@@ -52,7 +52,7 @@ func (c *validation) addProblem(field, format string, args ...any) {
 	c.problems = append(c.problems, Problem{Code: InvalidMetadata, Field: field, Text: fmt.Sprintf(format, args...)})
 }
 
-// checkOneOf refuses a value that is none of allowed; an empty value is the default and always fits.
+// checkOneOf refuses a value that is not in allowed; an empty value is the default and always accepted.
 func (c *validation) checkOneOf(field, value string, allowed ...string) {
 	if value == "" {
 		return

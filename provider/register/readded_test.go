@@ -25,7 +25,7 @@ func (l *delayedBody) Read(p []byte) (int, error) {
 	return l.body.Read(p)
 }
 
-// Whoever held the token of a client that was removed must not get hold of another of the same name by a request that began before.
+// A request that began with the token of a client that was then removed must not change a new client with the same ID.
 func TestSlowUpdateDoesNotReachAClientThatCameLater(t *testing.T) {
 	o := mustStart(t, policy.RegistrationOpen, "")
 	c := o.must(201, "POST", "/register", "", minimalMetadata)

@@ -74,7 +74,7 @@ func parseRedirect(raw, applicationType string) (*url.URL, error) {
 	return u, nil
 }
 
-// checkLogoutURIs checks where a relying party is told of the end of a session.
+// checkLogoutURIs checks the URIs at which a client is notified of a session termination.
 func (c *validation) checkLogoutURIs(m *storage.Metadata) {
 	if raw := m.BackchannelLogoutURI; raw != "" {
 		// Back-Channel Logout 1.0 §2.2: absolute, no fragment.

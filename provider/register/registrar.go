@@ -84,7 +84,7 @@ func (r *Registrar) checkSector(ctx context.Context, m *storage.Metadata) *Probl
 	}
 	body, err := r.Fetch.FetchJSON(ctx, m.SectorIdentifierURI, 256<<10, time.Minute)
 	if err != nil {
-		// Why is not for whoever registers: it would map the network we stand in.
+		// The cause goes to the log only: shown to the caller, it would let strangers map the provider's network.
 		problem.Text, problem.Cause = "could not be read", err
 		return &problem
 	}

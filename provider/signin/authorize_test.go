@@ -13,7 +13,7 @@ import (
 	"github.com/curfew-id/curfew/storage"
 )
 
-// TestUnknownClientGetsAPage: an application that is not known, or not any more, is told nothing.
+// TestUnknownClientGetsAPage: the provider redirects to no client that is unknown or was removed.
 func TestUnknownClientGetsAPage(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		o := providertest.MustStart(t, nil)
@@ -178,7 +178,7 @@ func TestPKCEIsNotNegotiable(t *testing.T) {
 				}
 			}
 		}
-		// Whoever began without cannot add a verifier, and whoever began with one cannot leave it out.
+		// A client that began without a challenge cannot add a verifier; one that began with a challenge cannot leave the verifier out.
 		without := b.Do(http.MethodGet, providertest.AuthorizeURL("lax", "code_challenge", "", "code_challenge_method", "", "prompt", "none"), nil, nil).ResponseParams(t).Get("code")
 		if a := o.Redeem("lax", without); a.Error != "invalid_grant" {
 			t.Errorf("got %+v for a verifier without a challenge", a)

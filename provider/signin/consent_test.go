@@ -229,7 +229,7 @@ func TestPublicNativeAppIsAllowedEachTime(t *testing.T) {
 	})
 }
 
-// TestConsentIsNotHandedOn: alice allows, but has to sign in again meanwhile; whoever does that in her place is asked for himself.
+// TestConsentIsNotHandedOn: alice allows, but has to sign in again meanwhile. Another user who signs in then is asked for their own consent.
 func TestConsentIsNotHandedOn(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		o := providertest.MustStart(t, nil)
@@ -262,7 +262,7 @@ func TestOfflineAccessIsAlwaysAskedFor(t *testing.T) {
 		without := b.MustJoin("alice", "atlas", "scope", "openid offline_access")
 		p, asked := asksConsent(b, "atlas", "scope", "openid offline_access", "prompt", "consent")
 		if !asked || !strings.Contains(p.Body, "Background access") {
-			t.Fatalf("got asked %v, want the consent page to tell of offline access", asked)
+			t.Fatalf("got asked %v, want the consent page to mention offline access", asked)
 		}
 		with := o.Redeem("atlas", b.Submit(p, "decision", "allow").ResponseParams(t).Get("code"))
 		bound := b.MustJoin("alice", "bound", "scope", "openid offline_access", "prompt", "consent")

@@ -87,8 +87,8 @@ func TestPromptLoginAsksForThePasswordOfTheSameUser(t *testing.T) {
 	})
 }
 
-// TestAnotherUserEndsTheSession: whoever signs in as somebody else in a browser ends the session that was there. Its applications are told, and nothing of
-// it is inherited.
+// TestAnotherUserEndsTheSession: signing in as another user ends the session that the browser had. Its clients are notified, and the new
+// session inherits nothing of it.
 func TestAnotherUserEndsTheSession(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		o := providertest.MustStart(t, nil)
@@ -114,7 +114,7 @@ func TestAnotherUserEndsTheSession(t *testing.T) {
 		// A hint at bob leads there too, and alice's password does not get past it.
 		hinted := b.Get(providertest.AuthorizeURL("atlas", "id_token_hint", bobs))
 		if p := b.Copy().Submit(hinted, "username", "alice", "password", providertest.Password); !strings.Contains(p.Body, "a different account") {
-			t.Errorf("got %d to %q for the wrong person", p.Status, p.Header.Get("Location"))
+			t.Errorf("got %d to %q for the wrong user", p.Status, p.Header.Get("Location"))
 		}
 		a := o.Redeem("atlas", b.Submit(other, "username", "bob", "password", providertest.Password).ResponseParams(t).Get("code"))
 		new, was := providertest.MustReadClaims(t, a.IDToken), providertest.MustReadClaims(t, alices.IDToken)
@@ -122,15 +122,15 @@ func TestAnotherUserEndsTheSession(t *testing.T) {
 			t.Errorf("got %v, want bob under a sid of his own", new)
 		}
 		if old.SignedIn("atlas") || o.Active("atlas", alices.AccessToken) {
-			t.Error("got alice's session alive after bob signed in on her browser")
+			t.Error("got alice's session still active after bob signed in on her browser")
 		}
 		synctest.Wait()
-		var told []any
+		var notified []any
 		for _, p := range o.Clients.Sent() {
-			told = append(told, providertest.MustReadClaims(t, p.Form.Get("logout_token"))["sid"])
+			notified = append(notified, providertest.MustReadClaims(t, p.Form.Get("logout_token"))["sid"])
 		}
-		if len(told) != 1 || told[0] != was["sid"] {
-			t.Errorf("got %v told, want alice's sid only", told)
+		if len(notified) != 1 || notified[0] != was["sid"] {
+			t.Errorf("got logout tokens for %v, want alice's sid only", notified)
 		}
 	})
 }

@@ -284,8 +284,8 @@ func TestSpeculativeRequestsEndNothing(t *testing.T) {
 	})
 }
 
-// TestBackendLearnsNothingOfOtherApplications: an ID token is one application's. Whoever has it and no cookie gets neither their names nor
-// their sids, which would be all that a front-channel logout needs.
+// TestBackendLearnsNothingOfOtherApplications: an ID token belongs to one client. A caller with the ID token and without the cookie gets
+// neither the names nor the sids of the other clients, which would suffice for a front-channel logout.
 func TestBackendLearnsNothingOfOtherApplications(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		o := providertest.MustStart(t, nil)
@@ -304,7 +304,7 @@ func TestBackendLearnsNothingOfOtherApplications(t *testing.T) {
 		}
 		for _, secret := range []string{"Ledger", "ledger.example", "Mail", sid} {
 			if strings.Contains(p.Body, secret) || strings.Contains(p.Header.Get("Content-Security-Policy"), secret) {
-				t.Errorf("got %q told to a server that showed an ID token of atlas", secret)
+				t.Errorf("got %q in the answer to a server that showed an ID token of atlas", secret)
 			}
 		}
 		for name, values := range p.Header {

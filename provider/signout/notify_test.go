@@ -12,7 +12,8 @@ import (
 	"github.com/curfew-id/curfew/provider/providertest"
 )
 
-// TestSignOutAtOneClientEndsAllAndNotifiesAll is the main job: three applications, one signs out, the others are told and every token is dead.
+// TestSignOutAtOneClientEndsAllAndNotifiesAll is the main job: three clients, one signs the user out, the others are notified and every token
+// is revoked.
 func TestSignOutAtOneClientEndsAllAndNotifiesAll(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		o := providertest.MustStart(t, nil)
@@ -72,7 +73,7 @@ func TestSignOutAtOneClientEndsAllAndNotifiesAll(t *testing.T) {
 				t.Errorf("got logout token %v in %v, want no nonce, at most two minutes, nothing beside it", c, post.Form)
 			}
 		}
-		// They joined just before the end, so each is told once more.
+		// They joined just before the end, so each gets a re-notification.
 		time.Sleep(31 * time.Second)
 		synctest.Wait()
 		if got := len(o.Clients.Sent()); got != 6 {

@@ -46,7 +46,7 @@ func TestBrowserIsAnsweredFirst(t *testing.T) {
 				b := o.Browser()
 				atlas := b.MustJoin("alice", "atlas")
 				b.MustJoin("alice", "ledger")
-				time.Sleep(time.Minute) // else both are told once more
+				time.Sleep(time.Minute) // otherwise both would get a re-notification
 
 				p := end(o, b, atlas)
 				if p.Status != http.StatusOK || !strings.Contains(p.Body, `id="signed-out"`) || strings.Contains(p.Body, "Confirmed") {

@@ -143,7 +143,7 @@ func TestFramesAreNotifiedNeverConfirmed(t *testing.T) {
 		b.Get(providertest.EndSessionURL("id_token_hint", b.MustJoin("alice", "atlas").IDToken))
 		time.Sleep(time.Hour)
 		if got := row().Trust; got != storage.TrustNotified {
-			t.Errorf("got %s after the frame, want told", got)
+			t.Errorf("got %s after the frame, want notified", got)
 		}
 	})
 }

@@ -34,7 +34,7 @@ type AccessClaims struct {
 type accessToken struct {
 	client              *storage.Client
 	grant               storage.Grant // zero for client_credentials
-	sid                 string        // the membership it is given to; empty without the session
+	sid                 string        // of the client session it is issued to; empty without a session
 	scope               []string
 	sequence            storage.Sequence // client_credentials: the store's, from before the client was read
 	issuedAt, expiresAt time.Time

@@ -35,7 +35,7 @@ func (m *Minter) NewAuthorizationTokens(c *storage.Client, code Code, responseTy
 	return f
 }
 
-// Issue is what is stored. With an ID token alone there is no grant: the membership is all that has to be known.
+// Issue returns what is stored. With an ID token alone there is no grant: the client session is enough.
 func (f *AuthorizationTokens) Issue(s storage.Session, clientSession storage.ClientSession) (issuance storage.Issuance, err error) {
 	g := newGrant(f.grantID, f.client, f.code, s, clientSession, f.issuedAt)
 	if f.withAccessToken {

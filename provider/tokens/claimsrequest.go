@@ -88,8 +88,8 @@ func (c ClaimsRequest) Raw() json.RawMessage {
 	return raw
 }
 
-// OutOfScopeClaims are the claims about the person that a request, as Raw wrote it, asks for by name and that scopes do not give; in order. What it asks
-// about the sign-in tells nothing of the person.
+// OutOfScopeClaims are the claims about the user that a request, as Raw wrote it, asks for by name and that scopes do not give; in order. What it asks
+// about the sign-in reveals nothing about the user.
 func OutOfScopeClaims(raw json.RawMessage, scopes []string) []string {
 	var names []string
 	c := parseStoredClaims(raw)

@@ -93,7 +93,7 @@ func (m *Minter) OpenCode(text string) (Code, error) {
 	return c, nil
 }
 
-// codeVersion begins what is sealed, so that a later release can tell codes of this one.
+// codeVersion begins what is sealed, so that a later release can recognize codes of this one.
 const codeVersion = "1"
 
 func formatSequence(n storage.Sequence) string { return strconv.FormatUint(uint64(n), 36) }

@@ -4,8 +4,8 @@
 //	        │
 //	        └── committed ──▶ Answer: what the relying party gets, signed
 //
-// Every way to tokens is one type here with these two methods, and every one fills in storage.Trust, so that nothing is given out that
-// the trust horizon does not know of. Issue is pure and may run twice: all that is random was chosen before.
+// Every way to tokens is one type here with these two methods. Each fills in storage.TokenExpiry, so that the trust horizon covers
+// every issued token. Issue is pure and may run twice: all random values were chosen before.
 //
-// It knows which claims stand in which token. It refuses to know requests, endpoints and client authentication.
+// It knows which claims stand in which token. It does not depend on requests, endpoints or client authentication.
 package tokens

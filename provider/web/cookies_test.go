@@ -100,7 +100,7 @@ func TestPlantedCookieNeverBecomesASession(t *testing.T) {
 			thief := o.Browser()
 			thief.Cookies["__Host-curfew-session"] = planted
 			if thief.SignedIn("atlas") {
-				t.Errorf("%s: got whoever planted the cookie signed in", name)
+				t.Errorf("%s: got the attacker who planted the cookie signed in", name)
 			}
 		}
 		if eve.SignedIn("atlas") {

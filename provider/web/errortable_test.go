@@ -10,8 +10,8 @@ import (
 	"github.com/curfew-id/curfew/templates"
 )
 
-// TestUnavailableStoreLeavesTheOutcomeOpen: a write that got no answer in time may still take effect, so no client and no
-// user is told that it failed.
+// TestUnavailableStoreLeavesTheOutcomeOpen: a write that got no answer in time may still take effect, so the answer
+// to a client or user does not say that it failed.
 func TestUnavailableStoreLeavesTheOutcomeOpen(t *testing.T) {
 	err := fmt.Errorf("redeem code: %w", storage.ErrUnavailable)
 	page := PageErrorFrom(err)

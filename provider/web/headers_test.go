@@ -83,7 +83,7 @@ func TestEveryAnswerCarriesItsHeaders(t *testing.T) {
 	})
 }
 
-// TestASharedHostStaysShared: an issuer with a path empties no other app's storage, does not speak for the whole host unless told to, and
+// TestASharedHostStaysShared: an issuer with a path empties no other app's storage, does not set headers for the whole host unless configured to, and
 // its cookies are not those of another issuer on that host.
 func TestASharedHostStaysShared(t *testing.T) {
 	names := map[string]string{}

@@ -39,8 +39,8 @@ var (
 )
 
 // Params reads the parameters of a browser's request: the query of a GET, the form of a POST. A parameter that stands twice, or in
-// both, gives a RepeatedError, unless it is one of lists, as boxes that share a name are; the parameters are returned all the
-// same, so that the caller can tell the right client.
+// both, gives a RepeatedError, unless it is one of lists, as boxes that share a name are; the parameters are returned with
+// that error too, so that the caller can send it to the right client.
 func Params(r *http.Request, repeatable ...string) (url.Values, error) {
 	if len(r.URL.RawQuery) > MaxFormSize {
 		return nil, ErrFormSize

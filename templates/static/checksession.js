@@ -1,4 +1,4 @@
-/* Session Management 1.0 section 3.2: tells a relying party's frame whether the browser state is still the one that its session_state
+/* Session Management 1.0 section 3.2: answers a relying party's frame whether the browser state is still the one that its session_state
    was made from. ES5, and SHA-256 in plain script: crypto.subtle is asynchronous and not everywhere. */
 (function () {
   "use strict";

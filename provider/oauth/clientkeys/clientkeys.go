@@ -1,7 +1,7 @@
 // Package clientkeys verifies what relying parties sign: client assertions and request objects.
 //
 // The keys are those a client registered, by value or by jwks_uri, or its secret; nothing in the token itself (jku, x5u, jwk, x5c) is
-// believed, and a kid is only a name to look up (RFC 8725 §3.10). It refuses to know claims.
+// believed, and a kid is only a name to look up (RFC 8725 §3.10). It does not look at claims.
 package clientkeys
 
 import (

@@ -173,7 +173,7 @@ func (r *Reader) merge(params url.Values, members map[string]any) (url.Values, e
 	return merged, nil
 }
 
-// isFetchError tells whether the keys of the client could not be fetched, so that nothing is known about the signature.
+// isFetchError reports whether the keys of the client could not be fetched, so that nothing is known about the signature.
 func isFetchError(err error) bool {
 	_, ok := errors.AsType[*egress.Error](err)
 	return ok

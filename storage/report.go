@@ -19,7 +19,7 @@ const (
 
 // ReportEntry is one thing that may still be trusted after a termination: a client session, its access tokens, or its offline access.
 type ReportEntry struct {
-	Kind           string        `json:"kind"` // application, tokens, offline
+	Kind           string        `json:"kind"` // client_session, access_tokens, offline_access
 	Client         string        `json:"client"`
 	Name           string        `json:"name,omitempty"`
 	Channels       []string      `json:"channels,omitempty"` // backchannel, frontchannel

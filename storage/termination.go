@@ -76,7 +76,7 @@ type EndRequest struct {
 	Change   Change
 }
 
-// SecureUser extends a request that ends sessions of a user. It also ends what another person who acted as the user could hold: every
+// SecureUser extends a request that ends sessions of a user. It also ends what an attacker who acted as the user could hold: every
 // open one-time link and, unless keepOffline is set, all offline access.
 func (r *EndRequest) SecureUser(subject string, keepOffline bool) {
 	r.Change.RemoveLinks = subject

@@ -8,7 +8,7 @@ import (
 	"unicode"
 )
 
-// User is a person with an account.
+// User is an End-User with an account.
 type User struct {
 	Subject       string         `json:"sub"`                      // opaque, stable, never reused (Core §2)
 	Name          string         `json:"preferred_username"`       // the login name, unique by LoginNameKey

@@ -14,7 +14,7 @@ import (
 
 // file.go opens the file, and turns the panics that a damaged file causes into errors.
 
-// openFile opens the file with its lock. What an earlier process wrote is on disk then, also if that process died before
+// openFile opens the file with its lock. What an earlier process wrote is on disk then, also if that process stopped before
 // its last sync. bbolt panics at some damage, and would keep the lock.
 func openFile(o Options) (db *bbolt.DB, info os.FileInfo, err error) {
 	var file *os.File

@@ -126,7 +126,7 @@ func (t *tx) sessionUnexpired(g storage.Grant, sid string, at time.Time) bool {
 	return ok && at.Before(session.Deadline())
 }
 
-// grantActive reports whether a grant counts at that moment, and its session, where it is bound to one, is alive.
+// grantActive reports whether a grant counts at that moment, and its session, where it is bound to one, is active.
 func (t *tx) grantActive(g storage.Grant, at time.Time) bool {
 	if !g.UnexpiredAt(at) || !t.clientAndUserEnabled(g) || t.grantRevoked(g) {
 		return false

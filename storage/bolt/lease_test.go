@@ -24,7 +24,7 @@ func mustOwe(t *testing.T, s *Store, now time.Time, n int) {
 	must(t, err)
 }
 
-// TestLeasesEndWithTheirProcess: what was in flight when the process died is delivered at once by the next, whatever its clock says, and an outcome
+// TestLeasesEndWithTheirProcess: what was in flight when the process stopped is delivered at once by the next, whatever its clock says, and an outcome
 // under the old lease counts no more.
 func TestLeasesEndWithTheirProcess(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "curfew.db")
@@ -49,7 +49,7 @@ func TestLeasesEndWithTheirProcess(t *testing.T) {
 	stale, err := s.RecordOutcomes(t.Context(), []storage.DeliveryOutcome{{ID: claimed[0].ID, Lease: claimed[0].Lease, State: storage.DeliveryDone}})
 	must(t, err)
 	if len(stale) != 1 {
-		t.Error("got an outcome under the lease of a process that died recorded")
+		t.Error("got an outcome recorded under the lease of a process that stopped")
 	}
 	more, err := s.ClaimDeliveries(t.Context(), now.Add(19*time.Second), 20*time.Second, 10, nil)
 	must(t, err)

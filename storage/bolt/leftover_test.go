@@ -66,7 +66,7 @@ func TestNothingIsLeftBehind(t *testing.T) {
 	plan := func(e storage.Termination) storage.Plan {
 		id := "r " + e.Cause.ID + string(e.Session.ID)
 		return storage.Plan{
-			Report:     &storage.Report{ID: id, Subject: e.User.Subject, EndedAt: e.EndedAt, DeleteAfter: at(24 * time.Hour), Entries: []storage.ReportEntry{{Kind: "application", Client: "app"}}},
+			Report:     &storage.Report{ID: id, Subject: e.User.Subject, EndedAt: e.EndedAt, DeleteAfter: at(24 * time.Hour), Entries: []storage.ReportEntry{{Kind: "client_session", Client: "app"}}},
 			Deliveries: []storage.Delivery{{ID: "d " + id, Report: id, Client: "app", Host: "h", State: storage.DeliveryPending, Created: e.EndedAt, NextAttempt: e.EndedAt, GiveUpAt: at(24 * time.Hour)}},
 		}
 	}

@@ -12,7 +12,7 @@ import (
 	"github.com/curfew-id/curfew/storage"
 )
 
-// TestMillionSessions fills a store with a million living sessions, each of one application with its tokens, and says how long opening it
+// TestMillionSessions fills a store with a million active sessions, each with one client session and its tokens, and reports how long opening it
 // takes. It takes minutes, and its file is of use beyond it, so it runs only where CURFEW_MILLION names a folder to put curfew.db in.
 func TestMillionSessions(t *testing.T) {
 	folder := os.Getenv("CURFEW_MILLION")
@@ -41,7 +41,7 @@ func TestMillionSessions(t *testing.T) {
 		}
 		all.Wait()
 	}
-	user := func(i int64) string { return fmt.Sprint("person-", i%users) }
+	user := func(i int64) string { return fmt.Sprint("user-", i%users) }
 	fill(users, func(i int64) error {
 		return s.PutUser(t.Context(), storage.User{Subject: user(i), Name: user(i), Email: user(i) + "@example.org", Created: now})
 	})

@@ -149,7 +149,7 @@ func mustClose(t *testing.T) []byte {
 	return content
 }
 
-// mustCrash is the content of a store whose process died.
+// mustCrash returns the content of a store whose process crashed.
 func mustCrash(t *testing.T) []byte {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "curfew.db")

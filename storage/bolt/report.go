@@ -57,7 +57,7 @@ func (s *Store) UpdateReport(ctx context.Context, id string, change func(*storag
 	})
 }
 
-// hasClient reports whether a client has a row in a report.
+// hasClient reports whether a client has an entry in a report.
 func hasClient(r storage.Report, client string) bool {
 	for _, entry := range r.Entries {
 		if entry.Client == client {

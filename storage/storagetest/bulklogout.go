@@ -10,8 +10,8 @@ import (
 var bulkLogoutTests = map[string]func(*world){
 	"BulkLogoutIsInForceFromItsFirstPage": func(w *world) {
 		for name, c := range map[string]struct {
-			sel                     storage.Selector
-			session, share, offline bool // what is dead
+			sel                             storage.Selector
+			session, clientSession, offline bool // what has ended
 		}{
 			"everyone":             {storage.Selector{AllUsers: true}, true, true, false},
 			"everyone and offline": {storage.Selector{AllUsers: true, IncludeOffline: true}, true, true, true},
@@ -22,7 +22,7 @@ var bulkLogoutTests = map[string]func(*world){
 			"a user at a client":   {storage.Selector{Subject: "ann", Client: "app", IncludeOffline: true}, false, true, true},
 			"sessions":             {storage.Selector{Sessions: []storage.SessionID{"s0", "s1", "s2", "s3"}}, true, true, false},
 			"sessions and offline": {storage.Selector{Sessions: []storage.SessionID{"s0", "s1", "s2", "s3"}, IncludeOffline: true}, true, true, true},
-			"shares of sessions":   {storage.Selector{Sessions: []storage.SessionID{"s0", "s1", "s2", "s3"}, Client: "app"}, false, true, false},
+			"client sessions":      {storage.Selector{Sessions: []storage.SessionID{"s0", "s1", "s2", "s3"}, Client: "app"}, false, true, false},
 			"all but one session":  {storage.Selector{AllUsers: true, Except: "kept"}, true, true, false},
 		} {
 			w := w.fresh()
@@ -48,9 +48,9 @@ var bulkLogoutTests = map[string]func(*world){
 				}
 				for id := range bound {
 					got := [...]bool{!w.sessionActive(storage.SessionID(id), at), !w.tokenActive(bound[id], at), !w.grantActive(bound[id], at), !w.tokenActive(offline[id], at), !w.grantActive(offline[id], at)}
-					want := [...]bool{c.session, c.share, c.share, c.share, c.offline}
+					want := [...]bool{c.session, c.clientSession, c.clientSession, c.clientSession, c.offline}
 					if got != want {
-						w.Errorf("%s: session %s: dead are session, token, grant, offline token, offline grant %v, want %v", name, id, got, want)
+						w.Errorf("%s: session %s: ended are session, token, grant, offline token, offline grant %v, want %v", name, id, got, want)
 					}
 					_, err := w.Redeem(w.ctx, unused[id], at, issue(unused[id], at))
 					w.mustBe(err, storage.ErrRevoked)
@@ -160,7 +160,7 @@ var bulkLogoutTests = map[string]func(*world){
 				w.Fatal("offline access lives on")
 			}
 			if !w.sessionActive(id, at) || !w.tokenActive(bound, at) || !w.grantActive(bound, at) || !w.grantActive(foreign, at) || !w.tokenActive(foreign, at) {
-				w.Fatal("something that was not selected died")
+				w.Fatal("something that was not selected ended")
 			}
 			w.must(w.ClientTokenActive(w.ctx, "app", 0))
 			_, _, err = w.Token(w.ctx, clientToken.Hash, at)
@@ -291,7 +291,7 @@ var bulkLogoutTests = map[string]func(*world){
 				w.Fatalf("session %s: the old client session notified: %v, the new one: %v", id, notified[old[id].SID], notified[fresh[id].SID])
 			}
 			if w.tokenActive(old[id], later) || !w.tokenActive(fresh[id], later) {
-				w.Fatal("not exactly the old share died")
+				w.Fatal("not exactly the old client session ended")
 			}
 		}
 	},

@@ -181,7 +181,7 @@ var deliveryTests = map[string]func(*world){
 		mustEqual(w, "delivery", d, second)
 		r, err := w.Report(w.ctx, "report")
 		w.must(err)
-		mustEqual(w, "row", r.Entries[0].Delivery, storage.DeliveryPending)
+		mustEqual(w, "entry", r.Entries[0].Delivery, storage.DeliveryPending)
 		mustEqual(w, "stale", record(second.Lease, storage.DeliveryDone), []string{"gone"})
 		mustEqual(w, "stale once settled", record(second.Lease, storage.DeliveryPending), []string{"gone", "d"})
 		w.mustClaim(after(24*time.Hour), 1, nil)
@@ -212,7 +212,7 @@ var deliveryTests = map[string]func(*world){
 		mustEqual(w, "refused so far", d.Refusals, 0)
 		r, err := w.Report(w.ctx, "report")
 		w.must(err)
-		mustEqual(w, "row", r.Entries[0].Delivery, storage.DeliveryPending)
+		mustEqual(w, "entry", r.Entries[0].Delivery, storage.DeliveryPending)
 		mustEqual(w, "lines", len(w.events(storage.EventFilter{Kind: "delivery.retried"})), 2)
 		_, err = w.RecordOutcomes(w.ctx, []storage.DeliveryOutcome{{ID: "d", Lease: d.Lease, State: storage.DeliveryDone}})
 		w.must(err)
@@ -232,7 +232,7 @@ var deliveryTests = map[string]func(*world){
 		w.mustBe(w.CancelDelivery(w.ctx, "none", cancel, storage.Event{}), storage.ErrNotFound)
 		r, err := w.Report(w.ctx, "report")
 		w.must(err)
-		mustEqual(w, "row", r.Entries[0].Delivery, storage.DeliveryCancelled)
+		mustEqual(w, "entry", r.Entries[0].Delivery, storage.DeliveryCancelled)
 	},
 	"FailedDeliveryIsTakenNoteOf": func(w *world) {
 		w.mustReport(delivery("d", "h", 1))
@@ -332,7 +332,7 @@ func (w *world) mustDeliver(list ...storage.Delivery) {
 	w.mustPlan(storage.Plan{Deliveries: list})
 }
 
-// mustReport does the same with a report that has a row for each.
+// mustReport does the same with a report that has an entry for each.
 func (w *world) mustReport(list ...storage.Delivery) {
 	w.Helper()
 	r := &storage.Report{ID: "report", Cause: cause("x"), Session: "hash", Subject: "ann", EndedAt: t0, DeleteAfter: after(30 * 24 * time.Hour)}

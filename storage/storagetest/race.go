@@ -15,13 +15,13 @@ import (
 var raceTests = map[string]func(*world){
 	"NothingSucceedsThatStartsAfterTheEndReturned": func(w *world) {
 		for name, sel := range map[string]storage.Selector{
-			"session":   {Sessions: []storage.SessionID{"s"}},
-			"user":      {Subject: "ann"},
-			"user+off":  {Subject: "ann", IncludeOffline: true},
-			"everyone":  {AllUsers: true},
-			"share":     {Sessions: []storage.SessionID{"s"}, Client: "app"},
-			"client":    {Client: "app"},
-			"mass user": {Subject: "ann", IncludeOffline: true},
+			"session":        {Sessions: []storage.SessionID{"s"}},
+			"user":           {Subject: "ann"},
+			"user+off":       {Subject: "ann", IncludeOffline: true},
+			"everyone":       {AllUsers: true},
+			"client session": {Sessions: []storage.SessionID{"s"}, Client: "app"},
+			"client":         {Client: "app"},
+			"mass user":      {Subject: "ann", IncludeOffline: true},
 		} {
 			limit := 0
 			if name == "mass user" {

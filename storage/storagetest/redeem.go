@@ -38,7 +38,7 @@ var redeemTests = map[string]func(*world){
 		mustEqual(w, "reused", reused.Load(), 49)
 		w.mustEnd(storage.Selector{Grant: "grant of " + code.ID}, after(time.Second), storage.Change{})
 		if w.grantActive(code, after(time.Second)) || w.tokenActive(code, after(time.Second)) || !w.sessionActive(id, after(time.Second)) {
-			w.Fatal("not exactly the grant died")
+			w.Fatal("not exactly the grant ended")
 		}
 		r, err := w.Redeem(w.ctx, code, after(time.Second), issue(code, after(time.Second)))
 		w.must(err)

@@ -40,29 +40,29 @@ var sessionTests = map[string]func(*world){
 		w.mustClients("app")
 		id := w.mustSession("s", "ann", t0)
 		code := w.mustRedeem(id, "ann", "app", t0)
-		last, dead := after(time.Hour-time.Millisecond), after(time.Hour)
+		last, expired := after(time.Hour-time.Millisecond), after(time.Hour)
 		if !w.sessionActive(id, last) {
-			w.Fatal("dead before its deadline")
+			w.Fatal("expired before its deadline")
 		}
-		if w.sessionActive(id, dead) {
-			w.Fatal("alive at its deadline")
+		if w.sessionActive(id, expired) {
+			w.Fatal("active at its deadline")
 		}
-		_, err := w.SessionBySecret(w.ctx, storage.HashOf("secret of s"), dead)
+		_, err := w.SessionBySecret(w.ctx, storage.HashOf("secret of s"), expired)
 		w.mustBe(err, storage.ErrNotFound)
-		_, _, err = w.SessionBySID(w.ctx, code.SID, dead)
+		_, _, err = w.SessionBySID(w.ctx, code.SID, expired)
 		w.mustBe(err, storage.ErrNotFound)
-		list, _, err := w.ListSessions(w.ctx, storage.Selector{Subject: "ann"}, dead, storage.Page{})
+		list, _, err := w.ListSessions(w.ctx, storage.Selector{Subject: "ann"}, expired, storage.Page{})
 		w.must(err)
 		mustEqual(w, "listed", len(list), 0)
-		_, err = w.Reauthenticate(w.ctx, id, storage.Authentication{SecretHash: storage.HashOf("new"), IdleTimeout: time.Hour, Expires: after(9 * time.Hour)}, dead, storage.Event{})
+		_, err = w.Reauthenticate(w.ctx, id, storage.Authentication{SecretHash: storage.HashOf("new"), IdleTimeout: time.Hour, Expires: after(9 * time.Hour)}, expired, storage.Event{})
 		w.mustBe(err, storage.ErrRevoked)
 		lateCode := w.code(id, "ann", "app", last)
-		_, err = w.Redeem(w.ctx, lateCode, dead, issue(lateCode, dead))
+		_, err = w.Redeem(w.ctx, lateCode, expired, issue(lateCode, expired))
 		w.mustBe(err, storage.ErrRevoked)
-		_, err = w.refresh("refresh of "+code.ID, "next", "app", dead)
+		_, err = w.refresh("refresh of "+code.ID, "next", "app", expired)
 		w.mustBe(err, storage.ErrRevoked)
-		if w.grantActive(code, dead) {
-			w.Fatal("a grant bound to it is alive")
+		if w.grantActive(code, expired) {
+			w.Fatal("a grant bound to it is active")
 		}
 		n, err := w.CountSessions(w.ctx)
 		w.must(err)

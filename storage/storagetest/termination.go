@@ -30,10 +30,10 @@ var terminationTests = map[string]func(*world){
 		mustEqual(w, "user", e.User.Subject, "ann")
 		at := after(2 * time.Second)
 		if w.sessionActive(id, at) || w.tokenActive(bound, at) || w.grantActive(bound, at) || w.tokenActive(offline, at) {
-			w.Fatal("something of an ended session is alive")
+			w.Fatal("something of an ended session is active")
 		}
 		if !w.sessionActive(otherSession, at) || !w.tokenActive(keptCode, at) || !w.grantActive(keptCode, at) || !w.grantActive(offline, at) {
-			w.Fatal("something that was not selected died")
+			w.Fatal("something that was not selected ended")
 		}
 		_, err := w.Redeem(w.ctx, unused, at, issue(unused, at))
 		w.mustBe(err, storage.ErrRevoked)
@@ -48,32 +48,32 @@ var terminationTests = map[string]func(*world){
 	},
 	"SelectorsTakeWhatTheySay": func(w *world) {
 		for name, c := range map[string]struct {
-			sel     storage.Selector
-			want    []string
-			shares  bool
-			offline int
+			sel            storage.Selector
+			want           []string
+			clientSessions bool
+			offline        int
 		}{
-			"one":                {storage.Selector{Sessions: []storage.SessionID{"a1"}}, []string{"a1"}, false, 0},
-			"two":                {storage.Selector{Sessions: []storage.SessionID{"a1", "b1"}}, []string{"a1", "b1"}, false, 0},
-			"a user's":           {storage.Selector{Subject: "ann"}, []string{"a1", "a2"}, false, 0},
-			"a user's others":    {storage.Selector{Subject: "ann", Except: "a1"}, []string{"a2"}, false, 0},
-			"all":                {storage.Selector{AllUsers: true}, []string{"a1", "a2", "b1"}, false, 0},
-			"all but one":        {storage.Selector{AllUsers: true, Except: "b1"}, []string{"a1", "a2"}, false, 0},
-			"nothing":            {storage.Selector{}, nil, false, 0},
-			"nobody's":           {storage.Selector{Subject: "nobody", IncludeOffline: true}, nil, false, 0},
-			"at a client":        {storage.Selector{Client: "app"}, []string{"a1", "b1"}, true, 0},
-			"at a client, all":   {storage.Selector{AllUsers: true, Client: "app"}, []string{"a1", "b1"}, true, 0},
-			"a user's share":     {storage.Selector{Subject: "ann", Client: "app"}, []string{"a1"}, true, 0},
-			"one share":          {storage.Selector{Sessions: []storage.SessionID{"a1"}, Client: "other"}, []string{"a1"}, true, 0},
-			"no share":           {storage.Selector{Sessions: []storage.SessionID{"a2"}, Client: "app"}, nil, true, 0},
-			"all with offline":   {storage.Selector{AllUsers: true, IncludeOffline: true}, []string{"a1", "a2", "b1"}, false, 3},
-			"user with offline":  {storage.Selector{Subject: "ann", IncludeOffline: true}, []string{"a1", "a2"}, false, 2},
-			"one with offline":   {storage.Selector{Sessions: []storage.SessionID{"a2"}, IncludeOffline: true}, []string{"a2"}, false, 2},
-			"share with offline": {storage.Selector{Sessions: []storage.SessionID{"a2"}, Client: "app", IncludeOffline: true}, nil, true, 1},
-			"client and offline": {storage.Selector{Client: "app", IncludeOffline: true}, []string{"a1", "b1"}, true, 2},
-			"client's offline":   {storage.Selector{Client: "app", IncludeOffline: true, OfflineOnly: true}, nil, true, 2},
-			"a user's offline":   {storage.Selector{Subject: "ann", IncludeOffline: true, OfflineOnly: true}, nil, true, 2},
-			"all offline":        {storage.Selector{AllUsers: true, IncludeOffline: true, OfflineOnly: true}, nil, true, 3},
+			"one":                         {storage.Selector{Sessions: []storage.SessionID{"a1"}}, []string{"a1"}, false, 0},
+			"two":                         {storage.Selector{Sessions: []storage.SessionID{"a1", "b1"}}, []string{"a1", "b1"}, false, 0},
+			"a user's":                    {storage.Selector{Subject: "ann"}, []string{"a1", "a2"}, false, 0},
+			"a user's others":             {storage.Selector{Subject: "ann", Except: "a1"}, []string{"a2"}, false, 0},
+			"all":                         {storage.Selector{AllUsers: true}, []string{"a1", "a2", "b1"}, false, 0},
+			"all but one":                 {storage.Selector{AllUsers: true, Except: "b1"}, []string{"a1", "a2"}, false, 0},
+			"nothing":                     {storage.Selector{}, nil, false, 0},
+			"nobody's":                    {storage.Selector{Subject: "nobody", IncludeOffline: true}, nil, false, 0},
+			"at a client":                 {storage.Selector{Client: "app"}, []string{"a1", "b1"}, true, 0},
+			"at a client, all":            {storage.Selector{AllUsers: true, Client: "app"}, []string{"a1", "b1"}, true, 0},
+			"a user's client session":     {storage.Selector{Subject: "ann", Client: "app"}, []string{"a1"}, true, 0},
+			"one client session":          {storage.Selector{Sessions: []storage.SessionID{"a1"}, Client: "other"}, []string{"a1"}, true, 0},
+			"no client session":           {storage.Selector{Sessions: []storage.SessionID{"a2"}, Client: "app"}, nil, true, 0},
+			"all with offline":            {storage.Selector{AllUsers: true, IncludeOffline: true}, []string{"a1", "a2", "b1"}, false, 3},
+			"user with offline":           {storage.Selector{Subject: "ann", IncludeOffline: true}, []string{"a1", "a2"}, false, 2},
+			"one with offline":            {storage.Selector{Sessions: []storage.SessionID{"a2"}, IncludeOffline: true}, []string{"a2"}, false, 2},
+			"client session with offline": {storage.Selector{Sessions: []storage.SessionID{"a2"}, Client: "app", IncludeOffline: true}, nil, true, 1},
+			"client and offline":          {storage.Selector{Client: "app", IncludeOffline: true}, []string{"a1", "b1"}, true, 2},
+			"client's offline":            {storage.Selector{Client: "app", IncludeOffline: true, OfflineOnly: true}, nil, true, 2},
+			"a user's offline":            {storage.Selector{Subject: "ann", IncludeOffline: true, OfflineOnly: true}, nil, true, 2},
+			"all offline":                 {storage.Selector{AllUsers: true, IncludeOffline: true, OfflineOnly: true}, nil, true, 3},
 		} {
 			w, at := w.fresh(), t0
 			w.mustUsers("ann", "bob")
@@ -95,7 +95,7 @@ var terminationTests = map[string]func(*world){
 				if e.WholeSession {
 					got.Sessions++
 				}
-				if e.Session.ID != "" && e.WholeSession == c.shares {
+				if e.Session.ID != "" && e.WholeSession == c.clientSessions {
 					w.Errorf("%s: whole is %v", name, e.WholeSession)
 				}
 				got.ClientSessions += len(e.Session.ClientSessions)
@@ -182,7 +182,7 @@ var terminationTests = map[string]func(*world){
 		mustEqual(w, "session", terminations[0].Session, storage.Session{})
 		mustEqual(w, "grants", grantIDs(terminations[0].Grants), []string{"grant of " + one.ID})
 		if w.tokenActive(one, t0) || w.grantActive(one, t0) || !w.tokenActive(two, t0) || !w.grantActive(two, t0) || !w.sessionActive(id, t0) {
-			w.Fatal("not exactly the grant died")
+			w.Fatal("not exactly the grant ended")
 		}
 		mustEqual(w, "again", len(w.mustEnd(storage.Selector{Grant: "grant of " + one.ID}, t0, storage.Change{})), 0)
 	},

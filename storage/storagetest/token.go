@@ -51,7 +51,7 @@ var tokenTests = map[string]func(*world){
 		_, err = w.ActiveGrant(w.ctx, "grant of "+offline.ID, "", at)
 		w.must(err)
 		if !w.tokenActive(keptCode, at) {
-			w.Fatal("a token of another session died")
+			w.Fatal("a token of another session was revoked")
 		}
 	},
 	"TokenDiesWithItsClientAndItsUser": func(w *world) {
@@ -69,13 +69,13 @@ var tokenTests = map[string]func(*world){
 		w.must(w.PutUser(w.ctx, storage.User{Subject: "bob", Name: "bob", Disabled: true, Revision: 1}))
 		for _, code := range []storage.Code{byClient, byUser} {
 			if w.tokenActive(code, t0) || w.grantActive(code, t0) {
-				w.Fatal("a token of a disabled client or user is alive")
+				w.Fatal("a token of a disabled client or user is active")
 			}
 			_, err := w.ActiveGrant(w.ctx, "grant of "+code.ID, code.SID, t0)
 			w.mustBe(err, storage.ErrNotFound)
 		}
 		if !w.tokenActive(untouched, t0) {
-			w.Fatal("another token died")
+			w.Fatal("another token was revoked")
 		}
 	},
 	"DeletedTokenIsGoneAndItsSiblingsStay": func(w *world) {
@@ -88,7 +88,7 @@ var tokenTests = map[string]func(*world){
 		w.must(w.DeleteToken(w.ctx, storage.HashOf("token of "+code.ID)))
 		w.must(w.DeleteToken(w.ctx, storage.HashOf("never issued")))
 		if w.tokenActive(code, t0) {
-			w.Fatal("a revoked token is alive")
+			w.Fatal("a revoked token is active")
 		}
 		_, _, err = w.Token(w.ctx, storage.HashOf("token with r2"), t0)
 		w.must(err)

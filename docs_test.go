@@ -50,7 +50,7 @@ func TestEveryCommandInTheDocsRuns(t *testing.T) {
 					mustServe(t, bin, folder, environment, script)
 					continue
 				}
-				// What a block exports counts in later ones, as in a person's shell.
+				// What a block exports counts in later ones, as in a user's shell.
 				script = "set -eu\n[ ! -e .exports ] || . ./.exports\n" + script + "\nexport -p | grep CURFEW_ > .exports || true\n"
 				ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 				command := exec.CommandContext(ctx, "sh", "-c", script)

@@ -100,8 +100,8 @@ func BenchmarkUserInfo(b *testing.B) {
 	}
 }
 
-// BenchmarkEndSession signs out a session of so many applications. Time ends when the browser has its answer; what goes on behind it
-// is waited for before the next, and counted in CPU and commits. One application never answers.
+// BenchmarkEndSession signs out a session of so many clients. Time ends when the browser has its answer; what goes on behind it
+// is waited for before the next, and counted in CPU and commits. One client never answers.
 func BenchmarkEndSession(b *testing.B) {
 	for _, members := range []int{1, 10, 100} {
 		b.Run(fmt.Sprintf("members=%d", members), func(b *testing.B) {
@@ -151,7 +151,7 @@ func BenchmarkEndSession(b *testing.B) {
 	}
 }
 
-// BenchmarkDelivery ends as many sessions as there are iterations, each of three applications on hosts of their own, in one bulk logout,
+// BenchmarkDelivery ends as many sessions as there are iterations, each of three clients on hosts of their own, in one bulk logout,
 // until every logout token has been brought over the guarded client to servers on this oauth. One operation is one session.
 func BenchmarkDelivery(b *testing.B) {
 	for _, alg := range algorithms {

@@ -125,7 +125,7 @@ func field(body []byte, name string) string {
 	return string(value)
 }
 
-// asClient is the header of an application's own server.
+// asClient is the header of a client's own server.
 func asClient(id string) http.Header {
 	return http.Header{"Authorization": {"Basic " + base64.StdEncoding.EncodeToString([]byte(id+":"+providertest.Secret))}, "Content-Type": {"application/x-www-form-urlencoded"}}
 }
@@ -139,7 +139,7 @@ func header(b *providertest.Browser) http.Header {
 	return http.Header{"Cookie": {strings.Join(cookies, "; ")}}
 }
 
-// flow is one single sign-on: authorize with a living session, code, tokens.
+// flow is one single sign-on: authorize with an active session, code, tokens.
 func (w *wire) flow(client string, cookies, basic http.Header) []byte {
 	w.send(http.MethodGet, providertest.AuthorizeURL(client), "", cookies)
 	_, rest, _ := strings.Cut(w.header.Get("Location"), "?code=")
@@ -157,7 +157,7 @@ func signedInCallers(o *providertest.Fixture, n int) (wires []*wire, cookies []h
 	return wires, cookies
 }
 
-// oneToken is a provider with one application, which holds an access token of that form.
+// oneToken is a provider with one client, which holds an access token of that form.
 func oneToken(b *testing.B, format string) (*providertest.Fixture, string) {
 	o := startQuiet(b, nil)
 	o.MustAddClient("shop", func(m *storage.Metadata) { m.AccessTokenFormat = format })
@@ -190,7 +190,7 @@ func (s *sink) PostForm(ctx context.Context, uri string, _ url.Values) (egress.R
 	return egress.Response{Status: http.StatusOK}, nil
 }
 
-// signIn begins n sessions, without the costly password, and joins those applications to each.
+// signIn begins n sessions, without the costly password, and joins those clients to each.
 func signIn(o *providertest.Fixture, n int, clients ...string) {
 	var all sync.WaitGroup
 	var left atomic.Int64

@@ -78,7 +78,7 @@ func TestFullDiskIsSaidAndLosesNothing(t *testing.T) {
 			// Nothing is half done, and no page says that the user is signed out.
 			after, err := o.Store.User(t.Context(), "sub-alice")
 			if err != nil || after.Password != before.Password || after.Email != before.Email {
-				t.Errorf("%s: got the person changed, %v", name, err)
+				t.Errorf("%s: got the user changed, %v", name, err)
 			}
 			if !b.SignedIn("atlas") || !o.Active("atlas", a.AccessToken) || old.Cookies["__Host-curfew-session"] == "" || b.Cookies["__Host-curfew-left"] != "" {
 				t.Errorf("%s: got the session or its token lost", name)

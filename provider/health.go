@@ -30,7 +30,7 @@ func writePlainText(w http.ResponseWriter, status int, text string) {
 	w.Write([]byte(text)) // the caller is gone if this fails
 }
 
-// serveStatic writes bytes that are the same for everybody.
+// serveStatic writes bytes that are the same for every caller.
 func serveStatic(contentType, cache string, body []byte) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Type", contentType)

@@ -12,7 +12,7 @@ import (
 )
 
 // TestNoOfflineTokenIsIssuedAfterTermination races what lives without a session, offline access and a client's own tokens, and sign-ins
-// against the endings that take them. What was minted around an ending stays dead when the user or the application is let in again.
+// against the endings that take them. What was minted around an ending stays revoked when the user or the client is enabled again.
 func TestNoOfflineTokenIsIssuedAfterTermination(t *testing.T) {
 	const offline, own, signIn = "offline access", "its own token", "a sign-in"
 	for name, ending := range map[string]struct {
@@ -93,12 +93,12 @@ func TestNoOfflineTokenIsIssuedAfterTermination(t *testing.T) {
 				}
 				for _, token := range r.accessTokens["app"] {
 					if o.Active("app", token) {
-						t.Error("got a living access token that was minted before the ending was acknowledged")
+						t.Error("got an active access token that was minted before the ending was acknowledged")
 					}
 				}
 				for _, b := range browsers {
 					if b.MustPromptNone("app").Get("code") != "" {
-						t.Error("got a living session that began before the ending was acknowledged")
+						t.Error("got an active session that began before the ending was acknowledged")
 					}
 				}
 			})

@@ -101,7 +101,7 @@ func (r *race) recordTokens(client, access, refresh string) {
 	}
 }
 
-// runClient is one application that does all it can, for a few rounds beyond the ending.
+// runClient is one client that does all it can, for a few rounds beyond the ending.
 func (r *race) runClient(client string, way int) {
 	b := r.b.Copy()
 	for beyond := 0; beyond < 3; {
@@ -169,7 +169,7 @@ func (r *race) checkAllRevoked(t *testing.T) {
 	for client, tokens := range r.accessTokens {
 		for _, token := range tokens {
 			if r.Active(client, token) {
-				t.Errorf("got a living access token of %s after the ending", client)
+				t.Errorf("got an active access token of %s after the ending", client)
 			}
 		}
 		renewed := r.refreshTokens[client]

@@ -43,7 +43,7 @@ func (p *Provider) signReport(ctx context.Context, report storage.Report, now ti
 	return p.config.Ring.Sign(keys.RS256, logout.DocumentTyp, doc)
 }
 
-// passwordRules refuses passwords that are little more than what everybody knows here.
+// passwordRules refuses passwords that are little more than public names of this deployment.
 func (p *Provider) passwordRules() password.Rules {
 	words := []string{"curfew"}
 	if u, err := url.Parse(p.config.Issuer); err == nil {

@@ -115,7 +115,7 @@ var artifacts = []struct {
 	present func(*scenario) bool
 }{
 	{"session cookie", func(h *scenario) bool { return h.sessionActive(h.oldLaptop) }},
-	{"remembered session cookie", nil}, // the same of a person who ticked "keep me signed in", in a run of its own
+	{"remembered session cookie", nil}, // the same of a user who ticked "keep me signed in", in a run of its own
 	{"consent page left open", func(h *scenario) bool {
 		action, fields := "", url.Values{}
 		b := h.oldLaptop.Copy()
@@ -155,7 +155,7 @@ var artifacts = []struct {
 	}},
 }
 
-// yieldsTokens reports whether a page led to the application with a code that is good.
+// yieldsTokens reports whether a page led to the client with a code that is good.
 func (h *scenario) yieldsTokens(p providertest.Page) bool {
 	u, err := url.Parse(p.Header.Get("Location"))
 	return err == nil && u.Query().Get("code") != "" && h.Redeem("atlas", u.Query().Get("code")).AccessToken != ""

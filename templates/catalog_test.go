@@ -240,7 +240,7 @@ func TestNoTextStandsInATemplate(t *testing.T) {
 	}
 }
 
-// TestNoTextStandsInAHandler looks at this package and at the handlers whose pages people read: no string in them is a sentence, except
+// TestNoTextStandsInAHandler looks at this package and at the handlers whose pages users read: no string in them is a sentence, except
 // in errors for the log and for other programs, which begin with a small letter.
 func TestNoTextStandsInAHandler(t *testing.T) {
 	sentence := regexp.MustCompile(`^\p{Lu}\pL*('\pL+)? .*\pL`)

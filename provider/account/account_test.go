@@ -246,7 +246,7 @@ func TestReportsAreForTheirUserOnly(t *testing.T) {
 	})
 }
 
-// TestLogosOnlyWhereAllowed: on every page that shows an application, and its origin in img-src only then.
+// TestLogosOnlyWhereAllowed: on every page that shows a client, and its origin in img-src only then.
 func TestLogosOnlyWhereAllowed(t *testing.T) {
 	for _, allowed := range []bool{false, true} {
 		synctest.Test(t, func(t *testing.T) {

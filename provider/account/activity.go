@@ -14,7 +14,7 @@ import (
 	"github.com/curfew-id/curfew/templates"
 )
 
-// shownEvents are the audit lines that concern a person.
+// shownEvents are the audit lines that concern a user.
 var shownEvents = []string{"session.created", "session.ended", "client_session.ended", "grant.ended", "user.password", "user.email"}
 
 const eventsPerPage = 30
@@ -127,7 +127,7 @@ func (h *Handler) eventReports(ctx context.Context, v viewer, events []storage.E
 // coversSession reports whether a session or a share of one ended, and not only a grant.
 func coversSession(report storage.Report) bool { return !report.AuthTime.IsZero() }
 
-// findReport finds one of the person's own reports.
+// findReport finds one of the user's own reports.
 func (h *Handler) findReport(w http.ResponseWriter, r *http.Request) (viewer, storage.Report, bool, error) {
 	v, ok, err := h.requireViewer(w, r)
 	if !ok {

@@ -45,7 +45,7 @@ func TestActivityTellsWhereTheSessionWas(t *testing.T) {
 	})
 }
 
-// TestReportsNameRemovedClients: the report keeps the name that the person knew.
+// TestReportsNameRemovedClients: the report keeps the name that the user knew.
 func TestReportsNameRemovedClients(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		o := providertest.MustStart(t, nil)
@@ -63,7 +63,7 @@ func TestReportsNameRemovedClients(t *testing.T) {
 	})
 }
 
-// TestEndOfOfflineAccessIsNoSignOut: the person is signed in at the application as before, and the pages say no other thing; what happened to no
+// TestEndOfOfflineAccessIsNoSignOut: the user is signed in at the client as before, and the pages say no other thing; what happened to no
 // session happened in no browser.
 func TestEndOfOfflineAccessIsNoSignOut(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -83,7 +83,7 @@ func TestEndOfOfflineAccessIsNoSignOut(t *testing.T) {
 		if strings.Contains(activity.Body, "Unknown browser") || strings.Contains(p.Body, "Unknown browser") {
 			t.Errorf("got a browser named where there was none:\n%s", activity.Body)
 		}
-		// The application gives back what it had from a session that goes on.
+		// The client gives back what it had from a session that goes on.
 		time.Sleep(time.Second)
 		a := b.MustJoin("alice", "atlas")
 		o.Call("atlas", "/revoke", url.Values{"token": {a.RefreshToken}})
@@ -127,7 +127,7 @@ func TestAccountOfManySessions(t *testing.T) {
 	})
 }
 
-// mustAddSession adds a session of alice's in which no application took part.
+// mustAddSession adds a session of alice's in which no client took part.
 func mustAddSession(o *providertest.Fixture, i int) {
 	o.T.Helper()
 	now := time.Now()

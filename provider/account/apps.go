@@ -10,7 +10,7 @@ import (
 	"github.com/curfew-id/curfew/templates"
 )
 
-// Apps is GET /account/applications: what applications may do, and which keep access while the person is away.
+// Apps is GET /account/applications: what clients may do, and which keep access while the user is away.
 func (h *Handler) Apps(w http.ResponseWriter, r *http.Request) error {
 	v, ok, err := h.requireViewer(w, r)
 	if !ok {
@@ -92,7 +92,7 @@ func (h *Handler) appsPage(w http.ResponseWriter, r *http.Request, v viewer) (te
 	return page, nil
 }
 
-// WithdrawConsent is POST /account/applications: withdraw what an application was allowed, or end its offline access.
+// WithdrawConsent is POST /account/applications: withdraw what a client was allowed, or end its offline access.
 func (h *Handler) WithdrawConsent(w http.ResponseWriter, r *http.Request) error {
 	v, form, ok, err := h.requireForm(w, r)
 	if !ok {
@@ -113,7 +113,7 @@ func (h *Handler) WithdrawConsent(w http.ResponseWriter, r *http.Request) error 
 	case err != nil:
 		return err
 	}
-	// What the application holds ends with what it was allowed, offline access included; single sign-on lives on.
+	// What the client holds ends with what it was allowed, offline access included; single sign-on lives on.
 	sel := storage.Selector{Subject: v.user.Subject, Client: client, IncludeOffline: true}
 	change := storage.Change{WithdrawConsent: &storage.Consent{Subject: v.user.Subject, Client: client}}
 	return h.endAndReport(w, r, v, storage.EndRequest{Selector: sel, Cause: h.cause(r, v, storage.ReasonConsentWithdrawn), Change: change}, "/account/applications", templates.NoticeWithdrawn)

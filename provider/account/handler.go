@@ -1,4 +1,4 @@
-// Package account serves a person's own pages: where they are signed in, what applications may do, password and e-mail address, and what
+// Package account serves a user's own pages: where they are signed in, what clients may do, password and e-mail address, and what
 // happened. Every form carries a handle bound to this browser and this session. What ends here ends through logout.Ender.
 package account
 
@@ -124,7 +124,7 @@ func (h *Handler) accountPage(w http.ResponseWriter, r *http.Request, v viewer) 
 	return page, nil
 }
 
-// Probe is GET /account/probe: 204 while the session lives, 401 after. Asking is no activity of the person.
+// Probe is GET /account/probe: 204 while the session lives, 401 after. Asking is no activity of the user.
 func (h *Handler) Probe(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Cache-Control", "no-store")
 	switch _, ok, err := h.Site.Session(r); {
@@ -137,7 +137,7 @@ func (h *Handler) Probe(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// cause is an ending by the person.
+// cause is an ending by the user.
 func (h *Handler) cause(r *http.Request, v viewer, reason storage.Reason) storage.Cause {
 	return storage.Cause{Reason: reason, By: "user:" + v.user.Subject, Address: h.Site.ClientAddress(r)}
 }
@@ -147,7 +147,7 @@ func (h *Handler) redirectWithNotice(w http.ResponseWriter, path string, notice 
 	web.Redirect(w, h.Site.Path(path+"?done="+string(notice)))
 }
 
-// sessions are all of the person's, this one first, then the latest used.
+// sessions are all of the user's, this one first, then the latest used.
 func (h *Handler) sessions(ctx context.Context, v viewer) ([]storage.Session, error) {
 	sessions, err := logoutview.AllSessions(ctx, h.Store, v.user.Subject, h.Site.Now())
 	slices.SortFunc(sessions, func(a, b storage.Session) int {

@@ -136,7 +136,7 @@ func (h *Handler) ChangeEmail(w http.ResponseWriter, r *http.Request) error {
 // fieldKeepBackground is a ticked box of the forms that change a password or an e-mail address: background access stays.
 const fieldKeepBackground = "keep-background"
 
-// changeUser stores the user and ends sessions in one transaction, and with them what another person could hold. If this session stays
+// changeUser stores the user and ends sessions in one transaction, and with them what another user could hold. If this session stays
 // active, it gets a new secret.
 func (h *Handler) changeUser(w http.ResponseWriter, r *http.Request, v viewer, authentication authn.Authentication, user storage.User, form url.Values, reason storage.Reason, eventKind string, notice templates.Notice) error {
 	cause := h.cause(r, v, reason)

@@ -13,7 +13,7 @@ import (
 	"github.com/curfew-id/curfew/templates"
 )
 
-// Sessions is GET /account: where the person is signed in.
+// Sessions is GET /account: where the user is signed in.
 func (h *Handler) Sessions(w http.ResponseWriter, r *http.Request) error {
 	v, ok, err := h.requireViewer(w, r)
 	if !ok {
@@ -86,7 +86,7 @@ func (h *Handler) SignOut(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	// Only the person's own sessions can be named, by a hash that means nothing elsewhere.
+	// Only the user's own sessions can be named, by a hash that means nothing elsewhere.
 	findSession := func(hash string) []storage.SessionID {
 		for _, s := range sessions {
 			if storage.SessionHash(s.ID) == hash {
@@ -153,7 +153,7 @@ func (h *Handler) endAndReport(w http.ResponseWriter, r *http.Request, v viewer,
 	}
 	for _, termination := range outcome.Terminations {
 		if req.Cause.Reason == storage.ReasonClientSignOut && termination.Session.ID == v.session.ID {
-			h.Site.RememberSignOut(w, r, req.Selector.Client) // it must not sign the person in again unnoticed
+			h.Site.RememberSignOut(w, r, req.Selector.Client) // it must not sign the user in again unnoticed
 		}
 	}
 	if len(outcome.Terminations) == 0 && req.Change.WithdrawConsent == nil {
@@ -167,7 +167,7 @@ func (h *Handler) endAndReport(w http.ResponseWriter, r *http.Request, v viewer,
 	return nil
 }
 
-// endOffline ends one offline grant, if it is the person's.
+// endOffline ends one offline grant, if it is the user's.
 func (h *Handler) endOffline(w http.ResponseWriter, r *http.Request, v viewer, grantID, returnPath string) error {
 	grants, err := h.Store.ListGrants(r.Context(), v.user.Subject, "", true, h.Site.Now())
 	if err != nil {

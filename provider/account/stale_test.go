@@ -51,7 +51,7 @@ func TestAccountNamesSessionsEndedBefore(t *testing.T) {
 	}
 }
 
-// TestAccountPageThatWasOpenTooLongLeadsBack: no application sent anybody there.
+// TestAccountPageThatWasOpenTooLongLeadsBack: no client sent anybody there.
 func TestAccountPageThatWasOpenTooLongLeadsBack(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		o := providertest.MustStart(t, nil)
@@ -101,7 +101,7 @@ func TestAccountSaysNoMoreThanHappened(t *testing.T) {
 	})
 }
 
-// TestAccountRefusesUnknownSessions: a name that is on no page of the person's is neither an error of ours nor an ending in the audit trail.
+// TestAccountRefusesUnknownSessions: a name that is on no page of the user's is neither an error of ours nor an ending in the audit trail.
 func TestAccountRefusesUnknownSessions(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		o := providertest.MustStart(t, nil)

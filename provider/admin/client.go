@@ -17,7 +17,7 @@ import (
 	"github.com/curfew-id/curfew/storage"
 )
 
-// ErrUnreachable: nobody answers at the socket.
+// ErrUnreachable: no server answers at the socket.
 var ErrUnreachable = errors.New("no server answers")
 
 // Client talks to a running provider through its socket. Errors of the API are of type *[Error].
@@ -145,7 +145,7 @@ func (c *Client) Status(ctx context.Context) (Status, error) {
 	return call[Status](ctx, c, http.MethodGet, "/status", nil, nil)
 }
 
-// Diagnose is GET /doctor for one client, or (empty) all of them. Without probe nobody is called.
+// Diagnose is GET /doctor for one client, or (empty) all of them. Without probe no client is called.
 func (c *Client) Diagnose(ctx context.Context, client string, probe bool) (Diagnosis, error) {
 	q := url.Values{"probe": {strconv.FormatBool(probe)}}
 	if client != "" {

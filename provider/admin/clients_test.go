@@ -128,7 +128,7 @@ func TestRemovedClientEndsItsSessionsAndIsNotified(t *testing.T) {
 				t.Error("single sign-on ended with one application")
 			}
 			if got := d.grants(u); got != "s1 chat" {
-				t.Errorf("got living grants %q, want only those of the other application", got)
+				t.Errorf("got active grants %q, want only those of the other client", got)
 			}
 			if result.Count.ClientSessions != 1 || result.Count.Deliveries != 1 || result.Count.Grants != 2 {
 				t.Errorf("got count %+v, want one client session, one delivery and two grants", result.Count)

@@ -57,7 +57,7 @@ type Endpoint struct {
 const maxParallelProbes = 8
 
 // diagnose looks at every client, or the one that is asked for. It calls their logout endpoints with an empty form, which no
-// application can take for a logout; probe=false leaves that out and only asks whether they could be called.
+// client can take for a logout; probe=false leaves that out and only asks whether they could be called.
 func (a *api) diagnose(w http.ResponseWriter, r *http.Request) error {
 	values, err := parseQuery(r, "client", "probe")
 	if err != nil {
@@ -119,7 +119,7 @@ func (a *api) allClients(ctx context.Context) (all []*storage.Client, err error)
 
 // checkBacklog returns the problems of the outbox as a whole.
 func (a *api) checkBacklog(ctx context.Context) (problems []string, err error) {
-	const maxWait = 10 * time.Minute // by then an application that is only restarting is back
+	const maxWait = 10 * time.Minute // by then a client that is only restarting is back
 	states, oldest, err := a.Store.CountDeliveries(ctx)
 	if err != nil {
 		return nil, err

@@ -50,8 +50,8 @@ func (a *api) eventFilter(ctx context.Context, values url.Values) (storage.Event
 	return f, err
 }
 
-// resolveSubject is the subject of a user that a filter names. Somebody who was removed is still in trail and reports, so a name
-// that nobody has is taken for a subject.
+// resolveSubject is the subject of a user that a filter names. A removed user is still in the audit trail and in reports, so a
+// name that no user has is taken for a subject.
 func (a *api) resolveSubject(ctx context.Context, name string) (string, error) {
 	if name == "" {
 		return "", nil

@@ -155,7 +155,7 @@ func (d *fixture) sessionActive(id storage.SessionID) bool {
 	return err == nil
 }
 
-// grants are the ids of a user's living grants.
+// grants are the ids of a user's active grants.
 func (d *fixture) grants(u admin.User) string {
 	d.t.Helper()
 	grants, err := d.store.ListGrants(d.t.Context(), u.Subject, "", false, d.clock.Now())

@@ -34,7 +34,7 @@ func (a *api) rotateKeys(w http.ResponseWriter, r *http.Request) error {
 	return a.writeKeys(w)
 }
 
-// revokeKey takes a key away at once, because somebody else may know it.
+// revokeKey removes a key at once, because it may have leaked.
 func (a *api) revokeKey(w http.ResponseWriter, r *http.Request) error {
 	if err := a.Keys.Revoke(r.Context(), a.Now(), r.PathValue("key"), Actor); err != nil {
 		return err

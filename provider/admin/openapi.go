@@ -24,7 +24,7 @@ func openAPIJSON() ([]byte, error) {
 	return json.Marshal(tree)
 }
 
-// showOpenAPI reads the document when somebody asks for it, which is seldom: a start has no time for it.
+// showOpenAPI reads the document at the first request for it: such requests are rare, and a start must be quick.
 func (a *api) showOpenAPI(w http.ResponseWriter, _ *http.Request) error {
 	doc, err := openAPIJSON()
 	if err != nil {

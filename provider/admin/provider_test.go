@@ -55,7 +55,7 @@ func TestBadRequestsAreToldAsErrorsOfTheRightStatus(t *testing.T) {
 	}
 }
 
-// failingStore is a store whose reads fail with an error that nobody outside may read.
+// failingStore is a store whose reads fail with an error that must not reach callers.
 type failingStore struct{ *bolt.Store }
 
 func (failingStore) CountSessions(context.Context) (int, error) {
@@ -158,7 +158,7 @@ func TestAuditTrailIsFilteredExportedAndVerified(t *testing.T) {
 	}
 }
 
-// forgedStore is a store whose trail was altered by somebody who had the file.
+// forgedStore is a store whose trail was altered by an attacker who had the file.
 type forgedStore struct {
 	*bolt.Store
 	change func([]storage.Event) []storage.Event

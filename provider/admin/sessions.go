@@ -17,7 +17,7 @@ type SessionStore interface {
 	ListGrants(ctx context.Context, subject, client string, offlineOnly bool, at time.Time) ([]storage.Grant, error)
 }
 
-// Session is a living session as the API shows it. The sid of a member is not shown: it is all that a front-channel logout needs.
+// Session is an active session as the API shows it. The sid of a client session is not shown: it is all that a front-channel logout needs.
 type Session struct {
 	ID             string           `json:"id"`
 	Hash           string           `json:"session"` // its name in audit, reports and log
@@ -45,7 +45,7 @@ type ClientSession struct {
 	LastUsed time.Time `json:"last_used"`
 }
 
-// SessionList is a page of living sessions.
+// SessionList is a page of active sessions.
 type SessionList struct {
 	Sessions []Session `json:"sessions"`
 	Next     string    `json:"next,omitempty"`

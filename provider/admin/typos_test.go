@@ -7,7 +7,7 @@ import (
 	"github.com/curfew-id/curfew/provider/admin"
 )
 
-// Somebody who moved here with a subject of old must not be disabled in place of whom that is the name of.
+// A user whose imported subject is the login name of another user must not be disabled in place of that user.
 func TestAmbiguousUserNameIsRefused(t *testing.T) {
 	d := mustStart(t)
 	ada := d.mustAddUser("ada")

@@ -15,7 +15,7 @@ import (
 	"github.com/curfew-id/curfew/storage"
 )
 
-// User is a person as the API shows them: one JSON object with the claim names of Core §5.1 and what Curfew knows besides.
+// User is a user in the API: one JSON object with the claim names of Core §5.1 and what Curfew knows besides.
 type User struct {
 	Subject       string         `json:"sub"`
 	Name          string         `json:"preferred_username"`
@@ -125,7 +125,7 @@ func decodeValue(value json.RawMessage, into any, kind string) error {
 	return nil
 }
 
-// checkLoginName: one login must never name two people, so a name that looks like an address has to be the person's own.
+// checkLoginName: one login name must never mean two users, so a name that looks like an e-mail address must be the address of that user.
 func checkLoginName(u *storage.User) error {
 	switch {
 	case u.Name == "":

@@ -56,8 +56,8 @@ const (
 	maxResetLinkLifetime = 7 * 24 * time.Hour
 )
 
-// findUser finds a person by subject, login name or e-mail address. A subject that was brought along may be what somebody else signs in with;
-// then it names nobody, since an act on the wrong person cannot be taken back.
+// findUser finds a user by subject, login name or e-mail address. An imported subject may be the login name of another user;
+// then findUser finds none of the two, since an act on the wrong user cannot be undone.
 func (a *api) findUser(ctx context.Context, name string) (storage.User, error) {
 	byLogin, loginErr := a.Store.UserByLogin(ctx, name)
 	if loginErr != nil && !errors.Is(loginErr, storage.ErrNotFound) {
@@ -82,7 +82,7 @@ func (a *api) addUser(w http.ResponseWriter, r *http.Request) error {
 	now := a.Now()
 	u := storage.User{Subject: strings.ToLower(rand.Text()), Created: now, Updated: now}
 	if value, ok := members["sub"]; ok {
-		// A person who moves here keeps the subject that applications know them by.
+		// An imported user keeps the subject by which clients know them.
 		if err := decodeValue(value, &u.Subject, "a string"); err != nil || !isValidSubject(u.Subject) {
 			return invalid("sub", "is not 1 to 255 visible ASCII characters (Core §2)")
 		}
@@ -229,7 +229,7 @@ func (a *api) setPassword(w http.ResponseWriter, r *http.Request) error {
 	return writeJSON(w, http.StatusOK, result)
 }
 
-// disableUser ends everything the person has, offline access included, and lets nobody sign in as them.
+// disableUser ends all sessions and grants of the user, offline access included, and refuses further sign-ins.
 func (a *api) disableUser(w http.ResponseWriter, r *http.Request) error {
 	u, err := a.findUser(r.Context(), r.PathValue("user"))
 	if err != nil {
@@ -258,7 +258,7 @@ func (a *api) enableUser(w http.ResponseWriter, r *http.Request) error {
 	return writeJSON(w, http.StatusOK, toUser(u))
 }
 
-// removeUser ends everything the person has and forgets them; the subject is never used again.
+// removeUser ends all sessions and grants of the user and removes the user; the subject is never used again.
 func (a *api) removeUser(w http.ResponseWriter, r *http.Request) error {
 	u, err := a.findUser(r.Context(), r.PathValue("user"))
 	if err != nil {

@@ -28,7 +28,7 @@ func TestUserIsShownByTheClaimNamesOfCoreAndNeverWithAPassword(t *testing.T) {
 	for _, name := range []string{added["sub"].(string), "ada", "ADA", "ada@EXAMPLE.org"} {
 		w := d.do("GET", "/users/"+name, "")
 		if w.Code != 200 || strings.Contains(w.Body.String(), "argon2") || strings.Contains(w.Body.String(), `"password"`) {
-			t.Errorf("GET /users/%s: got %d %s, want the person without a password", name, w.Code, w.Body)
+			t.Errorf("GET /users/%s: got %d %s, want the user without a password", name, w.Code, w.Body)
 		}
 	}
 	stored, err := d.store.UserByLogin(t.Context(), "ada")
@@ -121,7 +121,7 @@ func TestWhatChangesAnAccountEndsItsSessionsInTheSameTransaction(t *testing.T) {
 				t.Errorf("got sessions %v %v and bob's %v alive, want only bob's", d.sessionActive(first), d.sessionActive(second), d.sessionActive(bobs))
 			}
 			if got := d.grants(u); got != c.grants {
-				t.Errorf("got living grants %q, want %q", got, c.grants)
+				t.Errorf("got active grants %q, want %q", got, c.grants)
 			}
 			reports := must[admin.ReportList](d, 200, "GET", "/reports?user="+u.Subject, "").Reports
 			if len(reports) != 2 {
@@ -182,11 +182,11 @@ func TestDisabledUserIsBackOnlyWhenEnabled(t *testing.T) {
 	must[admin.TerminationResult](d, 200, "POST", "/users/ada/disable", "")
 	s := storage.Session{ID: "s9", SecretHash: storage.HashOf("x"), Subject: u.Subject, Created: d.clock.Now(), LastActive: d.clock.Now(), IdleTimeout: time.Hour, Expires: d.clock.Now().Add(time.Hour)}
 	if err := d.store.CreateSession(t.Context(), s, storage.Event{}); !errors.Is(err, storage.ErrRevoked) {
-		t.Errorf("got %v for a disabled person's session, want ErrEnded", err)
+		t.Errorf("got %v for a disabled user's session, want ErrEnded", err)
 	}
 	d.mustFail(409, "disabled", "user", "POST", "/users/ada/reset-link", "")
 	if u := must[admin.User](d, 200, "POST", "/users/ada/enable", ""); u.Disabled {
-		t.Error("got a person who is still disabled")
+		t.Error("got a user who is still disabled")
 	}
 	d.lastEvent("user.enabled")
 }

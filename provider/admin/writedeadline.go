@@ -9,7 +9,7 @@ import (
 const writeTimeout = 30 * time.Second
 
 // deadlineWriter is the ResponseWriter of every route. The server's bounds are made for pages: they begin with the request, while doctor
-// asks every application, verify reads all of the trail, and an export lasts as long as its reader goes on. So each write has its
+// asks every client, verify reads all of the trail, and an export lasts as long as its reader goes on. So each write has its
 // own time here. Who does not read any more is let go, and holds no transaction meanwhile: an export reads the store page by page.
 type deadlineWriter struct{ http.ResponseWriter }
 

@@ -82,7 +82,7 @@ func TestAuditExportGoesOnAsLongAsItIsRead(t *testing.T) {
 	})
 }
 
-// slowReader reads at a person's pace.
+// slowReader reads slowly.
 type slowReader struct{ io.Reader }
 
 func (s slowReader) Read(p []byte) (int, error) {
@@ -106,7 +106,7 @@ func TestStalledReaderIsDisconnected(t *testing.T) {
 	})
 }
 
-// doctor waits for every application that hangs; its answer must not be lost for that.
+// doctor waits for every client that hangs; its answer must not be lost for that.
 func TestLongExaminationIsAnswered(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d := mustStart(t, func(c *admin.Config) { c.Egress = hangingClients{} })

@@ -47,7 +47,7 @@ func (e *TooManyAttemptsError) Error() string {
 // comes from the store, and the attempt must not go on.
 //
 // account is the subject of the user, so that login name and e-mail address share one count, or the typed name if no user has it.
-// A device has a count of its own for each account, and none by address, so that nobody else can lock the user out there.
+// A device has a count of its own for each account, and none by address, so that no other user can lock this user out there.
 func (l Limiter) Allow(ctx context.Context, at time.Time, account string, origin Origin) error {
 	keys, free := counterKeys(account, origin)
 	refunds := l.Refunds.of(keys)

@@ -166,7 +166,7 @@ func TestVictimStillEntersFromAKnownDevice(t *testing.T) {
 	}
 	// The known browser shares its address with an attacker, too.
 	if countAllowed(t, l, start, "anna", "198.51.100.1", true, 1) != 1 {
-		t.Error("the person is locked out of their own browser")
+		t.Error("the user is locked out of their own browser")
 	}
 	if got := countAllowed(t, l, start, "anna", "198.51.100.1", true, 100); got != freePerAccount-1 {
 		t.Errorf("a known browser got %d more attempts, want %d", got, freePerAccount-1)

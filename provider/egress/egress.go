@@ -88,7 +88,7 @@ func New(cfg Config) (*Client, error) {
 	c.http = &http.Client{
 		Transport: c.transport(roots),
 		Timeout:   attemptTimeout,
-		// A redirect would make us call what nobody registered; the answer itself is what the caller gets.
+		// A redirect would make us call a URL that was not registered; the answer itself is what the caller gets.
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}
 	return c, nil

@@ -20,7 +20,7 @@ const (
 	Invalid  Class = "invalid" // the URL cannot be called at all
 	Denied   Class = "denied"  // the policy forbids the address; egress.allow may change that
 	DNS      Class = "dns"     // the name has no address
-	Refused  Class = "refused" // nobody listens there, or no way leads there
+	Refused  Class = "refused" // no server listens there, or there is no route to it
 	TLS      Class = "tls"     // no trusted or no working TLS
 	Timeout  Class = "timeout" // too slow
 	Broken   Class = "broken"  // the connection broke, or the answer is not HTTP

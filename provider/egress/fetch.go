@@ -12,7 +12,7 @@ import (
 	"time"
 )
 
-// minFetchInterval is the least time between two requests for one URI, failed ones included, so that nobody can use us to
+// minFetchInterval is the least time between two requests for one URI, failed ones included, so that a caller cannot use us to
 // press a third party: forged tokens with ever new key ids would otherwise make us fetch a jwks_uri each time.
 const minFetchInterval = time.Minute
 

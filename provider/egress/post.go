@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-// maxResponseBody is how much of an answer's body is read, in bytes; it serves people who look for a fault.
+// maxResponseBody is how much of an answer's body is read, in bytes; operators read it when they look for a fault.
 const maxResponseBody = 4 << 10
 
 // maxURL bounds what is accepted as a URL, in bytes.

@@ -17,7 +17,7 @@ func (r *Ring) NextRefreshToken(token string) string {
 	return prefix + r.deriveToken(UseRefresh, token)
 }
 
-// Pairwise is the subject by which the clients of one sector know a person (OpenID Connect Core 1.0 §8.1).
+// Pairwise is the subject by which the clients of one sector know a user (OpenID Connect Core 1.0 §8.1).
 func (r *Ring) Pairwise(sector, subject string) string {
 	return r.deriveToken(UsePairwise, fmt.Sprintf("%d:%s%s", len(sector), sector, subject))
 }

@@ -90,7 +90,7 @@ func thumbprint(k jose.JSONWebKey) (string, error) {
 }
 
 // unwrapAndParse makes a row ready. Every row has something wrapped, if only the empty secret of a destroyed one: that is what
-// shows that we wrote it, so nobody who can write the store alone brings a public key of his own into the JWKS.
+// shows that we wrote it, so an attacker who can only write the store cannot add a public key to the JWKS.
 func unwrapAndParse(w *wrapper, record storage.Key) (*key, error) {
 	secret, err := w.unwrap(record)
 	if err != nil {

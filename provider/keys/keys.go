@@ -120,7 +120,7 @@ func (r *Ring) List(at time.Time) []Info {
 	return all
 }
 
-// Info is a key as people see it.
+// Info is a key as the API and the command line show it.
 type Info struct {
 	storage.Key
 	State State `json:"state"`

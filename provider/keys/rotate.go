@@ -82,7 +82,7 @@ func (r *Ring) Rotate(ctx context.Context, at time.Time, atOnce bool, by string)
 	})
 }
 
-// Revoke takes one key away at once, because it may be known to somebody else: nothing that it signed, sealed or derived
+// Revoke removes one key at once, because it may have leaked: nothing that it signed, sealed or derived
 // counts any longer. A successor signs in its place where there is none. The pairwise key cannot be revoked: all
 // subjects would change. ErrUnknown.
 func (r *Ring) Revoke(ctx context.Context, at time.Time, id, by string) error {
@@ -158,7 +158,7 @@ func (r *Ring) update(ctx context.Context, at time.Time, change func(*edit) erro
 	return nil
 }
 
-// makeMissing makes every key without which something would not work. It is active at once: nobody has known another.
+// makeMissing makes every key without which something would not work. It is active at once: no client has cached another.
 func (e *edit) makeMissing() error {
 	required := [][2]string{{UseSeal, ""}, {UseRefresh, ""}, {UsePairwise, ""}}
 	for _, alg := range e.ring.cfg.Algorithms {

@@ -25,7 +25,7 @@ var signatureAlgorithms = []jose.SignatureAlgorithm{jose.RS256, jose.PS256, jose
 // Hint is what an ID token that came back says. It may have expired long ago.
 type Hint struct {
 	Client   string // whom it was issued to
-	Subject  string // as that client knows the person
+	Subject  string // as that client knows the user
 	SID      string // empty if it has none
 	Issued   time.Time
 	Expires  time.Time

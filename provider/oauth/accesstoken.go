@@ -12,7 +12,7 @@ import (
 	"github.com/curfew-id/curfew/storage"
 )
 
-// activeToken is a living access token, whatever its form.
+// activeToken is an active access token, whatever its form.
 type activeToken struct {
 	token  storage.Token // of a JWT: what it says, but for Hash
 	grant  storage.Grant // zero for client_credentials

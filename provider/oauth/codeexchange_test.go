@@ -62,7 +62,7 @@ func TestOfFiftyRedemptionsOneWins(t *testing.T) {
 	for _, a := range answers {
 		if a.status == http.StatusOK {
 			won++
-			// The others were second uses: what the first gave is dead.
+			// The others were second uses: what the first gave is revoked.
 			if got := g.userInfo(a.text("access_token")); got.status != http.StatusUnauthorized {
 				t.Errorf("access token after reuse: %d", got.status)
 			}
@@ -94,7 +94,7 @@ func TestCodeReuseEndsTheGrantAndNothingMore(t *testing.T) {
 	g.mustReported(storage.ReasonCodeReuse)
 }
 
-// Nobody but a code's client, at its redirect URI, with its verifier, may use it up or end what it gave.
+// Only a code's client, at its redirect URI, with its verifier, may use it up or end what it gave.
 func TestWhoCannotRedeemCannotBurn(t *testing.T) {
 	wrong := strings.Repeat("x", 43)
 	for name, attack := range map[string]func(g *rig, code string) response{

@@ -6,6 +6,6 @@
 // stands before the library and refuses what the library would let pass; userinfo and jwks are handlers of our own, because the library answers
 // in JSON only and takes tokens from the query.
 //
-// Every access token, whatever its form, is looked up: what the store does not call living is dead. Errors become answers in errors.go alone.
+// Every access token, whatever its form, is looked up: what is not active in the store is refused. Errors become answers in errors.go alone.
 // It knows no cookie and no page, and ends a session or grant only through [Ender].
 package oauth

@@ -51,7 +51,7 @@ func (b failingStore) WasUsed(context.Context, string, time.Time, time.Time, tim
 	return false, b.err
 }
 
-// A store that fails never yields a token, an inactive, a revoked or a person's claims.
+// A store that fails never yields a token, an inactive, a revoked or a user's claims.
 func TestStoreFailureIsNeverASuccess(t *testing.T) {
 	for _, c := range []struct {
 		err    error
@@ -97,7 +97,7 @@ func TestStoreFailureIsNeverASuccess(t *testing.T) {
 	}
 }
 
-// A signature that cannot be made leaves a grant that nobody holds, and no success.
+// A signature that cannot be made leaves a grant that no client received, and no success.
 func TestTokenThatCannotBeSignedIsNoSuccess(t *testing.T) {
 	g := newRig(t)
 	g.mustClient("shop", func(c *storage.Client) { c.IDTokenSignedResponseAlg = "PS256" }) // not in the ring

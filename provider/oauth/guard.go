@@ -178,7 +178,7 @@ func (c *challengeWriter) WriteHeader(status int) {
 // only). It answers preflights itself.
 func CORS(next http.Handler, methods ...string) http.Handler {
 	allowedMethods := strings.Join(methods, ", ")
-	isPublicDocument := !slices.Contains(methods, http.MethodPost) // it is there for everybody: neither challenge nor delay goes with it
+	isPublicDocument := !slices.Contains(methods, http.MethodPost) // it is there for every caller: neither challenge nor delay goes with it
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		h := w.Header()
 		h.Set("Access-Control-Allow-Origin", "*")

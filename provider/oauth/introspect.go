@@ -80,7 +80,7 @@ func (s *Server) introspectRefresh(ctx context.Context, caller *storage.Client, 
 	return response, nil
 }
 
-// addAuthentication says what a grant says about its person's sign-in.
+// addAuthentication adds what the grant records about the user's sign-in.
 func (s *Server) addAuthentication(response *introspectionResponse, c *storage.Client, g storage.Grant) {
 	response.Subject = s.Minter.SubjectFor(g.Subject, c)
 	response.AuthTime, response.ACR, response.AMR = g.AuthTime.Unix(), g.ACR, g.AMR

@@ -30,7 +30,7 @@ func TestIntrospectionTellsOwnersAndAudiencesOnly(t *testing.T) {
 			}
 		}
 		g.mustActive("stranger", token, false)
-		// A refresh token is nobody's business but its client's.
+		// A refresh token is shown to its own client only.
 		if seen := g.mustActive("shop", a.text("refresh_token"), true); seen.data["token_type"] != nil || seen.text("sid") != member.SID {
 			t.Errorf("refresh token: %s", seen.body)
 		}

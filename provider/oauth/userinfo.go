@@ -13,7 +13,7 @@ import (
 	"github.com/curfew-id/curfew/storage"
 )
 
-// serveUserInfo gives a person's claims to the bearer of an access token with scope openid (Core §5.3): as JSON or, if the client registered so, as
+// serveUserInfo gives a user's claims to the bearer of an access token with scope openid (Core §5.3): as JSON or, if the client registered so, as
 // a signed JWT.
 func (s *Server) serveUserInfo(w http.ResponseWriter, r *http.Request) {
 	noStore(w)

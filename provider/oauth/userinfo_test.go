@@ -123,7 +123,7 @@ func TestPairwiseSubjectIsTheSameEverywhereForOneSectorOnly(t *testing.T) {
 			t.Errorf("%s: after refresh %q, before %q", id, again, sub)
 		}
 		if strings.Contains(a.body, "alice") {
-			t.Errorf("%s: the answer names the person: %s", id, a.body)
+			t.Errorf("%s: the answer names the user: %s", id, a.body)
 		}
 		subs[id] = sub
 	}

@@ -79,7 +79,7 @@ func (h *Hasher) Hash(ctx context.Context, password string) (string, error) {
 }
 
 // Verify reports whether stored is the hash of password, and if so whether it should be stored anew because it was made at
-// another cost or of the password as it was sent. An empty stored stands for an unknown person, or one without a password: it costs the same and never
+// another cost or of the password as it was sent. An empty stored stands for an unknown user, or one without a password: it costs the same and never
 // verifies. ErrTooLong, ErrBusy, ErrMalformed.
 func (h *Hasher) Verify(ctx context.Context, stored, password string, priority Priority) (ok, rehash bool, err error) {
 	if stored == "" {

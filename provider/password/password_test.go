@@ -94,7 +94,7 @@ func TestUnknownPersonCostsTheSameAndNeverVerifies(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	if _, _, err := h.Verify(ctx, "", "x", Stranger); err == nil {
-		t.Error("an unknown person's password took no turn: it was not hashed")
+		t.Error("an unknown user's password took no turn: it was not hashed")
 	}
 }
 

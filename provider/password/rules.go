@@ -20,7 +20,7 @@ var (
 	ErrContextSpecific = errors.New("password is little more than a name that goes with the account")
 )
 
-// commonPasswords is the list of passwords that everybody tries first, one a line, in lower case.
+// commonPasswords is the list of passwords that attackers try first, one a line, in lower case.
 //
 //go:embed common.txt
 var commonPasswords string
@@ -30,7 +30,7 @@ const minWordLength = 4
 
 // Rules refuses weak new passwords. There are no rules about kinds of characters: they make passwords worse.
 type Rules struct {
-	ContextWords []string // names everybody knows: the product, the issuer's host
+	ContextWords []string // names that are public: the product, the issuer's host
 }
 
 // Check returns why password must not be chosen: ErrTooShort, ErrTooLong, ErrCommon or ErrContext. words are names that

@@ -137,8 +137,8 @@ func requestedMetadata(body, defaults []byte, p Policy) (storage.Metadata, error
 	return m, nil
 }
 
-// allowedScope is what of a scope a client may give itself: what can be asked of people, and what an operator gave it before. Any other is a right at
-// somebody's API. Where nothing is left it is openid, since no scope at all means every one.
+// allowedScope is what of a scope a client may give itself: what can be asked of users, and what an operator gave it before. Any other is a right at
+// an API. Where nothing is left it is openid, since no scope at all means every one.
 func (p Policy) allowedScope(requested string, operatorScopes []string) string {
 	if requested == "" {
 		return ""

@@ -21,8 +21,8 @@ const (
 	ClientPath = "/register/{client}"
 )
 
-// maxOpenClients is how many dynamic clients there may be before open registration takes no more. Everybody may call it, so
-// without a bound anybody could fill the store; 10,000 of the usual size take about 20 MB.
+// maxOpenClients is how many dynamic clients there may be before open registration takes no more. Every stranger may call it, so
+// without a bound one stranger could fill the store; 10,000 of the usual size take about 20 MB.
 const maxOpenClients = 10_000
 
 // Store is what registration asks of the store.
@@ -121,7 +121,7 @@ func (h *Handler) createClient(ctx context.Context, c storage.Client, initialTok
 	}
 	err := h.Store.RegisterClient(ctx, c, initialToken, now, e)
 	if errors.Is(err, storage.ErrRevoked) {
-		return errInvalidToken // used up by somebody else in this very moment
+		return errInvalidToken // used up by another request at the same time
 	}
 	return err
 }

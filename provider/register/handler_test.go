@@ -15,7 +15,7 @@ import (
 	"github.com/curfew-id/curfew/storage/bolt"
 )
 
-// TestOpenRegistrationHasADailyLimit: what everybody may send must not make the audit trail grow, or have us fetch, without end. What an operator
+// TestOpenRegistrationHasADailyLimit: what every stranger may send must not make the audit trail grow, or have us fetch, without end. What an operator
 // let in goes on.
 func TestOpenRegistrationHasADailyLimit(t *testing.T) {
 	o := mustStart(t, policy.RegistrationOpen, "")
@@ -207,7 +207,7 @@ func TestOpenRegistrationCannotFillTheStore(t *testing.T) {
 	o.must(201, "POST", "/register", "initial", minimalMetadata)
 }
 
-// failingStore is a store whose errors nobody outside may read.
+// failingStore is a store whose errors must not reach callers.
 type failingStore struct{ *bolt.Store }
 
 func (failingStore) RegisterClient(context.Context, storage.Client, storage.Hash, time.Time, ...storage.Event) error {

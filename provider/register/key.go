@@ -30,7 +30,7 @@ func ClientMACAlgs() []string { return []string{"HS256"} }
 // SigningAlgs are the algorithms in which Curfew signs.
 func SigningAlgs() []string { return []string{"RS256", "ES256", "PS256", "EdDSA"} }
 
-// checkKeySource checks how a client's own signatures can be verified. What jwks_uri leads to is not fetched: nobody asked for it yet.
+// checkKeySource checks how a client's own signatures can be verified. What jwks_uri leads to is not fetched: it is not needed yet.
 func (c *validation) checkKeySource(m *storage.Metadata) {
 	if len(m.JWKS) > 0 && m.JWKSURI != "" {
 		c.addProblem("jwks", "cannot stand beside jwks_uri; keep one of them (Registration §2)")
@@ -128,7 +128,7 @@ func (c *validation) checkAlgorithms(m *storage.Metadata) {
 		m.IDTokenSignedResponseAlg = "RS256" // Registration §2
 	}
 	if m.IDTokenSignedResponseAlg == "none" && c.policy.AllowUnsignedIDTokens {
-		// Core §2: only where no ID token comes from the authorization endpoint, whose answers anybody can forge.
+		// Core §2: only where no ID token comes from the authorization endpoint, whose answers any website can forge.
 		if slices.ContainsFunc(m.ResponseTypes, func(t string) bool { return slices.Contains(strings.Fields(t), "id_token") }) {
 			c.addProblem("id_token_signed_response_alg", "none is for response types that give no ID token at the authorization endpoint (Core §2)")
 		}

@@ -95,7 +95,7 @@ func (h *Handler) Remove(w http.ResponseWriter, r *http.Request) {
 	event := h.auditEvent(r, "client.removed", c.ClientID, nil)
 	event.Cause, event.Reason = cause.ID, cause.Reason
 	change := storage.Change{RemoveClient: c.ClientID, Events: []storage.Event{event}}
-	// Offline grants are ended too: nobody is left who could use them.
+	// Offline grants are ended too: no client is left that could use them.
 	if _, err := h.Terminator.End(r.Context(), storage.EndRequest{Selector: storage.Selector{Client: c.ClientID, IncludeOffline: true}, Cause: cause, Change: change}); err != nil {
 		h.writeError(w, r, err)
 		return

@@ -65,7 +65,7 @@ func (c *validation) checkOneOf(field, value string, allowed ...string) {
 	c.addProblem(field, "%+q is not known; use %s", value, joinWithOr(allowed))
 }
 
-// joinWithOr lists words for people: "a, b or c".
+// joinWithOr lists words in a sentence: "a, b or c".
 func joinWithOr(words []string) string {
 	if len(words) < 2 {
 		return strings.Join(words, "")

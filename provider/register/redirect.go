@@ -30,7 +30,7 @@ func (c *validation) checkRedirects(m *storage.Metadata) {
 			continue
 		}
 		// Registration §2: tokens that travel in the address go to https only. The same section forbids the name localhost
-		// there; we let it pass, since https://localhost reaches nobody else.
+		// there; we let it pass, since https://localhost reaches no other machine.
 		if implicit && u.Scheme == "http" && m.ApplicationType == "web" {
 			c.addRedirectProblem(indexed("redirect_uris", i), "%+q is not https, which the implicit grant needs (Registration §2)", raw)
 		}

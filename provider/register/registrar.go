@@ -14,7 +14,7 @@ import (
 	"github.com/curfew-id/curfew/storage"
 )
 
-// minSecretLength is the least length of a client_secret that somebody else made, in characters.
+// minSecretLength is the least length of a client_secret that the caller chose, in characters.
 const minSecretLength = 32
 
 // Fetcher reads a JSON document that a relying party names; provider/egress does.
@@ -74,7 +74,7 @@ func (r *Registrar) buildClient(ctx context.Context, c storage.Client, m storage
 	return c, secret, err
 }
 
-// checkSector reads sector_identifier_uri: all redirect URIs must stand in it (Registration §5), or somebody could
+// checkSector reads sector_identifier_uri: all redirect URIs must stand in it (Registration §5), or an attacker could
 // join the sector of another and learn which of their users are the same.
 func (r *Registrar) checkSector(ctx context.Context, m *storage.Metadata) *Problem {
 	problem := Problem{Code: InvalidMetadata, Field: "sector_identifier_uri"}
@@ -150,7 +150,7 @@ func (r *Registrar) setSecret(c *storage.Client, given string) (string, error) {
 	return given, nil
 }
 
-// checkClientID checks a client_id that somebody chose. It stands in URLs, forms and HTTP Basic.
+// checkClientID checks a client_id that the caller chose. It stands in URLs, forms and HTTP Basic.
 func checkClientID(id string) error {
 	switch {
 	case len(id) > 255:

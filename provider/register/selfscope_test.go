@@ -14,7 +14,7 @@ import (
 	"github.com/curfew-id/curfew/provider/providertest"
 )
 
-// TestClientCannotRegisterPrivilegedScopes: a scope beyond those about people is a right at somebody's API. A client that registered itself gets it
+// TestClientCannotRegisterPrivilegedScopes: a scope beyond those about users is a right at an API. A client that registered itself gets it
 // from an operator or not at all, and keeps it when it changes its registration.
 func TestClientCannotRegisterPrivilegedScopes(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

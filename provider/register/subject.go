@@ -21,7 +21,7 @@ func (c *validation) checkSubjectType(m *storage.Metadata) {
 	}
 }
 
-// checkOtherURIs checks the addresses that are shown to people or lead them somewhere. None of them is ever fetched.
+// checkOtherURIs checks the addresses that are shown to users or lead them somewhere. None of them is ever fetched.
 func (c *validation) checkOtherURIs(m *storage.Metadata) {
 	for _, link := range []struct{ field, raw string }{
 		{"client_uri", m.ClientURI}, {"policy_uri", m.PolicyURI}, {"tos_uri", m.TOSURI}, {"logo_uri", m.LogoURI},

@@ -33,7 +33,7 @@ const (
 )
 
 // Validate checks m, fills in the defaults of OpenID Connect Dynamic Client Registration 1.0 §2, and writes equal
-// response types in one order. Its error is [Problems] and names everything that is wrong. It calls nobody; what
+// response types in one order. Its error is [Problems] and names everything that is wrong. It calls no other host; what
 // sector_identifier_uri leads to is checked by [Registrar].
 func Validate(m *storage.Metadata, p Policy) error {
 	c := validation{policy: p}

@@ -27,7 +27,7 @@ func TestUnknownClientGetsAPage(t *testing.T) {
 	})
 }
 
-// TestRepeatedParametersAreRefused: RFC 6749 §3.1. Who asks and where the answer goes must be beyond doubt before the application hears of it.
+// TestRepeatedParametersAreRefused: RFC 6749 §3.1. Who asks and where the answer goes must be beyond doubt before the client hears of it.
 func TestRepeatedParametersAreRefused(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		o := providertest.MustStart(t, nil)
@@ -202,7 +202,7 @@ func TestFinishLooksAtEverythingAgain(t *testing.T) {
 		"the application was disabled": {func(o *providertest.Fixture) { o.MustAdmin(http.MethodPost, "/clients/atlas/disable", "") }, "client_id"},
 		"the application was removed":  {func(o *providertest.Fixture) { o.MustAdmin(http.MethodDelete, "/clients/atlas", "") }, "client_id"},
 		"the session has ended":        {func(o *providertest.Fixture) { o.MustAdmin(http.MethodPost, "/logouts", `{"all_users":true}`) }, ""},
-		"the person was disabled":      {func(o *providertest.Fixture) { o.MustAdmin(http.MethodPost, "/users/alice/disable", "") }, ""},
+		"the user was disabled":        {func(o *providertest.Fixture) { o.MustAdmin(http.MethodPost, "/users/alice/disable", "") }, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -228,7 +228,7 @@ func TestFinishLooksAtEverythingAgain(t *testing.T) {
 	}
 }
 
-// TestOpenPageAsksNoMoreThanIsStillRegistered: what an application may ask for is looked at when the page is sent, not only when it was opened.
+// TestOpenPageAsksNoMoreThanIsStillRegistered: what a client may ask for is looked at when the page is sent, not only when it was opened.
 func TestOpenPageAsksNoMoreThanIsStillRegistered(t *testing.T) {
 	no := false
 	for name, c := range map[string]struct {
@@ -279,7 +279,7 @@ func TestRequestTooLargeForInteractionIsRefused(t *testing.T) {
 	})
 }
 
-// TestRequestsSurviveWhatTheyMayHold: everything optional is handled as Core §3.1.2.1 says, and what nobody knows is ignored.
+// TestRequestsSurviveWhatTheyMayHold: everything optional is handled as Core §3.1.2.1 says, and unknown parameters are ignored.
 func TestRequestsSurviveWhatTheyMayHold(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		o := providertest.MustStart(t, nil)
@@ -311,7 +311,7 @@ func TestRequestsSurviveWhatTheyMayHold(t *testing.T) {
 	})
 }
 
-// TestPairwiseNamesDoNotBetray: two applications with pairwise subjects see two persons, and their hints work for them.
+// TestPairwiseNamesDoNotBetray: two clients with pairwise subjects see two users, and their hints work for them.
 func TestPairwiseNamesDoNotBetray(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		o := providertest.MustStart(t, nil)

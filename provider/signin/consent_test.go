@@ -47,9 +47,9 @@ func TestConsentIsRememberedForWhatWasAllowed(t *testing.T) {
 			{"atlas", []string{"claims", `{"userinfo":{"phone_number":null}}`}, true},
 			{"atlas", []string{"claims", `{"userinfo":{"phone_number":null}}`}, false},
 			{"atlas", []string{"claims", `{"id_token":{"phone_number":null,"address":null}}`}, true},
-			{"atlas", []string{"claims", `{"id_token":{"auth_time":{"essential":true},"acr":null,"sub":null}}`}, false}, // nothing about the person
+			{"atlas", []string{"claims", `{"id_token":{"auth_time":{"essential":true},"acr":null,"sub":null}}`}, false}, // nothing about the user
 			{"atlas", []string{"prompt", "consent"}, true},
-			{"ledger", nil, true}, // another application
+			{"ledger", nil, true}, // another client
 		}
 		for i, s := range steps {
 			p, asked := asksConsent(b, s.client, s.more...)
@@ -119,7 +119,7 @@ func TestConsentSaysWhoAndWhat(t *testing.T) {
 	})
 }
 
-// TestConsentSaysThatAnApplicationRegisteredItself: anybody may have, under any name (ASVS 10.4.7).
+// TestConsentSaysThatAnApplicationRegisteredItself: any stranger may register a client, under any name (ASVS 10.4.7).
 func TestConsentSaysThatAnApplicationRegisteredItself(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		o := providertest.MustStart(t, func(c *provider.Config) { c.Registration.Mode = policy.RegistrationOpen })

@@ -75,7 +75,7 @@ func FuzzRequestObject(f *testing.F) {
 	})
 }
 
-// FuzzAuthorizeCookies: no cookie that the provider did not make signs anybody in.
+// FuzzAuthorizeCookies: no cookie that the provider did not make signs a user in.
 func FuzzAuthorizeCookies(f *testing.F) {
 	fixture := providertest.MustStart(f, nil)
 	fixture.MustAddClient("atlas", nil)

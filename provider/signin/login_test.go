@@ -53,7 +53,7 @@ func TestForeignInteractionsOpenNothing(t *testing.T) {
 
 var changing = regexp.MustCompile(`<code>[^<]*</code>|value="[^"]*"|action="[^"]*"|href="/login/[^"]*"`)
 
-// TestUnknownUserLooksLikeAWrongPassword: whether somebody has an account shows in nothing (ASVS 6.3.8).
+// TestUnknownUserLooksLikeAWrongPassword: no answer shows whether a user has an account (ASVS 6.3.8).
 func TestUnknownUserLooksLikeAWrongPassword(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		o := providertest.MustStart(t, nil)
@@ -83,7 +83,7 @@ func TestUnknownUserLooksLikeAWrongPassword(t *testing.T) {
 	})
 }
 
-// TestParallelGuessesPassNoMoreThanTheLimit: attempts count before they are hashed, for the account under all its names; the person still gets in from a
+// TestParallelGuessesPassNoMoreThanTheLimit: attempts count before they are hashed, for the account under all its names; the user still gets in from a
 // browser that is known, and from anywhere after a while.
 func TestParallelGuessesPassNoMoreThanTheLimit(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -119,7 +119,7 @@ func TestParallelGuessesPassNoMoreThanTheLimit(t *testing.T) {
 			t.Errorf("got %d for the right password of a locked account, want 429 like any other", p.Status)
 		}
 		if p := guess(known, providertest.Password); p.ResponseParams(t).Get("code") == "" {
-			t.Error("got the person locked out of a browser that is known")
+			t.Error("got the user locked out of a browser that is known")
 		}
 		time.Sleep(3 * time.Second)
 		if p := guess(o.Browser(), providertest.Password); p.ResponseParams(t).Get("code") == "" {

@@ -145,7 +145,7 @@ func TestLoginHintFillsTheName(t *testing.T) {
 		if !strings.Contains(p.Body, `value="alice@example.org&#34; autofocus onfocus=&#34;alert(1)"`) {
 			t.Errorf("got a page without the hint, escaped:\n%s", p.Body)
 		}
-		// What the person typed counts more than the hint.
+		// What the user typed counts more than the hint.
 		if p = b.Submit(p, "username", "bob", "password", "x"); !strings.Contains(p.Body, `value="bob"`) {
 			t.Error("got the name that was typed forgotten")
 		}

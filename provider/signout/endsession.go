@@ -89,7 +89,7 @@ func (h *Handler) endForRequest(w http.ResponseWriter, r *http.Request, req logo
 	})
 }
 
-// isSpeculative reports whether nobody has asked for the page yet: a HEAD request, a prefetch or a prerendering.
+// isSpeculative reports whether the user has not asked for the page yet: a HEAD request, a prefetch or a prerendering.
 func isSpeculative(r *http.Request) bool {
 	purpose := r.Header.Get("Sec-Purpose") + r.Header.Get("Purpose")
 	return r.Method == http.MethodHead || strings.Contains(purpose, "prefetch") || strings.Contains(purpose, "prerender")

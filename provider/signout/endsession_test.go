@@ -138,7 +138,7 @@ func TestConfirmationLeadsNowhereThatIsNoLongerRegistered(t *testing.T) {
 	}
 }
 
-// TestForeignFormCannotConfirm: neither another site nor another browser can click for the person.
+// TestForeignFormCannotConfirm: neither another site nor another browser can click for the user.
 func TestForeignFormCannotConfirm(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		o := providertest.MustStart(t, nil)
@@ -158,7 +158,7 @@ func TestForeignFormCannotConfirm(t *testing.T) {
 			t.Errorf("got %d for a form from another site, want 403", p.Status)
 		}
 		if !b.SignedIn("atlas") {
-			t.Error("got signed out by somebody else's form")
+			t.Error("got signed out by a form from another browser")
 		}
 	})
 }
@@ -315,7 +315,7 @@ func TestBackendLearnsNothingOfOtherApplications(t *testing.T) {
 	})
 }
 
-// TestSecondClickStillLeadsBack: a valid target is honoured although nobody is signed in any more; a dead cookie changes nothing.
+// TestSecondClickStillLeadsBack: a valid target is honoured although the user is signed out already; a revoked cookie changes nothing.
 func TestSecondClickStillLeadsBack(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		o := providertest.MustStart(t, nil)

@@ -13,7 +13,7 @@ import (
 	"github.com/curfew-id/curfew/storage"
 )
 
-// TestCrossSitePostOfABackendClientLoadsFrames: a browser's POST has no cookie yet; its person gets the whole sign-out, not the bare one of a server.
+// TestCrossSitePostOfABackendClientLoadsFrames: a browser's POST has no cookie yet; its user gets the whole sign-out, not the bare one of a server.
 func TestCrossSitePostOfABackendClientLoadsFrames(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		o := providertest.MustStart(t, nil)

@@ -38,7 +38,7 @@ func TestSignOutAtOneClientEndsAllAndNotifiesAll(t *testing.T) {
 		}
 		for name, a := range map[string]providertest.TokenResponse{"atlas": atlas, "ledger": ledger, "wiki": wiki} {
 			if o.Active(name, a.AccessToken) {
-				t.Errorf("got an active access token of %s, want it dead with the session", name)
+				t.Errorf("got an active access token of %s, want it revoked with the session", name)
 			}
 			if got := o.Token(name, url.Values{"grant_type": {"refresh_token"}, "refresh_token": {a.RefreshToken}}); got.Error != "invalid_grant" {
 				t.Errorf("got %+v for the refresh token of %s, want invalid_grant", got, name)

@@ -53,11 +53,11 @@ func TestBrowserIsAnsweredFirst(t *testing.T) {
 					t.Fatalf("got %d, want the signed-out page with nobody confirmed:\n%s", p.Status, p.Body)
 				}
 				if b.SignedIn("atlas") || o.Active("atlas", atlas.AccessToken) {
-					t.Error("got something alive when the browser had its answer")
+					t.Error("got something still active when the browser had its answer")
 				}
 				status := p.Attribute("data-status-url")
 				if got := b.Get(status).Body; !strings.Contains(got, `"done":false`) {
-					t.Errorf("got status %s before anybody answered", got)
+					t.Errorf("got status %s before any client answered", got)
 				}
 				close(read)
 				synctest.Wait()

@@ -13,12 +13,12 @@ import (
 	"github.com/curfew-id/curfew/storage"
 )
 
-// TestSignOutEndsWhatWasConfigured: at this application, in this browser, or everywhere; for the deployment, by the client, or as the person is asked.
+// TestSignOutEndsWhatWasConfigured: at this client, in this browser, or everywhere; for the deployment, by the client, or as the user is asked.
 func TestSignOutEndsWhatWasConfigured(t *testing.T) {
 	for name, c := range map[string]struct {
 		deployment  storage.LogoutScope
 		client      storage.LogoutScope
-		here, phone bool // alive afterwards
+		here, phone bool // active afterwards
 	}{
 		"nothing configured":                {"", "", false, true},
 		"the deployment, this application":  {storage.ScopeClient, "", true, true},
@@ -54,7 +54,7 @@ func TestSignOutEndsWhatWasConfigured(t *testing.T) {
 	}
 }
 
-// TestSilentSignInAfterLogoutIsRefused: an application that sends the browser straight back after a sign-out gets a question, or an error where nobody may be
+// TestSilentSignInAfterLogoutIsRefused: a client that sends the browser straight back after a sign-out gets a question, or an error where nobody may be
 // asked; after a whole sign-out the sign-in page is there anyway.
 func TestSilentSignInAfterLogoutIsRefused(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -112,7 +112,7 @@ func TestSilentSignInAfterLogoutIsRefused(t *testing.T) {
 		}
 		b.MustSignIn("alice", "ledger")
 		if p := b.Do(http.MethodGet, providertest.AuthorizeURL("atlas"), nil, nil); p.ResponseParams(t).Get("code") == "" {
-			t.Error("got asked although the person has signed in since")
+			t.Error("got asked although the user has signed in since")
 		}
 	})
 }
@@ -148,7 +148,7 @@ func TestFramesAreNotifiedNeverConfirmed(t *testing.T) {
 	})
 }
 
-// TestUnverifiedPostLogoutURIIsOnlyOffered: without a session and without a hint, anybody could have written the request.
+// TestUnverifiedPostLogoutURIIsOnlyOffered: without a session and without a hint, any website could have written the request.
 func TestUnverifiedPostLogoutURIIsOnlyOffered(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		o := providertest.MustStart(t, nil)

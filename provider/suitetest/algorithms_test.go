@@ -103,7 +103,7 @@ func TestAdvertisedAlgorithmsOfClientsAreTakenAndNoOthers(t *testing.T) {
 	})
 }
 
-// mustAuthorizeWith signs the person in at a client that authenticates by one of these keys.
+// mustAuthorizeWith signs the user in at a client that authenticates by one of these keys.
 func (m *module) mustAuthorizeWith(c *suiteClient, private map[string]any) {
 	m.Helper()
 	c.key = jose.JSONWebKey{Key: private["RS256"]}

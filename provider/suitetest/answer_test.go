@@ -137,7 +137,7 @@ func (m *module) verify(text string) (jose.Header, []byte) {
 // tokenClaims are the claims that an ID token may have without anybody asking.
 var tokenClaims = []string{"iss", "sub", "aud", "exp", "iat", "auth_time", "nonce", "acr", "amr", "azp", "at_hash", "c_hash", "s_hash", "nbf", "jti", "sid", "txn"}
 
-// checkIDToken holds an ID token to Core §2 and §3.1.3.7, and to giving no more about the person than was asked for (§5.4).
+// checkIDToken holds an ID token to Core §2 and §3.1.3.7, and to giving no more about the user than was asked for (§5.4).
 func (m *module) checkIDToken(text string, q url.Values) map[string]any {
 	m.Helper()
 	header, payload := m.verify(text)

@@ -27,8 +27,8 @@ func (m *module) request(more ...string) url.Values {
 	return q
 }
 
-// visit plays the person from an authorization request on: signs in and allows where asked. What it ends at leads to the application, or is
-// a page that the person can do nothing about.
+// visit plays the user from an authorization request on: signs in and allows where asked. What it ends at leads to the client, or is
+// a page that the user can do nothing about.
 func (m *module) visit(target string) providertest.Page {
 	m.Helper()
 	return m.finish(m.browser.Get(target))
@@ -113,7 +113,7 @@ func (m *module) mustFail(params url.Values, state string, codes ...string) {
 	}
 }
 
-// uiErrors are the answers to prompt=none that need a person.
+// uiErrors are the answers to prompt=none that need a user.
 var uiErrors = []string{"login_required", "interaction_required", "account_selection_required", "consent_required"}
 
 // mustBelong wants a response's state and issuer (RFC 9207 §2) to be those of the request.
@@ -127,7 +127,7 @@ func (m *module) mustBelong(params url.Values, state string) {
 	}
 }
 
-// mustShow wants an error page for the person: it names what is wrong, and has no link to the target, which it may name.
+// mustShow wants an error page for the user: it names what is wrong, and has no link to the target, which it may name.
 func (m *module) mustShow(p providertest.Page, text, target string) {
 	m.Helper()
 	_, description, found := strings.Cut(p.Body, `id="error-description">`)

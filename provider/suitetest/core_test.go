@@ -13,7 +13,7 @@ import (
 
 // What the specifications of the authorization endpoint say beyond the suite's modules.
 
-// answerTo sends an authorization request and reads the answer, without a person.
+// answerTo sends an authorization request and reads the answer, without a user.
 func (m *module) answerTo(q url.Values) url.Values {
 	m.Helper()
 	p := m.browser.Do(http.MethodGet, "/authorize?"+q.Encode(), nil, nil)
@@ -31,7 +31,7 @@ func (m *module) answerTo(q url.Values) url.Values {
 	return u.Query()
 }
 
-// TestBadRequestsEarnTheRegisteredErrors (Core §3.1.2.6, RFC 6749 §4.1.2.1), sent back where the application can be trusted to have asked.
+// TestBadRequestsEarnTheRegisteredErrors (Core §3.1.2.6, RFC 6749 §4.1.2.1), sent back where the client can be trusted to have asked.
 func TestBadRequestsEarnTheRegisteredErrors(t *testing.T) {
 	runOnce(t, nil, func(m *module) {
 		m.mustRegister(map[string]any{"response_types": everyType, "grant_types": []string{"authorization_code", "implicit"}})
@@ -191,7 +191,7 @@ func TestResponseModesStandWhereTheyMay(t *testing.T) {
 	})
 }
 
-// TestRequestTooLongForACodeIsRefused: a code is a URL's parameter, so what the application wants to be remembered with it has its bound.
+// TestRequestTooLongForACodeIsRefused: a code is a URL's parameter, so what the client wants to be remembered with it has its bound.
 func TestRequestTooLongForACodeIsRefused(t *testing.T) {
 	runOnce(t, nil, func(m *module) {
 		m.mustRegister(nil)

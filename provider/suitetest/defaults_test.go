@@ -84,7 +84,7 @@ func (m *module) checkStrict(otherMethods []string) {
 		m.mustRefuse(m.redeem(&other, "not-issued-here", "code_verifier", providertest.Verifier), http.StatusUnauthorized, "invalid_client")
 	}
 	m.mustRefuse(m.token(m.client, url.Values{"grant_type": {"client_credentials"}}), http.StatusBadRequest, "unauthorized_client")
-	// Nobody but the person's own browser signs them out, and nothing leads away from it.
+	// Nobody but the user's own browser signs them out, and nothing leads away from it.
 	away := m.o.Browser().Get("/end_session?" + url.Values{"id_token_hint": {o.hint}, "post_logout_redirect_uri": {"https://plain.example/bye"}}.Encode())
 	if strings.Contains(away.Body, "plain.example/bye") {
 		m.Errorf("got a way to a post_logout_redirect_uri that is not registered")

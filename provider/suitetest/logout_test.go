@@ -55,7 +55,7 @@ func (m *module) endSession(params ...string) providertest.Page {
 	return m.browser.Get("/end_session?" + strings.Join(pairs, "&"))
 }
 
-// mustRedirectBack wants a logout to have led to the suite, at once or by the page that waits for the applications, with that state and nothing else.
+// mustRedirectBack wants a logout to have led to the suite, at once or by the page that waits for the clients, with that state and nothing else.
 func (m *module) mustRedirectBack(p providertest.Page, state string) {
 	m.Helper()
 	location := p.Header.Get("Location")
@@ -110,7 +110,7 @@ func TestModuleRpInitiatedLogoutNoState(t *testing.T) {
 	})
 }
 
-// mustConfirmFirst wants a page that asks, leads nowhere, and ends nothing until the person says so; then the session is over, and still nothing leads to
+// mustConfirmFirst wants a page that asks, leads nowhere, and ends nothing until the user says so; then the session is over, and still nothing leads to
 // the suite. problem, if there is one, is named.
 func (m *module) mustConfirmFirst(o outcome, p providertest.Page, problem string) {
 	m.Helper()

@@ -22,7 +22,7 @@ import (
 )
 
 // Each test named TestModule… keeps what one module of the OpenID Foundation's conformance suite (release 5.2.4) fails on or warns about. The
-// suite is a relying party here: it registers its client, signs a person in by the pages, and judges what comes back. Where a module only
+// suite is a relying party here: it registers its client, signs a user in by the pages, and judges what comes back. Where a module only
 // asks somebody to look at a page, the page's text is read, and what it says is proved by protocol.
 
 // The response types of the plans.
@@ -36,7 +36,7 @@ var (
 // suiteBase is where the suite's URLs begin.
 const suiteBase = "https://suite.example/test/a/curfew"
 
-// module is a run of one module as one variant: its client, its browser, its person.
+// module is a run of one module as one variant: its client, its browser, its user.
 type module struct {
 	testing.TB    // names the variant in what it reports
 	o             *providertest.Fixture

@@ -12,7 +12,7 @@ import (
 )
 
 // mustReauthenticate makes a second request that has to bring the sign-in page: the page says so, nobody gets on without the password, and the
-// authentication is a new one of the same person.
+// authentication is a new one of the same user.
 func (m *module) mustReauthenticate(more ...string) {
 	m.Helper()
 	m.mustRegister(nil)

@@ -87,7 +87,7 @@ func TestModuleRegistrationSectorUri(t *testing.T) {
 				m.Errorf("got %v fetched, want the sector read at registration", m.web.fetched)
 			}
 		}
-		// Applications of one sector know a person by one name, others by another (Core §8.1).
+		// Clients of one sector know a user by one name, others by another (Core §8.1).
 		m.responseType = "code"
 		same := map[string]any{"subject_type": "pairwise", "sector_identifier_uri": suiteBase + "/redirect_uris.json"}
 		subjects := map[string]any{}
@@ -186,7 +186,7 @@ func TestRegistrationAloneKeepsTheStrictDefaults(t *testing.T) {
 	})
 }
 
-// TestScriptsOfOtherSitesCannotRegister: with CORS any page could register an application by its visitor's browser, at a provider that only the visitor
+// TestScriptsOfOtherSitesCannotRegister: with CORS any page could register a client by its visitor's browser, at a provider that only the visitor
 // can reach.
 func TestScriptsOfOtherSitesCannotRegister(t *testing.T) {
 	runOnce(t, nil, func(m *module) {

@@ -54,7 +54,7 @@ func (a accessToken) expiry() storage.TokenExpiry {
 	return storage.TokenExpiry{Opaque: truncateToMillis(a.expiresAt)}
 }
 
-// signAccessToken writes a JWT access token. Its sub is the client itself where no person is involved (RFC 9068 §2.2).
+// signAccessToken writes a JWT access token. Its sub is the client itself where no user is involved (RFC 9068 §2.2).
 func (m *Minter) signAccessToken(a accessToken) (string, error) {
 	c := AccessClaims{Issuer: m.Issuer, Expires: a.expiresAt.Unix(), Audience: audience(a.client), Subject: a.client.ClientID, Client: a.client.ClientID, Issued: a.issuedAt.Unix(),
 		ID: AccessTokenID{Grant: a.grant.ID, Sequence: a.sequence, Issued: a.issuedAt}.String(), Scope: strings.Join(a.scope, " "), SID: a.sid}

@@ -81,7 +81,7 @@ func (f *AuthorizationTokens) Respond(result storage.RedeemResult, code string, 
 	return response, nil
 }
 
-// NeedsUser reports whether the ID token carries claims about the person.
+// NeedsUser reports whether the ID token carries claims about the user.
 func (f *AuthorizationTokens) NeedsUser() bool {
 	return f.withIDToken && (f.idTokenOnly || idTokenNeedsUser(f.client, f.code.Claims))
 }

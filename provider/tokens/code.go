@@ -25,7 +25,7 @@ var (
 // kindCode is the kind under which codes are sealed.
 const kindCode = "code"
 
-// Code is an authorization request that a person has agreed to. It travels sealed in the authorization code itself, and is stored nowhere
+// Code is an authorization request that a user has agreed to. It travels sealed in the authorization code itself, and is stored nowhere
 // until it is redeemed. What makes it one-time is ID: base64 has several spellings of one value, so the text identifies nothing.
 type Code struct {
 	ID              string            // random
@@ -33,10 +33,10 @@ type Code struct {
 	RedirectURIHash storage.Hash      // HashOf the redirect URI, which is only ever compared
 	CodeChallenge   string            // PKCE, S256; empty: none was sent
 	Nonce           string            //
-	Scope           []string          // what the person granted; offline_access only where it may be given
+	Scope           []string          // what the user granted; offline_access only where it may be given
 	Claims          json.RawMessage   // ClaimsRequest.Raw
 	Session         storage.SessionID //
-	Subject         string            // the person's own, not a pairwise one
+	Subject         string            // the user's own, not a pairwise one
 	SID             string            // taken if the client is no member of the session yet
 	Sequence        storage.Sequence  // the store's, from before client, session and consent were read
 	Issued          time.Time         // whole milliseconds

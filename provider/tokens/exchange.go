@@ -37,7 +37,7 @@ func (x *Exchange) isOffline() bool {
 	return slices.Contains(x.code.Scope, "offline_access") && x.client.MayHoldOfflineAccess()
 }
 
-// Issue is what is stored. An offline grant survives the session; the access token beside it is of the session and dies with it.
+// Issue is what is stored. An offline grant survives the session; the access token beside it is of the session and is revoked with it.
 func (x *Exchange) Issue(s storage.Session, clientSession storage.ClientSession) (storage.Issuance, error) {
 	g := newGrant(x.grantID, x.client, x.code, s, clientSession, x.issuedAt)
 	a := x.newAccessToken(s, g)
@@ -80,7 +80,7 @@ func (x *Exchange) Respond(result storage.RedeemResult, user *storage.User) (res
 	return response, nil
 }
 
-// NeedsUser reports whether the ID token carries claims about the person.
+// NeedsUser reports whether the ID token carries claims about the user.
 func (x *Exchange) NeedsUser() bool {
 	return idTokenNeedsUser(x.client, x.code.Claims)
 }

@@ -30,7 +30,7 @@ const algNone = "none"
 // idToken is one ID token before it is signed.
 type idToken struct {
 	client                    *storage.Client
-	subject                   string // the person's own
+	subject                   string // the user's own
 	authTime                  time.Time
 	acr                       string
 	amr                       []string
@@ -39,9 +39,9 @@ type idToken struct {
 	nonce                     string
 	accessToken               string         // given beside it: at_hash
 	code                      string         // given beside it: c_hash
-	userClaims                map[string]any // about the person
+	userClaims                map[string]any // about the user
 	issuedAt                  time.Time
-	fromAuthorizationEndpoint bool // for the authorization endpoint, whose answers anybody can forge: never unsigned (Core §2)
+	fromAuthorizationEndpoint bool // for the authorization endpoint, whose answers any website can forge: never unsigned (Core §2)
 }
 
 // idTokenExpiry is what giving it out means for the trust horizon.
@@ -107,7 +107,7 @@ func (m *Minter) signIDToken(t idToken) (string, error) {
 	return text, nil
 }
 
-// withUserClaims adds claims about the person; those of the token itself prevail.
+// withUserClaims adds claims about the user; those of the token itself prevail.
 func (c idTokenClaims) withUserClaims(userClaims map[string]any) (any, error) {
 	if len(userClaims) == 0 {
 		return c, nil

@@ -66,7 +66,7 @@ func TestUnsignedIDTokenOnlyWhereRegistered(t *testing.T) {
 	if header, _ := g.mustRead(a.AccessToken); header["alg"] != "RS256" {
 		t.Errorf("access token: %v", header)
 	}
-	// From the authorization endpoint, whose answers anybody can forge, it is never unsigned (Core §2).
+	// From the authorization endpoint, whose answers any website can forge, it is never unsigned (Core §2).
 	front, _ := g.mustAuthorizationTokens(c, g.newCode("openid"), "id_token", "")
 	if header, _ := g.mustRead(front.IDToken); header["alg"] != "RS256" {
 		t.Errorf("ID token of the authorization endpoint: %v", header)
@@ -123,7 +123,7 @@ func TestLedgerKnowsWhatWasGiven(t *testing.T) {
 					t.Errorf("%s: %v, ledger %+v", responseType, claims, m.TokenExpiry)
 				}
 			} else if !m.LastIDToken.IsZero() {
-				t.Errorf("%s: an ID token was noted that nobody got", responseType)
+				t.Errorf("%s: an ID token was noted that no client got", responseType)
 			}
 		}
 	}

@@ -17,7 +17,7 @@ type Ring interface {
 	Open(kind, text string) ([]byte, error)
 	// NextRefreshToken is the refresh token that follows token, the same each time.
 	NextRefreshToken(token string) string
-	// Pairwise is the subject of a person for the relying parties of one sector (Core §8.1).
+	// Pairwise is the subject of a user for the relying parties of one sector (Core §8.1).
 	Pairwise(sector, subject string) string
 }
 
@@ -34,7 +34,7 @@ const (
 	RefreshPrefix = "crt_"
 )
 
-// SubjectFor is the sub by which a client knows a person: the person's own, or a pairwise one (Core §8).
+// SubjectFor is the sub by which a client knows a user: the user's own, or a pairwise one (Core §8).
 func (m *Minter) SubjectFor(subject string, c *storage.Client) string {
 	if !c.UsesPairwiseSubjects() || subject == "" {
 		return subject

@@ -76,7 +76,7 @@ func (r *Refresh) Respond(result storage.RefreshResult, user *storage.User) (res
 	return response, nil
 }
 
-// NeedsUser reports whether the ID token carries claims about the person.
+// NeedsUser reports whether the ID token carries claims about the user.
 func (r *Refresh) NeedsUser(g storage.Grant) bool {
 	return idTokenNeedsUser(r.client, g.Claims)
 }

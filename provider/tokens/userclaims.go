@@ -20,7 +20,7 @@ func Scopes() []string {
 	return []string{"openid", "profile", "email", "address", "phone", "offline_access"}
 }
 
-// scopeOf is the scope that asks for a claim, empty for one that is not about the person.
+// scopeOf is the scope that asks for a claim, empty for one that is not about the user.
 func scopeOf(claim string) string {
 	for scope, claims := range scopeClaims {
 		if slices.Contains(claims, claim) {
@@ -30,13 +30,13 @@ func scopeOf(claim string) string {
 	return ""
 }
 
-// requestableClaims are those that can be asked for by name: about the person and about the sign-in.
+// requestableClaims are those that can be asked for by name: about the user and about the sign-in.
 var requestableClaims = slices.Concat([]string{"sub", "acr", "amr", "auth_time", "sid"}, scopeClaims["profile"], scopeClaims["email"], scopeClaims["address"], scopeClaims["phone"])
 
 // ClaimNames are the claims that Curfew can give: claims_supported. The last cannot be asked for: it is for clients that registered to honour it.
 func ClaimNames() []string { return append(slices.Clone(requestableClaims), "session_expiry") }
 
-// UserInfoClaims are the claims that a grant gives a client about its person at userinfo, sub aside (Core §5.3.2): those of its scopes and those
+// UserInfoClaims are the claims that a grant gives a client about its user at userinfo, sub aside (Core §5.3.2): those of its scopes and those
 // asked for by the claims parameter.
 func UserInfoClaims(u *storage.User, client *storage.Client, scope []string, request json.RawMessage) map[string]any {
 	claims := map[string]any{}
@@ -74,7 +74,7 @@ func addScopeClaims(claims map[string]any, u *storage.User, scope []string) {
 	}
 }
 
-// addRequestedClaims adds what was asked for by name. Where a value was asked for and the person's is another, there is nothing to give: that it is
+// addRequestedClaims adds what was asked for by name. Where a value was asked for and the user's is another, there is nothing to give: that it is
 // missing is no error, essential or not (Core §5.5.1).
 func addRequestedClaims(claims map[string]any, u *storage.User, requested map[string]*RequestedClaim) {
 	for name, claim := range requested {

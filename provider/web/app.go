@@ -8,7 +8,7 @@ import (
 )
 
 // App is a relying party as pages show it. next is where the browser goes from there, if it does. The logo is its owner's choice of
-// what people see here, so it is shown only where that is allowed.
+// what users see here, so it is shown only where that is allowed.
 func (s *Site) App(c *storage.Client, redirectURI string) *templates.App {
 	app := &templates.App{Name: c.ClientName, PolicyURI: c.PolicyURI, TosURI: c.TOSURI, SelfRegistered: c.Dynamic}
 	if app.Name == "" {
@@ -23,7 +23,7 @@ func (s *Site) App(c *storage.Client, redirectURI string) *templates.App {
 	return app
 }
 
-// LogoOrigins are the origins of applications' logos, for PagePolicy.Images.
+// LogoOrigins are the origins of clients' logos, for PagePolicy.Images.
 func LogoOrigins(apps ...*templates.App) []string {
 	var origins []string
 	for _, app := range apps {

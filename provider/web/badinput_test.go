@@ -122,7 +122,7 @@ func TestBodiesThatAreNoFormsAreRefused(t *testing.T) {
 	})
 }
 
-// TestNoSecretIsLogged: after a whole life of a session, at the finest level, the log holds nothing that anybody could use.
+// TestNoSecretIsLogged: after a whole life of a session, at the finest level, the log holds nothing that an attacker could use.
 func TestNoSecretIsLogged(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var log bytes.Buffer

@@ -83,11 +83,11 @@ func (s *Site) ClearSessionCookie(w http.ResponseWriter, r *http.Request) {
 	s.changeBrowserState(w, r)
 }
 
-// HasSessionCookie reports whether the browser sent a session cookie, living or not.
+// HasSessionCookie reports whether the browser sent a session cookie, active or not.
 func (s *Site) HasSessionCookie(r *http.Request) bool { return s.cookie(r, cookieSession) != "" }
 
-// Session is the living session of the browser; ok is false if there is none. Any other error of the store is returned, so that
-// nobody is taken for signed out (or in) because a disk failed.
+// Session is the active session of the browser; ok is false if there is none. Any other error of the store is returned, so that
+// no user is taken for signed out (or in) because a disk failed.
 func (s *Site) Session(r *http.Request) (session storage.Session, ok bool, err error) {
 	secret := s.cookie(r, cookieSession)
 	if secret == "" {
@@ -205,12 +205,12 @@ func (s *Site) readDevice(r *http.Request) device {
 	return d
 }
 
-// recentSignOuts says when somebody signed out of which applications in this browser, in milliseconds by the mark of each.
+// recentSignOuts says when a user signed out of which clients in this browser, in milliseconds by the mark of each.
 type recentSignOuts map[string]int64
 
 func signOutKey(client string) string { return storage.HashOf("left " + client).String()[:16] }
 
-// RememberSignOut notes that somebody signed out of these applications in this browser just now. It keeps twenty.
+// RememberSignOut notes that a user signed out of these clients in this browser just now. It keeps twenty.
 func (s *Site) RememberSignOut(w http.ResponseWriter, r *http.Request, clients ...string) {
 	signOuts := s.readSignOuts(r)
 	for _, id := range clients {
@@ -219,14 +219,14 @@ func (s *Site) RememberSignOut(w http.ResponseWriter, r *http.Request, clients .
 	s.writeSignOuts(w, r, signOuts)
 }
 
-// HasRecentSignOut reports whether somebody signed out of that application in this browser within the last two minutes, and has not shown who they
+// HasRecentSignOut reports whether a user signed out of that client in this browser within the last two minutes, and has not shown who they
 // are since.
 func (s *Site) HasRecentSignOut(r *http.Request, client string, authTime time.Time) bool {
 	signedOutAt, ok := s.readSignOuts(r)[signOutKey(client)]
 	return ok && authTime.UnixMilli() < signedOutAt
 }
 
-// ForgetSignOut takes that note away: the person has decided to sign in there again.
+// ForgetSignOut takes that note away: the user has decided to sign in there again.
 func (s *Site) ForgetSignOut(w http.ResponseWriter, r *http.Request, client string) {
 	signOuts := s.readSignOuts(r)
 	delete(signOuts, signOutKey(client))

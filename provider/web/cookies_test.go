@@ -104,7 +104,7 @@ func TestPlantedCookieNeverBecomesASession(t *testing.T) {
 			}
 		}
 		if eve.SignedIn("atlas") {
-			t.Error("got eve's session alive after alice signed in over it")
+			t.Error("got eve's session still active after alice signed in over it")
 		}
 	})
 }

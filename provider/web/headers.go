@@ -10,7 +10,7 @@ import (
 
 // PagePolicy is how one page differs from the strict default.
 type PagePolicy struct {
-	FormsToSelf  bool     // its forms never lead to an application: form-action 'self'. Elsewhere Chromium would apply it to the application's own redirects
+	FormsToSelf  bool     // its forms never lead to a client: form-action 'self'. Elsewhere Chromium would apply it to the client's own redirects
 	FrameOrigins []string // origins it may frame
 	ImageOrigins []string // origins of logos
 	HasForms     bool     // it has forms: under no-referrer Chromium would send Origin: null with them
@@ -42,7 +42,7 @@ func PageHeaders(w http.ResponseWriter, p PagePolicy) {
 	}
 }
 
-// cspSources are the origins, each once. They come from what applications registered; one that would end a directive is left out.
+// cspSources are the origins, each once. They come from what clients registered; one that would end a directive is left out.
 func cspSources(origins []string) []string {
 	var list []string
 	for _, o := range origins {

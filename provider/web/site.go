@@ -35,7 +35,7 @@ type Site struct {
 
 	HSTS         HSTS
 	CheckSession bool // Session Management 1.0 is on: browsers get a state that its frame can read
-	ShowLogos    bool // logos of applications are shown
+	ShowLogos    bool // logos of clients are shown
 
 	unreadableHop sync.Once // a client address that cannot be read is logged once
 }

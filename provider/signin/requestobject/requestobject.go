@@ -63,7 +63,7 @@ func (r *Reader) Merge(ctx context.Context, params url.Values, findClient func(c
 		return params, err
 	}
 	if requestURI != "" {
-		// Only what was registered is fetched, byte for byte: otherwise anybody could send us anywhere.
+		// Only what was registered is fetched, byte for byte: otherwise a caller could make us fetch any URL.
 		if !slices.Contains(client.RequestURIs, requestURI) {
 			return params, oauthError("invalid_request_uri", "request_uri is not registered for this client")
 		}

@@ -184,7 +184,7 @@ func (a *api) probeEndpoint(ctx context.Context, uri string, probe bool) (Endpoi
 	case !probe, s == http.StatusBadRequest:
 		return e, ""
 	case s == http.StatusOK || s == http.StatusNoContent:
-		return e, fmt.Sprintf("backchannel_logout_uri answers %d to a request without a logout token: its word for having signed somebody out is worth nothing", s)
+		return e, fmt.Sprintf("backchannel_logout_uri answers %d to a request without a logout token: its confirmation of a logout proves nothing", s)
 	case s >= 300 && s < 400:
 		return e, fmt.Sprintf("backchannel_logout_uri redirects (%d), which is never followed: register where it leads", s)
 	default:

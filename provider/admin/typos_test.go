@@ -32,7 +32,7 @@ func TestAmbiguousUserNameIsRefused(t *testing.T) {
 	}
 	same := must[admin.User](d, 201, "POST", "/users", `{"preferred_username":"old","sub":"old"}`)
 	if u := must[admin.User](d, 200, "GET", "/users/old", ""); u.Subject != same.Subject {
-		t.Errorf("got %+v, want the one person of that name and subject", u)
+		t.Errorf("got %+v, want the one user of that name and subject", u)
 	}
 }
 

@@ -131,7 +131,7 @@ func checkLoginName(u *storage.User) error {
 	case u.Name == "":
 		return fmt.Errorf("is missing; it is the name to sign in with")
 	case strings.Contains(u.Name, "@") && !strings.EqualFold(u.Name, u.Email):
-		return fmt.Errorf("%q has an @ but is not the person's e-mail address", u.Name)
+		return fmt.Errorf("%q has an @ but is not the user's e-mail address", u.Name)
 	case strings.TrimSpace(u.Name) != u.Name:
 		return fmt.Errorf("begins or ends with a space")
 	}

@@ -56,8 +56,8 @@ const (
 	maxResetLinkLifetime = 7 * 24 * time.Hour
 )
 
-// findUser finds a user by subject, login name or e-mail address. An imported subject may be the login name of another user;
-// then findUser finds none of the two, since an act on the wrong user cannot be undone.
+// findUser finds a user by subject, login name or e-mail address. An imported subject may be the login of another user;
+// then findUser returns an error, since an act on the wrong user cannot be undone.
 func (a *api) findUser(ctx context.Context, name string) (storage.User, error) {
 	byLogin, loginErr := a.Store.UserByLogin(ctx, name)
 	if loginErr != nil && !errors.Is(loginErr, storage.ErrNotFound) {
@@ -69,7 +69,7 @@ func (a *api) findUser(ctx context.Context, name string) (storage.User, error) {
 		return bySubject, explainNotFound(subjectErr, "user", name)
 	case subjectErr == nil && bySubject.Subject != byLogin.Subject:
 		return byLogin, &Error{Status: http.StatusConflict, Code: "ambiguous", Field: "user",
-			Message: fmt.Sprintf("%q is what one person signs in with and the subject of another: use %q for the one, %q for the other", name, byLogin.Subject, bySubject.Name)}
+			Message: fmt.Sprintf("%q is the login name or e-mail address of one user and the subject of another: use %q for the one, %q for the other", name, byLogin.Subject, bySubject.Name)}
 	}
 	return byLogin, nil
 }

@@ -174,7 +174,7 @@ func BenchmarkFanOut(b *testing.B) {
 			for range b.N {
 				b.StopTimer()
 				s.sessions(b, 1)
-				time.Sleep(time.Millisecond) // a session of the ending's own millisecond begins after it
+				time.Sleep(time.Millisecond) // a session that begins in the millisecond of the termination counts as begun after it
 				b.StartTimer()
 				reached += s.end(b, 1)
 			}

@@ -8,7 +8,7 @@ import (
 	"github.com/curfew-id/curfew/storage"
 )
 
-// beforeCommit makes something happen between t0 of an ending and its transaction, which may wait for others.
+// beforeCommit makes something happen between t0 of a termination and its transaction, which may wait for others.
 func (w *fixture) beforeCommit(between func()) *crashingStore {
 	m := &crashingStore{Store: w.store}
 	m.before = func() {

@@ -218,7 +218,7 @@ type crashingStore struct {
 	*bolt.Store
 	crashed atomic.Bool
 	pages   atomic.Int32 // EndSessions calls until it crashes; 0: it does not
-	before  func()       // runs before an ending's transaction; nil: nothing does
+	before  func()       // runs before the transaction of a termination; nil: nothing runs
 }
 
 var errCrashed = errors.New("process crashed")
@@ -257,7 +257,7 @@ func (m *crashingStore) UpdateReport(ctx context.Context, id string, change func
 	return m.Store.UpdateReport(ctx, id, change)
 }
 
-// lostReplyStore is a store of which the answer to an ending gets lost on the way, after the commit.
+// lostReplyStore is a store that commits a termination and then loses its answer.
 type lostReplyStore struct {
 	*bolt.Store
 	lost atomic.Bool

@@ -115,7 +115,7 @@ func (h *history) apply(s step) {
 	deliveries := h.deliveries()
 	switch s.action {
 	case "sign in":
-		time.Sleep(time.Millisecond) // an ending of everyone that is under way takes what begins in its own
+		time.Sleep(time.Millisecond) // a bulk logout of all users that is under way also ends what begins in its own millisecond
 		h.sessions = append(h.sessions, h.session())
 	case "join":
 		h.join(session, client)
@@ -249,9 +249,9 @@ func (h *history) play(steps []step) error {
 			return fmt.Errorf("still pending after two days: %+v", d)
 		}
 	}
-	endings, err := h.store.ListBulkLogouts(h.t.Context())
+	bulkLogouts, err := h.store.ListBulkLogouts(h.t.Context())
 	h.must(err)
-	for _, e := range endings {
+	for _, e := range bulkLogouts {
 		if e.Finished.IsZero() {
 			return fmt.Errorf("still under way after a minute: %+v", e)
 		}

@@ -186,7 +186,7 @@ func TestOfflineAccessIsListedApart(t *testing.T) {
 	termination.RemainingOffline = []storage.Grant{{ID: "a", Client: "rp"}, {ID: "b", Client: "rp"}}
 	r := Plan(&Terminator{}, termination, t0).Report
 	if entry := mustEntry(t, r, KindOfflineAccess); entry.Trust != storage.TrustUnknown || entry.BoundBy != BoundByOfflineAccess || len(r.Entries) != 3 {
-		t.Errorf("got %+v, want one row that says it lives on", r.Entries)
+		t.Errorf("got %+v, want one entry that says it stays active", r.Entries)
 	}
 	if got := AssessReport(*r, t0); len(got.Offline) != 1 || got.Tokens.Unknown != 0 || got.Clients.Unknown != 1 {
 		t.Errorf("got %+v, want offline access named and in no number", got)

@@ -40,7 +40,7 @@ func TestBulkLogoutNotifiesPageByPage(t *testing.T) {
 		}
 		for _, id := range ids {
 			if _, err := w.store.Session(t.Context(), id, time.Now()); !errors.Is(err, storage.ErrNotFound) {
-				t.Fatalf("a session is found after the ending was acknowledged: %v", err)
+				t.Fatalf("a session is found after the termination was acknowledged: %v", err)
 			}
 		}
 
@@ -52,16 +52,16 @@ func TestBulkLogoutNotifiesPageByPage(t *testing.T) {
 		stop := run(first.Run)
 		time.Sleep(5 * time.Second)
 		stop()
-		endings, err := w.store.ListBulkLogouts(t.Context())
+		bulkLogouts, err := w.store.ListBulkLogouts(t.Context())
 		w.must(err)
-		if len(endings) != 1 || !endings[0].Finished.IsZero() || endings[0].Done.Sessions != 4*DefaultPageSize {
-			t.Fatalf("after the crash: got %+v, want one unfinished", endings)
+		if len(bulkLogouts) != 1 || !bulkLogouts[0].Finished.IsZero() || bulkLogouts[0].Done.Sessions != 4*DefaultPageSize {
+			t.Fatalf("after the crash: got %+v, want one unfinished", bulkLogouts)
 		}
 		defer run(e.Run)()
 		// A relying party that hangs delays no other.
 		time.Sleep(time.Minute)
-		if endings, err = w.store.ListBulkLogouts(t.Context()); err != nil || endings[0].Finished.IsZero() || endings[0].Done.Sessions != sessions {
-			t.Errorf("at last: got %+v, %v, want all %d", endings, err, sessions)
+		if bulkLogouts, err = w.store.ListBulkLogouts(t.Context()); err != nil || bulkLogouts[0].Finished.IsZero() || bulkLogouts[0].Done.Sessions != sessions {
+			t.Errorf("at last: got %+v, %v, want all %d", bulkLogouts, err, sessions)
 		}
 		sids := map[any]bool{}
 		for _, r := range w.receivedBy("rp") {

@@ -12,11 +12,11 @@ import (
 
 // publication is what was said at a moment.
 type publication struct {
-	at   time.Time
-	rows []storage.ReportEntry
+	at      time.Time
+	entries []storage.ReportEntry
 }
 
-// play lets a scenario happen and returns all that was published, and when the ending was acknowledged.
+// play lets a scenario happen and returns all that was published, and when the termination was acknowledged.
 func (s scenario) play(t *testing.T, w *fixture) (published []publication, acknowledged time.Time) {
 	byName := map[string]*relyingParty{}
 	longest := time.Duration(0)
@@ -91,7 +91,7 @@ func (s scenario) play(t *testing.T, w *fixture) (published []publication, ackno
 			if p.offline && looks%8 == 0 {
 				p.renew(w) // offline access lives on, and its session with it where that was declared
 			} else if !p.offline && p.introspect(w) {
-				t.Errorf("a token of %s is active %v after the ending was acknowledged", p.name, time.Since(acknowledged))
+				t.Errorf("a token of %s is active %v after the termination was acknowledged", p.name, time.Since(acknowledged))
 			}
 		}
 	}
@@ -124,7 +124,7 @@ func TestPublishedHorizonIsNeverBelowWhatIsObserved(t *testing.T) {
 			last := map[string]time.Time{KindClientSession: p.clientSessionEnd(), KindAccessTokens: p.tokensAcceptedUntil()}
 			before := map[string]storage.ReportEntry{}
 			for _, pub := range published {
-				for _, entry := range pub.rows {
+				for _, entry := range pub.entries {
 					if entry.Client != p.name || entry.Kind == KindOfflineAccess {
 						continue
 					}

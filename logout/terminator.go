@@ -140,7 +140,7 @@ func (t *Terminator) logTermination(ctx context.Context, termination storage.Ter
 func (t *Terminator) Preview(ctx context.Context, sel storage.Selector) (storage.TerminationCount, error) {
 	count, err := t.Store.CountTerminations(ctx, storage.Selection{Selector: sel, At: t.Now()})
 	if err != nil {
-		return storage.TerminationCount{}, fmt.Errorf("count endings: %w", err)
+		return storage.TerminationCount{}, fmt.Errorf("count terminations: %w", err)
 	}
 	return count, nil
 }

@@ -154,7 +154,7 @@ func TestObserverIsCalledForEverything(t *testing.T) {
 		}
 		o := Observer{
 			OnTermination:      func(r storage.Reason, whole bool) { hear("ended %s %v", r, whole) },
-			OnTrustChange:      func(kind string, trust storage.TrustState) { hear("row %s %s", kind, trust) },
+			OnTrustChange:      func(kind string, trust storage.TrustState) { hear("entry %s %s", kind, trust) },
 			OnHorizon:          func(scope string, d time.Duration, unknown int) { hear("horizon %s %v %d", scope, d, unknown) },
 			OnAttempt:          func(client, class string, _ time.Duration) { hear("attempt %s %s", client, class) },
 			OnDeliveryFinished: func(client string, s storage.DeliveryState, late bool) { hear("settled %s %s %v", client, s, late) },
@@ -169,8 +169,8 @@ func TestObserverIsCalledForEverything(t *testing.T) {
 		defer run(d.Run)()
 		w.end(e, storage.Selector{Sessions: []storage.SessionID{id}})
 		synctest.Wait()
-		want := []string{"ended rp_initiated true", "row client_session unknown", "horizon op 0s 0", "horizon tokens 0s 0", "horizon clients 0s 1",
-			"attempt rp 200", "settled rp done false", "confirmed rp 0s", "row client_session confirmed"}
+		want := []string{"ended rp_initiated true", "entry client_session unknown", "horizon op 0s 0", "horizon tokens 0s 0", "horizon clients 0s 1",
+			"attempt rp 200", "settled rp done false", "confirmed rp 0s", "entry client_session confirmed"}
 		slices.Sort(want)
 		slices.Sort(heard)
 		if !slices.Equal(heard, want) {

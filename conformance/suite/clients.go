@@ -101,8 +101,8 @@ func (r Run) client(name, base, method string) Client {
 }
 
 // clientSettings are what a run's clients need of Curfew and a plain registration does not give: one module of a plan sends PKCE and the
-// others must work without, no user is there to give consent, session_state is for the clients that ask for it, and a client that signed out at once
-// after signing in is notified again, which would fall into the next module of its alias.
+// others must work without, no user is there to give consent, session_state is for the clients that ask for it, and a client that signed
+// out at once after signing in is notified again, which would fall into the next module of its alias.
 func clientSettings(r Run) map[string]any {
 	c := map[string]any{"require_pkce": false, "consent": "skip"}
 	switch {

@@ -47,7 +47,7 @@ func (s *Store) ClaimDeliveries(ctx context.Context, at time.Time, lease time.Du
 // RecordOutcomes implements storage.Deliveries.
 func (s *Store) RecordOutcomes(ctx context.Context, outcomes []storage.DeliveryOutcome) ([]string, error) {
 	return write(ctx, s, func(t *tx) (stale []string, err error) {
-		pending := map[string]*storage.Report{} // each is read and written once, however many of its rows change
+		pending := map[string]*storage.Report{} // each is read and written once, however many of its entries change
 		for _, o := range outcomes {
 			if o.HostHealth != nil {
 				t.putHostHealth(*o.HostHealth)

@@ -91,12 +91,12 @@ func background(fn func() error) chan error {
 	return result
 }
 
-// TestEndingIsClaimedOnlyWhenItIsOnDisk: while the sync of an ending hangs, no other call says that the session has ended.
-func TestEndingIsClaimedOnlyWhenItIsOnDisk(t *testing.T) {
+// TestTerminationIsReportedOnlyWhenItIsOnDisk: while the sync of a termination hangs, no other call says that the session has ended.
+func TestTerminationIsReportedOnlyWhenItIsOnDisk(t *testing.T) {
 	ctx := context.Background()
 	notFound := func(err error) error {
 		if !errors.Is(err, storage.ErrNotFound) && !errors.Is(err, storage.ErrRevoked) {
-			return fmt.Errorf("got error %w, want an ending", err)
+			return fmt.Errorf("got error %w, want a termination", err)
 		}
 		return nil
 	}
@@ -128,17 +128,17 @@ func TestEndingIsClaimedOnlyWhenItIsOnDisk(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				s, disk := mustOpenFaulty(t, nil)
 				disk.hang = make(chan struct{})
-				ending := background(func() error { _, err := endSession(s, "ann"); return err })
+				termination := background(func() error { _, err := endSession(s, "ann"); return err })
 				synctest.Wait()
 				claimed := background(func() error { return claim(s) })
 				synctest.Wait()
 				select {
 				case err := <-claimed:
-					t.Errorf("answered before the ending was on disk (error %v)", err)
+					t.Errorf("answered before the termination was on disk (error %v)", err)
 				default:
 				}
 				close(disk.hang)
-				must(t, <-ending)
+				must(t, <-termination)
 				if err := <-claimed; err != nil {
 					t.Error(err)
 				}
@@ -152,14 +152,14 @@ func TestFoundRecordDoesNotWaitForTheDisk(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s, disk := mustOpenFaulty(t, nil)
 		disk.hang = make(chan struct{})
-		ending := background(func() error { _, err := endSession(s, "ann"); return err })
+		termination := background(func() error { _, err := endSession(s, "ann"); return err })
 		synctest.Wait()
 		_, _, err := s.Token(context.Background(), storage.HashOf("token-bob"), fixtureStart)
 		must(t, err)
 		_, err = s.User(context.Background(), "bob")
 		must(t, err)
 		close(disk.hang)
-		must(t, <-ending)
+		must(t, <-termination)
 	})
 }
 
@@ -168,7 +168,7 @@ func TestReaderOfAFailedCommitGetsItsError(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s, disk := mustOpenFaulty(t, nil)
 		disk.hang, disk.fail = make(chan struct{}), syscall.EIO
-		ending := background(func() error { _, err := endSession(s, "ann"); return err })
+		termination := background(func() error { _, err := endSession(s, "ann"); return err })
 		synctest.Wait()
 		reading := background(func() error {
 			_, err := s.SessionBySecret(context.Background(), storage.HashOf("ann"), fixtureStart)
@@ -176,7 +176,7 @@ func TestReaderOfAFailedCommitGetsItsError(t *testing.T) {
 		})
 		synctest.Wait()
 		close(disk.hang)
-		for _, result := range []chan error{ending, reading} {
+		for _, result := range []chan error{termination, reading} {
 			if err := <-result; !errors.Is(err, storage.ErrUnavailable) || !errors.Is(err, syscall.EIO) {
 				t.Errorf("got error %v", err)
 			}
@@ -367,7 +367,7 @@ func TestFailedSyncStopsTheStoreUntilTheFileIsVerified(t *testing.T) {
 			t.Errorf("verified %d times, want once more", verified)
 		}
 		if n, err := endSession(s, "ann"); err != nil || n != 0 {
-			t.Errorf("the ending is on disk: got %d ended again and error %v", n, err)
+			t.Errorf("the termination is on disk: got %d ended again and error %v", n, err)
 		}
 	})
 	for _, line := range []string{"store stopped writing", `store cannot write again" path`, "other data", "no writes", "store writes again"} {

@@ -124,7 +124,7 @@ var deliveryTests = map[string]func(*world){
 			states = append(states, entry.Delivery)
 			mustEqual(w, "attempts", entry.Attempts, 1)
 		}
-		mustEqual(w, "rows", states, []storage.DeliveryState{storage.DeliveryDone, storage.DeliveryPending, storage.DeliveryFailed})
+		mustEqual(w, "entries", states, []storage.DeliveryState{storage.DeliveryDone, storage.DeliveryPending, storage.DeliveryFailed})
 		byState, oldest, err := w.CountDeliveries(w.ctx)
 		w.must(err)
 		mustEqual(w, "count", byState, map[storage.DeliveryState]int{storage.DeliveryDone: 1, storage.DeliveryPending: 1, storage.DeliveryFailed: 1})
@@ -326,7 +326,7 @@ func delivery(id, host string, due int) storage.Delivery {
 	}
 }
 
-// mustDeliver puts deliveries into the outbox, by an ending as always.
+// mustDeliver puts deliveries into the outbox, by a termination as always.
 func (w *world) mustDeliver(list ...storage.Delivery) {
 	w.Helper()
 	w.mustPlan(storage.Plan{Deliveries: list})
@@ -343,7 +343,7 @@ func (w *world) mustReport(list ...storage.Delivery) {
 	w.mustPlan(storage.Plan{Report: r, Deliveries: list})
 }
 
-// mustPlan has an ending write a plan.
+// mustPlan writes a plan by a termination.
 func (w *world) mustPlan(p storage.Plan) {
 	w.Helper()
 	if w.nextRound() == 1 {

@@ -60,7 +60,7 @@ var sweepTests = map[string]func(*world){
 		}
 		sweep(after(1000 * time.Hour))
 		mustRefuse(after(time.Second), used, cutOffCode)
-		sweep(after(2 * time.Second)) // the step is noticed, and nobody has to wait until the clock catches up
+		sweep(after(2 * time.Second)) // the sweep notices the step and does not wait until the clock catches up
 		mustRefuse(after(3*time.Second), used, cutOffCode)
 		next := w.mustRedeem(id, "ann", "app", after(3*time.Second))
 		w.must(w.MarkUsed(w.ctx, "another jti", after(3*time.Second), after(time.Hour), after(3*time.Second)))

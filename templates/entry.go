@@ -2,19 +2,19 @@ package templates
 
 import "time"
 
-// Trust is what is known about an entry after the session termination.
+// Trust is the trust state of an entry: whether the app may still accept the ended session.
 type Trust string
 
 // The trust states.
 const (
-	TrustRevoked   Trust = "revoked"   // Curfew enforces it
+	TrustRevoked   Trust = "revoked"   // Curfew itself refuses it from now on
 	TrustConfirmed Trust = "confirmed" // the app answered that its session is over
 	TrustExpiring  Trust = "expiring"  // ends by itself at ExpiresAt
-	TrustNotified  Trust = "notified"  // asked or accepted, no proof
-	TrustUnknown   Trust = "unknown"   // nothing is known
+	TrustNotified  Trust = "notified"  // the app was notified, but its answer proves nothing
+	TrustUnknown   Trust = "unknown"   // the app was not notified, and no end is known
 )
 
-// Delivery is the state of the notification for an entry.
+// Delivery is the state of the notification that an entry reports.
 type Delivery string
 
 // The delivery states.
@@ -23,7 +23,7 @@ const (
 	DeliveryPending   Delivery = "pending"
 	DeliveryDone      Delivery = "done"
 	DeliveryFailed    Delivery = "failed"
-	DeliveryCancelled Delivery = "cancelled" // by an administrator
+	DeliveryCancelled Delivery = "cancelled" // an administrator cancelled it
 )
 
 // The kinds of entries.
@@ -39,20 +39,21 @@ const (
 	ChannelFront = "frontchannel"
 )
 
-// Entry is one place where an ended session may still be accepted, as the report knows it.
+// Entry is one line of a report: an app's client session, its access tokens or its offline access, with the trust state
+// and the state of the notification.
 type Entry struct {
-	ID             string // names the entry for the script; opaque
-	Kind           string
-	Application    string
-	OpenURL        string   // where the app is opened; empty: unknown
-	Channels       []string // ChannelBack, ChannelFront
+	ID             string   // identifies the entry in the page's script; opaque
+	Kind           string   // KindClientSession, KindAccessTokens or KindOfflineAccess
+	Application    string   // the app's name
+	OpenURL        string   // the link that opens the app; empty: unknown
+	Channels       []string // ChannelBack, ChannelFront or both
 	Trust          Trust
 	Delivery       Delivery
-	NotifiedAt     time.Time // confirmed or accepted then
+	NotifiedAt     time.Time // when the app confirmed or accepted the notification
 	ExpiresAt      time.Time // expiring: when it ends by itself
-	Attempts       int
-	NextAttempt    time.Time // the next attempt
-	Status         int       // of the last answer; 0: none came
-	Class          string    // why none came: refused, denied, dns, tls, timeout …
-	Renotification string    // pending, done, failed; empty: none
+	Attempts       int       // deliveries tried so far
+	NextAttempt    time.Time // when the next delivery is tried
+	Status         int       // the HTTP status of the app's last answer; 0: no answer came
+	Class          string    // the reason if no answer came: refused, denied, dns, tls, timeout …
+	Renotification string    // the state of the re-notification: pending, done, failed; empty: none
 }

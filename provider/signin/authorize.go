@@ -10,7 +10,7 @@ import (
 	"github.com/curfew-id/curfew/templates"
 )
 
-// Authorize is /authorize, GET and POST (Core §3.1.2.1).
+// Authorize handles GET and POST /authorize (Core §3.1.2.1).
 func (h *Handler) Authorize(w http.ResponseWriter, r *http.Request) error {
 	if reposted, err := h.repost(w, r); reposted || err != nil {
 		return err
@@ -20,32 +20,32 @@ func (h *Handler) Authorize(w http.ResponseWriter, r *http.Request) error {
 		return h.answerError(w, r, &req, err)
 	}
 	if len(req.notGranted) > 0 {
-		h.Site.Logger().InfoContext(r.Context(), "scope not granted", "client", req.ClientID, "scope", web.Loggable(strings.Join(req.notGranted, " ")))
+		ignoredScopes := web.Loggable(strings.Join(req.notGranted, " "))
+		h.Site.Logger().InfoContext(r.Context(), "scope not granted", "client", req.ClientID, "scope", ignoredScopes)
 	}
-	session, ok, err := h.Site.Session(r)
+	session, signedIn, err := h.Site.Session(r)
 	if err != nil {
 		return h.answerError(w, r, &req, err)
 	}
-	if !ok {
+	if !signedIn {
 		return h.proceed(w, r, &req, nil)
 	}
 	return h.proceed(w, r, &req, &session)
 }
 
-// repost answers a POST from another site, which came without the session cookie (SameSite=Lax), by a page of ours that posts the same
-// again: that one brings the cookie.
+// repost answers a POST from another origin with a page that posts the same parameters once more. The browser sends no session cookie with
+// the first POST (SameSite=Lax). It does with the second one, which comes from Curfew's own page. repost returns true if it wrote the page.
 func (h *Handler) repost(w http.ResponseWriter, r *http.Request) (bool, error) {
-	fetchSite := r.Header.Get("Sec-Fetch-Site")
-	if r.Method != http.MethodPost || fetchSite == "" || fetchSite == "same-origin" || fetchSite == "none" || h.Site.HasSessionCookie(r) {
+	if h.Site.HasSessionCookie(r) || !isCrossOriginPost(r) {
 		return false, nil
 	}
 	values, err := web.Params(r)
-	if values == nil {
+	if values == nil { // unreadable; a repeated parameter is an error too, but comes with the values
 		return false, err
 	}
 	page := templates.RepostPage{Page: h.Site.Page(r), Action: h.Site.Path("/authorize")}
 	for name, repeated := range values {
-		for _, v := range repeated { // repeated ones too: they are judged where every request is
+		for _, v := range repeated { // the page repeats a repeated parameter: parse refuses it in the second POST
 			page.Fields = append(page.Fields, templates.Field{Name: name, Value: v})
 		}
 	}
@@ -53,4 +53,16 @@ func (h *Handler) repost(w http.ResponseWriter, r *http.Request) (bool, error) {
 	web.PageHeaders(w, web.PagePolicy{HasForms: true})
 	h.Site.LogRenderError(r, templates.Repost(w, page))
 	return true, nil
+}
+
+// isCrossOriginPost reports whether a page of another origin made the browser send this POST. Browsers without Fetch Metadata do not say so.
+func isCrossOriginPost(r *http.Request) bool {
+	if r.Method != http.MethodPost {
+		return false
+	}
+	switch r.Header.Get("Sec-Fetch-Site") {
+	case "", "same-origin", "none":
+		return false
+	}
+	return true
 }

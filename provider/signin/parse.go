@@ -17,49 +17,38 @@ import (
 	"github.com/curfew-id/curfew/templates"
 )
 
-// authRequest is a request while it is read. Once redirectURIVerified is set, errors go to the client.
+// authRequest is an authorization request and the values that reading it found. Errors go to the redirect URI once redirectURIVerified is
+// set, and to an error page before.
 type authRequest struct {
 	interaction
 	clientRecord        *storage.Client
 	redirectURIVerified bool
 	notGranted          []string         // requested scopes that are ignored
-	sequence            storage.Sequence // the store's, from before client, session and consent were read in this HTTP request
+	sequence            storage.Sequence // the store's sequence before this HTTP request read client, session and consent
 }
 
-// oauthError returns an error for the client.
+// oauthError returns an error response for the client about the parameter param.
 func oauthError(param, code, description string) error {
 	return web.OAuthError{Code: code, Description: description}.About(param)
 }
 
-// parse reads an authorization request (Core §3.1.2.1, §3.2.2.1, §3.3.2.1). Unknown parameters are ignored. If req has
-// redirectURIVerified set, an error goes to the client; otherwise to the user only.
+// parse reads an authorization request (Core §3.1.2.1, §3.2.2.1, §3.3.2.1). Unknown parameters are ignored. If parse fails and
+// req.redirectURIVerified is set, the client gets the error; otherwise only the user does.
 func (h *Handler) parse(r *http.Request) (req authRequest, err error) {
 	if req.sequence, err = h.Store.Sequence(r.Context()); err != nil {
 		return req, err
 	}
-	values, err := web.Params(r, "resource") // RFC 8707 §2
+	values, err := web.Params(r, "resource") // resource may be repeated (RFC 8707 §2)
 	if values == nil {
 		return req, err
 	}
 	if err != nil {
-		// The client gets the error only if client_id and redirect_uri are beyond doubt.
-		for _, name := range []string{"client_id", "redirect_uri"} {
-			if len(values[name]) > 1 {
-				e := web.PageErrorFrom(web.RepeatedParamError{Name: name})
-				e.Subject.Client = values.Get("client_id")
-				return req, e
-			}
-		}
-		if clientErr := h.resolveClient(r.Context(), &req, values); clientErr != nil {
-			return req, clientErr
-		}
-		var repeated web.RepeatedParamError
-		errors.As(err, &repeated)
-		return req, oauthError(repeated.Name, "invalid_request", err.Error())
+		err = h.refuseRepeatedParam(r.Context(), &req, values, err)
+		return req, err
 	}
 	values, err = h.RequestObjects.Merge(r.Context(), values, h.enabledClient)
 	if err != nil {
-		// The object could not be read: the parameters beside it say where the error goes.
+		// The request object is not usable. The client_id and redirect_uri outside of it decide who gets the error.
 		if clientErr := h.resolveClient(r.Context(), &req, values); clientErr != nil {
 			return req, clientErr
 		}
@@ -69,12 +58,38 @@ func (h *Handler) parse(r *http.Request) (req authRequest, err error) {
 		return req, err
 	}
 	req.ReceivedAt = h.Site.Now().UnixMilli()
-	for _, read := range []func(*authRequest, url.Values) error{h.readResponseType, h.readScope, h.readResource, h.readPKCE, h.readPrompt, h.readHints} {
+	steps := []func(*authRequest, url.Values) error{
+		h.readResponseType,
+		h.readScope,
+		h.readResource,
+		h.readPKCE,
+		h.readPrompt,
+		h.readHints,
+	}
+	for _, read := range steps {
 		if err := read(&req, values); err != nil {
 			return req, err
 		}
 	}
 	return req, req.checkSize()
+}
+
+// refuseRepeatedParam returns the error for a request in which a parameter is repeated. err is the error of [web.Params]. If client_id or
+// redirect_uri is repeated, it is not certain where to redirect, and the user gets the error.
+func (h *Handler) refuseRepeatedParam(ctx context.Context, req *authRequest, values url.Values, err error) error {
+	for _, name := range []string{"client_id", "redirect_uri"} {
+		if len(values[name]) > 1 {
+			pageError := web.PageErrorFrom(web.RepeatedParamError{Name: name})
+			pageError.Subject.Client = values.Get("client_id")
+			return pageError
+		}
+	}
+	if clientErr := h.resolveClient(ctx, req, values); clientErr != nil {
+		return clientErr
+	}
+	var repeated web.RepeatedParamError
+	errors.As(err, &repeated) // another error leaves the name empty
+	return oauthError(repeated.Name, "invalid_request", err.Error())
 }
 
 // resolveClient finds the client and compares the redirect URI with the registered ones, byte for byte (RFC 9700 §2.1).
@@ -83,7 +98,9 @@ func (h *Handler) resolveClient(ctx context.Context, req *authRequest, params ur
 	req.State = params.Get("state")
 	req.ResponseType = strings.Fields(params.Get("response_type"))
 	slices.Sort(req.ResponseType)
-	if mode := params.Get("response_mode"); h.checkResponseMode(req, mode, params.Get("redirect_uri")) == nil {
+	uri := params.Get("redirect_uri")
+	mode := params.Get("response_mode")
+	if h.checkResponseMode(req, mode, uri) == nil {
 		req.ResponseMode = mode
 	}
 
@@ -94,7 +111,6 @@ func (h *Handler) resolveClient(ctx context.Context, req *authRequest, params ur
 	if err != nil {
 		return err
 	}
-	uri := params.Get("redirect_uri")
 	switch {
 	case uri == "":
 		return web.PageError{
@@ -104,16 +120,20 @@ func (h *Handler) resolveClient(ctx context.Context, req *authRequest, params ur
 	case !client.AllowsRedirectURI(uri):
 		return unregisteredRedirectURI(client.ClientID, uri)
 	}
-	req.clientRecord, req.ClientID, req.RedirectURI, req.redirectURIVerified = client, client.ClientID, uri, true
+	req.clientRecord = client
+	req.ClientID = client.ClientID
+	req.RedirectURI = uri
+	req.redirectURIVerified = true
 	return nil
 }
 
-// checkResponseMode returns what is wrong with a response mode, or nil.
+// checkResponseMode returns an error if the request may not use this response mode. An empty mode is the default one.
 func (h *Handler) checkResponseMode(req *authRequest, mode, redirectURI string) error {
 	switch mode {
 	case "", "fragment":
 	case "query":
-		if req.responseCarriesTokens() { // Multiple Response Types §5: it would put tokens into logs and histories
+		// Multiple Response Types §5: a query would leave the tokens in server logs and in the browser's history.
+		if req.responseCarriesTokens() {
 			return oauthError("response_mode", "invalid_request", "response_mode query may not carry tokens")
 		}
 	case "form_post":
@@ -126,36 +146,38 @@ func (h *Handler) checkResponseMode(req *authRequest, mode, redirectURI string) 
 	return nil
 }
 
-// enabledClient returns an enabled client. An unknown or disabled one is an error for the user.
+// enabledClient finds a client. If the client is unknown or disabled, the error is a [web.PageError] for the user.
 func (h *Handler) enabledClient(ctx context.Context, id string) (*storage.Client, error) {
 	client, err := h.Store.Client(ctx, id)
-	missing := errors.Is(err, storage.ErrNotFound)
-	if missing || err == nil && client.Disabled {
-		e := web.PageError{
-			Text:    templates.ErrorClientUnknown,
-			Reason:  "no client has this client_id",
-			Subject: web.Subject{Client: id, Param: "client_id"},
-		}
-		if !missing {
-			e.Reason = "the client is disabled"
-		}
-		return nil, e
+	unusable := web.PageError{
+		Text:    templates.ErrorClientUnknown,
+		Subject: web.Subject{Client: id, Param: "client_id"},
 	}
-	return client, err
+	switch {
+	case errors.Is(err, storage.ErrNotFound):
+		unusable.Reason = "no client has this client_id"
+		return nil, unusable
+	case err != nil:
+		return nil, err
+	case client.Disabled:
+		unusable.Reason = "the client is disabled"
+		return nil, unusable
+	}
+	return client, nil
 }
 
-// unregisteredRedirectURI is the page about a redirect URI that must not be followed. It shows the host, so that the app's owner sees
-// what was sent.
+// unregisteredRedirectURI returns the error page for a redirect URI that is not registered for the client. The page shows the URI's host,
+// so that the app's developer sees which one the request named.
 func unregisteredRedirectURI(clientID, uri string) error {
-	e := web.PageError{
+	pageError := web.PageError{
 		Text:    templates.ErrorRedirectURIUnregistered,
 		Value:   web.URIHost(uri),
 		Subject: web.Subject{Client: clientID, Param: "redirect_uri", Value: web.LoggableURI(uri)},
 	}
-	if e.Value == "" {
-		e.Text = templates.ErrorRedirectURIWithoutHost
+	if pageError.Value == "" {
+		pageError.Text = templates.ErrorRedirectURIWithoutHost
 	}
-	return e
+	return pageError
 }
 
 func (h *Handler) readResponseType(req *authRequest, params url.Values) error {
@@ -163,7 +185,8 @@ func (h *Handler) readResponseType(req *authRequest, params url.Values) error {
 		return oauthError("response_type", "invalid_request", "response_type is missing")
 	}
 	if !slices.Contains(register.ResponseTypes(), canonicalResponseType(req.ResponseType)) {
-		return oauthError("response_type", "unsupported_response_type", "response_type must be one of response_types_supported in the discovery document")
+		return oauthError("response_type", "unsupported_response_type",
+			"response_type must be one of response_types_supported in the discovery document")
 	}
 	if !req.responseTypeRegistered() {
 		return oauthError("response_type", "unauthorized_client", "this response_type is not registered for the client")
@@ -185,18 +208,19 @@ func (req *authRequest) responseTypeRegistered() bool {
 	})
 }
 
+// canonicalResponseType joins the values of a response type in alphabetical order: their order has no meaning.
 func canonicalResponseType(fields []string) string {
 	sorted := slices.Clone(fields)
 	slices.Sort(sorted)
 	return strings.Join(sorted, " ")
 }
 
-// readScope reads the scopes that the client may request. An unknown scope is ignored (Core §3.1.2.1), and so is offline_access where it
-// cannot be granted (Core §11).
+// readScope reads scope and claims. A scope that the client may not have is ignored (Core §3.1.2.1), and so is offline_access if the
+// request does not meet its conditions (Core §11).
 func (h *Handler) readScope(req *authRequest, params url.Values) error {
 	for _, scope := range strings.Fields(params.Get("scope")) {
 		switch {
-		case slices.Contains(req.Scope, scope):
+		case slices.Contains(req.Scope, scope): // a repeated value
 		case !req.mayGrant(scope, params.Get("prompt")):
 			req.notGranted = append(req.notGranted, scope)
 		default:
@@ -206,68 +230,89 @@ func (h *Handler) readScope(req *authRequest, params url.Values) error {
 	if !slices.Contains(req.Scope, "openid") {
 		return oauthError("scope", "invalid_scope", "scope must contain openid")
 	}
-	if text := params.Get("claims"); text != "" {
-		claims, err := tokens.ParseClaimsRequest(text)
-		if err != nil {
-			return oauthError("claims", "invalid_request", err.Error())
-		}
-		req.Claims = claims.RestrictTo(req.clientRecord).Raw() // without unknown and refused claims, so that the interaction stays small
-		var unique bool
-		if req.HintSubject, unique = claims.Subject(); !unique {
-			// Core §3.1.2.2: the response is about the requested user or there is none.
-			return oauthError("claims", "invalid_request", "claims must request one sub only")
-		}
-		if acr := claims.IDToken["acr"]; acr != nil && acr.Essential && !slices.ContainsFunc(authn.ACRValues(), func(v string) bool { return acr.Accepts(v) }) {
-			// Core §5.5.1.1: an essential acr that cannot be met is a failed authentication attempt.
-			return oauthError("claims", "access_denied", "none of the essential acr values is supported")
-		}
+	return readClaims(req, params.Get("claims"))
+}
+
+// readClaims reads the claims parameter (Core §5.5). An empty text requests no claims.
+func readClaims(req *authRequest, text string) error {
+	if text == "" {
+		return nil
+	}
+	claims, err := tokens.ParseClaimsRequest(text)
+	if err != nil {
+		return oauthError("claims", "invalid_request", err.Error())
+	}
+	// Claims that the client cannot get are left out: the interaction stays small.
+	req.Claims = claims.RestrictTo(req.clientRecord).Raw()
+
+	// Core §3.1.2.2: if the request asks for one sub, the response must be about that user.
+	subject, ok := claims.Subject()
+	if !ok {
+		return oauthError("claims", "invalid_request", "claims must request one sub only")
+	}
+	req.HintSubject = subject
+
+	// Core §5.5.1.1: if no supported acr meets an essential acr, authentication has failed.
+	acr := claims.IDToken["acr"]
+	if acr == nil || !acr.Essential {
+		return nil
+	}
+	if !slices.ContainsFunc(authn.ACRValues(), func(supported string) bool { return acr.Accepts(supported) }) {
+		return oauthError("claims", "access_denied", "none of the essential acr values is supported")
 	}
 	return nil
 }
 
-// mayGrant reports whether a requested scope is granted: one about the user that the client may have, or one that an operator registered
-// for the client by name. offline_access needs the user's consent each time (Core §11).
+// mayGrant reports whether the client may be granted scope. Without a registered scope, a client may have Curfew's own scopes; with one,
+// exactly those that it lists. offline_access also needs response type code and prompt=consent (Core §11).
 func (req *authRequest) mayGrant(scope, prompt string) bool {
 	client := req.clientRecord
-	understood := slices.Contains(tokens.Scopes(), scope) || client.Scope != ""
-	if !understood || len(client.AllowedScope([]string{scope})) == 0 {
+	if client.Scope == "" && !slices.Contains(tokens.Scopes(), scope) {
+		return false
+	}
+	if len(client.AllowedScope([]string{scope})) == 0 {
 		return false
 	}
 	if scope != "offline_access" {
 		return true
 	}
-	return req.hasResponseType("code") && slices.Contains(strings.Fields(prompt), "consent") && client.MayHoldOfflineAccess()
+	asksForConsent := slices.Contains(strings.Fields(prompt), "consent")
+	return req.hasResponseType("code") && asksForConsent && client.MayHoldOfflineAccess()
 }
 
-// readResource refuses a resource that access tokens of the client would not be bound to (RFC 8707 §2).
+// readResource checks that resource, if there is one, names the audience of the client's access tokens (RFC 8707 §2).
 func (h *Handler) readResource(req *authRequest, params url.Values) error {
 	if req.clientRecord.AcceptsResources(params["resource"]) {
 		return nil
 	}
-	return oauthError("resource", "invalid_target", "access tokens of this client are for its registered audience: name exactly that, or no resource")
+	return oauthError("resource", "invalid_target",
+		"access tokens of this client are for its registered audience: name exactly that, or no resource")
 }
 
-// readPKCE reads the code challenge (RFC 7636); the method is S256.
+// readPKCE reads the code challenge (RFC 7636). The only supported method is S256.
 func (h *Handler) readPKCE(req *authRequest, params url.Values) error {
-	challenge, method := params.Get("code_challenge"), params.Get("code_challenge_method")
-	switch {
-	case !req.hasResponseType("code"):
+	if !req.hasResponseType("code") {
 		return nil
-	case challenge == "" && method == "":
+	}
+	challenge := params.Get("code_challenge")
+	method := params.Get("code_challenge_method")
+	if challenge == "" && method == "" {
 		if req.clientRecord.MayOmitPKCE(req.nonceBindsCode()) {
 			return nil
 		}
 		return pkceRequired(req.clientRecord)
-	case method != "S256": // an absent method means plain (RFC 7636 §4.3)
+	}
+	if method != "S256" { // also if it is missing, which means plain (RFC 7636 §4.3)
 		return oauthError("code_challenge_method", "invalid_request", "code_challenge_method must be S256")
-	case len(challenge) != 43 || strings.Trim(challenge, base64URLAlphabet) != "":
+	}
+	if len(challenge) != challengeLength || strings.Trim(challenge, base64URLAlphabet) != "" {
 		return oauthError("code_challenge", "invalid_request", "code_challenge is not the base64url of a SHA-256")
 	}
 	req.CodeChallenge = challenge
 	return nil
 }
 
-// pkceRequired says what the request lacks, and by which setting.
+// pkceRequired returns the error for a missing code challenge. It names the client setting that requires one.
 func pkceRequired(c *storage.Client) error {
 	text := "code_challenge is required, with code_challenge_method S256 (RFC 7636)"
 	switch {
@@ -279,8 +324,14 @@ func pkceRequired(c *storage.Client) error {
 	return oauthError("code_challenge", "invalid_request", text)
 }
 
+// challengeLength is the length of a SHA-256 hash in base64url, in characters.
+const challengeLength = 43
+
 const base64URLAlphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
 
+const maxLoginHint = 256 // bytes
+
+// readPrompt reads prompt and max_age.
 func (h *Handler) readPrompt(req *authRequest, params url.Values) error {
 	req.Prompt = strings.Fields(params.Get("prompt"))
 	for _, prompt := range req.Prompt {
@@ -299,24 +350,27 @@ func (h *Handler) readPrompt(req *authRequest, params url.Values) error {
 		}
 		req.MaxAge = &n
 	}
-	// acr_values is voluntary (Core §3.1.2.1) and there is one class only; the acr claim names it.
+	// acr_values is not read: it asks for a voluntary claim (Core §3.1.2.1), and the ID token always has acr.
 	return nil
 }
 
+// readHints reads login_hint and id_token_hint. It ignores a login_hint longer than maxLoginHint.
 func (h *Handler) readHints(req *authRequest, params url.Values) error {
 	req.LoginHint = params.Get("login_hint")
-	if len(req.LoginHint) > 256 {
+	if len(req.LoginHint) > maxLoginHint {
 		req.LoginHint = ""
 	}
-	if token := params.Get("id_token_hint"); token != "" {
-		hintClaims, err := h.HintVerifier.VerifyHint(token)
-		if err != nil {
-			return oauthError("id_token_hint", "invalid_request", "id_token_hint is not an ID token of this issuer")
-		}
-		if req.HintSubject != "" && req.HintSubject != hintClaims.Subject {
-			return oauthError("id_token_hint", "invalid_request", "id_token_hint and the claims parameter name different subjects")
-		}
-		req.HintSubject = hintClaims.Subject
+	token := params.Get("id_token_hint")
+	if token == "" {
+		return nil
 	}
+	hintClaims, err := h.HintVerifier.VerifyHint(token)
+	if err != nil {
+		return oauthError("id_token_hint", "invalid_request", "id_token_hint is not an ID token of this issuer")
+	}
+	if req.HintSubject != "" && req.HintSubject != hintClaims.Subject { // readScope set it from claims
+		return oauthError("id_token_hint", "invalid_request", "id_token_hint and the claims parameter name different subjects")
+	}
+	req.HintSubject = hintClaims.Subject
 	return nil
 }

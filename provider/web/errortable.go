@@ -12,53 +12,75 @@ import (
 	"github.com/curfew-id/curfew/templates"
 )
 
-// BusyRetryAfter is when a caller should try again after an answer with status 503.
+// BusyRetryAfter is the Retry-After of answers with status 503.
 const BusyRetryAfter = 5 * time.Second
 
-// tableRow says how one kind of error is answered: on a page, by the authorization endpoint, by the token endpoint and its neighbours,
-// by the registration endpoints and by the admin API. The packages only render it. A row whose page has a status of 500 or more is a
-// failure of ours: the log gets the error at level ERROR.
+// tableRow holds the answers to one kind of error, one for each group of endpoints. If the page's status is 500 or more,
+// the failure is Curfew's and the error is logged at level ERROR.
 type tableRow struct {
-	errs          []error
-	page          PageError
-	authorization answer
-	token         answer
-	registration  answer
-	admin         answer
+	errs          []error   // the errors that get these answers
+	page          PageError // pages for users
+	authorization answer    // the authorization endpoint
+	token         answer    // the token, revocation, introspection and UserInfo endpoints
+	registration  answer    // the registration endpoints
+	admin         answer    // the admin API
 }
 
-// answer is what a program gets. The authorization endpoint redirects: its status is 0.
+// answer is an error response to a program.
 type answer struct {
-	status int
-	code   string
-	text   string
+	status int    // the HTTP status, or redirected
+	code   string // the error code
+	text   string // the error description
 }
+
+// redirected is the status of answers that the authorization endpoint sends in a redirect to the client.
+const redirected = 0
 
 const (
-	tryAgain    = "try again in a few seconds"
-	outcomeOpen = "the store did not confirm in time whether the request took effect; repeating it is safe"
+	tryAgain       = "try again in a few seconds"
+	outcomeUnknown = "the store did not confirm in time whether the request took effect; repeating it is safe"
 )
 
-// The answers to errors that need no word of their own.
+// Answers that several rows use. A name ends with the group of endpoints that sends the answer, unless several groups send it.
 var (
-	busyPage    = PageError{Status: http.StatusServiceUnavailable, RetryAfter: BusyRetryAfter}
-	busyClient  = answer{0, "temporarily_unavailable", tryAgain}
-	busyToken   = answer{http.StatusServiceUnavailable, "server_error", tryAgain}
-	busyProgram = answer{http.StatusServiceUnavailable, "temporarily_unavailable", tryAgain}
+	busyPage          = PageError{Status: http.StatusServiceUnavailable, RetryAfter: BusyRetryAfter}
+	busyAuthorization = answer{redirected, "temporarily_unavailable", tryAgain}
+	busyToken         = answer{http.StatusServiceUnavailable, "server_error", tryAgain}
+	busyRegistration  = answer{http.StatusServiceUnavailable, "temporarily_unavailable", tryAgain}
 
-	sessionEnded   = answer{0, "login_required", "the session has ended"}
-	grantEnded     = answer{http.StatusBadRequest, "invalid_grant", "the grant has ended, has expired, was used before or belongs to another client"}
-	tokenRefused   = answer{http.StatusUnauthorized, "invalid_token", "the token is unknown, expired or used up"}
-	recordChanged  = answer{http.StatusConflict, "invalid_client_metadata", "the registration changed meanwhile; read it and try again"}
-	invalidRequest = answer{0, "invalid_request", "the request is not a well-formed query or form"}
-	invalidBody    = answer{http.StatusBadRequest, "invalid_request", "the request body is not a form (application/x-www-form-urlencoded) of at most 64 kB"}
+	endedAuthorization = answer{redirected, "login_required", "the session has ended"}
+	endedToken         = answer{
+		status: http.StatusBadRequest,
+		code:   "invalid_grant",
+		text:   "the grant has ended, has expired, was used before or belongs to another client",
+	}
+	endedRegistration = answer{
+		status: http.StatusUnauthorized,
+		code:   "invalid_token",
+		text:   "the token is unknown, expired or used up",
+	}
+	changedRegistration = answer{
+		status: http.StatusConflict,
+		code:   "invalid_client_metadata",
+		text:   "the registration changed meanwhile; read it and try again",
+	}
+	invalidAuthorization = answer{redirected, "invalid_request", "the request is not a well-formed query or form"}
+	invalidBody          = answer{
+		status: http.StatusBadRequest,
+		code:   "invalid_request",
+		text:   "the request body is not a form (application/x-www-form-urlencoded) of at most 64 kB",
+	}
 
-	unknownError   = answer{0, "server_error", ""}
-	unknownToken   = answer{http.StatusInternalServerError, "server_error", ""}
-	internalFailed = answer{http.StatusInternalServerError, "internal", "the request failed; the server's log says why"}
+	unknownAuthorization = answer{redirected, "server_error", ""}
+	internalError        = answer{http.StatusInternalServerError, "server_error", ""}
+	unknownAdmin         = answer{
+		status: http.StatusInternalServerError,
+		code:   "internal",
+		text:   "the request failed; the server's log says why",
+	}
 )
 
-// table is every kind of error that is known here. The first row that fits counts.
+// table lists the errors that have answers of their own. If several rows match an error, the first one applies.
 var table = []tableRow{
 	{
 		errs: []error{ErrInteraction},
@@ -66,24 +88,42 @@ var table = []tableRow{
 			Status: http.StatusBadRequest,
 			Text:   templates.ErrorPageExpired,
 		},
-		authorization: invalidRequest, token: invalidBody, registration: invalidBody, admin: internalFailed,
+		authorization: invalidAuthorization,
+		token:         invalidBody,
+		registration:  invalidBody,
+		admin:         unknownAdmin,
 	},
 	{
 		errs:          []error{ErrInteractionSize, ErrFormSize},
 		page:          PageError{Status: http.StatusRequestEntityTooLarge},
-		authorization: answer{0, "invalid_request", "the request is too large"},
-		token:         answer{http.StatusRequestEntityTooLarge, "invalid_request", "the request body is larger than 64 kB"},
-		registration:  invalidBody, admin: internalFailed,
+		authorization: answer{redirected, "invalid_request", "the request is too large"},
+		token: answer{
+			status: http.StatusRequestEntityTooLarge,
+			code:   "invalid_request",
+			text:   "the request body is larger than 64 kB",
+		},
+		registration: invalidBody,
+		admin:        unknownAdmin,
 	},
 	{
 		errs:          []error{ErrForm},
 		page:          PageError{Status: http.StatusBadRequest, Text: templates.ErrorMalformed},
-		authorization: invalidRequest, token: invalidBody, registration: invalidBody, admin: internalFailed,
+		authorization: invalidAuthorization,
+		token:         invalidBody,
+		registration:  invalidBody,
+		admin:         unknownAdmin,
 	},
 	{
-		errs: []error{storage.ErrFull},
-		page: busyPage, authorization: busyClient, token: busyToken, registration: busyProgram,
-		admin: answer{http.StatusServiceUnavailable, "unavailable", "the store has no room left; make room on its disk"},
+		errs:          []error{storage.ErrFull},
+		page:          busyPage,
+		authorization: busyAuthorization,
+		token:         busyToken,
+		registration:  busyRegistration,
+		admin: answer{
+			status: http.StatusServiceUnavailable,
+			code:   "unavailable",
+			text:   "the store has no room left; make room on its disk",
+		},
 	},
 	{
 		errs: []error{storage.ErrUnavailable},
@@ -92,68 +132,95 @@ var table = []tableRow{
 			Text:       templates.ErrorOutcomeOpen,
 			RetryAfter: BusyRetryAfter,
 		},
-		authorization: answer{0, "temporarily_unavailable", outcomeOpen},
-		token:         answer{http.StatusServiceUnavailable, "server_error", outcomeOpen},
-		registration:  answer{http.StatusServiceUnavailable, "temporarily_unavailable", outcomeOpen},
-		admin:         answer{http.StatusServiceUnavailable, "unavailable", outcomeOpen},
+		authorization: answer{redirected, "temporarily_unavailable", outcomeUnknown},
+		token:         answer{http.StatusServiceUnavailable, "server_error", outcomeUnknown},
+		registration:  answer{http.StatusServiceUnavailable, "temporarily_unavailable", outcomeUnknown},
+		admin:         answer{http.StatusServiceUnavailable, "unavailable", outcomeUnknown},
 	},
 	{
-		errs: []error{password.ErrBusy},
-		page: busyPage, authorization: busyClient, token: busyToken, registration: busyProgram,
-		admin: answer{http.StatusServiceUnavailable, "unavailable", "too many passwords are being hashed; try again"},
+		errs:          []error{password.ErrBusy},
+		page:          busyPage,
+		authorization: busyAuthorization,
+		token:         busyToken,
+		registration:  busyRegistration,
+		admin: answer{
+			status: http.StatusServiceUnavailable,
+			code:   "unavailable",
+			text:   "too many passwords are being hashed; try again",
+		},
 	},
 	{
-		errs: []error{context.Canceled, context.DeadlineExceeded},
-		page: busyPage, authorization: busyClient, token: busyToken, registration: busyProgram,
-		admin: answer{http.StatusServiceUnavailable, "unavailable", "the request was cancelled or took too long; look, and try again"},
+		errs:          []error{context.Canceled, context.DeadlineExceeded},
+		page:          busyPage,
+		authorization: busyAuthorization,
+		token:         busyToken,
+		registration:  busyRegistration,
+		admin: answer{
+			status: http.StatusServiceUnavailable,
+			code:   "unavailable",
+			text:   "the request was cancelled or took too long; look, and try again",
+		},
 	},
 	{
 		errs:          []error{storage.ErrChanged},
 		page:          PageError{Status: http.StatusConflict},
-		authorization: busyClient, token: grantEnded, registration: recordChanged,
-		admin: answer{http.StatusConflict, "changed", "it changed meanwhile; look at it and try again"},
+		authorization: busyAuthorization,
+		token:         endedToken,
+		registration:  changedRegistration,
+		admin:         answer{http.StatusConflict, "changed", "it changed meanwhile; look at it and try again"},
 	},
 	{
 		errs:          []error{storage.ErrExists},
 		page:          PageError{Status: http.StatusConflict},
-		authorization: busyClient, token: grantEnded, registration: recordChanged,
-		admin: answer{http.StatusConflict, "exists", "the identifier, login name or e-mail address is taken"},
+		authorization: busyAuthorization,
+		token:         endedToken,
+		registration:  changedRegistration,
+		admin:         answer{http.StatusConflict, "exists", "the identifier, login name or e-mail address is taken"},
 	},
 	{
 		errs:          []error{storage.ErrAlreadyUsed},
 		page:          PageError{Status: http.StatusGone},
-		authorization: sessionEnded, token: grantEnded, registration: tokenRefused,
-		admin: answer{http.StatusConflict, "already_used", "it was used or done already"},
+		authorization: endedAuthorization,
+		token:         endedToken,
+		registration:  endedRegistration,
+		admin:         answer{http.StatusConflict, "already_used", "it was used or done already"},
 	},
 	{
 		errs:          []error{storage.ErrNotFound},
 		page:          PageError{Status: http.StatusNotFound},
-		authorization: sessionEnded, token: grantEnded, registration: tokenRefused,
-		admin: answer{http.StatusNotFound, "not_found", "it does not exist, or not any more"},
+		authorization: endedAuthorization,
+		token:         endedToken,
+		registration:  endedRegistration,
+		admin:         answer{http.StatusNotFound, "not_found", "it does not exist, or not any more"},
 	},
 	{
 		errs:          []error{storage.ErrRevoked},
 		page:          PageError{Status: http.StatusNotFound},
-		authorization: sessionEnded, token: grantEnded, registration: tokenRefused,
-		admin: answer{http.StatusConflict, "revoked", "it has ended"},
+		authorization: endedAuthorization,
+		token:         endedToken,
+		registration:  endedRegistration,
+		admin:         answer{http.StatusConflict, "revoked", "it has ended"},
 	},
 	{
 		errs:          []error{keys.ErrUnknownKey},
 		page:          PageError{Status: http.StatusNotFound},
-		authorization: unknownError, token: unknownToken, registration: unknownToken,
-		admin: answer{http.StatusNotFound, "not_found", "there is no such key"},
+		authorization: unknownAuthorization,
+		token:         internalError,
+		registration:  internalError,
+		admin:         answer{http.StatusNotFound, "not_found", "there is no such key"},
 	},
 }
 
-// unknown answers every other error. It says nothing; the log has it.
+// unknown holds the answers to all other errors. They do not say what failed; the log does.
 var unknown = tableRow{
 	page:          PageError{Status: http.StatusInternalServerError},
-	authorization: unknownError,
-	token:         unknownToken,
-	registration:  unknownToken,
-	admin:         internalFailed,
+	authorization: unknownAuthorization,
+	token:         internalError,
+	registration:  internalError,
+	admin:         unknownAdmin,
 }
 
+// findRow returns the row of table that matches err, or unknown.
 func findRow(err error) tableRow {
 	for _, row := range table {
 		for _, known := range row.errs {

@@ -5,35 +5,37 @@ import (
 	"time"
 )
 
-// Cutoff keeps out what was issued before it within one scope: authorization codes, sign-ins that had begun, and the
-// tokens that a client has for itself. The transaction that ends sessions writes it.
+// Cutoff invalidates, within one CutoffScope, everything issued before its Sequence: authorization codes, sign-ins
+// under way, and client_credentials access tokens. The transaction that ends sessions writes it.
 type Cutoff struct {
 	Sequence  Sequence  `json:"sequence"`
-	Except    SessionID `json:"except,omitempty"` // codes of this session still count
-	ExpiresAt time.Time `json:"expires_at"`       // Sweep may remove it from then on
+	Except    SessionID `json:"except,omitempty"` // session whose codes stay valid; empty: none
+	ExpiresAt time.Time `json:"expires_at"`       // from then on, Sweep may remove the cutoff
 }
 
-// CutoffScope names what a cutoff applies to: every field that is set has to match, and the zero scope is everything.
+// CutoffScope says what a cutoff applies to. Every field that is set must match; the zero scope matches everything.
 type CutoffScope struct {
 	Session SessionID
 	Subject string
 	Client  string
 }
 
-// CutoffLifetime is how long a cutoff is kept: longer than any authorization code or sign-in takes.
+// CutoffLifetime is how long a cutoff is kept. No authorization code is valid for so long, and no sign-in takes so
+// long.
 const CutoffLifetime = 2 * time.Hour
 
-// ClientCutoffLifetime is how long the cutoff of one client everywhere is kept: longer than the tokens live that the client
-// has for itself (client_credentials).
+// ClientCutoffLifetime is how long a cutoff that covers one client for all users is kept. No client_credentials access
+// token is valid for so long.
 const ClientCutoffLifetime = 30 * 24 * time.Hour
 
-// CutoffScopes lists the scopes in which a termination leaves a cutoff. Named sessions that end as a whole need none: no
-// later session has the same id. Nor do single grants, expired sessions, and offline access that ends alone.
+// CutoffScopes lists the scopes for which a termination writes a cutoff. It writes none where only a single grant, only
+// offline access or only expired sessions end. Sessions that are named by ID and end for all their clients need none
+// either: their IDs are never used again.
 func (s Selection) CutoffScopes() []CutoffScope {
 	switch {
 	case s.Grant != "" || s.Expired || s.OfflineOnly:
 		return nil
-	case len(s.Sessions) > 0 && s.Client == "":
+	case len(s.Sessions) > 0 && s.Client == "": // the sessions end for all their clients
 		return nil
 	case len(s.Sessions) > 0:
 		scopes := make([]CutoffScope, len(s.Sessions))
@@ -48,7 +50,7 @@ func (s Selection) CutoffScopes() []CutoffScope {
 	}
 }
 
-// IsClient reports whether the scope is one client at all users.
+// IsClient reports whether the scope is one client for all users.
 func (s CutoffScope) IsClient() bool { return s.Client != "" && s.Subject == "" && s.Session == "" }
 
 // Lifetime is how long a cutoff of the scope is kept.
@@ -59,8 +61,8 @@ func (s CutoffScope) Lifetime() time.Duration {
 	return CutoffLifetime
 }
 
-// CutoffScopes lists the scopes whose cutoffs may keep the code out. Cutoffs of whole users and of everything are not among
-// them: they end the code's session.
+// CutoffScopes lists the scopes whose cutoffs may invalidate the code. Scopes without a client are not listed: a
+// termination with such a scope also ends the code's session, and a code without its session cannot be redeemed.
 func (c Code) CutoffScopes() []CutoffScope {
 	return []CutoffScope{
 		{Session: c.Session, Client: c.Client},
@@ -69,28 +71,41 @@ func (c Code) CutoffScopes() []CutoffScope {
 	}
 }
 
-// CutoffScopes lists the scopes whose cutoffs may keep a new session out.
-func (s *Session) CutoffScopes() []CutoffScope { return []CutoffScope{{Subject: s.Subject}, {}} }
-
-// AddCutoff adds a cutoff to those of the same scope and drops the ones that it makes needless.
-func AddCutoff(list []Cutoff, c Cutoff) []Cutoff {
-	kept := slices.DeleteFunc(slices.Clone(list), func(old Cutoff) bool {
-		return old.Sequence <= c.Sequence && !old.ExpiresAt.After(c.ExpiresAt) && (c.Except == "" || old.Except == c.Except)
-	})
-	return append(kept, c)
+// CutoffScopes lists the scopes whose cutoffs may refuse a new session, because its sign-in began before them.
+func (s *Session) CutoffScopes() []CutoffScope {
+	return []CutoffScope{
+		{Subject: s.Subject},
+		{}, // all users
+	}
 }
 
-// IsCutOff reports whether a cutoff of the list keeps out what was issued at that sequence in a session (empty: in none).
+// AddCutoff adds a cutoff to the cutoffs of its scope and removes those that it covers.
+func AddCutoff(list []Cutoff, added Cutoff) []Cutoff {
+	kept := slices.DeleteFunc(slices.Clone(list), added.covers)
+	return append(kept, added)
+}
+
+// covers reports whether c invalidates all that old does, for at least as long.
+func (c Cutoff) covers(old Cutoff) bool {
+	if old.Sequence > c.Sequence || old.ExpiresAt.After(c.ExpiresAt) {
+		return false
+	}
+	return c.Except == "" || c.Except == old.Except
+}
+
+// IsCutOff reports whether a cutoff of the list invalidates what was issued in that session at the sequence issued.
+// session is empty for sign-ins and client_credentials tokens.
 func IsCutOff(list []Cutoff, session SessionID, issued Sequence) bool {
 	return slices.ContainsFunc(list, func(c Cutoff) bool {
-		return issued < c.Sequence && (session == "" || c.Except != session)
+		excepted := session != "" && session == c.Except
+		return issued < c.Sequence && !excepted
 	})
 }
 
 // ExpireCutoffs splits the cutoffs of a scope into those still needed and those that Sweep may remove.
-func ExpireCutoffs(list []Cutoff, at time.Time) (kept, expired []Cutoff) {
+func ExpireCutoffs(list []Cutoff, now time.Time) (kept, expired []Cutoff) {
 	for _, c := range list {
-		if at.Before(c.ExpiresAt) {
+		if now.Before(c.ExpiresAt) {
 			kept = append(kept, c)
 		} else {
 			expired = append(expired, c)

@@ -3,9 +3,9 @@ package storage
 import "time"
 
 const (
-	// MinRetryPeriod is how long a delivery that an administrator retries is tried at least.
+	// MinRetryPeriod is the minimum time for which Curfew keeps trying a delivery after an administrator retried it.
 	MinRetryPeriod = 24 * time.Hour
-	// maxLease is longer than any delivery is leased.
+	// maxLease is an upper limit: every lease is shorter.
 	maxLease = time.Minute
 )
 
@@ -17,7 +17,7 @@ func (d *Delivery) DueAt() time.Time {
 	return d.LeasedUntil
 }
 
-// Claimed returns the delivery as it is after a claim: with a new lease and one attempt more.
+// Claimed returns a copy of the delivery after a claim: with a new lease, and with its attempt counted.
 func (d Delivery) Claimed(at time.Time, lease time.Duration) Delivery {
 	d.Lease++
 	d.Attempts++
@@ -25,15 +25,20 @@ func (d Delivery) Claimed(at time.Time, lease time.Duration) Delivery {
 	return d
 }
 
-// Recorded returns the delivery with the outcome of an attempt. ok is false, and nothing may change, if the outcome came
-// after its lease was lost.
+// Recorded returns a copy of the delivery with the outcome of an attempt. ok is false, and the copy is unchanged, if
+// the attempt no longer had the lease: the caller must then store nothing.
 func (d Delivery) Recorded(o DeliveryOutcome) (recorded Delivery, ok bool) {
-	if d.Lease != o.Lease || d.LeasedUntil.IsZero() || d.State != DeliveryPending {
+	hasLease := d.Lease == o.Lease && !d.LeasedUntil.IsZero()
+	if !hasLease || d.State != DeliveryPending {
 		return d, false
 	}
-	d.State, d.Refusals, d.Answer, d.LeasedUntil = o.State, o.Refusals, o.Answer, time.Time{}
+	d.State = o.State
+	d.Refusals = o.Refusals
+	d.Answer = o.Answer
+	d.LeasedUntil = time.Time{}
 	if o.State == DeliveryPending {
-		d.NextAttempt, d.Pause = o.NextAttempt, o.Pause
+		d.NextAttempt = o.NextAttempt
+		d.Pause = o.Pause
 	}
 	if o.NotSent {
 		d.Attempts--
@@ -41,39 +46,46 @@ func (d Delivery) Recorded(o DeliveryOutcome) (recorded Delivery, ok bool) {
 	return d, true
 }
 
-// Open reports whether an administrator may retry or cancel the delivery.
+// Open reports whether an administrator may retry or cancel the delivery: it is neither delivered nor cancelled.
 func (d *Delivery) Open() bool { return d.State == DeliveryPending || d.State == DeliveryFailed }
 
-// Retried returns the delivery due at that time. A lease that is held is lost: the new attempt is the one that counts.
+// Retried returns a copy of the delivery that is due at that time. It has no lease: the outcome of an attempt that is
+// under way is ignored.
 func (d Delivery) Retried(at time.Time) Delivery {
-	d.State, d.NextAttempt, d.LeasedUntil, d.Refusals = DeliveryPending, at, time.Time{}, 0
+	d.State = DeliveryPending
+	d.NextAttempt = at
+	d.LeasedUntil = time.Time{}
+	d.Refusals = 0
 	if minimum := at.Add(MinRetryPeriod); d.GiveUpAt.Before(minimum) {
 		d.GiveUpAt = minimum
 	}
 	return d
 }
 
-// Cancelled returns the delivery cancelled.
+// Cancelled returns a copy of the delivery that is cancelled and has no lease.
 func (d Delivery) Cancelled() Delivery {
-	d.State, d.LeasedUntil = DeliveryCancelled, time.Time{}
+	d.State = DeliveryCancelled
+	d.LeasedUntil = time.Time{}
 	return d
 }
 
-// Planned returns a new delivery as it is stored.
+// Planned returns a copy of a new delivery with its Pause set: the time from its creation to its first attempt.
 func (d Delivery) Planned() Delivery {
 	d.Pause = d.NextAttempt.Sub(d.Created)
 	return d
 }
 
-// Rescheduled returns a pending delivery with a due time that is possible at that time. An attempt that lies farther ahead
-// than its pause was set by a clock that was ahead, and so was a lease that lasts longer than any lease does. changed is
-// false if both are possible.
-func (d Delivery) Rescheduled(at time.Time) (rescheduled Delivery, changed bool) {
-	if latest := at.Add(maxLease); d.LeasedUntil.After(latest) {
-		d.LeasedUntil, changed = latest, true // not freed: its attempt may be under way
+// Rescheduled corrects a pending delivery after the clock was put back. If the clock was ahead when it dated the next
+// attempt or the lease, that time now lies too far in the future: NextAttempt is moved to at most now plus Pause, and
+// LeasedUntil to at most now plus maxLease. changed reports whether one of them was moved.
+func (d Delivery) Rescheduled(now time.Time) (rescheduled Delivery, changed bool) {
+	if latest := now.Add(maxLease); d.LeasedUntil.After(latest) {
+		d.LeasedUntil = latest // the lease is kept: its attempt may be under way
+		changed = true
 	}
-	if latest := at.Add(d.Pause); d.NextAttempt.After(latest) {
-		d.NextAttempt, changed = latest, true
+	if latest := now.Add(d.Pause); d.NextAttempt.After(latest) {
+		d.NextAttempt = latest
+		changed = true
 	}
 	return d, changed
 }

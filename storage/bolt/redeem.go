@@ -8,11 +8,16 @@ import (
 	"github.com/curfew-id/curfew/storage"
 )
 
+// issueFunc decides which grant and tokens a client gets for its client session.
+type issueFunc = func(storage.Session, storage.ClientSession) (storage.Issuance, error)
+
 // Redeem implements storage.Grants.
-func (s *Store) Redeem(ctx context.Context, code storage.Code, at time.Time, issue func(storage.Session, storage.ClientSession) (storage.Issuance, error)) (storage.RedeemResult, error) {
+func (s *Store) Redeem(
+	ctx context.Context, code storage.Code, at time.Time, issue issueFunc,
+) (storage.RedeemResult, error) {
 	at = truncateToMillis(at)
 	s.observeTime(at)
-	return writeOrTakeBack(ctx, s, func(t *tx) (storage.RedeemResult, error) {
+	redeem := func(t *tx) (storage.RedeemResult, error) {
 		if used, ok := t.findCodeUse(code); ok {
 			return t.reuseResult(used), nil
 		}
@@ -20,13 +25,20 @@ func (s *Store) Redeem(ctx context.Context, code storage.Code, at time.Time, iss
 		if err != nil {
 			return r, fmt.Errorf("redeem code: %w", err)
 		}
-		t.markCodeUsed(code, codeUse{expiresAt: truncateToMillis(code.Expires), grantID: r.Grant.ID})
+		t.markCodeUsed(code, codeUse{
+			expiresAt: truncateToMillis(code.Expires),
+			grantID:   r.Grant.ID,
+		})
 		return r, nil
-	}, func(t *tx, r storage.RedeemResult) { t.takeBackRedemption(code, r) })
+	}
+	takeBack := func(t *tx, r storage.RedeemResult) { t.takeBackRedemption(code, r) }
+	return writeOrTakeBack(ctx, s, redeem, takeBack)
 }
 
 // Join implements storage.Grants.
-func (s *Store) Join(ctx context.Context, code storage.Code, at time.Time, issue func(storage.Session, storage.ClientSession) (storage.Issuance, error)) (storage.RedeemResult, error) {
+func (s *Store) Join(
+	ctx context.Context, code storage.Code, at time.Time, issue issueFunc,
+) (storage.RedeemResult, error) {
 	at = truncateToMillis(at)
 	return write(ctx, s, func(t *tx) (storage.RedeemResult, error) {
 		r, err := t.joinSession(code, at, issue)
@@ -37,15 +49,16 @@ func (s *Store) Join(ctx context.Context, code storage.Code, at time.Time, issue
 	})
 }
 
-// reuseResult returns the grant that the first use of a code gave, so that the caller can end it: one of the two uses may be a thief's
-// (RFC 6749 §4.1.2).
+// reuseResult returns the result for a code that was used before, with the grant of its first use. The caller ends that
+// grant, because the code may have been stolen (RFC 6749 §4.1.2).
 func (t *tx) reuseResult(firstUse codeUse) storage.RedeemResult {
-	g, _ := t.grant(firstUse.grantID)
+	g, _ := t.grant(firstUse.grantID) // the zero grant if it was removed since
 	return storage.RedeemResult{Reused: true, Grant: g}
 }
 
-// joinSession joins a client to a session and stores what the client gets. Everything is checked before anything is written.
-func (t *tx) joinSession(code storage.Code, at time.Time, issue func(storage.Session, storage.ClientSession) (storage.Issuance, error)) (storage.RedeemResult, error) {
+// joinSession adds the code's client to the code's session, and stores the grant and the tokens that issue returns. It
+// checks everything before it writes anything.
+func (t *tx) joinSession(code storage.Code, at time.Time, issue issueFunc) (storage.RedeemResult, error) {
 	var r storage.RedeemResult
 	facts := t.redemptionFacts(code, at)
 	if !code.MayRedeem(facts, at) {
@@ -61,8 +74,9 @@ func (t *tx) joinSession(code storage.Code, at time.Time, issue func(storage.Ses
 		return r, err
 	}
 	issuance.Trust = truncateTokenExpiry(issuance.Trust)
-	g := truncateGrantTimes(code.Bind(issuance, session.ID, cs, t.sequence(), at))
-	if g.ID != "" {
+	g := code.Bind(issuance, session.ID, cs, t.sequence(), at)
+	g = truncateGrantTimes(g)
+	if g.ID != "" { // empty: issue gave no grant
 		if t.get(grants, []byte(g.ID)) != nil {
 			return r, fmt.Errorf("grant: %w", storage.ErrExists)
 		}
@@ -70,14 +84,16 @@ func (t *tx) joinSession(code storage.Code, at time.Time, issue func(storage.Ses
 	}
 	t.putClientSession(session.ID, *cs, isNew)
 	t.putTokens(g, issuance.Tokens)
-	if issued := truncateToMillis(code.Issued); issued.After(session.LastActive) && session.NeedsTouch(issued) {
-		t.touch(&session, issued) // the authorization request was a use of the session
+	// The authorization request counts as activity in the session.
+	requestedAt := truncateToMillis(code.Issued)
+	if requestedAt.After(session.LastActive) && session.NeedsTouch(requestedAt) {
+		t.touch(&session, requestedAt)
 	}
 	r.Session, r.Grant = session, g
 	return r, nil
 }
 
-// redemptionFacts collects the facts by which storage decides whether a code may be redeemed.
+// redemptionFacts reads the facts that Code.MayRedeem needs.
 func (t *tx) redemptionFacts(code storage.Code, at time.Time) storage.RedemptionFacts {
 	facts := storage.RedemptionFacts{
 		UserEnabled:   t.userEnabled(code.Subject),

@@ -186,7 +186,7 @@ func TestEveryFormButtonOfTheAccountSaysWhatItEnds(t *testing.T) {
 	}
 }
 
-func TestFramesStandOnlyWhereTheyAreGivenAndAreFenced(t *testing.T) {
+func TestFramesStandOnlyWhereTheyAreGivenAndAreSandboxed(t *testing.T) {
 	for _, s := range Samples() {
 		n := 0
 		for _, e := range mustParse(t, mustRender(t, s)) {

@@ -51,7 +51,7 @@ func TestStyleSheetLoadsNothingElse(t *testing.T) {
 }
 
 // WCAG 2.2, 1.4.3 and 1.4.11: 4.5 for text, 3 for the edge of a field, in both schemes.
-func TestColoursCanBeToldApart(t *testing.T) {
+func TestColoursCanBeDistinguished(t *testing.T) {
 	colour := regexp.MustCompile(`--([a-z-]+): (#[0-9a-f]{3,6})`)
 	schemes := strings.SplitN(string(assets["curfew.css"].Body), "@media (prefers-color-scheme: dark)", 2)
 	if len(schemes) != 2 {

@@ -43,9 +43,9 @@ func (p *tab) mustShowNothing(d *demo) {
 // exposed holds where the account page can be seen. A page that is hidden still has its text.
 const exposed = "(document.body.checkVisibility() && document.body.innerText.includes('ann@example.org'))"
 
-// TestBackShowsNothingAfterAnEndingInThisBrowser: the header of a style sheet and the cookie's removal make Chromium forget the page, with
+// TestBackShowsNothingAfterALogoutInThisBrowser: the header of a style sheet and the cookie's removal make Chromium forget the page, with
 // and without scripts.
-func TestBackShowsNothingAfterAnEndingInThisBrowser(t *testing.T) {
+func TestBackShowsNothingAfterALogoutInThisBrowser(t *testing.T) {
 	browser := mustChromium(t)
 	d := mustDemo(t)
 	for _, scripts := range []bool{true, false} {
@@ -77,8 +77,8 @@ func TestBackShowsNothingAfterAnEndingInThisBrowser(t *testing.T) {
 	}
 }
 
-// TestPagesLeaveAtOnceAfterAnEndingElsewhere: no header reaches a page that is open or kept; the page's own script has to ask.
-func TestPagesLeaveAtOnceAfterAnEndingElsewhere(t *testing.T) {
+// TestPagesLeaveAtOnceAfterALogoutElsewhere: no header reaches a page that is open or kept; the page's own script has to ask.
+func TestPagesLeaveAtOnceAfterALogoutElsewhere(t *testing.T) {
 	browser := mustChromium(t)
 	d := mustDemo(t)
 	t.Run("when the back button brings a kept page", func(t *testing.T) {

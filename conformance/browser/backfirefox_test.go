@@ -19,7 +19,7 @@ func (f *firefox) mustGoBackToNothing() {
 	f.t.Error("the account page's place does not come in three steps")
 }
 
-func TestBackShowsNothingAfterAnEndingInFirefox(t *testing.T) {
+func TestBackShowsNothingAfterALogoutInFirefox(t *testing.T) {
 	d := mustDemo(t)
 	for _, scripts := range []bool{true, false} {
 		t.Run(map[bool]string{true: "with scripts", false: "without scripts"}[scripts], func(t *testing.T) {

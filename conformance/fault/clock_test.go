@@ -41,7 +41,7 @@ func randomStep() time.Duration {
 // reaches the time that was set for them.
 func TestNoSessionSurvivesItsEndWhenTheClockIsSet(t *testing.T) {
 	var sessions, acknowledged, sent, late int
-	var total verdict
+	var total checkResult
 	n := rounds(3, 20)
 	for range n {
 		w := mustPrepare(t, mustBuild(t, "-tags", "curfewfault"), nil)

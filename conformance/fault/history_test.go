@@ -127,26 +127,26 @@ func (h *history) longest() (d time.Duration) {
 	return d
 }
 
-// verdict is what check found.
-type verdict struct {
+// checkResult is what check found.
+type checkResult struct {
 	lost, revived, doubled []string
 }
 
-func (v verdict) ok() bool { return len(v.lost)+len(v.revived)+len(v.doubled) == 0 }
+func (v checkResult) ok() bool { return len(v.lost)+len(v.revived)+len(v.doubled) == 0 }
 
-func (v verdict) String() string {
+func (v checkResult) String() string {
 	return fmt.Sprintf("lost %d, revived %d, codes redeemed twice %d", len(v.lost), len(v.revived), len(v.doubled))
 }
 
 // examples names some of the faults.
-func (v verdict) examples() string {
+func (v checkResult) examples() string {
 	all := slices.Concat(v.lost, v.revived, v.doubled)
 	return strings.Join(all[:min(len(all), 8)], "; ")
 }
 
 // check holds the history to three rules. A session whose end was acknowledged is accepted by no operation that starts later. A session whose
 // creation was acknowledged is refused by no operation that is over before an end was asked for. A code is redeemed once.
-func (h *history) check() (v verdict) {
+func (h *history) check() (v checkResult) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	const never = time.Duration(1<<63 - 1)

@@ -101,10 +101,10 @@ func mustDeliveries(t *testing.T, o *op.OP) map[string]delivery {
 	return of
 }
 
-// TestKillBetweenEndingAndDeliveryLosesNothing: the browser has its answer, the process is killed before any relying party was notified, and starts
+// TestKillBetweenTerminationAndDeliveryLosesNothing: the browser has its answer, the process is killed before any relying party was notified, and starts
 // again on the same store. It notifies the relying parties that answer at once, keeps the delivery to the one that does not, and the session
 // stays ended.
-func TestKillBetweenEndingAndDeliveryLosesNothing(t *testing.T) {
+func TestKillBetweenTerminationAndDeliveryLosesNothing(t *testing.T) {
 	folder, err := os.MkdirTemp("", "kill") // t.TempDir is too long for a socket
 	if err != nil {
 		t.Fatal(err)

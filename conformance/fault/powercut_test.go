@@ -14,7 +14,7 @@ import (
 // powerCuts is what a number of power cuts came to.
 type powerCuts struct {
 	acknowledged, sessions int
-	history                verdict // what the check of the history found
+	history                checkResult // what the check of the history found
 	unusable               int     // the server did not start again
 	ready                  []time.Duration
 }

@@ -149,7 +149,7 @@ func TestUnscriptedURLIsVisitedOnceAndMarked(t *testing.T) {
 	})
 }
 
-func TestModuleGoesOnWhenTheSuiteCannotTellForAMoment(t *testing.T) {
+func TestModuleGoesOnWhenTheSuiteAnswers500ForAMoment(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newFakeSuite(t, "closing", "broken")
 		s.plays["closing"] = func(i *instance) {

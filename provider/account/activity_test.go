@@ -30,8 +30,8 @@ func TestActivityNamesTheBrowserOfEachSignIn(t *testing.T) {
 	})
 }
 
-// TestActivityTellsWhereTheSessionWas: the page shows a browser with its own address, not with that of the browser that ended its session.
-func TestActivityTellsWhereTheSessionWas(t *testing.T) {
+// TestActivityShowsWhereTheSessionWas: the page shows a browser with its own address, not with that of the browser that ended its session.
+func TestActivityShowsWhereTheSessionWas(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		o := providertest.MustStart(t, nil)
 		o.MustAddClient("atlas", nil)

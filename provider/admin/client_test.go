@@ -68,7 +68,7 @@ func TestClientReachesNamesOfAnyCharacters(t *testing.T) {
 	}
 }
 
-func TestClientTellsErrorsOfTheAPIFromAnAbsentServer(t *testing.T) {
+func TestClientDistinguishesErrorsOfTheAPIFromAnAbsentServer(t *testing.T) {
 	d := mustStart(t)
 	c, ctx := mustListen(t, d), t.Context()
 	_, err := c.User(ctx, "nobody")

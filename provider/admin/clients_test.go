@@ -50,7 +50,7 @@ func TestBadClientIsRefusedWithEveryProblem(t *testing.T) {
 	}
 }
 
-func TestWhyASectorCouldNotBeReadIsToldToTheOperator(t *testing.T) {
+func TestOperatorSeesWhyASectorCouldNotBeRead(t *testing.T) {
 	d := mustStart(t)
 	answer := d.mustFail(400, "invalid", "sector_identifier_uri", "POST", "/clients",
 		`{"redirect_uris":["https://mail.example/cb"],"subject_type":"pairwise","sector_identifier_uri":"https://mail.example/sector"}`)

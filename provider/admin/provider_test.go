@@ -16,7 +16,7 @@ import (
 	"github.com/curfew-id/curfew/storage/bolt"
 )
 
-func TestBadRequestsAreToldAsErrorsOfTheRightStatus(t *testing.T) {
+func TestBadRequestsGetErrorsOfTheRightStatus(t *testing.T) {
 	d := mustStart(t)
 	d.mustAddUser("ada")
 	large := `{"preferred_username":"` + strings.Repeat("a", 256<<10) + `"}`
@@ -70,7 +70,7 @@ func TestUnknownErrorSaysNothing(t *testing.T) {
 	}
 }
 
-func TestFullDiskIsToldAndNothingIsHalfDone(t *testing.T) {
+func TestFullDiskIsAnsweredAndNothingIsHalfDone(t *testing.T) {
 	dir := t.TempDir()
 	store, err := bolt.Open(bolt.Options{Path: filepath.Join(dir, "small.db"), MaxSize: 1 << 20})
 	if err != nil {

@@ -58,7 +58,7 @@ func TestActsDoNotPassOverWhatTheyDoNotKnow(t *testing.T) {
 	must[admin.TerminationResult](d, 200, "DELETE", "/clients/atlas", "")
 }
 
-func TestWrongMethodIsToldWhichAreRight(t *testing.T) {
+func TestWrongMethodIsAnsweredWithTheRightOnes(t *testing.T) {
 	d := mustStart(t)
 	d.mustAddUser("ada")
 	for act, allow := range map[string]string{"PUT /users": "GET, POST", "POST /users/ada": "GET, PATCH, DELETE", "GET /endings/": "", "GET /users/ada/disable": "POST", "DELETE /events": "GET"} {

@@ -8,7 +8,7 @@ import (
 	"github.com/curfew-id/curfew/storage"
 )
 
-func TestIntrospectionTellsOwnersAndAudiencesOnly(t *testing.T) {
+func TestIntrospectionAnswersOwnersAndAudiencesOnly(t *testing.T) {
 	for _, format := range []string{"opaque", "jwt"} {
 		g := newRig(t)
 		g.mustClient("shop", func(c *storage.Client) { c.AccessTokenFormat, c.Audience = format, []string{"api", "other-api"} })

@@ -12,7 +12,7 @@ import (
 	"github.com/curfew-id/curfew/storage"
 )
 
-func TestOnlyTheHolderOfTheTokenManagesAClient(t *testing.T) {
+func TestOnlyTheBearerOfTheTokenManagesAClient(t *testing.T) {
 	o := mustStart(t, policy.RegistrationOpen, "")
 	mine := o.must(201, "POST", "/register", "", minimalMetadata)
 	other := o.must(201, "POST", "/register", "", minimalMetadata)

@@ -15,7 +15,7 @@ import (
 type powerCuts struct {
 	acknowledged, sessions int
 	history                checkResult // what the check of the history found
-	unusable               int     // the server did not start again
+	unusable               int         // the server did not start again
 	ready                  []time.Duration
 }
 

@@ -16,8 +16,8 @@ import (
 // shBlock is a block of commands in a page of the documentation.
 var shBlock = regexp.MustCompile("(?ms)^```sh\n(.*?)^```$")
 
-// TestEveryCommandInTheDocsRuns runs the commands of each page of docs in order, in an empty folder, with the built program on the PATH. A
-// block that serves runs in the background until the page's end.
+// TestEveryCommandInTheDocsRuns runs the commands of each page of docs in order, in an empty folder, with the built
+// program on the PATH. A block that serves runs in the background until the page's end.
 func TestEveryCommandInTheDocsRuns(t *testing.T) {
 	bin := t.TempDir()
 	if out, err := exec.CommandContext(t.Context(), "go", "build", "-o", filepath.Join(bin, "curfew"), "./cmd/curfew").CombinedOutput(); err != nil {
@@ -43,7 +43,11 @@ func TestEveryCommandInTheDocsRuns(t *testing.T) {
 			if err != nil || listener.Close() != nil {
 				t.Fatal("got no free port")
 			}
-			environment := append(os.Environ(), "PATH="+bin+":"+os.Getenv("PATH"), "CURFEW_ISSUER=http://localhost:"+port)
+			environment := append(
+				os.Environ(),
+				"PATH="+bin+":"+os.Getenv("PATH"),
+				"CURFEW_ISSUER=http://localhost:"+port,
+			)
 			for _, block := range shBlock.FindAllStringSubmatch(string(text), -1) {
 				script := block[1]
 				if strings.HasPrefix(script, "curfew serve") {

@@ -57,7 +57,8 @@ func parse() (sources []source, err error) {
 		if err != nil {
 			return err
 		}
-		if entry.IsDir() && (entry.Name() == "node_modules" || entry.Name() == "testdata" || len(entry.Name()) > 1 && entry.Name()[0] == '.') {
+		if entry.IsDir() &&
+			(entry.Name() == "node_modules" || entry.Name() == "testdata" || len(entry.Name()) > 1 && entry.Name()[0] == '.') {
 			return fs.SkipDir
 		}
 		if !strings.HasSuffix(file, ".go") {
@@ -68,7 +69,13 @@ func parse() (sources []source, err error) {
 		if err != nil {
 			return err
 		}
-		s := source{folder: filepath.ToSlash(filepath.Dir(file)), name: entry.Name(), test: strings.HasSuffix(file, "_test.go"), syntax: syntax, fset: fset}
+		s := source{
+			folder: filepath.ToSlash(filepath.Dir(file)),
+			name:   entry.Name(),
+			test:   strings.HasSuffix(file, "_test.go"),
+			syntax: syntax,
+			fset:   fset,
+		}
 		for _, spec := range syntax.Imports {
 			imported, err := strconv.Unquote(spec.Path.Value)
 			if err != nil {
@@ -84,10 +91,22 @@ func parse() (sources []source, err error) {
 
 // below says what the handlers' packages may build on. None of them imports another of them, but signout and account
 // show what a logout does by provider/logoutview.
-var below = []string{"storage", "logout", "templates", "provider/authn", "provider/egress", "provider/keys", "provider/password", "provider/policy", "provider/register", "provider/tokens", "provider/web"}
+var below = []string{
+	"storage",
+	"logout",
+	"templates",
+	"provider/authn",
+	"provider/egress",
+	"provider/keys",
+	"provider/password",
+	"provider/policy",
+	"provider/register",
+	"provider/tokens",
+	"provider/web",
+}
 
-// arrows says which folders of this module a folder may import. "x/..." is all below x. A folder that is not named here is held to the
-// longest name above it.
+// arrows says which folders of this module a folder may import. "x/..." is all below x. A folder that is not named
+// here is held to the longest name above it.
 var arrows = map[string][]string{
 	"storage":             {},
 	"storage/bolt":        {"storage"},
@@ -111,9 +130,17 @@ var arrows = map[string][]string{
 	"provider/admin":      below,
 	"provider":            append([]string{"provider/..."}, below...),
 	"conformance":         {"conformance/..."},
-	"cmd/curfew":          {"storage", "storage/...", "logout", "templates", "provider", "provider/...", "cmd/curfew/..."},
-	"cmd/curfew-demo":     {"templates", "provider/admin", "provider/web", "conformance/rp", "cmd/curfew/..."},
-	".":                   {},
+	"cmd/curfew": {
+		"storage",
+		"storage/...",
+		"logout",
+		"templates",
+		"provider",
+		"provider/...",
+		"cmd/curfew/...",
+	},
+	"cmd/curfew-demo": {"templates", "provider/admin", "provider/web", "conformance/rp", "cmd/curfew/..."},
+	".":               {},
 
 	"provider/providertest": {"storage", "storage/bolt", "provider", "provider/..."},
 }
@@ -144,13 +171,14 @@ func TestPackagesImportDownwardsOnly(t *testing.T) {
 	}
 }
 
-// mayTestImport: tests run on a real store, and drive the parts they belong to through neighbours. Those of conformance stay outside.
+// mayTestImport: tests run on a real store, and drive the parts they belong to through neighbours. Those of
+// conformance stay outside.
 func mayTestImport(folder, imported string) bool {
 	return !strings.HasPrefix(imported, "cmd/") && !strings.HasPrefix(folder, "conformance")
 }
 
-// TestTheProgramContainsNothingOfTheDemo follows the imports of the program to the end: the demo's relying parties, and the tools that
-// drive Curfew from outside, are no part of it.
+// TestTheProgramContainsNothingOfTheDemo follows the imports of the program to the end: the demo's relying parties,
+// and the tools that drive Curfew from outside, are no part of it.
 func TestTheProgramContainsNothingOfTheDemo(t *testing.T) {
 	imports := map[string][]string{}
 	for _, s := range mustParse(t) {
@@ -198,8 +226,8 @@ func TestOnlyTestsImportFixtures(t *testing.T) {
 	}
 }
 
-// TestArchitectureShowsTheAllowedImports holds the table of docs/architecture.md to allowedImports. Run it with -update to write
-// the table anew.
+// TestArchitectureShowsTheAllowedImports holds the table of docs/architecture.md to allowedImports. Run it with
+// -update to write the table anew.
 func TestArchitectureShowsTheAllowedImports(t *testing.T) {
 	const (
 		page  = "docs/architecture.md"
@@ -237,7 +265,11 @@ func TestArchitectureShowsTheAllowedImports(t *testing.T) {
 
 func TestPackagesKeepToTheirLibraries(t *testing.T) {
 	standardOnly := []string{"storage", "provider/policy"}
-	templatesMay := []string{"github.com/nicksnyder/go-i18n/", "golang.org/x/text/", "go.yaml.in/yaml/"} // docs/adr/catalog.md
+	templatesMay := []string{
+		"github.com/nicksnyder/go-i18n/",
+		"golang.org/x/text/",
+		"go.yaml.in/yaml/",
+	} // docs/adr/catalog.md
 	for _, s := range mustParse(t) {
 		if s.test {
 			continue
@@ -320,7 +352,8 @@ func TestOnlyAuthenticatorsWriteHowAUserAuthenticated(t *testing.T) {
 		return ok && strings.EqualFold(s.Sel.Name, field)
 	}
 	for _, s := range mustParse(t) {
-		if s.test || slices.Contains([]string{"provider/authn", "provider/providertest"}, s.folder) || strings.HasPrefix(s.folder, "storage/") {
+		if s.test || slices.Contains([]string{"provider/authn", "provider/providertest"}, s.folder) ||
+			strings.HasPrefix(s.folder, "storage/") {
 			continue
 		}
 		ast.Inspect(s.syntax, func(n ast.Node) bool {
@@ -329,7 +362,8 @@ func TestOnlyAuthenticatorsWriteHowAUserAuthenticated(t *testing.T) {
 				return true
 			}
 			key, ok := pair.Key.(*ast.Ident)
-			if ok && (strings.EqualFold(key.Name, "AMR") || strings.EqualFold(key.Name, "ACR")) && !isCopy(pair.Value, key.Name) {
+			if ok && (strings.EqualFold(key.Name, "AMR") || strings.EqualFold(key.Name, "ACR")) &&
+				!isCopy(pair.Value, key.Name) {
 				t.Errorf("%s sets %s; only provider/authn does", s.position(n), key.Name)
 			}
 			return true

@@ -11,7 +11,8 @@ import (
 	"testing"
 )
 
-// namedTest is how specs.md names a test: a file of this module and a function in it, or a function in the file before it.
+// namedTest is how specs.md names a test: a file of this module and a function in it, or a function in the file
+// before it.
 var namedTest = regexp.MustCompile("`(?:([A-Za-z0-9_./-]+_test\\.go):)?(Test[A-Za-z0-9_]*)`")
 
 // TestEveryTestInTheSpecificationTableExists, and every row of the table names one.
@@ -63,7 +64,12 @@ func TestEveryTestInTheSpecificationTableExists(t *testing.T) {
 func mustFunctions(t *testing.T, file string) map[string]bool {
 	t.Helper()
 	names := map[string]bool{}
-	syntax, err := parser.ParseFile(token.NewFileSet(), filepath.Join("..", filepath.FromSlash(file)), nil, parser.SkipObjectResolution)
+	syntax, err := parser.ParseFile(
+		token.NewFileSet(),
+		filepath.Join("..", filepath.FromSlash(file)),
+		nil,
+		parser.SkipObjectResolution,
+	)
 	if err != nil {
 		t.Error(err)
 		return names

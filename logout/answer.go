@@ -37,7 +37,13 @@ const (
 )
 
 // evaluateAttempt returns the outcome of an attempt that ended at now. random is in [0, 1).
-func evaluateAttempt(d storage.Delivery, reply Reply, err error, now time.Time, random float64) storage.DeliveryOutcome {
+func evaluateAttempt(
+	d storage.Delivery,
+	reply Reply,
+	err error,
+	now time.Time,
+	random float64,
+) storage.DeliveryOutcome {
 	s := storage.DeliveryOutcome{
 		ID:       d.ID,
 		Lease:    d.Lease,
@@ -68,14 +74,19 @@ func evaluateAttempt(d storage.Delivery, reply Reply, err error, now time.Time, 
 	}
 	s.UpdateEntry = entryUpdater(d, s.State, s.NextAttempt, s.Answer)
 	if s.State != storage.DeliveryPending {
-		s.Event = &storage.Event{At: s.Answer.At, Kind: "delivery." + string(s.State), By: "system", Detail: map[string]string{
-			"delivery": d.ID, "attempt": strconv.Itoa(d.Attempts), "answer": answerClass(s.Answer), "jti": s.Answer.JTI}}
+		s.Event = &storage.Event{
+			At:   s.Answer.At,
+			Kind: "delivery." + string(s.State),
+			By:   "system",
+			Detail: map[string]string{
+				"delivery": d.ID, "attempt": strconv.Itoa(d.Attempts), "answer": answerClass(s.Answer), "jti": s.Answer.JTI},
+		}
 	}
 	return s
 }
 
-// confirmsLogout reports whether an answer confirms the logout: 200 (Back-Channel Logout 1.0 §2.8), and 204, which some frameworks send for
-// an empty body. No other 2xx does.
+// confirmsLogout reports whether an answer confirms the logout: 200 (Back-Channel Logout 1.0 §2.8), and 204, which
+// some frameworks send for an empty body. No other 2xx does.
 func confirmsLogout(status int) bool {
 	return status == http.StatusOK || status == http.StatusNoContent
 }
@@ -143,8 +154,8 @@ const maxDetailBytes = 300
 // markup matches HTML comments, tags, and scripts and styles with their content. The last tag may be cut off.
 var markup = regexp.MustCompile(`(?is)<!--.*?-->|<script\b.*?</script>|<style\b.*?</style>|</?[a-z!][^>]*>?`)
 
-// sanitizeDetail makes text of a relying party fit to be kept and shown: one line without markup and control characters, cut at a whole
-// character.
+// sanitizeDetail makes text of a relying party fit to be kept and shown: one line without markup and control
+// characters, cut at a whole character.
 func sanitizeDetail(text string) string {
 	text = html.UnescapeString(markup.ReplaceAllString(text, " "))
 	text = strings.Map(func(r rune) rune {

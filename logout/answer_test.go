@@ -20,12 +20,16 @@ func (refused) Class() string { return "refused" }
 func TestRetryAfterIsHonouredUpToAnHour(t *testing.T) {
 	for asked, want := range map[time.Duration]time.Duration{0: time.Second, 10 * time.Second: 10 * time.Second, 3 * time.Hour: time.Hour} {
 		d := storage.Delivery{Attempts: 1, GiveUpAt: t0.Add(MaxDeliveryPeriod)}
-		if s := evaluateAttempt(d, Reply{Status: 503, RetryAfter: asked}, nil, t0, 0.5); !s.NextAttempt.Equal(t0.Add(want)) {
+		if s := evaluateAttempt(d, Reply{Status: 503, RetryAfter: asked}, nil, t0, 0.5); !s.NextAttempt.Equal(
+			t0.Add(want),
+		) {
 			t.Errorf("Retry-After %v: next after %v, want %v", asked, s.NextAttempt.Sub(t0), want)
 		}
 	}
 	d := storage.Delivery{Attempts: 6, GiveUpAt: t0.Add(MaxDeliveryPeriod)}
-	if s := evaluateAttempt(d, Reply{Status: 429, RetryAfter: time.Second}, nil, t0, 0.5); !s.NextAttempt.Equal(t0.Add(30 * time.Minute)) {
+	if s := evaluateAttempt(d, Reply{Status: 429, RetryAfter: time.Second}, nil, t0, 0.5); !s.NextAttempt.Equal(
+		t0.Add(30 * time.Minute),
+	) {
 		t.Errorf("a short Retry-After: next after %v, want the schedule's 30 min", s.NextAttempt.Sub(t0))
 	}
 }
@@ -41,7 +45,8 @@ func TestPausesAreSpreadByAFifth(t *testing.T) {
 
 func TestLastAttemptIsMadeWhenTimeIsUp(t *testing.T) {
 	d := storage.Delivery{Attempts: 50, GiveUpAt: t0.Add(time.Minute)}
-	if s := evaluateAttempt(d, Reply{Status: 500}, nil, t0, 0); s.State != storage.DeliveryPending || !s.NextAttempt.Equal(d.GiveUpAt) {
+	if s := evaluateAttempt(d, Reply{Status: 500}, nil, t0, 0); s.State != storage.DeliveryPending ||
+		!s.NextAttempt.Equal(d.GiveUpAt) {
 		t.Errorf("before: got %s, %v, want one more attempt at the end", s.State, s.NextAttempt)
 	}
 	if s := evaluateAttempt(d, Reply{Status: 500}, nil, d.GiveUpAt, 0); s.State != storage.DeliveryFailed {
@@ -66,7 +71,8 @@ func TestFailuresAreClassed(t *testing.T) {
 
 func TestAnswersTextIsMadeHarmless(t *testing.T) {
 	got := sanitizeDetail("bad\r\nSet-Cookie: x\x00\x1b[31m \xff" + strings.Repeat("ö", 400))
-	if len(got) > maxDetailBytes || !utf8.ValidString(got) || strings.ContainsAny(got, "\r\n\x00\x1b") || !strings.HasPrefix(got, "bad Set-Cookie: x [31m ö") {
+	if len(got) > maxDetailBytes || !utf8.ValidString(got) || strings.ContainsAny(got, "\r\n\x00\x1b") ||
+		!strings.HasPrefix(got, "bad Set-Cookie: x [31m ö") {
 		t.Errorf("got %d bytes: %q", len(got), got)
 	}
 }
@@ -92,7 +98,11 @@ func TestAnswerIsShownWithoutMarkup(t *testing.T) {
 }
 
 func TestRedirectSaysWhereItLeadsWithoutSecrets(t *testing.T) {
-	a := newAnswer(Reply{Status: 302, Location: "https://user:pw@sso.example/login?state=secret", Detail: "moved"}, nil, t0)
+	a := newAnswer(
+		Reply{Status: 302, Location: "https://user:pw@sso.example/login?state=secret", Detail: "moved"},
+		nil,
+		t0,
+	)
 	if want := "redirects to https://sso.example/login"; a.Detail != want || !strings.Contains(ExplainAnswer(a), want) {
 		t.Errorf("got %q, explained as %q, want %q in both", a.Detail, ExplainAnswer(a), want)
 	}
@@ -106,7 +116,13 @@ func TestUntrustedCertificateNamesTheSetting(t *testing.T) {
 
 func TestLogoutTokenClaims(t *testing.T) {
 	for choice, want := range map[string][2]bool{"": {true, true}, "both": {true, true}, "sid": {false, true}, "sub": {true, false}} {
-		claims := tokenClaims("https://op.example", storage.Delivery{Client: "rp", Subject: "u", SID: "s", Claims: choice}, "j", t0, t0.Add(TokenLifetime))
+		claims := tokenClaims(
+			"https://op.example",
+			storage.Delivery{Client: "rp", Subject: "u", SID: "s", Claims: choice},
+			"j",
+			t0,
+			t0.Add(TokenLifetime),
+		)
 		_, sub := claims["sub"]
 		_, sid := claims["sid"]
 		if [2]bool{sub, sid} != want {
@@ -116,10 +132,15 @@ func TestLogoutTokenClaims(t *testing.T) {
 			t.Error("it has a nonce")
 		}
 		events, _ := claims["events"].(map[string]any)
-		if member, ok := events["http://schemas.openid.net/event/backchannel-logout"].(map[string]any); len(events) != 1 || !ok || len(member) != 0 {
+		if member, ok := events["http://schemas.openid.net/event/backchannel-logout"].(map[string]any); len(
+			events,
+		) != 1 ||
+			!ok ||
+			len(member) != 0 {
 			t.Errorf("events: got %v", events)
 		}
-		if claims["exp"].(int64)-claims["iat"].(int64) > 120 || claims["aud"] != "rp" || claims["jti"] != "j" || claims["iss"] != "https://op.example" {
+		if claims["exp"].(int64)-claims["iat"].(int64) > 120 || claims["aud"] != "rp" || claims["jti"] != "j" ||
+			claims["iss"] != "https://op.example" {
 			t.Errorf("got %v", claims)
 		}
 	}

@@ -12,8 +12,8 @@ import (
 // AttemptTimeout bounds one attempt, from connecting to the end of the answer.
 const AttemptTimeout = 5 * time.Second
 
-// Poster posts a form to a relying party. It follows no redirect, sends no cookies, and returns when ctx ends. Its error may have a
-// method Class() string that names the kind of failure.
+// Poster posts a form to a relying party. It follows no redirect, sends no cookies, and returns when ctx ends. Its
+// error may have a method Class() string that names the kind of failure.
 type Poster func(ctx context.Context, uri string, form url.Values) (Reply, error)
 
 // attemptOutcome is a delivery after an attempt.
@@ -60,8 +60,9 @@ func (d *Dispatcher) send(ctx context.Context, delivery storage.Delivery) (Reply
 	return reply, err
 }
 
-// withCurrentMetadata returns the delivery with the client's current URI, algorithm and token format, so that an operator who corrects the
-// metadata corrects pending deliveries too. If the client was removed, or removed and added anew, the delivery stays as it was planned.
+// withCurrentMetadata returns the delivery with the client's current URI, algorithm and token format, so that an
+// operator who corrects the metadata corrects pending deliveries too. If the client was removed, or removed and added
+// anew, the delivery stays as it was planned.
 func (d *Dispatcher) withCurrentMetadata(ctx context.Context, delivery storage.Delivery) storage.Delivery {
 	c, err := d.Store.Client(ctx, delivery.Client)
 	if err != nil || c.BackchannelLogoutURI == "" || c.Created.After(delivery.Created) {

@@ -58,7 +58,9 @@ func newBenchClients(b *testing.B, hosts int) *benchClients {
 		if err != nil {
 			return "", err
 		}
-		return signed + "." + base64.RawURLEncoding.EncodeToString(v.FillBytes(r.FillBytes(make([]byte, 64))[32:64])), nil
+		return signed + "." + base64.RawURLEncoding.EncodeToString(
+			v.FillBytes(r.FillBytes(make([]byte, 64))[32:64]),
+		), nil
 	}
 	transport := &http.Transport{MaxIdleConnsPerHost: maxPerHost, DisableCompression: true}
 	client := &http.Client{Transport: transport}
@@ -75,7 +77,14 @@ func newBenchClients(b *testing.B, hosts int) *benchClients {
 		resp.Body.Close()
 		return Reply{Status: resp.StatusCode}, nil
 	}
-	s.dispatcher = &Dispatcher{Store: store, Sign: signES256, Post: post, Now: time.Now, Issuer: issuer, Log: discardLog()}
+	s.dispatcher = &Dispatcher{
+		Store:  store,
+		Sign:   signES256,
+		Post:   post,
+		Now:    time.Now,
+		Issuer: issuer,
+		Log:    discardLog(),
+	}
 	s.dispatcher.Observer.OnDeliveryFinished = func(_ string, state storage.DeliveryState, _ bool) {
 		if state != storage.DeliveryDone {
 			b.Errorf("a delivery is %s", state)
@@ -84,7 +93,14 @@ func newBenchClients(b *testing.B, hosts int) *benchClients {
 			s.all <- struct{}{}
 		}
 	}
-	s.terminator = &Terminator{Store: store, Now: time.Now, Wake: s.dispatcher.Wake, Behind: s.dispatcher.Behind, Issuer: issuer, Log: discardLog()}
+	s.terminator = &Terminator{
+		Store:  store,
+		Now:    time.Now,
+		Wake:   s.dispatcher.Wake,
+		Behind: s.dispatcher.Behind,
+		Issuer: issuer,
+		Log:    discardLog(),
+	}
 	no := false
 	ctx := context.Background()
 	if err := store.PutUser(ctx, storage.User{Subject: "u", Name: "ada", Created: time.Now()}); err != nil {
@@ -97,7 +113,12 @@ func newBenchClients(b *testing.B, hosts int) *benchClients {
 		}))
 		b.Cleanup(server.Close)
 		id := fmt.Sprint("rp", i)
-		m := storage.Metadata{ClientID: id, BackchannelLogoutURI: server.URL + "/bcl", Renotify: &no, IDTokenSignedResponseAlg: "ES256"}
+		m := storage.Metadata{
+			ClientID:                 id,
+			BackchannelLogoutURI:     server.URL + "/bcl",
+			Renotify:                 &no,
+			IDTokenSignedResponseAlg: "ES256",
+		}
 		if err := store.PutClient(ctx, storage.Client{Metadata: m, Created: time.Now()}); err != nil {
 			b.Fatal(err)
 		}
@@ -123,13 +144,29 @@ func (s *benchClients) sessions(b *testing.B, n int) {
 		room <- struct{}{}
 		all.Go(func() {
 			defer func() { <-room }()
-			session := storage.Session{ID: storage.SessionID(rand.Text()), SecretHash: storage.HashOf(rand.Text()), Subject: "u", AuthTime: now, Created: now,
-				LastActive: now, IdleTimeout: 8 * time.Hour, Expires: now.Add(24 * time.Hour)}
+			session := storage.Session{
+				ID:          storage.SessionID(rand.Text()),
+				SecretHash:  storage.HashOf(rand.Text()),
+				Subject:     "u",
+				AuthTime:    now,
+				Created:     now,
+				LastActive:  now,
+				IdleTimeout: 8 * time.Hour,
+				Expires:     now.Add(24 * time.Hour),
+			}
 			if err := s.store.CreateSession(ctx, session, storage.Event{At: now, Kind: "session.created"}); err != nil {
 				b.Error(err)
 			}
 			for _, c := range s.clients {
-				code := storage.Code{ID: rand.Text(), Client: c, Subject: "u", Session: session.ID, SID: rand.Text(), Issued: now, Expires: now.Add(time.Hour)}
+				code := storage.Code{
+					ID:      rand.Text(),
+					Client:  c,
+					Subject: "u",
+					Session: session.ID,
+					SID:     rand.Text(),
+					Issued:  now,
+					Expires: now.Add(time.Hour),
+				}
 				if _, err := s.store.Redeem(ctx, code, now, func(storage.Session, storage.ClientSession) (storage.Issuance, error) { return storage.Issuance{}, nil }); err != nil {
 					b.Error(err)
 				}
@@ -139,8 +176,8 @@ func (s *benchClients) sessions(b *testing.B, n int) {
 	all.Wait()
 }
 
-// end ends everything, waits until the answers of all clients of n sessions are recorded, and returns how long after the commit the
-// last of them was reached.
+// end ends everything, waits until the answers of all clients of n sessions are recorded, and returns how long after
+// the commit the last of them was reached.
 func (s *benchClients) end(b *testing.B, n int) time.Duration {
 	b.Helper()
 	s.received.Store(0)
@@ -165,7 +202,8 @@ func BenchmarkBulkLogout(b *testing.B) {
 	b.ReportMetric(float64(s.store.Commits()-commits)/float64(b.N), "commits/op")
 }
 
-// BenchmarkFanOut ends a session of that many relying parties, each on a host of its own, until the last one's answer is recorded.
+// BenchmarkFanOut ends a session of that many relying parties, each on a host of its own, until the last one's answer
+// is recorded.
 func BenchmarkFanOut(b *testing.B) {
 	for _, n := range []int{1, 10, 100} {
 		b.Run(fmt.Sprint(n), func(b *testing.B) {
@@ -174,7 +212,9 @@ func BenchmarkFanOut(b *testing.B) {
 			for range b.N {
 				b.StopTimer()
 				s.sessions(b, 1)
-				time.Sleep(time.Millisecond) // a session that begins in the millisecond of the termination counts as begun after it
+				time.Sleep(
+					time.Millisecond,
+				) // a session that begins in the millisecond of the termination counts as begun after it
 				b.StartTimer()
 				reached += s.end(b, 1)
 			}

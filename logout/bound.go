@@ -20,8 +20,8 @@ const (
 // DefaultClockSkew is how far the clock of a relying party that declared no clock_skew may be off.
 const DefaultClockSkew = time.Minute
 
-// AnswerAllowance is how long an introspection answer may be under way: from the read of the store to the resource server, which starts
-// the time of its cache when the answer arrives.
+// AnswerAllowance is how long an introspection answer may be under way: from the read of the store to the resource
+// server, which starts the time of its cache when the answer arrives.
 const AnswerAllowance = time.Second
 
 // Lifetimes are the longest lifetimes of the deployment that bounds depend on.
@@ -41,7 +41,12 @@ func clockSkew(c *storage.Client) time.Duration {
 func seconds(n int) time.Duration { return time.Duration(n) * time.Second }
 
 // boundAccessTokens returns entry with the bound of a client's access tokens. enforcedBy: see [Plan].
-func boundAccessTokens(entry storage.ReportEntry, expiry storage.TokenExpiry, c *storage.Client, endedAt, enforcedBy time.Time) storage.ReportEntry {
+func boundAccessTokens(
+	entry storage.ReportEntry,
+	expiry storage.TokenExpiry,
+	c *storage.Client,
+	endedAt, enforcedBy time.Time,
+) storage.ReportEntry {
 	entry.Trust, entry.BoundBy = storage.TrustRevoked, BoundByEnforcement
 	entry = extendBound(entry, introspectionCachedUntil(expiry, c, enforcedBy), endedAt, BoundByIntrospectionCache)
 	if !expiry.JWT.IsZero() {
@@ -50,8 +55,9 @@ func boundAccessTokens(entry storage.ReportEntry, expiry storage.TokenExpiry, c 
 	return entry
 }
 
-// introspectionCachedUntil returns when the last cached introspection answer about the client's opaque tokens is discarded; zero if none is
-// cached. RFC 7662 §4: no answer is used beyond the token's own expiry. As long as enforcedBy is not known, that is the only bound.
+// introspectionCachedUntil returns when the last cached introspection answer about the client's opaque tokens is
+// discarded; zero if none is cached. RFC 7662 §4: no answer is used beyond the token's own expiry. As long as
+// enforcedBy is not known, that is the only bound.
 func introspectionCachedUntil(expiry storage.TokenExpiry, c *storage.Client, enforcedBy time.Time) time.Time {
 	if c == nil || expiry.Opaque.IsZero() {
 		return time.Time{}
@@ -70,10 +76,16 @@ func introspectionCachedUntil(expiry storage.TokenExpiry, c *storage.Client, enf
 	return earliest(cachedUntil, tokensExpired)
 }
 
-// boundClientSession returns entry with the bound of a client's own session, if no logout token reaches it, by what the client declared.
-// If it declared several means, the first of them that ends the session counts. A client that keeps offline access can go on getting the
-// tokens that its session may be tied to.
-func boundClientSession(entry storage.ReportEntry, expiry storage.TokenExpiry, c *storage.Client, keepsOffline bool, endedAt time.Time) storage.ReportEntry {
+// boundClientSession returns entry with the bound of a client's own session, if no logout token reaches it, by what
+// the client declared. If it declared several means, the first of them that ends the session counts. A client that
+// keeps offline access can go on getting the tokens that its session may be tied to.
+func boundClientSession(
+	entry storage.ReportEntry,
+	expiry storage.TokenExpiry,
+	c *storage.Client,
+	keepsOffline bool,
+	endedAt time.Time,
+) storage.ReportEntry {
 	entry.Trust, entry.BoundBy = storage.TrustUnknown, BoundByNothing
 	if c == nil {
 		return entry

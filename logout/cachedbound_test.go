@@ -21,15 +21,18 @@ func (w *fixture) cachingClients(n int) {
 		now := time.Now()
 		id := w.session()
 		w.join(id, "rp", storage.Issuance{
-			Grant:  storage.Grant{ID: fmt.Sprint("g", i), Session: id, Created: now, LastUsed: now},
-			Trust:  storage.TokenExpiry{Opaque: now.Add(time.Hour)},
-			Tokens: []storage.Token{{Hash: storage.HashOf(fmt.Sprint("token", i)), Issued: now, Expires: now.Add(time.Hour)}},
+			Grant: storage.Grant{ID: fmt.Sprint("g", i), Session: id, Created: now, LastUsed: now},
+			Trust: storage.TokenExpiry{Opaque: now.Add(time.Hour)},
+			Tokens: []storage.Token{
+				{Hash: storage.HashOf(fmt.Sprint("token", i)), Issued: now, Expires: now.Add(time.Hour)},
+			},
 		})
 	}
 	w.waitRenotifyDelay()
 }
 
-// introspectAll lets the resource server ask for all tokens and returns until when it uses the last answer that says active.
+// introspectAll lets the resource server ask for all tokens and returns until when it uses the last answer that says
+// active.
 func (w *fixture) introspectAll(n int) (cachedUntil time.Time) {
 	for i := range n {
 		switch _, _, err := w.store.Token(w.t.Context(), storage.HashOf(fmt.Sprint("token", i)), time.Now()); {
@@ -89,7 +92,10 @@ func TestBoundOfCachedAnswersHoldsWhenTheProcessDiesAfterTheCommit(t *testing.T)
 		e := w.terminator(w.dispatcher())
 		e.PageSize = 1
 		var cachedUntil time.Time
-		store := &crashingStore{Store: w.store, before: func() { time.Sleep(slowCommit); cachedUntil = w.introspectAll(sessions) }}
+		store := &crashingStore{
+			Store:  w.store,
+			before: func() { time.Sleep(slowCommit); cachedUntil = w.introspectAll(sessions) },
+		}
 		store.pages.Store(1)
 		e.Store = store
 		w.end(e, storage.Selector{AllUsers: true})
@@ -122,8 +128,15 @@ func TestAnswersFromBeforeALoweredCacheStayBounded(t *testing.T) {
 		w.must(w.store.PutClient(t.Context(), lowered))
 		time.Sleep(time.Second)
 		w.end(w.terminator(w.dispatcher()), storage.Selector{Subject: "u"})
-		if entry := w.tokenEntries()[0]; entry.ExpiresAt.Before(cachedUntil) || entry.BoundBy != BoundByIntrospectionCache {
-			t.Errorf("got %s until %v by %s, want a bound not before %v", entry.Trust, entry.ExpiresAt, entry.BoundBy, cachedUntil)
+		if entry := w.tokenEntries()[0]; entry.ExpiresAt.Before(cachedUntil) ||
+			entry.BoundBy != BoundByIntrospectionCache {
+			t.Errorf(
+				"got %s until %v by %s, want a bound not before %v",
+				entry.Trust,
+				entry.ExpiresAt,
+				entry.BoundBy,
+				cachedUntil,
+			)
 		}
 	})
 }

@@ -73,7 +73,11 @@ func TestClockStepsLeaveNoSurvivorAndDelayNoNotification(t *testing.T) {
 // clockSession begins a session that does not expire, whatever the clock shows.
 func (w *fixture) clockSession(clients []string) *clockSession {
 	now := w.now()
-	s := &clockSession{id: storage.SessionID(fmt.Sprint("s", now.UnixNano(), w.sequence())), sids: map[string]string{}, endedAt: map[string]time.Time{}}
+	s := &clockSession{
+		id:      storage.SessionID(fmt.Sprint("s", now.UnixNano(), w.sequence())),
+		sids:    map[string]string{},
+		endedAt: map[string]time.Time{},
+	}
 	w.must(w.store.CreateSession(w.t.Context(), storage.Session{
 		ID:          s.id,
 		Sequence:    w.sequence(),
@@ -153,7 +157,13 @@ func (w *fixture) checkNotified(seed uint64, sessions []*clockSession) {
 		for client, endedAt := range s.endedAt {
 			at, ok := first[s.sids[client]]
 			if late := at.Sub(endedAt); !ok || late > maxClockDelay {
-				w.t.Errorf("seed %d: %s was notified %v after its client session ended, received %v", seed, client, late, ok)
+				w.t.Errorf(
+					"seed %d: %s was notified %v after its client session ended, received %v",
+					seed,
+					client,
+					late,
+					ok,
+				)
 			}
 		}
 	}

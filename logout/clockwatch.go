@@ -10,8 +10,8 @@ type clockWatch struct {
 // minClockSetback is the smallest step back that is noticed against a monotonic clock.
 const minClockSetback = time.Second
 
-// setBack reports whether the clock was put back since the reading before. The first reading counts as a setback, because
-// nothing is known about the clock of the process before.
+// setBack reports whether the clock was put back since the reading before. The first reading counts as a setback,
+// because nothing is known about the clock of the process before.
 func (c *clockWatch) setBack(now time.Time) bool {
 	last := c.last
 	c.last = now

@@ -8,7 +8,8 @@ import (
 	"github.com/curfew-id/curfew/storage"
 )
 
-// Coverage says what a logout can do about a client: whether and how it can be notified, and how long it keeps trusting if it is not.
+// Coverage says what a logout can do about a client: whether and how it can be notified, and how long it keeps
+// trusting if it is not.
 type Coverage struct {
 	Client         string        `json:"client"`
 	Name           string        `json:"name"`
@@ -46,11 +47,23 @@ func AssessCoverage(c *storage.Client, l Lifetimes) Coverage {
 		"it is notified through the browser only, which proves nothing and reaches no other device")
 	problem(c.HasUntrustedConfirmations() && coverage.ClientSession.Unknown,
 		"its confirmations are untrusted and it declares no bound: a logout never knows whether its session is over")
-	problem(isPlainHTTP(c.BackchannelLogoutURI), "backchannel_logout_uri is http: the logout token crosses the network in the clear")
+	problem(
+		isPlainHTTP(c.BackchannelLogoutURI),
+		"backchannel_logout_uri is http: the logout token crosses the network in the clear",
+	)
 	problem(isPlainHTTP(c.FrontchannelLogoutURI), "frontchannel_logout_uri is http: browsers block it as mixed content")
-	problem(c.LogoutTokenClaims == "sub" && c.BackchannelLogoutURI != "", "logout_token_claims is sub: the end of one session ends all of that user's sessions there")
-	problem(c.LogoutTokenClaims == "sub" && c.BackchannelSessionReq, "it requires sid in logout tokens, and logout_token_claims leaves it out")
-	problem(coverage.OfflineAccess && c.SessionWithTokens, "session_with_tokens bounds nothing while offline access is possible: set refresh_tokens to session")
+	problem(
+		c.LogoutTokenClaims == "sub" && c.BackchannelLogoutURI != "",
+		"logout_token_claims is sub: the end of one session ends all of that user's sessions there",
+	)
+	problem(
+		c.LogoutTokenClaims == "sub" && c.BackchannelSessionReq,
+		"it requires sid in logout tokens, and logout_token_claims leaves it out",
+	)
+	problem(
+		coverage.OfflineAccess && c.SessionWithTokens,
+		"session_with_tokens bounds nothing while offline access is possible: set refresh_tokens to session",
+	)
 	return coverage
 }
 

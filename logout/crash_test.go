@@ -21,9 +21,13 @@ func TestLostLeaseChangesNothing(t *testing.T) {
 		again, err := w.store.ClaimDeliveries(t.Context(), time.Now(), leaseDuration, 1, nil)
 		w.must(err)
 		late := evaluateAttempt(claimed[0], Reply{Status: 404}, nil, time.Now(), 0.5)
-		stale, err := w.store.RecordOutcomes(t.Context(), []storage.DeliveryOutcome{late, evaluateAttempt(again[0], Reply{Status: 200}, nil, time.Now(), 0.5)})
+		stale, err := w.store.RecordOutcomes(
+			t.Context(),
+			[]storage.DeliveryOutcome{late, evaluateAttempt(again[0], Reply{Status: 200}, nil, time.Now(), 0.5)},
+		)
 		w.must(err)
-		if entry := w.entry(o, "rp"); len(stale) != 1 || entry.Trust != storage.TrustConfirmed || entry.LastAnswer.Status != 200 {
+		if entry := w.entry(o, "rp"); len(stale) != 1 || entry.Trust != storage.TrustConfirmed ||
+			entry.LastAnswer.Status != 200 {
 			t.Errorf("stale %v, entry %+v, want only the outcome recorded under the second lease", stale, entry)
 		}
 	})
@@ -33,9 +37,16 @@ func TestNoAttemptStartsOnAnExpiringLease(t *testing.T) {
 	withFixture(t, func(t *testing.T, w *fixture) {
 		w.client("rp", storage.Metadata{})
 		d := w.dispatcher()
-		o := d.attemptWithinLease(t.Context(), storage.Delivery{Client: "rp", LeasedUntil: time.Now().Add(AttemptTimeout)})
+		o := d.attemptWithinLease(
+			t.Context(),
+			storage.Delivery{Client: "rp", LeasedUntil: time.Now().Add(AttemptTimeout)},
+		)
 		if !o.notSent || o.State != storage.DeliveryPending || len(w.receivedBy("rp")) != 0 {
-			t.Errorf("got %+v and %d tokens sent, want it given back unsent", o.DeliveryOutcome, len(w.receivedBy("rp")))
+			t.Errorf(
+				"got %+v and %d tokens sent, want it given back unsent",
+				o.DeliveryOutcome,
+				len(w.receivedBy("rp")),
+			)
 		}
 	})
 }

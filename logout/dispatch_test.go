@@ -38,20 +38,86 @@ func TestEveryAnswerOverADay(t *testing.T) {
 	}{
 		{name: "200", reply: Reply{Status: 200}, want: []time.Duration{0}, state: storage.DeliveryDone, class: "200"},
 		{name: "204", reply: Reply{Status: 204}, want: []time.Duration{0}, state: storage.DeliveryDone, class: "204"},
-		{name: "202 confirms nothing", reply: Reply{Status: 202}, want: patient, state: storage.DeliveryFailed, class: "202"},
-		{name: "400 three times", reply: Reply{Status: 400}, want: []time.Duration{0, 30 * s, 630 * s}, state: storage.DeliveryFailed, class: "400"},
-		{name: "redirect", reply: Reply{Status: 302}, want: []time.Duration{0, 30 * s}, state: storage.DeliveryFailed, class: "302"},
-		{name: "401", reply: Reply{Status: 401}, want: []time.Duration{0, 30 * s}, state: storage.DeliveryFailed, class: "401"},
-		{name: "403", reply: Reply{Status: 403}, want: []time.Duration{0, 30 * s}, state: storage.DeliveryFailed, class: "403"},
-		{name: "404", reply: Reply{Status: 404}, want: []time.Duration{0, 30 * s}, state: storage.DeliveryFailed, class: "404"},
-		{name: "405", reply: Reply{Status: 405}, want: []time.Duration{0, 30 * s}, state: storage.DeliveryFailed, class: "405"},
-		{name: "410", reply: Reply{Status: 410}, want: []time.Duration{0, 30 * s}, state: storage.DeliveryFailed, class: "410"},
-		{name: "415", reply: Reply{Status: 415}, want: []time.Duration{0, 30 * s}, state: storage.DeliveryFailed, class: "415"},
+		{
+			name:  "202 confirms nothing",
+			reply: Reply{Status: 202},
+			want:  patient,
+			state: storage.DeliveryFailed,
+			class: "202",
+		},
+		{
+			name:  "400 three times",
+			reply: Reply{Status: 400},
+			want:  []time.Duration{0, 30 * s, 630 * s},
+			state: storage.DeliveryFailed,
+			class: "400",
+		},
+		{
+			name:  "redirect",
+			reply: Reply{Status: 302},
+			want:  []time.Duration{0, 30 * s},
+			state: storage.DeliveryFailed,
+			class: "302",
+		},
+		{
+			name:  "401",
+			reply: Reply{Status: 401},
+			want:  []time.Duration{0, 30 * s},
+			state: storage.DeliveryFailed,
+			class: "401",
+		},
+		{
+			name:  "403",
+			reply: Reply{Status: 403},
+			want:  []time.Duration{0, 30 * s},
+			state: storage.DeliveryFailed,
+			class: "403",
+		},
+		{
+			name:  "404",
+			reply: Reply{Status: 404},
+			want:  []time.Duration{0, 30 * s},
+			state: storage.DeliveryFailed,
+			class: "404",
+		},
+		{
+			name:  "405",
+			reply: Reply{Status: 405},
+			want:  []time.Duration{0, 30 * s},
+			state: storage.DeliveryFailed,
+			class: "405",
+		},
+		{
+			name:  "410",
+			reply: Reply{Status: 410},
+			want:  []time.Duration{0, 30 * s},
+			state: storage.DeliveryFailed,
+			class: "410",
+		},
+		{
+			name:  "415",
+			reply: Reply{Status: 415},
+			want:  []time.Duration{0, 30 * s},
+			state: storage.DeliveryFailed,
+			class: "415",
+		},
 		{name: "408", reply: Reply{Status: 408}, want: patient, state: storage.DeliveryFailed, class: "408"},
 		{name: "425", reply: Reply{Status: 425}, want: patient, state: storage.DeliveryFailed, class: "425"},
-		{name: "429 with Retry-After", reply: Reply{Status: 429, RetryAfter: 20 * m}, want: schedule(0, 20*m, 40*m, 60*m, 80*m, 100*m), state: storage.DeliveryFailed, class: "429"},
+		{
+			name:  "429 with Retry-After",
+			reply: Reply{Status: 429, RetryAfter: 20 * m},
+			want:  schedule(0, 20*m, 40*m, 60*m, 80*m, 100*m),
+			state: storage.DeliveryFailed,
+			class: "429",
+		},
 		{name: "500", reply: Reply{Status: 500}, want: patient, state: storage.DeliveryFailed, class: "500"},
-		{name: "501", reply: Reply{Status: 501}, want: []time.Duration{0, 30 * s}, state: storage.DeliveryFailed, class: "501"},
+		{
+			name:  "501",
+			reply: Reply{Status: 501},
+			want:  []time.Duration{0, 30 * s},
+			state: storage.DeliveryFailed,
+			class: "501",
+		},
 		{name: "refused", err: refused{}, want: patient, state: storage.DeliveryFailed, class: "refused"},
 		{name: "hangs", hang: true, want: hanging, state: storage.DeliveryFailed, class: "timeout"},
 	}
@@ -85,16 +151,24 @@ func TestEveryAnswerOverADay(t *testing.T) {
 					t.Errorf("attempts: got %v, want %v", times, tt.want)
 				}
 				entry := w.entry(o, "rp")
-				if entry.Delivery != tt.state || entry.Attempts != len(tt.want) || answerClass(entry.LastAnswer) != tt.class || !entry.NextAttempt.IsZero() {
+				if entry.Delivery != tt.state || entry.Attempts != len(tt.want) ||
+					answerClass(entry.LastAnswer) != tt.class ||
+					!entry.NextAttempt.IsZero() {
 					t.Errorf("entry: got %+v, want %s after %d attempts by %s", entry, tt.state, len(tt.want), tt.class)
 				}
 				last := w.receivedBy("rp")[len(tt.want)-1]
 				if entry.LastAnswer.JTI != last.jti {
 					t.Errorf("entry: got jti %q, want %q", entry.LastAnswer.JTI, last.jti)
 				}
-				events, _, err := w.store.ListEvents(t.Context(), storage.EventFilter{Kind: "delivery."}, storage.Page{})
+				events, _, err := w.store.ListEvents(
+					t.Context(),
+					storage.EventFilter{Kind: "delivery."},
+					storage.Page{},
+				)
 				w.must(err)
-				if len(events) != 1 || events[0].Kind != "delivery."+string(tt.state) || events[0].Cause != o.CauseID || events[0].Client != "rp" || events[0].Detail["jti"] != last.jti {
+				if len(events) != 1 || events[0].Kind != "delivery."+string(tt.state) || events[0].Cause != o.CauseID ||
+					events[0].Client != "rp" ||
+					events[0].Detail["jti"] != last.jti {
 					t.Errorf("audit: got %+v, want one line of its final state", events)
 				}
 				trust := storage.TrustUnknown
@@ -126,7 +200,8 @@ func TestRelyingPartyBackAfterManyHoursGetsAFreshToken(t *testing.T) {
 		o := w.end(w.terminator(d), storage.Selector{Sessions: []storage.SessionID{id}})
 		time.Sleep(24 * time.Hour)
 		entry := w.entry(o, "rp")
-		if entry.Trust != storage.TrustConfirmed || entry.NotifiedAt.Before(back) || entry.NotifiedAt.After(back.Add(31*time.Minute)) {
+		if entry.Trust != storage.TrustConfirmed || entry.NotifiedAt.Before(back) ||
+			entry.NotifiedAt.After(back.Add(31*time.Minute)) {
 			t.Errorf("got %+v, want it confirmed within half an hour of %v", entry, back)
 		}
 	})
@@ -157,16 +232,19 @@ func TestRecentlyJoinedClientIsRenotified(t *testing.T) {
 		defer run(d.Run)()
 		o := w.end(w.terminator(d), storage.Selector{Sessions: []storage.SessionID{id}})
 		time.Sleep(29 * time.Second)
-		if entry := w.entry(o, "rp"); entry.Trust != storage.TrustNotified || entry.Delivery != storage.DeliveryDone || entry.Renotification != RenotificationPending {
+		if entry := w.entry(o, "rp"); entry.Trust != storage.TrustNotified || entry.Delivery != storage.DeliveryDone ||
+			entry.Renotification != RenotificationPending {
 			t.Errorf("in between: got %+v, want it notified and not confirmed", entry)
 		}
 		time.Sleep(time.Second)
 		synctest.Wait()
 		got := w.receivedBy("rp")
-		if len(got) != 2 || got[0].jti == got[1].jti || got[1].at.Sub(o.EndedAt) != RenotifyDelay || got[0].sid != got[1].sid {
+		if len(got) != 2 || got[0].jti == got[1].jti || got[1].at.Sub(o.EndedAt) != RenotifyDelay ||
+			got[0].sid != got[1].sid {
 			t.Fatalf("got %+v, want two tokens, 30 s apart", got)
 		}
-		if entry := w.entry(o, "rp"); entry.Trust != storage.TrustConfirmed || entry.Renotification != RenotificationDone {
+		if entry := w.entry(o, "rp"); entry.Trust != storage.TrustConfirmed ||
+			entry.Renotification != RenotificationDone {
 			t.Errorf("at last: got %+v, want it confirmed", entry)
 		}
 	})

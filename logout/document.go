@@ -9,8 +9,8 @@ import (
 // DocumentTyp is the header typ of a signed report.
 const DocumentTyp = "logout-report+jwt"
 
-// Document is a report as users and operators get it: the claims of the JWT when a signature is asked for. It says what is known at IssuedAt.
-// Entries go on changing, so a later document may say more.
+// Document is a report as users and operators get it: the claims of the JWT when a signature is asked for. It says
+// what is known at IssuedAt. Entries go on changing, so a later document may say more.
 type Document struct {
 	Issuer       string                `json:"iss"`
 	IssuedAt     int64                 `json:"iat"`
@@ -31,7 +31,8 @@ type Document struct {
 	Audit        []storage.Event       `json:"audit"` // the whole audit lines of the report, so that their hashes can be checked
 }
 
-// NewDocument makes the document of a report as it stands at that moment. events are the audit lines that the report names.
+// NewDocument makes the document of a report as it stands at that moment. events are the audit lines that the report
+// names.
 func NewDocument(issuer string, r storage.Report, events []storage.Event, at time.Time) Document {
 	at = latest(at, r.EndedAt).UTC().Truncate(time.Second) // the clock may have been put back since
 	e := AssessReport(r, latest(at, r.EndedAt))

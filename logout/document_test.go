@@ -18,7 +18,17 @@ func mustExport(t *testing.T, w *fixture, after time.Duration) Document {
 	w.register(storage.Metadata{ClientID: "c", FrontchannelLogoutURI: "https://c.example/fcl"})
 	w.register(storage.Metadata{ClientID: "d"})
 	id := w.session("a", "c", "d")
-	w.join(id, "b", storage.Issuance{Trust: storage.TokenExpiry{SessionExpiry: time.Now().Add(15 * time.Minute), JWT: time.Now().Add(10 * time.Minute), Opaque: time.Now().Add(time.Hour)}})
+	w.join(
+		id,
+		"b",
+		storage.Issuance{
+			Trust: storage.TokenExpiry{
+				SessionExpiry: time.Now().Add(15 * time.Minute),
+				JWT:           time.Now().Add(10 * time.Minute),
+				Opaque:        time.Now().Add(time.Hour),
+			},
+		},
+	)
 	w.waitRenotifyDelay()
 	d := w.dispatcher()
 	stop := run(d.Run)
@@ -28,7 +38,11 @@ func mustExport(t *testing.T, w *fixture, after time.Duration) Document {
 	stop()
 	r, err := w.store.Report(t.Context(), o.ReportIDs[0])
 	w.must(err)
-	events, _, err := w.store.ListEvents(t.Context(), storage.EventFilter{Session: r.Session, Kind: "session.ended"}, storage.Page{})
+	events, _, err := w.store.ListEvents(
+		t.Context(),
+		storage.EventFilter{Session: r.Session, Kind: "session.ended"},
+		storage.Page{},
+	)
 	w.must(err)
 	return NewDocument(issuer, r, events, time.Now())
 }
@@ -49,7 +63,17 @@ func TestDocumentIsConsistentAndSurvivesJSON(t *testing.T) {
 }
 
 func TestDocumentOmitsInternalAddresses(t *testing.T) {
-	r := storage.Report{ID: "r", EndedAt: t0, Entries: []storage.ReportEntry{{Kind: KindClientSession, Client: "rp", LastAnswer: storage.Answer{At: t0, Class: "denied", Detail: "call 10.1.2.3: denied"}}}}
+	r := storage.Report{
+		ID:      "r",
+		EndedAt: t0,
+		Entries: []storage.ReportEntry{
+			{
+				Kind:       KindClientSession,
+				Client:     "rp",
+				LastAnswer: storage.Answer{At: t0, Class: "denied", Detail: "call 10.1.2.3: denied"},
+			},
+		},
+	}
 	text, err := json.Marshal(NewDocument(issuer, r, nil, t0))
 	if err != nil || strings.Contains(string(text), "10.1.2.3") || !strings.Contains(string(text), "denied") {
 		t.Errorf("got %s, %v", text, err)
@@ -77,7 +101,10 @@ func TestDocumentOfEveryKindOfTerminationIsConsistent(t *testing.T) {
 				id := w.session()
 				now := time.Now()
 				give := func(session storage.SessionID, id string) storage.Issuance {
-					return storage.Issuance{Grant: storage.Grant{ID: id, Session: session, Created: now, LastUsed: now}, Trust: storage.TokenExpiry{JWT: now.Add(10 * time.Minute)}}
+					return storage.Issuance{
+						Grant: storage.Grant{ID: id, Session: session, Created: now, LastUsed: now},
+						Trust: storage.TokenExpiry{JWT: now.Add(10 * time.Minute)},
+					}
 				}
 				offline = w.join(id, "other", give("", "offline")).Grant
 				bound = w.join(id, "rp", give(id, "bound")).Grant
@@ -91,7 +118,10 @@ func TestDocumentOfEveryKindOfTerminationIsConsistent(t *testing.T) {
 					w.must(err)
 					events, _, err := w.store.ListEvents(t.Context(), storage.EventFilter{}, storage.Page{Limit: 1000})
 					w.must(err)
-					events = slices.DeleteFunc(events, func(e storage.Event) bool { return !slices.Contains(r.Audit, e.Seq) })
+					events = slices.DeleteFunc(
+						events,
+						func(e storage.Event) bool { return !slices.Contains(r.Audit, e.Seq) },
+					)
 					if doc := NewDocument(issuer, r, events, time.Now()); len(doc.Check()) > 0 || r.Subject != "u" {
 						t.Errorf("got %q in %+v", doc.Check(), doc)
 					}
@@ -110,15 +140,42 @@ func TestForgedDocumentIsDetected(t *testing.T) {
 		forge func(*Document)
 		want  string
 	}{
-		"a frame said to confirm":       {func(d *Document) { entry(d, "c").Trust = storage.TrustConfirmed }, "not notified through the back channel"},
-		"confirmed before the end":      {func(d *Document) { entry(d, "a").NotifiedAt = d.EndedAt.Add(-time.Second) }, "notified before the end"},
-		"confirmed too early":           {func(d *Document) { entry(d, "a").Renotification = RenotificationPending }, "re-notification"},
-		"unknown said to be revoked":    {func(d *Document) { entry(d, "d").Trust = storage.TrustRevoked }, "no bound has passed"},
-		"unknown said to be expiring":   {func(d *Document) { entry(d, "d").Trust = storage.TrustExpiring }, "expiring"},
-		"unknown said to be notified":   {func(d *Document) { entry(d, "d").Trust = storage.TrustNotified }, "no channel"},
-		"an entry left out":             {func(d *Document) { d.Entries = d.Entries[:len(d.Entries)-1] }, "does not follow from the entries"},
-		"a number made smaller":         {func(d *Document) { d.Tokens.ExpiresAt = d.Tokens.ExpiresAt.Add(-time.Minute) }, "tokens does not follow"},
-		"an unknown dropped":            {func(d *Document) { d.Clients.Unknown, d.Clients.UnknownNames = 0, nil }, "clients does not follow"},
+		"a frame said to confirm": {
+			func(d *Document) { entry(d, "c").Trust = storage.TrustConfirmed },
+			"not notified through the back channel",
+		},
+		"confirmed before the end": {
+			func(d *Document) { entry(d, "a").NotifiedAt = d.EndedAt.Add(-time.Second) },
+			"notified before the end",
+		},
+		"confirmed too early": {
+			func(d *Document) { entry(d, "a").Renotification = RenotificationPending },
+			"re-notification",
+		},
+		"unknown said to be revoked": {
+			func(d *Document) { entry(d, "d").Trust = storage.TrustRevoked },
+			"no bound has passed",
+		},
+		"unknown said to be expiring": {
+			func(d *Document) { entry(d, "d").Trust = storage.TrustExpiring },
+			"expiring",
+		},
+		"unknown said to be notified": {
+			func(d *Document) { entry(d, "d").Trust = storage.TrustNotified },
+			"no channel",
+		},
+		"an entry left out": {
+			func(d *Document) { d.Entries = d.Entries[:len(d.Entries)-1] },
+			"does not follow from the entries",
+		},
+		"a number made smaller": {
+			func(d *Document) { d.Tokens.ExpiresAt = d.Tokens.ExpiresAt.Add(-time.Minute) },
+			"tokens does not follow",
+		},
+		"an unknown dropped": {
+			func(d *Document) { d.Clients.Unknown, d.Clients.UnknownNames = 0, nil },
+			"clients does not follow",
+		},
 		"another reason":                {func(d *Document) { d.Reason = storage.ReasonAdmin }, "another reason"},
 		"an audit line changed":         {func(d *Document) { d.Audit[0].By = "somebody" }, "was changed"},
 		"an audit line of another end":  {func(d *Document) { d.Txn = "other" }, "something else"},

@@ -8,23 +8,41 @@ import (
 	"github.com/curfew-id/curfew/storage"
 )
 
-// reportEntries lists everything that may still trust what ended: for each client its client session and its access tokens, and apart from
-// these its offline access. enforcedBy: see [Plan].
+// reportEntries lists everything that may still trust what ended: for each client its client session and its access
+// tokens, and apart from these its offline access. enforcedBy: see [Plan].
 func reportEntries(t storage.Termination, lifetimes Lifetimes, enforcedBy time.Time) []storage.ReportEntry {
 	entries := []storage.ReportEntry{}
 	for _, cs := range t.Session.ClientSessions {
 		c := t.Clients[cs.Client]
 		expiry, hasTokens := revokedTokenExpiry(t, cs.Client, lifetimes)
-		keepsOffline := slices.ContainsFunc(t.RemainingOffline, func(g storage.Grant) bool { return g.Client == cs.Client })
-		entries = append(entries, boundClientSession(newEntry(KindClientSession, cs.Client, c), expiry, c, keepsOffline, t.EndedAt))
+		keepsOffline := slices.ContainsFunc(
+			t.RemainingOffline,
+			func(g storage.Grant) bool { return g.Client == cs.Client },
+		)
+		entries = append(
+			entries,
+			boundClientSession(newEntry(KindClientSession, cs.Client, c), expiry, c, keepsOffline, t.EndedAt),
+		)
 		if hasTokens {
-			entries = append(entries, boundAccessTokens(newEntry(KindAccessTokens, cs.Client, c), expiry, c, t.EndedAt, enforcedBy))
+			entries = append(
+				entries,
+				boundAccessTokens(newEntry(KindAccessTokens, cs.Client, c), expiry, c, t.EndedAt, enforcedBy),
+			)
 		}
 	}
 	for _, g := range t.Grants {
 		if t.Session.ClientSession(g.Client) == nil && !hasEntry(entries, KindAccessTokens, g.Client) {
 			expiry, _ := revokedTokenExpiry(t, g.Client, lifetimes)
-			entries = append(entries, boundAccessTokens(newEntry(KindAccessTokens, g.Client, t.Clients[g.Client]), expiry, t.Clients[g.Client], t.EndedAt, enforcedBy))
+			entries = append(
+				entries,
+				boundAccessTokens(
+					newEntry(KindAccessTokens, g.Client, t.Clients[g.Client]),
+					expiry,
+					t.Clients[g.Client],
+					t.EndedAt,
+					enforcedBy,
+				),
+			)
 		}
 	}
 	return append(entries, offlineEntries(t)...)
@@ -47,8 +65,13 @@ func offlineEntries(t storage.Termination) []storage.ReportEntry {
 	return entries
 }
 
-// revokedTokenExpiry returns the latest expiry of the access tokens that end for this client, and whether there are any.
-func revokedTokenExpiry(t storage.Termination, client string, lifetimes Lifetimes) (expiry storage.TokenExpiry, ok bool) {
+// revokedTokenExpiry returns the latest expiry of the access tokens that end for this client, and whether there are
+// any.
+func revokedTokenExpiry(
+	t storage.Termination,
+	client string,
+	lifetimes Lifetimes,
+) (expiry storage.TokenExpiry, ok bool) {
 	for i := range t.Session.ClientSessions { // by index: this is asked for each of many clients, and members and grants are large
 		if cs := &t.Session.ClientSessions[i]; cs.Client == client {
 			expiry.Extend(cs.TokenExpiry)
@@ -70,8 +93,8 @@ func revokedTokenExpiry(t storage.Termination, client string, lifetimes Lifetime
 	return expiry, ok || !expiry.Opaque.IsZero() || !expiry.JWT.IsZero()
 }
 
-// assumedTokenExpiry returns the latest expiry that tokens of a grant can have, where only the grant ended and the expiry of its tokens is recorded
-// with the client session.
+// assumedTokenExpiry returns the latest expiry that tokens of a grant can have, where only the grant ended and the
+// expiry of its tokens is recorded with the client session.
 func assumedTokenExpiry(g storage.Grant, c *storage.Client, lifetimes Lifetimes) storage.TokenExpiry {
 	lastIssued := latest(g.LastUsed, g.Created)
 	expiry := storage.TokenExpiry{Opaque: lastIssued.Add(lifetimes.Opaque)}
@@ -83,7 +106,12 @@ func assumedTokenExpiry(g storage.Grant, c *storage.Client, lifetimes Lifetimes)
 }
 
 func newEntry(kind, client string, c *storage.Client) storage.ReportEntry {
-	entry := storage.ReportEntry{Kind: kind, Client: client, Name: displayName(client, c), Delivery: storage.DeliveryNone}
+	entry := storage.ReportEntry{
+		Kind:     kind,
+		Client:   client,
+		Name:     displayName(client, c),
+		Delivery: storage.DeliveryNone,
+	}
 	if kind == KindClientSession && c != nil {
 		entry.Channels = logoutChannels(c)
 	}

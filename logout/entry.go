@@ -42,8 +42,8 @@ func trustRank(s storage.TrustState) int {
 	}
 }
 
-// MergeEntry returns old with what next adds to it. The trust state only moves towards revoked, a bound only comes nearer, and a delivery that
-// is done stays done.
+// MergeEntry returns old with what next adds to it. The trust state only moves towards revoked, a bound only comes
+// nearer, and a delivery that is done stays done.
 func MergeEntry(old, next storage.ReportEntry) storage.ReportEntry {
 	entry := old
 	switch {
@@ -75,8 +75,8 @@ func MergeEntry(old, next storage.ReportEntry) storage.ReportEntry {
 	return entry
 }
 
-// EntryAt returns entry as it stands at now: an expiring entry is revoked when its bound has passed. ExpiresAt and BoundBy stay, so that the
-// entry still shows why.
+// EntryAt returns entry as it stands at now: an expiring entry is revoked when its bound has passed. ExpiresAt and
+// BoundBy stay, so that the entry still shows why.
 func EntryAt(entry storage.ReportEntry, now time.Time) storage.ReportEntry {
 	if entry.Trust == storage.TrustExpiring && !now.Before(entry.ExpiresAt) {
 		entry.Trust = storage.TrustRevoked
@@ -84,8 +84,14 @@ func EntryAt(entry storage.ReportEntry, now time.Time) storage.ReportEntry {
 	return entry
 }
 
-// entryUpdater returns the change of the report entry that an outcome of delivery d brings. d is the delivery as claimed.
-func entryUpdater(d storage.Delivery, state storage.DeliveryState, next time.Time, a storage.Answer) func(storage.ReportEntry) storage.ReportEntry {
+// entryUpdater returns the change of the report entry that an outcome of delivery d brings. d is the delivery as
+// claimed.
+func entryUpdater(
+	d storage.Delivery,
+	state storage.DeliveryState,
+	next time.Time,
+	a storage.Answer,
+) func(storage.ReportEntry) storage.ReportEntry {
 	return func(old storage.ReportEntry) storage.ReportEntry {
 		old = EntryAt(old, a.At)
 		entry := old
@@ -102,9 +108,14 @@ func entryUpdater(d storage.Delivery, state storage.DeliveryState, next time.Tim
 	}
 }
 
-// applyNotification applies the outcome of a first notification. If a re-notification follows, the answer confirms nothing yet: the relying
-// party may still have been creating its session.
-func applyNotification(entry storage.ReportEntry, d storage.Delivery, state storage.DeliveryState, a storage.Answer) storage.ReportEntry {
+// applyNotification applies the outcome of a first notification. If a re-notification follows, the answer confirms
+// nothing yet: the relying party may still have been creating its session.
+func applyNotification(
+	entry storage.ReportEntry,
+	d storage.Delivery,
+	state storage.DeliveryState,
+	a storage.Answer,
+) storage.ReportEntry {
 	entry.Delivery, entry.Attempts = state, d.Attempts
 	if state != storage.DeliveryDone {
 		return entry
@@ -116,8 +127,8 @@ func applyNotification(entry storage.ReportEntry, d storage.Delivery, state stor
 	return entry
 }
 
-// applyRenotification applies the outcome of a re-notification. Its success counts for the first notification too: the relying party
-// accepted a logout token.
+// applyRenotification applies the outcome of a re-notification. Its success counts for the first notification too:
+// the relying party accepted a logout token.
 func applyRenotification(entry storage.ReportEntry, state storage.DeliveryState, a storage.Answer) storage.ReportEntry {
 	switch state {
 	case storage.DeliveryDone:
@@ -131,8 +142,9 @@ func applyRenotification(entry storage.ReportEntry, state storage.DeliveryState,
 	return entry
 }
 
-// MarkFrontChannelNotified returns the change of a report when the browser is given the frames of a front-channel logout for those clients.
-// It proves nothing. Neither does a frame's load event, which comes for errors and refusals too (Front-Channel Logout 1.0 has no answer).
+// MarkFrontChannelNotified returns the change of a report when the browser is given the frames of a front-channel
+// logout for those clients. It proves nothing. Neither does a frame's load event, which comes for errors and refusals
+// too (Front-Channel Logout 1.0 has no answer).
 func MarkFrontChannelNotified(clients []string, at time.Time) func(*storage.Report) {
 	return func(r *storage.Report) {
 		for _, client := range clients {
@@ -146,7 +158,8 @@ func MarkFrontChannelNotified(clients []string, at time.Time) func(*storage.Repo
 	}
 }
 
-// DeliveriesFinished reports whether no first notification of the report is pending. A re-notification is not waited for.
+// DeliveriesFinished reports whether no first notification of the report is pending. A re-notification is not waited
+// for.
 func DeliveriesFinished(r storage.Report) bool {
 	for _, entry := range r.Entries {
 		if entry.Delivery == storage.DeliveryPending {

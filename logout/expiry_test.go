@@ -12,7 +12,8 @@ import (
 	"github.com/curfew-id/curfew/provider/providertest"
 )
 
-// TestSessionsEndByThemselves: idle and absolute lifetime, with and without "keep me signed in"; a session past either has expired in that instant.
+// TestSessionsEndByThemselves: idle and absolute lifetime, with and without "keep me signed in"; a session past
+// either has expired in that instant.
 func TestSessionsEndByThemselves(t *testing.T) {
 	const day = 24 * time.Hour
 	for name, c := range map[string]struct {
@@ -27,7 +28,9 @@ func TestSessionsEndByThemselves(t *testing.T) {
 				o.StopWork() // without the sweep: a session past its deadline has expired, swept or not
 				begin := func() (*providertest.Browser, providertest.TokenResponse) {
 					b := o.Browser()
-					code := b.Submit(b.Get(providertest.AuthorizeURL("atlas")), "username", "alice", "password", providertest.Password, "keep", c.keep).ResponseParams(t).Get("code")
+					code := b.Submit(b.Get(providertest.AuthorizeURL("atlas")), "username", "alice", "password", providertest.Password, "keep", c.keep).
+						ResponseParams(t).
+						Get("code")
 					return b, o.Redeem("atlas", code)
 				}
 				// The session is not used.
@@ -50,7 +53,10 @@ func TestSessionsEndByThemselves(t *testing.T) {
 				for i := 0; time.Since(start) < c.absolute-c.idle/2; i++ {
 					time.Sleep(c.idle / 2)
 					if i%2 == 0 {
-						refresh = o.Token("atlas", url.Values{"grant_type": {"refresh_token"}, "refresh_token": {refresh}}).RefreshToken
+						refresh = o.Token(
+							"atlas",
+							url.Values{"grant_type": {"refresh_token"}, "refresh_token": {refresh}},
+						).RefreshToken
 					} else {
 						o.Redeem("atlas", b.MustPromptNone("atlas").Get("code"))
 					}
@@ -78,8 +84,8 @@ func TestSessionsEndByThemselves(t *testing.T) {
 	}
 }
 
-// TestExpiryIsNotifiedUnlessSilent: where expiry is silent, no client is notified of it and the report says so. A sign-out notifies
-// the clients all the same.
+// TestExpiryIsNotifiedUnlessSilent: where expiry is silent, no client is notified of it and the report says so. A
+// sign-out notifies the clients all the same.
 func TestExpiryIsNotifiedUnlessSilent(t *testing.T) {
 	const quiet = "expired sessions end without a notice here"
 	for name, silent := range map[string]bool{"notified": false, "silent": true} {

@@ -90,8 +90,17 @@ func (w *fixture) register(m storage.Metadata) {
 func (w *fixture) session(clients ...string) storage.SessionID {
 	w.t.Helper()
 	now := w.now()
-	s := storage.Session{ID: storage.SessionID(rand.Text()), SecretHash: storage.HashOf(rand.Text()), Subject: "u", AuthTime: now, Created: now, LastActive: now,
-		IdleTimeout: 8 * time.Hour, Expires: now.Add(24 * time.Hour), Sequence: w.sequence()}
+	s := storage.Session{
+		ID:          storage.SessionID(rand.Text()),
+		SecretHash:  storage.HashOf(rand.Text()),
+		Subject:     "u",
+		AuthTime:    now,
+		Created:     now,
+		LastActive:  now,
+		IdleTimeout: 8 * time.Hour,
+		Expires:     now.Add(24 * time.Hour),
+		Sequence:    w.sequence(),
+	}
 	w.must(w.store.CreateSession(w.t.Context(), s, storage.Event{At: now, Kind: "session.created"}))
 	for _, c := range clients {
 		w.join(s.ID, c, storage.Issuance{})
@@ -110,8 +119,22 @@ func (w *fixture) sequence() storage.Sequence {
 func (w *fixture) join(id storage.SessionID, client string, give storage.Issuance) storage.RedeemResult {
 	w.t.Helper()
 	now := w.now()
-	code := storage.Code{ID: rand.Text(), Client: client, Subject: "u", Session: id, SID: rand.Text(), Sequence: w.sequence(), Issued: now, Expires: now.Add(time.Minute)}
-	r, err := w.store.Redeem(w.t.Context(), code, now, func(storage.Session, storage.ClientSession) (storage.Issuance, error) { return give, nil })
+	code := storage.Code{
+		ID:       rand.Text(),
+		Client:   client,
+		Subject:  "u",
+		Session:  id,
+		SID:      rand.Text(),
+		Sequence: w.sequence(),
+		Issued:   now,
+		Expires:  now.Add(time.Minute),
+	}
+	r, err := w.store.Redeem(
+		w.t.Context(),
+		code,
+		now,
+		func(storage.Session, storage.ClientSession) (storage.Issuance, error) { return give, nil },
+	)
 	w.must(err)
 	return r
 }
@@ -142,8 +165,15 @@ func (w *fixture) post(ctx context.Context, _ string, form url.Values) (Reply, e
 	if err := json.Unmarshal([]byte(form.Get("logout_token")), &claims); err != nil || len(form) != 1 {
 		return Reply{}, errors.Join(errors.New("not a logout token"), err)
 	}
-	got := receivedToken{at: time.Now(), client: claims["aud"].(string), jti: claims["jti"].(string), sub: claims["sub"], sid: claims["sid"]}
-	if exp := time.Unix(int64(claims["exp"].(float64)), 0); !exp.After(w.now()) || exp.After(w.now().Add(TokenLifetime)) {
+	got := receivedToken{
+		at:     time.Now(),
+		client: claims["aud"].(string),
+		jti:    claims["jti"].(string),
+		sub:    claims["sub"],
+		sid:    claims["sid"],
+	}
+	if exp := time.Unix(int64(claims["exp"].(float64)), 0); !exp.After(w.now()) ||
+		exp.After(w.now().Add(TokenLifetime)) {
 		w.t.Errorf("token for %s expires at %v, sent at %v", got.client, exp, got.at)
 	}
 	w.mu.Lock()
@@ -173,11 +203,27 @@ func discardLog() *slog.Logger { return slog.New(slog.NewTextHandler(io.Discard,
 func noJitter() float64 { return 0.5 }
 
 func (w *fixture) dispatcher() *Dispatcher {
-	return &Dispatcher{Store: w.store, Sign: sign, Post: w.post, Now: w.now, Issuer: issuer, Rand: noJitter, Log: discardLog()}
+	return &Dispatcher{
+		Store:  w.store,
+		Sign:   sign,
+		Post:   w.post,
+		Now:    w.now,
+		Issuer: issuer,
+		Rand:   noJitter,
+		Log:    discardLog(),
+	}
 }
 
 func (w *fixture) terminator(d *Dispatcher) *Terminator {
-	return &Terminator{Store: w.store, Now: w.now, Wake: d.Wake, Behind: d.Behind, Issuer: issuer, Log: discardLog(), Lifetimes: Lifetimes{Opaque: time.Hour, JWT: 10 * time.Minute}}
+	return &Terminator{
+		Store:     w.store,
+		Now:       w.now,
+		Wake:      d.Wake,
+		Behind:    d.Behind,
+		Issuer:    issuer,
+		Log:       discardLog(),
+		Lifetimes: Lifetimes{Opaque: time.Hour, JWT: 10 * time.Minute},
+	}
 }
 
 // run runs a worker; stop ends it and waits for it.
@@ -190,7 +236,10 @@ func run(worker func(context.Context)) (stop func()) {
 
 func (w *fixture) end(e *Terminator, sel storage.Selector) Result {
 	w.t.Helper()
-	o, err := e.End(w.t.Context(), storage.EndRequest{Selector: sel, Cause: storage.Cause{Reason: storage.ReasonLogout, By: "user:u"}})
+	o, err := e.End(
+		w.t.Context(),
+		storage.EndRequest{Selector: sel, Cause: storage.Cause{Reason: storage.ReasonLogout, By: "user:u"}},
+	)
 	w.must(err)
 	return o
 }
@@ -223,7 +272,13 @@ type crashingStore struct {
 
 var errCrashed = errors.New("process crashed")
 
-func (m *crashingStore) ClaimDeliveries(ctx context.Context, at time.Time, lease time.Duration, max int, busy func(string, int) bool) ([]storage.Delivery, error) {
+func (m *crashingStore) ClaimDeliveries(
+	ctx context.Context,
+	at time.Time,
+	lease time.Duration,
+	max int,
+	busy func(string, int) bool,
+) ([]storage.Delivery, error) {
 	if m.crashed.Load() {
 		return nil, errCrashed
 	}
@@ -237,7 +292,13 @@ func (m *crashingStore) RecordOutcomes(ctx context.Context, s []storage.Delivery
 	return m.Store.RecordOutcomes(ctx, s)
 }
 
-func (m *crashingStore) EndSessions(ctx context.Context, req storage.EndRequest, at time.Time, limit int, plan func(storage.Termination) storage.Plan) ([]storage.Termination, bool, error) {
+func (m *crashingStore) EndSessions(
+	ctx context.Context,
+	req storage.EndRequest,
+	at time.Time,
+	limit int,
+	plan func(storage.Termination) storage.Plan,
+) ([]storage.Termination, bool, error) {
 	if m.crashed.Load() {
 		return nil, false, errCrashed
 	}
@@ -263,7 +324,13 @@ type lostReplyStore struct {
 	lost atomic.Bool
 }
 
-func (s *lostReplyStore) EndSessions(ctx context.Context, req storage.EndRequest, at time.Time, limit int, plan func(storage.Termination) storage.Plan) ([]storage.Termination, bool, error) {
+func (s *lostReplyStore) EndSessions(
+	ctx context.Context,
+	req storage.EndRequest,
+	at time.Time,
+	limit int,
+	plan func(storage.Termination) storage.Plan,
+) ([]storage.Termination, bool, error) {
 	termination, more, err := s.Store.EndSessions(ctx, req, at, limit, plan)
 	if s.lost.Load() && !req.Selector.Expired {
 		return nil, false, storage.ErrUnavailable

@@ -16,8 +16,9 @@ type Frame struct {
 	Origin string // scheme://host[:port], for frame-src
 }
 
-// Frames returns the frames of a front-channel logout for what ended. Each has both iss and sid, whatever the client registered (Front-Channel
-// Logout 1.0 §2: both or neither): a relying party that does not get its cookie in a frame has nothing else.
+// Frames returns the frames of a front-channel logout for what ended. Each has both iss and sid, whatever the client
+// registered (Front-Channel Logout 1.0 §2: both or neither): a relying party that does not get its cookie in a frame
+// has nothing else.
 func Frames(issuer string, terminations []storage.Termination) []Frame {
 	var frames []Frame
 	for _, t := range terminations {
@@ -30,8 +31,8 @@ func Frames(issuer string, terminations []storage.Termination) []Frame {
 	return frames
 }
 
-// NewFrame returns the frame that notifies a client of the end of the client session with that sid. ok is false if the client has no
-// front channel.
+// NewFrame returns the frame that notifies a client of the end of the client session with that sid. ok is false if
+// the client has no front channel.
 func NewFrame(issuer string, c *storage.Client, sid string) (frame Frame, ok bool) {
 	if c == nil || c.FrontchannelLogoutURI == "" {
 		return Frame{}, false

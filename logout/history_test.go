@@ -21,8 +21,30 @@ type step struct {
 	wait   time.Duration // afterwards
 }
 
-var steps = []string{"sign in", "join", "join", "join", "end session", "end session", "end client session", "end client everywhere", "end client everywhere", "end everyone", "edit uri", "drop uri", "remove client", "add client",
-	"answer", "answer", "retry", "give up", "crash", "page", "run", "join during the end"}
+var steps = []string{
+	"sign in",
+	"join",
+	"join",
+	"join",
+	"end session",
+	"end session",
+	"end client session",
+	"end client everywhere",
+	"end client everywhere",
+	"end everyone",
+	"edit uri",
+	"drop uri",
+	"remove client",
+	"add client",
+	"answer",
+	"answer",
+	"retry",
+	"give up",
+	"crash",
+	"page",
+	"run",
+	"join during the end",
+}
 
 func drawHistory(t *rapid.T) []step {
 	return rapid.SliceOfN(rapid.Custom(func(t *rapid.T) step {
@@ -33,7 +55,12 @@ func drawHistory(t *rapid.T) []step {
 		case 1:
 			wait *= 1000
 		}
-		return step{rapid.SampledFrom(steps).Draw(t, "what"), rapid.IntRange(0, 5).Draw(t, "a"), rapid.IntRange(0, 5).Draw(t, "b"), wait}
+		return step{
+			rapid.SampledFrom(steps).Draw(t, "what"),
+			rapid.IntRange(0, 5).Draw(t, "a"),
+			rapid.IntRange(0, 5).Draw(t, "b"),
+			wait,
+		}
 	}), 5, 25).Draw(t, "history")
 }
 
@@ -76,10 +103,24 @@ func (h *history) receive(_ context.Context, got receivedToken) (Reply, error) {
 
 func (h *history) join(id storage.SessionID, client string) {
 	now, sid := time.Now(), rand.Text()
-	code := storage.Code{ID: rand.Text(), Client: client, Subject: "u", Session: id, SID: sid, Sequence: h.sequence(), Issued: now, Expires: now.Add(time.Minute)}
-	r, err := h.store.Redeem(h.t.Context(), code, now, func(storage.Session, storage.ClientSession) (storage.Issuance, error) {
-		return storage.Issuance{Trust: storage.TokenExpiry{LastIDToken: now}}, nil
-	})
+	code := storage.Code{
+		ID:       rand.Text(),
+		Client:   client,
+		Subject:  "u",
+		Session:  id,
+		SID:      sid,
+		Sequence: h.sequence(),
+		Issued:   now,
+		Expires:  now.Add(time.Minute),
+	}
+	r, err := h.store.Redeem(
+		h.t.Context(),
+		code,
+		now,
+		func(storage.Session, storage.ClientSession) (storage.Issuance, error) {
+			return storage.Issuance{Trust: storage.TokenExpiry{LastIDToken: now}}, nil
+		},
+	)
 	if errors.Is(err, storage.ErrRevoked) {
 		return
 	}
@@ -91,7 +132,10 @@ func (h *history) join(id storage.SessionID, client string) {
 }
 
 func (h *history) end(sel storage.Selector, change storage.Change, reason storage.Reason) {
-	o, err := h.terminator.End(h.t.Context(), storage.EndRequest{Selector: sel, Cause: storage.Cause{Reason: reason, By: "admin"}, Change: change})
+	o, err := h.terminator.End(
+		h.t.Context(),
+		storage.EndRequest{Selector: sel, Cause: storage.Cause{Reason: reason, By: "admin"}, Change: change},
+	)
 	if err != nil && !errors.Is(err, storage.ErrNotFound) {
 		h.t.Fatal(err)
 	}
@@ -115,7 +159,9 @@ func (h *history) apply(s step) {
 	deliveries := h.deliveries()
 	switch s.action {
 	case "sign in":
-		time.Sleep(time.Millisecond) // a bulk logout of all users that is under way also ends what begins in its own millisecond
+		time.Sleep(
+			time.Millisecond,
+		) // a bulk logout of all users that is under way also ends what begins in its own millisecond
 		h.sessions = append(h.sessions, h.session())
 	case "join":
 		h.join(session, client)
@@ -129,19 +175,30 @@ func (h *history) apply(s step) {
 	case "end session":
 		h.end(storage.Selector{Sessions: []storage.SessionID{session}}, storage.Change{}, storage.ReasonLogout)
 	case "end client session":
-		h.end(storage.Selector{Sessions: []storage.SessionID{session}, Client: client}, storage.Change{}, storage.ReasonClientSignOut)
+		h.end(
+			storage.Selector{Sessions: []storage.SessionID{session}, Client: client},
+			storage.Change{},
+			storage.ReasonClientSignOut,
+		)
 	case "end client everywhere":
 		h.end(storage.Selector{Client: client}, storage.Change{}, storage.ReasonAdmin)
 	case "end everyone":
 		h.end(storage.Selector{AllUsers: true}, storage.Change{}, storage.ReasonAdmin)
 	case "edit uri":
-		h.edit(client, func(c *storage.Client) { c.BackchannelLogoutURI = fmt.Sprintf("https://%s-%d.example/", client, s.a) })
+		h.edit(
+			client,
+			func(c *storage.Client) { c.BackchannelLogoutURI = fmt.Sprintf("https://%s-%d.example/", client, s.a) },
+		)
 	case "drop uri":
 		h.edit(client, func(c *storage.Client) {
 			c.BackchannelLogoutURI, c.FrontchannelLogoutURI = "", "https://front.example/"
 		})
 	case "remove client":
-		h.end(storage.Selector{Client: client, IncludeOffline: true}, storage.Change{RemoveClient: client}, storage.ReasonClientRemoved)
+		h.end(
+			storage.Selector{Client: client, IncludeOffline: true},
+			storage.Change{RemoveClient: client},
+			storage.ReasonClientRemoved,
+		)
 	case "add client":
 		if _, err := h.store.Client(ctx, client); err != nil {
 			h.client(client, storage.Metadata{})
@@ -156,7 +213,8 @@ func (h *history) apply(s step) {
 			if s.action == "give up" {
 				act = h.outbox.CancelDelivery
 			}
-			if err := act(ctx, deliveries[s.a%len(deliveries)].ID, "admin"); err != nil && !errors.Is(err, storage.ErrAlreadyUsed) {
+			if err := act(ctx, deliveries[s.a%len(deliveries)].ID, "admin"); err != nil &&
+				!errors.Is(err, storage.ErrAlreadyUsed) {
 				h.t.Fatal(err)
 			}
 		}
@@ -198,7 +256,10 @@ func (h *history) check(before map[string]storage.ReportEntry) error {
 	defer h.mu.Unlock()
 	for _, r := range reports {
 		delete(h.reports, r.ID)
-		lines := slices.DeleteFunc(slices.Clone(events), func(e storage.Event) bool { return !slices.Contains(r.Audit, e.Seq) })
+		lines := slices.DeleteFunc(
+			slices.Clone(events),
+			func(e storage.Event) bool { return !slices.Contains(r.Audit, e.Seq) },
+		)
 		if faults := NewDocument(issuer, r, lines, time.Now()).Check(); len(faults) > 0 {
 			return fmt.Errorf("the report contradicts itself: %q\n%+v\n%+v", faults, r, lines)
 		}
@@ -212,7 +273,11 @@ func (h *history) check(before map[string]storage.ReportEntry) error {
 			}
 			for _, sid := range sids[key] {
 				if entry.Trust == storage.TrustConfirmed && !h.loggedOut[sid] {
-					return fmt.Errorf("confirmed, though the relying party has its session still: %+v\nof %+v", entry, r)
+					return fmt.Errorf(
+						"confirmed, though the relying party has its session still: %+v\nof %+v",
+						entry,
+						r,
+					)
 				}
 			}
 			if trustRank(entry.Trust) < trustRank(before[key].Trust) {
@@ -264,7 +329,13 @@ func TestReportsAreTrueInAnyHistory(t *testing.T) {
 		steps := drawHistory(rt)
 		var err error
 		withFixture(t, func(t *testing.T, w *fixture) {
-			h := &history{fixture: w, starts: map[string]time.Time{}, loggedOut: map[string]bool{}, answers: map[string]int{}, reports: map[string]bool{}}
+			h := &history{
+				fixture:   w,
+				starts:    map[string]time.Time{},
+				loggedOut: map[string]bool{},
+				answers:   map[string]int{},
+				reports:   map[string]bool{},
+			}
 			w.respond = h.receive
 			h.terminator = w.terminator(w.dispatcher())
 			h.terminator.PageSize = 1

@@ -7,8 +7,8 @@ import (
 	"github.com/curfew-id/curfew/storage"
 )
 
-// Estimate is the trust horizon of one or more sessions: what may still be trusted, until when, and which clients have no bound. The three
-// parts are never merged into one number.
+// Estimate is the trust horizon of one or more sessions: what may still be trusted, until when, and which clients
+// have no bound. The three parts are never merged into one number.
 type Estimate struct {
 	At      time.Time             `json:"at"`
 	OP      HorizonPart           `json:"op"`      // what the OP enforces
@@ -18,8 +18,8 @@ type Estimate struct {
 	Entries []storage.ReportEntry `json:"entries,omitempty"`
 }
 
-// HorizonPart is one of the three parts. Of its entries, Over trust nothing any more, Expiring end by ExpiresAt at the latest, and Unknown
-// have no bound.
+// HorizonPart is one of the three parts. Of its entries, Over trust nothing any more, Expiring end by ExpiresAt at
+// the latest, and Unknown have no bound.
 type HorizonPart struct {
 	Entries      int       `json:"entries"`
 	Over         int       `json:"over"` // revoked or confirmed
@@ -47,9 +47,15 @@ type PreviewOptions struct {
 	Lifetimes      Lifetimes
 }
 
-// PreviewHorizon returns what could still be trusted if the session ended at that moment and no notification arrived. clients are those of its
-// client sessions and of grants, which are all active grants of the user.
-func PreviewHorizon(s storage.Session, clients map[string]*storage.Client, grants []storage.Grant, at time.Time, o PreviewOptions) Estimate {
+// PreviewHorizon returns what could still be trusted if the session ended at that moment and no notification arrived.
+// clients are those of its client sessions and of grants, which are all active grants of the user.
+func PreviewHorizon(
+	s storage.Session,
+	clients map[string]*storage.Client,
+	grants []storage.Grant,
+	at time.Time,
+	o PreviewOptions,
+) Estimate {
 	t := storage.Termination{EndedAt: at, Session: s, WholeSession: true, Clients: clients}
 	for _, g := range grants {
 		switch {
@@ -67,7 +73,8 @@ func AssessReport(r storage.Report, at time.Time) Estimate {
 	return newEstimate(r.Entries, at, awaitsConfirmation)
 }
 
-// MergeEstimates returns the estimate of several sessions together: the latest of each bound, and every client without one.
+// MergeEstimates returns the estimate of several sessions together: the latest of each bound, and every client
+// without one.
 func MergeEstimates(at time.Time, estimates ...Estimate) Estimate {
 	var entries []storage.ReportEntry
 	for _, e := range estimates {
@@ -81,7 +88,8 @@ func willBeNotified(entry storage.ReportEntry) bool {
 	return slices.Contains(entry.Channels, BackChannel)
 }
 
-// awaitsConfirmation is the notifying function of a report. A delivery that has failed or was never planned confirms nothing any more.
+// awaitsConfirmation is the notifying function of a report. A delivery that has failed or was never planned confirms
+// nothing any more.
 func awaitsConfirmation(entry storage.ReportEntry) bool {
 	return entry.Delivery == storage.DeliveryPending || entry.Renotification == RenotificationPending
 }

@@ -47,7 +47,8 @@ var hostClassNames = [hostClasses]string{
 
 func (c hostClass) String() string { return hostClassNames[c] }
 
-// classLimits bound what each class uses: attempts at the same time, and deliveries that are claimed, which includes these.
+// classLimits bound what each class uses: attempts at the same time, and deliveries that are claimed, which includes
+// these.
 var classLimits = [hostClasses]struct{ inFlight, claimed int }{
 	operatorUnknown:       {32, 128},
 	operatorQuick:         {64, 512},
@@ -65,8 +66,8 @@ var maxClaimed = func() (n int) {
 	return n
 }()
 
-// selfRegisteredPrefix begins Delivery.Host for clients that registered themselves. Their deliveries get slots of their own, even where
-// their URI names the host of an operator's client.
+// selfRegisteredPrefix begins Delivery.Host for clients that registered themselves. Their deliveries get slots of
+// their own, even where their URI names the host of an operator's client.
 const selfRegisteredPrefix = "self-registered "
 
 // queueHost returns Delivery.Host of a client.

@@ -9,8 +9,8 @@ import (
 // hostHealthRefresh is how often an unchanged health is written again, so that the store does not forget it.
 const hostHealthRefresh = 24 * time.Hour
 
-// hostRecorder decides which outcomes carry a change of their host's health into the store, so that the next process knows which hosts are
-// quick. Only the goroutine that records outcomes uses it.
+// hostRecorder decides which outcomes carry a change of their host's health into the store, so that the next process
+// knows which hosts are quick. Only the goroutine that records outcomes uses it.
 type hostRecorder struct{ recorded map[string]storage.HostHealth }
 
 func newHostRecorder(known []storage.HostHealth) *hostRecorder {

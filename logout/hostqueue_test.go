@@ -39,7 +39,12 @@ func TestHangingHostsDelayNoOtherHost(t *testing.T) {
 			w.end(e, storage.Selector{Subject: "u"})
 			time.Sleep(time.Second)
 			if got, want := len(w.receivedBy("well")), 400/hanging+2; got != want {
-				t.Errorf("%d hang: after a second the quick one was notified of %d terminations, want %d", hanging, got, want)
+				t.Errorf(
+					"%d hang: after a second the quick one was notified of %d terminations, want %d",
+					hanging,
+					got,
+					want,
+				)
 			}
 			// A delivery that is stored while all of them hang is sent as quickly.
 			id := w.session("well")

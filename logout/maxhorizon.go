@@ -7,7 +7,8 @@ import (
 	"github.com/curfew-id/curfew/storage"
 )
 
-// DeclaredBound is the longest that one kind of report entry can stay trusted after a session ends, by what the client declared.
+// DeclaredBound is the longest that one kind of report entry can stay trusted after a session ends, by what the
+// client declared.
 type DeclaredBound struct {
 	Applies bool          `json:"applies"` // the client can have this kind at all
 	Limit   time.Duration `json:"limit"`   // 0: at once
@@ -68,9 +69,20 @@ type HorizonViolation struct {
 // Error names the rule that is broken, by how much, and the setting to change.
 func (b HorizonViolation) Error() string {
 	if b.Unbounded {
-		return fmt.Sprintf("client %s: its session after a logout has no bound; max_trust_horizon asks for one: %s", b.Client, b.Setting)
+		return fmt.Sprintf(
+			"client %s: its session after a logout has no bound; max_trust_horizon asks for one: %s",
+			b.Client,
+			b.Setting,
+		)
 	}
-	return fmt.Sprintf("client %s: %s allows %s after a logout, %s more than max_trust_horizon; shorten %s", b.Client, b.BoundBy, b.Limit, b.Excess, b.Setting)
+	return fmt.Sprintf(
+		"client %s: %s allows %s after a logout, %s more than max_trust_horizon; shorten %s",
+		b.Client,
+		b.BoundBy,
+		b.Limit,
+		b.Excess,
+		b.Setting,
+	)
 }
 
 // settingFor names the settings that shorten a bound.
@@ -96,9 +108,26 @@ func CheckMaxHorizon(maxHorizon time.Duration, c *storage.Client, l Lifetimes) [
 		switch {
 		case maxHorizon <= 0 || !r.Applies:
 		case r.Unknown:
-			violations = append(violations, HorizonViolation{Client: c.ClientID, BoundBy: r.BoundBy, Setting: settingFor(r.BoundBy), Unbounded: true})
+			violations = append(
+				violations,
+				HorizonViolation{
+					Client:    c.ClientID,
+					BoundBy:   r.BoundBy,
+					Setting:   settingFor(r.BoundBy),
+					Unbounded: true,
+				},
+			)
 		case r.Limit > maxHorizon:
-			violations = append(violations, HorizonViolation{Client: c.ClientID, BoundBy: r.BoundBy, Setting: settingFor(r.BoundBy), Limit: r.Limit, Excess: r.Limit - maxHorizon})
+			violations = append(
+				violations,
+				HorizonViolation{
+					Client:  c.ClientID,
+					BoundBy: r.BoundBy,
+					Setting: settingFor(r.BoundBy),
+					Limit:   r.Limit,
+					Excess:  r.Limit - maxHorizon,
+				},
+			)
 		}
 	}
 	return violations

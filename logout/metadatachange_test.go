@@ -7,7 +7,8 @@ import (
 	"github.com/curfew-id/curfew/storage"
 )
 
-// TestOtherSubjectsEndWhatTheClientHas: tokens of one sector must not go on under the subjects of another, which would link the two.
+// TestOtherSubjectsEndWhatTheClientHas: tokens of one sector must not go on under the subjects of another, which
+// would link the two.
 func TestOtherSubjectsEndWhatTheClientHas(t *testing.T) {
 	pairwise := storage.Metadata{
 		ClientID:      "app",

@@ -6,7 +6,8 @@ import (
 	"github.com/curfew-id/curfew/storage"
 )
 
-// Observer receives events, for metrics. Every function may be nil. It must return at once and be safe for concurrent use.
+// Observer receives events, for metrics. Every function may be nil. It must return at once and be safe for concurrent
+// use.
 type Observer struct {
 	OnTermination      func(reason storage.Reason, whole bool)                               // a session, client session or grant ended
 	OnTrustChange      func(kind string, trust storage.TrustState)                           // a report entry came into that trust state

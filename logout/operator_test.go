@@ -61,8 +61,14 @@ func TestOperatorRetriesAndCancels(t *testing.T) {
 		w.must(d.CancelDelivery(t.Context(), delivery.ID, "admin"))
 		sent := len(w.receivedBy("rp"))
 		time.Sleep(24 * time.Hour)
-		if entry := w.entry(o, "rp"); entry.Delivery != storage.DeliveryCancelled || entry.Trust != storage.TrustUnknown || len(w.receivedBy("rp")) != sent {
-			t.Errorf("given up: got %+v and %d more attempts, want cancelled and none", entry, len(w.receivedBy("rp"))-sent)
+		if entry := w.entry(o, "rp"); entry.Delivery != storage.DeliveryCancelled ||
+			entry.Trust != storage.TrustUnknown ||
+			len(w.receivedBy("rp")) != sent {
+			t.Errorf(
+				"given up: got %+v and %d more attempts, want cancelled and none",
+				entry,
+				len(w.receivedBy("rp"))-sent,
+			)
 		}
 		if err := d.CancelDelivery(t.Context(), "nothing", "admin"); !errors.Is(err, storage.ErrNotFound) {
 			t.Errorf("unknown delivery: got %v, want not found", err)
@@ -80,7 +86,10 @@ func TestTestTokenExplainsTheAnswer(t *testing.T) {
 		w.must(err)
 		trial, err := w.dispatcher().SendTestToken(t.Context(), c)
 		w.must(err)
-		if got := w.receivedBy("rp"); len(got) != 1 || got[0].sid != trial.SID || trial.Confirmed || trial.Answer.Status != 400 || trial.Answer.Detail == "" || trial.Meaning == "" {
+		if got := w.receivedBy("rp"); len(got) != 1 || got[0].sid != trial.SID || trial.Confirmed ||
+			trial.Answer.Status != 400 ||
+			trial.Answer.Detail == "" ||
+			trial.Meaning == "" {
 			t.Errorf("got %+v", trial)
 		}
 		if len(w.deliveries()) != 0 {

@@ -12,7 +12,8 @@ import (
 	"github.com/curfew-id/curfew/storage"
 )
 
-// A client that joins after the clock was read for a termination, and before its commit, has all of RenotifyDelay to create its session, too.
+// A client that joins after the clock was read for a termination, and before its commit, has all of RenotifyDelay to
+// create its session, too.
 func TestClientThatJoinsDuringTerminationIsNotConfirmedTooEarly(t *testing.T) {
 	withFixture(t, func(t *testing.T, w *fixture) {
 		w.client("rp", storage.Metadata{})
@@ -48,8 +49,15 @@ func TestSlowCommitExtendsCachedBounds(t *testing.T) {
 		w.client("rp", storage.Metadata{IntrospectionCache: 60})
 		id := w.session()
 		now := time.Now()
-		w.join(id, "rp", storage.Issuance{Grant: storage.Grant{ID: "g", Session: id, Created: now, LastUsed: now}, Trust: storage.TokenExpiry{Opaque: now.Add(time.Hour)},
-			Tokens: []storage.Token{{Hash: storage.HashOf("at"), Issued: now, Expires: now.Add(time.Hour)}}})
+		w.join(
+			id,
+			"rp",
+			storage.Issuance{
+				Grant:  storage.Grant{ID: "g", Session: id, Created: now, LastUsed: now},
+				Trust:  storage.TokenExpiry{Opaque: now.Add(time.Hour)},
+				Tokens: []storage.Token{{Hash: storage.HashOf("at"), Issued: now, Expires: now.Add(time.Hour)}},
+			},
+		)
 		w.waitRenotifyDelay()
 		var cached time.Time
 		e := w.terminator(w.dispatcher())
@@ -68,8 +76,8 @@ func TestSlowCommitExtendsCachedBounds(t *testing.T) {
 	})
 }
 
-// A client session that a bulk logout has not come to yet, and the one that followed it, have different sids: an answer about one says nothing
-// about the other.
+// A client session that a bulk logout has not come to yet, and the one that followed it, have different sids: an
+// answer about one says nothing about the other.
 func TestClientSessionPendingInABulkLogoutIsNotConfirmedByTheNextOne(t *testing.T) {
 	withFixture(t, func(t *testing.T, w *fixture) {
 		w.client("rp", storage.Metadata{})
@@ -85,7 +93,8 @@ func TestClientSessionPendingInABulkLogoutIsNotConfirmedByTheNextOne(t *testing.
 		time.Sleep(time.Second)
 		var id storage.SessionID
 		for _, id = range ids {
-			if s, err := w.store.Session(t.Context(), id, time.Now()); err == nil && len(s.ClientSessions) == 0 && id != mass.Terminations[0].Session.ID {
+			if s, err := w.store.Session(t.Context(), id, time.Now()); err == nil && len(s.ClientSessions) == 0 &&
+				id != mass.Terminations[0].Session.ID {
 				break
 			}
 		}
@@ -116,7 +125,8 @@ func TestClientSessionPendingInABulkLogoutIsNotConfirmedByTheNextOne(t *testing.
 		for _, r := range reports {
 			if entry := r.Entry(KindClientSession, "rp"); entry != nil && entry.Trust == storage.TrustConfirmed {
 				confirmed++
-				if list, _, err := w.store.ListDeliveries(t.Context(), storage.DeliveryFilter{Report: r.ID, State: storage.DeliveryPending}, storage.Page{}); err != nil || len(list) > 0 {
+				if list, _, err := w.store.ListDeliveries(t.Context(), storage.DeliveryFilter{Report: r.ID, State: storage.DeliveryPending}, storage.Page{}); err != nil ||
+					len(list) > 0 {
 					t.Errorf("got %v: confirmed, though %+v is still pending", err, list)
 				}
 			}
@@ -132,19 +142,32 @@ func TestClientSessionPendingInABulkLogoutIsNotConfirmedByTheNextOne(t *testing.
 	})
 }
 
-// A client whose session lasts as long as its access token keeps that session after the offline access ended that the token came from.
+// A client whose session lasts as long as its access token keeps that session after the offline access ended that the
+// token came from.
 func TestTokensOfRevokedOfflineAccessStillBoundTheClientSession(t *testing.T) {
 	withFixture(t, func(t *testing.T, w *fixture) {
 		w.register(storage.Metadata{ClientID: "rp", SessionWithTokens: true})
 		id := w.session()
 		first, next := storage.HashOf(rand.Text()), storage.HashOf(rand.Text())
 		now := time.Now()
-		w.join(id, "rp", storage.Issuance{Grant: storage.Grant{ID: "g", Created: now, LastUsed: now, RefreshHash: first}, Trust: storage.TokenExpiry{Opaque: now.Add(time.Hour)}})
+		w.join(
+			id,
+			"rp",
+			storage.Issuance{
+				Grant: storage.Grant{ID: "g", Created: now, LastUsed: now, RefreshHash: first},
+				Trust: storage.TokenExpiry{Opaque: now.Add(time.Hour)},
+			},
+		)
 		time.Sleep(50 * time.Minute)
 		expires := time.Now().Add(time.Hour)
-		_, err := w.store.Refresh(t.Context(), storage.RefreshRequest{Token: first, NewToken: next, Client: "rp"}, time.Now(), func(g storage.Grant, _ *storage.Session) (storage.Issuance, error) {
-			return storage.Issuance{Grant: g, Trust: storage.TokenExpiry{Opaque: expires}}, nil
-		})
+		_, err := w.store.Refresh(
+			t.Context(),
+			storage.RefreshRequest{Token: first, NewToken: next, Client: "rp"},
+			time.Now(),
+			func(g storage.Grant, _ *storage.Session) (storage.Issuance, error) {
+				return storage.Issuance{Grant: g, Trust: storage.TokenExpiry{Opaque: expires}}, nil
+			},
+		)
 		w.must(err)
 		e := w.terminator(w.dispatcher())
 		w.end(e, storage.Selector{Grant: "g"})
@@ -246,8 +269,8 @@ func TestRestartCountsNoUnmadeAttempt(t *testing.T) {
 	})
 }
 
-// An answer to the re-notification confirms the logout only after the time that a client may take to create its session. A retry does not
-// send the re-notification sooner.
+// An answer to the re-notification confirms the logout only after the time that a client may take to create its
+// session. A retry does not send the re-notification sooner.
 func TestRetryDoesNotAdvanceARenotification(t *testing.T) {
 	withFixture(t, func(t *testing.T, w *fixture) {
 		w.client("rp", storage.Metadata{})

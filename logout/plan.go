@@ -11,8 +11,9 @@ import (
 	"github.com/curfew-id/curfew/storage"
 )
 
-// RenotifyDelay is how long before the end a client may have joined to be notified a second time, and how long after the end that is. The client
-// may have been creating its session when the first logout token arrived: it answered "nothing to end", and created the session then.
+// RenotifyDelay is how long before the end a client may have joined to be notified a second time, and how long after
+// the end that is. The client may have been creating its session when the first logout token arrived: it answered
+// "nothing to end", and created the session then.
 const RenotifyDelay = 30 * time.Second
 
 // MaxDeliveryPeriod is how long deliveries to a relying party without a bound are tried.
@@ -21,12 +22,14 @@ const MaxDeliveryPeriod = 24 * time.Hour
 // minDeliveryPeriod is how long every delivery is tried, even if the bound passes sooner.
 const minDeliveryPeriod = time.Minute
 
-// Plan returns what the store writes for something that ended: one report, with an entry for everything that may still trust it, and a
-// delivery for each client with a back channel. It is pure: the same termination has the same plan, identifiers included.
+// Plan returns what the store writes for something that ended: one report, with an entry for everything that may
+// still trust it, and a delivery for each client with a back channel. It is pure: the same termination has the same
+// plan, identifiers included.
 //
-// enforcedBy is a time by which the commit that took effect was visible to every reader. It is zero inside that commit, which may take any
-// time: then cached introspection answers are bounded by the expiry of their tokens alone, and [Terminator] brings the bound nearer when
-// the commit has returned. If the process stops in between, the later bound stays, and is true.
+// enforcedBy is a time by which the commit that took effect was visible to every reader. It is zero inside that
+// commit, which may take any time: then cached introspection answers are bounded by the expiry of their tokens alone,
+// and [Terminator] brings the bound nearer when the commit has returned. If the process stops in between, the later
+// bound stays, and is true.
 func Plan(t *Terminator, termination storage.Termination, enforcedBy time.Time) storage.Plan {
 	r := &storage.Report{
 		ID:           reportID(termination),
@@ -58,7 +61,14 @@ func Plan(t *Terminator, termination storage.Termination, enforcedBy time.Time) 
 }
 
 // planDeliveries plans the delivery to one client, and the re-notification if the client joined just before the end.
-func planDeliveries(t *Terminator, termination storage.Termination, report string, cs storage.ClientSession, c *storage.Client, entry *storage.ReportEntry) []storage.Delivery {
+func planDeliveries(
+	t *Terminator,
+	termination storage.Termination,
+	report string,
+	cs storage.ClientSession,
+	c *storage.Client,
+	entry *storage.ReportEntry,
+) []storage.Delivery {
 	d := storage.Delivery{
 		ID:          idPrefixOf(report) + hashID("delivery", report, cs.Client, cs.SID),
 		Report:      report,
@@ -81,7 +91,10 @@ func planDeliveries(t *Terminator, termination storage.Termination, report strin
 	if needsRenotification(cs, c, termination.EndedAt) {
 		renotification := d
 		renotification.ID = idPrefixOf(report) + hashID("late", report, cs.Client, cs.SID)
-		renotification.Renotification, renotification.NextAttempt = true, renotifyFrom(cs, termination.EndedAt).Add(RenotifyDelay)
+		renotification.Renotification, renotification.NextAttempt = true, renotifyFrom(
+			cs,
+			termination.EndedAt,
+		).Add(RenotifyDelay)
 		renotification.GiveUpAt = latest(d.GiveUpAt, renotification.NextAttempt.Add(minDeliveryPeriod))
 		entry.Renotification = RenotificationPending
 		deliveries = append(deliveries, renotification)
@@ -90,11 +103,13 @@ func planDeliveries(t *Terminator, termination storage.Termination, report strin
 }
 
 func needsRenotification(cs storage.ClientSession, c *storage.Client, endedAt time.Time) bool {
-	return (c.Renotify == nil || *c.Renotify) && latest(cs.Joined, cs.TokenExpiry.LastIDToken).After(endedAt.Add(-RenotifyDelay))
+	return (c.Renotify == nil || *c.Renotify) &&
+		latest(cs.Joined, cs.TokenExpiry.LastIDToken).After(endedAt.Add(-RenotifyDelay))
 }
 
-// renotifyFrom is when the time begins that a client has for creating its session: the termination, or the moment at which it
-// joined between the reading of the clock and the commit. A later one was dated by a clock that has been put back since.
+// renotifyFrom is when the time begins that a client has for creating its session: the termination, or the moment at
+// which it joined between the reading of the clock and the commit. A later one was dated by a clock that has been put
+// back since.
 func renotifyFrom(cs storage.ClientSession, endedAt time.Time) time.Time {
 	return earliest(latest(endedAt, latest(cs.Joined, cs.TokenExpiry.LastIDToken)), endedAt.Add(RenotifyDelay))
 }
@@ -116,7 +131,8 @@ func hostOf(uri string) string {
 	return canonicalHost(u.Scheme, u.Hostname(), u.Port())
 }
 
-// reportID returns the ID of the report of a termination. It depends on the termination alone, because a plan may be made twice.
+// reportID returns the ID of the report of a termination. It depends on the termination alone, because a plan may be
+// made twice.
 func reportID(t storage.Termination) string {
 	if t.Session.ID != "" {
 		return idPrefix(t) + hashID("report", t.Cause.ID, string(t.Session.ID))
@@ -129,8 +145,8 @@ func reportID(t storage.Termination) string {
 	return idPrefix(t) + hashID(parts...)
 }
 
-// idPrefix begins the identifiers of reports and deliveries, so that they sort by the time of the end and then as the sessions did. Records that
-// are written, claimed and recorded together then lie on the same pages of the store.
+// idPrefix begins the identifiers of reports and deliveries, so that they sort by the time of the end and then as the
+// sessions did. Records that are written, claimed and recorded together then lie on the same pages of the store.
 func idPrefix(t storage.Termination) string {
 	const sessionIDChars = 4 // enough to keep the order of very many sessions
 	return strconv.FormatInt(t.EndedAt.UnixMilli(), 36) + string(t.Session.ID[:min(sessionIDChars, len(t.Session.ID))])

@@ -11,7 +11,12 @@ import (
 const maxOutcomeBatch = 256
 
 // recordOutcomes records outcomes until the channel is closed. Those that have come meanwhile share a commit.
-func (d *Dispatcher) recordOutcomes(ctx context.Context, outcomes <-chan *attemptOutcome, hosts *hostRecorder, reschedule chan<- struct{}) {
+func (d *Dispatcher) recordOutcomes(
+	ctx context.Context,
+	outcomes <-chan *attemptOutcome,
+	hosts *hostRecorder,
+	reschedule chan<- struct{},
+) {
 	// Answers of relying parties are recorded even during shutdown.
 	ctx = context.WithoutCancel(ctx)
 	for first := range outcomes {
@@ -34,8 +39,8 @@ func (d *Dispatcher) recordOutcomes(ctx context.Context, outcomes <-chan *attemp
 	}
 }
 
-// recordBatch records outcomes in one commit. After an error of the store it tries again as long as the leases last. After that the deliveries
-// are due again, and their relying parties get a second logout token.
+// recordBatch records outcomes in one commit. After an error of the store it tries again as long as the leases last.
+// After that the deliveries are due again, and their relying parties get a second logout token.
 func (d *Dispatcher) recordBatch(ctx context.Context, batch []*attemptOutcome) {
 	records := make([]storage.DeliveryOutcome, len(batch))
 	for i, o := range batch {
@@ -48,7 +53,8 @@ func (d *Dispatcher) recordBatch(ctx context.Context, batch []*attemptOutcome) {
 			break
 		}
 		if d.Now().Sub(started) > leaseDuration {
-			d.log().ErrorContext(ctx, "delivery outcomes not recorded; they will be sent again", "count", len(batch), "err", err)
+			d.log().
+				ErrorContext(ctx, "delivery outcomes not recorded; they will be sent again", "count", len(batch), "err", err)
 			return
 		}
 		<-time.After(pause)

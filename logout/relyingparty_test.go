@@ -12,7 +12,8 @@ import (
 	"pgregory.net/rapid"
 )
 
-// relyingParty is a relying party with its resource server, that does what it declared and uses all the room this leaves.
+// relyingParty is a relying party with its resource server, that does what it declared and uses all the room this
+// leaves.
 type relyingParty struct {
 	meta         storage.Metadata
 	clockOffset  time.Duration   // of its clocks, within what it declared
@@ -46,7 +47,9 @@ type scenario struct {
 
 func drawScenario(t *rapid.T) scenario {
 	duration := func(name string, least, most time.Duration) time.Duration {
-		return time.Duration(rapid.Int64Range(int64(least/time.Millisecond), int64(most/time.Millisecond)).Draw(t, name)) * time.Millisecond
+		return time.Duration(
+			rapid.Int64Range(int64(least/time.Millisecond), int64(most/time.Millisecond)).Draw(t, name),
+		) * time.Millisecond
 	}
 	var s scenario
 	for i := range rapid.IntRange(1, 4).Draw(t, "parties") {
@@ -56,7 +59,12 @@ func drawScenario(t *rapid.T) scenario {
 			p.joinedBefore = duration("joins", 0, time.Minute)
 		}
 		p.clockOffset = duration("off", -seconds(skew), seconds(skew))
-		p.meta = storage.Metadata{ClientID: p.name, ClientName: p.name, ClockSkew: &skew, SessionWithTokens: rapid.Bool().Draw(t, "with tokens")}
+		p.meta = storage.Metadata{
+			ClientID:          p.name,
+			ClientName:        p.name,
+			ClockSkew:         &skew,
+			SessionWithTokens: rapid.Bool().Draw(t, "with tokens"),
+		}
 		if rapid.Bool().Draw(t, "back") {
 			p.meta.BackchannelLogoutURI = "https://" + p.name + ".example/"
 			renotify := rapid.Bool().Draw(t, "renotify")
@@ -80,7 +88,8 @@ func drawScenario(t *rapid.T) scenario {
 		for range rapid.IntRange(0, 2).Draw(t, "refreshes") {
 			p.refresh = append(p.refresh, duration("refresh", 0, p.joinedBefore))
 		}
-		p.network = rapid.SliceOfN(rapid.SampledFrom([]string{"ok", "lost", "answer lost", "500", "400", "404", "202", "slow", "hang"}), 1, 6).Draw(t, "network")
+		p.network = rapid.SliceOfN(rapid.SampledFrom([]string{"ok", "lost", "answer lost", "500", "400", "404", "202", "slow", "hang"}), 1, 6).
+			Draw(t, "network")
 		s.parties = append(s.parties, p)
 	}
 	s.commit = duration("commit", 0, 10*time.Second)
@@ -121,15 +130,36 @@ func (p *relyingParty) join(w *fixture, id storage.SessionID) {
 	now := time.Now()
 	p.sid = rand.Text()
 	p.refreshToken = storage.HashOf(rand.Text())
-	code := storage.Code{ID: rand.Text(), Client: p.name, Subject: "u", Session: id, SID: p.sid, Sequence: w.sequence(), Issued: now, Expires: now.Add(time.Minute)}
-	r, err := w.store.Redeem(w.t.Context(), code, now, func(s storage.Session, _ storage.ClientSession) (storage.Issuance, error) {
-		give := p.issue(now, false)
-		give.Grant = storage.Grant{ID: rand.Text(), AuthTime: now, Created: now, LastUsed: now, RefreshHash: p.refreshToken, Session: s.ID}
-		if p.offline {
-			give.Grant.Session = ""
-		}
-		return give, nil
-	})
+	code := storage.Code{
+		ID:       rand.Text(),
+		Client:   p.name,
+		Subject:  "u",
+		Session:  id,
+		SID:      p.sid,
+		Sequence: w.sequence(),
+		Issued:   now,
+		Expires:  now.Add(time.Minute),
+	}
+	r, err := w.store.Redeem(
+		w.t.Context(),
+		code,
+		now,
+		func(s storage.Session, _ storage.ClientSession) (storage.Issuance, error) {
+			give := p.issue(now, false)
+			give.Grant = storage.Grant{
+				ID:          rand.Text(),
+				AuthTime:    now,
+				Created:     now,
+				LastUsed:    now,
+				RefreshHash: p.refreshToken,
+				Session:     s.ID,
+			}
+			if p.offline {
+				give.Grant.Session = ""
+			}
+			return give, nil
+		},
+	)
 	w.must(err)
 	p.grant, p.started = r.Grant, now.Add(p.startsAfter)
 }
@@ -138,11 +168,16 @@ func (p *relyingParty) join(w *fixture, id storage.SessionID) {
 func (p *relyingParty) renew(w *fixture) {
 	next := storage.HashOf(rand.Text())
 	now := time.Now()
-	_, err := w.store.Refresh(w.t.Context(), storage.RefreshRequest{Token: p.refreshToken, NewToken: next, Client: p.name}, now, func(g storage.Grant, _ *storage.Session) (storage.Issuance, error) {
-		give := p.issue(now, p.offline)
-		give.Grant = g
-		return give, nil
-	})
+	_, err := w.store.Refresh(
+		w.t.Context(),
+		storage.RefreshRequest{Token: p.refreshToken, NewToken: next, Client: p.name},
+		now,
+		func(g storage.Grant, _ *storage.Session) (storage.Issuance, error) {
+			give := p.issue(now, p.offline)
+			give.Grant = g
+			return give, nil
+		},
+	)
 	if err == nil {
 		p.refreshToken = next
 	}
@@ -215,7 +250,8 @@ func (p *relyingParty) clientSessionEnd() time.Time {
 	return end
 }
 
-// tokensAcceptedUntil returns when its resource servers stopped accepting the tokens that were revoked with the session.
+// tokensAcceptedUntil returns when its resource servers stopped accepting the tokens that were revoked with the
+// session.
 func (p *relyingParty) tokensAcceptedUntil() time.Time {
 	if p.meta.AccessTokenFormat == "jwt" {
 		return p.sessionBound.Add(-p.clockOffset)

@@ -8,22 +8,24 @@ import (
 )
 
 const (
-	// expiryInterval is how often Run looks for sessions past their deadline. No read returns such a session; the interval is how late its
-	// relying parties are notified, and how long an opaque token may outlive an idle deadline.
+	// expiryInterval is how often Run looks for sessions past their deadline. No read returns such a session; the
+	// interval is how late its relying parties are notified, and how long an opaque token may outlive an idle
+	// deadline.
 	expiryInterval = time.Second
 	// cleanupInterval is how often expired records are removed. No read returns them; removal only frees space.
 	cleanupInterval = time.Minute
 	// cleanupBatch is how many records one transaction removes. More would delay other writes.
 	cleanupBatch = 500
-	// maxHold is how long the next page of a bulk logout waits at most for the dispatcher. The outbox is emptied oldest first, and pages
-	// that come faster than the dispatcher delivers would delay the notifications of single logouts.
+	// maxHold is how long the next page of a bulk logout waits at most for the dispatcher. The outbox is emptied
+	// oldest first, and pages that come faster than the dispatcher delivers would delay the notifications of single
+	// logouts.
 	maxHold = 2 * time.Second
 	// holdPause is how soon to look again while a page waits.
 	holdPause = 25 * time.Millisecond
 )
 
-// Run works in the background until ctx ends: it continues bulk logouts, those of an earlier process included, ends sessions past their
-// deadline, and lets the store remove expired records. It returns between two transactions.
+// Run works in the background until ctx ends: it continues bulk logouts, those of an earlier process included, ends
+// sessions past their deadline, and lets the store remove expired records. It returns between two transactions.
 func (t *Terminator) Run(ctx context.Context) {
 	t.signalRun() // an earlier process may have left a bulk logout unfinished
 	var nextExpiry, nextCleanup, lastPage time.Time
@@ -87,7 +89,12 @@ func (t *Terminator) continueBulkLogouts(ctx context.Context) (moreBulk bool, er
 		}
 		moreBulk = true
 		enforcedBy := t.enforcedBy.get(bulk.Cause.ID, listedAt)
-		page, err := t.endPage(ctx, storage.EndRequest{Selector: bulk.Selector, Cause: bulk.Cause}, bulk.StartedAt, enforcedBy)
+		page, err := t.endPage(
+			ctx,
+			storage.EndRequest{Selector: bulk.Selector, Cause: bulk.Cause},
+			bulk.StartedAt,
+			enforcedBy,
+		)
 		if err != nil {
 			return true, err
 		}
@@ -98,10 +105,16 @@ func (t *Terminator) continueBulkLogouts(ctx context.Context) (moreBulk bool, er
 	return moreBulk, nil
 }
 
-// endExpired ends a page of sessions past their deadline and reports whether there are more. The store keeps no bulk logout for them: after a
-// crash they are found again.
+// endExpired ends a page of sessions past their deadline and reports whether there are more. The store keeps no bulk
+// logout for them: after a crash they are found again.
 func (t *Terminator) endExpired(ctx context.Context) (more bool, err error) {
-	o, err := t.End(ctx, storage.EndRequest{Selector: storage.Selector{Expired: true}, Cause: storage.Cause{Reason: storage.ReasonIdle, By: "system"}})
+	o, err := t.End(
+		ctx,
+		storage.EndRequest{
+			Selector: storage.Selector{Expired: true},
+			Cause:    storage.Cause{Reason: storage.ReasonIdle, By: "system"},
+		},
+	)
 	return o.More, err
 }
 

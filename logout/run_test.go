@@ -54,13 +54,15 @@ func TestBulkLogoutNotifiesPageByPage(t *testing.T) {
 		stop()
 		bulkLogouts, err := w.store.ListBulkLogouts(t.Context())
 		w.must(err)
-		if len(bulkLogouts) != 1 || !bulkLogouts[0].Finished.IsZero() || bulkLogouts[0].Done.Sessions != 4*DefaultPageSize {
+		if len(bulkLogouts) != 1 || !bulkLogouts[0].Finished.IsZero() ||
+			bulkLogouts[0].Done.Sessions != 4*DefaultPageSize {
 			t.Fatalf("after the crash: got %+v, want one unfinished", bulkLogouts)
 		}
 		defer run(e.Run)()
 		// A relying party that hangs delays no other.
 		time.Sleep(time.Minute)
-		if bulkLogouts, err = w.store.ListBulkLogouts(t.Context()); err != nil || bulkLogouts[0].Finished.IsZero() || bulkLogouts[0].Done.Sessions != sessions {
+		if bulkLogouts, err = w.store.ListBulkLogouts(t.Context()); err != nil || bulkLogouts[0].Finished.IsZero() ||
+			bulkLogouts[0].Done.Sessions != sessions {
 			t.Errorf("at last: got %+v, %v, want all %d", bulkLogouts, err, sessions)
 		}
 		sids := map[any]bool{}
@@ -87,7 +89,10 @@ func TestBulkLogoutContinuesAfterALostFirstReply(t *testing.T) {
 		defer run(e.Run)()
 		time.Sleep(5 * time.Second) // what an earlier process left has been looked for
 		store.lost.Store(true)
-		if _, err := e.End(t.Context(), storage.EndRequest{Selector: storage.Selector{AllUsers: true}, Cause: storage.Cause{Reason: storage.ReasonAdmin, By: "admin"}}); !errors.Is(err, storage.ErrUnavailable) {
+		if _, err := e.End(t.Context(), storage.EndRequest{Selector: storage.Selector{AllUsers: true}, Cause: storage.Cause{Reason: storage.ReasonAdmin, By: "admin"}}); !errors.Is(
+			err,
+			storage.ErrUnavailable,
+		) {
 			t.Fatalf("got %v, want an unknown outcome", err)
 		}
 		store.lost.Store(false)
@@ -133,14 +138,20 @@ func TestExpiryIsNotifiedWithinSeconds(t *testing.T) {
 				time.Sleep(6 * time.Second)
 				list, _, err := w.store.ListReports(t.Context(), storage.ReportFilter{}, storage.Page{})
 				w.must(err)
-				if len(list) != 1 || list[0].Cause.Reason != tt.reason || list[0].EndedAt.Sub(began.Add(tt.after)) > 5*time.Second {
+				if len(list) != 1 || list[0].Cause.Reason != tt.reason ||
+					list[0].EndedAt.Sub(began.Add(tt.after)) > 5*time.Second {
 					t.Fatalf("got %+v, want one report for %s", list, tt.reason)
 				}
 				entry := *list[0].Entry(KindClientSession, "rp")
-				if got := len(w.receivedBy("rp")); (got == 1) == tt.silent || (entry.Trust == storage.TrustConfirmed) == tt.silent {
+				if got := len(w.receivedBy("rp")); (got == 1) == tt.silent ||
+					(entry.Trust == storage.TrustConfirmed) == tt.silent {
 					t.Errorf("silent %v: notified %d times, entry %+v", tt.silent, got, entry)
 				}
-				events, _, err := w.store.ListEvents(t.Context(), storage.EventFilter{Kind: "session.ended"}, storage.Page{})
+				events, _, err := w.store.ListEvents(
+					t.Context(),
+					storage.EventFilter{Kind: "session.ended"},
+					storage.Page{},
+				)
 				w.must(err)
 				if len(events) != 1 || events[0].Reason != tt.reason {
 					t.Errorf("audit: got %+v, want %s", events, tt.reason)
@@ -178,7 +189,10 @@ func TestClockStepBackDelaysNothing(t *testing.T) {
 		time.Sleep(2 * expiryInterval)
 		now := time.Now()
 		w.must(w.store.MarkUsed(t.Context(), "next", now, now.Add(time.Hour), now))
-		if err := w.store.MarkUsed(t.Context(), "used", now.Add(-2*cleanupInterval), now.Add(time.Minute), now); !errors.Is(err, storage.ErrAlreadyUsed) {
+		if err := w.store.MarkUsed(t.Context(), "used", now.Add(-2*cleanupInterval), now.Add(time.Minute), now); !errors.Is(
+			err,
+			storage.ErrAlreadyUsed,
+		) {
 			t.Errorf("got error %v for what was used before the clock went wrong, want %v", err, storage.ErrAlreadyUsed)
 		}
 	})

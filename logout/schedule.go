@@ -3,10 +3,17 @@ package logout
 import "time"
 
 // retryPauses are the pauses after each attempt without a final answer. The last one repeats until the delivery fails.
-var retryPauses = [...]time.Duration{time.Second, 5 * time.Second, 30 * time.Second, 2 * time.Minute, 10 * time.Minute, 30 * time.Minute}
+var retryPauses = [...]time.Duration{
+	time.Second,
+	5 * time.Second,
+	30 * time.Second,
+	2 * time.Minute,
+	10 * time.Minute,
+	30 * time.Minute,
+}
 
-// refusalPauses are the pauses after a refusal. A relying party that could not verify a token after a key rotation has fetched the new keys
-// by then.
+// refusalPauses are the pauses after a refusal. A relying party that could not verify a token after a key rotation
+// has fetched the new keys by then.
 var refusalPauses = [...]time.Duration{30 * time.Second, 10 * time.Minute}
 
 // maxRetryAfter bounds how far a relying party can put off the next attempt by Retry-After.
@@ -22,7 +29,8 @@ func refusalPause(refusals int) time.Duration {
 	return refusalPauses[min(max(refusals, 1), len(refusalPauses))-1]
 }
 
-// jitter varies a pause by up to a fifth, so that deliveries that failed together are not retried together. random is in [0, 1).
+// jitter varies a pause by up to a fifth, so that deliveries that failed together are not retried together. random is
+// in [0, 1).
 func jitter(pause time.Duration, random float64) time.Duration {
 	return time.Duration(float64(pause) * (0.8 + 0.4*random))
 }

@@ -16,7 +16,9 @@ func TestScopeSelectsTheClientSessionTheSessionOrAllSessions(t *testing.T) {
 		storage.ScopeAll:     {Subject: "u"},
 	} {
 		got := SelectorForScope(scope, session, "app")
-		if !slices.Equal(got.Sessions, want.Sessions) || got.Client != want.Client || got.Subject != want.Subject || got.AllUsers || got.IncludeOffline {
+		if !slices.Equal(got.Sessions, want.Sessions) || got.Client != want.Client || got.Subject != want.Subject ||
+			got.AllUsers ||
+			got.IncludeOffline {
 			t.Errorf("%s: got %+v, want %+v", scope, got, want)
 		}
 	}
@@ -48,7 +50,11 @@ func TestOfSeveralClientSessionsTheLeastCertainOneIsShown(t *testing.T) {
 			{Kind: KindClientSession, Client: "app", Trust: trust, ExpiresAt: t0.Add(time.Minute)},
 		}}
 	}
-	reports := []storage.Report{entry(storage.TrustConfirmed), entry(storage.TrustNotified), entry(storage.TrustExpiring)}
+	reports := []storage.Report{
+		entry(storage.TrustConfirmed),
+		entry(storage.TrustNotified),
+		entry(storage.TrustExpiring),
+	}
 	got := WeakestClientSessions(nil, reports, t0)
 	if len(got) != 1 || got[0].Trust != storage.TrustNotified {
 		t.Errorf("got %+v, want one entry, notified", got)

@@ -64,7 +64,10 @@ func (s scenario) play(t *testing.T, w *fixture) (published []publication, ackno
 	grants, err := w.store.ListGrants(t.Context(), "u", "", false, time.Now())
 	w.must(err)
 	if s.commit < AnswerAllowance { // a preview cannot know how long the commit will take
-		published = append(published, publication{time.Now(), PreviewHorizon(session, clients, grants, time.Now(), PreviewOptions{}).Entries})
+		published = append(
+			published,
+			publication{time.Now(), PreviewHorizon(session, clients, grants, time.Now(), PreviewOptions{}).Entries},
+		)
 	}
 
 	e := w.terminator(w.dispatcher())
@@ -121,7 +124,10 @@ func TestPublishedHorizonIsNeverBelowWhatIsObserved(t *testing.T) {
 		var acknowledged time.Time
 		withFixture(t, func(t *testing.T, w *fixture) { published, acknowledged = s.play(t, w) })
 		for _, p := range s.parties {
-			last := map[string]time.Time{KindClientSession: p.clientSessionEnd(), KindAccessTokens: p.tokensAcceptedUntil()}
+			last := map[string]time.Time{
+				KindClientSession: p.clientSessionEnd(),
+				KindAccessTokens:  p.tokensAcceptedUntil(),
+			}
 			before := map[string]storage.ReportEntry{}
 			for _, pub := range published {
 				for _, entry := range pub.entries {
@@ -132,12 +138,29 @@ func TestPublishedHorizonIsNeverBelowWhatIsObserved(t *testing.T) {
 					switch entry.Trust {
 					case storage.TrustRevoked, storage.TrustConfirmed:
 						if limit := latest(pub.at, acknowledged); observed.After(limit) {
-							rt.Fatalf("%s of %s was %s at %v, and accepted until %v\n%+v\n%+v", entry.Kind, p.name, entry.Trust, pub.at, observed, entry, p)
+							rt.Fatalf(
+								"%s of %s was %s at %v, and accepted until %v\n%+v\n%+v",
+								entry.Kind,
+								p.name,
+								entry.Trust,
+								pub.at,
+								observed,
+								entry,
+								p,
+							)
 						}
 						confirmed++
 					case storage.TrustExpiring:
 						if observed.After(entry.ExpiresAt) {
-							rt.Fatalf("%s of %s was bounded until %v, and accepted until %v\n%+v\n%+v", entry.Kind, p.name, entry.ExpiresAt, observed, entry, p)
+							rt.Fatalf(
+								"%s of %s was bounded until %v, and accepted until %v\n%+v\n%+v",
+								entry.Kind,
+								p.name,
+								entry.ExpiresAt,
+								observed,
+								entry,
+								p,
+							)
 						}
 						bounded++
 						slack += entry.ExpiresAt.Sub(latest(observed, acknowledged))
@@ -145,12 +168,24 @@ func TestPublishedHorizonIsNeverBelowWhatIsObserved(t *testing.T) {
 						unknown++
 					}
 					if trustRank(entry.Trust) < trustRank(before[entry.Kind].Trust) {
-						rt.Fatalf("%s of %s moved from %s to %s", entry.Kind, p.name, before[entry.Kind].Trust, entry.Trust)
+						rt.Fatalf(
+							"%s of %s moved from %s to %s",
+							entry.Kind,
+							p.name,
+							before[entry.Kind].Trust,
+							entry.Trust,
+						)
 					}
 					before[entry.Kind] = entry
 				}
 			}
 		}
 	})
-	t.Logf("tightness: %v from observed to published on average over %d bounds; %d ended, %d unknown or notified", (slack / max(bounded, 1)).Round(time.Millisecond), bounded, confirmed, unknown)
+	t.Logf(
+		"tightness: %v from observed to published on average over %d bounds; %d ended, %d unknown or notified",
+		(slack / max(bounded, 1)).Round(time.Millisecond),
+		bounded,
+		confirmed,
+		unknown,
+	)
 }

@@ -13,7 +13,13 @@ import (
 
 // SessionStore is the part of a store that a Terminator uses.
 type SessionStore interface {
-	EndSessions(ctx context.Context, req storage.EndRequest, at time.Time, limit int, plan func(storage.Termination) storage.Plan) ([]storage.Termination, bool, error)
+	EndSessions(
+		ctx context.Context,
+		req storage.EndRequest,
+		at time.Time,
+		limit int,
+		plan func(storage.Termination) storage.Plan,
+	) ([]storage.Termination, bool, error)
 	CountTerminations(ctx context.Context, sel storage.Selection) (storage.TerminationCount, error)
 	ListBulkLogouts(ctx context.Context) ([]storage.BulkLogout, error)
 	Sweep(ctx context.Context, at time.Time, limit int) (int, error)
@@ -60,10 +66,11 @@ type Result struct {
 // Frames returns the frames of a front-channel logout for what ended.
 func (o Result) Frames() []Frame { return Frames(o.issuer, o.Terminations) }
 
-// End applies the change of req and ends what its selector selects. When it returns, everything derived from that is revoked, and the
-// deliveries to relying parties are stored. Selecting nothing is not an error. A cause without an ID gets one. End goes on when ctx is
-// cancelled: a browser that closes the connection has asked all the same. Errors are those of the change and of the store; after
-// storage.ErrUnavailable the outcome is open, and the same request can be repeated.
+// End applies the change of req and ends what its selector selects. When it returns, everything derived from that is
+// revoked, and the deliveries to relying parties are stored. Selecting nothing is not an error. A cause without an ID
+// gets one. End goes on when ctx is cancelled: a browser that closes the connection has asked all the same. Errors
+// are those of the change and of the store; after storage.ErrUnavailable the outcome is open, and the same request
+// can be repeated.
 func (t *Terminator) End(ctx context.Context, req storage.EndRequest) (Result, error) {
 	if req.Cause.ID == "" {
 		req.Cause.ID = rand.Text()
@@ -80,7 +87,13 @@ func (t *Terminator) End(ctx context.Context, req storage.EndRequest) (Result, e
 	if err != nil {
 		return Result{}, err
 	}
-	result := Result{CauseID: req.Cause.ID, EndedAt: at, Terminations: page.terminations, More: page.more, issuer: t.Issuer}
+	result := Result{
+		CauseID:      req.Cause.ID,
+		EndedAt:      at,
+		Terminations: page.terminations,
+		More:         page.more,
+		issuer:       t.Issuer,
+	}
 	for _, termination := range page.terminations {
 		result.Count = result.Count.Add(storage.CountTermination(termination, storage.Selection{}))
 		result.ReportIDs = append(result.ReportIDs, reportID(termination))
@@ -95,15 +108,21 @@ type endedPage struct {
 	committedAt  time.Time // when the call returned
 }
 
-// endPage is the only call of EndSessions. enforcedBy is known for the later pages of a bulk logout, which took effect with its first
-// commit; it is zero otherwise.
+// endPage is the only call of EndSessions. enforcedBy is known for the later pages of a bulk logout, which took
+// effect with its first commit; it is zero otherwise.
 func (t *Terminator) endPage(ctx context.Context, req storage.EndRequest, at, enforcedBy time.Time) (endedPage, error) {
 	reports := map[string]*storage.Report{} // as they were written; a plan that is made twice is the same
-	terminations, more, err := t.Store.EndSessions(ctx, req, at, t.pageSize(), func(termination storage.Termination) storage.Plan {
-		p := Plan(t, termination, enforcedByCause(termination, req.Cause, enforcedBy))
-		reports[p.Report.ID] = p.Report
-		return p
-	})
+	terminations, more, err := t.Store.EndSessions(
+		ctx,
+		req,
+		at,
+		t.pageSize(),
+		func(termination storage.Termination) storage.Plan {
+			p := Plan(t, termination, enforcedByCause(termination, req.Cause, enforcedBy))
+			reports[p.Report.ID] = p.Report
+			return p
+		},
+	)
 	// An error may hide a commit, so the dispatcher looks then too.
 	if t.Wake != nil && (err != nil || len(terminations) > 0) {
 		t.Wake()
@@ -131,8 +150,9 @@ func (t *Terminator) logTermination(ctx context.Context, termination storage.Ter
 	for _, cs := range termination.Session.ClientSessions {
 		clients = append(clients, cs.Client)
 	}
-	t.log().InfoContext(ctx, "session ended", "sid", r.Session, "sub", r.Subject, "reason", r.Cause.Reason, "cause", r.Cause.ID,
-		"report", r.ID, "by", r.Cause.By, "whole", r.WholeSession, "clients", clients)
+	t.log().
+		InfoContext(ctx, "session ended", "sid", r.Session, "sub", r.Subject, "reason", r.Cause.Reason, "cause", r.Cause.ID,
+			"report", r.ID, "by", r.Cause.By, "whole", r.WholeSession, "clients", clients)
 	t.Observer.termination(*r)
 }
 

@@ -27,7 +27,8 @@ func TestTerminationIsDurableBeforeNotification(t *testing.T) {
 		}
 		r, err := w.store.Report(t.Context(), o.ReportIDs[0])
 		w.must(err)
-		if r.Cause.ID != o.CauseID || r.Session != storage.SessionHash(id) || len(r.Audit) == 0 || !r.WholeSession || r.Subject != "u" {
+		if r.Cause.ID != o.CauseID || r.Session != storage.SessionHash(id) || len(r.Audit) == 0 || !r.WholeSession ||
+			r.Subject != "u" {
 			t.Errorf("report: got %+v", r)
 		}
 		if frames := o.Frames(); len(frames) != 1 || frames[0].Client != "rp" {
@@ -58,7 +59,9 @@ func TestNothingSelectedIsNoError(t *testing.T) {
 		woken := 0
 		e := w.terminator(w.dispatcher())
 		e.Wake = func() { woken++ }
-		if o := w.end(e, storage.Selector{Sessions: []storage.SessionID{"gone"}}); len(o.Terminations) != 0 || o.CauseID == "" || woken != 0 {
+		if o := w.end(e, storage.Selector{Sessions: []storage.SessionID{"gone"}}); len(o.Terminations) != 0 ||
+			o.CauseID == "" ||
+			woken != 0 {
 			t.Errorf("got %+v, woken %d times", o, woken)
 		}
 	})
@@ -69,7 +72,14 @@ func TestChangeAndTerminationAreAtomic(t *testing.T) {
 		id := w.session()
 		e := w.terminator(w.dispatcher())
 		stale := storage.User{Subject: "u", Name: "ada", Revision: 77}
-		_, err := e.End(t.Context(), storage.EndRequest{Selector: storage.Selector{Subject: "u"}, Cause: storage.Cause{Reason: storage.ReasonPasswordChange, By: "user:u"}, Change: storage.Change{User: &stale}})
+		_, err := e.End(
+			t.Context(),
+			storage.EndRequest{
+				Selector: storage.Selector{Subject: "u"},
+				Cause:    storage.Cause{Reason: storage.ReasonPasswordChange, By: "user:u"},
+				Change:   storage.Change{User: &stale},
+			},
+		)
 		if !errors.Is(err, storage.ErrChanged) {
 			t.Errorf("got %v, want changed", err)
 		}
@@ -89,7 +99,9 @@ func TestEndingOneClientSession(t *testing.T) {
 		defer run(d.Run)()
 		o := w.end(w.terminator(d), storage.Selector{Sessions: []storage.SessionID{id}, Client: "a"})
 		synctest.Wait()
-		if entry := w.entry(o, "a"); entry.Trust != storage.TrustConfirmed || o.Terminations[0].WholeSession || len(w.receivedBy("a")) != 1 || len(w.receivedBy("b")) != 0 {
+		if entry := w.entry(o, "a"); entry.Trust != storage.TrustConfirmed || o.Terminations[0].WholeSession ||
+			len(w.receivedBy("a")) != 1 ||
+			len(w.receivedBy("b")) != 0 {
 			t.Errorf("got %+v; a notified %d times, b %d times", entry, len(w.receivedBy("a")), len(w.receivedBy("b")))
 		}
 		s, err := w.store.Session(t.Context(), id, time.Now())
@@ -107,7 +119,8 @@ func TestDeletedClientIsNotified(t *testing.T) {
 		w.waitRenotifyDelay()
 		d := w.dispatcher()
 		defer run(d.Run)()
-		o, err := w.terminator(d).End(t.Context(), storage.EndRequest{Selector: storage.Selector{Client: "rp"}, Cause: storage.Cause{Reason: storage.ReasonClientRemoved, By: "admin"}, Change: storage.Change{RemoveClient: "rp"}})
+		o, err := w.terminator(d).
+			End(t.Context(), storage.EndRequest{Selector: storage.Selector{Client: "rp"}, Cause: storage.Cause{Reason: storage.ReasonClientRemoved, By: "admin"}, Change: storage.Change{RemoveClient: "rp"}})
 		w.must(err)
 		synctest.Wait()
 		if entry := w.entry(o, "rp"); entry.Trust != storage.TrustConfirmed {
@@ -121,7 +134,14 @@ func TestRevokedGrantIsBoundedByItsTokensNotByCurrentMetadata(t *testing.T) {
 		w.client("rp", storage.Metadata{AccessTokenFormat: "jwt"})
 		end := time.Now().Add(time.Hour) // lifetimes were longer then
 		code, next := storage.HashOf("first"), storage.HashOf("second")
-		w.join(w.session(), "rp", storage.Issuance{Grant: storage.Grant{ID: "g", Session: "s", RefreshHash: code, Created: time.Now()}, Trust: storage.TokenExpiry{JWT: end}})
+		w.join(
+			w.session(),
+			"rp",
+			storage.Issuance{
+				Grant: storage.Grant{ID: "g", Session: "s", RefreshHash: code, Created: time.Now()},
+				Trust: storage.TokenExpiry{JWT: end},
+			},
+		)
 		time.Sleep(time.Second)
 		c, err := w.store.Client(t.Context(), "rp")
 		w.must(err)
@@ -129,10 +149,15 @@ func TestRevokedGrantIsBoundedByItsTokensNotByCurrentMetadata(t *testing.T) {
 		opaque.AccessTokenFormat, opaque.Updated = "", time.Now()
 		w.must(w.store.PutClient(t.Context(), opaque))
 		time.Sleep(time.Second)
-		_, err = w.store.Refresh(t.Context(), storage.RefreshRequest{Token: code, NewToken: next, Client: "rp"}, time.Now(), func(g storage.Grant, _ *storage.Session) (storage.Issuance, error) {
-			g.LastUsed = time.Now()
-			return storage.Issuance{Grant: g}, nil
-		})
+		_, err = w.store.Refresh(
+			t.Context(),
+			storage.RefreshRequest{Token: code, NewToken: next, Client: "rp"},
+			time.Now(),
+			func(g storage.Grant, _ *storage.Session) (storage.Issuance, error) {
+				g.LastUsed = time.Now()
+				return storage.Issuance{Grant: g}, nil
+			},
+		)
 		w.must(err)
 		o := w.end(w.terminator(w.dispatcher()), storage.Selector{Grant: "g"})
 		r, err := w.store.Report(t.Context(), o.ReportIDs[0])
@@ -169,8 +194,17 @@ func TestObserverIsCalledForEverything(t *testing.T) {
 		defer run(d.Run)()
 		w.end(e, storage.Selector{Sessions: []storage.SessionID{id}})
 		synctest.Wait()
-		want := []string{"ended rp_initiated true", "entry client_session unknown", "horizon op 0s 0", "horizon tokens 0s 0", "horizon clients 0s 1",
-			"attempt rp 200", "settled rp done false", "confirmed rp 0s", "entry client_session confirmed"}
+		want := []string{
+			"ended rp_initiated true",
+			"entry client_session unknown",
+			"horizon op 0s 0",
+			"horizon tokens 0s 0",
+			"horizon clients 0s 1",
+			"attempt rp 200",
+			"settled rp done false",
+			"confirmed rp 0s",
+			"entry client_session confirmed",
+		}
 		slices.Sort(want)
 		slices.Sort(heard)
 		if !slices.Equal(heard, want) {

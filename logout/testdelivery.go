@@ -24,7 +24,11 @@ type TestDelivery struct {
 // SendTestToken sends a logout token with an invented sid and sub to a client, and explains its answer.
 func (d *Dispatcher) SendTestToken(ctx context.Context, c *storage.Client) (TestDelivery, error) {
 	if c.BackchannelLogoutURI == "" {
-		return TestDelivery{}, fmt.Errorf("test client %s: it has no backchannel_logout_uri: %w", c.ClientID, storage.ErrNotFound)
+		return TestDelivery{}, fmt.Errorf(
+			"test client %s: it has no backchannel_logout_uri: %w",
+			c.ClientID,
+			storage.ErrNotFound,
+		)
 	}
 	ctx, cancel := context.WithTimeout(ctx, AttemptTimeout)
 	defer cancel()

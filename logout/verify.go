@@ -9,8 +9,8 @@ import (
 	"github.com/curfew-id/curfew/storage"
 )
 
-// Check returns the contradictions in a document, in sentences; none if it is consistent. It needs no server and no key: only the signature
-// shows that the issuer made the document.
+// Check returns the contradictions in a document, in sentences; none if it is consistent. It needs no server and no
+// key: only the signature shows that the issuer made the document.
 func (d Document) Check() []string {
 	var faults []string
 	fault := func(format string, args ...any) { faults = append(faults, fmt.Sprintf(format, args...)) }
@@ -26,7 +26,10 @@ func (d Document) Check() []string {
 		for _, text := range d.checkEntry(entry) {
 			fault("entry %d (%s of %s): %s", i+1, entry.Kind, entry.Client, text)
 		}
-		if slices.ContainsFunc(d.Entries[:i], func(o storage.ReportEntry) bool { return o.Kind == entry.Kind && o.Client == entry.Client }) {
+		if slices.ContainsFunc(
+			d.Entries[:i],
+			func(o storage.ReportEntry) bool { return o.Kind == entry.Kind && o.Client == entry.Client },
+		) {
 			fault("entry %d (%s of %s): stands there twice", i+1, entry.Kind, entry.Client)
 		}
 	}
@@ -58,22 +61,43 @@ func (d Document) checkEntry(entry storage.ReportEntry) (faults []string) {
 			faults = append(faults, text)
 		}
 	}
-	frontChannel, backChannel := slices.Contains(entry.Channels, FrontChannel), slices.Contains(entry.Channels, BackChannel)
+	frontChannel, backChannel := slices.Contains(
+		entry.Channels,
+		FrontChannel,
+	), slices.Contains(
+		entry.Channels,
+		BackChannel,
+	)
 	hasExpired := !entry.ExpiresAt.IsZero() && !entry.ExpiresAt.After(d.asOf())
 	switch entry.Trust {
 	case storage.TrustRevoked:
 		// The bound may have passed within the second of iat, which has whole seconds.
 		boundPassed := !entry.ExpiresAt.IsZero() && entry.ExpiresAt.Before(d.asOf().Add(time.Second))
-		fault(!boundPassed && (entry.Kind == KindClientSession || entry.BoundBy != BoundByEnforcement), "revoked, although no bound has passed")
+		fault(
+			!boundPassed && (entry.Kind == KindClientSession || entry.BoundBy != BoundByEnforcement),
+			"revoked, although no bound has passed",
+		)
 	case storage.TrustConfirmed:
-		fault(entry.Kind != KindClientSession || !backChannel || entry.Delivery != storage.DeliveryDone, "confirmed, although the client was not notified through the back channel")
+		fault(
+			entry.Kind != KindClientSession || !backChannel || entry.Delivery != storage.DeliveryDone,
+			"confirmed, although the client was not notified through the back channel",
+		)
 		fault(entry.NotifiedAt.IsZero(), "confirmed, but without the time of the notification")
-		fault(entry.Renotification == RenotificationPending || entry.Renotification == RenotificationFailed, "confirmed before the client answered the re-notification")
+		fault(
+			entry.Renotification == RenotificationPending || entry.Renotification == RenotificationFailed,
+			"confirmed before the client answered the re-notification",
+		)
 	case storage.TrustExpiring:
 		fault(entry.ExpiresAt.IsZero() || hasExpired, "expiring, but without an expiry that lies ahead")
-		fault(entry.BoundBy == "" || entry.BoundBy == BoundByNothing, "expiring, but without what the expiry is bound by")
+		fault(
+			entry.BoundBy == "" || entry.BoundBy == BoundByNothing,
+			"expiring, but without what the expiry is bound by",
+		)
 	case storage.TrustNotified:
-		fault(!frontChannel && entry.Delivery != storage.DeliveryDone, "notified, but by no channel that the client has")
+		fault(
+			!frontChannel && entry.Delivery != storage.DeliveryDone,
+			"notified, but by no channel that the client has",
+		)
 	case storage.TrustUnknown:
 	default:
 		fault(true, fmt.Sprintf("%q is no trust state", entry.Trust))
@@ -84,8 +108,8 @@ func (d Document) checkEntry(entry storage.ReportEntry) (faults []string) {
 	return faults
 }
 
-// checkAudit returns what is wrong with the audit lines. Each must match its hash, follow the line before it if that is the previous one, and
-// be about this logout.
+// checkAudit returns what is wrong with the audit lines. Each must match its hash, follow the line before it if that
+// is the previous one, and be about this logout.
 func (d Document) checkAudit() (faults []string) {
 	if len(d.Audit) == 0 {
 		faults = append(faults, "it names no audit line")

@@ -7,9 +7,13 @@ import (
 	"github.com/curfew-id/curfew/storage"
 )
 
-// WeakestClientSessions adds the client sessions of reports, as they stand at now, to entries. A client with several client sessions gets
-// one entry: the one about which least is known.
-func WeakestClientSessions(entries []storage.ReportEntry, reports []storage.Report, now time.Time) []storage.ReportEntry {
+// WeakestClientSessions adds the client sessions of reports, as they stand at now, to entries. A client with several
+// client sessions gets one entry: the one about which least is known.
+func WeakestClientSessions(
+	entries []storage.ReportEntry,
+	reports []storage.Report,
+	now time.Time,
+) []storage.ReportEntry {
 	for _, report := range reports {
 		for _, entry := range report.Entries {
 			if entry.Kind != KindClientSession {
@@ -28,7 +32,8 @@ func WeakestClientSessions(entries []storage.ReportEntry, reports []storage.Repo
 	return entries
 }
 
-// certainty orders trust states by how certain the end is. Revoked and confirmed are equal: nothing is trusted any more.
+// certainty orders trust states by how certain the end is. Revoked and confirmed are equal: nothing is trusted any
+// more.
 func certainty(s storage.TrustState) int {
 	return min(trustRank(s), trustRank(storage.TrustConfirmed))
 }

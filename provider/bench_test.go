@@ -56,7 +56,15 @@ func BenchmarkRefresh(b *testing.B) {
 					tokens[i] = field(wires[i].flow("shop", cookies[i], basic), "refresh_token")
 				}
 				measure(b, o, callers, func(i int) {
-					tokens[i] = field(wires[i].send(http.MethodPost, "/token", "grant_type=refresh_token&refresh_token="+tokens[i], basic), "refresh_token")
+					tokens[i] = field(
+						wires[i].send(
+							http.MethodPost,
+							"/token",
+							"grant_type=refresh_token&refresh_token="+tokens[i],
+							basic,
+						),
+						"refresh_token",
+					)
 				})
 			})
 		}
@@ -68,7 +76,10 @@ func BenchmarkClientCredentials(b *testing.B) {
 		for _, format := range []string{"jwt", "opaque"} {
 			b.Run(alg+"/"+format, func(b *testing.B) {
 				o := startQuiet(b, nil)
-				o.MustAddClient("job", func(m *storage.Metadata) { m.IDTokenSignedResponseAlg, m.AccessTokenFormat = alg, format })
+				o.MustAddClient(
+					"job",
+					func(m *storage.Metadata) { m.IDTokenSignedResponseAlg, m.AccessTokenFormat = alg, format },
+				)
 				basic := asClient("job")
 				each(b, o, func(w *wire) { w.send(http.MethodPost, "/token", "grant_type=client_credentials", basic) })
 			})
@@ -82,7 +93,10 @@ func BenchmarkIntrospection(b *testing.B) {
 			o, token := oneToken(b, format)
 			basic := asClient("shop")
 			each(b, o, func(w *wire) {
-				if body := w.send(http.MethodPost, "/introspect", "token="+token, basic); !bytes.HasPrefix(body, []byte(`{"active":true`)) {
+				if body := w.send(http.MethodPost, "/introspect", "token="+token, basic); !bytes.HasPrefix(
+					body,
+					[]byte(`{"active":true`),
+				) {
 					b.Errorf("got %s", body)
 				}
 			})
@@ -100,8 +114,8 @@ func BenchmarkUserInfo(b *testing.B) {
 	}
 }
 
-// BenchmarkEndSession signs out a session of so many clients. Time ends when the browser has its answer; what goes on behind it
-// is waited for before the next, and counted in CPU and commits. One client never answers.
+// BenchmarkEndSession signs out a session of so many clients. Time ends when the browser has its answer; what goes on
+// behind it is waited for before the next, and counted in CPU and commits. One client never answers.
 func BenchmarkEndSession(b *testing.B) {
 	for _, members := range []int{1, 10, 100} {
 		b.Run(fmt.Sprintf("members=%d", members), func(b *testing.B) {
@@ -151,8 +165,9 @@ func BenchmarkEndSession(b *testing.B) {
 	}
 }
 
-// BenchmarkDelivery ends as many sessions as there are iterations, each of three clients on hosts of their own, in one bulk logout,
-// until every logout token has been brought over the guarded client to servers on this oauth. One operation is one session.
+// BenchmarkDelivery ends as many sessions as there are iterations, each of three clients on hosts of their own, in
+// one bulk logout, until every logout token has been brought over the guarded client to servers on this oauth. One
+// operation is one session.
 func BenchmarkDelivery(b *testing.B) {
 	for _, alg := range algorithms {
 		b.Run(alg, func(b *testing.B) {
@@ -201,7 +216,8 @@ func BenchmarkDelivery(b *testing.B) {
 	}
 }
 
-// BenchmarkReady compares what is served as ready bytes with a bare handler that writes the same, over 16 kept connections.
+// BenchmarkReady compares what is served as ready bytes with a bare handler that writes the same, over 16 kept
+// connections.
 func BenchmarkReady(b *testing.B) {
 	for _, path := range []string{"/.well-known/openid-configuration", "/jwks"} {
 		o := startQuiet(b, nil)
@@ -216,7 +232,8 @@ func BenchmarkReady(b *testing.B) {
 	}
 }
 
-// serve gets a path over 16 connections. Answers of one handler are equally long, so the callers count bytes and parse nothing.
+// serve gets a path over 16 connections. Answers of one handler are equally long, so the callers count bytes and
+// parse nothing.
 func serve(b *testing.B, o *providertest.Fixture, h http.Handler, path string) {
 	server := httptest.NewServer(h)
 	defer server.Close()
@@ -235,7 +252,8 @@ func serve(b *testing.B, o *providertest.Fixture, h http.Handler, path string) {
 		if _, err := connections[i].Write(request); err != nil {
 			b.Error(err)
 		}
-		if _, err := io.ReadFull(connections[i], answers[i]); err != nil || !bytes.HasPrefix(answers[i], []byte("HTTP/1.1 200 OK\r\n")) {
+		if _, err := io.ReadFull(connections[i], answers[i]); err != nil ||
+			!bytes.HasPrefix(answers[i], []byte("HTTP/1.1 200 OK\r\n")) {
 			b.Errorf("got %q, %v", answers[i], err)
 		}
 	})

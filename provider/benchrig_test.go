@@ -24,8 +24,9 @@ import (
 	"github.com/curfew-id/curfew/storage"
 )
 
-// The benchmarks call the provider's handler as the server does, on a real store, without a network between; only what is about the
-// network has one. Beside time and allocations they report CPU (of all threads, the caller's included) and commits.
+// The benchmarks call the provider's handler as the server does, on a real store, without a network between; only
+// what is about the network has one. Beside time and allocations they report CPU (of all threads, the caller's
+// included) and commits.
 
 // meter counts what operations cost.
 type meter struct {
@@ -104,8 +105,19 @@ func (w *wire) send(method, target, form string, header http.Header) []byte {
 		w.o.T.Error(err)
 		return nil
 	}
-	r := &http.Request{Method: method, URL: u, RequestURI: target, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1, Header: header, Host: "op.example",
-		RemoteAddr: "192.0.2.7:4711", Body: http.NoBody, ContentLength: int64(len(form))}
+	r := &http.Request{
+		Method:        method,
+		URL:           u,
+		RequestURI:    target,
+		Proto:         "HTTP/1.1",
+		ProtoMajor:    1,
+		ProtoMinor:    1,
+		Header:        header,
+		Host:          "op.example",
+		RemoteAddr:    "192.0.2.7:4711",
+		Body:          http.NoBody,
+		ContentLength: int64(len(form)),
+	}
 	if form != "" {
 		r.Body = io.NopCloser(strings.NewReader(form))
 	}
@@ -127,7 +139,10 @@ func field(body []byte, name string) string {
 
 // asClient is the header of a client's own server.
 func asClient(id string) http.Header {
-	return http.Header{"Authorization": {"Basic " + base64.StdEncoding.EncodeToString([]byte(id+":"+providertest.Secret))}, "Content-Type": {"application/x-www-form-urlencoded"}}
+	return http.Header{
+		"Authorization": {"Basic " + base64.StdEncoding.EncodeToString([]byte(id+":"+providertest.Secret))},
+		"Content-Type":  {"application/x-www-form-urlencoded"},
+	}
 }
 
 // header is that of a browser's navigation.
@@ -144,7 +159,12 @@ func (w *wire) flow(client string, cookies, basic http.Header) []byte {
 	w.send(http.MethodGet, providertest.AuthorizeURL(client), "", cookies)
 	_, rest, _ := strings.Cut(w.header.Get("Location"), "?code=")
 	code, _, _ := strings.Cut(rest, "&")
-	return w.send(http.MethodPost, "/token", "grant_type=authorization_code&code="+code+"&code_verifier="+providertest.Verifier+"&redirect_uri=https%3A%2F%2F"+client+".example%2Fcb", basic)
+	return w.send(
+		http.MethodPost,
+		"/token",
+		"grant_type=authorization_code&code="+code+"&code_verifier="+providertest.Verifier+"&redirect_uri=https%3A%2F%2F"+client+".example%2Fcb",
+		basic,
+	)
 }
 
 // signedInCallers are browsers that are signed in, and what they call with.
@@ -200,8 +220,16 @@ func signIn(o *providertest.Fixture, n int, clients ...string) {
 			w := &wire{o: o}
 			for left.Add(-1) >= 0 {
 				now, secret := time.Now(), keys.Random("")
-				s := storage.Session{ID: storage.SessionID(keys.Random("")), SecretHash: storage.HashOf(secret), Subject: "sub-alice", AuthTime: now, Created: now,
-					LastActive: now, IdleTimeout: 8 * time.Hour, Expires: now.Add(24 * time.Hour)}
+				s := storage.Session{
+					ID:          storage.SessionID(keys.Random("")),
+					SecretHash:  storage.HashOf(secret),
+					Subject:     "sub-alice",
+					AuthTime:    now,
+					Created:     now,
+					LastActive:  now,
+					IdleTimeout: 8 * time.Hour,
+					Expires:     now.Add(24 * time.Hour),
+				}
 				if err := o.Store.CreateSession(context.Background(), s, storage.Event{At: now, Kind: "session.created", Subject: s.Subject}); err != nil {
 					o.T.Error(err)
 				}

@@ -64,10 +64,22 @@ func TestRequestsKeepTheirBudgetOfCommits(t *testing.T) {
 				t.Errorf("got %+v, want a token", a)
 			}
 		})
-		mustCost(o, t, "client_credentials for an opaque token", 1, func() { o.Token("shop", url.Values{"grant_type": {"client_credentials"}}) })
+		mustCost(
+			o,
+			t,
+			"client_credentials for an opaque token",
+			1,
+			func() { o.Token("shop", url.Values{"grant_type": {"client_credentials"}}) },
+		)
 		mustCost(o, t, "discovery and keys", 0, func() { b.Get("/.well-known/openid-configuration"); b.Get("/jwks") })
 		mustCost(o, t, "a wrong code", 0, func() { o.Redeem("shop", "no code") })
-		mustCost(o, t, "revocation of an access token", 1, func() { o.Call("shop", "/revoke", url.Values{"token": {first.AccessToken}}) })
+		mustCost(
+			o,
+			t,
+			"revocation of an access token",
+			1,
+			func() { o.Call("shop", "/revoke", url.Values{"token": {first.AccessToken}}) },
+		)
 
 		// Notifying the clients costs commits of its own, after the browser's answer.
 		o.StopWork()
@@ -79,7 +91,8 @@ func TestRequestsKeepTheirBudgetOfCommits(t *testing.T) {
 	})
 }
 
-// TestConcurrentFlowsShareCommits needs no luck: while one commit is under way, which takes a disk far longer than a handler, 15 others queue.
+// TestConcurrentFlowsShareCommits needs no luck: while one commit is under way, which takes a disk far longer than a
+// handler, 15 others queue.
 func TestConcurrentFlowsShareCommits(t *testing.T) {
 	o := providertest.MustStart(t, nil)
 	o.MustAddClient("shop", nil)

@@ -38,13 +38,19 @@ func (h *scenario) scopeOf(client, token string) string {
 }
 
 func (h *scenario) seesEmail(token string) bool {
-	return strings.Contains(h.Browser().Do(http.MethodGet, "/userinfo", nil, http.Header{"Authorization": {"Bearer " + token}}).Body, `"email"`)
+	return strings.Contains(
+		h.Browser().Do(http.MethodGet, "/userinfo", nil, http.Header{"Authorization": {"Bearer " + token}}).Body,
+		`"email"`,
+	)
 }
 
 func TestClaimsAskedForByNameStayWithinTheClientsScope(t *testing.T) {
 	withScenario(t, func(h *scenario) {
 		wishes := `{"id_token":{"email":null},"userinfo":{"email":{"essential":true}}}`
-		j := h.mustRedeem("atlas", h.laptop.MustSignIn("alice", "atlas", "scope", "openid", "claims", wishes, "prompt", "consent").Get("code"))
+		j := h.mustRedeem(
+			"atlas",
+			h.laptop.MustSignIn("alice", "atlas", "scope", "openid", "claims", wishes, "prompt", "consent").Get("code"),
+		)
 		if !h.seesEmail(j.AccessToken) || providertest.MustReadClaims(h.t, j.IDToken)["email"] == nil {
 			h.t.Fatal("got no e-mail address before the change")
 		}
@@ -52,13 +58,21 @@ func TestClaimsAskedForByNameStayWithinTheClientsScope(t *testing.T) {
 		if h.seesEmail(j.AccessToken) {
 			h.t.Error("got the e-mail address at userinfo by a token from before the change")
 		}
-		if next := h.Token("atlas", url.Values{"grant_type": {"refresh_token"}, "refresh_token": {j.RefreshToken}}); next.IDToken == "" || providertest.MustReadClaims(h.t, next.IDToken)["email"] != nil {
+		if next := h.Token("atlas", url.Values{"grant_type": {"refresh_token"}, "refresh_token": {j.RefreshToken}}); next.IDToken == "" ||
+			providertest.MustReadClaims(h.t, next.IDToken)["email"] != nil {
 			h.t.Errorf("got %+v, want an ID token without the e-mail address", next)
 		}
-		if p := h.laptop.Get(providertest.AuthorizeURL("atlas", "scope", "openid", "claims", wishes, "prompt", "consent")); !strings.Contains(p.Body, "wants access to your account") || strings.Contains(p.Body, "email address") {
+		if p := h.laptop.Get(providertest.AuthorizeURL("atlas", "scope", "openid", "claims", wishes, "prompt", "consent")); !strings.Contains(
+			p.Body,
+			"wants access to your account",
+		) ||
+			strings.Contains(p.Body, "email address") {
 			h.t.Errorf("got %d, want a consent page that does not ask for what the client may not have", p.Status)
 		}
-		j = h.mustRedeem("atlas", h.laptop.MustSignIn("alice", "atlas", "scope", "openid", "claims", wishes).Get("code"))
+		j = h.mustRedeem(
+			"atlas",
+			h.laptop.MustSignIn("alice", "atlas", "scope", "openid", "claims", wishes).Get("code"),
+		)
 		if h.seesEmail(j.AccessToken) || providertest.MustReadClaims(h.t, j.IDToken)["email"] != nil {
 			h.t.Error("got the e-mail address by name, which the client may not ask for by scope")
 		}
@@ -67,12 +81,17 @@ func TestClaimsAskedForByNameStayWithinTheClientsScope(t *testing.T) {
 
 func TestScopeTakenFromAClientCountsAtTheNextUse(t *testing.T) {
 	withScenario(t, func(h *scenario) {
-		j := h.mustRedeem("atlas", h.laptop.MustSignIn("alice", "atlas", "scope", "openid profile email", "prompt", "consent").Get("code"))
+		j := h.mustRedeem(
+			"atlas",
+			h.laptop.MustSignIn("alice", "atlas", "scope", "openid profile email", "prompt", "consent").Get("code"),
+		)
 		late := h.laptop.MustSignIn("alice", "atlas", "scope", "openid profile email").Get("code")
 		if !h.seesEmail(j.AccessToken) {
 			h.t.Fatal("got no e-mail address before the change")
 		}
-		h.patchClient(`{"scope":"openid profile offline_access","access_token_format":"jwt"}`) // which says its scope to those who do not ask
+		h.patchClient(
+			`{"scope":"openid profile offline_access","access_token_format":"jwt"}`,
+		) // which says its scope to those who do not ask
 		if h.seesEmail(j.AccessToken) {
 			h.t.Error("got the e-mail address by a token from before the change")
 		}
@@ -81,19 +100,26 @@ func TestScopeTakenFromAClientCountsAtTheNextUse(t *testing.T) {
 				h.t.Errorf("got scope %q at introspection, want openid profile", got)
 			}
 		}
-		form := url.Values{"grant_type": {"refresh_token"}, "refresh_token": {j.RefreshToken}, "scope": {"openid email"}}
+		form := url.Values{
+			"grant_type":    {"refresh_token"},
+			"refresh_token": {j.RefreshToken},
+			"scope":         {"openid email"},
+		}
 		if got := h.Token("atlas", form); got.Error != "invalid_scope" {
 			h.t.Errorf("got %+v for a scope that was taken away, want invalid_scope", got)
 		}
 		form.Del("scope")
 		next := h.Token("atlas", form)
-		if providertest.MustReadClaims(h.t, next.AccessToken)["scope"] != "openid profile" || h.seesEmail(next.AccessToken) {
+		if providertest.MustReadClaims(h.t, next.AccessToken)["scope"] != "openid profile" ||
+			h.seesEmail(next.AccessToken) {
 			h.t.Errorf("got %+v by refresh, want openid profile", next)
 		}
-		if got := h.Redeem("atlas", late); providertest.MustReadClaims(h.t, got.AccessToken)["scope"] != "openid profile" || h.seesEmail(got.AccessToken) {
+		if got := h.Redeem("atlas", late); providertest.MustReadClaims(h.t, got.AccessToken)["scope"] != "openid profile" ||
+			h.seesEmail(got.AccessToken) {
 			h.t.Errorf("got %+v for a code from before the change, want openid profile", got)
 		}
-		if !h.accessTokenActive("atlas", h.opaqueTokens.AccessToken) || !h.refreshTokenActive("atlas", h.offlineTokens.RefreshToken) {
+		if !h.accessTokenActive("atlas", h.opaqueTokens.AccessToken) ||
+			!h.refreshTokenActive("atlas", h.offlineTokens.RefreshToken) {
 			h.t.Error("got something dead that had no more than it may")
 		}
 		h.patchClient(`{"scope":null}`)
@@ -135,7 +161,9 @@ func TestRefreshTokensThatAClientMayNotHoldAreRefused(t *testing.T) {
 func TestClientCredentialsTokensOfARestrictedClientAreRevoked(t *testing.T) {
 	for _, format := range []string{"opaque", "jwt"} {
 		withScenario(t, func(h *scenario) {
-			h.patchClient(`{"grant_types":["authorization_code","client_credentials"],"scope":"openid read","access_token_format":"` + format + `"}`)
+			h.patchClient(
+				`{"grant_types":["authorization_code","client_credentials"],"scope":"openid read","access_token_format":"` + format + `"}`,
+			)
 			own := h.Token("atlas", url.Values{"grant_type": {"client_credentials"}})
 			if got := h.scopeOf("atlas", own.AccessToken); got != "read" {
 				h.t.Fatalf("got %+v with scope %q, want read", own, got)
@@ -167,7 +195,8 @@ func TestRemovedAudienceIsLeftOut(t *testing.T) {
 				h.t.Fatal("got a token that its audience cannot ask about")
 			}
 			h.patchClient(`{"audience":["ledger"]}`)
-			if h.introspectionActive("wiki", j.AccessToken) || !h.introspectionActive("ledger", j.AccessToken) || !h.introspectionActive("atlas", j.AccessToken) {
+			if h.introspectionActive("wiki", j.AccessToken) || !h.introspectionActive("ledger", j.AccessToken) ||
+				!h.introspectionActive("atlas", j.AccessToken) {
 				h.t.Error("got another audience than the one that is left")
 			}
 		})
@@ -176,17 +205,28 @@ func TestRemovedAudienceIsLeftOut(t *testing.T) {
 
 func TestURIsTakenFromAClientAreNotUsedAnyMore(t *testing.T) {
 	withScenario(t, func(h *scenario) {
-		h.patchClient(`{"redirect_uris":["https://atlas.example/elsewhere"],"backchannel_logout_uri":null,"post_logout_redirect_uris":null}`)
+		h.patchClient(
+			`{"redirect_uris":["https://atlas.example/elsewhere"],"backchannel_logout_uri":null,"post_logout_redirect_uris":null}`,
+		)
 		p := h.oldLaptop.Copy().Get(h.consent)
-		if strings.Contains(p.Body, `id="allow"`) || strings.HasPrefix(p.Header.Get("Location"), "https://atlas.example") {
-			h.t.Errorf("got %d %v from a sign-in towards a redirect URI that was taken away", p.Status, p.Header.Get("Location"))
+		if strings.Contains(p.Body, `id="allow"`) ||
+			strings.HasPrefix(p.Header.Get("Location"), "https://atlas.example") {
+			h.t.Errorf(
+				"got %d %v from a sign-in towards a redirect URI that was taken away",
+				p.Status,
+				p.Header.Get("Location"),
+			)
 		}
-		if !h.accessTokenActive("atlas", h.opaqueTokens.AccessToken) || !h.refreshTokenActive("atlas", h.opaqueTokens.RefreshToken) {
+		if !h.accessTokenActive("atlas", h.opaqueTokens.AccessToken) ||
+			!h.refreshTokenActive("atlas", h.opaqueTokens.RefreshToken) {
 			h.t.Error("got tokens dead because of URIs")
 		}
 		h.laptop.Get(providertest.EndSessionURL("id_token_hint", h.opaqueTokens.IDToken))
 		synctest.Wait()
-		notified := slices.ContainsFunc(h.Clients.Sent(), func(p providertest.Post) bool { return strings.Contains(p.URI, "atlas") })
+		notified := slices.ContainsFunc(
+			h.Clients.Sent(),
+			func(p providertest.Post) bool { return strings.Contains(p.URI, "atlas") },
+		)
 		if notified || h.accessTokenActive("atlas", h.opaqueTokens.AccessToken) {
 			h.t.Errorf("got notified %v, want the session ended and nothing sent to the removed URI", notified)
 		}

@@ -22,8 +22,8 @@ func fillStore(o *providertest.Fixture) {
 	}
 }
 
-// TestFullDiskIsSaidAndLosesNothing: whatever has to be written gets 503 or its like, in the form that its caller reads; nothing is half done, no one is informed that
-// they are signed out, and what only reads goes on.
+// TestFullDiskIsSaidAndLosesNothing: whatever has to be written gets 503 or its like, in the form that its caller
+// reads; nothing is half done, no one is informed that they are signed out, and what only reads goes on.
 func TestFullDiskIsSaidAndLosesNothing(t *testing.T) {
 	const fresh = "a new long password"
 	refused := 0
@@ -57,7 +57,11 @@ func TestFullDiskIsSaidAndLosesNothing(t *testing.T) {
 		},
 	} {
 		synctest.Test(t, func(t *testing.T) {
-			o := providertest.MustStartOn(t, bolt.Options{Path: filepath.Join(t.TempDir(), "curfew.db"), MaxSize: 512 << 10}, nil)
+			o := providertest.MustStartOn(
+				t,
+				bolt.Options{Path: filepath.Join(t.TempDir(), "curfew.db"), MaxSize: 512 << 10},
+				nil,
+			)
 			o.MustAddClient("atlas", nil)
 			b := o.Browser()
 			a := b.MustJoin("alice", "atlas", "prompt", "consent")
@@ -72,7 +76,8 @@ func TestFullDiskIsSaidAndLosesNothing(t *testing.T) {
 				return
 			}
 			refused++
-			if p.Status != http.StatusServiceUnavailable || !strings.Contains(p.Body, `id="error-description"`) || p.Header.Get("Retry-After") == "" {
+			if p.Status != http.StatusServiceUnavailable || !strings.Contains(p.Body, `id="error-description"`) ||
+				p.Header.Get("Retry-After") == "" {
 				t.Errorf("%s: got %d, want 503 with Retry-After:\n%s", name, p.Status, p.Body)
 			}
 			// Nothing is half done, and no page says that the user is signed out.
@@ -80,7 +85,9 @@ func TestFullDiskIsSaidAndLosesNothing(t *testing.T) {
 			if err != nil || after.Password != before.Password || after.Email != before.Email {
 				t.Errorf("%s: got the user changed, %v", name, err)
 			}
-			if !b.SignedIn("atlas") || !o.Active("atlas", a.AccessToken) || old.Cookies["__Host-curfew-session"] == "" || b.Cookies["__Host-curfew-left"] != "" {
+			if !b.SignedIn("atlas") || !o.Active("atlas", a.AccessToken) ||
+				old.Cookies["__Host-curfew-session"] == "" ||
+				b.Cookies["__Host-curfew-left"] != "" {
 				t.Errorf("%s: got the session or its token lost", name)
 			}
 			synctest.Wait()

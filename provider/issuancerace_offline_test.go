@@ -11,8 +11,9 @@ import (
 	"github.com/curfew-id/curfew/storage"
 )
 
-// TestNoOfflineTokenIsIssuedAfterTermination races what lives without a session, offline access and a client's own tokens, and sign-ins
-// against the endings that take them. What was minted around an ending stays revoked when the user or the client is enabled again.
+// TestNoOfflineTokenIsIssuedAfterTermination races what lives without a session, offline access and a client's own
+// tokens, and sign-ins against the endings that take them. What was minted around an ending stays revoked when the
+// user or the client is enabled again.
 func TestNoOfflineTokenIsIssuedAfterTermination(t *testing.T) {
 	const offline, own, signIn = "offline access", "its own token", "a sign-in"
 	for name, ending := range map[string]struct {
@@ -32,10 +33,15 @@ func TestNoOfflineTokenIsIssuedAfterTermination(t *testing.T) {
 				var browsers []*providertest.Browser // under r.mu
 				do := map[string]func() func(){
 					offline: func() func() {
-						refresh := o.Browser().MustJoin("alice", "app", "scope", "openid offline_access", "prompt", "consent").RefreshToken
+						refresh := o.Browser().
+							MustJoin("alice", "app", "scope", "openid offline_access", "prompt", "consent").
+							RefreshToken
 						return func() {
 							r.attempt(offline, func() bool {
-								a := o.Token("app", url.Values{"grant_type": {"refresh_token"}, "refresh_token": {refresh}})
+								a := o.Token(
+									"app",
+									url.Values{"grant_type": {"refresh_token"}, "refresh_token": {refresh}},
+								)
 								if a.AccessToken != "" {
 									refresh = a.RefreshToken
 									r.recordTokens("app", a.AccessToken, refresh)
@@ -59,7 +65,13 @@ func TestNoOfflineTokenIsIssuedAfterTermination(t *testing.T) {
 						return func() {
 							r.attempt(signIn, func() bool {
 								b := o.Browser()
-								p := b.Submit(b.Get(providertest.AuthorizeURL("app")), "username", "alice", "password", providertest.Password)
+								p := b.Submit(
+									b.Get(providertest.AuthorizeURL("app")),
+									"username",
+									"alice",
+									"password",
+									providertest.Password,
+								)
 								r.mu.Lock()
 								defer r.mu.Unlock()
 								browsers = append(browsers, b)

@@ -14,9 +14,9 @@ import (
 	"github.com/curfew-id/curfew/storage"
 )
 
-// TestNoTokenIsIssuedAfterTermination runs everything that mints or vouches against endings of every kind. A request that starts after the ending was
-// acknowledged must not succeed; everything minted around it must be revoked; and every client that got something must be
-// notified.
+// TestNoTokenIsIssuedAfterTermination runs everything that mints or vouches against endings of every kind. A request
+// that starts after the ending was acknowledged must not succeed; everything minted around it must be revoked; and
+// every client that got something must be notified.
 func TestNoTokenIsIssuedAfterTermination(t *testing.T) {
 	endings := map[string]func(*race){
 		"signed out at an application": func(r *race) { r.b.Copy().Get(providertest.EndSessionURL("id_token_hint", r.hint)) },
@@ -115,7 +115,12 @@ func (r *race) runClient(client string, way int) {
 		})
 		if way == 0 {
 			r.attempt("a hybrid answer", func() bool {
-				p := b.Do(http.MethodGet, providertest.AuthorizeURL(client, "prompt", "none", "response_type", "code token"), nil, nil)
+				p := b.Do(
+					http.MethodGet,
+					providertest.AuthorizeURL(client, "prompt", "none", "response_type", "code token"),
+					nil,
+					nil,
+				)
 				given := p.ResponseParams(r.T).Get("access_token")
 				if given != "" {
 					r.recordTokens(client, given, "")
@@ -145,13 +150,16 @@ func (r *race) runClient(client string, way int) {
 		if access != "" {
 			r.attempt("introspection", func() bool { return r.Active(client, access) })
 			r.attempt("userinfo", func() bool {
-				return r.Browser().Do(http.MethodGet, "/userinfo", nil, http.Header{"Authorization": {"Bearer " + access}}).Status == http.StatusOK
+				return r.Browser().
+					Do(http.MethodGet, "/userinfo", nil, http.Header{"Authorization": {"Bearer " + access}}).
+					Status == http.StatusOK
 			})
 		}
 	}
 }
 
-// pollTokens is a resource server that asks and asks. It waits for no commit, so it is there in the moment after the ending.
+// pollTokens is a resource server that asks and asks. It waits for no commit, so it is there in the moment after the
+// ending.
 func (r *race) pollTokens(client, access string) {
 	b := r.b.Copy()
 	for beyond := 0; beyond < 20; {
@@ -173,11 +181,15 @@ func (r *race) checkAllRevoked(t *testing.T) {
 			}
 		}
 		renewed := r.refreshTokens[client]
-		if got := r.Token(client, url.Values{"grant_type": {"refresh_token"}, "refresh_token": {renewed}}); renewed != "" && got.Error != "invalid_grant" {
+		if got := r.Token(client, url.Values{"grant_type": {"refresh_token"}, "refresh_token": {renewed}}); renewed != "" &&
+			got.Error != "invalid_grant" {
 			t.Errorf("got %+v for a refresh token of %s after the ending", got, client)
 		}
 		notified := func() bool {
-			return slices.ContainsFunc(r.Clients.Sent(), func(p providertest.Post) bool { return p.URI == "https://"+client+".example/backchannel" })
+			return slices.ContainsFunc(
+				r.Clients.Sent(),
+				func(p providertest.Post) bool { return p.URI == "https://"+client+".example/backchannel" },
+			)
 		}
 		for patience := 0; !notified(); patience++ {
 			if patience > 5000 {

@@ -176,10 +176,12 @@ func (p *Provider) ServeHTTP(w http.ResponseWriter, r *http.Request) { p.handler
 // Admin serves the Unix socket.
 func (p *Provider) Admin() http.Handler { return p.admin }
 
-// Drain makes /readyz answer 503, so that load balancers send no more requests. The provider still serves the requests that arrive.
+// Drain makes /readyz answer 503, so that load balancers send no more requests. The provider still serves the
+// requests that arrive.
 func (p *Provider) Drain() { p.draining.Store(true) }
 
-// Run delivers logout tokens, ends expired sessions and rotates keys until ctx ends. Then it finishes the attempts under way and returns.
+// Run delivers logout tokens, ends expired sessions and rotates keys until ctx ends. Then it finishes the attempts
+// under way and returns.
 func (p *Provider) Run(ctx context.Context) {
 	var workers sync.WaitGroup
 	workers.Go(func() { p.dispatcher.Run(ctx) })
@@ -201,8 +203,15 @@ func (p *Provider) subjectFor(u storage.User, client *storage.Client) string {
 	return p.minter.SubjectFor(u.Subject, client)
 }
 
-// signLogoutToken signs a logout token with the algorithm of the client's ID tokens, but never with none (Back-Channel Logout 1.0 §2.4).
-func (p *Provider) signLogoutToken(_ context.Context, d storage.Delivery, _ string, _, _ time.Time, claims map[string]any) (string, error) {
+// signLogoutToken signs a logout token with the algorithm of the client's ID tokens, but never with none
+// (Back-Channel Logout 1.0 §2.4).
+func (p *Provider) signLogoutToken(
+	_ context.Context,
+	d storage.Delivery,
+	_ string,
+	_, _ time.Time,
+	claims map[string]any,
+) (string, error) {
 	alg, typ := d.Alg, d.Typ
 	if alg == "" || alg == "none" {
 		alg = keys.RS256
@@ -222,7 +231,12 @@ func (p *Provider) postLogoutToken(ctx context.Context, uri string, form url.Val
 	if err != nil {
 		return logout.Reply{}, err
 	}
-	return logout.Reply{Status: answer.Status, RetryAfter: answer.RetryAfter, Location: answer.Location, Detail: answer.Body}, nil
+	return logout.Reply{
+		Status:     answer.Status,
+		RetryAfter: answer.RetryAfter,
+		Location:   answer.Location,
+		Detail:     answer.Body,
+	}, nil
 }
 
 // checkTrustHorizon returns an error that names every stored client that breaks max_trust_horizon.

@@ -16,7 +16,11 @@ import (
 // reportDocument is a report as it is handed out, with the audit lines that it names.
 func (p *Provider) reportDocument(ctx context.Context, report storage.Report, now time.Time) (logout.Document, error) {
 	var audited []storage.Event
-	filter := storage.EventFilter{Subject: report.Subject, Since: report.EndedAt, Until: report.EndedAt.Add(time.Millisecond)}
+	filter := storage.EventFilter{
+		Subject: report.Subject,
+		Since:   report.EndedAt,
+		Until:   report.EndedAt.Add(time.Millisecond),
+	}
 	for after := ""; ; {
 		events, next, err := p.config.Store.ListEvents(ctx, filter, storage.Page{After: after})
 		if err != nil {

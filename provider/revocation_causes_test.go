@@ -57,9 +57,16 @@ var causes = []terminationCause{
 	{"signed out at an app, everywhere", storage.ReasonLogout, allSessionsEnded, allClients, func(h *scenario) {
 		h.laptop.Submit(h.laptop.Get(providertest.EndSessionURL("client_id", "atlas")), "scope", "all")
 	}, nil},
-	{"signed out by the app's server, without the browser", storage.ReasonClientSignOut, clientSessionEnded, oneClient, func(h *scenario) {
-		h.Browser().Get(providertest.EndSessionURL("id_token_hint", h.opaqueTokens.IDToken))
-	}, nil},
+	{
+		"signed out by the app's server, without the browser",
+		storage.ReasonClientSignOut,
+		clientSessionEnded,
+		oneClient,
+		func(h *scenario) {
+			h.Browser().Get(providertest.EndSessionURL("id_token_hint", h.opaqueTokens.IDToken))
+		},
+		nil,
+	},
 	{"account page: this session", storage.ReasonAccount, sessionEnded, sessionClients, func(h *scenario) {
 		h.laptop.Submit(h.laptop.Get("/account"), "sign-out", h.laptop.Get("/account").Buttons("sign-out")[0])
 	}, nil},
@@ -72,9 +79,16 @@ var causes = []terminationCause{
 	{"account page: everywhere", storage.ReasonAccount, allSessionsEnded, allClients, func(h *scenario) {
 		h.phone.Submit(h.phone.Get("/account"), "scope", "all")
 	}, nil},
-	{"account page: everywhere, and background access", storage.ReasonAccount, allSessionsAndOfflineEnded, allClients, func(h *scenario) {
-		h.phone.Submit(h.phone.Get("/account"), "scope", "all-offline")
-	}, nil},
+	{
+		"account page: everywhere, and background access",
+		storage.ReasonAccount,
+		allSessionsAndOfflineEnded,
+		allClients,
+		func(h *scenario) {
+			h.phone.Submit(h.phone.Get("/account"), "scope", "all-offline")
+		},
+		nil,
+	},
 	{"idle timeout", storage.ReasonIdle, "xx xp x xx~ x ++ x. x +", allClients, func(h *scenario) {
 		time.Sleep(36 * time.Second) // and one sweep
 	}, func(c *provider.Config) {
@@ -85,52 +99,105 @@ var causes = []terminationCause{
 	}, func(c *provider.Config) {
 		c.Session.Absolute, c.Session.RememberAbsolute = 30*time.Second, 30*time.Second
 	}},
-	{"another user signed in on that browser", storage.ReasonOtherUser, sessionEnded, sessionClients, func(h *scenario) {
-		h.MustAddUser("bob")
-		p := h.laptop.Get(providertest.AuthorizeURL("ledger", "prompt", "select_account"))
-		h.laptop.Submit(h.laptop.Get(p.Link("other-account")), "username", "bob", "password", providertest.Password)
-	}, nil},
+	{
+		"another user signed in on that browser",
+		storage.ReasonOtherUser,
+		sessionEnded,
+		sessionClients,
+		func(h *scenario) {
+			h.MustAddUser("bob")
+			p := h.laptop.Get(providertest.AuthorizeURL("ledger", "prompt", "select_account"))
+			h.laptop.Submit(h.laptop.Get(p.Link("other-account")), "username", "bob", "password", providertest.Password)
+		},
+		nil,
+	},
 	{"password changed", storage.ReasonPasswordChange, "xx xp x xx~ x xx x+ x x", sessionClients, func(h *scenario) {
 		h.changePassword(h.phone, "others")
 	}, nil},
-	{"password changed, this session too", storage.ReasonPasswordChange, "xx xp x xx~ x xx xx x x", allClients, func(h *scenario) {
-		h.changePassword(h.phone, "")
-	}, func(c *provider.Config) { c.Logout.PasswordChange = "all" }},
-	{"password set by the administrator", storage.ReasonPasswordChange, "xx xp x xx~ x xx xx x x", allClients, func(h *scenario) {
-		h.password = "a new long password"
-		h.MustAdmin(http.MethodPost, "/users/alice/password", `{"password":"a new long password"}`)
-	}, nil},
+	{
+		"password changed, this session too",
+		storage.ReasonPasswordChange,
+		"xx xp x xx~ x xx xx x x",
+		allClients,
+		func(h *scenario) {
+			h.changePassword(h.phone, "")
+		},
+		func(c *provider.Config) { c.Logout.PasswordChange = "all" },
+	},
+	{
+		"password set by the administrator",
+		storage.ReasonPasswordChange,
+		"xx xp x xx~ x xx xx x x",
+		allClients,
+		func(h *scenario) {
+			h.password = "a new long password"
+			h.MustAdmin(http.MethodPost, "/users/alice/password", `{"password":"a new long password"}`)
+		},
+		nil,
+	},
 	{"password reset by a link", storage.ReasonPasswordReset, "xx xp x xx~ x xx xx x x", allClients, func(h *scenario) {
 		h.password = "a new long password"
 		b := h.Browser()
 		b.Submit(b.Get(h.reset), "new-password", h.password, "repeat-password", h.password)
 	}, nil},
-	{"password changed, background access kept", storage.ReasonPasswordChange, "xx xp x xx~ x ++ x+ x x", sessionClients, func(h *scenario) {
-		h.changePassword(h.phone, "others", "keep-background", "on")
-	}, nil},
-	{"password reset by a link, background access kept", storage.ReasonPasswordReset, "xx xp x xx~ x ++ xx x x", allClients, func(h *scenario) {
-		h.password = "a new long password"
-		b := h.Browser()
-		b.Submit(b.Get(h.reset), "new-password", h.password, "repeat-password", h.password, "keep-background", "on")
-	}, nil},
+	{
+		"password changed, background access kept",
+		storage.ReasonPasswordChange,
+		"xx xp x xx~ x ++ x+ x x",
+		sessionClients,
+		func(h *scenario) {
+			h.changePassword(h.phone, "others", "keep-background", "on")
+		},
+		nil,
+	},
+	{
+		"password reset by a link, background access kept",
+		storage.ReasonPasswordReset,
+		"xx xp x xx~ x ++ xx x x",
+		allClients,
+		func(h *scenario) {
+			h.password = "a new long password"
+			b := h.Browser()
+			b.Submit(b.Get(h.reset), "new-password", h.password, "repeat-password", h.password, "keep-background", "on")
+		},
+		nil,
+	},
 	{"e-mail address changed", storage.ReasonEmailChange, "xx xp x xx~ x xx x+ x x", sessionClients, func(h *scenario) {
 		h.changeEmail(h.phone, "others")
 	}, nil},
-	{"e-mail address changed, this session too", storage.ReasonEmailChange, "xx xp x xx~ x xx xx x x", allClients, func(h *scenario) {
-		h.changeEmail(h.phone, "all")
-	}, nil},
+	{
+		"e-mail address changed, this session too",
+		storage.ReasonEmailChange,
+		"xx xp x xx~ x xx xx x x",
+		allClients,
+		func(h *scenario) {
+			h.changeEmail(h.phone, "all")
+		},
+		nil,
+	},
 	{"“this wasn’t me”", storage.ReasonNotMe, "xx xp x xx~ x xx x+ x x", sessionClients, func(h *scenario) {
 		h.phone.Submit(h.phone.Get("/account"), "not-me", h.phone.Get("/account").Buttons("not-me")[0])
 	}, nil},
 	{"administrator: one session", storage.ReasonAdmin, sessionEnded, sessionClients, func(h *scenario) {
-		h.MustAdmin(http.MethodPost, "/logouts", fmt.Sprintf(`{"sessions":[%q]}`, h.MustFindSession("alice", h.oldLaptop)))
+		h.MustAdmin(
+			http.MethodPost,
+			"/logouts",
+			fmt.Sprintf(`{"sessions":[%q]}`, h.MustFindSession("alice", h.oldLaptop)),
+		)
 	}, nil},
 	{"administrator: a user", storage.ReasonAdmin, allSessionsEnded, allClients, func(h *scenario) {
 		h.MustAdmin(http.MethodPost, "/logouts", `{"user":"alice"}`)
 	}, nil},
-	{"administrator: a user, and background access", storage.ReasonAdmin, allSessionsAndOfflineEnded, allClients, func(h *scenario) {
-		h.MustAdmin(http.MethodPost, "/logouts", `{"user":"alice","include_offline":true}`)
-	}, nil},
+	{
+		"administrator: a user, and background access",
+		storage.ReasonAdmin,
+		allSessionsAndOfflineEnded,
+		allClients,
+		func(h *scenario) {
+			h.MustAdmin(http.MethodPost, "/logouts", `{"user":"alice","include_offline":true}`)
+		},
+		nil,
+	},
 	{"administrator: all users", storage.ReasonAdmin, allSessionsEnded, allClients, func(h *scenario) {
 		h.MustAdmin(http.MethodPost, "/logouts", `{"all_users":true}`)
 	}, nil},
@@ -140,9 +207,16 @@ var causes = []terminationCause{
 	{"user removed", storage.ReasonUserRemoved, userDisabled, allClients, func(h *scenario) {
 		h.MustAdmin(http.MethodDelete, "/users/alice", "")
 	}, nil},
-	{"refresh token used twice, where that ends the session", storage.ReasonRefreshReuse, sessionEnded, sessionClients, func(h *scenario) {
-		h.reuseRefreshToken("atlas", &h.opaqueTokens)
-	}, func(c *provider.Config) { c.Logout.RefreshReuse = "session" }},
+	{
+		"refresh token used twice, where that ends the session",
+		storage.ReasonRefreshReuse,
+		sessionEnded,
+		sessionClients,
+		func(h *scenario) {
+			h.reuseRefreshToken("atlas", &h.opaqueTokens)
+		},
+		func(c *provider.Config) { c.Logout.RefreshReuse = "session" },
+	},
 
 	{"signed out at this app only", storage.ReasonClientSignOut, clientSessionEnded, oneClient, func(h *scenario) {
 		h.laptop.Submit(h.laptop.Get(providertest.EndSessionURL("client_id", "atlas")), "scope", "client")
@@ -165,9 +239,20 @@ var causes = []terminationCause{
 	{"app removed", storage.ReasonClientRemoved, "++ xx x xx~ x xx ++ + +", oneClient, func(h *scenario) {
 		h.MustAdmin(http.MethodDelete, "/clients/atlas", "")
 	}, nil},
-	{"app may no longer sign users in", storage.ReasonClientChanged, "++ xx x xx~ x xx ++ + +", oneClient, func(h *scenario) {
-		h.MustAdmin(http.MethodPatch, "/clients/atlas", `{"grant_types":["client_credentials"],"response_types":null}`)
-	}, nil},
+	{
+		"app may no longer sign users in",
+		storage.ReasonClientChanged,
+		"++ xx x xx~ x xx ++ + +",
+		oneClient,
+		func(h *scenario) {
+			h.MustAdmin(
+				http.MethodPatch,
+				"/clients/atlas",
+				`{"grant_types":["client_credentials"],"response_types":null}`,
+			)
+		},
+		nil,
+	},
 	{"refresh token used twice", storage.ReasonRefreshReuse, clientSessionEnded, oneClient, func(h *scenario) {
 		h.reuseRefreshToken("atlas", &h.opaqueTokens)
 	}, nil},
@@ -176,12 +261,26 @@ var causes = []terminationCause{
 		p := h.phone.Get("/account/applications")
 		h.phone.Submit(p, "end-offline", p.Buttons("end-offline")[0])
 	}, nil},
-	{"app may no longer have background access", storage.ReasonClientChanged, offlineAccessEnded, nil, func(h *scenario) {
-		h.MustAdmin(http.MethodPatch, "/clients/atlas", `{"refresh_tokens":"session"}`)
-	}, nil},
-	{"refresh token of background access used twice", storage.ReasonRefreshReuse, offlineAccessEnded, nil, func(h *scenario) {
-		h.reuseRefreshToken("atlas", &h.offlineTokens)
-	}, nil},
+	{
+		"app may no longer have background access",
+		storage.ReasonClientChanged,
+		offlineAccessEnded,
+		nil,
+		func(h *scenario) {
+			h.MustAdmin(http.MethodPatch, "/clients/atlas", `{"refresh_tokens":"session"}`)
+		},
+		nil,
+	},
+	{
+		"refresh token of background access used twice",
+		storage.ReasonRefreshReuse,
+		offlineAccessEnded,
+		nil,
+		func(h *scenario) {
+			h.reuseRefreshToken("atlas", &h.offlineTokens)
+		},
+		nil,
+	},
 	{"code used twice", storage.ReasonCodeReuse, clientGrantsEnded, nil, func(h *scenario) {
 		for _, j := range []grantedTokens{h.opaqueTokens, h.jwtTokens, h.offlineTokens} {
 			h.Redeem("atlas", j.code)
@@ -199,7 +298,8 @@ var causes = []terminationCause{
 	}, nil},
 }
 
-// reuseRefreshToken presents a refresh token again after its successor was given, past the grace for answers that got lost.
+// reuseRefreshToken presents a refresh token again after its successor was given, past the grace for answers that got
+// lost.
 func (h *scenario) reuseRefreshToken(client string, j *grantedTokens) {
 	h.t.Helper()
 	spent := j.RefreshToken
@@ -213,7 +313,14 @@ func (h *scenario) reuseRefreshToken(client string, j *grantedTokens) {
 
 func (h *scenario) changePassword(b *providertest.Browser, extent string, more ...string) {
 	h.t.Helper()
-	fields := []string{"current-password", h.password, "new-password", "a new long password", "repeat-password", "a new long password"}
+	fields := []string{
+		"current-password",
+		h.password,
+		"new-password",
+		"a new long password",
+		"repeat-password",
+		"a new long password",
+	}
 	if extent != "" {
 		fields = append(fields, "scope", extent)
 	}

@@ -16,7 +16,8 @@ import (
 	"github.com/curfew-id/curfew/storage"
 )
 
-// scenario is what can be presented once more after an ending, all of alice's: her session on the laptop is the one that ends.
+// scenario is what can be presented once more after an ending, all of alice's: her session on the laptop is the one
+// that ends.
 type scenario struct {
 	*providertest.Fixture
 	t         testing.TB
@@ -64,14 +65,34 @@ func mustSetUpScenario(t testing.TB, keep bool, configure func(*provider.Config)
 	h.setTokenFormat("jwt")
 	h.jwtTokens = h.mustRedeem("atlas", h.laptop.MustSignIn("alice", "atlas").Get("code"))
 	h.setTokenFormat("")
-	h.offlineTokens = h.mustRedeem("atlas", h.laptop.MustSignIn("alice", "atlas", "scope", "openid offline_access", "prompt", "consent").Get("code"))
-	renewed := o.Token("atlas", url.Values{"grant_type": {"refresh_token"}, "refresh_token": {h.offlineTokens.RefreshToken}})
+	h.offlineTokens = h.mustRedeem(
+		"atlas",
+		h.laptop.MustSignIn("alice", "atlas", "scope", "openid offline_access", "prompt", "consent").Get("code"),
+	)
+	renewed := o.Token(
+		"atlas",
+		url.Values{"grant_type": {"refresh_token"}, "refresh_token": {h.offlineTokens.RefreshToken}},
+	)
 	h.offlineTokens.RefreshToken, h.offlineAccessToken = renewed.RefreshToken, renewed.AccessToken
 	h.ledgerToken = h.laptop.MustJoin("alice", "ledger").AccessToken
 
 	time.Sleep(time.Second) // prompt=login wants an authentication after the request
-	h.login = h.laptop.Do(http.MethodGet, providertest.AuthorizeURL("atlas", "prompt", "login"), nil, nil).Header.Get("Location")
-	h.consent = h.laptop.Do(http.MethodGet, providertest.AuthorizeURL("atlas", "prompt", "consent"), nil, nil).Header.Get("Location")
+	h.login = h.laptop.Do(
+		http.MethodGet,
+		providertest.AuthorizeURL("atlas", "prompt", "login"),
+		nil,
+		nil,
+	).Header.Get(
+		"Location",
+	)
+	h.consent = h.laptop.Do(
+		http.MethodGet,
+		providertest.AuthorizeURL("atlas", "prompt", "consent"),
+		nil,
+		nil,
+	).Header.Get(
+		"Location",
+	)
 	_, h.confirm = h.laptop.Get("/end_session").Form(t)
 	h.code = h.laptop.MustSignIn("alice", "atlas").Get("code")
 	h.reset = h.MustMakeResetLink("alice")
@@ -108,8 +129,8 @@ func (h *scenario) setTokenFormat(format string) {
 	}
 }
 
-// artifacts are all kinds of things that are derived from a session or could bring one about, in the order of the table's columns, each with what
-// presents it at every endpoint that takes it and reports whether it still counts.
+// artifacts are all kinds of things that are derived from a session or could bring one about, in the order of the
+// table's columns, each with what presents it at every endpoint that takes it and reports whether it still counts.
 var artifacts = []struct {
 	name    string
 	present func(*scenario) bool
@@ -136,9 +157,18 @@ var artifacts = []struct {
 	{"opaque access token", func(h *scenario) bool { return h.accessTokenActive("atlas", h.opaqueTokens.AccessToken) }},
 	{"JWT access token, here", func(h *scenario) bool { return h.accessTokenActive("atlas", h.jwtTokens.AccessToken) }},
 	{"JWT access token, elsewhere", func(h *scenario) bool { return h.verifiesLocally(h.jwtTokens.AccessToken) }},
-	{"refresh token of the session", func(h *scenario) bool { return h.refreshTokenActive("atlas", h.opaqueTokens.RefreshToken) }},
-	{"background access: refresh token", func(h *scenario) bool { return h.refreshTokenActive("atlas", h.offlineTokens.RefreshToken) }},
-	{"background access: access token", func(h *scenario) bool { return h.accessTokenActive("atlas", h.offlineAccessToken) }},
+	{
+		"refresh token of the session",
+		func(h *scenario) bool { return h.refreshTokenActive("atlas", h.opaqueTokens.RefreshToken) },
+	},
+	{
+		"background access: refresh token",
+		func(h *scenario) bool { return h.refreshTokenActive("atlas", h.offlineTokens.RefreshToken) },
+	},
+	{
+		"background access: access token",
+		func(h *scenario) bool { return h.accessTokenActive("atlas", h.offlineAccessToken) },
+	},
 	{"tokens of other apps", func(h *scenario) bool { return h.accessTokenActive("ledger", h.ledgerToken) }},
 	{"other sessions of the user", func(h *scenario) bool { return h.sessionActive(h.phone) }},
 	{"sign-out page left open", func(h *scenario) bool {
@@ -151,7 +181,13 @@ var artifacts = []struct {
 		if p.Status != http.StatusOK {
 			return false
 		}
-		return b.Submit(p, "new-password", "a new long password", "repeat-password", "a new long password").Status == http.StatusOK
+		return b.Submit(
+			p,
+			"new-password",
+			"a new long password",
+			"repeat-password",
+			"a new long password",
+		).Status == http.StatusOK
 	}},
 }
 
@@ -161,7 +197,8 @@ func (h *scenario) yieldsTokens(p providertest.Page) bool {
 	return err == nil && u.Query().Get("code") != "" && h.Redeem("atlas", u.Query().Get("code")).AccessToken != ""
 }
 
-// sessionActive reports whether a browser's session counts: for single sign-on, on the account pages, for their script and at end_session. They must agree.
+// sessionActive reports whether a browser's session counts: for single sign-on, on the account pages, for their
+// script and at end_session. They must agree.
 func (h *scenario) sessionActive(b *providertest.Browser) bool {
 	h.t.Helper()
 	b = b.Copy()
@@ -182,16 +219,26 @@ func (h *scenario) sessionActive(b *providertest.Browser) bool {
 // accessTokenActive reports whether an access token counts at userinfo and introspection, which must agree.
 func (h *scenario) accessTokenActive(client, token string) bool {
 	h.t.Helper()
-	info := h.Browser().Do(http.MethodGet, "/userinfo", nil, http.Header{"Authorization": {"Bearer " + token}}).Status == http.StatusOK
-	post := h.Browser().Do(http.MethodPost, "/userinfo", url.Values{"access_token": {token}}, nil).Status == http.StatusOK
+	info := h.Browser().
+		Do(http.MethodGet, "/userinfo", nil, http.Header{"Authorization": {"Bearer " + token}}).
+		Status == http.StatusOK
+	post := h.Browser().
+		Do(http.MethodPost, "/userinfo", url.Values{"access_token": {token}}, nil).
+		Status == http.StatusOK
 	known := h.introspectionActive(client, token)
 	if info != known || post != known {
-		h.t.Errorf("got an access token alive at userinfo: %v (GET), %v (POST), at introspection: %v", info, post, known)
+		h.t.Errorf(
+			"got an access token alive at userinfo: %v (GET), %v (POST), at introspection: %v",
+			info,
+			post,
+			known,
+		)
 	}
 	return known
 }
 
-// introspectionActive is active for a client that may be gone: then wiki asks, to which the token is nothing in any case.
+// introspectionActive is active for a client that may be gone: then wiki asks, to which the token is nothing in any
+// case.
 func (h *scenario) introspectionActive(client, token string) bool {
 	var a struct {
 		Active bool `json:"active"`

@@ -15,8 +15,8 @@ import (
 
 var update = flag.Bool("update", false, "write testdata anew")
 
-// TestRevocationMatrix walks the table: after each cause it presents each artefact at every endpoint that takes it. It also holds each cause to its
-// reason in audit and report, and the clients it notifies.
+// TestRevocationMatrix walks the table: after each cause it presents each artefact at every endpoint that takes it.
+// It also holds each cause to its reason in audit and report, and the clients it notifies.
 func TestRevocationMatrix(t *testing.T) {
 	for _, c := range causes {
 		t.Run(c.name, func(t *testing.T) {
@@ -79,7 +79,10 @@ func (h *scenario) mustNotify(c terminationCause, posts []providertest.Post) {
 	h.t.Helper()
 	var notified []string
 	for _, p := range posts {
-		if client, _ := providertest.MustReadClaims(h.t, p.Form.Get("logout_token"))["aud"].(string); !slices.Contains(notified, client) {
+		if client, _ := providertest.MustReadClaims(h.t, p.Form.Get("logout_token"))["aud"].(string); !slices.Contains(
+			notified,
+			client,
+		) {
 			notified = append(notified, client)
 		}
 	}
@@ -95,7 +98,11 @@ func (h *scenario) mustAudit(c terminationCause) {
 	if c.reason == "" {
 		return
 	}
-	events, _, err := h.Store.ListEvents(h.t.Context(), storage.EventFilter{Reason: c.reason}, storage.Page{Limit: 1000})
+	events, _, err := h.Store.ListEvents(
+		h.t.Context(),
+		storage.EventFilter{Reason: c.reason},
+		storage.Page{Limit: 1000},
+	)
 	if err != nil {
 		h.t.Fatal(err)
 	}
@@ -112,7 +119,10 @@ func (h *scenario) mustAudit(c terminationCause) {
 			h.t.Errorf("got a report with reason %s, want %s", r.Cause.Reason, c.reason)
 		}
 		for _, seq := range r.Audit {
-			if !slices.ContainsFunc(ended, func(e storage.Event) bool { return e.Seq == seq && e.Cause == r.Cause.ID }) {
+			if !slices.ContainsFunc(
+				ended,
+				func(e storage.Event) bool { return e.Seq == seq && e.Cause == r.Cause.ID },
+			) {
 				h.t.Errorf("got a report that names the audit line %d, which belongs to another termination", seq)
 			}
 		}

@@ -19,7 +19,13 @@ import (
 // routes is every URL of the main listener.
 func (p *Provider) routes() (http.Handler, error) {
 	view := p.logoutView()
-	signIn, signOut, accountPages, endpoints, registration := p.signin(), p.signout(view), p.account(view), p.oauth().Endpoints(), p.registration()
+	signIn, signOut, accountPages, endpoints, registration := p.signin(), p.signout(
+		view,
+	), p.account(
+		view,
+	), p.oauth().
+		Endpoints(),
+		p.registration()
 	accountPages.RedirectToSignIn = signIn.RedirectToSignIn
 	discovery, err := p.discoveryDocument()
 	if err != nil {
@@ -82,9 +88,15 @@ func (p *Provider) routes() (http.Handler, error) {
 	mux.HandleFunc("GET /reset/{link}", page(accountPages.ShowReset))
 	mux.Handle("POST /reset/{link}", ownForm(accountPages.Reset))
 	for _, asset := range templates.Assets() {
-		mux.HandleFunc("GET "+asset.Path, web.LogAtDebug(serveStatic(asset.ContentType, "public, max-age=31536000, immutable", asset.Body)))
+		mux.HandleFunc(
+			"GET "+asset.Path,
+			web.LogAtDebug(serveStatic(asset.ContentType, "public, max-age=31536000, immutable", asset.Body)),
+		)
 	}
-	mux.HandleFunc("GET /{$}", func(w http.ResponseWriter, r *http.Request) { web.Redirect(w, p.site.Path("/account")) })
+	mux.HandleFunc(
+		"GET /{$}",
+		func(w http.ResponseWriter, r *http.Request) { web.Redirect(w, p.site.Path("/account")) },
+	)
 	mux.HandleFunc("/", p.notFound(mux))
 
 	basePath := p.site.Path("")
@@ -93,7 +105,10 @@ func (p *Provider) routes() (http.Handler, error) {
 	}
 	rootMux := http.NewServeMux()
 	rootMux.Handle(basePath+"/", http.StripPrefix(basePath, p.site.Wrap(mux)))
-	rootMux.Handle("/.well-known/oauth-authorization-server"+basePath, p.site.Wrap(metadataHandler)) // RFC 8414 §3.1: the issuer's path stands behind
+	rootMux.Handle(
+		"/.well-known/oauth-authorization-server"+basePath,
+		p.site.Wrap(metadataHandler),
+	) // RFC 8414 §3.1: the issuer's path stands behind
 	rootMux.Handle("/", p.site.Wrap(p.notFound(rootMux)))
 	return rootMux, nil
 }

@@ -45,17 +45,23 @@ func (r *logBuffer) String() string {
 	return r.text.String()
 }
 
-// TestNoSecretReachesTheLogOrTheStore: a reader of the log, or of a copy of the store without its key file, can neither sign in nor call anything
-// (ASVS 16.2.5, 14.2.1).
+// TestNoSecretReachesTheLogOrTheStore: a reader of the log, or of a copy of the store without its key file, can
+// neither sign in nor call anything (ASVS 16.2.5, 14.2.1).
 func TestNoSecretReachesTheLogOrTheStore(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		log := &logBuffer{}
 		file := filepath.Join(t.TempDir(), "curfew.db")
 		o := providertest.MustStartOn(t, bolt.Options{Path: file}, func(c *provider.Config) {
-			c.Log = slog.New(web.LogHandler{Handler: slog.NewJSONHandler(log, &slog.HandlerOptions{Level: slog.LevelDebug})})
+			c.Log = slog.New(
+				web.LogHandler{Handler: slog.NewJSONHandler(log, &slog.HandlerOptions{Level: slog.LevelDebug})},
+			)
 			c.Registration.Mode = policy.RegistrationOpen
 		})
-		secrets := map[string]string{"password": providertest.Password, "client secret": providertest.Secret, "PKCE verifier": providertest.Verifier}
+		secrets := map[string]string{
+			"password":      providertest.Password,
+			"client secret": providertest.Secret,
+			"PKCE verifier": providertest.Verifier,
+		}
 		keep := func(name, value string) string {
 			if len(value) < 20 {
 				t.Fatalf("got %q as %s", value, name)
@@ -63,7 +69,9 @@ func TestNoSecretReachesTheLogOrTheStore(t *testing.T) {
 			secrets[name] = value
 			return value
 		}
-		o.Clients.Answer(func(string, url.Values) (egress.Response, error) { return egress.Response{}, errors.New("broken") })
+		o.Clients.Answer(
+			func(string, url.Values) (egress.Response, error) { return egress.Response{}, errors.New("broken") },
+		)
 		o.MustAddClient("atlas", nil)
 		b := o.Browser()
 		login := b.Get(providertest.AuthorizeURL("atlas", "scope", "openid offline_access", "prompt", "consent"))
@@ -87,7 +95,11 @@ func TestNoSecretReachesTheLogOrTheStore(t *testing.T) {
 		o.Redeem("atlas", code)
 		o.Call("atlas", "/revoke", url.Values{"token": {again.AccessToken}})
 
-		r := httptest.NewRequest(http.MethodPost, "/register", strings.NewReader(`{"redirect_uris":["https://mail.example/cb"]}`))
+		r := httptest.NewRequest(
+			http.MethodPost,
+			"/register",
+			strings.NewReader(`{"redirect_uris":["https://mail.example/cb"]}`),
+		)
 		r.Header.Set("Content-Type", "application/json")
 		w := httptest.NewRecorder()
 		o.Provider.ServeHTTP(w, r)
@@ -107,7 +119,13 @@ func TestNoSecretReachesTheLogOrTheStore(t *testing.T) {
 		keep("reset link", path.Base(link.URL))
 		const fresh = "an even better horse battery"
 		keep("new password", fresh)
-		b.Submit(b.Get(strings.TrimPrefix(link.URL, providertest.Issuer)), "new-password", fresh, "repeat-password", fresh)
+		b.Submit(
+			b.Get(strings.TrimPrefix(link.URL, providertest.Issuer)),
+			"new-password",
+			fresh,
+			"repeat-password",
+			fresh,
+		)
 		b.Get(providertest.EndSessionURL("id_token_hint", hint, "post_logout_redirect_uri", "https://evil.example/"))
 		b.Get("/" + secrets["reset link"])
 		b.Get("/reset//" + secrets["reset link"])
@@ -121,7 +139,8 @@ func TestNoSecretReachesTheLogOrTheStore(t *testing.T) {
 		for i, sent := range o.Clients.Sent() {
 			keep("logout token "+strconv.Itoa(i), sent.Form.Get("logout_token"))
 		}
-		if secrets["logout token 0"] == "" || !strings.Contains(log.String(), `"path":"/reset/{link}"`) || !bytes.Contains(stored, []byte("atlas")) {
+		if secrets["logout token 0"] == "" || !strings.Contains(log.String(), `"path":"/reset/{link}"`) ||
+			!bytes.Contains(stored, []byte("atlas")) {
 			t.Fatal("got no logout token, log or store to search")
 		}
 		for name, value := range secrets {

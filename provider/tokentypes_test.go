@@ -16,11 +16,15 @@ import (
 	"github.com/curfew-id/curfew/storage"
 )
 
-// TestTokenOfOneKindIsNoOther: everything that Curfew hands out, brought to every place that takes something (ASVS 9.2.2, RFC 8725 §3.12).
+// TestTokenOfOneKindIsNoOther: everything that Curfew hands out, brought to every place that takes something (ASVS
+// 9.2.2, RFC 8725 §3.12).
 func TestTokenOfOneKindIsNoOther(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		o := providertest.MustStart(t, func(c *provider.Config) { c.Registration.Mode = policy.RegistrationOpen })
-		o.MustAddClient("atlas", func(m *storage.Metadata) { m.UserinfoSignedResponseAlg, m.LogoutTokenTyp, m.Scope = "ES256", "JWT", "" })
+		o.MustAddClient(
+			"atlas",
+			func(m *storage.Metadata) { m.UserinfoSignedResponseAlg, m.LogoutTokenTyp, m.Scope = "ES256", "JWT", "" },
+		)
 		o.MustAddClient("jwt", func(m *storage.Metadata) {
 			m.AccessTokenFormat, m.AccessTokenTyp, m.Scope = "jwt", "JWT", "openid read"
 		})
@@ -39,9 +43,16 @@ func TestTokenOfOneKindIsNoOther(t *testing.T) {
 		signIn := o.Browser().Get(providertest.AuthorizeURL("atlas"))
 		tokens := map[string]string{
 			"opaque access token": atlas.AccessToken, "JWT access token": jwt.AccessToken, "ID token": atlas.IDToken, "refresh token": atlas.RefreshToken,
-			"logout token": o.Clients.Sent()[0].Form.Get("logout_token"), "session": b.Cookies[cookie], "ended session": dead, "flow cookie": b.Cookies["__Host-curfew-flow"],
+			"logout token": o.Clients.Sent()[0].Form.Get(
+				"logout_token",
+			), "session": b.Cookies[cookie], "ended session": dead, "flow cookie": b.Cookies["__Host-curfew-flow"],
 			"code": b.MustSignIn("alice", "atlas").Get("code"), "sign-in handle": signIn.Path[len("/login/"):],
-			"userinfo":     b.Do(http.MethodGet, "/userinfo", nil, http.Header{"Authorization": {"Bearer " + atlas.AccessToken}}).Body,
+			"userinfo": b.Do(
+				http.MethodGet,
+				"/userinfo",
+				nil,
+				http.Header{"Authorization": {"Bearer " + atlas.AccessToken}},
+			).Body,
 			"report":       b.Get("/account/reports/" + reports[0].ID + "/report.jwt").Body,
 			"client's own": o.Token("jwt", url.Values{"grant_type": {"client_credentials"}}).AccessToken,
 			"unsigned":     "eyJhbGciOiJub25lIn0." + strings.Split(atlas.IDToken, ".")[1] + ".",
@@ -56,10 +67,14 @@ func TestTokenOfOneKindIsNoOther(t *testing.T) {
 			"introspection as atlas": func(text string) bool { return o.Active("atlas", text) },
 			"introspection as jwt":   func(text string) bool { return o.Active("jwt", text) },
 			"id_token_hint to sign in": func(text string) bool {
-				return b.Do(http.MethodGet, providertest.AuthorizeURL("atlas", "id_token_hint", text), nil, nil).ResponseParams(t).Has("code")
+				return b.Do(http.MethodGet, providertest.AuthorizeURL("atlas", "id_token_hint", text), nil, nil).
+					ResponseParams(t).
+					Has("code")
 			},
 			"client_assertion": func(text string) bool {
-				return o.Browser().Do(http.MethodPost, "/introspect", url.Values{"token": {"x"}, "client_assertion": {text}, "client_assertion_type": {"urn:ietf:params:oauth:client-assertion-type:jwt-bearer"}}, nil).Status == http.StatusOK
+				return o.Browser().
+					Do(http.MethodPost, "/introspect", url.Values{"token": {"x"}, "client_assertion": {text}, "client_assertion_type": {"urn:ietf:params:oauth:client-assertion-type:jwt-bearer"}}, nil).
+					Status == http.StatusOK
 			},
 			"reset link": func(text string) bool {
 				return o.Browser().Do(http.MethodGet, "/reset/"+url.PathEscape(text), nil, nil).Status == http.StatusOK
@@ -80,7 +95,10 @@ func TestTokenOfOneKindIsNoOther(t *testing.T) {
 			},
 			"code": func(text string) bool { return o.Redeem("atlas", text).Error == "" },
 			"refresh token": func(text string) bool {
-				return o.Token("atlas", url.Values{"grant_type": {"refresh_token"}, "refresh_token": {text}}).Error == ""
+				return o.Token(
+					"atlas",
+					url.Values{"grant_type": {"refresh_token"}, "refresh_token": {text}},
+				).Error == ""
 			},
 			"id_token_hint to sign out": func(text string) bool {
 				c := b.Copy()
@@ -88,12 +106,21 @@ func TestTokenOfOneKindIsNoOther(t *testing.T) {
 			},
 		}
 		want := map[string][]string{
-			"userinfo": {"opaque access token", "JWT access token"}, "introspection as atlas": {"opaque access token", "refresh token"},
-			"introspection as jwt": {"JWT access token", "client's own"}, "id_token_hint to sign in": {"ID token"}, "session cookie": {"session"},
+			"userinfo": {
+				"opaque access token",
+				"JWT access token",
+			}, "introspection as atlas": {"opaque access token", "refresh token"},
+			"introspection as jwt": {
+				"JWT access token",
+				"client's own",
+			}, "id_token_hint to sign in": {"ID token"}, "session cookie": {"session"},
 			"code": {"code"}, "refresh token": {"refresh token"}, "id_token_hint to sign out": {"ID token"},
 		}
 		last := []string{"code", "refresh token", "id_token_hint to sign out"} // these change something
-		places := slices.DeleteFunc(slices.Sorted(maps.Keys(takes)), func(place string) bool { return slices.Contains(last, place) })
+		places := slices.DeleteFunc(
+			slices.Sorted(maps.Keys(takes)),
+			func(place string) bool { return slices.Contains(last, place) },
+		)
 		for _, place := range append(places, last...) {
 			for _, kind := range slices.Sorted(maps.Keys(tokens)) {
 				if len(tokens[kind]) < 20 {

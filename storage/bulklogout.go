@@ -1,7 +1,7 @@
 package storage
 
-// CountTermination counts one termination. Offline grants that sel ends by themselves are left out; a caller that counts
-// those one by one passes the selection, any other the zero Selection.
+// CountTermination counts one termination. Offline grants that sel ends by themselves are left out; a caller that
+// counts those one by one passes the selection, any other the zero Selection.
 func CountTermination(t Termination, sel Selection) TerminationCount {
 	var n TerminationCount
 	if t.WholeSession {

@@ -75,8 +75,8 @@ type Client struct {
 	SectorHost        string `json:"sector_host,omitempty"`       // pairwise: the host that subjects are computed for (Core §8.1)
 	Disabled          bool   `json:"disabled,omitempty"`          //
 
-	// IntrospectionCachedUntil is when resource servers have discarded the introspection answers that they got before introspection_cache
-	// was lowered; zero if it never was.
+	// IntrospectionCachedUntil is when resource servers have discarded the introspection answers that they got before
+	// introspection_cache was lowered; zero if it never was.
 	IntrospectionCachedUntil time.Time `json:"introspection_cached_until,omitzero"`
 
 	Created  time.Time `json:"created"`            //
@@ -88,11 +88,11 @@ type Client struct {
 // Clients stores clients. Disabling and removal end client sessions and therefore go through EndSessions. The returned
 // pointers are shared and must not be changed.
 type Clients interface {
-	// PutClient stores c and adds the audit lines, in one transaction. Revision 0 creates it (ErrExists); otherwise Revision
-	// must be the stored one (ErrChanged, ErrNotFound).
+	// PutClient stores c and adds the audit lines, in one transaction. Revision 0 creates it (ErrExists); otherwise
+	// Revision must be the stored one (ErrChanged, ErrNotFound).
 	PutClient(ctx context.Context, c Client, e ...Event) error
-	// RegisterClient creates c, takes one use off the initial access token with that hash, and adds the audit lines, in one transaction.
-	// ErrRevoked if the token is unknown, expired or used up. A zero token is none.
+	// RegisterClient creates c, takes one use off the initial access token with that hash, and adds the audit lines,
+	// in one transaction. ErrRevoked if the token is unknown, expired or used up. A zero token is none.
 	RegisterClient(ctx context.Context, c Client, token Hash, at time.Time, e ...Event) error
 	// Client finds a client, disabled or not. It costs no disk access.
 	Client(ctx context.Context, id string) (*Client, error)

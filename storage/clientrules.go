@@ -8,16 +8,17 @@ import (
 	"time"
 )
 
-// The rules in this file say what a client may do, by its metadata alone. Callers ask at each use and not only when something is issued:
-// a client that may do less from now on does less from now on, with the tokens that it already has.
+// The rules in this file say what a client may do, by its metadata alone. Callers ask at each use and not only when
+// something is issued: a client that may do less from now on does less from now on, with the tokens that it already
+// has.
 
 // SupportedGrantTypes are the grant types that a client can register and discovery lists (RFC 7591 §2).
 func SupportedGrantTypes() []string {
 	return []string{"authorization_code", "implicit", "refresh_token", "client_credentials"}
 }
 
-// TokenEndpointGrantTypes are the supported grant types that the token endpoint takes. implicit is missing: it issues tokens at the
-// authorization endpoint (RFC 6749 §4.2).
+// TokenEndpointGrantTypes are the supported grant types that the token endpoint takes. implicit is missing: it issues
+// tokens at the authorization endpoint (RFC 6749 §4.2).
 func TokenEndpointGrantTypes() []string {
 	return slices.DeleteFunc(SupportedGrantTypes(), func(grantType string) bool { return grantType == "implicit" })
 }
@@ -43,8 +44,8 @@ func (c *Client) AllowedResponseTypes() []string {
 	return c.ResponseTypes
 }
 
-// AuthMethod is the registered method of client authentication; client_secret_basic if the client registered none (RFC 7591 §2). Use
-// AcceptsAuthMethod to ask what the client may do.
+// AuthMethod is the registered method of client authentication; client_secret_basic if the client registered none
+// (RFC 7591 §2). Use AcceptsAuthMethod to ask what the client may do.
 func (c *Client) AuthMethod() string {
 	if c.TokenEndpointAuthMethod == "" {
 		return "client_secret_basic"
@@ -55,8 +56,8 @@ func (c *Client) AuthMethod() string {
 // IsPublic reports whether the client cannot authenticate (RFC 6749 §2.1).
 func (c *Client) IsPublic() bool { return c.AuthMethod() == "none" }
 
-// AcceptsAuthMethod reports whether the client may authenticate by that method (Core §9): the registered one or, where none is
-// registered, its secret in either place.
+// AcceptsAuthMethod reports whether the client may authenticate by that method (Core §9): the registered one or,
+// where none is registered, its secret in either place.
 func (c *Client) AcceptsAuthMethod(method string) bool {
 	if c.TokenEndpointAuthMethod == "" {
 		return method == "client_secret_basic" || method == "client_secret_post"
@@ -64,9 +65,9 @@ func (c *Client) AcceptsAuthMethod(method string) bool {
 	return method == c.TokenEndpointAuthMethod
 }
 
-// MayOmitPKCE reports whether an authorization request for a code may come without a code_challenge (RFC 7636). With require_pkce true
-// it may not, with false it may. Where the setting is missing, a confidential client may if a nonce binds the code to the request
-// (RFC 9700 §2.1.1): bound says whether one does.
+// MayOmitPKCE reports whether an authorization request for a code may come without a code_challenge (RFC 7636). With
+// require_pkce true it may not, with false it may. Where the setting is missing, a confidential client may if a nonce
+// binds the code to the request (RFC 9700 §2.1.1): bound says whether one does.
 func (c *Client) MayOmitPKCE(bound bool) bool {
 	if c.RequirePKCE != nil {
 		return !*c.RequirePKCE
@@ -74,11 +75,12 @@ func (c *Client) MayOmitPKCE(bound bool) bool {
 	return bound && !c.IsPublic()
 }
 
-// WantsScopeClaimsInIDToken reports whether the ID token carries the claims of the granted scopes (Core §5.4), which userinfo gives in
-// any case.
+// WantsScopeClaimsInIDToken reports whether the ID token carries the claims of the granted scopes (Core §5.4), which
+// userinfo gives in any case.
 func (c *Client) WantsScopeClaimsInIDToken() bool { return c.IDTokenClaims == "scope" }
 
-// UsesJWTAccessTokens reports whether the client's access tokens are JWTs (RFC 9068), which resource servers check without asking.
+// UsesJWTAccessTokens reports whether the client's access tokens are JWTs (RFC 9068), which resource servers check
+// without asking.
 func (c *Client) UsesJWTAccessTokens() bool { return c.AccessTokenFormat == "jwt" }
 
 // CanJoinSession reports whether the client can get a client session: users can sign in to it.
@@ -92,7 +94,10 @@ func (c *Client) AllowedScope(scope []string) []string {
 		return scope
 	}
 	registered := strings.Fields(c.Scope)
-	return slices.DeleteFunc(slices.Clone(scope), func(value string) bool { return !slices.Contains(registered, value) })
+	return slices.DeleteFunc(
+		slices.Clone(scope),
+		func(value string) bool { return !slices.Contains(registered, value) },
+	)
 }
 
 // MayHoldOfflineAccess reports whether the client may hold refresh tokens that survive the session (Core §11).
@@ -114,8 +119,8 @@ func (c *Client) MayRefresh(g Grant) bool {
 	return c.MayRefreshInSession()
 }
 
-// MayUseAccessToken reports whether access tokens of that grant are still accepted. The zero grant stands for the tokens that the client
-// got for itself by client_credentials.
+// MayUseAccessToken reports whether access tokens of that grant are still accepted. The zero grant stands for the
+// tokens that the client got for itself by client_credentials.
 func (c *Client) MayUseAccessToken(g Grant) bool {
 	switch {
 	case g.ID == "":
@@ -129,8 +134,9 @@ func (c *Client) MayUseAccessToken(g Grant) bool {
 // SkipsConsent reports whether the operator has consented for all users.
 func (c *Client) SkipsConsent() bool { return c.Consent == "skip" }
 
-// RequiresConsentEachTime reports whether an earlier consent does not count for a request with that redirect URI. A public client proves
-// nothing about itself, and other programs on the device can take its loopback port or its scheme (RFC 6749 §10.2, RFC 8252 §8.6).
+// RequiresConsentEachTime reports whether an earlier consent does not count for a request with that redirect URI. A
+// public client proves nothing about itself, and other programs on the device can take its loopback port or its
+// scheme (RFC 6749 §10.2, RFC 8252 §8.6).
 func (c *Client) RequiresConsentEachTime(redirectURI string) bool {
 	return c.IsPublic() && !strings.HasPrefix(redirectURI, "https://")
 }
@@ -153,8 +159,8 @@ func (c *Client) LogoutScopeOr(deployment LogoutScope) LogoutScope {
 	return c.LogoutScope
 }
 
-// BackendLogoutScope returns what a logout request without the user's browser ends, as the client's own server sends it: by default the
-// client's own client session. ok is false if it ends nothing.
+// BackendLogoutScope returns what a logout request without the user's browser ends, as the client's own server sends
+// it: by default the client's own client session. ok is false if it ends nothing.
 func (c *Client) BackendLogoutScope() (scope LogoutScope, ok bool) {
 	switch c.BackendLogout {
 	case "none":
@@ -165,13 +171,15 @@ func (c *Client) BackendLogoutScope() (scope LogoutScope, ok bool) {
 	return ScopeClient, true
 }
 
-// HasUntrustedConfirmations reports whether the client's answers to logout tokens prove nothing: it answers 200 and may end no session.
+// HasUntrustedConfirmations reports whether the client's answers to logout tokens prove nothing: it answers 200 and
+// may end no session.
 func (c *Client) HasUntrustedConfirmations() bool { return c.Confirmations == "untrusted" }
 
 // UsesPairwiseSubjects reports whether the client knows users by subjects that other sectors do not see (Core §8.1).
 func (c *Client) UsesPairwiseSubjects() bool { return c.SubjectType == "pairwise" }
 
-// SetMetadata replaces the client's metadata. Introspection answers from before at are cached for as long as the client declared then.
+// SetMetadata replaces the client's metadata. Introspection answers from before at are cached for as long as the
+// client declared then.
 func (c *Client) SetMetadata(m Metadata, at time.Time) {
 	if m.IntrospectionCache < c.IntrospectionCache {
 		if until := at.Add(time.Duration(c.IntrospectionCache) * time.Second); until.After(c.IntrospectionCachedUntil) {
@@ -181,9 +189,10 @@ func (c *Client) SetMetadata(m Metadata, at time.Time) {
 	c.Metadata, c.SectorHost, c.Updated = m, m.Sector(), at
 }
 
-// Sector is the host that pairwise subjects are computed for (Core §8.1): that of sector_identifier_uri, or else the one host that all
-// redirect URIs share. Only an https URI on a host that is not this machine proves that the client has the host: anyone can write
-// any host into a private-use scheme. Sector is empty for public subjects and if the redirect URIs prove no host or several.
+// Sector is the host that pairwise subjects are computed for (Core §8.1): that of sector_identifier_uri, or else the
+// one host that all redirect URIs share. Only an https URI on a host that is not this machine proves that the client
+// has the host: anyone can write any host into a private-use scheme. Sector is empty for public subjects and if the
+// redirect URIs prove no host or several.
 func (m *Metadata) Sector() string {
 	if m.SubjectType != "pairwise" {
 		return ""
@@ -206,7 +215,8 @@ func (m *Metadata) Sector() string {
 func provenHost(uri string) string {
 	host := hostname(uri)
 	address, err := netip.ParseAddr(host)
-	isLocal := host == "localhost" || strings.HasSuffix(host, ".localhost") || err == nil && address.Unmap().IsLoopback()
+	isLocal := host == "localhost" || strings.HasSuffix(host, ".localhost") ||
+		err == nil && address.Unmap().IsLoopback()
 	if isLocal || !strings.HasPrefix(strings.ToLower(uri), "https://") {
 		return ""
 	}

@@ -187,7 +187,11 @@ func TestLoweredIntrospectionCacheCountsForLaterAnswersOnly(t *testing.T) {
 	}
 	c.SetMetadata(Metadata{}, at.Add(time.Minute))
 	if want := at.Add(300 * time.Second); !c.IntrospectionCachedUntil.Equal(want) {
-		t.Errorf("lowered again from 10 to 0: got %v, want %v: the answers of before the first change are still there", c.IntrospectionCachedUntil, want)
+		t.Errorf(
+			"lowered again from 10 to 0: got %v, want %v: the answers of before the first change are still there",
+			c.IntrospectionCachedUntil,
+			want,
+		)
 	}
 	c.SetMetadata(Metadata{IntrospectionCache: 60}, at.Add(2*time.Minute))
 	if want := at.Add(300 * time.Second); !c.IntrospectionCachedUntil.Equal(want) {

@@ -5,7 +5,8 @@ import (
 	"time"
 )
 
-// Consent is what a user allowed a client. It is withdrawn through EndSessions, since the user's client sessions end with it.
+// Consent is what a user allowed a client. It is withdrawn through EndSessions, since the user's client sessions end
+// with it.
 type Consent struct {
 	Subject  string    `json:"sub"`
 	Client   string    `json:"client"`
@@ -17,8 +18,8 @@ type Consent struct {
 
 // Consents stores consents.
 type Consents interface {
-	// PutConsent stores what the user allows from now on, replacing what was allowed before. ErrRevoked if user or client are
-	// unknown or disabled.
+	// PutConsent stores what the user allows from now on, replacing what was allowed before. ErrRevoked if user or
+	// client are unknown or disabled.
 	PutConsent(ctx context.Context, c Consent) error
 	// Consent finds what a user allowed a client.
 	Consent(ctx context.Context, subject, client string) (Consent, error)

@@ -16,8 +16,9 @@ const (
 	DeliveryCancelled DeliveryState = "cancelled" // by an administrator
 )
 
-// Delivery is one logout token on its way to one client. It holds facts and never the signed token, since each attempt signs
-// a new one, and everything that is needed to send it, because its client may have been removed by then.
+// Delivery is one logout token on its way to one client. It holds facts and never the signed token, since each
+// attempt signs a new one, and everything that is needed to send it, because its client may have been removed by
+// then.
 type Delivery struct {
 	ID             string        `json:"id"`
 	Report         string        `json:"report"`
@@ -84,18 +85,24 @@ type DeliveryFilter struct {
 	Report string
 }
 
-// Deliveries is the outbox. Delivery is at least once. The store completes audit lines about a delivery: Client, and from the
-// report Subject, Session, Cause and Reason.
+// Deliveries is the outbox. Delivery is at least once. The store completes audit lines about a delivery: Client, and
+// from the report Subject, Session, Cause and Reason.
 type Deliveries interface {
-	// ClaimDeliveries leases up to max deliveries that are due at that time and not leased, oldest first. It passes over hosts
-	// for which busy reports true; busy is pure and gets the host and how many of its deliveries this call has claimed.
-	// Each delivery gets a new Lease and counts an attempt.
-	ClaimDeliveries(ctx context.Context, at time.Time, lease time.Duration, max int, busy func(host string, claimed int) bool) ([]Delivery, error)
-	// RecordOutcomes records outcomes, and the changes to reports that follow, in one transaction. An outcome under a lost lease
-	// changes nothing; its id is returned in stale.
+	// ClaimDeliveries leases up to max deliveries that are due at that time and not leased, oldest first. It passes
+	// over hosts for which busy reports true; busy is pure and gets the host and how many of its deliveries this call
+	// has claimed. Each delivery gets a new Lease and counts an attempt.
+	ClaimDeliveries(
+		ctx context.Context,
+		at time.Time,
+		lease time.Duration,
+		max int,
+		busy func(host string, claimed int) bool,
+	) ([]Delivery, error)
+	// RecordOutcomes records outcomes, and the changes to reports that follow, in one transaction. An outcome under a
+	// lost lease changes nothing; its id is returned in stale.
 	RecordOutcomes(ctx context.Context, s []DeliveryOutcome) (stale []string, err error)
-	// RescheduleDeliveries corrects the due times that a clock which was ahead of at has left (Delivery.Rescheduled). It is
-	// called at start and after the clock was put back.
+	// RescheduleDeliveries corrects the due times that a clock which was ahead of at has left (Delivery.Rescheduled).
+	// It is called at start and after the clock was put back.
 	RescheduleDeliveries(ctx context.Context, at time.Time) error
 	// NextDelivery returns when the next delivery is due or its lease runs out; zero if there is none.
 	NextDelivery(ctx context.Context) (time.Time, error)
@@ -105,11 +112,12 @@ type Deliveries interface {
 	ListHostHealth(ctx context.Context) ([]HostHealth, error)
 	// ListDeliveries lists deliveries, newest first.
 	ListDeliveries(ctx context.Context, f DeliveryFilter, p Page) (d []Delivery, next string, err error)
-	// RetryDelivery makes a pending or failed delivery due at that time, with at least MinRetryPeriod left, changes its report's
-	// entry by update, and adds an audit line. ErrNotFound; ErrAlreadyUsed if the delivery is done or cancelled.
+	// RetryDelivery makes a pending or failed delivery due at that time, with at least MinRetryPeriod left, changes
+	// its report's entry by update, and adds an audit line. ErrNotFound; ErrAlreadyUsed if the delivery is done or
+	// cancelled.
 	RetryDelivery(ctx context.Context, id string, at time.Time, update func(ReportEntry) ReportEntry, e Event) error
-	// CancelDelivery cancels a pending or failed delivery, changes its report's entry by update, and adds an audit line.
-	// ErrNotFound; ErrAlreadyUsed if the delivery is done or cancelled.
+	// CancelDelivery cancels a pending or failed delivery, changes its report's entry by update, and adds an audit
+	// line. ErrNotFound; ErrAlreadyUsed if the delivery is done or cancelled.
 	CancelDelivery(ctx context.Context, id string, update func(ReportEntry) ReportEntry, e Event) error
 	// CountDeliveries counts deliveries by state and returns when the oldest pending one was created.
 	CountDeliveries(ctx context.Context) (byState map[DeliveryState]int, oldest time.Time, err error)

@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// Grant is what a client holds: bound to a session and revoked with it, or offline (Core §11), which survives the session.
-// A grant with a refresh token is a family of refresh tokens, of which one is current at a time.
+// Grant is what a client holds: bound to a session and revoked with it, or offline (Core §11), which survives the
+// session. A grant with a refresh token is a family of refresh tokens, of which one is current at a time.
 type Grant struct {
 	ID           string          `json:"id"`
 	Sequence     Sequence        `json:"-"` // of the transaction that created it
@@ -90,23 +90,39 @@ type RefreshResult struct {
 
 // Grants stores what clients hold.
 type Grants interface {
-	// Redeem uses a code: in one transaction it records the code as used until code.Expires, checks session, user, client and
-	// cutoffs, joins the client to the session and stores what issue returns. ErrRevoked if any of them was revoked since
-	// code.Sequence, or if the time is not one at which the code can be redeemed.
-	// A second use sets Reused, each time; the caller ends the grant that the first use gave, by EndSessions.
-	// issue gets the session as it will be, signs nothing, and may run twice.
-	Redeem(ctx context.Context, code Code, at time.Time, issue func(Session, ClientSession) (Issuance, error)) (RedeemResult, error)
+	// Redeem uses a code: in one transaction it records the code as used until code.Expires, checks session, user,
+	// client and cutoffs, joins the client to the session and stores what issue returns. ErrRevoked if any of them
+	// was revoked since code.Sequence, or if the time is not one at which the code can be redeemed. A second use sets
+	// Reused, each time; the caller ends the grant that the first use gave, by EndSessions. issue gets the session as
+	// it will be, signs nothing, and may run twice.
+	Redeem(
+		ctx context.Context,
+		code Code,
+		at time.Time,
+		issue func(Session, ClientSession) (Issuance, error),
+	) (RedeemResult, error)
 	// Join does the same for response types that issue at the authorization endpoint; code.ID is not used up.
-	Join(ctx context.Context, code Code, at time.Time, issue func(Session, ClientSession) (Issuance, error)) (RedeemResult, error)
-	// Refresh exchanges the current refresh token of a family for its successor. ErrNotFound: unknown or another client's;
-	// ErrRevoked: session, user, client or grant was revoked or has expired. It keeps the session of a session-bound grant active.
-	// A token that was exchanged before sets Reused, each time; the caller ends what the family led to, by EndSessions. The
-	// store may forget one of an offline grant when IdleTimeout has passed since: it would have expired without the exchange.
-	Refresh(ctx context.Context, r RefreshRequest, at time.Time, issue func(Grant, *Session) (Issuance, error)) (RefreshResult, error)
+	Join(
+		ctx context.Context,
+		code Code,
+		at time.Time,
+		issue func(Session, ClientSession) (Issuance, error),
+	) (RedeemResult, error)
+	// Refresh exchanges the current refresh token of a family for its successor. ErrNotFound: unknown or another
+	// client's; ErrRevoked: session, user, client or grant was revoked or has expired. It keeps the session of a
+	// session-bound grant active. A token that was exchanged before sets Reused, each time; the caller ends what the
+	// family led to, by EndSessions. The store may forget one of an offline grant when IdleTimeout has passed since:
+	// it would have expired without the exchange.
+	Refresh(
+		ctx context.Context,
+		r RefreshRequest,
+		at time.Time,
+		issue func(Grant, *Session) (Issuance, error),
+	) (RefreshResult, error)
 	// GrantByRefresh finds the active family of a refresh token, current or exchanged.
 	GrantByRefresh(ctx context.Context, token Hash, at time.Time) (g Grant, current bool, err error)
-	// ActiveGrant finds the grant of a token that was issued under sid (empty: without a session) and reports ErrNotFound
-	// if the grant, or the client session with that sid, has been revoked or has expired.
+	// ActiveGrant finds the grant of a token that was issued under sid (empty: without a session) and reports
+	// ErrNotFound if the grant, or the client session with that sid, has been revoked or has expired.
 	ActiveGrant(ctx context.Context, id, sid string, at time.Time) (Grant, error)
 	// ListGrants lists a user's active grants, of one client or (empty) of all; with offlineOnly only offline ones.
 	ListGrants(ctx context.Context, subject, client string, offlineOnly bool, at time.Time) ([]Grant, error)

@@ -5,7 +5,8 @@ import (
 	"time"
 )
 
-// OneTimeLink is a one-time link that an administrator made for a user. The Change of the termination that it causes uses it up.
+// OneTimeLink is a one-time link that an administrator made for a user. The Change of the termination that it causes
+// uses it up.
 type OneTimeLink struct {
 	Hash    Hash      `json:"hash"`
 	Purpose string    `json:"purpose"` // reset
@@ -40,6 +41,7 @@ type InitialAccessTokens interface {
 	InitialAccessToken(ctx context.Context, hash Hash, at time.Time) (InitialAccessToken, error)
 	// ListInitialAccessTokens lists them by name.
 	ListInitialAccessTokens(ctx context.Context) ([]InitialAccessToken, error)
-	// DeleteInitialAccessToken removes those of that name and adds the audit lines, in one transaction; none is ErrNotFound.
+	// DeleteInitialAccessToken removes those of that name and adds the audit lines, in one transaction; none is
+	// ErrNotFound.
 	DeleteInitialAccessToken(ctx context.Context, name string, e ...Event) error
 }

@@ -17,14 +17,15 @@ func (c Code) MayRedeem(f RedemptionFacts, at time.Time) bool {
 		!f.CutOff && !f.Forgotten && c.timely(at)
 }
 
-// timely reports whether the code has neither expired nor been issued by a clock that has been put back since by more than
-// the code's lifetime. A smaller step back does not hurt.
+// timely reports whether the code has neither expired nor been issued by a clock that has been put back since by more
+// than the code's lifetime. A smaller step back does not hurt.
 func (c Code) timely(at time.Time) bool {
 	lifetime := c.Expires.Sub(c.Issued)
 	return at.Before(c.Expires) && !c.Issued.After(at.Add(lifetime))
 }
 
-// Join returns the client session that a redemption at that time uses, and adds one if the client has none in the session.
+// Join returns the client session that a redemption at that time uses, and adds one if the client has none in the
+// session.
 func (s *Session) Join(c Code, committed Sequence, at time.Time) (cs *ClientSession, isNew bool) {
 	if cs = s.ClientSession(c.Client); cs != nil {
 		return cs, false

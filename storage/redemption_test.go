@@ -59,7 +59,9 @@ func TestGrantBelongsWhereTheCodeSays(t *testing.T) {
 		if offline {
 			want.Session, want.Trust = "", trust
 		}
-		if g.Session != want.Session || g.Trust != want.Trust || g.SID != want.SID || g.Client != want.Client || g.Subject != want.Subject || g.Sequence != want.Sequence {
+		if g.Session != want.Session || g.Trust != want.Trust || g.SID != want.SID || g.Client != want.Client ||
+			g.Subject != want.Subject ||
+			g.Sequence != want.Sequence {
 			t.Errorf("got %+v, want %+v", g, want)
 		}
 		if cs.TokenExpiry != trust || !cs.LastUsed.Equal(testTime) {

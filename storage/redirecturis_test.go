@@ -4,7 +4,12 @@ import "testing"
 
 // TestOnlyThePortOfANativeLoopbackAddressIsFree: RFC 8252 §7.3, and nothing else of a redirect URI.
 func TestOnlyThePortOfANativeLoopbackAddressIsFree(t *testing.T) {
-	registered := []string{"http://127.0.0.1/cb?a=b", "http://localhost:1/out", "http://[::1]?x", "https://app.example/cb"}
+	registered := []string{
+		"http://127.0.0.1/cb?a=b",
+		"http://localhost:1/out",
+		"http://[::1]?x",
+		"https://app.example/cb",
+	}
 	for uri, want := range map[string][2]bool{ // of a native client, of a web client
 		"http://127.0.0.1/cb?a=b":       {true, true},
 		"http://127.0.0.1:5000/cb?a=b":  {true, false},
@@ -23,7 +28,13 @@ func TestOnlyThePortOfANativeLoopbackAddressIsFree(t *testing.T) {
 		"http://127.0.0.1:5000\\cb?a=b": {false, false},
 	} {
 		for i, applicationType := range []string{"native", "web"} {
-			c := client(Metadata{ApplicationType: applicationType, RedirectURIs: registered, PostLogoutRedirectURIs: registered})
+			c := client(
+				Metadata{
+					ApplicationType:        applicationType,
+					RedirectURIs:           registered,
+					PostLogoutRedirectURIs: registered,
+				},
+			)
 			if got := c.AllowsRedirectURI(uri); got != want[i] {
 				t.Errorf("%s, %q: got %v, want %v", applicationType, uri, got, want[i])
 			}

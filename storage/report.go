@@ -17,7 +17,8 @@ const (
 	TrustRevoked   TrustState = "revoked"   // Curfew enforces it
 )
 
-// ReportEntry is one thing that may still be trusted after a termination: a client session, its access tokens, or its offline access.
+// ReportEntry is one thing that may still be trusted after a termination: a client session, its access tokens, or its
+// offline access.
 type ReportEntry struct {
 	Kind           string        `json:"kind"` // client_session, access_tokens, offline_access
 	Client         string        `json:"client"`
@@ -63,7 +64,8 @@ func (r *Report) Entry(kind, client string) *ReportEntry {
 	return nil
 }
 
-// ReportFilter narrows a listing; zero fields do not. All reports of one cause have the same EndedAt; naming both is faster than Cause alone.
+// ReportFilter narrows a listing; zero fields do not. All reports of one cause have the same EndedAt; naming both is
+// faster than Cause alone.
 type ReportFilter struct {
 	Subject string
 	Client  string

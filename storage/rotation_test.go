@@ -29,15 +29,26 @@ func TestRefreshTokenIsExchangedOnceAndItsReuseShows(t *testing.T) {
 }
 
 func TestRepeatedRefreshRotatesNothing(t *testing.T) {
-	before := Grant{ID: "g", RefreshHash: HashOf("a"), PreviousHash: HashOf("b"), RotatedAt: testTime, LastUsed: testTime, Scope: []string{"openid"}}
+	before := Grant{
+		ID:           "g",
+		RefreshHash:  HashOf("a"),
+		PreviousHash: HashOf("b"),
+		RotatedAt:    testTime,
+		LastUsed:     testTime,
+		Scope:        []string{"openid"},
+	}
 	r := RefreshRequest{NewToken: HashOf("c")}
 	at := testTime.Add(time.Second)
 	repeated := before.Refreshed(RefreshRepeat, r, Issuance{}, at)
-	if repeated.RefreshHash != before.RefreshHash || repeated.PreviousHash != before.PreviousHash || !repeated.LastUsed.Equal(at) || len(repeated.Scope) != 1 {
+	if repeated.RefreshHash != before.RefreshHash || repeated.PreviousHash != before.PreviousHash ||
+		!repeated.LastUsed.Equal(at) ||
+		len(repeated.Scope) != 1 {
 		t.Errorf("got %+v", repeated)
 	}
 	rotated := before.Refreshed(RefreshRotate, r, Issuance{Grant: Grant{ID: "g"}, Trust: TokenExpiry{JWT: at}}, at)
-	if rotated.RefreshHash != HashOf("c") || rotated.PreviousHash != HashOf("a") || !rotated.RotatedAt.Equal(at) || len(rotated.Scope) != 0 || !rotated.Trust.JWT.Equal(at) {
+	if rotated.RefreshHash != HashOf("c") || rotated.PreviousHash != HashOf("a") || !rotated.RotatedAt.Equal(at) ||
+		len(rotated.Scope) != 0 ||
+		!rotated.Trust.JWT.Equal(at) {
 		t.Errorf("got %+v", rotated)
 	}
 }

@@ -6,8 +6,9 @@ import (
 	"time"
 )
 
-// Selection is a Selector at one point of the store's order. It decides which sessions, client sessions and offline grants
-// a termination ends: for the termination itself, for its dry run, and for reads while a bulk logout is under way.
+// Selection is a Selector at one point of the store's order. It decides which sessions, client sessions and offline
+// grants a termination ends: for the termination itself, for its dry run, and for reads while a bulk logout is under
+// way.
 type Selection struct {
 	Selector
 	Before       Sequence        // takes only what was committed before it; 0 takes everything in the store

@@ -8,7 +8,14 @@ import (
 var testTime = time.Date(2026, 11, 2, 10, 0, 0, 0, time.UTC)
 
 func TestSelectionTakesWhatTheSelectorSays(t *testing.T) {
-	session := Session{ID: "s", Sequence: 5, Subject: "ann", LastActive: testTime, IdleTimeout: time.Hour, Expires: testTime.Add(8 * time.Hour)}
+	session := Session{
+		ID:          "s",
+		Sequence:    5,
+		Subject:     "ann",
+		LastActive:  testTime,
+		IdleTimeout: time.Hour,
+		Expires:     testTime.Add(8 * time.Hour),
+	}
 	cs := ClientSession{Client: "app", Sequence: 6}
 	offline := Grant{Client: "app", Subject: "ann", Sequence: 7}
 	ann := map[string]bool{"ann": true}
@@ -40,7 +47,11 @@ func TestSelectionTakesWhatTheSelectorSays(t *testing.T) {
 		"after the grant":       {Selection{Selector: Selector{Client: "app", IncludeOffline: true}, Before: 8}, false, true, true},
 		"a single grant":        {Selection{Selector: Selector{Grant: "g", IncludeOffline: true}}, false, false, false},
 	} {
-		got := [...]bool{c.sel.EndsSession(session), c.sel.EndsClientSession(session, cs), c.sel.EndsOfflineGrant(offline)}
+		got := [...]bool{
+			c.sel.EndsSession(session),
+			c.sel.EndsClientSession(session, cs),
+			c.sel.EndsOfflineGrant(offline),
+		}
 		if want := [...]bool{c.session, c.clientSession, c.offline}; got != want {
 			t.Errorf("%s: ends session, client session, offline grant: got %v, want %v", name, got, want)
 		}

@@ -62,8 +62,8 @@ func (s *Session) ExpiryReason() Reason {
 	return ReasonAbsolute
 }
 
-// NeedsTouch reports whether a use of the session at that time has to be stored: at most once in ActivityStep, and also if
-// the last use was dated by a clock that was ahead.
+// NeedsTouch reports whether a use of the session at that time has to be stored: at most once in ActivityStep, and
+// also if the last use was dated by a clock that was ahead.
 func (s *Session) NeedsTouch(at time.Time) bool { return at.Sub(s.LastActive).Abs() >= ActivityStep }
 
 // ClientSession returns a client's part of the session, nil if it has none.
@@ -101,15 +101,15 @@ type Authentication struct {
 // ActivityStep is how often a session's last use is written at most.
 const ActivityStep = time.Minute
 
-// Sessions stores single sign-on sessions. No read returns a session that has expired at that time, or that a bulk logout
-// under way has ended, swept or not. Only Terminations.EndSessions removes a session.
+// Sessions stores single sign-on sessions. No read returns a session that has expired at that time, or that a bulk
+// logout under way has ended, swept or not. Only Terminations.EndSessions removes a session.
 type Sessions interface {
-	// CreateSession stores a new session and its audit line. s.Sequence is the store's sequence from before the user was
-	// read. ErrRevoked if the user is unknown or disabled, or if all sessions of the user or of all users were ended since;
-	// ErrExists.
+	// CreateSession stores a new session and its audit line. s.Sequence is the store's sequence from before the user
+	// was read. ErrRevoked if the user is unknown or disabled, or if all sessions of the user or of all users were
+	// ended since; ErrExists.
 	CreateSession(ctx context.Context, s Session, e Event) error
-	// Reauthenticate gives an active session a new secret and a new authentication; id, Created and client sessions stay.
-	// ErrRevoked if the session is no longer active.
+	// Reauthenticate gives an active session a new secret and a new authentication; id, Created and client sessions
+	// stay. ErrRevoked if the session is no longer active.
 	Reauthenticate(ctx context.Context, id SessionID, a Authentication, at time.Time, e Event) (Session, error)
 	// SessionBySecret finds the session of a cookie.
 	SessionBySecret(ctx context.Context, secret Hash, at time.Time) (Session, error)

@@ -7,7 +7,8 @@ import (
 	"time"
 )
 
-// Store is what a backend implements. Callers declare the methods that they use. Backends assert it: var _ storage.Store = (*Store)(nil).
+// Store is what a backend implements. Callers declare the methods that they use. Backends assert it: var _
+// storage.Store = (*Store)(nil).
 type Store interface {
 	Order
 	Users
@@ -26,11 +27,11 @@ type Store interface {
 	OneTimeLinks
 	InitialAccessTokens
 
-	// Sweep removes up to limit records that have expired (tokens, used ids, used codes, grants, cutoffs, links, reports) and
-	// returns how many it removed. It leaves expired sessions to EndSessions.
+	// Sweep removes up to limit records that have expired (tokens, used ids, used codes, grants, cutoffs, links,
+	// reports) and returns how many it removed. It leaves expired sessions to EndSessions.
 	//
-	// A clock that was ahead may be put back after a sweep. What the sweep removed does not count again then: codes and ids
-	// that it may have removed stay refused, see SweepHistory.
+	// A clock that was ahead may be put back after a sweep. What the sweep removed does not count again then: codes
+	// and ids that it may have removed stay refused, see SweepHistory.
 	Sweep(ctx context.Context, at time.Time, limit int) (int, error)
 
 	// Ready writes and reads back one fixed record, so that a full or broken disk shows. ErrFull, ErrUnavailable.

@@ -2,8 +2,8 @@ package storage
 
 import "time"
 
-// SweepHistory says which used codes, used ids and cutoffs Sweep may have removed, so that none of them counts again when a
-// clock that was ahead is put back. A store keeps one and changes it in the transaction of the sweep.
+// SweepHistory says which used codes, used ids and cutoffs Sweep may have removed, so that none of them counts again
+// when a clock that was ahead is put back. A store keeps one and changes it in the transaction of the sweep.
 type SweepHistory struct {
 	Codes         []SweptCodes `json:"codes,omitempty"`
 	Cutoff        Sequence     `json:"cutoff,omitempty"`        // the highest cutoff that was removed
@@ -13,7 +13,8 @@ type SweepHistory struct {
 	SetbackAt     time.Time    `json:"setback_at,omitzero"`     // when that was noticed: what was issued later was not used then
 }
 
-// SweptCodes are the used codes that one sweep may have removed: those that expired by Until and were issued before Before.
+// SweptCodes are the used codes that one sweep may have removed: those that expired by Until and were issued before
+// Before.
 type SweptCodes struct {
 	Until  time.Time `json:"until"`
 	Before Sequence  `json:"before"`
@@ -22,8 +23,8 @@ type SweptCodes struct {
 // maxSweptCodes bounds SweepHistory.Codes. More than one are kept only after the clock was put back.
 const maxSweptCodes = 8
 
-// ForgotCode reports whether the use of a code, or a cutoff that keeps it out, may have been removed. While the clock is
-// right such a code has expired.
+// ForgotCode reports whether the use of a code, or a cutoff that keeps it out, may have been removed. While the clock
+// is right such a code has expired.
 func (h SweepHistory) ForgotCode(c Code) bool {
 	if c.Sequence < h.Cutoff {
 		return true
@@ -36,13 +37,15 @@ func (h SweepHistory) ForgotCode(c Code) bool {
 	return false
 }
 
-// ForgotUse reports whether the use of an id that was issued and expires then may have been removed. Such ids come from
-// outside and carry no sequence, so their own time of issue has to say whether they are from before a setback of the clock.
+// ForgotUse reports whether the use of an id that was issued and expires then may have been removed. Such ids come
+// from outside and carry no sequence, so their own time of issue has to say whether they are from before a setback of
+// the clock.
 func (h SweepHistory) ForgotUse(issued, expires time.Time) bool {
 	return !expires.After(h.LastDeletion) || !expires.After(h.BeforeSetback) && !issued.After(h.SetbackAt)
 }
 
-// AddCodes notes a sweep at that time that removed used codes. before is a sequence that no code issued until then reaches.
+// AddCodes notes a sweep at that time that removed used codes. before is a sequence that no code issued until then
+// reaches.
 func (h SweepHistory) AddCodes(at time.Time, before Sequence) SweepHistory {
 	codes := make([]SweptCodes, 0, len(h.Codes)+1)
 	for _, swept := range h.Codes {

@@ -51,7 +51,8 @@ func TestSweepHistoryStaysShortAndForgetsNothing(t *testing.T) {
 }
 
 func TestSweptCutoffsKeepOutWhatTheyKeptOut(t *testing.T) {
-	h := SweepHistory{}.AddCutoffs(CutoffScope{Subject: "ann"}, []Cutoff{{Sequence: 3}, {Sequence: 5}}).AddCutoffs(CutoffScope{Client: "app"}, []Cutoff{{Sequence: 4}})
+	h := SweepHistory{}.AddCutoffs(CutoffScope{Subject: "ann"}, []Cutoff{{Sequence: 3}, {Sequence: 5}}).
+		AddCutoffs(CutoffScope{Client: "app"}, []Cutoff{{Sequence: 4}})
 	if h.Cutoff != 5 || h.ClientCutoff != 4 {
 		t.Errorf("got %+v, want the highest of each", h)
 	}

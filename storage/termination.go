@@ -42,8 +42,8 @@ type Cause struct {
 	Address string `json:"address,omitempty"` // of the browser or administrator
 }
 
-// Selector says what ends. Exactly one of Sessions, Subject, AllUsers, Expired and Grant is set, or Client alone, which means
-// the same as with AllUsers. [Selection] decides what a selector takes.
+// Selector says what ends. Exactly one of Sessions, Subject, AllUsers, Expired and Grant is set, or Client alone,
+// which means the same as with AllUsers. [Selection] decides what a selector takes.
 type Selector struct {
 	Sessions       []SessionID `json:"sessions,omitempty"`        // these sessions
 	Subject        string      `json:"sub,omitempty"`             // the sessions of one user
@@ -69,22 +69,24 @@ type Change struct {
 	Events          []Event  // audit lines beyond those of the terminations themselves
 }
 
-// EndRequest asks for a termination: Selector says what ends, Cause why and by whom. Change is written in the same transaction.
+// EndRequest asks for a termination: Selector says what ends, Cause why and by whom. Change is written in the same
+// transaction.
 type EndRequest struct {
 	Selector Selector
 	Cause    Cause
 	Change   Change
 }
 
-// SecureUser extends a request that ends sessions of a user. It also ends what an attacker who acted as the user could hold: every
-// open one-time link and, unless keepOffline is set, all offline access.
+// SecureUser extends a request that ends sessions of a user. It also ends what an attacker who acted as the user
+// could hold: every open one-time link and, unless keepOffline is set, all offline access.
 func (r *EndRequest) SecureUser(subject string, keepOffline bool) {
 	r.Change.RemoveLinks = subject
 	r.Selector.IncludeOffline = !keepOffline
 }
 
-// Termination is one session, one client session or one grant that ended, as it was in the transaction that ended it. A client
-// session that a bulk logout under way had ended before stands by itself, with the Cause and EndedAt of that bulk logout.
+// Termination is one session, one client session or one grant that ended, as it was in the transaction that ended it.
+// A client session that a bulk logout under way had ended before stands by itself, with the Cause and EndedAt of that
+// bulk logout.
 type Termination struct {
 	Cause            Cause
 	EndedAt          time.Time
@@ -122,23 +124,32 @@ type BulkLogout struct {
 
 // Terminations is how sessions end.
 type Terminations interface {
-	// EndSessions applies req.Change and ends what req.Selector selects, in one transaction, dated at. It takes everything that
-	// was committed before, whatever the times of those records are: it removes the sessions, or only the client sessions where
-	// the selector names a client, revokes the grants and tokens bound to them, leaves cutoffs against codes and sign-ins that
-	// began before (Selection.CutoffScopes), and writes what plan returns for each termination, the audit lines and the reports.
+	// EndSessions applies req.Change and ends what req.Selector selects, in one transaction, dated at. It takes
+	// everything that was committed before, whatever the times of those records are: it removes the sessions, or only
+	// the client sessions where the selector names a client, revokes the grants and tokens bound to them, leaves
+	// cutoffs against codes and sign-ins that began before (Selection.CutoffScopes), and writes what plan returns for
+	// each termination, the audit lines and the reports.
 	//
-	// It removes at most limit sessions (0: no limit) and reports whether more remain. They have all ended with this first call
-	// already; a BulkLogout is kept, so that this caller, or another after a crash, removes the rest by calling again with the
-	// same selector, cause and at, and a zero Change, until more is false. A session that a bulk logout under way has ended is
-	// left to it. Nothing selected is not an error: the change is applied all the same.
+	// It removes at most limit sessions (0: no limit) and reports whether more remain. They have all ended with this
+	// first call already; a BulkLogout is kept, so that this caller, or another after a crash, removes the rest by
+	// calling again with the same selector, cause and at, and a zero Change, until more is false. A session that a
+	// bulk logout under way has ended is left to it. Nothing selected is not an error: the change is applied all the
+	// same.
 	//
-	// plan is pure and may run twice. Errors are those of the change: ErrExists, ErrChanged, ErrNotFound, ErrAlreadyUsed, and
-	// ErrRevoked where its session may not begin.
-	EndSessions(ctx context.Context, req EndRequest, at time.Time, limit int, plan func(Termination) Plan) (ended []Termination, more bool, err error)
+	// plan is pure and may run twice. Errors are those of the change: ErrExists, ErrChanged, ErrNotFound,
+	// ErrAlreadyUsed, and ErrRevoked where its session may not begin.
+	EndSessions(
+		ctx context.Context,
+		req EndRequest,
+		at time.Time,
+		limit int,
+		plan func(Termination) Plan,
+	) (ended []Termination, more bool, err error)
 	// CountTerminations counts what sel ends, and changes nothing.
 	CountTerminations(ctx context.Context, sel Selection) (TerminationCount, error)
-	// CountBulkLogout counts all that a bulk logout ends, what it has removed already included. The count does not change
-	// while the bulk logout goes on, and is its Done when it is finished. ErrNotFound if it is not listed any more.
+	// CountBulkLogout counts all that a bulk logout ends, what it has removed already included. The count does not
+	// change while the bulk logout goes on, and is its Done when it is finished. ErrNotFound if it is not listed any
+	// more.
 	CountBulkLogout(ctx context.Context, b BulkLogout) (TerminationCount, error)
 	// ListBulkLogouts lists bulk logouts, unfinished ones first; finished ones are kept for a day.
 	ListBulkLogouts(ctx context.Context) ([]BulkLogout, error)

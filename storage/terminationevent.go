@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// Events are the audit lines of a termination: one for the session or client session, and one for each grant that ended by
-// itself or was offline access.
+// Events are the audit lines of a termination: one for the session or client session, and one for each grant that
+// ended by itself or was offline access.
 func (t Termination) Events() (events []Event) {
 	if t.Session.ID != "" {
 		events = append(events, t.sessionEvent())

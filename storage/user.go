@@ -22,17 +22,19 @@ type User struct {
 	Revision      uint64         `json:"revision"` // counts writes; 0 is a user not stored yet
 }
 
-// IsEmail reports whether text is an address alone, as Core §5.1 has it (RFC 5322 addr-spec), of at most 254 bytes and without invisible
-// characters, which would make it look like another address.
+// IsEmail reports whether text is an address alone, as Core §5.1 has it (RFC 5322 addr-spec), of at most 254 bytes
+// and without invisible characters, which would make it look like another address.
 func IsEmail(text string) bool {
 	a, err := mail.ParseAddress(text)
-	return err == nil && a.Address == text && len(text) <= 254 && !strings.ContainsFunc(text, func(r rune) bool { return !unicode.IsPrint(r) })
+	return err == nil && a.Address == text && len(text) <= 254 &&
+		!strings.ContainsFunc(text, func(r rune) bool { return !unicode.IsPrint(r) })
 }
 
 // Users stores users. Changes that end sessions (disabling, a new password, removal) go through EndSessions.
 type Users interface {
-	// PutUser stores u and adds the audit lines, in one transaction. Revision 0 creates it (ErrExists if subject, name or verified e-mail is taken or the subject was ever used); otherwise Revision must
-	// be the stored one (ErrChanged, ErrNotFound).
+	// PutUser stores u and adds the audit lines, in one transaction. Revision 0 creates it (ErrExists if subject,
+	// name or verified e-mail is taken or the subject was ever used); otherwise Revision must be the stored one
+	// (ErrChanged, ErrNotFound).
 	PutUser(ctx context.Context, u User, e ...Event) error
 	// User finds a user by subject, disabled or not.
 	User(ctx context.Context, subject string) (User, error)

@@ -2,7 +2,8 @@ package templates
 
 import "time"
 
-// AccountPage is what the pages of the account share. Their forms post interaction to their Action, and what each struct says.
+// AccountPage is what the pages of the account share. Their forms post interaction to their Action, and what each
+// struct says.
 type AccountPage struct {
 	Page
 	Interaction     string

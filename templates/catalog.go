@@ -19,8 +19,8 @@ var localeFiles embed.FS
 // defaultLanguage is the language that every text exists in.
 const defaultLanguage = "en"
 
-// catalog holds all texts of all pages in every language: one file in locales for each. go-i18n chooses the plural form and
-// falls back to English where a language lacks a text.
+// catalog holds all texts of all pages in every language: one file in locales for each. go-i18n chooses the plural
+// form and falls back to English where a language lacks a text.
 type catalog struct {
 	locales map[string]*locale // by BCP 47 tag
 	tags    []language.Tag     // English first
@@ -38,7 +38,8 @@ type locale struct {
 // texts is the catalog. It is read when the first page is asked for: commands that show no page do not pay for it.
 var texts = sync.OnceValue(func() *catalog { return mustLoadCatalog(localeFiles) })
 
-// mustLoadCatalog reads the language files of a folder named locales. The files are part of the program, so a broken one panics.
+// mustLoadCatalog reads the language files of a folder named locales. The files are part of the program, so a broken
+// one panics.
 func mustLoadCatalog(files fs.FS) *catalog {
 	bundle := i18n.NewBundle(language.MustParse(defaultLanguage))
 	bundle.RegisterUnmarshalFunc("yaml", yaml.Unmarshal)
@@ -54,7 +55,11 @@ func mustLoadCatalog(files fs.FS) *catalog {
 	c := &catalog{locales: map[string]*locale{}, tags: bundle.LanguageTags()}
 	c.matcher = language.NewMatcher(c.tags)
 	for _, tag := range c.tags {
-		l := &locale{tag: tag.String(), localizer: i18n.NewLocalizer(bundle, tag.String()), printer: message.NewPrinter(tag)}
+		l := &locale{
+			tag:       tag.String(),
+			localizer: i18n.NewLocalizer(bundle, tag.String()),
+			printer:   message.NewPrinter(tag),
+		}
 		l.pages = sync.OnceValue(l.parsePages)
 		c.locales[l.tag] = l
 	}
@@ -69,8 +74,8 @@ func (c *catalog) locale(tag string) *locale {
 	return c.locales[defaultLanguage]
 }
 
-// MatchLanguage returns the tag of the language, among those that the pages exist in, that suits an Accept-Language header
-// (RFC 9110 §12.5.4) best.
+// MatchLanguage returns the tag of the language, among those that the pages exist in, that suits an Accept-Language
+// header (RFC 9110 §12.5.4) best.
 func MatchLanguage(acceptLanguage string) string { return texts().match(acceptLanguage) }
 
 func (c *catalog) match(acceptLanguage string) string {

@@ -17,7 +17,8 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// mustReadLocale reads the texts of one language: for each name, its plural forms. A text without forms has the form "other".
+// mustReadLocale reads the texts of one language: for each name, its plural forms. A text without forms has the form
+// "other".
 func mustReadLocale(t *testing.T, file string) map[string]map[string]string {
 	t.Helper()
 	raw, err := fs.ReadFile(localeFiles, file)
@@ -88,7 +89,8 @@ var (
 	family     = regexp.MustCompile(`^[a-z]+\.$`) // "month.", which a name is appended to
 )
 
-// mustListUses lists the texts that templates and Go files use by name, and the beginnings of those that are put together.
+// mustListUses lists the texts that templates and Go files use by name, and the beginnings of those that are put
+// together.
 func mustListUses(t *testing.T) (names, families map[string]bool) {
 	t.Helper()
 	names, families = map[string]bool{}, map[string]bool{}
@@ -177,7 +179,10 @@ func isAuditKind(name string) bool { return eventTexts[name] != "" }
 // Names of families are put together from the constants of a type.
 func TestEveryNamedConstantHasItsTexts(t *testing.T) {
 	english := mustReadLocale(t, english)
-	need := map[string][]string{"ErrorText": {"error.%.heading", "error.%.text", "error.%.advice"}, "MessageName": {"message.%.title", "message.%.text"}}
+	need := map[string][]string{
+		"ErrorText":   {"error.%.heading", "error.%.text", "error.%.advice"},
+		"MessageName": {"message.%.title", "message.%.text"},
+	}
 	used := map[string]bool{"month.": true}
 	found := 0
 	for _, file := range mustParseFiles(t, ".") {
@@ -240,14 +245,22 @@ func TestNoTextStandsInATemplate(t *testing.T) {
 	}
 }
 
-// TestNoTextStandsInAHandler looks at this package and at the handlers whose pages users read: no string in them is a sentence, except
-// in errors for the log and for other programs, which begin with a small letter.
+// TestNoTextStandsInAHandler looks at this package and at the handlers whose pages users read: no string in them is a
+// sentence, except in errors for the log and for other programs, which begin with a small letter.
 func TestNoTextStandsInAHandler(t *testing.T) {
 	sentence := regexp.MustCompile(`^\p{Lu}\pL*('\pL+)? .*\pL`)
-	folders := []string{".", "../provider/web", "../provider/signin", "../provider/signout", "../provider/account", "../provider/authn"}
+	folders := []string{
+		".",
+		"../provider/web",
+		"../provider/signin",
+		"../provider/signout",
+		"../provider/account",
+		"../provider/authn",
+	}
 	for _, folder := range folders {
 		for _, name := range mustGlob(t, filepath.Join(folder, "*.go")) {
-			if strings.HasSuffix(name, "_test.go") || filepath.Base(name) == "samples.go" || name == "device.go" { // device.go names products
+			if strings.HasSuffix(name, "_test.go") || filepath.Base(name) == "samples.go" ||
+				name == "device.go" { // device.go names products
 				continue
 			}
 			fset := token.NewFileSet()
@@ -280,7 +293,8 @@ func TestNoSampleShowsANameOrAHoleInPlaceOfAText(t *testing.T) {
 	}
 }
 
-// A second language is one file: it is found, matched, falls back to English, and brings its own plural forms, lists and dates.
+// A second language is one file: it is found, matched, falls back to English, and brings its own plural forms, lists
+// and dates.
 func TestASecondLanguageIsOneFile(t *testing.T) {
 	polish := `
 signin.title: "Logowanie"

@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// ConsentPage asks whether an app may have what it asks for. The form posts interaction and decision=allow or decision=deny to
-// Action.
+// ConsentPage asks whether an app may have what it asks for. The form posts interaction and decision=allow or
+// decision=deny to Action.
 type ConsentPage struct {
 	Page
 	Action          string
@@ -36,7 +36,10 @@ func (p ConsentPage) Items() []ConsentItem {
 	var items []ConsentItem
 	for _, s := range p.Scopes {
 		if s != scopeOffline {
-			items = append(items, ConsentItem{Name: s, Text: scopeTexts[s], AllowedBefore: slices.Contains(p.Allowed, s)})
+			items = append(
+				items,
+				ConsentItem{Name: s, Text: scopeTexts[s], AllowedBefore: slices.Contains(p.Allowed, s)},
+			)
 		}
 	}
 	for _, c := range p.Claims {

@@ -32,9 +32,9 @@ func (s State) NeedsAttention() bool {
 	return s.Icon == IconNotified || s.Icon == IconRefused || s.Icon == IconUnknown
 }
 
-// describe puts the state of an entry of a session that ended at ended in words. It is the one mapping, for the signed-out page,
-// its status as JSON and the report. A front-channel frame that has loaded is never called signed out: Front-Channel Logout 1.0
-// knows no answer, and a frame loads for errors too.
+// describe puts the state of an entry of a session that ended at ended in words. It is the one mapping, for the
+// signed-out page, its status as JSON and the report. A front-channel frame that has loaded is never called signed
+// out: Front-Channel Logout 1.0 knows no answer, and a frame loads for errors too.
 func (l *locale) describe(e Entry, ended, now time.Time) State {
 	switch e.Kind {
 	case KindAccessTokens:
@@ -94,18 +94,23 @@ func (l *locale) describeTokens(e Entry, ended, now time.Time) State {
 	case isOver(e, now):
 		return State{Icon: IconDone, Word: l.text("state.done"), Sentence: l.text("tokens.done")}
 	case e.Trust == TrustExpiring && !e.ExpiresAt.IsZero():
-		return State{Icon: IconExpiring, Word: l.text("state.expiring", "Time", end), Sentence: l.text("tokens.expiring", "Time", end)}
+		return State{
+			Icon:     IconExpiring,
+			Word:     l.text("state.expiring", "Time", end),
+			Sentence: l.text("tokens.expiring", "Time", end),
+		}
 	}
 	return State{Icon: IconUnknown, Word: l.text("state.unknown"), Sentence: l.text("tokens.unknown")}
 }
 
 // isOver reports whether nothing is accepted any more, by enforcement or by time.
 func isOver(e Entry, now time.Time) bool {
-	return e.Trust == TrustRevoked || e.Trust == TrustExpiring && !e.ExpiresAt.IsZero() && !now.IsZero() && !now.Before(e.ExpiresAt)
+	return e.Trust == TrustRevoked ||
+		e.Trust == TrustExpiring && !e.ExpiresAt.IsZero() && !now.IsZero() && !now.Before(e.ExpiresAt)
 }
 
-// confirmedDetail says when an app confirmed. One that had joined just before the end is asked once more, since it may have been
-// making its session when it answered.
+// confirmedDetail says when an app confirmed. One that had joined just before the end is asked once more, since it
+// may have been making its session when it answered.
 func (l *locale) confirmedDetail(e Entry, ended time.Time) Text {
 	detail := l.text("detail.confirmed_no_time")
 	if !e.NotifiedAt.IsZero() && !ended.IsZero() {
@@ -136,7 +141,10 @@ func (l *locale) deliveryDetail(e Entry, ended time.Time) Text {
 		case e.NextAttempt.IsZero():
 			return join(browser, l.text("detail.retry", "Answer", l.answer(e)))
 		}
-		return join(browser, l.text("detail.retry_at", "Answer", l.answer(e), "Time", l.clockTime(e.NextAttempt, ended)))
+		return join(
+			browser,
+			l.text("detail.retry_at", "Answer", l.answer(e), "Time", l.clockTime(e.NextAttempt, ended)),
+		)
 	case DeliveryFailed:
 		return join(browser, l.text("detail.gave_up", "Answer", l.answer(e), "Count", e.Attempts))
 	case DeliveryCancelled:

@@ -108,19 +108,35 @@ func TestNothingIsCalledSignedOutThatIsNot(t *testing.T) {
 			for _, delivery := range []Delivery{"", DeliveryNone, DeliveryPending, DeliveryDone, DeliveryFailed, DeliveryCancelled} {
 				for _, channels := range [][]string{nil, {ChannelBack}, {ChannelFront}, {ChannelBack, ChannelFront}} {
 					for _, renotification := range []string{"", "pending", "done", "failed"} {
-						e := Entry{Kind: kind, Application: "Atlas", Trust: trust, Delivery: delivery, Channels: channels,
-							Renotification: renotification, Attempts: 1, Status: 200, NotifiedAt: sampleNow, ExpiresAt: sampleNow.Add(time.Hour)}
+						e := Entry{
+							Kind:           kind,
+							Application:    "Atlas",
+							Trust:          trust,
+							Delivery:       delivery,
+							Channels:       channels,
+							Renotification: renotification,
+							Attempts:       1,
+							Status:         200,
+							NotifiedAt:     sampleNow,
+							ExpiresAt:      sampleNow.Add(time.Hour),
+						}
 						s := l.describe(e, sampleNow, sampleNow.Add(time.Minute))
 						if s.Icon == IconDone || s.Word.String() == l.text("state.done").String() {
 							t.Errorf("%+v: got %s", e, s.Word)
 						}
-						page := SignedOutPage{Ended: sampleNow, Scope: ScopeClient, Application: &App{Name: "Atlas"}, Entries: []Entry{e}}
+						page := SignedOutPage{
+							Ended:       sampleNow,
+							Scope:       ScopeClient,
+							Application: &App{Name: "Atlas"},
+							Entries:     []Entry{e},
+						}
 						page.Now = sampleNow
 						status := page.Status()
 						if len(status.In(GroupDone)) != 0 || strings.Contains(status.Summary.String(), "confirmed") {
 							t.Errorf("%+v: got %s", e, status.Summary)
 						}
-						if isClientSession(e) && status.Heading.String() == l.text("signedout.app", "App", "Atlas").String() {
+						if isClientSession(e) &&
+							status.Heading.String() == l.text("signedout.app", "App", "Atlas").String() {
 							t.Errorf("%+v: got %s", e, status.Heading)
 						}
 					}

@@ -2,8 +2,8 @@ package templates
 
 import "strings"
 
-// Device names the browser and the system of a User-Agent header, as users know them. It is a guess, so that users recognise their
-// own browsers.
+// Device names the browser and the system of a User-Agent header, as users know them. It is a guess, so that users
+// recognise their own browsers.
 type Device struct {
 	Browser string // "Firefox"; empty: unknown
 	System  string // "Linux"; empty: unknown

@@ -6,7 +6,8 @@ import (
 	"time"
 )
 
-// ErrorPage says what happened, what it means for the user and what to do. Its zero value is that of an unexpected error.
+// ErrorPage says what happened, what it means for the user and what to do. Its zero value is that of an unexpected
+// error.
 type ErrorPage struct {
 	Page
 	Status     int           // HTTP status of the answer; 0: 500

@@ -5,9 +5,9 @@ import (
 	"io"
 )
 
-// FormPostPage carries an authorization response to the app (OAuth 2.0 Form Post Response Mode §2). A script sends the form at
-// once; without scripts the user presses the button. Its policy must leave form-action out: Chromium would apply it to the app's own
-// onward redirects too.
+// FormPostPage carries an authorization response to the app (OAuth 2.0 Form Post Response Mode §2). A script sends
+// the form at once; without scripts the user presses the button. Its policy must leave form-action out: Chromium
+// would apply it to the app's own onward redirects too.
 type FormPostPage struct {
 	Page
 	Action      string // the redirect URI
@@ -15,7 +15,8 @@ type FormPostPage struct {
 	Application App
 }
 
-// FormPost writes the form_post page. An Action that is not the address of an app is an error: the response must not go elsewhere.
+// FormPost writes the form_post page. An Action that is not the address of an app is an error: the response must not
+// go elsewhere.
 func FormPost(w io.Writer, p FormPostPage) error {
 	if safeURL(p.Action) == "" {
 		return fmt.Errorf("render page formpost: not an address to post to: %q", p.Action)

@@ -2,8 +2,8 @@ package templates
 
 import "time"
 
-// Horizon says how long an ended session may still be accepted: three numbers that are never merged into one. Before the end it
-// answers "what if I sign out now", after it is counted from the end.
+// Horizon says how long an ended session may still be accepted: three numbers that are never merged into one. Before
+// the end it answers "what if I sign out now", after it is counted from the end.
 type Horizon struct {
 	OP     time.Duration // what Curfew itself enforces; 0: at once
 	Tokens time.Duration // the longest that a token it gave may still be accepted; 0: at once
@@ -63,7 +63,8 @@ func (l *locale) sinceEnd(h Horizon, ended, now time.Time) HorizonTexts {
 	return l.horizonTexts(h, until, expiring)
 }
 
-// horizonTexts puts the numbers together: end says when a length of time is over, expiring is the text for the apps with a bound.
+// horizonTexts puts the numbers together: end says when a length of time is over, expiring is the text for the apps
+// with a bound.
 func (l *locale) horizonTexts(h Horizon, end func(time.Duration) Text, expiring Text) HorizonTexts {
 	t := HorizonTexts{OP: end(h.OP), Tokens: end(h.Tokens)}
 	var clients []string

@@ -33,7 +33,11 @@ func everyPage(fill func(reflect.Value)) map[string]func(io.Writer) error {
 	}
 	add("signin", SignInPage{}, func(w io.Writer, p any) error { return SignIn(w, p.(SignInPage)) })
 	add("signinagain", SignInAgainPage{}, func(w io.Writer, p any) error { return SignInAgain(w, p.(SignInAgainPage)) })
-	add("chooseaccount", ChooseAccountPage{}, func(w io.Writer, p any) error { return ChooseAccount(w, p.(ChooseAccountPage)) })
+	add(
+		"chooseaccount",
+		ChooseAccountPage{},
+		func(w io.Writer, p any) error { return ChooseAccount(w, p.(ChooseAccountPage)) },
+	)
 	add("consent", ConsentPage{}, func(w io.Writer, p any) error { return Consent(w, p.(ConsentPage)) })
 	add("signout", SignOutPage{}, func(w io.Writer, p any) error { return SignOut(w, p.(SignOutPage)) })
 	add("signedout", SignedOutPage{}, func(w io.Writer, p any) error { return SignedOut(w, p.(SignedOutPage)) })
@@ -46,17 +50,30 @@ func everyPage(fill func(reflect.Value)) map[string]func(io.Writer) error {
 	})
 	add("repost", RepostPage{}, func(w io.Writer, p any) error { return Repost(w, p.(RepostPage)) })
 	add("sessions", SessionsPage{}, func(w io.Writer, p any) error { return Sessions(w, p.(SessionsPage)) })
-	add("applications", ApplicationsPage{}, func(w io.Writer, p any) error { return Applications(w, p.(ApplicationsPage)) })
+	add(
+		"applications",
+		ApplicationsPage{},
+		func(w io.Writer, p any) error { return Applications(w, p.(ApplicationsPage)) },
+	)
 	add("security", SecurityPage{}, func(w io.Writer, p any) error { return Security(w, p.(SecurityPage)) })
 	add("activity", ActivityPage{}, func(w io.Writer, p any) error { return Activity(w, p.(ActivityPage)) })
 	add("report", ReportPage{}, func(w io.Writer, p any) error { return Report(w, p.(ReportPage)) })
-	add("resetpassword", ResetPasswordPage{}, func(w io.Writer, p any) error { return ResetPassword(w, p.(ResetPasswordPage)) })
-	add("passwordchanged", PasswordChangedPage{}, func(w io.Writer, p any) error { return PasswordChanged(w, p.(PasswordChangedPage)) })
+	add(
+		"resetpassword",
+		ResetPasswordPage{},
+		func(w io.Writer, p any) error { return ResetPassword(w, p.(ResetPasswordPage)) },
+	)
+	add(
+		"passwordchanged",
+		PasswordChangedPage{},
+		func(w io.Writer, p any) error { return PasswordChanged(w, p.(PasswordChangedPage)) },
+	)
 	add("message", MessagePage{}, func(w io.Writer, p any) error { return Message(w, p.(MessagePage)) })
 	return all
 }
 
-// fill puts s into every string below v, one element into every slice, something into every pointer, and true into every bool.
+// fill puts s into every string below v, one element into every slice, something into every pointer, and true into
+// every bool.
 func fill(v reflect.Value, s string) {
 	switch v.Kind() {
 	case reflect.String:
@@ -113,7 +130,15 @@ func TestNoLinkRunsAScriptOrLeavesUnnoticed(t *testing.T) {
 			for _, e := range mustParse(t, b.Bytes()) {
 				for name, value := range e.attr {
 					switch name {
-					case "href", "src", "action", "formaction", "data-status-url", "data-continue-url", "data-probe-url", "data-ended-url", "content":
+					case "href",
+						"src",
+						"action",
+						"formaction",
+						"data-status-url",
+						"data-continue-url",
+						"data-probe-url",
+						"data-ended-url",
+						"content":
 					default:
 						if strings.HasPrefix(name, "on") || name == "style" || name == "srcdoc" {
 							t.Errorf("%q makes an attribute %s on page %s", s, name, page)
@@ -121,7 +146,9 @@ func TestNoLinkRunsAScriptOrLeavesUnnoticed(t *testing.T) {
 						continue
 					}
 					value = strings.TrimSpace(strings.TrimPrefix(value, "5; url="))
-					if scheme, _, ok := strings.Cut(value, ":"); ok && !strings.ContainsAny(scheme, "/?#") && scheme != "https" && scheme != "http" {
+					if scheme, _, ok := strings.Cut(value, ":"); ok && !strings.ContainsAny(scheme, "/?#") &&
+						scheme != "https" &&
+						scheme != "http" {
 						t.Errorf("%q on page %s: got %s=%q", s, page, name, value)
 					}
 					if strings.HasPrefix(value, "//") || strings.Contains(value, `\`) {

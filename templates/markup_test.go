@@ -194,7 +194,8 @@ func TestFramesStandOnlyWhereTheyAreGivenAndAreSandboxed(t *testing.T) {
 				continue
 			}
 			n++
-			if e.attr["sandbox"] != "allow-scripts allow-same-origin" || e.attr["referrerpolicy"] != "no-referrer" || e.attr["loading"] == "lazy" {
+			if e.attr["sandbox"] != "allow-scripts allow-same-origin" || e.attr["referrerpolicy"] != "no-referrer" ||
+				e.attr["loading"] == "lazy" {
 				t.Errorf("%s: got frame %v", s.Name, e.attr)
 			}
 		}

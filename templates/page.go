@@ -14,8 +14,8 @@ type Page struct {
 	RequestID string    // shown on error pages, so that an administrator finds the log line
 	Now       time.Time // when the page was made; zero: no relative times ("2 h ago")
 
-	// ProbeURL makes the page's script ask, while the page is visible, whether the session is still active: 204 if it is, 401 if
-	// not, anything else is ignored. The request does not count as activity of the user.
+	// ProbeURL makes the page's script ask, while the page is visible, whether the session is still active: 204 if it
+	// is, 401 if not, anything else is ignored. The request does not count as activity of the user.
 	ProbeURL string
 	// EndedURL is where the script leads when the session is over. Empty: the page is loaded again.
 	EndedURL string

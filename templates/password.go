@@ -2,7 +2,8 @@ package templates
 
 import "io"
 
-// ResetPasswordPage sets a password by a one-time link: the first one of an invited user, or a new one. The form posts interaction, new-password and repeat-password to Action.
+// ResetPasswordPage sets a password by a one-time link: the first one of an invited user, or a new one. The form
+// posts interaction, new-password and repeat-password to Action.
 type ResetPasswordPage struct {
 	Page
 	Action      string

@@ -72,7 +72,9 @@ func (p Problem) ConcernsField(field string) bool {
 	case "current-password":
 		return p.Fault == WrongPassword
 	case "new-password":
-		return p.Fault == PasswordTooShort || p.Fault == PasswordTooLong || p.Fault == PasswordCommon || p.Fault == PasswordSame || p.Fault == PasswordsDiffer
+		return p.Fault == PasswordTooShort || p.Fault == PasswordTooLong || p.Fault == PasswordCommon ||
+			p.Fault == PasswordSame ||
+			p.Fault == PasswordsDiffer
 	case "repeat-password":
 		return p.Fault == PasswordsDiffer
 	case "email":

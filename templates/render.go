@@ -16,8 +16,8 @@ import (
 //go:embed html
 var documents embed.FS
 
-// parsePages parses all pages, by the name of their file. Every page is layout.html with its own blocks; the functions that put
-// texts, times and lists in words are those of the language.
+// parsePages parses all pages, by the name of their file. Every page is layout.html with its own blocks; the
+// functions that put texts, times and lists in words are those of the language.
 func (l *locale) parsePages() map[string]*template.Template {
 	funcs := template.FuncMap{
 		"t":         l.text,
@@ -40,7 +40,9 @@ func (l *locale) parsePages() map[string]*template.Template {
 		"link":      safeURL,
 		"scopes":    func(form string, scopes []LogoutScope) sessionChoice { return sessionChoice{form, scopes} },
 	}
-	layout := template.Must(template.New("layout.html").Funcs(funcs).ParseFS(documents, "html/layout.html", "html/parts.html"))
+	layout := template.Must(
+		template.New("layout.html").Funcs(funcs).ParseFS(documents, "html/layout.html", "html/parts.html"),
+	)
 	names, err := fs.Glob(documents, "html/*.html")
 	if err != nil {
 		panic(err) // the pattern is a constant
@@ -66,11 +68,13 @@ func render(w io.Writer, p Page, name string, data any) error {
 	return err
 }
 
-// safeURL lets through what a user may follow: addresses on this site, http and https, and the schemes of installed apps, which
-// carry their owner's domain (RFC 8252 §7.1). Anything else, javascript: above all, becomes "" and its link is left out.
+// safeURL lets through what a user may follow: addresses on this site, http and https, and the schemes of installed
+// apps, which carry their owner's domain (RFC 8252 §7.1). Anything else, javascript: above all, becomes "" and its
+// link is left out.
 func safeURL(s string) template.URL {
 	u, err := url.Parse(s)
-	if err != nil || strings.HasPrefix(s, "//") || strings.ContainsFunc(s, func(r rune) bool { return r <= ' ' || r == 0x7f || r == '\\' }) {
+	if err != nil || strings.HasPrefix(s, "//") ||
+		strings.ContainsFunc(s, func(r rune) bool { return r <= ' ' || r == 0x7f || r == '\\' }) {
 		return ""
 	}
 	switch scheme := strings.ToLower(u.Scheme); {

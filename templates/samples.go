@@ -30,7 +30,13 @@ func Samples() []Sample {
 }
 
 func signInSamples() []Sample {
-	atlas := App{Name: "Atlas", Host: "atlas.example", LogoURI: assetPath("icon.svg"), PolicyURI: "https://atlas.example/privacy", TosURI: "https://atlas.example/terms"}
+	atlas := App{
+		Name:      "Atlas",
+		Host:      "atlas.example",
+		LogoURI:   assetPath("icon.svg"),
+		PolicyURI: "https://atlas.example/privacy",
+		TosURI:    "https://atlas.example/terms",
+	}
 	plain := App{Name: "Atlas", Host: "atlas.example"}
 	first := SignInPage{Page: Page{Now: sampleNow}, Action: "/login", Interaction: "h4nd1e", OfferRememberMe: true}
 
@@ -53,11 +59,25 @@ func signInSamples() []Sample {
 	again.AccountFixed, again.OfferRememberMe, again.OtherAccountURL = true, false, "/login?other=1"
 
 	ask := ConsentPage{
-		Page: Page{Account: "ada@example.org", Now: sampleNow}, Action: "/consent", Interaction: "h4nd1e", Application: atlas,
-		Scopes: []string{"openid", "profile", "email"}, SessionEnds: sampleNow.Add(22 * time.Hour), OtherAccountURL: "/login?other=1",
+		Page: Page{
+			Account: "ada@example.org",
+			Now:     sampleNow,
+		}, Action: "/consent", Interaction: "h4nd1e", Application: atlas,
+		Scopes: []string{
+			"openid",
+			"profile",
+			"email",
+		}, SessionEnds: sampleNow.Add(22 * time.Hour), OtherAccountURL: "/login?other=1",
 	}
 	offline := ask
-	offline.Scopes, offline.Claims = []string{"openid", "offline_access", "calendar.write"}, []string{"birthdate", "badge_number"}
+	offline.Scopes, offline.Claims = []string{
+		"openid",
+		"offline_access",
+		"calendar.write",
+	}, []string{
+		"birthdate",
+		"badge_number",
+	}
 	offline.Allowed = []string{"openid"}
 	bare := ask
 	bare.Scopes, bare.Application = []string{"openid"}, plain
@@ -72,8 +92,29 @@ func signInSamples() []Sample {
 		sample("signin-attempts", SignIn, tooMany),
 		sample("signin-over", SignIn, over),
 		sample("signin-again", SignIn, again),
-		sample("signinagain", SignInAgain, SignInAgainPage{Page: Page{Now: sampleNow}, Action: "/login/again", Interaction: "h4nd1e", Application: plain, StayURL: "/signed-out"}),
-		sample("chooseaccount", ChooseAccount, ChooseAccountPage{Page: Page{Account: "ada@example.org", Now: sampleNow}, Action: "/login/choose", Interaction: "h4nd1e", Application: &plain, Name: "Ada Lovelace", OtherAccountURL: "/login?other=1"}),
+		sample(
+			"signinagain",
+			SignInAgain,
+			SignInAgainPage{
+				Page:        Page{Now: sampleNow},
+				Action:      "/login/again",
+				Interaction: "h4nd1e",
+				Application: plain,
+				StayURL:     "/signed-out",
+			},
+		),
+		sample(
+			"chooseaccount",
+			ChooseAccount,
+			ChooseAccountPage{
+				Page:            Page{Account: "ada@example.org", Now: sampleNow},
+				Action:          "/login/choose",
+				Interaction:     "h4nd1e",
+				Application:     &plain,
+				Name:            "Ada Lovelace",
+				OtherAccountURL: "/login?other=1",
+			},
+		),
 		sample("consent", Consent, ask),
 		sample("consent-offline", Consent, offline),
 		sample("consent-bare", Consent, bare),
@@ -86,13 +127,72 @@ func sampleEntries() []Entry {
 	at := func(d time.Duration) time.Time { return sampleNow.Add(d) }
 	back := []string{ChannelBack}
 	return []Entry{
-		{ID: "1", Application: "Atlas", Channels: back, Trust: TrustConfirmed, Delivery: DeliveryDone, NotifiedAt: at(100 * time.Millisecond), Attempts: 1, Status: 200},
-		{ID: "2", Application: "Ledger", Channels: back, Trust: TrustConfirmed, Delivery: DeliveryDone, NotifiedAt: at(1200 * time.Millisecond), Attempts: 2, Status: 204},
-		{ID: "3", Application: "Wiki", Channels: back, Trust: TrustExpiring, Delivery: DeliveryPending, ExpiresAt: at(15*time.Minute + 46*time.Second), Attempts: 3, Class: "timeout", NextAttempt: at(30 * time.Second)},
-		{ID: "4", Application: "Old portal", OpenURL: "https://portal.example/", Trust: TrustUnknown, Delivery: DeliveryNone},
-		{ID: "5", Application: "Photos", OpenURL: "https://photos.example/", Channels: []string{ChannelFront}, Trust: TrustNotified, Delivery: DeliveryDone},
-		{ID: "6", Application: "Build server", Channels: back, Trust: TrustUnknown, Delivery: DeliveryPending, Attempts: 2, Class: "refused", NextAttempt: at(5 * time.Second)},
-		{ID: "7", Application: "Tickets", OpenURL: "https://tickets.example/", Channels: back, Trust: TrustUnknown, Delivery: DeliveryFailed, Attempts: 3, Status: 501},
+		{
+			ID:          "1",
+			Application: "Atlas",
+			Channels:    back,
+			Trust:       TrustConfirmed,
+			Delivery:    DeliveryDone,
+			NotifiedAt:  at(100 * time.Millisecond),
+			Attempts:    1,
+			Status:      200,
+		},
+		{
+			ID:          "2",
+			Application: "Ledger",
+			Channels:    back,
+			Trust:       TrustConfirmed,
+			Delivery:    DeliveryDone,
+			NotifiedAt:  at(1200 * time.Millisecond),
+			Attempts:    2,
+			Status:      204,
+		},
+		{
+			ID:          "3",
+			Application: "Wiki",
+			Channels:    back,
+			Trust:       TrustExpiring,
+			Delivery:    DeliveryPending,
+			ExpiresAt:   at(15*time.Minute + 46*time.Second),
+			Attempts:    3,
+			Class:       "timeout",
+			NextAttempt: at(30 * time.Second),
+		},
+		{
+			ID:          "4",
+			Application: "Old portal",
+			OpenURL:     "https://portal.example/",
+			Trust:       TrustUnknown,
+			Delivery:    DeliveryNone,
+		},
+		{
+			ID:          "5",
+			Application: "Photos",
+			OpenURL:     "https://photos.example/",
+			Channels:    []string{ChannelFront},
+			Trust:       TrustNotified,
+			Delivery:    DeliveryDone,
+		},
+		{
+			ID:          "6",
+			Application: "Build server",
+			Channels:    back,
+			Trust:       TrustUnknown,
+			Delivery:    DeliveryPending,
+			Attempts:    2,
+			Class:       "refused",
+			NextAttempt: at(5 * time.Second),
+		},
+		{
+			ID:          "7",
+			Application: "Tickets",
+			OpenURL:     "https://tickets.example/",
+			Channels:    back,
+			Trust:       TrustUnknown,
+			Delivery:    DeliveryFailed,
+			Attempts:    3,
+			Status:      501,
+		},
 	}
 }
 
@@ -100,17 +200,36 @@ func signOutSamples() []Sample {
 	atlas := App{Name: "Atlas", Host: "atlas.example"}
 	account := Page{Account: "ada@example.org", Now: sampleNow}
 	here := Horizon{Tokens: 11 * time.Minute, Expiring: 2, Clients: 2 * time.Minute, Unknown: []string{"Old portal"}}
-	everywhere := Horizon{Tokens: 11 * time.Minute, Expiring: 4, Clients: 2 * time.Minute, Unknown: []string{"Old portal"}}
+	everywhere := Horizon{
+		Tokens:   11 * time.Minute,
+		Expiring: 4,
+		Clients:  2 * time.Minute,
+		Unknown:  []string{"Old portal"},
+	}
 	ask := SignOutPage{
 		Page: account, Action: "/end_session", Interaction: "h4nd1e", Application: &atlas,
 		Choices: []SignOutChoice{
-			{Scope: ScopeSession, Preview: &here, Notified: []string{"Atlas", "Wiki"}, Unnotified: []string{"Old portal"}},
-			{Scope: ScopeAll, Preview: &everywhere, Notified: []string{"Atlas", "Wiki", "Ledger", "Mail"}, Unnotified: []string{"Old portal"}},
+			{
+				Scope:      ScopeSession,
+				Preview:    &here,
+				Notified:   []string{"Atlas", "Wiki"},
+				Unnotified: []string{"Old portal"},
+			},
+			{
+				Scope:      ScopeAll,
+				Preview:    &everywhere,
+				Notified:   []string{"Atlas", "Wiki", "Ledger", "Mail"},
+				Unnotified: []string{"Old portal"},
+			},
 		},
 	}
 
 	all := ask
-	all.Choices = []SignOutChoice{{Scope: ScopeClient, Preview: &Horizon{Expiring: 1, Clients: 2 * time.Second}}, {Scope: ScopeSession, Preview: &here}, {Scope: ScopeAll, Preview: &everywhere}}
+	all.Choices = []SignOutChoice{
+		{Scope: ScopeClient, Preview: &Horizon{Expiring: 1, Clients: 2 * time.Second}},
+		{Scope: ScopeSession, Preview: &here},
+		{Scope: ScopeAll, Preview: &everywhere},
+	}
 	all.Offline = []string{"Mail"}
 
 	plain := ask
@@ -129,7 +248,14 @@ func signOutSamples() []Sample {
 	first.StatusJSONURL, first.EvictURL, first.Entries = "/signed-out/x.json", "/signed-out/evict.css", sampleEntries()
 	confirmed := done
 	confirmed.Entries, confirmed.Offline = sampleEntries()[:2], nil
-	share := SignedOutPage{Page: soon, Ended: sampleNow, Scope: ScopeClient, Application: &atlas, Entries: sampleEntries()[:1], SignInURL: "/account"}
+	share := SignedOutPage{
+		Page:        soon,
+		Ended:       sampleNow,
+		Scope:       ScopeClient,
+		Application: &atlas,
+		Entries:     sampleEntries()[:1],
+		SignInURL:   "/account",
+	}
 	all5 := done
 	all5.Scope, all5.Entries, all5.ContinueURL = ScopeAll, sampleEntries(), ""
 
@@ -156,7 +282,11 @@ func accountSamples() []Sample {
 	}
 	linux := Session{
 		ID: "s1", Device: Device{"Firefox", "Linux"}, Address: "192.0.2.17", SignedIn: ago(108 * time.Minute), LastActive: sampleNow, Ends: sampleNow.Add(7 * day), Current: true, RememberMe: true,
-		Applications: []AppUse{{"s1.atlas", "Atlas", sampleNow}, {"s1.ledger", "Ledger", ago(40 * time.Minute)}, {"s1.wiki", "Wiki", ago(hour)}},
+		Applications: []AppUse{
+			{"s1.atlas", "Atlas", sampleNow},
+			{"s1.ledger", "Ledger", ago(40 * time.Minute)},
+			{"s1.wiki", "Wiki", ago(hour)},
+		},
 	}
 	phone := Session{
 		ID: "s2", Device: Device{"Safari", "iPhone"}, Address: "198.51.100.4", SignedIn: ago(2 * day), LastActive: ago(2 * hour), Ends: sampleNow.Add(12 * day),
@@ -166,42 +296,143 @@ func accountSamples() []Sample {
 		ID: "s3", Device: Device{"Chrome", "Windows"}, Address: "2001:db8:85a3::8a2e:370:7334", SignedIn: ago(19 * day), LastActive: ago(9 * day), Ends: sampleNow.Add(day),
 		Applications: []AppUse{{"s3.portal", "Old portal", ago(9 * day)}},
 	}
-	mail := OfflineAccess{ID: "o1", Application: "Mail", Device: Device{System: "iPhone"}, Since: ago(2 * day), LastUse: ago(hour), Ends: sampleNow.Add(90 * day)}
-	everywhere := Horizon{Tokens: 16 * time.Second, Expiring: 4, Clients: 2 * time.Minute, Unknown: []string{"Old portal"}}
+	mail := OfflineAccess{
+		ID:          "o1",
+		Application: "Mail",
+		Device:      Device{System: "iPhone"},
+		Since:       ago(2 * day),
+		LastUse:     ago(hour),
+		Ends:        sampleNow.Add(90 * day),
+	}
+	everywhere := Horizon{
+		Tokens:   16 * time.Second,
+		Expiring: 4,
+		Clients:  2 * time.Minute,
+		Unknown:  []string{"Old portal"},
+	}
 
-	list := SessionsPage{AccountPage: account, Action: "/account/sessions", Sessions: []Session{linux, phone, windows}, AllHorizon: &everywhere, Offline: []OfflineAccess{mail}}
+	list := SessionsPage{
+		AccountPage: account,
+		Action:      "/account/sessions",
+		Sessions:    []Session{linux, phone, windows},
+		AllHorizon:  &everywhere,
+		Offline:     []OfflineAccess{mail},
+	}
 	one := list
-	one.Sessions, one.Offline, one.AllHorizon = list.Sessions[:1], nil, &Horizon{Unknown: []string{"Atlas", "Ledger"}, Notifying: 2, Tokens: 10 * time.Minute}
+	one.Sessions, one.Offline, one.AllHorizon = list.Sessions[:1], nil, &Horizon{
+		Unknown:   []string{"Atlas", "Ledger"},
+		Notifying: 2,
+		Tokens:    10 * time.Minute,
+	}
 	afterSignOut := list
 	afterSignOut.Notice, afterSignOut.NoticeURL, afterSignOut.Sessions = NoticeSignedOut, "/account/activity/r1", list.Sessions[:2]
 
-	atlas := App{Name: "Atlas", Host: "atlas.example", LogoURI: assetPath("icon.svg"), PolicyURI: "https://atlas.example/privacy"}
+	atlas := App{
+		Name:      "Atlas",
+		Host:      "atlas.example",
+		LogoURI:   assetPath("icon.svg"),
+		PolicyURI: "https://atlas.example/privacy",
+	}
 	allowed := ApplicationsPage{AccountPage: account, Action: "/account/applications", Applications: []AppGrant{
-		{ID: "atlas", Application: atlas, Scopes: []string{"openid", "profile", "email"}, Since: ago(40 * day), LastUse: sampleNow, Devices: []Device{{"Firefox", "Linux"}, {"Safari", "iPhone"}}},
-		{ID: "mail", Application: App{Name: "Mail", Host: "mail.example"}, Scopes: []string{"openid", "offline_access", "mailbox"}, Since: ago(2 * day), LastUse: ago(hour), Devices: []Device{{"Safari", "iPhone"}}, Offline: []OfflineAccess{mail}},
+		{
+			ID:          "atlas",
+			Application: atlas,
+			Scopes:      []string{"openid", "profile", "email"},
+			Since:       ago(40 * day),
+			LastUse:     sampleNow,
+			Devices:     []Device{{"Firefox", "Linux"}, {"Safari", "iPhone"}},
+		},
+		{
+			ID:          "mail",
+			Application: App{Name: "Mail", Host: "mail.example"},
+			Scopes:      []string{"openid", "offline_access", "mailbox"},
+			Since:       ago(2 * day),
+			LastUse:     ago(hour),
+			Devices:     []Device{{"Safari", "iPhone"}},
+			Offline:     []OfflineAccess{mail},
+		},
 		{Application: App{Name: "Wiki", Host: "wiki.example"}, Scopes: []string{"openid"}, LastUse: ago(hour)},
 	}}
-	security := SecurityPage{AccountPage: account, PasswordAction: "/account/password", EmailAction: "/account/email", Login: "ada", Email: "ada@example.org", MinPassword: 12, SessionScopes: []LogoutScope{ScopeOthers, ScopeAll}}
+	security := SecurityPage{
+		AccountPage:    account,
+		PasswordAction: "/account/password",
+		EmailAction:    "/account/email",
+		Login:          "ada",
+		Email:          "ada@example.org",
+		MinPassword:    12,
+		SessionScopes:  []LogoutScope{ScopeOthers, ScopeAll},
+	}
 	security.BackgroundAction, security.Offline = "/account/security", []OfflineAccess{mail}
 	wrong := security
-	wrong.PasswordProblem, wrong.EmailProblem, wrong.Email = Problem{Fault: PasswordsDiffer}, Problem{Fault: EmailInvalid}, "ada@"
+	wrong.PasswordProblem, wrong.EmailProblem, wrong.Email = Problem{
+		Fault: PasswordsDiffer,
+	}, Problem{
+		Fault: EmailInvalid,
+	}, "ada@"
 
 	activity := ActivityPage{AccountPage: account, OlderURL: "/account/activity?after=9", Events: []Event{
-		{At: ago(108 * time.Minute), Kind: "session.created", Device: Device{"Firefox", "Linux"}, Address: "192.0.2.17"},
-		{At: ago(20 * hour), Kind: "session.ended", Reason: "idle_timeout", Device: Device{"Edge", "Windows"}, Address: "203.0.113.80", ReportURL: "/account/activity/r1"},
-		{At: ago(26 * hour), Kind: "client_session.ended", Reason: "refresh_reuse", Application: "Mail", Device: Device{"Safari", "iPhone"}, Address: "198.51.100.4", ReportURL: "/account/activity/r2"},
+		{
+			At:      ago(108 * time.Minute),
+			Kind:    "session.created",
+			Device:  Device{"Firefox", "Linux"},
+			Address: "192.0.2.17",
+		},
+		{
+			At:        ago(20 * hour),
+			Kind:      "session.ended",
+			Reason:    "idle_timeout",
+			Device:    Device{"Edge", "Windows"},
+			Address:   "203.0.113.80",
+			ReportURL: "/account/activity/r1",
+		},
+		{
+			At:          ago(26 * hour),
+			Kind:        "client_session.ended",
+			Reason:      "refresh_reuse",
+			Application: "Mail",
+			Device:      Device{"Safari", "iPhone"},
+			Address:     "198.51.100.4",
+			ReportURL:   "/account/activity/r2",
+		},
 		{At: ago(3 * day), Kind: "user.password", Device: Device{"Firefox", "Linux"}, Address: "192.0.2.17"},
 	}}
 	report := ReportPage{
 		AccountPage: account, Device: Device{"Firefox", "Linux"}, Address: "192.0.2.17", SignedIn: ago(2 * hour), Ended: sampleNow, Reason: "account", Entries: sampleEntries(),
-		Horizon: Horizon{Tokens: 11 * time.Minute, Confirmed: 2, Expiring: 1, Clients: 15*time.Minute + 46*time.Second, Unknown: []string{"Old portal", "Photos", "Build server", "Tickets"}, Notifying: 1}, StatusJSONURL: "/account/activity/r1.json", DownloadURL: "/account/activity/r1.jwt", MeaningURL: "/signed-out/meaning",
+		Horizon: Horizon{
+			Tokens:    11 * time.Minute,
+			Confirmed: 2,
+			Expiring:  1,
+			Clients:   15*time.Minute + 46*time.Second,
+			Unknown:   []string{"Old portal", "Photos", "Build server", "Tickets"},
+			Notifying: 1,
+		}, StatusJSONURL: "/account/activity/r1.json", DownloadURL: "/account/activity/r1.jwt", MeaningURL: "/signed-out/meaning",
 	}
 	report.Now = sampleNow.Add(20 * time.Second)
 	later := report
 	later.Now = sampleNow.Add(day)
-	later.Entries = append([]Entry{{ID: "t", Kind: KindAccessTokens, Application: "Atlas", Trust: TrustExpiring, ExpiresAt: sampleNow.Add(11 * time.Minute)}, {ID: "o", Kind: KindOfflineAccess, Application: "Mail", Trust: TrustUnknown, Delivery: DeliveryNone}}, report.Entries[:3]...)
+	later.Entries = append(
+		[]Entry{
+			{
+				ID:          "t",
+				Kind:        KindAccessTokens,
+				Application: "Atlas",
+				Trust:       TrustExpiring,
+				ExpiresAt:   sampleNow.Add(11 * time.Minute),
+			},
+			{ID: "o", Kind: KindOfflineAccess, Application: "Mail", Trust: TrustUnknown, Delivery: DeliveryNone},
+		},
+		report.Entries[:3]...)
 	later.Horizon.Unknown = nil
-	access := ReportPage{AccountPage: account, AccessOnly: true, Ended: sampleNow, Reason: "offline_access_ended", Application: "Mail", Entries: []Entry{{ID: "o", Kind: KindOfflineAccess, Application: "Mail", Trust: TrustRevoked}}, DownloadURL: "/account/activity/r3.jwt", MeaningURL: "/signed-out/meaning"}
+	access := ReportPage{
+		AccountPage: account,
+		AccessOnly:  true,
+		Ended:       sampleNow,
+		Reason:      "offline_access_ended",
+		Application: "Mail",
+		Entries:     []Entry{{ID: "o", Kind: KindOfflineAccess, Application: "Mail", Trust: TrustRevoked}},
+		DownloadURL: "/account/activity/r3.jwt",
+		MeaningURL:  "/signed-out/meaning",
+	}
 
 	return []Sample{
 		sample("sessions", Sessions, list),
@@ -224,7 +455,13 @@ func otherSamples() []Sample {
 		p.Page = page
 		return sample("error-"+name, Error, p)
 	}
-	reset := ResetPasswordPage{Page: Page{Now: sampleNow}, Action: "/login/reset", Interaction: "h4nd1e", Login: "ada", MinPassword: 12}
+	reset := ResetPasswordPage{
+		Page:        Page{Now: sampleNow},
+		Action:      "/login/reset",
+		Interaction: "h4nd1e",
+		Login:       "ada",
+		MinPassword: 12,
+	}
 	invitation := reset
 	invitation.Invitation = true
 	short := reset
@@ -237,13 +474,38 @@ func otherSamples() []Sample {
 		failure("internal", ErrorPage{}),
 		failure("unavailable", ErrorPage{Status: 503, RetryAfter: 5 * time.Second}),
 		failure("outcome-open", ErrorPage{Status: 503, Text: ErrorOutcomeOpen, RetryAfter: 5 * time.Second}),
-		sample("formpost", FormPost, FormPostPage{Page: Page{Now: sampleNow}, Action: "https://atlas.example/callback", Application: App{Name: "Atlas", Host: "atlas.example"}, Fields: []Field{{"code", "c0de"}, {"state", "st4te"}, {"iss", "https://curfew.example"}}}),
-		sample("repost", Repost, RepostPage{Page: Page{Now: sampleNow}, Action: "/authorize", Fields: []Field{{"client_id", "atlas"}, {"scope", "openid"}}}),
+		sample(
+			"formpost",
+			FormPost,
+			FormPostPage{
+				Page:        Page{Now: sampleNow},
+				Action:      "https://atlas.example/callback",
+				Application: App{Name: "Atlas", Host: "atlas.example"},
+				Fields:      []Field{{"code", "c0de"}, {"state", "st4te"}, {"iss", "https://curfew.example"}},
+			},
+		),
+		sample(
+			"repost",
+			Repost,
+			RepostPage{
+				Page:   Page{Now: sampleNow},
+				Action: "/authorize",
+				Fields: []Field{{"client_id", "atlas"}, {"scope", "openid"}},
+			},
+		),
 		sample("resetpassword", ResetPassword, reset),
 		sample("resetpassword-invitation", ResetPassword, invitation),
 		sample("resetpassword-short", ResetPassword, short),
-		sample("passwordchanged", PasswordChanged, PasswordChangedPage{Page: Page{Now: sampleNow}, Ended: 3, SignInURL: "/account"}),
+		sample(
+			"passwordchanged",
+			PasswordChanged,
+			PasswordChangedPage{Page: Page{Now: sampleNow}, Ended: 3, SignInURL: "/account"},
+		),
 		sample("meaning", Meaning, MeaningPage{Page: Page{Now: sampleNow}, BackURL: "/signed-out/x"}),
-		sample("message", Message, MessagePage{Page: Page{Now: sampleNow}, Message: MessageStillSignedIn, LinkURL: "/account"}),
+		sample(
+			"message",
+			Message,
+			MessagePage{Page: Page{Now: sampleNow}, Message: MessageStillSignedIn, LinkURL: "/account"},
+		),
 	}
 }

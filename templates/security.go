@@ -2,9 +2,10 @@ package templates
 
 import "io"
 
-// SecurityPage changes password and email address. The password form posts interaction, current-password, new-password,
-// repeat-password and scope to PasswordAction; the email form interaction, email, current-password and scope to EmailAction. scope
-// says which sessions the change ends. The form of background access posts interaction and end-offline=ID to BackgroundAction.
+// SecurityPage changes password and email address. The password form posts interaction, current-password,
+// new-password, repeat-password and scope to PasswordAction; the email form interaction, email, current-password and
+// scope to EmailAction. scope says which sessions the change ends. The form of background access posts interaction
+// and end-offline=ID to BackgroundAction.
 type SecurityPage struct {
 	AccountPage
 	PasswordAction   string

@@ -5,7 +5,8 @@ import (
 	"time"
 )
 
-// SessionsPage is the account's first page: the devices on which the user is signed in. Its one form posts interaction and one of
+// SessionsPage is the account's first page: the devices on which the user is signed in. Its one form posts
+// interaction and one of
 //
 //	sign-out=ID          this session
 //	not-me=ID            this session, which is not the user's

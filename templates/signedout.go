@@ -98,8 +98,8 @@ type Refresh struct {
 	URL     template.URL // empty: nowhere
 }
 
-// Refresh leads from the frames to the page without them, from there to itself while an app is being asked and there is time, and
-// at last back to where the user came from.
+// Refresh leads from the frames to the page without them, from there to itself while an app is being asked and there
+// is time, and at last back to where the user came from.
 func (p SignedOutPage) Refresh() Refresh {
 	status, continueURL := safeURL(p.StatusURL), safeURL(p.ContinueURL)
 	if p.Manual {

@@ -48,7 +48,8 @@ func TestTheWayBackIsKeptAsRegistered(t *testing.T) {
 	for _, e := range mustParse(t, b.Bytes()) {
 		for _, a := range []string{"href", "data-continue-url", "content"} {
 			got, ok := strings.CutPrefix(e.attr[a], "6; url=")
-			if (ok || e.attr["id"] == "continue" && a == "href" || a == "data-continue-url" && e.has(a)) && got != "com.example.app:/out?a=%20&b=x%2F&state=1" {
+			if (ok || e.attr["id"] == "continue" && a == "href" || a == "data-continue-url" && e.has(a)) &&
+				got != "com.example.app:/out?a=%20&b=x%2F&state=1" {
 				t.Errorf("got %s %q, want the registered address", a, got)
 			}
 		}

@@ -29,8 +29,8 @@ type SignInMethod struct {
 // SignIn writes the sign-in page.
 func SignIn(w io.Writer, p SignInPage) error { return render(w, p.Page, "signin", p) }
 
-// SignInAgainPage stands between a sign-out and an app that sends the browser straight back to sign in, so that the user is not
-// signed in again unnoticed. The form posts interaction to Action.
+// SignInAgainPage stands between a sign-out and an app that sends the browser straight back to sign in, so that the
+// user is not signed in again unnoticed. The form posts interaction to Action.
 type SignInAgainPage struct {
 	Page
 	Action      string
@@ -42,8 +42,8 @@ type SignInAgainPage struct {
 // SignInAgain writes the "you just signed out" page.
 func SignInAgain(w io.Writer, p SignInAgainPage) error { return render(w, p.Page, "signinagain", p) }
 
-// ChooseAccountPage asks which account to continue with (prompt=select_account). The form posts interaction to Action; Page.Account is
-// the account that is offered.
+// ChooseAccountPage asks which account to continue with (prompt=select_account). The form posts interaction to
+// Action; Page.Account is the account that is offered.
 type ChooseAccountPage struct {
 	Page
 	Action          string

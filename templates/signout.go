@@ -2,8 +2,8 @@ package templates
 
 import "io"
 
-// SignOutPage asks before anything ends. The form posts interaction and scope, the chosen LogoutScope or "stay", to Action.
-// Page.Account is the account that would be signed out.
+// SignOutPage asks before anything ends. The form posts interaction and scope, the chosen LogoutScope or "stay", to
+// Action. Page.Account is the account that would be signed out.
 type SignOutPage struct {
 	Page
 	Action      string

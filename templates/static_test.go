@@ -12,7 +12,8 @@ func TestEveryAssetOfAPageIsServed(t *testing.T) {
 	served := map[string]bool{}
 	for _, a := range Assets() {
 		served[a.Path] = true
-		if len(a.Body) == 0 || a.ContentType == "" || !regexp.MustCompile(`^/static/[a-z]+\.[0-9a-f]{16}\.(css|js|svg)$`).MatchString(a.Path) {
+		if len(a.Body) == 0 || a.ContentType == "" ||
+			!regexp.MustCompile(`^/static/[a-z]+\.[0-9a-f]{16}\.(css|js|svg)$`).MatchString(a.Path) {
 			t.Errorf("got asset %s, %s, %d bytes", a.Path, a.ContentType, len(a.Body))
 		}
 	}
@@ -32,7 +33,9 @@ func TestEveryAssetOfAPageIsServed(t *testing.T) {
 
 // Old browsers, and the one that certification uses, read ECMAScript 5.
 func TestScriptsAreES5(t *testing.T) {
-	later := regexp.MustCompile("=>|\\b(let|const|class|async|await|import|export|yield)\\b|`|\\.\\.\\.|\\?\\.|\\?\\?|\\bfetch\\(|\\.includes\\(|\\bfor \\(var \\w+ of\\b|innerHTML|outerHTML|document\\.write|\\beval\\b")
+	later := regexp.MustCompile(
+		"=>|\\b(let|const|class|async|await|import|export|yield)\\b|`|\\.\\.\\.|\\?\\.|\\?\\?|\\bfetch\\(|\\.includes\\(|\\bfor \\(var \\w+ of\\b|innerHTML|outerHTML|document\\.write|\\beval\\b",
+	)
 	comments := regexp.MustCompile(`(?s)/\*.*?\*/|'[^'\n]*'`)
 	for name, a := range assets {
 		if !strings.HasSuffix(name, ".js") {
@@ -75,7 +78,14 @@ func TestColoursCanBeDistinguished(t *testing.T) {
 			{"edge", "card", 3}, {"edge", "ground", 3},
 		} {
 			if got := contrast(t, c[pair.front], c[pair.back]); got < pair.least {
-				t.Errorf("scheme %d: got contrast %.2f of %s on %s, want %.1f", i, got, pair.front, pair.back, pair.least)
+				t.Errorf(
+					"scheme %d: got contrast %.2f of %s on %s, want %.1f",
+					i,
+					got,
+					pair.front,
+					pair.back,
+					pair.least,
+				)
 			}
 		}
 	}

@@ -5,7 +5,8 @@ import (
 	"time"
 )
 
-// Status is what became of a sign-out so far. The signed-out page and the report show it, and their script asks for it as JSON.
+// Status is what became of a sign-out so far. The signed-out page and the report show it, and their script asks for
+// it as JSON.
 type Status struct {
 	Heading   Text          `json:"heading,omitempty"` // the outcome; only on the signed-out page
 	Summary   Text          `json:"summary"`           // the same in sentences
@@ -14,8 +15,8 @@ type Status struct {
 	Horizon   *HorizonTexts `json:"horizon,omitempty"` // how long access can last; only in a report
 	Done      bool          `json:"done"`              // nothing will change any more: no need to ask again
 
-	// Settled reports whether every app that is asked directly has answered or was given up: there is nothing to wait for. A
-	// re-notification half a minute later is not waited for, nor an app that cannot be asked.
+	// Settled reports whether every app that is asked directly has answered or was given up: there is nothing to wait
+	// for. A re-notification half a minute later is not waited for, nor an app that cannot be asked.
 	Settled bool `json:"settled"`
 }
 
@@ -142,7 +143,10 @@ func (l *locale) summarize(entries []Entry, ended, now time.Time) Text {
 		summary = join(summary, l.text("outcome.waiting", "Count", n, "Apps", o.waiting))
 	}
 	if n := len(o.expiring); n > 0 {
-		summary = join(summary, l.text("outcome.expiring", "Count", n, "Apps", o.expiring, "Time", l.deadline(o.lastExpiry, ended)))
+		summary = join(
+			summary,
+			l.text("outcome.expiring", "Count", n, "Apps", o.expiring, "Time", l.deadline(o.lastExpiry, ended)),
+		)
 	}
 	return summary
 }

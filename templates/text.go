@@ -8,8 +8,8 @@ import (
 	"github.com/nicksnyder/go-i18n/v2/i18n"
 )
 
-// Text is a text of the catalog with its values filled in. It stays in parts so that a page can emphasise a name and show a
-// time in the reader's own zone. As JSON it is a list of {"text":…} and {"time":…,"show":…}.
+// Text is a text of the catalog with its values filled in. It stays in parts so that a page can emphasise a name and
+// show a time in the reader's own zone. As JSON it is a list of {"text":…} and {"time":…,"show":…}.
 type Text []Part
 
 // Part is words, or a time with the words for it.
@@ -32,9 +32,9 @@ const (
 	ShowAgo   Show = "ago"   // 2 h ago
 )
 
-// text returns the text of that name. args are pairs of a placeholder's name and its value: a string, an int, a list of strings,
-// a Part or a Text. An int called Count chooses the plural form. Values are put in after the template has run, so that no value
-// is ever read as a template.
+// text returns the text of that name. args are pairs of a placeholder's name and its value: a string, an int, a list
+// of strings, a Part or a Text. An int called Count chooses the plural form. Values are put in after the template has
+// run, so that no value is ever read as a template.
 func (l *locale) text(name string, args ...any) Text {
 	config := i18n.LocalizeConfig{MessageID: name}
 	var values []Text
@@ -64,7 +64,10 @@ const firstMarker = '\uE000'
 func fillIn(pattern string, values []Text) Text {
 	var t Text
 	for {
-		at := strings.IndexFunc(pattern, func(r rune) bool { return r >= firstMarker && r < firstMarker+rune(len(values)) })
+		at := strings.IndexFunc(
+			pattern,
+			func(r rune) bool { return r >= firstMarker && r < firstMarker+rune(len(values)) },
+		)
 		if at < 0 {
 			return t.add(Part{Words: pattern})
 		}

@@ -93,8 +93,8 @@ func run(ctx context.Context, port int, program string, environ []string, stdout
 	return group.Wait()
 }
 
-// listenOnPorts finds the provider's port and listens on the apps' port, the next one. The ports differ because the provider
-// never calls its own listener.
+// listenOnPorts finds the provider's port and listens on the apps' port, the next one. The ports differ because the
+// provider never calls its own listener.
 func listenOnPorts(port int) (opPort int, apps net.Listener, err error) {
 	l, err := net.Listen("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(port)))
 	if err != nil {
@@ -134,7 +134,11 @@ func newDemo(folder, program string, opPort int, apps net.Addr) *demo {
 	}
 	add("Atlas", "from server to server", rp.Config{BackChannel: true})
 	add("Birch", "through the browser", rp.Config{FrontChannel: true})
-	add("Cedar", "both ways; can be made slow, refusing or broken", rp.Config{BackChannel: true, FrontChannel: true, Switchable: true})
+	add(
+		"Cedar",
+		"both ways; can be made slow, refusing or broken",
+		rp.Config{BackChannel: true, FrontChannel: true, Switchable: true},
+	)
 	return d
 }
 
@@ -146,7 +150,11 @@ func demoPassword() string {
 
 // configure writes and reads the provider's configuration. Of the environment it uses the settings of the log only.
 func (d *demo) configure(opPort int, environ []string) (*config.Config, error) {
-	text := fmt.Sprintf("issuer: %s\nlisten: 127.0.0.1:%d\ndata: data\nlog.level: warn\negress.allow:\n", d.issuer, opPort)
+	text := fmt.Sprintf(
+		"issuer: %s\nlisten: 127.0.0.1:%d\ndata: data\nlog.level: warn\negress.allow:\n",
+		d.issuer,
+		opPort,
+	)
 	for _, app := range d.apps {
 		text += "  - " + strings.TrimPrefix(app.url, "http://") + "\n"
 	}

@@ -24,8 +24,8 @@ var galleryIndex = template.Must(template.New("gallery").Parse(`<!doctype html>
 </html>
 `))
 
-// gallery shows every page with canned data, so that it can be looked at without signing in. Whatever the pages link to, ask for or
-// send is answered with nothing, which leaves the browser where it is.
+// gallery shows every page with canned data, so that it can be looked at without signing in. Whatever the pages link
+// to, ask for or send is answered with nothing, which leaves the browser where it is.
 func gallery() http.Handler {
 	samples := templates.Samples()
 	mux := http.NewServeMux()
@@ -36,7 +36,10 @@ func gallery() http.Handler {
 				http.Error(w, err.Error(), http.StatusInternalServerError)
 				return
 			}
-			web.PageHeaders(w, web.PagePolicy{FormsToSelf: true, FrameOrigins: []string{"https://photos.example"}}) // a sample has a frame
+			web.PageHeaders(
+				w,
+				web.PagePolicy{FormsToSelf: true, FrameOrigins: []string{"https://photos.example"}},
+			) // a sample has a frame
 			w.Write(page.Bytes())
 		})
 	}

@@ -1,8 +1,9 @@
-// Command curfew-demo shows Curfew on one machine: a provider on a temporary store, two users, and three applications. One application is
-// notified of a logout from server to server, one through the browser, and one both ways; the page of that one makes it slow, refusing or
-// broken. Ctrl-C stops everything and removes it.
+// Command curfew-demo shows Curfew on one machine: a provider on a temporary store, two users, and three
+// applications. One application is notified of a logout from server to server, one through the browser, and one both
+// ways; the page of that one makes it slow, refusing or broken. Ctrl-C stops everything and removes it.
 //
-// The applications are the relying parties of package conformance/rp. They stand in this program, not in the curfew binary.
+// The applications are the relying parties of package conformance/rp. They stand in this program, not in the curfew
+// binary.
 package main
 
 import (

@@ -30,7 +30,11 @@ func withExitCode(err error) error {
 	case errors.Is(err, fs.ErrPermission):
 		return &exitError{code: exitUnreachable, err: err, hint: "run this command as the OS user who runs the server"}
 	case errors.Is(err, admin.ErrUnreachable):
-		return &exitError{code: exitUnreachable, err: err, hint: "start `curfew serve` with the same configuration; --config names it"}
+		return &exitError{
+			code: exitUnreachable,
+			err:  err,
+			hint: "start `curfew serve` with the same configuration; --config names it",
+		}
 	case !errors.As(err, &apiErr):
 		return err
 	}
@@ -52,7 +56,12 @@ func withExitCode(err error) error {
 }
 
 // ask calls the serving process and prints its answer.
-func ask[T any](ctx context.Context, p *program, call func(context.Context, *admin.Client) (T, error), print func(T) error) error {
+func ask[T any](
+	ctx context.Context,
+	p *program,
+	call func(context.Context, *admin.Client) (T, error),
+	print func(T) error,
+) error {
 	c, err := p.adminClient()
 	if err != nil {
 		return err

@@ -14,7 +14,16 @@ import (
 
 func (p *program) clientCommand() *cobra.Command {
 	cmd := &cobra.Command{Use: "client", Short: "Add, show and change clients, the apps that users sign in to"}
-	cmd.AddCommand(p.clientAdd(), p.clientList(), p.clientShow(), p.clientSet(), p.clientDisable(), p.clientEnable(), p.clientRemove(), p.clientTestLogout())
+	cmd.AddCommand(
+		p.clientAdd(),
+		p.clientList(),
+		p.clientShow(),
+		p.clientSet(),
+		p.clientDisable(),
+		p.clientEnable(),
+		p.clientRemove(),
+		p.clientTestLogout(),
+	)
 	return cmd
 }
 
@@ -29,7 +38,8 @@ type clientFlags struct {
 func (m *clientFlags) addFlags(cmd *cobra.Command) {
 	m.addMetadataFlags(cmd)
 	m.addFileFlag(cmd, "client metadata")
-	cmd.Flags().BoolVar(&m.secretStdin, "secret-stdin", false, "read the client_secret, of at least 32 characters, from stdin")
+	cmd.Flags().
+		BoolVar(&m.secretStdin, "secret-stdin", false, "read the client_secret, of at least 32 characters, from stdin")
 }
 
 func (m *clientFlags) collect(p *program) (map[string]any, error) {
@@ -87,7 +97,11 @@ func (p *program) clientAdd() *cobra.Command {
 				}
 			}
 			if len(metadata) == 0 {
-				return &exitError{code: exitUsage, err: usageErrorf("no client metadata given"), hint: "`curfew client add --help` shows an example"}
+				return &exitError{
+					code: exitUsage,
+					err:  usageErrorf("no client metadata given"),
+					hint: "`curfew client add --help` shows an example",
+				}
 			}
 			return ask(cmd.Context(), p, func(ctx context.Context, c *admin.Client) (admin.ClientRecord, error) {
 				return c.AddClient(ctx, metadata)
@@ -110,16 +124,28 @@ func (p *program) clientList() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return printList(p, c.Clients(cmd.Context()), []string{"client_id", "name", "logout channels", "state", "added", "by"}, func(c admin.ClientRecord) []string {
-				state, by := "active", "administrator"
-				if c.Disabled {
-					state = "disabled"
-				}
-				if c.Dynamic {
-					by = "registration"
-				}
-				return []string{c.ClientID, c.ClientName, strings.Join(logoutChannels(c), ", "), state, formatTime(c.Created), by}
-			})
+			return printList(
+				p,
+				c.Clients(cmd.Context()),
+				[]string{"client_id", "name", "logout channels", "state", "added", "by"},
+				func(c admin.ClientRecord) []string {
+					state, by := "active", "administrator"
+					if c.Disabled {
+						state = "disabled"
+					}
+					if c.Dynamic {
+						by = "registration"
+					}
+					return []string{
+						c.ClientID,
+						c.ClientName,
+						strings.Join(logoutChannels(c), ", "),
+						state,
+						formatTime(c.Created),
+						by,
+					}
+				},
+			)
 		},
 	}
 }
@@ -188,9 +214,15 @@ func (p *program) clientDisable() *cobra.Command {
 		Short: "End all client sessions and grants of a client, notify it, and refuse its requests",
 		Args:  cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return g.run(cmd.Context(), p, admin.TerminationRequest{Client: args[0], IncludeOffline: true}, fmt.Sprintf("Disable the client %s?", args[0]), func(ctx context.Context, c *admin.Client) (admin.TerminationResult, error) {
-				return c.DisableClient(ctx, args[0])
-			})
+			return g.run(
+				cmd.Context(),
+				p,
+				admin.TerminationRequest{Client: args[0], IncludeOffline: true},
+				fmt.Sprintf("Disable the client %s?", args[0]),
+				func(ctx context.Context, c *admin.Client) (admin.TerminationResult, error) {
+					return c.DisableClient(ctx, args[0])
+				},
+			)
 		},
 	}
 	g.addFlags(cmd)
@@ -217,9 +249,15 @@ func (p *program) clientRemove() *cobra.Command {
 		Short: "End all client sessions and grants of a client, notify it, and remove it",
 		Args:  cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return g.run(cmd.Context(), p, admin.TerminationRequest{Client: args[0], IncludeOffline: true}, fmt.Sprintf("Remove the client %s for good?", args[0]), func(ctx context.Context, c *admin.Client) (admin.TerminationResult, error) {
-				return c.RemoveClient(ctx, args[0])
-			})
+			return g.run(
+				cmd.Context(),
+				p,
+				admin.TerminationRequest{Client: args[0], IncludeOffline: true},
+				fmt.Sprintf("Remove the client %s for good?", args[0]),
+				func(ctx context.Context, c *admin.Client) (admin.TerminationResult, error) {
+					return c.RemoveClient(ctx, args[0])
+				},
+			)
 		},
 	}
 	g.addFlags(cmd)
@@ -241,7 +279,15 @@ func (p *program) clientTestLogout() *cobra.Command {
 				if t.Answer.Status != 0 {
 					answer = fmt.Sprint(t.Answer.Status)
 				}
-				return p.printFields([][2]string{{"sent to", t.URI}, {"answer", answer}, {"took", fmt.Sprintf("%d ms", t.Duration)}, {"detail", t.Answer.Detail}, {"meaning", t.Meaning}})
+				return p.printFields(
+					[][2]string{
+						{"sent to", t.URI},
+						{"answer", answer},
+						{"took", fmt.Sprintf("%d ms", t.Duration)},
+						{"detail", t.Answer.Detail},
+						{"meaning", t.Meaning},
+					},
+				)
 			})
 			if err == nil && result.URI != "" && !result.Confirmed {
 				return &exitError{code: exitFailed, err: fmt.Errorf("%s would not count as notified", args[0])}

@@ -26,10 +26,15 @@ func (p *program) doctorCommand() *cobra.Command {
 		RunE: func(cmd *cobra.Command, args []string) error {
 			client := strings.Join(args, "")
 			var d admin.Diagnosis
-			err := ask(cmd.Context(), p, func(ctx context.Context, c *admin.Client) (diagnosis admin.Diagnosis, err error) {
-				d, err = c.Diagnose(ctx, client, !noProbe)
-				return d, err
-			}, p.showDiagnosis)
+			err := ask(
+				cmd.Context(),
+				p,
+				func(ctx context.Context, c *admin.Client) (diagnosis admin.Diagnosis, err error) {
+					d, err = c.Diagnose(ctx, client, !noProbe)
+					return d, err
+				},
+				p.showDiagnosis,
+			)
 			if err != nil || d.Healthy {
 				return err
 			}
@@ -48,7 +53,15 @@ func (p *program) showDiagnosis(d admin.Diagnosis) error {
 	if len(d.Clients) > 0 {
 		rows := make([][]string, len(d.Clients))
 		for i, c := range d.Clients {
-			rows[i] = []string{c.Client, strings.Join(c.Channels, ", "), yesNo(c.ConfirmsLogout), formatRemaining(c.Tokens), formatRemaining(c.Clients), yesNo(c.OfflineAccess), formatEndpoint(c)}
+			rows[i] = []string{
+				c.Client,
+				strings.Join(c.Channels, ", "),
+				yesNo(c.ConfirmsLogout),
+				formatRemaining(c.Tokens),
+				formatRemaining(c.Clients),
+				yesNo(c.OfflineAccess),
+				formatEndpoint(c),
+			}
 		}
 		if err := p.printTable([]string{"client", "logout channels", "can confirm", "tokens remain", "client session remains", "offline", "back channel"}, rows); err != nil {
 			return err

@@ -23,14 +23,28 @@ func (p *program) healthcheckCommand() *cobra.Command {
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			ctx, cancel := context.WithTimeout(cmd.Context(), healthTimeout)
 			defer cancel()
-			return ask(ctx, p, func(ctx context.Context, c *admin.Client) (admin.Status, error) { return c.Status(ctx) }, func(s admin.Status) error {
-				fmt.Fprintln(p.stdout, "healthy")
-				return p.printFields([][2]string{
-					{"issuer", s.Issuer}, {"version", s.Version}, {"since", formatTime(s.Started)}, {"sessions", strconv.Itoa(s.Sessions)},
-					{"deliveries pending", strconv.Itoa(s.Deliveries[storage.DeliveryPending])}, {"oldest pending", formatTime(s.OldestPending)},
-					{"deliveries failed", strconv.Itoa(s.Deliveries[storage.DeliveryFailed])}, {"bulk logouts running", strconv.Itoa(s.BulkLogouts)},
-				})
-			})
+			return ask(
+				ctx,
+				p,
+				func(ctx context.Context, c *admin.Client) (admin.Status, error) { return c.Status(ctx) },
+				func(s admin.Status) error {
+					fmt.Fprintln(p.stdout, "healthy")
+					return p.printFields([][2]string{
+						{
+							"issuer",
+							s.Issuer,
+						}, {"version", s.Version}, {"since", formatTime(s.Started)}, {"sessions", strconv.Itoa(s.Sessions)},
+						{
+							"deliveries pending",
+							strconv.Itoa(s.Deliveries[storage.DeliveryPending]),
+						}, {"oldest pending", formatTime(s.OldestPending)},
+						{
+							"deliveries failed",
+							strconv.Itoa(s.Deliveries[storage.DeliveryFailed]),
+						}, {"bulk logouts running", strconv.Itoa(s.BulkLogouts)},
+					})
+				},
+			)
 		},
 	}
 }

@@ -30,7 +30,15 @@ func formatHorizonPart(s logout.HorizonPart, at time.Time) string {
 		parts = append(parts, fmt.Sprintf("%d over", s.Over))
 	}
 	if s.Expiring > 0 {
-		parts = append(parts, fmt.Sprintf("%d expiring within %s (until %s)", s.Expiring, roundUpToSecond(s.Remaining(at)), formatTime(s.ExpiresAt)))
+		parts = append(
+			parts,
+			fmt.Sprintf(
+				"%d expiring within %s (until %s)",
+				s.Expiring,
+				roundUpToSecond(s.Remaining(at)),
+				formatTime(s.ExpiresAt),
+			),
+		)
 	}
 	if s.Unknown > 0 {
 		unknown := fmt.Sprintf("%d unknown (%s)", s.Unknown, strings.Join(s.UnknownNames, ", "))

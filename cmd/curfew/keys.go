@@ -20,7 +20,12 @@ func (p *program) keyList() *cobra.Command {
 		Short: "List keys, their use and their state",
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return ask(cmd.Context(), p, func(ctx context.Context, c *admin.Client) (admin.KeyList, error) { return c.Keys(ctx) }, p.showKeys)
+			return ask(
+				cmd.Context(),
+				p,
+				func(ctx context.Context, c *admin.Client) (admin.KeyList, error) { return c.Keys(ctx) },
+				p.showKeys,
+			)
 		},
 	}
 }
@@ -28,9 +33,21 @@ func (p *program) keyList() *cobra.Command {
 func (p *program) showKeys(l admin.KeyList) error {
 	rows := make([][]string, len(l.Keys))
 	for i, k := range l.Keys {
-		rows[i] = []string{k.ID, k.Use, k.Alg, string(k.State), formatTime(k.Created), formatTime(k.ActiveAt), formatTime(k.RetiredAt), formatTime(k.ArchivedAt)}
+		rows[i] = []string{
+			k.ID,
+			k.Use,
+			k.Alg,
+			string(k.State),
+			formatTime(k.Created),
+			formatTime(k.ActiveAt),
+			formatTime(k.RetiredAt),
+			formatTime(k.ArchivedAt),
+		}
 	}
-	return p.printTable([]string{"id", "use", "alg", "state", "created", "signs from", "signs until", "published until"}, rows)
+	return p.printTable(
+		[]string{"id", "use", "alg", "state", "created", "signs from", "signs until", "published until"},
+		rows,
+	)
 }
 
 func (p *program) keyRotate() *cobra.Command {
@@ -40,10 +57,16 @@ func (p *program) keyRotate() *cobra.Command {
 		Short: "Make new signing keys; they sign after clients have had time to fetch them",
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return ask(cmd.Context(), p, func(ctx context.Context, c *admin.Client) (admin.KeyList, error) { return c.RotateKeys(ctx, q) }, p.showKeys)
+			return ask(
+				cmd.Context(),
+				p,
+				func(ctx context.Context, c *admin.Client) (admin.KeyList, error) { return c.RotateKeys(ctx, q) },
+				p.showKeys,
+			)
 		},
 	}
-	cmd.Flags().BoolVar(&q.AtOnce, "at-once", false, "sign with them now; clients that cache keys may refuse tokens until they fetch the keys again")
+	cmd.Flags().
+		BoolVar(&q.AtOnce, "at-once", false, "sign with them now; clients that cache keys may refuse tokens until they fetch the keys again")
 	return cmd
 }
 
@@ -57,7 +80,12 @@ func (p *program) keyRevoke() *cobra.Command {
 			if err := p.confirm(yes, "Remove the key "+args[0]+"?", "give --yes to confirm"); err != nil {
 				return err
 			}
-			return ask(cmd.Context(), p, func(ctx context.Context, c *admin.Client) (admin.KeyList, error) { return c.RevokeKey(ctx, args[0]) }, p.showKeys)
+			return ask(
+				cmd.Context(),
+				p,
+				func(ctx context.Context, c *admin.Client) (admin.KeyList, error) { return c.RevokeKey(ctx, args[0]) },
+				p.showKeys,
+			)
 		},
 	}
 	cmd.Flags().BoolVar(&yes, "yes", false, "do it without confirmation")

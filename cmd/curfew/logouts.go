@@ -25,7 +25,15 @@ func (p *program) logoutCommand() *cobra.Command {
 			"The trust of a report entry says what may still be trusted: unknown, notified, expiring, confirmed, revoked. Its delivery says how\n" +
 			"the notification stands: none, pending, done, failed, cancelled.",
 	}
-	cmd.AddCommand(p.logoutList(), p.logoutShow(), p.logoutDeliveries(), p.logoutRetry(), p.logoutCancel(), p.logoutProgress(), p.logoutVerify())
+	cmd.AddCommand(
+		p.logoutList(),
+		p.logoutShow(),
+		p.logoutDeliveries(),
+		p.logoutRetry(),
+		p.logoutCancel(),
+		p.logoutProgress(),
+		p.logoutVerify(),
+	)
 	return cmd
 }
 
@@ -41,9 +49,23 @@ func (p *program) logoutList() *cobra.Command {
 				return err
 			}
 			header := []string{"report", "ended", "kind", "reason", "by", "sub", "tokens", "clients"}
-			return printList(p, c.Reports(cmd.Context(), queryOf("user", user, "client", client, "cause", cause)), header, func(r admin.Report) []string {
-				return []string{r.ID, formatTime(r.EndedAt), terminationKind(r.Report), string(r.Cause.Reason), r.Cause.By, r.Subject, formatHorizonPart(r.Horizon.Tokens, r.Horizon.At), formatHorizonPart(r.Horizon.Clients, r.Horizon.At)}
-			})
+			return printList(
+				p,
+				c.Reports(cmd.Context(), queryOf("user", user, "client", client, "cause", cause)),
+				header,
+				func(r admin.Report) []string {
+					return []string{
+						r.ID,
+						formatTime(r.EndedAt),
+						terminationKind(r.Report),
+						string(r.Cause.Reason),
+						r.Cause.By,
+						r.Subject,
+						formatHorizonPart(r.Horizon.Tokens, r.Horizon.At),
+						formatHorizonPart(r.Horizon.Clients, r.Horizon.At),
+					}
+				},
+			)
 		},
 	}
 	cmd.Flags().StringVar(&user, "user", "", "of the user with this `NAME`")
@@ -80,15 +102,28 @@ func (p *program) logoutShow() *cobra.Command {
 				}
 				return withExitCode(err)
 			}
-			err = ask(cmd.Context(), p, func(ctx context.Context, c *admin.Client) (admin.Report, error) { return c.Report(ctx, args[0]) }, func(r admin.Report) error {
-				return p.showReport(cmd.Context(), c, r)
-			})
+			err = ask(
+				cmd.Context(),
+				p,
+				func(ctx context.Context, c *admin.Client) (admin.Report, error) { return c.Report(ctx, args[0]) },
+				func(r admin.Report) error {
+					return p.showReport(cmd.Context(), c, r)
+				},
+			)
 			if exitCodeOf(err) != exitNotFound {
 				return err
 			}
-			deliveryErr := ask(cmd.Context(), p, func(ctx context.Context, c *admin.Client) (admin.Delivery, error) { return c.Delivery(ctx, args[0]) }, func(d admin.Delivery) error { return p.printRecord(d) })
+			deliveryErr := ask(
+				cmd.Context(),
+				p,
+				func(ctx context.Context, c *admin.Client) (admin.Delivery, error) { return c.Delivery(ctx, args[0]) },
+				func(d admin.Delivery) error { return p.printRecord(d) },
+			)
 			if exitCodeOf(deliveryErr) == exitNotFound {
-				return &exitError{code: exitNotFound, err: fmt.Errorf("no report and no delivery has the id %q", args[0])}
+				return &exitError{
+					code: exitNotFound,
+					err:  fmt.Errorf("no report and no delivery has the id %q", args[0]),
+				}
 			}
 			return deliveryErr
 		},
@@ -111,8 +146,14 @@ func (p *program) showReport(ctx context.Context, c *admin.Client, r admin.Repor
 		audit[i] = strconv.FormatUint(seq, 10)
 	}
 	facts := [][2]string{
-		{"report", r.ID}, {"ended", formatTime(r.EndedAt)}, {"kind", terminationKind(r.Report)}, {"reason", string(r.Cause.Reason)}, {"by", r.Cause.By}, {"client", r.Cause.Client},
-		{"cause", r.Cause.ID}, {"session", r.Session}, {"sub", r.Subject}, {"signed in", formatTime(r.AuthTime)}, {"browser", templates.DeviceName(r.UserAgent)}, {"address", r.Address},
+		{
+			"report",
+			r.ID,
+		}, {"ended", formatTime(r.EndedAt)}, {"kind", terminationKind(r.Report)}, {"reason", string(r.Cause.Reason)}, {"by", r.Cause.By}, {"client", r.Cause.Client},
+		{
+			"cause",
+			r.Cause.ID,
+		}, {"session", r.Session}, {"sub", r.Subject}, {"signed in", formatTime(r.AuthTime)}, {"browser", templates.DeviceName(r.UserAgent)}, {"address", r.Address},
 		{"audit lines", strings.Join(audit, ", ")}, {"deleted after", formatTime(r.DeleteAfter)},
 	}
 	if err := p.printFields(append(facts, horizonFields(r.Horizon)...)); err != nil {
@@ -165,7 +206,12 @@ func (p *program) logoutDeliveries() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return printList(p, c.Deliveries(cmd.Context(), queryOf("state", state, "client", client, "report", report)), deliveryHeader(), deliveryCells)
+			return printList(
+				p,
+				c.Deliveries(cmd.Context(), queryOf("state", state, "client", client, "report", report)),
+				deliveryHeader(),
+				deliveryCells,
+			)
 		},
 	}
 	cmd.Flags().StringVar(&state, "state", "", "in this `STATE`: pending, done, failed, cancelled")
@@ -189,10 +235,19 @@ func (s *deliverySelection) addFlags(cmd *cobra.Command, pending bool) {
 }
 
 // apply calls act for each selected delivery.
-func (s *deliverySelection) apply(ctx context.Context, p *program, ids []string, act func(context.Context, *admin.Client, string) (admin.Delivery, error)) error {
+func (s *deliverySelection) apply(
+	ctx context.Context,
+	p *program,
+	ids []string,
+	act func(context.Context, *admin.Client, string) (admin.Delivery, error),
+) error {
 	all := s.failed || s.pending
 	if all == (len(ids) > 0) {
-		return &exitError{code: exitUsage, err: usageErrorf("no delivery selected: give delivery ids, or --failed for all failed ones"), hint: "`curfew logout deliveries --state failed` lists them"}
+		return &exitError{
+			code: exitUsage,
+			err:  usageErrorf("no delivery selected: give delivery ids, or --failed for all failed ones"),
+			hint: "`curfew logout deliveries --state failed` lists them",
+		}
 	}
 	c, err := p.adminClient()
 	if err != nil {
@@ -228,9 +283,14 @@ func (p *program) logoutRetry() *cobra.Command {
 		Use:   "retry [DELIVERY...]",
 		Short: "Try deliveries again now, failed ones included",
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return selection.apply(cmd.Context(), p, args, func(ctx context.Context, c *admin.Client, id string) (admin.Delivery, error) {
-				return c.RetryDelivery(ctx, id)
-			})
+			return selection.apply(
+				cmd.Context(),
+				p,
+				args,
+				func(ctx context.Context, c *admin.Client, id string) (admin.Delivery, error) {
+					return c.RetryDelivery(ctx, id)
+				},
+			)
 		},
 	}
 	selection.addFlags(cmd, true)
@@ -243,9 +303,14 @@ func (p *program) logoutCancel() *cobra.Command {
 		Use:   "cancel [DELIVERY...]",
 		Short: "Cancel pending deliveries, or acknowledge failed ones; the trust state of their entries stays",
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return selection.apply(cmd.Context(), p, args, func(ctx context.Context, c *admin.Client, id string) (admin.Delivery, error) {
-				return c.CancelDelivery(ctx, id)
-			})
+			return selection.apply(
+				cmd.Context(),
+				p,
+				args,
+				func(ctx context.Context, c *admin.Client, id string) (admin.Delivery, error) {
+					return c.CancelDelivery(ctx, id)
+				},
+			)
 		},
 	}
 	selection.addFlags(cmd, false)
@@ -278,7 +343,15 @@ func (p *program) logoutProgress() *cobra.Command {
 			}
 			header := []string{"cause", "reason", "started", "users", "sessions notified", "remaining", "finished"}
 			return printList(p, seqOf(bulkLogouts), header, func(e admin.BulkLogout) []string {
-				return []string{e.Cause.ID, string(e.Cause.Reason), formatTime(e.StartedAt), describeSelector(e.Selector), strconv.Itoa(e.Done.Sessions), strconv.Itoa(e.Remaining.Sessions), formatFinished(e.Finished)}
+				return []string{
+					e.Cause.ID,
+					string(e.Cause.Reason),
+					formatTime(e.StartedAt),
+					describeSelector(e.Selector),
+					strconv.Itoa(e.Done.Sessions),
+					strconv.Itoa(e.Remaining.Sessions),
+					formatFinished(e.Finished),
+				}
 			})
 		},
 	}

@@ -6,8 +6,8 @@ import (
 	"strings"
 )
 
-// preset is what Curfew knows about one framework: the paths that it uses below the app's URL, the client metadata that fits it, and what
-// to set in the app. docs/applications.md shows the presets; a test compares.
+// preset is what Curfew knows about one framework: the paths that it uses below the app's URL, the client metadata
+// that fits it, and what to set in the app. docs/applications.md shows the presets; a test compares.
 type preset struct {
 	name      string
 	framework string
@@ -40,8 +40,11 @@ var presets = []preset{
 		postLogoutPath:  "/",
 		backchannelPath: "/backchannel-logout",
 		metadata:        map[string]any{"logout_token_claims": "sid"},
-		appSettings:     []string{"authorizationParams: {response_type: 'code'}", "backchannelLogout: {store} with a session store"},
-		confirmation:    "204: the session is marked as ended. With sub in the token it would end all sessions of the user.",
+		appSettings: []string{
+			"authorizationParams: {response_type: 'code'}",
+			"backchannelLogout: {store} with a session store",
+		},
+		confirmation: "204: the session is marked as ended. With sub in the token it would end all sessions of the user.",
 	},
 	{
 		name:            "keycloak",
@@ -49,8 +52,11 @@ var presets = []preset{
 		redirectPath:    "/broker/curfew/endpoint",
 		postLogoutPath:  "/broker/curfew/endpoint/logout_response",
 		backchannelPath: "/protocol/openid-connect/logout/backchannel-logout",
-		appSettings:     []string{"identity provider: Use PKCE on, method S256", "identity provider: Backchannel logout on"},
-		confirmation:    "200: the session at Keycloak is over. Its own clients are Keycloak's to notify.",
+		appSettings: []string{
+			"identity provider: Use PKCE on, method S256",
+			"identity provider: Backchannel logout on",
+		},
+		confirmation: "200: the session at Keycloak is over. Its own clients are Keycloak's to notify.",
 	},
 	{
 		name:            "mod_auth_openidc",
@@ -84,8 +90,10 @@ var presets = []preset{
 		redirectPath:   "/callback",
 		postLogoutPath: "/",
 		metadata:       map[string]any{"token_endpoint_auth_method": "none", "check_session": true},
-		appSettings:    []string{"monitorSession: true works only where the browser allows third-party cookies, or on the same site"},
-		confirmation:   confirmationNone,
+		appSettings: []string{
+			"monitorSession: true works only where the browser allows third-party cookies, or on the same site",
+		},
+		confirmation: confirmationNone,
 	},
 	{
 		name:            "quarkus",

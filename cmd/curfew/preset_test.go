@@ -47,7 +47,9 @@ func TestPresetsAreDocumented(t *testing.T) {
 		end   = "<!-- end of presets -->"
 	)
 	var want strings.Builder
-	want.WriteString("| preset | framework | choices | back channel | in the app | what its confirmation is worth |\n|---|---|---|---|---|---|\n")
+	want.WriteString(
+		"| preset | framework | choices | back channel | in the app | what its confirmation is worth |\n|---|---|---|---|---|---|\n",
+	)
 	for _, p := range presets {
 		choices := make([]string, 0, len(p.metadata))
 		for name, value := range p.metadata {
@@ -59,7 +61,16 @@ func TestPresetsAreDocumented(t *testing.T) {
 			backchannel = "`" + p.backchannelPath + "`"
 		}
 		settings := "`" + strings.Join(p.appSettings, "`; `") + "`"
-		fmt.Fprintf(&want, "| `%s` | %s | %s | %s | %s | %s |\n", p.name, p.framework, strings.Join(choices, ", "), backchannel, settings, p.confirmation)
+		fmt.Fprintf(
+			&want,
+			"| `%s` | %s | %s | %s | %s | %s |\n",
+			p.name,
+			p.framework,
+			strings.Join(choices, ", "),
+			backchannel,
+			settings,
+			p.confirmation,
+		)
 	}
 	text, err := os.ReadFile(page)
 	if err != nil {

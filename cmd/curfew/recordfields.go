@@ -14,7 +14,8 @@ import (
 	"github.com/curfew-id/curfew/storage"
 )
 
-// recordFields collects the fields of a record: those of a JSON file, and over them those of the flags. The server validates them.
+// recordFields collects the fields of a record: those of a JSON file, and over them those of the flags. The server
+// validates them.
 type recordFields struct {
 	file   string
 	unset  []string
@@ -28,7 +29,8 @@ func (m *recordFields) addFileFlag(cmd *cobra.Command, what string) {
 
 // addUnsetFlag adds --unset, for existing records.
 func (m *recordFields) addUnsetFlag(cmd *cobra.Command) {
-	cmd.Flags().StringArrayVar(&m.unset, "unset", nil, "remove this `FIELD`, which returns to its default; may be repeated")
+	cmd.Flags().
+		StringArrayVar(&m.unset, "unset", nil, "remove this `FIELD`, which returns to its default; may be repeated")
 }
 
 // addFlag adds a flag for one field of the type of sample.

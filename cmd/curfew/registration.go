@@ -59,8 +59,10 @@ func (p *program) tokenAdd() *cobra.Command {
 		},
 	}
 	cmd.Flags().IntVar(&q.MaxUses, "uses", 1, "how many clients may be registered with it; -1: any number")
-	cmd.Flags().StringVar(&expires, "expires", "", "how long it is valid, such as 30d (default: until it is used up or removed)")
-	cmd.Flags().StringVar(&defaults, "defaults", "", "metadata of its clients that they do not give themselves: a JSON object in `FILE`, or stdin for -")
+	cmd.Flags().
+		StringVar(&expires, "expires", "", "how long it is valid, such as 30d (default: until it is used up or removed)")
+	cmd.Flags().
+		StringVar(&defaults, "defaults", "", "metadata of its clients that they do not give themselves: a JSON object in `FILE`, or stdin for -")
 	return cmd
 }
 
@@ -78,13 +80,18 @@ func (p *program) tokenList() *cobra.Command {
 			if err != nil {
 				return withExitCode(err)
 			}
-			return printList(p, seqOf(tokens), []string{"name", "uses left", "made", "expires", "defaults"}, func(t admin.InitialAccessToken) []string {
-				uses := strconv.Itoa(t.UsesLeft)
-				if t.UsesLeft < 0 {
-					uses = "any"
-				}
-				return []string{t.Name, uses, formatTime(t.Created), formatTime(t.Expires), string(t.Defaults)}
-			})
+			return printList(
+				p,
+				seqOf(tokens),
+				[]string{"name", "uses left", "made", "expires", "defaults"},
+				func(t admin.InitialAccessToken) []string {
+					uses := strconv.Itoa(t.UsesLeft)
+					if t.UsesLeft < 0 {
+						uses = "any"
+					}
+					return []string{t.Name, uses, formatTime(t.Created), formatTime(t.Expires), string(t.Defaults)}
+				},
+			)
 		},
 	}
 }

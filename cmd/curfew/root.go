@@ -33,9 +33,14 @@ func (p *program) rootCommand() *cobra.Command {
 		SilenceUsage:  true,
 	}
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
-		return &exitError{code: exitUsage, err: err, hint: "`" + cmd.CommandPath() + " --help` lists the commands and flags"}
+		return &exitError{
+			code: exitUsage,
+			err:  err,
+			hint: "`" + cmd.CommandPath() + " --help` lists the commands and flags",
+		}
 	})
-	root.PersistentFlags().StringVar(&p.configFile, "config", "", "configuration `FILE` (default: CURFEW_CONFIG, else curfew.yaml here if there is one)")
+	root.PersistentFlags().
+		StringVar(&p.configFile, "config", "", "configuration `FILE` (default: CURFEW_CONFIG, else curfew.yaml here if there is one)")
 	root.PersistentFlags().StringVarP(&p.format, "output", "o", "table", "`FORMAT`: table, or json for programs")
 	root.PersistentPreRunE = func(*cobra.Command, []string) error {
 		if p.format != "table" && p.format != "json" {
@@ -43,8 +48,20 @@ func (p *program) rootCommand() *cobra.Command {
 		}
 		return nil
 	}
-	root.AddCommand(p.serveCommand(), p.userCommand(), p.clientCommand(), p.sessionCommand(), p.logoutCommand(), p.auditCommand(), p.doctorCommand(),
-		p.keyCommand(), p.registrationCommand(), p.configCommand(), p.healthcheckCommand(), p.versionCommand())
+	root.AddCommand(
+		p.serveCommand(),
+		p.userCommand(),
+		p.clientCommand(),
+		p.sessionCommand(),
+		p.logoutCommand(),
+		p.auditCommand(),
+		p.doctorCommand(),
+		p.keyCommand(),
+		p.registrationCommand(),
+		p.configCommand(),
+		p.healthcheckCommand(),
+		p.versionCommand(),
+	)
 	requireKnownCommands(root)
 	return root
 }
@@ -57,7 +74,11 @@ func requireKnownCommands(cmd *cobra.Command) {
 			if len(args) == 0 {
 				return cmd.Help()
 			}
-			return &exitError{code: exitUsage, err: usageErrorf("unknown command %q for %q", args[0], cmd.CommandPath()), hint: "`" + cmd.CommandPath() + " --help` lists the commands and flags"}
+			return &exitError{
+				code: exitUsage,
+				err:  usageErrorf("unknown command %q for %q", args[0], cmd.CommandPath()),
+				hint: "`" + cmd.CommandPath() + " --help` lists the commands and flags",
+			}
 		}
 	} else if check := cmd.Args; check != nil {
 		cmd.Args = func(cmd *cobra.Command, args []string) error {
@@ -87,7 +108,11 @@ func (p *program) loadConfig() (*config.Config, error) {
 	}
 	cfg, err := config.Load(file, p.environ)
 	if err != nil && file == "" {
-		err = &exitError{code: exitUsage, err: err, hint: "no file was read: --config FILE or CURFEW_CONFIG names one, else it is curfew.yaml in the working directory"}
+		err = &exitError{
+			code: exitUsage,
+			err:  err,
+			hint: "no file was read: --config FILE or CURFEW_CONFIG names one, else it is curfew.yaml in the working directory",
+		}
 	}
 	return cfg, err
 }

@@ -31,8 +31,8 @@ func TestMain(m *testing.M) {
 	})
 }
 
-// TestCommands runs the transcripts of testdata/script: what a user types and reads. They have these commands in addition to
-// those of testscript:
+// TestCommands runs the transcripts of testdata/script: what a user types and reads. They have these commands in
+// addition to those of testscript:
 //
 //	serve               starts `curfew serve` and waits until it serves
 //	stop                sends it SIGTERM and waits until it is gone
@@ -138,8 +138,20 @@ func sessionsScript(ts *testscript.TestScript, neg bool, args []string) {
 	for range n {
 		all.Go(func() error {
 			id := rand.Text()
-			return store.CreateSession(ctx, storage.Session{ID: storage.SessionID(id), SecretHash: storage.HashOf(id), Subject: user.Subject, AuthTime: now, Created: now,
-				LastActive: now, IdleTimeout: time.Hour, Expires: now.Add(time.Hour)}, storage.Event{At: now, Kind: "session.created"})
+			return store.CreateSession(
+				ctx,
+				storage.Session{
+					ID:          storage.SessionID(id),
+					SecretHash:  storage.HashOf(id),
+					Subject:     user.Subject,
+					AuthTime:    now,
+					Created:     now,
+					LastActive:  now,
+					IdleTimeout: time.Hour,
+					Expires:     now.Add(time.Hour),
+				},
+				storage.Event{At: now, Kind: "session.created"},
+			)
 		})
 	}
 	ts.Check(all.Wait())
@@ -157,7 +169,9 @@ func forgeScript(ts *testscript.TestScript, neg bool, args []string) {
 	parts := strings.Split(strings.TrimSpace(ts.ReadFile(args[0])), ".")
 	payload, err := base64.RawURLEncoding.DecodeString(parts[1])
 	ts.Check(err)
-	parts[1] = base64.RawURLEncoding.EncodeToString(bytes.Replace(payload, []byte(`"reason":"administrator"`), []byte(`"reason":"idle_timeout"`), 1))
+	parts[1] = base64.RawURLEncoding.EncodeToString(
+		bytes.Replace(payload, []byte(`"reason":"administrator"`), []byte(`"reason":"idle_timeout"`), 1),
+	)
 	ts.Check(os.WriteFile(ts.MkAbs(args[1]), []byte(strings.Join(parts, ".")), 0o600))
 }
 

@@ -16,8 +16,8 @@ import (
 // maxInput is the most that is read from files and stdin, in bytes.
 const maxInput = 1 << 20
 
-// readPassword reads a new password: from stdin, or typed twice without echo. It is never an argument, since every OS user can read
-// arguments.
+// readPassword reads a new password: from stdin, or typed twice without echo. It is never an argument, since every OS
+// user can read arguments.
 func (p *program) readPassword(fromStdin bool) (string, error) {
 	if fromStdin {
 		text, err := io.ReadAll(io.LimitReader(p.stdin, maxInput))
@@ -32,7 +32,11 @@ func (p *program) readPassword(fromStdin bool) (string, error) {
 	}
 	tty, ok := p.stdin.(*os.File)
 	if !ok || !terminal.IsTerminal(p.stdin) {
-		return "", &exitError{code: exitUsage, err: errors.New("no terminal to prompt for a password"), hint: "use --password-stdin"}
+		return "", &exitError{
+			code: exitUsage,
+			err:  errors.New("no terminal to prompt for a password"),
+			hint: "use --password-stdin",
+		}
 	}
 	first, err := p.promptPassword(tty, "Password: ")
 	if err != nil {

@@ -15,8 +15,9 @@ import (
 	"github.com/curfew-id/curfew/cmd/curfew/server"
 )
 
-// gcPercent is the heap's growth, in percent of the live heap, at which Go collects garbage. The live heap is small, since the records
-// are in the store, which is mapped. Go's default of 100 would spend a fifth of all CPU on collecting a few megabytes.
+// gcPercent is the heap's growth, in percent of the live heap, at which Go collects garbage. The live heap is small,
+// since the records are in the store, which is mapped. Go's default of 100 would spend a fifth of all CPU on
+// collecting a few megabytes.
 const gcPercent = 400
 
 func (p *program) serveCommand() *cobra.Command {

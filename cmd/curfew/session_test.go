@@ -15,7 +15,8 @@ func TestSessionThatNoClientIsNotifiedOfShowsNoNotification(t *testing.T) {
 	if err := p.showSession(admin.Session{Horizon: &logout.Estimate{Clients: unknown}}); err != nil {
 		t.Fatal(err)
 	}
-	if text := shown.String(); !strings.Contains(text, "1 unknown (Atlas)\n") || strings.Contains(text, "being notified") {
+	if text := shown.String(); !strings.Contains(text, "1 unknown (Atlas)\n") ||
+		strings.Contains(text, "being notified") {
 		t.Errorf("got:\n%s", text)
 	}
 }

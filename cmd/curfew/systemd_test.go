@@ -37,7 +37,12 @@ func TestServeNotifiesSystemd(t *testing.T) {
 	}
 	command := exec.Command(self, "serve")
 	command.Args[0] = "curfew" // by which testscript.Main knows the program to run
-	command.Env = append(os.Environ(), "NOTIFY_SOCKET="+socket, "CURFEW_DATA="+filepath.Join(folder, "data"), fmt.Sprintf("CURFEW_ISSUER=http://localhost:%d", port))
+	command.Env = append(
+		os.Environ(),
+		"NOTIFY_SOCKET="+socket,
+		"CURFEW_DATA="+filepath.Join(folder, "data"),
+		fmt.Sprintf("CURFEW_ISSUER=http://localhost:%d", port),
+	)
 	if err := command.Start(); err != nil {
 		t.Fatal(err)
 	}

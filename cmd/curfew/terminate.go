@@ -30,7 +30,13 @@ func (g *confirmation) addFlags(cmd *cobra.Command) {
 }
 
 // run counts what preview would end, or acts.
-func (g *confirmation) run(ctx context.Context, p *program, preview admin.TerminationRequest, question string, act func(context.Context, *admin.Client) (admin.TerminationResult, error)) error {
+func (g *confirmation) run(
+	ctx context.Context,
+	p *program,
+	preview admin.TerminationRequest,
+	question string,
+	act func(context.Context, *admin.Client) (admin.TerminationResult, error),
+) error {
 	preview.DryRun = true
 	countOnly := func(ctx context.Context, c *admin.Client) (admin.TerminationResult, error) {
 		return c.Terminate(ctx, preview)
@@ -55,9 +61,12 @@ func (g *confirmation) run(ctx context.Context, p *program, preview admin.Termin
 	return p.endAndShow(ctx, act)
 }
 
-// endAndShow calls act and shows its result. A bulk logout revokes all sessions at once; the bar shows how many sessions have their
-// notifications queued.
-func (p *program) endAndShow(ctx context.Context, act func(context.Context, *admin.Client) (admin.TerminationResult, error)) error {
+// endAndShow calls act and shows its result. A bulk logout revokes all sessions at once; the bar shows how many
+// sessions have their notifications queued.
+func (p *program) endAndShow(
+	ctx context.Context,
+	act func(context.Context, *admin.Client) (admin.TerminationResult, error),
+) error {
 	c, err := p.adminClient()
 	if err != nil {
 		return err
@@ -91,7 +100,11 @@ func (p *program) showEndResult(r admin.TerminationResult) error {
 		return err
 	}
 	if r.InProgress {
-		fmt.Fprintf(p.stdout, "all sessions are revoked; clients are being notified: curfew logout progress %s\n", r.CauseID)
+		fmt.Fprintf(
+			p.stdout,
+			"all sessions are revoked; clients are being notified: curfew logout progress %s\n",
+			r.CauseID,
+		)
 		return nil
 	}
 	hint := "curfew logout list --cause " + r.CauseID
@@ -105,14 +118,19 @@ func (p *program) showEndResult(r admin.TerminationResult) error {
 }
 
 func formatTerminationCount(c storage.TerminationCount) string {
-	parts := []string{pluralize(c.Sessions, "session"), pluralize(c.ClientSessions, "client session"), pluralize(c.Grants, "grant")}
+	parts := []string{
+		pluralize(c.Sessions, "session"),
+		pluralize(c.ClientSessions, "client session"),
+		pluralize(c.Grants, "grant"),
+	}
 	return strings.Join(parts, ", ") + "; " + pluralize(c.Deliveries, "delivery")
 }
 
 // progressInterval is how often showProgress asks for the progress of a bulk logout.
 const progressInterval = 200 * time.Millisecond
 
-// showProgress shows the progress of a bulk logout until it is finished. An interrupt stops showProgress, not the bulk logout.
+// showProgress shows the progress of a bulk logout until it is finished. An interrupt stops showProgress, not the
+// bulk logout.
 func (p *program) showProgress(ctx context.Context, c *admin.Client, cause string) error {
 	var bar *progressbar.ProgressBar
 	tick := time.NewTicker(progressInterval)
@@ -143,8 +161,13 @@ func (p *program) showProgress(ctx context.Context, c *admin.Client, cause strin
 }
 
 func newProgressBar(w io.Writer, total int, description string) *progressbar.ProgressBar {
-	return progressbar.NewOptions(max(total, 1), progressbar.OptionSetWriter(w), progressbar.OptionSetDescription(description), progressbar.OptionShowCount(),
-		progressbar.OptionOnCompletion(func() { fmt.Fprintln(w) }))
+	return progressbar.NewOptions(
+		max(total, 1),
+		progressbar.OptionSetWriter(w),
+		progressbar.OptionSetDescription(description),
+		progressbar.OptionShowCount(),
+		progressbar.OptionOnCompletion(func() { fmt.Fprintln(w) }),
+	)
 }
 
 func findBulkLogout(ctx context.Context, c *admin.Client, cause string) (admin.BulkLogout, error) {
@@ -157,5 +180,9 @@ func findBulkLogout(ctx context.Context, c *admin.Client, cause string) (admin.B
 			return e, nil
 		}
 	}
-	return admin.BulkLogout{}, &exitError{code: exitNotFound, err: fmt.Errorf("no bulk logout of the last day has the cause %q", cause), hint: "`curfew logout progress` lists them"}
+	return admin.BulkLogout{}, &exitError{
+		code: exitNotFound,
+		err:  fmt.Errorf("no bulk logout of the last day has the cause %q", cause),
+		hint: "`curfew logout progress` lists them",
+	}
 }

@@ -13,8 +13,22 @@ import (
 )
 
 func (p *program) userCommand() *cobra.Command {
-	cmd := &cobra.Command{Use: "user", Short: "Add, show and change users", Long: "Add, show and change users. NAME is a login name, an e-mail address or a subject."}
-	cmd.AddCommand(p.userAdd(), p.userList(), p.userShow(), p.userSet(), p.userSetPassword(), p.userDisable(), p.userEnable(), p.userRemove(), p.userResetLink())
+	cmd := &cobra.Command{
+		Use:   "user",
+		Short: "Add, show and change users",
+		Long:  "Add, show and change users. NAME is a login name, an e-mail address or a subject.",
+	}
+	cmd.AddCommand(
+		p.userAdd(),
+		p.userList(),
+		p.userShow(),
+		p.userSet(),
+		p.userSetPassword(),
+		p.userDisable(),
+		p.userEnable(),
+		p.userRemove(),
+		p.userResetLink(),
+	)
 	return cmd
 }
 
@@ -49,14 +63,23 @@ func (p *program) userAdd() *cobra.Command {
 				fields["preferred_username"] = args[0]
 			}
 			if _, named := fields["preferred_username"]; !named {
-				return &exitError{code: exitUsage, err: usageErrorf("login name missing"), hint: "usage: " + cmd.UseLine()}
+				return &exitError{
+					code: exitUsage,
+					err:  usageErrorf("login name missing"),
+					hint: "usage: " + cmd.UseLine(),
+				}
 			}
 			if _, given := fields["password"]; !given && !noPassword && (fromStdin || m.file == "") {
 				if fields["password"], err = p.readPassword(fromStdin); err != nil {
 					return err
 				}
 			}
-			return ask(cmd.Context(), p, func(ctx context.Context, c *admin.Client) (admin.User, error) { return c.AddUser(ctx, fields) }, func(u admin.User) error { return p.printRecord(u) })
+			return ask(
+				cmd.Context(),
+				p,
+				func(ctx context.Context, c *admin.Client) (admin.User, error) { return c.AddUser(ctx, fields) },
+				func(u admin.User) error { return p.printRecord(u) },
+			)
 		},
 	}
 	addClaimFlags(cmd, &m)
@@ -76,10 +99,15 @@ func (p *program) userList() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return printList(p, c.Users(cmd.Context()), []string{"name", "email", "full name", "state", "added", "sub"}, func(u admin.User) []string {
-				full, _ := u.Claims["name"].(string)
-				return []string{u.Name, u.Email, full, userState(u), formatTime(u.Created), u.Subject}
-			})
+			return printList(
+				p,
+				c.Users(cmd.Context()),
+				[]string{"name", "email", "full name", "state", "added", "sub"},
+				func(u admin.User) []string {
+					full, _ := u.Claims["name"].(string)
+					return []string{u.Name, u.Email, full, userState(u), formatTime(u.Created), u.Subject}
+				},
+			)
 		},
 	}
 }
@@ -100,7 +128,12 @@ func (p *program) userShow() *cobra.Command {
 		Short: "Show a user",
 		Args:  cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return ask(cmd.Context(), p, func(ctx context.Context, c *admin.Client) (admin.User, error) { return c.User(ctx, args[0]) }, func(u admin.User) error { return p.printRecord(u) })
+			return ask(
+				cmd.Context(),
+				p,
+				func(ctx context.Context, c *admin.Client) (admin.User, error) { return c.User(ctx, args[0]) },
+				func(u admin.User) error { return p.printRecord(u) },
+			)
 		},
 	}
 }
@@ -143,9 +176,12 @@ func (p *program) userSetPassword() *cobra.Command {
 				return err
 			}
 			change := admin.PasswordChange{Password: secret, KeepOffline: keepOffline}
-			return p.endAndShow(cmd.Context(), func(ctx context.Context, c *admin.Client) (admin.TerminationResult, error) {
-				return c.SetPassword(ctx, args[0], change)
-			})
+			return p.endAndShow(
+				cmd.Context(),
+				func(ctx context.Context, c *admin.Client) (admin.TerminationResult, error) {
+					return c.SetPassword(ctx, args[0], change)
+				},
+			)
 		},
 	}
 	cmd.Flags().BoolVar(&fromStdin, "password-stdin", false, "read the password from stdin")
@@ -161,9 +197,15 @@ func (p *program) userDisable() *cobra.Command {
 		Args:  cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			g.yes = true // it can be undone by enable
-			return g.run(cmd.Context(), p, admin.TerminationRequest{User: args[0], IncludeOffline: true}, "", func(ctx context.Context, c *admin.Client) (admin.TerminationResult, error) {
-				return c.DisableUser(ctx, args[0])
-			})
+			return g.run(
+				cmd.Context(),
+				p,
+				admin.TerminationRequest{User: args[0], IncludeOffline: true},
+				"",
+				func(ctx context.Context, c *admin.Client) (admin.TerminationResult, error) {
+					return c.DisableUser(ctx, args[0])
+				},
+			)
 		},
 	}
 	g.addDryRunFlag(cmd)
@@ -176,7 +218,12 @@ func (p *program) userEnable() *cobra.Command {
 		Short: "Enable a disabled user",
 		Args:  cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return ask(cmd.Context(), p, func(ctx context.Context, c *admin.Client) (admin.User, error) { return c.EnableUser(ctx, args[0]) }, func(u admin.User) error { return p.printRecord(u) })
+			return ask(
+				cmd.Context(),
+				p,
+				func(ctx context.Context, c *admin.Client) (admin.User, error) { return c.EnableUser(ctx, args[0]) },
+				func(u admin.User) error { return p.printRecord(u) },
+			)
 		},
 	}
 }
@@ -188,9 +235,15 @@ func (p *program) userRemove() *cobra.Command {
 		Short: "End a user's sessions and offline access, and remove the user; the subject is never used again",
 		Args:  cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return g.run(cmd.Context(), p, admin.TerminationRequest{User: args[0], IncludeOffline: true}, fmt.Sprintf("Remove the user %s for good?", args[0]), func(ctx context.Context, c *admin.Client) (admin.TerminationResult, error) {
-				return c.RemoveUser(ctx, args[0])
-			})
+			return g.run(
+				cmd.Context(),
+				p,
+				admin.TerminationRequest{User: args[0], IncludeOffline: true},
+				fmt.Sprintf("Remove the user %s for good?", args[0]),
+				func(ctx context.Context, c *admin.Client) (admin.TerminationResult, error) {
+					return c.RemoveUser(ctx, args[0])
+				},
+			)
 		},
 	}
 	g.addFlags(cmd)
@@ -212,7 +265,12 @@ func (p *program) userResetLink() *cobra.Command {
 			return ask(cmd.Context(), p, func(ctx context.Context, c *admin.Client) (admin.ResetLink, error) {
 				return c.MakeResetLink(ctx, args[0], q)
 			}, func(l admin.ResetLink) error {
-				fmt.Fprintf(p.stderr, "usable once, until %s; anyone who has it can sign in as %s\n", formatTime(l.Expires), args[0])
+				fmt.Fprintf(
+					p.stderr,
+					"usable once, until %s; anyone who has it can sign in as %s\n",
+					formatTime(l.Expires),
+					args[0],
+				)
 				_, err := fmt.Fprintln(p.stdout, l.URL)
 				return err
 			})

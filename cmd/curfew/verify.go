@@ -58,7 +58,9 @@ func (p *program) logoutVerify() *cobra.Command {
 			if want.Issuer == "" {
 				cfg, err := p.loadConfig()
 				if err != nil {
-					return usageErrorf("needs --issuer URL, or --config FILE with an issuer") // err lists settings, which this command does not need
+					return usageErrorf(
+						"needs --issuer URL, or --config FILE with an issuer",
+					) // err lists settings, which this command does not need
 				}
 				want.Issuer = cfg.Issuer
 			}
@@ -71,7 +73,8 @@ func (p *program) logoutVerify() *cobra.Command {
 	}
 	cmd.Flags().StringVar(&keyFile, "jwks", "", "the provider's key set in `FILE`")
 	cmd.Flags().BoolVar(&unsigned, "unsigned", false, "verify no signature: anyone can have written the report")
-	cmd.Flags().StringVar(&want.Issuer, "issuer", "", "the issuer must be this `URL` (default: the issuer of the configuration)")
+	cmd.Flags().
+		StringVar(&want.Issuer, "issuer", "", "the issuer must be this `URL` (default: the issuer of the configuration)")
 	cmd.Flags().StringVar(&want.Subject, "subject", "", "the report must be about the user with this `SUBJECT`")
 	return cmd
 }
@@ -90,11 +93,18 @@ func verifyReport(text, keys []byte, want expectedReport) (verification, error) 
 	v := verification{Signature: "unverified"}
 	jws, err := jose.ParseSignedCompact(string(bytes.TrimSpace(text)), reportAlgorithms)
 	if err != nil {
-		return v, &exitError{code: exitUsage, err: fmt.Errorf("not a signed report: %w", err), hint: "`curfew logout show REPORT --signed` makes one"}
+		return v, &exitError{
+			code: exitUsage,
+			err:  fmt.Errorf("not a signed report: %w", err),
+			hint: "`curfew logout show REPORT --signed` makes one",
+		}
 	}
 	header := jws.Signatures[0].Protected
 	if typ, _ := header.ExtraHeaders[jose.HeaderType].(string); typ != logout.DocumentTyp {
-		return v, &exitError{code: exitUsage, err: fmt.Errorf("not a report: its typ is %q, not %q", typ, logout.DocumentTyp)}
+		return v, &exitError{
+			code: exitUsage,
+			err:  fmt.Errorf("not a report: its typ is %q, not %q", typ, logout.DocumentTyp),
+		}
 	}
 	payload := jws.UnsafePayloadWithoutVerification()
 	if keys != nil {
@@ -104,7 +114,10 @@ func verifyReport(text, keys []byte, want expectedReport) (verification, error) 
 		v.Signature = "valid"
 	}
 	if err := json.Unmarshal(payload, &v.Document); err != nil || v.Document == nil {
-		return v, &exitError{code: exitUsage, err: errors.New("not a report: its payload is not a JSON object with the fields of a report")}
+		return v, &exitError{
+			code: exitUsage,
+			err:  errors.New("not a report: its payload is not a JSON object with the fields of a report"),
+		}
 	}
 	v.Report = v.Document.ReportID
 	v.Issuer = v.Document.Issuer
@@ -126,12 +139,18 @@ func verifySignature(jws *jose.JSONWebSignature, kid string, keys []byte) ([]byt
 	}
 	matches := set.Key(kid)
 	if len(matches) == 0 {
-		return nil, &exitError{code: exitFailed, err: fmt.Errorf("the report is signed with the key %q, which is not in the key set", kid),
-			hint: "keys leave the provider's key set some time after their rotation; sign the report again to use a current one"}
+		return nil, &exitError{
+			code: exitFailed,
+			err:  fmt.Errorf("the report is signed with the key %q, which is not in the key set", kid),
+			hint: "keys leave the provider's key set some time after their rotation; sign the report again to use a current one",
+		}
 	}
 	payload, err := jws.Verify(matches[0])
 	if err != nil {
-		return nil, &exitError{code: exitFailed, err: errors.New("the signature is invalid: the provider did not sign this report")}
+		return nil, &exitError{
+			code: exitFailed,
+			err:  errors.New("the signature is invalid: the provider did not sign this report"),
+		}
 	}
 	return payload, nil
 }
@@ -162,7 +181,10 @@ func (p *program) showVerification(v verification) error {
 		}
 	}
 	if len(v.Problems) > 0 {
-		return &exitError{code: exitFailed, err: fmt.Errorf("the report is not valid:\n%s", strings.Join(v.Problems, "\n"))}
+		return &exitError{
+			code: exitFailed,
+			err:  fmt.Errorf("the report is not valid:\n%s", strings.Join(v.Problems, "\n")),
+		}
 	}
 	return nil
 }

@@ -26,7 +26,8 @@ const (
 	modules  = "/usr/lib/apache2/modules"
 )
 
-// mustProvide starts a provider with one user. The applications cannot resolve *.localhost, so everybody is at 127.0.0.1.
+// mustProvide starts a provider with one user. The applications cannot resolve *.localhost, so everybody is at
+// 127.0.0.1.
 func mustProvide(t *testing.T, ctx context.Context) (o *op.OP, folder string) {
 	t.Helper()
 	folder, err := os.MkdirTemp("", "apps") // t.TempDir is too long for a socket
@@ -59,7 +60,9 @@ func mustToy(t *testing.T, ctx context.Context, o *op.OP) (url string) {
 		t.Fatal(err)
 	}
 	url = "http://" + l.Addr().String()
-	app := rp.New(rp.Config{Name: "Toy", URL: url, Issuer: o.Issuer, ClientID: "toy", ClientSecret: secret, BackChannel: true})
+	app := rp.New(
+		rp.Config{Name: "Toy", URL: url, Issuer: o.Issuer, ClientID: "toy", ClientSecret: secret, BackChannel: true},
+	)
 	server := &http.Server{Handler: app}
 	go server.Serve(l) // until Close
 	t.Cleanup(func() { server.Close() })
@@ -111,8 +114,8 @@ func mustRun(t *testing.T, ctx context.Context, command *exec.Cmd, address strin
 	}
 }
 
-// mustLoseItsSession signs ada in at an application's page and at the toy, signs out at the toy, and waits until the application asks to sign in
-// again. signedIn says what the page shows to somebody signed in.
+// mustLoseItsSession signs ada in at an application's page and at the toy, signs out at the toy, and waits until the
+// application asks to sign in again. signedIn says what the page shows to somebody signed in.
 func mustLoseItsSession(t *testing.T, ctx context.Context, toy, login, page, signedIn string) {
 	t.Helper()
 	v, err := op.NewBrowser(http.DefaultTransport)
@@ -125,7 +128,8 @@ func mustLoseItsSession(t *testing.T, ctx context.Context, toy, login, page, sig
 	if p, err := v.Get(page); err != nil || !strings.Contains(p.Body, signedIn) {
 		t.Fatalf("got %v, not signed in at %s (%d):\n%s", err, p.URL, p.Status, p.Body)
 	}
-	if p, err := v.SignIn(toy+"/login", "ada", password); err != nil || !strings.Contains(p.Body, `data-signed-in="true"`) {
+	if p, err := v.SignIn(toy+"/login", "ada", password); err != nil ||
+		!strings.Contains(p.Body, `data-signed-in="true"`) {
 		t.Fatalf("got %v, not signed in at the toy:\n%s", err, p.Body)
 	}
 	if p, err := v.Get(toy + "/logout"); err != nil || !strings.Contains(p.Body, `id="signed-out"`) {
@@ -146,7 +150,8 @@ func mustLoseItsSession(t *testing.T, ctx context.Context, toy, login, page, sig
 	}
 }
 
-// TestExpressLosesItsSession: express-openid-connect on Node. It signs out too much when it sees sub and sid, so it gets sid alone.
+// TestExpressLosesItsSession: express-openid-connect on Node. It signs out too much when it sees sub and sid, so it
+// gets sid alone.
 func TestExpressLosesItsSession(t *testing.T) {
 	node, err := exec.LookPath("node")
 	if err != nil {
@@ -163,19 +168,32 @@ func TestExpressLosesItsSession(t *testing.T) {
 		t.Fatal(err)
 	}
 	url := "http://127.0.0.1:" + port
-	err = o.AddClient(ctx, map[string]any{"client_id": "express", "client_secret": secret, "redirect_uris": []string{url + "/callback"},
-		"post_logout_redirect_uris": []string{url}, "backchannel_logout_uri": url + "/backchannel-logout", "logout_token_claims": "sid"})
+	err = o.AddClient(
+		ctx,
+		map[string]any{"client_id": "express", "client_secret": secret, "redirect_uris": []string{url + "/callback"},
+			"post_logout_redirect_uris": []string{
+				url,
+			}, "backchannel_logout_uri": url + "/backchannel-logout", "logout_token_claims": "sid"},
+	)
 	if err != nil {
 		t.Fatal(err)
 	}
 	command := exec.Command(node, "server.js")
 	command.Dir = "express"
-	command.Env = append(os.Environ(), "ISSUER="+o.Issuer, "BASE_URL="+url, "CLIENT_ID=express", "CLIENT_SECRET="+secret, "PORT="+port)
+	command.Env = append(
+		os.Environ(),
+		"ISSUER="+o.Issuer,
+		"BASE_URL="+url,
+		"CLIENT_ID=express",
+		"CLIENT_SECRET="+secret,
+		"PORT="+port,
+	)
 	mustRun(t, ctx, command, "127.0.0.1:"+port)
 	mustLoseItsSession(t, ctx, mustToy(t, ctx, o), url+"/login", url+"/who", `"signedIn":true`)
 }
 
-// TestApacheLosesItsSession: mod_auth_openidc. Its logout URI has a query, and it revokes its tokens here before it answers a logout token.
+// TestApacheLosesItsSession: mod_auth_openidc. Its logout URI has a query, and it revokes its tokens here before it
+// answers a logout token.
 func TestApacheLosesItsSession(t *testing.T) {
 	apache, err := exec.LookPath("/usr/sbin/apache2")
 	if err != nil {
@@ -192,8 +210,19 @@ func TestApacheLosesItsSession(t *testing.T) {
 		t.Fatal(err)
 	}
 	url := "http://127.0.0.1:" + port
-	err = o.AddClient(ctx, map[string]any{"client_id": "apache", "client_secret": secret, "redirect_uris": []string{url + "/private/callback"},
-		"post_logout_redirect_uris": []string{url + "/"}, "backchannel_logout_uri": url + "/private/callback?logout=backchannel", "scope": "openid profile email"})
+	err = o.AddClient(
+		ctx,
+		map[string]any{
+			"client_id":     "apache",
+			"client_secret": secret,
+			"redirect_uris": []string{url + "/private/callback"},
+			"post_logout_redirect_uris": []string{
+				url + "/",
+			},
+			"backchannel_logout_uri": url + "/private/callback?logout=backchannel",
+			"scope":                  "openid profile email",
+		},
+	)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -206,7 +235,14 @@ func TestApacheLosesItsSession(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	settings := map[string]string{"Root": root, "Port": port, "Modules": modules, "Issuer": o.Issuer, "ClientID": "apache", "ClientSecret": secret}
+	settings := map[string]string{
+		"Root":         root,
+		"Port":         port,
+		"Modules":      modules,
+		"Issuer":       o.Issuer,
+		"ClientID":     "apache",
+		"ClientSecret": secret,
+	}
 	if os.Getuid() == 0 { // Apache does not serve as root
 		settings["User"] = "www-data"
 		if err := os.Chmod(folder, 0o711); err != nil {
@@ -229,5 +265,12 @@ func TestApacheLosesItsSession(t *testing.T) {
 			t.Logf("%s", log)
 		}
 	})
-	mustLoseItsSession(t, ctx, mustToy(t, ctx, o), url+"/private/index.html", url+"/private/index.html", "the private page")
+	mustLoseItsSession(
+		t,
+		ctx,
+		mustToy(t, ctx, o),
+		url+"/private/index.html",
+		url+"/private/index.html",
+		"the private page",
+	)
 }

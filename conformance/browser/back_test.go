@@ -31,7 +31,8 @@ func (p *tab) mustGoBackToAccount(d *demo) {
 	p.t.Fatalf("no account page among %d entries", len(history.Entries))
 }
 
-// mustShowNothing waits for the sign-in page, and looks at every moment until then whether the page of a signed-in person is shown.
+// mustShowNothing waits for the sign-in page, and looks at every moment until then whether the page of a signed-in
+// person is shown.
 func (p *tab) mustShowNothing(d *demo) {
 	p.t.Helper()
 	p.mustWait(exposed + " || location.href.startsWith('" + d.issuer + "/login/')")
@@ -43,8 +44,8 @@ func (p *tab) mustShowNothing(d *demo) {
 // exposed holds where the account page can be seen. A page that is hidden still has its text.
 const exposed = "(document.body.checkVisibility() && document.body.innerText.includes('ann@example.org'))"
 
-// TestBackShowsNothingAfterALogoutInThisBrowser: the header of a style sheet and the cookie's removal make Chromium forget the page, with
-// and without scripts.
+// TestBackShowsNothingAfterALogoutInThisBrowser: the header of a style sheet and the cookie's removal make Chromium
+// forget the page, with and without scripts.
 func TestBackShowsNothingAfterALogoutInThisBrowser(t *testing.T) {
 	browser := mustChromium(t)
 	d := mustDemo(t)
@@ -77,7 +78,8 @@ func TestBackShowsNothingAfterALogoutInThisBrowser(t *testing.T) {
 	}
 }
 
-// TestPagesLeaveAtOnceAfterALogoutElsewhere: no header reaches a page that is open or kept; the page's own script has to ask.
+// TestPagesLeaveAtOnceAfterALogoutElsewhere: no header reaches a page that is open or kept; the page's own script has
+// to ask.
 func TestPagesLeaveAtOnceAfterALogoutElsewhere(t *testing.T) {
 	browser := mustChromium(t)
 	d := mustDemo(t)
@@ -88,7 +90,10 @@ func TestPagesLeaveAtOnceAfterALogoutElsewhere(t *testing.T) {
 		probe := &network.BlockPattern{URLPattern: d.issuer + "/account/probe", Block: true}
 		mustCall(p, network.SetBlockedURLs, network.SetBlockedURLsParams{URLPatterns: []*network.BlockPattern{probe}})
 		p.mustOpenAccount(d)
-		mustShow[bool](p, "addEventListener('pageshow', function (e) { sessionStorage.setItem('kept', e.persisted); }), true")
+		mustShow[bool](
+			p,
+			"addEventListener('pageshow', function (e) { sessionStorage.setItem('kept', e.persisted); }), true",
+		)
 		p.mustGo(d.atlas)
 		d.mustRun(t, "session", "end", "--user", "ann", "--all")
 		p.mustGoBackToAccount(d)
@@ -100,7 +105,11 @@ func TestPagesLeaveAtOnceAfterALogoutElsewhere(t *testing.T) {
 	t.Run("when somebody looks at the page again", func(t *testing.T) {
 		p := mustTab(t, browser, chromedp.WithNewBrowserContext())
 		// Without the regular question, so that the look alone counts.
-		mustCall(p, page.AddScriptToEvaluateOnNewDocument, page.AddScriptToEvaluateOnNewDocumentParams{Source: "window.setInterval = function () {};"})
+		mustCall(
+			p,
+			page.AddScriptToEvaluateOnNewDocument,
+			page.AddScriptToEvaluateOnNewDocumentParams{Source: "window.setInterval = function () {};"},
+		)
 		p.mustOpenAccount(d)
 		p.mustWait("performance.now() > 1500") // the page asks once a second at most
 		d.mustRun(t, "session", "end", "--user", "ann", "--all")
@@ -117,8 +126,8 @@ func TestPagesLeaveAtOnceAfterALogoutElsewhere(t *testing.T) {
 	})
 }
 
-// TestChromiumWithoutScriptsShowsAKeptPageThreeMinutesAtMost after an ending elsewhere: neither a header nor a script can make it forget the
-// page sooner. It is a picture only: every way on leads to the sign-in page.
+// TestChromiumWithoutScriptsShowsAKeptPageThreeMinutesAtMost after an ending elsewhere: neither a header nor a script
+// can make it forget the page sooner. It is a picture only: every way on leads to the sign-in page.
 func TestChromiumWithoutScriptsShowsAKeptPageThreeMinutesAtMost(t *testing.T) {
 	browser := mustChromium(t)
 	d := mustDemo(t)

@@ -19,14 +19,25 @@ func mustElsewhere(t *testing.T) (url string) {
 	}))
 }
 
-// TestSignInWorksForACallbackThatLeadsToAnotherOrigin: Chromium applies a page's form-action to every redirect that follows the form, the
-// application's own included. A policy that names the redirect URI only would stop the person on the sign-in page.
+// TestSignInWorksForACallbackThatLeadsToAnotherOrigin: Chromium applies a page's form-action to every redirect that
+// follows the form, the application's own included. A policy that names the redirect URI only would stop the person
+// on the sign-in page.
 func TestSignInWorksForACallbackThatLeadsToAnotherOrigin(t *testing.T) {
 	browser := mustChromium(t)
 	o := mustProvider(t, "curfew")
 	elsewhere := mustElsewhere(t)
-	_, first := mustApp(t, o, rp.Config{Name: "Atlas", AfterSignIn: elsewhere + "/welcome"}, map[string]any{"consent": "skip"})
-	_, second := mustApp(t, o, rp.Config{Name: "Birch", AfterSignIn: elsewhere + "/agreed"}, map[string]any{"consent": "ask"})
+	_, first := mustApp(
+		t,
+		o,
+		rp.Config{Name: "Atlas", AfterSignIn: elsewhere + "/welcome"},
+		map[string]any{"consent": "skip"},
+	)
+	_, second := mustApp(
+		t,
+		o,
+		rp.Config{Name: "Birch", AfterSignIn: elsewhere + "/agreed"},
+		map[string]any{"consent": "ask"},
+	)
 	page := mustTab(t, browser)
 
 	page.mustSignIn(first+"/login", "ann", password)
@@ -37,15 +48,16 @@ func TestSignInWorksForACallbackThatLeadsToAnotherOrigin(t *testing.T) {
 	page.mustWaitAt(elsewhere + "/agreed")
 }
 
-// TestFormPostReachesACallbackThatLeadsToAnotherOrigin: Chromium applies a page's form-action to every redirect that follows the form, the
-// application's own included, so the page that posts may have none.
+// TestFormPostReachesACallbackThatLeadsToAnotherOrigin: Chromium applies a page's form-action to every redirect that
+// follows the form, the application's own included, so the page that posts may have none.
 func TestFormPostReachesACallbackThatLeadsToAnotherOrigin(t *testing.T) {
 	browser := mustChromium(t)
 	o := mustProvider(t, "curfew")
 	elsewhere := mustElsewhere(t)
 	var app *rp.App
 	var posted atomic.Int32
-	// A post from another site comes without the application's cookie (SameSite=Lax), so it leads to a GET with the same parameters.
+	// A post from another site comes without the application's cookie (SameSite=Lax), so it leads to a GET with the
+	// same parameters.
 	url := mustSite(t, "atlas", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.Method == http.MethodPost {
 			if err := r.ParseForm(); err != nil {
@@ -57,7 +69,16 @@ func TestFormPostReachesACallbackThatLeadsToAnotherOrigin(t *testing.T) {
 		}
 		app.ServeHTTP(w, r)
 	}))
-	app = rp.New(rp.Config{Name: "Atlas", URL: url, Issuer: o.Issuer, ClientID: "atlas", ClientSecret: secret, AfterSignIn: elsewhere + "/welcome"})
+	app = rp.New(
+		rp.Config{
+			Name:         "Atlas",
+			URL:          url,
+			Issuer:       o.Issuer,
+			ClientID:     "atlas",
+			ClientSecret: secret,
+			AfterSignIn:  elsewhere + "/welcome",
+		},
+	)
 	metadata := app.Metadata()
 	metadata["consent"] = "ask"
 	if err := o.AddClient(t.Context(), metadata); err != nil {

@@ -9,7 +9,8 @@ import (
 	"github.com/chromedp/chromedp"
 )
 
-// watching is a relying party's page with the provider's check_session_iframe in it: ask() asks, and the answer becomes the page's title.
+// watching is a relying party's page with the provider's check_session_iframe in it: ask() asks, and the answer
+// becomes the page's title.
 const watching = `<!doctype html><title>none</title><iframe id="op" src="%[1]s/check_session"></iframe><script>
 var ready = false;
 document.getElementById("op").onload = function () { ready = true; };
@@ -18,8 +19,9 @@ function ask(message) { document.title = "none"; document.getElementById("op").c
 function state() { return new URLSearchParams(location.search).get("session_state"); }
 </script>`
 
-// TestCheckSessionFrameAnswersInChromium: Session Management 1.0 §3.2, with the script's own arithmetic. Where the browser hides the cookie from
-// frames on other sites, the answer is error: changed would send the application round in circles.
+// TestCheckSessionFrameAnswersInChromium: Session Management 1.0 §3.2, with the script's own arithmetic. Where the
+// browser hides the cookie from frames on other sites, the answer is error: changed would send the application round
+// in circles.
 func TestCheckSessionFrameAnswersInChromium(t *testing.T) {
 	browser := mustChromium(t)
 	o := mustProvider(t, "curfew.one")
@@ -34,7 +36,12 @@ func TestCheckSessionFrameAnswersInChromium(t *testing.T) {
 			"check_session": true, "require_pkce": false}); err != nil {
 			t.Fatal(err)
 		}
-		authorize[client] = o.Issuer + "/authorize?" + url.Values{"client_id": {client}, "redirect_uri": {callback}, "response_type": {"code"}, "scope": {"openid"}}.Encode()
+		authorize[client] = o.Issuer + "/authorize?" + url.Values{
+			"client_id":     {client},
+			"redirect_uri":  {callback},
+			"response_type": {"code"},
+			"scope":         {"openid"},
+		}.Encode()
 	}
 	p := mustTab(t, browser, chromedp.WithNewBrowserContext())
 	mustAnswer := func(message, want string) {

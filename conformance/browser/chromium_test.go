@@ -25,8 +25,13 @@ type tab struct {
 // mustChromium starts Chromium with a fresh profile; it ends with the test.
 func mustChromium(t *testing.T) context.Context {
 	t.Helper()
-	options := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath(need.Program(t, "chromium")), chromedp.DisableGPU,
-		chromedp.UserDataDir(mustFolder(t)), chromedp.WindowSize(1000, 900))
+	options := append(
+		chromedp.DefaultExecAllocatorOptions[:],
+		chromedp.ExecPath(need.Program(t, "chromium")),
+		chromedp.DisableGPU,
+		chromedp.UserDataDir(mustFolder(t)),
+		chromedp.WindowSize(1000, 900),
+	)
 	if os.Getuid() == 0 {
 		options = append(options, chromedp.NoSandbox)
 	}
@@ -86,7 +91,11 @@ func (p *tab) mustClick(selector string) {
 func (p *tab) mustSignIn(url, login, password string) {
 	p.t.Helper()
 	p.mustGo(url)
-	p.mustDo("sign in", chromedp.SendKeys(chromedp.CSS("#username"), login), chromedp.SendKeys(chromedp.CSS("#password"), password))
+	p.mustDo(
+		"sign in",
+		chromedp.SendKeys(chromedp.CSS("#username"), login),
+		chromedp.SendKeys(chromedp.CSS("#password"), password),
+	)
 	p.mustClick("#sign-in")
 }
 
@@ -99,7 +108,10 @@ func (p *tab) mustWait(expression string) {
 	defer tick.Stop()
 	for {
 		// An error means that the page is on its way to another.
-		holds, err := chromedp.Run(ctx, chromedp.Evaluate[bool]("document.readyState === 'complete' && Boolean("+expression+")"))
+		holds, err := chromedp.Run(
+			ctx,
+			chromedp.Evaluate[bool]("document.readyState === 'complete' && Boolean("+expression+")"),
+		)
 		if err == nil && holds {
 			return
 		}
@@ -120,7 +132,13 @@ func (p *tab) mustWaitAt(prefix string) {
 // mustWaitText waits until what a selector finds shows a text.
 func (p *tab) mustWaitText(selector, text string) {
 	p.t.Helper()
-	p.mustWait(fmt.Sprintf("Array.from(document.querySelectorAll(%q)).some(function (e) { return e.innerText.includes(%q); })", selector, text))
+	p.mustWait(
+		fmt.Sprintf(
+			"Array.from(document.querySelectorAll(%q)).some(function (e) { return e.innerText.includes(%q); })",
+			selector,
+			text,
+		),
+	)
 }
 
 // mustShow evaluates an expression now.

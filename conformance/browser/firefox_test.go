@@ -18,8 +18,8 @@ import (
 	"github.com/curfew-id/curfew/conformance/need"
 )
 
-// firefox is one tab of a Firefox, driven by WebDriver BiDi. Its messages look like those of Chromium's protocol, so the connection is
-// the same.
+// firefox is one tab of a Firefox, driven by WebDriver BiDi. Its messages look like those of Chromium's protocol, so
+// the connection is the same.
 type firefox struct {
 	t       *testing.T
 	conn    *remote.Conn
@@ -36,7 +36,16 @@ func mustFirefox(t *testing.T, scripts bool) *firefox {
 	if err := os.WriteFile(filepath.Join(profile, "user.js"), []byte(preference), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	process := exec.Command(need.Program(t, "firefox-esr"), "--headless", "--no-remote", "--profile", profile, "--remote-debugging-port", "0", "about:blank")
+	process := exec.Command(
+		need.Program(t, "firefox-esr"),
+		"--headless",
+		"--no-remote",
+		"--profile",
+		profile,
+		"--remote-debugging-port",
+		"0",
+		"about:blank",
+	)
 	says, err := process.StderrPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -58,7 +67,11 @@ func mustFirefox(t *testing.T, scripts bool) *firefox {
 	go io.Copy(io.Discard, says) // until Firefox ends; it would wait if nobody read
 
 	f := &firefox{t: t}
-	f.conn, err = remote.DialContext(t.Context(), address+"/session", remote.WithConnDebugf(func(_ string, said ...any) { f.heard = fmt.Sprintf("%s", said...) }))
+	f.conn, err = remote.DialContext(
+		t.Context(),
+		address+"/session",
+		remote.WithConnDebugf(func(_ string, said ...any) { f.heard = fmt.Sprintf("%s", said...) }),
+	)
 	if err != nil {
 		t.Fatalf("connect to firefox: %v", err)
 	}
@@ -115,8 +128,12 @@ func (f *firefox) holds(expression string) (bool, error) {
 		Type   string
 		Result struct{ Value bool }
 	}
-	err := f.call("script.evaluate", map[string]any{"target": map[string]any{"context": f.context}, "awaitPromise": false, "userActivation": true,
-		"expression": "document.readyState === 'complete' && Boolean(" + expression + ")"}, &answer)
+	err := f.call(
+		"script.evaluate",
+		map[string]any{"target": map[string]any{"context": f.context}, "awaitPromise": false, "userActivation": true,
+			"expression": "document.readyState === 'complete' && Boolean(" + expression + ")"},
+		&answer,
+	)
 	return answer.Result.Value, err
 }
 
@@ -153,6 +170,12 @@ func (f *firefox) mustClick(selector string) {
 func (f *firefox) mustSignIn(url, login, password string) {
 	f.t.Helper()
 	f.mustGo(url)
-	f.mustWait(fmt.Sprintf("document.getElementById('username').value = %q, document.getElementById('password').value = %q", login, password))
+	f.mustWait(
+		fmt.Sprintf(
+			"document.getElementById('username').value = %q, document.getElementById('password').value = %q",
+			login,
+			password,
+		),
+	)
 	f.mustClick("#sign-in")
 }

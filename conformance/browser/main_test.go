@@ -1,5 +1,5 @@
-// Package browser uses a built curfew as people do, with real browsers: what they see, what signs them out, what their back button shows,
-// and what works without scripts. It knows nothing of the inside.
+// Package browser uses a built curfew as people do, with real browsers: what they see, what signs them out, what
+// their back button shows, and what works without scripts. It knows nothing of the inside.
 package browser
 
 import (

@@ -13,7 +13,8 @@ func (p *tab) mustForbidScripts() {
 	mustCall(p, emulation.SetScriptExecutionDisabled, emulation.SetScriptExecutionDisabledParams{Value: true})
 }
 
-// TestSignInAndOutNeedNoScript: the first answer holds the frames, refreshes to a page without them, and that leads back.
+// TestSignInAndOutNeedNoScript: the first answer holds the frames, refreshes to a page without them, and that leads
+// back.
 func TestSignInAndOutNeedNoScript(t *testing.T) {
 	page := mustTab(t, mustChromium(t))
 	d := mustDemo(t)

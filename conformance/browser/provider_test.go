@@ -42,7 +42,11 @@ func mustProvider(t *testing.T, host string) *op.OP {
 func mustApp(t *testing.T, o *op.OP, c rp.Config, metadata map[string]any) (*rp.App, string) {
 	t.Helper()
 	var app *rp.App
-	url := mustSite(t, strings.ToLower(c.Name), http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { app.ServeHTTP(w, r) }))
+	url := mustSite(
+		t,
+		strings.ToLower(c.Name),
+		http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { app.ServeHTTP(w, r) }),
+	)
 	c.URL, c.Issuer, c.ClientID, c.ClientSecret = url, o.Issuer, strings.ToLower(c.Name), secret
 	app = rp.New(c)
 	registered := app.Metadata()

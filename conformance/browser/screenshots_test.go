@@ -29,17 +29,24 @@ func TestScreenshotsOfEveryPage(t *testing.T) {
 	d := mustDemo(t)
 	complaints := mustHearComplaints(page)
 	page.mustGo(d.pages)
-	names := mustShow[[]string](page, "Array.from(document.querySelectorAll('li a')).map(function (a) { return a.textContent; })")
+	names := mustShow[[]string](
+		page,
+		"Array.from(document.querySelectorAll('li a')).map(function (a) { return a.textContent; })",
+	)
 	if len(names) < 20 {
 		t.Fatalf("the demo shows only %q", names)
 	}
 	for _, name := range names {
 		page.mustGo(d.pages + name)
 		for _, look := range looks {
-			mustCall(page, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{Features: []*emulation.MediaFeature{
-				{Name: "prefers-color-scheme", Value: look.scheme},
-				{Name: "prefers-reduced-motion", Value: "reduce"}, // no picture of a colour on its way to another
-			}})
+			mustCall(
+				page,
+				emulation.SetEmulatedMedia,
+				emulation.SetEmulatedMediaParams{Features: []*emulation.MediaFeature{
+					{Name: "prefers-color-scheme", Value: look.scheme},
+					{Name: "prefers-reduced-motion", Value: "reduce"}, // no picture of a colour on its way to another
+				}},
+			)
 			page.mustDo("resize", chromedp.EmulateViewport(look.width, 900))
 			if width := mustShow[int64](page, "document.documentElement.scrollWidth"); width > look.width {
 				t.Errorf("%s, %s: %d px wide, so that it scrolls sideways", name, look.name, width)

@@ -82,7 +82,8 @@ func TestDemoSignsInAtThreeAndOutOfAllInChromium(t *testing.T) {
 	}
 }
 
-// TestStatusPageIsHonestAboutAnApplicationThatMisbehaves: what the provider's page says follows what Cedar was switched to on its own page.
+// TestStatusPageIsHonestAboutAnApplicationThatMisbehaves: what the provider's page says follows what Cedar was
+// switched to on its own page.
 func TestStatusPageIsHonestAboutAnApplicationThatMisbehaves(t *testing.T) {
 	browser := mustChromium(t)
 	d := mustDemo(t)

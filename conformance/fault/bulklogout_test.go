@@ -14,8 +14,8 @@ import (
 	"time"
 )
 
-// mustFillSessions signs users in that many times in all, at the three clients and those of more. Each user signs in one session at a time:
-// parallel attempts at one password are limited.
+// mustFillSessions signs users in that many times in all, at the three clients and those of more. Each user signs in
+// one session at a time: parallel attempts at one password are limited.
 func (w *world) mustFillSessions(n int, more ...string) []*visitor {
 	w.t.Helper()
 	visitors := make([]*visitor, n)
@@ -57,8 +57,8 @@ type bulkLogout struct {
 	peakMB                     int
 }
 
-// mustLogOutAll ends all sessions by one request, kills the server that often meanwhile, and waits until all three clients of each
-// session are notified.
+// mustLogOutAll ends all sessions by one request, kills the server that often meanwhile, and waits until all three
+// clients of each session are notified.
 func (w *world) mustLogOutAll(visitors []*visitor, kills int) (got bulkLogout) {
 	w.t.Helper()
 	start := time.Now()
@@ -134,8 +134,9 @@ func (w *world) mustLogOutAll(visitors []*visitor, kills int) (got bulkLogout) {
 	return got
 }
 
-// TestBulkLogoutReachesAllClients: all sessions end at once and all clients are notified, also when the server is killed meanwhile, and when
-// one client's host takes connections and never answers. All three begin with the same store.
+// TestBulkLogoutReachesAllClients: all sessions end at once and all clients are notified, also when the server is
+// killed meanwhile, and when one client's host takes connections and never answers. All three begin with the same
+// store.
 func TestBulkLogoutReachesAllClients(t *testing.T) {
 	n := rounds(150, 20000)
 	w := mustStart(t, mustBuild(t, "-tags", "curfewfault"), nil)
@@ -175,13 +176,23 @@ func TestBulkLogoutReachesAllClients(t *testing.T) {
 		}
 		w.mustLaunch()
 		got := w.mustLogOutAll(visitors, kills)
-		row(t, name, "refused after %d ms, answered after %d ms; three clients of each session notified after %.1f s; %d logout tokens, %d of them repeated; peak memory %d MB",
-			got.cutoff.Milliseconds(), got.answered.Milliseconds(), got.notified.Seconds(), got.tokens, got.duplicates, got.peakMB)
+		row(
+			t,
+			name,
+			"refused after %d ms, answered after %d ms; three clients of each session notified after %.1f s; %d logout tokens, %d of them repeated; peak memory %d MB",
+			got.cutoff.Milliseconds(),
+			got.answered.Milliseconds(),
+			got.notified.Seconds(),
+			got.tokens,
+			got.duplicates,
+			got.peakMB,
+		)
 		w.op.Kill()
 		if scenario == "" {
 			plain = got
 		}
-		// Two runs on a shared machine differ by more than the hung host costs: the limit is generous, the figures stand in the rows.
+		// Two runs on a shared machine differ by more than the hung host costs: the limit is generous, the figures
+		// stand in the rows.
 		if scenario == "one host hangs" && got.notified > 2*plain.notified+5*time.Second {
 			t.Errorf("got %s beside a hung host, %s without", got.notified, plain.notified)
 		}

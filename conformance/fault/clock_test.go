@@ -9,7 +9,8 @@ import (
 	"time"
 )
 
-// clockOf lets the server read its clock from a file, and returns what sets it: the difference to the machine's clock, which is never set.
+// clockOf lets the server read its clock from a file, and returns what sets it: the difference to the machine's
+// clock, which is never set.
 func clockOf(w *world) (set func(time.Duration)) {
 	file := filepath.Join(w.folder, "clock")
 	set = func(step time.Duration) {
@@ -26,9 +27,18 @@ func clockOf(w *world) (set func(time.Duration)) {
 	return set
 }
 
-// randomStep is a clock step between one second and ten days, forwards or back; small ones are as frequent as large ones.
+// randomStep is a clock step between one second and ten days, forwards or back; small ones are as frequent as large
+// ones.
 func randomStep() time.Duration {
-	steps := []time.Duration{time.Second, 10 * time.Second, 59 * time.Second, 61 * time.Second, 10 * time.Minute, 3 * time.Hour, 240 * time.Hour}
+	steps := []time.Duration{
+		time.Second,
+		10 * time.Second,
+		59 * time.Second,
+		61 * time.Second,
+		10 * time.Minute,
+		3 * time.Hour,
+		240 * time.Hour,
+	}
 	step := steps[rand.IntN(len(steps))]
 	if rand.IntN(2) == 0 {
 		return -step
@@ -36,9 +46,9 @@ func randomStep() time.Duration {
 	return step
 }
 
-// TestNoSessionSurvivesItsEndWhenTheClockIsSet: between any two operations the server's clock is set forwards or back. What was ended stays
-// ended, whatever the clock said when it began. How many clients have no logout token 20 s later is counted: they get it when the clock
-// reaches the time that was set for them.
+// TestNoSessionSurvivesItsEndWhenTheClockIsSet: between any two operations the server's clock is set forwards or
+// back. What was ended stays ended, whatever the clock said when it began. How many clients have no logout token 20 s
+// later is counted: they get it when the clock reaches the time that was set for them.
 func TestNoSessionSurvivesItsEndWhenTheClockIsSet(t *testing.T) {
 	var sessions, acknowledged, sent, late int
 	var total checkResult
@@ -82,6 +92,16 @@ func TestNoSessionSurvivesItsEndWhenTheClockIsSet(t *testing.T) {
 		t.Errorf("got %s", total.examples())
 	}
 	// A session that a step forwards has expired is refused rightly: lost is not counted here.
-	row(t, "clock steps of 1 s to 10 d under load", "%d rounds; %d sessions, %d requests acknowledged; survivors of an end %d, codes redeemed twice %d; %d logout tokens within 20 s, %d later",
-		n, sessions, acknowledged, len(total.revived), len(total.doubled), sent, late)
+	row(
+		t,
+		"clock steps of 1 s to 10 d under load",
+		"%d rounds; %d sessions, %d requests acknowledged; survivors of an end %d, codes redeemed twice %d; %d logout tokens within 20 s, %d later",
+		n,
+		sessions,
+		acknowledged,
+		len(total.revived),
+		len(total.doubled),
+		sent,
+		late,
+	)
 }

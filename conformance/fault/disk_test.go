@@ -31,7 +31,10 @@ func mustMakeDisk(t testing.TB, fileSystem string, megabytes int64) *disk {
 	}
 	mkfs, err := exec.LookPath("mkfs." + fileSystem)
 	if err != nil {
-		need.Missing(t, "mkfs."+fileSystem+" is not here: install Debian's "+map[string]string{"ext4": "e2fsprogs", "xfs": "xfsprogs"}[fileSystem])
+		need.Missing(
+			t,
+			"mkfs."+fileSystem+" is not here: install Debian's "+map[string]string{"ext4": "e2fsprogs", "xfs": "xfsprogs"}[fileSystem],
+		)
 	}
 	folder, err := os.MkdirTemp("", "disk")
 	if err != nil {

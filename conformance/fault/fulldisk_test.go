@@ -15,8 +15,8 @@ import (
 	"time"
 )
 
-// TestFullDiskIsRefusedAndRecovered: while the disk is full, nothing is acknowledged that is not done; when there is room again, the server
-// works on without a restart.
+// TestFullDiskIsRefusedAndRecovered: while the disk is full, nothing is acknowledged that is not done; when there is
+// room again, the server works on without a restart.
 func TestFullDiskIsRefusedAndRecovered(t *testing.T) {
 	d := mustMakeDisk(t, "ext4", 48)
 	w := mustStart(t, mustBuild(t), map[string]any{"data": filepath.Join(d.mount, "data")})
@@ -50,8 +50,18 @@ func TestFullDiskIsRefusedAndRecovered(t *testing.T) {
 	}
 	w.mustNotifyAll(crowds)
 	slices.Sort(recovery)
-	row(t, "full disk under load", "%d rounds; %d sessions, %d requests acknowledged, %d left open; %v; works again after %d ms (median), %d ms (longest)",
-		n, w.history.signedIn(), w.history.acknowledged(), w.history.unanswered(), got, recovery[len(recovery)/2].Milliseconds(), recovery[len(recovery)-1].Milliseconds())
+	row(
+		t,
+		"full disk under load",
+		"%d rounds; %d sessions, %d requests acknowledged, %d left open; %v; works again after %d ms (median), %d ms (longest)",
+		n,
+		w.history.signedIn(),
+		w.history.acknowledged(),
+		w.history.unanswered(),
+		got,
+		recovery[len(recovery)/2].Milliseconds(),
+		recovery[len(recovery)-1].Milliseconds(),
+	)
 }
 
 // mustFill writes until there is no room.

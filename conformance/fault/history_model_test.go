@@ -5,7 +5,8 @@ import (
 	"time"
 )
 
-// TestModelSeesWhatItIsFor: the model is of use only if it finds each kind of fault in a history, and none in a sound one.
+// TestModelSeesWhatItIsFor: the model is of use only if it finds each kind of fault in a history, and none in a sound
+// one.
 func TestModelSeesWhatItIsFor(t *testing.T) {
 	at := func(second int) time.Duration { return time.Duration(second) * time.Second }
 	for name, c := range map[string]struct {

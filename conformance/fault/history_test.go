@@ -36,7 +36,8 @@ type operation struct {
 	result     result
 }
 
-// history is what all clients saw. It knows nothing of the server's inside: check judges by the times of requests and responses alone.
+// history is what all clients saw. It knows nothing of the server's inside: check judges by the times of requests and
+// responses alone.
 type history struct {
 	mu         sync.Mutex
 	began      time.Time
@@ -86,7 +87,8 @@ func (h *history) acknowledged() (n int) {
 	return n
 }
 
-// awaitAcknowledged waits until the server has confirmed n more operations: on a busy machine a fault would else meet no load.
+// awaitAcknowledged waits until the server has confirmed n more operations: on a busy machine a fault would else meet
+// no load.
 func (h *history) awaitAcknowledged(n int) {
 	for enough := h.acknowledged() + n; h.acknowledged() < enough; {
 		time.Sleep(10 * time.Millisecond)
@@ -144,8 +146,9 @@ func (v checkResult) examples() string {
 	return strings.Join(all[:min(len(all), 8)], "; ")
 }
 
-// check holds the history to three rules. A session whose end was acknowledged is accepted by no operation that starts later. A session whose
-// creation was acknowledged is refused by no operation that is over before an end was asked for. A code is redeemed once.
+// check holds the history to three rules. A session whose end was acknowledged is accepted by no operation that
+// starts later. A session whose creation was acknowledged is refused by no operation that is over before an end was
+// asked for. A code is redeemed once.
 func (h *history) check() (v checkResult) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -179,11 +182,17 @@ func (h *history) check() (v checkResult) {
 			fallthrough
 		case o.kind == use && o.result == accepted:
 			if o.start > s.ended {
-				v.revived = append(v.revived, fmt.Sprintf("session %d: %s %s after its end", o.session, o.what, o.start-s.ended))
+				v.revived = append(
+					v.revived,
+					fmt.Sprintf("session %d: %s %s after its end", o.session, o.what, o.start-s.ended),
+				)
 			}
 		case o.kind == use && o.result == refused:
 			if o.start > s.created && o.end < s.endAsked {
-				v.lost = append(v.lost, fmt.Sprintf("session %d: %s %s after the sign-in", o.session, o.what, o.start-s.created))
+				v.lost = append(
+					v.lost,
+					fmt.Sprintf("session %d: %s %s after the sign-in", o.session, o.what, o.start-s.created),
+				)
 			}
 		}
 	}

@@ -40,7 +40,9 @@ func mustServe(t *testing.T, o *op.OP, name string) *relyingParty {
 		t.Fatal(err)
 	}
 	a := &relyingParty{url: "http://" + name + ".localhost:" + port}
-	a.App = rp.New(rp.Config{Name: name, URL: a.url, Issuer: o.Issuer, ClientID: name, ClientSecret: secret, BackChannel: true})
+	a.App = rp.New(
+		rp.Config{Name: name, URL: a.url, Issuer: o.Issuer, ClientID: name, ClientSecret: secret, BackChannel: true},
+	)
 	a.server = &http.Server{Handler: a.App}
 	go a.server.Serve(l) // until Close
 	t.Cleanup(func() { a.server.Close() })
@@ -101,9 +103,9 @@ func mustDeliveries(t *testing.T, o *op.OP) map[string]delivery {
 	return of
 }
 
-// TestKillBetweenTerminationAndDeliveryLosesNothing: the browser has its answer, the process is killed before any relying party was notified, and starts
-// again on the same store. It notifies the relying parties that answer at once, keeps the delivery to the one that does not, and the session
-// stays ended.
+// TestKillBetweenTerminationAndDeliveryLosesNothing: the browser has its answer, the process is killed before any
+// relying party was notified, and starts again on the same store. It notifies the relying parties that answer at
+// once, keeps the delivery to the one that does not, and the session stays ended.
 func TestKillBetweenTerminationAndDeliveryLosesNothing(t *testing.T) {
 	folder, err := os.MkdirTemp("", "kill") // t.TempDir is too long for a socket
 	if err != nil {
@@ -133,7 +135,8 @@ func TestKillBetweenTerminationAndDeliveryLosesNothing(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, a := range []*relyingParty{atlas, birch, cedar} {
-		if p, err := v.SignIn(a.url+"/login", "ada", password); err != nil || !strings.Contains(p.Body, `data-signed-in="true"`) {
+		if p, err := v.SignIn(a.url+"/login", "ada", password); err != nil ||
+			!strings.Contains(p.Body, `data-signed-in="true"`) {
 			t.Fatalf("got %v, not signed in at %s:\n%s", err, a.url, p.Body)
 		}
 		a.SetBehaviour(rp.Slow) // no relying party has answered when the process is killed
@@ -161,10 +164,19 @@ func TestKillBetweenTerminationAndDeliveryLosesNothing(t *testing.T) {
 	for atlas.tokensReceived() == 0 || birch.tokensReceived() == 0 {
 		select {
 		case <-ctx.Done():
-			t.Fatalf("got atlas notified %d times and birch %d, want both notified after the restart\n%s", atlas.tokensReceived(), birch.tokensReceived(), o.Log.String())
+			t.Fatalf(
+				"got atlas notified %d times and birch %d, want both notified after the restart\n%s",
+				atlas.tokensReceived(),
+				birch.tokensReceived(),
+				o.Log.String(),
+			)
 		case <-leased:
-			t.Fatalf("got atlas notified %d times and birch %d by the end of the killed process's leases, want both notified at once\n%s",
-				atlas.tokensReceived(), birch.tokensReceived(), o.Log.String())
+			t.Fatalf(
+				"got atlas notified %d times and birch %d by the end of the killed process's leases, want both notified at once\n%s",
+				atlas.tokensReceived(),
+				birch.tokensReceived(),
+				o.Log.String(),
+			)
 		case <-tick.C:
 		}
 	}
@@ -173,7 +185,8 @@ func TestKillBetweenTerminationAndDeliveryLosesNothing(t *testing.T) {
 	}
 	for {
 		of := mustDeliveries(t, o)
-		if of["atlas"].State == "done" && of["birch"].State == "done" && of["cedar"].State == "pending" && of["cedar"].Attempts > 0 {
+		if of["atlas"].State == "done" && of["birch"].State == "done" && of["cedar"].State == "pending" &&
+			of["cedar"].Attempts > 0 {
 			break
 		}
 		select {

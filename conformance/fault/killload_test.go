@@ -8,7 +8,8 @@ import (
 	"time"
 )
 
-// TestKillUnderLoadLosesNothingAcknowledged: the process is killed at random moments, or asked to stop, while clients use it.
+// TestKillUnderLoadLosesNothingAcknowledged: the process is killed at random moments, or asked to stop, while clients
+// use it.
 func TestKillUnderLoadLosesNothingAcknowledged(t *testing.T) {
 	for name, stop := range map[string]func(*world){
 		"kill -9": func(w *world) { w.op.Kill() },
@@ -46,6 +47,17 @@ func killUnderLoad(t *testing.T, name string, stop func(*world)) {
 	if longest := stopping[len(stopping)-1]; longest > 15*time.Second {
 		t.Errorf("got %s until the process had stopped, want 15 s at most", longest)
 	}
-	row(t, name+" under load", "%d rounds; %d sessions, %d requests acknowledged; %v; %d logout tokens, %d duplicates; ready after %d ms (median), %d ms (longest)",
-		n, w.history.signedIn(), w.history.acknowledged(), got, sent, duplicates, ready[len(ready)/2].Milliseconds(), ready[len(ready)-1].Milliseconds())
+	row(
+		t,
+		name+" under load",
+		"%d rounds; %d sessions, %d requests acknowledged; %v; %d logout tokens, %d duplicates; ready after %d ms (median), %d ms (longest)",
+		n,
+		w.history.signedIn(),
+		w.history.acknowledged(),
+		got,
+		sent,
+		duplicates,
+		ready[len(ready)/2].Milliseconds(),
+		ready[len(ready)-1].Milliseconds(),
+	)
 }

@@ -19,8 +19,8 @@ type powerCuts struct {
 	ready                  []time.Duration
 }
 
-// cutPowerUnderLoad serves from a disk, cuts its power at a random moment under load, starts again, and asks for every session. The history
-// goes over all rounds: what was acknowledged in one counts in all later ones.
+// cutPowerUnderLoad serves from a disk, cuts its power at a random moment under load, starts again, and asks for
+// every session. The history goes over all rounds: what was acknowledged in one counts in all later ones.
 func cutPowerUnderLoad(t *testing.T, program, fileSystem string, rounds int, notify bool) (result powerCuts) {
 	t.Helper()
 	d := mustMakeDisk(t, fileSystem, 256)
@@ -54,7 +54,8 @@ func cutPowerUnderLoad(t *testing.T, program, fileSystem string, rounds int, not
 	return result
 }
 
-// TestPowerCutLosesNothingAcknowledged: the file system is shut down under load, so that all that was not synced is gone.
+// TestPowerCutLosesNothingAcknowledged: the file system is shut down under load, so that all that was not synced is
+// gone.
 func TestPowerCutLosesNothingAcknowledged(t *testing.T) {
 	for _, fileSystem := range []string{"ext4", "xfs"} {
 		t.Run(fileSystem, func(t *testing.T) {
@@ -67,8 +68,17 @@ func TestPowerCutLosesNothingAcknowledged(t *testing.T) {
 				t.Errorf("got %v, unusable %d: %s", got.history, got.unusable, got.history.examples())
 			}
 			slices.Sort(got.ready)
-			row(t, "power cut under load, "+fileSystem, "%d rounds; %d sessions, %d requests acknowledged; %v; ready after %d ms (median), %d ms (longest)",
-				n, got.sessions, got.acknowledged, got.history, got.ready[len(got.ready)/2].Milliseconds(), got.ready[len(got.ready)-1].Milliseconds())
+			row(
+				t,
+				"power cut under load, "+fileSystem,
+				"%d rounds; %d sessions, %d requests acknowledged; %v; ready after %d ms (median), %d ms (longest)",
+				n,
+				got.sessions,
+				got.acknowledged,
+				got.history,
+				got.ready[len(got.ready)/2].Milliseconds(),
+				got.ready[len(got.ready)-1].Milliseconds(),
+			)
 		})
 	}
 }
@@ -80,7 +90,14 @@ func TestPowerCutIsSeenWithoutSyncing(t *testing.T) {
 	for n := range most {
 		got := cutPowerUnderLoad(t, program, "ext4", 1, false)
 		if !got.history.ok() || got.unusable > 0 {
-			row(t, "power cut, a build that does not sync", "seen in round %d: %v, store unusable %d", n+1, got.history, got.unusable)
+			row(
+				t,
+				"power cut, a build that does not sync",
+				"seen in round %d: %v, store unusable %d",
+				n+1,
+				got.history,
+				got.unusable,
+			)
 			return
 		}
 	}

@@ -76,14 +76,21 @@ func ends(crowds []*crowd, h *history) (acknowledged, untouched map[string]strin
 	return acknowledged, untouched
 }
 
-// mustNotifyAll waits until every client of an acknowledged end has its logout token, and checks that no active session got one. It returns
-// how many were sent, and how many of them were duplicates beyond the second one that a client that joined just before the end gets.
+// mustNotifyAll waits until every client of an acknowledged end has its logout token, and checks that no active
+// session got one. It returns how many were sent, and how many of them were duplicates beyond the second one that a
+// client that joined just before the end gets.
 func (w *world) mustNotifyAll(crowds []*crowd) (sent, duplicates int) {
 	w.t.Helper()
 	sent, duplicates, missing := w.notifyAll(crowds, time.Minute)
 	if len(missing) > 0 {
 		pending, err := w.op.Run(w.t.Context(), "", "logout", "deliveries", "--state", "pending", "-o", "json")
-		w.t.Errorf("%d clients got no logout token within a minute, such as %s; pending: %s (%v)", len(missing), missing[0], tail(pending, 1500), err)
+		w.t.Errorf(
+			"%d clients got no logout token within a minute, such as %s; pending: %s (%v)",
+			len(missing),
+			missing[0],
+			tail(pending, 1500),
+			err,
+		)
 	}
 	return sent, duplicates
 }

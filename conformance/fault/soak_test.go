@@ -44,8 +44,19 @@ func TestLongLoadLeaksNothing(t *testing.T) {
 	if filesNow > files+20 || memoryNow > memory+memory/2+50 {
 		t.Errorf("got %d MB and %d files, %d MB and %d files after the first third", memoryNow, filesNow, memory, files)
 	}
-	row(t, "mixed load for "+length.String(), "%d sessions, %d requests acknowledged; %v; memory %d MB after the first third, %d MB at the end, %d MB at most; open files %d and %d",
-		w.history.signedIn(), w.history.acknowledged(), got, memory, memoryNow, peak, files, filesNow)
+	row(
+		t,
+		"mixed load for "+length.String(),
+		"%d sessions, %d requests acknowledged; %v; memory %d MB after the first third, %d MB at the end, %d MB at most; open files %d and %d",
+		w.history.signedIn(),
+		w.history.acknowledged(),
+		got,
+		memory,
+		memoryNow,
+		peak,
+		files,
+		filesNow,
+	)
 }
 
 // logOut ends the sessions of all visitors that have one.

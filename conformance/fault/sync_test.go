@@ -22,8 +22,19 @@ import (
 func (w *world) mustInject(fault string, during time.Duration) {
 	w.t.Helper()
 	strace := need.Program(w.t, "strace")
-	command := exec.Command(strace, "-f", "-q", "-o", filepath.Join(w.folder, "strace"), "-e", "trace=fdatasync", "-e", "inject=fdatasync:"+fault,
-		"-p", strconv.Itoa(w.op.PID()))
+	command := exec.Command(
+		strace,
+		"-f",
+		"-q",
+		"-o",
+		filepath.Join(w.folder, "strace"),
+		"-e",
+		"trace=fdatasync",
+		"-e",
+		"inject=fdatasync:"+fault,
+		"-p",
+		strconv.Itoa(w.op.PID()),
+	)
 	var text strings.Builder
 	command.Stderr = &text
 	if err := command.Start(); err != nil {
@@ -36,13 +47,20 @@ func (w *world) mustInject(fault string, during time.Duration) {
 	_ = command.Wait() // it ends by the signal
 }
 
-// TestFailedSyncIsNeverAcknowledged: fdatasync returns EIO for some commits. What was acknowledged stands after the fault and after a restart.
+// TestFailedSyncIsNeverAcknowledged: fdatasync returns EIO for some commits. What was acknowledged stands after the
+// fault and after a restart.
 func TestFailedSyncIsNeverAcknowledged(t *testing.T) {
-	failSyncs(t, "failing sync (EIO) under load", func() string { return fmt.Sprintf("error=EIO:when=%d+%d", 1+rand.IntN(3), 2+rand.IntN(4)) }, 2, 20)
+	failSyncs(
+		t,
+		"failing sync (EIO) under load",
+		func() string { return fmt.Sprintf("error=EIO:when=%d+%d", 1+rand.IntN(3), 2+rand.IntN(4)) },
+		2,
+		20,
+	)
 }
 
-// TestSlowSyncIsNeverAcknowledgedEarly: fdatasync takes seconds. Nothing is acknowledged that is not on the disk, and no answer takes longer
-// than the deadline of a write.
+// TestSlowSyncIsNeverAcknowledgedEarly: fdatasync takes seconds. Nothing is acknowledged that is not on the disk, and
+// no answer takes longer than the deadline of a write.
 func TestSlowSyncIsNeverAcknowledgedEarly(t *testing.T) {
 	failSyncs(t, "slow sync (+1.5 s) under load", func() string { return "delay_exit=1500000" }, 1, 10)
 }
@@ -79,6 +97,17 @@ func failSyncs(t *testing.T, name string, fault func() string, short, long int) 
 	}
 	w.mustNotifyAll(crowds)
 	slices.Sort(recovery)
-	row(t, name, "%d rounds; %d sessions, %d requests acknowledged, %d left open; %v; longest answer %.1f s; works again after %d ms (median), %d ms (longest)", n,
-		w.history.signedIn(), w.history.acknowledged(), w.history.unanswered(), got, longest.Seconds(), recovery[len(recovery)/2].Milliseconds(), recovery[len(recovery)-1].Milliseconds())
+	row(
+		t,
+		name,
+		"%d rounds; %d sessions, %d requests acknowledged, %d left open; %v; longest answer %.1f s; works again after %d ms (median), %d ms (longest)",
+		n,
+		w.history.signedIn(),
+		w.history.acknowledged(),
+		w.history.unanswered(),
+		got,
+		longest.Seconds(),
+		recovery[len(recovery)/2].Milliseconds(),
+		recovery[len(recovery)-1].Milliseconds(),
+	)
 }

@@ -43,15 +43,18 @@ func (w *world) newVisitor() *visitor {
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	// Each visitor has an address of its own: an attempt at a password that a fault cuts off stays counted, and attempts of one address are limited.
+	// Each visitor has an address of its own: an attempt at a password that a fault cuts off stays counted, and
+	// attempts of one address are limited.
 	address := fmt.Sprintf("10.%d.%d.%d", rand.IntN(256), rand.IntN(256), rand.IntN(256))
-	browser := &op.Browser{HTTP: &http.Client{Transport: forwarded{w.client, address}, Jar: jar, Timeout: 60 * time.Second,
-		CheckRedirect: func(r *http.Request, _ []*http.Request) error {
-			if strings.HasPrefix(r.URL.String(), callback) {
-				return http.ErrUseLastResponse
-			}
-			return nil
-		}}}
+	browser := &op.Browser{
+		HTTP: &http.Client{Transport: forwarded{w.client, address}, Jar: jar, Timeout: 60 * time.Second,
+			CheckRedirect: func(r *http.Request, _ []*http.Request) error {
+				if strings.HasPrefix(r.URL.String(), callback) {
+					return http.ErrUseLastResponse
+				}
+				return nil
+			}},
+	}
 	return &visitor{w: w, session: w.history.newSession(), browser: browser, tokens: map[string]*tokenSet{}}
 }
 
@@ -69,8 +72,16 @@ func (f forwarded) RoundTrip(r *http.Request) (*http.Response, error) {
 }
 
 func (v *visitor) authorizeURL(client string, more ...string) string {
-	q := url.Values{"client_id": {client}, "redirect_uri": {callback}, "response_type": {"code"}, "scope": {"openid"}, "state": {"st"}, "nonce": {"nn"},
-		"code_challenge": {challenge}, "code_challenge_method": {"S256"}}
+	q := url.Values{
+		"client_id":             {client},
+		"redirect_uri":          {callback},
+		"response_type":         {"code"},
+		"scope":                 {"openid"},
+		"state":                 {"st"},
+		"nonce":                 {"nn"},
+		"code_challenge":        {challenge},
+		"code_challenge_method": {"S256"},
+	}
 	for i := 0; i+1 < len(more); i += 2 {
 		q.Set(more[i], more[i+1])
 	}
@@ -146,7 +157,16 @@ func (v *visitor) silent(client string) (code string, r result) {
 func (v *visitor) redeem(client, code string) result {
 	set := &tokenSet{code: code}
 	r := v.w.history.record(v.session, redeem, code, func() result {
-		return v.requestTokens(client, set, url.Values{"grant_type": {"authorization_code"}, "code": {code}, "redirect_uri": {callback}, "code_verifier": {verifier}})
+		return v.requestTokens(
+			client,
+			set,
+			url.Values{
+				"grant_type":    {"authorization_code"},
+				"code":          {code},
+				"redirect_uri":  {callback},
+				"code_verifier": {verifier},
+			},
+		)
 	})
 	if r == accepted {
 		v.tokens[client] = set
@@ -154,7 +174,8 @@ func (v *visitor) redeem(client, code string) result {
 	return r
 }
 
-// refresh exchanges the client's refresh token. Without a response the token may have been used: it is not presented again.
+// refresh exchanges the client's refresh token. Without a response the token may have been used: it is not presented
+// again.
 func (v *visitor) refresh(client string) result {
 	set := v.tokens[client]
 	if set == nil || set.refresh == "" {
@@ -221,8 +242,10 @@ func (v *visitor) signOut() result {
 	v.over = true
 	return v.w.history.record(v.session, end, "a logout request", func() result {
 		p, err := v.browser.Get(v.w.op.Issuer + "/end_session?" + url.Values{"id_token_hint": {set.id}}.Encode())
-		// data-fresh: this request ended the session. Without it the page says that no session was active, as when the session had expired.
-		if err != nil || p.Status != http.StatusOK || !strings.Contains(p.Body, `id="signed-out"`) || !strings.Contains(p.Body, " data-fresh") {
+		// data-fresh: this request ended the session. Without it the page says that no session was active, as when
+		// the session had expired.
+		if err != nil || p.Status != http.StatusOK || !strings.Contains(p.Body, `id="signed-out"`) ||
+			!strings.Contains(p.Body, " data-fresh") {
 			return unknown
 		}
 		return accepted

@@ -80,7 +80,11 @@ func mustPrepare(t testing.TB, program string, settings map[string]any) *world {
 	}
 	t.Cleanup(func() { os.RemoveAll(folder) })
 	w := &world{t: t, folder: folder, history: newHistory(), parties: mustServeParties(t),
-		client: &http.Transport{MaxIdleConnsPerHost: 64, DisableCompression: true, ResponseHeaderTimeout: 30 * time.Second}}
+		client: &http.Transport{
+			MaxIdleConnsPerHost:   64,
+			DisableCompression:    true,
+			ResponseHeaderTimeout: 30 * time.Second,
+		}}
 	t.Cleanup(w.client.CloseIdleConnections)
 	all := map[string]any{"trusted_proxies": []string{"127.0.0.1/32"}}
 	maps.Copy(all, settings)
@@ -129,7 +133,11 @@ func (w *world) mustPopulate() {
 
 func (w *world) mustAddUser(name string) {
 	w.t.Helper()
-	w.mustAdmin(http.MethodPost, "/users", map[string]any{"preferred_username": name, "email": name + "@example.org", "password": password})
+	w.mustAdmin(
+		http.MethodPost,
+		"/users",
+		map[string]any{"preferred_username": name, "email": name + "@example.org", "password": password},
+	)
 	w.users = append(w.users, name)
 }
 
@@ -154,9 +162,13 @@ func (w *world) mustAddClient(id, backchannel string, more map[string]any) {
 
 // http is a client without cookies that follows no redirect.
 func (w *world) http() *http.Client {
-	return &http.Client{Transport: w.client, Timeout: 60 * time.Second, CheckRedirect: func(*http.Request, []*http.Request) error {
-		return http.ErrUseLastResponse
-	}}
+	return &http.Client{
+		Transport: w.client,
+		Timeout:   60 * time.Second,
+		CheckRedirect: func(*http.Request, []*http.Request) error {
+			return http.ErrUseLastResponse
+		},
+	}
 }
 
 // admin calls the administrators' API through the socket.

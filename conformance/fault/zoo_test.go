@@ -65,17 +65,38 @@ var misbehaviours = []misbehaviour{
 	}},
 	{"one byte a second", forever("HTTP/1.1 200 OK\r\n", "X", time.Second)},
 	{"endless header", forever("HTTP/1.1 200 OK\r\n", "X-Filler: aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\r\n", 0)},
-	{"endless body", forever("HTTP/1.1 500 Oops\r\nContent-Type: text/plain\r\n\r\n", "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa", 0)},
+	{
+		"endless body",
+		forever(
+			"HTTP/1.1 500 Oops\r\nContent-Type: text/plain\r\n\r\n",
+			"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa",
+			0,
+		),
+	},
 	{"endless 1xx", forever("", "HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n", 0)},
 	{"garbage", write("\x16\x03\x01 this is no HTTP\r\n\r\n")},
-	{"compressed body", write("HTTP/1.1 400 Bad Request\r\nContent-Encoding: gzip\r\nContent-Length: 4\r\n\r\n\x1f\x8b\x08\x00")},
-	{"redirects to an internal address", write("HTTP/1.1 302 Found\r\nLocation: http://169.254.169.254/latest/meta-data/\r\nContent-Length: 0\r\n\r\n")},
+	{
+		"compressed body",
+		write("HTTP/1.1 400 Bad Request\r\nContent-Encoding: gzip\r\nContent-Length: 4\r\n\r\n\x1f\x8b\x08\x00"),
+	},
+	{
+		"redirects to an internal address",
+		write("HTTP/1.1 302 Found\r\nLocation: http://169.254.169.254/latest/meta-data/\r\nContent-Length: 0\r\n\r\n"),
+	},
 	{"202", write("HTTP/1.1 202 Accepted\r\nContent-Length: 0\r\n\r\n")},
 	{"400", write("HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n")},
 	{"404", write("HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n")},
 	{"429 with seconds", write("HTTP/1.1 429 Too Many Requests\r\nRetry-After: 3600\r\nContent-Length: 0\r\n\r\n")},
-	{"429 with a date", write("HTTP/1.1 429 Too Many Requests\r\nRetry-After: Fri, 31 Dec 1999 23:59:59 GMT\r\nContent-Length: 0\r\n\r\n")},
-	{"429 with nonsense", write("HTTP/1.1 429 Too Many Requests\r\nRetry-After: -99999999999999999999\r\nContent-Length: 0\r\n\r\n")},
+	{
+		"429 with a date",
+		write(
+			"HTTP/1.1 429 Too Many Requests\r\nRetry-After: Fri, 31 Dec 1999 23:59:59 GMT\r\nContent-Length: 0\r\n\r\n",
+		),
+	},
+	{
+		"429 with nonsense",
+		write("HTTP/1.1 429 Too Many Requests\r\nRetry-After: -99999999999999999999\r\nContent-Length: 0\r\n\r\n"),
+	},
 	{"500", write("HTTP/1.1 500 Internal Server Error\r\nContent-Length: 0\r\n\r\n")},
 	{"503", write("HTTP/1.1 503 Service Unavailable\r\nRetry-After: 0\r\nContent-Length: 0\r\n\r\n")},
 }
@@ -100,8 +121,8 @@ func mustMisbehave(t testing.TB, b misbehaviour) string {
 	return "http://" + listener.Addr().String() + "/backchannel"
 }
 
-// TestBrokenAppsDoNotDelayOthers: beside every kind of broken host, the others get their logout tokens as promptly as without them, and
-// the server's memory and files stay bounded.
+// TestBrokenAppsDoNotDelayOthers: beside every kind of broken host, the others get their logout tokens as promptly as
+// without them, and the server's memory and files stay bounded.
 func TestBrokenAppsDoNotDelayOthers(t *testing.T) {
 	w := mustStart(t, mustBuild(t, "-tags", "curfewfault"), nil)
 	var broken []string
@@ -162,6 +183,14 @@ func TestBrokenAppsDoNotDelayOthers(t *testing.T) {
 	if peak > 400 || files > 500 {
 		t.Errorf("got %d MB and %d open files", peak, files)
 	}
-	row(t, fmt.Sprintf("%d broken hosts beside 3 healthy ones", len(broken)), "%d logouts; healthy clients notified after %d ms (median), %d ms (99 %%); peak memory %d MB, %d open files",
-		n, p50.Milliseconds(), p99.Milliseconds(), peak, files)
+	row(
+		t,
+		fmt.Sprintf("%d broken hosts beside 3 healthy ones", len(broken)),
+		"%d logouts; healthy clients notified after %d ms (median), %d ms (99 %%); peak memory %d MB, %d open files",
+		n,
+		p50.Milliseconds(),
+		p99.Milliseconds(),
+		peak,
+		files,
+	)
 }

@@ -17,7 +17,8 @@ func Program(t testing.TB, name string) (path string) {
 	return path
 }
 
-// Missing skips a test and says why. Where everything is required, as in continuous integration, the test fails instead.
+// Missing skips a test and says why. Where everything is required, as in continuous integration, the test fails
+// instead.
 func Missing(t testing.TB, what string) {
 	t.Helper()
 	if os.Getenv("CURFEW_REQUIRE_ALL") != "" {

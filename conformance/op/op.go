@@ -1,4 +1,5 @@
-// Package op runs a built curfew as an operator does: a configuration file, a process, the command line. It knows nothing of the inside.
+// Package op runs a built curfew as an operator does: a configuration file, a process, the command line. It knows
+// nothing of the inside.
 package op
 
 import (
@@ -22,8 +23,8 @@ const (
 	demoPackage = "github.com/curfew-id/curfew/cmd/curfew-demo"
 )
 
-// Build builds the program into a folder. With race it has the race detector. A test that calls it, rather than its TestMain, depends on
-// the program's sources: go test does not reuse its result when one of them has changed.
+// Build builds the program into a folder. With race it has the race detector. A test that calls it, rather than its
+// TestMain, depends on the program's sources: go test does not reuse its result when one of them has changed.
 func Build(ctx context.Context, folder string, race bool) (program string, err error) {
 	return BuildWith(ctx, folder, raceFlag(race)...)
 }
@@ -54,11 +55,12 @@ func buildPackages(ctx context.Context, folder string, flags []string, packages 
 	return touchSources(ctx, packages)
 }
 
-// touchSources looks at every source of the packages. go test notes only the files that the test process itself looks at, and the
-// compiler is another process.
+// touchSources looks at every source of the packages. go test notes only the files that the test process itself looks
+// at, and the compiler is another process.
 func touchSources(ctx context.Context, packages []string) error {
 	const listTemplate = `{{with .Module}}{{if .Main}}{{$.Dir}}{{range $.GoFiles}}|{{$.Dir}}/{{.}}{{end}}{{range $.EmbedFiles}}|{{$.Dir}}/{{.}}{{end}}{{end}}{{end}}`
-	list, err := exec.CommandContext(ctx, "go", append([]string{"list", "-deps", "-f", listTemplate}, packages...)...).Output()
+	list, err := exec.CommandContext(ctx, "go", append([]string{"list", "-deps", "-f", listTemplate}, packages...)...).
+		Output()
 	if err != nil {
 		return fmt.Errorf("list the sources of %s: %w", strings.Join(packages, ", "), err)
 	}
@@ -111,15 +113,19 @@ func FreePort() (string, error) {
 	return port, err
 }
 
-// New sets a provider up in a folder, reached as http://HOST:port; host is a name of loopback. settings are further keys of the
-// configuration. The folder's path is short: a Unix socket's may have 107 bytes only.
+// New sets a provider up in a folder, reached as http://HOST:port; host is a name of loopback. settings are further
+// keys of the configuration. The folder's path is short: a Unix socket's may have 107 bytes only.
 func New(program, folder, host string, settings map[string]any) (*OP, error) {
 	port, err := FreePort()
 	if err != nil {
 		return nil, err
 	}
-	config := map[string]any{"issuer": "http://" + host + ":" + port, "listen": "127.0.0.1:" + port, "data": filepath.Join(folder, "data"),
-		"egress": map[string]any{"allow": []string{"127.0.0.0/8"}}}
+	config := map[string]any{
+		"issuer": "http://" + host + ":" + port,
+		"listen": "127.0.0.1:" + port,
+		"data":   filepath.Join(folder, "data"),
+		"egress": map[string]any{"allow": []string{"127.0.0.0/8"}},
+	}
 	for key, value := range settings {
 		config[key] = value
 	}

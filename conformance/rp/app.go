@@ -92,7 +92,14 @@ func New(c Config) *App {
 	if c.Now == nil {
 		c.Now = time.Now
 	}
-	a := &App{config: c, client: c.Client, pending: map[string]pendingSignIn{}, sessions: map[string]*session{}, endedBySID: map[string]LogoutMessage{}, current: Normal}
+	a := &App{
+		config:     c,
+		client:     c.Client,
+		pending:    map[string]pendingSignIn{},
+		sessions:   map[string]*session{},
+		endedBySID: map[string]LogoutMessage{},
+		current:    Normal,
+	}
 	if a.client == nil {
 		a.client = LocalClient()
 	}
@@ -130,7 +137,9 @@ func (a *App) Metadata() map[string]any {
 	c := a.config
 	m := map[string]any{
 		"client_id": c.ClientID, "client_secret": c.ClientSecret, "client_name": c.Name, "redirect_uris": []string{c.URL + "/callback"},
-		"post_logout_redirect_uris": []string{c.URL + "/"}, "grant_types": []string{"authorization_code", "refresh_token"},
+		"post_logout_redirect_uris": []string{
+			c.URL + "/",
+		}, "grant_types": []string{"authorization_code", "refresh_token"},
 	}
 	if c.BackChannel {
 		m["backchannel_logout_uri"], m["backchannel_logout_session_required"] = c.URL+"/backchannel-logout", true
@@ -168,9 +177,20 @@ func (a *App) discover(ctx context.Context) (*oauth2.Config, *oidc.IDTokenVerifi
 		return nil, nil, fmt.Errorf("discover %s: %w", a.config.Issuer, err)
 	}
 	a.provider = provider
-	a.verifier = provider.Verifier(&oidc.Config{ClientID: a.config.ClientID, Now: a.config.Now, SupportedSigningAlgs: []string{"RS256", "ES256", "PS256", "EdDSA"}})
-	a.oauth = &oauth2.Config{ClientID: a.config.ClientID, ClientSecret: a.config.ClientSecret, Endpoint: provider.Endpoint(),
-		RedirectURL: a.config.URL + "/callback", Scopes: append([]string{"openid", "profile"}, a.config.Scopes...)}
+	a.verifier = provider.Verifier(
+		&oidc.Config{
+			ClientID:             a.config.ClientID,
+			Now:                  a.config.Now,
+			SupportedSigningAlgs: []string{"RS256", "ES256", "PS256", "EdDSA"},
+		},
+	)
+	a.oauth = &oauth2.Config{
+		ClientID:     a.config.ClientID,
+		ClientSecret: a.config.ClientSecret,
+		Endpoint:     provider.Endpoint(),
+		RedirectURL:  a.config.URL + "/callback",
+		Scopes:       append([]string{"openid", "profile"}, a.config.Scopes...),
+	}
 	return a.oauth, a.verifier, nil
 }
 

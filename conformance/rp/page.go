@@ -29,7 +29,15 @@ func (a *App) pageState(browser string) state {
 		st.SignedIn, st.Name, st.Subject, st.SID, st.Since, st.Ended = s.EndedBy == nil, s.Name, s.Subject, s.SID, s.Since, s.EndedBy
 	}
 	for _, message := range a.messages[max(0, len(a.messages)-messagesShown):] {
-		st.Messages = append(st.Messages, LogoutMessage{Channel: message.Channel, At: message.At, Answer: message.Answer, SessionsEnded: message.SessionsEnded})
+		st.Messages = append(
+			st.Messages,
+			LogoutMessage{
+				Channel:       message.Channel,
+				At:            message.At,
+				Answer:        message.Answer,
+				SessionsEnded: message.SessionsEnded,
+			},
+		)
 	}
 	return st
 }
@@ -58,8 +66,17 @@ func (a *App) serveHome(w http.ResponseWriter, r *http.Request) {
 	}
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
 	w.Header().Set("Content-Security-Policy", "default-src 'self'; frame-ancestors 'none'")
-	err := pageTemplate.Execute(w, map[string]any{"Config": a.config, "State": st, "Claims": claims, "Channels": channels, "Error": r.URL.Query().Get("error"),
-		"Behaviours": []Behaviour{Normal, Slow, Refusing, Broken}})
+	err := pageTemplate.Execute(
+		w,
+		map[string]any{
+			"Config":     a.config,
+			"State":      st,
+			"Claims":     claims,
+			"Channels":   channels,
+			"Error":      r.URL.Query().Get("error"),
+			"Behaviours": []Behaviour{Normal, Slow, Refusing, Broken},
+		},
+	)
 	if err != nil {
 		http.Error(w, err.Error(), http.StatusInternalServerError)
 	}

@@ -18,12 +18,15 @@ func (a *App) browserID(w http.ResponseWriter, r *http.Request) string {
 		return c.Value
 	}
 	id := rand.Text()
-	http.SetCookie(w, &http.Cookie{Name: cookieName, Value: id, Path: "/", HttpOnly: true, SameSite: http.SameSiteLaxMode})
+	http.SetCookie(
+		w,
+		&http.Cookie{Name: cookieName, Value: id, Path: "/", HttpOnly: true, SameSite: http.SameSiteLaxMode},
+	)
 	return id
 }
 
-// serveLogin sends the browser to the provider: code flow with PKCE, state and nonce. Further parameters are passed on, so that a user can
-// try prompt=login and the like.
+// serveLogin sends the browser to the provider: code flow with PKCE, state and nonce. Further parameters are passed
+// on, so that a user can try prompt=login and the like.
 func (a *App) serveLogin(w http.ResponseWriter, r *http.Request) {
 	oauth, _, err := a.discover(r.Context())
 	if err != nil {
@@ -31,7 +34,12 @@ func (a *App) serveLogin(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	state := rand.Text()
-	p := pendingSignIn{verifier: oauth2.GenerateVerifier(), nonce: rand.Text(), browser: a.browserID(w, r), at: a.config.Now()}
+	p := pendingSignIn{
+		verifier: oauth2.GenerateVerifier(),
+		nonce:    rand.Text(),
+		browser:  a.browserID(w, r),
+		at:       a.config.Now(),
+	}
 	a.mu.Lock()
 	for s, p := range a.pending {
 		if a.config.Now().Sub(p.at) > time.Hour {
@@ -90,7 +98,14 @@ func (a *App) serveCallback(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, err.Error(), http.StatusBadGateway)
 		return
 	}
-	s := &session{SID: claims.SID, Subject: id.Subject, Name: id.Subject, Since: a.config.Now(), IDToken: raw, AccessToken: token.AccessToken}
+	s := &session{
+		SID:         claims.SID,
+		Subject:     id.Subject,
+		Name:        id.Subject,
+		Since:       a.config.Now(),
+		IDToken:     raw,
+		AccessToken: token.AccessToken,
+	}
 	if info, err := a.provider.UserInfo(ctx, oauth2.StaticTokenSource(token)); err == nil {
 		var profile struct {
 			Name     string `json:"name"`

@@ -23,7 +23,11 @@ func (a *App) serveLogout(w http.ResponseWriter, r *http.Request) {
 	}
 	browser := a.browserID(w, r)
 	a.mu.Lock()
-	q := url.Values{"client_id": {a.config.ClientID}, "post_logout_redirect_uri": {a.config.URL + "/"}, "state": {"back"}}
+	q := url.Values{
+		"client_id":                {a.config.ClientID},
+		"post_logout_redirect_uri": {a.config.URL + "/"},
+		"state":                    {"back"},
+	}
 	if s := a.sessions[browser]; s != nil && s.EndedBy == nil {
 		q.Set("id_token_hint", s.IDToken)
 		s.EndedBy = &LogoutMessage{Channel: "here", At: a.config.Now()}
@@ -43,7 +47,11 @@ func (a *App) serveBackChannelLogout(w http.ResponseWriter, r *http.Request) {
 		}
 	case Refusing:
 		a.recordMessage(LogoutMessage{Channel: "backchannel", Answer: http.StatusBadRequest})
-		writeJSON(w, http.StatusBadRequest, map[string]string{"error": "invalid_request", "error_description": "switched to refusing"})
+		writeJSON(
+			w,
+			http.StatusBadRequest,
+			map[string]string{"error": "invalid_request", "error_description": "switched to refusing"},
+		)
 		return
 	case Broken:
 		a.recordMessage(LogoutMessage{Channel: "backchannel", Answer: http.StatusServiceUnavailable})
@@ -58,7 +66,11 @@ func (a *App) serveBackChannelLogout(w http.ResponseWriter, r *http.Request) {
 	token, err := verifier.VerifyLogout(oidc.ClientContext(r.Context(), a.client), r.PostFormValue("logout_token"))
 	if err != nil {
 		a.recordMessage(LogoutMessage{Channel: "backchannel", Answer: http.StatusBadRequest})
-		writeJSON(w, http.StatusBadRequest, map[string]string{"error": "invalid_request", "error_description": err.Error()})
+		writeJSON(
+			w,
+			http.StatusBadRequest,
+			map[string]string{"error": "invalid_request", "error_description": err.Error()},
+		)
 		return
 	}
 	message := LogoutMessage{Channel: "backchannel", Answer: http.StatusOK}
@@ -74,14 +86,19 @@ func (a *App) serveBackChannelLogout(w http.ResponseWriter, r *http.Request) {
 	w.WriteHeader(http.StatusOK)
 }
 
-// serveFrontChannelLogout is Front-Channel Logout 1.0 §2: iss and sid name the session; the cookie, which browsers keep from frames, is not needed.
+// serveFrontChannelLogout is Front-Channel Logout 1.0 §2: iss and sid name the session; the cookie, which browsers
+// keep from frames, is not needed.
 func (a *App) serveFrontChannelLogout(w http.ResponseWriter, r *http.Request) {
 	q := r.URL.Query()
 	if q.Get("iss") != a.config.Issuer || q.Get("sid") == "" {
 		http.Error(w, "iss and sid are needed", http.StatusBadRequest)
 		return
 	}
-	message := LogoutMessage{Channel: "frontchannel", Answer: http.StatusOK, Claims: map[string]any{"iss": q.Get("iss"), "sid": q.Get("sid")}}
+	message := LogoutMessage{
+		Channel: "frontchannel",
+		Answer:  http.StatusOK,
+		Claims:  map[string]any{"iss": q.Get("iss"), "sid": q.Get("sid")},
+	}
 	a.endSessions(message, func(s *session) bool { return s.SID == q.Get("sid") })
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
 	w.Write([]byte("<!doctype html><title>Signed out</title>"))

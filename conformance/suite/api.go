@@ -135,7 +135,8 @@ func (a *API) CreatePlan(ctx context.Context, name string, v Variant, config any
 	return plan, err
 }
 
-// StartModule creates an instance of a plan's module and returns its id. The suite starts it, unless it waits to be started.
+// StartModule creates an instance of a plan's module and returns its id. The suite starts it, unless it waits to be
+// started.
 func (a *API) StartModule(ctx context.Context, plan string, m Module) (string, error) {
 	query := url.Values{"test": {m.Name}, "plan": {plan}}
 	if len(m.Variant) > 0 {
@@ -158,7 +159,10 @@ func (a *API) WaitFor(ctx context.Context, id string, wait time.Duration, states
 	var answer struct {
 		State string `json:"state"`
 	}
-	query := url.Values{"states": {strings.Join(states, ",")}, "timeoutMs": {strconv.FormatInt(wait.Milliseconds(), 10)}}
+	query := url.Values{
+		"states":    {strings.Join(states, ",")},
+		"timeoutMs": {strconv.FormatInt(wait.Milliseconds(), 10)},
+	}
 	err := a.call(ctx, http.MethodGet, "/api/runner/"+id+"/wait-state", query, nil, &answer)
 	return answer.State != "", err
 }
@@ -179,8 +183,8 @@ func (a *API) Log(ctx context.Context, id string, since int64) (entries []Entry,
 	return entries, err
 }
 
-// BrowserRequests returns what a running module wants of a browser; with errInternal it may succeed when asked again, for the suite does not know
-// in the moment in which its own browser closes a window.
+// BrowserRequests returns what a running module wants of a browser; with errInternal it may succeed when asked again,
+// for the suite does not know in the moment in which its own browser closes a window.
 func (a *API) BrowserRequests(ctx context.Context, id string) (BrowserRequests, error) {
 	var status struct {
 		Browser BrowserRequests `json:"browser"`
@@ -209,7 +213,14 @@ func (a *API) Placeholders(ctx context.Context, id string) ([]string, error) {
 
 // Upload fills a placeholder with a picture, a data URL.
 func (a *API) Upload(ctx context.Context, id, placeholder, picture string) error {
-	return a.call(ctx, http.MethodPost, "/api/log/"+id+"/images/"+url.PathEscape(placeholder), nil, []byte(picture), nil)
+	return a.call(
+		ctx,
+		http.MethodPost,
+		"/api/log/"+id+"/images/"+url.PathEscape(placeholder),
+		nil,
+		[]byte(picture),
+		nil,
+	)
 }
 
 // Stop ends a module that still runs.

@@ -25,11 +25,12 @@ const (
 // responseTypes are all of OpenID Connect Core 1.0 §3 and OAuth 2.0 Multiple Response Type Encoding Practices §5.
 var responseTypes = []string{"code", "id_token", "id_token token", "code id_token", "code token", "code id_token token"}
 
-// authMethods are the token endpoint's client authentication methods that Curfew offers, all of the suite's but mutual TLS.
+// authMethods are the token endpoint's client authentication methods that Curfew offers, all of the suite's but
+// mutual TLS.
 var authMethods = []string{"none", "client_secret_basic", "client_secret_post", "client_secret_jwt", "private_key_jwt"}
 
-// Catalogue lists every run: each OpenID Connect plan with each choice of metadata, registration, response type and client
-// authentication.
+// Catalogue lists every run: each OpenID Connect plan with each choice of metadata, registration, response type and
+// client authentication.
 func Catalogue() []Run {
 	runs := []Run{{Plan: certification("config"), Variant: Variant{}}}
 	for _, profile := range []string{"basic", "implicit", "hybrid", "formpost-basic", "formpost-implicit", "formpost-hybrid"} {

@@ -36,11 +36,17 @@ func (s *fakeSites) op(suite string) http.Handler {
 		http.Redirect(w, r, "/login/1", http.StatusSeeOther)
 	})
 	mux.HandleFunc("GET /login/1", func(w http.ResponseWriter, r *http.Request) {
-		page(w, `<form method="post"><input id="username" name="username"><input id="password" name="password" type="password"><button id="sign-in">Sign in</button></form>`)
+		page(
+			w,
+			`<form method="post"><input id="username" name="username"><input id="password" name="password" type="password"><button id="sign-in">Sign in</button></form>`,
+		)
 	})
 	mux.HandleFunc("POST /login/1", func(w http.ResponseWriter, r *http.Request) {
 		s.note("login %s %s", r.FormValue("username"), r.FormValue("password"))
-		page(w, `<form method="post" action="/consent/1"><button id="deny">Deny</button><button id="allow">Allow</button></form>`)
+		page(
+			w,
+			`<form method="post" action="/consent/1"><button id="deny">Deny</button><button id="allow">Allow</button></form>`,
+		)
 	})
 	mux.HandleFunc("POST /consent/1", func(w http.ResponseWriter, r *http.Request) {
 		s.note("consent")
@@ -58,8 +64,11 @@ func (s *fakeSites) suite() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /test/a/x/callback", func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Type", "text/html")
-		fmt.Fprint(w, `<body><script>fetch('/test/a/x/implicit', {method: 'POST', body: location.hash}).then(function () {
-			document.body.insertAdjacentHTML('beforeend', '<span id="submission_complete"></span>'); })</script>`)
+		fmt.Fprint(
+			w,
+			`<body><script>fetch('/test/a/x/implicit', {method: 'POST', body: location.hash}).then(function () {
+			document.body.insertAdjacentHTML('beforeend', '<span id="submission_complete"></span>'); })</script>`,
+		)
 	})
 	mux.HandleFunc("POST /test/a/x/implicit", func(w http.ResponseWriter, r *http.Request) {
 		var body bytes.Buffer
@@ -110,7 +119,8 @@ func TestChromiumTakesAPictureOfAPageThatLeadsNowhere(t *testing.T) {
 	if err != nil || !bytes.HasPrefix(picture, []byte("\x89PNG")) {
 		t.Errorf("got %d bytes, %v; want a PNG", len(picture), err)
 	}
-	if picture, err = window.Draw(t.Context(), "<h1>drawn</h1>"); err != nil || !bytes.HasPrefix(picture, []byte("\x89PNG")) {
+	if picture, err = window.Draw(t.Context(), "<h1>drawn</h1>"); err != nil ||
+		!bytes.HasPrefix(picture, []byte("\x89PNG")) {
 		t.Errorf("got %d bytes, %v; want a PNG", len(picture), err)
 	}
 }

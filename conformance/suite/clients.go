@@ -14,7 +14,8 @@ import (
 // Client is a relying party: its metadata under RFC 7591's names, with client_id and client_secret.
 type Client map[string]any
 
-// StaticClients are the clients that a run with static registration needs, each in its place in the suite's configuration.
+// StaticClients are the clients that a run with static registration needs, each in its place in the suite's
+// configuration.
 type StaticClients struct {
 	First  Client // "client"
 	Second Client // "client2": tries to use what is bound to the first
@@ -22,7 +23,8 @@ type StaticClients struct {
 	keys   map[string]jose.JSONWebKeySet
 }
 
-// NewStaticClients makes the clients of a run whose redirect URIs lie below base. Each has an id, a secret and a key of its own.
+// NewStaticClients makes the clients of a run whose redirect URIs lie below base. Each has an id, a secret and a key
+// of its own.
 func NewStaticClients(r Run, base string) (StaticClients, error) {
 	method := r.Variant["client_auth_type"]
 	if method == "" {
@@ -70,8 +72,8 @@ func (s StaticClients) configure(config map[string]any) {
 	}
 }
 
-// client is one client's metadata. Only the plan of a logout kind registers that kind's URI: a call that a module does not expect
-// fails it.
+// client is one client's metadata. Only the plan of a logout kind registers that kind's URI: a call that a module
+// does not expect fails it.
 func (r Run) client(name, base, method string) Client {
 	c := Client{
 		"client_id":                  "conformance-" + name + "-" + rand.Text()[:8],
@@ -100,9 +102,10 @@ func (r Run) client(name, base, method string) Client {
 	return c
 }
 
-// clientSettings are what a run's clients need of Curfew and a plain registration does not give: one module of a plan sends PKCE and the
-// others must work without, no user is there to give consent, session_state is for the clients that ask for it, and a client that signed
-// out at once after signing in is notified again, which would fall into the next module of its alias.
+// clientSettings are what a run's clients need of Curfew and a plain registration does not give: one module of a plan
+// sends PKCE and the others must work without, no user is there to give consent, session_state is for the clients
+// that ask for it, and a client that signed out at once after signing in is notified again, which would fall into the
+// next module of its alias.
 func clientSettings(r Run) map[string]any {
 	c := map[string]any{"require_pkce": false, "consent": "skip"}
 	switch {

@@ -50,7 +50,10 @@ func Config(r Run, s Setup) map[string]any {
 
 func server(r Run, s Setup) map[string]any {
 	if r.Variant["server_metadata"] != "static" {
-		return map[string]any{"discoveryUrl": s.Issuer + "/.well-known/openid-configuration", "login_hint": s.User.Username}
+		return map[string]any{
+			"discoveryUrl": s.Issuer + "/.well-known/openid-configuration",
+			"login_hint":   s.User.Username,
+		}
 	}
 	static := map[string]any{"login_hint": s.User.Username}
 	for name, value := range s.Metadata {

@@ -60,7 +60,15 @@ func TestClientsMatchTheirRun(t *testing.T) {
 			t.Errorf("%s: got grants %q, want %q", c.plan, got, c.grants)
 		}
 		if hasSecret != c.secret || hasKeys != c.keys || (hasSecret && len(secret) < 32) {
-			t.Errorf("%s %s: got secret %v, keys %v, want %v, %v", c.plan, c.method, hasSecret, hasKeys, c.secret, c.keys)
+			t.Errorf(
+				"%s %s: got secret %v, keys %v, want %v, %v",
+				c.plan,
+				c.method,
+				hasSecret,
+				hasKeys,
+				c.secret,
+				c.keys,
+			)
 		}
 	}
 }
@@ -78,14 +86,22 @@ func TestOnlyTheSuiteGetsAPrivateKey(t *testing.T) {
 		t.Fatal(err)
 	}
 	if strings.Contains(string(registered), `"d":`) || !strings.Contains(string(given), `"d":`) {
-		t.Errorf("got private key at the OP %v, at the suite %v; want false, true", strings.Contains(string(registered), `"d":`), strings.Contains(string(given), `"d":`))
+		t.Errorf(
+			"got private key at the OP %v, at the suite %v; want false, true",
+			strings.Contains(string(registered), `"d":`),
+			strings.Contains(string(given), `"d":`),
+		)
 	}
 }
 
 func TestStaticMetadataIsTheDiscoveryDocument(t *testing.T) {
-	setup := Setup{Issuer: "https://op.test", Metadata: map[string]any{"issuer": "https://op.test", "acr_values_supported": []any{"gold"}}}
+	setup := Setup{
+		Issuer:   "https://op.test",
+		Metadata: map[string]any{"issuer": "https://op.test", "acr_values_supported": []any{"gold"}},
+	}
 	static := Config(Run{Variant: Variant{"server_metadata": "static"}}, setup)["server"].(map[string]any)
-	if _, has := static["discoveryUrl"]; has || static["issuer"] != "https://op.test" || static["acr_values"] != "gold" {
+	if _, has := static["discoveryUrl"]; has || static["issuer"] != "https://op.test" ||
+		static["acr_values"] != "gold" {
 		t.Errorf("got static metadata %v", static)
 	}
 	found := Config(Run{Variant: Variant{"server_metadata": "discovery"}}, setup)["server"].(map[string]any)
@@ -171,12 +187,18 @@ func TestCatalogueHoldsEveryPlanAndVariant(t *testing.T) {
 }
 
 func TestFilterLeavesOutWhatChoosesOtherwise(t *testing.T) {
-	runs := Filter{Plans: []string{"basic", "*-logout"}, Variant: Variant{"client_registration": staticClient, "response_type": "code"}}.Select(Catalogue())
+	runs := Filter{
+		Plans:   []string{"basic", "*-logout"},
+		Variant: Variant{"client_registration": staticClient, "response_type": "code"},
+	}.Select(
+		Catalogue(),
+	)
 	got := map[string]int{}
 	for _, r := range runs {
 		got[r.Plan]++
 	}
-	if len(got) != 4 || got["oidcc-basic-certification-test-plan"] != 2 || got["oidcc-rp-initiated-logout-certification-test-plan"] != 1 {
+	if len(got) != 4 || got["oidcc-basic-certification-test-plan"] != 2 ||
+		got["oidcc-rp-initiated-logout-certification-test-plan"] != 1 {
 		t.Errorf("got %v, want basic twice and three logout plans once", got)
 	}
 }

@@ -64,8 +64,8 @@ type Evaluation struct {
 // OK reports whether the run is accepted.
 func (v Evaluation) OK() bool { return len(v.Unexpected)+len(v.Stale) == 0 }
 
-// Evaluate compares results with the expectations. An expectation is stale if modules in its scope ran and none did as it says; after a
-// complete run also if no module was in its scope.
+// Evaluate compares results with the expectations. An expectation is stale if modules in its scope ran and none did
+// as it says; after a complete run also if no module was in its scope.
 func (all Expectations) Evaluate(results []Result, complete bool) Evaluation {
 	var v Evaluation
 	used := make([]bool, len(all))

@@ -19,7 +19,11 @@ func (o *fakeOP) start(context.Context, Run) (Provider, error) { return o, nil }
 func (o *fakeOP) Issuer() string { return "https://op.test" }
 
 func (o *fakeOP) Metadata(context.Context) (map[string]any, error) {
-	return map[string]any{"issuer": "https://op.test", "token_endpoint": "https://op.test/token", "acr_values_supported": []any{"gold", "silver"}}, nil
+	return map[string]any{
+		"issuer":               "https://op.test",
+		"token_endpoint":       "https://op.test/token",
+		"acr_values_supported": []any{"gold", "silver"},
+	}, nil
 }
 
 func (o *fakeOP) AddUser(_ context.Context, p User) error {

@@ -68,15 +68,21 @@ func (serve roundTripper) RoundTrip(r *http.Request) (*http.Response, error) {
 
 func (s *fakeSuite) handler() http.Handler {
 	mux := http.NewServeMux()
-	mux.HandleFunc("GET /api/server", func(w http.ResponseWriter, r *http.Request) { answer(w, map[string]string{"version": "9.9"}) })
+	mux.HandleFunc(
+		"GET /api/server",
+		func(w http.ResponseWriter, r *http.Request) { answer(w, map[string]string{"version": "9.9"}) },
+	)
 	mux.HandleFunc("POST /api/plan", s.createPlan)
 	mux.HandleFunc("GET /api/plan/export/{id}", func(w http.ResponseWriter, r *http.Request) { fmt.Fprint(w, "zip") })
 	mux.HandleFunc("POST /api/runner", s.start)
 	mux.HandleFunc("GET /api/runner/{id}/wait-state", s.waitState)
-	mux.HandleFunc("POST /api/runner/browser/{id}/visit", s.of(func(i *instance, w http.ResponseWriter, r *http.Request) {
-		i.urls = slices.DeleteFunc(i.urls, func(u string) bool { return u == r.FormValue("url") })
-		i.visited = append(i.visited, r.FormValue("url"))
-	}))
+	mux.HandleFunc(
+		"POST /api/runner/browser/{id}/visit",
+		s.of(func(i *instance, w http.ResponseWriter, r *http.Request) {
+			i.urls = slices.DeleteFunc(i.urls, func(u string) bool { return u == r.FormValue("url") })
+			i.visited = append(i.visited, r.FormValue("url"))
+		}),
+	)
 	mux.HandleFunc("GET /api/runner/{id}", s.of(func(i *instance, w http.ResponseWriter, r *http.Request) {
 		if i.closing > 0 {
 			i.closing--
@@ -89,14 +95,20 @@ func (s *fakeSuite) handler() http.Handler {
 		}
 		answer(w, map[string]any{"browser": map[string]any{"urlsWithMethod": urls}})
 	}))
-	mux.HandleFunc("POST /api/runner/{id}", s.of(func(i *instance, w http.ResponseWriter, r *http.Request) { close(i.started) }))
+	mux.HandleFunc(
+		"POST /api/runner/{id}",
+		s.of(func(i *instance, w http.ResponseWriter, r *http.Request) { close(i.started) }),
+	)
 	mux.HandleFunc("DELETE /api/runner/{id}", s.of(func(i *instance, w http.ResponseWriter, r *http.Request) {
 		i.stopped, i.status = true, Interrupted
 	}))
 	mux.HandleFunc("GET /api/info/{id}", s.of(func(i *instance, w http.ResponseWriter, r *http.Request) {
 		answer(w, Info{Status: i.status, Result: i.result})
 	}))
-	mux.HandleFunc("GET /api/log/{id}", s.of(func(i *instance, w http.ResponseWriter, r *http.Request) { answer(w, i.log) }))
+	mux.HandleFunc(
+		"GET /api/log/{id}",
+		s.of(func(i *instance, w http.ResponseWriter, r *http.Request) { answer(w, i.log) }),
+	)
 	mux.HandleFunc("GET /api/log/{id}/images", s.of(func(i *instance, w http.ResponseWriter, r *http.Request) {
 		var images []Entry
 		for _, name := range i.open {
@@ -134,7 +146,15 @@ func (s *fakeSuite) createPlan(w http.ResponseWriter, r *http.Request) {
 
 func (s *fakeSuite) start(w http.ResponseWriter, r *http.Request) {
 	s.mu.Lock()
-	i := &instance{s: s, module: r.FormValue("test"), id: fmt.Sprintf("id%d", len(s.started)), status: "RUNNING", uploads: map[string]string{}, started: make(chan struct{}), began: time.Now()}
+	i := &instance{
+		s:       s,
+		module:  r.FormValue("test"),
+		id:      fmt.Sprintf("id%d", len(s.started)),
+		status:  "RUNNING",
+		uploads: map[string]string{},
+		started: make(chan struct{}),
+		began:   time.Now(),
+	}
 	s.started = append(s.started, i)
 	s.mu.Unlock()
 	play := s.plays[i.module]

@@ -56,7 +56,10 @@ func (l *Launcher) Start(ctx context.Context, run Run) (Provider, error) {
 		Binary: l.Binary,
 		Config: filepath.Join(dir, "curfew.yaml"),
 		Base:   "https://" + net.JoinHostPort(l.Host, port),
-		HTTP:   &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: roots}}, Timeout: 30 * time.Second},
+		HTTP: &http.Client{
+			Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: roots}},
+			Timeout:   30 * time.Second,
+		},
 	}, exit: make(chan error, 1)}
 	if err := l.writeConfig(op, run, dir, port); err != nil {
 		return nil, errors.Join(fmt.Errorf("write configuration: %w", err), os.RemoveAll(data))
@@ -70,8 +73,8 @@ func (l *Launcher) Start(ctx context.Context, run Run) (Provider, error) {
 	return op, nil
 }
 
-// makeDataFolder makes the folder of an OP's store and socket. Its path is short, whatever Dir is: the system allows a socket's path 107
-// bytes (unix(7)), and the name of a run alone can have 80.
+// makeDataFolder makes the folder of an OP's store and socket. Its path is short, whatever Dir is: the system allows
+// a socket's path 107 bytes (unix(7)), and the name of a run alone can have 80.
 func makeDataFolder() (string, error) {
 	folder, err := os.MkdirTemp("", "op-")
 	if err == nil && len(folder) > maxDataFolder {
@@ -88,8 +91,8 @@ func makeDataFolder() (string, error) {
 // maxDataFolder leaves room for "/admin.sock" behind the folder.
 const maxDataFolder = 107 - len("/admin.sock")
 
-// writeConfig allows what the plans need and Curfew's defaults refuse: registration by anyone, clients without PKCE, logos, and calls
-// to the suite. JSON is YAML.
+// writeConfig allows what the plans need and Curfew's defaults refuse: registration by anyone, clients without PKCE,
+// logos, and calls to the suite. JSON is YAML.
 func (l *Launcher) writeConfig(op *launchedOP, run Run, dir, port string) error {
 	suite, err := url.Parse(l.Suite)
 	if err != nil {

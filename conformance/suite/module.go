@@ -10,8 +10,8 @@ import (
 const (
 	// pollInterval is how long to wait for a module's end before looking what it wants.
 	pollInterval = time.Second
-	// configuredDelay is how long a module must stay CONFIGURED before it counts as one that waits to be started. The others pass
-	// through that state.
+	// configuredDelay is how long a module must stay CONFIGURED before it counts as one that waits to be started. The
+	// others pass through that state.
 	configuredDelay = 3 * time.Second
 	// placeholderDelay is how long a placeholder may stay open with no browser at work before the runner fills it.
 	placeholderDelay = 5 * time.Second

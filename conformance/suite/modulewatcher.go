@@ -51,7 +51,8 @@ func (w *moduleWatcher) waitForEnd(ctx context.Context) error {
 	}
 }
 
-// rotateAndContinue rotates the OP's signing key and starts a module that stays CONFIGURED: it has read the old keys and will read the new.
+// rotateAndContinue rotates the OP's signing key and starts a module that stays CONFIGURED: it has read the old keys
+// and will read the new.
 func (w *moduleWatcher) rotateAndContinue(ctx context.Context) error {
 	switch {
 	case w.configuredSince.IsZero():

@@ -2,9 +2,9 @@ package suite
 
 import "regexp"
 
-// Pages writes the entries by which the suite's own browser plays a user at the OP. An entry's match is tested on the URL that a
-// module wants visited, the first that fits is played; a task's match is tested on the URL of the page then shown. Both see the whole
-// URL, so each begins with an origin: a query may hold any other URL.
+// Pages writes the entries by which the suite's own browser plays a user at the OP. An entry's match is tested on the
+// URL that a module wants visited, the first that fits is played; a task's match is tested on the URL of the page
+// then shown. Both see the whole URL, so each begins with an origin: a query may hold any other URL.
 type Pages struct {
 	Suite  string // the suite's origin
 	Issuer string // the OP's
@@ -29,8 +29,8 @@ type Task struct {
 // Standard are the entries of every module that ends at the suite.
 func (p Pages) Standard() []Script { return []Script{p.authorize(), p.endSession(), p.sessionFrames()} }
 
-// Overrides are the entries of the modules that end on a page of the OP. Each waits for the text that proves the page, and hands the
-// page to the module as its picture.
+// Overrides are the entries of the modules that end on a page of the OP. Each waits for the text that proves the
+// page, and hands the page to the module as its picture.
 func (p Pages) Overrides() map[string]any {
 	scripts := map[string][]Script{}
 	for _, module := range []string{"oidcc-prompt-login", "oidcc-max-age-1"} {
@@ -57,7 +57,10 @@ func (p Pages) Overrides() map[string]any {
 		"modified-id-token-hint":                  "id_token_hint",
 		"bad-id-token-hint":                       "id_token_hint",
 	} {
-		scripts["oidcc-rp-initiated-logout-"+module] = []Script{p.authorize(), p.show("/end_session*", "id", "error-description", text)}
+		scripts["oidcc-rp-initiated-logout-"+module] = []Script{
+			p.authorize(),
+			p.show("/end_session*", "id", "error-description", text),
+		}
 	}
 	for _, module := range []string{"no-id-token-hint", "no-params", "no-post-logout-redirect-uri", "only-state"} {
 		shown := p.show("/end_session*", "id", "signed-out", "signed out")
@@ -76,7 +79,11 @@ func (p Pages) authorize() Script {
 	return Script{Match: p.Issuer + "/authorize*", Tasks: []Task{
 		{Task: "Login", Match: p.Issuer + "/login/*", Optional: true, Commands: p.login()},
 		{Task: "Consent", Match: p.Issuer + "/consent/*", Optional: true, Commands: [][]any{{"click", "id", "allow"}}},
-		{Task: "Verify Complete", Match: p.Suite + "/test/*/callback*", Commands: [][]any{{"wait", "id", "submission_complete", 10}}},
+		{
+			Task:     "Verify Complete",
+			Match:    p.Suite + "/test/*/callback*",
+			Commands: [][]any{{"wait", "id", "submission_complete", 10}},
+		},
 	}}
 }
 
@@ -84,7 +91,9 @@ func (p Pages) authorize() Script {
 func (p Pages) authorizeAgain() Script {
 	s := p.authorize()
 	s.Tasks[0].Optional = false
-	s.Tasks[0].Commands = append([][]any{{"wait", "xpath", "//h1", 10, "Sign in", "update-image-placeholder"}}, s.Tasks[0].Commands...)
+	s.Tasks[0].Commands = append(
+		[][]any{{"wait", "xpath", "//h1", 10, "Sign in", "update-image-placeholder"}},
+		s.Tasks[0].Commands...)
 	return s
 }
 
@@ -101,13 +110,21 @@ func (p Pages) login() [][]any {
 func (p Pages) endSession() Script {
 	return Script{Match: p.Issuer + "/end_session*", Tasks: []Task{
 		p.confirm(),
-		{Task: "Leave", Commands: [][]any{{"wait", "match", "^" + regexp.QuoteMeta(p.Suite) + "/test/.*/post_logout_redirect", 20}}},
+		{
+			Task:     "Leave",
+			Commands: [][]any{{"wait", "match", "^" + regexp.QuoteMeta(p.Suite) + "/test/.*/post_logout_redirect", 20}},
+		},
 		{Task: "Verify Complete", Match: p.Suite + "/test/*/post_logout_redirect*"},
 	}}
 }
 
 func (p Pages) confirm() Task {
-	return Task{Task: "Confirm", Match: p.Issuer + "/end_session*", Optional: true, Commands: [][]any{{"click", "id", "sign-out", "optional"}}}
+	return Task{
+		Task:     "Confirm",
+		Match:    p.Issuer + "/end_session*",
+		Optional: true,
+		Commands: [][]any{{"click", "id", "sign-out", "optional"}},
+	}
 }
 
 // sessionFrames lets the suite's page ask the OP's check_session_iframe and lead on by itself.

@@ -12,7 +12,8 @@ import (
 	"strings"
 )
 
-// OP is a running Curfew, reached as an operator reaches it: by the command line for users, clients and keys, by https for the rest.
+// OP is a running Curfew, reached as an operator reaches it: by the command line for users, clients and keys, by
+// https for the rest.
 type OP struct {
 	Binary string // the curfew binary
 	Config string // the configuration file it serves with

@@ -46,9 +46,12 @@ func curfew(args []string) error {
 	if args[0] == "serve" {
 		ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
 		defer stop()
-		server := &http.Server{Addr: config.Listen, Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			fmt.Fprintf(w, `{"issuer": %q}`, config.Issuer)
-		})}
+		server := &http.Server{
+			Addr: config.Listen,
+			Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				fmt.Fprintf(w, `{"issuer": %q}`, config.Issuer)
+			}),
+		}
 		go func() { <-ctx.Done(); server.Close() }()
 		err := server.ListenAndServeTLS(config.TLS.Cert, config.TLS.Key)
 		if noted := note(file, "stopped\n"); noted != nil {
@@ -83,7 +86,10 @@ func mustStart(t *testing.T, dir string) Provider {
 	if err != nil {
 		t.Fatal(err)
 	}
-	op, err := (&Launcher{Binary: binary, Dir: dir, Host: "localhost", Suite: "https://suite.test:8443"}).Start(t.Context(), Run{Plan: "run"})
+	op, err := (&Launcher{Binary: binary, Dir: dir, Host: "localhost", Suite: "https://suite.test:8443"}).Start(
+		t.Context(),
+		Run{Plan: "run"},
+	)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -151,13 +157,17 @@ func TestCommandThatFailsSaysWhy(t *testing.T) {
 	dir := t.TempDir()
 	op := mustStart(t, dir).(*launchedOP)
 	defer op.Close()
-	if err := op.command(t.Context(), nil, "key", "fail"); err == nil || !strings.Contains(err.Error(), "no such thing") {
+	if err := op.command(t.Context(), nil, "key", "fail"); err == nil ||
+		!strings.Contains(err.Error(), "no such thing") {
 		t.Errorf("got %v, want what the command said", err)
 	}
 }
 
 func TestOPThatEndsAtOnceIsReported(t *testing.T) {
-	_, err := (&Launcher{Binary: "false", Dir: t.TempDir(), Host: "localhost", Suite: "https://suite.test:8443"}).Start(t.Context(), Run{Plan: "run"})
+	_, err := (&Launcher{Binary: "false", Dir: t.TempDir(), Host: "localhost", Suite: "https://suite.test:8443"}).Start(
+		t.Context(),
+		Run{Plan: "run"},
+	)
 	if err == nil || !strings.Contains(err.Error(), "ended at once") {
 		t.Errorf("got %v, want that it ended", err)
 	}

@@ -35,8 +35,8 @@ func (r Result) Name() string {
 	return name
 }
 
-// unexpectedFindings lists what the result holds that is not tolerated. Passing is fine, and so is a review whose placeholders were all
-// filled by a text match, or which had none to match because Chromium played the browser.
+// unexpectedFindings lists what the result holds that is not tolerated. Passing is fine, and so is a review whose
+// placeholders were all filled by a text match, or which had none to match because Chromium played the browser.
 func (r Result) unexpectedFindings(tolerated func(result, condition string) bool) []string {
 	var list []string
 	for _, f := range r.Failures {

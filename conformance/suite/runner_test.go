@@ -13,8 +13,11 @@ import (
 )
 
 var (
-	dynamicRun = Run{Plan: "oidcc-basic-certification-test-plan", Variant: Variant{"client_registration": dynamicClient}}
-	staticRun  = Run{Plan: "oidcc-basic-certification-test-plan", Variant: Variant{"client_registration": staticClient}}
+	dynamicRun = Run{
+		Plan:    "oidcc-basic-certification-test-plan",
+		Variant: Variant{"client_registration": dynamicClient},
+	}
+	staticRun = Run{Plan: "oidcc-basic-certification-test-plan", Variant: Variant{"client_registration": staticClient}}
 )
 
 // mustRun runs one plan in a bubble whose time is not real.
@@ -163,7 +166,11 @@ func TestModuleGoesOnWhenTheSuiteAnswers500ForAMoment(t *testing.T) {
 			t.Errorf("got %s %v after one answer of 500, want PASSED", got.Result, got.Failures)
 		}
 		if got := results[1]; got.Result != Failed || !s.started[1].stopped {
-			t.Errorf("got %s, stopped %v where nothing but 500 is answered; want FAILED and a stop", got.Result, s.started[1].stopped)
+			t.Errorf(
+				"got %s, stopped %v where nothing but 500 is answered; want FAILED and a stop",
+				got.Result,
+				s.started[1].stopped,
+			)
 		}
 	})
 }
@@ -188,7 +195,8 @@ func TestOpenPlaceholderGetsThePageThatWasShown(t *testing.T) {
 		if got := s.started[0].uploads["shot"]; got != want {
 			t.Errorf("got upload %q, want %q", got, want)
 		}
-		if v := (Expectations{}).Evaluate(results, true); v.OK() || !strings.Contains(v.Unexpected[0], "not by a text match") {
+		if v := (Expectations{}).Evaluate(results, true); v.OK() ||
+			!strings.Contains(v.Unexpected[0], "not by a text match") {
 			t.Errorf("got evaluation %v, want the uploaded review unexpected", v)
 		}
 	})
@@ -247,7 +255,8 @@ func TestStalledModuleIsStoppedAndFails(t *testing.T) {
 		s.plays["hanging"] = func(i *instance) { i.change(func() { i.status, i.log = Waiting, []Entry{{Time: 1}} }) }
 		results := mustRun(t, s, dynamicRun, nil)
 		first := results[0]
-		if first.Result != Failed || len(first.Failures) != 1 || !strings.Contains(first.Failures[0].Message, "logged nothing") {
+		if first.Result != Failed || len(first.Failures) != 1 ||
+			!strings.Contains(first.Failures[0].Message, "logged nothing") {
 			t.Errorf("got %s %v, want FAILED for its silence", first.Result, first.Failures)
 		}
 		if first.Took < StallTimeout || first.Took > ModuleTimeout {
@@ -269,8 +278,14 @@ func TestModuleThatNeverEndsIsStopped(t *testing.T) {
 			}
 		}
 		got := mustRun(t, s, dynamicRun, nil)[0]
-		if got.Result != Failed || !s.started[0].stopped || !strings.Contains(got.Failures[0].Message, "did not end within") {
-			t.Errorf("got %s %v, stopped %v; want FAILED for the limit and a stop", got.Result, got.Failures, s.started[0].stopped)
+		if got.Result != Failed || !s.started[0].stopped ||
+			!strings.Contains(got.Failures[0].Message, "did not end within") {
+			t.Errorf(
+				"got %s %v, stopped %v; want FAILED for the limit and a stop",
+				got.Result,
+				got.Failures,
+				s.started[0].stopped,
+			)
 		}
 	})
 }
@@ -285,12 +300,20 @@ func TestRunGivesTheOPItsPersonAndClientsAndClosesIt(t *testing.T) {
 			out := t.TempDir()
 			mustRun(t, s, c.run, func(r *Runner) { r.Start, r.Out = op.start, out })
 			if len(op.users) != 1 || len(op.clients) != c.clients || op.closed != 1 {
-				t.Errorf("%s: got %d users, %d clients, closed %d times; want 1, %d, 1", c.run.Title(), len(op.users), len(op.clients), op.closed, c.clients)
+				t.Errorf(
+					"%s: got %d users, %d clients, closed %d times; want 1, %d, 1",
+					c.run.Title(),
+					len(op.users),
+					len(op.clients),
+					op.closed,
+					c.clients,
+				)
 			}
 			if _, aliased := s.configs[0]["alias"]; aliased != (c.clients > 0) {
 				t.Errorf("%s: got alias %v", c.run.Title(), aliased)
 			}
-			if text, err := os.ReadFile(filepath.Join(out, fileName(c.run)+".zip")); err != nil || string(text) != "zip" {
+			if text, err := os.ReadFile(filepath.Join(out, fileName(c.run)+".zip")); err != nil ||
+				string(text) != "zip" {
 				t.Errorf("got export %q, %v", text, err)
 			}
 		}

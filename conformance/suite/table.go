@@ -99,11 +99,19 @@ type Report struct {
 func (r Report) WriteMarkdown(w io.Writer) error {
 	var b strings.Builder
 	fmt.Fprintf(&b, "# Conformance results\n\n")
-	fmt.Fprintf(&b, "OpenID Foundation conformance suite %s, %s:\n\n", strings.Join(r.Suite, " and "), r.Day.Format(time.DateOnly))
+	fmt.Fprintf(
+		&b,
+		"OpenID Foundation conformance suite %s, %s:\n\n",
+		strings.Join(r.Suite, " and "),
+		r.Day.Format(time.DateOnly),
+	)
 	for _, command := range r.Commands {
 		fmt.Fprintf(&b, "    %s\n", command)
 	}
-	fmt.Fprintf(&b, "\nSeconds are those of the modules, added up. A review was filled by the suite's own text match on our page.\n\n")
+	fmt.Fprintf(
+		&b,
+		"\nSeconds are those of the modules, added up. A review was filled by the suite's own text match on our page.\n\n",
+	)
 	fmt.Fprintf(&b, "| %s |\n|%s\n", strings.Join(columns, " | "), strings.Repeat("---|", len(columns)))
 	for _, row := range append(slices.Clip(r.Rows), total(r.Rows)) {
 		fmt.Fprintf(&b, "| %s |\n", strings.Join(row.cells(), " | "))
@@ -117,7 +125,14 @@ func (r Report) WriteMarkdown(w io.Writer) error {
 	if len(r.Expectations) > 0 {
 		fmt.Fprintf(&b, "\n## Tolerated\n\n| module | result | reason | section |\n|---|---|---|---|\n")
 		for _, e := range r.Expectations {
-			fmt.Fprintf(&b, "| %s | %s | %s | %s |\n", e.Module, strings.TrimSpace(e.Result+" "+e.Condition), e.Reason, e.Section)
+			fmt.Fprintf(
+				&b,
+				"| %s | %s | %s | %s |\n",
+				e.Module,
+				strings.TrimSpace(e.Result+" "+e.Condition),
+				e.Reason,
+				e.Section,
+			)
 		}
 	}
 	_, err := io.WriteString(w, b.String())

@@ -31,7 +31,9 @@ func TestTableSumsUpEachRun(t *testing.T) {
 
 func TestReportNamesSuiteCommandAndReasons(t *testing.T) {
 	r := Report{
-		Suite: []string{"5.2.4"}, Commands: []string{"curfew-conformance -plan basic"}, Day: time.Date(2026, 11, 21, 0, 0, 0, 0, time.UTC),
+		Suite: []string{
+			"5.2.4",
+		}, Commands: []string{"curfew-conformance -plan basic"}, Day: time.Date(2026, 11, 21, 0, 0, 0, 0, time.UTC),
 		Rows:         Rows([]Result{{Run: dynamicRun, Result: Passed}}),
 		Expectations: mustRead(t, unsigned),
 		Evaluation:   Evaluation{Unexpected: []string{"m: skipped"}},

@@ -13,7 +13,8 @@ func NewUser() User {
 	return User{Username: "conformance-" + rand.Text()[:8], Password: rand.Text()}
 }
 
-// Claims are all that the suite asks for: the fourteen of scope profile and those of email, address and phone (OpenID Connect Core
+// Claims are all that the suite asks for: the fourteen of scope profile and those of email, address and phone (OpenID
+// Connect Core
 // 1.0 §5.1, §5.4). updated_at is for the OP to set.
 func (p User) Claims() map[string]any {
 	return map[string]any{

@@ -13,7 +13,8 @@ import (
 	"github.com/curfew-id/curfew/storage"
 )
 
-// TestOnlyOnesOwnSessionsCanBeEnded: names on the account page mean nothing in anybody else's hands, and a form is good for its session only.
+// TestOnlyOnesOwnSessionsCanBeEnded: names on the account page mean nothing in anybody else's hands, and a form is
+// good for its session only.
 func TestOnlyOnesOwnSessionsCanBeEnded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		o := providertest.MustStart(t, nil)
@@ -29,7 +30,8 @@ func TestOnlyOnesOwnSessionsCanBeEnded(t *testing.T) {
 				t.Fatalf("got no button %s on alice's page", name)
 			}
 			for _, form := range [][]string{{name, p.Buttons(name)[0]}, {"not-me", p.Buttons("sign-out")[0]}} {
-				if got := eve.Submit(eve.Get("/account"), form...); got.Status != http.StatusOK || !strings.Contains(got.Body, "nothing has changed") {
+				if got := eve.Submit(eve.Get("/account"), form...); got.Status != http.StatusOK ||
+					!strings.Contains(got.Body, "nothing has changed") {
 					t.Errorf("got %d for %v, want nothing ended", got.Status, form)
 				}
 			}
@@ -44,15 +46,19 @@ func TestOnlyOnesOwnSessionsCanBeEnded(t *testing.T) {
 		}
 		// A form that was open while somebody else signed in there ends nothing of theirs.
 		time.Sleep(time.Second)
-		other := alice.Get(alice.Get(providertest.AuthorizeURL("atlas", "prompt", "select_account")).Link("other-account"))
+		other := alice.Get(
+			alice.Get(providertest.AuthorizeURL("atlas", "prompt", "select_account")).Link("other-account"),
+		)
 		alice.Submit(other, "username", "eve", "password", providertest.Password)
-		if got := alice.Post(action, fields); got.Status != http.StatusBadRequest || !eve.SignedIn("atlas") || !alice.SignedIn("atlas") {
+		if got := alice.Post(action, fields); got.Status != http.StatusBadRequest || !eve.SignedIn("atlas") ||
+			!alice.SignedIn("atlas") {
 			t.Errorf("got %d for a form of the session before, want 400", got.Status)
 		}
 	})
 }
 
-// TestChangeOfPasswordProvesAndRenews: only with the current password, by the rules, and this session goes on under a new secret.
+// TestChangeOfPasswordProvesAndRenews: only with the current password, by the rules, and this session goes on under a
+// new secret.
 func TestChangeOfPasswordProvesAndRenews(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		o := providertest.MustStart(t, nil)
@@ -73,8 +79,17 @@ func TestChangeOfPasswordProvesAndRenews(t *testing.T) {
 			"no current one":  {"", fresh, fresh, "current password is wrong"},
 			"a very long one": {strings.Repeat("x", 2000), fresh, fresh, "current password is wrong"},
 		} {
-			p := b.SubmitSecurity("/account/password", "current-password", c[0], "new-password", c[1], "repeat-password", c[2])
-			if p.Status != http.StatusUnprocessableEntity && p.Status != http.StatusTooManyRequests || !strings.Contains(p.Body, c[3]) && !strings.Contains(p.Body, "Too many attempts") {
+			p := b.SubmitSecurity(
+				"/account/password",
+				"current-password",
+				c[0],
+				"new-password",
+				c[1],
+				"repeat-password",
+				c[2],
+			)
+			if p.Status != http.StatusUnprocessableEntity && p.Status != http.StatusTooManyRequests ||
+				!strings.Contains(p.Body, c[3]) && !strings.Contains(p.Body, "Too many attempts") {
 				t.Errorf("%s: got %d, want %q", name, p.Status, c[3])
 			}
 			time.Sleep(time.Minute)
@@ -84,15 +99,29 @@ func TestChangeOfPasswordProvesAndRenews(t *testing.T) {
 		}
 		old := b.Copy()
 		id := o.MustFindSession("alice", b)
-		p := b.SubmitSecurity("/account/password", "current-password", providertest.Password, "new-password", fresh, "repeat-password", fresh, "scope", "others")
+		p := b.SubmitSecurity(
+			"/account/password",
+			"current-password",
+			providertest.Password,
+			"new-password",
+			fresh,
+			"repeat-password",
+			fresh,
+			"scope",
+			"others",
+		)
 		if p.Status != http.StatusOK || !strings.Contains(p.Body, "Your password was changed") {
 			t.Fatalf("got %d, want the password changed:\n%s", p.Status, p.Body)
 		}
-		if other.SignedIn("atlas") || old.SignedIn("atlas") || !b.SignedIn("atlas") || o.MustFindSession("alice", b) != id {
+		if other.SignedIn("atlas") || old.SignedIn("atlas") || !b.SignedIn("atlas") ||
+			o.MustFindSession("alice", b) != id {
 			t.Error("got the others alive, the old secret good, or this session gone")
 		}
 		late := o.Browser()
-		if p := late.Submit(late.Get(providertest.AuthorizeURL("atlas")), "username", "alice", "password", providertest.Password); !strings.Contains(p.Body, "password is wrong") {
+		if p := late.Submit(late.Get(providertest.AuthorizeURL("atlas")), "username", "alice", "password", providertest.Password); !strings.Contains(
+			p.Body,
+			"password is wrong",
+		) {
 			t.Errorf("got %d for the old password", p.Status)
 		}
 	})
@@ -122,10 +151,13 @@ func TestChangeOfEmailProvesAndUnverifies(t *testing.T) {
 		}
 		other := o.Browser()
 		other.MustJoin("alice", "atlas")
-		if p := b.SubmitSecurity("/account/email", "email", "alice@example.org", "current-password", providertest.Password); p.Status != http.StatusOK || !other.SignedIn("atlas") {
+		if p := b.SubmitSecurity("/account/email", "email", "alice@example.org", "current-password", providertest.Password); p.Status != http.StatusOK ||
+			!other.SignedIn("atlas") {
 			t.Errorf("got %d and others ended for the address that it was", p.Status)
 		}
-		if p := b.SubmitSecurity("/account/email", "email", "alice@new.example", "current-password", providertest.Password, "scope", "others"); p.Status != http.StatusOK || other.SignedIn("atlas") || !b.SignedIn("atlas") {
+		if p := b.SubmitSecurity("/account/email", "email", "alice@new.example", "current-password", providertest.Password, "scope", "others"); p.Status != http.StatusOK ||
+			other.SignedIn("atlas") ||
+			!b.SignedIn("atlas") {
 			t.Errorf("got %d, want the others ended", p.Status)
 		}
 		u, err := o.Store.User(t.Context(), "sub-alice")
@@ -154,16 +186,21 @@ func TestInvitationIsNoReset(t *testing.T) {
 		}
 		b := o.Browser()
 		p := b.Get(o.MustMakeResetLink("new"))
-		if !strings.Contains(p.Body, "Welcome") || strings.Contains(p.Body, "signed out") || strings.Contains(p.Body, "keep-background") {
+		if !strings.Contains(p.Body, "Welcome") || strings.Contains(p.Body, "signed out") ||
+			strings.Contains(p.Body, "keep-background") {
 			t.Errorf("got %d, want an invitation:\n%s", p.Status, p.Body)
 		}
-		if p = b.Submit(p, "new-password", "a new long password", "repeat-password", "a new long password"); !strings.Contains(p.Body, "You can sign in now.") {
+		if p = b.Submit(p, "new-password", "a new long password", "repeat-password", "a new long password"); !strings.Contains(
+			p.Body,
+			"You can sign in now.",
+		) {
 			t.Errorf("got %d, want the password set", p.Status)
 		}
 	})
 }
 
-// TestResetLinkWorksOnce: opening it uses nothing up, the password rules apply, and another user who is signed in on that browser stays signed in.
+// TestResetLinkWorksOnce: opening it uses nothing up, the password rules apply, and another user who is signed in on
+// that browser stays signed in.
 func TestResetLinkWorksOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		o := providertest.MustStart(t, nil)
@@ -228,16 +265,19 @@ func TestReportsAreForTheirUserOnly(t *testing.T) {
 		for path, want := range map[string][3]int{"": {200, 404, 200}, "/status.json": {200, 404, 401}, "/report.jwt": {200, 404, 200}} {
 			for i, b := range []*providertest.Browser{laptop, eve, phone} {
 				got := b.Get(report + path)
-				if got.Status != want[i] || i == 2 && got.Status == 200 && !strings.Contains(got.Body, `id="password"`) {
+				if got.Status != want[i] ||
+					i == 2 && got.Status == 200 && !strings.Contains(got.Body, `id="password"`) {
 					t.Errorf("got %d from %s for browser %d, want %d", got.Status, path, i, want[i])
 				}
 			}
 		}
 		signed := laptop.Get(report + "/report.jwt")
-		if providertest.MustReadClaims(t, signed.Body)["iss"] != providertest.Issuer || signed.Header.Get("Content-Type") != "application/jwt" {
+		if providertest.MustReadClaims(t, signed.Body)["iss"] != providertest.Issuer ||
+			signed.Header.Get("Content-Type") != "application/jwt" {
 			t.Errorf("got %s, want a signed report of this issuer", signed.Header.Get("Content-Type"))
 		}
-		if p := laptop.Get("/account/activity"); !strings.Contains(p.Body, report) || !strings.Contains(p.Body, "Signed in") {
+		if p := laptop.Get("/account/activity"); !strings.Contains(p.Body, report) ||
+			!strings.Contains(p.Body, "Signed in") {
 			t.Error("got an activity page without the sign-in, or without the way to the report")
 		}
 		if p := eve.Get("/account/activity?after=%00%ff"); p.Status >= 500 {
@@ -251,7 +291,10 @@ func TestLogosOnlyWhereAllowed(t *testing.T) {
 	for _, allowed := range []bool{false, true} {
 		synctest.Test(t, func(t *testing.T) {
 			o := providertest.MustStart(t, func(c *provider.Config) { c.Registration.Logo = allowed })
-			o.MustAddClient("atlas", func(m *storage.Metadata) { m.LogoURI, m.Consent = "https://cdn.example/atlas.png", "" })
+			o.MustAddClient(
+				"atlas",
+				func(m *storage.Metadata) { m.LogoURI, m.Consent = "https://cdn.example/atlas.png", "" },
+			)
 			b := o.Browser()
 			pages := map[string]providertest.Page{"sign-in": b.Get(providertest.AuthorizeURL("atlas"))}
 			pages["consent"] = b.Submit(pages["sign-in"], "username", "alice", "password", providertest.Password)
@@ -262,7 +305,13 @@ func TestLogosOnlyWhereAllowed(t *testing.T) {
 			pages["applications"] = b.Get("/account/applications")
 			pages["sign-out"] = b.Get(providertest.EndSessionURL("client_id", "atlas"))
 			for name, p := range pages {
-				shown, policy := strings.Contains(p.Body, "https://cdn.example/atlas.png"), strings.Contains(p.Header.Get("Content-Security-Policy"), "data: https://cdn.example;")
+				shown, policy := strings.Contains(
+					p.Body,
+					"https://cdn.example/atlas.png",
+				), strings.Contains(
+					p.Header.Get("Content-Security-Policy"),
+					"data: https://cdn.example;",
+				)
 				if shown != allowed || policy != allowed && p.Status == http.StatusOK {
 					t.Errorf("%s: got the logo %v and its origin %v, want %v", name, shown, policy, allowed)
 				}

@@ -15,7 +15,14 @@ import (
 )
 
 // shownEvents are the audit lines that concern a user.
-var shownEvents = []string{"session.created", "session.ended", "client_session.ended", "grant.ended", "user.password", "user.email"}
+var shownEvents = []string{
+	"session.created",
+	"session.ended",
+	"client_session.ended",
+	"grant.ended",
+	"user.password",
+	"user.email",
+}
 
 const eventsPerPage = 30
 
@@ -44,7 +51,11 @@ func (h *Handler) activityPage(w http.ResponseWriter, r *http.Request, v viewer)
 	var events []storage.Event
 	after := r.URL.Query().Get("after")
 	for len(events) < eventsPerPage {
-		batch, next, err := h.Store.ListEvents(ctx, storage.EventFilter{Subject: v.user.Subject, Newest: true}, storage.Page{After: after, Limit: eventsPerPage})
+		batch, next, err := h.Store.ListEvents(
+			ctx,
+			storage.EventFilter{Subject: v.user.Subject, Newest: true},
+			storage.Page{After: after, Limit: eventsPerPage},
+		)
 		if err != nil {
 			return page, err
 		}
@@ -66,7 +77,13 @@ func (h *Handler) activityPage(w http.ResponseWriter, r *http.Request, v viewer)
 	}
 	appName := h.appNames(ctx)
 	for _, e := range events {
-		event := templates.Event{At: e.At, Kind: e.Kind, Reason: string(e.Reason), Device: deviceBySession[e.Session], Address: e.Address}
+		event := templates.Event{
+			At:      e.At,
+			Kind:    e.Kind,
+			Reason:  string(e.Reason),
+			Device:  deviceBySession[e.Session],
+			Address: e.Address,
+		}
 		report, hasReport := reportByEvent[e.Seq]
 		if hasReport {
 			event.ReportURL = h.Site.Path("/account/reports/" + report.ID)
@@ -85,9 +102,13 @@ func (h *Handler) activityPage(w http.ResponseWriter, r *http.Request, v viewer)
 	return page, nil
 }
 
-// eventReports finds the report of each line, by its sequence number, and the browser of each session, by its hash: a session that does not live ended after all its
-// other lines.
-func (h *Handler) eventReports(ctx context.Context, v viewer, events []storage.Event) (reportByEvent map[uint64]storage.Report, deviceBySession map[string]templates.Device, err error) {
+// eventReports finds the report of each line, by its sequence number, and the browser of each session, by its hash: a
+// session that does not live ended after all its other lines.
+func (h *Handler) eventReports(
+	ctx context.Context,
+	v viewer,
+	events []storage.Event,
+) (reportByEvent map[uint64]storage.Report, deviceBySession map[string]templates.Device, err error) {
 	reportByEvent, deviceBySession = map[uint64]storage.Report{}, map[string]templates.Device{}
 	if len(events) == 0 {
 		return reportByEvent, deviceBySession, nil
@@ -101,7 +122,11 @@ func (h *Handler) eventReports(ctx context.Context, v viewer, events []storage.E
 	}
 	oldest := slices.MinFunc(events, func(a, b storage.Event) int { return a.At.Compare(b.At) }).At
 	for after := ""; ; {
-		reports, next, err := h.Store.ListReports(ctx, storage.ReportFilter{Subject: v.user.Subject}, storage.Page{After: after})
+		reports, next, err := h.Store.ListReports(
+			ctx,
+			storage.ReportFilter{Subject: v.user.Subject},
+			storage.Page{After: after},
+		)
 		if err != nil {
 			return nil, nil, err
 		}
@@ -147,7 +172,9 @@ func (h *Handler) reportPage(report storage.Report) templates.ReportPage {
 	now := h.Site.Now()
 	reportURL := h.Site.Path("/account/reports/" + report.ID)
 	page := templates.ReportPage{Address: report.Address, SignedIn: report.AuthTime, Ended: report.EndedAt,
-		Reason: string(report.Cause.Reason), Horizon: logoutview.ReportHorizon(report, now), Entries: logoutview.ReportEntries(report, now),
+		Reason: string(
+			report.Cause.Reason,
+		), Horizon: logoutview.ReportHorizon(report, now), Entries: logoutview.ReportEntries(report, now),
 		StatusJSONURL: reportURL + "/status.json", DownloadURL: reportURL + "/report.jwt", MeaningURL: h.Site.Path(logoutview.MeaningPath)}
 	page.AccessOnly = !coversSession(report)
 	if coversSession(report) {
@@ -177,7 +204,8 @@ func (h *Handler) Report(w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
-// ReportStatus is GET /account/reports/{report}/status.json, which the page's script asks for. It leads no script to the sign-in page.
+// ReportStatus is GET /account/reports/{report}/status.json, which the page's script asks for. It leads no script to
+// the sign-in page.
 func (h *Handler) ReportStatus(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Cache-Control", "no-store")
 	session, ok, err := h.Site.Session(r)

@@ -24,13 +24,15 @@ func TestActivityNamesTheBrowserOfEachSignIn(t *testing.T) {
 		phone.Submit(phone.Get("/end_session"), "scope", "session")
 		body := laptop.Get("/account/activity").Body
 		// The phone's sign-in and its end, and the laptop's sign-in.
-		if phones, laptops := strings.Count(body, "· Firefox on iPhone ·"), strings.Count(body, "· Firefox on Linux ·"); phones != 2 || laptops != 1 {
+		if phones, laptops := strings.Count(body, "· Firefox on iPhone ·"), strings.Count(body, "· Firefox on Linux ·"); phones != 2 ||
+			laptops != 1 {
 			t.Errorf("got %d lines of the phone and %d of the laptop, want 2 and 1:\n%s", phones, laptops, body)
 		}
 	})
 }
 
-// TestActivityShowsWhereTheSessionWas: the page shows a browser with its own address, not with that of the browser that ended its session.
+// TestActivityShowsWhereTheSessionWas: the page shows a browser with its own address, not with that of the browser
+// that ended its session.
 func TestActivityShowsWhereTheSessionWas(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		o := providertest.MustStart(t, nil)
@@ -56,15 +58,16 @@ func TestReportsNameRemovedClients(t *testing.T) {
 		activity := b.Get("/account/activity")
 		report, _, _ := strings.Cut(activity.Body[strings.Index(activity.Body, "/account/reports/"):], `"`)
 		for path, p := range map[string]providertest.Page{"activity": activity, "report": b.Get(report)} {
-			if !strings.Contains(p.Body, "igned out of Coffee Club") || strings.Contains(p.Body, "igned out of c0ffee") {
+			if !strings.Contains(p.Body, "igned out of Coffee Club") ||
+				strings.Contains(p.Body, "igned out of c0ffee") {
 				t.Errorf("%s: got the application by its id, want its name:\n%s", path, p.Body)
 			}
 		}
 	})
 }
 
-// TestEndOfOfflineAccessIsNoSignOut: the user is signed in at the client as before, and the pages say no other thing; what happened to no
-// session happened in no browser.
+// TestEndOfOfflineAccessIsNoSignOut: the user is signed in at the client as before, and the pages say no other thing;
+// what happened to no session happened in no browser.
 func TestEndOfOfflineAccessIsNoSignOut(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		o := providertest.MustStart(t, nil)
@@ -73,7 +76,15 @@ func TestEndOfOfflineAccessIsNoSignOut(t *testing.T) {
 		b.UserAgent = "Mozilla/5.0 (X11; Linux x86_64) Firefox/150.0"
 		b.MustJoin("alice", "atlas", "scope", "openid offline_access", "prompt", "consent")
 		b.Submit(b.Get("/account/applications"), "end-offline", b.Get("/account").Buttons("end-offline")[0])
-		b.SubmitSecurity("/account/email", "email", "alice@new.example", "current-password", providertest.Password, "scope", "others")
+		b.SubmitSecurity(
+			"/account/email",
+			"email",
+			"alice@new.example",
+			"current-password",
+			providertest.Password,
+			"scope",
+			"others",
+		)
 		activity := b.Get("/account/activity")
 		report, _, _ := strings.Cut(activity.Body[strings.Index(activity.Body, "/account/reports/"):], `"`)
 		p := b.Get(report)
@@ -87,7 +98,8 @@ func TestEndOfOfflineAccessIsNoSignOut(t *testing.T) {
 		time.Sleep(time.Second)
 		a := b.MustJoin("alice", "atlas")
 		o.Call("atlas", "/revoke", url.Values{"token": {a.RefreshToken}})
-		if activity := b.Get("/account/activity"); strings.Contains(activity.Body, "Unknown browser") || !strings.Contains(activity.Body, "the app gave its access back") {
+		if activity := b.Get("/account/activity"); strings.Contains(activity.Body, "Unknown browser") ||
+			!strings.Contains(activity.Body, "the app gave its access back") {
 			t.Errorf("got the browser of a session forgotten:\n%s", activity.Body)
 		}
 	})
@@ -104,7 +116,13 @@ func TestAccountOfManySessions(t *testing.T) {
 		}
 		time.Sleep(time.Second)
 		b := o.Browser()
-		reset := b.Submit(b.Get(o.MustMakeResetLink("alice")), "new-password", "a new long password", "repeat-password", "a new long password")
+		reset := b.Submit(
+			b.Get(o.MustMakeResetLink("alice")),
+			"new-password",
+			"a new long password",
+			"repeat-password",
+			"a new long password",
+		)
 		if !strings.Contains(reset.Body, "More than 200 devices were signed out.") {
 			t.Errorf("got %d and another number of sessions than ended:\n%s", reset.Status, reset.Body)
 		}
@@ -113,10 +131,26 @@ func TestAccountOfManySessions(t *testing.T) {
 		ended, begun := 0, 0
 		for next := "/account/activity"; next != ""; {
 			p := b.Get(next)
-			lines, reports, devices := strings.Count(p.Body, `class="what">Signed out`), strings.Count(p.Body, ">Details<"), strings.Count(p.Body, "· Firefox on Linux ·")
+			lines, reports, devices := strings.Count(
+				p.Body,
+				`class="what">Signed out`,
+			), strings.Count(
+				p.Body,
+				">Details<",
+			), strings.Count(
+				p.Body,
+				"· Firefox on Linux ·",
+			)
 			signedIn := strings.Count(p.Body, `class="what">Signed in`)
 			if ended, begun = ended+lines, begun+signedIn; lines != reports || devices < lines+signedIn-1 {
-				t.Errorf("got %d reports and %d browsers at %s, want one for each of %d endings and %d sign-ins", reports, devices, next, lines, signedIn)
+				t.Errorf(
+					"got %d reports and %d browsers at %s, want one for each of %d endings and %d sign-ins",
+					reports,
+					devices,
+					next,
+					lines,
+					signedIn,
+				)
 			}
 			_, rest, _ := strings.Cut(p.Body, `<a class="button" href="`)
 			next, _, _ = strings.Cut(rest, `"`)
@@ -132,9 +166,25 @@ func mustAddSession(o *providertest.Fixture, i int) {
 	o.T.Helper()
 	now := time.Now()
 	id := storage.SessionID(fmt.Sprintf("session-%04d", i))
-	s := storage.Session{ID: id, Subject: "sub-alice", AuthTime: now, Created: now, LastActive: now, IdleTimeout: time.Hour, Expires: now.Add(time.Hour), UserAgent: "Mozilla/5.0 (X11; Linux x86_64) Firefox/150.0", Address: "192.0.2.9"}
+	s := storage.Session{
+		ID:          id,
+		Subject:     "sub-alice",
+		AuthTime:    now,
+		Created:     now,
+		LastActive:  now,
+		IdleTimeout: time.Hour,
+		Expires:     now.Add(time.Hour),
+		UserAgent:   "Mozilla/5.0 (X11; Linux x86_64) Firefox/150.0",
+		Address:     "192.0.2.9",
+	}
 	s.SecretHash = storage.HashOf(string(id))
-	e := storage.Event{At: now, Kind: "session.created", Subject: s.Subject, Session: storage.SessionHash(id), Address: s.Address}
+	e := storage.Event{
+		At:      now,
+		Kind:    "session.created",
+		Subject: s.Subject,
+		Session: storage.SessionHash(id),
+		Address: s.Address,
+	}
 	if err := o.Store.CreateSession(o.T.Context(), s, e); err != nil {
 		o.T.Fatal(err)
 	}

@@ -116,5 +116,12 @@ func (h *Handler) WithdrawConsent(w http.ResponseWriter, r *http.Request) error 
 	// What the client holds ends with what it was allowed, offline access included; single sign-on lives on.
 	sel := storage.Selector{Subject: v.user.Subject, Client: client, IncludeOffline: true}
 	change := storage.Change{WithdrawConsent: &storage.Consent{Subject: v.user.Subject, Client: client}}
-	return h.endAndReport(w, r, v, storage.EndRequest{Selector: sel, Cause: h.cause(r, v, storage.ReasonConsentWithdrawn), Change: change}, "/account/applications", templates.NoticeWithdrawn)
+	return h.endAndReport(
+		w,
+		r,
+		v,
+		storage.EndRequest{Selector: sel, Cause: h.cause(r, v, storage.ReasonConsentWithdrawn), Change: change},
+		"/account/applications",
+		templates.NoticeWithdrawn,
+	)
 }

@@ -1,5 +1,6 @@
-// Package account serves a user's own pages: where they are signed in, what clients may do, password and e-mail address, and what
-// happened. Every form carries a handle bound to this browser and this session. What ends here ends through logout.Ender.
+// Package account serves a user's own pages: where they are signed in, what clients may do, password and e-mail
+// address, and what happened. Every form carries a handle bound to this browser and this session. What ends here ends
+// through logout.Ender.
 package account
 
 import (
@@ -65,8 +66,8 @@ type viewer struct {
 	user    storage.User
 }
 
-// requireViewer finds the user who looks at the page. Where ok is false, the answer is err or, if that is nil, a redirect to the sign-in
-// page, which has been written.
+// requireViewer finds the user who looks at the page. Where ok is false, the answer is err or, if that is nil, a
+// redirect to the sign-in page, which has been written.
 func (h *Handler) requireViewer(w http.ResponseWriter, r *http.Request) (viewer, bool, error) {
 	session, ok, err := h.Site.Session(r)
 	if err != nil {
@@ -97,8 +98,13 @@ func (h *Handler) requireForm(w http.ResponseWriter, r *http.Request) (v viewer,
 		return v, nil, false, err
 	}
 	var session storage.SessionID
-	if _, err := h.Site.OpenInteraction(r, purposeAccount, values.Get("interaction"), &session); err != nil || session != v.session.ID {
-		return v, nil, false, web.PageError{Text: templates.ErrorAccountPageExpired, LinkURL: h.Site.Path("/account"), Link: templates.LinkAccount}
+	if _, err := h.Site.OpenInteraction(r, purposeAccount, values.Get("interaction"), &session); err != nil ||
+		session != v.session.ID {
+		return v, nil, false, web.PageError{
+			Text:    templates.ErrorAccountPageExpired,
+			LinkURL: h.Site.Path("/account"),
+			Link:    templates.LinkAccount,
+		}
 	}
 	return v, values, true, nil
 }
@@ -109,8 +115,17 @@ func (h *Handler) accountPage(w http.ResponseWriter, r *http.Request, v viewer) 
 	if err != nil {
 		return templates.AccountPage{}, err
 	}
-	page := templates.AccountPage{Page: h.Site.Page(r), Interaction: interactionID, SessionsURL: h.Site.Path("/account"), ApplicationsURL: h.Site.Path("/account/applications"),
-		SecurityURL: h.Site.Path("/account/security"), ActivityURL: h.Site.Path("/account/activity"), SignOutURL: h.Site.Path("/end_session")}
+	page := templates.AccountPage{
+		Page:            h.Site.Page(r),
+		Interaction:     interactionID,
+		SessionsURL:     h.Site.Path("/account"),
+		ApplicationsURL: h.Site.Path("/account/applications"),
+		SecurityURL: h.Site.Path(
+			"/account/security",
+		),
+		ActivityURL: h.Site.Path("/account/activity"),
+		SignOutURL:  h.Site.Path("/end_session"),
+	}
 	page.Account = v.user.Name
 	if v.user.Email != "" {
 		page.Account = v.user.Email

@@ -12,9 +12,13 @@ import (
 	"github.com/curfew-id/curfew/templates"
 )
 
-// reauthenticate proves that the user of the session sent the form. A change of password or e-mail address needs that, because an
-// unattended browser is signed in as well. The attempts share the limits of sign-in.
-func (h *Handler) reauthenticate(r *http.Request, v viewer, form url.Values) (authn.Authentication, templates.Problem, error) {
+// reauthenticate proves that the user of the session sent the form. A change of password or e-mail address needs
+// that, because an unattended browser is signed in as well. The attempts share the limits of sign-in.
+func (h *Handler) reauthenticate(
+	r *http.Request,
+	v viewer,
+	form url.Values,
+) (authn.Authentication, templates.Problem, error) {
 	authentication, err := h.Authenticator.Authenticate(r.Context(), authn.Attempt{
 		Form:    url.Values{authn.FieldPassword: form["current-password"]},
 		User:    &v.user,
@@ -26,8 +30,9 @@ func (h *Handler) reauthenticate(r *http.Request, v viewer, form url.Values) (au
 	if !refused {
 		return authentication, templates.Problem{}, err
 	}
-	h.Site.Logger().InfoContext(r.Context(), "re-authentication refused", "method", h.Authenticator.Method(), "reason", refusal.Reason,
-		"sub", refusal.Subject)
+	h.Site.Logger().
+		InfoContext(r.Context(), "re-authentication refused", "method", h.Authenticator.Method(), "reason", refusal.Reason,
+			"sub", refusal.Subject)
 	if refusal.Problem.Fault == templates.WrongCredentials {
 		refusal.Problem.Fault = templates.WrongPassword // this form asks for the password only
 	}
@@ -35,7 +40,12 @@ func (h *Handler) reauthenticate(r *http.Request, v viewer, form url.Values) (au
 }
 
 // renewSession gives the session a new cookie secret and the new authentication. Its lifetimes stay.
-func (h *Handler) renewSession(w http.ResponseWriter, r *http.Request, session storage.Session, a authn.Authentication) error {
+func (h *Handler) renewSession(
+	w http.ResponseWriter,
+	r *http.Request,
+	session storage.Session,
+	a authn.Authentication,
+) error {
 	secret := keys.Random("")
 	auth := storage.Authentication{
 		SecretHash:  storage.HashOf(secret),

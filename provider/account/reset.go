@@ -39,13 +39,25 @@ func (h *Handler) linkUser(r *http.Request) (storage.User, error) {
 	return user, err
 }
 
-func (h *Handler) renderReset(w http.ResponseWriter, r *http.Request, user storage.User, problem templates.Problem) error {
+func (h *Handler) renderReset(
+	w http.ResponseWriter,
+	r *http.Request,
+	user storage.User,
+	problem templates.Problem,
+) error {
 	interactionID, err := h.Site.SealInteraction(w, r, purposeReset, user.Subject, formLifetime)
 	if err != nil {
 		return err
 	}
-	page := templates.ResetPasswordPage{Page: h.Site.Page(r), Action: h.Site.Path(r.URL.EscapedPath()), Interaction: interactionID, Login: user.Name, MinPassword: password.MinCharacters,
-		Invitation: user.Password == "", Problem: problem}
+	page := templates.ResetPasswordPage{
+		Page:        h.Site.Page(r),
+		Action:      h.Site.Path(r.URL.EscapedPath()),
+		Interaction: interactionID,
+		Login:       user.Name,
+		MinPassword: password.MinCharacters,
+		Invitation:  user.Password == "",
+		Problem:     problem,
+	}
 	web.PageHeaders(w, web.PagePolicy{FormsToSelf: true})
 	if problem.Fault != "" {
 		w.WriteHeader(http.StatusUnprocessableEntity)
@@ -54,8 +66,8 @@ func (h *Handler) renderReset(w http.ResponseWriter, r *http.Request, user stora
 	return nil
 }
 
-// Reset is POST /reset/{link}: in one transaction the link is used, the password set, and every session and, unless the user keeps it,
-// background access ended.
+// Reset is POST /reset/{link}: in one transaction the link is used, the password set, and every session and, unless
+// the user keeps it, background access ended.
 func (h *Handler) Reset(w http.ResponseWriter, r *http.Request) error {
 	user, err := h.linkUser(r)
 	if err != nil {
@@ -66,8 +78,13 @@ func (h *Handler) Reset(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	var subject string
-	if _, err := h.Site.OpenInteraction(r, purposeReset, form.Get("interaction"), &subject); err != nil || subject != user.Subject {
-		return web.PageError{Text: templates.ErrorAccountPageExpired, LinkURL: h.Site.Path(r.URL.EscapedPath()), Link: templates.LinkOpenAgain}
+	if _, err := h.Site.OpenInteraction(r, purposeReset, form.Get("interaction"), &subject); err != nil ||
+		subject != user.Subject {
+		return web.PageError{
+			Text:    templates.ErrorAccountPageExpired,
+			LinkURL: h.Site.Path(r.URL.EscapedPath()),
+			Link:    templates.LinkOpenAgain,
+		}
 	}
 	newPassword := form.Get("new-password")
 	if newPassword != form.Get("repeat-password") {
@@ -86,9 +103,15 @@ func (h *Handler) Reset(w http.ResponseWriter, r *http.Request) error {
 	}
 	now := h.Site.Now()
 	user.Password, user.Updated = hash, now
-	cause := storage.Cause{Reason: storage.ReasonPasswordReset, By: "user:" + user.Subject, Address: h.Site.ClientAddress(r)}
+	cause := storage.Cause{
+		Reason:  storage.ReasonPasswordReset,
+		By:      "user:" + user.Subject,
+		Address: h.Site.ClientAddress(r),
+	}
 	change := storage.Change{User: &user, UseLink: storage.HashOf(r.PathValue("link")),
-		Events: []storage.Event{{At: now, Kind: "user.password", By: cause.By, Subject: user.Subject, Address: cause.Address}}}
+		Events: []storage.Event{
+			{At: now, Kind: "user.password", By: cause.By, Subject: user.Subject, Address: cause.Address},
+		}}
 	req := storage.EndRequest{Selector: storage.Selector{Subject: user.Subject}, Cause: cause, Change: change}
 	req.SecureUser(user.Subject, form.Get(fieldKeepBackground) != "")
 	outcome, err := h.Terminator.End(r.Context(), req)
@@ -106,7 +129,18 @@ func (h *Handler) Reset(w http.ResponseWriter, r *http.Request) error {
 		}
 	}
 	web.PageHeaders(w, web.PagePolicy{FormsToSelf: true})
-	h.Site.LogRenderError(r, templates.PasswordChanged(w, templates.PasswordChangedPage{Page: h.Site.Page(r), Ended: endedSessions, More: outcome.More, SignInURL: h.Site.Path("/account")}))
+	h.Site.LogRenderError(
+		r,
+		templates.PasswordChanged(
+			w,
+			templates.PasswordChangedPage{
+				Page:      h.Site.Page(r),
+				Ended:     endedSessions,
+				More:      outcome.More,
+				SignInURL: h.Site.Path("/account"),
+			},
+		),
+	)
 	return nil
 }
 

@@ -8,8 +8,8 @@ import (
 	"github.com/curfew-id/curfew/provider/providertest"
 )
 
-// TestNewPasswordLiftsTheLock: after a reset or a new password by an administrator the user gets in at once, even if wrong guesses have
-// locked the account.
+// TestNewPasswordLiftsTheLock: after a reset or a new password by an administrator the user gets in at once, even if
+// wrong guesses have locked the account.
 func TestNewPasswordLiftsTheLock(t *testing.T) {
 	const newPassword = "a new long password"
 	for name, setPassword := range map[string]func(*providertest.Fixture){
@@ -61,7 +61,8 @@ func TestBackgroundAccessIsSeenAndEndedOnTheSecurityPage(t *testing.T) {
 	if renewed.Error != "" {
 		t.Fatalf("got %s after another user's attempt", renewed.Error)
 	}
-	if p := b.SubmitSecurity("/account/security", "end-offline", ids[0]); p.Status != http.StatusOK || len(p.Buttons("end-offline")) != 0 {
+	if p := b.SubmitSecurity("/account/security", "end-offline", ids[0]); p.Status != http.StatusOK ||
+		len(p.Buttons("end-offline")) != 0 {
 		t.Errorf("got %d and %d entries, want none", p.Status, len(p.Buttons("end-offline")))
 	}
 	refresh.Set("refresh_token", renewed.RefreshToken)

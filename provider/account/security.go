@@ -23,14 +23,26 @@ func (h *Handler) Security(w http.ResponseWriter, r *http.Request) error {
 }
 
 // renderSecurity writes the page, with what was wrong before.
-func (h *Handler) renderSecurity(w http.ResponseWriter, r *http.Request, v viewer, update func(*templates.SecurityPage)) error {
+func (h *Handler) renderSecurity(
+	w http.ResponseWriter,
+	r *http.Request,
+	v viewer,
+	update func(*templates.SecurityPage),
+) error {
 	accountPage, err := h.accountPage(w, r, v)
 	if err != nil {
 		return err
 	}
-	page := templates.SecurityPage{AccountPage: accountPage, PasswordAction: h.Site.Path("/account/password"), EmailAction: h.Site.Path("/account/email"),
+	page := templates.SecurityPage{
+		AccountPage:      accountPage,
+		PasswordAction:   h.Site.Path("/account/password"),
+		EmailAction:      h.Site.Path("/account/email"),
 		BackgroundAction: h.Site.Path("/account/security"),
-		Login:            v.user.Name, Email: v.user.Email, MinPassword: password.MinCharacters, SessionScopes: []templates.LogoutScope{templates.ScopeOthers, templates.ScopeAll}}
+		Login:            v.user.Name,
+		Email:            v.user.Email,
+		MinPassword:      password.MinCharacters,
+		SessionScopes:    []templates.LogoutScope{templates.ScopeOthers, templates.ScopeAll},
+	}
 	if h.Policy.PasswordChangeEndsAll() {
 		page.SessionScopes = []templates.LogoutScope{templates.ScopeAll, templates.ScopeOthers}
 	}
@@ -78,7 +90,13 @@ func (h *Handler) ChangePassword(w http.ResponseWriter, r *http.Request) error {
 	renderProblem := func(p templates.Problem) error {
 		return h.renderSecurity(w, r, v, func(page *templates.SecurityPage) { page.PasswordProblem = p })
 	}
-	currentPassword, newPassword, repeatPassword := form.Get("current-password"), form.Get("new-password"), form.Get("repeat-password")
+	currentPassword, newPassword, repeatPassword := form.Get(
+		"current-password",
+	), form.Get(
+		"new-password",
+	), form.Get(
+		"repeat-password",
+	)
 	authentication, problem, err := h.reauthenticate(r, v, form)
 	if err != nil {
 		return err
@@ -100,7 +118,17 @@ func (h *Handler) ChangePassword(w http.ResponseWriter, r *http.Request) error {
 	}
 	user := authentication.User
 	user.Password, user.Updated = hash, h.Site.Now()
-	return h.changeUser(w, r, v, authentication, user, form, storage.ReasonPasswordChange, "user.password", templates.NoticePassword)
+	return h.changeUser(
+		w,
+		r,
+		v,
+		authentication,
+		user,
+		form,
+		storage.ReasonPasswordChange,
+		"user.password",
+		templates.NoticePassword,
+	)
 }
 
 // ChangeEmail is POST /account/email.
@@ -111,7 +139,12 @@ func (h *Handler) ChangeEmail(w http.ResponseWriter, r *http.Request) error {
 	}
 	email := form.Get("email")
 	renderProblem := func(p templates.Problem) error {
-		return h.renderSecurity(w, r, v, func(page *templates.SecurityPage) { page.EmailProblem, page.Email = p, email })
+		return h.renderSecurity(
+			w,
+			r,
+			v,
+			func(page *templates.SecurityPage) { page.EmailProblem, page.Email = p, email },
+		)
 	}
 	authentication, problem, err := h.reauthenticate(r, v, form)
 	if err != nil {
@@ -127,18 +160,40 @@ func (h *Handler) ChangeEmail(w http.ResponseWriter, r *http.Request) error {
 		h.redirectWithNotice(w, "/account/security", templates.NoticeSameEmail)
 		return nil
 	}
-	// Whether another user has the address is not said: nobody has verified that it is this user's, so it neither signs in nor blocks.
+	// Whether another user has the address is not said: nobody has verified that it is this user's, so it neither
+	// signs in nor blocks.
 	user := authentication.User
 	user.Email, user.EmailVerified, user.Updated = email, false, h.Site.Now()
-	return h.changeUser(w, r, v, authentication, user, form, storage.ReasonEmailChange, "user.email", templates.NoticeEmail)
+	return h.changeUser(
+		w,
+		r,
+		v,
+		authentication,
+		user,
+		form,
+		storage.ReasonEmailChange,
+		"user.email",
+		templates.NoticeEmail,
+	)
 }
 
-// fieldKeepBackground is a ticked box of the forms that change a password or an e-mail address: background access stays.
+// fieldKeepBackground is a ticked box of the forms that change a password or an e-mail address: background access
+// stays.
 const fieldKeepBackground = "keep-background"
 
-// changeUser stores the user and ends sessions in one transaction, and with them what another user could hold. If this session stays
-// active, it gets a new secret.
-func (h *Handler) changeUser(w http.ResponseWriter, r *http.Request, v viewer, authentication authn.Authentication, user storage.User, form url.Values, reason storage.Reason, eventKind string, notice templates.Notice) error {
+// changeUser stores the user and ends sessions in one transaction, and with them what another user could hold. If
+// this session stays active, it gets a new secret.
+func (h *Handler) changeUser(
+	w http.ResponseWriter,
+	r *http.Request,
+	v viewer,
+	authentication authn.Authentication,
+	user storage.User,
+	form url.Values,
+	reason storage.Reason,
+	eventKind string,
+	notice templates.Notice,
+) error {
 	cause := h.cause(r, v, reason)
 	now := h.Site.Now()
 	event := storage.Event{At: now, Kind: eventKind, By: cause.By, Subject: user.Subject, Address: cause.Address}

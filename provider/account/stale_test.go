@@ -12,8 +12,8 @@ import (
 	"github.com/curfew-id/curfew/storage"
 )
 
-// TestAccountNamesSessionsEndedBefore: a button whose session, share or offline access ended since the page was opened, or was pressed twice, is not
-// answered as if nothing had been chosen, nor as if it had just ended something.
+// TestAccountNamesSessionsEndedBefore: a button whose session, share or offline access ended since the page was
+// opened, or was pressed twice, is not answered as if nothing had been chosen, nor as if it had just ended something.
 func TestAccountNamesSessionsEndedBefore(t *testing.T) {
 	for name, press := range map[string]func(p providertest.Page) url.Values{
 		"sign out":    func(p providertest.Page) url.Values { return url.Values{"sign-out": {p.Buttons("sign-out")[1]}} },
@@ -37,14 +37,19 @@ func TestAccountNamesSessionsEndedBefore(t *testing.T) {
 				}
 				first := here.Do(http.MethodPost, action, fields, nil)
 				again := here.Post(action, fields)
-				if to := first.Header.Get("Location"); first.Status != http.StatusSeeOther || strings.Contains(to, "over") {
+				if to := first.Header.Get("Location"); first.Status != http.StatusSeeOther ||
+					strings.Contains(to, "over") {
 					t.Errorf("%s: got %d to %q, want it done", name, first.Status, to)
 				}
-				if again.Status != http.StatusOK || !strings.Contains(again.Body, "That had already ended, so nothing has changed.") {
+				if again.Status != http.StatusOK ||
+					!strings.Contains(again.Body, "That had already ended, so nothing has changed.") {
 					t.Errorf("%s: got %d at %s without a word that it was over", name, again.Status, again.Path)
 				}
 				if name == "not me" && !strings.HasPrefix(again.Path, "/account/security") {
-					t.Errorf("got %s after a session that was not mine, want the page that changes the password", again.Path)
+					t.Errorf(
+						"got %s after a session that was not mine, want the page that changes the password",
+						again.Path,
+					)
 				}
 			})
 		})
@@ -63,7 +68,8 @@ func TestAccountPageThatWasOpenTooLongLeadsBack(t *testing.T) {
 			time.Sleep(time.Hour)
 			fields.Set("scope", "all")
 			p := b.Post(to, fields)
-			if p.Status != http.StatusBadRequest || strings.Contains(p.Body, "the application") || !strings.Contains(p.Body, `class="button" href="/account"`) {
+			if p.Status != http.StatusBadRequest || strings.Contains(p.Body, "the application") ||
+				!strings.Contains(p.Body, `class="button" href="/account"`) {
 				t.Errorf("%s: got %d, want the way back to the account:\n%s", to, p.Status, p.Body)
 			}
 		}
@@ -73,7 +79,8 @@ func TestAccountPageThatWasOpenTooLongLeadsBack(t *testing.T) {
 	})
 }
 
-// TestAccountSaysNoMoreThanHappened: a session without clients notifies none, an address that stays was not chosen, and a browser is named once.
+// TestAccountSaysNoMoreThanHappened: a session without clients notifies none, an address that stays was not chosen,
+// and a browser is named once.
 func TestAccountSaysNoMoreThanHappened(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		o := providertest.MustStart(t, nil)
@@ -81,7 +88,10 @@ func TestAccountSaysNoMoreThanHappened(t *testing.T) {
 		here, other := o.Browser(), o.Browser()
 		here.MustJoin("alice", "atlas")
 		other.MustJoin("alice", "atlas")
-		if p := here.SubmitSecurity("/account/email", "email", "alice@example.org", "current-password", providertest.Password); !strings.Contains(p.Body, "This is your email address already.") {
+		if p := here.SubmitSecurity("/account/email", "email", "alice@example.org", "current-password", providertest.Password); !strings.Contains(
+			p.Body,
+			"This is your email address already.",
+		) {
 			t.Errorf("got %d at %s for the address that it was", p.Status, p.Path)
 		}
 		if p := here.Get("/account/applications"); strings.Count(p.Body, "Unknown browser") != 1 {
@@ -89,19 +99,32 @@ func TestAccountSaysNoMoreThanHappened(t *testing.T) {
 		}
 		// Its consent is withdrawn, but the administrator allows it for all users.
 		here.MustJoin("alice", "atlas", "prompt", "consent")
-		if p := here.Submit(here.Get("/account/applications"), "withdraw", "atlas"); !strings.Contains(p.Body, "The app’s access was removed.") || !here.SignedIn("atlas") {
-			t.Errorf("got %d at %s, want what was allowed ended and nothing said of what is allowed now", p.Status, p.Path)
+		if p := here.Submit(here.Get("/account/applications"), "withdraw", "atlas"); !strings.Contains(
+			p.Body,
+			"The app’s access was removed.",
+		) ||
+			!here.SignedIn("atlas") {
+			t.Errorf(
+				"got %d at %s, want what was allowed ended and nothing said of what is allowed now",
+				p.Status,
+				p.Path,
+			)
 		}
 		time.Sleep(time.Second)
 		mustAddSession(o, 0)
 		p := here.Get("/account")
-		if p = here.Submit(p, "sign-out", storage.SessionHash("session-0000")); !strings.Contains(p.Body, "Signed out of that device.") || strings.Contains(p.Body, "being asked") {
+		if p = here.Submit(p, "sign-out", storage.SessionHash("session-0000")); !strings.Contains(
+			p.Body,
+			"Signed out of that device.",
+		) ||
+			strings.Contains(p.Body, "being asked") {
 			t.Errorf("got %d at %s, want no app asked to sign out", p.Status, p.Path)
 		}
 	})
 }
 
-// TestAccountRefusesUnknownSessions: a name that is on no page of the user's is neither an error of ours nor an ending in the audit trail.
+// TestAccountRefusesUnknownSessions: a name that is on no page of the user's is neither an error of ours nor an
+// ending in the audit trail.
 func TestAccountRefusesUnknownSessions(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		o := providertest.MustStart(t, nil)
@@ -115,7 +138,8 @@ func TestAccountRefusesUnknownSessions(t *testing.T) {
 		for _, client := range []string{"", "beacon", "nobody", "a\x00b", "a\xff", strings.Repeat("x", 40000)} {
 			for to, form := range map[string]url.Values{"/account/applications": {"withdraw": {client}}, "/account/sessions": {"leave": {session + " " + client}}} {
 				form.Set("interaction", fields.Get("interaction"))
-				if p := b.Post(to, form); p.Status != http.StatusOK || !strings.Contains(p.Body, "nothing has changed") {
+				if p := b.Post(to, form); p.Status != http.StatusOK ||
+					!strings.Contains(p.Body, "nothing has changed") {
 					t.Errorf("got %d at %s for %.10q, want nothing ended", p.Status, p.Path, client)
 				}
 			}

@@ -1,11 +1,12 @@
-// Package admin owns the administration of a running provider: a JSON API over HTTP, meant for a Unix socket that only the
-// operator can open, and the client that the command line uses.
+// Package admin owns the administration of a running provider: a JSON API over HTTP, meant for a Unix socket that
+// only the operator can open, and the client that the command line uses.
 //
 //	curfew user, client, session … ──▶ Client ──▶ admin.sock ──▶ New ──▶ one file for each resource
 //
-// A caller that reaches the API may do everything: the socket's mode is the lock. Every act leaves an audit line by "admin", and
-// whatever ends something goes through package logout, with the change in the same transaction. Unknown members and query
-// parameters are refused with the nearest name that is known, bodies are bounded, and failures are answered as [Error].
+// A caller that reaches the API may do everything: the socket's mode is the lock. Every act leaves an audit line by
+// "admin", and whatever ends something goes through package logout, with the change in the same transaction. Unknown
+// members and query parameters are refused with the nearest name that is known, bodies are bounded, and failures are
+// answered as [Error].
 //
 // openapi.yaml describes every route; a test compares the two.
 package admin
@@ -66,7 +67,12 @@ type Keys interface {
 // Registrar makes client records of metadata (register.Registrar).
 type Registrar interface {
 	NewClient(ctx context.Context, m storage.Metadata, secret string) (storage.Client, string, error)
-	UpdateClient(ctx context.Context, old *storage.Client, m storage.Metadata, secret string) (storage.Client, string, error)
+	UpdateClient(
+		ctx context.Context,
+		old *storage.Client,
+		m storage.Metadata,
+		secret string,
+	) (storage.Client, string, error)
 }
 
 // Egress calls relying parties (egress.Client).
@@ -131,10 +137,18 @@ func notFound(mux *http.ServeMux, w http.ResponseWriter, r *http.Request) error 
 		}
 	}
 	if len(methods) == 0 {
-		return &Error{Status: http.StatusNotFound, Code: "not_found", Message: "there is no " + r.URL.Path + "; GET /openapi.json lists what there is"}
+		return &Error{
+			Status:  http.StatusNotFound,
+			Code:    "not_found",
+			Message: "there is no " + r.URL.Path + "; GET /openapi.json lists what there is",
+		}
 	}
 	w.Header().Set("Allow", strings.Join(methods, ", "))
-	return &Error{Status: http.StatusMethodNotAllowed, Code: "wrong_method", Message: r.URL.Path + " takes no " + r.Method + ", but " + strings.Join(methods, ", ")}
+	return &Error{
+		Status:  http.StatusMethodNotAllowed,
+		Code:    "wrong_method",
+		Message: r.URL.Path + " takes no " + r.Method + ", but " + strings.Join(methods, ", "),
+	}
 }
 
 type api struct{ Config }

@@ -112,7 +112,13 @@ func call[T any](ctx context.Context, c *Client, method, path string, query url.
 }
 
 // listAll walks a listing to its end, whatever its length.
-func listAll[T, L any](ctx context.Context, c *Client, path string, query url.Values, unpack func(L) ([]T, string)) iter.Seq2[T, error] {
+func listAll[T, L any](
+	ctx context.Context,
+	c *Client,
+	path string,
+	query url.Values,
+	unpack func(L) ([]T, string),
+) iter.Seq2[T, error] {
 	return func(yield func(T, error) bool) {
 		q := url.Values{}
 		for name, values := range query {
@@ -267,7 +273,14 @@ func (c *Client) Sessions(ctx context.Context, query url.Values) iter.Seq2[Sessi
 
 // Session is GET /sessions/{session}; offline asks what would remain if offline access ended, too.
 func (c *Client) Session(ctx context.Context, id string, offline bool) (Session, error) {
-	return call[Session](ctx, c, http.MethodGet, joinPath("sessions", id), url.Values{"include_offline": {strconv.FormatBool(offline)}}, nil)
+	return call[Session](
+		ctx,
+		c,
+		http.MethodGet,
+		joinPath("sessions", id),
+		url.Values{"include_offline": {strconv.FormatBool(offline)}},
+		nil,
+	)
 }
 
 // Terminate is POST /logouts.
@@ -307,7 +320,13 @@ func (c *Client) SignedReport(ctx context.Context, id string) (string, error) {
 
 // Deliveries walks GET /deliveries; query may hold state, client and report.
 func (c *Client) Deliveries(ctx context.Context, query url.Values) iter.Seq2[Delivery, error] {
-	return listAll(ctx, c, "/deliveries", query, func(l DeliveryList) ([]Delivery, string) { return l.Deliveries, l.Next })
+	return listAll(
+		ctx,
+		c,
+		"/deliveries",
+		query,
+		func(l DeliveryList) ([]Delivery, string) { return l.Deliveries, l.Next },
+	)
 }
 
 // Delivery is GET /deliveries/{delivery}.

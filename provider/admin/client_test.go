@@ -72,13 +72,17 @@ func TestClientDistinguishesErrorsOfTheAPIFromAnAbsentServer(t *testing.T) {
 	d := mustStart(t)
 	c, ctx := mustListen(t, d), t.Context()
 	_, err := c.User(ctx, "nobody")
-	if answer, ok := errors.AsType[*admin.Error](err); !ok || answer.Status != http.StatusNotFound || answer.Field != "user" {
+	if answer, ok := errors.AsType[*admin.Error](err); !ok || answer.Status != http.StatusNotFound ||
+		answer.Field != "user" {
 		t.Errorf("got %v, want the API's error of status 404", err)
 	}
 	for range c.Users(ctx) {
 		t.Error("got a user of nobody")
 	}
-	if _, err := (&admin.Client{Socket: filepath.Join(t.TempDir(), "none.sock")}).Status(ctx); !errors.Is(err, admin.ErrUnreachable) {
+	if _, err := (&admin.Client{Socket: filepath.Join(t.TempDir(), "none.sock")}).Status(ctx); !errors.Is(
+		err,
+		admin.ErrUnreachable,
+	) {
 		t.Errorf("got %v, want ErrUnreachable", err)
 	}
 }

@@ -19,8 +19,8 @@ type ClientStore interface {
 	ListClients(ctx context.Context, p storage.Page) ([]*storage.Client, string, error)
 }
 
-// ClientRecord is a relying party as the API shows it: its metadata, and what Curfew knows besides. Its secret is there only in the
-// answer to the request that set or made it.
+// ClientRecord is a relying party as the API shows it: its metadata, and what Curfew knows besides. Its secret is
+// there only in the answer to the request that set or made it.
 type ClientRecord struct {
 	storage.Metadata
 	Secret   string    `json:"client_secret,omitempty"`
@@ -108,8 +108,8 @@ func (a *api) showClient(w http.ResponseWriter, r *http.Request) error {
 	return writeJSON(w, http.StatusOK, toClientRecord(c, ""))
 }
 
-// changeClient merges the body into the metadata (RFC 7396): null takes a member away, and so back to its default. What the client has and
-// may not hold any more ends with it.
+// changeClient merges the body into the metadata (RFC 7396): null takes a member away, and so back to its default.
+// What the client has and may not hold any more ends with it.
 func (a *api) changeClient(w http.ResponseWriter, r *http.Request) error {
 	patch, err := readObject(w, r)
 	if err != nil {
@@ -182,7 +182,12 @@ func (a *api) rotateSecret(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	if secret == "" {
-		return &Error{Status: http.StatusConflict, Code: "invalid", Message: "the client has no secret with " + c.TokenEndpointAuthMethod, Field: "token_endpoint_auth_method"}
+		return &Error{
+			Status:  http.StatusConflict,
+			Code:    "invalid",
+			Message: "the client has no secret with " + c.TokenEndpointAuthMethod,
+			Field:   "token_endpoint_auth_method",
+		}
 	}
 	if err := a.Store.PutClient(ctx, c, a.auditEventFor("client.secret", "", c.ClientID)); err != nil {
 		return err
@@ -198,7 +203,13 @@ func (a *api) disableClient(w http.ResponseWriter, r *http.Request) error {
 	}
 	c := *old
 	c.Disabled, c.Updated = true, a.Now()
-	result, err := a.terminate(r.Context(), storage.Selector{Client: c.ClientID, IncludeOffline: true}, storage.ReasonClientDisabled, storage.Change{Client: &c}, "client.disabled")
+	result, err := a.terminate(
+		r.Context(),
+		storage.Selector{Client: c.ClientID, IncludeOffline: true},
+		storage.ReasonClientDisabled,
+		storage.Change{Client: &c},
+		"client.disabled",
+	)
 	if err != nil {
 		return err
 	}
@@ -226,7 +237,13 @@ func (a *api) removeClient(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	result, err := a.terminate(r.Context(), storage.Selector{Client: c.ClientID, IncludeOffline: true}, storage.ReasonClientRemoved, storage.Change{RemoveClient: c.ClientID}, "client.removed")
+	result, err := a.terminate(
+		r.Context(),
+		storage.Selector{Client: c.ClientID, IncludeOffline: true},
+		storage.ReasonClientRemoved,
+		storage.Change{RemoveClient: c.ClientID},
+		"client.removed",
+	)
 	if err != nil {
 		return err
 	}

@@ -13,7 +13,13 @@ const givenSecret = "a-secret-of-more-than-32-characters"
 
 func TestGivenIDAndSecretAreKeptAndShownOnce(t *testing.T) {
 	d := mustStart(t)
-	c := must[admin.ClientRecord](d, 201, "POST", "/clients", `{"client_id":"mail","client_secret":"`+givenSecret+`","redirect_uris":["https://mail.example/cb"]}`)
+	c := must[admin.ClientRecord](
+		d,
+		201,
+		"POST",
+		"/clients",
+		`{"client_id":"mail","client_secret":"`+givenSecret+`","redirect_uris":["https://mail.example/cb"]}`,
+	)
 	if c.ClientID != "mail" || c.Secret != givenSecret {
 		t.Errorf("got %q with secret %q, want what was given", c.ClientID, c.Secret)
 	}
@@ -31,20 +37,49 @@ func TestGivenIDAndSecretAreKeptAndShownOnce(t *testing.T) {
 	if e := d.lastEvent("client.created"); e.By != "admin" || e.Client != made.ClientID {
 		t.Errorf("got audit line %+v", e)
 	}
-	d.mustFail(409, "exists", "", "POST", "/clients", `{"client_id":"mail","redirect_uris":["https://mail.example/cb"]}`)
+	d.mustFail(
+		409,
+		"exists",
+		"",
+		"POST",
+		"/clients",
+		`{"client_id":"mail","redirect_uris":["https://mail.example/cb"]}`,
+	)
 }
 
 func TestBadClientIsRefusedWithEveryProblem(t *testing.T) {
 	d := mustStart(t)
-	answer := d.mustFail(400, "invalid", "redirect_uris[0]", "POST", "/clients", `{"redirect_uris":["http://mail.example/cb"],"consent":"never","client_secret":"short"}`)
-	if len(answer.Problems) != 3 || answer.Problems[0].Code != "invalid_redirect_uri" || answer.Problems[2].Field != "client_secret" {
+	answer := d.mustFail(
+		400,
+		"invalid",
+		"redirect_uris[0]",
+		"POST",
+		"/clients",
+		`{"redirect_uris":["http://mail.example/cb"],"consent":"never","client_secret":"short"}`,
+	)
+	if len(answer.Problems) != 3 || answer.Problems[0].Code != "invalid_redirect_uri" ||
+		answer.Problems[2].Field != "client_secret" {
 		t.Errorf("got problems %+v, want redirect_uris, consent and client_secret", answer.Problems)
 	}
-	answer = d.mustFail(400, "invalid", "redirect_uri", "POST", "/clients", `{"redirect_uri":["https://mail.example/cb"]}`)
+	answer = d.mustFail(
+		400,
+		"invalid",
+		"redirect_uri",
+		"POST",
+		"/clients",
+		`{"redirect_uri":["https://mail.example/cb"]}`,
+	)
 	if !strings.Contains(answer.Message, "did you mean redirect_uris?") {
 		t.Errorf("got %q, want the nearest name", answer.Message)
 	}
-	d.mustFail(400, "invalid", "client_secret", "POST", "/clients", `{"redirect_uris":["https://mail.example/cb"],"token_endpoint_auth_method":"none","client_secret":"`+givenSecret+`"}`)
+	d.mustFail(
+		400,
+		"invalid",
+		"client_secret",
+		"POST",
+		"/clients",
+		`{"redirect_uris":["https://mail.example/cb"],"token_endpoint_auth_method":"none","client_secret":"`+givenSecret+`"}`,
+	)
 	if list := must[admin.ClientList](d, 200, "GET", "/clients", ""); len(list.Clients) != 0 {
 		t.Errorf("got %d clients, want none", len(list.Clients))
 	}
@@ -52,8 +87,14 @@ func TestBadClientIsRefusedWithEveryProblem(t *testing.T) {
 
 func TestOperatorSeesWhyASectorCouldNotBeRead(t *testing.T) {
 	d := mustStart(t)
-	answer := d.mustFail(400, "invalid", "sector_identifier_uri", "POST", "/clients",
-		`{"redirect_uris":["https://mail.example/cb"],"subject_type":"pairwise","sector_identifier_uri":"https://mail.example/sector"}`)
+	answer := d.mustFail(
+		400,
+		"invalid",
+		"sector_identifier_uri",
+		"POST",
+		"/clients",
+		`{"redirect_uris":["https://mail.example/cb"],"subject_type":"pairwise","sector_identifier_uri":"https://mail.example/sector"}`,
+	)
 	if !strings.Contains(answer.Message, "egress.allow") {
 		t.Errorf("got %q, want the way out", answer.Message)
 	}
@@ -62,8 +103,16 @@ func TestOperatorSeesWhyASectorCouldNotBeRead(t *testing.T) {
 func TestPatchMergesAndNullGoesBackToTheDefault(t *testing.T) {
 	d := mustStart(t)
 	d.mustAddClient("mail", `,"consent":"skip","client_secret":"`+givenSecret+`","session_expiry":600`)
-	c := must[admin.ClientRecord](d, 200, "PATCH", "/clients/mail", `{"consent":null,"client_name":"Mail","access_token_format":"jwt"}`)
-	if c.Consent != "" || c.ClientName != "Mail" || c.AccessTokenFormat != "jwt" || c.SessionExpiry != 600 || c.Secret != "" || len(c.RedirectURIs) != 1 {
+	c := must[admin.ClientRecord](
+		d,
+		200,
+		"PATCH",
+		"/clients/mail",
+		`{"consent":null,"client_name":"Mail","access_token_format":"jwt"}`,
+	)
+	if c.Consent != "" || c.ClientName != "Mail" || c.AccessTokenFormat != "jwt" || c.SessionExpiry != 600 ||
+		c.Secret != "" ||
+		len(c.RedirectURIs) != 1 {
 		t.Errorf("got %+v, want the patch over what there was", c)
 	}
 	stored, _ := d.store.Client(t.Context(), "mail")
@@ -87,7 +136,13 @@ func TestSecretFollowsTheAuthenticationMethod(t *testing.T) {
 		}
 		return c
 	}
-	c := must[admin.ClientRecord](d, 200, "PATCH", "/clients/mail", `{"token_endpoint_auth_method":"client_secret_jwt"}`)
+	c := must[admin.ClientRecord](
+		d,
+		200,
+		"PATCH",
+		"/clients/mail",
+		`{"token_endpoint_auth_method":"client_secret_jwt"}`,
+	)
 	if c.Secret == "" || c.Secret == givenSecret {
 		t.Errorf("got secret %q, want a new one: only the hash of the old was kept", c.Secret)
 	}
@@ -97,11 +152,18 @@ func TestSecretFollowsTheAuthenticationMethod(t *testing.T) {
 	if back := must[admin.ClientRecord](d, 200, "PATCH", "/clients/mail", `{"token_endpoint_auth_method":"client_secret_post"}`); back.Secret != "" {
 		t.Error("a secret that could stay was made anew")
 	}
-	if must[admin.ClientRecord](d, 200, "PATCH", "/clients/mail", `{"token_endpoint_auth_method":"none"}`); !stored().SecretHash.IsZero() || stored().SecretWrapped != nil {
+	if must[admin.ClientRecord](d, 200, "PATCH", "/clients/mail", `{"token_endpoint_auth_method":"none"}`); !stored().SecretHash.IsZero() ||
+		stored().SecretWrapped != nil {
 		t.Error("a public client keeps a secret")
 	}
 	d.mustFail(409, "invalid", "token_endpoint_auth_method", "POST", "/clients/mail/secret", "")
-	must[admin.ClientRecord](d, 200, "PATCH", "/clients/mail", `{"token_endpoint_auth_method":"client_secret_basic","client_secret":"`+givenSecret+`"}`)
+	must[admin.ClientRecord](
+		d,
+		200,
+		"PATCH",
+		"/clients/mail",
+		`{"token_endpoint_auth_method":"client_secret_basic","client_secret":"`+givenSecret+`"}`,
+	)
 	renewed := must[admin.ClientRecord](d, 200, "POST", "/clients/mail/secret", "")
 	if renewed.Secret == givenSecret || stored().SecretHash != storage.HashOf(renewed.Secret) {
 		t.Errorf("got secret %q, want a new one in place of the old", renewed.Secret)
@@ -137,7 +199,8 @@ func TestRemovedClientEndsItsSessionsAndIsNotified(t *testing.T) {
 			if len(answer) != 1 || answer[0].State != storage.DeliveryPending || answer[0].SID != "" {
 				t.Errorf("got deliveries %+v, want one on its way and no sid shown", answer)
 			}
-			if e := d.lastEvent(c.kind); e.Reason != c.reason || e.Client != "mail" || e.By != "admin" || e.Cause != result.CauseID {
+			if e := d.lastEvent(c.kind); e.Reason != c.reason || e.Client != "mail" || e.By != "admin" ||
+				e.Cause != result.CauseID {
 				t.Errorf("got audit line %+v, want %s by admin", e, c.reason)
 			}
 		})
@@ -181,7 +244,13 @@ func TestLogoutIsTriedWithARealTokenForAnInventedSession(t *testing.T) {
 
 func TestInitialAccessTokenIsShownOnceAndItsDefaultsAreChecked(t *testing.T) {
 	d := mustStart(t)
-	made := must[admin.InitialAccessToken](d, 201, "POST", "/initial-access-tokens", `{"name":"suite","max_uses":-1,"defaults":{"require_pkce":false,"consent":"skip"}}`)
+	made := must[admin.InitialAccessToken](
+		d,
+		201,
+		"POST",
+		"/initial-access-tokens",
+		`{"name":"suite","max_uses":-1,"defaults":{"require_pkce":false,"consent":"skip"}}`,
+	)
 	if made.Token == "" || made.UsesLeft != -1 {
 		t.Fatalf("got %+v, want a token for any number of uses", made)
 	}
@@ -193,12 +262,33 @@ func TestInitialAccessTokenIsShownOnceAndItsDefaultsAreChecked(t *testing.T) {
 		t.Errorf("got %+v, want it listed without the token", list)
 	}
 	d.mustFail(409, "exists", "name", "POST", "/initial-access-tokens", `{"name":"suite"}`)
-	d.mustFail(400, "invalid", "requirepkce", "POST", "/initial-access-tokens", `{"name":"b","defaults":{"requirepkce":false}}`)
+	d.mustFail(
+		400,
+		"invalid",
+		"requirepkce",
+		"POST",
+		"/initial-access-tokens",
+		`{"name":"b","defaults":{"requirepkce":false}}`,
+	)
 	d.mustFail(400, "invalid", "consent", "POST", "/initial-access-tokens", `{"name":"b","defaults":{"consent":"no"}}`)
-	d.mustFail(400, "invalid", "redirect_uris", "POST", "/initial-access-tokens", `{"name":"b","defaults":{"redirect_uris":[]}}`)
+	d.mustFail(
+		400,
+		"invalid",
+		"redirect_uris",
+		"POST",
+		"/initial-access-tokens",
+		`{"name":"b","defaults":{"redirect_uris":[]}}`,
+	)
 	d.mustFail(400, "invalid", "name", "POST", "/initial-access-tokens", `{}`)
 	d.mustFail(400, "invalid", "uses", "POST", "/initial-access-tokens", `{"name":"b","max_uses":-2}`)
-	d.mustFail(400, "invalid", "expires", "POST", "/initial-access-tokens", `{"name":"b","expires":"`+d.clock.Now().Add(-time.Second).Format(time.RFC3339)+`"}`)
+	d.mustFail(
+		400,
+		"invalid",
+		"expires",
+		"POST",
+		"/initial-access-tokens",
+		`{"name":"b","expires":"`+d.clock.Now().Add(-time.Second).Format(time.RFC3339)+`"}`,
+	)
 	d.mustFail(400, "invalid", "expires", "POST", "/initial-access-tokens", `{"name":"b","expires":"tomorrow"}`)
 	if w := d.do("DELETE", "/initial-access-tokens/suite", ""); w.Code != 204 {
 		t.Errorf("got %d %s, want 204", w.Code, w.Body)

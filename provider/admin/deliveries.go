@@ -51,8 +51,18 @@ func (a *api) listDeliveries(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	f := storage.DeliveryFilter{State: storage.DeliveryState(values.Get("state")), Client: values.Get("client"), Report: values.Get("report")}
-	states := []storage.DeliveryState{"", storage.DeliveryPending, storage.DeliveryDone, storage.DeliveryFailed, storage.DeliveryCancelled}
+	f := storage.DeliveryFilter{
+		State:  storage.DeliveryState(values.Get("state")),
+		Client: values.Get("client"),
+		Report: values.Get("report"),
+	}
+	states := []storage.DeliveryState{
+		"",
+		storage.DeliveryPending,
+		storage.DeliveryDone,
+		storage.DeliveryFailed,
+		storage.DeliveryCancelled,
+	}
 	if !slices.Contains(states, f.State) {
 		return invalid("state", "must be one of pending, done, failed and cancelled")
 	}

@@ -22,7 +22,8 @@ type Diagnosis struct {
 	Clients  []ClientDiagnosis `json:"clients"`
 }
 
-// ClientDiagnosis is the coverage of one client: whether it can be notified, and what would remain for how long if it is not.
+// ClientDiagnosis is the coverage of one client: whether it can be notified, and what would remain for how long if it
+// is not.
 type ClientDiagnosis struct {
 	Client         string     `json:"client"`
 	Name           string     `json:"name,omitempty"`
@@ -56,8 +57,8 @@ type Endpoint struct {
 // maxParallelProbes is how many relying parties are called at a time.
 const maxParallelProbes = 8
 
-// diagnose looks at every client, or the one that is asked for. It calls their logout endpoints with an empty form, which no
-// client can take for a logout; probe=false leaves that out and only asks whether they could be called.
+// diagnose looks at every client, or the one that is asked for. It calls their logout endpoints with an empty form,
+// which no client can take for a logout; probe=false leaves that out and only asks whether they could be called.
 func (a *api) diagnose(w http.ResponseWriter, r *http.Request) error {
 	values, err := parseQuery(r, "client", "probe")
 	if err != nil {
@@ -125,10 +126,23 @@ func (a *api) checkBacklog(ctx context.Context) (problems []string, err error) {
 		return nil, err
 	}
 	if n := states[storage.DeliveryFailed]; n > 0 {
-		problems = append(problems, fmt.Sprintf("%d deliveries were given up: `curfew logout deliveries --state failed` lists them; retry sends them again, cancel takes note of them", n))
+		problems = append(
+			problems,
+			fmt.Sprintf(
+				"%d deliveries were given up: `curfew logout deliveries --state failed` lists them; retry sends them again, cancel takes note of them",
+				n,
+			),
+		)
 	}
 	if wait := a.Now().Sub(oldest); !oldest.IsZero() && wait > maxWait {
-		problems = append(problems, fmt.Sprintf("the oldest of %d pending deliveries waits since %s: `curfew logout deliveries --state pending` lists them", states[storage.DeliveryPending], oldest.UTC().Format(time.RFC3339)))
+		problems = append(
+			problems,
+			fmt.Sprintf(
+				"the oldest of %d pending deliveries waits since %s: `curfew logout deliveries --state pending` lists them",
+				states[storage.DeliveryPending],
+				oldest.UTC().Format(time.RFC3339),
+			),
+		)
 	}
 	return problems, nil
 }
@@ -146,7 +160,8 @@ func (a *api) diagnoseClient(ctx context.Context, c *storage.Client, probe bool)
 	for _, violation := range logout.CheckMaxHorizon(a.MaxTrustHorizon, c, a.Lifetimes) {
 		e.Problems = append(e.Problems, violation.Error())
 	}
-	if strings.HasPrefix(a.Issuer, "https://") && strings.HasPrefix(c.FrontchannelLogoutURI, "http://") && len(coverage.Problems) == 0 {
+	if strings.HasPrefix(a.Issuer, "https://") && strings.HasPrefix(c.FrontchannelLogoutURI, "http://") &&
+		len(coverage.Problems) == 0 {
 		e.Problems = append(e.Problems, "frontchannel_logout_uri is http: a page of https may not frame it")
 	}
 	if c.BackchannelLogoutURI != "" {
@@ -184,10 +199,19 @@ func (a *api) probeEndpoint(ctx context.Context, uri string, probe bool) (Endpoi
 	case !probe, s == http.StatusBadRequest:
 		return e, ""
 	case s == http.StatusOK || s == http.StatusNoContent:
-		return e, fmt.Sprintf("backchannel_logout_uri answers %d to a request without a logout token: its confirmation of a logout proves nothing", s)
+		return e, fmt.Sprintf(
+			"backchannel_logout_uri answers %d to a request without a logout token: its confirmation of a logout proves nothing",
+			s,
+		)
 	case s >= 300 && s < 400:
-		return e, fmt.Sprintf("backchannel_logout_uri redirects (%d), which is never followed: register where it leads", s)
+		return e, fmt.Sprintf(
+			"backchannel_logout_uri redirects (%d), which is never followed: register where it leads",
+			s,
+		)
 	default:
-		return e, fmt.Sprintf("backchannel_logout_uri answers %d where 400 is due (Back-Channel Logout 1.0 section 2.8): `curfew client test-logout` shows what it says to a logout token", s)
+		return e, fmt.Sprintf(
+			"backchannel_logout_uri answers %d where 400 is due (Back-Channel Logout 1.0 section 2.8): `curfew client test-logout` shows what it says to a logout token",
+			s,
+		)
 	}
 }

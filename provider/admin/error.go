@@ -37,7 +37,8 @@ func invalid(field, format string, args ...any) error {
 	return &Error{Status: http.StatusBadRequest, Code: "invalid", Message: fmt.Sprintf(format, args...), Field: field}
 }
 
-// explainNotFound says of a storage.ErrNotFound what it was that is not there, and so which part of the request is at fault.
+// explainNotFound says of a storage.ErrNotFound what it was that is not there, and so which part of the request is at
+// fault.
 func explainNotFound(err error, what, name string) error {
 	return explainNotFoundIn(err, what, what, name)
 }
@@ -45,7 +46,12 @@ func explainNotFound(err error, what, name string) error {
 // explainNotFoundIn is named where the part of the request is called otherwise than the thing.
 func explainNotFoundIn(err error, field, what, name string) error {
 	if errors.Is(err, storage.ErrNotFound) {
-		return &Error{Status: http.StatusNotFound, Code: "not_found", Message: fmt.Sprintf("there is no %s %q", what, name), Field: field}
+		return &Error{
+			Status:  http.StatusNotFound,
+			Code:    "not_found",
+			Message: fmt.Sprintf("there is no %s %q", what, name),
+			Field:   field,
+		}
 	}
 	return err
 }
@@ -79,7 +85,12 @@ func (a *api) handleErrors(handle handler) http.Handler {
 			return
 		}
 		apiErr := toError(err)
-		refusal := web.Refusal{Status: apiErr.Status, Code: apiErr.Code, Reason: apiErr.Message, Subject: web.Subject{Param: apiErr.Field}}
+		refusal := web.Refusal{
+			Status:  apiErr.Status,
+			Code:    apiErr.Code,
+			Reason:  apiErr.Message,
+			Subject: web.Subject{Param: apiErr.Field},
+		}
 		if apiErr.Status >= http.StatusInternalServerError {
 			refusal.Err = fmt.Errorf("%s %s: %w", r.Method, r.URL.Path, err)
 		}
@@ -91,7 +102,8 @@ func (a *api) handleErrors(handle handler) http.Handler {
 	})
 }
 
-// writeJSON answers with JSON. All values are types of this API, which always encode; a caller who has gone needs no answer.
+// writeJSON answers with JSON. All values are types of this API, which always encode; a caller who has gone needs no
+// answer.
 func writeJSON(w http.ResponseWriter, status int, value any) error {
 	body, err := json.Marshal(value)
 	if err != nil {

@@ -35,7 +35,12 @@ type Verification struct {
 var eventParameters = []string{"kind", "user", "client", "session", "reason", "since", "until", "newest"}
 
 func (a *api) eventFilter(ctx context.Context, values url.Values) (storage.EventFilter, error) {
-	f := storage.EventFilter{Kind: values.Get("kind"), Client: values.Get("client"), Session: values.Get("session"), Reason: storage.Reason(values.Get("reason"))}
+	f := storage.EventFilter{
+		Kind:    values.Get("kind"),
+		Client:  values.Get("client"),
+		Session: values.Get("session"),
+		Reason:  storage.Reason(values.Get("reason")),
+	}
 	var err error
 	if f.Since, err = parseTime(values, "since"); err != nil {
 		return f, err
@@ -50,8 +55,8 @@ func (a *api) eventFilter(ctx context.Context, values url.Values) (storage.Event
 	return f, err
 }
 
-// resolveSubject is the subject of a user that a filter names. A removed user is still in the audit trail and in reports, so a
-// name that no user has is taken for a subject.
+// resolveSubject is the subject of a user that a filter names. A removed user is still in the audit trail and in
+// reports, so a name that no user has is taken for a subject.
 func (a *api) resolveSubject(ctx context.Context, name string) (string, error) {
 	if name == "" {
 		return "", nil
@@ -135,8 +140,8 @@ func (a *api) forEachEventPage(ctx context.Context, f storage.EventFilter, visit
 	}
 }
 
-// verifyEvents follows the chain from its first line. Lines that were cut off at the end do not show in the chain itself;
-// they show in the head that was written down before.
+// verifyEvents follows the chain from its first line. Lines that were cut off at the end do not show in the chain
+// itself; they show in the head that was written down before.
 func (a *api) verifyEvents(w http.ResponseWriter, r *http.Request) error {
 	if _, err := parseQuery(r); err != nil {
 		return err

@@ -39,7 +39,12 @@ type fixture struct {
 
 func mustStart(t *testing.T, configure ...func(*admin.Config)) *fixture {
 	t.Helper()
-	d := &fixture{t: t, store: providertest.MustOpenStore(t), clients: &providertest.Clients{}, clock: providertest.NewClock()}
+	d := &fixture{
+		t:       t,
+		store:   providertest.MustOpenStore(t),
+		clients: &providertest.Clients{},
+		clock:   providertest.NewClock(),
+	}
 	now := d.clock.Now
 	quiet := slog.New(slog.DiscardHandler)
 	d.ring = providertest.MustLoadKeys(t, d.store, issuer, now)
@@ -109,17 +114,29 @@ func (d *fixture) mustFail(status int, code, field, method, target, body string)
 
 func (d *fixture) mustAddUser(name string) admin.User {
 	d.t.Helper()
-	return must[admin.User](d, 201, "POST", "/users", `{"preferred_username":"`+name+`","email":"`+name+`@example.org","password":"correct horse battery staple"}`)
+	return must[admin.User](
+		d,
+		201,
+		"POST",
+		"/users",
+		`{"preferred_username":"`+name+`","email":"`+name+`@example.org","password":"correct horse battery staple"}`,
+	)
 }
 
 func (d *fixture) mustAddClient(id, more string) admin.ClientRecord {
 	d.t.Helper()
-	return must[admin.ClientRecord](d, 201, "POST", "/clients", `{"client_id":"`+id+`","redirect_uris":["https://`+id+`.example/cb"],"backchannel_logout_uri":"https://`+id+
-		`.example/bcl","grant_types":["authorization_code","refresh_token"]`+more+`}`)
+	return must[admin.ClientRecord](
+		d,
+		201,
+		"POST",
+		"/clients",
+		`{"client_id":"`+id+`","redirect_uris":["https://`+id+`.example/cb"],"backchannel_logout_uri":"https://`+id+
+			`.example/bcl","grant_types":["authorization_code","refresh_token"]`+more+`}`,
+	)
 }
 
-// mustSignIn makes a session of the user with these clients as members, and gives each a session-bound grant. offline ones
-// get an offline grant, too.
+// mustSignIn makes a session of the user with these clients as members, and gives each a session-bound grant. offline
+// ones get an offline grant, too.
 func (d *fixture) mustSignIn(u admin.User, id string, clients []string, offline ...string) storage.SessionID {
 	d.t.Helper()
 	ctx := d.t.Context()
@@ -127,11 +144,35 @@ func (d *fixture) mustSignIn(u admin.User, id string, clients []string, offline 
 		s.ID, s.UserAgent = storage.SessionID(id), "Firefox"
 	})
 	give := func(client, grant string, session storage.SessionID) {
-		code := storage.Code{ID: "code " + grant, Client: client, Subject: u.Subject, Session: s.ID, SID: "sid " + grant, Issued: d.clock.Now(), Expires: d.clock.Now().Add(time.Minute)}
-		_, err := d.store.Redeem(ctx, code, d.clock.Now(), func(_ storage.Session, m storage.ClientSession) (storage.Issuance, error) {
-			return storage.Issuance{Grant: storage.Grant{ID: grant, Client: client, Subject: u.Subject, Session: session, SID: m.SID, Created: d.clock.Now(), LastUsed: d.clock.Now(),
-				Expires: d.clock.Now().Add(24 * time.Hour), RefreshHash: storage.HashOf("refresh " + grant)}}, nil
-		})
+		code := storage.Code{
+			ID:      "code " + grant,
+			Client:  client,
+			Subject: u.Subject,
+			Session: s.ID,
+			SID:     "sid " + grant,
+			Issued:  d.clock.Now(),
+			Expires: d.clock.Now().Add(time.Minute),
+		}
+		_, err := d.store.Redeem(
+			ctx,
+			code,
+			d.clock.Now(),
+			func(_ storage.Session, m storage.ClientSession) (storage.Issuance, error) {
+				return storage.Issuance{
+					Grant: storage.Grant{
+						ID:          grant,
+						Client:      client,
+						Subject:     u.Subject,
+						Session:     session,
+						SID:         m.SID,
+						Created:     d.clock.Now(),
+						LastUsed:    d.clock.Now(),
+						Expires:     d.clock.Now().Add(24 * time.Hour),
+						RefreshHash: storage.HashOf("refresh " + grant),
+					},
+				}, nil
+			},
+		)
 		if err != nil {
 			d.t.Fatal(err)
 		}
@@ -173,7 +214,11 @@ func (d *fixture) grants(u admin.User) string {
 // lastEvent is the newest audit line of a kind.
 func (d *fixture) lastEvent(kind string) storage.Event {
 	d.t.Helper()
-	events, _, err := d.store.ListEvents(d.t.Context(), storage.EventFilter{Kind: kind, Newest: true}, storage.Page{Limit: 1})
+	events, _, err := d.store.ListEvents(
+		d.t.Context(),
+		storage.EventFilter{Kind: kind, Newest: true},
+		storage.Page{Limit: 1},
+	)
 	if err != nil || len(events) == 0 {
 		d.t.Fatalf("got no audit line of kind %s (%v)", kind, err)
 	}

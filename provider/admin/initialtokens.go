@@ -67,11 +67,23 @@ func (a *api) addInitialAccessToken(w http.ResponseWriter, r *http.Request) erro
 	}
 	for _, t := range tokens {
 		if t.Name == q.Name {
-			return &Error{Status: http.StatusConflict, Code: "exists", Message: "there is one of that name; remove it or choose another name", Field: "name"}
+			return &Error{
+				Status:  http.StatusConflict,
+				Code:    "exists",
+				Message: "there is one of that name; remove it or choose another name",
+				Field:   "name",
+			}
 		}
 	}
 	secret := keys.Random("")
-	t := storage.InitialAccessToken{Hash: storage.HashOf(secret), Name: q.Name, Defaults: q.Defaults, Created: now, Expires: q.Expires, UsesLeft: q.MaxUses}
+	t := storage.InitialAccessToken{
+		Hash:     storage.HashOf(secret),
+		Name:     q.Name,
+		Defaults: q.Defaults,
+		Created:  now,
+		Expires:  q.Expires,
+		UsesLeft: q.MaxUses,
+	}
 	if err := a.Store.PutInitialAccessToken(r.Context(), t, a.initialTokenEvent("initial_token.created", q.Name)); err != nil {
 		return err
 	}
@@ -87,7 +99,13 @@ func (a *api) initialTokenEvent(kind, name string) storage.Event {
 }
 
 func toInitialAccessToken(t storage.InitialAccessToken) InitialAccessToken {
-	return InitialAccessToken{Name: t.Name, Defaults: t.Defaults, UsesLeft: t.UsesLeft, Created: t.Created, Expires: t.Expires}
+	return InitialAccessToken{
+		Name:     t.Name,
+		Defaults: t.Defaults,
+		UsesLeft: t.UsesLeft,
+		Created:  t.Created,
+		Expires:  t.Expires,
+	}
 }
 
 func (a *api) listInitialAccessTokens(w http.ResponseWriter, r *http.Request) error {

@@ -44,7 +44,9 @@ func TestSignedReportProvesItselfWithItsAuditLines(t *testing.T) {
 		t.Fatal(err)
 	}
 	report := must[admin.Report](d, 200, "GET", "/reports/"+result.Reports[0], "")
-	if doc.Issuer != issuer || doc.Txn != result.CauseID || doc.Subject != ada.Subject || len(doc.Audit) != len(report.Audit) || len(doc.Audit) == 0 {
+	if doc.Issuer != issuer || doc.Txn != result.CauseID || doc.Subject != ada.Subject ||
+		len(doc.Audit) != len(report.Audit) ||
+		len(doc.Audit) == 0 {
 		t.Errorf("got %+v, want %s, cause %s and the %d audit lines", doc, issuer, result.CauseID, len(report.Audit))
 	}
 	if faults := doc.Check(); len(faults) > 0 {
@@ -64,7 +66,8 @@ func TestReportSaysWhatIsKnownNow(t *testing.T) {
 	if list := must[admin.ReportList](d, 200, "GET", "/reports?client=mail&user=ada", "").Reports; len(list) != 1 {
 		t.Errorf("got %d reports, want 1", len(list))
 	}
-	if list := must[admin.ReportList](d, 200, "GET", "/reports?user=nobody", "").Reports; list == nil || len(list) != 0 {
+	if list := must[admin.ReportList](d, 200, "GET", "/reports?user=nobody", "").Reports; list == nil ||
+		len(list) != 0 {
 		t.Errorf("got %v, want an empty list", list)
 	}
 }
@@ -84,7 +87,9 @@ func TestDeliveryIsRetriedOrGivenUpByHand(t *testing.T) {
 		t.Errorf("got audit line %+v, want by admin", e)
 	}
 	d.clock.Advance(time.Hour)
-	if one := must[admin.Delivery](d, 200, "POST", "/deliveries/"+all[1].ID+"/retry", ""); !one.NextAttempt.Equal(d.clock.Now()) {
+	if one := must[admin.Delivery](d, 200, "POST", "/deliveries/"+all[1].ID+"/retry", ""); !one.NextAttempt.Equal(
+		d.clock.Now(),
+	) {
 		t.Errorf("got next %s, want %s", one.NextAttempt, d.clock.Now())
 	}
 	for _, c := range []string{"GET /deliveries/none", "POST /deliveries/none/retry", "POST /deliveries/none/cancel"} {
@@ -92,7 +97,8 @@ func TestDeliveryIsRetriedOrGivenUpByHand(t *testing.T) {
 		d.mustFail(404, "not_found", "delivery", method, path, "")
 	}
 	d.mustFail(400, "invalid", "state", "GET", "/deliveries?state=lost", "")
-	if got := must[admin.DeliveryList](d, 200, "GET", "/deliveries?state=failed", "").Deliveries; got == nil || len(got) != 0 {
+	if got := must[admin.DeliveryList](d, 200, "GET", "/deliveries?state=failed", "").Deliveries; got == nil ||
+		len(got) != 0 {
 		t.Errorf("got %v, want an empty list", got)
 	}
 }
@@ -108,7 +114,13 @@ func TestDoctorNamesWhatKeepsALogoutFromArriving(t *testing.T) {
 	d.mustAddClient("unbounded", "")
 	d.mustAddClient("off", "")
 	must[admin.TerminationResult](d, 200, "POST", "/clients/off/disable", "")
-	must[admin.ClientRecord](d, 201, "POST", "/clients", `{"client_id":"deaf","redirect_uris":["http://localhost/cb"],"frontchannel_logout_uri":"http://localhost/fcl","session_expiry":300}`)
+	must[admin.ClientRecord](
+		d,
+		201,
+		"POST",
+		"/clients",
+		`{"client_id":"deaf","redirect_uris":["http://localhost/cb"],"frontchannel_logout_uri":"http://localhost/fcl","session_expiry":300}`,
+	)
 	d.clients.Deny("https://blocked.example/bcl")
 	d.clients.Answer(func(uri string, _ url.Values) (egress.Response, error) {
 		switch {
@@ -141,7 +153,8 @@ func TestDoctorNamesWhatKeepsALogoutFromArriving(t *testing.T) {
 			if want == "" && text != "" || !strings.Contains(text, want) {
 				t.Errorf("%s: got problems %q, want %q", id, text, want)
 			}
-			if reachable := id == "sound" || id == "gullible" || id == "moved" || id == "absent" || id == "unbounded"; e.Endpoint != nil && e.Endpoint.Reachable != reachable {
+			if reachable := id == "sound" || id == "gullible" || id == "moved" || id == "absent" || id == "unbounded"; e.Endpoint != nil &&
+				e.Endpoint.Reachable != reachable {
 				t.Errorf("%s: got endpoint %+v, want reachable %v", id, e.Endpoint, reachable)
 			}
 		}
@@ -156,8 +169,13 @@ func TestDoctorNamesWhatKeepsALogoutFromArriving(t *testing.T) {
 	}
 	called := len(d.clients.Sent())
 	one := must[admin.Diagnosis](d, 200, "GET", "/doctor?client=sound&probe=false", "")
-	if !one.Healthy || len(one.Clients) != 1 || len(d.clients.Sent()) != called || one.Clients[0].Clients.Seconds != 360 {
-		t.Errorf("got %+v and %d more calls, want a healthy client with 300 s and 60 s of skew, and no call", one, len(d.clients.Sent())-called)
+	if !one.Healthy || len(one.Clients) != 1 || len(d.clients.Sent()) != called ||
+		one.Clients[0].Clients.Seconds != 360 {
+		t.Errorf(
+			"got %+v and %d more calls, want a healthy client with 300 s and 60 s of skew, and no call",
+			one,
+			len(d.clients.Sent())-called,
+		)
 	}
 	d.mustFail(404, "not_found", "client", "GET", "/doctor?client=nobody", "")
 }

@@ -9,8 +9,8 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// openAPIYAML describes the API. It is written by hand, in YAML for the sake of its readers; a test holds it to the routes
-// and to the types.
+// openAPIYAML describes the API. It is written by hand, in YAML for the sake of its readers; a test holds it to the
+// routes and to the types.
 //
 //go:embed openapi.yaml
 var openAPIYAML []byte

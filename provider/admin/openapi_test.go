@@ -82,7 +82,13 @@ func TestEveryRouteIsDocumentedAndNothingElseIs(t *testing.T) {
 				t.Fatal(err)
 			}
 			if op.OperationID == "" || ids[op.OperationID] || op.Summary == "" || len(op.Tags) != 1 {
-				t.Errorf("%s: got operationId %q, summary %q, tags %v, want each once", name, op.OperationID, op.Summary, op.Tags)
+				t.Errorf(
+					"%s: got operationId %q, summary %q, tags %v, want each once",
+					name,
+					op.OperationID,
+					op.Summary,
+					op.Tags,
+				)
 			}
 			ids[op.OperationID] = true
 			if _, ok := op.Responses["default"]; !ok && path != "/openapi.json" {
@@ -141,15 +147,18 @@ func TestDocumentedParametersAreThoseThatAreRead(t *testing.T) {
 	}
 }
 
-// parametersOf asks a handler for an unknown parameter and reads from its error what it knows: each name is the nearest to
-// itself with one letter more.
+// parametersOf asks a handler for an unknown parameter and reads from its error what it knows: each name is the
+// nearest to itself with one letter more.
 func parametersOf(t *testing.T, r route) []string {
 	t.Helper()
 	var known []string
 	for _, name := range []string{"after", "cause", "client", "kind", "limit", "newest", "include_offline", "probe", "reason", "report", "session", "since", "state", "until", "user"} {
 		err := func() (err error) {
 			defer func() { recover() }() // past the query there is no store here
-			return r.handle(httptest.NewRecorder(), httptest.NewRequest(http.MethodGet, "http://curfew/?"+name+"x=1", nil))
+			return r.handle(
+				httptest.NewRecorder(),
+				httptest.NewRequest(http.MethodGet, "http://curfew/?"+name+"x=1", nil),
+			)
 		}()
 		if err != nil && strings.Contains(err.Error(), "did you mean "+name+"?") {
 			known = append(known, name)
@@ -197,7 +206,10 @@ func TestReferencesInTheDocumentLeadSomewhere(t *testing.T) {
 
 func TestSchemasHaveTheMembersOfTheTypes(t *testing.T) {
 	spec, _ := mustReadOpenAPI(t)
-	claims := slices.Concat(slices.Sorted(maps.Keys(claimCheckers())), []string{"preferred_username", "email", "email_verified"})
+	claims := slices.Concat(
+		slices.Sorted(maps.Keys(claimCheckers())),
+		[]string{"preferred_username", "email", "email_verified"},
+	)
 	for name, c := range map[string]struct {
 		value any
 		more  []string

@@ -80,7 +80,19 @@ func TestFullDiskIsAnsweredAndNothingIsHalfDone(t *testing.T) {
 	d := mustStart(t, func(c *admin.Config) { c.Store = store })
 	full := false
 	for i := 0; i < 2000 && !full; i++ {
-		w := d.do("POST", "/clients", `{"client_id":"c`+strings.Repeat("x", i%200)+string(rune('a'+i%26))+`","redirect_uris":["https://a.example/`+strings.Repeat("p", 1800)+`"]}`)
+		w := d.do(
+			"POST",
+			"/clients",
+			`{"client_id":"c`+strings.Repeat(
+				"x",
+				i%200,
+			)+string(
+				rune('a'+i%26),
+			)+`","redirect_uris":["https://a.example/`+strings.Repeat(
+				"p",
+				1800,
+			)+`"]}`,
+		)
 		full = w.Code == http.StatusServiceUnavailable
 		if full && (w.Header().Get("Retry-After") == "" || !strings.Contains(w.Body.String(), "room")) {
 			t.Errorf("got %s, want the reason and when to try again", w.Body)
@@ -98,7 +110,8 @@ func TestStatusCountsWhatWaits(t *testing.T) {
 	d, _ := mustSignInManyUsers(t)
 	must[admin.TerminationResult](d, 200, "POST", "/logouts", `{"user":"bob"}`)
 	s := must[admin.Status](d, 200, "GET", "/status", "")
-	if s.Issuer != issuer || s.Version != "1.2.3" || s.Sessions != 2 || s.Deliveries[storage.DeliveryPending] != 1 || s.OldestPending.IsZero() {
+	if s.Issuer != issuer || s.Version != "1.2.3" || s.Sessions != 2 || s.Deliveries[storage.DeliveryPending] != 1 ||
+		s.OldestPending.IsZero() {
 		t.Errorf("got %+v, want two sessions and one pending delivery", s)
 	}
 }
@@ -117,7 +130,13 @@ func TestKeysAreListedWithoutSecretsRotatedAndRevoked(t *testing.T) {
 		return ids
 	}
 	before := active(must[admin.KeyList](d, 200, "GET", "/keys", ""))
-	if after := active(must[admin.KeyList](d, 200, "POST", "/keys/rotate", "")); strings.Join(after, " ") != strings.Join(before, " ") {
+	if after := active(must[admin.KeyList](d, 200, "POST", "/keys/rotate", "")); strings.Join(
+		after,
+		" ",
+	) != strings.Join(
+		before,
+		" ",
+	) {
 		t.Errorf("got %v active, want %v until relying parties know the new ones", after, before)
 	}
 	after := active(must[admin.KeyList](d, 200, "POST", "/keys/rotate", `{"at_once":true}`))
@@ -135,7 +154,8 @@ func TestAuditTrailIsFilteredExportedAndVerified(t *testing.T) {
 	d, ada := mustSignInManyUsers(t)
 	must[admin.TerminationResult](d, 200, "POST", "/logouts", `{"user":"ada"}`)
 	ended := must[admin.EventList](d, 200, "GET", "/events?user=ada&kind=session.ended&newest=true", "").Events
-	if len(ended) != 2 || ended[0].Seq < ended[1].Seq || ended[0].Subject != ada.Subject || ended[0].Reason != storage.ReasonAdmin {
+	if len(ended) != 2 || ended[0].Seq < ended[1].Seq || ended[0].Subject != ada.Subject ||
+		ended[0].Reason != storage.ReasonAdmin {
 		t.Errorf("got %+v, want the two endings, newest first", ended)
 	}
 	if got := must[admin.EventList](d, 200, "GET", "/events?kind=nothing.", "").Events; got == nil || len(got) != 0 {
@@ -153,7 +173,8 @@ func TestAuditTrailIsFilteredExportedAndVerified(t *testing.T) {
 		t.Errorf("got %s with %d lines", w.Header().Get("Content-Type"), len(lines))
 	}
 	v := must[admin.Verification](d, 200, "GET", "/events/verify", "")
-	if last := d.lastEvent(""); !v.Intact || v.LastSeq != last.Seq || v.HeadHash != last.Hash || v.Events != int(last.Seq) {
+	if last := d.lastEvent(""); !v.Intact || v.LastSeq != last.Seq || v.HeadHash != last.Hash ||
+		v.Events != int(last.Seq) {
 		t.Errorf("got %+v, want a whole chain up to %d", v, last.Seq)
 	}
 }
@@ -164,7 +185,11 @@ type forgedStore struct {
 	change func([]storage.Event) []storage.Event
 }
 
-func (f forgedStore) ListEvents(ctx context.Context, filter storage.EventFilter, p storage.Page) ([]storage.Event, string, error) {
+func (f forgedStore) ListEvents(
+	ctx context.Context,
+	filter storage.EventFilter,
+	p storage.Page,
+) ([]storage.Event, string, error) {
 	events, next, err := f.Store.ListEvents(ctx, filter, p)
 	return f.change(events), next, err
 }

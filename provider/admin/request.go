@@ -35,12 +35,18 @@ func (a *api) log() *slog.Logger {
 
 // readObject reads a JSON object, whose members the caller checks.
 func readObject(w http.ResponseWriter, r *http.Request) (map[string]json.RawMessage, error) {
-	if kind, _, err := mime.ParseMediaType(r.Header.Get("Content-Type")); err != nil || kind != "application/json" && kind != "application/merge-patch+json" {
+	if kind, _, err := mime.ParseMediaType(r.Header.Get("Content-Type")); err != nil ||
+		kind != "application/json" && kind != "application/merge-patch+json" {
 		return nil, invalid("body", "is not of the type application/json")
 	}
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
 	if _, tooLarge := errors.AsType[*http.MaxBytesError](err); tooLarge {
-		return nil, &Error{Status: http.StatusRequestEntityTooLarge, Code: "too_large", Message: fmt.Sprintf("has more than %d bytes", maxBody), Field: "body"}
+		return nil, &Error{
+			Status:  http.StatusRequestEntityTooLarge,
+			Code:    "too_large",
+			Message: fmt.Sprintf("has more than %d bytes", maxBody),
+			Field:   "body",
+		}
 	}
 	if err != nil {
 		return nil, invalid("body", "broke off")

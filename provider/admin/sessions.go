@@ -13,11 +13,17 @@ import (
 // SessionStore is what the routes of sessions ask of the store.
 type SessionStore interface {
 	Session(ctx context.Context, id storage.SessionID, at time.Time) (storage.Session, error)
-	ListSessions(ctx context.Context, sel storage.Selector, at time.Time, p storage.Page) ([]storage.Session, string, error)
+	ListSessions(
+		ctx context.Context,
+		sel storage.Selector,
+		at time.Time,
+		p storage.Page,
+	) ([]storage.Session, string, error)
 	ListGrants(ctx context.Context, subject, client string, offlineOnly bool, at time.Time) ([]storage.Grant, error)
 }
 
-// Session is an active session as the API shows it. The sid of a client session is not shown: it is all that a front-channel logout needs.
+// Session is an active session as the API shows it. The sid of a client session is not shown: it is all that a
+// front-channel logout needs.
 type Session struct {
 	ID             string           `json:"id"`
 	Hash           string           `json:"session"` // its name in audit, reports and log
@@ -53,7 +59,9 @@ type SessionList struct {
 
 func (a *api) toSession(ctx context.Context, s storage.Session) (Session, error) {
 	view := Session{
-		ID: string(s.ID), Hash: storage.SessionHash(s.ID), Subject: s.Subject, AuthTime: s.AuthTime, AMR: s.AMR, ACR: s.ACR, Created: s.Created,
+		ID: string(
+			s.ID,
+		), Hash: storage.SessionHash(s.ID), Subject: s.Subject, AuthTime: s.AuthTime, AMR: s.AMR, ACR: s.ACR, Created: s.Created,
 		LastActive: s.LastActive, IdleExpires: s.Deadline(), Expires: s.Expires, RememberMe: s.RememberMe, UserAgent: s.UserAgent, Address: s.Address,
 		ClientSessions: make([]ClientSession, 0, len(s.ClientSessions)),
 	}
@@ -139,7 +147,13 @@ func (a *api) showSession(w http.ResponseWriter, r *http.Request) error {
 			return err
 		}
 	}
-	horizon := logout.PreviewHorizon(s, clients, grants, now, logout.PreviewOptions{IncludeOffline: offline, Lifetimes: a.Lifetimes})
+	horizon := logout.PreviewHorizon(
+		s,
+		clients,
+		grants,
+		now,
+		logout.PreviewOptions{IncludeOffline: offline, Lifetimes: a.Lifetimes},
+	)
 	view.Horizon = &horizon
 	return writeJSON(w, http.StatusOK, view)
 }

@@ -16,8 +16,8 @@ type BulkLogoutStore interface {
 	CountBulkLogout(ctx context.Context, b storage.BulkLogout) (storage.TerminationCount, error)
 }
 
-// TerminationRequest says what to end: exactly one of Sessions, User and AllUsers, or Client alone, which means its client
-// sessions at all users. Client beside one of them ends that client's client sessions and leaves the sessions.
+// TerminationRequest says what to end: exactly one of Sessions, User and AllUsers, or Client alone, which means its
+// client sessions at all users. Client beside one of them ends that client's client sessions and leaves the sessions.
 type TerminationRequest struct {
 	Sessions       []string `json:"sessions,omitempty"` // ids
 	User           string   `json:"user,omitempty"`     // subject, login name or e-mail address
@@ -75,7 +75,12 @@ func (a *api) endSessions(w http.ResponseWriter, r *http.Request) error {
 
 // selector checks that everything a request names is there: a slip in a name must not look like success.
 func (a *api) selector(ctx context.Context, q TerminationRequest) (storage.Selector, error) {
-	sel := storage.Selector{AllUsers: q.AllUsers, Except: storage.SessionID(q.ExceptSession), Client: q.Client, IncludeOffline: q.IncludeOffline}
+	sel := storage.Selector{
+		AllUsers:       q.AllUsers,
+		Except:         storage.SessionID(q.ExceptSession),
+		Client:         q.Client,
+		IncludeOffline: q.IncludeOffline,
+	}
 	targets := 0
 	for _, named := range []bool{len(q.Sessions) > 0, q.User != "", q.AllUsers} {
 		if named {
@@ -118,9 +123,15 @@ func (a *api) checkExceptSession(ctx context.Context, id, subject string) error 
 	return explainNotFoundIn(err, "except_session", "session", id)
 }
 
-// terminate ends what sel selects, with change and its audit line (kind; empty: the ending's own lines are enough) in the same
-// transaction.
-func (a *api) terminate(ctx context.Context, sel storage.Selector, reason storage.Reason, change storage.Change, kind string) (TerminationResult, error) {
+// terminate ends what sel selects, with change and its audit line (kind; empty: the ending's own lines are enough) in
+// the same transaction.
+func (a *api) terminate(
+	ctx context.Context,
+	sel storage.Selector,
+	reason storage.Reason,
+	change storage.Change,
+	kind string,
+) (TerminationResult, error) {
 	cause := storage.Cause{ID: rand.Text(), Reason: reason, By: Actor}
 	if kind != "" {
 		event := a.auditEvent(kind)

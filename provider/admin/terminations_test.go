@@ -39,7 +39,13 @@ func TestAdministratorEndsExactlyWhatIsNamed(t *testing.T) {
 	} {
 		t.Run(c.body, func(t *testing.T) {
 			d, ada := mustSignInManyUsers(t)
-			dry := must[admin.TerminationResult](d, 200, "POST", "/logouts", strings.TrimSuffix(c.body, "}")+`,"dry_run":true}`)
+			dry := must[admin.TerminationResult](
+				d,
+				200,
+				"POST",
+				"/logouts",
+				strings.TrimSuffix(c.body, "}")+`,"dry_run":true}`,
+			)
 			if dry.Count != c.count || !dry.DryRun || dry.CauseID != "" {
 				t.Errorf("dry run: got %+v, want count %+v", dry, c.count)
 			}
@@ -47,7 +53,8 @@ func TestAdministratorEndsExactlyWhatIsNamed(t *testing.T) {
 				t.Fatal("a dry run ended something")
 			}
 			result := must[admin.TerminationResult](d, 200, "POST", "/logouts", c.body)
-			if result.Count != c.count || result.DryRun || result.CauseID == "" || !result.EndedAt.Equal(d.clock.Now()) {
+			if result.Count != c.count || result.DryRun || result.CauseID == "" ||
+				!result.EndedAt.Equal(d.clock.Now()) {
 				t.Errorf("got %+v, want count %+v", result, c.count)
 			}
 			var alive []string
@@ -95,7 +102,14 @@ func TestTypoInATerminationEndsNothing(t *testing.T) {
 	} {
 		d.mustFail(c.status, c.code, c.field, "POST", "/logouts", c.body)
 	}
-	d.mustFail(404, "not_found", "except_session", "POST", "/users/ada/password", `{"password":"another correct horse","except_session":"a3"}`)
+	d.mustFail(
+		404,
+		"not_found",
+		"except_session",
+		"POST",
+		"/users/ada/password",
+		`{"password":"another correct horse","except_session":"a3"}`,
+	)
 	if !d.sessionActive("a1") || !d.sessionActive("a2") || !d.sessionActive("b1") {
 		t.Error("a refused request ended something")
 	}
@@ -119,7 +133,9 @@ func TestBulkLogoutRevokesAtOnceAndNotifiesPageByPage(t *testing.T) {
 			}
 		}
 		under := must[admin.BulkLogoutList](d, 200, "GET", "/logouts", "").BulkLogouts
-		if len(under) != 1 || under[0].Cause.ID != result.CauseID || under[0].Done.Sessions != 3 || under[0].Remaining.Sessions != 5 || !under[0].Finished.IsZero() {
+		if len(under) != 1 || under[0].Cause.ID != result.CauseID || under[0].Done.Sessions != 3 ||
+			under[0].Remaining.Sessions != 5 ||
+			!under[0].Finished.IsZero() {
 			t.Errorf("got %+v, want three done and five remaining", under)
 		}
 		if s := must[admin.Status](d, 200, "GET", "/status", ""); s.BulkLogouts != 1 {
@@ -132,7 +148,8 @@ func TestBulkLogoutRevokesAtOnceAndNotifiesPageByPage(t *testing.T) {
 		cancel()
 		<-done
 		after := must[admin.BulkLogoutList](d, 200, "GET", "/logouts", "").BulkLogouts
-		if len(after) != 1 || after[0].Done.Sessions != 8 || after[0].Remaining != (storage.TerminationCount{}) || after[0].Finished.IsZero() {
+		if len(after) != 1 || after[0].Done.Sessions != 8 || after[0].Remaining != (storage.TerminationCount{}) ||
+			after[0].Finished.IsZero() {
 			t.Errorf("got %+v, want all done", after)
 		}
 		if got := len(must[admin.ReportList](d, 200, "GET", "/reports?cause="+result.CauseID, "").Reports); got != 8 {
@@ -149,7 +166,8 @@ func TestSessionIsShownWithItsHorizonAndWithoutSid(t *testing.T) {
 	u := d.mustAddUser("ada")
 	d.mustSignIn(u, "s1", []string{"mail", "wiki"}, "mail")
 	list := must[admin.SessionList](d, 200, "GET", "/sessions?user=ada", "").Sessions
-	if len(list) != 1 || list[0].User != "ada" || list[0].Horizon != nil || len(list[0].ClientSessions) != 2 || list[0].Hash != storage.SessionHash("s1") {
+	if len(list) != 1 || list[0].User != "ada" || list[0].Horizon != nil || len(list[0].ClientSessions) != 2 ||
+		list[0].Hash != storage.SessionHash("s1") {
 		t.Fatalf("got %+v, want ada's session with two members", list)
 	}
 	w := d.do("GET", "/sessions/s1", "")
@@ -157,7 +175,8 @@ func TestSessionIsShownWithItsHorizonAndWithoutSid(t *testing.T) {
 		t.Errorf("got %s, which shows a sid", w.Body)
 	}
 	s := must[admin.Session](d, 200, "GET", "/sessions/s1", "")
-	if s.Horizon == nil || s.Horizon.Clients.Unknown == 0 || len(s.Horizon.Offline) != 1 || s.Horizon.Offline[0] != "Mail" {
+	if s.Horizon == nil || s.Horizon.Clients.Unknown == 0 || len(s.Horizon.Offline) != 1 ||
+		s.Horizon.Offline[0] != "Mail" {
 		t.Errorf("got horizon %+v, want an unknown application and Mail's offline access", s.Horizon)
 	}
 	if s := must[admin.Session](d, 200, "GET", "/sessions/s1?include_offline=true", ""); len(s.Horizon.Offline) != 0 {

@@ -23,7 +23,12 @@ func (a *api) testLogout(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	if c.BackchannelLogoutURI == "" {
-		return &Error{Status: http.StatusConflict, Code: "invalid", Message: "the client has no backchannel_logout_uri, so it cannot be notified directly", Field: "backchannel_logout_uri"}
+		return &Error{
+			Status:  http.StatusConflict,
+			Code:    "invalid",
+			Message: "the client has no backchannel_logout_uri, so it cannot be notified directly",
+			Field:   "backchannel_logout_uri",
+		}
 	}
 	trial, err := a.Outbox.SendTestToken(ctx, c)
 	if err != nil {
@@ -32,5 +37,9 @@ func (a *api) testLogout(w http.ResponseWriter, r *http.Request) error {
 	if err := a.Store.AppendEvents(ctx, a.auditEventFor("client.tested", "", c.ClientID)); err != nil {
 		return err
 	}
-	return writeJSON(w, http.StatusOK, LogoutTestResult{trial.URI, trial.Duration.Milliseconds(), trial.Answer, trial.Confirmed, trial.Meaning})
+	return writeJSON(
+		w,
+		http.StatusOK,
+		LogoutTestResult{trial.URI, trial.Duration.Milliseconds(), trial.Answer, trial.Confirmed, trial.Meaning},
+	)
 }

@@ -20,7 +20,8 @@ func TestAmbiguousUserNameIsRefused(t *testing.T) {
 				body = `{"name":"x"}`
 			}
 			answer := d.mustFail(409, "ambiguous", "user", method, "/users/"+name+target, body)
-			if !strings.Contains(answer.Message, ada.Subject) || !strings.Contains(answer.Message, `"bob"`) && !strings.Contains(answer.Message, `"eve"`) {
+			if !strings.Contains(answer.Message, ada.Subject) ||
+				!strings.Contains(answer.Message, `"bob"`) && !strings.Contains(answer.Message, `"eve"`) {
 				t.Errorf("got %q, want how to name each of them", answer.Message)
 			}
 		}

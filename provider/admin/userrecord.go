@@ -56,7 +56,17 @@ func (u *User) UnmarshalJSON(body []byte) error {
 }
 
 func toUser(u storage.User) User {
-	return User{u.Subject, u.Name, u.Email, u.EmailVerified, u.Claims, u.Password != "", u.Disabled, u.Created, u.Updated}
+	return User{
+		u.Subject,
+		u.Name,
+		u.Email,
+		u.EmailVerified,
+		u.Claims,
+		u.Password != "",
+		u.Disabled,
+		u.Created,
+		u.Updated,
+	}
 }
 
 // applyMembers writes members of a request into u; null takes a claim away. All problems are reported together.
@@ -98,7 +108,16 @@ func applyMember(u *storage.User, name string, value json.RawMessage) error {
 	}
 	check := claimCheckers()[name]
 	if check == nil {
-		return fmt.Errorf("%s", register.DescribeUnknown(name, slices.Concat([]string{"preferred_username", "email", "email_verified"}, slices.Sorted(maps.Keys(claimCheckers())))))
+		return fmt.Errorf(
+			"%s",
+			register.DescribeUnknown(
+				name,
+				slices.Concat(
+					[]string{"preferred_username", "email", "email_verified"},
+					slices.Sorted(maps.Keys(claimCheckers())),
+				),
+			),
+		)
 	}
 	var claim any
 	if err := json.Unmarshal(value, &claim); err != nil {
@@ -125,7 +144,8 @@ func decodeValue(value json.RawMessage, into any, kind string) error {
 	return nil
 }
 
-// checkLoginName: one login name must never mean two users, so a name that looks like an e-mail address must be the address of that user.
+// checkLoginName: one login name must never mean two users, so a name that looks like an e-mail address must be the
+// address of that user.
 func checkLoginName(u *storage.User) error {
 	switch {
 	case u.Name == "":

@@ -69,7 +69,12 @@ func (a *api) findUser(ctx context.Context, name string) (storage.User, error) {
 		return bySubject, explainNotFound(subjectErr, "user", name)
 	case subjectErr == nil && bySubject.Subject != byLogin.Subject:
 		return byLogin, &Error{Status: http.StatusConflict, Code: "ambiguous", Field: "user",
-			Message: fmt.Sprintf("%q is the login name or e-mail address of one user and the subject of another: use %q for the one, %q for the other", name, byLogin.Subject, bySubject.Name)}
+			Message: fmt.Sprintf(
+				"%q is the login name or e-mail address of one user and the subject of another: use %q for the one, %q for the other",
+				name,
+				byLogin.Subject,
+				bySubject.Name,
+			)}
 	}
 	return byLogin, nil
 }
@@ -114,7 +119,8 @@ func (a *api) addUser(w http.ResponseWriter, r *http.Request) error {
 
 // isValidSubject: Core §2: at most 255 ASCII characters.
 func isValidSubject(text string) bool {
-	return text != "" && len(text) <= 255 && text != "." && text != ".." && !strings.ContainsFunc(text, func(r rune) bool { return r <= ' ' || r > '~' })
+	return text != "" && len(text) <= 255 && text != "." && text != ".." &&
+		!strings.ContainsFunc(text, func(r rune) bool { return r <= ' ' || r > '~' })
 }
 
 func (a *api) setPasswordHash(ctx context.Context, u *storage.User, secret string) error {
@@ -157,8 +163,8 @@ func (a *api) showUser(w http.ResponseWriter, r *http.Request) error {
 	return writeJSON(w, http.StatusOK, toUser(u))
 }
 
-// changeUser merges the body into the record (RFC 7396). A new e-mail address ends the user's sessions, offline access and open links,
-// because the old address was a way to sign in.
+// changeUser merges the body into the record (RFC 7396). A new e-mail address ends the user's sessions, offline
+// access and open links, because the old address was a way to sign in.
 func (a *api) changeUser(w http.ResponseWriter, r *http.Request) error {
 	members, err := readObject(w, r)
 	if err != nil {
@@ -236,7 +242,13 @@ func (a *api) disableUser(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	u.Disabled, u.Updated = true, a.Now()
-	result, err := a.terminate(r.Context(), storage.Selector{Subject: u.Subject, IncludeOffline: true}, storage.ReasonUserDisabled, storage.Change{User: &u}, "user.disabled")
+	result, err := a.terminate(
+		r.Context(),
+		storage.Selector{Subject: u.Subject, IncludeOffline: true},
+		storage.ReasonUserDisabled,
+		storage.Change{User: &u},
+		"user.disabled",
+	)
 	if err != nil {
 		return err
 	}
@@ -264,7 +276,13 @@ func (a *api) removeUser(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	result, err := a.terminate(r.Context(), storage.Selector{Subject: u.Subject, IncludeOffline: true}, storage.ReasonUserRemoved, storage.Change{RemoveUser: u.Subject}, "user.removed")
+	result, err := a.terminate(
+		r.Context(),
+		storage.Selector{Subject: u.Subject, IncludeOffline: true},
+		storage.ReasonUserRemoved,
+		storage.Change{RemoveUser: u.Subject},
+		"user.removed",
+	)
 	if err != nil {
 		return err
 	}
@@ -289,17 +307,29 @@ func (a *api) makeResetLink(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	if u.Disabled {
-		return &Error{Status: http.StatusConflict, Code: "disabled", Message: "the user is disabled; enable them first", Field: "user"}
+		return &Error{
+			Status:  http.StatusConflict,
+			Code:    "disabled",
+			Message: "the user is disabled; enable them first",
+			Field:   "user",
+		}
 	}
 	secret := keys.Random("")
-	link := storage.OneTimeLink{Hash: storage.HashOf(secret), Purpose: "reset", Subject: u.Subject, Created: now, Expires: now.Add(lifetime)}
+	link := storage.OneTimeLink{
+		Hash:    storage.HashOf(secret),
+		Purpose: "reset",
+		Subject: u.Subject,
+		Created: now,
+		Expires: now.Add(lifetime),
+	}
 	if err := a.Store.PutOneTimeLink(ctx, link, a.auditEventFor("user.reset_link", u.Subject, "")); err != nil {
 		return err
 	}
 	return writeJSON(w, http.StatusCreated, ResetLink{URL: a.ResetURL(secret), Expires: link.Expires})
 }
 
-// auditEventFor is the audit line of an act that concerns a user or a client. One transaction writes it with the change.
+// auditEventFor is the audit line of an act that concerns a user or a client. One transaction writes it with the
+// change.
 func (a *api) auditEventFor(kind, subject, client string) storage.Event {
 	event := a.auditEvent(kind)
 	event.Subject, event.Client = subject, client

@@ -27,7 +27,8 @@ func TestUserIsShownByTheClaimNamesOfCoreAndNeverWithAPassword(t *testing.T) {
 	}
 	for _, name := range []string{added["sub"].(string), "ada", "ADA", "ada@EXAMPLE.org"} {
 		w := d.do("GET", "/users/"+name, "")
-		if w.Code != 200 || strings.Contains(w.Body.String(), "argon2") || strings.Contains(w.Body.String(), `"password"`) {
+		if w.Code != 200 || strings.Contains(w.Body.String(), "argon2") ||
+			strings.Contains(w.Body.String(), `"password"`) {
 			t.Errorf("GET /users/%s: got %d %s, want the user without a password", name, w.Code, w.Body)
 		}
 	}
@@ -39,7 +40,9 @@ func TestUserIsShownByTheClaimNamesOfCoreAndNeverWithAPassword(t *testing.T) {
 		t.Errorf("got audit line %+v, want by admin about %s", e, stored.Subject)
 	}
 	var u admin.User
-	if err := json.Unmarshal(d.do("GET", "/users/ada", "").Body.Bytes(), &u); err != nil || u.Claims["name"] != "Ada Lovelace" || len(u.Claims) != 8 {
+	if err := json.Unmarshal(d.do("GET", "/users/ada", "").Body.Bytes(), &u); err != nil ||
+		u.Claims["name"] != "Ada Lovelace" ||
+		len(u.Claims) != 8 {
 		t.Errorf("read back: got claims %v (%v), want the eight other claims", u.Claims, err)
 	}
 }
@@ -56,8 +59,12 @@ func TestWrongClaimsAreAllNamed(t *testing.T) {
 		d.mustFail(400, "invalid", c.field, "POST", "/users", `{"preferred_username":"ada",`+c.member+`}`)
 	}
 	answer := d.mustFail(400, "invalid", "email", "POST", "/users", `{"email":"x","nme":"Ada"}`)
-	if len(answer.Problems) != 3 || !strings.Contains(answer.Problems[1].Text, "did you mean name?") || answer.Problems[2].Field != "preferred_username" {
-		t.Errorf("got problems %+v, want email, nme with the nearest name, and the missing preferred_username", answer.Problems)
+	if len(answer.Problems) != 3 || !strings.Contains(answer.Problems[1].Text, "did you mean name?") ||
+		answer.Problems[2].Field != "preferred_username" {
+		t.Errorf(
+			"got problems %+v, want email, nme with the nearest name, and the missing preferred_username",
+			answer.Problems,
+		)
 	}
 }
 
@@ -113,12 +120,30 @@ func TestWhatChangesAnAccountEndsItsSessionsInTheSameTransaction(t *testing.T) {
 			d := mustStart(t)
 			d.mustAddClient("mail", "")
 			u, other := d.mustAddUser("ada"), d.mustAddUser("bob")
-			first, second, bobs := d.mustSignIn(u, "s1", []string{"mail"}, "mail"), d.mustSignIn(u, "s2", nil), d.mustSignIn(other, "s3", []string{"mail"})
+			first, second, bobs := d.mustSignIn(
+				u,
+				"s1",
+				[]string{"mail"},
+				"mail",
+			), d.mustSignIn(
+				u,
+				"s2",
+				nil,
+			), d.mustSignIn(
+				other,
+				"s3",
+				[]string{"mail"},
+			)
 			if w := d.do(c.method, c.path, c.body); w.Code != 200 {
 				t.Fatalf("got %d %s, want 200", w.Code, w.Body)
 			}
 			if d.sessionActive(first) || d.sessionActive(second) || !d.sessionActive(bobs) {
-				t.Errorf("got sessions %v %v and bob's %v alive, want only bob's", d.sessionActive(first), d.sessionActive(second), d.sessionActive(bobs))
+				t.Errorf(
+					"got sessions %v %v and bob's %v alive, want only bob's",
+					d.sessionActive(first),
+					d.sessionActive(second),
+					d.sessionActive(bobs),
+				)
 			}
 			if got := d.grants(u); got != c.grants {
 				t.Errorf("got active grants %q, want %q", got, c.grants)
@@ -128,8 +153,14 @@ func TestWhatChangesAnAccountEndsItsSessionsInTheSameTransaction(t *testing.T) {
 				t.Fatalf("got %d reports, want 2", len(reports))
 			}
 			e := d.lastEvent(c.kind)
-			if e.By != "admin" || e.Reason != c.reason || e.Subject != u.Subject || e.Cause != reports[0].Cause.ID || reports[0].Cause.Reason != c.reason {
-				t.Errorf("got audit line %+v and report cause %+v, want both of %s by admin", e, reports[0].Cause, c.reason)
+			if e.By != "admin" || e.Reason != c.reason || e.Subject != u.Subject || e.Cause != reports[0].Cause.ID ||
+				reports[0].Cause.Reason != c.reason {
+				t.Errorf(
+					"got audit line %+v and report cause %+v, want both of %s by admin",
+					e,
+					reports[0].Cause,
+					c.reason,
+				)
 			}
 		})
 	}
@@ -170,9 +201,20 @@ func TestPasswordChangeCanSpareOneSession(t *testing.T) {
 	d := mustStart(t)
 	u := d.mustAddUser("ada")
 	first, second := d.mustSignIn(u, "s1", nil), d.mustSignIn(u, "s2", nil)
-	result := must[admin.TerminationResult](d, 200, "POST", "/users/ada/password", `{"password":"another correct horse","except_session":"s1"}`)
+	result := must[admin.TerminationResult](
+		d,
+		200,
+		"POST",
+		"/users/ada/password",
+		`{"password":"another correct horse","except_session":"s1"}`,
+	)
 	if !d.sessionActive(first) || d.sessionActive(second) || result.Count.Sessions != 1 {
-		t.Errorf("got %v %v and count %+v, want only the other session ended", d.sessionActive(first), d.sessionActive(second), result.Count)
+		t.Errorf(
+			"got %v %v and count %+v, want only the other session ended",
+			d.sessionActive(first),
+			d.sessionActive(second),
+			result.Count,
+		)
 	}
 }
 
@@ -180,7 +222,15 @@ func TestDisabledUserIsBackOnlyWhenEnabled(t *testing.T) {
 	d := mustStart(t)
 	u := d.mustAddUser("ada")
 	must[admin.TerminationResult](d, 200, "POST", "/users/ada/disable", "")
-	s := storage.Session{ID: "s9", SecretHash: storage.HashOf("x"), Subject: u.Subject, Created: d.clock.Now(), LastActive: d.clock.Now(), IdleTimeout: time.Hour, Expires: d.clock.Now().Add(time.Hour)}
+	s := storage.Session{
+		ID:          "s9",
+		SecretHash:  storage.HashOf("x"),
+		Subject:     u.Subject,
+		Created:     d.clock.Now(),
+		LastActive:  d.clock.Now(),
+		IdleTimeout: time.Hour,
+		Expires:     d.clock.Now().Add(time.Hour),
+	}
 	if err := d.store.CreateSession(t.Context(), s, storage.Event{}); !errors.Is(err, storage.ErrRevoked) {
 		t.Errorf("got %v for a disabled user's session, want ErrEnded", err)
 	}
@@ -204,7 +254,10 @@ func TestResetLinkIsOneTimeAndBounded(t *testing.T) {
 		t.Errorf("got link %+v (%v), want ada's", link, err)
 	}
 	must[admin.ResetLink](d, 201, "POST", "/users/ada/reset-link", `{"lifetime":60}`)
-	if _, err := d.store.OneTimeLink(t.Context(), storage.HashOf(secret), d.clock.Now()); !errors.Is(err, storage.ErrNotFound) {
+	if _, err := d.store.OneTimeLink(t.Context(), storage.HashOf(secret), d.clock.Now()); !errors.Is(
+		err,
+		storage.ErrNotFound,
+	) {
 		t.Errorf("got %v for the older link, want ErrNotFound", err)
 	}
 	for _, lifetime := range []string{"-1", "604801", "9223372036854775807"} {

@@ -31,15 +31,20 @@ func (p pipeListener) Accept() (net.Conn, error) {
 func (p pipeListener) Close() error   { return nil }
 func (p pipeListener) Addr() net.Addr { return &net.UnixAddr{Name: "pipe", Net: "unix"} }
 
-// mustServe serves the desk's API as `curfew serve` does, with the same bounds, and sends one GET. done is closed when the handler is through.
+// mustServe serves the desk's API as `curfew serve` does, with the same bounds, and sends one GET. done is closed
+// when the handler is through.
 func (d *fixture) mustServe(target string) (conn net.Conn, done chan struct{}) {
 	d.t.Helper()
 	done = make(chan struct{})
 	l := make(pipeListener, 1)
-	server := &http.Server{ReadTimeout: 15 * time.Second, WriteTimeout: 30 * time.Second, Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		defer close(done)
-		d.api.ServeHTTP(w, r)
-	})}
+	server := &http.Server{
+		ReadTimeout:  15 * time.Second,
+		WriteTimeout: 30 * time.Second,
+		Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			defer close(done)
+			d.api.ServeHTTP(w, r)
+		}),
+	}
 	go server.Serve(l)
 	conn, theirs := net.Pipe()
 	l <- theirs
@@ -120,7 +125,8 @@ func TestLongExaminationIsAnswered(t *testing.T) {
 			t.Fatalf("after %v: %v", time.Since(begin), err)
 		}
 		body, err := io.ReadAll(answer.Body)
-		if err != nil || answer.StatusCode != http.StatusOK || strings.Count(string(body), `"error_class":"timeout"`) != 60 {
+		if err != nil || answer.StatusCode != http.StatusOK ||
+			strings.Count(string(body), `"error_class":"timeout"`) != 60 {
 			t.Fatalf("got %d %s, %v", answer.StatusCode, body, err)
 		}
 	})

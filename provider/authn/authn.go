@@ -15,13 +15,14 @@ import (
 type Authenticator interface {
 	// Method names the authenticator in sealed interactions and in the log. It is lower-case and never changes.
 	Method() string
-	// Label is the name, in the catalog of package templates, of the text of the link that leads from another method's page to
-	// this one's.
+	// Label is the name, in the catalog of package templates, of the text of the link that leads from another
+	// method's page to this one's.
 	Label() string
-	// Page prepares the page that asks for the proof. It writes nothing; the caller sets the headers and then calls the returned function.
+	// Page prepares the page that asks for the proof. It writes nothing; the caller sets the headers and then calls
+	// the returned function.
 	Page(ctx context.Context, prompt Prompt) (write func(io.Writer) error, err error)
-	// Authenticate checks what the page's form sent. It returns a *[Refusal] if that proves nothing. Any other error is a fault of ours,
-	// and the user is not authenticated.
+	// Authenticate checks what the page's form sent. It returns a *[Refusal] if that proves nothing. Any other error
+	// is a fault of ours, and the user is not authenticated.
 	Authenticate(ctx context.Context, attempt Attempt) (Authentication, error)
 	// Recheck returns storage.ErrRevoked if the credential of a is no longer valid. signin calls it after it has stored
 	// the session, because a credential can be replaced while it is checked.

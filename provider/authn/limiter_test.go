@@ -60,8 +60,8 @@ func countAllowed(t *testing.T, l Limiter, at time.Time, account, address string
 	return passed
 }
 
-// TestStrangersCannotWearOutAKnownDevice: a client knows the subjects of its users, so it could choose login names that share a slot with
-// the count of such a user's own browsers.
+// TestStrangersCannotWearOutAKnownDevice: a client knows the subjects of its users, so it could choose login names
+// that share a slot with the count of such a user's own browsers.
 func TestStrangersCannotWearOutAKnownDevice(t *testing.T) {
 	l := mustLimiter(t)
 	device, _ := counterKeys("sub-anna", originOf("192.0.2.1", true))
@@ -107,7 +107,9 @@ func TestEachFurtherAttemptWaitsTwiceAsLong(t *testing.T) {
 	countAllowed(t, l, at, "anna", "192.0.2.1", false, freePerAccount)
 	var waits []time.Duration
 	for range 12 {
-		tooMany, ok := errors.AsType[*TooManyAttemptsError](l.Allow(t.Context(), at, "anna", originOf("192.0.2.1", false)))
+		tooMany, ok := errors.AsType[*TooManyAttemptsError](
+			l.Allow(t.Context(), at, "anna", originOf("192.0.2.1", false)),
+		)
 		if !ok {
 			t.Fatal("an attempt passed too early")
 		}
@@ -265,7 +267,8 @@ func TestUnknownOutcomeOfCountingLetsNobodyPass(t *testing.T) {
 		t.Fatal(err)
 	}
 	err := l.Allow(context.Background(), start, "anna", originOf("192.0.2.1", false))
-	if _, tooMany := errors.AsType[*TooManyAttemptsError](err); err == nil || tooMany || !errors.Is(err, storage.ErrUnavailable) {
+	if _, tooMany := errors.AsType[*TooManyAttemptsError](err); err == nil || tooMany ||
+		!errors.Is(err, storage.ErrUnavailable) {
 		t.Errorf("got %v, want ErrUnavailable", err)
 	}
 }
@@ -285,7 +288,8 @@ func TestOneSiteCannotTryOnePasswordFromEverySubnet(t *testing.T) {
 	}
 }
 
-// TestUnknownAddressIsNotOneAddress: behind a proxy whose reports cannot be read, wrong guesses of one user lock no other user out.
+// TestUnknownAddressIsNotOneAddress: behind a proxy whose reports cannot be read, wrong guesses of one user lock no
+// other user out.
 func TestUnknownAddressIsNotOneAddress(t *testing.T) {
 	l := mustLimiter(t)
 	for i := range 3 * freePerAddress {
@@ -327,7 +331,8 @@ func TestRefundedAttemptsAreFree(t *testing.T) {
 	}
 }
 
-// TestUnlockOpensTheAccountButNotTheAddress: a new password ends the lock, but not the limit of an address that guesses at many accounts.
+// TestUnlockOpensTheAccountButNotTheAddress: a new password ends the lock, but not the limit of an address that
+// guesses at many accounts.
 func TestUnlockOpensTheAccountButNotTheAddress(t *testing.T) {
 	l := mustLimiter(t)
 	for i := range freePerAddress {

@@ -26,8 +26,8 @@ type Users interface {
 	PutUser(ctx context.Context, u storage.User, e ...storage.Event) error
 }
 
-// Hasher hashes and verifies passwords (provider/password). Verify takes as long for an empty stored hash as for any other, so that
-// the time does not show whether an account exists.
+// Hasher hashes and verifies passwords (provider/password). Verify takes as long for an empty stored hash as for any
+// other, so that the time does not show whether an account exists.
 type Hasher interface {
 	Verify(ctx context.Context, stored, password string, priority password.Priority) (ok, rehash bool, err error)
 	Hash(ctx context.Context, password string) (string, error)
@@ -68,8 +68,8 @@ func (p *Password) Page(_ context.Context, prompt Prompt) (func(io.Writer) error
 	return func(w io.Writer) error { return templates.SignIn(w, page) }, nil
 }
 
-// Authenticate checks user name and password. The refusal of a wrong password equals the refusal of an unknown or disabled user, in
-// words and in time.
+// Authenticate checks user name and password. The refusal of a wrong password equals the refusal of an unknown or
+// disabled user, in words and in time.
 func (p *Password) Authenticate(ctx context.Context, attempt Attempt) (Authentication, error) {
 	user, account, err := p.findUser(ctx, attempt)
 	if err != nil {
@@ -119,8 +119,8 @@ func (p *Password) Authenticate(ctx context.Context, attempt Attempt) (Authentic
 	}, nil
 }
 
-// findUser returns the user that the attempt names, and the name of the account for the limiter. The user is empty if no user has
-// the name.
+// findUser returns the user that the attempt names, and the name of the account for the limiter. The user is empty if
+// no user has the name.
 func (p *Password) findUser(ctx context.Context, attempt Attempt) (user storage.User, account string, err error) {
 	if attempt.User != nil {
 		user, err := p.Users.User(ctx, attempt.User.Subject)
@@ -134,9 +134,14 @@ func (p *Password) findUser(ctx context.Context, attempt Attempt) (user storage.
 	return user, user.Subject, err
 }
 
-// verify checks the password and reports whether it should be hashed again. The error is a *Refusal if the password is wrong, and
-// password.ErrBusy if it was not checked.
-func (p *Password) verify(ctx context.Context, user storage.User, secret string, origin Origin) (rehash bool, err error) {
+// verify checks the password and reports whether it should be hashed again. The error is a *Refusal if the password
+// is wrong, and password.ErrBusy if it was not checked.
+func (p *Password) verify(
+	ctx context.Context,
+	user storage.User,
+	secret string,
+	origin Origin,
+) (rehash bool, err error) {
 	hash, reason := user.Password, "wrong password"
 	switch {
 	case user.Subject == "":
@@ -191,8 +196,8 @@ func (p *Password) rehash(ctx context.Context, user *storage.User, secret string
 	}
 }
 
-// storedByAnother reads the user again after another request has changed it. It is no error if that request stored another hash of
-// the same password, as two simultaneous sign-ins do.
+// storedByAnother reads the user again after another request has changed it. It is no error if that request stored
+// another hash of the same password, as two simultaneous sign-ins do.
 func (p *Password) storedByAnother(ctx context.Context, subject, secret string) (storage.User, error) {
 	user, err := p.Users.User(ctx, subject)
 	if err != nil {

@@ -28,7 +28,11 @@ type hookedHasher struct {
 	duringVerify func()
 }
 
-func (h hookedHasher) Verify(ctx context.Context, stored, secret string, priority password.Priority) (ok, rehash bool, err error) {
+func (h hookedHasher) Verify(
+	ctx context.Context,
+	stored, secret string,
+	priority password.Priority,
+) (ok, rehash bool, err error) {
 	ok, rehash, err = h.Hasher.Verify(ctx, stored, secret, priority)
 	h.duringVerify()
 	return ok, rehash, err
@@ -72,7 +76,8 @@ func TestPasswordGivesSubjectTimeAndMethods(t *testing.T) {
 		if err != nil {
 			t.Fatalf("%s: %v", login, err)
 		}
-		if a.User.Subject != "sub-alice" || !a.AuthTime.Equal(start) || !slices.Equal(a.AMR, []string{"pwd"}) || a.ACR != "1" {
+		if a.User.Subject != "sub-alice" || !a.AuthTime.Equal(start) || !slices.Equal(a.AMR, []string{"pwd"}) ||
+			a.ACR != "1" {
 			t.Errorf("%s: got %+v", login, a)
 		}
 	}
@@ -148,7 +153,8 @@ func TestReplacedPasswordIsRevokedAtRecheck(t *testing.T) {
 	}
 }
 
-// TestTwoSignInsMayRenewTheHashAtOnce: both sign-ins hold when another one has stored a new hash of the same password meanwhile.
+// TestTwoSignInsMayRenewTheHashAtOnce: both sign-ins hold when another one has stored a new hash of the same password
+// meanwhile.
 func TestTwoSignInsMayRenewTheHashAtOnce(t *testing.T) {
 	p, store := mustPassword(t)
 	expensive := password.NewHasher(password.Cost{Memory: 128, Time: 2, Threads: 1})

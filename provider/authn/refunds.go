@@ -10,9 +10,9 @@ import (
 // maxRefunds is how many counters are kept at most; further ones keep their counts.
 const maxRefunds = 10_000
 
-// Refunds keeps what the store could not take back: attempts that were counted, and then were right or not checked while
-// the store did not write. They are taken off at the next attempt, so that a failing disk locks no user out. A restart
-// forgets them. The zero value is ready; a nil *Refunds keeps nothing.
+// Refunds keeps what the store could not take back: attempts that were counted, and then were right or not checked
+// while the store did not write. They are taken off at the next attempt, so that a failing disk locks no user out. A
+// restart forgets them. The zero value is ready; a nil *Refunds keeps nothing.
 type Refunds struct {
 	mu   sync.Mutex
 	owed map[storage.Hash]refund

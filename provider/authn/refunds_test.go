@@ -14,7 +14,11 @@ type failingRefunds struct {
 	err error
 }
 
-func (s *failingRefunds) CountAttempt(ctx context.Context, keys []storage.Hash, update func([]storage.Counter) error) error {
+func (s *failingRefunds) CountAttempt(
+	ctx context.Context,
+	keys []storage.Hash,
+	update func([]storage.Counter) error,
+) error {
 	if s.err != nil {
 		return s.err
 	}

@@ -61,7 +61,10 @@ func mustServeAt(t *testing.T, address string) (port string, calls *int) {
 		t.Fatal(err)
 	}
 	calls = new(int)
-	srv := &httptest.Server{Listener: l, Config: &http.Server{Handler: http.HandlerFunc(func(http.ResponseWriter, *http.Request) { *calls++ })}}
+	srv := &httptest.Server{
+		Listener: l,
+		Config:   &http.Server{Handler: http.HandlerFunc(func(http.ResponseWriter, *http.Request) { *calls++ })},
+	}
 	srv.Start()
 	t.Cleanup(srv.Close)
 	_, port, _ = net.SplitHostPort(l.Addr().String())
@@ -102,7 +105,13 @@ func TestNameThatRebindsToLoopbackIsDenied(t *testing.T) {
 
 func TestOfSeveralAddressesOnlyAllowedOnesAreDialled(t *testing.T) {
 	port, calls := mustServeAt(t, "127.0.0.2:0")
-	c := mustClient(t, Config{Allow: []string{"127.0.0.2"}, Resolver: fakeResolver(func(int) []netip.Addr { return []netip.Addr{insideAddr, allowedAddr} })})
+	c := mustClient(
+		t,
+		Config{
+			Allow:    []string{"127.0.0.2"},
+			Resolver: fakeResolver(func(int) []netip.Addr { return []netip.Addr{insideAddr, allowedAddr} }),
+		},
+	)
 	target := "http://both.test:" + port + "/"
 	if answer, err := c.PostForm(t.Context(), target, nil); err != nil || answer.Status != 200 || *calls != 1 {
 		t.Errorf("got %d, %v, %d calls; want 200, 1 call", answer.Status, err, *calls)
@@ -134,7 +143,10 @@ func TestSpellingsOfLoopbackAreDenied(t *testing.T) {
 }
 
 func TestCheckAdvisesTheNetworkToAllow(t *testing.T) {
-	c := mustClient(t, Config{Resolver: fakeResolver(func(int) []netip.Addr { return []netip.Addr{netip.MustParseAddr("10.1.2.3")} })})
+	c := mustClient(
+		t,
+		Config{Resolver: fakeResolver(func(int) []netip.Addr { return []netip.Addr{netip.MustParseAddr("10.1.2.3")} })},
+	)
 	own := mustBeClass(t, c.Check(t.Context(), "https://app.internal/backchannel"), Denied)
 	for _, want := range []string{"10.1.2.3", `"10.1.2.0/24"`, `"app.internal:443"`, "egress.allow"} {
 		if !strings.Contains(own.Advice, want) {

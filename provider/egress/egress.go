@@ -14,8 +14,8 @@
 //     a port.
 //  4. Otherwise only port 443 of public addresses.
 //
-// The package keeps no cookies, uses no proxy, follows no redirect, and bounds every answer in time and size. Errors are
-// of type [*Error] and fall into few classes.
+// The package keeps no cookies, uses no proxy, follows no redirect, and bounds every answer in time and size. Errors
+// are of type [*Error] and fall into few classes.
 package egress
 
 import (
@@ -45,15 +45,16 @@ const maxConnsPerHost = 8
 
 // Config says what a client may reach.
 type Config struct {
-	// Allow is egress.allow: networks in CIDR notation, addresses, and host names, the last two with or without ":port",
-	// that may be reached although they are private, or at a port other than 443. Names are exact and in ASCII.
+	// Allow is egress.allow: networks in CIDR notation, addresses, and host names, the last two with or without
+	// ":port", that may be reached although they are private, or at a port other than 443. Names are exact and in
+	// ASCII.
 	Allow []string
 
 	// CA holds PEM certificates that are trusted besides the system's.
 	CA []byte
 
-	// OwnListeners are the host:port pairs that this process (or its database) listens on; they are never called. An empty or
-	// unspecified host means that port on every address of this machine.
+	// OwnListeners are the host:port pairs that this process (or its database) listens on; they are never called. An
+	// empty or unspecified host means that port on every address of this machine.
 	OwnListeners []string
 
 	Resolver *net.Resolver    // nil: the system's

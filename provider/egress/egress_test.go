@@ -73,7 +73,12 @@ func TestTransportIsBoundedInEveryWay(t *testing.T) {
 		}
 	}
 	if tr.MaxResponseHeaderBytes != 16<<10 || tr.MaxConnsPerHost != 8 || tr.MaxIdleConnsPerHost != 4 {
-		t.Errorf("header %d, connections %d, idle %d a host: want 16384, 8, 4", tr.MaxResponseHeaderBytes, tr.MaxConnsPerHost, tr.MaxIdleConnsPerHost)
+		t.Errorf(
+			"header %d, connections %d, idle %d a host: want 16384, 8, 4",
+			tr.MaxResponseHeaderBytes,
+			tr.MaxConnsPerHost,
+			tr.MaxIdleConnsPerHost,
+		)
 	}
 }
 

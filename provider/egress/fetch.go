@@ -12,8 +12,9 @@ import (
 	"time"
 )
 
-// minFetchInterval is the least time between two requests for one URI, failed ones included, so that a caller cannot use us to
-// press a third party: forged tokens with ever new key ids would otherwise make us fetch a jwks_uri each time.
+// minFetchInterval is the least time between two requests for one URI, failed ones included, so that a caller cannot
+// use us to press a third party: forged tokens with ever new key ids would otherwise make us fetch a jwks_uri each
+// time.
 const minFetchInterval = time.Minute
 
 // maxDocuments and maxKept (bytes) bound the memory for fetched documents; those fetched longest ago make room.
@@ -22,8 +23,8 @@ const (
 	maxDocumentBytes = 32 << 20
 )
 
-// A document is the last good copy of a URI's content, and the error of the last request. An error never replaces a good copy: a forged
-// token with an unknown key id must not make a client's keys unknown while its server is down.
+// A document is the last good copy of a URI's content, and the error of the last request. An error never replaces a
+// good copy: a forged token with an unknown key id must not make a client's keys unknown while its server is down.
 type document struct {
 	lock      chan struct{} // held by the one caller that fetches; the others wait for its result
 	fetchedAt time.Time     // start of the last request
@@ -34,9 +35,9 @@ type document struct {
 }
 
 // FetchJSON returns the JSON document at uri (a jwks_uri or sector_identifier_uri), of at most maxBytes, as it was at
-// most maxAge ago; below a minute, maxAge counts as a minute. Callers at the same time share one request. If the request fails, it
-// returns the last good copy however old, except with maxAge 0: then the copy must be fresh. Its error is an *Error, and is repeated
-// for a minute. The caller must not change the bytes.
+// most maxAge ago; below a minute, maxAge counts as a minute. Callers at the same time share one request. If the
+// request fails, it returns the last good copy however old, except with maxAge 0: then the copy must be fresh. Its
+// error is an *Error, and is repeated for a minute. The caller must not change the bytes.
 func (c *Client) FetchJSON(ctx context.Context, uri string, maxBytes int64, maxAge time.Duration) ([]byte, error) {
 	return c.fetch(ctx, "application/json", uri, maxBytes, maxAge)
 }
@@ -69,7 +70,8 @@ func (c *Client) fetch(ctx context.Context, accept, uri string, maxBytes int64, 
 	return doc.body, nil
 }
 
-// refresh requests the document anew. Others wait for the result, so it is not given up with the request that happened to come first.
+// refresh requests the document anew. Others wait for the result, so it is not given up with the request that
+// happened to come first.
 func (c *Client) refresh(ctx context.Context, doc *document, now time.Time, accept, uri string, maxBytes int64) {
 	c.mu.Lock()
 	doc.fetchedAt = now

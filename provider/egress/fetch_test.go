@@ -210,7 +210,8 @@ func TestRememberedDocumentsAreBounded(t *testing.T) {
 	}
 }
 
-// TestFailedFetchNeverReplacesAGoodCopy: else anyone who makes us fetch again while the host is down takes the client's keys away.
+// TestFailedFetchNeverReplacesAGoodCopy: else anyone who makes us fetch again while the host is down takes the
+// client's keys away.
 func TestFailedFetchNeverReplacesAGoodCopy(t *testing.T) {
 	good := jsonOf(`{"keys":[1]}`)
 	for name, broken := range map[string]http.HandlerFunc{

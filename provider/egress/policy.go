@@ -12,8 +12,8 @@ import (
 	"code.dny.dev/ssrf"
 )
 
-// cloudMetadataAddrs are the addresses, other than link-local ones, at which clouds give machine credentials to any caller on
-// the machine. They stay blocked inside a network that an operator allows.
+// cloudMetadataAddrs are the addresses, other than link-local ones, at which clouds give machine credentials to any
+// caller on the machine. They stay blocked inside a network that an operator allows.
 var cloudMetadataAddrs = []netip.Addr{
 	netip.MustParseAddr("fd00:ec2::254"),   // AWS
 	netip.MustParseAddr("fd20:ce::254"),    // Google Cloud
@@ -64,7 +64,9 @@ func (p *policy) add(entry string) error {
 		prefix, err := netip.ParsePrefix(entry)
 		switch {
 		case err != nil || prefix.Addr().Is4In6():
-			return errors.New("neither a network such as 10.1.2.0/24 nor a host such as app.internal:8443 (an entry has no scheme and no path)")
+			return errors.New(
+				"neither a network such as 10.1.2.0/24 nor a host such as app.internal:8443 (an entry has no scheme and no path)",
+			)
 		case prefix != prefix.Masked():
 			return fmt.Errorf("the network is written %s", prefix.Masked())
 		case prefix.IsSingleIP():
@@ -130,7 +132,10 @@ func listenerAddrs(listener string) ([]netip.AddrPort, error) {
 	case "":
 		host = "::"
 	case "localhost":
-		return []netip.AddrPort{netip.AddrPortFrom(loopback4, uint16(port)), netip.AddrPortFrom(loopback6, uint16(port))}, nil
+		return []netip.AddrPort{
+			netip.AddrPortFrom(loopback4, uint16(port)),
+			netip.AddrPortFrom(loopback6, uint16(port)),
+		}, nil
 	}
 	addr, err := netip.ParseAddr(host)
 	if err != nil {
@@ -159,14 +164,26 @@ func (p *policy) checkAddr(host string, ip netip.Addr, port uint16) error {
 		return nil
 	}
 	if reason := p.alwaysBlockedReason(ip, port); reason != "" {
-		return newDenied(host, "%s is %s; only an entry for this single address, %q, opens it in egress.allow", ip, reason, addrPort(ip, port))
+		return newDenied(
+			host,
+			"%s is %s; only an entry for this single address, %q, opens it in egress.allow",
+			ip,
+			reason,
+			addrPort(ip, port),
+		)
 	}
 	if slices.ContainsFunc(p.networks, func(n netip.Prefix) bool { return n.Contains(ip) }) ||
 		slices.ContainsFunc(p.names, func(t target) bool { return t.matches(host, port) }) {
 		return nil
 	}
 	if p.publicAddrs.SafeAddr(ip) != nil {
-		return newDenied(host, "%s is not a public address; add %q or %q to egress.allow", ip, suggestedNetwork(ip), joinPort(host, port))
+		return newDenied(
+			host,
+			"%s is not a public address; add %q or %q to egress.allow",
+			ip,
+			suggestedNetwork(ip),
+			joinPort(host, port),
+		)
 	}
 	if port != 443 {
 		return newDenied(host, "port %d is closed; add %q to egress.allow", port, joinPort(host, port))

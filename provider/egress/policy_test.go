@@ -144,8 +144,26 @@ func TestOwnListenersAreNeverCalled(t *testing.T) {
 }
 
 func TestEveryBadEntryIsNamed(t *testing.T) {
-	bad := []string{"10.1.2.3/24", "10.1.2.0/33", "https://rp.example.com", "*.example.com", "rp.example.com:0", "rp.example.com:70000", "rp example", "münchen.example", "", "::ffff:10.0.0.0/104", "rp..example"}
-	_, err := New(Config{Allow: append([]string{"10.0.0.0/8"}, bad...), OwnListeners: []string{"nonsense", "db.internal:5432"}, CA: []byte("no certificate")})
+	bad := []string{
+		"10.1.2.3/24",
+		"10.1.2.0/33",
+		"https://rp.example.com",
+		"*.example.com",
+		"rp.example.com:0",
+		"rp.example.com:70000",
+		"rp example",
+		"münchen.example",
+		"",
+		"::ffff:10.0.0.0/104",
+		"rp..example",
+	}
+	_, err := New(
+		Config{
+			Allow:        append([]string{"10.0.0.0/8"}, bad...),
+			OwnListeners: []string{"nonsense", "db.internal:5432"},
+			CA:           []byte("no certificate"),
+		},
+	)
 	if err == nil {
 		t.Fatal("got no error, want one")
 	}

@@ -27,8 +27,8 @@ type Response struct {
 	Body       string        // the first 4 kB at most
 }
 
-// PostForm sends form to target and returns its answer, whatever the status: a redirect is an answer like any other. Its
-// error is an *Error and means that no status arrived, so whether the form was read is unknown.
+// PostForm sends form to target and returns its answer, whatever the status: a redirect is an answer like any other.
+// Its error is an *Error and means that no status arrived, so whether the form was read is unknown.
 func (c *Client) PostForm(ctx context.Context, target string, form url.Values) (Response, error) {
 	u, err := parseURL(target)
 	if err != nil {
@@ -60,7 +60,8 @@ func (c *Client) PostForm(ctx context.Context, target string, form url.Values) (
 	}, nil
 }
 
-// retryAfter reads the delay that RFC 9110 §10.2.3 writes as seconds or as a date. What cannot be read asks for nothing.
+// retryAfter reads the delay that RFC 9110 §10.2.3 writes as seconds or as a date. What cannot be read asks for
+// nothing.
 func retryAfter(value string, now time.Time) time.Duration {
 	const maxDelay = 24 * time.Hour // more is a mistake, and large numbers overflow
 	if seconds, err := strconv.ParseInt(value, 10, 64); err == nil {
@@ -72,8 +73,8 @@ func retryAfter(value string, now time.Time) time.Duration {
 	return 0
 }
 
-// ValidateURL reports whether target could be called at all, without asking the network: http or https, a host, no user info,
-// no fragment, at most 2 kB, and spelt as it will be sent. Its error is an *Error of class [Invalid].
+// ValidateURL reports whether target could be called at all, without asking the network: http or https, a host, no
+// user info, no fragment, at most 2 kB, and spelt as it will be sent. Its error is an *Error of class [Invalid].
 func ValidateURL(target string) error {
 	u, err := parseURL(target)
 	if err == nil && u.Fragment != "" {

@@ -35,13 +35,21 @@ func TestPostFormSendsTheFormAndNothingElse(t *testing.T) {
 			t.Fatal(err)
 		}
 		if answer.Status != 503 || answer.RetryAfter != 7*time.Second || len(answer.Body) != 4096 {
-			t.Errorf("got status %d, retry after %v, %d bytes; want 503, 7s, 4096", answer.Status, answer.RetryAfter, len(answer.Body))
+			t.Errorf(
+				"got status %d, retry after %v, %d bytes; want 503, 7s, 4096",
+				answer.Status,
+				answer.RetryAfter,
+				len(answer.Body),
+			)
 		}
 	}
-	if got.Method != "POST" || body != "logout_token=a.b.c" || got.Header.Get("Content-Type") != "application/x-www-form-urlencoded" {
+	if got.Method != "POST" || body != "logout_token=a.b.c" ||
+		got.Header.Get("Content-Type") != "application/x-www-form-urlencoded" {
 		t.Errorf("got %s %q as %q", got.Method, body, got.Header.Get("Content-Type"))
 	}
-	if got.Header.Get("Cookie") != "" || got.Header.Get("Authorization") != "" || got.Header.Get("Accept-Encoding") != "" || got.UserAgent() != "Curfew" {
+	if got.Header.Get("Cookie") != "" || got.Header.Get("Authorization") != "" ||
+		got.Header.Get("Accept-Encoding") != "" ||
+		got.UserAgent() != "Curfew" {
 		t.Errorf("unwanted headers: %v", got.Header)
 	}
 }
@@ -95,7 +103,11 @@ func TestSlowAndHostileServersCostAtMostFiveSeconds(t *testing.T) {
 		want  Class // empty: an answer arrives
 	}{
 		{"never answers", func(conn net.Conn) { io.Copy(io.Discard, conn) }, Timeout},
-		{"one header byte a second", func(conn net.Conn) { request(conn); drip(conn, "HTTP/1.1 200 OK\r\nX: yyyyyyyyyy\r\n") }, Timeout},
+		{
+			"one header byte a second",
+			func(conn net.Conn) { request(conn); drip(conn, "HTTP/1.1 200 OK\r\nX: yyyyyyyyyy\r\n") },
+			Timeout,
+		},
 		{"endless header", func(conn net.Conn) {
 			defer conn.Close()
 			request(conn)
@@ -115,7 +127,11 @@ func TestSlowAndHostileServersCostAtMostFiveSeconds(t *testing.T) {
 				}
 			}
 		}, Broken},
-		{"not HTTP", func(conn net.Conn) { request(conn); io.WriteString(conn, "SSH-2.0-OpenSSH_9.2\r\n"); conn.Close() }, Broken},
+		{
+			"not HTTP",
+			func(conn net.Conn) { request(conn); io.WriteString(conn, "SSH-2.0-OpenSSH_9.2\r\n"); conn.Close() },
+			Broken,
+		},
 		{"closes at once", func(conn net.Conn) { conn.Close() }, Broken},
 		{"body of one byte a second", func(conn net.Conn) {
 			request(conn)

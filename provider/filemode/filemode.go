@@ -1,5 +1,5 @@
-// Package filemode decides whether the access that other OS users have to a secret file or to the data folder is acceptable. It refuses
-// what the operator can tighten, and accepts what Kubernetes and Docker dictate:
+// Package filemode decides whether the access that other OS users have to a secret file or to the data folder is
+// acceptable. It refuses what the operator can tighten, and accepts what Kubernetes and Docker dictate:
 //
 //	a group of the process, where the file's folder is setgid for it     a volume under fsGroup
 //	a group of the process, where another user owns the file             a mounted secret

@@ -9,7 +9,8 @@ import (
 	"testing"
 )
 
-// TestModesThatKubernetesAndDockerDictateAreAccepted: what the operator can tighten is refused, what the platform sets is not.
+// TestModesThatKubernetesAndDockerDictateAreAccepted: what the operator can tighten is refused, what the platform
+// sets is not.
 func TestModesThatKubernetesAndDockerDictateAreAccepted(t *testing.T) {
 	for name, c := range map[string]struct {
 		folder, file fs.FileMode

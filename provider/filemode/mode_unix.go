@@ -13,8 +13,9 @@ import (
 // enforced is false where a file has no mode of this kind.
 const enforced = true
 
-// isDictatedGroup reports whether the process is in the group of the file, and the mode is not the operator's choice: the file or its
-// folder is setgid for that group, as the kubelet leaves a volume under fsGroup, or another user owns the file.
+// isDictatedGroup reports whether the process is in the group of the file, and the mode is not the operator's choice:
+// the file or its folder is setgid for that group, as the kubelet leaves a volume under fsGroup, or another user owns
+// the file.
 func isDictatedGroup(path string, info fs.FileInfo) bool {
 	owner, group, ok := ownerOf(info)
 	if !ok || !inGroup(group) {

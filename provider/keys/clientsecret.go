@@ -6,7 +6,8 @@ import (
 	"github.com/curfew-id/curfew/storage"
 )
 
-// clientSecretUse is what a wrapped client secret is bound to, with its client: it cannot be swapped with another client's or with a key.
+// clientSecretUse is what a wrapped client secret is bound to, with its client: it cannot be swapped with another
+// client's or with a key.
 const clientSecretUse = "client_secret"
 
 // WrapSecret seals the secret of a client where it must be known and not only compared (client_secret_jwt).

@@ -10,8 +10,8 @@ import (
 // randomLength is the length of what Random writes after its prefix.
 var randomLength = base64.RawURLEncoding.EncodedLen(sha256.Size)
 
-// NextRefreshToken is the refresh token that follows token, with the same prefix. It is the same each time, so that a client
-// whose answer was lost gets it again, and cannot be guessed from token.
+// NextRefreshToken is the refresh token that follows token, with the same prefix. It is the same each time, so that a
+// client whose answer was lost gets it again, and cannot be guessed from token.
 func (r *Ring) NextRefreshToken(token string) string {
 	prefix := token[:max(0, len(token)-randomLength)]
 	return prefix + r.deriveToken(UseRefresh, token)

@@ -75,8 +75,8 @@ func generatePrivateKey(alg string, rsaBits int) (crypto.Signer, error) {
 	return nil, fmt.Errorf("algorithm %q is not known", alg)
 }
 
-// publicJWK is the public JWK; its kid is the RFC 7638 thumbprint. A key serves one algorithm only, and says so: relying
-// parties exist that refuse a JWK without alg.
+// publicJWK is the public JWK; its kid is the RFC 7638 thumbprint. A key serves one algorithm only, and says so:
+// relying parties exist that refuse a JWK without alg.
 func publicJWK(private crypto.Signer, alg string) (jose.JSONWebKey, error) {
 	public := jose.JSONWebKey{Key: private.Public(), Algorithm: alg, Use: "sig"}
 	id, err := thumbprint(public)
@@ -89,8 +89,9 @@ func thumbprint(k jose.JSONWebKey) (string, error) {
 	return base64.RawURLEncoding.EncodeToString(sum), err
 }
 
-// unwrapAndParse makes a row ready. Every row has something wrapped, if only the empty secret of a destroyed one: that is what
-// shows that we wrote it, so an attacker who can only write the store cannot add a public key to the JWKS.
+// unwrapAndParse makes a row ready. Every row has something wrapped, if only the empty secret of a destroyed one:
+// that is what shows that we wrote it, so an attacker who can only write the store cannot add a public key to the
+// JWKS.
 func unwrapAndParse(w *wrapper, record storage.Key) (*key, error) {
 	secret, err := w.unwrap(record)
 	if err != nil {
@@ -107,7 +108,10 @@ func unwrapAndParse(w *wrapper, record storage.Key) (*key, error) {
 		k.secret = secret
 		if record.Use == UseSeal {
 			// Times and lengths are ours: see Seal.
-			k.codec = securecookie.New(secret[:32], secret[32:]).SetSerializer(securecookie.NopEncoder{}).MaxAge(0).MaxLength(maxSealedLength)
+			k.codec = securecookie.New(secret[:32], secret[32:]).
+				SetSerializer(securecookie.NopEncoder{}).
+				MaxAge(0).
+				MaxLength(maxSealedLength)
 		}
 		return k, nil
 	}
@@ -171,7 +175,8 @@ func (k *key) withoutPrivateKey(w *wrapper) storage.Key {
 
 // sameRecord reports whether row needs no parsing because k was parsed from the same.
 func (k *key) sameRecord(record storage.Key) bool {
-	return k.record.Use == record.Use && k.record.Alg == record.Alg && bytes.Equal(k.record.Wrapped, record.Wrapped) && bytes.Equal(k.record.Public, record.Public)
+	return k.record.Use == record.Use && k.record.Alg == record.Alg && bytes.Equal(k.record.Wrapped, record.Wrapped) &&
+		bytes.Equal(k.record.Public, record.Public)
 }
 
 func randomBytes(n int) []byte {

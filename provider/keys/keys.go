@@ -50,8 +50,8 @@ const (
 	EdDSA = string(jose.EdDSA)
 )
 
-// sealingKeyRetention is how long a replaced sealing key is kept: as long as the longest thing it sealed lives, which is a cookie,
-// and no browser keeps one for more than 400 days.
+// sealingKeyRetention is how long a replaced sealing key is kept: as long as the longest thing it sealed lives, which
+// is a cookie, and no browser keeps one for more than 400 days.
 const sealingKeyRetention = 400 * 24 * time.Hour
 
 // Config is what a Ring needs. Zero durations mean the default.

@@ -37,7 +37,13 @@ func mustFixture(t testing.TB) *fixture {
 	}
 	t.Cleanup(func() { store.Close() })
 	p := &fixture{store: store, now: start}
-	p.cfg = Config{Store: store, File: filepath.Join(folder, "curfew.key"), Issuer: issuer, Algorithms: []string{ES256}, Now: func() time.Time { return p.now }}
+	p.cfg = Config{
+		Store:      store,
+		File:       filepath.Join(folder, "curfew.key"),
+		Issuer:     issuer,
+		Algorithms: []string{ES256},
+		Now:        func() time.Time { return p.now },
+	}
 	return p
 }
 
@@ -101,7 +107,10 @@ func TestFirstStartMakesAllKeysAndLaterStartsKeepThem(t *testing.T) {
 		}
 	}
 	slices.Sort(kinds)
-	if want := []string{"pairwise", "refresh", "seal", "sig ES256", "sig EdDSA", "sig PS256", "sig RS256"}; !slices.Equal(kinds, want) {
+	if want := []string{"pairwise", "refresh", "seal", "sig ES256", "sig EdDSA", "sig PS256", "sig RS256"}; !slices.Equal(
+		kinds,
+		want,
+	) {
 		t.Errorf("got %v, want %v", kinds, want)
 	}
 	if info, err := os.Stat(p.cfg.File); err != nil || info.Mode().Perm() != 0o600 {
@@ -161,7 +170,10 @@ func TestEveryAlgorithmSignsWhatItsPublishedKeyVerifies(t *testing.T) {
 	if token := mustSign(t, r, ES256, "", map[string]any{}); strings.Contains(mustHeader(t, token), "typ") {
 		t.Error("an empty typ was written")
 	}
-	if token := mustSign(t, r, ES256, "vnd.example+jwt", map[string]any{}); !strings.Contains(mustHeader(t, token), `"typ":"vnd.example+jwt"`) {
+	if token := mustSign(t, r, ES256, "vnd.example+jwt", map[string]any{}); !strings.Contains(
+		mustHeader(t, token),
+		`"typ":"vnd.example+jwt"`,
+	) {
 		t.Error("a typ without a ready signer was not written")
 	}
 }

@@ -54,9 +54,9 @@ func (r *Ring) Run(ctx context.Context, report func(error)) {
 }
 
 // Rotate replaces all signing and sealing keys. The new ones are published at once and sign when relying parties have
-// had time to see them ([Config.Pending]); atOnce, they sign immediately, and a relying party has to fetch the JWKS when it
-// meets an unknown kid. Keys that are pending already are taken, not made anew. Everything that the old ones signed or
-// sealed stays valid. by is who asks, for the audit trail.
+// had time to see them ([Config.Pending]); atOnce, they sign immediately, and a relying party has to fetch the JWKS
+// when it meets an unknown kid. Keys that are pending already are taken, not made anew. Everything that the old ones
+// signed or sealed stays valid. by is who asks, for the audit trail.
 func (r *Ring) Rotate(ctx context.Context, at time.Time, atOnce bool, by string) error {
 	return r.update(ctx, at, func(e *edit) error {
 		e.by = by
@@ -126,8 +126,8 @@ type edit struct {
 	events     []storage.Event
 }
 
-// update reads the rows, lets change do its work on them, stores the outcome, and puts it in use. If storing fails nothing
-// is put in use: what the store then holds is read the next time.
+// update reads the rows, lets change do its work on them, stores the outcome, and puts it in use. If storing fails
+// nothing is put in use: what the store then holds is read the next time.
 func (r *Ring) update(ctx context.Context, at time.Time, change func(*edit) error) error {
 	r.updateMu.Lock()
 	defer r.updateMu.Unlock()
@@ -158,7 +158,8 @@ func (r *Ring) update(ctx context.Context, at time.Time, change func(*edit) erro
 	return nil
 }
 
-// makeMissing makes every key without which something would not work. It is active at once: no client has cached another.
+// makeMissing makes every key without which something would not work. It is active at once: no client has cached
+// another.
 func (e *edit) makeMissing() error {
 	required := [][2]string{{UseSeal, ""}, {UseRefresh, ""}, {UsePairwise, ""}}
 	for _, alg := range e.ring.cfg.Algorithms {
@@ -182,7 +183,8 @@ func (e *edit) latestKeys() []*key {
 	latest := map[[2]string]*key{}
 	for _, k := range e.keys {
 		kind := [2]string{k.record.Use, k.record.Alg}
-		if (k.record.Use == UseSign || k.record.Use == UseSeal) && k.record.RetiredAt.IsZero() && isNewer(k, latest[kind]) {
+		if (k.record.Use == UseSign || k.record.Use == UseSeal) && k.record.RetiredAt.IsZero() &&
+			isNewer(k, latest[kind]) {
 			latest[kind] = k
 		}
 	}
@@ -197,7 +199,8 @@ func (e *edit) latestKeys() []*key {
 
 // isReplaceable: a key that signs, for an algorithm that is still offered.
 func (e *edit) isReplaceable(k *key) bool {
-	return StateOf(k.record, e.at) == Active && (k.record.Use != UseSign || slices.Contains(e.ring.cfg.Algorithms, k.record.Alg))
+	return StateOf(k.record, e.at) == Active &&
+		(k.record.Use != UseSign || slices.Contains(e.ring.cfg.Algorithms, k.record.Alg))
 }
 
 func (e *edit) replace(old *key, activeAt time.Time, reason string) error {
@@ -221,7 +224,8 @@ func (e *edit) activate(k *key) {
 func (e *edit) retirePredecessors(next *key) {
 	for _, k := range e.keys {
 		record := &k.record
-		if k == next || record.Use != next.record.Use || record.Alg != next.record.Alg || !record.RetiredAt.IsZero() && !record.RetiredAt.After(next.record.ActiveAt) {
+		if k == next || record.Use != next.record.Use || record.Alg != next.record.Alg ||
+			!record.RetiredAt.IsZero() && !record.RetiredAt.After(next.record.ActiveAt) {
 			continue
 		}
 		record.RetiredAt = next.record.ActiveAt
@@ -243,7 +247,11 @@ func (e *edit) create(use, alg string, activeAt time.Time, reason string) (*key,
 	k.record.ActiveAt = activeAt.UTC().Truncate(time.Millisecond)
 	e.keys = append(e.keys, k)
 	e.changedIDs = append(e.changedIDs, k.record.ID)
-	e.addEvent("key.created", k.record, map[string]string{"why": reason, "active": k.record.ActiveAt.Format(time.RFC3339)})
+	e.addEvent(
+		"key.created",
+		k.record,
+		map[string]string{"why": reason, "active": k.record.ActiveAt.Format(time.RFC3339)},
+	)
 	return k, nil
 }
 

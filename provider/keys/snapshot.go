@@ -57,8 +57,8 @@ func (r *Ring) readKeys(ctx context.Context) ([]*key, error) {
 	return all, errors.Join(errs...)
 }
 
-// newSnapshot makes what is used at the moment at. Who takes the first published key takes one that signs, with the first of
-// algorithms.
+// newSnapshot makes what is used at the moment at. Who takes the first published key takes one that signs, with the
+// first of algorithms.
 func newSnapshot(keys []*key, algorithms []string, at time.Time) (*snapshot, error) {
 	slices.SortFunc(keys, func(a, b *key) int {
 		return cmp.Or(
@@ -67,7 +67,13 @@ func newSnapshot(keys []*key, algorithms []string, at time.Time) (*snapshot, err
 			cmp.Compare(a.record.ID, b.record.ID),
 		)
 	})
-	s := &snapshot{keys: keys, signingKeys: map[string]*key{}, verificationKeys: map[string]*key{}, archived: map[string]bool{}, derivationKeys: map[string]*key{}}
+	s := &snapshot{
+		keys:             keys,
+		signingKeys:      map[string]*key{},
+		verificationKeys: map[string]*key{},
+		archived:         map[string]bool{},
+		derivationKeys:   map[string]*key{},
+	}
 	var published [3][]jose.JSONWebKey // active, pending, retired
 	for _, k := range keys {
 		state := StateOf(k.record, at)

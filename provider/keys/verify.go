@@ -12,8 +12,8 @@ import (
 	"github.com/go-jose/go-jose/v4/jwt"
 )
 
-// ErrInvalidToken: the text is no token of the kind asked for, of ours, that still counts. The text of the error says why, for
-// logs.
+// ErrInvalidToken: the text is no token of the kind asked for, of ours, that still counts. The text of the error says
+// why, for logs.
 var ErrInvalidToken = errors.New("not such a token of this issuer")
 
 // maxTokenBytes bounds what is parsed before anything is known about it, in bytes.
@@ -55,9 +55,10 @@ func (r *Ring) VerifyHint(token string) (Hint, error) {
 	if err != nil {
 		return Hint{}, err
 	}
-	// A logout token can have typ JWT, but it always has events (Back-Channel Logout 1.0 §2.4); an access token can, but it always has
-	// client_id (RFC 9068 §2.2). No other token of ours with that typ has all of these (Core §2).
-	if c.Events != nil || c.Client != "" || c.Subject == "" || c.Expiry == nil || c.IssuedAt == nil || len(c.Audience) == 0 {
+	// A logout token can have typ JWT, but it always has events (Back-Channel Logout 1.0 §2.4); an access token can,
+	// but it always has client_id (RFC 9068 §2.2). No other token of ours with that typ has all of these (Core §2).
+	if c.Events != nil || c.Client != "" || c.Subject == "" || c.Expiry == nil || c.IssuedAt == nil ||
+		len(c.Audience) == 0 {
 		return Hint{}, invalidToken("no ID token")
 	}
 	client := c.AZP
@@ -83,24 +84,36 @@ type AccessToken struct {
 	Claims   json.RawMessage // all of them
 }
 
-// VerifyAccessToken reads a JWT access token of ours that has not expired at that moment. Whether its grant still counts
-// is the store's to say. ErrToken.
+// VerifyAccessToken reads a JWT access token of ours that has not expired at that moment. Whether its grant still
+// counts is the store's to say. ErrToken.
 func (r *Ring) VerifyAccessToken(token string, at time.Time) (AccessToken, error) {
 	c, payload, err := r.verify(token, false, "at+jwt", "JWT")
 	if err != nil {
 		return AccessToken{}, err
 	}
 	// Among tokens with typ JWT, only access tokens have client_id.
-	if c.Events != nil || c.Subject == "" || c.Client == "" || c.ID == "" || c.Expiry == nil || c.IssuedAt == nil || len(c.Audience) == 0 {
+	if c.Events != nil || c.Subject == "" || c.Client == "" || c.ID == "" || c.Expiry == nil || c.IssuedAt == nil ||
+		len(c.Audience) == 0 {
 		return AccessToken{}, invalidToken("no access token")
 	}
 	if !at.Before(c.Expiry.Time()) {
 		return AccessToken{}, invalidToken("expired")
 	}
-	return AccessToken{c.ID, c.Subject, c.Client, c.Audience, strings.Fields(c.Scope), c.SID, c.IssuedAt.Time(), c.Expiry.Time(), payload}, nil
+	return AccessToken{
+		c.ID,
+		c.Subject,
+		c.Client,
+		c.Audience,
+		strings.Fields(c.Scope),
+		c.SID,
+		c.IssuedAt.Time(),
+		c.Expiry.Time(),
+		payload,
+	}, nil
 }
 
-// verify checks signature, typ and issuer. The callers check the claims that distinguish the kinds of tokens with typ JWT.
+// verify checks signature, typ and issuer. The callers check the claims that distinguish the kinds of tokens with typ
+// JWT.
 func (r *Ring) verify(token string, allowArchived bool, typs ...string) (claims, []byte, error) {
 	var c claims
 	if len(token) > maxTokenBytes {
@@ -136,8 +149,8 @@ func (r *Ring) verify(token string, allowArchived bool, typs ...string) (claims,
 	return c, payload, nil
 }
 
-// IsCompactJWS reports whether text has only the characters of a JWS in compact form (RFC 7515 §3.1). Decoders of base64 skip line
-// breaks, so that one token would have many texts.
+// IsCompactJWS reports whether text has only the characters of a JWS in compact form (RFC 7515 §3.1). Decoders of
+// base64 skip line breaks, so that one token would have many texts.
 func IsCompactJWS(text string) bool {
 	for _, r := range text {
 		isBase64URL := 'a' <= r && r <= 'z' || 'A' <= r && r <= 'Z' || '0' <= r && r <= '9' || r == '-' || r == '_'

@@ -44,7 +44,14 @@ func TestExpiredHintCounts(t *testing.T) {
 	hint := mustSign(t, r, ES256, "JWT", idToken(p.now))
 	p.mustAdvance(t, r, 30*24*time.Hour)
 	got, err := r.VerifyHint(hint)
-	want := Hint{Client: "app", Subject: "anna", SID: "s1", Issued: start, Expires: start.Add(10 * time.Minute), AuthTime: start}
+	want := Hint{
+		Client:   "app",
+		Subject:  "anna",
+		SID:      "s1",
+		Issued:   start,
+		Expires:  start.Add(10 * time.Minute),
+		AuthTime: start,
+	}
 	if err != nil || got.Client != want.Client || got.Subject != want.Subject || got.SID != want.SID ||
 		!got.Issued.Equal(want.Issued) || !got.Expires.Equal(want.Expires) || !got.AuthTime.Equal(want.AuthTime) {
 		t.Errorf("got %+v, %v; want %+v", got, err, want)
@@ -163,7 +170,10 @@ func TestKeySignsWithItsOwnAlgorithmOnly(t *testing.T) {
 	p.cfg.Algorithms = []string{RS256}
 	r := p.mustLoad(t)
 	k := r.current.Load().signingKeys[RS256]
-	signer, err := jose.NewSigner(jose.SigningKey{Algorithm: jose.PS256, Key: jose.JSONWebKey{Key: k.private, KeyID: k.record.ID}}, new(jose.SignerOptions).WithType("JWT"))
+	signer, err := jose.NewSigner(
+		jose.SigningKey{Algorithm: jose.PS256, Key: jose.JSONWebKey{Key: k.private, KeyID: k.record.ID}},
+		new(jose.SignerOptions).WithType("JWT"),
+	)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -194,7 +204,10 @@ func TestOnlyLivingAccessTokensAreAccessTokens(t *testing.T) {
 	token := mustSign(t, r, ES256, "at+jwt", good)
 	a, err := r.VerifyAccessToken(token, p.now.Add(10*time.Minute-time.Second))
 	if err != nil || a.ID != "t1" || a.Subject != "anna" || a.Client != "app" || a.SID != "s1" ||
-		!slices.Equal(a.Audience, []string{"https://api.example.com"}) || !slices.Equal(a.Scope, []string{"openid", "orders"}) || !json.Valid(a.Claims) {
+		!slices.Equal(
+			a.Audience,
+			[]string{"https://api.example.com"},
+		) || !slices.Equal(a.Scope, []string{"openid", "orders"}) || !json.Valid(a.Claims) {
 		t.Errorf("got %+v, %v", a, err)
 	}
 	if _, err := r.VerifyAccessToken(token, p.now.Add(10*time.Minute)); !errors.Is(err, ErrInvalidToken) {
@@ -220,7 +233,13 @@ func TestOnlyLivingAccessTokensAreAccessTokens(t *testing.T) {
 func TestAccessTokenOfAnArchivedKeyIsRefused(t *testing.T) {
 	p := mustFixture(t)
 	r := p.mustLoad(t)
-	token := mustSign(t, r, ES256, "at+jwt", withChanges(accessToken(p.now), map[string]any{"exp": start.Add(1000 * time.Hour).Unix()}))
+	token := mustSign(
+		t,
+		r,
+		ES256,
+		"at+jwt",
+		withChanges(accessToken(p.now), map[string]any{"exp": start.Add(1000 * time.Hour).Unix()}),
+	)
 	mustRotate(t, p, r, true)
 	p.mustAdvance(t, r, time.Hour-time.Millisecond)
 	if _, err := r.VerifyAccessToken(token, p.now); err != nil {
@@ -264,7 +283,10 @@ func FuzzNoTokenPanics(f *testing.F) {
 		r.VerifyAccessToken(text, start)
 		// The same text as claims under a good signature: what stands behind the signature check must not panic either.
 		for _, typ := range []jose.ContentType{"JWT", "at+jwt"} {
-			signer, err := jose.NewSigner(jose.SigningKey{Algorithm: jose.ES256, Key: jose.JSONWebKey{Key: private, KeyID: kid}}, new(jose.SignerOptions).WithType(typ))
+			signer, err := jose.NewSigner(
+				jose.SigningKey{Algorithm: jose.ES256, Key: jose.JSONWebKey{Key: private, KeyID: kid}},
+				new(jose.SignerOptions).WithType(typ),
+			)
 			if err != nil {
 				t.Fatal(err)
 			}

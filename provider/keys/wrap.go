@@ -42,7 +42,10 @@ func openKeyFile(path string, mayCreate bool) (*wrapper, error) {
 			return nil, fmt.Errorf("make key file: %w", err)
 		}
 	case errors.Is(err, fs.ErrNotExist):
-		return nil, fmt.Errorf("key file %s is missing, and the keys in the store cannot be unwrapped without it: restore it, or set key_file to where it is", path)
+		return nil, fmt.Errorf(
+			"key file %s is missing, and the keys in the store cannot be unwrapped without it: restore it, or set key_file to where it is",
+			path,
+		)
 	case err != nil:
 		return nil, fmt.Errorf("read key file: %w", err)
 	case !info.Mode().IsRegular():
@@ -109,7 +112,10 @@ func (w *wrapper) unwrap(record storage.Key) ([]byte, error) {
 		return nil, errors.New("no wrapped secret of a form that this release knows")
 	}
 	if !bytes.Equal(blob[1:headerBytes], w.keyID) {
-		return nil, fmt.Errorf("wrapped with another key than that of the key file %s: restore the key file that belongs to this store", w.path)
+		return nil, fmt.Errorf(
+			"wrapped with another key than that of the key file %s: restore the key file that belongs to this store",
+			w.path,
+		)
 	}
 	nonce, sealed := blob[headerBytes:headerBytes+chacha20poly1305.NonceSizeX], blob[headerBytes+chacha20poly1305.NonceSizeX:]
 	secret, err := w.aead.Open(nil, nonce, sealed, associatedData(record))

@@ -170,7 +170,8 @@ func TestWrappedClientSecretIsThatClientsOnly(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got, err := p.mustLoad(t).UnwrapSecret("app", wrapped); err != nil || string(got) != "a secret that must be known" {
+	if got, err := p.mustLoad(t).UnwrapSecret("app", wrapped); err != nil ||
+		string(got) != "a secret that must be known" {
 		t.Errorf("got %q, %v", got, err)
 	}
 	if strings.Contains(string(wrapped), "secret") {

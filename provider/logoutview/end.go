@@ -27,7 +27,8 @@ type ReturnTarget struct {
 	URI   string `json:"t,omitempty"` // empty: the browser stays here
 	State string `json:"a,omitempty"`
 
-	// Offered says that the page only has a link there: nothing proves which client asked, but a client of the session registered the URI.
+	// Offered says that the page only has a link there: nothing proves which client asked, but a client of the
+	// session registered the URI.
 	Offered bool `json:"o,omitempty"`
 }
 
@@ -52,8 +53,8 @@ type Logout struct {
 	Return   ReturnTarget
 }
 
-// EndAndRender ends sessions and answers with the signed-out page. If nothing could be shown there, it follows the post-logout redirect at
-// once. If the store refuses, the page says so and the cookie stays.
+// EndAndRender ends sessions and answers with the signed-out page. If nothing could be shown there, it follows the
+// post-logout redirect at once. If the store refuses, the page says so and the cookie stays.
 func (h *Handler) EndAndRender(w http.ResponseWriter, r *http.Request, l Logout) error {
 	ctx := r.Context()
 	ended, err := h.Terminator.End(ctx, l.EndRequest)
@@ -73,7 +74,8 @@ func (h *Handler) EndAndRender(w http.ResponseWriter, r *http.Request, l Logout)
 	}
 	offline, err := h.OfflineClientNames(ctx, l.Session.Subject)
 	if err != nil {
-		h.Site.Logger().LogAttrs(ctx, web.ErrorLevel(r.Context()), "list offline access for the signed-out page", slog.Any("err", err))
+		h.Site.Logger().
+			LogAttrs(ctx, web.ErrorLevel(r.Context()), "list offline access for the signed-out page", slog.Any("err", err))
 	}
 	result := signOutResult{
 		CauseID:        ended.CauseID,
@@ -92,9 +94,15 @@ func (h *Handler) EndAndRender(w http.ResponseWriter, r *http.Request, l Logout)
 	return nil
 }
 
-// redirectToSignedOut leads to the signed-out page, which has a path of its own: it can be loaded again, and the ID token of the request
-// leaves the address bar. A result that is too long for a path is shown in this response instead, without a path.
-func (h *Handler) redirectToSignedOut(w http.ResponseWriter, r *http.Request, result signOutResult, frames []logout.Frame) {
+// redirectToSignedOut leads to the signed-out page, which has a path of its own: it can be loaded again, and the ID
+// token of the request leaves the address bar. A result that is too long for a path is shown in this response
+// instead, without a path.
+func (h *Handler) redirectToSignedOut(
+	w http.ResponseWriter,
+	r *http.Request,
+	result signOutResult,
+	frames []logout.Frame,
+) {
 	ctx := r.Context()
 	interactionID, err := h.Site.SealInteraction(w, r, purposeStatus, result, statusLifetime)
 	if err != nil { // the list of offline access is on the account page too
@@ -133,8 +141,8 @@ func (h *Handler) frames(w http.ResponseWriter, r *http.Request, result signOutR
 	return frames, nil
 }
 
-// endedClients lists the clients whose client sessions ended, and reports whether another than the requesting one is among them and
-// whether any of them is notified.
+// endedClients lists the clients whose client sessions ended, and reports whether another than the requesting one is
+// among them and whether any of them is notified.
 func endedClients(terminations []storage.Termination, requesting string) (ids []string, hasOthers, notifies bool) {
 	for _, termination := range terminations {
 		for _, clientSession := range termination.Session.ClientSessions {
@@ -147,8 +155,8 @@ func endedClients(terminations []storage.Termination, requesting string) (ids []
 	return ids, hasOthers, notifies
 }
 
-// recordFrames adds the frames that the page is about to load to the reports of that cause. If the store refuses, reports show those apps
-// as not notified.
+// recordFrames adds the frames that the page is about to load to the reports of that cause. If the store refuses,
+// reports show those apps as not notified.
 func (h *Handler) recordFrames(ctx context.Context, cause string, endedAt time.Time, frames []logout.Frame) {
 	if len(frames) == 0 {
 		return
@@ -159,7 +167,11 @@ func (h *Handler) recordFrames(ctx context.Context, cause string, endedAt time.T
 	}
 	mark := logout.MarkFrontChannelNotified(clientIDs, h.Site.Now())
 	for after := ""; ; {
-		reports, next, err := h.Store.ListReports(ctx, storage.ReportFilter{Cause: cause, At: endedAt}, storage.Page{After: after})
+		reports, next, err := h.Store.ListReports(
+			ctx,
+			storage.ReportFilter{Cause: cause, At: endedAt},
+			storage.Page{After: after},
+		)
 		for _, report := range reports {
 			if err == nil {
 				err = h.Store.UpdateReport(ctx, report.ID, mark)

@@ -55,8 +55,8 @@ func openURL(c *storage.Client) string {
 	return ""
 }
 
-// clientSessionEntries returns one entry for each client of the ended sessions. If several of its client sessions ended, the one about
-// which least is known counts.
+// clientSessionEntries returns one entry for each client of the ended sessions. If several of its client sessions
+// ended, the one about which least is known counts.
 func (h *Handler) clientSessionEntries(ctx context.Context, result signOutResult) ([]templates.Entry, error) {
 	now := h.Site.Now()
 	filter := storage.ReportFilter{Cause: result.CauseID, At: time.UnixMilli(result.EndedAt)}

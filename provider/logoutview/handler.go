@@ -16,7 +16,11 @@ type Store interface {
 	ClientFinder
 	SessionLister
 	ListGrants(ctx context.Context, subject, client string, offlineOnly bool, at time.Time) ([]storage.Grant, error)
-	ListReports(ctx context.Context, f storage.ReportFilter, p storage.Page) (reports []storage.Report, next string, err error)
+	ListReports(
+		ctx context.Context,
+		f storage.ReportFilter,
+		p storage.Page,
+	) (reports []storage.Report, next string, err error)
 	UpdateReport(ctx context.Context, id string, change func(*storage.Report)) error
 }
 
@@ -46,8 +50,8 @@ func (h *Handler) OfflineClientNames(ctx context.Context, subject string) ([]str
 	return names, nil
 }
 
-// AppNames are the names of the clients of these sessions, each once: those that are notified when the sessions end, and those that have
-// no way to be notified.
+// AppNames are the names of the clients of these sessions, each once: those that are notified when the sessions end,
+// and those that have no way to be notified.
 func (h *Handler) AppNames(ctx context.Context, sessions []storage.Session) (notified, unnotified []string, err error) {
 	seen := map[string]bool{}
 	for _, s := range sessions {

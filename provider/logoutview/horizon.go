@@ -10,7 +10,8 @@ import (
 	"github.com/curfew-id/curfew/templates"
 )
 
-// PageHorizon converts a trust horizon to the form that pages show: three numbers, and the names of the apps without a bound.
+// PageHorizon converts a trust horizon to the form that pages show: three numbers, and the names of the apps without
+// a bound.
 func PageHorizon(estimate logout.Estimate) templates.Horizon {
 	confirmed := 0
 	for _, entry := range estimate.Entries {
@@ -52,7 +53,12 @@ type ClientFinder interface {
 
 // SessionLister lists active sessions.
 type SessionLister interface {
-	ListSessions(ctx context.Context, sel storage.Selector, at time.Time, p storage.Page) (sessions []storage.Session, next string, err error)
+	ListSessions(
+		ctx context.Context,
+		sel storage.Selector,
+		at time.Time,
+		p storage.Page,
+	) (sessions []storage.Session, next string, err error)
 }
 
 // AllSessions lists all active sessions of a user. An estimate needs all of them: a bound over some is no bound.
@@ -70,8 +76,16 @@ func AllSessions(ctx context.Context, store SessionLister, subject string, now t
 	}
 }
 
-// EstimateHorizon returns what apps could still trust if these sessions ended now. grants are all active grants of their user.
-func EstimateHorizon(ctx context.Context, store ClientFinder, sessions []storage.Session, grants []storage.Grant, now time.Time, opts logout.PreviewOptions) (logout.Estimate, error) {
+// EstimateHorizon returns what apps could still trust if these sessions ended now. grants are all active grants of
+// their user.
+func EstimateHorizon(
+	ctx context.Context,
+	store ClientFinder,
+	sessions []storage.Session,
+	grants []storage.Grant,
+	now time.Time,
+	opts logout.PreviewOptions,
+) (logout.Estimate, error) {
 	clients := map[string]*storage.Client{}
 	addClient := func(id string) error {
 		c, err := store.Client(ctx, id)

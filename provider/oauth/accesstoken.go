@@ -30,12 +30,17 @@ func (s *Server) lookupToken(ctx context.Context, text string) (activeToken, err
 	if !active.client.MayUseAccessToken(active.grant) {
 		return active, fmt.Errorf("use token: %w", storage.ErrNotFound)
 	}
-	active.token.Scope, active.token.Audience = active.client.AllowedScope(active.token.Scope), tokens.AllowedAudience(active.client, active.token.Audience)
+	active.token.Scope, active.token.Audience = active.client.AllowedScope(
+		active.token.Scope,
+	), tokens.AllowedAudience(
+		active.client,
+		active.token.Audience,
+	)
 	return active, nil
 }
 
-// lookupIssuedToken finds an active access token as it was issued. A token of any other kind is not found: opaque access tokens have
-// a prefix and a place of their own, JWTs a typ.
+// lookupIssuedToken finds an active access token as it was issued. A token of any other kind is not found: opaque
+// access tokens have a prefix and a place of their own, JWTs a typ.
 func (s *Server) lookupIssuedToken(ctx context.Context, text string) (activeToken, error) {
 	now := s.Now()
 	if !strings.Contains(text, ".") {
@@ -55,8 +60,8 @@ func (s *Server) lookupOpaqueToken(ctx context.Context, text string, now time.Ti
 	return active, err
 }
 
-// lookupJWT checks what a resource server cannot: that the grant and the client session of a JWT are active, and that the JWT itself was
-// not revoked.
+// lookupJWT checks what a resource server cannot: that the grant and the client session of a JWT are active, and that
+// the JWT itself was not revoked.
 func (s *Server) lookupJWT(ctx context.Context, text string, now time.Time) (active activeToken, err error) {
 	claims, err := s.Ring.VerifyAccessToken(text, now)
 	if errors.Is(err, keys.ErrInvalidToken) {
@@ -85,15 +90,24 @@ func (s *Server) lookupJWT(ctx context.Context, text string, now time.Time) (act
 		err = fmt.Errorf("find token: %w", storage.ErrNotFound)
 	}
 	active.jti = claims.ID
-	active.token = storage.Token{Grant: id.Grant, SID: claims.SID, Client: claims.Client, Subject: active.grant.Subject, Scope: claims.Scope, Audience: claims.Audience, Issued: id.Issued, Expires: claims.Expires}
+	active.token = storage.Token{
+		Grant:    id.Grant,
+		SID:      claims.SID,
+		Client:   claims.Client,
+		Subject:  active.grant.Subject,
+		Scope:    claims.Scope,
+		Audience: claims.Audience,
+		Issued:   id.Issued,
+		Expires:  claims.Expires,
+	}
 	return active, err
 }
 
 // revocationID is under what a JWT access token that was revoked by itself is spent.
 func revocationID(jti string) string { return "access token " + jti }
 
-// clientOfToken finds the client of a token unless it is disabled. The store knows whether a token was issued to an earlier client
-// with the same id.
+// clientOfToken finds the client of a token unless it is disabled. The store knows whether a token was issued to an
+// earlier client with the same id.
 func (s *Server) clientOfToken(ctx context.Context, id string) (*storage.Client, error) {
 	c, err := s.Store.Client(ctx, id)
 	if err == nil && c.Disabled {

@@ -69,8 +69,16 @@ func TestNoOtherTokenPassesForAnAccessToken(t *testing.T) {
 		s, a := g.mustTokens("shop", "openid")
 		member := mustMember(t, g, s, "shop")
 		now := g.clock.Now().Unix()
-		logoutClaims := map[string]any{"iss": issuer, "aud": "shop", "sub": "alice", "sid": member.SID, "iat": now, "exp": now + 60, "jti": "x",
-			"events": map[string]any{"http://schemas.openid.net/event/backchannel-logout": map[string]any{}}}
+		logoutClaims := map[string]any{
+			"iss":    issuer,
+			"aud":    "shop",
+			"sub":    "alice",
+			"sid":    member.SID,
+			"iat":    now,
+			"exp":    now + 60,
+			"jti":    "x",
+			"events": map[string]any{"http://schemas.openid.net/event/backchannel-logout": map[string]any{}},
+		}
 		sign := func(typ string, claims any) string {
 			text, err := g.ring.Sign(keys.ES256, typ, claims)
 			if err != nil {

@@ -55,7 +55,11 @@ func (s *Server) authenticateAssertion(ctx context.Context, creds credentials) (
 	payload, err := verifier.Verify(ctx, c, creds.assertion, algs)
 	switch {
 	case errors.Is(err, clientkeys.ErrUnavailable):
-		e := newError(http.StatusServiceUnavailable, "server_error", "the jwks_uri of the client cannot be read just now; try again in a few seconds")
+		e := newError(
+			http.StatusServiceUnavailable,
+			"server_error",
+			"the jwks_uri of the client cannot be read just now; try again in a few seconds",
+		)
 		e.Reason = err.Error() // the client's failure and not ours
 		return nil, e
 	case errors.Is(err, clientkeys.ErrSignature):
@@ -77,7 +81,13 @@ func (s *Server) authenticateAssertion(ctx context.Context, creds credentials) (
 	if err != nil {
 		return nil, err
 	}
-	err = s.Store.MarkUsed(ctx, "assertion "+id+" "+storage.HashOf(claims.ID).String(), claims.earliestIssuedAt(expires), expires.Add(assertionSkew), now)
+	err = s.Store.MarkUsed(
+		ctx,
+		"assertion "+id+" "+storage.HashOf(claims.ID).String(),
+		claims.earliestIssuedAt(expires),
+		expires.Add(assertionSkew),
+		now,
+	)
 	if errors.Is(err, storage.ErrAlreadyUsed) {
 		return nil, invalidClient("client_assertion was used before: each needs a jti of its own")
 	}
@@ -92,7 +102,8 @@ func (c assertionClaims) earliestIssuedAt(expires time.Time) time.Time {
 	return expires.Add(-maxAssertionLifetime - assertionSkew)
 }
 
-// allowedAssertionAlgs are the algorithms in which a client may sign its assertions: one family for each method, one algorithm if it registered it.
+// allowedAssertionAlgs are the algorithms in which a client may sign its assertions: one family for each method, one
+// algorithm if it registered it.
 func allowedAssertionAlgs(c *storage.Client) []string {
 	var algs []string
 	switch c.AuthMethod() {
@@ -107,9 +118,14 @@ func allowedAssertionAlgs(c *storage.Client) []string {
 	return slices.DeleteFunc(algs, func(alg string) bool { return alg != c.TokenEndpointAuthAlg })
 }
 
-// validateAssertion checks the claims of a verified assertion. Its one audience is the issuer or, because Core §9 names it and libraries
-// send it, the URL of the token endpoint; the issuer alone is safer (RFC 7523bis), and a client may be held to it.
-func (s *Server) validateAssertion(c assertionClaims, client *storage.Client, now time.Time) (expires time.Time, err error) {
+// validateAssertion checks the claims of a verified assertion. Its one audience is the issuer or, because Core §9
+// names it and libraries send it, the URL of the token endpoint; the issuer alone is safer (RFC 7523bis), and a
+// client may be held to it.
+func (s *Server) validateAssertion(
+	c assertionClaims,
+	client *storage.Client,
+	now time.Time,
+) (expires time.Time, err error) {
 	clientID, audiences := client.ClientID, []string{s.Issuer, s.Issuer + tokenPath}
 	if client.AssertionAudience == "issuer" {
 		audiences = audiences[:1]
@@ -133,7 +149,8 @@ func (s *Server) validateAssertion(c assertionClaims, client *storage.Client, no
 	return time.Unix(int64(c.ExpiresAt)+1, 0), nil
 }
 
-// hasAssertionTyp reports whether the header's typ is one of an assertion, so that no JWT of another kind passes for one (RFC 8725 §3.11).
+// hasAssertionTyp reports whether the header's typ is one of an assertion, so that no JWT of another kind passes for
+// one (RFC 8725 §3.11).
 func hasAssertionTyp(assertion string) bool {
 	encoded, _, _ := strings.Cut(assertion, ".")
 	raw, err := base64.RawURLEncoding.DecodeString(encoded)
@@ -143,7 +160,8 @@ func hasAssertionTyp(assertion string) bool {
 	if err != nil || json.Unmarshal(raw, &header) != nil {
 		return false
 	}
-	return header.Typ == "" || strings.EqualFold(header.Typ, "JWT") || strings.EqualFold(header.Typ, "client-authentication+jwt")
+	return header.Typ == "" || strings.EqualFold(header.Typ, "JWT") ||
+		strings.EqualFold(header.Typ, "client-authentication+jwt")
 }
 
 // unverifiedSubject reads whose keys an assertion has to be checked with; nothing else is believed before it was.

@@ -36,7 +36,11 @@ func mustSigner(t testing.TB, kid string) signer {
 }
 
 func (s signer) set() []byte {
-	raw, err := json.Marshal(jose.JSONWebKeySet{Keys: []jose.JSONWebKey{{Key: s.key.Public(), KeyID: s.kid, Algorithm: "ES256", Use: "sig"}}})
+	raw, err := json.Marshal(
+		jose.JSONWebKeySet{
+			Keys: []jose.JSONWebKey{{Key: s.key.Public(), KeyID: s.kid, Algorithm: "ES256", Use: "sig"}},
+		},
+	)
 	if err != nil {
 		panic(err)
 	}
@@ -70,12 +74,27 @@ func mustJWS(t testing.TB, alg jose.SignatureAlgorithm, key any, claims any) str
 
 // claimsFor are those of a good assertion.
 func (g *rig) claimsFor(client string) map[string]any {
-	return map[string]any{"iss": client, "sub": client, "aud": issuer, "jti": keys.Random(""), "exp": g.clock.Now().Add(time.Minute).Unix(), "iat": g.clock.Now().Unix()}
+	return map[string]any{
+		"iss": client,
+		"sub": client,
+		"aud": issuer,
+		"jti": keys.Random(""),
+		"exp": g.clock.Now().Add(time.Minute).Unix(),
+		"iat": g.clock.Now().Unix(),
+	}
 }
 
 func (g *rig) withAssertion(assertion string, more ...string) response {
 	g.t.Helper()
-	return g.do(g.http.Revoke, post(form(append([]string{"token", "x", "client_assertion_type", oauth.AssertionType, "client_assertion", assertion}, more...)...)))
+	return g.do(
+		g.http.Revoke,
+		post(
+			form(
+				append(
+					[]string{"token", "x", "client_assertion_type", oauth.AssertionType, "client_assertion", assertion},
+					more...)...),
+		),
+	)
 }
 
 func (g *rig) mustKeyClient(id string, s signer) {
@@ -105,7 +124,8 @@ func TestAssertionCountsOnce(t *testing.T) {
 	}
 }
 
-// A clock that runs ahead makes the store forget what was used; put back, it must not let a captured assertion in, nor keep its owner out.
+// A clock that runs ahead makes the store forget what was used; put back, it must not let a captured assertion in,
+// nor keep its owner out.
 func TestAssertionThatWasForgottenIsNotTakenAgain(t *testing.T) {
 	g := newRig(t)
 	s := mustSigner(t, "1")
@@ -277,11 +297,18 @@ func TestAssertionBySharedSecret(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	g.mustClient("shop", func(c *storage.Client) { c.TokenEndpointAuthMethod, c.SecretWrapped = "client_secret_jwt", wrapped })
+	g.mustClient(
+		"shop",
+		func(c *storage.Client) { c.TokenEndpointAuthMethod, c.SecretWrapped = "client_secret_jwt", wrapped },
+	)
 	if a := g.withAssertion(mustJWS(t, jose.HS256, []byte(secret), g.claimsFor("shop"))); a.status != http.StatusOK {
 		t.Fatalf("%d %s", a.status, a.body)
 	}
-	g.mustRefuse(g.withAssertion(mustJWS(t, jose.HS256, []byte(secret+"!"), g.claimsFor("shop"))), 401, "invalid_client")
+	g.mustRefuse(
+		g.withAssertion(mustJWS(t, jose.HS256, []byte(secret+"!"), g.claimsFor("shop"))),
+		401,
+		"invalid_client",
+	)
 	s := mustSigner(t, "k1")
 	g.mustRefuse(g.withAssertion(s.sign(t, g.claimsFor("shop"))), 401, "invalid_client")
 }
@@ -349,7 +376,8 @@ func TestKeyForEncryptionVerifiesNothing(t *testing.T) {
 	}
 }
 
-// TestOnlyTheFirstHundredKeysAreRead: otherwise a client could make the provider try a long list of keys for each forged signature.
+// TestOnlyTheFirstHundredKeysAreRead: otherwise a client could make the provider try a long list of keys for each
+// forged signature.
 func TestOnlyTheFirstHundredKeysAreRead(t *testing.T) {
 	g := newRig(t)
 	s := mustSigner(t, "k1")

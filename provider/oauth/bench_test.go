@@ -14,7 +14,11 @@ import (
 )
 
 // formats are the clients of the benchmarks: the algorithm and the form of access tokens.
-var formats = []struct{ name, alg, format string }{{"ES256-opaque", keys.ES256, "opaque"}, {"ES256-jwt", keys.ES256, "jwt"}, {"RS256-opaque", keys.RS256, "opaque"}}
+var formats = []struct{ name, alg, format string }{
+	{"ES256-opaque", keys.ES256, "opaque"},
+	{"ES256-jwt", keys.ES256, "jwt"},
+	{"RS256-opaque", keys.RS256, "opaque"},
+}
 
 // bench is a rig with one client, whose clock does not stand still.
 func bench(b *testing.B, alg, format string) *rig {
@@ -53,7 +57,20 @@ func BenchmarkCodeExchange(b *testing.B) {
 			for b.Loop() {
 				g.clock.Set(time.Now())
 				code := g.mustCode(s, "shop", "openid profile", nil) // sealing is part of a code flow
-				send(b, g.http.Token, form("grant_type", "authorization_code", "code", code, "redirect_uri", callback, "code_verifier", verifier))
+				send(
+					b,
+					g.http.Token,
+					form(
+						"grant_type",
+						"authorization_code",
+						"code",
+						code,
+						"redirect_uri",
+						callback,
+						"code_verifier",
+						verifier,
+					),
+				)
 			}
 			commits(b, g, before)
 		})

@@ -9,8 +9,8 @@ import (
 	"github.com/curfew-id/curfew/storage"
 )
 
-// opClient is a relying party in the form the library carries it in. Of its methods the routes we mount call AuthMethod and GrantTypes; the others
-// answer with the strictest there is.
+// opClient is a relying party in the form the library carries it in. Of its methods the routes we mount call
+// AuthMethod and GrantTypes; the others answer with the strictest there is.
 type opClient struct {
 	record   *storage.Client
 	sequence storage.Sequence // the store's, from before the client was read

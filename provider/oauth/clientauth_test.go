@@ -95,7 +95,14 @@ func TestBadCredentialsAreRefusedAtEveryEndpoint(t *testing.T) {
 	}
 	for name, set := range requests {
 		for at, endpoint := range map[string]http.Handler{"token": g.http.Token, "introspect": g.http.Introspect, "revoke": g.http.Revoke} {
-			v := form("token", good.text("access_token"), "grant_type", "refresh_token", "refresh_token", good.text("refresh_token"))
+			v := form(
+				"token",
+				good.text("access_token"),
+				"grant_type",
+				"refresh_token",
+				"refresh_token",
+				good.text("refresh_token"),
+			)
 			h := http.Header{}
 			set(h, v)
 			r := post(v)
@@ -104,7 +111,8 @@ func TestBadCredentialsAreRefusedAtEveryEndpoint(t *testing.T) {
 			}
 			a := g.do(endpoint, r)
 			hasChallenge := a.header.Get("WWW-Authenticate") != ""
-			if a.status != 401 || a.text("error") != "invalid_client" || hasChallenge != (h.Get("Authorization") != "") {
+			if a.status != 401 || a.text("error") != "invalid_client" ||
+				hasChallenge != (h.Get("Authorization") != "") {
 				t.Errorf("%s at %s: %d %s", name, at, a.status, a.body)
 			}
 		}
@@ -126,14 +134,19 @@ func TestTwoWaysAtOnceAreRefused(t *testing.T) {
 		{"client_id", "shop", "client_secret", secret}, {"client_secret", secret}, {"client_id", "other"},
 		{"client_assertion", "a.b.c", "client_assertion_type", oauth.AssertionType},
 	} {
-		g.mustRefuse(g.postAs("shop", g.http.Revoke, append([]string{"token", "x"}, more...)...), 400, "invalid_request")
+		g.mustRefuse(
+			g.postAs("shop", g.http.Revoke, append([]string{"token", "x"}, more...)...),
+			400,
+			"invalid_request",
+		)
 	}
 	if a := g.postAs("shop", g.http.Revoke, "token", "x", "client_id", "shop"); a.status != http.StatusOK {
 		t.Errorf("client_id beside the header: %d %s", a.status, a.body)
 	}
 }
 
-// TestParametersWithoutAValueAreLeftOut (RFC 6749 §3.2): libraries send client_secret= for clients without one, or beside another way.
+// TestParametersWithoutAValueAreLeftOut (RFC 6749 §3.2): libraries send client_secret= for clients without one, or
+// beside another way.
 func TestParametersWithoutAValueAreLeftOut(t *testing.T) {
 	g := newRig(t)
 	g.mustClient("shop", nil)
@@ -146,8 +159,16 @@ func TestParametersWithoutAValueAreLeftOut(t *testing.T) {
 		t.Errorf("from a public client: %d %s", a.status, a.body)
 	}
 	// It proves nothing either.
-	g.mustRefuse(g.do(g.http.Revoke, post(form("token", "x", "client_id", "shop", "client_secret", ""))), 401, "invalid_client")
-	g.mustRefuse(g.do(g.http.Revoke, post(form("token", "x", "client_id", "", "client_secret", secret))), 401, "invalid_client")
+	g.mustRefuse(
+		g.do(g.http.Revoke, post(form("token", "x", "client_id", "shop", "client_secret", ""))),
+		401,
+		"invalid_client",
+	)
+	g.mustRefuse(
+		g.do(g.http.Revoke, post(form("token", "x", "client_id", "", "client_secret", secret))),
+		401,
+		"invalid_client",
+	)
 }
 
 func TestBasicCredentialsAreFormEncoded(t *testing.T) {
@@ -161,7 +182,8 @@ func TestBasicCredentialsAreFormEncoded(t *testing.T) {
 	}
 }
 
-// TestSecretThatWasNotFormEncodedIsTakenAsSent: many clients leave out the encoding of RFC 6749 §2.3.1. A wrong secret stays wrong.
+// TestSecretThatWasNotFormEncodedIsTakenAsSent: many clients leave out the encoding of RFC 6749 §2.3.1. A wrong
+// secret stays wrong.
 func TestSecretThatWasNotFormEncodedIsTakenAsSent(t *testing.T) {
 	g := newRig(t)
 	for name, odd := range map[string]string{
@@ -182,7 +204,8 @@ func TestSecretThatWasNotFormEncodedIsTakenAsSent(t *testing.T) {
 	}
 }
 
-// TestClientWithoutAMethodIsTakenByBasicAndPost: an operator who names no method need not know which one the client's library uses.
+// TestClientWithoutAMethodIsTakenByBasicAndPost: an operator who names no method need not know which one the client's
+// library uses.
 func TestClientWithoutAMethodIsTakenByBasicAndPost(t *testing.T) {
 	g := newRig(t)
 	g.mustMethod("shop", "")
@@ -214,7 +237,8 @@ func TestClientIsHeldToItsGrantTypes(t *testing.T) {
 	}
 }
 
-// TestEmptyBasicPasswordIsNoAuthentication: some libraries send the header for a public client. It proves nothing for another.
+// TestEmptyBasicPasswordIsNoAuthentication: some libraries send the header for a public client. It proves nothing for
+// another.
 func TestEmptyBasicPasswordIsNoAuthentication(t *testing.T) {
 	g := newRig(t)
 	g.mustMethod("public", "none")
@@ -264,7 +288,8 @@ func TestPreflightAllowsTheHeadersThatAScriptAsksFor(t *testing.T) {
 		r := httptest.NewRequest(http.MethodOptions, "/token", nil)
 		r.Header.Set("Access-Control-Request-Headers", requested)
 		a := g.do(g.http.Token, r)
-		if got := a.header.Get("Access-Control-Allow-Headers"); got != want || a.header.Get("Access-Control-Allow-Credentials") != "" {
+		if got := a.header.Get("Access-Control-Allow-Headers"); got != want ||
+			a.header.Get("Access-Control-Allow-Credentials") != "" {
 			t.Errorf("%.60q: got %.80q, want %.80q and no credentials", requested, got, want)
 		}
 	}

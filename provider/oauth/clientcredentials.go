@@ -11,9 +11,14 @@ import (
 	"github.com/curfew-id/curfew/storage"
 )
 
-// issueClientToken gives a client an access token for itself (RFC 6749 §4.4). sequence is the store's, from before the client was
-// read. A JWT costs no commit.
-func (s *Server) issueClientToken(ctx context.Context, c *storage.Client, sequence storage.Sequence, requestedScope string) (response tokens.Response, err error) {
+// issueClientToken gives a client an access token for itself (RFC 6749 §4.4). sequence is the store's, from before
+// the client was read. A JWT costs no commit.
+func (s *Server) issueClientToken(
+	ctx context.Context,
+	c *storage.Client,
+	sequence storage.Sequence,
+	requestedScope string,
+) (response tokens.Response, err error) {
 	scope, ok := clientCredentialsScope(c, strings.Fields(requestedScope))
 	if !ok {
 		return response, invalidScope("scope has a scope that is not registered for the client, or one about a user")
@@ -21,7 +26,11 @@ func (s *Server) issueClientToken(ctx context.Context, c *storage.Client, sequen
 	// Its sub is the client_id, which must not be taken for a user's (RFC 9068 §5).
 	switch _, err := s.Store.User(ctx, c.ClientID); {
 	case err == nil:
-		return response, newError(http.StatusBadRequest, "unauthorized_client", "the client_id is also the subject of a user")
+		return response, newError(
+			http.StatusBadRequest,
+			"unauthorized_client",
+			"the client_id is also the subject of a user",
+		)
 	case !errors.Is(err, storage.ErrNotFound):
 		return response, err
 	}
@@ -32,10 +41,13 @@ func (s *Server) issueClientToken(ctx context.Context, c *storage.Client, sequen
 	return response, err
 }
 
-// clientCredentialsScope is what a client may have for itself: the scopes that were registered for it by name. Scopes about a user have
-// no meaning here.
+// clientCredentialsScope is what a client may have for itself: the scopes that were registered for it by name. Scopes
+// about a user have no meaning here.
 func clientCredentialsScope(c *storage.Client, requested []string) ([]string, bool) {
-	registered := slices.DeleteFunc(strings.Fields(c.Scope), func(scope string) bool { return slices.Contains(tokens.Scopes(), scope) })
+	registered := slices.DeleteFunc(
+		strings.Fields(c.Scope),
+		func(scope string) bool { return slices.Contains(tokens.Scopes(), scope) },
+	)
 	if len(requested) == 0 {
 		return registered, true
 	}

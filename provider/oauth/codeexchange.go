@@ -14,9 +14,14 @@ import (
 	"github.com/curfew-id/curfew/storage"
 )
 
-// exchangeCode redeems an authorization code (RFC 6749 §4.1.3, Core §3.1.3). A code reaches the store only from its client, for its
-// redirect URI and with its PKCE verifier: no other client can use a code up or, by using it again, end the grant that it gave.
-func (s *Server) exchangeCode(ctx context.Context, c *storage.Client, r *oidc.AccessTokenRequest) (response tokens.Response, err error) {
+// exchangeCode redeems an authorization code (RFC 6749 §4.1.3, Core §3.1.3). A code reaches the store only from its
+// client, for its redirect URI and with its PKCE verifier: no other client can use a code up or, by using it again,
+// end the grant that it gave.
+func (s *Server) exchangeCode(
+	ctx context.Context,
+	c *storage.Client,
+	r *oidc.AccessTokenRequest,
+) (response tokens.Response, err error) {
 	now := s.Now()
 	code, err := s.Minter.OpenCode(r.Code)
 	switch {
@@ -59,24 +64,31 @@ func (s *Server) revokeReusedCode(ctx context.Context, c *storage.Client, g stor
 	return invalidGrant("the code was used before").About("code")
 }
 
-// checkVerifier compares the verifier with the challenge (RFC 7636 §4.6, S256). A verifier without a challenge is refused: somebody may
-// have taken the challenge out of the authorization request (RFC 9700 §4.8.2).
+// checkVerifier compares the verifier with the challenge (RFC 7636 §4.6, S256). A verifier without a challenge is
+// refused: somebody may have taken the challenge out of the authorization request (RFC 9700 §4.8.2).
 func checkVerifier(challenge, verifier string) error {
 	switch {
 	case challenge == "" && verifier == "":
 		return nil
 	case challenge == "":
-		return invalidGrant("code_verifier was sent, but the authorization request had no code_challenge").About("code_verifier")
+		return invalidGrant(
+			"code_verifier was sent, but the authorization request had no code_challenge",
+		).About("code_verifier")
 	case verifier == "":
-		return invalidGrant("code_verifier is missing: the authorization request had a code_challenge").About("code_verifier")
+		return invalidGrant(
+			"code_verifier is missing: the authorization request had a code_challenge",
+		).About("code_verifier")
 	case !verifierMatchesChallenge(challenge, verifier):
-		return invalidGrant("code_verifier does not match the code_challenge of the authorization request").About("code_verifier")
+		return invalidGrant(
+			"code_verifier does not match the code_challenge of the authorization request",
+		).About("code_verifier")
 	}
 	return nil
 }
 
 func verifierMatchesChallenge(challenge, verifier string) bool {
-	if len(verifier) < 43 || len(verifier) > 128 || strings.ContainsFunc(verifier, func(r rune) bool { return !isUnreserved(r) }) { // RFC 7636 §4.1
+	if len(verifier) < 43 || len(verifier) > 128 ||
+		strings.ContainsFunc(verifier, func(r rune) bool { return !isUnreserved(r) }) { // RFC 7636 §4.1
 		return false
 	}
 	sum := sha256.Sum256([]byte(verifier))

@@ -30,8 +30,17 @@ func TestCodeGivesTokensOfTheSession(t *testing.T) {
 		t.Fatal("the client got tokens and is no member")
 	}
 	id := g.claims(a.text("id_token"))
-	want := map[string]any{"iss": issuer, "sub": "alice", "aud": "shop", "nonce": "n-0S6_WzA2Mj", "acr": "1", "sid": member.SID, "auth_time": float64(s.AuthTime.Unix()),
-		"iat": float64(g.clock.Now().Unix()), "exp": float64(g.clock.Now().Add(10 * time.Minute).Unix())}
+	want := map[string]any{
+		"iss":       issuer,
+		"sub":       "alice",
+		"aud":       "shop",
+		"nonce":     "n-0S6_WzA2Mj",
+		"acr":       "1",
+		"sid":       member.SID,
+		"auth_time": float64(s.AuthTime.Unix()),
+		"iat":       float64(g.clock.Now().Unix()),
+		"exp":       float64(g.clock.Now().Add(10 * time.Minute).Unix()),
+	}
 	for name, v := range want {
 		if id[name] != v {
 			t.Errorf("ID token has %s %v, want %v", name, id[name], v)
@@ -40,10 +49,15 @@ func TestCodeGivesTokensOfTheSession(t *testing.T) {
 	if id["at_hash"] == nil || id["azp"] != nil || id["email"] != nil || id["session_expiry"] != nil {
 		t.Errorf("ID token: %v", id)
 	}
-	if got := g.userInfo(a.text("access_token")); got.status != http.StatusOK || got.text("sub") != "alice" || got.text("name") != "Alice" || got.text("email") != "alice@example.com" || got.data["email_verified"] != false {
+	if got := g.userInfo(a.text("access_token")); got.status != http.StatusOK || got.text("sub") != "alice" ||
+		got.text("name") != "Alice" ||
+		got.text("email") != "alice@example.com" ||
+		got.data["email_verified"] != false {
 		t.Errorf("userinfo: %d %s", got.status, got.body)
 	}
-	if !member.Opaque.Equal(g.clock.Now().Add(time.Hour)) || !member.IDToken.Equal(g.clock.Now().Add(10*time.Minute)) || !member.LastIDToken.Equal(g.clock.Now()) || !member.JWT.IsZero() {
+	if !member.Opaque.Equal(g.clock.Now().Add(time.Hour)) || !member.IDToken.Equal(g.clock.Now().Add(10*time.Minute)) ||
+		!member.LastIDToken.Equal(g.clock.Now()) ||
+		!member.JWT.IsZero() {
 		t.Errorf("trust: %+v", member.TokenExpiry)
 	}
 }
@@ -87,7 +101,8 @@ func TestCodeReuseEndsTheGrantAndNothingMore(t *testing.T) {
 	g.mustRefuse(g.redeem("shop", code), 400, "invalid_grant")
 	g.mustActive("shop", first.text("access_token"), false)
 	g.mustActive("shop", other.text("access_token"), true)
-	if session, err := g.store.Session(t.Context(), s.ID, g.clock.Now()); err != nil || session.ClientSession("shop") == nil {
+	if session, err := g.store.Session(t.Context(), s.ID, g.clock.Now()); err != nil ||
+		session.ClientSession("shop") == nil {
 		t.Errorf("the session or its member ended: %v", err)
 	}
 	g.mustRefuse(g.redeem("shop", code), 400, "invalid_grant")
@@ -196,17 +211,48 @@ func TestPublicClientProvesItselfByPKCEAlone(t *testing.T) {
 	g.mustMethod("spa", "none")
 	s := g.mustSession("alice")
 	redeem := func(more ...string) response {
-		return g.postAs("", g.http.Token, append([]string{"grant_type", "authorization_code", "client_id", "spa", "redirect_uri", callback, "code", g.mustCode(s, "spa", "openid", nil)}, more...)...)
+		return g.postAs(
+			"",
+			g.http.Token,
+			append(
+				[]string{
+					"grant_type",
+					"authorization_code",
+					"client_id",
+					"spa",
+					"redirect_uri",
+					callback,
+					"code",
+					g.mustCode(s, "spa", "openid", nil),
+				},
+				more...)...)
 	}
 	g.mustRefuse(redeem(), 400, "invalid_grant")
 	a := redeem("code_verifier", verifier)
 	if a.status != http.StatusOK || a.header.Get("Access-Control-Allow-Origin") != "*" {
 		t.Fatalf("%d %v %s", a.status, a.header, a.body)
 	}
-	next := g.postAs("", g.http.Token, "grant_type", "refresh_token", "client_id", "spa", "refresh_token", a.text("refresh_token"))
+	next := g.postAs(
+		"",
+		g.http.Token,
+		"grant_type",
+		"refresh_token",
+		"client_id",
+		"spa",
+		"refresh_token",
+		a.text("refresh_token"),
+	)
 	if next.status != http.StatusOK || next.text("refresh_token") == a.text("refresh_token") {
 		t.Fatalf("%d %s", next.status, next.body)
 	}
-	g.mustRefuse(g.postAs("", g.http.Token, "grant_type", "client_credentials", "client_id", "spa"), 401, "invalid_client")
-	g.mustRefuse(g.postAs("", g.http.Introspect, "token", next.text("access_token"), "client_id", "spa"), 401, "invalid_client")
+	g.mustRefuse(
+		g.postAs("", g.http.Token, "grant_type", "client_credentials", "client_id", "spa"),
+		401,
+		"invalid_client",
+	)
+	g.mustRefuse(
+		g.postAs("", g.http.Introspect, "token", next.text("access_token"), "client_id", "spa"),
+		401,
+		"invalid_client",
+	)
 }

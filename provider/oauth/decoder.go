@@ -8,8 +8,8 @@ import (
 	"github.com/zitadel/oidc/v3/pkg/op"
 )
 
-// decoder fills the library's requests from a form that guard has read. The library's own finds every field by reflection, twice a request;
-// these are the ones that it or we read. Scope is read from the form itself.
+// decoder fills the library's requests from a form that guard has read. The library's own finds every field by
+// reflection, twice a request; these are the ones that it or we read. Scope is read from the form itself.
 type decoder struct{}
 
 // Decode implements the library's Decoder.

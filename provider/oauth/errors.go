@@ -13,8 +13,9 @@ import (
 	"github.com/curfew-id/curfew/provider/web"
 )
 
-// This file renders errors as answers to programs (RFC 6749 §5.2, RFC 6750 §3.1). Which error gets which answer stands in package web. A
-// description is fixed text, so that nothing of the request or of our internals gets into it.
+// This file renders errors as answers to programs (RFC 6749 §5.2, RFC 6750 §3.1). Which error gets which answer
+// stands in package web. A description is fixed text, so that nothing of the request or of our internals gets into
+// it.
 
 func newError(status int, code, description string) web.OAuthError {
 	return web.OAuthError{Status: status, Code: code, Description: description}

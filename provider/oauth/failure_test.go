@@ -23,10 +23,22 @@ type failingStore struct {
 func (b failingStore) User(context.Context, string) (storage.User, error) {
 	return storage.User{}, b.err
 }
-func (b failingStore) Redeem(context.Context, storage.Code, time.Time, func(storage.Session, storage.ClientSession) (storage.Issuance, error)) (storage.RedeemResult, error) {
+
+func (b failingStore) Redeem(
+	context.Context,
+	storage.Code,
+	time.Time,
+	func(storage.Session, storage.ClientSession) (storage.Issuance, error),
+) (storage.RedeemResult, error) {
 	return storage.RedeemResult{}, b.err
 }
-func (b failingStore) Refresh(context.Context, storage.RefreshRequest, time.Time, func(storage.Grant, *storage.Session) (storage.Issuance, error)) (storage.RefreshResult, error) {
+
+func (b failingStore) Refresh(
+	context.Context,
+	storage.RefreshRequest,
+	time.Time,
+	func(storage.Grant, *storage.Session) (storage.Issuance, error),
+) (storage.RefreshResult, error) {
 	return storage.RefreshResult{}, b.err
 }
 func (b failingStore) GrantByRefresh(context.Context, storage.Hash, time.Time) (storage.Grant, bool, error) {
@@ -81,7 +93,9 @@ func TestStoreFailureIsNeverASuccess(t *testing.T) {
 				if (got.header.Get("Retry-After") != "") != (c.status == 503) {
 					t.Errorf("%s: Retry-After %q with %d", name, got.header.Get("Retry-After"), got.status)
 				}
-				if got.status != c.status || got.text("error") != "server_error" || strings.Contains(got.body, "burnt") || strings.Contains(got.body, "commit") {
+				if got.status != c.status || got.text("error") != "server_error" ||
+					strings.Contains(got.body, "burnt") ||
+					strings.Contains(got.body, "commit") {
 					t.Errorf("%s (%s), %v: %d %s", name, format, c.err, got.status, got.body)
 				}
 			}
@@ -129,7 +143,9 @@ func TestPanicIsAServerErrorWithoutAWord(t *testing.T) {
 
 func TestOversizedClaimsAreRefusedBeforeACodeIsGiven(t *testing.T) {
 	g := newRig(t)
-	_, err := g.server.Minter.SealCode(g.server.Minter.NewCode(tokens.Code{Client: "shop", Claims: []byte(strings.Repeat(" ", 2000))}, g.clock.Now()))
+	_, err := g.server.Minter.SealCode(
+		g.server.Minter.NewCode(tokens.Code{Client: "shop", Claims: []byte(strings.Repeat(" ", 2000))}, g.clock.Now()),
+	)
 	if !errors.Is(err, tokens.ErrCodeTooLong) {
 		t.Errorf("got %v", err)
 	}

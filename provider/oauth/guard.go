@@ -14,8 +14,8 @@ import (
 	"github.com/curfew-id/curfew/storage"
 )
 
-// guard passes to the library only a POST of bounded size whose parameters each occur once and whose credentials can be read. It logs what
-// was refused.
+// guard passes to the library only a POST of bounded size whose parameters each occur once and whose credentials can
+// be read. It logs what was refused.
 func (s *Server) guard(path string, library http.Handler) http.Handler {
 	return s.recoverPanics(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		noStore(w)
@@ -55,7 +55,11 @@ func readForm(w http.ResponseWriter, r *http.Request) (url.Values, error) {
 		return nil, invalidRequest("parameters go into the body, not into the query")
 	}
 	if r.ContentLength > web.MaxFormSize {
-		return nil, newError(http.StatusRequestEntityTooLarge, "invalid_request", "the request body is larger than 64 kB")
+		return nil, newError(
+			http.StatusRequestEntityTooLarge,
+			"invalid_request",
+			"the request body is larger than 64 kB",
+		)
 	}
 	form, err := web.Params(r, "resource")
 	repeated, isRepeated := errors.AsType[web.RepeatedParamError](err)
@@ -63,13 +67,15 @@ func readForm(w http.ResponseWriter, r *http.Request) (url.Values, error) {
 	case isRepeated:
 		return nil, invalidRequest(repeated.Error()).About(repeated.Name) // RFC 6749 §3.2
 	case err != nil:
-		return nil, invalidRequest("the request body is not a form (application/x-www-form-urlencoded) of at most 64 kB")
+		return nil, invalidRequest(
+			"the request body is not a form (application/x-www-form-urlencoded) of at most 64 kB",
+		)
 	}
 	return form, nil
 }
 
-// validateForm refuses in our words what the library would refuse in its own, with the wrong status or with the request's text in the
-// answer. It returns the client_id that the request names, for the log.
+// validateForm refuses in our words what the library would refuse in its own, with the wrong status or with the
+// request's text in the answer. It returns the client_id that the request names, for the log.
 func (s *Server) validateForm(path string, h http.Header, form url.Values) (client string, err error) {
 	creds, err := readCredentials(h, form)
 	client = creds.clientID
@@ -100,7 +106,11 @@ func checkGrantType(grantType string) error {
 		return invalidRequest("grant_type is missing").About("grant_type")
 	}
 	if !slices.Contains(storage.TokenEndpointGrantTypes(), grantType) {
-		return newError(http.StatusBadRequest, "unsupported_grant_type", "grant_type must be one of authorization_code, refresh_token, client_credentials").About("grant_type")
+		return newError(
+			http.StatusBadRequest,
+			"unsupported_grant_type",
+			"grant_type must be one of authorization_code, refresh_token, client_credentials",
+		).About("grant_type")
 	}
 	return nil
 }
@@ -151,11 +161,12 @@ func libraryHeader(h http.Header) http.Header {
 	return h
 }
 
-// basicChallenge goes with a 401 to a client that used the Authorization header (RFC 6749 §5.2). Others get none: some libraries show it
-// in place of the error.
+// basicChallenge goes with a 401 to a client that used the Authorization header (RFC 6749 §5.2). Others get none:
+// some libraries show it in place of the error.
 func (s *Server) basicChallenge() string { return fmt.Sprintf("Basic realm=%q", s.Issuer) }
 
-// challengeWriter adds the headers that the library leaves out: WWW-Authenticate to a 401, if there is a challenge, and Retry-After to a 503.
+// challengeWriter adds the headers that the library leaves out: WWW-Authenticate to a 401, if there is a challenge,
+// and Retry-After to a 503.
 type challengeWriter struct {
 	http.ResponseWriter
 	challenge string
@@ -174,11 +185,14 @@ func (c *challengeWriter) WriteHeader(status int) {
 	c.ResponseWriter.WriteHeader(status)
 }
 
-// CORS lets scripts of any origin call an endpoint, never with cookies (Fetch standard; RFC 9700 §2.6 forbids it at the authorization endpoint
-// only). It answers preflights itself.
+// CORS lets scripts of any origin call an endpoint, never with cookies (Fetch standard; RFC 9700 §2.6 forbids it at
+// the authorization endpoint only). It answers preflights itself.
 func CORS(next http.Handler, methods ...string) http.Handler {
 	allowedMethods := strings.Join(methods, ", ")
-	isPublicDocument := !slices.Contains(methods, http.MethodPost) // it is there for every caller: neither challenge nor delay goes with it
+	isPublicDocument := !slices.Contains(
+		methods,
+		http.MethodPost,
+	) // it is there for every caller: neither challenge nor delay goes with it
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		h := w.Header()
 		h.Set("Access-Control-Allow-Origin", "*")
@@ -198,8 +212,8 @@ func CORS(next http.Handler, methods ...string) http.Handler {
 	})
 }
 
-// allowedHeaders are the headers that a script may send: those that we read and those that it asks for, such as the ones of tracing
-// libraries. No cookie is involved, and what we do not read does nothing.
+// allowedHeaders are the headers that a script may send: those that we read and those that it asks for, such as the
+// ones of tracing libraries. No cookie is involved, and what we do not read does nothing.
 func allowedHeaders(requested string) string {
 	const read, maxBytes = "Authorization, Content-Type", 1000
 	isOther := func(r rune) bool {

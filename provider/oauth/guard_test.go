@@ -15,7 +15,16 @@ import (
 func TestOnlyPostWithAFormReachesTheEndpoints(t *testing.T) {
 	g := newRig(t)
 	g.mustClient("shop", nil)
-	good := form("grant_type", "client_credentials", "client_id", "shop", "client_secret", secret, "token", "x").Encode()
+	good := form(
+		"grant_type",
+		"client_credentials",
+		"client_id",
+		"shop",
+		"client_secret",
+		secret,
+		"token",
+		"x",
+	).Encode()
 	for name, c := range map[string]struct {
 		request func() *http.Request
 		status  int
@@ -46,7 +55,8 @@ func TestOnlyPostWithAFormReachesTheEndpoints(t *testing.T) {
 	} {
 		for at, endpoint := range map[string]http.Handler{"token": g.http.Token, "introspect": g.http.Introspect, "revoke": g.http.Revoke} {
 			a := g.do(endpoint, c.request())
-			if a.status != c.status || a.text("error") != "invalid_request" || a.header.Get("Cache-Control") != "no-store" {
+			if a.status != c.status || a.text("error") != "invalid_request" ||
+				a.header.Get("Cache-Control") != "no-store" {
 				t.Errorf("%s at %s: %d %s", name, at, a.status, a.body)
 			}
 		}
@@ -81,7 +91,8 @@ func TestMissingParametersAreNamed(t *testing.T) {
 		{g.http.Revoke, nil, "token"},
 	} {
 		a := g.postAs("shop", c.endpoint, c.pairs...)
-		if a.status != 400 || a.text("error") != "invalid_request" || !strings.Contains(a.text("error_description"), c.want) {
+		if a.status != 400 || a.text("error") != "invalid_request" ||
+			!strings.Contains(a.text("error_description"), c.want) {
 			t.Errorf("%v: %d %s", c.pairs, a.status, a.body)
 		}
 	}
@@ -98,13 +109,25 @@ func TestMalformedTokensOfAnyShapeAreRefused(t *testing.T) {
 	stranger := mustSigner(t, "k1")
 	shapes := []string{
 		"", ".", "..", "...", "....", "a.b.c", good + ".", "." + good, good[:len(good)-1], good + "A", parts[0] + "." + parts[1] + ".", parts[0] + ".." + parts[2],
-		b64(`{"alg":"none","typ":"at+jwt"}`) + "." + parts[1] + ".", b64(`{"alg":"HS256","typ":"at+jwt"}`) + "." + parts[1] + "." + parts[2],
+		b64(
+			`{"alg":"none","typ":"at+jwt"}`,
+		) + "." + parts[1] + ".", b64(`{"alg":"HS256","typ":"at+jwt"}`) + "." + parts[1] + "." + parts[2],
 		b64(`{"alg":"ES256","typ":"at+jwt"}`) + "." + b64(`{"aud":[1]}`) + "." + parts[2],
 		stranger.sign(t, map[string]any{"iss": issuer, "aud": []any{1}, "sub": "alice"}),
 		stranger.sign(t, map[string]any{"iss": issuer, "aud": map[string]any{"a": 1}, "exp": "never", "sub": []int{1}}),
-		b64(`null`) + "." + b64(`null`) + "." + b64(`null`), b64(`[]`) + "." + b64(`[]`) + ".x", b64(`{"alg":1}`) + "." + b64(`{}`) + ".x",
+		b64(
+			`null`,
+		) + "." + b64(
+			`null`,
+		) + "." + b64(
+			`null`,
+		), b64(`[]`) + "." + b64(`[]`) + ".x", b64(`{"alg":1}`) + "." + b64(`{}`) + ".x",
 		b64(`{"alg":"ES256","crit":["x"],"x":1}`) + "." + parts[1] + "." + parts[2],
-		b64(`{"alg":"dir","enc":"A256GCM","zip":"DEF"}`) + "...." + b64("x"), strings.Repeat("a.", 20000), strings.Repeat("A", 60000), "cat_", "cat_" + strings.Repeat("A", 42), "cat_" + strings.Repeat("A", 44),
+		b64(
+			`{"alg":"dir","enc":"A256GCM","zip":"DEF"}`,
+		) + "...." + b64(
+			"x",
+		), strings.Repeat("a.", 20000), strings.Repeat("A", 60000), "cat_", "cat_" + strings.Repeat("A", 42), "cat_" + strings.Repeat("A", 44),
 		"cat_" + strings.Repeat("A", 43), "crt_" + strings.Repeat("A", 43), "\x00", "a b c", `"><script>`,
 	}
 	for _, shape := range shapes {
@@ -170,7 +193,8 @@ func TestScriptsOfOtherOriginsMayCallWithoutCookies(t *testing.T) {
 func TestKeysAreServedReady(t *testing.T) {
 	g := newRig(t)
 	a := g.do(g.http.JWKS, httptest.NewRequest(http.MethodGet, "/jwks", nil))
-	if a.status != 200 || !strings.Contains(a.body, `"kid"`) || strings.Contains(a.body, `"d"`) || a.header.Get("Cache-Control") != oauth.JWKSCacheControl {
+	if a.status != 200 || !strings.Contains(a.body, `"kid"`) || strings.Contains(a.body, `"d"`) ||
+		a.header.Get("Cache-Control") != oauth.JWKSCacheControl {
 		t.Fatalf("%d %v %s", a.status, a.header, a.body)
 	}
 	r := httptest.NewRequest(http.MethodGet, "/jwks", nil)

@@ -6,7 +6,8 @@ import (
 	"github.com/curfew-id/curfew/storage"
 )
 
-// TestScopeClaimsStandInTheIDTokenOnlyWhereTheClientWantsThem: Core §5.4 has them at userinfo; some clients never ask there.
+// TestScopeClaimsStandInTheIDTokenOnlyWhereTheClientWantsThem: Core §5.4 has them at userinfo; some clients never ask
+// there.
 func TestScopeClaimsStandInTheIDTokenOnlyWhereTheClientWantsThem(t *testing.T) {
 	g := newRig(t)
 	g.mustClient("plain", nil)
@@ -23,7 +24,8 @@ func TestScopeClaimsStandInTheIDTokenOnlyWhereTheClientWantsThem(t *testing.T) {
 	}
 }
 
-// TestAccessTokenWithTypJWTIsOne: for resource servers that refuse at+jwt. It is still no ID token, and an ID token is no access token.
+// TestAccessTokenWithTypJWTIsOne: for resource servers that refuse at+jwt. It is still no ID token, and an ID token
+// is no access token.
 func TestAccessTokenWithTypJWTIsOne(t *testing.T) {
 	g := newRig(t)
 	g.mustClient("spring", func(c *storage.Client) { c.AccessTokenFormat, c.AccessTokenTyp = "jwt", "JWT" })

@@ -12,8 +12,8 @@ import (
 	"github.com/curfew-id/curfew/storage"
 )
 
-// introspectionResponse is what is said about a token (RFC 7662 §2.2). sid, auth_time, acr and amr let a resource server act on ended sessions and ask for
-// a fresh sign-in.
+// introspectionResponse is what is said about a token (RFC 7662 §2.2). sid, auth_time, acr and amr let a resource
+// server act on ended sessions and ask for a fresh sign-in.
 type introspectionResponse struct {
 	Active    bool            `json:"active"`
 	Scope     string          `json:"scope,omitempty"`
@@ -31,9 +31,14 @@ type introspectionResponse struct {
 	AMR       []string        `json:"amr,omitempty"`
 }
 
-// introspect describes to an authenticated client its own tokens and those whose audience names it. The answer about any other token is
-// exactly {"active":false}.
-func (s *Server) introspect(ctx context.Context, h http.Header, form url.Values, token string) (response introspectionResponse, err error) {
+// introspect describes to an authenticated client its own tokens and those whose audience names it. The answer about
+// any other token is exactly {"active":false}.
+func (s *Server) introspect(
+	ctx context.Context,
+	h http.Header,
+	form url.Values,
+	token string,
+) (response introspectionResponse, err error) {
 	caller, err := s.authenticateClient(ctx, h, form)
 	if err != nil {
 		return response, err
@@ -50,26 +55,52 @@ func (s *Server) introspect(ctx context.Context, h http.Header, form url.Values,
 	return response, err
 }
 
-func (s *Server) introspectAccess(ctx context.Context, caller *storage.Client, token string) (introspectionResponse, error) {
+func (s *Server) introspectAccess(
+	ctx context.Context,
+	caller *storage.Client,
+	token string,
+) (introspectionResponse, error) {
 	active, err := s.lookupToken(ctx, token)
-	if err != nil || active.token.Client != caller.ClientID && !slices.Contains(active.token.Audience, caller.ClientID) {
+	if err != nil ||
+		active.token.Client != caller.ClientID && !slices.Contains(active.token.Audience, caller.ClientID) {
 		return introspectionResponse{}, err
 	}
-	response := introspectionResponse{Active: true, Scope: strings.Join(active.token.Scope, " "), Client: active.token.Client, TokenType: "Bearer", Expires: active.token.Expires.Unix(),
-		Issued: active.token.Issued.Unix(), Subject: active.client.ClientID, Audience: active.token.Audience, Issuer: s.Issuer, ID: active.jti, SID: active.token.SID}
+	response := introspectionResponse{
+		Active:    true,
+		Scope:     strings.Join(active.token.Scope, " "),
+		Client:    active.token.Client,
+		TokenType: "Bearer",
+		Expires:   active.token.Expires.Unix(),
+		Issued:    active.token.Issued.Unix(),
+		Subject:   active.client.ClientID,
+		Audience:  active.token.Audience,
+		Issuer:    s.Issuer,
+		ID:        active.jti,
+		SID:       active.token.SID,
+	}
 	if active.token.Grant != "" {
 		s.addAuthentication(&response, active.client, active.grant)
 	}
 	return response, nil
 }
 
-// introspectRefresh describes a refresh token to the client that owns it. For any other caller, such as a resource server, it is inactive.
-func (s *Server) introspectRefresh(ctx context.Context, caller *storage.Client, refreshToken string) (introspectionResponse, error) {
+// introspectRefresh describes a refresh token to the client that owns it. For any other caller, such as a resource
+// server, it is inactive.
+func (s *Server) introspectRefresh(
+	ctx context.Context,
+	caller *storage.Client,
+	refreshToken string,
+) (introspectionResponse, error) {
 	g, isCurrent, err := s.Store.GrantByRefresh(ctx, storage.HashOf(refreshToken), s.Now())
 	if err != nil || !isCurrent || g.Client != caller.ClientID || !caller.MayRefresh(g) {
 		return introspectionResponse{}, err
 	}
-	response := introspectionResponse{Active: true, Scope: strings.Join(caller.AllowedScope(g.Scope), " "), Client: g.Client, Issuer: s.Issuer}
+	response := introspectionResponse{
+		Active: true,
+		Scope:  strings.Join(caller.AllowedScope(g.Scope), " "),
+		Client: g.Client,
+		Issuer: s.Issuer,
+	}
 	if !g.Offline() {
 		response.SID = g.SID
 	}

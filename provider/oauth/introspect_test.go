@@ -11,7 +11,10 @@ import (
 func TestIntrospectionAnswersOwnersAndAudiencesOnly(t *testing.T) {
 	for _, format := range []string{"opaque", "jwt"} {
 		g := newRig(t)
-		g.mustClient("shop", func(c *storage.Client) { c.AccessTokenFormat, c.Audience = format, []string{"api", "other-api"} })
+		g.mustClient(
+			"shop",
+			func(c *storage.Client) { c.AccessTokenFormat, c.Audience = format, []string{"api", "other-api"} },
+		)
 		g.mustClient("api", nil)
 		g.mustClient("stranger", nil)
 		s, a := g.mustTokens("shop", "openid profile")
@@ -31,7 +34,8 @@ func TestIntrospectionAnswersOwnersAndAudiencesOnly(t *testing.T) {
 		}
 		g.mustActive("stranger", token, false)
 		// A refresh token is shown to its own client only.
-		if seen := g.mustActive("shop", a.text("refresh_token"), true); seen.data["token_type"] != nil || seen.text("sid") != member.SID {
+		if seen := g.mustActive("shop", a.text("refresh_token"), true); seen.data["token_type"] != nil ||
+			seen.text("sid") != member.SID {
 			t.Errorf("refresh token: %s", seen.body)
 		}
 		g.mustActive("api", a.text("refresh_token"), false)
@@ -89,11 +93,17 @@ func TestClientsOwnTokens(t *testing.T) {
 		}
 		one := g.postAs("worker", g.http.Token, "grant_type", "client_credentials", "scope", "read")
 		seen := g.mustActive("api", one.text("access_token"), true)
-		if seen.text("scope") != "read" || seen.text("sub") != "worker" || seen.text("client_id") != "worker" || seen.data["sid"] != nil || seen.data["auth_time"] != nil {
+		if seen.text("scope") != "read" || seen.text("sub") != "worker" || seen.text("client_id") != "worker" ||
+			seen.data["sid"] != nil ||
+			seen.data["auth_time"] != nil {
 			t.Errorf("%s: %s", format, seen.body)
 		}
 		for _, scope := range []string{"admin", "openid", "offline_access", "read admin"} {
-			g.mustRefuse(g.postAs("worker", g.http.Token, "grant_type", "client_credentials", "scope", scope), 400, "invalid_scope")
+			g.mustRefuse(
+				g.postAs("worker", g.http.Token, "grant_type", "client_credentials", "scope", scope),
+				400,
+				"invalid_scope",
+			)
 		}
 		if a := g.postAs("worker", g.http.Revoke, "token", one.text("access_token")); a.status != http.StatusOK {
 			t.Errorf("%s: revoke: %d %s", format, a.status, a.body)
@@ -119,7 +129,11 @@ func TestClientsOwnTokensDieWithAllThatItHas(t *testing.T) {
 		g.endSessions(storage.Selector{Client: "worker", IncludeOffline: true})
 		g.mustActive("watch", own, false)
 		g.clock.Advance(time.Second)
-		g.mustActive("watch", g.postAs("worker", g.http.Token, "grant_type", "client_credentials").text("access_token"), true)
+		g.mustActive(
+			"watch",
+			g.postAs("worker", g.http.Token, "grant_type", "client_credentials").text("access_token"),
+			true,
+		)
 	}
 }
 

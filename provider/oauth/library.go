@@ -9,7 +9,8 @@ import (
 	"github.com/curfew-id/curfew/provider/tokens"
 )
 
-// This file is the library's view of Server: the methods of op.Server that its routes call. Each passes on what it got and wraps the error.
+// This file is the library's view of Server: the methods of op.Server that its routes call. Each passes on what it
+// got and wraps the error.
 
 // VerifyClient authenticates the client of a token or revocation request.
 func (s *Server) VerifyClient(ctx context.Context, r *op.Request[op.ClientCredentials]) (op.Client, error) {
@@ -31,13 +32,19 @@ func (s *Server) CodeExchange(ctx context.Context, r *op.ClientRequest[oidc.Acce
 }
 
 // RefreshToken answers grant_type refresh_token.
-func (s *Server) RefreshToken(ctx context.Context, r *op.ClientRequest[oidc.RefreshTokenRequest]) (*op.Response, error) {
+func (s *Server) RefreshToken(
+	ctx context.Context,
+	r *op.ClientRequest[oidc.RefreshTokenRequest],
+) (*op.Response, error) {
 	response, err := s.refresh(ctx, r.Client.(opClient).record, r.Data.RefreshToken, r.Form.Get("scope"))
 	return newTokenResponse(ctx, response, err)
 }
 
 // ClientCredentialsExchange answers grant_type client_credentials.
-func (s *Server) ClientCredentialsExchange(ctx context.Context, r *op.ClientRequest[oidc.ClientCredentialsRequest]) (*op.Response, error) {
+func (s *Server) ClientCredentialsExchange(
+	ctx context.Context,
+	r *op.ClientRequest[oidc.ClientCredentialsRequest],
+) (*op.Response, error) {
 	c := r.Client.(opClient)
 	response, err := s.issueClientToken(ctx, c.record, c.sequence, r.Form.Get("scope"))
 	return newTokenResponse(ctx, response, err)
@@ -60,8 +67,8 @@ func (s *Server) Revocation(ctx context.Context, r *op.ClientRequest[oidc.Revoca
 	return op.NewResponse(nil), nil
 }
 
-// newTokenResponse ends every token request. An answer that could not be signed leaves a grant that no client holds: the code or refresh
-// token is used, and trying again shows that.
+// newTokenResponse ends every token request. An answer that could not be signed leaves a grant that no client holds:
+// the code or refresh token is used, and trying again shows that.
 func newTokenResponse(ctx context.Context, response tokens.Response, err error) (*op.Response, error) {
 	if err != nil {
 		return nil, refuse(ctx, err)

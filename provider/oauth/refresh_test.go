@@ -18,7 +18,8 @@ func TestRefreshRotatesAndKeepsTheSignIn(t *testing.T) {
 	_, first := g.mustTokens("shop", "openid profile")
 	g.clock.Advance(time.Hour)
 	next := g.refresh("shop", first.text("refresh_token"))
-	if next.status != http.StatusOK || next.text("refresh_token") == first.text("refresh_token") || next.text("access_token") == first.text("access_token") {
+	if next.status != http.StatusOK || next.text("refresh_token") == first.text("refresh_token") ||
+		next.text("access_token") == first.text("access_token") {
 		t.Fatalf("refresh: %d %s", next.status, next.body)
 	}
 	before, after := g.claims(first.text("id_token")), g.claims(next.text("id_token"))
@@ -48,13 +49,17 @@ func TestLostAnswerGivesTheSameSuccessor(t *testing.T) {
 		}
 	}
 	g.clock.Advance(10 * time.Second)
-	if a := g.refresh("shop", first.text("refresh_token")); a.text("refresh_token") != answers[0].text("refresh_token") {
+	if a := g.refresh("shop", first.text("refresh_token")); a.text(
+		"refresh_token",
+	) != answers[0].text(
+		"refresh_token",
+	) {
 		t.Fatalf("within the grace: %d %s", a.status, a.body)
 	}
 }
 
-// TestLateRetryOfAnOlderRefreshTokenEndsNothing: of three tabs one may be late. Only a client that authenticates gets the doubt, and only
-// within the grace.
+// TestLateRetryOfAnOlderRefreshTokenEndsNothing: of three tabs one may be late. Only a client that authenticates gets
+// the doubt, and only within the grace.
 func TestLateRetryOfAnOlderRefreshTokenEndsNothing(t *testing.T) {
 	for name, c := range map[string]struct {
 		method string
@@ -69,12 +74,26 @@ func TestLateRetryOfAnOlderRefreshTokenEndsNothing(t *testing.T) {
 		g.mustMethod("shop", c.method)
 		refresh := func(token string) response {
 			if c.method == "none" {
-				return g.do(g.http.Token, post(form("grant_type", "refresh_token", "refresh_token", token, "client_id", "shop")))
+				return g.do(
+					g.http.Token,
+					post(form("grant_type", "refresh_token", "refresh_token", token, "client_id", "shop")),
+				)
 			}
 			return g.refresh("shop", token)
 		}
 		s := g.mustSession("alice")
-		code := form("grant_type", "authorization_code", "code", g.mustCode(s, "shop", "openid", nil), "redirect_uri", callback, "code_verifier", verifier, "client_id", "shop")
+		code := form(
+			"grant_type",
+			"authorization_code",
+			"code",
+			g.mustCode(s, "shop", "openid", nil),
+			"redirect_uri",
+			callback,
+			"code_verifier",
+			verifier,
+			"client_id",
+			"shop",
+		)
 		if c.method == "" {
 			code.Set("client_secret", secret)
 		}
@@ -105,7 +124,11 @@ func TestStolenRefreshTokenEndsTheClientsShare(t *testing.T) {
 	if err != nil || session.ClientSession("shop") != nil || session.ClientSession("mail") == nil {
 		t.Fatalf("members: %+v, %v", session.ClientSessions, err)
 	}
-	events, _, err := g.store.ListEvents(t.Context(), storage.EventFilter{Kind: "client_session.ended", Reason: storage.ReasonRefreshReuse}, storage.Page{})
+	events, _, err := g.store.ListEvents(
+		t.Context(),
+		storage.EventFilter{Kind: "client_session.ended", Reason: storage.ReasonRefreshReuse},
+		storage.Page{},
+	)
 	if err != nil || len(events) != 1 {
 		t.Errorf("audit lines: %d, %v", len(events), err)
 	}
@@ -135,7 +158,8 @@ func TestTheftIsActedOnThoughTheServerDiedWhenItShowed(t *testing.T) {
 	g.mustRefuse(g.refresh("shop", shop.text("refresh_token")), 503, "server_error")
 	g.server.Terminator = terminator
 	g.mustRefuse(g.refresh("shop", shop.text("refresh_token")), 400, "invalid_grant")
-	if session, err := g.store.Session(t.Context(), s.ID, g.clock.Now()); err != nil || session.ClientSession("shop") != nil {
+	if session, err := g.store.Session(t.Context(), s.ID, g.clock.Now()); err != nil ||
+		session.ClientSession("shop") != nil {
 		t.Errorf("the thief's application is still a member: %+v, %v", session.ClientSessions, err)
 	}
 }
@@ -154,7 +178,11 @@ func TestStolenOfflineTokenIsReported(t *testing.T) {
 // mustReported checks that an ending of a grant stands once in the audit trail and has one report that names the line.
 func (g *rig) mustReported(reason storage.Reason) {
 	g.t.Helper()
-	events, _, err := g.store.ListEvents(g.t.Context(), storage.EventFilter{Kind: "grant.ended", Reason: reason}, storage.Page{})
+	events, _, err := g.store.ListEvents(
+		g.t.Context(),
+		storage.EventFilter{Kind: "grant.ended", Reason: reason},
+		storage.Page{},
+	)
 	if err != nil || len(events) != 1 {
 		g.t.Fatalf("audit lines: %d, %v, want 1", len(events), err)
 	}
@@ -167,7 +195,13 @@ func (g *rig) mustReported(reason storage.Reason) {
 // unavailableStore is a store that ends nothing, as when its disk fails.
 type unavailableStore struct{ *bolt.Store }
 
-func (unavailableStore) EndSessions(context.Context, storage.EndRequest, time.Time, int, func(storage.Termination) storage.Plan) ([]storage.Termination, bool, error) {
+func (unavailableStore) EndSessions(
+	context.Context,
+	storage.EndRequest,
+	time.Time,
+	int,
+	func(storage.Termination) storage.Plan,
+) ([]storage.Termination, bool, error) {
 	return nil, false, storage.ErrUnavailable
 }
 
@@ -199,7 +233,9 @@ func TestScopeNarrowsForOneTokenOnly(t *testing.T) {
 		t.Errorf("without openid: %s", bare.body)
 	}
 	// An empty scope is none.
-	if wide := g.refresh("shop", bare.text("refresh_token"), "scope", ""); wide.text("scope") != "openid profile email" {
+	if wide := g.refresh("shop", bare.text("refresh_token"), "scope", ""); wide.text(
+		"scope",
+	) != "openid profile email" {
 		t.Errorf("afterwards: %d %s", wide.status, wide.body)
 	}
 }
@@ -217,7 +253,8 @@ func TestOfflineGrantSurvivesTheSessionAndItsAccessTokenDoesNot(t *testing.T) {
 			if next.status != http.StatusOK {
 				t.Fatalf("refresh after logout: %d %s", next.status, next.body)
 			}
-			if id := g.claims(next.text("id_token")); id["sid"] != nil || id["auth_time"] != g.claims(a.text("id_token"))["auth_time"] {
+			if id := g.claims(next.text("id_token")); id["sid"] != nil ||
+				id["auth_time"] != g.claims(a.text("id_token"))["auth_time"] {
 				t.Errorf("ID token of an offline grant: %v", id)
 			}
 			if info := g.mustActive("shop", next.text("access_token"), true); info.data["sid"] != nil {
@@ -255,7 +292,8 @@ func TestRefreshTokensAreOfTheKindTheClientMayHold(t *testing.T) {
 	}
 }
 
-// TestOfflineAccessHasAnAbsoluteEnd: use keeps offline access from being idle, but nothing extends it beyond its absolute end.
+// TestOfflineAccessHasAnAbsoluteEnd: use keeps offline access from being idle, but nothing extends it beyond its
+// absolute end.
 func TestOfflineAccessHasAnAbsoluteEnd(t *testing.T) {
 	g := newRig(t)
 	const day = 24 * time.Hour

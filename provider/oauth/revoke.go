@@ -8,8 +8,9 @@ import (
 	"github.com/curfew-id/curfew/storage"
 )
 
-// revoke revokes a token of the client that sends it (RFC 7009 §2.1): an access token alone, or a refresh token with the whole grant. A
-// token that is unknown, expired or revoked is a success too (§2.2). token_type_hint is not needed, and a wrong one changes nothing.
+// revoke revokes a token of the client that sends it (RFC 7009 §2.1): an access token alone, or a refresh token with
+// the whole grant. A token that is unknown, expired or revoked is a success too (§2.2). token_type_hint is not
+// needed, and a wrong one changes nothing.
 func (s *Server) revoke(ctx context.Context, c *storage.Client, token string) error {
 	revoke := s.revokeAccess
 	if looksLikeToken(token, tokens.RefreshPrefix) {

@@ -26,7 +26,11 @@ func TestRevokingARefreshTokenEndsAllItLedTo(t *testing.T) {
 		g.mustActive("shop", next.text("refresh_token"), false)
 		g.mustRefuse(g.refresh("shop", next.text("refresh_token")), 400, "invalid_grant")
 		g.mustActive("shop", other.text("access_token"), true)
-		events, _, err := g.store.ListEvents(t.Context(), storage.EventFilter{Reason: storage.ReasonTokenRevoked}, storage.Page{})
+		events, _, err := g.store.ListEvents(
+			t.Context(),
+			storage.EventFilter{Reason: storage.ReasonTokenRevoked},
+			storage.Page{},
+		)
 		if err != nil || len(events) != 1 || events[0].By != "client:shop" {
 			t.Errorf("audit lines: %+v, %v", events, err)
 		}

@@ -50,7 +50,12 @@ type rig struct {
 // newRig makes one whose clients take ES256, and the algorithms of more.
 func newRig(t testing.TB, more ...string) *rig {
 	t.Helper()
-	g := &rig{t: t, store: providertest.MustOpenStore(t), clock: providertest.NewClock(), clients: &providertest.Clients{}}
+	g := &rig{
+		t:       t,
+		store:   providertest.MustOpenStore(t),
+		clock:   providertest.NewClock(),
+		clients: &providertest.Clients{},
+	}
 	g.ring = providertest.MustLoadKeys(t, g.store, issuer, g.clock.Now, append([]string{keys.ES256}, more...)...)
 	minter := &tokens.Minter{Issuer: issuer, Ring: g.ring, Lifetimes: policy.Token{
 		Code:         time.Minute,
@@ -79,7 +84,14 @@ func newRig(t testing.TB, more ...string) *rig {
 		Now:        g.clock.Now,
 	}
 	g.http = g.server.Endpoints()
-	g.mustPut(storage.User{Subject: "alice", Name: "alice", Email: "alice@example.com", Claims: map[string]any{"name": "Alice", "phone_number": "+1 555"}})
+	g.mustPut(
+		storage.User{
+			Subject: "alice",
+			Name:    "alice",
+			Email:   "alice@example.com",
+			Claims:  map[string]any{"name": "Alice", "phone_number": "+1 555"},
+		},
+	)
 	return g
 }
 
@@ -94,8 +106,16 @@ func (g *rig) mustPut(u storage.User) {
 // mustClient registers a client; edit changes it before.
 func (g *rig) mustClient(id string, edit func(*storage.Client)) *storage.Client {
 	g.t.Helper()
-	c := storage.Client{Metadata: storage.Metadata{ClientID: id, RedirectURIs: []string{callback}, IDTokenSignedResponseAlg: keys.ES256,
-		GrantTypes: []string{"authorization_code", "refresh_token", "client_credentials"}}, SecretHash: storage.HashOf(secret), Created: g.clock.Now()}
+	c := storage.Client{
+		Metadata: storage.Metadata{ClientID: id, RedirectURIs: []string{callback}, IDTokenSignedResponseAlg: keys.ES256,
+			GrantTypes: []string{
+				"authorization_code",
+				"refresh_token",
+				"client_credentials",
+			}},
+		SecretHash: storage.HashOf(secret),
+		Created:    g.clock.Now(),
+	}
 	if edit != nil {
 		edit(&c)
 	}
@@ -111,15 +131,31 @@ func (g *rig) mustClient(id string, edit func(*storage.Client)) *storage.Client 
 
 func (g *rig) mustSession(subject string) storage.Session {
 	g.t.Helper()
-	return providertest.MustCreateSession(g.t, g.store, subject, g.clock.Now(), func(s *storage.Session) { s.ACR = "1" })
+	return providertest.MustCreateSession(
+		g.t,
+		g.store,
+		subject,
+		g.clock.Now(),
+		func(s *storage.Session) { s.ACR = "1" },
+	)
 }
 
 // mustCode is a code as the authorization endpoint gives it; edit changes it before.
 func (g *rig) mustCode(s storage.Session, client string, scope string, edit func(*tokens.Code)) string {
 	g.t.Helper()
 	sum := sha256.Sum256([]byte(verifier))
-	code := g.server.Minter.NewCode(tokens.Code{Client: client, RedirectURIHash: storage.HashOf(callback), CodeChallenge: base64.RawURLEncoding.EncodeToString(sum[:]), Nonce: "n-0S6_WzA2Mj",
-		Scope: strings.Fields(scope), Session: s.ID, Subject: s.Subject}, g.clock.Now())
+	code := g.server.Minter.NewCode(
+		tokens.Code{
+			Client:          client,
+			RedirectURIHash: storage.HashOf(callback),
+			CodeChallenge:   base64.RawURLEncoding.EncodeToString(sum[:]),
+			Nonce:           "n-0S6_WzA2Mj",
+			Scope:           strings.Fields(scope),
+			Session:         s.ID,
+			Subject:         s.Subject,
+		},
+		g.clock.Now(),
+	)
 	if edit != nil {
 		edit(&code)
 	}
@@ -179,12 +215,26 @@ func (g *rig) postAs(client string, h http.Handler, pairs ...string) response {
 
 func (g *rig) redeem(client, code string) response {
 	g.t.Helper()
-	return g.postAs(client, g.http.Token, "grant_type", "authorization_code", "code", code, "redirect_uri", callback, "code_verifier", verifier)
+	return g.postAs(
+		client,
+		g.http.Token,
+		"grant_type",
+		"authorization_code",
+		"code",
+		code,
+		"redirect_uri",
+		callback,
+		"code_verifier",
+		verifier,
+	)
 }
 
 func (g *rig) refresh(client, token string, more ...string) response {
 	g.t.Helper()
-	return g.postAs(client, g.http.Token, append([]string{"grant_type", "refresh_token", "refresh_token", token}, more...)...)
+	return g.postAs(
+		client,
+		g.http.Token,
+		append([]string{"grant_type", "refresh_token", "refresh_token", token}, more...)...)
 }
 
 // mustTokens is a whole code flow of alice with client; the session is new.

@@ -13,8 +13,8 @@ import (
 	"github.com/curfew-id/curfew/storage"
 )
 
-// serveUserInfo gives a user's claims to the bearer of an access token with scope openid (Core §5.3): as JSON or, if the client registered so, as
-// a signed JWT.
+// serveUserInfo gives a user's claims to the bearer of an access token with scope openid (Core §5.3): as JSON or, if
+// the client registered so, as a signed JWT.
 func (s *Server) serveUserInfo(w http.ResponseWriter, r *http.Request) {
 	noStore(w)
 	token, err := bearerToken(w, r)
@@ -67,8 +67,9 @@ func (s *Server) writeUserInfo(w http.ResponseWriter, r *http.Request, c *storag
 	_, _ = w.Write(body)
 }
 
-// bearerToken finds the one access token of a request: in the Authorization header or in a form body (RFC 6750 §2.1, §2.2). The query is no place
-// for it (RFC 9700 §4.3.2). An empty text with an error that has no code means that there is none.
+// bearerToken finds the one access token of a request: in the Authorization header or in a form body (RFC 6750 §2.1,
+// §2.2). The query is no place for it (RFC 9700 §4.3.2). An empty text with an error that has no code means that
+// there is none.
 func bearerToken(w http.ResponseWriter, r *http.Request) (string, error) {
 	var candidates []string
 	for _, header := range r.Header.Values("Authorization") {
@@ -88,7 +89,9 @@ func bearerToken(w http.ResponseWriter, r *http.Request) (string, error) {
 			candidates = append(candidates, token)
 		}
 		if err != nil && len(candidates) == 0 {
-			return "", invalidRequest("the request body is not a form (application/x-www-form-urlencoded) of at most 64 kB with each parameter once")
+			return "", invalidRequest(
+				"the request body is not a form (application/x-www-form-urlencoded) of at most 64 kB with each parameter once",
+			)
 		}
 	}
 	switch {
@@ -102,7 +105,8 @@ func bearerToken(w http.ResponseWriter, r *http.Request) (string, error) {
 	return candidates[0], nil
 }
 
-// refuseBearer answers with the error in WWW-Authenticate too (RFC 6750 §3). A request without a token gets no error code.
+// refuseBearer answers with the error in WWW-Authenticate too (RFC 6750 §3). A request without a token gets no error
+// code.
 func (s *Server) refuseBearer(w http.ResponseWriter, r *http.Request, err error) {
 	e := errorFrom(err)
 	s.logError(r.Context(), "", e)

@@ -13,10 +13,18 @@ import (
 )
 
 func fullUser(now time.Time) storage.User {
-	return storage.User{Subject: "bob", Name: "bob", Email: "bob@example.com", EmailVerified: true, Created: now, Updated: now, Claims: map[string]any{
-		"name": "Bob B", "given_name": "Bob", "family_name": "B", "middle_name": "M", "nickname": "bobby", "profile": "https://x.example/bob", "picture": "https://x.example/bob.png",
-		"website": "https://bob.example", "gender": "male", "birthdate": "1980-02-29", "zoneinfo": "Europe/Berlin", "locale": "de-DE", "phone_number": "+49 30 1", "phone_number_verified": true,
-		"address": map[string]any{"country": "DE", "locality": "Berlin"}}}
+	return storage.User{
+		Subject:       "bob",
+		Name:          "bob",
+		Email:         "bob@example.com",
+		EmailVerified: true,
+		Created:       now,
+		Updated:       now,
+		Claims: map[string]any{
+			"name": "Bob B", "given_name": "Bob", "family_name": "B", "middle_name": "M", "nickname": "bobby", "profile": "https://x.example/bob", "picture": "https://x.example/bob.png",
+			"website": "https://bob.example", "gender": "male", "birthdate": "1980-02-29", "zoneinfo": "Europe/Berlin", "locale": "de-DE", "phone_number": "+49 30 1", "phone_number_verified": true,
+			"address": map[string]any{"country": "DE", "locality": "Berlin"}},
+	}
 }
 
 func TestUserInfoHasTheClaimsOfTheScopesInTheirTypes(t *testing.T) {
@@ -29,7 +37,9 @@ func TestUserInfoHasTheClaimsOfTheScopesInTheirTypes(t *testing.T) {
 	for name, v := range fullUser(g.clock.Now()).Claims {
 		want[name] = v
 	}
-	want["sub"], want["preferred_username"], want["email"], want["email_verified"], want["updated_at"] = "bob", "bob", "bob@example.com", true, float64(g.clock.Now().Unix())
+	want["sub"], want["preferred_username"], want["email"], want["email_verified"], want["updated_at"] = "bob", "bob", "bob@example.com", true, float64(
+		g.clock.Now().Unix(),
+	)
 	if !reflect.DeepEqual(info.data, want) {
 		t.Errorf("got  %v\nwant %v", info.data, want)
 	}
@@ -41,9 +51,18 @@ func TestUserInfoHasTheClaimsOfTheScopesInTheirTypes(t *testing.T) {
 func TestUserInfoLeavesOutWhatIsNotThereOrNotAskedFor(t *testing.T) {
 	g := newRig(t)
 	g.mustClient("shop", nil)
-	g.mustPut(storage.User{Subject: "carol", Name: "carol", Claims: map[string]any{"nickname": "", "name": nil, "website": 7, "address": map[string]any{}}})
+	g.mustPut(
+		storage.User{
+			Subject: "carol",
+			Name:    "carol",
+			Claims:  map[string]any{"nickname": "", "name": nil, "website": 7, "address": map[string]any{}},
+		},
+	)
 	a := g.redeem("shop", g.mustCode(g.mustSession("carol"), "shop", "openid profile email address phone", nil))
-	if got, want := g.userInfo(a.text("access_token")).data, (map[string]any{"sub": "carol", "preferred_username": "carol", "updated_at": float64(g.clock.Now().Unix())}); !reflect.DeepEqual(got, want) {
+	if got, want := g.userInfo(a.text("access_token")).data, (map[string]any{"sub": "carol", "preferred_username": "carol", "updated_at": float64(g.clock.Now().Unix())}); !reflect.DeepEqual(
+		got,
+		want,
+	) {
 		t.Errorf("got %v, want %v", got, want)
 	}
 	_, only := g.mustTokens("shop", "openid")
@@ -52,7 +71,8 @@ func TestUserInfoLeavesOutWhatIsNotThereOrNotAskedFor(t *testing.T) {
 	}
 	// Not verified is said, not left out.
 	_, mail := g.mustTokens("shop", "openid email phone")
-	if got := g.userInfo(mail.text("access_token")).data; got["email_verified"] != false || got["phone_number_verified"] != false {
+	if got := g.userInfo(mail.text("access_token")).data; got["email_verified"] != false ||
+		got["phone_number_verified"] != false {
 		t.Errorf("unverified: %v", got)
 	}
 }
@@ -61,12 +81,20 @@ func TestClaimsParameterAsksByName(t *testing.T) {
 	g := newRig(t)
 	g.mustClient("shop", nil)
 	g.mustPut(fullUser(g.clock.Now()))
-	request, err := tokens.ParseClaimsRequest(`{"userinfo":{"name":{"essential":true},"email":null,"gender":{"value":"female"},"locale":{"values":["fr-FR","de-DE"]},"unknown":null},"id_token":{"nickname":null,"acr":{"values":["1"]}}}`)
+	request, err := tokens.ParseClaimsRequest(
+		`{"userinfo":{"name":{"essential":true},"email":null,"gender":{"value":"female"},"locale":{"values":["fr-FR","de-DE"]},"unknown":null},"id_token":{"nickname":null,"acr":{"values":["1"]}}}`,
+	)
 	if err != nil {
 		t.Fatal(err)
 	}
-	a := g.redeem("shop", g.mustCode(g.mustSession("bob"), "shop", "openid", func(c *tokens.Code) { c.Claims = request.Raw() }))
-	if got, want := g.userInfo(a.text("access_token")).data, (map[string]any{"sub": "bob", "name": "Bob B", "email": "bob@example.com", "locale": "de-DE"}); !reflect.DeepEqual(got, want) {
+	a := g.redeem(
+		"shop",
+		g.mustCode(g.mustSession("bob"), "shop", "openid", func(c *tokens.Code) { c.Claims = request.Raw() }),
+	)
+	if got, want := g.userInfo(a.text("access_token")).data, (map[string]any{"sub": "bob", "name": "Bob B", "email": "bob@example.com", "locale": "de-DE"}); !reflect.DeepEqual(
+		got,
+		want,
+	) {
 		t.Errorf("userinfo: got %v, want %v", got, want)
 	}
 	for _, token := range []string{a.text("id_token"), g.refresh("shop", a.text("refresh_token")).text("id_token")} {
@@ -86,7 +114,9 @@ func TestUserInfoIsSignedWhereRegistered(t *testing.T) {
 			t.Fatalf("%v", info.header)
 		}
 		claims := g.claims(info.body)
-		if claims["iss"] != issuer || claims["aud"] != "shop" || claims["sub"] != "alice" || claims["name"] != "Alice" || claims["nonce"] != nil {
+		if claims["iss"] != issuer || claims["aud"] != "shop" || claims["sub"] != "alice" ||
+			claims["name"] != "Alice" ||
+			claims["nonce"] != nil {
 			t.Errorf("claims: %v", claims)
 		}
 		// A signed answer is no ID token and no access token.

@@ -1,5 +1,5 @@
-// Package password hashes and verifies passwords ([Hasher]) and refuses weak ones when they are chosen ([Rules]). It knows neither
-// users nor attempts: package authn limits the attempts and counts each before anything is hashed.
+// Package password hashes and verifies passwords ([Hasher]) and refuses weak ones when they are chosen ([Rules]). It
+// knows neither users nor attempts: package authn limits the attempts and counts each before anything is hashed.
 //
 // Any character counts and none is cut off. Passwords are compared as RFC 8265 says (prepare.go).
 package password
@@ -78,9 +78,9 @@ func (h *Hasher) Hash(ctx context.Context, password string) (string, error) {
 	return encodePHC(h.cost, salt, sum), nil
 }
 
-// Verify reports whether stored is the hash of password, and if so whether it should be stored anew because it was made at
-// another cost or of the password as it was sent. An empty stored stands for an unknown user, or one without a password: it costs the same and never
-// verifies. ErrTooLong, ErrBusy, ErrMalformed.
+// Verify reports whether stored is the hash of password, and if so whether it should be stored anew because it was
+// made at another cost or of the password as it was sent. An empty stored stands for an unknown user, or one without
+// a password: it costs the same and never verifies. ErrTooLong, ErrBusy, ErrMalformed.
 func (h *Hasher) Verify(ctx context.Context, stored, password string, priority Priority) (ok, rehash bool, err error) {
 	if stored == "" {
 		stored = h.dummyHash
@@ -110,7 +110,14 @@ func (h *Hasher) Verify(ctx context.Context, stored, password string, priority P
 }
 
 // derive waits for its turn and computes a hash.
-func (h *Hasher) derive(ctx context.Context, password string, cost Cost, salt []byte, length int, priority Priority) ([]byte, error) {
+func (h *Hasher) derive(
+	ctx context.Context,
+	password string,
+	cost Cost,
+	salt []byte,
+	length int,
+	priority Priority,
+) ([]byte, error) {
 	if len(password) > MaxBytes {
 		return nil, ErrTooLong
 	}
@@ -125,12 +132,21 @@ func (h *Hasher) derive(ctx context.Context, password string, cost Cost, salt []
 var phcBase64 = base64.RawStdEncoding.Strict()
 
 func encodePHC(c Cost, salt, sum []byte) string {
-	return fmt.Sprintf("$argon2id$v=%d$m=%d,t=%d,p=%d$%s$%s", argon2.Version, c.Memory, c.Time, c.Threads, phcBase64.EncodeToString(salt), phcBase64.EncodeToString(sum))
+	return fmt.Sprintf(
+		"$argon2id$v=%d$m=%d,t=%d,p=%d$%s$%s",
+		argon2.Version,
+		c.Memory,
+		c.Time,
+		c.Threads,
+		phcBase64.EncodeToString(salt),
+		phcBase64.EncodeToString(sum),
+	)
 }
 
 func parsePHC(stored string) (c Cost, salt, sum []byte, err error) {
 	fields := strings.Split(stored, "$")
-	if len(fields) != 6 || fields[0] != "" || fields[1] != "argon2id" || fields[2] != fmt.Sprintf("v=%d", argon2.Version) {
+	if len(fields) != 6 || fields[0] != "" || fields[1] != "argon2id" ||
+		fields[2] != fmt.Sprintf("v=%d", argon2.Version) {
 		return c, nil, nil, ErrMalformed
 	}
 	if _, err := fmt.Sscanf(fields[3], "m=%d,t=%d,p=%d", &c.Memory, &c.Time, &c.Threads); err != nil ||

@@ -44,7 +44,8 @@ func TestHashIsArgon2idAtTheDefaultCost(t *testing.T) {
 }
 
 func TestForeignHashOfTheSameFormVerifies(t *testing.T) {
-	// Made by the reference program: echo -n password | argon2 somesalt -id -t 2 -m 16 -p 1 -l 32 (github.com/P-H-C/phc-winner-argon2, test.c).
+	// Made by the reference program: echo -n password | argon2 somesalt -id -t 2 -m 16 -p 1 -l 32
+	// (github.com/P-H-C/phc-winner-argon2, test.c).
 	const stored = "$argon2id$v=19$m=65536,t=2,p=1$c29tZXNhbHQ$CTFhFdXPJO1aFaMaO6Mm5c8y7cJHAph8ArZWb2GRPPc"
 	mustVerify(t, NewHasher(Cost{}), stored, "password", true, true)
 }
@@ -85,7 +86,13 @@ func TestUnknownPersonCostsTheSameAndNeverVerifies(t *testing.T) {
 	h := NewHasher(Cost{Memory: 16, Time: 1, Threads: 1})
 	cost, salt, sum, err := parsePHC(h.dummyHash)
 	if err != nil || cost != h.cost || len(salt) != saltBytes || len(sum) != hashBytes {
-		t.Errorf("stand-in hash: cost %v, salt %d, hash %d, %v; want those of a real one", cost, len(salt), len(sum), err)
+		t.Errorf(
+			"stand-in hash: cost %v, salt %d, hash %d, %v; want those of a real one",
+			cost,
+			len(salt),
+			len(sum),
+			err,
+		)
 	}
 	mustVerify(t, h, "", "", false, false)
 	mustVerify(t, h, "", "correct horse battery", false, false)
@@ -174,7 +181,11 @@ func TestFloodOfStrangersDoesNotKeepOutAKnownDevice(t *testing.T) {
 		h.queue.release()
 		wg.Wait()
 		if len(order) != 101 || order[0] != KnownDevice {
-			t.Errorf("got %d waiters served, the first with priority %d; want 101, the known device first", len(order), order[0])
+			t.Errorf(
+				"got %d waiters served, the first with priority %d; want 101, the known device first",
+				len(order),
+				order[0],
+			)
 		}
 	})
 }

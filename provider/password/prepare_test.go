@@ -29,7 +29,8 @@ func TestPasswordIsOneHoweverItIsTyped(t *testing.T) {
 	}
 }
 
-// TestHashOfTheRawPasswordIsRenewed: a password that was hashed as it was sent still works, and is hashed again in the compared form.
+// TestHashOfTheRawPasswordIsRenewed: a password that was hashed as it was sent still works, and is hashed again in
+// the compared form.
 func TestHashOfTheRawPasswordIsRenewed(t *testing.T) {
 	h := NewHasher(cheap)
 	const typed = "jose\u0301 likes tea"

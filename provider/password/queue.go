@@ -8,8 +8,8 @@ import (
 	"time"
 )
 
-// Priority says who waits for a hash. Waiters of a higher priority go first, so that strangers who flood sign-in cannot keep out users
-// on devices where they have signed in before.
+// Priority says who waits for a hash. Waiters of a higher priority go first, so that strangers who flood sign-in
+// cannot keep out users on devices where they have signed in before.
 type Priority int
 
 // The priorities, lowest first.

@@ -61,7 +61,9 @@ func wordParts(words []string) []string {
 	for _, word := range words {
 		word = strings.ToLower(word)
 		all = append(all, word)
-		all = append(all, strings.FieldsFunc(word, func(r rune) bool { return !unicode.IsLetter(r) && !unicode.IsDigit(r) })...)
+		all = append(
+			all,
+			strings.FieldsFunc(word, func(r rune) bool { return !unicode.IsLetter(r) && !unicode.IsDigit(r) })...)
 	}
 	all = slices.DeleteFunc(all, func(word string) bool { return utf8.RuneCountInString(word) < minWordLength })
 	slices.SortFunc(all, func(a, b string) int { return len(b) - len(a) })

@@ -1,7 +1,8 @@
-// Package policy owns what an operator decides about sessions, tokens, logout and registration: one struct for each group of settings,
-// passed whole to the packages that obey it. It holds values only and decides nothing.
+// Package policy owns what an operator decides about sessions, tokens, logout and registration: one struct for each
+// group of settings, passed whole to the packages that obey it. It holds values only and decides nothing.
 //
-// Each setting is declared once, by its field. The comment is its documentation: docs/configuration.md is generated from it. The tag says
+// Each setting is declared once, by its field. The comment is its documentation: docs/configuration.md is generated
+// from it. The tag says
 //
 //	yaml     the key below the key of the group
 //	default  the value if the operator gives none

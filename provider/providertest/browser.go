@@ -24,7 +24,8 @@ func (b *Browser) Copy() *Browser {
 	return &Browser{Fixture: b.Fixture, Cookies: maps.Clone(b.Cookies), UserAgent: b.UserAgent}
 }
 
-// Do sends one request without following a redirect. A form is sent as from a page of the provider; header overrides that.
+// Do sends one request without following a redirect. A form is sent as from a page of the provider; header overrides
+// that.
 func (b *Browser) Do(method, target string, form url.Values, header http.Header) Page {
 	b.Fixture.T.Helper()
 	var body io.Reader
@@ -63,7 +64,8 @@ func (b *Browser) Do(method, target string, form url.Values, header http.Header)
 func (b *Browser) Follow(p Page) Page {
 	for range 10 {
 		location := p.Header.Get("Location")
-		if p.Status != http.StatusSeeOther || !strings.HasPrefix(location, "/") && !strings.HasPrefix(location, Issuer+"/") {
+		if p.Status != http.StatusSeeOther ||
+			!strings.HasPrefix(location, "/") && !strings.HasPrefix(location, Issuer+"/") {
 			return p
 		}
 		p = b.Do(http.MethodGet, strings.TrimPrefix(location, Issuer), nil, nil)
@@ -122,7 +124,8 @@ func EndSessionURL(parameters ...string) string {
 	return "/end_session?" + q.Encode()
 }
 
-// MustSignIn signs a user in at a client through the pages, allows what is asked, and returns the authorization response.
+// MustSignIn signs a user in at a client through the pages, allows what is asked, and returns the authorization
+// response.
 func (b *Browser) MustSignIn(user, client string, more ...string) url.Values {
 	b.Fixture.T.Helper()
 	p := b.Get(AuthorizeURL(client, more...))
@@ -157,7 +160,8 @@ func (b *Browser) SignedIn(client string) bool {
 	return b.MustPromptNone(client).Get("code") != ""
 }
 
-// SubmitSecurity fills in one of the forms of the security page: path is the form's action, fields are pairs of name and value.
+// SubmitSecurity fills in one of the forms of the security page: path is the form's action, fields are pairs of name
+// and value.
 func (b *Browser) SubmitSecurity(path string, fields ...string) Page {
 	b.Fixture.T.Helper()
 	_, form := b.Get("/account/security").Form(b.Fixture.T)

@@ -107,5 +107,9 @@ func (c *Clients) FetchBytes(_ context.Context, uri string, _ int64, _ time.Dura
 
 // deniedError is what provider/egress says of an address inside the network.
 func deniedError() error {
-	return &egress.Error{Class: egress.Denied, Host: "10.1.2.3", Advice: `10.1.2.3 is not a public address; add "10.1.2.0/24" to egress.allow`}
+	return &egress.Error{
+		Class:  egress.Denied,
+		Host:   "10.1.2.3",
+		Advice: `10.1.2.3 is not a public address; add "10.1.2.0/24" to egress.allow`,
+	}
 }

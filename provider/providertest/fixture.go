@@ -1,5 +1,6 @@
-// Package providertest is what the tests of the provider's packages stand on: a provider on a real store with its real handlers,
-// a browser, clients that call it, a clock, and a stand-in for everything that leaves the process. Only tests import it.
+// Package providertest is what the tests of the provider's packages stand on: a provider on a real store with its
+// real handlers, a browser, clients that call it, a clock, and a stand-in for everything that leaves the process.
+// Only tests import it.
 //
 //	f := providertest.MustStart(t, nil)
 //	f.MustAddClient("shop", nil)
@@ -54,7 +55,8 @@ type Fixture struct {
 	stopped  chan struct{}
 }
 
-// MustStart starts a provider with one user, alice. configure may be nil; it changes the configuration before the start.
+// MustStart starts a provider with one user, alice. configure may be nil; it changes the configuration before the
+// start.
 func MustStart(t testing.TB, configure func(*provider.Config)) *Fixture {
 	t.Helper()
 	return MustStartOn(t, bolt.Options{Path: filepath.Join(t.TempDir(), "curfew.db")}, configure)
@@ -118,7 +120,8 @@ func (f *Fixture) With(t testing.TB) *Fixture {
 	return &own
 }
 
-// StopWork ends what the provider does in the background: nothing is delivered, swept or rotated any more. Requests are still served.
+// StopWork ends what the provider does in the background: nothing is delivered, swept or rotated any more. Requests
+// are still served.
 func (f *Fixture) StopWork() {
 	f.stop()
 	<-f.stopped

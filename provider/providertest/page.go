@@ -88,7 +88,8 @@ func (p Page) MustName(t testing.TB, what string) {
 	if p.Status != http.StatusBadRequest || !strings.Contains(description, what) {
 		t.Errorf("got %d %q, want an error page that names %s", p.Status, description, what)
 	}
-	if p.Header.Get("Location") != "" || strings.Contains(p.Body, "http-equiv") || strings.Contains(p.Body, "//evil") || strings.Contains(p.Body, `href="http`) {
+	if p.Header.Get("Location") != "" || strings.Contains(p.Body, "http-equiv") || strings.Contains(p.Body, "//evil") ||
+		strings.Contains(p.Body, `href="http`) {
 		t.Errorf("got an error page that leads to %q\n%s", p.Header.Get("Location"), p.Body)
 	}
 }

@@ -31,7 +31,13 @@ func mustOpen(t testing.TB, file bolt.Options) *bolt.Store {
 }
 
 // MustLoadKeys loads the keys of a new provider, with a key file of the test's own. now may be nil: time.Now.
-func MustLoadKeys(t testing.TB, store *bolt.Store, issuer string, now func() time.Time, algorithms ...string) *keys.Ring {
+func MustLoadKeys(
+	t testing.TB,
+	store *bolt.Store,
+	issuer string,
+	now func() time.Time,
+	algorithms ...string,
+) *keys.Ring {
 	t.Helper()
 	ring, err := keys.Load(t.Context(), keys.Config{
 		Store:      store,
@@ -46,8 +52,15 @@ func MustLoadKeys(t testing.TB, store *bolt.Store, issuer string, now func() tim
 	return ring
 }
 
-// MustCreateSession signs a user in without a page and returns the session. edit may be nil; it changes the record before it is stored.
-func MustCreateSession(t testing.TB, store *bolt.Store, subject string, now time.Time, edit func(*storage.Session)) storage.Session {
+// MustCreateSession signs a user in without a page and returns the session. edit may be nil; it changes the record
+// before it is stored.
+func MustCreateSession(
+	t testing.TB,
+	store *bolt.Store,
+	subject string,
+	now time.Time,
+	edit func(*storage.Session),
+) storage.Session {
 	t.Helper()
 	sequence, err := store.Sequence(t.Context())
 	if err != nil {

@@ -77,7 +77,13 @@ func decodeProblem(err error) error {
 		return nil
 	}
 	if typeErr, ok := errors.AsType[*json.UnmarshalTypeError](err); ok && typeErr.Field != "" {
-		return Problems{{Code: InvalidMetadata, Field: typeErr.Field, Text: fmt.Sprintf("is a JSON %s; write %s", typeErr.Value, describeType(typeErr.Type))}}
+		return Problems{
+			{
+				Code:  InvalidMetadata,
+				Field: typeErr.Field,
+				Text:  fmt.Sprintf("is a JSON %s; write %s", typeErr.Value, describeType(typeErr.Type)),
+			},
+		}
 	}
 	return Problems{{Code: InvalidMetadata, Field: "body", Text: "is not a JSON object"}}
 }

@@ -4,7 +4,7 @@
 //
 //	metadata ──▶ Decode ──▶ Validate ──▶ Registrar ──▶ storage.Client
 //
-// All problems are reported together, each with its RFC 7591 error code and with what to do about it. The package fetches
-// nothing that metadata names but sector_identifier_uri, because Registration §5 demands that one to be read. Removal
-// ends sessions, so it goes through package logout.
+// All problems are reported together, each with its RFC 7591 error code and with what to do about it. The package
+// fetches nothing that metadata names but sector_identifier_uri, because Registration §5 demands that one to be read.
+// Removal ends sessions, so it goes through package logout.
 package register

@@ -26,11 +26,20 @@ func (c *validation) checkExtensions(m *storage.Metadata) {
 	c.checkOneOf("logout_token_claims", m.LogoutTokenClaims, "both", "sid", "sub")
 	if m.LogoutTokenClaims == "sub" && m.BackchannelSessionReq {
 		// Back-Channel Logout 1.0 §2.2: who requires sid gets it.
-		c.addProblem("logout_token_claims", "sub leaves out the sid that backchannel_logout_session_required demands; drop one of them")
+		c.addProblem(
+			"logout_token_claims",
+			"sub leaves out the sid that backchannel_logout_session_required demands; drop one of them",
+		)
 	}
 	c.checkOneOf("confirmations", m.Confirmations, "trusted", "untrusted")
 	c.checkOneOf("backend_logout", m.BackendLogout, "none", "client", "session")
-	c.checkOneOf("logout_scope", string(m.LogoutScope), string(storage.ScopeClient), string(storage.ScopeSession), string(storage.ScopeAll))
+	c.checkOneOf(
+		"logout_scope",
+		string(m.LogoutScope),
+		string(storage.ScopeClient),
+		string(storage.ScopeSession),
+		string(storage.ScopeAll),
+	)
 	c.checkOneOf("refresh_tokens", m.RefreshTokens, "session", "offline")
 	c.checkSeconds("session_expiry", m.SessionExpiry, maxDeclaredSeconds)
 	c.checkSeconds("introspection_cache", m.IntrospectionCache, maxDeclaredSeconds)
@@ -53,8 +62,8 @@ func ExtensionNames() []string {
 	}
 }
 
-// CheckDefaults checks the per-client choices that an initial access token or open registration gives: a JSON object with
-// names of [Choices] only. Its error is [Problems]. Nothing at all is sound, too.
+// CheckDefaults checks the per-client choices that an initial access token or open registration gives: a JSON object
+// with names of [Choices] only. Its error is [Problems]. Nothing at all is sound, too.
 func CheckDefaults(defaults []byte) error {
 	if len(defaults) == 0 {
 		return nil
@@ -81,8 +90,8 @@ func CheckDefaults(defaults []byte) error {
 	return nil
 }
 
-// operatorOnly reports whether a member is a choice that only an operator makes: a client that registers
-// itself must not decide what is asked of users, of other clients and of the provider. Any client may ask for the strict value.
+// operatorOnly reports whether a member is a choice that only an operator makes: a client that registers itself must
+// not decide what is asked of users, of other clients and of the provider. Any client may ask for the strict value.
 func operatorOnly(name string, value json.RawMessage) bool {
 	switch name {
 	case "audience", "logout_scope":
@@ -97,8 +106,8 @@ func operatorOnly(name string, value json.RawMessage) bool {
 	return false
 }
 
-// requestedMetadata is the metadata of a registration: what its sender may decide, over the choices that an operator gave. Names are
-// taken exactly as they are spelt; encoding/json by itself would read "Consent" as consent.
+// requestedMetadata is the metadata of a registration: what its sender may decide, over the choices that an operator
+// gave. Names are taken exactly as they are spelt; encoding/json by itself would read "Consent" as consent.
 func requestedMetadata(body, defaults []byte, p Policy) (storage.Metadata, error) {
 	members, err := decodeObject(body)
 	if err != nil {
@@ -131,14 +140,16 @@ func requestedMetadata(body, defaults []byte, p Policy) (storage.Metadata, error
 		m.RequirePKCE = nil // a default for confidential clients; the others cannot opt out
 	}
 	// RFC 7591 §3.2.1 lets us replace what was asked for: grant types that we lack do no harm beside one that we have.
-	if supported := slices.DeleteFunc(slices.Clone(m.GrantTypes), func(t string) bool { return !slices.Contains(storage.SupportedGrantTypes(), t) }); len(supported) > 0 {
+	if supported := slices.DeleteFunc(slices.Clone(m.GrantTypes), func(t string) bool { return !slices.Contains(storage.SupportedGrantTypes(), t) }); len(
+		supported,
+	) > 0 {
 		m.GrantTypes = supported
 	}
 	return m, nil
 }
 
-// allowedScope is what of a scope a client may give itself: what can be asked of users, and what an operator gave it before. Any other is a right at
-// an API. Where nothing is left it is openid, since no scope at all means every one.
+// allowedScope is what of a scope a client may give itself: what can be asked of users, and what an operator gave it
+// before. Any other is a right at an API. Where nothing is left it is openid, since no scope at all means every one.
 func (p Policy) allowedScope(requested string, operatorScopes []string) string {
 	if requested == "" {
 		return ""

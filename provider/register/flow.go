@@ -32,7 +32,10 @@ func (c *validation) checkFlow(m *storage.Metadata) {
 	}
 	if slices.Contains(m.GrantTypes, "client_credentials") {
 		// RFC 6749 §4.4: the grant is for confidential clients only.
-		c.addProblem("grant_types", "client_credentials needs a client that authenticates; choose another token_endpoint_auth_method")
+		c.addProblem(
+			"grant_types",
+			"client_credentials needs a client that authenticates; choose another token_endpoint_auth_method",
+		)
 	}
 }
 
@@ -46,7 +49,12 @@ func (c *validation) checkResponseTypes(m *storage.Metadata) {
 		slices.Sort(words)
 		normalized := strings.Join(words, " ") // the stored spellings are sorted, too
 		if !slices.Contains(ResponseTypes(), normalized) {
-			c.addProblem(indexed("response_types", i), "%+q is not known; use %s", responseType, joinWithOr(ResponseTypes()))
+			c.addProblem(
+				indexed("response_types", i),
+				"%+q is not known; use %s",
+				responseType,
+				joinWithOr(ResponseTypes()),
+			)
 			continue
 		}
 		m.ResponseTypes[i] = normalized
@@ -70,7 +78,12 @@ func (c *validation) checkGrantTypes(m *storage.Metadata) {
 	declared := m.GrantTypes != nil
 	for i, t := range m.GrantTypes {
 		if !slices.Contains(storage.SupportedGrantTypes(), t) {
-			c.addProblem(indexed("grant_types", i), "%+q is not known; use %s", t, joinWithOr(storage.SupportedGrantTypes()))
+			c.addProblem(
+				indexed("grant_types", i),
+				"%+q is not known; use %s",
+				t,
+				joinWithOr(storage.SupportedGrantTypes()),
+			)
 		}
 	}
 	for _, t := range storage.SupportedGrantTypes() {
@@ -80,7 +93,11 @@ func (c *validation) checkGrantTypes(m *storage.Metadata) {
 		case required[t] && !registered:
 			c.addProblem("grant_types", "lacks %s, which the response types need (RFC 7591 §2.1)", t)
 		case registered && !required[t] && (t == "authorization_code" || t == "implicit"):
-			c.addProblem("response_types", "has none that needs the grant type %s; add one or leave that out (RFC 7591 §2.1)", t)
+			c.addProblem(
+				"response_types",
+				"has none that needs the grant type %s; add one or leave that out (RFC 7591 §2.1)",
+				t,
+			)
 		}
 	}
 	if slices.Contains(m.GrantTypes, "refresh_token") && !slices.Contains(m.GrantTypes, "authorization_code") {

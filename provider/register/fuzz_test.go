@@ -10,8 +10,8 @@ import (
 	"github.com/curfew-id/curfew/provider/register"
 )
 
-// FuzzMetadata: whatever a registration sends, the answer is a client or a client's mistake, and no registered redirect URI leads a code
-// anywhere over a connection that others can read.
+// FuzzMetadata: whatever a registration sends, the answer is a client or a client's mistake, and no registered
+// redirect URI leads a code anywhere over a connection that others can read.
 func FuzzMetadata(f *testing.F) {
 	for _, seed := range []string{
 		minimalMetadata,
@@ -38,7 +38,9 @@ func FuzzMetadata(f *testing.F) {
 		}
 		for _, uri := range client.RedirectURIs {
 			u, err := url.Parse(uri)
-			if err != nil || u.Fragment != "" || u.User != nil || u.Scheme == "http" && u.Hostname() != "localhost" && u.Hostname() != "127.0.0.1" && u.Hostname() != "::1" {
+			if err != nil || u.Fragment != "" || u.User != nil ||
+				u.Scheme == "http" && u.Hostname() != "localhost" && u.Hostname() != "127.0.0.1" &&
+					u.Hostname() != "::1" {
 				t.Errorf("got the redirect URI %q registered", uri)
 			}
 		}

@@ -21,8 +21,8 @@ const (
 	ClientPath = "/register/{client}"
 )
 
-// maxOpenClients is how many dynamic clients there may be before open registration takes no more. Every stranger may call it, so
-// without a bound one stranger could fill the store; 10,000 of the usual size take about 20 MB.
+// maxOpenClients is how many dynamic clients there may be before open registration takes no more. Every stranger may
+// call it, so without a bound one stranger could fill the store; 10,000 of the usual size take about 20 MB.
 const maxOpenClients = 10_000
 
 // Store is what registration asks of the store.
@@ -86,7 +86,12 @@ func (h *Handler) Register(w http.ResponseWriter, r *http.Request) {
 	}
 	token := keys.Random("")
 	c.Dynamic, c.RegistrationToken = true, storage.HashOf(token)
-	event := h.auditEvent(r, "client.registered", c.ClientID, map[string]string{"name": c.ClientName, "initial_token": initialToken.Name})
+	event := h.auditEvent(
+		r,
+		"client.registered",
+		c.ClientID,
+		map[string]string{"name": c.ClientName, "initial_token": initialToken.Name},
+	)
 	if err := h.createClient(ctx, c, initialToken.Hash, now, event); err != nil {
 		h.writeError(w, r, err)
 		return
@@ -94,7 +99,8 @@ func (h *Handler) Register(w http.ResponseWriter, r *http.Request) {
 	h.writeClient(w, r, http.StatusCreated, &c, secret, token)
 }
 
-// authorize returns the defaults for the clients of this caller, and the initial access token that the caller presented, if any.
+// authorize returns the defaults for the clients of this caller, and the initial access token that the caller
+// presented, if any.
 func (h *Handler) authorize(r *http.Request, now time.Time) (defaults []byte, t storage.InitialAccessToken, err error) {
 	token, found := bearerToken(r)
 	if !found && h.Policy.Mode == policy.RegistrationOpen {
@@ -111,7 +117,13 @@ func (h *Handler) authorize(r *http.Request, now time.Time) (defaults []byte, t 
 }
 
 // createClient creates the client and takes one use off the initial access token.
-func (h *Handler) createClient(ctx context.Context, c storage.Client, initialToken storage.Hash, now time.Time, e storage.Event) error {
+func (h *Handler) createClient(
+	ctx context.Context,
+	c storage.Client,
+	initialToken storage.Hash,
+	now time.Time,
+	e storage.Event,
+) error {
 	if initialToken.IsZero() {
 		h.capacityMu.Lock()
 		defer h.capacityMu.Unlock()
@@ -164,7 +176,14 @@ func (h *Handler) auditEvent(r *http.Request, kind, client string, detail map[st
 			delete(detail, name)
 		}
 	}
-	return storage.Event{At: h.Registrar.Now(), Kind: kind, By: "client:" + client, Client: client, Address: h.remoteAddress(r), Detail: detail}
+	return storage.Event{
+		At:      h.Registrar.Now(),
+		Kind:    kind,
+		By:      "client:" + client,
+		Client:  client,
+		Address: h.remoteAddress(r),
+		Detail:  detail,
+	}
 }
 
 func (h *Handler) remoteAddress(r *http.Request) string {

@@ -15,8 +15,8 @@ import (
 	"github.com/curfew-id/curfew/storage/bolt"
 )
 
-// TestOpenRegistrationHasADailyLimit: what every stranger may send must not make the audit trail grow, or have us fetch, without end. What an operator
-// let in goes on.
+// TestOpenRegistrationHasADailyLimit: what every stranger may send must not make the audit trail grow, or have us
+// fetch, without end. What an operator let in goes on.
 func TestOpenRegistrationHasADailyLimit(t *testing.T) {
 	o := mustStart(t, policy.RegistrationOpen, "")
 	const good, bad = `{"redirect_uris":["https://rp.example/cb"]}`, `{"redirect_uris":["http://rp.example/cb"]}`
@@ -26,7 +26,14 @@ func TestOpenRegistrationHasADailyLimit(t *testing.T) {
 		o.do("POST", "/register", "", bad)
 	}
 	o.mustRefuse(http.StatusTooManyRequests, "temporarily_unavailable", "POST", "/register", "", good)
-	o.mustRefuse(http.StatusTooManyRequests, "temporarily_unavailable", "PUT", "/register/"+c.ClientID, c.Token, `{"client_id":"`+c.ClientID+`","redirect_uris":["https://rp.example/other"]}`)
+	o.mustRefuse(
+		http.StatusTooManyRequests,
+		"temporarily_unavailable",
+		"PUT",
+		"/register/"+c.ClientID,
+		c.Token,
+		`{"client_id":"`+c.ClientID+`","redirect_uris":["https://rp.example/other"]}`,
+	)
 	o.must(http.StatusCreated, "POST", "/register", "initial", good)
 	if w := o.do("DELETE", "/register/"+c.ClientID, c.Token, ""); w.Code != http.StatusNoContent {
 		t.Errorf("got %d, want a client let go all the same", w.Code)
@@ -46,24 +53,35 @@ func TestRegistrationIsOffUnlessSwitchedOn(t *testing.T) {
 // What oidcc-registration-… and the other modules read in the answer.
 func TestAnswerHasWhatTheConformanceSuiteReads(t *testing.T) {
 	o := mustStart(t, policy.RegistrationOpen, "")
-	c := o.must(201, "POST", "/register", "", `{"redirect_uris":["https://rp.example/cb"],"client_name":"RP","initiate_login_uri":"https://rp.example/start","unknown_member":{"a":1}}`)
-	if c.ClientID == "" || len(c.Secret) < 43 || c.SecretExpires == nil || *c.SecretExpires != 0 || c.Issued != o.clock.Now().Unix() {
+	c := o.must(
+		201,
+		"POST",
+		"/register",
+		"",
+		`{"redirect_uris":["https://rp.example/cb"],"client_name":"RP","initiate_login_uri":"https://rp.example/start","unknown_member":{"a":1}}`,
+	)
+	if c.ClientID == "" || len(c.Secret) < 43 || c.SecretExpires == nil || *c.SecretExpires != 0 ||
+		c.Issued != o.clock.Now().Unix() {
 		t.Errorf("got %+v, want client_id, client_secret, client_secret_expires_at 0 and client_id_issued_at", c)
 	}
 	if c.URI != "https://op.example/register/"+c.ClientID || c.Token == "" {
 		t.Errorf("got %s and token %q, want both of RFC 7592 §3", c.URI, c.Token)
 	}
-	if c.InitiateLoginURI != "https://rp.example/start" || c.TokenEndpointAuthMethod != "client_secret_basic" || c.IDTokenSignedResponseAlg != "RS256" || len(c.GrantTypes) != 1 {
+	if c.InitiateLoginURI != "https://rp.example/start" || c.TokenEndpointAuthMethod != "client_secret_basic" ||
+		c.IDTokenSignedResponseAlg != "RS256" ||
+		len(c.GrantTypes) != 1 {
 		t.Errorf("got %+v, want all metadata with their defaults", c.Metadata)
 	}
 	if c.RequirePKCE != nil || c.Consent != "" {
 		t.Errorf("got require_pkce %v and consent %q, want the strict defaults", c.RequirePKCE, c.Consent)
 	}
 	stored, err := o.store.Client(t.Context(), c.ClientID)
-	if err != nil || !stored.Dynamic || stored.SecretHash != storage.HashOf(c.Secret) || stored.RegistrationToken != storage.HashOf(c.Token) {
+	if err != nil || !stored.Dynamic || stored.SecretHash != storage.HashOf(c.Secret) ||
+		stored.RegistrationToken != storage.HashOf(c.Token) {
 		t.Errorf("got %+v (%v), want only hashes of secret and token", stored, err)
 	}
-	if public := o.must(201, "POST", "/register", "", `{"redirect_uris":["https://rp.example/cb"],"token_endpoint_auth_method":"none"}`); public.Secret != "" || public.SecretExpires != nil {
+	if public := o.must(201, "POST", "/register", "", `{"redirect_uris":["https://rp.example/cb"],"token_endpoint_auth_method":"none"}`); public.Secret != "" ||
+		public.SecretExpires != nil {
 		t.Errorf("got %+v, want no secret for a public client", public)
 	}
 }
@@ -81,7 +99,14 @@ func TestBadMetadataEarnsTheRegisteredCodes(t *testing.T) {
 	} {
 		o.mustRefuse(400, c.code, "POST", "/register", "", c.body)
 	}
-	o.mustRefuse(413, register.InvalidMetadata, "POST", "/register", "", `{"client_name":"`+strings.Repeat("a", 128<<10)+`"}`)
+	o.mustRefuse(
+		413,
+		register.InvalidMetadata,
+		"POST",
+		"/register",
+		"",
+		`{"client_name":"`+strings.Repeat("a", 128<<10)+`"}`,
+	)
 	r := httptest.NewRequest("POST", "/register", strings.NewReader("redirect_uris=https://rp.example/cb"))
 	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	w := httptest.NewRecorder()
@@ -95,21 +120,39 @@ func TestBadMetadataEarnsTheRegisteredCodes(t *testing.T) {
 func TestSectorIdentifierHasToListTheRedirectURIs(t *testing.T) {
 	o := mustStart(t, policy.RegistrationOpen, "")
 	const body = `{"redirect_uris":["https://a.example/cb","https://b.example/cb"],"subject_type":"pairwise","sector_identifier_uri":"https://sector.example/list"}`
-	if text := o.mustRefuse(400, register.InvalidMetadata, "POST", "/register", "", body); strings.Contains(text, "10.0.0.7") {
+	if text := o.mustRefuse(400, register.InvalidMetadata, "POST", "/register", "", body); strings.Contains(
+		text,
+		"10.0.0.7",
+	) {
 		t.Errorf("got %q, which maps our network", text)
 	}
 	o.web.Publish("https://sector.example/list", `["https://a.example/cb"]`)
 	o.mustRefuse(400, register.InvalidMetadata, "POST", "/register", "", body)
 	o.web.Publish("https://sector.example/list", `{"redirect_uris":["https://a.example/cb","https://b.example/cb"]}`)
 	o.mustRefuse(400, register.InvalidMetadata, "POST", "/register", "", body)
-	o.web.Publish("https://sector.example/list", `["https://b.example/cb","https://c.example/cb","https://a.example/cb"]`)
+	o.web.Publish(
+		"https://sector.example/list",
+		`["https://b.example/cb","https://c.example/cb","https://a.example/cb"]`,
+	)
 	c := o.must(201, "POST", "/register", "", body)
 	if stored, _ := o.store.Client(t.Context(), c.ClientID); stored.SectorHost != "sector.example" {
 		t.Errorf("got sector %q, want sector.example", stored.SectorHost)
 	}
 	o.handler.Registrar.Fetch = noFetch{t}
-	o.must(200, "PUT", managementPath(c.URI), c.Token, strings.Replace(body, "{", `{"client_id":"`+c.ClientID+`","client_name":"Both",`, 1))
-	one := o.must(201, "POST", "/register", "", `{"redirect_uris":["https://A.example/cb","https://a.example/other"],"subject_type":"pairwise"}`)
+	o.must(
+		200,
+		"PUT",
+		managementPath(c.URI),
+		c.Token,
+		strings.Replace(body, "{", `{"client_id":"`+c.ClientID+`","client_name":"Both",`, 1),
+	)
+	one := o.must(
+		201,
+		"POST",
+		"/register",
+		"",
+		`{"redirect_uris":["https://A.example/cb","https://a.example/other"],"subject_type":"pairwise"}`,
+	)
 	if stored, _ := o.store.Client(t.Context(), one.ClientID); stored.SectorHost != "a.example" {
 		t.Errorf("got sector %q, want the one host of the redirect URIs", stored.SectorHost)
 	}
@@ -118,9 +161,15 @@ func TestSectorIdentifierHasToListTheRedirectURIs(t *testing.T) {
 func TestNothingButTheSectorIsFetchedAtRegistration(t *testing.T) {
 	o := mustStart(t, policy.RegistrationOpen, "")
 	o.handler.Registrar.Fetch = noFetch{t}
-	o.must(201, "POST", "/register", "", `{"redirect_uris":["https://rp.example/cb"],"jwks_uri":"https://rp.example/jwks","token_endpoint_auth_method":"private_key_jwt",
+	o.must(
+		201,
+		"POST",
+		"/register",
+		"",
+		`{"redirect_uris":["https://rp.example/cb"],"jwks_uri":"https://rp.example/jwks","token_endpoint_auth_method":"private_key_jwt",
 		"logo_uri":"https://rp.example/logo.png","policy_uri":"https://rp.example/policy","request_uris":["https://rp.example/request#hash"],
-		"initiate_login_uri":"https://rp.example/start","backchannel_logout_uri":"https://rp.example/bcl","frontchannel_logout_uri":"https://rp.example/fcl"}`)
+		"initiate_login_uri":"https://rp.example/start","backchannel_logout_uri":"https://rp.example/bcl","frontchannel_logout_uri":"https://rp.example/fcl"}`,
+	)
 }
 
 type noFetch struct{ t *testing.T }
@@ -141,12 +190,20 @@ func TestStrangerCannotTakeWhatOnlyAnOperatorGives(t *testing.T) {
 		if c.ClientID == "mail" || c.Secret == "0123456789012345678901234567890123456789" {
 			t.Errorf("got %q, want an id and a secret of our own", c.ClientID)
 		}
-		if c.RequirePKCE != nil || c.Consent != "" || c.Audience != nil || c.BackendLogout != "" || c.LogoutScope != "" {
+		if c.RequirePKCE != nil || c.Consent != "" || c.Audience != nil || c.BackendLogout != "" ||
+			c.LogoutScope != "" {
 			t.Errorf("%s: got %+v, want the strict defaults", body, c.Metadata)
 		}
 	}
-	strict := o.must(201, "POST", "/register", "", `{"redirect_uris":["https://rp.example/cb"],"require_pkce":true,"consent":"ask","session_expiry":600,"logout_token_typ":"JWT"}`)
-	if strict.RequirePKCE == nil || !*strict.RequirePKCE || strict.SessionExpiry != 600 || strict.LogoutTokenTyp != "JWT" {
+	strict := o.must(
+		201,
+		"POST",
+		"/register",
+		"",
+		`{"redirect_uris":["https://rp.example/cb"],"require_pkce":true,"consent":"ask","session_expiry":600,"logout_token_typ":"JWT"}`,
+	)
+	if strict.RequirePKCE == nil || !*strict.RequirePKCE || strict.SessionExpiry != 600 ||
+		strict.LogoutTokenTyp != "JWT" {
 		t.Errorf("got %+v, want what it may say about itself", strict.Metadata)
 	}
 }
@@ -157,11 +214,23 @@ func TestOpenSettingGivesItsDefaultsToPlainMetadataOnly(t *testing.T) {
 	if c.RequirePKCE == nil || *c.RequirePKCE || c.Consent != "skip" || !c.CheckSession {
 		t.Errorf("got %+v, want the defaults", c.Metadata)
 	}
-	c = o.must(201, "POST", "/register", "", `{"redirect_uris":["https://rp.example/cb"],"require_pkce":true,"consent":"ask","check_session":false}`)
+	c = o.must(
+		201,
+		"POST",
+		"/register",
+		"",
+		`{"redirect_uris":["https://rp.example/cb"],"require_pkce":true,"consent":"ask","check_session":false}`,
+	)
 	if !*c.RequirePKCE || c.Consent != "ask" || c.CheckSession {
 		t.Errorf("got %+v, want the stricter wishes kept", c.Metadata)
 	}
-	c = o.must(201, "POST", "/register", "", `{"redirect_uris":["https://rp.example/cb"],"token_endpoint_auth_method":"none"}`)
+	c = o.must(
+		201,
+		"POST",
+		"/register",
+		"",
+		`{"redirect_uris":["https://rp.example/cb"],"token_endpoint_auth_method":"none"}`,
+	)
 	if c.RequirePKCE != nil {
 		t.Error("a public client was let off PKCE")
 	}
@@ -169,11 +238,24 @@ func TestOpenSettingGivesItsDefaultsToPlainMetadataOnly(t *testing.T) {
 
 func TestGrantTypesThatWeLackAreLeftOutBesideOneThatWeHave(t *testing.T) {
 	o := mustStart(t, policy.RegistrationOpen, "")
-	c := o.must(201, "POST", "/register", "", `{"redirect_uris":["https://rp.example/cb"],"grant_types":["authorization_code","urn:ietf:params:oauth:grant-type:device_code","refresh_token"]}`)
+	c := o.must(
+		201,
+		"POST",
+		"/register",
+		"",
+		`{"redirect_uris":["https://rp.example/cb"],"grant_types":["authorization_code","urn:ietf:params:oauth:grant-type:device_code","refresh_token"]}`,
+	)
 	if got := strings.Join(c.GrantTypes, " "); got != "authorization_code refresh_token" {
 		t.Errorf("got grant types %q", got)
 	}
-	o.mustRefuse(400, register.InvalidMetadata, "POST", "/register", "", `{"redirect_uris":["https://rp.example/cb"],"grant_types":["password"]}`)
+	o.mustRefuse(
+		400,
+		register.InvalidMetadata,
+		"POST",
+		"/register",
+		"",
+		`{"redirect_uris":["https://rp.example/cb"],"grant_types":["password"]}`,
+	)
 }
 
 func TestLogoIsLeftOutUnlessAllowed(t *testing.T) {

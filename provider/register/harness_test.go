@@ -29,7 +29,12 @@ type fixture struct {
 
 func mustStart(t testing.TB, mode, defaults string) *fixture {
 	t.Helper()
-	o := &fixture{t: t, store: providertest.MustOpenStore(t), web: &providertest.Clients{}, clock: providertest.NewClock()}
+	o := &fixture{
+		t:     t,
+		store: providertest.MustOpenStore(t),
+		web:   &providertest.Clients{},
+		clock: providertest.NewClock(),
+	}
 	now := o.clock.Now
 	quiet := slog.New(slog.DiscardHandler)
 	wrap := func(client string, secret []byte) ([]byte, error) { return fmt.Appendf(nil, "wrapped %s", client), nil }

@@ -13,7 +13,14 @@ import (
 
 func (o *fixture) mustInitialToken(name, secret, defaults string, uses int) {
 	o.t.Helper()
-	token := storage.InitialAccessToken{Hash: storage.HashOf(secret), Name: name, Defaults: []byte(defaults), Created: o.clock.Now(), Expires: o.clock.Now().Add(time.Hour), UsesLeft: uses}
+	token := storage.InitialAccessToken{
+		Hash:     storage.HashOf(secret),
+		Name:     name,
+		Defaults: []byte(defaults),
+		Created:  o.clock.Now(),
+		Expires:  o.clock.Now().Add(time.Hour),
+		UsesLeft: uses,
+	}
 	if err := o.store.PutInitialAccessToken(o.t.Context(), token); err != nil {
 		o.t.Fatal(err)
 	}

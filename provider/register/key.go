@@ -30,7 +30,8 @@ func ClientMACAlgs() []string { return []string{"HS256"} }
 // SigningAlgs are the algorithms in which Curfew signs.
 func SigningAlgs() []string { return []string{"RS256", "ES256", "PS256", "EdDSA"} }
 
-// checkKeySource checks how a client's own signatures can be verified. What jwks_uri leads to is not fetched: it is not needed yet.
+// checkKeySource checks how a client's own signatures can be verified. What jwks_uri leads to is not fetched: it is
+// not needed yet.
 func (c *validation) checkKeySource(m *storage.Metadata) {
 	if len(m.JWKS) > 0 && m.JWKSURI != "" {
 		c.addProblem("jwks", "cannot stand beside jwks_uri; keep one of them (Registration §2)")
@@ -97,12 +98,17 @@ func checkKey(raw json.RawMessage) (*jose.JSONWebKey, error) {
 	}
 	for _, private := range []string{"d", "p", "q", "dp", "dq", "qi", "oth", "k", "priv"} {
 		if _, found := members[private]; found {
-			return nil, fmt.Errorf("holds the private member %q; publish the public part only, and make a new key, since this one has been shown", private)
+			return nil, fmt.Errorf(
+				"holds the private member %q; publish the public part only, and make a new key, since this one has been shown",
+				private,
+			)
 		}
 	}
 	var key jose.JSONWebKey
 	if err := key.UnmarshalJSON(raw); err != nil || !key.Valid() {
-		return nil, errors.New("is not a key that Curfew knows: RSA up to 4096 bits, EC with P-256, P-384 or P-521, OKP with Ed25519")
+		return nil, errors.New(
+			"is not a key that Curfew knows: RSA up to 4096 bits, EC with P-256, P-384 or P-521, OKP with Ed25519",
+		)
 	}
 	if public, ok := key.Key.(*rsa.PublicKey); ok {
 		if bits := public.N.BitLen(); bits < minRSABits {
@@ -129,8 +135,14 @@ func (c *validation) checkAlgorithms(m *storage.Metadata) {
 	}
 	if m.IDTokenSignedResponseAlg == "none" && c.policy.AllowUnsignedIDTokens {
 		// Core §2: only where no ID token comes from the authorization endpoint, whose answers any website can forge.
-		if slices.ContainsFunc(m.ResponseTypes, func(t string) bool { return slices.Contains(strings.Fields(t), "id_token") }) {
-			c.addProblem("id_token_signed_response_alg", "none is for response types that give no ID token at the authorization endpoint (Core §2)")
+		if slices.ContainsFunc(
+			m.ResponseTypes,
+			func(t string) bool { return slices.Contains(strings.Fields(t), "id_token") },
+		) {
+			c.addProblem(
+				"id_token_signed_response_alg",
+				"none is for response types that give no ID token at the authorization endpoint (Core §2)",
+			)
 		}
 	} else {
 		c.checkOneOf("id_token_signed_response_alg", m.IDTokenSignedResponseAlg, supported...)
@@ -144,6 +156,9 @@ func (c *validation) checkAlgorithms(m *storage.Metadata) {
 		c.checkOneOf("token_endpoint_auth_signing_alg", m.TokenEndpointAuthAlg, ClientMACAlgs()...)
 	default:
 		// Registration §2 gives it a meaning with the two JWT methods only, so it is kept and has no effect.
-		c.checkOneOf("token_endpoint_auth_signing_alg", m.TokenEndpointAuthAlg, append(ClientSigningAlgs(), ClientMACAlgs()...)...)
+		c.checkOneOf(
+			"token_endpoint_auth_signing_alg",
+			m.TokenEndpointAuthAlg,
+			append(ClientSigningAlgs(), ClientMACAlgs()...)...)
 	}
 }

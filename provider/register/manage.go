@@ -22,8 +22,8 @@ func (h *Handler) Read(w http.ResponseWriter, r *http.Request) {
 	h.writeClient(w, r, http.StatusOK, c, "", token)
 }
 
-// Update serves PUT /register/{client} (RFC 7592 §2.2): the metadata that is sent replaces what there was, aside from the
-// choices that an operator made.
+// Update serves PUT /register/{client} (RFC 7592 §2.2): the metadata that is sent replaces what there was, aside from
+// the choices that an operator made.
 func (h *Handler) Update(w http.ResponseWriter, r *http.Request) {
 	old, token, err := h.authenticate(r)
 	if err != nil {
@@ -77,9 +77,22 @@ func (h *Handler) saveClient(r *http.Request, old *storage.Client, c storage.Cli
 	if !narrowed {
 		return h.Store.PutClient(r.Context(), c, event)
 	}
-	cause := storage.Cause{ID: rand.Text(), Reason: storage.ReasonClientChanged, By: event.By, Client: c.ClientID, Address: event.Address}
+	cause := storage.Cause{
+		ID:      rand.Text(),
+		Reason:  storage.ReasonClientChanged,
+		By:      event.By,
+		Client:  c.ClientID,
+		Address: event.Address,
+	}
 	event.Cause, event.Reason = cause.ID, cause.Reason
-	_, err := h.Terminator.End(r.Context(), storage.EndRequest{Selector: sel, Cause: cause, Change: storage.Change{Client: &c, Events: []storage.Event{event}}})
+	_, err := h.Terminator.End(
+		r.Context(),
+		storage.EndRequest{
+			Selector: sel,
+			Cause:    cause,
+			Change:   storage.Change{Client: &c, Events: []storage.Event{event}},
+		},
+	)
 	return err
 }
 
@@ -91,7 +104,13 @@ func (h *Handler) Remove(w http.ResponseWriter, r *http.Request) {
 		h.writeError(w, r, err)
 		return
 	}
-	cause := storage.Cause{ID: rand.Text(), Reason: storage.ReasonClientRemoved, By: "client:" + c.ClientID, Client: c.ClientID, Address: h.remoteAddress(r)}
+	cause := storage.Cause{
+		ID:      rand.Text(),
+		Reason:  storage.ReasonClientRemoved,
+		By:      "client:" + c.ClientID,
+		Client:  c.ClientID,
+		Address: h.remoteAddress(r),
+	}
 	event := h.auditEvent(r, "client.removed", c.ClientID, nil)
 	event.Cause, event.Reason = cause.ID, cause.Reason
 	change := storage.Change{RemoveClient: c.ClientID, Events: []storage.Event{event}}
@@ -104,8 +123,8 @@ func (h *Handler) Remove(w http.ResponseWriter, r *http.Request) {
 	w.WriteHeader(http.StatusNoContent)
 }
 
-// authenticate finds the client that the request is about and proves that the caller holds its registration access token. A client
-// that is not there and a wrong token look the same (RFC 7592 §2.1 asks for 401 in both cases).
+// authenticate finds the client that the request is about and proves that the caller holds its registration access
+// token. A client that is not there and a wrong token look the same (RFC 7592 §2.1 asks for 401 in both cases).
 func (h *Handler) authenticate(r *http.Request) (*storage.Client, string, error) {
 	token, found := bearerToken(r)
 	if !found {
@@ -138,11 +157,23 @@ func checkIdentity(body []byte, c *storage.Client) error {
 		return decodeProblem(err)
 	}
 	if sent.ID != c.ClientID {
-		return Problems{{Code: InvalidMetadata, Field: "client_id", Text: "is not that of this registration; send it as it is (RFC 7592 §2.2)"}}
+		return Problems{
+			{
+				Code:  InvalidMetadata,
+				Field: "client_id",
+				Text:  "is not that of this registration; send it as it is (RFC 7592 §2.2)",
+			},
+		}
 	}
 	if sent.Secret != nil {
 		if hash := storage.HashOf(*sent.Secret); subtle.ConstantTimeCompare(c.SecretHash[:], hash[:]) != 1 {
-			return Problems{{Code: InvalidMetadata, Field: "client_secret", Text: "is not the current one, and no other can be chosen; leave it out (RFC 7592 §2.2)"}}
+			return Problems{
+				{
+					Code:  InvalidMetadata,
+					Field: "client_secret",
+					Text:  "is not the current one, and no other can be chosen; leave it out (RFC 7592 §2.2)",
+				},
+			}
 		}
 	}
 	return nil

@@ -5,8 +5,8 @@ import (
 	"time"
 )
 
-// maxOpenPerDay is how many requests of open registration are taken in a day. Every stranger may send them, each leaves audit lines, which stay when
-// the client goes, and may make us fetch a document from another host.
+// maxOpenPerDay is how many requests of open registration are taken in a day. Every stranger may send them, each
+// leaves audit lines, which stay when the client goes, and may make us fetch a document from another host.
 const maxOpenPerDay = 10_000
 
 // dailyQuota counts them. It begins anew with the process.

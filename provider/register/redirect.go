@@ -29,10 +29,14 @@ func (c *validation) checkRedirects(m *storage.Metadata) {
 			c.addRedirectProblem(indexed("redirect_uris", i), "%s", err)
 			continue
 		}
-		// Registration §2: tokens that travel in the address go to https only. The same section forbids the name localhost
-		// there; we let it pass, since https://localhost reaches no other machine.
+		// Registration §2: tokens that travel in the address go to https only. The same section forbids the name
+		// localhost there; we let it pass, since https://localhost reaches no other machine.
 		if implicit && u.Scheme == "http" && m.ApplicationType == "web" {
-			c.addRedirectProblem(indexed("redirect_uris", i), "%+q is not https, which the implicit grant needs (Registration §2)", raw)
+			c.addRedirectProblem(
+				indexed("redirect_uris", i),
+				"%+q is not https, which the implicit grant needs (Registration §2)",
+				raw,
+			)
 		}
 	}
 	if len(m.PostLogoutRedirectURIs) > maxURIs {
@@ -52,8 +56,8 @@ func (c *validation) addRedirectProblem(field, format string, args ...any) {
 	c.problems[len(c.problems)-1].Code = InvalidRedirectURI
 }
 
-// parseRedirect reads a redirect URI. Each is compared byte for byte later, so one that could never match, or that could
-// match more than its owner meant, is refused now.
+// parseRedirect reads a redirect URI. Each is compared byte for byte later, so one that could never match, or that
+// could match more than its owner meant, is refused now.
 func parseRedirect(raw, applicationType string) (*url.URL, error) {
 	u, err := parseURI(raw)
 	if err = refuseFragment(raw, err); err != nil { // RFC 6749 §3.1.2
@@ -66,10 +70,18 @@ func parseRedirect(raw, applicationType string) (*url.URL, error) {
 	case u.Scheme == "https" || u.Scheme == "http":
 		return parseHTTPSOrLocalhost(raw)
 	case applicationType != "native":
-		return nil, fmt.Errorf("%+q has the scheme %+q; use https, or application_type native for a scheme of an app's own", raw, u.Scheme)
+		return nil, fmt.Errorf(
+			"%+q has the scheme %+q; use https, or application_type native for a scheme of an app's own",
+			raw,
+			u.Scheme,
+		)
 	case !strings.Contains(u.Scheme, "."):
 		// RFC 8252 §7.1 and §8.4. It also keeps javascript:, data: and their like out.
-		return nil, fmt.Errorf("%+q has the scheme %+q; an app's own scheme is a domain name in reverse, such as com.example.app (RFC 8252 §7.1)", raw, u.Scheme)
+		return nil, fmt.Errorf(
+			"%+q has the scheme %+q; an app's own scheme is a domain name in reverse, such as com.example.app (RFC 8252 §7.1)",
+			raw,
+			u.Scheme,
+		)
 	}
 	return u, nil
 }
@@ -98,6 +110,10 @@ func (c *validation) checkLogoutURIs(m *storage.Metadata) {
 		return err == nil && origin(r) == origin(u)
 	}
 	if !slices.ContainsFunc(m.RedirectURIs, sharesOrigin) {
-		c.addProblem("frontchannel_logout_uri", "%+q shares scheme, host and port with no redirect URI (Front-Channel Logout 1.0 §2)", raw)
+		c.addProblem(
+			"frontchannel_logout_uri",
+			"%+q shares scheme, host and port with no redirect URI (Front-Channel Logout 1.0 §2)",
+			raw,
+		)
 	}
 }

@@ -9,7 +9,8 @@ import (
 	"github.com/curfew-id/curfew/storage"
 )
 
-// TestChosenSecretsCannotBeGuessed (Core §16.19, RFC 6749 §10.10): those of others have to be as long as a key of HS256; ours have 256 random bits.
+// TestChosenSecretsCannotBeGuessed (Core §16.19, RFC 6749 §10.10): those of others have to be as long as a key of
+// HS256; ours have 256 random bits.
 func TestChosenSecretsCannotBeGuessed(t *testing.T) {
 	wrap := func(_ string, secret []byte) ([]byte, error) { return secret, nil }
 	registrar := &Registrar{WrapSecret: wrap, Now: func() time.Time { return time.Unix(0, 0) }}

@@ -75,10 +75,22 @@ type clientInformation struct {
 	ManagementURI     string `json:"registration_client_uri"`
 }
 
-// writeClient shows the client to its owner. Its secret is there only when it is new: just the hash is kept. The token is the
-// one the caller sent or got.
-func (h *Handler) writeClient(w http.ResponseWriter, r *http.Request, status int, c *storage.Client, secret, token string) {
-	info := clientInformation{Metadata: c.Metadata, Secret: secret, IssuedAt: c.Created.Unix(), RegistrationToken: token, ManagementURI: h.Issuer + Path + "/" + url.PathEscape(c.ClientID)}
+// writeClient shows the client to its owner. Its secret is there only when it is new: just the hash is kept. The
+// token is the one the caller sent or got.
+func (h *Handler) writeClient(
+	w http.ResponseWriter,
+	r *http.Request,
+	status int,
+	c *storage.Client,
+	secret, token string,
+) {
+	info := clientInformation{
+		Metadata:          c.Metadata,
+		Secret:            secret,
+		IssuedAt:          c.Created.Unix(),
+		RegistrationToken: token,
+		ManagementURI:     h.Issuer + Path + "/" + url.PathEscape(c.ClientID),
+	}
 	if secret != "" {
 		info.SecretExpiresAt = new(int64)
 	}

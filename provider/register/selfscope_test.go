@@ -14,8 +14,8 @@ import (
 	"github.com/curfew-id/curfew/provider/providertest"
 )
 
-// TestClientCannotRegisterPrivilegedScopes: a scope beyond those about users is a right at an API. A client that registered itself gets it
-// from an operator or not at all, and keeps it when it changes its registration.
+// TestClientCannotRegisterPrivilegedScopes: a scope beyond those about users is a right at an API. A client that
+// registered itself gets it from an operator or not at all, and keeps it when it changes its registration.
 func TestClientCannotRegisterPrivilegedScopes(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		o := providertest.MustStart(t, func(c *provider.Config) { c.Registration.Mode = policy.RegistrationOpen })
@@ -40,7 +40,8 @@ func TestClientCannotRegisterPrivilegedScopes(t *testing.T) {
 		}
 		own := func(scope string) string {
 			t.Helper()
-			p := o.Browser().Do(http.MethodPost, "/token", url.Values{"grant_type": {"client_credentials"}, "scope": {scope}, "client_id": {made.ID}, "client_secret": {made.Secret}}, nil)
+			p := o.Browser().
+				Do(http.MethodPost, "/token", url.Values{"grant_type": {"client_credentials"}, "scope": {scope}, "client_id": {made.ID}, "client_secret": {made.Secret}}, nil)
 			var a struct {
 				Error, Scope string
 			}

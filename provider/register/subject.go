@@ -17,7 +17,10 @@ func (c *validation) checkSubjectType(m *storage.Metadata) {
 		return
 	}
 	if m.SubjectType == "pairwise" && len(m.RedirectURIs) > 0 && m.Sector() == "" {
-		c.addProblem("sector_identifier_uri", "is missing; pairwise subjects need it unless all redirect URIs are https on one host that is not this machine (Core §8.1)")
+		c.addProblem(
+			"sector_identifier_uri",
+			"is missing; pairwise subjects need it unless all redirect URIs are https on one host that is not this machine (Core §8.1)",
+		)
 	}
 }
 

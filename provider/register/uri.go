@@ -12,7 +12,8 @@ import (
 // indexed names an entry of a list.
 func indexed(field string, i int) string { return field + "[" + strconv.Itoa(i) + "]" }
 
-// parseURI reads a URI of any scheme and checks what holds for all of them. What is stored and compared is the text as given.
+// parseURI reads a URI of any scheme and checks what holds for all of them. What is stored and compared is the text
+// as given.
 func parseURI(raw string) (*url.URL, error) {
 	if raw == "" {
 		return nil, errors.New("is empty; leave it out")
@@ -22,11 +23,18 @@ func parseURI(raw string) (*url.URL, error) {
 	}
 	if i := strings.IndexFunc(raw, notInURI); i >= 0 {
 		// A backslash or a space is read differently by browsers, servers and us; no URI has one.
-		return nil, fmt.Errorf("%+q has %+q in it, which no URI has (RFC 3986 §2); percent-encode it", raw, []rune(raw[i:])[0])
+		return nil, fmt.Errorf(
+			"%+q has %+q in it, which no URI has (RFC 3986 §2); percent-encode it",
+			raw,
+			[]rune(raw[i:])[0],
+		)
 	}
 	u, err := url.Parse(raw)
 	if err != nil || u.Scheme == "" {
-		return nil, fmt.Errorf("%+q is not an absolute URI; write it in full, such as https://app.example/callback", raw)
+		return nil, fmt.Errorf(
+			"%+q is not an absolute URI; write it in full, such as https://app.example/callback",
+			raw,
+		)
 	}
 	if u.User != nil {
 		// Who reads https://good.example@evil.example sees the wrong host.
@@ -40,7 +48,8 @@ func notInURI(r rune) bool {
 	return r <= ' ' || r > '~' || strings.ContainsRune("\"<>\\^`{|}", r)
 }
 
-// parseHTTPSOrLocalhost reads an https URI, or an http URI of this machine; whether a fragment may be there is the caller's business.
+// parseHTTPSOrLocalhost reads an https URI, or an http URI of this machine; whether a fragment may be there is the
+// caller's business.
 func parseHTTPSOrLocalhost(raw string) (*url.URL, error) {
 	u, err := parseURI(raw)
 	if err != nil {
@@ -50,7 +59,10 @@ func parseHTTPSOrLocalhost(raw string) (*url.URL, error) {
 	case "https":
 	case "http":
 		if !isLoopback(u.Hostname()) {
-			return nil, fmt.Errorf("%+q is not https; http is for loopback addresses, localhost and *.localhost only", raw)
+			return nil, fmt.Errorf(
+				"%+q is not https; http is for loopback addresses, localhost and *.localhost only",
+				raw,
+			)
 		}
 	default:
 		return nil, fmt.Errorf("%+q has the scheme %+q; use https", raw, u.Scheme)
@@ -58,8 +70,8 @@ func parseHTTPSOrLocalhost(raw string) (*url.URL, error) {
 	return u, checkHost(raw, u)
 }
 
-// parseFetchedURI reads a URI that Curfew itself will call. What is checked here and what is called must be one thing for every
-// parser, so it is stored in the spelling in which it is sent.
+// parseFetchedURI reads a URI that Curfew itself will call. What is checked here and what is called must be one thing
+// for every parser, so it is stored in the spelling in which it is sent.
 func parseFetchedURI(raw string) (*url.URL, error) {
 	u, err := parseHTTPSOrLocalhost(raw)
 	if err != nil {

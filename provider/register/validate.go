@@ -11,7 +11,8 @@ import (
 
 // Policy is what a deployment supports and allows. The zero value is the strictest one.
 type Policy struct {
-	// SigningAlgs are the algorithms that ID tokens and userinfo answers can be signed with. Empty: all that Curfew has.
+	// SigningAlgs are the algorithms that ID tokens and userinfo answers can be signed with. Empty: all that Curfew
+	// has.
 	SigningAlgs []string
 	// SelfServiceScopes are those that a client may register for itself; any other is an operator's to give.
 	SelfServiceScopes []string
@@ -83,7 +84,8 @@ func (c *validation) checkTexts(m *storage.Metadata) {
 
 // isScopeToken: RFC 6749 §3.3: 1*( %x21 / %x23-5B / %x5D-7E ), parted by single spaces.
 func isScopeToken(s string) bool {
-	return s != "" && !strings.ContainsFunc(s, func(r rune) bool { return r <= ' ' || r > '~' || r == '"' || r == '\\' })
+	return s != "" &&
+		!strings.ContainsFunc(s, func(r rune) bool { return r <= ' ' || r > '~' || r == '"' || r == '\\' })
 }
 
 func (c *validation) checkText(field, value string) {

@@ -139,7 +139,11 @@ func TestUnsoundMetadataIsRefusedWithFieldCodeAndAdvice(t *testing.T) {
 }
 
 func TestAllProblemsAreReportedTogether(t *testing.T) {
-	got := mustProblems(t, `{"redirect_uris":["http://a.example","x:y"],"consent":"no","jwks_uri":"ftp://a","scope":" "}`, Policy{})
+	got := mustProblems(
+		t,
+		`{"redirect_uris":["http://a.example","x:y"],"consent":"no","jwks_uri":"ftp://a","scope":" "}`,
+		Policy{},
+	)
 	if len(got) != 5 {
 		t.Errorf("got %d problems %v, want 5", len(got), got)
 	}
@@ -149,13 +153,25 @@ func TestAllProblemsAreReportedTogether(t *testing.T) {
 }
 
 func TestDefaultsAreThoseOfRegistration(t *testing.T) {
-	m := storage.Metadata{RedirectURIs: []string{"https://app.example/cb"}, ResponseTypes: []string{"token code id_token"}}
+	m := storage.Metadata{
+		RedirectURIs:  []string{"https://app.example/cb"},
+		ResponseTypes: []string{"token code id_token"},
+	}
 	given := m.ResponseTypes
 	if err := Validate(&m, Policy{}); err != nil {
 		t.Fatal(err)
 	}
-	got := strings.Join([]string{strings.Join(m.ResponseTypes, ","), strings.Join(m.GrantTypes, ","), m.ApplicationType, m.TokenEndpointAuthMethod,
-		m.IDTokenSignedResponseAlg, m.SubjectType}, " | ")
+	got := strings.Join(
+		[]string{
+			strings.Join(m.ResponseTypes, ","),
+			strings.Join(m.GrantTypes, ","),
+			m.ApplicationType,
+			m.TokenEndpointAuthMethod,
+			m.IDTokenSignedResponseAlg,
+			m.SubjectType,
+		},
+		" | ",
+	)
 	if want := "code id_token token | authorization_code,implicit | web |  | RS256 | public"; got != want {
 		t.Errorf("got %s, want %s", got, want)
 	}
@@ -171,13 +187,18 @@ func TestUnsignedIDTokensNeedPolicyAndCode(t *testing.T) {
 	if got := mustProblems(t, `{"id_token_signed_response_alg":"none","response_types":["code token"]}`, Policy{AllowUnsignedIDTokens: true}); got != nil {
 		t.Errorf("with code token: got %v, want no problem: no ID token comes from the authorization endpoint", got)
 	}
-	if got := mustProblems(t, `{"id_token_signed_response_alg":"none","response_types":["code id_token"]}`, Policy{AllowUnsignedIDTokens: true}); len(got) != 1 {
+	if got := mustProblems(t, `{"id_token_signed_response_alg":"none","response_types":["code id_token"]}`, Policy{AllowUnsignedIDTokens: true}); len(
+		got,
+	) != 1 {
 		t.Errorf("with code id_token: got %v, want one problem", got)
 	}
 }
 
 func TestBreakingTheTrustHorizonIsRefusedWithRuleAndMeasure(t *testing.T) {
-	p := Policy{MaxTrustHorizon: 10 * time.Minute, Lifetimes: logout.Lifetimes{Opaque: time.Hour, JWT: 14 * time.Minute, Session: 24 * time.Hour}}
+	p := Policy{
+		MaxTrustHorizon: 10 * time.Minute,
+		Lifetimes:       logout.Lifetimes{Opaque: time.Hour, JWT: 14 * time.Minute, Session: 24 * time.Hour},
+	}
 	for _, c := range []struct {
 		over string
 		want []string

@@ -17,8 +17,9 @@ import (
 	"github.com/curfew-id/curfew/templates"
 )
 
-// echo is a second authenticator, as small as one can be: its page shows a challenge, and alice proves herself by sending it back.
-// The challenge stands nowhere but in the sealed interaction. This type and echoPage are all that a second authenticator needs.
+// echo is a second authenticator, as small as one can be: its page shows a challenge, and alice proves herself by
+// sending it back. The challenge stands nowhere but in the sealed interaction. This type and echoPage are all that a
+// second authenticator needs.
 type echo struct{ store *bolt.Store }
 
 var echoPage = template.Must(template.New("echo").Parse(`<form method="post" action="{{.Action}}">
@@ -73,7 +74,8 @@ func TestSecondAuthenticatorSignsIn(t *testing.T) {
 	}
 }
 
-// TestChallengeIsOfOneInteraction: the answer to another interaction's challenge, or from another browser, proves nothing.
+// TestChallengeIsOfOneInteraction: the answer to another interaction's challenge, or from another browser, proves
+// nothing.
 func TestChallengeIsOfOneInteraction(t *testing.T) {
 	f := mustStartWith(t, func(store *bolt.Store) []authn.Authenticator { return []authn.Authenticator{echo{store}} })
 	b, thief := f.Browser(), f.Browser()
@@ -99,12 +101,19 @@ func TestReauthenticationKeepsTheAccount(t *testing.T) {
 	b := f.Browser()
 	b.Submit(b.Get(providertest.AuthorizeURL("atlas")), "username", "alice", "password", providertest.Password)
 	before := mustListSessions(t, f)
-	p := b.Submit(b.Get(providertest.AuthorizeURL("atlas", "prompt", "login")), "username", "bob", "password", providertest.Password)
+	p := b.Submit(
+		b.Get(providertest.AuthorizeURL("atlas", "prompt", "login")),
+		"username",
+		"bob",
+		"password",
+		providertest.Password,
+	)
 	if p.ResponseParams(t).Get("code") == "" {
 		t.Fatalf("got %d, want a code:\n%s", p.Status, p.Body)
 	}
 	after := mustListSessions(t, f)
-	if len(before) != 1 || len(after) != 1 || after[0].ID != before[0].ID || after[0].SecretHash == before[0].SecretHash {
+	if len(before) != 1 || len(after) != 1 || after[0].ID != before[0].ID ||
+		after[0].SecretHash == before[0].SecretHash {
 		t.Errorf("got %+v, want the same session with a new secret", after)
 	}
 }
@@ -113,7 +122,9 @@ func TestReauthenticationKeepsTheAccount(t *testing.T) {
 func TestSilentRequestNeedsASession(t *testing.T) {
 	f := mustStartWith(t, nil)
 	b := f.Browser()
-	if p := b.Get(providertest.AuthorizeURL("atlas", "prompt", "none")); p.ResponseParams(t).Get("error") != "login_required" {
+	if p := b.Get(providertest.AuthorizeURL("atlas", "prompt", "none")); p.ResponseParams(t).
+		Get("error") !=
+		"login_required" {
 		t.Errorf("got %d to %q", p.Status, p.Header.Get("Location"))
 	}
 	b.Submit(b.Get(providertest.AuthorizeURL("atlas")), "username", "alice", "password", providertest.Password)

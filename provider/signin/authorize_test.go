@@ -19,15 +19,21 @@ func TestUnknownClientGetsAPage(t *testing.T) {
 		o := providertest.MustStart(t, nil)
 		o.MustAddClient("atlas", nil)
 		for _, id := range []string{"", "nobody", "ATLAS", "atlas ", "atlas\x00", "../atlas", strings.Repeat("a", 5000)} {
-			o.Browser().Get(providertest.AuthorizeURL("atlas", "client_id", " ")+"&client_id="+url.QueryEscape(id)).MustName(t, "client_id") // twice
-			o.Browser().Get(strings.ReplaceAll(providertest.AuthorizeURL("atlas"), "client_id=atlas", "client_id="+url.QueryEscape(id))).MustName(t, "client_id")
+			o.Browser().
+				Get(providertest.AuthorizeURL("atlas", "client_id", " ")+"&client_id="+url.QueryEscape(id)).
+				MustName(t, "client_id")
+				// twice
+			o.Browser().
+				Get(strings.ReplaceAll(providertest.AuthorizeURL("atlas"), "client_id=atlas", "client_id="+url.QueryEscape(id))).
+				MustName(t, "client_id")
 		}
 		o.MustAdmin(http.MethodPost, "/clients/atlas/disable", "")
 		o.Browser().Get(providertest.AuthorizeURL("atlas")).MustName(t, "client_id")
 	})
 }
 
-// TestRepeatedParametersAreRefused: RFC 6749 §3.1. Who asks and where the answer goes must be beyond doubt before the client hears of it.
+// TestRepeatedParametersAreRefused: RFC 6749 §3.1. Who asks and where the answer goes must be beyond doubt before the
+// client hears of it.
 func TestRepeatedParametersAreRefused(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		o := providertest.MustStart(t, nil)
@@ -43,7 +49,8 @@ func TestRepeatedParametersAreRefused(t *testing.T) {
 					continue
 				}
 				a := p.ResponseParams(t)
-				if a.Get("error") != "invalid_request" || !strings.Contains(a.Get("error_description"), name) || a.Get("iss") != providertest.Issuer {
+				if a.Get("error") != "invalid_request" || !strings.Contains(a.Get("error_description"), name) ||
+					a.Get("iss") != providertest.Issuer {
 					t.Errorf("%s: got %v, want invalid_request that names it", name, a)
 				}
 			}
@@ -56,7 +63,8 @@ func TestRepeatedParametersAreRefused(t *testing.T) {
 	})
 }
 
-// TestEveryResponseNamesTheIssuer: RFC 9207, in every mode, of successes and errors; and the state comes back as it was.
+// TestEveryResponseNamesTheIssuer: RFC 9207, in every mode, of successes and errors; and the state comes back as it
+// was.
 func TestEveryResponseNamesTheIssuer(t *testing.T) {
 	state := strings.Repeat("0123456789abcdef", 8-1) + "!$'()*,-./:?@_~;"
 	synctest.Test(t, func(t *testing.T) {
@@ -72,7 +80,24 @@ func TestEveryResponseNamesTheIssuer(t *testing.T) {
 			for _, mode := range []string{"", "query", "fragment", "form_post"} {
 				for _, kind := range []string{"code", "code id_token", "id_token", "token"} {
 					for _, uri := range []string{"https://atlas.example/cb", "https://atlas.example/cb?keep=a%20b"} {
-						p := who.Do(http.MethodGet, providertest.AuthorizeURL("atlas", "response_mode", mode, "response_type", kind, "redirect_uri", uri, "prompt", "none", "state", state), nil, nil)
+						p := who.Do(
+							http.MethodGet,
+							providertest.AuthorizeURL(
+								"atlas",
+								"response_mode",
+								mode,
+								"response_type",
+								kind,
+								"redirect_uri",
+								uri,
+								"prompt",
+								"none",
+								"state",
+								state,
+							),
+							nil,
+							nil,
+						)
 						var a url.Values
 						if mode == "form_post" {
 							var action string
@@ -93,7 +118,8 @@ func TestEveryResponseNamesTheIssuer(t *testing.T) {
 						} else if a.Get("error_description") == "" || a.Get("code") != "" || a.Get("id_token") != "" {
 							t.Errorf("%s %s: got %v", kind, mode, a)
 						}
-						if strings.Contains(p.Header.Get("Location"), "?") && a.Get("id_token") != "" && !strings.Contains(p.Header.Get("Location"), "#") {
+						if strings.Contains(p.Header.Get("Location"), "?") && a.Get("id_token") != "" &&
+							!strings.Contains(p.Header.Get("Location"), "#") {
 							t.Errorf("%s %s: got a token in a query", kind, mode)
 						}
 					}
@@ -106,7 +132,8 @@ func TestEveryResponseNamesTheIssuer(t *testing.T) {
 	})
 }
 
-// TestConfidentialClientNeedsPKCEOrNonce: RFC 9700 §2.1.1. The nonce counts only where the ID token of the code carries it.
+// TestConfidentialClientNeedsPKCEOrNonce: RFC 9700 §2.1.1. The nonce counts only where the ID token of the code
+// carries it.
 func TestConfidentialClientNeedsPKCEOrNonce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		o := providertest.MustStart(t, nil)
@@ -150,7 +177,8 @@ func TestPKCEIsNotNegotiable(t *testing.T) {
 		o.MustAddClient("strict", func(m *storage.Metadata) { m.RequirePKCE = &yes })
 		o.MustAddClient("lax", func(m *storage.Metadata) { m.RequirePKCE = &no })
 		public := `{"client_id":"public","redirect_uris":["https://public.example/cb"],"token_endpoint_auth_method":"none","require_pkce":false}`
-		if p := o.Admin(http.MethodPost, "/clients", public); p.Status != http.StatusBadRequest || !strings.Contains(p.Body, "require_pkce") {
+		if p := o.Admin(http.MethodPost, "/clients", public); p.Status != http.StatusBadRequest ||
+			!strings.Contains(p.Body, "require_pkce") {
 			t.Errorf("got %d %s for a public client without PKCE", p.Status, p.Body)
 		}
 		o.MustAddClient("public", func(m *storage.Metadata) { m.TokenEndpointAuthMethod = "none" })
@@ -172,18 +200,26 @@ func TestPKCEIsNotNegotiable(t *testing.T) {
 				"another alphabet":     {strings.Replace(providertest.Challenge, "-", "+", 1), "S256", false},
 				"nothing of it at all": {"", "", id == "lax"},
 			} {
-				a := b.Do(http.MethodGet, providertest.AuthorizeURL(id, "code_challenge", c.challenge, "code_challenge_method", c.method, "prompt", "none"), nil, nil).ResponseParams(t)
+				a := b.Do(http.MethodGet, providertest.AuthorizeURL(id, "code_challenge", c.challenge, "code_challenge_method", c.method, "prompt", "none"), nil, nil).
+					ResponseParams(t)
 				if got := a.Get("code") != ""; got != c.ok || !c.ok && a.Get("error") != "invalid_request" {
 					t.Errorf("%s, %s: got %v", id, name, a)
 				}
 			}
 		}
-		// A client that began without a challenge cannot add a verifier; one that began with a challenge cannot leave the verifier out.
-		without := b.Do(http.MethodGet, providertest.AuthorizeURL("lax", "code_challenge", "", "code_challenge_method", "", "prompt", "none"), nil, nil).ResponseParams(t).Get("code")
+		// A client that began without a challenge cannot add a verifier; one that began with a challenge cannot leave
+		// the verifier out.
+		without := b.Do(http.MethodGet, providertest.AuthorizeURL("lax", "code_challenge", "", "code_challenge_method", "", "prompt", "none"), nil, nil).
+			ResponseParams(t).
+			Get("code")
 		if a := o.Redeem("lax", without); a.Error != "invalid_grant" {
 			t.Errorf("got %+v for a verifier without a challenge", a)
 		}
-		form := url.Values{"grant_type": {"authorization_code"}, "code": {b.MustPromptNone("lax").Get("code")}, "redirect_uri": {"https://lax.example/cb"}}
+		form := url.Values{
+			"grant_type":   {"authorization_code"},
+			"code":         {b.MustPromptNone("lax").Get("code")},
+			"redirect_uri": {"https://lax.example/cb"},
+		}
 		if a := o.Token("lax", form); a.Error != "invalid_grant" {
 			t.Errorf("got %+v for a challenge without a verifier", a)
 		}
@@ -228,7 +264,8 @@ func TestFinishLooksAtEverythingAgain(t *testing.T) {
 	}
 }
 
-// TestOpenPageAsksNoMoreThanIsStillRegistered: what a client may ask for is looked at when the page is sent, not only when it was opened.
+// TestOpenPageAsksNoMoreThanIsStillRegistered: what a client may ask for is looked at when the page is sent, not only
+// when it was opened.
 func TestOpenPageAsksNoMoreThanIsStillRegistered(t *testing.T) {
 	no := false
 	for name, c := range map[string]struct {
@@ -250,7 +287,9 @@ func TestOpenPageAsksNoMoreThanIsStillRegistered(t *testing.T) {
 				time.Sleep(time.Second)
 				o.MustAdmin(http.MethodPatch, "/clients/atlas", c.change)
 				p := b.Submit(page, "username", "alice", "password", providertest.Password)
-				if location := p.Header.Get("Location"); p.Status != http.StatusBadRequest || strings.Contains(location, "code=") || strings.Contains(location, "access_token=") {
+				if location := p.Header.Get("Location"); p.Status != http.StatusBadRequest ||
+					strings.Contains(location, "code=") ||
+					strings.Contains(location, "access_token=") {
 					t.Errorf("got %d to %q, want an error page", p.Status, location)
 				}
 			})
@@ -258,18 +297,21 @@ func TestOpenPageAsksNoMoreThanIsStillRegistered(t *testing.T) {
 	}
 }
 
-// TestRequestTooLargeForInteractionIsRefused: what is larger than a handle or a code may be is refused with words, never cut.
+// TestRequestTooLargeForInteractionIsRefused: what is larger than a handle or a code may be is refused with words,
+// never cut.
 func TestRequestTooLargeForInteractionIsRefused(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		o := providertest.MustStart(t, nil)
 		o.MustAddClient("atlas", nil)
 		b := o.Browser()
 		a := b.Get(providertest.AuthorizeURL("atlas", "state", strings.Repeat("s", 12_000))).ResponseParams(t)
-		if a.Get("error") != "invalid_request" || !strings.Contains(a.Get("error_description"), "too large") || len(a.Get("state")) != 12_000 {
+		if a.Get("error") != "invalid_request" || !strings.Contains(a.Get("error_description"), "too large") ||
+			len(a.Get("state")) != 12_000 {
 			t.Errorf("got %s %s, want invalid_request and the whole state", a.Get("error"), a.Get("error_description"))
 		}
 		b.MustSignIn("alice", "atlas", "state", strings.Repeat("s", 1000))
-		a = b.Do(http.MethodGet, providertest.AuthorizeURL("atlas", "nonce", strings.Repeat("n", 900)), nil, nil).ResponseParams(t)
+		a = b.Do(http.MethodGet, providertest.AuthorizeURL("atlas", "nonce", strings.Repeat("n", 900)), nil, nil).
+			ResponseParams(t)
 		if a.Get("error") != "invalid_request" || !strings.Contains(a.Get("error_description"), "nonce") {
 			t.Errorf("got %v, want invalid_request that names nonce", a)
 		}
@@ -279,7 +321,8 @@ func TestRequestTooLargeForInteractionIsRefused(t *testing.T) {
 	})
 }
 
-// TestRequestsSurviveWhatTheyMayHold: everything optional is handled as Core §3.1.2.1 says, and unknown parameters are ignored.
+// TestRequestsSurviveWhatTheyMayHold: everything optional is handled as Core §3.1.2.1 says, and unknown parameters
+// are ignored.
 func TestRequestsSurviveWhatTheyMayHold(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		o := providertest.MustStart(t, nil)
@@ -304,7 +347,8 @@ func TestRequestsSurviveWhatTheyMayHold(t *testing.T) {
 			{"response_mode", "web_message"}, {"response_mode", "query.jwt"}, {"registration", "{}"}, {"request", "x"}, {"request_uri", "https://evil.example/x"}, {"request_uri", "urn:ietf:params:oauth:request_uri:x"},
 		} {
 			a := b.Do(http.MethodGet, providertest.AuthorizeURL("atlas", more...), nil, nil).ResponseParams(t)
-			if a.Get("error") == "" || a.Get("error") == "server_error" || a.Get("iss") != providertest.Issuer || a.Get("state") != "st" {
+			if a.Get("error") == "" || a.Get("error") == "server_error" || a.Get("iss") != providertest.Issuer ||
+				a.Get("state") != "st" {
 				t.Errorf("%v: got %v, want an error with state and iss", more, a)
 			}
 		}
@@ -336,7 +380,9 @@ func TestPairwiseNamesDoNotBetray(t *testing.T) {
 				t.Errorf("got sub %q for %s", sub, id)
 			}
 			subs[sub] = true
-			if a := b.Do(http.MethodGet, providertest.AuthorizeURL(id, "prompt", "none", "id_token_hint", hint), nil, nil).ResponseParams(t); a.Get("code") == "" {
+			if a := b.Do(http.MethodGet, providertest.AuthorizeURL(id, "prompt", "none", "id_token_hint", hint), nil, nil).ResponseParams(t); a.Get(
+				"code",
+			) == "" {
 				t.Errorf("got %v for one's own hint, want a code", a)
 			}
 		}
@@ -362,14 +408,25 @@ func TestLongStatePassesEveryPath(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	crossSite := http.Header{"Sec-Fetch-Site": {"cross-site"}, "Sec-Fetch-Mode": {"navigate"}, "Sec-Fetch-Dest": {"document"}}
+	crossSite := http.Header{
+		"Sec-Fetch-Site": {"cross-site"},
+		"Sec-Fetch-Mode": {"navigate"},
+		"Sec-Fetch-Dest": {"document"},
+	}
 	repost := b.Copy()
 	repost.Cookies = map[string]string{}
 	page := repost.Do(http.MethodPost, "/authorize", form, crossSite)
 	if got := b.Submit(page).ResponseParams(t); got.Get("code") == "" || got.Get("state") != state {
 		t.Errorf("POST of another site: got %s and a state of %d characters", got.Get("error"), len(got.Get("state")))
 	}
-	end := providertest.EndSessionURL("client_id", "atlas", "post_logout_redirect_uri", "https://atlas.example/bye", "state", state)
+	end := providertest.EndSessionURL(
+		"client_id",
+		"atlas",
+		"post_logout_redirect_uri",
+		"https://atlas.example/bye",
+		"state",
+		state,
+	)
 	if p := b.Submit(b.Get(end), "scope", "session"); p.Status != http.StatusOK && p.Status != http.StatusSeeOther {
 		t.Errorf("logout: got %d:\n%s", p.Status, p.Body)
 	}
@@ -382,14 +439,15 @@ func TestLongStatePassesEveryPath(t *testing.T) {
 			b.MustSignIn("alice", "atlas")
 		}
 		got := browser.Get(providertest.AuthorizeURL("atlas", "state", tooLong)).ResponseParams(t)
-		if got.Get("error") != "invalid_request" || !strings.Contains(got.Get("error_description"), "10000 characters") {
+		if got.Get("error") != "invalid_request" ||
+			!strings.Contains(got.Get("error_description"), "10000 characters") {
 			t.Errorf("%s: got %v, want the limit", name, got.Get("error"))
 		}
 	}
 }
 
-// TestScopeThatAnOperatorRegisteredIsGranted: by its name, as for client_credentials. A scope that was not is ignored (Core §3.1.2.1), and
-// the token response says what was granted.
+// TestScopeThatAnOperatorRegisteredIsGranted: by its name, as for client_credentials. A scope that was not is ignored
+// (Core §3.1.2.1), and the token response says what was granted.
 func TestScopeThatAnOperatorRegisteredIsGranted(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		o := providertest.MustStart(t, nil)
@@ -397,7 +455,8 @@ func TestScopeThatAnOperatorRegisteredIsGranted(t *testing.T) {
 		o.MustAddClient("plain", nil)
 		for client, want := range map[string]string{"api": "openid orders:read", "plain": "openid email"} {
 			b := o.Browser()
-			code := b.MustSignIn("alice", client, "scope", "openid email orders:read orders:write offline_access").Get("code")
+			code := b.MustSignIn("alice", client, "scope", "openid email orders:read orders:write offline_access").
+				Get("code")
 			form := url.Values{
 				"grant_type":    {"authorization_code"},
 				"code":          {code},
@@ -415,7 +474,10 @@ func TestScopeThatAnOperatorRegisteredIsGranted(t *testing.T) {
 func TestResourceAtTheAuthorizationEndpointIsHonouredOrRefused(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		o := providertest.MustStart(t, nil)
-		o.MustAddClient("api", func(m *storage.Metadata) { m.Audience = []string{"https://a.example", "https://b.example"} })
+		o.MustAddClient(
+			"api",
+			func(m *storage.Metadata) { m.Audience = []string{"https://a.example", "https://b.example"} },
+		)
 		b := o.Browser()
 		b.MustSignIn("alice", "api")
 		for resources, want := range map[string]string{
@@ -423,7 +485,8 @@ func TestResourceAtTheAuthorizationEndpointIsHonouredOrRefused(t *testing.T) {
 			"&resource=https://a.example":                            "invalid_target",
 			"&resource=":                                             "invalid_target",
 		} {
-			a := b.Do(http.MethodGet, providertest.AuthorizeURL("api", "prompt", "none")+resources, nil, nil).ResponseParams(t)
+			a := b.Do(http.MethodGet, providertest.AuthorizeURL("api", "prompt", "none")+resources, nil, nil).
+				ResponseParams(t)
 			if a.Get("error") != want {
 				t.Errorf("%s: got %v, want %q", resources, a, want)
 			}

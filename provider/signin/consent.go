@@ -30,9 +30,18 @@ func (h *Handler) ShowConsent(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	app := h.Site.App(req.clientRecord, req.RedirectURI)
-	page := templates.ConsentPage{Page: h.Site.Page(r), Action: h.Site.Path(r.URL.EscapedPath()), Interaction: r.PathValue("interaction"), Application: *app,
-		Scopes: req.Scope, Claims: tokens.OutOfScopeClaims(req.Claims, req.Scope), Allowed: consent.Scope, SessionEnds: session.Expires,
-		EachTime: req.clientRecord.RequiresConsentEachTime(req.RedirectURI), OtherAccountURL: otherAccountURL}
+	page := templates.ConsentPage{
+		Page:            h.Site.Page(r),
+		Action:          h.Site.Path(r.URL.EscapedPath()),
+		Interaction:     r.PathValue("interaction"),
+		Application:     *app,
+		Scopes:          req.Scope,
+		Claims:          tokens.OutOfScopeClaims(req.Claims, req.Scope),
+		Allowed:         consent.Scope,
+		SessionEnds:     session.Expires,
+		EachTime:        req.clientRecord.RequiresConsentEachTime(req.RedirectURI),
+		OtherAccountURL: otherAccountURL,
+	}
 	page.Account = accountName(user)
 	web.PageHeaders(w, pagePolicy(app))
 	h.Site.LogRenderError(r, templates.Consent(w, page))
@@ -57,8 +66,13 @@ func (h *Handler) Consent(w http.ResponseWriter, r *http.Request) error {
 		return h.answerError(w, r, req, err)
 	}
 	// An earlier consent stays.
-	consent = storage.Consent{Subject: session.Subject, Client: req.ClientID, Scope: union(consent.Scope, req.Scope), Claims: union(consent.Claims, tokens.OutOfScopeClaims(req.Claims, req.Scope)),
-		At: h.Site.Now()}
+	consent = storage.Consent{
+		Subject: session.Subject,
+		Client:  req.ClientID,
+		Scope:   union(consent.Scope, req.Scope),
+		Claims:  union(consent.Claims, tokens.OutOfScopeClaims(req.Claims, req.Scope)),
+		At:      h.Site.Now(),
+	}
 	if err := h.Store.PutConsent(r.Context(), consent); err != nil {
 		return h.answerError(w, r, req, err)
 	}
@@ -77,8 +91,9 @@ func union(list, added []string) []string {
 	return list
 }
 
-// openConsent opens the interaction and the session. A user who is no longer signed in signs in first. If another user has signed in
-// since the page was shown, the request starts again at its next step, because the page named the first user.
+// openConsent opens the interaction and the session. A user who is no longer signed in signs in first. If another
+// user has signed in since the page was shown, the request starts again at its next step, because the page named the
+// first user.
 func (h *Handler) openConsent(w http.ResponseWriter, r *http.Request) (*authRequest, *storage.Session, bool, error) {
 	req, err := h.openInteraction(r, purposeConsent)
 	if err != nil {

@@ -24,7 +24,8 @@ func asksConsent(b *providertest.Browser, client string, more ...string) (provid
 	return p, strings.Contains(p.Body, `id="allow"`) && strings.Contains(p.Body, `id="deny"`)
 }
 
-// TestConsentIsRememberedForWhatWasAllowed: per user and client; whatever goes beyond is asked for, by scope or by name.
+// TestConsentIsRememberedForWhatWasAllowed: per user and client; whatever goes beyond is asked for, by scope or by
+// name.
 func TestConsentIsRememberedForWhatWasAllowed(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		o := providertest.MustStart(t, nil)
@@ -47,7 +48,11 @@ func TestConsentIsRememberedForWhatWasAllowed(t *testing.T) {
 			{"atlas", []string{"claims", `{"userinfo":{"phone_number":null}}`}, true},
 			{"atlas", []string{"claims", `{"userinfo":{"phone_number":null}}`}, false},
 			{"atlas", []string{"claims", `{"id_token":{"phone_number":null,"address":null}}`}, true},
-			{"atlas", []string{"claims", `{"id_token":{"auth_time":{"essential":true},"acr":null,"sub":null}}`}, false}, // nothing about the user
+			{
+				"atlas",
+				[]string{"claims", `{"id_token":{"auth_time":{"essential":true},"acr":null,"sub":null}}`},
+				false,
+			}, // nothing about the user
 			{"atlas", []string{"prompt", "consent"}, true},
 			{"ledger", nil, true}, // another client
 		}
@@ -56,7 +61,8 @@ func TestConsentIsRememberedForWhatWasAllowed(t *testing.T) {
 			if asked != s.asked {
 				t.Errorf("step %d %v: got asked %v, want %v", i, s.more, asked, s.asked)
 			}
-			silent := b.Do(http.MethodGet, providertest.AuthorizeURL(s.client, append(s.more, "prompt", "none")...), nil, nil).ResponseParams(t)
+			silent := b.Do(http.MethodGet, providertest.AuthorizeURL(s.client, append(s.more, "prompt", "none")...), nil, nil).
+				ResponseParams(t)
 			if s.asked && s.more != nil && s.more[0] != "prompt" && silent.Get("error") != "consent_required" {
 				t.Errorf("step %d: got %v for prompt=none, want consent_required", i, silent)
 			}
@@ -69,7 +75,10 @@ func TestConsentIsRememberedForWhatWasAllowed(t *testing.T) {
 		o.MustAddUser("bob")
 		c := o.Browser()
 		p := c.Get(providertest.AuthorizeURL("atlas"))
-		if p = c.Submit(p, "username", "bob", "password", providertest.Password); !strings.Contains(p.Body, `id="allow"`) {
+		if p = c.Submit(p, "username", "bob", "password", providertest.Password); !strings.Contains(
+			p.Body,
+			`id="allow"`,
+		) {
 			t.Error("got bob not asked although only alice has allowed it")
 		}
 	})
@@ -102,7 +111,17 @@ func TestConsentSaysWhoAndWhat(t *testing.T) {
 			m.Consent, m.ClientName, m.PolicyURI, m.LogoURI = "", "<b>Atlas</b>", "https://atlas.example/policy", "https://cdn.example/atlas.png"
 		})
 		b := o.Browser()
-		p := b.Get(providertest.AuthorizeURL("atlas", "scope", "openid email offline_access", "prompt", "consent", "claims", `{"userinfo":{"phone_number":null}}`))
+		p := b.Get(
+			providertest.AuthorizeURL(
+				"atlas",
+				"scope",
+				"openid email offline_access",
+				"prompt",
+				"consent",
+				"claims",
+				`{"userinfo":{"phone_number":null}}`,
+			),
+		)
 		p = b.Submit(p, "username", "alice", "password", providertest.Password)
 		text := html.UnescapeString(p.Body)
 		for _, want := range []string{"alice@example.org", "<b>Atlas</b>", "atlas.example", "Your email address", "Your phone number", "https://atlas.example/policy"} {
@@ -110,11 +129,14 @@ func TestConsentSaysWhoAndWhat(t *testing.T) {
 				t.Errorf("got a consent page without %q:\n%s", want, p.Body)
 			}
 		}
-		if strings.Contains(p.Body, "<b>Atlas") || strings.Contains(p.Body, "cdn.example") || strings.Contains(p.Header.Get("Content-Security-Policy"), "cdn.example") {
+		if strings.Contains(p.Body, "<b>Atlas") || strings.Contains(p.Body, "cdn.example") ||
+			strings.Contains(p.Header.Get("Content-Security-Policy"), "cdn.example") {
 			t.Error("got the application's markup, or a logo although logos are off")
 		}
 		if strings.Contains(p.Header.Get("Content-Security-Policy"), "form-action") {
-			t.Error("got form-action on a page whose answer leads to the application: Chromium applies it to the application's own redirects")
+			t.Error(
+				"got form-action on a page whose answer leads to the application: Chromium applies it to the application's own redirects",
+			)
 		}
 	})
 }
@@ -124,7 +146,11 @@ func TestConsentSaysThatAnApplicationRegisteredItself(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		o := providertest.MustStart(t, func(c *provider.Config) { c.Registration.Mode = policy.RegistrationOpen })
 		o.MustAddClient("atlas", func(m *storage.Metadata) { m.Consent = "" })
-		r := httptest.NewRequest(http.MethodPost, "/register", strings.NewReader(`{"client_name":"Your bank","redirect_uris":["https://evil.example/cb"]}`))
+		r := httptest.NewRequest(
+			http.MethodPost,
+			"/register",
+			strings.NewReader(`{"client_name":"Your bank","redirect_uris":["https://evil.example/cb"]}`),
+		)
 		r.Header.Set("Content-Type", "application/json")
 		w := httptest.NewRecorder()
 		o.Provider.ServeHTTP(w, r)
@@ -136,7 +162,13 @@ func TestConsentSaysThatAnApplicationRegisteredItself(t *testing.T) {
 		}
 		for client, want := range map[string]bool{"atlas": false, made.ID: true} {
 			b := o.Browser()
-			p := b.Get(providertest.AuthorizeURL(client, "redirect_uri", map[bool]string{false: "https://atlas.example/cb", true: "https://evil.example/cb"}[want]))
+			p := b.Get(
+				providertest.AuthorizeURL(
+					client,
+					"redirect_uri",
+					map[bool]string{false: "https://atlas.example/cb", true: "https://evil.example/cb"}[want],
+				),
+			)
 			p = b.Submit(p, "username", "alice", "password", providertest.Password)
 			if got := strings.Contains(p.Body, "added itself"); got != want || !strings.Contains(p.Body, `id="allow"`) {
 				t.Errorf("%s: got the warning %v, want %v", client, got, want)
@@ -152,7 +184,13 @@ func TestUserCannotConsentForAnother(t *testing.T) {
 		o.MustAddClient("atlas", func(m *storage.Metadata) { m.Consent = "" })
 		o.MustAddUser("bob")
 		b := o.Browser()
-		alices := b.Submit(b.Get(providertest.AuthorizeURL("atlas")), "username", "alice", "password", providertest.Password)
+		alices := b.Submit(
+			b.Get(providertest.AuthorizeURL("atlas")),
+			"username",
+			"alice",
+			"password",
+			providertest.Password,
+		)
 		time.Sleep(time.Second)
 		other := b.Get(alices.Link("other-account"))
 		bobs := b.Submit(other, "username", "bob", "password", providertest.Password)
@@ -187,8 +225,9 @@ func TestUserCannotConsentForAnother(t *testing.T) {
 	})
 }
 
-// TestPublicNativeAppIsAllowedEachTime: any program on the device can ask in its name and take its loopback port or its scheme (RFC 6749 §10.2,
-// RFC 8252 §8.6). One that can prove itself, or has an https address that only it gets, is remembered.
+// TestPublicNativeAppIsAllowedEachTime: any program on the device can ask in its name and take its loopback port or
+// its scheme (RFC 6749 §10.2, RFC 8252 §8.6). One that can prove itself, or has an https address that only it gets,
+// is remembered.
 func TestPublicNativeAppIsAllowedEachTime(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		o := providertest.MustStart(t, nil)
@@ -218,18 +257,25 @@ func TestPublicNativeAppIsAllowedEachTime(t *testing.T) {
 			if asked != s.again {
 				t.Errorf("%s at %s: got asked again %v, want %v", s.client, s.uri, asked, s.again)
 			}
-			silent := b.Do(http.MethodGet, providertest.AuthorizeURL(s.client, "redirect_uri", s.uri, "prompt", "none"), nil, nil).ResponseParams(t)
+			silent := b.Do(http.MethodGet, providertest.AuthorizeURL(s.client, "redirect_uri", s.uri, "prompt", "none"), nil, nil).
+				ResponseParams(t)
 			if got := silent.Get("error") == "consent_required"; got != s.again || got == (silent.Get("code") != "") {
 				t.Errorf("%s at %s: got %v for prompt=none", s.client, s.uri, silent)
 			}
-			if asked && (strings.Contains(p.Body, "remembered") || b.Submit(p, "decision", "allow").ResponseParams(t).Get("code") == "") {
-				t.Errorf("%s at %s: got no code after allowing, or a page that says the answer is remembered", s.client, s.uri)
+			if asked &&
+				(strings.Contains(p.Body, "remembered") || b.Submit(p, "decision", "allow").ResponseParams(t).Get("code") == "") {
+				t.Errorf(
+					"%s at %s: got no code after allowing, or a page that says the answer is remembered",
+					s.client,
+					s.uri,
+				)
 			}
 		}
 	})
 }
 
-// TestConsentIsNotHandedOn: alice allows, but has to sign in again meanwhile. Another user who signs in then is asked for their own consent.
+// TestConsentIsNotHandedOn: alice allows, but has to sign in again meanwhile. Another user who signs in then is asked
+// for their own consent.
 func TestConsentIsNotHandedOn(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		o := providertest.MustStart(t, nil)

@@ -9,8 +9,8 @@ import (
 	"github.com/curfew-id/curfew/storage"
 )
 
-// finish sends the response to the client. nextStep has just read session, user and consent; parse or openInteraction has read the
-// client. If the session ends from here on, redeeming the code is refused.
+// finish sends the response to the client. nextStep has just read session, user and consent; parse or openInteraction
+// has read the client. If the session ends from here on, redeeming the code is refused.
 func (h *Handler) finish(w http.ResponseWriter, r *http.Request, req *authRequest, session *storage.Session) error {
 	if req.clientRecord == nil {
 		web.Redirect(w, h.Site.Path(req.ReturnPath))

@@ -37,7 +37,12 @@ func newPassword(store *bolt.Store, hasher authn.Hasher) *authn.Password {
 // mustListSessions returns the active sessions of alice.
 func mustListSessions(t *testing.T, f *providertest.Fixture) []storage.Session {
 	t.Helper()
-	sessions, _, err := f.Store.ListSessions(t.Context(), storage.Selector{Subject: "sub-alice"}, time.Now(), storage.Page{})
+	sessions, _, err := f.Store.ListSessions(
+		t.Context(),
+		storage.Selector{Subject: "sub-alice"},
+		time.Now(),
+		storage.Page{},
+	)
 	if err != nil {
 		t.Fatal(err)
 	}

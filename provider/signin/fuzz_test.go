@@ -10,10 +10,16 @@ import (
 	"github.com/curfew-id/curfew/storage"
 )
 
-// FuzzRedirectURI: whatever redirect_uri a request names, the browser is sent nowhere but to a registered one or to the provider's own pages.
+// FuzzRedirectURI: whatever redirect_uri a request names, the browser is sent nowhere but to a registered one or to
+// the provider's own pages.
 func FuzzRedirectURI(f *testing.F) {
 	fixture := providertest.MustStart(f, nil)
-	registered := []string{"https://atlas.example/cb", "https://atlas.example/cb?tenant=1", "http://127.0.0.1/cb", "com.example.app:/cb"}
+	registered := []string{
+		"https://atlas.example/cb",
+		"https://atlas.example/cb?tenant=1",
+		"http://127.0.0.1/cb",
+		"com.example.app:/cb",
+	}
 	fixture.MustAddClient("atlas", func(m *storage.Metadata) {
 		m.RedirectURIs, m.ApplicationType, m.TokenEndpointAuthMethod = registered, "native", "none"
 	})
@@ -30,7 +36,12 @@ func FuzzRedirectURI(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, redirectURI string) {
 		browser := fixture.With(t).Browser()
-		p := browser.Do(http.MethodGet, providertest.AuthorizeURL("atlas", "redirect_uri", redirectURI, "prompt", "none"), nil, nil)
+		p := browser.Do(
+			http.MethodGet,
+			providertest.AuthorizeURL("atlas", "redirect_uri", redirectURI, "prompt", "none"),
+			nil,
+			nil,
+		)
 		if p.Status >= http.StatusInternalServerError {
 			t.Fatalf("got %d for %q", p.Status, redirectURI)
 		}
@@ -57,7 +68,8 @@ func FuzzRedirectURI(f *testing.F) {
 	})
 }
 
-// FuzzRequestObject: no request object, signed or not, is taken from a client that registered none of its keys, and none breaks the handler.
+// FuzzRequestObject: no request object, signed or not, is taken from a client that registered none of its keys, and
+// none breaks the handler.
 func FuzzRequestObject(f *testing.F) {
 	fixture := providertest.MustStart(f, nil)
 	fixture.MustAddClient("atlas", nil)
@@ -67,9 +79,12 @@ func FuzzRequestObject(f *testing.F) {
 	f.Add("..")
 	f.Add("null")
 	f.Fuzz(func(t *testing.T, object string) {
-		p := fixture.With(t).Browser().Do(http.MethodGet, providertest.AuthorizeURL("atlas", "request", object, "prompt", "none"), nil, nil)
+		p := fixture.With(t).
+			Browser().
+			Do(http.MethodGet, providertest.AuthorizeURL("atlas", "request", object, "prompt", "none"), nil, nil)
 		location := p.Header.Get("Location")
-		if p.Status >= http.StatusInternalServerError || strings.Contains(location, "code=") || strings.Contains(location, "evil") {
+		if p.Status >= http.StatusInternalServerError || strings.Contains(location, "code=") ||
+			strings.Contains(location, "evil") {
 			t.Errorf("got %d and %q for %q", p.Status, location, object)
 		}
 	})
@@ -96,7 +111,9 @@ func FuzzAuthorizeCookies(f *testing.F) {
 		if strings.Contains(value, secret) || strings.Contains(name, secret) {
 			return // several cookies in one: the right one may be among them
 		}
-		p := fixture.With(t).Browser().Do(http.MethodGet, providertest.AuthorizeURL("atlas", "prompt", "none"), nil, header)
+		p := fixture.With(t).
+			Browser().
+			Do(http.MethodGet, providertest.AuthorizeURL("atlas", "prompt", "none"), nil, header)
 		if p.Status >= http.StatusInternalServerError || strings.Contains(p.Header.Get("Location"), "code=") {
 			t.Errorf("got %d and %q for the cookie %q=%q", p.Status, p.Header.Get("Location"), name, value)
 		}

@@ -24,11 +24,22 @@ type Store interface {
 	Client(ctx context.Context, id string) (*storage.Client, error)
 	Session(ctx context.Context, id storage.SessionID, at time.Time) (storage.Session, error)
 	CreateSession(ctx context.Context, s storage.Session, e storage.Event) error
-	Reauthenticate(ctx context.Context, id storage.SessionID, a storage.Authentication, at time.Time, e storage.Event) (storage.Session, error)
+	Reauthenticate(
+		ctx context.Context,
+		id storage.SessionID,
+		a storage.Authentication,
+		at time.Time,
+		e storage.Event,
+	) (storage.Session, error)
 	Touch(ctx context.Context, id storage.SessionID, at time.Time) error
 	Consent(ctx context.Context, subject, client string) (storage.Consent, error)
 	PutConsent(ctx context.Context, c storage.Consent) error
-	Join(ctx context.Context, code storage.Code, at time.Time, issue func(storage.Session, storage.ClientSession) (storage.Issuance, error)) (storage.RedeemResult, error)
+	Join(
+		ctx context.Context,
+		code storage.Code,
+		at time.Time,
+		issue func(storage.Session, storage.ClientSession) (storage.Issuance, error),
+	) (storage.RedeemResult, error)
 }
 
 // HintVerifier verifies ID token hints, expired ones and those signed by retired keys too (provider/keys).
@@ -38,7 +49,11 @@ type HintVerifier interface {
 
 // RequestObjects merges a request object, by value or by reference, into the parameters (Core §6).
 type RequestObjects interface {
-	Merge(ctx context.Context, v url.Values, client func(context.Context, string) (*storage.Client, error)) (url.Values, error)
+	Merge(
+		ctx context.Context,
+		v url.Values,
+		client func(context.Context, string) (*storage.Client, error),
+	) (url.Values, error)
 }
 
 // interactionLifetime is how long a sign-in or consent page may stay open.
@@ -63,8 +78,8 @@ const (
 	purposeConsent = "consent"
 )
 
-// pagePolicy is the policy of a page on the way to a client. It sets no form-action, because Chromium applies that to the
-// redirects of the client as well.
+// pagePolicy is the policy of a page on the way to a client. It sets no form-action, because Chromium applies that to
+// the redirects of the client as well.
 func pagePolicy(app *templates.App) web.PagePolicy {
 	return web.PagePolicy{HasForms: true, ImageOrigins: web.LogoOrigins(app)}
 }

@@ -13,8 +13,8 @@ import (
 	"github.com/curfew-id/curfew/templates"
 )
 
-// interaction is a valid authorization request on its way through the pages. It is not stored: it travels sealed in their URLs and
-// forms, bound to the browser. JSON names are short because the URL grows with them.
+// interaction is a valid authorization request on its way through the pages. It is not stored: it travels sealed in
+// their URLs and forms, bound to the browser. JSON names are short because the URL grows with them.
 type interaction struct {
 	ClientID        string            `json:"c,omitempty"` // empty: the user goes to one of our own pages
 	ReturnPath      string            `json:"t,omitempty"` // then: the path of that page
@@ -40,19 +40,23 @@ type interaction struct {
 	MethodState     json.RawMessage   `json:"b,omitempty"` // what that authenticator's page sealed
 }
 
-// maxRequestSize is how large an authorization request may be, as JSON. A request of this size fits into a sealed interaction, so that
-// every step can seal it.
+// maxRequestSize is how large an authorization request may be, as JSON. A request of this size fits into a sealed
+// interaction, so that every step can seal it.
 const maxRequestSize = 11_000
 
-// checkSize refuses a request that could not be sealed. It does so for signed-in users too, to whom no page is shown, so that the same
-// request works for everyone.
+// checkSize refuses a request that could not be sealed. It does so for signed-in users too, to whom no page is shown,
+// so that the same request works for everyone.
 func (req *interaction) checkSize() error {
 	encoded, err := json.Marshal(req)
 	if err != nil {
 		return fmt.Errorf("encode request: %w", err)
 	}
 	if len(encoded) > maxRequestSize {
-		return oauthError("", "invalid_request", "the request is too large: state, nonce, claims and redirect_uri together may have about 10000 characters")
+		return oauthError(
+			"",
+			"invalid_request",
+			"the request is too large: state, nonce, claims and redirect_uri together may have about 10000 characters",
+		)
 	}
 	return nil
 }
@@ -67,8 +71,9 @@ func (req *interaction) responseCarriesTokens() bool {
 	return req.hasResponseType("token") || req.hasResponseType("id_token")
 }
 
-// nonceBindsCode reports whether the ID token of the code's exchange carries the nonce of this request, so that the client sees whether
-// the code is its own (RFC 9700 §2.1.1). With other response types an ID token comes without an exchange.
+// nonceBindsCode reports whether the ID token of the code's exchange carries the nonce of this request, so that the
+// client sees whether the code is its own (RFC 9700 §2.1.1). With other response types an ID token comes without an
+// exchange.
 func (req *interaction) nonceBindsCode() bool {
 	codeOnly := len(req.ResponseType) == 1 && req.hasResponseType("code")
 	return codeOnly && req.Nonce != "" && slices.Contains(req.Scope, "openid")
@@ -100,7 +105,12 @@ func (req *interaction) coveredBy(c storage.Consent) bool {
 }
 
 // redirectToInteraction seals the request for this browser and redirects to the page of the next step.
-func (h *Handler) redirectToInteraction(w http.ResponseWriter, r *http.Request, req *authRequest, purpose, path string) error {
+func (h *Handler) redirectToInteraction(
+	w http.ResponseWriter,
+	r *http.Request,
+	req *authRequest,
+	purpose, path string,
+) error {
 	interactionID, err := h.Site.SealInteraction(w, r, purpose, req.interaction, interactionLifetime)
 	if err != nil {
 		return h.answerError(w, r, req, err)
@@ -130,7 +140,8 @@ func (h *Handler) openInteraction(r *http.Request, purpose string) (*authRequest
 		return nil, unregisteredRedirectURI(client.ClientID, req.RedirectURI)
 	}
 	req.clientRecord, req.redirectURIVerified = client, true
-	if !req.responseTypeRegistered() || req.hasResponseType("code") && req.CodeChallenge == "" && !client.MayOmitPKCE(req.nonceBindsCode()) {
+	if !req.responseTypeRegistered() ||
+		req.hasResponseType("code") && req.CodeChallenge == "" && !client.MayOmitPKCE(req.nonceBindsCode()) {
 		return nil, web.PageError{
 			Text:    templates.ErrorRequestNotAllowed,
 			Reason:  "response_type or PKCE of a request in progress no longer fit the client's metadata",

@@ -61,7 +61,10 @@ func (h *Handler) Cancel(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	if req.clientRecord == nil {
-		return web.PageError{Status: http.StatusNotFound, Reason: "a sign-in that no client asked for cannot be cancelled"}
+		return web.PageError{
+			Status: http.StatusNotFound,
+			Reason: "a sign-in that no client asked for cannot be cancelled",
+		}
 	}
 	return h.answerError(w, r, req, oauthError("", "access_denied", "the user chose not to sign in"))
 }
@@ -80,7 +83,13 @@ func (h *Handler) openLogin(r *http.Request) (*authRequest, *storage.Session, er
 }
 
 // signIn has the chosen authenticator check the form and starts the session.
-func (h *Handler) signIn(w http.ResponseWriter, r *http.Request, req *authRequest, session *storage.Session, current step) error {
+func (h *Handler) signIn(
+	w http.ResponseWriter,
+	r *http.Request,
+	req *authRequest,
+	session *storage.Session,
+	current step,
+) error {
 	form, err := web.Params(r)
 	if err != nil {
 		return err
@@ -106,8 +115,9 @@ func (h *Handler) signIn(w http.ResponseWriter, r *http.Request, req *authReques
 		}
 	}
 	if refusal, ok := errors.AsType[*authn.Refusal](err); ok {
-		h.Site.Logger().InfoContext(r.Context(), "sign-in refused", "method", authenticator.Method(), "reason", refusal.Reason,
-			"sub", refusal.Subject, "address", attempt.Address)
+		h.Site.Logger().
+			InfoContext(r.Context(), "sign-in refused", "method", authenticator.Method(), "reason", refusal.Reason,
+				"sub", refusal.Subject, "address", attempt.Address)
 		return h.showSignIn(w, r, req, session, current, refusal.Problem, form.Get(authn.FieldUsername))
 	}
 	if err != nil {
@@ -115,8 +125,9 @@ func (h *Handler) signIn(w http.ResponseWriter, r *http.Request, req *authReques
 	}
 	newSession, err := h.startSession(w, r, session, authenticator, authentication, form.Get("keep") != "")
 	if errors.Is(err, storage.ErrRevoked) {
-		h.Site.Logger().InfoContext(r.Context(), "sign-in refused", "method", authenticator.Method(), "reason", err.Error(),
-			"sub", authentication.User.Subject, "address", attempt.Address)
+		h.Site.Logger().
+			InfoContext(r.Context(), "sign-in refused", "method", authenticator.Method(), "reason", err.Error(),
+				"sub", authentication.User.Subject, "address", attempt.Address)
 		problem := templates.Problem{Fault: templates.SessionOver}
 		return h.showSignIn(w, r, req, nil, stepSignIn, problem, form.Get(authn.FieldUsername))
 	}
@@ -128,7 +139,8 @@ func (h *Handler) signIn(w http.ResponseWriter, r *http.Request, req *authReques
 	return h.proceed(w, r, req, &newSession)
 }
 
-// isRequestedUser reports whether the user is the one that id_token_hint or the claims parameter names, if any (Core §3.1.2.1).
+// isRequestedUser reports whether the user is the one that id_token_hint or the claims parameter names, if any (Core
+// §3.1.2.1).
 func (h *Handler) isRequestedUser(req *authRequest, user storage.User) bool {
 	return req.clientRecord == nil || req.HintSubject == "" ||
 		req.HintSubject == h.Minter.SubjectFor(user.Subject, req.clientRecord)

@@ -30,7 +30,9 @@ func TestForeignInteractionsOpenNothing(t *testing.T) {
 		refused := func(name string, b *providertest.Browser, path string) {
 			t.Helper()
 			for _, p := range []providertest.Page{b.Get(path), b.Do(http.MethodPost, path, form, nil), b.Get(path + "/cancel")} {
-				if p.Status != http.StatusBadRequest && p.Status != http.StatusNotFound && p.Status != http.StatusMethodNotAllowed || b.Cookies["__Host-curfew-session"] != "" {
+				if p.Status != http.StatusBadRequest && p.Status != http.StatusNotFound &&
+					p.Status != http.StatusMethodNotAllowed ||
+					b.Cookies["__Host-curfew-session"] != "" {
 					t.Errorf("%s: got %d to %q from %s", name, p.Status, p.Header.Get("Location"), path)
 				}
 			}
@@ -76,15 +78,16 @@ func TestUnknownUserLooksLikeAWrongPassword(t *testing.T) {
 			if want == "" {
 				want = got
 			}
-			if got != want || !strings.Contains(got, "The username or password is wrong.") || b.Cookies["__Host-curfew-session"] != "" {
+			if got != want || !strings.Contains(got, "The username or password is wrong.") ||
+				b.Cookies["__Host-curfew-session"] != "" {
 				t.Errorf("%.20s: got another answer than for a wrong password:\n%s", name, got)
 			}
 		}
 	})
 }
 
-// TestParallelGuessesPassNoMoreThanTheLimit: attempts count before they are hashed, for the account under all its names; the user still gets in from a
-// browser that is known, and from anywhere after a while.
+// TestParallelGuessesPassNoMoreThanTheLimit: attempts count before they are hashed, for the account under all its
+// names; the user still gets in from a browser that is known, and from anywhere after a while.
 func TestParallelGuessesPassNoMoreThanTheLimit(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		o := providertest.MustStart(t, nil)
@@ -95,7 +98,13 @@ func TestParallelGuessesPassNoMoreThanTheLimit(t *testing.T) {
 		known.Submit(known.Get(providertest.EndSessionURL()), "scope", "session")
 
 		guess := func(b *providertest.Browser, secret string) providertest.Page {
-			return b.Submit(b.Get(providertest.AuthorizeURL("atlas")), "username", []string{"alice", "Alice@Example.org"}[len(secret)%2], "password", secret)
+			return b.Submit(
+				b.Get(providertest.AuthorizeURL("atlas")),
+				"username",
+				[]string{"alice", "Alice@Example.org"}[len(secret)%2],
+				"password",
+				secret,
+			)
 		}
 		var mu sync.Mutex
 		answers := map[int]int{}
@@ -164,7 +173,10 @@ func TestFormsOfOtherSitesAreRefused(t *testing.T) {
 			}
 			// What says that it is ours is the issuer: a proxy may send another Host.
 			own := http.Header{"Sec-Fetch-Site": nil, "Origin": {providertest.Issuer}}
-			if p := b.Do(http.MethodPost, path, url.Values{"interaction": {"x"}}, own); strings.Contains(p.Body, "another website") {
+			if p := b.Do(http.MethodPost, path, url.Values{"interaction": {"x"}}, own); strings.Contains(
+				p.Body,
+				"another website",
+			) {
 				t.Errorf("got a form of ours from %.20s refused as another site's", path)
 			}
 			// Without either, the handle is what counts.

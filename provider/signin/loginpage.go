@@ -11,9 +11,17 @@ import (
 	"github.com/curfew-id/curfew/templates"
 )
 
-// showSignIn writes the page of the chosen authenticator. problem says why the attempt before was refused, and login is what the user
-// typed then.
-func (h *Handler) showSignIn(w http.ResponseWriter, r *http.Request, req *authRequest, session *storage.Session, current step, problem templates.Problem, login string) error {
+// showSignIn writes the page of the chosen authenticator. problem says why the attempt before was refused, and login
+// is what the user typed then.
+func (h *Handler) showSignIn(
+	w http.ResponseWriter,
+	r *http.Request,
+	req *authRequest,
+	session *storage.Session,
+	current step,
+	problem templates.Problem,
+	login string,
+) error {
 	prompt, err := h.prompt(w, r, req, session, current)
 	if err != nil {
 		return err
@@ -38,7 +46,13 @@ func (h *Handler) showSignIn(w http.ResponseWriter, r *http.Request, req *authRe
 }
 
 // prompt collects what an authenticator's page shows.
-func (h *Handler) prompt(w http.ResponseWriter, r *http.Request, req *authRequest, session *storage.Session, current step) (authn.Prompt, error) {
+func (h *Handler) prompt(
+	w http.ResponseWriter,
+	r *http.Request,
+	req *authRequest,
+	session *storage.Session,
+	current step,
+) (authn.Prompt, error) {
 	prompt := authn.Prompt{
 		Page:        h.Site.Page(r),
 		Action:      h.Site.Path(r.URL.EscapedPath()),
@@ -76,7 +90,11 @@ func (h *Handler) prompt(w http.ResponseWriter, r *http.Request, req *authReques
 }
 
 // otherMethods returns links to the pages of the authenticators that the user did not choose.
-func (h *Handler) otherMethods(w http.ResponseWriter, r *http.Request, req *authRequest) ([]templates.SignInMethod, error) {
+func (h *Handler) otherMethods(
+	w http.ResponseWriter,
+	r *http.Request,
+	req *authRequest,
+) ([]templates.SignInMethod, error) {
 	chosen := h.authenticator(req).Method()
 	var methods []templates.SignInMethod
 	for _, a := range h.Authenticators {
@@ -106,7 +124,12 @@ func problemStatus(problem templates.Fault) int {
 }
 
 // showSelectAccount asks whether to continue with the account of the session (Core §3.1.2.1, prompt=select_account).
-func (h *Handler) showSelectAccount(w http.ResponseWriter, r *http.Request, req *authRequest, session *storage.Session) error {
+func (h *Handler) showSelectAccount(
+	w http.ResponseWriter,
+	r *http.Request,
+	req *authRequest,
+	session *storage.Session,
+) error {
 	user, err := h.Store.User(r.Context(), session.Subject)
 	if err != nil {
 		return err
@@ -130,8 +153,8 @@ func (h *Handler) showSelectAccount(w http.ResponseWriter, r *http.Request, req 
 	return nil
 }
 
-// showConfirmSignIn stands between a sign-out and a client that sends the browser straight back, so that the user is not signed in
-// again unnoticed.
+// showConfirmSignIn stands between a sign-out and a client that sends the browser straight back, so that the user is
+// not signed in again unnoticed.
 func (h *Handler) showConfirmSignIn(w http.ResponseWriter, r *http.Request, req *authRequest) {
 	app := h.requestingApp(req)
 	web.PageHeaders(w, pagePolicy(app))

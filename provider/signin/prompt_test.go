@@ -11,7 +11,8 @@ import (
 	"github.com/curfew-id/curfew/storage"
 )
 
-// TestPromptNoneNeverShowsAnything: a code, or the reason why not, and never a session that was not there (Core §3.1.2.6).
+// TestPromptNoneNeverShowsAnything: a code, or the reason why not, and never a session that was not there (Core
+// §3.1.2.6).
 func TestPromptNoneNeverShowsAnything(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		o := providertest.MustStart(t, nil)
@@ -43,7 +44,12 @@ func TestPromptNoneNeverShowsAnything(t *testing.T) {
 			"the request says otherwise":     {b, "fresh", []string{"max_age", "3600"}, ""},
 		} {
 			before := c.b.Cookies["__Host-curfew-session"]
-			p := c.b.Do(http.MethodGet, providertest.AuthorizeURL(c.client, append(c.more, "prompt", "none")...), nil, nil)
+			p := c.b.Do(
+				http.MethodGet,
+				providertest.AuthorizeURL(c.client, append(c.more, "prompt", "none")...),
+				nil,
+				nil,
+			)
 			a := p.ResponseParams(t)
 			if a.Get("error") != c.want || (a.Get("code") == "") != (c.want != "") || strings.Contains(p.Body, "<") {
 				t.Errorf("%s: got %v %q, want error %q", name, a, p.Body, c.want)
@@ -55,8 +61,8 @@ func TestPromptNoneNeverShowsAnything(t *testing.T) {
 	})
 }
 
-// TestPromptLoginAsksForThePasswordOfTheSameUser: the account is given, a wrong password ends nothing, and the same session goes on with a new secret and
-// a later auth_time.
+// TestPromptLoginAsksForThePasswordOfTheSameUser: the account is given, a wrong password ends nothing, and the same
+// session goes on with a new secret and a later auth_time.
 func TestPromptLoginAsksForThePasswordOfTheSameUser(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		o := providertest.MustStart(t, nil)
@@ -67,16 +73,22 @@ func TestPromptLoginAsksForThePasswordOfTheSameUser(t *testing.T) {
 		for _, more := range [][]string{{"prompt", "login"}, {"max_age", "0"}, {"max_age", "59"}} {
 			time.Sleep(time.Minute)
 			p := b.Get(providertest.AuthorizeURL("atlas", more...))
-			if !strings.Contains(p.Body, `id="password"`) || !strings.Contains(p.Body, "readonly") || !strings.Contains(p.Body, `value="alice"`) {
+			if !strings.Contains(p.Body, `id="password"`) || !strings.Contains(p.Body, "readonly") ||
+				!strings.Contains(p.Body, `value="alice"`) {
 				t.Fatalf("%v: got %d, want to be asked for alice's password:\n%s", more, p.Status, p.Body)
 			}
-			if w := b.Submit(p, "password", "wrong"); !strings.Contains(w.Body, `id="problem"`) || !b.SignedIn("atlas") {
+			if w := b.Submit(p, "password", "wrong"); !strings.Contains(w.Body, `id="problem"`) ||
+				!b.SignedIn("atlas") {
 				t.Errorf("%v: got %d for a wrong password, want the page again and the session alive", more, w.Status)
 			}
 			// Whatever name the form carries, the account is the session's.
-			a := o.Redeem("atlas", b.Submit(p, "username", "bob", "password", providertest.Password).ResponseParams(t).Get("code"))
+			a := o.Redeem(
+				"atlas",
+				b.Submit(p, "username", "bob", "password", providertest.Password).ResponseParams(t).Get("code"),
+			)
 			again := providertest.MustReadClaims(t, a.IDToken)
-			if again["sub"] != first["sub"] || again["sid"] != first["sid"] || again["auth_time"].(float64) <= first["auth_time"].(float64) {
+			if again["sub"] != first["sub"] || again["sid"] != first["sid"] ||
+				again["auth_time"].(float64) <= first["auth_time"].(float64) {
 				t.Errorf("%v: got %v after %v, want the same sub and sid, and a later auth_time", more, again, first)
 			}
 			if old.SignedIn("atlas") {
@@ -87,8 +99,8 @@ func TestPromptLoginAsksForThePasswordOfTheSameUser(t *testing.T) {
 	})
 }
 
-// TestAnotherUserEndsTheSession: signing in as another user ends the session that the browser had. Its clients are notified, and the new
-// session inherits nothing of it.
+// TestAnotherUserEndsTheSession: signing in as another user ends the session that the browser had. Its clients are
+// notified, and the new session inherits nothing of it.
 func TestAnotherUserEndsTheSession(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		o := providertest.MustStart(t, nil)
@@ -113,10 +125,16 @@ func TestAnotherUserEndsTheSession(t *testing.T) {
 		}
 		// A hint at bob leads there too, and alice's password does not get past it.
 		hinted := b.Get(providertest.AuthorizeURL("atlas", "id_token_hint", bobs))
-		if p := b.Copy().Submit(hinted, "username", "alice", "password", providertest.Password); !strings.Contains(p.Body, "a different account") {
+		if p := b.Copy().Submit(hinted, "username", "alice", "password", providertest.Password); !strings.Contains(
+			p.Body,
+			"a different account",
+		) {
 			t.Errorf("got %d to %q for the wrong user", p.Status, p.Header.Get("Location"))
 		}
-		a := o.Redeem("atlas", b.Submit(other, "username", "bob", "password", providertest.Password).ResponseParams(t).Get("code"))
+		a := o.Redeem(
+			"atlas",
+			b.Submit(other, "username", "bob", "password", providertest.Password).ResponseParams(t).Get("code"),
+		)
 		new, was := providertest.MustReadClaims(t, a.IDToken), providertest.MustReadClaims(t, alices.IDToken)
 		if new["sub"] != "sub-bob" || new["sid"] == was["sid"] {
 			t.Errorf("got %v, want bob under a sid of his own", new)

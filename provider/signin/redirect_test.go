@@ -11,7 +11,8 @@ import (
 	"github.com/curfew-id/curfew/storage"
 )
 
-// mutations are redirect URIs that are not the registered https://atlas.example/cb, each a trick that was believed somewhere.
+// mutations are redirect URIs that are not the registered https://atlas.example/cb, each a trick that was believed
+// somewhere.
 var mutations = []string{
 	"", "https://atlas.example/cb/", "https://atlas.example/cb?x=1", "https://atlas.example/cb#", "https://atlas.example/cb#x", "https://atlas.example/CB", "https://ATLAS.example/cb",
 	"HTTPS://atlas.example/cb", "http://atlas.example/cb", "https://atlas.example:443/cb", "https://atlas.example:8443/cb", "https://atlas.example./cb", "https://atlas.example",
@@ -24,8 +25,9 @@ var mutations = []string{
 	"https://127.0.0.1/cb", "http://localhost/cb", "https://[::1]/cb", "*", "https://*.example/cb", "https://atlas.example/cb,https://evil.example/", strings.Repeat("https://atlas.example/cb", 200),
 }
 
-// TestForeignRedirectURIIsNeverFollowed: whatever is not registered byte for byte gets a page that names redirect_uri, and nobody is sent anywhere, signed in
-// or not, also where the rest of the request is wrong (RFC 9700 §2.1).
+// TestForeignRedirectURIIsNeverFollowed: whatever is not registered byte for byte gets a page that names
+// redirect_uri, and nobody is sent anywhere, signed in or not, also where the rest of the request is wrong (RFC 9700
+// §2.1).
 func TestForeignRedirectURIIsNeverFollowed(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		o := providertest.MustStart(t, nil)
@@ -33,7 +35,14 @@ func TestForeignRedirectURIIsNeverFollowed(t *testing.T) {
 		signedIn := o.Browser()
 		signedIn.MustSignIn("alice", "atlas")
 		for _, uri := range mutations {
-			q := url.Values{"client_id": {"atlas"}, "response_type": {"code"}, "scope": {"openid"}, "redirect_uri": {uri}, "code_challenge": {providertest.Challenge}, "code_challenge_method": {"S256"}}
+			q := url.Values{
+				"client_id":             {"atlas"},
+				"response_type":         {"code"},
+				"scope":                 {"openid"},
+				"redirect_uri":          {uri},
+				"code_challenge":        {providertest.Challenge},
+				"code_challenge_method": {"S256"},
+			}
 			for _, b := range []*providertest.Browser{o.Browser(), signedIn} {
 				for _, more := range [][2]string{{"prompt", "none"}, {"response_mode", "form_post"}, {"response_type", ""}, {"scope", ""}} {
 					ask := url.Values{}
@@ -53,11 +62,19 @@ func TestForeignRedirectURIIsNeverFollowed(t *testing.T) {
 	})
 }
 
-// TestNativeApplicationTakesAnyPort: RFC 8252 §7.3, for the loopback addresses and the name localhost, and nothing else of the URI.
+// TestNativeApplicationTakesAnyPort: RFC 8252 §7.3, for the loopback addresses and the name localhost, and nothing
+// else of the URI.
 func TestNativeApplicationTakesAnyPort(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		o := providertest.MustStart(t, nil)
-		uris := []string{"http://127.0.0.1/cb", "http://[::1]:1/cb", "http://localhost/cb", "com.example.app:/cb", "https://app.example/cb", "http://127.0.0.1:7000"}
+		uris := []string{
+			"http://127.0.0.1/cb",
+			"http://[::1]:1/cb",
+			"http://localhost/cb",
+			"com.example.app:/cb",
+			"https://app.example/cb",
+			"http://127.0.0.1:7000",
+		}
 		o.MustAddClient("app", func(m *storage.Metadata) { m.ApplicationType, m.RedirectURIs = "native", uris })
 		o.MustAddClient("site", func(m *storage.Metadata) { m.RedirectURIs = uris })
 		for uri, want := range map[string][2]bool{ // for app, for site

@@ -16,8 +16,9 @@ type startedSession struct {
 	secret  string
 }
 
-// startedSessions makes a sign-in form that is sent twice, as by a double click, start one session. Both answers set the same cookie, so
-// that the session works whichever the browser keeps. Each request has proven who the user is by itself.
+// startedSessions makes a sign-in form that is sent twice, as by a double click, start one session. Both answers set
+// the same cookie, so that the session works whichever the browser keeps. Each request has proven who the user is by
+// itself.
 type startedSessions struct {
 	mu      sync.Mutex
 	byForm  map[string]*formStart
@@ -32,8 +33,13 @@ type formStart struct {
 	err     error
 }
 
-// do returns what start returned for the same form within repeatWindow, or calls start. A start that failed is not repeated.
-func (s *startedSessions) do(form string, now time.Time, start func() (startedSession, error)) (started startedSession, repeated bool, err error) {
+// do returns what start returned for the same form within repeatWindow, or calls start. A start that failed is not
+// repeated.
+func (s *startedSessions) do(
+	form string,
+	now time.Time,
+	start func() (startedSession, error),
+) (started startedSession, repeated bool, err error) {
 	s.mu.Lock()
 	s.forget(now)
 	if first, ok := s.byForm[form]; ok {

@@ -28,10 +28,16 @@ func (p responseParams) get(name string) string {
 	return ""
 }
 
-// respond sends an authorization response in the requested response mode. The default is query for a code alone and fragment where the
-// response carries tokens (Multiple Response Types §2.1).
-// Every response names the issuer (RFC 9207).
-func (h *Handler) respond(w http.ResponseWriter, r *http.Request, req *interaction, client *storage.Client, params responseParams) {
+// respond sends an authorization response in the requested response mode. The default is query for a code alone and
+// fragment where the response carries tokens (Multiple Response Types §2.1). Every response names the issuer (RFC
+// 9207).
+func (h *Handler) respond(
+	w http.ResponseWriter,
+	r *http.Request,
+	req *interaction,
+	client *storage.Client,
+	params responseParams,
+) {
 	params.add("state", req.State)
 	params.add("iss", h.Site.Issuer)
 	if client.CheckSession && h.Site.CheckSession {
@@ -72,7 +78,13 @@ func (h *Handler) respond(w http.ResponseWriter, r *http.Request, req *interacti
 }
 
 // respondOAuthError sends an error response to the client.
-func (h *Handler) respondOAuthError(w http.ResponseWriter, r *http.Request, req *interaction, client *storage.Client, err error) {
+func (h *Handler) respondOAuthError(
+	w http.ResponseWriter,
+	r *http.Request,
+	req *interaction,
+	client *storage.Client,
+	err error,
+) {
 	e := web.AuthorizationErrorFrom(err)
 	e.Subject.Client = client.ClientID
 	e.Log(r.Context(), h.Site.Logger())

@@ -8,9 +8,15 @@ import (
 	"github.com/curfew-id/curfew/storage"
 )
 
-// addResponseTokens adds the tokens of an implicit or hybrid response (Core §3.2, §3.3). The client joins the session in the transaction
-// that stores the grant, before anything is sent.
-func (h *Handler) addResponseTokens(r *http.Request, req *authRequest, session *storage.Session, code tokens.Code, params *responseParams) error {
+// addResponseTokens adds the tokens of an implicit or hybrid response (Core §3.2, §3.3). The client joins the session
+// in the transaction that stores the grant, before anything is sent.
+func (h *Handler) addResponseTokens(
+	r *http.Request,
+	req *authRequest,
+	session *storage.Session,
+	code tokens.Code,
+	params *responseParams,
+) error {
 	now := h.Site.Now()
 	issuance := h.Minter.NewAuthorizationTokens(req.clientRecord, code, req.ResponseType, now)
 	result, err := h.Store.Join(r.Context(), code.Record(), now, issuance.Issue)

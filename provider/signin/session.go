@@ -11,10 +11,10 @@ import (
 	"github.com/curfew-id/curfew/storage"
 )
 
-// startSession makes the session of a user who has just authenticated, and sets its cookie. Every authentication makes a new cookie
-// secret. For the same user, session and sids stay; for another user, the previous session ends in the same transaction and its
-// clients are notified. storage.ErrRevoked: the credential was replaced, or all sessions of the user were ended, since
-// authentication.Sequence.
+// startSession makes the session of a user who has just authenticated, and sets its cookie. Every authentication
+// makes a new cookie secret. For the same user, session and sids stay; for another user, the previous session ends in
+// the same transaction and its clients are notified. storage.ErrRevoked: the credential was replaced, or all sessions
+// of the user were ended, since authentication.Sequence.
 func (h *Handler) startSession(
 	w http.ResponseWriter, r *http.Request, previous *storage.Session,
 	authenticator authn.Authenticator, authentication authn.Authentication, rememberMe bool,
@@ -50,8 +50,13 @@ func (h *Handler) isActive(r *http.Request, started startedSession) bool {
 	return err == nil && session.SecretHash == storage.HashOf(started.secret)
 }
 
-// sessionAuthentication is what this sign-in sets on a session, except for the cookie secret, and how long the browser keeps the cookie: 0 until it closes.
-func (h *Handler) sessionAuthentication(r *http.Request, a authn.Authentication, rememberMe bool) (storage.Authentication, time.Duration) {
+// sessionAuthentication is what this sign-in sets on a session, except for the cookie secret, and how long the
+// browser keeps the cookie: 0 until it closes.
+func (h *Handler) sessionAuthentication(
+	r *http.Request,
+	a authn.Authentication,
+	rememberMe bool,
+) (storage.Authentication, time.Duration) {
 	idle, absolute, cookieLifetime := h.Lifetimes.Idle, h.Lifetimes.Absolute, time.Duration(0)
 	if rememberMe {
 		idle, absolute, cookieLifetime = h.Lifetimes.RememberIdle, h.Lifetimes.RememberAbsolute, h.Lifetimes.RememberAbsolute
@@ -70,7 +75,12 @@ func (h *Handler) sessionAuthentication(r *http.Request, a authn.Authentication,
 }
 
 // storeSession renews the previous session if it is the same user's, else stores a new one.
-func (h *Handler) storeSession(r *http.Request, previous *storage.Session, a authn.Authentication, auth storage.Authentication) (storage.Session, error) {
+func (h *Handler) storeSession(
+	r *http.Request,
+	previous *storage.Session,
+	a authn.Authentication,
+	auth storage.Authentication,
+) (storage.Session, error) {
 	subject := a.User.Subject
 	event := storage.Event{
 		At:      auth.AuthTime,
@@ -118,8 +128,14 @@ func (h *Handler) storeSession(r *http.Request, previous *storage.Session, a aut
 	return session, err
 }
 
-// recheck ends the new session if the credential was replaced while it was checked: an old password must not give a session.
-func (h *Handler) recheck(r *http.Request, session storage.Session, authenticator authn.Authenticator, authentication authn.Authentication) error {
+// recheck ends the new session if the credential was replaced while it was checked: an old password must not give a
+// session.
+func (h *Handler) recheck(
+	r *http.Request,
+	session storage.Session,
+	authenticator authn.Authenticator,
+	authentication authn.Authentication,
+) error {
 	recheckErr := authenticator.Recheck(r.Context(), authentication)
 	if !errors.Is(recheckErr, storage.ErrRevoked) {
 		return recheckErr

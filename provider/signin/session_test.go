@@ -23,7 +23,11 @@ type slowHasher struct {
 	duringVerify func()
 }
 
-func (s slowHasher) Verify(ctx context.Context, stored, secret string, priority password.Priority) (ok, rehash bool, err error) {
+func (s slowHasher) Verify(
+	ctx context.Context,
+	stored, secret string,
+	priority password.Priority,
+) (ok, rehash bool, err error) {
 	ok, rehash, err = s.Hasher.Verify(ctx, stored, secret, priority)
 	s.duringVerify()
 	return ok, rehash, err
@@ -62,7 +66,12 @@ func TestOldPasswordIsNoUseOnceReplaced(t *testing.T) {
 			f := mustStartWith(t, func(store *bolt.Store) []authn.Authenticator {
 				return []authn.Authenticator{newPassword(store, slow)}
 			})
-			terminator := &logout.Terminator{Store: f.Store, Now: time.Now, Issuer: providertest.Issuer, Log: slog.New(slog.DiscardHandler)}
+			terminator := &logout.Terminator{
+				Store:  f.Store,
+				Now:    time.Now,
+				Issuer: providertest.Issuer,
+				Log:    slog.New(slog.DiscardHandler),
+			}
 			slow.duringVerify = func() {
 				time.Sleep(2 * time.Millisecond) // at least as long as checking a password takes
 				user, err := f.Store.User(t.Context(), "sub-alice")
@@ -74,11 +83,23 @@ func TestOldPasswordIsNoUseOnceReplaced(t *testing.T) {
 				}
 			}
 			b := f.Browser()
-			p := b.Submit(b.Get(providertest.AuthorizeURL("atlas")), "username", "alice", "password", providertest.Password)
+			p := b.Submit(
+				b.Get(providertest.AuthorizeURL("atlas")),
+				"username",
+				"alice",
+				"password",
+				providertest.Password,
+			)
 			sessions := mustListSessions(t, f)
 			hasCookie := b.Cookies["__Host-curfew-session"] != ""
 			if (len(sessions) > 0) != c.wantSession || hasCookie != c.wantSession {
-				t.Errorf("got %d sessions and a cookie: %v (status %d), want a session: %v", len(sessions), hasCookie, p.Status, c.wantSession)
+				t.Errorf(
+					"got %d sessions and a cookie: %v (status %d), want a session: %v",
+					len(sessions),
+					hasCookie,
+					p.Status,
+					c.wantSession,
+				)
 			}
 			if !c.wantSession && !strings.Contains(p.Body, `id="password"`) {
 				t.Errorf("got %d, want the sign-in page again:\n%s", p.Status, p.Body)
@@ -87,8 +108,8 @@ func TestOldPasswordIsNoUseOnceReplaced(t *testing.T) {
 	}
 }
 
-// TestFormSentTwiceStartsOneSession: a double click sends the form again before the browser has the cookie. The session works
-// whichever answer the browser keeps.
+// TestFormSentTwiceStartsOneSession: a double click sends the form again before the browser has the cookie. The
+// session works whichever answer the browser keeps.
 func TestFormSentTwiceStartsOneSession(t *testing.T) {
 	for name, path := range map[string]string{
 		"sign-in":           providertest.AuthorizeURL("atlas"),

@@ -9,8 +9,8 @@ import (
 	"github.com/curfew-id/curfew/provider/web"
 )
 
-// sessionState is the session_state of Session Management 1.0 §2, with a fresh salt. The browser state is a random cookie that changes on
-// login, logout and change of user.
+// sessionState is the session_state of Session Management 1.0 §2, with a fresh salt. The browser state is a random
+// cookie that changes on login, logout and change of user.
 func (h *Handler) sessionState(w http.ResponseWriter, r *http.Request, req *interaction) string {
 	origin := web.Origin(req.RedirectURI)
 	if origin == "" {

@@ -7,8 +7,8 @@ import (
 	"github.com/curfew-id/curfew/storage"
 )
 
-// proceed performs the next step of a valid request: sign in, choose the account, confirm, consent, or finish. session is nil if the
-// browser is not signed in. Each step calls proceed again when it is done.
+// proceed performs the next step of a valid request: sign in, choose the account, confirm, consent, or finish.
+// session is nil if the browser is not signed in. Each step calls proceed again when it is done.
 func (h *Handler) proceed(w http.ResponseWriter, r *http.Request, req *authRequest, session *storage.Session) error {
 	silent := req.hasPrompt("none")
 	switch step, err := h.nextStep(r, req, session); {
@@ -19,7 +19,12 @@ func (h *Handler) proceed(w http.ResponseWriter, r *http.Request, req *authReque
 	case silent && step == stepConsent:
 		return h.answerError(w, r, req, oauthError("prompt", "consent_required", "the user has not given consent"))
 	case silent && step == stepConfirmSignIn:
-		return h.answerError(w, r, req, oauthError("prompt", "interaction_required", "the user has just signed out of this client"))
+		return h.answerError(
+			w,
+			r,
+			req,
+			oauthError("prompt", "interaction_required", "the user has just signed out of this client"),
+		)
 	case silent:
 		return h.answerError(w, r, req, oauthError("prompt", "login_required", "the user has to sign in"))
 	case step == stepConsent:

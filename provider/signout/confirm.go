@@ -22,7 +22,12 @@ type confirmation struct {
 }
 
 // renderConfirmation asks the user what to end. The first choice is the default.
-func (h *Handler) renderConfirmation(w http.ResponseWriter, r *http.Request, req logoutRequest, session *storage.Session) error {
+func (h *Handler) renderConfirmation(
+	w http.ResponseWriter,
+	r *http.Request,
+	req logoutRequest,
+	session *storage.Session,
+) error {
 	ctx := r.Context()
 	user, err := h.Store.User(ctx, session.Subject)
 	if err != nil {
@@ -49,18 +54,29 @@ func (h *Handler) renderConfirmation(w http.ResponseWriter, r *http.Request, req
 	if page.Choices, err = h.choices(ctx, req, session); err != nil {
 		return err
 	}
-	web.PageHeaders(w, web.PagePolicy{HasForms: true, ImageOrigins: web.LogoOrigins(page.Application)}) // no form-action: the response may redirect to the app
+	web.PageHeaders(
+		w,
+		web.PagePolicy{HasForms: true, ImageOrigins: web.LogoOrigins(page.Application)},
+	) // no form-action: the response may redirect to the app
 	if req.Problem != "" {
-		web.LogRefusal(ctx, h.Site.Logger(), web.Refusal{Status: http.StatusBadRequest, Reason: req.Problem.LogText(""), Subject: req.ProblemSubject})
+		web.LogRefusal(
+			ctx,
+			h.Site.Logger(),
+			web.Refusal{Status: http.StatusBadRequest, Reason: req.Problem.LogText(""), Subject: req.ProblemSubject},
+		)
 		w.WriteHeader(http.StatusBadRequest)
 	}
 	h.Site.LogRenderError(r, templates.SignOut(w, page))
 	return nil
 }
 
-// choices lists what the user may choose, with what each would do. With one browser, signing out here and everywhere is the same, so
-// only the preferred of the two is offered.
-func (h *Handler) choices(ctx context.Context, req logoutRequest, session *storage.Session) ([]templates.SignOutChoice, error) {
+// choices lists what the user may choose, with what each would do. With one browser, signing out here and everywhere
+// is the same, so only the preferred of the two is offered.
+func (h *Handler) choices(
+	ctx context.Context,
+	req logoutRequest,
+	session *storage.Session,
+) ([]templates.SignOutChoice, error) {
 	now := h.Site.Now()
 	all, err := logoutview.AllSessions(ctx, h.Store, session.Subject, now)
 	if err != nil {
@@ -90,7 +106,14 @@ func (h *Handler) choices(ctx context.Context, req logoutRequest, session *stora
 		if choice.Notified, choice.Unnotified, err = h.View.AppNames(ctx, sessions); err != nil {
 			return nil, err
 		}
-		estimate, err := logoutview.EstimateHorizon(ctx, h.Store, sessions, grants, now, logout.PreviewOptions{Lifetimes: h.Lifetimes})
+		estimate, err := logoutview.EstimateHorizon(
+			ctx,
+			h.Store,
+			sessions,
+			grants,
+			now,
+			logout.PreviewOptions{Lifetimes: h.Lifetimes},
+		)
 		if err != nil {
 			return nil, err
 		}
@@ -129,7 +152,11 @@ func (h *Handler) Confirm(w http.ResponseWriter, r *http.Request) error {
 	case slices.Contains(logout.ScopeChoices(h.scopeOf(req), &session, req.ClientID), scope):
 		return h.endForRequest(w, r, req, &session, scope)
 	default:
-		page := templates.MessagePage{Page: h.Site.Page(r), Message: templates.MessageStillSignedIn, LinkURL: h.Site.Path("/account")}
+		page := templates.MessagePage{
+			Page:    h.Site.Page(r),
+			Message: templates.MessageStillSignedIn,
+			LinkURL: h.Site.Path("/account"),
+		}
 		web.PageHeaders(w, web.PagePolicy{FormsToSelf: true})
 		h.Site.LogRenderError(r, templates.Message(w, page))
 	}

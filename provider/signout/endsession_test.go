@@ -12,7 +12,8 @@ import (
 	"github.com/curfew-id/curfew/storage"
 )
 
-// TestLogoutAsksUnlessTheHintIsOfThisSession walks what may and may not end a session without a question (RP-Initiated Logout 1.0 §2, §4).
+// TestLogoutAsksUnlessTheHintIsOfThisSession walks what may and may not end a session without a question
+// (RP-Initiated Logout 1.0 §2, §4).
 func TestLogoutAsksUnlessTheHintIsOfThisSession(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		o := providertest.MustStart(t, nil)
@@ -49,7 +50,8 @@ func TestLogoutAsksUnlessTheHintIsOfThisSession(t *testing.T) {
 			if strings.Contains(p.Body, "evil.example") {
 				t.Errorf("%s: got the target echoed", name)
 			}
-			if c.says != "" && (p.Status != http.StatusBadRequest || !strings.Contains(p.Body, `id="error-description">`) || !strings.Contains(p.Body, c.says)) {
+			if c.says != "" &&
+				(p.Status != http.StatusBadRequest || !strings.Contains(p.Body, `id="error-description">`) || !strings.Contains(p.Body, c.says)) {
 				t.Errorf("%s: got status %d without %q", name, p.Status, c.says)
 			}
 			if !b.SignedIn("atlas") {
@@ -59,7 +61,8 @@ func TestLogoutAsksUnlessTheHintIsOfThisSession(t *testing.T) {
 	})
 }
 
-// TestExpiredHintStillSignsOut: a hint's expiry does not matter (RP-Initiated Logout 1.0 §2), nor does the retirement of its key.
+// TestExpiredHintStillSignsOut: a hint's expiry does not matter (RP-Initiated Logout 1.0 §2), nor does the retirement
+// of its key.
 func TestExpiredHintStillSignsOut(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		o := providertest.MustStart(t, nil)
@@ -72,7 +75,9 @@ func TestExpiredHintStillSignsOut(t *testing.T) {
 			}
 			time.Sleep(2 * time.Hour)
 		}
-		p := b.Get(providertest.EndSessionURL("id_token_hint", hint, "post_logout_redirect_uri", "https://atlas.example/bye"))
+		p := b.Get(
+			providertest.EndSessionURL("id_token_hint", hint, "post_logout_redirect_uri", "https://atlas.example/bye"),
+		)
 		if !strings.Contains(p.Body, `id="signed-out"`) || b.SignedIn("atlas") {
 			t.Errorf("got %d, want signed out by an expired hint of a retired key:\n%s", p.Status, p.Body)
 		}
@@ -89,20 +94,28 @@ func TestConfirmationEndsWhatWasChosen(t *testing.T) {
 		phone.MustJoin("alice", "atlas")
 
 		ask := laptop.Get("/end_session")
-		if p := laptop.Submit(ask, "scope", "stay"); !strings.Contains(p.Body, "still signed in") || !laptop.SignedIn("atlas") {
+		if p := laptop.Submit(ask, "scope", "stay"); !strings.Contains(p.Body, "still signed in") ||
+			!laptop.SignedIn("atlas") {
 			t.Errorf("got %d after Stay, want to be signed in", p.Status)
 		}
-		if p := laptop.Submit(ask, "scope", "session"); !strings.Contains(p.Body, `id="signed-out"`) || laptop.SignedIn("atlas") {
+		if p := laptop.Submit(ask, "scope", "session"); !strings.Contains(p.Body, `id="signed-out"`) ||
+			laptop.SignedIn("atlas") {
 			t.Errorf("got %d after Sign out, want this browser signed out", p.Status)
 		}
 		if !phone.SignedIn("atlas") {
 			t.Error("got the phone signed out, want only the laptop")
 		}
-		if p := laptop.Submit(ask, "scope", "session"); p.Status != http.StatusOK || !strings.Contains(p.Body, "nothing to sign out of") {
+		if p := laptop.Submit(ask, "scope", "session"); p.Status != http.StatusOK ||
+			!strings.Contains(p.Body, "nothing to sign out of") {
 			t.Errorf("got %d for the same form again, want a calm page", p.Status)
 		}
 		laptop.MustJoin("alice", "atlas")
-		if p := laptop.Submit(laptop.Get("/end_session"), "scope", "all"); !strings.Contains(p.Body, `id="signed-out"`) || laptop.SignedIn("atlas") || phone.SignedIn("atlas") {
+		if p := laptop.Submit(laptop.Get("/end_session"), "scope", "all"); !strings.Contains(
+			p.Body,
+			`id="signed-out"`,
+		) ||
+			laptop.SignedIn("atlas") ||
+			phone.SignedIn("atlas") {
 			t.Errorf("got %d after Everywhere, want both browsers signed out", p.Status)
 		}
 	})
@@ -124,13 +137,21 @@ func TestConfirmationLeadsNowhereThatIsNoLongerRegistered(t *testing.T) {
 				o.MustAddClient("ledger", nil)
 				b := o.Browser()
 				b.MustJoin("alice", "ledger")
-				page := b.Get(providertest.EndSessionURL("client_id", "atlas", "post_logout_redirect_uri", "https://atlas.example/bye"))
+				page := b.Get(
+					providertest.EndSessionURL(
+						"client_id",
+						"atlas",
+						"post_logout_redirect_uri",
+						"https://atlas.example/bye",
+					),
+				)
 				change(o)
 				p := b.Submit(page, "scope", "session")
 				if p.Status != http.StatusOK || b.SignedIn("ledger") {
 					t.Errorf("got %d, want signed out", p.Status)
 				}
-				if strings.Contains(p.Body, "https://atlas.example/bye") || strings.Contains(p.Header.Get("Location"), "atlas.example") {
+				if strings.Contains(p.Body, "https://atlas.example/bye") ||
+					strings.Contains(p.Header.Get("Location"), "atlas.example") {
 					t.Error("got led to an address that is not registered any more")
 				}
 			})
@@ -163,19 +184,25 @@ func TestForeignFormCannotConfirm(t *testing.T) {
 	})
 }
 
-// TestCrossSitePostReachesTheSession: such a POST comes without the Lax cookie and is led over a GET of our own; the ID token is not in its URL.
+// TestCrossSitePostReachesTheSession: such a POST comes without the Lax cookie and is led over a GET of our own; the
+// ID token is not in its URL.
 func TestCrossSitePostReachesTheSession(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		o := providertest.MustStart(t, nil)
 		o.MustAddClient("atlas", nil)
 		b := o.Browser()
 		hint := b.MustJoin("alice", "atlas").IDToken
-		form := url.Values{"id_token_hint": {hint}, "post_logout_redirect_uri": {"https://atlas.example/bye"}, "state": {"s"}}
+		form := url.Values{
+			"id_token_hint":            {hint},
+			"post_logout_redirect_uri": {"https://atlas.example/bye"},
+			"state":                    {"s"},
+		}
 		lax := b.Cookies["__Host-curfew-session"]
 		delete(b.Cookies, "__Host-curfew-session")
 		p := b.Do(http.MethodPost, "/end_session", form, http.Header{"Sec-Fetch-Site": {"cross-site"}})
 		location := p.Header.Get("Location")
-		if p.Status != http.StatusSeeOther || !strings.HasPrefix(location, "/end_session?request=") || strings.Contains(location, hint) {
+		if p.Status != http.StatusSeeOther || !strings.HasPrefix(location, "/end_session?request=") ||
+			strings.Contains(location, hint) {
 			t.Fatalf("got %d to %q, want 303 to our own GET without the hint", p.Status, location)
 		}
 		b.Cookies["__Host-curfew-session"] = lax
@@ -188,8 +215,8 @@ func TestCrossSitePostReachesTheSession(t *testing.T) {
 // server is what an app's server or a native app sends: no cookie, and none of a browser's headers.
 var server = http.Header{"Sec-Fetch-Site": nil}
 
-// TestHintWithoutCookieEndsNoMoreThanItProves: by default the client's own client session, the whole session or nothing where the client says
-// so. The client's other sessions, and other clients, go on.
+// TestHintWithoutCookieEndsNoMoreThanItProves: by default the client's own client session, the whole session or
+// nothing where the client says so. The client's other sessions, and other clients, go on.
 func TestHintWithoutCookieEndsNoMoreThanItProves(t *testing.T) {
 	for backend, want := range map[string]struct {
 		atlas, ledger bool
@@ -218,9 +245,19 @@ func TestHintWithoutCookieEndsNoMoreThanItProves(t *testing.T) {
 				if p.Status >= 400 || !strings.Contains(p.Body, want.page) {
 					t.Errorf("%s, backend_logout %q: got %d, want %q on the page", method, backend, p.Status, want.page)
 				}
-				got := [3]bool{o.Active("atlas", joined.AccessToken), o.Active("ledger", ledger), o.Active("atlas", elsewhere)}
+				got := [3]bool{
+					o.Active("atlas", joined.AccessToken),
+					o.Active("ledger", ledger),
+					o.Active("atlas", elsewhere),
+				}
 				if got != [3]bool{want.atlas, want.ledger, true} {
-					t.Errorf("%s, backend_logout %q: got active at atlas, ledger, elsewhere %v, want %v", method, backend, got, want)
+					t.Errorf(
+						"%s, backend_logout %q: got active at atlas, ledger, elsewhere %v, want %v",
+						method,
+						backend,
+						got,
+						want,
+					)
 				}
 			})
 		}
@@ -245,7 +282,8 @@ func TestOnlyALivingClientSessionOfTheHintsClientEnds(t *testing.T) {
 	})
 }
 
-// TestReturnTargetWithoutAClientIsOnlyOffered: a client of the session must have registered it, and the browser never goes there by itself.
+// TestReturnTargetWithoutAClientIsOnlyOffered: a client of the session must have registered it, and the browser never
+// goes there by itself.
 func TestReturnTargetWithoutAClientIsOnlyOffered(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		o := providertest.MustStart(t, nil)
@@ -254,8 +292,13 @@ func TestReturnTargetWithoutAClientIsOnlyOffered(t *testing.T) {
 		for target, offered := range map[string]bool{"https://atlas.example/bye": true, "https://ledger.example/bye": false, "https://evil.example/": false} {
 			b := o.Browser()
 			b.MustJoin("alice", "atlas")
-			p := b.Submit(b.Get(providertest.EndSessionURL("post_logout_redirect_uri", target, "state", "s")), "scope", "session")
-			if got := p.Attribute("data-continue-url"); p.Status != http.StatusOK || got != "" || strings.Contains(p.Body, "http-equiv") && strings.Contains(p.Body, "url="+target) {
+			p := b.Submit(
+				b.Get(providertest.EndSessionURL("post_logout_redirect_uri", target, "state", "s")),
+				"scope",
+				"session",
+			)
+			if got := p.Attribute("data-continue-url"); p.Status != http.StatusOK || got != "" ||
+				strings.Contains(p.Body, "http-equiv") && strings.Contains(p.Body, "url="+target) {
 				t.Errorf("%s: got %d and %q, want a page that stays", target, p.Status, got)
 			}
 			if got := strings.Contains(p.Body, `href="`+target+`?state=s"`); got != offered {
@@ -284,8 +327,9 @@ func TestSpeculativeRequestsEndNothing(t *testing.T) {
 	})
 }
 
-// TestBackendLearnsNothingOfOtherApplications: an ID token belongs to one client. A caller with the ID token and without the cookie gets
-// neither the names nor the sids of the other clients, which would suffice for a front-channel logout.
+// TestBackendLearnsNothingOfOtherApplications: an ID token belongs to one client. A caller with the ID token and
+// without the cookie gets neither the names nor the sids of the other clients, which would suffice for a
+// front-channel logout.
 func TestBackendLearnsNothingOfOtherApplications(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		o := providertest.MustStart(t, nil)
@@ -315,14 +359,22 @@ func TestBackendLearnsNothingOfOtherApplications(t *testing.T) {
 	})
 }
 
-// TestSecondClickStillLeadsBack: a valid target is honoured although the user is signed out already; a revoked cookie changes nothing.
+// TestSecondClickStillLeadsBack: a valid target is honoured although the user is signed out already; a revoked cookie
+// changes nothing.
 func TestSecondClickStillLeadsBack(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		o := providertest.MustStart(t, nil)
 		o.MustAddClient("atlas", nil)
 		b := o.Browser()
 		hint := b.MustJoin("alice", "atlas").IDToken
-		target := providertest.EndSessionURL("id_token_hint", hint, "post_logout_redirect_uri", "https://atlas.example/bye", "state", "s")
+		target := providertest.EndSessionURL(
+			"id_token_hint",
+			hint,
+			"post_logout_redirect_uri",
+			"https://atlas.example/bye",
+			"state",
+			"s",
+		)
 		cookie := b.Cookies["__Host-curfew-session"]
 		b.Get(target)
 		b.Cookies["__Host-curfew-session"] = cookie
@@ -335,13 +387,15 @@ func TestSecondClickStillLeadsBack(t *testing.T) {
 		if p := b.Get("/end_session"); p.Status != http.StatusOK || !strings.Contains(p.Body, `id="signed-out"`) {
 			t.Errorf("got %d without anything, want the signed-out page", p.Status)
 		}
-		if p := b.Get(providertest.EndSessionURL("client_id", "atlas", "post_logout_redirect_uri", "https://atlas.example/bye")); p.Status != http.StatusOK || !strings.Contains(p.Body, "https://atlas.example/bye") {
+		if p := b.Get(providertest.EndSessionURL("client_id", "atlas", "post_logout_redirect_uri", "https://atlas.example/bye")); p.Status != http.StatusOK ||
+			!strings.Contains(p.Body, "https://atlas.example/bye") {
 			t.Errorf("got %d for client_id and target without a session, want a page with a link", p.Status)
 		}
 	})
 }
 
-// TestStateReturnsByteForByte: fifty letters, ten digits and punctuation, as the conformance suite sends it; also where the URI has a query.
+// TestStateReturnsByteForByte: fifty letters, ten digits and punctuation, as the conformance suite sends it; also
+// where the URI has a query.
 func TestStateReturnsByteForByte(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		o := providertest.MustStart(t, nil)
@@ -353,7 +407,9 @@ func TestStateReturnsByteForByte(t *testing.T) {
 		for _, target := range []string{"https://atlas.example/bye", "https://atlas.example/bye?a=b"} {
 			b := o.Browser()
 			hint := b.MustJoin("alice", "atlas").IDToken
-			p := b.Get(providertest.EndSessionURL("id_token_hint", hint, "post_logout_redirect_uri", target, "state", state))
+			p := b.Get(
+				providertest.EndSessionURL("id_token_hint", hint, "post_logout_redirect_uri", target, "state", state),
+			)
 			u, err := url.Parse(p.Header.Get("Location"))
 			if err != nil || p.Status != http.StatusSeeOther {
 				t.Fatalf("got %d to %q", p.Status, p.Header.Get("Location"))

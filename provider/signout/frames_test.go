@@ -13,7 +13,8 @@ import (
 	"github.com/curfew-id/curfew/storage"
 )
 
-// TestCrossSitePostOfABackendClientLoadsFrames: a browser's POST has no cookie yet; its user gets the whole sign-out, not the bare one of a server.
+// TestCrossSitePostOfABackendClientLoadsFrames: a browser's POST has no cookie yet; its user gets the whole sign-out,
+// not the bare one of a server.
 func TestCrossSitePostOfABackendClientLoadsFrames(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		o := providertest.MustStart(t, nil)
@@ -24,7 +25,12 @@ func TestCrossSitePostOfABackendClientLoadsFrames(t *testing.T) {
 		hint := b.MustJoin("alice", "atlas").IDToken
 		lax := b.Cookies["__Host-curfew-session"]
 		delete(b.Cookies, "__Host-curfew-session")
-		p := b.Do(http.MethodPost, "/end_session", url.Values{"id_token_hint": {hint}}, http.Header{"Sec-Fetch-Site": {"cross-site"}})
+		p := b.Do(
+			http.MethodPost,
+			"/end_session",
+			url.Values{"id_token_hint": {hint}},
+			http.Header{"Sec-Fetch-Site": {"cross-site"}},
+		)
 		b.Cookies["__Host-curfew-session"] = lax
 		if p = b.Follow(p); !strings.Contains(p.Body, "<iframe") || b.Cookies["__Host-curfew-session"] != "" {
 			t.Errorf("got %d without frames or with the cookie left, want the sign-out of a browser", p.Status)
@@ -32,8 +38,8 @@ func TestCrossSitePostOfABackendClientLoadsFrames(t *testing.T) {
 	})
 }
 
-// TestFramesOnlyInTheFirstAnswer: front-channel logout with iss and sid, under a policy that lists exactly the frames' origins. The page has a
-// path of its own that can be loaded again, without frames, by this browser only.
+// TestFramesOnlyInTheFirstAnswer: front-channel logout with iss and sid, under a policy that lists exactly the
+// frames' origins. The page has a path of its own that can be loaded again, without frames, by this browser only.
 func TestFramesOnlyInTheFirstAnswer(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		o := providertest.MustStart(t, nil)
@@ -43,12 +49,17 @@ func TestFramesOnlyInTheFirstAnswer(t *testing.T) {
 		b := o.Browser()
 		id := b.MustJoin("alice", "atlas").IDToken
 		p := b.Get(providertest.EndSessionURL("id_token_hint", id))
-		want := "https://atlas.example/front?tenant=1&iss=" + url.QueryEscape(providertest.Issuer) + "&sid=" + url.QueryEscape(providertest.MustReadClaims(t, id)["sid"].(string))
+		want := "https://atlas.example/front?tenant=1&iss=" + url.QueryEscape(
+			providertest.Issuer,
+		) + "&sid=" + url.QueryEscape(
+			providertest.MustReadClaims(t, id)["sid"].(string),
+		)
 		if !strings.Contains(html.UnescapeString(p.Body), `<iframe src="`+want+`"`) {
 			t.Errorf("got no frame to %s in\n%s", want, p.Body)
 		}
 		csp := p.Header.Get("Content-Security-Policy")
-		if !strings.Contains(csp, "frame-src https://atlas.example;") || !strings.Contains(csp, "frame-ancestors 'none'") {
+		if !strings.Contains(csp, "frame-src https://atlas.example;") ||
+			!strings.Contains(csp, "frame-ancestors 'none'") {
 			t.Errorf("got policy %q", csp)
 		}
 		if got := p.Header.Get("Clear-Site-Data"); strings.Contains(got, "cookies") || got == "" {
@@ -59,7 +70,8 @@ func TestFramesOnlyInTheFirstAnswer(t *testing.T) {
 			t.Errorf("got the signed-out page at %s, want a path of its own, without the ID token", status)
 		}
 		again := b.Get(status)
-		if again.Status != http.StatusOK || strings.Contains(again.Body, "<iframe") || !strings.Contains(again.Body, "Atlas") {
+		if again.Status != http.StatusOK || strings.Contains(again.Body, "<iframe") ||
+			!strings.Contains(again.Body, "Atlas") {
 			t.Errorf("got %d from the status page %s", again.Status, status)
 		}
 		if !strings.Contains(again.Body, "asked it through your browser") {

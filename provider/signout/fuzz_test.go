@@ -9,8 +9,8 @@ import (
 	"github.com/curfew-id/curfew/provider/providertest"
 )
 
-// FuzzLogoutParameters: whatever a logout request says, it ends no session without the hint of that session or a click, and leads the browser
-// to no address that is not registered.
+// FuzzLogoutParameters: whatever a logout request says, it ends no session without the hint of that session or a
+// click, and leads the browser to no address that is not registered.
 func FuzzLogoutParameters(f *testing.F) {
 	fixture := providertest.MustStart(f, nil)
 	fixture.MustAddClient("atlas", nil)
@@ -35,7 +35,8 @@ func FuzzLogoutParameters(f *testing.F) {
 		}
 		p := b.Do(http.MethodGet, "/end_session?"+values.Encode(), nil, nil)
 		if location := p.Header.Get("Location"); p.Status >= http.StatusInternalServerError ||
-			location != "" && !strings.HasPrefix(location, "/") && !strings.HasPrefix(location, providertest.Issuer+"/") {
+			location != "" && !strings.HasPrefix(location, "/") &&
+				!strings.HasPrefix(location, providertest.Issuer+"/") {
 			t.Fatalf("got %d and %q for %q", p.Status, location, query)
 		}
 		if !b.SignedIn("atlas") {

@@ -21,7 +21,8 @@ type Store interface {
 	ListGrants(ctx context.Context, subject, client string, offlineOnly bool, at time.Time) ([]storage.Grant, error)
 }
 
-// HintVerifier verifies ID token hints: expired ones and those signed by retired keys count (RP-Initiated Logout 1.0 §2).
+// HintVerifier verifies ID token hints: expired ones and those signed by retired keys count (RP-Initiated Logout 1.0
+// §2).
 type HintVerifier interface {
 	VerifyHint(token string) (keys.Hint, error)
 }

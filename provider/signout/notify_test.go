@@ -12,8 +12,8 @@ import (
 	"github.com/curfew-id/curfew/provider/providertest"
 )
 
-// TestSignOutAtOneClientEndsAllAndNotifiesAll is the main job: three clients, one signs the user out, the others are notified and every token
-// is revoked.
+// TestSignOutAtOneClientEndsAllAndNotifiesAll is the main job: three clients, one signs the user out, the others are
+// notified and every token is revoked.
 func TestSignOutAtOneClientEndsAllAndNotifiesAll(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		o := providertest.MustStart(t, nil)
@@ -29,7 +29,13 @@ func TestSignOutAtOneClientEndsAllAndNotifiesAll(t *testing.T) {
 		}
 		late := b.MustSignIn("alice", "ledger").Get("code") // not redeemed yet
 
-		p := b.Get("/end_session?" + url.Values{"id_token_hint": {atlas.IDToken}, "post_logout_redirect_uri": {"https://atlas.example/bye"}, "state": {"a b&c"}}.Encode())
+		p := b.Get(
+			"/end_session?" + url.Values{
+				"id_token_hint":            {atlas.IDToken},
+				"post_logout_redirect_uri": {"https://atlas.example/bye"},
+				"state":                    {"a b&c"},
+			}.Encode(),
+		)
 		if p.Status != http.StatusOK || !strings.Contains(p.Body, `id="signed-out"`) {
 			t.Fatalf("got %d, want the signed-out page:\n%s", p.Status, p.Body)
 		}
@@ -70,7 +76,11 @@ func TestSignOutAtOneClientEndsAllAndNotifiesAll(t *testing.T) {
 				t.Errorf("got logout token %v, want sid and sub of the ID token %v", c, id)
 			}
 			if c["nonce"] != nil || c["exp"].(float64)-c["iat"].(float64) > 120 || len(post.Form) != 1 {
-				t.Errorf("got logout token %v in %v, want no nonce, at most two minutes, nothing beside it", c, post.Form)
+				t.Errorf(
+					"got logout token %v in %v, want no nonce, at most two minutes, nothing beside it",
+					c,
+					post.Form,
+				)
 			}
 		}
 		// They joined just before the end, so each gets a re-notification.

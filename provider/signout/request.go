@@ -12,7 +12,8 @@ import (
 	"github.com/curfew-id/curfew/templates"
 )
 
-// logoutRequest is a validated logout request. It travels sealed through the browser; the ID token that was the hint does not.
+// logoutRequest is a validated logout request. It travels sealed through the browser; the ID token that was the hint
+// does not.
 type logoutRequest struct {
 	ClientID     string                  `json:"c,omitempty"` // the client that asks; empty: the user
 	HintVerified bool                    `json:"p,omitempty"` // ClientID comes from a valid id_token_hint, not from client_id alone
@@ -32,9 +33,9 @@ func refused(problem templates.ErrorText, client, param string) logoutRequest {
 	return logoutRequest{Problem: problem, ProblemSubject: web.Subject{Client: client, Param: param}}
 }
 
-// validate checks a logout request (RP-Initiated Logout 1.0 §2, §3). logout_hint and ui_locales are ignored: the first proves nothing, since
-// the browser's cookie names the session, and pages exist in one language. An invalid request has a Problem: it redirects nowhere, but the
-// user may still sign out.
+// validate checks a logout request (RP-Initiated Logout 1.0 §2, §3). logout_hint and ui_locales are ignored: the
+// first proves nothing, since the browser's cookie names the session, and pages exist in one language. An invalid
+// request has a Problem: it redirects nowhere, but the user may still sign out.
 func (h *Handler) validate(ctx context.Context, params url.Values) (logoutRequest, error) {
 	var req logoutRequest
 	if text := params.Get("id_token_hint"); text != "" {
@@ -52,7 +53,11 @@ func (h *Handler) validate(ctx context.Context, params url.Values) (logoutReques
 	}
 	if req.ClientID == "" {
 		// §3: without a client nothing verifies the post_logout_redirect_uri. It is never followed; see offeredTarget.
-		req.Unverified = logoutview.ReturnTarget{URI: params.Get("post_logout_redirect_uri"), State: params.Get("state"), Offered: true}
+		req.Unverified = logoutview.ReturnTarget{
+			URI:     params.Get("post_logout_redirect_uri"),
+			State:   params.Get("state"),
+			Offered: true,
+		}
 		return req, nil
 	}
 	client, err := h.Store.Client(ctx, req.ClientID)
@@ -83,8 +88,8 @@ func (h *Handler) validate(ctx context.Context, params url.Values) (logoutReques
 	return req, nil
 }
 
-// maxTargetSize is how long a return target may be with its state. A request of this size can be sealed for the page that asks the user, and
-// the limit holds without that page too.
+// maxTargetSize is how long a return target may be with its state. A request of this size can be sealed for the page
+// that asks the user, and the limit holds without that page too.
 const maxTargetSize = 10_000
 
 // revalidate loads the client of a request that was sealed, and drops a return target that is no longer registered.
@@ -101,8 +106,8 @@ func (h *Handler) revalidate(ctx context.Context, req logoutRequest) (logoutRequ
 	return req, nil
 }
 
-// hintMatchesSession reports whether the hint's sid (or, without one, its subject) is the session's. ID tokens of offline access have no sid.
-// The sid of a client session that has ended matches no session.
+// hintMatchesSession reports whether the hint's sid (or, without one, its subject) is the session's. ID tokens of
+// offline access have no sid. The sid of a client session that has ended matches no session.
 func (h *Handler) hintMatchesSession(req logoutRequest, session *storage.Session) bool {
 	if !req.HintVerified || req.client == nil {
 		return false
@@ -129,7 +134,8 @@ func ignoreNotFound(err error) error {
 	return err
 }
 
-// readRequest reads the request from the query of a GET, the form of a POST, or the interaction that a POST was redirected with.
+// readRequest reads the request from the query of a GET, the form of a POST, or the interaction that a POST was
+// redirected with.
 func (h *Handler) readRequest(r *http.Request) (logoutRequest, error) {
 	params, err := web.Params(r)
 	if err != nil {
@@ -145,9 +151,13 @@ func (h *Handler) readRequest(r *http.Request) (logoutRequest, error) {
 	return h.validate(r.Context(), params)
 }
 
-// offeredTarget returns the return target of a request that names no client, if a client of the session registered it, with that client's ID.
-// The user has confirmed the logout, and gets a link.
-func (h *Handler) offeredTarget(ctx context.Context, req logoutRequest, session *storage.Session) (clientID string, target logoutview.ReturnTarget, err error) {
+// offeredTarget returns the return target of a request that names no client, if a client of the session registered
+// it, with that client's ID. The user has confirmed the logout, and gets a link.
+func (h *Handler) offeredTarget(
+	ctx context.Context,
+	req logoutRequest,
+	session *storage.Session,
+) (clientID string, target logoutview.ReturnTarget, err error) {
 	if req.Unverified.URI == "" {
 		return "", logoutview.ReturnTarget{}, nil
 	}

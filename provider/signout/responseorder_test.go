@@ -12,8 +12,8 @@ import (
 	"github.com/curfew-id/curfew/provider/providertest"
 )
 
-// TestBrowserIsAnsweredFirst: relying parties answer only after the browser's answer has been read. If anything waited for them, this would hang.
-// What they answer is shown as it comes.
+// TestBrowserIsAnsweredFirst: relying parties answer only after the browser's answer has been read. If anything
+// waited for them, this would hang. What they answer is shown as it comes.
 func TestBrowserIsAnsweredFirst(t *testing.T) {
 	endings := map[string]func(*providertest.Fixture, *providertest.Browser, providertest.TokenResponse) providertest.Page{
 		"at an application": func(_ *providertest.Fixture, b *providertest.Browser, a providertest.TokenResponse) providertest.Page {
@@ -49,7 +49,8 @@ func TestBrowserIsAnsweredFirst(t *testing.T) {
 				time.Sleep(time.Minute) // otherwise both would get a re-notification
 
 				p := end(o, b, atlas)
-				if p.Status != http.StatusOK || !strings.Contains(p.Body, `id="signed-out"`) || strings.Contains(p.Body, "Confirmed") {
+				if p.Status != http.StatusOK || !strings.Contains(p.Body, `id="signed-out"`) ||
+					strings.Contains(p.Body, "Confirmed") {
 					t.Fatalf("got %d, want the signed-out page with nobody confirmed:\n%s", p.Status, p.Body)
 				}
 				if b.SignedIn("atlas") || o.Active("atlas", atlas.AccessToken) {
@@ -61,7 +62,8 @@ func TestBrowserIsAnsweredFirst(t *testing.T) {
 				}
 				close(read)
 				synctest.Wait()
-				if got := b.Get(status).Body; !strings.Contains(got, "Confirmed") || !strings.Contains(got, "it refused (status 400)") {
+				if got := b.Get(status).Body; !strings.Contains(got, "Confirmed") ||
+					!strings.Contains(got, "it refused (status 400)") {
 					t.Errorf("got status %s, want one that confirmed and one that refused", got)
 				}
 			})

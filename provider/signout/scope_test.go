@@ -13,7 +13,8 @@ import (
 	"github.com/curfew-id/curfew/storage"
 )
 
-// TestSignOutEndsWhatWasConfigured: at this client, in this browser, or everywhere; for the deployment, by the client, or as the user is asked.
+// TestSignOutEndsWhatWasConfigured: at this client, in this browser, or everywhere; for the deployment, by the
+// client, or as the user is asked.
 func TestSignOutEndsWhatWasConfigured(t *testing.T) {
 	for name, c := range map[string]struct {
 		deployment  storage.LogoutScope
@@ -29,7 +30,10 @@ func TestSignOutEndsWhatWasConfigured(t *testing.T) {
 	} {
 		for _, ask := range []bool{false, true} {
 			synctest.Test(t, func(t *testing.T) {
-				o := providertest.MustStart(t, func(p *provider.Config) { p.Logout.Scope, p.Logout.AlwaysConfirm = c.deployment, ask })
+				o := providertest.MustStart(
+					t,
+					func(p *provider.Config) { p.Logout.Scope, p.Logout.AlwaysConfirm = c.deployment, ask },
+				)
 				o.MustAddClient("atlas", func(m *storage.Metadata) { m.LogoutScope = c.client })
 				o.MustAddClient("ledger", nil)
 				here, phone := o.Browser(), o.Browser()
@@ -37,7 +41,9 @@ func TestSignOutEndsWhatWasConfigured(t *testing.T) {
 				here.MustJoin("alice", "ledger")
 				phone.MustJoin("alice", "ledger")
 				time.Sleep(time.Second)
-				p := here.Get(providertest.EndSessionURL("id_token_hint", hint, "logout_hint", "nobody", "ui_locales", "<>"))
+				p := here.Get(
+					providertest.EndSessionURL("id_token_hint", hint, "logout_hint", "nobody", "ui_locales", "<>"),
+				)
 				if asked := strings.Contains(p.Body, `id="stay"`); asked != ask {
 					t.Fatalf("%s: got asked %v, want %v", name, asked, ask)
 				}
@@ -46,16 +52,25 @@ func TestSignOutEndsWhatWasConfigured(t *testing.T) {
 					first, _, _ = strings.Cut(first, `"`)
 					p = here.Submit(p, "scope", first)
 				}
-				if p.Status != http.StatusOK || here.SignedIn("ledger") != c.here || phone.SignedIn("ledger") != c.phone {
-					t.Errorf("%s: got %d, this browser %v and the phone %v, want %v and %v", name, p.Status, here.SignedIn("ledger"), phone.SignedIn("ledger"), c.here, c.phone)
+				if p.Status != http.StatusOK || here.SignedIn("ledger") != c.here ||
+					phone.SignedIn("ledger") != c.phone {
+					t.Errorf(
+						"%s: got %d, this browser %v and the phone %v, want %v and %v",
+						name,
+						p.Status,
+						here.SignedIn("ledger"),
+						phone.SignedIn("ledger"),
+						c.here,
+						c.phone,
+					)
 				}
 			})
 		}
 	}
 }
 
-// TestSilentSignInAfterLogoutIsRefused: a client that sends the browser straight back after a sign-out gets a question, or an error where nobody may be
-// asked; after a whole sign-out the sign-in page is there anyway.
+// TestSilentSignInAfterLogoutIsRefused: a client that sends the browser straight back after a sign-out gets a
+// question, or an error where nobody may be asked; after a whole sign-out the sign-in page is there anyway.
 func TestSilentSignInAfterLogoutIsRefused(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		o := providertest.MustStart(t, nil)
@@ -111,13 +126,16 @@ func TestSilentSignInAfterLogoutIsRefused(t *testing.T) {
 			t.Errorf("got %d to %q after a whole sign-out, want the sign-in page", p.Status, p.Header.Get("Location"))
 		}
 		b.MustSignIn("alice", "ledger")
-		if p := b.Do(http.MethodGet, providertest.AuthorizeURL("atlas"), nil, nil); p.ResponseParams(t).Get("code") == "" {
+		if p := b.Do(http.MethodGet, providertest.AuthorizeURL("atlas"), nil, nil); p.ResponseParams(t).
+			Get("code") ==
+			"" {
 			t.Error("got asked although the user has signed in since")
 		}
 	})
 }
 
-// TestFramesAreNotifiedNeverConfirmed: that the browser was given a frame is noted in the report, and nothing more is ever made of it.
+// TestFramesAreNotifiedNeverConfirmed: that the browser was given a frame is noted in the report, and nothing more is
+// ever made of it.
 func TestFramesAreNotifiedNeverConfirmed(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		o := providertest.MustStart(t, nil)
@@ -148,18 +166,23 @@ func TestFramesAreNotifiedNeverConfirmed(t *testing.T) {
 	})
 }
 
-// TestUnverifiedPostLogoutURIIsOnlyOffered: without a session and without a hint, any website could have written the request.
+// TestUnverifiedPostLogoutURIIsOnlyOffered: without a session and without a hint, any website could have written the
+// request.
 func TestUnverifiedPostLogoutURIIsOnlyOffered(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		o := providertest.MustStart(t, nil)
 		o.MustAddClient("atlas", nil)
 		const target = "https://atlas.example/bye"
 		p := o.Browser().Get(providertest.EndSessionURL("client_id", "atlas", "post_logout_redirect_uri", target))
-		if p.Status != http.StatusOK || p.Link("continue") != target || strings.Contains(p.Body, "data-continue-url") || strings.Contains(p.Body, "http-equiv") {
+		if p.Status != http.StatusOK || p.Link("continue") != target || strings.Contains(p.Body, "data-continue-url") ||
+			strings.Contains(p.Body, "http-equiv") {
 			t.Errorf("got %d, want a link and nothing that follows it:\n%s", p.Status, p.Body)
 		}
 		o.MustAdmin(http.MethodPost, "/clients/atlas/disable", "")
-		if p := o.Browser().Get(providertest.EndSessionURL("client_id", "atlas", "post_logout_redirect_uri", target)); strings.Contains(p.Body, target) {
+		if p := o.Browser().Get(providertest.EndSessionURL("client_id", "atlas", "post_logout_redirect_uri", target)); strings.Contains(
+			p.Body,
+			target,
+		) {
 			t.Error("got the way to an application that is switched off")
 		}
 	})

@@ -18,34 +18,58 @@ import (
 func TestAdvertisedEndpointsAreThere(t *testing.T) {
 	for _, mode := range []string{"", policy.RegistrationOff, policy.RegistrationToken, policy.RegistrationOpen} {
 		for _, checkSession := range []bool{false, true} {
-			runOnce(t, func(c *provider.Config) { c.Registration.Mode, c.CheckSession = mode, checkSession }, func(m *module) {
-				d := m.discovery()
-				optional := map[string]bool{"registration_endpoint": mode == policy.RegistrationToken || mode == policy.RegistrationOpen, "check_session_iframe": checkSession}
-				for name, on := range optional {
-					if (d[name] != nil) != on {
-						m.Errorf("registration %q, check_session %v: got %s %v", mode, checkSession, name, d[name])
+			runOnce(
+				t,
+				func(c *provider.Config) { c.Registration.Mode, c.CheckSession = mode, checkSession },
+				func(m *module) {
+					d := m.discovery()
+					optional := map[string]bool{
+						"registration_endpoint": mode == policy.RegistrationToken || mode == policy.RegistrationOpen,
+						"check_session_iframe":  checkSession,
 					}
-				}
-				paths := []string{"/authorize", "/end_session", "/introspect", "/jwks", "/revoke", "/token", "/userinfo", "/register", "/check_session"}
-				for name, value := range d {
-					u, _ := value.(string)
-					path := strings.TrimPrefix(u, providertest.Issuer)
-					if name == "issuer" || u == "" {
-						continue
-					}
-					if p := m.send(http.MethodGet, path, "", "", nil); p.Status == http.StatusNotFound {
-						m.Errorf("got nothing at the %s %s", name, u)
-					}
-					paths = slices.DeleteFunc(paths, func(known string) bool { return known == path })
-				}
-				for _, path := range paths { // those that are not advertised
-					for _, method := range []string{http.MethodGet, http.MethodPost} {
-						if p := m.send(method, path, "application/json", "{}", nil); p.Status != http.StatusNotFound {
-							m.Errorf("registration %q, check_session %v: got %d from %s %s, which is not advertised", mode, checkSession, p.Status, method, path)
+					for name, on := range optional {
+						if (d[name] != nil) != on {
+							m.Errorf("registration %q, check_session %v: got %s %v", mode, checkSession, name, d[name])
 						}
 					}
-				}
-			})
+					paths := []string{
+						"/authorize",
+						"/end_session",
+						"/introspect",
+						"/jwks",
+						"/revoke",
+						"/token",
+						"/userinfo",
+						"/register",
+						"/check_session",
+					}
+					for name, value := range d {
+						u, _ := value.(string)
+						path := strings.TrimPrefix(u, providertest.Issuer)
+						if name == "issuer" || u == "" {
+							continue
+						}
+						if p := m.send(http.MethodGet, path, "", "", nil); p.Status == http.StatusNotFound {
+							m.Errorf("got nothing at the %s %s", name, u)
+						}
+						paths = slices.DeleteFunc(paths, func(known string) bool { return known == path })
+					}
+					for _, path := range paths { // those that are not advertised
+						for _, method := range []string{http.MethodGet, http.MethodPost} {
+							if p := m.send(method, path, "application/json", "{}", nil); p.Status != http.StatusNotFound {
+								m.Errorf(
+									"registration %q, check_session %v: got %d from %s %s, which is not advertised",
+									mode,
+									checkSession,
+									p.Status,
+									method,
+									path,
+								)
+							}
+						}
+					}
+				},
+			)
 		}
 	}
 }
@@ -56,7 +80,12 @@ func TestAdvertisedMethodsOfAuthenticationAreTakenAtEachEndpoint(t *testing.T) {
 			advertised := m.supported(endpoint + "_endpoint_auth_methods_supported")
 			for _, method := range clientMethods {
 				c := m.mustRegister(map[string]any{"token_endpoint_auth_method": method})
-				form, header := url.Values{"token": {"x"}, "grant_type": {"authorization_code"}, "code": {"x"}, "redirect_uri": {c.redirect}}, http.Header{}
+				form, header := url.Values{
+					"token":        {"x"},
+					"grant_type":   {"authorization_code"},
+					"code":         {"x"},
+					"redirect_uri": {c.redirect},
+				}, http.Header{}
 				m.authenticate(c, form, header)
 				p := m.send(http.MethodPost, path, "application/x-www-form-urlencoded", form.Encode(), header)
 				if got, want := p.Status != http.StatusUnauthorized, slices.Contains(advertised, method); got != want {
@@ -70,7 +99,12 @@ func TestAdvertisedMethodsOfAuthenticationAreTakenAtEachEndpoint(t *testing.T) {
 func TestAdvertisedGrantTypesWorkAndNoOthers(t *testing.T) {
 	runOnce(t, nil, func(m *module) {
 		advertised := m.supported("grant_types_supported")
-		responses := map[string][]string{"authorization_code": {"code"}, "implicit": {"id_token token"}, "refresh_token": {"code"}, "client_credentials": {}}
+		responses := map[string][]string{
+			"authorization_code": {"code"},
+			"implicit":           {"id_token token"},
+			"refresh_token":      {"code"},
+			"client_credentials": {},
+		}
 		for _, grant := range []string{"authorization_code", "implicit", "refresh_token", "client_credentials", "password", "urn:ietf:params:oauth:grant-type:device_code",
 			"urn:ietf:params:oauth:grant-type:jwt-bearer", "urn:ietf:params:oauth:grant-type:token-exchange", "urn:openid:params:grant-type:ciba"} {
 			grants := []string{grant}
@@ -87,7 +121,9 @@ func TestAdvertisedGrantTypesWorkAndNoOthers(t *testing.T) {
 				m.Errorf("got %+v for %s, want it known: %v", g, grant, want)
 			}
 		}
-		c := m.mustRegister(map[string]any{"grant_types": []string{"authorization_code", "refresh_token", "client_credentials"}})
+		c := m.mustRegister(
+			map[string]any{"grant_types": []string{"authorization_code", "refresh_token", "client_credentials"}},
+		)
 		m.mustRefresh(m.mustAuthorize(offline...))
 		if g := m.token(c, url.Values{"grant_type": {"client_credentials"}}); g.Status != http.StatusOK {
 			m.Errorf("got %+v by client_credentials", g)
@@ -133,7 +169,10 @@ func TestAdvertisedClaimsAreThoseThatCome(t *testing.T) {
 		for names := range slices.Chunk(advertised, 8) { // a code has room for no more
 			for _, place := range []string{"id_token", "userinfo"} {
 				wishes := `{"` + place + `":{"` + strings.Join(names, `":null,"`) + `":null}}`
-				g := m.redeem(m.client, m.callback(m.visit("/authorize?"+m.request("claims", wishes).Encode())).Get("code"))
+				g := m.redeem(
+					m.client,
+					m.callback(m.visit("/authorize?"+m.request("claims", wishes).Encode())).Get("code"),
+				)
 				given := providertest.MustReadClaims(m, g.IDToken)
 				if place == "userinfo" {
 					maps.Copy(given, m.mustJSON(m.userinfo(http.MethodGet, g.AccessToken)))

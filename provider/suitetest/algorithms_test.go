@@ -36,7 +36,11 @@ func TestAdvertisedAlgorithmsAreThoseOfTheKeys(t *testing.T) {
 			}
 		}
 		runOnce(t, ring, func(m *module) {
-			if got, want := m.supported("id_token_signing_alg_values_supported"), append(slices.Clone(algorithms), "none"); fmt.Sprint(got) != fmt.Sprint(want) {
+			if got, want := m.supported("id_token_signing_alg_values_supported"), append(slices.Clone(algorithms), "none"); fmt.Sprint(
+				got,
+			) != fmt.Sprint(
+				want,
+			) {
 				m.Errorf("got ID tokens by %v, want %v", got, want)
 			}
 			if got := m.supported("userinfo_signing_alg_values_supported"); fmt.Sprint(got) != fmt.Sprint(algorithms) {
@@ -49,8 +53,15 @@ func TestAdvertisedAlgorithmsAreThoseOfTheKeys(t *testing.T) {
 			for _, alg := range register.SigningAlgs() {
 				both := map[string]any{"id_token_signed_response_alg": alg, "userinfo_signed_response_alg": alg}
 				on := slices.Contains(algorithms, alg)
-				if p := m.register(both); (p.Status == http.StatusCreated) != on || slices.Contains(published, alg) != on {
-					m.Errorf("%v: got %s registered with %d and published among %v", algorithms, alg, p.Status, published)
+				if p := m.register(both); (p.Status == http.StatusCreated) != on ||
+					slices.Contains(published, alg) != on {
+					m.Errorf(
+						"%v: got %s registered with %d and published among %v",
+						algorithms,
+						alg,
+						p.Status,
+						published,
+					)
 				}
 				if !on {
 					continue
@@ -67,21 +78,35 @@ func TestAdvertisedAlgorithmsAreThoseOfTheKeys(t *testing.T) {
 	}
 }
 
-// TestAdvertisedAlgorithmsOfClientsAreTakenAndNoOthers: in request objects and client assertions, whatever keys the client has.
+// TestAdvertisedAlgorithmsOfClientsAreTakenAndNoOthers: in request objects and client assertions, whatever keys the
+// client has.
 func TestAdvertisedAlgorithmsOfClientsAreTakenAndNoOthers(t *testing.T) {
 	private := signingKeys(t)
 	runOnce(t, nil, func(m *module) {
-		c := m.mustRegister(map[string]any{"jwks": publicSet(t, private), "token_endpoint_auth_method": "private_key_jwt"})
+		c := m.mustRegister(
+			map[string]any{"jwks": publicSet(t, private), "token_endpoint_auth_method": "private_key_jwt"},
+		)
 		m.mustAuthorizeWith(c, private)
-		objects, assertions := m.supported("request_object_signing_alg_values_supported"), m.supported("token_endpoint_auth_signing_alg_values_supported")
+		objects, assertions := m.supported(
+			"request_object_signing_alg_values_supported",
+		), m.supported(
+			"token_endpoint_auth_signing_alg_values_supported",
+		)
 		for _, endpoint := range []string{"introspection", "revocation"} {
-			if got := m.supported(endpoint + "_endpoint_auth_signing_alg_values_supported"); fmt.Sprint(got) != fmt.Sprint(assertions) {
+			if got := m.supported(endpoint + "_endpoint_auth_signing_alg_values_supported"); fmt.Sprint(
+				got,
+			) != fmt.Sprint(
+				assertions,
+			) {
 				m.Errorf("got %v at %s and %v at the token endpoint, which are one code", got, endpoint, assertions)
 			}
 		}
 		for alg, key := range private {
 			q := m.request("prompt", "none")
-			q.Set("request", m.sign(jose.SignatureAlgorithm(alg), key, map[string]any{"iss": c.ID, "aud": providertest.Issuer}))
+			q.Set(
+				"request",
+				m.sign(jose.SignatureAlgorithm(alg), key, map[string]any{"iss": c.ID, "aud": providertest.Issuer}),
+			)
 			if got, want := m.answerTo(q).Get("code") != "", slices.Contains(objects, alg); got != want {
 				m.Errorf("got a request object by %s taken: %v, want %v as advertised", alg, got, want)
 			}
@@ -149,7 +174,15 @@ func signingKeys(t *testing.T) map[string]any {
 		t.Fatal(err)
 	}
 	rsa := clientKeys()[0].Key
-	return map[string]any{"RS256": rsa, "PS256": rsa, "RS384": rsa, "PS512": rsa, "ES256": p256, "ES384": p384, "EdDSA": edwards}
+	return map[string]any{
+		"RS256": rsa,
+		"PS256": rsa,
+		"RS384": rsa,
+		"PS512": rsa,
+		"ES256": p256,
+		"ES384": p384,
+		"EdDSA": edwards,
+	}
 }
 
 // publicSet is a JWK Set with the public parts, whose keys say nothing about algorithms.

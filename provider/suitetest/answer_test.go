@@ -34,14 +34,16 @@ func (o outcome) claims() map[string]any {
 	return o.front
 }
 
-// mustAuthorize makes an authorization request, signs in where asked, and takes all that it gives. more overrides parameters.
+// mustAuthorize makes an authorization request, signs in where asked, and takes all that it gives. more overrides
+// parameters.
 func (m *module) mustAuthorize(more ...string) outcome {
 	m.Helper()
 	q := m.request(more...)
 	return m.mustComplete(m.visit("/authorize?"+q.Encode()), q)
 }
 
-// mustComplete holds a successful answer to all that every module checks: the response, its tokens, and that userinfo takes the access token.
+// mustComplete holds a successful answer to all that every module checks: the response, its tokens, and that userinfo
+// takes the access token.
 func (m *module) mustComplete(p providertest.Page, q url.Values, redeem ...string) outcome {
 	m.Helper()
 	o := outcome{params: m.callback(p)}
@@ -58,7 +60,11 @@ func (m *module) mustComplete(p providertest.Page, q url.Values, redeem ...strin
 	if m.includes("token") {
 		o.access = o.params.Get("access_token")
 		if o.params.Get("token_type") != "Bearer" || o.params.Get("expires_in") == "" {
-			m.Errorf("got token_type %q and expires_in %q beside an access token (Core §3.2.2.5)", o.params.Get("token_type"), o.params.Get("expires_in"))
+			m.Errorf(
+				"got token_type %q and expires_in %q beside an access token (Core §3.2.2.5)",
+				o.params.Get("token_type"),
+				o.params.Get("expires_in"),
+			)
 		}
 	}
 	if m.includes("id_token") {
@@ -93,8 +99,13 @@ func (m *module) mustComplete(p providertest.Page, q url.Values, redeem ...strin
 // mustBeActive wants userinfo to take an access token.
 func (m *module) mustBeActive(access string) {
 	m.Helper()
-	if p := m.userinfo(http.MethodGet, access); p.Status != http.StatusOK || p.Header.Get("Cache-Control") != "no-store" {
-		m.Errorf("got %d with Cache-Control %q from userinfo, want 200 and no-store", p.Status, p.Header.Get("Cache-Control"))
+	if p := m.userinfo(http.MethodGet, access); p.Status != http.StatusOK ||
+		p.Header.Get("Cache-Control") != "no-store" {
+		m.Errorf(
+			"got %d with Cache-Control %q from userinfo, want 200 and no-store",
+			p.Status,
+			p.Header.Get("Cache-Control"),
+		)
 	}
 }
 
@@ -135,9 +146,28 @@ func (m *module) verify(text string) (jose.Header, []byte) {
 }
 
 // tokenClaims are the claims that an ID token may have without anybody asking.
-var tokenClaims = []string{"iss", "sub", "aud", "exp", "iat", "auth_time", "nonce", "acr", "amr", "azp", "at_hash", "c_hash", "s_hash", "nbf", "jti", "sid", "txn"}
+var tokenClaims = []string{
+	"iss",
+	"sub",
+	"aud",
+	"exp",
+	"iat",
+	"auth_time",
+	"nonce",
+	"acr",
+	"amr",
+	"azp",
+	"at_hash",
+	"c_hash",
+	"s_hash",
+	"nbf",
+	"jti",
+	"sid",
+	"txn",
+}
 
-// checkIDToken holds an ID token to Core §2 and §3.1.3.7, and to giving no more about the user than was asked for (§5.4).
+// checkIDToken holds an ID token to Core §2 and §3.1.3.7, and to giving no more about the user than was asked for
+// (§5.4).
 func (m *module) checkIDToken(text string, q url.Values) map[string]any {
 	m.Helper()
 	header, payload := m.verify(text)
@@ -194,7 +224,8 @@ func (m *module) checkHash(claims map[string]any, name, value string, required b
 	}
 }
 
-// checkEntropy is the suite's measure of an authorization code, access or refresh token: Shannon entropy times length, 96 bits at least.
+// checkEntropy is the suite's measure of an authorization code, access or refresh token: Shannon entropy times
+// length, 96 bits at least.
 func (m *module) checkEntropy(text string) {
 	m.Helper()
 	count := map[rune]float64{}

@@ -10,10 +10,17 @@ import (
 	"github.com/curfew-id/curfew/provider/providertest"
 )
 
-// request is an authorization request as the suite makes it for this variant. more overrides parameters; an empty value leaves one out.
+// request is an authorization request as the suite makes it for this variant. more overrides parameters; an empty
+// value leaves one out.
 func (m *module) request(more ...string) url.Values {
-	q := url.Values{"client_id": {m.client.ID}, "redirect_uri": {m.client.redirect}, "scope": {"openid"}, "state": {randomText(10)}, "nonce": {randomText(10)},
-		"response_type": {m.responseType}}
+	q := url.Values{
+		"client_id":     {m.client.ID},
+		"redirect_uri":  {m.client.redirect},
+		"scope":         {"openid"},
+		"state":         {randomText(10)},
+		"nonce":         {randomText(10)},
+		"response_type": {m.responseType},
+	}
 	if m.formPost {
 		q.Set("response_mode", "form_post")
 	}
@@ -27,8 +34,8 @@ func (m *module) request(more ...string) url.Values {
 	return q
 }
 
-// visit plays the user from an authorization request on: signs in and allows where asked. What it ends at leads to the client, or is
-// a page that the user can do nothing about.
+// visit plays the user from an authorization request on: signs in and allows where asked. What it ends at leads to
+// the client, or is a page that the user can do nothing about.
 func (m *module) visit(target string) providertest.Page {
 	m.Helper()
 	return m.finish(m.browser.Get(target))
@@ -53,16 +60,20 @@ func (m *module) callback(p providertest.Page) url.Values {
 	return m.callbackAs(p, m.responseType == "code")
 }
 
-// callbackAs is callback where a request's default mode may not follow from the variant: inQuery says whether it is query.
+// callbackAs is callback where a request's default mode may not follow from the variant: inQuery says whether it is
+// query.
 func (m *module) callbackAs(p providertest.Page, inQuery bool) url.Values {
 	m.Helper()
 	registered := keep(m.client.redirect)
 	if m.formPost { // Form Post §2
-		if p.Status != http.StatusOK || !strings.HasPrefix(p.Header.Get("Content-Type"), "text/html") || p.Header.Get("Cache-Control") != "no-store" {
+		if p.Status != http.StatusOK || !strings.HasPrefix(p.Header.Get("Content-Type"), "text/html") ||
+			p.Header.Get("Cache-Control") != "no-store" {
 			m.Fatalf("got %d %q, want a page that posts", p.Status, p.Header.Get("Location"))
 		}
 		action, fields := p.Form(m)
-		if action != m.client.redirect || !strings.Contains(p.Body, `<form method="post"`) || !strings.Contains(p.Body, "submit.") || !strings.Contains(p.Body, "<button") {
+		if action != m.client.redirect || !strings.Contains(p.Body, `<form method="post"`) ||
+			!strings.Contains(p.Body, "submit.") ||
+			!strings.Contains(p.Body, "<button") {
 			m.Errorf("got a form to %q, want one to the redirect URI that posts by itself and has a button", action)
 		}
 		return fields
@@ -94,8 +105,8 @@ func (m *module) callbackAs(p providertest.Page, inQuery bool) url.Values {
 	return fragment
 }
 
-// mustFail wants an error response with one of the codes to a request with that state (Core §3.1.2.6): state and issuer are right, nothing is given,
-// and nothing stands there that no specification names.
+// mustFail wants an error response with one of the codes to a request with that state (Core §3.1.2.6): state and
+// issuer are right, nothing is given, and nothing stands there that no specification names.
 func (m *module) mustFail(params url.Values, state string, codes ...string) {
 	m.Helper()
 	if !slices.Contains(codes, params.Get("error")) {
@@ -103,12 +114,17 @@ func (m *module) mustFail(params url.Values, state string, codes ...string) {
 	}
 	m.mustBelong(params, state)
 	for name, values := range params {
-		if !slices.Contains([]string{"error", "error_description", "error_uri", "state", "session_state", "iss"}, name) || len(values) != 1 {
+		if !slices.Contains(
+			[]string{"error", "error_description", "error_uri", "state", "session_state", "iss"},
+			name,
+		) ||
+			len(values) != 1 {
 			m.Errorf("got %s=%v in an error response", name, values)
 		}
 	}
 	// RFC 6749 §4.1.2.1: %x20-21 / %x23-5B / %x5D-7E
-	if d := params.Get("error_description"); d == "" || strings.ContainsFunc(d, func(r rune) bool { return r < ' ' || r > '~' || r == '"' || r == '\\' }) {
+	if d := params.Get("error_description"); d == "" ||
+		strings.ContainsFunc(d, func(r rune) bool { return r < ' ' || r > '~' || r == '"' || r == '\\' }) {
 		m.Errorf("got error_description %q", d)
 	}
 }
@@ -132,10 +148,12 @@ func (m *module) mustShow(p providertest.Page, text, target string) {
 	m.Helper()
 	_, description, found := strings.Cut(p.Body, `id="error-description">`)
 	description, _, _ = strings.Cut(description, "<")
-	if p.Status != http.StatusBadRequest || !found || !strings.Contains(description, text) || !strings.HasPrefix(p.Header.Get("Content-Type"), "text/html") {
+	if p.Status != http.StatusBadRequest || !found || !strings.Contains(description, text) ||
+		!strings.HasPrefix(p.Header.Get("Content-Type"), "text/html") {
 		m.Errorf("got %d %q, want an error page about %s:\n%s", p.Status, description, text, p.Body)
 	}
-	if p.Header.Get("Location") != "" || target != "" && strings.Contains(p.Body, "//"+target) || strings.Contains(p.Body, "http-equiv") {
+	if p.Header.Get("Location") != "" || target != "" && strings.Contains(p.Body, "//"+target) ||
+		strings.Contains(p.Body, "http-equiv") {
 		m.Errorf("got a way on to %q from an error page", target)
 	}
 }
@@ -164,7 +182,8 @@ func (m *module) token(c *suiteClient, form url.Values) grant {
 	if p.Header.Get("Cache-Control") != "no-store" {
 		m.Errorf("got Cache-Control %q from the token endpoint, want no-store", p.Header.Get("Cache-Control"))
 	}
-	if p.Status == http.StatusOK && (g.AccessToken == "" || g.TokenType != "Bearer" || g.ExpiresIn <= 0 || g.Error != "") {
+	if p.Status == http.StatusOK &&
+		(g.AccessToken == "" || g.TokenType != "Bearer" || g.ExpiresIn <= 0 || g.Error != "") {
 		m.Errorf("got token response %s", p.Body)
 	}
 	return g

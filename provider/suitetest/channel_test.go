@@ -20,7 +20,12 @@ var framePattern = regexp.MustCompile(`<iframe src="([^"]*)"`)
 
 func TestModuleFrontchannelRpInitiatedLogout(t *testing.T) {
 	runModule(t, everyType, func(m *module) {
-		o := m.mustJoin(map[string]any{"frontchannel_logout_uri": suiteBase + "/frontchannel_logout", "frontchannel_logout_session_required": true})
+		o := m.mustJoin(
+			map[string]any{
+				"frontchannel_logout_uri":              suiteBase + "/frontchannel_logout",
+				"frontchannel_logout_session_required": true,
+			},
+		)
 		state := logoutState()
 		p := m.endSession("id_token_hint", o.hint, "post_logout_redirect_uri", postLogoutURI, "state", state)
 		frames := framePattern.FindAllStringSubmatch(p.Body, -1)
@@ -32,7 +37,8 @@ func TestModuleFrontchannelRpInitiatedLogout(t *testing.T) {
 			m.Fatalf("got a frame to %q", frames[0][1])
 		}
 		sid, _ := o.claims()["sid"].(string)
-		if got, want := u.Query().Encode(), (url.Values{"iss": {providertest.Issuer}, "sid": {sid}}).Encode(); got != want || sid == "" {
+		if got, want := u.Query().Encode(), (url.Values{"iss": {providertest.Issuer}, "sid": {sid}}).Encode(); got != want ||
+			sid == "" {
 			m.Errorf("got %s, want %s and nothing else", got, want)
 		}
 		if csp := p.Header.Get("Content-Security-Policy"); !strings.Contains(csp, "frame-src https://suite.example;") {
@@ -45,7 +51,12 @@ func TestModuleFrontchannelRpInitiatedLogout(t *testing.T) {
 
 func TestModuleBackchannelRpInitiatedLogout(t *testing.T) {
 	runModule(t, everyType, func(m *module) {
-		o := m.mustJoin(map[string]any{"backchannel_logout_uri": suiteBase + "/backchannel_logout", "backchannel_logout_session_required": true})
+		o := m.mustJoin(
+			map[string]any{
+				"backchannel_logout_uri":              suiteBase + "/backchannel_logout",
+				"backchannel_logout_session_required": true,
+			},
+		)
 		// What the suite does when the logout token comes: it asks at once whether the session is over.
 		during := *m
 		during.browser = m.o.Browser()

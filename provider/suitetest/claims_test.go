@@ -12,7 +12,8 @@ import (
 	"github.com/curfew-id/curfew/provider/providertest"
 )
 
-// checkScopes wants every claim of the scopes where Core §5.4 puts it: at userinfo or, where there is no access token, in the ID token.
+// checkScopes wants every claim of the scopes where Core §5.4 puts it: at userinfo or, where there is no access
+// token, in the ID token.
 func (m *module) checkScopes(o outcome, scopes ...string) {
 	m.Helper()
 	claims := o.front
@@ -137,7 +138,13 @@ func TestModuleUserinfoPostBody(t *testing.T) {
 	runModule(t, accessTypes, func(m *module) {
 		m.mustRegister(nil)
 		o := m.mustAuthorize()
-		p := m.send(http.MethodPost, "/userinfo", "application/x-www-form-urlencoded", url.Values{"access_token": {o.access}}.Encode(), nil)
+		p := m.send(
+			http.MethodPost,
+			"/userinfo",
+			"application/x-www-form-urlencoded",
+			url.Values{"access_token": {o.access}}.Encode(),
+			nil,
+		)
 		m.checkUserClaims(m.mustJSON(p), o)
 	})
 }
@@ -158,7 +165,8 @@ func TestModuleUserinfoRs256(t *testing.T) {
 		if err := json.Unmarshal(payload, &claims); err != nil {
 			m.Fatalf("read %s: %v", payload, err)
 		}
-		if header.Algorithm != "RS256" || claims["iss"] != providertest.Issuer || claims["aud"] != m.client.ID || claims["nonce"] != nil {
+		if header.Algorithm != "RS256" || claims["iss"] != providertest.Issuer || claims["aud"] != m.client.ID ||
+			claims["nonce"] != nil {
 			m.Errorf("got %s and %v, want RS256, iss and aud, and no nonce", header.Algorithm, claims)
 		}
 		m.checkUserClaims(claims, o)
@@ -177,7 +185,8 @@ func TestIDTokenHintOfAnotherUserIsRefused(t *testing.T) {
 			`{"id_token":{"sub":{"values":["sub-alice","sub-bob"]}}}`:         "invalid_request", `{"id_token":{"sub":{"value":5}}}`: "invalid_request",
 			`{"id_token":{"sub":{"value":""}}}`: "invalid_request", `{"id_token":{"sub":{"values":[null]}}}`: "invalid_request",
 		} {
-			if got := m.answerTo(m.request("prompt", "none", "claims", claims)); got.Get("error") != want || got.Has("code") != (want == "") {
+			if got := m.answerTo(m.request("prompt", "none", "claims", claims)); got.Get("error") != want ||
+				got.Has("code") != (want == "") {
 				m.Errorf("%s: got %v, want error %q", claims, got, want)
 			}
 		}

@@ -37,7 +37,12 @@ var clientKeys = sync.OnceValue(func() (keys [2]jose.JSONWebKey) {
 		if err != nil {
 			panic(err)
 		}
-		keys[i] = jose.JSONWebKey{Key: key, KeyID: "rp-" + string(rune('1'+i)), Algorithm: string(jose.RS256), Use: "sig"}
+		keys[i] = jose.JSONWebKey{
+			Key:       key,
+			KeyID:     "rp-" + string(rune('1'+i)),
+			Algorithm: string(jose.RS256),
+			Use:       "sig",
+		}
 	}
 	return keys
 })
@@ -60,9 +65,15 @@ func (m *module) metadata(more map[string]any) map[string]any {
 	if m.includes("token") || m.includes("id_token") {
 		grants = append(grants, "implicit")
 	}
-	request := map[string]any{"client_name": "Conformance suite", "grant_types": grants, "jwks": json.RawMessage(keySet(clientKeys()[0])),
-		"token_endpoint_auth_method": "client_secret_basic", "response_types": []string{m.responseType}, "redirect_uris": []string{suiteBase + "/callback"},
-		"contacts": []string{"certification@oidf.org"}}
+	request := map[string]any{
+		"client_name":                "Conformance suite",
+		"grant_types":                grants,
+		"jwks":                       json.RawMessage(keySet(clientKeys()[0])),
+		"token_endpoint_auth_method": "client_secret_basic",
+		"response_types":             []string{m.responseType},
+		"redirect_uris":              []string{suiteBase + "/callback"},
+		"contacts":                   []string{"certification@oidf.org"},
+	}
 	maps.Copy(request, more)
 	maps.DeleteFunc(request, func(_ string, value any) bool { return value == nil })
 	return request
@@ -78,15 +89,17 @@ func (m *module) register(more map[string]any) providertest.Page {
 	return m.send(http.MethodPost, "/register", "application/json", string(body), nil)
 }
 
-// mustRegister registers the module's client and holds the answer to Registration §3.2. Nothing but sector_identifier_uri is fetched meanwhile: the
-// suite takes any other call for a failure.
+// mustRegister registers the module's client and holds the answer to Registration §3.2. Nothing but
+// sector_identifier_uri is fetched meanwhile: the suite takes any other call for a failure.
 func (m *module) mustRegister(more map[string]any) *suiteClient {
 	m.Helper()
 	fetched := len(m.web.fetched)
 	p := m.register(more)
 	answer := m.mustJSON(p)
 	var c suiteClient
-	if err := json.Unmarshal([]byte(p.Body), &c); err != nil || p.Status != http.StatusCreated || answer["error"] != nil || c.ID == "" {
+	if err := json.Unmarshal([]byte(p.Body), &c); err != nil || p.Status != http.StatusCreated ||
+		answer["error"] != nil ||
+		c.ID == "" {
 		m.Fatalf("got %d %s, want a registered client", p.Status, p.Body)
 	}
 	if c.Secret != "" && c.Expires == nil {
@@ -158,7 +171,11 @@ func (m *module) unsigned(claims map[string]any) string {
 	if err != nil {
 		m.Fatalf("%v", err)
 	}
-	return base64.RawURLEncoding.EncodeToString([]byte(`{"alg":"none"}`)) + "." + base64.RawURLEncoding.EncodeToString(payload) + "."
+	return base64.RawURLEncoding.EncodeToString(
+		[]byte(`{"alg":"none"}`),
+	) + "." + base64.RawURLEncoding.EncodeToString(
+		payload,
+	) + "."
 }
 
 // assertion is a client assertion as the suite makes it: with the token endpoint as its audience, for a minute.
@@ -169,7 +186,15 @@ func (m *module) assertion(c *suiteClient) string {
 		audience = providertest.Issuer + "/token"
 	}
 	now := time.Now()
-	claims := map[string]any{"iss": c.ID, "sub": c.ID, "aud": audience, "jti": randomText(20), "nbf": now.Unix(), "iat": now.Unix(), "exp": now.Add(time.Minute).Unix()}
+	claims := map[string]any{
+		"iss": c.ID,
+		"sub": c.ID,
+		"aud": audience,
+		"jti": randomText(20),
+		"nbf": now.Unix(),
+		"iat": now.Unix(),
+		"exp": now.Add(time.Minute).Unix(),
+	}
 	if c.Method == "client_secret_jwt" {
 		return m.sign(jose.HS256, []byte(c.Secret), claims)
 	}
@@ -181,7 +206,10 @@ func (m *module) authenticate(c *suiteClient, form url.Values, header http.Heade
 	m.Helper()
 	switch c.Method {
 	case "client_secret_basic":
-		header.Set("Authorization", "Basic "+base64.StdEncoding.EncodeToString([]byte(url.QueryEscape(c.ID)+":"+url.QueryEscape(c.Secret))))
+		header.Set(
+			"Authorization",
+			"Basic "+base64.StdEncoding.EncodeToString([]byte(url.QueryEscape(c.ID)+":"+url.QueryEscape(c.Secret))),
+		)
 	case "client_secret_post":
 		form.Set("client_id", c.ID)
 		form.Set("client_secret", c.Secret)

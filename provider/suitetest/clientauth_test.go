@@ -14,7 +14,13 @@ import (
 )
 
 // clientMethods are the suite's client authentication variants, all but mutual TLS.
-var clientMethods = []string{"none", "client_secret_basic", "client_secret_post", "client_secret_jwt", "private_key_jwt"}
+var clientMethods = []string{
+	"none",
+	"client_secret_basic",
+	"client_secret_post",
+	"client_secret_jwt",
+	"private_key_jwt",
+}
 
 // mustAuthorizeBy is mustAuthorize for a method: who has no credential needs PKCE (RFC 9700 §2.1.1).
 func (m *module) mustAuthorizeBy(method string) outcome {
@@ -35,13 +41,14 @@ func TestModuleEnsureClientAssertionWithIssAudSucceeds(t *testing.T) {
 	}
 }
 
-// TestEveryClientAuthenticationRunsTheServerModule: oidcc-server and the code-reuse modules with each method that discovery names, and no credential is
-// taken in another way than the registered one.
+// TestEveryClientAuthenticationRunsTheServerModule: oidcc-server and the code-reuse modules with each method that
+// discovery names, and no credential is taken in another way than the registered one.
 func TestEveryClientAuthenticationRunsTheServerModule(t *testing.T) {
 	for _, method := range clientMethods {
 		t.Run(method, func(t *testing.T) {
 			runModule(t, everyType, func(m *module) {
-				if got := m.supported("token_endpoint_auth_methods_supported"); !slices.Contains(got, method) || len(got) != len(clientMethods) {
+				if got := m.supported("token_endpoint_auth_methods_supported"); !slices.Contains(got, method) ||
+					len(got) != len(clientMethods) {
 					m.Errorf("got token_endpoint_auth_methods_supported %v", got)
 				}
 				c := m.mustRegister(map[string]any{"token_endpoint_auth_method": method})
@@ -52,7 +59,11 @@ func TestEveryClientAuthenticationRunsTheServerModule(t *testing.T) {
 				if !m.includes("code") {
 					return
 				}
-				m.mustRefuse(m.redeem(c, o.params.Get("code"), verifierIf(method == "none")...), http.StatusBadRequest, "invalid_grant")
+				m.mustRefuse(
+					m.redeem(c, o.params.Get("code"), verifierIf(method == "none")...),
+					http.StatusBadRequest,
+					"invalid_grant",
+				)
 				for _, other := range clientMethods {
 					if other == method || c.Secret == "" && strings.HasPrefix(other, "client_secret_") {
 						continue // there is nothing to send: an empty secret is no authentication (RFC 6749 §3.2)
@@ -79,15 +90,31 @@ func TestClientAssertionsAreHeldToCore9(t *testing.T) {
 		c := m.mustRegister(map[string]any{"token_endpoint_auth_method": "private_key_jwt"})
 		try := func(assertion string) grant {
 			m.Helper()
-			form := url.Values{"grant_type": {"authorization_code"}, "code": {"not-issued-here"}, "redirect_uri": {c.redirect}, "client_id": {c.ID},
-				"client_assertion_type": {"urn:ietf:params:oauth:client-assertion-type:jwt-bearer"}, "client_assertion": {assertion}}
+			form := url.Values{
+				"grant_type":   {"authorization_code"},
+				"code":         {"not-issued-here"},
+				"redirect_uri": {c.redirect},
+				"client_id":    {c.ID},
+				"client_assertion_type": {
+					"urn:ietf:params:oauth:client-assertion-type:jwt-bearer",
+				},
+				"client_assertion": {assertion},
+			}
 			none := *c
 			none.Method = "none" // form has it all
 			return m.token(&none, form)
 		}
 		claims := func(change func(map[string]any)) map[string]any {
 			now := time.Now()
-			all := map[string]any{"iss": c.ID, "sub": c.ID, "aud": providertest.Issuer + "/token", "jti": randomText(20), "nbf": now.Unix(), "iat": now.Unix(), "exp": now.Add(time.Minute).Unix()}
+			all := map[string]any{
+				"iss": c.ID,
+				"sub": c.ID,
+				"aud": providertest.Issuer + "/token",
+				"jti": randomText(20),
+				"nbf": now.Unix(),
+				"iat": now.Unix(),
+				"exp": now.Add(time.Minute).Unix(),
+			}
 			change(all)
 			return all
 		}
@@ -103,11 +130,16 @@ func TestClientAssertionsAreHeldToCore9(t *testing.T) {
 			"from another client":   func(c map[string]any) { c["iss"] = "somebody" },
 			"from the future":       func(c map[string]any) { c["nbf"] = time.Now().Add(time.Hour).Unix() },
 		} {
-			if g := try(m.sign(jose.RS256, c.key, claims(change))); g.Status != http.StatusUnauthorized || g.Error != "invalid_client" {
+			if g := try(m.sign(jose.RS256, c.key, claims(change))); g.Status != http.StatusUnauthorized ||
+				g.Error != "invalid_client" {
 				m.Errorf("%s: got %+v, want invalid_client", name, g)
 			}
 		}
 		m.mustRefuse(try(m.unsigned(claims(func(map[string]any) {}))), http.StatusUnauthorized, "invalid_client")
-		m.mustRefuse(try(m.sign(jose.RS256, clientKeys()[1], claims(func(map[string]any) {}))), http.StatusUnauthorized, "invalid_client")
+		m.mustRefuse(
+			try(m.sign(jose.RS256, clientKeys()[1], claims(func(map[string]any) {}))),
+			http.StatusUnauthorized,
+			"invalid_client",
+		)
 	})
 }

@@ -11,8 +11,8 @@ import (
 	"github.com/curfew-id/curfew/provider/providertest"
 )
 
-// mustReuse uses a code twice, the second time after a while: that is refused, ends what the first use gave (RFC 6749 §4.1.2), and
-// signs nobody out.
+// mustReuse uses a code twice, the second time after a while: that is refused, ends what the first use gave (RFC 6749
+// §4.1.2), and signs nobody out.
 func (m *module) mustReuse(after time.Duration) {
 	m.Helper()
 	m.mustRegister(nil)
@@ -20,7 +20,8 @@ func (m *module) mustReuse(after time.Duration) {
 	m.advance(after)
 	m.mustRefuse(m.redeem(m.client, o.params.Get("code")), http.StatusBadRequest, "invalid_grant")
 	p := m.userinfo(http.MethodGet, o.access)
-	if p.Status != http.StatusUnauthorized || !strings.Contains(p.Header.Get("WWW-Authenticate"), `error="invalid_token"`) {
+	if p.Status != http.StatusUnauthorized ||
+		!strings.Contains(p.Header.Get("WWW-Authenticate"), `error="invalid_token"`) {
 		m.Errorf("got %d from userinfo for the first access token, want it dead", p.Status)
 	}
 	m.mustStaySignedIn(o, "prompt", "none")
@@ -36,7 +37,10 @@ func TestModuleCodereuse30seconds(t *testing.T) {
 
 func TestModuleServerClientSecretPost(t *testing.T) {
 	runModule(t, codeTypes, func(m *module) {
-		if known := m.supported("token_endpoint_auth_methods_supported"); !slices.Contains(known, "client_secret_post") {
+		if known := m.supported("token_endpoint_auth_methods_supported"); !slices.Contains(
+			known,
+			"client_secret_post",
+		) {
 			m.Errorf("got token_endpoint_auth_methods_supported %v", known)
 		}
 		m.mustRegister(map[string]any{"token_endpoint_auth_method": "client_secret_post"})
@@ -61,7 +65,18 @@ func TestModuleRefreshToken(t *testing.T) {
 		g := m.mustRefresh(m.mustAuthorize(offline...))
 
 		// The second client's refresh token is of no use to the first, and its own all the same.
-		m.mustRefuse(m.token(first, url.Values{"grant_type": {"refresh_token"}, "refresh_token": {g.RefreshToken}, "scope": {"openid offline_access"}}), http.StatusBadRequest, "invalid_grant")
+		m.mustRefuse(
+			m.token(
+				first,
+				url.Values{
+					"grant_type":    {"refresh_token"},
+					"refresh_token": {g.RefreshToken},
+					"scope":         {"openid offline_access"},
+				},
+			),
+			http.StatusBadRequest,
+			"invalid_grant",
+		)
 		if again := m.token(second, url.Values{"grant_type": {"refresh_token"}, "refresh_token": {g.RefreshToken}}); again.Status != http.StatusOK {
 			m.Errorf("got %+v after another client tried, want the refresh token to live", again)
 		}
@@ -72,7 +87,8 @@ func TestModuleRefreshToken(t *testing.T) {
 // mustRefresh uses a refresh token and compares what it gives with what there was (Core §12.2).
 func (m *module) mustRefresh(o outcome, more ...string) grant {
 	m.Helper()
-	if o.grant.RefreshToken == "" || strings.ContainsFunc(o.grant.RefreshToken, func(r rune) bool { return r < ' ' || r > '~' }) {
+	if o.grant.RefreshToken == "" ||
+		strings.ContainsFunc(o.grant.RefreshToken, func(r rune) bool { return r < ' ' || r > '~' }) {
 		m.Fatalf("got refresh token %q", o.grant.RefreshToken)
 	}
 	m.advance(time.Second)
@@ -102,8 +118,14 @@ func (m *module) mustRefresh(o outcome, more ...string) grant {
 
 func TestModuleRefreshTokenRpKeyRotation(t *testing.T) {
 	runModule(t, codeTypes, func(m *module) {
-		m.mustRegister(map[string]any{"jwks": nil, "jwks_uri": m.publish("/client1_jwks", keySet(clientKeys()[0])), "token_endpoint_auth_method": "private_key_jwt",
-			"grant_types": append(m.metadata(nil)["grant_types"].([]string), "refresh_token")})
+		m.mustRegister(
+			map[string]any{
+				"jwks":                       nil,
+				"jwks_uri":                   m.publish("/client1_jwks", keySet(clientKeys()[0])),
+				"token_endpoint_auth_method": "private_key_jwt",
+				"grant_types":                append(m.metadata(nil)["grant_types"].([]string), "refresh_token"),
+			},
+		)
 		o := m.mustAuthorize(offline...)
 		m.publish("/client1_jwks", keySet(clientKeys()[1]))
 		m.client.key = clientKeys()[1]
@@ -115,6 +137,10 @@ func TestModuleRefreshTokenRpKeyRotation(t *testing.T) {
 		}
 		// The old key has left the set.
 		m.client.key = clientKeys()[0]
-		m.mustRefuse(m.token(m.client, url.Values{"grant_type": {"refresh_token"}, "refresh_token": {o.grant.RefreshToken}}), http.StatusUnauthorized, "invalid_client")
+		m.mustRefuse(
+			m.token(m.client, url.Values{"grant_type": {"refresh_token"}, "refresh_token": {o.grant.RefreshToken}}),
+			http.StatusUnauthorized,
+			"invalid_client",
+		)
 	})
 }

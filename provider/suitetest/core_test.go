@@ -31,10 +31,13 @@ func (m *module) answerTo(q url.Values) url.Values {
 	return u.Query()
 }
 
-// TestBadRequestsEarnTheRegisteredErrors (Core §3.1.2.6, RFC 6749 §4.1.2.1), sent back where the client can be trusted to have asked.
+// TestBadRequestsEarnTheRegisteredErrors (Core §3.1.2.6, RFC 6749 §4.1.2.1), sent back where the client can be
+// trusted to have asked.
 func TestBadRequestsEarnTheRegisteredErrors(t *testing.T) {
 	runOnce(t, nil, func(m *module) {
-		m.mustRegister(map[string]any{"response_types": everyType, "grant_types": []string{"authorization_code", "implicit"}})
+		m.mustRegister(
+			map[string]any{"response_types": everyType, "grant_types": []string{"authorization_code", "implicit"}},
+		)
 		for _, c := range []struct {
 			parameters []string
 			want       string
@@ -76,7 +79,8 @@ func TestRepeatedParameterIsRefused(t *testing.T) {
 		for _, name := range []string{"client_id", "redirect_uri"} {
 			q := m.request()
 			q.Add(name, q.Get(name))
-			if p := m.visit("/authorize?" + q.Encode()); p.Status != http.StatusBadRequest || p.Header.Get("Location") != "" {
+			if p := m.visit("/authorize?" + q.Encode()); p.Status != http.StatusBadRequest ||
+				p.Header.Get("Location") != "" {
 				m.Errorf("got %d to %q with two of %s, want a page", p.Status, p.Header.Get("Location"), name)
 			}
 		}
@@ -96,7 +100,9 @@ func TestUnknownClientsAreShownToTheUser(t *testing.T) {
 func TestScopesThatAreNotUnderstoodAreIgnored(t *testing.T) {
 	runOnce(t, nil, func(m *module) {
 		grants := []string{"authorization_code", "refresh_token", "implicit"}
-		m.mustRegister(map[string]any{"grant_types": grants, "response_types": everyType, "scope": "openid email offline_access"})
+		m.mustRegister(
+			map[string]any{"grant_types": grants, "response_types": everyType, "scope": "openid email offline_access"},
+		)
 		for asked, want := range map[string]string{"openid openid email payments": "openid email", "openid profile": "openid", "openid offline_access": "openid"} {
 			if got := m.mustAuthorize("scope", asked).grant.Scope; got != want {
 				m.Errorf("got scope %q for %q, want %q", got, asked, want)
@@ -118,7 +124,13 @@ func TestConsentIsAskedOnceAndMayBeDenied(t *testing.T) {
 	runOnce(t, ask, func(m *module) {
 		m.mustRegister(nil)
 		q := m.request("scope", "openid email")
-		p := m.browser.Submit(m.browser.Get("/authorize?"+q.Encode()), "username", "pat", "password", providertest.Password)
+		p := m.browser.Submit(
+			m.browser.Get("/authorize?"+q.Encode()),
+			"username",
+			"pat",
+			"password",
+			providertest.Password,
+		)
 		if !strings.Contains(p.Body, `id="allow"`) || !strings.Contains(p.Body, `id="deny"`) {
 			m.Fatalf("got no question for consent:\n%s", p.Body)
 		}
@@ -150,9 +162,18 @@ func TestSelectAccountOffersAChoice(t *testing.T) {
 		same := m.mustComplete(m.browser.Submit(p), q)
 		_, rest, _ := strings.Cut(p.Body, `id="other-account" class="button" href="`)
 		other, _, _ := strings.Cut(rest, `"`)
-		alice := m.mustComplete(m.browser.Submit(m.browser.Get(other), "username", "alice", "password", providertest.Password), q)
-		if same.claims()["sub"] != first.claims()["sub"] || alice.claims()["sub"] != "sub-alice" || alice.claims()["sid"] == same.claims()["sid"] {
-			m.Errorf("got %v, %v and %v, want the same person and then the other, in a session of her own", first.claims(), same.claims(), alice.claims())
+		alice := m.mustComplete(
+			m.browser.Submit(m.browser.Get(other), "username", "alice", "password", providertest.Password),
+			q,
+		)
+		if same.claims()["sub"] != first.claims()["sub"] || alice.claims()["sub"] != "sub-alice" ||
+			alice.claims()["sid"] == same.claims()["sid"] {
+			m.Errorf(
+				"got %v, %v and %v, want the same person and then the other, in a session of her own",
+				first.claims(),
+				same.claims(),
+				alice.claims(),
+			)
 		}
 		if p := m.userinfo(http.MethodGet, same.access); p.Status != http.StatusUnauthorized {
 			m.Errorf("got %d from userinfo for the session that another person replaced, want 401", p.Status)
@@ -160,7 +181,8 @@ func TestSelectAccountOffersAChoice(t *testing.T) {
 	})
 }
 
-// TestRegisteredDefaultsCount: default_max_age as max_age (Registration §2), and a sub that the claims parameter names as a hint (Core §5.5.1).
+// TestRegisteredDefaultsCount: default_max_age as max_age (Registration §2), and a sub that the claims parameter
+// names as a hint (Core §5.5.1).
 func TestRegisteredDefaultsCount(t *testing.T) {
 	runOnce(t, nil, func(m *module) {
 		m.mustRegister(map[string]any{"default_max_age": 60, "require_auth_time": true})
@@ -184,14 +206,16 @@ func TestResponseModesStandWhereTheyMay(t *testing.T) {
 		m.mustAuthorize()
 		for mode, separator := range map[string]string{"": "?", "query": "?", "fragment": "#"} {
 			p := m.browser.Do(http.MethodGet, "/authorize?"+m.request("response_mode", mode).Encode(), nil, nil)
-			if got := p.Header.Get("Location"); p.Status != http.StatusSeeOther || !strings.HasPrefix(got, m.client.redirect+separator+"code=") {
+			if got := p.Header.Get("Location"); p.Status != http.StatusSeeOther ||
+				!strings.HasPrefix(got, m.client.redirect+separator+"code=") {
 				m.Errorf("response_mode %q: got %d to %q", mode, p.Status, got)
 			}
 		}
 	})
 }
 
-// TestRequestTooLongForACodeIsRefused: a code is a URL's parameter, so what the client wants to be remembered with it has its bound.
+// TestRequestTooLongForACodeIsRefused: a code is a URL's parameter, so what the client wants to be remembered with it
+// has its bound.
 func TestRequestTooLongForACodeIsRefused(t *testing.T) {
 	runOnce(t, nil, func(m *module) {
 		m.mustRegister(nil)

@@ -12,8 +12,8 @@ import (
 	"github.com/curfew-id/curfew/provider/providertest"
 )
 
-// TestClientThatRegistersNothingSpecialGetsTheStrictDefaults: whatever the plans need beyond them is on for who asked for it only, however it was
-// registered. Everything that a deployment may switch on is on.
+// TestClientThatRegistersNothingSpecialGetsTheStrictDefaults: whatever the plans need beyond them is on for who asked
+// for it only, however it was registered. Everything that a deployment may switch on is on.
 func TestClientThatRegistersNothingSpecialGetsTheStrictDefaults(t *testing.T) {
 	everything := func(c *provider.Config) {
 		c.Registration.Mode, c.Registration.Defaults, c.Registration.Logo, c.CheckSession, c.Registration.PublicWithoutPKCE = policy.RegistrationOpen, nil, true, true, true
@@ -30,7 +30,13 @@ func TestClientThatRegistersNothingSpecialGetsTheStrictDefaults(t *testing.T) {
 				answer := m.mustJSON(add(m))
 				id, _ := answer["client_id"].(string)
 				secret, _ := answer["client_secret"].(string)
-				m.client = &suiteClient{ID: id, Secret: secret, Method: "client_secret_basic", redirect: "https://plain.example/cb", key: clientKeys()[0]}
+				m.client = &suiteClient{
+					ID:       id,
+					Secret:   secret,
+					Method:   "client_secret_basic",
+					redirect: "https://plain.example/cb",
+					key:      clientKeys()[0],
+				}
 				others := []string{"none", "client_secret_jwt", "private_key_jwt"}
 				if answer["token_endpoint_auth_method"] != nil { // an operator who names none leaves basic and post open
 					others = append(others, "client_secret_post")
@@ -54,7 +60,15 @@ func (m *module) checkStrict(otherMethods []string) {
 	for _, responseType := range everyType[1:] { // implicit and hybrid
 		refuse("unauthorized_client", "response_type", responseType)
 	}
-	refuse("invalid_request", "code_challenge", "", "code_challenge_method", "", "nonce", "") // RFC 9700 §2.1.1: PKCE or nonce
+	refuse(
+		"invalid_request",
+		"code_challenge",
+		"",
+		"code_challenge_method",
+		"",
+		"nonce",
+		"",
+	) // RFC 9700 §2.1.1: PKCE or nonce
 	refuse("invalid_request", "code_challenge", providertest.Verifier, "code_challenge_method", "plain")
 	refuse("invalid_request_uri", "request_uri", "https://plain.example/request")
 	for _, other := range []string{"https://plain.example/cb/", "https://plain.example/cb?x=y", "https://plain.example:443/cb", "http://plain.example/cb", "https://PLAIN.example/cb"} {
@@ -62,7 +76,13 @@ func (m *module) checkStrict(otherMethods []string) {
 		m.mustShow(m.visit("/authorize?"+q.Encode()), "redirect_uri", "plain.example")
 	}
 
-	p := m.browser.Submit(m.browser.Get("/authorize?"+m.request(pkce...).Encode()), "username", "pat", "password", providertest.Password)
+	p := m.browser.Submit(
+		m.browser.Get("/authorize?"+m.request(pkce...).Encode()),
+		"username",
+		"pat",
+		"password",
+		providertest.Password,
+	)
 	if !strings.Contains(p.Body, `id="allow"`) {
 		m.Fatalf("got no question for consent:\n%s", p.Body)
 	}
@@ -81,11 +101,20 @@ func (m *module) checkStrict(otherMethods []string) {
 	for _, method := range otherMethods {
 		other := *m.client
 		other.Method = method
-		m.mustRefuse(m.redeem(&other, "not-issued-here", "code_verifier", providertest.Verifier), http.StatusUnauthorized, "invalid_client")
+		m.mustRefuse(
+			m.redeem(&other, "not-issued-here", "code_verifier", providertest.Verifier),
+			http.StatusUnauthorized,
+			"invalid_client",
+		)
 	}
-	m.mustRefuse(m.token(m.client, url.Values{"grant_type": {"client_credentials"}}), http.StatusBadRequest, "unauthorized_client")
+	m.mustRefuse(
+		m.token(m.client, url.Values{"grant_type": {"client_credentials"}}),
+		http.StatusBadRequest,
+		"unauthorized_client",
+	)
 	// Nobody but the user's own browser signs them out, and nothing leads away from it.
-	away := m.o.Browser().Get("/end_session?" + url.Values{"id_token_hint": {o.hint}, "post_logout_redirect_uri": {"https://plain.example/bye"}}.Encode())
+	away := m.o.Browser().
+		Get("/end_session?" + url.Values{"id_token_hint": {o.hint}, "post_logout_redirect_uri": {"https://plain.example/bye"}}.Encode())
 	if strings.Contains(away.Body, "plain.example/bye") {
 		m.Errorf("got a way to a post_logout_redirect_uri that is not registered")
 	}

@@ -12,7 +12,8 @@ import (
 	"github.com/curfew-id/curfew/provider/providertest"
 )
 
-// known are the members of provider metadata that the suite's schema has, with their kinds, as far as Curfew writes them.
+// known are the members of provider metadata that the suite's schema has, with their kinds, as far as Curfew writes
+// them.
 var known = map[string]string{
 	"issuer": "url", "authorization_endpoint": "url", "token_endpoint": "url", "userinfo_endpoint": "url", "jwks_uri": "url", "registration_endpoint": "url",
 	"introspection_endpoint": "url", "revocation_endpoint": "url", "end_session_endpoint": "url", "check_session_iframe": "url",
@@ -111,25 +112,35 @@ func (m *module) mustAdvertise(names ...string) {
 
 func TestModuleSessionManagementDiscoveryEndpointVerification(t *testing.T) {
 	runOnce(t, func(c *provider.Config) { c.CheckSession = true }, func(m *module) {
-		if d := m.checkDiscovery(); d["check_session_iframe"] != providertest.Issuer+"/check_session" || d["end_session_endpoint"] == nil {
-			m.Errorf("got check_session_iframe %v and end_session_endpoint %v", d["check_session_iframe"], d["end_session_endpoint"])
+		if d := m.checkDiscovery(); d["check_session_iframe"] != providertest.Issuer+"/check_session" ||
+			d["end_session_endpoint"] == nil {
+			m.Errorf(
+				"got check_session_iframe %v and end_session_endpoint %v",
+				d["check_session_iframe"],
+				d["end_session_endpoint"],
+			)
 		}
 	})
 }
 
 // TestDiscoveryIsTrue: what is off is not advertised and not there, and what is advertised can be registered.
 func TestDiscoveryIsTrue(t *testing.T) {
-	runOnce(t, func(c *provider.Config) { c.Registration.Mode, c.CheckSession = policy.RegistrationOff, false }, func(m *module) {
-		d := m.checkDiscovery()
-		for member, path := range map[string]string{"registration_endpoint": "/register", "check_session_iframe": "/check_session"} {
-			if d[member] != nil {
-				m.Errorf("got %s %v although it is off", member, d[member])
+	runOnce(
+		t,
+		func(c *provider.Config) { c.Registration.Mode, c.CheckSession = policy.RegistrationOff, false },
+		func(m *module) {
+			d := m.checkDiscovery()
+			for member, path := range map[string]string{"registration_endpoint": "/register", "check_session_iframe": "/check_session"} {
+				if d[member] != nil {
+					m.Errorf("got %s %v although it is off", member, d[member])
+				}
+				if p := m.send(http.MethodPost, path, "application/json", "{}", nil); p.Status != http.StatusNotFound &&
+					p.Status != http.StatusMethodNotAllowed {
+					m.Errorf("got %d from %s although it is off", p.Status, path)
+				}
 			}
-			if p := m.send(http.MethodPost, path, "application/json", "{}", nil); p.Status != http.StatusNotFound && p.Status != http.StatusMethodNotAllowed {
-				m.Errorf("got %d from %s although it is off", p.Status, path)
-			}
-		}
-	})
+		},
+	)
 	runOnce(t, func(c *provider.Config) { c.CheckSession = true }, func(m *module) {
 		for parameter, member := range map[string]string{
 			"id_token_signing_alg_values_supported": "id_token_signed_response_alg", "userinfo_signing_alg_values_supported": "userinfo_signed_response_alg",

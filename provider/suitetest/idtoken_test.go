@@ -42,10 +42,12 @@ func TestModuleIdtokenUnsigned(t *testing.T) {
 		head, rest, _ := strings.Cut(id, ".")
 		raw, err := base64.RawURLEncoding.DecodeString(head)
 		var header map[string]any
-		if err != nil || json.Unmarshal(raw, &header) != nil || header["alg"] != "none" || !strings.HasSuffix(rest, ".") {
+		if err != nil || json.Unmarshal(raw, &header) != nil || header["alg"] != "none" ||
+			!strings.HasSuffix(rest, ".") {
 			m.Fatalf("got header %s of %s, want alg none and no signature", raw, id)
 		}
-		if c := providertest.MustReadClaims(m, id); c["nonce"] != q.Get("nonce") || c["aud"] != m.client.ID || c["iss"] != providertest.Issuer {
+		if c := providertest.MustReadClaims(m, id); c["nonce"] != q.Get("nonce") || c["aud"] != m.client.ID ||
+			c["iss"] != providertest.Issuer {
 			m.Errorf("got claims %v", c)
 		}
 		// It is what that client asked for, and proves nothing to us.
@@ -89,7 +91,8 @@ func TestModuleServerRotateKeys(t *testing.T) {
 		m.mustStaySignedIn(first, "prompt", "none", "id_token_hint", first.hint)
 		q := m.request()
 		now, _ := m.verify(m.mustComplete(m.visit("/authorize?"+q.Encode()), q).hint)
-		if now.KeyID == header.KeyID || !slices.ContainsFunc(fresh, func(k jose.JSONWebKey) bool { return k.KeyID == now.KeyID }) {
+		if now.KeyID == header.KeyID ||
+			!slices.ContainsFunc(fresh, func(k jose.JSONWebKey) bool { return k.KeyID == now.KeyID }) {
 			m.Errorf("got a token signed by %s after the rotation, want a new key", now.KeyID)
 		}
 	})

@@ -11,8 +11,9 @@ import (
 	"testing"
 )
 
-// suiteModules are the modules of the suite's OpenID Connect plans for an OP (release 5.2.4), without the prefix oidcc-: config, basic, implicit, hybrid,
-// dynamic, the three form_post plans, third-party-initiated login, the four logout plans, and oidcc-test-plan, which has none of its own.
+// suiteModules are the modules of the suite's OpenID Connect plans for an OP (release 5.2.4), without the prefix
+// oidcc-: config, basic, implicit, hybrid, dynamic, the three form_post plans, third-party-initiated login, the four
+// logout plans, and oidcc-test-plan, which has none of its own.
 const suiteModules = `
 server response-type-missing idtoken-signature idtoken-unsigned userinfo-get userinfo-post-header userinfo-post-body
 ensure-request-without-nonce-succeeds-for-code-flow ensure-request-without-nonce-fails scope-profile scope-email scope-address scope-phone scope-all
@@ -42,7 +43,10 @@ var wordStart = regexp.MustCompile(`(^|[-_])([a-z0-9A-Z])`)
 
 // testOf is the name of the test that mirrors a module: TestModulePromptLogin for prompt-login.
 func testOf(module string) string {
-	return "TestModule" + wordStart.ReplaceAllStringFunc(module, func(s string) string { return strings.ToUpper(strings.TrimLeft(s, "-_")) })
+	return "TestModule" + wordStart.ReplaceAllStringFunc(
+		module,
+		func(s string) string { return strings.ToUpper(strings.TrimLeft(s, "-_")) },
+	)
 }
 
 // TestEveryModuleHasItsTest: each module is mirrored by a test with its name, and each such test mirrors a module.
@@ -65,7 +69,8 @@ func TestEveryModuleHasItsTest(t *testing.T) {
 			t.Fatal(err)
 		}
 		for _, declaration := range syntax.Decls {
-			if f, ok := declaration.(*ast.FuncDecl); ok && f.Recv == nil && strings.HasPrefix(f.Name.Name, "TestModule") {
+			if f, ok := declaration.(*ast.FuncDecl); ok && f.Recv == nil &&
+				strings.HasPrefix(f.Name.Name, "TestModule") {
 				found = append(found, f.Name.Name)
 			}
 		}

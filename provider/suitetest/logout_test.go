@@ -28,7 +28,8 @@ func (m *module) mustJoin(more map[string]any) outcome {
 	return m.mustAuthorize("state", longState())
 }
 
-// logoutState is the state that the suite sends to end_session: 50 letters, 10 digits, 30 characters of punctuation, without "+", space and ";".
+// logoutState is the state that the suite sends to end_session: 50 letters, 10 digits, 30 characters of punctuation,
+// without "+", space and ";".
 func logoutState() string {
 	const letters, digits, punctuation = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz", "0123456789", "!\"#$%&'()*,-./:<=>?@[\\]^_`{|}~"
 	var b []byte
@@ -55,7 +56,8 @@ func (m *module) endSession(params ...string) providertest.Page {
 	return m.browser.Get("/end_session?" + strings.Join(pairs, "&"))
 }
 
-// mustRedirectBack wants a logout to have led to the suite, at once or by the page that waits for the clients, with that state and nothing else.
+// mustRedirectBack wants a logout to have led to the suite, at once or by the page that waits for the clients, with
+// that state and nothing else.
 func (m *module) mustRedirectBack(p providertest.Page, state string) {
 	m.Helper()
 	location := p.Header.Get("Location")
@@ -63,7 +65,8 @@ func (m *module) mustRedirectBack(p providertest.Page, state string) {
 		_, rest, _ := strings.Cut(p.Body, `data-continue-url="`)
 		location, _, _ = strings.Cut(rest, `"`)
 		location = html.UnescapeString(location)
-		if !strings.Contains(p.Body, `<noscript><meta http-equiv="refresh"`) || !strings.Contains(p.Body, `id="continue"`) {
+		if !strings.Contains(p.Body, `<noscript><meta http-equiv="refresh"`) ||
+			!strings.Contains(p.Body, `id="continue"`) {
 			m.Errorf("got a page that goes on by script only")
 		}
 	}
@@ -96,7 +99,10 @@ func TestModuleRpInitiatedLogout(t *testing.T) {
 		o := m.mustJoin(nil)
 		for range 4 { // with many states: one of another provider's hung on a brace
 			state := logoutState()
-			m.mustRedirectBack(m.endSession("id_token_hint", o.hint, "post_logout_redirect_uri", postLogoutURI, "state", state), state)
+			m.mustRedirectBack(
+				m.endSession("id_token_hint", o.hint, "post_logout_redirect_uri", postLogoutURI, "state", state),
+				state,
+			)
 		}
 		m.mustBeSignedOut(o)
 	})
@@ -110,16 +116,18 @@ func TestModuleRpInitiatedLogoutNoState(t *testing.T) {
 	})
 }
 
-// mustConfirmFirst wants a page that asks, leads nowhere, and ends nothing until the user says so; then the session is over, and still nothing leads to
-// the suite. problem, if there is one, is named.
+// mustConfirmFirst wants a page that asks, leads nowhere, and ends nothing until the user says so; then the session
+// is over, and still nothing leads to the suite. problem, if there is one, is named.
 func (m *module) mustConfirmFirst(o outcome, p providertest.Page, problem string) {
 	m.Helper()
-	if !strings.Contains(p.Body, `id="sign-out"`) || strings.Contains(p.Body, postLogoutURI) || p.Header.Get("Location") != "" {
+	if !strings.Contains(p.Body, `id="sign-out"`) || strings.Contains(p.Body, postLogoutURI) ||
+		p.Header.Get("Location") != "" {
 		m.Fatalf("got %d to %q, want a question that leads nowhere:\n%s", p.Status, p.Header.Get("Location"), p.Body)
 	}
 	_, description, named := strings.Cut(p.Body, `id="error-description">`)
 	description, _, _ = strings.Cut(description, "<")
-	if named != (problem != "") || !strings.Contains(description, problem) || problem != "" && p.Status != http.StatusBadRequest {
+	if named != (problem != "") || !strings.Contains(description, problem) ||
+		problem != "" && p.Status != http.StatusBadRequest {
 		m.Errorf("got %d %q, want the problem %q", p.Status, description, problem)
 	}
 	m.mustStaySignedIn(o, "prompt", "none")
@@ -130,8 +138,10 @@ func (m *module) mustConfirmFirst(o outcome, p providertest.Page, problem string
 // mustShowSignedOut wants the page that says that the user is signed out, and that does not go to the suite by itself.
 func (m *module) mustShowSignedOut(p providertest.Page) {
 	m.Helper()
-	if p.Status != http.StatusOK || !strings.Contains(p.Body, `id="signed-out"`) || !strings.Contains(p.Body, "signed out") ||
-		p.Attribute("data-continue-url") != "" || strings.Contains(p.Body, "; url="+postLogoutURI) {
+	if p.Status != http.StatusOK || !strings.Contains(p.Body, `id="signed-out"`) ||
+		!strings.Contains(p.Body, "signed out") ||
+		p.Attribute("data-continue-url") != "" ||
+		strings.Contains(p.Body, "; url="+postLogoutURI) {
 		m.Fatalf("got %d to %q, want the signed-out page:\n%s", p.Status, p.Header.Get("Location"), p.Body)
 	}
 }
@@ -168,14 +178,36 @@ func TestModuleRpInitiatedLogoutOnlyState(t *testing.T) {
 func TestModuleRpInitiatedLogoutBadPostLogoutRedirectUri(t *testing.T) {
 	runModule(t, everyType, func(m *module) {
 		o := m.mustJoin(nil)
-		m.mustConfirmFirst(o, m.endSession("id_token_hint", o.hint, "post_logout_redirect_uri", postLogoutURI+randomText(10), "state", logoutState()), "post_logout_redirect_uri")
+		m.mustConfirmFirst(
+			o,
+			m.endSession(
+				"id_token_hint",
+				o.hint,
+				"post_logout_redirect_uri",
+				postLogoutURI+randomText(10),
+				"state",
+				logoutState(),
+			),
+			"post_logout_redirect_uri",
+		)
 	})
 }
 
 func TestModuleRpInitiatedLogoutQueryAddedToPostLogoutRedirectUri(t *testing.T) {
 	runModule(t, everyType, func(m *module) {
 		o := m.mustJoin(nil)
-		m.mustConfirmFirst(o, m.endSession("id_token_hint", o.hint, "post_logout_redirect_uri", postLogoutURI+"?foo=bar", "state", logoutState()), "post_logout_redirect_uri")
+		m.mustConfirmFirst(
+			o,
+			m.endSession(
+				"id_token_hint",
+				o.hint,
+				"post_logout_redirect_uri",
+				postLogoutURI+"?foo=bar",
+				"state",
+				logoutState(),
+			),
+			"post_logout_redirect_uri",
+		)
 	})
 }
 
@@ -184,7 +216,11 @@ func TestModuleRpInitiatedLogoutModifiedIdTokenHint(t *testing.T) {
 		o := m.mustJoin(nil)
 		parts := strings.Split(o.hint, ".")
 		none := "eyJhbGciOiAibm9uZSJ9." + parts[1] + "." // {"alg": "none"}
-		m.mustConfirmFirst(o, m.endSession("id_token_hint", none, "post_logout_redirect_uri", postLogoutURI, "state", logoutState()), "id_token_hint")
+		m.mustConfirmFirst(
+			o,
+			m.endSession("id_token_hint", none, "post_logout_redirect_uri", postLogoutURI, "state", logoutState()),
+			"id_token_hint",
+		)
 	})
 }
 
@@ -192,7 +228,14 @@ func TestModuleRpInitiatedLogoutBadIdTokenHint(t *testing.T) {
 	runModule(t, everyType, func(m *module) {
 		o := m.mustJoin(nil)
 		now := time.Now()
-		fake := map[string]any{"iss": m.client.ID, "sub": "SubjectID", "aud": providertest.Issuer, "nonce": "flibble", "iat": now.Unix(), "exp": now.Add(5 * time.Minute).Unix()}
+		fake := map[string]any{
+			"iss":   m.client.ID,
+			"sub":   "SubjectID",
+			"aud":   providertest.Issuer,
+			"nonce": "flibble",
+			"iat":   now.Unix(),
+			"exp":   now.Add(5 * time.Minute).Unix(),
+		}
 		real := providertest.MustReadClaims(m, o.hint)
 		for _, hint := range []string{
 			m.sign(jose.RS256, m.client.key, real), m.sign(jose.HS256, []byte(m.client.Secret), real), m.sign(jose.HS256, []byte(m.client.Secret), fake),
@@ -202,6 +245,17 @@ func TestModuleRpInitiatedLogoutBadIdTokenHint(t *testing.T) {
 				m.Errorf("got %d for a hint that we have not signed", p.Status)
 			}
 		}
-		m.mustConfirmFirst(o, m.endSession("id_token_hint", m.sign(jose.RS256, m.client.key, fake), "post_logout_redirect_uri", postLogoutURI, "state", logoutState()), "id_token_hint")
+		m.mustConfirmFirst(
+			o,
+			m.endSession(
+				"id_token_hint",
+				m.sign(jose.RS256, m.client.key, fake),
+				"post_logout_redirect_uri",
+				postLogoutURI,
+				"state",
+				logoutState(),
+			),
+			"id_token_hint",
+		)
 	})
 }

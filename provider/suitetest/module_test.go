@@ -21,9 +21,10 @@ import (
 	"github.com/curfew-id/curfew/storage"
 )
 
-// Each test named TestModule… keeps what one module of the OpenID Foundation's conformance suite (release 5.2.4) fails on or warns about. The
-// suite is a relying party here: it registers its client, signs a user in by the pages, and judges what comes back. Where a module only
-// asks somebody to look at a page, the page's text is read, and what it says is proved by protocol.
+// Each test named TestModule… keeps what one module of the OpenID Foundation's conformance suite (release 5.2.4)
+// fails on or warns about. The suite is a relying party here: it registers its client, signs a user in by the pages,
+// and judges what comes back. Where a module only asks somebody to look at a page, the page's text is read, and what
+// it says is proved by protocol.
 
 // The response types of the plans.
 var (
@@ -98,31 +99,54 @@ func (m *module) publish(path, body string) string {
 	return suiteBase + path
 }
 
-// suiteProvider starts a provider as the suite needs it: registration for all, with the choices that its plain metadata cannot ask for.
+// suiteProvider starts a provider as the suite needs it: registration for all, with the choices that its plain
+// metadata cannot ask for.
 func suiteProvider(t *testing.T, configure func(*provider.Config)) (*providertest.Fixture, *fakeWeb) {
 	t.Helper()
 	var web *fakeWeb
 	o := providertest.MustStart(t, func(c *provider.Config) {
-		web = &fakeWeb{Clients: c.Egress.(*providertest.Clients), cachedAt: map[string]time.Time{}, bodies: map[string][]byte{}}
+		web = &fakeWeb{
+			Clients:  c.Egress.(*providertest.Clients),
+			cachedAt: map[string]time.Time{},
+			bodies:   map[string][]byte{},
+		}
 		c.Egress, c.Registration.Logo = web, true
-		c.Registration.Mode, c.Registration.Defaults = policy.RegistrationOpen, json.RawMessage(`{"require_pkce":false,"consent":"skip"}`)
+		c.Registration.Mode, c.Registration.Defaults = policy.RegistrationOpen, json.RawMessage(
+			`{"require_pkce":false,"consent":"skip"}`,
+		)
 		if configure != nil {
 			configure(c)
 		}
 	})
-	person := storage.User{Subject: "sub-pat", Name: "pat", Email: "pat@example.org", EmailVerified: true, Password: providertest.MustHashPassword(t), Created: time.Now(), Updated: time.Now(), Claims: map[string]any{
-		"name": "Pat Quill", "given_name": "Pat", "family_name": "Quill", "middle_name": "Q", "nickname": "patq", "profile": "https://people.example/pat",
-		"picture": "https://people.example/pat.png", "website": "https://pat.example/", "gender": "female", "birthdate": "1987-10-16", "zoneinfo": "Europe/Zurich", "locale": "de-CH",
-		"address":      map[string]any{"formatted": "Hauptstrasse 1\n8000 Zürich", "street_address": "Hauptstrasse 1", "locality": "Zürich", "region": "ZH", "postal_code": "8000", "country": "Schweiz"},
-		"phone_number": "+41 44 555 66 77", "phone_number_verified": true}}
+	person := storage.User{
+		Subject:       "sub-pat",
+		Name:          "pat",
+		Email:         "pat@example.org",
+		EmailVerified: true,
+		Password:      providertest.MustHashPassword(t),
+		Created:       time.Now(),
+		Updated:       time.Now(),
+		Claims: map[string]any{
+			"name": "Pat Quill", "given_name": "Pat", "family_name": "Quill", "middle_name": "Q", "nickname": "patq", "profile": "https://people.example/pat",
+			"picture": "https://people.example/pat.png", "website": "https://pat.example/", "gender": "female", "birthdate": "1987-10-16", "zoneinfo": "Europe/Zurich", "locale": "de-CH",
+			"address": map[string]any{
+				"formatted":      "Hauptstrasse 1\n8000 Zürich",
+				"street_address": "Hauptstrasse 1",
+				"locality":       "Zürich",
+				"region":         "ZH",
+				"postal_code":    "8000",
+				"country":        "Schweiz",
+			},
+			"phone_number": "+41 44 555 66 77", "phone_number_verified": true},
+	}
 	if err := o.Store.PutUser(t.Context(), person); err != nil {
 		t.Fatal(err)
 	}
 	return o, web
 }
 
-// runModule runs a module once for each response type, code by both response modes and the others by their own and form_post in turn. Each run has an
-// empty browser; the client that it registers is removed as the suite removes it.
+// runModule runs a module once for each response type, code by both response modes and the others by their own and
+// form_post in turn. Each run has an empty browser; the client that it registers is removed as the suite removes it.
 func runModule(t *testing.T, types []string, run func(*module)) {
 	t.Helper()
 	runVariants(t, types, false, nil, run)
@@ -149,7 +173,14 @@ func runVariants(t *testing.T, types []string, everyMode bool, configure func(*p
 				}
 				own := *o
 				own.T = variant{t, name}
-				m := &module{TB: own.T, o: &own, web: web, browser: own.Browser(), responseType: responseType, formPost: formPost}
+				m := &module{
+					TB:           own.T,
+					o:            &own,
+					web:          web,
+					browser:      own.Browser(),
+					responseType: responseType,
+					formPost:     formPost,
+				}
 				clear(web.cachedAt)
 				web.fetched = nil
 				run(m)
@@ -194,7 +225,8 @@ func (m *module) send(method, target, contentType, body string, header http.Head
 func (m *module) mustJSON(p providertest.Page) map[string]any {
 	m.Helper()
 	var object map[string]any
-	if err := json.Unmarshal([]byte(p.Body), &object); err != nil || !strings.HasPrefix(p.Header.Get("Content-Type"), "application/json") {
+	if err := json.Unmarshal([]byte(p.Body), &object); err != nil ||
+		!strings.HasPrefix(p.Header.Get("Content-Type"), "application/json") {
 		m.Fatalf("got %d %s %q from %s, want a JSON object", p.Status, p.Header.Get("Content-Type"), p.Body, p.Path)
 	}
 	return object

@@ -24,12 +24,18 @@ func requestObject(q url.Values) map[string]any {
 
 // beside is what the suite sends beside a request object: no more than Core §6.1 demands.
 func beside(q url.Values, name, value string) string {
-	return "/authorize?" + url.Values{"client_id": {q.Get("client_id")}, "response_type": {q.Get("response_type")}, "scope": {q.Get("scope")}, name: {value}}.Encode()
+	return "/authorize?" + url.Values{
+		"client_id":     {q.Get("client_id")},
+		"response_type": {q.Get("response_type")},
+		"scope":         {q.Get("scope")},
+		name:            {value},
+	}.Encode()
 }
 
 func (m *module) mustSupport(parameter, alg string) {
 	m.Helper()
-	if m.discovery()[parameter+"_parameter_supported"] != true || !slices.Contains(m.supported("request_object_signing_alg_values_supported"), alg) {
+	if m.discovery()[parameter+"_parameter_supported"] != true ||
+		!slices.Contains(m.supported("request_object_signing_alg_values_supported"), alg) {
 		m.Errorf("got no %s with %s advertised", parameter, alg)
 	}
 }
@@ -61,8 +67,8 @@ func TestModuleEnsureRequestObjectWithRedirectUri(t *testing.T) {
 	})
 }
 
-// byReference runs a module in which the request object stands at a registered request_uri, whose fragment is no hash of it: it is read when it is
-// needed, not at registration.
+// byReference runs a module in which the request object stands at a registered request_uri, whose fragment is no hash
+// of it: it is read when it is needed, not at registration.
 func byReference(t *testing.T, alg string, more map[string]any, write func(*module, map[string]any) string) {
 	t.Helper()
 	runModule(t, everyType, func(m *module) {
@@ -111,7 +117,10 @@ func TestModuleRequestUriSignedRs256(t *testing.T) {
 			return map[string]any{"iss": m.client.ID, "aud": providertest.Issuer, "prompt": "login"}
 		}
 		expired, stranger, elsewhere := good(), good(), good()
-		expired["exp"], stranger["iss"], elsewhere["aud"] = time.Now().Add(-time.Hour).Unix(), "somebody", "https://other.example"
+		expired["exp"], stranger["iss"], elsewhere["aud"] = time.Now().
+			Add(-time.Hour).
+			Unix(),
+			"somebody", "https://other.example"
 		for name, text := range map[string]string{
 			"unsigned": m.unsigned(good()), "another's key": m.sign(jose.RS256, clientKeys()[1], good()), "another's name": m.sign(jose.RS256, m.client.key, stranger),
 			"for another issuer": m.sign(jose.RS256, m.client.key, elsewhere), "expired": m.sign(jose.RS256, m.client.key, expired),

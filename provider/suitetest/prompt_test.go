@@ -11,8 +11,8 @@ import (
 	"github.com/curfew-id/curfew/provider/providertest"
 )
 
-// mustReauthenticate makes a second request that has to bring the sign-in page: the page says so, nobody gets on without the password, and the
-// authentication is a new one of the same user.
+// mustReauthenticate makes a second request that has to bring the sign-in page: the page says so, nobody gets on
+// without the password, and the authentication is a new one of the same user.
 func (m *module) mustReauthenticate(more ...string) {
 	m.Helper()
 	m.mustRegister(nil)
@@ -20,19 +20,25 @@ func (m *module) mustReauthenticate(more ...string) {
 	m.advance(2 * time.Second)
 	q := m.request(more...)
 	p := m.browser.Get("/authorize?" + q.Encode())
-	if p.Status != http.StatusOK || !strings.Contains(p.Body, "<h1>Sign in</h1>") || !strings.Contains(p.Body, `id="password"`) {
+	if p.Status != http.StatusOK || !strings.Contains(p.Body, "<h1>Sign in</h1>") ||
+		!strings.Contains(p.Body, `id="password"`) {
 		m.Fatalf("got %d, want the sign-in page again:\n%s", p.Status, p.Body)
 	}
 	if again := m.browser.Get("/authorize?" + q.Encode()); !strings.Contains(again.Body, `id="password"`) {
 		m.Errorf("got past the sign-in page by asking twice")
 	}
-	if wrong := m.browser.Submit(p, "username", "pat", "password", "something else"); !strings.Contains(wrong.Body, `id="password"`) || wrong.Header.Get("Location") != "" {
+	if wrong := m.browser.Submit(p, "username", "pat", "password", "something else"); !strings.Contains(
+		wrong.Body,
+		`id="password"`,
+	) ||
+		wrong.Header.Get("Location") != "" {
 		m.Errorf("got past the sign-in page by a wrong password")
 	}
 	second := m.mustComplete(m.finish(p), q)
 	before, _ := first.claims()["auth_time"].(float64)
 	after, _ := second.claims()["auth_time"].(float64)
-	if after <= before || after < float64(time.Now().Add(-5*time.Minute).Unix()) || first.claims()["sub"] != second.claims()["sub"] {
+	if after <= before || after < float64(time.Now().Add(-5*time.Minute).Unix()) ||
+		first.claims()["sub"] != second.claims()["sub"] {
 		m.Errorf("got auth_time %v and then %v, want a later one of the same person", before, after)
 	}
 }
@@ -81,10 +87,20 @@ func TestModuleIdTokenHint(t *testing.T) {
 		other := *m
 		other.browser = m.o.Browser()
 		q := m.request()
-		p := other.browser.Submit(other.browser.Get("/authorize?"+q.Encode()), "username", "alice", "password", providertest.Password)
+		p := other.browser.Submit(
+			other.browser.Get("/authorize?"+q.Encode()),
+			"username",
+			"alice",
+			"password",
+			providertest.Password,
+		)
 		alice := other.mustComplete(p, q)
 		q = m.request("prompt", "none", "id_token_hint", alice.hint)
-		m.mustFail(m.callback(m.browser.Do(http.MethodGet, "/authorize?"+q.Encode(), nil, nil)), q.Get("state"), "login_required")
+		m.mustFail(
+			m.callback(m.browser.Do(http.MethodGet, "/authorize?"+q.Encode(), nil, nil)),
+			q.Get("state"),
+			"login_required",
+		)
 	})
 }
 
@@ -99,10 +115,14 @@ func TestModulePromptNoneNotLoggedIn(t *testing.T) {
 func (m *module) mustNotBeSignedIn() {
 	m.Helper()
 	q := m.request("prompt", "none", "state", longState())
-	m.mustFail(m.callback(m.browser.Do(http.MethodGet, "/authorize?"+q.Encode(), nil, nil)), q.Get("state"), uiErrors...)
+	m.mustFail(
+		m.callback(m.browser.Do(http.MethodGet, "/authorize?"+q.Encode(), nil, nil)),
+		q.Get("state"),
+		uiErrors...)
 }
 
-// TestEveryAuthenticationMakesANewCookie: who knows the old one, or planted it, has nothing; the session and its sid go on.
+// TestEveryAuthenticationMakesANewCookie: who knows the old one, or planted it, has nothing; the session and its sid
+// go on.
 func TestEveryAuthenticationMakesANewCookie(t *testing.T) {
 	runOnce(t, nil, func(m *module) {
 		m.mustRegister(nil)
@@ -113,7 +133,11 @@ func TestEveryAuthenticationMakesANewCookie(t *testing.T) {
 		m.advance(time.Second)
 		second := m.mustAuthorize("prompt", "login")
 		if second.claims()["sid"] != first.claims()["sid"] {
-			m.Errorf("got sid %v and then %v for the same person, want one", first.claims()["sid"], second.claims()["sid"])
+			m.Errorf(
+				"got sid %v and then %v for the same person, want one",
+				first.claims()["sid"],
+				second.claims()["sid"],
+			)
 		}
 		old.mustNotBeSignedIn()
 		m.mustBeActive(first.access)

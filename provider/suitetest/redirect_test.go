@@ -15,7 +15,9 @@ func TestModuleEnsureRegisteredRedirectUri(t *testing.T) {
 
 func TestModuleEnsureRedirectUriInAuthorizationRequest(t *testing.T) {
 	runEveryMode(t, everyType, func(m *module) {
-		m.mustRegister(map[string]any{"redirect_uris": []string{suiteBase + "/callback", "https://example.org/redirect"}})
+		m.mustRegister(
+			map[string]any{"redirect_uris": []string{suiteBase + "/callback", "https://example.org/redirect"}},
+		)
 		m.mustShow(m.visit("/authorize?"+m.request("redirect_uri", "").Encode()), "redirect_uri", "suite.example")
 	})
 }
@@ -30,23 +32,37 @@ func TestModuleRedirectUriQueryOK(t *testing.T) {
 func TestModuleRedirectUriQueryMismatch(t *testing.T) {
 	runEveryMode(t, everyType, func(m *module) {
 		m.mustRegister(map[string]any{"redirect_uris": []string{suiteBase + "/callback?bar=foo"}})
-		m.mustShow(m.visit("/authorize?"+m.request("redirect_uri", suiteBase+"/callback?foo=bar").Encode()), "redirect_uri", "suite.example")
+		m.mustShow(
+			m.visit("/authorize?"+m.request("redirect_uri", suiteBase+"/callback?foo=bar").Encode()),
+			"redirect_uri",
+			"suite.example",
+		)
 	})
 }
 
 func TestModuleRedirectUriQueryAdded(t *testing.T) {
 	runEveryMode(t, everyType, func(m *module) {
 		m.mustRegister(nil)
-		m.mustShow(m.visit("/authorize?"+m.request("redirect_uri", suiteBase+"/callback?foo=bar").Encode()), "redirect_uri", "suite.example")
+		m.mustShow(
+			m.visit("/authorize?"+m.request("redirect_uri", suiteBase+"/callback?foo=bar").Encode()),
+			"redirect_uri",
+			"suite.example",
+		)
 	})
 }
 
 func TestModuleRedirectUriRegfrag(t *testing.T) {
 	runOnce(t, nil, func(m *module) {
 		for _, m.responseType = range everyType {
-			m.mustRefuseRegistration(map[string]any{"redirect_uris": []string{suiteBase + "/callback#foobar"}}, "invalid_redirect_uri")
+			m.mustRefuseRegistration(
+				map[string]any{"redirect_uris": []string{suiteBase + "/callback#foobar"}},
+				"invalid_redirect_uri",
+			)
 		}
-		if p := m.register(map[string]any{"redirect_uris": []string{suiteBase + "/callback#"}}); !strings.Contains(p.Body, "invalid_redirect_uri") {
+		if p := m.register(map[string]any{"redirect_uris": []string{suiteBase + "/callback#"}}); !strings.Contains(
+			p.Body,
+			"invalid_redirect_uri",
+		) {
 			m.Errorf("got %d %s for an empty fragment, want it refused too", p.Status, p.Body)
 		}
 	})

@@ -16,7 +16,8 @@ import (
 func (m *module) signInPage() providertest.Page {
 	m.Helper()
 	p := m.browser.Get("/authorize?" + m.request().Encode())
-	if p.Status != http.StatusOK || !strings.Contains(p.Body, `id="password"`) || !strings.Contains(p.Body, "Conformance suite") {
+	if p.Status != http.StatusOK || !strings.Contains(p.Body, `id="password"`) ||
+		!strings.Contains(p.Body, "Conformance suite") {
 		m.Fatalf("got %d, want a sign-in page that names the application", p.Status)
 	}
 	return p
@@ -29,14 +30,18 @@ func TestModuleRegistrationLogoUri(t *testing.T) {
 		if !strings.Contains(p.Body, `src="https://suite.example/images/logo.png" alt="logo"`) {
 			m.Errorf("got a sign-in page without the logo:\n%s", p.Body)
 		}
-		if csp := p.Header.Get("Content-Security-Policy") + ";"; !strings.Contains(csp, "img-src 'self' data: https://suite.example;") {
+		if csp := p.Header.Get("Content-Security-Policy") + ";"; !strings.Contains(
+			csp,
+			"img-src 'self' data: https://suite.example;",
+		) {
 			m.Errorf("got policy %q, want the logo's origin in img-src", csp)
 		}
 	})
 	// Unless the operator allows logos there is none, and no page loads one.
 	runOnce(t, func(c *provider.Config) { c.Registration.Logo = false }, func(m *module) {
 		m.mustRegister(map[string]any{"logo_uri": "https://suite.example/images/logo.png"})
-		if p := m.signInPage(); strings.Contains(p.Body, "logo.png") || strings.Contains(p.Header.Get("Content-Security-Policy"), "suite.example") {
+		if p := m.signInPage(); strings.Contains(p.Body, "logo.png") ||
+			strings.Contains(p.Header.Get("Content-Security-Policy"), "suite.example") {
 			m.Errorf("got a logo although logos are off")
 		}
 	})
@@ -45,7 +50,8 @@ func TestModuleRegistrationLogoUri(t *testing.T) {
 func TestModuleRegistrationPolicyUri(t *testing.T) {
 	runModule(t, everyType, func(m *module) {
 		m.mustRegister(map[string]any{"policy_uri": "https://suite.example/policy.html"})
-		if p := m.signInPage(); !strings.Contains(p.Body, `<a id="policy" href="https://suite.example/policy.html"`) || !strings.Contains(p.Body, "privacy policy") {
+		if p := m.signInPage(); !strings.Contains(p.Body, `<a id="policy" href="https://suite.example/policy.html"`) ||
+			!strings.Contains(p.Body, "privacy policy") {
 			m.Errorf("got a sign-in page without the policy:\n%s", p.Body)
 		}
 	})
@@ -54,7 +60,8 @@ func TestModuleRegistrationPolicyUri(t *testing.T) {
 func TestModuleRegistrationTosUri(t *testing.T) {
 	runModule(t, everyType, func(m *module) {
 		m.mustRegister(map[string]any{"tos_uri": "https://suite.example/login.html"})
-		if p := m.signInPage(); !strings.Contains(p.Body, `<a id="tos" href="https://suite.example/login.html"`) || !strings.Contains(p.Body, "terms of service") {
+		if p := m.signInPage(); !strings.Contains(p.Body, `<a id="tos" href="https://suite.example/login.html"`) ||
+			!strings.Contains(p.Body, "terms of service") {
 			m.Errorf("got a sign-in page without the terms:\n%s", p.Body)
 		}
 	})
@@ -62,7 +69,13 @@ func TestModuleRegistrationTosUri(t *testing.T) {
 
 func TestModuleRegistrationJwksUri(t *testing.T) {
 	runModule(t, codeTypes, func(m *module) {
-		m.mustRegister(map[string]any{"jwks": nil, "jwks_uri": m.publish("/client1_jwks", keySet(clientKeys()[0])), "token_endpoint_auth_method": "private_key_jwt"})
+		m.mustRegister(
+			map[string]any{
+				"jwks":                       nil,
+				"jwks_uri":                   m.publish("/client1_jwks", keySet(clientKeys()[0])),
+				"token_endpoint_auth_method": "private_key_jwt",
+			},
+		)
 		m.mustAuthorize()
 		m.mustAuthorize()
 		if len(m.web.fetched) != 1 {
@@ -71,7 +84,10 @@ func TestModuleRegistrationJwksUri(t *testing.T) {
 		m.advance(10 * time.Minute)
 		m.mustAuthorize()
 		if len(m.web.fetched) != 2 {
-			m.Errorf("got %v fetched, want jwks_uri again in time: a key that was withdrawn must not count for ever", m.web.fetched)
+			m.Errorf(
+				"got %v fetched, want jwks_uri again in time: a key that was withdrawn must not count for ever",
+				m.web.fetched,
+			)
 		}
 	})
 }
@@ -100,7 +116,9 @@ func TestModuleRegistrationSectorUri(t *testing.T) {
 				m.Errorf("%s: got sub %v at userinfo and %v in the ID token", name, info["sub"], o.claims()["sub"])
 			}
 		}
-		if subjects["one"] != subjects["another"] || subjects["one"] == subjects["public"] || subjects["one"] == subjects["elsewhere"] || subjects["public"] == subjects["elsewhere"] {
+		if subjects["one"] != subjects["another"] || subjects["one"] == subjects["public"] ||
+			subjects["one"] == subjects["elsewhere"] ||
+			subjects["public"] == subjects["elsewhere"] {
 			m.Errorf("got subjects %v", subjects)
 		}
 	})
@@ -110,9 +128,15 @@ func TestModuleRegistrationSectorBad(t *testing.T) {
 	runOnce(t, nil, func(m *module) {
 		for _, m.responseType = range everyType {
 			sector := m.publish("/redirect_uris.json", `["https://example.com/op"]`)
-			m.mustRefuseRegistration(map[string]any{"subject_type": "pairwise", "sector_identifier_uri": sector}, "invalid_client_metadata")
+			m.mustRefuseRegistration(
+				map[string]any{"subject_type": "pairwise", "sector_identifier_uri": sector},
+				"invalid_client_metadata",
+			)
 		}
-		m.mustRefuseRegistration(map[string]any{"subject_type": "pairwise", "sector_identifier_uri": suiteBase + "/nothing.json"}, "invalid_client_metadata")
+		m.mustRefuseRegistration(
+			map[string]any{"subject_type": "pairwise", "sector_identifier_uri": suiteBase + "/nothing.json"},
+			"invalid_client_metadata",
+		)
 	})
 }
 
@@ -121,8 +145,15 @@ func TestModule3rdPartyInitLogin(t *testing.T) {
 		for _, m.responseType = range everyType {
 			const uri = suiteBase + "/initiate_login"
 			c := m.mustRegister(map[string]any{"initiate_login_uri": uri})
-			p := m.send(http.MethodGet, c.URI, "", "", http.Header{"Authorization": {"Bearer " + c.Token}, "Accept": {"application/json"}})
-			if answer := m.mustJSON(p); p.Status != http.StatusOK || answer["initiate_login_uri"] != uri || answer["client_id"] != c.ID {
+			p := m.send(
+				http.MethodGet,
+				c.URI,
+				"",
+				"",
+				http.Header{"Authorization": {"Bearer " + c.Token}, "Accept": {"application/json"}},
+			)
+			if answer := m.mustJSON(p); p.Status != http.StatusOK || answer["initiate_login_uri"] != uri ||
+				answer["client_id"] != c.ID {
 				m.Errorf("got %d %s from registration_client_uri, want initiate_login_uri", p.Status, p.Body)
 			} else if answer["client_secret"] != nil || answer["registration_access_token"] != c.Token {
 				m.Errorf("got %s, want the same token and no secret: only its hash is kept", p.Body)
@@ -135,16 +166,27 @@ func TestModule3rdPartyInitLogin(t *testing.T) {
 func TestModule3rdPartyInitLoginNohttps(t *testing.T) {
 	runOnce(t, nil, func(m *module) {
 		for _, m.responseType = range everyType {
-			m.mustRefuseRegistration(map[string]any{"initiate_login_uri": "http://suite.example/test/a/curfew/initiate_login"}, "invalid_client_metadata")
+			m.mustRefuseRegistration(
+				map[string]any{"initiate_login_uri": "http://suite.example/test/a/curfew/initiate_login"},
+				"invalid_client_metadata",
+			)
 		}
 	})
 }
 
-// TestUnknownMetadataIsIgnoredAndNotEchoed (RFC 7591 §2): what is not offered, such as encryption, is not promised either.
+// TestUnknownMetadataIsIgnoredAndNotEchoed (RFC 7591 §2): what is not offered, such as encryption, is not promised
+// either.
 func TestUnknownMetadataIsIgnoredAndNotEchoed(t *testing.T) {
 	runOnce(t, nil, func(m *module) {
-		unknown := map[string]any{"id_token_encrypted_response_alg": "RSA-OAEP", "userinfo_encrypted_response_alg": "RSA-OAEP", "request_object_encryption_alg": "RSA-OAEP",
-			"software_statement": "a.b.c", "client_name#de": "Prüfstand", "dpop_bound_access_tokens": true, "logo_uri": nil}
+		unknown := map[string]any{
+			"id_token_encrypted_response_alg": "RSA-OAEP",
+			"userinfo_encrypted_response_alg": "RSA-OAEP",
+			"request_object_encryption_alg":   "RSA-OAEP",
+			"software_statement":              "a.b.c",
+			"client_name#de":                  "Prüfstand",
+			"dpop_bound_access_tokens":        true,
+			"logo_uri":                        nil,
+		}
 		p := m.register(unknown)
 		answer := m.mustJSON(p)
 		for name := range unknown {
@@ -155,45 +197,70 @@ func TestUnknownMetadataIsIgnoredAndNotEchoed(t *testing.T) {
 	})
 }
 
-// TestRegistrationAloneKeepsTheStrictDefaults: what the plans need beyond them comes of the operator's choices, and reaches nobody else.
+// TestRegistrationAloneKeepsTheStrictDefaults: what the plans need beyond them comes of the operator's choices, and
+// reaches nobody else.
 func TestRegistrationAloneKeepsTheStrictDefaults(t *testing.T) {
 	strict := func(c *provider.Config) {
 		c.Registration.Mode, c.Registration.Defaults, c.Registration.Logo = policy.RegistrationOpen, nil, false
 	}
 	runOnce(t, strict, func(m *module) {
-		m.mustRegister(map[string]any{"require_pkce": false, "consent": "skip"}) // the registering client may not choose these
+		m.mustRegister(
+			map[string]any{"require_pkce": false, "consent": "skip"},
+		) // the registering client may not choose these
 		q := m.request("nonce", "")
 		m.mustFail(m.callback(m.visit("/authorize?"+q.Encode())), q.Get("state"), "invalid_request")
 		q = m.request("code_challenge", providertest.Challenge, "code_challenge_method", "S256")
-		p := m.browser.Submit(m.browser.Get("/authorize?"+q.Encode()), "username", "pat", "password", providertest.Password)
+		p := m.browser.Submit(
+			m.browser.Get("/authorize?"+q.Encode()),
+			"username",
+			"pat",
+			"password",
+			providertest.Password,
+		)
 		if !strings.Contains(p.Body, `id="allow"`) {
 			m.Errorf("got no question for consent:\n%s", p.Body)
 		}
 		m.mustComplete(m.finish(p), q, "code_verifier", providertest.Verifier)
 		for _, implicit := range everyType[1:] {
-			q := m.request("response_type", implicit, "code_challenge", providertest.Challenge, "code_challenge_method", "S256")
+			q := m.request(
+				"response_type",
+				implicit,
+				"code_challenge",
+				providertest.Challenge,
+				"code_challenge_method",
+				"S256",
+			)
 			m.mustFail(m.callbackAs(m.visit("/authorize?"+q.Encode()), false), q.Get("state"), "unauthorized_client")
 		}
 	})
 	// The choices of one operator's token are those of its clients alone.
-	runOnce(t, func(c *provider.Config) { c.Registration.Defaults = json.RawMessage(`{"require_pkce":false}`) }, func(m *module) {
-		m.mustRegister(nil)
-		m.mustAuthorize()
-		m.o.MustAddClient("atlas", nil)
-		if got := m.browser.Do(http.MethodGet, providertest.AuthorizeURL("atlas", "code_challenge", "", "code_challenge_method", "", "nonce", ""), nil, nil).ResponseParams(m).Get("error"); got != "invalid_request" {
-			m.Errorf("got %q for another client without PKCE, want invalid_request", got)
-		}
-	})
+	runOnce(
+		t,
+		func(c *provider.Config) { c.Registration.Defaults = json.RawMessage(`{"require_pkce":false}`) },
+		func(m *module) {
+			m.mustRegister(nil)
+			m.mustAuthorize()
+			m.o.MustAddClient("atlas", nil)
+			if got := m.browser.Do(http.MethodGet, providertest.AuthorizeURL("atlas", "code_challenge", "", "code_challenge_method", "", "nonce", ""), nil, nil).ResponseParams(m).Get("error"); got != "invalid_request" {
+				m.Errorf("got %q for another client without PKCE, want invalid_request", got)
+			}
+		},
+	)
 }
 
-// TestScriptsOfOtherSitesCannotRegister: with CORS any page could register a client by its visitor's browser, at a provider that only the visitor
-// can reach.
+// TestScriptsOfOtherSitesCannotRegister: with CORS any page could register a client by its visitor's browser, at a
+// provider that only the visitor can reach.
 func TestScriptsOfOtherSitesCannotRegister(t *testing.T) {
 	runOnce(t, nil, func(m *module) {
 		c := m.mustRegister(nil)
-		preflight := http.Header{"Origin": {"https://app.example"}, "Access-Control-Request-Method": {"POST"}, "Access-Control-Request-Headers": {"content-type"}}
+		preflight := http.Header{
+			"Origin":                         {"https://app.example"},
+			"Access-Control-Request-Method":  {"POST"},
+			"Access-Control-Request-Headers": {"content-type"},
+		}
 		for _, target := range []string{"/register", c.URI} {
-			if p := m.send(http.MethodOptions, target, "", "", preflight); p.Status < 400 || p.Header.Get("Access-Control-Allow-Origin") != "" {
+			if p := m.send(http.MethodOptions, target, "", "", preflight); p.Status < 400 ||
+				p.Header.Get("Access-Control-Allow-Origin") != "" {
 				m.Errorf("got %d %v for a preflight at %s", p.Status, p.Header, target)
 			}
 		}

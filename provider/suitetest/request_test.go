@@ -42,7 +42,12 @@ func TestModuleResponseTypeMissing(t *testing.T) {
 	runEveryMode(t, everyType, func(m *module) {
 		m.mustRegister(nil)
 		q := m.request("response_type", "")
-		m.mustFail(m.callbackAs(m.visit("/authorize?"+q.Encode()), true), q.Get("state"), "invalid_request", "unsupported_response_type")
+		m.mustFail(
+			m.callbackAs(m.visit("/authorize?"+q.Encode()), true),
+			q.Get("state"),
+			"invalid_request",
+			"unsupported_response_type",
+		)
 	})
 }
 
@@ -138,7 +143,10 @@ func TestModuleEnsurePostRequestSucceeds(t *testing.T) {
 						jar[name] = value
 					}
 					m.browser.Cookies = jar
-					if strings.Contains(p.Body, `action="/authorize"`) { // our own page repeats a POST that came without the session
+					if strings.Contains(
+						p.Body,
+						`action="/authorize"`,
+					) { // our own page repeats a POST that came without the session
 						action, fields := p.Form(m)
 						p = m.browser.Do(http.MethodPost, action, fields, nil)
 					}
@@ -162,6 +170,10 @@ func TestModuleEnsureRequestWithValidPkceSucceeds(t *testing.T) {
 		m.mustComplete(m.visit("/authorize?"+q.Encode()), q, "code_verifier", providertest.Verifier)
 		// A client that sent a challenge is held to it (RFC 9700 §4.8.2).
 		q = m.request("code_challenge", providertest.Challenge, "code_challenge_method", "S256")
-		m.mustRefuse(m.redeem(m.client, m.callback(m.visit("/authorize?"+q.Encode())).Get("code")), http.StatusBadRequest, "invalid_grant")
+		m.mustRefuse(
+			m.redeem(m.client, m.callback(m.visit("/authorize?"+q.Encode())).Get("code")),
+			http.StatusBadRequest,
+			"invalid_grant",
+		)
 	})
 }

@@ -16,8 +16,8 @@ import (
 
 var dataPattern = regexp.MustCompile(`data-(cookie|origins-url)="([^"]*)"`)
 
-// ask is what the OP's frame answers to a relying party's message (Session Management 1.0 §3.2), computed from the browser's cookies as the frame's
-// script computes it. The script's own arithmetic is tried where there is a browser.
+// ask is what the OP's frame answers to a relying party's message (Session Management 1.0 §3.2), computed from the
+// browser's cookies as the frame's script computes it. The script's own arithmetic is tried where there is a browser.
 func (m *module) ask(origin, message string) string {
 	m.Helper()
 	p := m.browser.Get("/check_session")
@@ -86,7 +86,10 @@ func TestModuleSessionManagementRpInitiatedLogout(t *testing.T) {
 		m.browser = hidden
 
 		target := logoutState()
-		m.mustRedirectBack(m.endSession("id_token_hint", o.hint, "post_logout_redirect_uri", postLogoutURI, "state", target), target)
+		m.mustRedirectBack(
+			m.endSession("id_token_hint", o.hint, "post_logout_redirect_uri", postLogoutURI, "state", target),
+			target,
+		)
 		mustAnswer("after signing out", "changed")
 		m.mustBeSignedOut(o)
 		m.advance(3 * time.Minute)
@@ -98,15 +101,18 @@ func TestModuleSessionManagementRpInitiatedLogout(t *testing.T) {
 	})
 }
 
-// checkFrame holds the frame's page to what browsers need: anybody may frame it, its script is our own file, and its cookie can be read there.
+// checkFrame holds the frame's page to what browsers need: anybody may frame it, its script is our own file, and its
+// cookie can be read there.
 func (m *module) checkFrame() {
 	m.Helper()
 	p := m.browser.Get("/check_session")
 	csp := p.Header.Get("Content-Security-Policy")
-	if p.Header.Get("X-Frame-Options") != "" || strings.Contains(csp, "frame-ancestors") || p.Header.Get("Cross-Origin-Resource-Policy") == "same-origin" {
+	if p.Header.Get("X-Frame-Options") != "" || strings.Contains(csp, "frame-ancestors") ||
+		p.Header.Get("Cross-Origin-Resource-Policy") == "same-origin" {
 		m.Errorf("got %v, want a page that may be framed", p.Header)
 	}
-	if !strings.Contains(csp, "script-src 'self'") || strings.Contains(p.Body, "<script>") || strings.Contains(p.Body, `type="module"`) {
+	if !strings.Contains(csp, "script-src 'self'") || strings.Contains(p.Body, "<script>") ||
+		strings.Contains(p.Body, `type="module"`) {
 		m.Errorf("got a script that old engines or the policy %q refuse", csp)
 	}
 }
@@ -126,15 +132,16 @@ func TestOnlyWhoAskedForItGetsSessionState(t *testing.T) {
 		}
 		// The frame reads it by script, from within another site's page.
 		for _, cookie := range p.Header.Values("Set-Cookie") {
-			if strings.HasPrefix(cookie, "__Host-curfew-state=") && (strings.Contains(cookie, "HttpOnly") || !strings.Contains(cookie, "SameSite=None") || !strings.Contains(cookie, "Secure")) {
+			if strings.HasPrefix(cookie, "__Host-curfew-state=") &&
+				(strings.Contains(cookie, "HttpOnly") || !strings.Contains(cookie, "SameSite=None") || !strings.Contains(cookie, "Secure")) {
 				m.Errorf("got the cookie %q, which the frame cannot read", cookie)
 			}
 		}
 	})
 }
 
-// TestErrorsCarryAFreshSessionState (Session Management 1.0 §2, §3.2): a client that asked for it learns the state from refusals too, each with a salt
-// of its own.
+// TestErrorsCarryAFreshSessionState (Session Management 1.0 §2, §3.2): a client that asked for it learns the state
+// from refusals too, each with a salt of its own.
 func TestErrorsCarryAFreshSessionState(t *testing.T) {
 	runOnce(t, func(c *provider.Config) { c.CheckSession = true }, func(m *module) {
 		m.mustRegister(map[string]any{"check_session": true})

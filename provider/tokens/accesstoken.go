@@ -10,11 +10,12 @@ import (
 	"github.com/curfew-id/curfew/storage"
 )
 
-// TypAccessToken is the typ of JWT access tokens (RFC 9068 §2.1) unless the client registered another in access_token_typ.
+// TypAccessToken is the typ of JWT access tokens (RFC 9068 §2.1) unless the client registered another in
+// access_token_typ.
 const TypAccessToken = "at+jwt"
 
-// AccessClaims are the claims of a JWT access token (RFC 9068 §2.2). sid is beyond it: a resource server that hears of ended sessions can drop
-// tokens by it.
+// AccessClaims are the claims of a JWT access token (RFC 9068 §2.2). sid is beyond it: a resource server that hears
+// of ended sessions can drop tokens by it.
 type AccessClaims struct {
 	Issuer   string   `json:"iss"`
 	Expires  int64    `json:"exp"`
@@ -42,8 +43,18 @@ type accessToken struct {
 
 // record is how the store keeps an opaque one.
 func (a accessToken) record(text string) storage.Token {
-	return storage.Token{Hash: storage.HashOf(text), Sequence: a.sequence, Grant: a.grant.ID, SID: a.sid, Client: a.client.ClientID, Subject: a.grant.Subject, Scope: a.scope,
-		Audience: audience(a.client), Issued: truncateToMillis(a.issuedAt), Expires: truncateToMillis(a.expiresAt)}
+	return storage.Token{
+		Hash:     storage.HashOf(text),
+		Sequence: a.sequence,
+		Grant:    a.grant.ID,
+		SID:      a.sid,
+		Client:   a.client.ClientID,
+		Subject:  a.grant.Subject,
+		Scope:    a.scope,
+		Audience: audience(a.client),
+		Issued:   truncateToMillis(a.issuedAt),
+		Expires:  truncateToMillis(a.expiresAt),
+	}
 }
 
 // expiry is what giving it out means for the trust horizon.
@@ -56,8 +67,21 @@ func (a accessToken) expiry() storage.TokenExpiry {
 
 // signAccessToken writes a JWT access token. Its sub is the client itself where no user is involved (RFC 9068 §2.2).
 func (m *Minter) signAccessToken(a accessToken) (string, error) {
-	c := AccessClaims{Issuer: m.Issuer, Expires: a.expiresAt.Unix(), Audience: audience(a.client), Subject: a.client.ClientID, Client: a.client.ClientID, Issued: a.issuedAt.Unix(),
-		ID: AccessTokenID{Grant: a.grant.ID, Sequence: a.sequence, Issued: a.issuedAt}.String(), Scope: strings.Join(a.scope, " "), SID: a.sid}
+	c := AccessClaims{
+		Issuer:   m.Issuer,
+		Expires:  a.expiresAt.Unix(),
+		Audience: audience(a.client),
+		Subject:  a.client.ClientID,
+		Client:   a.client.ClientID,
+		Issued:   a.issuedAt.Unix(),
+		ID: AccessTokenID{
+			Grant:    a.grant.ID,
+			Sequence: a.sequence,
+			Issued:   a.issuedAt,
+		}.String(),
+		Scope: strings.Join(a.scope, " "),
+		SID:   a.sid,
+	}
 	if a.grant.ID != "" {
 		c.Subject = m.SubjectFor(a.grant.Subject, a.client)
 		c.AuthTime, c.ACR, c.AMR = a.grant.AuthTime.Unix(), a.grant.ACR, a.grant.AMR
@@ -69,7 +93,8 @@ func (m *Minter) signAccessToken(a accessToken) (string, error) {
 	return text, nil
 }
 
-// AccessTokenID is what the jti of a JWT access token carries, so that our own endpoints can ask whether the token still counts.
+// AccessTokenID is what the jti of a JWT access token carries, so that our own endpoints can ask whether the token
+// still counts.
 type AccessTokenID struct {
 	Grant    string           // empty for client_credentials
 	Sequence storage.Sequence // for client_credentials: the store's, from before the client was read

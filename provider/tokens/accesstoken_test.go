@@ -63,7 +63,9 @@ func TestIssueIsPure(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if first.Grant.ID != second.Grant.ID || first.Grant.RefreshHash != second.Grant.RefreshHash || first.Tokens[0].Hash != second.Tokens[0].Hash || first.Trust != second.Trust {
+	if first.Grant.ID != second.Grant.ID || first.Grant.RefreshHash != second.Grant.RefreshHash ||
+		first.Tokens[0].Hash != second.Tokens[0].Hash ||
+		first.Trust != second.Trust {
 		t.Errorf("first %+v\nthen  %+v", first, second)
 	}
 	if !first.Grant.Offline() || first.Tokens[0].SID != member.SID {

@@ -8,7 +8,8 @@ import (
 	"github.com/curfew-id/curfew/storage"
 )
 
-// AuthorizationTokens is what the authorization endpoint itself gives (implicit and hybrid, Core §3.2, §3.3): storage.Join with Issue, then Answer.
+// AuthorizationTokens is what the authorization endpoint itself gives (implicit and hybrid, Core §3.2, §3.3):
+// storage.Join with Issue, then Answer.
 type AuthorizationTokens struct {
 	minter          *Minter
 	client          *storage.Client
@@ -21,11 +22,23 @@ type AuthorizationTokens struct {
 	opaqueToken     string
 }
 
-// NewAuthorizationTokens begins an authorization response that carries tokens. responseType holds its words. Where it has code, the same Code is sealed and
-// given beside them.
-func (m *Minter) NewAuthorizationTokens(c *storage.Client, code Code, responseType []string, at time.Time) *AuthorizationTokens {
-	f := &AuthorizationTokens{minter: m, client: c, code: code, issuedAt: truncateToMillis(at), withAccessToken: slices.Contains(responseType, "token"), withIDToken: slices.Contains(responseType, "id_token"),
-		idTokenOnly: len(responseType) == 1}
+// NewAuthorizationTokens begins an authorization response that carries tokens. responseType holds its words. Where it
+// has code, the same Code is sealed and given beside them.
+func (m *Minter) NewAuthorizationTokens(
+	c *storage.Client,
+	code Code,
+	responseType []string,
+	at time.Time,
+) *AuthorizationTokens {
+	f := &AuthorizationTokens{
+		minter:          m,
+		client:          c,
+		code:            code,
+		issuedAt:        truncateToMillis(at),
+		withAccessToken: slices.Contains(responseType, "token"),
+		withIDToken:     slices.Contains(responseType, "id_token"),
+		idTokenOnly:     len(responseType) == 1,
+	}
 	if f.withAccessToken {
 		f.grantID = newGrantID(at)
 		if !c.UsesJWTAccessTokens() {
@@ -36,7 +49,10 @@ func (m *Minter) NewAuthorizationTokens(c *storage.Client, code Code, responseTy
 }
 
 // Issue returns what is stored. With an ID token alone there is no grant: the client session is enough.
-func (f *AuthorizationTokens) Issue(s storage.Session, clientSession storage.ClientSession) (issuance storage.Issuance, err error) {
+func (f *AuthorizationTokens) Issue(
+	s storage.Session,
+	clientSession storage.ClientSession,
+) (issuance storage.Issuance, err error) {
 	g := newGrant(f.grantID, f.client, f.code, s, clientSession, f.issuedAt)
 	if f.withAccessToken {
 		a := f.newAccessToken(s, g)
@@ -52,8 +68,13 @@ func (f *AuthorizationTokens) Issue(s storage.Session, clientSession storage.Cli
 	return issuance, nil
 }
 
-// Respond signs what Issue stored. code is the text of the code that goes beside it, or empty. user is needed only if WantsUser says so.
-func (f *AuthorizationTokens) Respond(result storage.RedeemResult, code string, user *storage.User) (response Response, err error) {
+// Respond signs what Issue stored. code is the text of the code that goes beside it, or empty. user is needed only if
+// WantsUser says so.
+func (f *AuthorizationTokens) Respond(
+	result storage.RedeemResult,
+	code string,
+	user *storage.User,
+) (response Response, err error) {
 	g := result.Grant
 	if !f.withAccessToken {
 		clientSession := storage.ClientSession{}
@@ -87,9 +108,27 @@ func (f *AuthorizationTokens) NeedsUser() bool {
 }
 
 func (f *AuthorizationTokens) newAccessToken(s storage.Session, g storage.Grant) accessToken {
-	return accessToken{client: f.client, grant: g, sid: g.SID, scope: g.Scope, issuedAt: f.issuedAt, expiresAt: f.minter.accessTokenExpiry(f.client, f.issuedAt, s.Expires)}
+	return accessToken{
+		client:    f.client,
+		grant:     g,
+		sid:       g.SID,
+		scope:     g.Scope,
+		issuedAt:  f.issuedAt,
+		expiresAt: f.minter.accessTokenExpiry(f.client, f.issuedAt, s.Expires),
+	}
 }
 
 func (f *AuthorizationTokens) newIDToken(s storage.Session, g storage.Grant) idToken {
-	return idToken{client: f.client, subject: s.Subject, authTime: g.AuthTime, acr: g.ACR, amr: g.AMR, sid: g.SID, sessionExpires: s.Expires, nonce: f.code.Nonce, issuedAt: f.issuedAt, fromAuthorizationEndpoint: true}
+	return idToken{
+		client:                    f.client,
+		subject:                   s.Subject,
+		authTime:                  g.AuthTime,
+		acr:                       g.ACR,
+		amr:                       g.AMR,
+		sid:                       g.SID,
+		sessionExpires:            s.Expires,
+		nonce:                     f.code.Nonce,
+		issuedAt:                  f.issuedAt,
+		fromAuthorizationEndpoint: true,
+	}
 }

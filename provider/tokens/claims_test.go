@@ -21,7 +21,9 @@ func TestClaimsParameterOfAnyShape(t *testing.T) {
 }
 
 func TestWhatIsNotUnderstoodDoesNotTravelOn(t *testing.T) {
-	c, err := tokens.ParseClaimsRequest(`{"userinfo":{"name":null,"http://x.example/y":{"essential":true}},"id_token":{"x":null}}`)
+	c, err := tokens.ParseClaimsRequest(
+		`{"userinfo":{"name":null,"http://x.example/y":{"essential":true}},"id_token":{"x":null}}`,
+	)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -14,7 +14,9 @@ import (
 const MaxClaimsLength = 2048
 
 // ErrInvalidClaimsRequest: the claims parameter is not as Core §5.5 describes it.
-var ErrInvalidClaimsRequest = errors.New("claims is not a JSON object of at most 2048 bytes as in OpenID Connect Core 1.0, section 5.5")
+var ErrInvalidClaimsRequest = errors.New(
+	"claims is not a JSON object of at most 2048 bytes as in OpenID Connect Core 1.0, section 5.5",
+)
 
 // ClaimsRequest is the claims parameter (Core §5.5). A nil Wish asks for the claim in the default manner.
 type ClaimsRequest struct {
@@ -29,7 +31,8 @@ type RequestedClaim struct {
 	Values    []any `json:"values,omitempty"`
 }
 
-// ParseClaimsRequest reads the claims parameter. What is not understood is ignored, as Core §5.5 demands, and does not travel on. ErrClaims.
+// ParseClaimsRequest reads the claims parameter. What is not understood is ignored, as Core §5.5 demands, and does
+// not travel on. ErrClaims.
 func ParseClaimsRequest(text string) (ClaimsRequest, error) {
 	if len(text) > MaxClaimsLength {
 		return ClaimsRequest{}, ErrInvalidClaimsRequest
@@ -62,7 +65,8 @@ func (c ClaimsRequest) RestrictTo(client *storage.Client) ClaimsRequest {
 	return c
 }
 
-// Subject is the sub that an ID token is asked for with (Core §5.5.1), empty if any will do; false if it is not one text.
+// Subject is the sub that an ID token is asked for with (Core §5.5.1), empty if any will do; false if it is not one
+// text.
 func (c ClaimsRequest) Subject() (sub string, ok bool) {
 	requested := c.IDToken["sub"]
 	if requested == nil || requested.Value == nil && len(requested.Values) == 0 {
@@ -88,8 +92,8 @@ func (c ClaimsRequest) Raw() json.RawMessage {
 	return raw
 }
 
-// OutOfScopeClaims are the claims about the user that a request, as Raw wrote it, asks for by name and that scopes do not give; in order. What it asks
-// about the sign-in reveals nothing about the user.
+// OutOfScopeClaims are the claims about the user that a request, as Raw wrote it, asks for by name and that scopes do
+// not give; in order. What it asks about the sign-in reveals nothing about the user.
 func OutOfScopeClaims(raw json.RawMessage, scopes []string) []string {
 	var names []string
 	c := parseStoredClaims(raw)

@@ -19,14 +19,18 @@ var (
 	// ErrInvalidCode: the text is no authorization code of ours.
 	ErrInvalidCode = errors.New("not an authorization code of this issuer")
 	// ErrCodeTooLong: what the code would have to carry is too large.
-	ErrCodeTooLong = fmt.Errorf("the authorization code would be longer than %d characters: shorten nonce or claims", MaxCodeLength)
+	ErrCodeTooLong = fmt.Errorf(
+		"the authorization code would be longer than %d characters: shorten nonce or claims",
+		MaxCodeLength,
+	)
 )
 
 // kindCode is the kind under which codes are sealed.
 const kindCode = "code"
 
-// Code is an authorization request that a user has agreed to. It travels sealed in the authorization code itself, and is stored nowhere
-// until it is redeemed. What makes it one-time is ID: base64 has several spellings of one value, so the text identifies nothing.
+// Code is an authorization request that a user has agreed to. It travels sealed in the authorization code itself, and
+// is stored nowhere until it is redeemed. What makes it one-time is ID: base64 has several spellings of one value, so
+// the text identifies nothing.
 type Code struct {
 	ID              string            // random
 	Client          string            //
@@ -53,8 +57,22 @@ func (m *Minter) NewCode(c Code, at time.Time) Code {
 
 // SealCode makes the text of a code. ErrCodeSize.
 func (m *Minter) SealCode(c Code) (string, error) {
-	raw := pack(codeVersion, c.ID, c.Client, c.RedirectURIHash.String(), c.CodeChallenge, c.Nonce, strings.Join(c.Scope, " "), string(c.Claims), string(c.Session), c.Subject, c.SID,
-		formatSequence(c.Sequence), formatMillis(c.Issued), formatMillis(c.Expires))
+	raw := pack(
+		codeVersion,
+		c.ID,
+		c.Client,
+		c.RedirectURIHash.String(),
+		c.CodeChallenge,
+		c.Nonce,
+		strings.Join(c.Scope, " "),
+		string(c.Claims),
+		string(c.Session),
+		c.Subject,
+		c.SID,
+		formatSequence(c.Sequence),
+		formatMillis(c.Issued),
+		formatMillis(c.Expires),
+	)
 	text, err := m.Ring.Seal(kindCode, raw)
 	if err != nil {
 		return "", fmt.Errorf("seal code: %w", err)
@@ -76,7 +94,24 @@ func (m *Minter) OpenCode(text string) (Code, error) {
 	}
 	var c Code
 	var version, redirect, scope, claims, session, sequence, issued, expires string
-	if !unpack(raw, &version, &c.ID, &c.Client, &redirect, &c.CodeChallenge, &c.Nonce, &scope, &claims, &session, &c.Subject, &c.SID, &sequence, &issued, &expires) || version != codeVersion {
+	if !unpack(
+		raw,
+		&version,
+		&c.ID,
+		&c.Client,
+		&redirect,
+		&c.CodeChallenge,
+		&c.Nonce,
+		&scope,
+		&claims,
+		&session,
+		&c.Subject,
+		&c.SID,
+		&sequence,
+		&issued,
+		&expires,
+	) ||
+		version != codeVersion {
 		return Code{}, ErrInvalidCode
 	}
 	c.Scope, c.Session = strings.Fields(scope), storage.SessionID(session)

@@ -17,8 +17,26 @@ func TestCodeCarriesTheRequest(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	full := g.NewCode(tokens.Code{Client: keys.Random(""), RedirectURIHash: storage.HashOf("https://rp.example.com/cb"), CodeChallenge: keys.Random(""), Nonce: "äöü " + strings.Repeat("n", 43),
-		Scope: []string{"openid", "profile", "email", "address", "phone", "offline_access"}, Claims: request.Raw(), Session: g.session.ID, Subject: keys.Random("")}, now)
+	full := g.NewCode(
+		tokens.Code{
+			Client:          keys.Random(""),
+			RedirectURIHash: storage.HashOf("https://rp.example.com/cb"),
+			CodeChallenge:   keys.Random(""),
+			Nonce:           "äöü " + strings.Repeat("n", 43),
+			Scope: []string{
+				"openid",
+				"profile",
+				"email",
+				"address",
+				"phone",
+				"offline_access",
+			},
+			Claims:  request.Raw(),
+			Session: g.session.ID,
+			Subject: keys.Random(""),
+		},
+		now,
+	)
 	bare := g.NewCode(tokens.Code{Client: "c", RedirectURIHash: storage.HashOf("x"), Session: "s", Subject: "u"}, now)
 	for _, want := range []tokens.Code{full, bare} {
 		text, err := g.SealCode(want)

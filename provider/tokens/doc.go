@@ -4,8 +4,8 @@
 //	        │
 //	        └── committed ──▶ Answer: what the relying party gets, signed
 //
-// Every way to tokens is one type here with these two methods. Each fills in storage.TokenExpiry, so that the trust horizon covers
-// every issued token. Issue is pure and may run twice: all random values were chosen before.
+// Every way to tokens is one type here with these two methods. Each fills in storage.TokenExpiry, so that the trust
+// horizon covers every issued token. Issue is pure and may run twice: all random values were chosen before.
 //
 // It knows which claims stand in which token. It does not depend on requests, endpoints or client authentication.
 package tokens

@@ -37,7 +37,8 @@ func (x *Exchange) isOffline() bool {
 	return slices.Contains(x.code.Scope, "offline_access") && x.client.MayHoldOfflineAccess()
 }
 
-// Issue is what is stored. An offline grant survives the session; the access token beside it is of the session and is revoked with it.
+// Issue is what is stored. An offline grant survives the session; the access token beside it is of the session and is
+// revoked with it.
 func (x *Exchange) Issue(s storage.Session, clientSession storage.ClientSession) (storage.Issuance, error) {
 	g := newGrant(x.grantID, x.client, x.code, s, clientSession, x.issuedAt)
 	a := x.newAccessToken(s, g)
@@ -86,17 +87,56 @@ func (x *Exchange) NeedsUser() bool {
 }
 
 func (x *Exchange) newAccessToken(s storage.Session, g storage.Grant) accessToken {
-	return accessToken{client: x.client, grant: g, sid: g.SID, scope: g.Scope, issuedAt: x.issuedAt, expiresAt: x.minter.accessTokenExpiry(x.client, x.issuedAt, s.Expires)}
+	return accessToken{
+		client:    x.client,
+		grant:     g,
+		sid:       g.SID,
+		scope:     g.Scope,
+		issuedAt:  x.issuedAt,
+		expiresAt: x.minter.accessTokenExpiry(x.client, x.issuedAt, s.Expires),
+	}
 }
 
 func (x *Exchange) newIDToken(s storage.Session, g storage.Grant) idToken {
-	return idToken{client: x.client, subject: s.Subject, authTime: g.AuthTime, acr: g.ACR, amr: g.AMR, sid: g.SID, sessionExpires: s.Expires, nonce: x.code.Nonce, issuedAt: x.issuedAt}
+	return idToken{
+		client:         x.client,
+		subject:        s.Subject,
+		authTime:       g.AuthTime,
+		acr:            g.ACR,
+		amr:            g.AMR,
+		sid:            g.SID,
+		sessionExpires: s.Expires,
+		nonce:          x.code.Nonce,
+		issuedAt:       x.issuedAt,
+	}
 }
 
-// newGrant is a grant bound to a session. It keeps the authentication as it was: a later one does not change what was granted on this one.
-func newGrant(id string, c *storage.Client, code Code, s storage.Session, clientSession storage.ClientSession, at time.Time) storage.Grant {
-	return storage.Grant{ID: id, Client: c.ClientID, Subject: s.Subject, Session: s.ID, SID: clientSession.SID, Scope: code.Scope, Audience: audience(c), Claims: code.Claims,
-		AuthTime: s.AuthTime, AMR: s.AMR, ACR: s.ACR, Created: at, LastUsed: at, UserAgent: s.UserAgent}
+// newGrant is a grant bound to a session. It keeps the authentication as it was: a later one does not change what was
+// granted on this one.
+func newGrant(
+	id string,
+	c *storage.Client,
+	code Code,
+	s storage.Session,
+	clientSession storage.ClientSession,
+	at time.Time,
+) storage.Grant {
+	return storage.Grant{
+		ID:        id,
+		Client:    c.ClientID,
+		Subject:   s.Subject,
+		Session:   s.ID,
+		SID:       clientSession.SID,
+		Scope:     code.Scope,
+		Audience:  audience(c),
+		Claims:    code.Claims,
+		AuthTime:  s.AuthTime,
+		AMR:       s.AMR,
+		ACR:       s.ACR,
+		Created:   at,
+		LastUsed:  at,
+		UserAgent: s.UserAgent,
+	}
 }
 
 func hasOpenID(scope []string) bool { return slices.Contains(scope, "openid") }

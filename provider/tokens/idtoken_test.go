@@ -59,7 +59,8 @@ func TestUnsignedIDTokenOnlyWhereRegistered(t *testing.T) {
 	c := g.mustClient(func(c *storage.Client) { c.IDTokenSignedResponseAlg, c.AccessTokenFormat = "none", "jwt" })
 	a, _ := g.mustExchange(c, "openid")
 	header, claims := g.mustRead(a.IDToken)
-	if header["alg"] != "none" || !strings.HasSuffix(a.IDToken, ".") || claims["at_hash"] != nil || claims["sub"] != "alice" {
+	if header["alg"] != "none" || !strings.HasSuffix(a.IDToken, ".") || claims["at_hash"] != nil ||
+		claims["sub"] != "alice" {
 		t.Errorf("%v %v", header, claims)
 	}
 	// Its access tokens are signed all the same.
@@ -79,7 +80,8 @@ func TestSessionExpiryIsGivenToThoseWhoHonourIt(t *testing.T) {
 		c := g.mustClient(func(c *storage.Client) { c.SessionExpiry = lease })
 		a, r := g.mustExchange(c, "openid")
 		_, claims := g.mustRead(a.IDToken)
-		if want.IsZero() != (claims["session_expiry"] == nil) || !want.IsZero() && claims["session_expiry"] != float64(want.Unix()) {
+		if want.IsZero() != (claims["session_expiry"] == nil) ||
+			!want.IsZero() && claims["session_expiry"] != float64(want.Unix()) {
 			t.Errorf("lease %d: %v, want %v", lease, claims["session_expiry"], want.Unix())
 		}
 		if got := r.Session.ClientSession("shop").SessionExpiry; !got.Equal(want) {
@@ -100,7 +102,9 @@ func TestLedgerKnowsWhatWasGiven(t *testing.T) {
 				t.Fatalf("%s: no member: %v", responseType, err)
 			}
 			m := session.ClientSession("shop")
-			if (a.AccessToken != "") != strings.Contains(responseType, " token") || (a.IDToken != "") != strings.Contains(responseType, "id_token") || a.RefreshToken != "" {
+			if (a.AccessToken != "") != strings.Contains(responseType, " token") ||
+				(a.IDToken != "") != strings.Contains(responseType, "id_token") ||
+				a.RefreshToken != "" {
 				t.Errorf("%s gives %+v", responseType, a)
 			}
 			if a.AccessToken != "" {
@@ -149,12 +153,18 @@ func TestClaimsAboutAPersonNeverReplaceThoseOfTheToken(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	evil := storage.User{Subject: "alice", Claims: map[string]any{"sub": "bob", "iss": "x", "aud": "x", "exp": "x", "sid": "x", "name": "Alice"}}
+	evil := storage.User{
+		Subject: "alice",
+		Claims:  map[string]any{"sub": "bob", "iss": "x", "aud": "x", "exp": "x", "sid": "x", "name": "Alice"},
+	}
 	a, err := x.Respond(r, &evil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, claims := g.mustRead(a.IDToken); claims["sub"] != "alice" || claims["iss"] != issuer || claims["aud"] != "shop" || claims["sid"] != r.Grant.SID || claims["name"] != "Alice" {
+	if _, claims := g.mustRead(a.IDToken); claims["sub"] != "alice" || claims["iss"] != issuer ||
+		claims["aud"] != "shop" ||
+		claims["sid"] != r.Grant.SID ||
+		claims["name"] != "Alice" {
 		t.Errorf("%v", claims)
 	}
 }

@@ -66,5 +66,6 @@ func audience(c *storage.Client) []string {
 // truncateToMillis is a moment as records keep it.
 func truncateToMillis(t time.Time) time.Time { return t.UTC().Truncate(time.Millisecond) }
 
-// newGrantID begins with the moment, so that grants which are given together share pages of a store, and goes on with 132 random bits.
+// newGrantID begins with the moment, so that grants which are given together share pages of a store, and goes on with
+// 132 random bits.
 func newGrantID(at time.Time) string { return formatMillis(at) + keys.Random("")[:22] }

@@ -5,8 +5,8 @@ import (
 	"encoding/binary"
 )
 
-// pack writes texts one after the other, each after its length. A code travels in a URL, so every byte counts: what is itself the base64url of 32
-// bytes, as all our random values and hashes are, is written as those bytes.
+// pack writes texts one after the other, each after its length. A code travels in a URL, so every byte counts: what
+// is itself the base64url of 32 bytes, as all our random values and hashes are, is written as those bytes.
 func pack(texts ...string) (b []byte) {
 	for _, text := range texts {
 		if raw, ok := decode32Bytes(text); ok {

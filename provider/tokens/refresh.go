@@ -24,7 +24,13 @@ type Refresh struct {
 
 // NewRefresh begins a refresh by that refresh token.
 func (m *Minter) NewRefresh(c *storage.Client, token string, scope []string, at time.Time) *Refresh {
-	r := &Refresh{minter: m, client: c, requestedScope: scope, issuedAt: truncateToMillis(at), newToken: m.Ring.NextRefreshToken(token)}
+	r := &Refresh{
+		minter:         m,
+		client:         c,
+		requestedScope: scope,
+		issuedAt:       truncateToMillis(at),
+		newToken:       m.Ring.NextRefreshToken(token),
+	}
 	if !c.UsesJWTAccessTokens() {
 		r.opaqueToken = keys.Random(AccessPrefix)
 	}
@@ -34,8 +40,8 @@ func (m *Minter) NewRefresh(c *storage.Client, token string, scope []string, at 
 // NewToken is the refresh token that follows the one presented.
 func (r *Refresh) NewToken() string { return r.newToken }
 
-// Issue is what is stored; the grant's own scope stays. Without a session (an offline grant) nothing of it belongs to one. ErrScope, and
-// storage.ErrEnded if the client may not hold such a grant any more.
+// Issue is what is stored; the grant's own scope stays. Without a session (an offline grant) nothing of it belongs to
+// one. ErrScope, and storage.ErrEnded if the client may not hold such a grant any more.
 func (r *Refresh) Issue(g storage.Grant, s *storage.Session) (storage.Issuance, error) {
 	if !r.client.MayRefresh(g) {
 		return storage.Issuance{}, storage.ErrRevoked
@@ -57,8 +63,8 @@ func (r *Refresh) Issue(g storage.Grant, s *storage.Session) (storage.Issuance, 
 	return issuance, nil
 }
 
-// Respond signs what Issue stored. Its ID token has iss, sub, aud and auth_time of the first, and no nonce (Core §12.2). user is needed only if
-// WantsUser says so.
+// Respond signs what Issue stored. Its ID token has iss, sub, aud and auth_time of the first, and no nonce (Core
+// §12.2). user is needed only if WantsUser says so.
 func (r *Refresh) Respond(result storage.RefreshResult, user *storage.User) (response Response, err error) {
 	a := r.newAccessToken(result.Grant, result.Session)
 	if err := r.minter.setAccessToken(&response, a, r.opaqueToken); err != nil {
@@ -95,7 +101,14 @@ func (r *Refresh) newAccessToken(g storage.Grant, s *storage.Session) accessToke
 }
 
 func (r *Refresh) newIDToken(g storage.Grant, s *storage.Session) idToken {
-	t := idToken{client: r.client, subject: g.Subject, authTime: g.AuthTime, acr: g.ACR, amr: g.AMR, issuedAt: r.issuedAt}
+	t := idToken{
+		client:   r.client,
+		subject:  g.Subject,
+		authTime: g.AuthTime,
+		acr:      g.ACR,
+		amr:      g.AMR,
+		issuedAt: r.issuedAt,
+	}
 	if s != nil {
 		t.sid, t.sessionExpires = g.SID, s.Expires
 	}

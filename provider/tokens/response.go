@@ -5,7 +5,8 @@ import (
 	"time"
 )
 
-// Response is what a relying party gets: a token response (RFC 6749 §5.1, Core §3.1.3.3), or the token part of an authorization response.
+// Response is what a relying party gets: a token response (RFC 6749 §5.1, Core §3.1.3.3), or the token part of an
+// authorization response.
 type Response struct {
 	AccessToken  string `json:"access_token,omitempty"`
 	TokenType    string `json:"token_type,omitempty"`

@@ -31,14 +31,25 @@ type rig struct {
 func newRig(t *testing.T, algorithms ...string) *rig {
 	t.Helper()
 	store := providertest.MustOpenStore(t)
-	ring := providertest.MustLoadKeys(t, store, issuer, func() time.Time { return now }, append(algorithms, keys.ES256)...)
+	ring := providertest.MustLoadKeys(
+		t,
+		store,
+		issuer,
+		func() time.Time { return now },
+		append(algorithms, keys.ES256)...)
 	g := &rig{t: t, store: store, Minter: &tokens.Minter{Issuer: issuer, Ring: ring, Lifetimes: policy.Token{
 		Code:    time.Minute,
 		Opaque:  time.Hour,
 		JWT:     10 * time.Minute,
 		IDToken: 5 * time.Minute,
 	}}}
-	user := storage.User{Subject: "alice", Name: "alice", Claims: map[string]any{"name": "Alice"}, Created: now, Updated: now}
+	user := storage.User{
+		Subject: "alice",
+		Name:    "alice",
+		Claims:  map[string]any{"name": "Alice"},
+		Created: now,
+		Updated: now,
+	}
 	if err := store.PutUser(t.Context(), user); err != nil {
 		t.Fatal(err)
 	}
@@ -48,7 +59,10 @@ func newRig(t *testing.T, algorithms ...string) *rig {
 
 func (g *rig) mustClient(edit func(*storage.Client)) *storage.Client {
 	g.t.Helper()
-	c := storage.Client{Metadata: storage.Metadata{ClientID: "shop", IDTokenSignedResponseAlg: keys.ES256}, Created: now}
+	c := storage.Client{
+		Metadata: storage.Metadata{ClientID: "shop", IDTokenSignedResponseAlg: keys.ES256},
+		Created:  now,
+	}
 	if edit != nil {
 		edit(&c)
 	}
@@ -59,7 +73,17 @@ func (g *rig) mustClient(edit func(*storage.Client)) *storage.Client {
 }
 
 func (g *rig) newCode(scope string) tokens.Code {
-	return g.NewCode(tokens.Code{Client: "shop", RedirectURIHash: storage.HashOf("https://rp.example.com/cb"), Nonce: "n", Scope: strings.Fields(scope), Session: g.session.ID, Subject: "alice"}, now)
+	return g.NewCode(
+		tokens.Code{
+			Client:          "shop",
+			RedirectURIHash: storage.HashOf("https://rp.example.com/cb"),
+			Nonce:           "n",
+			Scope:           strings.Fields(scope),
+			Session:         g.session.ID,
+			Subject:         "alice",
+		},
+		now,
+	)
 }
 
 // mustExchange redeems a new code.
@@ -79,7 +103,11 @@ func (g *rig) mustExchange(c *storage.Client, scope string) (tokens.Response, st
 }
 
 // mustAuthorizationTokens makes an authorization response of that type.
-func (g *rig) mustAuthorizationTokens(c *storage.Client, code tokens.Code, responseType, codeText string) (tokens.Response, storage.RedeemResult) {
+func (g *rig) mustAuthorizationTokens(
+	c *storage.Client,
+	code tokens.Code,
+	responseType, codeText string,
+) (tokens.Response, storage.RedeemResult) {
 	g.t.Helper()
 	f := g.NewAuthorizationTokens(c, code, strings.Fields(responseType), now)
 	r, err := g.store.Join(context.Background(), code.Record(), now, f.Issue)

@@ -9,7 +9,22 @@ import (
 
 // What each scope asks for (Core §5.4).
 var scopeClaims = map[string][]string{
-	"profile": {"name", "family_name", "given_name", "middle_name", "nickname", "preferred_username", "profile", "picture", "website", "gender", "birthdate", "zoneinfo", "locale", "updated_at"},
+	"profile": {
+		"name",
+		"family_name",
+		"given_name",
+		"middle_name",
+		"nickname",
+		"preferred_username",
+		"profile",
+		"picture",
+		"website",
+		"gender",
+		"birthdate",
+		"zoneinfo",
+		"locale",
+		"updated_at",
+	},
 	"email":   {"email", "email_verified"},
 	"address": {"address"},
 	"phone":   {"phone_number", "phone_number_verified"},
@@ -31,13 +46,20 @@ func scopeOf(claim string) string {
 }
 
 // requestableClaims are those that can be asked for by name: about the user and about the sign-in.
-var requestableClaims = slices.Concat([]string{"sub", "acr", "amr", "auth_time", "sid"}, scopeClaims["profile"], scopeClaims["email"], scopeClaims["address"], scopeClaims["phone"])
+var requestableClaims = slices.Concat(
+	[]string{"sub", "acr", "amr", "auth_time", "sid"},
+	scopeClaims["profile"],
+	scopeClaims["email"],
+	scopeClaims["address"],
+	scopeClaims["phone"],
+)
 
-// ClaimNames are the claims that Curfew can give: claims_supported. The last cannot be asked for: it is for clients that registered to honour it.
+// ClaimNames are the claims that Curfew can give: claims_supported. The last cannot be asked for: it is for clients
+// that registered to honour it.
 func ClaimNames() []string { return append(slices.Clone(requestableClaims), "session_expiry") }
 
-// UserInfoClaims are the claims that a grant gives a client about its user at userinfo, sub aside (Core §5.3.2): those of its scopes and those
-// asked for by the claims parameter.
+// UserInfoClaims are the claims that a grant gives a client about its user at userinfo, sub aside (Core §5.3.2):
+// those of its scopes and those asked for by the claims parameter.
 func UserInfoClaims(u *storage.User, client *storage.Client, scope []string, request json.RawMessage) map[string]any {
 	claims := map[string]any{}
 	addScopeClaims(claims, u, scope)
@@ -50,8 +72,8 @@ func idTokenNeedsUser(c *storage.Client, request json.RawMessage) bool {
 	return c.WantsScopeClaimsInIDToken() || len(parseAllowedClaims(request, c).IDToken) > 0
 }
 
-// idTokenUserClaims are the claims about the user in an ID token: those that the claims parameter requests, and those of the scope if the
-// client registered that. user is nil if idTokenNeedsUser says no.
+// idTokenUserClaims are the claims about the user in an ID token: those that the claims parameter requests, and those
+// of the scope if the client registered that. user is nil if idTokenNeedsUser says no.
 func idTokenUserClaims(c *storage.Client, user *storage.User, scope []string, request json.RawMessage) map[string]any {
 	claims := map[string]any{}
 	if user == nil {
@@ -74,8 +96,8 @@ func addScopeClaims(claims map[string]any, u *storage.User, scope []string) {
 	}
 }
 
-// addRequestedClaims adds what was asked for by name. Where a value was asked for and the user's is another, there is nothing to give: that it is
-// missing is no error, essential or not (Core §5.5.1).
+// addRequestedClaims adds what was asked for by name. Where a value was asked for and the user's is another, there is
+// nothing to give: that it is missing is no error, essential or not (Core §5.5.1).
 func addRequestedClaims(claims map[string]any, u *storage.User, requested map[string]*RequestedClaim) {
 	for name, claim := range requested {
 		if v, ok := userClaim(u, name); ok && claim.Accepts(v) {
@@ -84,8 +106,8 @@ func addRequestedClaims(claims map[string]any, u *storage.User, requested map[st
 	}
 }
 
-// userClaim is one claim of Core §5.1 in the type that stands there. What the record lacks, or holds as an empty text, is left out
-// (Core §5.3.2); whether an address was verified is always said beside it.
+// userClaim is one claim of Core §5.1 in the type that stands there. What the record lacks, or holds as an empty
+// text, is left out (Core §5.3.2); whether an address was verified is always said beside it.
 func userClaim(u *storage.User, name string) (any, bool) {
 	switch name {
 	case "preferred_username":

@@ -9,10 +9,10 @@ import (
 	"strings"
 )
 
-// ClientAddress returns the address of the browser or program that sent the request. That is the peer, or, if the peer is a trusted
-// proxy, the nearest hop that is no trusted proxy, as the proxies reported it in X-Forwarded-For or, without that header, in Forwarded
-// (RFC 7239). It is empty if the report cannot be read: an address that is not known must not be taken for the proxy's, because then
-// all users behind the proxy would share one limit.
+// ClientAddress returns the address of the browser or program that sent the request. That is the peer, or, if the
+// peer is a trusted proxy, the nearest hop that is no trusted proxy, as the proxies reported it in X-Forwarded-For
+// or, without that header, in Forwarded (RFC 7239). It is empty if the report cannot be read: an address that is not
+// known must not be taken for the proxy's, because then all users behind the proxy would share one limit.
 func (s *Site) ClientAddress(r *http.Request) string {
 	peer, err := netip.ParseAddrPort(r.RemoteAddr)
 	if err != nil {
@@ -28,8 +28,9 @@ func (s *Site) ClientAddress(r *http.Request) string {
 	}
 	if err != nil {
 		s.unreadableHop.Do(func() {
-			s.Logger().LogAttrs(r.Context(), slog.LevelWarn, "a trusted proxy reports client addresses that cannot be read",
-				slog.String("proxy", peer.Addr().String()), slog.Any("err", err))
+			s.Logger().
+				LogAttrs(r.Context(), slog.LevelWarn, "a trusted proxy reports client addresses that cannot be read",
+					slog.String("proxy", peer.Addr().String()), slog.Any("err", err))
 		})
 		return ""
 	}
@@ -45,8 +46,8 @@ func (s *Site) isTrustedProxy(addr netip.Addr) bool {
 	return false
 }
 
-// forwardedHops returns the hops that the proxies reported, the nearest last. Empty parts are left out: RFC 9110 §5.6.1 has recipients
-// ignore them.
+// forwardedHops returns the hops that the proxies reported, the nearest last. Empty parts are left out: RFC 9110
+// §5.6.1 has recipients ignore them.
 func forwardedHops(h http.Header) ([]string, error) {
 	if lines := h.Values("X-Forwarded-For"); len(lines) > 0 {
 		var hops []string
@@ -103,8 +104,8 @@ func splitUnquoted(text string, separator byte) (parts []string, err error) {
 	return append(parts, text[start:]), nil
 }
 
-// parseHop reads a hop as proxies write it: an address, in brackets or not, in quotes or not, with a port or not. It is an error for
-// "unknown" and for obfuscated names (RFC 7239 §6.2, §6.3).
+// parseHop reads a hop as proxies write it: an address, in brackets or not, in quotes or not, with a port or not. It
+// is an error for "unknown" and for obfuscated names (RFC 7239 §6.2, §6.3).
 func parseHop(text string) (netip.Addr, error) {
 	hop := text
 	if len(hop) >= 2 && hop[0] == '"' && hop[len(hop)-1] == '"' {

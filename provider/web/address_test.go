@@ -56,8 +56,14 @@ func TestClientAddressIsReadAsProxiesWriteIt(t *testing.T) {
 		"RFC 7239, open quoted string": {proxy, nil, []string{`for="203.0.113.5`}, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
-			s := &Site{TrustedProxies: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("fd00::/8")}, Log: slog.New(slog.DiscardHandler)}
-			r := &http.Request{RemoteAddr: c.peer, Header: http.Header{"X-Forwarded-For": c.forwarded, "Forwarded": c.standard}}
+			s := &Site{
+				TrustedProxies: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("fd00::/8")},
+				Log:            slog.New(slog.DiscardHandler),
+			}
+			r := &http.Request{
+				RemoteAddr: c.peer,
+				Header:     http.Header{"X-Forwarded-For": c.forwarded, "Forwarded": c.standard},
+			}
 			if got := s.ClientAddress(r); got != c.want {
 				t.Errorf("got %q, want %q", got, c.want)
 			}
@@ -67,11 +73,20 @@ func TestClientAddressIsReadAsProxiesWriteIt(t *testing.T) {
 
 func TestUnreadableAddressIsLoggedOnce(t *testing.T) {
 	var log bytes.Buffer
-	s := &Site{TrustedProxies: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")}, Log: slog.New(slog.NewTextHandler(&log, nil))}
-	for range 3 {
-		s.ClientAddress(&http.Request{RemoteAddr: "10.0.0.2:1", Header: http.Header{"X-Forwarded-For": {strings.Repeat("x", 5000)}}})
+	s := &Site{
+		TrustedProxies: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")},
+		Log:            slog.New(slog.NewTextHandler(&log, nil)),
 	}
-	if lines := strings.Count(log.String(), "\n"); lines != 1 || len(log.String()) > 400 || !strings.Contains(log.String(), "10.0.0.2") {
+	for range 3 {
+		s.ClientAddress(
+			&http.Request{
+				RemoteAddr: "10.0.0.2:1",
+				Header:     http.Header{"X-Forwarded-For": {strings.Repeat("x", 5000)}},
+			},
+		)
+	}
+	if lines := strings.Count(log.String(), "\n"); lines != 1 || len(log.String()) > 400 ||
+		!strings.Contains(log.String(), "10.0.0.2") {
 		t.Errorf("got %d lines, %d bytes:\n%.500s", lines, log.Len(), log.String())
 	}
 }

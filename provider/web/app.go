@@ -7,8 +7,8 @@ import (
 	"github.com/curfew-id/curfew/templates"
 )
 
-// App is a relying party as pages show it. next is where the browser goes from there, if it does. The logo is its owner's choice of
-// what users see here, so it is shown only where that is allowed.
+// App is a relying party as pages show it. next is where the browser goes from there, if it does. The logo is its
+// owner's choice of what users see here, so it is shown only where that is allowed.
 func (s *Site) App(c *storage.Client, redirectURI string) *templates.App {
 	app := &templates.App{Name: c.ClientName, PolicyURI: c.PolicyURI, TosURI: c.TOSURI, SelfRegistered: c.Dynamic}
 	if app.Name == "" {

@@ -17,8 +17,19 @@ import (
 )
 
 // hostile are texts that became script, header or markup somewhere.
-var hostile = []string{`"><script>alert(1)</script>`, `'><img src=x onerror=alert(1)>`, `javascript:alert(1)`, "x\r\nSet-Cookie: a=b\r\n\r\n<script>alert(1)</script>", `</title><svg/onload=alert(1)>`,
-	`{{.}}`, `\u003cscript\u003ealert(1)`, "\x00<script>alert(1)</script>", `" autofocus onfocus="alert(1)`, `--><script>alert(1)</script>`, "\xff\xfe<script>"}
+var hostile = []string{
+	`"><script>alert(1)</script>`,
+	`'><img src=x onerror=alert(1)>`,
+	`javascript:alert(1)`,
+	"x\r\nSet-Cookie: a=b\r\n\r\n<script>alert(1)</script>",
+	`</title><svg/onload=alert(1)>`,
+	`{{.}}`,
+	`\u003cscript\u003ealert(1)`,
+	"\x00<script>alert(1)</script>",
+	`" autofocus onfocus="alert(1)`,
+	`--><script>alert(1)</script>`,
+	"\xff\xfe<script>",
+}
 
 // mustBeText wants nothing of a hostile text to have become markup, script or a header.
 func mustBeText(p providertest.Page, t *testing.T, where string) {
@@ -28,7 +39,8 @@ func mustBeText(p providertest.Page, t *testing.T, where string) {
 			t.Errorf("%s: got %s in the page", where, bad)
 		}
 	}
-	if p.Status >= 500 || strings.Contains(strings.Join(p.Header.Values("Set-Cookie"), ""), "a=b") || strings.ContainsAny(p.Header.Get("Location"), "\r\n<>\"") {
+	if p.Status >= 500 || strings.Contains(strings.Join(p.Header.Values("Set-Cookie"), ""), "a=b") ||
+		strings.ContainsAny(p.Header.Get("Location"), "\r\n<>\"") {
 		t.Errorf("%s: got %d to %q", where, p.Status, p.Header.Get("Location"))
 	}
 }
@@ -47,19 +59,54 @@ func TestHostileTextStaysText(t *testing.T) {
 					more := []string{"response_mode", mode, name, bad}
 					for _, who := range []*providertest.Browser{b.Copy(), o.Browser()} {
 						mustBeText(who.Get(providertest.AuthorizeURL("atlas", more...)), t, name)
-						mustBeText(who.Get(providertest.AuthorizeURL("atlas", append(more, "prompt", "none")...)), t, name)
+						mustBeText(
+							who.Get(providertest.AuthorizeURL("atlas", append(more, "prompt", "none")...)),
+							t,
+							name,
+						)
 					}
 				}
-				mustBeText(o.Browser().Do(http.MethodPost, "/authorize", url.Values{"client_id": {"atlas"}, name: {bad}}, http.Header{"Sec-Fetch-Site": {"cross-site"}}), t, name)
+				mustBeText(
+					o.Browser().
+						Do(http.MethodPost, "/authorize", url.Values{"client_id": {"atlas"}, name: {bad}}, http.Header{"Sec-Fetch-Site": {"cross-site"}}),
+					t,
+					name,
+				)
 			}
 			for _, name := range []string{"id_token_hint", "logout_hint", "client_id", "post_logout_redirect_uri", "state", "ui_locales", "request", bad} {
 				mustBeText(b.Copy().Get(providertest.EndSessionURL(name, bad)), t, name)
-				mustBeText(b.Copy().Get(providertest.EndSessionURL("client_id", "atlas", "post_logout_redirect_uri", "https://atlas.example/bye", name, bad)), t, name)
-				mustBeText(o.Browser().Get(providertest.EndSessionURL("id_token_hint", hint, "post_logout_redirect_uri", "https://atlas.example/bye", "state", bad)), t, name)
+				mustBeText(
+					b.Copy().
+						Get(providertest.EndSessionURL("client_id", "atlas", "post_logout_redirect_uri", "https://atlas.example/bye", name, bad)),
+					t,
+					name,
+				)
+				mustBeText(
+					o.Browser().
+						Get(providertest.EndSessionURL("id_token_hint", hint, "post_logout_redirect_uri", "https://atlas.example/bye", "state", bad)),
+					t,
+					name,
+				)
 			}
 			signIn := o.Browser()
-			mustBeText(signIn.Submit(signIn.Get(providertest.AuthorizeURL("atlas")), "username", bad, "password", bad, "keep", bad), t, "username")
-			mustBeText(b.Copy().SubmitSecurity("/account/email", "email", bad, "current-password", providertest.Password), t, "email")
+			mustBeText(
+				signIn.Submit(
+					signIn.Get(providertest.AuthorizeURL("atlas")),
+					"username",
+					bad,
+					"password",
+					bad,
+					"keep",
+					bad,
+				),
+				t,
+				"username",
+			)
+			mustBeText(
+				b.Copy().SubmitSecurity("/account/email", "email", bad, "current-password", providertest.Password),
+				t,
+				"email",
+			)
 			for _, path := range []string{"/account?done=", "/account/activity?after=", "/nowhere/", "/login/", "/reset/", "/account/reports/"} {
 				mustBeText(b.Get(path+url.PathEscape(bad)), t, path)
 			}
@@ -74,7 +121,8 @@ func TestStateComesBackAsItWas(t *testing.T) {
 		o.MustAddClient("atlas", nil)
 		for _, state := range []string{hostile[0], hostile[1], `a b+c%20&d=e;f"'<>`, "é✓"} {
 			for _, mode := range []string{"query", "fragment", "form_post"} {
-				p := o.Browser().Get(providertest.AuthorizeURL("atlas", "prompt", "none", "response_mode", mode, "state", state))
+				p := o.Browser().
+					Get(providertest.AuthorizeURL("atlas", "prompt", "none", "response_mode", mode, "state", state))
 				var got string
 				if mode == "form_post" {
 					_, fields := p.Form(t)
@@ -122,7 +170,8 @@ func TestBodiesThatAreNoFormsAreRefused(t *testing.T) {
 	})
 }
 
-// TestNoSecretIsLogged: after a whole life of a session, at the finest level, the log holds nothing that an attacker could use.
+// TestNoSecretIsLogged: after a whole life of a session, at the finest level, the log holds nothing that an attacker
+// could use.
 func TestNoSecretIsLogged(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var log bytes.Buffer
@@ -131,7 +180,14 @@ func TestNoSecretIsLogged(t *testing.T) {
 		})
 		o.MustAddClient("atlas", func(m *storage.Metadata) { m.Consent = "" })
 		b := o.Browser()
-		location := b.Do(http.MethodGet, providertest.AuthorizeURL("atlas", "state", "secretstate", "nonce", "secretnonce"), nil, nil).Header.Get("Location")
+		location := b.Do(
+			http.MethodGet,
+			providertest.AuthorizeURL("atlas", "state", "secretstate", "nonce", "secretnonce"),
+			nil,
+			nil,
+		).Header.Get(
+			"Location",
+		)
 		p := b.Submit(b.Get(location), "username", "alice", "password", "a wrong secret")
 		p = b.Submit(p, "username", "alice", "password", providertest.Password)
 		code := b.Submit(p, "decision", "allow").ResponseParams(t).Get("code")

@@ -14,8 +14,8 @@ import (
 	"github.com/curfew-id/curfew/storage"
 )
 
-// All cookies of the provider. Under https each has the __Host- prefix, which keeps sibling hosts from setting it; plain http
-// exists for loopback only, where browsers would refuse the prefix.
+// All cookies of the provider. Under https each has the __Host- prefix, which keeps sibling hosts from setting it;
+// plain http exists for loopback only, where browsers would refuse the prefix.
 const (
 	cookieSession      = "curfew-session" // the bare secret of the single-sign-on session
 	cookieBrowser      = "curfew-flow"    // a random name for this browser, to which handles are bound
@@ -28,9 +28,9 @@ const (
 	signOutLifetime = 2 * time.Minute
 )
 
-// cookieName is the full name of a cookie. Browsers keep the cookies of all ports and all paths of a host together, so an issuer with a
-// port or a path of its own has its mark in the name: two issuers on one host do not overwrite each other's cookies. __Host- demands the
-// path "/", so below a path the prefix is __Secure-.
+// cookieName is the full name of a cookie. Browsers keep the cookies of all ports and all paths of a host together,
+// so an issuer with a port or a path of its own has its mark in the name: two issuers on one host do not overwrite
+// each other's cookies. __Host- demands the path "/", so below a path the prefix is __Secure-.
 func (s *Site) cookieName(name string) string {
 	_, rest, _ := strings.Cut(s.Issuer, "://")
 	if strings.ContainsAny(rest, ":/") {
@@ -46,7 +46,14 @@ func (s *Site) cookieName(name string) string {
 }
 
 func (s *Site) setCookie(w http.ResponseWriter, name, value string, lifetime time.Duration) {
-	c := &http.Cookie{Name: s.cookieName(name), Value: value, Path: cmp.Or(s.issuerPath(), "/"), HttpOnly: true, Secure: s.Secure(), SameSite: http.SameSiteLaxMode}
+	c := &http.Cookie{
+		Name:     s.cookieName(name),
+		Value:    value,
+		Path:     cmp.Or(s.issuerPath(), "/"),
+		HttpOnly: true,
+		Secure:   s.Secure(),
+		SameSite: http.SameSiteLaxMode,
+	}
 	switch {
 	case lifetime > 0:
 		c.MaxAge = int(lifetime / time.Second)
@@ -76,8 +83,8 @@ func (s *Site) SetSessionCookie(w http.ResponseWriter, r *http.Request, secret s
 	s.changeBrowserState(w, r)
 }
 
-// ClearSessionCookie takes the session cookie away. Each cookie is expired by its name: Clear-Site-Data "cookies" would in Chromium
-// also wipe those of sibling hosts.
+// ClearSessionCookie takes the session cookie away. Each cookie is expired by its name: Clear-Site-Data "cookies"
+// would in Chromium also wipe those of sibling hosts.
 func (s *Site) ClearSessionCookie(w http.ResponseWriter, r *http.Request) {
 	s.setCookie(w, cookieSession, "", -1)
 	s.changeBrowserState(w, r)
@@ -86,8 +93,8 @@ func (s *Site) ClearSessionCookie(w http.ResponseWriter, r *http.Request) {
 // HasSessionCookie reports whether the browser sent a session cookie, active or not.
 func (s *Site) HasSessionCookie(r *http.Request) bool { return s.cookie(r, cookieSession) != "" }
 
-// Session is the active session of the browser; ok is false if there is none. Any other error of the store is returned, so that
-// no user is taken for signed out (or in) because a disk failed.
+// Session is the active session of the browser; ok is false if there is none. Any other error of the store is
+// returned, so that no user is taken for signed out (or in) because a disk failed.
 func (s *Site) Session(r *http.Request) (session storage.Session, ok bool, err error) {
 	secret := s.cookie(r, cookieSession)
 	if secret == "" {
@@ -100,7 +107,8 @@ func (s *Site) Session(r *http.Request) (session storage.Session, ok bool, err e
 	return session, err == nil, err
 }
 
-// BrowserState is the browser state that session_state is computed from (Session Management 1.0 §2), made if there is none.
+// BrowserState is the browser state that session_state is computed from (Session Management 1.0 §2), made if there is
+// none.
 func (s *Site) BrowserState(w http.ResponseWriter, r *http.Request) string {
 	response := http.Response{Header: w.Header()}
 	for _, c := range slices.Backward(response.Cookies()) { // what this answer sets counts already
@@ -114,7 +122,8 @@ func (s *Site) BrowserState(w http.ResponseWriter, r *http.Request) string {
 	return s.newBrowserState(w)
 }
 
-// changeBrowserState gives the browser another state on login, logout and change of user, if a client has used its state at all.
+// changeBrowserState gives the browser another state on login, logout and change of user, if a client has used its
+// state at all.
 func (s *Site) changeBrowserState(w http.ResponseWriter, r *http.Request) {
 	if s.CheckSession && s.cookie(r, cookieBrowserState) != "" {
 		s.newBrowserState(w)
@@ -145,8 +154,8 @@ func (s *Site) browserID(w http.ResponseWriter, r *http.Request) string {
 	return v
 }
 
-// withholdsCookies reports whether the browser sends no SameSite=Lax cookies with this request: it comes from another site and is
-// no top-level navigation by GET. Such a request must not set a cookie that the browser may already have.
+// withholdsCookies reports whether the browser sends no SameSite=Lax cookies with this request: it comes from another
+// site and is no top-level navigation by GET. Such a request must not set a cookie that the browser may already have.
 func withholdsCookies(r *http.Request) bool {
 	if r.Header.Get("Sec-Fetch-Site") != "cross-site" {
 		return false
@@ -219,8 +228,8 @@ func (s *Site) RememberSignOut(w http.ResponseWriter, r *http.Request, clients .
 	s.writeSignOuts(w, r, signOuts)
 }
 
-// HasRecentSignOut reports whether a user signed out of that client in this browser within the last two minutes, and has not shown who they
-// are since.
+// HasRecentSignOut reports whether a user signed out of that client in this browser within the last two minutes, and
+// has not shown who they are since.
 func (s *Site) HasRecentSignOut(r *http.Request, client string, authTime time.Time) bool {
 	signedOutAt, ok := s.readSignOuts(r)[signOutKey(client)]
 	return ok && authTime.UnixMilli() < signedOutAt
@@ -242,7 +251,10 @@ func (s *Site) readSignOuts(r *http.Request) recentSignOuts {
 	if raw, err := s.Sealer.Open("left", text); err != nil || json.Unmarshal(raw, &signOuts) != nil || signOuts == nil {
 		return recentSignOuts{}
 	}
-	maps.DeleteFunc(signOuts, func(_ string, at int64) bool { return s.Now().Sub(time.UnixMilli(at)) >= signOutLifetime })
+	maps.DeleteFunc(
+		signOuts,
+		func(_ string, at int64) bool { return s.Now().Sub(time.UnixMilli(at)) >= signOutLifetime },
+	)
 	return signOuts
 }
 

@@ -13,8 +13,8 @@ import (
 	"github.com/curfew-id/curfew/storage"
 )
 
-// TestCookiesAreOfThisHostAlone: __Host-, Secure, HttpOnly, SameSite=Lax, no Domain, below what browsers keep. The one that a frame must read is
-// there only where Session Management is on.
+// TestCookiesAreOfThisHostAlone: __Host-, Secure, HttpOnly, SameSite=Lax, no Domain, below what browsers keep. The
+// one that a frame must read is there only where Session Management is on.
 func TestCookiesAreOfThisHostAlone(t *testing.T) {
 	for _, frame := range []bool{false, true} {
 		synctest.Test(t, func(t *testing.T) {
@@ -26,7 +26,10 @@ func TestCookiesAreOfThisHostAlone(t *testing.T) {
 				for _, c := range (&http.Response{Header: p.Header}).Cookies() {
 					readable := c.Name == "__Host-curfew-state"
 					seen[c.Name]++
-					if !strings.HasPrefix(c.Name, "__Host-") || !c.Secure || c.Path != "/" || c.Domain != "" || c.HttpOnly == readable || len(c.Raw) > 4096 || readable && !frame ||
+					if !strings.HasPrefix(c.Name, "__Host-") || !c.Secure || c.Path != "/" || c.Domain != "" ||
+						c.HttpOnly == readable ||
+						len(c.Raw) > 4096 ||
+						readable && !frame ||
 						c.SameSite != map[bool]http.SameSite{false: http.SameSiteLaxMode, true: http.SameSiteNoneMode}[readable] {
 						t.Errorf("got cookie %s", c.Raw)
 					}
@@ -44,7 +47,18 @@ func TestCookiesAreOfThisHostAlone(t *testing.T) {
 			}
 			for _, keep := range []string{"", "on"} {
 				b := o.Browser()
-				signIn := b.Get(check(b.Do(http.MethodGet, providertest.AuthorizeURL("atlas", "state", strings.Repeat("s", 900)), nil, nil)).Header.Get("Location"))
+				signIn := b.Get(
+					check(
+						b.Do(
+							http.MethodGet,
+							providertest.AuthorizeURL("atlas", "state", strings.Repeat("s", 900)),
+							nil,
+							nil,
+						),
+					).Header.Get(
+						"Location",
+					),
+				)
 				action, fields := signIn.Form(t)
 				fields.Set("username", "alice")
 				fields.Set("password", providertest.Password)
@@ -59,7 +73,8 @@ func TestCookiesAreOfThisHostAlone(t *testing.T) {
 				}
 				hint := o.Redeem("atlas", a.Get("code")).IDToken
 				out := check(b.Do(http.MethodGet, providertest.EndSessionURL("id_token_hint", hint), nil, nil))
-				if b.Cookies["__Host-curfew-session"] != "" || !strings.HasPrefix(out.Header.Get("Location"), "/signed-out/") {
+				if b.Cookies["__Host-curfew-session"] != "" ||
+					!strings.HasPrefix(out.Header.Get("Location"), "/signed-out/") {
 					t.Error("got the session cookie kept after signing out")
 				}
 			}
@@ -72,7 +87,8 @@ func TestCookiesAreOfThisHostAlone(t *testing.T) {
 	}
 }
 
-// TestPlantedCookieNeverBecomesASession: what was there before signing in is neither taken over nor believed (session fixation).
+// TestPlantedCookieNeverBecomesASession: what was there before signing in is neither taken over nor believed (session
+// fixation).
 func TestPlantedCookieNeverBecomesASession(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		o := providertest.MustStart(t, nil)
@@ -109,8 +125,8 @@ func TestPlantedCookieNeverBecomesASession(t *testing.T) {
 	})
 }
 
-// TestOtherSitesCannotReplaceTheBrowsersName: with a request that withholds our cookies, another site would make every open sign-in page
-// useless.
+// TestOtherSitesCannotReplaceTheBrowsersName: with a request that withholds our cookies, another site would make
+// every open sign-in page useless.
 func TestOtherSitesCannotReplaceTheBrowsersName(t *testing.T) {
 	f := providertest.MustStart(t, nil)
 	f.MustAddClient("atlas", nil)
@@ -127,7 +143,11 @@ func TestOtherSitesCannotReplaceTheBrowsersName(t *testing.T) {
 		"link to the account": {http.MethodGet, "/account", "navigate", "document", true},
 	} {
 		t.Run(name, func(t *testing.T) {
-			header := http.Header{"Sec-Fetch-Site": {"cross-site"}, "Sec-Fetch-Mode": {c.mode}, "Sec-Fetch-Dest": {c.dest}}
+			header := http.Header{
+				"Sec-Fetch-Site": {"cross-site"},
+				"Sec-Fetch-Mode": {c.mode},
+				"Sec-Fetch-Dest": {c.dest},
+			}
 			form := url.Values{}
 			if c.method == http.MethodGet {
 				form = nil
@@ -141,7 +161,8 @@ func TestOtherSitesCannotReplaceTheBrowsersName(t *testing.T) {
 	}
 }
 
-// TestBrowserStateIsSetOnlyForClientsThatUseIt: a browser that meets no client with session management gets no cookie that scripts can read.
+// TestBrowserStateIsSetOnlyForClientsThatUseIt: a browser that meets no client with session management gets no cookie
+// that scripts can read.
 func TestBrowserStateIsSetOnlyForClientsThatUseIt(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		o := providertest.MustStart(t, func(c *provider.Config) { c.CheckSession = true })

@@ -16,8 +16,8 @@ type Subject struct {
 	Value  string // its value where the log may have it; see LoggableURI
 }
 
-// PageError is an error whose answer is a page, because it must not go to a client. Its texts are in the catalog of package templates;
-// Reason, Subject and Err go to the log only.
+// PageError is an error whose answer is a page, because it must not go to a client. Its texts are in the catalog of
+// package templates; Reason, Subject and Err go to the log only.
 type PageError struct {
 	Status     int                 // default 400
 	Text       templates.ErrorText // names the texts; empty: those that go with Status
@@ -51,8 +51,9 @@ func (e PageError) status() int {
 	return e.Status
 }
 
-// OAuthError is an error that goes to a client (RFC 6749 §4.1.2.1 and §5.2, Core §3.1.2.6, RFC 6750 §3.1, RFC 7591 §3.2.2). Description
-// says what is wrong and what to do. It holds nothing internal, and only the characters that §5.2 allows.
+// OAuthError is an error that goes to a client (RFC 6749 §4.1.2.1 and §5.2, Core §3.1.2.6, RFC 6750 §3.1, RFC 7591
+// §3.2.2). Description says what is wrong and what to do. It holds nothing internal, and only the characters that
+// §5.2 allows.
 type OAuthError struct {
 	Status      int // of an endpoint that answers programs; 0 in redirects
 	Code        string
@@ -81,7 +82,11 @@ func PageErrorFrom(err error) PageError {
 	case errors.As(err, &pageErr):
 		return pageErr
 	case errors.As(err, &repeated):
-		return PageError{Text: templates.ErrorRepeatedParameter, Value: repeated.loggableName(), Subject: Subject{Param: repeated.loggableName()}}
+		return PageError{
+			Text:    templates.ErrorRepeatedParameter,
+			Value:   repeated.loggableName(),
+			Subject: Subject{Param: repeated.loggableName()},
+		}
 	}
 	row := findRow(err)
 	pageErr = row.page
@@ -93,8 +98,8 @@ func PageErrorFrom(err error) PageError {
 	return pageErr
 }
 
-// AuthorizationErrorFrom returns the error response of the authorization endpoint for err. An unknown error becomes server_error
-// without a description.
+// AuthorizationErrorFrom returns the error response of the authorization endpoint for err. An unknown error becomes
+// server_error without a description.
 func AuthorizationErrorFrom(err error) OAuthError {
 	return oauthErrorFrom(err, func(row tableRow) answer { return row.authorization })
 }

@@ -8,10 +8,12 @@ import (
 	"github.com/curfew-id/curfew/provider/web"
 )
 
-// FuzzForwardedFor: a header makes the browser's address something else than the peer's only if the peer is a trusted proxy, and then it is an
-// address or, if the header cannot be read, none.
+// FuzzForwardedFor: a header makes the browser's address something else than the peer's only if the peer is a trusted
+// proxy, and then it is an address or, if the header cannot be read, none.
 func FuzzForwardedFor(f *testing.F) {
-	site := &web.Site{TrustedProxies: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("::1/128")}}
+	site := &web.Site{
+		TrustedProxies: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("::1/128")},
+	}
 	f.Add("192.0.2.1:1", "198.51.100.1")
 	f.Add("10.0.0.1:1", "198.51.100.1, 10.0.0.2")
 	f.Add("10.0.0.1:1", "198.51.100.1,, 10.0.0.2")

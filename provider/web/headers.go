@@ -19,8 +19,15 @@ type PagePolicy struct {
 
 // PageHeaders sets the security headers of an HTML page.
 func PageHeaders(w http.ResponseWriter, p PagePolicy) {
-	csp := []string{"default-src 'none'", "style-src 'self'", "script-src 'self'", "connect-src 'self'", "base-uri 'none'", "object-src 'none'",
-		"img-src " + strings.Join(append([]string{"'self'", "data:"}, cspSources(p.ImageOrigins)...), " ")}
+	csp := []string{
+		"default-src 'none'",
+		"style-src 'self'",
+		"script-src 'self'",
+		"connect-src 'self'",
+		"base-uri 'none'",
+		"object-src 'none'",
+		"img-src " + strings.Join(append([]string{"'self'", "data:"}, cspSources(p.ImageOrigins)...), " "),
+	}
 	if frames := cspSources(p.FrameOrigins); len(frames) > 0 {
 		csp = append(csp, "frame-src "+strings.Join(frames, " "))
 	}
@@ -42,7 +49,8 @@ func PageHeaders(w http.ResponseWriter, p PagePolicy) {
 	}
 }
 
-// cspSources are the origins, each once. They come from what clients registered; one that would end a directive is left out.
+// cspSources are the origins, each once. They come from what clients registered; one that would end a directive is
+// left out.
 func cspSources(origins []string) []string {
 	var list []string
 	for _, o := range origins {
@@ -77,9 +85,10 @@ func (h HSTS) header() string {
 	return value
 }
 
-// ClearSiteData asks the browser to forget what this origin left there, of the kinds that are named (Clear Site Data §3.1). An issuer with
-// a path shares its origin with other apps, whose storage the header would empty too: there it is not sent. What it is for, that the Back
-// button shows no page of a user who has signed out, is then kept by no-store and by the page's own script.
+// ClearSiteData asks the browser to forget what this origin left there, of the kinds that are named (Clear Site Data
+// §3.1). An issuer with a path shares its origin with other apps, whose storage the header would empty too: there it
+// is not sent. What it is for, that the Back button shows no page of a user who has signed out, is then kept by
+// no-store and by the page's own script.
 func (s *Site) ClearSiteData(w http.ResponseWriter, kinds string) {
 	if s.issuerPath() == "" {
 		w.Header().Set("Clear-Site-Data", kinds)

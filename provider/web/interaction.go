@@ -12,10 +12,12 @@ import (
 	"github.com/curfew-id/curfew/storage"
 )
 
-// ErrInteraction: the handle is not one of ours, is for another purpose, belongs to another browser or is past its time.
+// ErrInteraction: the handle is not one of ours, is for another purpose, belongs to another browser or is past its
+// time.
 var ErrInteraction = errors.New("this page is out of date or was opened in another browser")
 
-// MaxInteractionSize is how long a sealed interaction may be. It stands in the path of a URL, which proxies must let through.
+// MaxInteractionSize is how long a sealed interaction may be. It stands in the path of a URL, which proxies must let
+// through.
 const MaxInteractionSize = 20 << 10
 
 // ErrInteractionSize: what the handle would have to carry is too large.
@@ -29,14 +31,28 @@ type sealedInteraction struct {
 	Value       json.RawMessage `json:"v"`
 }
 
-// SealInteraction seals v for this browser and purpose, for life. It sets the browser's flow cookie where there is none.
-func (s *Site) SealInteraction(w http.ResponseWriter, r *http.Request, purpose string, v any, lifetime time.Duration) (string, error) {
+// SealInteraction seals v for this browser and purpose, for life. It sets the browser's flow cookie where there is
+// none.
+func (s *Site) SealInteraction(
+	w http.ResponseWriter,
+	r *http.Request,
+	purpose string,
+	v any,
+	lifetime time.Duration,
+) (string, error) {
 	raw, err := json.Marshal(v)
 	if err != nil {
 		return "", fmt.Errorf("encode handle: %w", err)
 	}
 	now := s.Now()
-	raw, err = json.Marshal(sealedInteraction{BrowserHash: browserHash(s.browserID(w, r)), SealedAt: now.UnixMilli(), ExpiresAt: now.Add(lifetime).UnixMilli(), Value: raw})
+	raw, err = json.Marshal(
+		sealedInteraction{
+			BrowserHash: browserHash(s.browserID(w, r)),
+			SealedAt:    now.UnixMilli(),
+			ExpiresAt:   now.Add(lifetime).UnixMilli(),
+			Value:       raw,
+		},
+	)
 	if err != nil {
 		return "", fmt.Errorf("encode handle: %w", err)
 	}
@@ -63,7 +79,8 @@ func (s *Site) OpenInteraction(r *http.Request, purpose, text string, v any) (se
 	if json.Unmarshal(raw, &sealed) != nil {
 		return time.Time{}, ErrInteraction
 	}
-	if subtle.ConstantTimeCompare([]byte(sealed.BrowserHash), []byte(browserHash(s.cookie(r, cookieBrowser)))) != 1 || s.Now().UnixMilli() >= sealed.ExpiresAt {
+	if subtle.ConstantTimeCompare([]byte(sealed.BrowserHash), []byte(browserHash(s.cookie(r, cookieBrowser)))) != 1 ||
+		s.Now().UnixMilli() >= sealed.ExpiresAt {
 		return time.Time{}, ErrInteraction
 	}
 	if json.Unmarshal(sealed.Value, v) != nil {

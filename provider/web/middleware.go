@@ -18,8 +18,8 @@ func RequestID(ctx context.Context) string {
 	return id
 }
 
-// Wrap gives every request an ID, the headers of every answer, one log line, and an answer to a panic. It is directly around the routes,
-// so that it sees which of them was taken.
+// Wrap gives every request an ID, the headers of every answer, one log line, and an answer to a panic. It is directly
+// around the routes, so that it sees which of them was taken.
 func (s *Site) Wrap(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		start := s.Now()
@@ -49,7 +49,8 @@ func (s *Site) Wrap(next http.Handler) http.Handler {
 	})
 }
 
-// routePattern is the request's path as the routes name it: the path itself may hold a handle or a one-time link, the query hints and codes.
+// routePattern is the request's path as the routes name it: the path itself may hold a handle or a one-time link, the
+// query hints and codes.
 func routePattern(r *http.Request) string {
 	_, path, _ := strings.Cut(r.Pattern, "/")
 	if path == "" {
@@ -59,7 +60,8 @@ func routePattern(r *http.Request) string {
 	return "/" + path
 }
 
-// LogAtDebug logs the requests that next answers at level DEBUG: those of static files and health checks, which say little and are many.
+// LogAtDebug logs the requests that next answers at level DEBUG: those of static files and health checks, which say
+// little and are many.
 func LogAtDebug(next http.HandlerFunc) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		if rec, ok := w.(*recorder); ok {
@@ -96,7 +98,8 @@ func (r *recorder) Unwrap() http.ResponseWriter { return r.ResponseWriter }
 // LogHandler adds the request ID to every line of a request.
 type LogHandler struct{ slog.Handler }
 
-// libraryRefusal is what zitadel/oidc logs about every error that it renders. Package oauth logs the same with the client.
+// libraryRefusal is what zitadel/oidc logs about every error that it renders. Package oauth logs the same with the
+// client.
 const libraryRefusal = "request error"
 
 // Handle adds the request ID and passes the line on.
@@ -116,8 +119,8 @@ func (h LogHandler) WithAttrs(a []slog.Attr) slog.Handler { return LogHandler{h.
 // WithGroup keeps the request ID on derived loggers.
 func (h LogHandler) WithGroup(name string) slog.Handler { return LogHandler{h.Handler.WithGroup(name)} }
 
-// SameOrigin refuses forms that another site submits (Sec-Fetch-Site, or Origin where a browser sends none). A proxy may send another Host
-// than the browser did, so an Origin is ours if it is the issuer's.
+// SameOrigin refuses forms that another site submits (Sec-Fetch-Site, or Origin where a browser sends none). A proxy
+// may send another Host than the browser did, so an Origin is ours if it is the issuer's.
 func (s *Site) SameOrigin(next http.Handler) http.Handler {
 	protection := http.NewCrossOriginProtection()
 	_ = protection.AddTrustedOrigin(Origin(s.Issuer)) // refuses what is no origin; an issuer has one

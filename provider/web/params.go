@@ -16,7 +16,8 @@ const MaxFormSize = 64 << 10
 // RepeatedParamError: a parameter stands there more than once (RFC 6749 §3.1: "MUST NOT be included more than once").
 type RepeatedParamError struct{ Name string }
 
-// Error names the parameter only where its name has the form of one: the request chose it, and a client or a user reads this.
+// Error names the parameter only where its name has the form of one: the request chose it, and a client or a user
+// reads this.
 func (e RepeatedParamError) Error() string {
 	if e.loggableName() == "" {
 		return "a parameter is given more than once"
@@ -38,9 +39,9 @@ var (
 	ErrFormSize = errors.New("the request is larger than 64 kB")
 )
 
-// Params reads the parameters of a browser's request: the query of a GET, the form of a POST. A parameter that stands twice, or in
-// both, gives a RepeatedError, unless it is one of lists, as boxes that share a name are; the parameters are returned with
-// that error too, so that the caller can send it to the right client.
+// Params reads the parameters of a browser's request: the query of a GET, the form of a POST. A parameter that stands
+// twice, or in both, gives a RepeatedError, unless it is one of lists, as boxes that share a name are; the parameters
+// are returned with that error too, so that the caller can send it to the right client.
 func Params(r *http.Request, repeatable ...string) (url.Values, error) {
 	if len(r.URL.RawQuery) > MaxFormSize {
 		return nil, ErrFormSize

@@ -19,8 +19,8 @@ type Refusal struct {
 	Err     error // the cause of a failure of ours
 }
 
-// LogRefusal writes one line: at level INFO for a refusal, at level ERROR for a failure of ours (Err is set). A failure after the caller
-// has gone stays at level INFO: its request was cancelled with it.
+// LogRefusal writes one line: at level INFO for a refusal, at level ERROR for a failure of ours (Err is set). A
+// failure after the caller has gone stays at level INFO: its request was cancelled with it.
 func LogRefusal(ctx context.Context, log *slog.Logger, f Refusal) {
 	level, message := slog.LevelInfo, "request refused"
 	if f.Err != nil {
@@ -65,13 +65,15 @@ func (e OAuthError) refusal() Refusal {
 
 // isFailure reports whether the fault is ours and not the client's.
 func (e OAuthError) isFailure() bool {
-	return e.Err != nil && (e.Status >= http.StatusInternalServerError || e.Code == "server_error" || e.Code == "temporarily_unavailable")
+	return e.Err != nil &&
+		(e.Status >= http.StatusInternalServerError || e.Code == "server_error" || e.Code == "temporarily_unavailable")
 }
 
 // Log writes the error's line.
 func (e OAuthError) Log(ctx context.Context, log *slog.Logger) { LogRefusal(ctx, log, e.refusal()) }
 
-// ErrorLevel is the level of a failure of ours: ERROR, but INFO where the caller has gone and its request was cancelled.
+// ErrorLevel is the level of a failure of ours: ERROR, but INFO where the caller has gone and its request was
+// cancelled.
 func ErrorLevel(ctx context.Context) slog.Level {
 	if ctx.Err() != nil {
 		return slog.LevelInfo
@@ -79,7 +81,8 @@ func ErrorLevel(ctx context.Context) slog.Level {
 	return slog.LevelError
 }
 
-// LoggableURI is a URI of a request as the log may have it: without user name, query values and fragment, at most 200 bytes.
+// LoggableURI is a URI of a request as the log may have it: without user name, query values and fragment, at most 200
+// bytes.
 func LoggableURI(raw string) string {
 	text, hasFragment := raw, false
 	text, _, hasFragment = strings.Cut(text, "#")

@@ -43,7 +43,8 @@ func mustStartLogging(t *testing.T, log *bytes.Buffer, level slog.Level) *provid
 	})
 }
 
-// TestEveryRefusalLeavesItsReasonInTheLog: with the client and the parameter at fault, in one line at info, whichever endpoint refused.
+// TestEveryRefusalLeavesItsReasonInTheLog: with the client and the parameter at fault, in one line at info, whichever
+// endpoint refused.
 func TestEveryRefusalLeavesItsReasonInTheLog(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var log bytes.Buffer
@@ -179,7 +180,8 @@ func TestErrorPageShowsTheRefusedHostAndARequestIDThatTheLogHas(t *testing.T) {
 		o := mustStartLogging(t, &log, slog.LevelInfo)
 		o.MustAddClient("atlas", nil)
 		log.Reset()
-		p := o.Browser().Get(providertest.AuthorizeURL("atlas", "redirect_uri", "https://staging.atlas.example:8443/callback"))
+		p := o.Browser().
+			Get(providertest.AuthorizeURL("atlas", "redirect_uri", "https://staging.atlas.example:8443/callback"))
 		p.MustName(t, "staging.atlas.example:8443")
 		lines := logLines(t, &log)
 		id, _ := lines[0]["request"].(string)
@@ -214,7 +216,8 @@ func TestFilesAndHealthAreLoggedAtDebug(t *testing.T) {
 	})
 }
 
-// TestEveryKnownErrorHasItsAnswers: an error of the store becomes the same kind of answer everywhere, and an unknown one says nothing.
+// TestEveryKnownErrorHasItsAnswers: an error of the store becomes the same kind of answer everywhere, and an unknown
+// one says nothing.
 func TestEveryKnownErrorHasItsAnswers(t *testing.T) {
 	for _, c := range []struct {
 		err                       error
@@ -237,12 +240,24 @@ func TestEveryKnownErrorHasItsAnswers(t *testing.T) {
 		authorization := web.AuthorizationErrorFrom(err)
 		_, admin, _ := web.AdminErrorFrom(err)
 		if page.Status != c.page || token.Status != c.token || registration.Status != c.registration {
-			t.Errorf("%v: got %d, %d, %d; want %d, %d, %d", c.err, page.Status, token.Status, registration.Status, c.page, c.token, c.registration)
+			t.Errorf(
+				"%v: got %d, %d, %d; want %d, %d, %d",
+				c.err,
+				page.Status,
+				token.Status,
+				registration.Status,
+				c.page,
+				c.token,
+				c.registration,
+			)
 		}
 		if authorization.Code != c.authorization || admin != c.admin {
 			t.Errorf("%v: got %s, %s; want %s, %s", c.err, authorization.Code, admin, c.authorization, c.admin)
 		}
-		if shown := string(page.Text) + page.Value + token.Description + authorization.Description; strings.Contains(shown, "burnt") {
+		if shown := string(page.Text) + page.Value + token.Description + authorization.Description; strings.Contains(
+			shown,
+			"burnt",
+		) {
 			t.Errorf("%v: the answer says %q", c.err, shown)
 		}
 	}
@@ -259,7 +274,8 @@ func TestFailureOfOursIsOneErrorLine(t *testing.T) {
 	failure.Log(gone, logger)
 	lines := logLines(t, &log)
 	for i, want := range []string{"ERROR", "INFO"} {
-		if lines[i]["level"] != want || lines[i]["msg"] != "request failed" || lines[i]["err"] != "commit: "+storage.ErrUnavailable.Error() {
+		if lines[i]["level"] != want || lines[i]["msg"] != "request failed" ||
+			lines[i]["err"] != "commit: "+storage.ErrUnavailable.Error() {
 			t.Errorf("got %v, want the cause at %s", lines[i], want)
 		}
 	}

@@ -64,8 +64,8 @@ func (s *Site) Logger() *slog.Logger {
 	return slog.Default()
 }
 
-// Redirect answers with 303, so that a form's body is never sent on (RFC 9700 §4.12). target is set as it is: http.Redirect
-// would rewrite it.
+// Redirect answers with 303, so that a form's body is never sent on (RFC 9700 §4.12). target is set as it is:
+// http.Redirect would rewrite it.
 func Redirect(w http.ResponseWriter, target string) {
 	w.Header().Set("Location", target)
 	w.Header().Set("Cache-Control", "no-store")

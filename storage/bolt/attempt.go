@@ -18,7 +18,11 @@ type raisedCounter struct {
 }
 
 // CountAttempt implements storage.Attempts. If two of the keys share a slot, the larger counter is stored.
-func (s *Store) CountAttempt(ctx context.Context, keyHashes []storage.Hash, update func([]storage.Counter) error) error {
+func (s *Store) CountAttempt(
+	ctx context.Context,
+	keyHashes []storage.Hash,
+	update func([]storage.Counter) error,
+) error {
 	_, err := writeOrTakeBack(ctx, s, func(t *tx) ([]raisedCounter, error) {
 		return t.countAttempt(keyHashes, update)
 	}, (*tx).takeBackAttempts)

@@ -18,9 +18,30 @@ var benchStart = time.Date(2026, 11, 2, 10, 0, 0, 0, time.UTC)
 func benchStore(b *testing.B, clients int) *Store {
 	b.Helper()
 	s := mustOpen(b, Options{Path: filepath.Join(b.TempDir(), "curfew.db")})
-	must(b, s.PutUser(b.Context(), storage.User{Subject: "ann", Name: "ann", Claims: map[string]any{"given_name": "Ann", "family_name": "Example"}}))
+	must(
+		b,
+		s.PutUser(
+			b.Context(),
+			storage.User{
+				Subject: "ann",
+				Name:    "ann",
+				Claims:  map[string]any{"given_name": "Ann", "family_name": "Example"},
+			},
+		),
+	)
 	for i := range clients {
-		must(b, s.PutClient(b.Context(), storage.Client{Metadata: storage.Metadata{ClientID: fmt.Sprint("app", i), BackchannelLogoutURI: "https://app.example/logout"}}))
+		must(
+			b,
+			s.PutClient(
+				b.Context(),
+				storage.Client{
+					Metadata: storage.Metadata{
+						ClientID:             fmt.Sprint("app", i),
+						BackchannelLogoutURI: "https://app.example/logout",
+					},
+				},
+			),
+		)
 	}
 	return s
 }
@@ -28,7 +49,9 @@ func benchStore(b *testing.B, clients int) *Store {
 // benchSession begins a session.
 func benchSession(b *testing.B, s *Store, id string) storage.SessionID {
 	must(b, s.CreateSession(b.Context(), storage.Session{
-		ID: storage.SessionID(id), SecretHash: storage.HashOf(id), Subject: "ann", AuthTime: benchStart, Created: benchStart, LastActive: benchStart,
+		ID: storage.SessionID(
+			id,
+		), SecretHash: storage.HashOf(id), Subject: "ann", AuthTime: benchStart, Created: benchStart, LastActive: benchStart,
 		IdleTimeout: 8 * time.Hour, Expires: benchStart.Add(24 * time.Hour), UserAgent: "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36", Address: "192.0.2.1",
 	}, storage.Event{At: benchStart, Kind: "session.created", Subject: "ann"}))
 	return storage.SessionID(id)
@@ -42,17 +65,42 @@ func benchID(session storage.SessionID, client string, n int64) string {
 // benchRedeem redeems the n-th code of a session.
 func benchRedeem(ctx context.Context, s *Store, session storage.SessionID, client string, n int64) error {
 	id := benchID(session, client, n)
-	code := storage.Code{ID: id, Client: client, Subject: "ann", Session: session, SID: "sid-" + id, Issued: benchStart, Expires: benchStart.Add(time.Minute)}
-	_, err := s.Redeem(ctx, code, benchStart.Add(time.Second), func(session storage.Session, m storage.ClientSession) (storage.Issuance, error) {
-		return storage.Issuance{
-			Grant: storage.Grant{
-				ID: id, Session: session.ID, Scope: []string{"openid", "profile", "email"}, AuthTime: session.AuthTime, Created: benchStart, LastUsed: benchStart,
-				Expires: session.Expires, RefreshHash: storage.HashOf("refresh-" + id),
-			},
-			Tokens: []storage.Token{{Hash: storage.HashOf("token-" + id), SID: m.SID, Scope: []string{"openid", "profile", "email"}, Issued: benchStart, Expires: benchStart.Add(time.Hour)}},
-			Trust:  storage.TokenExpiry{Opaque: benchStart.Add(time.Hour), IDToken: benchStart.Add(10 * time.Minute), LastIDToken: benchStart},
-		}, nil
-	})
+	code := storage.Code{
+		ID:      id,
+		Client:  client,
+		Subject: "ann",
+		Session: session,
+		SID:     "sid-" + id,
+		Issued:  benchStart,
+		Expires: benchStart.Add(time.Minute),
+	}
+	_, err := s.Redeem(
+		ctx,
+		code,
+		benchStart.Add(time.Second),
+		func(session storage.Session, m storage.ClientSession) (storage.Issuance, error) {
+			return storage.Issuance{
+				Grant: storage.Grant{
+					ID: id, Session: session.ID, Scope: []string{"openid", "profile", "email"}, AuthTime: session.AuthTime, Created: benchStart, LastUsed: benchStart,
+					Expires: session.Expires, RefreshHash: storage.HashOf("refresh-" + id),
+				},
+				Tokens: []storage.Token{
+					{
+						Hash:    storage.HashOf("token-" + id),
+						SID:     m.SID,
+						Scope:   []string{"openid", "profile", "email"},
+						Issued:  benchStart,
+						Expires: benchStart.Add(time.Hour),
+					},
+				},
+				Trust: storage.TokenExpiry{
+					Opaque:      benchStart.Add(time.Hour),
+					IDToken:     benchStart.Add(10 * time.Minute),
+					LastIDToken: benchStart,
+				},
+			}, nil
+		},
+	)
 	return err
 }
 
@@ -107,10 +155,23 @@ func BenchmarkRefresh(b *testing.B) {
 			benchCallers(b, s, callers, func(ctx context.Context, n int64) error {
 				token := <-families
 				next := fmt.Sprint("r", n)
-				_, err := s.Refresh(ctx, storage.RefreshRequest{Token: storage.HashOf(token), NewToken: storage.HashOf(next), Client: "app0"}, benchStart.Add(time.Minute),
+				_, err := s.Refresh(
+					ctx,
+					storage.RefreshRequest{
+						Token:    storage.HashOf(token),
+						NewToken: storage.HashOf(next),
+						Client:   "app0",
+					},
+					benchStart.Add(time.Minute),
 					func(g storage.Grant, _ *storage.Session) (storage.Issuance, error) {
-						return storage.Issuance{Grant: g, Tokens: []storage.Token{{Hash: storage.HashOf("t" + next), SID: g.SID, Expires: benchStart.Add(time.Hour)}}}, nil
-					})
+						return storage.Issuance{
+							Grant: g,
+							Tokens: []storage.Token{
+								{Hash: storage.HashOf("t" + next), SID: g.SID, Expires: benchStart.Add(time.Hour)},
+							},
+						}, nil
+					},
+				)
 				families <- next
 				return err
 			})
@@ -159,7 +220,16 @@ func BenchmarkEndSessions(b *testing.B) {
 				wg.Wait()
 			}
 			benchCallers(b, s, 1, func(ctx context.Context, n int64) error {
-				ended, _, err := s.EndSessions(ctx, storage.EndRequest{Selector: storage.Selector{Sessions: ids[n-1 : n]}, Cause: storage.Cause{ID: "x", Reason: storage.ReasonLogout}}, benchStart.Add(time.Minute), 0, benchPlan)
+				ended, _, err := s.EndSessions(
+					ctx,
+					storage.EndRequest{
+						Selector: storage.Selector{Sessions: ids[n-1 : n]},
+						Cause:    storage.Cause{ID: "x", Reason: storage.ReasonLogout},
+					},
+					benchStart.Add(time.Minute),
+					0,
+					benchPlan,
+				)
 				if err == nil && len(ended) != 1 {
 					err = fmt.Errorf("ended %d", len(ended))
 				}
@@ -171,10 +241,26 @@ func BenchmarkEndSessions(b *testing.B) {
 
 // benchPlan plans a report and a delivery for each member.
 func benchPlan(e storage.Termination) storage.Plan {
-	r := &storage.Report{ID: "r-" + string(e.Session.ID), Cause: e.Cause, Subject: "ann", EndedAt: e.EndedAt, WholeSession: e.WholeSession, DeleteAfter: e.EndedAt.Add(30 * 24 * time.Hour)}
+	r := &storage.Report{
+		ID:           "r-" + string(e.Session.ID),
+		Cause:        e.Cause,
+		Subject:      "ann",
+		EndedAt:      e.EndedAt,
+		WholeSession: e.WholeSession,
+		DeleteAfter:  e.EndedAt.Add(30 * 24 * time.Hour),
+	}
 	p := storage.Plan{Report: r}
 	for _, m := range e.Session.ClientSessions {
-		r.Entries = append(r.Entries, storage.ReportEntry{Kind: "client_session", Client: m.Client, Channels: []string{"backchannel"}, Trust: storage.TrustUnknown, Delivery: storage.DeliveryPending})
+		r.Entries = append(
+			r.Entries,
+			storage.ReportEntry{
+				Kind:     "client_session",
+				Client:   m.Client,
+				Channels: []string{"backchannel"},
+				Trust:    storage.TrustUnknown,
+				Delivery: storage.DeliveryPending,
+			},
+		)
 		p.Deliveries = append(p.Deliveries, storage.Delivery{
 			ID: r.ID + "-" + m.SID, Report: r.ID, Client: m.Client, URI: "https://app.example/logout", Host: "app.example:443", Subject: "ann", SID: m.SID,
 			Alg: "ES256", Created: e.EndedAt, NextAttempt: e.EndedAt, GiveUpAt: e.EndedAt.Add(24 * time.Hour), State: storage.DeliveryPending,
@@ -205,10 +291,19 @@ func BenchmarkDeliveries(b *testing.B) {
 		must(b, err)
 		var out []storage.DeliveryOutcome
 		for _, d := range list {
-			out = append(out, storage.DeliveryOutcome{ID: d.ID, Lease: d.Lease, State: storage.DeliveryDone, Answer: storage.Answer{Status: 200}, UpdateEntry: func(r storage.ReportEntry) storage.ReportEntry {
-				r.Delivery, r.Trust = storage.DeliveryDone, storage.TrustConfirmed
-				return r
-			}})
+			out = append(
+				out,
+				storage.DeliveryOutcome{
+					ID:     d.ID,
+					Lease:  d.Lease,
+					State:  storage.DeliveryDone,
+					Answer: storage.Answer{Status: 200},
+					UpdateEntry: func(r storage.ReportEntry) storage.ReportEntry {
+						r.Delivery, r.Trust = storage.DeliveryDone, storage.TrustConfirmed
+						return r
+					},
+				},
+			)
 		}
 		stale, err := s.RecordOutcomes(ctx, out)
 		must(b, err)

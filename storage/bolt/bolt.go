@@ -7,9 +7,9 @@
 // transaction of its record and removed with it. Writers share a commit without any delay: jobs that arrive during a
 // commit go into the next one.
 //
-// What a caller learns is on disk. A write is answered after its sync. A read that saw a commit before its sync waits for
-// it (durable.go). If a commit fails, none of its jobs gets an answer that rests on it, and after a failed sync the store
-// writes nothing until it has opened and verified the file again (recovery.go).
+// What a caller learns is on disk. A write is answered after its sync. A read that saw a commit before its sync waits
+// for it (durable.go). If a commit fails, none of its jobs gets an answer that rests on it, and after a failed sync
+// the store writes nothing until it has opened and verified the file again (recovery.go).
 //
 // Tokens and refresh-token hashes of a grant that ended stay in the file until [Store.Sweep] removes them. They name a
 // grant that no longer exists, and are refused for that reason.
@@ -99,7 +99,10 @@ func (s *Store) open() error {
 	db, file, err := openFile(s.options)
 	switch {
 	case errors.Is(err, bolterrors.ErrTimeout):
-		return fmt.Errorf("%w; stop that process, or administer the running server through its socket", storage.ErrLocked)
+		return fmt.Errorf(
+			"%w; stop that process, or administer the running server through its socket",
+			storage.ErrLocked,
+		)
 	case err != nil:
 		return unavailable(err)
 	}

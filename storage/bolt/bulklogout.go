@@ -16,8 +16,8 @@ import (
 // bulkLogoutRetention is how long a finished bulk logout is listed.
 const bulkLogoutRetention = 24 * time.Hour
 
-// bulkLogout is the record of a bulk logout. While it is under way every read asks it which sessions it has ended, because
-// they are still in the file.
+// bulkLogout is the record of a bulk logout. While it is under way every read asks it which sessions it has ended,
+// because they are still in the file.
 type bulkLogout struct {
 	storage.BulkLogout
 	Before       storage.Sequence `json:"before"`                  // BulkLogout.Sequence
@@ -66,7 +66,10 @@ func (t *tx) findBulkLogout(key string) (*bulkLogout, bool) {
 func (t *tx) putBulkLogout(bulk *bulkLogout) {
 	t.store(bulkLogouts, []byte(bulk.key), bulk)
 	next := t.changeCache()
-	next.bulkLogouts = slices.DeleteFunc(next.bulkLogouts, func(other *bulkLogout) bool { return other.key == bulk.key })
+	next.bulkLogouts = slices.DeleteFunc(
+		next.bulkLogouts,
+		func(other *bulkLogout) bool { return other.key == bulk.key },
+	)
 	if bulk.Finished.IsZero() {
 		next.bulkLogouts = append(next.bulkLogouts, bulk)
 	}
@@ -95,16 +98,22 @@ func (s *Store) ListBulkLogouts(ctx context.Context) ([]storage.BulkLogout, erro
 
 // sessionRevoked reports whether a bulk logout under way has ended a session.
 func (t *tx) sessionRevoked(session storage.Session) bool {
-	return slices.ContainsFunc(t.cache.bulkLogouts, func(bulk *bulkLogout) bool { return bulk.selection.EndsSession(session) })
+	return slices.ContainsFunc(
+		t.cache.bulkLogouts,
+		func(bulk *bulkLogout) bool { return bulk.selection.EndsSession(session) },
+	)
 }
 
 // clientSessionRevoked reports whether a bulk logout under way has ended a client session.
 func (t *tx) clientSessionRevoked(session storage.Session, cs storage.ClientSession) bool {
-	return slices.ContainsFunc(t.cache.bulkLogouts, func(bulk *bulkLogout) bool { return bulk.selection.EndsClientSession(session, cs) })
+	return slices.ContainsFunc(
+		t.cache.bulkLogouts,
+		func(bulk *bulkLogout) bool { return bulk.selection.EndsClientSession(session, cs) },
+	)
 }
 
-// grantRevoked reports whether a bulk logout under way has ended a grant, by itself or with the client session in which it
-// was given.
+// grantRevoked reports whether a bulk logout under way has ended a grant, by itself or with the client session in
+// which it was given.
 func (t *tx) grantRevoked(g storage.Grant) bool {
 	if len(t.cache.bulkLogouts) == 0 {
 		return false

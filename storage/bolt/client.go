@@ -23,7 +23,13 @@ func (s *Store) PutClient(ctx context.Context, c storage.Client, e ...storage.Ev
 }
 
 // RegisterClient implements storage.Clients.
-func (s *Store) RegisterClient(ctx context.Context, c storage.Client, token storage.Hash, at time.Time, e ...storage.Event) error {
+func (s *Store) RegisterClient(
+	ctx context.Context,
+	c storage.Client,
+	token storage.Hash,
+	at time.Time,
+	e ...storage.Event,
+) error {
 	return s.update(ctx, func(t *tx) error {
 		c.Revision = 0
 		if err := t.checkClient(c); err != nil {

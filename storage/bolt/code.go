@@ -12,8 +12,8 @@ type codeUse struct {
 	grantID   string    // the grant that it gave
 }
 
-// codeKey is the key of a code's use. Both parts stand inside the code, so that other spellings of the code have the same
-// key, and the time keeps recent codes on the same pages.
+// codeKey is the key of a code's use. Both parts stand inside the code, so that other spellings of the code have the
+// same key, and the time keeps recent codes on the same pages.
 func codeKey(code storage.Code) []byte {
 	return timeKey(truncateToMillis(code.Issued), hashedKey(code.ID)...)
 }

@@ -9,9 +9,9 @@ import (
 	"github.com/curfew-id/curfew/storage"
 )
 
-// codec.go encodes records. The records that requests and terminations read most are protobuf messages: each field has a
-// number, a field with the zero value is left out, and a reader skips numbers that it does not know. A new field is
-// therefore one new line in records.go, with a number that the record never had. All other records are JSON.
+// codec.go encodes records. The records that requests and terminations read most are protobuf messages: each field
+// has a number, a field with the zero value is left out, and a reader skips numbers that it does not know. A new
+// field is therefore one new line in records.go, with a number that the record never had. All other records are JSON.
 //
 // `protoc --decode_raw` prints a value. The numbers stand in records.go, once for writing and reading.
 
@@ -82,8 +82,8 @@ func decodeRecord(value []byte, record any) error {
 	return nil
 }
 
-// recordCodec writes or reads one record. A record's function in records.go names each field with its number; the method
-// for the field's type then writes the field, or sets it from the value.
+// recordCodec writes or reads one record. A record's function in records.go names each field with its number; the
+// method for the field's type then writes the field, or sets it from the value.
 type recordCodec struct {
 	out     []byte // the value written so far
 	err     error  // why a field cannot be written
@@ -152,8 +152,8 @@ func (f *recordCodec) find(field protowire.Number) (begin, end int) {
 	return int(f.numbers[field] >> 32), int(uint32(f.numbers[field]))
 }
 
-// enter begins a message inside the record: until leave, fields belong to it. A message whose fields are all zero is left
-// out.
+// enter begins a message inside the record: until leave, fields belong to it. A message whose fields are all zero is
+// left out.
 func (f *recordCodec) enter(field protowire.Number) (outer message, body messageStart) {
 	if !f.reading {
 		return outer, f.beginMessage(field)

@@ -34,7 +34,9 @@ func fill(t *testing.T, v reflect.Value, n *int64) {
 	case reflect.Uint8:
 		v.SetUint('0')
 	case reflect.Map:
-		v.Set(reflect.ValueOf(map[string]any{"address": map[string]any{"locality": "x"}, "phone_number_verified": true}))
+		v.Set(
+			reflect.ValueOf(map[string]any{"address": map[string]any{"locality": "x"}, "phone_number_verified": true}),
+		)
 	case reflect.Slice:
 		v.Set(reflect.MakeSlice(v.Type(), 2, 2))
 		for i := range v.Len() {
@@ -73,8 +75,8 @@ func mustEncode(t *testing.T, record any) (value []byte, filled reflect.Value) {
 	return value, filled
 }
 
-// TestRecordsKeepEveryField fails when a field is added to a record and not to records.go, or when two fields of a record
-// have the same number.
+// TestRecordsKeepEveryField fails when a field is added to a record and not to records.go, or when two fields of a
+// record have the same number.
 func TestRecordsKeepEveryField(t *testing.T) {
 	for _, empty := range []bool{false, true} {
 		for _, record := range encodedRecords() {
@@ -125,7 +127,12 @@ func TestReaderSkipsFieldsItDoesNotKnow(t *testing.T) {
 // TestFieldThatIsMissingIsZero: a record that was written before a field was added is read with the field's zero value.
 func TestFieldThatIsMissingIsZero(t *testing.T) {
 	value := protowire.AppendString(protowire.AppendTag(nil, 2, protowire.BytesType), "app")
-	got := storage.Grant{ID: "old", Scope: []string{"old"}, Created: time.Unix(1, 0), Trust: storage.TokenExpiry{JWT: time.Unix(1, 0)}}
+	got := storage.Grant{
+		ID:      "old",
+		Scope:   []string{"old"},
+		Created: time.Unix(1, 0),
+		Trust:   storage.TokenExpiry{JWT: time.Unix(1, 0)},
+	}
 	must(t, decodeRecord(value, &got))
 	if want := (storage.Grant{Client: "app"}); !reflect.DeepEqual(got, want) {
 		t.Errorf("got %+v, want %+v", got, want)

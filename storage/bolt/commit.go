@@ -67,9 +67,9 @@ func (s *Store) drain(batch []*job) []*job {
 	return batch
 }
 
-// commit runs a batch in one transaction and answers all of it. bbolt has no savepoints: if a function fails after it has
-// written, all is rolled back and the others run again without it. The one that failed then runs alone, because its error
-// may rest on what the others had written, and that is on disk only then.
+// commit runs a batch in one transaction and answers all of it. bbolt has no savepoints: if a function fails after it
+// has written, all is rolled back and the others run again without it. The one that failed then runs alone, because
+// its error may rest on what the others had written, and that is on disk only then.
 func (s *Store) commit(batch []*job) {
 	if !s.mayWrite() {
 		s.answer(batch, s.halt.Load().error())
@@ -91,8 +91,8 @@ func (s *Store) commit(batch []*job) {
 	}
 }
 
-// runBatch runs a batch once. It returns the index of a function that failed after it had written, or -1 and the error of
-// the commit. Either way the functions' own errors stand in their jobs.
+// runBatch runs a batch once. It returns the index of a function that failed after it had written, or -1 and the
+// error of the commit. Either way the functions' own errors stand in their jobs.
 func (s *Store) runBatch(batch []*job) (failed int, err error) {
 	b, err := s.db.Load().Begin(true)
 	if err != nil {
@@ -207,8 +207,8 @@ func (s *Store) flush(b *bbolt.Tx, batch []*job) error {
 	return f.err
 }
 
-// After a commit that found no room bbolt looks for the free pages in the whole file. The next commit is therefore tried
-// only after fullPause times as long, and after maxFullPause at the latest.
+// After a commit that found no room bbolt looks for the free pages in the whole file. The next commit is therefore
+// tried only after fullPause times as long, and after maxFullPause at the latest.
 const (
 	fullPause    = 4
 	maxFullPause = 2 * time.Second
@@ -234,7 +234,8 @@ func commitTx(b *bbolt.Tx, commit func(*bbolt.Tx) error) (err error) {
 	return commit(b)
 }
 
-// commitError distinguishes a full store from a broken one. Some of bbolt's errors keep only the text of what they wrap.
+// commitError distinguishes a full store from a broken one. Some of bbolt's errors keep only the text of what they
+// wrap.
 func commitError(err error) error {
 	text := err.Error()
 	for _, full := range []error{bolterrors.ErrMaxSizeReached, syscall.ENOSPC, syscall.EDQUOT} {

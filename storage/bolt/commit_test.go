@@ -69,7 +69,8 @@ func TestFunctionThatFailsAfterWritingHarmsNoOther(t *testing.T) {
 				}
 				return nil
 			})
-			if i%3 == 0 && !errors.Is(err, refused) || i%3 == 1 && !errors.Is(err, storage.ErrUnavailable) || i%3 == 2 && err != nil {
+			if i%3 == 0 && !errors.Is(err, refused) || i%3 == 1 && !errors.Is(err, storage.ErrUnavailable) ||
+				i%3 == 2 && err != nil {
 				t.Errorf("function %d: got error %v", i, err)
 			}
 		})
@@ -152,8 +153,31 @@ func TestCommitsPerCall(t *testing.T) {
 	must(t, s.PutUser(ctx, storage.User{Subject: "ann", Name: "ann"}))
 	must(t, s.PutClient(ctx, storage.Client{Metadata: storage.Metadata{ClientID: "app"}}))
 	at := time.Date(2026, 11, 2, 10, 0, 0, 0, time.UTC)
-	must(t, s.CreateSession(ctx, storage.Session{ID: "s", SecretHash: storage.HashOf("s"), Subject: "ann", Created: at, LastActive: at, IdleTimeout: time.Hour, Expires: at.Add(time.Hour)}, storage.Event{}))
-	code := storage.Code{ID: "code", Client: "app", Subject: "ann", Session: "s", SID: "sid", Issued: at, Expires: at.Add(time.Minute)}
+	must(
+		t,
+		s.CreateSession(
+			ctx,
+			storage.Session{
+				ID:          "s",
+				SecretHash:  storage.HashOf("s"),
+				Subject:     "ann",
+				Created:     at,
+				LastActive:  at,
+				IdleTimeout: time.Hour,
+				Expires:     at.Add(time.Hour),
+			},
+			storage.Event{},
+		),
+	)
+	code := storage.Code{
+		ID:      "code",
+		Client:  "app",
+		Subject: "ann",
+		Session: "s",
+		SID:     "sid",
+		Issued:  at,
+		Expires: at.Add(time.Minute),
+	}
 	first := func(storage.Session, storage.ClientSession) (storage.Issuance, error) {
 		return storage.Issuance{
 			Grant:  storage.Grant{ID: "g", Session: "s", RefreshHash: storage.HashOf("r1")},

@@ -19,8 +19,8 @@ func (s *Store) CountTerminations(ctx context.Context, sel storage.Selection) (s
 	return c.count(ctx, s)
 }
 
-// CountBulkLogout implements storage.Terminations. Sessions are removed in the order in which they are counted, so where the
-// bulk logout has come further than the count, its own numbers take the place of the count's.
+// CountBulkLogout implements storage.Terminations. Sessions are removed in the order in which they are counted, so
+// where the bulk logout has come further than the count, its own numbers take the place of the count's.
 func (s *Store) CountBulkLogout(ctx context.Context, b storage.BulkLogout) (storage.TerminationCount, error) {
 	key, err := bulkLogoutKey(b.Selector, b.Cause, b.StartedAt)
 	if err != nil {
@@ -92,7 +92,8 @@ func (c *counting) catchUp() error {
 	return nil
 }
 
-// countOfflineGrants counts the offline grants in one transaction, those that the bulk logout has ended already included.
+// countOfflineGrants counts the offline grants in one transaction, those that the bulk logout has ended already
+// included.
 func (c *counting) countOfflineGrants(t *tx) error {
 	c.tx = t
 	if c.bulkKey != "" {

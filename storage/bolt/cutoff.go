@@ -21,8 +21,8 @@ func (s *Store) Sequence(ctx context.Context) (storage.Sequence, error) {
 // sequence returns the sequence of records that this transaction creates now.
 func (t *tx) sequence() storage.Sequence { return storage.Sequence(t.bucket(cutoffs).Sequence()) }
 
-// nextSequence counts the sequence up: what was created until now, also by earlier functions in the same transaction of the
-// file, comes before it.
+// nextSequence counts the sequence up: what was created until now, also by earlier functions in the same transaction
+// of the file, comes before it.
 func (t *tx) nextSequence() storage.Sequence {
 	t.wrote = true
 	n, err := t.bucket(cutoffs).NextSequence()
@@ -41,7 +41,11 @@ func cutoffKey(scope storage.CutoffScope) []byte {
 // parseCutoffKey reads a scope from its key.
 func parseCutoffKey(key []byte) storage.CutoffScope {
 	parts := bytes.SplitN(key, []byte{0}, 3)
-	return storage.CutoffScope{Session: storage.SessionID(parts[0]), Subject: string(parts[1]), Client: string(parts[2])}
+	return storage.CutoffScope{
+		Session: storage.SessionID(parts[0]),
+		Subject: string(parts[1]),
+		Client:  string(parts[2]),
+	}
 }
 
 // putCutoff stores a cutoff of a scope.
@@ -65,8 +69,8 @@ func (t *tx) newSessionRevoked(session storage.Session) bool {
 	return session.Sequence < t.cache.sweepHistory.Cutoff || t.cutOff(session.CutoffScopes(), "", session.Sequence)
 }
 
-// clientTokenRevoked reports whether a token that a client has for itself was ended, or belongs to an earlier client with
-// the same id.
+// clientTokenRevoked reports whether a token that a client has for itself was ended, or belongs to an earlier client
+// with the same id.
 func (t *tx) clientTokenRevoked(client *storage.Client, issued storage.Sequence) bool {
 	return issued < client.Sequence || issued < t.cache.sweepHistory.ClientCutoff ||
 		t.cutOff([]storage.CutoffScope{{Client: client.ClientID}}, "", issued)

@@ -15,7 +15,13 @@ const (
 )
 
 // ClaimDeliveries implements storage.Deliveries.
-func (s *Store) ClaimDeliveries(ctx context.Context, at time.Time, lease time.Duration, limit int, hostBusy func(string, int) bool) ([]storage.Delivery, error) {
+func (s *Store) ClaimDeliveries(
+	ctx context.Context,
+	at time.Time,
+	lease time.Duration,
+	limit int,
+	hostBusy func(string, int) bool,
+) ([]storage.Delivery, error) {
 	at = truncateToMillis(at)
 	s.observeTime(at)
 	return writeOrTakeBack(ctx, s, func(t *tx) ([]storage.Delivery, error) {
@@ -122,7 +128,13 @@ func (s *Store) Delivery(ctx context.Context, id string) (storage.Delivery, erro
 }
 
 // RetryDelivery implements storage.Deliveries.
-func (s *Store) RetryDelivery(ctx context.Context, id string, at time.Time, updateEntry func(storage.ReportEntry) storage.ReportEntry, e storage.Event) error {
+func (s *Store) RetryDelivery(
+	ctx context.Context,
+	id string,
+	at time.Time,
+	updateEntry func(storage.ReportEntry) storage.ReportEntry,
+	e storage.Event,
+) error {
 	at = truncateToMillis(at)
 	return s.update(ctx, func(t *tx) error {
 		d, err := t.openDelivery(id)
@@ -135,7 +147,12 @@ func (s *Store) RetryDelivery(ctx context.Context, id string, at time.Time, upda
 }
 
 // CancelDelivery implements storage.Deliveries.
-func (s *Store) CancelDelivery(ctx context.Context, id string, updateEntry func(storage.ReportEntry) storage.ReportEntry, e storage.Event) error {
+func (s *Store) CancelDelivery(
+	ctx context.Context,
+	id string,
+	updateEntry func(storage.ReportEntry) storage.ReportEntry,
+	e storage.Event,
+) error {
 	return s.update(ctx, func(t *tx) error {
 		d, err := t.openDelivery(id)
 		if err != nil {
@@ -159,7 +176,11 @@ func (t *tx) openDelivery(id string) (storage.Delivery, error) {
 }
 
 // changeDelivery stores a delivery that an administrator has changed, its report's entry, and the audit line.
-func (t *tx) changeDelivery(d, before storage.Delivery, updateEntry func(storage.ReportEntry) storage.ReportEntry, e storage.Event) {
+func (t *tx) changeDelivery(
+	d, before storage.Delivery,
+	updateEntry func(storage.ReportEntry) storage.ReportEntry,
+	e storage.Event,
+) {
 	t.putDelivery(d, &before)
 	pending := map[string]*storage.Report{}
 	t.editEntry(pending, d.Report, d.Client, updateEntry)
@@ -178,7 +199,9 @@ func (t *tx) auditDelivery(d storage.Delivery, r *storage.Report, e storage.Even
 }
 
 // CountDeliveries implements storage.Deliveries.
-func (s *Store) CountDeliveries(ctx context.Context) (byState map[storage.DeliveryState]int, oldest time.Time, err error) {
+func (s *Store) CountDeliveries(
+	ctx context.Context,
+) (byState map[storage.DeliveryState]int, oldest time.Time, err error) {
 	byState = map[storage.DeliveryState]int{}
 	err = s.view(ctx, func(t *tx) error {
 		for i, n := range t.deliveryCounts() {
@@ -243,8 +266,9 @@ func (t *tx) deleteDeliveryIndexes(d storage.Delivery) {
 	}
 }
 
-// deliveryCounts returns how many deliveries there are of each state, in the order of allDeliveryStates. The numbers are stored,
-// because finished deliveries stay as long as their reports, and the metrics need the numbers every few seconds.
+// deliveryCounts returns how many deliveries there are of each state, in the order of allDeliveryStates. The numbers
+// are stored, because finished deliveries stay as long as their reports, and the metrics need the numbers every few
+// seconds.
 func (t *tx) deliveryCounts() (counts [len(allDeliveryStates)]uint64) {
 	if value := t.get(meta, deliveryCountsKey); len(value) == 8*len(counts) {
 		for i := range counts {

@@ -16,8 +16,9 @@ import (
 // deviceBlock is how many bytes are compared at a time: a multiple of every disk's block.
 const deviceBlock = 1 << 20
 
-// verifyDevice drops the system's copy of the file and reports an error if what the system shows then is not what is on
-// the disk. On a file system that cannot read around its cache (O_DIRECT), dropping must do. The file must not be mapped.
+// verifyDevice drops the system's copy of the file and reports an error if what the system shows then is not what is
+// on the disk. On a file system that cannot read around its cache (O_DIRECT), dropping must do. The file must not be
+// mapped.
 func verifyDevice(path string) error {
 	file, err := os.Open(path)
 	if err != nil {
@@ -60,7 +61,10 @@ func compareDevice(cached, device *os.File) error {
 			return cachedErr
 		}
 		if !bytes.Equal(onDisk[:n], shown[:m]) {
-			return fmt.Errorf("the system shows other data than the disk has, near byte %d; restart the machine", offset)
+			return fmt.Errorf(
+				"the system shows other data than the disk has, near byte %d; restart the machine",
+				offset,
+			)
 		}
 		if err != nil {
 			return nil

@@ -10,7 +10,13 @@ import (
 )
 
 // EndSessions implements storage.Terminations.
-func (s *Store) EndSessions(ctx context.Context, req storage.EndRequest, at time.Time, limit int, plan func(storage.Termination) storage.Plan) ([]storage.Termination, bool, error) {
+func (s *Store) EndSessions(
+	ctx context.Context,
+	req storage.EndRequest,
+	at time.Time,
+	limit int,
+	plan func(storage.Termination) storage.Plan,
+) ([]storage.Termination, bool, error) {
 	type result struct {
 		terminations []storage.Termination
 		more         bool
@@ -34,8 +40,8 @@ func (s *Store) EndSessions(ctx context.Context, req storage.EndRequest, at time
 	return out.terminations, out.more, nil
 }
 
-// endSessionsTx is one call of EndSessions: begin checks the change, read collects what ends as it is before the change,
-// write changes and removes.
+// endSessionsTx is one call of EndSessions: begin checks the change, read collects what ends as it is before the
+// change, write changes and removes.
 type endSessionsTx struct {
 	*tx
 	storage.Selection
@@ -77,7 +83,8 @@ func (e *endSessionsTx) findOfflineUsers() {
 		return
 	}
 	for _, id := range e.Sessions {
-		if session, ok := e.sessionRecord(id); ok && e.IncludesSession(session) && !e.endedByEarlierBulkLogout(session) {
+		if session, ok := e.sessionRecord(id); ok && e.IncludesSession(session) &&
+			!e.endedByEarlierBulkLogout(session) {
 			e.OfflineUsers[session.Subject] = true
 		}
 	}
@@ -126,7 +133,10 @@ func (e *endSessionsTx) readSessions(limit int) {
 		whole := e.EndsSession(session)
 		session.ClientSessions = e.clientSessionsOf(id)
 		if !whole {
-			session.ClientSessions = slices.DeleteFunc(session.ClientSessions, func(cs storage.ClientSession) bool { return !e.EndsClientSession(session, cs) })
+			session.ClientSessions = slices.DeleteFunc(
+				session.ClientSessions,
+				func(cs storage.ClientSession) bool { return !e.EndsClientSession(session, cs) },
+			)
 			if len(session.ClientSessions) == 0 {
 				continue
 			}
@@ -168,14 +178,16 @@ func (e *endSessionsTx) offlineGrantEndedEarlier(g storage.Grant) bool {
 	return ok
 }
 
-// splitRevoked takes the client sessions out of a session that a bulk logout under way has ended and not removed yet. They
-// stand by themselves, with the cause of that bulk logout, a report and a delivery of their own: the client may have joined
-// the session again since.
+// splitRevoked takes the client sessions out of a session that a bulk logout under way has ended and not removed yet.
+// They stand by themselves, with the cause of that bulk logout, a report and a delivery of their own: the client may
+// have joined the session again since.
 func (e *endSessionsTx) splitRevoked(session storage.Session) (rest storage.Session, ended []storage.Termination) {
 	candidates := session.ClientSessions
 	session.ClientSessions = nil
 	for _, cs := range candidates {
-		bulk, ok := e.earlierBulkLogout(func(bulk *bulkLogout) bool { return bulk.selection.EndsClientSession(session, cs) })
+		bulk, ok := e.earlierBulkLogout(
+			func(bulk *bulkLogout) bool { return bulk.selection.EndsClientSession(session, cs) },
+		)
 		if !ok {
 			session.ClientSessions = append(session.ClientSessions, cs)
 			continue

@@ -17,7 +17,11 @@ func (s *Store) AppendEvents(ctx context.Context, e ...storage.Event) error {
 }
 
 // ListEvents implements storage.Events.
-func (s *Store) ListEvents(ctx context.Context, f storage.EventFilter, p storage.Page) ([]storage.Event, string, error) {
+func (s *Store) ListEvents(
+	ctx context.Context,
+	f storage.EventFilter,
+	p storage.Page,
+) ([]storage.Event, string, error) {
 	walk := func(t *tx, after []byte) iter.Seq2[[]byte, []byte] { return t.scanEvents(f, after) }
 	return list(ctx, s, p, walk, func(t *tx, n, _ []byte) (storage.Event, bool) {
 		e, ok := load[storage.Event](t, events, n)
@@ -25,8 +29,8 @@ func (s *Store) ListEvents(ctx context.Context, f storage.EventFilter, p storage
 	})
 }
 
-// scanEvents walks the sequence numbers that the filter may select and that come after the number after, in the filter's
-// order.
+// scanEvents walks the sequence numbers that the filter may select and that come after the number after, in the
+// filter's order.
 func (t *tx) scanEvents(f storage.EventFilter, after []byte) iter.Seq2[[]byte, []byte] {
 	index, prefix := events, []byte(nil)
 	if f.Subject != "" {

@@ -48,7 +48,8 @@ func (d *faultyDisk) commit(b *bbolt.Tx) error {
 	return d.fail
 }
 
-// mustOpenFaulty opens a store with the users ann and bob, a session and a grant for each, and a disk that fails on demand.
+// mustOpenFaulty opens a store with the users ann and bob, a session and a grant for each, and a disk that fails on
+// demand.
 func mustOpenFaulty(t *testing.T, log *slog.Logger) (*Store, *faultyDisk) {
 	t.Helper()
 	s := mustOpen(t, Options{Path: filepath.Join(t.TempDir(), "curfew.db"), Log: log})
@@ -70,17 +71,30 @@ func mustOpenFaulty(t *testing.T, log *slog.Logger) (*Store, *faultyDisk) {
 
 // endSession ends the session with an id.
 func endSession(s *Store, id storage.SessionID) (ended int, err error) {
-	r := storage.EndRequest{Selector: storage.Selector{Sessions: []storage.SessionID{id}}, Cause: storage.Cause{ID: "cause"}}
+	r := storage.EndRequest{
+		Selector: storage.Selector{Sessions: []storage.SessionID{id}},
+		Cause:    storage.Cause{ID: "cause"},
+	}
 	terminations, _, err := s.EndSessions(context.Background(), r, fixtureStart, 0, nil)
 	return len(terminations), err
 }
 
 // refreshFixture exchanges the refresh token of redeemFixture.
 func refreshFixture(s *Store, subject string) error {
-	r := storage.RefreshRequest{Token: storage.HashOf("refresh-" + subject), NewToken: storage.HashOf("next-" + subject), Client: "app", Grace: time.Minute}
-	_, err := s.Refresh(context.Background(), r, fixtureStart, func(g storage.Grant, _ *storage.Session) (storage.Issuance, error) {
-		return storage.Issuance{Grant: g}, nil
-	})
+	r := storage.RefreshRequest{
+		Token:    storage.HashOf("refresh-" + subject),
+		NewToken: storage.HashOf("next-" + subject),
+		Client:   "app",
+		Grace:    time.Minute,
+	}
+	_, err := s.Refresh(
+		context.Background(),
+		r,
+		fixtureStart,
+		func(g storage.Grant, _ *storage.Session) (storage.Issuance, error) {
+			return storage.Issuance{Grant: g}, nil
+		},
+	)
 	return err
 }
 
@@ -91,7 +105,8 @@ func background(fn func() error) chan error {
 	return result
 }
 
-// TestTerminationIsReportedOnlyWhenItIsOnDisk: while the sync of a termination hangs, no other call says that the session has ended.
+// TestTerminationIsReportedOnlyWhenItIsOnDisk: while the sync of a termination hangs, no other call says that the
+// session has ended.
 func TestTerminationIsReportedOnlyWhenItIsOnDisk(t *testing.T) {
 	ctx := context.Background()
 	notFound := func(err error) error {
@@ -227,8 +242,8 @@ func TestFailedCommitLeaksNothing(t *testing.T) {
 	})
 }
 
-// TestErrorOfAFailedFunctionRestsOnWhatIsOnDisk: a function that failed after it had written, because of what another one
-// of its batch wrote, runs again when the batch has failed.
+// TestErrorOfAFailedFunctionRestsOnWhatIsOnDisk: a function that failed after it had written, because of what another
+// one of its batch wrote, runs again when the batch has failed.
 func TestErrorOfAFailedFunctionRestsOnWhatIsOnDisk(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s, disk := mustOpenFaulty(t, nil)
@@ -278,7 +293,10 @@ func TestHangingDiskIsAnsweredWithinFiveSeconds(t *testing.T) {
 		}
 		close(disk.hang)
 		must(t, s.Ready(context.Background()))
-		if _, err := s.SessionBySecret(context.Background(), storage.HashOf("ann"), fixtureStart); !errors.Is(err, storage.ErrNotFound) {
+		if _, err := s.SessionBySecret(context.Background(), storage.HashOf("ann"), fixtureStart); !errors.Is(
+			err,
+			storage.ErrNotFound,
+		) {
 			t.Errorf("the write that was late: got error %v", err)
 		}
 		if _, err := s.SessionBySecret(context.Background(), storage.HashOf("bob"), fixtureStart); err != nil {
@@ -315,8 +333,8 @@ func TestFullDiskIsNotScannedForEachWrite(t *testing.T) {
 	})
 }
 
-// TestFailedSyncStopsTheStoreUntilTheFileIsVerified: reads begin again when the file is in order, writes when the disk is,
-// and each state has an error and a log line that say what to do.
+// TestFailedSyncStopsTheStoreUntilTheFileIsVerified: reads begin again when the file is in order, writes when the
+// disk is, and each state has an error and a log line that say what to do.
 func TestFailedSyncStopsTheStoreUntilTheFileIsVerified(t *testing.T) {
 	var log strings.Builder
 	synctest.Test(t, func(t *testing.T) {
@@ -332,7 +350,8 @@ func TestFailedSyncStopsTheStoreUntilTheFileIsVerified(t *testing.T) {
 		}))
 		mustFail := func(got, want error) {
 			t.Helper()
-			if !errors.Is(got, storage.ErrUnavailable) || !errors.Is(got, syscall.EIO) || !errors.Is(got, want) || !strings.Contains(got.Error(), "repair the disk") {
+			if !errors.Is(got, storage.ErrUnavailable) || !errors.Is(got, syscall.EIO) || !errors.Is(got, want) ||
+				!strings.Contains(got.Error(), "repair the disk") {
 				t.Errorf("got error %v, want %v", got, want)
 			}
 		}
@@ -437,7 +456,8 @@ func TestDamagedRecordSaysWhatToDo(t *testing.T) {
 	mustEdit(t, path, func(b *bbolt.Tx) error { return b.Bucket([]byte("tokens")).Put(hash[:], []byte("{")) })
 	s := mustOpen(t, Options{Path: path})
 	_, _, err := s.Token(t.Context(), hash, fixtureStart)
-	if !errors.Is(err, errDamaged) || !strings.Contains(err.Error(), "tokens") || !strings.Contains(err.Error(), "restore a backup") {
+	if !errors.Is(err, errDamaged) || !strings.Contains(err.Error(), "tokens") ||
+		!strings.Contains(err.Error(), "restore a backup") {
 		t.Errorf("got error %v", err)
 	}
 	must(t, s.Close())
@@ -445,7 +465,8 @@ func TestDamagedRecordSaysWhatToDo(t *testing.T) {
 		return b.Bucket([]byte("clients")).Put([]byte("app"), []byte(`{"secret_hash":"!"}`))
 	})
 	_, err = Open(Options{Path: path})
-	if !errors.Is(err, errDamaged) || !strings.Contains(err.Error(), path) || !strings.Contains(err.Error(), "restore a backup") {
+	if !errors.Is(err, errDamaged) || !strings.Contains(err.Error(), path) ||
+		!strings.Contains(err.Error(), "restore a backup") {
 		t.Errorf("got error %v", err)
 	}
 }

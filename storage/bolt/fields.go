@@ -9,8 +9,8 @@ import (
 	"github.com/curfew-id/curfew/storage"
 )
 
-// fields.go has one method for each type of field. A method writes the field's value, or sets it from the message that is
-// read; a field that is missing there is set to zero.
+// fields.go has one method for each type of field. A method writes the field's value, or sets it from the message
+// that is read; a field that is missing there is set to zero.
 
 // uvarint is an unsigned integer, short if it is small.
 func (f *recordCodec) uvarint(field protowire.Number, n *uint64) {

@@ -14,8 +14,8 @@ import (
 
 // file.go opens the file, and turns the panics that a damaged file causes into errors.
 
-// openFile opens the file with its lock. What an earlier process wrote is on disk then, also if that process stopped before
-// its last sync. bbolt panics at some damage, and would keep the lock.
+// openFile opens the file with its lock. What an earlier process wrote is on disk then, also if that process stopped
+// before its last sync. bbolt panics at some damage, and would keep the lock.
 func openFile(o Options) (db *bbolt.DB, info os.FileInfo, err error) {
 	var file *os.File
 	before := debug.SetPanicOnFault(true)
@@ -58,9 +58,13 @@ func checkFileInPlace(path string, open os.FileInfo) error {
 	case err != nil && !errors.Is(err, os.ErrNotExist):
 		return unavailable(err)
 	}
-	return fmt.Errorf("%w: the file %s was removed or replaced while it was in use; to keep its content, copy the deleted file "+
-		"that `ls -l /proc/%d/fd` shows before you stop this process, then put the copy in place and start again",
-		storage.ErrUnavailable, path, os.Getpid())
+	return fmt.Errorf(
+		"%w: the file %s was removed or replaced while it was in use; to keep its content, copy the deleted file "+
+			"that `ls -l /proc/%d/fd` shows before you stop this process, then put the copy in place and start again",
+		storage.ErrUnavailable,
+		path,
+		os.Getpid(),
+	)
 }
 
 // recoverDamage turns the panic that a damaged page causes into an error.

@@ -105,21 +105,31 @@ func fixtureCode(id, client string, session storage.Session) storage.Code {
 // redeemFixture redeems a code for a grant with a refresh token and an access token.
 func redeemFixture(t *testing.T, s *Store, code storage.Code, offline bool) (storage.RedeemResult, error) {
 	t.Helper()
-	return s.Redeem(t.Context(), code, fixtureStart, func(session storage.Session, cs storage.ClientSession) (storage.Issuance, error) {
-		grant := storage.Grant{
-			ID:          "grant-" + code.ID,
-			Scope:       []string{"openid"},
-			Created:     fixtureStart,
-			LastUsed:    fixtureStart,
-			IdleTimeout: 24 * time.Hour,
-			RefreshHash: storage.HashOf("refresh-" + code.ID),
-		}
-		if !offline {
-			grant.Session, grant.IdleTimeout, grant.Expires = session.ID, 0, session.Expires
-		}
-		token := storage.Token{Hash: storage.HashOf("token-" + code.ID), SID: cs.SID, Issued: fixtureStart, Expires: fixtureStart.Add(time.Hour)}
-		return storage.Issuance{Grant: grant, Tokens: []storage.Token{token}}, nil
-	})
+	return s.Redeem(
+		t.Context(),
+		code,
+		fixtureStart,
+		func(session storage.Session, cs storage.ClientSession) (storage.Issuance, error) {
+			grant := storage.Grant{
+				ID:          "grant-" + code.ID,
+				Scope:       []string{"openid"},
+				Created:     fixtureStart,
+				LastUsed:    fixtureStart,
+				IdleTimeout: 24 * time.Hour,
+				RefreshHash: storage.HashOf("refresh-" + code.ID),
+			}
+			if !offline {
+				grant.Session, grant.IdleTimeout, grant.Expires = session.ID, 0, session.Expires
+			}
+			token := storage.Token{
+				Hash:    storage.HashOf("token-" + code.ID),
+				SID:     cs.SID,
+				Issued:  fixtureStart,
+				Expires: fixtureStart.Add(time.Hour),
+			}
+			return storage.Issuance{Grant: grant, Tokens: []storage.Token{token}}, nil
+		},
+	)
 }
 
 // fillFixture stores at least one record of each kind.
@@ -127,29 +137,84 @@ func fillFixture(t *testing.T, s *Store) {
 	t.Helper()
 	ctx := t.Context()
 	for _, subject := range []string{"ann", "bob"} {
-		must(t, s.PutUser(ctx, storage.User{Subject: subject, Name: subject, Email: subject + "@example.org", Claims: map[string]any{"given_name": subject}}))
+		must(
+			t,
+			s.PutUser(
+				ctx,
+				storage.User{
+					Subject: subject,
+					Name:    subject,
+					Email:   subject + "@example.org",
+					Claims:  map[string]any{"given_name": subject},
+				},
+			),
+		)
 	}
 	for _, client := range []string{"app", "other"} {
-		must(t, s.PutClient(ctx, storage.Client{Metadata: storage.Metadata{ClientID: client, BackchannelLogoutURI: "https://app.example/logout"}}))
+		must(
+			t,
+			s.PutClient(
+				ctx,
+				storage.Client{
+					Metadata: storage.Metadata{ClientID: client, BackchannelLogoutURI: "https://app.example/logout"},
+				},
+			),
+		)
 	}
 	ann, bob := fixtureSession("session-ann", "ann"), fixtureSession("session-bob", "bob")
 	for _, session := range []storage.Session{ann, bob} {
-		must(t, s.CreateSession(ctx, session, storage.Event{At: fixtureStart, Kind: "session.created", Subject: session.Subject}))
+		must(
+			t,
+			s.CreateSession(
+				ctx,
+				session,
+				storage.Event{At: fixtureStart, Kind: "session.created", Subject: session.Subject},
+			),
+		)
 		_, err := redeemFixture(t, s, fixtureCode("bound-"+session.Subject, "app", session), false)
 		must(t, err)
 	}
 	_, err := redeemFixture(t, s, fixtureCode("offline-ann", "other", ann), true)
 	must(t, err)
-	must(t, s.PutConsent(ctx, storage.Consent{Subject: "ann", Client: "app", Scope: []string{"openid"}, At: fixtureStart}))
-	must(t, s.PutToken(ctx, storage.Token{Hash: storage.HashOf("own"), Client: "app", Issued: fixtureStart, Expires: fixtureStart.Add(time.Hour)}))
+	must(
+		t,
+		s.PutConsent(ctx, storage.Consent{Subject: "ann", Client: "app", Scope: []string{"openid"}, At: fixtureStart}),
+	)
+	must(
+		t,
+		s.PutToken(
+			ctx,
+			storage.Token{
+				Hash:    storage.HashOf("own"),
+				Client:  "app",
+				Issued:  fixtureStart,
+				Expires: fixtureStart.Add(time.Hour),
+			},
+		),
+	)
 	must(t, s.MarkUsed(ctx, "jti", fixtureStart, fixtureStart.Add(time.Hour), fixtureStart))
 	must(t, s.PutKeys(ctx, []storage.Key{{ID: "key", Created: fixtureStart}}, nil))
-	must(t, s.PutOneTimeLink(ctx, storage.OneTimeLink{Hash: storage.HashOf("link"), Purpose: "reset", Subject: "ann", Expires: fixtureStart.Add(time.Hour)}, storage.Event{Subject: "ann"}))
+	must(
+		t,
+		s.PutOneTimeLink(
+			ctx,
+			storage.OneTimeLink{
+				Hash:    storage.HashOf("link"),
+				Purpose: "reset",
+				Subject: "ann",
+				Expires: fixtureStart.Add(time.Hour),
+			},
+			storage.Event{Subject: "ann"},
+		),
+	)
 	must(t, s.CountAttempt(ctx, []storage.Hash{storage.HashOf("attempt")}, func(c []storage.Counter) error {
 		c[0] = storage.Counter{Count: 3, Last: fixtureStart}
 		return nil
 	}))
-	end := storage.EndRequest{Selector: storage.Selector{Subject: "bob"}, Cause: storage.Cause{ID: "cause", Reason: storage.ReasonAdmin}}
+	end := storage.EndRequest{
+		Selector: storage.Selector{Subject: "bob"},
+		Cause:    storage.Cause{ID: "cause", Reason: storage.ReasonAdmin},
+	}
 	_, _, err = s.EndSessions(ctx, end, fixtureStart, 0, fixturePlan)
 	must(t, err)
 }
@@ -163,7 +228,9 @@ func fixturePlan(end storage.Termination) storage.Plan {
 			Subject:     end.User.Subject,
 			EndedAt:     end.EndedAt,
 			DeleteAfter: end.EndedAt.Add(24 * time.Hour),
-			Entries:     []storage.ReportEntry{{Kind: "client_session", Client: "app", Delivery: storage.DeliveryPending}},
+			Entries: []storage.ReportEntry{
+				{Kind: "client_session", Client: "app", Delivery: storage.DeliveryPending},
+			},
 		},
 		Deliveries: []storage.Delivery{{
 			ID:          "delivery",
@@ -205,7 +272,11 @@ func checkFixture(t *testing.T, s *Store) {
 		t.Errorf("a session that was ended: got error %v", err)
 	}
 	for client, code := range map[string]string{"app": "bound-ann", "other": "offline-ann"} {
-		refresh := storage.RefreshRequest{Token: storage.HashOf("refresh-" + code), NewToken: storage.HashOf("next-" + code), Client: client}
+		refresh := storage.RefreshRequest{
+			Token:    storage.HashOf("refresh-" + code),
+			NewToken: storage.HashOf("next-" + code),
+			Client:   client,
+		}
 		_, err = s.Refresh(ctx, refresh, at, func(g storage.Grant, _ *storage.Session) (storage.Issuance, error) {
 			return storage.Issuance{Grant: g}, nil
 		})
@@ -216,7 +287,10 @@ func checkFixture(t *testing.T, s *Store) {
 	if !again.Reused {
 		t.Error("a used code is accepted again")
 	}
-	if err := s.MarkUsed(ctx, "jti", fixtureStart, fixtureStart.Add(time.Hour), at); !errors.Is(err, storage.ErrAlreadyUsed) {
+	if err := s.MarkUsed(ctx, "jti", fixtureStart, fixtureStart.Add(time.Hour), at); !errors.Is(
+		err,
+		storage.ErrAlreadyUsed,
+	) {
 		t.Errorf("a used jti: got error %v", err)
 	}
 	if _, err = s.Consent(ctx, "ann", "app"); err != nil {

@@ -10,7 +10,11 @@ import (
 )
 
 // GrantByRefresh implements storage.Grants.
-func (s *Store) GrantByRefresh(ctx context.Context, token storage.Hash, at time.Time) (g storage.Grant, current bool, err error) {
+func (s *Store) GrantByRefresh(
+	ctx context.Context,
+	token storage.Hash,
+	at time.Time,
+) (g storage.Grant, current bool, err error) {
 	g, err = read(ctx, s, func(t *tx) (storage.Grant, error) {
 		if _, id := t.findRefreshToken(token); id != "" {
 			if g, ok := t.grant(id); ok && t.grantActive(g, at) {
@@ -33,7 +37,12 @@ func (s *Store) ActiveGrant(ctx context.Context, id, sid string, at time.Time) (
 }
 
 // ListGrants implements storage.Grants.
-func (s *Store) ListGrants(ctx context.Context, subject, client string, offlineOnly bool, at time.Time) ([]storage.Grant, error) {
+func (s *Store) ListGrants(
+	ctx context.Context,
+	subject, client string,
+	offlineOnly bool,
+	at time.Time,
+) ([]storage.Grant, error) {
 	return read(ctx, s, func(t *tx) (list []storage.Grant, err error) {
 		found := t.offlineGrants(subject, client)
 		if !offlineOnly {
@@ -93,12 +102,14 @@ func (t *tx) offlineGrants(subject, client string) (list []storage.Grant) {
 	return list
 }
 
-// activeGrant finds a grant that counts for a token issued under sid (empty: without a session). A session past its idle
-// deadline is left to the sweep while that keeps up, so that checking a token reads no session. A bound grant whose key is
-// there still has the client session in which it was given.
+// activeGrant finds a grant that counts for a token issued under sid (empty: without a session). A session past its
+// idle deadline is left to the sweep while that keeps up, so that checking a token reads no session. A bound grant
+// whose key is there still has the client session in which it was given.
 func (t *tx) activeGrant(id, sid string, at time.Time) (storage.Grant, bool) {
 	g, ok := t.grant(id)
-	if !ok || !g.UnexpiredAt(at) || !t.clientAndUserEnabled(g) || (sid != "" && (g.Offline() || g.SID != sid) && t.sidRevoked(sid)) || t.grantRevoked(g) {
+	if !ok || !g.UnexpiredAt(at) || !t.clientAndUserEnabled(g) ||
+		(sid != "" && (g.Offline() || g.SID != sid) && t.sidRevoked(sid)) ||
+		t.grantRevoked(g) {
 		return storage.Grant{}, false
 	}
 	if t.sweepOverdue(at) && !t.sessionUnexpired(g, sid, at) {
@@ -170,13 +181,26 @@ func (t *tx) expireGrant(g storage.Grant, sessionEnd time.Time) {
 
 // truncateGrantTimes returns g in whole milliseconds.
 func truncateGrantTimes(g storage.Grant) storage.Grant {
-	g.AuthTime, g.Created, g.LastUsed = truncateToMillis(g.AuthTime), truncateToMillis(g.Created), truncateToMillis(g.LastUsed)
-	g.Expires, g.RotatedAt, g.Trust = truncateToMillis(g.Expires), truncateToMillis(g.RotatedAt), truncateTokenExpiry(g.Trust)
+	g.AuthTime, g.Created, g.LastUsed = truncateToMillis(
+		g.AuthTime,
+	), truncateToMillis(
+		g.Created,
+	), truncateToMillis(
+		g.LastUsed,
+	)
+	g.Expires, g.RotatedAt, g.Trust = truncateToMillis(
+		g.Expires,
+	), truncateToMillis(
+		g.RotatedAt,
+	), truncateTokenExpiry(
+		g.Trust,
+	)
 	return g
 }
 
-// addRefreshToken stores g's current refresh token with the one before it. The tokens of a family stay in the store until the
-// family ends, or for as long as they would have been valid unused, so that the reuse of any of them shows (RFC 9700 §4.14.2).
+// addRefreshToken stores g's current refresh token with the one before it. The tokens of a family stay in the store
+// until the family ends, or for as long as they would have been valid unused, so that the reuse of any of them shows
+// (RFC 9700 §4.14.2).
 func (t *tx) addRefreshToken(g storage.Grant, previous storage.Hash) {
 	t.put(refreshTokens, g.RefreshHash[:], append(previous[:], g.ID...))
 }
@@ -190,8 +214,8 @@ func (t *tx) findRefreshToken(token storage.Hash) (previous storage.Hash, id str
 	return storage.Hash(value[:len(previous)]), string(value[len(previous):])
 }
 
-// removeGrant removes a grant and leaves its tokens, which do not count without it, to Sweep. The token expiry of offline access
-// moves to its client session, because the client's own session may depend on it.
+// removeGrant removes a grant and leaves its tokens, which do not count without it, to Sweep. The token expiry of
+// offline access moves to its client session, because the client's own session may depend on it.
 func (t *tx) removeGrant(g storage.Grant) {
 	if g.Offline() {
 		if session, cs, ok := t.clientSessionBySID(g.SID); ok {

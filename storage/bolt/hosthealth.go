@@ -19,7 +19,8 @@ func (s *Store) ListHostHealth(ctx context.Context) ([]storage.HostHealth, error
 	})
 }
 
-// putHostHealth stores what an attempt has shown about a host. A host that is already stored has its place in the order of expiry.
+// putHostHealth stores what an attempt has shown about a host. A host that is already stored has its place in the
+// order of expiry.
 func (t *tx) putHostHealth(health storage.HostHealth) {
 	health.At = truncateToMillis(health.At)
 	key := []byte(health.Host)

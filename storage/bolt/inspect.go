@@ -11,12 +11,14 @@ import (
 	"github.com/curfew-id/curfew/storage"
 )
 
-// inspect.go checks the file before bbolt opens it. In bbolt a page that is missing or damaged ends the process with a signal
-// or a panic, and the message does not say what to do.
+// inspect.go checks the file before bbolt opens it. In bbolt a page that is missing or damaged ends the process with
+// a signal or a panic, and the message does not say what to do.
 
 // errDamaged says what to do about a damaged file.
-var errDamaged = errors.New("the file is damaged, or not a Curfew store; stop Curfew and restore a backup, or without one, " +
-	"try `bbolt surgery` on a copy of the file")
+var errDamaged = errors.New(
+	"the file is damaged, or not a Curfew store; stop Curfew and restore a backup, or without one, " +
+		"try `bbolt surgery` on a copy of the file",
+)
 
 // The layout of a meta page, little-endian, behind the page header.
 const (
@@ -36,12 +38,13 @@ type metaPage struct {
 	pageSize, root, freelist, pageCount, tx uint64
 }
 
-// fullCheckLimit is the size in bytes up to which all pages are checked whenever the store opens. That takes milliseconds.
+// fullCheckLimit is the size in bytes up to which all pages are checked whenever the store opens. That takes
+// milliseconds.
 const fullCheckLimit = 64 << 20
 
-// checkFile reports an error for a file that is not a bbolt file, was cut short, or has damaged pages. It checks the pages of
-// a large file only if bbolt would read them all as well, to find the free ones: that is when the last process ended
-// without writing the list of free pages. A file that is missing or empty passes.
+// checkFile reports an error for a file that is not a bbolt file, was cut short, or has damaged pages. It checks the
+// pages of a large file only if bbolt would read them all as well, to find the free ones: that is when the last
+// process ended without writing the list of free pages. A file that is missing or empty passes.
 func checkFile(path string) error {
 	f, err := os.Open(path)
 	if errors.Is(err, os.ErrNotExist) {
@@ -82,8 +85,8 @@ func damagedError(what string) error {
 	return fmt.Errorf("%w: %s: %w", storage.ErrUnavailable, what, errDamaged)
 }
 
-// readMetaPage reads the newer of the two meta pages, or the only one that is not damaged. The second begins after one page,
-// and the page size stands in the meta page itself; so all sizes are tried.
+// readMetaPage reads the newer of the two meta pages, or the only one that is not damaged. The second begins after
+// one page, and the page size stands in the meta page itself; so all sizes are tried.
 func readMetaPage(f io.ReaderAt, length int64) (h metaPage, ok bool) {
 	offsets := []int64{0}
 	for size := int64(1024); size <= 1<<24 && size < length; size *= 2 {
@@ -104,7 +107,8 @@ func readMetaPage(f io.ReaderAt, length int64) (h metaPage, ok bool) {
 			pageCount: binary.LittleEndian.Uint64(m[metaPageCount:]),
 			tx:        binary.LittleEndian.Uint64(m[metaTx:]),
 		}
-		checked := binary.LittleEndian.Uint32(m) == metaMagic && sum.Sum64() == binary.LittleEndian.Uint64(m[metaChecksum:])
+		checked := binary.LittleEndian.Uint32(m) == metaMagic &&
+			sum.Sum64() == binary.LittleEndian.Uint64(m[metaChecksum:])
 		inPlace := candidate.pageSize >= 1024 && (offset == 0 || uint64(offset) == candidate.pageSize)
 		if checked && inPlace && (!ok || candidate.tx > h.tx) {
 			h, ok = candidate, true

@@ -26,9 +26,9 @@ func dueValue(d storage.Delivery) []byte {
 // dueHost returns the host in such a value.
 func dueHost(value []byte) string { return string(bytes.TrimSuffix(value, leaseSuffix)) }
 
-// releaseLeases makes deliveries due again that an earlier process had leased when it ended. No other process can hold a
-// lease, since this one has the file's lock. A client that had answered the earlier process is notified once more. On a full
-// disk nothing is released, and the leases expire by themselves.
+// releaseLeases makes deliveries due again that an earlier process had leased when it ended. No other process can
+// hold a lease, since this one has the file's lock. A client that had answered the earlier process is notified once
+// more. On a full disk nothing is released, and the leases expire by themselves.
 func (s *Store) releaseLeases(ctx context.Context) error {
 	leased, err := read(ctx, s, func(t *tx) (leased []string, err error) {
 		for k, v := range t.scanPrefix(dueDeliveries, nil) {

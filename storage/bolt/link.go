@@ -79,7 +79,11 @@ func (s *Store) PutInitialAccessToken(ctx context.Context, token storage.Initial
 }
 
 // InitialAccessToken implements storage.InitialAccessTokens.
-func (s *Store) InitialAccessToken(ctx context.Context, hash storage.Hash, at time.Time) (storage.InitialAccessToken, error) {
+func (s *Store) InitialAccessToken(
+	ctx context.Context,
+	hash storage.Hash,
+	at time.Time,
+) (storage.InitialAccessToken, error) {
 	return read(ctx, s, func(t *tx) (storage.InitialAccessToken, error) {
 		token, ok := t.validInitialAccessToken(hash, at)
 		if !ok {

@@ -9,12 +9,12 @@ import (
 	"github.com/curfew-id/curfew/storage"
 )
 
-// listChunk is how many keys a listing looks at in one read transaction. A filter may skip a million records, and a long
-// transaction keeps pages from being reused and, when the file grows, stops all readers.
+// listChunk is how many keys a listing looks at in one read transaction. A filter may skip a million records, and a
+// long transaction keeps pages from being reused and, when the file grows, stops all readers.
 const listChunk = 2000
 
-// list reads one page of a listing. walk walks the candidates whose keys come after the key after; pick returns the record of
-// a candidate, or false to skip it. The page's cursor names the key of its last record.
+// list reads one page of a listing. walk walks the candidates whose keys come after the key after; pick returns the
+// record of a candidate, or false to skip it. The page's cursor names the key of its last record.
 func list[V, T any](
 	ctx context.Context,
 	s *Store,

@@ -11,9 +11,9 @@ import (
 	"github.com/curfew-id/curfew/storage"
 )
 
-// migrate.go brings the file of an older release up to date, one schema at a time. Each step is one transaction: after a
-// crash the file has the schema before the step or the one after it, and the next start goes on from there. Before each
-// step the file is copied, because an older release cannot read what a step has changed.
+// migrate.go brings the file of an older release up to date, one schema at a time. Each step is one transaction:
+// after a crash the file has the schema before the step or the one after it, and the next start goes on from there.
+// Before each step the file is copied, because an older release cannot read what a step has changed.
 
 // migration is the step from one schema to the next.
 type migration struct {

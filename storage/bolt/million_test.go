@@ -12,8 +12,9 @@ import (
 	"github.com/curfew-id/curfew/storage"
 )
 
-// TestMillionSessions fills a store with a million active sessions, each with one client session and its tokens, and reports how long opening it
-// takes. It takes minutes, and its file is of use beyond it, so it runs only where CURFEW_MILLION names a folder to put curfew.db in.
+// TestMillionSessions fills a store with a million active sessions, each with one client session and its tokens, and
+// reports how long opening it takes. It takes minutes, and its file is of use beyond it, so it runs only where
+// CURFEW_MILLION names a folder to put curfew.db in.
 func TestMillionSessions(t *testing.T) {
 	folder := os.Getenv("CURFEW_MILLION")
 	if folder == "" {
@@ -24,7 +25,19 @@ func TestMillionSessions(t *testing.T) {
 	s := mustOpen(t, Options{Path: path})
 	now := time.Now()
 	for i := range apps {
-		must(t, s.PutClient(t.Context(), storage.Client{Metadata: storage.Metadata{ClientID: fmt.Sprint("app", i), BackchannelLogoutURI: "https://app.example/logout"}, Created: now}))
+		must(
+			t,
+			s.PutClient(
+				t.Context(),
+				storage.Client{
+					Metadata: storage.Metadata{
+						ClientID:             fmt.Sprint("app", i),
+						BackchannelLogoutURI: "https://app.example/logout",
+					},
+					Created: now,
+				},
+			),
+		)
 	}
 	var next atomic.Int64
 	var all sync.WaitGroup
@@ -43,25 +56,63 @@ func TestMillionSessions(t *testing.T) {
 	}
 	user := func(i int64) string { return fmt.Sprint("user-", i%users) }
 	fill(users, func(i int64) error {
-		return s.PutUser(t.Context(), storage.User{Subject: user(i), Name: user(i), Email: user(i) + "@example.org", Created: now})
+		return s.PutUser(
+			t.Context(),
+			storage.User{Subject: user(i), Name: user(i), Email: user(i) + "@example.org", Created: now},
+		)
 	})
 	fill(million, func(i int64) error {
 		id := storage.HashOf(fmt.Sprint("session", i)).String()
 		err := s.CreateSession(t.Context(), storage.Session{
-			ID: storage.SessionID(id), SecretHash: storage.HashOf(id), Subject: user(i), AuthTime: now, AMR: []string{"pwd"}, Created: now, LastActive: now,
+			ID: storage.SessionID(
+				id,
+			), SecretHash: storage.HashOf(id), Subject: user(i), AuthTime: now, AMR: []string{"pwd"}, Created: now, LastActive: now,
 			IdleTimeout: 8 * time.Hour, Expires: now.Add(24 * time.Hour), UserAgent: "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36", Address: "192.0.2.1",
 		}, storage.Event{At: now, Kind: "session.created", Subject: user(i)})
 		if err != nil {
 			return err
 		}
-		code := storage.Code{ID: "code" + id, Client: fmt.Sprint("app", i%apps), Subject: user(i), Session: storage.SessionID(id), SID: "sid" + id, Issued: now, Expires: now.Add(time.Hour)}
-		_, err = s.Redeem(t.Context(), code, now, func(session storage.Session, m storage.ClientSession) (storage.Issuance, error) {
-			return storage.Issuance{
-				Grant:  storage.Grant{ID: "grant" + id, Scope: []string{"openid", "profile"}, AuthTime: now, Created: now, LastUsed: now, Expires: session.Expires, RefreshHash: storage.HashOf("refresh" + id)},
-				Tokens: []storage.Token{{Hash: storage.HashOf("token" + id), SID: m.SID, Scope: []string{"openid", "profile"}, Issued: now, Expires: now.Add(time.Hour)}},
-				Trust:  storage.TokenExpiry{Opaque: now.Add(time.Hour), IDToken: now.Add(10 * time.Minute), LastIDToken: now},
-			}, nil
-		})
+		code := storage.Code{
+			ID:      "code" + id,
+			Client:  fmt.Sprint("app", i%apps),
+			Subject: user(i),
+			Session: storage.SessionID(id),
+			SID:     "sid" + id,
+			Issued:  now,
+			Expires: now.Add(time.Hour),
+		}
+		_, err = s.Redeem(
+			t.Context(),
+			code,
+			now,
+			func(session storage.Session, m storage.ClientSession) (storage.Issuance, error) {
+				return storage.Issuance{
+					Grant: storage.Grant{
+						ID:          "grant" + id,
+						Scope:       []string{"openid", "profile"},
+						AuthTime:    now,
+						Created:     now,
+						LastUsed:    now,
+						Expires:     session.Expires,
+						RefreshHash: storage.HashOf("refresh" + id),
+					},
+					Tokens: []storage.Token{
+						{
+							Hash:    storage.HashOf("token" + id),
+							SID:     m.SID,
+							Scope:   []string{"openid", "profile"},
+							Issued:  now,
+							Expires: now.Add(time.Hour),
+						},
+					},
+					Trust: storage.TokenExpiry{
+						Opaque:      now.Add(time.Hour),
+						IDToken:     now.Add(10 * time.Minute),
+						LastIDToken: now,
+					},
+				}, nil
+			},
+		)
 		return err
 	})
 	must(t, s.Close())

@@ -35,7 +35,8 @@ func TestSecondProcessIsRefusedWithAdvice(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "curfew.db")
 	first := mustOpen(t, Options{Path: path})
 	_, err := Open(Options{Path: path, Timeout: time.Millisecond})
-	if !errors.Is(err, storage.ErrLocked) || !strings.Contains(err.Error(), path) || !strings.Contains(err.Error(), "stop that process") {
+	if !errors.Is(err, storage.ErrLocked) || !strings.Contains(err.Error(), path) ||
+		!strings.Contains(err.Error(), "stop that process") {
 		t.Fatalf("got error %v", err)
 	}
 	must(t, first.PutUser(t.Context(), storage.User{Subject: "ann", Name: "ann"}))
@@ -63,7 +64,8 @@ func TestFileThatIsNoStoreIsRefused(t *testing.T) {
 		path := filepath.Join(t.TempDir(), "curfew.db")
 		must(t, os.WriteFile(path, content, 0o600))
 		_, err := Open(Options{Path: path})
-		if !errors.Is(err, storage.ErrUnavailable) || !errors.Is(err, errDamaged) || !strings.Contains(err.Error(), path) {
+		if !errors.Is(err, storage.ErrUnavailable) || !errors.Is(err, errDamaged) ||
+			!strings.Contains(err.Error(), path) {
 			t.Errorf("%s: got error %v", name, err)
 		}
 		if left, err := os.ReadFile(path); err != nil || !bytes.Equal(left, content) {
@@ -73,7 +75,10 @@ func TestFileThatIsNoStoreIsRefused(t *testing.T) {
 	if _, err := Open(Options{Path: t.TempDir()}); !errors.Is(err, storage.ErrUnavailable) {
 		t.Errorf("a folder: got error %v", err)
 	}
-	if _, err := Open(Options{Path: filepath.Join(t.TempDir(), "no", "such", "folder")}); !errors.Is(err, storage.ErrUnavailable) {
+	if _, err := Open(Options{Path: filepath.Join(t.TempDir(), "no", "such", "folder")}); !errors.Is(
+		err,
+		storage.ErrUnavailable,
+	) {
 		t.Errorf("no folder: got error %v", err)
 	}
 }
@@ -134,7 +139,10 @@ func readAll(ctx context.Context, s *Store) {
 	_, _, _ = s.ListUsers(ctx, storage.Page{Limit: 1000})
 	_, _, _ = s.ListSessions(ctx, storage.Selector{AllUsers: true}, at, storage.Page{Limit: 1000})
 	_, _, _ = s.ListEvents(ctx, storage.EventFilter{}, storage.Page{Limit: 1000})
-	_, _ = s.CountTerminations(ctx, storage.Selection{Selector: storage.Selector{AllUsers: true, IncludeOffline: true}, At: at})
+	_, _ = s.CountTerminations(
+		ctx,
+		storage.Selection{Selector: storage.Selector{AllUsers: true, IncludeOffline: true}, At: at},
+	)
 	_, _, _ = s.Token(ctx, storage.HashOf("token"), at)
 }
 

@@ -15,7 +15,11 @@ var allDeliveryStates = [...]storage.DeliveryState{
 }
 
 // ListDeliveries implements storage.Deliveries.
-func (s *Store) ListDeliveries(ctx context.Context, f storage.DeliveryFilter, p storage.Page) ([]storage.Delivery, string, error) {
+func (s *Store) ListDeliveries(
+	ctx context.Context,
+	f storage.DeliveryFilter,
+	p storage.Page,
+) ([]storage.Delivery, string, error) {
 	states := allDeliveryStates[:]
 	if f.State != "" {
 		states = []storage.DeliveryState{f.State}
@@ -29,8 +33,8 @@ func (s *Store) ListDeliveries(ctx context.Context, f storage.DeliveryFilter, p 
 	})
 }
 
-// newestDeliveries walks the time and id of the deliveries in these states that precede before, newest first: each state has an
-// order of its own, and the latest of their first keys is the next one.
+// newestDeliveries walks the time and id of the deliveries in these states that precede before, newest first: each
+// state has an order of its own, and the latest of their first keys is the next one.
 func (t *tx) newestDeliveries(states []storage.DeliveryState, before []byte) iter.Seq2[[]byte, storage.DeliveryState] {
 	return func(yield func([]byte, storage.DeliveryState) bool) {
 		heads := make([][]byte, len(states))

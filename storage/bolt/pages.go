@@ -6,8 +6,8 @@ import (
 	"fmt"
 )
 
-// pages.go checks every page in use for the rules on which bbolt relies. When bbolt opens a file it looks for free pages in a
-// goroutine of its own; a page that breaks a rule panics there, and no caller can recover from that.
+// pages.go checks every page in use for the rules on which bbolt relies. When bbolt opens a file it looks for free
+// pages in a goroutine of its own; a page that breaks a rule panics there, and no caller can recover from that.
 
 // The layout of a page, little-endian: id, flags, count, overflow, then the elements, then keys and values.
 const (
@@ -144,8 +144,8 @@ func readElement(page []byte, flags uint16, i int) (e, key, value []byte, ok boo
 	return e, page[from : from+keyLength], page[from+keyLength : from+keyLength+valueLength], true
 }
 
-// checkBucket checks the value of a leaf element that is a bucket. A small bucket lies inside the value; the page of any other
-// is queued.
+// checkBucket checks the value of a leaf element that is a bucket. A small bucket lies inside the value; the page of
+// any other is queued.
 func (c *pageChecker) checkBucket(e, value []byte) bool {
 	if binary.LittleEndian.Uint32(e)&bucketFlag == 0 {
 		return true

@@ -11,8 +11,8 @@ import (
 	"github.com/curfew-id/curfew/storage"
 )
 
-// queue.go is the callers' side of a write: a caller queues a job and waits for the committer's answer, but never longer
-// than answerTimeout.
+// queue.go is the callers' side of a write: a caller queues a job and waits for the committer's answer, but never
+// longer than answerTimeout.
 
 // answerTimeout is how long a caller waits for the disk. The rest of five seconds is for the caller's own answer.
 const answerTimeout = 4500 * time.Millisecond
@@ -46,14 +46,14 @@ func newJob(run func(*tx) error) *job {
 	return &job{run: run, returned: make(chan struct{}), done: make(chan struct{})}
 }
 
-// write runs fn in the next transaction and returns when that is on disk. If fn returns an error, nothing that it wrote is
-// kept. ErrUnavailable: the outcome is unknown; the write may still take effect.
+// write runs fn in the next transaction and returns when that is on disk. If fn returns an error, nothing that it
+// wrote is kept. ErrUnavailable: the outcome is unknown; the write may still take effect.
 func write[T any](ctx context.Context, s *Store, fn func(*tx) (T, error)) (T, error) {
 	return writeOrTakeBack(ctx, s, fn, nil)
 }
 
-// writeOrTakeBack is write for results that do harm if they are stored and no caller has them. If the write takes effect
-// after its caller got an error, takeBack undoes it in the next transaction. After a crash it is not undone.
+// writeOrTakeBack is write for results that do harm if they are stored and no caller has them. If the write takes
+// effect after its caller got an error, takeBack undoes it in the next transaction. After a crash it is not undone.
 func writeOrTakeBack[T any](ctx context.Context, s *Store, fn func(*tx) (T, error), takeBack func(*tx, T)) (T, error) {
 	var zero T
 	result := new(T)
@@ -109,8 +109,8 @@ func (s *Store) submit(ctx context.Context, j *job) error {
 	}
 }
 
-// abandon gives up a job: at once if its function has not begun or only its commit is outstanding, else when its function
-// has returned.
+// abandon gives up a job: at once if its function has not begun or only its commit is outstanding, else when its
+// function has returned.
 func (s *Store) abandon(j *job, cause error) error {
 	if j.state.CompareAndSwap(jobQueued, jobAbandoned) {
 		if errors.Is(cause, errSlow) {
@@ -133,8 +133,10 @@ func (s *Store) abandon(j *job, cause error) error {
 var (
 	errClosed   = errors.New("the store is closed")
 	errNotTried = fmt.Errorf("the disk did not finish earlier writes within %v; this one was not tried", answerTimeout)
-	errSlow     = fmt.Errorf("the disk did not answer within %v; the write may still take effect, and repeating it is safe",
-		answerTimeout)
+	errSlow     = fmt.Errorf(
+		"the disk did not answer within %v; the write may still take effect, and repeating it is safe",
+		answerTimeout,
+	)
 )
 
 // unavailable says that the store cannot answer.

@@ -14,10 +14,10 @@ import (
 
 // recovery.go stops writing after a commit whose outcome is not known, and finds out what is on disk.
 //
-// When a sync fails, the operating system may have dropped the written pages and still show them to readers. bbolt goes on
-// from what it is shown: it would write the next transaction over pages that the meta page on disk still needs, and a
-// power cut would leave a damaged file. So nothing is written until the file was compared with the disk and opened again,
-// and the disk took a test file. Reads go on as soon as the file is open again.
+// When a sync fails, the operating system may have dropped the written pages and still show them to readers. bbolt
+// goes on from what it is shown: it would write the next transaction over pages that the meta page on disk still
+// needs, and a power cut would leave a damaged file. So nothing is written until the file was compared with the disk
+// and opened again, and the disk took a test file. Reads go on as soon as the file is open again.
 
 // recoveryPause is how long the store waits between two attempts to write again.
 const recoveryPause = time.Second
@@ -38,12 +38,18 @@ func (h *halt) error() error {
 	if h.verified {
 		state = "the disk takes no writes"
 	}
-	return fmt.Errorf("%w: a write failed (%w), and %s (%w); Curfew tries again every second; look for disk errors in the "+
-		"kernel's log (dmesg), and repair the disk or restore a backup on another one", storage.ErrUnavailable, h.cause, state, h.obstacle)
+	return fmt.Errorf(
+		"%w: a write failed (%w), and %s (%w); Curfew tries again every second; look for disk errors in the "+
+			"kernel's log (dmesg), and repair the disk or restore a backup on another one",
+		storage.ErrUnavailable,
+		h.cause,
+		state,
+		h.obstacle,
+	)
 }
 
-// doubt is a commit whose outcome is not known, with the functions that undo it: none of its callers learned that it took
-// effect.
+// doubt is a commit whose outcome is not known, with the functions that undo it: none of its callers learned that it
+// took effect.
 type doubt struct {
 	tx        uint64
 	takeBacks []func(*tx)
@@ -90,7 +96,11 @@ func (s *Store) recoverIfHalted() {
 		return
 	}
 	if h.obstacle == nil || h.obstacle.Error() != next.obstacle.Error() {
-		s.options.Log.Error("store cannot write again", slog.String("path", s.options.Path), slog.Any("err", next.obstacle))
+		s.options.Log.Error(
+			"store cannot write again",
+			slog.String("path", s.options.Path),
+			slog.Any("err", next.obstacle),
+		)
 	}
 	s.halt.Store(next)
 }

@@ -10,8 +10,8 @@ import (
 	"go.etcd.io/bbolt"
 )
 
-// TestWritingOnAfterALostMetaPageWouldDamageTheFile shows why a failed sync stops the store: bbolt writes the transaction
-// after the one whose meta page never reached the disk over pages that the meta page before needs.
+// TestWritingOnAfterALostMetaPageWouldDamageTheFile shows why a failed sync stops the store: bbolt writes the
+// transaction after the one whose meta page never reached the disk over pages that the meta page before needs.
 func TestWritingOnAfterALostMetaPageWouldDamageTheFile(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "curfew.db")
 	db, err := bbolt.Open(path, 0o600, &bbolt.Options{NoFreelistSync: true})

@@ -9,7 +9,12 @@ import (
 )
 
 // Refresh implements storage.Grants.
-func (s *Store) Refresh(ctx context.Context, r storage.RefreshRequest, at time.Time, issue func(storage.Grant, *storage.Session) (storage.Issuance, error)) (storage.RefreshResult, error) {
+func (s *Store) Refresh(
+	ctx context.Context,
+	r storage.RefreshRequest,
+	at time.Time,
+	issue func(storage.Grant, *storage.Session) (storage.Issuance, error),
+) (storage.RefreshResult, error) {
 	at = truncateToMillis(at)
 	s.observeTime(at)
 	return write(ctx, s, func(t *tx) (storage.RefreshResult, error) {
@@ -22,7 +27,11 @@ func (s *Store) Refresh(ctx context.Context, r storage.RefreshRequest, at time.T
 }
 
 // exchangeRefreshToken exchanges a token. Everything is checked before anything is written.
-func (t *tx) exchangeRefreshToken(r storage.RefreshRequest, at time.Time, issue func(storage.Grant, *storage.Session) (storage.Issuance, error)) (result storage.RefreshResult, err error) {
+func (t *tx) exchangeRefreshToken(
+	r storage.RefreshRequest,
+	at time.Time,
+	issue func(storage.Grant, *storage.Session) (storage.Issuance, error),
+) (result storage.RefreshResult, err error) {
 	_, id := t.findRefreshToken(r.Token)
 	if id == "" {
 		return result, storage.ErrNotFound
@@ -60,7 +69,13 @@ func (t *tx) exchangeRefreshToken(r storage.RefreshRequest, at time.Time, issue 
 }
 
 // refresh stores what issue gives, and the successor of the refresh token unless the exchange is repeated.
-func (t *tx) refresh(action storage.RefreshAction, r storage.RefreshRequest, result storage.RefreshResult, at time.Time, issue func(storage.Grant, *storage.Session) (storage.Issuance, error)) (storage.RefreshResult, error) {
+func (t *tx) refresh(
+	action storage.RefreshAction,
+	r storage.RefreshRequest,
+	result storage.RefreshResult,
+	at time.Time,
+	issue func(storage.Grant, *storage.Session) (storage.Issuance, error),
+) (storage.RefreshResult, error) {
 	issuance, err := issue(result.Grant, result.Session)
 	if err != nil {
 		return result, err

@@ -21,7 +21,11 @@ func (s *Store) Report(ctx context.Context, id string) (storage.Report, error) {
 }
 
 // ListReports implements storage.Reports.
-func (s *Store) ListReports(ctx context.Context, f storage.ReportFilter, p storage.Page) ([]storage.Report, string, error) {
+func (s *Store) ListReports(
+	ctx context.Context,
+	f storage.ReportFilter,
+	p storage.Page,
+) ([]storage.Report, string, error) {
 	index, prefix := reportsByTime, []byte(nil)
 	if f.Subject != "" {
 		index, prefix = reportsByUser, keyPrefix(f.Subject)
@@ -69,7 +73,13 @@ func hasClient(r storage.Report, client string) bool {
 
 // addReport stores a new report.
 func (t *tx) addReport(r storage.Report) {
-	r.EndedAt, r.DeleteAfter, r.AuthTime = truncateToMillis(r.EndedAt), truncateToMillis(r.DeleteAfter), truncateToMillis(r.AuthTime)
+	r.EndedAt, r.DeleteAfter, r.AuthTime = truncateToMillis(
+		r.EndedAt,
+	), truncateToMillis(
+		r.DeleteAfter,
+	), truncateToMillis(
+		r.AuthTime,
+	)
 	byTime, byUser := reportKeys(r)
 	t.store(reports, []byte(r.ID), r)
 	t.put(reportsByTime, byTime, []byte(r.Cause.ID))
@@ -87,9 +97,13 @@ func (t *tx) removeReport(r storage.Report) {
 	t.delete(reportsByUser, byUser)
 }
 
-// editEntry changes a client's entry in a report and adds the report to pending, for putReports to write. A report or entry that does
-// not exist is passed over.
-func (t *tx) editEntry(pending map[string]*storage.Report, reportID, clientID string, edit func(storage.ReportEntry) storage.ReportEntry) {
+// editEntry changes a client's entry in a report and adds the report to pending, for putReports to write. A report or
+// entry that does not exist is passed over.
+func (t *tx) editEntry(
+	pending map[string]*storage.Report,
+	reportID, clientID string,
+	edit func(storage.ReportEntry) storage.ReportEntry,
+) {
 	if edit == nil {
 		return
 	}

@@ -12,8 +12,8 @@ import (
 
 // schema.go decides whether this release can read a file, and brings an older one up to date.
 //
-// The schema counts changes that a reader cannot pass over: a table or an index that is built differently, a field whose
-// meaning changed. A new field of a record (codec.go) and a new table need no new schema.
+// The schema counts changes that a reader cannot pass over: a table or an index that is built differently, a field
+// whose meaning changed. A new field of a record (codec.go) and a new table need no new schema.
 
 // Schema is the version of the layout that this release reads and writes.
 const Schema = 1
@@ -33,7 +33,12 @@ func (s *Store) prepare() error {
 	case err != nil:
 		return err
 	case version > Schema:
-		return fmt.Errorf("%w: the file has schema %d, this release knows schemas up to %d", storage.ErrNewer, version, Schema)
+		return fmt.Errorf(
+			"%w: the file has schema %d, this release knows schemas up to %d",
+			storage.ErrNewer,
+			version,
+			Schema,
+		)
 	case version < Schema:
 		if err := migrate(db, version, migrations[:]); err != nil {
 			return err
@@ -68,8 +73,10 @@ func readSchema(db *bbolt.DB) (version uint64, err error) {
 		case value != nil:
 			return damagedError("its schema version cannot be read")
 		case bucket.Get(unreleasedSchemaKey) != nil:
-			return fmt.Errorf("%w: a build before the first release wrote it; move the file away and start with a new store",
-				storage.ErrOlder)
+			return fmt.Errorf(
+				"%w: a build before the first release wrote it; move the file away and start with a new store",
+				storage.ErrOlder,
+			)
 		default:
 			return damagedError("it has no schema version")
 		}

@@ -66,7 +66,8 @@ func TestSchemaThatIsNotKnownIsRefusedAndLeftAlone(t *testing.T) {
 			before, err := os.ReadFile(path)
 			must(t, err)
 			_, err = Open(Options{Path: path})
-			if !errors.Is(err, c.want) || !strings.Contains(err.Error(), path) || !strings.Contains(err.Error(), c.says) {
+			if !errors.Is(err, c.want) || !strings.Contains(err.Error(), path) ||
+				!strings.Contains(err.Error(), c.says) {
 				t.Errorf("got error %v, want %v that says %q", err, c.want, c.says)
 			}
 			after, err := os.ReadFile(path)

@@ -11,7 +11,8 @@ import (
 
 // selection.go finds what a selection may take. What it does take, storage.Selection decides.
 
-// sessionCandidates walks the sessions that sel may take and that follow after, each with the key by which it was found.
+// sessionCandidates walks the sessions that sel may take and that follow after, each with the key by which it was
+// found.
 func (t *tx) sessionCandidates(sel storage.Selection, after []byte) iter.Seq2[[]byte, storage.SessionID] {
 	switch {
 	case sel.OfflineOnly:

@@ -29,7 +29,13 @@ func (s *Store) CreateSession(ctx context.Context, session storage.Session, e st
 }
 
 // Reauthenticate implements storage.Sessions.
-func (s *Store) Reauthenticate(ctx context.Context, id storage.SessionID, a storage.Authentication, at time.Time, e storage.Event) (storage.Session, error) {
+func (s *Store) Reauthenticate(
+	ctx context.Context,
+	id storage.SessionID,
+	a storage.Authentication,
+	at time.Time,
+	e storage.Event,
+) (storage.Session, error) {
 	at = truncateToMillis(at)
 	return write(ctx, s, func(t *tx) (storage.Session, error) {
 		session, ok := t.activeSession(id, at)
@@ -40,8 +46,12 @@ func (s *Store) Reauthenticate(ctx context.Context, id storage.SessionID, a stor
 			return session, fmt.Errorf("reauthenticate: %w", storage.ErrExists)
 		}
 		before := session
-		session.SecretHash, session.AuthTime, session.AMR, session.ACR = a.SecretHash, truncateToMillis(a.AuthTime), a.AMR, a.ACR
-		session.RememberMe, session.IdleTimeout, session.Expires = a.RememberMe, a.IdleTimeout, truncateToMillis(a.Expires)
+		session.SecretHash, session.AuthTime, session.AMR, session.ACR = a.SecretHash, truncateToMillis(
+			a.AuthTime,
+		), a.AMR, a.ACR
+		session.RememberMe, session.IdleTimeout, session.Expires = a.RememberMe, a.IdleTimeout, truncateToMillis(
+			a.Expires,
+		)
 		session.UserAgent, session.Address, session.LastActive = a.UserAgent, a.Address, at
 		t.delete(sessionsBySecret, before.SecretHash[:])
 		t.put(sessionsBySecret, session.SecretHash[:], []byte(id))
@@ -72,7 +82,11 @@ func (s *Store) Session(ctx context.Context, id storage.SessionID, at time.Time)
 }
 
 // SessionBySID implements storage.Sessions.
-func (s *Store) SessionBySID(ctx context.Context, sid string, at time.Time) (session storage.Session, cs storage.ClientSession, err error) {
+func (s *Store) SessionBySID(
+	ctx context.Context,
+	sid string,
+	at time.Time,
+) (session storage.Session, cs storage.ClientSession, err error) {
 	err = s.view(ctx, func(t *tx) error {
 		var ok bool
 		if session, ok = t.activeSession(storage.SessionID(t.get(sessionsBySID, []byte(sid))), at); ok {
@@ -113,14 +127,20 @@ func (s *Store) Touch(ctx context.Context, id storage.SessionID, at time.Time) e
 }
 
 // ListSessions implements storage.Sessions.
-func (s *Store) ListSessions(ctx context.Context, sel storage.Selector, at time.Time, p storage.Page) ([]storage.Session, string, error) {
+func (s *Store) ListSessions(
+	ctx context.Context,
+	sel storage.Selector,
+	at time.Time,
+	p storage.Page,
+) ([]storage.Session, string, error) {
 	selected := storage.Selection{Selector: sel}
 	walk := func(t *tx, after []byte) iter.Seq2[[]byte, storage.SessionID] {
 		return t.sessionCandidates(selected, after)
 	}
 	return list(ctx, s, p, walk, func(t *tx, _ []byte, id storage.SessionID) (storage.Session, bool) {
 		session, ok := t.activeSession(id, at)
-		return session, ok && selected.IncludesSession(session) && (sel.Client == "" || session.ClientSession(sel.Client) != nil)
+		return session, ok && selected.IncludesSession(session) &&
+			(sel.Client == "" || session.ClientSession(sel.Client) != nil)
 	})
 }
 
@@ -161,7 +181,10 @@ func (t *tx) activeSession(id storage.SessionID, at time.Time) (storage.Session,
 	if !ok || !t.sessionActive(session, at) {
 		return storage.Session{}, false
 	}
-	session.ClientSessions = slices.DeleteFunc(t.clientSessionsOf(id), func(cs storage.ClientSession) bool { return t.clientSessionRevoked(session, cs) })
+	session.ClientSessions = slices.DeleteFunc(
+		t.clientSessionsOf(id),
+		func(cs storage.ClientSession) bool { return t.clientSessionRevoked(session, cs) },
+	)
 	return session, true
 }
 
@@ -204,7 +227,8 @@ func (t *tx) addSession(session storage.Session) {
 	t.adjustSessionCount(1)
 }
 
-// putSession stores a session's own record and moves its key in the order of deadlines from oldDeadline (zero: it is new).
+// putSession stores a session's own record and moves its key in the order of deadlines from oldDeadline (zero: it is
+// new).
 func (t *tx) putSession(session storage.Session, oldDeadline time.Time) {
 	if d := session.Deadline(); !d.Equal(oldDeadline) {
 		if !oldDeadline.IsZero() {

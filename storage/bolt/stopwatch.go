@@ -2,8 +2,8 @@ package bolt
 
 import "time"
 
-// stopwatch measures how long the disk takes and how long ago an attempt was. It is the only place where the store reads
-// a clock, and no record depends on it.
+// stopwatch measures how long the disk takes and how long ago an attempt was. It is the only place where the store
+// reads a clock, and no record depends on it.
 type stopwatch struct{ started time.Time }
 
 func startStopwatch() stopwatch { return stopwatch{time.Now()} }

@@ -6,9 +6,9 @@ import (
 	"github.com/curfew-id/curfew/storage"
 )
 
-// takeback.go undoes writes that took effect although their callers got an error. Otherwise a repeated redemption would
-// count as the reuse of a code, deliveries would be leased although no dispatcher has them, and attempts to sign in would
-// be counted that were never made.
+// takeback.go undoes writes that took effect although their callers got an error. Otherwise a repeated redemption
+// would count as the reuse of a code, deliveries would be leased although no dispatcher has them, and attempts to
+// sign in would be counted that were never made.
 
 // takeBackRedemption makes a code unused again and ends what its redemption gave.
 func (t *tx) takeBackRedemption(code storage.Code, r storage.RedeemResult) {

@@ -48,12 +48,27 @@ func TestCodeCanBeRedeemedAgainAfterAnOpenOutcome(t *testing.T) {
 			code := fixtureCode(id, "app", fixtureSession("ann", "ann"))
 			failing(func() error { _, err := redeemFixture(t, s, code, offline); return err })
 			must(t, s.Ready(context.Background())) // the write is taken back before the next one
-			if _, _, err := s.Token(context.Background(), storage.HashOf("token-"+id), fixtureStart); !errors.Is(err, storage.ErrNotFound) {
+			if _, _, err := s.Token(context.Background(), storage.HashOf("token-"+id), fixtureStart); !errors.Is(
+				err,
+				storage.ErrNotFound,
+			) {
 				t.Errorf("%s: a token that no client got: got error %v", id, err)
 			}
-			r, err := s.Redeem(context.Background(), code, fixtureStart, func(session storage.Session, _ storage.ClientSession) (storage.Issuance, error) {
-				return storage.Issuance{Grant: storage.Grant{ID: "second-" + id, Session: session.ID, Created: fixtureStart, Expires: session.Expires}}, nil
-			})
+			r, err := s.Redeem(
+				context.Background(),
+				code,
+				fixtureStart,
+				func(session storage.Session, _ storage.ClientSession) (storage.Issuance, error) {
+					return storage.Issuance{
+						Grant: storage.Grant{
+							ID:      "second-" + id,
+							Session: session.ID,
+							Created: fixtureStart,
+							Expires: session.Expires,
+						},
+					}, nil
+				},
+			)
 			must(t, err)
 			if r.Reused {
 				t.Errorf("%s: the repetition counts as reuse", id)

@@ -87,8 +87,8 @@ func (e *endSessionsTx) write(plan func(storage.Termination) storage.Plan, now t
 	e.finish(done, now)
 }
 
-// cutOffEarlier gives a new termination its place in the store's order, and leaves its cutoffs. A termination needs none
-// that leaves no cutoff, does not go on in further calls, and removes no client.
+// cutOffEarlier gives a new termination its place in the store's order, and leaves its cutoffs. A termination needs
+// none that leaves no cutoff, does not go on in further calls, and removes no client.
 func (e *endSessionsTx) cutOffEarlier() {
 	scopes := e.CutoffScopes()
 	goesOn := e.more && !e.Expired

@@ -20,7 +20,11 @@ func (s *Store) PutToken(ctx context.Context, token storage.Token) error {
 }
 
 // Token implements storage.Tokens.
-func (s *Store) Token(ctx context.Context, hash storage.Hash, at time.Time) (token storage.Token, g storage.Grant, err error) {
+func (s *Store) Token(
+	ctx context.Context,
+	hash storage.Hash,
+	at time.Time,
+) (token storage.Token, g storage.Grant, err error) {
 	err = s.lookUp(ctx, func(t *tx) error {
 		var ok bool
 		token, ok = load[storage.Token](t, tokens, hash[:])

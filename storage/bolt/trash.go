@@ -6,10 +6,11 @@ import (
 	"github.com/curfew-id/curfew/storage"
 )
 
-// trash.go removes index entries that belong to ended records. A termination changes only the pages that the session has for
-// itself, so that a user with a hundred clients is answered as fast as one with three. Index entries with random keys lie
-// on as many pages as there are entries; a key in the trash names them, and Sweep removes them later, in chunks. They have
-// no effect meanwhile: the session, client session or grant to which they lead is no longer there.
+// trash.go removes index entries that belong to ended records. A termination changes only the pages that the session
+// has for itself, so that a user with a hundred clients is answered as fast as one with three. Index entries with
+// random keys lie on as many pages as there are entries; a key in the trash names them, and Sweep removes them later,
+// in chunks. They have no effect meanwhile: the session, client session or grant to which they lead is no longer
+// there.
 
 // The kinds of keys in the trash.
 const (
@@ -72,8 +73,8 @@ func (t *tx) emptyTrashEntry(key []byte, limit int) (deleted int, done bool) {
 	}
 }
 
-// emptyFamily removes up to limit refresh tokens of a grant that ended, the latest first. If some are left, it stores the
-// next one under the key in the trash.
+// emptyFamily removes up to limit refresh tokens of a grant that ended, the latest first. If some are left, it stores
+// the next one under the key in the trash.
 func (t *tx) emptyFamily(key []byte, grant string, limit int) (deleted int, done bool) {
 	token := storage.Hash(t.get(trash, key))
 	for deleted = 1; !token.IsZero(); deleted++ {

@@ -8,8 +8,8 @@ import (
 	"go.etcd.io/bbolt"
 )
 
-// tx is one transaction. It keeps the first error of its puts and loads; the committer and readTx look at that error once,
-// when the function has returned.
+// tx is one transaction. It keeps the first error of its puts and loads; the committer and readTx look at that error
+// once, when the function has returned.
 type tx struct {
 	*bbolt.Tx
 	cache       *cache // in a write transaction, the cache after its commit
@@ -112,7 +112,8 @@ func (t *tx) scanAfter(tbl table, prefix, after []byte) iter.Seq2[[]byte, []byte
 	}
 }
 
-// scanBackward walks the keys that begin with prefix and come before the key before (nil: all of them), in reverse order.
+// scanBackward walks the keys that begin with prefix and come before the key before (nil: all of them), in reverse
+// order.
 func (t *tx) scanBackward(tbl table, prefix, before []byte) iter.Seq2[[]byte, []byte] {
 	return func(yield func(k, v []byte) bool) {
 		c := t.bucket(tbl).Cursor()

@@ -37,7 +37,13 @@ var bulkLogoutTests = map[string]func(*world){
 				unused[id] = w.code(storage.SessionID(id), "ann", "app", t0)
 			}
 			at := after(time.Second)
-			terminations, more, err := w.EndSessions(w.ctx, storage.EndRequest{Selector: c.sel, Cause: cause("bulk")}, at, 1, noPlan)
+			terminations, more, err := w.EndSessions(
+				w.ctx,
+				storage.EndRequest{Selector: c.sel, Cause: cause("bulk")},
+				at,
+				1,
+				noPlan,
+			)
 			w.must(err)
 			if len(terminations) != 1 || !more {
 				w.Fatalf("%s: the first page has %d, more is %v", name, len(terminations), more)
@@ -47,10 +53,22 @@ var bulkLogoutTests = map[string]func(*world){
 					w.restart()
 				}
 				for id := range bound {
-					got := [...]bool{!w.sessionActive(storage.SessionID(id), at), !w.tokenActive(bound[id], at), !w.grantActive(bound[id], at), !w.tokenActive(offline[id], at), !w.grantActive(offline[id], at)}
+					got := [...]bool{
+						!w.sessionActive(storage.SessionID(id), at),
+						!w.tokenActive(bound[id], at),
+						!w.grantActive(bound[id], at),
+						!w.tokenActive(offline[id], at),
+						!w.grantActive(offline[id], at),
+					}
 					want := [...]bool{c.session, c.clientSession, c.clientSession, c.clientSession, c.offline}
 					if got != want {
-						w.Errorf("%s: session %s: ended are session, token, grant, offline token, offline grant %v, want %v", name, id, got, want)
+						w.Errorf(
+							"%s: session %s: ended are session, token, grant, offline token, offline grant %v, want %v",
+							name,
+							id,
+							got,
+							want,
+						)
 					}
 					_, err := w.Redeem(w.ctx, unused[id], at, issue(unused[id], at))
 					w.mustBe(err, storage.ErrRevoked)
@@ -70,7 +88,13 @@ var bulkLogoutTests = map[string]func(*world){
 					w.Errorf("%s: %d grants are listed, want %d", name, len(list), remaining)
 				}
 				for crashed && more { // to the end, which leaves the same
-					_, more, err = w.EndSessions(w.ctx, storage.EndRequest{Selector: c.sel, Cause: cause("bulk")}, at, 1, noPlan)
+					_, more, err = w.EndSessions(
+						w.ctx,
+						storage.EndRequest{Selector: c.sel, Cause: cause("bulk")},
+						at,
+						1,
+						noPlan,
+					)
 					w.must(err)
 				}
 				list, err = w.ListGrants(w.ctx, "ann", "", false, at)
@@ -96,15 +120,35 @@ var bulkLogoutTests = map[string]func(*world){
 		planned := map[string]int{}
 		plan := func(e storage.Termination) storage.Plan {
 			return storage.Plan{
-				Report:     &storage.Report{ID: "report of " + string(e.Session.ID), Cause: e.Cause, Subject: e.User.Subject, EndedAt: e.EndedAt, DeleteAfter: after(1e15)},
-				Deliveries: []storage.Delivery{{ID: "delivery of " + string(e.Session.ID), State: storage.DeliveryPending, Created: e.EndedAt, NextAttempt: e.EndedAt, GiveUpAt: after(1e15)}},
+				Report: &storage.Report{
+					ID:          "report of " + string(e.Session.ID),
+					Cause:       e.Cause,
+					Subject:     e.User.Subject,
+					EndedAt:     e.EndedAt,
+					DeleteAfter: after(1e15),
+				},
+				Deliveries: []storage.Delivery{
+					{
+						ID:          "delivery of " + string(e.Session.ID),
+						State:       storage.DeliveryPending,
+						Created:     e.EndedAt,
+						NextAttempt: e.EndedAt,
+						GiveUpAt:    after(1e15),
+					},
+				},
 			}
 		}
 		started := 0
 		for more := true; more; {
 			var terminations []storage.Termination
 			var err error
-			terminations, more, err = w.EndSessions(w.ctx, storage.EndRequest{Selector: sel, Cause: cause("bulk")}, at, 4, plan)
+			terminations, more, err = w.EndSessions(
+				w.ctx,
+				storage.EndRequest{Selector: sel, Cause: cause("bulk")},
+				at,
+				4,
+				plan,
+			)
 			w.must(err)
 			for _, e := range terminations {
 				planned[string(e.Session.ID)]++
@@ -126,7 +170,12 @@ var bulkLogoutTests = map[string]func(*world){
 		mustEqual(w, "ended in all, one of them without a delivery of its own session", len(planned), len(want))
 		list, err := w.ListBulkLogouts(w.ctx)
 		w.must(err)
-		mustEqual(w, "done", list[0].Done, storage.TerminationCount{Sessions: 25, ClientSessions: 25, Deliveries: 25, Grants: 26})
+		mustEqual(
+			w,
+			"done",
+			list[0].Done,
+			storage.TerminationCount{Sessions: 25, ClientSessions: 25, Deliveries: 25, Grants: 26},
+		)
 		n, err := w.CountSessions(w.ctx)
 		w.must(err)
 		mustEqual(w, "later sessions", n, started)
@@ -136,7 +185,13 @@ var bulkLogoutTests = map[string]func(*world){
 		mustEqual(w, "reports", len(pages(w, func(p storage.Page) ([]storage.Report, string, error) {
 			return w.ListReports(w.ctx, storage.ReportFilter{Cause: "bulk"}, p)
 		})), 25)
-		terminations, more, err := w.EndSessions(w.ctx, storage.EndRequest{Selector: sel, Cause: cause("bulk")}, at, 4, plan)
+		terminations, more, err := w.EndSessions(
+			w.ctx,
+			storage.EndRequest{Selector: sel, Cause: cause("bulk")},
+			at,
+			4,
+			plan,
+		)
 		w.must(err)
 		if len(terminations) > 0 || more {
 			w.Fatal("a finished bulk logout ended more")
@@ -147,19 +202,42 @@ var bulkLogoutTests = map[string]func(*world){
 		w.mustClients("app", "other")
 		id := w.mustSession("s", "ann", t0)
 		bound, unused := w.mustRedeem(id, "ann", "app", t0), w.code(id, "ann", "app", t0)
-		first, second, foreign := w.mustRedeemOffline(id, "ann", "app", t0), w.mustRedeemOffline(id, "ann", "app", t0), w.mustRedeemOffline(id, "ann", "other", t0)
+		first, second, foreign := w.mustRedeemOffline(
+			id,
+			"ann",
+			"app",
+			t0,
+		), w.mustRedeemOffline(
+			id,
+			"ann",
+			"app",
+			t0,
+		), w.mustRedeemOffline(
+			id,
+			"ann",
+			"other",
+			t0,
+		)
 		clientToken := storage.Token{Hash: storage.HashOf("own"), Client: "app", Issued: t0, Expires: after(time.Hour)}
 		w.must(w.PutToken(w.ctx, clientToken))
 		sel, at := storage.Selector{Client: "app", IncludeOffline: true, OfflineOnly: true}, after(time.Second)
 		for more, page := true, 1; more; page++ { // and it is so from the first page on
 			var err error
-			_, more, err = w.EndSessions(w.ctx, storage.EndRequest{Selector: sel, Cause: cause("offline")}, at, 1, noPlan)
+			_, more, err = w.EndSessions(
+				w.ctx,
+				storage.EndRequest{Selector: sel, Cause: cause("offline")},
+				at,
+				1,
+				noPlan,
+			)
 			w.must(err)
 			mustEqual(w, "more", more, page == 1)
 			if w.grantActive(first, at) || w.grantActive(second, at) || w.tokenActive(first, at) {
 				w.Fatal("offline access lives on")
 			}
-			if !w.sessionActive(id, at) || !w.tokenActive(bound, at) || !w.grantActive(bound, at) || !w.grantActive(foreign, at) || !w.tokenActive(foreign, at) {
+			if !w.sessionActive(id, at) || !w.tokenActive(bound, at) || !w.grantActive(bound, at) ||
+				!w.grantActive(foreign, at) ||
+				!w.tokenActive(foreign, at) {
 				w.Fatal("something that was not selected ended")
 			}
 			w.must(w.ClientTokenActive(w.ctx, "app", 0))
@@ -214,7 +292,12 @@ var bulkLogoutTests = map[string]func(*world){
 		}
 		list, err := w.ListBulkLogouts(w.ctx)
 		w.must(err)
-		mustEqual(w, "done", list[0].Done, storage.TerminationCount{Sessions: 5, ClientSessions: 5, Deliveries: 5, Grants: 10})
+		mustEqual(
+			w,
+			"done",
+			list[0].Done,
+			storage.TerminationCount{Sessions: 5, ClientSessions: 5, Deliveries: 5, Grants: 10},
+		)
 	},
 	"CountOfABulkLogoutIsTheSameAllTheWay": func(w *world) {
 		for _, sel := range []storage.Selector{
@@ -235,7 +318,11 @@ var bulkLogoutTests = map[string]func(*world){
 				w.mustRedeem(id, subject, "other", t0)
 				w.mustRedeemOffline(id, subject, "app", t0)
 			}
-			w.mustEnd(storage.Selector{Sessions: []storage.SessionID{"s08"}}, t0, storage.Change{}) // its offline access stays
+			w.mustEnd(
+				storage.Selector{Sessions: []storage.SessionID{"s08"}},
+				t0,
+				storage.Change{},
+			) // its offline access stays
 			want, err := w.CountTerminations(w.ctx, storage.Selection{Selector: sel})
 			w.must(err)
 			bulk := storage.BulkLogout{Selector: sel, Cause: cause("bulk"), StartedAt: after(time.Second)}
@@ -264,7 +351,13 @@ var bulkLogoutTests = map[string]func(*world){
 		sel, at, later := storage.Selector{Client: "app"}, after(time.Second), after(2*time.Second)
 		notified := map[string]bool{}
 		step := func() (more bool) {
-			terminations, more, err := w.EndSessions(w.ctx, storage.EndRequest{Selector: sel, Cause: cause("bulk")}, at, 2, noPlan)
+			terminations, more, err := w.EndSessions(
+				w.ctx,
+				storage.EndRequest{Selector: sel, Cause: cause("bulk")},
+				at,
+				2,
+				noPlan,
+			)
 			w.must(err)
 			for _, e := range terminations {
 				mustEqual(w, "whole", e.WholeSession, false)
@@ -288,7 +381,12 @@ var bulkLogoutTests = map[string]func(*world){
 		}
 		for id := range old {
 			if !notified[old[id].SID] || notified[fresh[id].SID] {
-				w.Fatalf("session %s: the old client session notified: %v, the new one: %v", id, notified[old[id].SID], notified[fresh[id].SID])
+				w.Fatalf(
+					"session %s: the old client session notified: %v, the new one: %v",
+					id,
+					notified[old[id].SID],
+					notified[fresh[id].SID],
+				)
 			}
 			if w.tokenActive(old[id], later) || !w.tokenActive(fresh[id], later) {
 				w.Fatal("not exactly the old client session ended")
@@ -304,12 +402,24 @@ var bulkLogoutTests = map[string]func(*world){
 		w.must(err)
 		u.Disabled = true
 		sel := storage.Selector{Subject: "ann"}
-		_, _, err = w.EndSessions(w.ctx, storage.EndRequest{Selector: sel, Cause: cause("bulk"), Change: storage.Change{User: &u}}, after(1e9), 2, noPlan)
+		_, _, err = w.EndSessions(
+			w.ctx,
+			storage.EndRequest{Selector: sel, Cause: cause("bulk"), Change: storage.Change{User: &u}},
+			after(1e9),
+			2,
+			noPlan,
+		)
 		w.must(err)
 		got, err := w.User(w.ctx, "ann")
 		w.must(err)
 		mustEqual(w, "disabled", got.Disabled, true)
-		terminations, _, err := w.EndSessions(w.ctx, storage.EndRequest{Selector: sel, Cause: cause("bulk")}, after(1e9), 0, noPlan)
+		terminations, _, err := w.EndSessions(
+			w.ctx,
+			storage.EndRequest{Selector: sel, Cause: cause("bulk")},
+			after(1e9),
+			0,
+			noPlan,
+		)
 		w.must(err)
 		mustEqual(w, "the rest", len(terminations), 3)
 	},
@@ -323,7 +433,10 @@ var bulkLogoutTests = map[string]func(*world){
 		}
 		w.mustRedeemOffline(id, "ann", "deaf", t0)
 		for range 2 {
-			n, err := w.CountTerminations(w.ctx, storage.Selection{Selector: storage.Selector{AllUsers: true, IncludeOffline: true}})
+			n, err := w.CountTerminations(
+				w.ctx,
+				storage.Selection{Selector: storage.Selector{AllUsers: true, IncludeOffline: true}},
+			)
 			w.must(err)
 			mustEqual(w, "count", n, storage.TerminationCount{Sessions: 1, ClientSessions: 2, Deliveries: 1, Grants: 3})
 			n, err = w.CountTerminations(w.ctx, storage.Selection{Selector: storage.Selector{Client: "deaf"}})

@@ -54,7 +54,13 @@ var changeTests = map[string]func(*world){
 			{storage.Change{NewSession: &same}, storage.ErrExists},
 			{storage.Change{NewSession: &foreign}, storage.ErrRevoked},
 		} {
-			_, _, err := w.EndSessions(w.ctx, storage.EndRequest{Selector: storage.Selector{AllUsers: true}, Cause: cause("x"), Change: c.change}, t0, 0, noPlan)
+			_, _, err := w.EndSessions(
+				w.ctx,
+				storage.EndRequest{Selector: storage.Selector{AllUsers: true}, Cause: cause("x"), Change: c.change},
+				t0,
+				0,
+				noPlan,
+			)
 			w.mustBe(err, c.want)
 			if !w.sessionActive(id, t0) {
 				w.Fatalf("%v: the session ended all the same", c.want)
@@ -66,14 +72,24 @@ var changeTests = map[string]func(*world){
 		w.mustUsers("ann")
 		lateSession := newSession("late", "ann", after(time.Hour))
 		w.mustEnd(storage.Selector{Subject: "ann"}, after(time.Second), storage.Change{})
-		_, _, err := w.EndSessions(w.ctx, storage.EndRequest{Cause: cause("x"), Change: storage.Change{NewSession: &lateSession}}, t0, 0, noPlan)
+		_, _, err := w.EndSessions(
+			w.ctx,
+			storage.EndRequest{Cause: cause("x"), Change: storage.Change{NewSession: &lateSession}},
+			t0,
+			0,
+			noPlan,
+		)
 		w.mustBe(err, storage.ErrRevoked)
 	},
 	"SomeoneElseSignsInInTheInstantTheFirstSessionEnds": func(w *world) {
 		w.mustUsers("ann", "bob")
 		w.mustSession("a", "ann", t0)
 		next := newSession("b", "bob", after(time.Minute))
-		terminations := w.mustEnd(storage.Selector{Sessions: []storage.SessionID{"a"}}, after(time.Minute), storage.Change{NewSession: &next})
+		terminations := w.mustEnd(
+			storage.Selector{Sessions: []storage.SessionID{"a"}},
+			after(time.Minute),
+			storage.Change{NewSession: &next},
+		)
 		mustEqual(w, "ended", sessionIDs(terminations), []string{"a"})
 		if w.sessionActive("a", after(time.Minute)) || !w.sessionActive("b", after(time.Minute)) {
 			w.Fatal("not exactly the first session ended")
@@ -90,7 +106,11 @@ var changeTests = map[string]func(*world){
 			w.mustRedeem(id, "ann", client, t0)
 		}
 		w.mustEnd(storage.Selector{}, t0, storage.Change{RemoveClient: "gone"})
-		terminations := w.mustEnd(storage.Selector{AllUsers: true}, t0, storage.Change{RemoveUser: "ann", RemoveClient: "app"})
+		terminations := w.mustEnd(
+			storage.Selector{AllUsers: true},
+			t0,
+			storage.Change{RemoveUser: "ann", RemoveClient: "app"},
+		)
 		mustEqual(w, "user", terminations[0].User.Email, "ann@example.org")
 		mustEqual(w, "client", terminations[0].Clients["app"].BackchannelLogoutURI, "https://app.example/logout")
 		mustEqual(w, "clients", len(terminations[0].Clients), 1)
@@ -100,19 +120,51 @@ var changeTests = map[string]func(*world){
 	"NewPasswordLeavesNoLink": func(w *world) {
 		w.mustUsers("ann", "bob")
 		for _, subject := range []string{"ann", "bob"} {
-			w.must(w.PutOneTimeLink(w.ctx, storage.OneTimeLink{Hash: storage.HashOf(subject), Purpose: "reset", Subject: subject, Created: t0, Expires: after(time.Hour)}, storage.Event{At: t0, Kind: "link.made"}))
+			w.must(
+				w.PutOneTimeLink(
+					w.ctx,
+					storage.OneTimeLink{
+						Hash:    storage.HashOf(subject),
+						Purpose: "reset",
+						Subject: subject,
+						Created: t0,
+						Expires: after(time.Hour),
+					},
+					storage.Event{At: t0, Kind: "link.made"},
+				),
+			)
 		}
 		u, err := w.User(w.ctx, "ann")
 		w.must(err)
 		u.Name = "anna"
-		_, _, err = w.EndSessions(w.ctx, storage.EndRequest{Selector: storage.Selector{Subject: "ann"}, Cause: cause("renamed"), Change: storage.Change{User: &u}}, t0, 0, noPlan)
+		_, _, err = w.EndSessions(
+			w.ctx,
+			storage.EndRequest{
+				Selector: storage.Selector{Subject: "ann"},
+				Cause:    cause("renamed"),
+				Change:   storage.Change{User: &u},
+			},
+			t0,
+			0,
+			noPlan,
+		)
 		w.must(err)
 		_, err = w.OneTimeLink(w.ctx, storage.HashOf("ann"), t0)
 		w.must(err)
 		u, err = w.User(w.ctx, "ann")
 		w.must(err)
 		u.Password = "another"
-		_, _, err = w.EndSessions(w.ctx, storage.EndRequest{Selector: storage.Selector{Subject: "ann"}, Cause: cause("password"), Change: storage.Change{User: &u}}, t0, 0, noPlan)
+		_, _, err = w.EndSessions(
+			w.ctx,
+			storage.EndRequest{
+				Selector: storage.Selector{Subject: "ann"},
+				Cause:    cause("password"),
+				Change:   storage.Change{User: &u},
+			},
+			t0,
+			0,
+			noPlan,
+		)
 		w.must(err)
 		_, err = w.OneTimeLink(w.ctx, storage.HashOf("ann"), t0)
 		w.mustBe(err, storage.ErrNotFound)
@@ -128,12 +180,21 @@ var changeTests = map[string]func(*world){
 		}
 		mustPutLinks := func() {
 			for _, subject := range []string{"ann", "bob"} {
-				link := storage.OneTimeLink{Hash: storage.HashOf(subject), Purpose: "reset", Subject: subject, Created: t0, Expires: after(time.Hour)}
+				link := storage.OneTimeLink{
+					Hash:    storage.HashOf(subject),
+					Purpose: "reset",
+					Subject: subject,
+					Created: t0,
+					Expires: after(time.Hour),
+				}
 				w.must(w.PutOneTimeLink(w.ctx, link, storage.Event{At: t0, Kind: "link.made"}))
 			}
 		}
 		mustSecureAnn := func(at time.Time, keepOffline bool) {
-			req := storage.EndRequest{Selector: storage.Selector{Subject: "ann"}, Cause: cause("secured " + at.String())}
+			req := storage.EndRequest{
+				Selector: storage.Selector{Subject: "ann"},
+				Cause:    cause("secured " + at.String()),
+			}
 			req.SecureUser("ann", keepOffline)
 			_, _, err := w.EndSessions(w.ctx, req, at, 0, noPlan)
 			w.must(err)
@@ -153,12 +214,34 @@ var changeTests = map[string]func(*world){
 	"LinkIsUsedByOneEndingOnly": func(w *world) {
 		w.mustUsers("ann")
 		link := storage.HashOf("link")
-		w.must(w.PutOneTimeLink(w.ctx, storage.OneTimeLink{Hash: link, Purpose: "reset", Subject: "ann", Created: t0, Expires: after(time.Hour)}, storage.Event{At: t0, Kind: "link.made"}))
+		w.must(
+			w.PutOneTimeLink(
+				w.ctx,
+				storage.OneTimeLink{
+					Hash:    link,
+					Purpose: "reset",
+					Subject: "ann",
+					Created: t0,
+					Expires: after(time.Hour),
+				},
+				storage.Event{At: t0, Kind: "link.made"},
+			),
+		)
 		var won atomic.Int32
 		var wg sync.WaitGroup
 		for range 20 {
 			wg.Go(func() {
-				_, _, err := w.EndSessions(w.ctx, storage.EndRequest{Selector: storage.Selector{Subject: "ann"}, Cause: cause("reset"), Change: storage.Change{UseLink: link}}, t0, 0, noPlan)
+				_, _, err := w.EndSessions(
+					w.ctx,
+					storage.EndRequest{
+						Selector: storage.Selector{Subject: "ann"},
+						Cause:    cause("reset"),
+						Change:   storage.Change{UseLink: link},
+					},
+					t0,
+					0,
+					noPlan,
+				)
 				if err == nil {
 					won.Add(1)
 				} else if !errors.Is(err, storage.ErrAlreadyUsed) {
@@ -180,7 +263,15 @@ var changeTests = map[string]func(*world){
 		offline := w.mustRedeemOffline(id, "ann", "other", t0)
 		report := func(name string) func(storage.Termination) storage.Plan {
 			return func(e storage.Termination) storage.Plan {
-				return storage.Plan{Report: &storage.Report{ID: name, Cause: e.Cause, Subject: e.User.Subject, EndedAt: e.EndedAt, DeleteAfter: after(time.Hour)}}
+				return storage.Plan{
+					Report: &storage.Report{
+						ID:          name,
+						Cause:       e.Cause,
+						Subject:     e.User.Subject,
+						EndedAt:     e.EndedAt,
+						DeleteAfter: after(time.Hour),
+					},
+				}
 			}
 		}
 		for _, c := range []struct {
@@ -199,8 +290,21 @@ var changeTests = map[string]func(*world){
 			all := w.events(storage.EventFilter{})
 			line := all[len(all)-1]
 			mustEqual(w, "lines", r.Audit, []uint64{line.Seq})
-			mustEqual(w, "line", []string{line.Kind, string(line.Reason), line.Cause, line.By, line.Subject, line.Session, line.Client, line.Address},
-				[]string{c.kind, string(why.Reason), why.ID, why.By, "ann", c.session, c.client, why.Address})
+			mustEqual(
+				w,
+				"line",
+				[]string{
+					line.Kind,
+					string(line.Reason),
+					line.Cause,
+					line.By,
+					line.Subject,
+					line.Session,
+					line.Client,
+					line.Address,
+				},
+				[]string{c.kind, string(why.Reason), why.ID, why.By, "ann", c.session, c.client, why.Address},
+			)
 		}
 	},
 	"PlanSeesWhatTheEndingReturns": func(w *world) {
@@ -209,10 +313,16 @@ var changeTests = map[string]func(*world){
 		id := w.mustSession("s", "ann", t0)
 		w.mustRedeem(id, "ann", "app", t0)
 		var planned []storage.Termination
-		terminations, _, err := w.EndSessions(w.ctx, storage.EndRequest{Selector: storage.Selector{AllUsers: true}, Cause: cause("x")}, t0, 0, func(e storage.Termination) storage.Plan {
-			planned = append(slices.Clip(planned[:0]), e)
-			return storage.Plan{}
-		})
+		terminations, _, err := w.EndSessions(
+			w.ctx,
+			storage.EndRequest{Selector: storage.Selector{AllUsers: true}, Cause: cause("x")},
+			t0,
+			0,
+			func(e storage.Termination) storage.Plan {
+				planned = append(slices.Clip(planned[:0]), e)
+				return storage.Plan{}
+			},
+		)
 		w.must(err)
 		mustEqual(w, "planned", planned, terminations)
 	},

@@ -10,8 +10,8 @@ import (
 	"github.com/curfew-id/curfew/storage"
 )
 
-// clock.go plays random histories in which the clock is set forward or back between any two operations, and compares the
-// store with a model that knows only the order of the operations.
+// clock.go plays random histories in which the clock is set forward or back between any two operations, and compares
+// the store with a model that knows only the order of the operations.
 
 const (
 	clockHistories = 30
@@ -113,7 +113,14 @@ func (h *clockHistory) note(format string, args ...any) {
 
 // setClock sets the clock forward or back, by a second to ten days.
 func (h *clockHistory) setClock() {
-	steps := []time.Duration{time.Second, 30 * time.Second, 90 * time.Second, time.Hour, 3 * time.Hour, 10 * 24 * time.Hour}
+	steps := []time.Duration{
+		time.Second,
+		30 * time.Second,
+		90 * time.Second,
+		time.Hour,
+		3 * time.Hour,
+		10 * 24 * time.Hour,
+	}
 	d := steps[h.random.IntN(len(steps))]
 	if h.random.IntN(2) == 0 {
 		d = -d
@@ -126,7 +133,10 @@ func (h *clockHistory) signIn() {
 	session.Sequence, session.IdleTimeout, session.Expires = h.sequence(), longLife, h.now.Add(longLife)
 	h.note("%s signs in: %s", session.Subject, session.ID)
 	h.must(h.CreateSession(h.ctx, session, storage.Event{At: h.now}))
-	h.sessions = append(h.sessions, &modelSession{id: session.ID, subject: session.Subject, clients: map[string]*modelClientSession{}})
+	h.sessions = append(
+		h.sessions,
+		&modelSession{id: session.ID, subject: session.Subject, clients: map[string]*modelClientSession{}},
+	)
 }
 
 // issueCode issues a code in some session, nil if there is no active one.
@@ -150,14 +160,19 @@ func (h *clockHistory) redeem(code *modelCode, fresh bool) {
 	if !fresh {
 		again.SID = h.id("sid")
 	}
-	r, err := h.Redeem(h.ctx, again, h.now, func(session storage.Session, cs storage.ClientSession) (storage.Issuance, error) {
-		out, err := issue(again, h.now)(session, cs)
-		out.Tokens[0].Expires, out.Grant.Expires = h.now.Add(longLife), h.now.Add(longLife)
-		if offline {
-			out.Grant.Session = ""
-		}
-		return out, err
-	})
+	r, err := h.Redeem(
+		h.ctx,
+		again,
+		h.now,
+		func(session storage.Session, cs storage.ClientSession) (storage.Issuance, error) {
+			out, err := issue(again, h.now)(session, cs)
+			out.Tokens[0].Expires, out.Grant.Expires = h.now.Add(longLife), h.now.Add(longLife)
+			if offline {
+				out.Grant.Session = ""
+			}
+			return out, err
+		},
+	)
 	switch {
 	case err != nil && !errors.Is(err, storage.ErrRevoked):
 		h.Error(err)
@@ -167,7 +182,13 @@ func (h *clockHistory) redeem(code *modelCode, fresh bool) {
 		}
 		return
 	case code.used || code.revoked || code.session.revoked:
-		h.Errorf("code %s gives tokens, though used %v, revoked %v, session revoked %v", code.ID, code.used, code.revoked, code.session.revoked)
+		h.Errorf(
+			"code %s gives tokens, though used %v, revoked %v, session revoked %v",
+			code.ID,
+			code.used,
+			code.revoked,
+			code.session.revoked,
+		)
 	}
 	code.used = true
 	cs := code.session.clients[code.Client]
@@ -246,7 +267,8 @@ func (h *clockHistory) disableAndEnable(id string) {
 // revoke marks what a selector takes: everything that is in the model, and never what comes later.
 func (h *clockHistory) revoke(sel storage.Selector) {
 	takes := func(s *modelSession) bool {
-		return len(sel.Sessions) == 0 && (sel.Subject == "" || s.subject == sel.Subject) || slices.Contains(sel.Sessions, s.id)
+		return len(sel.Sessions) == 0 && (sel.Subject == "" || s.subject == sel.Subject) ||
+			slices.Contains(sel.Sessions, s.id)
 	}
 	users := map[string]bool{}
 	for _, s := range h.sessions {
@@ -266,7 +288,9 @@ func (h *clockHistory) revoke(sel storage.Selector) {
 	}
 	for _, g := range h.grants {
 		if g.offline && sel.IncludeOffline && (sel.Client == "" || g.code.Client == sel.Client) {
-			g.revoked = g.revoked || len(sel.Sessions) == 0 && (sel.Subject == "" || g.session.subject == sel.Subject) || users[g.session.subject]
+			g.revoked = g.revoked ||
+				len(sel.Sessions) == 0 && (sel.Subject == "" || g.session.subject == sel.Subject) ||
+				users[g.session.subject]
 		}
 	}
 }

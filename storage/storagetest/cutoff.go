@@ -136,7 +136,12 @@ var cutoffTests = map[string]func(*world){
 		w.mustClients("app")
 		w.mustSession("s1", "ann", t0)
 		w.mustSession("s2", "ann", t0)
-		redeemed := w.mustRedeemOffline("s2", "ann", "app", after(time.Hour-time.Second)) // committed before, though dated later
+		redeemed := w.mustRedeemOffline(
+			"s2",
+			"ann",
+			"app",
+			after(time.Hour-time.Second),
+		) // committed before, though dated later
 		late := newSession("late", "ann", after(time.Hour))
 		late.Sequence = w.sequence()
 		if _, more := w.mustEndPage(storage.Selector{Subject: "ann", IncludeOffline: true}, "bulk", after(time.Second), 1); !more {

@@ -16,7 +16,13 @@ var deliveryTests = map[string]func(*world){
 		inTime.NextAttempt = after(20 * time.Minute)
 		w.mustReport(first, retried, inTime)
 		d := w.mustClaim(ahead, 1, nil, "retried")[0]
-		outcome := storage.DeliveryOutcome{ID: "retried", Lease: d.Lease, State: storage.DeliveryPending, NextAttempt: ahead.Add(time.Minute), Pause: time.Minute}
+		outcome := storage.DeliveryOutcome{
+			ID:          "retried",
+			Lease:       d.Lease,
+			State:       storage.DeliveryPending,
+			NextAttempt: ahead.Add(time.Minute),
+			Pause:       time.Minute,
+		}
 		_, err := w.RecordOutcomes(w.ctx, []storage.DeliveryOutcome{outcome})
 		w.must(err)
 		at := after(time.Minute) // the clock is put back
@@ -31,7 +37,12 @@ var deliveryTests = map[string]func(*world){
 		w.mustClaim(at.Add(time.Minute), 10, nil, "first", "retried") // the lease of the first has run out
 	},
 	"DueDeliveriesAreClaimedOldestFirst": func(w *world) {
-		w.mustDeliver(delivery("b", "h1", 2), delivery("a", "h1", 1), delivery("c", "h2", 3), delivery("later", "h1", 60))
+		w.mustDeliver(
+			delivery("b", "h1", 2),
+			delivery("a", "h1", 1),
+			delivery("c", "h2", 3),
+			delivery("later", "h1", 60),
+		)
 		w.mustClaim(after(3*time.Second), 10, nil, "a", "b", "c")
 		next, err := w.NextDelivery(w.ctx)
 		w.must(err)
@@ -45,12 +56,24 @@ var deliveryTests = map[string]func(*world){
 		list := w.mustClaim(after(time.Second), 10, nil, "d1", "d2")
 		record := func(i int, health storage.HostHealth) {
 			w.Helper()
-			o := storage.DeliveryOutcome{ID: list[i].ID, Lease: list[i].Lease, State: storage.DeliveryDone, HostHealth: &health,
-				UpdateEntry: func(e storage.ReportEntry) storage.ReportEntry { return e }}
+			o := storage.DeliveryOutcome{
+				ID:          list[i].ID,
+				Lease:       list[i].Lease,
+				State:       storage.DeliveryDone,
+				HostHealth:  &health,
+				UpdateEntry: func(e storage.ReportEntry) storage.ReportEntry { return e },
+			}
 			_, err := w.RecordOutcomes(w.ctx, []storage.DeliveryOutcome{o})
 			w.must(err)
 		}
-		quick, slow := storage.HostHealth{Host: "h", At: after(time.Second)}, storage.HostHealth{Host: "other", Slow: true, At: after(time.Hour)}
+		quick, slow := storage.HostHealth{
+			Host: "h",
+			At:   after(time.Second),
+		}, storage.HostHealth{
+			Host: "other",
+			Slow: true,
+			At:   after(time.Hour),
+		}
 		record(0, quick)
 		record(1, slow)
 		w.restart()
@@ -64,8 +87,21 @@ var deliveryTests = map[string]func(*world){
 		mustEqual(w, "known hosts a month later", known, []storage.HostHealth{slow})
 	},
 	"BusyHostIsPassedOver": func(w *world) {
-		w.mustDeliver(delivery("a1", "a", 1), delivery("a2", "a", 2), delivery("a3", "a", 3), delivery("b1", "b", 4), delivery("c1", "c", 5))
-		w.mustClaim(after(time.Minute), 10, func(host string, taken int) bool { return host == "b" || taken == 2 }, "a1", "a2", "c1")
+		w.mustDeliver(
+			delivery("a1", "a", 1),
+			delivery("a2", "a", 2),
+			delivery("a3", "a", 3),
+			delivery("b1", "b", 4),
+			delivery("c1", "c", 5),
+		)
+		w.mustClaim(
+			after(time.Minute),
+			10,
+			func(host string, taken int) bool { return host == "b" || taken == 2 },
+			"a1",
+			"a2",
+			"c1",
+		)
 	},
 	"DeliveryIsClaimedByOneOfMany": func(w *world) {
 		var all []storage.Delivery
@@ -110,9 +146,29 @@ var deliveryTests = map[string]func(*world){
 			}
 		}
 		stale, err := w.RecordOutcomes(w.ctx, []storage.DeliveryOutcome{
-			{ID: "d1", Lease: list[0].Lease, State: storage.DeliveryDone, Answer: storage.Answer{At: after(2 * time.Second), Status: 200}, UpdateEntry: updateEntry(storage.DeliveryDone, storage.TrustConfirmed)},
-			{ID: "d2", Lease: list[1].Lease, State: storage.DeliveryPending, NextAttempt: after(5 * time.Second), Answer: storage.Answer{Class: "refused"}, UpdateEntry: updateEntry(storage.DeliveryPending, storage.TrustUnknown)},
-			{ID: "d3", Lease: list[2].Lease, State: storage.DeliveryFailed, Refusals: 3, Answer: storage.Answer{Status: 400}, UpdateEntry: updateEntry(storage.DeliveryFailed, storage.TrustUnknown)},
+			{
+				ID:          "d1",
+				Lease:       list[0].Lease,
+				State:       storage.DeliveryDone,
+				Answer:      storage.Answer{At: after(2 * time.Second), Status: 200},
+				UpdateEntry: updateEntry(storage.DeliveryDone, storage.TrustConfirmed),
+			},
+			{
+				ID:          "d2",
+				Lease:       list[1].Lease,
+				State:       storage.DeliveryPending,
+				NextAttempt: after(5 * time.Second),
+				Answer:      storage.Answer{Class: "refused"},
+				UpdateEntry: updateEntry(storage.DeliveryPending, storage.TrustUnknown),
+			},
+			{
+				ID:          "d3",
+				Lease:       list[2].Lease,
+				State:       storage.DeliveryFailed,
+				Refusals:    3,
+				Answer:      storage.Answer{Status: 400},
+				UpdateEntry: updateEntry(storage.DeliveryFailed, storage.TrustUnknown),
+			},
 		})
 		w.must(err)
 		mustEqual(w, "stale", len(stale), 0)
@@ -124,10 +180,24 @@ var deliveryTests = map[string]func(*world){
 			states = append(states, entry.Delivery)
 			mustEqual(w, "attempts", entry.Attempts, 1)
 		}
-		mustEqual(w, "entries", states, []storage.DeliveryState{storage.DeliveryDone, storage.DeliveryPending, storage.DeliveryFailed})
+		mustEqual(
+			w,
+			"entries",
+			states,
+			[]storage.DeliveryState{storage.DeliveryDone, storage.DeliveryPending, storage.DeliveryFailed},
+		)
 		byState, oldest, err := w.CountDeliveries(w.ctx)
 		w.must(err)
-		mustEqual(w, "count", byState, map[storage.DeliveryState]int{storage.DeliveryDone: 1, storage.DeliveryPending: 1, storage.DeliveryFailed: 1})
+		mustEqual(
+			w,
+			"count",
+			byState,
+			map[storage.DeliveryState]int{
+				storage.DeliveryDone:    1,
+				storage.DeliveryPending: 1,
+				storage.DeliveryFailed:  1,
+			},
+		)
 		mustEqual(w, "oldest", oldest, after(time.Second))
 		w.mustClaim(after(4*time.Second), 10, nil)
 		w.mustClaim(after(5*time.Second), 10, nil, "d2")
@@ -140,7 +210,12 @@ var deliveryTests = map[string]func(*world){
 	"OutcomeHasItsAuditLine": func(w *world) {
 		w.mustReport(delivery("d1", "h", 1), delivery("d2", "h", 1))
 		list := w.mustClaim(after(time.Second), 10, nil, "d1", "d2")
-		line := &storage.Event{At: after(2 * time.Second), Kind: "delivery.done", By: "system", Detail: map[string]string{"jti": "j"}}
+		line := &storage.Event{
+			At:     after(2 * time.Second),
+			Kind:   "delivery.done",
+			By:     "system",
+			Detail: map[string]string{"jti": "j"},
+		}
 		answer := storage.Answer{At: after(2 * time.Second), JTI: "j", Status: 200}
 		for range 2 { // the second time the leases are lost
 			_, err := w.RecordOutcomes(w.ctx, []storage.DeliveryOutcome{
@@ -159,8 +234,19 @@ var deliveryTests = map[string]func(*world){
 		mustEqual(w, "lines", len(lines), 2)
 		mustEqual(w, "detail", lines[0].Detail, line.Detail)
 		for i, e := range lines {
-			mustEqual(w, "line", [6]string{e.Kind, e.Client, e.Subject, e.Session, e.Cause, string(e.Reason)},
-				[6]string{[]string{"delivery.done", "delivery.cancelled"}[i], []string{"app d1", "app d2"}[i], "ann", r.Session, r.Cause.ID, string(r.Cause.Reason)})
+			mustEqual(
+				w,
+				"line",
+				[6]string{e.Kind, e.Client, e.Subject, e.Session, e.Cause, string(e.Reason)},
+				[6]string{
+					[]string{"delivery.done", "delivery.cancelled"}[i],
+					[]string{"app d1", "app d2"}[i],
+					"ann",
+					r.Session,
+					r.Cause.ID,
+					string(r.Cause.Reason),
+				},
+			)
 		}
 	},
 	"OutcomeUnderALostLeaseChangesNothing": func(w *world) {
@@ -170,7 +256,13 @@ var deliveryTests = map[string]func(*world){
 		record := func(lease uint64, state storage.DeliveryState) []string {
 			stale, err := w.RecordOutcomes(w.ctx, []storage.DeliveryOutcome{
 				{ID: "gone", Lease: 1, State: storage.DeliveryDone},
-				{ID: "d", Lease: lease, State: state, NextAttempt: after(time.Hour), UpdateEntry: func(r storage.ReportEntry) storage.ReportEntry { r.Delivery = state; return r }},
+				{
+					ID:          "d",
+					Lease:       lease,
+					State:       state,
+					NextAttempt: after(time.Hour),
+					UpdateEntry: func(r storage.ReportEntry) storage.ReportEntry { r.Delivery = state; return r },
+				},
 			})
 			w.must(err)
 			return stale
@@ -189,7 +281,10 @@ var deliveryTests = map[string]func(*world){
 	"LateOutcomeCountsWhileNobodyElseHasTheDelivery": func(w *world) {
 		w.mustDeliver(delivery("d", "h", 1))
 		d := w.mustClaim(after(time.Second), 1, nil, "d")[0]
-		stale, err := w.RecordOutcomes(w.ctx, []storage.DeliveryOutcome{{ID: "d", Lease: d.Lease, State: storage.DeliveryDone}})
+		stale, err := w.RecordOutcomes(
+			w.ctx,
+			[]storage.DeliveryOutcome{{ID: "d", Lease: d.Lease, State: storage.DeliveryDone}},
+		)
 		w.must(err)
 		mustEqual(w, "stale", len(stale), 0)
 	},
@@ -199,11 +294,25 @@ var deliveryTests = map[string]func(*world){
 		line := storage.Event{At: t0, Kind: "delivery.retried", By: "admin"}
 		d := w.mustClaim(after(time.Second), 1, nil, "d")[0]
 		w.must(w.RetryDelivery(w.ctx, "d", after(2*time.Second), setPending, line))
-		stale, err := w.RecordOutcomes(w.ctx, []storage.DeliveryOutcome{{ID: "d", Lease: d.Lease, State: storage.DeliveryFailed}})
+		stale, err := w.RecordOutcomes(
+			w.ctx,
+			[]storage.DeliveryOutcome{{ID: "d", Lease: d.Lease, State: storage.DeliveryFailed}},
+		)
 		w.must(err)
 		mustEqual(w, "stale after a retry by hand", stale, []string{"d"})
 		d = w.mustClaim(after(2*time.Second), 1, nil, "d")[0]
-		_, err = w.RecordOutcomes(w.ctx, []storage.DeliveryOutcome{{ID: "d", Lease: d.Lease, State: storage.DeliveryFailed, Refusals: 3, UpdateEntry: func(r storage.ReportEntry) storage.ReportEntry { r.Delivery = storage.DeliveryFailed; return r }}})
+		_, err = w.RecordOutcomes(
+			w.ctx,
+			[]storage.DeliveryOutcome{
+				{
+					ID:          "d",
+					Lease:       d.Lease,
+					State:       storage.DeliveryFailed,
+					Refusals:    3,
+					UpdateEntry: func(r storage.ReportEntry) storage.ReportEntry { r.Delivery = storage.DeliveryFailed; return r },
+				},
+			},
+		)
 		w.must(err)
 		at := after(48 * time.Hour)
 		w.must(w.RetryDelivery(w.ctx, "d", at, setPending, line))
@@ -214,7 +323,10 @@ var deliveryTests = map[string]func(*world){
 		w.must(err)
 		mustEqual(w, "entry", r.Entries[0].Delivery, storage.DeliveryPending)
 		mustEqual(w, "lines", len(w.events(storage.EventFilter{Kind: "delivery.retried"})), 2)
-		_, err = w.RecordOutcomes(w.ctx, []storage.DeliveryOutcome{{ID: "d", Lease: d.Lease, State: storage.DeliveryDone}})
+		_, err = w.RecordOutcomes(
+			w.ctx,
+			[]storage.DeliveryOutcome{{ID: "d", Lease: d.Lease, State: storage.DeliveryDone}},
+		)
 		w.must(err)
 		w.mustBe(w.RetryDelivery(w.ctx, "d", at, setPending, line), storage.ErrAlreadyUsed)
 		w.mustBe(w.RetryDelivery(w.ctx, "none", at, setPending, line), storage.ErrNotFound)
@@ -224,7 +336,12 @@ var deliveryTests = map[string]func(*world){
 		cancel := func(r storage.ReportEntry) storage.ReportEntry { r.Delivery = storage.DeliveryCancelled; return r }
 		leased := w.mustClaim(after(time.Second), 1, nil, "d")[0]
 		w.must(w.CancelDelivery(w.ctx, "d", cancel, storage.Event{At: t0, Kind: "delivery.cancelled"}))
-		stale, err := w.RecordOutcomes(w.ctx, []storage.DeliveryOutcome{{ID: "d", Lease: leased.Lease, State: storage.DeliveryPending, NextAttempt: after(time.Second)}})
+		stale, err := w.RecordOutcomes(
+			w.ctx,
+			[]storage.DeliveryOutcome{
+				{ID: "d", Lease: leased.Lease, State: storage.DeliveryPending, NextAttempt: after(time.Second)},
+			},
+		)
 		w.must(err)
 		mustEqual(w, "stale", stale, []string{"d"})
 		w.mustClaim(after(time.Hour), 10, nil, "e")
@@ -237,7 +354,10 @@ var deliveryTests = map[string]func(*world){
 	"FailedDeliveryIsTakenNoteOf": func(w *world) {
 		w.mustReport(delivery("d", "h", 1))
 		leased := w.mustClaim(after(time.Second), 1, nil, "d")[0]
-		_, err := w.RecordOutcomes(w.ctx, []storage.DeliveryOutcome{{ID: "d", Lease: leased.Lease, State: storage.DeliveryFailed}})
+		_, err := w.RecordOutcomes(
+			w.ctx,
+			[]storage.DeliveryOutcome{{ID: "d", Lease: leased.Lease, State: storage.DeliveryFailed}},
+		)
 		w.must(err)
 		w.must(w.CancelDelivery(w.ctx, "d", nil, storage.Event{At: t0, Kind: "delivery.cancelled"}))
 		byState, _, err := w.CountDeliveries(w.ctx)
@@ -248,7 +368,18 @@ var deliveryTests = map[string]func(*world){
 	"WhatWasNotSentIsNoAttempt": func(w *world) {
 		w.mustReport(delivery("d", "h", 1))
 		leased := w.mustClaim(after(time.Second), 1, nil, "d")[0]
-		_, err := w.RecordOutcomes(w.ctx, []storage.DeliveryOutcome{{ID: "d", Lease: leased.Lease, State: storage.DeliveryPending, NextAttempt: after(time.Second), NotSent: true}})
+		_, err := w.RecordOutcomes(
+			w.ctx,
+			[]storage.DeliveryOutcome{
+				{
+					ID:          "d",
+					Lease:       leased.Lease,
+					State:       storage.DeliveryPending,
+					NextAttempt: after(time.Second),
+					NotSent:     true,
+				},
+			},
+		)
 		w.must(err)
 		mustEqual(w, "attempts", w.mustClaim(after(2*time.Second), 1, nil, "d")[0].Attempts, 1)
 	},
@@ -268,12 +399,26 @@ var deliveryTests = map[string]func(*world){
 			mustEqual(w, "oldest", oldest, first)
 		}
 		mustAgree()
-		list := []storage.Delivery{delivery("1", "h", 1), delivery("2", "h", 2), delivery("3", "h", 3), delivery("4", "h", 4)}
+		list := []storage.Delivery{
+			delivery("1", "h", 1),
+			delivery("2", "h", 2),
+			delivery("3", "h", 3),
+			delivery("4", "h", 4),
+		}
 		w.mustReport(list...)
 		mustAgree()
-		states := map[string]storage.DeliveryState{"1": storage.DeliveryDone, "2": storage.DeliveryFailed, "3": storage.DeliveryPending}
+		states := map[string]storage.DeliveryState{
+			"1": storage.DeliveryDone,
+			"2": storage.DeliveryFailed,
+			"3": storage.DeliveryPending,
+		}
 		for _, d := range w.mustClaim(after(3*time.Second), 3, nil, "1", "2", "3") {
-			_, err := w.RecordOutcomes(w.ctx, []storage.DeliveryOutcome{{ID: d.ID, Lease: d.Lease, State: states[d.ID], NextAttempt: after(time.Hour)}})
+			_, err := w.RecordOutcomes(
+				w.ctx,
+				[]storage.DeliveryOutcome{
+					{ID: d.ID, Lease: d.Lease, State: states[d.ID], NextAttempt: after(time.Hour)},
+				},
+			)
 			w.must(err)
 			mustAgree()
 		}
@@ -292,9 +437,24 @@ var deliveryTests = map[string]func(*world){
 		mustEqual(w, "left", len(byState), 0)
 	},
 	"DeliveriesAreListedNewestFirstAcrossStates": func(w *world) {
-		w.mustReport(delivery("1", "h", 1), delivery("2", "h", 2), delivery("3", "h", 3), delivery("4", "h", 4), delivery("5", "h", 5))
+		w.mustReport(
+			delivery("1", "h", 1),
+			delivery("2", "h", 2),
+			delivery("3", "h", 3),
+			delivery("4", "h", 4),
+			delivery("5", "h", 5),
+		)
 		for _, d := range w.mustClaim(after(4*time.Second), 3, nil, "1", "2", "3") {
-			_, err := w.RecordOutcomes(w.ctx, []storage.DeliveryOutcome{{ID: d.ID, Lease: d.Lease, State: map[string]storage.DeliveryState{"1": storage.DeliveryDone, "2": storage.DeliveryFailed, "3": storage.DeliveryDone}[d.ID]}})
+			_, err := w.RecordOutcomes(
+				w.ctx,
+				[]storage.DeliveryOutcome{
+					{
+						ID:    d.ID,
+						Lease: d.Lease,
+						State: map[string]storage.DeliveryState{"1": storage.DeliveryDone, "2": storage.DeliveryFailed, "3": storage.DeliveryDone}[d.ID],
+					},
+				},
+			)
 			w.must(err)
 		}
 		for _, c := range []struct {
@@ -335,10 +495,25 @@ func (w *world) mustDeliver(list ...storage.Delivery) {
 // mustReport does the same with a report that has an entry for each.
 func (w *world) mustReport(list ...storage.Delivery) {
 	w.Helper()
-	r := &storage.Report{ID: "report", Cause: cause("x"), Session: "hash", Subject: "ann", EndedAt: t0, DeleteAfter: after(30 * 24 * time.Hour)}
+	r := &storage.Report{
+		ID:          "report",
+		Cause:       cause("x"),
+		Session:     "hash",
+		Subject:     "ann",
+		EndedAt:     t0,
+		DeleteAfter: after(30 * 24 * time.Hour),
+	}
 	for i := range list {
 		list[i].Report = r.ID
-		r.Entries = append(r.Entries, storage.ReportEntry{Kind: "client_session", Client: list[i].Client, Trust: storage.TrustUnknown, Delivery: storage.DeliveryPending})
+		r.Entries = append(
+			r.Entries,
+			storage.ReportEntry{
+				Kind:     "client_session",
+				Client:   list[i].Client,
+				Trust:    storage.TrustUnknown,
+				Delivery: storage.DeliveryPending,
+			},
+		)
 	}
 	w.mustPlan(storage.Plan{Report: r, Deliveries: list})
 }
@@ -350,7 +525,13 @@ func (w *world) mustPlan(p storage.Plan) {
 		w.mustUsers("ann")
 	}
 	id := w.mustSession(w.id("s"), "ann", t0)
-	_, _, err := w.EndSessions(w.ctx, storage.EndRequest{Selector: storage.Selector{Sessions: []storage.SessionID{id}}, Cause: cause("x")}, t0, 0, func(storage.Termination) storage.Plan { return p })
+	_, _, err := w.EndSessions(
+		w.ctx,
+		storage.EndRequest{Selector: storage.Selector{Sessions: []storage.SessionID{id}}, Cause: cause("x")},
+		t0,
+		0,
+		func(storage.Termination) storage.Plan { return p },
+	)
 	w.must(err)
 }
 

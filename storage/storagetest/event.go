@@ -36,12 +36,19 @@ var eventTests = map[string]func(*world){
 	"RefusedWriteLeavesNoLine": func(w *world) {
 		w.mustUsers("ann")
 		w.mustSession("s", "ann", t0)
-		w.mustBe(w.CreateSession(w.ctx, newSession("s", "ann", t0), storage.Event{Kind: "session.created"}), storage.ErrExists)
+		w.mustBe(
+			w.CreateSession(w.ctx, newSession("s", "ann", t0), storage.Event{Kind: "session.created"}),
+			storage.ErrExists,
+		)
 		mustEqual(w, "lines", len(w.events(storage.EventFilter{})), 1)
 	},
 	"RecordAndItsLineAreOne": func(w *world) {
 		user := storage.User{Subject: "ann", Name: "ann"}
-		app, dynamic := storage.Client{Metadata: storage.Metadata{ClientID: "app"}}, storage.Client{Metadata: storage.Metadata{ClientID: "dyn"}}
+		app, dynamic := storage.Client{
+			Metadata: storage.Metadata{ClientID: "app"},
+		}, storage.Client{
+			Metadata: storage.Metadata{ClientID: "dyn"},
+		}
 		token := storage.InitialAccessToken{Hash: storage.HashOf("initial"), Name: "suite", UsesLeft: 2}
 		line := func(kind string) storage.Event { return storage.Event{At: t0, Kind: kind} }
 		w.must(w.PutInitialAccessToken(w.ctx, token, line("initial_token.created")))
@@ -64,7 +71,18 @@ var eventTests = map[string]func(*world){
 		for _, e := range w.events(storage.EventFilter{}) {
 			kinds = append(kinds, e.Kind)
 		}
-		mustEqual(w, "lines", kinds, []string{"initial_token.created", "user.created", "client.created", "client.registered", "initial_token.removed"})
+		mustEqual(
+			w,
+			"lines",
+			kinds,
+			[]string{
+				"initial_token.created",
+				"user.created",
+				"client.created",
+				"client.registered",
+				"initial_token.removed",
+			},
+		)
 	},
 	"EventsAreFilteredInBothOrders": func(w *world) {
 		for i, e := range []storage.Event{

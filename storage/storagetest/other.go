@@ -29,7 +29,12 @@ var otherRecordTests = map[string]func(*world){
 		wg.Wait()
 		w.restart()
 		w.must(w.CountAttempt(w.ctx, attemptKeys, func(c []storage.Counter) error {
-			mustEqual(w, "counters", c, []storage.Counter{{Count: 40, Last: after(time.Second)}, {Count: 40, Last: after(time.Second)}})
+			mustEqual(
+				w,
+				"counters",
+				c,
+				[]storage.Counter{{Count: 40, Last: after(time.Second)}, {Count: 40, Last: after(time.Second)}},
+			)
 			c[0] = storage.Counter{}
 			return nil
 		}))
@@ -45,7 +50,13 @@ var otherRecordTests = map[string]func(*world){
 		if err != refused {
 			w.Fatalf("got error %v, want the judge's own", err)
 		}
-		w.must(w.CountAttempt(w.ctx, attemptKeys, func(c []storage.Counter) error { mustEqual(w, "count", c[0].Count, 0); return nil }))
+		w.must(
+			w.CountAttempt(
+				w.ctx,
+				attemptKeys,
+				func(c []storage.Counter) error { mustEqual(w, "count", c[0].Count, 0); return nil },
+			),
+		)
 	},
 	"AttemptsShareAFixedNumberOfSlots": func(w *world) {
 		one, two := storage.Hash{1, 2, 3}, storage.Hash{1, 2, 4} // the same slot of 65,536
@@ -53,12 +64,30 @@ var otherRecordTests = map[string]func(*world){
 			c[0].Count, c[1].Count = 5, 3
 			return nil
 		}))
-		w.must(w.CountAttempt(w.ctx, []storage.Hash{two}, func(c []storage.Counter) error { mustEqual(w, "count", c[0].Count, 5); return nil }))
+		w.must(
+			w.CountAttempt(
+				w.ctx,
+				[]storage.Hash{two},
+				func(c []storage.Counter) error { mustEqual(w, "count", c[0].Count, 5); return nil },
+			),
+		)
 	},
 	"NewerLinkReplacesTheOlder": func(w *world) {
 		w.mustUsers("ann")
 		put := func(name, purpose, subject string) {
-			w.must(w.PutOneTimeLink(w.ctx, storage.OneTimeLink{Hash: storage.HashOf(name), Purpose: purpose, Subject: subject, Created: t0, Expires: after(time.Hour)}, storage.Event{At: t0, Kind: "link.made"}))
+			w.must(
+				w.PutOneTimeLink(
+					w.ctx,
+					storage.OneTimeLink{
+						Hash:    storage.HashOf(name),
+						Purpose: purpose,
+						Subject: subject,
+						Created: t0,
+						Expires: after(time.Hour),
+					},
+					storage.Event{At: t0, Kind: "link.made"},
+				),
+			)
 		}
 		put("one", "reset", "ann")
 		put("setup", "setup", "ann")
@@ -95,9 +124,24 @@ var otherRecordTests = map[string]func(*world){
 	},
 	"KeysAreKeptOldestFirst": func(w *world) {
 		key := func(id string, at time.Duration) storage.Key {
-			return storage.Key{ID: id, Use: "sig", Alg: "ES256", Public: []byte(`{"kty":"EC"}`), Wrapped: []byte{1, 2, 3}, Created: after(at), ActiveAt: after(at)}
+			return storage.Key{
+				ID:       id,
+				Use:      "sig",
+				Alg:      "ES256",
+				Public:   []byte(`{"kty":"EC"}`),
+				Wrapped:  []byte{1, 2, 3},
+				Created:  after(at),
+				ActiveAt: after(at),
+			}
 		}
-		w.must(w.PutKeys(w.ctx, []storage.Key{key("b", 2), key("a", 3e6), key("c", 1e6)}, nil, storage.Event{At: t0, Kind: "key.made"}))
+		w.must(
+			w.PutKeys(
+				w.ctx,
+				[]storage.Key{key("b", 2), key("a", 3e6), key("c", 1e6)},
+				nil,
+				storage.Event{At: t0, Kind: "key.made"},
+			),
+		)
 		changed := key("c", 1e6)
 		changed.Wrapped = nil
 		w.must(w.PutKeys(w.ctx, []storage.Key{changed}, []string{"b", "gone"}, storage.Event{At: t0, Kind: "key.gone"}))

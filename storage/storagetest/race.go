@@ -10,8 +10,8 @@ import (
 	"github.com/curfew-id/curfew/storage"
 )
 
-// The race tests use a session in parallel while it ends. An operation that starts after the termination was acknowledged must
-// not succeed.
+// The race tests use a session in parallel while it ends. An operation that starts after the termination was
+// acknowledged must not succeed.
 var raceTests = map[string]func(*world){
 	"NothingSucceedsThatStartsAfterTheEndReturned": func(w *world) {
 		for name, sel := range map[string]storage.Selector{
@@ -45,7 +45,13 @@ var raceTests = map[string]func(*world){
 				if i%2 == 0 {
 					sel = storage.Selector{Sessions: []storage.SessionID{storage.SessionID(fmt.Sprint("s", i))}}
 				}
-				list, _, err := w.EndSessions(w.ctx, storage.EndRequest{Selector: sel, Cause: cause(fmt.Sprint(i))}, t0, 0, noPlan)
+				list, _, err := w.EndSessions(
+					w.ctx,
+					storage.EndRequest{Selector: sel, Cause: cause(fmt.Sprint(i))},
+					t0,
+					0,
+					noPlan,
+				)
 				if err != nil {
 					w.Error(err)
 				}
@@ -80,7 +86,16 @@ var raceTests = map[string]func(*world){
 			})
 			if i == len(clients)/2 {
 				wg.Go(func() {
-					terminations, _, err := w.EndSessions(w.ctx, storage.EndRequest{Selector: storage.Selector{Sessions: []storage.SessionID{id}}, Cause: cause("x")}, t0, 0, noPlan)
+					terminations, _, err := w.EndSessions(
+						w.ctx,
+						storage.EndRequest{
+							Selector: storage.Selector{Sessions: []storage.SessionID{id}},
+							Cause:    cause("x"),
+						},
+						t0,
+						0,
+						noPlan,
+					)
 					if err != nil {
 						w.Error(err)
 					}
@@ -128,7 +143,15 @@ func (w *world) race(name string, sel storage.Selector, limit int) {
 	}
 	code := func(worker string, n int) storage.Code {
 		id := fmt.Sprint(worker, n)
-		return storage.Code{ID: id, Client: "app", Subject: "ann", Session: "s", SID: "sid of " + id, Issued: t0, Expires: after(time.Minute)}
+		return storage.Code{
+			ID:      id,
+			Client:  "app",
+			Subject: "ann",
+			Session: "s",
+			SID:     "sid of " + id,
+			Issued:  t0,
+			Expires: after(time.Minute),
+		}
 	}
 	for i := range 2 {
 		worker("redeem", func(n int) error {
@@ -164,7 +187,17 @@ func (w *world) race(name string, sel storage.Selector, limit int) {
 	})
 	if whole {
 		worker("reauthenticate", func(n int) error {
-			_, err := world.Reauthenticate(world.ctx, id, storage.Authentication{SecretHash: storage.HashOf(fmt.Sprint(n)), IdleTimeout: time.Hour, Expires: after(time.Hour)}, at, storage.Event{At: at})
+			_, err := world.Reauthenticate(
+				world.ctx,
+				id,
+				storage.Authentication{
+					SecretHash:  storage.HashOf(fmt.Sprint(n)),
+					IdleTimeout: time.Hour,
+					Expires:     after(time.Hour),
+				},
+				at,
+				storage.Event{At: at},
+			)
 			return err
 		})
 		worker("session", func(int) error {
@@ -176,7 +209,13 @@ func (w *world) race(name string, sel storage.Selector, limit int) {
 	for more, first := true, true; more; first = false {
 		var page []storage.Termination
 		var err error
-		page, more, err = world.EndSessions(world.ctx, storage.EndRequest{Selector: sel, Cause: cause("race")}, at, limit, noPlan)
+		page, more, err = world.EndSessions(
+			world.ctx,
+			storage.EndRequest{Selector: sel, Cause: cause("race")},
+			at,
+			limit,
+			noPlan,
+		)
 		if err != nil {
 			w.Error(err)
 			break

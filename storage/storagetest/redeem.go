@@ -37,7 +37,8 @@ var redeemTests = map[string]func(*world){
 		mustEqual(w, "won", won.Load(), 1)
 		mustEqual(w, "reused", reused.Load(), 49)
 		w.mustEnd(storage.Selector{Grant: "grant of " + code.ID}, after(time.Second), storage.Change{})
-		if w.grantActive(code, after(time.Second)) || w.tokenActive(code, after(time.Second)) || !w.sessionActive(id, after(time.Second)) {
+		if w.grantActive(code, after(time.Second)) || w.tokenActive(code, after(time.Second)) ||
+			!w.sessionActive(id, after(time.Second)) {
 			w.Fatal("not exactly the grant ended")
 		}
 		r, err := w.Redeem(w.ctx, code, after(time.Second), issue(code, after(time.Second)))
@@ -63,11 +64,21 @@ var redeemTests = map[string]func(*world){
 		id := w.mustSession("s", "ann", t0)
 		code := w.code(id, "ann", "app", after(time.Second))
 		at := after(2 * time.Second)
-		r, err := w.Redeem(w.ctx, code, at, func(session storage.Session, cs storage.ClientSession) (storage.Issuance, error) {
-			mustEqual(w, "client session", cs, storage.ClientSession{Client: "app", SID: code.SID, Joined: at, LastUsed: at})
-			mustEqual(w, "client session in the session", *session.ClientSession("app"), cs)
-			return issue(code, at)(session, cs)
-		})
+		r, err := w.Redeem(
+			w.ctx,
+			code,
+			at,
+			func(session storage.Session, cs storage.ClientSession) (storage.Issuance, error) {
+				mustEqual(
+					w,
+					"client session",
+					cs,
+					storage.ClientSession{Client: "app", SID: code.SID, Joined: at, LastUsed: at},
+				)
+				mustEqual(w, "client session in the session", *session.ClientSession("app"), cs)
+				return issue(code, at)(session, cs)
+			},
+		)
 		w.must(err)
 		stored, err := w.Session(w.ctx, id, at)
 		w.must(err)
@@ -96,7 +107,11 @@ var redeemTests = map[string]func(*world){
 		w.must(err)
 		mustEqual(w, "members", session.ClientSessions, []storage.ClientSession{{
 			Client: "app", SID: first.SID, Joined: t0, LastUsed: after(time.Minute),
-			TokenExpiry: storage.TokenExpiry{Opaque: after(61 * time.Minute), IDToken: after(11 * time.Minute), LastIDToken: after(time.Minute)},
+			TokenExpiry: storage.TokenExpiry{
+				Opaque:      after(61 * time.Minute),
+				IDToken:     after(11 * time.Minute),
+				LastIDToken: after(time.Minute),
+			},
 		}})
 		mustEqual(w, "the authorization request kept the session active", session.LastActive, after(time.Minute))
 	},
@@ -124,12 +139,17 @@ var redeemTests = map[string]func(*world){
 		for i := range 10 {
 			code := w.code(id, "ann", "app", t0)
 			wg.Go(func() {
-				_, err := w.Redeem(w.ctx, code, t0, func(session storage.Session, cs storage.ClientSession) (storage.Issuance, error) {
-					if i%3 == 0 {
-						panic("a bug")
-					}
-					return issue(code, t0)(session, cs)
-				})
+				_, err := w.Redeem(
+					w.ctx,
+					code,
+					t0,
+					func(session storage.Session, cs storage.ClientSession) (storage.Issuance, error) {
+						if i%3 == 0 {
+							panic("a bug")
+						}
+						return issue(code, t0)(session, cs)
+					},
+				)
 				if (err != nil) != (i%3 == 0) {
 					w.Errorf("caller %d: got error %v", i, err)
 				}
@@ -144,7 +164,12 @@ var redeemTests = map[string]func(*world){
 		w.mustUsers("ann", "bob")
 		w.mustClients("app", "off")
 		id := w.mustSession("s", "ann", t0)
-		w.must(w.PutClient(w.ctx, storage.Client{Metadata: storage.Metadata{ClientID: "off"}, Disabled: true, Revision: 1}))
+		w.must(
+			w.PutClient(
+				w.ctx,
+				storage.Client{Metadata: storage.Metadata{ClientID: "off"}, Disabled: true, Revision: 1},
+			),
+		)
 		for name, change := range map[string]func(*storage.Code){
 			"no session":      func(c *storage.Code) { c.Session = "gone" },
 			"another user":    func(c *storage.Code) { c.Subject = "bob" },
@@ -175,7 +200,17 @@ var redeemTests = map[string]func(*world){
 		w.mustBe(err, storage.ErrRevoked)
 		_, err = w.refresh("refresh of "+code.ID, "r2", "app", t0)
 		w.mustBe(err, storage.ErrRevoked)
-		_, err = w.Reauthenticate(w.ctx, id, storage.Authentication{SecretHash: storage.HashOf("new"), IdleTimeout: time.Hour, Expires: after(time.Hour)}, t0, storage.Event{})
+		_, err = w.Reauthenticate(
+			w.ctx,
+			id,
+			storage.Authentication{
+				SecretHash:  storage.HashOf("new"),
+				IdleTimeout: time.Hour,
+				Expires:     after(time.Hour),
+			},
+			t0,
+			storage.Event{},
+		)
 		w.mustBe(err, storage.ErrRevoked)
 	},
 	"JoinIssuesWithoutSpendingTheCode": func(w *world) {
@@ -184,7 +219,9 @@ var redeemTests = map[string]func(*world){
 		id := w.mustSession("s", "ann", t0)
 		code := w.code(id, "ann", "app", t0)
 		r, err := w.Join(w.ctx, code, t0, func(storage.Session, storage.ClientSession) (storage.Issuance, error) {
-			return storage.Issuance{Trust: storage.TokenExpiry{IDToken: after(time.Minute)}}, nil // an ID token alone: no grant
+			return storage.Issuance{
+				Trust: storage.TokenExpiry{IDToken: after(time.Minute)},
+			}, nil // an ID token alone: no grant
 		})
 		w.must(err)
 		mustEqual(w, "sid", r.Session.ClientSession("app").SID, code.SID)

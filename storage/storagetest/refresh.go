@@ -48,9 +48,21 @@ var refreshTests = map[string]func(*world){
 			wg.Go(func() {
 				at := after(time.Second)
 				out, err := w.Refresh(w.ctx, storage.RefreshRequest{
-					Token: storage.HashOf("refresh of " + code.ID), NewToken: storage.HashOf("r2"), Client: "app", Grace: 10 * time.Second,
+					Token: storage.HashOf(
+						"refresh of " + code.ID,
+					), NewToken: storage.HashOf("r2"), Client: "app", Grace: 10 * time.Second,
 				}, at, func(g storage.Grant, _ *storage.Session) (storage.Issuance, error) {
-					return storage.Issuance{Grant: g, Tokens: []storage.Token{{Hash: storage.HashOf(fmt.Sprint("access ", i)), SID: g.SID, Issued: at, Expires: at.Add(time.Hour)}}}, nil
+					return storage.Issuance{
+						Grant: g,
+						Tokens: []storage.Token{
+							{
+								Hash:    storage.HashOf(fmt.Sprint("access ", i)),
+								SID:     g.SID,
+								Issued:  at,
+								Expires: at.Add(time.Hour),
+							},
+						},
+					}, nil
 				})
 				switch {
 				case err != nil || out.Reused:
@@ -137,7 +149,12 @@ var refreshTests = map[string]func(*world){
 		code := w.mustRedeem(id, "ann", "app", t0)
 		_, err := w.refresh("refresh of "+code.ID, "r2", "app", after(30*time.Minute))
 		w.must(err)
-		out, err := w.refresh("refresh of "+code.ID, "r2", "app", after(30*time.Minute-time.Second)) // read the clock a little earlier
+		out, err := w.refresh(
+			"refresh of "+code.ID,
+			"r2",
+			"app",
+			after(30*time.Minute-time.Second),
+		) // read the clock a little earlier
 		w.must(err)
 		mustEqual(w, "repeated", out.Repeated, true)
 		out, err = w.refresh("refresh of "+code.ID, "r2", "app", after(time.Minute))
@@ -231,12 +248,20 @@ var refreshTests = map[string]func(*world){
 		w.mustClients("app")
 		id := w.mustSession("s", "ann", t0)
 		code := w.mustRedeem(id, "ann", "app", t0)
-		_, err := w.Refresh(w.ctx, storage.RefreshRequest{Token: storage.HashOf("refresh of " + code.ID), NewToken: storage.HashOf("r2"), Client: "app"}, t0,
+		_, err := w.Refresh(
+			w.ctx,
+			storage.RefreshRequest{
+				Token:    storage.HashOf("refresh of " + code.ID),
+				NewToken: storage.HashOf("r2"),
+				Client:   "app",
+			},
+			t0,
 			func(g storage.Grant, session *storage.Session) (storage.Issuance, error) {
 				mustEqual(w, "session", session.ID, id)
 				g.Scope, g.Subject, g.RefreshHash = []string{"profile"}, "bob", storage.Hash{}
 				return storage.Issuance{Grant: g, Trust: storage.TokenExpiry{JWT: after(2 * time.Hour)}}, nil
-			})
+			},
+		)
 		w.must(err)
 		g, _, err := w.GrantByRefresh(w.ctx, storage.HashOf("r2"), t0)
 		w.must(err)
@@ -252,7 +277,10 @@ var refreshTests = map[string]func(*world){
 func (w *world) mustFamilyRevoked(client string, at time.Time, tokens ...string) {
 	w.Helper()
 	for _, token := range tokens {
-		w.mustBe(func() error { _, err := w.refresh(token, "next of "+token, client, at); return err }(), storage.ErrRevoked)
+		w.mustBe(
+			func() error { _, err := w.refresh(token, "next of "+token, client, at); return err }(),
+			storage.ErrRevoked,
+		)
 		_, _, err := w.GrantByRefresh(w.ctx, storage.HashOf(token), at)
 		w.mustBe(err, storage.ErrNotFound)
 	}

@@ -62,7 +62,13 @@ var reportTests = map[string]func(*world){
 	},
 	"ReportKeepsWhatItIsFoundBy": func(w *world) {
 		w.mustReport(delivery("d", "h", 1))
-		w.must(w.UpdateReport(w.ctx, "report", func(r *storage.Report) { r.ID, r.Subject, r.EndedAt = "x", "bob", after(time.Hour) }))
+		w.must(
+			w.UpdateReport(
+				w.ctx,
+				"report",
+				func(r *storage.Report) { r.ID, r.Subject, r.EndedAt = "x", "bob", after(time.Hour) },
+			),
+		)
 		r, err := w.Report(w.ctx, "report")
 		w.must(err)
 		mustEqual(w, "report", []string{r.ID, r.Subject, r.EndedAt.String()}, []string{"report", "ann", t0.String()})

@@ -25,7 +25,11 @@ var sessionTests = map[string]func(*world){
 		want := newSession("s", "ann", t0)
 		want.ClientSessions = []storage.ClientSession{{
 			Client: "app", SID: code.SID, Joined: t0, LastUsed: t0,
-			TokenExpiry: storage.TokenExpiry{Opaque: after(time.Hour), IDToken: after(10 * time.Minute), LastIDToken: t0},
+			TokenExpiry: storage.TokenExpiry{
+				Opaque:      after(time.Hour),
+				IDToken:     after(10 * time.Minute),
+				LastIDToken: t0,
+			},
 		}}
 		mustEqual(w, "session", byID, want)
 		for _, sid := range []string{"", "other"} {
@@ -54,7 +58,17 @@ var sessionTests = map[string]func(*world){
 		list, _, err := w.ListSessions(w.ctx, storage.Selector{Subject: "ann"}, expired, storage.Page{})
 		w.must(err)
 		mustEqual(w, "listed", len(list), 0)
-		_, err = w.Reauthenticate(w.ctx, id, storage.Authentication{SecretHash: storage.HashOf("new"), IdleTimeout: time.Hour, Expires: after(9 * time.Hour)}, expired, storage.Event{})
+		_, err = w.Reauthenticate(
+			w.ctx,
+			id,
+			storage.Authentication{
+				SecretHash:  storage.HashOf("new"),
+				IdleTimeout: time.Hour,
+				Expires:     after(9 * time.Hour),
+			},
+			expired,
+			storage.Event{},
+		)
 		w.mustBe(err, storage.ErrRevoked)
 		lateCode := w.code(id, "ann", "app", last)
 		_, err = w.Redeem(w.ctx, lateCode, expired, issue(lateCode, expired))
@@ -100,7 +114,17 @@ var sessionTests = map[string]func(*world){
 		id := w.mustSession("s", "ann", t0)
 		code := w.mustRedeem(id, "ann", "app", t0)
 		at := after(10 * time.Minute)
-		a := storage.Authentication{SecretHash: storage.HashOf("new"), AuthTime: at, AMR: []string{"pwd", "otp"}, ACR: "2", RememberMe: true, IdleTimeout: 2 * time.Hour, Expires: after(20 * time.Hour), UserAgent: "b2", Address: "192.0.2.2"}
+		a := storage.Authentication{
+			SecretHash:  storage.HashOf("new"),
+			AuthTime:    at,
+			AMR:         []string{"pwd", "otp"},
+			ACR:         "2",
+			RememberMe:  true,
+			IdleTimeout: 2 * time.Hour,
+			Expires:     after(20 * time.Hour),
+			UserAgent:   "b2",
+			Address:     "192.0.2.2",
+		}
 		session, err := w.Reauthenticate(w.ctx, id, a, at, storage.Event{At: at, Kind: "session.reauthenticated"})
 		w.must(err)
 		got, err := w.SessionBySecret(w.ctx, storage.HashOf("new"), after(2*time.Hour))

@@ -38,7 +38,14 @@ func Run(t *testing.T, open func(t *testing.T) (s storage.Store, reopen func() s
 // newWorld is a world with an empty store.
 func newWorld(t *testing.T, open func(t *testing.T) (storage.Store, func() storage.Store)) *world {
 	s, reopen := open(t)
-	return &world{T: t, Store: s, ctx: t.Context(), reopen: reopen, ids: map[string]int{}, fresh: func() *world { return newWorld(t, open) }}
+	return &world{
+		T:      t,
+		Store:  s,
+		ctx:    t.Context(),
+		reopen: reopen,
+		ids:    map[string]int{},
+		fresh:  func() *world { return newWorld(t, open) },
+	}
 }
 
 // t0 is when every test's world begins.
@@ -94,7 +101,12 @@ func mustEqual[T any](w *world, what string, got, want T) {
 func (w *world) mustUsers(names ...string) {
 	w.Helper()
 	for _, name := range names {
-		w.must(w.PutUser(w.ctx, storage.User{Subject: name, Name: name, Email: name + "@example.org", EmailVerified: true, Created: t0}))
+		w.must(
+			w.PutUser(
+				w.ctx,
+				storage.User{Subject: name, Name: name, Email: name + "@example.org", EmailVerified: true, Created: t0},
+			),
+		)
 	}
 }
 
@@ -102,14 +114,24 @@ func (w *world) mustUsers(names ...string) {
 func (w *world) mustClients(ids ...string) {
 	w.Helper()
 	for _, id := range ids {
-		w.must(w.PutClient(w.ctx, storage.Client{Metadata: storage.Metadata{ClientID: id, BackchannelLogoutURI: "https://" + id + ".example/logout"}, Created: t0}))
+		w.must(
+			w.PutClient(
+				w.ctx,
+				storage.Client{
+					Metadata: storage.Metadata{ClientID: id, BackchannelLogoutURI: "https://" + id + ".example/logout"},
+					Created:  t0,
+				},
+			),
+		)
 	}
 }
 
 // newSession is a session that begins then, with an idle timeout of an hour and a lifetime of eight.
 func newSession(id, subject string, at time.Time) storage.Session {
 	return storage.Session{
-		ID: storage.SessionID(id), SecretHash: storage.HashOf("secret of " + id), Subject: subject, AuthTime: at, AMR: []string{"pwd"},
+		ID: storage.SessionID(
+			id,
+		), SecretHash: storage.HashOf("secret of " + id), Subject: subject, AuthTime: at, AMR: []string{"pwd"},
 		Created: at, LastActive: at, IdleTimeout: time.Hour, Expires: at.Add(8 * time.Hour), UserAgent: "browser", Address: "192.0.2.1",
 	}
 }
@@ -151,7 +173,12 @@ func (w *world) code(session storage.SessionID, subject, client string, at time.
 func (w *world) mustClientToken(name, client string, issued, expires time.Time) storage.Hash {
 	w.Helper()
 	hash := storage.HashOf(name)
-	w.must(w.PutToken(w.ctx, storage.Token{Hash: hash, Sequence: w.sequence(), Client: client, Issued: issued, Expires: expires}))
+	w.must(
+		w.PutToken(
+			w.ctx,
+			storage.Token{Hash: hash, Sequence: w.sequence(), Client: client, Issued: issued, Expires: expires},
+		),
+	)
 	return hash
 }
 
@@ -163,14 +190,25 @@ func issue(code storage.Code, at time.Time) func(storage.Session, storage.Client
 				ID: "grant of " + code.ID, Session: session.ID, Scope: []string{"openid"}, AuthTime: session.AuthTime,
 				Created: at, LastUsed: at, Expires: session.Expires, RefreshHash: storage.HashOf("refresh of " + code.ID),
 			},
-			Tokens: []storage.Token{{Hash: storage.HashOf("token of " + code.ID), SID: cs.SID, Scope: []string{"openid"}, Issued: at, Expires: at.Add(time.Hour)}},
-			Trust:  storage.TokenExpiry{Opaque: at.Add(time.Hour), IDToken: at.Add(10 * time.Minute), LastIDToken: at},
+			Tokens: []storage.Token{
+				{
+					Hash:    storage.HashOf("token of " + code.ID),
+					SID:     cs.SID,
+					Scope:   []string{"openid"},
+					Issued:  at,
+					Expires: at.Add(time.Hour),
+				},
+			},
+			Trust: storage.TokenExpiry{Opaque: at.Add(time.Hour), IDToken: at.Add(10 * time.Minute), LastIDToken: at},
 		}, nil
 	}
 }
 
 // issueOffline gives an offline grant instead.
-func issueOffline(code storage.Code, at time.Time) func(storage.Session, storage.ClientSession) (storage.Issuance, error) {
+func issueOffline(
+	code storage.Code,
+	at time.Time,
+) func(storage.Session, storage.ClientSession) (storage.Issuance, error) {
 	bound := issue(code, at)
 	return func(session storage.Session, cs storage.ClientSession) (storage.Issuance, error) {
 		out, err := bound(session, cs)
@@ -205,7 +243,12 @@ func (w *world) refresh(token, successor, client string, at time.Time) (storage.
 	return w.Refresh(w.ctx, storage.RefreshRequest{
 		Token: storage.HashOf(token), NewToken: storage.HashOf(successor), Client: client, Grace: 10 * time.Second,
 	}, at, func(g storage.Grant, _ *storage.Session) (storage.Issuance, error) {
-		return storage.Issuance{Grant: g, Tokens: []storage.Token{{Hash: storage.HashOf("token with " + successor), SID: g.SID, Issued: at, Expires: at.Add(time.Hour)}}}, nil
+		return storage.Issuance{
+			Grant: g,
+			Tokens: []storage.Token{
+				{Hash: storage.HashOf("token with " + successor), SID: g.SID, Issued: at, Expires: at.Add(time.Hour)},
+			},
+		}, nil
 	})
 }
 
@@ -220,7 +263,13 @@ func cause(id string) storage.Cause {
 // mustEnd ends what sel selects, all of it in one call.
 func (w *world) mustEnd(sel storage.Selector, at time.Time, change storage.Change) []storage.Termination {
 	w.Helper()
-	terminations, more, err := w.EndSessions(w.ctx, storage.EndRequest{Selector: sel, Cause: cause(w.id("cause")), Change: change}, at, 0, noPlan)
+	terminations, more, err := w.EndSessions(
+		w.ctx,
+		storage.EndRequest{Selector: sel, Cause: cause(w.id("cause")), Change: change},
+		at,
+		0,
+		noPlan,
+	)
 	w.must(err)
 	if more {
 		w.Fatal("a termination without a limit leaves more")
@@ -229,9 +278,20 @@ func (w *world) mustEnd(sel storage.Selector, at time.Time, change storage.Chang
 }
 
 // mustEndPage ends one page of a bulk logout.
-func (w *world) mustEndPage(sel storage.Selector, name string, at time.Time, limit int) (terminations []storage.Termination, more bool) {
+func (w *world) mustEndPage(
+	sel storage.Selector,
+	name string,
+	at time.Time,
+	limit int,
+) (terminations []storage.Termination, more bool) {
 	w.Helper()
-	terminations, more, err := w.EndSessions(w.ctx, storage.EndRequest{Selector: sel, Cause: cause(name)}, at, limit, noPlan)
+	terminations, more, err := w.EndSessions(
+		w.ctx,
+		storage.EndRequest{Selector: sel, Cause: cause(name)},
+		at,
+		limit,
+		noPlan,
+	)
 	w.must(err)
 	return terminations, more
 }

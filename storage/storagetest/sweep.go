@@ -10,10 +10,25 @@ var sweepTests = map[string]func(*world){
 	"SweepRemovesExpiredRecordsInChunks": func(w *world) {
 		w.mustClients("app")
 		for range 25 {
-			w.must(w.PutToken(w.ctx, storage.Token{Hash: storage.HashOf(w.id("token")), Client: "app", Issued: t0, Expires: after(time.Minute)}))
+			w.must(
+				w.PutToken(
+					w.ctx,
+					storage.Token{
+						Hash:    storage.HashOf(w.id("token")),
+						Client:  "app",
+						Issued:  t0,
+						Expires: after(time.Minute),
+					},
+				),
+			)
 			w.must(w.MarkUsed(w.ctx, w.id("jti"), t0, after(time.Minute), t0))
 		}
-		w.must(w.PutToken(w.ctx, storage.Token{Hash: storage.HashOf("keep"), Client: "app", Issued: t0, Expires: after(time.Hour)}))
+		w.must(
+			w.PutToken(
+				w.ctx,
+				storage.Token{Hash: storage.HashOf("keep"), Client: "app", Issued: t0, Expires: after(time.Hour)},
+			),
+		)
 		n, err := w.Sweep(w.ctx, after(time.Minute-time.Millisecond), 1000)
 		w.must(err)
 		mustEqual(w, "swept before time", n, 0)
@@ -43,9 +58,14 @@ var sweepTests = map[string]func(*world){
 			for _, code := range codes {
 				sameCode := code
 				sameCode.SID = w.id("sid")
-				_, err := w.Redeem(w.ctx, sameCode, at, func(session storage.Session, _ storage.ClientSession) (storage.Issuance, error) {
-					return storage.Issuance{Grant: storage.Grant{ID: w.id("grant"), Session: session.ID}}, nil
-				})
+				_, err := w.Redeem(
+					w.ctx,
+					sameCode,
+					at,
+					func(session storage.Session, _ storage.ClientSession) (storage.Issuance, error) {
+						return storage.Issuance{Grant: storage.Grant{ID: w.id("grant"), Session: session.ID}}, nil
+					},
+				)
 				w.mustBe(err, storage.ErrRevoked)
 			}
 			used, err := w.WasUsed(w.ctx, "jti", t0, after(time.Hour), at)
@@ -89,7 +109,10 @@ var sweepTests = map[string]func(*world){
 	"SweepRemovesReportsAndTheirDeliveries": func(w *world) {
 		w.mustReport(delivery("done", "h", 1), delivery("pending", "h", 2))
 		d := w.mustClaim(after(time.Second), 1, nil, "done")[0]
-		_, err := w.RecordOutcomes(w.ctx, []storage.DeliveryOutcome{{ID: "done", Lease: d.Lease, State: storage.DeliveryDone}})
+		_, err := w.RecordOutcomes(
+			w.ctx,
+			[]storage.DeliveryOutcome{{ID: "done", Lease: d.Lease, State: storage.DeliveryDone}},
+		)
 		w.must(err)
 		w.must(w.UpdateReport(w.ctx, "report", func(r *storage.Report) { r.DeleteAfter = after(40 * 24 * time.Hour) }))
 		_, err = w.Sweep(w.ctx, after(31*24*time.Hour), 1000)
@@ -122,7 +145,18 @@ var sweepTests = map[string]func(*world){
 	},
 	"SweepRemovesLinksPastTheirTime": func(w *world) {
 		w.mustUsers("ann")
-		w.must(w.PutOneTimeLink(w.ctx, storage.OneTimeLink{Hash: storage.HashOf("link"), Purpose: "reset", Subject: "ann", Expires: after(time.Hour)}, storage.Event{At: t0}))
+		w.must(
+			w.PutOneTimeLink(
+				w.ctx,
+				storage.OneTimeLink{
+					Hash:    storage.HashOf("link"),
+					Purpose: "reset",
+					Subject: "ann",
+					Expires: after(time.Hour),
+				},
+				storage.Event{At: t0},
+			),
+		)
 		n, err := w.Sweep(w.ctx, after(time.Hour), 1000)
 		w.must(err)
 		mustEqual(w, "swept", n, 1)

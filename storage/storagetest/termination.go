@@ -17,7 +17,11 @@ var terminationTests = map[string]func(*world){
 		offline := w.mustRedeemOffline(id, "ann", "other", t0)
 		keptCode := w.mustRedeem(otherSession, "ann", "app", t0)
 		unused := w.code(id, "ann", "app", t0)
-		terminations := w.mustEnd(storage.Selector{Sessions: []storage.SessionID{id, id, "gone"}}, after(time.Second), storage.Change{})
+		terminations := w.mustEnd(
+			storage.Selector{Sessions: []storage.SessionID{id, id, "gone"}},
+			after(time.Second),
+			storage.Change{},
+		)
 		w.restart()
 		mustEqual(w, "ended", sessionIDs(terminations), []string{"s"})
 		e := terminations[0]
@@ -29,10 +33,12 @@ var terminationTests = map[string]func(*world){
 		mustEqual(w, "clients", len(e.Clients), 2)
 		mustEqual(w, "user", e.User.Subject, "ann")
 		at := after(2 * time.Second)
-		if w.sessionActive(id, at) || w.tokenActive(bound, at) || w.grantActive(bound, at) || w.tokenActive(offline, at) {
+		if w.sessionActive(id, at) || w.tokenActive(bound, at) || w.grantActive(bound, at) ||
+			w.tokenActive(offline, at) {
 			w.Fatal("something of an ended session is active")
 		}
-		if !w.sessionActive(otherSession, at) || !w.tokenActive(keptCode, at) || !w.grantActive(keptCode, at) || !w.grantActive(offline, at) {
+		if !w.sessionActive(otherSession, at) || !w.tokenActive(keptCode, at) || !w.grantActive(keptCode, at) ||
+			!w.grantActive(offline, at) {
 			w.Fatal("something that was not selected ended")
 		}
 		_, err := w.Redeem(w.ctx, unused, at, issue(unused, at))
@@ -111,7 +117,16 @@ var terminationTests = map[string]func(*world){
 				}
 			}
 			if fmt.Sprint(sessionIDs(terminations)) != fmt.Sprint(c.want) || offline != c.offline || got != want {
-				w.Errorf("%s: ended %v with %d offline grants, %+v, want %v with %d, %+v", name, sessionIDs(terminations), offline, got, c.want, c.offline, want)
+				w.Errorf(
+					"%s: ended %v with %d offline grants, %+v, want %v with %d, %+v",
+					name,
+					sessionIDs(terminations),
+					offline,
+					got,
+					c.want,
+					c.offline,
+					want,
+				)
 			}
 			if repeated := w.mustEnd(c.sel, at, storage.Change{}); len(repeated) > 0 {
 				w.Errorf("%s: ended twice: %+v", name, repeated)
@@ -146,7 +161,13 @@ var terminationTests = map[string]func(*world){
 		for more := true; more; {
 			var terminations []storage.Termination
 			var err error
-			terminations, more, err = w.EndSessions(w.ctx, storage.EndRequest{Selector: sel, Cause: cause("idle")}, after(64*time.Minute), 2, noPlan)
+			terminations, more, err = w.EndSessions(
+				w.ctx,
+				storage.EndRequest{Selector: sel, Cause: cause("idle")},
+				after(64*time.Minute),
+				2,
+				noPlan,
+			)
 			w.must(err)
 			for _, e := range terminations {
 				order = append(order, string(e.Session.ID))
@@ -169,7 +190,12 @@ var terminationTests = map[string]func(*world){
 		for _, e := range w.mustEnd(storage.Selector{Expired: true}, after(2*time.Hour), storage.Change{}) {
 			reasons[e.Session.ID] = e.Cause.Reason
 		}
-		mustEqual(w, "reasons", reasons, map[storage.SessionID]storage.Reason{"idle": storage.ReasonIdle, "old": storage.ReasonAbsolute})
+		mustEqual(
+			w,
+			"reasons",
+			reasons,
+			map[storage.SessionID]storage.Reason{"idle": storage.ReasonIdle, "old": storage.ReasonAbsolute},
+		)
 		mustEqual(w, "lines", len(w.events(storage.EventFilter{Reason: storage.ReasonAbsolute})), 1)
 	},
 	"GrantAloneEndsAndNothingElse": func(w *world) {
@@ -181,7 +207,8 @@ var terminationTests = map[string]func(*world){
 		mustEqual(w, "ended", len(terminations), 1)
 		mustEqual(w, "session", terminations[0].Session, storage.Session{})
 		mustEqual(w, "grants", grantIDs(terminations[0].Grants), []string{"grant of " + one.ID})
-		if w.tokenActive(one, t0) || w.grantActive(one, t0) || !w.tokenActive(two, t0) || !w.grantActive(two, t0) || !w.sessionActive(id, t0) {
+		if w.tokenActive(one, t0) || w.grantActive(one, t0) || !w.tokenActive(two, t0) || !w.grantActive(two, t0) ||
+			!w.sessionActive(id, t0) {
 			w.Fatal("not exactly the grant ended")
 		}
 		mustEqual(w, "again", len(w.mustEnd(storage.Selector{Grant: "grant of " + one.ID}, t0, storage.Change{})), 0)
@@ -202,8 +229,8 @@ func grantIDs(list []storage.Grant) (ids []string) {
 	return sorted(ids)
 }
 
-// mustEndAllOfAClockAhead ends what was created by a clock that was ahead (or behind), in pages of limit, and checks that nothing
-// of it counts from the first page on, and that what begins afterwards does.
+// mustEndAllOfAClockAhead ends what was created by a clock that was ahead (or behind), in pages of limit, and checks
+// that nothing of it counts from the first page on, and that what begins afterwards does.
 func (w *world) mustEndAllOfAClockAhead(sel storage.Selector, ahead time.Duration, limit int) {
 	w.mustUsers("ann")
 	w.mustClients("app")
@@ -231,7 +258,8 @@ func (w *world) mustEndAllOfAClockAhead(sel storage.Selector, ahead time.Duratio
 		}
 		for _, at := range []time.Time{after(time.Second), created} {
 			for _, code := range all {
-				if w.tokenActive(code, at) || w.grantActive(code, at) || sel.Client == "" && w.sessionActive(code.Session, at) {
+				if w.tokenActive(code, at) || w.grantActive(code, at) ||
+					sel.Client == "" && w.sessionActive(code.Session, at) {
 					w.Fatalf("%+v, clock ahead by %s: %s is still active at %s", sel, ahead, code.ID, at)
 				}
 			}

@@ -25,14 +25,44 @@ var tokenTests = map[string]func(*world){
 		w.mustUsers("ann")
 		w.mustClients("app")
 		longer := func(code storage.Code, g storage.Grant) {
-			_, err := w.Redeem(w.ctx, code, t0, func(_ storage.Session, cs storage.ClientSession) (storage.Issuance, error) {
-				g.ID = "grant of " + code.ID
-				return storage.Issuance{Grant: g, Tokens: []storage.Token{{Hash: storage.HashOf("token of " + code.ID), SID: cs.SID, Issued: t0, Expires: after(24 * time.Hour)}}}, nil
-			})
+			_, err := w.Redeem(
+				w.ctx,
+				code,
+				t0,
+				func(_ storage.Session, cs storage.ClientSession) (storage.Issuance, error) {
+					g.ID = "grant of " + code.ID
+					return storage.Issuance{
+						Grant: g,
+						Tokens: []storage.Token{
+							{
+								Hash:    storage.HashOf("token of " + code.ID),
+								SID:     cs.SID,
+								Issued:  t0,
+								Expires: after(24 * time.Hour),
+							},
+						},
+					}, nil
+				},
+			)
 			w.must(err)
 		}
 		idle, used := w.mustSession("idle", "ann", t0), w.mustSession("used", "ann", t0)
-		bound, offline, keptCode := w.code(idle, "ann", "app", t0), w.code(idle, "ann", "app", t0), w.code(used, "ann", "app", t0)
+		bound, offline, keptCode := w.code(
+			idle,
+			"ann",
+			"app",
+			t0,
+		), w.code(
+			idle,
+			"ann",
+			"app",
+			t0,
+		), w.code(
+			used,
+			"ann",
+			"app",
+			t0,
+		)
 		longer(bound, storage.Grant{Session: idle})
 		longer(offline, storage.Grant{})
 		longer(keptCode, storage.Grant{Session: used})
@@ -62,8 +92,18 @@ var tokenTests = map[string]func(*world){
 		byClient := w.mustRedeem("a", "ann", "other", t0)
 		byUser := w.mustRedeem("b", "bob", "app", t0)
 		untouched := w.mustRedeem("a", "ann", "app", t0)
-		w.must(w.PutToken(w.ctx, storage.Token{Hash: storage.HashOf("alone"), Client: "other", Issued: t0, Expires: after(time.Hour)}))
-		w.must(w.PutClient(w.ctx, storage.Client{Metadata: storage.Metadata{ClientID: "other"}, Disabled: true, Revision: 1}))
+		w.must(
+			w.PutToken(
+				w.ctx,
+				storage.Token{Hash: storage.HashOf("alone"), Client: "other", Issued: t0, Expires: after(time.Hour)},
+			),
+		)
+		w.must(
+			w.PutClient(
+				w.ctx,
+				storage.Client{Metadata: storage.Metadata{ClientID: "other"}, Disabled: true, Revision: 1},
+			),
+		)
 		_, _, err := w.Token(w.ctx, storage.HashOf("alone"), t0)
 		w.mustBe(err, storage.ErrNotFound)
 		w.must(w.PutUser(w.ctx, storage.User{Subject: "bob", Name: "bob", Disabled: true, Revision: 1}))
@@ -95,7 +135,17 @@ var tokenTests = map[string]func(*world){
 	},
 	"ClientCredentialsTokenEndsWithItsClient": func(w *world) {
 		w.mustClients("app", "other")
-		app, other := w.mustClientToken("app", "app", t0, after(24*time.Hour)), w.mustClientToken("other", "other", t0, after(24*time.Hour))
+		app, other := w.mustClientToken(
+			"app",
+			"app",
+			t0,
+			after(24*time.Hour),
+		), w.mustClientToken(
+			"other",
+			"other",
+			t0,
+			after(24*time.Hour),
+		)
 		k, g, err := w.Token(w.ctx, app, t0)
 		w.must(err)
 		mustEqual(w, "client", k.Client, "app")
@@ -107,7 +157,12 @@ var tokenTests = map[string]func(*world){
 			_, _, err := w.Token(w.ctx, app, at)
 			w.mustBe(err, storage.ErrNotFound)
 			w.mustBe(w.ClientTokenActive(w.ctx, "app", issued), storage.ErrNotFound)
-			late := storage.Token{Hash: storage.HashOf("late"), Sequence: issued, Client: "app", Expires: after(100 * time.Hour)}
+			late := storage.Token{
+				Hash:     storage.HashOf("late"),
+				Sequence: issued,
+				Client:   "app",
+				Expires:  after(100 * time.Hour),
+			}
 			w.mustBe(w.PutToken(w.ctx, late), storage.ErrRevoked)
 		}
 		mustNotCount(after(time.Second))
@@ -152,7 +207,9 @@ var tokenTests = map[string]func(*world){
 		id := w.mustSession("s", "ann", t0)
 		code, issued := w.code(id, "ann", "app", t0), w.sequence()
 		token := w.mustClientToken("token", "app", t0, after(time.Hour))
-		w.must(w.PutConsent(w.ctx, storage.Consent{Subject: "ann", Client: "app", At: after(time.Hour)})) // by a clock that is ahead
+		w.must(
+			w.PutConsent(w.ctx, storage.Consent{Subject: "ann", Client: "app", At: after(time.Hour)}),
+		) // by a clock that is ahead
 		w.mustEnd(storage.Selector{Client: "app"}, t0, storage.Change{RemoveClient: "app"})
 		w.mustClients("app")
 		w.restart()
@@ -230,10 +287,22 @@ var tokenTests = map[string]func(*world){
 		w.mustBe(err, storage.ErrNotFound)
 		_, err = w.ActiveGrant(w.ctx, "grant of "+code.ID, "", t0)
 		w.must(err)
-		_, err = w.Refresh(w.ctx, storage.RefreshRequest{Token: storage.HashOf("refresh of " + code.ID), NewToken: storage.HashOf("r2"), Client: "app"}, t0,
+		_, err = w.Refresh(
+			w.ctx,
+			storage.RefreshRequest{
+				Token:    storage.HashOf("refresh of " + code.ID),
+				NewToken: storage.HashOf("r2"),
+				Client:   "app",
+			},
+			t0,
 			func(g storage.Grant, session *storage.Session) (storage.Issuance, error) {
-				return storage.Issuance{Grant: g, Tokens: []storage.Token{{Hash: storage.HashOf("later"), Issued: t0, Expires: after(time.Hour)}}, Trust: storage.TokenExpiry{Opaque: after(time.Hour)}}, nil
-			})
+				return storage.Issuance{
+					Grant:  g,
+					Tokens: []storage.Token{{Hash: storage.HashOf("later"), Issued: t0, Expires: after(time.Hour)}},
+					Trust:  storage.TokenExpiry{Opaque: after(time.Hour)},
+				}, nil
+			},
+		)
 		w.must(err)
 		_, g, err := w.Token(w.ctx, storage.HashOf("later"), t0)
 		w.must(err)

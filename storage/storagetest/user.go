@@ -22,7 +22,12 @@ var userTests = map[string]func(*world){
 		}
 		u, err := w.User(w.ctx, "sub")
 		w.must(err)
-		mustEqual(w, "claims", u.Claims, map[string]any{"given_name": "Ann", "address": map[string]any{"country": "PT"}})
+		mustEqual(
+			w,
+			"claims",
+			u.Claims,
+			map[string]any{"given_name": "Ann", "address": map[string]any{"country": "PT"}},
+		)
 		mustEqual(w, "revision", u.Revision, 1)
 		_, err = w.User(w.ctx, "nobody")
 		w.mustBe(err, storage.ErrNotFound)
@@ -30,7 +35,12 @@ var userTests = map[string]func(*world){
 		w.mustBe(err, storage.ErrNotFound)
 	},
 	"LoginNameAndAddressAreUniqueAmongBoth": func(w *world) {
-		w.must(w.PutUser(w.ctx, storage.User{Subject: "1", Name: "ann@example.org", Email: "ann@example.org", EmailVerified: true}))
+		w.must(
+			w.PutUser(
+				w.ctx,
+				storage.User{Subject: "1", Name: "ann@example.org", Email: "ann@example.org", EmailVerified: true},
+			),
+		)
 		for _, u := range []storage.User{
 			{Subject: "1", Name: "other"},
 			{Subject: "2", Name: "ANN@example.org"},
@@ -39,9 +49,20 @@ var userTests = map[string]func(*world){
 			w.mustBe(w.PutUser(w.ctx, u), storage.ErrExists)
 		}
 		w.must(w.PutUser(w.ctx, storage.User{Subject: "2", Name: "bob"}))
-		w.mustBe(w.PutUser(w.ctx, storage.User{Subject: "2", Name: "bob", Email: "ann@example.org", EmailVerified: true, Revision: 1}), storage.ErrExists)
+		w.mustBe(
+			w.PutUser(
+				w.ctx,
+				storage.User{Subject: "2", Name: "bob", Email: "ann@example.org", EmailVerified: true, Revision: 1},
+			),
+			storage.ErrExists,
+		)
 		w.must(w.PutUser(w.ctx, storage.User{Subject: "1", Name: "ann", Revision: 1}))
-		w.must(w.PutUser(w.ctx, storage.User{Subject: "2", Name: "bob", Email: "ann@example.org", EmailVerified: true, Revision: 1}))
+		w.must(
+			w.PutUser(
+				w.ctx,
+				storage.User{Subject: "2", Name: "bob", Email: "ann@example.org", EmailVerified: true, Revision: 1},
+			),
+		)
 		u, err := w.UserByLogin(w.ctx, "ann@example.org")
 		w.must(err)
 		mustEqual(w, "user with a freed address", u.Subject, "2")
@@ -50,8 +71,22 @@ var userTests = map[string]func(*world){
 		w.must(w.PutUser(w.ctx, storage.User{Subject: "squatter", Name: "squatter", Email: "ann@example.org"}))
 		_, err := w.UserByLogin(w.ctx, "ann@example.org")
 		w.mustBe(err, storage.ErrNotFound)
-		w.must(w.PutUser(w.ctx, storage.User{Subject: "ann", Name: "ann", Email: "Ann@example.org", EmailVerified: true}))
-		w.mustBe(w.PutUser(w.ctx, storage.User{Subject: "squatter", Name: "squatter", Email: "ann@example.org", EmailVerified: true, Revision: 1}), storage.ErrExists)
+		w.must(
+			w.PutUser(w.ctx, storage.User{Subject: "ann", Name: "ann", Email: "Ann@example.org", EmailVerified: true}),
+		)
+		w.mustBe(
+			w.PutUser(
+				w.ctx,
+				storage.User{
+					Subject:       "squatter",
+					Name:          "squatter",
+					Email:         "ann@example.org",
+					EmailVerified: true,
+					Revision:      1,
+				},
+			),
+			storage.ErrExists,
+		)
 		w.must(w.PutUser(w.ctx, storage.User{Subject: "squatter", Name: "squatter", Revision: 1}))
 		w.restart()
 		u, err := w.UserByLogin(w.ctx, "ann@example.org")
@@ -63,7 +98,12 @@ var userTests = map[string]func(*world){
 		w.mustBe(err, storage.ErrNotFound)
 	},
 	"NameIsOneHoweverItIsTyped": func(w *world) {
-		w.must(w.PutUser(w.ctx, storage.User{Subject: "jose", Name: "Jos\u00e9", Email: "Jos\u00e9@example.org", EmailVerified: true}))
+		w.must(
+			w.PutUser(
+				w.ctx,
+				storage.User{Subject: "jose", Name: "Jos\u00e9", Email: "Jos\u00e9@example.org", EmailVerified: true},
+			),
+		)
 		for _, login := range []string{"jos\u00e9", "jose\u0301", "JOSE\u0301", "\uff4aos\u00e9", "jose\u0301@example.org", "JOS\u00c9@EXAMPLE.ORG"} {
 			u, err := w.UserByLogin(w.ctx, login)
 			w.must(err)
@@ -72,7 +112,9 @@ var userTests = map[string]func(*world){
 		for _, name := range []string{"jose\u0301", "JOS\u00c9"} {
 			w.mustBe(w.PutUser(w.ctx, storage.User{Subject: "other", Name: name}), storage.ErrExists)
 		}
-		w.must(w.PutUser(w.ctx, storage.User{Subject: "spaces", Name: "Ann Other"})) // no username of RFC 8265, compared all the same
+		w.must(
+			w.PutUser(w.ctx, storage.User{Subject: "spaces", Name: "Ann Other"}),
+		) // no username of RFC 8265, compared all the same
 		u, err := w.UserByLogin(w.ctx, "ann other")
 		w.must(err)
 		mustEqual(w, "a name with a space", u.Subject, "spaces")
@@ -110,7 +152,18 @@ var userTests = map[string]func(*world){
 		w.mustUsers("ann")
 		w.mustClients("app")
 		w.must(w.PutConsent(w.ctx, storage.Consent{Subject: "ann", Client: "app", At: t0}))
-		w.must(w.PutOneTimeLink(w.ctx, storage.OneTimeLink{Hash: storage.HashOf("link"), Purpose: "reset", Subject: "ann", Expires: after(1e12)}, storage.Event{}))
+		w.must(
+			w.PutOneTimeLink(
+				w.ctx,
+				storage.OneTimeLink{
+					Hash:    storage.HashOf("link"),
+					Purpose: "reset",
+					Subject: "ann",
+					Expires: after(1e12),
+				},
+				storage.Event{},
+			),
+		)
 		w.mustEnd(storage.Selector{Subject: "ann"}, t0, storage.Change{RemoveUser: "ann"})
 		_, err := w.Consent(w.ctx, "ann", "app")
 		w.mustBe(err, storage.ErrNotFound)
@@ -133,7 +186,12 @@ var clientTests = map[string]func(*world){
 	"ClientIsKeptWithAllItSaid": func(w *world) {
 		yes := true
 		c := storage.Client{
-			Metadata:   storage.Metadata{ClientID: "app", RedirectURIs: []string{"https://app.example/cb"}, RequirePKCE: &yes, JWKS: []byte(`{"keys":[]}`)},
+			Metadata: storage.Metadata{
+				ClientID:     "app",
+				RedirectURIs: []string{"https://app.example/cb"},
+				RequirePKCE:  &yes,
+				JWKS:         []byte(`{"keys":[]}`),
+			},
 			SecretHash: storage.HashOf("secret"), SecretWrapped: []byte{1, 2}, Created: t0, Updated: t0,
 		}
 		w.must(w.PutClient(w.ctx, c))
@@ -195,7 +253,12 @@ var clientTests = map[string]func(*world){
 	},
 	"InitialTokenRegistersAsOftenAsItSays": func(w *world) {
 		token := storage.HashOf("initial")
-		w.must(w.PutInitialAccessToken(w.ctx, storage.InitialAccessToken{Hash: token, Name: "ci", Created: t0, Expires: after(1e12), UsesLeft: 3}))
+		w.must(
+			w.PutInitialAccessToken(
+				w.ctx,
+				storage.InitialAccessToken{Hash: token, Name: "ci", Created: t0, Expires: after(1e12), UsesLeft: 3},
+			),
+		)
 		var done atomic.Int32
 		var wg sync.WaitGroup
 		for _, id := range []string{"a", "b", "c", "d", "e", "f", "g", "h"} {
@@ -220,7 +283,12 @@ var clientTests = map[string]func(*world){
 		token := storage.HashOf("initial")
 		c := storage.Client{Metadata: storage.Metadata{ClientID: "app"}}
 		w.mustBe(w.RegisterClient(w.ctx, c, token, t0), storage.ErrRevoked)
-		w.must(w.PutInitialAccessToken(w.ctx, storage.InitialAccessToken{Hash: token, Name: "ci", Expires: after(1e9), UsesLeft: -1}))
+		w.must(
+			w.PutInitialAccessToken(
+				w.ctx,
+				storage.InitialAccessToken{Hash: token, Name: "ci", Expires: after(1e9), UsesLeft: -1},
+			),
+		)
 		w.mustBe(w.RegisterClient(w.ctx, c, token, after(1e9)), storage.ErrRevoked)
 		w.must(w.RegisterClient(w.ctx, c, token, t0))
 		w.mustBe(w.RegisterClient(w.ctx, c, token, t0), storage.ErrExists)
@@ -232,8 +300,17 @@ var clientTests = map[string]func(*world){
 	"ConsentToARemovedClientDoesNotCountForItsNamesake": func(w *world) {
 		w.mustUsers("ann", "bob")
 		w.mustClients("app")
-		w.must(w.PutConsent(w.ctx, storage.Consent{Subject: "ann", Client: "app", Scope: []string{"openid"}, At: after(1e9)}))
-		w.mustEnd(storage.Selector{Client: "app", IncludeOffline: true}, after(2e9), storage.Change{RemoveClient: "app"})
+		w.must(
+			w.PutConsent(
+				w.ctx,
+				storage.Consent{Subject: "ann", Client: "app", Scope: []string{"openid"}, At: after(1e9)},
+			),
+		)
+		w.mustEnd(
+			storage.Selector{Client: "app", IncludeOffline: true},
+			after(2e9),
+			storage.Change{RemoveClient: "app"},
+		)
 		_, err := w.Client(w.ctx, "app")
 		w.mustBe(err, storage.ErrNotFound)
 		w.must(w.PutClient(w.ctx, storage.Client{Metadata: storage.Metadata{ClientID: "app"}, Created: after(3e9)}))

@@ -38,7 +38,12 @@ func (l *loader) checkAlgorithms() {
 	algs := l.config.Keys.Algorithms
 	for _, alg := range algs {
 		if !slices.Contains(register.SigningAlgs(), alg) {
-			l.addSettingProblem("keys.algorithms", "must be one of %s, not %q", strings.Join(register.SigningAlgs(), ", "), alg)
+			l.addSettingProblem(
+				"keys.algorithms",
+				"must be one of %s, not %q",
+				strings.Join(register.SigningAlgs(), ", "),
+				alg,
+			)
 		}
 	}
 	if !slices.Contains(algs, "RS256") {
@@ -52,7 +57,10 @@ func (l *loader) checkRegistration() {
 		return
 	}
 	if r.Mode != "open" {
-		l.addSettingProblem("registration.defaults", "needs registration.mode open; an initial access token carries its own defaults")
+		l.addSettingProblem(
+			"registration.defaults",
+			"needs registration.mode open; an initial access token carries its own defaults",
+		)
 	}
 	var problems register.Problems
 	if err := register.CheckDefaults(r.Defaults); errors.As(err, &problems) {
@@ -92,13 +100,20 @@ func (l *loader) checkIssuer() {
 	case u.Scheme != "https" && u.Scheme != "http":
 		l.addSettingProblem("issuer", "must start with https://")
 	case u.Scheme == "http" && !isLoopback(u.Hostname()):
-		l.addSettingProblem("issuer", "must be https; http is allowed for localhost, *.localhost, 127.0.0.1 and [::1] only")
+		l.addSettingProblem(
+			"issuer",
+			"must be https; http is allowed for localhost, *.localhost, 127.0.0.1 and [::1] only",
+		)
 	case u.User != nil:
 		l.addSettingProblem("issuer", "must not contain a user name or password")
 	case u.RawQuery != "" || u.ForceQuery || strings.Contains(issuer, "#"):
 		l.addSettingProblem("issuer", "must not have a query or a fragment (OpenID Connect Discovery 1.0 §3)")
 	case strings.HasSuffix(issuer, "/"):
-		l.addSettingProblem("issuer", "must not end with a slash, since apps compare it byte by byte: write %s", strings.TrimRight(issuer, "/"))
+		l.addSettingProblem(
+			"issuer",
+			"must not end with a slash, since apps compare it byte by byte: write %s",
+			strings.TrimRight(issuer, "/"),
+		)
 	case u.Host != strings.ToLower(u.Host):
 		l.addSettingProblem("issuer", "must have its host in lower case, as browsers send it")
 	case u.Scheme == "https" && u.Port() == "443" || u.Scheme == "http" && u.Port() == "80":

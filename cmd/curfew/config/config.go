@@ -1,12 +1,14 @@
-// Package config owns what an operator decides: the one YAML file, the environment over it, and the defaults under both.
+// Package config owns what an operator decides: the one YAML file, the environment over it, and the defaults under
+// both.
 //
 //	defaults ──▶ file ──▶ environment ──▶ check ──▶ Config
 //
-// It is strict: an unknown key, a key given twice and an invalid value are problems, each with its line, and Load reports all of them
-// together. It knows no protocol and opens only the files that the configuration names.
+// It is strict: an unknown key, a key given twice and an invalid value are problems, each with its line, and Load
+// reports all of them together. It knows no protocol and opens only the files that the configuration names.
 //
-// Each setting is declared once, as a field here or in package policy: its key, default and limits are the field's tag (package policy
-// lists them), and its comment is its documentation, from which docs/configuration.md is generated.
+// Each setting is declared once, as a field here or in package policy: its key, default and limits are the field's
+// tag (package policy lists them), and its comment is its documentation, from which docs/configuration.md is
+// generated.
 package config
 
 import (
@@ -16,31 +18,34 @@ import (
 	"github.com/curfew-id/curfew/provider/policy"
 )
 
-// Config is one deployment's settings. The yaml tags are the keys; a key's environment name is CURFEW_ and the key's path in upper case,
-// with underscores for dots.
+// Config is one deployment's settings. The yaml tags are the keys; a key's environment name is CURFEW_ and the key's
+// path in upper case, with underscores for dots.
 type Config struct {
-	// The URL of this provider, exactly as apps know it: https, no slash at its end, no query, no fragment. http is allowed for
-	// `localhost`, `*.localhost`, `127.0.0.1` and `[::1]` only. Every absolute URL starts with it, whatever a request says.
+	// The URL of this provider, exactly as apps know it: https, no slash at its end, no query, no fragment. http is
+	// allowed for `localhost`, `*.localhost`, `127.0.0.1` and `[::1]` only. Every absolute URL starts with it,
+	// whatever a request says.
 	Issuer string `yaml:"issuer" unset:"required"`
-	// The folder with all data: the store `curfew.db`, the key that encrypts private keys, and the socket `admin.sock` through which the
-	// commands administer a running server. It is created with mode 0700 if it is missing.
+	// The folder with all data: the store `curfew.db`, the key that encrypts private keys, and the socket
+	// `admin.sock` through which the commands administer a running server. It is created with mode 0700 if it is
+	// missing.
 	Data Path `yaml:"data" unset:"required"`
-	// The address to listen on. By default the issuer's own port: on every address if `tls.cert` is set, on loopback if the issuer is
-	// http. Behind a proxy it is `127.0.0.1:8080`.
+	// The address to listen on. By default the issuer's own port: on every address if `tls.cert` is set, on loopback
+	// if the issuer is http. Behind a proxy it is `127.0.0.1:8080`.
 	Listen string `yaml:"listen" unset:"see meaning"`
 	TLS    TLS    `yaml:"tls"`
-	// The file with the key that encrypts private keys at rest, created at the first start with mode 0600. A backup of the store is of
-	// no use without it, neither to you nor to a thief.
+	// The file with the key that encrypts private keys at rest, created at the first start with mode 0600. A backup
+	// of the store is of no use without it, neither to you nor to a thief.
 	KeyFile Path `yaml:"key_file" unset:"curfew.key in the data folder"`
-	// Networks (CIDR) of proxies that end TLS and whose `X-Forwarded-For` or `Forwarded` counts. With an https issuer and no `tls.cert` no other
-	// client is answered, and the default is loopback, `127.0.0.0/8` and `::1/128`; otherwise there is none.
+	// Networks (CIDR) of proxies that end TLS and whose `X-Forwarded-For` or `Forwarded` counts. With an https issuer
+	// and no `tls.cert` no other client is answered, and the default is loopback, `127.0.0.0/8` and `::1/128`;
+	// otherwise there is none.
 	TrustedProxies []netip.Prefix `yaml:"trusted_proxies" unset:"see meaning"`
 	Egress         Egress         `yaml:"egress"`
 	Session        policy.Session `yaml:"session"`
 	Token          policy.Token   `yaml:"token"`
 	Logout         policy.Logout  `yaml:"logout"`
-	// The longest time after a logout for which an app that does as it declared may still trust its tokens. A client or a token
-	// lifetime that would exceed it is refused. `0`: no limit.
+	// The longest time after a logout for which an app that does as it declared may still trust its tokens. A client
+	// or a token lifetime that would exceed it is refused. `0`: no limit.
 	MaxTrustHorizon time.Duration       `yaml:"max_trust_horizon" default:"0" min:"0"`
 	Registration    policy.Registration `yaml:"registration"`
 	Keys            Keys                `yaml:"keys"`
@@ -53,13 +58,13 @@ type Config struct {
 
 // TLS names the certificate of the main listener. Without one a proxy ends TLS.
 type TLS struct {
-	// A PEM file with the certificate and its chain. It is loaded again when it changes and on SIGHUP; if it cannot be loaded, the
-	// previous one stays in use.
+	// A PEM file with the certificate and its chain. It is loaded again when it changes and on SIGHUP; if it cannot
+	// be loaded, the previous one stays in use.
 	Cert Path `yaml:"cert"`
 	// The PEM file with its private key.
 	Key Path `yaml:"key"`
-	// How long browsers use only https for this host after an answer of Curfew (HSTS, RFC 6797). That concerns every app of the host.
-	// `0`: the header is not sent, for example because the proxy sends it.
+	// How long browsers use only https for this host after an answer of Curfew (HSTS, RFC 6797). That concerns every
+	// app of the host. `0`: the header is not sent, for example because the proxy sends it.
 	HSTS time.Duration `yaml:"hsts" default:"365d" min:"0"`
 	// HSTS holds for all subdomains of the host too.
 	HSTSSubdomains bool `yaml:"hsts_subdomains" default:"false"`
@@ -67,9 +72,9 @@ type TLS struct {
 
 // Egress is which addresses may be called although they are not public or not at port 443.
 type Egress struct {
-	// Networks (`10.1.2.0/24`), addresses and host names, the last two with or without a port (`app.internal:8443`), that may be called
-	// although they are private or at another port. Cloud metadata addresses, link-local addresses and Curfew's own listeners are never
-	// called unless that single address is named.
+	// Networks (`10.1.2.0/24`), addresses and host names, the last two with or without a port (`app.internal:8443`),
+	// that may be called although they are private or at another port. Cloud metadata addresses, link-local addresses
+	// and Curfew's own listeners are never called unless that single address is named.
 	Allow []string `yaml:"allow"`
 	// A PEM file with certificates to trust in addition to the system's.
 	CA Path `yaml:"ca"`
@@ -77,8 +82,8 @@ type Egress struct {
 
 // Keys is how signing keys are made and rotated.
 type Keys struct {
-	// The algorithms that tokens can be signed with; each has a key of its own in the JWKS. RS256 must be among them: it is the default
-	// of a client that registered none.
+	// The algorithms that tokens can be signed with; each has a key of its own in the JWKS. RS256 must be among them:
+	// it is the default of a client that registered none.
 	Algorithms []string `yaml:"algorithms" default:"RS256,ES256,PS256,EdDSA"`
 	// The size of new RSA keys: 2048, 3072 or 4096.
 	RSABits int `yaml:"rsa_bits" default:"2048" oneof:"2048 3072 4096"`
@@ -100,8 +105,8 @@ type Log struct {
 	Format string `yaml:"format" default:"auto" oneof:"auto json text"`
 }
 
-// Path is a file or folder. A relative path starts at the folder of the configuration file, so that every command finds the same file
-// from every working directory; in the environment it starts at the working directory.
+// Path is a file or folder. A relative path starts at the folder of the configuration file, so that every command
+// finds the same file from every working directory; in the environment it starts at the working directory.
 type Path string
 
 // Source names what was read: the file, or the environment alone.

@@ -40,8 +40,14 @@ func TestIssuerAndDataSuffice(t *testing.T) {
 	if !reflect.DeepEqual(fromFile, fromEnvironment) {
 		t.Errorf("file and environment differ:\n%+v\n%+v", fromFile, fromEnvironment)
 	}
-	if fromFile.Listen != "127.0.0.1:8080" || fromFile.KeyFile != "/var/lib/curfew/curfew.key" || len(fromFile.TrustedProxies) != 2 {
-		t.Errorf("got listen %q, key_file %q, trusted_proxies %v", fromFile.Listen, fromFile.KeyFile, fromFile.TrustedProxies)
+	if fromFile.Listen != "127.0.0.1:8080" || fromFile.KeyFile != "/var/lib/curfew/curfew.key" ||
+		len(fromFile.TrustedProxies) != 2 {
+		t.Errorf(
+			"got listen %q, key_file %q, trusted_proxies %v",
+			fromFile.Listen,
+			fromFile.KeyFile,
+			fromFile.TrustedProxies,
+		)
 	}
 }
 
@@ -65,7 +71,10 @@ egress:
   allow: ["http://app.example"]
 registration: {mode: open, defaults: {consnt: skip}}
 `)
-	_, err := Load(file, []string{"CURFEW_LISTN=:80", "CURFEW_PORT=tcp://10.0.0.1:80", "CURFEW_TOKEN_ID=never", "CURFEW_CONFIG=" + file})
+	_, err := Load(
+		file,
+		[]string{"CURFEW_LISTN=:80", "CURFEW_PORT=tcp://10.0.0.1:80", "CURFEW_TOKEN_ID=never", "CURFEW_CONFIG=" + file},
+	)
 	want := []string{
 		"%s: issuer: is required: the https URL at which browsers and apps reach this provider",
 		"%s: data: is required: the folder with all data, such as /var/lib/curfew",
@@ -116,7 +125,10 @@ func TestFileThatCannotBeReadIsTheOnlyProblem(t *testing.T) {
 
 func TestMetricsCannotBeWhereTheProviderListens(t *testing.T) {
 	_, err := Load(mustWrite(t, enough+"listen: 127.0.0.1:9000\nmetrics.listen: 127.0.0.1:9000\n"), nil)
-	if want := "curfew.yaml:4: metrics.listen: must be another address than listen (127.0.0.1:9000)"; !strings.Contains(fmt.Sprint(err), want) {
+	if want := "curfew.yaml:4: metrics.listen: must be another address than listen (127.0.0.1:9000)"; !strings.Contains(
+		fmt.Sprint(err),
+		want,
+	) {
 		t.Errorf("got %v, want %s", err, want)
 	}
 }
@@ -132,19 +144,26 @@ func TestBrokenYAMLNamesItsLine(t *testing.T) {
 			t.Errorf("%q: got %v, want %s", text, err, want)
 		}
 	}
-	if _, err := Load(filepath.Join(t.TempDir(), "none.yaml"), nil); !strings.Contains(fmt.Sprint(err), "none.yaml: no such file") {
+	if _, err := Load(filepath.Join(t.TempDir(), "none.yaml"), nil); !strings.Contains(
+		fmt.Sprint(err),
+		"none.yaml: no such file",
+	) {
 		t.Errorf("got %v", err)
 	}
 }
 
 func TestEnvironmentOverridesTheFile(t *testing.T) {
 	file := mustWrite(t, enough+"listen: 127.0.0.1:1\ntrusted_proxies: [10.0.0.0/8]\n")
-	c, err := Load(file, []string{"CURFEW_LISTEN=127.0.0.1:2", "CURFEW_TRUSTED_PROXIES=10.1.0.0/16, ::1", "CURFEW_SESSION_IDLE=",
-		`CURFEW_REGISTRATION_DEFAULTS={"require_pkce":false}`, "CURFEW_REGISTRATION_MODE=open"})
+	c, err := Load(
+		file,
+		[]string{"CURFEW_LISTEN=127.0.0.1:2", "CURFEW_TRUSTED_PROXIES=10.1.0.0/16, ::1", "CURFEW_SESSION_IDLE=",
+			`CURFEW_REGISTRATION_DEFAULTS={"require_pkce":false}`, "CURFEW_REGISTRATION_MODE=open"},
+	)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if c.Listen != "127.0.0.1:2" || len(c.TrustedProxies) != 2 || c.TrustedProxies[1].Bits() != 128 || c.Session.Idle != 8*time.Hour {
+	if c.Listen != "127.0.0.1:2" || len(c.TrustedProxies) != 2 || c.TrustedProxies[1].Bits() != 128 ||
+		c.Session.Idle != 8*time.Hour {
 		t.Errorf("got %+v", c)
 	}
 	if string(c.Registration.Defaults) != `{"require_pkce":false}` {
@@ -181,7 +200,8 @@ func TestValuesFromFilesAreReadAndNotShown(t *testing.T) {
 		}
 	}
 	// key_file is itself a path: its variable names the file, not a file with the path.
-	if c, err = Load(file, []string{"CURFEW_KEY_FILE=/run/secrets/curfew"}); err != nil || c.KeyFile != "/run/secrets/curfew" {
+	if c, err = Load(file, []string{"CURFEW_KEY_FILE=/run/secrets/curfew"}); err != nil ||
+		c.KeyFile != "/run/secrets/curfew" {
 		t.Errorf("got %v, %v", c, err)
 	}
 }
@@ -192,7 +212,8 @@ func TestPathsStartAtTheConfigurationFile(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if want := filepath.Join(filepath.Dir(file), "data"); string(c.Data) != want || c.Listen != "127.0.0.1:9000" || len(c.TrustedProxies) != 0 {
+	if want := filepath.Join(filepath.Dir(file), "data"); string(c.Data) != want || c.Listen != "127.0.0.1:9000" ||
+		len(c.TrustedProxies) != 0 {
 		t.Errorf("got data %q listen %q proxies %v, want data %q", c.Data, c.Listen, c.TrustedProxies, want)
 	}
 	t.Chdir(t.TempDir())
@@ -200,7 +221,8 @@ func TestPathsStartAtTheConfigurationFile(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if c, err = Load(file, []string{"CURFEW_DATA=other"}); err != nil || string(c.Data) != filepath.Join(here, "other") {
+	if c, err = Load(file, []string{"CURFEW_DATA=other"}); err != nil ||
+		string(c.Data) != filepath.Join(here, "other") {
 		t.Errorf("got %v, %v", c, err)
 	}
 }
@@ -284,13 +306,15 @@ func TestRS256IsAlwaysThere(t *testing.T) {
 		if err := os.WriteFile(file, []byte("issuer: https://id.example.org\ndata: /d\nkeys:\n  algorithms: ["+algorithms+"]\n"), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := Load(file, nil); want == "" && err != nil || want != "" && !strings.Contains(fmt.Sprint(err), want) {
+		if _, err := Load(file, nil); want == "" && err != nil ||
+			want != "" && !strings.Contains(fmt.Sprint(err), want) {
 			t.Errorf("%s: got %v, want %q", algorithms, err, want)
 		}
 	}
 }
 
-// TestVariablesOfKubernetesServicesAreNoMistakes: every pod gets them for the Services of its namespace, whatever those are called.
+// TestVariablesOfKubernetesServicesAreNoMistakes: every pod gets them for the Services of its namespace, whatever
+// those are called.
 func TestVariablesOfKubernetesServicesAreNoMistakes(t *testing.T) {
 	base := []string{"CURFEW_ISSUER=https://id.example.org", "CURFEW_DATA=/var/lib/curfew"}
 	for _, service := range []string{"CURFEW", "CURFEW_TLS", "CURFEW_LOG", "CURFEW_LISTEN", "CURFEW_KEY_FILE", "CURFEW_EGRESS_CA"} {

@@ -8,8 +8,8 @@ import (
 	"strings"
 )
 
-// Default returns the settings that hold if the operator gives none. Issuer and Data have no default; setDerivedDefaults sets the defaults
-// that depend on them.
+// Default returns the settings that hold if the operator gives none. Issuer and Data have no default;
+// setDerivedDefaults sets the defaults that depend on them.
 func Default() *Config {
 	c := &Config{}
 	for _, s := range settingsOf(c) {

@@ -18,8 +18,8 @@ var update = flag.Bool("update", false, "write docs/configuration.md from the de
 
 const documentation = "../../../docs/configuration.md"
 
-// TestDocumentationIsGeneratedFromTheDeclarations compares each row of the page with the declaration of its setting. The page decides the
-// order; `go test ./cmd/curfew/config -update` writes the rows.
+// TestDocumentationIsGeneratedFromTheDeclarations compares each row of the page with the declaration of its setting.
+// The page decides the order; `go test ./cmd/curfew/config -update` writes the rows.
 func TestDocumentationIsGeneratedFromTheDeclarations(t *testing.T) {
 	text, err := os.ReadFile(documentation)
 	if err != nil {
@@ -38,7 +38,13 @@ func TestDocumentationIsGeneratedFromTheDeclarations(t *testing.T) {
 		case !ok:
 			t.Errorf("line %d: %s is no setting, or stands there twice", i+1, name)
 		case line != row && !*update:
-			t.Errorf("line %d is not generated from the declaration of %s: run this test with -update\ngot  %s\nwant %s", i+1, name, line, row)
+			t.Errorf(
+				"line %d is not generated from the declaration of %s: run this test with -update\ngot  %s\nwant %s",
+				i+1,
+				name,
+				line,
+				row,
+			)
 		}
 		lines[i] = row
 		delete(want, name)
@@ -87,7 +93,12 @@ func mustReadComments(t *testing.T) map[string]string {
 			t.Fatal(err)
 		}
 		for _, file := range files {
-			syntax, err := parser.ParseFile(token.NewFileSet(), file, nil, parser.ParseComments|parser.SkipObjectResolution)
+			syntax, err := parser.ParseFile(
+				token.NewFileSet(),
+				file,
+				nil,
+				parser.ParseComments|parser.SkipObjectResolution,
+			)
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -7,8 +7,8 @@ import (
 	"testing"
 )
 
-// FuzzConfiguration: whatever a file holds, it is a configuration or a list of problems, and what is printed of a configuration is read as
-// the same.
+// FuzzConfiguration: whatever a file holds, it is a configuration or a list of problems, and what is printed of a
+// configuration is read as the same.
 func FuzzConfiguration(f *testing.F) {
 	for _, seed := range []string{
 		"issuer: https://id.example.org\ndata: /var/lib/curfew\n",

@@ -16,7 +16,8 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// Load reads the file (empty: none) and the environment over it, as os.Environ returns it. Its error is of type [Problems].
+// Load reads the file (empty: none) and the environment over it, as os.Environ returns it. Its error is of type
+// [Problems].
 func Load(file string, environ []string) (*Config, error) {
 	folder, err := filepath.Abs(filepath.Dir(file))
 	if err != nil {
@@ -48,7 +49,10 @@ type loader struct {
 }
 
 func (l *loader) addProblem(o origin, key, format string, args ...any) {
-	l.problems = append(l.problems, Problem{Where: o.String(), Key: key, Text: fmt.Sprintf(format, args...), line: o.line})
+	l.problems = append(
+		l.problems,
+		Problem{Where: o.String(), Key: key, Text: fmt.Sprintf(format, args...), line: o.line},
+	)
 }
 
 func (l *loader) lineOrigin(line int) origin { return origin{name: l.file, line: line} }
@@ -87,7 +91,8 @@ func (l *loader) addSyntaxProblem(err error) {
 	l.addProblem(l.lineOrigin(line), "", "not YAML: %s", strings.TrimPrefix(text, "yaml: "))
 }
 
-// readMapping reads the keys under prefix. Below a group, and for the group itself, the dotted form of a key is the same key.
+// readMapping reads the keys under prefix. Below a group, and for the group itself, the dotted form of a key is the
+// same key.
 func (l *loader) readMapping(prefix string, node *yaml.Node) {
 	if node.Tag == "!!null" {
 		return
@@ -161,7 +166,8 @@ func (l *loader) suggest(prefix, path string) string {
 	paths := make([]string, 0, 2*len(l.settings))
 	for _, s := range l.settings {
 		paths = append(paths, s.path)
-		if group, _, nested := strings.Cut(strings.TrimPrefix(s.path, prefix), "."); nested && strings.HasPrefix(s.path, prefix) {
+		if group, _, nested := strings.Cut(strings.TrimPrefix(s.path, prefix), "."); nested &&
+			strings.HasPrefix(s.path, prefix) {
 			paths = append(paths, prefix+group)
 		}
 	}
@@ -220,9 +226,11 @@ func (l *loader) readEnvironment(environ []string) {
 	}
 }
 
-// kubernetesVariable matches the names of the variables that Kubernetes sets in every pod for each Service of its namespace, such as one
-// called curfew or curfew-tls.
-var kubernetesVariable = regexp.MustCompile(`_SERVICE_HOST$|_SERVICE_PORT(_[A-Z0-9_]+)?$|_PORT(_[0-9]+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?)?$`)
+// kubernetesVariable matches the names of the variables that Kubernetes sets in every pod for each Service of its
+// namespace, such as one called curfew or curfew-tls.
+var kubernetesVariable = regexp.MustCompile(
+	`_SERVICE_HOST$|_SERVICE_PORT(_[A-Z0-9_]+)?$|_PORT(_[0-9]+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?)?$`,
+)
 
 func (l *loader) readVariable(s setting, name, value string) {
 	texts := []string{value}

@@ -17,8 +17,8 @@ func (c *Config) displayValue(s setting) any {
 	return s.yamlValue()
 }
 
-// WriteYAML writes every setting as it is in effect, in the form of a configuration file, each with a comment that says where
-// its value was given.
+// WriteYAML writes every setting as it is in effect, in the form of a configuration file, each with a comment that
+// says where its value was given.
 func (c *Config) WriteYAML(w io.Writer) error {
 	root := &yaml.Node{Kind: yaml.MappingNode}
 	groups := map[string]*yaml.Node{"": root}

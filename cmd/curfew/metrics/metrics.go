@@ -3,8 +3,8 @@
 //	logout.Observer ──▶ counters and histograms ──▶ Handler ◀── Prometheus
 //	          store ──▶ gauges, read at each scrape
 //
-// It has a registry of its own. Labels come from fixed sets: no user, client, session or token is ever a label, since strangers can
-// register clients.
+// It has a registry of its own. Labels come from fixed sets: no user, client, session or token is ever a label, since
+// strangers can register clients.
 package metrics
 
 import (
@@ -47,7 +47,24 @@ type Metrics struct {
 }
 
 // horizonBuckets reach from the time of one request to the longest session.
-var horizonBuckets = []float64{0, .1, .5, 1, 5, 15, 60, 300, 600, 900, 1800, 3600, 4 * 3600, 12 * 3600, 24 * 3600, 30 * 24 * 3600}
+var horizonBuckets = []float64{
+	0,
+	.1,
+	.5,
+	1,
+	5,
+	15,
+	60,
+	300,
+	600,
+	900,
+	1800,
+	3600,
+	4 * 3600,
+	12 * 3600,
+	24 * 3600,
+	30 * 24 * 3600,
+}
 
 // New makes the metrics of one process and its store.
 func New(store Store, now func() time.Time) *Metrics {
@@ -55,24 +72,63 @@ func New(store Store, now func() time.Time) *Metrics {
 		return prometheus.NewCounterVec(prometheus.CounterOpts{Namespace: "curfew", Name: name, Help: help}, labels)
 	}
 	m := &Metrics{
-		registry:      prometheus.NewRegistry(),
-		sessionsEnded: counter("session_terminations_total", "Sessions, client sessions and grants terminated.", "reason", "whole_session"),
-		entries:       counter("logout_report_entries_total", "Report entries that entered a trust state.", "kind", "trust"),
-		horizon: prometheus.NewHistogramVec(prometheus.HistogramOpts{Namespace: "curfew", Name: "trust_horizon_seconds", Buckets: horizonBuckets,
-			Help: "How long after its termination a session may still be trusted, as published then. Unknown entries are counted apart."}, []string{"part"}),
-		unknown:  counter("logout_unknown_entries_total", "Report entries without a known bound when the session was terminated.", "part"),
-		attempts: counter("logout_attempts_total", "Logout token delivery attempts, by HTTP status or class of failure.", "result"),
-		attemptDuration: prometheus.NewHistogram(prometheus.HistogramOpts{Namespace: "curfew", Name: "logout_attempt_seconds", Help: "How long an attempt took.",
-			Buckets: []float64{.005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5}}),
-		attemptWait: prometheus.NewHistogramVec(prometheus.HistogramOpts{Namespace: "curfew", Name: "logout_attempt_wait_seconds",
-			Help:    "How long after it was due an attempt began, by what is known about its host.",
-			Buckets: []float64{.01, .05, .25, .5, 1, 2.5, 5, 15, 60, 300}}, []string{"host"}),
+		registry: prometheus.NewRegistry(),
+		sessionsEnded: counter(
+			"session_terminations_total",
+			"Sessions, client sessions and grants terminated.",
+			"reason",
+			"whole_session",
+		),
+		entries: counter(
+			"logout_report_entries_total",
+			"Report entries that entered a trust state.",
+			"kind",
+			"trust",
+		),
+		horizon: prometheus.NewHistogramVec(
+			prometheus.HistogramOpts{Namespace: "curfew", Name: "trust_horizon_seconds", Buckets: horizonBuckets,
+				Help: "How long after its termination a session may still be trusted, as published then. Unknown entries are counted apart."},
+			[]string{"part"},
+		),
+		unknown: counter(
+			"logout_unknown_entries_total",
+			"Report entries without a known bound when the session was terminated.",
+			"part",
+		),
+		attempts: counter(
+			"logout_attempts_total",
+			"Logout token delivery attempts, by HTTP status or class of failure.",
+			"result",
+		),
+		attemptDuration: prometheus.NewHistogram(
+			prometheus.HistogramOpts{
+				Namespace: "curfew",
+				Name:      "logout_attempt_seconds",
+				Help:      "How long an attempt took.",
+				Buckets:   []float64{.005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5},
+			},
+		),
+		attemptWait: prometheus.NewHistogramVec(
+			prometheus.HistogramOpts{Namespace: "curfew", Name: "logout_attempt_wait_seconds",
+				Help:    "How long after it was due an attempt began, by what is known about its host.",
+				Buckets: []float64{.01, .05, .25, .5, 1, 2.5, 5, 15, 60, 300}},
+			[]string{"host"},
+		),
 		deliveryOutcomes: counter("logout_deliveries_total", "Logout token deliveries finished.", "channel", "result"),
-		confirmDuration: prometheus.NewHistogram(prometheus.HistogramOpts{Namespace: "curfew", Name: "logout_confirm_seconds", Buckets: horizonBuckets,
-			Help: "How long after the termination a client confirmed it."}),
+		confirmDuration: prometheus.NewHistogram(
+			prometheus.HistogramOpts{Namespace: "curfew", Name: "logout_confirm_seconds", Buckets: horizonBuckets,
+				Help: "How long after the termination a client confirmed it."},
+		),
 		requests: counter("http_requests_total", "Requests, by first part of the path.", "path", "status"),
-		requestDuration: prometheus.NewHistogramVec(prometheus.HistogramOpts{Namespace: "curfew", Name: "http_request_seconds", Help: "How long a request took.",
-			Buckets: []float64{.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 5}}, []string{"path"}),
+		requestDuration: prometheus.NewHistogramVec(
+			prometheus.HistogramOpts{
+				Namespace: "curfew",
+				Name:      "http_request_seconds",
+				Help:      "How long a request took.",
+				Buckets:   []float64{.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 5},
+			},
+			[]string{"path"},
+		),
 	}
 	// The series that alerts use exist from the start: increase() does not count the step from no series to 1.
 	for _, channel := range []string{"backchannel", "backchannel_renotification"} {
@@ -83,8 +139,22 @@ func New(store Store, now func() time.Time) *Metrics {
 	for _, result := range []string{"internal", "denied"} {
 		m.attempts.WithLabelValues(result)
 	}
-	m.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
-		m.sessionsEnded, m.entries, m.horizon, m.unknown, m.attempts, m.attemptWait, m.attemptDuration, m.deliveryOutcomes, m.confirmDuration, m.requests, m.requestDuration, &storeCollector{store, now})
+	m.registry.MustRegister(
+		collectors.NewGoCollector(),
+		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
+		m.sessionsEnded,
+		m.entries,
+		m.horizon,
+		m.unknown,
+		m.attempts,
+		m.attemptWait,
+		m.attemptDuration,
+		m.deliveryOutcomes,
+		m.confirmDuration,
+		m.requests,
+		m.requestDuration,
+		&storeCollector{store, now},
+	)
 	return m
 }
 
@@ -120,14 +190,25 @@ func (m *Metrics) Observe() logout.Observer {
 // Handler serves the metrics at /metrics.
 func (m *Metrics) Handler(log *slog.Logger) http.Handler {
 	mux := http.NewServeMux()
-	mux.Handle("GET /metrics", promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelError)}))
+	mux.Handle(
+		"GET /metrics",
+		promhttp.HandlerFor(
+			m.registry,
+			promhttp.HandlerOpts{ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelError)},
+		),
+	)
 	return mux
 }
 
 // CountRequests counts the requests that next serves. base is the path of the issuer.
 func (m *Metrics) CountRequests(next http.Handler, base string, now func() time.Time) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		start, rec, path := now(), &statusRecorder{ResponseWriter: w, status: http.StatusOK}, pathLabel(strings.TrimPrefix(r.URL.Path, base))
+		start, rec, path := now(), &statusRecorder{
+			ResponseWriter: w,
+			status:         http.StatusOK,
+		}, pathLabel(
+			strings.TrimPrefix(r.URL.Path, base),
+		)
 		defer func() {
 			m.requests.WithLabelValues(path, strconv.Itoa(rec.status)).Inc()
 			m.requestDuration.WithLabelValues(path).Observe(now().Sub(start).Seconds())
@@ -140,8 +221,22 @@ func (m *Metrics) CountRequests(next http.Handler, base string, now func() time.
 func pathLabel(path string) string {
 	first, _, _ := strings.Cut(strings.TrimPrefix(path, "/"), "/")
 	switch first {
-	case "authorize", "token", "userinfo", "introspect", "revoke", "jwks", "end_session", "login", "consent", "signed-out", "account",
-		"register", "check_session", "healthz", "readyz", ".well-known":
+	case "authorize",
+		"token",
+		"userinfo",
+		"introspect",
+		"revoke",
+		"jwks",
+		"end_session",
+		"login",
+		"consent",
+		"signed-out",
+		"account",
+		"register",
+		"check_session",
+		"healthz",
+		"readyz",
+		".well-known":
 		return "/" + first
 	}
 	return "other"

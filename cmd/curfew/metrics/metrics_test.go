@@ -28,7 +28,11 @@ func TestLogoutsAndRequestsAreCounted(t *testing.T) {
 	o.OnAttempt("atlas", "200", time.Millisecond)
 	o.OnDeliveryFinished("atlas", storage.DeliveryDone, false)
 	o.OnConfirmation("atlas", 300*time.Millisecond)
-	counted := m.CountRequests(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusTeapot) }), "/base", time.Now)
+	counted := m.CountRequests(
+		http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusTeapot) }),
+		"/base",
+		time.Now,
+	)
 	for _, path := range []string{"/base/token", "/base/token", "/base/login/secret-interaction", "/wp-admin"} {
 		counted.ServeHTTP(httptest.NewRecorder(), httptest.NewRequest("GET", path, nil))
 	}

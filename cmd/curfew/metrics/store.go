@@ -13,10 +13,25 @@ import (
 const scrapeTimeout = 2 * time.Second
 
 var (
-	sessionsDesc      = prometheus.NewDesc("curfew_sessions", "Stored sessions.", nil, nil)
-	deliveriesDesc    = prometheus.NewDesc("curfew_logout_deliveries", "Stored logout token deliveries, by state.", []string{"state"}, nil)
-	oldestPendingDesc = prometheus.NewDesc("curfew_logout_oldest_pending_seconds", "How long the oldest pending delivery has waited; 0 if none is pending.", nil, nil)
-	commitsDesc       = prometheus.NewDesc("curfew_store_commits_total", "Transactions written to disk since the start.", nil, nil)
+	sessionsDesc   = prometheus.NewDesc("curfew_sessions", "Stored sessions.", nil, nil)
+	deliveriesDesc = prometheus.NewDesc(
+		"curfew_logout_deliveries",
+		"Stored logout token deliveries, by state.",
+		[]string{"state"},
+		nil,
+	)
+	oldestPendingDesc = prometheus.NewDesc(
+		"curfew_logout_oldest_pending_seconds",
+		"How long the oldest pending delivery has waited; 0 if none is pending.",
+		nil,
+		nil,
+	)
+	commitsDesc = prometheus.NewDesc(
+		"curfew_store_commits_total",
+		"Transactions written to disk since the start.",
+		nil,
+		nil,
+	)
 )
 
 // storeCollector reads the store at each scrape.

@@ -10,7 +10,8 @@ import (
 	"time"
 )
 
-// certificateCheckInterval is how often the certificate's files are checked for changes. ACME clients renew weeks ahead.
+// certificateCheckInterval is how often the certificate's files are checked for changes. ACME clients renew weeks
+// ahead.
 const certificateCheckInterval = 10 * time.Second
 
 // certificate is the certificate of the main listener, loaded again when its files change or a signal asks for it.

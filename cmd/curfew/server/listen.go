@@ -54,11 +54,16 @@ const socketName = "admin.sock"
 // maxSocketPath is the longest path that fits into struct sockaddr_un, without its final zero (unix(7)).
 const maxSocketPath = 107
 
-// listenSocket creates the admin socket, for this OS user only. It replaces the socket of a killed process: the caller holds the lock of the
-// store, so no process serves it.
+// listenSocket creates the admin socket, for this OS user only. It replaces the socket of a killed process: the
+// caller holds the lock of the store, so no process serves it.
 func listenSocket(path string) (net.Listener, error) {
 	if len(path) > maxSocketPath {
-		return nil, fmt.Errorf("the socket's path %s has %d bytes, the system allows %d: use a data folder with a shorter path", path, len(path), maxSocketPath)
+		return nil, fmt.Errorf(
+			"the socket's path %s has %d bytes, the system allows %d: use a data folder with a shorter path",
+			path,
+			len(path),
+			maxSocketPath,
+		)
 	}
 	switch info, err := os.Lstat(path); {
 	case errors.Is(err, fs.ErrNotExist):
@@ -96,14 +101,20 @@ func ensureDataFolder(path string) error {
 // SocketPath is the path of the admin socket in a data folder: there the commands reach the serving process.
 func SocketPath(data string) string { return filepath.Join(data, socketName) }
 
-// requireTrustedProxy refuses requests that do not come from a trusted proxy: the issuer is https and this listener is not, so any other
-// client would send secrets in the clear. Health checks are allowed from anywhere. base is the path of the issuer.
-// The log names the refused peer: usually it is the proxy, at an address that the operator did not list.
+// requireTrustedProxy refuses requests that do not come from a trusted proxy: the issuer is https and this listener
+// is not, so any other client would send secrets in the clear. Health checks are allowed from anywhere. base is the
+// path of the issuer. The log names the refused peer: usually it is the proxy, at an address that the operator did
+// not list.
 func requireTrustedProxy(next http.Handler, base string, proxies []netip.Prefix, log *slog.Logger) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if path := r.URL.Path; path != base+"/healthz" && path != base+"/readyz" && !isTrustedProxy(r.RemoteAddr, proxies) {
+		if path := r.URL.Path; path != base+"/healthz" && path != base+"/readyz" &&
+			!isTrustedProxy(r.RemoteAddr, proxies) {
 			log.WarnContext(r.Context(), "request refused: peer not in trusted_proxies", "peer", r.RemoteAddr)
-			http.Error(w, "This listener is for the proxy that ends TLS. Its address has to be in trusted_proxies.", http.StatusForbidden)
+			http.Error(
+				w,
+				"This listener is for the proxy that ends TLS. Its address has to be in trusted_proxies.",
+				http.StatusForbidden,
+			)
 			return
 		}
 		next.ServeHTTP(w, r)

@@ -72,7 +72,12 @@ func TestPlainListenerAnswersTrustedProxiesOnly(t *testing.T) {
 	inner := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNoContent) })
 	var lines strings.Builder
 	log := slog.New(slog.NewTextHandler(&lines, nil))
-	h := requireTrustedProxy(inner, "/base", []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("::1/128")}, log)
+	h := requireTrustedProxy(
+		inner,
+		"/base",
+		[]netip.Prefix{netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("::1/128")},
+		log,
+	)
 	for _, c := range []struct {
 		remote, path string
 		want         int

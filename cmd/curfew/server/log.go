@@ -24,8 +24,8 @@ func NewLogger(w io.Writer, cfg config.Log) (*slog.Logger, error) {
 	return slog.New(web.LogHandler{Handler: handler}), nil
 }
 
-// SetDefaultLogger sets the logger of zitadel/oidc, which uses the default logger of slog. It raises the level info to warn: at info the
-// library lists the few routes that it mounts itself, which looks like a list of all routes.
+// SetDefaultLogger sets the logger of zitadel/oidc, which uses the default logger of slog. It raises the level info
+// to warn: at info the library lists the few routes that it mounts itself, which looks like a list of all routes.
 func SetDefaultLogger(w io.Writer, cfg config.Log) error {
 	if cfg.Level == "info" {
 		cfg.Level = "warn"

@@ -1,5 +1,5 @@
-// Package server runs one provider as a process does: it opens the store, the keys and the listeners that a configuration names, serves
-// until it is stopped, and closes everything in order.
+// Package server runs one provider as a process does: it opens the store, the keys and the listeners that a
+// configuration names, serves until it is stopped, and closes everything in order.
 package server
 
 import (
@@ -28,8 +28,8 @@ import (
 	"github.com/curfew-id/curfew/storage/bolt"
 )
 
-// ReadinessDelay is how long a serving process answers 503 at /readyz before its listeners close, so that a load balancer stops sending
-// requests to it first.
+// ReadinessDelay is how long a serving process answers 503 at /readyz before its listeners close, so that a load
+// balancer stops sending requests to it first.
 const ReadinessDelay = time.Second
 
 // drainTimeout is how long requests under way may take after the signal. Docker kills the process after 10 s.
@@ -68,7 +68,8 @@ type Error struct {
 func (e *Error) Error() string { return e.Err.Error() }
 func (e *Error) Unwrap() error { return e.Err }
 
-// Open opens the store, the keys and the listeners that the configuration names. If one of them fails, it closes the others.
+// Open opens the store, the keys and the listeners that the configuration names. If one of them fails, it closes the
+// others.
 func Open(ctx context.Context, options Options) (s *Server, err error) {
 	cfg, log := options.Config, options.Log
 	s = &Server{options: options, log: log}
@@ -195,7 +196,8 @@ func (s *Server) listen(cfg *config.Config) (err error) {
 	return nil
 }
 
-// Run serves until ctx ends or a listener fails, then stops in order: not ready, requests done, background work done, store closed.
+// Run serves until ctx ends or a listener fails, then stops in order: not ready, requests done, background work done,
+// store closed.
 func (s *Server) Run(ctx context.Context, reload <-chan os.Signal) error {
 	defer s.Close()
 	listeners, listenersCtx := errgroup.WithContext(ctx)

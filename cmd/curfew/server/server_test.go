@@ -24,7 +24,15 @@ func mustOpen(t *testing.T, environ ...string) (*Server, *config.Config) {
 		t.Fatal(err)
 	}
 	defer l.Close()
-	cfg, err := config.Load("", append([]string{fmt.Sprintf("CURFEW_ISSUER=http://localhost:%d", l.Addr().(*net.TCPAddr).Port), "CURFEW_DATA=" + filepath.Join(t.TempDir(), "data")}, environ...))
+	cfg, err := config.Load(
+		"",
+		append(
+			[]string{
+				fmt.Sprintf("CURFEW_ISSUER=http://localhost:%d", l.Addr().(*net.TCPAddr).Port),
+				"CURFEW_DATA=" + filepath.Join(t.TempDir(), "data"),
+			},
+			environ...),
+	)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -49,7 +57,10 @@ func TestStopIsAnnouncedThenDrained(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer slow.Close()
-	fmt.Fprintf(slow, "POST /token HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/x-www-form-urlencoded\r\nContent-Length: 10\r\n\r\ngrant_")
+	fmt.Fprintf(
+		slow,
+		"POST /token HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/x-www-form-urlencoded\r\nContent-Length: 10\r\n\r\ngrant_",
+	)
 	if got := mustGet(t, cfg.Issuer+"/readyz"); got != http.StatusOK {
 		t.Fatalf("got %d before the signal", got)
 	}
@@ -98,13 +109,18 @@ func TestFailedStartClosesWhatItOpened(t *testing.T) {
 	}
 	defer taken.Close()
 	data := filepath.Join(t.TempDir(), "data")
-	environ := []string{"CURFEW_ISSUER=http://localhost:1", "CURFEW_DATA=" + data, "CURFEW_LISTEN=" + taken.Addr().String()}
+	environ := []string{
+		"CURFEW_ISSUER=http://localhost:1",
+		"CURFEW_DATA=" + data,
+		"CURFEW_LISTEN=" + taken.Addr().String(),
+	}
 	cfg, err := config.Load("", environ)
 	if err != nil {
 		t.Fatal(err)
 	}
 	for range 2 { // the second time the store must not be locked by the first
-		if _, err := Open(t.Context(), Options{Config: cfg, Log: slog.New(slog.DiscardHandler)}); err == nil || !strings.Contains(err.Error(), "address already in use") {
+		if _, err := Open(t.Context(), Options{Config: cfg, Log: slog.New(slog.DiscardHandler)}); err == nil ||
+			!strings.Contains(err.Error(), "address already in use") {
 			t.Fatalf("got %v", err)
 		}
 	}
@@ -148,8 +164,11 @@ func TestTLSIsServedFromFiles(t *testing.T) {
 		t.Fatal(err)
 	}
 	l.Close()
-	cfg, err := config.Load("", []string{"CURFEW_ISSUER=https://localhost:8443", "CURFEW_DATA=" + filepath.Join(t.TempDir(), "data"),
-		"CURFEW_LISTEN=" + l.Addr().String(), "CURFEW_TLS_CERT=" + cert, "CURFEW_TLS_KEY=" + key})
+	cfg, err := config.Load(
+		"",
+		[]string{"CURFEW_ISSUER=https://localhost:8443", "CURFEW_DATA=" + filepath.Join(t.TempDir(), "data"),
+			"CURFEW_LISTEN=" + l.Addr().String(), "CURFEW_TLS_CERT=" + cert, "CURFEW_TLS_KEY=" + key},
+	)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -18,7 +18,8 @@ func IsTerminal(stream any) bool {
 	return ok && term.IsTerminal(int(f.Fd()))
 }
 
-// PrintTable writes rows under their header. It sanitizes every cell: a client that registered itself chose its own name.
+// PrintTable writes rows under their header. It sanitizes every cell: a client that registered itself chose its own
+// name.
 func PrintTable(w io.Writer, header []string, rows [][]string) error {
 	table := newTabWriter(w)
 	fmt.Fprintln(table, strings.ToUpper(strings.Join(header, "\t")))

@@ -12,7 +12,8 @@ import (
 	"github.com/curfew-id/curfew/conformance/suite"
 )
 
-// run lists, sums up or runs what is selected, prints the table, and fails with errRejected if a result is not accepted.
+// run lists, sums up or runs what is selected, prints the table, and fails with errRejected if a result is not
+// accepted.
 func (o *options) run(ctx context.Context, w io.Writer) error {
 	runs := o.selectedRuns()
 	switch {
@@ -34,7 +35,14 @@ func (o *options) evaluateRecords(runs []suite.Run, w io.Writer) error {
 		return err
 	}
 	if len(missing) > 0 {
-		return fmt.Errorf("%d of %d runs left no results in %s, the first of them %s %s", len(missing), len(runs), o.Out, missing[0].Plan, missing[0].Title())
+		return fmt.Errorf(
+			"%d of %d runs left no results in %s, the first of them %s %s",
+			len(missing),
+			len(runs),
+			o.Out,
+			missing[0].Plan,
+			missing[0].Title(),
+		)
 	}
 	return o.evaluate(records, w)
 }
@@ -55,7 +63,14 @@ func (o *options) evaluate(records []suite.Record, w io.Writer) error {
 	}
 	evaluation := expected.Evaluate(results, o.Filter.SelectsAll() && !o.RealBrowser)
 	if o.Results != "" {
-		report := suite.Report{Suite: versions, Commands: commands, Day: time.Now(), Rows: rows, Expectations: expected, Evaluation: evaluation}
+		report := suite.Report{
+			Suite:        versions,
+			Commands:     commands,
+			Day:          time.Now(),
+			Rows:         rows,
+			Expectations: expected,
+			Evaluation:   evaluation,
+		}
 		if err := writeFile(o.Results, report.WriteMarkdown); err != nil {
 			return fmt.Errorf("write results: %w", err)
 		}

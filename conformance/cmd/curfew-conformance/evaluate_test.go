@@ -28,7 +28,19 @@ func mustKeep(t *testing.T, dir, result, without string) {
 
 func mustSum(t *testing.T, dir string) (*options, string, error) {
 	t.Helper()
-	args := []string{"-sum", "-out", dir, "-plan", "config", "-plan", "3rdparty*", "-results", filepath.Join(dir, "RESULTS.md"), "-expected", filepath.Join(dir, "none.json")}
+	args := []string{
+		"-sum",
+		"-out",
+		dir,
+		"-plan",
+		"config",
+		"-plan",
+		"3rdparty*",
+		"-results",
+		filepath.Join(dir, "RESULTS.md"),
+		"-expected",
+		filepath.Join(dir, "none.json"),
+	}
 	o, err := parse(args, func(string) string { return "" }, os.Stderr)
 	if err != nil {
 		t.Fatal(err)
@@ -77,7 +89,8 @@ func TestExitCodeSaysWhetherResultsWereRejectedOrPlansDidNotRun(t *testing.T) {
 
 func TestNothingIsAcceptedIfNoModuleRan(t *testing.T) {
 	var b strings.Builder
-	if err := (&options{Expected: filepath.Join(t.TempDir(), "none.json")}).evaluate(nil, &b); exitCode(err) != 2 || strings.Contains(b.String(), "accepted") {
+	if err := (&options{Expected: filepath.Join(t.TempDir(), "none.json")}).evaluate(nil, &b); exitCode(err) != 2 ||
+		strings.Contains(b.String(), "accepted") {
 		t.Errorf("got %v and %q, want exit code 2 and nothing accepted", err, b.String())
 	}
 }

@@ -1,4 +1,5 @@
-// Command curfew-conformance runs the OpenID Foundation's conformance suite against Curfew; conformance/README.md shows how.
+// Command curfew-conformance runs the OpenID Foundation's conformance suite against Curfew; conformance/README.md
+// shows how.
 package main
 
 import (

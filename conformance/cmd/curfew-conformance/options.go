@@ -42,8 +42,17 @@ func parse(args []string, getenv func(string) string, errs io.Writer) (*options,
 	fs := flag.NewFlagSet("curfew-conformance", flag.ContinueOnError)
 	fs.SetOutput(errs)
 	fs.StringVar(&o.Suite, "suite", getenv("SUITE"), "the suite's https `URL`; default $SUITE")
-	fs.StringVar(&o.CA, "ca", getenv("SUITE_CA"), "PEM `file` with the CA of the suite's certificate, trusted by the runner and the OP besides the system's roots; default $SUITE_CA")
-	fs.Func("plan", "run only this plan; a glob, whole or without oidcc- and -certification-test-plan; may be repeated", appendTo(&o.Filter.Plans))
+	fs.StringVar(
+		&o.CA,
+		"ca",
+		getenv("SUITE_CA"),
+		"PEM `file` with the CA of the suite's certificate, trusted by the runner and the OP besides the system's roots; default $SUITE_CA",
+	)
+	fs.Func(
+		"plan",
+		"run only this plan; a glob, whole or without oidcc- and -certification-test-plan; may be repeated",
+		appendTo(&o.Filter.Plans),
+	)
 	fs.Func("module", "run only this module; a glob; may be repeated", appendTo(&o.Filter.Modules))
 	fs.Func("variant", "run only with this choice, `name=value`; may be repeated", func(s string) error {
 		name, value, ok := strings.Cut(s, "=")
@@ -53,16 +62,31 @@ func parse(args []string, getenv func(string) string, errs io.Writer) (*options,
 		o.Filter.Variant[name] = value
 		return nil
 	})
-	fs.BoolVar(&o.RealBrowser, "real", false, "play every page in Chromium, which enforces what the suite's own browser does not; reviews are then pictures")
+	fs.BoolVar(
+		&o.RealBrowser,
+		"real",
+		false,
+		"play every page in Chromium, which enforces what the suite's own browser does not; reviews are then pictures",
+	)
 	fs.BoolVar(&o.List, "list", false, "list the runs that are selected, and run none")
-	fs.BoolVar(&o.Sum, "sum", false, "run none, but judge what complete runs of the selected plans left in the -out directory")
+	fs.BoolVar(
+		&o.Sum,
+		"sum",
+		false,
+		"run none, but judge what complete runs of the selected plans left in the -out directory",
+	)
 	fs.IntVar(&o.Repeat, "repeat", 1, "run each module `N` times")
 	fs.IntVar(&o.Parallel, "parallel", 1, "run `N` modules at a time")
 	fs.StringVar(&o.Expected, "expected", "conformance/expected.json", "the tolerated results")
 	fs.StringVar(&o.Results, "results", "", "write the results to this Markdown `file`")
 	fs.StringVar(&o.Out, "out", "", "`directory` for results and the OPs' logs; default a temporary one")
 	fs.StringVar(&o.Binary, "curfew", "bin/curfew", "the curfew binary")
-	fs.StringVar(&o.Host, "host", "op.idp.test", "host name of the OPs that are started; it must lead to 127.0.0.1 here and at the suite")
+	fs.StringVar(
+		&o.Host,
+		"host",
+		"op.idp.test",
+		"host name of the OPs that are started; it must lead to 127.0.0.1 here and at the suite",
+	)
 	fs.StringVar(&o.Config, "op-config", "", "use the OP that serves with this configuration `file`, and start none")
 	fs.StringVar(&o.Issuer, "op-issuer", "", "the issuer of that OP")
 	fs.StringVar(&o.Chromium, "chromium", "", "the Chromium executable; default found by name")

@@ -8,11 +8,16 @@ import (
 
 func TestOptionsComeFromFlagsAndEnvironment(t *testing.T) {
 	env := map[string]string{"SUITE": "https://suite.test/", "SUITE_TOKEN": "secret", "SUITE_CA": "ca.pem"}
-	o, err := parse([]string{"-plan", "basic", "-plan", "config", "-variant", "client_registration=static_client", "-repeat", "20"}, func(name string) string { return env[name] }, io.Discard)
+	o, err := parse(
+		[]string{"-plan", "basic", "-plan", "config", "-variant", "client_registration=static_client", "-repeat", "20"},
+		func(name string) string { return env[name] },
+		io.Discard,
+	)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if o.Suite != "https://suite.test" || o.Token != "secret" || o.CA != "ca.pem" || o.Repeat != 20 || len(o.selectedRuns()) != 3 {
+	if o.Suite != "https://suite.test" || o.Token != "secret" || o.CA != "ca.pem" || o.Repeat != 20 ||
+		len(o.selectedRuns()) != 3 {
 		t.Errorf("got %+v with %d runs, want three", o, len(o.selectedRuns()))
 	}
 	if line := o.commandLine(); strings.Contains(line, "secret") || !strings.HasSuffix(line, "-repeat 20") {

@@ -27,7 +27,10 @@ func (o *options) executeRuns(ctx context.Context, runs []suite.Run, w io.Writer
 	if err != nil {
 		return fmt.Errorf("read the suite's CA: %w", err)
 	}
-	client := &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: roots}}, Timeout: requestTimeout}
+	client := &http.Client{
+		Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: roots}},
+		Timeout:   requestTimeout,
+	}
 	api := &suite.API{Base: o.Suite, Token: o.Token, HTTP: client}
 	version, err := api.Version(ctx)
 	if err != nil {

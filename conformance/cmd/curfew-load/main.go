@@ -1,10 +1,11 @@
-// Command curfew-load measures a built curfew from outside: what the server's process uses for each kind of request (Linux only).
+// Command curfew-load measures a built curfew from outside: what the server's process uses for each kind of request
+// (Linux only).
 //
 //	curfew-load [-for 5s] [-connections 16] [-program bin/curfew] [-data folder]
 //
-// It builds the program unless one is given, runs it in a temporary folder with the configuration that an operator begins with, on a new
-// data folder or on a copy of one that other sessions fill already, signs people in, and sends one kind of request after the other over kept
-// connections. CPU is that of the server alone.
+// It builds the program unless one is given, runs it in a temporary folder with the configuration that an operator
+// begins with, on a new data folder or on a copy of one that other sessions fill already, signs people in, and sends
+// one kind of request after the other over kept connections. CPU is that of the server alone.
 package main
 
 import (
@@ -76,14 +77,27 @@ func run(program, data string, duration time.Duration, connections int) error {
 			return fmt.Errorf("%s: %w", kind.name, err)
 		}
 		slices.Sort(m.latencies)
-		fmt.Fprintf(out, "%s\t%.0f\t%.3f\t%.2f\t%.2f\t\n", kind.name, float64(len(m.latencies))/m.elapsed.Seconds(), ms(m.cpu)/float64(len(m.latencies)),
-			ms(m.latencies[len(m.latencies)/2]), ms(m.latencies[len(m.latencies)*99/100]))
+		fmt.Fprintf(
+			out,
+			"%s\t%.0f\t%.3f\t%.2f\t%.2f\t\n",
+			kind.name,
+			float64(len(m.latencies))/m.elapsed.Seconds(),
+			ms(m.cpu)/float64(len(m.latencies)),
+			ms(m.latencies[len(m.latencies)/2]),
+			ms(m.latencies[len(m.latencies)*99/100]),
+		)
 	}
 	if err := out.Flush(); err != nil {
 		return err
 	}
 	privateNow, fileBackedNow := server.memory()
-	fmt.Printf("memory after the start: %d MB and %d MB of files; now: %d MB and %d MB of files\n", private>>20, fileBacked>>20, privateNow>>20, fileBackedNow>>20)
+	fmt.Printf(
+		"memory after the start: %d MB and %d MB of files; now: %d MB and %d MB of files\n",
+		private>>20,
+		fileBacked>>20,
+		privateNow>>20,
+		fileBackedNow>>20,
+	)
 	return nil
 }
 
@@ -139,7 +153,10 @@ var requestKinds = []struct {
 		_, err := a.get("/userinfo", "Bearer "+a.accessToken)
 		return err
 	}},
-	{"discovery again", func(a *relyingParty) error { _, err := a.get("/.well-known/openid-configuration", ""); return err }},
+	{
+		"discovery again",
+		func(a *relyingParty) error { _, err := a.get("/.well-known/openid-configuration", ""); return err },
+	},
 }
 
 // measurement is what one kind of request came to.
@@ -149,7 +166,12 @@ type measurement struct {
 }
 
 // measure sends requests of every application, one after the other each.
-func measure(server process, applications []*relyingParty, do func(*relyingParty) error, duration time.Duration) (m measurement, err error) {
+func measure(
+	server process,
+	applications []*relyingParty,
+	do func(*relyingParty) error,
+	duration time.Duration,
+) (m measurement, err error) {
 	var mu sync.Mutex
 	var all sync.WaitGroup
 	start, before := time.Now(), server.cpu()
@@ -180,8 +202,19 @@ func setUp(ctx context.Context, o *op.OP, n int) (list []*relyingParty, err erro
 		return nil, err
 	}
 	for _, id := range []string{"shop", "job"} {
-		metadata := map[string]any{"client_id": id, "client_secret": secret, "client_name": id, "redirect_uris": []string{callback},
-			"grant_types": []string{"authorization_code", "refresh_token", "client_credentials"}, "id_token_signed_response_alg": "ES256", "consent": "skip"}
+		metadata := map[string]any{
+			"client_id":     id,
+			"client_secret": secret,
+			"client_name":   id,
+			"redirect_uris": []string{callback},
+			"grant_types": []string{
+				"authorization_code",
+				"refresh_token",
+				"client_credentials",
+			},
+			"id_token_signed_response_alg": "ES256",
+			"consent":                      "skip",
+		}
 		if id == "job" {
 			metadata["access_token_format"] = "jwt"
 		}

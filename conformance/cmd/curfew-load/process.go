@@ -20,7 +20,9 @@ func (p process) cpu() time.Duration {
 	if err != nil {
 		return 0
 	}
-	fields := strings.Fields(string(text[strings.LastIndexByte(string(text), ')')+1:])) // the program's name may hold anything
+	fields := strings.Fields(
+		string(text[strings.LastIndexByte(string(text), ')')+1:]),
+	) // the program's name may hold anything
 	if len(fields) < 13 {
 		return 0
 	}
@@ -29,8 +31,8 @@ func (p process) cpu() time.Duration {
 	return time.Duration(user+system) * tick
 }
 
-// memory is how much of it stands in memory, in bytes: its own, and what it shows of files (program and store), which the system takes
-// back when it needs room.
+// memory is how much of it stands in memory, in bytes: its own, and what it shows of files (program and store), which
+// the system takes back when it needs room.
 func (p process) memory() (private, fileBacked int64) {
 	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/statm", p))
 	if err != nil {

@@ -40,7 +40,14 @@ func (a *relyingParty) signOn() error {
 	if err != nil {
 		return fmt.Errorf("authorize: status %d: %w", resp.StatusCode, err)
 	}
-	return a.requestTokens(url.Values{"grant_type": {"authorization_code"}, "code": {location.Query().Get("code")}, "redirect_uri": {callback}, "code_verifier": {verifier}})
+	return a.requestTokens(
+		url.Values{
+			"grant_type":    {"authorization_code"},
+			"code":          {location.Query().Get("code")},
+			"redirect_uri":  {callback},
+			"code_verifier": {verifier},
+		},
+	)
 }
 
 func (a *relyingParty) refreshTokens() error {

@@ -1,7 +1,7 @@
 // Package clientkeys verifies what relying parties sign: client assertions and request objects.
 //
-// The keys are those a client registered, by value or by jwks_uri, or its secret; nothing in the token itself (jku, x5u, jwk, x5c) is
-// believed, and a kid is only a name to look up (RFC 8725 §3.10). It does not look at claims.
+// The keys are those a client registered, by value or by jwks_uri, or its secret; nothing in the token itself (jku,
+// x5u, jwk, x5c) is believed, and a kid is only a name to look up (RFC 8725 §3.10). It does not look at claims.
 package clientkeys
 
 import (
@@ -42,7 +42,8 @@ const (
 	maxKeysRead  = 100             // keys of a document that are looked at: more would let forged signatures cost us far more than their sender
 )
 
-// Verify checks a JWS in compact form by the keys of a client, in one of algs, and returns its payload. ErrSignature, ErrUnavailable.
+// Verify checks a JWS in compact form by the keys of a client, in one of algs, and returns its payload. ErrSignature,
+// ErrUnavailable.
 func (v Verifier) Verify(ctx context.Context, c *storage.Client, token string, algs []string) ([]byte, error) {
 	accepted := make([]jose.SignatureAlgorithm, len(algs))
 	for i, alg := range algs {
@@ -97,8 +98,8 @@ func (v Verifier) verifyMAC(c *storage.Client, jws *jose.JSONWebSignature) ([]by
 	return payload, nil
 }
 
-// candidateKeys are the public keys of a JWK Set that may have made a signature: those of its kid, or all where either names none. A key that
-// cannot be read is passed over.
+// candidateKeys are the public keys of a JWK Set that may have made a signature: those of its kid, or all where
+// either names none. A key that cannot be read is passed over.
 func candidateKeys(raw []byte, signatureHeader jose.Header) (keys []jose.JSONWebKey) {
 	var set struct {
 		Keys []json.RawMessage `json:"keys"`
@@ -110,11 +111,13 @@ func candidateKeys(raw []byte, signatureHeader jose.Header) (keys []jose.JSONWeb
 		var header struct {
 			KeyID string `json:"kid"`
 		}
-		if json.Unmarshal(rawKey, &header) != nil || signatureHeader.KeyID != "" && header.KeyID != "" && header.KeyID != signatureHeader.KeyID {
+		if json.Unmarshal(rawKey, &header) != nil ||
+			signatureHeader.KeyID != "" && header.KeyID != "" && header.KeyID != signatureHeader.KeyID {
 			continue // before the key itself is read, which costs far more
 		}
 		var key jose.JSONWebKey
-		if json.Unmarshal(rawKey, &key) != nil || !key.IsPublic() || key.Use == "enc" || key.Algorithm != "" && key.Algorithm != signatureHeader.Algorithm {
+		if json.Unmarshal(rawKey, &key) != nil || !key.IsPublic() || key.Use == "enc" ||
+			key.Algorithm != "" && key.Algorithm != signatureHeader.Algorithm {
 			continue
 		}
 		if keys = append(keys, key); len(keys) == maxKeysTried {

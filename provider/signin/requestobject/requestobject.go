@@ -1,5 +1,6 @@
-// Package requestobject reads request objects, by value and by reference (Core §6), and merges them into the parameters of an authorization
-// request. A request object is the client's statement: what stands in it counts before what stands beside it.
+// Package requestobject reads request objects, by value and by reference (Core §6), and merges them into the
+// parameters of an authorization request. A request object is the client's statement: what stands in it counts before
+// what stands beside it.
 package requestobject
 
 import (
@@ -46,8 +47,13 @@ const (
 	clockSkew     = time.Minute
 )
 
-// Merge puts the members of a request object, if there is one, over the parameters. On an error the parameters are returned as they came.
-func (r *Reader) Merge(ctx context.Context, params url.Values, findClient func(context.Context, string) (*storage.Client, error)) (url.Values, error) {
+// Merge puts the members of a request object, if there is one, over the parameters. On an error the parameters are
+// returned as they came.
+func (r *Reader) Merge(
+	ctx context.Context,
+	params url.Values,
+	findClient func(context.Context, string) (*storage.Client, error),
+) (url.Values, error) {
 	token, requestURI := params.Get("request"), params.Get("request_uri")
 	if params.Get("registration") != "" {
 		return params, oauthError("registration_not_supported", "register the client first")
@@ -69,7 +75,13 @@ func (r *Reader) Merge(ctx context.Context, params url.Values, findClient func(c
 		}
 		body, err := r.Fetcher.FetchBytes(ctx, requestURI, maxObjectSize, maxObjectAge)
 		if err != nil {
-			return params, web.OAuthError{Code: "invalid_request_uri", Description: "request_uri cannot be read", Err: err}.About("request_uri")
+			return params, web.OAuthError{
+				Code:        "invalid_request_uri",
+				Description: "request_uri cannot be read",
+				Err:         err,
+			}.About(
+				"request_uri",
+			)
 		}
 		token = string(bytes.TrimSpace(body))
 	}
@@ -80,7 +92,8 @@ func (r *Reader) Merge(ctx context.Context, params url.Values, findClient func(c
 	return r.merge(params, members)
 }
 
-// read checks the object's signature and claims. Unsigned ones are good only for clients that registered no algorithm or "none".
+// read checks the object's signature and claims. Unsigned ones are good only for clients that registered no algorithm
+// or "none".
 func (r *Reader) read(ctx context.Context, client *storage.Client, token string) (map[string]any, error) {
 	invalid := func(description string) error { return oauthError("invalid_request_object", description) }
 	if len(token) > maxObjectSize || strings.Count(token, ".") != 2 || !keys.IsCompactJWS(token) {
@@ -95,7 +108,8 @@ func (r *Reader) read(ctx context.Context, client *storage.Client, token string)
 	if err != nil || json.Unmarshal(raw, &header) != nil {
 		return nil, invalid("the header of the request object cannot be read")
 	}
-	if header.Typ != "" && !strings.EqualFold(header.Typ, "JWT") && !strings.EqualFold(header.Typ, "oauth-authz-req+jwt") { // RFC 9101 §10.8
+	if header.Typ != "" && !strings.EqualFold(header.Typ, "JWT") &&
+		!strings.EqualFold(header.Typ, "oauth-authz-req+jwt") { // RFC 9101 §10.8
 		return nil, invalid("typ of the request object must be JWT or oauth-authz-req+jwt, or be left out")
 	}
 	if wantAlg := client.RequestObjectSigningAlg; wantAlg != "" && wantAlg != header.Alg {
@@ -134,7 +148,8 @@ func (r *Reader) read(ctx context.Context, client *storage.Client, token string)
 		return nil, invalid("iss of the request object is not the client")
 	case claims.Audience != nil && !slices.Contains(*claims.Audience, r.Issuer):
 		return nil, invalid("aud of the request object does not name this issuer")
-	case claims.ExpiresAt != nil && *claims.ExpiresAt < now-clockSkew.Seconds(), claims.NotBefore != nil && *claims.NotBefore > now+clockSkew.Seconds():
+	case claims.ExpiresAt != nil && *claims.ExpiresAt < now-clockSkew.Seconds(),
+		claims.NotBefore != nil && *claims.NotBefore > now+clockSkew.Seconds():
 		return nil, invalid("the request object has expired or is not valid yet")
 	case members["request"] != nil || members["request_uri"] != nil:
 		return nil, invalid("a request object holds neither request nor request_uri (Core 6.1)")
@@ -142,7 +157,8 @@ func (r *Reader) read(ctx context.Context, client *storage.Client, token string)
 	return members, nil
 }
 
-// merge lets the object's members count before the parameters. client_id and response_type must be the same where both have them (Core §6.1).
+// merge lets the object's members count before the parameters. client_id and response_type must be the same where
+// both have them (Core §6.1).
 func (r *Reader) merge(params url.Values, members map[string]any) (url.Values, error) {
 	merged := maps.Clone(params)
 	merged.Del("request")
@@ -173,7 +189,8 @@ func (r *Reader) merge(params url.Values, members map[string]any) (url.Values, e
 	return merged, nil
 }
 
-// isFetchError reports whether the keys of the client could not be fetched, so that nothing is known about the signature.
+// isFetchError reports whether the keys of the client could not be fetched, so that nothing is known about the
+// signature.
 func isFetchError(err error) bool {
 	_, ok := errors.AsType[*egress.Error](err)
 	return ok

@@ -10,31 +10,32 @@ import (
 	"github.com/curfew-id/curfew/storage"
 )
 
-// How many attempts are free; each further one doubles the wait, up to maxDelay. An address has more, because many users may share it,
-// and a /48 still more, because it is what one customer of an IPv6 provider may have.
+// The free attempts of each counter have no wait. Each further attempt doubles the wait, from firstDelay to maxDelay.
+// An address has more free attempts than an account, because many users may share it. An IPv6 /48 (a site) has still
+// more.
 const (
 	freePerAccount = 5
 	freePerAddress = 50
 	freePerSite    = 200
-	firstDelay     = 2 * time.Second // at least twice the second to which a store keeps the last attempt
+	firstDelay     = 2 * time.Second // at least 2 s: the store keeps times in whole seconds
 	maxDelay       = 15 * time.Minute
-	resetAfter     = time.Hour // without a further attempt
+	resetAfter     = time.Hour // a counter without an attempt for this long starts at zero
 )
 
 // Origin is where an attempt comes from.
 type Origin struct {
-	Address string // of the browser; empty: not known, and not limited
-	Device  string // names the browser, if the user of the account has signed in with it before
+	Address string // the IP address of the browser; empty: unknown, no limit by address
+	Device  string // identifies a browser in which the user signed in before; empty: a new browser
 }
 
 // Limiter limits attempts to sign in, per account and per client address. Its counters are in the store: they survive a
 // restart and are shared by all replicas.
 type Limiter struct {
 	Store   storage.Attempts
-	Refunds *Refunds // attempts that the store could not take back; nil: they stay counted
+	Refunds *Refunds // refunds that the store failed to write, for the next attempt; nil: they are lost
 }
 
-// TooManyAttemptsError is the refusal of an attempt.
+// TooManyAttemptsError refuses an attempt.
 type TooManyAttemptsError struct {
 	Wait time.Duration // until an attempt is allowed again
 }
@@ -43,11 +44,12 @@ func (e *TooManyAttemptsError) Error() string {
 	return fmt.Sprintf("too many attempts, wait %v", e.Wait)
 }
 
-// Allow counts an attempt, or refuses it with *[TooManyAttemptsError], in one step; a refused attempt does not count. Any other error
-// comes from the store, and the attempt must not go on.
+// Allow counts an attempt or refuses it with *[TooManyAttemptsError], in one transaction. A refused attempt is not
+// counted. Any other error comes from the store; the caller must then not check the password.
 //
-// account is the subject of the user, so that login name and e-mail address share one count, or the typed name if no user has it.
-// A device has a count of its own for each account, and none by address, so that no other user can lock this user out there.
+// account is the user's subject, so that login name and e-mail address share one counter. If no user has the typed
+// name, account is that name. A known device has one counter for each account and none for its address: attempts from
+// elsewhere cannot lock the user out of it.
 func (l Limiter) Allow(ctx context.Context, at time.Time, account string, origin Origin) error {
 	keys, free := counterKeys(account, origin)
 	refunds := l.Refunds.of(keys)
@@ -73,18 +75,20 @@ func (l Limiter) Allow(ctx context.Context, at time.Time, account string, origin
 	return nil
 }
 
-// RecordSuccess notes that an attempt that Allow let pass was right: the account starts afresh. The address gets back this attempt
-// only, because otherwise the owner of one account could guess at all others.
+// RecordSuccess resets the counter of the account or device after a successful attempt. The counters of the address
+// get back this one attempt only. Otherwise an attacker with an account could reset them and guess the passwords of
+// other accounts.
 func (l Limiter) RecordSuccess(ctx context.Context, account string, origin Origin) error {
 	return l.refund(ctx, "reset attempts", account, origin, refund{all: true})
 }
 
-// Refund takes back an attempt that Allow let pass and that was not checked.
+// Refund takes back an attempt that Allow counted but whose password was not checked.
 func (l Limiter) Refund(ctx context.Context, account string, origin Origin) error {
 	return l.refund(ctx, "refund attempt", account, origin, refund{attempts: 1})
 }
 
-// Unlock lets an account start afresh, from new browsers and from origin, because its password is new.
+// Unlock resets the counters of an account after its password was changed: the one for new browsers and the one for
+// origin's device.
 func (l Limiter) Unlock(ctx context.Context, account string, origin Origin) error {
 	for _, o := range []Origin{{}, {Device: origin.Device}} {
 		if err := l.refund(ctx, "unlock account", account, o, refund{all: true}); err != nil {
@@ -94,14 +98,15 @@ func (l Limiter) Unlock(ctx context.Context, account string, origin Origin) erro
 	return nil
 }
 
-// refund takes first off the counter of the account or the device, and one attempt off the counters of the address.
-func (l Limiter) refund(ctx context.Context, what, account string, origin Origin, first refund) error {
+// refund takes accountRefund off the counter of the account or the device, and one attempt off the counters of the
+// address. action names the caller's action in an error.
+func (l Limiter) refund(ctx context.Context, action, account string, origin Origin, accountRefund refund) error {
 	keys, _ := counterKeys(account, origin)
 	refunds := make([]refund, len(keys))
 	for i := range refunds {
 		refunds[i] = refund{attempts: 1}
 	}
-	refunds[0] = first
+	refunds[0] = accountRefund // counterKeys returns the account or device first
 	err := l.Store.CountAttempt(ctx, keys, func(counters []storage.Counter) error {
 		for i := range counters {
 			refunds[i].takeOff(&counters[i])
@@ -110,13 +115,14 @@ func (l Limiter) refund(ctx context.Context, what, account string, origin Origin
 	})
 	if err != nil {
 		l.Refunds.keepIfFailed(err, keys, refunds)
-		return fmt.Errorf("%s: %w", what, err)
+		return fmt.Errorf("%s: %w", action, err)
 	}
 	return nil
 }
 
-// waitFor returns how long the counter still blocks attempts at the time at. It clears a counter that was not used for resetAfter, and one
-// from the future, which a clock that was set back leaves behind.
+// waitFor returns how long after the time at the counter still blocks attempts. It resets a counter that was not used
+// for resetAfter. It also resets one whose last attempt is over a minute in the future, because the clock was then
+// set back.
 func waitFor(counter *storage.Counter, at time.Time, free uint32) time.Duration {
 	elapsed := at.Sub(counter.Last)
 	if elapsed >= resetAfter || elapsed < -time.Minute {
@@ -125,39 +131,46 @@ func waitFor(counter *storage.Counter, at time.Time, free uint32) time.Duration 
 	if counter.Count < free {
 		return 0
 	}
-	delay := firstDelay << min(counter.Count-free, 16)
-	return max(0, min(delay, maxDelay)-max(0, elapsed))
+	doublings := min(counter.Count-free, 16) // 16 are enough to reach maxDelay, and the shift cannot overflow
+	delay := min(firstDelay<<doublings, maxDelay)
+	return max(0, delay-max(0, elapsed))
 }
 
-// counterKeys returns the counters that an attempt concerns, and how many attempts are free at each.
+// counterKeys returns the keys of the counters for an attempt, and how many attempts are free at each.
 func counterKeys(account string, origin Origin) (keys []storage.Hash, free []uint32) {
 	account = strings.ToLower(strings.TrimSpace(account))
 	if origin.Device != "" {
-		return []storage.Hash{counterKey("known device", account+"\x00"+origin.Device, 0x00, 0x3f)}, []uint32{freePerAccount}
+		key := counterKey("known device", account+"\x00"+origin.Device, 0x00, 0x3f)
+		return []storage.Hash{key}, []uint32{freePerAccount}
 	}
-	keys, free = []storage.Hash{counterKey("account", account, 0x80, 0x7f)}, []uint32{freePerAccount}
+	keys = append(keys, counterKey("account", account, 0x80, 0x7f))
+	free = append(free, freePerAccount)
 	for _, network := range clientNetworks(origin.Address) {
-		keys, free = append(keys, counterKey("address", network.prefix, 0x40, 0x3f)), append(free, network.free)
+		keys = append(keys, counterKey("address", network.prefix, 0x40, 0x3f))
+		free = append(free, network.free)
 	}
 	return keys, free
 }
 
-// counterKey names a counter. Counters share slots by the first bits of their names, and a stranger chooses which accounts to try and
-// from where. Each kind has slots of its own, so that no choice reaches a known device: accounts have half of all, the others a quarter.
+// counterKey returns the key of a counter. Keys with the same first bits share a slot in the store, and an attacker
+// can choose accounts and addresses so that their keys fall into a given slot. So prefix gives each kind slots of its
+// own: half of all slots for accounts, a quarter each for addresses and known devices. mask selects the bits of the
+// first byte that stay from the hash.
 func counterKey(kind, name string, prefix, mask byte) storage.Hash {
 	key := storage.HashOf(kind + "\x00" + name)
-	key[0] = prefix | key[0]&mask
+	key[0] = prefix | (key[0] & mask)
 	return key
 }
 
-// network is a range of addresses that shares a count of attempts.
+// network is a range of addresses that share one counter.
 type network struct {
 	prefix string
 	free   uint32
 }
 
-// clientNetworks returns the ranges in which an address counts: an IPv4 address by itself; an IPv6 address in its /64, the least that one
-// subscriber has, and in its /48, the most that one usually has. An address that is not known counts nowhere.
+// clientNetworks returns the networks whose counters count an attempt from address. For IPv4 it is the address alone.
+// For IPv6 they are the /64, the smallest network that a subscriber has, and the /48, the largest usual one. For an
+// unknown address there are none.
 func clientNetworks(address string) []network {
 	addr, err := netip.ParseAddr(address)
 	if err != nil {
@@ -169,5 +182,8 @@ func clientNetworks(address string) []network {
 	}
 	subscriber, _ := addr.Prefix(64)
 	site, _ := addr.Prefix(48)
-	return []network{{subscriber.String(), freePerAddress}, {site.String(), freePerSite}}
+	return []network{
+		{subscriber.String(), freePerAddress},
+		{site.String(), freePerSite},
+	}
 }

@@ -12,7 +12,7 @@ import (
 	"github.com/curfew-id/curfew/storage"
 )
 
-// credentialKind is how a request says who it is from.
+// credentialKind is the way in which a request identifies its client.
 type credentialKind int
 
 const (
@@ -30,7 +30,7 @@ type credentials struct {
 	assertion string
 }
 
-// authMethod is the method's name in metadata.
+// authMethod returns the token_endpoint_auth_method of credentials other than an assertion.
 func (c credentials) authMethod() string {
 	switch c.kind {
 	case credentialBasic:
@@ -41,13 +41,15 @@ func (c credentials) authMethod() string {
 	return "none"
 }
 
-// assertionType is the one client_assertion_type there is (RFC 7523 §2.2).
+// assertionType is the only supported client_assertion_type (RFC 7523 §2.2).
 const assertionType = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 
-// authenticationFailed is all that is said about credentials that do not fit: not whether there is such a client.
+// authenticationFailed is the description for wrong credentials and for an unknown client: the caller cannot learn
+// which clients exist.
 const authenticationFailed = "client authentication failed"
 
-// readCredentials finds the credentials of a request. More than one way at once is refused (RFC 6749 §2.3).
+// readCredentials finds the credentials of a request. It refuses a request that uses more than one authentication
+// method (RFC 6749 §2.3).
 func readCredentials(h http.Header, form url.Values) (credentials, error) {
 	c := credentials{clientID: form.Get("client_id")}
 	methods := 0
@@ -66,23 +68,26 @@ func readCredentials(h http.Header, form url.Values) (credentials, error) {
 		}
 		c = basic
 	}
-	// A parameter without a value is as good as left out (RFC 6749 §3.2): some libraries send client_secret= for a client that has none.
+	// An empty parameter counts as missing (RFC 6749 §3.2): some libraries send client_secret= for a client without a
+	// secret.
 	if secret := form.Get("client_secret"); secret != "" {
 		methods++
 		c.kind, c.secret = credentialPost, secret
 	}
-	if form.Get("client_assertion") != "" || form.Get("client_assertion_type") != "" {
-		if form.Get("client_assertion_type") != assertionType || form.Get("client_assertion") == "" {
+	assertion := form.Get("client_assertion")
+	givenType := form.Get("client_assertion_type")
+	if assertion != "" || givenType != "" {
+		if assertion == "" || givenType != assertionType {
 			return c, invalidClient("client_assertion and client_assertion_type do not fit together (RFC 7523 2.2)")
 		}
 		methods++
-		c.kind, c.assertion = credentialAssertion, form.Get("client_assertion")
+		c.kind, c.assertion = credentialAssertion, assertion
 	}
 	if methods > 1 {
 		return c, invalidRequest("the client authenticates in more than one way")
 	}
 	switch {
-	case c.kind == credentialAssertion:
+	case c.kind == credentialAssertion: // authenticateAssertion checks it
 	case c.clientID == "":
 		return c, invalidClient("the request does not say which client it is from")
 	case c.kind != credentialNone && c.secret == "":
@@ -91,22 +96,31 @@ func readCredentials(h http.Header, form url.Values) (credentials, error) {
 	return c, nil
 }
 
-// parseBasicAuth reads an Authorization header. RFC 6749 §2.3.1 has id and secret form-encoded in it; many clients send them as they are.
-// A text that cannot be decoded was not encoded.
+// parseBasicAuth reads an Authorization header of scheme Basic. Clients must form-encode id and secret (RFC 6749
+// §2.3.1), but many do not. If form-decoding fails, the text is taken as it was sent.
 func parseBasicAuth(headers []string) (c credentials, ok bool) {
 	if len(headers) != 1 {
 		return c, false
 	}
-	scheme, encoded, found := strings.Cut(headers[0], " ")
-	raw, err := base64.StdEncoding.DecodeString(strings.TrimSpace(encoded))
-	if !found || !strings.EqualFold(scheme, "Basic") || err != nil {
+	scheme, encoded, hasSpace := strings.Cut(headers[0], " ")
+	if !hasSpace || !strings.EqualFold(scheme, "Basic") {
 		return c, false
 	}
-	id, secret, found := strings.Cut(string(raw), ":")
-	c = credentials{kind: credentialBasic, clientID: formDecoded(id), secret: formDecoded(secret), rawSecret: secret}
-	return c, found && c.clientID != ""
+	decoded, err := base64.StdEncoding.DecodeString(strings.TrimSpace(encoded))
+	if err != nil {
+		return c, false
+	}
+	id, secret, hasColon := strings.Cut(string(decoded), ":")
+	c = credentials{
+		kind:      credentialBasic,
+		clientID:  formDecoded(id),
+		secret:    formDecoded(secret),
+		rawSecret: secret,
+	}
+	return c, hasColon && c.clientID != ""
 }
 
+// formDecoded decodes text, or returns it unchanged if it is not form-encoded.
 func formDecoded(text string) string {
 	decoded, err := url.QueryUnescape(text)
 	if err != nil {
@@ -115,12 +129,14 @@ func formDecoded(text string) string {
 	return decoded
 }
 
-// basicHeader is an Authorization header with the id and secret form-encoded.
+// basicHeader returns the Authorization header for client_secret_basic, with id and secret form-encoded.
 func basicHeader(c credentials) string {
-	return "Basic " + base64.StdEncoding.EncodeToString([]byte(url.QueryEscape(c.clientID)+":"+url.QueryEscape(c.secret)))
+	pair := url.QueryEscape(c.clientID) + ":" + url.QueryEscape(c.secret)
+	return "Basic " + base64.StdEncoding.EncodeToString([]byte(pair))
 }
 
-// verifyClient authenticates the client of a token or revocation request and checks that it may use the grant type.
+// verifyClient authenticates the client of a token or revocation request. For a token request it also checks
+// grant_type and resource.
 func (s *Server) verifyClient(ctx context.Context, path string, h http.Header, form url.Values) (*storage.Client, error) {
 	c, err := s.authenticateClient(ctx, h, form)
 	if err != nil || path != tokenPath {
@@ -128,7 +144,8 @@ func (s *Server) verifyClient(ctx context.Context, path string, h http.Header, f
 	}
 	grantType := form.Get("grant_type")
 	if !c.MayUseGrantType(grantType) {
-		return nil, newError(http.StatusBadRequest, "unauthorized_client", "this grant_type is not registered for the client").About("grant_type")
+		text := "this grant_type is not registered for the client"
+		return nil, newError(http.StatusBadRequest, "unauthorized_client", text).About("grant_type")
 	}
 	if grantType == "client_credentials" && c.IsPublic() { // RFC 6749 §4.4: for confidential clients only
 		return nil, invalidClient("client_credentials needs client authentication")
@@ -140,7 +157,8 @@ func (s *Server) verifyClient(ctx context.Context, path string, h http.Header, f
 	return c, nil
 }
 
-// authenticateClient finds the client that a request is from and holds it to the method it registered.
+// authenticateClient finds the client of a request, and checks its credentials and that it uses its registered
+// authentication method.
 func (s *Server) authenticateClient(ctx context.Context, h http.Header, form url.Values) (*storage.Client, error) {
 	creds, err := readCredentials(h, form)
 	if err != nil {
@@ -162,24 +180,32 @@ func (s *Server) authenticateClient(ctx context.Context, h http.Header, form url
 	return c, nil
 }
 
-// wrongAuthMethod does not say to the caller which method is right; the log does.
+// wrongAuthMethod returns the error for a wrong authentication method. Only the log names the registered one, not the
+// response.
 func wrongAuthMethod(c *storage.Client) error {
 	e := invalidClient("the client authenticates in another way than its token_endpoint_auth_method")
 	e.Reason = e.Description + ", which is " + c.AuthMethod()
 	return e
 }
 
-// enabledClient finds a client that is not disabled.
+// enabledClient finds a client. An unknown and a disabled client give the same error.
 func (s *Server) enabledClient(ctx context.Context, id string) (*storage.Client, error) {
 	c, err := s.Store.Client(ctx, id)
-	if errors.Is(err, storage.ErrNotFound) || err == nil && c.Disabled {
+	if errors.Is(err, storage.ErrNotFound) {
 		return nil, invalidClient(authenticationFailed)
 	}
-	return c, err
+	if err != nil {
+		return nil, err
+	}
+	if c.Disabled {
+		return nil, invalidClient(authenticationFailed)
+	}
+	return c, nil
 }
 
-// secretMatches compares hashes: secrets are random and long, so that no slow hash is needed, and are compared in constant time. No secret
-// has the zero hash of a client without one. A secret of client_secret_basic is also compared as it was sent.
+// secretMatches compares the hash of the secret with the client's, in constant time. Secrets are long and random, so
+// a fast hash is enough. A client without a secret has the zero hash, which no secret has. A secret of
+// client_secret_basic may match form-decoded or as sent.
 func secretMatches(c *storage.Client, creds credentials) bool {
 	decoded := storage.HashOf(creds.secret)
 	raw := storage.HashOf(creds.rawSecret)

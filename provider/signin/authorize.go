@@ -33,8 +33,9 @@ func (h *Handler) Authorize(w http.ResponseWriter, r *http.Request) error {
 	return h.proceed(w, r, &req, &session)
 }
 
-// repost answers a POST from another origin with a page that posts the same parameters once more. The browser sends no session cookie with
-// the first POST (SameSite=Lax). It does with the second one, which comes from Curfew's own page. repost returns true if it wrote the page.
+// repost answers a POST from another origin with a page that posts the same parameters once more. The browser sends
+// no session cookie with the first POST (SameSite=Lax). It does with the second one, which comes from Curfew's own
+// page. repost returns true if it wrote the page.
 func (h *Handler) repost(w http.ResponseWriter, r *http.Request) (bool, error) {
 	if h.Site.HasSessionCookie(r) || !isCrossOriginPost(r) {
 		return false, nil
@@ -55,7 +56,8 @@ func (h *Handler) repost(w http.ResponseWriter, r *http.Request) (bool, error) {
 	return true, nil
 }
 
-// isCrossOriginPost reports whether a page of another origin made the browser send this POST. Browsers without Fetch Metadata do not say so.
+// isCrossOriginPost reports whether a page of another origin made the browser send this POST. Browsers without Fetch
+// Metadata do not say so.
 func isCrossOriginPost(r *http.Request) bool {
 	if r.Method != http.MethodPost {
 		return false

@@ -17,8 +17,8 @@ import (
 	"github.com/curfew-id/curfew/templates"
 )
 
-// authRequest is an authorization request and the values that reading it found. Errors go to the redirect URI once redirectURIVerified is
-// set, and to an error page before.
+// authRequest is an authorization request and the values that reading it found. Errors go to the redirect URI once
+// redirectURIVerified is set, and to an error page before.
 type authRequest struct {
 	interaction
 	clientRecord        *storage.Client
@@ -32,8 +32,8 @@ func oauthError(param, code, description string) error {
 	return web.OAuthError{Code: code, Description: description}.About(param)
 }
 
-// parse reads an authorization request (Core §3.1.2.1, §3.2.2.1, §3.3.2.1). Unknown parameters are ignored. If parse fails and
-// req.redirectURIVerified is set, the client gets the error; otherwise only the user does.
+// parse reads an authorization request (Core §3.1.2.1, §3.2.2.1, §3.3.2.1). Unknown parameters are ignored. If parse
+// fails and req.redirectURIVerified is set, the client gets the error; otherwise only the user does.
 func (h *Handler) parse(r *http.Request) (req authRequest, err error) {
 	if req.sequence, err = h.Store.Sequence(r.Context()); err != nil {
 		return req, err
@@ -74,8 +74,9 @@ func (h *Handler) parse(r *http.Request) (req authRequest, err error) {
 	return req, req.checkSize()
 }
 
-// refuseRepeatedParam returns the error for a request in which a parameter is repeated. err is the error of [web.Params]. If client_id or
-// redirect_uri is repeated, it is not certain where to redirect, and the user gets the error.
+// refuseRepeatedParam returns the error for a request in which a parameter is repeated. err is the error of
+// [web.Params]. If client_id or redirect_uri is repeated, it is not certain where to redirect, and the user gets the
+// error.
 func (h *Handler) refuseRepeatedParam(ctx context.Context, req *authRequest, values url.Values, err error) error {
 	for _, name := range []string{"client_id", "redirect_uri"} {
 		if len(values[name]) > 1 {
@@ -166,8 +167,8 @@ func (h *Handler) enabledClient(ctx context.Context, id string) (*storage.Client
 	return client, nil
 }
 
-// unregisteredRedirectURI returns the error page for a redirect URI that is not registered for the client. The page shows the URI's host,
-// so that the app's developer sees which one the request named.
+// unregisteredRedirectURI returns the error page for a redirect URI that is not registered for the client. The page
+// shows the URI's host, so that the app's developer sees which one the request named.
 func unregisteredRedirectURI(clientID, uri string) error {
 	pageError := web.PageError{
 		Text:    templates.ErrorRedirectURIUnregistered,
@@ -215,8 +216,8 @@ func canonicalResponseType(fields []string) string {
 	return strings.Join(sorted, " ")
 }
 
-// readScope reads scope and claims. A scope that the client may not have is ignored (Core §3.1.2.1), and so is offline_access if the
-// request does not meet its conditions (Core §11).
+// readScope reads scope and claims. A scope that the client may not have is ignored (Core §3.1.2.1), and so is
+// offline_access if the request does not meet its conditions (Core §11).
 func (h *Handler) readScope(req *authRequest, params url.Values) error {
 	for _, scope := range strings.Fields(params.Get("scope")) {
 		switch {
@@ -263,8 +264,9 @@ func readClaims(req *authRequest, text string) error {
 	return nil
 }
 
-// mayGrant reports whether the client may be granted scope. Without a registered scope, a client may have Curfew's own scopes; with one,
-// exactly those that it lists. offline_access also needs response type code and prompt=consent (Core §11).
+// mayGrant reports whether the client may be granted scope. Without a registered scope, a client may have Curfew's
+// own scopes; with one, exactly those that it lists. offline_access also needs response type code and prompt=consent
+// (Core §11).
 func (req *authRequest) mayGrant(scope, prompt string) bool {
 	client := req.clientRecord
 	if client.Scope == "" && !slices.Contains(tokens.Scopes(), scope) {

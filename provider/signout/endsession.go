@@ -13,10 +13,10 @@ import (
 	"github.com/curfew-id/curfew/templates"
 )
 
-// EndSession is /end_session, GET and POST (RP-Initiated Logout 1.0 §2).
+// EndSession handles GET and POST /end_session (RP-Initiated Logout 1.0 §2).
 func (h *Handler) EndSession(w http.ResponseWriter, r *http.Request) error {
 	if isSpeculative(r) {
-		// A browser whose prefetch is refused asks again when the user goes there.
+		// A browser discards a refused prefetch and sends the request again when the user opens the page.
 		w.Header().Set("Cache-Control", "no-store")
 		w.WriteHeader(http.StatusServiceUnavailable)
 		return nil
@@ -29,15 +29,15 @@ func (h *Handler) EndSession(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	// A browser's POST may lack its cookie only because of SameSite: the GET that follows brings it.
-	bounces := r.Method == http.MethodPost && isBrowser(r)
-	if !signedIn && !bounces && !h.Site.HasSessionCookie(r) {
+	// A browser sends no session cookie with a POST from another site (SameSite=Lax). It sends the cookie with the
+	// GET of the redirect below.
+	isBrowserPost := r.Method == http.MethodPost && isBrowser(r)
+	if !signedIn && !isBrowserPost && !h.Site.HasSessionCookie(r) {
 		if handled, err := h.endFromBackend(w, r, req); err != nil || handled {
 			return err
 		}
 	}
 	if r.Method == http.MethodPost && !signedIn {
-		// From another site the cookie does not come with a POST (SameSite=Lax). A GET of our own brings it.
 		interactionID, err := h.Site.SealInteraction(w, r, purposeRequest, req, requestLifetime)
 		if err != nil {
 			return err
@@ -55,7 +55,8 @@ func (h *Handler) EndSession(w http.ResponseWriter, r *http.Request) error {
 	return h.endForRequest(w, r, req, &session, h.scopeOf(req))
 }
 
-// scopeOf returns how much the request ends unless the user chooses otherwise.
+// scopeOf returns the logout scope of the request: the client's, else the policy's. On the confirmation page the user
+// can choose another.
 func (h *Handler) scopeOf(req logoutRequest) storage.LogoutScope {
 	if req.client == nil {
 		return h.Policy.Scope
@@ -63,10 +64,10 @@ func (h *Handler) scopeOf(req logoutRequest) storage.LogoutScope {
 	return req.client.LogoutScopeOr(h.Policy.Scope)
 }
 
-// endForRequest ends what scope says and answers with the signed-out page.
+// endForRequest terminates what is in scope and answers with the signed-out page.
 func (h *Handler) endForRequest(w http.ResponseWriter, r *http.Request, req logoutRequest, session *storage.Session, scope storage.LogoutScope) error {
 	clientID, target := req.ClientID, req.Target
-	if clientID == "" {
+	if clientID == "" { // the page may still offer the return target of a client of the session
 		var err error
 		if clientID, target, err = h.offeredTarget(r.Context(), req, session); err != nil {
 			return err
@@ -89,13 +90,14 @@ func (h *Handler) endForRequest(w http.ResponseWriter, r *http.Request, req logo
 	})
 }
 
-// isSpeculative reports whether the user has not asked for the page yet: a HEAD request, a prefetch or a prerendering.
+// isSpeculative reports whether the user has not opened the page yet: the request is a HEAD, a prefetch or a prerender.
 func isSpeculative(r *http.Request) bool {
 	purpose := r.Header.Get("Sec-Purpose") + r.Header.Get("Purpose")
 	return r.Method == http.MethodHead || strings.Contains(purpose, "prefetch") || strings.Contains(purpose, "prerender")
 }
 
-// isBrowser reports whether a browser sends the request, and not an app's server.
+// isBrowser reports whether a browser sent the request, rather than a client's server: by Origin, Fetch Metadata or
+// an Accept with HTML.
 func isBrowser(r *http.Request) bool {
 	for name, values := range r.Header {
 		if len(values) > 0 && (name == "Origin" || strings.HasPrefix(name, "Sec-Fetch-")) {
@@ -105,27 +107,38 @@ func isBrowser(r *http.Request) bool {
 	return strings.Contains(r.Header.Get("Accept"), "text/html")
 }
 
-// endFromBackend ends what the client's backend_logout says for a hint that came without a session cookie: a client's own server or a
-// native app sends it. By default that is the client's own client session, since the hint proves that much and no more: it was issued to
-// this client for this sid. It is never more than one client session of one sid, and never chosen by the subject: an ID token that leaked
-// long ago could otherwise sign users out of everything. The response does not name the user's other apps.
+// endFromBackend handles a verified hint that came without a session cookie, from a client's server or a native app.
+// The client's backend_logout decides what ends: by default the client session with the hint's sid, because the hint
+// was issued for it. The hint's subject selects nothing: otherwise an ID token that leaked long ago could end all
+// sessions of a user. The response does not name other clients of the user. endFromBackend returns true if it handled
+// the request, also with an error.
 func (h *Handler) endFromBackend(w http.ResponseWriter, r *http.Request, req logoutRequest) (bool, error) {
 	if !req.HintVerified || req.Problem != "" || req.client == nil {
 		return false, nil
 	}
 	ctx := r.Context()
-	scope, ok := req.client.BackendLogoutScope()
+	scope, allowed := req.client.BackendLogoutScope()
 	session, clientSession, err := h.Store.SessionBySID(ctx, req.HintSID, h.Site.Now())
 	if ignoreNotFound(err) != nil {
 		return false, err
 	}
-	if !ok || req.HintSID == "" || err != nil || clientSession.Client != req.ClientID {
-		h.Site.Logger().LogAttrs(ctx, slog.LevelInfo, "logout without a session cookie ended nothing", slog.String("client", req.ClientID),
-			slog.Bool("allowed", ok), slog.Bool("client_session_active", err == nil && clientSession.Client == req.ClientID))
+	active := err == nil && clientSession.Client == req.ClientID
+	if !allowed || req.HintSID == "" || !active {
+		h.Site.Logger().LogAttrs(ctx, slog.LevelInfo, "logout without a session cookie ended nothing",
+			slog.String("client", req.ClientID),
+			slog.Bool("allowed", allowed),
+			slog.Bool("client_session_active", active))
 		return false, nil
 	}
-	cause := storage.Cause{Reason: logout.ReasonForScope(scope), By: "client:" + req.ClientID, Client: req.ClientID, Address: h.Site.ClientAddress(r)}
-	end := storage.EndRequest{Selector: logout.SelectorForScope(scope, &session, req.ClientID), Cause: cause}
+	end := storage.EndRequest{
+		Selector: logout.SelectorForScope(scope, &session, req.ClientID),
+		Cause: storage.Cause{
+			Reason:  logout.ReasonForScope(scope),
+			By:      "client:" + req.ClientID,
+			Client:  req.ClientID,
+			Address: h.Site.ClientAddress(r),
+		},
+	}
 	if _, err := h.Terminator.End(ctx, end); err != nil {
 		return true, logoutview.NotSignedOut(err)
 	}
@@ -145,8 +158,9 @@ func (h *Handler) endFromBackend(w http.ResponseWriter, r *http.Request, req log
 	return true, nil
 }
 
-// renderNoSession answers a logout request without a session. RP-Initiated Logout 1.0 §4: the OP still redirects if the request is valid.
-// A return target that a verified hint goes with is followed at once; another one is offered as a link (§3).
+// renderNoSession answers a logout request without a session. RP-Initiated Logout 1.0 §4: the OP still redirects if
+// the request is valid. With a verified hint it redirects to the return target at once. Without one, the page offers
+// the target as a link (§3).
 func (h *Handler) renderNoSession(w http.ResponseWriter, r *http.Request, req logoutRequest) error {
 	if req.Problem != "" {
 		return web.PageError{Text: req.Problem, Subject: req.ProblemSubject}

@@ -15,8 +15,8 @@ import (
 // TypIDToken is the typ of ID tokens.
 const TypIDToken = "JWT"
 
-// SigningAlg is the algorithm of a client's tokens: that of its ID tokens, RS256 unless it registered another (Registration §2). What Curfew
-// alone verifies is signed even where the client takes unsigned ID tokens.
+// SigningAlg returns the algorithm that signs all tokens of a client: its id_token_signed_response_alg, by default
+// RS256 (Registration §2). For a client with alg none it is RS256 too: only its ID tokens may be unsigned.
 func SigningAlg(c *storage.Client) string {
 	switch c.IDTokenSignedResponseAlg {
 	case "", algNone:
@@ -27,29 +27,34 @@ func SigningAlg(c *storage.Client) string {
 
 const algNone = "none"
 
-// idToken is one ID token before it is signed.
+// idToken holds the values for one ID token.
 type idToken struct {
 	client                    *storage.Client
 	subject                   string // the user's own
 	authTime                  time.Time
 	acr                       string
 	amr                       []string
-	sid                       string    // empty where it was issued without the session
-	sessionExpires            time.Time // the session's absolute end; zero without the session
+	sid                       string    // empty for a token of offline access
+	sessionExpires            time.Time // the absolute expiry of the session; zero for a token of offline access
 	nonce                     string
-	accessToken               string         // given beside it: at_hash
-	code                      string         // given beside it: c_hash
+	accessToken               string         // the access token of the same response, for at_hash; empty: none
+	code                      string         // the code of the same response, for c_hash; empty: none
 	userClaims                map[string]any // about the user
 	issuedAt                  time.Time
-	fromAuthorizationEndpoint bool // for the authorization endpoint, whose answers any website can forge: never unsigned (Core §2)
+	fromAuthorizationEndpoint bool // if set, the token is always signed (Core §2)
 }
 
-// idTokenExpiry is what giving it out means for the trust horizon.
+// idTokenExpiry returns the times that the trust horizon needs of an ID token.
 func (m *Minter) idTokenExpiry(t idToken) storage.TokenExpiry {
-	return storage.TokenExpiry{IDToken: truncateToMillis(t.issuedAt.Add(m.Lifetimes.IDToken)), SessionExpiry: truncateToMillis(t.sessionExpiry()), LastIDToken: truncateToMillis(t.issuedAt)}
+	return storage.TokenExpiry{
+		IDToken:       truncateToMillis(t.issuedAt.Add(m.Lifetimes.IDToken)),
+		SessionExpiry: truncateToMillis(t.sessionExpiry()),
+		LastIDToken:   truncateToMillis(t.issuedAt),
+	}
 }
 
-// sessionExpiry is the session_expiry claim: only for clients that registered that they honour it. Zero: none.
+// sessionExpiry returns the session_expiry claim, for clients whose registration says that they honour it; zero for
+// others.
 func (t idToken) sessionExpiry() time.Time {
 	if t.client.SessionExpiry <= 0 || t.sessionExpires.IsZero() {
 		return time.Time{}
@@ -61,7 +66,7 @@ func (t idToken) sessionExpiry() time.Time {
 	return expiry
 }
 
-// idTokenClaims are the claims of an ID token (Core §2). There is no azp: its audience is the one client.
+// idTokenClaims are the claims of an ID token (Core §2). azp is not needed: the client is the only audience.
 type idTokenClaims struct {
 	Issuer        string   `json:"iss"`
 	Subject       string   `json:"sub"`
@@ -78,16 +83,26 @@ type idTokenClaims struct {
 	CodeHash      string   `json:"c_hash,omitempty"`
 }
 
-// signIDToken writes an ID token.
+// signIDToken returns the ID token as a JWT, signed or, for a client with alg none, unsecured.
 func (m *Minter) signIDToken(t idToken) (string, error) {
-	c := idTokenClaims{Issuer: m.Issuer, Subject: m.SubjectFor(t.subject, t.client), Audience: t.client.ClientID, Expires: t.issuedAt.Add(m.Lifetimes.IDToken).Unix(), Issued: t.issuedAt.Unix(),
-		AuthTime: t.authTime.Unix(), ACR: t.acr, AMR: t.amr, Nonce: t.nonce, SID: t.sid}
+	c := idTokenClaims{
+		Issuer:   m.Issuer,
+		Subject:  m.SubjectFor(t.subject, t.client),
+		Audience: t.client.ClientID,
+		Expires:  t.issuedAt.Add(m.Lifetimes.IDToken).Unix(),
+		Issued:   t.issuedAt.Unix(),
+		AuthTime: t.authTime.Unix(),
+		ACR:      t.acr,
+		AMR:      t.amr,
+		Nonce:    t.nonce,
+		SID:      t.sid,
+	}
 	if expiry := t.sessionExpiry(); !expiry.IsZero() {
 		c.SessionExpiry = expiry.Unix()
 	}
 	alg := SigningAlg(t.client)
 	unsecured := t.client.IDTokenSignedResponseAlg == algNone && !t.fromAuthorizationEndpoint
-	if t.accessToken != "" && !unsecured { // alg none names no hash function
+	if t.accessToken != "" && !unsecured { // at_hash and c_hash need the hash function of a signing algorithm
 		c.AccessHash = leftHalfHash(alg, t.accessToken)
 	}
 	if t.code != "" && !unsecured {
@@ -107,7 +122,7 @@ func (m *Minter) signIDToken(t idToken) (string, error) {
 	return text, nil
 }
 
-// withUserClaims adds claims about the user; those of the token itself prevail.
+// withUserClaims adds claims about the user. A claim of the token itself replaces one with the same name.
 func (c idTokenClaims) withUserClaims(userClaims map[string]any) (any, error) {
 	if len(userClaims) == 0 {
 		return c, nil
@@ -117,12 +132,16 @@ func (c idTokenClaims) withUserClaims(userClaims map[string]any) (any, error) {
 		return nil, err
 	}
 	all := maps.Clone(userClaims)
-	return all, json.Unmarshal(tokenClaims, &all)
+	if err := json.Unmarshal(tokenClaims, &all); err != nil { // Unmarshal keeps the keys that tokenClaims does not have
+		return nil, err
+	}
+	return all, nil
 }
 
-// leftHalfHash is at_hash and c_hash (Core §3.1.3.6, §3.3.2.11): the left half of the hash that alg uses; Ed25519 uses SHA-512.
+// leftHalfHash returns at_hash or c_hash (Core §3.1.3.6, §3.3.2.11): the left half of the hash of value, with the
+// hash function of alg.
 func leftHalfHash(alg, value string) string {
-	if alg == "EdDSA" {
+	if alg == "EdDSA" { // Ed25519 uses SHA-512
 		sum := sha512.Sum512([]byte(value))
 		return base64.RawURLEncoding.EncodeToString(sum[:sha512.Size/2])
 	}
@@ -136,5 +155,6 @@ func encodeUnsecured(claims any) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("encode ID token: %w", err)
 	}
-	return base64.RawURLEncoding.EncodeToString([]byte(`{"alg":"none"}`)) + "." + base64.RawURLEncoding.EncodeToString(payload) + ".", nil
+	encode := base64.RawURLEncoding.EncodeToString
+	return encode([]byte(`{"alg":"none"}`)) + "." + encode(payload) + ".", nil
 }

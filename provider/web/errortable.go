@@ -15,8 +15,8 @@ import (
 // BusyRetryAfter is the Retry-After of answers with status 503.
 const BusyRetryAfter = 5 * time.Second
 
-// tableRow holds the answers to one kind of error, one for each group of endpoints. If the page's status is 500 or more,
-// the failure is Curfew's and the error is logged at level ERROR.
+// tableRow holds the answers to one kind of error, one for each group of endpoints. If the page's status is 500 or
+// more, the failure is Curfew's and the error is logged at level ERROR.
 type tableRow struct {
 	errs          []error   // the errors that get these answers
 	page          PageError // pages for users
@@ -41,7 +41,8 @@ const (
 	outcomeUnknown = "the store did not confirm in time whether the request took effect; repeating it is safe"
 )
 
-// Answers that several rows use. A name ends with the group of endpoints that sends the answer, unless several groups send it.
+// Answers that several rows use. A name ends with the group of endpoints that sends the answer, unless several groups
+// send it.
 var (
 	busyPage          = PageError{Status: http.StatusServiceUnavailable, RetryAfter: BusyRetryAfter}
 	busyAuthorization = answer{redirected, "temporarily_unavailable", tryAgain}

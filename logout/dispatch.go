@@ -13,29 +13,39 @@ import (
 
 // Outbox is the part of a store that a Dispatcher uses.
 type Outbox interface {
-	ClaimDeliveries(ctx context.Context, at time.Time, lease time.Duration, max int, busy func(host string, taken int) bool) ([]storage.Delivery, error)
-	RecordOutcomes(ctx context.Context, s []storage.DeliveryOutcome) (stale []string, err error)
+	ClaimDeliveries(
+		ctx context.Context, at time.Time, lease time.Duration, max int, busy func(host string, taken int) bool,
+	) ([]storage.Delivery, error)
+	RecordOutcomes(ctx context.Context, outcomes []storage.DeliveryOutcome) (stale []string, err error)
 	RescheduleDeliveries(ctx context.Context, at time.Time) error
 	NextDelivery(ctx context.Context) (time.Time, error)
 	ListHostHealth(ctx context.Context) ([]storage.HostHealth, error)
 	Delivery(ctx context.Context, id string) (storage.Delivery, error)
 	Client(ctx context.Context, id string) (*storage.Client, error)
-	RetryDelivery(ctx context.Context, id string, at time.Time, update func(storage.ReportEntry) storage.ReportEntry, e storage.Event) error
-	CancelDelivery(ctx context.Context, id string, update func(storage.ReportEntry) storage.ReportEntry, e storage.Event) error
+	RetryDelivery(
+		ctx context.Context, id string, at time.Time,
+		update func(storage.ReportEntry) storage.ReportEntry, e storage.Event,
+	) error
+	CancelDelivery(
+		ctx context.Context, id string,
+		update func(storage.ReportEntry) storage.ReportEntry, e storage.Event,
+	) error
 }
 
 const (
-	// leaseDuration is how long a claim lasts: a wait for a slot, an attempt, and the commit of its outcome.
+	// leaseDuration is how long a claim lasts. It covers the wait for a slot, the attempt, and the commit of its
+	// outcome.
 	leaseDuration = 20 * time.Second
 	// minLeaseRemaining is how much of the lease must remain to begin an attempt.
 	minLeaseRemaining = AttemptTimeout + 3*time.Second
-	// hostBusyPause is how soon to look again while the next due delivery is for a host that has no slot.
+	// hostBusyPause is the time until the next claim if a delivery is due whose host has no free slot.
 	hostBusyPause = 200 * time.Millisecond
-	// errorPause is how soon to look again after an error of the store.
+	// errorPause is the time until the next claim after an error of the store.
 	errorPause = time.Second
 )
 
-// Dispatcher delivers logout tokens to relying parties. Use it by pointer. Store, Sign, Post, Now and Issuer are required.
+// Dispatcher delivers logout tokens to relying parties. Use it by pointer. Store, Sign, Post, Now and Issuer are
+// required.
 type Dispatcher struct {
 	Store    Outbox
 	Sign     Signer
@@ -46,13 +56,13 @@ type Dispatcher struct {
 	Log      *slog.Logger   // nil: slog.Default
 	Observer Observer
 
-	once   sync.Once
-	wake   chan struct{}
-	behind atomic.Bool
+	once   sync.Once     // makes wake
+	wake   chan struct{} // see Wake
+	behind atomic.Bool   // see Behind
 }
 
-// Behind reports whether deliveries may be due that quick hosts could take, and that are not claimed yet. A bulk logout waits for them before
-// it adds more.
+// Behind reports whether deliveries to quick hosts may be due that the Dispatcher has not claimed yet. A bulk logout
+// waits until it is not behind before it adds more deliveries.
 func (d *Dispatcher) Behind() bool { return d.behind.Load() }
 
 // Wake notifies Run that deliveries may have become due. It never blocks, and may be called before Run.
@@ -65,70 +75,81 @@ func (d *Dispatcher) Wake() {
 	}
 }
 
-// attemptResult is the end of an attempt.
+// attemptResult is what the queues learn from a finished attempt.
 type attemptResult struct {
 	running   *runningAttempt
-	sent      bool // false: the lease was too short to begin
-	gotAnswer bool
+	sent      bool // false: too little of the lease remained to begin
+	gotAnswer bool // an HTTP response came
 	duration  time.Duration
 }
 
-// Run delivers until ctx ends. Then it begins no more attempts, waits for those in flight (at most [AttemptTimeout] and a commit), releases
-// the other claims, and returns.
+// Run delivers until ctx ends. Then it begins no more attempts, waits for those in flight (at most [AttemptTimeout]
+// and a commit), releases the other claims, and returns.
 func (d *Dispatcher) Run(ctx context.Context) {
 	d.Wake() // an earlier process may have left deliveries
-	known, err := d.Store.ListHostHealth(ctx)
+	knownHosts, err := d.Store.ListHostHealth(ctx)
 	if err != nil {
-		d.logError(ctx, "list the health of hosts", err) // all hosts count as unknown then
+		d.logError(ctx, "list the health of hosts", err) // the speed of all hosts counts as unknown then
 	}
-	queues := newHostQueues(known)
+	queues := newHostQueues(knownHosts)
 	finished := make(chan attemptResult, maxInFlight)
 	outcomes := make(chan *attemptOutcome, maxClaimed)
 	reschedule := make(chan struct{}, 1)
 	var recorder sync.WaitGroup
-	recorder.Go(func() { d.recordOutcomes(ctx, outcomes, newHostRecorder(known), reschedule) })
+	recorder.Go(func() {
+		d.recordOutcomes(ctx, outcomes, newHostRecorder(knownHosts), reschedule)
+	})
 
 	// An attempt that has begun is finished and recorded even during shutdown: the relying party may have acted on it.
 	attemptCtx := context.WithoutCancel(ctx)
 	startAttempt := func(delivery storage.Delivery, running *runningAttempt) {
 		d.Observer.attemptStart(running.queue.class(), running.startedAt.Sub(delivery.NextAttempt))
 		go func() {
-			o := d.attemptWithinLease(attemptCtx, delivery)
-			o.duration = d.Now().Sub(running.startedAt)
-			outcomes <- o
-			finished <- attemptResult{running: running, sent: !o.notSent, gotAnswer: o.Answer.Status != 0, duration: o.duration}
+			outcome := d.attemptWithinLease(attemptCtx, delivery)
+			outcome.duration = d.Now().Sub(running.startedAt)
+			outcomes <- outcome
+			finished <- attemptResult{
+				running:   running,
+				sent:      !outcome.notSent,
+				gotAnswer: outcome.Answer.Status != 0,
+				duration:  outcome.duration,
+			}
 		}()
 	}
-	timer, overdue := time.NewTimer(0), time.NewTimer(slowThreshold)
+	claimTimer := time.NewTimer(0)               // fires when a delivery becomes due
+	overdueTimer := time.NewTimer(slowThreshold) // fires when an attempt has taken slowThreshold
 	clock := &clockWatch{}
 	claimDue := false
 	for ctx.Err() == nil {
 		if room := queues.room(); claimDue && room > 0 {
 			claimDue = false
-			timer.Reset(d.claim(ctx, clock, queues, room))
+			untilNextClaim := d.claim(ctx, clock, queues, room)
+			claimTimer.Reset(untilNextClaim)
 		}
 		now := d.Now()
-		queues.demoteOverdue(now)
+		queues.demoteOverdue(now) // frees slots of quick hosts for the attempts that start now
 		queues.start(now, startAttempt)
-		if next, ok := queues.demoteOverdue(now); ok {
-			overdue.Reset(next)
+		if untilOverdue, ok := queues.demoteOverdue(now); ok {
+			overdueTimer.Reset(untilOverdue)
 		}
 		d.behind.Store(queues.behind() || claimDue)
 		select {
 		case <-ctx.Done():
 		case <-d.wake:
 			claimDue = true
-		case <-timer.C:
+		case <-claimTimer.C:
 			claimDue = true
-		case <-overdue.C:
+		case <-overdueTimer.C: // the next round calls demoteOverdue
 		case <-reschedule:
-			timer.Reset(d.nextDue(ctx))
+			claimTimer.Reset(d.nextDue(ctx))
 		case result := <-finished:
-			claimDue = queues.finish(result) || claimDue
+			if queues.finish(result) {
+				claimDue = true
+			}
 		}
 	}
-	timer.Stop()
-	overdue.Stop()
+	claimTimer.Stop()
+	overdueTimer.Stop()
 	for _, delivery := range queues.drain() {
 		outcomes <- release(delivery, d.Now())
 	}
@@ -139,13 +160,13 @@ func (d *Dispatcher) Run(ctx context.Context) {
 	recorder.Wait()
 }
 
-// claim leases what is due and has room, and returns when to look again. Deliveries that a clock which was ahead has put off are
-// due when they would have been without that.
+// claim leases at most room due deliveries and adds them to the queues. It returns the time until the next claim. If
+// the clock was put back, claim first corrects the due times that were set while the clock was ahead.
 func (d *Dispatcher) claim(ctx context.Context, clock *clockWatch, queues *hostQueues, room int) time.Duration {
 	now := d.Now()
 	if clock.setBack(now) {
 		if err := d.Store.RescheduleDeliveries(ctx, now); err != nil {
-			clock.last = time.Time{} // try again
+			clock.last = time.Time{} // the next setBack reports true, so that the next claim tries again
 			d.logError(ctx, "correct due times after the clock was put back", err)
 		}
 	}
@@ -158,7 +179,8 @@ func (d *Dispatcher) claim(ctx context.Context, clock *clockWatch, queues *hostQ
 	return d.nextDue(ctx)
 }
 
-// nextDue returns how long it is until a delivery is due, and at most leaseDuration: the clock may be put back meanwhile.
+// nextDue returns the time until the next claim: until a delivery is due, but at most leaseDuration, because the
+// clock may be put back meanwhile.
 func (d *Dispatcher) nextDue(ctx context.Context) time.Duration {
 	next, err := d.Store.NextDelivery(ctx)
 	switch {
@@ -171,10 +193,11 @@ func (d *Dispatcher) nextDue(ctx context.Context) time.Duration {
 	if wait := next.Sub(d.Now()); wait > 0 {
 		return min(wait, leaseDuration)
 	}
-	return hostBusyPause
+	return hostBusyPause // a delivery is due but was not claimed: its host has no free slot
 }
 
-// attemptWithinLease makes an attempt unless its lease would run out meanwhile, since another claim could then send the same notification.
+// attemptWithinLease makes an attempt if enough of the lease remains, and releases the delivery otherwise. After the
+// end of the lease another claim could send the same notification.
 func (d *Dispatcher) attemptWithinLease(ctx context.Context, delivery storage.Delivery) *attemptOutcome {
 	if now := d.Now(); delivery.LeasedUntil.Sub(now) < minLeaseRemaining {
 		return release(delivery, now)
@@ -182,18 +205,23 @@ func (d *Dispatcher) attemptWithinLease(ctx context.Context, delivery storage.De
 	return d.attempt(ctx, delivery)
 }
 
-// release is the outcome of a delivery that was claimed and not sent.
+// release returns the outcome that gives up a claim without an attempt: the delivery stays pending and is due now.
 func release(delivery storage.Delivery, now time.Time) *attemptOutcome {
-	return &attemptOutcome{notSent: true, delivery: delivery, DeliveryOutcome: storage.DeliveryOutcome{
-		ID:          delivery.ID,
-		Lease:       delivery.Lease,
-		State:       storage.DeliveryPending,
-		NotSent:     true,
-		NextAttempt: now,
-		Refusals:    delivery.Refusals,
-		Answer:      delivery.Answer,
-		UpdateEntry: func(entry storage.ReportEntry) storage.ReportEntry { return entry },
-	}}
+	keepEntry := func(entry storage.ReportEntry) storage.ReportEntry { return entry }
+	return &attemptOutcome{
+		notSent:  true,
+		delivery: delivery,
+		DeliveryOutcome: storage.DeliveryOutcome{
+			ID:          delivery.ID,
+			Lease:       delivery.Lease,
+			State:       storage.DeliveryPending,
+			NotSent:     true,
+			NextAttempt: now,
+			Refusals:    delivery.Refusals,
+			Answer:      delivery.Answer,
+			UpdateEntry: keepEntry,
+		},
+	}
 }
 
 func (d *Dispatcher) random() float64 {

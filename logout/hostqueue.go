@@ -1,6 +1,7 @@
 package logout
 
 import (
+	"slices"
 	"time"
 
 	"github.com/curfew-id/curfew/storage"
@@ -13,23 +14,24 @@ const (
 	maxInFlight = 512
 	// maxClaimLimit is how many deliveries are claimed for one quick host at a time, so that claims need few commits.
 	maxClaimLimit = 64
-	// slowThreshold is how long an attempt may take before its host counts as slow. The attempt leaves the slots of quick hosts then, whether
-	// or not the host answers later.
+	// slowThreshold is how long an attempt may take before its host counts as slow. The attempt then stops using a
+	// slot of the quick hosts, even while it still waits for the answer.
 	slowThreshold = 500 * time.Millisecond
-	// maxHosts is how many hosts are remembered.
+	// maxHosts is how many hosts have a queue in memory, including hosts without deliveries.
 	maxHosts = 4096
 )
 
-// hostQueue has the deliveries of one host. How many are claimed ahead grows with each quick attempt and falls back when the host is slow
-// or does not answer: a hanging host holds one slot, and no delivery waits behind it for longer than its lease.
+// hostQueue has the claimed deliveries of one host. Its claimLimit grows with each quick attempt, and falls when the
+// host is slow or does not answer. A host that hangs thus uses one slot, and few deliveries wait for it with a
+// running lease.
 type hostQueue struct {
 	host       string
 	speed      hostSpeed
-	claimLimit int // how many may be claimed at a time
-	inFlight   int
-	queue      []storage.Delivery
-	responsive bool // it has answered since its queue was last empty
-	moreDue    bool // more may be due for it than was claimed
+	claimLimit int                // how many deliveries may be claimed at a time, in the queue and in flight
+	inFlight   int                // how many attempts are under way
+	queue      []storage.Delivery // claimed, not yet attempted
+	responsive bool               // the host has answered since it last had no claimed deliveries
+	moreDue    bool               // the store may have more due deliveries for the host than were claimed
 }
 
 func newHostQueue(host string, speed hostSpeed) *hostQueue {
@@ -40,8 +42,8 @@ func (q *hostQueue) class() hostClass { return classOf(q.host, q.speed) }
 
 func (q *hostQueue) claimed() int { return q.inFlight + len(q.queue) }
 
-// maxConcurrent is how many attempts the host gets now. The first one of a burst goes alone, so that a host that has begun to hang takes one
-// slot and not four.
+// maxConcurrent returns how many attempts may run at the host now. Until the host has answered the first delivery of
+// a burst it is one, so that a host that hangs takes one slot and not maxPerHost.
 func (q *hostQueue) maxConcurrent() int {
 	if !q.responsive {
 		return 1
@@ -56,20 +58,22 @@ type runningAttempt struct {
 	finished  bool
 }
 
-// hostQueues share the slots among hosts: each class of hosts has slots of its own. Only the dispatcher's loop touches them.
+// hostQueues has the queues of all hosts and counts the slots that they use. Each class of hosts has slots of its
+// own. Only the goroutine of Dispatcher.Run uses it.
 type hostQueues struct {
 	byHost      map[string]*hostQueue
-	waiting     []*hostQueue      // with deliveries in their queue
-	running     []*runningAttempt // younger than slowThreshold, oldest first
-	claimed     [hostClasses]int
-	inFlight    [hostClasses]int
-	claimFilled bool // the last claim took all there was room for
+	waiting     []*hostQueue      // hosts with deliveries in their queue
+	running     []*runningAttempt // attempts younger than slowThreshold, oldest first
+	claimed     [hostClasses]int  // claimed deliveries, in queues and in flight
+	inFlight    [hostClasses]int  // attempts under way
+	claimFilled bool              // the last claim used all the room: more deliveries may be due
 }
 
-// newHostQueues returns the queues of a process that knows these hosts from an earlier one.
-func newHostQueues(known []storage.HostHealth) *hostQueues {
+// newHostQueues returns empty queues. knownHosts are the hosts whose speed the store has recorded.
+func newHostQueues(knownHosts []storage.HostHealth) *hostQueues {
 	hq := &hostQueues{byHost: map[string]*hostQueue{}}
-	for _, health := range known[:min(len(known), maxHosts)] {
+	count := min(len(knownHosts), maxHosts)
+	for _, health := range knownHosts[:count] {
 		hq.byHost[health.Host] = newHostQueue(health.Host, speedOf(health.Slow))
 	}
 	return hq
@@ -82,7 +86,7 @@ func (hq *hostQueues) totalInFlight() (n int) {
 	return n
 }
 
-// room is how many more may be claimed.
+// room returns how many more deliveries may be claimed, over all classes.
 func (hq *hostQueues) room() (n int) {
 	for class, limits := range classLimits {
 		n += max(0, limits.claimed-hq.claimed[class])
@@ -90,7 +94,9 @@ func (hq *hostQueues) room() (n int) {
 	return n
 }
 
-// busy returns the filter of one claim: whether to pass over the deliveries of a host, of which the claim has taken so many.
+// busy returns the filter for one claim. The store asks it before it takes a delivery of host, of which the claim has
+// taken that many already. The filter returns true if the host or its class has no room, and the store skips the
+// host.
 func (hq *hostQueues) busy() func(host string, taken int) bool {
 	takenByHost := map[string]int{}
 	takenByClass := [hostClasses]int{}
@@ -100,16 +106,19 @@ func (hq *hostQueues) busy() func(host string, taken int) bool {
 			q = newHostQueue(host, speedUnknown)
 		}
 		class := q.class()
-		if q.claimed()+taken >= q.claimLimit || hq.claimed[class]+takenByClass[class] >= classLimits[class].claimed {
+		hostFull := q.claimed()+taken >= q.claimLimit
+		classFull := hq.claimed[class]+takenByClass[class] >= classLimits[class].claimed
+		if hostFull || classFull {
 			return true
 		}
+		// The host's count becomes taken+1: count only the difference in its class.
 		takenByClass[class] += taken + 1 - takenByHost[host]
 		takenByHost[host] = taken + 1
 		return false
 	}
 }
 
-// add takes what was claimed when there was room for that many.
+// add puts claimed deliveries into the queues of their hosts. room is the limit that the claim had.
 func (hq *hostQueues) add(deliveries []storage.Delivery, room int) {
 	hq.claimFilled = len(deliveries) >= room
 	for _, d := range deliveries {
@@ -120,7 +129,7 @@ func (hq *hostQueues) add(deliveries []storage.Delivery, room int) {
 			hq.byHost[d.Host] = q
 		}
 		if q.claimed() == 0 {
-			q.responsive = false
+			q.responsive = false // a new burst begins
 		}
 		if len(q.queue) == 0 {
 			hq.waiting = append(hq.waiting, q)
@@ -131,43 +140,46 @@ func (hq *hostQueues) add(deliveries []storage.Delivery, room int) {
 	}
 }
 
-// start gives out the deliveries that have a slot now, hosts in turn.
+// start starts attempts for queued deliveries while there are free slots. In each round every host gets one attempt
+// at most, so that a host with many deliveries does not delay the others.
 func (hq *hostQueues) start(now time.Time, startAttempt func(storage.Delivery, *runningAttempt)) {
 	total := hq.totalInFlight()
-	for progress := true; progress; {
-		progress = false
-		waiting := hq.waiting[:0]
+	for startedAny := true; startedAny; {
+		startedAny = false
 		for _, q := range hq.waiting {
-			class := q.class()
-			if total < maxInFlight && q.inFlight < q.maxConcurrent() && hq.inFlight[class] < classLimits[class].inFlight {
-				d := q.queue[0]
-				q.queue = q.queue[1:]
-				q.inFlight++
-				hq.inFlight[class]++
-				total++
-				attempt := &runningAttempt{queue: q, startedAt: now}
-				hq.running = append(hq.running, attempt)
-				progress = true
-				startAttempt(d, attempt)
+			if total >= maxInFlight || !hq.hasSlot(q) {
+				continue
 			}
-			if len(q.queue) > 0 {
-				waiting = append(waiting, q)
-			}
+			delivery := q.queue[0]
+			q.queue = q.queue[1:]
+			q.inFlight++
+			hq.inFlight[q.class()]++
+			total++
+			attempt := &runningAttempt{queue: q, startedAt: now}
+			hq.running = append(hq.running, attempt)
+			startedAny = true
+			startAttempt(delivery, attempt)
 		}
-		clear(hq.waiting[len(waiting):])
-		hq.waiting = waiting
+		hq.waiting = slices.DeleteFunc(hq.waiting, func(q *hostQueue) bool { return len(q.queue) == 0 })
 	}
 }
 
-// demoteOverdue counts the hosts of attempts that take longer than slowThreshold as slow. If there are younger attempts, it returns when the
-// oldest of them will be overdue.
-func (hq *hostQueues) demoteOverdue(now time.Time) (next time.Duration, ok bool) {
+// hasSlot reports whether one more attempt may run at the host, by the limits of the host and of its class.
+func (hq *hostQueues) hasSlot(q *hostQueue) bool {
+	class := q.class()
+	return q.inFlight < q.maxConcurrent() && hq.inFlight[class] < classLimits[class].inFlight
+}
+
+// demoteOverdue marks a host as slow if one of its attempts has taken slowThreshold and is not finished. If younger
+// attempts are running, it returns the time until the oldest of them is overdue.
+func (hq *hostQueues) demoteOverdue(now time.Time) (untilNext time.Duration, ok bool) {
 	for len(hq.running) > 0 {
 		oldest := hq.running[0]
-		if remaining := slowThreshold - now.Sub(oldest.startedAt); !oldest.finished && remaining > 0 {
-			return remaining, true
-		}
 		if !oldest.finished {
+			remaining := slowThreshold - now.Sub(oldest.startedAt)
+			if remaining > 0 {
+				return remaining, true
+			}
 			hq.setSpeed(oldest.queue, speedSlow)
 			oldest.queue.claimLimit = 1
 		}
@@ -176,7 +188,7 @@ func (hq *hostQueues) demoteOverdue(now time.Time) (next time.Duration, ok bool)
 	return 0, false
 }
 
-// setSpeed moves a host, with its claimed deliveries and attempts, to the class of that speed.
+// setSpeed changes the speed of a host, and counts its claimed deliveries and attempts in the class of the new speed.
 func (hq *hostQueues) setSpeed(q *hostQueue, speed hostSpeed) {
 	hq.claimed[q.class()] -= q.claimed()
 	hq.inFlight[q.class()] -= q.inFlight
@@ -185,7 +197,8 @@ func (hq *hostQueues) setSpeed(q *hostQueue, speed hostSpeed) {
 	hq.inFlight[q.class()] += q.inFlight
 }
 
-// finish frees the slot of an attempt, and reports whether a claim may find more now.
+// finish frees the slot of an attempt. It reports whether to claim again: deliveries may be due that were not claimed
+// for lack of room, and half of that room is free now. Waiting for half of it keeps claims, and so commits, few.
 func (hq *hostQueues) finish(result attemptResult) (claimDue bool) {
 	q := result.running.queue
 	result.running.finished = true
@@ -195,32 +208,37 @@ func (hq *hostQueues) finish(result attemptResult) (claimDue bool) {
 	if result.sent {
 		hq.updateClaimLimit(q, result)
 	}
-	if q.moreDue && q.claimed() <= q.claimLimit/2 {
-		q.moreDue, claimDue = false, true
+	hostHalfFree := q.claimed() <= q.claimLimit/2
+	if q.moreDue && hostHalfFree {
+		q.moreDue = false
+		claimDue = true
 	}
-	if class := q.class(); hq.claimFilled && hq.claimed[class] <= classLimits[class].claimed/2 {
-		hq.claimFilled, claimDue = false, true
+	class := q.class()
+	classHalfFree := hq.claimed[class] <= classLimits[class].claimed/2
+	if hq.claimFilled && classHalfFree {
+		hq.claimFilled = false
+		claimDue = true
 	}
 	return claimDue
 }
 
-// updateClaimLimit sets a host's speed and claim limit by its last attempt.
+// updateClaimLimit sets a host's speed and claim limit according to its last attempt.
 func (hq *hostQueues) updateClaimLimit(q *hostQueue, result attemptResult) {
 	slow := result.duration >= slowThreshold
 	hq.setSpeed(q, speedOf(slow))
 	q.responsive = result.gotAnswer || !slow
 	switch {
-	case !slow: // a quick refusal delays no other host either
+	case !slow: // also if the connection was refused: the attempt freed its slot quickly
 		q.claimLimit = min(q.claimLimit+1, maxClaimLimit)
-	case result.gotAnswer:
+	case result.gotAnswer: // slow, but the host works
 		q.claimLimit = min(q.claimLimit+1, maxPerHost)
-	default:
+	default: // slow and without an answer
 		q.claimLimit = 1
 	}
 }
 
-// behind reports whether more deliveries may be due for a quick host of an operator's client than are claimed. Other hosts do not count: a
-// hanging host would be behind for hours.
+// behind reports whether more deliveries may be due than are claimed, for a quick host of a client that the operator
+// registered. Other hosts do not count, because a host that hangs would be behind for hours.
 func (hq *hostQueues) behind() bool {
 	for _, q := range hq.waiting {
 		if q.moreDue && q.class() == operatorQuick {
@@ -230,7 +248,7 @@ func (hq *hostQueues) behind() bool {
 	return false
 }
 
-// drain empties the queues, when no more attempts are to be started.
+// drain empties the queues at shutdown, and returns the claimed deliveries that were not attempted.
 func (hq *hostQueues) drain() []storage.Delivery {
 	var dropped []storage.Delivery
 	for _, q := range hq.waiting {
@@ -242,7 +260,7 @@ func (hq *hostQueues) drain() []storage.Delivery {
 	return dropped
 }
 
-// evictIdle makes room for another host.
+// evictIdle forgets all hosts without claimed deliveries once there are maxHosts.
 func (hq *hostQueues) evictIdle() {
 	if len(hq.byHost) < maxHosts {
 		return

@@ -11,23 +11,24 @@ import (
 	bolterrors "go.etcd.io/bbolt/errors"
 )
 
-// durable.go reads, and keeps every answer on durable ground. bbolt shows a commit to readers before the commit is synced.
-// A reader that saw one therefore waits until it is synced; while no commit is under way, that costs one comparison.
+// durable.go runs read transactions, and returns only results that a crash cannot undo. bbolt lets readers see a
+// commit before that commit is synced to disk. A reader that saw such a commit waits for the sync. Without one, it
+// compares two numbers and does not wait.
 
-// flight is a commit between the write of its pages and the end of its sync.
+// flight is a commit in progress: bbolt writes its pages and syncs them.
 type flight struct {
-	tx      uint64        // the transaction's number
+	tx      uint64        // ID of the bbolt transaction
 	settled chan struct{} // closed when the commit is on disk or has failed
 	err     error         // why it failed; final when settled is closed
 }
 
-// view runs fn in a read transaction and returns when all that fn could see is on disk.
+// view runs fn in a read transaction. It returns once every commit that fn could see is on disk.
 func (s *Store) view(ctx context.Context, fn func(*tx) error) error {
 	return s.readTx(ctx, fn, always)
 }
 
-// lookUp is view for functions that look up one record: only an error, which says that something is not there any more,
-// waits for the disk. A record that is found is returned at once.
+// lookUp runs fn, which looks up one record, in a read transaction. If fn finds the record, lookUp returns at once.
+// If fn returns an error, a commit may just have removed the record: lookUp then waits as view does.
 func (s *Store) lookUp(ctx context.Context, fn func(*tx) error) error {
 	return s.readTx(ctx, fn, onError)
 }
@@ -35,32 +36,37 @@ func (s *Store) lookUp(ctx context.Context, fn func(*tx) error) error {
 func always(error) bool      { return true }
 func onError(err error) bool { return err != nil }
 
-// read is view for functions with a result.
+// read does what view does, and returns the result of fn.
 func read[T any](ctx context.Context, s *Store, fn func(*tx) (T, error)) (T, error) {
 	return readIf(ctx, s, fn, always)
 }
 
-// find is lookUp for functions with a result.
+// find does what lookUp does, and returns the result of fn.
 func find[T any](ctx context.Context, s *Store, fn func(*tx) (T, error)) (T, error) {
 	return readIf(ctx, s, fn, onError)
 }
 
-// readIf is readTx for functions with a result.
-func readIf[T any](ctx context.Context, s *Store, fn func(*tx) (T, error), mustWait func(error) bool) (v T, err error) {
-	err = s.readTx(ctx, func(t *tx) (err error) {
-		v, err = fn(t)
+// readIf does what readTx does, and returns the result of fn.
+func readIf[T any](ctx context.Context, s *Store, fn func(*tx) (T, error), mustWait func(error) bool) (T, error) {
+	var result T
+	keepResult := func(t *tx) error {
+		v, err := fn(t)
+		result = v
 		return err
-	}, mustWait)
-	if err != nil {
+	}
+	if err := s.readTx(ctx, keepResult, mustWait); err != nil {
 		var zero T
 		return zero, err
 	}
-	return v, nil
+	return result, nil
 }
 
-// readTx runs fn in a read transaction, and where mustWait says so for fn's error, waits until all that fn could see is on
-// disk. The cache is taken first, so that it is never newer than the file: the last page of a bulk logout must not lift
-// the cutoff from a session that the transaction still shows.
+// readTx runs fn in a read transaction. If mustWait returns true for fn's error (which may be nil), readTx waits until
+// every commit that fn could see is on disk.
+//
+// readTx loads the cache before it begins the transaction, so that the cache is never newer than the file. A newer
+// cache could lack the cutoff of a bulk logout that has just finished, while the transaction still shows a session
+// that it ended.
 func (s *Store) readTx(ctx context.Context, fn func(*tx) error, mustWait func(error) bool) (err error) {
 	if err := ctx.Err(); err != nil {
 		return unavailable(err)
@@ -69,8 +75,8 @@ func (s *Store) readTx(ctx context.Context, fn func(*tx) error, mustWait func(er
 	if t.Tx, err = s.db.Load().Begin(false); err != nil {
 		return s.beginError(err)
 	}
-	before := debug.SetPanicOnFault(true) // a damaged page may point beyond the file
-	defer debug.SetPanicOnFault(before)
+	previousSetting := debug.SetPanicOnFault(true) // a damaged page may point beyond the file
+	defer debug.SetPanicOnFault(previousSetting)
 	defer func() {
 		if p := recover(); p != nil {
 			err = panicError(p)
@@ -89,16 +95,18 @@ func (s *Store) readTx(ctx context.Context, fn func(*tx) error, mustWait func(er
 	return err
 }
 
-// awaitDurable waits until the commit that b shows is on disk. b must still be open: then the file cannot be opened again
-// meanwhile, and the commit that b shows is either durable or the one in flight.
-func (s *Store) awaitDurable(ctx context.Context, b *bbolt.Tx) error {
-	shown := uint64(b.ID())
-	if shown <= s.durable.Load() {
+// awaitDurable waits until the newest commit that the read transaction sees is on disk. That commit is either durable
+// or the one in flight. The transaction must be open, since the store cannot close and reopen the file before it
+// ends.
+func (s *Store) awaitDurable(ctx context.Context, readTx *bbolt.Tx) error {
+	newestSeen := uint64(readTx.ID())
+	if newestSeen <= s.durable.Load() {
 		return nil
 	}
 	f := s.flight.Load()
-	if f == nil || f.tx != shown {
-		if shown <= s.durable.Load() { // the next commit began in between
+	if f == nil || f.tx != newestSeen {
+		// Another commit may have begun between the two loads: then the one that was seen is durable by now.
+		if newestSeen <= s.durable.Load() {
 			return nil
 		}
 		return fmt.Errorf("read: %w", unavailable(errors.New("the file shows a commit that this process did not make")))
@@ -117,7 +125,7 @@ func (s *Store) awaitDurable(ctx context.Context, b *bbolt.Tx) error {
 
 var errSlowRead = fmt.Errorf("the disk did not finish a write within %v, and the answer depends on it", answerTimeout)
 
-// beginError says why no transaction could begin.
+// beginError returns the error for a transaction that could not begin. If the store has halted, that is the reason.
 func (s *Store) beginError(err error) error {
 	if h := s.halt.Load(); h != nil && errors.Is(err, bolterrors.ErrDatabaseNotOpen) {
 		return h.error()

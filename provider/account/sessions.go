@@ -41,10 +41,22 @@ func (h *Handler) sessionsPage(w http.ResponseWriter, r *http.Request, v viewer)
 	}
 	appName := h.appNames(ctx)
 	for _, s := range sessions {
-		view := templates.Session{ID: storage.SessionHash(s.ID), Device: templates.ParseDevice(s.UserAgent), Address: s.Address, SignedIn: s.AuthTime,
-			LastActive: s.LastActive, Ends: s.Deadline(), Current: s.ID == v.session.ID, RememberMe: s.RememberMe}
+		view := templates.Session{
+			ID:         storage.SessionHash(s.ID),
+			Device:     templates.ParseDevice(s.UserAgent),
+			Address:    s.Address,
+			SignedIn:   s.AuthTime,
+			LastActive: s.LastActive,
+			Ends:       s.Deadline(),
+			Current:    s.ID == v.session.ID,
+			RememberMe: s.RememberMe,
+		}
 		for _, clientSession := range s.ClientSessions {
-			view.Applications = append(view.Applications, templates.AppUse{ID: view.ID + " " + clientSession.Client, Name: appName(clientSession.Client), LastUse: clientSession.LastUsed})
+			view.Applications = append(view.Applications, templates.AppUse{
+				ID:      view.ID + " " + clientSession.Client, // SignOut splits it at the space
+				Name:    appName(clientSession.Client),
+				LastUse: clientSession.LastUsed,
+			})
 		}
 		page.Sessions = append(page.Sessions, view)
 	}
@@ -57,18 +69,26 @@ func (h *Handler) sessionsPage(w http.ResponseWriter, r *http.Request, v viewer)
 			page.Offline = append(page.Offline, offlineAccess(g, appName))
 		}
 	}
-	horizon, err := h.horizon(ctx, sessions, grants)
-	page.AllHorizon = horizon
+	page.AllHorizon, err = h.horizon(ctx, sessions, grants)
 	return page, err
 }
 
+// offlineAccess returns what the page shows of an offline grant.
 func offlineAccess(g storage.Grant, name func(string) string) templates.OfflineAccess {
-	return templates.OfflineAccess{ID: g.ID, Application: name(g.Client), Device: templates.ParseDevice(g.UserAgent), Since: g.Created, LastUse: g.LastUsed, Ends: g.Deadline()}
+	return templates.OfflineAccess{
+		ID:          g.ID,
+		Application: name(g.Client),
+		Device:      templates.ParseDevice(g.UserAgent),
+		Since:       g.Created,
+		LastUse:     g.LastUsed,
+		Ends:        g.Deadline(),
+	}
 }
 
-// horizon is what would remain if all these sessions ended now.
+// horizon returns the trust horizon that would follow if all these sessions ended now.
 func (h *Handler) horizon(ctx context.Context, sessions []storage.Session, grants []storage.Grant) (*templates.Horizon, error) {
-	estimate, err := logoutview.EstimateHorizon(ctx, h.Store, sessions, grants, h.Site.Now(), logout.PreviewOptions{Lifetimes: h.Lifetimes})
+	options := logout.PreviewOptions{Lifetimes: h.Lifetimes}
+	estimate, err := logoutview.EstimateHorizon(ctx, h.Store, sessions, grants, h.Site.Now(), options)
 	if err != nil {
 		return nil, err
 	}
@@ -76,7 +96,7 @@ func (h *Handler) horizon(ctx context.Context, sessions []storage.Session, grant
 	return &pageHorizon, nil
 }
 
-// SignOut is POST /account/sessions.
+// SignOut handles POST /account/sessions: the button that the user pressed names what ends.
 func (h *Handler) SignOut(w http.ResponseWriter, r *http.Request) error {
 	v, form, ok, err := h.requireForm(w, r)
 	if !ok {
@@ -86,7 +106,7 @@ func (h *Handler) SignOut(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	// Only the user's own sessions can be named, by a hash that means nothing elsewhere.
+	// The form names a session by its hash. A hash of another user's session is not found.
 	findSession := func(hash string) []storage.SessionID {
 		for _, s := range sessions {
 			if storage.SessionHash(s.ID) == hash {
@@ -103,24 +123,40 @@ func (h *Handler) SignOut(w http.ResponseWriter, r *http.Request) error {
 		return h.endSelected(w, r, v, findSession(form.Get("not-me")), storage.ReasonNotMe, templates.NoticeNotMe)
 	case form.Get("leave") != "":
 		hash, client, _ := strings.Cut(form.Get("leave"), " ")
-		if ids := findSession(hash); ids != nil && slices.ContainsFunc(sessions, func(s storage.Session) bool { return s.ID == ids[0] && s.ClientSession(client) != nil }) {
-			return h.endAndReport(w, r, v, storage.EndRequest{Selector: storage.Selector{Sessions: ids, Client: client}, Cause: h.cause(r, v, storage.ReasonClientSignOut)}, "/account", templates.NoticeAppSignedOut)
+		hasClientSession := slices.ContainsFunc(sessions, func(s storage.Session) bool {
+			return storage.SessionHash(s.ID) == hash && s.ClientSession(client) != nil
+		})
+		if !hasClientSession {
+			h.redirectWithNotice(w, "/account", templates.NoticeOver)
+			return nil
 		}
-		h.redirectWithNotice(w, "/account", templates.NoticeOver)
+		req := storage.EndRequest{
+			Selector: storage.Selector{Sessions: findSession(hash), Client: client},
+			Cause:    h.cause(r, v, storage.ReasonClientSignOut),
+		}
+		return h.endAndReport(w, r, v, req, "/account", templates.NoticeAppSignedOut)
 	case form.Get("end-offline") != "":
 		return h.endOffline(w, r, v, form.Get("end-offline"), "/account")
 	case form.Get("scope") == string(templates.ScopeOthers):
-		return h.endAndReport(w, r, v, storage.EndRequest{Selector: storage.Selector{Subject: subject, Except: v.session.ID}, Cause: h.cause(r, v, storage.ReasonAccount)}, "/account", templates.NoticeSignedOut)
+		req := storage.EndRequest{
+			Selector: storage.Selector{Subject: subject, Except: v.session.ID},
+			Cause:    h.cause(r, v, storage.ReasonAccount),
+		}
+		return h.endAndReport(w, r, v, req, "/account", templates.NoticeSignedOut)
 	case form.Get("scope") == string(templates.ScopeAll), form.Get("scope") == string(templates.ScopeAllOffline):
-		sel := storage.Selector{Subject: subject, IncludeOffline: form.Get("scope") == string(templates.ScopeAllOffline)}
-		return h.endAndRender(w, r, v, storage.ScopeAll, storage.EndRequest{Selector: sel, Cause: h.cause(r, v, storage.ReasonAccount)})
+		includeOffline := form.Get("scope") == string(templates.ScopeAllOffline)
+		return h.endAndRender(w, r, v, storage.ScopeAll, storage.EndRequest{
+			Selector: storage.Selector{Subject: subject, IncludeOffline: includeOffline},
+			Cause:    h.cause(r, v, storage.ReasonAccount),
+		})
 	default:
 		h.redirectWithNotice(w, "/account", templates.NoticeNothing)
 	}
 	return nil
 }
 
-// endSelected ends the sessions named, this browser's perhaps among them.
+// endSelected ends the sessions with these ids. If this browser's session is one of them, the answer is the
+// signed-out page.
 func (h *Handler) endSelected(w http.ResponseWriter, r *http.Request, v viewer, ids []storage.SessionID, reason storage.Reason, notice templates.Notice) error {
 	path := "/account"
 	if reason == storage.ReasonNotMe {
@@ -132,7 +168,7 @@ func (h *Handler) endSelected(w http.ResponseWriter, r *http.Request, v viewer, 
 	}
 	req := storage.EndRequest{Selector: storage.Selector{Sessions: ids}, Cause: h.cause(r, v, reason)}
 	if reason == storage.ReasonNotMe {
-		req.SecureUser(v.user.Subject, false)
+		req.SecureUser(v.user.Subject, false) // also ends all offline access and one-time links
 	}
 	if slices.Contains(ids, v.session.ID) {
 		return h.endAndRender(w, r, v, storage.ScopeSession, req)
@@ -145,7 +181,8 @@ func (h *Handler) endAndRender(w http.ResponseWriter, r *http.Request, v viewer,
 	return h.LogoutView.EndAndRender(w, r, logoutview.Logout{EndRequest: req, Session: &v.session, Scope: scope})
 }
 
-// endAndReport ends sessions of other browsers, or shares, and leads to the report where there is one to see, else back.
+// endAndReport ends sessions of other browsers, or client sessions. It redirects to the report, if there is one with
+// entries, else to returnPath with a notice.
 func (h *Handler) endAndReport(w http.ResponseWriter, r *http.Request, v viewer, req storage.EndRequest, returnPath string, notice templates.Notice) error {
 	outcome, err := h.Terminator.End(r.Context(), req)
 	if err != nil {
@@ -153,13 +190,14 @@ func (h *Handler) endAndReport(w http.ResponseWriter, r *http.Request, v viewer,
 	}
 	for _, termination := range outcome.Terminations {
 		if req.Cause.Reason == storage.ReasonClientSignOut && termination.Session.ID == v.session.ID {
-			h.Site.RememberSignOut(w, r, req.Selector.Client) // it must not sign the user in again unnoticed
+			h.Site.RememberSignOut(w, r, req.Selector.Client) // the next request of this client asks the user first
 		}
 	}
 	if len(outcome.Terminations) == 0 && req.Change.WithdrawConsent == nil {
 		notice = templates.NoticeOver
 	}
-	if len(outcome.ReportIDs) == 1 && returnPath == "/account" && len(outcome.Terminations[0].Session.ClientSessions) > 0 {
+	oneReport := returnPath == "/account" && len(outcome.ReportIDs) == 1
+	if oneReport && len(outcome.Terminations[0].Session.ClientSessions) > 0 { // otherwise the report has no entries
 		web.Redirect(w, h.Site.Path("/account/reports/"+outcome.ReportIDs[0]))
 		return nil
 	}
@@ -177,7 +215,11 @@ func (h *Handler) endOffline(w http.ResponseWriter, r *http.Request, v viewer, g
 		h.redirectWithNotice(w, returnPath, templates.NoticeOver)
 		return nil
 	}
-	if _, err := h.Terminator.End(r.Context(), storage.EndRequest{Selector: storage.Selector{Grant: grantID}, Cause: h.cause(r, v, storage.ReasonOfflineAccessEnded)}); err != nil {
+	req := storage.EndRequest{
+		Selector: storage.Selector{Grant: grantID},
+		Cause:    h.cause(r, v, storage.ReasonOfflineAccessEnded),
+	}
+	if _, err := h.Terminator.End(r.Context(), req); err != nil {
 		return err
 	}
 	h.redirectWithNotice(w, returnPath, templates.NoticeBackground)

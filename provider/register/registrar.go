@@ -14,24 +14,28 @@ import (
 	"github.com/curfew-id/curfew/storage"
 )
 
-// minSecretLength is the least length of a client_secret that the caller chose, in characters.
+// minSecretLength is the minimum length of a client_secret that Curfew did not generate, in characters.
 const minSecretLength = 32
 
-// Fetcher reads a JSON document that a relying party names; provider/egress does.
+// maxSectorSize is the maximum size of the document at a sector_identifier_uri, in bytes.
+const maxSectorSize = 256 << 10
+
+// Fetcher reads a JSON document at a URI from client metadata. provider/egress implements it.
 type Fetcher interface {
 	FetchJSON(ctx context.Context, uri string, maxBytes int64, maxAge time.Duration) ([]byte, error)
 }
 
-// Registrar makes client records of metadata. It stores nothing.
+// Registrar builds client records from metadata. The caller stores them.
 type Registrar struct {
 	Policy     Policy
 	Fetch      Fetcher                                              // nil: no client can have a sector_identifier_uri
-	WrapSecret func(clientID string, secret []byte) ([]byte, error) // for secrets that must be known; nil: no client_secret_jwt
+	WrapSecret func(clientID string, secret []byte) ([]byte, error) // encrypts secrets for client_secret_jwt; nil: no client can use it
 	Now        func() time.Time
 }
 
-// NewClient makes a new client of m. A client_id in m and a secret that is given are kept, what is missing is made; the
-// secret is returned, empty if the client has none. The error is [Problems] if m or the secret is at fault.
+// NewClient builds a new client from m. It generates the client_id and the secret if they are not given. It returns
+// the client and its secret, which is empty if the authentication method needs none. If m or the secret is invalid,
+// the error is [Problems].
 func (r *Registrar) NewClient(ctx context.Context, m storage.Metadata, secret string) (storage.Client, string, error) {
 	if m.ClientID == "" {
 		m.ClientID = strings.ToLower(rand.Text())
@@ -40,8 +44,8 @@ func (r *Registrar) NewClient(ctx context.Context, m storage.Metadata, secret st
 	return r.buildClient(ctx, storage.Client{Created: now}, m, secret, now)
 }
 
-// UpdateClient gives a client new metadata in place of all of what it had. Its secret stays unless one is given or the new
-// authentication method needs one that the old had not; only a secret that is new is returned.
+// UpdateClient replaces all metadata of a client with m. The secret stays, unless a new one is given or the new
+// authentication method needs one that the client does not have. UpdateClient returns the secret only if it is new.
 func (r *Registrar) UpdateClient(ctx context.Context, old *storage.Client, m storage.Metadata, secret string) (storage.Client, string, error) {
 	if m.ClientID != "" && m.ClientID != old.ClientID {
 		return storage.Client{}, "", Problems{{Code: InvalidMetadata, Field: "client_id", Text: "cannot change; make a new client"}}
@@ -56,7 +60,8 @@ func (r *Registrar) buildClient(ctx context.Context, c storage.Client, m storage
 	if err != nil && !errors.As(err, &problems) {
 		return storage.Client{}, "", err
 	}
-	// What was listed once is not asked for again, so that a relying party can be changed while its sector does not answer.
+	// If sector and redirect URIs are unchanged, they are not checked again: an update must work while the sector's
+	// host is down.
 	sectorUnchanged := c.SectorIdentifierURI == m.SectorIdentifierURI && slices.Equal(c.RedirectURIs, m.RedirectURIs)
 	if m.SectorIdentifierURI != "" && !sectorUnchanged && err == nil {
 		if problem := r.checkSector(ctx, &m); problem != nil {
@@ -74,15 +79,15 @@ func (r *Registrar) buildClient(ctx context.Context, c storage.Client, m storage
 	return c, secret, err
 }
 
-// checkSector reads sector_identifier_uri: all redirect URIs must stand in it (Registration §5), or an attacker could
-// join the sector of another and learn which of their users are the same.
+// checkSector checks that the document at sector_identifier_uri lists all redirect URIs (Registration §5). Otherwise
+// a client could join the sector of another client and learn which users they have in common.
 func (r *Registrar) checkSector(ctx context.Context, m *storage.Metadata) *Problem {
 	problem := Problem{Code: InvalidMetadata, Field: "sector_identifier_uri"}
 	if r.Fetch == nil {
 		problem.Text = "cannot be read here"
 		return &problem
 	}
-	body, err := r.Fetch.FetchJSON(ctx, m.SectorIdentifierURI, 256<<10, time.Minute)
+	body, err := r.Fetch.FetchJSON(ctx, m.SectorIdentifierURI, maxSectorSize, time.Minute)
 	if err != nil {
 		// The cause goes to the log only: shown to the caller, it would let strangers map the provider's network.
 		problem.Text, problem.Cause = "could not be read", err
@@ -126,14 +131,16 @@ func hasSecret(m *storage.Metadata) bool {
 	return m.TokenEndpointAuthMethod == "" || strings.HasPrefix(m.TokenEndpointAuthMethod, "client_secret_")
 }
 
-// setSecret gives c the secret that its authentication method needs and returns it if it is new.
+// setSecret sets the secret of c: the given one, else the one that c has, else a generated one. It returns the secret
+// if it is new.
 func (r *Registrar) setSecret(c *storage.Client, given string) (string, error) {
 	if !hasSecret(&c.Metadata) {
 		c.SecretHash, c.SecretWrapped = storage.Hash{}, nil
 		return "", nil
 	}
 	keepsPlaintext := c.TokenEndpointAuthMethod == "client_secret_jwt"
-	if given == "" && !c.SecretHash.IsZero() && (!keepsPlaintext || c.SecretWrapped != nil) {
+	hasUsableSecret := !c.SecretHash.IsZero() && (!keepsPlaintext || c.SecretWrapped != nil)
+	if given == "" && hasUsableSecret {
 		return "", nil
 	}
 	if given == "" {
@@ -150,7 +157,7 @@ func (r *Registrar) setSecret(c *storage.Client, given string) (string, error) {
 	return given, nil
 }
 
-// checkClientID checks a client_id that the caller chose. It stands in URLs, forms and HTTP Basic.
+// checkClientID checks a client_id that the caller chose. It must be usable in URLs, forms and HTTP Basic.
 func checkClientID(id string) error {
 	switch {
 	case len(id) > 255:

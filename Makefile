@@ -2,7 +2,8 @@
 
 GO ?= go
 COUNT ?= 1
-STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
+GOLANGCI := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.12.2
+GOVULNCHECK := golang.org/x/vuln/cmd/govulncheck@v1.1.4
 # The race detector needs a C compiler; the program itself does not.
 RACE := $(if $(shell command -v gcc),-race)
 
@@ -29,10 +30,11 @@ test: deps build check ## Run all tests, and `check` before them
 	CURFEW_REQUIRE_ALL=$(if $(CI),1) $(GO) test $(RACE) -timeout 20m ./...
 	@.ci/fuzz 2s
 
-check: ## Look for mistakes without running anything: gofmt, vet, staticcheck
+check: ## Look for mistakes without running anything: gofmt, vet and the other linters of .golangci.yml, govulncheck
 	@unformatted=$$(gofmt -l .); test -z "$$unformatted" || { echo "gofmt would change:" $$unformatted; exit 1; }
-	$(GO) vet ./...
-	$(GO) run $(STATICCHECK) ./...
+	$(GO) run $(GOLANGCI) run ./...
+	@if curl -sfm 5 -o /dev/null https://vuln.go.dev/index/db.json 2>/dev/null; then $(GO) run $(GOVULNCHECK) ./...; \
+	else echo "govulncheck is skipped: its database vuln.go.dev cannot be reached"; fi
 
 # GOGC is what the program sets itself while it serves.
 bench: ## Measure: ns, allocations, CPU and commits of each kind of request (COUNT=5 for benchstat)

@@ -11,7 +11,7 @@ const (
 	TrustConfirmed Trust = "confirmed" // the app answered that its session is over
 	TrustExpiring  Trust = "expiring"  // ends by itself at ExpiresAt
 	TrustNotified  Trust = "notified"  // the app was notified, but its answer proves nothing
-	TrustUnknown   Trust = "unknown"   // the app was not notified, and no end is known
+	TrustUnknown   Trust = "unknown"   // no answer and no expiry proves that access is over
 )
 
 // Delivery is the state of the notification that an entry reports.

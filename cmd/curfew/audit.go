@@ -40,12 +40,27 @@ func (p *program) auditCommand() *cobra.Command {
 		},
 	}
 	flags := cmd.Flags()
-	flags.StringVar(&f.kind, "kind", "", "lines of this `KIND`, or of all kinds that begin with it if it ends in a dot, as session.")
+	flags.StringVar(
+		&f.kind,
+		"kind",
+		"",
+		"lines of this `KIND`, or of all kinds that begin with it if it ends in a dot, as session.",
+	)
 	flags.StringVar(&f.user, "user", "", "about the user with this `NAME` or subject")
 	flags.StringVar(&f.client, "client", "", "about the client with this `ID`")
-	flags.StringVar(&f.session, "session", "", "about the session with this `HASH`, its name in the audit trail and the log")
+	flags.StringVar(
+		&f.session,
+		"session",
+		"",
+		"about the session with this `HASH`, its name in the audit trail and the log",
+	)
 	flags.StringVar(&f.reason, "reason", "", "for this `REASON`, as rp_initiated")
-	flags.StringVar(&f.since, "since", "", "since this `TIME`: 2026-11-21, 2026-11-21T10:00:00Z, or 7d for seven days ago")
+	flags.StringVar(
+		&f.since,
+		"since",
+		"",
+		"since this `TIME`: 2026-11-21, 2026-11-21T10:00:00Z, or 7d for seven days ago",
+	)
 	flags.StringVar(&f.until, "until", "", "before this `TIME`")
 	flags.BoolVar(&f.newest, "newest", false, "newest first")
 	cmd.AddCommand(p.auditVerify())
@@ -61,7 +76,22 @@ func (p *program) showAudit(ctx context.Context, f auditFilter) error {
 	if err != nil {
 		return err
 	}
-	query := queryOf("kind", f.kind, "user", f.user, "client", f.client, "session", f.session, "reason", f.reason, "since", since, "until", until)
+	query := queryOf(
+		"kind",
+		f.kind,
+		"user",
+		f.user,
+		"client",
+		f.client,
+		"session",
+		f.session,
+		"reason",
+		f.reason,
+		"since",
+		since,
+		"until",
+		until,
+	)
 	if f.newest {
 		query.Set("newest", "true")
 	}
@@ -80,9 +110,25 @@ func (p *program) showAudit(ctx context.Context, f auditFilter) error {
 		}
 		return nil
 	}
-	return printList(p, c.Events(ctx, query), []string{"line", "at", "kind", "reason", "by", "sub", "session", "client", "address", "detail"}, func(e storage.Event) []string {
-		return []string{strconv.FormatUint(e.Seq, 10), formatTime(e.At), e.Kind, string(e.Reason), e.By, e.Subject, e.Session, e.Client, e.Address, detailJSON(e.Detail)}
-	})
+	return printList(
+		p,
+		c.Events(ctx, query),
+		[]string{"line", "at", "kind", "reason", "by", "sub", "session", "client", "address", "detail"},
+		func(e storage.Event) []string {
+			return []string{
+				strconv.FormatUint(e.Seq, 10),
+				formatTime(e.At),
+				e.Kind,
+				string(e.Reason),
+				e.By,
+				e.Subject,
+				e.Session,
+				e.Client,
+				e.Address,
+				detailJSON(e.Detail),
+			}
+		},
+	)
 }
 
 func detailJSON(facts map[string]string) string {
@@ -161,9 +207,15 @@ func (p *program) verifyAudit(ctx context.Context, args []string, head string) e
 	}
 	switch {
 	case !v.Intact:
-		return &exitError{code: exitFailed, err: fmt.Errorf("the trail breaks at line %d: it was changed, or lines before it are missing", v.BrokenAt)}
+		return &exitError{
+			code: exitFailed,
+			err:  fmt.Errorf("the trail breaks at line %d: it was changed, or lines before it are missing", v.BrokenAt),
+		}
 	case !headFound:
-		return &exitError{code: exitFailed, err: fmt.Errorf("no line has the hash %s: the end of the trail was cut off, or it is another trail", head)}
+		return &exitError{
+			code: exitFailed,
+			err:  fmt.Errorf("no line has the hash %s: the end of the trail was cut off, or it is another trail", head),
+		}
 	}
 	return nil
 }
@@ -187,7 +239,8 @@ func (p *program) auditLines(ctx context.Context, args []string) (io.ReadCloser,
 	return f, nil
 }
 
-// verifyChain checks that lines follow each other. An export may begin anywhere; what it begins with is taken for granted.
+// verifyChain checks that lines follow each other. An export may begin anywhere; what it begins with is taken for
+// granted.
 func verifyChain(lines io.Reader) (v admin.Verification, hashes []string, err error) {
 	v.Intact = true
 	scanner := bufio.NewScanner(lines)

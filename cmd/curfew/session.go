@@ -30,9 +30,23 @@ func (p *program) sessionList() *cobra.Command {
 				return err
 			}
 			header := []string{"id", "user", "signed in", "last active", "ends", "browser", "address", "clients"}
-			return printList(p, c.Sessions(cmd.Context(), queryOf("user", user, "client", client)), header, func(s admin.Session) []string {
-				return []string{s.ID, s.User, formatTime(s.AuthTime), formatTime(s.LastActive), formatTime(s.IdleExpires), templates.DeviceName(s.UserAgent), s.Address, clientNames(s)}
-			})
+			return printList(
+				p,
+				c.Sessions(cmd.Context(), queryOf("user", user, "client", client)),
+				header,
+				func(s admin.Session) []string {
+					return []string{
+						s.ID,
+						s.User,
+						formatTime(s.AuthTime),
+						formatTime(s.LastActive),
+						formatTime(s.IdleExpires),
+						templates.DeviceName(s.UserAgent),
+						s.Address,
+						clientNames(s),
+					}
+				},
+			)
 		},
 	}
 	cmd.Flags().StringVar(&user, "user", "", "of the user with this `NAME`")
@@ -79,8 +93,14 @@ func (p *program) sessionShow() *cobra.Command {
 
 func (p *program) showSession(s admin.Session) error {
 	facts := [][2]string{
-		{"id", s.ID}, {"in audit and log", s.Hash}, {"user", s.User}, {"sub", s.Subject}, {"signed in", formatTime(s.AuthTime)}, {"by", strings.Join(s.AMR, ", ")},
-		{"last active", formatTime(s.LastActive)}, {"ends unless used", formatTime(s.IdleExpires)}, {"ends", formatTime(s.Expires)}, {"browser", templates.DeviceName(s.UserAgent)}, {"address", s.Address},
+		{
+			"id",
+			s.ID,
+		}, {"in audit and log", s.Hash}, {"user", s.User}, {"sub", s.Subject}, {"signed in", formatTime(s.AuthTime)}, {"by", strings.Join(s.AMR, ", ")},
+		{
+			"last active",
+			formatTime(s.LastActive),
+		}, {"ends unless used", formatTime(s.IdleExpires)}, {"ends", formatTime(s.Expires)}, {"browser", templates.DeviceName(s.UserAgent)}, {"address", s.Address},
 	}
 	if err := p.printFields(facts); err != nil {
 		return err
@@ -120,15 +140,27 @@ func (p *program) sessionEnd() *cobra.Command {
 			case q.User != "" && len(args) > 0, q.User != "" && q.AllUsers, q.AllUsers && len(args) > 0:
 				return usageErrorf("session ids, --user and --all-users exclude each other")
 			case q.User != "" && !all && q.ExceptSession == "":
-				return &exitError{code: exitUsage, err: usageErrorf("--user ends several sessions"), hint: "add --all, or --except ID; `curfew session list --user " + q.User + "` shows them"}
+				return &exitError{
+					code: exitUsage,
+					err:  usageErrorf("--user ends several sessions"),
+					hint: "add --all, or --except ID; `curfew session list --user " + q.User + "` shows them",
+				}
 			case len(args) == 0 && q.User == "" && !q.AllUsers && q.Client == "":
-				return usageErrorf("no session selected: give session ids, --user NAME --all, --all-users or --client ID")
+				return usageErrorf(
+					"no session selected: give session ids, --user NAME --all, --all-users or --client ID",
+				)
 			}
 			bulk := q.AllUsers || q.Client != "" && q.User == "" && len(args) == 0
 			g.yes = g.yes || !bulk
-			return g.run(cmd.Context(), p, q, "Continue?", func(ctx context.Context, c *admin.Client) (admin.TerminationResult, error) {
-				return c.Terminate(ctx, q)
-			})
+			return g.run(
+				cmd.Context(),
+				p,
+				q,
+				"Continue?",
+				func(ctx context.Context, c *admin.Client) (admin.TerminationResult, error) {
+					return c.Terminate(ctx, q)
+				},
+			)
 		},
 	}
 	f := cmd.Flags()

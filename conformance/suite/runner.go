@@ -36,8 +36,9 @@ type Browser interface {
 
 // Window is one user's browser.
 type Window interface {
-	// Visit requests url by method and goes on, signing in and consenting where asked, until the suite has its answer. With
-	// picture it may also end on a page of the OP's. It returns a PNG of the last page that the OP showed, if it showed any.
+	// Visit requests url by method and goes on, signing in and consenting where asked, until the suite has its
+	// answer. With picture it may also end on a page of the OP's. It returns a PNG of the last page that the OP
+	// showed, if it showed any.
 	Visit(ctx context.Context, method, url string, picture bool) ([]byte, error)
 	// Draw returns a PNG of an HTML page.
 	Draw(ctx context.Context, html string) ([]byte, error)
@@ -59,8 +60,8 @@ type Runner struct {
 	progress sync.Mutex
 }
 
-// Run runs plans one after another, or side by side up to Parallel, and returns the results in the order of the plans. A plan that
-// cannot be run at all is an error and the others go on; what a module does is in its Result.
+// Run runs plans one after another, or side by side up to Parallel, and returns the results in the order of the
+// plans. A plan that cannot be run at all is an error and the others go on; what a module does is in its Result.
 func (r *Runner) Run(ctx context.Context, runs []Run) ([]Result, error) {
 	slots := make(chan struct{}, max(r.Parallel, 1))
 	results := make([][]Result, len(runs))
@@ -80,7 +81,8 @@ func (r *Runner) Run(ctx context.Context, runs []Run) ([]Result, error) {
 	return slices.Concat(results...), errors.Join(problems...)
 }
 
-// plan runs one plan against an OP of its own. Modules that share an alias run one after another; without one they take slots.
+// plan runs one plan against an OP of its own. Modules that share an alias run one after another; without one they
+// take slots.
 func (r *Runner) plan(ctx context.Context, run Run, slots chan struct{}) ([]Result, error) {
 	op, err := r.Start(ctx, run)
 	if err != nil {

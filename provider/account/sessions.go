@@ -86,7 +86,11 @@ func offlineAccess(g storage.Grant, name func(string) string) templates.OfflineA
 }
 
 // horizon returns the trust horizon that would follow if all these sessions ended now.
-func (h *Handler) horizon(ctx context.Context, sessions []storage.Session, grants []storage.Grant) (*templates.Horizon, error) {
+func (h *Handler) horizon(
+	ctx context.Context,
+	sessions []storage.Session,
+	grants []storage.Grant,
+) (*templates.Horizon, error) {
 	options := logout.PreviewOptions{Lifetimes: h.Lifetimes}
 	estimate, err := logoutview.EstimateHorizon(ctx, h.Store, sessions, grants, h.Site.Now(), options)
 	if err != nil {
@@ -118,7 +122,14 @@ func (h *Handler) SignOut(w http.ResponseWriter, r *http.Request) error {
 	subject := v.user.Subject
 	switch {
 	case form.Get("sign-out") != "":
-		return h.endSelected(w, r, v, findSession(form.Get("sign-out")), storage.ReasonAccount, templates.NoticeSignedOut)
+		return h.endSelected(
+			w,
+			r,
+			v,
+			findSession(form.Get("sign-out")),
+			storage.ReasonAccount,
+			templates.NoticeSignedOut,
+		)
 	case form.Get("not-me") != "":
 		return h.endSelected(w, r, v, findSession(form.Get("not-me")), storage.ReasonNotMe, templates.NoticeNotMe)
 	case form.Get("leave") != "":
@@ -157,7 +168,14 @@ func (h *Handler) SignOut(w http.ResponseWriter, r *http.Request) error {
 
 // endSelected ends the sessions with these ids. If this browser's session is one of them, the answer is the
 // signed-out page.
-func (h *Handler) endSelected(w http.ResponseWriter, r *http.Request, v viewer, ids []storage.SessionID, reason storage.Reason, notice templates.Notice) error {
+func (h *Handler) endSelected(
+	w http.ResponseWriter,
+	r *http.Request,
+	v viewer,
+	ids []storage.SessionID,
+	reason storage.Reason,
+	notice templates.Notice,
+) error {
 	path := "/account"
 	if reason == storage.ReasonNotMe {
 		path = "/account/security"
@@ -177,13 +195,26 @@ func (h *Handler) endSelected(w http.ResponseWriter, r *http.Request, v viewer, 
 }
 
 // endAndRender ends sessions, this browser's among them, and answers with the signed-out page.
-func (h *Handler) endAndRender(w http.ResponseWriter, r *http.Request, v viewer, scope storage.LogoutScope, req storage.EndRequest) error {
+func (h *Handler) endAndRender(
+	w http.ResponseWriter,
+	r *http.Request,
+	v viewer,
+	scope storage.LogoutScope,
+	req storage.EndRequest,
+) error {
 	return h.LogoutView.EndAndRender(w, r, logoutview.Logout{EndRequest: req, Session: &v.session, Scope: scope})
 }
 
 // endAndReport ends sessions of other browsers, or client sessions. It redirects to the report, if there is one with
 // entries, else to returnPath with a notice.
-func (h *Handler) endAndReport(w http.ResponseWriter, r *http.Request, v viewer, req storage.EndRequest, returnPath string, notice templates.Notice) error {
+func (h *Handler) endAndReport(
+	w http.ResponseWriter,
+	r *http.Request,
+	v viewer,
+	req storage.EndRequest,
+	returnPath string,
+	notice templates.Notice,
+) error {
 	outcome, err := h.Terminator.End(r.Context(), req)
 	if err != nil {
 		return err

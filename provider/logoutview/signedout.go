@@ -46,12 +46,19 @@ func loginStatus(scope storage.LogoutScope) string {
 }
 
 // renderSignedOut writes the signed-out page. Only the first time that it is shown it has frames.
-func (h *Handler) renderSignedOut(w http.ResponseWriter, r *http.Request, result signOutResult, interactionID string, frames []logout.Frame) {
+func (h *Handler) renderSignedOut(
+	w http.ResponseWriter,
+	r *http.Request,
+	result signOutResult,
+	interactionID string,
+	frames []logout.Frame,
+) {
 	ctx := r.Context()
 	h.recordFrames(ctx, result.CauseID, time.UnixMilli(result.EndedAt), frames)
 	entries, err := h.clientSessionEntries(ctx, result)
 	if err != nil {
-		h.Site.Logger().LogAttrs(ctx, web.ErrorLevel(r.Context()), "read reports for the signed-out page", slog.Any("err", err))
+		h.Site.Logger().
+			LogAttrs(ctx, web.ErrorLevel(r.Context()), "read reports for the signed-out page", slog.Any("err", err))
 		h.renderReportUnavailable(w, r, result, interactionID)
 		return
 	}
@@ -70,7 +77,11 @@ func (h *Handler) renderSignedOut(w http.ResponseWriter, r *http.Request, result
 }
 
 // signedOutPage is the signed-out page without frames.
-func (h *Handler) signedOutPage(r *http.Request, result signOutResult, entries []templates.Entry) templates.SignedOutPage {
+func (h *Handler) signedOutPage(
+	r *http.Request,
+	result signOutResult,
+	entries []templates.Entry,
+) templates.SignedOutPage {
 	return templates.SignedOutPage{
 		Page:          h.Site.Page(r),
 		Ended:         time.UnixMilli(result.EndedAt).UTC(),
@@ -89,7 +100,12 @@ func (h *Handler) signedOutPage(r *http.Request, result signOutResult, entries [
 }
 
 // renderReportUnavailable answers with what is certain when the reports cannot be read.
-func (h *Handler) renderReportUnavailable(w http.ResponseWriter, r *http.Request, result signOutResult, interactionID string) {
+func (h *Handler) renderReportUnavailable(
+	w http.ResponseWriter,
+	r *http.Request,
+	result signOutResult,
+	interactionID string,
+) {
 	page := templates.MessagePage{Page: h.Site.Page(r), Message: templates.MessageSignedOut}
 	if interactionID != "" {
 		page.LinkURL = h.Site.Path("/signed-out/" + interactionID)
@@ -98,8 +114,8 @@ func (h *Handler) renderReportUnavailable(w http.ResponseWriter, r *http.Request
 	h.Site.LogRenderError(r, templates.Message(w, page))
 }
 
-// RenderNoSession answers a logout request of a browser that is not signed in (RP-Initiated Logout 1.0 §4). The return target is offered as
-// a link and not followed: without a hint anyone could have put it there (§3).
+// RenderNoSession answers a logout request of a browser that is not signed in (RP-Initiated Logout 1.0 §4). The
+// return target is offered as a link and not followed: without a hint anyone could have put it there (§3).
 func (h *Handler) RenderNoSession(w http.ResponseWriter, r *http.Request, app *templates.App, target ReturnTarget) {
 	page := templates.SignedOutPage{
 		Page:        h.Site.Page(r),
@@ -125,7 +141,8 @@ func (h *Handler) requestingApp(ctx context.Context, result signOutResult) *temp
 	return h.Site.App(client, result.Return.URI)
 }
 
-// signedOutHeaders sets the headers of a page after a logout. Clear-Site-Data never names "cookies": Chromium would clear those of sibling hosts too.
+// signedOutHeaders sets the headers of a page after a logout. Clear-Site-Data never names "cookies": Chromium would
+// clear those of sibling hosts too.
 func (h *Handler) signedOutHeaders(w http.ResponseWriter, p web.PagePolicy, scope storage.LogoutScope) {
 	web.PageHeaders(w, p)
 	h.Site.ClearSiteData(w, `"storage", "prefetchCache", "prerenderCache"`)
@@ -175,8 +192,8 @@ func (h *Handler) Meaning(w http.ResponseWriter, r *http.Request) {
 	h.Site.LogRenderError(r, templates.Meaning(w, templates.MeaningPage{Page: h.Site.Page(r)}))
 }
 
-// Evict serves GET /signed-out/evict.css. Chromium and Firefox drop their back-forward cache when a page loads a style sheet with this
-// header; on the page itself the header would come too late.
+// Evict serves GET /signed-out/evict.css. Chromium and Firefox drop their back-forward cache when a page loads a
+// style sheet with this header; on the page itself the header would come too late.
 func (h *Handler) Evict(w http.ResponseWriter, r *http.Request) {
 	h.Site.ClearSiteData(w, `"cache"`)
 	w.Header().Set("Content-Type", "text/css; charset=utf-8")

@@ -137,7 +137,12 @@ func basicHeader(c credentials) string {
 
 // verifyClient authenticates the client of a token or revocation request. For a token request it also checks
 // grant_type and resource.
-func (s *Server) verifyClient(ctx context.Context, path string, h http.Header, form url.Values) (*storage.Client, error) {
+func (s *Server) verifyClient(
+	ctx context.Context,
+	path string,
+	h http.Header,
+	form url.Values,
+) (*storage.Client, error) {
 	c, err := s.authenticateClient(ctx, h, form)
 	if err != nil || path != tokenPath {
 		return c, err

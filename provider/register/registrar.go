@@ -46,15 +46,28 @@ func (r *Registrar) NewClient(ctx context.Context, m storage.Metadata, secret st
 
 // UpdateClient replaces all metadata of a client with m. The secret stays, unless a new one is given or the new
 // authentication method needs one that the client does not have. UpdateClient returns the secret only if it is new.
-func (r *Registrar) UpdateClient(ctx context.Context, old *storage.Client, m storage.Metadata, secret string) (storage.Client, string, error) {
+func (r *Registrar) UpdateClient(
+	ctx context.Context,
+	old *storage.Client,
+	m storage.Metadata,
+	secret string,
+) (storage.Client, string, error) {
 	if m.ClientID != "" && m.ClientID != old.ClientID {
-		return storage.Client{}, "", Problems{{Code: InvalidMetadata, Field: "client_id", Text: "cannot change; make a new client"}}
+		return storage.Client{}, "", Problems{
+			{Code: InvalidMetadata, Field: "client_id", Text: "cannot change; make a new client"},
+		}
 	}
 	m.ClientID = old.ClientID
 	return r.buildClient(ctx, *old, m, secret, r.Now())
 }
 
-func (r *Registrar) buildClient(ctx context.Context, c storage.Client, m storage.Metadata, secret string, now time.Time) (storage.Client, string, error) {
+func (r *Registrar) buildClient(
+	ctx context.Context,
+	c storage.Client,
+	m storage.Metadata,
+	secret string,
+	now time.Time,
+) (storage.Client, string, error) {
 	var problems Problems
 	err := Validate(&m, r.Policy)
 	if err != nil && !errors.As(err, &problems) {
@@ -117,7 +130,11 @@ func (r *Registrar) checkSecret(m *storage.Metadata, given string) error {
 	case !hasSecret(m):
 		return fmt.Errorf("has no use with %s; leave it out", m.TokenEndpointAuthMethod)
 	case len(given) < minSecretLength:
-		return fmt.Errorf("has %d characters; %d are the least, or leave it out to get one", len(given), minSecretLength)
+		return fmt.Errorf(
+			"has %d characters; %d are the least, or leave it out to get one",
+			len(given),
+			minSecretLength,
+		)
 	case len(given) > maxURIBytes:
 		return fmt.Errorf("is longer than %d characters", maxURIBytes)
 	case strings.ContainsFunc(given, func(c rune) bool { return c < ' ' || c > '~' }):

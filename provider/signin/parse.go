@@ -139,7 +139,11 @@ func (h *Handler) checkResponseMode(req *authRequest, mode, redirectURI string) 
 		}
 	case "form_post":
 		if web.Origin(redirectURI) == "" {
-			return oauthError("response_mode", "invalid_request", "response_mode form_post needs a redirect_uri with a host")
+			return oauthError(
+				"response_mode",
+				"invalid_request",
+				"response_mode form_post needs a redirect_uri with a host",
+			)
 		}
 	default:
 		return oauthError("response_mode", "invalid_request", "response_mode must be one of query, fragment, form_post")
@@ -197,7 +201,11 @@ func (h *Handler) readResponseType(req *authRequest, params url.Values) error {
 	}
 	req.Nonce = params.Get("nonce")
 	if req.Nonce == "" && req.hasResponseType("id_token") {
-		return oauthError("nonce", "invalid_request", "nonce is required where the authorization response carries an ID token")
+		return oauthError(
+			"nonce",
+			"invalid_request",
+			"nonce is required where the authorization response carries an ID token",
+		)
 	}
 	return nil
 }
@@ -371,7 +379,11 @@ func (h *Handler) readHints(req *authRequest, params url.Values) error {
 		return oauthError("id_token_hint", "invalid_request", "id_token_hint is not an ID token of this issuer")
 	}
 	if req.HintSubject != "" && req.HintSubject != hintClaims.Subject { // readScope set it from claims
-		return oauthError("id_token_hint", "invalid_request", "id_token_hint and the claims parameter name different subjects")
+		return oauthError(
+			"id_token_hint",
+			"invalid_request",
+			"id_token_hint and the claims parameter name different subjects",
+		)
 	}
 	req.HintSubject = hintClaims.Subject
 	return nil

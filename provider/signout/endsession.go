@@ -65,7 +65,13 @@ func (h *Handler) scopeOf(req logoutRequest) storage.LogoutScope {
 }
 
 // endForRequest terminates what is in scope and answers with the signed-out page.
-func (h *Handler) endForRequest(w http.ResponseWriter, r *http.Request, req logoutRequest, session *storage.Session, scope storage.LogoutScope) error {
+func (h *Handler) endForRequest(
+	w http.ResponseWriter,
+	r *http.Request,
+	req logoutRequest,
+	session *storage.Session,
+	scope storage.LogoutScope,
+) error {
 	clientID, target := req.ClientID, req.Target
 	if clientID == "" { // the page may still offer the return target of a client of the session
 		var err error
@@ -93,7 +99,8 @@ func (h *Handler) endForRequest(w http.ResponseWriter, r *http.Request, req logo
 // isSpeculative reports whether the user has not opened the page yet: the request is a HEAD, a prefetch or a prerender.
 func isSpeculative(r *http.Request) bool {
 	purpose := r.Header.Get("Sec-Purpose") + r.Header.Get("Purpose")
-	return r.Method == http.MethodHead || strings.Contains(purpose, "prefetch") || strings.Contains(purpose, "prerender")
+	return r.Method == http.MethodHead || strings.Contains(purpose, "prefetch") ||
+		strings.Contains(purpose, "prerender")
 }
 
 // isBrowser reports whether a browser sent the request, rather than a client's server: by Origin, Fetch Metadata or
@@ -145,8 +152,9 @@ func (h *Handler) endFromBackend(w http.ResponseWriter, r *http.Request, req log
 	message := templates.MessageSessionEnded
 	if scope == storage.ScopeClient {
 		message = templates.MessageAppSignedOut
-		h.Site.Logger().LogAttrs(ctx, slog.LevelInfo, "logout without a session cookie ended one client session; the session stays active",
-			slog.String("client", req.ClientID))
+		h.Site.Logger().
+			LogAttrs(ctx, slog.LevelInfo, "logout without a session cookie ended one client session; the session stays active",
+				slog.String("client", req.ClientID))
 	}
 	if req.Target.URI != "" {
 		web.Redirect(w, req.Target.URL())

@@ -202,7 +202,7 @@ func (m *Metadata) Sector() string {
 	}
 	var sector string
 	for i, redirectURI := range m.RedirectURIs {
-		if host := provenHost(redirectURI); i == 0 {
+		if host := sectorHostOf(redirectURI); i == 0 {
 			sector = host
 		} else if host != sector {
 			return ""
@@ -211,8 +211,8 @@ func (m *Metadata) Sector() string {
 	return sector
 }
 
-// provenHost returns the host of an https URI that is not this machine's.
-func provenHost(uri string) string {
+// sectorHostOf returns the host of an https URI that is not this machine's.
+func sectorHostOf(uri string) string {
 	host := hostname(uri)
 	address, err := netip.ParseAddr(host)
 	isLocal := host == "localhost" || strings.HasSuffix(host, ".localhost") ||

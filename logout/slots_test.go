@@ -225,6 +225,8 @@ func TestAttemptsAreBoundedHoweverManyHostsHang(t *testing.T) {
 		defer run(d.Run)()
 		w.end(w.terminator(d), storage.Selector{AllUsers: true})
 		time.Sleep(time.Minute)
+		mu.Lock()
+		defer mu.Unlock()
 		if most > maxInFlight {
 			t.Errorf("got %d attempts at a time, want at most %d", most, maxInFlight)
 		}

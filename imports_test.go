@@ -109,7 +109,8 @@ var below = []string{
 // here is held to the longest name above it.
 var arrows = map[string][]string{
 	"storage":             {},
-	"storage/bolt":        {"storage"},
+	"storage/bolt":        {"storage", "storage/record"},
+	"storage/record":      {"storage"},
 	"storage/storagetest": {"storage"},
 	"templates":           {},
 	"logout":              {"storage"},

@@ -13,7 +13,7 @@ import (
 // schema.go decides whether this release can read a file, and brings an older one up to date.
 //
 // The schema counts changes that a reader cannot pass over: a table or an index that is built differently, a field
-// whose meaning changed. A new field of a record (codec.go) and a new table need no new schema.
+// whose meaning changed. A new field of a record (package record) and a new table need no new schema.
 
 // Schema is the version of the layout that this release reads and writes.
 const Schema = 1

@@ -4,7 +4,7 @@ package bolt
 type table uint8
 
 // The tables. Each group begins with the records, and their indexes follow, as "key → value". In a key a comma stands
-// for the byte 0 between its parts, and a time is eight bytes that sort. A record is encoded as codec.go says.
+// for the byte 0 between its parts, and a time is eight bytes that sort. A record is encoded by package record.
 const (
 	meta   table = iota // name → value: the schema, the test record of Ready, counters
 	expiry              // time, kind, key → nothing: the records that Sweep removes, in order

@@ -6,6 +6,8 @@ import (
 	"iter"
 
 	"go.etcd.io/bbolt"
+
+	"github.com/curfew-id/curfew/storage/record"
 )
 
 // tx is one transaction. It keeps the first error of its puts and loads; the committer and readTx look at that error
@@ -53,8 +55,8 @@ func (t *tx) delete(tbl table, key []byte) {
 }
 
 // store writes a record.
-func (t *tx) store(tbl table, key []byte, record any) {
-	value, err := encode(record)
+func (t *tx) store(tbl table, key []byte, content any) {
+	value, err := record.Encode(content)
 	if err != nil {
 		t.fail(fmt.Errorf("encode %s: %w", tableNames[tbl], err))
 		return
@@ -70,21 +72,21 @@ func (t *tx) fail(err error) {
 }
 
 // load reads a record; ok is false if there is none.
-func load[T any](t *tx, tbl table, key []byte) (record T, ok bool) {
+func load[T any](t *tx, tbl table, key []byte) (content T, ok bool) {
 	value := t.get(tbl, key)
 	if value == nil {
-		return record, false
+		return content, false
 	}
 	return decode[T](t, tbl, value)
 }
 
 // decode reads a record from its value.
-func decode[T any](t *tx, tbl table, value []byte) (record T, ok bool) {
-	if err := decodeRecord(value, &record); err != nil {
+func decode[T any](t *tx, tbl table, value []byte) (content T, ok bool) {
+	if err := record.Decode(value, &content); err != nil {
 		t.fail(damagedError(fmt.Sprintf("a record in table %s cannot be read: %v", tableNames[tbl], err)))
-		return record, false
+		return content, false
 	}
-	return record, true
+	return content, true
 }
 
 // scanPrefix walks the keys that begin with prefix, in order. The table must not be changed during the walk.

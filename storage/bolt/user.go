@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/curfew-id/curfew/storage"
+	"github.com/curfew-id/curfew/storage/record"
 )
 
 // A user's value begins with one byte that says whether the user is enabled, so that the check of a token decodes no
@@ -132,7 +133,7 @@ func (t *tx) putUser(u storage.User) {
 		t.deleteLogins(old)
 	}
 	u.Revision++
-	record, err := encode(u)
+	content, err := record.Encode(u)
 	if err != nil {
 		t.fail(fmt.Errorf("encode user: %w", err))
 		return
@@ -141,7 +142,7 @@ func (t *tx) putUser(u storage.User) {
 	if u.Disabled {
 		status = statusDisabled
 	}
-	t.put(users, []byte(u.Subject), append([]byte{status}, record...))
+	t.put(users, []byte(u.Subject), append([]byte{status}, content...))
 	for i, key := range slices.Backward(loginKeys(u)) { // the name's last: a user who has one text for both is listed by it
 		kind := byte(loginEmail)
 		if i == 0 {

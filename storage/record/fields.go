@@ -1,4 +1,4 @@
-package bolt
+package record
 
 import (
 	"encoding/json"

@@ -1,4 +1,11 @@
-package bolt
+// Package record encodes the records of a store, for every backend that keeps them as bytes.
+//
+// The records that requests and terminations read most are protobuf messages: each field has a number, a field with the
+// zero value is left out, and a reader skips numbers that it does not know. A new field is therefore one new line in
+// records.go, with a number that the record never had. All other records are JSON.
+//
+// `protoc --decode_raw` prints a value. The numbers stand in records.go, once for writing and reading.
+package record
 
 import (
 	"encoding/json"
@@ -9,23 +16,17 @@ import (
 	"github.com/curfew-id/curfew/storage"
 )
 
-// codec.go encodes records. The records that requests and terminations read most are protobuf messages: each field
-// has a number, a field with the zero value is left out, and a reader skips numbers that it does not know. A new
-// field is therefore one new line in records.go, with a number that the record never had. All other records are JSON.
-//
-// `protoc --decode_raw` prints a value. The numbers stand in records.go, once for writing and reading.
-
 // maxFieldNumber is the highest number that a field may have.
 const maxFieldNumber = 31
 
 // listItem is the number of every element in the message that holds a list.
 const listItem = 1
 
-// errRecord reports a value that is not a record.
-var errRecord = errors.New("damaged record")
+// ErrDamaged reports a value that is not a record.
+var ErrDamaged = errors.New("damaged record")
 
-// encode returns the value of a record.
-func encode(record any) ([]byte, error) {
+// Encode returns the value of a record. The client sessions of a session are left out: they are records of their own.
+func Encode(record any) ([]byte, error) {
 	f := recordCodec{out: make([]byte, 0, 512)}
 	switch r := record.(type) {
 	case storage.User:
@@ -48,8 +49,9 @@ func encode(record any) ([]byte, error) {
 	return f.out, f.err
 }
 
-// decodeRecord reads a record from its value. The record does not refer to the value.
-func decodeRecord(value []byte, record any) error {
+// Decode reads a record from its value into a pointer to it. The record does not refer to the value. ErrDamaged, or
+// the error of encoding/json: the value is no such record.
+func Decode(value []byte, record any) error {
 	f := recordCodec{reading: true}
 	switch r := record.(type) {
 	case *storage.User:
@@ -77,7 +79,7 @@ func decodeRecord(value []byte, record any) error {
 		return json.Unmarshal(value, record)
 	}
 	if f.damaged {
-		return errRecord
+		return ErrDamaged
 	}
 	return nil
 }

@@ -1,4 +1,4 @@
-package bolt
+package record
 
 import (
 	"bytes"
@@ -70,7 +70,7 @@ func mustEncode(t *testing.T, record any) (value []byte, filled reflect.Value) {
 	n := int64(0)
 	filled = reflect.ValueOf(record).Elem()
 	fill(t, filled, &n)
-	value, err := encode(filled.Interface())
+	value, err := Encode(filled.Interface())
 	must(t, err)
 	return value, filled
 }
@@ -92,10 +92,10 @@ func TestRecordsKeepEveryField(t *testing.T) {
 					r.Entries = []storage.ReportEntry{} // never null in JSON
 				}
 			}
-			value, err := encode(want.Interface())
+			value, err := Encode(want.Interface())
 			must(t, err)
 			got := reflect.New(want.Type())
-			if err := decodeRecord(value, got.Interface()); err != nil {
+			if err := Decode(value, got.Interface()); err != nil {
 				t.Errorf("%s: %v", want.Type(), err)
 			}
 			if !reflect.DeepEqual(got.Elem().Interface(), want.Interface()) {
@@ -110,14 +110,14 @@ func TestReaderSkipsFieldsItDoesNotKnow(t *testing.T) {
 	for _, record := range encodedRecords() {
 		value, _ := mustEncode(t, record)
 		want := reflect.New(reflect.TypeOf(record).Elem()).Interface()
-		must(t, decodeRecord(value, want))
+		must(t, Decode(value, want))
 		for _, field := range []protowire.Number{maxFieldNumber, maxFieldNumber + 1, 1000} {
 			value = protowire.AppendVarint(protowire.AppendTag(value, field, protowire.VarintType), 7)
 			value = protowire.AppendString(protowire.AppendTag(value, field, protowire.BytesType), "new")
 		}
 		value = protowire.AppendFixed64(protowire.AppendTag(value, maxFieldNumber, protowire.Fixed64Type), 7)
 		got := reflect.New(reflect.TypeOf(record).Elem()).Interface()
-		must(t, decodeRecord(value, got))
+		must(t, Decode(value, got))
 		if !reflect.DeepEqual(got, want) {
 			t.Errorf("got %+v, want %+v", got, want)
 		}
@@ -133,7 +133,7 @@ func TestFieldThatIsMissingIsZero(t *testing.T) {
 		Created: time.Unix(1, 0),
 		Trust:   storage.TokenExpiry{JWT: time.Unix(1, 0)},
 	}
-	must(t, decodeRecord(value, &got))
+	must(t, Decode(value, &got))
 	if want := (storage.Grant{Client: "app"}); !reflect.DeepEqual(got, want) {
 		t.Errorf("got %+v, want %+v", got, want)
 	}
@@ -144,10 +144,10 @@ func TestDamagedRecordsAreErrors(t *testing.T) {
 		value, filled := mustEncode(t, record)
 		into := func() any { return reflect.New(filled.Type()).Interface() }
 		for i := range value {
-			_ = decodeRecord(value[:i], into()) // must not panic
+			_ = Decode(value[:i], into()) // must not panic
 			hurt := append([]byte(nil), value...)
 			hurt[i] ^= 0x80
-			_ = decodeRecord(hurt, into()) // must not panic
+			_ = Decode(hurt, into()) // must not panic
 		}
 		for name, damaged := range map[string][]byte{
 			"cut short":           value[:len(value)-1],
@@ -156,7 +156,7 @@ func TestDamagedRecordsAreErrors(t *testing.T) {
 			"text where a number": protowire.AppendString(protowire.AppendTag(bytes.Clone(value), timeField(record), protowire.BytesType), "x"),
 			"number where text":   protowire.AppendVarint(protowire.AppendTag(bytes.Clone(value), 1, protowire.VarintType), 1),
 		} {
-			if err := decodeRecord(damaged, into()); err == nil {
+			if err := Decode(damaged, into()); err == nil {
 				t.Errorf("%s, %s: got no error", filled.Type(), name)
 			}
 		}
@@ -178,5 +178,13 @@ func timeField(record any) protowire.Number {
 		return 12
 	default:
 		return 8
+	}
+}
+
+// must stops the test at an error.
+func must(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
 	}
 }

@@ -12,7 +12,8 @@ import (
 	"github.com/curfew-id/curfew/provider/admin"
 )
 
-// adminClient is a client of the serving process, whose socket the configuration names.
+// adminClient returns a client of the admin API. The API listens on the server's socket in the data folder, which the
+// configuration names.
 func (p *program) adminClient() (*admin.Client, error) {
 	cfg, err := p.loadConfig()
 	if err != nil {
@@ -21,7 +22,7 @@ func (p *program) adminClient() (*admin.Client, error) {
 	return &admin.Client{Socket: server.SocketPath(string(cfg.Data))}, nil
 }
 
-// withExitCode gives an error of the API its exit code and a hint at what to do.
+// withExitCode wraps an error of an API call in an exitError: an exit code and, for some errors, a hint what to do.
 func withExitCode(err error) error {
 	var apiErr *admin.Error
 	switch {
@@ -45,17 +46,17 @@ func withExitCode(err error) error {
 	case http.StatusBadRequest, http.StatusRequestEntityTooLarge:
 		code = exitUsage
 	}
-	errs := []error{apiErr}
-	if len(apiErr.Problems) > 1 {
-		errs = errs[:0]
-		for _, problem := range apiErr.Problems {
-			errs = append(errs, problem)
-		}
+	if len(apiErr.Problems) <= 1 {
+		return &exitError{code: code, err: apiErr}
 	}
-	return &exitError{code: code, err: errors.Join(errs...)}
+	problems := make([]error, len(apiErr.Problems))
+	for i, problem := range apiErr.Problems {
+		problems[i] = problem
+	}
+	return &exitError{code: code, err: errors.Join(problems...)}
 }
 
-// ask calls the serving process and prints its answer.
+// ask makes one call of the admin API and prints the result: as JSON with -o json, else with print.
 func ask[T any](
 	ctx context.Context,
 	p *program,
@@ -76,7 +77,7 @@ func ask[T any](
 	return print(result)
 }
 
-// printList prints a listing, a row for each item.
+// printList prints items: as one JSON array with -o json, else as a table with header and a row for each item.
 func printList[T any](p *program, items iter.Seq2[T, error], header []string, row func(T) []string) error {
 	all := []T{}
 	for item, err := range items {
@@ -99,7 +100,7 @@ func printList[T any](p *program, items iter.Seq2[T, error], header []string, ro
 	return p.printTable(header, rows)
 }
 
-// seqOf turns a slice into a sequence for printList.
+// seqOf returns a slice as a sequence without errors, for printList.
 func seqOf[T any](items []T) iter.Seq2[T, error] {
 	return func(yield func(T, error) bool) {
 		for _, item := range items {

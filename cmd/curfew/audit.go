@@ -21,9 +21,14 @@ import (
 
 // auditFilter selects lines of the audit trail.
 type auditFilter struct {
-	kind, user, client, session, reason string
-	since, until                        string
-	newest                              bool
+	kind    string
+	user    string
+	client  string
+	session string
+	reason  string
+	since   string
+	until   string
+	newest  bool // newest lines first
 }
 
 func (p *program) auditCommand() *cobra.Command {
@@ -32,7 +37,8 @@ func (p *program) auditCommand() *cobra.Command {
 		Use:   "audit",
 		Short: "Show the audit trail; -o json prints JSON lines",
 		Long: "Show the audit trail: who did what to which session, why and from where. -o json prints JSON lines.\n\n" +
-			"Each line carries the hash of the one before, so that a changed or missing line shows: `curfew audit verify`.",
+			"Each line carries the hash of the one before, so that a changed or missing line shows: " +
+			"`curfew audit verify`.",
 		Example: "  curfew audit --user ann --since 7d\n  curfew audit --kind session. -o json > trail.jsonl",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -77,20 +83,13 @@ func (p *program) showAudit(ctx context.Context, f auditFilter) error {
 		return err
 	}
 	query := queryOf(
-		"kind",
-		f.kind,
-		"user",
-		f.user,
-		"client",
-		f.client,
-		"session",
-		f.session,
-		"reason",
-		f.reason,
-		"since",
-		since,
-		"until",
-		until,
+		"kind", f.kind,
+		"user", f.user,
+		"client", f.client,
+		"session", f.session,
+		"reason", f.reason,
+		"since", since,
+		"until", until,
 	)
 	if f.newest {
 		query.Set("newest", "true")
@@ -131,18 +130,19 @@ func (p *program) showAudit(ctx context.Context, f auditFilter) error {
 	)
 }
 
-func detailJSON(facts map[string]string) string {
-	if len(facts) == 0 {
+func detailJSON(detail map[string]string) string {
+	if len(detail) == 0 {
 		return ""
 	}
-	text, err := json.Marshal(facts)
+	text, err := json.Marshal(detail)
 	if err != nil {
 		return "" // a map of strings always encodes
 	}
 	return string(text)
 }
 
-// parseTimeFlag reads the time in a flag and returns it as the API takes it.
+// parseTimeFlag parses the value of a flag: a date, a time, or an age such as 7d. It returns the time in RFC 3339, as
+// the API takes it, and "" for an empty value.
 func parseTimeFlag(flag, text string, now time.Time) (string, error) {
 	if text == "" {
 		return "", nil
@@ -163,8 +163,10 @@ func (p *program) auditVerify() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "verify [FILE]",
 		Short: "Check that no line was changed or left out, at the server or in an export",
-		Long: "Check that no line of the audit trail was changed or left out: at the server, or in an export (`curfew audit -o json`)\n" +
-			"without it; FILE is - for stdin. What was cut off at the end cannot show in the lines themselves: write the head down\n" +
+		Long: "Check that no line of the audit trail was changed or left out: at the server, or in an export " +
+			"(`curfew audit -o json`)\n" +
+			"without it; FILE is - for stdin. What was cut off at the end cannot show in the lines themselves: " +
+			"write the head down\n" +
 			"elsewhere, and ask with --head whether it still stands there.",
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -175,35 +177,19 @@ func (p *program) auditVerify() *cobra.Command {
 	return cmd
 }
 
+// verifyAudit verifies the trail and prints the result. head, if it is not empty, must be the hash of one of its lines.
 func (p *program) verifyAudit(ctx context.Context, args []string, head string) error {
-	var v admin.Verification
-	headFound := head == ""
-	if len(args) == 0 && headFound {
-		c, err := p.adminClient()
-		if err != nil {
-			return err
-		}
-		if v, err = c.VerifyEvents(ctx); err != nil {
-			return withExitCode(err)
-		}
-	} else {
-		lines, err := p.auditLines(ctx, args)
-		if err != nil {
-			return err
-		}
-		defer lines.Close()
-		var hashes []string
-		if v, hashes, err = verifyChain(lines); err != nil {
-			return err
-		}
-		headFound = headFound || slices.Contains(hashes, head)
+	v, headFound, err := p.verifyTrail(ctx, args, head)
+	if err != nil {
+		return err
 	}
 	if p.format == "json" {
 		if err := p.printJSON(v); err != nil {
 			return err
 		}
 	} else if v.Intact {
-		fmt.Fprintf(p.stdout, "intact: %s, the last is %d\nhead: %s\n", pluralize(v.Events, "line"), v.LastSeq, v.HeadHash)
+		fmt.Fprintf(p.stdout, "intact: %s, the last is %d\n", pluralize(v.Events, "line"), v.LastSeq)
+		fmt.Fprintf(p.stdout, "head: %s\n", v.HeadHash)
 	}
 	switch {
 	case !v.Intact:
@@ -220,6 +206,31 @@ func (p *program) verifyAudit(ctx context.Context, args []string, head string) e
 	return nil
 }
 
+// verifyTrail has the server verify its own trail. It reads the lines itself if they stand in a file or if a head has
+// to be found among them.
+func (p *program) verifyTrail(
+	ctx context.Context,
+	args []string,
+	head string,
+) (v admin.Verification, headFound bool, err error) {
+	if len(args) == 0 && head == "" {
+		c, err := p.adminClient()
+		if err != nil {
+			return v, false, err
+		}
+		v, err = c.VerifyEvents(ctx)
+		return v, true, withExitCode(err)
+	}
+	lines, err := p.auditLines(ctx, args)
+	if err != nil {
+		return v, false, err
+	}
+	defer lines.Close()
+	v, hashes, err := verifyChain(lines)
+	return v, head == "" || slices.Contains(hashes, head), err
+}
+
+// auditLines opens the JSON lines of the trail: from the server, from stdin for "-", or from a file.
 func (p *program) auditLines(ctx context.Context, args []string) (io.ReadCloser, error) {
 	switch {
 	case len(args) == 0:
@@ -239,8 +250,8 @@ func (p *program) auditLines(ctx context.Context, args []string) (io.ReadCloser,
 	return f, nil
 }
 
-// verifyChain checks that lines follow each other. An export may begin anywhere; what it begins with is taken for
-// granted.
+// verifyChain checks that each line carries the hash of the line before it, and returns the hashes of all lines. An
+// export may begin at any line, so the first line is not checked.
 func verifyChain(lines io.Reader) (v admin.Verification, hashes []string, err error) {
 	v.Intact = true
 	scanner := bufio.NewScanner(lines)
@@ -254,13 +265,17 @@ func verifyChain(lines io.Reader) (v admin.Verification, hashes []string, err er
 			return v, nil, usageErrorf("line %d is not a line of an audit trail: %w", v.Events+1, err)
 		}
 		if v.Events == 0 {
-			v.LastSeq, v.HeadHash = e.Seq-1, e.Prev
+			v.LastSeq = e.Seq - 1
+			v.HeadHash = e.Prev
 		}
 		if !e.Follows(v.LastSeq, v.HeadHash) {
-			v.Intact, v.BrokenAt = false, e.Seq
+			v.Intact = false
+			v.BrokenAt = e.Seq
 			return v, hashes, nil
 		}
-		v.Events, v.LastSeq, v.HeadHash = v.Events+1, e.Seq, e.Hash
+		v.Events++
+		v.LastSeq = e.Seq
+		v.HeadHash = e.Hash
 		hashes = append(hashes, e.Hash.String())
 	}
 	if err := scanner.Err(); err != nil {

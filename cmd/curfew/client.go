@@ -27,9 +27,11 @@ func (p *program) clientCommand() *cobra.Command {
 	return cmd
 }
 
-const clientFlagsHelp = "The flags are the fields of client metadata (RFC 7591, OpenID Connect Registration and the logout specifications, and\nCurfew's own); --file takes all of them as one JSON object, client_secret included."
+const clientFlagsHelp = "The flags are the fields of client metadata " +
+	"(RFC 7591, OpenID Connect Registration and the logout specifications, and\n" +
+	"Curfew's own); --file takes all of them as one JSON object, client_secret included."
 
-// clientFlags are the flags of add and set.
+// clientFlags are the flags of `client add` and `client set`.
 type clientFlags struct {
 	recordFields
 	secretStdin bool
@@ -38,24 +40,29 @@ type clientFlags struct {
 func (m *clientFlags) addFlags(cmd *cobra.Command) {
 	m.addMetadataFlags(cmd)
 	m.addFileFlag(cmd, "client metadata")
-	cmd.Flags().
-		BoolVar(&m.secretStdin, "secret-stdin", false, "read the client_secret, of at least 32 characters, from stdin")
+	cmd.Flags().BoolVar(
+		&m.secretStdin,
+		"secret-stdin",
+		false,
+		"read the client_secret, of at least 32 characters, from stdin",
+	)
 }
 
+// collect returns the client metadata that the flags, the file and stdin give.
 func (m *clientFlags) collect(p *program) (map[string]any, error) {
 	if m.secretStdin && m.file == "-" {
 		return nil, usageErrorf("stdin cannot be both the file and the secret")
 	}
 	metadata, err := m.recordFields.collect(p)
-	if err == nil && m.secretStdin {
-		var text []byte
-		text, err = io.ReadAll(io.LimitReader(p.stdin, maxInput))
-		metadata["client_secret"] = strings.TrimRight(string(text), "\r\n")
+	if err != nil || !m.secretStdin {
+		return metadata, err
 	}
+	secret, err := io.ReadAll(io.LimitReader(p.stdin, maxInput))
+	metadata["client_secret"] = strings.TrimRight(string(secret), "\r\n")
 	return metadata, err
 }
 
-// showClient prints the stored record. It has a secret only if the secret was just made or given.
+// showClient prints the stored record. The API returns a secret only when it has just stored that secret.
 func (p *program) showClient(c admin.ClientRecord) error {
 	if c.Secret != "" {
 		fmt.Fprintln(p.stderr, "the client_secret is shown only now; Curfew stores its hash")
@@ -70,31 +77,22 @@ func (p *program) clientAdd() *cobra.Command {
 		Use:   "add",
 		Short: "Add a client and print its record; the client_secret is shown only now",
 		Long: "Add a client and print its record. If no client_id or client_secret is given, Curfew makes one.\n\n" +
-			"--preset fills in the paths and choices of a framework for the app at --url, and says what to set in the app: " +
+			"--preset fills in the paths and choices of a framework for the app at --url, " +
+			"and says what to set in the app: " +
 			strings.Join(presetNames(), ", ") + ". Flags and --file win over the preset.\n\n" + clientFlagsHelp,
 		Example: "  curfew client add --client-name Atlas --redirect-uri https://atlas.example.org/callback \\\n" +
 			"    --backchannel-logout-uri https://atlas.example.org/logout\n" +
-			"  curfew client add --preset spring-security --url https://atlas.example.org\n  curfew client add --file atlas.json",
+			"  curfew client add --preset spring-security --url https://atlas.example.org\n" +
+			"  curfew client add --file atlas.json",
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			metadata, err := m.collect(p)
 			if err != nil {
 				return err
 			}
-			if (presetName == "") != (appURL == "") {
-				return usageErrorf("--preset and --url go together")
-			}
-			if presetName != "" {
-				chosen, err := findPreset(presetName)
-				if err != nil {
-					return err
-				}
-				merged := chosen.clientMetadata(appURL)
-				maps.Copy(merged, metadata)
-				metadata = merged
-				for _, setting := range chosen.appSettings {
-					fmt.Fprintln(p.stderr, "set in the app: "+setting)
-				}
+			metadata, err = p.applyPreset(presetName, appURL, metadata)
+			if err != nil {
+				return err
 			}
 			if len(metadata) == 0 {
 				return &exitError{
@@ -114,6 +112,27 @@ func (p *program) clientAdd() *cobra.Command {
 	return cmd
 }
 
+// applyPreset returns the preset's metadata for the app at appURL, with given on top, and prints what to set in the
+// app. Without a preset it returns given.
+func (p *program) applyPreset(presetName, appURL string, given map[string]any) (map[string]any, error) {
+	if (presetName == "") != (appURL == "") {
+		return nil, usageErrorf("--preset and --url go together")
+	}
+	if presetName == "" {
+		return given, nil
+	}
+	preset, err := findPreset(presetName)
+	if err != nil {
+		return nil, err
+	}
+	for _, setting := range preset.appSettings {
+		fmt.Fprintln(p.stderr, "set in the app: "+setting)
+	}
+	metadata := preset.clientMetadata(appURL)
+	maps.Copy(metadata, given)
+	return metadata, nil
+}
+
 func (p *program) clientList() *cobra.Command {
 	return &cobra.Command{
 		Use:   "list",
@@ -128,25 +147,28 @@ func (p *program) clientList() *cobra.Command {
 				p,
 				c.Clients(cmd.Context()),
 				[]string{"client_id", "name", "logout channels", "state", "added", "by"},
-				func(c admin.ClientRecord) []string {
-					state, by := "active", "administrator"
-					if c.Disabled {
-						state = "disabled"
-					}
-					if c.Dynamic {
-						by = "registration"
-					}
-					return []string{
-						c.ClientID,
-						c.ClientName,
-						strings.Join(logoutChannels(c), ", "),
-						state,
-						formatTime(c.Created),
-						by,
-					}
-				},
+				clientCells,
 			)
 		},
+	}
+}
+
+func clientCells(c admin.ClientRecord) []string {
+	state := "active"
+	if c.Disabled {
+		state = "disabled"
+	}
+	addedBy := "administrator"
+	if c.Dynamic {
+		addedBy = "registration"
+	}
+	return []string{
+		c.ClientID,
+		c.ClientName,
+		strings.Join(logoutChannels(c), ", "),
+		state,
+		formatTime(c.Created),
+		addedBy,
 	}
 }
 
@@ -177,9 +199,11 @@ func (p *program) clientSet() *cobra.Command {
 	var m clientFlags
 	var newSecret bool
 	cmd := &cobra.Command{
-		Use:     "set ID",
-		Short:   "Change a client's metadata or secret",
-		Long:    "Change a client's metadata: fields that are not given stay. A list replaces the previous list.\nAccess that the new metadata no longer allows ends, such as offline access with --refresh-tokens session.\n\n" + clientFlagsHelp,
+		Use:   "set ID",
+		Short: "Change a client's metadata or secret",
+		Long: "Change a client's metadata: fields that are not given stay. A list replaces the previous list.\n" +
+			"Access that the new metadata no longer allows ends, such as offline access with " +
+			"--refresh-tokens session.\n\n" + clientFlagsHelp,
 		Example: "  curfew client set atlas --consent skip --unset logo_uri\n  curfew client set atlas --new-secret",
 		Args:    cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -275,19 +299,7 @@ func (p *program) clientTestLogout() *cobra.Command {
 				return c.TestLogout(ctx, args[0])
 			}, func(t admin.LogoutTestResult) error {
 				result = t
-				answer := t.Answer.Class
-				if t.Answer.Status != 0 {
-					answer = fmt.Sprint(t.Answer.Status)
-				}
-				return p.printFields(
-					[][2]string{
-						{"sent to", t.URI},
-						{"answer", answer},
-						{"took", fmt.Sprintf("%d ms", t.Duration)},
-						{"detail", t.Answer.Detail},
-						{"meaning", t.Meaning},
-					},
-				)
+				return p.showLogoutTest(t)
 			})
 			if err == nil && result.URI != "" && !result.Confirmed {
 				return &exitError{code: exitFailed, err: fmt.Errorf("%s would not count as notified", args[0])}
@@ -295,4 +307,18 @@ func (p *program) clientTestLogout() *cobra.Command {
 			return err
 		},
 	}
+}
+
+func (p *program) showLogoutTest(t admin.LogoutTestResult) error {
+	answer := t.Answer.Class
+	if t.Answer.Status != 0 {
+		answer = fmt.Sprint(t.Answer.Status)
+	}
+	return p.printFields([][2]string{
+		{"sent to", t.URI},
+		{"answer", answer},
+		{"took", fmt.Sprintf("%d ms", t.Duration)},
+		{"detail", t.Answer.Detail},
+		{"meaning", t.Meaning},
+	})
 }

@@ -19,30 +19,30 @@ func (p *program) doctorCommand() *cobra.Command {
 		Use:   "doctor [CLIENT]",
 		Short: "Find clients that a logout cannot reach, and how long their trust would last",
 		Long: "Find clients that a logout cannot reach, and how long their trust would last.\n\n" +
-			"It posts an empty form to each back channel, which is no logout; the right answer is 400. --no-probe sends no request.\n" +
+			"It posts an empty form to each back channel, which is no logout; the right answer is 400. " +
+			"--no-probe sends no request.\n" +
 			"TOKENS REMAIN and CLIENT SESSION REMAINS hold if the client is not notified of a logout.\n" +
 			"The exit code is 1 if there is any problem.",
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			client := strings.Join(args, "")
+			client := ""
+			if len(args) == 1 {
+				client = args[0]
+			}
 			var d admin.Diagnosis
-			err := ask(
-				cmd.Context(),
-				p,
-				func(ctx context.Context, c *admin.Client) (diagnosis admin.Diagnosis, err error) {
-					d, err = c.Diagnose(ctx, client, !noProbe)
-					return d, err
-				},
-				p.showDiagnosis,
-			)
+			err := ask(cmd.Context(), p, func(ctx context.Context, c *admin.Client) (admin.Diagnosis, error) {
+				var err error
+				d, err = c.Diagnose(ctx, client, !noProbe)
+				return d, err
+			}, p.showDiagnosis)
 			if err != nil || d.Healthy {
 				return err
 			}
-			problems := len(d.Problems)
+			count := len(d.Problems)
 			for _, c := range d.Clients {
-				problems += len(c.Problems)
+				count += len(c.Problems)
 			}
-			return &exitError{code: exitFailed, err: fmt.Errorf("%s found", pluralize(problems, "problem"))}
+			return &exitError{code: exitFailed, err: fmt.Errorf("%s found", pluralize(count, "problem"))}
 		},
 	}
 	cmd.Flags().BoolVar(&noProbe, "no-probe", false, "send no request; check only whether the addresses may be called")
@@ -63,7 +63,16 @@ func (p *program) showDiagnosis(d admin.Diagnosis) error {
 				formatEndpoint(c),
 			}
 		}
-		if err := p.printTable([]string{"client", "logout channels", "can confirm", "tokens remain", "client session remains", "offline", "back channel"}, rows); err != nil {
+		header := []string{
+			"client",
+			"logout channels",
+			"can confirm",
+			"tokens remain",
+			"client session remains",
+			"offline",
+			"back channel",
+		}
+		if err := p.printTable(header, rows); err != nil {
 			return err
 		}
 	}
@@ -92,7 +101,8 @@ func yesNo(b bool) string {
 	return "no"
 }
 
-// formatRemaining is the longest time that trust can outlast a logout of which the client is not notified.
+// formatRemaining says how long tokens or a client session are trusted at most after a logout, if the client is not
+// notified of it.
 func formatRemaining(r admin.TrustLimit) string {
 	switch {
 	case !r.Applies:

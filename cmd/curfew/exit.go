@@ -19,22 +19,22 @@ const (
 	exitUnreachable = 4 // no server answers at the socket
 )
 
-// exitError is an error with its exit code and, optionally, a hint at what to do.
+// exitError is an error with its exit code and, optionally, a hint what to do.
 type exitError struct {
 	code int
 	err  error
 	hint string
 }
 
-func (f *exitError) Error() string { return f.err.Error() }
-func (f *exitError) Unwrap() error { return f.err }
+func (e *exitError) Error() string { return e.err.Error() }
+func (e *exitError) Unwrap() error { return e.err }
 
-// usageErrorf is an error in the command line.
+// usageErrorf returns an error in the command line, with exit code 2.
 func usageErrorf(format string, args ...any) error {
 	return &exitError{code: exitUsage, err: fmt.Errorf(format, args...)}
 }
 
-// reportError writes an error to stderr and returns its exit code.
+// reportError writes an error and its hint to stderr and returns the exit code.
 func (p *program) reportError(err error) int {
 	if err == nil {
 		return exitOK
@@ -43,27 +43,30 @@ func (p *program) reportError(err error) int {
 		fmt.Fprintln(p.stderr, "curfew: interrupted")
 		return exitFailed
 	}
-	f := (*exitError)(nil)
-	errors.As(err, &f)
-	if serverErr := (*server.Error)(nil); f == nil && errors.As(err, &serverErr) {
-		f = &exitError{code: exitFailed, err: err, hint: serverErr.Hint}
-	}
-	if problems := (config.Problems)(nil); errors.As(err, &problems) {
+	code, hint := exitCodeAndHint(err)
+	var problems config.Problems
+	if errors.As(err, &problems) {
+		code = exitUsage
 		for _, problem := range problems {
 			fmt.Fprintln(p.stderr, problem)
 		}
-		if f != nil && f.hint != "" {
-			fmt.Fprintln(p.stderr, "curfew: hint: "+f.hint)
-		}
-		return exitUsage
+	} else {
+		fmt.Fprintln(p.stderr, "curfew: error: "+strings.ReplaceAll(err.Error(), "\n", "\n  "))
 	}
-	code := exitFailed
-	if f != nil {
-		code = f.code
-	}
-	fmt.Fprintln(p.stderr, "curfew: error: "+strings.ReplaceAll(err.Error(), "\n", "\n  "))
-	if f != nil && f.hint != "" {
-		fmt.Fprintln(p.stderr, "curfew: hint: "+f.hint)
+	if hint != "" {
+		fmt.Fprintln(p.stderr, "curfew: hint: "+hint)
 	}
 	return code
+}
+
+func exitCodeAndHint(err error) (code int, hint string) {
+	var exitErr *exitError
+	if errors.As(err, &exitErr) {
+		return exitErr.code, exitErr.hint
+	}
+	var serverErr *server.Error
+	if errors.As(err, &serverErr) {
+		return exitFailed, serverErr.Hint
+	}
+	return exitFailed, ""
 }

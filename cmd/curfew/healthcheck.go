@@ -30,18 +30,14 @@ func (p *program) healthcheckCommand() *cobra.Command {
 				func(s admin.Status) error {
 					fmt.Fprintln(p.stdout, "healthy")
 					return p.printFields([][2]string{
-						{
-							"issuer",
-							s.Issuer,
-						}, {"version", s.Version}, {"since", formatTime(s.Started)}, {"sessions", strconv.Itoa(s.Sessions)},
-						{
-							"deliveries pending",
-							strconv.Itoa(s.Deliveries[storage.DeliveryPending]),
-						}, {"oldest pending", formatTime(s.OldestPending)},
-						{
-							"deliveries failed",
-							strconv.Itoa(s.Deliveries[storage.DeliveryFailed]),
-						}, {"bulk logouts running", strconv.Itoa(s.BulkLogouts)},
+						{"issuer", s.Issuer},
+						{"version", s.Version},
+						{"since", formatTime(s.Started)},
+						{"sessions", strconv.Itoa(s.Sessions)},
+						{"deliveries pending", strconv.Itoa(s.Deliveries[storage.DeliveryPending])},
+						{"oldest pending", formatTime(s.OldestPending)},
+						{"deliveries failed", strconv.Itoa(s.Deliveries[storage.DeliveryFailed])},
+						{"bulk logouts running", strconv.Itoa(s.BulkLogouts)},
 					})
 				},
 			)

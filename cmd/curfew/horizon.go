@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 	"time"
@@ -9,7 +10,8 @@ import (
 	"github.com/curfew-id/curfew/storage"
 )
 
-// horizonFields are the three parts of a trust horizon, in words. They are never merged.
+// horizonFields describes the three parts of a trust horizon, a line for each. The parts are never merged: each says
+// something else about trust that remains.
 func horizonFields(e logout.Estimate) [][2]string {
 	return [][2]string{
 		{"op", formatHorizonPart(e.OP, e.At)},
@@ -19,38 +21,34 @@ func horizonFields(e logout.Estimate) [][2]string {
 	}
 }
 
-func formatHorizonPart(s logout.HorizonPart, at time.Time) string {
-	if s.Entries == 0 {
+// formatHorizonPart counts the entries of one part of the horizon as of a time: how many are over, expire by
+// themselves, or are unknown.
+func formatHorizonPart(part logout.HorizonPart, at time.Time) string {
+	if part.Entries == 0 {
 		return "none"
 	}
-	var parts []string
-	if s.Complete() {
-		parts = append(parts, "over")
-	} else if s.Over > 0 {
-		parts = append(parts, fmt.Sprintf("%d over", s.Over))
+	var counts []string
+	if part.Complete() {
+		counts = append(counts, "over")
+	} else if part.Over > 0 {
+		counts = append(counts, fmt.Sprintf("%d over", part.Over))
 	}
-	if s.Expiring > 0 {
-		parts = append(
-			parts,
-			fmt.Sprintf(
-				"%d expiring within %s (until %s)",
-				s.Expiring,
-				roundUpToSecond(s.Remaining(at)),
-				formatTime(s.ExpiresAt),
-			),
-		)
+	if part.Expiring > 0 {
+		remaining := roundUpToSecond(part.Remaining(at))
+		expiresAt := formatTime(part.ExpiresAt)
+		counts = append(counts, fmt.Sprintf("%d expiring within %s (until %s)", part.Expiring, remaining, expiresAt))
 	}
-	if s.Unknown > 0 {
-		unknown := fmt.Sprintf("%d unknown (%s)", s.Unknown, strings.Join(s.UnknownNames, ", "))
-		if s.Notifying > 0 {
-			unknown += fmt.Sprintf(", %d of them being notified", s.Notifying)
+	if part.Unknown > 0 {
+		unknown := fmt.Sprintf("%d unknown (%s)", part.Unknown, strings.Join(part.UnknownNames, ", "))
+		if part.Notifying > 0 {
+			unknown += fmt.Sprintf(", %d of them being notified", part.Notifying)
 		}
-		parts = append(parts, unknown)
+		counts = append(counts, unknown)
 	}
-	return strings.Join(parts, "; ")
+	return strings.Join(counts, "; ")
 }
 
-// roundUpToSecond rounds up, so that the shown bound is never shorter than the real one.
+// roundUpToSecond rounds up: the time on the screen must not be shorter than the real one.
 func roundUpToSecond(d time.Duration) time.Duration {
 	if d%time.Second != 0 {
 		d = d.Truncate(time.Second) + time.Second
@@ -58,23 +56,27 @@ func roundUpToSecond(d time.Duration) time.Duration {
 	return d
 }
 
-// entryCells is the row of a report entry, under entryHeader.
-func entryCells(r storage.ReportEntry) []string {
-	name := r.Name
-	if name == "" {
-		name = r.Client
-	}
-	until := formatTime(r.ExpiresAt)
-	if r.Trust == storage.TrustConfirmed {
-		until = ""
-	}
-	return []string{name, r.Kind, string(r.Trust), string(r.Delivery), until, formatAnswer(r.LastAnswer)}
-}
-
 func entryHeader() []string {
 	return []string{"client", "kind", "trust", "delivery", "expires", "last answer"}
 }
 
+// entryCells returns the table row of a report entry, in the order of entryHeader.
+func entryCells(e storage.ReportEntry) []string {
+	expires := formatTime(e.ExpiresAt)
+	if e.Trust == storage.TrustConfirmed {
+		expires = ""
+	}
+	return []string{
+		cmp.Or(e.Name, e.Client),
+		e.Kind,
+		string(e.Trust),
+		string(e.Delivery),
+		expires,
+		formatAnswer(e.LastAnswer),
+	}
+}
+
+// formatAnswer shows a client's answer to a logout token: its status, or the class of the error if it gave none.
 func formatAnswer(a storage.Answer) string {
 	switch {
 	case a.At.IsZero():

@@ -51,7 +51,7 @@ func (p *program) showKeys(l admin.KeyList) error {
 }
 
 func (p *program) keyRotate() *cobra.Command {
-	var q admin.RotateRequest
+	var request admin.RotateRequest
 	cmd := &cobra.Command{
 		Use:   "rotate",
 		Short: "Make new signing keys; they sign after clients have had time to fetch them",
@@ -60,13 +60,17 @@ func (p *program) keyRotate() *cobra.Command {
 			return ask(
 				cmd.Context(),
 				p,
-				func(ctx context.Context, c *admin.Client) (admin.KeyList, error) { return c.RotateKeys(ctx, q) },
+				func(ctx context.Context, c *admin.Client) (admin.KeyList, error) { return c.RotateKeys(ctx, request) },
 				p.showKeys,
 			)
 		},
 	}
-	cmd.Flags().
-		BoolVar(&q.AtOnce, "at-once", false, "sign with them now; clients that cache keys may refuse tokens until they fetch the keys again")
+	cmd.Flags().BoolVar(
+		&request.AtOnce,
+		"at-once",
+		false,
+		"sign with them now; clients that cache keys may refuse tokens until they fetch the keys again",
+	)
 	return cmd
 }
 

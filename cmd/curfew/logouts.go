@@ -22,7 +22,8 @@ func (p *program) logoutCommand() *cobra.Command {
 		Use:   "logout",
 		Short: "Reports of ended sessions, and logout token deliveries",
 		Long: "Reports of ended sessions, and the logout token deliveries that notify clients.\n\n" +
-			"The trust of a report entry says what may still be trusted: unknown, notified, expiring, confirmed, revoked. Its delivery says how\n" +
+			"The trust of a report entry says what may still be trusted: " +
+			"unknown, notified, expiring, confirmed, revoked. Its delivery says how\n" +
 			"the notification stands: none, pending, done, failed, cancelled.",
 	}
 	cmd.AddCommand(
@@ -74,6 +75,7 @@ func (p *program) logoutList() *cobra.Command {
 	return cmd
 }
 
+// terminationKind names what ended: a session, a client session or, outside sessions, a grant.
 func terminationKind(r storage.Report) string {
 	switch {
 	case r.WholeSession:
@@ -102,59 +104,61 @@ func (p *program) logoutShow() *cobra.Command {
 				}
 				return withExitCode(err)
 			}
-			err = ask(
-				cmd.Context(),
-				p,
-				func(ctx context.Context, c *admin.Client) (admin.Report, error) { return c.Report(ctx, args[0]) },
-				func(r admin.Report) error {
-					return p.showReport(cmd.Context(), c, r)
-				},
-			)
-			if exitCodeOf(err) != exitNotFound {
-				return err
-			}
-			deliveryErr := ask(
-				cmd.Context(),
-				p,
-				func(ctx context.Context, c *admin.Client) (admin.Delivery, error) { return c.Delivery(ctx, args[0]) },
-				func(d admin.Delivery) error { return p.printRecord(d) },
-			)
-			if exitCodeOf(deliveryErr) == exitNotFound {
-				return &exitError{
-					code: exitNotFound,
-					err:  fmt.Errorf("no report and no delivery has the id %q", args[0]),
-				}
-			}
-			return deliveryErr
+			return p.showReportOrDelivery(cmd.Context(), c, args[0])
 		},
 	}
 	cmd.Flags().BoolVar(&signed, "signed", false, "print the report as a signed document, for `curfew logout verify`")
 	return cmd
 }
 
-func exitCodeOf(err error) int {
-	f := (*exitError)(nil)
-	if errors.As(err, &f) {
-		return f.code
+func (p *program) showReportOrDelivery(ctx context.Context, c *admin.Client, id string) error {
+	reportErr := ask(
+		ctx,
+		p,
+		func(ctx context.Context, c *admin.Client) (admin.Report, error) { return c.Report(ctx, id) },
+		func(r admin.Report) error { return p.showReport(ctx, c, r) },
+	)
+	if !isNotFound(reportErr) {
+		return reportErr
 	}
-	return exitFailed
+	deliveryErr := ask(
+		ctx,
+		p,
+		func(ctx context.Context, c *admin.Client) (admin.Delivery, error) { return c.Delivery(ctx, id) },
+		func(d admin.Delivery) error { return p.printRecord(d) },
+	)
+	if isNotFound(deliveryErr) {
+		return &exitError{code: exitNotFound, err: fmt.Errorf("no report and no delivery has the id %q", id)}
+	}
+	return deliveryErr
 }
 
+func isNotFound(err error) bool {
+	var exitErr *exitError
+	return errors.As(err, &exitErr) && exitErr.code == exitNotFound
+}
+
+// showReport prints a report, its entries and its deliveries.
 func (p *program) showReport(ctx context.Context, c *admin.Client, r admin.Report) error {
-	audit := make([]string, len(r.Audit))
+	auditLines := make([]string, len(r.Audit))
 	for i, seq := range r.Audit {
-		audit[i] = strconv.FormatUint(seq, 10)
+		auditLines[i] = strconv.FormatUint(seq, 10)
 	}
 	facts := [][2]string{
-		{
-			"report",
-			r.ID,
-		}, {"ended", formatTime(r.EndedAt)}, {"kind", terminationKind(r.Report)}, {"reason", string(r.Cause.Reason)}, {"by", r.Cause.By}, {"client", r.Cause.Client},
-		{
-			"cause",
-			r.Cause.ID,
-		}, {"session", r.Session}, {"sub", r.Subject}, {"signed in", formatTime(r.AuthTime)}, {"browser", templates.DeviceName(r.UserAgent)}, {"address", r.Address},
-		{"audit lines", strings.Join(audit, ", ")}, {"deleted after", formatTime(r.DeleteAfter)},
+		{"report", r.ID},
+		{"ended", formatTime(r.EndedAt)},
+		{"kind", terminationKind(r.Report)},
+		{"reason", string(r.Cause.Reason)},
+		{"by", r.Cause.By},
+		{"client", r.Cause.Client},
+		{"cause", r.Cause.ID},
+		{"session", r.Session},
+		{"sub", r.Subject},
+		{"signed in", formatTime(r.AuthTime)},
+		{"browser", templates.DeviceName(r.UserAgent)},
+		{"address", r.Address},
+		{"audit lines", strings.Join(auditLines, ", ")},
+		{"deleted after", formatTime(r.DeleteAfter)},
 	}
 	if err := p.printFields(append(facts, horizonFields(r.Horizon)...)); err != nil {
 		return err
@@ -187,12 +191,21 @@ func deliveryHeader() []string {
 	return []string{"delivery", "client", "state", "attempts", "next", "last answer", "meaning"}
 }
 
+// deliveryCells returns the table row of a delivery, in the order of deliveryHeader.
 func deliveryCells(d admin.Delivery) []string {
-	next := ""
+	nextAttempt := ""
 	if d.State == storage.DeliveryPending {
-		next = formatTime(d.NextAttempt)
+		nextAttempt = formatTime(d.NextAttempt)
 	}
-	return []string{d.ID, d.Client, string(d.State), strconv.Itoa(d.Attempts), next, formatAnswer(d.Answer), d.Meaning}
+	return []string{
+		d.ID,
+		d.Client,
+		string(d.State),
+		strconv.Itoa(d.Attempts),
+		nextAttempt,
+		formatAnswer(d.Answer),
+		d.Meaning,
+	}
 }
 
 func (p *program) logoutDeliveries() *cobra.Command {
@@ -220,29 +233,31 @@ func (p *program) logoutDeliveries() *cobra.Command {
 	return cmd
 }
 
-// deliverySelection selects deliveries: by id, or all in a state.
+// deliverySelection holds the flags that select all deliveries in a state.
 type deliverySelection struct {
-	failed, pending bool
-	client          string
+	failed  bool
+	pending bool
+	client  string // empty: to any client
 }
 
-func (s *deliverySelection) addFlags(cmd *cobra.Command, pending bool) {
+func (s *deliverySelection) addFlags(cmd *cobra.Command, withPending bool) {
 	cmd.Flags().BoolVar(&s.failed, "failed", false, "all failed deliveries")
-	if pending {
+	if withPending {
 		cmd.Flags().BoolVar(&s.pending, "pending", false, "all pending deliveries")
 	}
 	cmd.Flags().StringVar(&s.client, "client", "", "with --failed or --pending: only to the client with this `ID`")
 }
 
-// apply calls act for each selected delivery.
+// apply calls act for each selected delivery and prints the changed ones. The deliveries are selected either by ids or
+// by the flags.
 func (s *deliverySelection) apply(
 	ctx context.Context,
 	p *program,
 	ids []string,
 	act func(context.Context, *admin.Client, string) (admin.Delivery, error),
 ) error {
-	all := s.failed || s.pending
-	if all == (len(ids) > 0) {
+	byState := s.failed || s.pending
+	if byState == (len(ids) > 0) {
 		return &exitError{
 			code: exitUsage,
 			err:  usageErrorf("no delivery selected: give delivery ids, or --failed for all failed ones"),
@@ -253,10 +268,7 @@ func (s *deliverySelection) apply(
 	if err != nil {
 		return err
 	}
-	for state, selected := range map[storage.DeliveryState]bool{storage.DeliveryFailed: s.failed, storage.DeliveryPending: s.pending} {
-		if !selected {
-			continue
-		}
+	for _, state := range s.states() {
 		for d, err := range c.Deliveries(ctx, queryOf("state", string(state), "client", s.client)) {
 			if err != nil {
 				return withExitCode(err)
@@ -267,14 +279,30 @@ func (s *deliverySelection) apply(
 	changed := make([]admin.Delivery, 0, len(ids))
 	for _, id := range ids {
 		d, err := act(ctx, c, id)
-		if apiErr := (*admin.Error)(nil); all && errors.As(err, &apiErr) && apiErr.Status == http.StatusConflict {
-			continue // it was delivered meanwhile
-		} else if err != nil {
+		if byState && isConflict(err) {
+			continue // it was delivered after the listing
+		}
+		if err != nil {
 			return withExitCode(err)
 		}
 		changed = append(changed, d)
 	}
 	return printList(p, seqOf(changed), deliveryHeader(), deliveryCells)
+}
+
+func (s *deliverySelection) states() (states []storage.DeliveryState) {
+	if s.failed {
+		states = append(states, storage.DeliveryFailed)
+	}
+	if s.pending {
+		states = append(states, storage.DeliveryPending)
+	}
+	return states
+}
+
+func isConflict(err error) bool {
+	var apiErr *admin.Error
+	return errors.As(err, &apiErr) && apiErr.Status == http.StatusConflict
 }
 
 func (p *program) logoutRetry() *cobra.Command {
@@ -342,18 +370,20 @@ func (p *program) logoutProgress() *cobra.Command {
 				bulkLogouts = []admin.BulkLogout{bulk}
 			}
 			header := []string{"cause", "reason", "started", "users", "sessions notified", "remaining", "finished"}
-			return printList(p, seqOf(bulkLogouts), header, func(e admin.BulkLogout) []string {
-				return []string{
-					e.Cause.ID,
-					string(e.Cause.Reason),
-					formatTime(e.StartedAt),
-					describeSelector(e.Selector),
-					strconv.Itoa(e.Done.Sessions),
-					strconv.Itoa(e.Remaining.Sessions),
-					formatFinished(e.Finished),
-				}
-			})
+			return printList(p, seqOf(bulkLogouts), header, bulkLogoutCells)
 		},
+	}
+}
+
+func bulkLogoutCells(b admin.BulkLogout) []string {
+	return []string{
+		b.Cause.ID,
+		string(b.Cause.Reason),
+		formatTime(b.StartedAt),
+		describeSelector(b.Selector),
+		strconv.Itoa(b.Done.Sessions),
+		strconv.Itoa(b.Remaining.Sessions),
+		formatFinished(b.Finished),
 	}
 }
 
@@ -364,6 +394,7 @@ func formatFinished(at time.Time) string {
 	return formatTime(at)
 }
 
+// describeSelector names the users whose sessions a bulk logout ends.
 func describeSelector(s storage.Selector) string {
 	users := "some"
 	switch {

@@ -3,7 +3,7 @@
 //	curfew serve ──▶ config ──▶ storage/bolt ──▶ provider ──▶ listeners
 //	curfew user, client, session … ──▶ admin.sock in the data folder ──▶ the serving process
 //
-// It owns wiring, configuration and the commands, and knows no protocol rule.
+// It owns wiring, configuration and the commands. Protocol rules stand in package provider.
 package main
 
 import (
@@ -20,14 +20,14 @@ func main() {
 
 // Main runs the command that the process was started with and returns its exit code.
 func Main() int {
-	// The second signal ends the process at once: stop gives it back its usual effect.
+	// After the first signal, stop restores the default handling: a second signal ends the process at once.
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	context.AfterFunc(ctx, stop)
 	return run(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr)
 }
 
-// run runs one command and returns its exit code.
+// run executes one command line and returns the exit code.
 func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	p := &program{stdin: stdin, stdout: stdout, stderr: stderr, environ: os.Environ()}
 	root := p.rootCommand()

@@ -9,7 +9,7 @@ import (
 	"github.com/curfew-id/curfew/cmd/curfew/terminal"
 )
 
-// printJSON writes a value as programs read it.
+// printJSON writes a value as indented JSON.
 func (p *program) printJSON(v any) error {
 	e := json.NewEncoder(p.stdout)
 	e.SetIndent("", "  ")
@@ -17,17 +17,17 @@ func (p *program) printJSON(v any) error {
 	return e.Encode(v)
 }
 
-// printTable writes rows under their header.
+// printTable writes rows under a header, in aligned columns.
 func (p *program) printTable(header []string, rows [][]string) error {
 	return terminal.PrintTable(p.stdout, header, rows)
 }
 
-// printFields writes one record, a line for each field that has a value.
+// printFields writes name and value of each pair on a line of its own. It leaves out pairs without a value.
 func (p *program) printFields(pairs [][2]string) error {
 	return terminal.PrintFields(p.stdout, pairs)
 }
 
-// formatTime is a time as a table shows it; empty for none.
+// formatTime formats a time for tables, in local time. The zero time gives "".
 func formatTime(t time.Time) string {
 	if t.IsZero() {
 		return ""
@@ -35,7 +35,7 @@ func formatTime(t time.Time) string {
 	return t.Local().Format(time.DateTime)
 }
 
-// pluralize writes "1 session", "2 sessions".
+// pluralize returns a count with its noun: "1 session", "2 sessions", "2 deliveries".
 func pluralize(n int, noun string) string {
 	switch {
 	case n == 1:

@@ -6,8 +6,9 @@ import (
 	"strings"
 )
 
-// preset is what Curfew knows about one framework: the paths that it uses below the app's URL, the client metadata
-// that fits it, and what to set in the app. docs/applications.md shows the presets; a test compares.
+// preset has the facts about one framework for relying parties: the paths that it uses below the app's URL, the client
+// metadata that fits it, and the settings that the app needs. docs/applications.md lists the presets; a test compares
+// the two.
 type preset struct {
 	name      string
 	framework string
@@ -16,14 +17,14 @@ type preset struct {
 	postLogoutPath  string
 	backchannelPath string // empty: the framework has no back channel
 
-	metadata     map[string]any // beyond the URIs
-	appSettings  []string       // what to set in the app
-	confirmation string         // what its answer to a logout token is worth
+	metadata     map[string]any // all client metadata but the URIs
+	appSettings  []string       // the settings to make in the app
+	confirmation string         // what the framework's answer to a logout token proves
 }
 
 const confirmationNone = "It has no back channel: trust lasts until its session or tokens expire."
 
-// presets lists the presets by name.
+// presets lists the presets, ordered by name.
 var presets = []preset{
 	{
 		name:           "authlib",
@@ -44,11 +45,13 @@ var presets = []preset{
 			"authorizationParams: {response_type: 'code'}",
 			"backchannelLogout: {store} with a session store",
 		},
-		confirmation: "204: the session is marked as ended. With sub in the token it would end all sessions of the user.",
+		confirmation: "204: the session is marked as ended. " +
+			"With sub in the token it would end all sessions of the user.",
 	},
 	{
-		name:            "keycloak",
-		framework:       "Keycloak as broker; the URL is that of the realm, the alias of the identity provider is curfew",
+		name: "keycloak",
+		framework: "Keycloak as broker; " +
+			"the URL is that of the realm, the alias of the identity provider is curfew",
 		redirectPath:    "/broker/curfew/endpoint",
 		postLogoutPath:  "/broker/curfew/endpoint/logout_response",
 		backchannelPath: "/protocol/openid-connect/logout/backchannel-logout",
@@ -107,7 +110,8 @@ var presets = []preset{
 			"quarkus.oidc.authentication.redirect-path=/callback",
 			"quarkus.oidc.logout.backchannel.path=/back-channel-logout",
 		},
-		confirmation: "It keeps one logout token for each user in memory and forgets it at a restart: not proof that the session is over.",
+		confirmation: "It keeps one logout token for each user in memory and forgets it at a restart: " +
+			"not proof that the session is over.",
 	},
 	{
 		name:            "spring-security",
@@ -119,11 +123,12 @@ var presets = []preset{
 			"http.oidcLogout((logout) -> logout.backChannel(Customizer.withDefaults()))",
 			"Spring Security up to 6.3 needs --logout-token-typ JWT",
 		},
-		confirmation: "200: the session is over, unless its cookie was renamed and Spring does not know it; then nothing ended.",
+		confirmation: "200: the session is over, " +
+			"unless its cookie was renamed and Spring does not know it; then nothing ended.",
 	},
 }
 
-// findPreset returns the preset with a name.
+// findPreset returns the preset with the name, or a usage error that lists the names.
 func findPreset(name string) (preset, error) {
 	i := slices.IndexFunc(presets, func(p preset) bool { return p.name == name })
 	if i < 0 {
@@ -140,7 +145,7 @@ func presetNames() []string {
 	return names
 }
 
-// clientMetadata is the client metadata of an app at url.
+// clientMetadata returns the client metadata of an app that uses the framework and stands at url.
 func (p preset) clientMetadata(url string) map[string]any {
 	url = strings.TrimSuffix(url, "/")
 	metadata := map[string]any{

@@ -14,48 +14,52 @@ import (
 	"github.com/curfew-id/curfew/storage"
 )
 
-// recordFields collects the fields of a record: those of a JSON file, and over them those of the flags. The server
-// validates them.
+// recordFields collects the fields of a user or client from a JSON file and from flags. A flag wins over the file.
+// Only the server validates the fields.
 type recordFields struct {
-	file   string
-	unset  []string
-	values map[string]any
+	file       string
+	unset      []string       // fields to remove
+	flagValues map[string]any // by field name
 }
 
-// addFileFlag adds --file.
-func (m *recordFields) addFileFlag(cmd *cobra.Command, what string) {
-	cmd.Flags().StringVar(&m.file, "file", "", "read "+what+" as a JSON object from `FILE`, or stdin for -")
+// addFileFlag adds --file. content names what the file has.
+func (m *recordFields) addFileFlag(cmd *cobra.Command, content string) {
+	cmd.Flags().StringVar(&m.file, "file", "", "read "+content+" as a JSON object from `FILE`, or stdin for -")
 }
 
-// addUnsetFlag adds --unset, for existing records.
+// addUnsetFlag adds --unset, for commands that change an existing record.
 func (m *recordFields) addUnsetFlag(cmd *cobra.Command) {
-	cmd.Flags().
-		StringArrayVar(&m.unset, "unset", nil, "remove this `FIELD`, which returns to its default; may be repeated")
+	cmd.Flags().StringArrayVar(
+		&m.unset,
+		"unset",
+		nil,
+		"remove this `FIELD`, which returns to its default; may be repeated",
+	)
 }
 
-// addFlag adds a flag for one field of the type of sample.
-func (m *recordFields) addFlag(cmd *cobra.Command, field string, sample reflect.Type, help string) {
+// addFlag adds a flag that sets one field: --given-name for given_name.
+func (m *recordFields) addFlag(cmd *cobra.Command, field string, fieldType reflect.Type, help string) {
 	name := strings.ReplaceAll(field, "_", "-")
-	kind := sample.Kind()
+	kind := fieldType.Kind()
 	if kind == reflect.Pointer {
-		kind = sample.Elem().Kind()
+		kind = fieldType.Elem().Kind()
 	}
-	v := &fieldFlag{fields: m, name: field, kind: kind}
+	flag := &fieldFlag{fields: m, name: field, kind: kind}
 	switch {
-	case sample == reflect.TypeFor[json.RawMessage]():
-		v.kind = reflect.Struct
+	case fieldType == reflect.TypeFor[json.RawMessage]():
+		flag.kind = reflect.Struct
 	case kind == reflect.Slice:
-		// One value at a time, so one name: --redirect-uri for redirect_uris.
+		// Each flag adds one value, so its name is singular: --redirect-uri for redirect_uris.
 		name = strings.TrimSuffix(name, "s")
 		help += "; may be repeated"
 	}
-	cmd.Flags().Var(v, name, strings.TrimPrefix(help, "; "))
+	cmd.Flags().Var(flag, name, strings.TrimPrefix(help, "; "))
 	if kind == reflect.Bool {
 		cmd.Flags().Lookup(name).NoOptDefVal = "true"
 	}
 }
 
-// addMetadataFlags adds a flag for each field of client metadata, under its own name.
+// addMetadataFlags adds a flag for each field of client metadata.
 func (m *recordFields) addMetadataFlags(cmd *cobra.Command) {
 	t := reflect.TypeFor[storage.Metadata]()
 	for i := range t.NumField() {
@@ -64,7 +68,7 @@ func (m *recordFields) addMetadataFlags(cmd *cobra.Command) {
 	}
 }
 
-// collect returns all fields. Unset ones are null (RFC 7396).
+// collect returns the fields of the file and the flags. Fields to remove are null (RFC 7396).
 func (m *recordFields) collect(p *program) (map[string]any, error) {
 	merged := map[string]any{}
 	if m.file != "" {
@@ -76,18 +80,18 @@ func (m *recordFields) collect(p *program) (map[string]any, error) {
 			return nil, &exitError{code: exitUsage, err: fmt.Errorf("%s is not a JSON object: %w", m.file, err)}
 		}
 	}
-	maps.Copy(merged, m.values)
+	maps.Copy(merged, m.flagValues)
 	for _, field := range m.unset {
 		merged[field] = nil
 	}
 	return merged, nil
 }
 
-// fieldFlag is a flag that sets a field.
+// fieldFlag is the pflag.Value of a flag that sets one field.
 type fieldFlag struct {
 	fields *recordFields
-	name   string
-	kind   reflect.Kind
+	name   string       // of the field
+	kind   reflect.Kind // reflect.Struct stands for any JSON value
 }
 
 // Set implements pflag.Value.
@@ -100,7 +104,7 @@ func (v *fieldFlag) Set(text string) error {
 	case reflect.Int:
 		value, err = strconv.Atoi(text)
 	case reflect.Slice:
-		previous, _ := v.fields.values[v.name].([]string)
+		previous, _ := v.fields.flagValues[v.name].([]string)
 		value = append(previous, text)
 	case reflect.Struct:
 		value = json.RawMessage(text)
@@ -111,10 +115,10 @@ func (v *fieldFlag) Set(text string) error {
 	if err != nil {
 		return err
 	}
-	if v.fields.values == nil {
-		v.fields.values = map[string]any{}
+	if v.fields.flagValues == nil {
+		v.fields.flagValues = map[string]any{}
 	}
-	v.fields.values[v.name] = value
+	v.fields.flagValues[v.name] = value
 	return nil
 }
 
@@ -137,7 +141,7 @@ func (v *fieldFlag) Type() string {
 	return "text"
 }
 
-// printRecord prints a record of the API, a line for each field in its order.
+// printRecord prints a record of the API, a line for each field, in the order of its JSON.
 func (p *program) printRecord(v any) error {
 	body, err := json.Marshal(v)
 	if err != nil {
@@ -162,7 +166,8 @@ func (p *program) printRecord(v any) error {
 	return p.printFields(pairs)
 }
 
-// plainJSON writes strings bare and lists of them with commas.
+// plainJSON returns a JSON value for a table: a string without quotes, a list of strings separated by commas, any
+// other value as JSON.
 func plainJSON(value json.RawMessage) string {
 	var text string
 	var texts []string

@@ -23,19 +23,19 @@ func (p *program) registrationCommand() *cobra.Command {
 
 func (p *program) tokenAdd() *cobra.Command {
 	var expires, defaults string
-	q := admin.InitialAccessTokenRequest{}
+	var request admin.InitialAccessTokenRequest
 	cmd := &cobra.Command{
 		Use:   "add NAME",
 		Short: "Make an initial access token; it is shown only now",
 		Args:  cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			q.Name = args[0]
+			request.Name = args[0]
 			if expires != "" {
 				d, err := config.ParseDuration(expires)
 				if err != nil {
 					return usageErrorf("--expires %q: %w", expires, err)
 				}
-				q.Expires = time.Now().Add(d)
+				request.Expires = time.Now().Add(d)
 			}
 			if defaults != "" {
 				text, err := p.readInput(defaults)
@@ -45,25 +45,36 @@ func (p *program) tokenAdd() *cobra.Command {
 				if !json.Valid(text) {
 					return usageErrorf("%s is not JSON", defaults)
 				}
-				q.Defaults = text
+				request.Defaults = text
 			}
 			return ask(cmd.Context(), p, func(ctx context.Context, c *admin.Client) (admin.InitialAccessToken, error) {
-				return c.AddInitialAccessToken(ctx, q)
-			}, func(t admin.InitialAccessToken) error {
-				fmt.Fprintln(p.stderr, "the token is shown only now; Curfew stores its hash")
-				if cfg, err := p.loadConfig(); err == nil && cfg.Registration.Mode == "off" {
-					fmt.Fprintln(p.stderr, "not usable yet: registration.mode is off")
-				}
-				return p.printRecord(t)
-			})
+				return c.AddInitialAccessToken(ctx, request)
+			}, p.showNewToken)
 		},
 	}
-	cmd.Flags().IntVar(&q.MaxUses, "uses", 1, "how many clients may be registered with it; -1: any number")
-	cmd.Flags().
-		StringVar(&expires, "expires", "", "how long it is valid, such as 30d (default: until it is used up or removed)")
-	cmd.Flags().
-		StringVar(&defaults, "defaults", "", "metadata of its clients that they do not give themselves: a JSON object in `FILE`, or stdin for -")
+	flags := cmd.Flags()
+	flags.IntVar(&request.MaxUses, "uses", 1, "how many clients may be registered with it; -1: any number")
+	flags.StringVar(
+		&expires,
+		"expires",
+		"",
+		"how long it is valid, such as 30d (default: until it is used up or removed)",
+	)
+	flags.StringVar(
+		&defaults,
+		"defaults",
+		"",
+		"metadata of its clients that they do not give themselves: a JSON object in `FILE`, or stdin for -",
+	)
 	return cmd
+}
+
+func (p *program) showNewToken(t admin.InitialAccessToken) error {
+	fmt.Fprintln(p.stderr, "the token is shown only now; Curfew stores its hash")
+	if cfg, err := p.loadConfig(); err == nil && cfg.Registration.Mode == "off" {
+		fmt.Fprintln(p.stderr, "not usable yet: registration.mode is off")
+	}
+	return p.printRecord(t)
 }
 
 func (p *program) tokenList() *cobra.Command {

@@ -3,7 +3,6 @@ package main
 import (
 	"io"
 	"os"
-	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -11,24 +10,29 @@ import (
 	"github.com/curfew-id/curfew/cmd/curfew/config"
 )
 
-// program has the streams and the flags that all commands share.
+// program has the streams, the environment and the flags that all commands use.
 type program struct {
-	stdin          io.Reader
-	stdout, stderr io.Writer
-	environ        []string
+	stdin   io.Reader
+	stdout  io.Writer
+	stderr  io.Writer
+	environ []string // as of os.Environ
 
 	configFile string // --config
-	format     string // -o
+	format     string // -o: table or json
 }
 
-const exitCodes = `Exit codes: 0 done; 1 failed; 2 wrong usage, input or configuration; 3 not found; 4 no server answers.`
+const exitCodes = "Exit codes: 0 done; 1 failed; 2 wrong usage, input or configuration; " +
+	"3 not found; 4 no server answers."
 
-// rootCommand makes the command line with all commands.
+// rootCommand returns the command curfew with all its subcommands.
 func (p *program) rootCommand() *cobra.Command {
 	root := &cobra.Command{
-		Use:           "curfew",
-		Short:         "An OpenID Connect provider whose logout is real",
-		Long:          "An OpenID Connect provider whose logout is real.\n\nCommands about users, clients, sessions, keys, logouts and the audit trail talk to the serving process through the\nsocket in its data folder, which the configuration names.\n\n" + exitCodes,
+		Use:   "curfew",
+		Short: "An OpenID Connect provider whose logout is real",
+		Long: "An OpenID Connect provider whose logout is real.\n\n" +
+			"Commands about users, clients, sessions, keys, logouts and the audit trail " +
+			"talk to the serving process through the\n" +
+			"socket in its data folder, which the configuration names.\n\n" + exitCodes,
 		SilenceErrors: true,
 		SilenceUsage:  true,
 	}
@@ -39,8 +43,12 @@ func (p *program) rootCommand() *cobra.Command {
 			hint: "`" + cmd.CommandPath() + " --help` lists the commands and flags",
 		}
 	})
-	root.PersistentFlags().
-		StringVar(&p.configFile, "config", "", "configuration `FILE` (default: CURFEW_CONFIG, else curfew.yaml here if there is one)")
+	root.PersistentFlags().StringVar(
+		&p.configFile,
+		"config",
+		"",
+		"configuration `FILE` (default: CURFEW_CONFIG, else curfew.yaml here if there is one)",
+	)
 	root.PersistentFlags().StringVarP(&p.format, "output", "o", "table", "`FORMAT`: table, or json for programs")
 	root.PersistentPreRunE = func(*cobra.Command, []string) error {
 		if p.format != "table" && p.format != "json" {
@@ -66,7 +74,7 @@ func (p *program) rootCommand() *cobra.Command {
 	return root
 }
 
-// requireKnownCommands turns unknown commands and wrong arguments into usage errors.
+// requireKnownCommands makes cmd and its subcommands return usage errors for unknown subcommands and wrong arguments.
 func requireKnownCommands(cmd *cobra.Command) {
 	if cmd.HasSubCommands() && cmd.RunE == nil {
 		cmd.Args = cobra.ArbitraryArgs
@@ -93,26 +101,35 @@ func requireKnownCommands(cmd *cobra.Command) {
 	}
 }
 
-// loadConfig loads the configuration that the command line and the environment name.
+// loadConfig loads the configuration file, if there is one, and the settings of the environment.
 func (p *program) loadConfig() (*config.Config, error) {
-	file := p.configFile
-	if file == "" {
-		if i := slices.IndexFunc(p.environ, func(e string) bool { return strings.HasPrefix(e, "CURFEW_CONFIG=") }); i >= 0 {
-			file = strings.TrimPrefix(p.environ[i], "CURFEW_CONFIG=")
-		}
-	}
-	if file == "" {
-		if _, err := os.Stat("curfew.yaml"); err == nil {
-			file = "curfew.yaml"
-		}
-	}
+	file := p.findConfigFile()
 	cfg, err := config.Load(file, p.environ)
 	if err != nil && file == "" {
 		err = &exitError{
 			code: exitUsage,
 			err:  err,
-			hint: "no file was read: --config FILE or CURFEW_CONFIG names one, else it is curfew.yaml in the working directory",
+			hint: "no file was read: --config FILE or CURFEW_CONFIG names one, " +
+				"else it is curfew.yaml in the working directory",
 		}
 	}
 	return cfg, err
+}
+
+// findConfigFile returns the file that --config or CURFEW_CONFIG names, else curfew.yaml in the working directory. It
+// returns "" if none is named and there is no curfew.yaml.
+func (p *program) findConfigFile() string {
+	if p.configFile != "" {
+		return p.configFile
+	}
+	for _, variable := range p.environ {
+		if file, found := strings.CutPrefix(variable, "CURFEW_CONFIG="); found && file != "" {
+			return file
+		}
+	}
+	const defaultFile = "curfew.yaml"
+	if _, err := os.Stat(defaultFile); err != nil {
+		return ""
+	}
+	return defaultFile
 }

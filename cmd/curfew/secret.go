@@ -13,22 +13,22 @@ import (
 	"github.com/curfew-id/curfew/cmd/curfew/terminal"
 )
 
-// maxInput is the most that is read from files and stdin, in bytes.
+// maxInput limits what a command reads from a file or stdin, in bytes.
 const maxInput = 1 << 20
 
-// readPassword reads a new password: from stdin, or typed twice without echo. It is never an argument, since every OS
-// user can read arguments.
+// readPassword reads a new password: from stdin, or typed twice without echo. No command takes a password as an
+// argument, since every OS user can read the arguments of a process.
 func (p *program) readPassword(fromStdin bool) (string, error) {
 	if fromStdin {
 		text, err := io.ReadAll(io.LimitReader(p.stdin, maxInput))
 		if err != nil {
 			return "", fmt.Errorf("read the password from stdin: %w", err)
 		}
-		secret := strings.TrimSuffix(strings.TrimSuffix(string(text), "\n"), "\r")
-		if secret == "" {
+		withoutNewline := strings.TrimSuffix(strings.TrimSuffix(string(text), "\n"), "\r")
+		if withoutNewline == "" {
 			return "", usageErrorf("stdin has no password")
 		}
-		return secret, nil
+		return withoutNewline, nil
 	}
 	tty, ok := p.stdin.(*os.File)
 	if !ok || !terminal.IsTerminal(p.stdin) {
@@ -85,8 +85,8 @@ func (p *program) readInput(file string) ([]byte, error) {
 	return text, nil
 }
 
-// confirm makes sure that a destructive command is meant: --yes, or an answer on a terminal. hint is
-// for whom there is none.
+// confirm returns nil if the operator confirms a destructive command, with --yes or by an answer on the terminal.
+// Without a terminal the error has the hint.
 func (p *program) confirm(yes bool, question, hint string) error {
 	if yes {
 		return nil
@@ -99,8 +99,9 @@ func (p *program) confirm(yes bool, question, hint string) error {
 	if err != nil && !errors.Is(err, io.EOF) {
 		return fmt.Errorf("read the answer: %w", err)
 	}
-	if a := strings.ToLower(strings.TrimSpace(answer)); a != "y" && a != "yes" {
-		return &exitError{code: exitFailed, err: errors.New("nothing was done")}
+	switch strings.ToLower(strings.TrimSpace(answer)) {
+	case "y", "yes":
+		return nil
 	}
-	return nil
+	return &exitError{code: exitFailed, err: errors.New("nothing was done")}
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"net/url"
@@ -54,12 +55,13 @@ func (p *program) sessionList() *cobra.Command {
 	return cmd
 }
 
-// queryOf makes a query of names and values, leaving out those without a value.
-func queryOf(pairs ...string) url.Values {
+// queryOf returns a query of alternating names and values. It leaves out names whose value is empty.
+func queryOf(namesAndValues ...string) url.Values {
 	query := url.Values{}
-	for i := 0; i < len(pairs); i += 2 {
-		if pairs[i+1] != "" {
-			query.Set(pairs[i], pairs[i+1])
+	for i := 0; i < len(namesAndValues); i += 2 {
+		name, value := namesAndValues[i], namesAndValues[i+1]
+		if value != "" {
+			query.Set(name, value)
 		}
 	}
 	return query
@@ -67,10 +69,8 @@ func queryOf(pairs ...string) url.Values {
 
 func clientNames(s admin.Session) string {
 	names := make([]string, len(s.ClientSessions))
-	for i, m := range s.ClientSessions {
-		if names[i] = m.Name; names[i] == "" {
-			names[i] = m.Client
-		}
+	for i, clientSession := range s.ClientSessions {
+		names[i] = cmp.Or(clientSession.Name, clientSession.Client)
 	}
 	return strings.Join(names, ", ")
 }
@@ -93,22 +93,30 @@ func (p *program) sessionShow() *cobra.Command {
 
 func (p *program) showSession(s admin.Session) error {
 	facts := [][2]string{
-		{
-			"id",
-			s.ID,
-		}, {"in audit and log", s.Hash}, {"user", s.User}, {"sub", s.Subject}, {"signed in", formatTime(s.AuthTime)}, {"by", strings.Join(s.AMR, ", ")},
-		{
-			"last active",
-			formatTime(s.LastActive),
-		}, {"ends unless used", formatTime(s.IdleExpires)}, {"ends", formatTime(s.Expires)}, {"browser", templates.DeviceName(s.UserAgent)}, {"address", s.Address},
+		{"id", s.ID},
+		{"in audit and log", s.Hash},
+		{"user", s.User},
+		{"sub", s.Subject},
+		{"signed in", formatTime(s.AuthTime)},
+		{"by", strings.Join(s.AMR, ", ")},
+		{"last active", formatTime(s.LastActive)},
+		{"ends unless used", formatTime(s.IdleExpires)},
+		{"ends", formatTime(s.Expires)},
+		{"browser", templates.DeviceName(s.UserAgent)},
+		{"address", s.Address},
 	}
 	if err := p.printFields(facts); err != nil {
 		return err
 	}
 	if len(s.ClientSessions) > 0 {
 		rows := make([][]string, len(s.ClientSessions))
-		for i, m := range s.ClientSessions {
-			rows[i] = []string{m.Name, m.Client, formatTime(m.Joined), formatTime(m.LastUsed)}
+		for i, clientSession := range s.ClientSessions {
+			rows[i] = []string{
+				clientSession.Name,
+				clientSession.Client,
+				formatTime(clientSession.Joined),
+				formatTime(clientSession.LastUsed),
+			}
 		}
 		fmt.Fprintln(p.stdout)
 		if err := p.printTable([]string{"client", "client_id", "joined", "last used"}, rows); err != nil {
@@ -124,52 +132,68 @@ func (p *program) showSession(s admin.Session) error {
 }
 
 func (p *program) sessionEnd() *cobra.Command {
-	var q admin.TerminationRequest
+	var request admin.TerminationRequest
 	var all bool
 	var g confirmation
 	cmd := &cobra.Command{
 		Use:   "end [ID...]",
 		Short: "End sessions: some, one user's, all users', or their client sessions",
 		Long: "End sessions. They are revoked at once; then every client with a client session is notified.\n\n" +
-			"With --client the sessions stay active, and only their client sessions of that client end. --all-users, and --client without a\n" +
+			"With --client the sessions stay active, and only their client sessions of that client end. " +
+			"--all-users, and --client without a\n" +
 			"user or session, need --yes; --dry-run counts sessions, client sessions and deliveries and ends nothing.",
-		Example: "  curfew session end --user ann --all\n  curfew session end --user ann --all --client atlas\n  curfew session end --all-users --dry-run",
+		Example: "  curfew session end --user ann --all\n" +
+			"  curfew session end --user ann --all --client atlas\n" +
+			"  curfew session end --all-users --dry-run",
 		RunE: func(cmd *cobra.Command, args []string) error {
-			q.Sessions = args
-			switch {
-			case q.User != "" && len(args) > 0, q.User != "" && q.AllUsers, q.AllUsers && len(args) > 0:
-				return usageErrorf("session ids, --user and --all-users exclude each other")
-			case q.User != "" && !all && q.ExceptSession == "":
-				return &exitError{
-					code: exitUsage,
-					err:  usageErrorf("--user ends several sessions"),
-					hint: "add --all, or --except ID; `curfew session list --user " + q.User + "` shows them",
-				}
-			case len(args) == 0 && q.User == "" && !q.AllUsers && q.Client == "":
-				return usageErrorf(
-					"no session selected: give session ids, --user NAME --all, --all-users or --client ID",
-				)
+			request.Sessions = args
+			if err := checkSessionSelection(request, all); err != nil {
+				return err
 			}
-			bulk := q.AllUsers || q.Client != "" && q.User == "" && len(args) == 0
-			g.yes = g.yes || !bulk
+			narrow := len(request.Sessions) > 0 || request.User != ""
+			g.yes = g.yes || narrow
 			return g.run(
 				cmd.Context(),
 				p,
-				q,
+				request,
 				"Continue?",
 				func(ctx context.Context, c *admin.Client) (admin.TerminationResult, error) {
-					return c.Terminate(ctx, q)
+					return c.Terminate(ctx, request)
 				},
 			)
 		},
 	}
 	f := cmd.Flags()
-	f.StringVar(&q.User, "user", "", "sessions of the user with this `NAME`")
+	f.StringVar(&request.User, "user", "", "sessions of the user with this `NAME`")
 	f.BoolVar(&all, "all", false, "all sessions of that user")
-	f.BoolVar(&q.AllUsers, "all-users", false, "sessions of all users")
-	f.StringVar(&q.Client, "client", "", "only client sessions of the client with this `ID`")
-	f.StringVar(&q.ExceptSession, "except", "", "except the session with this `ID`")
-	f.BoolVar(&q.IncludeOffline, "offline", false, "end offline access too")
+	f.BoolVar(&request.AllUsers, "all-users", false, "sessions of all users")
+	f.StringVar(&request.Client, "client", "", "only client sessions of the client with this `ID`")
+	f.StringVar(&request.ExceptSession, "except", "", "except the session with this `ID`")
+	f.BoolVar(&request.IncludeOffline, "offline", false, "end offline access too")
 	g.addFlags(cmd)
 	return cmd
+}
+
+// checkSessionSelection refuses a `session end` that selects no session, or selects sessions in two ways. all is the
+// value of --all.
+func checkSessionSelection(request admin.TerminationRequest, all bool) error {
+	selections := 0
+	for _, selected := range []bool{len(request.Sessions) > 0, request.User != "", request.AllUsers} {
+		if selected {
+			selections++
+		}
+	}
+	switch {
+	case selections > 1:
+		return usageErrorf("session ids, --user and --all-users exclude each other")
+	case selections == 0 && request.Client == "":
+		return usageErrorf("no session selected: give session ids, --user NAME --all, --all-users or --client ID")
+	case request.User != "" && !all && request.ExceptSession == "":
+		return &exitError{
+			code: exitUsage,
+			err:  usageErrorf("--user ends several sessions"),
+			hint: "add --all, or --except ID; `curfew session list --user " + request.User + "` shows them",
+		}
+	}
+	return nil
 }

@@ -15,9 +15,10 @@ import (
 	"github.com/curfew-id/curfew/storage"
 )
 
-// confirmation has a user confirm a command that ends many sessions, or counts what it would end.
+// confirmation holds the flags of a command that ends sessions: --yes and --dry-run.
 type confirmation struct {
-	yes, dryRun bool
+	yes    bool
+	dryRun bool
 }
 
 func (g *confirmation) addDryRunFlag(cmd *cobra.Command) {
@@ -29,7 +30,8 @@ func (g *confirmation) addFlags(cmd *cobra.Command) {
 	cmd.Flags().BoolVar(&g.yes, "yes", false, "do it without confirmation")
 }
 
-// run counts what preview would end, or acts.
+// run calls act after the operator has confirmed it, and shows the result. With --dry-run it only counts the sessions
+// that preview would end. preview selects the sessions that act ends.
 func (g *confirmation) run(
 	ctx context.Context,
 	p *program,
@@ -61,8 +63,8 @@ func (g *confirmation) run(
 	return p.endAndShow(ctx, act)
 }
 
-// endAndShow calls act and shows its result. A bulk logout revokes all sessions at once; the bar shows how many
-// sessions have their notifications queued.
+// endAndShow calls act and shows its result. A bulk logout revokes all its sessions at once and then queues the
+// notifications; on a terminal a progress bar shows for how many sessions they are queued.
 func (p *program) endAndShow(
 	ctx context.Context,
 	act func(context.Context, *admin.Client) (admin.TerminationResult, error),
@@ -126,11 +128,11 @@ func formatTerminationCount(c storage.TerminationCount) string {
 	return strings.Join(parts, ", ") + "; " + pluralize(c.Deliveries, "delivery")
 }
 
-// progressInterval is how often showProgress asks for the progress of a bulk logout.
+// progressInterval is the time between two requests of showProgress.
 const progressInterval = 200 * time.Millisecond
 
-// showProgress shows the progress of a bulk logout until it is finished. An interrupt stops showProgress, not the
-// bulk logout.
+// showProgress shows a progress bar until the bulk logout is finished. An interrupt ends the bar but not the bulk
+// logout.
 func (p *program) showProgress(ctx context.Context, c *admin.Client, cause string) error {
 	var bar *progressbar.ProgressBar
 	tick := time.NewTicker(progressInterval)
@@ -140,8 +142,9 @@ func (p *program) showProgress(ctx context.Context, c *admin.Client, cause strin
 		if err != nil {
 			return err
 		}
-		done, total := bulk.Done.ClientSessions+bulk.Done.Sessions, bulk.Remaining.ClientSessions+bulk.Remaining.Sessions
-		if total += done; bar == nil {
+		done := bulk.Done.ClientSessions + bulk.Done.Sessions
+		total := done + bulk.Remaining.ClientSessions + bulk.Remaining.Sessions
+		if bar == nil {
 			bar = newProgressBar(p.stderr, total, "notifying clients")
 		}
 		bar.ChangeMax(max(total, 1))
@@ -170,14 +173,15 @@ func newProgressBar(w io.Writer, total int, description string) *progressbar.Pro
 	)
 }
 
+// findBulkLogout returns the bulk logout with the id of a cause.
 func findBulkLogout(ctx context.Context, c *admin.Client, cause string) (admin.BulkLogout, error) {
 	bulkLogouts, err := c.BulkLogouts(ctx)
 	if err != nil {
 		return admin.BulkLogout{}, withExitCode(err)
 	}
-	for _, e := range bulkLogouts {
-		if e.Cause.ID == cause {
-			return e, nil
+	for _, bulk := range bulkLogouts {
+		if bulk.Cause.ID == cause {
+			return bulk, nil
 		}
 	}
 	return admin.BulkLogout{}, &exitError{

@@ -62,14 +62,16 @@ func (p *program) userAdd() *cobra.Command {
 			if len(args) == 1 {
 				fields["preferred_username"] = args[0]
 			}
-			if _, named := fields["preferred_username"]; !named {
+			if _, hasName := fields["preferred_username"]; !hasName {
 				return &exitError{
 					code: exitUsage,
 					err:  usageErrorf("login name missing"),
 					hint: "usage: " + cmd.UseLine(),
 				}
 			}
-			if _, given := fields["password"]; !given && !noPassword && (fromStdin || m.file == "") {
+			_, hasPassword := fields["password"]
+			mayPrompt := fromStdin || m.file == ""
+			if !hasPassword && !noPassword && mayPrompt {
 				if fields["password"], err = p.readPassword(fromStdin); err != nil {
 					return err
 				}
@@ -104,8 +106,8 @@ func (p *program) userList() *cobra.Command {
 				c.Users(cmd.Context()),
 				[]string{"name", "email", "full name", "state", "added", "sub"},
 				func(u admin.User) []string {
-					full, _ := u.Claims["name"].(string)
-					return []string{u.Name, u.Email, full, userState(u), formatTime(u.Created), u.Subject}
+					fullName, _ := u.Claims["name"].(string)
+					return []string{u.Name, u.Email, fullName, userState(u), formatTime(u.Created), u.Subject}
 				},
 			)
 		},
@@ -261,9 +263,9 @@ func (p *program) userResetLink() *cobra.Command {
 			if err != nil {
 				return usageErrorf("--lifetime %q: %w", lifetime, err)
 			}
-			q := admin.ResetLinkRequest{Lifetime: int(d / time.Second)}
+			request := admin.ResetLinkRequest{Lifetime: int(d / time.Second)}
 			return ask(cmd.Context(), p, func(ctx context.Context, c *admin.Client) (admin.ResetLink, error) {
-				return c.MakeResetLink(ctx, args[0], q)
+				return c.MakeResetLink(ctx, args[0], request)
 			}, func(l admin.ResetLink) error {
 				fmt.Fprintf(
 					p.stderr,

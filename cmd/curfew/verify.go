@@ -14,12 +14,12 @@ import (
 	"github.com/curfew-id/curfew/logout"
 )
 
-// verification is the result of verifying a report.
+// verification is the result of verifying a signed report.
 type verification struct {
 	Report    string           `json:"report"`
 	Issuer    string           `json:"iss"`
 	SignedAt  time.Time        `json:"signed_at"`
-	Signature string           `json:"signature"` // valid, unverified
+	Signature string           `json:"signature"` // valid or unverified
 	Problems  []string         `json:"problems,omitempty"`
 	Document  *logout.Document `json:"document"`
 }
@@ -32,9 +32,12 @@ func (p *program) logoutVerify() *cobra.Command {
 		Use:   "verify FILE",
 		Short: "Verify a signed report without the server: signature, issuer, horizon and audit lines",
 		Long: "Verify a signed report (`curfew logout show REPORT --signed`) without the server. FILE is - for stdin.\n\n" +
-			"--jwks names a copy of the provider's key set (/jwks): the signature proves that the provider issued the report. --unsigned\n" +
-			"verifies no signature. Both check that the report is consistent: its horizon follows from its entries, every trust state has\n" +
-			"its evidence, and its audit lines are intact. The issuer must be that of the configuration, or of --issuer.\n\n" +
+			"--jwks names a copy of the provider's key set (/jwks): " +
+			"the signature proves that the provider issued the report. --unsigned\n" +
+			"verifies no signature. Both check that the report is consistent: " +
+			"its horizon follows from its entries, every trust state has\n" +
+			"its evidence, and its audit lines are intact. " +
+			"The issuer must be that of the configuration, or of --issuer.\n\n" +
 			"Exit codes: 0 all checks passed; 1 a check failed; 2 wrong usage, or FILE is no report.",
 		Args: cobra.ExactArgs(1),
 		RunE: func(_ *cobra.Command, args []string) error {
@@ -58,9 +61,8 @@ func (p *program) logoutVerify() *cobra.Command {
 			if want.Issuer == "" {
 				cfg, err := p.loadConfig()
 				if err != nil {
-					return usageErrorf(
-						"needs --issuer URL, or --config FILE with an issuer",
-					) // err lists settings, which this command does not need
+					// err lists all missing settings; this command needs the issuer only.
+					return usageErrorf("needs --issuer URL, or --config FILE with an issuer")
 				}
 				want.Issuer = cfg.Issuer
 			}
@@ -73,22 +75,28 @@ func (p *program) logoutVerify() *cobra.Command {
 	}
 	cmd.Flags().StringVar(&keyFile, "jwks", "", "the provider's key set in `FILE`")
 	cmd.Flags().BoolVar(&unsigned, "unsigned", false, "verify no signature: anyone can have written the report")
-	cmd.Flags().
-		StringVar(&want.Issuer, "issuer", "", "the issuer must be this `URL` (default: the issuer of the configuration)")
+	cmd.Flags().StringVar(
+		&want.Issuer,
+		"issuer",
+		"",
+		"the issuer must be this `URL` (default: the issuer of the configuration)",
+	)
 	cmd.Flags().StringVar(&want.Subject, "subject", "", "the report must be about the user with this `SUBJECT`")
 	return cmd
 }
 
-// expectedReport is what the caller knows about a report.
+// expectedReport has the values that a report must have.
 type expectedReport struct {
 	Issuer  string
-	Subject string // empty: any
+	Subject string // empty: of any user
 }
 
-// reportAlgorithms are the algorithms that a provider signs with. A symmetric one would let the verifier forge reports.
+// reportAlgorithms are the algorithms that a provider signs reports with. All are asymmetric: with a symmetric one, who
+// can verify a report could also forge one.
 var reportAlgorithms = []jose.SignatureAlgorithm{jose.RS256, jose.PS256, jose.ES256, jose.EdDSA}
 
-// verifyReport reads a signed report and checks it. With nil keys it verifies no signature.
+// verifyReport parses a signed report, verifies its signature with a JSON Web Key Set and checks that the report is
+// consistent. With nil keys it verifies no signature.
 func verifyReport(text, keys []byte, want expectedReport) (verification, error) {
 	v := verification{Signature: "unverified"}
 	jws, err := jose.ParseSignedCompact(string(bytes.TrimSpace(text)), reportAlgorithms)
@@ -142,7 +150,8 @@ func verifySignature(jws *jose.JSONWebSignature, kid string, keys []byte) ([]byt
 		return nil, &exitError{
 			code: exitFailed,
 			err:  fmt.Errorf("the report is signed with the key %q, which is not in the key set", kid),
-			hint: "keys leave the provider's key set some time after their rotation; sign the report again to use a current one",
+			hint: "keys leave the provider's key set some time after their rotation; " +
+				"sign the report again to use a current one",
 		}
 	}
 	payload, err := jws.Verify(matches[0])
@@ -174,9 +183,14 @@ func (p *program) showVerification(v verification) error {
 			{"reason", string(v.Document.Reason)},
 			{"sub", v.Document.Subject},
 		}
-		d := v.Document
-		facts = append(facts, horizonFields(logout.Estimate{At: v.SignedAt, OP: d.OP, Tokens: d.Tokens, Clients: d.Clients, Offline: d.Offline})...)
-		if err := p.printFields(facts); err != nil {
+		horizon := logout.Estimate{
+			At:      v.SignedAt,
+			OP:      v.Document.OP,
+			Tokens:  v.Document.Tokens,
+			Clients: v.Document.Clients,
+			Offline: v.Document.Offline,
+		}
+		if err := p.printFields(append(facts, horizonFields(horizon)...)); err != nil {
 			return err
 		}
 	}

@@ -94,8 +94,25 @@ type Clients interface {
 	// RegisterClient creates c, takes one use off the initial access token with that hash, and adds the audit lines,
 	// in one transaction. ErrRevoked if the token is unknown, expired or used up. A zero token is none.
 	RegisterClient(ctx context.Context, c Client, token Hash, at time.Time, e ...Event) error
-	// Client finds a client, disabled or not. It costs no disk access.
+	// Client finds a client, disabled or not. It costs no disk access for clients that an operator registered.
 	Client(ctx context.Context, id string) (*Client, error)
 	// ListClients lists clients by id.
 	ListClients(ctx context.Context, p Page) (clients []*Client, next string, err error)
+	// DynamicClientUsage returns how much room the dynamic clients take. It costs no disk access.
+	DynamicClientUsage(ctx context.Context) (ClientUsage, error)
+	// UnusedClients lists up to limit dynamic clients by id: those created before neverUsed that have never been given
+	// anything, and those that were given something last before disused. A use is a redemption, a join, a refresh or a
+	// token of the client's own. It may be dated earlier than it was, by up to
+	// UseInterval.
+	UnusedClients(ctx context.Context, neverUsed, disused time.Time, limit int) (ids []string, err error)
 }
+
+// ClientUsage is how much room clients take in the store.
+type ClientUsage struct {
+	Clients int
+	Bytes   int64 // of their records
+}
+
+// UseInterval is how exactly the last use of a dynamic client is dated: a use within this time after the one on record
+// is not written.
+const UseInterval = 12 * time.Hour

@@ -14,7 +14,8 @@ const (
 	logins          // folded name or address → n or m (name, address), sub
 	removedSubjects // sub → nothing: subjects that are never used again
 
-	clients // id → record
+	clients        // id → record
+	dynamicClients // id → size of the record, created, last used (0: never)
 
 	// A session, its client sessions and the places of its grants share pages.
 	sessions           // session → record; session, sid → record of a client session; session, sid, grant → 1
@@ -72,6 +73,7 @@ var tableNames = [tableCount]string{
 	logins:                "logins",
 	removedSubjects:       "removed_subjects",
 	clients:               "clients",
+	dynamicClients:        "dynamic_clients",
 	sessions:              "sessions",
 	sessionsBySecret:      "sessions_by_secret",
 	sessionsBySID:         "sessions_by_sid",

@@ -6,25 +6,23 @@ import (
 	"time"
 )
 
-// Selection is a Selector with the point in the store's order at which it is evaluated. It decides which sessions,
-// client sessions and offline grants a termination ends. The termination itself, its dry run, and reads during a bulk
-// logout all use it.
+// Selection is a Selector at one point of the store's order. It decides which sessions, client sessions and offline
+// grants a termination ends: for the termination itself, for its dry run, and for reads while a bulk logout is under
+// way.
 type Selection struct {
 	Selector
-	Before       Sequence        // selects records that were committed earlier; 0: all records
-	At           time.Time       // for Selector.Expired: selects sessions that have expired at this time
-	OfflineUsers map[string]bool // for Selector.Sessions and Expired: the users whose offline grants end
+	Before       Sequence        // takes only what was committed before it; 0 takes everything in the store
+	At           time.Time       // decides which sessions have expired, for Selector.Expired
+	OfflineUsers map[string]bool // whose offline grants end, where the selector names sessions or takes expired ones
 }
 
-// SpansAllUsers reports whether the selector selects sessions of all users.
+// SpansAllUsers reports whether the selector names no user, session or grant.
 func (s Selection) SpansAllUsers() bool {
-	namesSessions := len(s.Sessions) > 0 || s.Subject != "" || s.Expired || s.Grant != ""
-	clientAlone := s.Client != "" && !namesSessions
-	return s.AllUsers || clientAlone
+	return s.AllUsers || s.Client != "" && len(s.Sessions) == 0 && s.Subject == "" && !s.Expired && s.Grant == ""
 }
 
-// IncludesSession reports whether the selector selects a session or one of its client sessions. It does not check when
-// the session was committed.
+// IncludesSession reports whether a session is within the selector's reach, no matter when it was committed and whether
+// all of it ends or only one client session.
 func (s Selection) IncludesSession(session Session) bool {
 	switch {
 	case session.ID == s.Except || s.OfflineOnly:
@@ -40,26 +38,20 @@ func (s Selection) IncludesSession(session Session) bool {
 	}
 }
 
-// EndsSession reports whether the selection ends a whole session.
+// EndsSession reports whether a whole session ends.
 func (s Selection) EndsSession(session Session) bool {
 	return s.Client == "" && s.committedBefore(session.Sequence) && s.IncludesSession(session)
 }
 
-// EndsClientSession reports whether the selection ends a client session but not the whole session.
+// EndsClientSession reports whether a client session ends while its session goes on.
 func (s Selection) EndsClientSession(session Session, cs ClientSession) bool {
-	if s.Client == "" || cs.Client != s.Client {
-		return false
-	}
-	return s.committedBefore(cs.Sequence) && s.IncludesSession(session)
+	return s.Client != "" && cs.Client == s.Client && s.committedBefore(cs.Sequence) && s.IncludesSession(session)
 }
 
-// EndsOfflineGrant reports whether the selection ends an offline grant because of the grant's user and client. A grant
-// may also end with its client session: see EndsGrantWith.
+// EndsOfflineGrant reports whether an offline grant ends by its own user and client. It may also end together with the
+// client session in which it was given.
 func (s Selection) EndsOfflineGrant(g Grant) bool {
-	if !s.IncludeOffline || !g.Offline() || !s.committedBefore(g.Sequence) {
-		return false
-	}
-	if s.Client != "" && g.Client != s.Client {
+	if !s.IncludeOffline || !g.Offline() || s.Client != "" && g.Client != s.Client || !s.committedBefore(g.Sequence) {
 		return false
 	}
 	switch {
@@ -72,17 +64,12 @@ func (s Selection) EndsOfflineGrant(g Grant) bool {
 	}
 }
 
-// EndsGrantWith reports whether the selection ends a grant together with cs, the client session in which the grant was
-// given.
+// EndsGrantWith reports whether a grant ends with the client session in which it was given.
 func (s Selection) EndsGrantWith(g Grant, session Session, cs ClientSession) bool {
-	if g.Offline() && !s.IncludeOffline {
-		return false
-	}
-	return s.EndsSession(session) || s.EndsClientSession(session, cs)
+	return (s.IncludeOffline || !g.Offline()) && (s.EndsSession(session) || s.EndsClientSession(session, cs))
 }
 
-// OfflineSubjects lists the users whose offline grants may end, sorted. Only selectors that do not span all users have
-// such a list.
+// OfflineSubjects lists the users whose offline grants may end, sorted; it is for selectors that do not span all users.
 func (s Selection) OfflineSubjects() []string {
 	if s.Subject != "" {
 		return []string{s.Subject}

@@ -28,7 +28,7 @@ func (t *tx) checkChange(c *storage.Change, at time.Time) error {
 			return fmt.Errorf("change client: %w", err)
 		}
 	}
-	if c.RemoveClient != "" && t.client(c.RemoveClient) == nil {
+	if c.RemoveClient != "" && t.cache.clients[c.RemoveClient] == nil {
 		return fmt.Errorf("remove client: %w", storage.ErrNotFound)
 	}
 	if c.NewSession != nil {
@@ -40,6 +40,18 @@ func (t *tx) checkChange(c *storage.Change, at time.Time) error {
 			return fmt.Errorf("begin session: %w", storage.ErrRevoked)
 		}
 		c.NewSession = &session
+	}
+	if c.Factors != nil {
+		f := *c.Factors
+		if err := t.checkFactors(&f); err != nil {
+			return fmt.Errorf("change factors: %w", err)
+		}
+		c.Factors = &f
+	}
+	if c.RequireSession != "" {
+		if _, ok := t.activeSession(c.RequireSession, at); !ok {
+			return fmt.Errorf("require session: %w", storage.ErrRevoked)
+		}
 	}
 	if !c.UseLink.IsZero() {
 		if _, ok := t.findLink(c.UseLink, at); !ok {
@@ -59,9 +71,16 @@ func (t *tx) applyChange(c storage.Change, at time.Time) {
 	if c.RemoveLinks != "" {
 		t.removeLinks(c.RemoveLinks)
 	}
+	if c.Factors != nil {
+		t.putFactors(*c.Factors)
+	}
+	if c.ForgetBrowsers != "" {
+		t.forgetBrowsers(c.ForgetBrowsers)
+	}
 	if c.User != nil {
 		if old, ok := t.user(c.User.Subject); ok && old.Password != c.User.Password {
 			t.removeLinks(c.User.Subject) // an open link could set yet another password
+			t.forgetBrowsers(c.User.Subject)
 		}
 		t.putUser(*c.User)
 	}

@@ -13,9 +13,9 @@ const (
 	users           // sub → e or d (enabled, disabled), record
 	logins          // folded name or address → n or m (name, address), sub
 	removedSubjects // sub → nothing: subjects that are never used again
+	factors         // sub → record
 
-	clients        // id → record
-	dynamicClients // id → size of the record, created, last used (0: never)
+	clients // id → record
 
 	// A session, its client sessions and the places of its grants share pages.
 	sessions           // session → record; session, sid → record of a client session; session, sid, grant → 1
@@ -72,8 +72,8 @@ var tableNames = [tableCount]string{
 	users:                 "users",
 	logins:                "logins",
 	removedSubjects:       "removed_subjects",
+	factors:               "factors",
 	clients:               "clients",
-	dynamicClients:        "dynamic_clients",
 	sessions:              "sessions",
 	sessionsBySecret:      "sessions_by_secret",
 	sessionsBySID:         "sessions_by_sid",

@@ -152,7 +152,7 @@ func (t *tx) putUser(u storage.User) {
 	}
 }
 
-// removeUser removes a user with consents and links, and keeps the subject from being used again (Core 1.0 §2).
+// removeUser removes a user with consents, links and factors, and keeps the subject from being used again (Core 1.0 §2).
 func (t *tx) removeUser(u storage.User) {
 	t.deleteLogins(u)
 	t.delete(users, []byte(u.Subject))
@@ -161,6 +161,7 @@ func (t *tx) removeUser(u storage.User) {
 		t.removeConsent(c.Subject, c.Client)
 	}
 	t.removeLinks(u.Subject)
+	t.delete(factors, []byte(u.Subject))
 }
 
 // deleteLogins frees the login names of a user.

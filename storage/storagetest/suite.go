@@ -23,7 +23,7 @@ import (
 // and opens the same records again.
 func Run(t *testing.T, open func(t *testing.T) (s storage.Store, reopen func() storage.Store)) {
 	for _, group := range []map[string]func(*world){
-		userTests, clientTests, clockTests, sessionTests, redeemTests, refreshTests, tokenTests, terminationTests, changeTests, cutoffTests, bulkLogoutTests, raceTests,
+		userTests, factorTests, clientTests, clockTests, sessionTests, redeemTests, refreshTests, tokenTests, terminationTests, changeTests, cutoffTests, bulkLogoutTests, raceTests,
 		deliveryTests, reportTests, eventTests, otherRecordTests, sweepTests,
 	} {
 		for name, test := range group {

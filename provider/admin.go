@@ -6,7 +6,7 @@ import (
 	"github.com/curfew-id/curfew/provider/admin"
 )
 
-// adminRoutes is the JSON admin API, for the Unix socket.
+// adminRoutes returns the handler of the admin API (JSON over a Unix socket).
 func (p *Provider) adminRoutes() (http.Handler, error) {
 	c := p.config
 	return admin.New(admin.Config{

@@ -8,8 +8,8 @@ import (
 	"github.com/curfew-id/curfew/templates"
 )
 
-// checkSession is the OP frame of Session Management 1.0 §3.2. It is the one page that other sites may frame: it
-// shows nothing, and answers only from the browser state that it reads itself.
+// checkSession serves the OP iframe of Session Management 1.0 §3.2. It is the only page that other sites may frame. It
+// displays nothing and reads only the browser-state cookie.
 func (p *Provider) checkSession(w http.ResponseWriter, r *http.Request) {
 	web.PageHeaders(w, web.PagePolicy{Frameable: true})
 	page := templates.CheckSessionPage{
@@ -20,16 +20,21 @@ func (p *Provider) checkSession(w http.ResponseWriter, r *http.Request) {
 	p.site.LogRenderError(r, templates.CheckSession(w, page))
 }
 
-// checkOrigin answers the frame whether an origin is one of a client's redirect URIs and may be answered (§3.2:
-// unexpected ones MUST be rejected).
+// checkOrigin reports to the OP iframe whether an origin belongs to a redirect URI of the client: 204 if it does, 404
+// if not. Session Management 1.0 §3.2: the iframe must reject messages from other origins.
 func (p *Provider) checkOrigin(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Cache-Control", "no-store")
-	client, err := p.config.Store.Client(r.Context(), r.URL.Query().Get("client_id"))
-	origin := r.URL.Query().Get("origin")
-	if err != nil || client.Disabled || !client.CheckSession || origin == "" ||
-		!slices.ContainsFunc(client.RedirectURIs, func(uri string) bool { return web.Origin(uri) == origin }) {
+	query := r.URL.Query()
+	origin := query.Get("origin")
+	client, err := p.config.Store.Client(r.Context(), query.Get("client_id"))
+	if err != nil || client.Disabled || !client.CheckSession || !hasOrigin(client.RedirectURIs, origin) {
 		w.WriteHeader(http.StatusNotFound)
 		return
 	}
 	w.WriteHeader(http.StatusNoContent)
+}
+
+// hasOrigin reports whether one of the URIs has this origin.
+func hasOrigin(uris []string, origin string) bool {
+	return origin != "" && slices.ContainsFunc(uris, func(uri string) bool { return web.Origin(uri) == origin })
 }

@@ -11,8 +11,8 @@ import (
 	"github.com/curfew-id/curfew/storage"
 )
 
-// providerMetadata is the provider's metadata (Discovery 1.0 §3, RFC 8414 §2, and the logout specifications). What is
-// off is not in it, and what is in it is on.
+// providerMetadata is the discovery document (Discovery 1.0 §3, RFC 8414 §2, and the logout specifications). It lists
+// exactly the features that this deployment has switched on.
 type providerMetadata struct {
 	Issuer                string   `json:"issuer"`
 	AuthorizationEndpoint string   `json:"authorization_endpoint"`
@@ -56,37 +56,56 @@ type providerMetadata struct {
 	FrontchannelSession   bool     `json:"frontchannel_logout_session_supported"`
 }
 
-// discoveryDocument makes the document once, ready to be written.
+// discoveryDocument encodes the discovery document.
 func (p *Provider) discoveryDocument() ([]byte, error) {
 	c := p.config
 	url := func(path string) string { return c.Issuer + path }
-	signingAlgs, authMethods := c.Ring.Algorithms(), register.AuthMethods()
-	confidentialMethods := slices.DeleteFunc(register.AuthMethods(), func(m string) bool { return m == "none" })
+	signingAlgs := c.Ring.Algorithms()
+	authMethods := register.AuthMethods()
+	isNone := func(method string) bool { return method == "none" }
+	confidentialMethods := slices.DeleteFunc(register.AuthMethods(), isNone)
 	assertionAlgs := append(register.ClientSigningAlgs(), register.ClientMACAlgs()...)
 	m := providerMetadata{
-		Issuer: c.Issuer, AuthorizationEndpoint: url("/authorize"), TokenEndpoint: url("/token"), UserinfoEndpoint: url("/userinfo"), JWKSURI: url("/jwks"),
-		IntrospectionEndpoint: url(
-			"/introspect",
-		), RevocationEndpoint: url("/revoke"), EndSessionEndpoint: url("/end_session"),
-		Scopes: tokens.Scopes(), ResponseTypes: register.ResponseTypes(), ResponseModes: []string{"query", "fragment", "form_post"},
-		GrantTypes: storage.SupportedGrantTypes(),
-		ACRValues:  authn.ACRValues(), SubjectTypes: []string{"public", "pairwise"},
-		IDTokenAlgs: append(
-			slices.Clone(signingAlgs),
-			"none",
-		), UserinfoAlgs: signingAlgs, RequestObjectAlgs: append(register.ClientSigningAlgs(), "none"),
-		TokenAuthMethods: authMethods, TokenAuthAlgs: assertionAlgs, IntrospectionMethods: confidentialMethods, IntrospectionAlgs: assertionAlgs,
-		RevocationMethods: authMethods, RevocationAlgs: assertionAlgs,
-		DisplayValues: []string{
-			"page",
-		}, ClaimTypes: []string{"normal"}, Claims: tokens.ClaimNames(), UILocales: []string{"en"},
-		PromptValues: []string{"none", "login", "consent", "select_account"},
-		CodeChallengeMethods: []string{
-			"S256",
-		}, ClaimsParameter: true, RequestParameter: true, RequestURIParameter: true, RequireRequestURI: true, IssParameter: true,
-		BackchannelLogout: true, BackchannelSession: true, FrontchannelLogout: true, FrontchannelSession: true,
+		Issuer:                c.Issuer,
+		AuthorizationEndpoint: url("/authorize"),
+		TokenEndpoint:         url("/token"),
+		UserinfoEndpoint:      url("/userinfo"),
+		JWKSURI:               url("/jwks"),
+		IntrospectionEndpoint: url("/introspect"),
+		RevocationEndpoint:    url("/revoke"),
+		EndSessionEndpoint:    url("/end_session"),
+		Scopes:                tokens.Scopes(),
+		ResponseTypes:         register.ResponseTypes(),
+		ResponseModes:         []string{"query", "fragment", "form_post"},
+		GrantTypes:            storage.SupportedGrantTypes(),
+		ACRValues:             authn.ACRValues(),
+		SubjectTypes:          []string{"public", "pairwise"},
+		IDTokenAlgs:           append(slices.Clone(signingAlgs), "none"),
+		UserinfoAlgs:          signingAlgs,
+		RequestObjectAlgs:     append(register.ClientSigningAlgs(), "none"),
+		TokenAuthMethods:      authMethods,
+		TokenAuthAlgs:         assertionAlgs,
+		IntrospectionMethods:  confidentialMethods,
+		IntrospectionAlgs:     assertionAlgs,
+		RevocationMethods:     authMethods,
+		RevocationAlgs:        assertionAlgs,
+		DisplayValues:         []string{"page"},
+		ClaimTypes:            []string{"normal"},
+		Claims:                tokens.ClaimNames(),
+		UILocales:             []string{"en"},
+		PromptValues:          []string{"none", "login", "consent", "select_account"},
+		CodeChallengeMethods:  []string{"S256"},
+		ClaimsParameter:       true,
+		RequestParameter:      true,
+		RequestURIParameter:   true,
+		RequireRequestURI:     true,
+		IssParameter:          true,
+		BackchannelLogout:     true,
+		BackchannelSession:    true,
+		FrontchannelLogout:    true,
+		FrontchannelSession:   true,
 	}
-	if p.config.Registration.Enabled() {
+	if c.Registration.Enabled() {
 		m.RegistrationEndpoint = url(register.Path)
 	}
 	if c.CheckSession {

@@ -4,12 +4,13 @@ import (
 	"net/http"
 )
 
-// healthz says that the process lives, nothing more: not ready must not mean killed.
+// healthz answers 200 as long as the process runs. It checks nothing else, so that no supervisor restarts a process
+// that is only not ready.
 func (p *Provider) healthz(w http.ResponseWriter, r *http.Request) {
 	writePlainText(w, http.StatusOK, "ok\n")
 }
 
-// readyz says whether requests should come here: the store takes writes and we are not on our way out.
+// readyz answers 200 if the store accepts writes and the process is not shutting down, otherwise 503.
 func (p *Provider) readyz(w http.ResponseWriter, r *http.Request) {
 	if p.draining.Load() {
 		writePlainText(w, http.StatusServiceUnavailable, "shutting down\n")
@@ -27,14 +28,14 @@ func writePlainText(w http.ResponseWriter, status int, text string) {
 	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
 	w.Header().Set("Cache-Control", "no-store")
 	w.WriteHeader(status)
-	w.Write([]byte(text)) // the caller is gone if this fails
+	w.Write([]byte(text)) // an error means that the client closed the connection
 }
 
-// serveStatic writes bytes that are the same for every caller.
+// serveStatic returns a handler that serves the same bytes to every caller. cache is the value of Cache-Control.
 func serveStatic(contentType, cache string, body []byte) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Type", contentType)
 		w.Header().Set("Cache-Control", cache)
-		w.Write(body) // the caller is gone if this fails
+		w.Write(body) // an error means that the client closed the connection
 	}
 }

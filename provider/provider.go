@@ -1,14 +1,14 @@
-// Package provider is the OpenID provider: it puts its parts together. routes.go is the only list of URLs.
+// Package provider is the OpenID provider. It builds and connects the packages below. routes.go lists all URLs.
 //
 //	signin   /authorize, /login/…, /consent/…       web       cookies, headers and errors of all pages
 //	signout  /end_session, /signed-out/…            keys      signing, sealing, deriving
 //	account  /account…                              tokens    ID tokens, access tokens, codes
 //	oauth    /token, /userinfo, /introspect, …      egress    every outgoing request
 //	register /register…                             password  hashing
-//	admin    the Unix socket                        authn     proving who a user is
-//	                                                policy    what the operator decides
+//	admin    the Unix socket                        authn     authentication of users
+//	                                                policy    the operator's settings
 //
-// It runs on any store and ends sessions only through logout.Terminator.
+// It works with every implementation of storage.Store. Only logout.Terminator ends sessions.
 package provider
 
 import (
@@ -35,17 +35,18 @@ import (
 	"github.com/curfew-id/curfew/storage"
 )
 
-// Config is what a provider is made of. Issuer, Store, Ring, Egress, Session and Token are needed.
+// Config holds the dependencies and settings of a Provider. Issuer, Store, Ring, Egress, Session and Token are
+// required.
 type Config struct {
-	Issuer         string // no trailing slash
-	Version        string // of the program, for administrators
+	Issuer         string // without a trailing slash
+	Version        string // of the program; the admin API shows it
 	Store          storage.Store
 	Ring           *keys.Ring
 	Egress         Egress
-	TrustedProxies []netip.Prefix   // whose X-Forwarded-For counts
+	TrustedProxies []netip.Prefix   // their X-Forwarded-For is believed
 	Now            func() time.Time // nil: time.Now
 	Log            *slog.Logger     // nil: the default logger
-	Observe        logout.Observer  // metrics
+	Observe        logout.Observer  // receives metrics
 
 	Session         policy.Session
 	Token           policy.Token
@@ -54,9 +55,9 @@ type Config struct {
 	MaxTrustHorizon time.Duration // 0: no limit
 	HSTS            web.HSTS
 	CheckSession    bool          // Session Management 1.0
-	PasswordCost    password.Cost // of new hashes; zero: the default
+	PasswordCost    password.Cost // for new hashes; zero: the default
 
-	Authenticators []authn.Authenticator // the ways to sign in; nil: the password alone
+	Authenticators []authn.Authenticator // the ways to sign in; nil: password only
 }
 
 // Egress makes every outgoing request (provider/egress).
@@ -67,7 +68,7 @@ type Egress interface {
 	FetchBytes(ctx context.Context, uri string, maxBytes int64, maxAge time.Duration) ([]byte, error)
 }
 
-// Provider serves the main listener (ServeHTTP) and the Unix socket (Admin). Run does the work in the background.
+// Provider serves the main listener (ServeHTTP) and the Unix socket (Admin). Run does its background work.
 type Provider struct {
 	config         Config
 	site           *web.Site
@@ -83,7 +84,7 @@ type Provider struct {
 	draining       atomic.Bool
 }
 
-// New makes a provider. It starts nothing.
+// New builds a provider. It starts no goroutine. It returns an error if a stored client breaks MaxTrustHorizon.
 func New(c Config) (*Provider, error) {
 	if c.Now == nil {
 		c.Now = time.Now
@@ -170,18 +171,18 @@ func New(c Config) (*Provider, error) {
 	return p, nil
 }
 
-// ServeHTTP serves the main listener.
+// ServeHTTP handles a request to the main listener.
 func (p *Provider) ServeHTTP(w http.ResponseWriter, r *http.Request) { p.handler.ServeHTTP(w, r) }
 
-// Admin serves the Unix socket.
+// Admin returns the handler of the admin API, for the Unix socket.
 func (p *Provider) Admin() http.Handler { return p.admin }
 
 // Drain makes /readyz answer 503, so that load balancers send no more requests. The provider still serves the
 // requests that arrive.
 func (p *Provider) Drain() { p.draining.Store(true) }
 
-// Run delivers logout tokens, ends expired sessions and rotates keys until ctx ends. Then it finishes the attempts
-// under way and returns.
+// Run delivers logout tokens, ends expired sessions and rotates keys until ctx is cancelled. It returns when the
+// delivery attempts in progress have finished.
 func (p *Provider) Run(ctx context.Context) {
 	var workers sync.WaitGroup
 	workers.Go(func() { p.dispatcher.Run(ctx) })
@@ -192,19 +193,19 @@ func (p *Provider) Run(ctx context.Context) {
 	workers.Wait()
 }
 
-// maxLifetimes are the longest lifetimes of the deployment on which trust horizons depend.
+// maxLifetimes returns the longest lifetimes of tokens and sessions that this deployment issues.
 func (p *Provider) maxLifetimes() logout.Lifetimes {
 	c := p.config
 	return logout.Lifetimes{Opaque: c.Token.Opaque, JWT: c.Token.JWT, Session: c.Session.Longest()}
 }
 
-// subjectFor is the sub by which a client knows a user.
+// subjectFor returns the sub by which a client knows the user.
 func (p *Provider) subjectFor(u storage.User, client *storage.Client) string {
 	return p.minter.SubjectFor(u.Subject, client)
 }
 
-// signLogoutToken signs a logout token with the algorithm of the client's ID tokens, but never with none
-// (Back-Channel Logout 1.0 §2.4).
+// signLogoutToken signs a logout token with the algorithm of the client's ID tokens, or with RS256 if those are
+// unsigned: alg none is forbidden (Back-Channel Logout 1.0 §2.4).
 func (p *Provider) signLogoutToken(
 	_ context.Context,
 	d storage.Delivery,
@@ -219,27 +220,27 @@ func (p *Provider) signLogoutToken(
 	switch typ {
 	case "":
 		typ = "logout+jwt"
-	case "none":
+	case "none": // the client's setting for a logout token without typ
 		typ = ""
 	}
 	return p.config.Ring.Sign(alg, typ, claims)
 }
 
-// postLogoutToken posts a logout token through the guarded HTTP client.
+// postLogoutToken posts a logout token to a client.
 func (p *Provider) postLogoutToken(ctx context.Context, uri string, form url.Values) (logout.Reply, error) {
-	answer, err := p.config.Egress.PostForm(ctx, uri, form)
+	response, err := p.config.Egress.PostForm(ctx, uri, form)
 	if err != nil {
 		return logout.Reply{}, err
 	}
 	return logout.Reply{
-		Status:     answer.Status,
-		RetryAfter: answer.RetryAfter,
-		Location:   answer.Location,
-		Detail:     answer.Body,
+		Status:     response.Status,
+		RetryAfter: response.RetryAfter,
+		Location:   response.Location,
+		Detail:     response.Body,
 	}, nil
 }
 
-// checkTrustHorizon returns an error that names every stored client that breaks max_trust_horizon.
+// checkTrustHorizon returns an error that names every enabled client whose trust horizon exceeds max_trust_horizon.
 func (p *Provider) checkTrustHorizon() error {
 	if p.config.MaxTrustHorizon == 0 {
 		return nil

@@ -13,7 +13,7 @@ import (
 	"github.com/curfew-id/curfew/storage"
 )
 
-// reportDocument is a report as it is handed out, with the audit lines that it names.
+// reportDocument returns a report as users download it, with the audit events that it refers to.
 func (p *Provider) reportDocument(ctx context.Context, report storage.Report, now time.Time) (logout.Document, error) {
 	var audited []storage.Event
 	filter := storage.EventFilter{
@@ -38,7 +38,7 @@ func (p *Provider) reportDocument(ctx context.Context, report storage.Report, no
 	}
 }
 
-// signReport makes a report a JWT of its own type, which no other endpoint takes.
+// signReport returns the report as a signed JWT. Its own typ keeps other endpoints from accepting it.
 func (p *Provider) signReport(ctx context.Context, report storage.Report, now time.Time) (string, error) {
 	doc, err := p.reportDocument(ctx, report, now)
 	if err != nil {
@@ -47,7 +47,7 @@ func (p *Provider) signReport(ctx context.Context, report storage.Report, now ti
 	return p.config.Ring.Sign(keys.RS256, logout.DocumentTyp, doc)
 }
 
-// passwordRules refuses passwords that are little more than public names of this deployment.
+// passwordRules returns the rules for new passwords. They refuse passwords close to this deployment's public names.
 func (p *Provider) passwordRules() password.Rules {
 	words := []string{"curfew"}
 	if u, err := url.Parse(p.config.Issuer); err == nil {

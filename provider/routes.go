@@ -16,16 +16,14 @@ import (
 	"github.com/curfew-id/curfew/templates"
 )
 
-// routes is every URL of the main listener.
+// routes returns the handler of the main listener. It lists every URL.
 func (p *Provider) routes() (http.Handler, error) {
 	view := p.logoutView()
-	signIn, signOut, accountPages, endpoints, registration := p.signin(), p.signout(
-		view,
-	), p.account(
-		view,
-	), p.oauth().
-		Endpoints(),
-		p.registration()
+	signIn := p.signin()
+	signOut := p.signout(view)
+	accountPages := p.account(view)
+	endpoints := p.oauth().Endpoints()
+	registration := p.registration()
 	accountPages.RedirectToSignIn = signIn.RedirectToSignIn
 	discovery, err := p.discoveryDocument()
 	if err != nil {
@@ -36,7 +34,7 @@ func (p *Provider) routes() (http.Handler, error) {
 	ownForm := func(h web.Handler) http.Handler { return p.site.SameOrigin(page(h)) }
 
 	mux := http.NewServeMux()
-	// What programs call.
+	// Endpoints for clients and monitoring.
 	mux.Handle("/.well-known/openid-configuration", metadataHandler)       // Discovery 1.0 §4
 	mux.Handle("/.well-known/oauth-authorization-server", metadataHandler) // RFC 8414 §3
 	mux.Handle("/jwks", endpoints.JWKS)                                    // Discovery 1.0 §3
@@ -52,7 +50,7 @@ func (p *Provider) routes() (http.Handler, error) {
 		mux.HandleFunc("PUT "+register.ClientPath, registration.Update)    // RFC 7592 §2.2
 		mux.HandleFunc("DELETE "+register.ClientPath, registration.Remove) // RFC 7592 §2.3
 	}
-	// What browsers are sent to, from anywhere.
+	// Pages to which any site may send the browser.
 	mux.HandleFunc("GET /authorize", page(signIn.Authorize))      // Core §3.1.2
 	mux.HandleFunc("POST /authorize", page(signIn.Authorize))     // Core §3.1.2.1
 	mux.HandleFunc("GET /end_session", page(signOut.EndSession))  // RP-Initiated Logout 1.0 §2
@@ -61,7 +59,7 @@ func (p *Provider) routes() (http.Handler, error) {
 		mux.HandleFunc("GET /check_session", p.checkSession) // Session Management 1.0 §3.2
 		mux.HandleFunc("GET /check_session/origin", p.checkOrigin)
 	}
-	// What only our own pages lead to. Forms are taken from our own site alone.
+	// Pages to which only Curfew's own pages lead. Their forms must come from Curfew's own origin.
 	mux.HandleFunc("GET /login/{interaction}", page(signIn.ShowLogin))
 	mux.Handle("POST /login/{interaction}", ownForm(signIn.Login))
 	mux.HandleFunc("GET /login/{interaction}/cancel", page(signIn.Cancel))
@@ -93,10 +91,8 @@ func (p *Provider) routes() (http.Handler, error) {
 			web.LogAtDebug(serveStatic(asset.ContentType, "public, max-age=31536000, immutable", asset.Body)),
 		)
 	}
-	mux.HandleFunc(
-		"GET /{$}",
-		func(w http.ResponseWriter, r *http.Request) { web.Redirect(w, p.site.Path("/account")) },
-	)
+	toAccount := func(w http.ResponseWriter, _ *http.Request) { web.Redirect(w, p.site.Path("/account")) }
+	mux.HandleFunc("GET /{$}", toAccount)
 	mux.HandleFunc("/", p.notFound(mux))
 
 	basePath := p.site.Path("")
@@ -105,15 +101,13 @@ func (p *Provider) routes() (http.Handler, error) {
 	}
 	rootMux := http.NewServeMux()
 	rootMux.Handle(basePath+"/", http.StripPrefix(basePath, p.site.Wrap(mux)))
-	rootMux.Handle(
-		"/.well-known/oauth-authorization-server"+basePath,
-		p.site.Wrap(metadataHandler),
-	) // RFC 8414 §3.1: the issuer's path stands behind
+	// RFC 8414 §3.1: the issuer's path follows the well-known part.
+	rootMux.Handle("/.well-known/oauth-authorization-server"+basePath, p.site.Wrap(metadataHandler))
 	rootMux.Handle("/", p.site.Wrap(p.notFound(rootMux)))
 	return rootMux, nil
 }
 
-// notFound answers a request that no route takes: with 405 where another method would have been right.
+// notFound handles a request that matches no route. It answers 405 if the address exists for another method, else 404.
 func (p *Provider) notFound(mux *http.ServeMux) http.HandlerFunc {
 	return p.site.Handle(func(w http.ResponseWriter, r *http.Request) error {
 		for _, method := range []string{http.MethodGet, http.MethodPost} {

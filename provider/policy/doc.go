@@ -1,5 +1,5 @@
-// Package policy owns what an operator decides about sessions, tokens, logout and registration: one struct for each
-// group of settings, passed whole to the packages that obey it. It holds values only and decides nothing.
+// Package policy declares the operator's settings about sessions, tokens, logout and registration: one struct for each
+// group, passed as a value to the packages that follow it. It makes no decisions itself.
 //
 // Each setting is declared once, by its field. The comment is its documentation: docs/configuration.md is generated
 // from it. The tag says

@@ -6,7 +6,7 @@ import (
 	"github.com/curfew-id/curfew/storage"
 )
 
-// Logout is what ends with what, and how long users wait for it.
+// Logout holds the settings of the group logout.
 type Logout struct {
 	// What signing out at an app ends: that app's client session (`client`), the session of this browser (`session`),
 	// or all sessions of the user (`all`). A client may have its own `logout_scope`.

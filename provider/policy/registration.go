@@ -9,7 +9,7 @@ const (
 	RegistrationOpen  = "open"
 )
 
-// Registration is who may register clients (RFC 7591).
+// Registration holds the settings of dynamic client registration (RFC 7591).
 type Registration struct {
 	// Who may register clients (RFC 7591): no one (`off`), callers with an initial access token made by `curfew
 	// registration token add` (`token`), or anyone (`open`): up to 10,000 clients, and 10,000 registrations and

@@ -2,7 +2,7 @@ package policy
 
 import "time"
 
-// Session is how long sign-ins last.
+// Session holds the settings for the lifetime of sessions.
 type Session struct {
 	// A session that is not used for this long expires.
 	Idle time.Duration `yaml:"idle" default:"8h" max:"session.absolute"`

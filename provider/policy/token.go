@@ -2,7 +2,7 @@ package policy
 
 import "time"
 
-// Token is how long codes, tokens and offline access last.
+// Token holds the lifetimes of codes, tokens and offline access.
 type Token struct {
 	// Lifetime of an authorization code; at most `10m` (RFC 6749 §4.1.2).
 	Code time.Duration `yaml:"code" default:"1m" max:"10m"`

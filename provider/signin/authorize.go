@@ -33,20 +33,21 @@ func (h *Handler) Authorize(w http.ResponseWriter, r *http.Request) error {
 	return h.proceed(w, r, &req, &session)
 }
 
-// repost answers a POST from another origin with a page that posts the same parameters once more. The browser sends
-// no session cookie with the first POST (SameSite=Lax). It does with the second one, which comes from Curfew's own
-// page. repost returns true if it wrote the page.
+// repost answers a POST from another origin with a page that posts the same parameters again. The browser omits the
+// SameSite=Lax session cookie from the first POST. It sends the cookie with the second POST, which comes from Curfew's
+// own page. repost returns true if it wrote the page.
 func (h *Handler) repost(w http.ResponseWriter, r *http.Request) (bool, error) {
 	if h.Site.HasSessionCookie(r) || !isCrossOriginPost(r) {
 		return false, nil
 	}
 	values, err := web.Params(r)
-	if values == nil { // unreadable; a repeated parameter is an error too, but comes with the values
+	if values == nil { // the form is unreadable; for a repeated parameter Params returns both values and an error
 		return false, err
 	}
 	page := templates.RepostPage{Page: h.Site.Page(r), Action: h.Site.Path("/authorize")}
 	for name, repeated := range values {
-		for _, v := range repeated { // the page repeats a repeated parameter: parse refuses it in the second POST
+		// A repeated parameter stays repeated, so that parse refuses it in the second POST.
+		for _, v := range repeated {
 			page.Fields = append(page.Fields, templates.Field{Name: name, Value: v})
 		}
 	}
@@ -56,8 +57,8 @@ func (h *Handler) repost(w http.ResponseWriter, r *http.Request) (bool, error) {
 	return true, nil
 }
 
-// isCrossOriginPost reports whether a page of another origin made the browser send this POST. Browsers without Fetch
-// Metadata do not say so.
+// isCrossOriginPost reports whether a page of another origin sent this POST. A browser that sends no Sec-Fetch-Site
+// header counts as same-origin.
 func isCrossOriginPost(r *http.Request) bool {
 	if r.Method != http.MethodPost {
 		return false

@@ -11,7 +11,7 @@ import (
 	"github.com/curfew-id/curfew/templates"
 )
 
-// ShowConsent is GET /consent/{interaction}.
+// ShowConsent handles GET /consent/{interaction}.
 func (h *Handler) ShowConsent(w http.ResponseWriter, r *http.Request) error {
 	req, session, ok, err := h.openConsent(w, r)
 	if !ok {
@@ -48,7 +48,7 @@ func (h *Handler) ShowConsent(w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
-// Consent is POST /consent/{interaction}.
+// Consent handles POST /consent/{interaction}.
 func (h *Handler) Consent(w http.ResponseWriter, r *http.Request) error {
 	req, session, ok, err := h.openConsent(w, r)
 	if !ok {
@@ -65,7 +65,7 @@ func (h *Handler) Consent(w http.ResponseWriter, r *http.Request) error {
 	if err != nil && !errors.Is(err, storage.ErrNotFound) {
 		return h.answerError(w, r, req, err)
 	}
-	// An earlier consent stays.
+	// The new consent is added to the earlier one.
 	consent = storage.Consent{
 		Subject: session.Subject,
 		Client:  req.ClientID,
@@ -80,7 +80,7 @@ func (h *Handler) Consent(w http.ResponseWriter, r *http.Request) error {
 	return h.proceed(w, r, req, session)
 }
 
-// union returns list with the elements of added that it lacks.
+// union returns the elements of list, followed by those of added that list does not contain.
 func union(list, added []string) []string {
 	list = slices.Clone(list)
 	for _, s := range added {
@@ -91,20 +91,20 @@ func union(list, added []string) []string {
 	return list
 }
 
-// openConsent opens the interaction and the session. A user who is no longer signed in signs in first. If another
-// user has signed in since the page was shown, the request starts again at its next step, because the page named the
-// first user.
+// openConsent opens the interaction and the session. It returns true if the consent page may continue. It redirects to
+// the request's next step, and returns false, if the user is no longer signed in or if another user has signed in
+// since the page was shown: the page named the first user.
 func (h *Handler) openConsent(w http.ResponseWriter, r *http.Request) (*authRequest, *storage.Session, bool, error) {
 	req, err := h.openInteraction(r, purposeConsent)
 	if err != nil {
 		return nil, nil, false, err
 	}
-	session, ok, err := h.Site.Session(r)
+	session, signedIn, err := h.Site.Session(r)
 	if err != nil {
 		return nil, nil, false, err
 	}
 	switch {
-	case !ok:
+	case !signedIn:
 		return nil, nil, false, h.proceed(w, r, req, nil)
 	case session.ID != req.ConsentSession:
 		return nil, nil, false, h.proceed(w, r, req, &session)
@@ -112,6 +112,7 @@ func (h *Handler) openConsent(w http.ResponseWriter, r *http.Request) (*authRequ
 	return req, &session, true, nil
 }
 
+// accountName returns the name of the account on pages: the e-mail address or, without one, the user name.
 func accountName(u storage.User) string {
 	if u.Email != "" {
 		return u.Email

@@ -4,11 +4,11 @@
 //	/authorize ──▶ parse ──▶ next step? ──▶ /login/{interaction} ──▶ /consent/{interaction} ──▶ finish ──▶ client
 //	                             └────────── active session and consent ──────────────────────────┘
 //
-// step.go decides which step a request needs next, and asks again after each one. Package authn performs the step
-// that proves who the user is.
+// step.go decides which step a request needs next, and decides again after each step. Package authn performs the
+// authentication.
 //
 // Nothing is stored before a user has signed in. Until then the request is sealed in the URL of each page, bound to
-// the browser (interaction.go). With an active session and consent, /authorize writes nothing: the code carries what
-// the token endpoint needs. Before a response is sent, the client, the redirect URI, the session, the consent and the
-// age of the authentication are read again.
+// the browser (interaction.go). If the session is active and the user has consented, /authorize writes nothing to the
+// store: the code itself carries the data for the token endpoint. Before sending a response, the package reads the
+// client, the redirect URI, the session, the consent and the time of authentication again.
 package signin

@@ -9,15 +9,15 @@ import (
 	"github.com/curfew-id/curfew/storage"
 )
 
-// finish sends the response to the client. nextStep has just read session, user and consent; parse or openInteraction
-// has read the client. If the session ends from here on, redeeming the code is refused.
+// finish sends the response to the client. nextStep has just read the session, the user and the consent; parse or
+// openInteraction has read the client. If the session ends after this point, the token endpoint refuses the code.
 func (h *Handler) finish(w http.ResponseWriter, r *http.Request, req *authRequest, session *storage.Session) error {
 	if req.clientRecord == nil {
 		web.Redirect(w, h.Site.Path(req.ReturnPath))
 		return nil
 	}
 	now := h.Site.Now()
-	// Redeeming the code extends the idle time. Only a session that could expire before that is extended here.
+	// Redeeming the code extends the session. A session that could expire before then is extended now.
 	if session.Deadline().Before(now.Add(h.Minter.Lifetimes.Code)) {
 		if err := h.Store.Touch(r.Context(), session.ID, now); err != nil {
 			return h.answerError(w, r, req, err)

@@ -17,7 +17,7 @@ import (
 	"github.com/curfew-id/curfew/templates"
 )
 
-// Store is what sign-in needs of the store.
+// Store is the part of storage.Store that this package uses.
 type Store interface {
 	Sequence(ctx context.Context) (storage.Sequence, error)
 	User(ctx context.Context, subject string) (storage.User, error)
@@ -42,12 +42,12 @@ type Store interface {
 	) (storage.RedeemResult, error)
 }
 
-// HintVerifier verifies ID token hints, expired ones and those signed by retired keys too (provider/keys).
+// HintVerifier verifies ID token hints. It also accepts expired ones and those signed by a retired key (provider/keys).
 type HintVerifier interface {
 	VerifyHint(token string) (keys.Hint, error)
 }
 
-// RequestObjects merges a request object, by value or by reference, into the parameters (Core §6).
+// RequestObjects merges a request object, passed by value or by reference, into the parameters (Core §6).
 type RequestObjects interface {
 	Merge(
 		ctx context.Context,
@@ -73,18 +73,20 @@ type Handler struct {
 	started startedSessions
 }
 
+// Purposes of sealed interactions: an interaction that was sealed for one page does not open on another.
 const (
 	purposeLogin   = "login"
 	purposeConsent = "consent"
 )
 
-// pagePolicy is the policy of a page on the way to a client. It sets no form-action, because Chromium applies that to
-// the redirects of the client as well.
+// pagePolicy returns the policy of a page that leads back to the client. It sets no form-action: Chromium applies
+// form-action to redirects too and would block the one to the client.
 func pagePolicy(app *templates.App) web.PagePolicy {
 	return web.PagePolicy{HasForms: true, ImageOrigins: web.LogoOrigins(app)}
 }
 
-// answerError sends an error to the client if its redirect URI is verified; otherwise the error is the user's page.
+// answerError sends err to the client if the redirect URI is verified. Otherwise it returns err, and the user sees an
+// error page.
 func (h *Handler) answerError(w http.ResponseWriter, r *http.Request, req *authRequest, err error) error {
 	if _, isPage := errors.AsType[web.PageError](err); isPage || !req.redirectURIVerified {
 		return err

@@ -13,11 +13,11 @@ import (
 	"github.com/curfew-id/curfew/templates"
 )
 
-// interaction is a valid authorization request on its way through the pages. It is not stored: it travels sealed in
-// their URLs and forms, bound to the browser. JSON names are short because the URL grows with them.
+// interaction is a valid authorization request that waits for the user. It is not stored: the URLs and forms of the
+// pages carry it, sealed and bound to the browser. Its JSON names are short to keep those URLs short.
 type interaction struct {
-	ClientID        string            `json:"c,omitempty"` // empty: the user goes to one of our own pages
-	ReturnPath      string            `json:"t,omitempty"` // then: the path of that page
+	ClientID        string            `json:"c,omitempty"` // empty: the user goes to one of Curfew's own pages
+	ReturnPath      string            `json:"t,omitempty"` // the path of that page, if ClientID is empty
 	RedirectURI     string            `json:"r,omitempty"`
 	ResponseType    []string          `json:"y,omitempty"` // sorted
 	ResponseMode    string            `json:"m,omitempty"`
@@ -28,24 +28,24 @@ type interaction struct {
 	Prompt          []string          `json:"q,omitempty"`
 	MaxAge          *int              `json:"x,omitempty"` // seconds
 	Claims          json.RawMessage   `json:"l,omitempty"`
-	HintSubject     string            `json:"h,omitempty"` // sub that id_token_hint or the claims parameter names
+	HintSubject     string            `json:"h,omitempty"` // the sub in id_token_hint or in the claims parameter
 	LoginHint       string            `json:"u,omitempty"`
 	ConsentSession  storage.SessionID `json:"f,omitempty"` // the session to which a consent page was shown
-	ReceivedAt      int64             `json:"z"`           // Unix milliseconds; prompt=login needs an authentication after it
+	ReceivedAt      int64             `json:"z"`           // Unix milliseconds
 	UseOtherAccount bool              `json:"o,omitempty"` // the user wants to sign in with another account
-	AccountSelected bool              `json:"k,omitempty"` // the account was chosen (select_account)
+	AccountSelected bool              `json:"k,omitempty"` // the user chose the account (select_account)
 	SignInConfirmed bool              `json:"g,omitempty"` // the user confirmed signing in again after signing out
 	ConsentGiven    bool              `json:"d,omitempty"` // the user gave consent on this request's page
 	Method          string            `json:"e,omitempty"` // the authenticator that the user chose; empty: the first
-	MethodState     json.RawMessage   `json:"b,omitempty"` // what that authenticator's page sealed
+	MethodState     json.RawMessage   `json:"b,omitempty"` // state that the authenticator's page sealed
 }
 
-// maxRequestSize is how large an authorization request may be, as JSON. A request of this size fits into a sealed
+// maxRequestSize is the maximum size of an authorization request as JSON, in bytes. A request of this size fits into a
 // interaction, so that every step can seal it.
 const maxRequestSize = 11_000
 
-// checkSize refuses a request that could not be sealed. It does so for signed-in users too, to whom no page is shown,
-// so that the same request works for everyone.
+// checkSize refuses a request that is too large to seal. It also applies to users who are already signed in and see no
+// page, so that the same request works for every user.
 func (req *interaction) checkSize() error {
 	encoded, err := json.Marshal(req)
 	if err != nil {
@@ -62,31 +62,35 @@ func (req *interaction) checkSize() error {
 }
 
 func (req *interaction) hasPrompt(prompt string) bool { return slices.Contains(req.Prompt, prompt) }
+
 func (req *interaction) hasResponseType(responseType string) bool {
 	return slices.Contains(req.ResponseType, responseType)
 }
 
-// responseCarriesTokens reports whether the authorization response itself carries tokens (implicit, hybrid).
+// responseCarriesTokens reports whether the authorization response itself contains tokens (implicit or hybrid flow).
 func (req *interaction) responseCarriesTokens() bool {
 	return req.hasResponseType("token") || req.hasResponseType("id_token")
 }
 
-// nonceBindsCode reports whether the ID token of the code's exchange carries the nonce of this request, so that the
-// client sees whether the code is its own (RFC 9700 §2.1.1). With other response types an ID token comes without an
-// exchange.
+// nonceBindsCode reports whether the nonce protects the code as PKCE does: the code's exchange returns an ID token with
+// this nonce, so that the client detects an injected code (RFC 9700 §2.1.1). It is false for the hybrid flow.
 func (req *interaction) nonceBindsCode() bool {
 	codeOnly := len(req.ResponseType) == 1 && req.hasResponseType("code")
 	return codeOnly && req.Nonce != "" && slices.Contains(req.Scope, "openid")
 }
 
-// needsReauthentication reports whether the authentication is too old for this request (Core §3.1.2.1 prompt, max_age).
+// needsReauthentication reports whether prompt=login or max_age requires a later authentication (Core §3.1.2.1).
 func (req *interaction) needsReauthentication(authTime time.Time) bool {
 	receivedAt := time.UnixMilli(req.ReceivedAt)
 	if req.hasPrompt("login") && authTime.Before(receivedAt) {
 		return true
 	}
-	// max_age counts from the request, so that the time at a consent page does not make a sign-in too old.
-	return req.MaxAge != nil && authTime.Before(receivedAt) && receivedAt.Sub(authTime).Seconds() > float64(*req.MaxAge)
+	if req.MaxAge == nil {
+		return false
+	}
+	// The age counts up to the arrival of the request: time spent on a consent page does not make a sign-in too old.
+	age := receivedAt.Sub(authTime)
+	return age > 0 && age.Seconds() > float64(*req.MaxAge)
 }
 
 // coveredBy reports whether an earlier consent covers this request.
@@ -119,7 +123,8 @@ func (h *Handler) redirectToInteraction(
 	return nil
 }
 
-// openInteraction opens the interaction in the path and reads the client as it is now.
+// openInteraction opens the interaction in the path and reads its client again. It returns an error page if the client
+// no longer allows the request.
 func (h *Handler) openInteraction(r *http.Request, purpose string) (*authRequest, error) {
 	var req authRequest
 	var err error
@@ -139,9 +144,10 @@ func (h *Handler) openInteraction(r *http.Request, purpose string) (*authRequest
 	if !client.AllowsRedirectURI(req.RedirectURI) {
 		return nil, unregisteredRedirectURI(client.ClientID, req.RedirectURI)
 	}
-	req.clientRecord, req.redirectURIVerified = client, true
-	if !req.responseTypeRegistered() ||
-		req.hasResponseType("code") && req.CodeChallenge == "" && !client.MayOmitPKCE(req.nonceBindsCode()) {
+	req.clientRecord = client
+	req.redirectURIVerified = true
+	lacksPKCE := req.hasResponseType("code") && req.CodeChallenge == "" && !client.MayOmitPKCE(req.nonceBindsCode())
+	if lacksPKCE || !req.responseTypeRegistered() {
 		return nil, web.PageError{
 			Text:    templates.ErrorRequestNotAllowed,
 			Reason:  "response_type or PKCE of a request in progress no longer fit the client's metadata",

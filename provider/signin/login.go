@@ -10,7 +10,7 @@ import (
 	"github.com/curfew-id/curfew/templates"
 )
 
-// ShowLogin is GET /login/{interaction}: the page of the step that the request needs now.
+// ShowLogin handles GET /login/{interaction}. It shows the page of the request's next step.
 func (h *Handler) ShowLogin(w http.ResponseWriter, r *http.Request) error {
 	req, session, err := h.openLogin(r)
 	if err != nil {
@@ -31,7 +31,7 @@ func (h *Handler) ShowLogin(w http.ResponseWriter, r *http.Request) error {
 	}
 }
 
-// Login is POST /login/{interaction}.
+// Login handles POST /login/{interaction}.
 func (h *Handler) Login(w http.ResponseWriter, r *http.Request) error {
 	req, session, err := h.openLogin(r)
 	if err != nil {
@@ -54,7 +54,7 @@ func (h *Handler) Login(w http.ResponseWriter, r *http.Request) error {
 	}
 }
 
-// Cancel is GET /login/{interaction}/cancel: back to the client without signing in.
+// Cancel handles GET /login/{interaction}/cancel. It returns to the client without signing in.
 func (h *Handler) Cancel(w http.ResponseWriter, r *http.Request) error {
 	req, err := h.openInteraction(r, purposeLogin)
 	if err != nil {
@@ -69,7 +69,7 @@ func (h *Handler) Cancel(w http.ResponseWriter, r *http.Request) error {
 	return h.answerError(w, r, req, oauthError("", "access_denied", "the user chose not to sign in"))
 }
 
-// openLogin opens the interaction and, if the browser is signed in, the session.
+// openLogin opens the interaction and returns the session, or nil if the browser is not signed in.
 func (h *Handler) openLogin(r *http.Request) (*authRequest, *storage.Session, error) {
 	req, err := h.openInteraction(r, purposeLogin)
 	if err != nil {
@@ -82,7 +82,8 @@ func (h *Handler) openLogin(r *http.Request) (*authRequest, *storage.Session, er
 	return req, &session, nil
 }
 
-// signIn has the chosen authenticator check the form and starts the session.
+// signIn passes the form to the chosen authenticator and starts the session. If the authenticator refuses, it shows
+// the page again with the problem.
 func (h *Handler) signIn(
 	w http.ResponseWriter,
 	r *http.Request,
@@ -102,7 +103,7 @@ func (h *Handler) signIn(
 		Address:  h.Site.ClientAddress(r),
 		Device:   func(subject string) string { return h.Site.Device(r, subject) },
 	}
-	if current == stepReauthenticate { // the account is the session's, whatever the form says
+	if current == stepReauthenticate { // the form cannot choose another account
 		attempt.User = &storage.User{Subject: session.Subject}
 	}
 	authenticator := h.authenticator(req)
@@ -115,9 +116,7 @@ func (h *Handler) signIn(
 		}
 	}
 	if refusal, ok := errors.AsType[*authn.Refusal](err); ok {
-		h.Site.Logger().
-			InfoContext(r.Context(), "sign-in refused", "method", authenticator.Method(), "reason", refusal.Reason,
-				"sub", refusal.Subject, "address", attempt.Address)
+		h.logRefusal(r, authenticator, refusal.Reason, refusal.Subject, attempt.Address)
 		return h.showSignIn(w, r, req, session, current, refusal.Problem, form.Get(authn.FieldUsername))
 	}
 	if err != nil {
@@ -125,9 +124,7 @@ func (h *Handler) signIn(
 	}
 	newSession, err := h.startSession(w, r, session, authenticator, authentication, form.Get("keep") != "")
 	if errors.Is(err, storage.ErrRevoked) {
-		h.Site.Logger().
-			InfoContext(r.Context(), "sign-in refused", "method", authenticator.Method(), "reason", err.Error(),
-				"sub", authentication.User.Subject, "address", attempt.Address)
+		h.logRefusal(r, authenticator, err.Error(), authentication.User.Subject, attempt.Address)
 		problem := templates.Problem{Fault: templates.SessionOver}
 		return h.showSignIn(w, r, req, nil, stepSignIn, problem, form.Get(authn.FieldUsername))
 	}
@@ -139,14 +136,28 @@ func (h *Handler) signIn(
 	return h.proceed(w, r, req, &newSession)
 }
 
-// isRequestedUser reports whether the user is the one that id_token_hint or the claims parameter names, if any (Core
-// §3.1.2.1).
-func (h *Handler) isRequestedUser(req *authRequest, user storage.User) bool {
-	return req.clientRecord == nil || req.HintSubject == "" ||
-		req.HintSubject == h.Minter.SubjectFor(user.Subject, req.clientRecord)
+// logRefusal logs why a sign-in was refused.
+func (h *Handler) logRefusal(r *http.Request, authenticator authn.Authenticator, reason, subject, address string) {
+	h.Site.Logger().InfoContext(
+		r.Context(),
+		"sign-in refused",
+		"method", authenticator.Method(),
+		"reason", reason,
+		"sub", subject,
+		"address", address,
+	)
 }
 
-// authenticator returns the one that the user chose, or the first.
+// isRequestedUser reports whether user is the one that id_token_hint or the claims parameter names. It returns true if
+// the request names no user (Core §3.1.2.1).
+func (h *Handler) isRequestedUser(req *authRequest, user storage.User) bool {
+	if req.clientRecord == nil || req.HintSubject == "" {
+		return true
+	}
+	return req.HintSubject == h.Minter.SubjectFor(user.Subject, req.clientRecord)
+}
+
+// authenticator returns the authenticator that the user chose, by default the first.
 func (h *Handler) authenticator(req *authRequest) authn.Authenticator {
 	for _, a := range h.Authenticators {
 		if a.Method() == req.Method {

@@ -11,8 +11,8 @@ import (
 	"github.com/curfew-id/curfew/templates"
 )
 
-// showSignIn writes the page of the chosen authenticator. problem says why the attempt before was refused, and login
-// is what the user typed then.
+// showSignIn writes the page of the chosen authenticator. problem says why the previous attempt was refused; login is
+// the user name of that attempt. Both are empty on the first page.
 func (h *Handler) showSignIn(
 	w http.ResponseWriter,
 	r *http.Request,
@@ -45,7 +45,7 @@ func (h *Handler) showSignIn(
 	return nil
 }
 
-// prompt collects what an authenticator's page shows.
+// prompt collects the data for an authenticator's page.
 func (h *Handler) prompt(
 	w http.ResponseWriter,
 	r *http.Request,
@@ -84,7 +84,9 @@ func (h *Handler) prompt(
 	if err != nil {
 		return prompt, err
 	}
-	prompt.User, prompt.RememberMe, prompt.Page.Account = &user, session.RememberMe, accountName(user)
+	prompt.User = &user
+	prompt.RememberMe = session.RememberMe
+	prompt.Page.Account = accountName(user)
 	prompt.OtherAccountURL, err = h.otherAccountURL(w, r, req)
 	return prompt, err
 }
@@ -112,7 +114,7 @@ func (h *Handler) otherMethods(
 	return methods, nil
 }
 
-// problemStatus is the HTTP status of a sign-in page that shows this problem.
+// problemStatus returns the HTTP status of a sign-in page that shows this problem.
 func problemStatus(problem templates.Fault) int {
 	switch problem {
 	case templates.TooManyAttempts:
@@ -153,8 +155,8 @@ func (h *Handler) showSelectAccount(
 	return nil
 }
 
-// showConfirmSignIn stands between a sign-out and a client that sends the browser straight back, so that the user is
-// not signed in again unnoticed.
+// showConfirmSignIn asks a user who has just signed out of this client to confirm a new sign-in. Without this page, a
+// client that sends the browser straight back would sign the user in again unnoticed.
 func (h *Handler) showConfirmSignIn(w http.ResponseWriter, r *http.Request, req *authRequest) {
 	app := h.requestingApp(req)
 	web.PageHeaders(w, pagePolicy(app))
@@ -167,7 +169,7 @@ func (h *Handler) showConfirmSignIn(w http.ResponseWriter, r *http.Request, req 
 	}))
 }
 
-// requestingApp is the client as pages show it; nil on the way to one of our own pages.
+// requestingApp returns the client for display on a page, or nil if the user goes to one of Curfew's own pages.
 func (h *Handler) requestingApp(req *authRequest) *templates.App {
 	if req.clientRecord == nil {
 		return nil
@@ -175,7 +177,7 @@ func (h *Handler) requestingApp(req *authRequest) *templates.App {
 	return h.Site.App(req.clientRecord, req.RedirectURI)
 }
 
-// otherAccountURL is where the user signs in with another account.
+// otherAccountURL returns the URL of the page where the user signs in with another account.
 func (h *Handler) otherAccountURL(w http.ResponseWriter, r *http.Request, req *authRequest) (string, error) {
 	next := req.interaction
 	next.UseOtherAccount = true

@@ -17,14 +17,14 @@ import (
 	"github.com/curfew-id/curfew/templates"
 )
 
-// authRequest is an authorization request and the values that reading it found. Errors go to the redirect URI once
-// redirectURIVerified is set, and to an error page before.
+// authRequest is an authorization request together with the records read for it. Until redirectURIVerified is set,
+// errors go to an error page; afterwards they go to the redirect URI.
 type authRequest struct {
 	interaction
 	clientRecord        *storage.Client
 	redirectURIVerified bool
 	notGranted          []string         // requested scopes that are ignored
-	sequence            storage.Sequence // the store's sequence before this HTTP request read client, session and consent
+	sequence            storage.Sequence // of the store, before this HTTP request read client, session and consent
 }
 
 // oauthError returns an error response for the client about the parameter param.
@@ -32,8 +32,8 @@ func oauthError(param, code, description string) error {
 	return web.OAuthError{Code: code, Description: description}.About(param)
 }
 
-// parse reads an authorization request (Core §3.1.2.1, §3.2.2.1, §3.3.2.1). Unknown parameters are ignored. If parse
-// fails and req.redirectURIVerified is set, the client gets the error; otherwise only the user does.
+// parse reads and validates an authorization request (Core §3.1.2.1, §3.2.2.1, §3.3.2.1). It ignores unknown
+// parameters. On an error, req contains everything that answerError needs.
 func (h *Handler) parse(r *http.Request) (req authRequest, err error) {
 	if req.sequence, err = h.Store.Sequence(r.Context()); err != nil {
 		return req, err
@@ -48,7 +48,8 @@ func (h *Handler) parse(r *http.Request) (req authRequest, err error) {
 	}
 	values, err = h.RequestObjects.Merge(r.Context(), values, h.enabledClient)
 	if err != nil {
-		// The request object is not usable. The client_id and redirect_uri outside of it decide who gets the error.
+		// The request object is invalid. The client_id and redirect_uri parameters beside it decide who gets the
+		// error.
 		if clientErr := h.resolveClient(r.Context(), &req, values); clientErr != nil {
 			return req, clientErr
 		}
@@ -74,9 +75,8 @@ func (h *Handler) parse(r *http.Request) (req authRequest, err error) {
 	return req, req.checkSize()
 }
 
-// refuseRepeatedParam returns the error for a request in which a parameter is repeated. err is the error of
-// [web.Params]. If client_id or redirect_uri is repeated, it is not certain where to redirect, and the user gets the
-// error.
+// refuseRepeatedParam returns the error for a request that repeats a parameter. err is the error of [web.Params]. If
+// client_id or redirect_uri is repeated, the redirect URI is ambiguous, so that only the user gets the error.
 func (h *Handler) refuseRepeatedParam(ctx context.Context, req *authRequest, values url.Values, err error) error {
 	for _, name := range []string{"client_id", "redirect_uri"} {
 		if len(values[name]) > 1 {
@@ -95,7 +95,7 @@ func (h *Handler) refuseRepeatedParam(ctx context.Context, req *authRequest, val
 
 // resolveClient finds the client and compares the redirect URI with the registered ones, byte for byte (RFC 9700 §2.1).
 func (h *Handler) resolveClient(ctx context.Context, req *authRequest, params url.Values) error {
-	// The parameters that an error response needs come first. An invalid response_mode falls back to the default.
+	// An error response needs these parameters. An invalid response_mode falls back to the default.
 	req.State = params.Get("state")
 	req.ResponseType = strings.Fields(params.Get("response_type"))
 	slices.Sort(req.ResponseType)
@@ -128,7 +128,7 @@ func (h *Handler) resolveClient(ctx context.Context, req *authRequest, params ur
 	return nil
 }
 
-// checkResponseMode returns an error if the request may not use this response mode. An empty mode is the default one.
+// checkResponseMode returns an error if the request may not use this response mode. Mode "" stands for the default.
 func (h *Handler) checkResponseMode(req *authRequest, mode, redirectURI string) error {
 	switch mode {
 	case "", "fragment":
@@ -154,25 +154,25 @@ func (h *Handler) checkResponseMode(req *authRequest, mode, redirectURI string) 
 // enabledClient finds a client. If the client is unknown or disabled, the error is a [web.PageError] for the user.
 func (h *Handler) enabledClient(ctx context.Context, id string) (*storage.Client, error) {
 	client, err := h.Store.Client(ctx, id)
-	unusable := web.PageError{
+	pageError := web.PageError{
 		Text:    templates.ErrorClientUnknown,
 		Subject: web.Subject{Client: id, Param: "client_id"},
 	}
 	switch {
 	case errors.Is(err, storage.ErrNotFound):
-		unusable.Reason = "no client has this client_id"
-		return nil, unusable
+		pageError.Reason = "no client has this client_id"
+		return nil, pageError
 	case err != nil:
 		return nil, err
 	case client.Disabled:
-		unusable.Reason = "the client is disabled"
-		return nil, unusable
+		pageError.Reason = "the client is disabled"
+		return nil, pageError
 	}
 	return client, nil
 }
 
 // unregisteredRedirectURI returns the error page for a redirect URI that is not registered for the client. The page
-// shows the URI's host, so that the app's developer sees which one the request named.
+// shows only the URI's host, so that the app's developer recognizes it.
 func unregisteredRedirectURI(clientID, uri string) error {
 	pageError := web.PageError{
 		Text:    templates.ErrorRedirectURIUnregistered,
@@ -185,6 +185,7 @@ func unregisteredRedirectURI(clientID, uri string) error {
 	return pageError
 }
 
+// readResponseType reads response_type, response_mode and nonce.
 func (h *Handler) readResponseType(req *authRequest, params url.Values) error {
 	if len(req.ResponseType) == 0 {
 		return oauthError("response_type", "invalid_request", "response_type is missing")
@@ -217,19 +218,19 @@ func (req *authRequest) responseTypeRegistered() bool {
 	})
 }
 
-// canonicalResponseType joins the values of a response type in alphabetical order: their order has no meaning.
+// canonicalResponseType joins the values of a response type in alphabetical order, because their order has no meaning.
 func canonicalResponseType(fields []string) string {
 	sorted := slices.Clone(fields)
 	slices.Sort(sorted)
 	return strings.Join(sorted, " ")
 }
 
-// readScope reads scope and claims. A scope that the client may not have is ignored (Core §3.1.2.1), and so is
-// offline_access if the request does not meet its conditions (Core §11).
+// readScope reads scope and claims. It ignores a scope that the client may not have (Core §3.1.2.1), and offline_access
+// if the request does not meet its conditions (Core §11).
 func (h *Handler) readScope(req *authRequest, params url.Values) error {
 	for _, scope := range strings.Fields(params.Get("scope")) {
 		switch {
-		case slices.Contains(req.Scope, scope): // a repeated value
+		case slices.Contains(req.Scope, scope): // the request repeats the scope
 		case !req.mayGrant(scope, params.Get("prompt")):
 			req.notGranted = append(req.notGranted, scope)
 		default:
@@ -242,7 +243,7 @@ func (h *Handler) readScope(req *authRequest, params url.Values) error {
 	return readClaims(req, params.Get("claims"))
 }
 
-// readClaims reads the claims parameter (Core §5.5). An empty text requests no claims.
+// readClaims reads the claims parameter (Core §5.5), which may be empty.
 func readClaims(req *authRequest, text string) error {
 	if text == "" {
 		return nil
@@ -251,10 +252,10 @@ func readClaims(req *authRequest, text string) error {
 	if err != nil {
 		return oauthError("claims", "invalid_request", err.Error())
 	}
-	// Claims that the client cannot get are left out: the interaction stays small.
+	// Claims that the client cannot get are dropped to keep the interaction small.
 	req.Claims = claims.RestrictTo(req.clientRecord).Raw()
 
-	// Core §3.1.2.2: if the request asks for one sub, the response must be about that user.
+	// Core §3.1.2.2: if the request asks for a sub, the response must be about that user.
 	subject, ok := claims.Subject()
 	if !ok {
 		return oauthError("claims", "invalid_request", "claims must request one sub only")
@@ -272,9 +273,9 @@ func readClaims(req *authRequest, text string) error {
 	return nil
 }
 
-// mayGrant reports whether the client may be granted scope. Without a registered scope, a client may have Curfew's
-// own scopes; with one, exactly those that it lists. offline_access also needs response type code and prompt=consent
-// (Core §11).
+// mayGrant reports whether the client may be granted scope. A client without registered scopes may have Curfew's own
+// scopes. Other clients may have only their registered ones. offline_access also needs a response type with code and
+// prompt=consent (Core §11).
 func (req *authRequest) mayGrant(scope, prompt string) bool {
 	client := req.clientRecord
 	if client.Scope == "" && !slices.Contains(tokens.Scopes(), scope) {
@@ -290,7 +291,7 @@ func (req *authRequest) mayGrant(scope, prompt string) bool {
 	return req.hasResponseType("code") && asksForConsent && client.MayHoldOfflineAccess()
 }
 
-// readResource checks that resource, if there is one, names the audience of the client's access tokens (RFC 8707 §2).
+// readResource checks that a resource parameter names the audience of the client's access tokens (RFC 8707 §2).
 func (h *Handler) readResource(req *authRequest, params url.Values) error {
 	if req.clientRecord.AcceptsResources(params["resource"]) {
 		return nil
@@ -312,7 +313,7 @@ func (h *Handler) readPKCE(req *authRequest, params url.Values) error {
 		}
 		return pkceRequired(req.clientRecord)
 	}
-	if method != "S256" { // also if it is missing, which means plain (RFC 7636 §4.3)
+	if method != "S256" { // a missing method means plain (RFC 7636 §4.3), which is refused too
 		return oauthError("code_challenge_method", "invalid_request", "code_challenge_method must be S256")
 	}
 	if len(challenge) != challengeLength || strings.Trim(challenge, base64URLAlphabet) != "" {
@@ -322,7 +323,7 @@ func (h *Handler) readPKCE(req *authRequest, params url.Values) error {
 	return nil
 }
 
-// pkceRequired returns the error for a missing code challenge. It names the client setting that requires one.
+// pkceRequired returns the error for a missing code challenge. It names the client setting that requires PKCE.
 func pkceRequired(c *storage.Client) error {
 	text := "code_challenge is required, with code_challenge_method S256 (RFC 7636)"
 	switch {
@@ -337,9 +338,11 @@ func pkceRequired(c *storage.Client) error {
 // challengeLength is the length of a SHA-256 hash in base64url, in characters.
 const challengeLength = 43
 
+// base64URLAlphabet contains the characters of base64url without padding.
 const base64URLAlphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
 
-const maxLoginHint = 256 // bytes
+// maxLoginHint is the maximum length of a login_hint, in bytes.
+const maxLoginHint = 256
 
 // readPrompt reads prompt and max_age.
 func (h *Handler) readPrompt(req *authRequest, params url.Values) error {
@@ -360,7 +363,7 @@ func (h *Handler) readPrompt(req *authRequest, params url.Values) error {
 		}
 		req.MaxAge = &n
 	}
-	// acr_values is not read: it asks for a voluntary claim (Core §3.1.2.1), and the ID token always has acr.
+	// acr_values is ignored: it requests acr as a voluntary claim (Core §3.1.2.1), and every ID token contains acr.
 	return nil
 }
 
@@ -378,7 +381,7 @@ func (h *Handler) readHints(req *authRequest, params url.Values) error {
 	if err != nil {
 		return oauthError("id_token_hint", "invalid_request", "id_token_hint is not an ID token of this issuer")
 	}
-	if req.HintSubject != "" && req.HintSubject != hintClaims.Subject { // readScope set it from claims
+	if req.HintSubject != "" && req.HintSubject != hintClaims.Subject { // the claims parameter has set HintSubject
 		return oauthError(
 			"id_token_hint",
 			"invalid_request",

@@ -6,8 +6,8 @@ import (
 	"github.com/curfew-id/curfew/provider/web"
 )
 
-// RedirectToSignIn sends the browser to sign in and then to path, one of our own pages. path never comes from a
-// parameter.
+// RedirectToSignIn sends the browser to the sign-in page and, after the sign-in, to path, one of Curfew's own pages. To
+// prevent open redirects, callers must not take path from a parameter.
 func (h *Handler) RedirectToSignIn(w http.ResponseWriter, r *http.Request, path string) error {
 	req := interaction{ReturnPath: path, ReceivedAt: h.Site.Now().UnixMilli()}
 	interactionID, err := h.Site.SealInteraction(w, r, purposeLogin, req, interactionLifetime)

@@ -7,34 +7,35 @@ import (
 	"github.com/curfew-id/curfew/storage"
 )
 
-// repeatWindow is how long a sign-in form that is sent again gives the session of the first time.
+// repeatWindow is how long a repeated sign-in form receives the session that the first one started.
 const repeatWindow = 10 * time.Second
 
-// startedSession is a session that a sign-in form has started, and its cookie secret.
+// startedSession is a session that a sign-in form started, with its cookie secret.
 type startedSession struct {
 	session storage.Session
 	secret  string
 }
 
-// startedSessions makes a sign-in form that is sent twice, as by a double click, start one session. Both answers set
-// the same cookie, so that the session works whichever the browser keeps. Each request has proven who the user is by
-// itself.
+// startedSessions lets a sign-in form that is sent twice, as by a double click, start only one session. Both responses
+// set the same cookie, so that the session works whichever response the browser keeps. Each request is authenticated
+// on its own before it asks for the session.
 type startedSessions struct {
 	mu      sync.Mutex
 	byForm  map[string]*formStart
-	ordered []*formStart // in the order in which they began
+	ordered []*formStart // oldest first
 }
 
+// formStart is the first request of one sign-in form. Repeated requests wait for it.
 type formStart struct {
-	form    string
-	begun   time.Time
-	done    chan struct{} // closed when started and err are set
-	started startedSession
-	err     error
+	form      string
+	startedAt time.Time
+	done      chan struct{} // closed when started and err are set
+	started   startedSession
+	err       error
 }
 
-// do returns what start returned for the same form within repeatWindow, or calls start. A start that failed is not
-// repeated.
+// do calls start, or returns the result of an earlier call for the same form within repeatWindow. If that call failed,
+// do calls start again.
 func (s *startedSessions) do(
 	form string,
 	now time.Time,
@@ -51,7 +52,7 @@ func (s *startedSessions) do(
 		started, err = start()
 		return started, false, err
 	}
-	first := &formStart{form: form, begun: now, done: make(chan struct{})}
+	first := &formStart{form: form, startedAt: now, done: make(chan struct{})}
 	if s.byForm == nil {
 		s.byForm = map[string]*formStart{}
 	}
@@ -64,9 +65,9 @@ func (s *startedSessions) do(
 	return first.started, false, first.err
 }
 
-// forget drops the forms that are older than repeatWindow.
+// forget removes the forms that are older than repeatWindow.
 func (s *startedSessions) forget(now time.Time) {
-	for len(s.ordered) > 0 && now.Sub(s.ordered[0].begun) >= repeatWindow {
+	for len(s.ordered) > 0 && now.Sub(s.ordered[0].startedAt) >= repeatWindow {
 		delete(s.byForm, s.ordered[0].form)
 		s.ordered = s.ordered[1:]
 	}

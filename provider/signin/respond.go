@@ -10,8 +10,10 @@ import (
 	"github.com/curfew-id/curfew/templates"
 )
 
-// responseParams are the parameters of a response, in a fixed order.
+// responseParams are the name and value of each response parameter, in the order in which they are sent.
 type responseParams [][2]string
+
+// add appends a parameter unless its value is empty.
 
 func (p *responseParams) add(name, value string) {
 	if value != "" {
@@ -19,6 +21,7 @@ func (p *responseParams) add(name, value string) {
 	}
 }
 
+// get returns the value of a parameter, or "".
 func (p responseParams) get(name string) string {
 	for _, nv := range p {
 		if nv[0] == name {
@@ -28,9 +31,8 @@ func (p responseParams) get(name string) string {
 	return ""
 }
 
-// respond sends an authorization response in the requested response mode. The default is query for a code alone and
-// fragment where the response carries tokens (Multiple Response Types §2.1). Every response names the issuer (RFC
-// 9207).
+// respond sends an authorization response in the requested response mode. The default mode is fragment if the response
+// carries tokens, otherwise query (Multiple Response Types §2.1). Every response carries iss (RFC 9207).
 func (h *Handler) respond(
 	w http.ResponseWriter,
 	r *http.Request,
@@ -61,7 +63,7 @@ func (h *Handler) respond(
 		return
 	}
 	var b strings.Builder
-	b.Grow(1024) // enough for a response with a code
+	b.Grow(1024) // bytes; enough for a response with a code
 	b.WriteString(req.RedirectURI)
 	separator := "#"
 	if mode == "query" {

@@ -8,8 +8,8 @@ import (
 	"github.com/curfew-id/curfew/storage"
 )
 
-// addResponseTokens adds the tokens of an implicit or hybrid response (Core §3.2, §3.3). The client joins the session
-// in the transaction that stores the grant, before anything is sent.
+// addResponseTokens adds the tokens of an implicit or hybrid response to params (Core §3.2, §3.3). The client joins the
+// session in the transaction that stores the grant. No token is sent before that transaction is committed.
 func (h *Handler) addResponseTokens(
 	r *http.Request,
 	req *authRequest,

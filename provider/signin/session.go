@@ -11,13 +11,17 @@ import (
 	"github.com/curfew-id/curfew/storage"
 )
 
-// startSession makes the session of a user who has just authenticated, and sets its cookie. Every authentication
-// makes a new cookie secret. For the same user, session and sids stay; for another user, the previous session ends in
-// the same transaction and its clients are notified. storage.ErrRevoked: the credential was replaced, or all sessions
-// of the user were ended, since authentication.Sequence.
+// startSession starts or renews the session of a user who has just authenticated, and sets a new session cookie. If
+// previous is a session of the same user, it is renewed and its sids stay. If it is another user's, it ends in the
+// transaction that stores the new one, and its clients are notified. startSession returns storage.ErrRevoked if, since
+// authentication.Sequence, the credential was replaced or all sessions of the user were ended.
 func (h *Handler) startSession(
-	w http.ResponseWriter, r *http.Request, previous *storage.Session,
-	authenticator authn.Authenticator, authentication authn.Authentication, rememberMe bool,
+	w http.ResponseWriter,
+	r *http.Request,
+	previous *storage.Session,
+	authenticator authn.Authenticator,
+	authentication authn.Authentication,
+	rememberMe bool,
 ) (storage.Session, error) {
 	subject := authentication.User.Subject
 	auth, cookieLifetime := h.sessionAuthentication(r, authentication, rememberMe)
@@ -44,22 +48,24 @@ func (h *Handler) startSession(
 	return started.session, nil
 }
 
-// isActive reports whether the session has neither ended nor got another cookie secret since it was started.
+// isActive reports whether the session is active and still has the cookie secret with which it was started.
 func (h *Handler) isActive(r *http.Request, started startedSession) bool {
 	session, err := h.Store.Session(r.Context(), started.session.ID, h.Site.Now())
 	return err == nil && session.SecretHash == storage.HashOf(started.secret)
 }
 
-// sessionAuthentication is what this sign-in sets on a session, except for the cookie secret, and how long the
-// browser keeps the cookie: 0 until it closes.
+// sessionAuthentication returns the values that this sign-in sets on a session, except the cookie secret, and the
+// lifetime of the cookie. A lifetime of 0 means until the browser closes.
 func (h *Handler) sessionAuthentication(
 	r *http.Request,
 	a authn.Authentication,
 	rememberMe bool,
 ) (storage.Authentication, time.Duration) {
-	idle, absolute, cookieLifetime := h.Lifetimes.Idle, h.Lifetimes.Absolute, time.Duration(0)
+	idle, absolute := h.Lifetimes.Idle, h.Lifetimes.Absolute
+	var cookieLifetime time.Duration
 	if rememberMe {
-		idle, absolute, cookieLifetime = h.Lifetimes.RememberIdle, h.Lifetimes.RememberAbsolute, h.Lifetimes.RememberAbsolute
+		idle, absolute = h.Lifetimes.RememberIdle, h.Lifetimes.RememberAbsolute
+		cookieLifetime = absolute
 	}
 	authTime := a.AuthTime.UTC().Truncate(time.Millisecond)
 	return storage.Authentication{
@@ -74,7 +80,8 @@ func (h *Handler) sessionAuthentication(
 	}, cookieLifetime
 }
 
-// storeSession renews the previous session if it is the same user's, else stores a new one.
+// storeSession renews the previous session if it belongs to the same user. Otherwise it stores a new session and ends
+// the previous one.
 func (h *Handler) storeSession(
 	r *http.Request,
 	previous *storage.Session,
@@ -96,7 +103,7 @@ func (h *Handler) storeSession(
 		if !errors.Is(err, storage.ErrRevoked) {
 			return session, err
 		}
-		previous = nil // it has ended meanwhile; a new one begins
+		previous = nil // it has ended since it was read
 	}
 	session := storage.Session{
 		ID:          storage.SessionID(keys.Random("")),
@@ -128,23 +135,24 @@ func (h *Handler) storeSession(
 	return session, err
 }
 
-// recheck ends the new session if the credential was replaced while it was checked: an old password must not give a
-// session.
+// recheck ends the new session if the credential was replaced while it was being checked. Otherwise someone who knew
+// only the old password would keep a session.
 func (h *Handler) recheck(
 	r *http.Request,
 	session storage.Session,
 	authenticator authn.Authenticator,
 	authentication authn.Authentication,
 ) error {
-	recheckErr := authenticator.Recheck(r.Context(), authentication)
-	if !errors.Is(recheckErr, storage.ErrRevoked) {
-		return recheckErr
-	}
-	if _, err := h.Terminator.End(r.Context(), storage.EndRequest{
-		Selector: storage.Selector{Sessions: []storage.SessionID{session.ID}},
-		Cause:    storage.Cause{Reason: storage.ReasonPasswordChange, By: "system", Address: session.Address},
-	}); err != nil {
+	err := authenticator.Recheck(r.Context(), authentication)
+	if !errors.Is(err, storage.ErrRevoked) {
 		return err
 	}
-	return recheckErr
+	_, endErr := h.Terminator.End(r.Context(), storage.EndRequest{
+		Selector: storage.Selector{Sessions: []storage.SessionID{session.ID}},
+		Cause:    storage.Cause{Reason: storage.ReasonPasswordChange, By: "system", Address: session.Address},
+	})
+	if endErr != nil {
+		return endErr
+	}
+	return err
 }

@@ -9,18 +9,18 @@ import (
 	"github.com/curfew-id/curfew/provider/web"
 )
 
-// sessionState is the session_state of Session Management 1.0 §2, with a fresh salt. The browser state is a random
-// cookie that changes on login, logout and change of user.
+// sessionState returns a session_state with a new salt (Session Management 1.0 §2), or "" if the redirect URI has no
+// origin. The browser state is a random cookie that changes when the user signs in, signs out or changes the account.
 func (h *Handler) sessionState(w http.ResponseWriter, r *http.Request, req *interaction) string {
 	origin := web.Origin(req.RedirectURI)
 	if origin == "" {
-		return "" // an app with a private-use scheme has no frame
+		return "" // the redirect URI has a private-use scheme; a native app cannot contain the OP iframe
 	}
 	return sessionState(req.ClientID, origin, h.Site.BrowserState(w, r), keys.Random("")[:16])
 }
 
-// sessionState is hex(sha256(client_id " " origin " " browser state " " salt)) "." salt.
+// sessionState returns the hash of client, origin, browser state and salt in hex, followed by "." and the salt.
 func sessionState(client, origin, browserState, salt string) string {
-	sum := sha256.Sum256([]byte(client + " " + origin + " " + browserState + " " + salt))
-	return hex.EncodeToString(sum[:]) + "." + salt
+	hash := sha256.Sum256([]byte(client + " " + origin + " " + browserState + " " + salt))
+	return hex.EncodeToString(hash[:]) + "." + salt
 }

@@ -8,25 +8,23 @@ import (
 )
 
 // proceed performs the next step of a valid request: sign in, choose the account, confirm, consent, or finish.
-// session is nil if the browser is not signed in. Each step calls proceed again when it is done.
+// session is nil if the browser is not signed in. When a page completes a step, its handler calls proceed again.
 func (h *Handler) proceed(w http.ResponseWriter, r *http.Request, req *authRequest, session *storage.Session) error {
-	silent := req.hasPrompt("none")
+	promptNone := req.hasPrompt("none")
+	refuse := func(code, description string) error {
+		return h.answerError(w, r, req, oauthError("prompt", code, description))
+	}
 	switch step, err := h.nextStep(r, req, session); {
 	case err != nil:
 		return h.answerError(w, r, req, err)
 	case step == stepFinish:
 		return h.finish(w, r, req, session)
-	case silent && step == stepConsent:
-		return h.answerError(w, r, req, oauthError("prompt", "consent_required", "the user has not given consent"))
-	case silent && step == stepConfirmSignIn:
-		return h.answerError(
-			w,
-			r,
-			req,
-			oauthError("prompt", "interaction_required", "the user has just signed out of this client"),
-		)
-	case silent:
-		return h.answerError(w, r, req, oauthError("prompt", "login_required", "the user has to sign in"))
+	case promptNone && step == stepConsent:
+		return refuse("consent_required", "the user has not given consent")
+	case promptNone && step == stepConfirmSignIn:
+		return refuse("interaction_required", "the user has just signed out of this client")
+	case promptNone:
+		return refuse("login_required", "the user has to sign in")
 	case step == stepConsent:
 		req.ConsentSession = session.ID
 		return h.redirectToInteraction(w, r, req, purposeConsent, "/consent/")
@@ -35,11 +33,11 @@ func (h *Handler) proceed(w http.ResponseWriter, r *http.Request, req *authReque
 	}
 }
 
-// step is what a request needs next.
+// step is the next step of a request.
 type step int
 
 const (
-	stepFinish         step = iota // nothing: the client gets its response
+	stepFinish         step = iota // send the response to the client
 	stepSignIn                     // any user signs in
 	stepReauthenticate             // the user of the session signs in again
 	stepSelectAccount              // the user confirms the account of the session (prompt=select_account)
@@ -49,23 +47,27 @@ const (
 
 // nextStep returns the first step that the request still needs.
 func (h *Handler) nextStep(r *http.Request, req *authRequest, session *storage.Session) (step, error) {
+	selectedAccount := req.AccountSelected || session != nil && session.AuthTime.UnixMilli() >= req.ReceivedAt
 	switch {
 	case session == nil || req.UseOtherAccount:
 		return stepSignIn, nil
-	case req.hasPrompt("select_account") && !req.AccountSelected && session.AuthTime.UnixMilli() < req.ReceivedAt:
+	case req.hasPrompt("select_account") && !selectedAccount:
 		return stepSelectAccount, nil
 	case req.needsReauthentication(session.AuthTime):
 		return stepReauthenticate, nil
 	}
-	if req.clientRecord == nil {
+	if req.clientRecord == nil { // the user goes to one of Curfew's own pages, which need no consent
 		return stepFinish, nil
 	}
 	user, err := h.Store.User(r.Context(), session.Subject)
-	if errors.Is(err, storage.ErrNotFound) || err == nil && user.Disabled {
+	if errors.Is(err, storage.ErrNotFound) {
 		return stepSignIn, nil
 	}
 	if err != nil {
 		return 0, err
+	}
+	if user.Disabled {
+		return stepSignIn, nil
 	}
 	if req.HintSubject != "" && req.HintSubject != h.Minter.SubjectFor(user.Subject, req.clientRecord) {
 		return stepSignIn, nil // Core §3.1.2.1: the hint names another user
@@ -73,7 +75,7 @@ func (h *Handler) nextStep(r *http.Request, req *authRequest, session *storage.S
 	if h.Site.HasRecentSignOut(r, req.ClientID, session.AuthTime) && !req.SignInConfirmed {
 		return stepConfirmSignIn, nil
 	}
-	if req.ConsentGiven && req.ConsentSession == session.ID { // not if another user has signed in since
+	if req.ConsentGiven && req.ConsentSession == session.ID { // consent of another session's user does not count
 		return stepFinish, nil
 	}
 	if req.hasPrompt("consent") {
@@ -83,10 +85,13 @@ func (h *Handler) nextStep(r *http.Request, req *authRequest, session *storage.S
 		return stepFinish, nil
 	}
 	consent, err := h.Store.Consent(r.Context(), session.Subject, req.ClientID)
-	if err != nil && !errors.Is(err, storage.ErrNotFound) {
+	if errors.Is(err, storage.ErrNotFound) {
+		return stepConsent, nil
+	}
+	if err != nil {
 		return 0, err
 	}
-	if err != nil || !req.coveredBy(consent) || req.clientRecord.RequiresConsentEachTime(req.RedirectURI) {
+	if !req.coveredBy(consent) || req.clientRecord.RequiresConsentEachTime(req.RedirectURI) {
 		return stepConsent, nil
 	}
 	return stepFinish, nil

@@ -1,6 +1,5 @@
-// Package requestobject reads request objects, by value and by reference (Core §6), and merges them into the
-// parameters of an authorization request. A request object is the client's statement: what stands in it counts before
-// what stands beside it.
+// Package requestobject reads request objects, passed by value or by reference (Core §6), and merges them into the
+// parameters of an authorization request. A value in the request object takes precedence over the parameter.
 package requestobject
 
 import (
@@ -22,12 +21,12 @@ import (
 	"github.com/curfew-id/curfew/storage"
 )
 
-// Fetcher fetches a document by the guarded client (provider/egress).
+// Fetcher fetches a document over HTTPS (provider/egress).
 type Fetcher interface {
 	FetchBytes(ctx context.Context, uri string, maxBytes int64, maxAge time.Duration) ([]byte, error)
 }
 
-// Verifier checks a client's signature (provider/oauth/clientkeys).
+// Verifier verifies a client's signature and returns the payload (provider/oauth/clientkeys).
 type Verifier interface {
 	Verify(ctx context.Context, c *storage.Client, token string, algs []string) ([]byte, error)
 }
@@ -37,18 +36,18 @@ type Reader struct {
 	Issuer   string
 	Fetcher  Fetcher
 	Verifier Verifier
-	Algs     []string // accepted where the client registered none in particular; "none" apart
+	Algs     []string // accepted signature algorithms if the client registered none; "none" is handled separately
 	Now      func() time.Time
 }
 
 const (
 	maxObjectSize = 16 << 10    // bytes
-	maxObjectAge  = time.Minute // of one at a request_uri
-	clockSkew     = time.Minute
+	maxObjectAge  = time.Minute // how long a fetched request object may be cached
+	clockSkew     = time.Minute // tolerated difference to the client's clock
 )
 
-// Merge puts the members of a request object, if there is one, over the parameters. On an error the parameters are
-// returned as they came.
+// Merge sets the members of the request object, if there is one, on the parameters. On an error it returns the
+// parameters unchanged.
 func (r *Reader) Merge(
 	ctx context.Context,
 	params url.Values,
@@ -69,21 +68,10 @@ func (r *Reader) Merge(
 		return params, err
 	}
 	if requestURI != "" {
-		// Only what was registered is fetched, byte for byte: otherwise a caller could make us fetch any URL.
-		if !slices.Contains(client.RequestURIs, requestURI) {
-			return params, oauthError("invalid_request_uri", "request_uri is not registered for this client")
-		}
-		body, err := r.Fetcher.FetchBytes(ctx, requestURI, maxObjectSize, maxObjectAge)
+		token, err = r.fetch(ctx, client, requestURI)
 		if err != nil {
-			return params, web.OAuthError{
-				Code:        "invalid_request_uri",
-				Description: "request_uri cannot be read",
-				Err:         err,
-			}.About(
-				"request_uri",
-			)
+			return params, err
 		}
-		token = string(bytes.TrimSpace(body))
 	}
 	members, err := r.read(ctx, client, token)
 	if err != nil {
@@ -92,80 +80,127 @@ func (r *Reader) Merge(
 	return r.merge(params, members)
 }
 
-// read checks the object's signature and claims. Unsigned ones are good only for clients that registered no algorithm
-// or "none".
-func (r *Reader) read(ctx context.Context, client *storage.Client, token string) (map[string]any, error) {
-	invalid := func(description string) error { return oauthError("invalid_request_object", description) }
-	if len(token) > maxObjectSize || strings.Count(token, ".") != 2 || !keys.IsCompactJWS(token) {
-		return nil, invalid("the request object is not a JWT of at most 16 kB")
+// fetch returns the request object at request_uri.
+func (r *Reader) fetch(ctx context.Context, client *storage.Client, requestURI string) (string, error) {
+	// Only a registered URI is fetched, compared byte for byte: otherwise a caller could make Curfew fetch any URL.
+	if !slices.Contains(client.RequestURIs, requestURI) {
+		return "", oauthError("invalid_request_uri", "request_uri is not registered for this client")
 	}
-	var header struct {
-		Alg string `json:"alg"`
-		Typ string `json:"typ"`
-	}
-	head, body, _ := strings.Cut(token, ".")
-	raw, err := base64.RawURLEncoding.DecodeString(head)
-	if err != nil || json.Unmarshal(raw, &header) != nil {
-		return nil, invalid("the header of the request object cannot be read")
-	}
-	if header.Typ != "" && !strings.EqualFold(header.Typ, "JWT") &&
-		!strings.EqualFold(header.Typ, "oauth-authz-req+jwt") { // RFC 9101 §10.8
-		return nil, invalid("typ of the request object must be JWT or oauth-authz-req+jwt, or be left out")
-	}
-	if wantAlg := client.RequestObjectSigningAlg; wantAlg != "" && wantAlg != header.Alg {
-		return nil, invalid("the request object is not signed as registered (request_object_signing_alg)")
-	}
-	var payload []byte
-	if header.Alg == "none" {
-		claims, signature, _ := strings.Cut(body, ".")
-		if payload, err = base64.RawURLEncoding.DecodeString(claims); err != nil || signature != "" {
-			return nil, invalid("the request object cannot be read")
+	body, err := r.Fetcher.FetchBytes(ctx, requestURI, maxObjectSize, maxObjectAge)
+	if err != nil {
+		unreadable := web.OAuthError{
+			Code:        "invalid_request_uri",
+			Description: "request_uri cannot be read",
+			Err:         err,
 		}
-	} else if payload, err = r.Verifier.Verify(ctx, client, token, r.Algs); isFetchError(err) {
-		e := web.OAuthError{Code: "temporarily_unavailable", Description: "the jwks_uri of the client cannot be read just now", Reason: err.Error()}
-		return nil, e.About("request")
-	} else if err != nil {
-		e := web.OAuthError{Code: "invalid_request_object", Description: "the signature of the request object matches no key of the client", Err: err}
-		return nil, e.About("request")
+		return "", unreadable.About("request_uri")
+	}
+	return string(bytes.TrimSpace(body)), nil
+}
+
+// read verifies the request object and returns its members.
+func (r *Reader) read(ctx context.Context, client *storage.Client, token string) (map[string]any, error) {
+	payload, err := r.verify(ctx, client, token)
+	if err != nil {
+		return nil, err
 	}
 	var members map[string]any
 	decoder := json.NewDecoder(bytes.NewReader(payload))
 	decoder.UseNumber()
 	if decoder.Decode(&members) != nil {
-		return nil, invalid("the claims of the request object are not a JSON object")
+		return nil, invalidObject("the claims of the request object are not a JSON object")
 	}
+	if members["request"] != nil || members["request_uri"] != nil {
+		return nil, invalidObject("a request object holds neither request nor request_uri (Core 6.1)")
+	}
+	return members, r.checkClaims(client, payload)
+}
+
+// verify checks the header and the signature of the request object and returns its payload. An unsigned request object
+// is valid only if the client registered no algorithm or "none".
+func (r *Reader) verify(ctx context.Context, client *storage.Client, token string) ([]byte, error) {
+	if len(token) > maxObjectSize || strings.Count(token, ".") != 2 || !keys.IsCompactJWS(token) {
+		return nil, invalidObject("the request object is not a JWT of at most 16 kB")
+	}
+	var header struct {
+		Alg string `json:"alg"`
+		Typ string `json:"typ"`
+	}
+	encodedHeader, payloadAndSignature, _ := strings.Cut(token, ".")
+	decodedHeader, err := base64.RawURLEncoding.DecodeString(encodedHeader)
+	if err != nil || json.Unmarshal(decodedHeader, &header) != nil {
+		return nil, invalidObject("the header of the request object cannot be read")
+	}
+	switch strings.ToLower(header.Typ) {
+	case "", "jwt", "oauth-authz-req+jwt": // RFC 9101 §10.8
+	default:
+		return nil, invalidObject("typ of the request object must be JWT or oauth-authz-req+jwt, or be left out")
+	}
+	if wantAlg := client.RequestObjectSigningAlg; wantAlg != "" && wantAlg != header.Alg {
+		return nil, invalidObject("the request object is not signed as registered (request_object_signing_alg)")
+	}
+	if header.Alg == "none" {
+		encodedPayload, signature, _ := strings.Cut(payloadAndSignature, ".")
+		payload, err := base64.RawURLEncoding.DecodeString(encodedPayload)
+		if err != nil || signature != "" {
+			return nil, invalidObject("the request object cannot be read")
+		}
+		return payload, nil
+	}
+	payload, err := r.Verifier.Verify(ctx, client, token, r.Algs)
+	if isFetchError(err) {
+		return nil, web.OAuthError{
+			Code:        "temporarily_unavailable",
+			Description: "the jwks_uri of the client cannot be read just now",
+			Reason:      err.Error(),
+		}.About("request")
+	}
+	if err != nil {
+		return nil, web.OAuthError{
+			Code:        "invalid_request_object",
+			Description: "the signature of the request object matches no key of the client",
+			Err:         err,
+		}.About("request")
+	}
+	return payload, nil
+}
+
+// checkClaims checks iss, aud, exp and nbf. Each of them may be absent.
+func (r *Reader) checkClaims(client *storage.Client, payload []byte) error {
 	var claims struct {
 		Issuer    *string          `json:"iss"`
 		Audience  *tokens.Audience `json:"aud"`
 		ExpiresAt *float64         `json:"exp"`
 		NotBefore *float64         `json:"nbf"`
 	}
-	now := float64(r.Now().Unix())
-	switch {
-	case json.Unmarshal(payload, &claims) != nil:
-		return nil, invalid("the claims of the request object cannot be read")
-	case claims.Issuer != nil && *claims.Issuer != client.ClientID:
-		return nil, invalid("iss of the request object is not the client")
-	case claims.Audience != nil && !slices.Contains(*claims.Audience, r.Issuer):
-		return nil, invalid("aud of the request object does not name this issuer")
-	case claims.ExpiresAt != nil && *claims.ExpiresAt < now-clockSkew.Seconds(),
-		claims.NotBefore != nil && *claims.NotBefore > now+clockSkew.Seconds():
-		return nil, invalid("the request object has expired or is not valid yet")
-	case members["request"] != nil || members["request_uri"] != nil:
-		return nil, invalid("a request object holds neither request nor request_uri (Core 6.1)")
+	if json.Unmarshal(payload, &claims) != nil {
+		return invalidObject("the claims of the request object cannot be read")
 	}
-	return members, nil
+	now := float64(r.Now().Unix())
+	expired := claims.ExpiresAt != nil && *claims.ExpiresAt < now-clockSkew.Seconds()
+	tooEarly := claims.NotBefore != nil && *claims.NotBefore > now+clockSkew.Seconds()
+	switch {
+	case claims.Issuer != nil && *claims.Issuer != client.ClientID:
+		return invalidObject("iss of the request object is not the client")
+	case claims.Audience != nil && !slices.Contains(*claims.Audience, r.Issuer):
+		return invalidObject("aud of the request object does not name this issuer")
+	case expired || tooEarly:
+		return invalidObject("the request object has expired or is not valid yet")
+	}
+	return nil
 }
 
-// merge lets the object's members count before the parameters. client_id and response_type must be the same where
-// both have them (Core §6.1).
+// jwtClaims are the members of a request object that are not parameters of the request.
+var jwtClaims = []string{"iss", "aud", "exp", "nbf", "iat", "jti"}
+
+// merge returns the parameters with the members of the request object set on them. client_id and response_type must be
+// equal if both contain them (Core §6.1).
 func (r *Reader) merge(params url.Values, members map[string]any) (url.Values, error) {
 	merged := maps.Clone(params)
 	merged.Del("request")
 	merged.Del("request_uri")
 	for name, value := range members {
-		// null is a member without a value, which is none (Core §13.3).
-		if value == nil || slices.Contains([]string{"iss", "aud", "exp", "nbf", "iat", "jti"}, name) {
+		if value == nil || slices.Contains(jwtClaims, name) { // Core §13.3: a member with value null counts as absent
 			continue
 		}
 		var text string
@@ -181,7 +216,8 @@ func (r *Reader) merge(params url.Values, members map[string]any) (url.Values, e
 			}
 			text = string(raw)
 		}
-		if (name == "client_id" || name == "response_type") && params.Get(name) != "" && params.Get(name) != text {
+		mustEqual := name == "client_id" || name == "response_type"
+		if mustEqual && params.Get(name) != "" && params.Get(name) != text {
 			return params, oauthError("invalid_request", name+" differs between the request object and the parameters")
 		}
 		merged.Set(name, text)
@@ -189,13 +225,18 @@ func (r *Reader) merge(params url.Values, members map[string]any) (url.Values, e
 	return merged, nil
 }
 
-// isFetchError reports whether the keys of the client could not be fetched, so that nothing is known about the
-// signature.
+// isFetchError reports whether the client's keys could not be fetched, so that the signature could not be checked.
 func isFetchError(err error) bool {
 	_, ok := errors.AsType[*egress.Error](err)
 	return ok
 }
 
+// invalidObject returns the error for a request object that is not valid.
+func invalidObject(description string) error {
+	return oauthError("invalid_request_object", description)
+}
+
+// oauthError returns an error about the parameter request or, for code invalid_request_uri, about request_uri.
 func oauthError(code, description string) error {
 	param := "request"
 	if code == "invalid_request_uri" {

@@ -14,7 +14,7 @@ import (
 	"github.com/curfew-id/curfew/templates"
 )
 
-// shownEvents are the audit lines that concern a user.
+// shownEvents are the kinds of audit events that the page shows.
 var shownEvents = []string{
 	"session.created",
 	"session.ended",
@@ -26,7 +26,7 @@ var shownEvents = []string{
 
 const eventsPerPage = 30
 
-// Activity is GET /account/activity: recent sign-ins and endings, newest first, with their reports.
+// Activity handles GET /account/activity: the user's recent sign-ins and sign-outs, newest first, with their reports.
 func (h *Handler) Activity(w http.ResponseWriter, r *http.Request) error {
 	v, ok, err := h.requireViewer(w, r)
 	if !ok {
@@ -48,28 +48,12 @@ func (h *Handler) activityPage(w http.ResponseWriter, r *http.Request, v viewer)
 	if err != nil {
 		return page, err
 	}
-	var events []storage.Event
-	after := r.URL.Query().Get("after")
-	for len(events) < eventsPerPage {
-		batch, next, err := h.Store.ListEvents(
-			ctx,
-			storage.EventFilter{Subject: v.user.Subject, Newest: true},
-			storage.Page{After: after, Limit: eventsPerPage},
-		)
-		if err != nil {
-			return page, err
-		}
-		for _, e := range batch {
-			if slices.Contains(shownEvents, e.Kind) {
-				events = append(events, e)
-			}
-		}
-		if after = next; next == "" {
-			break
-		}
+	events, next, err := h.shownEventsAfter(ctx, v.user.Subject, r.URL.Query().Get("after"))
+	if err != nil {
+		return page, err
 	}
-	if after != "" {
-		page.OlderURL = h.Site.Path("/account/activity?after=" + url.QueryEscape(after))
+	if next != "" {
+		page.OlderURL = h.Site.Path("/account/activity?after=" + url.QueryEscape(next))
 	}
 	reportByEvent, deviceBySession, err := h.eventReports(ctx, v, events)
 	if err != nil {
@@ -92,8 +76,11 @@ func (h *Handler) activityPage(w http.ResponseWriter, r *http.Request, v viewer)
 				event.Address = report.Address // of the browser that had the session, not of the one that ended it
 			}
 		}
-		if index := slices.IndexFunc(report.Entries, func(entry storage.ReportEntry) bool { return entry.Client == e.Client }); index >= 0 {
-			event.Application = report.Entries[index].Name // known there even if it is gone
+		entryOfClient := slices.IndexFunc(report.Entries, func(entry storage.ReportEntry) bool {
+			return entry.Client == e.Client
+		})
+		if entryOfClient >= 0 {
+			event.Application = report.Entries[entryOfClient].Name // the report keeps the name of a removed client
 		} else if e.Client != "" {
 			event.Application = appName(e.Client)
 		}
@@ -102,14 +89,43 @@ func (h *Handler) activityPage(w http.ResponseWriter, r *http.Request, v viewer)
 	return page, nil
 }
 
-// eventReports finds the report of each line, by its sequence number, and the browser of each session, by its hash: a
-// session that does not live ended after all its other lines.
+// shownEventsAfter returns at least eventsPerPage of the user's events that the page shows, if there are so many, and
+// where the next page starts. next is empty on the last page.
+func (h *Handler) shownEventsAfter(
+	ctx context.Context,
+	subject string,
+	after string,
+) (events []storage.Event, next string, err error) {
+	filter := storage.EventFilter{Subject: subject, Newest: true}
+	next = after
+	for len(events) < eventsPerPage {
+		var batch []storage.Event
+		batch, next, err = h.Store.ListEvents(ctx, filter, storage.Page{After: next, Limit: eventsPerPage})
+		if err != nil {
+			return nil, "", err
+		}
+		for _, e := range batch {
+			if slices.Contains(shownEvents, e.Kind) {
+				events = append(events, e)
+			}
+		}
+		if next == "" {
+			break
+		}
+	}
+	return events, next, nil
+}
+
+// eventReports returns the report of each event, by the event's sequence number, and the browser of each session, by
+// the session's hash. The browser of an active session stands in the session, that of an ended one in its report. A
+// report is younger than the events of its session, so reports older than all events are not read.
 func (h *Handler) eventReports(
 	ctx context.Context,
 	v viewer,
 	events []storage.Event,
 ) (reportByEvent map[uint64]storage.Report, deviceBySession map[string]templates.Device, err error) {
-	reportByEvent, deviceBySession = map[uint64]storage.Report{}, map[string]templates.Device{}
+	reportByEvent = map[uint64]storage.Report{}
+	deviceBySession = map[string]templates.Device{}
 	if len(events) == 0 {
 		return reportByEvent, deviceBySession, nil
 	}
@@ -149,17 +165,19 @@ func (h *Handler) eventReports(
 	}
 }
 
-// coversSession reports whether a session or a share of one ended, and not only a grant.
+// coversSession reports whether the report is about a session or a client session, and not only about a grant.
 func coversSession(report storage.Report) bool { return !report.AuthTime.IsZero() }
 
-// findReport finds one of the user's own reports.
+// findReport returns the report that the path names, if it is about the user. The bool is false if it is not, or if the
+// user is not signed in; then the answer is as requireViewer describes.
 func (h *Handler) findReport(w http.ResponseWriter, r *http.Request) (viewer, storage.Report, bool, error) {
 	v, ok, err := h.requireViewer(w, r)
 	if !ok {
 		return v, storage.Report{}, false, err
 	}
 	report, err := h.Store.Report(r.Context(), r.PathValue("report"))
-	if err == nil && report.Subject != v.user.Subject || errors.Is(err, storage.ErrNotFound) {
+	otherUser := err == nil && report.Subject != v.user.Subject
+	if otherUser || errors.Is(err, storage.ErrNotFound) {
 		return v, report, false, web.PageError{Status: http.StatusNotFound, Reason: "the user has no such report"}
 	}
 	if err != nil {
@@ -171,23 +189,29 @@ func (h *Handler) findReport(w http.ResponseWriter, r *http.Request) (viewer, st
 func (h *Handler) reportPage(report storage.Report) templates.ReportPage {
 	now := h.Site.Now()
 	reportURL := h.Site.Path("/account/reports/" + report.ID)
-	page := templates.ReportPage{Address: report.Address, SignedIn: report.AuthTime, Ended: report.EndedAt,
-		Reason: string(
-			report.Cause.Reason,
-		), Horizon: logoutview.ReportHorizon(report, now), Entries: logoutview.ReportEntries(report, now),
-		StatusJSONURL: reportURL + "/status.json", DownloadURL: reportURL + "/report.jwt", MeaningURL: h.Site.Path(logoutview.MeaningPath)}
-	page.AccessOnly = !coversSession(report)
+	page := templates.ReportPage{
+		Address:       report.Address,
+		SignedIn:      report.AuthTime,
+		Ended:         report.EndedAt,
+		Reason:        string(report.Cause.Reason),
+		Horizon:       logoutview.ReportHorizon(report, now),
+		Entries:       logoutview.ReportEntries(report, now),
+		AccessOnly:    !coversSession(report),
+		StatusJSONURL: reportURL + "/status.json",
+		DownloadURL:   reportURL + "/report.jwt",
+		MeaningURL:    h.Site.Path(logoutview.MeaningPath),
+	}
 	if coversSession(report) {
 		page.Device = templates.ParseDevice(report.UserAgent)
 	}
 	if !report.WholeSession && len(page.Entries) > 0 {
-		page.Application = page.Entries[0].Application // known there even if it is gone
+		page.Application = page.Entries[0].Application
 	}
 	page.Now = now
 	return page
 }
 
-// Report is GET /account/reports/{report}: what became of one ending, live.
+// Report handles GET /account/reports/{report}: the current report of one termination. A script keeps it up to date.
 func (h *Handler) Report(w http.ResponseWriter, r *http.Request) error {
 	v, report, ok, err := h.findReport(w, r)
 	if !ok {
@@ -204,8 +228,8 @@ func (h *Handler) Report(w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
-// ReportStatus is GET /account/reports/{report}/status.json, which the page's script asks for. It leads no script to
-// the sign-in page.
+// ReportStatus handles GET /account/reports/{report}/status.json, which the page's script polls. Without a session it
+// answers 401, since a script cannot follow a redirect to the sign-in page.
 func (h *Handler) ReportStatus(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Cache-Control", "no-store")
 	session, ok, err := h.Site.Session(r)
@@ -230,7 +254,7 @@ func (h *Handler) ReportStatus(w http.ResponseWriter, r *http.Request) {
 	h.Site.LogRenderError(r, json.NewEncoder(w).Encode(h.reportPage(report).Status()))
 }
 
-// DownloadReport is GET /account/reports/{report}/report.jwt: the report as it stands, signed.
+// DownloadReport handles GET /account/reports/{report}/report.jwt: the current report as a signed JWT.
 func (h *Handler) DownloadReport(w http.ResponseWriter, r *http.Request) error {
 	_, report, ok, err := h.findReport(w, r)
 	if !ok {

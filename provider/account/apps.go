@@ -10,7 +10,7 @@ import (
 	"github.com/curfew-id/curfew/templates"
 )
 
-// Apps is GET /account/applications: what clients may do, and which keep access while the user is away.
+// Apps handles GET /account/applications: the apps that the user has allowed or uses, and their background access.
 func (h *Handler) Apps(w http.ResponseWriter, r *http.Request) error {
 	v, ok, err := h.requireViewer(w, r)
 	if !ok {
@@ -48,23 +48,27 @@ func (h *Handler) appsPage(w http.ResponseWriter, r *http.Request, v viewer) (te
 	if err != nil {
 		return page, err
 	}
-	findApp, appName := h.apps(ctx), h.appNames(ctx)
+	findApp := h.apps(ctx)
+	appName := h.appNames(ctx)
 	byClient := map[string]*templates.AppGrant{}
 	clientIDs := []string{}
-	allowedFor := func(client string) *templates.AppGrant {
+	findOrAdd := func(client string) *templates.AppGrant {
 		if byClient[client] == nil {
 			byClient[client] = &templates.AppGrant{Application: *findApp(client)}
 			clientIDs = append(clientIDs, client)
 		}
 		return byClient[client]
 	}
-	for _, c := range consents {
-		app := allowedFor(c.Client)
-		app.ID, app.Scopes, app.Claims, app.Since = c.Client, c.Scope, c.Claims, c.At
+	for _, consent := range consents {
+		app := findOrAdd(consent.Client)
+		app.ID = consent.Client
+		app.Scopes = consent.Scope
+		app.Claims = consent.Claims
+		app.Since = consent.At
 	}
 	for _, s := range sessions {
 		for _, clientSession := range s.ClientSessions {
-			app := allowedFor(clientSession.Client)
+			app := findOrAdd(clientSession.Client)
 			if device := templates.ParseDevice(s.UserAgent); !slices.Contains(app.Devices, device) {
 				app.Devices = append(app.Devices, device)
 			}
@@ -74,7 +78,7 @@ func (h *Handler) appsPage(w http.ResponseWriter, r *http.Request, v viewer) (te
 		}
 	}
 	for _, g := range grants {
-		app := allowedFor(g.Client)
+		app := findOrAdd(g.Client)
 		if g.LastUsed.After(app.LastUse) {
 			app.LastUse = g.LastUsed
 		}
@@ -85,14 +89,15 @@ func (h *Handler) appsPage(w http.ResponseWriter, r *http.Request, v viewer) (te
 			app.Offline = append(app.Offline, offlineAccess(g, appName))
 		}
 	}
-	slices.SortFunc(clientIDs, func(a, b string) int { return byClient[b].LastUse.Compare(byClient[a].LastUse) })
+	latestUseFirst := func(a, b string) int { return byClient[b].LastUse.Compare(byClient[a].LastUse) }
+	slices.SortFunc(clientIDs, latestUseFirst)
 	for _, client := range clientIDs {
 		page.Applications = append(page.Applications, *byClient[client])
 	}
 	return page, nil
 }
 
-// WithdrawConsent is POST /account/applications: withdraw what a client was allowed, or end its offline access.
+// WithdrawConsent handles POST /account/applications: it withdraws the consent to a client, or ends one offline access.
 func (h *Handler) WithdrawConsent(w http.ResponseWriter, r *http.Request) error {
 	v, form, ok, err := h.requireForm(w, r)
 	if !ok {
@@ -113,15 +118,11 @@ func (h *Handler) WithdrawConsent(w http.ResponseWriter, r *http.Request) error 
 	case err != nil:
 		return err
 	}
-	// What the client holds ends with what it was allowed, offline access included; single sign-on lives on.
-	sel := storage.Selector{Subject: v.user.Subject, Client: client, IncludeOffline: true}
-	change := storage.Change{WithdrawConsent: &storage.Consent{Subject: v.user.Subject, Client: client}}
-	return h.endAndReport(
-		w,
-		r,
-		v,
-		storage.EndRequest{Selector: sel, Cause: h.cause(r, v, storage.ReasonConsentWithdrawn), Change: change},
-		"/account/applications",
-		templates.NoticeWithdrawn,
-	)
+	// The client's client sessions and offline access end with the consent. The user's sessions stay.
+	request := storage.EndRequest{
+		Selector: storage.Selector{Subject: v.user.Subject, Client: client, IncludeOffline: true},
+		Cause:    h.cause(r, v, storage.ReasonConsentWithdrawn),
+		Change:   storage.Change{WithdrawConsent: &storage.Consent{Subject: v.user.Subject, Client: client}},
+	}
+	return h.endAndReport(w, r, v, request, "/account/applications", templates.NoticeWithdrawn)
 }

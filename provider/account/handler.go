@@ -1,9 +1,10 @@
-// Package account serves a user's own pages: where they are signed in, what clients may do, password and e-mail
-// address, and what happened. Every form carries a handle bound to this browser and this session. What ends here ends
-// through logout.Ender.
+// Package account serves the pages where a user manages their account: sessions, apps, password and e-mail address,
+// and activity. Every form carries a sealed interaction, bound to this browser and this session. Every sign-out goes
+// through logout.Terminator.
 package account
 
 import (
+	"cmp"
 	"context"
 	"net/http"
 	"net/url"
@@ -20,7 +21,7 @@ import (
 	"github.com/curfew-id/curfew/templates"
 )
 
-// Store is what the account pages ask of the store.
+// Store is the part of a store that the account pages use.
 type Store interface {
 	storage.Users
 	storage.Sessions
@@ -39,19 +40,22 @@ type PasswordHasher interface {
 
 // Handler serves /account… and /reset/….
 type Handler struct {
-	Site          *web.Site
-	Store         Store
-	Terminator    *logout.Terminator
-	Hasher        PasswordHasher
-	Limiter       authn.Limiter
-	Authenticator authn.Authenticator // proves the user again before a password or an e-mail address changes
+	Site       *web.Site
+	Store      Store
+	Terminator *logout.Terminator
+	Hasher     PasswordHasher
+	Limiter    authn.Limiter
+	// Authenticator authenticates the user again before a password or an e-mail address changes.
+	Authenticator authn.Authenticator
 	Rules         password.Rules
 	Lifetimes     logout.Lifetimes
 	Policy        policy.Logout
 
-	RedirectToSignIn func(w http.ResponseWriter, r *http.Request, path string) error // has the browser sign in and come back to path
-	LogoutView       *logoutview.Handler                                             // ends this browser's session and answers with the signed-out page
-	// SignReport makes the report a signed JWT.
+	// RedirectToSignIn redirects to the sign-in page, which leads back to path.
+	RedirectToSignIn func(w http.ResponseWriter, r *http.Request, path string) error
+	// LogoutView ends this browser's session and answers with the signed-out page.
+	LogoutView *logoutview.Handler
+	// SignReport returns the report as a signed JWT.
 	SignReport func(ctx context.Context, report storage.Report, at time.Time) (string, error)
 }
 
@@ -60,14 +64,14 @@ const (
 	formLifetime   = time.Hour
 )
 
-// viewer is who is looking at a page, and through which session.
+// viewer is the signed-in user of a request, with the session of the browser.
 type viewer struct {
 	session storage.Session
 	user    storage.User
 }
 
-// requireViewer finds the user who looks at the page. Where ok is false, the answer is err or, if that is nil, a
-// redirect to the sign-in page, which has been written.
+// requireViewer returns the signed-in user. If the bool is false and the error is nil, it has written the answer: a
+// redirect to the sign-in page.
 func (h *Handler) requireViewer(w http.ResponseWriter, r *http.Request) (viewer, bool, error) {
 	session, ok, err := h.Site.Session(r)
 	if err != nil {
@@ -87,7 +91,8 @@ func (h *Handler) requireViewer(w http.ResponseWriter, r *http.Request) (viewer,
 	return viewer{session, user}, true, nil
 }
 
-// requireForm is requireViewer for a form, whose interaction must be of this browser and this session.
+// requireForm is requireViewer for a submitted form. The form's interaction must have been sealed for this browser and
+// this session.
 func (h *Handler) requireForm(w http.ResponseWriter, r *http.Request) (v viewer, form url.Values, ok bool, err error) {
 	v, ok, err = h.requireViewer(w, r)
 	if !ok {
@@ -97,9 +102,9 @@ func (h *Handler) requireForm(w http.ResponseWriter, r *http.Request) (v viewer,
 	if err != nil {
 		return v, nil, false, err
 	}
-	var session storage.SessionID
-	if _, err := h.Site.OpenInteraction(r, purposeAccount, values.Get("interaction"), &session); err != nil ||
-		session != v.session.ID {
+	var sealedFor storage.SessionID
+	_, err = h.Site.OpenInteraction(r, purposeAccount, values.Get("interaction"), &sealedFor)
+	if err != nil || sealedFor != v.session.ID {
 		return v, nil, false, web.PageError{
 			Text:    templates.ErrorAccountPageExpired,
 			LinkURL: h.Site.Path("/account"),
@@ -109,7 +114,7 @@ func (h *Handler) requireForm(w http.ResponseWriter, r *http.Request) (v viewer,
 	return v, values, true, nil
 }
 
-// accountPage is what all account pages share.
+// accountPage returns the fields that all account pages have in common.
 func (h *Handler) accountPage(w http.ResponseWriter, r *http.Request, v viewer) (templates.AccountPage, error) {
 	interactionID, err := h.Site.SealInteraction(w, r, purposeAccount, v.session.ID, formLifetime)
 	if err != nil {
@@ -120,16 +125,11 @@ func (h *Handler) accountPage(w http.ResponseWriter, r *http.Request, v viewer) 
 		Interaction:     interactionID,
 		SessionsURL:     h.Site.Path("/account"),
 		ApplicationsURL: h.Site.Path("/account/applications"),
-		SecurityURL: h.Site.Path(
-			"/account/security",
-		),
-		ActivityURL: h.Site.Path("/account/activity"),
-		SignOutURL:  h.Site.Path("/end_session"),
+		SecurityURL:     h.Site.Path("/account/security"),
+		ActivityURL:     h.Site.Path("/account/activity"),
+		SignOutURL:      h.Site.Path("/end_session"),
 	}
-	page.Account = v.user.Name
-	if v.user.Email != "" {
-		page.Account = v.user.Email
-	}
+	page.Account = cmp.Or(v.user.Email, v.user.Name)
 	page.ProbeURL = h.Site.Path("/account/probe")
 	page.EndedURL = h.Site.Path("/account")
 	page.Notice = templates.Notice(r.URL.Query().Get("done"))
@@ -139,7 +139,8 @@ func (h *Handler) accountPage(w http.ResponseWriter, r *http.Request, v viewer) 
 	return page, nil
 }
 
-// Probe is GET /account/probe: 204 while the session lives, 401 after. Asking is no activity of the user.
+// Probe handles GET /account/probe: 204 while the session is active, 401 afterwards. A probe comes from a script, so it
+// does not count as activity of the user.
 func (h *Handler) Probe(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Cache-Control", "no-store")
 	switch _, ok, err := h.Site.Session(r); {
@@ -152,17 +153,17 @@ func (h *Handler) Probe(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// cause is an ending by the user.
+// cause returns the cause of a termination by the user.
 func (h *Handler) cause(r *http.Request, v viewer, reason storage.Reason) storage.Cause {
 	return storage.Cause{Reason: reason, By: "user:" + v.user.Subject, Address: h.Site.ClientAddress(r)}
 }
 
-// redirectWithNotice sends the browser back to a page with a word on what was done.
+// redirectWithNotice redirects to an account page, which shows the notice.
 func (h *Handler) redirectWithNotice(w http.ResponseWriter, path string, notice templates.Notice) {
 	web.Redirect(w, h.Site.Path(path+"?done="+string(notice)))
 }
 
-// sessions are all of the user's, this one first, then the latest used.
+// sessions returns all active sessions of the user: this browser's first, then those with the latest activity.
 func (h *Handler) sessions(ctx context.Context, v viewer) ([]storage.Session, error) {
 	sessions, err := logoutview.AllSessions(ctx, h.Store, v.user.Subject, h.Site.Now())
 	slices.SortFunc(sessions, func(a, b storage.Session) int {
@@ -177,7 +178,8 @@ func (h *Handler) sessions(ctx context.Context, v viewer) ([]storage.Session, er
 	return sessions, err
 }
 
-// apps finds clients as pages show them, each once. One that is gone is known by its id.
+// apps returns a function that finds the app of a client id. It reads each client once. For a removed client the app's
+// name is the id.
 func (h *Handler) apps(ctx context.Context) func(id string) *templates.App {
 	apps := map[string]*templates.App{}
 	return func(id string) *templates.App {
@@ -192,7 +194,7 @@ func (h *Handler) apps(ctx context.Context) func(id string) *templates.App {
 	}
 }
 
-// appNames finds clients' names.
+// appNames returns a function that finds the name of an app by its client id.
 func (h *Handler) appNames(ctx context.Context) func(id string) string {
 	find := h.apps(ctx)
 	return func(id string) string { return find(id).Name }

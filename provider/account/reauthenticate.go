@@ -12,8 +12,8 @@ import (
 	"github.com/curfew-id/curfew/templates"
 )
 
-// reauthenticate proves that the user of the session sent the form. A change of password or e-mail address needs
-// that, because an unattended browser is signed in as well. The attempts share the limits of sign-in.
+// reauthenticate checks the current password, since somebody else may use an unattended browser. The attempts count
+// towards the limits of sign-in. It returns a Problem for the form if the password is refused.
 func (h *Handler) reauthenticate(
 	r *http.Request,
 	v viewer,
@@ -30,16 +30,17 @@ func (h *Handler) reauthenticate(
 	if !refused {
 		return authentication, templates.Problem{}, err
 	}
-	h.Site.Logger().
-		InfoContext(r.Context(), "re-authentication refused", "method", h.Authenticator.Method(), "reason", refusal.Reason,
-			"sub", refusal.Subject)
+	h.Site.Logger().InfoContext(r.Context(), "re-authentication refused",
+		"method", h.Authenticator.Method(),
+		"reason", refusal.Reason,
+		"sub", refusal.Subject)
 	if refusal.Problem.Fault == templates.WrongCredentials {
 		refusal.Problem.Fault = templates.WrongPassword // this form asks for the password only
 	}
 	return authentication, refusal.Problem, nil
 }
 
-// renewSession gives the session a new cookie secret and the new authentication. Its lifetimes stay.
+// renewSession gives the session a new cookie secret and stores the new authentication. Its lifetimes stay.
 func (h *Handler) renewSession(
 	w http.ResponseWriter,
 	r *http.Request,
@@ -69,7 +70,7 @@ func (h *Handler) renewSession(
 	if _, err := h.Store.Reauthenticate(r.Context(), session.ID, auth, a.AuthTime, event); err != nil {
 		return err
 	}
-	cookieLifetime := time.Duration(0)
+	var cookieLifetime time.Duration // 0: until the browser closes
 	if session.RememberMe {
 		cookieLifetime = session.Expires.Sub(a.AuthTime)
 	}

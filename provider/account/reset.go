@@ -13,7 +13,7 @@ import (
 
 const purposeReset = "reset"
 
-// ShowReset is GET /reset/{link}: a one-time link that an administrator made. Looking at the page uses nothing up.
+// ShowReset handles GET /reset/{link}, a one-time link that an administrator made. Only POST uses the link up.
 func (h *Handler) ShowReset(w http.ResponseWriter, r *http.Request) error {
 	user, err := h.linkUser(r)
 	if err != nil {
@@ -22,19 +22,20 @@ func (h *Handler) ShowReset(w http.ResponseWriter, r *http.Request) error {
 	return h.renderReset(w, r, user, templates.Problem{})
 }
 
-// linkUser finds whose password the link sets.
+// linkUser returns the user whose password the link sets.
 func (h *Handler) linkUser(r *http.Request) (storage.User, error) {
 	link, err := h.Store.OneTimeLink(r.Context(), storage.HashOf(r.PathValue("link")), h.Site.Now())
 	if err != nil && !errors.Is(err, storage.ErrNotFound) {
 		return storage.User{}, err
 	}
-	gone := web.PageError{Status: http.StatusGone, Reason: "the password reset link is unknown, used or expired"}
+	linkInvalid := web.PageError{Status: http.StatusGone, Reason: "the password reset link is unknown, used or expired"}
 	if err != nil || link.Purpose != "reset" {
-		return storage.User{}, gone
+		return storage.User{}, linkInvalid
 	}
 	user, err := h.Store.User(r.Context(), link.Subject)
-	if errors.Is(err, storage.ErrNotFound) || err == nil && user.Disabled {
-		return storage.User{}, gone
+	disabled := err == nil && user.Disabled
+	if disabled || errors.Is(err, storage.ErrNotFound) {
+		return storage.User{}, linkInvalid
 	}
 	return user, err
 }
@@ -66,8 +67,8 @@ func (h *Handler) renderReset(
 	return nil
 }
 
-// Reset is POST /reset/{link}: in one transaction the link is used, the password set, and every session and, unless
-// the user keeps it, background access ended.
+// Reset handles POST /reset/{link}. One transaction uses the link up, sets the password and ends all sessions of the
+// user. It ends background access too, unless the user keeps it.
 func (h *Handler) Reset(w http.ResponseWriter, r *http.Request) error {
 	user, err := h.linkUser(r)
 	if err != nil {
@@ -77,9 +78,9 @@ func (h *Handler) Reset(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	var subject string
-	if _, err := h.Site.OpenInteraction(r, purposeReset, form.Get("interaction"), &subject); err != nil ||
-		subject != user.Subject {
+	var sealedFor string
+	_, err = h.Site.OpenInteraction(r, purposeReset, form.Get("interaction"), &sealedFor)
+	if err != nil || sealedFor != user.Subject {
 		return web.PageError{
 			Text:    templates.ErrorAccountPageExpired,
 			LinkURL: h.Site.Path(r.URL.EscapedPath()),
@@ -101,50 +102,68 @@ func (h *Handler) Reset(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	now := h.Site.Now()
-	user.Password, user.Updated = hash, now
-	cause := storage.Cause{
-		Reason:  storage.ReasonPasswordReset,
-		By:      "user:" + user.Subject,
-		Address: h.Site.ClientAddress(r),
-	}
-	change := storage.Change{User: &user, UseLink: storage.HashOf(r.PathValue("link")),
-		Events: []storage.Event{
-			{At: now, Kind: "user.password", By: cause.By, Subject: user.Subject, Address: cause.Address},
-		}}
-	req := storage.EndRequest{Selector: storage.Selector{Subject: user.Subject}, Cause: cause, Change: change}
-	req.SecureUser(user.Subject, form.Get(fieldKeepBackground) != "")
-	outcome, err := h.Terminator.End(r.Context(), req)
+	result, err := h.Terminator.End(r.Context(), h.resetRequest(r, user, hash, form.Get(fieldKeepBackground) != ""))
 	if err != nil {
 		return err
 	}
 	h.unlock(r, user.Subject)
 	endedSessions := 0
-	for _, termination := range outcome.Terminations {
+	for _, termination := range result.Terminations {
 		if termination.WholeSession {
 			endedSessions++
 		}
+		// The session of this browser may be another user's; that one stays.
 		if signedIn && termination.Session.ID == session.ID {
-			h.Site.ClearSessionCookie(w, r) // only then: another user who is signed in here stays signed in
+			h.Site.ClearSessionCookie(w, r)
 		}
 	}
+	page := templates.PasswordChangedPage{
+		Page:      h.Site.Page(r),
+		Ended:     endedSessions,
+		More:      result.More,
+		SignInURL: h.Site.Path("/account"),
+	}
 	web.PageHeaders(w, web.PagePolicy{FormsToSelf: true})
-	h.Site.LogRenderError(
-		r,
-		templates.PasswordChanged(
-			w,
-			templates.PasswordChangedPage{
-				Page:      h.Site.Page(r),
-				Ended:     endedSessions,
-				More:      outcome.More,
-				SignInURL: h.Site.Path("/account"),
-			},
-		),
-	)
+	h.Site.LogRenderError(r, templates.PasswordChanged(w, page))
 	return nil
 }
 
-// unlock ends the limit that wrong guesses have put on the account: the password is new.
+// resetRequest returns the request that sets the user's password hash, uses the link up and ends the user's sessions.
+func (h *Handler) resetRequest(
+	r *http.Request,
+	user storage.User,
+	passwordHash string,
+	keepOffline bool,
+) storage.EndRequest {
+	now := h.Site.Now()
+	user.Password = passwordHash
+	user.Updated = now
+	cause := storage.Cause{
+		Reason:  storage.ReasonPasswordReset,
+		By:      "user:" + user.Subject,
+		Address: h.Site.ClientAddress(r),
+	}
+	event := storage.Event{
+		At:      now,
+		Kind:    "user.password",
+		By:      cause.By,
+		Subject: user.Subject,
+		Address: cause.Address,
+	}
+	request := storage.EndRequest{
+		Selector: storage.Selector{Subject: user.Subject},
+		Cause:    cause,
+		Change: storage.Change{
+			User:    &user,
+			UseLink: storage.HashOf(r.PathValue("link")),
+			Events:  []storage.Event{event},
+		},
+	}
+	request.SecureUser(user.Subject, keepOffline)
+	return request
+}
+
+// unlock lifts the limit of sign-in attempts from the account: wrong guesses of the old password no longer matter.
 func (h *Handler) unlock(r *http.Request, subject string) {
 	origin := authn.Origin{Address: h.Site.ClientAddress(r), Device: h.Site.Device(r, subject)}
 	if err := h.Limiter.Unlock(r.Context(), subject, origin); err != nil {

@@ -13,7 +13,7 @@ import (
 	"github.com/curfew-id/curfew/templates"
 )
 
-// Security is GET /account/security.
+// Security handles GET /account/security: the forms for password, e-mail address and background access.
 func (h *Handler) Security(w http.ResponseWriter, r *http.Request) error {
 	v, ok, err := h.requireViewer(w, r)
 	if !ok {
@@ -22,7 +22,7 @@ func (h *Handler) Security(w http.ResponseWriter, r *http.Request) error {
 	return h.renderSecurity(w, r, v, func(*templates.SecurityPage) {})
 }
 
-// renderSecurity writes the page, with what was wrong before.
+// renderSecurity writes the page. update adds the problems of a form that was just sent.
 func (h *Handler) renderSecurity(
 	w http.ResponseWriter,
 	r *http.Request,
@@ -58,7 +58,7 @@ func (h *Handler) renderSecurity(
 	return nil
 }
 
-// RemoveBackground is POST /account/security: it ends one app's background access.
+// RemoveBackground handles POST /account/security: it ends one app's background access.
 func (h *Handler) RemoveBackground(w http.ResponseWriter, r *http.Request) error {
 	v, form, ok, err := h.requireForm(w, r)
 	if !ok {
@@ -81,7 +81,7 @@ func (h *Handler) offlineAccess(ctx context.Context, v viewer) ([]templates.Offl
 	return list, nil
 }
 
-// ChangePassword is POST /account/password: the new password and the end of the other sessions are one transaction.
+// ChangePassword handles POST /account/password. One transaction stores the new password and ends the other sessions.
 func (h *Handler) ChangePassword(w http.ResponseWriter, r *http.Request) error {
 	v, form, ok, err := h.requireForm(w, r)
 	if !ok {
@@ -90,13 +90,9 @@ func (h *Handler) ChangePassword(w http.ResponseWriter, r *http.Request) error {
 	renderProblem := func(p templates.Problem) error {
 		return h.renderSecurity(w, r, v, func(page *templates.SecurityPage) { page.PasswordProblem = p })
 	}
-	currentPassword, newPassword, repeatPassword := form.Get(
-		"current-password",
-	), form.Get(
-		"new-password",
-	), form.Get(
-		"repeat-password",
-	)
+	currentPassword := form.Get("current-password")
+	newPassword := form.Get("new-password")
+	repeatPassword := form.Get("repeat-password")
 	authentication, problem, err := h.reauthenticate(r, v, form)
 	if err != nil {
 		return err
@@ -117,7 +113,8 @@ func (h *Handler) ChangePassword(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	user := authentication.User
-	user.Password, user.Updated = hash, h.Site.Now()
+	user.Password = hash
+	user.Updated = h.Site.Now()
 	return h.changeUser(
 		w,
 		r,
@@ -131,7 +128,7 @@ func (h *Handler) ChangePassword(w http.ResponseWriter, r *http.Request) error {
 	)
 }
 
-// ChangeEmail is POST /account/email.
+// ChangeEmail handles POST /account/email. The new address is stored as unverified.
 func (h *Handler) ChangeEmail(w http.ResponseWriter, r *http.Request) error {
 	v, form, ok, err := h.requireForm(w, r)
 	if !ok {
@@ -139,12 +136,10 @@ func (h *Handler) ChangeEmail(w http.ResponseWriter, r *http.Request) error {
 	}
 	email := form.Get("email")
 	renderProblem := func(p templates.Problem) error {
-		return h.renderSecurity(
-			w,
-			r,
-			v,
-			func(page *templates.SecurityPage) { page.EmailProblem, page.Email = p, email },
-		)
+		return h.renderSecurity(w, r, v, func(page *templates.SecurityPage) {
+			page.EmailProblem = p
+			page.Email = email
+		})
 	}
 	authentication, problem, err := h.reauthenticate(r, v, form)
 	if err != nil {
@@ -160,10 +155,12 @@ func (h *Handler) ChangeEmail(w http.ResponseWriter, r *http.Request) error {
 		h.redirectWithNotice(w, "/account/security", templates.NoticeSameEmail)
 		return nil
 	}
-	// Whether another user has the address is not said: nobody has verified that it is this user's, so it neither
-	// signs in nor blocks.
+	// The answer is the same if another user has the address. An unverified address does not work as a login name and
+	// does not keep another user from having it.
 	user := authentication.User
-	user.Email, user.EmailVerified, user.Updated = email, false, h.Site.Now()
+	user.Email = email
+	user.EmailVerified = false
+	user.Updated = h.Site.Now()
 	return h.changeUser(
 		w,
 		r,
@@ -177,12 +174,13 @@ func (h *Handler) ChangeEmail(w http.ResponseWriter, r *http.Request) error {
 	)
 }
 
-// fieldKeepBackground is a ticked box of the forms that change a password or an e-mail address: background access
-// stays.
+// fieldKeepBackground names the checkbox "keep background access" in the forms that change a password or an e-mail
+// address.
 const fieldKeepBackground = "keep-background"
 
-// changeUser stores the user and ends sessions in one transaction, and with them what another user could hold. If
-// this session stays active, it gets a new secret.
+// changeUser stores the user and ends sessions in one transaction. It also ends what an intruder could have: offline
+// access (unless the form keeps it) and one-time links. If this browser's session stays active, it gets a new cookie
+// secret.
 func (h *Handler) changeUser(
 	w http.ResponseWriter,
 	r *http.Request,
@@ -204,10 +202,14 @@ func (h *Handler) changeUser(
 	}
 	req.SecureUser(user.Subject, form.Get(fieldKeepBackground) != "")
 	scope := form.Get("scope")
-	if scope == string(templates.ScopeAll) || scope == "" && h.Policy.PasswordChangeEndsAll() {
+	endsAll := scope == string(templates.ScopeAll)
+	if scope == "" {
+		endsAll = h.Policy.PasswordChangeEndsAll()
+	}
+	if endsAll {
 		return h.endAndRender(w, r, v, storage.ScopeAll, req)
 	}
-	// The new secret comes first: if the change then fails, nothing has changed and the browser still has its session.
+	// The session is renewed before the change: if the change fails, the user is unchanged and still signed in.
 	if err := h.renewSession(w, r, v.session, authentication); err != nil {
 		return err
 	}
@@ -219,7 +221,7 @@ func (h *Handler) changeUser(
 	return nil
 }
 
-// checkNewPassword says what is wrong with a new password.
+// checkNewPassword checks a new password against the rules. It returns the zero Problem if they allow it.
 func (h *Handler) checkNewPassword(newPassword string, user storage.User) templates.Problem {
 	switch err := h.Rules.Check(newPassword, user.Name, user.Email); {
 	case errors.Is(err, password.ErrTooShort):

@@ -13,7 +13,7 @@ import (
 	"github.com/curfew-id/curfew/templates"
 )
 
-// Sessions is GET /account: where the user is signed in.
+// Sessions handles GET /account: the browsers and apps in which the user is signed in.
 func (h *Handler) Sessions(w http.ResponseWriter, r *http.Request) error {
 	v, ok, err := h.requireViewer(w, r)
 	if !ok {
@@ -85,7 +85,7 @@ func offlineAccess(g storage.Grant, name func(string) string) templates.OfflineA
 	}
 }
 
-// horizon returns the trust horizon that would follow if all these sessions ended now.
+// horizon estimates the trust horizon if all these sessions ended now.
 func (h *Handler) horizon(
 	ctx context.Context,
 	sessions []storage.Session,
@@ -100,7 +100,8 @@ func (h *Handler) horizon(
 	return &pageHorizon, nil
 }
 
-// SignOut handles POST /account/sessions: the button that the user pressed names what ends.
+// SignOut handles POST /account/sessions. The name of the pressed button says what ends: a session ("sign-out",
+// "not-me"), a client session ("leave"), offline access ("end-offline") or several sessions ("scope").
 func (h *Handler) SignOut(w http.ResponseWriter, r *http.Request) error {
 	v, form, ok, err := h.requireForm(w, r)
 	if !ok {
@@ -110,7 +111,7 @@ func (h *Handler) SignOut(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	// The form names a session by its hash. A hash of another user's session is not found.
+	// findSession returns the session with a hash, or none: a hash of another user's session is not found.
 	findSession := func(hash string) []storage.SessionID {
 		for _, s := range sessions {
 			if storage.SessionHash(s.ID) == hash {
@@ -122,16 +123,11 @@ func (h *Handler) SignOut(w http.ResponseWriter, r *http.Request) error {
 	subject := v.user.Subject
 	switch {
 	case form.Get("sign-out") != "":
-		return h.endSelected(
-			w,
-			r,
-			v,
-			findSession(form.Get("sign-out")),
-			storage.ReasonAccount,
-			templates.NoticeSignedOut,
-		)
+		ids := findSession(form.Get("sign-out"))
+		return h.endSelected(w, r, v, ids, storage.ReasonAccount, templates.NoticeSignedOut)
 	case form.Get("not-me") != "":
-		return h.endSelected(w, r, v, findSession(form.Get("not-me")), storage.ReasonNotMe, templates.NoticeNotMe)
+		ids := findSession(form.Get("not-me"))
+		return h.endSelected(w, r, v, ids, storage.ReasonNotMe, templates.NoticeNotMe)
 	case form.Get("leave") != "":
 		hash, client, _ := strings.Cut(form.Get("leave"), " ")
 		hasClientSession := slices.ContainsFunc(sessions, func(s storage.Session) bool {
@@ -215,21 +211,22 @@ func (h *Handler) endAndReport(
 	returnPath string,
 	notice templates.Notice,
 ) error {
-	outcome, err := h.Terminator.End(r.Context(), req)
+	result, err := h.Terminator.End(r.Context(), req)
 	if err != nil {
 		return err
 	}
-	for _, termination := range outcome.Terminations {
+	for _, termination := range result.Terminations {
 		if req.Cause.Reason == storage.ReasonClientSignOut && termination.Session.ID == v.session.ID {
 			h.Site.RememberSignOut(w, r, req.Selector.Client) // the next request of this client asks the user first
 		}
 	}
-	if len(outcome.Terminations) == 0 && req.Change.WithdrawConsent == nil {
+	if len(result.Terminations) == 0 && req.Change.WithdrawConsent == nil {
 		notice = templates.NoticeOver
 	}
-	oneReport := returnPath == "/account" && len(outcome.ReportIDs) == 1
-	if oneReport && len(outcome.Terminations[0].Session.ClientSessions) > 0 { // otherwise the report has no entries
-		web.Redirect(w, h.Site.Path("/account/reports/"+outcome.ReportIDs[0]))
+	oneReport := returnPath == "/account" && len(result.ReportIDs) == 1
+	hasEntries := oneReport && len(result.Terminations[0].Session.ClientSessions) > 0
+	if hasEntries {
+		web.Redirect(w, h.Site.Path("/account/reports/"+result.ReportIDs[0]))
 		return nil
 	}
 	h.redirectWithNotice(w, returnPath, notice)

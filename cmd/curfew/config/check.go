@@ -15,7 +15,7 @@ import (
 	"github.com/curfew-id/curfew/provider/register"
 )
 
-// check notes values that can be read but make no valid configuration.
+// check adds the problems of values that are well formed but not allowed, alone or together with others.
 func (l *loader) check() {
 	c := l.config
 	l.checkIssuer()
@@ -53,7 +53,9 @@ func (l *loader) checkAlgorithms() {
 
 func (l *loader) checkRegistration() {
 	r := l.config.Registration
-	if text := strings.TrimSpace(string(r.Defaults)); text == "" || text == "{}" { // {} is how no defaults are printed
+	text := strings.TrimSpace(string(r.Defaults))
+	noDefaults := text == "" || text == "{}" // `config print` writes {} for no defaults
+	if noDefaults {
 		return
 	}
 	if r.Mode != "open" {
@@ -72,7 +74,7 @@ func (l *loader) checkRegistration() {
 	}
 }
 
-// addSettingProblem notes a problem at the line that gave the setting, or at the file if none did.
+// addSettingProblem adds a problem of a setting. Its place is the line that gives the setting, else the file.
 func (l *loader) addSettingProblem(key, format string, args ...any) {
 	o, ok := l.config.origins[key]
 	if !ok {
@@ -87,7 +89,7 @@ func (l *loader) addSettingProblem(key, format string, args ...any) {
 func (l *loader) checkIssuer() {
 	issuer := l.config.Issuer
 	if issuer == "" && l.fileUnreadable {
-		return // the file may name it
+		return // the unreadable file may give it
 	}
 	if issuer == "" {
 		l.addSettingProblem("issuer", "is required: the https URL at which browsers and apps reach this provider")
@@ -116,14 +118,24 @@ func (l *loader) checkIssuer() {
 		)
 	case u.Host != strings.ToLower(u.Host):
 		l.addSettingProblem("issuer", "must have its host in lower case, as browsers send it")
-	case u.Scheme == "https" && u.Port() == "443" || u.Scheme == "http" && u.Port() == "80":
+	case hasDefaultPort(u):
 		l.addSettingProblem("issuer", "must not contain the default port :%s: browsers leave it out", u.Port())
 	case u.EscapedPath() != u.Path || strings.Contains(u.Path, "//") || strings.Contains(u.Path, "/."):
 		l.addSettingProblem("issuer", "must have a plain path, without escapes, empty segments or dot segments")
 	}
 }
 
-// isLoopback reports whether a host leads to this machine: *.localhost (RFC 6761 §6.3) and loopback addresses.
+func hasDefaultPort(u *url.URL) bool {
+	switch u.Scheme {
+	case "https":
+		return u.Port() == "443"
+	case "http":
+		return u.Port() == "80"
+	}
+	return false
+}
+
+// isLoopback reports whether a host names this machine: *.localhost (RFC 6761 §6.3) or a loopback address.
 func isLoopback(host string) bool {
 	if addr, err := netip.ParseAddr(host); err == nil {
 		return addr.IsLoopback()
@@ -177,13 +189,13 @@ func (l *loader) checkEgress() {
 		client.Close()
 		return
 	}
-	for line := range strings.Lines(err.Error()) {
+	for line := range strings.Lines(err.Error()) { // each line: "egress.allow: what is wrong"
 		key, text, _ := strings.Cut(strings.TrimSpace(line), ": ")
 		l.addSettingProblem(key, "%s", text)
 	}
 }
 
-// checkLimits checks every duration and number against the limits that its field declares.
+// checkLimits checks every number and duration against the limits that its field declares.
 func (l *loader) checkLimits() {
 	durations := map[string]time.Duration{}
 	for _, s := range l.settings {
@@ -192,29 +204,34 @@ func (l *loader) checkLimits() {
 		}
 	}
 	for _, s := range l.settings {
-		if n, ok := s.value.Interface().(int); ok && (n < 0 || n == 0 && !s.mayBeZero) {
-			l.addSettingProblem(s.path, "must be greater than 0")
+		switch value := s.value.Interface().(type) {
+		case int:
+			if value < 0 || value == 0 && !s.mayBeZero {
+				l.addSettingProblem(s.path, "must be greater than 0")
+			}
+		case time.Duration:
+			if value <= 0 && !s.mayBeZero {
+				l.addSettingProblem(s.path, "must be longer than 0")
+			}
+			if s.max != "" {
+				l.checkMaximum(s, value, durations)
+			}
 		}
-		d, ok := durations[s.path]
-		switch {
-		case !ok:
-			continue
-		case d <= 0 && !s.mayBeZero:
-			l.addSettingProblem(s.path, "must be longer than 0")
-		}
-		if s.max == "" {
-			continue
-		}
-		maximum, isSetting := durations[s.max]
-		if !isSetting {
-			maximum, _ = ParseDuration(s.max) // TestLimitsOfSettingsAreReadable
-		}
-		switch {
-		case d <= maximum:
-		case isSetting:
-			l.addSettingProblem(s.path, "%s is longer than %s (%s)", FormatDuration(d), s.max, FormatDuration(maximum))
-		default:
-			l.addSettingProblem(s.path, "%s is longer than the maximum, %s", FormatDuration(d), s.max)
-		}
+	}
+}
+
+// checkMaximum checks a duration against its maximum: another setting, found in durations, or a literal.
+func (l *loader) checkMaximum(s setting, value time.Duration, durations map[string]time.Duration) {
+	maximum, isSetting := durations[s.max]
+	if !isSetting {
+		maximum, _ = ParseDuration(s.max) // TestLimitsOfSettingsAreReadable checks the literals
+	}
+	text := FormatDuration(value)
+	switch {
+	case value <= maximum:
+	case isSetting:
+		l.addSettingProblem(s.path, "%s is longer than %s (%s)", text, s.max, FormatDuration(maximum))
+	default:
+		l.addSettingProblem(s.path, "%s is longer than the maximum, %s", text, s.max)
 	}
 }

@@ -1,14 +1,13 @@
-// Package config owns what an operator decides: the one YAML file, the environment over it, and the defaults under
-// both.
+// Package config loads the configuration: one YAML file and environment variables, which win over the file.
 //
 //	defaults ──▶ file ──▶ environment ──▶ check ──▶ Config
 //
-// It is strict: an unknown key, a key given twice and an invalid value are problems, each with its line, and Load
-// reports all of them together. It knows no protocol and opens only the files that the configuration names.
+// It is strict: an unknown key, a key given twice and an invalid value are problems. Load reports all problems
+// together, each with its line. The package reads the files that the configuration names, and no others.
 //
-// Each setting is declared once, as a field here or in package policy: its key, default and limits are the field's
-// tag (package policy lists them), and its comment is its documentation, from which docs/configuration.md is
-// generated.
+// Each setting is declared once, as a field here or in package policy. The tag of the field has its key, default and
+// limits; package policy lists the parts of a tag. The comment of the field is its documentation: the rows of
+// docs/configuration.md are generated from it.
 package config
 
 import (
@@ -18,8 +17,8 @@ import (
 	"github.com/curfew-id/curfew/provider/policy"
 )
 
-// Config is one deployment's settings. The yaml tags are the keys; a key's environment name is CURFEW_ and the key's
-// path in upper case, with underscores for dots.
+// Config has the settings of one deployment. The yaml tags are the keys. The environment variable of a key is CURFEW_
+// and the key's path in upper case, with underscores for dots: CURFEW_SESSION_IDLE for session.idle.
 type Config struct {
 	// The URL of this provider, exactly as apps know it: https, no slash at its end, no query, no fragment. http is
 	// allowed for `localhost`, `*.localhost`, `127.0.0.1` and `[::1]` only. Every absolute URL starts with it,
@@ -52,11 +51,11 @@ type Config struct {
 	Metrics         Metrics             `yaml:"metrics"`
 	Log             Log                 `yaml:"log"`
 
-	file    string            // empty: the environment alone
-	origins map[string]origin // where each key's value was given; a default has none
+	file    string            // the configuration file; empty if there is none
+	origins map[string]origin // where each key was given; keys with their default have no origin
 }
 
-// TLS names the certificate of the main listener. Without one a proxy ends TLS.
+// TLS has the certificate of the main listener. Without a certificate, a proxy ends TLS.
 type TLS struct {
 	// A PEM file with the certificate and its chain. It is loaded again when it changes and on SIGHUP; if it cannot
 	// be loaded, the previous one stays in use.
@@ -70,7 +69,7 @@ type TLS struct {
 	HSTSSubdomains bool `yaml:"hsts_subdomains" default:"false"`
 }
 
-// Egress is which addresses may be called although they are not public or not at port 443.
+// Egress lists the addresses that Curfew may call although they are private or not at port 443.
 type Egress struct {
 	// Networks (`10.1.2.0/24`), addresses and host names, the last two with or without a port (`app.internal:8443`),
 	// that may be called although they are private or at another port. Cloud metadata addresses, link-local addresses
@@ -80,7 +79,7 @@ type Egress struct {
 	CA Path `yaml:"ca"`
 }
 
-// Keys is how signing keys are made and rotated.
+// Keys says how signing keys are made and rotated.
 type Keys struct {
 	// The algorithms that tokens can be signed with; each has a key of its own in the JWKS. RS256 must be among them:
 	// it is the default of a client that registered none.
@@ -97,7 +96,7 @@ type Metrics struct {
 	Listen string `yaml:"listen"`
 }
 
-// Log is how the log is written.
+// Log has level and format of the log.
 type Log struct {
 	// `debug`, `info`, `warn` or `error`.
 	Level string `yaml:"level" default:"info" oneof:"debug info warn error"`
@@ -105,11 +104,11 @@ type Log struct {
 	Format string `yaml:"format" default:"auto" oneof:"auto json text"`
 }
 
-// Path is a file or folder. A relative path starts at the folder of the configuration file, so that every command
-// finds the same file from every working directory; in the environment it starts at the working directory.
+// Path is a file or folder. A relative path in the configuration file starts at the folder of that file, so that all
+// commands find the same file from every working directory. In the environment it starts at the working directory.
 type Path string
 
-// Source names what was read: the file, or the environment alone.
+// Source returns the configuration file, or "environment" if there is none.
 func (c *Config) Source() string {
 	if c.file == "" {
 		return "environment"
@@ -117,7 +116,7 @@ func (c *Config) Source() string {
 	return c.file
 }
 
-// Origin says where the value of a key was given: "curfew.yaml:3", "CURFEW_LISTEN" or "default".
+// Origin returns the place where a key was given: "curfew.yaml:3", "CURFEW_LISTEN" or "default".
 func (c *Config) Origin(key string) string {
 	if o, ok := c.origins[key]; ok {
 		return o.String()

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"cmp"
 	"net"
 	"net/netip"
 	"net/url"
@@ -8,8 +9,8 @@ import (
 	"strings"
 )
 
-// Default returns the settings that hold if the operator gives none. Issuer and Data have no default;
-// setDerivedDefaults sets the defaults that depend on them.
+// Default returns the defaults of all settings. Issuer and Data have no default; setDerivedDefaults sets the defaults
+// that depend on them.
 func Default() *Config {
 	c := &Config{}
 	for _, s := range settingsOf(c) {
@@ -21,7 +22,7 @@ func Default() *Config {
 			texts = strings.Split(s.defaultText, ",")
 		}
 		if err := s.set(texts, ""); err != nil {
-			panic("config: the default of " + s.path + ": " + err.Error()) // its tag is wrong
+			panic("config: the default of " + s.path + ": " + err.Error()) // the field's tag is wrong
 		}
 	}
 	return c
@@ -39,26 +40,29 @@ func (c *Config) setDerivedDefaults() {
 	if c.Listen == "" {
 		c.Listen = defaultListen(issuer, c.TLS.Cert != "")
 	}
-	if c.behindProxy(issuer) && c.origins["trusted_proxies"] == (origin{}) {
+	_, proxiesGiven := c.origins["trusted_proxies"]
+	if c.behindProxy(issuer) && !proxiesGiven {
 		c.TrustedProxies = []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8"), netip.MustParsePrefix("::1/128")}
 	}
 }
 
-// defaultListen is the issuer's own port if browsers reach this process directly, else a port on loopback for a proxy.
+// defaultListen returns the issuer's own port if browsers reach this process directly, else a loopback port for a
+// proxy.
 func defaultListen(issuer *url.URL, hasCertificate bool) string {
-	switch port := issuer.Port(); {
-	case hasCertificate && port == "":
-		return ":443"
-	case hasCertificate:
-		return ":" + port
-	case issuer.Scheme == "http" && port == "":
-		return "127.0.0.1:80"
-	case issuer.Scheme == "http" && issuer.Hostname() == "::1":
-		return net.JoinHostPort("::1", port)
-	case issuer.Scheme == "http":
-		return net.JoinHostPort("127.0.0.1", port)
+	port := issuer.Port()
+	if hasCertificate {
+		return ":" + cmp.Or(port, "443")
 	}
-	return "127.0.0.1:8080"
+	if issuer.Scheme != "http" {
+		return "127.0.0.1:8080"
+	}
+	if port == "" {
+		return "127.0.0.1:80"
+	}
+	if issuer.Hostname() == "::1" {
+		return net.JoinHostPort("::1", port)
+	}
+	return net.JoinHostPort("127.0.0.1", port)
 }
 
 // BehindProxy reports whether a proxy ends TLS: the issuer is https and this process has no certificate.
@@ -67,7 +71,7 @@ func (c *Config) BehindProxy() bool {
 	return err == nil && c.behindProxy(issuer)
 }
 
-// BasePath is the path of the issuer, without a slash at its end. Usually it is empty.
+// BasePath returns the path of the issuer, without a slash at its end. It is empty for most issuers.
 func (c *Config) BasePath() string {
 	issuer, err := url.Parse(c.Issuer)
 	if err != nil {

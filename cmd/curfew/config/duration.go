@@ -10,27 +10,29 @@ import (
 
 const day = 24 * time.Hour
 
+// durationPattern matches days, which package time does not know, and a duration of package time.
 var durationPattern = regexp.MustCompile(`^(?:(\d{1,5})d)?((?:\d+(?:\.\d+)?(?:h|m|s|ms))*)$`)
 
-// ParseDuration reads durations such as 14d, 8h, 90s or 1d12h; 0 needs no unit.
+// ParseDuration parses a duration such as 14d, 8h, 90s or 1d12h. 0 needs no unit.
 func ParseDuration(text string) (time.Duration, error) {
 	if text == "0" {
 		return 0, nil
 	}
-	m := durationPattern.FindStringSubmatch(text)
-	if m == nil || text == "" {
+	groups := durationPattern.FindStringSubmatch(text)
+	if groups == nil || text == "" {
 		return 0, errors.New("not a duration such as 14d, 8h or 90s")
 	}
+	daysText, restText := groups[1], groups[2]
 	var d time.Duration
-	if m[1] != "" {
-		days, err := strconv.Atoi(m[1])
+	if daysText != "" {
+		days, err := strconv.Atoi(daysText)
 		if err != nil {
 			return 0, err
 		}
 		d = time.Duration(days) * day
 	}
-	if m[2] != "" {
-		rest, err := time.ParseDuration(m[2])
+	if restText != "" {
+		rest, err := time.ParseDuration(restText)
 		if err != nil {
 			return 0, errors.New("not a duration such as 14d, 8h or 90s")
 		}
@@ -39,7 +41,7 @@ func ParseDuration(text string) (time.Duration, error) {
 	return d, nil
 }
 
-// FormatDuration writes the shortest text that ParseDuration reads as d.
+// FormatDuration returns the shortest text that ParseDuration parses as d.
 func FormatDuration(d time.Duration) string {
 	if d == 0 {
 		return "0"

@@ -16,15 +16,16 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// Load reads the file (empty: none) and the environment over it, as os.Environ returns it. Its error is of type
-// [Problems].
+// Load reads the configuration file, unless its name is empty, and then environ, which wins over the file. environ has
+// the form of os.Environ. The error is of type [Problems] and has all problems.
 func Load(file string, environ []string) (*Config, error) {
 	folder, err := filepath.Abs(filepath.Dir(file))
 	if err != nil {
 		return nil, Problems{{Where: file, Text: err.Error()}}
 	}
 	c := Default()
-	c.file, c.origins = file, map[string]origin{}
+	c.file = file
+	c.origins = map[string]origin{}
 	l := &loader{config: c, settings: settingsOf(c), file: file, folder: folder}
 	if file != "" {
 		l.readFile()
@@ -43,8 +44,8 @@ type loader struct {
 	config         *Config
 	settings       []setting
 	file           string
-	folder         string // the file's, where its relative paths start
-	fileUnreadable bool   // then its settings are unknown, and none is reported as missing
+	folder         string // of the file; its relative paths start here
+	fileUnreadable bool   // the file may give any setting, so none is reported as missing
 	problems       Problems
 }
 
@@ -91,8 +92,8 @@ func (l *loader) addSyntaxProblem(err error) {
 	l.addProblem(l.lineOrigin(line), "", "not YAML: %s", strings.TrimPrefix(text, "yaml: "))
 }
 
-// readMapping reads the keys under prefix. Below a group, and for the group itself, the dotted form of a key is the
-// same key.
+// readMapping reads the keys under prefix. A group may be nested or written with a dot: `session: {idle: 1h}` and
+// `session.idle: 1h` give the same key.
 func (l *loader) readMapping(prefix string, node *yaml.Node) {
 	if node.Tag == "!!null" {
 		return
@@ -105,11 +106,16 @@ func (l *loader) readMapping(prefix string, node *yaml.Node) {
 	for i := 0; i < len(node.Content); i += 2 {
 		name, value := node.Content[i], resolveAlias(node.Content[i+1])
 		path := prefix + name.Value
-		if i := slices.IndexFunc(l.settings, func(s setting) bool { return s.path == path }); i >= 0 {
-			l.readValue(l.settings[i], name.Line, value)
-		} else if slices.ContainsFunc(l.settings, func(s setting) bool { return strings.HasPrefix(s.path, path+".") }) {
+		index := slices.IndexFunc(l.settings, func(s setting) bool { return s.path == path })
+		isGroup := slices.ContainsFunc(l.settings, func(s setting) bool {
+			return strings.HasPrefix(s.path, path+".")
+		})
+		switch {
+		case index >= 0:
+			l.readValue(l.settings[index], name.Line, value)
+		case isGroup:
 			l.readMapping(path+".", value)
-		} else {
+		default:
 			l.addProblem(l.lineOrigin(name.Line), path, "unknown key%s", l.suggest(prefix, path))
 		}
 	}
@@ -136,7 +142,8 @@ func (l *loader) readValue(s setting, line int, value *yaml.Node) {
 	}
 }
 
-// scalarValues returns a YAML value as the environment would give it.
+// scalarValues returns the texts of a YAML value: one text, or one for each element of a list. A mapping becomes JSON,
+// as in the environment.
 func scalarValues(s setting, value *yaml.Node) ([]string, error) {
 	switch {
 	case value.Kind == yaml.ScalarNode:
@@ -161,13 +168,15 @@ func scalarValues(s setting, value *yaml.Node) ([]string, error) {
 	return nil, errors.New("must be one value")
 }
 
-// suggest names the key that path most likely means: a similar one, or the same name in another group.
+// suggest returns "; did you mean KEY?" for an unknown key. KEY is a similar key, or the same name in another group. It
+// returns "" if there is none.
 func (l *loader) suggest(prefix, path string) string {
 	paths := make([]string, 0, 2*len(l.settings))
 	for _, s := range l.settings {
 		paths = append(paths, s.path)
-		if group, _, nested := strings.Cut(strings.TrimPrefix(s.path, prefix), "."); nested &&
-			strings.HasPrefix(s.path, prefix) {
+		name, hasPrefix := strings.CutPrefix(s.path, prefix)
+		group, _, isNested := strings.Cut(name, ".")
+		if hasPrefix && isNested {
 			paths = append(paths, prefix+group)
 		}
 	}
@@ -182,6 +191,8 @@ func (l *loader) suggest(prefix, path string) string {
 	return ""
 }
 
+// readEnvironment reads the variables that begin with CURFEW_. Instead of a variable NAME there may be NAME_FILE: the
+// file with the value, so that a secret need not stand in the environment.
 func (l *loader) readEnvironment(environ []string) {
 	values := map[string]string{}
 	for _, pair := range environ {
@@ -195,32 +206,50 @@ func (l *loader) readEnvironment(environ []string) {
 	}
 	for _, s := range l.settings {
 		name := s.envName()
+		fileName := name + "_FILE"
 		value, given := values[name]
-		delete(values, name)
-		// NAME_FILE names a file that holds the value, so that a secret need not stand in the environment.
-		if file, ok := values[name+"_FILE"]; ok && !slices.Contains(known, name+"_FILE") {
-			delete(values, name+"_FILE")
-			text, err := os.ReadFile(file)
-			switch {
-			case given:
-				l.addProblem(origin{name: name + "_FILE"}, "", "given together with %s; give one of them", name)
-				continue
-			case err != nil:
-				l.addProblem(origin{name: name + "_FILE"}, "", "%s: %v", file, withoutPath(err))
-				continue
-			}
-			name, value, given = name+"_FILE", strings.TrimSpace(string(text)), true
+		file, fileGiven := values[fileName]
+		if slices.Contains(known, fileName) {
+			fileGiven = false // a setting of that name, such as key_file
 		}
-		if given {
+		delete(values, name)
+		if fileGiven {
+			delete(values, fileName)
+		}
+		switch {
+		case given && fileGiven:
+			l.addProblem(origin{name: fileName}, "", "given together with %s; give one of them", name)
+		case fileGiven:
+			l.readVariableFile(s, fileName, file)
+		case given:
 			l.readVariable(s, name, value)
 		}
 	}
-	for name := range values {
-		// Only a name that looks misspelt is a problem.
-		if name == "CURFEW_CONFIG" || kubernetesVariable.MatchString(name) {
+	delete(values, "CURFEW_CONFIG")
+	l.checkUnknownVariables(values, known)
+}
+
+func (l *loader) readVariableFile(s setting, name, file string) {
+	text, err := os.ReadFile(file)
+	if err != nil {
+		l.addProblem(origin{name: name}, "", "%s: %v", file, withoutPath(err))
+		return
+	}
+	l.readVariable(s, name, strings.TrimSpace(string(text)))
+}
+
+// maxMisspelling is how many letters a misspelt name may differ from a known one.
+const maxMisspelling = 3
+
+// checkUnknownVariables adds a problem for each variable whose name looks like a misspelt known one. Other unknown
+// variables are allowed: they may belong to another program.
+func (l *loader) checkUnknownVariables(unknown map[string]string, known []string) {
+	for name := range unknown {
+		if kubernetesVariable.MatchString(name) {
 			continue
 		}
-		if suggestion := nearest(name, known); suggestion != "" && editDistance(name, suggestion) <= 3 {
+		suggestion := nearest(name, known)
+		if suggestion != "" && editDistance(name, suggestion) <= maxMisspelling {
 			l.addProblem(origin{name: name}, "", "unknown variable; did you mean %s?", suggestion)
 		}
 	}
@@ -240,7 +269,8 @@ func (l *loader) readVariable(s setting, name, value string) {
 			texts[i] = strings.TrimSpace(texts[i])
 		}
 	}
-	l.config.origins[s.path] = origin{name: name, hidden: strings.HasSuffix(name, "_FILE") && name != s.envName()}
+	fromFile := name != s.envName()
+	l.config.origins[s.path] = origin{name: name, hidden: fromFile}
 	folder, err := os.Getwd()
 	if err == nil {
 		err = s.set(texts, folder)
@@ -257,7 +287,7 @@ func resolveAlias(node *yaml.Node) *yaml.Node {
 	return node
 }
 
-// withoutPath returns an I/O error without its path, which the problem names already.
+// withoutPath removes the path from an I/O error: the problem already names the file.
 func withoutPath(err error) error {
 	if pathErr := (*os.PathError)(nil); errors.As(err, &pathErr) {
 		return pathErr.Err

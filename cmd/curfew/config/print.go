@@ -9,7 +9,7 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// displayValue is the value as it may be printed: a value from a NAME_FILE is a secret.
+// displayValue returns the value of a setting for printing. A value from a NAME_FILE is a secret and stays hidden.
 func (c *Config) displayValue(s setting) any {
 	if c.origins[s.path].hidden {
 		return "(hidden)"
@@ -17,8 +17,8 @@ func (c *Config) displayValue(s setting) any {
 	return s.yamlValue()
 }
 
-// WriteYAML writes every setting as it is in effect, in the form of a configuration file, each with a comment that
-// says where its value was given.
+// WriteYAML writes the effective value of every setting, in the form of a configuration file. A comment on each setting
+// says where the value was given.
 func (c *Config) WriteYAML(w io.Writer) error {
 	root := &yaml.Node{Kind: yaml.MappingNode}
 	groups := map[string]*yaml.Node{"": root}
@@ -35,13 +35,13 @@ func (c *Config) WriteYAML(w io.Writer) error {
 		if err := value.Encode(c.displayValue(s)); err != nil {
 			return fmt.Errorf("print %s: %w", s.path, err)
 		}
-		title := &yaml.Node{Kind: yaml.ScalarNode, Value: name}
+		key := &yaml.Node{Kind: yaml.ScalarNode, Value: name}
 		if value.Kind == yaml.ScalarNode || len(value.Content) == 0 {
 			value.LineComment = c.Origin(s.path)
 		} else {
-			title.HeadComment = c.Origin(s.path)
+			key.HeadComment = c.Origin(s.path)
 		}
-		groups[group].Content = append(groups[group].Content, title, value)
+		groups[group].Content = append(groups[group].Content, key, value)
 	}
 	e := yaml.NewEncoder(w)
 	e.SetIndent(2)
@@ -51,7 +51,7 @@ func (c *Config) WriteYAML(w io.Writer) error {
 	return e.Close()
 }
 
-// WriteJSON writes every setting as it is in effect, under its dotted key.
+// WriteJSON writes the effective value of every setting, under its dotted key.
 func (c *Config) WriteJSON(w io.Writer) error {
 	values := map[string]any{}
 	for _, s := range settingsOf(c) {

@@ -1,18 +1,20 @@
 package config
 
 import (
+	"cmp"
 	"fmt"
-	"sort"
+	"math"
+	"slices"
 	"strings"
 )
 
-// Problem is one thing that is wrong with a configuration.
+// Problem is one mistake in a configuration.
 type Problem struct {
 	Where string // "curfew.yaml:3", "CURFEW_LISTEN", or the file alone
-	Key   string // empty if no key is concerned
+	Key   string // empty if the problem is not about one key
 	Text  string // what is wrong and what to write instead
 
-	line int
+	line int // in the file; 0 outside the file
 }
 
 func (p Problem) String() string {
@@ -33,20 +35,23 @@ func (p Problems) Error() string {
 	return strings.Join(lines, "\n")
 }
 
-// sortByLine puts the file's problems in the order of its lines, the others after them.
+// sortByLine sorts the file's problems by line and puts all others after them.
 func (p Problems) sortByLine() Problems {
-	sort.SliceStable(p, func(i, j int) bool {
-		a, b := p[i].line, p[j].line
-		return a != 0 && (b == 0 || a < b)
-	})
+	position := func(problem Problem) int {
+		if problem.line == 0 {
+			return math.MaxInt
+		}
+		return problem.line
+	}
+	slices.SortStableFunc(p, func(a, b Problem) int { return cmp.Compare(position(a), position(b)) })
 	return p
 }
 
-// origin is where a value was given.
+// origin is the place where a value was given.
 type origin struct {
 	name   string // of the file or of the environment variable
 	line   int    // 0 in the environment
-	hidden bool   // it came from a NAME_FILE, so it is not shown
+	hidden bool   // the value came from a NAME_FILE and is not printed
 }
 
 func (o origin) String() string {
@@ -56,18 +61,20 @@ func (o origin) String() string {
 	return fmt.Sprintf("%s:%d", o.name, o.line)
 }
 
-// nearest is the candidate that is most similar to text, or empty.
+// nearest returns the candidate that is most similar to text. It returns "" if more than a third of the letters differ.
 func nearest(text string, candidates []string) string {
-	best, distance := "", max(2, len(text)/3)+1
-	for _, c := range candidates {
-		if d := editDistance(text, c); d < distance {
-			best, distance = c, d
+	best := ""
+	bestDistance := max(2, len(text)/3) + 1
+	for _, candidate := range candidates {
+		if distance := editDistance(text, candidate); distance < bestDistance {
+			best = candidate
+			bestDistance = distance
 		}
 	}
 	return best
 }
 
-// editDistance is the number of letters to add, remove or change to turn a into b (Levenshtein).
+// editDistance returns the number of letters to add, remove or change to turn a into b (Levenshtein).
 func editDistance(a, b string) int {
 	row := make([]int, len(b)+1)
 	for j := range row {

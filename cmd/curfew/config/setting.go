@@ -14,23 +14,23 @@ import (
 	"time"
 )
 
-// setting is one leaf of Config, as its field declares it.
+// setting is one setting of a Config, with the facts that the tag of its field declares.
 type setting struct {
-	path        string        // as session.idle
-	value       reflect.Value // the field, settable
-	defaultText string        // its default; empty: none
-	unset       string        // for the documentation: what holds without a default
-	allowed     []string      // the values it may have; empty: any of its type
-	mayBeZero   bool          // of a duration or number
-	max         string        // of a duration: a literal, or the path of the setting that limits it
+	path        string        // such as session.idle
+	value       reflect.Value // the field of Config; it can be set
+	defaultText string        // empty: no default
+	unset       string        // for the documentation: what applies without a default
+	allowed     []string      // the allowed values; empty: any value of the type
+	mayBeZero   bool          // for durations and numbers
+	max         string        // for durations: a literal, or the path of the setting that is the maximum
 }
 
-// envName is its name in the environment.
+// envName returns the name of the setting's environment variable.
 func (s setting) envName() string {
 	return "CURFEW_" + strings.ToUpper(strings.ReplaceAll(s.path, ".", "_"))
 }
 
-// settingsOf lists the settings of c in the order of the struct.
+// settingsOf returns the settings of c in the order of the struct's fields.
 func settingsOf(c *Config) []setting {
 	var settings []setting
 	var walk func(prefix string, v reflect.Value)
@@ -59,12 +59,12 @@ func settingsOf(c *Config) []setting {
 	return settings
 }
 
-// isList reports whether the setting has several values.
+// isList reports whether the setting can have several values.
 func (s setting) isList() bool {
 	return s.value.Kind() == reflect.Slice && s.value.Type() != reflect.TypeFor[json.RawMessage]()
 }
 
-// set sets the value from texts (one, unless it is a list). Relative paths start at folder.
+// set parses texts and sets the value. Only a list has more than one text. Relative paths start at folder.
 func (s setting) set(texts []string, folder string) error {
 	text := strings.TrimSpace(texts[0])
 	if len(s.allowed) > 0 && !slices.Contains(s.allowed, text) {
@@ -121,23 +121,28 @@ func parsePrefixes(texts []string) ([]netip.Prefix, error) {
 	prefixes := []netip.Prefix{}
 	var errs []error
 	for _, text := range texts {
-		p, err := netip.ParsePrefix(text)
-		if addr, addrErr := netip.ParseAddr(text); addrErr == nil {
-			p, err = netip.PrefixFrom(addr, addr.BitLen()), nil
-		}
+		prefix, err := parsePrefix(text)
 		switch {
 		case err != nil:
 			errs = append(errs, fmt.Errorf("%q is not a network such as 10.1.2.0/24", text))
-		case p != p.Masked():
-			errs = append(errs, fmt.Errorf("%q has bits beyond its length; the network is %s", text, p.Masked()))
+		case prefix != prefix.Masked():
+			errs = append(errs, fmt.Errorf("%q has bits beyond its length; the network is %s", text, prefix.Masked()))
 		default:
-			prefixes = append(prefixes, p)
+			prefixes = append(prefixes, prefix)
 		}
 	}
 	return prefixes, errors.Join(errs...)
 }
 
-// yamlValue is the value as YAML and JSON write it.
+// parsePrefix parses a network, or a single address as the network of that address.
+func parsePrefix(text string) (netip.Prefix, error) {
+	if addr, err := netip.ParseAddr(text); err == nil {
+		return netip.PrefixFrom(addr, addr.BitLen()), nil
+	}
+	return netip.ParsePrefix(text)
+}
+
+// yamlValue returns the value in the form that YAML and JSON print.
 func (s setting) yamlValue() any {
 	switch v := s.value.Interface().(type) {
 	case time.Duration:
@@ -153,7 +158,7 @@ func (s setting) yamlValue() any {
 	case json.RawMessage:
 		object := map[string]any{}
 		if len(v) > 0 {
-			_ = json.Unmarshal(v, &object) // set has read it
+			_ = json.Unmarshal(v, &object) // cannot fail: set has parsed it
 		}
 		return object
 	}

@@ -3,8 +3,9 @@
 //	logout.Observer ──▶ counters and histograms ──▶ Handler ◀── Prometheus
 //	          store ──▶ gauges, read at each scrape
 //
-// It has a registry of its own. Labels come from fixed sets: no user, client, session or token is ever a label, since
-// strangers can register clients.
+// The registry belongs to the package, so no library adds metrics to it. The values of labels come from fixed sets. No
+// label names a user, client, session or token: strangers can register clients and would make the set of series grow
+// without limit.
 package metrics
 
 import (
@@ -30,7 +31,7 @@ type Store interface {
 	Commits() uint64
 }
 
-// Metrics is one registry.
+// Metrics has the counters and histograms of one process, in their own registry.
 type Metrics struct {
 	registry         *prometheus.Registry
 	sessionsEnded    *prometheus.CounterVec
@@ -46,7 +47,7 @@ type Metrics struct {
 	requestDuration  *prometheus.HistogramVec
 }
 
-// horizonBuckets reach from the time of one request to the longest session.
+// horizonBuckets are in seconds. They reach from the time of one request to the longest session.
 var horizonBuckets = []float64{
 	0,
 	.1,
@@ -66,7 +67,7 @@ var horizonBuckets = []float64{
 	30 * 24 * 3600,
 }
 
-// New makes the metrics of one process and its store.
+// New returns the metrics of one process and its store.
 func New(store Store, now func() time.Time) *Metrics {
 	counter := func(name, help string, labels ...string) *prometheus.CounterVec {
 		return prometheus.NewCounterVec(prometheus.CounterOpts{Namespace: "curfew", Name: name, Help: help}, labels)
@@ -86,8 +87,13 @@ func New(store Store, now func() time.Time) *Metrics {
 			"trust",
 		),
 		horizon: prometheus.NewHistogramVec(
-			prometheus.HistogramOpts{Namespace: "curfew", Name: "trust_horizon_seconds", Buckets: horizonBuckets,
-				Help: "How long after its termination a session may still be trusted, as published then. Unknown entries are counted apart."},
+			prometheus.HistogramOpts{
+				Namespace: "curfew",
+				Name:      "trust_horizon_seconds",
+				Buckets:   horizonBuckets,
+				Help: "How long after its termination a session may still be trusted, as published then. " +
+					"Unknown entries are counted apart.",
+			},
 			[]string{"part"},
 		),
 		unknown: counter(
@@ -109,15 +115,22 @@ func New(store Store, now func() time.Time) *Metrics {
 			},
 		),
 		attemptWait: prometheus.NewHistogramVec(
-			prometheus.HistogramOpts{Namespace: "curfew", Name: "logout_attempt_wait_seconds",
-				Help:    "How long after it was due an attempt began, by what is known about its host.",
-				Buckets: []float64{.01, .05, .25, .5, 1, 2.5, 5, 15, 60, 300}},
+			prometheus.HistogramOpts{
+				Namespace: "curfew",
+				Name:      "logout_attempt_wait_seconds",
+				Help:      "How long after it was due an attempt began, by what is known about its host.",
+				Buckets:   []float64{.01, .05, .25, .5, 1, 2.5, 5, 15, 60, 300},
+			},
 			[]string{"host"},
 		),
 		deliveryOutcomes: counter("logout_deliveries_total", "Logout token deliveries finished.", "channel", "result"),
 		confirmDuration: prometheus.NewHistogram(
-			prometheus.HistogramOpts{Namespace: "curfew", Name: "logout_confirm_seconds", Buckets: horizonBuckets,
-				Help: "How long after the termination a client confirmed it."},
+			prometheus.HistogramOpts{
+				Namespace: "curfew",
+				Name:      "logout_confirm_seconds",
+				Buckets:   horizonBuckets,
+				Help:      "How long after the termination a client confirmed it.",
+			},
 		),
 		requests: counter("http_requests_total", "Requests, by first part of the path.", "path", "status"),
 		requestDuration: prometheus.NewHistogramVec(
@@ -130,15 +143,7 @@ func New(store Store, now func() time.Time) *Metrics {
 			[]string{"path"},
 		),
 	}
-	// The series that alerts use exist from the start: increase() does not count the step from no series to 1.
-	for _, channel := range []string{"backchannel", "backchannel_renotification"} {
-		for _, state := range []storage.DeliveryState{storage.DeliveryDone, storage.DeliveryFailed} {
-			m.deliveryOutcomes.WithLabelValues(channel, string(state))
-		}
-	}
-	for _, result := range []string{"internal", "denied"} {
-		m.attempts.WithLabelValues(result)
-	}
+	m.createAlertSeries()
 	m.registry.MustRegister(
 		collectors.NewGoCollector(),
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
@@ -158,15 +163,36 @@ func New(store Store, now func() time.Time) *Metrics {
 	return m
 }
 
-// Observe returns the observer to which package logout reports.
+// The channels of curfew_logout_deliveries_total.
+const (
+	channelBack           = "backchannel"
+	channelRenotification = "backchannel_renotification"
+)
+
+// createAlertSeries creates the series that alerts use, with the value 0. Prometheus's increase() counts only steps
+// within a series, so it would miss the first failure of a series that begins at 1.
+func (m *Metrics) createAlertSeries() {
+	for _, channel := range []string{channelBack, channelRenotification} {
+		for _, state := range []storage.DeliveryState{storage.DeliveryDone, storage.DeliveryFailed} {
+			m.deliveryOutcomes.WithLabelValues(channel, string(state))
+		}
+	}
+	for _, result := range []string{"internal", "denied"} {
+		m.attempts.WithLabelValues(result)
+	}
+}
+
+// Observe returns the observer that package logout calls.
 func (m *Metrics) Observe() logout.Observer {
 	return logout.Observer{
-		OnTermination: func(reason storage.Reason, whole bool) {
-			m.sessionsEnded.WithLabelValues(string(reason), strconv.FormatBool(whole)).Inc()
+		OnTermination: func(reason storage.Reason, wholeSession bool) {
+			m.sessionsEnded.WithLabelValues(string(reason), strconv.FormatBool(wholeSession)).Inc()
 		},
-		OnTrustChange: func(kind string, trust storage.TrustState) { m.entries.WithLabelValues(kind, string(trust)).Inc() },
-		OnHorizon: func(part string, d time.Duration, unknown int) {
-			m.horizon.WithLabelValues(part).Observe(d.Seconds())
+		OnTrustChange: func(kind string, trust storage.TrustState) {
+			m.entries.WithLabelValues(kind, string(trust)).Inc()
+		},
+		OnHorizon: func(part string, remaining time.Duration, unknown int) {
+			m.horizon.WithLabelValues(part).Observe(remaining.Seconds())
 			m.unknown.WithLabelValues(part).Add(float64(unknown))
 		},
 		OnAttemptStart: func(hostClass string, wait time.Duration) {
@@ -177,47 +203,42 @@ func (m *Metrics) Observe() logout.Observer {
 			m.attemptDuration.Observe(took.Seconds())
 		},
 		OnDeliveryFinished: func(_ string, state storage.DeliveryState, renotification bool) {
-			channel := "backchannel"
+			channel := channelBack
 			if renotification {
-				channel = "backchannel_renotification"
+				channel = channelRenotification
 			}
 			m.deliveryOutcomes.WithLabelValues(channel, string(state)).Inc()
 		},
-		OnConfirmation: func(_ string, after time.Duration) { m.confirmDuration.Observe(after.Seconds()) },
+		OnConfirmation: func(_ string, sinceTermination time.Duration) {
+			m.confirmDuration.Observe(sinceTermination.Seconds())
+		},
 	}
 }
 
 // Handler serves the metrics at /metrics.
 func (m *Metrics) Handler(log *slog.Logger) http.Handler {
+	options := promhttp.HandlerOpts{ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelError)}
 	mux := http.NewServeMux()
-	mux.Handle(
-		"GET /metrics",
-		promhttp.HandlerFor(
-			m.registry,
-			promhttp.HandlerOpts{ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelError)},
-		),
-	)
+	mux.Handle("GET /metrics", promhttp.HandlerFor(m.registry, options))
 	return mux
 }
 
-// CountRequests counts the requests that next serves. base is the path of the issuer.
+// CountRequests returns a handler that counts and times the requests to next. base is the path of the issuer.
 func (m *Metrics) CountRequests(next http.Handler, base string, now func() time.Time) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		start, rec, path := now(), &statusRecorder{
-			ResponseWriter: w,
-			status:         http.StatusOK,
-		}, pathLabel(
-			strings.TrimPrefix(r.URL.Path, base),
-		)
+		start := now()
+		path := pathLabel(strings.TrimPrefix(r.URL.Path, base))
+		recorder := &statusRecorder{ResponseWriter: w, status: http.StatusOK}
 		defer func() {
-			m.requests.WithLabelValues(path, strconv.Itoa(rec.status)).Inc()
+			m.requests.WithLabelValues(path, strconv.Itoa(recorder.status)).Inc()
 			m.requestDuration.WithLabelValues(path).Observe(now().Sub(start).Seconds())
 		}()
-		next.ServeHTTP(rec, r)
+		next.ServeHTTP(recorder, r)
 	})
 }
 
-// pathLabel is the first segment of a known path, else "other": strangers can request any path.
+// pathLabel returns the first segment of a known path. It returns "other" for all other paths, since strangers can
+// request any path.
 func pathLabel(path string) string {
 	first, _, _ := strings.Cut(strings.TrimPrefix(path, "/"), "/")
 	switch first {
@@ -251,7 +272,8 @@ type statusRecorder struct {
 
 func (r *statusRecorder) WriteHeader(status int) {
 	if !r.written {
-		r.status, r.written = status, true
+		r.status = status
+		r.written = true
 	}
 	r.ResponseWriter.WriteHeader(status)
 }

@@ -13,7 +13,12 @@ import (
 const scrapeTimeout = 2 * time.Second
 
 var (
-	sessionsDesc   = prometheus.NewDesc("curfew_sessions", "Stored sessions.", nil, nil)
+	sessionsDesc = prometheus.NewDesc(
+		"curfew_sessions",
+		"Stored sessions.",
+		nil,
+		nil,
+	)
 	deliveriesDesc = prometheus.NewDesc(
 		"curfew_logout_deliveries",
 		"Stored logout token deliveries, by state.",
@@ -48,29 +53,35 @@ func (*storeCollector) Describe(out chan<- *prometheus.Desc) {
 }
 
 // Collect implements prometheus.Collector.
-func (g *storeCollector) Collect(out chan<- prometheus.Metric) {
+func (c *storeCollector) Collect(out chan<- prometheus.Metric) {
 	ctx, cancel := context.WithTimeout(context.Background(), scrapeTimeout)
 	defer cancel()
 	gauge := func(d *prometheus.Desc, v float64, labels ...string) {
 		out <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, v, labels...)
 	}
-	out <- prometheus.MustNewConstMetric(commitsDesc, prometheus.CounterValue, float64(g.store.Commits()))
-	if n, err := g.store.CountSessions(ctx); err != nil {
+	out <- prometheus.MustNewConstMetric(commitsDesc, prometheus.CounterValue, float64(c.store.Commits()))
+	if sessions, err := c.store.CountSessions(ctx); err != nil {
 		out <- prometheus.NewInvalidMetric(sessionsDesc, err)
 	} else {
-		gauge(sessionsDesc, float64(n))
+		gauge(sessionsDesc, float64(sessions))
 	}
-	states, oldestPending, err := g.store.CountDeliveries(ctx)
+	countByState, oldestPending, err := c.store.CountDeliveries(ctx)
 	if err != nil {
 		out <- prometheus.NewInvalidMetric(deliveriesDesc, err)
 		return
 	}
-	for _, state := range []storage.DeliveryState{storage.DeliveryPending, storage.DeliveryDone, storage.DeliveryFailed, storage.DeliveryCancelled} {
-		gauge(deliveriesDesc, float64(states[state]), string(state))
+	states := []storage.DeliveryState{
+		storage.DeliveryPending,
+		storage.DeliveryDone,
+		storage.DeliveryFailed,
+		storage.DeliveryCancelled,
+	}
+	for _, state := range states {
+		gauge(deliveriesDesc, float64(countByState[state]), string(state))
 	}
 	waiting := 0.0
 	if !oldestPending.IsZero() {
-		waiting = g.now().Sub(oldestPending).Seconds()
+		waiting = c.now().Sub(oldestPending).Seconds()
 	}
 	gauge(oldestPendingDesc, waiting)
 }

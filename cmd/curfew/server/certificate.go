@@ -10,15 +10,16 @@ import (
 	"time"
 )
 
-// certificateCheckInterval is how often the certificate's files are checked for changes. ACME clients renew weeks
-// ahead.
+// certificateCheckInterval is the time between two checks whether the certificate's files have changed. It can be long:
+// ACME clients renew certificates weeks before they expire.
 const certificateCheckInterval = 10 * time.Second
 
-// certificate is the certificate of the main listener, loaded again when its files change or a signal asks for it.
+// certificate is the certificate of the main listener. It is loaded again when its files change and on SIGHUP.
 type certificate struct {
-	certFile, keyFile string
-	current           atomic.Pointer[tls.Certificate]
-	loadedModTimes    [2]time.Time // modification times of the files at the last load, successful or not
+	certFile       string
+	keyFile        string
+	current        atomic.Pointer[tls.Certificate]
+	loadedModTimes [2]time.Time // modification times of the files at the last load, successful or not
 }
 
 func newCertificate(cert, key string) (*certificate, error) {
@@ -46,7 +47,7 @@ func (c *certificate) modTimes() (times [2]time.Time) {
 	return times
 }
 
-// watch loads the certificate again when it changes, until ctx ends.
+// watch loads the certificate again when its files change or reload has a signal. It returns when ctx ends.
 func (c *certificate) watch(ctx context.Context, reload <-chan os.Signal, log *slog.Logger) {
 	tick := time.NewTicker(certificateCheckInterval)
 	defer tick.Stop()
@@ -68,7 +69,7 @@ func (c *certificate) watch(ctx context.Context, reload <-chan os.Signal, log *s
 	}
 }
 
-// tlsConfig is the TLS configuration of the listener.
+// tlsConfig returns the TLS configuration of the main listener.
 func (c *certificate) tlsConfig() *tls.Config {
 	return &tls.Config{
 		MinVersion: tls.VersionTLS12,

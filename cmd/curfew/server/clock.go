@@ -8,8 +8,8 @@ import (
 	"github.com/curfew-id/curfew/provider/password"
 )
 
-// wallClock is the clock of the whole program.
+// wallClock returns the current time. The whole program uses this clock.
 func wallClock() time.Time { return time.Now() }
 
-// passwordCost is the cost of new password hashes; zero is the default of provider/password.
+// passwordCost is the cost of new password hashes. The zero value means the default of package password.
 var passwordCost password.Cost

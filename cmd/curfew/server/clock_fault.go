@@ -10,11 +10,10 @@ import (
 	"github.com/curfew-id/curfew/provider/password"
 )
 
-// wallClock is the machine's clock moved by the duration in the file that CURFEW_FAULT_CLOCK names. Only
-// conformance/fault builds the program with this tag, to set its clock while it runs. Round drops the monotonic
-// reading, which a step would not move.
+// wallClock returns the machine's time moved by the duration in the file that CURFEW_FAULT_CLOCK names. Only
+// conformance/fault builds the program with this tag, to step its clock while it runs.
 func wallClock() time.Time {
-	now := time.Now().Round(0)
+	now := time.Now().Round(0) // without the monotonic reading, which a step does not move
 	text, err := os.ReadFile(os.Getenv("CURFEW_FAULT_CLOCK"))
 	if err != nil {
 		return now

@@ -54,8 +54,8 @@ const socketName = "admin.sock"
 // maxSocketPath is the longest path that fits into struct sockaddr_un, without its final zero (unix(7)).
 const maxSocketPath = 107
 
-// listenSocket creates the admin socket, for this OS user only. It replaces the socket of a killed process: the
-// caller holds the lock of the store, so no process serves it.
+// listenSocket creates the admin socket, which only this OS user can open. It replaces the socket of a killed process.
+// The caller holds the lock of the store, so no running process serves that socket.
 func listenSocket(path string) (net.Listener, error) {
 	if len(path) > maxSocketPath {
 		return nil, fmt.Errorf(
@@ -83,7 +83,7 @@ func listenSocket(path string) (net.Listener, error) {
 	return l, nil
 }
 
-// ensureDataFolder creates the data folder if it is missing, and refuses one that other OS users can write to.
+// ensureDataFolder creates the data folder if it is missing. It refuses a folder that other OS users can write to.
 func ensureDataFolder(path string) error {
 	if err := os.MkdirAll(path, 0o700); err != nil {
 		return fmt.Errorf("create the data folder: %w", err)
@@ -98,17 +98,17 @@ func ensureDataFolder(path string) error {
 	return nil
 }
 
-// SocketPath is the path of the admin socket in a data folder: there the commands reach the serving process.
+// SocketPath returns the path of the admin socket in a data folder. The commands call the serving process through it.
 func SocketPath(data string) string { return filepath.Join(data, socketName) }
 
-// requireTrustedProxy refuses requests that do not come from a trusted proxy: the issuer is https and this listener
-// is not, so any other client would send secrets in the clear. Health checks are allowed from anywhere. base is the
-// path of the issuer. The log names the refused peer: usually it is the proxy, at an address that the operator did
-// not list.
+// requireTrustedProxy refuses requests that do not come from a trusted proxy: this listener has no TLS, so any other
+// peer would send secrets in the clear. Health checks are allowed from any peer. base is the path of the issuer.
+//
+// The log names a refused peer, since it is often the proxy, with an address that the operator did not list.
 func requireTrustedProxy(next http.Handler, base string, proxies []netip.Prefix, log *slog.Logger) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if path := r.URL.Path; path != base+"/healthz" && path != base+"/readyz" &&
-			!isTrustedProxy(r.RemoteAddr, proxies) {
+		isHealthCheck := r.URL.Path == base+"/healthz" || r.URL.Path == base+"/readyz"
+		if !isHealthCheck && !isTrustedProxy(r.RemoteAddr, proxies) {
 			log.WarnContext(r.Context(), "request refused: peer not in trusted_proxies", "peer", r.RemoteAddr)
 			http.Error(
 				w,

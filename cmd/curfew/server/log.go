@@ -10,7 +10,7 @@ import (
 	"github.com/curfew-id/curfew/provider/web"
 )
 
-// NewLogger writes the log to w: JSON for programs, text for a terminal.
+// NewLogger returns a logger that writes to w: JSON, or text if configured or if w is a terminal.
 func NewLogger(w io.Writer, cfg config.Log) (*slog.Logger, error) {
 	var level slog.Level
 	if err := level.UnmarshalText([]byte(cfg.Level)); err != nil {
@@ -18,14 +18,18 @@ func NewLogger(w io.Writer, cfg config.Log) (*slog.Logger, error) {
 	}
 	options := &slog.HandlerOptions{Level: level}
 	var handler slog.Handler = slog.NewJSONHandler(w, options)
-	if cfg.Format == "text" || cfg.Format == "auto" && terminal.IsTerminal(w) {
+	wantsText := cfg.Format == "text"
+	if cfg.Format == "auto" {
+		wantsText = terminal.IsTerminal(w)
+	}
+	if wantsText {
 		handler = slog.NewTextHandler(w, options)
 	}
 	return slog.New(web.LogHandler{Handler: handler}), nil
 }
 
-// SetDefaultLogger sets the logger of zitadel/oidc, which uses the default logger of slog. It raises the level info
-// to warn: at info the library lists the few routes that it mounts itself, which looks like a list of all routes.
+// SetDefaultLogger sets the default logger of slog, which zitadel/oidc uses. It raises the level info to warn: at info
+// the library logs the few routes that it mounts, and readers would take them for all routes.
 func SetDefaultLogger(w io.Writer, cfg config.Log) error {
 	if cfg.Level == "info" {
 		cfg.Level = "warn"

@@ -1,5 +1,5 @@
-// Package server runs one provider as a process does: it opens the store, the keys and the listeners that a
-// configuration names, serves until it is stopped, and closes everything in order.
+// Package server runs one provider for a configuration: it opens the store, the keys and the listeners, serves until it
+// is stopped, and closes everything in order.
 package server
 
 import (
@@ -13,6 +13,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"sync"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -32,15 +33,15 @@ import (
 // balancer stops sending requests to it first.
 const ReadinessDelay = time.Second
 
-// drainTimeout is how long requests under way may take after the signal. Docker kills the process after 10 s.
+// drainTimeout is how long running requests may take after the signal. Docker kills the process 10 s after the signal.
 const drainTimeout = 7 * time.Second
 
-// Options are what a server is made of.
+// Options are the options of Open.
 type Options struct {
 	Config         *config.Config
 	Log            *slog.Logger
 	Version        string        // of the program, shown to administrators
-	ReadinessDelay time.Duration // between answering 503 at /readyz and closing the listeners
+	ReadinessDelay time.Duration // from the first 503 at /readyz until the listeners close
 }
 
 // Server is one provider with its store, keys and listeners.
@@ -50,7 +51,7 @@ type Server struct {
 	store       *bolt.Store
 	egress      *egress.Client
 	provider    *provider.Provider
-	certificate *certificate // nil: no TLS here
+	certificate *certificate // nil: the listener has no TLS
 
 	publicListener  net.Listener
 	adminListener   net.Listener
@@ -59,7 +60,7 @@ type Server struct {
 	metricsHandler  http.Handler
 }
 
-// Error is an error that the operator can mend, with a hint at how.
+// Error is an error that the operator can correct, with a hint how.
 type Error struct {
 	Err  error
 	Hint string
@@ -85,7 +86,8 @@ func Open(ctx context.Context, options Options) (s *Server, err error) {
 	if err := s.openProvider(ctx, cfg, collector.Observe()); err != nil {
 		return s, err
 	}
-	s.handler, s.metricsHandler = s.provider, collector.Handler(log)
+	s.handler = s.provider
+	s.metricsHandler = collector.Handler(log)
 	base := cfg.BasePath()
 	if cfg.BehindProxy() {
 		s.handler = requireTrustedProxy(s.handler, base, cfg.TrustedProxies, s.log)
@@ -96,7 +98,7 @@ func Open(ctx context.Context, options Options) (s *Server, err error) {
 	return s, s.listen(cfg)
 }
 
-// Address is where the main listener listens.
+// Address returns the address of the main listener.
 func (s *Server) Address() net.Addr { return s.publicListener.Addr() }
 
 func (s *Server) openStore(cfg *config.Config) error {
@@ -135,7 +137,13 @@ func (s *Server) openProvider(ctx context.Context, cfg *config.Config, observe l
 	if cfg.Metrics.Listen != "" {
 		ownAddresses = append(ownAddresses, cfg.Metrics.Listen)
 	}
-	if s.egress, err = egress.New(egress.Config{Allow: cfg.Egress.Allow, CA: ca, OwnListeners: ownAddresses, Now: wallClock}); err != nil {
+	s.egress, err = egress.New(egress.Config{
+		Allow:        cfg.Egress.Allow,
+		CA:           ca,
+		OwnListeners: ownAddresses,
+		Now:          wallClock,
+	})
+	if err != nil {
 		return err
 	}
 	ring, err := keys.Load(ctx, keys.Config{
@@ -196,45 +204,20 @@ func (s *Server) listen(cfg *config.Config) (err error) {
 	return nil
 }
 
-// Run serves until ctx ends or a listener fails, then stops in order: not ready, requests done, background work done,
-// store closed.
+// Run serves until ctx ends or a listener fails. Then it stops in order: it answers 503 at /readyz, finishes the
+// running requests, stops the background work and closes the store. A signal on reload loads the certificate again.
 func (s *Server) Run(ctx context.Context, reload <-chan os.Signal) error {
 	defer s.Close()
 	listeners, listenersCtx := errgroup.WithContext(ctx)
-	var servers []*http.Server
-	serve := func(l net.Listener, h http.Handler, tls *tls.Config) {
-		server := newServer(h, s.log)
-		servers = append(servers, server)
-		listeners.Go(func() error {
-			var err error
-			if server.TLSConfig = tls; tls != nil {
-				err = server.ServeTLS(l, "", "")
-			} else {
-				err = server.Serve(l)
-			}
-			if errors.Is(err, http.ErrServerClosed) {
-				return nil
-			}
-			return err
-		})
-	}
-	if s.certificate != nil {
-		serve(s.publicListener, s.handler, s.certificate.tlsConfig())
-	} else {
-		serve(s.publicListener, s.handler, nil)
-	}
-	serve(s.adminListener, s.provider.Admin(), nil)
-	if s.metricsListener != nil {
-		serve(s.metricsListener, s.metricsHandler, nil)
-	}
+	servers := s.serve(listeners)
 
-	// The background work continues after the signal: it delivers the logout tokens of the requests under way.
+	// The background work continues after the signal: it delivers the logout tokens of the running requests.
 	workCtx, stopWork := context.WithCancel(context.WithoutCancel(ctx))
 	defer stopWork()
-	var workers errgroup.Group
-	workers.Go(func() error { s.provider.Run(workCtx); return nil })
+	var workers sync.WaitGroup
+	workers.Go(func() { s.provider.Run(workCtx) })
 	if s.certificate != nil {
-		workers.Go(func() error { s.certificate.watch(workCtx, reload, s.log); return nil })
+		workers.Go(func() { s.certificate.watch(workCtx, reload, s.log) })
 	}
 
 	<-listenersCtx.Done()
@@ -243,23 +226,56 @@ func (s *Server) Run(ctx context.Context, reload <-chan os.Signal) error {
 	if ctx.Err() != nil {
 		time.Sleep(s.options.ReadinessDelay)
 	}
-	drain, cancel := context.WithTimeout(context.WithoutCancel(ctx), drainTimeout)
+	drainCtx, cancel := context.WithTimeout(context.WithoutCancel(ctx), drainTimeout)
 	defer cancel()
 	for _, server := range servers {
-		if err := server.Shutdown(drain); err != nil {
-			server.Close() // the requests that are left have had drainTimeout
+		if err := server.Shutdown(drainCtx); err != nil {
+			server.Close() // cuts the requests that have not ended in time
 		}
 	}
 	err := listeners.Wait()
 	stopWork()
-	return errors.Join(err, workers.Wait())
+	workers.Wait()
+	return err
 }
 
-// Close closes what is open, the store last.
+// serve starts an HTTP server for each listener. Its goroutines belong to group.
+func (s *Server) serve(group *errgroup.Group) []*http.Server {
+	var servers []*http.Server
+	start := func(listener net.Listener, handler http.Handler, tlsConfig *tls.Config) {
+		server := newServer(handler, s.log)
+		server.TLSConfig = tlsConfig
+		servers = append(servers, server)
+		group.Go(func() error {
+			var err error
+			if tlsConfig != nil {
+				err = server.ServeTLS(listener, "", "")
+			} else {
+				err = server.Serve(listener)
+			}
+			if errors.Is(err, http.ErrServerClosed) {
+				return nil
+			}
+			return err
+		})
+	}
+	var publicTLS *tls.Config
+	if s.certificate != nil {
+		publicTLS = s.certificate.tlsConfig()
+	}
+	start(s.publicListener, s.handler, publicTLS)
+	start(s.adminListener, s.provider.Admin(), nil)
+	if s.metricsListener != nil {
+		start(s.metricsListener, s.metricsHandler, nil)
+	}
+	return servers
+}
+
+// Close closes the listeners, the egress client and, at last, the store.
 func (s *Server) Close() {
 	for _, l := range []net.Listener{s.publicListener, s.adminListener, s.metricsListener} {
 		if l != nil {
-			l.Close() // after Serve it is closed already, which is harmless
+			l.Close() // Run has already closed it; closing twice does no harm
 		}
 	}
 	if s.egress != nil {

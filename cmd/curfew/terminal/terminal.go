@@ -1,4 +1,4 @@
-// Package terminal formats what the commands write to a terminal: aligned tables without control characters.
+// Package terminal formats the output of the commands: aligned tables without control characters.
 package terminal
 
 import (
@@ -18,8 +18,8 @@ func IsTerminal(stream any) bool {
 	return ok && term.IsTerminal(int(f.Fd()))
 }
 
-// PrintTable writes rows under their header. It sanitizes every cell: a client that registered itself chose its own
-// name.
+// PrintTable writes rows under a header, in aligned columns. It sanitizes every cell, since strangers choose some of
+// the values, such as the name of a client that registered itself.
 func PrintTable(w io.Writer, header []string, rows [][]string) error {
 	table := newTabWriter(w)
 	fmt.Fprintln(table, strings.ToUpper(strings.Join(header, "\t")))
@@ -35,7 +35,7 @@ func PrintTable(w io.Writer, header []string, rows [][]string) error {
 	return table.Flush()
 }
 
-// PrintFields writes one record, a line for each field that has a value.
+// PrintFields writes name and value of each pair on a line of its own. It leaves out pairs without a value.
 func PrintFields(w io.Writer, pairs [][2]string) error {
 	table := newTabWriter(w)
 	for _, pair := range pairs {
@@ -48,7 +48,7 @@ func PrintFields(w io.Writer, pairs [][2]string) error {
 
 func newTabWriter(w io.Writer) *tabwriter.Writer { return tabwriter.NewWriter(w, 0, 4, 2, ' ', 0) }
 
-// Sanitize replaces the characters that could steer a terminal.
+// Sanitize replaces control characters, which could change the state of a terminal, and invisible characters.
 func Sanitize(text string) string {
 	return strings.Map(func(r rune) rune {
 		if unicode.IsControl(r) || unicode.Is(unicode.Cf, r) || r == unicode.ReplacementChar {

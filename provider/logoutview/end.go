@@ -14,21 +14,22 @@ import (
 	"github.com/curfew-id/curfew/templates"
 )
 
-const (
-	purposeStatus  = "status"
-	statusLifetime = time.Hour
+// purposeStatus is the purpose of the sealed interactions in the paths of signed-out pages.
+const purposeStatus = "status"
 
-	// maxFrames bounds the iframes of one page. A browser loads no more of them in the time that a user stays.
-	maxFrames = 50
-)
+// statusLifetime is how long a signed-out page can be loaded.
+const statusLifetime = time.Hour
 
-// ReturnTarget is a verified post_logout_redirect_uri and the state that goes with it (RP-Initiated Logout 1.0 §3).
+// maxFrames is the maximum number of iframes on one page. A browser would hardly load more while the user stays.
+const maxFrames = 50
+
+// ReturnTarget is a registered post_logout_redirect_uri with its state (RP-Initiated Logout 1.0 §3).
 type ReturnTarget struct {
-	URI   string `json:"t,omitempty"` // empty: the browser stays here
+	URI   string `json:"t,omitempty"` // empty: the browser stays on the signed-out page
 	State string `json:"a,omitempty"`
 
-	// Offered says that the page only has a link there: nothing proves which client asked, but a client of the
-	// session registered the URI.
+	// Offered: the page links to the URI and does not redirect. A client of the session has registered the URI, but
+	// the request does not prove that it comes from that client.
 	Offered bool `json:"o,omitempty"`
 }
 
@@ -44,24 +45,24 @@ func (t ReturnTarget) URL() string {
 	return t.URI + separator + "state=" + url.QueryEscape(t.State)
 }
 
-// Logout is a request of this browser to end sessions, its own among them.
+// Logout is a request to end sessions. One of them is this browser's own.
 type Logout struct {
 	storage.EndRequest
 	Session  *storage.Session // this browser's session
 	Scope    storage.LogoutScope
-	ClientID string // of the client that started the logout; empty: the user started it here
+	ClientID string // the client that started the logout; empty: the user started it at Curfew
 	Return   ReturnTarget
 }
 
-// EndAndRender ends sessions and answers with the signed-out page. If nothing could be shown there, it follows the
-// post-logout redirect at once. If the store refuses, the page says so and the cookie stays.
+// EndAndRender ends sessions and answers with the signed-out page. If that page would show nothing, it redirects to the
+// return target at once. If the store fails, it returns an error page, and the cookie stays.
 func (h *Handler) EndAndRender(w http.ResponseWriter, r *http.Request, l Logout) error {
 	ctx := r.Context()
 	ended, err := h.Terminator.End(ctx, l.EndRequest)
 	if err != nil {
 		return NotSignedOut(err)
 	}
-	// The sessions have ended. An error from here on is logged and must not make the page say otherwise.
+	// The sessions have ended. Later errors are only logged, because the page must not claim the opposite.
 	if l.Scope != storage.ScopeClient && h.Site.HasSessionCookie(r) {
 		h.Site.ClearSessionCookie(w, r)
 	}
@@ -74,8 +75,12 @@ func (h *Handler) EndAndRender(w http.ResponseWriter, r *http.Request, l Logout)
 	}
 	offline, err := h.OfflineClientNames(ctx, l.Session.Subject)
 	if err != nil {
-		h.Site.Logger().
-			LogAttrs(ctx, web.ErrorLevel(r.Context()), "list offline access for the signed-out page", slog.Any("err", err))
+		h.Site.Logger().LogAttrs(
+			ctx,
+			web.ErrorLevel(ctx),
+			"list offline access for the signed-out page",
+			slog.Any("err", err),
+		)
 	}
 	result := signOutResult{
 		CauseID:        ended.CauseID,
@@ -94,9 +99,9 @@ func (h *Handler) EndAndRender(w http.ResponseWriter, r *http.Request, l Logout)
 	return nil
 }
 
-// redirectToSignedOut leads to the signed-out page, which has a path of its own: it can be loaded again, and the ID
-// token of the request leaves the address bar. A result that is too long for a path is shown in this response
-// instead, without a path.
+// redirectToSignedOut redirects to the signed-out page. The page has its own path, so that the user can reload it and
+// the ID token of the request disappears from the address bar. If the result is too long for a path,
+// redirectToSignedOut writes the page into this response.
 func (h *Handler) redirectToSignedOut(
 	w http.ResponseWriter,
 	r *http.Request,
@@ -105,7 +110,7 @@ func (h *Handler) redirectToSignedOut(
 ) {
 	ctx := r.Context()
 	interactionID, err := h.Site.SealInteraction(w, r, purposeStatus, result, statusLifetime)
-	if err != nil { // the list of offline access is on the account page too
+	if err != nil { // too long: leave out the offline access, which the account page lists too
 		result.OfflineClients = nil
 		interactionID, err = h.Site.SealInteraction(w, r, purposeStatus, result, statusLifetime)
 	}
@@ -120,7 +125,7 @@ func (h *Handler) redirectToSignedOut(
 	web.Redirect(w, h.Site.Path("/signed-out/"+interactionID))
 }
 
-// frames returns the frames of a result if the browser has not loaded them yet.
+// frames returns the front-channel iframes of a result, or nil if the browser has loaded them before.
 func (h *Handler) frames(w http.ResponseWriter, r *http.Request, result signOutResult) ([]logout.Frame, error) {
 	if len(result.Frames) == 0 || r.Method != http.MethodGet || !h.Site.TakeFrames(w, r, result.CauseID) {
 		return nil, nil
@@ -129,7 +134,7 @@ func (h *Handler) frames(w http.ResponseWriter, r *http.Request, result signOutR
 	for _, ref := range result.Frames {
 		client, err := h.Store.Client(r.Context(), ref.Client)
 		if err != nil {
-			if err := ignoreNotFound(err); err != nil {
+			if ignoreNotFound(err) != nil {
 				return nil, err
 			}
 			continue
@@ -141,21 +146,25 @@ func (h *Handler) frames(w http.ResponseWriter, r *http.Request, result signOutR
 	return frames, nil
 }
 
-// endedClients lists the clients whose client sessions ended, and reports whether another than the requesting one is
-// among them and whether any of them is notified.
+// endedClients returns the IDs of the clients whose client sessions ended. hasOthers reports whether one of them is not
+// the requesting client, notifies whether one of them is notified.
 func endedClients(terminations []storage.Termination, requesting string) (ids []string, hasOthers, notifies bool) {
 	for _, termination := range terminations {
 		for _, clientSession := range termination.Session.ClientSessions {
 			ids = append(ids, clientSession.Client)
-			hasOthers = hasOthers || clientSession.Client != requesting
-			c := termination.Clients[clientSession.Client]
-			notifies = notifies || c != nil && (c.BackchannelLogoutURI != "" || c.FrontchannelLogoutURI != "")
+			if clientSession.Client != requesting {
+				hasOthers = true
+			}
+			client := termination.Clients[clientSession.Client]
+			if client != nil && (client.BackchannelLogoutURI != "" || client.FrontchannelLogoutURI != "") {
+				notifies = true
+			}
 		}
 	}
 	return ids, hasOthers, notifies
 }
 
-// recordFrames adds the frames that the page is about to load to the reports of that cause. If the store refuses,
+// recordFrames marks in the reports of the cause that the page is about to load these iframes. If the store fails,
 // reports show those apps as not notified.
 func (h *Handler) recordFrames(ctx context.Context, cause string, endedAt time.Time, frames []logout.Frame) {
 	if len(frames) == 0 {
@@ -166,12 +175,9 @@ func (h *Handler) recordFrames(ctx context.Context, cause string, endedAt time.T
 		clientIDs = append(clientIDs, f.Client)
 	}
 	mark := logout.MarkFrontChannelNotified(clientIDs, h.Site.Now())
+	filter := storage.ReportFilter{Cause: cause, At: endedAt}
 	for after := ""; ; {
-		reports, next, err := h.Store.ListReports(
-			ctx,
-			storage.ReportFilter{Cause: cause, At: endedAt},
-			storage.Page{After: after},
-		)
+		reports, next, err := h.Store.ListReports(ctx, filter, storage.Page{After: after})
 		for _, report := range reports {
 			if err == nil {
 				err = h.Store.UpdateReport(ctx, report.ID, mark)
@@ -187,7 +193,7 @@ func (h *Handler) recordFrames(ctx context.Context, cause string, endedAt time.T
 	}
 }
 
-// NotSignedOut is the page about a logout that the store refused.
+// NotSignedOut returns the error page for a logout that the store refused.
 func NotSignedOut(err error) error {
 	pageErr := web.PageErrorFrom(err)
 	pageErr.Text = templates.ErrorSignOutFailed

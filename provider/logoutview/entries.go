@@ -11,7 +11,7 @@ import (
 	"github.com/curfew-id/curfew/templates"
 )
 
-// ReportEntries converts a report's entries, as they stand at now, to the form that pages show.
+// ReportEntries converts a report's entries, with their states at now, to the form that pages show.
 func ReportEntries(report storage.Report, now time.Time) []templates.Entry {
 	entries := make([]templates.Entry, 0, len(report.Entries))
 	for _, entry := range report.Entries {
@@ -20,6 +20,7 @@ func ReportEntries(report storage.Report, now time.Time) []templates.Entry {
 	return entries
 }
 
+// pageEntry converts one entry to the form that pages show.
 func pageEntry(entry storage.ReportEntry) templates.Entry {
 	name := entry.Name
 	if name == "" {
@@ -42,21 +43,23 @@ func pageEntry(entry storage.ReportEntry) templates.Entry {
 	}
 }
 
-// openURL is where a user opens an app: its client_uri, else the origin of its first redirect URI on the web.
+// openURL returns the URL at which a user opens an app: its client_uri or, without one, the origin of its first http or
+// https redirect URI. It returns "" if there is neither.
 func openURL(c *storage.Client) string {
 	if c.ClientURI != "" {
 		return c.ClientURI
 	}
 	for _, uri := range c.RedirectURIs {
-		if origin := web.Origin(uri); strings.HasPrefix(origin, "https://") || strings.HasPrefix(origin, "http://") {
+		origin := web.Origin(uri)
+		if strings.HasPrefix(origin, "https://") || strings.HasPrefix(origin, "http://") {
 			return origin + "/"
 		}
 	}
 	return ""
 }
 
-// clientSessionEntries returns one entry for each client of the ended sessions. If several of its client sessions
-// ended, the one about which least is known counts.
+// clientSessionEntries returns one entry for each client of the ended sessions. If several client sessions of a client
+// ended, it returns the entry with the weakest trust state.
 func (h *Handler) clientSessionEntries(ctx context.Context, result signOutResult) ([]templates.Entry, error) {
 	now := h.Site.Now()
 	filter := storage.ReportFilter{Cause: result.CauseID, At: time.UnixMilli(result.EndedAt)}

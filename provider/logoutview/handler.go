@@ -11,7 +11,7 @@ import (
 	"github.com/curfew-id/curfew/storage"
 )
 
-// Store is the part of a store that the pages about a logout read, and the report that they add the frames to.
+// Store is the part of storage.Store that this package uses.
 type Store interface {
 	ClientFinder
 	SessionLister
@@ -24,7 +24,7 @@ type Store interface {
 	UpdateReport(ctx context.Context, id string, change func(*storage.Report)) error
 }
 
-// Handler serves /signed-out/… and ends sessions of the browser that asks.
+// Handler serves /signed-out/… and ends sessions at the request of the browser that owns one of them.
 type Handler struct {
 	Site       *web.Site
 	Store      Store
@@ -32,7 +32,8 @@ type Handler struct {
 	Policy     policy.Logout
 }
 
-// OfflineClientNames are the names of the clients that keep offline access when the user's sessions end, each once.
+// OfflineClientNames returns the names of the clients that keep offline access when the user's sessions end. It names
+// each client once.
 func (h *Handler) OfflineClientNames(ctx context.Context, subject string) ([]string, error) {
 	grants, err := h.Store.ListGrants(ctx, subject, "", true, h.Site.Now())
 	if err != nil {
@@ -50,8 +51,8 @@ func (h *Handler) OfflineClientNames(ctx context.Context, subject string) ([]str
 	return names, nil
 }
 
-// AppNames are the names of the clients of these sessions, each once: those that are notified when the sessions end,
-// and those that have no way to be notified.
+// AppNames returns the names of the clients of these sessions, each once. notified are the clients that are notified
+// when the sessions end; unnotified have no logout URI.
 func (h *Handler) AppNames(ctx context.Context, sessions []storage.Session) (notified, unnotified []string, err error) {
 	seen := map[string]bool{}
 	for _, s := range sessions {
@@ -62,7 +63,7 @@ func (h *Handler) AppNames(ctx context.Context, sessions []storage.Session) (not
 			seen[clientSession.Client] = true
 			client, err := h.Store.Client(ctx, clientSession.Client)
 			switch {
-			case errors.Is(err, storage.ErrNotFound):
+			case errors.Is(err, storage.ErrNotFound): // the client was removed
 			case err != nil:
 				return nil, nil, err
 			case client.BackchannelLogoutURI != "" || client.FrontchannelLogoutURI != "":
@@ -75,6 +76,7 @@ func (h *Handler) AppNames(ctx context.Context, sessions []storage.Session) (not
 	return notified, unnotified, nil
 }
 
+// clientName returns the client's name or, if it cannot be read or is empty, the client ID.
 func (h *Handler) clientName(ctx context.Context, id string) string {
 	if c, err := h.Store.Client(ctx, id); err == nil && c.ClientName != "" {
 		return c.ClientName

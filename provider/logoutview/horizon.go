@@ -10,8 +10,8 @@ import (
 	"github.com/curfew-id/curfew/templates"
 )
 
-// PageHorizon converts a trust horizon to the form that pages show: three numbers, and the names of the apps without
-// a bound.
+// PageHorizon converts a trust horizon to the form that pages show: durations, counts, and the names of the apps whose
+// trust has no known end.
 func PageHorizon(estimate logout.Estimate) templates.Horizon {
 	confirmed := 0
 	for _, entry := range estimate.Entries {
@@ -30,7 +30,7 @@ func PageHorizon(estimate logout.Estimate) templates.Horizon {
 	}
 }
 
-// ReportHorizon returns the trust horizon of an ended session, counted from its end.
+// ReportHorizon returns the trust horizon of an ended session, measured from the time at which it ended.
 func ReportHorizon(report storage.Report, now time.Time) templates.Horizon {
 	horizon := PageHorizon(logout.AssessReport(report, now))
 	for _, entry := range report.Entries {
@@ -61,7 +61,7 @@ type SessionLister interface {
 	) (sessions []storage.Session, next string, err error)
 }
 
-// AllSessions lists all active sessions of a user. An estimate needs all of them: a bound over some is no bound.
+// AllSessions returns all active sessions of a user. An estimate over only some of them would be too short.
 func AllSessions(ctx context.Context, store SessionLister, subject string, now time.Time) ([]storage.Session, error) {
 	var all []storage.Session
 	for after := ""; ; {
@@ -76,8 +76,8 @@ func AllSessions(ctx context.Context, store SessionLister, subject string, now t
 	}
 }
 
-// EstimateHorizon returns what apps could still trust if these sessions ended now. grants are all active grants of
-// their user.
+// EstimateHorizon estimates how long clients could still trust these sessions if they ended now. grants are all active
+// grants of the user.
 func EstimateHorizon(
 	ctx context.Context,
 	store ClientFinder,
@@ -111,6 +111,7 @@ func EstimateHorizon(
 	return logout.MergeEstimates(now, estimates...), nil
 }
 
+// ignoreNotFound returns err, or nil if err is storage.ErrNotFound.
 func ignoreNotFound(err error) error {
 	if errors.Is(err, storage.ErrNotFound) {
 		return nil

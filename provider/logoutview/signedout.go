@@ -14,16 +14,16 @@ import (
 	"github.com/curfew-id/curfew/templates"
 )
 
-// MeaningPath is the page that explains the words of the signed-out page and of reports.
+// MeaningPath is the path of the page that explains the words of the signed-out page and of reports.
 const MeaningPath = "/signed-out/meaning"
 
-// EvictPath is a style sheet whose response empties the browser's back-forward cache.
+// EvictPath is the path of a style sheet. Its response empties the browser's back-forward cache.
 const EvictPath = "/signed-out/evict.css"
 
-// signOutResult is sealed in the path of the status page, bound to this browser.
+// signOutResult is the content of a signed-out page. It is sealed in the path of the page, bound to this browser.
 type signOutResult struct {
 	CauseID        string              `json:"c"`
-	EndedAt        int64               `json:"a"` // milliseconds
+	EndedAt        int64               `json:"a"` // Unix milliseconds
 	Scope          storage.LogoutScope `json:"x"`
 	ClientID       string              `json:"i,omitempty"`
 	Return         ReturnTarget        `json:"r"`
@@ -31,13 +31,13 @@ type signOutResult struct {
 	Frames         []frameRef          `json:"f,omitempty"` // front-channel logout
 }
 
-// frameRef names the frame of one client session.
+// frameRef identifies the front-channel iframe of one client session.
 type frameRef struct {
 	Client string `json:"c"`
 	SID    string `json:"s"`
 }
 
-// loginStatus returns the value of the Set-Login header (Login Status API).
+// loginStatus returns the value of the Set-Login header after a logout with this scope (Login Status API).
 func loginStatus(scope storage.LogoutScope) string {
 	if scope == storage.ScopeClient {
 		return "logged-in"
@@ -45,7 +45,7 @@ func loginStatus(scope storage.LogoutScope) string {
 	return "logged-out"
 }
 
-// renderSignedOut writes the signed-out page. Only the first time that it is shown it has frames.
+// renderSignedOut writes the signed-out page. frames are empty when the page is shown again.
 func (h *Handler) renderSignedOut(
 	w http.ResponseWriter,
 	r *http.Request,
@@ -57,8 +57,12 @@ func (h *Handler) renderSignedOut(
 	h.recordFrames(ctx, result.CauseID, time.UnixMilli(result.EndedAt), frames)
 	entries, err := h.clientSessionEntries(ctx, result)
 	if err != nil {
-		h.Site.Logger().
-			LogAttrs(ctx, web.ErrorLevel(r.Context()), "read reports for the signed-out page", slog.Any("err", err))
+		h.Site.Logger().LogAttrs(
+			ctx,
+			web.ErrorLevel(ctx),
+			"read reports for the signed-out page",
+			slog.Any("err", err),
+		)
 		h.renderReportUnavailable(w, r, result, interactionID)
 		return
 	}
@@ -76,7 +80,7 @@ func (h *Handler) renderSignedOut(
 	h.Site.LogRenderError(r, templates.SignedOut(w, page))
 }
 
-// signedOutPage is the signed-out page without frames.
+// signedOutPage returns the data of the signed-out page, without iframes.
 func (h *Handler) signedOutPage(
 	r *http.Request,
 	result signOutResult,
@@ -99,7 +103,7 @@ func (h *Handler) signedOutPage(
 	}
 }
 
-// renderReportUnavailable answers with what is certain when the reports cannot be read.
+// renderReportUnavailable writes a page that only confirms the logout, for when the reports cannot be read.
 func (h *Handler) renderReportUnavailable(
 	w http.ResponseWriter,
 	r *http.Request,
@@ -114,8 +118,8 @@ func (h *Handler) renderReportUnavailable(
 	h.Site.LogRenderError(r, templates.Message(w, page))
 }
 
-// RenderNoSession answers a logout request of a browser that is not signed in (RP-Initiated Logout 1.0 §4). The
-// return target is offered as a link and not followed: without a hint anyone could have put it there (§3).
+// RenderNoSession answers a logout request of a browser without a session (RP-Initiated Logout 1.0 §4). The page offers
+// the return target as a link and does not redirect, because without a hint any site could have chosen it (§3).
 func (h *Handler) RenderNoSession(w http.ResponseWriter, r *http.Request, app *templates.App, target ReturnTarget) {
 	page := templates.SignedOutPage{
 		Page:        h.Site.Page(r),
@@ -129,7 +133,8 @@ func (h *Handler) RenderNoSession(w http.ResponseWriter, r *http.Request, app *t
 	h.Site.LogRenderError(r, templates.SignedOut(w, page))
 }
 
-// requestingApp returns the client that started the logout as pages show it; nil if none did or it was removed.
+// requestingApp returns the client that started the logout, for display on a page. It returns nil if there is none or
+// if it was removed.
 func (h *Handler) requestingApp(ctx context.Context, result signOutResult) *templates.App {
 	if result.ClientID == "" {
 		return nil
@@ -141,15 +146,16 @@ func (h *Handler) requestingApp(ctx context.Context, result signOutResult) *temp
 	return h.Site.App(client, result.Return.URI)
 }
 
-// signedOutHeaders sets the headers of a page after a logout. Clear-Site-Data never names "cookies": Chromium would
-// clear those of sibling hosts too.
+// signedOutHeaders sets the headers of a page after a logout. Clear-Site-Data must not contain "cookies": Chromium
+// would also clear the cookies of sibling hosts.
 func (h *Handler) signedOutHeaders(w http.ResponseWriter, p web.PagePolicy, scope storage.LogoutScope) {
 	web.PageHeaders(w, p)
 	h.Site.ClearSiteData(w, `"storage", "prefetchCache", "prerenderCache"`)
 	w.Header().Set("Set-Login", loginStatus(scope))
 }
 
-// SignedOut serves GET /signed-out/{interaction}: the state of each app, and the first time the front-channel frames.
+// SignedOut handles GET /signed-out/{interaction}. It shows the state of each app and, the first time, loads the
+// front-channel iframes.
 func (h *Handler) SignedOut(w http.ResponseWriter, r *http.Request) error {
 	var result signOutResult
 	if _, err := h.Site.OpenInteraction(r, purposeStatus, r.PathValue("interaction"), &result); err != nil {
@@ -168,7 +174,7 @@ func (h *Handler) SignedOut(w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
-// Status serves GET /signed-out/{interaction}/status.json, which the page's script polls.
+// Status handles GET /signed-out/{interaction}/status.json, which the page's script polls.
 func (h *Handler) Status(w http.ResponseWriter, r *http.Request) {
 	var result signOutResult
 	w.Header().Set("Content-Type", "application/json")
@@ -186,14 +192,14 @@ func (h *Handler) Status(w http.ResponseWriter, r *http.Request) {
 	h.Site.LogRenderError(r, json.NewEncoder(w).Encode(h.signedOutPage(r, result, entries).Status()))
 }
 
-// Meaning serves GET /signed-out/meaning.
+// Meaning handles GET /signed-out/meaning.
 func (h *Handler) Meaning(w http.ResponseWriter, r *http.Request) {
 	web.PageHeaders(w, web.PagePolicy{FormsToSelf: true})
 	h.Site.LogRenderError(r, templates.Meaning(w, templates.MeaningPage{Page: h.Site.Page(r)}))
 }
 
-// Evict serves GET /signed-out/evict.css. Chromium and Firefox drop their back-forward cache when a page loads a
-// style sheet with this header; on the page itself the header would come too late.
+// Evict handles GET /signed-out/evict.css. Chromium and Firefox empty their back-forward cache when a page loads a
+// style sheet with this header. A header on the page itself would come too late.
 func (h *Handler) Evict(w http.ResponseWriter, r *http.Request) {
 	h.Site.ClearSiteData(w, `"cache"`)
 	w.Header().Set("Content-Type", "text/css; charset=utf-8")

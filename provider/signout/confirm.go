@@ -12,16 +12,16 @@ import (
 	"github.com/curfew-id/curfew/templates"
 )
 
-// ConfirmPath is where the confirmation page posts to.
+// ConfirmPath is the path to which the confirmation page posts its form.
 const ConfirmPath = "/end_session/confirm"
 
-// confirmation is sealed in the confirmation page: the request and the session that the user was asked about.
+// confirmation is sealed in the confirmation page: the request and the session that the page showed.
 type confirmation struct {
 	Request   logoutRequest     `json:"v"`
 	SessionID storage.SessionID `json:"s"`
 }
 
-// renderConfirmation asks the user what to end. The first choice is the default.
+// renderConfirmation asks the user which sessions to end. The first choice is the default.
 func (h *Handler) renderConfirmation(
 	w http.ResponseWriter,
 	r *http.Request,
@@ -54,24 +54,23 @@ func (h *Handler) renderConfirmation(
 	if page.Choices, err = h.choices(ctx, req, session); err != nil {
 		return err
 	}
-	web.PageHeaders(
-		w,
-		web.PagePolicy{HasForms: true, ImageOrigins: web.LogoOrigins(page.Application)},
-	) // no form-action: the response may redirect to the app
+	// No form-action: the response may redirect to the app.
+	policy := web.PagePolicy{HasForms: true, ImageOrigins: web.LogoOrigins(page.Application)}
+	web.PageHeaders(w, policy)
 	if req.Problem != "" {
-		web.LogRefusal(
-			ctx,
-			h.Site.Logger(),
-			web.Refusal{Status: http.StatusBadRequest, Reason: req.Problem.LogText(""), Subject: req.ProblemSubject},
-		)
+		web.LogRefusal(ctx, h.Site.Logger(), web.Refusal{
+			Status:  http.StatusBadRequest,
+			Reason:  req.Problem.LogText(""),
+			Subject: req.ProblemSubject,
+		})
 		w.WriteHeader(http.StatusBadRequest)
 	}
 	h.Site.LogRenderError(r, templates.SignOut(w, page))
 	return nil
 }
 
-// choices lists what the user may choose, with what each would do. With one browser, signing out here and everywhere
-// is the same, so only the preferred of the two is offered.
+// choices returns the user's choices with the effect of each. If the user has only one session, ending it and ending
+// all sessions are the same: only the preferred choice of the two is returned.
 func (h *Handler) choices(
 	ctx context.Context,
 	req logoutRequest,
@@ -90,13 +89,12 @@ func (h *Handler) choices(
 	offersSession := false
 	for _, scope := range logout.ScopeChoices(h.scopeOf(req), session, req.ClientID) {
 		sessions := []storage.Session{*session}
-		switch scope {
-		case storage.ScopeClient:
+		switch {
+		case scope == storage.ScopeClient:
 			sessions[0].ClientSessions = []storage.ClientSession{*session.ClientSession(req.ClientID)}
+		case offersSession && len(all) < 2:
+			continue
 		default:
-			if offersSession && len(all) < 2 {
-				continue
-			}
 			offersSession = true
 			if scope == storage.ScopeAll {
 				sessions = all
@@ -106,14 +104,8 @@ func (h *Handler) choices(
 		if choice.Notified, choice.Unnotified, err = h.View.AppNames(ctx, sessions); err != nil {
 			return nil, err
 		}
-		estimate, err := logoutview.EstimateHorizon(
-			ctx,
-			h.Store,
-			sessions,
-			grants,
-			now,
-			logout.PreviewOptions{Lifetimes: h.Lifetimes},
-		)
+		options := logout.PreviewOptions{Lifetimes: h.Lifetimes}
+		estimate, err := logoutview.EstimateHorizon(ctx, h.Store, sessions, grants, now, options)
 		if err != nil {
 			return nil, err
 		}
@@ -124,7 +116,7 @@ func (h *Handler) choices(
 	return choices, nil
 }
 
-// Confirm serves POST /end_session/confirm.
+// Confirm handles POST /end_session/confirm.
 func (h *Handler) Confirm(w http.ResponseWriter, r *http.Request) error {
 	form, err := web.Params(r)
 	if err != nil {
@@ -142,12 +134,12 @@ func (h *Handler) Confirm(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	req.Problem = "" // the user has seen it; the request has no return target then
+	req.Problem = "" // the page has shown it, and a request with a problem has no return target
 	switch scope := storage.LogoutScope(form.Get("scope")); {
 	case !signedIn:
 		return h.renderNoSession(w, r, req)
 	case session.ID != confirmed.SessionID:
-		// Another user signed in meanwhile and has not been asked.
+		// Another user has signed in since the page was shown.
 		return h.renderConfirmation(w, r, confirmed.Request, &session)
 	case slices.Contains(logout.ScopeChoices(h.scopeOf(req), &session, req.ClientID), scope):
 		return h.endForRequest(w, r, req, &session, scope)

@@ -3,6 +3,7 @@
 //	/end_session ──▶ validate ──▶ session of the cookie ──▶ (confirmation) ──▶ logoutview.EndAndRender
 //	     ▲  POST: 303 to GET with an interaction
 //
-// The cookie decides whose session ends. A hint names the client and spares the question, nothing more. The browser
-// gets its response when the end of the session is committed, whether or not the clients answer.
+// The session cookie decides which session ends. An ID token hint only names the client and lets the logout happen
+// without a confirmation. The response does not wait for the clients: it is sent as soon as the end of the session is
+// committed.
 package signout

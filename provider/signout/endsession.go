@@ -16,7 +16,7 @@ import (
 // EndSession handles GET and POST /end_session (RP-Initiated Logout 1.0 §2).
 func (h *Handler) EndSession(w http.ResponseWriter, r *http.Request) error {
 	if isSpeculative(r) {
-		// A browser discards a refused prefetch and sends the request again when the user opens the page.
+		// A browser discards a refused prefetch. It sends the request again when the user opens the page.
 		w.Header().Set("Cache-Control", "no-store")
 		w.WriteHeader(http.StatusServiceUnavailable)
 		return nil
@@ -29,8 +29,9 @@ func (h *Handler) EndSession(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	// A browser sends no session cookie with a POST from another site (SameSite=Lax). It sends the cookie with the
-	// GET of the redirect below.
+	// Without Fetch Metadata, Origin or an HTML Accept header, a request may come from a client's server. A browser
+	// that POSTs from another site sends no session cookie (SameSite=Lax); it sends the cookie with the GET that the
+	// redirect below asks for.
 	isBrowserPost := r.Method == http.MethodPost && isBrowser(r)
 	if !signedIn && !isBrowserPost && !h.Site.HasSessionCookie(r) {
 		if handled, err := h.endFromBackend(w, r, req); err != nil || handled {
@@ -55,7 +56,7 @@ func (h *Handler) EndSession(w http.ResponseWriter, r *http.Request) error {
 	return h.endForRequest(w, r, req, &session, h.scopeOf(req))
 }
 
-// scopeOf returns the logout scope of the request: the client's, else the policy's. On the confirmation page the user
+// scopeOf returns the requesting client's logout scope or, without one, the policy's. On the confirmation page the user
 // can choose another.
 func (h *Handler) scopeOf(req logoutRequest) storage.LogoutScope {
 	if req.client == nil {
@@ -64,7 +65,7 @@ func (h *Handler) scopeOf(req logoutRequest) storage.LogoutScope {
 	return req.client.LogoutScopeOr(h.Policy.Scope)
 }
 
-// endForRequest terminates what is in scope and answers with the signed-out page.
+// endForRequest ends the sessions in scope and answers with the signed-out page.
 func (h *Handler) endForRequest(
 	w http.ResponseWriter,
 	r *http.Request,
@@ -73,7 +74,7 @@ func (h *Handler) endForRequest(
 	scope storage.LogoutScope,
 ) error {
 	clientID, target := req.ClientID, req.Target
-	if clientID == "" { // the page may still offer the return target of a client of the session
+	if clientID == "" {
 		var err error
 		if clientID, target, err = h.offeredTarget(r.Context(), req, session); err != nil {
 			return err
@@ -96,15 +97,15 @@ func (h *Handler) endForRequest(
 	})
 }
 
-// isSpeculative reports whether the user has not opened the page yet: the request is a HEAD, a prefetch or a prerender.
+// isSpeculative reports whether the user has not opened the page: the request is a HEAD, a prefetch or a prerender.
 func isSpeculative(r *http.Request) bool {
 	purpose := r.Header.Get("Sec-Purpose") + r.Header.Get("Purpose")
-	return r.Method == http.MethodHead || strings.Contains(purpose, "prefetch") ||
-		strings.Contains(purpose, "prerender")
+	isPreload := strings.Contains(purpose, "prefetch") || strings.Contains(purpose, "prerender")
+	return isPreload || r.Method == http.MethodHead
 }
 
-// isBrowser reports whether a browser sent the request, rather than a client's server: by Origin, Fetch Metadata or
-// an Accept with HTML.
+// isBrowser reports whether a browser sent the request, not a client's server. A browser sends Origin, Fetch Metadata
+// or an Accept header with HTML.
 func isBrowser(r *http.Request) bool {
 	for name, values := range r.Header {
 		if len(values) > 0 && (name == "Origin" || strings.HasPrefix(name, "Sec-Fetch-")) {
@@ -114,11 +115,11 @@ func isBrowser(r *http.Request) bool {
 	return strings.Contains(r.Header.Get("Accept"), "text/html")
 }
 
-// endFromBackend handles a verified hint that came without a session cookie, from a client's server or a native app.
-// The client's backend_logout decides what ends: by default the client session with the hint's sid, because the hint
-// was issued for it. The hint's subject selects nothing: otherwise an ID token that leaked long ago could end all
-// sessions of a user. The response does not name other clients of the user. endFromBackend returns true if it handled
-// the request, also with an error.
+// endFromBackend handles a request with a verified hint but without a session cookie, from a client's server or a
+// native app. The client's backend_logout setting decides what ends: by default the client session with the hint's sid.
+// The hint's subject is not used: otherwise an ID token that leaked long ago could end all sessions of a user. The
+// response names no other client of the user. endFromBackend returns true if it wrote the response or if the error is
+// final.
 func (h *Handler) endFromBackend(w http.ResponseWriter, r *http.Request, req logoutRequest) (bool, error) {
 	if !req.HintVerified || req.Problem != "" || req.client == nil {
 		return false, nil
@@ -129,12 +130,12 @@ func (h *Handler) endFromBackend(w http.ResponseWriter, r *http.Request, req log
 	if ignoreNotFound(err) != nil {
 		return false, err
 	}
-	active := err == nil && clientSession.Client == req.ClientID
-	if !allowed || req.HintSID == "" || !active {
+	isActive := err == nil && clientSession.Client == req.ClientID
+	if !allowed || req.HintSID == "" || !isActive {
 		h.Site.Logger().LogAttrs(ctx, slog.LevelInfo, "logout without a session cookie ended nothing",
 			slog.String("client", req.ClientID),
 			slog.Bool("allowed", allowed),
-			slog.Bool("client_session_active", active))
+			slog.Bool("client_session_active", isActive))
 		return false, nil
 	}
 	end := storage.EndRequest{
@@ -152,9 +153,12 @@ func (h *Handler) endFromBackend(w http.ResponseWriter, r *http.Request, req log
 	message := templates.MessageSessionEnded
 	if scope == storage.ScopeClient {
 		message = templates.MessageAppSignedOut
-		h.Site.Logger().
-			LogAttrs(ctx, slog.LevelInfo, "logout without a session cookie ended one client session; the session stays active",
-				slog.String("client", req.ClientID))
+		h.Site.Logger().LogAttrs(
+			ctx,
+			slog.LevelInfo,
+			"logout without a session cookie ended one client session; the session stays active",
+			slog.String("client", req.ClientID),
+		)
 	}
 	if req.Target.URI != "" {
 		web.Redirect(w, req.Target.URL())
@@ -166,9 +170,9 @@ func (h *Handler) endFromBackend(w http.ResponseWriter, r *http.Request, req log
 	return true, nil
 }
 
-// renderNoSession answers a logout request without a session. RP-Initiated Logout 1.0 §4: the OP still redirects if
-// the request is valid. With a verified hint it redirects to the return target at once. Without one, the page offers
-// the target as a link (§3).
+// renderNoSession answers a logout request of a browser without a session. RP-Initiated Logout 1.0 §4: the OP still
+// redirects if the request is valid. With a verified hint, renderNoSession redirects to the return target at once.
+// Without one, the page offers the target as a link (§3).
 func (h *Handler) renderNoSession(w http.ResponseWriter, r *http.Request, req logoutRequest) error {
 	if req.Problem != "" {
 		return web.PageError{Text: req.Problem, Subject: req.ProblemSubject}

@@ -12,7 +12,7 @@ import (
 	"github.com/curfew-id/curfew/storage"
 )
 
-// Store is the part of a store that logout requests read.
+// Store is the part of storage.Store that this package uses.
 type Store interface {
 	Client(ctx context.Context, id string) (*storage.Client, error)
 	User(ctx context.Context, subject string) (storage.User, error)
@@ -21,8 +21,8 @@ type Store interface {
 	ListGrants(ctx context.Context, subject, client string, offlineOnly bool, at time.Time) ([]storage.Grant, error)
 }
 
-// HintVerifier verifies ID token hints: expired ones and those signed by retired keys count (RP-Initiated Logout 1.0
-// §2).
+// HintVerifier verifies ID token hints. It also accepts expired ones and those signed by a retired key (RP-Initiated
+// Logout 1.0 §2).
 type HintVerifier interface {
 	VerifyHint(token string) (keys.Hint, error)
 }
@@ -39,9 +39,11 @@ type Handler struct {
 	Policy       policy.Logout
 }
 
+// Purposes of sealed interactions: an interaction that was sealed for one purpose does not open for another.
 const (
-	purposeRequest = "end-session" // of a POST that was redirected to GET
-	purposeConfirm = "sign-out"
-
-	requestLifetime = 10 * time.Minute
+	purposeRequest = "end-session" // a POST that was redirected to a GET
+	purposeConfirm = "sign-out"    // the confirmation page
 )
+
+// requestLifetime is how long a sealed logout request is valid.
+const requestLifetime = 10 * time.Minute

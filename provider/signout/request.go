@@ -12,30 +12,32 @@ import (
 	"github.com/curfew-id/curfew/templates"
 )
 
-// logoutRequest is a validated logout request. It travels sealed through the browser; the ID token that was the hint
-// does not.
+// logoutRequest is a validated logout request. While the user decides, the browser carries it in sealed form. The ID
+// token of the hint is not part of it.
 type logoutRequest struct {
-	ClientID     string                  `json:"c,omitempty"` // the client that asks; empty: the user
-	HintVerified bool                    `json:"p,omitempty"` // ClientID comes from a valid id_token_hint, not from client_id alone
+	ClientID     string                  `json:"c,omitempty"` // the requesting client; empty: the user alone
+	HintVerified bool                    `json:"p,omitempty"` // ClientID comes from a valid id_token_hint
 	HintSID      string                  `json:"s,omitempty"`
-	HintSubject  string                  `json:"u,omitempty"` // as the client knows the user
-	Target       logoutview.ReturnTarget `json:"t,omitzero"`  // registered with the client
-	Unverified   logoutview.ReturnTarget `json:"f,omitzero"`  // of a request that names no client
-	Problem      templates.ErrorText     `json:"e,omitempty"` // why nothing of the request counts
+	HintSubject  string                  `json:"u,omitempty"` // the sub by which the client knows the user
+	Target       logoutview.ReturnTarget `json:"t,omitzero"`  // registered for the client
+	Unverified   logoutview.ReturnTarget `json:"f,omitzero"`  // the target of a request that names no client
+	Problem      templates.ErrorText     `json:"e,omitempty"` // why the request is invalid and is ignored
 
-	ProblemSubject web.Subject `json:"b,omitzero"` // what Problem is about, for the log
+	ProblemSubject web.Subject `json:"b,omitzero"` // the parameter that Problem is about, for the log
 
-	client *storage.Client // of ClientID; nil if there is none. It is loaded once, when the request is read
+	client *storage.Client // the record of ClientID, or nil
 }
+
+// refused returns an invalid request: it names no client and no return target.
 
 // refused is a request with a problem: nothing of it is followed.
 func refused(problem templates.ErrorText, client, param string) logoutRequest {
 	return logoutRequest{Problem: problem, ProblemSubject: web.Subject{Client: client, Param: param}}
 }
 
-// validate checks a logout request (RP-Initiated Logout 1.0 §2, §3). logout_hint and ui_locales are ignored: the
-// first proves nothing, since the browser's cookie names the session, and pages exist in one language. An invalid
-// request has a Problem: it redirects nowhere, but the user may still sign out.
+// validate checks a logout request (RP-Initiated Logout 1.0 §2, §3). It ignores logout_hint, because the cookie names
+// the session, and ui_locales, because pages exist in one language. An invalid request has a Problem and redirects
+// nowhere, but the user may still sign out.
 func (h *Handler) validate(ctx context.Context, params url.Values) (logoutRequest, error) {
 	var req logoutRequest
 	if text := params.Get("id_token_hint"); text != "" {
@@ -43,7 +45,10 @@ func (h *Handler) validate(ctx context.Context, params url.Values) (logoutReques
 		if err != nil {
 			return refused(templates.ErrorHintInvalid, params.Get("client_id"), "id_token_hint"), nil
 		}
-		req.ClientID, req.HintVerified, req.HintSID, req.HintSubject = hint.Client, true, hint.SID, hint.Subject
+		req.ClientID = hint.Client
+		req.HintVerified = true
+		req.HintSID = hint.SID
+		req.HintSubject = hint.Subject
 	}
 	if id := params.Get("client_id"); id != "" {
 		if req.HintVerified && id != req.ClientID {
@@ -52,7 +57,8 @@ func (h *Handler) validate(ctx context.Context, params url.Values) (logoutReques
 		req.ClientID = id
 	}
 	if req.ClientID == "" {
-		// §3: without a client nothing verifies the post_logout_redirect_uri. It is never followed; see offeredTarget.
+		// §3: without a client, post_logout_redirect_uri cannot be verified, so that Curfew never redirects there. The
+		// page may offer it as a link; see offeredTarget.
 		req.Unverified = logoutview.ReturnTarget{
 			URI:     params.Get("post_logout_redirect_uri"),
 			State:   params.Get("state"),
@@ -61,10 +67,11 @@ func (h *Handler) validate(ctx context.Context, params url.Values) (logoutReques
 		return req, nil
 	}
 	client, err := h.Store.Client(ctx, req.ClientID)
-	switch missing := errors.Is(err, storage.ErrNotFound) || err == nil && client.Disabled; {
-	case missing && req.HintVerified:
-		return logoutRequest{}, nil // the client was removed since it got the ID token; the user may still sign out
-	case missing:
+	isMissing := errors.Is(err, storage.ErrNotFound) || err == nil && client.Disabled
+	switch {
+	case isMissing && req.HintVerified: // the client was removed after it got the ID token; the user may still sign out
+		return logoutRequest{}, nil
+	case isMissing:
 		return refused(templates.ErrorLogoutClientUnknown, req.ClientID, "client_id"), nil
 	case err != nil:
 		return logoutRequest{}, err
@@ -88,11 +95,11 @@ func (h *Handler) validate(ctx context.Context, params url.Values) (logoutReques
 	return req, nil
 }
 
-// maxTargetSize is how long a return target may be with its state. A request of this size can be sealed for the page
-// that asks the user, and the limit holds without that page too.
+// maxTargetSize is the maximum length of a return target with its state, in bytes. A request of this size can be sealed
+// for the confirmation page. The limit also applies to requests that need no confirmation.
 const maxTargetSize = 10_000
 
-// revalidate loads the client of a request that was sealed, and drops a return target that is no longer registered.
+// revalidate loads the client of a request that was sealed, and removes a return target that is no longer registered.
 func (h *Handler) revalidate(ctx context.Context, req logoutRequest) (logoutRequest, error) {
 	client, err := h.Store.Client(ctx, req.ClientID)
 	if err != nil || client.Disabled {
@@ -106,8 +113,8 @@ func (h *Handler) revalidate(ctx context.Context, req logoutRequest) (logoutRequ
 	return req, nil
 }
 
-// hintMatchesSession reports whether the hint's sid (or, without one, its subject) is the session's. ID tokens of
-// offline access have no sid. The sid of a client session that has ended matches no session.
+// hintMatchesSession reports whether the hint's sid belongs to this session. ID tokens of offline access have no sid;
+// for them it compares the subject. The sid of a client session that has ended matches no session.
 func (h *Handler) hintMatchesSession(req logoutRequest, session *storage.Session) bool {
 	if !req.HintVerified || req.client == nil {
 		return false
@@ -119,7 +126,7 @@ func (h *Handler) hintMatchesSession(req logoutRequest, session *storage.Session
 	return h.SubjectFor(session.Subject, req.client) == req.HintSubject
 }
 
-// requestingApp returns the requesting client as pages show it; nil if there is none.
+// requestingApp returns the requesting client for display on a page, or nil if there is none.
 func (h *Handler) requestingApp(req logoutRequest) *templates.App {
 	if req.client == nil {
 		return nil
@@ -127,6 +134,7 @@ func (h *Handler) requestingApp(req logoutRequest) *templates.App {
 	return h.Site.App(req.client, req.Target.URI)
 }
 
+// ignoreNotFound returns err, or nil if err is storage.ErrNotFound.
 func ignoreNotFound(err error) error {
 	if errors.Is(err, storage.ErrNotFound) {
 		return nil
@@ -134,8 +142,8 @@ func ignoreNotFound(err error) error {
 	return err
 }
 
-// readRequest reads the request from the query of a GET, the form of a POST, or the interaction that a POST was
-// redirected with.
+// readRequest reads the request from the query of a GET, from the form of a POST, or from the interaction to which a
+// POST was redirected.
 func (h *Handler) readRequest(r *http.Request) (logoutRequest, error) {
 	params, err := web.Params(r)
 	if err != nil {
@@ -151,8 +159,9 @@ func (h *Handler) readRequest(r *http.Request) (logoutRequest, error) {
 	return h.validate(r.Context(), params)
 }
 
-// offeredTarget returns the return target of a request that names no client, if a client of the session registered
-// it, with that client's ID. The user has confirmed the logout, and gets a link.
+// offeredTarget handles the return target of a request that names no client. If a client of the session has registered
+// it, offeredTarget returns it with that client's ID, and the page offers it as a link. The user has confirmed the
+// logout before.
 func (h *Handler) offeredTarget(
 	ctx context.Context,
 	req logoutRequest,

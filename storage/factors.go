@@ -83,7 +83,7 @@ func (f *Factors) UseTOTP(created time.Time, step int64, at time.Time) error {
 	return nil
 }
 
-// UseRecoveryCode removes a recovery code. ErrNotFound: it is none of the unused ones.
+// UseRecoveryCode removes a recovery code. ErrNotFound: the code is unknown or already used.
 func (f *Factors) UseRecoveryCode(code Hash) error {
 	i := slices.Index(f.RecoveryCodes, code)
 	if i < 0 {

@@ -65,7 +65,7 @@ func TestCodeOfAnyOtherTextIsRefused(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	otherKind, err := g.Ring.Seal("handle-login", []byte("x"))
+	otherKind, err := g.Ring.Seal("interaction-login", []byte("x"))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -9,10 +9,10 @@ import (
 	"strings"
 )
 
-// ClientAddress returns the address of the browser or program that sent the request. That is the peer, or, if the
-// peer is a trusted proxy, the nearest hop that is no trusted proxy, as the proxies reported it in X-Forwarded-For
-// or, without that header, in Forwarded (RFC 7239). It is empty if the report cannot be read: an address that is not
-// known must not be taken for the proxy's, because then all users behind the proxy would share one limit.
+// ClientAddress returns the address of the browser or program that sent the request. That is the peer or, if the peer
+// is a trusted proxy, the nearest hop that is not a trusted proxy. Proxies report hops in X-Forwarded-For or, without
+// that header, in Forwarded (RFC 7239). ClientAddress returns "" if the report cannot be read. It does not fall back to
+// the proxy's address, because then all users behind the proxy would have one attempt limit together.
 func (s *Site) ClientAddress(r *http.Request) string {
 	peer, err := netip.ParseAddrPort(r.RemoteAddr)
 	if err != nil {
@@ -28,9 +28,13 @@ func (s *Site) ClientAddress(r *http.Request) string {
 	}
 	if err != nil {
 		s.unreadableHop.Do(func() {
-			s.Logger().
-				LogAttrs(r.Context(), slog.LevelWarn, "a trusted proxy reports client addresses that cannot be read",
-					slog.String("proxy", peer.Addr().String()), slog.Any("err", err))
+			s.Logger().LogAttrs(
+				r.Context(),
+				slog.LevelWarn,
+				"a trusted proxy reports client addresses that cannot be read",
+				slog.String("proxy", peer.Addr().String()),
+				slog.Any("err", err),
+			)
 		})
 		return ""
 	}
@@ -46,8 +50,8 @@ func (s *Site) isTrustedProxy(addr netip.Addr) bool {
 	return false
 }
 
-// forwardedHops returns the hops that the proxies reported, the nearest last. Empty parts are left out: RFC 9110
-// §5.6.1 has recipients ignore them.
+// forwardedHops returns the hops that the proxies reported, the nearest last. It ignores empty list elements (RFC 9110
+// §5.6.1).
 func forwardedHops(h http.Header) ([]string, error) {
 	if lines := h.Values("X-Forwarded-For"); len(lines) > 0 {
 		var hops []string
@@ -79,12 +83,12 @@ func parseForwarded(text string) (hops []string, err error) {
 				hop = strings.TrimSpace(value)
 			}
 		}
-		hops = append(hops, hop) // without for the hop is unknown, and parseHop refuses it
+		hops = append(hops, hop) // "" if the element has no for parameter; parseHop refuses it
 	}
 	return hops, nil
 }
 
-// splitUnquoted splits text at separators outside of quoted strings.
+// splitUnquoted splits text at the separators outside of quoted strings. It returns an error for an unclosed quote.
 func splitUnquoted(text string, separator byte) (parts []string, err error) {
 	start, quoted := 0, false
 	for i := 0; i < len(text); i++ {
@@ -104,8 +108,8 @@ func splitUnquoted(text string, separator byte) (parts []string, err error) {
 	return append(parts, text[start:]), nil
 }
 
-// parseHop reads a hop as proxies write it: an address, in brackets or not, in quotes or not, with a port or not. It
-// is an error for "unknown" and for obfuscated names (RFC 7239 §6.2, §6.3).
+// parseHop parses a hop: an IP address, optionally with brackets, quotes or a port. "unknown" and obfuscated names (RFC
+// 7239 §6.2, §6.3) are errors.
 func parseHop(text string) (netip.Addr, error) {
 	hop := text
 	if len(hop) >= 2 && hop[0] == '"' && hop[len(hop)-1] == '"' {
@@ -120,11 +124,11 @@ func parseHop(text string) (netip.Addr, error) {
 	if addr, err := netip.ParseAddr(host); err == nil {
 		return addr.Unmap().WithZone(""), nil
 	}
-	const shown = 64
-	return netip.Addr{}, fmt.Errorf("%.*q is not an address", shown, hop)
+	const maxLogged = 64 // characters
+	return netip.Addr{}, fmt.Errorf("%.*q is not an address", maxLogged, hop)
 }
 
-// cutPort cuts 192.0.2.1:80 and [2001:db8::1]:80 into address and port. An IPv6 address without brackets has no port.
+// cutPort splits 192.0.2.1:80 and [2001:db8::1]:80 into address and port. An IPv6 address without brackets has no port.
 func cutPort(hop string) (address, port string, ok bool) {
 	if rest, bracketed := strings.CutPrefix(hop, "["); bracketed {
 		return strings.Cut(rest, "]:")
@@ -135,7 +139,7 @@ func cutPort(hop string) (address, port string, ok bool) {
 	return strings.Cut(hop, ":")
 }
 
-// isNodePort reports whether text is a port or an obfuscated one (RFC 7239 §6).
+// isNodePort reports whether text is a port number or an obfuscated port (RFC 7239 §6).
 func isNodePort(text string) bool {
 	if rest, obfuscated := strings.CutPrefix(text, "_"); obfuscated {
 		return rest != ""
@@ -143,8 +147,11 @@ func isNodePort(text string) bool {
 	return text != "" && len(text) <= 5 && strings.Trim(text, "0123456789") == ""
 }
 
-// UserAgent is the browser's name for itself, cut to what a record keeps.
+// maxUserAgent is the maximum length of a recorded User-Agent, in bytes.
+const maxUserAgent = 512
+
+// UserAgent returns the request's User-Agent, cut to maxUserAgent.
 func UserAgent(r *http.Request) string {
 	ua := r.UserAgent()
-	return strings.ToValidUTF8(ua[:min(len(ua), 512)], "")
+	return strings.ToValidUTF8(ua[:min(len(ua), maxUserAgent)], "")
 }

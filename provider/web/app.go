@@ -7,8 +7,8 @@ import (
 	"github.com/curfew-id/curfew/templates"
 )
 
-// App is a relying party as pages show it. next is where the browser goes from there, if it does. The logo is its
-// owner's choice of what users see here, so it is shown only where that is allowed.
+// App returns the client for display on a page. redirectURI is where the browser goes from the page, or "". The logo is
+// shown only if ShowLogos is set, because the client's owner chooses it.
 func (s *Site) App(c *storage.Client, redirectURI string) *templates.App {
 	app := &templates.App{Name: c.ClientName, PolicyURI: c.PolicyURI, TosURI: c.TOSURI, SelfRegistered: c.Dynamic}
 	if app.Name == "" {
@@ -23,15 +23,15 @@ func (s *Site) App(c *storage.Client, redirectURI string) *templates.App {
 	return app
 }
 
-// LogoOrigins are the origins of clients' logos, for PagePolicy.Images.
+// LogoOrigins returns the origins of the apps' logos, for PagePolicy.ImageOrigins.
 func LogoOrigins(apps ...*templates.App) []string {
 	var origins []string
 	for _, app := range apps {
 		if app == nil {
 			continue
 		}
-		if o := Origin(app.LogoURI); o != "" {
-			origins = append(origins, o)
+		if origin := Origin(app.LogoURI); origin != "" {
+			origins = append(origins, origin)
 		}
 	}
 	return origins

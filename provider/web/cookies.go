@@ -14,23 +14,23 @@ import (
 	"github.com/curfew-id/curfew/storage"
 )
 
-// All cookies of the provider. Under https each has the __Host- prefix, which keeps sibling hosts from setting it;
-// plain http exists for loopback only, where browsers would refuse the prefix.
+// All cookies of the provider. With https each name has the prefix __Host-, so that sibling hosts cannot set the
+// cookie. Plain http is for loopback only, where browsers would refuse the prefix.
 const (
-	cookieSession      = "curfew-session" // the bare secret of the single-sign-on session
-	cookieBrowser      = "curfew-flow"    // a random name for this browser, to which handles are bound
-	cookieDevice       = "curfew-device"  // sealed: who has signed in here before, for the attempt limits
-	cookieBrowserState = "curfew-state"   // Session Management 1.0 §3.2: readable by the check_session frame
-	cookieSignOuts     = "curfew-left"    // sealed: this browser just signed out, so the next sign-in is not silent
-	cookieFrames       = "curfew-frames"  // the logout whose front-channel frames this browser has yet to load
+	cookieSession      = "curfew-session" // the secret of the session
+	cookieBrowser      = "curfew-flow"    // a random browser ID, to which interactions are bound
+	cookieDevice       = "curfew-device"  // sealed: the users who have signed in here before, for the attempt limits
+	cookieBrowserState = "curfew-state"   // browser state of Session Management 1.0 §3.2, readable by the OP iframe
+	cookieSignOuts     = "curfew-left"    // sealed: recent sign-outs, after which a sign-in must not be silent
+	cookieFrames       = "curfew-frames"  // the logout whose front-channel iframes this browser may load
 
-	deviceLifetime  = 400 * 24 * time.Hour // as long as browsers keep any cookie
+	deviceLifetime  = 400 * 24 * time.Hour // the maximum that browsers allow
 	signOutLifetime = 2 * time.Minute
 )
 
-// cookieName is the full name of a cookie. Browsers keep the cookies of all ports and all paths of a host together,
-// so an issuer with a port or a path of its own has its mark in the name: two issuers on one host do not overwrite
-// each other's cookies. __Host- demands the path "/", so below a path the prefix is __Secure-.
+// cookieName returns the full name of a cookie. Browsers do not separate the cookies of a host by port, so an issuer
+// with a port or a path adds a hash of itself to the name: two issuers on one host do not overwrite each other's
+// cookies. __Host- requires the path "/", so an issuer with a path uses the prefix __Secure-.
 func (s *Site) cookieName(name string) string {
 	_, rest, _ := strings.Cut(s.Issuer, "://")
 	if strings.ContainsAny(rest, ":/") {
@@ -45,6 +45,8 @@ func (s *Site) cookieName(name string) string {
 	return "__Host-" + name
 }
 
+// setCookie sets a cookie. A positive lifetime is how long the browser keeps it. With 0 the browser keeps it until it
+// closes, and with a negative lifetime it deletes the cookie.
 func (s *Site) setCookie(w http.ResponseWriter, name, value string, lifetime time.Duration) {
 	c := &http.Cookie{
 		Name:     s.cookieName(name),
@@ -60,7 +62,7 @@ func (s *Site) setCookie(w http.ResponseWriter, name, value string, lifetime tim
 	case lifetime < 0:
 		c.MaxAge = -1
 	}
-	if name == cookieBrowserState {
+	if name == cookieBrowserState { // a script reads it in an iframe on other sites
 		c.HttpOnly = false
 		if s.Secure() {
 			c.SameSite = http.SameSiteNoneMode
@@ -69,6 +71,7 @@ func (s *Site) setCookie(w http.ResponseWriter, name, value string, lifetime tim
 	http.SetCookie(w, c)
 }
 
+// cookie returns the value of a cookie, or "" if the browser did not send it.
 func (s *Site) cookie(r *http.Request, name string) string {
 	c, err := r.Cookie(s.cookieName(name))
 	if err != nil {
@@ -77,24 +80,24 @@ func (s *Site) cookie(r *http.Request, name string) string {
 	return c.Value
 }
 
-// SetSessionCookie gives the browser its session: life is how long the browser keeps the cookie, 0 until it closes.
+// SetSessionCookie sets the session cookie. lifetime is how long the browser keeps it; 0 means until it closes.
 func (s *Site) SetSessionCookie(w http.ResponseWriter, r *http.Request, secret string, lifetime time.Duration) {
 	s.setCookie(w, cookieSession, secret, lifetime)
 	s.changeBrowserState(w, r)
 }
 
-// ClearSessionCookie takes the session cookie away. Each cookie is expired by its name: Clear-Site-Data "cookies"
-// would in Chromium also wipe those of sibling hosts.
+// ClearSessionCookie deletes the session cookie. It deletes the cookie by name, because in Chromium Clear-Site-Data
+// "cookies" would also delete the cookies of sibling hosts.
 func (s *Site) ClearSessionCookie(w http.ResponseWriter, r *http.Request) {
 	s.setCookie(w, cookieSession, "", -1)
 	s.changeBrowserState(w, r)
 }
 
-// HasSessionCookie reports whether the browser sent a session cookie, active or not.
+// HasSessionCookie reports whether the browser sent a session cookie, whether or not its session is active.
 func (s *Site) HasSessionCookie(r *http.Request) bool { return s.cookie(r, cookieSession) != "" }
 
-// Session is the active session of the browser; ok is false if there is none. Any other error of the store is
-// returned, so that no user is taken for signed out (or in) because a disk failed.
+// Session returns the active session of the browser. ok is false if there is none. It returns errors of the store, so
+// that a storage failure does not look like a sign-out.
 func (s *Site) Session(r *http.Request) (session storage.Session, ok bool, err error) {
 	secret := s.cookie(r, cookieSession)
 	if secret == "" {
@@ -107,11 +110,11 @@ func (s *Site) Session(r *http.Request) (session storage.Session, ok bool, err e
 	return session, err == nil, err
 }
 
-// BrowserState is the browser state that session_state is computed from (Session Management 1.0 §2), made if there is
-// none.
+// BrowserState returns the browser state for session_state (Session Management 1.0 §2). If the browser has none, it
+// gets one.
 func (s *Site) BrowserState(w http.ResponseWriter, r *http.Request) string {
 	response := http.Response{Header: w.Header()}
-	for _, c := range slices.Backward(response.Cookies()) { // what this answer sets counts already
+	for _, c := range slices.Backward(response.Cookies()) { // a state that this response sets already
 		if c.Name == s.cookieName(cookieBrowserState) {
 			return c.Value
 		}
@@ -122,25 +125,25 @@ func (s *Site) BrowserState(w http.ResponseWriter, r *http.Request) string {
 	return s.newBrowserState(w)
 }
 
-// changeBrowserState gives the browser another state on login, logout and change of user, if a client has used its
-// state at all.
+// changeBrowserState sets a new browser state, on login, logout and change of user. It does nothing if no client has
+// used the browser state.
 func (s *Site) changeBrowserState(w http.ResponseWriter, r *http.Request) {
 	if s.CheckSession && s.cookie(r, cookieBrowserState) != "" {
 		s.newBrowserState(w)
 	}
 }
 
-// newBrowserState sets a random state that names no user.
+// newBrowserState sets a random browser state. It contains nothing about the user.
 func (s *Site) newBrowserState(w http.ResponseWriter) string {
 	v := keys.Random("")
 	s.setCookie(w, cookieBrowserState, v, 0)
 	return v
 }
 
-// BrowserStateCookieName is the name under which the check_session frame reads the browser state.
+// BrowserStateCookieName returns the name of the cookie in which the OP iframe reads the browser state.
 func (s *Site) BrowserStateCookieName() string { return s.cookieName(cookieBrowserState) }
 
-// browserID returns the name of this browser, to which interactions are bound. If the browser has none, it gets one.
+// browserID returns the ID of this browser, to which interactions are bound. If the browser has none, it gets one.
 func (s *Site) browserID(w http.ResponseWriter, r *http.Request) string {
 	if v := s.cookie(r, cookieBrowser); len(v) == len(keys.Random("")) {
 		return v
@@ -149,32 +152,35 @@ func (s *Site) browserID(w http.ResponseWriter, r *http.Request) string {
 	if !withholdsCookies(r) {
 		s.setCookie(w, cookieBrowser, v, 0)
 	}
-	// A second interaction of the same answer is bound to the same name.
+	// Further interactions in the same response are bound to the same ID.
 	r.AddCookie(&http.Cookie{Name: s.cookieName(cookieBrowser), Value: v})
 	return v
 }
 
-// withholdsCookies reports whether the browser sends no SameSite=Lax cookies with this request: it comes from another
-// site and is no top-level navigation by GET. Such a request must not set a cookie that the browser may already have.
+// withholdsCookies reports whether the browser omits SameSite=Lax cookies from this request: it comes from another site
+// and is not a top-level navigation by GET. The response to such a request must not overwrite an omitted cookie.
 func withholdsCookies(r *http.Request) bool {
 	if r.Header.Get("Sec-Fetch-Site") != "cross-site" {
 		return false
 	}
-	navigates := r.Header.Get("Sec-Fetch-Mode") == "navigate" && r.Header.Get("Sec-Fetch-Dest") == "document"
-	return !navigates || r.Method != http.MethodGet && r.Method != http.MethodHead
+	isNavigation := r.Header.Get("Sec-Fetch-Mode") == "navigate" && r.Header.Get("Sec-Fetch-Dest") == "document"
+	isSafe := r.Method == http.MethodGet || r.Method == http.MethodHead
+	return !isNavigation || !isSafe
 }
 
 // device is the content of the device cookie.
 type device struct {
-	ID    string   `json:"i"` // random; names this browser for the limits of attempts
+	ID    string   `json:"i"` // random; identifies this browser for the attempt limits
 	Users []string `json:"u"` // hashes of the users who have signed in here, the latest first
 }
 
+// maxDeviceUsers is the maximum number of users in a device cookie.
 const maxDeviceUsers = 5
 
+// deviceUserHash returns the hash by which a device cookie names a user.
 func deviceUserHash(subject string) string { return storage.HashOf(subject).String()[:16] }
 
-// Device returns the name of this browser if that user has signed in with it before, else "".
+// Device returns the ID of this browser if the user has signed in with it before, else "".
 func (s *Site) Device(r *http.Request, subject string) string {
 	if d := s.readDevice(r); slices.Contains(d.Users, deviceUserHash(subject)) {
 		return d.ID
@@ -182,7 +188,7 @@ func (s *Site) Device(r *http.Request, subject string) string {
 	return ""
 }
 
-// RememberDevice notes that the user has signed in with this browser.
+// RememberDevice records in the device cookie that the user has signed in with this browser.
 func (s *Site) RememberDevice(w http.ResponseWriter, r *http.Request, subject string) {
 	d := s.readDevice(r)
 	if d.ID == "" {
@@ -201,7 +207,7 @@ func (s *Site) RememberDevice(w http.ResponseWriter, r *http.Request, subject st
 	}
 }
 
-// readDevice returns the device cookie; empty without a valid one.
+// readDevice returns the content of the device cookie. It is empty if there is no valid cookie.
 func (s *Site) readDevice(r *http.Request) device {
 	raw, err := s.Sealer.Open("device", s.cookie(r, cookieDevice))
 	if err != nil {
@@ -214,12 +220,18 @@ func (s *Site) readDevice(r *http.Request) device {
 	return d
 }
 
-// recentSignOuts says when a user signed out of which clients in this browser, in milliseconds by the mark of each.
+// recentSignOuts is the content of the sign-outs cookie: when the user of this browser signed out of which client, as
+// Unix milliseconds by signOutKey.
 type recentSignOuts map[string]int64
 
+// maxSignOuts is the maximum number of clients in the sign-outs cookie.
+const maxSignOuts = 20
+
+// signOutKey returns the hash by which recentSignOuts names a client.
 func signOutKey(client string) string { return storage.HashOf("left " + client).String()[:16] }
 
-// RememberSignOut notes that a user signed out of these clients in this browser just now. It keeps twenty.
+// RememberSignOut records that the user of this browser has just signed out of these clients. It keeps at most
+// maxSignOuts.
 func (s *Site) RememberSignOut(w http.ResponseWriter, r *http.Request, clients ...string) {
 	signOuts := s.readSignOuts(r)
 	for _, id := range clients {
@@ -228,39 +240,45 @@ func (s *Site) RememberSignOut(w http.ResponseWriter, r *http.Request, clients .
 	s.writeSignOuts(w, r, signOuts)
 }
 
-// HasRecentSignOut reports whether a user signed out of that client in this browser within the last two minutes, and
-// has not shown who they are since.
+// HasRecentSignOut reports whether the user of this browser signed out of the client within signOutLifetime and has not
+// authenticated since. authTime is the time of the last authentication.
 func (s *Site) HasRecentSignOut(r *http.Request, client string, authTime time.Time) bool {
 	signedOutAt, ok := s.readSignOuts(r)[signOutKey(client)]
 	return ok && authTime.UnixMilli() < signedOutAt
 }
 
-// ForgetSignOut takes that note away: the user has decided to sign in there again.
+// ForgetSignOut removes the record of a sign-out, because the user has confirmed to sign in at the client again.
 func (s *Site) ForgetSignOut(w http.ResponseWriter, r *http.Request, client string) {
 	signOuts := s.readSignOuts(r)
 	delete(signOuts, signOutKey(client))
 	s.writeSignOuts(w, r, signOuts)
 }
 
+// readSignOuts returns the sign-outs within signOutLifetime.
 func (s *Site) readSignOuts(r *http.Request) recentSignOuts {
 	text := s.cookie(r, cookieSignOuts)
 	if text == "" {
 		return recentSignOuts{}
 	}
-	var signOuts recentSignOuts
-	if raw, err := s.Sealer.Open("left", text); err != nil || json.Unmarshal(raw, &signOuts) != nil || signOuts == nil {
+	raw, err := s.Sealer.Open("left", text)
+	if err != nil {
 		return recentSignOuts{}
 	}
-	maps.DeleteFunc(
-		signOuts,
-		func(_ string, at int64) bool { return s.Now().Sub(time.UnixMilli(at)) >= signOutLifetime },
-	)
+	var signOuts recentSignOuts
+	if json.Unmarshal(raw, &signOuts) != nil || signOuts == nil {
+		return recentSignOuts{}
+	}
+	isOld := func(_ string, signedOutAt int64) bool {
+		return s.Now().Sub(time.UnixMilli(signedOutAt)) >= signOutLifetime
+	}
+	maps.DeleteFunc(signOuts, isOld)
 	return signOuts
 }
 
+// writeSignOuts sets the sign-outs cookie, or deletes it if signOuts is empty.
 func (s *Site) writeSignOuts(w http.ResponseWriter, r *http.Request, signOuts recentSignOuts) {
 	for key := range signOuts {
-		if len(signOuts) <= 20 {
+		if len(signOuts) <= maxSignOuts {
 			break
 		}
 		delete(signOuts, key)
@@ -280,15 +298,15 @@ func (s *Site) writeSignOuts(w http.ResponseWriter, r *http.Request, signOuts re
 	}
 }
 
-// framesLifetime is how long a browser may take from the redirect to the signed-out page.
+// framesLifetime is how long a browser may take to follow the redirect to the signed-out page.
 const framesLifetime = time.Minute
 
-// AllowFrames lets the next page of that logout load its front-channel frames.
+// AllowFrames lets the next signed-out page of that logout load its front-channel iframes.
 func (s *Site) AllowFrames(w http.ResponseWriter, cause string) {
 	s.setCookie(w, cookieFrames, framesKey(cause), framesLifetime)
 }
 
-// TakeFrames reports whether this browser may load the frames of that logout, and lets it do so no more.
+// TakeFrames reports whether this browser may load the iframes of that logout. It returns true only once.
 func (s *Site) TakeFrames(w http.ResponseWriter, r *http.Request, cause string) bool {
 	if s.cookie(r, cookieFrames) != framesKey(cause) {
 		return false
@@ -297,4 +315,5 @@ func (s *Site) TakeFrames(w http.ResponseWriter, r *http.Request, cause string) 
 	return true
 }
 
+// framesKey returns the hash by which the frames cookie names a logout.
 func framesKey(cause string) string { return storage.HashOf("frames " + cause).String()[:22] }

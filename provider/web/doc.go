@@ -1,7 +1,7 @@
-// Package web owns what every handler that a browser sees shares: cookies, interaction handles, security headers, the
+// Package web provides what all handlers of browser requests use: cookies, sealed interactions, security headers, the
 // client's address, request IDs, parameter parsing and the error page.
 //
-// All cookies are read and written in cookies.go and nowhere else. A handle carries an interaction from page to page,
-// sealed, bound to the browser that began it, to its purpose and to an expiry; nothing is stored until a user signs in.
-// It knows no protocol rules and ends no session.
+// Only cookies.go reads and writes cookies. An interaction carries a request from page to page. It is sealed and bound
+// to one browser, to one purpose and to an expiry, so that nothing is stored before a user signs in. The package
+// contains no protocol rules and ends no session.
 package web

@@ -9,28 +9,28 @@ import (
 	"github.com/curfew-id/curfew/templates"
 )
 
-// Subject says what of a request an error is about. It goes to the log only.
+// Subject is the client and the parameter that an error is about. It is only logged.
 type Subject struct {
-	Client string // the client_id that the request names
-	Param  string // the parameter at fault
-	Value  string // its value where the log may have it; see LoggableURI
+	Client string // the client_id in the request
+	Param  string // the wrong parameter
+	Value  string // the loggable part of its value; see LoggableURI
 }
 
-// PageError is an error whose answer is a page, because it must not go to a client. Its texts are in the catalog of
-// package templates; Reason, Subject and Err go to the log only.
+// PageError is an error that is answered with a page, because it must not go to a client. Package templates has the
+// texts. Reason, Subject and Err are only logged.
 type PageError struct {
 	Status     int                 // default 400
-	Text       templates.ErrorText // names the texts; empty: those that go with Status
-	Value      string              // a value that the texts show: the host of a redirect URI, the name of a parameter
-	LinkURL    string              // where to go on, with Link
-	Link       templates.ErrorLink
-	RetryAfter time.Duration // with 429 and 503
-	Reason     string        // for the log, where Text does not say it
+	Text       templates.ErrorText // the key of the page's texts; empty: the texts for Status
+	Value      string              // a value in the texts: the host of a redirect URI or the name of a parameter
+	LinkURL    string              // where the link on the page leads
+	Link       templates.ErrorLink // the text of that link
+	RetryAfter time.Duration       // for 429 and 503
+	Reason     string              // the reason for the log, if Text does not say it
 	Subject    Subject
-	Err        error // the cause of a failure of ours
+	Err        error // the cause, if Curfew failed
 }
 
-// Error is the reason for the log.
+// Error returns the reason for the log.
 func (e PageError) Error() string {
 	switch {
 	case e.Reason != "":
@@ -41,9 +41,10 @@ func (e PageError) Error() string {
 	return http.StatusText(e.status())
 }
 
-// Unwrap is the cause.
+// Unwrap returns the cause.
 func (e PageError) Unwrap() error { return e.Err }
 
+// status returns Status or its default.
 func (e PageError) status() int {
 	if e.Status == 0 {
 		return http.StatusBadRequest
@@ -52,29 +53,30 @@ func (e PageError) status() int {
 }
 
 // OAuthError is an error that goes to a client (RFC 6749 §4.1.2.1 and §5.2, Core §3.1.2.6, RFC 6750 §3.1, RFC 7591
-// §3.2.2). Description says what is wrong and what to do. It holds nothing internal, and only the characters that
-// §5.2 allows.
+// §3.2.2). Description says what is wrong and what to do. It contains nothing internal, and only the characters that
+// RFC 6749 §5.2 allows.
 type OAuthError struct {
-	Status      int // of an endpoint that answers programs; 0 in redirects
+	Status      int // HTTP status; 0 for an error that goes to the client in a redirect
 	Code        string
 	Description string
-	Reason      string // for the log, where Description does not say it
+	Reason      string // the reason for the log, if Description does not say it
 	Subject     Subject
 	Err         error // the cause; for the log
 }
 
+// Error returns code and description.
 func (e OAuthError) Error() string { return e.Code + ": " + e.Description }
 
-// Unwrap is the cause.
+// Unwrap returns the cause.
 func (e OAuthError) Unwrap() error { return e.Err }
 
-// About returns the error with the parameter that it is about.
+// About returns a copy of the error that names the wrong parameter for the log.
 func (e OAuthError) About(param string) OAuthError {
 	e.Subject.Param = param
 	return e
 }
 
-// PageErrorFrom returns the page that answers err. An unknown error becomes 500 and says nothing.
+// PageErrorFrom returns the error page for err. The page for an unknown error has status 500 and shows no details.
 func PageErrorFrom(err error) PageError {
 	var pageErr PageError
 	var repeated RepeatedParamError
@@ -104,22 +106,23 @@ func AuthorizationErrorFrom(err error) OAuthError {
 	return oauthErrorFrom(err, func(row tableRow) answer { return row.authorization })
 }
 
-// TokenErrorFrom returns the answer of the token, introspection, revocation and userinfo endpoints to err.
+// TokenErrorFrom returns the error response of the token, introspection, revocation and UserInfo endpoints for err.
 func TokenErrorFrom(err error) OAuthError {
 	return oauthErrorFrom(err, func(row tableRow) answer { return row.token })
 }
 
-// RegistrationErrorFrom returns the answer of the registration endpoints to err.
+// RegistrationErrorFrom returns the error response of the registration endpoints for err.
 func RegistrationErrorFrom(err error) OAuthError {
 	return oauthErrorFrom(err, func(row tableRow) answer { return row.registration })
 }
 
-// AdminErrorFrom returns status, code and text of the admin API's answer to err.
+// AdminErrorFrom returns status, code and text of the admin API's error response for err.
 func AdminErrorFrom(err error) (status int, code, text string) {
 	a := findRow(err).admin
 	return a.status, a.code, a.text
 }
 
+// oauthErrorFrom returns err if it is an OAuthError, else the response in the given column of the error table.
 func oauthErrorFrom(err error, column func(tableRow) answer) OAuthError {
 	var oauthErr OAuthError
 	if errors.As(err, &oauthErr) {
@@ -134,7 +137,7 @@ func oauthErrorFrom(err error, column func(tableRow) answer) OAuthError {
 	return oauthErr
 }
 
-// RetryAfter is the value of the header of that name: whole seconds, rounded up.
+// RetryAfter returns the value of a Retry-After header: whole seconds, rounded up.
 func RetryAfter(wait time.Duration) string {
 	return strconv.Itoa(int((wait + time.Second - 1) / time.Second))
 }

@@ -12,13 +12,13 @@ import (
 	"github.com/curfew-id/curfew/templates"
 )
 
-// BusyRetryAfter is the Retry-After of answers with status 503.
+// BusyRetryAfter is the Retry-After of responses with status 503.
 const BusyRetryAfter = 5 * time.Second
 
-// tableRow holds the answers to one kind of error, one for each group of endpoints. If the page's status is 500 or
-// more, the failure is Curfew's and the error is logged at level ERROR.
+// tableRow holds the responses to one kind of error, one for each group of endpoints. If the status of the page is 500
+// or more, Curfew has failed and the error is logged at level ERROR.
 type tableRow struct {
-	errs          []error   // the errors that get these answers
+	errs          []error   // the errors that get these responses
 	page          PageError // pages for users
 	authorization answer    // the authorization endpoint
 	token         answer    // the token, revocation, introspection and UserInfo endpoints
@@ -41,8 +41,7 @@ const (
 	outcomeUnknown = "the store did not confirm in time whether the request took effect; repeating it is safe"
 )
 
-// Answers that several rows use. A name ends with the group of endpoints that sends the answer, unless several groups
-// send it.
+// Responses that several rows use. Most names end with the group of endpoints that sends the response.
 var (
 	busyPage          = PageError{Status: http.StatusServiceUnavailable, RetryAfter: BusyRetryAfter}
 	busyAuthorization = answer{redirected, "temporarily_unavailable", tryAgain}
@@ -81,7 +80,7 @@ var (
 	}
 )
 
-// table lists the errors that have answers of their own. If several rows match an error, the first one applies.
+// table lists the errors with responses of their own. If several rows match an error, the first one applies.
 var table = []tableRow{
 	{
 		errs: []error{ErrInteraction},
@@ -212,7 +211,7 @@ var table = []tableRow{
 	},
 }
 
-// unknown holds the answers to all other errors. They do not say what failed; the log does.
+// unknown holds the responses to all other errors. They do not say what failed; only the log does.
 var unknown = tableRow{
 	page:          PageError{Status: http.StatusInternalServerError},
 	authorization: unknownAuthorization,

@@ -7,10 +7,11 @@ import (
 	"github.com/curfew-id/curfew/templates"
 )
 
-// Handler answers a browser. Where it returns an error it has written nothing: the error page is the answer.
+// Handler handles a browser's request. If it returns an error, it must not have written anything: the error page is the
+// response.
 type Handler func(w http.ResponseWriter, r *http.Request) error
 
-// Handle makes h an http.Handler: the one place where an error of a page becomes an answer.
+// Handle returns the http.Handler of h. Only here an error becomes an error page.
 func (s *Site) Handle(h Handler) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		if err := h(w, r); err != nil {
@@ -19,7 +20,7 @@ func (s *Site) Handle(h Handler) http.HandlerFunc {
 	}
 }
 
-// renderError answers with the error page and logs the reason.
+// renderError writes the error page and logs the reason.
 func (s *Site) renderError(w http.ResponseWriter, r *http.Request, e PageError) {
 	status := e.status()
 	LogRefusal(r.Context(), s.Logger(), Refusal{Status: status, Reason: e.Error(), Subject: e.Subject, Err: e.Err})
@@ -40,7 +41,7 @@ func (s *Site) renderError(w http.ResponseWriter, r *http.Request, e PageError) 
 	s.LogRenderError(r, templates.Error(w, page))
 }
 
-// Page is the common part of every page.
+// Page returns the data that every page needs.
 func (s *Site) Page(r *http.Request) templates.Page {
 	return templates.Page{
 		Lang:      templates.MatchLanguage(r.Header.Get("Accept-Language")),
@@ -50,7 +51,7 @@ func (s *Site) Page(r *http.Request) templates.Page {
 	}
 }
 
-// LogRenderError logs that a page could not be written to its end: the browser has gone, or a template is wrong.
+// LogRenderError logs that a page was not written completely: the browser closed the connection, or a template failed.
 func (s *Site) LogRenderError(r *http.Request, err error) {
 	if err != nil {
 		s.Logger().LogAttrs(r.Context(), slog.LevelWarn, "page not written", slog.Any("err", err))

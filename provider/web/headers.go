@@ -8,13 +8,18 @@ import (
 	"time"
 )
 
-// PagePolicy is how one page differs from the strict default.
+// PagePolicy lists the differences of one page from the strict default headers.
 type PagePolicy struct {
-	FormsToSelf  bool     // its forms never lead to a client: form-action 'self'. Elsewhere Chromium would apply it to the client's own redirects
-	FrameOrigins []string // origins it may frame
+	// FormsToSelf sets form-action 'self'. Pages whose forms lead to a client must not set it, because Chromium applies
+	// form-action to the redirects of the client too.
+	FormsToSelf bool
+
+	// HasForms sets a Referrer-Policy with which Chromium sends the page's Origin with forms, instead of "null".
+	HasForms bool
+
+	FrameOrigins []string // origins that the page may frame
 	ImageOrigins []string // origins of logos
-	HasForms     bool     // it has forms: under no-referrer Chromium would send Origin: null with them
-	Frameable    bool     // other sites may frame it (check_session_iframe only)
+	Frameable    bool     // other sites may frame the page (check_session_iframe only)
 }
 
 // PageHeaders sets the security headers of an HTML page.
@@ -49,8 +54,8 @@ func PageHeaders(w http.ResponseWriter, p PagePolicy) {
 	}
 }
 
-// cspSources are the origins, each once. They come from what clients registered; one that would end a directive is
-// left out.
+// cspSources returns the distinct origins. Clients register them, so an origin with a character that would change the
+// policy is left out.
 func cspSources(origins []string) []string {
 	var list []string
 	for _, o := range origins {
@@ -61,7 +66,7 @@ func cspSources(origins []string) []string {
 	return list
 }
 
-// baseHeaders go with every answer.
+// baseHeaders sets the headers of every response.
 func (s *Site) baseHeaders(w http.ResponseWriter) {
 	h := w.Header()
 	h.Set("X-Content-Type-Options", "nosniff")
@@ -71,12 +76,14 @@ func (s *Site) baseHeaders(w http.ResponseWriter) {
 	}
 }
 
-// HSTS says for how long browsers reach this host by https only (RFC 6797). It concerns every app of the host.
+// HSTS configures the header that makes browsers use https only (RFC 6797). It applies to every app of the host.
 type HSTS struct {
-	MaxAge            time.Duration // 0: the header is not sent
+	// MaxAge is how long browsers remember the header. 0: the header is not sent.
+	MaxAge            time.Duration
 	IncludeSubDomains bool
 }
 
+// header returns the value of Strict-Transport-Security.
 func (h HSTS) header() string {
 	value := "max-age=" + strconv.Itoa(int(h.MaxAge/time.Second))
 	if h.IncludeSubDomains {
@@ -85,10 +92,11 @@ func (h HSTS) header() string {
 	return value
 }
 
-// ClearSiteData asks the browser to forget what this origin left there, of the kinds that are named (Clear Site Data
-// §3.1). An issuer with a path shares its origin with other apps, whose storage the header would empty too: there it
-// is not sent. What it is for, that the Back button shows no page of a user who has signed out, is then kept by
-// no-store and by the page's own script.
+// ClearSiteData asks the browser to delete the given kinds of data of this origin (Clear Site Data §3.1). It keeps the
+// Back button from showing pages of a user who has signed out.
+//
+// If the issuer has a path, the header is not sent, because it would also delete the data of other apps at the same
+// origin. Then Cache-Control: no-store and the page's script protect the Back button.
 func (s *Site) ClearSiteData(w http.ResponseWriter, kinds string) {
 	if s.issuerPath() == "" {
 		w.Header().Set("Clear-Site-Data", kinds)

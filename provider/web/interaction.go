@@ -12,27 +12,27 @@ import (
 	"github.com/curfew-id/curfew/storage"
 )
 
-// ErrInteraction: the handle is not one of ours, is for another purpose, belongs to another browser or is past its
-// time.
+// ErrInteraction says that an interaction was not sealed by this provider, is for another purpose, belongs to another
+// browser or has expired.
 var ErrInteraction = errors.New("this page is out of date or was opened in another browser")
 
-// MaxInteractionSize is how long a sealed interaction may be. It stands in the path of a URL, which proxies must let
-// through.
+// MaxInteractionSize is the maximum length of a sealed interaction, in bytes. It stands in the path of a URL, so
+// proxies must accept URLs of this length.
 const MaxInteractionSize = 20 << 10
 
-// ErrInteractionSize: what the handle would have to carry is too large.
+// ErrInteractionSize says that an interaction would be longer than MaxInteractionSize.
 var ErrInteractionSize = errors.New("the request is too large")
 
-// sealedInteraction is what stands in a handle.
+// sealedInteraction is the content of a sealed interaction.
 type sealedInteraction struct {
 	BrowserHash string          `json:"b"`
-	SealedAt    int64           `json:"a"` // milliseconds
-	ExpiresAt   int64           `json:"u"`
+	SealedAt    int64           `json:"a"` // Unix milliseconds
+	ExpiresAt   int64           `json:"u"` // Unix milliseconds
 	Value       json.RawMessage `json:"v"`
 }
 
-// SealInteraction seals v for this browser and purpose, for life. It sets the browser's flow cookie where there is
-// none.
+// SealInteraction seals v for this browser and purpose until lifetime has passed. If the browser has no flow cookie, it
+// gets one.
 func (s *Site) SealInteraction(
 	w http.ResponseWriter,
 	r *http.Request,
@@ -42,36 +42,35 @@ func (s *Site) SealInteraction(
 ) (string, error) {
 	raw, err := json.Marshal(v)
 	if err != nil {
-		return "", fmt.Errorf("encode handle: %w", err)
+		return "", fmt.Errorf("encode interaction: %w", err)
 	}
 	now := s.Now()
-	raw, err = json.Marshal(
-		sealedInteraction{
-			BrowserHash: browserHash(s.browserID(w, r)),
-			SealedAt:    now.UnixMilli(),
-			ExpiresAt:   now.Add(lifetime).UnixMilli(),
-			Value:       raw,
-		},
-	)
+	raw, err = json.Marshal(sealedInteraction{
+		BrowserHash: browserHash(s.browserID(w, r)),
+		SealedAt:    now.UnixMilli(),
+		ExpiresAt:   now.Add(lifetime).UnixMilli(),
+		Value:       raw,
+	})
 	if err != nil {
-		return "", fmt.Errorf("encode handle: %w", err)
+		return "", fmt.Errorf("encode interaction: %w", err)
 	}
-	text, err := s.Sealer.Seal("handle-"+purpose, raw)
+	text, err := s.Sealer.Seal(sealerKind(purpose), raw)
 	if errors.Is(err, keys.ErrTooLarge) || len(text) > MaxInteractionSize {
 		return "", ErrInteractionSize
 	}
 	if err != nil {
-		return "", fmt.Errorf("seal handle: %w", err)
+		return "", fmt.Errorf("seal interaction: %w", err)
 	}
 	return text, nil
 }
 
-// OpenInteraction opens what Handle sealed and says when that was. ErrHandle.
+// OpenInteraction opens a sealed interaction into v and returns the time at which it was sealed. It returns
+// ErrInteraction if the interaction is not valid for this browser and purpose.
 func (s *Site) OpenInteraction(r *http.Request, purpose, text string, v any) (sealedAt time.Time, err error) {
 	if len(text) > MaxInteractionSize {
 		return time.Time{}, ErrInteraction
 	}
-	raw, err := s.Sealer.Open("handle-"+purpose, text)
+	raw, err := s.Sealer.Open(sealerKind(purpose), text)
 	if err != nil {
 		return time.Time{}, ErrInteraction
 	}
@@ -79,8 +78,9 @@ func (s *Site) OpenInteraction(r *http.Request, purpose, text string, v any) (se
 	if json.Unmarshal(raw, &sealed) != nil {
 		return time.Time{}, ErrInteraction
 	}
-	if subtle.ConstantTimeCompare([]byte(sealed.BrowserHash), []byte(browserHash(s.cookie(r, cookieBrowser)))) != 1 ||
-		s.Now().UnixMilli() >= sealed.ExpiresAt {
+	expectedHash := browserHash(s.cookie(r, cookieBrowser))
+	sameBrowser := subtle.ConstantTimeCompare([]byte(sealed.BrowserHash), []byte(expectedHash)) == 1
+	if !sameBrowser || s.Now().UnixMilli() >= sealed.ExpiresAt {
 		return time.Time{}, ErrInteraction
 	}
 	if json.Unmarshal(sealed.Value, v) != nil {
@@ -89,4 +89,8 @@ func (s *Site) OpenInteraction(r *http.Request, purpose, text string, v any) (se
 	return time.UnixMilli(sealed.SealedAt), nil
 }
 
+// sealerKind returns the Sealer's kind of interactions with this purpose.
+func sealerKind(purpose string) string { return "interaction-" + purpose }
+
+// browserHash returns the hash of a browser ID. Interactions contain only the hash, because they stand in URLs.
 func browserHash(id string) string { return storage.HashOf("browser " + id).String()[:22] }

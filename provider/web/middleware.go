@@ -12,14 +12,14 @@ import (
 
 type requestIDKey struct{}
 
-// RequestID is the random name of the request that ctx belongs to: it stands on error pages and in the log.
+// RequestID returns the random ID of the request that ctx belongs to. The ID appears on error pages and in the log.
 func RequestID(ctx context.Context) string {
 	id, _ := ctx.Value(requestIDKey{}).(string)
 	return id
 }
 
-// Wrap gives every request an ID, the headers of every answer, one log line, and an answer to a panic. It is directly
-// around the routes, so that it sees which of them was taken.
+// Wrap gives every request an ID, the common headers, one log line, and an error page after a panic. It must wrap the
+// mux directly, so that it can log the pattern of the matched route.
 func (s *Site) Wrap(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		start := s.Now()
@@ -49,19 +49,18 @@ func (s *Site) Wrap(next http.Handler) http.Handler {
 	})
 }
 
-// routePattern is the request's path as the routes name it: the path itself may hold a handle or a one-time link, the
-// query hints and codes.
+// routePattern returns the path of the matched route for the log. The actual path may contain an interaction or a
+// one-time link, which are secret. If no route matched, it returns the beginning of the path.
 func routePattern(r *http.Request) string {
 	_, path, _ := strings.Cut(r.Pattern, "/")
 	if path == "" {
-		const shown = 16
-		return r.URL.Path[:min(len(r.URL.Path), shown)] // no route
+		const maxLoggedPath = 16
+		return r.URL.Path[:min(len(r.URL.Path), maxLoggedPath)]
 	}
 	return "/" + path
 }
 
-// LogAtDebug logs the requests that next answers at level DEBUG: those of static files and health checks, which say
-// little and are many.
+// LogAtDebug logs the requests to next at level DEBUG. It is for static files and health checks, which are many.
 func LogAtDebug(next http.HandlerFunc) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		if rec, ok := w.(*recorder); ok {
@@ -71,13 +70,14 @@ func LogAtDebug(next http.HandlerFunc) http.HandlerFunc {
 	}
 }
 
-// recorder remembers for the log what was answered.
+// recorder records the status of the response for the log line.
 type recorder struct {
 	http.ResponseWriter
 	status int
 	level  slog.Level
 }
 
+// WriteHeader records the first status.
 func (r *recorder) WriteHeader(status int) {
 	if r.status == 0 {
 		r.status = status
@@ -85,6 +85,7 @@ func (r *recorder) WriteHeader(status int) {
 	r.ResponseWriter.WriteHeader(status)
 }
 
+// Write records status 200 if no other status was set.
 func (r *recorder) Write(b []byte) (int, error) {
 	if r.status == 0 {
 		r.status = http.StatusOK
@@ -98,11 +99,11 @@ func (r *recorder) Unwrap() http.ResponseWriter { return r.ResponseWriter }
 // LogHandler adds the request ID to every line of a request.
 type LogHandler struct{ slog.Handler }
 
-// libraryRefusal is what zitadel/oidc logs about every error that it renders. Package oauth logs the same with the
-// client.
+// libraryRefusal is the message that zitadel/oidc logs for every error that it renders. Handle drops it, because
+// package oauth logs the same error together with the client.
 const libraryRefusal = "request error"
 
-// Handle adds the request ID and passes the line on.
+// Handle adds the request ID and passes the record on.
 func (h LogHandler) Handle(ctx context.Context, rec slog.Record) error {
 	if rec.Message == libraryRefusal {
 		return nil
@@ -113,17 +114,17 @@ func (h LogHandler) Handle(ctx context.Context, rec slog.Record) error {
 	return h.Handler.Handle(ctx, rec)
 }
 
-// WithAttrs keeps the request ID on derived loggers.
+// WithAttrs returns a LogHandler, so that derived loggers add the request ID too.
 func (h LogHandler) WithAttrs(a []slog.Attr) slog.Handler { return LogHandler{h.Handler.WithAttrs(a)} }
 
-// WithGroup keeps the request ID on derived loggers.
+// WithGroup returns a LogHandler, so that derived loggers add the request ID too.
 func (h LogHandler) WithGroup(name string) slog.Handler { return LogHandler{h.Handler.WithGroup(name)} }
 
-// SameOrigin refuses forms that another site submits (Sec-Fetch-Site, or Origin where a browser sends none). A proxy
-// may send another Host than the browser did, so an Origin is ours if it is the issuer's.
+// SameOrigin refuses forms that a page of another origin submits. It checks Sec-Fetch-Site or, if the browser sends
+// none, Origin. It compares Origin with the issuer, because a proxy may change the Host header.
 func (s *Site) SameOrigin(next http.Handler) http.Handler {
 	protection := http.NewCrossOriginProtection()
-	_ = protection.AddTrustedOrigin(Origin(s.Issuer)) // refuses what is no origin; an issuer has one
+	_ = protection.AddTrustedOrigin(Origin(s.Issuer)) // the issuer always has a valid origin
 	protection.SetDenyHandler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		s.renderError(w, r, PageError{Status: http.StatusForbidden})
 	}))

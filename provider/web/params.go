@@ -10,14 +10,13 @@ import (
 	"strings"
 )
 
-// MaxFormSize is the largest form or query that is read.
+// MaxFormSize is the maximum size of a query or a form, in bytes.
 const MaxFormSize = 64 << 10
 
-// RepeatedParamError: a parameter stands there more than once (RFC 6749 §3.1: "MUST NOT be included more than once").
+// RepeatedParamError says that a request contains a parameter more than once (RFC 6749 §3.1).
 type RepeatedParamError struct{ Name string }
 
-// Error names the parameter only where its name has the form of one: the request chose it, and a client or a user
-// reads this.
+// Error names the parameter only if the name is loggable: the request chose it, and users and clients see this text.
 func (e RepeatedParamError) Error() string {
 	if e.loggableName() == "" {
 		return "a parameter is given more than once"
@@ -25,23 +24,26 @@ func (e RepeatedParamError) Error() string {
 	return "the parameter " + e.Name + " is given more than once"
 }
 
+// loggableName returns the name if it looks like the name of a parameter, else "".
 func (e RepeatedParamError) loggableName() string {
-	if len(e.Name) > 40 || strings.Trim(e.Name, "abcdefghijklmnopqrstuvwxyz_-") != "" {
+	const maxLength = 40
+	const letters = "abcdefghijklmnopqrstuvwxyz_-"
+	if len(e.Name) > maxLength || strings.Trim(e.Name, letters) != "" {
 		return ""
 	}
 	return e.Name
 }
 
 var (
-	// ErrForm: the query or the body is not well formed.
+	// ErrForm says that the query or the body is not well formed.
 	ErrForm = errors.New("the request is not a well-formed query or form")
-	// ErrFormSize: it is larger than MaxForm.
+	// ErrFormSize says that the query or the body is larger than MaxFormSize.
 	ErrFormSize = errors.New("the request is larger than 64 kB")
 )
 
-// Params reads the parameters of a browser's request: the query of a GET, the form of a POST. A parameter that stands
-// twice, or in both, gives a RepeatedError, unless it is one of lists, as boxes that share a name are; the parameters
-// are returned with that error too, so that the caller can send it to the right client.
+// Params reads the parameters of a browser's request: the query and, for a POST, the form. A parameter that occurs
+// twice gives a RepeatedParamError, unless it is one of repeatable. Params also returns the parameters with that error,
+// so that the caller can find the client to which the error goes.
 func Params(r *http.Request, repeatable ...string) (url.Values, error) {
 	if len(r.URL.RawQuery) > MaxFormSize {
 		return nil, ErrFormSize
@@ -61,7 +63,7 @@ func Params(r *http.Request, repeatable ...string) (url.Values, error) {
 		}
 		query += "&" + string(body)
 	}
-	// url.ParseQuery refuses a raw semicolon. URLs may have it in a query (RFC 3986 §3.4), and only & parts parameters.
+	// url.ParseQuery refuses a raw semicolon. RFC 3986 §3.4 allows it in a query, where only & separates parameters.
 	values, err := url.ParseQuery(strings.ReplaceAll(query, ";", "%3B"))
 	if err != nil {
 		return nil, ErrForm
@@ -73,7 +75,7 @@ func Params(r *http.Request, repeatable ...string) (url.Values, error) {
 		}
 	}
 	if len(repeated) > 0 {
-		return values, RepeatedParamError{slices.Min(repeated)} // the same one each time
+		return values, RepeatedParamError{slices.Min(repeated)} // always the same one
 	}
 	return values, nil
 }

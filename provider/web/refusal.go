@@ -8,19 +8,19 @@ import (
 	"strings"
 )
 
-const maxLoggedBytes = 200 // of a text that a request chose
+// maxLoggedBytes is the maximum length of logged texts that a request chose.
+const maxLoggedBytes = 200
 
-// Refusal is what the log says about a request that was refused or failed.
+// Refusal describes a refused or failed request for the log.
 type Refusal struct {
-	Status  int    // 0: the answer is a redirect
-	Code    string // OAuth error code, if the answer has one
+	Status  int    // 0: the response is a redirect
+	Code    string // OAuth error code; may be empty
 	Reason  string // what is wrong
 	Subject Subject
-	Err     error // the cause of a failure of ours
+	Err     error // the cause, if Curfew failed; nil for a refusal
 }
 
-// LogRefusal writes one line: at level INFO for a refusal, at level ERROR for a failure of ours (Err is set). A
-// failure after the caller has gone stays at level INFO: its request was cancelled with it.
+// LogRefusal writes one line: at level INFO for a refusal, at [ErrorLevel] for a failure.
 func LogRefusal(ctx context.Context, log *slog.Logger, f Refusal) {
 	level, message := slog.LevelInfo, "request refused"
 	if f.Err != nil {
@@ -48,7 +48,7 @@ func LogRefusal(ctx context.Context, log *slog.Logger, f Refusal) {
 	log.LogAttrs(ctx, level, message, attrs...)
 }
 
-// refusal is what the log says about an error that goes to a client.
+// refusal describes the error for the log.
 func (e OAuthError) refusal() Refusal {
 	reason := e.Reason
 	if reason == "" {
@@ -63,17 +63,19 @@ func (e OAuthError) refusal() Refusal {
 	return f
 }
 
-// isFailure reports whether the fault is ours and not the client's.
+// isFailure reports whether Curfew, not the client, caused the error.
 func (e OAuthError) isFailure() bool {
-	return e.Err != nil &&
-		(e.Status >= http.StatusInternalServerError || e.Code == "server_error" || e.Code == "temporarily_unavailable")
+	isServerError := e.Status >= http.StatusInternalServerError ||
+		e.Code == "server_error" ||
+		e.Code == "temporarily_unavailable"
+	return e.Err != nil && isServerError
 }
 
-// Log writes the error's line.
+// Log logs the error.
 func (e OAuthError) Log(ctx context.Context, log *slog.Logger) { LogRefusal(ctx, log, e.refusal()) }
 
-// ErrorLevel is the level of a failure of ours: ERROR, but INFO where the caller has gone and its request was
-// cancelled.
+// ErrorLevel returns the level at which a failure is logged: ERROR, or INFO if the request was cancelled because its
+// caller closed the connection.
 func ErrorLevel(ctx context.Context) slog.Level {
 	if ctx.Err() != nil {
 		return slog.LevelInfo
@@ -81,11 +83,10 @@ func ErrorLevel(ctx context.Context) slog.Level {
 	return slog.LevelError
 }
 
-// LoggableURI is a URI of a request as the log may have it: without user name, query values and fragment, at most 200
-// bytes.
+// LoggableURI shortens a URI from a request for the log: it removes the user name, the query and the fragment, and
+// keeps at most 200 bytes.
 func LoggableURI(raw string) string {
-	text, hasFragment := raw, false
-	text, _, hasFragment = strings.Cut(text, "#")
+	text, _, hasFragment := strings.Cut(raw, "#")
 	text, _, hasQuery := strings.Cut(text, "?")
 	if scheme, rest, ok := strings.Cut(text, "://"); ok {
 		authority, path, _ := strings.Cut(rest, "/")
@@ -103,16 +104,17 @@ func LoggableURI(raw string) string {
 	return text
 }
 
-// URIHost is the host of a URI as a page may show it; empty if there is none.
+// URIHost returns the host of a URI for display on a page, or "" if it has none or if the host is too long.
 func URIHost(raw string) string {
+	const maxHost = 100
 	u, err := url.Parse(raw)
-	if err != nil || len(u.Host) > 100 {
+	if err != nil || len(u.Host) > maxHost {
 		return ""
 	}
 	return u.Host
 }
 
-// Loggable is a text that a request chose, at most 200 bytes of it.
+// Loggable returns at most 200 bytes of a text from a request.
 func Loggable(text string) string {
 	if len(text) <= maxLoggedBytes {
 		return text

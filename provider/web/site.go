@@ -13,50 +13,50 @@ import (
 	"github.com/curfew-id/curfew/storage"
 )
 
-// SessionStore is what this package asks of the store.
+// SessionStore is the part of storage.Store that this package uses.
 type SessionStore interface {
 	SessionBySecret(ctx context.Context, secret storage.Hash, at time.Time) (storage.Session, error)
 }
 
-// Sealer seals and opens small values, each kind under keys of its own (provider/keys).
+// Sealer encrypts and authenticates small values, with a separate key for each kind (provider/keys).
 type Sealer interface {
 	Seal(kind string, value []byte) (string, error)
 	Open(kind, text string) ([]byte, error)
 }
 
-// Site is what all pages share. Issuer, Sessions, Sealer and Now are needed.
+// Site holds the settings and methods that all pages use. Issuer, Sessions, Sealer and Now are required.
 type Site struct {
-	Issuer         string // no trailing slash; every absolute URL starts with it
+	Issuer         string // without a trailing slash; every absolute URL starts with it
 	Sessions       SessionStore
 	Sealer         Sealer
 	Now            func() time.Time
-	TrustedProxies []netip.Prefix // whose X-Forwarded-For or Forwarded counts
+	TrustedProxies []netip.Prefix // their X-Forwarded-For or Forwarded is believed
 	Log            *slog.Logger   // nil: the default logger
 
 	HSTS         HSTS
-	CheckSession bool // Session Management 1.0 is on: browsers get a state that its frame can read
-	ShowLogos    bool // logos of clients are shown
+	CheckSession bool // switches on Session Management 1.0 with its browser-state cookie
+	ShowLogos    bool // pages show the logos of clients
 
-	unreadableHop sync.Once // a client address that cannot be read is logged once
+	unreadableHop sync.Once // limits the warning about unreadable client addresses to one
 }
 
-// URL is an absolute URL at this provider. It never depends on the request.
+// URL returns the absolute URL of path at this provider. It does not depend on the request.
 func (s *Site) URL(path string) string { return s.Issuer + path }
 
-// Path is where path stands on this host: an issuer may have a path of its own.
+// Path returns path with the issuer's own path in front, if the issuer has one.
 func (s *Site) Path(path string) string { return s.issuerPath() + path }
 
-// Secure reports whether browsers reach this provider by https.
+// Secure reports whether the issuer uses https.
 func (s *Site) Secure() bool { return strings.HasPrefix(s.Issuer, "https://") }
 
-// issuerPath is the path of the issuer, which has neither query nor fragment.
+// issuerPath returns the path of the issuer, without a trailing slash. An issuer has neither query nor fragment.
 func (s *Site) issuerPath() string {
 	_, rest, _ := strings.Cut(s.Issuer, "://")
 	_, path, _ := strings.Cut(rest, "/")
 	return strings.TrimSuffix("/"+path, "/")
 }
 
-// Logger is the configured logger.
+// Logger returns the configured logger or, without one, the default logger.
 func (s *Site) Logger() *slog.Logger {
 	if s.Log != nil {
 		return s.Log
@@ -64,15 +64,15 @@ func (s *Site) Logger() *slog.Logger {
 	return slog.Default()
 }
 
-// Redirect answers with 303, so that a form's body is never sent on (RFC 9700 §4.12). target is set as it is:
-// http.Redirect would rewrite it.
+// Redirect answers with 303, so that the browser does not repeat a form's body at target (RFC 9700 §4.12). It does not
+// change target, unlike http.Redirect.
 func Redirect(w http.ResponseWriter, target string) {
 	w.Header().Set("Location", target)
 	w.Header().Set("Cache-Control", "no-store")
 	w.WriteHeader(http.StatusSeeOther)
 }
 
-// Origin is the origin of a URL as browsers write it (RFC 6454 §6.1); empty if it has none.
+// Origin returns the origin of a URL as browsers write it (RFC 6454 §6.1), or "" if the URL has no host.
 func Origin(rawURL string) string {
 	u, err := url.Parse(rawURL)
 	if err != nil || u.Host == "" {

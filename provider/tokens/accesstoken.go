@@ -14,8 +14,8 @@ import (
 // access_token_typ.
 const TypAccessToken = "at+jwt"
 
-// AccessClaims are the claims of a JWT access token (RFC 9068 §2.2). sid is beyond it: a resource server that hears
-// of ended sessions can drop tokens by it.
+// AccessClaims are the claims of a JWT access token (RFC 9068 §2.2). sid is an addition: a resource server that is
+// notified of ended sessions can reject tokens by their sid.
 type AccessClaims struct {
 	Issuer   string   `json:"iss"`
 	Expires  int64    `json:"exp"`
@@ -31,17 +31,18 @@ type AccessClaims struct {
 	SID      string   `json:"sid,omitempty"`
 }
 
-// accessToken is one access token before it is written down.
+// accessToken holds the content of one access token.
 type accessToken struct {
-	client              *storage.Client
-	grant               storage.Grant // zero for client_credentials
-	sid                 string        // of the client session it is issued to; empty without a session
-	scope               []string
-	sequence            storage.Sequence // client_credentials: the store's, from before the client was read
-	issuedAt, expiresAt time.Time
+	client    *storage.Client
+	grant     storage.Grant // zero for client_credentials
+	sid       string        // of the client session; empty if the token belongs to no session
+	scope     []string
+	sequence  storage.Sequence // for client_credentials: of the store, before the client was read
+	issuedAt  time.Time
+	expiresAt time.Time
 }
 
-// record is how the store keeps an opaque one.
+// record returns the record of an opaque token with this text.
 func (a accessToken) record(text string) storage.Token {
 	return storage.Token{
 		Hash:     storage.HashOf(text),
@@ -57,7 +58,7 @@ func (a accessToken) record(text string) storage.Token {
 	}
 }
 
-// expiry is what giving it out means for the trust horizon.
+// expiry returns the token's expiry for the trust horizon.
 func (a accessToken) expiry() storage.TokenExpiry {
 	if a.client.UsesJWTAccessTokens() {
 		return storage.TokenExpiry{JWT: truncateToMillis(a.expiresAt)}
@@ -65,9 +66,10 @@ func (a accessToken) expiry() storage.TokenExpiry {
 	return storage.TokenExpiry{Opaque: truncateToMillis(a.expiresAt)}
 }
 
-// signAccessToken writes a JWT access token. Its sub is the client itself where no user is involved (RFC 9068 §2.2).
+// signAccessToken returns a JWT access token. Without a user, its sub is the client (RFC 9068 §2.2).
 func (m *Minter) signAccessToken(a accessToken) (string, error) {
 	c := AccessClaims{
+		// The claims of a client-credentials token. A token for a user replaces some of them below.
 		Issuer:   m.Issuer,
 		Expires:  a.expiresAt.Unix(),
 		Audience: audience(a.client),
@@ -84,7 +86,9 @@ func (m *Minter) signAccessToken(a accessToken) (string, error) {
 	}
 	if a.grant.ID != "" {
 		c.Subject = m.SubjectFor(a.grant.Subject, a.client)
-		c.AuthTime, c.ACR, c.AMR = a.grant.AuthTime.Unix(), a.grant.ACR, a.grant.AMR
+		c.AuthTime = a.grant.AuthTime.Unix()
+		c.ACR = a.grant.ACR
+		c.AMR = a.grant.AMR
 	}
 	text, err := m.Ring.Sign(SigningAlg(a.client), cmp.Or(a.client.AccessTokenTyp, TypAccessToken), c)
 	if err != nil {
@@ -93,20 +97,20 @@ func (m *Minter) signAccessToken(a accessToken) (string, error) {
 	return text, nil
 }
 
-// AccessTokenID is what the jti of a JWT access token carries, so that our own endpoints can ask whether the token
-// still counts.
+// AccessTokenID is the content of the jti of a JWT access token. With it, Curfew's endpoints find out whether the token
+// is revoked.
 type AccessTokenID struct {
 	Grant    string           // empty for client_credentials
-	Sequence storage.Sequence // for client_credentials: the store's, from before the client was read
-	Issued   time.Time        // to the millisecond, which iat does not have
+	Sequence storage.Sequence // for client_credentials: of the store, before the client was read
+	Issued   time.Time        // in milliseconds; iat has only seconds
 }
 
-// String returns a jti; every call returns another one.
+// String returns a jti. Each call returns a different one.
 func (a AccessTokenID) String() string {
 	return a.Grant + "." + formatSequence(a.Sequence) + "." + formatMillis(a.Issued) + "." + keys.Random("")
 }
 
-// ParseAccessTokenID reads a jti.
+// ParseAccessTokenID parses a jti. It returns false if Curfew did not make it.
 func ParseAccessTokenID(jti string) (AccessTokenID, bool) {
 	parts := strings.Split(jti, ".")
 	if len(parts) != 4 || parts[3] == "" {

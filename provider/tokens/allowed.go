@@ -6,8 +6,9 @@ import (
 	"github.com/curfew-id/curfew/storage"
 )
 
-// AllowedAudience is the part of a token's audience that the client's tokens are for.
+// AllowedAudience returns the granted audiences that the client's access tokens may still have.
 func AllowedAudience(c *storage.Client, granted []string) []string {
 	allowed := audience(c)
-	return slices.DeleteFunc(slices.Clone(granted), func(value string) bool { return !slices.Contains(allowed, value) })
+	isForbidden := func(value string) bool { return !slices.Contains(allowed, value) }
+	return slices.DeleteFunc(slices.Clone(granted), isForbidden)
 }

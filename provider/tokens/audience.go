@@ -5,10 +5,10 @@ import (
 	"errors"
 )
 
-// Audience is an aud claim: one string or an array of strings (RFC 7519 §4.1.3). One alone is written as a string.
+// Audience is an aud claim: a string or an array of strings (RFC 7519 §4.1.3).
 type Audience []string
 
-// MarshalJSON writes one audience as a string.
+// MarshalJSON encodes a single audience as a string.
 func (a Audience) MarshalJSON() ([]byte, error) {
 	if len(a) == 1 {
 		return json.Marshal(a[0])
@@ -16,7 +16,7 @@ func (a Audience) MarshalJSON() ([]byte, error) {
 	return json.Marshal([]string(a))
 }
 
-// UnmarshalJSON reads both forms and refuses every other.
+// UnmarshalJSON accepts a string or an array of strings.
 func (a *Audience) UnmarshalJSON(raw []byte) error {
 	var one string
 	if json.Unmarshal(raw, &one) == nil {

@@ -8,22 +8,22 @@ import (
 	"github.com/curfew-id/curfew/storage"
 )
 
-// AuthorizationTokens is what the authorization endpoint itself gives (implicit and hybrid, Core §3.2, §3.3):
-// storage.Join with Issue, then Answer.
+// AuthorizationTokens are the tokens in an authorization response (implicit and hybrid flow, Core §3.2, §3.3). The
+// caller passes Issue to storage.Join, then calls Respond.
 type AuthorizationTokens struct {
 	minter          *Minter
 	client          *storage.Client
 	code            Code
 	issuedAt        time.Time
-	withAccessToken bool // an access token is given
+	withAccessToken bool
 	withIDToken     bool
-	idTokenOnly     bool // response_type is id_token and nothing else
+	idTokenOnly     bool // response_type is id_token alone
 	grantID         string
 	opaqueToken     string
 }
 
-// NewAuthorizationTokens begins an authorization response that carries tokens. responseType holds its words. Where it
-// has code, the same Code is sealed and given beside them.
+// NewAuthorizationTokens prepares an authorization response with tokens. responseType holds the values of
+// response_type. If it contains code, the caller also sends the sealed code.
 func (m *Minter) NewAuthorizationTokens(
 	c *storage.Client,
 	code Code,
@@ -48,7 +48,7 @@ func (m *Minter) NewAuthorizationTokens(
 	return f
 }
 
-// Issue returns what is stored. With an ID token alone there is no grant: the client session is enough.
+// Issue returns the records to store. An ID token alone needs no grant, because the client session records it.
 func (f *AuthorizationTokens) Issue(
 	s storage.Session,
 	clientSession storage.ClientSession,
@@ -68,8 +68,8 @@ func (f *AuthorizationTokens) Issue(
 	return issuance, nil
 }
 
-// Respond signs what Issue stored. code is the text of the code that goes beside it, or empty. user is needed only if
-// WantsUser says so.
+// Respond signs the tokens that Issue recorded. code is the sealed code in the same response, or "". user may be nil
+// unless NeedsUser returns true.
 func (f *AuthorizationTokens) Respond(
 	result storage.RedeemResult,
 	code string,
@@ -90,9 +90,10 @@ func (f *AuthorizationTokens) Respond(
 	}
 	if f.withIDToken {
 		t := f.newIDToken(result.Session, g)
-		t.accessToken, t.code = response.AccessToken, code
+		t.accessToken = response.AccessToken
+		t.code = code
 		t.userClaims = idTokenUserClaims(f.client, user, f.code.Scope, f.code.Claims)
-		if user != nil && f.idTokenOnly { // no access token gives them at userinfo (Core §5.4)
+		if user != nil && f.idTokenOnly { // without an access token, UserInfo cannot return them (Core §5.4)
 			addScopeClaims(t.userClaims, user, f.code.Scope)
 		}
 		if response.IDToken, err = f.minter.signIDToken(t); err != nil {
@@ -102,7 +103,7 @@ func (f *AuthorizationTokens) Respond(
 	return response, nil
 }
 
-// NeedsUser reports whether the ID token carries claims about the user.
+// NeedsUser reports whether the ID token contains claims about the user.
 func (f *AuthorizationTokens) NeedsUser() bool {
 	return f.withIDToken && (f.idTokenOnly || idTokenNeedsUser(f.client, f.code.Claims))
 }

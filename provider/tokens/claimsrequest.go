@@ -10,29 +10,29 @@ import (
 	"github.com/curfew-id/curfew/storage"
 )
 
-// MaxClaimsLength is how long the claims parameter may be.
+// MaxClaimsLength is the maximum length of the claims parameter, in bytes.
 const MaxClaimsLength = 2048
 
-// ErrInvalidClaimsRequest: the claims parameter is not as Core §5.5 describes it.
+// ErrInvalidClaimsRequest says that the claims parameter violates Core §5.5 or is too long.
 var ErrInvalidClaimsRequest = errors.New(
 	"claims is not a JSON object of at most 2048 bytes as in OpenID Connect Core 1.0, section 5.5",
 )
 
-// ClaimsRequest is the claims parameter (Core §5.5). A nil Wish asks for the claim in the default manner.
+// ClaimsRequest is the claims parameter (Core §5.5). A nil RequestedClaim requests the claim with any value.
 type ClaimsRequest struct {
 	IDToken  map[string]*RequestedClaim `json:"id_token,omitempty"`
 	UserInfo map[string]*RequestedClaim `json:"userinfo,omitempty"`
 }
 
-// RequestedClaim is how one claim is asked for (Core §5.5.1).
+// RequestedClaim are the conditions on one requested claim (Core §5.5.1).
 type RequestedClaim struct {
 	Essential bool  `json:"essential,omitempty"`
 	Value     any   `json:"value,omitempty"`
 	Values    []any `json:"values,omitempty"`
 }
 
-// ParseClaimsRequest reads the claims parameter. What is not understood is ignored, as Core §5.5 demands, and does
-// not travel on. ErrClaims.
+// ParseClaimsRequest parses the claims parameter. It ignores and removes unsupported claims, as Core §5.5 requires. It
+// returns ErrInvalidClaimsRequest for an invalid parameter.
 func ParseClaimsRequest(text string) (ClaimsRequest, error) {
 	if len(text) > MaxClaimsLength {
 		return ClaimsRequest{}, ErrInvalidClaimsRequest
@@ -51,7 +51,7 @@ func ParseClaimsRequest(text string) (ClaimsRequest, error) {
 	return c, nil
 }
 
-// RestrictTo is the request without claims of scopes that the client may not have.
+// RestrictTo removes the claims of scopes that the client may not have, and returns the request.
 func (c ClaimsRequest) RestrictTo(client *storage.Client) ClaimsRequest {
 	if client.Scope == "" {
 		return c
@@ -65,11 +65,11 @@ func (c ClaimsRequest) RestrictTo(client *storage.Client) ClaimsRequest {
 	return c
 }
 
-// Subject is the sub that an ID token is asked for with (Core §5.5.1), empty if any will do; false if it is not one
-// text.
+// Subject returns the sub that the request requires of the ID token (Core §5.5.1), or "" if it requires none. It
+// returns false if the requested value is not exactly one string.
 func (c ClaimsRequest) Subject() (sub string, ok bool) {
 	requested := c.IDToken["sub"]
-	if requested == nil || requested.Value == nil && len(requested.Values) == 0 {
+	if !requested.hasValue() {
 		return "", true
 	}
 	value := requested.Value
@@ -80,26 +80,28 @@ func (c ClaimsRequest) Subject() (sub string, ok bool) {
 	return sub, sub != ""
 }
 
-// Raw is the request as a grant keeps it; nil if it asks for nothing.
+// Raw returns the request as JSON, for a grant. It returns nil if the request names no claim.
 func (c ClaimsRequest) Raw() json.RawMessage {
 	if len(c.IDToken) == 0 && len(c.UserInfo) == 0 {
 		return nil
 	}
 	raw, err := json.Marshal(c)
 	if err != nil {
-		return nil // what was read from JSON can be written as JSON
+		return nil // cannot happen: all values come from JSON
 	}
 	return raw
 }
 
-// OutOfScopeClaims are the claims about the user that a request, as Raw wrote it, asks for by name and that scopes do
-// not give; in order. What it asks about the sign-in reveals nothing about the user.
+// OutOfScopeClaims returns the claims about the user that a request from Raw names and that scopes do not include, in
+// alphabetical order. It leaves out claims about the authentication, which reveal nothing about the user.
 func OutOfScopeClaims(raw json.RawMessage, scopes []string) []string {
 	var names []string
 	c := parseStoredClaims(raw)
 	for _, requested := range []map[string]*RequestedClaim{c.IDToken, c.UserInfo} {
 		for name := range requested {
-			if scope := scopeOf(name); scope != "" && !slices.Contains(scopes, scope) && !slices.Contains(names, name) {
+			scope := scopeOf(name)
+			isOutOfScope := scope != "" && !slices.Contains(scopes, scope)
+			if isOutOfScope && !slices.Contains(names, name) {
 				names = append(names, name)
 			}
 		}
@@ -108,11 +110,12 @@ func OutOfScopeClaims(raw json.RawMessage, scopes []string) []string {
 	return names
 }
 
-// parseAllowedClaims reads what Raw wrote, as far as the client may still have it.
+// parseAllowedClaims parses a request from Raw and removes the claims that the client may not have any more.
 func parseAllowedClaims(raw json.RawMessage, client *storage.Client) ClaimsRequest {
 	return parseStoredClaims(raw).RestrictTo(client)
 }
 
+// parseStoredClaims parses a request from Raw.
 func parseStoredClaims(raw json.RawMessage) (c ClaimsRequest) {
 	if len(raw) > 0 && json.Unmarshal(raw, &c) != nil {
 		return ClaimsRequest{}
@@ -120,13 +123,16 @@ func parseStoredClaims(raw json.RawMessage) (c ClaimsRequest) {
 	return c
 }
 
-// Accepts reports whether a value is one of those asked for; without any asked for, each is.
+// hasValue reports whether the request requires a value.
+func (r *RequestedClaim) hasValue() bool { return r != nil && (r.Value != nil || len(r.Values) > 0) }
+
+// Accepts reports whether the request allows this value.
 func (r *RequestedClaim) Accepts(value any) bool {
 	if n, ok := value.(int64); ok {
-		value = float64(n) // as JSON numbers come
+		value = float64(n) // the type of numbers that come from JSON
 	}
 	switch {
-	case r == nil || r.Value == nil && len(r.Values) == 0:
+	case !r.hasValue():
 		return true
 	case r.Value != nil:
 		return reflect.DeepEqual(r.Value, value)

@@ -12,13 +12,13 @@ import (
 	"github.com/curfew-id/curfew/storage"
 )
 
-// MaxCodeLength is how long an authorization code may be: it travels in a URL.
+// MaxCodeLength is the maximum length of an authorization code in bytes, because a code travels in a URL.
 const MaxCodeLength = 1000
 
 var (
-	// ErrInvalidCode: the text is no authorization code of ours.
+	// ErrInvalidCode says that a text is not an authorization code of this provider.
 	ErrInvalidCode = errors.New("not an authorization code of this issuer")
-	// ErrCodeTooLong: what the code would have to carry is too large.
+	// ErrCodeTooLong says that the code would be longer than MaxCodeLength.
 	ErrCodeTooLong = fmt.Errorf(
 		"the authorization code would be longer than %d characters: shorten nonce or claims",
 		MaxCodeLength,
@@ -28,26 +28,26 @@ var (
 // kindCode is the kind under which codes are sealed.
 const kindCode = "code"
 
-// Code is an authorization request that a user has agreed to. It travels sealed in the authorization code itself, and
-// is stored nowhere until it is redeemed. What makes it one-time is ID: base64 has several spellings of one value, so
-// the text identifies nothing.
+// Code is an authorization request to which a user has agreed. The authorization code is the sealed Code itself.
+// Nothing is stored until the code is redeemed. The replay cache records ID, not the text, because base64 can spell the
+// same value in several ways.
 type Code struct {
-	ID              string            // random
-	Client          string            //
-	RedirectURIHash storage.Hash      // HashOf the redirect URI, which is only ever compared
-	CodeChallenge   string            // PKCE, S256; empty: none was sent
-	Nonce           string            //
-	Scope           []string          // what the user granted; offline_access only where it may be given
-	Claims          json.RawMessage   // ClaimsRequest.Raw
-	Session         storage.SessionID //
-	Subject         string            // the user's own, not a pairwise one
-	SID             string            // taken if the client is no member of the session yet
-	Sequence        storage.Sequence  // the store's, from before client, session and consent were read
-	Issued          time.Time         // whole milliseconds
-	Expires         time.Time         //
+	ID              string // random
+	Client          string
+	RedirectURIHash storage.Hash // the redirect URI is only compared, so a hash is enough
+	CodeChallenge   string       // PKCE with S256; empty: the request had none
+	Nonce           string
+	Scope           []string        // granted scopes
+	Claims          json.RawMessage // from ClaimsRequest.Raw
+	Session         storage.SessionID
+	Subject         string           // the user's subject, not a pairwise one
+	SID             string           // the sid of the client session, if the code's redemption starts one
+	Sequence        storage.Sequence // of the store, before client, session and consent were read
+	Issued          time.Time        // whole milliseconds
+	Expires         time.Time
 }
 
-// NewCode fills in what is the same for all codes: a new id, a new sid, and the times.
+// NewCode returns c with a new ID, a new sid and its times.
 func (m *Minter) NewCode(c Code, at time.Time) Code {
 	c.ID, c.SID = keys.Random(""), keys.Random("")
 	c.Issued = truncateToMillis(at)
@@ -55,7 +55,7 @@ func (m *Minter) NewCode(c Code, at time.Time) Code {
 	return c
 }
 
-// SealCode makes the text of a code. ErrCodeSize.
+// SealCode returns the text of a code. It returns ErrCodeTooLong if nonce or claims are too long.
 func (m *Minter) SealCode(c Code) (string, error) {
 	raw := pack(
 		codeVersion,
@@ -83,7 +83,8 @@ func (m *Minter) SealCode(c Code) (string, error) {
 	return text, nil
 }
 
-// OpenCode reads a code, expired or not. ErrCode.
+// OpenCode returns the content of an authorization code, expired or not. It returns ErrInvalidCode if the text is not
+// one.
 func (m *Minter) OpenCode(text string) (Code, error) {
 	if len(text) > MaxCodeLength {
 		return Code{}, ErrInvalidCode
@@ -93,13 +94,13 @@ func (m *Minter) OpenCode(text string) (Code, error) {
 		return Code{}, ErrInvalidCode
 	}
 	var c Code
-	var version, redirect, scope, claims, session, sequence, issued, expires string
-	if !unpack(
+	var version, redirectURIHash, scope, claims, session, sequence, issued, expires string
+	complete := unpack(
 		raw,
 		&version,
 		&c.ID,
 		&c.Client,
-		&redirect,
+		&redirectURIHash,
 		&c.CodeChallenge,
 		&c.Nonce,
 		&scope,
@@ -110,42 +111,47 @@ func (m *Minter) OpenCode(text string) (Code, error) {
 		&sequence,
 		&issued,
 		&expires,
-	) ||
-		version != codeVersion {
+	)
+	if !complete || version != codeVersion || c.ID == "" {
 		return Code{}, ErrInvalidCode
 	}
-	c.Scope, c.Session = strings.Fields(scope), storage.SessionID(session)
+	c.Scope = strings.Fields(scope)
+	c.Session = storage.SessionID(session)
 	if claims != "" {
 		c.Claims = json.RawMessage(claims)
 	}
-	var valid [3]bool
-	c.Sequence, valid[2] = parseSequence(sequence)
-	c.Issued, valid[0] = parseMillis(issued)
-	c.Expires, valid[1] = parseMillis(expires)
-	if c.RedirectURIHash.UnmarshalText([]byte(redirect)) != nil || !valid[0] || !valid[1] || !valid[2] || c.ID == "" {
+	var sequenceOK, issuedOK, expiresOK bool
+	c.Sequence, sequenceOK = parseSequence(sequence)
+	c.Issued, issuedOK = parseMillis(issued)
+	c.Expires, expiresOK = parseMillis(expires)
+	hashErr := c.RedirectURIHash.UnmarshalText([]byte(redirectURIHash))
+	if !sequenceOK || !issuedOK || !expiresOK || hashErr != nil {
 		return Code{}, ErrInvalidCode
 	}
 	return c, nil
 }
 
-// codeVersion begins what is sealed, so that a later release can recognize codes of this one.
+// codeVersion is the first value of a sealed code. A later release can recognize codes of this release by it.
 const codeVersion = "1"
 
-func formatSequence(n storage.Sequence) string { return strconv.FormatUint(uint64(n), 36) }
+// compactBase is the base in which codes and token IDs contain numbers: the largest that strconv supports.
+const compactBase = 36
+
+func formatSequence(n storage.Sequence) string { return strconv.FormatUint(uint64(n), compactBase) }
 
 func parseSequence(text string) (storage.Sequence, bool) {
-	n, err := strconv.ParseUint(text, 36, 64)
+	n, err := strconv.ParseUint(text, compactBase, 64)
 	return storage.Sequence(n), err == nil
 }
 
-func formatMillis(t time.Time) string { return strconv.FormatInt(t.UnixMilli(), 36) }
+func formatMillis(t time.Time) string { return strconv.FormatInt(t.UnixMilli(), compactBase) }
 
 func parseMillis(text string) (time.Time, bool) {
-	ms, err := strconv.ParseInt(text, 36, 64)
+	ms, err := strconv.ParseInt(text, compactBase, 64)
 	return time.UnixMilli(ms).UTC(), err == nil
 }
 
-// Record is what the store needs of the code.
+// Record returns the part of the code that the store needs.
 func (c Code) Record() storage.Code {
 	return storage.Code{
 		ID:       c.ID,

@@ -1,11 +1,13 @@
-// Package tokens makes what Curfew mints: authorization codes, access tokens, refresh tokens and ID tokens.
+// Package tokens makes authorization codes, access tokens, refresh tokens and ID tokens.
 //
-//	storage.Redeem, Join, Refresh ── Issue: what is stored, inside the transaction, unsigned
+//	storage.Redeem, Join, Refresh ── Issue: returns the records to store, inside the transaction
 //	        │
-//	        └── committed ──▶ Answer: what the relying party gets, signed
+//	        └── committed ──▶ Respond: signs the tokens and returns the client's response
 //
-// Every way to tokens is one type here with these two methods. Each fills in storage.TokenExpiry, so that the trust
-// horizon covers every issued token. Issue is pure and may run twice: all random values were chosen before.
+// Each way to obtain tokens is one type with these two methods: [Exchange], [Refresh] and [AuthorizationTokens]. Each
+// fills in storage.TokenExpiry, so that the trust horizon covers every issued token. Issue may run twice, since a
+// transaction may be repeated. It is pure, because the constructor has chosen all random values.
 //
-// It knows which claims stand in which token. It does not depend on requests, endpoints or client authentication.
+// The package decides which claims each token contains. It does not depend on requests, endpoints or client
+// authentication.
 package tokens

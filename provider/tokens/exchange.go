@@ -8,18 +8,19 @@ import (
 	"github.com/curfew-id/curfew/storage"
 )
 
-// Exchange is the exchange of a code for tokens (Core §3.1.3): storage.Redeem with Issue, then Answer.
+// Exchange is the exchange of a code for tokens (Core §3.1.3). The caller passes Issue to storage.Redeem, then calls
+// Respond.
 type Exchange struct {
 	minter       *Minter
 	client       *storage.Client
 	code         Code
 	issuedAt     time.Time
-	grantID      string // the new grant's id
+	grantID      string // of the new grant
 	opaqueToken  string
-	refreshToken string // the first refresh token; empty: the client gets none
+	refreshToken string // the first refresh token; empty: the client does not get one
 }
 
-// NewExchange begins the exchange of a code that was checked against client, redirect URI and PKCE.
+// NewExchange prepares the exchange of a code. The caller has checked its client, redirect URI and PKCE.
 func (m *Minter) NewExchange(c *storage.Client, code Code, at time.Time) *Exchange {
 	code.Scope = c.AllowedScope(code.Scope)
 	x := &Exchange{minter: m, client: c, code: code, issuedAt: truncateToMillis(at), grantID: newGrantID(at)}
@@ -32,41 +33,43 @@ func (m *Minter) NewExchange(c *storage.Client, code Code, at time.Time) *Exchan
 	return x
 }
 
-// isOffline reports whether the grant will survive the session.
+// isOffline reports whether the new grant is offline access, which survives the session.
 func (x *Exchange) isOffline() bool {
 	return slices.Contains(x.code.Scope, "offline_access") && x.client.MayHoldOfflineAccess()
 }
 
-// Issue is what is stored. An offline grant survives the session; the access token beside it is of the session and is
-// revoked with it.
+// Issue returns the records to store. Even if the grant is offline access, the access token belongs to the session and
+// is revoked with it.
 func (x *Exchange) Issue(s storage.Session, clientSession storage.ClientSession) (storage.Issuance, error) {
-	g := newGrant(x.grantID, x.client, x.code, s, clientSession, x.issuedAt)
-	a := x.newAccessToken(s, g)
+	grant := newGrant(x.grantID, x.client, x.code, s, clientSession, x.issuedAt)
+	accessToken := x.newAccessToken(s, grant)
 	switch {
 	case x.isOffline():
-		g.Session, g.IdleTimeout = "", x.minter.Lifetimes.OfflineIdle
+		grant.Session = ""
+		grant.IdleTimeout = x.minter.Lifetimes.OfflineIdle
 		if lifetime := x.minter.Lifetimes.OfflineAbsolute; lifetime > 0 {
-			g.Expires = x.issuedAt.Add(lifetime)
+			grant.Expires = x.issuedAt.Add(lifetime)
 		}
-		g.RefreshHash = storage.HashOf(x.refreshToken)
+		grant.RefreshHash = storage.HashOf(x.refreshToken)
 	case x.refreshToken != "":
-		g.RefreshHash = storage.HashOf(x.refreshToken)
-	default:
-		g.Expires = truncateToMillis(a.expiresAt) // nothing of it is left then
+		grant.RefreshHash = storage.HashOf(x.refreshToken)
+	default: // without a refresh token, the grant is only good for this access token
+		grant.Expires = truncateToMillis(accessToken.expiresAt)
 	}
-	issuance := storage.Issuance{Grant: g, Trust: a.expiry()}
+	issuance := storage.Issuance{Grant: grant, Trust: accessToken.expiry()}
 	if x.opaqueToken != "" {
-		issuance.Tokens = []storage.Token{a.record(x.opaqueToken)}
+		issuance.Tokens = []storage.Token{accessToken.record(x.opaqueToken)}
 	}
 	if hasOpenID(x.code.Scope) {
-		issuance.Trust.Extend(x.minter.idTokenExpiry(x.newIDToken(s, g)))
+		issuance.Trust.Extend(x.minter.idTokenExpiry(x.newIDToken(s, grant)))
 	}
 	return issuance, nil
 }
 
-// Respond signs what Issue stored. user is needed only if WantsUser says so.
+// Respond signs the tokens that Issue recorded. user may be nil unless NeedsUser returns true.
 func (x *Exchange) Respond(result storage.RedeemResult, user *storage.User) (response Response, err error) {
-	if err := x.minter.setAccessToken(&response, x.newAccessToken(result.Session, result.Grant), x.opaqueToken); err != nil {
+	accessToken := x.newAccessToken(result.Session, result.Grant)
+	if err := x.minter.setAccessToken(&response, accessToken, x.opaqueToken); err != nil {
 		return Response{}, err
 	}
 	response.RefreshToken = x.refreshToken
@@ -81,7 +84,7 @@ func (x *Exchange) Respond(result storage.RedeemResult, user *storage.User) (res
 	return response, nil
 }
 
-// NeedsUser reports whether the ID token carries claims about the user.
+// NeedsUser reports whether the ID token contains claims about the user.
 func (x *Exchange) NeedsUser() bool {
 	return idTokenNeedsUser(x.client, x.code.Claims)
 }
@@ -111,8 +114,8 @@ func (x *Exchange) newIDToken(s storage.Session, g storage.Grant) idToken {
 	}
 }
 
-// newGrant is a grant bound to a session. It keeps the authentication as it was: a later one does not change what was
-// granted on this one.
+// newGrant returns a grant bound to the session. It copies the session's authentication, because a later authentication
+// does not change the grant.
 func newGrant(
 	id string,
 	c *storage.Client,

@@ -27,10 +27,10 @@ func SigningAlg(c *storage.Client) string {
 
 const algNone = "none"
 
-// idToken holds the values for one ID token.
+// idToken holds the content of one ID token.
 type idToken struct {
 	client                    *storage.Client
-	subject                   string // the user's own
+	subject                   string // the user's subject, not a pairwise one
 	authTime                  time.Time
 	acr                       string
 	amr                       []string
@@ -39,12 +39,12 @@ type idToken struct {
 	nonce                     string
 	accessToken               string         // the access token of the same response, for at_hash; empty: none
 	code                      string         // the code of the same response, for c_hash; empty: none
-	userClaims                map[string]any // about the user
+	userClaims                map[string]any // claims about the user
 	issuedAt                  time.Time
-	fromAuthorizationEndpoint bool // if set, the token is always signed (Core §2)
+	fromAuthorizationEndpoint bool // such a token is always signed (Core §2)
 }
 
-// idTokenExpiry returns the times that the trust horizon needs of an ID token.
+// idTokenExpiry returns the times of an ID token that the trust horizon depends on.
 func (m *Minter) idTokenExpiry(t idToken) storage.TokenExpiry {
 	return storage.TokenExpiry{
 		IDToken:       truncateToMillis(t.issuedAt.Add(m.Lifetimes.IDToken)),
@@ -53,8 +53,7 @@ func (m *Minter) idTokenExpiry(t idToken) storage.TokenExpiry {
 	}
 }
 
-// sessionExpiry returns the session_expiry claim, for clients whose registration says that they honour it; zero for
-// others.
+// sessionExpiry returns the session_expiry claim for a client that registered to honour it, else the zero time.
 func (t idToken) sessionExpiry() time.Time {
 	if t.client.SessionExpiry <= 0 || t.sessionExpires.IsZero() {
 		return time.Time{}
@@ -66,7 +65,7 @@ func (t idToken) sessionExpiry() time.Time {
 	return expiry
 }
 
-// idTokenClaims are the claims of an ID token (Core §2). azp is not needed: the client is the only audience.
+// idTokenClaims are the claims of an ID token (Core §2). There is no azp, because the client is the only audience.
 type idTokenClaims struct {
 	Issuer        string   `json:"iss"`
 	Subject       string   `json:"sub"`
@@ -83,7 +82,7 @@ type idTokenClaims struct {
 	CodeHash      string   `json:"c_hash,omitempty"`
 }
 
-// signIDToken returns the ID token as a JWT, signed or, for a client with alg none, unsecured.
+// signIDToken returns the ID token as a JWT. It is signed, or unsecured for a client with alg none.
 func (m *Minter) signIDToken(t idToken) (string, error) {
 	c := idTokenClaims{
 		Issuer:   m.Issuer,
@@ -102,11 +101,13 @@ func (m *Minter) signIDToken(t idToken) (string, error) {
 	}
 	alg := SigningAlg(t.client)
 	unsecured := t.client.IDTokenSignedResponseAlg == algNone && !t.fromAuthorizationEndpoint
-	if t.accessToken != "" && !unsecured { // at_hash and c_hash need the hash function of a signing algorithm
-		c.AccessHash = leftHalfHash(alg, t.accessToken)
-	}
-	if t.code != "" && !unsecured {
-		c.CodeHash = leftHalfHash(alg, t.code)
+	if !unsecured { // at_hash and c_hash use the hash function of the signing algorithm
+		if t.accessToken != "" {
+			c.AccessHash = leftHalfHash(alg, t.accessToken)
+		}
+		if t.code != "" {
+			c.CodeHash = leftHalfHash(alg, t.code)
+		}
 	}
 	claims, err := c.withUserClaims(t.userClaims)
 	if err != nil {
@@ -132,7 +133,7 @@ func (c idTokenClaims) withUserClaims(userClaims map[string]any) (any, error) {
 		return nil, err
 	}
 	all := maps.Clone(userClaims)
-	if err := json.Unmarshal(tokenClaims, &all); err != nil { // Unmarshal keeps the keys that tokenClaims does not have
+	if err := json.Unmarshal(tokenClaims, &all); err != nil { // replaces only the keys in tokenClaims
 		return nil, err
 	}
 	return all, nil
@@ -142,14 +143,14 @@ func (c idTokenClaims) withUserClaims(userClaims map[string]any) (any, error) {
 // hash function of alg.
 func leftHalfHash(alg, value string) string {
 	if alg == "EdDSA" { // Ed25519 uses SHA-512
-		sum := sha512.Sum512([]byte(value))
-		return base64.RawURLEncoding.EncodeToString(sum[:sha512.Size/2])
+		hash := sha512.Sum512([]byte(value))
+		return base64.RawURLEncoding.EncodeToString(hash[:sha512.Size/2])
 	}
-	sum := sha256.Sum256([]byte(value))
-	return base64.RawURLEncoding.EncodeToString(sum[:sha256.Size/2])
+	hash := sha256.Sum256([]byte(value))
+	return base64.RawURLEncoding.EncodeToString(hash[:sha256.Size/2])
 }
 
-// encodeUnsecured writes an unsecured JWT (RFC 7515 appendix A.5).
+// encodeUnsecured returns an unsecured JWT (RFC 7515 appendix A.5).
 func encodeUnsecured(claims any) (string, error) {
 	payload, err := json.Marshal(claims)
 	if err != nil {

@@ -8,33 +8,34 @@ import (
 	"github.com/curfew-id/curfew/storage"
 )
 
-// Ring holds the keys that are signed, sealed and derived with (provider/keys).
+// Ring signs, seals and derives values with the provider's keys (provider/keys).
 type Ring interface {
-	// Sign makes a JWS in compact form, of JSON claims.
+	// Sign returns a compact JWS of the claims as JSON.
 	Sign(alg, typ string, claims any) (string, error)
-	// Seal and Open are the two ways of a small authenticated, encrypted value; each kind has keys of its own.
+	// Seal encrypts and authenticates a small value. Each kind has its own keys.
 	Seal(kind string, value []byte) (string, error)
+	// Open returns the value of a text that Seal made for the same kind.
 	Open(kind, text string) ([]byte, error)
-	// NextRefreshToken is the refresh token that follows token, the same each time.
+	// NextRefreshToken derives the refresh token that follows token. It always returns the same one.
 	NextRefreshToken(token string) string
-	// Pairwise is the subject of a user for the relying parties of one sector (Core §8.1).
+	// Pairwise derives the sub by which the clients of one sector know a user (Core §8.1).
 	Pairwise(sector, subject string) string
 }
 
-// Minter mints. All fields are needed.
+// Minter makes tokens. All fields are required.
 type Minter struct {
 	Issuer    string
 	Ring      Ring
 	Lifetimes policy.Token
 }
 
-// Prefixes of opaque tokens: one for each kind, so that none passes for another.
+// Prefixes of opaque tokens. Each kind has its own, so that one kind is not accepted as another.
 const (
 	AccessPrefix  = "cat_"
 	RefreshPrefix = "crt_"
 )
 
-// SubjectFor is the sub by which a client knows a user: the user's own, or a pairwise one (Core §8).
+// SubjectFor returns the sub by which a client knows a user: the user's subject, or a pairwise one (Core §8).
 func (m *Minter) SubjectFor(subject string, c *storage.Client) string {
 	if !c.UsesPairwiseSubjects() || subject == "" {
 		return subject
@@ -42,7 +43,8 @@ func (m *Minter) SubjectFor(subject string, c *storage.Client) string {
 	return m.Ring.Pairwise(c.SectorHost, subject)
 }
 
-// accessTokenExpiry is when an access token issued at that moment ends: never after limit, unless that is zero.
+// accessTokenExpiry returns the expiry of an access token issued at that time. It is not after limit unless limit is
+// zero.
 func (m *Minter) accessTokenExpiry(c *storage.Client, at, limit time.Time) time.Time {
 	lifetime := m.Lifetimes.Opaque
 	if c.UsesJWTAccessTokens() {
@@ -55,7 +57,7 @@ func (m *Minter) accessTokenExpiry(c *storage.Client, at, limit time.Time) time.
 	return expiresAt
 }
 
-// audience is whom a client's access tokens are for.
+// audience returns the audience of the client's access tokens: its registered audience, by default the client itself.
 func audience(c *storage.Client) []string {
 	if len(c.Audience) > 0 {
 		return c.Audience
@@ -63,9 +65,9 @@ func audience(c *storage.Client) []string {
 	return []string{c.ClientID}
 }
 
-// truncateToMillis is a moment as records keep it.
+// truncateToMillis returns t in UTC with the precision of stored records.
 func truncateToMillis(t time.Time) time.Time { return t.UTC().Truncate(time.Millisecond) }
 
-// newGrantID begins with the moment, so that grants which are given together share pages of a store, and goes on with
-// 132 random bits.
+// newGrantID returns the time followed by 132 random bits. The time comes first, so that the store writes grants of the
+// same time next to each other.
 func newGrantID(at time.Time) string { return formatMillis(at) + keys.Random("")[:22] }

@@ -5,11 +5,14 @@ import (
 	"encoding/binary"
 )
 
-// pack writes texts one after the other, each after its length. A code travels in a URL, so every byte counts: what
-// is itself the base64url of 32 bytes, as all our random values and hashes are, is written as those bytes.
+// rawSize is the size of random values and hashes, in bytes.
+const rawSize = 32
+
+// pack encodes texts one after the other, each behind its length. To keep codes short, a text that is the base64url of
+// rawSize bytes, as random values and hashes are, is encoded as those bytes. The lowest bit of the length marks it.
 func pack(texts ...string) (b []byte) {
 	for _, text := range texts {
-		if raw, ok := decode32Bytes(text); ok {
+		if raw, ok := decodeRaw(text); ok {
 			b = append(binary.AppendUvarint(b, uint64(len(raw))<<1|1), raw...)
 			continue
 		}
@@ -18,30 +21,36 @@ func pack(texts ...string) (b []byte) {
 	return b
 }
 
-// unpack reads what pack wrote into texts; false if it is not as many.
+// unpack decodes the result of pack into texts. It returns false if b does not hold exactly that many texts.
 func unpack(b []byte, texts ...*string) bool {
 	for _, text := range texts {
-		n, read := binary.Uvarint(b)
-		if read <= 0 || n>>1 > uint64(len(b)-read) {
+		header, headerSize := binary.Uvarint(b)
+		if headerSize <= 0 {
 			return false
 		}
-		b = b[read:]
-		value := b[:n>>1]
-		b = b[n>>1:]
-		if *text = string(value); n&1 == 1 {
+		b = b[headerSize:]
+		length, isRaw := header>>1, header&1 == 1
+		if length > uint64(len(b)) {
+			return false
+		}
+		value := b[:length]
+		b = b[length:]
+		*text = string(value)
+		if isRaw {
 			*text = base64.RawURLEncoding.EncodeToString(value)
 		}
 	}
 	return len(b) == 0
 }
 
-// strictBase64 takes one spelling of a value only: the one that unpack will write.
+// strictBase64 accepts only the spelling of a value that unpack produces.
 var strictBase64 = base64.RawURLEncoding.Strict()
 
-func decode32Bytes(text string) ([]byte, bool) {
-	if len(text) != strictBase64.EncodedLen(32) {
+// decodeRaw decodes a text that is the base64url of rawSize bytes.
+func decodeRaw(text string) ([]byte, bool) {
+	if len(text) != strictBase64.EncodedLen(rawSize) {
 		return nil, false
 	}
 	raw, err := strictBase64.DecodeString(text)
-	return raw, err == nil && len(raw) == 32 // it passes over line ends
+	return raw, err == nil && len(raw) == rawSize // shorter if the text contains line ends, which the decoder skips
 }

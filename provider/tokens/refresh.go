@@ -9,20 +9,21 @@ import (
 	"github.com/curfew-id/curfew/storage"
 )
 
-// ErrScopeNotGranted: the scope asked for is more than what was granted.
+// ErrScopeNotGranted says that a refresh requests a scope that was not granted.
 var ErrScopeNotGranted = errors.New("the scope is more than what was granted")
 
-// Refresh is a refresh (RFC 6749 §6, Core §12): storage.Refresh with Issue, then Answer.
+// Refresh is the use of a refresh token (RFC 6749 §6, Core §12). The caller passes Issue to storage.Refresh, then calls
+// Respond.
 type Refresh struct {
 	minter         *Minter
 	client         *storage.Client
-	requestedScope []string // asked for; empty: all that was granted
+	requestedScope []string // empty: all granted scopes
 	issuedAt       time.Time
 	opaqueToken    string
 	newToken       string
 }
 
-// NewRefresh begins a refresh by that refresh token.
+// NewRefresh prepares the use of the refresh token.
 func (m *Minter) NewRefresh(c *storage.Client, token string, scope []string, at time.Time) *Refresh {
 	r := &Refresh{
 		minter:         m,
@@ -37,44 +38,44 @@ func (m *Minter) NewRefresh(c *storage.Client, token string, scope []string, at 
 	return r
 }
 
-// NewToken is the refresh token that follows the one presented.
+// NewToken returns the refresh token that follows the presented one.
 func (r *Refresh) NewToken() string { return r.newToken }
 
-// Issue is what is stored; the grant's own scope stays. Without a session (an offline grant) nothing of it belongs to
-// one. ErrScope, and storage.ErrEnded if the client may not hold such a grant any more.
-func (r *Refresh) Issue(g storage.Grant, s *storage.Session) (storage.Issuance, error) {
-	if !r.client.MayRefresh(g) {
+// Issue returns the records to store. The grant keeps its scope. s is nil for offline access. Issue returns
+// ErrScopeNotGranted, or storage.ErrRevoked if the client may not refresh such a grant any more.
+func (r *Refresh) Issue(grant storage.Grant, s *storage.Session) (storage.Issuance, error) {
+	if !r.client.MayRefresh(grant) {
 		return storage.Issuance{}, storage.ErrRevoked
 	}
-	granted := r.client.AllowedScope(g.Scope)
+	granted := r.client.AllowedScope(grant.Scope)
 	for _, scope := range r.requestedScope {
 		if !slices.Contains(granted, scope) {
 			return storage.Issuance{}, ErrScopeNotGranted
 		}
 	}
-	a := r.newAccessToken(g, s)
-	issuance := storage.Issuance{Grant: g, Trust: a.expiry()}
+	accessToken := r.newAccessToken(grant, s)
+	issuance := storage.Issuance{Grant: grant, Trust: accessToken.expiry()}
 	if r.opaqueToken != "" {
-		issuance.Tokens = []storage.Token{a.record(r.opaqueToken)}
+		issuance.Tokens = []storage.Token{accessToken.record(r.opaqueToken)}
 	}
-	if hasOpenID(a.scope) {
-		issuance.Trust.Extend(r.minter.idTokenExpiry(r.newIDToken(g, s)))
+	if hasOpenID(accessToken.scope) {
+		issuance.Trust.Extend(r.minter.idTokenExpiry(r.newIDToken(grant, s)))
 	}
 	return issuance, nil
 }
 
-// Respond signs what Issue stored. Its ID token has iss, sub, aud and auth_time of the first, and no nonce (Core
-// §12.2). user is needed only if WantsUser says so.
+// Respond signs the tokens that Issue recorded. The ID token has iss, sub, aud and auth_time of the first one, and no
+// nonce (Core §12.2). user may be nil unless NeedsUser returns true.
 func (r *Refresh) Respond(result storage.RefreshResult, user *storage.User) (response Response, err error) {
-	a := r.newAccessToken(result.Grant, result.Session)
-	if err := r.minter.setAccessToken(&response, a, r.opaqueToken); err != nil {
+	accessToken := r.newAccessToken(result.Grant, result.Session)
+	if err := r.minter.setAccessToken(&response, accessToken, r.opaqueToken); err != nil {
 		return Response{}, err
 	}
 	response.RefreshToken = r.newToken
-	if hasOpenID(a.scope) {
+	if hasOpenID(accessToken.scope) {
 		t := r.newIDToken(result.Grant, result.Session)
 		t.accessToken = response.AccessToken
-		t.userClaims = idTokenUserClaims(r.client, user, a.scope, result.Grant.Claims)
+		t.userClaims = idTokenUserClaims(r.client, user, accessToken.scope, result.Grant.Claims)
 		if response.IDToken, err = r.minter.signIDToken(t); err != nil {
 			return Response{}, err
 		}
@@ -82,19 +83,25 @@ func (r *Refresh) Respond(result storage.RefreshResult, user *storage.User) (res
 	return response, nil
 }
 
-// NeedsUser reports whether the ID token carries claims about the user.
+// NeedsUser reports whether the ID token contains claims about the user.
 func (r *Refresh) NeedsUser(g storage.Grant) bool {
 	return idTokenNeedsUser(r.client, g.Claims)
 }
 
 func (r *Refresh) newAccessToken(g storage.Grant, s *storage.Session) accessToken {
-	a := accessToken{client: r.client, grant: g, scope: r.client.AllowedScope(g.Scope), issuedAt: r.issuedAt}
+	a := accessToken{
+		client:   r.client,
+		grant:    g,
+		scope:    r.client.AllowedScope(g.Scope),
+		issuedAt: r.issuedAt,
+	}
 	if len(r.requestedScope) > 0 {
 		a.scope = r.requestedScope
 	}
 	limit := g.Expires
 	if s != nil {
-		a.sid, limit = g.SID, s.Expires
+		a.sid = g.SID
+		limit = s.Expires
 	}
 	a.expiresAt = r.minter.accessTokenExpiry(r.client, r.issuedAt, limit)
 	return a
@@ -110,7 +117,8 @@ func (r *Refresh) newIDToken(g storage.Grant, s *storage.Session) idToken {
 		issuedAt: r.issuedAt,
 	}
 	if s != nil {
-		t.sid, t.sessionExpires = g.SID, s.Expires
+		t.sid = g.SID
+		t.sessionExpires = s.Expires
 	}
 	return t
 }

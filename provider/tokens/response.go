@@ -5,8 +5,7 @@ import (
 	"time"
 )
 
-// Response is what a relying party gets: a token response (RFC 6749 §5.1, Core §3.1.3.3), or the token part of an
-// authorization response.
+// Response is a token response (RFC 6749 §5.1, Core §3.1.3.3), or the tokens of an authorization response.
 type Response struct {
 	AccessToken  string `json:"access_token,omitempty"`
 	TokenType    string `json:"token_type,omitempty"`
@@ -16,7 +15,7 @@ type Response struct {
 	Scope        string `json:"scope,omitempty"`
 }
 
-// setAccessToken puts an access token into the answer: the opaque text that was stored, or a JWT signed now.
+// setAccessToken sets the access token of a response: opaque, or a newly signed JWT if the client uses JWTs.
 func (m *Minter) setAccessToken(response *Response, a accessToken, opaque string) (err error) {
 	response.AccessToken = opaque
 	if a.client.UsesJWTAccessTokens() {

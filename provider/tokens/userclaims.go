@@ -7,7 +7,7 @@ import (
 	"github.com/curfew-id/curfew/storage"
 )
 
-// What each scope asks for (Core §5.4).
+// scopeClaims are the claims that each scope requests (Core §5.4).
 var scopeClaims = map[string][]string{
 	"profile": {
 		"name",
@@ -30,12 +30,12 @@ var scopeClaims = map[string][]string{
 	"phone":   {"phone_number", "phone_number_verified"},
 }
 
-// Scopes are those that Curfew understands: scopes_supported.
+// Scopes returns the scopes that Curfew supports (scopes_supported).
 func Scopes() []string {
 	return []string{"openid", "profile", "email", "address", "phone", "offline_access"}
 }
 
-// scopeOf is the scope that asks for a claim, empty for one that is not about the user.
+// scopeOf returns the scope that requests the claim, or "" if the claim is not about the user.
 func scopeOf(claim string) string {
 	for scope, claims := range scopeClaims {
 		if slices.Contains(claims, claim) {
@@ -45,7 +45,7 @@ func scopeOf(claim string) string {
 	return ""
 }
 
-// requestableClaims are those that can be asked for by name: about the user and about the sign-in.
+// requestableClaims are the claims that the claims parameter may name: about the user and about the authentication.
 var requestableClaims = slices.Concat(
 	[]string{"sub", "acr", "amr", "auth_time", "sid"},
 	scopeClaims["profile"],
@@ -54,12 +54,12 @@ var requestableClaims = slices.Concat(
 	scopeClaims["phone"],
 )
 
-// ClaimNames are the claims that Curfew can give: claims_supported. The last cannot be asked for: it is for clients
-// that registered to honour it.
+// ClaimNames returns the claims that Curfew can return (claims_supported). session_expiry cannot be requested: clients
+// that registered to honour it get it.
 func ClaimNames() []string { return append(slices.Clone(requestableClaims), "session_expiry") }
 
-// UserInfoClaims are the claims that a grant gives a client about its user at userinfo, sub aside (Core §5.3.2):
-// those of its scopes and those asked for by the claims parameter.
+// UserInfoClaims returns the claims about the user for the UserInfo endpoint, except sub (Core §5.3.2): those of the
+// scope and those that the claims parameter requests.
 func UserInfoClaims(u *storage.User, client *storage.Client, scope []string, request json.RawMessage) map[string]any {
 	claims := map[string]any{}
 	addScopeClaims(claims, u, scope)
@@ -67,13 +67,13 @@ func UserInfoClaims(u *storage.User, client *storage.Client, scope []string, req
 	return claims
 }
 
-// idTokenNeedsUser reports whether an ID token carries claims about the user.
+// idTokenNeedsUser reports whether an ID token of the client contains claims about the user.
 func idTokenNeedsUser(c *storage.Client, request json.RawMessage) bool {
 	return c.WantsScopeClaimsInIDToken() || len(parseAllowedClaims(request, c).IDToken) > 0
 }
 
-// idTokenUserClaims are the claims about the user in an ID token: those that the claims parameter requests, and those
-// of the scope if the client registered that. user is nil if idTokenNeedsUser says no.
+// idTokenUserClaims returns the claims about the user for an ID token: those that the claims parameter requests, and
+// those of the scope if the client registered for them. user is nil if idTokenNeedsUser returns false.
 func idTokenUserClaims(c *storage.Client, user *storage.User, scope []string, request json.RawMessage) map[string]any {
 	claims := map[string]any{}
 	if user == nil {
@@ -86,28 +86,29 @@ func idTokenUserClaims(c *storage.Client, user *storage.User, scope []string, re
 	return claims
 }
 
+// addScopeClaims adds the claims that the scope requests.
 func addScopeClaims(claims map[string]any, u *storage.User, scope []string) {
 	for _, s := range scope {
 		for _, name := range scopeClaims[s] {
-			if v, ok := userClaim(u, name); ok {
-				claims[name] = v
+			if value, ok := userClaim(u, name); ok {
+				claims[name] = value
 			}
 		}
 	}
 }
 
-// addRequestedClaims adds what was asked for by name. Where a value was asked for and the user's is another, there is
-// nothing to give: that it is missing is no error, essential or not (Core §5.5.1).
+// addRequestedClaims adds the claims that the claims parameter requests. It omits a claim whose value differs from the
+// requested value. A missing claim is not an error, even if it is essential (Core §5.5.1).
 func addRequestedClaims(claims map[string]any, u *storage.User, requested map[string]*RequestedClaim) {
 	for name, claim := range requested {
-		if v, ok := userClaim(u, name); ok && claim.Accepts(v) {
-			claims[name] = v
+		if value, ok := userClaim(u, name); ok && claim.Accepts(value) {
+			claims[name] = value
 		}
 	}
 }
 
-// userClaim is one claim of Core §5.1 in the type that stands there. What the record lacks, or holds as an empty
-// text, is left out (Core §5.3.2); whether an address was verified is always said beside it.
+// userClaim returns a claim with its type in Core §5.1. It returns false if the user has no such claim or an empty one
+// (Core §5.3.2). email_verified and phone_number_verified exist if the address or number exists.
 func userClaim(u *storage.User, name string) (any, bool) {
 	switch name {
 	case "preferred_username":
@@ -125,7 +126,7 @@ func userClaim(u *storage.User, name string) (any, bool) {
 	case "address":
 		address, ok := u.Claims[name].(map[string]any)
 		return address, ok && len(address) > 0
-	case "sub", "acr", "amr", "auth_time", "sid": // about the sign-in, not from the record
+	case "sub", "acr", "amr", "auth_time", "sid": // not claims of the user's record
 		return nil, false
 	}
 	text, ok := u.Claims[name].(string)

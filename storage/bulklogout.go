@@ -1,7 +1,8 @@
 package storage
 
-// CountTermination counts one termination. Offline grants that sel ends by themselves are left out; a caller that
-// counts those one by one passes the selection, any other the zero Selection.
+// CountTermination counts the parts of one termination. It leaves out offline grants that sel selects by their own
+// user and client: a caller that counts those grants separately passes its selection. Other callers pass the zero
+// Selection.
 func CountTermination(t Termination, sel Selection) TerminationCount {
 	var n TerminationCount
 	if t.WholeSession {

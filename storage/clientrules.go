@@ -8,22 +8,23 @@ import (
 	"time"
 )
 
-// The rules in this file say what a client may do, by its metadata alone. Callers ask at each use and not only when
-// something is issued: a client that may do less from now on does less from now on, with the tokens that it already
-// has.
+// clientrules.go decides what a client may do, by its metadata alone. Callers check at every use of a token and not
+// only when it is issued. A restriction of the metadata therefore applies at once to the tokens that the client
+// already has.
 
 // SupportedGrantTypes are the grant types that a client can register and discovery lists (RFC 7591 §2).
 func SupportedGrantTypes() []string {
 	return []string{"authorization_code", "implicit", "refresh_token", "client_credentials"}
 }
 
-// TokenEndpointGrantTypes are the supported grant types that the token endpoint takes. implicit is missing: it issues
-// tokens at the authorization endpoint (RFC 6749 §4.2).
+// TokenEndpointGrantTypes are the supported grant types that the token endpoint accepts. implicit is missing, because
+// it issues tokens at the authorization endpoint (RFC 6749 §4.2).
 func TokenEndpointGrantTypes() []string {
 	return slices.DeleteFunc(SupportedGrantTypes(), func(grantType string) bool { return grantType == "implicit" })
 }
 
-// AllowedGrantTypes are the registered grant types; authorization_code if the client registered none (RFC 7591 §2).
+// AllowedGrantTypes returns the registered grant types, or authorization_code if the client registered none (RFC 7591
+// §2).
 func (c *Client) AllowedGrantTypes() []string {
 	if len(c.GrantTypes) == 0 {
 		return []string{"authorization_code"}
@@ -36,7 +37,8 @@ func (c *Client) MayUseGrantType(grantType string) bool {
 	return slices.Contains(c.AllowedGrantTypes(), grantType)
 }
 
-// AllowedResponseTypes are the registered response types; code if the client registered none (Registration 1.0 §2).
+// AllowedResponseTypes returns the registered response types, or code if the client registered none (Registration 1.0
+// §2).
 func (c *Client) AllowedResponseTypes() []string {
 	if len(c.ResponseTypes) == 0 {
 		return []string{"code"}
@@ -44,8 +46,8 @@ func (c *Client) AllowedResponseTypes() []string {
 	return c.ResponseTypes
 }
 
-// AuthMethod is the registered method of client authentication; client_secret_basic if the client registered none
-// (RFC 7591 §2). Use AcceptsAuthMethod to ask what the client may do.
+// AuthMethod returns the registered method of client authentication, or client_secret_basic if the client registered
+// none (RFC 7591 §2). Use AcceptsAuthMethod to check a request.
 func (c *Client) AuthMethod() string {
 	if c.TokenEndpointAuthMethod == "" {
 		return "client_secret_basic"
@@ -56,8 +58,8 @@ func (c *Client) AuthMethod() string {
 // IsPublic reports whether the client cannot authenticate (RFC 6749 §2.1).
 func (c *Client) IsPublic() bool { return c.AuthMethod() == "none" }
 
-// AcceptsAuthMethod reports whether the client may authenticate by that method (Core §9): the registered one or,
-// where none is registered, its secret in either place.
+// AcceptsAuthMethod reports whether the client may authenticate by that method (Core §9). A client without a
+// registered method may send its secret in the header or in the body.
 func (c *Client) AcceptsAuthMethod(method string) bool {
 	if c.TokenEndpointAuthMethod == "" {
 		return method == "client_secret_basic" || method == "client_secret_post"
@@ -65,30 +67,30 @@ func (c *Client) AcceptsAuthMethod(method string) bool {
 	return method == c.TokenEndpointAuthMethod
 }
 
-// MayOmitPKCE reports whether an authorization request for a code may come without a code_challenge (RFC 7636). With
-// require_pkce true it may not, with false it may. Where the setting is missing, a confidential client may if a nonce
-// binds the code to the request (RFC 9700 §2.1.1): bound says whether one does.
-func (c *Client) MayOmitPKCE(bound bool) bool {
+// MayOmitPKCE reports whether an authorization request for a code may omit code_challenge (RFC 7636). require_pkce
+// decides if it is set. Otherwise only a confidential client may, and only if a nonce binds the code to the request
+// (RFC 9700 §2.1.1).
+func (c *Client) MayOmitPKCE(hasNonce bool) bool {
 	if c.RequirePKCE != nil {
 		return !*c.RequirePKCE
 	}
-	return bound && !c.IsPublic()
+	return hasNonce && !c.IsPublic()
 }
 
-// WantsScopeClaimsInIDToken reports whether the ID token carries the claims of the granted scopes (Core §5.4), which
-// userinfo gives in any case.
+// WantsScopeClaimsInIDToken reports whether ID tokens carry the claims of the granted scopes (Core §5.4). The UserInfo
+// endpoint returns them in any case.
 func (c *Client) WantsScopeClaimsInIDToken() bool { return c.IDTokenClaims == "scope" }
 
-// UsesJWTAccessTokens reports whether the client's access tokens are JWTs (RFC 9068), which resource servers check
-// without asking.
+// UsesJWTAccessTokens reports whether the client's access tokens are JWTs (RFC 9068). Resource servers validate those
+// by themselves, without introspection.
 func (c *Client) UsesJWTAccessTokens() bool { return c.AccessTokenFormat == "jwt" }
 
-// CanJoinSession reports whether the client can get a client session: users can sign in to it.
+// CanJoinSession reports whether users can sign in to the client, so that it gets client sessions.
 func (c *Client) CanJoinSession() bool {
 	return c.MayUseGrantType("authorization_code") || c.MayUseGrantType("implicit")
 }
 
-// AllowedScope is the part of scope that the client may have: all of it if the client registered no scope.
+// AllowedScope returns the values of scope that the client may have: all of them if the client registered no scope.
 func (c *Client) AllowedScope(scope []string) []string {
 	if c.Scope == "" {
 		return scope
@@ -119,8 +121,8 @@ func (c *Client) MayRefresh(g Grant) bool {
 	return c.MayRefreshInSession()
 }
 
-// MayUseAccessToken reports whether access tokens of that grant are still accepted. The zero grant stands for the
-// tokens that the client got for itself by client_credentials.
+// MayUseAccessToken reports whether access tokens of that grant are still accepted. The zero grant stands for
+// client_credentials tokens.
 func (c *Client) MayUseAccessToken(g Grant) bool {
 	switch {
 	case g.ID == "":
@@ -131,27 +133,29 @@ func (c *Client) MayUseAccessToken(g Grant) bool {
 	return true
 }
 
-// SkipsConsent reports whether the operator has consented for all users.
+// SkipsConsent reports whether users are not asked for consent, because the operator has consented for all of them.
 func (c *Client) SkipsConsent() bool { return c.Consent == "skip" }
 
-// RequiresConsentEachTime reports whether an earlier consent does not count for a request with that redirect URI. A
-// public client proves nothing about itself, and other programs on the device can take its loopback port or its
-// scheme (RFC 6749 §10.2, RFC 8252 §8.6).
+// RequiresConsentEachTime reports whether a request with that redirect URI needs consent again, even if the user gave
+// it before. It does for a public client without an https redirect URI. Such a client does not authenticate, and
+// another program on the device can listen on its loopback port or register its scheme (RFC 6749 §10.2, RFC 8252
+// §8.6).
 func (c *Client) RequiresConsentEachTime(redirectURI string) bool {
 	return c.IsPublic() && !strings.HasPrefix(redirectURI, "https://")
 }
 
-// LogoutScope is how much a logout request ends: the metadata value logout_scope and the setting logout.scope.
+// LogoutScope says how much a logout request ends. It is the value of the client metadata logout_scope and of the
+// setting logout.scope.
 type LogoutScope string
 
 // The logout scopes, the smallest first.
 const (
-	ScopeClient  LogoutScope = "client"  // the client session of the client that asks; the user stays signed in
+	ScopeClient  LogoutScope = "client"  // the requesting client's client session; the user stays signed in
 	ScopeSession LogoutScope = "session" // this browser's session
 	ScopeAll     LogoutScope = "all"     // all sessions of the user
 )
 
-// LogoutScopeOr is the scope of the client's logout requests: the registered one, or else the deployment's.
+// LogoutScopeOr returns the scope of the client's logout requests: the registered one, or else deployment.
 func (c *Client) LogoutScopeOr(deployment LogoutScope) LogoutScope {
 	if c.LogoutScope == "" {
 		return deployment
@@ -159,8 +163,8 @@ func (c *Client) LogoutScopeOr(deployment LogoutScope) LogoutScope {
 	return c.LogoutScope
 }
 
-// BackendLogoutScope returns what a logout request without the user's browser ends, as the client's own server sends
-// it: by default the client's own client session. ok is false if it ends nothing.
+// BackendLogoutScope returns the scope of a logout request that the client's server sends without the user's browser.
+// The default is the client session. ok is false if such a request ends nothing.
 func (c *Client) BackendLogoutScope() (scope LogoutScope, ok bool) {
 	switch c.BackendLogout {
 	case "none":
@@ -171,28 +175,29 @@ func (c *Client) BackendLogoutScope() (scope LogoutScope, ok bool) {
 	return ScopeClient, true
 }
 
-// HasUntrustedConfirmations reports whether the client's answers to logout tokens prove nothing: it answers 200 and
-// may end no session.
+// HasUntrustedConfirmations reports whether a 200 from the client to a logout token does not show that it ended its
+// session.
 func (c *Client) HasUntrustedConfirmations() bool { return c.Confirmations == "untrusted" }
 
-// UsesPairwiseSubjects reports whether the client knows users by subjects that other sectors do not see (Core §8.1).
+// UsesPairwiseSubjects reports whether the client gets pairwise subject identifiers (Core §8.1).
 func (c *Client) UsesPairwiseSubjects() bool { return c.SubjectType == "pairwise" }
 
-// SetMetadata replaces the client's metadata. Introspection answers from before at are cached for as long as the
-// client declared then.
+// SetMetadata replaces the client's metadata. If m lowers introspection_cache, resource servers may still cache the
+// introspection responses from before at for the longer time; IntrospectionCachedUntil records until when.
 func (c *Client) SetMetadata(m Metadata, at time.Time) {
 	if m.IntrospectionCache < c.IntrospectionCache {
-		if until := at.Add(time.Duration(c.IntrospectionCache) * time.Second); until.After(c.IntrospectionCachedUntil) {
-			c.IntrospectionCachedUntil = until
-		}
+		cachedUntil := at.Add(time.Duration(c.IntrospectionCache) * time.Second)
+		c.IntrospectionCachedUntil = latestTime(c.IntrospectionCachedUntil, cachedUntil)
 	}
-	c.Metadata, c.SectorHost, c.Updated = m, m.Sector(), at
+	c.Metadata = m
+	c.SectorHost = m.Sector()
+	c.Updated = at
 }
 
-// Sector is the host that pairwise subjects are computed for (Core §8.1): that of sector_identifier_uri, or else the
-// one host that all redirect URIs share. Only an https URI on a host that is not this machine proves that the client
-// has the host: anyone can write any host into a private-use scheme. Sector is empty for public subjects and if the
-// redirect URIs prove no host or several.
+// Sector returns the host for which pairwise subjects are computed (Core §8.1): the host of sector_identifier_uri, or
+// else the common host of all redirect URIs. Only an https URI that does not point to the local machine shows that
+// the client controls its host: in a private-use scheme anyone can write any host. Sector is empty for public
+// subjects, and if the redirect URIs show no host or several hosts.
 func (m *Metadata) Sector() string {
 	if m.SubjectType != "pairwise" {
 		return ""
@@ -211,16 +216,21 @@ func (m *Metadata) Sector() string {
 	return sector
 }
 
-// sectorHostOf returns the host of an https URI that is not this machine's.
+// sectorHostOf returns the host of an https URI. It is empty for another scheme and for the local machine.
 func sectorHostOf(uri string) string {
 	host := hostname(uri)
-	address, err := netip.ParseAddr(host)
-	isLocal := host == "localhost" || strings.HasSuffix(host, ".localhost") ||
-		err == nil && address.Unmap().IsLoopback()
-	if isLocal || !strings.HasPrefix(strings.ToLower(uri), "https://") {
+	if isLocalHost(host) || !strings.HasPrefix(strings.ToLower(uri), "https://") {
 		return ""
 	}
 	return host
+}
+
+func isLocalHost(host string) bool {
+	if host == "localhost" || strings.HasSuffix(host, ".localhost") {
+		return true
+	}
+	address, err := netip.ParseAddr(host)
+	return err == nil && address.Unmap().IsLoopback()
 }
 
 func hostname(uri string) string {

@@ -5,24 +5,24 @@ import (
 	"time"
 )
 
-// Consent is what a user allowed a client. It is withdrawn through EndSessions, since the user's client sessions end
-// with it.
+// Consent records the scopes and claims that a user allowed a client. EndSessions withdraws it, because the user's
+// client sessions at that client end with it.
 type Consent struct {
 	Subject  string    `json:"sub"`
 	Client   string    `json:"client"`
 	Scope    []string  `json:"scope"`
-	Claims   []string  `json:"claims,omitempty"` // asked for by name, beyond what the scopes give (Core §5.5)
+	Claims   []string  `json:"claims,omitempty"` // requested by name (Core §5.5) and not part of the scopes
 	At       time.Time `json:"at"`
 	Sequence Sequence  `json:"sequence,omitempty"` // of the transaction that stored it; the store sets it
 }
 
 // Consents stores consents.
 type Consents interface {
-	// PutConsent stores what the user allows from now on, replacing what was allowed before. ErrRevoked if user or
-	// client are unknown or disabled.
+	// PutConsent stores a consent and replaces the user's earlier one for that client. ErrRevoked if the user or the
+	// client is unknown or disabled.
 	PutConsent(ctx context.Context, c Consent) error
-	// Consent finds what a user allowed a client.
+	// Consent finds a user's consent for a client.
 	Consent(ctx context.Context, subject, client string) (Consent, error)
-	// ListConsents lists what a user allowed.
+	// ListConsents lists a user's consents.
 	ListConsents(ctx context.Context, subject string) ([]Consent, error)
 }

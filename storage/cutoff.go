@@ -5,12 +5,12 @@ import (
 	"time"
 )
 
-// Cutoff invalidates, within one CutoffScope, everything issued before its Sequence: authorization codes, sign-ins
-// under way, and client_credentials access tokens. The transaction that ends sessions writes it.
+// Cutoff invalidates, within one CutoffScope, everything that was issued before its Sequence: authorization codes,
+// sign-ins that are under way, and client_credentials access tokens. The transaction that ends sessions writes it.
 type Cutoff struct {
 	Sequence  Sequence  `json:"sequence"`
-	Except    SessionID `json:"except,omitempty"` // session whose codes stay valid; empty: none
-	ExpiresAt time.Time `json:"expires_at"`       // from then on, Sweep may remove the cutoff
+	Except    SessionID `json:"except,omitempty"` // the codes of this session stay valid; empty: no exception
+	ExpiresAt time.Time `json:"expires_at"`       // Sweep may remove the cutoff from this time on
 }
 
 // CutoffScope says what a cutoff applies to. Every field that is set must match; the zero scope matches everything.
@@ -20,17 +20,16 @@ type CutoffScope struct {
 	Client  string
 }
 
-// CutoffLifetime is how long a cutoff is kept. No authorization code is valid for so long, and no sign-in takes so
-// long.
+// CutoffLifetime is how long a store keeps a cutoff. Authorization codes expire and sign-ins time out before that.
 const CutoffLifetime = 2 * time.Hour
 
-// ClientCutoffLifetime is how long a cutoff that covers one client for all users is kept. No client_credentials access
-// token is valid for so long.
+// ClientCutoffLifetime is how long a store keeps a cutoff of one client for all users. client_credentials access
+// tokens expire before that.
 const ClientCutoffLifetime = 30 * 24 * time.Hour
 
-// CutoffScopes lists the scopes for which a termination writes a cutoff. It writes none where only a single grant, only
-// offline access or only expired sessions end. Sessions that are named by ID and end for all their clients need none
-// either: their IDs are never used again.
+// CutoffScopes lists the scopes for which a termination writes a cutoff. It writes none if it ends only one grant,
+// only offline access or only expired sessions. Whole sessions that are selected by ID need none either: their IDs
+// are never used again.
 func (s Selection) CutoffScopes() []CutoffScope {
 	switch {
 	case s.Grant != "" || s.Expired || s.OfflineOnly:
@@ -53,7 +52,7 @@ func (s Selection) CutoffScopes() []CutoffScope {
 // IsClient reports whether the scope is one client for all users.
 func (s CutoffScope) IsClient() bool { return s.Client != "" && s.Subject == "" && s.Session == "" }
 
-// Lifetime is how long a cutoff of the scope is kept.
+// Lifetime returns how long a store keeps a cutoff of the scope.
 func (s CutoffScope) Lifetime() time.Duration {
 	if s.IsClient() {
 		return ClientCutoffLifetime
@@ -61,8 +60,8 @@ func (s CutoffScope) Lifetime() time.Duration {
 	return CutoffLifetime
 }
 
-// CutoffScopes lists the scopes whose cutoffs may invalidate the code. Scopes without a client are not listed: a
-// termination with such a scope also ends the code's session, and a code without its session cannot be redeemed.
+// CutoffScopes lists the scopes whose cutoffs may invalidate the code. It lists no scope without a client: a
+// termination with such a scope also ends the code's session, and a code cannot be redeemed without its session.
 func (c Code) CutoffScopes() []CutoffScope {
 	return []CutoffScope{
 		{Session: c.Session, Client: c.Client},
@@ -71,7 +70,7 @@ func (c Code) CutoffScopes() []CutoffScope {
 	}
 }
 
-// CutoffScopes lists the scopes whose cutoffs may refuse a new session, because its sign-in began before them.
+// CutoffScopes lists the scopes whose cutoffs may refuse a new session: its sign-in began before the cutoff.
 func (s *Session) CutoffScopes() []CutoffScope {
 	return []CutoffScope{
 		{Subject: s.Subject},
@@ -79,13 +78,13 @@ func (s *Session) CutoffScopes() []CutoffScope {
 	}
 }
 
-// AddCutoff adds a cutoff to the cutoffs of its scope and removes those that it covers.
+// AddCutoff adds a cutoff to the cutoffs of its scope and removes the ones that it makes redundant.
 func AddCutoff(list []Cutoff, added Cutoff) []Cutoff {
 	kept := slices.DeleteFunc(slices.Clone(list), added.covers)
 	return append(kept, added)
 }
 
-// covers reports whether c invalidates all that old does, for at least as long.
+// covers reports whether c invalidates everything that old invalidates, for at least as long.
 func (c Cutoff) covers(old Cutoff) bool {
 	if old.Sequence > c.Sequence || old.ExpiresAt.After(c.ExpiresAt) {
 		return false
@@ -93,8 +92,8 @@ func (c Cutoff) covers(old Cutoff) bool {
 	return c.Except == "" || c.Except == old.Except
 }
 
-// IsCutOff reports whether a cutoff of the list invalidates what was issued in that session at the sequence issued.
-// session is empty for sign-ins and client_credentials tokens.
+// IsCutOff reports whether a cutoff of the list invalidates a code, sign-in or token that was issued at the sequence
+// issued. session is the session of a code; it is empty for sign-ins and client_credentials tokens.
 func IsCutOff(list []Cutoff, session SessionID, issued Sequence) bool {
 	return slices.ContainsFunc(list, func(c Cutoff) bool {
 		excepted := session != "" && session == c.Except

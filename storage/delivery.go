@@ -5,92 +5,91 @@ import (
 	"time"
 )
 
-// DeliveryState is where a delivery stands.
+// DeliveryState is the state of a delivery.
 type DeliveryState string
 
 // The states of a delivery.
 const (
 	DeliveryPending   DeliveryState = "pending"   // will be tried (again)
 	DeliveryDone      DeliveryState = "done"      // the client answered 200 or 204
-	DeliveryFailed    DeliveryState = "failed"    // given up
+	DeliveryFailed    DeliveryState = "failed"    // Curfew stopped trying
 	DeliveryCancelled DeliveryState = "cancelled" // by an administrator
 )
 
-// Delivery is one logout token on its way to one client. It holds facts and never the signed token, since each
-// attempt signs a new one, and everything that is needed to send it, because its client may have been removed by
-// then.
+// Delivery is one logout token on its way to one client. It contains everything that an attempt needs, because the
+// client may be removed meanwhile. It does not contain the signed token: each attempt signs a new one.
 type Delivery struct {
 	ID             string        `json:"id"`
 	Report         string        `json:"report"`
 	Client         string        `json:"client"`
 	URI            string        `json:"uri"`
-	Host           string        `json:"host"` // canonical host:port, or a text that ends with it; deliveries with the same Host share slots
-	Subject        string        `json:"sub"`  // as that client knows the user
+	Host           string        `json:"host"` // host:port, or a text that ends with it; limits apply to each Host
+	Subject        string        `json:"sub"`  // the user's subject identifier at that client
 	SID            string        `json:"sid"`
 	Alg            string        `json:"alg"`                      // id_token_signed_response_alg of the client
 	Typ            string        `json:"typ,omitempty"`            // logout_token_typ
 	Claims         string        `json:"claims,omitempty"`         // logout_token_claims
-	Untrusted      bool          `json:"untrusted,omitempty"`      // its client has confirmations untrusted
-	Renotification bool          `json:"renotification,omitempty"` // the second delivery to a client that joined shortly before the termination
+	Untrusted      bool          `json:"untrusted,omitempty"`      // the client's metadata say confirmations: untrusted
+	Renotification bool          `json:"renotification,omitempty"` // a second logout token; see Metadata.Renotify
 	Created        time.Time     `json:"created"`
-	NextAttempt    time.Time     `json:"next_attempt"` // the delivery is due from then on
-	Pause          time.Duration `json:"-"`            // how far ahead NextAttempt was when it was set
+	NextAttempt    time.Time     `json:"next_attempt"` // the delivery is due from this time on
+	Pause          time.Duration `json:"-"`            // time from setting NextAttempt to NextAttempt
 	GiveUpAt       time.Time     `json:"give_up_at"`
 	Attempts       int           `json:"attempts"`
-	Refusals       int           `json:"refusals,omitempty"` // refusing answers (400, 401, 403, 404, 3xx …) so far
+	Refusals       int           `json:"refusals,omitempty"` // number of refusals (400, 401, 403, 404, 3xx …) so far
 	State          DeliveryState `json:"state"`
 	Answer         Answer        `json:"last_answer,omitzero"`
-	Lease          uint64        `json:"lease"`                 // counts claims: the fencing number
-	LeasedUntil    time.Time     `json:"leased_until,omitzero"` // until then an attempt is under way
+	Lease          uint64        `json:"lease"`                 // number of claims so far: the fencing number
+	LeasedUntil    time.Time     `json:"leased_until,omitzero"` // until this time an attempt is under way
 }
 
-// Answer is what came back at the last attempt.
+// Answer is the client's answer to the last attempt, or the reason why no answer came.
 type Answer struct {
 	At     time.Time `json:"at,omitzero"`
-	JTI    string    `json:"jti,omitempty"`    // of the logout token of that attempt
-	Status int       `json:"status,omitempty"` // HTTP; 0 if no answer came
+	JTI    string    `json:"jti,omitempty"`    // jti of the logout token of that attempt
+	Status int       `json:"status,omitempty"` // HTTP status; 0 if no answer came
 	Class  string    `json:"class,omitempty"`  // refused, denied, dns, tls, timeout … if no answer came
-	Detail string    `json:"detail,omitempty"` // a sentence, at most 300 bytes
+	Detail string    `json:"detail,omitempty"` // one sentence, at most 300 bytes
 }
 
 // DeliveryOutcome is the outcome of one attempt.
 type DeliveryOutcome struct {
-	ID          string
-	Lease       uint64 // of the claim under which the attempt was made
+	ID          string // Delivery.ID
+	Lease       uint64 // Delivery.Lease of the claim under which the attempt was made
 	State       DeliveryState
-	NotSent     bool          // nothing was sent: the claim counts as no attempt
-	NextAttempt time.Time     // for DeliveryPending
-	Pause       time.Duration // for DeliveryPending: how far ahead NextAttempt is
+	NotSent     bool          // nothing was sent: the claim does not count as an attempt
+	NextAttempt time.Time     // only for DeliveryPending
+	Pause       time.Duration // only for DeliveryPending: see Delivery.Pause
 	Refusals    int
 	Answer      Answer
-	UpdateEntry func(ReportEntry) ReportEntry // changes the report's entry of that client; pure
-	Event       *Event                        // its audit line, if it has one; see Deliveries
+	UpdateEntry func(ReportEntry) ReportEntry // changes the client's entry in the report; pure
+	Event       *Event                        // audit line of the outcome; nil: none. See Deliveries
 	HostHealth  *HostHealth                   // stored in the same transaction; nil: unchanged
 }
 
-// HostHealth is what the last attempt at a host of deliveries has shown. It survives a restart.
+// HostHealth records whether the last attempt at a host was slow. It survives a restart.
 type HostHealth struct {
 	Host string    `json:"host"` // Delivery.Host
 	Slow bool      `json:"slow,omitempty"`
 	At   time.Time `json:"at"`
 }
 
-// HostHealthLifetime is how long a HostHealth is kept.
+// HostHealthLifetime is how long a store keeps a HostHealth.
 const HostHealthLifetime = 30 * 24 * time.Hour
 
-// DeliveryFilter narrows a listing; zero fields do not.
+// DeliveryFilter selects deliveries. A zero field selects all.
 type DeliveryFilter struct {
 	State  DeliveryState
 	Client string
 	Report string
 }
 
-// Deliveries is the outbox. Delivery is at least once. The store completes audit lines about a delivery: Client, and
-// from the report Subject, Session, Cause and Reason.
+// Deliveries is the outbox of logout tokens. Each is delivered at least once. The store completes the audit lines
+// about a delivery: it sets Client, and copies Subject, Session, Cause and Reason from the report.
 type Deliveries interface {
-	// ClaimDeliveries leases up to max deliveries that are due at that time and not leased, oldest first. It passes
-	// over hosts for which busy reports true; busy is pure and gets the host and how many of its deliveries this call
-	// has claimed. Each delivery gets a new Lease and counts an attempt.
+	// ClaimDeliveries leases up to max deliveries that are due at that time and not leased, oldest first. It skips
+	// hosts for which busy reports true. busy is pure; its arguments are the host and how many of the host's
+	// deliveries this call has claimed so far. Each claimed delivery gets a new Lease and counts an attempt.
 	ClaimDeliveries(
 		ctx context.Context,
 		at time.Time,
@@ -98,25 +97,25 @@ type Deliveries interface {
 		max int,
 		busy func(host string, claimed int) bool,
 	) ([]Delivery, error)
-	// RecordOutcomes records outcomes, and the changes to reports that follow, in one transaction. An outcome under a
-	// lost lease changes nothing; its id is returned in stale.
-	RecordOutcomes(ctx context.Context, s []DeliveryOutcome) (stale []string, err error)
-	// RescheduleDeliveries corrects the due times that a clock which was ahead of at has left (Delivery.Rescheduled).
-	// It is called at start and after the clock was put back.
+	// RecordOutcomes records outcomes and updates the reports, in one transaction. An outcome whose lease is no longer
+	// the current one changes nothing; stale lists the ids of those deliveries.
+	RecordOutcomes(ctx context.Context, outcomes []DeliveryOutcome) (stale []string, err error)
+	// RescheduleDeliveries corrects due times that were set by a clock that was ahead (Delivery.Rescheduled). Callers
+	// call it at start and after the clock was set back.
 	RescheduleDeliveries(ctx context.Context, at time.Time) error
-	// NextDelivery returns when the next delivery is due or its lease runs out; zero if there is none.
+	// NextDelivery returns the earliest time at which a delivery is due or a lease runs out; zero if there is none.
 	NextDelivery(ctx context.Context) (time.Time, error)
 	// Delivery finds a delivery.
 	Delivery(ctx context.Context, id string) (Delivery, error)
-	// ListHostHealth lists what was recorded about hosts in the last HostHealthLifetime.
+	// ListHostHealth lists the HostHealth records of the last HostHealthLifetime.
 	ListHostHealth(ctx context.Context) ([]HostHealth, error)
 	// ListDeliveries lists deliveries, newest first.
 	ListDeliveries(ctx context.Context, f DeliveryFilter, p Page) (d []Delivery, next string, err error)
-	// RetryDelivery makes a pending or failed delivery due at that time, with at least MinRetryPeriod left, changes
-	// its report's entry by update, and adds an audit line. ErrNotFound; ErrAlreadyUsed if the delivery is done or
-	// cancelled.
+	// RetryDelivery makes a pending or failed delivery due at that time, extends GiveUpAt to at least MinRetryPeriod
+	// later, changes the report's entry by update, and adds an audit line. ErrNotFound; ErrAlreadyUsed if the delivery
+	// is done or cancelled.
 	RetryDelivery(ctx context.Context, id string, at time.Time, update func(ReportEntry) ReportEntry, e Event) error
-	// CancelDelivery cancels a pending or failed delivery, changes its report's entry by update, and adds an audit
+	// CancelDelivery cancels a pending or failed delivery, changes the report's entry by update, and adds an audit
 	// line. ErrNotFound; ErrAlreadyUsed if the delivery is done or cancelled.
 	CancelDelivery(ctx context.Context, id string, update func(ReportEntry) ReportEntry, e Event) error
 	// CountDeliveries counts deliveries by state and returns when the oldest pending one was created.

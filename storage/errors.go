@@ -4,19 +4,19 @@ import "errors"
 
 // The errors of a store. Callers test them with errors.Is.
 var (
-	// ErrNotFound: there is no such record, or it has expired at the time of the call.
+	// ErrNotFound: there is no such record, or it has expired.
 	ErrNotFound = errors.New("not found")
 	// ErrExists: the record's identifier, login name or e-mail address is taken.
 	ErrExists = errors.New("already exists")
-	// ErrChanged: the record was changed since it was read (its Revision differs).
+	// ErrChanged: the record was changed after it was read (its Revision differs).
 	ErrChanged = errors.New("changed meanwhile")
-	// ErrAlreadyUsed: a code, link or id that counts once was used before.
+	// ErrAlreadyUsed: the code, link or id may be used once and was used before.
 	ErrAlreadyUsed = errors.New("already used")
-	// ErrRevoked: the session, grant, user or client behind the call was ended, is disabled or is cut off.
+	// ErrRevoked: the session or grant was ended, the user or client is disabled or removed, or a Cutoff applies.
 	ErrRevoked = errors.New("ended")
-	// ErrFull: the store can take no more writes until there is room again. Reads go on.
+	// ErrFull: the store has no room for more writes. Reads still work.
 	ErrFull = errors.New("no room left in the store")
-	// ErrUnavailable: the store did not answer in time or could not write; the outcome of a write is unknown.
+	// ErrUnavailable: the store did not answer in time or could not write. A write may or may not have been stored.
 	ErrUnavailable = errors.New("store not available")
 	// ErrLocked: another process has the store open.
 	ErrLocked = errors.New("store in use by another process")

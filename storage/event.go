@@ -7,11 +7,14 @@ import (
 	"time"
 )
 
-// Event is one line of the audit trail: append-only, each line chained to the one before by its hash.
+// Event is one line of the audit trail. The trail is append-only, and each line contains the hash of the line before.
+//
+// The kinds are session.created, session.ended, client_session.ended, grant.ended, and those that begin with user.,
+// client., key. or delivery.
 type Event struct {
 	Seq     uint64            `json:"seq"`
 	At      time.Time         `json:"at"`
-	Kind    string            `json:"kind"` // session.created, session.ended, client_session.ended, grant.ended, user.…, client.…, key.…, delivery.…
+	Kind    string            `json:"kind"`
 	Reason  Reason            `json:"reason,omitempty"`
 	Cause   string            `json:"cause,omitempty"` // Cause.ID
 	By      string            `json:"by,omitempty"`
@@ -24,14 +27,15 @@ type Event struct {
 	Hash    Hash              `json:"hash"`
 }
 
-// Chain sets e's place in the trail after the line with that sequence number and hash.
+// Chain appends e to the trail: it sets the fields that follow from the line before, which has that sequence number
+// and hash.
 func (e *Event) Chain(seq uint64, prev Hash) {
 	e.Seq, e.Prev, e.Hash = seq+1, prev, Hash{}
 	e.At = e.At.UTC().Truncate(time.Millisecond)
 	e.Hash = e.sum()
 }
 
-// Follows reports whether e is whole and stands right after the line with that sequence number and hash.
+// Follows reports whether e is unchanged and comes right after the line with that sequence number and hash.
 func (e Event) Follows(seq uint64, prev Hash) bool {
 	return e.Seq == seq+1 && e.Prev == prev && e.Hash == e.sum()
 }
@@ -46,7 +50,7 @@ func (e Event) sum() Hash {
 	return sha256.Sum256(line)
 }
 
-// SessionHash names a session in audit, reports and logs, where its id itself does not belong.
+// SessionHash returns the name of a session in the audit trail, reports and logs. They never contain the id itself.
 func SessionHash(id SessionID) string {
 	if id == "" {
 		return ""
@@ -54,7 +58,7 @@ func SessionHash(id SessionID) string {
 	return HashOf("session " + string(id)).String()[:16]
 }
 
-// EventFilter narrows a listing; zero fields do not.
+// EventFilter selects lines. A zero field selects all.
 type EventFilter struct {
 	Kind    string // exact, or a prefix ending in a dot
 	Subject string

@@ -6,15 +6,16 @@ import (
 	"time"
 )
 
-// Grant is what a client holds: bound to a session and revoked with it, or offline (Core §11), which survives the
-// session. A grant with a refresh token is a family of refresh tokens, of which one is current at a time.
+// Grant is the right of a client to tokens for one user. It is bound to a session and revoked with it, or it is offline
+// access (Core §11) and survives the session. The refresh tokens that follow each other under one grant are its token
+// family; one of them is current.
 type Grant struct {
 	ID           string          `json:"id"`
 	Sequence     Sequence        `json:"-"` // of the transaction that created it
 	Client       string          `json:"client"`
 	Subject      string          `json:"sub"`
 	Session      SessionID       `json:"session,omitempty"` // empty: offline
-	SID          string          `json:"sid,omitempty"`     // the client session in which it was given, of offline grants too
+	SID          string          `json:"sid,omitempty"`     // of the client session in which it was given
 	Scope        []string        `json:"scope,omitempty"`
 	Audience     []string        `json:"audience,omitempty"`
 	Claims       json.RawMessage `json:"claims,omitempty"` // the claims request parameter (Core §5.5)
@@ -23,12 +24,12 @@ type Grant struct {
 	ACR          string          `json:"acr,omitempty"`
 	Created      time.Time       `json:"created"`
 	LastUsed     time.Time       `json:"last_used"`
-	IdleTimeout  time.Duration   `json:"idle_timeout,omitempty"` // offline: it expires this long after LastUsed; 0: no idle limit
-	Expires      time.Time       `json:"expires_at,omitzero"`    // zero: only IdleTimeout limits it
-	RefreshHash  Hash            `json:"refresh_hash,omitzero"`  // the current refresh token
-	PreviousHash Hash            `json:"previous_hash,omitzero"` // the refresh token before it
+	IdleTimeout  time.Duration   `json:"idle_timeout,omitempty"` // offline: it expires this long after LastUsed; 0: no limit
+	Expires      time.Time       `json:"expires_at,omitzero"`    // absolute limit; zero: only IdleTimeout limits it
+	RefreshHash  Hash            `json:"refresh_hash,omitzero"`  // of the current refresh token
+	PreviousHash Hash            `json:"previous_hash,omitzero"` // of the refresh token before the current one
 	RotatedAt    time.Time       `json:"rotated_at,omitzero"`    // when PreviousHash was exchanged for RefreshHash
-	Trust        TokenExpiry     `json:"token_expiry,omitzero"`  // of what was issued under an offline grant
+	Trust        TokenExpiry     `json:"token_expiry,omitzero"`  // of the tokens of an offline grant
 	UserAgent    string          `json:"user_agent,omitempty"`
 }
 
@@ -37,81 +38,86 @@ func (g *Grant) Offline() bool { return g.Session == "" }
 
 // Deadline returns when the grant expires; zero means never.
 func (g *Grant) Deadline() time.Time {
-	d := g.Expires
-	if g.IdleTimeout > 0 {
-		if idle := g.LastUsed.Add(g.IdleTimeout); d.IsZero() || idle.Before(d) {
-			d = idle
-		}
+	if g.IdleTimeout <= 0 {
+		return g.Expires
 	}
-	return d
+	idleDeadline := g.LastUsed.Add(g.IdleTimeout)
+	if g.Expires.IsZero() || idleDeadline.Before(g.Expires) {
+		return idleDeadline
+	}
+	return g.Expires
 }
 
-// Code is what the store needs of an authorization code; the rest travels sealed in the code itself.
+// Code is the part of an authorization code that the store checks. The other parts are sealed in the code itself.
 type Code struct {
 	ID       string // the random id inside the code
 	Client   string
 	Subject  string
 	Session  SessionID
-	SID      string   // a fresh random sid, taken if the client is not in the session yet
-	Sequence Sequence // the store's, from before client, session and consent were read
+	SID      string   // a new random sid, used if the client has no client session yet
+	Sequence Sequence // Order.Sequence from before the client, session and consent were read
 	Issued   time.Time
 	Expires  time.Time
 }
 
-// Issuance is what a redemption, a refresh or an authorization response gives a client.
+// Issuance is the grant and the tokens that a redemption, a refresh or an authorization response gives a client.
 type Issuance struct {
 	Grant  Grant
 	Tokens []Token
-	Trust  TokenExpiry
+	Trust  TokenExpiry // the expiry of all tokens, including those that the store does not record
 }
 
 // RedeemResult is the outcome of a redemption.
 type RedeemResult struct {
-	Session Session // with the client's part
-	Grant   Grant   // of a code that was used before: the grant that its first use gave, zero if that is gone
+	Session Session // with the client session
+	Grant   Grant   // if Reused: the grant of the first use, zero if it was removed
 	Reused  bool    // the code was used before: nothing was issued or changed
 }
 
-// RefreshRequest asks for the next tokens of a family.
+// RefreshRequest is a token request with a refresh token.
 type RefreshRequest struct {
-	Token    Hash          // the refresh token presented
-	NewToken Hash          // the one that follows it
-	Client   string        // the client that presents it
-	Grace    time.Duration // a repeated exchange within this time gets the same successor
+	Token    Hash          // the refresh token that the client sent
+	NewToken Hash          // its successor
+	Client   string        // the client that sent it
+	Grace    time.Duration // repeating the exchange within this time gives the same successor
 }
 
 // RefreshResult is the outcome of a refresh.
 type RefreshResult struct {
 	Session  *Session // nil for an offline grant
 	Grant    Grant
-	Repeated bool // the token was exchanged before, within the grace: its successor is the same again
+	Repeated bool // the token was exchanged before, within Grace: it got the same successor again
 	Reused   bool // the token was exchanged before: nothing was issued or changed
 }
 
-// Grants stores what clients hold.
+// Grants stores grants, and redeems codes and refresh tokens.
 type Grants interface {
-	// Redeem uses a code: in one transaction it records the code as used until code.Expires, checks session, user,
-	// client and cutoffs, joins the client to the session and stores what issue returns. ErrRevoked if any of them
-	// was revoked since code.Sequence, or if the time is not one at which the code can be redeemed. A second use sets
-	// Reused, each time; the caller ends the grant that the first use gave, by EndSessions. issue gets the session as
-	// it will be, signs nothing, and may run twice.
+	// Redeem redeems an authorization code in one transaction. It records the code as used until code.Expires, checks
+	// the session, user, client and cutoffs, joins the client to the session, and stores the result of issue.
+	// ErrRevoked if the session, user or client was revoked after code.Sequence, or if the code has expired.
+	//
+	// Every further use of the code sets Reused; the caller then ends the grant of the first use by EndSessions. issue
+	// gets the session with the client session in it. It signs nothing and may run twice.
 	Redeem(
 		ctx context.Context,
 		code Code,
 		at time.Time,
 		issue func(Session, ClientSession) (Issuance, error),
 	) (RedeemResult, error)
-	// Join does the same for response types that issue at the authorization endpoint; code.ID is not used up.
+	// Join does the same for response types that issue tokens at the authorization endpoint. It does not use up
+	// code.ID.
 	Join(
 		ctx context.Context,
 		code Code,
 		at time.Time,
 		issue func(Session, ClientSession) (Issuance, error),
 	) (RedeemResult, error)
-	// Refresh exchanges the current refresh token of a family for its successor. ErrNotFound: unknown or another
-	// client's; ErrRevoked: session, user, client or grant was revoked or has expired. It keeps the session of a
-	// session-bound grant active. A token that was exchanged before sets Reused, each time; the caller ends what the
-	// family led to, by EndSessions. The store may forget one of an offline grant when IdleTimeout has passed since:
+	// Refresh exchanges the current refresh token of a grant for its successor. It keeps the session of a
+	// session-bound grant active. ErrNotFound: the token is unknown or was issued to another client. ErrRevoked: the
+	// session, user, client or grant was revoked or has expired.
+	//
+	// A token that was exchanged before sets Reused every time; the caller then ends the grant or the session by
+	// EndSessions. The store may remove an exchanged token of an offline grant IdleTimeout after the exchange: by then
 	// it would have expired without the exchange.
 	Refresh(
 		ctx context.Context,
@@ -119,11 +125,11 @@ type Grants interface {
 		at time.Time,
 		issue func(Grant, *Session) (Issuance, error),
 	) (RefreshResult, error)
-	// GrantByRefresh finds the active family of a refresh token, current or exchanged.
+	// GrantByRefresh finds the active grant of a refresh token, current or exchanged.
 	GrantByRefresh(ctx context.Context, token Hash, at time.Time) (g Grant, current bool, err error)
-	// ActiveGrant finds the grant of a token that was issued under sid (empty: without a session) and reports
-	// ErrNotFound if the grant, or the client session with that sid, has been revoked or has expired.
+	// ActiveGrant finds the grant of a token that was issued in the client session sid (empty: without a session).
+	// ErrNotFound if the grant or that client session was revoked or has expired.
 	ActiveGrant(ctx context.Context, id, sid string, at time.Time) (Grant, error)
-	// ListGrants lists a user's active grants, of one client or (empty) of all; with offlineOnly only offline ones.
+	// ListGrants lists a user's active grants. An empty client selects all clients, offlineOnly only offline grants.
 	ListGrants(ctx context.Context, subject, client string, offlineOnly bool, at time.Time) ([]Grant, error)
 }

@@ -6,24 +6,25 @@ import (
 	"time"
 )
 
-// Key is a signing, sealing or derivation key. Its state follows from its times.
+// Key is a signing, sealing or derivation key. Its times say in which state it is.
 type Key struct {
 	ID          string          `json:"id"`                // of a signing key: its RFC 7638 thumbprint, the kid
 	Use         string          `json:"use"`               // sig, seal, refresh, pairwise …
 	Alg         string          `json:"alg,omitempty"`     // of a signing key
 	Public      json.RawMessage `json:"public,omitempty"`  // JWK
-	Wrapped     []byte          `json:"wrapped,omitempty"` // the private part; an empty one once destroyed
+	Wrapped     []byte          `json:"wrapped,omitempty"` // the private key, wrapped; empty after it was destroyed
 	Created     time.Time       `json:"created"`
-	ActiveAt    time.Time       `json:"active_at,omitzero"`    // signs from then on; before it is pending
-	RetiredAt   time.Time       `json:"retired_at,omitzero"`   // signs no more, still published
-	ArchivedAt  time.Time       `json:"archived_at,omitzero"`  // no longer published, still verifies hints
-	RemovableAt time.Time       `json:"removable_at,omitzero"` // no longer verifies anything and may be removed
+	ActiveAt    time.Time       `json:"active_at,omitzero"`    // it signs from this time on; before, it is pending
+	RetiredAt   time.Time       `json:"retired_at,omitzero"`   // it no longer signs; it is still published
+	ArchivedAt  time.Time       `json:"archived_at,omitzero"`  // it is not published; it still verifies ID token hints
+	RemovableAt time.Time       `json:"removable_at,omitzero"` // it no longer verifies anything and may be removed
 }
 
 // Keys stores keys.
 type Keys interface {
 	// ListKeys lists all keys, oldest first.
 	ListKeys(ctx context.Context) ([]Key, error)
-	// PutKeys stores keys, new or changed, removes those named, and adds the audit lines, in one transaction.
+	// PutKeys stores the keys put, new or changed, removes those with the ids in remove, and adds the audit lines, in
+	// one transaction.
 	PutKeys(ctx context.Context, put []Key, remove []string, e ...Event) error
 }

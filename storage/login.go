@@ -7,9 +7,9 @@ import (
 	"golang.org/x/text/unicode/norm"
 )
 
-// LoginNameKey returns the form in which login names are compared: UsernameCaseMapped (RFC 8265 §3.3), so that a name
-// is one user's however it is typed. A name that the profile does not allow, for example with a space, is compared by
-// NFC and lower case.
+// LoginNameKey returns the form in which login names are compared: UsernameCaseMapped (RFC 8265 §3.3). All ways to
+// type a name thus find the same user. A name that the profile does not allow, for example one with a space, is
+// compared in NFC and lower case.
 func LoginNameKey(name string) string {
 	if key, err := precis.UsernameCaseMapped.String(name); err == nil {
 		return key

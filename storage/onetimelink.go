@@ -5,8 +5,7 @@ import (
 	"time"
 )
 
-// OneTimeLink is a one-time link that an administrator made for a user. The Change of the termination that it causes
-// uses it up.
+// OneTimeLink is a link that an administrator made for a user and that works once. Change.UseLink uses it up.
 type OneTimeLink struct {
 	Hash    Hash      `json:"hash"`
 	Purpose string    `json:"purpose"` // reset
@@ -17,7 +16,7 @@ type OneTimeLink struct {
 
 // OneTimeLinks stores one-time links.
 type OneTimeLinks interface {
-	// PutOneTimeLink stores a link and drops older ones of the same purpose and user.
+	// PutOneTimeLink stores a link and an audit line, and removes older links of the same purpose and user.
 	PutOneTimeLink(ctx context.Context, l OneTimeLink, e Event) error
 	// OneTimeLink finds an unused, unexpired link.
 	OneTimeLink(ctx context.Context, hash Hash, at time.Time) (OneTimeLink, error)
@@ -27,7 +26,7 @@ type OneTimeLinks interface {
 type InitialAccessToken struct {
 	Hash     Hash      `json:"hash"`
 	Name     string    `json:"name"`
-	Defaults []byte    `json:"defaults,omitempty"` // JSON: the per-client choices that clients registered with it get
+	Defaults []byte    `json:"defaults,omitempty"` // JSON: default metadata of the clients registered with the token
 	Created  time.Time `json:"created"`
 	Expires  time.Time `json:"expires,omitzero"`
 	UsesLeft int       `json:"uses_left"` // registrations left; -1: unlimited
@@ -39,9 +38,9 @@ type InitialAccessTokens interface {
 	PutInitialAccessToken(ctx context.Context, t InitialAccessToken, e ...Event) error
 	// InitialAccessToken finds a token that has not expired and has uses left.
 	InitialAccessToken(ctx context.Context, hash Hash, at time.Time) (InitialAccessToken, error)
-	// ListInitialAccessTokens lists them by name.
+	// ListInitialAccessTokens lists all initial access tokens by name.
 	ListInitialAccessTokens(ctx context.Context) ([]InitialAccessToken, error)
-	// DeleteInitialAccessToken removes those of that name and adds the audit lines, in one transaction; none is
-	// ErrNotFound.
+	// DeleteInitialAccessToken removes the tokens of that name and adds the audit lines, in one transaction.
+	// ErrNotFound if there is none.
 	DeleteInitialAccessToken(ctx context.Context, name string, e ...Event) error
 }

@@ -3,13 +3,14 @@ package storage
 import "time"
 
 const (
-	// MinRetryPeriod is the minimum time for which Curfew keeps trying a delivery after an administrator retried it.
+	// MinRetryPeriod is the minimum time for which Curfew tries a delivery after an administrator retried it.
 	MinRetryPeriod = 24 * time.Hour
-	// maxLease is an upper limit: every lease is shorter.
+	// maxLease is longer than every lease that a caller asks for.
 	maxLease = time.Minute
 )
 
-// DueAt is when a pending delivery may be claimed next: at its next attempt, or when its lease has run out.
+// DueAt returns when a pending delivery may be claimed next: at NextAttempt or, if it is leased, when the lease runs
+// out.
 func (d *Delivery) DueAt() time.Time {
 	if d.LeasedUntil.IsZero() {
 		return d.NextAttempt
@@ -25,8 +26,8 @@ func (d Delivery) Claimed(at time.Time, lease time.Duration) Delivery {
 	return d
 }
 
-// Recorded returns a copy of the delivery with the outcome of an attempt. ok is false, and the copy is unchanged, if
-// the attempt no longer had the lease: the caller must then store nothing.
+// Recorded returns a copy of the delivery with the outcome of an attempt. ok is false if the attempt no longer had the
+// lease; the caller must then store nothing.
 func (d Delivery) Recorded(o DeliveryOutcome) (recorded Delivery, ok bool) {
 	hasLease := d.Lease == o.Lease && !d.LeasedUntil.IsZero()
 	if !hasLease || d.State != DeliveryPending {
@@ -46,11 +47,11 @@ func (d Delivery) Recorded(o DeliveryOutcome) (recorded Delivery, ok bool) {
 	return d, true
 }
 
-// Open reports whether an administrator may retry or cancel the delivery: it is neither delivered nor cancelled.
+// Open reports whether an administrator may retry or cancel the delivery.
 func (d *Delivery) Open() bool { return d.State == DeliveryPending || d.State == DeliveryFailed }
 
-// Retried returns a copy of the delivery that is due at that time. It has no lease: the outcome of an attempt that is
-// under way is ignored.
+// Retried returns a copy of the delivery that is due at that time. The copy has no lease, so that the outcome of an
+// attempt that is under way will be ignored.
 func (d Delivery) Retried(at time.Time) Delivery {
 	d.State = DeliveryPending
 	d.NextAttempt = at
@@ -69,15 +70,15 @@ func (d Delivery) Cancelled() Delivery {
 	return d
 }
 
-// Planned returns a copy of a new delivery with its Pause set: the time from its creation to its first attempt.
+// Planned returns a copy of a new delivery with Pause set to the time from its creation to its first attempt.
 func (d Delivery) Planned() Delivery {
 	d.Pause = d.NextAttempt.Sub(d.Created)
 	return d
 }
 
-// Rescheduled corrects a pending delivery after the clock was put back. If the clock was ahead when it dated the next
-// attempt or the lease, that time now lies too far in the future: NextAttempt is moved to at most now plus Pause, and
-// LeasedUntil to at most now plus maxLease. changed reports whether one of them was moved.
+// Rescheduled corrects a pending delivery after the clock was set back. NextAttempt and LeasedUntil may then lie too
+// far in the future, because a clock that was ahead set them. Rescheduled moves NextAttempt to at most now plus Pause,
+// and LeasedUntil to at most now plus maxLease. changed reports whether it moved one of them.
 func (d Delivery) Rescheduled(now time.Time) (rescheduled Delivery, changed bool) {
 	if latest := now.Add(maxLease); d.LeasedUntil.After(latest) {
 		d.LeasedUntil = latest // the lease is kept: its attempt may be under way

@@ -2,30 +2,32 @@ package storage
 
 import "time"
 
-// RedemptionFacts are what a store finds about a code in the transaction that redeems it.
+// RedemptionFacts are the facts that decide whether a code may be redeemed. A store reads them in the transaction that
+// redeems the code.
 type RedemptionFacts struct {
-	Session       *Session // the active session that the code names, with the client sessions that count; nil: there is none
+	Session       *Session // the code's session, if it is active, with its active client sessions; nil otherwise
 	UserEnabled   bool
 	ClientEnabled bool
-	CutOff        bool // a cutoff keeps the code out
+	CutOff        bool // a Cutoff invalidates the code
 	Forgotten     bool // SweepHistory.ForgotCode
 }
 
-// MayRedeem reports whether a code that was not used before may still give tokens.
+// MayRedeem reports whether a code that was not used before may be redeemed.
 func (c Code) MayRedeem(f RedemptionFacts, at time.Time) bool {
-	return f.Session != nil && f.Session.Subject == c.Subject && f.UserEnabled && f.ClientEnabled &&
-		!f.CutOff && !f.Forgotten && c.timely(at)
+	hasSession := f.Session != nil && f.Session.Subject == c.Subject
+	enabled := f.UserEnabled && f.ClientEnabled
+	invalidated := f.CutOff || f.Forgotten
+	return hasSession && enabled && !invalidated && c.validAt(at)
 }
 
-// timely reports whether the code has neither expired nor been issued by a clock that has been put back since by more
-// than the code's lifetime. A smaller step back does not hurt.
-func (c Code) timely(at time.Time) bool {
+// validAt reports whether the code has not expired. It also refuses a code whose time of issue lies more than its
+// lifetime in the future: the clock was set back after the code was issued. A smaller step back is harmless.
+func (c Code) validAt(at time.Time) bool {
 	lifetime := c.Expires.Sub(c.Issued)
 	return at.Before(c.Expires) && !c.Issued.After(at.Add(lifetime))
 }
 
-// Join returns the client session that a redemption at that time uses, and adds one if the client has none in the
-// session.
+// Join returns the client's client session, and adds one if the session has none for the client.
 func (s *Session) Join(c Code, committed Sequence, at time.Time) (cs *ClientSession, isNew bool) {
 	if cs = s.ClientSession(c.Client); cs != nil {
 		return cs, false
@@ -40,11 +42,15 @@ func (s *Session) Join(c Code, committed Sequence, at time.Time) (cs *ClientSess
 	return &s.ClientSessions[len(s.ClientSessions)-1], true
 }
 
-// Bind completes what a redemption gives: whose the grant is, where it belongs, and how long its tokens may be trusted.
+// Bind binds the issued grant to the code's client, user and client session, and returns it. It also extends the token
+// expiry of the client session and, for offline access, of the grant.
 func (c Code) Bind(issued Issuance, session SessionID, cs *ClientSession, committed Sequence, at time.Time) Grant {
 	g := issued.Grant
 	if g.ID != "" {
-		g.Client, g.Subject, g.SID, g.Sequence = c.Client, c.Subject, cs.SID, committed
+		g.Client = c.Client
+		g.Subject = c.Subject
+		g.SID = cs.SID
+		g.Sequence = committed
 		if g.Offline() {
 			g.Trust.Extend(issued.Trust)
 		} else {

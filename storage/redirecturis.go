@@ -6,8 +6,8 @@ import (
 	"strings"
 )
 
-// AllowsRedirectURI reports whether an authorization response may go to uri: byte for byte one of redirect_uris (RFC
-// 9700 §2.1), or a loopback address of a native client that differs from one in its port only.
+// AllowsRedirectURI reports whether an authorization response may go to uri. It must equal one of redirect_uris byte
+// for byte (RFC 9700 §2.1). A loopback URI of a native client may differ in its port.
 func (c *Client) AllowsRedirectURI(uri string) bool { return c.allowsURI(c.RedirectURIs, uri) }
 
 // AllowsPostLogoutRedirectURI is AllowsRedirectURI for post_logout_redirect_uris (RP-Initiated Logout 1.0 §3.1).
@@ -15,9 +15,9 @@ func (c *Client) AllowsPostLogoutRedirectURI(uri string) bool {
 	return c.allowsURI(c.PostLogoutRedirectURIs, uri)
 }
 
-// allowsURI is the one place where a redirect URI need not be equal byte for byte. A native client takes a free port
-// at each start (RFC 8252 §7.3). The name localhost counts too, beside the RFC (§8.3 advises against it): many tools
-// send it.
+// allowsURI reports whether uri is registered. It ignores the port of a native client's loopback URI, because such a
+// client takes a free port at each start (RFC 8252 §7.3). It also accepts the name localhost, which many tools send,
+// although RFC 8252 §8.3 advises against it.
 func (c *Client) allowsURI(registered []string, uri string) bool {
 	if slices.Contains(registered, uri) {
 		return true
@@ -32,9 +32,9 @@ func (c *Client) allowsURI(registered []string, uri string) bool {
 	})
 }
 
-// cutLoopbackPort cuts the port out of http://127.0.0.1:port/…, http://[::1]:port/… or http://localhost:port/…,
-// leaving every other byte.
-func cutLoopbackPort(uri string) (string, bool) {
+// cutLoopbackPort removes the port from http://127.0.0.1:port/…, http://[::1]:port/… or http://localhost:port/….
+// Every other byte stays. ok is false for any other URI and for an invalid port.
+func cutLoopbackPort(uri string) (withoutPort string, ok bool) {
 	for _, host := range []string{"http://127.0.0.1", "http://[::1]", "http://localhost"} {
 		rest, ok := strings.CutPrefix(uri, host)
 		if !ok {
@@ -56,8 +56,8 @@ func cutLoopbackPort(uri string) (string, bool) {
 	return "", false
 }
 
-// AcceptsResources reports whether the resource parameters of a request (RFC 8707 §2) are the client's audience, to
-// which its access tokens are bound in any case. A token for a part of the audience is not issued.
+// AcceptsResources reports whether the resource parameters of a request (RFC 8707 §2) name exactly the client's
+// audience. Access tokens always have the client's whole audience; Curfew issues none for a part of it.
 func (c *Client) AcceptsResources(resources []string) bool {
 	if len(resources) == 0 {
 		return true

@@ -2,40 +2,52 @@ package storage
 
 import "time"
 
-// RefreshAction is what follows from presenting a refresh token of a grant that is active.
+// RefreshAction says how a store answers a refresh token of an active grant.
 type RefreshAction int
 
 // The actions.
 const (
-	RefreshRefused RefreshAction = iota // ErrRevoked
-	RefreshRotate                       // the current token: its successor becomes current
-	RefreshRepeat                       // the token before it, within the grace: the same successor again
-	RefreshReused                       // an exchanged token: it or its successor was stolen (RFC 9700 §4.14.2)
+	// RefreshRefused: the store returns ErrRevoked.
+	RefreshRefused RefreshAction = iota
+	// RefreshRotate: the token is current. Its successor becomes current.
+	RefreshRotate
+	// RefreshRepeat: the token was exchanged last, within the grace. It gets the same successor again.
+	RefreshRepeat
+	// RefreshReused: the token was exchanged before. It or its successor was stolen (RFC 9700 §4.14.2).
+	RefreshReused
 )
 
-// RefreshAction decides what follows from presenting r.Token, which belongs to the grant.
+// RefreshAction decides how a store answers r.Token, a refresh token of the grant.
 func (g *Grant) RefreshAction(r RefreshRequest, at time.Time) RefreshAction {
-	switch {
-	case r.Token == g.RefreshHash:
+	if r.Token == g.RefreshHash {
 		return RefreshRotate
-	case r.Token != g.PreviousHash || at.Sub(g.RotatedAt).Abs() > r.Grace:
+	}
+	withinGrace := at.Sub(g.RotatedAt).Abs() <= r.Grace
+	switch {
+	case r.Token != g.PreviousHash, !withinGrace:
 		return RefreshReused
 	case r.NewToken != g.RefreshHash:
-		return RefreshRefused // derived under another key: the first answer cannot be given again
+		return RefreshRefused // the key changed: NewToken is not the successor that the first exchange gave
 	default:
 		return RefreshRepeat
 	}
 }
 
-// Refreshed returns the grant as it is after action. issued is what the refresh gives.
+// Refreshed returns a copy of the grant after the action. issued is the result of the refresh.
 func (g Grant) Refreshed(action RefreshAction, r RefreshRequest, issued Issuance, at time.Time) Grant {
 	if next := issued.Grant; next.ID == g.ID {
-		g.Scope, g.Audience, g.Claims = next.Scope, next.Audience, next.Claims
-		g.IdleTimeout, g.Expires, g.UserAgent = next.IdleTimeout, next.Expires, next.UserAgent
+		g.Scope = next.Scope
+		g.Audience = next.Audience
+		g.Claims = next.Claims
+		g.IdleTimeout = next.IdleTimeout
+		g.Expires = next.Expires
+		g.UserAgent = next.UserAgent
 	}
 	g.LastUsed = at
 	if action == RefreshRotate {
-		g.PreviousHash, g.RefreshHash, g.RotatedAt = g.RefreshHash, r.NewToken, at
+		g.PreviousHash = g.RefreshHash
+		g.RefreshHash = r.NewToken
+		g.RotatedAt = at
 	}
 	if g.Offline() {
 		g.Trust.Extend(issued.Trust)
@@ -43,7 +55,7 @@ func (g Grant) Refreshed(action RefreshAction, r RefreshRequest, issued Issuance
 	return g
 }
 
-// UnexpiredAt reports whether the grant is before its own deadline.
+// UnexpiredAt reports whether the grant has not reached its own deadline at that time.
 func (g *Grant) UnexpiredAt(at time.Time) bool {
 	d := g.Deadline()
 	return d.IsZero() || at.Before(d)

@@ -6,23 +6,25 @@ import (
 	"time"
 )
 
-// Selection is a Selector at one point of the store's order. It decides which sessions, client sessions and offline
-// grants a termination ends: for the termination itself, for its dry run, and for reads while a bulk logout is under
-// way.
+// Selection is a Selector with the point in the store's order at which it is evaluated. It decides which sessions,
+// client sessions and offline grants a termination ends. The termination itself, its dry run, and reads during a bulk
+// logout all use it.
 type Selection struct {
 	Selector
-	Before       Sequence        // takes only what was committed before it; 0 takes everything in the store
-	At           time.Time       // decides which sessions have expired, for Selector.Expired
-	OfflineUsers map[string]bool // whose offline grants end, where the selector names sessions or takes expired ones
+	Before       Sequence        // selects records that were committed earlier; 0: all records
+	At           time.Time       // for Selector.Expired: selects sessions that have expired at this time
+	OfflineUsers map[string]bool // for Selector.Sessions and Expired: the users whose offline grants end
 }
 
-// SpansAllUsers reports whether the selector names no user, session or grant.
+// SpansAllUsers reports whether the selector selects sessions of all users.
 func (s Selection) SpansAllUsers() bool {
-	return s.AllUsers || s.Client != "" && len(s.Sessions) == 0 && s.Subject == "" && !s.Expired && s.Grant == ""
+	namesSessions := len(s.Sessions) > 0 || s.Subject != "" || s.Expired || s.Grant != ""
+	clientAlone := s.Client != "" && !namesSessions
+	return s.AllUsers || clientAlone
 }
 
-// IncludesSession reports whether a session is within the selector's reach, no matter when it was committed and whether
-// all of it ends or only one client session.
+// IncludesSession reports whether the selector selects a session or one of its client sessions. It does not check when
+// the session was committed.
 func (s Selection) IncludesSession(session Session) bool {
 	switch {
 	case session.ID == s.Except || s.OfflineOnly:
@@ -38,20 +40,26 @@ func (s Selection) IncludesSession(session Session) bool {
 	}
 }
 
-// EndsSession reports whether a whole session ends.
+// EndsSession reports whether the selection ends a whole session.
 func (s Selection) EndsSession(session Session) bool {
 	return s.Client == "" && s.committedBefore(session.Sequence) && s.IncludesSession(session)
 }
 
-// EndsClientSession reports whether a client session ends while its session goes on.
+// EndsClientSession reports whether the selection ends a client session but not the whole session.
 func (s Selection) EndsClientSession(session Session, cs ClientSession) bool {
-	return s.Client != "" && cs.Client == s.Client && s.committedBefore(cs.Sequence) && s.IncludesSession(session)
+	if s.Client == "" || cs.Client != s.Client {
+		return false
+	}
+	return s.committedBefore(cs.Sequence) && s.IncludesSession(session)
 }
 
-// EndsOfflineGrant reports whether an offline grant ends by its own user and client. It may also end together with the
-// client session in which it was given.
+// EndsOfflineGrant reports whether the selection ends an offline grant because of the grant's user and client. A grant
+// may also end with its client session: see EndsGrantWith.
 func (s Selection) EndsOfflineGrant(g Grant) bool {
-	if !s.IncludeOffline || !g.Offline() || s.Client != "" && g.Client != s.Client || !s.committedBefore(g.Sequence) {
+	if !s.IncludeOffline || !g.Offline() || !s.committedBefore(g.Sequence) {
+		return false
+	}
+	if s.Client != "" && g.Client != s.Client {
 		return false
 	}
 	switch {
@@ -64,12 +72,17 @@ func (s Selection) EndsOfflineGrant(g Grant) bool {
 	}
 }
 
-// EndsGrantWith reports whether a grant ends with the client session in which it was given.
+// EndsGrantWith reports whether the selection ends a grant together with cs, the client session in which the grant was
+// given.
 func (s Selection) EndsGrantWith(g Grant, session Session, cs ClientSession) bool {
-	return (s.IncludeOffline || !g.Offline()) && (s.EndsSession(session) || s.EndsClientSession(session, cs))
+	if g.Offline() && !s.IncludeOffline {
+		return false
+	}
+	return s.EndsSession(session) || s.EndsClientSession(session, cs)
 }
 
-// OfflineSubjects lists the users whose offline grants may end, sorted; it is for selectors that do not span all users.
+// OfflineSubjects lists the users whose offline grants may end, sorted. Only selectors that do not span all users have
+// such a list.
 func (s Selection) OfflineSubjects() []string {
 	if s.Subject != "" {
 		return []string{s.Subject}

@@ -5,14 +5,14 @@ import (
 	"time"
 )
 
-// SessionID names a session inside Curfew. It is neither the cookie's secret nor a sid.
+// SessionID identifies a session inside Curfew. It is neither the secret in the cookie nor a sid.
 type SessionID string
 
 // Session is one signed-in browser with its client sessions.
 type Session struct {
 	ID             SessionID       `json:"id"`
 	Sequence       Sequence        `json:"-"`           // of the transaction that created it
-	SecretHash     Hash            `json:"secret_hash"` // of the cookie's secret; new at every authentication
+	SecretHash     Hash            `json:"secret_hash"` // of the secret in the cookie; every authentication changes it
 	Subject        string          `json:"sub"`
 	AuthTime       time.Time       `json:"auth_time"`
 	AMR            []string        `json:"amr,omitempty"`
@@ -30,23 +30,23 @@ type Session struct {
 // ClientSession is one client's part of a session.
 type ClientSession struct {
 	Client   string    `json:"client"`
-	SID      string    `json:"sid"` // random for each client session, so that a late logout token cannot end a later one
+	SID      string    `json:"sid"` // random, so that a late logout token cannot end a newer client session
 	Sequence Sequence  `json:"-"`   // of the transaction in which the client joined
 	Joined   time.Time `json:"joined"`
-	LastUsed time.Time `json:"last_used"` // the latest issue of tokens
+	LastUsed time.Time `json:"last_used"` // when the client got tokens last
 	TokenExpiry
 }
 
-// TokenExpiry says until when a client may trust what it was given: the latest of each kind. Zero: none was given.
+// TokenExpiry records the latest expiry of each kind of token that a client got. Zero: it got none.
 type TokenExpiry struct {
 	Opaque        time.Time `json:"opaque,omitzero"`         // expiry of opaque access tokens
-	JWT           time.Time `json:"jwt,omitzero"`            // exp of access tokens that resource servers check by themselves
+	JWT           time.Time `json:"jwt,omitzero"`            // exp of JWT access tokens
 	IDToken       time.Time `json:"id_token,omitzero"`       // exp of ID tokens
-	SessionExpiry time.Time `json:"session_expiry,omitzero"` // session_expiry claim
+	SessionExpiry time.Time `json:"session_expiry,omitzero"` // session_expiry claim of ID tokens
 	LastIDToken   time.Time `json:"last_id_token,omitzero"`  // when the latest ID token was issued
 }
 
-// Deadline returns when the session expires: when its idle time or its absolute lifetime is over.
+// Deadline returns when the session expires: at its idle timeout or at the end of its absolute lifetime.
 func (s *Session) Deadline() time.Time {
 	if idle := s.LastActive.Add(s.IdleTimeout); idle.Before(s.Expires) {
 		return idle
@@ -54,7 +54,7 @@ func (s *Session) Deadline() time.Time {
 	return s.Expires
 }
 
-// ExpiryReason says which of the two ends the session at its Deadline.
+// ExpiryReason returns the reason why the session expires at its Deadline.
 func (s *Session) ExpiryReason() Reason {
 	if s.Deadline().Before(s.Expires) {
 		return ReasonIdle
@@ -62,11 +62,11 @@ func (s *Session) ExpiryReason() Reason {
 	return ReasonAbsolute
 }
 
-// NeedsTouch reports whether a use of the session at that time has to be stored: at most once in ActivityStep, and
-// also if the last use was dated by a clock that was ahead.
+// NeedsTouch reports whether a use of the session at that time has to be stored. That is at most once in ActivityStep.
+// Abs covers a LastActive that a clock which was ahead has set.
 func (s *Session) NeedsTouch(at time.Time) bool { return at.Sub(s.LastActive).Abs() >= ActivityStep }
 
-// ClientSession returns a client's part of the session, nil if it has none.
+// ClientSession returns a pointer to a client's client session, or nil.
 func (s *Session) ClientSession(client string) *ClientSession {
 	for i := range s.ClientSessions {
 		if s.ClientSessions[i].Client == client {
@@ -76,16 +76,16 @@ func (s *Session) ClientSession(client string) *ClientSession {
 	return nil
 }
 
-// Extend moves every time of t forward to that of o; none moves back.
-func (t *TokenExpiry) Extend(o TokenExpiry) {
-	t.Opaque = latestTime(t.Opaque, o.Opaque)
-	t.JWT = latestTime(t.JWT, o.JWT)
-	t.IDToken = latestTime(t.IDToken, o.IDToken)
-	t.SessionExpiry = latestTime(t.SessionExpiry, o.SessionExpiry)
-	t.LastIDToken = latestTime(t.LastIDToken, o.LastIDToken)
+// Extend sets each time of t to the later one of t and other.
+func (t *TokenExpiry) Extend(other TokenExpiry) {
+	t.Opaque = latestTime(t.Opaque, other.Opaque)
+	t.JWT = latestTime(t.JWT, other.JWT)
+	t.IDToken = latestTime(t.IDToken, other.IDToken)
+	t.SessionExpiry = latestTime(t.SessionExpiry, other.SessionExpiry)
+	t.LastIDToken = latestTime(t.LastIDToken, other.LastIDToken)
 }
 
-// Authentication is what a user's sign-in sets on a session.
+// Authentication contains the fields of a session that a user's sign-in sets.
 type Authentication struct {
 	SecretHash  Hash
 	AuthTime    time.Time
@@ -98,28 +98,28 @@ type Authentication struct {
 	Address     string
 }
 
-// ActivityStep is how often a session's last use is written at most.
+// ActivityStep is the shortest time between two writes of a session's LastActive.
 const ActivityStep = time.Minute
 
-// Sessions stores single sign-on sessions. No read returns a session that has expired at that time, or that a bulk
-// logout under way has ended, swept or not. Only Terminations.EndSessions removes a session.
+// Sessions stores single sign-on sessions. No method returns a session that has expired, or that a bulk logout has
+// ended, even if its record has not been removed yet. Only Terminations.EndSessions removes a session.
 type Sessions interface {
-	// CreateSession stores a new session and its audit line. s.Sequence is the store's sequence from before the user
-	// was read. ErrRevoked if the user is unknown or disabled, or if all sessions of the user or of all users were
-	// ended since; ErrExists.
+	// CreateSession stores a new session and its audit line. The caller sets s.Sequence to what Order.Sequence
+	// returned before it read the user. ErrRevoked if the user is unknown or disabled, or if all sessions of the user
+	// or of all users were ended after that. ErrExists.
 	CreateSession(ctx context.Context, s Session, e Event) error
-	// Reauthenticate gives an active session a new secret and a new authentication; id, Created and client sessions
-	// stay. ErrRevoked if the session is no longer active.
+	// Reauthenticate sets a new secret and a new authentication on an active session. The id, Created and the client
+	// sessions stay. ErrRevoked if the session is no longer active.
 	Reauthenticate(ctx context.Context, id SessionID, a Authentication, at time.Time, e Event) (Session, error)
-	// SessionBySecret finds the session of a cookie.
+	// SessionBySecret finds the session of a cookie by the hash of its secret.
 	SessionBySecret(ctx context.Context, secret Hash, at time.Time) (Session, error)
 	// Session finds a session by its id.
 	Session(ctx context.Context, id SessionID, at time.Time) (Session, error)
-	// SessionBySID finds the session in which a client knows that sid.
+	// SessionBySID finds a client session by its sid, and the session that it belongs to.
 	SessionBySID(ctx context.Context, sid string, at time.Time) (Session, ClientSession, error)
-	// Touch stores that a session was used, where Session.NeedsTouch says so. A session that is not active is no error.
+	// Touch stores that a session was used, if Session.NeedsTouch. It ignores a session that is not active.
 	Touch(ctx context.Context, id SessionID, at time.Time) error
-	// ListSessions lists the active sessions that sel selects. Selector.Grant and Selector.Expired do not apply.
+	// ListSessions lists the active sessions that sel selects. It ignores Selector.Grant and Selector.Expired.
 	ListSessions(ctx context.Context, sel Selector, at time.Time, p Page) (sessions []Session, next string, err error)
 	// CountSessions returns how many sessions are stored, expired ones included.
 	CountSessions(ctx context.Context) (int, error)

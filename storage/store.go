@@ -7,8 +7,7 @@ import (
 	"time"
 )
 
-// Store is what a backend implements. Callers declare the methods that they use. Backends assert it: var _
-// storage.Store = (*Store)(nil).
+// Store is the interface that a backend implements. Callers declare smaller interfaces with the methods that they use.
 type Store interface {
 	Order
 	Users
@@ -29,32 +28,33 @@ type Store interface {
 	InitialAccessTokens
 
 	// Sweep removes up to limit records that have expired (tokens, used ids, used codes, grants, cutoffs, links,
-	// reports) and returns how many it removed. It leaves expired sessions to EndSessions.
+	// reports) and returns how many it removed. EndSessions, not Sweep, removes expired sessions.
 	//
-	// A clock that was ahead may be put back after a sweep. What the sweep removed does not count again then: codes
-	// and ids that it may have removed stay refused, see SweepHistory.
+	// If a clock that was ahead is set back after a sweep, the removed codes and ids would seem unused. SweepHistory
+	// keeps refusing them.
 	Sweep(ctx context.Context, at time.Time, limit int) (int, error)
 
-	// Ready writes and reads back one fixed record, so that a full or broken disk shows. ErrFull, ErrUnavailable.
+	// Ready writes one fixed record and reads it back, to detect a full or broken disk. ErrFull, ErrUnavailable.
 	Ready(ctx context.Context) error
 
 	// Close waits for running transactions and releases the store.
 	Close() error
 }
 
-// Hash is the SHA-256 of a secret of 256 random bits. No salt is needed at that length.
+// Hash is the SHA-256 of a secret of 256 random bits. A secret of that length needs no salt. The zero Hash stands for
+// no secret.
 type Hash [sha256.Size]byte
 
-// HashOf is the hash under which a secret is stored.
+// HashOf returns the hash under which a store keeps a secret.
 func HashOf(secret string) Hash { return sha256.Sum256([]byte(secret)) }
 
-// IsZero reports whether there is no hash.
+// IsZero reports whether h is the zero Hash.
 func (h Hash) IsZero() bool { return h == Hash{} }
 
-// String is the hash in base64url, without padding.
+// String returns the hash in base64url, without padding.
 func (h Hash) String() string { return base64.RawURLEncoding.EncodeToString(h[:]) }
 
-// MarshalText writes the hash in base64url, an absent one as the empty string.
+// MarshalText writes the hash in base64url, and the zero Hash as the empty string.
 func (h Hash) MarshalText() ([]byte, error) {
 	if h.IsZero() {
 		return nil, nil
@@ -62,7 +62,7 @@ func (h Hash) MarshalText() ([]byte, error) {
 	return []byte(h.String()), nil
 }
 
-// UnmarshalText reads what MarshalText wrote.
+// UnmarshalText reads the form that MarshalText writes.
 func (h *Hash) UnmarshalText(text []byte) error {
 	*h = Hash{}
 	if len(text) == 0 {
@@ -75,8 +75,8 @@ func (h *Hash) UnmarshalText(text []byte) error {
 	return err
 }
 
-// Page asks for a part of a listing.
+// Page selects a part of a listing.
 type Page struct {
-	After string // the cursor that the page before returned; empty for the first
+	After string // the cursor that the previous page returned; empty for the first page
 	Limit int    // at most this many; 0 means 100
 }

@@ -2,29 +2,33 @@ package storage
 
 import "time"
 
-// SweepHistory says which used codes, used ids and cutoffs Sweep may have removed, so that none of them counts again
-// when a clock that was ahead is put back. A store keeps one and changes it in the transaction of the sweep.
+// SweepHistory records which used codes, used ids and cutoffs a Sweep may have removed. Sweep removes them because they
+// have expired. If the clock was ahead and is then set back, they have not expired yet, and the store must still refuse
+// them. A store keeps one SweepHistory and changes it in the transaction of the sweep.
 type SweepHistory struct {
-	Codes         []SweptCodes `json:"codes,omitempty"`
-	Cutoff        Sequence     `json:"cutoff,omitempty"`        // the highest cutoff that was removed
-	ClientCutoff  Sequence     `json:"client_cutoff,omitempty"` // the highest one that cut off a client everywhere
-	LastDeletion  time.Time    `json:"last_deletion,omitzero"`  // the latest sweep that removed used ids
-	BeforeSetback time.Time    `json:"before_setback,omitzero"` // the latest one before the clock was put back
-	SetbackAt     time.Time    `json:"setback_at,omitzero"`     // when that was noticed: what was issued later was not used then
+	Codes        []SweptCodes `json:"codes,omitempty"`
+	Cutoff       Sequence     `json:"cutoff,omitempty"`        // the highest cutoff that was removed
+	ClientCutoff Sequence     `json:"client_cutoff,omitempty"` // the highest removed cutoff of one client for all users
+	LastDeletion time.Time    `json:"last_deletion,omitzero"`  // time of the latest sweep that removed used ids
+
+	// BeforeSetback is the LastDeletion from before the clock was set back. SetbackAt is when a sweep noticed that: an
+	// id that was issued later cannot have been used before.
+	BeforeSetback time.Time `json:"before_setback,omitzero"`
+	SetbackAt     time.Time `json:"setback_at,omitzero"`
 }
 
-// SweptCodes are the used codes that one sweep may have removed: those that expired by Until and were issued before
-// Before.
+// SweptCodes describes the used codes that one sweep may have removed: those that expired until Until and were issued
+// before the sequence Before.
 type SweptCodes struct {
 	Until  time.Time `json:"until"`
 	Before Sequence  `json:"before"`
 }
 
-// maxSweptCodes bounds SweepHistory.Codes. More than one are kept only after the clock was put back.
+// maxSweptCodes limits SweepHistory.Codes. There is more than one element only after the clock was set back.
 const maxSweptCodes = 8
 
-// ForgotCode reports whether the use of a code, or a cutoff that keeps it out, may have been removed. While the clock
-// is right such a code has expired.
+// ForgotCode reports whether a sweep may have removed the use of a code, or a cutoff that invalidates it. While the
+// clock is right, all such codes have expired.
 func (h SweepHistory) ForgotCode(c Code) bool {
 	if c.Sequence < h.Cutoff {
 		return true
@@ -37,23 +41,26 @@ func (h SweepHistory) ForgotCode(c Code) bool {
 	return false
 }
 
-// ForgotUse reports whether the use of an id that was issued and expires then may have been removed. Such ids come
-// from outside and carry no sequence, so their own time of issue has to say whether they are from before a setback of
-// the clock.
+// ForgotUse reports whether a sweep may have removed the use of an id with those times of issue and expiry. Other
+// parties make such ids, so they contain no sequence. Their time of issue has to show whether they were issued before
+// the clock was set back.
 func (h SweepHistory) ForgotUse(issued, expires time.Time) bool {
-	return !expires.After(h.LastDeletion) || !expires.After(h.BeforeSetback) && !issued.After(h.SetbackAt)
+	if !expires.After(h.LastDeletion) {
+		return true
+	}
+	return !expires.After(h.BeforeSetback) && !issued.After(h.SetbackAt)
 }
 
-// AddCodes notes a sweep at that time that removed used codes. before is a sequence that no code issued until then
-// reaches.
+// AddCodes records a sweep at that time that removed used codes. All codes issued until then have a sequence below
+// before.
 func (h SweepHistory) AddCodes(at time.Time, before Sequence) SweepHistory {
 	codes := make([]SweptCodes, 0, len(h.Codes)+1)
 	for _, swept := range h.Codes {
-		if swept.Until.After(at) { // otherwise the new entry says all that this one says
+		if swept.Until.After(at) { // otherwise the new element covers it
 			codes = append(codes, swept)
 		}
 	}
-	if len(codes) == maxSweptCodes { // one entry for the first two: it refuses more codes, never fewer
+	if len(codes) == maxSweptCodes { // join the first two elements: the result covers at least their codes
 		codes[1].Until = latestTime(codes[0].Until, codes[1].Until)
 		codes = codes[1:]
 	}
@@ -61,10 +68,10 @@ func (h SweepHistory) AddCodes(at time.Time, before Sequence) SweepHistory {
 	return h
 }
 
-// AddUses notes a sweep at that time; removed says that it removed used ids.
+// AddUses records a sweep at that time. removed says whether it removed used ids.
 func (h SweepHistory) AddUses(at time.Time, removed bool) SweepHistory {
 	switch {
-	case at.Before(h.LastDeletion): // the clock was put back
+	case at.Before(h.LastDeletion): // the clock was set back
 		h.BeforeSetback = latestTime(h.BeforeSetback, h.LastDeletion)
 		h.SetbackAt, h.LastDeletion = at, at
 	case removed:
@@ -73,7 +80,7 @@ func (h SweepHistory) AddUses(at time.Time, removed bool) SweepHistory {
 	return h
 }
 
-// AddCutoffs notes that a sweep removed cutoffs of a scope.
+// AddCutoffs records that a sweep removed cutoffs of a scope.
 func (h SweepHistory) AddCutoffs(scope CutoffScope, removed []Cutoff) SweepHistory {
 	for _, c := range removed {
 		h.Cutoff = max(h.Cutoff, c.Sequence)

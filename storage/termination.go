@@ -5,110 +5,119 @@ import (
 	"time"
 )
 
-// Reason says why something ended.
+// Reason says why a session, client session or grant ended.
 type Reason string
 
-// The reasons, as they stand in audit, report and log.
+// The reasons, as the audit trail, reports and logs show them.
 const (
-	ReasonLogout             Reason = "rp_initiated"         // RP-Initiated Logout 1.0
-	ReasonAccount            Reason = "account"              // the user, on the account page
-	ReasonIdle               Reason = "idle_timeout"         //
-	ReasonAbsolute           Reason = "absolute_lifetime"    //
-	ReasonOtherUser          Reason = "other_user"           // someone else signed in on this browser
-	ReasonPasswordChange     Reason = "password_change"      //
-	ReasonPasswordReset      Reason = "password_reset"       //
-	ReasonEmailChange        Reason = "email_change"         //
-	ReasonNotMe              Reason = "not_me"               // "this wasn't me"
-	ReasonAdmin              Reason = "administrator"        //
-	ReasonUserDisabled       Reason = "user_disabled"        //
-	ReasonUserRemoved        Reason = "user_removed"         //
-	ReasonClientSignOut      Reason = "client_sign_out"      // signed out at one client only
-	ReasonConsentWithdrawn   Reason = "consent_withdrawn"    //
-	ReasonClientDisabled     Reason = "client_disabled"      //
-	ReasonClientRemoved      Reason = "client_removed"       //
-	ReasonClientChanged      Reason = "client_changed"       // its metadata allow less than before
-	ReasonRefreshReuse       Reason = "refresh_reuse"        // a refresh token was used twice, which shows theft
-	ReasonCodeReuse          Reason = "code_reuse"           //
-	ReasonTokenRevoked       Reason = "token_revoked"        // by its client (RFC 7009)
+	ReasonLogout             Reason = "rp_initiated" // RP-Initiated Logout 1.0
+	ReasonAccount            Reason = "account"      // the user signed out on the account page
+	ReasonIdle               Reason = "idle_timeout"
+	ReasonAbsolute           Reason = "absolute_lifetime"
+	ReasonOtherUser          Reason = "other_user" // another user signed in with the same browser
+	ReasonPasswordChange     Reason = "password_change"
+	ReasonPasswordReset      Reason = "password_reset"
+	ReasonEmailChange        Reason = "email_change"
+	ReasonNotMe              Reason = "not_me" // the user did not recognise a session
+	ReasonAdmin              Reason = "administrator"
+	ReasonUserDisabled       Reason = "user_disabled"
+	ReasonUserRemoved        Reason = "user_removed"
+	ReasonClientSignOut      Reason = "client_sign_out" // the user signed out at one client only
+	ReasonConsentWithdrawn   Reason = "consent_withdrawn"
+	ReasonClientDisabled     Reason = "client_disabled"
+	ReasonClientRemoved      Reason = "client_removed"
+	ReasonClientChanged      Reason = "client_changed" // the new metadata allow less than before
+	ReasonRefreshReuse       Reason = "refresh_reuse"  // a refresh token was used twice, which shows theft
+	ReasonCodeReuse          Reason = "code_reuse"
+	ReasonTokenRevoked       Reason = "token_revoked"        // the client revoked a token (RFC 7009)
 	ReasonOfflineAccessEnded Reason = "offline_access_ended" // only offline access was ended
 )
 
-// Cause is why and by whom something ends.
+// Cause says why and by whom sessions are ended.
 type Cause struct {
-	ID      string `json:"id"` // random; one for each act, the same in all pages of a bulk logout
+	ID      string `json:"id"` // random; all terminations of one EndRequest have the same
 	Reason  Reason `json:"reason"`
 	By      string `json:"by"`                // "user:SUB", "client:ID", "admin", "system"
-	Client  string `json:"client,omitempty"`  // the client that asked, if one did
-	Address string `json:"address,omitempty"` // of the browser or administrator
+	Client  string `json:"client,omitempty"`  // the client that requested the logout, if one did
+	Address string `json:"address,omitempty"` // of the browser or the administrator
 }
 
-// Selector says what ends. Exactly one of Sessions, Subject, AllUsers, Expired and Grant is set, or Client alone,
-// which means the same as with AllUsers. [Selection] decides what a selector takes.
+// Selector selects the sessions, client sessions and grants that a termination ends. Exactly one of Sessions, Subject,
+// AllUsers, Expired and Grant is set, or Client alone, which means the same as with AllUsers. [Selection] evaluates a
+// selector.
 type Selector struct {
-	Sessions       []SessionID `json:"sessions,omitempty"`        // these sessions
-	Subject        string      `json:"sub,omitempty"`             // the sessions of one user
-	AllUsers       bool        `json:"all_users,omitempty"`       // all sessions
-	Expired        bool        `json:"expired,omitempty"`         // sessions past their deadline; each one's reason is its ExpiryReason
-	Grant          string      `json:"grant,omitempty"`           // this grant and nothing else
-	Except         SessionID   `json:"except,omitempty"`          // but not this session
-	Client         string      `json:"client,omitempty"`          // of the selected sessions only this client's part and grants
-	IncludeOffline bool        `json:"include_offline,omitempty"` // also the offline grants of the selected users (and client)
-	OfflineOnly    bool        `json:"offline_only,omitempty"`    // with IncludeOffline, and Subject, AllUsers or Client: only offline grants
+	Sessions []SessionID `json:"sessions,omitempty"`  // these sessions
+	Subject  string      `json:"sub,omitempty"`       // the sessions of one user
+	AllUsers bool        `json:"all_users,omitempty"` // all sessions
+	Expired  bool        `json:"expired,omitempty"`   // sessions that have expired; Session.ExpiryReason is the reason
+	Grant    string      `json:"grant,omitempty"`     // only this grant
+
+	Except SessionID `json:"except,omitempty"` // this session stays
+	Client string    `json:"client,omitempty"` // only this client's client sessions and grants
+
+	IncludeOffline bool `json:"include_offline,omitempty"` // also the offline grants of the selected users (and client)
+	OfflineOnly    bool `json:"offline_only,omitempty"`    // with IncludeOffline: only offline grants, no sessions
 }
 
-// Change is written in the transaction of a termination; the zero value is nothing.
+// Change is a set of changes that a store writes in the transaction of a termination. Zero fields change nothing.
 type Change struct {
-	User            *User     // stored as by PutUser, for disabling or a new password; a new password also removes the user's links
-	RemoveUser      string    // subject; never used again
+	User            *User     // stored as by PutUser; a new password also removes the user's links and remembered browsers
+	RemoveUser      string    // subject of a user; it is never used again
 	Client          *Client   // stored as by PutClient
-	RemoveClient    string    //
-	WithdrawConsent *Consent  // Subject and Client name it
-	NewSession      *Session  // stored as by CreateSession, and not ended by the same call
-	UseLink         Hash      // a one-time link that this uses; ErrAlreadyUsed if it is gone
-	Factors         *Factors  // of a user, with the stored Revision (ErrChanged)
+	RemoveClient    string    // client_id
+	WithdrawConsent *Consent  // only Subject and Client count
+	NewSession      *Session  // stored as by CreateSession; the same termination does not end it
+	UseLink         Hash      // uses up this one-time link; ErrAlreadyUsed if it was used or removed
+	Factors         *Factors  // of a user; Revision must equal the stored revision (ErrChanged)
 	RequireSession  SessionID // ErrRevoked if this session is no longer active
-	RemoveLinks     string    // subject: all open one-time links of this user are removed
-	ForgetBrowsers  string    // subject: all remembered browsers of this user are forgotten, as with a new password
-	Events          []Event   // audit lines beyond those of the terminations themselves
+	RemoveLinks     string    // subject of a user; removes all unused one-time links of this user
+	ForgetBrowsers  string    // subject of a user; removes all remembered browsers of this user
+	Events          []Event   // audit lines in addition to those of the terminations
 }
 
-// EndRequest asks for a termination: Selector says what ends, Cause why and by whom. Change is written in the same
-// transaction.
+// EndRequest is a request to end sessions. The store writes Change in the same transaction.
 type EndRequest struct {
 	Selector Selector
 	Cause    Cause
 	Change   Change
 }
 
-// SecureUser extends a request that ends sessions of a user. It also ends what an attacker who acted as the user
-// could hold: every open one-time link, every remembered browser and, unless keepOffline is set, all offline access.
+// SecureUser extends a request that ends a user's sessions, for the case that an attacker acted as the user. It also
+// removes the user's unused one-time links and remembered browsers and, unless keepOffline is set, ends all offline
+// access.
 func (r *EndRequest) SecureUser(subject string, keepOffline bool) {
 	r.Change.RemoveLinks = subject
 	r.Change.ForgetBrowsers = subject
 	r.Selector.IncludeOffline = !keepOffline
 }
 
-// Termination is one session, one client session or one grant that ended, as it was in the transaction that ended it.
-// A client session that a bulk logout under way had ended before stands by itself, with the Cause and EndedAt of that
-// bulk logout.
+// Termination describes one session, client session or grant that ended, as it was in the transaction that ended it. A
+// client session that an earlier bulk logout had already ended gets a Termination of its own, with the Cause and
+// EndedAt of that bulk logout.
 type Termination struct {
-	Cause            Cause
-	EndedAt          time.Time
-	Session          Session            // with the client sessions that ended; zero when only a grant ended
-	WholeSession     bool               // the session itself ended, not only client sessions
-	Grants           []Grant            // the grants that ended; a bound one that ended alone has the Trust of its client session
-	RemainingOffline []Grant            // the user's offline grants of the same clients that stay
-	Clients          map[string]*Client // every client named here, as it was before the change; a client removed before is missing
-	User             User               // before the change
+	Cause        Cause
+	EndedAt      time.Time
+	Session      Session // contains only the client sessions that ended; zero if only a grant ended
+	WholeSession bool    // the session itself ended, not only client sessions
+
+	// Grants are the grants that ended. A session-bound grant that ended alone has the Trust of its client session.
+	Grants []Grant
+	// RemainingOffline are the user's offline grants at the same clients that did not end.
+	RemainingOffline []Grant
+
+	// Clients are all clients that the other fields name, as they were before the Change. A client that was removed
+	// earlier is missing.
+	Clients map[string]*Client
+	User    User // as it was before the Change
 }
 
-// Plan is what is written for one termination.
+// Plan contains the report and the deliveries that a store writes for one termination.
 type Plan struct {
 	Report     *Report
 	Deliveries []Delivery
 }
 
-// TerminationCount counts what a selection ends.
+// TerminationCount counts the sessions, client sessions, deliveries and grants of terminations.
 type TerminationCount struct {
 	Sessions       int `json:"sessions"`
 	ClientSessions int `json:"client_sessions"`
@@ -120,28 +129,30 @@ type TerminationCount struct {
 type BulkLogout struct {
 	Cause     Cause            `json:"cause"`
 	Selector  Selector         `json:"selector"`
-	Sequence  Sequence         `json:"-"` // what was committed before it has ended
+	Sequence  Sequence         `json:"-"` // ends records that were committed before it
 	StartedAt time.Time        `json:"started_at"`
 	Done      TerminationCount `json:"done"`
 	Finished  time.Time        `json:"finished_at,omitzero"`
 }
 
-// Terminations is how sessions end.
+// Terminations ends sessions and grants.
 type Terminations interface {
-	// EndSessions applies req.Change and ends what req.Selector selects, in one transaction, dated at. It takes
-	// everything that was committed before, whatever the times of those records are: it removes the sessions, or only
-	// the client sessions where the selector names a client, revokes the grants and tokens bound to them, leaves
-	// cutoffs against codes and sign-ins that began before (Selection.CutoffScopes), and writes what plan returns for
-	// each termination, the audit lines and the reports.
+	// EndSessions applies req.Change and ends the sessions and grants that req.Selector selects, in one transaction.
+	// It selects all records that were committed before, whatever time the clock showed. It
 	//
-	// It removes at most limit sessions (0: no limit) and reports whether more remain. They have all ended with this
-	// first call already; a BulkLogout is kept, so that this caller, or another after a crash, removes the rest by
-	// calling again with the same selector, cause and at, and a zero Change, until more is false. A session that a
-	// bulk logout under way has ended is left to it. Nothing selected is not an error: the change is applied all the
-	// same.
+	//   - removes the sessions or, if the selector names a client, only that client's client sessions,
+	//   - revokes their grants and tokens,
+	//   - writes cutoffs against earlier codes, sign-ins and tokens (Selection.CutoffScopes),
+	//   - writes the audit lines, and the report and deliveries that plan returns for each termination.
 	//
-	// plan is pure and may run twice. Errors are those of the change: ErrExists, ErrChanged, ErrNotFound,
-	// ErrAlreadyUsed, and ErrRevoked where its session may not begin.
+	// It removes the records of at most limit sessions (0: no limit). more reports whether records remain. Their
+	// sessions have ended too, with the first call: the store keeps a BulkLogout and refuses them. The caller, or
+	// another one after a crash, removes the remaining records by calling again with the same selector, cause and at,
+	// and a zero Change, until more is false. A call does not remove sessions that another bulk logout has ended.
+	//
+	// It is not an error if the selector selects nothing; the store still applies the change. plan is pure and may
+	// run twice. The errors are those of the change: ErrExists, ErrChanged, ErrNotFound, ErrAlreadyUsed, and
+	// ErrRevoked if NewSession may not be created.
 	EndSessions(
 		ctx context.Context,
 		req EndRequest,
@@ -149,11 +160,11 @@ type Terminations interface {
 		limit int,
 		plan func(Termination) Plan,
 	) (ended []Termination, more bool, err error)
-	// CountTerminations counts what sel ends, and changes nothing.
+	// CountTerminations counts the records that sel would end, and changes nothing.
 	CountTerminations(ctx context.Context, sel Selection) (TerminationCount, error)
-	// CountBulkLogout counts all that a bulk logout ends, what it has removed already included. The count does not
-	// change while the bulk logout goes on, and is its Done when it is finished. ErrNotFound if it is not listed any
-	// more.
+	// CountBulkLogout counts all records that a bulk logout ends, including those that it has already removed. The
+	// count stays the same while the bulk logout is under way; afterwards it equals Done. ErrNotFound if the bulk
+	// logout is no longer listed.
 	CountBulkLogout(ctx context.Context, b BulkLogout) (TerminationCount, error)
 	// ListBulkLogouts lists bulk logouts, unfinished ones first; finished ones are kept for a day.
 	ListBulkLogouts(ctx context.Context) ([]BulkLogout, error)

@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// Events are the audit lines of a termination: one for the session or client session, and one for each grant that
-// ended by itself or was offline access.
+// Events returns the audit lines of a termination: one for the session or client session, one for each offline grant,
+// and one for a session-bound grant that ended alone.
 func (t Termination) Events() (events []Event) {
 	if t.Session.ID != "" {
 		events = append(events, t.sessionEvent())
@@ -42,7 +42,7 @@ func (t Termination) sessionEvent() Event {
 	return e
 }
 
-// GrantEndedEvent is the audit line of a grant that ended.
+// GrantEndedEvent returns the audit line of a grant that ended.
 func GrantEndedEvent(g Grant, cause Cause, at time.Time) Event {
 	return Event{
 		At:      at,
@@ -57,7 +57,7 @@ func GrantEndedEvent(g Grant, cause Cause, at time.Time) Event {
 	}
 }
 
-// clientIDs lists the clients of a session once each, sorted and separated by spaces.
+// clientIDs returns the client_ids of a session's clients, sorted, without duplicates, separated by spaces.
 func (s *Session) clientIDs() string {
 	list := make([]string, len(s.ClientSessions))
 	for i, cs := range s.ClientSessions {

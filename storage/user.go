@@ -10,31 +10,37 @@ import (
 
 // User is an End-User with an account.
 type User struct {
-	Subject       string         `json:"sub"`                      // opaque, stable, never reused (Core §2)
-	Name          string         `json:"preferred_username"`       // the login name, unique by LoginNameKey
-	Email         string         `json:"email,omitempty"`          // a way to sign in, and unique by EmailKey, only if it is verified
-	EmailVerified bool           `json:"email_verified,omitempty"` //
-	Claims        map[string]any `json:"claims,omitempty"`         // the other claims of Core §5.1 by their names; address is an object (§5.1.1)
-	Password      string         `json:"password,omitempty"`       // argon2id in PHC form; empty: cannot sign in by password
+	Subject       string         `json:"sub"`                // opaque, stable, never reused (Core §2)
+	Name          string         `json:"preferred_username"` // the login name, unique by LoginNameKey
+	Email         string         `json:"email,omitempty"`    // if verified: unique by EmailKey and accepted at sign-in
+	EmailVerified bool           `json:"email_verified,omitempty"`
+	Claims        map[string]any `json:"claims,omitempty"`   // other claims of Core §5.1; address is an object
+	Password      string         `json:"password,omitempty"` // argon2id in PHC form; empty: no sign-in by password
 	Disabled      bool           `json:"disabled,omitempty"`
 	Created       time.Time      `json:"created"`
 	Updated       time.Time      `json:"updated"`
-	Revision      uint64         `json:"revision"` // counts writes; 0 is a user not stored yet
+	Revision      uint64         `json:"revision"` // counts writes; 0: the user is not stored yet
 }
 
-// IsEmail reports whether text is an address alone, as Core §5.1 has it (RFC 5322 addr-spec), of at most 254 bytes
-// and without invisible characters, which would make it look like another address.
+// maxEmailLength is the longest address that SMTP can carry, in bytes (RFC 5321 §4.5.3.1.3, without the brackets).
+const maxEmailLength = 254
+
+// IsEmail reports whether text is an e-mail address and nothing else (RFC 5322 addr-spec, as in Core §5.1). It refuses
+// invisible characters, which would make an address look like another one.
 func IsEmail(text string) bool {
-	a, err := mail.ParseAddress(text)
-	return err == nil && a.Address == text && len(text) <= 254 &&
-		!strings.ContainsFunc(text, func(r rune) bool { return !unicode.IsPrint(r) })
+	address, err := mail.ParseAddress(text)
+	if err != nil || address.Address != text || len(text) > maxEmailLength {
+		return false
+	}
+	isInvisible := func(r rune) bool { return !unicode.IsPrint(r) }
+	return !strings.ContainsFunc(text, isInvisible)
 }
 
 // Users stores users. Changes that end sessions (disabling, a new password, removal) go through EndSessions.
 type Users interface {
-	// PutUser stores u and adds the audit lines, in one transaction. Revision 0 creates it (ErrExists if subject,
-	// name or verified e-mail is taken or the subject was ever used); otherwise Revision must be the stored one
-	// (ErrChanged, ErrNotFound).
+	// PutUser stores u and adds the audit lines, in one transaction. Revision 0 creates the user (ErrExists if the
+	// name or the verified e-mail is taken, or if the subject was ever used). Otherwise u.Revision must equal the
+	// stored revision (ErrChanged, ErrNotFound).
 	PutUser(ctx context.Context, u User, e ...Event) error
 	// User finds a user by subject, disabled or not.
 	User(ctx context.Context, subject string) (User, error)

@@ -46,6 +46,7 @@ type Store struct {
 	options      Options
 	db           atomic.Pointer[bbolt.DB] // replaced when the file is opened again
 	cache        atomic.Pointer[cache]
+	decoded      decodedClients
 	observedTime atomic.Int64
 	commits      atomic.Uint64
 	outOfSpace   atomic.Bool // set when a commit fails for lack of space, cleared by Ready

@@ -12,8 +12,9 @@ import (
 // cache has decoded records that are read without touching the file. It is never changed: a commit that changes it puts
 // another one in its place, before the callers of that commit are answered.
 type cache struct {
-	clients      map[string]*storage.Client
-	bulkLogouts  []*bulkLogout // those under way
+	clients      map[string]*storage.Client // those that operators registered; the others: dynamicclient.go
+	dynamic      storage.ClientUsage        // of the other clients
+	bulkLogouts  []*bulkLogout              // those under way
 	sweepHistory storage.SweepHistory
 	sequence     storage.Sequence
 }
@@ -31,9 +32,16 @@ func (s *Store) reload() error {
 	s.cache.CompareAndSwap(nil, next)
 	err := s.view(context.Background(), func(t *tx) error {
 		for k, v := range t.scanPrefix(clients, nil) {
+			if t.get(dynamicClients, k) != nil {
+				continue
+			}
 			if c, ok := decode[storage.Client](t, clients, v); ok {
 				next.clients[string(k)] = &c
 			}
+		}
+		for _, v := range t.scanPrefix(dynamicClients, nil) {
+			next.dynamic.Clients++
+			next.dynamic.Bytes += parseDynamicClient(v).size
 		}
 		for k, v := range t.scanPrefix(bulkLogouts, nil) {
 			if bulk, ok := decode[bulkLogout](t, bulkLogouts, v); ok && bulk.Finished.IsZero() {
@@ -62,6 +70,7 @@ func (t *tx) changeCache() *cache {
 	if !t.cacheCloned {
 		t.cache = &cache{
 			clients:      maps.Clone(t.cache.clients),
+			dynamic:      t.cache.dynamic,
 			bulkLogouts:  slices.Clone(t.cache.bulkLogouts),
 			sweepHistory: t.cache.sweepHistory,
 			sequence:     t.cache.sequence,

@@ -28,7 +28,7 @@ func (t *tx) checkChange(c *storage.Change, at time.Time) error {
 			return fmt.Errorf("change client: %w", err)
 		}
 	}
-	if c.RemoveClient != "" && t.cache.clients[c.RemoveClient] == nil {
+	if c.RemoveClient != "" && t.client(c.RemoveClient) == nil {
 		return fmt.Errorf("remove client: %w", storage.ErrNotFound)
 	}
 	if c.NewSession != nil {

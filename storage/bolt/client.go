@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/curfew-id/curfew/storage"
+	"github.com/curfew-id/curfew/storage/record"
 )
 
 // PutClient implements storage.Clients.
@@ -59,21 +60,26 @@ func (s *Store) Client(ctx context.Context, id string) (*storage.Client, error) 
 	if c := s.cache.Load().clients[id]; c != nil {
 		return c, nil
 	}
-	return nil, fmt.Errorf("find client: %w", storage.ErrNotFound)
+	return find(ctx, s, func(t *tx) (*storage.Client, error) {
+		if c := t.client(id); c != nil {
+			return c, nil
+		}
+		return nil, fmt.Errorf("find client: %w", storage.ErrNotFound)
+	})
 }
 
 // ListClients implements storage.Clients.
 func (s *Store) ListClients(ctx context.Context, p storage.Page) ([]*storage.Client, string, error) {
 	walk := func(t *tx, after []byte) iter.Seq2[[]byte, []byte] { return t.scanAfter(clients, nil, after) }
 	return list(ctx, s, p, walk, func(t *tx, id, _ []byte) (*storage.Client, bool) {
-		c := t.cache.clients[string(id)]
+		c := t.client(string(id))
 		return c, c != nil
 	})
 }
 
 // enabledClient finds a client that is not disabled, nil if there is none.
 func (t *tx) enabledClient(id string) *storage.Client {
-	if c := t.cache.clients[id]; c != nil && !c.Disabled {
+	if c := t.client(id); c != nil && !c.Disabled {
 		return c
 	}
 	return nil
@@ -84,7 +90,7 @@ func (t *tx) checkClient(c storage.Client) error {
 	if c.ClientID == "" || strings.ContainsRune(c.ClientID, 0) {
 		return fmt.Errorf("a client needs an id without NUL")
 	}
-	old := t.cache.clients[c.ClientID]
+	old := t.client(c.ClientID)
 	switch {
 	case c.Revision == 0 && old != nil:
 		return storage.ErrExists
@@ -99,7 +105,7 @@ func (t *tx) checkClient(c storage.Client) error {
 // putClient stores c, which was checked.
 func (t *tx) putClient(c storage.Client) {
 	c.Created, c.Updated = truncateToMillis(c.Created), truncateToMillis(c.Updated)
-	if old := t.cache.clients[c.ClientID]; old != nil {
+	if old := t.client(c.ClientID); old != nil {
 		c.Sequence = old.Sequence
 	} else {
 		c.Sequence = t.sequence()
@@ -113,7 +119,18 @@ func (t *tx) putClient(c storage.Client) {
 		t.fail(fmt.Errorf("encode client: %w", err))
 		return
 	}
-	t.store(clients, []byte(c.ClientID), stored)
+	value, err := record.Encode(stored)
+	if err != nil {
+		t.fail(fmt.Errorf("encode client: %w", err))
+		return
+	}
+	t.put(clients, []byte(c.ClientID), value)
+	if c.Dynamic {
+		delete(t.changeCache().clients, c.ClientID)
+		t.putDynamicClient(stored, len(value))
+		return
+	}
+	t.removeDynamicClient(c.ClientID)
 	t.changeCache().clients[c.ClientID] = stored
 }
 
@@ -121,12 +138,13 @@ func (t *tx) putClient(c storage.Client) {
 func (t *tx) removeClient(id string) {
 	// The bucket's header keeps the highest revision of all removed clients, so that a later client with the same id
 	// never gets a revision that was used before.
-	if c, b := t.cache.clients[id], t.bucket(clients); c != nil && c.Revision > b.Sequence() {
+	if c, b := t.client(id), t.bucket(clients); c != nil && c.Revision > b.Sequence() {
 		if err := b.SetSequence(c.Revision); err != nil {
 			t.fail(fmt.Errorf("keep the revision of a removed client: %w", err))
 		}
 	}
 	t.delete(clients, []byte(id))
 	delete(t.changeCache().clients, id)
+	t.removeDynamicClient(id)
 	t.discardConsents(id)
 }

@@ -98,7 +98,7 @@ func (s *Store) runBatch(batch []*job) (failed int, err error) {
 	if err != nil {
 		return -1, s.beginError(err)
 	}
-	t := &tx{Tx: b, cache: s.cache.Load(), auditTail: s.committer.auditTail}
+	t := &tx{Tx: b, cache: s.cache.Load(), decoded: &s.decoded, auditTail: s.committer.auditTail}
 	wrote := false
 	for i, j := range batch {
 		t.wrote = false

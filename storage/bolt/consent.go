@@ -45,7 +45,7 @@ func (s *Store) ListConsents(ctx context.Context, subject string) ([]storage.Con
 
 // consentActive reports whether a consent was given to the client that has this id now, not to one that was removed.
 func (t *tx) consentActive(c storage.Consent) bool {
-	client := t.cache.clients[c.Client]
+	client := t.client(c.Client)
 	return client != nil && c.Sequence >= client.Sequence
 }
 

@@ -71,7 +71,7 @@ func (s *Store) readTx(ctx context.Context, fn func(*tx) error, mustWait func(er
 	if err := ctx.Err(); err != nil {
 		return unavailable(err)
 	}
-	t := &tx{cache: s.cache.Load()}
+	t := &tx{cache: s.cache.Load(), decoded: &s.decoded}
 	if t.Tx, err = s.db.Load().Begin(false); err != nil {
 		return s.beginError(err)
 	}

@@ -93,6 +93,7 @@ func (t *tx) refresh(
 	if !g.Offline() {
 		t.touchClientSession(g, result.Session, issuance.Trust, at)
 	}
+	t.noteUse(g.Client, at)
 	t.putGrant(g)
 	t.putTokens(g, issuance.Tokens)
 	result.Grant = g

@@ -105,6 +105,9 @@ func createTables(db *bbolt.DB) error {
 				return fmt.Errorf("create table %s: %w", name, err)
 			}
 		}
+		if err := indexDynamicClients(b); err != nil {
+			return err
+		}
 		return putSchema(b, Schema)
 	})
 	if err != nil {

@@ -15,7 +15,8 @@ const (
 	removedSubjects // sub → nothing: subjects that are never used again
 	factors         // sub → record
 
-	clients // id → record
+	clients        // id → record
+	dynamicClients // id → size of the record, created, last used (0: never)
 
 	// A session, its client sessions and the places of its grants share pages.
 	sessions           // session → record; session, sid → record of a client session; session, sid, grant → 1
@@ -74,6 +75,7 @@ var tableNames = [tableCount]string{
 	removedSubjects:       "removed_subjects",
 	factors:               "factors",
 	clients:               "clients",
+	dynamicClients:        "dynamic_clients",
 	sessions:              "sessions",
 	sessionsBySecret:      "sessions_by_secret",
 	sessionsBySID:         "sessions_by_sid",

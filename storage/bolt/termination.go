@@ -59,7 +59,7 @@ func (e *endSessionsTx) grantTermination(g storage.Grant) storage.Termination {
 
 // addClient adds a client as it is before the change.
 func (e *endSessionsTx) addClient(end *storage.Termination, id string) {
-	if c := e.cache.clients[id]; c != nil {
+	if c := e.client(id); c != nil {
 		end.Clients[id] = c
 	}
 }

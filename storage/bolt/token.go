@@ -14,6 +14,7 @@ func (s *Store) PutToken(ctx context.Context, token storage.Token) error {
 		if c := t.enabledClient(token.Client); c == nil || t.clientTokenRevoked(c, token.Sequence) {
 			return fmt.Errorf("put token: %w", storage.ErrRevoked)
 		}
+		t.noteUse(token.Client, truncateToMillis(token.Issued))
 		t.putToken(token)
 		return nil
 	})

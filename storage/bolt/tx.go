@@ -15,7 +15,8 @@ import (
 type tx struct {
 	*bbolt.Tx
 	cache       *cache // in a write transaction, the cache after its commit
-	cacheCloned bool   // cache is a copy that this transaction may change
+	decoded     *decodedClients
+	cacheCloned bool // cache is a copy that this transaction may change
 	auditTail   auditTail
 	buckets     [tableCount]*bbolt.Bucket
 	wrote       bool // the present job has written

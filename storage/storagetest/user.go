@@ -4,6 +4,7 @@ import (
 	"errors"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/curfew-id/curfew/storage"
 )
@@ -242,6 +243,62 @@ var clientTests = map[string]func(*world){
 				w.must(w.PutClient(w.ctx, *c))
 			}
 		}
+	},
+	"DynamicClientsAreCountedWithTheirBytes": func(w *world) {
+		w.mustClients("operators")
+		usage := func() storage.ClientUsage {
+			u, err := w.DynamicClientUsage(w.ctx)
+			w.must(err)
+			return u
+		}
+		mustEqual(w, "usage", usage(), storage.ClientUsage{})
+		small := storage.Client{Metadata: storage.Metadata{ClientID: "own"}, Dynamic: true, Created: t0}
+		w.must(w.RegisterClient(w.ctx, small, storage.Hash{}, t0))
+		before := usage()
+		large := small
+		large.ClientName, large.Revision = "a longer record", 1
+		w.must(w.PutClient(w.ctx, large))
+		w.restart()
+		grown := usage()
+		mustEqual(w, "clients", [2]int{before.Clients, grown.Clients}, [2]int{1, 1})
+		if before.Bytes <= 0 || grown.Bytes <= before.Bytes {
+			w.Errorf("got %d bytes, then %d, want the larger record to count for more", before.Bytes, grown.Bytes)
+		}
+		got, err := w.Client(w.ctx, "own")
+		w.must(err)
+		mustEqual(w, "name", got.ClientName, "a longer record")
+		w.mustEnd(
+			storage.Selector{Client: "own", IncludeOffline: true},
+			t0,
+			storage.Change{RemoveClient: "own"},
+		)
+		mustEqual(w, "usage", usage(), storage.ClientUsage{})
+	},
+	"UnusedDynamicClientsAreListed": func(w *world) {
+		w.mustUsers("ann")
+		w.mustClients("operators")
+		for _, id := range []string{"never", "once", "renewed"} {
+			c := storage.Client{Metadata: storage.Metadata{ClientID: id}, Dynamic: true, Created: t0}
+			w.must(w.RegisterClient(w.ctx, c, storage.Hash{}, t0))
+		}
+		session := w.mustSession("one", "ann", after(time.Minute))
+		for _, id := range []string{"once", "renewed"} {
+			w.mustRedeem(session, "ann", id, after(2*time.Minute))
+		}
+		unused := func(neverUsed, disused time.Time, want ...string) {
+			w.Helper()
+			ids, err := w.UnusedClients(w.ctx, neverUsed, disused, 10)
+			w.must(err)
+			mustEqual(w, "unused clients", ids, want)
+		}
+		unused(t0, t0)
+		unused(after(time.Second), t0, "never")
+		w.mustClientToken("token", "renewed", after(3*24*time.Hour), after(4*24*time.Hour))
+		w.restart()
+		unused(after(time.Second), after(24*time.Hour), "never", "once")
+		ids, err := w.UnusedClients(w.ctx, after(time.Second), after(24*time.Hour), 1)
+		w.must(err)
+		mustEqual(w, "one page", ids, []string{"never"})
 	},
 	"ClientsAreListedByID": func(w *world) {
 		w.mustClients("c", "a", "e", "b", "d")

@@ -1,18 +1,18 @@
-// Package bolt keeps Curfew's records in one bbolt file.
+// Package bolt stores Curfew's records in one bbolt file.
 //
 //	writes ──▶ queue ──▶ committer ──▶ one transaction, one fsync ──▶ answers to all its callers
 //	reads  ──▶ a read transaction; clients and unfinished bulk logouts come from a cache in memory
 //
-// The package owns the file: its mode, its lock, its schema and its indexes. Every index entry is written in the
-// transaction of its record and removed with it. Writers share a commit without any delay: jobs that arrive during a
-// commit go into the next one.
+// The package owns the file: its mode, its lock, its schema and its indexes. It writes every index entry in the
+// transaction of its record. A commit contains the jobs of several writers: jobs that arrive during one commit go into
+// the next. No writer waits for others to join.
 //
-// What a caller learns is on disk. A write is answered after its sync. A read that saw a commit before its sync waits
-// for it (durable.go). If a commit fails, none of its jobs gets an answer that rests on it, and after a failed sync
-// the store writes nothing until it has opened and verified the file again (recovery.go).
+// Every result that a caller gets is on disk. The store answers a write after the sync. A read that saw a commit
+// before its sync waits for that sync (durable.go). If a commit fails, all its jobs get an error. After a failed sync
+// the store writes nothing until it has verified the file and opened it again (recovery.go).
 //
-// Tokens and refresh-token hashes of a grant that ended stay in the file until [Store.Sweep] removes them. They name a
-// grant that no longer exists, and are refused for that reason.
+// The tokens and refresh tokens of a grant that ended stay in the file until [Store.Sweep] removes them. The store
+// refuses them, because their grant no longer exists.
 package bolt
 
 import (
@@ -30,15 +30,15 @@ import (
 	"github.com/curfew-id/curfew/storage"
 )
 
-// lockTimeout is how long Open waits for a process that is about to close the file.
+// lockTimeout is the default of Options.Timeout. It suffices for a process that is just closing the file.
 const lockTimeout = 200 * time.Millisecond
 
-// Options says how to open a store.
+// Options are the options of Open.
 type Options struct {
 	Path    string
 	Timeout time.Duration // how long to wait for the file's lock; 0 means 200 ms
-	MaxSize int           // bytes the file may grow to; 0 means no limit
-	Log     *slog.Logger  // says when writing stops and goes on; nil: nothing is logged
+	MaxSize int           // the largest size of the file in bytes; 0 means no limit
+	Log     *slog.Logger  // logs when the store stops writing and when it writes again; nil: no log
 }
 
 // Store is a store in one file, for one process.
@@ -47,12 +47,12 @@ type Store struct {
 	db           atomic.Pointer[bbolt.DB] // replaced when the file is opened again
 	cache        atomic.Pointer[cache]
 	decoded      decodedClients
-	observedTime atomic.Int64
-	commits      atomic.Uint64
-	outOfSpace   atomic.Bool // set when a commit fails for lack of space, cleared by Ready
-	durable      atomic.Uint64
+	observedTime atomic.Int64  // see observeTime
+	commits      atomic.Uint64 // see Commits
+	outOfSpace   atomic.Bool   // set when a commit fails for lack of space, cleared by Ready
+	durable      atomic.Uint64 // the latest bbolt transaction that is on disk
 	flight       atomic.Pointer[flight]
-	halt         atomic.Pointer[halt] // why nothing is written; nil: the store writes
+	halt         atomic.Pointer[halt] // the reason why the store writes nothing; nil: it writes
 
 	committer committer
 	queue     chan *job
@@ -64,8 +64,8 @@ type Store struct {
 
 var _ storage.Store = (*Store)(nil)
 
-// Open opens the store at o.Path and makes it, readable by its owner only, if there is none. ErrLocked: another
-// process has it open. ErrNewer, ErrOlder: another release wrote it.
+// Open opens the store at o.Path. If there is no file, it creates one that only its owner can read. ErrLocked: another
+// process has the file open. ErrNewer, ErrOlder: another release wrote it.
 func Open(o Options) (*Store, error) {
 	if o.Timeout == 0 {
 		o.Timeout = lockTimeout
@@ -115,11 +115,11 @@ func (s *Store) open() error {
 	return nil
 }
 
-// Commits is how many transactions were written to disk since Open: the number of fsyncs that callers waited for.
+// Commits returns how many transactions were written to disk since Open. Each needed one fsync.
 func (s *Store) Commits() uint64 { return s.commits.Load() }
 
-// Close waits for running transactions and releases the file. It leaves a list of the free pages in the file, so that
-// the next Open does not have to look for them.
+// Close waits for running transactions and releases the file. It writes the list of free pages to the file, so that
+// the next Open need not search for them.
 func (s *Store) Close() error {
 	s.closeOnce.Do(func() {
 		close(s.closing)
@@ -128,7 +128,7 @@ func (s *Store) Close() error {
 		if s.halt.Load() == nil {
 			db.NoFreelistSync = false
 			if b, err := db.Begin(true); err == nil {
-				_ = commitTx(b, s.committer.commitTx) // on a full disk the list is left out
+				_ = commitTx(b, s.committer.commitTx) // the list is not essential: a full disk may lack room for it
 			}
 		}
 		if err := db.Close(); err != nil {
@@ -138,8 +138,8 @@ func (s *Store) Close() error {
 	return s.closeErr
 }
 
-// observeTime keeps the time that a caller passed last; it dates the end of a bulk logout.
+// observeTime stores the latest time that a caller passed. The store dates the end of a bulk logout with it.
 func (s *Store) observeTime(at time.Time) { s.observedTime.Store(at.UnixMilli()) }
 
-// lastTime returns the time that a caller passed last.
+// lastTime returns the time that observeTime stored.
 func (s *Store) lastTime() time.Time { return time.UnixMilli(s.observedTime.Load()).UTC() }

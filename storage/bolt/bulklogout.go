@@ -13,34 +13,36 @@ import (
 	"github.com/curfew-id/curfew/storage"
 )
 
-// bulkLogoutRetention is how long a finished bulk logout is listed.
+// bulkLogoutRetention is how long the store lists a finished bulk logout.
 const bulkLogoutRetention = 24 * time.Hour
 
-// bulkLogout is the record of a bulk logout. While it is under way every read asks it which sessions it has ended,
-// because they are still in the file.
+// bulkLogout is the record of a bulk logout. While the bulk logout is under way, sessions that it has ended are still
+// in the file. Every read therefore checks its selection.
 type bulkLogout struct {
 	storage.BulkLogout
 	Before       storage.Sequence `json:"before"`                  // BulkLogout.Sequence
 	OfflineUsers []string         `json:"offline_users,omitempty"` // Selection.OfflineUsers
-	OfflineDone  int              `json:"offline_done,omitempty"`  // how many of Done.Grants are offline
-	Cursor       []byte           `json:"cursor,omitempty"`        // how far its sessions have been removed
+	OfflineDone  int              `json:"offline_done,omitempty"`  // number of offline grants in Done.Grants
+	Cursor       []byte           `json:"cursor,omitempty"`        // key of the last session that was removed
 	key          string
 	selection    storage.Selection
 }
 
-// bulkLogoutKey names a bulk logout by the arguments with which its callers call again.
+// bulkLogoutKey returns the key of a bulk logout. It is made of the arguments that all calls of one bulk logout repeat.
 func bulkLogoutKey(sel storage.Selector, cause storage.Cause, at time.Time) (string, error) {
 	text, err := json.Marshal(sel)
 	if err != nil {
 		return "", fmt.Errorf("encode selector: %w", err)
 	}
 	sum := sha256.Sum256(fmt.Appendf(text, " %d", at.UnixMilli()))
-	return string(joinKey(cause.ID, hex.EncodeToString(sum[:8]))), nil
+	const sumLength = 8 // enough to tell the terminations of one cause apart
+	return string(joinKey(cause.ID, hex.EncodeToString(sum[:sumLength]))), nil
 }
 
 // restore sets the fields that are not stored.
 func (bulk *bulkLogout) restore(key string) *bulkLogout {
-	bulk.key, bulk.Sequence = key, bulk.Before
+	bulk.key = key
+	bulk.Sequence = bulk.Before
 	bulk.selection = storage.Selection{
 		Selector:     bulk.Selector,
 		Before:       bulk.Before,
@@ -62,7 +64,7 @@ func (t *tx) findBulkLogout(key string) (*bulkLogout, bool) {
 	return bulk.restore(key), true
 }
 
-// putBulkLogout stores a bulk logout; the cache has those that are under way.
+// putBulkLogout stores a bulk logout. While it is under way, putBulkLogout also puts it into the cache.
 func (t *tx) putBulkLogout(bulk *bulkLogout) {
 	t.store(bulkLogouts, []byte(bulk.key), bulk)
 	next := t.changeCache()
@@ -83,17 +85,20 @@ func (s *Store) ListBulkLogouts(ctx context.Context) ([]storage.BulkLogout, erro
 				list = append(list, bulk.restore(string(k)).BulkLogout)
 			}
 		}
-		slices.SortStableFunc(list, func(a, b storage.BulkLogout) int {
-			if a.Finished.IsZero() != b.Finished.IsZero() {
-				if a.Finished.IsZero() {
-					return -1
-				}
-				return 1
-			}
-			return cmp.Or(b.StartedAt.Compare(a.StartedAt), cmp.Compare(a.Cause.ID, b.Cause.ID))
-		})
+		slices.SortStableFunc(list, compareBulkLogouts)
 		return list, nil
 	})
+}
+
+// compareBulkLogouts sorts unfinished bulk logouts first, and otherwise the newest first.
+func compareBulkLogouts(a, b storage.BulkLogout) int {
+	switch aUnfinished, bUnfinished := a.Finished.IsZero(), b.Finished.IsZero(); {
+	case aUnfinished && !bUnfinished:
+		return -1
+	case bUnfinished && !aUnfinished:
+		return 1
+	}
+	return cmp.Or(b.StartedAt.Compare(a.StartedAt), cmp.Compare(a.Cause.ID, b.Cause.ID))
 }
 
 // sessionRevoked reports whether a bulk logout under way has ended a session.
@@ -112,22 +117,24 @@ func (t *tx) clientSessionRevoked(session storage.Session, cs storage.ClientSess
 	)
 }
 
-// grantRevoked reports whether a bulk logout under way has ended a grant, by itself or with the client session in
-// which it was given.
+// grantRevoked reports whether a bulk logout under way has ended a grant, alone or with its client session.
 func (t *tx) grantRevoked(g storage.Grant) bool {
 	if len(t.cache.bulkLogouts) == 0 {
 		return false
 	}
-	session, cs, joined := t.clientSessionBySID(g.SID)
-	if !g.Offline() && !joined {
+	session, cs, hasClientSession := t.clientSessionBySID(g.SID)
+	if !g.Offline() && !hasClientSession {
 		return true
 	}
 	return slices.ContainsFunc(t.cache.bulkLogouts, func(bulk *bulkLogout) bool {
-		return bulk.selection.EndsOfflineGrant(g) || joined && bulk.selection.EndsGrantWith(g, session, cs)
+		if bulk.selection.EndsOfflineGrant(g) {
+			return true
+		}
+		return hasClientSession && bulk.selection.EndsGrantWith(g, session, cs)
 	})
 }
 
-// sidRevoked reports whether a client session was removed, or a bulk logout under way has ended it.
+// sidRevoked reports whether the client session of a sid was removed, or a bulk logout under way has ended it.
 func (t *tx) sidRevoked(sid string) bool {
 	if len(t.cache.bulkLogouts) == 0 {
 		id := t.get(sessionsBySID, []byte(sid))
@@ -137,7 +144,7 @@ func (t *tx) sidRevoked(sid string) bool {
 	return !ok || t.sessionRevoked(session) || t.clientSessionRevoked(session, cs)
 }
 
-// clientSessionBySID finds the session and the client session of a sid.
+// clientSessionBySID finds the client session of a sid, and its session. It does not check whether they are active.
 func (t *tx) clientSessionBySID(sid string) (session storage.Session, cs storage.ClientSession, ok bool) {
 	id := storage.SessionID(t.get(sessionsBySID, []byte(sid)))
 	if id == "" {

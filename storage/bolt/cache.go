@@ -9,23 +9,23 @@ import (
 	"github.com/curfew-id/curfew/storage"
 )
 
-// cache has decoded records that are read without touching the file. It is never changed: a commit that changes it puts
-// another one in its place, before the callers of that commit are answered.
+// cache contains decoded records, so that reads of them need no access to the file. A cache is immutable: a commit that
+// changes these records replaces the cache by a changed copy, before it answers its callers.
 type cache struct {
-	clients      map[string]*storage.Client // those that operators registered; the others: dynamicclient.go
-	dynamic      storage.ClientUsage        // of the other clients
-	bulkLogouts  []*bulkLogout              // those under way
+	clients      map[string]*storage.Client // that operators registered; for the others see dynamicclient.go
+	dynamic      storage.ClientUsage        // of the dynamic clients
+	bulkLogouts  []*bulkLogout              // that are under way
 	sweepHistory storage.SweepHistory
 	sequence     storage.Sequence
 }
 
-// auditTail is where the audit trail ends.
+// auditTail identifies the last line of the audit trail.
 type auditTail struct {
 	seq  uint64
 	hash storage.Hash
 }
 
-// reload reads the cache and the end of the audit trail from the file.
+// reload reads the cache and the last line of the audit trail from the file.
 func (s *Store) reload() error {
 	next := &cache{clients: map[string]*storage.Client{}}
 	var tail auditTail
@@ -80,7 +80,7 @@ func (t *tx) changeCache() *cache {
 	return t.cache
 }
 
-// cloneClient copies a client, so that the cache shares no slice with a caller.
+// cloneClient returns a deep copy of a client, so that a caller cannot change slices in the cache.
 func cloneClient(c storage.Client) (*storage.Client, error) {
 	text, err := json.Marshal(c)
 	if err != nil {

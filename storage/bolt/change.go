@@ -7,9 +7,9 @@ import (
 	"github.com/curfew-id/curfew/storage"
 )
 
-// change.go applies the change of a termination.
+// change.go checks and writes the storage.Change of a termination.
 
-// checkChange reports whether c may be applied, and normalises it. Nothing is written before all of it has passed.
+// checkChange returns an error if c may not be applied, and truncates the times in c. It writes nothing.
 func (t *tx) checkChange(c *storage.Change, at time.Time) error {
 	if c.User != nil {
 		u := *c.User
@@ -61,7 +61,7 @@ func (t *tx) checkChange(c *storage.Change, at time.Time) error {
 	return nil
 }
 
-// applyChange writes a change that was checked.
+// applyChange writes a change that checkChange has accepted.
 func (t *tx) applyChange(c storage.Change, at time.Time) {
 	if !c.UseLink.IsZero() {
 		if l, ok := t.findLink(c.UseLink, at); ok {
@@ -79,7 +79,7 @@ func (t *tx) applyChange(c storage.Change, at time.Time) {
 	}
 	if c.User != nil {
 		if old, ok := t.user(c.User.Subject); ok && old.Password != c.User.Password {
-			t.removeLinks(c.User.Subject) // an open link could set yet another password
+			t.removeLinks(c.User.Subject) // an unused link could set yet another password
 			t.forgetBrowsers(c.User.Subject)
 		}
 		t.putUser(*c.User)

@@ -77,7 +77,7 @@ func (s *Store) ListClients(ctx context.Context, p storage.Page) ([]*storage.Cli
 	})
 }
 
-// enabledClient finds a client that is not disabled, nil if there is none.
+// enabledClient returns a client that exists and is not disabled, or nil.
 func (t *tx) enabledClient(id string) *storage.Client {
 	if c := t.client(id); c != nil && !c.Disabled {
 		return c
@@ -85,7 +85,7 @@ func (t *tx) enabledClient(id string) *storage.Client {
 	return nil
 }
 
-// checkClient reports whether c may be stored as it is.
+// checkClient returns an error if c may not be stored.
 func (t *tx) checkClient(c storage.Client) error {
 	if c.ClientID == "" || strings.ContainsRune(c.ClientID, 0) {
 		return fmt.Errorf("a client needs an id without NUL")
@@ -102,9 +102,9 @@ func (t *tx) checkClient(c storage.Client) error {
 	return nil
 }
 
-// putClient stores c, which was checked.
+// putClient stores a client that checkClient has accepted.
 func (t *tx) putClient(c storage.Client) {
-	c.Created, c.Updated = truncateToMillis(c.Created), truncateToMillis(c.Updated)
+	truncateTimes(&c.Created, &c.Updated)
 	if old := t.client(c.ClientID); old != nil {
 		c.Sequence = old.Sequence
 	} else {
@@ -134,10 +134,10 @@ func (t *tx) putClient(c storage.Client) {
 	t.changeCache().clients[c.ClientID] = stored
 }
 
-// removeClient removes a client. Its consents do not count from then on (consentActive), and Sweep removes them.
+// removeClient removes a client. Its consents are invalid from then on (consentActive), and Sweep removes them.
 func (t *tx) removeClient(id string) {
-	// The bucket's header keeps the highest revision of all removed clients, so that a later client with the same id
-	// never gets a revision that was used before.
+	// The sequence in the bucket's header is the highest revision of all removed clients. A later client with the same
+	// id continues from it (putClient), so that it never gets a revision that was used before.
 	if c, b := t.client(id), t.bucket(clients); c != nil && c.Revision > b.Sequence() {
 		if err := b.SetSequence(c.Revision); err != nil {
 			t.fail(fmt.Errorf("keep the revision of a removed client: %w", err))

@@ -9,16 +9,17 @@ import (
 // codeUse is the record of a redeemed code.
 type codeUse struct {
 	expiresAt time.Time // when the code expires
-	grantID   string    // the grant that it gave
+	grantID   string    // the grant that the redemption gave
 }
 
-// codeKey is the key of a code's use. Both parts stand inside the code, so that other spellings of the code have the
-// same key, and the time keeps recent codes on the same pages.
+// codeKey returns the key of a code's use. Its parts, the time of issue and the id, come from inside the sealed code:
+// another encoding of the same code has the same key. The time comes first, so that recent codes are on the same
+// pages.
 func codeKey(code storage.Code) []byte {
 	return timeKey(truncateToMillis(code.Issued), hashedKey(code.ID)...)
 }
 
-// findCodeUse finds the use of a code that was redeemed.
+// findCodeUse finds the use of a code.
 func (t *tx) findCodeUse(code storage.Code) (codeUse, bool) {
 	return parseCodeUse(t.get(usedCodes, codeKey(code)))
 }
@@ -31,6 +32,6 @@ func parseCodeUse(value []byte) (codeUse, bool) {
 }
 
 // markCodeUsed records that a code was redeemed.
-func (t *tx) markCodeUsed(code storage.Code, codeUse codeUse) {
-	t.put(usedCodes, codeKey(code), timeKey(codeUse.expiresAt, []byte(codeUse.grantID)...))
+func (t *tx) markCodeUsed(code storage.Code, use codeUse) {
+	t.put(usedCodes, codeKey(code), timeKey(use.expiresAt, []byte(use.grantID)...))
 }

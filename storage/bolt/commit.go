@@ -17,32 +17,32 @@ import (
 	"github.com/curfew-id/curfew/storage"
 )
 
-// commit.go is the committer: one goroutine that runs the queued jobs in batches, each batch in one transaction.
+// commit.go contains the committer: one goroutine that runs the queued jobs in batches, each batch in one transaction.
 
 // committer is the state that only the committer's goroutine uses.
 type committer struct {
-	auditTail     auditTail     // the end of the audit trail
+	auditTail     auditTail     // the last line of the audit trail
 	file          os.FileInfo   // the file that is open
-	sinceFull     stopwatch     // runs since the last commit that found no room
-	fullPause     time.Duration // for so long after it no commit is tried
-	takeBacks     []func(*tx)   // undo writes that took effect after their callers got an error
+	sinceFull     stopwatch     // started at the last commit that found no room
+	fullPause     time.Duration // the committer tries no commit until sinceFull reaches this
+	takeBacks     []func(*tx)   // undo writes that took effect although their callers got an error
 	doubt         doubt         // the commit whose sync failed
-	sinceRecovery stopwatch     // runs since the last attempt to write again
+	sinceRecovery stopwatch     // started at the last attempt to write again
 
-	// The disk, which tests replace by a slow or failing one.
+	// The functions that access the disk. Tests replace them to simulate a slow or failing disk.
 	commitTx func(*bbolt.Tx) error   // bbolt's Commit
 	verify   func(path string) error // verifyDevice
 	testDisk func(path string) error // testDisk
 }
 
-// commitLoop takes the waiting jobs, commits them together, and starts over until the store closes.
+// commitLoop takes the jobs that wait in the queue and commits them together, again and again until the store closes.
 func (s *Store) commitLoop() {
 	defer close(s.stopped)
-	debug.SetPanicOnFault(true) // a damaged page may point beyond the file; runJob and commitTx contain the panic
+	debug.SetPanicOnFault(true) // a damaged page may point beyond the file; runJob and commitTx recover the panic
 	for {
 		select {
 		case j := <-s.queue:
-			runtime.Gosched() // lets other callers that are ready to write join the batch
+			runtime.Gosched() // lets other goroutines that are about to write join the batch
 			s.commit(s.drain([]*job{j}))
 			s.runTakeBacks()
 		case <-s.closing:
@@ -67,9 +67,9 @@ func (s *Store) drain(batch []*job) []*job {
 	return batch
 }
 
-// commit runs a batch in one transaction and answers all of it. bbolt has no savepoints: if a function fails after it
-// has written, all is rolled back and the others run again without it. The one that failed then runs alone, because
-// its error may rest on what the others had written, and that is on disk only then.
+// commit runs a batch in one transaction and answers all its jobs. bbolt has no savepoints: if a job fails after it
+// has written, commit rolls the transaction back and runs the other jobs again without it. The failed job then runs
+// alone. Its error may have resulted from records that the others had written, and they are on disk only by then.
 func (s *Store) commit(batch []*job) {
 	if !s.mayWrite() {
 		s.answer(batch, s.halt.Load().error())
@@ -91,8 +91,8 @@ func (s *Store) commit(batch []*job) {
 	}
 }
 
-// runBatch runs a batch once. It returns the index of a function that failed after it had written, or -1 and the
-// error of the commit. Either way the functions' own errors stand in their jobs.
+// runBatch runs a batch once. It returns the index of a job that failed after it had written, or -1 and the error of
+// the commit. It stores each job's own error in the job.
 func (s *Store) runBatch(batch []*job) (failed int, err error) {
 	b, err := s.db.Load().Begin(true)
 	if err != nil {
@@ -120,22 +120,20 @@ func (s *Store) runBatch(batch []*job) (failed int, err error) {
 	return -1, nil
 }
 
-// runJob runs one function unless its caller has gone, and contains its panic.
+// runJob runs one job, unless its caller has abandoned it. It turns a panic into an error.
 func (t *tx) runJob(j *job) (err error) {
-	if !j.state.CompareAndSwap(jobQueued, jobRunning) && !j.state.CompareAndSwap(jobReturned, jobRunning) {
+	firstRun := j.state.CompareAndSwap(jobQueued, jobRunning)
+	if !firstRun && !j.state.CompareAndSwap(jobReturned, jobRunning) {
 		return unavailable(context.Canceled)
 	}
-	returned := j.returned
 	defer func() {
 		if p := recover(); p != nil {
-			t.wrote = true // it may have
+			t.wrote = true // the job may have written before the panic
 			err = panicError(p)
 		}
 		j.state.Store(jobReturned)
-		select {
-		case <-returned:
-		default:
-			close(returned)
+		if firstRun {
+			close(j.returned)
 		}
 	}()
 	t.err = nil
@@ -145,23 +143,23 @@ func (t *tx) runJob(j *job) (err error) {
 	return t.err
 }
 
-// answer gives every job of a batch its answer: the error of the commit, or else its function's own. A function whose
-// caller has gone is taken back if it took effect.
+// answer gives every job of a batch its answer: the error of the commit, or else the job's own. It registers the
+// takeBack of a job that took effect although its caller has abandoned it.
 func (s *Store) answer(batch []*job, commitErr error) {
 	for _, j := range batch {
 		if commitErr != nil {
 			j.err = commitErr
 		}
-		answered := j.state.CompareAndSwap(jobReturned, jobAnswered)
+		callerWaits := j.state.CompareAndSwap(jobReturned, jobAnswered)
 		close(j.done)
-		if !answered && j.err == nil && j.takeBack != nil {
+		if !callerWaits && j.err == nil && j.takeBack != nil {
 			s.committer.takeBacks = append(s.committer.takeBacks, j.takeBack)
 		}
 	}
 }
 
-// runTakeBacks undoes the writes that took effect after their callers got an error. It runs before any job that such a
-// caller may have queued to repeat its write.
+// runTakeBacks undoes the writes that took effect although their callers got an error. It runs before any job that
+// such a caller may have queued to repeat its write.
 func (s *Store) runTakeBacks() {
 	list := s.committer.takeBacks
 	s.committer.takeBacks = nil
@@ -174,8 +172,8 @@ func (s *Store) runTakeBacks() {
 	}
 }
 
-// flush commits b and returns when it is on disk. An error leaves the batch without effect, or, when the outcome is not
-// known, halts the store.
+// flush commits b and returns when it is on disk. If it returns an error, the batch had no effect, or the outcome is
+// unknown and flush has halted the store.
 func (s *Store) flush(b *bbolt.Tx, batch []*job) error {
 	c := &s.committer
 	err := checkFileInPlace(s.options.Path, c.file)
@@ -199,22 +197,23 @@ func (s *Store) flush(b *bbolt.Tx, batch []*job) error {
 	f.err = commitError(err)
 	if errors.Is(f.err, storage.ErrFull) && !s.shows(f.tx) {
 		s.outOfSpace.Store(true)
-		c.fullPause, c.sinceFull = min(fullPause*watch.elapsed(), maxFullPause), startStopwatch()
+		c.fullPause = min(fullPauseFactor*watch.elapsed(), maxFullPause)
+		c.sinceFull = startStopwatch()
 		return f.err
 	}
-	f.err = unavailable(fmt.Errorf("commit: %w", err)) // also where the room ran out: the outcome is not known
+	f.err = unavailable(fmt.Errorf("commit: %w", err)) // not ErrFull: the outcome is unknown, whatever the cause
 	s.haltAfter(f.tx, batch, err)
 	return f.err
 }
 
-// After a commit that found no room bbolt looks for the free pages in the whole file. The next commit is therefore
-// tried only after fullPause times as long, and after maxFullPause at the latest.
+// A commit that finds no room takes long, because bbolt searches the whole file for free pages. The committer then
+// pauses for fullPauseFactor times the duration of that commit, but at most for maxFullPause.
 const (
-	fullPause    = 4
-	maxFullPause = 2 * time.Second
+	fullPauseFactor = 4
+	maxFullPause    = 2 * time.Second
 )
 
-// shows reports whether the file shows a transaction to readers, or may show it.
+// shows reports whether readers see a transaction in the file, or may see it.
 func (s *Store) shows(tx uint64) bool {
 	b, err := s.db.Load().Begin(false)
 	if err != nil {
@@ -224,7 +223,7 @@ func (s *Store) shows(tx uint64) bool {
 	return uint64(b.ID()) >= tx
 }
 
-// commitTx commits b. A panic on the way, as a damaged page causes it, is an error like any other.
+// commitTx commits b. It turns a panic, such as a damaged page causes, into an error.
 func commitTx(b *bbolt.Tx, commit func(*bbolt.Tx) error) (err error) {
 	defer func() {
 		if p := recover(); p != nil {
@@ -234,8 +233,8 @@ func commitTx(b *bbolt.Tx, commit func(*bbolt.Tx) error) (err error) {
 	return commit(b)
 }
 
-// commitError distinguishes a full store from a broken one. Some of bbolt's errors keep only the text of what they
-// wrap.
+// commitError returns ErrFull if the disk or the file is full, and otherwise ErrUnavailable. It also compares texts,
+// because some errors of bbolt contain only the text of their cause.
 func commitError(err error) error {
 	text := err.Error()
 	for _, full := range []error{bolterrors.ErrMaxSizeReached, syscall.ENOSPC, syscall.EDQUOT} {

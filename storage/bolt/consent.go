@@ -13,7 +13,8 @@ func (s *Store) PutConsent(ctx context.Context, c storage.Consent) error {
 		if t.enabledClient(c.Client) == nil || !t.userEnabled(c.Subject) {
 			return fmt.Errorf("put consent: %w", storage.ErrRevoked)
 		}
-		c.At, c.Sequence = truncateToMillis(c.At), t.sequence()
+		c.At = truncateToMillis(c.At)
+		c.Sequence = t.sequence()
 		t.store(consents, joinKey(c.Subject, c.Client), c)
 		t.put(consentsByClient, joinKey(c.Client, c.Subject), nil)
 		return nil
@@ -43,13 +44,14 @@ func (s *Store) ListConsents(ctx context.Context, subject string) ([]storage.Con
 	})
 }
 
-// consentActive reports whether a consent was given to the client that has this id now, not to one that was removed.
+// consentActive reports whether the client of a consent still exists. A consent for a removed client does not count for
+// a newer client with the same id.
 func (t *tx) consentActive(c storage.Consent) bool {
 	client := t.client(c.Client)
 	return client != nil && c.Sequence >= client.Sequence
 }
 
-// userConsents lists all consents of a user, also those to clients that were removed.
+// userConsents lists all consents of a user, including those for removed clients.
 func (t *tx) userConsents(subject string) (list []storage.Consent) {
 	for _, v := range t.scanPrefix(consents, keyPrefix(subject)) {
 		if c, ok := decode[storage.Consent](t, consents, v); ok {
@@ -59,7 +61,7 @@ func (t *tx) userConsents(subject string) (list []storage.Consent) {
 	return list
 }
 
-// removeConsent removes a consent if it is there.
+// removeConsent removes a consent, if it exists.
 func (t *tx) removeConsent(subject, client string) {
 	t.delete(consents, joinKey(subject, client))
 	t.delete(consentsByClient, joinKey(client, subject))

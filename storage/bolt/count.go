@@ -9,7 +9,8 @@ import (
 	"github.com/curfew-id/curfew/storage"
 )
 
-// countPageSize is how many sessions are counted in one read transaction: a long one keeps the file from reusing pages.
+// countPageSize is how many sessions one read transaction counts. A long transaction would keep bbolt from reusing
+// pages.
 const countPageSize = 500
 
 // CountTerminations implements storage.Terminations.
@@ -19,8 +20,8 @@ func (s *Store) CountTerminations(ctx context.Context, sel storage.Selection) (s
 	return c.count(ctx, s)
 }
 
-// CountBulkLogout implements storage.Terminations. Sessions are removed in the order in which they are counted, so
-// where the bulk logout has come further than the count, its own numbers take the place of the count's.
+// CountBulkLogout implements storage.Terminations. The bulk logout removes sessions in the same order in which the
+// count reads them. When it has overtaken the count, the count continues from its numbers (catchUp).
 func (s *Store) CountBulkLogout(ctx context.Context, b storage.BulkLogout) (storage.TerminationCount, error) {
 	key, err := bulkLogoutKey(b.Selector, b.Cause, b.StartedAt)
 	if err != nil {
@@ -30,13 +31,14 @@ func (s *Store) CountBulkLogout(ctx context.Context, b storage.BulkLogout) (stor
 	return c.count(ctx, s)
 }
 
-// counting is a count on its way.
+// counting is the state of one count. It runs through several read transactions.
 type counting struct {
 	endSessionsTx
-	bulkKey string // of the bulk logout that is counted; empty: what a termination would end now
+	bulkKey string // key of the bulk logout that is counted; empty: the dry run of a termination
 	sum     storage.TerminationCount
 }
 
+// count counts sessions page by page, and then the offline grants.
 func (c *counting) count(ctx context.Context, s *Store) (storage.TerminationCount, error) {
 	for more := true; more; {
 		err := s.view(ctx, func(t *tx) error {
@@ -60,7 +62,9 @@ func (c *counting) count(ctx context.Context, s *Store) (storage.TerminationCoun
 
 // countSessions counts a page of sessions and reports whether there are more.
 func (c *counting) countSessions(t *tx) (more bool, err error) {
-	c.tx, c.terminations, c.more = t, nil, false
+	c.tx = t
+	c.terminations = nil
+	c.more = false
 	if c.bulkKey == "" {
 		c.findOfflineUsers()
 	} else if err := c.catchUp(); err != nil || c.finished {
@@ -75,25 +79,29 @@ func (c *counting) countSessions(t *tx) (more bool, err error) {
 	return c.more, nil
 }
 
-// catchUp takes the numbers of the bulk logout itself where it has come further than the count.
+// catchUp continues from the numbers of the bulk logout if it has come further than the count.
 func (c *counting) catchUp() error {
 	bulk, ok := c.findBulkLogout(c.bulkKey)
 	if !ok {
 		return fmt.Errorf("count bulk logout: %w", storage.ErrNotFound)
 	}
-	first := c.bulkLogout == nil
-	c.bulkLogout, c.Selection, c.cause, c.finished = bulk, bulk.selection, bulk.Cause, !bulk.Finished.IsZero()
-	if first || c.finished || bytes.Compare(bulk.Cursor, c.cursor) > 0 {
-		c.cursor, c.sum = slices.Clone(bulk.Cursor), bulk.Done
+	isFirstPage := c.bulkLogout == nil
+	c.bulkLogout = bulk
+	c.Selection = bulk.selection
+	c.cause = bulk.Cause
+	c.finished = !bulk.Finished.IsZero()
+	if isFirstPage || c.finished || bytes.Compare(bulk.Cursor, c.cursor) > 0 {
+		c.cursor = slices.Clone(bulk.Cursor)
+		c.sum = bulk.Done
 		if !c.finished {
-			c.sum.Grants -= bulk.OfflineDone
+			c.sum.Grants -= bulk.OfflineDone // countOfflineGrants adds them
 		}
 	}
 	return nil
 }
 
-// countOfflineGrants counts the offline grants in one transaction, those that the bulk logout has ended already
-// included.
+// countOfflineGrants counts the offline grants in one transaction, including those that the bulk logout has already
+// ended.
 func (c *counting) countOfflineGrants(t *tx) error {
 	c.tx = t
 	if c.bulkKey != "" {

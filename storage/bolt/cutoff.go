@@ -10,7 +10,8 @@ import (
 	"github.com/curfew-id/curfew/storage"
 )
 
-// Sequence implements storage.Order. The cache is replaced after the commit is on disk, so the sequence is durable.
+// Sequence implements storage.Order. The sequence in the cache is durable, because the committer replaces the cache
+// only after the sync.
 func (s *Store) Sequence(ctx context.Context) (storage.Sequence, error) {
 	if err := ctx.Err(); err != nil {
 		return 0, unavailable(err)
@@ -18,22 +19,22 @@ func (s *Store) Sequence(ctx context.Context) (storage.Sequence, error) {
 	return s.cache.Load().sequence, nil
 }
 
-// sequence returns the sequence of records that this transaction creates now.
+// sequence returns the sequence of the records that this transaction creates.
 func (t *tx) sequence() storage.Sequence { return storage.Sequence(t.bucket(cutoffs).Sequence()) }
 
-// nextSequence counts the sequence up: what was created until now, also by earlier functions in the same transaction
-// of the file, comes before it.
+// nextSequence raises the sequence and returns it. All records that were created so far, also by earlier jobs in the
+// same bbolt transaction, have a lower one.
 func (t *tx) nextSequence() storage.Sequence {
 	t.wrote = true
 	n, err := t.bucket(cutoffs).NextSequence()
 	if err != nil {
-		t.fail(fmt.Errorf("count the sequence up: %w", err))
+		t.fail(fmt.Errorf("raise the sequence: %w", err))
 	}
 	t.changeCache().sequence = storage.Sequence(n)
 	return storage.Sequence(n)
 }
 
-// cutoffKey is where the cutoffs of a scope are stored.
+// cutoffKey returns the key of the cutoffs of a scope.
 func cutoffKey(scope storage.CutoffScope) []byte {
 	return joinKey(string(scope.Session), scope.Subject, scope.Client)
 }
@@ -48,7 +49,7 @@ func parseCutoffKey(key []byte) storage.CutoffScope {
 	}
 }
 
-// putCutoff stores a cutoff of a scope.
+// putCutoff adds a cutoff to a scope.
 func (t *tx) putCutoff(scope storage.CutoffScope, c storage.Cutoff) {
 	key := cutoffKey(scope)
 	list, _ := load[[]storage.Cutoff](t, cutoffs, key)
@@ -56,7 +57,8 @@ func (t *tx) putCutoff(scope storage.CutoffScope, c storage.Cutoff) {
 	t.scheduleExpiry(c.ExpiresAt, expiryCutoff, key)
 }
 
-// cutOff reports whether a cutoff of one of the scopes keeps out what was issued at that sequence in a session.
+// cutOff reports whether a cutoff of one of the scopes invalidates a code, sign-in or token that was issued at that
+// sequence in a session. See storage.IsCutOff.
 func (t *tx) cutOff(scopes []storage.CutoffScope, session storage.SessionID, issued storage.Sequence) bool {
 	return slices.ContainsFunc(scopes, func(scope storage.CutoffScope) bool {
 		list, _ := load[[]storage.Cutoff](t, cutoffs, cutoffKey(scope))
@@ -64,16 +66,18 @@ func (t *tx) cutOff(scopes []storage.CutoffScope, session storage.SessionID, iss
 	})
 }
 
-// newSessionRevoked reports whether a session that is about to begin was ended before it is stored.
+// newSessionRevoked reports whether a session may not be created, because a termination came after its sign-in began.
 func (t *tx) newSessionRevoked(session storage.Session) bool {
 	return session.Sequence < t.cache.sweepHistory.Cutoff || t.cutOff(session.CutoffScopes(), "", session.Sequence)
 }
 
-// clientTokenRevoked reports whether a token that a client has for itself was ended, or belongs to an earlier client
-// with the same id.
+// clientTokenRevoked reports whether a client_credentials token was revoked, or was issued to an earlier client with
+// the same id.
 func (t *tx) clientTokenRevoked(client *storage.Client, issued storage.Sequence) bool {
-	return issued < client.Sequence || issued < t.cache.sweepHistory.ClientCutoff ||
-		t.cutOff([]storage.CutoffScope{{Client: client.ClientID}}, "", issued)
+	if issued < client.Sequence || issued < t.cache.sweepHistory.ClientCutoff {
+		return true
+	}
+	return t.cutOff([]storage.CutoffScope{{Client: client.ClientID}}, "", issued)
 }
 
 // sweepCutoffs removes the cutoffs of a scope that have expired.
@@ -96,7 +100,7 @@ func (t *tx) sweepCutoffs(key []byte, at time.Time) {
 
 var sweepHistoryKey = []byte("swept")
 
-// setSweepHistory stores what Sweep has removed.
+// setSweepHistory stores the sweep history, also in the cache.
 func (t *tx) setSweepHistory(h storage.SweepHistory) {
 	t.store(meta, sweepHistoryKey, h)
 	t.changeCache().sweepHistory = h

@@ -10,8 +10,8 @@ import (
 )
 
 const (
-	deliveryRetention = 7 * 24 * time.Hour // how long a delivery without a report is kept after it is given up
-	rescheduleBatch   = 500                // deliveries whose due times are corrected in one transaction
+	deliveryRetention = 7 * 24 * time.Hour // a delivery without a report is removed this long after GiveUpAt
+	rescheduleBatch   = 500                // number of due times that one transaction corrects
 )
 
 // ClaimDeliveries implements storage.Deliveries.
@@ -24,36 +24,42 @@ func (s *Store) ClaimDeliveries(
 ) ([]storage.Delivery, error) {
 	at = truncateToMillis(at)
 	s.observeTime(at)
-	return writeOrTakeBack(ctx, s, func(t *tx) ([]storage.Delivery, error) {
-		var list []storage.Delivery
-		claimed := map[string]int{}
-		for k, v := range t.scanPrefix(dueDeliveries, nil) {
-			if keyTime(k).After(at) || len(list) == limit {
-				break
-			}
-			host := dueHost(v)
-			if hostBusy != nil && hostBusy(host, claimed[host]) {
-				continue
-			}
-			if d, ok := load[storage.Delivery](t, deliveries, k[timeKeyLength:]); ok {
-				claimed[host]++
-				list = append(list, d)
-			}
-		}
-		for i := range list {
-			before := list[i]
+	claim := func(t *tx) ([]storage.Delivery, error) {
+		list := t.availableDeliveries(at, limit, hostBusy)
+		for i, before := range list {
 			list[i] = before.Claimed(at, lease)
 			list[i].LeasedUntil = truncateToMillis(list[i].LeasedUntil)
 			t.putDelivery(list[i], &before)
 		}
 		return list, nil
-	}, (*tx).takeBackClaims)
+	}
+	return writeOrTakeBack(ctx, s, claim, (*tx).takeBackClaims)
+}
+
+// availableDeliveries lists up to limit deliveries that may be claimed, the earliest first. It skips hosts that are
+// busy.
+func (t *tx) availableDeliveries(at time.Time, limit int, hostBusy func(string, int) bool) (list []storage.Delivery) {
+	claimed := map[string]int{}
+	for k, v := range t.scanPrefix(dueDeliveries, nil) {
+		if keyTime(k).After(at) || len(list) == limit {
+			break
+		}
+		host := dueHost(v)
+		if hostBusy != nil && hostBusy(host, claimed[host]) {
+			continue
+		}
+		if d, ok := load[storage.Delivery](t, deliveries, k[timeKeyLength:]); ok {
+			claimed[host]++
+			list = append(list, d)
+		}
+	}
+	return list
 }
 
 // RecordOutcomes implements storage.Deliveries.
 func (s *Store) RecordOutcomes(ctx context.Context, outcomes []storage.DeliveryOutcome) ([]string, error) {
 	return write(ctx, s, func(t *tx) (stale []string, err error) {
-		pending := map[string]*storage.Report{} // each is read and written once, however many of its entries change
+		pending := map[string]*storage.Report{} // changed reports: each is read and written once
 		for _, o := range outcomes {
 			if o.HostHealth != nil {
 				t.putHostHealth(*o.HostHealth)
@@ -78,32 +84,33 @@ func (s *Store) RecordOutcomes(ctx context.Context, outcomes []storage.DeliveryO
 // RescheduleDeliveries implements storage.Deliveries.
 func (s *Store) RescheduleDeliveries(ctx context.Context, at time.Time) error {
 	at = truncateToMillis(at)
+	rescheduleOneBatch := func(t *tx) (int, error) { return t.rescheduleDeliveries(at, rescheduleBatch), nil }
 	for {
-		n, err := write(ctx, s, func(t *tx) (int, error) { return t.rescheduleDeliveries(at, rescheduleBatch), nil })
+		n, err := write(ctx, s, rescheduleOneBatch)
 		if err != nil || n < rescheduleBatch {
 			return err
 		}
 	}
 }
 
-// rescheduleDeliveries corrects up to limit due times. Only those that lie ahead can be impossible.
+// rescheduleDeliveries corrects up to limit due times, and returns how many. Only due times after at can be wrong.
 func (t *tx) rescheduleDeliveries(at time.Time, limit int) int {
-	var impossible []storage.Delivery
+	var wrong []storage.Delivery
 	for k := range t.scanAfter(dueDeliveries, nil, timeKey(at)) {
 		if d, ok := t.delivery(string(k[timeKeyLength:])); ok {
 			if _, changed := d.Rescheduled(at); changed {
-				impossible = append(impossible, d)
+				wrong = append(wrong, d)
 			}
 		}
-		if len(impossible) == limit {
+		if len(wrong) == limit {
 			break
 		}
 	}
-	for _, before := range impossible {
+	for _, before := range wrong {
 		d, _ := before.Rescheduled(at)
 		t.putDelivery(d, &before)
 	}
-	return len(impossible)
+	return len(wrong)
 }
 
 // NextDelivery implements storage.Deliveries.
@@ -175,7 +182,7 @@ func (t *tx) openDelivery(id string) (storage.Delivery, error) {
 	return d, nil
 }
 
-// changeDelivery stores a delivery that an administrator has changed, its report's entry, and the audit line.
+// changeDelivery stores a delivery that an administrator has changed, the entry in its report, and the audit line.
 func (t *tx) changeDelivery(
 	d, before storage.Delivery,
 	updateEntry func(storage.ReportEntry) storage.ReportEntry,
@@ -188,13 +195,17 @@ func (t *tx) changeDelivery(
 	t.putReports(pending)
 }
 
-// auditDelivery writes an audit line about a delivery. r is its report, nil if it is to be read.
+// auditDelivery writes an audit line about a delivery. r is its report; if it is nil, auditDelivery reads it.
 func (t *tx) auditDelivery(d storage.Delivery, r *storage.Report, e storage.Event) {
-	if e.Client = d.Client; r == nil {
+	if r == nil {
 		loaded, _ := load[storage.Report](t, reports, []byte(d.Report))
 		r = &loaded
 	}
-	e.Subject, e.Session, e.Cause, e.Reason = r.Subject, r.Session, r.Cause.ID, r.Cause.Reason
+	e.Client = d.Client
+	e.Subject = r.Subject
+	e.Session = r.Session
+	e.Cause = r.Cause.ID
+	e.Reason = r.Cause.Reason
 	t.appendEvent(e)
 }
 
@@ -227,20 +238,18 @@ func (t *tx) delivery(id string) (storage.Delivery, bool) {
 	return load[storage.Delivery](t, deliveries, []byte(id))
 }
 
-// addDelivery stores a new delivery, kept until keepUntil, or (zero) for a while after it is given up.
+// addDelivery stores a new delivery and keeps it until keepUntil. Zero: until deliveryRetention after GiveUpAt.
 func (t *tx) addDelivery(d storage.Delivery, keepUntil time.Time) {
 	t.putDelivery(d.Planned(), nil)
-	if minimum := d.GiveUpAt.Add(deliveryRetention); keepUntil.IsZero() {
-		keepUntil = minimum
+	if keepUntil.IsZero() {
+		keepUntil = d.GiveUpAt.Add(deliveryRetention)
 	}
 	t.scheduleExpiry(keepUntil, expiryDelivery, []byte(d.ID))
 }
 
-// putDelivery stores a delivery and moves the index entries that differ from before (nil: it is new).
+// putDelivery stores a delivery and updates its index entries. before is the stored record; nil: the delivery is new.
 func (t *tx) putDelivery(d storage.Delivery, before *storage.Delivery) {
-	for _, at := range []*time.Time{&d.Created, &d.NextAttempt, &d.GiveUpAt, &d.LeasedUntil, &d.Answer.At} {
-		*at = truncateToMillis(*at)
-	}
+	truncateTimes(&d.Created, &d.NextAttempt, &d.GiveUpAt, &d.LeasedUntil, &d.Answer.At)
 	if before == nil || before.State != d.State {
 		t.put(deliveriesByState, deliveryStateKey(d), nil)
 		t.adjustDeliveryCount(d.State, 1)
@@ -266,9 +275,9 @@ func (t *tx) deleteDeliveryIndexes(d storage.Delivery) {
 	}
 }
 
-// deliveryCounts returns how many deliveries there are of each state, in the order of allDeliveryStates. The numbers
-// are stored, because finished deliveries stay as long as their reports, and the metrics need the numbers every few
-// seconds.
+// deliveryCounts returns the number of deliveries in each state, in the order of allDeliveryStates. The numbers are
+// stored, because counting would take too long: the metrics need them every few seconds, and finished deliveries stay
+// in the store as long as their reports.
 func (t *tx) deliveryCounts() (counts [len(allDeliveryStates)]uint64) {
 	if value := t.get(meta, deliveryCountsKey); len(value) == 8*len(counts) {
 		for i := range counts {
@@ -278,7 +287,7 @@ func (t *tx) deliveryCounts() (counts [len(allDeliveryStates)]uint64) {
 	return counts
 }
 
-// adjustDeliveryCount counts deliveries of a state up or down.
+// adjustDeliveryCount adds delta to the number of deliveries in a state.
 func (t *tx) adjustDeliveryCount(state storage.DeliveryState, delta int) {
 	counts := t.deliveryCounts()
 	value := make([]byte, 0, 8*len(counts))
@@ -293,7 +302,7 @@ func (t *tx) adjustDeliveryCount(state storage.DeliveryState, delta int) {
 
 var deliveryCountsKey = []byte("deliveries")
 
-// dueKey is a pending delivery's key in the order in which deliveries are due.
+// dueKey returns the key of a pending delivery in the table dueDeliveries.
 func dueKey(d storage.Delivery) []byte {
 	return timeKey(d.DueAt(), []byte(d.ID)...)
 }

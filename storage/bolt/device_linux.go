@@ -10,22 +10,22 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// device_linux.go compares the file as the system shows it with the file on the disk. After a failed sync the two may
-// differ: the system marks the pages as written that the disk never got.
+// device_linux.go compares the kernel's cached copy of the file with the disk. After a failed sync the two may differ:
+// the kernel marks pages as written that the disk never got.
 
-// deviceBlock is how many bytes are compared at a time: a multiple of every disk's block.
+// deviceBlock is how many bytes are compared at a time. O_DIRECT needs a multiple of the disk's block size.
 const deviceBlock = 1 << 20
 
-// verifyDevice drops the system's copy of the file and reports an error if what the system shows then is not what is
-// on the disk. On a file system that cannot read around its cache (O_DIRECT), dropping must do. The file must not be
-// mapped.
+// verifyDevice drops the kernel's cached copy of the file. It returns an error if reads still give other data than the
+// disk has. If the file system does not support O_DIRECT, verifyDevice cannot compare, and only drops the cache. The
+// file must not be mapped into memory.
 func verifyDevice(path string) error {
 	file, err := os.Open(path)
 	if err != nil {
 		return err
 	}
 	defer file.Close()
-	if err := file.Sync(); err != nil { // a page that is still to be written cannot be dropped
+	if err := file.Sync(); err != nil { // the kernel does not drop a page that is not written yet
 		return fmt.Errorf("sync: %w", err)
 	}
 	if err := unix.Fadvise(int(file.Fd()), 0, 0, unix.FADV_DONTNEED); err != nil {
@@ -42,31 +42,32 @@ func verifyDevice(path string) error {
 	return compareDevice(file, device)
 }
 
-// compareDevice reports an error if the two differ.
+// compareDevice returns an error if a normal read and an O_DIRECT read of the file differ.
 func compareDevice(cached, device *os.File) error {
 	// O_DIRECT needs an aligned buffer.
 	onDisk, err := unix.Mmap(-1, 0, deviceBlock, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_PRIVATE|unix.MAP_ANON)
 	if err != nil {
 		return err
 	}
-	defer func() { _ = unix.Munmap(onDisk) }() // cannot fail for what was mapped
-	shown := make([]byte, deviceBlock)
+	defer func() { _ = unix.Munmap(onDisk) }() // cannot fail: the buffer is mapped
+	inCache := make([]byte, deviceBlock)
 	for offset := int64(0); ; offset += deviceBlock {
-		n, err := device.ReadAt(onDisk, offset)
-		if err != nil && !errors.Is(err, io.EOF) {
-			return err
+		n, deviceErr := device.ReadAt(onDisk, offset)
+		atEnd := errors.Is(deviceErr, io.EOF)
+		if deviceErr != nil && !atEnd {
+			return deviceErr
 		}
-		m, cachedErr := cached.ReadAt(shown, offset)
-		if cachedErr != nil && !errors.Is(cachedErr, io.EOF) {
-			return cachedErr
+		m, cacheErr := cached.ReadAt(inCache, offset)
+		if cacheErr != nil && !errors.Is(cacheErr, io.EOF) {
+			return cacheErr
 		}
-		if !bytes.Equal(onDisk[:n], shown[:m]) {
+		if !bytes.Equal(onDisk[:n], inCache[:m]) {
 			return fmt.Errorf(
 				"the system shows other data than the disk has, near byte %d; restart the machine",
 				offset,
 			)
 		}
-		if err != nil {
+		if atEnd {
 			return nil
 		}
 	}

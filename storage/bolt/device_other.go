@@ -4,7 +4,7 @@ package bolt
 
 import "errors"
 
-// verifyDevice cannot compare the file with the disk on this system.
+// verifyDevice always returns an error: on this system Curfew cannot compare the file with the disk.
 func verifyDevice(string) error {
 	return errors.New("this system cannot show whether the disk has what was written; restart the machine")
 }

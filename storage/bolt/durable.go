@@ -11,15 +11,14 @@ import (
 	bolterrors "go.etcd.io/bbolt/errors"
 )
 
-// durable.go runs read transactions, and returns only results that a crash cannot undo. bbolt lets readers see a
-// commit before that commit is synced to disk. A reader that saw such a commit waits for the sync. Without one, it
-// compares two numbers and does not wait.
+// durable.go runs read transactions, and returns only results that a crash cannot undo. bbolt shows a commit to readers
+// before it is synced to disk. A reader that saw such a commit waits for the sync. Other readers do not wait.
 
 // flight is a commit in progress: bbolt writes its pages and syncs them.
 type flight struct {
 	tx      uint64        // ID of the bbolt transaction
 	settled chan struct{} // closed when the commit is on disk or has failed
-	err     error         // why it failed; final when settled is closed
+	err     error         // the reason of a failure; final when settled is closed
 }
 
 // view runs fn in a read transaction. It returns once every commit that fn could see is on disk.
@@ -105,7 +104,7 @@ func (s *Store) awaitDurable(ctx context.Context, readTx *bbolt.Tx) error {
 	}
 	f := s.flight.Load()
 	if f == nil || f.tx != newestSeen {
-		// Another commit may have begun between the two loads: then the one that was seen is durable by now.
+		// Another commit may have begun between the two loads. Then the one that the reader saw is durable by now.
 		if newestSeen <= s.durable.Load() {
 			return nil
 		}
@@ -125,7 +124,7 @@ func (s *Store) awaitDurable(ctx context.Context, readTx *bbolt.Tx) error {
 
 var errSlowRead = fmt.Errorf("the disk did not finish a write within %v, and the answer depends on it", answerTimeout)
 
-// beginError returns the error for a transaction that could not begin. If the store has halted, that is the reason.
+// beginError returns the error for a transaction that could not begin. If the store is halted, the halt is the reason.
 func (s *Store) beginError(err error) error {
 	if h := s.halt.Load(); h != nil && errors.Is(err, bolterrors.ErrDatabaseNotOpen) {
 		return h.error()

@@ -13,15 +13,16 @@ import (
 	"github.com/curfew-id/curfew/storage/record"
 )
 
-// dynamicclient.go has the clients that registered themselves. Anyone may register one, so they are not all kept
-// decoded in memory, as the operator's clients are: a record is decoded when it is read, and only the latest few are
-// kept. The table dynamicClients says how large each record is and when the client was used.
+// dynamicclient.go reads clients that were registered dynamically. The cache contains all clients of the operator, but
+// anyone may register dynamic clients, so that they could fill the memory. The store decodes their records when it
+// reads them, and keeps only a few decoded. The table dynamicClients contains the size of each record and the time when
+// the client was used last.
 
-// maxDecoded is how many decoded records are kept.
+// maxDecoded is the largest number of records that decodedClients keeps.
 const maxDecoded = 256
 
-// decodedClients are the decoded records that were read last, by the bytes that they were decoded from: a record that
-// has changed since does not match.
+// decodedClients keeps decoded records with the bytes that they were decoded from. A record that has changed meanwhile
+// has other bytes and is decoded again.
 type decodedClients struct {
 	mu      sync.Mutex
 	records map[string]decodedClient
@@ -32,6 +33,7 @@ type decodedClient struct {
 	client *storage.Client
 }
 
+// find returns the decoded form of value, or nil.
 func (d *decodedClients) find(id string, value []byte) *storage.Client {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -41,28 +43,28 @@ func (d *decodedClients) find(id string, value []byte) *storage.Client {
 	return nil
 }
 
-// add keeps a record. If there are too many, any other makes room.
+// add keeps a record. If there are too many, it removes another one, no matter which.
 func (d *decodedClients) add(id string, value []byte, c *storage.Client) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if d.records == nil {
 		d.records = map[string]decodedClient{}
 	}
-	for other := range d.records {
+	for otherID := range d.records {
 		if len(d.records) < maxDecoded {
 			break
 		}
-		delete(d.records, other)
+		delete(d.records, otherID)
 	}
 	d.records[id] = decodedClient{bytes.Clone(value), c}
 }
 
-// client finds a client, nil if there is none.
+// client returns a client, or nil.
 func (t *tx) client(id string) *storage.Client {
 	if c := t.cache.clients[id]; c != nil {
 		return c
 	}
-	// An operator's client that is in the file but not in the cache has been added since the cache was loaded.
+	// Ignore an operator's client that is in the file but not in this cache: it was added after the cache was loaded.
 	value := t.get(clients, []byte(id))
 	if value == nil || t.get(dynamicClients, []byte(id)) == nil {
 		return nil
@@ -78,11 +80,19 @@ func (t *tx) client(id string) *storage.Client {
 	return &c
 }
 
-// dynamicClient is the row of a client in the table dynamicClients.
+// dynamicClient is the value of a client in the table dynamicClients.
 type dynamicClient struct {
-	size     int64 // of its record, in bytes
+	size     int64 // of the client's record, in bytes
 	created  time.Time
 	lastUsed time.Time // zero: never
+}
+
+// unused reports whether the client was never used and created before neverUsed, or used last before disused.
+func (c dynamicClient) unused(neverUsed, disused time.Time) bool {
+	if c.lastUsed.IsZero() {
+		return c.created.Before(neverUsed)
+	}
+	return c.lastUsed.Before(disused)
 }
 
 func (c dynamicClient) encode() []byte {
@@ -103,21 +113,21 @@ func parseDynamicClient(value []byte) (c dynamicClient) {
 	return c
 }
 
-// putDynamicClient notes the size of a stored record.
+// putDynamicClient stores the size of a client's record.
 func (t *tx) putDynamicClient(c *storage.Client, size int) {
-	row := dynamicClient{created: c.Created}
+	dynamic := dynamicClient{created: c.Created}
 	usage := &t.changeCache().dynamic
 	if old := t.get(dynamicClients, []byte(c.ClientID)); old != nil {
-		row = parseDynamicClient(old)
+		dynamic = parseDynamicClient(old)
 	} else {
 		usage.Clients++
 	}
-	usage.Bytes += int64(size) - row.size
-	row.size = int64(size)
-	t.put(dynamicClients, []byte(c.ClientID), row.encode())
+	usage.Bytes += int64(size) - dynamic.size
+	dynamic.size = int64(size)
+	t.put(dynamicClients, []byte(c.ClientID), dynamic.encode())
 }
 
-// removeDynamicClient removes the row of a client if it has one.
+// removeDynamicClient removes a client from the table dynamicClients, if it is there.
 func (t *tx) removeDynamicClient(id string) {
 	old := t.get(dynamicClients, []byte(id))
 	if old == nil {
@@ -129,16 +139,16 @@ func (t *tx) removeDynamicClient(id string) {
 	t.delete(dynamicClients, []byte(id))
 }
 
-// noteUse dates the last use of a client if it is dynamic and the date on record is too old.
+// noteUse stores when a dynamic client was used, at most once in storage.UseInterval. It ignores other clients.
 func (t *tx) noteUse(client string, at time.Time) {
 	value := t.get(dynamicClients, []byte(client))
 	if value == nil {
 		return
 	}
-	row := parseDynamicClient(value)
-	if row.lastUsed.IsZero() || at.Sub(row.lastUsed) >= storage.UseInterval {
-		row.lastUsed = at
-		t.put(dynamicClients, []byte(client), row.encode())
+	dynamic := parseDynamicClient(value)
+	if dynamic.lastUsed.IsZero() || at.Sub(dynamic.lastUsed) >= storage.UseInterval {
+		dynamic.lastUsed = at
+		t.put(dynamicClients, []byte(client), dynamic.encode())
 	}
 }
 
@@ -161,10 +171,7 @@ func (s *Store) UnusedClients(
 			if len(ids) == limit {
 				break
 			}
-			row := parseDynamicClient(value)
-			unused := row.lastUsed.IsZero() && row.created.Before(neverUsed) ||
-				!row.lastUsed.IsZero() && row.lastUsed.Before(disused)
-			if unused {
+			if parseDynamicClient(value).unused(neverUsed, disused) {
 				ids = append(ids, string(id))
 			}
 		}
@@ -172,8 +179,8 @@ func (s *Store) UnusedClients(
 	})
 }
 
-// indexDynamicClients fills the table dynamicClients of a file that had none. Its clients count as used when they were
-// changed last.
+// indexDynamicClients fills the table dynamicClients in a file that did not have it. It sets lastUsed to the time when
+// the client was changed last.
 func indexDynamicClients(b *bbolt.Tx) error {
 	index := b.Bucket([]byte(tableNames[dynamicClients]))
 	if k, _ := index.Cursor().First(); k != nil {
@@ -184,7 +191,11 @@ func indexDynamicClients(b *bbolt.Tx) error {
 		if err := record.Decode(value, &c); err != nil || !c.Dynamic {
 			return nil // reload reports a record that cannot be read
 		}
-		row := dynamicClient{size: int64(len(value)), created: c.Created, lastUsed: c.Updated}
-		return index.Put(id, row.encode())
+		dynamic := dynamicClient{
+			size:     int64(len(value)),
+			created:  c.Created,
+			lastUsed: c.Updated,
+		}
+		return index.Put(id, dynamic.encode())
 	})
 }

@@ -23,7 +23,8 @@ func (s *Store) EndSessions(
 	}
 	out, err := write(ctx, s, func(t *tx) (result, error) {
 		e := newEndSessions(t, storage.Selection{Selector: req.Selector, At: truncateToMillis(at)})
-		e.cause, e.change = req.Cause, req.Change
+		e.cause = req.Cause
+		e.change = req.Change
 		if err := e.begin(); err != nil {
 			return result{}, fmt.Errorf("end sessions: %w", err)
 		}
@@ -40,19 +41,19 @@ func (s *Store) EndSessions(
 	return out.terminations, out.more, nil
 }
 
-// endSessionsTx is one call of EndSessions: begin checks the change, read collects what ends as it is before the
-// change, write changes and removes.
+// endSessionsTx is the state of one call of EndSessions. The call has three steps: begin checks the change, read
+// collects the terminations as they are before the change, and write applies the change and removes the records.
 type endSessionsTx struct {
 	*tx
 	storage.Selection
 	cause         storage.Cause
 	change        storage.Change
-	bulkLogout    *bulkLogout // the bulk logout that this call continues
+	bulkLogout    *bulkLogout // the bulk logout that this call continues; nil: none
 	bulkLogoutKey string
-	finished      bool   // that bulk logout is finished: nothing is selected
-	cursor        []byte // how far the sessions have been read
-	terminations  []storage.Termination
-	more          bool
+	finished      bool                  // that bulk logout is finished: the call selects nothing
+	cursor        []byte                // key of the last session that was read
+	terminations  []storage.Termination // collected by read
+	more          bool                  // read left records for a later call
 }
 
 func newEndSessions(t *tx, sel storage.Selection) endSessionsTx {
@@ -69,42 +70,49 @@ func (e *endSessionsTx) begin() (err error) {
 		return err
 	}
 	if stored, ok := e.findBulkLogout(e.bulkLogoutKey); ok {
-		e.bulkLogout, e.Selection = stored, stored.selection
-		e.finished, e.cursor = !stored.Finished.IsZero(), stored.Cursor
+		e.bulkLogout = stored
+		e.Selection = stored.selection
+		e.finished = !stored.Finished.IsZero()
+		e.cursor = stored.Cursor
 		return nil
 	}
 	e.findOfflineUsers()
 	return nil
 }
 
-// findOfflineUsers finds whose offline grants end where sessions are named by id.
+// findOfflineUsers sets OfflineUsers for a selector that names sessions: the users of those sessions.
 func (e *endSessionsTx) findOfflineUsers() {
 	if !e.IncludeOffline || len(e.OfflineUsers) > 0 {
 		return
 	}
 	for _, id := range e.Sessions {
-		if session, ok := e.sessionRecord(id); ok && e.IncludesSession(session) &&
-			!e.endedByEarlierBulkLogout(session) {
+		session, ok := e.sessionRecord(id)
+		if ok && e.IncludesSession(session) && !e.endedByEarlierBulkLogout(session) {
 			e.OfflineUsers[session.Subject] = true
 		}
 	}
 }
 
-// read collects what ends: up to limit sessions, or, when these are done, offline grants.
+// read collects up to limit terminations: first of sessions and client sessions, then of offline grants.
 func (e *endSessionsTx) read(limit int) {
 	if e.finished {
 		return
 	}
-	e.readSessions(limit)
 	if e.Grant != "" {
 		if g, ok := e.grant(e.Grant); ok && !e.grantRevoked(g) {
 			e.terminations = append(e.terminations, e.grantTermination(g))
 		}
 		return
 	}
-	if e.more || !e.IncludeOffline {
-		return
+	e.readSessions(limit)
+	if e.IncludeOffline && !e.more {
+		e.readOfflineGrants(limit)
 	}
+}
+
+// readOfflineGrants collects offline grants until there are limit terminations. It skips grants that end with one of
+// the collected sessions.
+func (e *endSessionsTx) readOfflineGrants(limit int) {
 	collected := map[string]bool{}
 	for _, end := range e.terminations {
 		for _, g := range end.Grants {
@@ -123,7 +131,7 @@ func (e *endSessionsTx) read(limit int) {
 	}
 }
 
-// readSessions collects up to limit sessions, or client sessions, that end.
+// readSessions collects terminations of sessions, or of client sessions, until there are limit terminations.
 func (e *endSessionsTx) readSessions(limit int) {
 	for key, id := range e.sessionCandidates(e.Selection, e.cursor) {
 		session, ok := e.sessionRecord(id)
@@ -141,47 +149,52 @@ func (e *endSessionsTx) readSessions(limit int) {
 				continue
 			}
 		}
-		session, ended := e.splitRevoked(session)
+		session, endedEarlier := e.splitRevoked(session)
 		if limit > 0 && len(e.terminations) >= limit {
 			e.more = true
 			return
 		}
-		if e.cursor = slices.Clone(key); e.Expired {
+		e.cursor = slices.Clone(key)
+		if e.Expired {
 			e.OfflineUsers[session.Subject] = true
 		}
 		if whole || len(session.ClientSessions) > 0 {
 			e.terminations = append(e.terminations, e.sessionTermination(session, whole))
 		}
-		e.terminations = append(e.terminations, ended...)
+		e.terminations = append(e.terminations, endedEarlier...)
 	}
 }
 
-// earlierBulkLogout finds a bulk logout under way that matches and began before this termination.
+// earlierBulkLogout finds a bulk logout that is under way, began before this termination, and matches.
 func (e *endSessionsTx) earlierBulkLogout(matches func(*bulkLogout) bool) (*bulkLogout, bool) {
 	for _, bulk := range e.cache.bulkLogouts {
-		if (e.Before == 0 || bulk.Before < e.Before) && matches(bulk) {
+		isEarlier := e.Before == 0 || bulk.Before < e.Before
+		if isEarlier && matches(bulk) {
 			return bulk, true
 		}
 	}
 	return nil, false
 }
 
-// endedByEarlierBulkLogout reports whether a session is left to the bulk logout under way that has ended it.
+// endedByEarlierBulkLogout reports whether an earlier bulk logout, which is still under way, has ended a session. That
+// bulk logout will remove the session.
 func (e *endSessionsTx) endedByEarlierBulkLogout(session storage.Session) bool {
 	_, ok := e.earlierBulkLogout(func(bulk *bulkLogout) bool { return bulk.selection.EndsSession(session) })
 	return ok
 }
 
-// offlineGrantEndedEarlier reports whether an offline grant is left to the bulk logout under way that has ended it.
+// offlineGrantEndedEarlier reports the same for an offline grant.
 func (e *endSessionsTx) offlineGrantEndedEarlier(g storage.Grant) bool {
 	_, ok := e.earlierBulkLogout(func(bulk *bulkLogout) bool { return bulk.selection.EndsOfflineGrant(g) })
 	return ok
 }
 
-// splitRevoked takes the client sessions out of a session that a bulk logout under way has ended and not removed yet.
-// They stand by themselves, with the cause of that bulk logout, a report and a delivery of their own: the client may
-// have joined the session again since.
-func (e *endSessionsTx) splitRevoked(session storage.Session) (rest storage.Session, ended []storage.Termination) {
+// splitRevoked takes out of a session those client sessions that an earlier bulk logout has ended but not removed yet.
+// Each gets a termination of its own, with the cause of that bulk logout, because the client may have joined the
+// session again meanwhile and then has two client sessions.
+func (e *endSessionsTx) splitRevoked(
+	session storage.Session,
+) (rest storage.Session, endedEarlier []storage.Termination) {
 	candidates := session.ClientSessions
 	session.ClientSessions = nil
 	for _, cs := range candidates {
@@ -192,11 +205,12 @@ func (e *endSessionsTx) splitRevoked(session storage.Session) (rest storage.Sess
 			session.ClientSessions = append(session.ClientSessions, cs)
 			continue
 		}
-		single := session
-		single.ClientSessions = []storage.ClientSession{cs}
-		end := e.sessionTermination(single, false)
-		end.Cause, end.EndedAt = bulk.Cause, bulk.StartedAt
-		ended = append(ended, end)
+		onlyThis := session
+		onlyThis.ClientSessions = []storage.ClientSession{cs}
+		end := e.sessionTermination(onlyThis, false)
+		end.Cause = bulk.Cause
+		end.EndedAt = bulk.StartedAt
+		endedEarlier = append(endedEarlier, end)
 	}
-	return session, ended
+	return session, endedEarlier
 }

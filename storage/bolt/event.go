@@ -1,6 +1,7 @@
 package bolt
 
 import (
+	"bytes"
 	"context"
 	"iter"
 	"strings"
@@ -29,8 +30,8 @@ func (s *Store) ListEvents(
 	})
 }
 
-// scanEvents walks the sequence numbers that the filter may select and that come after the number after, in the
-// filter's order.
+// scanEvents walks the sequence numbers of lines that the filter may select, in the order that the filter asks for. It
+// begins behind the number after; nil: at the first number.
 func (t *tx) scanEvents(f storage.EventFilter, after []byte) iter.Seq2[[]byte, []byte] {
 	index, prefix := events, []byte(nil)
 	if f.Subject != "" {
@@ -38,7 +39,7 @@ func (t *tx) scanEvents(f storage.EventFilter, after []byte) iter.Seq2[[]byte, [
 	}
 	var from []byte
 	if after != nil {
-		from = append(prefix[:len(prefix):len(prefix)], after...)
+		from = append(bytes.Clone(prefix), after...)
 	}
 	walk := t.scanAfter
 	if f.Newest {
@@ -53,9 +54,13 @@ func (t *tx) scanEvents(f storage.EventFilter, after []byte) iter.Seq2[[]byte, [
 	}
 }
 
-// matchesFilter reports whether a line passes the filter.
+// matchesFilter reports whether the filter selects a line.
 func matchesFilter(f storage.EventFilter, e storage.Event) bool {
-	return (f.Kind == "" || e.Kind == f.Kind || (strings.HasSuffix(f.Kind, ".") && strings.HasPrefix(e.Kind, f.Kind))) &&
+	kindMatches := f.Kind == "" || e.Kind == f.Kind
+	if strings.HasSuffix(f.Kind, ".") {
+		kindMatches = strings.HasPrefix(e.Kind, f.Kind)
+	}
+	return kindMatches &&
 		(f.Subject == "" || e.Subject == f.Subject) &&
 		(f.Client == "" || e.Client == f.Client) &&
 		(f.Session == "" || e.Session == f.Session) &&

@@ -14,8 +14,9 @@ import (
 
 // file.go opens the file, and turns the panics that a damaged file causes into errors.
 
-// openFile opens the file with its lock. What an earlier process wrote is on disk then, also if that process stopped
-// before its last sync. bbolt panics at some damage, and would keep the lock.
+// openFile opens the file and takes its lock. It first syncs the file, so that the writes of an earlier process that
+// stopped before its last sync are on disk. bbolt panics on some kinds of damage without releasing the lock; openFile
+// then closes the file and returns an error.
 func openFile(o Options) (db *bbolt.DB, info os.FileInfo, err error) {
 	var file *os.File
 	before := debug.SetPanicOnFault(true)
@@ -36,7 +37,7 @@ func openFile(o Options) (db *bbolt.DB, info os.FileInfo, err error) {
 			if file, err = os.OpenFile(path, flag, mode); err != nil {
 				return nil, err
 			}
-			err = errors.Join(file.Chmod(mode), file.Sync()) // an existing file too: it holds password hashes
+			err = errors.Join(file.Chmod(mode), file.Sync()) // Chmod protects the password hashes in an existing file
 			if err == nil {
 				info, err = file.Stat()
 			}
@@ -49,7 +50,7 @@ func openFile(o Options) (db *bbolt.DB, info os.FileInfo, err error) {
 	return db, info, err
 }
 
-// checkFileInPlace reports an error if the path no longer leads to the file that is open.
+// checkFileInPlace returns an error if the path no longer leads to the file that is open.
 func checkFileInPlace(path string, open os.FileInfo) error {
 	now, err := os.Stat(path)
 	switch {
@@ -79,8 +80,9 @@ func recoverDamage(fn func() error) (err error) {
 	return fn()
 }
 
-// panicError turns a panic in a transaction into an error. bbolt panics with a text at a page that is not whole, and a
-// page that points beyond the file causes a fault with an address; any other panic is a mistake in the program.
+// panicError turns a panic in a transaction into an error. Two kinds of panic show a damaged file: bbolt panics with a
+// text if it finds a damaged page, and a page that points beyond the file causes a fault with an address. Any other
+// panic is a bug.
 func panicError(p any) error {
 	_, isFault := p.(interface{ Addr() uintptr })
 	if _, isRuntime := p.(runtime.Error); isRuntime && !isFault {

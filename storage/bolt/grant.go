@@ -26,7 +26,8 @@ func (s *Store) GrantByRefresh(
 	return g, err == nil && g.RefreshHash == token, err
 }
 
-// ActiveGrant implements storage.Grants. No time of issue is needed: a revoked grant and a revoked sid never come back.
+// ActiveGrant implements storage.Grants. It need not know when the token was issued, because the id of a revoked grant
+// and the sid of a revoked client session are never used again.
 func (s *Store) ActiveGrant(ctx context.Context, id, sid string, at time.Time) (storage.Grant, error) {
 	return find(ctx, s, func(t *tx) (storage.Grant, error) {
 		if g, ok := t.activeGrant(id, sid, at); ok {
@@ -59,19 +60,22 @@ func (s *Store) ListGrants(
 	})
 }
 
-// grant finds a grant. One that is bound to a session counts as long as its key in the session is there.
+// grant finds a grant. A session-bound grant is revoked when its key in the table sessions is removed.
 func (t *tx) grant(id string) (storage.Grant, bool) {
 	g, ok := load[storage.Grant](t, grants, []byte(id))
-	if !ok || (!g.Offline() && t.get(sessions, boundGrantKey(g)) == nil) {
+	if !ok {
+		return storage.Grant{}, false
+	}
+	if !g.Offline() && t.get(sessions, boundGrantKey(g)) == nil {
 		return storage.Grant{}, false
 	}
 	return g, true
 }
 
-// boundGrantKey is the key of a bound grant in its session.
+// boundGrantKey returns the key of a session-bound grant in the table sessions.
 func boundGrantKey(g storage.Grant) []byte { return joinKey(string(g.Session), g.SID, g.ID) }
 
-// boundGrants finds the grants of a session, or of one client session.
+// boundGrants finds the grants that are bound to a session. With a sid it finds only those of that client session.
 func (t *tx) boundGrants(id storage.SessionID, sid string) (list []storage.Grant) {
 	prefix := keyPrefix(string(id))
 	if sid != "" {
@@ -88,7 +92,7 @@ func (t *tx) boundGrants(id storage.SessionID, sid string) (list []storage.Grant
 	return list
 }
 
-// offlineGrants finds the offline grants of a user, of one client or (empty) all.
+// offlineGrants finds the offline grants of a user. An empty client selects all clients.
 func (t *tx) offlineGrants(subject, client string) (list []storage.Grant) {
 	prefix := keyPrefix(subject)
 	if client != "" {
@@ -102,14 +106,17 @@ func (t *tx) offlineGrants(subject, client string) (list []storage.Grant) {
 	return list
 }
 
-// activeGrant finds a grant that counts for a token issued under sid (empty: without a session). A session past its
-// idle deadline is left to the sweep while that keeps up, so that checking a token reads no session. A bound grant
-// whose key is there still has the client session in which it was given.
+// activeGrant finds the active grant of a token that was issued in the client session sid (empty: without a session).
+//
+// It reads no session while the sweep keeps up, because the sweep ends expired sessions within storage.SweepDelay. A
+// session-bound grant that is found has not lost its client session: both are removed together.
 func (t *tx) activeGrant(id, sid string, at time.Time) (storage.Grant, bool) {
 	g, ok := t.grant(id)
-	if !ok || !g.UnexpiredAt(at) || !t.clientAndUserEnabled(g) ||
-		(sid != "" && (g.Offline() || g.SID != sid) && t.sidRevoked(sid)) ||
-		t.grantRevoked(g) {
+	if !ok || !g.UnexpiredAt(at) || !t.clientAndUserEnabled(g) || t.grantRevoked(g) {
+		return storage.Grant{}, false
+	}
+	boundToSID := !g.Offline() && g.SID == sid
+	if sid != "" && !boundToSID && t.sidRevoked(sid) {
 		return storage.Grant{}, false
 	}
 	if t.sweepOverdue(at) && !t.sessionUnexpired(g, sid, at) {
@@ -118,13 +125,13 @@ func (t *tx) activeGrant(id, sid string, at time.Time) (storage.Grant, bool) {
 	return g, true
 }
 
-// sweepOverdue reports whether the session that is longest past its deadline has waited for too long to be ended.
+// sweepOverdue reports whether a session expired more than storage.SweepDelay ago and has not been ended yet.
 func (t *tx) sweepOverdue(at time.Time) bool {
 	k, _ := t.bucket(sessionsByDeadline).Cursor().First()
 	return k != nil && keyTime(k).Add(storage.SweepDelay).Before(at)
 }
 
-// sessionUnexpired reports whether the session of a token, if it has one, is before its deadline.
+// sessionUnexpired reports whether the session of a token has not expired. It is true for a token without a session.
 func (t *tx) sessionUnexpired(g storage.Grant, sid string, at time.Time) bool {
 	id := g.Session
 	if sid != "" {
@@ -137,7 +144,7 @@ func (t *tx) sessionUnexpired(g storage.Grant, sid string, at time.Time) bool {
 	return ok && at.Before(session.Deadline())
 }
 
-// grantActive reports whether a grant counts at that moment, and its session, where it is bound to one, is active.
+// grantActive reports whether a grant and, if it is session-bound, its session are active at that time.
 func (t *tx) grantActive(g storage.Grant, at time.Time) bool {
 	if !g.UnexpiredAt(at) || !t.clientAndUserEnabled(g) || t.grantRevoked(g) {
 		return false
@@ -149,12 +156,12 @@ func (t *tx) grantActive(g storage.Grant, at time.Time) bool {
 	return ok && t.sessionActive(session, at)
 }
 
-// clientAndUserEnabled reports whether a grant's client and user are there and enabled.
+// clientAndUserEnabled reports whether a grant's client and user exist and are enabled.
 func (t *tx) clientAndUserEnabled(g storage.Grant) bool {
 	return t.enabledClient(g.Client) != nil && t.userEnabled(g.Subject)
 }
 
-// addGrant stores a new grant; sessionEnd is the absolute end of the session in which it was given.
+// addGrant stores a new grant. sessionEnd is when the session in which it was given expires at the latest.
 func (t *tx) addGrant(g storage.Grant, sessionEnd time.Time) {
 	if g.Offline() {
 		t.put(offlineGrantsByUser, joinKey(g.Subject, g.Client, g.ID), nil)
@@ -172,41 +179,33 @@ func (t *tx) addGrant(g storage.Grant, sessionEnd time.Time) {
 // putGrant stores a grant's own record.
 func (t *tx) putGrant(g storage.Grant) { t.store(grants, []byte(g.ID), g) }
 
-// expireGrant schedules a grant for Sweep, unless it ends with its session anyway.
+// expireGrant schedules a grant for removal by Sweep, unless it ends with its session at the latest.
 func (t *tx) expireGrant(g storage.Grant, sessionEnd time.Time) {
-	if d := g.Deadline(); !d.IsZero() && (g.Offline() || d.Before(sessionEnd)) {
-		t.scheduleExpiry(d, expiryGrant, []byte(g.ID))
+	deadline := g.Deadline()
+	if deadline.IsZero() {
+		return
+	}
+	if g.Offline() || deadline.Before(sessionEnd) {
+		t.scheduleExpiry(deadline, expiryGrant, []byte(g.ID))
 	}
 }
 
-// truncateGrantTimes returns g in whole milliseconds.
+// truncateGrantTimes returns g with all times in whole milliseconds.
 func truncateGrantTimes(g storage.Grant) storage.Grant {
-	g.AuthTime, g.Created, g.LastUsed = truncateToMillis(
-		g.AuthTime,
-	), truncateToMillis(
-		g.Created,
-	), truncateToMillis(
-		g.LastUsed,
-	)
-	g.Expires, g.RotatedAt, g.Trust = truncateToMillis(
-		g.Expires,
-	), truncateToMillis(
-		g.RotatedAt,
-	), truncateTokenExpiry(
-		g.Trust,
-	)
+	truncateTimes(&g.AuthTime, &g.Created, &g.LastUsed, &g.Expires, &g.RotatedAt)
+	g.Trust = truncateTokenExpiry(g.Trust)
 	return g
 }
 
-// addRefreshToken stores g's current refresh token with the one before it. The tokens of a family stay in the store
-// until the family ends, or for as long as they would have been valid unused, so that the reuse of any of them shows
-// (RFC 9700 §4.14.2).
+// addRefreshToken stores g's current refresh token, with the token before it as the value. Exchanged tokens stay in the
+// store until the grant ends, or as long as they would have been valid without the exchange. Until then the store
+// detects their reuse (RFC 9700 §4.14.2).
 func (t *tx) addRefreshToken(g storage.Grant, previous storage.Hash) {
 	t.put(refreshTokens, g.RefreshHash[:], append(previous[:], g.ID...))
 }
 
-// findRefreshToken finds the family of a refresh token and the token before it; id is empty if it is unknown.
-func (t *tx) findRefreshToken(token storage.Hash) (previous storage.Hash, id string) {
+// findRefreshToken finds the token before a refresh token, and its grant. grantID is empty if the token is unknown.
+func (t *tx) findRefreshToken(token storage.Hash) (previous storage.Hash, grantID string) {
 	value := t.get(refreshTokens, token[:])
 	if len(value) <= len(previous) {
 		return previous, ""
@@ -214,8 +213,8 @@ func (t *tx) findRefreshToken(token storage.Hash) (previous storage.Hash, id str
 	return storage.Hash(value[:len(previous)]), string(value[len(previous):])
 }
 
-// removeGrant removes a grant and leaves its tokens, which do not count without it, to Sweep. The token expiry of
-// offline access moves to its client session, because the client's own session may depend on it.
+// removeGrant removes a grant. It leaves the grant's tokens, which are refused without it, to Sweep. It moves the token
+// expiry of an offline grant to the client session: the client may keep its own session until those tokens expire.
 func (t *tx) removeGrant(g storage.Grant) {
 	if g.Offline() {
 		if session, cs, ok := t.clientSessionBySID(g.SID); ok {

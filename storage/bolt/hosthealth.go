@@ -19,8 +19,7 @@ func (s *Store) ListHostHealth(ctx context.Context) ([]storage.HostHealth, error
 	})
 }
 
-// putHostHealth stores what an attempt has shown about a host. A host that is already stored has its place in the
-// order of expiry.
+// putHostHealth stores the health of a host. For a host that is already stored, its expiry is already scheduled.
 func (t *tx) putHostHealth(health storage.HostHealth) {
 	health.At = truncateToMillis(health.At)
 	key := []byte(health.Host)
@@ -30,7 +29,7 @@ func (t *tx) putHostHealth(health storage.HostHealth) {
 	t.store(hostHealth, key, health)
 }
 
-// sweepHostHealth removes what is known about a host unless an attempt has confirmed it meanwhile.
+// sweepHostHealth removes the health of a host, unless a later attempt has renewed it.
 func (t *tx) sweepHostHealth(key []byte, at time.Time) {
 	health, ok := load[storage.HostHealth](t, hostHealth, key)
 	if !ok {

@@ -11,16 +11,16 @@ import (
 	"github.com/curfew-id/curfew/storage"
 )
 
-// inspect.go checks the file before bbolt opens it. In bbolt a page that is missing or damaged ends the process with
-// a signal or a panic, and the message does not say what to do.
+// inspect.go checks the file before bbolt opens it. In bbolt a missing or damaged page ends the process with a signal
+// or a panic, and the message does not help the operator.
 
-// errDamaged says what to do about a damaged file.
+// errDamaged explains how to go on with a damaged file.
 var errDamaged = errors.New(
 	"the file is damaged, or not a Curfew store; stop Curfew and restore a backup, or without one, " +
 		"try `bbolt surgery` on a copy of the file",
 )
 
-// The layout of a meta page, little-endian, behind the page header.
+// The layout of a meta page: offsets of the fields behind the page header. Numbers are little-endian.
 const (
 	metaLength    = 64
 	metaPageSize  = 8
@@ -35,16 +35,22 @@ const (
 
 // metaPage is the content of a meta page.
 type metaPage struct {
-	pageSize, root, freelist, pageCount, tx uint64
+	pageSize  uint64
+	root      uint64
+	freelist  uint64
+	pageCount uint64
+	tx        uint64
 }
 
-// fullCheckLimit is the size in bytes up to which all pages are checked whenever the store opens. That takes
-// milliseconds.
+// fullCheckLimit is the largest size in bytes of a file whose pages are all checked each time the store opens. For
+// such a file the check takes milliseconds.
 const fullCheckLimit = 64 << 20
 
-// checkFile reports an error for a file that is not a bbolt file, was cut short, or has damaged pages. It checks the
-// pages of a large file only if bbolt would read them all as well, to find the free ones: that is when the last
-// process ended without writing the list of free pages. A file that is missing or empty passes.
+// checkFile returns an error for a file that is not a bbolt file, was cut short, or has damaged pages. It accepts a
+// file that is missing or empty.
+//
+// It checks the pages of a large file only if the last process ended without writing the list of free pages. bbolt
+// then has to read all pages anyway.
 func checkFile(path string) error {
 	f, err := os.Open(path)
 	if errors.Is(err, os.ErrNotExist) {
@@ -71,7 +77,7 @@ func checkFile(path string) error {
 		return damagedError(fmt.Sprintf("it has %d bytes and should have %d", info.Size(), h.pageCount*h.pageSize))
 	}
 	if h.freelist != noFreelist && info.Size() > fullCheckLimit {
-		return nil // a damaged page is noticed when it is read
+		return nil // bbolt notices a damaged page when it reads it
 	}
 	content, release, err := mapFile(f, info.Size())
 	if err != nil {
@@ -80,39 +86,50 @@ func checkFile(path string) error {
 	return errors.Join(checkPages(content, h), release())
 }
 
-// damagedError says what is damaged and what to do.
-func damagedError(what string) error {
-	return fmt.Errorf("%w: %s: %w", storage.ErrUnavailable, what, errDamaged)
+// damagedError returns an error that names the damage and explains how to go on.
+func damagedError(damage string) error {
+	return fmt.Errorf("%w: %s: %w", storage.ErrUnavailable, damage, errDamaged)
 }
 
-// readMetaPage reads the newer of the two meta pages, or the only one that is not damaged. The second begins after
-// one page, and the page size stands in the meta page itself; so all sizes are tried.
-func readMetaPage(f io.ReaderAt, length int64) (h metaPage, ok bool) {
+// bbolt's page size is that of the operating system, a power of two. These limits cover all systems.
+const (
+	minPageSize = 1 << 10
+	maxPageSize = 1 << 24
+)
+
+// readMetaPage reads the newer of the two meta pages, or the only one that is not damaged. They are the first two pages
+// of the file. The page size is in the meta page itself: if the first one is damaged, the offset of the second is
+// unknown. readMetaPage therefore tries all page sizes.
+func readMetaPage(f io.ReaderAt, length int64) (newest metaPage, ok bool) {
 	offsets := []int64{0}
-	for size := int64(1024); size <= 1<<24 && size < length; size *= 2 {
+	for size := int64(minPageSize); size <= maxPageSize && size < length; size *= 2 {
 		offsets = append(offsets, size)
 	}
 	for _, offset := range offsets {
-		buf := make([]byte, pageHeader+metaLength)
-		if _, err := f.ReadAt(buf, offset); err != nil {
+		page := make([]byte, pageHeader+metaLength)
+		if _, err := f.ReadAt(page, offset); err != nil {
 			continue
 		}
-		m := buf[pageHeader:]
-		sum := fnv.New64a()
-		_, _ = sum.Write(m[:metaChecksum])
-		candidate := metaPage{
-			pageSize:  uint64(binary.LittleEndian.Uint32(m[metaPageSize:])),
-			root:      binary.LittleEndian.Uint64(m[metaRoot:]),
-			freelist:  binary.LittleEndian.Uint64(m[metaFreelist:]),
-			pageCount: binary.LittleEndian.Uint64(m[metaPageCount:]),
-			tx:        binary.LittleEndian.Uint64(m[metaTx:]),
-		}
-		checked := binary.LittleEndian.Uint32(m) == metaMagic &&
-			sum.Sum64() == binary.LittleEndian.Uint64(m[metaChecksum:])
-		inPlace := candidate.pageSize >= 1024 && (offset == 0 || uint64(offset) == candidate.pageSize)
-		if checked && inPlace && (!ok || candidate.tx > h.tx) {
-			h, ok = candidate, true
+		candidate, valid := parseMetaPage(page[pageHeader:])
+		inPlace := candidate.pageSize >= minPageSize && (offset == 0 || uint64(offset) == candidate.pageSize)
+		if valid && inPlace && (!ok || candidate.tx > newest.tx) {
+			newest, ok = candidate, true
 		}
 	}
-	return h, ok
+	return newest, ok
+}
+
+// parseMetaPage reads the content of a meta page. valid reports whether its magic number and checksum are right.
+func parseMetaPage(content []byte) (page metaPage, valid bool) {
+	sum := fnv.New64a()
+	_, _ = sum.Write(content[:metaChecksum])
+	checksumMatches := sum.Sum64() == binary.LittleEndian.Uint64(content[metaChecksum:])
+	page = metaPage{
+		pageSize:  uint64(binary.LittleEndian.Uint32(content[metaPageSize:])),
+		root:      binary.LittleEndian.Uint64(content[metaRoot:]),
+		freelist:  binary.LittleEndian.Uint64(content[metaFreelist:]),
+		pageCount: binary.LittleEndian.Uint64(content[metaPageCount:]),
+		tx:        binary.LittleEndian.Uint64(content[metaTx:]),
+	}
+	return page, checksumMatches && binary.LittleEndian.Uint32(content) == metaMagic
 }

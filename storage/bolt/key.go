@@ -27,14 +27,7 @@ func (s *Store) ListKeys(ctx context.Context) ([]storage.Key, error) {
 func (s *Store) PutKeys(ctx context.Context, put []storage.Key, remove []string, e ...storage.Event) error {
 	return s.update(ctx, func(t *tx) error {
 		for _, k := range put {
-			k.Created, k.ActiveAt, k.RetiredAt = truncateToMillis(
-				k.Created,
-			), truncateToMillis(
-				k.ActiveAt,
-			), truncateToMillis(
-				k.RetiredAt,
-			)
-			k.ArchivedAt, k.RemovableAt = truncateToMillis(k.ArchivedAt), truncateToMillis(k.RemovableAt)
+			truncateTimes(&k.Created, &k.ActiveAt, &k.RetiredAt, &k.ArchivedAt, &k.RemovableAt)
 			t.store(keys, []byte(k.ID), k)
 		}
 		for _, id := range remove {

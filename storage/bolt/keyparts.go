@@ -9,13 +9,13 @@ import (
 
 // keyparts.go builds and reads the keys of tables.
 
-// joinKey makes a key of parts. Only the last part may contain the byte 0.
+// joinKey joins the parts of a key with the byte 0. Only the last part may contain that byte.
 func joinKey[P ~string | ~[]byte](parts ...P) []byte {
-	n := len(parts) - 1
+	length := len(parts) - 1
 	for _, p := range parts {
-		n += len(p)
+		length += len(p)
 	}
-	key := make([]byte, 0, n)
+	key := make([]byte, 0, length)
 	for i, p := range parts {
 		if i > 0 {
 			key = append(key, 0)
@@ -34,16 +34,19 @@ func lastKeyPart(key []byte) string { return string(key[bytes.LastIndexByte(key,
 // timeKeyLength is the length of a time in a key.
 const timeKeyLength = 8
 
-// timeKey makes a key that sorts by time: at, then the rest.
+// signBit is flipped in the times of keys, so that times before 1970, which are negative, sort before later ones.
+const signBit = 1 << 63
+
+// timeKey makes a key that sorts by time. It begins with at, and rest follows.
 func timeKey(at time.Time, rest ...byte) []byte {
 	key := make([]byte, timeKeyLength, timeKeyLength+len(rest))
-	binary.BigEndian.PutUint64(key, uint64(at.UnixMilli())^1<<63)
+	binary.BigEndian.PutUint64(key, uint64(at.UnixMilli())^signBit)
 	return append(key, rest...)
 }
 
 // keyTime returns the time with which a key begins.
 func keyTime(key []byte) time.Time {
-	return time.UnixMilli(int64(binary.BigEndian.Uint64(key) ^ 1<<63)).UTC()
+	return time.UnixMilli(int64(binary.BigEndian.Uint64(key) ^ signBit)).UTC()
 }
 
 // sequenceKey makes a key that sorts by number.
@@ -55,5 +58,13 @@ func hashedKey(text string) []byte {
 	return sum[:]
 }
 
-// truncateToMillis returns at in whole milliseconds and UTC, as the store keeps times. The zero time stays zero.
+// truncateToMillis returns at in UTC and whole milliseconds, the form in which the store keeps times. The zero time
+// stays zero.
 func truncateToMillis(at time.Time) time.Time { return at.UTC().Truncate(time.Millisecond) }
+
+// truncateTimes applies truncateToMillis to each of the times.
+func truncateTimes(times ...*time.Time) {
+	for _, at := range times {
+		*at = truncateToMillis(*at)
+	}
+}

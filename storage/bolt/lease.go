@@ -9,13 +9,13 @@ import (
 	"github.com/curfew-id/curfew/storage"
 )
 
-// lease.go releases the deliveries that an earlier process had claimed.
+// lease.go releases the leases of an earlier process.
 
-// leaseSuffix follows the host in the table dueDeliveries while a delivery is leased, so that leases are found without
-// reading deliveries.
+// leaseSuffix follows the host in a value of the table dueDeliveries while the delivery is leased. The store thus finds
+// leases without reading the deliveries.
 var leaseSuffix = []byte{0}
 
-// dueValue makes the value of a delivery in the table dueDeliveries.
+// dueValue returns the value of a delivery in the table dueDeliveries.
 func dueValue(d storage.Delivery) []byte {
 	if d.LeasedUntil.IsZero() {
 		return []byte(d.Host)
@@ -23,12 +23,12 @@ func dueValue(d storage.Delivery) []byte {
 	return append([]byte(d.Host), leaseSuffix...)
 }
 
-// dueHost returns the host in such a value.
+// dueHost returns the host in a value that dueValue made.
 func dueHost(value []byte) string { return string(bytes.TrimSuffix(value, leaseSuffix)) }
 
-// releaseLeases makes deliveries due again that an earlier process had leased when it ended. No other process can
-// hold a lease, since this one has the file's lock. A client that had answered the earlier process is notified once
-// more. On a full disk nothing is released, and the leases expire by themselves.
+// releaseLeases makes the deliveries due that an earlier process had leased when it ended. No other process can have a
+// lease, because this process has the file's lock. If a client answered the earlier process but the answer was not
+// stored, the client is notified once more. On a full disk the leases stay until they expire.
 func (s *Store) releaseLeases(ctx context.Context) error {
 	leased, err := read(ctx, s, func(t *tx) (leased []string, err error) {
 		for k, v := range t.scanPrefix(dueDeliveries, nil) {

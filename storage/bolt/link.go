@@ -13,7 +13,7 @@ import (
 // PutOneTimeLink implements storage.OneTimeLinks.
 func (s *Store) PutOneTimeLink(ctx context.Context, l storage.OneTimeLink, e storage.Event) error {
 	return s.update(ctx, func(t *tx) error {
-		l.Created, l.Expires = truncateToMillis(l.Created), truncateToMillis(l.Expires)
+		truncateTimes(&l.Created, &l.Expires)
 		userKey := joinKey(l.Subject, l.Purpose)
 		if replaced := t.get(linksByUser, userKey); replaced != nil {
 			t.delete(oneTimeLinks, replaced)
@@ -71,7 +71,7 @@ func (t *tx) removeLinks(subject string) {
 // PutInitialAccessToken implements storage.InitialAccessTokens.
 func (s *Store) PutInitialAccessToken(ctx context.Context, token storage.InitialAccessToken, e ...storage.Event) error {
 	return s.update(ctx, func(t *tx) error {
-		token.Created, token.Expires = truncateToMillis(token.Created), truncateToMillis(token.Expires)
+		truncateTimes(&token.Created, &token.Expires)
 		t.store(initialAccessTokens, token.Hash[:], token)
 		t.appendEvents(e)
 		return nil

@@ -9,12 +9,13 @@ import (
 	"github.com/curfew-id/curfew/storage"
 )
 
-// listChunk is how many keys a listing looks at in one read transaction. A filter may skip a million records, and a
-// long transaction keeps pages from being reused and, when the file grows, stops all readers.
+// listChunk is how many keys a listing reads in one read transaction. A filter may skip a million records. A long
+// transaction would keep bbolt from reusing pages and, when the file grows, would block all other readers.
 const listChunk = 2000
 
-// list reads one page of a listing. walk walks the candidates whose keys come after the key after; pick returns the
-// record of a candidate, or false to skip it. The page's cursor names the key of its last record.
+// list reads one page of a listing. walk walks the candidates whose keys come after the key after. pick returns the
+// record of a candidate, or false to skip it. next is the cursor of the following page: it contains the key of the last
+// record of this page.
 func list[V, T any](
 	ctx context.Context,
 	s *Store,
@@ -47,7 +48,8 @@ func list[V, T any](
 					next = encodeCursor(last)
 					return nil
 				}
-				page, last = append(page, record), bytes.Clone(k)
+				page = append(page, record)
+				last = bytes.Clone(k)
 			}
 			from = bytes.Clone(scanned)
 			return nil
@@ -59,7 +61,7 @@ func list[V, T any](
 	return page, next, nil
 }
 
-// encodeCursor makes a cursor of the key of a page's last record.
+// encodeCursor returns the cursor for the key of a page's last record.
 func encodeCursor(key []byte) string { return base64.RawURLEncoding.EncodeToString(key) }
 
 // decodeCursor returns the key in a cursor, nil for the first page.

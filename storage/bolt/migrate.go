@@ -11,20 +11,20 @@ import (
 	"github.com/curfew-id/curfew/storage"
 )
 
-// migrate.go brings the file of an older release up to date, one schema at a time. Each step is one transaction:
-// after a crash the file has the schema before the step or the one after it, and the next start goes on from there.
-// Before each step the file is copied, because an older release cannot read what a step has changed.
+// migrate.go updates the file of an older release, one schema at a time. Each step is one transaction. After a crash
+// the file has the schema before the step or the schema after it, and the next start continues from there. Curfew
+// copies the file before each step, because an older release cannot read the file after the step.
 
 // migration is the step from one schema to the next.
 type migration struct {
-	title string // what the step changes, for the error of one that fails
+	title string // describes the step in the error of a step that fails
 	run   func(*bbolt.Tx) error
 }
 
-// migrations has the steps in order: the first leads from schema 1 to schema 2. Schema is one more than their number.
+// migrations lists the steps in order. The first leads from schema 1 to schema 2, the last to Schema.
 var migrations = [Schema - 1]migration{}
 
-// migrate runs the steps that lead from the file's version to the schema after the last step.
+// migrate runs the steps that lead from the file's version to the newest schema.
 func migrate(db *bbolt.DB, version uint64, steps []migration) error {
 	if version < 1 || version > uint64(len(steps))+1 {
 		return fmt.Errorf("%w: the file has schema %d, this release reads schemas from 1 on", storage.ErrOlder, version)
@@ -41,16 +41,22 @@ func migrate(db *bbolt.DB, version uint64, steps []migration) error {
 			return putSchema(b, version+1)
 		})
 		if err != nil {
-			return fmt.Errorf("change the schema from %d to %d (%s; a copy of the store is in %s): %w",
-				version, version+1, step.title, backup, commitError(err))
+			return fmt.Errorf(
+				"change the schema from %d to %d (%s; a copy of the store is in %s): %w",
+				version,
+				version+1,
+				step.title,
+				backup,
+				commitError(err),
+			)
 		}
 		version++
 	}
 	return nil
 }
 
-// backUp copies the file beside itself and returns the path of the copy, which is on disk then. A copy that an
-// interrupted start left is replaced: the file has not changed since.
+// backUp copies the file into the same folder and returns the path of the copy. The copy is on disk when backUp
+// returns. It replaces a copy from a start that was interrupted: the file has not changed since then.
 func backUp(db *bbolt.DB, version uint64) (path string, err error) {
 	path = fmt.Sprintf("%s.schema-%d", db.Path(), version)
 	partial := path + ".partial"
@@ -76,7 +82,7 @@ func backUp(db *bbolt.DB, version uint64) (path string, err error) {
 	return path, nil
 }
 
-// syncFolder makes a new name in a folder durable.
+// syncFolder syncs a folder, so that a new file name in it survives a crash.
 func syncFolder(path string) error {
 	folder, err := os.Open(path)
 	if err != nil {

@@ -8,10 +8,14 @@ import (
 	"github.com/curfew-id/curfew/storage"
 )
 
-// outbox.go lists deliveries across their states, newest first.
+// outbox.go lists deliveries, newest first.
 
+// allDeliveryStates lists the states in the order of the stored counts (deliveryCounts). Add new states at the end.
 var allDeliveryStates = [...]storage.DeliveryState{
-	storage.DeliveryPending, storage.DeliveryDone, storage.DeliveryFailed, storage.DeliveryCancelled,
+	storage.DeliveryPending,
+	storage.DeliveryDone,
+	storage.DeliveryFailed,
+	storage.DeliveryCancelled,
 }
 
 // ListDeliveries implements storage.Deliveries.
@@ -29,43 +33,45 @@ func (s *Store) ListDeliveries(
 	}
 	return list(ctx, s, p, walk, func(t *tx, k []byte, _ storage.DeliveryState) (storage.Delivery, bool) {
 		d, ok := t.delivery(string(k[timeKeyLength:]))
-		return d, ok && (f.Client == "" || d.Client == f.Client) && (f.Report == "" || d.Report == f.Report)
+		clientMatches := f.Client == "" || d.Client == f.Client
+		reportMatches := f.Report == "" || d.Report == f.Report
+		return d, ok && clientMatches && reportMatches
 	})
 }
 
-// newestDeliveries walks the time and id of the deliveries in these states that precede before, newest first: each
-// state has an order of its own, and the latest of their first keys is the next one.
+// newestDeliveries walks the deliveries in these states from newest to oldest. It begins behind the key before; nil: at
+// the newest. The keys that it yields are the delivery's time of creation and id. It merges one scan for each state.
 func (t *tx) newestDeliveries(states []storage.DeliveryState, before []byte) iter.Seq2[[]byte, storage.DeliveryState] {
 	return func(yield func([]byte, storage.DeliveryState) bool) {
-		heads := make([][]byte, len(states))
+		nextKeys := make([][]byte, len(states)) // of each state's scan; nil: the scan is at its end
 		advance := make([]func(), len(states))
 		for i, state := range states {
 			prefix := keyPrefix(string(state))
-			from := []byte(nil)
+			var from []byte
 			if before != nil {
 				from = append(bytes.Clone(prefix), before...)
 			}
 			pull, stop := iter.Pull2(t.scanBackward(deliveriesByState, prefix, from))
 			defer stop()
 			advance[i] = func() {
-				heads[i] = nil
+				nextKeys[i] = nil
 				if k, _, ok := pull(); ok {
-					heads[i] = k[len(prefix):]
+					nextKeys[i] = k[len(prefix):]
 				}
 			}
 			advance[i]()
 		}
 		for {
-			latest := 0
-			for i := range heads {
-				if bytes.Compare(heads[i], heads[latest]) > 0 {
-					latest = i
+			newest := 0
+			for i := range nextKeys {
+				if bytes.Compare(nextKeys[i], nextKeys[newest]) > 0 {
+					newest = i
 				}
 			}
-			if heads[latest] == nil || !yield(heads[latest], states[latest]) {
+			if nextKeys[newest] == nil || !yield(nextKeys[newest], states[newest]) {
 				return
 			}
-			advance[latest]()
+			advance[newest]()
 		}
 	}
 }

@@ -6,39 +6,56 @@ import (
 	"fmt"
 )
 
-// pages.go checks every page in use for the rules on which bbolt relies. When bbolt opens a file it looks for free
-// pages in a goroutine of its own; a page that breaks a rule panics there, and no caller can recover from that.
+// pages.go checks that the pages of the file follow the rules on which bbolt relies. When bbolt opens a file, it
+// searches for free pages in a goroutine of its own. A damaged page causes a panic there, and no caller can recover it.
 
-// The layout of a page, little-endian: id, flags, count, overflow, then the elements, then keys and values.
+// The layout of a page, little-endian. The header is followed by the elements, and these by keys and values.
 const (
-	pageHeader   = 16
+	pageHeader   = 16 // id (8 bytes), flags (2), count (2), overflow (4)
+	pageFlags    = 8  // offset in the header
+	pageCount    = 10 // offset in the header
+	pageOverflow = 12 // offset in the header
 	elementSize  = 16
-	branchPage   = 1
-	leafPage     = 2
-	freelistPage = 16
-	bucketFlag   = 1
-	bucketHeader = 16 // root, sequence
+	bucketHeader = 16 // root (8), sequence (8)
+
+	branchPage   = 1  // value of flags
+	leafPage     = 2  // value of flags
+	freelistPage = 16 // value of flags
+	bucketFlag   = 1  // flag of an element in a leaf page
+
+	// firstPage is the id of the first page behind the two meta pages.
+	firstPage = 2
+	// longFreelist is the count of a list of free pages that is too long for the header: its length comes first in the
+	// content.
+	longFreelist = 0xffff
 )
 
-// pageChecker walks the trees of pages.
+// pageChecker walks the tree of pages.
 type pageChecker struct {
 	meta    metaPage
 	content []byte
-	seen    []bool
+	seen    []bool // the pages that are in use or in the list of free pages
 	queue   []subtree
 }
 
-// subtree is a page that is still to be checked. Its keys are not below minKey and below maxKey; nil is no bound.
+// subtree is a page that is still to be checked. All its keys must be at least minKey and below maxKey; nil is no
+// limit.
 type subtree struct {
-	page           uint64
-	minKey, maxKey []byte
+	page   uint64
+	minKey []byte
+	maxKey []byte
 }
 
-// checkPages reports an error if a page that can be reached from the root is damaged. A page that is whole has its own
-// number, is referred to once, has no element beyond its end, and has its keys in order.
-func checkPages(content []byte, h metaPage) error {
-	c := pageChecker{meta: h, content: content, seen: make([]bool, h.pageCount), queue: []subtree{{page: h.root}}}
-	if h.freelist != noFreelist && !c.checkFreelist() {
+// checkPages returns an error if a page that can be reached from the root is damaged. Every page must contain its own
+// id and have exactly one reference. Its elements must lie within the page, and its keys must be in order.
+func checkPages(content []byte, meta metaPage) error {
+	c := pageChecker{
+		meta:    meta,
+		content: content,
+		seen:    make([]bool, meta.pageCount),
+		queue:   []subtree{{page: meta.root}},
+	}
+	if meta.freelist != noFreelist && !c.checkFreelist() {
 		return damagedError("the list of free pages is damaged")
 	}
 	for len(c.queue) > 0 {
@@ -52,13 +69,13 @@ func checkPages(content []byte, h metaPage) error {
 	return nil
 }
 
-// claimPage returns the bytes of a page and its overflow pages, and notes that they are in use.
+// claimPage returns the bytes of a page and its overflow pages, and marks them as seen.
 func (c *pageChecker) claimPage(id uint64) ([]byte, bool) {
-	if id < 2 || id >= c.meta.pageCount {
+	if id < firstPage || id >= c.meta.pageCount {
 		return nil, false
 	}
 	page := c.content[id*c.meta.pageSize:]
-	overflow := uint64(binary.LittleEndian.Uint32(page[12:]))
+	overflow := uint64(binary.LittleEndian.Uint32(page[pageOverflow:]))
 	if binary.LittleEndian.Uint64(page) != id || id+overflow >= c.meta.pageCount {
 		return nil, false
 	}
@@ -71,22 +88,25 @@ func (c *pageChecker) claimPage(id uint64) ([]byte, bool) {
 	return page[:(overflow+1)*c.meta.pageSize], true
 }
 
-// checkFreelist checks the list of free pages and notes the pages in it.
+// checkFreelist checks the list of free pages and marks the pages in it as seen.
 func (c *pageChecker) checkFreelist() bool {
-	list, ok := c.claimPage(c.meta.freelist)
-	if !ok || binary.LittleEndian.Uint16(list[8:]) != freelistPage {
+	page, ok := c.claimPage(c.meta.freelist)
+	if !ok || binary.LittleEndian.Uint16(page[pageFlags:]) != freelistPage {
 		return false
 	}
-	count, list := uint64(binary.LittleEndian.Uint16(list[10:])), list[pageHeader:]
-	if count == 0xffff { // too many for the header
-		count, list = binary.LittleEndian.Uint64(list), list[8:]
+	const idSize = 8
+	count := uint64(binary.LittleEndian.Uint16(page[pageCount:]))
+	list := page[pageHeader:]
+	if count == longFreelist {
+		count = binary.LittleEndian.Uint64(list)
+		list = list[idSize:]
 	}
-	if count > uint64(len(list))/8 {
+	if count > uint64(len(list))/idSize {
 		return false
 	}
 	for i := range count {
-		id := binary.LittleEndian.Uint64(list[8*i:])
-		if id < 2 || id >= c.meta.pageCount || c.seen[id] {
+		id := binary.LittleEndian.Uint64(list[idSize*i:])
+		if id < firstPage || id >= c.meta.pageCount || c.seen[id] {
 			return false
 		}
 		c.seen[id] = true
@@ -96,60 +116,76 @@ func (c *pageChecker) checkFreelist() bool {
 
 // checkElements checks a page's elements and queues the pages that they refer to.
 func (c *pageChecker) checkElements(page, minKey, maxKey []byte) bool {
-	flags, count := binary.LittleEndian.Uint16(page[8:]), int(binary.LittleEndian.Uint16(page[10:]))
-	if pageHeader+count*elementSize > len(page) || (flags != leafPage && (flags != branchPage || count == 0)) {
+	flags := binary.LittleEndian.Uint16(page[pageFlags:])
+	count := int(binary.LittleEndian.Uint16(page[pageCount:]))
+	isLeaf := flags == leafPage
+	isBranch := flags == branchPage && count > 0
+	if pageHeader+count*elementSize > len(page) || !isLeaf && !isBranch {
 		return false
 	}
 	var previous []byte
 	for i := range count {
-		e, key, value, ok := readElement(page, flags, i)
+		e, ok := readElement(page, isLeaf, i)
 		if !ok {
 			return false
 		}
-		inBounds := bytes.Compare(key, minKey) >= 0 && (maxKey == nil || bytes.Compare(key, maxKey) < 0)
-		inOrder := i == 0 || bytes.Compare(key, previous) > 0
+		inBounds := bytes.Compare(e.key, minKey) >= 0 && (maxKey == nil || bytes.Compare(e.key, maxKey) < 0)
+		inOrder := i == 0 || bytes.Compare(e.key, previous) > 0
 		if !inBounds || !inOrder {
 			return false
 		}
-		if previous = key; flags == leafPage {
-			if !c.checkBucket(e, value) {
+		previous = e.key
+		if isLeaf {
+			if !c.checkBucket(e) {
 				return false
 			}
 			continue
 		}
-		end := maxKey
+		child := subtree{page: binary.LittleEndian.Uint64(e.header[8:]), minKey: e.key, maxKey: maxKey}
 		if i+1 < count {
-			if _, end, _, ok = readElement(page, flags, i+1); !ok {
+			next, ok := readElement(page, isLeaf, i+1)
+			if !ok {
 				return false
 			}
+			child.maxKey = next.key
 		}
-		c.queue = append(c.queue, subtree{page: binary.LittleEndian.Uint64(e[8:]), minKey: key, maxKey: end})
+		c.queue = append(c.queue, child)
 	}
 	return true
 }
 
-// readElement finds an element of a page with its key and its value.
-func readElement(page []byte, flags uint16, i int) (e, key, value []byte, ok bool) {
-	offset := uint64(pageHeader + i*elementSize)
-	e = page[offset : offset+elementSize]
-	uint32At := func(pos int) uint64 { return uint64(binary.LittleEndian.Uint32(e[pos:])) }
-	pos, keyLength, valueLength := uint32At(0), uint32At(4), uint64(0) // of a branch
-	if flags == leafPage {
-		pos, keyLength, valueLength = uint32At(4), uint32At(8), uint32At(12)
-	}
-	from := offset + pos
-	if from+keyLength+valueLength > uint64(len(page)) {
-		return nil, nil, nil, false
-	}
-	return e, page[from : from+keyLength], page[from+keyLength : from+keyLength+valueLength], true
+// element is one element of a branch or leaf page. An element of a branch page has no value.
+type element struct {
+	header []byte
+	key    []byte
+	value  []byte
 }
 
-// checkBucket checks the value of a leaf element that is a bucket. A small bucket lies inside the value; the page of
-// any other is queued.
-func (c *pageChecker) checkBucket(e, value []byte) bool {
-	if binary.LittleEndian.Uint32(e)&bucketFlag == 0 {
+// readElement reads element i of a page. ok is false if its key or value lies beyond the end of the page.
+func readElement(page []byte, isLeaf bool, i int) (e element, ok bool) {
+	offset := uint64(pageHeader + i*elementSize)
+	header := page[offset : offset+elementSize]
+	uint32At := func(pos int) uint64 { return uint64(binary.LittleEndian.Uint32(header[pos:])) }
+	keyOffset, keyLength, valueLength := uint32At(0), uint32At(4), uint64(0)
+	if isLeaf {
+		keyOffset, keyLength, valueLength = uint32At(4), uint32At(8), uint32At(12)
+	}
+	keyBegin := offset + keyOffset
+	keyEnd := keyBegin + keyLength
+	valueEnd := keyEnd + valueLength
+	if valueEnd > uint64(len(page)) {
+		return element{}, false
+	}
+	return element{header: header, key: page[keyBegin:keyEnd], value: page[keyEnd:valueEnd]}, true
+}
+
+// checkBucket checks an element of a leaf page if it is a bucket. A small bucket is a page inside the value. The root
+// page of another bucket is queued.
+func (c *pageChecker) checkBucket(e element) bool {
+	if binary.LittleEndian.Uint32(e.header)&bucketFlag == 0 {
 		return true
 	}
+	value := e.value
 	if len(value) < bucketHeader {
 		return false
 	}
@@ -160,6 +196,7 @@ func (c *pageChecker) checkBucket(e, value []byte) bool {
 	if len(value) < bucketHeader+pageHeader {
 		return false
 	}
-	inside := value[bucketHeader:]
-	return binary.LittleEndian.Uint16(inside[8:]) == leafPage && c.checkElements(inside, nil, nil)
+	inlinePage := value[bucketHeader:]
+	isLeaf := binary.LittleEndian.Uint16(inlinePage[pageFlags:]) == leafPage
+	return isLeaf && c.checkElements(inlinePage, nil, nil)
 }

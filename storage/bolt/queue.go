@@ -11,10 +11,10 @@ import (
 	"github.com/curfew-id/curfew/storage"
 )
 
-// queue.go is the callers' side of a write: a caller queues a job and waits for the committer's answer, but never
+// queue.go contains the callers' side of a write: a caller queues a job and waits for the committer's answer, but not
 // longer than answerTimeout.
 
-// answerTimeout is how long a caller waits for the disk. The rest of five seconds is for the caller's own answer.
+// answerTimeout is how long a caller waits for the disk. It lets a request be answered within five seconds.
 const answerTimeout = 4500 * time.Millisecond
 
 const (
@@ -22,21 +22,20 @@ const (
 	batchLength = 256  // jobs in one transaction
 )
 
-// The states of a job. Its caller may abandon a job, but never while the function runs: the function may call back into
-// the caller.
+// The states of a job. Its caller may abandon a job, but not while run is running: run may use variables of the caller.
 const (
-	jobQueued int32 = iota
-	jobRunning
-	jobReturned
-	jobAnswered
-	jobAbandoned
+	jobQueued    int32 = iota
+	jobRunning         // run is running
+	jobReturned        // run has returned; its commit is outstanding
+	jobAnswered        // the caller gets the answer
+	jobAbandoned       // the caller no longer waits
 )
 
-// job is one function on its way through the committer.
+// job is one write that the committer executes for a caller.
 type job struct {
 	run      func(*tx) error
-	takeBack func(*tx) // undoes run if the caller never learned that it took effect; nil: nothing to undo
-	state    atomic.Int32
+	takeBack func(*tx)     // undoes run if it took effect although the caller got an error; nil: nothing to undo
+	state    atomic.Int32  // jobQueued …
 	returned chan struct{} // closed when run has returned for the first time
 	done     chan struct{} // closed when err is final
 	err      error
@@ -46,14 +45,15 @@ func newJob(run func(*tx) error) *job {
 	return &job{run: run, returned: make(chan struct{}), done: make(chan struct{})}
 }
 
-// write runs fn in the next transaction and returns when that is on disk. If fn returns an error, nothing that it
-// wrote is kept. ErrUnavailable: the outcome is unknown; the write may still take effect.
+// write runs fn in the next transaction and returns when that transaction is on disk. If fn returns an error, nothing
+// that it wrote is stored. ErrUnavailable: the outcome is unknown; the write may still take effect.
 func write[T any](ctx context.Context, s *Store, fn func(*tx) (T, error)) (T, error) {
 	return writeOrTakeBack(ctx, s, fn, nil)
 }
 
-// writeOrTakeBack is write for results that do harm if they are stored and no caller has them. If the write takes
-// effect after its caller got an error, takeBack undoes it in the next transaction. After a crash it is not undone.
+// writeOrTakeBack does what write does. If the write takes effect although its caller got an error, takeBack undoes it
+// in the next transaction. It is for writes that do harm if their caller does not know the result (takeback.go). After
+// a crash the write is not undone.
 func writeOrTakeBack[T any](ctx context.Context, s *Store, fn func(*tx) (T, error), takeBack func(*tx, T)) (T, error) {
 	var zero T
 	result := new(T)
@@ -71,7 +71,7 @@ func writeOrTakeBack[T any](ctx context.Context, s *Store, fn func(*tx) (T, erro
 	return *result, nil
 }
 
-// update is write for functions without a result.
+// update does what write does, for functions without a result.
 func (s *Store) update(ctx context.Context, fn func(*tx) error) error {
 	return s.submit(ctx, newJob(fn))
 }
@@ -102,15 +102,14 @@ func (s *Store) submit(ctx context.Context, j *job) error {
 	case <-s.stopped:
 	}
 	select {
-	case <-j.done: // it was in the last batch
+	case <-j.done: // the job was in the last batch
 		return j.err
 	default:
 		return unavailable(errClosed)
 	}
 }
 
-// abandon gives up a job: at once if its function has not begun or only its commit is outstanding, else when its
-// function has returned.
+// abandon stops waiting for a job. If the job's function is running, abandon first waits until it has returned.
 func (s *Store) abandon(j *job, cause error) error {
 	if j.state.CompareAndSwap(jobQueued, jobAbandoned) {
 		if errors.Is(cause, errSlow) {
@@ -124,7 +123,7 @@ func (s *Store) abandon(j *job, cause error) error {
 		case <-j.done:
 			return j.err
 		default:
-			runtime.Gosched() // it runs once more, alone
+			runtime.Gosched() // the function runs once more, alone (Store.commit)
 		}
 	}
 	return unavailable(cause)
@@ -139,5 +138,5 @@ var (
 	)
 )
 
-// unavailable says that the store cannot answer.
+// unavailable wraps err in storage.ErrUnavailable.
 func unavailable(err error) error { return fmt.Errorf("%w: %w", storage.ErrUnavailable, err) }

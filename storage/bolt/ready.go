@@ -8,8 +8,8 @@ import (
 	"github.com/curfew-id/curfew/storage"
 )
 
-// readyRoom is how many bytes Ready writes after a commit that found no room. bbolt still finds room for small
-// writes, in single free pages, when there is none for most others.
+// readyRoom is how many bytes Ready writes after a commit that found no room. A small write would not show whether
+// there is room again: bbolt often finds a single free page for it.
 const readyRoom = 64 << 10
 
 // Ready implements storage.Store.

@@ -12,24 +12,26 @@ import (
 	"github.com/curfew-id/curfew/storage"
 )
 
-// recovery.go stops writing after a commit whose outcome is not known, and finds out what is on disk.
+// recovery.go halts the store after a commit whose outcome is unknown, and lets it write again when the file is known
+// to be in order.
 //
-// When a sync fails, the operating system may have dropped the written pages and still show them to readers. bbolt
-// goes on from what it is shown: it would write the next transaction over pages that the meta page on disk still
-// needs, and a power cut would leave a damaged file. So nothing is written until the file was compared with the disk
-// and opened again, and the disk took a test file. Reads go on as soon as the file is open again.
+// When a sync fails, the operating system may have dropped the written pages but still show them to readers. bbolt
+// would continue from the pages that it reads. It would write the next transaction over pages that the meta page on
+// disk still needs, and a power cut would leave a damaged file. The store therefore writes nothing until it has
+// compared the file with the disk, opened it again, and written a test file. It reads again as soon as the file is
+// open.
 
-// recoveryPause is how long the store waits between two attempts to write again.
+// recoveryPause is the shortest time between two attempts to write again.
 const recoveryPause = time.Second
 
-// halt is why the store writes nothing.
+// halt is the reason why the store writes nothing.
 type halt struct {
 	cause    error // the error of the commit
-	verified bool  // the file was compared with the disk and is open again
-	obstacle error // what stops the store from writing again; nil before the first attempt
+	verified bool  // the store has compared the file with the disk and opened it again
+	obstacle error // the error of the last attempt to write again; nil before the first attempt
 }
 
-// error says what happened and what to do.
+// error returns the error for callers. It says what happened and how the operator can help.
 func (h *halt) error() error {
 	if h.obstacle == nil {
 		return fmt.Errorf("%w: a write failed (%w), and the file is being checked", storage.ErrUnavailable, h.cause)
@@ -48,14 +50,13 @@ func (h *halt) error() error {
 	)
 }
 
-// doubt is a commit whose outcome is not known, with the functions that undo it: none of its callers learned that it
-// took effect.
+// doubt is a commit whose outcome is unknown. All its callers got an error; if it took effect, takeBacks undo it.
 type doubt struct {
 	tx        uint64
 	takeBacks []func(*tx)
 }
 
-// haltAfter stops writing after a commit that failed.
+// haltAfter halts the store after a failed commit.
 func (s *Store) haltAfter(tx uint64, batch []*job, cause error) {
 	s.committer.doubt = doubt{tx: tx}
 	for _, j := range batch {
@@ -68,14 +69,13 @@ func (s *Store) haltAfter(tx uint64, batch []*job, cause error) {
 	s.options.Log.Error("store stopped writing", slog.String("path", s.options.Path), slog.Any("err", cause))
 }
 
-// mayWrite reports whether the store writes. A halted store tries to go on, at most once in recoveryPause.
+// mayWrite reports whether the store may write. If it is halted, mayWrite first tries to end the halt.
 func (s *Store) mayWrite() bool {
 	s.recoverIfHalted()
 	return s.halt.Load() == nil
 }
 
-// recoverIfHalted lets a halted store write again if its file and its disk are in order. It tries at most once in
-// recoveryPause.
+// recoverIfHalted ends a halt if the file and the disk are in order. It tries at most once in recoveryPause.
 func (s *Store) recoverIfHalted() {
 	h := s.halt.Load()
 	if h == nil || s.committer.sinceRecovery.elapsed() < recoveryPause {
@@ -109,7 +109,7 @@ func (s *Store) recoverIfHalted() {
 func (s *Store) reopen() error {
 	c := &s.committer
 	if err := checkFileInPlace(s.options.Path, c.file); err != nil {
-		return err // the file stays open: its content can still be copied
+		return err // keep the removed file open: the operator can still copy its content
 	}
 	if err := s.db.Load().Close(); err != nil {
 		return fmt.Errorf("close: %w", err)
@@ -141,7 +141,7 @@ func (s *Store) reopen() error {
 	return nil
 }
 
-// newestTx is the number of the transaction that the file shows.
+// newestTx returns the id of the newest transaction in the file.
 func newestTx(db *bbolt.DB) (tx uint64, err error) {
 	err = db.View(func(b *bbolt.Tx) error {
 		tx = uint64(b.ID())
@@ -150,7 +150,7 @@ func newestTx(db *bbolt.DB) (tx uint64, err error) {
 	return tx, err
 }
 
-// testDisk reports an error if the disk does not take a file. A disk without room is in order.
+// testDisk returns an error if it cannot write a file to the disk. A full disk is not an error.
 func testDisk(path string) error {
 	file, err := os.OpenFile(path, os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600)
 	if err != nil {

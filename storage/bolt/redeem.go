@@ -8,7 +8,7 @@ import (
 	"github.com/curfew-id/curfew/storage"
 )
 
-// issueFunc decides which grant and tokens a client gets for its client session.
+// issueFunc returns the grant and the tokens that a client gets for its client session.
 type issueFunc = func(storage.Session, storage.ClientSession) (storage.Issuance, error)
 
 // Redeem implements storage.Grants.

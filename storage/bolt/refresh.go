@@ -8,12 +8,15 @@ import (
 	"github.com/curfew-id/curfew/storage"
 )
 
+// refreshIssueFunc returns the tokens that a client gets for a refresh token. The session is nil for an offline grant.
+type refreshIssueFunc = func(storage.Grant, *storage.Session) (storage.Issuance, error)
+
 // Refresh implements storage.Grants.
 func (s *Store) Refresh(
 	ctx context.Context,
 	r storage.RefreshRequest,
 	at time.Time,
-	issue func(storage.Grant, *storage.Session) (storage.Issuance, error),
+	issue refreshIssueFunc,
 ) (storage.RefreshResult, error) {
 	at = truncateToMillis(at)
 	s.observeTime(at)
@@ -26,11 +29,11 @@ func (s *Store) Refresh(
 	})
 }
 
-// exchangeRefreshToken exchanges a token. Everything is checked before anything is written.
+// exchangeRefreshToken exchanges a refresh token for its successor. It checks everything before it writes anything.
 func (t *tx) exchangeRefreshToken(
 	r storage.RefreshRequest,
 	at time.Time,
-	issue func(storage.Grant, *storage.Session) (storage.Issuance, error),
+	issue refreshIssueFunc,
 ) (result storage.RefreshResult, err error) {
 	_, id := t.findRefreshToken(r.Token)
 	if id == "" {
@@ -54,11 +57,13 @@ func (t *tx) exchangeRefreshToken(
 		result.Session = &session
 	}
 	switch action := g.RefreshAction(r, at); action {
-	case storage.RefreshRotate, storage.RefreshRepeat:
-		if action == storage.RefreshRotate && (t.get(refreshTokens, r.NewToken[:]) != nil || r.NewToken.IsZero()) {
+	case storage.RefreshRotate:
+		if r.NewToken.IsZero() || t.get(refreshTokens, r.NewToken[:]) != nil {
 			return result, fmt.Errorf("successor: %w", storage.ErrExists)
 		}
-		result.Repeated = action == storage.RefreshRepeat
+		return t.refresh(action, r, result, at, issue)
+	case storage.RefreshRepeat:
+		result.Repeated = true
 		return t.refresh(action, r, result, at, issue)
 	case storage.RefreshReused:
 		result.Reused = true
@@ -68,13 +73,13 @@ func (t *tx) exchangeRefreshToken(
 	}
 }
 
-// refresh stores what issue gives, and the successor of the refresh token unless the exchange is repeated.
+// refresh stores the tokens that issue returns and, for RefreshRotate, the successor of the refresh token.
 func (t *tx) refresh(
 	action storage.RefreshAction,
 	r storage.RefreshRequest,
 	result storage.RefreshResult,
 	at time.Time,
-	issue func(storage.Grant, *storage.Session) (storage.Issuance, error),
+	issue refreshIssueFunc,
 ) (storage.RefreshResult, error) {
 	issuance, err := issue(result.Grant, result.Session)
 	if err != nil {
@@ -86,7 +91,7 @@ func (t *tx) refresh(
 	if action == storage.RefreshRotate {
 		t.addRefreshToken(g, g.PreviousHash)
 		if g.Offline() && g.IdleTimeout > 0 {
-			// Unused, it would have expired then too.
+			// By then the token would have expired without the exchange.
 			t.scheduleExpiry(at.Add(g.IdleTimeout), expiryRefresh, g.PreviousHash[:])
 		}
 	}
@@ -100,11 +105,12 @@ func (t *tx) refresh(
 	return result, nil
 }
 
-// rescheduleGrant lets Sweep find a grant whose deadline moved back. One that moved forward is found too early and
-// scheduled again.
+// rescheduleGrant schedules the expiry of a grant again if its new limits are shorter. If they are longer, Sweep finds
+// the grant too early and schedules it again.
 func (t *tx) rescheduleGrant(before, after storage.Grant, session *storage.Session) {
-	after.LastUsed = before.LastUsed
-	if old, next := before.Deadline(), after.Deadline(); !old.IsZero() && !next.Before(old) {
+	after.LastUsed = before.LastUsed // compare the limits only, not the use
+	oldDeadline, newDeadline := before.Deadline(), after.Deadline()
+	if !oldDeadline.IsZero() && !newDeadline.Before(oldDeadline) {
 		return
 	}
 	sessionEnd := farFuture
@@ -114,7 +120,8 @@ func (t *tx) rescheduleGrant(before, after storage.Grant, session *storage.Sessi
 	t.expireGrant(after, sessionEnd)
 }
 
-// touchClientSession stores a refresh in the session of a bound grant: a client in use keeps its session active.
+// touchClientSession records a refresh in the client session and in the session of a session-bound grant. A client that
+// refreshes its tokens thus keeps the session from expiring by idle timeout.
 func (t *tx) touchClientSession(g storage.Grant, session *storage.Session, expiry storage.TokenExpiry, at time.Time) {
 	for i := range session.ClientSessions {
 		if cs := &session.ClientSessions[i]; cs.SID == g.SID {

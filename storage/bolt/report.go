@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"iter"
-	"time"
 
 	"github.com/curfew-id/curfew/storage"
 )
@@ -26,9 +25,11 @@ func (s *Store) ListReports(
 	f storage.ReportFilter,
 	p storage.Page,
 ) ([]storage.Report, string, error) {
-	index, prefix := reportsByTime, []byte(nil)
+	index := reportsByTime
+	var prefix []byte
 	if f.Subject != "" {
-		index, prefix = reportsByUser, keyPrefix(f.Subject)
+		index = reportsByUser
+		prefix = keyPrefix(f.Subject)
 	}
 	idOffset := len(prefix) + timeKeyLength
 	if !f.At.IsZero() {
@@ -36,14 +37,15 @@ func (s *Store) ListReports(
 	}
 	walk := func(t *tx, after []byte) iter.Seq2[[]byte, []byte] { return t.scanBackward(index, prefix, after) }
 	return list(ctx, s, p, walk, func(t *tx, k, causeID []byte) (r storage.Report, ok bool) {
-		if f.Cause == "" || string(causeID) == f.Cause {
-			r, ok = load[storage.Report](t, reports, k[idOffset:])
+		if f.Cause != "" && string(causeID) != f.Cause {
+			return r, false
 		}
+		r, ok = load[storage.Report](t, reports, k[idOffset:])
 		return r, ok && (f.Client == "" || hasClient(r, f.Client))
 	})
 }
 
-// UpdateReport implements storage.Reports. The fields by which a report is found do not change.
+// UpdateReport implements storage.Reports. It does not let change set the fields that are part of the report's keys.
 func (s *Store) UpdateReport(ctx context.Context, id string, change func(*storage.Report)) error {
 	return s.update(ctx, func(t *tx) error {
 		r, ok := load[storage.Report](t, reports, []byte(id))
@@ -52,8 +54,12 @@ func (s *Store) UpdateReport(ctx context.Context, id string, change func(*storag
 		}
 		before := r
 		change(&r)
-		r.ID, r.EndedAt, r.Subject, r.Cause.ID = before.ID, before.EndedAt, before.Subject, before.Cause.ID
-		if r.DeleteAfter = truncateToMillis(r.DeleteAfter); !r.DeleteAfter.Equal(before.DeleteAfter) {
+		r.ID = before.ID
+		r.EndedAt = before.EndedAt
+		r.Subject = before.Subject
+		r.Cause.ID = before.Cause.ID
+		r.DeleteAfter = truncateToMillis(r.DeleteAfter)
+		if !r.DeleteAfter.Equal(before.DeleteAfter) {
 			t.scheduleExpiry(r.DeleteAfter, expiryReport, []byte(r.ID))
 		}
 		t.store(reports, []byte(id), r)
@@ -73,13 +79,7 @@ func hasClient(r storage.Report, client string) bool {
 
 // addReport stores a new report.
 func (t *tx) addReport(r storage.Report) {
-	r.EndedAt, r.DeleteAfter, r.AuthTime = truncateToMillis(
-		r.EndedAt,
-	), truncateToMillis(
-		r.DeleteAfter,
-	), truncateToMillis(
-		r.AuthTime,
-	)
+	truncateTimes(&r.EndedAt, &r.DeleteAfter, &r.AuthTime)
 	byTime, byUser := reportKeys(r)
 	t.store(reports, []byte(r.ID), r)
 	t.put(reportsByTime, byTime, []byte(r.Cause.ID))
@@ -89,7 +89,7 @@ func (t *tx) addReport(r storage.Report) {
 	t.scheduleExpiry(r.DeleteAfter, expiryReport, []byte(r.ID))
 }
 
-// removeReport removes a report that has expired.
+// removeReport removes a report and its index entries.
 func (t *tx) removeReport(r storage.Report) {
 	byTime, byUser := reportKeys(r)
 	t.delete(reports, []byte(r.ID))
@@ -97,8 +97,8 @@ func (t *tx) removeReport(r storage.Report) {
 	t.delete(reportsByUser, byUser)
 }
 
-// editEntry changes a client's entry in a report and adds the report to pending, for putReports to write. A report or
-// entry that does not exist is passed over.
+// editEntry changes a client's entry in a report, and adds the report to pending. putReports then writes the reports in
+// pending. editEntry ignores a report or entry that does not exist.
 func (t *tx) editEntry(
 	pending map[string]*storage.Report,
 	reportID, clientID string,
@@ -121,22 +121,21 @@ func (t *tx) editEntry(
 	}
 }
 
-// putReports writes the reports of which editEntry changed entries.
+// putReports writes the reports that editEntry changed.
 func (t *tx) putReports(pending map[string]*storage.Report) {
 	for id, r := range pending {
 		t.store(reports, []byte(id), *r)
 	}
 }
 
+// reportKeys returns the keys of a report in the tables reportsByTime and reportsByUser.
 func reportKeys(r storage.Report) (byTime, byUser []byte) {
 	byTime = timeKey(r.EndedAt, []byte(r.ID)...)
 	return byTime, append(keyPrefix(r.Subject), byTime...)
 }
 
-// truncateEntryTimes returns entry in whole milliseconds.
+// truncateEntryTimes returns entry with all times in whole milliseconds.
 func truncateEntryTimes(entry storage.ReportEntry) storage.ReportEntry {
-	for _, at := range []*time.Time{&entry.NotifiedAt, &entry.ExpiresAt, &entry.NextAttempt, &entry.LastAnswer.At} {
-		*at = truncateToMillis(*at)
-	}
+	truncateTimes(&entry.NotifiedAt, &entry.ExpiresAt, &entry.NextAttempt, &entry.LastAnswer.At)
 	return entry
 }

@@ -10,22 +10,22 @@ import (
 	"github.com/curfew-id/curfew/storage"
 )
 
-// schema.go decides whether this release can read a file, and brings an older one up to date.
+// schema.go decides whether this release can read a file, and updates an older file.
 //
-// The schema counts changes that a reader cannot pass over: a table or an index that is built differently, a field
-// whose meaning changed. A new field of a record (package record) and a new table need no new schema.
+// The schema version counts changes that make older releases misread a file: another structure of a table or an index,
+// or another meaning of a field. A new field of a record (package record) or a new table needs no new version.
 
-// Schema is the version of the layout that this release reads and writes.
+// Schema is the schema version that this release reads and writes.
 const Schema = 1
 
 var (
 	// schemaKey is the key of the schema version in the table meta.
 	schemaKey = []byte("schema_version")
-	// unreleasedSchemaKey is the key that builds before the first release used.
+	// unreleasedSchemaKey is the key that builds before the first release used instead.
 	unreleasedSchemaKey = []byte("schema")
 )
 
-// prepare makes the file ready for this release and loads the cache.
+// prepare updates the file for this release and loads the cache.
 func (s *Store) prepare() error {
 	db := s.db.Load()
 	version, err := readSchema(db)
@@ -55,7 +55,7 @@ func (s *Store) prepare() error {
 	return s.reload()
 }
 
-// readSchema returns the version of a file. A file without any table is new and has the version of this release.
+// readSchema returns the schema version of a file. A file without any table is new and has the version Schema.
 func readSchema(db *bbolt.DB) (version uint64, err error) {
 	err = db.View(func(b *bbolt.Tx) error {
 		if first, _ := b.Cursor().First(); first == nil {
@@ -84,7 +84,7 @@ func readSchema(db *bbolt.DB) (version uint64, err error) {
 	return version, err
 }
 
-// createTables makes the tables that the file does not have yet, and in a new file writes the schema version.
+// createTables creates the tables that are missing from the file, and writes the schema version.
 func createTables(db *bbolt.DB) error {
 	missing := false
 	err := db.View(func(b *bbolt.Tx) error {

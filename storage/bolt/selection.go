@@ -2,17 +2,16 @@ package bolt
 
 import (
 	"bytes"
-	"encoding/binary"
 	"iter"
 	"time"
 
 	"github.com/curfew-id/curfew/storage"
 )
 
-// selection.go finds what a selection may take. What it does take, storage.Selection decides.
+// selection.go finds the candidates of a selection by an index. storage.Selection then decides about each of them.
 
-// sessionCandidates walks the sessions that sel may take and that follow after, each with the key by which it was
-// found.
+// sessionCandidates walks the sessions that sel may select, each with its key in the index. It begins behind the key
+// after; nil: at the first key.
 func (t *tx) sessionCandidates(sel storage.Selection, after []byte) iter.Seq2[[]byte, storage.SessionID] {
 	switch {
 	case sel.OfflineOnly:
@@ -32,48 +31,53 @@ func (t *tx) sessionCandidates(sel storage.Selection, after []byte) iter.Seq2[[]
 	}
 }
 
-// uniqueSessions walks the sessions of a list, each once.
+// uniqueSessions walks the sessions of a list, each once. The key of a session is its index in the list.
 func uniqueSessions(list []storage.SessionID, after []byte) iter.Seq2[[]byte, storage.SessionID] {
 	return func(yield func([]byte, storage.SessionID) bool) {
 		seen := make(map[storage.SessionID]bool, len(list))
 		for i, id := range list {
-			key := binary.BigEndian.AppendUint64(nil, uint64(i))
-			if !seen[id] && bytes.Compare(key, after) > 0 || (!seen[id] && after == nil) {
-				if !yield(key, id) {
-					return
-				}
+			key := sequenceKey(uint64(i))
+			follows := after == nil || bytes.Compare(key, after) > 0
+			if follows && !seen[id] && !yield(key, id) {
+				return
 			}
 			seen[id] = true
 		}
 	}
 }
 
-// scanSessionIDs walks the session ids in the keys of a table: each begins at offset and ends at the next byte 0.
+// scanSessionIDs walks the session ids in the keys of a table. The id in a key begins at offset and ends at the next
+// byte 0.
 func (t *tx) scanSessionIDs(tbl table, prefix, after []byte, offset int) iter.Seq2[[]byte, storage.SessionID] {
 	return func(yield func([]byte, storage.SessionID) bool) {
 		var last storage.SessionID
 		for k := range t.scanAfter(tbl, prefix, after) {
 			id, _, _ := bytes.Cut(k[offset:], []byte{0})
 			if storage.SessionID(id) == last {
-				continue // a second client session of the client in one session
+				continue // the client has several client sessions in this session
 			}
-			if last = storage.SessionID(id); !yield(k, last) {
+			last = storage.SessionID(id)
+			if !yield(k, last) {
 				return
 			}
 		}
 	}
 }
 
-// allSessions walks every session and passes over its client sessions.
+// allSessions walks all sessions. It skips the keys of their client sessions and grants, which are in the same table.
 func (t *tx) allSessions(after []byte) iter.Seq2[[]byte, storage.SessionID] {
 	return func(yield func([]byte, storage.SessionID) bool) {
 		c := t.bucket(sessions).Cursor()
-		skipTo := func(k []byte) []byte { k, _ = c.Seek(append(bytes.Clone(k), 1)); return k } // keys of its client sessions continue with 0
+		// nextSession returns the key of the session after id. The keys to skip are id, the byte 0, and more parts.
+		nextSession := func(id []byte) []byte {
+			k, _ := c.Seek(append(bytes.Clone(id), 1))
+			return k
+		}
 		k, _ := c.First()
 		if after != nil {
-			k = skipTo(after)
+			k = nextSession(after)
 		}
-		for ; k != nil; k = skipTo(k) {
+		for ; k != nil; k = nextSession(k) {
 			if !yield(k, storage.SessionID(k)) {
 				return
 			}
@@ -81,7 +85,7 @@ func (t *tx) allSessions(after []byte) iter.Seq2[[]byte, storage.SessionID] {
 	}
 }
 
-// expiredSessions walks the sessions that are past their deadline, the earliest deadline first.
+// expiredSessions walks the sessions that have expired, the earliest deadline first.
 func (t *tx) expiredSessions(at time.Time, after []byte) iter.Seq2[[]byte, storage.SessionID] {
 	return func(yield func([]byte, storage.SessionID) bool) {
 		for k := range t.scanAfter(sessionsByDeadline, nil, after) {
@@ -92,7 +96,8 @@ func (t *tx) expiredSessions(at time.Time, after []byte) iter.Seq2[[]byte, stora
 	}
 }
 
-// offlineGrantCandidates walks the offline grants that sel may take and that follow after.
+// offlineGrantCandidates walks the offline grants that sel may select, each with its key in the index. It begins behind
+// the key after; nil: at the first key.
 func (t *tx) offlineGrantCandidates(sel storage.Selection, after []byte) iter.Seq2[[]byte, storage.Grant] {
 	return func(yield func([]byte, storage.Grant) bool) {
 		for k := range t.offlineGrantKeys(sel, after) {
@@ -105,25 +110,27 @@ func (t *tx) offlineGrantCandidates(sel storage.Selection, after []byte) iter.Se
 
 // offlineGrantKeys walks the index keys of offlineGrantCandidates.
 func (t *tx) offlineGrantKeys(sel storage.Selection, after []byte) iter.Seq[[]byte] {
-	return func(yield func([]byte) bool) {
-		if sel.SpansAllUsers() {
-			prefix := []byte(nil)
-			if sel.Client != "" {
-				prefix = keyPrefix(sel.Client)
-			}
-			for k := range t.scanAfter(offlineGrantsByClient, prefix, after) {
-				if !yield(k) {
-					return
-				}
-			}
-			return
-		}
+	index := offlineGrantsByUser
+	var prefixes [][]byte
+	switch {
+	case !sel.SpansAllUsers():
 		for _, subject := range sel.OfflineSubjects() {
 			prefix := keyPrefix(subject)
 			if sel.Client != "" {
 				prefix = keyPrefix(subject, sel.Client)
 			}
-			for k := range t.scanAfter(offlineGrantsByUser, prefix, after) {
+			prefixes = append(prefixes, prefix)
+		}
+	case sel.Client != "":
+		index = offlineGrantsByClient
+		prefixes = [][]byte{keyPrefix(sel.Client)}
+	default:
+		index = offlineGrantsByClient
+		prefixes = [][]byte{nil} // all keys
+	}
+	return func(yield func([]byte) bool) {
+		for _, prefix := range prefixes {
+			for k := range t.scanAfter(index, prefix, after) {
 				if !yield(k) {
 					return
 				}

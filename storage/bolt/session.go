@@ -46,13 +46,16 @@ func (s *Store) Reauthenticate(
 			return session, fmt.Errorf("reauthenticate: %w", storage.ErrExists)
 		}
 		before := session
-		session.SecretHash, session.AuthTime, session.AMR, session.ACR = a.SecretHash, truncateToMillis(
-			a.AuthTime,
-		), a.AMR, a.ACR
-		session.RememberMe, session.IdleTimeout, session.Expires = a.RememberMe, a.IdleTimeout, truncateToMillis(
-			a.Expires,
-		)
-		session.UserAgent, session.Address, session.LastActive = a.UserAgent, a.Address, at
+		session.SecretHash = a.SecretHash
+		session.AuthTime = truncateToMillis(a.AuthTime)
+		session.AMR = a.AMR
+		session.ACR = a.ACR
+		session.RememberMe = a.RememberMe
+		session.IdleTimeout = a.IdleTimeout
+		session.Expires = truncateToMillis(a.Expires)
+		session.UserAgent = a.UserAgent
+		session.Address = a.Address
+		session.LastActive = at
 		t.delete(sessionsBySecret, before.SecretHash[:])
 		t.put(sessionsBySecret, session.SecretHash[:], []byte(id))
 		t.putSession(session, before.Deadline())
@@ -64,7 +67,8 @@ func (s *Store) Reauthenticate(
 // SessionBySecret implements storage.Sessions.
 func (s *Store) SessionBySecret(ctx context.Context, secret storage.Hash, at time.Time) (storage.Session, error) {
 	return read(ctx, s, func(t *tx) (storage.Session, error) {
-		if session, ok := t.activeSession(storage.SessionID(t.get(sessionsBySecret, secret[:])), at); ok {
+		id := storage.SessionID(t.get(sessionsBySecret, secret[:]))
+		if session, ok := t.activeSession(id, at); ok {
 			return session, nil
 		}
 		return storage.Session{}, fmt.Errorf("find session of a cookie: %w", storage.ErrNotFound)
@@ -88,12 +92,11 @@ func (s *Store) SessionBySID(
 	at time.Time,
 ) (session storage.Session, cs storage.ClientSession, err error) {
 	err = s.view(ctx, func(t *tx) error {
-		var ok bool
-		if session, ok = t.activeSession(storage.SessionID(t.get(sessionsBySID, []byte(sid))), at); ok {
-			for _, cs = range session.ClientSessions {
-				if cs.SID == sid {
-					return nil
-				}
+		id := storage.SessionID(t.get(sessionsBySID, []byte(sid)))
+		session, _ = t.activeSession(id, at)
+		for _, cs = range session.ClientSessions {
+			if cs.SID == sid {
+				return nil
 			}
 		}
 		return fmt.Errorf("find session by sid: %w", storage.ErrNotFound)
@@ -104,23 +107,23 @@ func (s *Store) SessionBySID(
 	return session, cs, nil
 }
 
-// Touch implements storage.Sessions. It reads first, because mostly there is nothing to write.
+// Touch implements storage.Sessions. It checks in a read transaction first, because most calls need no write.
 func (s *Store) Touch(ctx context.Context, id storage.SessionID, at time.Time) error {
 	at = truncateToMillis(at)
-	needsTouch := func(t *tx) (storage.Session, bool) {
+	findTouchable := func(t *tx) (session storage.Session, needsTouch bool) {
 		session, ok := t.sessionRecord(id)
 		return session, ok && t.sessionActive(session, at) && session.NeedsTouch(at)
 	}
-	needed, err := find(ctx, s, func(t *tx) (bool, error) {
-		_, needed := needsTouch(t)
-		return needed, nil
+	needsTouch, err := find(ctx, s, func(t *tx) (bool, error) {
+		_, needsTouch := findTouchable(t)
+		return needsTouch, nil
 	})
-	if err != nil || !needed {
+	if err != nil || !needsTouch {
 		return err
 	}
 	return s.update(ctx, func(t *tx) error {
-		if n, needed := needsTouch(t); needed {
-			t.touch(&n, at)
+		if session, needsTouch := findTouchable(t); needsTouch {
+			t.touch(&session, at)
 		}
 		return nil
 	})
@@ -139,8 +142,8 @@ func (s *Store) ListSessions(
 	}
 	return list(ctx, s, p, walk, func(t *tx, _ []byte, id storage.SessionID) (storage.Session, bool) {
 		session, ok := t.activeSession(id, at)
-		return session, ok && selected.IncludesSession(session) &&
-			(sel.Client == "" || session.ClientSession(sel.Client) != nil)
+		clientMatches := sel.Client == "" || session.ClientSession(sel.Client) != nil
+		return session, ok && selected.IncludesSession(session) && clientMatches
 	})
 }
 
@@ -154,13 +157,13 @@ func (t *tx) sessionRecord(id storage.SessionID) (storage.Session, bool) {
 	return load[storage.Session](t, sessions, []byte(id))
 }
 
-// clientSessionsOf reads the client sessions of a session in the order of joining.
+// clientSessionsOf reads the client sessions of a session, in the order in which the clients joined.
 func (t *tx) clientSessionsOf(id storage.SessionID) (list []storage.ClientSession) {
 	prefix := keyPrefix(string(id))
 	c := t.bucket(sessions).Cursor()
 	for k, v := c.Seek(prefix); bytes.HasPrefix(k, prefix); {
 		if sidEnd := bytes.IndexByte(k[len(prefix):], 0); sidEnd >= 0 {
-			// The key of a grant. A client session may have very many, so they are passed over together.
+			// This is the key of a grant. A client session may have very many grants, so one seek skips all of them.
 			k, v = c.Seek(append(bytes.Clone(k[:len(prefix)+sidEnd]), 1))
 			continue
 		}
@@ -188,18 +191,17 @@ func (t *tx) activeSession(id storage.SessionID, at time.Time) (storage.Session,
 	return session, true
 }
 
-// sessionActive reports whether a session is neither past its deadline nor ended by a bulk logout under way.
+// sessionActive reports whether a session has neither expired nor been ended by a bulk logout under way.
 func (t *tx) sessionActive(session storage.Session, at time.Time) bool {
 	return at.Before(session.Deadline()) && !t.sessionRevoked(session)
 }
 
-// checkSession reports whether n may be created, and normalises it.
+// checkSession returns an error if a session may not be created, and truncates its times.
 func (t *tx) checkSession(session *storage.Session) error {
 	if session.ID == "" || strings.ContainsRune(string(session.ID), 0) {
 		return fmt.Errorf("a session needs an id without NUL")
 	}
-	session.AuthTime, session.Created = truncateToMillis(session.AuthTime), truncateToMillis(session.Created)
-	session.LastActive, session.Expires = truncateToMillis(session.LastActive), truncateToMillis(session.Expires)
+	truncateTimes(&session.AuthTime, &session.Created, &session.LastActive, &session.Expires)
 	switch {
 	case t.get(sessions, []byte(session.ID)) != nil || t.get(sessionsBySecret, session.SecretHash[:]) != nil:
 		return storage.ErrExists
@@ -214,7 +216,7 @@ func (t *tx) checkSession(session *storage.Session) error {
 	return nil
 }
 
-// addSession stores a new session, which was checked.
+// addSession stores a new session that checkSession has accepted.
 func (t *tx) addSession(session storage.Session) {
 	session.Sequence = t.sequence()
 	t.put(sessionsBySecret, session.SecretHash[:], []byte(session.ID))
@@ -227,14 +229,14 @@ func (t *tx) addSession(session storage.Session) {
 	t.adjustSessionCount(1)
 }
 
-// putSession stores a session's own record and moves its key in the order of deadlines from oldDeadline (zero: it is
-// new).
+// putSession stores a session without its client sessions, and updates its index entry if the deadline has changed.
+// oldDeadline is the deadline in the index; zero: the session is new.
 func (t *tx) putSession(session storage.Session, oldDeadline time.Time) {
-	if d := session.Deadline(); !d.Equal(oldDeadline) {
+	if deadline := session.Deadline(); !deadline.Equal(oldDeadline) {
 		if !oldDeadline.IsZero() {
 			t.delete(sessionsByDeadline, timeKey(oldDeadline, []byte(session.ID)...))
 		}
-		t.put(sessionsByDeadline, timeKey(d, []byte(session.ID)...), nil)
+		t.put(sessionsByDeadline, timeKey(deadline, []byte(session.ID)...), nil)
 	}
 	session.ClientSessions = nil
 	t.store(sessions, []byte(session.ID), session)
@@ -249,7 +251,7 @@ func (t *tx) touch(session *storage.Session, at time.Time) {
 
 // putClientSession stores a client session.
 func (t *tx) putClientSession(id storage.SessionID, cs storage.ClientSession, isNew bool) {
-	cs.Joined, cs.LastUsed = truncateToMillis(cs.Joined), truncateToMillis(cs.LastUsed)
+	truncateTimes(&cs.Joined, &cs.LastUsed)
 	cs.TokenExpiry = truncateTokenExpiry(cs.TokenExpiry)
 	t.store(sessions, joinKey(string(id), cs.SID), cs)
 	if isNew {
@@ -258,7 +260,7 @@ func (t *tx) putClientSession(id storage.SessionID, cs storage.ClientSession, is
 	}
 }
 
-// sidAvailable reports whether a new member may have a sid.
+// sidAvailable reports whether a new client session may have a sid.
 func (t *tx) sidAvailable(sid string) bool {
 	return sid != "" && !strings.ContainsRune(sid, 0) && t.get(sessionsBySID, []byte(sid)) == nil
 }
@@ -269,7 +271,7 @@ func (t *tx) removeClientSession(id storage.SessionID, cs storage.ClientSession)
 	t.discardClientSession(id, cs)
 }
 
-// removeSession removes a session with its client sessions; only a termination calls it.
+// removeSession removes a session with its client sessions. Only a termination calls it.
 func (t *tx) removeSession(session storage.Session) {
 	for _, cs := range session.ClientSessions {
 		t.removeClientSession(session.ID, cs)
@@ -281,7 +283,8 @@ func (t *tx) removeSession(session storage.Session) {
 	t.adjustSessionCount(-1)
 }
 
-// adjustSessionCount keeps the number of sessions in the bucket's own header, which is written anyway.
+// adjustSessionCount adds delta to the number of sessions. The number is the sequence in the bucket's header: bbolt
+// writes the header in any case, so counting costs no further page.
 func (t *tx) adjustSessionCount(delta int) {
 	b := t.bucket(sessions)
 	if err := b.SetSequence(uint64(int(b.Sequence()) + delta)); err != nil {
@@ -289,10 +292,8 @@ func (t *tx) adjustSessionCount(delta int) {
 	}
 }
 
-// truncateTokenExpiry returns expiry in whole milliseconds.
+// truncateTokenExpiry returns expiry with all times in whole milliseconds.
 func truncateTokenExpiry(expiry storage.TokenExpiry) storage.TokenExpiry {
-	for _, at := range []*time.Time{&expiry.Opaque, &expiry.JWT, &expiry.IDToken, &expiry.SessionExpiry, &expiry.LastIDToken} {
-		*at = truncateToMillis(*at)
-	}
+	truncateTimes(&expiry.Opaque, &expiry.JWT, &expiry.IDToken, &expiry.SessionExpiry, &expiry.LastIDToken)
 	return expiry
 }

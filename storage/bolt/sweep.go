@@ -9,7 +9,7 @@ import (
 	"github.com/curfew-id/curfew/storage"
 )
 
-// The kinds of records in the order of expiry.
+// The kinds of records in the table expiry.
 const (
 	expiryToken      = 't'
 	expiryUsedID     = 's'
@@ -23,7 +23,8 @@ const (
 	expiryHostHealth = 'h'
 )
 
-// Sweep implements storage.Store. It removes the oldest first, so that a chunk touches neighbouring pages.
+// Sweep implements storage.Store. It removes the records that expired first, so that one call changes neighbouring
+// pages.
 func (s *Store) Sweep(ctx context.Context, at time.Time, limit int) (int, error) {
 	at = truncateToMillis(at)
 	s.observeTime(at)
@@ -50,16 +51,17 @@ func (s *Store) Sweep(ctx context.Context, at time.Time, limit int) (int, error)
 	})
 }
 
-// scheduleExpiry adds a record to the order of expiry.
+// scheduleExpiry adds a record to the table expiry, so that Sweep removes it after that time.
 func (t *tx) scheduleExpiry(at time.Time, kind byte, key []byte) {
 	t.put(expiry, timeKey(at, append([]byte{kind}, key...)...), nil)
 }
 
-// sweepRecord removes the record of a key in the order of expiry, unless it was removed before or expires later now.
+// sweepRecord removes a record that the table expiry names. The record may have been removed before. If it was changed
+// and expires later, sweepRecord leaves it and, if need be, schedules its expiry again.
 func (t *tx) sweepRecord(kind byte, key []byte, at time.Time) {
 	switch kind {
 	case expiryToken:
-		if k, ok := load[storage.Token](t, tokens, key); ok && !at.Before(k.Expires) {
+		if token, ok := load[storage.Token](t, tokens, key); ok && !at.Before(token.Expires) {
 			t.delete(tokens, key)
 		}
 	case expiryUsedID:
@@ -89,15 +91,7 @@ func (t *tx) sweepRecord(kind byte, key []byte, at time.Time) {
 			t.removeReport(r)
 		}
 	case expiryDelivery:
-		if d, ok := t.delivery(string(key)); ok {
-			if d.State == storage.DeliveryPending && at.Before(d.GiveUpAt) {
-				t.reschedule(d.GiveUpAt, kind, key)
-			} else {
-				t.deleteDeliveryIndexes(d)
-				t.adjustDeliveryCount(d.State, -1)
-				t.delete(deliveries, key)
-			}
-		}
+		t.sweepDelivery(key, at)
 	case expiryHostHealth:
 		t.sweepHostHealth(key, at)
 	default:
@@ -105,11 +99,30 @@ func (t *tx) sweepRecord(kind byte, key []byte, at time.Time) {
 	}
 }
 
-// sweepCodes removes up to limit uses of codes that have expired since; codes live about equally long.
+// sweepDelivery removes a delivery, unless an administrator retried it and it is pending again.
+func (t *tx) sweepDelivery(key []byte, at time.Time) {
+	d, ok := t.delivery(string(key))
+	if !ok {
+		return
+	}
+	if d.State == storage.DeliveryPending && at.Before(d.GiveUpAt) {
+		t.reschedule(d.GiveUpAt, expiryDelivery, key)
+		return
+	}
+	t.deleteDeliveryIndexes(d)
+	t.adjustDeliveryCount(d.State, -1)
+	t.delete(deliveries, key)
+}
+
+// sweepCodes removes the uses of up to limit codes that have expired. It walks them in the order of their issue and
+// stops at the first code that has not expired, because all codes have about the same lifetime.
 func (t *tx) sweepCodes(limit int, at time.Time) int {
 	var expired [][]byte
 	for k, v := range t.scanPrefix(usedCodes, nil) {
-		if u, ok := parseCodeUse(v); len(expired) >= limit || (ok && u.expiresAt.After(at)) {
+		if len(expired) >= limit {
+			break
+		}
+		if use, ok := parseCodeUse(v); ok && use.expiresAt.After(at) {
 			break
 		}
 		expired = append(expired, bytes.Clone(k))
@@ -123,7 +136,7 @@ func (t *tx) sweepCodes(limit int, at time.Time) int {
 	return len(expired)
 }
 
-// reschedule adds a record that expires later now to the order of expiry again.
+// reschedule adds a record whose expiry has moved to the table expiry again. It ignores the zero time (no expiry).
 func (t *tx) reschedule(at time.Time, kind byte, key []byte) {
 	if !at.IsZero() {
 		t.scheduleExpiry(at, kind, key)

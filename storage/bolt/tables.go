@@ -3,22 +3,23 @@ package bolt
 // table is one bucket of the file.
 type table uint8
 
-// The tables. Each group begins with the records, and their indexes follow, as "key → value". In a key a comma stands
-// for the byte 0 between its parts, and a time is eight bytes that sort. A record is encoded by package record.
+// The tables, with their content as "key → value". Each group begins with the records, and their indexes follow. A
+// comma in a key stands for the byte 0. A time in a key is eight bytes that sort by time (timeKey). Package record
+// encodes the records.
 const (
-	meta   table = iota // name → value: the schema, the test record of Ready, counters
-	expiry              // time, kind, key → nothing: the records that Sweep removes, in order
-	trash               // kind, key → where to go on: what records that ended left behind; see trash.go
+	meta   table = iota // name → value: the schema version, the test record of Ready, counters
+	expiry              // time, kind, key → nothing: the records that Sweep removes
+	trash               // kind, key → progress: index entries of removed records; see trash.go
 
-	users           // sub → e or d (enabled, disabled), record
-	logins          // folded name or address → n or m (name, address), sub
-	removedSubjects // sub → nothing: subjects that are never used again
-	factors         // sub → record
+	users           // sub → e (enabled) or d (disabled), record
+	logins          // LoginNameKey or EmailKey → n (name) or m (e-mail), sub
+	removedSubjects // sub → 1: subjects that are never used again
+	factors         // sub → record of storage.Factors
 
-	clients        // id → record
-	dynamicClients // id → size of the record, created, last used (0: never)
+	clients        // client_id → record
+	dynamicClients // client_id → size of the record, created, last used (0: never); see dynamicclient.go
 
-	// A session, its client sessions and the places of its grants share pages.
+	// A session, its client sessions and its grants have neighbouring keys, so that they are on the same pages.
 	sessions           // session → record; session, sid → record of a client session; session, sid, grant → 1
 	sessionsBySecret   // hash → session
 	sessionsBySID      // sid → session
@@ -42,7 +43,7 @@ const (
 	bulkLogouts // cause, hash of the selector → record
 
 	deliveries        // delivery → record
-	dueDeliveries     // time of the next attempt, delivery → host, mark of a lease; pending ones only
+	dueDeliveries     // Delivery.DueAt, delivery → host, and leaseSuffix if leased; only pending deliveries
 	deliveriesByState // state, time, delivery → nothing
 	hostHealth        // host → record
 

@@ -6,11 +6,11 @@ import (
 	"github.com/curfew-id/curfew/storage"
 )
 
-// takeback.go undoes writes that took effect although their callers got an error. Otherwise a repeated redemption
-// would count as the reuse of a code, deliveries would be leased although no dispatcher has them, and attempts to
-// sign in would be counted that were never made.
+// takeback.go undoes writes that took effect although their callers got an error. Without it, three things would go
+// wrong: a client that repeats a redemption would seem to reuse the code, deliveries would stay leased although no
+// dispatcher tries them, and attempts to sign in would count although they were refused.
 
-// takeBackRedemption makes a code unused again and ends what its redemption gave.
+// takeBackRedemption makes a code unused again and removes the grant that its redemption gave.
 func (t *tx) takeBackRedemption(code storage.Code, r storage.RedeemResult) {
 	used, ok := t.findCodeUse(code)
 	if !ok || r.Reused || used.grantID != r.Grant.ID {
@@ -36,7 +36,7 @@ func (t *tx) takeBackClaims(claimed []storage.Delivery) {
 	}
 }
 
-// takeBackAttempts lowers counters by as much as they were raised.
+// takeBackAttempts lowers the counters by the amounts by which they were raised.
 func (t *tx) takeBackAttempts(raised []raisedCounter) {
 	for _, r := range raised {
 		c := readCounter(t.get(attemptCounters, r.slot[:]))

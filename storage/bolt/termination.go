@@ -7,9 +7,9 @@ import (
 	"github.com/curfew-id/curfew/storage"
 )
 
-// termination.go collects and removes what ends together with one session, client session or grant.
+// termination.go collects terminations, and removes and stores their records.
 
-// sessionTermination collects a session, or the client sessions of it that end, with its grants.
+// sessionTermination collects the termination of a session, or of the client sessions in it, with their grants.
 func (e *endSessionsTx) sessionTermination(session storage.Session, whole bool) storage.Termination {
 	end := storage.Termination{
 		Cause:        e.cause,
@@ -28,9 +28,13 @@ func (e *endSessionsTx) sessionTermination(session storage.Session, whole bool) 
 	}
 	for client := range end.Clients {
 		for _, g := range e.offlineGrants(session.Subject, client) {
-			switch joined := slices.ContainsFunc(session.ClientSessions, func(cs storage.ClientSession) bool { return cs.SID == g.SID }); {
+			givenInSession := slices.ContainsFunc(
+				session.ClientSessions,
+				func(cs storage.ClientSession) bool { return cs.SID == g.SID },
+			)
+			switch {
 			case e.offlineGrantEndedEarlier(g):
-			case e.IncludeOffline && joined:
+			case e.IncludeOffline && givenInSession:
 				end.Grants = append(end.Grants, g)
 			case !e.EndsOfflineGrant(g) && g.UnexpiredAt(e.At):
 				end.RemainingOffline = append(end.RemainingOffline, g)
@@ -40,7 +44,8 @@ func (e *endSessionsTx) sessionTermination(session storage.Session, whole bool) 
 	return end
 }
 
-// grantTermination collects a grant that ends by itself. A bound one has the token expiry of its client session.
+// grantTermination collects the termination of a grant that ends alone. A session-bound grant gets the token expiry of
+// its client session.
 func (e *endSessionsTx) grantTermination(g storage.Grant) storage.Termination {
 	if !g.Offline() {
 		cs, _ := load[storage.ClientSession](e.tx, sessions, joinKey(string(g.Session), g.SID))
@@ -57,14 +62,14 @@ func (e *endSessionsTx) grantTermination(g storage.Grant) storage.Termination {
 	return end
 }
 
-// addClient adds a client as it is before the change.
+// addClient adds a client, as it is before the change, to a termination.
 func (e *endSessionsTx) addClient(end *storage.Termination, id string) {
 	if c := e.client(id); c != nil {
 		end.Clients[id] = c
 	}
 }
 
-// write applies the change, removes what ended, and stores what plan makes of it.
+// write applies the change, removes the records of the terminations, and stores the plan for each.
 func (e *endSessionsTx) write(plan func(storage.Termination) storage.Plan, now time.Time) {
 	e.cutOffEarlier()
 	e.applyChange(e.change, e.At)
@@ -87,21 +92,28 @@ func (e *endSessionsTx) write(plan func(storage.Termination) storage.Plan, now t
 	e.finish(done, now)
 }
 
-// cutOffEarlier gives a new termination its place in the store's order, and leaves its cutoffs. A termination needs
-// none that leaves no cutoff, does not go on in further calls, and removes no client.
+// cutOffEarlier raises the sequence for a new termination, and writes its cutoffs. Three kinds of termination need a
+// sequence: with cutoffs, with further calls (a bulk logout), and with the removal of a client.
 func (e *endSessionsTx) cutOffEarlier() {
+	if e.bulkLogout != nil {
+		return // the first call of this bulk logout did it
+	}
 	scopes := e.CutoffScopes()
-	goesOn := e.more && !e.Expired
-	if e.bulkLogout != nil || len(scopes) == 0 && !goesOn && e.change.RemoveClient == "" {
+	beginsBulkLogout := e.more && !e.Expired
+	if len(scopes) == 0 && !beginsBulkLogout && e.change.RemoveClient == "" {
 		return
 	}
 	e.Before = e.nextSequence()
 	for _, scope := range scopes {
-		e.putCutoff(scope, storage.Cutoff{Sequence: e.Before, Except: e.Except, ExpiresAt: e.At.Add(scope.Lifetime())})
+		e.putCutoff(scope, storage.Cutoff{
+			Sequence:  e.Before,
+			Except:    e.Except,
+			ExpiresAt: e.At.Add(scope.Lifetime()),
+		})
 	}
 }
 
-// remove removes what ended.
+// remove removes the session or client sessions and the grants of a termination.
 func (e *endSessionsTx) remove(end storage.Termination) {
 	for _, g := range end.Grants {
 		e.removeGrant(g)
@@ -115,7 +127,7 @@ func (e *endSessionsTx) remove(end storage.Termination) {
 	}
 }
 
-// storePlan stores a plan.
+// storePlan stores the report and the deliveries of a termination. auditSeqs are the numbers of its audit lines.
 func (e *endSessionsTx) storePlan(p storage.Plan, auditSeqs []uint64) {
 	var keepUntil time.Time
 	if p.Report != nil {
@@ -129,20 +141,22 @@ func (e *endSessionsTx) storePlan(p storage.Plan, auditSeqs []uint64) {
 	}
 }
 
-// countForEarlier counts a client session for the bulk logout that had ended it.
+// countForEarlier counts a client session in the earlier bulk logout that ended it (splitRevoked).
 func (e *endSessionsTx) countForEarlier(end storage.Termination) {
-	if bulk, ok := e.earlierBulkLogout(func(bulk *bulkLogout) bool { return bulk.Cause.ID == end.Cause.ID }); ok {
+	hasSameCause := func(bulk *bulkLogout) bool { return bulk.Cause.ID == end.Cause.ID }
+	if bulk, ok := e.earlierBulkLogout(hasSameCause); ok {
 		e.putBulkLogout(bulk.after([]storage.Termination{end}, bulk.Cursor))
 	}
 }
 
-// finish stores how far a bulk logout has come.
+// finish stores the progress of a bulk logout. It does nothing for a termination that needs only this call, and for
+// expired sessions, which the next call selects again without a record.
 func (e *endSessionsTx) finish(done []storage.Termination, now time.Time) {
 	bulk := e.bulkLogout
-	switch {
-	case e.finished, e.Expired, bulk == nil && !e.more: // nothing goes on, or what has expired is found again
+	if e.finished || e.Expired || bulk == nil && !e.more {
 		return
-	case bulk == nil:
+	}
+	if bulk == nil {
 		bulk = &bulkLogout{
 			BulkLogout:   storage.BulkLogout{Cause: e.cause, Selector: e.Selector, StartedAt: e.At},
 			Before:       e.Before,
@@ -161,7 +175,7 @@ func (e *endSessionsTx) finish(done []storage.Termination, now time.Time) {
 	e.putBulkLogout(next)
 }
 
-// after returns the bulk logout after these terminations.
+// after returns a copy of the bulk logout that also counts these terminations.
 func (bulk *bulkLogout) after(done []storage.Termination, cursor []byte) *bulkLogout {
 	next := *bulk
 	next.Cursor = cursor

@@ -27,19 +27,9 @@ func (s *Store) Token(
 	at time.Time,
 ) (token storage.Token, g storage.Grant, err error) {
 	err = s.lookUp(ctx, func(t *tx) error {
-		var ok bool
-		token, ok = load[storage.Token](t, tokens, hash[:])
-		client := t.enabledClient(token.Client)
-		switch {
-		case !ok || client == nil || !at.Before(token.Expires):
-		case token.Grant == "":
-			if !t.clientTokenRevoked(client, token.Sequence) {
-				return nil
-			}
-		default:
-			if g, ok = t.activeGrant(token.Grant, token.SID, at); ok {
-				return nil
-			}
+		var active bool
+		if token, g, active = t.activeToken(hash, at); active {
+			return nil
 		}
 		return fmt.Errorf("find token: %w", storage.ErrNotFound)
 	})
@@ -47,6 +37,23 @@ func (s *Store) Token(
 		return storage.Token{}, storage.Grant{}, err
 	}
 	return token, g, nil
+}
+
+// activeToken finds an active token and its grant (zero for client_credentials).
+func (t *tx) activeToken(hash storage.Hash, at time.Time) (token storage.Token, g storage.Grant, active bool) {
+	token, ok := load[storage.Token](t, tokens, hash[:])
+	if !ok || !at.Before(token.Expires) {
+		return token, g, false
+	}
+	client := t.enabledClient(token.Client)
+	if client == nil {
+		return token, g, false
+	}
+	if token.Grant == "" {
+		return token, g, !t.clientTokenRevoked(client, token.Sequence)
+	}
+	g, active = t.activeGrant(token.Grant, token.SID, at)
+	return token, g, active
 }
 
 // ClientTokenActive implements storage.Tokens.
@@ -59,7 +66,7 @@ func (s *Store) ClientTokenActive(ctx context.Context, client string, issued sto
 	})
 }
 
-// DeleteToken implements storage.Tokens. Sweep removes its key in the order of expiry.
+// DeleteToken implements storage.Tokens. It leaves the token's key in the table expiry to Sweep.
 func (s *Store) DeleteToken(ctx context.Context, hash storage.Hash) error {
 	return s.update(ctx, func(t *tx) error {
 		if t.get(tokens, hash[:]) != nil {
@@ -71,7 +78,7 @@ func (s *Store) DeleteToken(ctx context.Context, hash storage.Hash) error {
 
 // putToken stores a token.
 func (t *tx) putToken(token storage.Token) {
-	token.Issued, token.Expires = truncateToMillis(token.Issued), truncateToMillis(token.Expires)
+	truncateTimes(&token.Issued, &token.Expires)
 	t.store(tokens, token.Hash[:], token)
 	t.scheduleExpiry(token.Expires, expiryToken, token.Hash[:])
 }
@@ -97,7 +104,7 @@ func (s *Store) WasUsed(ctx context.Context, id string, issued, expires, at time
 	})
 }
 
-// usedUntil returns until when an id counts as used; zero if it was not used.
+// usedUntil returns until when the record of a used id is kept; zero if there is none.
 func (t *tx) usedUntil(key []byte) time.Time {
 	if value := t.get(usedIDs, key); len(value) == timeKeyLength {
 		return keyTime(value)

@@ -6,30 +6,29 @@ import (
 	"github.com/curfew-id/curfew/storage"
 )
 
-// trash.go removes index entries that belong to ended records. A termination changes only the pages that the session
-// has for itself, so that a user with a hundred clients is answered as fast as one with three. Index entries with
-// random keys lie on as many pages as there are entries; a key in the trash names them, and Sweep removes them later,
-// in chunks. They have no effect meanwhile: the session, client session or grant to which they lead is no longer
-// there.
+// trash.go removes index entries of removed records. Such entries have random keys, so that each is on another page. A
+// termination that removed them would become slower with each client of the session. It puts keys that name them into
+// the trash instead, and Sweep removes them later. Until then they have no effect, because the record to which they
+// lead no longer exists.
 
 // The kinds of keys in the trash.
 const (
-	trashClientSession = 'm' // session, client, sid: the index entries of a client session that ended
-	trashGrant         = 'g' // session, grant → its last refresh token: a grant that ended, and its refresh tokens
-	trashConsents      = 'c' // client: the consents to a client that was removed
+	trashClientSession = 'm' // session, client, sid: the index entries of a client session
+	trashGrant         = 'g' // session, grant → latest refresh token: a grant and its refresh tokens
+	trashConsents      = 'c' // client: the consents for a client
 )
 
-// discardClientSession puts the index entries of a client session that ended into the trash.
+// discardClientSession puts the index entries of a removed client session into the trash.
 func (t *tx) discardClientSession(id storage.SessionID, cs storage.ClientSession) {
 	t.put(trash, append([]byte{trashClientSession}, joinKey(string(id), cs.Client, cs.SID)...), nil)
 }
 
-// discardGrant puts a grant that ended into the trash.
+// discardGrant puts a removed grant and its refresh tokens into the trash.
 func (t *tx) discardGrant(g storage.Grant) {
 	t.put(trash, append([]byte{trashGrant}, joinKey(string(g.Session), g.ID)...), g.RefreshHash[:])
 }
 
-// discardConsents puts the consents to a removed client into the trash.
+// discardConsents puts the consents for a removed client into the trash.
 func (t *tx) discardConsents(client string) {
 	t.put(trash, append([]byte{trashConsents}, client...), nil)
 }
@@ -45,7 +44,8 @@ func (t *tx) emptyTrash(limit int) (deleted int) {
 	}
 	for _, k := range found {
 		n, done := t.emptyTrashEntry(k, limit-deleted)
-		if deleted += n; !done {
+		deleted += n
+		if !done {
 			break
 		}
 		t.delete(trash, k)
@@ -53,7 +53,7 @@ func (t *tx) emptyTrash(limit int) (deleted int) {
 	return deleted
 }
 
-// emptyTrashEntry removes up to limit entries that one key names. done: none is left.
+// emptyTrashEntry removes up to limit entries that one key in the trash names. done reports whether none is left.
 func (t *tx) emptyTrashEntry(key []byte, limit int) (deleted int, done bool) {
 	if limit <= 0 {
 		return 0, false
@@ -73,8 +73,8 @@ func (t *tx) emptyTrashEntry(key []byte, limit int) (deleted int, done bool) {
 	}
 }
 
-// emptyFamily removes up to limit refresh tokens of a grant that ended, the latest first. If some are left, it stores
-// the next one under the key in the trash.
+// emptyFamily removes up to limit refresh tokens of a removed grant, the latest first. If some are left, it stores the
+// next one as the value of the key in the trash.
 func (t *tx) emptyFamily(key []byte, grant string, limit int) (deleted int, done bool) {
 	token := storage.Hash(t.get(trash, key))
 	for deleted = 1; !token.IsZero(); deleted++ {
@@ -92,7 +92,7 @@ func (t *tx) emptyFamily(key []byte, grant string, limit int) (deleted int, done
 	return deleted, true
 }
 
-// emptyConsents removes up to limit consents to a removed client.
+// emptyConsents removes up to limit consents for a removed client.
 func (t *tx) emptyConsents(client string, limit int) (deleted int, done bool) {
 	prefix := keyPrefix(client)
 	var subjects []string

@@ -10,20 +10,20 @@ import (
 	"github.com/curfew-id/curfew/storage/record"
 )
 
-// tx is one transaction. It keeps the first error of its puts and loads; the committer and readTx look at that error
-// once, when the function has returned.
+// tx is one transaction. Its methods do not return their errors: tx keeps the first one in err. The committer and
+// readTx check err when the job's function has returned.
 type tx struct {
 	*bbolt.Tx
-	cache       *cache // in a write transaction, the cache after its commit
+	cache       *cache // in a write transaction: the cache as it will be after the commit
 	decoded     *decodedClients
 	cacheCloned bool // cache is a copy that this transaction may change
 	auditTail   auditTail
-	buckets     [tableCount]*bbolt.Bucket
-	wrote       bool // the present job has written
-	err         error
+	buckets     [tableCount]*bbolt.Bucket // see bucket
+	wrote       bool                      // the current job has written
+	err         error                     // see fail
 }
 
-// bucket returns the bucket of a table. The transaction keeps it.
+// bucket returns the bucket of a table. It looks the bucket up once in a transaction.
 func (t *tx) bucket(tbl table) *bbolt.Bucket {
 	if t.buckets[tbl] == nil {
 		t.buckets[tbl] = t.Bucket([]byte(tableNames[tbl]))
@@ -31,7 +31,7 @@ func (t *tx) bucket(tbl table) *bbolt.Bucket {
 	return t.buckets[tbl]
 }
 
-// get reads a value, nil if there is none. The value is valid until the transaction ends, and must not be changed.
+// get reads a value; nil if there is none. The value is valid until the transaction ends. Callers must not change it.
 func (t *tx) get(tbl table, key []byte) []byte {
 	if len(key) == 0 {
 		return nil
@@ -47,7 +47,7 @@ func (t *tx) put(tbl table, key, value []byte) {
 	}
 }
 
-// delete removes a key if it is there.
+// delete removes a key, if it exists.
 func (t *tx) delete(tbl table, key []byte) {
 	t.wrote = true
 	if err := t.bucket(tbl).Delete(key); err != nil {
@@ -90,12 +90,12 @@ func decode[T any](t *tx, tbl table, value []byte) (content T, ok bool) {
 	return content, true
 }
 
-// scanPrefix walks the keys that begin with prefix, in order. The table must not be changed during the walk.
+// scanPrefix walks the keys that begin with prefix, in order. Callers must not change the table during the walk.
 func (t *tx) scanPrefix(tbl table, prefix []byte) iter.Seq2[[]byte, []byte] {
 	return t.scanAfter(tbl, prefix, nil)
 }
 
-// scanAfter walks the keys that begin with prefix and come after the key after (nil: all of them), in order.
+// scanAfter walks the keys that begin with prefix, in order. It begins behind the key after; nil: at the first key.
 func (t *tx) scanAfter(tbl table, prefix, after []byte) iter.Seq2[[]byte, []byte] {
 	return func(yield func(k, v []byte) bool) {
 		c := t.bucket(tbl).Cursor()
@@ -115,13 +115,13 @@ func (t *tx) scanAfter(tbl table, prefix, after []byte) iter.Seq2[[]byte, []byte
 	}
 }
 
-// scanBackward walks the keys that begin with prefix and come before the key before (nil: all of them), in reverse
-// order.
+// scanBackward walks the keys that begin with prefix, in reverse order. It begins before the key before; nil: at the
+// last key.
 func (t *tx) scanBackward(tbl table, prefix, before []byte) iter.Seq2[[]byte, []byte] {
 	return func(yield func(k, v []byte) bool) {
 		c := t.bucket(tbl).Cursor()
 		if before == nil {
-			before = append(bytes.Clone(prefix), 0xff) // no key has 0xff there: keys are UTF-8, times and numbers
+			before = append(bytes.Clone(prefix), 0xff) // above all keys: none has this byte behind the prefix
 		}
 		k, v := c.Seek(before)
 		if k == nil {

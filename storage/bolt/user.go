@@ -11,14 +11,14 @@ import (
 	"github.com/curfew-id/curfew/storage/record"
 )
 
-// A user's value begins with one byte that says whether the user is enabled, so that the check of a token decodes no
-// record.
+// The first byte of a value in the table users says whether the user is enabled. The check of a token thus need not
+// decode the record.
 const (
 	statusEnabled  = 'e'
 	statusDisabled = 'd'
 )
 
-// A login's value begins with its kind, so that users can be listed by name.
+// The first byte of a value in the table logins says what the login is. ListUsers thus lists each user once, by name.
 const (
 	loginName  = 'n'
 	loginEmail = 'm'
@@ -79,18 +79,18 @@ func (t *tx) user(subject string) (u storage.User, ok bool) {
 	return decode[storage.User](t, users, value[1:])
 }
 
-// userEnabled reports whether there is such a user and it is not disabled.
+// userEnabled reports whether a user exists and is not disabled.
 func (t *tx) userEnabled(subject string) bool {
 	value := t.get(users, []byte(subject))
 	return value != nil && value[0] == statusEnabled
 }
 
-// checkUser reports whether u may be stored as it is, and normalises it.
+// checkUser returns an error if u may not be stored, and truncates its times.
 func (t *tx) checkUser(u *storage.User) error {
 	if u.Subject == "" || strings.ContainsRune(u.Subject, 0) || u.Name == "" {
 		return fmt.Errorf("a user needs a subject without NUL and a name")
 	}
-	u.Created, u.Updated = truncateToMillis(u.Created), truncateToMillis(u.Updated)
+	truncateTimes(&u.Created, &u.Updated)
 	old, known := t.user(u.Subject)
 	switch {
 	case u.Revision == 0 && (known || t.get(removedSubjects, []byte(u.Subject)) != nil):
@@ -108,7 +108,7 @@ func (t *tx) checkUser(u *storage.User) error {
 	return nil
 }
 
-// loginKeys returns the keys under which a user signs in, the name's first.
+// loginKeys returns the keys of a user in the table logins. The key of the name comes first.
 func loginKeys(u storage.User) []string {
 	keys := []string{storage.LoginNameKey(u.Name)}
 	if u.Email != "" && u.EmailVerified {
@@ -117,7 +117,7 @@ func loginKeys(u storage.User) []string {
 	return keys
 }
 
-// loginOwner finds the user who signs in with that key.
+// loginOwner finds the user of a key in the table logins.
 func (t *tx) loginOwner(key string) (storage.User, bool) {
 	login := t.get(logins, []byte(key))
 	if login == nil {
@@ -127,7 +127,7 @@ func (t *tx) loginOwner(key string) (storage.User, bool) {
 	return u, ok && slices.Contains(loginKeys(u), key)
 }
 
-// putUser stores u, which was checked.
+// putUser stores a user that checkUser has accepted.
 func (t *tx) putUser(u storage.User) {
 	if old, ok := t.user(u.Subject); ok {
 		t.deleteLogins(old)
@@ -143,7 +143,8 @@ func (t *tx) putUser(u storage.User) {
 		status = statusDisabled
 	}
 	t.put(users, []byte(u.Subject), append([]byte{status}, content...))
-	for i, key := range slices.Backward(loginKeys(u)) { // the name's last: a user who has one text for both is listed by it
+	// The name is written last: if name and e-mail have the same key, the user must be listed by name.
+	for i, key := range slices.Backward(loginKeys(u)) {
 		kind := byte(loginEmail)
 		if i == 0 {
 			kind = loginName
@@ -152,7 +153,7 @@ func (t *tx) putUser(u storage.User) {
 	}
 }
 
-// removeUser removes a user with consents, links and factors, and keeps the subject from being used again (Core 1.0 §2).
+// removeUser removes a user with consents, links and factors. The subject is never used again (Core §2).
 func (t *tx) removeUser(u storage.User) {
 	t.deleteLogins(u)
 	t.delete(users, []byte(u.Subject))
@@ -164,7 +165,7 @@ func (t *tx) removeUser(u storage.User) {
 	t.delete(factors, []byte(u.Subject))
 }
 
-// deleteLogins frees the login names of a user.
+// deleteLogins removes a user's keys from the table logins.
 func (t *tx) deleteLogins(u storage.User) {
 	for _, key := range loginKeys(u) {
 		t.delete(logins, []byte(key))

@@ -12,16 +12,16 @@ import (
 	"github.com/curfew-id/curfew/storage"
 )
 
-// activeToken is an active access token, whatever its form.
+// activeToken is an active access token, opaque or JWT.
 type activeToken struct {
-	token  storage.Token // of a JWT: what it says, but for Hash
+	token  storage.Token // for a JWT: made from its claims, without Hash
 	grant  storage.Grant // zero for client_credentials
 	client *storage.Client
-	jti    string // of a JWT
+	jti    string // of a JWT; empty for an opaque token
 }
 
-// lookupToken finds an active access token, reduced to the scopes and audiences that the client may still have.
-// ErrNotFound: it is expired, revoked or unknown.
+// lookupToken returns an active access token. It removes the scopes and audiences that the client may not have any
+// more. It returns storage.ErrNotFound if the token is expired, revoked or unknown.
 func (s *Server) lookupToken(ctx context.Context, text string) (activeToken, error) {
 	active, err := s.lookupIssuedToken(ctx, text)
 	if err != nil {
@@ -30,17 +30,13 @@ func (s *Server) lookupToken(ctx context.Context, text string) (activeToken, err
 	if !active.client.MayUseAccessToken(active.grant) {
 		return active, fmt.Errorf("use token: %w", storage.ErrNotFound)
 	}
-	active.token.Scope, active.token.Audience = active.client.AllowedScope(
-		active.token.Scope,
-	), tokens.AllowedAudience(
-		active.client,
-		active.token.Audience,
-	)
+	active.token.Scope = active.client.AllowedScope(active.token.Scope)
+	active.token.Audience = tokens.AllowedAudience(active.client, active.token.Audience)
 	return active, nil
 }
 
-// lookupIssuedToken finds an active access token as it was issued. A token of any other kind is not found: opaque
-// access tokens have a prefix and a place of their own, JWTs a typ.
+// lookupIssuedToken returns an active access token as it was issued. It does not find tokens of other kinds: opaque
+// access tokens have their own prefix, and JWT access tokens their own typ.
 func (s *Server) lookupIssuedToken(ctx context.Context, text string) (activeToken, error) {
 	now := s.Now()
 	if !strings.Contains(text, ".") {
@@ -49,6 +45,7 @@ func (s *Server) lookupIssuedToken(ctx context.Context, text string) (activeToke
 	return s.lookupJWT(ctx, text, now)
 }
 
+// lookupOpaqueToken returns an active opaque access token.
 func (s *Server) lookupOpaqueToken(ctx context.Context, text string, now time.Time) (active activeToken, err error) {
 	if !looksLikeToken(text, tokens.AccessPrefix) {
 		return active, fmt.Errorf("find token: %w", storage.ErrNotFound)
@@ -60,8 +57,8 @@ func (s *Server) lookupOpaqueToken(ctx context.Context, text string, now time.Ti
 	return active, err
 }
 
-// lookupJWT checks what a resource server cannot: that the grant and the client session of a JWT are active, and that
-// the JWT itself was not revoked.
+// lookupJWT returns an active JWT access token. Beside the signature it checks that the grant and the client session
+// are active and that the JWT itself was not revoked, which a resource server cannot check.
 func (s *Server) lookupJWT(ctx context.Context, text string, now time.Time) (active activeToken, err error) {
 	claims, err := s.Ring.VerifyAccessToken(text, now)
 	if errors.Is(err, keys.ErrInvalidToken) {
@@ -103,10 +100,10 @@ func (s *Server) lookupJWT(ctx context.Context, text string, now time.Time) (act
 	return active, err
 }
 
-// revocationID is under what a JWT access token that was revoked by itself is spent.
+// revocationID returns the ID under which the replay cache records that a JWT access token was revoked.
 func revocationID(jti string) string { return "access token " + jti }
 
-// clientOfToken finds the client of a token unless it is disabled. The store knows whether a token was issued to an
+// clientOfToken returns the client of a token if it is enabled. The store checks that the token was not issued to an
 // earlier client with the same id.
 func (s *Server) clientOfToken(ctx context.Context, id string) (*storage.Client, error) {
 	c, err := s.Store.Client(ctx, id)

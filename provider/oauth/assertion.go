@@ -18,11 +18,11 @@ import (
 )
 
 const (
-	// assertionSkew is how far a client's clock may be off.
+	// assertionSkew is the tolerated difference to a client's clock.
 	assertionSkew = time.Minute
-	// maxAssertionLifetime is how far ahead an assertion may expire: its jti is kept that long.
+	// maxAssertionLifetime limits exp, because the replay cache keeps the jti until then.
 	maxAssertionLifetime = time.Hour
-	// maxAssertionBytes is how long an assertion may be, in bytes.
+	// maxAssertionBytes is the maximum length of an assertion.
 	maxAssertionBytes = 8 << 10
 )
 
@@ -37,10 +37,10 @@ type assertionClaims struct {
 	IssuedAt  float64         `json:"iat"`
 }
 
-// authenticateAssertion holds a client assertion to Core §9. Its jti counts once.
+// authenticateAssertion verifies a client assertion (Core §9) and returns its client. Each jti is accepted once.
 func (s *Server) authenticateAssertion(ctx context.Context, creds credentials) (*storage.Client, error) {
 	id, ok := unverifiedSubject(creds.assertion)
-	if !ok || creds.clientID != "" && creds.clientID != id {
+	if !ok || (creds.clientID != "" && creds.clientID != id) {
 		return nil, invalidClient("client_assertion is not a JWT that this client issued")
 	}
 	c, err := s.enabledClient(ctx, id)
@@ -60,7 +60,7 @@ func (s *Server) authenticateAssertion(ctx context.Context, creds credentials) (
 			"server_error",
 			"the jwks_uri of the client cannot be read just now; try again in a few seconds",
 		)
-		e.Reason = err.Error() // the client's failure and not ours
+		e.Reason = err.Error() // without Err: the client's server failed, not Curfew
 		return nil, e
 	case errors.Is(err, clientkeys.ErrSignature):
 		e := invalidClient("the signature of client_assertion does not match the keys of the client")
@@ -81,20 +81,16 @@ func (s *Server) authenticateAssertion(ctx context.Context, creds credentials) (
 	if err != nil {
 		return nil, err
 	}
-	err = s.Store.MarkUsed(
-		ctx,
-		"assertion "+id+" "+storage.HashOf(claims.ID).String(),
-		claims.earliestIssuedAt(expires),
-		expires.Add(assertionSkew),
-		now,
-	)
+	replayID := "assertion " + id + " " + storage.HashOf(claims.ID).String()
+	usableUntil := expires.Add(assertionSkew)
+	err = s.Store.MarkUsed(ctx, replayID, claims.earliestIssuedAt(expires), usableUntil, now)
 	if errors.Is(err, storage.ErrAlreadyUsed) {
 		return nil, invalidClient("client_assertion was used before: each needs a jti of its own")
 	}
 	return c, err
 }
 
-// earliestIssuedAt is when the assertion was made at the earliest. iat may be left out (RFC 7523 §3).
+// earliestIssuedAt returns the earliest time at which the assertion was made. iat is optional (RFC 7523 §3).
 func (c assertionClaims) earliestIssuedAt(expires time.Time) time.Time {
 	if c.IssuedAt > 0 {
 		return time.Unix(int64(c.IssuedAt), 0).Add(-assertionSkew)
@@ -102,8 +98,8 @@ func (c assertionClaims) earliestIssuedAt(expires time.Time) time.Time {
 	return expires.Add(-maxAssertionLifetime - assertionSkew)
 }
 
-// allowedAssertionAlgs are the algorithms in which a client may sign its assertions: one family for each method, one
-// algorithm if it registered it.
+// allowedAssertionAlgs returns the algorithms that the client may use for assertions: its registered algorithm, or all
+// of its authentication method.
 func allowedAssertionAlgs(c *storage.Client) []string {
 	var algs []string
 	switch c.AuthMethod() {
@@ -118,19 +114,20 @@ func allowedAssertionAlgs(c *storage.Client) []string {
 	return slices.DeleteFunc(algs, func(alg string) bool { return alg != c.TokenEndpointAuthAlg })
 }
 
-// validateAssertion checks the claims of a verified assertion. Its one audience is the issuer or, because Core §9
-// names it and libraries send it, the URL of the token endpoint; the issuer alone is safer (RFC 7523bis), and a
-// client may be held to it.
+// validateAssertion checks the claims of a verified assertion and returns its expiry. The only audience must be the
+// issuer or the URL of the token endpoint. The issuer is safer (RFC 7523bis), but Core §9 names the URL and libraries
+// send it. A client may be restricted to the issuer.
 func (s *Server) validateAssertion(
 	c assertionClaims,
 	client *storage.Client,
 	now time.Time,
 ) (expires time.Time, err error) {
-	clientID, audiences := client.ClientID, []string{s.Issuer, s.Issuer + tokenPath}
-	if client.AssertionAudience == "issuer" {
-		audiences = audiences[:1]
+	clientID := client.ClientID
+	audiences := []string{s.Issuer}
+	if client.AssertionAudience != "issuer" {
+		audiences = append(audiences, s.Issuer+tokenPath)
 	}
-	nowSeconds := float64(now.UnixMilli()) / 1000
+	nowSeconds := float64(now.UnixMilli()) / 1000 // as exp, nbf and iat count
 	skew := assertionSkew.Seconds()
 	switch {
 	case c.Issuer != clientID || c.Subject != clientID:
@@ -146,11 +143,11 @@ func (s *Server) validateAssertion(
 	case c.NotBefore > nowSeconds+skew || c.IssuedAt > nowSeconds+skew:
 		return expires, invalidClient("client_assertion is from the future: compare the clocks")
 	}
-	return time.Unix(int64(c.ExpiresAt)+1, 0), nil
+	return time.Unix(int64(c.ExpiresAt)+1, 0), nil // rounded up
 }
 
-// hasAssertionTyp reports whether the header's typ is one of an assertion, so that no JWT of another kind passes for
-// one (RFC 8725 §3.11).
+// hasAssertionTyp reports whether the typ header allows a client assertion, so that a JWT of another kind is not
+// accepted as one (RFC 8725 §3.11).
 func hasAssertionTyp(assertion string) bool {
 	encoded, _, _ := strings.Cut(assertion, ".")
 	raw, err := base64.RawURLEncoding.DecodeString(encoded)
@@ -160,13 +157,17 @@ func hasAssertionTyp(assertion string) bool {
 	if err != nil || json.Unmarshal(raw, &header) != nil {
 		return false
 	}
-	return header.Typ == "" || strings.EqualFold(header.Typ, "JWT") ||
-		strings.EqualFold(header.Typ, "client-authentication+jwt")
+	switch strings.ToLower(header.Typ) {
+	case "", "jwt", "client-authentication+jwt":
+		return true
+	}
+	return false
 }
 
-// unverifiedSubject reads whose keys an assertion has to be checked with; nothing else is believed before it was.
+// unverifiedSubject returns the sub of an assertion, which decides whose keys verify it. Until then, no other claim is
+// used.
 func unverifiedSubject(assertion string) (string, bool) {
-	parts := strings.SplitN(assertion, ".", 4)
+	parts := strings.Split(assertion, ".")
 	if len(assertion) > maxAssertionBytes || len(parts) != 3 || !keys.IsCompactJWS(assertion) {
 		return "", false
 	}

@@ -9,11 +9,11 @@ import (
 	"github.com/curfew-id/curfew/storage"
 )
 
-// opClient is a relying party in the form the library carries it in. Of its methods the routes we mount call
-// AuthMethod and GrantTypes; the others answer with the strictest there is.
+// opClient is a client in the form that the library needs. The library's routes call only AuthMethod and GrantTypes.
+// The other methods return the strictest value.
 type opClient struct {
 	record   *storage.Client
-	sequence storage.Sequence // the store's, from before the client was read
+	sequence storage.Sequence // of the store, before the client was read
 }
 
 var _ op.Client = opClient{}

@@ -22,15 +22,16 @@ const (
 	credentialAssertion                       // client_secret_jwt, private_key_jwt
 )
 
+// credentials are the client_id and the credentials of a request.
 type credentials struct {
 	kind      credentialKind
 	clientID  string
 	secret    string
-	rawSecret string // the secret of client_secret_basic as it was sent, before form-decoding
+	rawSecret string // client_secret_basic: the secret as it was sent, before form-decoding
 	assertion string
 }
 
-// authMethod returns the token_endpoint_auth_method of credentials other than an assertion.
+// authMethod returns the token_endpoint_auth_method of these credentials. They must not be an assertion.
 func (c credentials) authMethod() string {
 	switch c.kind {
 	case credentialBasic:
@@ -44,11 +45,11 @@ func (c credentials) authMethod() string {
 // assertionType is the only supported client_assertion_type (RFC 7523 §2.2).
 const assertionType = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 
-// authenticationFailed is the description for wrong credentials and for an unknown client: the caller cannot learn
-// which clients exist.
+// authenticationFailed is the description both for wrong credentials and for an unknown client, so that a caller cannot
+// find out which clients exist.
 const authenticationFailed = "client authentication failed"
 
-// readCredentials finds the credentials of a request. It refuses a request that uses more than one authentication
+// readCredentials returns the credentials of a request. It refuses a request that uses more than one authentication
 // method (RFC 6749 §2.3).
 func readCredentials(h http.Header, form url.Values) (credentials, error) {
 	c := credentials{clientID: form.Get("client_id")}
@@ -61,7 +62,7 @@ func readCredentials(h http.Header, form url.Values) (credentials, error) {
 		if c.clientID != "" && c.clientID != basic.clientID {
 			return c, invalidRequest("client_id and the Authorization header name two clients").About("client_id")
 		}
-		if basic.rawSecret == "" { // some libraries send the header for a client without a secret
+		if basic.rawSecret == "" { // some libraries send this header for a client without a secret
 			basic.kind = credentialNone
 		} else {
 			methods++
@@ -72,16 +73,18 @@ func readCredentials(h http.Header, form url.Values) (credentials, error) {
 	// secret.
 	if secret := form.Get("client_secret"); secret != "" {
 		methods++
-		c.kind, c.secret = credentialPost, secret
+		c.kind = credentialPost
+		c.secret = secret
 	}
 	assertion := form.Get("client_assertion")
-	givenType := form.Get("client_assertion_type")
-	if assertion != "" || givenType != "" {
-		if assertion == "" || givenType != assertionType {
+	declaredType := form.Get("client_assertion_type")
+	if assertion != "" || declaredType != "" {
+		if assertion == "" || declaredType != assertionType {
 			return c, invalidClient("client_assertion and client_assertion_type do not fit together (RFC 7523 2.2)")
 		}
 		methods++
-		c.kind, c.assertion = credentialAssertion, assertion
+		c.kind = credentialAssertion
+		c.assertion = assertion
 	}
 	if methods > 1 {
 		return c, invalidRequest("the client authenticates in more than one way")
@@ -96,8 +99,8 @@ func readCredentials(h http.Header, form url.Values) (credentials, error) {
 	return c, nil
 }
 
-// parseBasicAuth reads an Authorization header of scheme Basic. Clients must form-encode id and secret (RFC 6749
-// §2.3.1), but many do not. If form-decoding fails, the text is taken as it was sent.
+// parseBasicAuth parses an Authorization header with scheme Basic. Clients must form-encode id and secret (RFC 6749
+// §2.3.1), but many do not. A value that cannot be form-decoded is taken as it was sent.
 func parseBasicAuth(headers []string) (c credentials, ok bool) {
 	if len(headers) != 1 {
 		return c, false
@@ -120,7 +123,7 @@ func parseBasicAuth(headers []string) (c credentials, ok bool) {
 	return c, hasColon && c.clientID != ""
 }
 
-// formDecoded decodes text, or returns it unchanged if it is not form-encoded.
+// formDecoded returns the form-decoded text, or the text itself if it is not form-encoded.
 func formDecoded(text string) string {
 	decoded, err := url.QueryUnescape(text)
 	if err != nil {
@@ -162,8 +165,8 @@ func (s *Server) verifyClient(
 	return c, nil
 }
 
-// authenticateClient finds the client of a request, and checks its credentials and that it uses its registered
-// authentication method.
+// authenticateClient returns the client of a request. It checks the credentials, and that they use the client's
+// registered authentication method.
 func (s *Server) authenticateClient(ctx context.Context, h http.Header, form url.Values) (*storage.Client, error) {
 	creds, err := readCredentials(h, form)
 	if err != nil {
@@ -185,15 +188,15 @@ func (s *Server) authenticateClient(ctx context.Context, h http.Header, form url
 	return c, nil
 }
 
-// wrongAuthMethod returns the error for a wrong authentication method. Only the log names the registered one, not the
-// response.
+// wrongAuthMethod returns the error for a wrong authentication method. The log names the registered method; the
+// response does not.
 func wrongAuthMethod(c *storage.Client) error {
 	e := invalidClient("the client authenticates in another way than its token_endpoint_auth_method")
 	e.Reason = e.Description + ", which is " + c.AuthMethod()
 	return e
 }
 
-// enabledClient finds a client. An unknown and a disabled client give the same error.
+// enabledClient returns a client. It returns the same error for an unknown and for a disabled client.
 func (s *Server) enabledClient(ctx context.Context, id string) (*storage.Client, error) {
 	c, err := s.Store.Client(ctx, id)
 	if errors.Is(err, storage.ErrNotFound) {
@@ -208,15 +211,15 @@ func (s *Server) enabledClient(ctx context.Context, id string) (*storage.Client,
 	return c, nil
 }
 
-// secretMatches compares the hash of the secret with the client's, in constant time. Secrets are long and random, so
-// a fast hash is enough. A client without a secret has the zero hash, which no secret has. A secret of
-// client_secret_basic may match form-decoded or as sent.
+// secretMatches compares the hash of the secret with the client's, in constant time. Secrets are long and random, so a
+// fast hash is sufficient. A client without a secret has the zero hash, which no secret has. A client_secret_basic
+// secret may match either form-decoded or as it was sent.
 func secretMatches(c *storage.Client, creds credentials) bool {
-	decoded := storage.HashOf(creds.secret)
-	raw := storage.HashOf(creds.rawSecret)
-	matches := subtle.ConstantTimeCompare(decoded[:], c.SecretHash[:])
+	decodedHash := storage.HashOf(creds.secret)
+	matches := subtle.ConstantTimeCompare(decodedHash[:], c.SecretHash[:])
 	if creds.rawSecret != "" {
-		matches |= subtle.ConstantTimeCompare(raw[:], c.SecretHash[:])
+		rawHash := storage.HashOf(creds.rawSecret)
+		matches |= subtle.ConstantTimeCompare(rawHash[:], c.SecretHash[:])
 	}
 	return matches == 1
 }

@@ -11,8 +11,8 @@ import (
 	"github.com/curfew-id/curfew/storage"
 )
 
-// issueClientToken gives a client an access token for itself (RFC 6749 §4.4). sequence is the store's, from before
-// the client was read. A JWT costs no commit.
+// issueClientToken issues an access token for the client itself (RFC 6749 §4.4). sequence is the store's, from before
+// the client was read. An opaque token is stored, a JWT is not.
 func (s *Server) issueClientToken(
 	ctx context.Context,
 	c *storage.Client,
@@ -23,7 +23,7 @@ func (s *Server) issueClientToken(
 	if !ok {
 		return response, invalidScope("scope has a scope that is not registered for the client, or one about a user")
 	}
-	// Its sub is the client_id, which must not be taken for a user's (RFC 9068 §5).
+	// sub is the client_id, so the client_id must not also be the subject of a user (RFC 9068 §5).
 	switch _, err := s.Store.User(ctx, c.ClientID); {
 	case err == nil:
 		return response, newError(
@@ -41,13 +41,11 @@ func (s *Server) issueClientToken(
 	return response, err
 }
 
-// clientCredentialsScope is what a client may have for itself: the scopes that were registered for it by name. Scopes
-// about a user have no meaning here.
+// clientCredentialsScope returns the scope of a client's own token: the requested scopes, or by default all registered
+// ones that are not about a user. It returns false if a requested scope is not one of those.
 func clientCredentialsScope(c *storage.Client, requested []string) ([]string, bool) {
-	registered := slices.DeleteFunc(
-		strings.Fields(c.Scope),
-		func(scope string) bool { return slices.Contains(tokens.Scopes(), scope) },
-	)
+	isAboutUser := func(scope string) bool { return slices.Contains(tokens.Scopes(), scope) }
+	registered := slices.DeleteFunc(strings.Fields(c.Scope), isAboutUser)
 	if len(requested) == 0 {
 		return registered, true
 	}

@@ -14,9 +14,8 @@ import (
 	"github.com/curfew-id/curfew/storage"
 )
 
-// exchangeCode redeems an authorization code (RFC 6749 §4.1.3, Core §3.1.3). A code reaches the store only from its
-// client, for its redirect URI and with its PKCE verifier: no other client can use a code up or, by using it again,
-// end the grant that it gave.
+// exchangeCode redeems an authorization code (RFC 6749 §4.1.3, Core §3.1.3). It checks client, redirect URI and PKCE
+// before it uses the code. So another client can neither use up a code nor revoke its grant by using it again.
 func (s *Server) exchangeCode(
 	ctx context.Context,
 	c *storage.Client,
@@ -54,7 +53,8 @@ func (s *Server) exchangeCode(
 	return exchange.Respond(result, user)
 }
 
-// revokeReusedCode revokes what the first use of a code gave, since one of the two was a thief's (RFC 6749 §4.1.2).
+// revokeReusedCode revokes the grant of a code that was used twice, because one of the two uses may be a theft (RFC
+// 6749 §4.1.2).
 func (s *Server) revokeReusedCode(ctx context.Context, c *storage.Client, g storage.Grant) error {
 	if g.ID != "" {
 		if err := s.endAfterReuse(ctx, c, storage.Selector{Grant: g.ID}, storage.ReasonCodeReuse); err != nil {
@@ -64,42 +64,48 @@ func (s *Server) revokeReusedCode(ctx context.Context, c *storage.Client, g stor
 	return invalidGrant("the code was used before").About("code")
 }
 
-// checkVerifier compares the verifier with the challenge (RFC 7636 §4.6, S256). A verifier without a challenge is
-// refused: somebody may have taken the challenge out of the authorization request (RFC 9700 §4.8.2).
+// checkVerifier compares the verifier with the challenge (RFC 7636 §4.6, S256). It refuses a verifier without a
+// challenge: an attacker may have removed the challenge from the authorization request (RFC 9700 §4.8.2).
 func checkVerifier(challenge, verifier string) error {
+	problem := ""
 	switch {
 	case challenge == "" && verifier == "":
 		return nil
 	case challenge == "":
-		return invalidGrant(
-			"code_verifier was sent, but the authorization request had no code_challenge",
-		).About("code_verifier")
+		problem = "code_verifier was sent, but the authorization request had no code_challenge"
 	case verifier == "":
-		return invalidGrant(
-			"code_verifier is missing: the authorization request had a code_challenge",
-		).About("code_verifier")
+		problem = "code_verifier is missing: the authorization request had a code_challenge"
 	case !verifierMatchesChallenge(challenge, verifier):
-		return invalidGrant(
-			"code_verifier does not match the code_challenge of the authorization request",
-		).About("code_verifier")
+		problem = "code_verifier does not match the code_challenge of the authorization request"
+	default:
+		return nil
 	}
-	return nil
+	return invalidGrant(problem).About("code_verifier")
 }
 
+// Minimum and maximum length of a code_verifier (RFC 7636 §4.1).
+const (
+	minVerifierLength = 43
+	maxVerifierLength = 128
+)
+
+// verifierMatchesChallenge reports whether the verifier is well formed and its S256 challenge equals challenge.
 func verifierMatchesChallenge(challenge, verifier string) bool {
-	if len(verifier) < 43 || len(verifier) > 128 ||
-		strings.ContainsFunc(verifier, func(r rune) bool { return !isUnreserved(r) }) { // RFC 7636 §4.1
+	if len(verifier) < minVerifierLength || len(verifier) > maxVerifierLength {
 		return false
 	}
-	sum := sha256.Sum256([]byte(verifier))
-	return subtle.ConstantTimeCompare([]byte(base64.RawURLEncoding.EncodeToString(sum[:])), []byte(challenge)) == 1
+	if strings.Trim(verifier, unreservedCharacters) != "" {
+		return false
+	}
+	hash := sha256.Sum256([]byte(verifier))
+	computed := base64.RawURLEncoding.EncodeToString(hash[:])
+	return subtle.ConstantTimeCompare([]byte(computed), []byte(challenge)) == 1
 }
 
-func isUnreserved(r rune) bool {
-	return 'a' <= r && r <= 'z' || 'A' <= r && r <= 'Z' || '0' <= r && r <= '9' || strings.ContainsRune("-._~", r)
-}
+// unreservedCharacters are the characters of a code_verifier (RFC 7636 §4.1).
+const unreservedCharacters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~"
 
-// loadUserIfNeeded reads the user whose claims an ID token carries; most ID tokens carry none.
+// loadUserIfNeeded returns the user for the claims of an ID token, or nil if the token contains none.
 func (s *Server) loadUserIfNeeded(ctx context.Context, needed bool, subject string) (*storage.User, error) {
 	if !needed {
 		return nil, nil

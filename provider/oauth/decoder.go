@@ -8,8 +8,8 @@ import (
 	"github.com/zitadel/oidc/v3/pkg/op"
 )
 
-// decoder fills the library's requests from a form that guard has read. The library's own finds every field by
-// reflection, twice a request; these are the ones that it or we read. Scope is read from the form itself.
+// decoder fills the library's request structs from a form that guard has read. It replaces the library's decoder, which
+// uses reflection for every field. It fills only fields that the library or this package reads.
 type decoder struct{}
 
 // Decode implements the library's Decoder.
@@ -17,13 +17,17 @@ func (decoder) Decode(dst any, src map[string][]string) error {
 	form := url.Values(src)
 	switch d := dst.(type) {
 	case *op.ClientCredentials:
-		d.ClientID, d.ClientSecret = form.Get("client_id"), form.Get("client_secret")
-		d.ClientAssertion, d.ClientAssertionType = form.Get("client_assertion"), form.Get("client_assertion_type")
+		d.ClientID = form.Get("client_id")
+		d.ClientSecret = form.Get("client_secret")
+		d.ClientAssertion = form.Get("client_assertion")
+		d.ClientAssertionType = form.Get("client_assertion_type")
 	case *oidc.AccessTokenRequest:
-		d.Code, d.RedirectURI, d.CodeVerifier = form.Get("code"), form.Get("redirect_uri"), form.Get("code_verifier")
+		d.Code = form.Get("code")
+		d.RedirectURI = form.Get("redirect_uri")
+		d.CodeVerifier = form.Get("code_verifier")
 	case *oidc.RefreshTokenRequest:
 		d.RefreshToken = form.Get("refresh_token")
-	case *oidc.ClientCredentialsRequest:
+	case *oidc.ClientCredentialsRequest: // its only field is scope, which issueClientToken gets from the form
 	case *oidc.IntrospectionRequest:
 		d.Token = form.Get("token")
 	case *oidc.RevocationRequest:

@@ -1,11 +1,13 @@
-// Package oauth serves what programs call: token, introspect, revoke, userinfo and jwks.
+// Package oauth serves the endpoints that programs call: token, introspect, revoke, userinfo and jwks.
 //
-//	request ─▶ guard (method, form, size, headers, CORS) ─▶ zitadel/oidc (routing, parsing) ─▶ VerifyClient ─▶ one method, one transaction
+//	request ─▶ guard (method, form, size, CORS) ─▶ zitadel/oidc (routing, parsing) ─▶ VerifyClient ─▶ one method
 //
-// It is the only importer of the library's op package, and of that only what fails closed: [Server] embeds
-// op.UnimplementedServer. The guard stands before the library and refuses what the library would let pass; userinfo
-// and jwks are handlers of our own, because the library answers in JSON only and takes tokens from the query.
+// Each method uses one transaction. Only this package imports the library's op package. [Server] embeds
+// op.UnimplementedServer, so that every operation that it does not implement is refused. The guard refuses requests
+// that the library would accept wrongly. This package serves userinfo and jwks itself, because the library's userinfo
+// accepts tokens in the query and returns only JSON.
 //
-// Every access token, whatever its form, is looked up: what is not active in the store is refused. Errors become
-// answers in errors.go alone. It knows no cookie and no page, and ends a session or grant only through [Ender].
+// Every access token is looked up in the store, opaque or JWT, and refused if it is not active. Only errors.go turns
+// errors into responses. The package knows no cookies and no pages, and ends sessions and grants only through
+// [logout.Terminator].
 package oauth

@@ -13,9 +13,8 @@ import (
 	"github.com/curfew-id/curfew/provider/web"
 )
 
-// This file renders errors as answers to programs (RFC 6749 §5.2, RFC 6750 §3.1). Which error gets which answer
-// stands in package web. A description is fixed text, so that nothing of the request or of our internals gets into
-// it.
+// This file writes errors as responses to programs (RFC 6749 §5.2, RFC 6750 §3.1). Package web decides which error gets
+// which response. Descriptions are fixed texts, so that they contain nothing from the request and nothing internal.
 
 func newError(status int, code, description string) web.OAuthError {
 	return web.OAuthError{Status: status, Code: code, Description: description}
@@ -33,17 +32,17 @@ func invalidScope(description string) web.OAuthError {
 	return newError(http.StatusBadRequest, "invalid_scope", description).About("scope")
 }
 
-// invalidClient is 401, whichever way of authentication the client used (RFC 6749 §5.2 allows it).
+// invalidClient returns an error with status 401. RFC 6749 §5.2 allows 401 for every authentication method.
 func invalidClient(description string) web.OAuthError {
 	return newError(http.StatusUnauthorized, "invalid_client", description)
 }
 
-// invalidToken answers a bearer of a token that is not active (RFC 6750 §3.1).
+// invalidToken returns the error for an access token that is not active (RFC 6750 §3.1).
 func invalidToken() web.OAuthError {
 	return newError(http.StatusUnauthorized, "invalid_token", "the access token is unknown, has expired or was revoked")
 }
 
-// errorFrom finds the answer to an error of the store, the minter or this package.
+// errorFrom returns the response to an error of the store, the minter or this package.
 func errorFrom(err error) web.OAuthError {
 	if errors.Is(err, tokens.ErrScopeNotGranted) {
 		return invalidScope("scope is more than what was granted")
@@ -51,7 +50,7 @@ func errorFrom(err error) web.OAuthError {
 	return web.TokenErrorFrom(err)
 }
 
-// requestOutcome collects what a request through the library came to, for the log.
+// requestOutcome collects data about a request to the library, for the log.
 type requestOutcome struct {
 	client string // the client_id that the request names
 	err    error
@@ -59,7 +58,7 @@ type requestOutcome struct {
 
 type requestOutcomeKey struct{}
 
-// refuse notes the error for the log and gives it the form that the library renders. nil stays nil.
+// refuse records the error for the log and returns it in the form that the library renders. For nil it returns nil.
 func refuse(ctx context.Context, err error) error {
 	if err == nil {
 		return nil
@@ -71,28 +70,28 @@ func refuse(ctx context.Context, err error) error {
 	return libraryError{e}
 }
 
-// libraryError is an error in the form that the library looks for.
+// libraryError is an error in a form that the library understands.
 type libraryError struct{ web.OAuthError }
 
-// As gives the library its own types.
+// As converts the error to the library's types for errors.As.
 func (e libraryError) As(target any) bool {
 	oidcErr := &oidc.Error{Description: e.Description, Parent: e.Err}
 	setText(&oidcErr.ErrorType, e.Code)
-	switch t := target.(type) {
+	switch target := target.(type) {
 	case *op.StatusError:
-		*t = op.NewStatusError(oidcErr, e.Status)
+		*target = op.NewStatusError(oidcErr, e.Status)
 	case **oidc.Error:
-		*t = oidcErr
+		*target = oidcErr
 	default:
 		return false
 	}
 	return true
 }
 
-// setText sets a value of a string type that its package does not export.
+// setText sets a field whose string type the library does not export.
 func setText[T ~string](target *T, text string) { *target = T(text) }
 
-// logError writes the line of a request that was refused or failed.
+// logError logs why a request was refused or failed.
 func (s *Server) logError(ctx context.Context, client string, err error) {
 	e := errorFrom(err)
 	if e.Subject.Client == "" {
@@ -101,7 +100,7 @@ func (s *Server) logError(ctx context.Context, client string, err error) {
 	e.Log(ctx, s.logger())
 }
 
-// writeError renders an error outside the library.
+// writeError writes an error response of an endpoint that does not use the library.
 func (s *Server) writeError(w http.ResponseWriter, err error) {
 	e := errorFrom(err)
 	noStore(w)
@@ -114,5 +113,5 @@ func (s *Server) writeError(w http.ResponseWriter, err error) {
 		Error       string `json:"error"`
 		Description string `json:"error_description,omitempty"`
 	}{e.Code, e.Description}
-	_ = json.NewEncoder(w).Encode(body) // fails only if the client has gone
+	_ = json.NewEncoder(w).Encode(body) // an error means that the client closed the connection
 }

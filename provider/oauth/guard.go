@@ -14,8 +14,8 @@ import (
 	"github.com/curfew-id/curfew/storage"
 )
 
-// guard passes to the library only a POST of bounded size whose parameters each occur once and whose credentials can
-// be read. It logs what was refused.
+// guard checks a request before the library handles it: a POST of bounded size, with each parameter once and readable
+// credentials. It logs refused requests.
 func (s *Server) guard(path string, library http.Handler) http.Handler {
 	return s.recoverPanics(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		noStore(w)
@@ -45,7 +45,7 @@ func (s *Server) guard(path string, library http.Handler) http.Handler {
 	}))
 }
 
-// readForm reads a request's parameters, from the body alone: what stands in a URL stands in logs.
+// readForm reads the parameters from the body. It refuses parameters in the URL, because URLs are logged.
 func readForm(w http.ResponseWriter, r *http.Request) (url.Values, error) {
 	if r.Method != http.MethodPost {
 		w.Header().Set("Allow", http.MethodPost)
@@ -74,10 +74,10 @@ func readForm(w http.ResponseWriter, r *http.Request) (url.Values, error) {
 	return form, nil
 }
 
-// validateForm refuses in our words what the library would refuse in its own, with the wrong status or with the
-// request's text in the answer. It returns the client_id that the request names, for the log.
+// validateForm refuses requests for which the library would send a wrong status, or a text from the request. It returns
+// the client_id that the request names, for the log.
 func (s *Server) validateForm(path string, h http.Header, form url.Values) (client string, err error) {
-	creds, err := readCredentials(h, form)
+	creds, credentialsErr := readCredentials(h, form)
 	client = creds.clientID
 	if creds.assertion != "" {
 		client, _ = unverifiedSubject(creds.assertion)
@@ -87,8 +87,8 @@ func (s *Server) validateForm(path string, h http.Header, form url.Values) (clie
 			return client, err
 		}
 	}
-	if err != nil {
-		return client, err
+	if credentialsErr != nil {
+		return client, credentialsErr
 	}
 	if path == introspectPath && creds.kind == credentialNone {
 		return client, invalidClient("introspection needs client authentication") // RFC 7662 §2.1
@@ -101,6 +101,7 @@ func (s *Server) validateForm(path string, h http.Header, form url.Values) (clie
 	return client, nil
 }
 
+// checkGrantType returns an error if the token endpoint does not support the grant type.
 func checkGrantType(grantType string) error {
 	if grantType == "" {
 		return invalidRequest("grant_type is missing").About("grant_type")
@@ -115,7 +116,7 @@ func checkGrantType(grantType string) error {
 	return nil
 }
 
-// requiredParams are the parameters without which a request has no meaning.
+// requiredParams returns the parameters that a request to this path must have.
 func requiredParams(path, grantType string) []string {
 	switch {
 	case path != tokenPath:
@@ -128,13 +129,13 @@ func requiredParams(path, grantType string) []string {
 	return nil
 }
 
-// noStore marks an answer that holds tokens or says something about them (RFC 6749 §5.1).
+// noStore keeps a response with tokens, or with information about them, out of caches (RFC 6749 §5.1).
 func noStore(w http.ResponseWriter) {
 	w.Header().Set("Cache-Control", "no-store")
 	w.Header().Set("Pragma", "no-cache")
 }
 
-// recoverPanics answers a panic as a server error: no request may reset a connection or show a stack.
+// recoverPanics answers a panic with a server error, so that no request shows a stack or resets the connection.
 func (s *Server) recoverPanics(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		defer func() {
@@ -150,10 +151,14 @@ func (s *Server) recoverPanics(next http.Handler) http.Handler {
 	})
 }
 
-// libraryHeader has a secret that was sent without form-encoding in the form that the library can decode.
+// libraryHeader returns the headers for the library. It form-encodes a client_secret_basic secret that the library
+// could not form-decode.
 func libraryHeader(h http.Header) http.Header {
 	basic, ok := parseBasicAuth(h.Values("Authorization"))
-	if _, err := url.QueryUnescape(basic.rawSecret); !ok || err == nil {
+	if !ok {
+		return h
+	}
+	if _, err := url.QueryUnescape(basic.rawSecret); err == nil {
 		return h
 	}
 	h = h.Clone()
@@ -161,18 +166,18 @@ func libraryHeader(h http.Header) http.Header {
 	return h
 }
 
-// basicChallenge goes with a 401 to a client that used the Authorization header (RFC 6749 §5.2). Others get none:
-// some libraries show it in place of the error.
+// basicChallenge returns the WWW-Authenticate of a 401 for a client that used the Authorization header (RFC 6749 §5.2).
+// Other clients get none, because some libraries would show it instead of the error.
 func (s *Server) basicChallenge() string { return fmt.Sprintf("Basic realm=%q", s.Issuer) }
 
-// challengeWriter adds the headers that the library leaves out: WWW-Authenticate to a 401, if there is a challenge,
-// and Retry-After to a 503.
+// challengeWriter adds headers that the library does not set: WWW-Authenticate to a 401, if challenge is not empty, and
+// Retry-After to a 503.
 type challengeWriter struct {
 	http.ResponseWriter
 	challenge string
 }
 
-// WriteHeader adds the headers that go with status.
+// WriteHeader adds the headers for this status.
 func (c *challengeWriter) WriteHeader(status int) {
 	switch status {
 	case http.StatusUnauthorized:
@@ -185,14 +190,11 @@ func (c *challengeWriter) WriteHeader(status int) {
 	c.ResponseWriter.WriteHeader(status)
 }
 
-// CORS lets scripts of any origin call an endpoint, never with cookies (Fetch standard; RFC 9700 §2.6 forbids it at
-// the authorization endpoint only). It answers preflights itself.
+// CORS allows scripts of every origin to call an endpoint, but never with cookies (Fetch standard). RFC 9700 §2.6
+// forbids CORS only for the authorization endpoint. CORS answers preflight requests itself.
 func CORS(next http.Handler, methods ...string) http.Handler {
 	allowedMethods := strings.Join(methods, ", ")
-	isPublicDocument := !slices.Contains(
-		methods,
-		http.MethodPost,
-	) // it is there for every caller: neither challenge nor delay goes with it
+	isPublicDocument := !slices.Contains(methods, http.MethodPost) // its responses have no challenge or Retry-After
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		h := w.Header()
 		h.Set("Access-Control-Allow-Origin", "*")
@@ -212,15 +214,16 @@ func CORS(next http.Handler, methods ...string) http.Handler {
 	})
 }
 
-// allowedHeaders are the headers that a script may send: those that we read and those that it asks for, such as the
-// ones of tracing libraries. No cookie is involved, and what we do not read does nothing.
+// allowedHeaders returns the headers that a script may send: those that Curfew reads and those that the preflight
+// requests, as tracing libraries do. That is safe, because CORS requests carry no cookies and other headers are
+// ignored.
 func allowedHeaders(requested string) string {
-	const read, maxBytes = "Authorization, Content-Type", 1000
-	isOther := func(r rune) bool {
-		return !('a' <= r && r <= 'z' || 'A' <= r && r <= 'Z' || '0' <= r && r <= '9' || strings.ContainsRune("-_, ", r))
+	const readHeaders = "Authorization, Content-Type"
+	const maxRequestedBytes = 1000
+	const headerCharacters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_, "
+	isOther := func(r rune) bool { return !strings.ContainsRune(headerCharacters, r) }
+	if requested == "" || len(requested) > maxRequestedBytes || strings.ContainsFunc(requested, isOther) {
+		return readHeaders
 	}
-	if requested == "" || len(requested) > maxBytes || strings.ContainsFunc(requested, isOther) {
-		return read
-	}
-	return read + ", " + requested
+	return readHeaders + ", " + requested
 }

@@ -12,8 +12,8 @@ import (
 	"github.com/curfew-id/curfew/storage"
 )
 
-// introspectionResponse is what is said about a token (RFC 7662 §2.2). sid, auth_time, acr and amr let a resource
-// server act on ended sessions and ask for a fresh sign-in.
+// introspectionResponse is an introspection response (RFC 7662 §2.2). With sid, auth_time, acr and amr a resource
+// server can react to ended sessions and ask for a new authentication.
 type introspectionResponse struct {
 	Active    bool            `json:"active"`
 	Scope     string          `json:"scope,omitempty"`
@@ -31,8 +31,8 @@ type introspectionResponse struct {
 	AMR       []string        `json:"amr,omitempty"`
 }
 
-// introspect describes to an authenticated client its own tokens and those whose audience names it. The answer about
-// any other token is exactly {"active":false}.
+// introspect describes a token to a client that owns it or that is in its audience. For any other token the response is
+// exactly {"active":false}.
 func (s *Server) introspect(
 	ctx context.Context,
 	h http.Header,
@@ -43,7 +43,7 @@ func (s *Server) introspect(
 	if err != nil {
 		return response, err
 	}
-	// token_type_hint is not needed: the token's form shows its kind.
+	// token_type_hint is ignored: the prefix of the token shows its kind.
 	if looksLikeToken(token, tokens.RefreshPrefix) {
 		response, err = s.introspectRefresh(ctx, caller, token)
 	} else {
@@ -55,15 +55,19 @@ func (s *Server) introspect(
 	return response, err
 }
 
+// introspectAccess describes an access token.
 func (s *Server) introspectAccess(
 	ctx context.Context,
 	caller *storage.Client,
 	token string,
 ) (introspectionResponse, error) {
 	active, err := s.lookupToken(ctx, token)
-	if err != nil ||
-		active.token.Client != caller.ClientID && !slices.Contains(active.token.Audience, caller.ClientID) {
+	if err != nil {
 		return introspectionResponse{}, err
+	}
+	isOwner := active.token.Client == caller.ClientID
+	if !isOwner && !slices.Contains(active.token.Audience, caller.ClientID) {
+		return introspectionResponse{}, nil
 	}
 	response := introspectionResponse{
 		Active:    true,
@@ -84,8 +88,8 @@ func (s *Server) introspectAccess(
 	return response, nil
 }
 
-// introspectRefresh describes a refresh token to the client that owns it. For any other caller, such as a resource
-// server, it is inactive.
+// introspectRefresh describes a refresh token to the client that owns it. For every other caller, also for a resource
+// server, the token is inactive.
 func (s *Server) introspectRefresh(
 	ctx context.Context,
 	caller *storage.Client,
@@ -111,8 +115,10 @@ func (s *Server) introspectRefresh(
 	return response, nil
 }
 
-// addAuthentication adds what the grant records about the user's sign-in.
+// addAuthentication adds the user and the authentication that the grant records.
 func (s *Server) addAuthentication(response *introspectionResponse, c *storage.Client, g storage.Grant) {
 	response.Subject = s.Minter.SubjectFor(g.Subject, c)
-	response.AuthTime, response.ACR, response.AMR = g.AuthTime.Unix(), g.ACR, g.AMR
+	response.AuthTime = g.AuthTime.Unix()
+	response.ACR = g.ACR
+	response.AMR = g.AMR
 }

@@ -2,10 +2,10 @@ package oauth
 
 import "net/http"
 
-// jwksCacheControl is how long relying parties may keep the keys: a new key is published for longer before it signs.
+// jwksCacheControl is how long clients may cache the keys. A new key is published for longer than this before it signs.
 const jwksCacheControl = "public, max-age=3600"
 
-// serveJWKS serves the published keys (RFC 7517 §5), as bytes that stand ready.
+// serveJWKS serves the public keys (RFC 7517 §5), which the Ring has already encoded.
 func (s *Server) serveJWKS(w http.ResponseWriter, r *http.Request) {
 	body, etag := s.Ring.JWKS()
 	h := w.Header()
@@ -21,6 +21,6 @@ func (s *Server) serveJWKS(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	h.Set("Content-Type", "application/json")
-	// The client may have disconnected; there is no way left to answer it.
+	// An error means that the client closed the connection.
 	_, _ = w.Write(body)
 }

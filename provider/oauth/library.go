@@ -9,8 +9,8 @@ import (
 	"github.com/curfew-id/curfew/provider/tokens"
 )
 
-// This file is the library's view of Server: the methods of op.Server that its routes call. Each passes on what it
-// got and wraps the error.
+// This file contains the methods of op.Server that the library's routes call. Each calls a method of this package and
+// converts its error for the library.
 
 // VerifyClient authenticates the client of a token or revocation request.
 func (s *Server) VerifyClient(ctx context.Context, r *op.Request[op.ClientCredentials]) (op.Client, error) {
@@ -25,13 +25,13 @@ func (s *Server) VerifyClient(ctx context.Context, r *op.Request[op.ClientCreden
 	return opClient{record: c, sequence: sequence}, nil
 }
 
-// CodeExchange answers grant_type authorization_code.
+// CodeExchange handles grant_type authorization_code.
 func (s *Server) CodeExchange(ctx context.Context, r *op.ClientRequest[oidc.AccessTokenRequest]) (*op.Response, error) {
 	response, err := s.exchangeCode(ctx, r.Client.(opClient).record, r.Data)
 	return newTokenResponse(ctx, response, err)
 }
 
-// RefreshToken answers grant_type refresh_token.
+// RefreshToken handles grant_type refresh_token.
 func (s *Server) RefreshToken(
 	ctx context.Context,
 	r *op.ClientRequest[oidc.RefreshTokenRequest],
@@ -40,7 +40,7 @@ func (s *Server) RefreshToken(
 	return newTokenResponse(ctx, response, err)
 }
 
-// ClientCredentialsExchange answers grant_type client_credentials.
+// ClientCredentialsExchange handles grant_type client_credentials.
 func (s *Server) ClientCredentialsExchange(
 	ctx context.Context,
 	r *op.ClientRequest[oidc.ClientCredentialsRequest],
@@ -50,7 +50,7 @@ func (s *Server) ClientCredentialsExchange(
 	return newTokenResponse(ctx, response, err)
 }
 
-// Introspect answers an introspection request.
+// Introspect handles an introspection request.
 func (s *Server) Introspect(ctx context.Context, r *op.Request[op.IntrospectionRequest]) (*op.Response, error) {
 	response, err := s.introspect(ctx, r.Header, r.Form, r.Data.Token)
 	if err != nil {
@@ -59,7 +59,7 @@ func (s *Server) Introspect(ctx context.Context, r *op.Request[op.IntrospectionR
 	return op.NewResponse(response), nil
 }
 
-// Revocation answers a revocation request.
+// Revocation handles a revocation request.
 func (s *Server) Revocation(ctx context.Context, r *op.ClientRequest[oidc.RevocationRequest]) (*op.Response, error) {
 	if err := s.revoke(ctx, r.Client.(opClient).record, r.Data.Token); err != nil {
 		return nil, refuse(ctx, err)
@@ -67,8 +67,8 @@ func (s *Server) Revocation(ctx context.Context, r *op.ClientRequest[oidc.Revoca
 	return op.NewResponse(nil), nil
 }
 
-// newTokenResponse ends every token request. An answer that could not be signed leaves a grant that no client holds:
-// the code or refresh token is used, and trying again shows that.
+// newTokenResponse returns the library's response to a token request. If signing failed, the stored grant stays, but no
+// client has its tokens. The code or refresh token is used, and a retry is refused.
 func newTokenResponse(ctx context.Context, response tokens.Response, err error) (*op.Response, error) {
 	if err != nil {
 		return nil, refuse(ctx, err)

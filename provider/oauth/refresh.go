@@ -10,7 +10,7 @@ import (
 	"github.com/curfew-id/curfew/storage"
 )
 
-// refresh exchanges a refresh token for the next (RFC 6749 §6, RFC 9700 §4.14.2).
+// refresh exchanges a refresh token for the next one (RFC 6749 §6, RFC 9700 §4.14.2).
 func (s *Server) refresh(
 	ctx context.Context,
 	c *storage.Client,
@@ -21,17 +21,13 @@ func (s *Server) refresh(
 	}
 	now := s.Now()
 	refresh := s.Minter.NewRefresh(c, token, strings.Fields(scope), now)
-	result, err := s.Store.Refresh(
-		ctx,
-		storage.RefreshRequest{
-			Token:    storage.HashOf(token),
-			NewToken: storage.HashOf(refresh.NewToken()),
-			Client:   c.ClientID,
-			Grace:    s.Minter.Lifetimes.RefreshGrace,
-		},
-		now,
-		refresh.Issue,
-	)
+	request := storage.RefreshRequest{
+		Token:    storage.HashOf(token),
+		NewToken: storage.HashOf(refresh.NewToken()),
+		Client:   c.ClientID,
+		Grace:    s.Minter.Lifetimes.RefreshGrace,
+	}
+	result, err := s.Store.Refresh(ctx, request, now, refresh.Issue)
 	if err != nil {
 		return response, err
 	}
@@ -50,17 +46,17 @@ func (s *Server) refresh(
 	return refresh.Respond(result, user)
 }
 
-// isLateRetry reports whether a refresh token older than the last one looks like a retry out of order, as of a third
-// tab: the grant was refreshed within the grace, and the client proved itself. A public client proves nothing, so
-// that its reuse counts as theft.
+// isLateRetry reports whether the reuse of a refresh token looks like a delayed retry, as of a third browser tab: the
+// grant was refreshed within the grace period, and the client is authenticated. A public client is not, so its reuse
+// counts as theft.
 func (s *Server) isLateRetry(c *storage.Client, g storage.Grant, now time.Time) bool {
 	sinceRotation := now.Sub(g.RotatedAt)
 	return !c.IsPublic() && sinceRotation >= 0 && sinceRotation <= s.Minter.Lifetimes.RefreshGrace
 }
 
-// revokeReusedRefreshToken acts on a refresh token that was used twice: it may be stolen, and which of the two uses
-// was the thief's is unknown. It ends the grant's client session, so that the user is asked again, or the whole
-// session. An offline grant has no session.
+// revokeReusedRefreshToken handles a refresh token that was used twice. One of the two users may be a thief, and it is
+// not known which. The client session of the grant ends, or its whole session if the policy says so. Offline access has
+// no session, so the grant ends.
 func (s *Server) revokeReusedRefreshToken(ctx context.Context, c *storage.Client, g storage.Grant) error {
 	sel := storage.Selector{Sessions: []storage.SessionID{g.Session}}
 	switch {
@@ -77,7 +73,7 @@ func (s *Server) revokeReusedRefreshToken(ctx context.Context, c *storage.Client
 	).About("refresh_token")
 }
 
-// endAfterReuse ends what a code or refresh token gave that was used twice.
+// endAfterReuse ends the selected grant or session because its code or refresh token was used twice.
 func (s *Server) endAfterReuse(
 	ctx context.Context,
 	c *storage.Client,
@@ -89,10 +85,10 @@ func (s *Server) endAfterReuse(
 	return err
 }
 
-// looksLikeToken reports whether text has the prefix and the length of an opaque token of that kind.
+// looksLikeToken reports whether text has the prefix and the length of an opaque token of one kind.
 func looksLikeToken(text, prefix string) bool {
 	return strings.HasPrefix(text, prefix) && len(text) == len(prefix)+randomLength
 }
 
-// randomLength is the length of what keys.Random makes: 256 bits in base64url.
+// randomLength is the length of a result of keys.Random: 256 bits in base64url.
 var randomLength = len(keys.Random(""))

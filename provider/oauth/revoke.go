@@ -8,9 +8,9 @@ import (
 	"github.com/curfew-id/curfew/storage"
 )
 
-// revoke revokes a token of the client that sends it (RFC 7009 §2.1): an access token alone, or a refresh token with
-// the whole grant. A token that is unknown, expired or revoked is a success too (§2.2). token_type_hint is not
-// needed, and a wrong one changes nothing.
+// revoke revokes a token of the client (RFC 7009 §2.1). For an access token, it revokes only that token; for a refresh
+// token, the whole grant. It succeeds too if the token is unknown, expired or already revoked (§2.2). It ignores
+// token_type_hint, because the prefix of the token shows its kind.
 func (s *Server) revoke(ctx context.Context, c *storage.Client, token string) error {
 	revoke := s.revokeAccess
 	if looksLikeToken(token, tokens.RefreshPrefix) {
@@ -23,11 +23,12 @@ func (s *Server) revoke(ctx context.Context, c *storage.Client, token string) er
 	return err
 }
 
-// errOtherClientsToken: RFC 7009 §2.1 demands an error.
+// errOtherClientsToken is the error for a token of another client, which RFC 7009 §2.1 requires.
 var errOtherClientsToken = invalidGrant("the token was issued to another client").About("token")
 
+// revokeRefresh revokes the grant of a refresh token.
 func (s *Server) revokeRefresh(ctx context.Context, c *storage.Client, refreshToken string) error {
-	// One that was exchanged counts too: its family is what is meant.
+	// A refresh token that was already exchanged revokes the grant too.
 	g, _, err := s.Store.GrantByRefresh(ctx, storage.HashOf(refreshToken), s.Now())
 	if err != nil {
 		return err
@@ -40,8 +41,9 @@ func (s *Server) revokeRefresh(ctx context.Context, c *storage.Client, refreshTo
 	return err
 }
 
+// revokeAccess revokes an access token.
 func (s *Server) revokeAccess(ctx context.Context, c *storage.Client, token string) error {
-	active, err := s.lookupIssuedToken(ctx, token) // one that its client may not use now, too
+	active, err := s.lookupIssuedToken(ctx, token) // also a token that the client may not use at present
 	if err != nil {
 		return err
 	}

@@ -15,7 +15,7 @@ import (
 	"github.com/curfew-id/curfew/storage"
 )
 
-// Store is what these endpoints ask of the store.
+// Store is the part of storage.Store that this package uses.
 type Store interface {
 	Sequence(ctx context.Context) (storage.Sequence, error)
 	storage.Grants
@@ -25,7 +25,7 @@ type Store interface {
 	User(ctx context.Context, subject string) (storage.User, error)
 }
 
-// Ring verifies what we signed, signs userinfo answers, and opens what we wrapped (provider/keys).
+// Ring verifies access tokens, signs UserInfo responses and unwraps client secrets (provider/keys).
 type Ring interface {
 	VerifyAccessToken(token string, at time.Time) (keys.AccessToken, error)
 	Sign(alg, typ string, claims any) (string, error)
@@ -33,12 +33,12 @@ type Ring interface {
 	JWKS() (body []byte, etag string)
 }
 
-// Fetcher fetches a JSON document, at most maxAge old (provider/egress).
+// Fetcher fetches a JSON document of at most maxBytes. A cached document may be up to maxAge old (provider/egress).
 type Fetcher interface {
 	FetchJSON(ctx context.Context, uri string, maxBytes int64, maxAge time.Duration) ([]byte, error)
 }
 
-// Server answers programs. All fields are needed but Log and Policy.
+// Server implements the endpoints. All fields except Log and Policy are required.
 type Server struct {
 	op.UnimplementedServer
 
@@ -47,7 +47,7 @@ type Server struct {
 	Minter     *tokens.Minter
 	Ring       Ring
 	Terminator *logout.Terminator
-	Fetch      Fetcher // jwks_uri
+	Fetch      Fetcher // fetches the documents at jwks_uri
 	Now        func() time.Time
 	Log        *slog.Logger // nil: the default logger
 	Policy     policy.Logout
@@ -55,7 +55,7 @@ type Server struct {
 
 var _ op.Server = (*Server)(nil)
 
-// Endpoints are the handlers to be mounted, each for its one path and all methods.
+// Endpoints are the handlers. Each is to be mounted at one path, for all methods.
 type Endpoints struct {
 	Token      http.Handler // RFC 6749 §3.2
 	Introspect http.Handler // RFC 7662
@@ -64,30 +64,32 @@ type Endpoints struct {
 	JWKS       http.Handler // Discovery §3 jwks_uri
 }
 
-// The library's paths. Where the endpoints stand outside is for the mounting to say.
+// Paths inside the library. They do not have to be the paths of the mounted endpoints.
 const (
 	tokenPath      = "/token"
 	introspectPath = "/introspect"
 	revokePath     = "/revoke"
 )
 
-// Endpoints makes the handlers.
+// Endpoints returns the handlers.
 func (s *Server) Endpoints() Endpoints {
-	// What is left nil is not registered: authorize and end_session are pages, and the library's are not used.
+	// The library registers only the endpoints that are set. Its authorize and end_session are not used.
 	library := op.RegisterServer(s, op.Endpoints{
 		Token:         op.NewEndpoint(tokenPath),
 		Introspection: op.NewEndpoint(introspectPath),
 		Revocation:    op.NewEndpoint(revokePath),
-	}, op.WithDecoder(decoder{}), op.WithServerCORSOptions(nil)) // its default CORS lets any origin in, with credentials
+		// WithServerCORSOptions(nil) removes the library's CORS, which allows every origin to send credentials.
+	}, op.WithDecoder(decoder{}), op.WithServerCORSOptions(nil))
 	return Endpoints{
 		Token:      CORS(s.guard(tokenPath, library), http.MethodPost),
-		Introspect: s.guard(introspectPath, library), // no CORS: resource servers are no browsers
+		Introspect: s.guard(introspectPath, library), // no CORS: resource servers are not browsers
 		Revoke:     CORS(s.guard(revokePath, library), http.MethodPost),
 		UserInfo:   CORS(s.recoverPanics(http.HandlerFunc(s.serveUserInfo)), http.MethodGet, http.MethodPost),
 		JWKS:       CORS(http.HandlerFunc(s.serveJWKS), http.MethodGet),
 	}
 }
 
+// logger returns the configured logger or, without one, the default logger.
 func (s *Server) logger() *slog.Logger {
 	if s.Log != nil {
 		return s.Log

@@ -13,8 +13,8 @@ import (
 	"github.com/curfew-id/curfew/storage"
 )
 
-// serveUserInfo gives a user's claims to the bearer of an access token with scope openid (Core §5.3): as JSON or, if
-// the client registered so, as a signed JWT.
+// serveUserInfo returns the user's claims for an access token with scope openid (Core §5.3). The response is JSON or,
+// if the client registered for it, a signed JWT.
 func (s *Server) serveUserInfo(w http.ResponseWriter, r *http.Request) {
 	noStore(w)
 	token, err := bearerToken(w, r)
@@ -46,16 +46,21 @@ func (s *Server) serveUserInfo(w http.ResponseWriter, r *http.Request) {
 	s.writeUserInfo(w, r, active.client, claims)
 }
 
+// writeUserInfo writes the claims as JSON, or as a JWT signed with the client's userinfo_signed_response_alg.
 func (s *Server) writeUserInfo(w http.ResponseWriter, r *http.Request, c *storage.Client, claims map[string]any) {
-	contentType, body := "application/json", []byte(nil)
+	var contentType string
+	var body []byte
 	var err error
 	if alg := c.UserinfoSignedResponseAlg; alg != "" {
-		// Core §5.3.2: signed, it has iss and aud too.
-		claims["iss"], claims["aud"] = s.Issuer, c.ClientID
+		// Core §5.3.2: a signed response also has iss and aud.
+		claims["iss"] = s.Issuer
+		claims["aud"] = c.ClientID
 		var jwt string
 		jwt, err = s.Ring.Sign(alg, "JWT", claims)
-		contentType, body = "application/jwt", []byte(jwt)
+		contentType = "application/jwt"
+		body = []byte(jwt)
 	} else {
+		contentType = "application/json"
 		body, err = json.Marshal(claims)
 	}
 	if err != nil {
@@ -63,13 +68,12 @@ func (s *Server) writeUserInfo(w http.ResponseWriter, r *http.Request, c *storag
 		return
 	}
 	w.Header().Set("Content-Type", contentType)
-	// The client may have disconnected; there is no way left to answer it.
+	// An error means that the client closed the connection.
 	_, _ = w.Write(body)
 }
 
-// bearerToken finds the one access token of a request: in the Authorization header or in a form body (RFC 6750 §2.1,
-// §2.2). The query is no place for it (RFC 9700 §4.3.2). An empty text with an error that has no code means that
-// there is none.
+// bearerToken returns the access token of a request, from the Authorization header or from the form (RFC 6750 §2.1,
+// §2.2). It refuses a token in the query (RFC 9700 §4.3.2). If the request has no token, the error has no code.
 func bearerToken(w http.ResponseWriter, r *http.Request) (string, error) {
 	var candidates []string
 	for _, header := range r.Header.Values("Authorization") {
@@ -85,13 +89,12 @@ func bearerToken(w http.ResponseWriter, r *http.Request) (string, error) {
 		return "", newError(http.StatusMethodNotAllowed, "invalid_request", "this endpoint takes GET and POST")
 	case r.ContentLength != 0:
 		form, err := web.Params(r)
+		if err != nil && len(candidates) == 0 {
+			return "", invalidRequest("the request body is not a form (application/x-www-form-urlencoded) " +
+				"of at most 64 kB with each parameter once")
+		}
 		if token := form.Get("access_token"); err == nil && token != "" {
 			candidates = append(candidates, token)
-		}
-		if err != nil && len(candidates) == 0 {
-			return "", invalidRequest(
-				"the request body is not a form (application/x-www-form-urlencoded) of at most 64 kB with each parameter once",
-			)
 		}
 	}
 	switch {
@@ -105,8 +108,8 @@ func bearerToken(w http.ResponseWriter, r *http.Request) (string, error) {
 	return candidates[0], nil
 }
 
-// refuseBearer answers with the error in WWW-Authenticate too (RFC 6750 §3). A request without a token gets no error
-// code.
+// refuseBearer writes an error response. WWW-Authenticate repeats the error code (RFC 6750 §3), except for a request
+// without a token.
 func (s *Server) refuseBearer(w http.ResponseWriter, r *http.Request, err error) {
 	e := errorFrom(err)
 	s.logError(r.Context(), "", e)
@@ -120,6 +123,7 @@ func (s *Server) refuseBearer(w http.ResponseWriter, r *http.Request, err error)
 	s.writeError(w, e)
 }
 
+// bearerChallenge returns the value of WWW-Authenticate. code may be empty.
 func (s *Server) bearerChallenge(code string) string {
 	challenge := fmt.Sprintf("Bearer realm=%q", s.Issuer)
 	if code != "" {

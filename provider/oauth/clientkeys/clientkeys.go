@@ -1,7 +1,8 @@
-// Package clientkeys verifies what relying parties sign: client assertions and request objects.
+// Package clientkeys verifies the signatures of clients: on client assertions and on request objects.
 //
-// The keys are those a client registered, by value or by jwks_uri, or its secret; nothing in the token itself (jku,
-// x5u, jwk, x5c) is believed, and a kid is only a name to look up (RFC 8725 §3.10). It does not look at claims.
+// It uses only the keys that the client registered, by value or by jwks_uri, or the client's secret. It ignores keys
+// and URLs in the token itself (jku, x5u, jwk, x5c), and uses a kid only to select a key (RFC 8725 §3.10). It does not
+// check claims.
 package clientkeys
 
 import (
@@ -17,33 +18,36 @@ import (
 	"github.com/curfew-id/curfew/storage"
 )
 
-// Fetcher fetches a JSON document, at most maxAge old.
+// Fetcher fetches a JSON document of at most maxBytes. A cached document may be up to maxAge old.
 type Fetcher interface {
 	FetchJSON(ctx context.Context, uri string, maxBytes int64, maxAge time.Duration) ([]byte, error)
 }
 
-// Verifier verifies by a client's keys.
+// Verifier verifies signatures of clients.
 type Verifier struct {
 	Fetch        Fetcher                                             // for jwks_uri
 	UnwrapSecret func(client string, wrapped []byte) ([]byte, error) // opens storage.Client.SecretWrapped
 }
 
 var (
-	// ErrSignature: no key of the client matches.
+	// ErrSignature says that no key of the client matches.
 	ErrSignature = errors.New("the signature matches no key of the client")
-	// ErrUnavailable: the keys at jwks_uri cannot be fetched just now.
+	// ErrUnavailable says that the keys at jwks_uri cannot be fetched at present.
 	ErrUnavailable = errors.New("the client's jwks_uri cannot be fetched")
 )
 
 const (
-	maxJWKSBytes = 256 << 10       // bytes of a jwks_uri document
-	maxJWKSAge   = 5 * time.Minute // for which it is believed unless a kid is missing in it
+	maxJWKSBytes = 256 << 10       // of a jwks_uri document
+	maxJWKSAge   = 5 * time.Minute // of a cached document; a kid that is missing in it is looked up again at once
 	maxKeysTried = 16              // keys tried for one signature
-	maxKeysRead  = 100             // keys of a document that are looked at: more would let forged signatures cost us far more than their sender
+
+	// maxKeysRead is the number of keys of a document that are read. Reading is expensive, so that an attacker with a
+	// large document could keep Curfew busy with forged signatures.
+	maxKeysRead = 100
 )
 
-// Verify checks a JWS in compact form by the keys of a client, in one of algs, and returns its payload. ErrSignature,
-// ErrUnavailable.
+// Verify checks a compact JWS with the keys of a client and returns its payload. algs are the allowed algorithms.
+// Verify returns ErrSignature or ErrUnavailable.
 func (v Verifier) Verify(ctx context.Context, c *storage.Client, token string, algs []string) ([]byte, error) {
 	accepted := make([]jose.SignatureAlgorithm, len(algs))
 	for i, alg := range algs {
@@ -57,32 +61,44 @@ func (v Verifier) Verify(ctx context.Context, c *storage.Client, token string, a
 	if strings.HasPrefix(header.Algorithm, "HS") {
 		return v.verifyMAC(c, jws)
 	}
-	loadJWKS := []func() ([]byte, error){func() ([]byte, error) { return c.JWKS, nil }}
-	if c.JWKSURI != "" {
-		// A kid that is not there yet may have come since: then the document is fetched again.
-		loadJWKS = []func() ([]byte, error){
-			func() ([]byte, error) { return v.Fetch.FetchJSON(ctx, c.JWKSURI, maxJWKSBytes, maxJWKSAge) },
-			func() ([]byte, error) { return v.Fetch.FetchJSON(ctx, c.JWKSURI, maxJWKSBytes, 0) },
+	if c.JWKSURI == "" {
+		payload, verified, _ := verifyWithJWKS(c.JWKS, jws)
+		if !verified {
+			return nil, ErrSignature
 		}
+		return payload, nil
 	}
-	for _, load := range loadJWKS {
-		raw, err := load()
+	// If the cached document does not contain the kid, the client may have added the key since: fetch it again.
+	for _, maxAge := range []time.Duration{maxJWKSAge, 0} {
+		jwks, err := v.Fetch.FetchJSON(ctx, c.JWKSURI, maxJWKSBytes, maxAge)
 		if err != nil {
 			return nil, fmt.Errorf("%w: %w", ErrUnavailable, err)
 		}
-		keys := candidateKeys(raw, header)
-		for _, key := range keys {
-			if payload, err := jws.Verify(key); err == nil {
-				return payload, nil
-			}
+		payload, verified, hasKey := verifyWithJWKS(jwks, jws)
+		if verified {
+			return payload, nil
 		}
-		if len(keys) > 0 && header.KeyID != "" {
-			break // the key is known and does not fit
+		if hasKey {
+			break
 		}
 	}
 	return nil, ErrSignature
 }
 
+// verifyWithJWKS verifies a JWS with the keys of a JWK Set. hasKey reports whether the set contains the key that the
+// JWS names.
+func verifyWithJWKS(jwks []byte, jws *jose.JSONWebSignature) (payload []byte, verified, hasKey bool) {
+	header := jws.Signatures[0].Header
+	keys := candidateKeys(jwks, header)
+	for _, key := range keys {
+		if payload, err := jws.Verify(key); err == nil {
+			return payload, true, true
+		}
+	}
+	return nil, false, len(keys) > 0 && header.KeyID != ""
+}
+
+// verifyMAC verifies a JWS with the client's secret.
 func (v Verifier) verifyMAC(c *storage.Client, jws *jose.JSONWebSignature) ([]byte, error) {
 	if len(c.SecretWrapped) == 0 {
 		return nil, ErrSignature
@@ -98,8 +114,8 @@ func (v Verifier) verifyMAC(c *storage.Client, jws *jose.JSONWebSignature) ([]by
 	return payload, nil
 }
 
-// candidateKeys are the public keys of a JWK Set that may have made a signature: those of its kid, or all where
-// either names none. A key that cannot be read is passed over.
+// candidateKeys returns the public keys of a JWK Set that may have made a signature: those with its kid, or all if the
+// signature or the key has no kid. It skips keys that cannot be read.
 func candidateKeys(raw []byte, signatureHeader jose.Header) (keys []jose.JSONWebKey) {
 	var set struct {
 		Keys []json.RawMessage `json:"keys"`
@@ -111,13 +127,20 @@ func candidateKeys(raw []byte, signatureHeader jose.Header) (keys []jose.JSONWeb
 		var header struct {
 			KeyID string `json:"kid"`
 		}
-		if json.Unmarshal(rawKey, &header) != nil ||
-			signatureHeader.KeyID != "" && header.KeyID != "" && header.KeyID != signatureHeader.KeyID {
-			continue // before the key itself is read, which costs far more
+		// Skip the key before it is parsed, which costs far more.
+		if json.Unmarshal(rawKey, &header) != nil {
+			continue
+		}
+		otherKeyID := signatureHeader.KeyID != "" && header.KeyID != "" && header.KeyID != signatureHeader.KeyID
+		if otherKeyID {
+			continue
 		}
 		var key jose.JSONWebKey
-		if json.Unmarshal(rawKey, &key) != nil || !key.IsPublic() || key.Use == "enc" ||
-			key.Algorithm != "" && key.Algorithm != signatureHeader.Algorithm {
+		if json.Unmarshal(rawKey, &key) != nil || !key.IsPublic() {
+			continue
+		}
+		otherAlgorithm := key.Algorithm != "" && key.Algorithm != signatureHeader.Algorithm
+		if key.Use == "enc" || otherAlgorithm {
 			continue
 		}
 		if keys = append(keys, key); len(keys) == maxKeysTried {

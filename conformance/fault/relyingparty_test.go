@@ -1,8 +1,6 @@
 package fault
 
 import (
-	"encoding/base64"
-	"encoding/json"
 	"net"
 	"net/http"
 	"strings"
@@ -52,13 +50,7 @@ func (p *relyingParties) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if answer != nil && answer(client, w, r) {
 		return
 	}
-	parts := strings.Split(r.FormValue("logout_token"), ".")
-	var claims struct{ SID, Sub, JTI string }
-	if len(parts) == 3 {
-		if payload, err := base64.RawURLEncoding.DecodeString(parts[1]); err == nil {
-			_ = json.Unmarshal(payload, &claims) // an unreadable token has no jti and is refused below
-		}
-	}
+	claims := claimsOf(r.FormValue("logout_token"))
 	if claims.JTI == "" {
 		w.WriteHeader(http.StatusBadRequest)
 		return

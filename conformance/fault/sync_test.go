@@ -6,46 +6,12 @@ import (
 	"context"
 	"fmt"
 	"math/rand/v2"
-	"os/exec"
-	"path/filepath"
 	"slices"
-	"strconv"
-	"strings"
-	"syscall"
 	"testing"
 	"time"
 
 	"github.com/curfew-id/curfew/conformance/need"
 )
-
-// mustInject lets system calls of the server fail or stall, by strace, for that long.
-func (w *world) mustInject(fault string, during time.Duration) {
-	w.t.Helper()
-	strace := need.Program(w.t, "strace")
-	command := exec.Command(
-		strace,
-		"-f",
-		"-q",
-		"-o",
-		filepath.Join(w.folder, "strace"),
-		"-e",
-		"trace=fdatasync",
-		"-e",
-		"inject=fdatasync:"+fault,
-		"-p",
-		strconv.Itoa(w.op.PID()),
-	)
-	var text strings.Builder
-	command.Stderr = &text
-	if err := command.Start(); err != nil {
-		w.t.Fatal(err)
-	}
-	time.Sleep(during)
-	if err := command.Process.Signal(syscall.SIGTERM); err != nil {
-		need.Missing(w.t, fmt.Sprintf("strace cannot trace another process here: %s", text.String()))
-	}
-	_ = command.Wait() // it ends by the signal
-}
 
 // TestFailedSyncIsNeverAcknowledged: fdatasync returns EIO for some commits. What was acknowledged stands after the
 // fault and after a restart.

@@ -205,7 +205,7 @@ func (v *visitor) requestTokens(client string, set *tokenSet, form url.Values) r
 	case status == http.StatusOK && answer.Access != "":
 		set.access, set.refresh = answer.Access, answer.Refresh
 		if answer.ID != "" {
-			set.id, set.sid = answer.ID, sidOf(answer.ID)
+			set.id, set.sid = answer.ID, claimsOf(answer.ID).SID
 		}
 		return accepted
 	case status == http.StatusBadRequest && answer.Error == "invalid_grant":
@@ -288,18 +288,26 @@ func formOf(p op.Page) (action string, fields url.Values, found bool) {
 	return action, fields, err == nil
 }
 
-// sidOf reads the sid of an ID token.
-func sidOf(token string) string {
+// tokenClaims are the claims of a JWT that the tests read.
+type tokenClaims struct {
+	SID           string `json:"sid"`
+	Sub           string `json:"sub"`
+	JTI           string `json:"jti"`
+	Exp           int64  `json:"exp"`
+	SessionExpiry int64  `json:"session_expiry"`
+}
+
+// claimsOf reads the claims of a JWT and checks no signature. An unreadable token has none.
+func claimsOf(token string) (claims tokenClaims) {
 	parts := strings.Split(token, ".")
 	if len(parts) != 3 {
-		return ""
+		return claims
 	}
 	payload, err := base64.RawURLEncoding.DecodeString(parts[1])
-	var claims struct{ SID string }
 	if err != nil || json.Unmarshal(payload, &claims) != nil {
-		return ""
+		return tokenClaims{}
 	}
-	return claims.SID
+	return claims
 }
 
 // crowd is visitors that act at random.

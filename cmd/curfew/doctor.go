@@ -56,7 +56,7 @@ func (p *program) showDiagnosis(d admin.Diagnosis) error {
 			rows[i] = []string{
 				c.Client,
 				strings.Join(c.Channels, ", "),
-				yesNo(c.ConfirmsLogout),
+				yesNo(c.CanConfirm),
 				formatRemaining(c.Tokens),
 				formatRemaining(c.Clients),
 				yesNo(c.OfflineAccess),

@@ -1,12 +1,12 @@
-// Package admin owns the administration of a running provider: a JSON API over HTTP, meant for a Unix socket that
-// only the operator can open, and the client that the command line uses.
+// Package admin is the administration of a running provider: a JSON API over HTTP, and the client that the commands
+// use. The API is for a Unix socket that only the operator can open.
 //
 //	curfew user, client, session … ──▶ Client ──▶ admin.sock ──▶ New ──▶ one file for each resource
 //
-// A caller that reaches the API may do everything: the socket's mode is the lock. Every act leaves an audit line by
-// "admin", and whatever ends something goes through package logout, with the change in the same transaction. Unknown
-// members and query parameters are refused with the nearest name that is known, bodies are bounded, and failures are
-// answered as [Error].
+// The API does not authenticate its callers: the mode of the socket protects it. Every change writes an audit line by
+// "admin". Terminations go through package logout; one transaction stores the change and ends the sessions. The API
+// refuses unknown members and query parameters and names the nearest known one. It limits the size of bodies. Failures
+// are answered as [Error].
 //
 // openapi.yaml describes every route; a test compares the two.
 package admin
@@ -28,10 +28,10 @@ import (
 	"github.com/curfew-id/curfew/storage"
 )
 
-// Actor is who the audit trail names for an act of administration.
+// Actor is the author of administrative changes in the audit trail.
 const Actor = "admin"
 
-// Store is what administration asks of the store.
+// Store is the part of a store that the API uses.
 type Store interface {
 	UserStore
 	ClientStore
@@ -64,7 +64,8 @@ type Keys interface {
 	Sign(alg, typ string, claims any) (string, error)
 }
 
-// Registrar makes client records of metadata (register.Registrar).
+// Registrar makes client records from metadata (register.Registrar). The string that it returns is the client secret,
+// if it made or took a new one.
 type Registrar interface {
 	NewClient(ctx context.Context, m storage.Metadata, secret string) (storage.Client, string, error)
 	UpdateClient(
@@ -81,7 +82,7 @@ type Egress interface {
 	PostForm(ctx context.Context, target string, form url.Values) (egress.Response, error)
 }
 
-// Config is what administration needs. All fields are needed but MaxTrustHorizon and Log.
+// Config has the dependencies of the API. Only MaxTrustHorizon and Log are optional.
 type Config struct {
 	Issuer         string // no trailing slash
 	Version        string
@@ -90,12 +91,12 @@ type Config struct {
 	Terminator     *logout.Terminator
 	PasswordHasher PasswordHasher
 	PasswordRules  PasswordRules
-	Limiter        authn.Limiter // of attempts to sign in; a new password lifts its lock
+	Limiter        authn.Limiter // of sign-in attempts; a new password resets the limit of its account
 	Keys           Keys
 	Registrar      Registrar
 	Egress         Egress
 	Outbox         Outbox
-	ResetURL       func(secret string) string // where a one-time link leads
+	ResetURL       func(secret string) string // the URL of a password reset link with this secret
 
 	MaxTrustHorizon time.Duration // 0: no limit
 	Lifetimes       logout.Lifetimes
@@ -113,7 +114,7 @@ var (
 	_ PasswordRules  = password.Rules{}
 )
 
-// New makes the handler of the whole API.
+// New returns the handler of the whole API.
 func New(c Config) (http.Handler, error) {
 	a := &api{Config: c}
 	mux := http.NewServeMux()
@@ -128,7 +129,7 @@ func New(c Config) (http.Handler, error) {
 	return mux, nil
 }
 
-// notFound answers what no route is for.
+// notFound answers requests that match no route: with 405 if the path has other methods, else with 404.
 func notFound(mux *http.ServeMux, w http.ResponseWriter, r *http.Request) error {
 	var methods []string
 	for _, method := range []string{http.MethodGet, http.MethodPost, http.MethodPatch, http.MethodDelete} {
@@ -153,7 +154,7 @@ func notFound(mux *http.ServeMux, w http.ResponseWriter, r *http.Request) error 
 
 type api struct{ Config }
 
-// auditEvent is an audit line of an act of administration.
+// auditEvent returns an audit event by the administrator.
 func (a *api) auditEvent(kind string) storage.Event {
 	return storage.Event{At: a.Now(), Kind: kind, By: Actor}
 }

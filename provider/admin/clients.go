@@ -12,15 +12,15 @@ import (
 	"github.com/curfew-id/curfew/storage"
 )
 
-// ClientStore is what the routes of clients ask of the store.
+// ClientStore has the methods of the store that the routes of clients call.
 type ClientStore interface {
 	PutClient(ctx context.Context, c storage.Client, e ...storage.Event) error
 	Client(ctx context.Context, id string) (*storage.Client, error)
 	ListClients(ctx context.Context, p storage.Page) ([]*storage.Client, string, error)
 }
 
-// ClientRecord is a relying party as the API shows it: its metadata, and what Curfew knows besides. Its secret is
-// there only in the answer to the request that set or made it.
+// ClientRecord is a client in the API: its metadata and the state that Curfew keeps of it. Only the answer to a request
+// that stores a new secret has the secret.
 type ClientRecord struct {
 	storage.Metadata
 	Secret   string    `json:"client_secret,omitempty"`
@@ -30,14 +30,21 @@ type ClientRecord struct {
 	Updated  time.Time `json:"updated"`
 }
 
-// ClientList is a page of relying parties.
+// ClientList is a page of clients.
 type ClientList struct {
 	Clients []ClientRecord `json:"clients"`
 	Next    string         `json:"next,omitempty"`
 }
 
 func toClientRecord(c *storage.Client, secret string) ClientRecord {
-	return ClientRecord{c.Metadata, secret, c.Dynamic, c.Disabled, c.Created, c.Updated}
+	return ClientRecord{
+		Metadata: c.Metadata,
+		Secret:   secret,
+		Dynamic:  c.Dynamic,
+		Disabled: c.Disabled,
+		Created:  c.Created,
+		Updated:  c.Updated,
+	}
 }
 
 func (a *api) findClient(ctx context.Context, id string) (*storage.Client, error) {
@@ -45,7 +52,7 @@ func (a *api) findClient(ctx context.Context, id string) (*storage.Client, error
 	return c, explainNotFound(err, "client", id)
 }
 
-// splitSecret takes client_secret out of the members, since it is no metadata.
+// splitSecret removes client_secret from members and returns it: it is not a field of storage.Metadata.
 func splitSecret(members map[string]json.RawMessage) (secret string, err error) {
 	if value, ok := members["client_secret"]; ok {
 		if err := decodeValue(value, &secret, "a string"); err != nil {
@@ -108,8 +115,8 @@ func (a *api) showClient(w http.ResponseWriter, r *http.Request) error {
 	return writeJSON(w, http.StatusOK, toClientRecord(c, ""))
 }
 
-// changeClient merges the body into the metadata (RFC 7396): null takes a member away, and so back to its default.
-// What the client has and may not hold any more ends with it.
+// changeClient merges the body into the metadata (RFC 7396): null sets a member to its default. The change also ends
+// access that the new metadata no longer allows, such as offline access.
 func (a *api) changeClient(w http.ResponseWriter, r *http.Request) error {
 	patch, err := readObject(w, r)
 	if err != nil {
@@ -132,8 +139,9 @@ func (a *api) changeClient(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	if sel, narrowed := logout.SelectorForMetadataChange(old, &c); narrowed {
-		_, err = a.terminate(ctx, sel, storage.ReasonClientChanged, storage.Change{Client: &c}, "client.changed")
+	if selector, endsAccess := logout.SelectorForMetadataChange(old, &c); endsAccess {
+		change := storage.Change{Client: &c}
+		_, err = a.terminate(ctx, selector, storage.ReasonClientChanged, change, "client.changed")
 	} else {
 		err = a.Store.PutClient(ctx, c, a.auditEventFor("client.changed", "", c.ClientID))
 	}
@@ -143,8 +151,9 @@ func (a *api) changeClient(w http.ResponseWriter, r *http.Request) error {
 	return writeJSON(w, http.StatusOK, toClientRecord(&c, newSecret))
 }
 
+// mergeMetadata returns m with the members of patch. A null removes a member (RFC 7396).
 func mergeMetadata(m storage.Metadata, patch map[string]json.RawMessage) (storage.Metadata, error) {
-	// Names are checked before nulls vanish, so that a slip in one is not taken for done.
+	// The merge drops nulls, so a misspelt name with a null would look like success. All names are checked before.
 	patchBody, err := json.Marshal(patch)
 	if err != nil {
 		return m, err
@@ -168,7 +177,7 @@ func mergeMetadata(m storage.Metadata, patch map[string]json.RawMessage) (storag
 	return register.DecodeStrict(body)
 }
 
-// rotateSecret gives the client a new secret; the old one counts no more.
+// rotateSecret gives the client a new secret and revokes the old one.
 func (a *api) rotateSecret(w http.ResponseWriter, r *http.Request) error {
 	ctx := r.Context()
 	old, err := a.findClient(ctx, r.PathValue("client"))
@@ -176,7 +185,8 @@ func (a *api) rotateSecret(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	withoutSecret := *old
-	withoutSecret.SecretHash, withoutSecret.SecretWrapped = storage.Hash{}, nil
+	withoutSecret.SecretHash = storage.Hash{}
+	withoutSecret.SecretWrapped = nil
 	c, secret, err := a.Registrar.UpdateClient(ctx, &withoutSecret, old.Metadata, "")
 	if err != nil {
 		return err
@@ -195,14 +205,16 @@ func (a *api) rotateSecret(w http.ResponseWriter, r *http.Request) error {
 	return writeJSON(w, http.StatusOK, toClientRecord(&c, secret))
 }
 
-// disableClient ends all that the client has, offline access included, and notifies it a last time.
+// disableClient disables the client, ends its client sessions and grants, offline access included, and notifies it of
+// these terminations.
 func (a *api) disableClient(w http.ResponseWriter, r *http.Request) error {
 	old, err := a.findClient(r.Context(), r.PathValue("client"))
 	if err != nil {
 		return err
 	}
 	c := *old
-	c.Disabled, c.Updated = true, a.Now()
+	c.Disabled = true
+	c.Updated = a.Now()
 	result, err := a.terminate(
 		r.Context(),
 		storage.Selector{Client: c.ClientID, IncludeOffline: true},
@@ -224,7 +236,8 @@ func (a *api) enableClient(w http.ResponseWriter, r *http.Request) error {
 	}
 	c := *old
 	if c.Disabled {
-		c.Disabled, c.Updated = false, a.Now()
+		c.Disabled = false
+		c.Updated = a.Now()
 		if err := a.Store.PutClient(ctx, c, a.auditEventFor("client.enabled", "", c.ClientID)); err != nil {
 			return err
 		}

@@ -9,24 +9,24 @@ import (
 	"github.com/curfew-id/curfew/storage"
 )
 
-// DeliveryStore is what the routes of deliveries ask of the store.
+// DeliveryStore has the methods of the store that the routes of deliveries call.
 type DeliveryStore interface {
 	Delivery(ctx context.Context, id string) (storage.Delivery, error)
 	ListDeliveries(ctx context.Context, f storage.DeliveryFilter, p storage.Page) ([]storage.Delivery, string, error)
 }
 
-// Outbox is what an operator can do about deliveries (logout.Dispatcher).
+// Outbox retries and cancels deliveries and sends test tokens (logout.Dispatcher).
 type Outbox interface {
 	RetryDelivery(ctx context.Context, id, by string) error
 	CancelDelivery(ctx context.Context, id, by string) error
 	SendTestToken(ctx context.Context, c *storage.Client) (logout.TestDelivery, error)
 }
 
-// Delivery is one logout token on its way, without the sid it is about.
+// Delivery is a delivery in the API, without its sid.
 type Delivery struct {
 	storage.Delivery
-	SID     string `json:"sid,omitempty"`     // never set: it takes the place of the one inside
-	Meaning string `json:"meaning,omitempty"` // of the last answer, or why there is none yet, in a sentence
+	SID     string `json:"sid,omitempty"`     // always empty: it hides the sid of storage.Delivery from the JSON
+	Meaning string `json:"meaning,omitempty"` // explains the last answer, or a re-notification without an answer
 }
 
 // DeliveryList is a page of deliveries, newest first.
@@ -41,7 +41,8 @@ func toDelivery(d storage.Delivery) Delivery {
 	case !d.Answer.At.IsZero():
 		view.Meaning = logout.ExplainAnswer(d.Answer)
 	case d.Renotification && d.State == storage.DeliveryPending:
-		view.Meaning = "re-notification: the client joined less than 30 s before the end, and may have been signing the user in when the first logout token came"
+		view.Meaning = "re-notification: the client joined less than 30 s before the end, " +
+			"and may have been signing the user in when the first logout token came"
 	}
 	return view
 }
@@ -86,7 +87,7 @@ func (a *api) showDelivery(w http.ResponseWriter, r *http.Request) error {
 	return writeJSON(w, http.StatusOK, toDelivery(d))
 }
 
-// retryDelivery makes it due at once, one that was given up too.
+// retryDelivery makes a delivery due at once, also one that has failed.
 func (a *api) retryDelivery(w http.ResponseWriter, r *http.Request) error {
 	if err := a.Outbox.RetryDelivery(r.Context(), r.PathValue("delivery"), Actor); err != nil {
 		return explainNotFound(err, "delivery", r.PathValue("delivery"))
@@ -94,7 +95,7 @@ func (a *api) retryDelivery(w http.ResponseWriter, r *http.Request) error {
 	return a.showDelivery(w, r)
 }
 
-// cancelDelivery gives the delivery up; the trust state of its report entry stays as it was.
+// cancelDelivery cancels a delivery. The trust state of its report entry stays.
 func (a *api) cancelDelivery(w http.ResponseWriter, r *http.Request) error {
 	if err := a.Outbox.CancelDelivery(r.Context(), r.PathValue("delivery"), Actor); err != nil {
 		return explainNotFound(err, "delivery", r.PathValue("delivery"))

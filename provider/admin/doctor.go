@@ -7,58 +7,59 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
-	"sync"
 	"time"
+
+	"golang.org/x/sync/errgroup"
 
 	"github.com/curfew-id/curfew/logout"
 	"github.com/curfew-id/curfew/provider/egress"
 	"github.com/curfew-id/curfew/storage"
 )
 
-// Diagnosis is what is wrong, or may be, with how logouts reach relying parties.
+// Diagnosis lists the problems that keep logouts from reaching clients.
 type Diagnosis struct {
-	Healthy  bool              `json:"healthy"` // no problem at all
+	Healthy  bool              `json:"healthy"` // no problem was found
 	Problems []string          `json:"problems,omitempty"`
 	Clients  []ClientDiagnosis `json:"clients"`
 }
 
-// ClientDiagnosis is the coverage of one client: whether it can be notified, and what would remain for how long if it
-// is not.
+// ClientDiagnosis says how one client can be notified of a logout, and how long trust would remain without that.
 type ClientDiagnosis struct {
 	Client         string     `json:"client"`
 	Name           string     `json:"name,omitempty"`
 	Disabled       bool       `json:"disabled,omitempty"`
-	HoldsSessions  bool       `json:"can_join_session"` // it can hold a session at all
+	CanJoinSession bool       `json:"can_join_session"` // it can get client sessions
 	Channels       []string   `json:"channels,omitempty"`
-	ConfirmsLogout bool       `json:"can_confirm"`    // it can answer
-	OfflineAccess  bool       `json:"offline_access"` // it may hold offline access, which a logout leaves
+	CanConfirm     bool       `json:"can_confirm"`    // it can answer a logout token
+	OfflineAccess  bool       `json:"offline_access"` // it can get offline access, which survives a sign-out
 	Tokens         TrustLimit `json:"tokens"`
 	Clients        TrustLimit `json:"client_session"`
 	Endpoint       *Endpoint  `json:"endpoint,omitempty"` // of the back channel
 	Problems       []string   `json:"problems,omitempty"`
 }
 
-// TrustLimit is the longest that one kind of trust can last after the end of a session, by what the client declared.
+// TrustLimit is how long one kind of trust can last after a termination, by the declarations of the client.
 type TrustLimit struct {
-	Applies   bool   `json:"applies"`
-	Seconds   int64  `json:"seconds"`   // seconds; 0: at once
-	Unbounded bool   `json:"unbounded"` // nothing bounds it
-	BoundBy   string `json:"bound_by,omitempty"`
+	Applies   bool   `json:"applies"`            // the client can get this kind of trust
+	Seconds   int64  `json:"seconds"`            // 0: trust ends with the session
+	Unbounded bool   `json:"unbounded"`          // no declaration or rule limits it; Seconds has no meaning
+	BoundBy   string `json:"bound_by,omitempty"` // the declaration or rule that limits it
 }
 
-// Endpoint is what came of calling a logout endpoint.
+// Endpoint is the result of probing a logout endpoint.
 type Endpoint struct {
 	URI        string `json:"uri"`
 	Reachable  bool   `json:"reachable"`
-	Status     int    `json:"status,omitempty"`      // of its answer to a request without a logout token; 400 is right
-	ErrorClass string `json:"error_class,omitempty"` // why no answer came: denied, dns, refused, tls, timeout …
+	Status     int    `json:"status,omitempty"`      // the answer to a request without a logout token; 400 is right
+	ErrorClass string `json:"error_class,omitempty"` // why there is no answer: denied, dns, refused, tls, timeout …
 }
 
-// maxParallelProbes is how many relying parties are called at a time.
+// maxParallelProbes limits the endpoints that are probed at a time.
 const maxParallelProbes = 8
 
-// diagnose looks at every client, or the one that is asked for. It calls their logout endpoints with an empty form,
-// which no client can take for a logout; probe=false leaves that out and only asks whether they could be called.
+// diagnose checks all clients, or the one that the query names. It posts an empty form to each back-channel logout URI,
+// which no client can mistake for a logout token. With probe=false it sends no request, and checks only whether the URI
+// may be called.
 func (a *api) diagnose(w http.ResponseWriter, r *http.Request) error {
 	values, err := parseQuery(r, "client", "probe")
 	if err != nil {
@@ -82,18 +83,17 @@ func (a *api) diagnose(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	d := Diagnosis{Clients: make([]ClientDiagnosis, len(clients))}
-	if !values.Has("client") { // the backlog concerns all clients
-		if d.Problems, err = a.checkBacklog(ctx); err != nil {
+	if !values.Has("client") { // the outbox has deliveries to all clients
+		if d.Problems, err = a.checkOutbox(ctx); err != nil {
 			return err
 		}
 	}
-	var probes sync.WaitGroup
-	slots := make(chan struct{}, maxParallelProbes)
+	var probes errgroup.Group
+	probes.SetLimit(maxParallelProbes)
 	for i, c := range clients {
-		slots <- struct{}{}
-		probes.Go(func() {
+		probes.Go(func() error {
 			d.Clients[i] = a.diagnoseClient(ctx, c, probe)
-			<-slots
+			return nil
 		})
 	}
 	probes.Wait()
@@ -118,100 +118,121 @@ func (a *api) allClients(ctx context.Context) (all []*storage.Client, err error)
 	}
 }
 
-// checkBacklog returns the problems of the outbox as a whole.
-func (a *api) checkBacklog(ctx context.Context) (problems []string, err error) {
-	const maxWait = 10 * time.Minute // by then a client that is only restarting is back
-	states, oldest, err := a.Store.CountDeliveries(ctx)
+// checkOutbox returns problems about deliveries that have failed or wait for long.
+func (a *api) checkOutbox(ctx context.Context) (problems []string, err error) {
+	const maxWait = 10 * time.Minute // a client that restarts is back by then
+	countByState, oldestPending, err := a.Store.CountDeliveries(ctx)
 	if err != nil {
 		return nil, err
 	}
-	if n := states[storage.DeliveryFailed]; n > 0 {
-		problems = append(
-			problems,
-			fmt.Sprintf(
-				"%d deliveries were given up: `curfew logout deliveries --state failed` lists them; retry sends them again, cancel takes note of them",
-				n,
-			),
-		)
+	if failed := countByState[storage.DeliveryFailed]; failed > 0 {
+		problems = append(problems, fmt.Sprintf(
+			"%d deliveries were given up: `curfew logout deliveries --state failed` lists them; "+
+				"retry sends them again, cancel takes note of them",
+			failed,
+		))
 	}
-	if wait := a.Now().Sub(oldest); !oldest.IsZero() && wait > maxWait {
-		problems = append(
-			problems,
-			fmt.Sprintf(
-				"the oldest of %d pending deliveries waits since %s: `curfew logout deliveries --state pending` lists them",
-				states[storage.DeliveryPending],
-				oldest.UTC().Format(time.RFC3339),
-			),
-		)
+	if !oldestPending.IsZero() && a.Now().Sub(oldestPending) > maxWait {
+		problems = append(problems, fmt.Sprintf(
+			"the oldest of %d pending deliveries waits since %s: "+
+				"`curfew logout deliveries --state pending` lists them",
+			countByState[storage.DeliveryPending],
+			oldestPending.UTC().Format(time.RFC3339),
+		))
 	}
 	return problems, nil
 }
 
 func (a *api) diagnoseClient(ctx context.Context, c *storage.Client, probe bool) ClientDiagnosis {
 	coverage := logout.AssessCoverage(c, a.Lifetimes)
-	e := ClientDiagnosis{
-		Client: c.ClientID, Name: c.ClientName, Disabled: c.Disabled, HoldsSessions: coverage.CanJoinSession, Channels: coverage.Channels, ConfirmsLogout: coverage.CanConfirm,
-		OfflineAccess: coverage.OfflineAccess, Tokens: toTrustLimit(coverage.Tokens), Clients: toTrustLimit(coverage.ClientSession), Problems: coverage.Problems,
+	d := ClientDiagnosis{
+		Client:         c.ClientID,
+		Name:           c.ClientName,
+		Disabled:       c.Disabled,
+		CanJoinSession: coverage.CanJoinSession,
+		Channels:       coverage.Channels,
+		CanConfirm:     coverage.CanConfirm,
+		OfflineAccess:  coverage.OfflineAccess,
+		Tokens:         toTrustLimit(coverage.Tokens),
+		Clients:        toTrustLimit(coverage.ClientSession),
+		Problems:       coverage.Problems,
 	}
 	if c.Disabled {
-		e.Problems = nil // it holds nothing and gets nothing
-		return e
+		d.Problems = nil // a disabled client has no sessions and no tokens
+		return d
 	}
 	for _, violation := range logout.CheckMaxHorizon(a.MaxTrustHorizon, c, a.Lifetimes) {
-		e.Problems = append(e.Problems, violation.Error())
+		d.Problems = append(d.Problems, violation.Error())
 	}
-	if strings.HasPrefix(a.Issuer, "https://") && strings.HasPrefix(c.FrontchannelLogoutURI, "http://") &&
-		len(coverage.Problems) == 0 {
-		e.Problems = append(e.Problems, "frontchannel_logout_uri is http: a page of https may not frame it")
+	mixedContent := strings.HasPrefix(a.Issuer, "https://") && strings.HasPrefix(c.FrontchannelLogoutURI, "http://")
+	if mixedContent && len(coverage.Problems) == 0 {
+		d.Problems = append(d.Problems, "frontchannel_logout_uri is http: a page of https may not frame it")
 	}
 	if c.BackchannelLogoutURI != "" {
 		endpoint, problem := a.probeEndpoint(ctx, c.BackchannelLogoutURI, probe)
-		e.Endpoint = &endpoint
+		d.Endpoint = &endpoint
 		if problem != "" {
-			e.Problems = append(e.Problems, problem)
+			d.Problems = append(d.Problems, problem)
 		}
 	}
-	return e
+	return d
 }
 
-func toTrustLimit(r logout.DeclaredBound) TrustLimit {
-	return TrustLimit{r.Applies, int64((r.Limit + time.Second - 1) / time.Second), r.Unknown, r.BoundBy}
+// toTrustLimit rounds the bound up to full seconds.
+func toTrustLimit(bound logout.DeclaredBound) TrustLimit {
+	return TrustLimit{
+		Applies:   bound.Applies,
+		Seconds:   int64((bound.Limit + time.Second - 1) / time.Second),
+		Unbounded: bound.Unknown,
+		BoundBy:   bound.BoundBy,
+	}
 }
 
-// probeEndpoint tries an endpoint out and says what is wrong with it.
-func (a *api) probeEndpoint(ctx context.Context, uri string, probe bool) (Endpoint, string) {
-	e := Endpoint{URI: uri}
+// probeEndpoint checks a back-channel logout URI and returns the result with its problem, if there is one. It calls the
+// URI only with probe.
+func (a *api) probeEndpoint(ctx context.Context, uri string, probe bool) (endpoint Endpoint, problem string) {
+	endpoint = Endpoint{URI: uri}
 	err := a.Egress.Check(ctx, uri)
 	if err == nil && probe {
 		var answer egress.Response
 		answer, err = a.Egress.PostForm(ctx, uri, url.Values{})
-		e.Status = answer.Status
+		endpoint.Status = answer.Status
 	}
 	if err != nil {
-		e.ErrorClass = string(egress.Broken)
+		endpoint.ErrorClass = string(egress.Broken)
 		if egressErr, ok := errors.AsType[*egress.Error](err); ok {
-			e.ErrorClass = string(egressErr.Class)
+			endpoint.ErrorClass = string(egressErr.Class)
 		}
-		return e, "backchannel_logout_uri cannot be reached: " + err.Error()
+		return endpoint, "backchannel_logout_uri cannot be reached: " + err.Error()
 	}
-	e.Reachable = true
-	switch s := e.Status; {
-	case !probe, s == http.StatusBadRequest:
-		return e, ""
-	case s == http.StatusOK || s == http.StatusNoContent:
-		return e, fmt.Sprintf(
-			"backchannel_logout_uri answers %d to a request without a logout token: its confirmation of a logout proves nothing",
-			s,
+	endpoint.Reachable = true
+	if probe {
+		problem = explainProbeStatus(endpoint.Status)
+	}
+	return endpoint, problem
+}
+
+// explainProbeStatus returns the problem with an answer to a request without a logout token. Back-Channel Logout 1.0
+// §2.8 requires 400.
+func explainProbeStatus(status int) (problem string) {
+	switch {
+	case status == http.StatusBadRequest:
+		return ""
+	case status == http.StatusOK || status == http.StatusNoContent:
+		return fmt.Sprintf(
+			"backchannel_logout_uri answers %d to a request without a logout token: "+
+				"its confirmation of a logout proves nothing",
+			status,
 		)
-	case s >= 300 && s < 400:
-		return e, fmt.Sprintf(
+	case status >= 300 && status < 400:
+		return fmt.Sprintf(
 			"backchannel_logout_uri redirects (%d), which is never followed: register where it leads",
-			s,
-		)
-	default:
-		return e, fmt.Sprintf(
-			"backchannel_logout_uri answers %d where 400 is due (Back-Channel Logout 1.0 section 2.8): `curfew client test-logout` shows what it says to a logout token",
-			s,
+			status,
 		)
 	}
+	return fmt.Sprintf(
+		"backchannel_logout_uri answers %d where 400 is due (Back-Channel Logout 1.0 section 2.8): "+
+			"`curfew client test-logout` shows what it says to a logout token",
+		status,
+	)
 }

@@ -12,13 +12,15 @@ import (
 	"github.com/curfew-id/curfew/storage"
 )
 
-// Error is a failure as the API answers it. Its text is for the operator.
+// Error is an error that the API answers. Its text is for the operator.
 type Error struct {
-	Status   int                `json:"-"`
-	Code     string             `json:"code"`               // invalid, not_found, wrong_method, ambiguous, exists, changed, already_used, revoked, disabled, too_large, unavailable, internal
+	Status int `json:"-"`
+	// Code is one of invalid, not_found, wrong_method, ambiguous, exists, changed, already_used, revoked, disabled,
+	// too_large, unavailable and internal.
+	Code     string             `json:"code"`
 	Message  string             `json:"message"`            // what is wrong and what to do
-	Field    string             `json:"field,omitempty"`    // what of the request is at fault
-	Problems []register.Problem `json:"problems,omitempty"` // if several things are wrong, all of them
+	Field    string             `json:"field,omitempty"`    // the member, parameter or part of the path that is wrong
+	Problems []register.Problem `json:"problems,omitempty"` // all problems, if the request has several
 }
 
 func (e *Error) Error() string {
@@ -37,26 +39,26 @@ func invalid(field, format string, args ...any) error {
 	return &Error{Status: http.StatusBadRequest, Code: "invalid", Message: fmt.Sprintf(format, args...), Field: field}
 }
 
-// explainNotFound says of a storage.ErrNotFound what it was that is not there, and so which part of the request is at
-// fault.
-func explainNotFound(err error, what, name string) error {
-	return explainNotFoundIn(err, what, what, name)
+// explainNotFound turns storage.ErrNotFound into an *Error that names the missing record and the field with its name.
+// It returns other errors as they are. kind is the kind of the record and the name of the field.
+func explainNotFound(err error, kind, name string) error {
+	return explainNotFoundIn(err, kind, kind, name)
 }
 
-// explainNotFoundIn is named where the part of the request is called otherwise than the thing.
-func explainNotFoundIn(err error, field, what, name string) error {
+// explainNotFoundIn is explainNotFound for a field that does not have the name of the kind.
+func explainNotFoundIn(err error, field, kind, name string) error {
 	if errors.Is(err, storage.ErrNotFound) {
 		return &Error{
 			Status:  http.StatusNotFound,
 			Code:    "not_found",
-			Message: fmt.Sprintf("there is no %s %q", what, name),
+			Message: fmt.Sprintf("there is no %s %q", kind, name),
 			Field:   field,
 		}
 	}
 	return err
 }
 
-// toError turns any error into an answer. An unknown error gives no details; they stand in the log.
+// toError turns any error into the error to answer. The answer to an unknown error has no details; the log has them.
 func toError(err error) *Error {
 	if apiErr, ok := errors.AsType[*Error](err); ok {
 		return apiErr
@@ -66,16 +68,22 @@ func toError(err error) *Error {
 		problems = slices.Clone(problems)
 		for i, p := range problems {
 			if p.Cause != nil {
-				problems[i].Text += ": " + p.Cause.Error() // the caller is the operator
+				problems[i].Text += ": " + p.Cause.Error() // the caller is the operator, who may see details
 			}
 		}
-		return &Error{http.StatusBadRequest, "invalid", problems[0].Text, problems[0].Field, problems}
+		return &Error{
+			Status:   http.StatusBadRequest,
+			Code:     "invalid",
+			Message:  problems[0].Text,
+			Field:    problems[0].Field,
+			Problems: problems,
+		}
 	}
 	status, code, text := web.AdminErrorFrom(err)
 	return &Error{Status: status, Code: code, Message: text}
 }
 
-// handleErrors is around every handler: it answers an error, and logs what is ours.
+// handleErrors wraps every handler: it answers and logs the error that the handler returns.
 func (a *api) handleErrors(handle handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w = deadlineWriter{w}
@@ -102,8 +110,7 @@ func (a *api) handleErrors(handle handler) http.Handler {
 	})
 }
 
-// writeJSON answers with JSON. All values are types of this API, which always encode; a caller who has gone needs no
-// answer.
+// writeJSON answers with value as JSON. It returns no error of the connection: a caller that has gone needs no answer.
 func writeJSON(w http.ResponseWriter, status int, value any) error {
 	body, err := json.Marshal(value)
 	if err != nil {

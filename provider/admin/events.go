@@ -10,7 +10,7 @@ import (
 	"github.com/curfew-id/curfew/storage"
 )
 
-// EventStore is the audit trail.
+// EventStore has the methods of the store that read and append the audit trail.
 type EventStore interface {
 	AppendEvents(ctx context.Context, e ...storage.Event) error
 	ListEvents(ctx context.Context, f storage.EventFilter, p storage.Page) ([]storage.Event, string, error)
@@ -22,16 +22,17 @@ type EventList struct {
 	Next   string          `json:"next,omitempty"`
 }
 
-// Verification is what became of checking the audit trail's chain.
+// Verification is the result of verifying the chain of the audit trail: each line carries the hash of the line before
+// it. The hash of the last line, kept elsewhere, later shows whether lines were cut off at the end.
 type Verification struct {
 	Intact   bool         `json:"whole"`
-	Events   int          `json:"lines"`            // that follow each other
-	LastSeq  uint64       `json:"last,omitempty"`   // the sequence number of the last of them
-	HeadHash storage.Hash `json:"head,omitzero"`    // its hash: write it down elsewhere, and a later loss of lines shows
+	Events   int          `json:"lines"`            // verified lines
+	LastSeq  uint64       `json:"last,omitempty"`   // the sequence number of the last verified line
+	HeadHash storage.Hash `json:"head,omitzero"`    // the hash of the last verified line
 	BrokenAt uint64       `json:"broken,omitempty"` // the sequence number at which the chain breaks
 }
 
-// eventParameters are the parameters that choose lines.
+// eventParameters are the query parameters that select events.
 var eventParameters = []string{"kind", "user", "client", "session", "reason", "since", "until", "newest"}
 
 func (a *api) eventFilter(ctx context.Context, values url.Values) (storage.EventFilter, error) {
@@ -55,8 +56,8 @@ func (a *api) eventFilter(ctx context.Context, values url.Values) (storage.Event
 	return f, err
 }
 
-// resolveSubject is the subject of a user that a filter names. A removed user is still in the audit trail and in
-// reports, so a name that no user has is taken for a subject.
+// resolveSubject returns the subject of the user that a filter names. Audit trail and reports still have the subjects
+// of removed users, so a name that no user has counts as a subject.
 func (a *api) resolveSubject(ctx context.Context, name string) (string, error) {
 	if name == "" {
 		return "", nil
@@ -87,7 +88,8 @@ func (a *api) listEvents(w http.ResponseWriter, r *http.Request) error {
 	return writeJSON(w, http.StatusOK, EventList{events, next})
 }
 
-// exportEvents writes the trail as JSON lines, page by page, so that no long transaction holds the store's free pages.
+// exportEvents writes the trail as JSON lines. It reads one page of the trail after the other: a single long
+// transaction would keep the store from reusing its free pages.
 func (a *api) exportEvents(w http.ResponseWriter, r *http.Request) error {
 	values, err := parseQuery(r, eventParameters...)
 	if err != nil {
@@ -113,14 +115,17 @@ func (a *api) exportEvents(w http.ResponseWriter, r *http.Request) error {
 		if r.Context().Err() == nil {
 			a.log().ErrorContext(r.Context(), "audit export broke off", "err", err)
 		}
-		panic(http.ErrAbortHandler) // the status has gone out: only a broken connection shows that lines are missing
+		// The status 200 is already sent. Only a broken connection shows the client that lines are missing.
+		panic(http.ErrAbortHandler)
 	}
 	return err
 }
 
-// errStop stops everyEvent before the last page; everyEvent itself returns no error then.
-var errStop = errors.New("enough")
+// errStop is the error by which visit stops forEachEventPage before the last page.
+var errStop = errors.New("stop")
 
+// forEachEventPage calls visit with each page of the events. It stops at an error of visit and returns that error, or
+// nil for errStop.
 func (a *api) forEachEventPage(ctx context.Context, f storage.EventFilter, visit func([]storage.Event) error) error {
 	page := storage.Page{Limit: maxLimit}
 	for {
@@ -140,8 +145,8 @@ func (a *api) forEachEventPage(ctx context.Context, f storage.EventFilter, visit
 	}
 }
 
-// verifyEvents follows the chain from its first line. Lines that were cut off at the end do not show in the chain
-// itself; they show in the head that was written down before.
+// verifyEvents verifies the chain from its first line. The chain itself cannot show that lines were cut off at its end;
+// see Verification.HeadHash.
 func (a *api) verifyEvents(w http.ResponseWriter, r *http.Request) error {
 	if _, err := parseQuery(r); err != nil {
 		return err
@@ -150,10 +155,13 @@ func (a *api) verifyEvents(w http.ResponseWriter, r *http.Request) error {
 	err := a.forEachEventPage(r.Context(), storage.EventFilter{}, func(events []storage.Event) error {
 		for _, e := range events {
 			if !e.Follows(v.LastSeq, v.HeadHash) {
-				v.Intact, v.BrokenAt = false, v.LastSeq+1
+				v.Intact = false
+				v.BrokenAt = v.LastSeq + 1
 				return errStop
 			}
-			v.Events, v.LastSeq, v.HeadHash = v.Events+1, e.Seq, e.Hash
+			v.Events++
+			v.LastSeq = e.Seq
+			v.HeadHash = e.Hash
 		}
 		return nil
 	})

@@ -11,18 +11,18 @@ import (
 	"github.com/curfew-id/curfew/storage"
 )
 
-// InitialAccessTokenStore keeps initial access tokens.
+// InitialAccessTokenStore has the methods of the store for initial access tokens.
 type InitialAccessTokenStore interface {
 	PutInitialAccessToken(ctx context.Context, t storage.InitialAccessToken, e ...storage.Event) error
 	ListInitialAccessTokens(ctx context.Context) ([]storage.InitialAccessToken, error)
 	DeleteInitialAccessToken(ctx context.Context, name string, e ...storage.Event) error
 }
 
-// InitialAccessToken lets a caller that presents it register clients (RFC 7591 §3).
+// InitialAccessToken allows its bearer to register clients (RFC 7591 §3).
 type InitialAccessToken struct {
 	Name     string          `json:"name"`
-	Token    string          `json:"token,omitempty"`    // only in the answer that made it
-	Defaults json.RawMessage `json:"defaults,omitempty"` // the per-client choices that its clients get
+	Token    string          `json:"token,omitempty"`    // only in the answer to the request that made it
+	Defaults json.RawMessage `json:"defaults,omitempty"` // metadata of its clients that they do not give themselves
 	UsesLeft int             `json:"uses_left"`          // registrations left; -1: unlimited
 	Created  time.Time       `json:"created"`
 	Expires  time.Time       `json:"expires,omitzero"`
@@ -33,32 +33,34 @@ type InitialAccessTokenRequest struct {
 	Name     string          `json:"name"`
 	Defaults json.RawMessage `json:"defaults,omitempty"`
 	MaxUses  int             `json:"max_uses,omitempty"` // 0: one; -1: unlimited
-	Expires  time.Time       `json:"expires,omitzero"`   // never, if it is left out
+	Expires  time.Time       `json:"expires,omitzero"`   // zero: it does not expire
 }
 
-// InitialAccessTokenList is every initial access token, by name.
+// InitialAccessTokenList lists all initial access tokens by name.
 type InitialAccessTokenList struct {
 	Tokens []InitialAccessToken `json:"initial_access_tokens"`
 }
 
 func (a *api) addInitialAccessToken(w http.ResponseWriter, r *http.Request) error {
-	var q InitialAccessTokenRequest
-	if err := readBody(w, r, &q); err != nil {
+	var request InitialAccessTokenRequest
+	if err := readBody(w, r, &request); err != nil {
 		return err
 	}
-	if q.MaxUses == 0 {
-		q.MaxUses = 1
+	if request.MaxUses == 0 {
+		request.MaxUses = 1
 	}
 	now := a.Now()
+	// The name is a segment of the token's path, so it must not be a dot segment.
+	isDotSegment := request.Name == "." || request.Name == ".."
 	switch {
-	case q.Name == "" || q.Name == "." || q.Name == ".." || checkText(q.Name, 128) != nil:
-		return invalid("name", "is not 1 to 128 characters that can be shown")
-	case q.MaxUses < -1:
+	case request.Name == "" || isDotSegment || checkText(request.Name, maxNameBytes) != nil:
+		return invalid("name", "is not 1 to %d characters that can be shown", maxNameBytes)
+	case request.MaxUses < -1:
 		return invalid("uses", "is not a number of registrations, or -1 for any number")
-	case !q.Expires.IsZero() && !q.Expires.After(now):
+	case !request.Expires.IsZero() && !request.Expires.After(now):
 		return invalid("expires", "is past")
 	}
-	if err := register.CheckDefaults(q.Defaults); err != nil {
+	if err := register.CheckDefaults(request.Defaults); err != nil {
 		return err
 	}
 	tokens, err := a.Store.ListInitialAccessTokens(r.Context())
@@ -66,7 +68,7 @@ func (a *api) addInitialAccessToken(w http.ResponseWriter, r *http.Request) erro
 		return err
 	}
 	for _, t := range tokens {
-		if t.Name == q.Name {
+		if t.Name == request.Name {
 			return &Error{
 				Status:  http.StatusConflict,
 				Code:    "exists",
@@ -78,13 +80,14 @@ func (a *api) addInitialAccessToken(w http.ResponseWriter, r *http.Request) erro
 	secret := keys.Random("")
 	t := storage.InitialAccessToken{
 		Hash:     storage.HashOf(secret),
-		Name:     q.Name,
-		Defaults: q.Defaults,
+		Name:     request.Name,
+		Defaults: request.Defaults,
 		Created:  now,
-		Expires:  q.Expires,
-		UsesLeft: q.MaxUses,
+		Expires:  request.Expires,
+		UsesLeft: request.MaxUses,
 	}
-	if err := a.Store.PutInitialAccessToken(r.Context(), t, a.initialTokenEvent("initial_token.created", q.Name)); err != nil {
+	event := a.initialTokenEvent("initial_token.created", request.Name)
+	if err := a.Store.PutInitialAccessToken(r.Context(), t, event); err != nil {
 		return err
 	}
 	view := toInitialAccessToken(t)
@@ -125,7 +128,8 @@ func (a *api) listInitialAccessTokens(w http.ResponseWriter, r *http.Request) er
 
 func (a *api) removeInitialAccessToken(w http.ResponseWriter, r *http.Request) error {
 	name := r.PathValue("name")
-	if err := a.Store.DeleteInitialAccessToken(r.Context(), name, a.initialTokenEvent("initial_token.removed", name)); err != nil {
+	event := a.initialTokenEvent("initial_token.removed", name)
+	if err := a.Store.DeleteInitialAccessToken(r.Context(), name, event); err != nil {
 		return explainNotFoundIn(err, "name", "initial access token", name)
 	}
 	w.WriteHeader(http.StatusNoContent)

@@ -6,14 +6,14 @@ import (
 	"github.com/curfew-id/curfew/provider/keys"
 )
 
-// KeyList is every key, without its secret part, oldest first.
+// KeyList lists all keys without their private parts, the oldest first.
 type KeyList struct {
 	Keys []keys.Info `json:"keys"`
 }
 
 // RotateRequest says how keys are rotated.
 type RotateRequest struct {
-	AtOnce bool `json:"at_once,omitempty"` // the new keys sign immediately, before relying parties had time to see them
+	AtOnce bool `json:"at_once,omitempty"` // the new keys sign at once, before clients have had time to fetch them
 }
 
 func (a *api) listKeys(w http.ResponseWriter, r *http.Request) error {
@@ -34,7 +34,7 @@ func (a *api) rotateKeys(w http.ResponseWriter, r *http.Request) error {
 	return a.writeKeys(w)
 }
 
-// revokeKey removes a key at once, because it may have leaked.
+// revokeKey removes a key at once, for a key that may have leaked.
 func (a *api) revokeKey(w http.ResponseWriter, r *http.Request) error {
 	if err := a.Keys.Revoke(r.Context(), a.Now(), r.PathValue("key"), Actor); err != nil {
 		return err

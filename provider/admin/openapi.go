@@ -9,13 +9,12 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// openAPIYAML describes the API. It is written by hand, in YAML for the sake of its readers; a test holds it to the
-// routes and to the types.
+// openAPIYAML describes the API. It is written by hand; a test compares it with the routes and the types.
 //
 //go:embed openapi.yaml
 var openAPIYAML []byte
 
-// openAPIJSON is the document as JSON.
+// openAPIJSON returns the document as JSON.
 func openAPIJSON() ([]byte, error) {
 	var tree map[string]any
 	if err := yaml.Unmarshal(openAPIYAML, &tree); err != nil {
@@ -24,7 +23,7 @@ func openAPIJSON() ([]byte, error) {
 	return json.Marshal(tree)
 }
 
-// showOpenAPI reads the document at the first request for it: such requests are rare, and a start must be quick.
+// showOpenAPI parses the document for each request: requests are rare, and parsing at the start would delay it.
 func (a *api) showOpenAPI(w http.ResponseWriter, _ *http.Request) error {
 	doc, err := openAPIJSON()
 	if err != nil {

@@ -10,16 +10,16 @@ import (
 	"github.com/curfew-id/curfew/storage"
 )
 
-// ReportStore is what the routes of reports ask of the store.
+// ReportStore has the methods of the store that the routes of reports call.
 type ReportStore interface {
 	Report(ctx context.Context, id string) (storage.Report, error)
 	ListReports(ctx context.Context, f storage.ReportFilter, p storage.Page) ([]storage.Report, string, error)
 }
 
-// Report is what became of something that ended: the report, and what it means now.
+// Report is the report of one termination, with its trust horizon at the time of the request.
 type Report struct {
 	storage.Report
-	Horizon logout.Estimate `json:"horizon"` // its rows are those of the report as they stand at this moment
+	Horizon logout.Estimate `json:"horizon"` // it has the entries of the report, with their current state
 }
 
 // ReportList is a page of reports, newest first.
@@ -46,8 +46,8 @@ func (a *api) listReports(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	list := ReportList{Reports: make([]Report, 0, len(reports)), Next: next}
-	for _, one := range reports {
-		list.Reports = append(list.Reports, a.toReport(one))
+	for _, report := range reports {
+		list.Reports = append(list.Reports, a.toReport(report))
 	}
 	return writeJSON(w, http.StatusOK, list)
 }
@@ -60,7 +60,7 @@ func (a *api) showReport(w http.ResponseWriter, r *http.Request) error {
 	return writeJSON(w, http.StatusOK, a.toReport(report))
 }
 
-// signReport hands out the report as a JWT that proves itself without this server.
+// signReport answers with the report as a signed JWT, which can be verified without this server.
 func (a *api) signReport(w http.ResponseWriter, r *http.Request) error {
 	report, err := a.Store.Report(r.Context(), r.PathValue("report"))
 	if err != nil {
@@ -70,7 +70,8 @@ func (a *api) signReport(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	token, err := a.Keys.Sign(a.signingAlg(), logout.DocumentTyp, logout.NewDocument(a.Issuer, report, events, a.Now()))
+	document := logout.NewDocument(a.Issuer, report, events, a.Now())
+	token, err := a.Keys.Sign(a.signingAlg(), logout.DocumentTyp, document)
 	if err != nil {
 		return err
 	}
@@ -79,7 +80,7 @@ func (a *api) signReport(w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
-// signingAlg prefers the algorithm that makes short signatures.
+// signingAlg returns ES256 if the provider has a key for it, since its signatures are short, else the first algorithm.
 func (a *api) signingAlg() string {
 	algs := a.Keys.Algorithms()
 	if slices.Contains(algs, keys.ES256) || len(algs) == 0 {
@@ -88,7 +89,8 @@ func (a *api) signingAlg() string {
 	return algs[0]
 }
 
-// reportEvents are the audit lines that a report names. They were written in the transaction of the ending.
+// reportEvents returns the audit events that a report names. The transaction of the termination has written them, so
+// they are not older than the termination.
 func (a *api) reportEvents(ctx context.Context, report storage.Report) ([]storage.Event, error) {
 	var found []storage.Event
 	if len(report.Audit) == 0 {

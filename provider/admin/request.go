@@ -20,11 +20,14 @@ import (
 	"github.com/curfew-id/curfew/storage"
 )
 
-// maxBody is the largest request body, in bytes.
+// maxBody limits the body of a request, in bytes.
 const maxBody = 256 << 10
 
-// maxLimit is the longest page of a listing.
-const maxLimit = 1000
+// The numbers of items on a page of a listing.
+const (
+	defaultLimit = 100
+	maxLimit     = 1000
+)
 
 func (a *api) log() *slog.Logger {
 	if a.Log != nil {
@@ -33,10 +36,11 @@ func (a *api) log() *slog.Logger {
 	return slog.Default()
 }
 
-// readObject reads a JSON object, whose members the caller checks.
+// readObject reads the body of a request, which must be a JSON object. The caller checks its members.
 func readObject(w http.ResponseWriter, r *http.Request) (map[string]json.RawMessage, error) {
-	if kind, _, err := mime.ParseMediaType(r.Header.Get("Content-Type")); err != nil ||
-		kind != "application/json" && kind != "application/merge-patch+json" {
+	mediaType, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
+	isJSON := mediaType == "application/json" || mediaType == "application/merge-patch+json"
+	if err != nil || !isJSON {
 		return nil, invalid("body", "is not of the type application/json")
 	}
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
@@ -58,8 +62,8 @@ func readObject(w http.ResponseWriter, r *http.Request) (map[string]json.RawMess
 	return members, nil
 }
 
-// readBody reads a JSON object into a struct and refuses members that it has no field for. No body at all is an empty
-// object: most acts need no word.
+// readBody decodes a JSON object into a struct. It refuses members without a field. An empty body counts as an empty
+// object, since most fields are optional.
 func readBody(w http.ResponseWriter, r *http.Request, into any) error {
 	if r.ContentLength == 0 {
 		return nil
@@ -71,7 +75,7 @@ func readBody(w http.ResponseWriter, r *http.Request, into any) error {
 	return decodeFields(members, into)
 }
 
-// withoutQuery is around acts, which take no query.
+// withoutQuery refuses requests with a query. It wraps all routes that change something.
 func withoutQuery(next handler) handler {
 	return func(w http.ResponseWriter, r *http.Request) error {
 		if _, err := parseQuery(r); err != nil {
@@ -81,7 +85,8 @@ func withoutQuery(next handler) handler {
 	}
 }
 
-// withoutBody is around acts that take no body: what one says there, a dry run for instance, must not pass for done.
+// withoutBody refuses requests with members in the body. Otherwise a caller that asks for a dry run, for example, would
+// believe that the route has obeyed.
 func withoutBody(next handler) handler {
 	return func(w http.ResponseWriter, r *http.Request) error {
 		if err := readBody(w, r, &struct{}{}); err != nil {
@@ -91,6 +96,7 @@ func withoutBody(next handler) handler {
 	}
 }
 
+// decodeFields decodes each member into the field of its JSON name. into is a pointer to a struct.
 func decodeFields(members map[string]json.RawMessage, into any) error {
 	value := reflect.ValueOf(into).Elem()
 	fields := map[string]reflect.Value{}
@@ -129,7 +135,7 @@ func describeType(t reflect.Type) string {
 	return "of the right type"
 }
 
-// parseQuery reads the query, which may hold these parameters and each of them once.
+// parseQuery parses the query. It refuses unknown parameters and parameters that are given twice.
 func parseQuery(r *http.Request, known ...string) (url.Values, error) {
 	values, err := url.ParseQuery(r.URL.RawQuery)
 	if err != nil {
@@ -146,13 +152,13 @@ func parseQuery(r *http.Request, known ...string) (url.Values, error) {
 	return values, nil
 }
 
-// parsePage is query for listings: they all take after and limit.
+// parsePage is parseQuery for listings, which also take the parameters after and limit.
 func parsePage(r *http.Request, known ...string) (url.Values, storage.Page, error) {
 	values, err := parseQuery(r, append(known, "after", "limit")...)
 	if err != nil {
 		return nil, storage.Page{}, err
 	}
-	page := storage.Page{After: values.Get("after"), Limit: 100}
+	page := storage.Page{After: values.Get("after"), Limit: defaultLimit}
 	if text := values.Get("limit"); text != "" {
 		n, err := strconv.Atoi(text)
 		if err != nil || n < 1 || n > maxLimit {

@@ -5,11 +5,12 @@ import "net/http"
 type handler func(http.ResponseWriter, *http.Request) error
 
 type route struct {
-	method, path string
-	handle       handler
+	method string
+	path   string
+	handle handler
 }
 
-// routes is the whole API.
+// routes lists all routes of the API.
 func (a *api) routes() []route {
 	return []route{
 		{"GET", "/openapi.json", a.showOpenAPI},

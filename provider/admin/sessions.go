@@ -10,7 +10,7 @@ import (
 	"github.com/curfew-id/curfew/storage"
 )
 
-// SessionStore is what the routes of sessions ask of the store.
+// SessionStore has the methods of the store that the routes of sessions call.
 type SessionStore interface {
 	Session(ctx context.Context, id storage.SessionID, at time.Time) (storage.Session, error)
 	ListSessions(
@@ -22,11 +22,11 @@ type SessionStore interface {
 	ListGrants(ctx context.Context, subject, client string, offlineOnly bool, at time.Time) ([]storage.Grant, error)
 }
 
-// Session is an active session as the API shows it. The sid of a client session is not shown: it is all that a
-// front-channel logout needs.
+// Session is an active session in the API. It does not have the sid of its client sessions: a front-channel logout
+// needs nothing but the sid.
 type Session struct {
 	ID             string           `json:"id"`
-	Hash           string           `json:"session"` // its name in audit, reports and log
+	Hash           string           `json:"session"` // names the session in audit trail, reports and log
 	Subject        string           `json:"sub"`
 	User           string           `json:"user"` // login name
 	AuthTime       time.Time        `json:"auth_time"`
@@ -34,16 +34,16 @@ type Session struct {
 	ACR            string           `json:"acr,omitempty"`
 	Created        time.Time        `json:"created"`
 	LastActive     time.Time        `json:"last_active"`
-	IdleExpires    time.Time        `json:"idle_expires"` // it expires then, unless it is used before
-	Expires        time.Time        `json:"expires"`      // it expires then in any case
+	IdleExpires    time.Time        `json:"idle_expires"` // when it expires unless the user returns before
+	Expires        time.Time        `json:"expires"`      // when it expires in any case
 	RememberMe     bool             `json:"remember_me,omitempty"`
 	UserAgent      string           `json:"user_agent,omitempty"`
 	Address        string           `json:"address,omitempty"`
 	ClientSessions []ClientSession  `json:"client_sessions"`
-	Horizon        *logout.Estimate `json:"horizon,omitempty"` // what would remain if it ended now; only where one session is shown
+	Horizon        *logout.Estimate `json:"horizon,omitempty"` // if the session ended now; not in listings
 }
 
-// ClientSession is a relying party's share of a session.
+// ClientSession is one client's part of a session.
 type ClientSession struct {
 	Client   string    `json:"client"`
 	Name     string    `json:"name,omitempty"`
@@ -59,10 +59,19 @@ type SessionList struct {
 
 func (a *api) toSession(ctx context.Context, s storage.Session) (Session, error) {
 	view := Session{
-		ID: string(
-			s.ID,
-		), Hash: storage.SessionHash(s.ID), Subject: s.Subject, AuthTime: s.AuthTime, AMR: s.AMR, ACR: s.ACR, Created: s.Created,
-		LastActive: s.LastActive, IdleExpires: s.Deadline(), Expires: s.Expires, RememberMe: s.RememberMe, UserAgent: s.UserAgent, Address: s.Address,
+		ID:             string(s.ID),
+		Hash:           storage.SessionHash(s.ID),
+		Subject:        s.Subject,
+		AuthTime:       s.AuthTime,
+		AMR:            s.AMR,
+		ACR:            s.ACR,
+		Created:        s.Created,
+		LastActive:     s.LastActive,
+		IdleExpires:    s.Deadline(),
+		Expires:        s.Expires,
+		RememberMe:     s.RememberMe,
+		UserAgent:      s.UserAgent,
+		Address:        s.Address,
 		ClientSessions: make([]ClientSession, 0, len(s.ClientSessions)),
 	}
 	u, err := a.Store.User(ctx, s.Subject)
@@ -70,12 +79,16 @@ func (a *api) toSession(ctx context.Context, s storage.Session) (Session, error)
 		return view, err
 	}
 	view.User = u.Name
-	for _, m := range s.ClientSessions {
-		one := ClientSession{Client: m.Client, Joined: m.Joined, LastUsed: m.LastUsed}
-		if c, err := a.Store.Client(ctx, m.Client); err == nil {
-			one.Name = c.ClientName
+	for _, clientSession := range s.ClientSessions {
+		clientView := ClientSession{
+			Client:   clientSession.Client,
+			Joined:   clientSession.Joined,
+			LastUsed: clientSession.LastUsed,
 		}
-		view.ClientSessions = append(view.ClientSessions, one)
+		if c, err := a.Store.Client(ctx, clientSession.Client); err == nil {
+			clientView.Name = c.ClientName
+		}
+		view.ClientSessions = append(view.ClientSessions, clientView)
 	}
 	return view, nil
 }
@@ -86,9 +99,9 @@ func (a *api) listSessions(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	ctx := r.Context()
-	sel := storage.Selector{Client: values.Get("client")}
-	if sel.Client != "" {
-		if _, err := a.findClient(ctx, sel.Client); err != nil {
+	selector := storage.Selector{Client: values.Get("client")}
+	if selector.Client != "" {
+		if _, err := a.findClient(ctx, selector.Client); err != nil {
 			return err
 		}
 	}
@@ -97,36 +110,37 @@ func (a *api) listSessions(w http.ResponseWriter, r *http.Request) error {
 		if err != nil {
 			return err
 		}
-		sel.Subject = u.Subject
+		selector.Subject = u.Subject
 	} else {
-		sel.AllUsers = true
+		selector.AllUsers = true
 	}
-	sessions, next, err := a.Store.ListSessions(ctx, sel, a.Now(), page)
+	sessions, next, err := a.Store.ListSessions(ctx, selector, a.Now(), page)
 	if err != nil {
 		return err
 	}
 	list := SessionList{Sessions: make([]Session, 0, len(sessions)), Next: next}
 	for _, s := range sessions {
-		one, err := a.toSession(ctx, s)
+		view, err := a.toSession(ctx, s)
 		if err != nil {
 			return err
 		}
-		list.Sessions = append(list.Sessions, one)
+		list.Sessions = append(list.Sessions, view)
 	}
 	return writeJSON(w, http.StatusOK, list)
 }
 
-// showSession also says what would remain if the session ended now.
+// showSession answers with the session and the trust horizon that would follow if it ended now.
 func (a *api) showSession(w http.ResponseWriter, r *http.Request) error {
 	values, err := parseQuery(r, "include_offline")
 	if err != nil {
 		return err
 	}
-	offline, err := parseBool(values, "include_offline")
+	includeOffline, err := parseBool(values, "include_offline")
 	if err != nil {
 		return err
 	}
-	ctx, now := r.Context(), a.Now()
+	ctx := r.Context()
+	now := a.Now()
 	s, err := a.Store.Session(ctx, storage.SessionID(r.PathValue("session")), now)
 	if err != nil {
 		return explainNotFound(err, "session", r.PathValue("session"))
@@ -147,21 +161,17 @@ func (a *api) showSession(w http.ResponseWriter, r *http.Request) error {
 			return err
 		}
 	}
-	horizon := logout.PreviewHorizon(
-		s,
-		clients,
-		grants,
-		now,
-		logout.PreviewOptions{IncludeOffline: offline, Lifetimes: a.Lifetimes},
-	)
+	options := logout.PreviewOptions{IncludeOffline: includeOffline, Lifetimes: a.Lifetimes}
+	horizon := logout.PreviewHorizon(s, clients, grants, now, options)
 	view.Horizon = &horizon
 	return writeJSON(w, http.StatusOK, view)
 }
 
+// clientIDs returns the clients of the session and of the grants.
 func clientIDs(s storage.Session, grants []storage.Grant) []string {
 	var ids []string
-	for _, m := range s.ClientSessions {
-		ids = append(ids, m.Client)
+	for _, clientSession := range s.ClientSessions {
+		ids = append(ids, clientSession.Client)
 	}
 	for _, g := range grants {
 		ids = append(ids, g.Client)

@@ -8,25 +8,25 @@ import (
 	"github.com/curfew-id/curfew/storage"
 )
 
-// StatusStore is what the state of the provider is read from.
+// StatusStore has the methods of the store that GET /status and GET /doctor call.
 type StatusStore interface {
 	Ready(ctx context.Context) error
 	CountSessions(ctx context.Context) (int, error)
 	CountDeliveries(ctx context.Context) (map[storage.DeliveryState]int, time.Time, error)
 }
 
-// Status is how the provider is. An answer of status 200 means that it is well.
+// Status is the state of the provider. GET /status answers 200 only if the store works.
 type Status struct {
 	Issuer        string                        `json:"issuer"`
 	Version       string                        `json:"version"`
 	Started       time.Time                     `json:"started"`
-	Sessions      int                           `json:"sessions"` // stored, those about to expire included
+	Sessions      int                           `json:"sessions"` // stored sessions; some may have just expired
 	Deliveries    map[storage.DeliveryState]int `json:"deliveries"`
-	OldestPending time.Time                     `json:"oldest_pending,omitzero"` // since when the oldest pending delivery waits
-	BulkLogouts   int                           `json:"bulk_logouts"`            // bulk logouts that are running
+	OldestPending time.Time                     `json:"oldest_pending,omitzero"` // when the oldest pending one began
+	BulkLogouts   int                           `json:"bulk_logouts"`            // that are still running
 }
 
-// showStatus reads and writes the store, so that a full or broken disk shows: then the answer is 503.
+// showStatus reads and writes the store. It answers 503 if the disk is full or broken.
 func (a *api) showStatus(w http.ResponseWriter, r *http.Request) error {
 	if _, err := parseQuery(r); err != nil {
 		return err
@@ -43,12 +43,12 @@ func (a *api) showStatus(w http.ResponseWriter, r *http.Request) error {
 	if s.Deliveries, s.OldestPending, err = a.Store.CountDeliveries(ctx); err != nil {
 		return err
 	}
-	endings, err := a.Store.ListBulkLogouts(ctx)
+	bulkLogouts, err := a.Store.ListBulkLogouts(ctx)
 	if err != nil {
 		return err
 	}
-	for _, e := range endings {
-		if e.Finished.IsZero() {
+	for _, bulk := range bulkLogouts {
+		if bulk.Finished.IsZero() {
 			s.BulkLogouts++
 		}
 	}

@@ -16,8 +16,8 @@ type BulkLogoutStore interface {
 	CountBulkLogout(ctx context.Context, b storage.BulkLogout) (storage.TerminationCount, error)
 }
 
-// TerminationRequest says what to end: exactly one of Sessions, User and AllUsers, or Client alone, which means its
-// client sessions at all users. Client beside one of them ends that client's client sessions and leaves the sessions.
+// TerminationRequest selects the sessions to end: exactly one of Sessions, User and AllUsers, or Client alone, which
+// stands for all users. With Client, only the client sessions of that client end; the sessions stay.
 type TerminationRequest struct {
 	Sessions       []string `json:"sessions,omitempty"` // ids
 	User           string   `json:"user,omitempty"`     // subject, login name or e-mail address
@@ -28,21 +28,23 @@ type TerminationRequest struct {
 	DryRun         bool     `json:"dry_run,omitempty"`         // count only
 }
 
-// TerminationResult is what a termination did, or would do.
+// TerminationResult is the result of a termination or of a dry run.
 type TerminationResult struct {
-	DryRun  bool                     `json:"dry_run,omitempty"`
-	CauseID string                   `json:"cause_id,omitempty"` // names the termination in audit, reports and GET /logouts
-	EndedAt time.Time                `json:"ended_at,omitzero"`  // from then on all of it is revoked
-	Count   storage.TerminationCount `json:"count"`              // what there was to end
-	// Reports of a bulk logout are those of its first page.
-	Reports    []string `json:"reports,omitempty"`
-	InProgress bool     `json:"in_progress,omitempty"` // clients of further pages are still being notified; all of it is revoked
+	DryRun bool `json:"dry_run,omitempty"`
+	// CauseID names the termination in the audit trail, in reports and in GET /logouts.
+	CauseID string                   `json:"cause_id,omitempty"`
+	EndedAt time.Time                `json:"ended_at,omitzero"` // the selected sessions are revoked from then on
+	Count   storage.TerminationCount `json:"count"`             // the sessions and grants that were selected
+	// Reports are the ids of the reports. A bulk logout has only those of its first page.
+	Reports []string `json:"reports,omitempty"`
+	// InProgress means that a bulk logout still notifies clients. All its sessions are already revoked.
+	InProgress bool `json:"in_progress,omitempty"`
 }
 
 // BulkLogout is a bulk logout, running or finished.
 type BulkLogout struct {
 	storage.BulkLogout
-	Remaining storage.TerminationCount `json:"remaining"` // what is still to be notified
+	Remaining storage.TerminationCount `json:"remaining"` // sessions whose clients are still to be notified
 }
 
 // BulkLogoutList lists the bulk logouts of the last day.
@@ -73,45 +75,48 @@ func (a *api) endSessions(w http.ResponseWriter, r *http.Request) error {
 	return writeJSON(w, http.StatusOK, result)
 }
 
-// selector checks that everything a request names is there: a slip in a name must not look like success.
-func (a *api) selector(ctx context.Context, q TerminationRequest) (storage.Selector, error) {
-	sel := storage.Selector{
-		AllUsers:       q.AllUsers,
-		Except:         storage.SessionID(q.ExceptSession),
-		Client:         q.Client,
-		IncludeOffline: q.IncludeOffline,
+// selector returns the store's selector for a request. It checks that the named client, user and sessions exist, so
+// that a misspelt name does not look like success.
+func (a *api) selector(ctx context.Context, request TerminationRequest) (storage.Selector, error) {
+	selector := storage.Selector{
+		AllUsers:       request.AllUsers,
+		Except:         storage.SessionID(request.ExceptSession),
+		Client:         request.Client,
+		IncludeOffline: request.IncludeOffline,
 	}
 	targets := 0
-	for _, named := range []bool{len(q.Sessions) > 0, q.User != "", q.AllUsers} {
+	for _, named := range []bool{len(request.Sessions) > 0, request.User != "", request.AllUsers} {
 		if named {
 			targets++
 		}
 	}
-	if targets > 1 || targets == 0 && q.Client == "" {
-		return sel, invalid("body", "must name exactly one of sessions, user and all_users, or only a client")
+	clientAlone := targets == 0 && request.Client != ""
+	if targets != 1 && !clientAlone {
+		return selector, invalid("body", "must name exactly one of sessions, user and all_users, or only a client")
 	}
-	if q.Client != "" {
-		if _, err := a.findClient(ctx, q.Client); err != nil {
-			return sel, err
+	if request.Client != "" {
+		if _, err := a.findClient(ctx, request.Client); err != nil {
+			return selector, err
 		}
 	}
-	if q.User != "" {
-		u, err := a.findUser(ctx, q.User)
+	if request.User != "" {
+		u, err := a.findUser(ctx, request.User)
 		if err != nil {
-			return sel, err
+			return selector, err
 		}
-		sel.Subject = u.Subject
+		selector.Subject = u.Subject
 	}
-	for _, id := range q.Sessions {
+	for _, id := range request.Sessions {
 		if _, err := a.Store.Session(ctx, storage.SessionID(id), a.Now()); err != nil {
-			return sel, explainNotFound(err, "session", id)
+			return selector, explainNotFound(err, "session", id)
 		}
-		sel.Sessions = append(sel.Sessions, storage.SessionID(id))
+		selector.Sessions = append(selector.Sessions, storage.SessionID(id))
 	}
-	return sel, a.checkExceptSession(ctx, q.ExceptSession, sel.Subject)
+	return selector, a.checkExceptSession(ctx, request.ExceptSession, selector.Subject)
 }
 
-// checkExceptSession checks the session that is to live on: it has to be there, and the user's if only theirs end.
+// checkExceptSession checks the id of a session that stays. The session must exist and belong to subject, unless
+// subject is empty.
 func (a *api) checkExceptSession(ctx context.Context, id, subject string) error {
 	if id == "" {
 		return nil
@@ -123,38 +128,39 @@ func (a *api) checkExceptSession(ctx context.Context, id, subject string) error 
 	return explainNotFoundIn(err, "except_session", "session", id)
 }
 
-// terminate ends what sel selects, with change and its audit line (kind; empty: the ending's own lines are enough) in
-// the same transaction.
+// terminate ends the selected sessions and makes the change, in one transaction. eventKind is the kind of the change's
+// audit event; the termination itself writes its own events.
 func (a *api) terminate(
 	ctx context.Context,
-	sel storage.Selector,
+	selector storage.Selector,
 	reason storage.Reason,
 	change storage.Change,
-	kind string,
+	eventKind string,
 ) (TerminationResult, error) {
 	cause := storage.Cause{ID: rand.Text(), Reason: reason, By: Actor}
-	if kind != "" {
-		event := a.auditEvent(kind)
-		event.Reason, event.Cause, event.Subject, event.Client = reason, cause.ID, sel.Subject, sel.Client
+	if eventKind != "" {
+		event := a.auditEventFor(eventKind, selector.Subject, selector.Client)
+		event.Reason = reason
+		event.Cause = cause.ID
 		change.Events = append(change.Events, event)
 	}
-	outcome, err := a.Terminator.End(ctx, storage.EndRequest{Selector: sel, Cause: cause, Change: change})
+	result, err := a.Terminator.End(ctx, storage.EndRequest{Selector: selector, Cause: cause, Change: change})
 	if err != nil {
 		return TerminationResult{}, err
 	}
-	count := outcome.Count
-	if outcome.More { // counted only now, so that the count does not delay the termination
-		bulk := storage.BulkLogout{Cause: cause, Selector: sel, StartedAt: outcome.EndedAt}
+	count := result.Count
+	if result.More { // a bulk logout is counted afterwards, so that the count does not delay it
+		bulk := storage.BulkLogout{Cause: cause, Selector: selector, StartedAt: result.EndedAt}
 		if count, err = a.Store.CountBulkLogout(ctx, bulk); err != nil {
 			return TerminationResult{}, fmt.Errorf("count bulk logout %s, which is in force: %w", cause.ID, err)
 		}
 	}
 	return TerminationResult{
-		CauseID:    outcome.CauseID,
-		EndedAt:    outcome.EndedAt,
+		CauseID:    result.CauseID,
+		EndedAt:    result.EndedAt,
 		Count:      count,
-		Reports:    outcome.ReportIDs,
-		InProgress: outcome.More,
+		Reports:    result.ReportIDs,
+		InProgress: result.More,
 	}, nil
 }
 
@@ -162,19 +168,19 @@ func (a *api) listBulkLogouts(w http.ResponseWriter, r *http.Request) error {
 	if _, err := parseQuery(r); err != nil {
 		return err
 	}
-	logouts, err := a.Store.ListBulkLogouts(r.Context())
+	bulkLogouts, err := a.Store.ListBulkLogouts(r.Context())
 	if err != nil {
 		return err
 	}
-	list := BulkLogoutList{BulkLogouts: make([]BulkLogout, 0, len(logouts))}
-	for _, e := range logouts {
-		view := BulkLogout{BulkLogout: e}
-		if e.Finished.IsZero() {
-			total, err := a.Store.CountBulkLogout(r.Context(), e)
+	list := BulkLogoutList{BulkLogouts: make([]BulkLogout, 0, len(bulkLogouts))}
+	for _, bulk := range bulkLogouts {
+		view := BulkLogout{BulkLogout: bulk}
+		if bulk.Finished.IsZero() {
+			total, err := a.Store.CountBulkLogout(r.Context(), bulk)
 			if err != nil {
 				return err
 			}
-			view.Remaining = total.Sub(e.Done)
+			view.Remaining = total.Sub(bulk.Done)
 		}
 		list.BulkLogouts = append(list.BulkLogouts, view)
 	}

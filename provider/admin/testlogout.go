@@ -6,16 +6,16 @@ import (
 	"github.com/curfew-id/curfew/storage"
 )
 
-// LogoutTestResult is what a relying party said to a real logout token for a session that it cannot know.
+// LogoutTestResult is a client's answer to a valid logout token for a session that does not exist.
 type LogoutTestResult struct {
 	URI       string         `json:"uri"`
 	Duration  int64          `json:"duration_ms"`
 	Answer    storage.Answer `json:"answer"`
-	Confirmed bool           `json:"confirmed"` // it would count as confirmed
-	Meaning   string         `json:"meaning"`   // what the answer says, and what to do
+	Confirmed bool           `json:"confirmed"` // the answer would confirm a logout
+	Meaning   string         `json:"meaning"`   // explains the answer, and what to do
 }
 
-// testLogout sends one logout token now, outside the outbox, and never again.
+// testLogout sends one logout token at once. It does not use the outbox and does not retry.
 func (a *api) testLogout(w http.ResponseWriter, r *http.Request) error {
 	ctx := r.Context()
 	c, err := a.findClient(ctx, r.PathValue("client"))
@@ -30,16 +30,18 @@ func (a *api) testLogout(w http.ResponseWriter, r *http.Request) error {
 			Field:   "backchannel_logout_uri",
 		}
 	}
-	trial, err := a.Outbox.SendTestToken(ctx, c)
+	test, err := a.Outbox.SendTestToken(ctx, c)
 	if err != nil {
 		return err
 	}
 	if err := a.Store.AppendEvents(ctx, a.auditEventFor("client.tested", "", c.ClientID)); err != nil {
 		return err
 	}
-	return writeJSON(
-		w,
-		http.StatusOK,
-		LogoutTestResult{trial.URI, trial.Duration.Milliseconds(), trial.Answer, trial.Confirmed, trial.Meaning},
-	)
+	return writeJSON(w, http.StatusOK, LogoutTestResult{
+		URI:       test.URI,
+		Duration:  test.Duration.Milliseconds(),
+		Answer:    test.Answer,
+		Confirmed: test.Confirmed,
+		Meaning:   test.Meaning,
+	})
 }

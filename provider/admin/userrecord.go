@@ -2,6 +2,7 @@ package admin
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
 	"net/url"
@@ -15,35 +16,37 @@ import (
 	"github.com/curfew-id/curfew/storage"
 )
 
-// User is a user in the API: one JSON object with the claim names of Core §5.1 and what Curfew knows besides.
+// User is a user in the API: one JSON object with the claims of Core §5.1 and the state that Curfew keeps of the user.
 type User struct {
 	Subject       string         `json:"sub"`
 	Name          string         `json:"preferred_username"`
 	Email         string         `json:"email,omitempty"`
 	EmailVerified bool           `json:"email_verified,omitempty"`
-	Claims        map[string]any `json:"-"` // the other claims, in the same object
+	Claims        map[string]any `json:"-"` // all other claims; MarshalJSON writes them into the same object
 	HasPassword   bool           `json:"has_password"`
 	Disabled      bool           `json:"disabled"`
 	Created       time.Time      `json:"created"`
 	Updated       time.Time      `json:"updated"`
 }
 
-type plainUser User // without the methods, so that encoding/json sees the fields
+type plainUser User // has no methods, so encoding/json encodes its fields
 
-// MarshalJSON writes the other claims beside the fields.
+// MarshalJSON encodes the fields and Claims as one object.
 func (u User) MarshalJSON() ([]byte, error) {
-	fixed, err := json.Marshal(plainUser(u))
+	fields, err := json.Marshal(plainUser(u))
 	if err != nil || len(u.Claims) == 0 {
-		return fixed, err
+		return fields, err
 	}
 	claims, err := json.Marshal(u.Claims)
 	if err != nil {
 		return nil, err
 	}
-	return append(append(fixed[:len(fixed)-1], ','), claims[1:]...), nil
+	withoutBrace := fields[:len(fields)-1]
+	object := append(withoutBrace, ',')
+	return append(object, claims[1:]...), nil
 }
 
-// UnmarshalJSON reads what MarshalJSON wrote.
+// UnmarshalJSON decodes an object that MarshalJSON has encoded.
 func (u *User) UnmarshalJSON(body []byte) error {
 	if err := json.Unmarshal(body, (*plainUser)(u)); err != nil {
 		return err
@@ -57,22 +60,22 @@ func (u *User) UnmarshalJSON(body []byte) error {
 
 func toUser(u storage.User) User {
 	return User{
-		u.Subject,
-		u.Name,
-		u.Email,
-		u.EmailVerified,
-		u.Claims,
-		u.Password != "",
-		u.Disabled,
-		u.Created,
-		u.Updated,
+		Subject:       u.Subject,
+		Name:          u.Name,
+		Email:         u.Email,
+		EmailVerified: u.EmailVerified,
+		Claims:        u.Claims,
+		HasPassword:   u.Password != "",
+		Disabled:      u.Disabled,
+		Created:       u.Created,
+		Updated:       u.Updated,
 	}
 }
 
-// applyMembers writes members of a request into u; null takes a claim away. All problems are reported together.
+// applyMembers checks the members of a request and sets them in u. A null removes a claim. The error has all problems.
 func applyMembers(u *storage.User, members map[string]json.RawMessage) error {
 	var problems register.Problems
-	u.Claims = maps.Clone(u.Claims) // a failed change leaves the record as it was
+	u.Claims = maps.Clone(u.Claims) // the caller's map stays as it is
 	for _, name := range slices.Sorted(maps.Keys(members)) {
 		if err := applyMember(u, name, members[name]); err != nil {
 			problems = append(problems, register.Problem{Code: "invalid", Field: name, Text: err.Error()})
@@ -106,18 +109,17 @@ func applyMember(u *storage.User, name string, value json.RawMessage) error {
 	case "sub", "has_password", "disabled", "created", "updated", "updated_at":
 		return fmt.Errorf("is Curfew's own; leave it out")
 	}
-	check := claimCheckers()[name]
+	return applyClaim(u, name, value)
+}
+
+// applyClaim sets one of the claims that have no field of their own.
+func applyClaim(u *storage.User, name string, value json.RawMessage) error {
+	checkers := claimCheckers()
+	check := checkers[name]
 	if check == nil {
-		return fmt.Errorf(
-			"%s",
-			register.DescribeUnknown(
-				name,
-				slices.Concat(
-					[]string{"preferred_username", "email", "email_verified"},
-					slices.Sorted(maps.Keys(claimCheckers())),
-				),
-			),
-		)
+		known := []string{"preferred_username", "email", "email_verified"}
+		known = append(known, slices.Sorted(maps.Keys(checkers))...)
+		return errors.New(register.DescribeUnknown(name, known))
 	}
 	var claim any
 	if err := json.Unmarshal(value, &claim); err != nil {
@@ -144,8 +146,8 @@ func decodeValue(value json.RawMessage, into any, kind string) error {
 	return nil
 }
 
-// checkLoginName: one login name must never mean two users, so a name that looks like an e-mail address must be the
-// address of that user.
+// checkLoginName checks a login name. A name that looks like an e-mail address must be the address of that user:
+// otherwise one user's login name could be another user's e-mail address.
 func checkLoginName(u *storage.User) error {
 	switch {
 	case u.Name == "":
@@ -155,9 +157,16 @@ func checkLoginName(u *storage.User) error {
 	case strings.TrimSpace(u.Name) != u.Name:
 		return fmt.Errorf("begins or ends with a space")
 	}
-	return checkText(u.Name, 128)
+	return checkText(u.Name, maxNameBytes)
 }
 
+// The longest texts, in bytes.
+const (
+	maxNameBytes  = 128
+	maxClaimBytes = 1000
+)
+
+// checkText checks that a text is short enough and has no invisible characters except line breaks.
 func checkText(text string, maxBytes int) error {
 	if len(text) > maxBytes {
 		return fmt.Errorf("is longer than %d bytes", maxBytes)
@@ -168,13 +177,24 @@ func checkText(text string, maxBytes int) error {
 	return nil
 }
 
-// claimCheckers are the claims of Core §5.1 that are kept as they are, and what each has to be.
+// claimCheckers returns the check of each claim of Core §5.1 that Curfew stores as it is given.
 func claimCheckers() map[string]func(any) error {
 	return map[string]func(any) error{
-		"name": checkTextClaim, "given_name": checkTextClaim, "family_name": checkTextClaim, "middle_name": checkTextClaim, "nickname": checkTextClaim, "gender": checkTextClaim,
-		"profile": checkURLClaim, "picture": checkURLClaim, "website": checkURLClaim,
-		"birthdate": checkBirthdate, "zoneinfo": checkZoneinfo, "locale": checkLocale,
-		"phone_number": checkTextClaim, "phone_number_verified": checkBoolClaim, "address": checkAddress,
+		"name":                  checkTextClaim,
+		"given_name":            checkTextClaim,
+		"family_name":           checkTextClaim,
+		"middle_name":           checkTextClaim,
+		"nickname":              checkTextClaim,
+		"gender":                checkTextClaim,
+		"profile":               checkURLClaim,
+		"picture":               checkURLClaim,
+		"website":               checkURLClaim,
+		"birthdate":             checkBirthdate,
+		"zoneinfo":              checkZoneinfo,
+		"locale":                checkLocale,
+		"phone_number":          checkTextClaim,
+		"phone_number_verified": checkBoolClaim,
+		"address":               checkAddress,
 	}
 }
 
@@ -183,7 +203,7 @@ func checkTextClaim(v any) error {
 	if !ok {
 		return fmt.Errorf("is not a string")
 	}
-	return checkText(text, 1000)
+	return checkText(text, maxClaimBytes)
 }
 
 func checkBoolClaim(v any) error {
@@ -197,10 +217,11 @@ func checkURLClaim(v any) error {
 	if err := checkTextClaim(v); err != nil {
 		return err
 	}
-	if u, err := url.Parse(v.(string)); err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Host == "" {
-		return fmt.Errorf("is not an http or https URL")
+	u, err := url.Parse(v.(string))
+	if err == nil && u.Host != "" && (u.Scheme == "https" || u.Scheme == "http") {
+		return nil
 	}
-	return nil
+	return fmt.Errorf("is not an http or https URL")
 }
 
 var (
@@ -209,21 +230,28 @@ var (
 	localePattern    = regexp.MustCompile(`^[A-Za-z]{2,3}([-_][A-Za-z0-9]{1,8})*$`)
 )
 
-// checkBirthdate: Core §5.1: YYYY-MM-DD, the year alone, or 0000 for a year that is left out.
+// checkBirthdate checks a birthdate (Core §5.1): YYYY-MM-DD, the year alone, or 0000 instead of the year.
 func checkBirthdate(v any) error {
 	text, _ := v.(string)
-	if birthdatePattern.MatchString(text) {
-		if len(text) == 4 {
-			return nil
-		}
-		if day, unknownYear := strings.CutPrefix(text, "0000"); unknownYear {
-			text = "2000" + day
-		}
-		if _, err := time.Parse(time.DateOnly, text); err == nil {
-			return nil
-		}
+	if !isBirthdate(text) {
+		return fmt.Errorf("is not a date such as 1984-02-29, 0000-02-29 or 1984")
 	}
-	return fmt.Errorf("is not a date such as 1984-02-29, 0000-02-29 or 1984")
+	return nil
+}
+
+func isBirthdate(text string) bool {
+	if !birthdatePattern.MatchString(text) {
+		return false
+	}
+	yearOnly := len(text) == len("2006")
+	if yearOnly {
+		return true
+	}
+	if monthAndDay, yearLeftOut := strings.CutPrefix(text, "0000"); yearLeftOut {
+		text = "2000" + monthAndDay // a leap year, which has every day
+	}
+	_, err := time.Parse(time.DateOnly, text)
+	return err == nil
 }
 
 func checkZoneinfo(v any) error {
@@ -240,7 +268,7 @@ func checkLocale(v any) error {
 	return nil
 }
 
-// checkAddress: Core §5.1.1.
+// checkAddress checks an address claim (Core §5.1.1).
 func checkAddress(v any) error {
 	parts, ok := v.(map[string]any)
 	if !ok {

@@ -14,7 +14,7 @@ import (
 	"github.com/curfew-id/curfew/storage"
 )
 
-// UserStore is what the routes of users ask of the store.
+// UserStore has the methods of the store that the routes of users call.
 type UserStore interface {
 	PutUser(ctx context.Context, u storage.User, e ...storage.Event) error
 	User(ctx context.Context, subject string) (storage.User, error)
@@ -22,7 +22,7 @@ type UserStore interface {
 	ListUsers(ctx context.Context, p storage.Page) ([]storage.User, string, error)
 }
 
-// OneTimeLinkStore keeps one-time links.
+// OneTimeLinkStore stores one-time links.
 type OneTimeLinkStore interface {
 	PutOneTimeLink(ctx context.Context, l storage.OneTimeLink, e storage.Event) error
 }
@@ -30,7 +30,7 @@ type OneTimeLinkStore interface {
 // UserList is a page of users.
 type UserList struct {
 	Users []User `json:"users"`
-	Next  string `json:"next,omitempty"` // after for the next page
+	Next  string `json:"next,omitempty"` // the parameter after of the next page
 }
 
 // PasswordChange sets a password.
@@ -40,15 +40,15 @@ type PasswordChange struct {
 	KeepOffline   bool   `json:"keep_offline,omitempty"`   // offline access stays; by default it ends too
 }
 
-// ResetLink is a one-time link that sets a new password. It is shown once.
+// ResetLink is a one-time link with which the user sets a new password. Curfew stores only its hash.
 type ResetLink struct {
 	URL     string    `json:"url"`
 	Expires time.Time `json:"expires"`
 }
 
-// ResetLinkRequest says how long a reset link is good.
+// ResetLinkRequest asks for a reset link.
 type ResetLinkRequest struct {
-	Lifetime int `json:"lifetime,omitempty"` // seconds; 0: an hour
+	Lifetime int `json:"lifetime,omitempty"` // in seconds; 0: one hour
 }
 
 const (
@@ -56,25 +56,33 @@ const (
 	maxResetLinkLifetime = 7 * 24 * time.Hour
 )
 
-// findUser finds a user by subject, login name or e-mail address. An imported subject may be the login of another user;
-// then findUser returns an error, since an act on the wrong user cannot be undone.
+// findUser finds a user by subject, login name or e-mail address. The imported subject of one user may be the login
+// name of another; then findUser returns an error, because changes to the wrong user cannot be undone.
 func (a *api) findUser(ctx context.Context, name string) (storage.User, error) {
 	byLogin, loginErr := a.Store.UserByLogin(ctx, name)
 	if loginErr != nil && !errors.Is(loginErr, storage.ErrNotFound) {
 		return byLogin, loginErr
 	}
 	bySubject, subjectErr := a.Store.User(ctx, name)
-	switch {
-	case loginErr != nil || subjectErr != nil && !errors.Is(subjectErr, storage.ErrNotFound):
+	if subjectErr != nil && !errors.Is(subjectErr, storage.ErrNotFound) {
+		return bySubject, subjectErr
+	}
+	if loginErr != nil { // not found
 		return bySubject, explainNotFound(subjectErr, "user", name)
-	case subjectErr == nil && bySubject.Subject != byLogin.Subject:
-		return byLogin, &Error{Status: http.StatusConflict, Code: "ambiguous", Field: "user",
+	}
+	if subjectErr == nil && bySubject.Subject != byLogin.Subject {
+		return byLogin, &Error{
+			Status: http.StatusConflict,
+			Code:   "ambiguous",
+			Field:  "user",
 			Message: fmt.Sprintf(
-				"%q is the login name or e-mail address of one user and the subject of another: use %q for the one, %q for the other",
+				"%q is the login name or e-mail address of one user and the subject of another: "+
+					"use %q for the one, %q for the other",
 				name,
 				byLogin.Subject,
 				bySubject.Name,
-			)}
+			),
+		}
 	}
 	return byLogin, nil
 }
@@ -87,7 +95,7 @@ func (a *api) addUser(w http.ResponseWriter, r *http.Request) error {
 	now := a.Now()
 	u := storage.User{Subject: strings.ToLower(rand.Text()), Created: now, Updated: now}
 	if value, ok := members["sub"]; ok {
-		// An imported user keeps the subject by which clients know them.
+		// An imported user keeps the subject that clients already know.
 		if err := decodeValue(value, &u.Subject, "a string"); err != nil || !isValidSubject(u.Subject) {
 			return invalid("sub", "is not 1 to 255 visible ASCII characters (Core §2)")
 		}
@@ -104,7 +112,7 @@ func (a *api) addUser(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	if _, given := members["email_verified"]; !given {
-		u.EmailVerified = u.Email != "" // an operator's address counts as verified unless the operator says otherwise
+		u.EmailVerified = u.Email != "" // an address from the operator counts as verified by default
 	}
 	if secret != "" {
 		if err := a.setPasswordHash(r.Context(), &u, secret); err != nil {
@@ -117,11 +125,19 @@ func (a *api) addUser(w http.ResponseWriter, r *http.Request) error {
 	return writeJSON(w, http.StatusCreated, toUser(u))
 }
 
-// isValidSubject: Core §2: at most 255 ASCII characters.
+// maxSubjectLength is the longest subject, in ASCII characters (Core §2).
+const maxSubjectLength = 255
+
+// isValidSubject reports whether a text can be a subject: visible ASCII characters, and not a dot segment, since the
+// subject is a segment of the user's path in this API.
 func isValidSubject(text string) bool {
-	return text != "" && len(text) <= 255 && text != "." && text != ".." &&
-		!strings.ContainsFunc(text, func(r rune) bool { return r <= ' ' || r > '~' })
+	if text == "" || len(text) > maxSubjectLength || text == "." || text == ".." {
+		return false
+	}
+	return !strings.ContainsFunc(text, func(r rune) bool { return r <= ' ' || r > '~' })
 }
+
+// setPasswordHash checks a new password and sets its hash in u.
 
 func (a *api) setPasswordHash(ctx context.Context, u *storage.User, secret string) error {
 	words := []string{u.Name, u.Email}
@@ -163,8 +179,8 @@ func (a *api) showUser(w http.ResponseWriter, r *http.Request) error {
 	return writeJSON(w, http.StatusOK, toUser(u))
 }
 
-// changeUser merges the body into the record (RFC 7396). A new e-mail address ends the user's sessions, offline
-// access and open links, because the old address was a way to sign in.
+// changeUser merges the body into the record (RFC 7396). A new e-mail address ends the user's sessions, offline access
+// and one-time links, because the old address was a login name.
 func (a *api) changeUser(w http.ResponseWriter, r *http.Request) error {
 	members, err := readObject(w, r)
 	if err != nil {
@@ -182,8 +198,8 @@ func (a *api) changeUser(w http.ResponseWriter, r *http.Request) error {
 	if err := applyMembers(&u, members); err != nil {
 		return err
 	}
-	if _, changed := members["email_verified"]; !changed && u.Email != old.Email {
-		u.EmailVerified = u.Email != "" // an operator's address counts as verified unless the operator says otherwise
+	if _, given := members["email_verified"]; !given && u.Email != old.Email {
+		u.EmailVerified = u.Email != "" // an address from the operator counts as verified by default
 	}
 	u.Updated = a.Now()
 	if storage.EmailKey(u.Email) == storage.EmailKey(old.Email) {
@@ -235,13 +251,15 @@ func (a *api) setPassword(w http.ResponseWriter, r *http.Request) error {
 	return writeJSON(w, http.StatusOK, result)
 }
 
-// disableUser ends all sessions and grants of the user, offline access included, and refuses further sign-ins.
+// disableUser disables the user and ends the user's sessions and grants, offline access included. A disabled user
+// cannot sign in.
 func (a *api) disableUser(w http.ResponseWriter, r *http.Request) error {
 	u, err := a.findUser(r.Context(), r.PathValue("user"))
 	if err != nil {
 		return err
 	}
-	u.Disabled, u.Updated = true, a.Now()
+	u.Disabled = true
+	u.Updated = a.Now()
 	result, err := a.terminate(
 		r.Context(),
 		storage.Selector{Subject: u.Subject, IncludeOffline: true},
@@ -262,7 +280,8 @@ func (a *api) enableUser(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	if u.Disabled {
-		u.Disabled, u.Updated = false, a.Now()
+		u.Disabled = false
+		u.Updated = a.Now()
 		if err := a.Store.PutUser(ctx, u, a.auditEventFor("user.enabled", u.Subject, "")); err != nil {
 			return err
 		}
@@ -270,7 +289,7 @@ func (a *api) enableUser(w http.ResponseWriter, r *http.Request) error {
 	return writeJSON(w, http.StatusOK, toUser(u))
 }
 
-// removeUser ends all sessions and grants of the user and removes the user; the subject is never used again.
+// removeUser removes the user and ends the user's sessions and grants. The subject is never used again.
 func (a *api) removeUser(w http.ResponseWriter, r *http.Request) error {
 	u, err := a.findUser(r.Context(), r.PathValue("user"))
 	if err != nil {
@@ -301,7 +320,8 @@ func (a *api) makeResetLink(w http.ResponseWriter, r *http.Request) error {
 	if lifetime == 0 {
 		lifetime = resetLinkLifetime
 	}
-	ctx, now := r.Context(), a.Now()
+	ctx := r.Context()
+	now := a.Now()
 	u, err := a.findUser(ctx, r.PathValue("user"))
 	if err != nil {
 		return err
@@ -328,10 +348,10 @@ func (a *api) makeResetLink(w http.ResponseWriter, r *http.Request) error {
 	return writeJSON(w, http.StatusCreated, ResetLink{URL: a.ResetURL(secret), Expires: link.Expires})
 }
 
-// auditEventFor is the audit line of an act that concerns a user or a client. One transaction writes it with the
-// change.
+// auditEventFor returns the audit event of a change to a user or a client.
 func (a *api) auditEventFor(kind, subject, client string) storage.Event {
 	event := a.auditEvent(kind)
-	event.Subject, event.Client = subject, client
+	event.Subject = subject
+	event.Client = client
 	return event
 }

@@ -1,6 +1,6 @@
 package authn
 
-// acrPassword is the authentication context class of a password alone. It is the only one there is.
+// acrPassword is the authentication context class of a password alone. There is no other class.
 const acrPassword = "1"
 
 // amrPassword is the method reference of a password (RFC 8176 §2).

@@ -21,33 +21,33 @@ type Authenticator interface {
 	// Page prepares the page that asks for the proof. It writes nothing; the caller sets the headers and then calls
 	// the returned function.
 	Page(ctx context.Context, prompt Prompt) (write func(io.Writer) error, err error)
-	// Authenticate checks what the page's form sent. It returns a *[Refusal] if that proves nothing. Any other error
-	// is a fault of ours, and the user is not authenticated.
+	// Authenticate checks the form that the page sent. It returns a *[Refusal] if the form does not authenticate the
+	// user. Any other error is an internal one; the user is not authenticated then either.
 	Authenticate(ctx context.Context, attempt Attempt) (Authentication, error)
-	// Recheck returns storage.ErrRevoked if the credential of a is no longer valid. signin calls it after it has stored
-	// the session, because a credential can be replaced while it is checked.
+	// Recheck returns storage.ErrRevoked if the credential of a is no longer valid. Package signin calls it after it
+	// has stored the session: the credential may have been replaced while Authenticate checked it.
 	Recheck(ctx context.Context, a Authentication) error
 }
 
 // Authentication is a user and how the user proved to be that user (Core §2: sub, auth_time, amr, acr).
 type Authentication struct {
 	User     storage.User
-	AuthTime time.Time        // before any record was read, so that a logout from then on also ends what follows
-	Sequence storage.Sequence // the store's, from before any record was read
+	AuthTime time.Time        // taken before any record was read; a logout after that also ends the new session
+	Sequence storage.Sequence // the store's sequence before any record was read
 	AMR      []string         // RFC 8176
 	ACR      string
 }
 
-// Prompt is what a page that asks for a proof shows. Action and Interaction are where and with what the form is sent.
+// Prompt has the contents of a page that asks the user for a credential.
 type Prompt struct {
 	Page            templates.Page
-	Action          string
-	Interaction     string
-	Application     *templates.App // the app that the user signs in to; nil: one of our own pages
-	User            *storage.User  // the only user who may answer; nil: any
-	Login           string         // what the user typed before, or login_hint
+	Action          string         // the URL that the form is sent to
+	Interaction     string         // the sealed interaction that the form carries
+	Application     *templates.App // the app that the user signs in to; nil: the account pages
+	User            *storage.User  // the only user who may sign in; nil: any user
+	Login           string         // the name that the user typed before, or login_hint
 	RememberMe      bool
-	Problem         templates.Problem // why the attempt before was refused
+	Problem         templates.Problem // why the previous attempt was refused
 	OtherAccountURL string
 	CancelURL       string // back to the app; empty: none
 	OtherMethods    []templates.SignInMethod
@@ -57,24 +57,25 @@ type Prompt struct {
 	Seal func(state any) (action, interaction string, err error)
 }
 
-// Attempt is one attempt to prove who a user is.
+// Attempt is one attempt of a user to authenticate.
 type Attempt struct {
 	Form  url.Values
-	User  *storage.User   // the only user who may be proven; nil: the form names the user
-	State json.RawMessage // what the page sealed; nil: nothing
-	At    time.Time       // taken before anything was read
+	User  *storage.User   // the only user who may be authenticated; nil: the form names the user
+	State json.RawMessage // the state that the page sealed; nil: none
+	At    time.Time       // taken before any record was read
 
-	Sequence storage.Sequence // the store's, from before anything was read
+	Sequence storage.Sequence // the store's sequence before any record was read
 
-	Address string                      // of the browser; empty: not known
-	Device  func(subject string) string // names the browser if that user has signed in with it before; else empty
+	Address string // of the browser; empty: unknown
+	// Device returns the identifier of the browser if that user has signed in with it before, else "".
+	Device func(subject string) string
 }
 
-// Refusal is the error of an attempt that proved nothing.
+// Refusal is the error of an attempt that did not authenticate a user.
 type Refusal struct {
 	Problem templates.Problem // for the user; it never says whether an account exists
 	Reason  string            // for the log
-	Subject string            // of the user that was named, for the log; empty: there is none
+	Subject string            // of the user that the attempt named, for the log; empty: no such user
 }
 
 func (r *Refusal) Error() string { return "authentication refused: " + r.Reason }

@@ -28,8 +28,8 @@ type Origin struct {
 	Device  string // identifies a browser in which the user signed in before; empty: a new browser
 }
 
-// Limiter limits attempts to sign in, per account and per client address. Its counters are in the store: they survive a
-// restart and are shared by all replicas.
+// Limiter limits attempts to sign in, for each account and each client address. Its counters stand in the store, so
+// they survive a restart and all replicas use the same ones.
 type Limiter struct {
 	Store   storage.Attempts
 	Refunds *Refunds // refunds that the store failed to write, for the next attempt; nil: they are lost
@@ -47,9 +47,9 @@ func (e *TooManyAttemptsError) Error() string {
 // Allow counts an attempt or refuses it with *[TooManyAttemptsError], in one transaction. A refused attempt is not
 // counted. Any other error comes from the store; the caller must then not check the password.
 //
-// account is the user's subject, so that login name and e-mail address share one counter. If no user has the typed
-// name, account is that name. A known device has one counter for each account and none for its address: attempts from
-// elsewhere cannot lock the user out of it.
+// account is the user's subject, so that login name and e-mail address have one counter. If no user has the typed name,
+// account is that name. An attempt from a known device counts at a counter of account and device, and at no other:
+// attempts from elsewhere cannot lock the user out of a known device.
 func (l Limiter) Allow(ctx context.Context, at time.Time, account string, origin Origin) error {
 	keys, free := counterKeys(account, origin)
 	refunds := l.Refunds.of(keys)
@@ -71,7 +71,7 @@ func (l Limiter) Allow(ctx context.Context, at time.Time, account string, origin
 	if err != nil {
 		return fmt.Errorf("count attempt: %w", err)
 	}
-	l.Refunds.settle(keys, refunds)
+	l.Refunds.remove(keys, refunds)
 	return nil
 }
 

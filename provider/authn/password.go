@@ -19,7 +19,7 @@ const (
 	FieldPassword = "password"
 )
 
-// Users is what Password asks of the store.
+// Users is the part of a store that Password uses.
 type Users interface {
 	User(ctx context.Context, subject string) (storage.User, error)
 	UserByLogin(ctx context.Context, login string) (storage.User, error)
@@ -63,7 +63,8 @@ func (p *Password) Page(_ context.Context, prompt Prompt) (func(io.Writer) error
 		OtherMethods:    prompt.OtherMethods,
 	}
 	if prompt.User != nil {
-		page.AccountFixed, page.Login = true, prompt.User.Name
+		page.AccountFixed = true
+		page.Login = prompt.User.Name
 	}
 	return func(w io.Writer) error { return templates.SignIn(w, page) }, nil
 }
@@ -142,12 +143,14 @@ func (p *Password) verify(
 	secret string,
 	origin Origin,
 ) (rehash bool, err error) {
-	hash, reason := user.Password, "wrong password"
+	hash := user.Password
+	reason := "wrong password"
 	switch {
 	case user.Subject == "":
 		reason = "unknown user"
 	case user.Disabled:
-		hash, reason = "", "user is disabled"
+		hash = "" // which no password matches
+		reason = "user is disabled"
 	case hash == "":
 		reason = "user has no password"
 	}
@@ -156,7 +159,8 @@ func (p *Password) verify(
 		priority = password.KnownDevice
 	}
 	ok, rehash, err := p.Hasher.Verify(ctx, hash, secret, priority)
-	if errors.Is(err, password.ErrTooLong) || err == nil && !ok {
+	mismatch := err == nil && !ok
+	if mismatch || errors.Is(err, password.ErrTooLong) {
 		return false, &Refusal{
 			Problem: templates.Problem{Fault: templates.WrongCredentials},
 			Reason:  reason,
@@ -166,7 +170,7 @@ func (p *Password) verify(
 	return rehash, err
 }
 
-// Recheck returns storage.ErrRevoked if the user's password was replaced since.
+// Recheck returns storage.ErrRevoked if the user's password was replaced after a.
 func (p *Password) Recheck(ctx context.Context, a Authentication) error {
 	user, err := p.Users.User(ctx, a.User.Subject)
 	if err == nil && user.Password != a.User.Password {
@@ -175,7 +179,7 @@ func (p *Password) Recheck(ctx context.Context, a Authentication) error {
 	return err
 }
 
-// rehash stores the password at the present cost. If that fails, the next sign-in tries again.
+// rehash hashes the password with the current cost and stores it. If that fails, the next sign-in tries again.
 func (p *Password) rehash(ctx context.Context, user *storage.User, secret string) {
 	updated := *user
 	hash, err := p.Hasher.Hash(ctx, secret)

@@ -7,26 +7,27 @@ import (
 	"github.com/curfew-id/curfew/storage"
 )
 
-// maxRefunds is how many counters are kept at most; further ones keep their counts.
+// maxRefunds limits the counters with a refund. Beyond it, counters keep their counts.
 const maxRefunds = 10_000
 
-// Refunds keeps what the store could not take back: attempts that were counted, and then were right or not checked
-// while the store did not write. They are taken off at the next attempt, so that a failing disk locks no user out. A
-// restart forgets them. The zero value is ready; a nil *Refunds keeps nothing.
+// Refunds keeps refunds that the store failed to write: of counted attempts that succeeded or were not checked. The
+// next attempt takes them off its counters, so a failing disk does not lock users out. A restart forgets them. The
+// zero value is ready to use; a nil *Refunds keeps nothing.
 type Refunds struct {
 	mu   sync.Mutex
 	owed map[storage.Hash]refund
 }
 
-// refund is what is to be taken off one counter.
+// refund is the number of attempts to take off one counter.
 type refund struct {
 	all      bool // the whole count
 	attempts uint32
 }
 
-// keepIfFailed keeps a refund for each counter if err says that the store could not write it.
-func (r *Refunds) keepIfFailed(err error, keys []storage.Hash, what []refund) {
-	if r == nil || (!errors.Is(err, storage.ErrUnavailable) && !errors.Is(err, storage.ErrFull)) {
+// keepIfFailed keeps the refunds, one for each key, if err says that the store could not write them.
+func (r *Refunds) keepIfFailed(err error, keys []storage.Hash, refunds []refund) {
+	writeFailed := errors.Is(err, storage.ErrUnavailable) || errors.Is(err, storage.ErrFull)
+	if r == nil || !writeFailed {
 		return
 	}
 	r.mu.Lock()
@@ -39,11 +40,14 @@ func (r *Refunds) keepIfFailed(err error, keys []storage.Hash, what []refund) {
 		if !known && len(r.owed) >= maxRefunds {
 			continue
 		}
-		r.owed[key] = refund{all: owed.all || what[i].all, attempts: owed.attempts + what[i].attempts}
+		r.owed[key] = refund{
+			all:      owed.all || refunds[i].all,
+			attempts: owed.attempts + refunds[i].attempts,
+		}
 	}
 }
 
-// of returns the refunds of counters.
+// of returns the refund of each key; the zero refund if there is none.
 func (r *Refunds) of(keys []storage.Hash) []refund {
 	list := make([]refund, len(keys))
 	if r == nil {
@@ -57,23 +61,25 @@ func (r *Refunds) of(keys []storage.Hash) []refund {
 	return list
 }
 
-// settle forgets refunds that the store has now.
-func (r *Refunds) settle(keys []storage.Hash, done []refund) {
+// remove removes the refunds that the store has now written, one for each key. A refund that was added meanwhile stays.
+func (r *Refunds) remove(keys []storage.Hash, written []refund) {
 	if r == nil {
 		return
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	for i, key := range keys {
-		if owed := r.owed[key]; owed == done[i] {
+		owed := r.owed[key]
+		switch {
+		case owed == written[i]:
 			delete(r.owed, key)
-		} else if done[i] != (refund{}) {
-			r.owed[key] = refund{attempts: owed.attempts - min(owed.attempts, done[i].attempts)}
+		case written[i] != (refund{}):
+			r.owed[key] = refund{attempts: owed.attempts - min(owed.attempts, written[i].attempts)}
 		}
 	}
 }
 
-// takeOff lowers a counter.
+// takeOff subtracts the refund from a counter.
 func (f refund) takeOff(c *storage.Counter) {
 	if f.all {
 		*c = storage.Counter{}

@@ -12,9 +12,9 @@ import (
 // AttemptTimeout bounds one attempt, from connecting to the end of the answer.
 const AttemptTimeout = 5 * time.Second
 
-// Poster posts a form to a relying party. It follows no redirect, sends no cookies, and returns when ctx ends. Its
+// Poster posts a form to the URI of a delivery. It follows no redirect, sends no cookies, and returns when ctx ends. Its
 // error may have a method Class() string that names the kind of failure.
-type Poster func(ctx context.Context, uri string, form url.Values) (Reply, error)
+type Poster func(ctx context.Context, d storage.Delivery, form url.Values) (Reply, error)
 
 // attemptOutcome is a delivery after an attempt.
 type attemptOutcome struct {
@@ -55,7 +55,7 @@ func (d *Dispatcher) send(ctx context.Context, delivery storage.Delivery) (Reply
 		d.log().ErrorContext(ctx, "sign logout token", "client", delivery.Client, "err", err)
 		return Reply{}, signingError{err}
 	}
-	reply, err := d.Post(ctx, delivery.URI, url.Values{"logout_token": {token}})
+	reply, err := d.Post(ctx, delivery, url.Values{"logout_token": {token}})
 	reply.JTI = jti
 	return reply, err
 }

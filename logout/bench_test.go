@@ -64,8 +64,8 @@ func newBenchClients(b *testing.B, hosts int) *benchClients {
 	}
 	transport := &http.Transport{MaxIdleConnsPerHost: maxPerHost, DisableCompression: true}
 	client := &http.Client{Transport: transport}
-	post := func(ctx context.Context, uri string, form url.Values) (Reply, error) {
-		req, err := http.NewRequestWithContext(ctx, http.MethodPost, uri, strings.NewReader(form.Encode()))
+	post := func(ctx context.Context, d storage.Delivery, form url.Values) (Reply, error) {
+		req, err := http.NewRequestWithContext(ctx, http.MethodPost, d.URI, strings.NewReader(form.Encode()))
 		if err != nil {
 			return Reply{}, err
 		}

@@ -160,7 +160,7 @@ func sign(_ context.Context, _ storage.Delivery, _ string, _, _ time.Time, claim
 }
 
 // post takes a logout token to its relying party.
-func (w *fixture) post(ctx context.Context, _ string, form url.Values) (Reply, error) {
+func (w *fixture) post(ctx context.Context, _ storage.Delivery, form url.Values) (Reply, error) {
 	var claims map[string]any
 	if err := json.Unmarshal([]byte(form.Get("logout_token")), &claims); err != nil || len(form) != 1 {
 		return Reply{}, errors.Join(errors.New("not a logout token"), err)

@@ -79,6 +79,11 @@ func queueHost(c *storage.Client) string {
 	return host
 }
 
+// IsSelfRegistered reports whether the delivery goes to a client that registered itself.
+func IsSelfRegistered(d storage.Delivery) bool {
+	return strings.HasPrefix(d.Host, selfRegisteredPrefix)
+}
+
 func classOf(host string, speed hostSpeed) hostClass {
 	class := operatorUnknown + hostClass(speed)
 	if strings.HasPrefix(host, selfRegisteredPrefix) {

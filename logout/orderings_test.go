@@ -212,7 +212,7 @@ func TestReportIsConsistentAfterClockStepBack(t *testing.T) {
 		e := w.terminator(d)
 		e.Now = clock
 		var posted []time.Time
-		d.Post = func(context.Context, string, url.Values) (Reply, error) {
+		d.Post = func(context.Context, storage.Delivery, url.Values) (Reply, error) {
 			ahead.Store(0)
 			if posted = append(posted, time.Now()); len(posted) == 1 {
 				return Reply{Status: 503}, nil

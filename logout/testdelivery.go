@@ -35,6 +35,7 @@ func (d *Dispatcher) SendTestToken(ctx context.Context, c *storage.Client) (Test
 	delivery := storage.Delivery{
 		Client:  c.ClientID,
 		URI:     c.BackchannelLogoutURI,
+		Host:    queueHost(c),
 		Subject: "test-" + rand.Text(),
 		SID:     "test-" + rand.Text(),
 		Alg:     c.IDTokenSignedResponseAlg,
@@ -60,7 +61,7 @@ func ExplainAnswer(a storage.Answer) string {
 	case confirmsLogout(a.Status):
 		return "confirmed: the app says that the session is over"
 	case a.Class == "denied":
-		return "not sent: the address is private and egress.allow does not list it"
+		return "not sent: the address is private or the port closed; egress.allow (for a client that registered itself: registration.egress_allow) does not list it"
 	case a.Class == "internal":
 		return "not sent: no logout token could be signed; the log says why"
 	case a.Class == "tls":

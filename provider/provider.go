@@ -38,15 +38,17 @@ import (
 // Config holds the dependencies and settings of a Provider. Issuer, Store, Ring, Egress, Session and Token are
 // required.
 type Config struct {
-	Issuer         string // without a trailing slash
-	Version        string // of the program; the admin API shows it
-	Store          storage.Store
-	Ring           *keys.Ring
-	Egress         Egress
-	TrustedProxies []netip.Prefix   // their X-Forwarded-For is believed
-	Now            func() time.Time // nil: time.Now
-	Log            *slog.Logger     // nil: the default logger
-	Observe        logout.Observer  // receives metrics
+	Issuer  string // without a trailing slash
+	Version string // of the program; the admin API shows it
+	Store   storage.Store
+	Ring    *keys.Ring
+	Egress  Egress
+	// SelfRegisteredEgress makes the requests for clients that registered themselves; nil: Egress.
+	SelfRegisteredEgress Egress
+	TrustedProxies       []netip.Prefix   // their X-Forwarded-For is believed
+	Now                  func() time.Time // nil: time.Now
+	Log                  *slog.Logger     // nil: the default logger
+	Observe              logout.Observer  // receives metrics
 
 	Session         policy.Session
 	Token           policy.Token
@@ -63,6 +65,7 @@ type Config struct {
 // Egress makes every outgoing request (provider/egress).
 type Egress interface {
 	Check(ctx context.Context, url string) error
+	CheckURL(url string) error
 	PostForm(ctx context.Context, target string, form url.Values) (egress.Response, error)
 	FetchJSON(ctx context.Context, uri string, maxBytes int64, maxAge time.Duration) ([]byte, error)
 	FetchBytes(ctx context.Context, uri string, maxBytes int64, maxAge time.Duration) ([]byte, error)
@@ -77,6 +80,7 @@ type Provider struct {
 	authenticators []authn.Authenticator // the ways to sign in; the first is offered first
 	minter         *tokens.Minter
 	registrar      *register.Registrar
+	registration   *register.Handler
 	terminator     *logout.Terminator
 	dispatcher     *logout.Dispatcher
 	handler        http.Handler
@@ -91,6 +95,9 @@ func New(c Config) (*Provider, error) {
 	}
 	if c.Log == nil {
 		c.Log = slog.Default()
+	}
+	if c.SelfRegisteredEgress == nil {
+		c.SelfRegisteredEgress = c.Egress
 	}
 	if c.Logout.Scope == "" {
 		c.Logout.Scope = storage.ScopeSession
@@ -153,11 +160,16 @@ func New(c Config) (*Provider, error) {
 			PublicWithoutPKCE:     c.Registration.PublicWithoutPKCE,
 			MaxTrustHorizon:       c.MaxTrustHorizon,
 			Lifetimes:             p.maxLifetimes(),
+
+			MaxSelfRegisteredBytes: c.Registration.MaxBytes,
+			CheckSelfRegisteredURL: c.SelfRegisteredEgress.CheckURL,
 		},
 		Fetch:      c.Egress,
+		SelfFetch:  c.SelfRegisteredEgress,
 		WrapSecret: c.Ring.WrapSecret,
 		Now:        c.Now,
 	}
+	p.registration = p.newRegistration()
 	if err := p.checkTrustHorizon(); err != nil {
 		return nil, err
 	}
@@ -181,12 +193,15 @@ func (p *Provider) Admin() http.Handler { return p.admin }
 // requests that arrive.
 func (p *Provider) Drain() { p.draining.Store(true) }
 
-// Run delivers logout tokens, ends expired sessions and rotates keys until ctx is cancelled. It returns when the
-// delivery attempts in progress have finished.
+// Run delivers logout tokens, ends expired sessions, removes unused clients and rotates keys until ctx is cancelled. It
+// returns when the delivery attempts in progress have finished.
 func (p *Provider) Run(ctx context.Context) {
 	var workers sync.WaitGroup
 	workers.Go(func() { p.dispatcher.Run(ctx) })
 	workers.Go(func() { p.terminator.Run(ctx) })
+	if p.config.Registration.Enabled() {
+		workers.Go(func() { p.registration.Run(ctx) })
+	}
 	workers.Go(func() {
 		p.config.Ring.Run(ctx, func(err error) { p.config.Log.ErrorContext(ctx, "keys not maintained", "err", err) })
 	})
@@ -227,8 +242,16 @@ func (p *Provider) signLogoutToken(
 }
 
 // postLogoutToken posts a logout token to a client.
-func (p *Provider) postLogoutToken(ctx context.Context, uri string, form url.Values) (logout.Reply, error) {
-	response, err := p.config.Egress.PostForm(ctx, uri, form)
+func (p *Provider) postLogoutToken(
+	ctx context.Context,
+	d storage.Delivery,
+	form url.Values,
+) (logout.Reply, error) {
+	client := p.config.Egress
+	if logout.IsSelfRegistered(d) {
+		client = p.config.SelfRegisteredEgress
+	}
+	response, err := client.PostForm(ctx, d.URI, form)
 	if err != nil {
 		return logout.Reply{}, err
 	}

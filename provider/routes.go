@@ -23,7 +23,7 @@ func (p *Provider) routes() (http.Handler, error) {
 	signOut := p.signout(view)
 	accountPages := p.account(view)
 	endpoints := p.oauth().Endpoints()
-	registration := p.registration()
+	registration := p.registration
 	accountPages.RedirectToSignIn = signIn.RedirectToSignIn
 	discovery, err := p.discoveryDocument()
 	if err != nil {
@@ -126,11 +126,16 @@ func (p *Provider) notFound(mux *http.ServeMux) http.HandlerFunc {
 func (p *Provider) signin() *signin.Handler {
 	c := p.config
 	objects := &requestobject.Reader{
-		Issuer:   c.Issuer,
-		Fetcher:  c.Egress,
-		Verifier: clientkeys.Verifier{Fetch: c.Egress, UnwrapSecret: c.Ring.UnwrapSecret},
-		Algs:     register.ClientSigningAlgs(),
-		Now:      c.Now,
+		Issuer:      c.Issuer,
+		Fetcher:     c.Egress,
+		SelfFetcher: c.SelfRegisteredEgress,
+		Verifier: clientkeys.Verifier{
+			Fetch:        c.Egress,
+			SelfFetch:    c.SelfRegisteredEgress,
+			UnwrapSecret: c.Ring.UnwrapSecret,
+		},
+		Algs: register.ClientSigningAlgs(),
+		Now:  c.Now,
 	}
 	return &signin.Handler{
 		Site:           p.site,
@@ -193,13 +198,14 @@ func (p *Provider) oauth() *oauth.Server {
 		Ring:       c.Ring,
 		Terminator: p.terminator,
 		Fetch:      c.Egress,
+		SelfFetch:  c.SelfRegisteredEgress,
 		Now:        c.Now,
 		Log:        c.Log,
 		Policy:     c.Logout,
 	}
 }
 
-func (p *Provider) registration() *register.Handler {
+func (p *Provider) newRegistration() *register.Handler {
 	c := p.config
 	return &register.Handler{
 		Issuer:        c.Issuer,

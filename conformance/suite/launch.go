@@ -98,7 +98,8 @@ func (l *Launcher) writeConfig(op *launchedOP, run Run, dir, port string) error 
 	if err != nil {
 		return fmt.Errorf("the suite's URL: %w", err)
 	}
-	egress := map[string]any{"allow": []string{net.JoinHostPort(suite.Hostname(), cmp.Or(suite.Port(), "443"))}}
+	suiteHost := []string{net.JoinHostPort(suite.Hostname(), cmp.Or(suite.Port(), "443"))}
+	egress := map[string]any{"allow": suiteHost}
 	if l.SuiteCA != "" {
 		if egress["ca"], err = filepath.Abs(l.SuiteCA); err != nil {
 			return err
@@ -112,9 +113,17 @@ func (l *Launcher) writeConfig(op *launchedOP, run Run, dir, port string) error 
 		"egress": egress,
 		// A module that looks for the new key after a rotation knows RSA and EC keys only (oidcc-server-rotate-keys).
 		"keys": map[string]any{"algorithms": []string{"RS256", "ES256", "PS256"}},
-		"registration": map[string]any{"mode": "open", "logo": true, "defaults": clientSettings(run),
+		"registration": map[string]any{
+			"mode":     "open",
+			"logo":     true,
+			"defaults": clientSettings(run),
+			// The suite registers all its clients from one address, and they name documents at its own host.
+			"egress_allow":       suiteHost,
+			"per_day_network":    10_000,
+			"fetches_per_minute": 10_000,
 			// The plan for clients without authentication sends no PKCE either.
-			"public_without_pkce": run.Variant["client_auth_type"] == "none"},
+			"public_without_pkce": run.Variant["client_auth_type"] == "none",
+		},
 	}
 	text, err := json.MarshalIndent(config, "", "  ")
 	if err != nil {

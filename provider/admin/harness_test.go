@@ -51,8 +51,8 @@ func mustStart(t *testing.T, configure ...func(*admin.Config)) *fixture {
 	sign := func(_ context.Context, one storage.Delivery, _ string, _, _ time.Time, claims map[string]any) (string, error) {
 		return d.ring.Sign(keys.ES256, "logout+jwt", claims)
 	}
-	post := func(ctx context.Context, uri string, form url.Values) (logout.Reply, error) {
-		a, err := d.clients.PostForm(ctx, uri, form)
+	post := func(ctx context.Context, delivery storage.Delivery, form url.Values) (logout.Reply, error) {
+		a, err := d.clients.PostForm(ctx, delivery.URI, form)
 		return logout.Reply{Status: a.Status, Detail: a.Body}, err
 	}
 	dispatcher := &logout.Dispatcher{Store: d.store, Sign: sign, Post: post, Now: now, Issuer: issuer, Log: quiet}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"net"
 	"net/netip"
+	"net/url"
 	"strconv"
 	"strings"
 	"syscall"
@@ -55,24 +56,17 @@ func isLocalhost(host string) bool {
 	return host == "localhost" || strings.HasSuffix(host, ".localhost")
 }
 
-// Check reports whether url could be called now, for registration and start-up: its error says what to add to
+// Check reports whether target could be called now, for registration and start-up: its error says what to add to
 // egress.allow. It is advice: what binds is the check at each connection.
-func (c *Client) Check(ctx context.Context, url string) error {
-	u, err := parseURL(url)
+func (c *Client) Check(ctx context.Context, target string) error {
+	u, err := parseURL(target)
 	if err != nil {
 		return err
 	}
 	host := canonicalHost(u.Hostname())
-	port := uint16(443)
-	if u.Scheme == "http" {
-		port = 80
-	}
-	if u.Port() != "" {
-		n, err := strconv.ParseUint(u.Port(), 10, 16)
-		if err != nil || n == 0 {
-			return newDenied(host, "%q is no port", u.Port())
-		}
-		port = uint16(n)
+	port, err := portOf(u, host)
+	if err != nil {
+		return err
 	}
 	addrs, err := c.lookup(ctx, host)
 	if err != nil {
@@ -90,6 +84,45 @@ func (c *Client) Check(ctx context.Context, url string) error {
 		}
 	}
 	return firstErr
+}
+
+// CheckURL reports whether the policy may allow target, without asking the network: an address is checked as it would be
+// when it is called, a name only by its port. It says nothing about what a name leads to.
+func (c *Client) CheckURL(target string) error {
+	u, err := parseURL(target)
+	if err != nil {
+		return err
+	}
+	host := canonicalHost(u.Hostname())
+	port, err := portOf(u, host)
+	if err != nil {
+		return err
+	}
+	if isLocalhost(host) {
+		return c.policy.check(host, netip.AddrPortFrom(loopback4, port))
+	}
+	if addr, err := netip.ParseAddr(host); err == nil {
+		return c.policy.check(host, netip.AddrPortFrom(addr, port))
+	}
+	if port == 443 || c.policy.mayAllowPort(host, port) {
+		return nil
+	}
+	return newDenied(host, "port %d is closed; add %q to %s", port, joinPort(host, port), c.policy.setting)
+}
+
+// portOf returns the port that a call of u goes to.
+func portOf(u *url.URL, host string) (uint16, error) {
+	switch {
+	case u.Port() == "" && u.Scheme == "http":
+		return 80, nil
+	case u.Port() == "":
+		return 443, nil
+	}
+	n, err := strconv.ParseUint(u.Port(), 10, 16)
+	if err != nil || n == 0 {
+		return 0, newDenied(host, "%q is no port", u.Port())
+	}
+	return uint16(n), nil
 }
 
 func (c *Client) lookup(ctx context.Context, host string) ([]netip.Addr, error) {

@@ -19,6 +19,7 @@
 package egress
 
 import (
+	"cmp"
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
@@ -50,8 +51,15 @@ type Config struct {
 	// ASCII.
 	Allow []string
 
+	// AllowSetting is the name of the setting that gave Allow, for error texts. Empty: egress.allow.
+	AllowSetting string
+
 	// CA holds PEM certificates that are trusted besides the system's.
 	CA []byte
+
+	// FetchesPerMinute is how many documents are fetched from one host in a minute. From all hosts together it is ten
+	// times as many. 0: no limit.
+	FetchesPerMinute int
 
 	// OwnListeners are the host:port pairs that this process (or its database) listens on; they are never called. An
 	// empty or unspecified host means that port on every address of this machine.
@@ -65,6 +73,7 @@ type Config struct {
 type Client struct {
 	http     *http.Client
 	policy   policy
+	quota    fetchQuota
 	resolver *net.Resolver
 	now      func() time.Time
 
@@ -74,12 +83,12 @@ type Client struct {
 
 // New makes a client. Its error names every entry of cfg that cannot be read.
 func New(cfg Config) (*Client, error) {
-	p, err := newPolicy(cfg.Allow, cfg.OwnListeners)
+	p, err := newPolicy(cfg.Allow, cfg.OwnListeners, cmp.Or(cfg.AllowSetting, "egress.allow"))
 	roots, caErr := certPoolWith(cfg.CA)
 	if err = errors.Join(err, caErr); err != nil {
 		return nil, err
 	}
-	c := &Client{policy: p, resolver: cfg.Resolver, now: cfg.Now, documents: map[string]*document{}}
+	c := &Client{policy: p, quota: fetchQuota{perHost: cfg.FetchesPerMinute}, resolver: cfg.Resolver, now: cfg.Now, documents: map[string]*document{}}
 	if c.resolver == nil {
 		c.resolver = net.DefaultResolver
 	}

@@ -27,6 +27,7 @@ const (
 	Status   Class = "status"  // an answer with another status than 200
 	Content  Class = "content" // an answer too large or of the wrong type
 	Canceled Class = "stopped" // the caller gave up
+	Limited  Class = "limited" // too many documents were fetched in this minute
 )
 
 // Error is why a request failed. Its text may name internal addresses: it is for operators. Any other caller that

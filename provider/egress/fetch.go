@@ -123,6 +123,9 @@ func (c *Client) get(ctx context.Context, accept, uri string, maxBytes int64) ([
 	if err != nil {
 		return nil, err
 	}
+	if !c.quota.take(canonicalHost(u.Hostname()), c.now()) {
+		return nil, &Error{Class: Limited, Host: u.Host, Advice: "too many documents were fetched in this minute"}
+	}
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, uri, nil)
 	if err != nil {
 		return nil, &Error{Class: Invalid, Host: u.Host, Err: err}

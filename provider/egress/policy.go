@@ -24,6 +24,7 @@ var cloudMetadataAddrs = []netip.Addr{
 
 // policy decides about one address. The zero policy allows port 443 of public addresses.
 type policy struct {
+	setting      string // names the setting of the entries
 	networks     []netip.Prefix
 	addrs        []target // addresses named one by one
 	names        []target
@@ -41,12 +42,12 @@ func (t target) matches(host string, port uint16) bool {
 	return t.host == host && (t.port == 0 || t.port == port)
 }
 
-func newPolicy(allow, ownListeners []string) (policy, error) {
-	p := policy{publicAddrs: ssrf.New(ssrf.WithAnyPort())}
+func newPolicy(allow, ownListeners []string, setting string) (policy, error) {
+	p := policy{setting: setting, publicAddrs: ssrf.New(ssrf.WithAnyPort())}
 	var errs []error
 	for _, entry := range allow {
 		if err := p.add(entry); err != nil {
-			errs = append(errs, fmt.Errorf("egress.allow: %q: %w", entry, err))
+			errs = append(errs, fmt.Errorf("%s: %q: %w", setting, entry, err))
 		}
 	}
 	for _, listener := range ownListeners {
@@ -166,10 +167,11 @@ func (p *policy) checkAddr(host string, ip netip.Addr, port uint16) error {
 	if reason := p.alwaysBlockedReason(ip, port); reason != "" {
 		return newDenied(
 			host,
-			"%s is %s; only an entry for this single address, %q, opens it in egress.allow",
+			"%s is %s; only an entry for this single address, %q, opens it in %s",
 			ip,
 			reason,
 			addrPort(ip, port),
+			p.setting,
 		)
 	}
 	if slices.ContainsFunc(p.networks, func(n netip.Prefix) bool { return n.Contains(ip) }) ||
@@ -179,16 +181,24 @@ func (p *policy) checkAddr(host string, ip netip.Addr, port uint16) error {
 	if p.publicAddrs.SafeAddr(ip) != nil {
 		return newDenied(
 			host,
-			"%s is not a public address; add %q or %q to egress.allow",
+			"%s is not a public address; add %q or %q to %s",
 			ip,
 			suggestedNetwork(ip),
 			joinPort(host, port),
+			p.setting,
 		)
 	}
 	if port != 443 {
-		return newDenied(host, "port %d is closed; add %q to egress.allow", port, joinPort(host, port))
+		return newDenied(host, "port %d is closed; add %q to %s", port, joinPort(host, port), p.setting)
 	}
 	return nil
+}
+
+// mayAllowPort reports whether an entry could allow a port of the host, whatever address the host has.
+func (p *policy) mayAllowPort(host string, port uint16) bool {
+	return len(p.networks) > 0 ||
+		slices.ContainsFunc(p.names, func(t target) bool { return t.matches(host, port) }) ||
+		slices.ContainsFunc(p.addrs, func(t target) bool { return t.port == 0 || t.port == port })
 }
 
 // alwaysBlockedReason names what ip is if a network in egress.allow does not open it; empty if the network does.

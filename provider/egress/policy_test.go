@@ -10,7 +10,7 @@ import (
 
 func mustPolicy(t *testing.T, allow, own []string) policy {
 	t.Helper()
-	p, err := newPolicy(allow, own)
+	p, err := newPolicy(allow, own, "egress.allow")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -51,7 +51,7 @@ func (s *Server) authenticateAssertion(ctx context.Context, creds credentials) (
 	if len(algs) == 0 {
 		return nil, wrongAuthMethod(c)
 	}
-	verifier := clientkeys.Verifier{Fetch: s.Fetch, UnwrapSecret: s.Ring.UnwrapSecret}
+	verifier := clientkeys.Verifier{Fetch: s.Fetch, SelfFetch: s.SelfFetch, UnwrapSecret: s.Ring.UnwrapSecret}
 	payload, err := verifier.Verify(ctx, c, creds.assertion, algs)
 	switch {
 	case errors.Is(err, clientkeys.ErrUnavailable):

@@ -81,6 +81,7 @@ func newRig(t testing.TB, more ...string) *rig {
 		Ring:       g.ring,
 		Terminator: terminator,
 		Fetch:      g.clients,
+		SelfFetch:  g.clients,
 		Now:        g.clock.Now,
 	}
 	g.http = g.server.Endpoints()

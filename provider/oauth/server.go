@@ -48,6 +48,7 @@ type Server struct {
 	Ring       Ring
 	Terminator *logout.Terminator
 	Fetch      Fetcher // fetches the documents at jwks_uri
+	SelfFetch  Fetcher // the same for clients that registered themselves
 	Now        func() time.Time
 	Log        *slog.Logger // nil: the default logger
 	Policy     policy.Logout

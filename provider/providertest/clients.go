@@ -78,6 +78,9 @@ func (c *Clients) Check(_ context.Context, uri string) error {
 	return nil
 }
 
+// CheckURL refuses what Deny named.
+func (c *Clients) CheckURL(uri string) error { return c.Check(context.Background(), uri) }
+
 // PostForm notes the form and answers as Answer says.
 func (c *Clients) PostForm(_ context.Context, uri string, form url.Values) (egress.Response, error) {
 	c.mu.Lock()

@@ -2,7 +2,9 @@ package register
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
+	"fmt"
 	"log/slog"
 	"net/http"
 	"strings"
@@ -21,16 +23,13 @@ const (
 	ClientPath = "/register/{client}"
 )
 
-// maxOpenClients is how many dynamic clients there may be before open registration takes no more. Every stranger may
-// call it, so without a bound one stranger could fill the store; 10,000 of the usual size take about 20 MB.
-const maxOpenClients = 10_000
-
 // Store is what registration asks of the store.
 type Store interface {
 	RegisterClient(ctx context.Context, c storage.Client, token storage.Hash, at time.Time, e ...storage.Event) error
 	PutClient(ctx context.Context, c storage.Client, e ...storage.Event) error
 	Client(ctx context.Context, id string) (*storage.Client, error)
-	ListClients(ctx context.Context, p storage.Page) ([]*storage.Client, string, error)
+	DynamicClientUsage(ctx context.Context) (storage.ClientUsage, error)
+	UnusedClients(ctx context.Context, neverUsed, disused time.Time, limit int) ([]string, error)
 	InitialAccessToken(ctx context.Context, hash storage.Hash, at time.Time) (storage.InitialAccessToken, error)
 }
 
@@ -44,8 +43,9 @@ type Handler struct {
 	RemoteAddress func(*http.Request) string // of the caller, for the audit trail; nil: unknown
 	Log           *slog.Logger               // nil: the default logger
 
-	capacityMu sync.Mutex // held while an open registration looks for room and takes it
-	openQuota  dailyQuota // of open registration
+	capacityMu    sync.Mutex // held while a registration or a change looks for room and takes it
+	registrations quota      // accepted ones of open registration
+	changes       quota      // accepted ones where registration is open
 }
 
 // Register serves POST /register (RFC 7591 §3, Registration §3).
@@ -60,6 +60,13 @@ func (h *Handler) Register(w http.ResponseWriter, r *http.Request) {
 		h.writeError(w, r, err)
 		return
 	}
+	open := initialToken.Hash.IsZero()
+	if open {
+		if err := h.registrations.check(now, h.remoteAddress(r), h.dailyLimit()); err != nil {
+			h.writeError(w, r, err)
+			return
+		}
+	}
 	body, err := readBody(w, r)
 	if err != nil {
 		h.writeError(w, r, err)
@@ -73,26 +80,20 @@ func (h *Handler) Register(w http.ResponseWriter, r *http.Request) {
 	if !h.Policy.Logo {
 		m.LogoURI = ""
 	}
-	if initialToken.Hash.IsZero() {
-		if err := h.openQuota.consume(now); err != nil {
-			h.writeError(w, r, err)
-			return
-		}
-	}
-	c, secret, err := h.Registrar.NewClient(ctx, m, "")
+	c, secret, err := h.Registrar.NewSelfRegistered(ctx, m)
 	if err != nil {
 		h.writeError(w, r, err)
 		return
 	}
 	token := keys.Random("")
-	c.Dynamic, c.RegistrationToken = true, storage.HashOf(token)
+	c.RegistrationToken = storage.HashOf(token)
 	event := h.auditEvent(
 		r,
 		"client.registered",
 		c.ClientID,
 		map[string]string{"name": c.ClientName, "initial_token": initialToken.Name},
 	)
-	if err := h.createClient(ctx, c, initialToken.Hash, now, event); err != nil {
+	if err := h.createClient(ctx, c, initialToken.Hash, event); err != nil {
 		h.writeError(w, r, err)
 		return
 	}
@@ -116,48 +117,79 @@ func (h *Handler) authorize(r *http.Request, now time.Time) (defaults []byte, t 
 	return t.Defaults, t, err
 }
 
-// createClient creates the client and takes one use off the initial access token.
+// dailyLimit is how many registrations, and how many changes, are taken in a day.
+func (h *Handler) dailyLimit() limit {
+	return limit{total: h.Policy.PerDay, perNetwork: h.Policy.PerDayNetwork}
+}
+
+// createClient creates the client and takes one use off the initial access token, or off the day's registrations.
 func (h *Handler) createClient(
 	ctx context.Context,
 	c storage.Client,
 	initialToken storage.Hash,
-	now time.Time,
 	e storage.Event,
 ) error {
-	if initialToken.IsZero() {
-		h.capacityMu.Lock()
-		defer h.capacityMu.Unlock()
-		if err := h.checkCapacity(ctx); err != nil {
+	h.capacityMu.Lock()
+	defer h.capacityMu.Unlock()
+	open := initialToken.IsZero()
+	if err := h.checkCapacity(ctx, nil, &c, open); err != nil {
+		return err
+	}
+	if open {
+		if err := h.registrations.check(e.At, e.Address, h.dailyLimit()); err != nil {
 			return err
 		}
 	}
-	err := h.Store.RegisterClient(ctx, c, initialToken, now, e)
+	err := h.Store.RegisterClient(ctx, c, initialToken, e.At, e)
 	if errors.Is(err, storage.ErrRevoked) {
 		return errInvalidToken // used up by another request at the same time
+	}
+	if err == nil && open {
+		h.registrations.count(e.At, e.Address)
 	}
 	return err
 }
 
-func (h *Handler) checkCapacity(ctx context.Context) error {
-	dynamic := 0
-	for page := (storage.Page{Limit: 1000}); ; {
-		clients, next, err := h.Store.ListClients(ctx, page)
+// reservedFactor is how many times the limits of open registration hold for the rest: strangers who use up all the room
+// must not keep out the callers to whom an operator gave a token, nor keep clients from changing.
+const reservedFactor = 2
+
+// checkCapacity returns an error if there is no room for a new client (old is nil), or for a client that has grown.
+func (h *Handler) checkCapacity(ctx context.Context, old, c *storage.Client, open bool) error {
+	usage, err := h.Store.DynamicClientUsage(ctx)
+	if err != nil {
+		return err
+	}
+	growth, err := recordSize(c)
+	if err != nil {
+		return err
+	}
+	if old != nil {
+		before, err := recordSize(old)
 		if err != nil {
 			return err
 		}
-		for _, c := range clients {
-			if c.Dynamic {
-				dynamic++
-			}
-		}
-		if dynamic >= maxOpenClients {
-			return errClientLimit
-		}
-		if next == "" {
-			return nil
-		}
-		page.After = next
+		growth -= before
 	}
+	maxClients, maxBytes := h.Policy.MaxClients, int64(h.Policy.MaxTotalBytes)
+	if !open {
+		maxClients, maxBytes = maxClients*reservedFactor, maxBytes*reservedFactor
+	}
+	switch {
+	case old == nil && maxClients > 0 && usage.Clients >= maxClients,
+		growth > 0 && maxBytes > 0 && usage.Bytes+growth > maxBytes:
+		return errClientLimit
+	}
+	return nil
+}
+
+// recordSize is about how many bytes a client takes in the store.
+func recordSize(c *storage.Client) (int64, error) {
+	record, err := json.Marshal(c)
+	if err != nil {
+		return 0, fmt.Errorf("encode client: %w", err)
+	}
+	return int64(len(record)), nil
 }
 
 // bearerToken is the token of the Authorization header (RFC 6750 §2.1).

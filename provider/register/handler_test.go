@@ -3,6 +3,7 @@ package register_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -15,24 +16,36 @@ import (
 	"github.com/curfew-id/curfew/storage/bolt"
 )
 
-// TestOpenRegistrationHasADailyLimit: what every stranger may send must not make the audit trail grow, or have us
-// fetch, without end. What an operator let in goes on.
-func TestOpenRegistrationHasADailyLimit(t *testing.T) {
+// TestRefusedRegistrationsUseUpNoQuota: a stranger who sends what is refused must not close registration for the
+// others. What is accepted counts, and changes count apart from registrations.
+func TestRefusedRegistrationsUseUpNoQuota(t *testing.T) {
 	o := mustStart(t, policy.RegistrationOpen, "")
+	o.handler.Policy.PerDay = 3
 	const good, bad = `{"redirect_uris":["https://rp.example/cb"]}`, `{"redirect_uris":["http://rp.example/cb"]}`
 	c := o.must(http.StatusCreated, "POST", "/register", "", good)
+	change := func(n int) string {
+		return fmt.Sprintf(`{"client_id":%q,"redirect_uris":["https://rp.example/%d"]}`, c.ClientID, n)
+	}
 	o.mustInitialToken("suite", "initial", "", -1)
-	for range 9_999 {
+	for range 100 {
 		o.do("POST", "/register", "", bad)
+		o.do("POST", "/register", "", "{}")
+		o.do("PUT", "/register/"+c.ClientID, c.Token, "{}")
+	}
+	for range 2 {
+		o.must(http.StatusCreated, "POST", "/register", "", good)
 	}
 	o.mustRefuse(http.StatusTooManyRequests, "temporarily_unavailable", "POST", "/register", "", good)
+	for n := range 3 {
+		o.must(http.StatusOK, "PUT", "/register/"+c.ClientID, c.Token, change(n))
+	}
 	o.mustRefuse(
 		http.StatusTooManyRequests,
 		"temporarily_unavailable",
 		"PUT",
 		"/register/"+c.ClientID,
 		c.Token,
-		`{"client_id":"`+c.ClientID+`","redirect_uris":["https://rp.example/other"]}`,
+		change(4),
 	)
 	o.must(http.StatusCreated, "POST", "/register", "initial", good)
 	if w := o.do("DELETE", "/register/"+c.ClientID, c.Token, ""); w.Code != http.StatusNoContent {
@@ -105,7 +118,7 @@ func TestBadMetadataEarnsTheRegisteredCodes(t *testing.T) {
 		"POST",
 		"/register",
 		"",
-		`{"client_name":"`+strings.Repeat("a", 128<<10)+`"}`,
+		`{"client_name":"`+strings.Repeat("a", 32<<10)+`"}`,
 	)
 	r := httptest.NewRequest("POST", "/register", strings.NewReader("redirect_uris=https://rp.example/cb"))
 	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
@@ -270,23 +283,31 @@ func TestLogoIsLeftOutUnlessAllowed(t *testing.T) {
 	}
 }
 
-// fullStore is a store with as many dynamic clients as open registration takes.
-type fullStore struct{ *bolt.Store }
-
-func (fullStore) ListClients(context.Context, storage.Page) ([]*storage.Client, string, error) {
-	many := make([]*storage.Client, 10_000)
-	for i := range many {
-		many[i] = &storage.Client{Dynamic: true}
+// TestStrangersCannotFillTheStore: neither many clients nor large ones, while callers with an operator's token go on.
+func TestStrangersCannotFillTheStore(t *testing.T) {
+	large := fmt.Sprintf(`{"redirect_uris":["https://rp.example/%s"]}`, strings.Repeat("a", 1500))
+	for name, test := range map[string]struct {
+		policy policy.Registration
+		body   string
+	}{
+		"clients": {policy.Registration{MaxClients: 2}, minimalMetadata},
+		"bytes":   {policy.Registration{MaxTotalBytes: 5_000}, large},
+	} {
+		o := mustStart(t, policy.RegistrationOpen, "")
+		test.policy.Mode = policy.RegistrationOpen
+		o.handler.Policy = test.policy
+		c := o.must(http.StatusCreated, "POST", "/register", "", test.body)
+		o.must(http.StatusCreated, "POST", "/register", "", test.body)
+		text := o.mustRefuse(http.StatusServiceUnavailable, "temporarily_unavailable", "POST", "/register", "", test.body)
+		if !strings.Contains(text, "room") {
+			t.Errorf("%s: got %q, want the reason", name, text)
+		}
+		o.mustInitialToken("suite", "initial", "", -1)
+		o.must(http.StatusCreated, "POST", "/register", "initial", test.body)
+		if w := o.do("DELETE", "/register/"+c.ClientID, c.Token, ""); w.Code != http.StatusNoContent {
+			t.Errorf("%s: got %d for a removal, want 204", name, w.Code)
+		}
 	}
-	return many, "", nil
-}
-
-func TestOpenRegistrationCannotFillTheStore(t *testing.T) {
-	o := mustStart(t, policy.RegistrationOpen, "")
-	o.handler.Store = fullStore{o.store}
-	o.mustRefuse(503, "temporarily_unavailable", "POST", "/register", "", minimalMetadata)
-	o.mustInitialToken("suite", "initial", "", -1)
-	o.must(201, "POST", "/register", "initial", minimalMetadata)
 }
 
 // failingStore is a store whose errors must not reach callers.

@@ -52,8 +52,9 @@ func (h *Handler) Update(w http.ResponseWriter, r *http.Request) {
 	if !h.Policy.Logo {
 		m.LogoURI = ""
 	}
-	if h.Policy.Mode == policy.RegistrationOpen {
-		if err := h.openQuota.consume(h.Registrar.Now()); err != nil {
+	now, address, limited := h.Registrar.Now(), h.remoteAddress(r), h.Policy.Mode == policy.RegistrationOpen
+	if limited {
+		if err := h.changes.check(now, address, h.dailyLimit()); err != nil {
 			h.writeError(w, r, err)
 			return
 		}
@@ -67,11 +68,19 @@ func (h *Handler) Update(w http.ResponseWriter, r *http.Request) {
 		h.writeError(w, r, err)
 		return
 	}
+	if limited {
+		h.changes.count(now, address)
+	}
 	h.writeClient(w, r, http.StatusOK, &c, secret, token)
 }
 
 // saveClient stores a changed client and ends what it may not hold any more.
 func (h *Handler) saveClient(r *http.Request, old *storage.Client, c storage.Client) error {
+	h.capacityMu.Lock()
+	defer h.capacityMu.Unlock()
+	if err := h.checkCapacity(r.Context(), old, &c, false); err != nil {
+		return err
+	}
 	event := h.auditEvent(r, "client.changed", c.ClientID, nil)
 	sel, narrowed := logout.SelectorForMetadataChange(old, &c)
 	if !narrowed {

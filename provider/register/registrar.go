@@ -29,6 +29,7 @@ type Fetcher interface {
 type Registrar struct {
 	Policy     Policy
 	Fetch      Fetcher                                              // nil: no client can have a sector_identifier_uri
+	SelfFetch  Fetcher                                              // the same for clients that registered themselves
 	WrapSecret func(clientID string, secret []byte) ([]byte, error) // encrypts secrets for client_secret_jwt; nil: no client can use it
 	Now        func() time.Time
 }
@@ -42,6 +43,13 @@ func (r *Registrar) NewClient(ctx context.Context, m storage.Metadata, secret st
 	}
 	now := r.Now()
 	return r.buildClient(ctx, storage.Client{Created: now}, m, secret, now)
+}
+
+// NewSelfRegistered builds a new client that registers itself. See NewClient.
+func (r *Registrar) NewSelfRegistered(ctx context.Context, m storage.Metadata) (storage.Client, string, error) {
+	m.ClientID = strings.ToLower(rand.Text())
+	now := r.Now()
+	return r.buildClient(ctx, storage.Client{Created: now, Dynamic: true}, m, "", now)
 }
 
 // UpdateClient replaces all metadata of a client with m. The secret stays, unless a new one is given or the new
@@ -69,7 +77,9 @@ func (r *Registrar) buildClient(
 	now time.Time,
 ) (storage.Client, string, error) {
 	var problems Problems
-	err := Validate(&m, r.Policy)
+	policy := r.Policy
+	policy.selfRegistered = c.Dynamic
+	err := Validate(&m, policy)
 	if err != nil && !errors.As(err, &problems) {
 		return storage.Client{}, "", err
 	}
@@ -77,7 +87,7 @@ func (r *Registrar) buildClient(
 	// host is down.
 	sectorUnchanged := c.SectorIdentifierURI == m.SectorIdentifierURI && slices.Equal(c.RedirectURIs, m.RedirectURIs)
 	if m.SectorIdentifierURI != "" && !sectorUnchanged && err == nil {
-		if problem := r.checkSector(ctx, &m); problem != nil {
+		if problem := r.checkSector(ctx, &m, c.Dynamic); problem != nil {
 			problems = append(problems, *problem)
 		}
 	}
@@ -94,30 +104,50 @@ func (r *Registrar) buildClient(
 
 // checkSector checks that the document at sector_identifier_uri lists all redirect URIs (Registration §5). Otherwise
 // a client could join the sector of another client and learn which users they have in common.
-func (r *Registrar) checkSector(ctx context.Context, m *storage.Metadata) *Problem {
+//
+// A client that registers itself learns only that the document will not do: what was found there, and whether there
+// is one, would let strangers look at other hosts through this one. The log has the cause.
+func (r *Registrar) checkSector(ctx context.Context, m *storage.Metadata, selfRegistered bool) *Problem {
+	fetch := r.Fetch
+	if selfRegistered {
+		fetch = r.SelfFetch
+	}
 	problem := Problem{Code: InvalidMetadata, Field: "sector_identifier_uri"}
-	if r.Fetch == nil {
+	if fetch == nil {
 		problem.Text = "cannot be read here"
 		return &problem
 	}
-	body, err := r.Fetch.FetchJSON(ctx, m.SectorIdentifierURI, maxSectorSize, time.Minute)
+	text, err := readSector(ctx, fetch, m)
+	switch {
+	case err == nil:
+		return nil
+	case selfRegistered:
+		text = "leads to no JSON array that lists all redirect URIs (Registration §5), or cannot be read"
+	}
+	problem.Text, problem.Cause = text, err
+	return &problem
+}
+
+// readSector reads the document at sector_identifier_uri. If it does not list all redirect URIs, it returns what is
+// wrong and the error for the log.
+func readSector(ctx context.Context, fetch Fetcher, m *storage.Metadata) (text string, err error) {
+	body, err := fetch.FetchJSON(ctx, m.SectorIdentifierURI, maxSectorSize, time.Minute)
 	if err != nil {
 		// The cause goes to the log only: shown to the caller, it would let strangers map the provider's network.
-		problem.Text, problem.Cause = "could not be read", err
-		return &problem
+		return "could not be read", err
 	}
 	var sectorURIs []string
 	if err := json.Unmarshal(body, &sectorURIs); err != nil {
-		problem.Text = "leads to something else than a JSON array of redirect URIs (Registration §5)"
-		return &problem
+		text = "leads to something else than a JSON array of redirect URIs (Registration §5)"
+		return text, errors.New(text)
 	}
 	for _, uri := range m.RedirectURIs {
 		if !slices.Contains(sectorURIs, uri) {
-			problem.Text = fmt.Sprintf("leads to a list without the redirect URI %+q (Registration §5)", uri)
-			return &problem
+			text = fmt.Sprintf("leads to a list without the redirect URI %+q (Registration §5)", uri)
+			return text, errors.New(text)
 		}
 	}
-	return nil
+	return "", nil
 }
 
 func (r *Registrar) checkSecret(m *storage.Metadata, given string) error {

@@ -13,8 +13,9 @@ import (
 	"github.com/curfew-id/curfew/storage"
 )
 
-// maxBody is the largest registration that is read, in bytes; a key set of a few keys takes 4 kB.
-const maxBody = 128 << 10
+// maxBody is the largest registration that is read, in bytes. It may be larger than the metadata that is kept: members
+// that are not known are left out.
+const maxBody = 32 << 10
 
 // The refusals of these endpoints: RFC 6750 §3.1 for tokens, RFC 7591 §3.2.2 for the rest.
 var (
@@ -35,17 +36,22 @@ var (
 	errClientLimit = web.OAuthError{
 		Status:      http.StatusServiceUnavailable,
 		Code:        "temporarily_unavailable",
-		Description: "no more clients can be registered openly; ask the operator",
+		Description: "there is no more room for clients that register themselves; ask the operator",
 	}
 	errDailyLimit = web.OAuthError{
 		Status:      http.StatusTooManyRequests,
 		Code:        "temporarily_unavailable",
-		Description: "too many clients were registered openly today; ask the operator",
+		Description: "too many clients were registered or changed openly today; try again tomorrow or ask the operator",
+	}
+	errNetworkLimit = web.OAuthError{
+		Status:      http.StatusTooManyRequests,
+		Code:        "temporarily_unavailable",
+		Description: "too many clients were registered or changed from your network today; try again tomorrow or ask the operator",
 	}
 	errBodySize = web.OAuthError{
 		Status:      http.StatusRequestEntityTooLarge,
 		Code:        InvalidMetadata,
-		Description: "the body has more than 128 kB",
+		Description: "the body has more than 32 kB",
 	}
 	errBodyType = web.OAuthError{
 		Status:      http.StatusUnsupportedMediaType,

@@ -23,6 +23,14 @@ type Policy struct {
 	// MaxTrustHorizon refuses a client that may go on trusting an ended session for longer. 0: no limit.
 	MaxTrustHorizon time.Duration
 	Lifetimes       logout.Lifetimes // what the horizon depends on besides the client
+	// MaxSelfRegisteredBytes is how large the metadata of a client that registers itself may be, in bytes of JSON. 0:
+	// no limit.
+	MaxSelfRegisteredBytes int
+	// CheckSelfRegisteredURL reports whether a URL of a client that registers itself may be called, without asking the
+	// network. nil: all may.
+	CheckSelfRegisteredURL func(uri string) error
+
+	selfRegistered bool // the client registers itself
 }
 
 // Limits that keep one client's record small; a registration never needs more.
@@ -47,6 +55,9 @@ func Validate(m *storage.Metadata, p Policy) error {
 	c.checkOtherURIs(m)
 	c.checkTexts(m)
 	c.checkExtensions(m)
+	if p.selfRegistered {
+		c.checkSelfRegistered(m)
+	}
 	// The horizon is a sum over the other values, so it means something only if they are sound.
 	if len(c.problems) == 0 {
 		for _, violation := range logout.CheckMaxHorizon(p.MaxTrustHorizon, &storage.Client{Metadata: *m}, p.Lifetimes) {

@@ -150,6 +150,22 @@ func isNodePort(text string) bool {
 // maxUserAgent is the maximum length of a recorded User-Agent, in bytes.
 const maxUserAgent = 512
 
+// Networks returns the networks that limits by address count, the smallest first. For IPv4 it is the address alone. For
+// IPv6 they are the /64, the smallest network that a subscriber has, and the /48, the largest usual one. For an unknown
+// address there are none.
+func Networks(address string) []netip.Prefix {
+	addr, err := netip.ParseAddr(address)
+	if err != nil {
+		return nil
+	}
+	addr = addr.Unmap().WithZone("")
+	if addr.Is4() {
+		return []netip.Prefix{netip.PrefixFrom(addr, addr.BitLen())}
+	}
+	subscriber, site := netip.PrefixFrom(addr, 64).Masked(), netip.PrefixFrom(addr, 48).Masked()
+	return []netip.Prefix{subscriber, site}
+}
+
 // UserAgent returns the request's User-Agent, cut to maxUserAgent.
 func UserAgent(r *http.Request) string {
 	ua := r.UserAgent()

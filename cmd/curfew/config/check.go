@@ -184,14 +184,19 @@ func (l *loader) checkEgress() {
 			l.addSettingProblem("egress.ca", "%s: %v", e.CA, withoutPath(err))
 		}
 	}
-	client, err := egress.New(egress.Config{Allow: e.Allow, CA: ca})
-	if err == nil {
-		client.Close()
-		return
-	}
-	for line := range strings.Lines(err.Error()) { // each line: "egress.allow: what is wrong"
-		key, text, _ := strings.Cut(strings.TrimSpace(line), ": ")
-		l.addSettingProblem(key, "%s", text)
+	for _, c := range []egress.Config{
+		{Allow: e.Allow, CA: ca},
+		{Allow: l.config.Registration.EgressAllow, AllowSetting: "registration.egress_allow"},
+	} {
+		client, err := egress.New(c)
+		if err == nil {
+			client.Close()
+			continue
+		}
+		for line := range strings.Lines(err.Error()) {
+			key, text, _ := strings.Cut(strings.TrimSpace(line), ": ")
+			l.addSettingProblem(key, "%s", text)
+		}
 	}
 }
 

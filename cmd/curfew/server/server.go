@@ -46,12 +46,13 @@ type Options struct {
 
 // Server is one provider with its store, keys and listeners.
 type Server struct {
-	options     Options
-	log         *slog.Logger
-	store       *bolt.Store
-	egress      *egress.Client
-	provider    *provider.Provider
-	certificate *certificate // nil: the listener has no TLS
+	options              Options
+	log                  *slog.Logger
+	store                *bolt.Store
+	egress               *egress.Client
+	selfRegisteredEgress *egress.Client // for clients that registered themselves
+	provider             *provider.Provider
+	certificate          *certificate // nil: the listener has no TLS
 
 	publicListener  net.Listener
 	adminListener   net.Listener
@@ -146,6 +147,17 @@ func (s *Server) openProvider(ctx context.Context, cfg *config.Config, observe l
 	if err != nil {
 		return err
 	}
+	s.selfRegisteredEgress, err = egress.New(egress.Config{
+		Allow:            cfg.Registration.EgressAllow,
+		AllowSetting:     "registration.egress_allow",
+		CA:               ca,
+		FetchesPerMinute: cfg.Registration.FetchesPerMinute,
+		OwnListeners:     ownAddresses,
+		Now:              wallClock,
+	})
+	if err != nil {
+		return err
+	}
 	ring, err := keys.Load(ctx, keys.Config{
 		Store:            s.store,
 		File:             string(cfg.KeyFile),
@@ -160,11 +172,14 @@ func (s *Server) openProvider(ctx context.Context, cfg *config.Config, observe l
 		return fmt.Errorf("load the keys: %w", err)
 	}
 	s.provider, err = provider.New(provider.Config{
-		Issuer:          cfg.Issuer,
-		Version:         s.options.Version,
-		Store:           s.store,
-		Ring:            ring,
-		Egress:          s.egress,
+		Issuer:  cfg.Issuer,
+		Version: s.options.Version,
+		Store:   s.store,
+		Ring:    ring,
+		Egress:  s.egress,
+
+		SelfRegisteredEgress: s.selfRegisteredEgress,
+
 		TrustedProxies:  cfg.TrustedProxies,
 		Log:             s.log,
 		Observe:         observe,
@@ -278,8 +293,10 @@ func (s *Server) Close() {
 			l.Close() // Run has already closed it; closing twice does no harm
 		}
 	}
-	if s.egress != nil {
-		s.egress.Close()
+	for _, e := range []*egress.Client{s.egress, s.selfRegisteredEgress} {
+		if e != nil {
+			e.Close()
+		}
 	}
 	if s.store != nil {
 		if err := io.Closer(s.store).Close(); err != nil {

@@ -26,6 +26,7 @@ type Fetcher interface {
 // Verifier verifies signatures of clients.
 type Verifier struct {
 	Fetch        Fetcher                                             // for jwks_uri
+	SelfFetch    Fetcher                                             // for jwks_uri of clients that registered themselves
 	UnwrapSecret func(client string, wrapped []byte) ([]byte, error) // opens storage.Client.SecretWrapped
 }
 
@@ -68,9 +69,13 @@ func (v Verifier) Verify(ctx context.Context, c *storage.Client, token string, a
 		}
 		return payload, nil
 	}
+	fetch := v.Fetch
+	if c.Dynamic {
+		fetch = v.SelfFetch
+	}
 	// If the cached document does not contain the kid, the client may have added the key since: fetch it again.
 	for _, maxAge := range []time.Duration{maxJWKSAge, 0} {
-		jwks, err := v.Fetch.FetchJSON(ctx, c.JWKSURI, maxJWKSBytes, maxAge)
+		jwks, err := fetch.FetchJSON(ctx, c.JWKSURI, maxJWKSBytes, maxAge)
 		if err != nil {
 			return nil, fmt.Errorf("%w: %w", ErrUnavailable, err)
 		}

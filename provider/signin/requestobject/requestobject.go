@@ -33,11 +33,12 @@ type Verifier interface {
 
 // Reader reads request objects.
 type Reader struct {
-	Issuer   string
-	Fetcher  Fetcher
-	Verifier Verifier
-	Algs     []string // accepted signature algorithms if the client registered none; "none" is handled separately
-	Now      func() time.Time
+	Issuer      string
+	Fetcher     Fetcher
+	SelfFetcher Fetcher // for clients that registered themselves
+	Verifier    Verifier
+	Algs        []string // accepted signature algorithms if the client registered none; "none" is handled separately
+	Now         func() time.Time
 }
 
 const (
@@ -74,6 +75,9 @@ func (r *Reader) Merge(
 		}
 	}
 	members, err := r.read(ctx, client, token)
+	if err != nil && requestURI != "" && client.Dynamic {
+		return params, unusableRequestURI(client, err)
+	}
 	if err != nil {
 		return params, err
 	}
@@ -86,16 +90,30 @@ func (r *Reader) fetch(ctx context.Context, client *storage.Client, requestURI s
 	if !slices.Contains(client.RequestURIs, requestURI) {
 		return "", oauthError("invalid_request_uri", "request_uri is not registered for this client")
 	}
-	body, err := r.Fetcher.FetchBytes(ctx, requestURI, maxObjectSize, maxObjectAge)
+	fetcher := r.Fetcher
+	if client.Dynamic {
+		fetcher = r.SelfFetcher
+	}
+	body, err := fetcher.FetchBytes(ctx, requestURI, maxObjectSize, maxObjectAge)
 	if err != nil {
-		unreadable := web.OAuthError{
-			Code:        "invalid_request_uri",
-			Description: "request_uri cannot be read",
-			Err:         err,
-		}
-		return "", unreadable.About("request_uri")
+		return "", unusableRequestURI(client, err)
 	}
 	return string(bytes.TrimSpace(body)), nil
+}
+
+// unusableRequestURI returns the error for a request_uri that gives no request object. For a client that registered
+// itself it is the same whether there is no document or one that is no request object of the client: otherwise
+// strangers could look at other hosts through this one.
+func unusableRequestURI(client *storage.Client, cause error) error {
+	e := web.OAuthError{
+		Code:        "invalid_request_uri",
+		Description: "request_uri cannot be read",
+		Err:         cause,
+	}
+	if client.Dynamic {
+		e.Description = "request_uri leads to no request object of the client, or cannot be read"
+	}
+	return e.About("request_uri")
 }
 
 // read verifies the request object and returns its members.

@@ -1,0 +1,78 @@
+package register
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"time"
+
+	"github.com/curfew-id/curfew/storage"
+)
+
+// collectInterval is how often unused clients are looked for, and collectPage is how many are listed at a time.
+const (
+	collectInterval = 10 * time.Minute
+	collectPage     = 100
+)
+
+// Run removes unused clients that registered themselves until ctx ends.
+func (h *Handler) Run(ctx context.Context) {
+	for {
+		if err := h.CollectUnused(ctx); err != nil && ctx.Err() == nil {
+			h.log().ErrorContext(ctx, "unused clients not removed", "err", err)
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(collectInterval):
+		}
+	}
+}
+
+// CollectUnused removes the clients that registered themselves and have not been used for too long. Each removal ends
+// what the client has left and is in the audit trail.
+func (h *Handler) CollectUnused(ctx context.Context) error {
+	now := h.Registrar.Now()
+	since := func(age time.Duration) time.Time {
+		if age <= 0 {
+			return time.Time{} // no client is that old
+		}
+		return now.Add(-age)
+	}
+	for {
+		neverUsed, disused := since(h.Policy.NeverUsed), since(h.Policy.Unused)
+		if !disused.IsZero() {
+			disused = disused.Add(-storage.UseInterval) // the last use may have been that much later
+		}
+		ids, err := h.Store.UnusedClients(ctx, neverUsed, disused, collectPage)
+		if err != nil || len(ids) == 0 {
+			return err
+		}
+		for _, id := range ids {
+			if err := h.removeUnused(ctx, id, now); err != nil {
+				return err
+			}
+		}
+	}
+}
+
+func (h *Handler) removeUnused(ctx context.Context, id string, now time.Time) error {
+	cause := storage.Cause{ID: rand.Text(), Reason: storage.ReasonClientRemoved, By: "system", Client: id}
+	_, err := h.Terminator.End(ctx, storage.EndRequest{
+		Selector: storage.Selector{Client: id, IncludeOffline: true},
+		Cause:    cause,
+		Change: storage.Change{RemoveClient: id, Events: []storage.Event{{
+			At:     now,
+			Kind:   "client.removed",
+			Reason: cause.Reason,
+			Cause:  cause.ID,
+			By:     cause.By,
+			Client: id,
+			Detail: map[string]string{"why": "unused"},
+		}}},
+	})
+	if errors.Is(err, storage.ErrNotFound) {
+		return nil // removed meanwhile
+	}
+	return err
+}

@@ -1,0 +1,75 @@
+package register
+
+import (
+	"encoding/json"
+	"net/url"
+	"slices"
+	"strings"
+
+	"github.com/curfew-id/curfew/storage"
+)
+
+// checkSelfRegistered checks what holds only for a client that registers itself: it gets no more of the provider's
+// memory and network than any stranger.
+func (c *validation) checkSelfRegistered(m *storage.Metadata) {
+	for _, callBack := range callBacks(m) {
+		u, err := url.Parse(callBack.uri)
+		if err != nil {
+			continue // its own check has said so
+		}
+		if !sharesRedirectHost(m, u.Hostname()) {
+			c.addProblem(
+				callBack.field,
+				"%+q shares its host with no redirect URI; a client that registers itself is called at its own hosts only",
+				callBack.uri,
+			)
+			continue
+		}
+		c.checkSelfRegisteredURL(callBack.field, callBack.uri)
+	}
+	if m.SectorIdentifierURI != "" {
+		c.checkSelfRegisteredURL("sector_identifier_uri", m.SectorIdentifierURI)
+	}
+	if limit := c.policy.MaxSelfRegisteredBytes; limit > 0 {
+		encoded, err := json.Marshal(m)
+		if err != nil || len(encoded) > limit {
+			c.addProblem("metadata", "takes %d bytes of JSON; %d are the most for a client that registers itself",
+				len(encoded), limit)
+		}
+	}
+}
+
+func (c *validation) checkSelfRegisteredURL(field, uri string) {
+	if c.policy.CheckSelfRegisteredURL != nil && c.policy.CheckSelfRegisteredURL(uri) != nil {
+		c.addProblem(field, "%+q cannot be called; a client that registers itself is called at port 443 of public addresses",
+			uri)
+	}
+}
+
+// callBack is a URI that Curfew calls.
+type callBack struct{ field, uri string }
+
+// callBacks are the URIs of the client's own hosts that Curfew calls.
+func callBacks(m *storage.Metadata) []callBack {
+	var list []callBack
+	for _, c := range []callBack{
+		{"backchannel_logout_uri", m.BackchannelLogoutURI},
+		{"jwks_uri", m.JWKSURI},
+	} {
+		if c.uri != "" {
+			list = append(list, c)
+		}
+	}
+	for i, uri := range m.RequestURIs {
+		list = append(list, callBack{indexed("request_uris", i), uri})
+	}
+	return list
+}
+
+// sharesRedirectHost reports whether an http or https redirect URI has that host.
+func sharesRedirectHost(m *storage.Metadata, host string) bool {
+	return slices.ContainsFunc(m.RedirectURIs, func(redirectURI string) bool {
+		u, err := url.Parse(redirectURI)
+		return err == nil && (u.Scheme == "https" || u.Scheme == "http") && strings.EqualFold(u.Hostname(), host)
+	})
+}

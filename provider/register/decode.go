@@ -11,24 +11,24 @@ import (
 	"github.com/curfew-id/curfew/storage"
 )
 
-// Decode reads metadata as RFC 7591 §2 asks: members that are not known are ignored. Its error is [Problems].
+// Decode decodes metadata. It ignores unknown members, as RFC 7591 §2 requires. Its error is [Problems].
 func Decode(body []byte) (storage.Metadata, error) {
 	var m storage.Metadata
 	err := decodeOver(&m, body)
 	return m, err
 }
 
-// decodeOver reads metadata into m; what body lacks stays.
+// decodeOver decodes metadata into m. Members that body does not contain keep their values in m.
 func decodeOver(m *storage.Metadata, body []byte) error {
 	err := json.Unmarshal(body, m)
 	if string(m.JWKS) == "null" {
-		m.JWKS = nil // RFC 7591 §2: null is the same as leaving it out
+		m.JWKS = nil // RFC 7591 §2: null means that the member is absent
 	}
 	return decodeProblem(err)
 }
 
-// DecodeStrict reads metadata and refuses what is not known, with the nearest name that is: an administrator's slip of
-// the pen must not become a default. Its error is [Problems].
+// DecodeStrict decodes metadata and refuses unknown members, with the most similar known name: a member that an
+// administrator misspelt must not silently get its default. Its error is [Problems].
 func DecodeStrict(body []byte) (storage.Metadata, error) {
 	members, err := decodeObject(body)
 	if err != nil {
@@ -53,7 +53,7 @@ func DecodeStrict(body []byte) (storage.Metadata, error) {
 	return m, nil
 }
 
-// MetadataNames are the members that metadata can have, in the order in which they are written.
+// MetadataNames returns the names of all members of metadata, in the order in which they are written.
 func MetadataNames() []string {
 	var names []string
 	t := reflect.TypeFor[storage.Metadata]()
@@ -64,6 +64,7 @@ func MetadataNames() []string {
 	return names
 }
 
+// decodeObject decodes a JSON object.
 func decodeObject(body []byte) (map[string]json.RawMessage, error) {
 	var members map[string]json.RawMessage
 	if err := json.Unmarshal(body, &members); err != nil || members == nil {
@@ -72,22 +73,19 @@ func decodeObject(body []byte) (map[string]json.RawMessage, error) {
 	return members, nil
 }
 
+// decodeProblem returns an error of encoding/json as [Problems], and nil for nil.
 func decodeProblem(err error) error {
 	if err == nil {
 		return nil
 	}
 	if typeErr, ok := errors.AsType[*json.UnmarshalTypeError](err); ok && typeErr.Field != "" {
-		return Problems{
-			{
-				Code:  InvalidMetadata,
-				Field: typeErr.Field,
-				Text:  fmt.Sprintf("is a JSON %s; write %s", typeErr.Value, describeType(typeErr.Type)),
-			},
-		}
+		text := fmt.Sprintf("is a JSON %s; write %s", typeErr.Value, describeType(typeErr.Type))
+		return Problems{{Code: InvalidMetadata, Field: typeErr.Field, Text: text}}
 	}
 	return Problems{{Code: InvalidMetadata, Field: "body", Text: "is not a JSON object"}}
 }
 
+// describeType describes the JSON values that t can hold.
 func describeType(t reflect.Type) string {
 	switch t.Kind() {
 	case reflect.Slice:
@@ -100,21 +98,23 @@ func describeType(t reflect.Type) string {
 	return "a string"
 }
 
-// DescribeUnknown is the text about a name that is not in known.
+// DescribeUnknown returns a text about an unknown name, with the most similar known name if there is one.
 func DescribeUnknown(name string, known []string) string {
-	best, distance := "", 4
-	for _, k := range known {
-		if d := editDistance(strings.ToLower(name), k); d < distance {
-			best, distance = k, d
+	const maxDistance = 3
+	nearest := ""
+	nearestDistance := maxDistance + 1
+	for _, candidate := range known {
+		if distance := editDistance(strings.ToLower(name), candidate); distance < nearestDistance {
+			nearest, nearestDistance = candidate, distance
 		}
 	}
-	if best == "" {
+	if nearest == "" {
 		return "is not known"
 	}
-	return "is not known; did you mean " + best + "?"
+	return "is not known; did you mean " + nearest + "?"
 }
 
-// editDistance is the Levenshtein distance of a and b in bytes.
+// editDistance returns the Levenshtein distance of a and b in bytes. It keeps one row of the usual matrix.
 func editDistance(a, b string) int {
 	row := make([]int, len(b)+1)
 	for j := range row {

@@ -11,10 +11,13 @@ import (
 	"github.com/curfew-id/curfew/storage"
 )
 
-// maxDeclaredSeconds bounds the seconds that a client may declare; more is no bound at all.
+// maxDeclaredSeconds is the maximum duration that a client may declare: a year.
 const maxDeclaredSeconds = 365 * 24 * 60 * 60
 
-// checkExtensions checks Curfew's own members.
+// maxClockSkewSeconds is the maximum clock skew that a client may declare: an hour.
+const maxClockSkewSeconds = 60 * 60
+
+// checkExtensions checks the members of metadata that Curfew adds to the specifications.
 func (c *validation) checkExtensions(m *storage.Metadata) {
 	c.checkOneOf("access_token_format", m.AccessTokenFormat, "opaque", "jwt")
 	c.checkOneOf("assertion_audience", m.AssertionAudience, "issuer")
@@ -25,7 +28,7 @@ func (c *validation) checkExtensions(m *storage.Metadata) {
 	c.checkOneOf("logout_token_typ", m.LogoutTokenTyp, "logout+jwt", "JWT", "none")
 	c.checkOneOf("logout_token_claims", m.LogoutTokenClaims, "both", "sid", "sub")
 	if m.LogoutTokenClaims == "sub" && m.BackchannelSessionReq {
-		// Back-Channel Logout 1.0 §2.2: who requires sid gets it.
+		// Back-Channel Logout 1.0 §2.2: a client that requires sid must get it.
 		c.addProblem(
 			"logout_token_claims",
 			"sub leaves out the sid that backchannel_logout_session_required demands; drop one of them",
@@ -44,26 +47,44 @@ func (c *validation) checkExtensions(m *storage.Metadata) {
 	c.checkSeconds("session_expiry", m.SessionExpiry, maxDeclaredSeconds)
 	c.checkSeconds("introspection_cache", m.IntrospectionCache, maxDeclaredSeconds)
 	if m.ClockSkew != nil {
-		c.checkSeconds("clock_skew", *m.ClockSkew, 60*60)
+		c.checkSeconds("clock_skew", *m.ClockSkew, maxClockSkewSeconds)
 	}
 }
 
+// checkSeconds checks that n is from 0 to limit.
 func (c *validation) checkSeconds(field string, n, limit int) {
 	if n < 0 || n > limit {
 		c.addProblem(field, "%d is not a number of seconds from 0 to %d", n, limit)
 	}
 }
 
-// ExtensionNames are the names of Curfew's own members of metadata.
+// ExtensionNames returns the names of the members of metadata that Curfew adds to the specifications.
 func ExtensionNames() []string {
 	return []string{
-		"require_pkce", "assertion_audience", "access_token_format", "access_token_typ", "id_token_claims", "audience", "consent", "logout_token_typ", "logout_token_claims", "backend_logout", "logout_scope",
-		"refresh_tokens", "check_session", "session_expiry", "introspection_cache", "session_with_tokens", "confirmations", "clock_skew", "renotify",
+		"require_pkce",
+		"assertion_audience",
+		"access_token_format",
+		"access_token_typ",
+		"id_token_claims",
+		"audience",
+		"consent",
+		"logout_token_typ",
+		"logout_token_claims",
+		"backend_logout",
+		"logout_scope",
+		"refresh_tokens",
+		"check_session",
+		"session_expiry",
+		"introspection_cache",
+		"session_with_tokens",
+		"confirmations",
+		"clock_skew",
+		"renotify",
 	}
 }
 
-// CheckDefaults checks the per-client choices that an initial access token or open registration gives: a JSON object
-// with names of [Choices] only. Its error is [Problems]. Nothing at all is sound, too.
+// CheckDefaults checks the defaults that an initial access token or open registration gives to clients: a JSON object
+// with members of [ExtensionNames] only, or nothing. Its error is [Problems].
 func CheckDefaults(defaults []byte) error {
 	if len(defaults) == 0 {
 		return nil
@@ -90,8 +111,8 @@ func CheckDefaults(defaults []byte) error {
 	return nil
 }
 
-// operatorOnly reports whether a member is a choice that only an operator makes: a client that registers itself must
-// not decide what is asked of users, of other clients and of the provider. Any client may ask for the strict value.
+// operatorOnly reports whether only an operator may set the member to this value: a client that registers itself must
+// not weaken the protection of users, other clients or the provider. Every client may choose the strict value.
 func operatorOnly(name string, value json.RawMessage) bool {
 	switch name {
 	case "audience", "logout_scope":
@@ -106,8 +127,8 @@ func operatorOnly(name string, value json.RawMessage) bool {
 	return false
 }
 
-// requestedMetadata is the metadata of a registration: what its sender may decide, over the choices that an operator
-// gave. Names are taken exactly as they are spelt; encoding/json by itself would read "Consent" as consent.
+// requestedMetadata returns the metadata of a registration. It starts with the operator's defaults and adds the members
+// that the caller may set. Names must have exact case: encoding/json alone would accept "Consent" for consent.
 func requestedMetadata(body, defaults []byte, p Policy) (storage.Metadata, error) {
 	members, err := decodeObject(body)
 	if err != nil {
@@ -124,7 +145,8 @@ func requestedMetadata(body, defaults []byte, p Policy) (storage.Metadata, error
 	var m storage.Metadata
 	if len(defaults) > 0 {
 		if err := json.Unmarshal(defaults, &m); err != nil {
-			return storage.Metadata{}, fmt.Errorf("read defaults: %w", err) // ours, checked when they were set
+			// CheckDefaults has accepted them, so this is an error of Curfew.
+			return storage.Metadata{}, fmt.Errorf("read defaults: %w", err)
 		}
 	}
 	operatorScopes := strings.Fields(m.Scope)
@@ -134,37 +156,41 @@ func requestedMetadata(body, defaults []byte, p Policy) (storage.Metadata, error
 	}
 	m.Scope = p.allowedScope(m.Scope, operatorScopes)
 	if m.TokenEndpointAuthMethod == "" {
-		m.TokenEndpointAuthMethod = "client_secret_basic" // RFC 7591 §2: the default of what clients register themselves
+		m.TokenEndpointAuthMethod = "client_secret_basic" // the default of RFC 7591 §2
 	}
 	if m.TokenEndpointAuthMethod == "none" && m.RequirePKCE != nil && !*m.RequirePKCE && !p.PublicWithoutPKCE {
-		m.RequirePKCE = nil // a default for confidential clients; the others cannot opt out
+		m.RequirePKCE = nil // the default is for confidential clients; a public client must use PKCE
 	}
-	// RFC 7591 §3.2.1 lets us replace what was asked for: grant types that we lack do no harm beside one that we have.
-	if supported := slices.DeleteFunc(slices.Clone(m.GrantTypes), func(t string) bool { return !slices.Contains(storage.SupportedGrantTypes(), t) }); len(
-		supported,
-	) > 0 {
+	// RFC 7591 §3.2.1 allows the provider to replace requested values: unsupported grant types are dropped if a
+	// supported one remains.
+	isUnsupported := func(t string) bool { return !slices.Contains(storage.SupportedGrantTypes(), t) }
+	if supported := slices.DeleteFunc(slices.Clone(m.GrantTypes), isUnsupported); len(supported) > 0 {
 		m.GrantTypes = supported
 	}
 	return m, nil
 }
 
-// allowedScope is what of a scope a client may give itself: what can be asked of users, and what an operator gave it
-// before. Any other is a right at an API. Where nothing is left it is openid, since no scope at all means every one.
+// allowedScope returns the part of a requested scope that a client may register for itself: scopes about users, and
+// scopes that an operator granted before. Other scopes are rights at an API. If nothing remains, it returns openid,
+// since an empty scope would allow every scope.
 func (p Policy) allowedScope(requested string, operatorScopes []string) string {
 	if requested == "" {
 		return ""
 	}
-	allowed := slices.DeleteFunc(strings.Split(requested, " "), func(s string) bool {
-		// What is no scope at all is left for Validate to name.
-		return isScopeToken(s) && !slices.Contains(p.SelfServiceScopes, s) && !slices.Contains(operatorScopes, s)
-	})
+	isDenied := func(s string) bool {
+		if !isScopeToken(s) {
+			return false // Validate reports it
+		}
+		return !slices.Contains(p.SelfServiceScopes, s) && !slices.Contains(operatorScopes, s)
+	}
+	allowed := slices.DeleteFunc(strings.Split(requested, " "), isDenied)
 	if len(allowed) == 0 {
 		return "openid"
 	}
 	return strings.Join(allowed, " ")
 }
 
-// extensionsOf are the choices that m holds, and its scope, to be the defaults of its successor.
+// extensionsOf returns the members of m that only Curfew defines, and its scope, as the defaults for an update.
 func extensionsOf(m *storage.Metadata) ([]byte, error) {
 	encoded, err := json.Marshal(m)
 	if err != nil {

@@ -7,18 +7,18 @@ import (
 	"github.com/curfew-id/curfew/storage"
 )
 
-// ResponseTypes are those a client can register, in the spelling in which they are stored (OAuth 2.0 Multiple Response
-// Types 1.0 §3, §5). Their words may come in any order.
+// ResponseTypes returns the response types that a client can register (OAuth 2.0 Multiple Response Types 1.0 §3, §5).
+// The values in each are sorted, as they are stored.
 func ResponseTypes() []string {
 	return []string{"code", "id_token", "id_token token", "code id_token", "code token", "code id_token token"}
 }
 
-// AuthMethods are the ways in which a client can prove who it is at the token endpoint (Core §9).
+// AuthMethods returns the authentication methods of the token endpoint (Core §9).
 func AuthMethods() []string {
 	return []string{"client_secret_basic", "client_secret_post", "client_secret_jwt", "private_key_jwt", "none"}
 }
 
-// checkFlow checks response types, grant types and client authentication, and that they fit together.
+// checkFlow checks response types, grant types and the authentication method, and that they fit together.
 func (c *validation) checkFlow(m *storage.Metadata) {
 	c.checkResponseTypes(m)
 	c.checkGrantTypes(m)
@@ -27,7 +27,7 @@ func (c *validation) checkFlow(m *storage.Metadata) {
 		return
 	}
 	if m.RequirePKCE != nil && !*m.RequirePKCE && !c.policy.PublicWithoutPKCE {
-		// RFC 9700 §2.1.1: without a secret, PKCE is all that ties a code to who asked for it.
+		// RFC 9700 §2.1.1: without a secret, only PKCE binds a code to the client that requested it.
 		c.addProblem("require_pkce", "cannot be false for a client without authentication; leave it out")
 	}
 	if slices.Contains(m.GrantTypes, "client_credentials") {
@@ -39,15 +39,17 @@ func (c *validation) checkFlow(m *storage.Metadata) {
 	}
 }
 
+// checkResponseTypes checks the response types, sorts them and removes duplicates. The default is code, if the grant
+// types allow it.
 func (c *validation) checkResponseTypes(m *storage.Metadata) {
 	if m.ResponseTypes == nil && (m.GrantTypes == nil || slices.Contains(m.GrantTypes, "authorization_code")) {
 		m.ResponseTypes = []string{"code"}
 	}
 	m.ResponseTypes = slices.Clone(m.ResponseTypes)
 	for i, responseType := range m.ResponseTypes {
-		words := strings.Fields(responseType)
-		slices.Sort(words)
-		normalized := strings.Join(words, " ") // the stored spellings are sorted, too
+		values := strings.Fields(responseType)
+		slices.Sort(values)
+		normalized := strings.Join(values, " ") // sorted as in ResponseTypes
 		if !slices.Contains(ResponseTypes(), normalized) {
 			c.addProblem(
 				indexed("response_types", i),
@@ -63,15 +65,16 @@ func (c *validation) checkResponseTypes(m *storage.Metadata) {
 	m.ResponseTypes = slices.Compact(m.ResponseTypes)
 }
 
-// checkGrantTypes keeps to the table of RFC 7591 §2.1 (and Registration §2): each response type needs its grant types.
+// checkGrantTypes checks that each response type has its grant types, by the table in RFC 7591 §2.1 (and Registration
+// §2). If m has no grant types, it adds the required ones.
 func (c *validation) checkGrantTypes(m *storage.Metadata) {
 	required := map[string]bool{}
 	for _, t := range m.ResponseTypes {
-		words := strings.Fields(t)
-		if slices.Contains(words, "code") {
+		values := strings.Fields(t)
+		if slices.Contains(values, "code") {
 			required["authorization_code"] = true
 		}
-		if slices.Contains(words, "token") || slices.Contains(words, "id_token") {
+		if slices.Contains(values, "token") || slices.Contains(values, "id_token") {
 			required["implicit"] = true
 		}
 	}
@@ -87,12 +90,14 @@ func (c *validation) checkGrantTypes(m *storage.Metadata) {
 		}
 	}
 	for _, t := range storage.SupportedGrantTypes() {
-		switch registered := slices.Contains(m.GrantTypes, t); {
+		registered := slices.Contains(m.GrantTypes, t)
+		needsResponseType := t == "authorization_code" || t == "implicit"
+		switch {
 		case required[t] && !declared:
 			m.GrantTypes = append(m.GrantTypes, t)
 		case required[t] && !registered:
 			c.addProblem("grant_types", "lacks %s, which the response types need (RFC 7591 §2.1)", t)
-		case registered && !required[t] && (t == "authorization_code" || t == "implicit"):
+		case registered && needsResponseType && !required[t]:
 			c.addProblem(
 				"response_types",
 				"has none that needs the grant type %s; add one or leave that out (RFC 7591 §2.1)",

@@ -35,12 +35,12 @@ type Store interface {
 
 // Handler serves dynamic client registration and its management.
 type Handler struct {
-	Issuer        string              // no trailing slash
-	Policy        policy.Registration // CheckDefaults accepts its Defaults
+	Issuer        string              // without a trailing slash
+	Policy        policy.Registration // its Defaults must pass CheckDefaults
 	Registrar     *Registrar
 	Store         Store
 	Terminator    *logout.Terminator
-	RemoteAddress func(*http.Request) string // of the caller, for the audit trail; nil: unknown
+	RemoteAddress func(*http.Request) string // address of the caller, for the audit log; nil: unknown
 	Log           *slog.Logger               // nil: the default logger
 
 	capacityMu    sync.Mutex // held while a registration or a change looks for room and takes it
@@ -48,7 +48,7 @@ type Handler struct {
 	changes       quota      // accepted ones where registration is open
 }
 
-// Register serves POST /register (RFC 7591 §3, Registration §3).
+// Register handles POST /register (RFC 7591 §3, Registration §3).
 func (h *Handler) Register(w http.ResponseWriter, r *http.Request) {
 	if !h.Policy.Enabled() {
 		http.NotFound(w, r)
@@ -100,8 +100,8 @@ func (h *Handler) Register(w http.ResponseWriter, r *http.Request) {
 	h.writeClient(w, r, http.StatusCreated, &c, secret, token)
 }
 
-// authorize returns the defaults for the clients of this caller, and the initial access token that the caller
-// presented, if any.
+// authorize returns the defaults for clients that this caller registers, and the caller's initial access token. The
+// token is zero for open registration.
 func (h *Handler) authorize(r *http.Request, now time.Time) (defaults []byte, t storage.InitialAccessToken, err error) {
 	token, found := bearerToken(r)
 	if !found && h.Policy.Mode == policy.RegistrationOpen {
@@ -142,7 +142,7 @@ func (h *Handler) createClient(
 	}
 	err := h.Store.RegisterClient(ctx, c, initialToken, e.At, e)
 	if errors.Is(err, storage.ErrRevoked) {
-		return errInvalidToken // used up by another request at the same time
+		return errInvalidToken // another request has used it up at the same time
 	}
 	if err == nil && open {
 		h.registrations.count(e.At, e.Address)
@@ -192,7 +192,7 @@ func recordSize(c *storage.Client) (int64, error) {
 	return int64(len(record)), nil
 }
 
-// bearerToken is the token of the Authorization header (RFC 6750 §2.1).
+// bearerToken returns the token of the Authorization header (RFC 6750 §2.1).
 func bearerToken(r *http.Request) (string, bool) {
 	scheme, token, found := strings.Cut(r.Header.Get("Authorization"), " ")
 	if !found || !strings.EqualFold(scheme, "Bearer") {
@@ -201,7 +201,7 @@ func bearerToken(r *http.Request) (string, bool) {
 	return strings.TrimSpace(token), true
 }
 
-// auditEvent is the audit line of a change, written in the same transaction.
+// auditEvent returns the audit event of a change. It leaves out empty details.
 func (h *Handler) auditEvent(r *http.Request, kind, client string, detail map[string]string) storage.Event {
 	for name, value := range detail {
 		if value == "" {
@@ -218,6 +218,7 @@ func (h *Handler) auditEvent(r *http.Request, kind, client string, detail map[st
 	}
 }
 
+// remoteAddress returns the address of the caller, or "" if it is unknown.
 func (h *Handler) remoteAddress(r *http.Request) string {
 	if h.RemoteAddress == nil {
 		return ""
@@ -225,6 +226,7 @@ func (h *Handler) remoteAddress(r *http.Request) string {
 	return h.RemoteAddress(r)
 }
 
+// log returns the configured logger or, without one, the default logger.
 func (h *Handler) log() *slog.Logger {
 	if h.Log != nil {
 		return h.Log

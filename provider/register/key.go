@@ -15,23 +15,23 @@ import (
 )
 
 const (
-	maxKeys    = 100
+	maxKeys    = 100  // in one JWK Set
 	minRSABits = 2048 // RFC 7518 §3.3
 )
 
-// ClientSigningAlgs are the algorithms in which clients may sign what they send: assertions and request objects.
+// ClientSigningAlgs returns the signature algorithms for assertions and request objects of clients.
 func ClientSigningAlgs() []string {
 	return []string{"RS256", "ES256", "PS256", "EdDSA"}
 }
 
-// ClientMACAlgs are the algorithms of client_secret_jwt.
+// ClientMACAlgs returns the algorithms of client_secret_jwt.
 func ClientMACAlgs() []string { return []string{"HS256"} }
 
-// SigningAlgs are the algorithms in which Curfew signs.
+// SigningAlgs returns the algorithms with which Curfew can sign.
 func SigningAlgs() []string { return []string{"RS256", "ES256", "PS256", "EdDSA"} }
 
-// checkKeySource checks how a client's own signatures can be verified. What jwks_uri leads to is not fetched: it is
-// not needed yet.
+// checkKeySource checks the keys that verify a client's signatures. It does not fetch jwks_uri, because no key is
+// needed yet.
 func (c *validation) checkKeySource(m *storage.Metadata) {
 	if len(m.JWKS) > 0 && m.JWKSURI != "" {
 		c.addProblem("jwks", "cannot stand beside jwks_uri; keep one of them (Registration §2)")
@@ -60,7 +60,7 @@ func (c *validation) checkKeySource(m *storage.Metadata) {
 	}
 }
 
-// checkJWKS checks a JWK Set of public keys (RFC 7517 §5) and counts those that can verify signatures.
+// checkJWKS checks a JWK Set of public keys (RFC 7517 §5). It returns the number of keys that can verify signatures.
 func checkJWKS(raw json.RawMessage) (signing int, err error) {
 	var set struct {
 		Keys []json.RawMessage `json:"keys"`
@@ -88,6 +88,7 @@ func checkJWKS(raw json.RawMessage) (signing int, err error) {
 	return signing, nil
 }
 
+// checkKey checks one public key and parses it.
 func checkKey(raw json.RawMessage) (*jose.JSONWebKey, error) {
 	var members map[string]json.RawMessage
 	if err := json.Unmarshal(raw, &members); err != nil {
@@ -98,10 +99,8 @@ func checkKey(raw json.RawMessage) (*jose.JSONWebKey, error) {
 	}
 	for _, private := range []string{"d", "p", "q", "dp", "dq", "qi", "oth", "k", "priv"} {
 		if _, found := members[private]; found {
-			return nil, fmt.Errorf(
-				"holds the private member %q; publish the public part only, and make a new key, since this one has been shown",
-				private,
-			)
+			return nil, fmt.Errorf("holds the private member %q; "+
+				"publish the public part only, and make a new key, since this one has been shown", private)
 		}
 	}
 	var key jose.JSONWebKey
@@ -124,7 +123,7 @@ func checkKey(raw json.RawMessage) (*jose.JSONWebKey, error) {
 	return &key, nil
 }
 
-// checkAlgorithms checks who signs with what. Encryption is not offered, and what asks for it is not known.
+// checkAlgorithms checks the signature algorithms and fills in their defaults. Encryption is not supported.
 func (c *validation) checkAlgorithms(m *storage.Metadata) {
 	supported := c.policy.SigningAlgs
 	if len(supported) == 0 {
@@ -133,19 +132,17 @@ func (c *validation) checkAlgorithms(m *storage.Metadata) {
 	if m.IDTokenSignedResponseAlg == "" {
 		m.IDTokenSignedResponseAlg = "RS256" // Registration §2
 	}
-	if m.IDTokenSignedResponseAlg == "none" && c.policy.AllowUnsignedIDTokens {
-		// Core §2: only where no ID token comes from the authorization endpoint, whose answers any website can forge.
-		if slices.ContainsFunc(
-			m.ResponseTypes,
-			func(t string) bool { return slices.Contains(strings.Fields(t), "id_token") },
-		) {
-			c.addProblem(
-				"id_token_signed_response_alg",
-				"none is for response types that give no ID token at the authorization endpoint (Core §2)",
-			)
-		}
-	} else {
+	unsignedAllowed := c.policy.AllowUnsignedIDTokens
+	switch {
+	case m.IDTokenSignedResponseAlg != "none" || !unsignedAllowed:
 		c.checkOneOf("id_token_signed_response_alg", m.IDTokenSignedResponseAlg, supported...)
+	case slices.ContainsFunc(m.ResponseTypes, includesIDToken):
+		// Core §2: an ID token in an authorization response must be signed, because every website can forge the
+		// response.
+		c.addProblem(
+			"id_token_signed_response_alg",
+			"none is for response types that give no ID token at the authorization endpoint (Core §2)",
+		)
 	}
 	c.checkOneOf("userinfo_signed_response_alg", m.UserinfoSignedResponseAlg, supported...)
 	c.checkOneOf("request_object_signing_alg", m.RequestObjectSigningAlg, append(ClientSigningAlgs(), "none")...)
@@ -155,10 +152,15 @@ func (c *validation) checkAlgorithms(m *storage.Metadata) {
 	case "client_secret_jwt":
 		c.checkOneOf("token_endpoint_auth_signing_alg", m.TokenEndpointAuthAlg, ClientMACAlgs()...)
 	default:
-		// Registration §2 gives it a meaning with the two JWT methods only, so it is kept and has no effect.
+		// Registration §2 defines this member only for the two JWT methods. It is accepted and has no effect.
 		c.checkOneOf(
 			"token_endpoint_auth_signing_alg",
 			m.TokenEndpointAuthAlg,
 			append(ClientSigningAlgs(), ClientMACAlgs()...)...)
 	}
+}
+
+// includesIDToken reports whether the authorization response of this type contains an ID token.
+func includesIDToken(responseType string) bool {
+	return slices.Contains(strings.Fields(responseType), "id_token")
 }

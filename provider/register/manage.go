@@ -12,7 +12,7 @@ import (
 	"github.com/curfew-id/curfew/storage"
 )
 
-// Read serves GET /register/{client} (RFC 7592 §2.1).
+// Read handles GET /register/{client} (RFC 7592 §2.1).
 func (h *Handler) Read(w http.ResponseWriter, r *http.Request) {
 	c, token, err := h.authenticate(r)
 	if err != nil {
@@ -22,8 +22,8 @@ func (h *Handler) Read(w http.ResponseWriter, r *http.Request) {
 	h.writeClient(w, r, http.StatusOK, c, "", token)
 }
 
-// Update serves PUT /register/{client} (RFC 7592 §2.2): the metadata that is sent replaces what there was, aside from
-// the choices that an operator made.
+// Update handles PUT /register/{client} (RFC 7592 §2.2). The sent metadata replaces the client's, except the members
+// that only an operator may set.
 func (h *Handler) Update(w http.ResponseWriter, r *http.Request) {
 	old, token, err := h.authenticate(r)
 	if err != nil {
@@ -74,7 +74,7 @@ func (h *Handler) Update(w http.ResponseWriter, r *http.Request) {
 	h.writeClient(w, r, http.StatusOK, &c, secret, token)
 }
 
-// saveClient stores a changed client and ends what it may not hold any more.
+// saveClient stores a changed client. It ends the sessions and grants that the change no longer allows.
 func (h *Handler) saveClient(r *http.Request, old *storage.Client, c storage.Client) error {
 	h.capacityMu.Lock()
 	defer h.capacityMu.Unlock()
@@ -94,19 +94,16 @@ func (h *Handler) saveClient(r *http.Request, old *storage.Client, c storage.Cli
 		Address: event.Address,
 	}
 	event.Cause, event.Reason = cause.ID, cause.Reason
-	_, err := h.Terminator.End(
-		r.Context(),
-		storage.EndRequest{
-			Selector: sel,
-			Cause:    cause,
-			Change:   storage.Change{Client: &c, Events: []storage.Event{event}},
-		},
-	)
+	_, err := h.Terminator.End(r.Context(), storage.EndRequest{
+		Selector: sel,
+		Cause:    cause,
+		Change:   storage.Change{Client: &c, Events: []storage.Event{event}},
+	})
 	return err
 }
 
-// Remove serves DELETE /register/{client} (RFC 7592 §2.3): every client session of the client ends with it, and the
-// client is notified a last time.
+// Remove handles DELETE /register/{client} (RFC 7592 §2.3). All client sessions of the client end, and the client is
+// notified for the last time.
 func (h *Handler) Remove(w http.ResponseWriter, r *http.Request) {
 	c, _, err := h.authenticate(r)
 	if err != nil {
@@ -122,9 +119,12 @@ func (h *Handler) Remove(w http.ResponseWriter, r *http.Request) {
 	}
 	event := h.auditEvent(r, "client.removed", c.ClientID, nil)
 	event.Cause, event.Reason = cause.ID, cause.Reason
-	change := storage.Change{RemoveClient: c.ClientID, Events: []storage.Event{event}}
-	// Offline grants are ended too: no client is left that could use them.
-	if _, err := h.Terminator.End(r.Context(), storage.EndRequest{Selector: storage.Selector{Client: c.ClientID, IncludeOffline: true}, Cause: cause, Change: change}); err != nil {
+	_, err = h.Terminator.End(r.Context(), storage.EndRequest{
+		Selector: storage.Selector{Client: c.ClientID, IncludeOffline: true},
+		Cause:    cause,
+		Change:   storage.Change{RemoveClient: c.ClientID, Events: []storage.Event{event}},
+	})
+	if err != nil {
 		h.writeError(w, r, err)
 		return
 	}
@@ -132,8 +132,8 @@ func (h *Handler) Remove(w http.ResponseWriter, r *http.Request) {
 	w.WriteHeader(http.StatusNoContent)
 }
 
-// authenticate finds the client that the request is about and proves that the caller holds its registration access
-// token. A client that is not there and a wrong token look the same (RFC 7592 §2.1 asks for 401 in both cases).
+// authenticate returns the client of the request and the registration access token that the caller sent. A wrong token
+// and an unknown client get the same error (RFC 7592 §2.1 requires 401 for both).
 func (h *Handler) authenticate(r *http.Request) (*storage.Client, string, error) {
 	token, found := bearerToken(r)
 	if !found {
@@ -156,7 +156,8 @@ func (h *Handler) authenticate(r *http.Request) (*storage.Client, string, error)
 	return c, token, nil
 }
 
-// checkIdentity checks that an update names its client, and its secret if it names one (RFC 7592 §2.2).
+// checkIdentity checks that an update contains the right client_id and, if it contains a client_secret, the right one
+// (RFC 7592 §2.2).
 func checkIdentity(body []byte, c *storage.Client) error {
 	var sent struct {
 		ID     string  `json:"client_id"`

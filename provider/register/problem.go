@@ -2,70 +2,69 @@ package register
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 )
 
-// The error codes of RFC 7591 §3.2.2 that metadata can earn.
+// Error codes for invalid metadata (RFC 7591 §3.2.2).
 const (
 	InvalidRedirectURI = "invalid_redirect_uri"
 	InvalidMetadata    = "invalid_client_metadata"
 )
 
-// Problem is one thing that is wrong with metadata.
+// Problem describes one invalid member of metadata.
 type Problem struct {
-	Code  string `json:"code"`  // of RFC 7591 §3.2.2
-	Field string `json:"field"` // a member of the metadata, in lists with its index
+	Code  string `json:"code"`  // an error code of RFC 7591 §3.2.2
+	Field string `json:"field"` // the name of the member; for an entry of a list, with its index
 	Text  string `json:"text"`  // what is wrong and what to do
-	Cause error  `json:"-"`     // more, for the operator only; may be nil
+	Cause error  `json:"-"`     // the cause, for the log only; may be nil
 }
 
+// Error returns field and text.
 func (p Problem) Error() string { return p.Field + ": " + p.Text }
 
-// Problems is everything that is wrong with metadata; never empty as an error.
+// Problems lists everything that is wrong with metadata. As an error it is never empty.
 type Problems []Problem
 
+// Error returns all problems in one line.
 func (p Problems) Error() string {
 	texts := make([]string, len(p))
-	for i, one := range p {
-		texts[i] = one.Error()
+	for i, problem := range p {
+		texts[i] = problem.Error()
 	}
 	return strings.Join(texts, "; ")
 }
 
-// Code is the one error code that stands for all: RFC 7591 §3.2.2 has room for one.
+// Code returns the error code for the response, which has only one (RFC 7591 §3.2.2).
 func (p Problems) Code() string {
-	for _, one := range p {
-		if one.Code == InvalidRedirectURI {
+	for _, problem := range p {
+		if problem.Code == InvalidRedirectURI {
 			return InvalidRedirectURI
 		}
 	}
 	return InvalidMetadata
 }
 
-// validation gathers the problems of one validation.
+// validation collects the problems of one client's metadata.
 type validation struct {
 	policy   Policy
 	problems Problems
 }
 
+// addProblem adds a problem with error code invalid_client_metadata.
 func (c *validation) addProblem(field, format string, args ...any) {
 	c.problems = append(c.problems, Problem{Code: InvalidMetadata, Field: field, Text: fmt.Sprintf(format, args...)})
 }
 
-// checkOneOf refuses a value that is not in allowed; an empty value is the default and always accepted.
+// checkOneOf adds a problem if value is neither empty nor one of allowed.
 func (c *validation) checkOneOf(field, value string, allowed ...string) {
-	if value == "" {
+	if value == "" || slices.Contains(allowed, value) {
 		return
-	}
-	for _, a := range allowed {
-		if value == a {
-			return
-		}
 	}
 	c.addProblem(field, "%+q is not known; use %s", value, joinWithOr(allowed))
 }
 
-// joinWithOr lists words in a sentence: "a, b or c".
+// joinWithOr returns the words as a phrase: "a, b or c".
 func joinWithOr(words []string) string {
 	if len(words) < 2 {
 		return strings.Join(words, "")

@@ -9,7 +9,7 @@ import (
 	"github.com/curfew-id/curfew/storage"
 )
 
-// checkRedirects checks where browsers are sent to with an answer, or after a logout.
+// checkRedirects checks the redirect URIs and the post-logout redirect URIs.
 func (c *validation) checkRedirects(m *storage.Metadata) {
 	c.checkOneOf("application_type", m.ApplicationType, "web", "native")
 	if m.ApplicationType == "" {
@@ -22,16 +22,16 @@ func (c *validation) checkRedirects(m *storage.Metadata) {
 		c.addRedirectProblem("redirect_uris", "has more than %d entries", maxURIs)
 		return
 	}
-	implicit := slices.Contains(m.GrantTypes, "implicit")
+	isImplicit := slices.Contains(m.GrantTypes, "implicit")
 	for i, raw := range m.RedirectURIs {
 		u, err := parseRedirect(raw, m.ApplicationType)
 		if err != nil {
 			c.addRedirectProblem(indexed("redirect_uris", i), "%s", err)
 			continue
 		}
-		// Registration §2: tokens that travel in the address go to https only. The same section forbids the name
-		// localhost there; we let it pass, since https://localhost reaches no other machine.
-		if implicit && u.Scheme == "http" && m.ApplicationType == "web" {
+		// Registration §2: the implicit grant needs https, because the redirect URI carries tokens. The section
+		// also forbids https://localhost. Curfew allows it, because it reaches no other machine.
+		if isImplicit && u.Scheme == "http" && m.ApplicationType == "web" {
 			c.addRedirectProblem(
 				indexed("redirect_uris", i),
 				"%+q is not https, which the implicit grant needs (Registration §2)",
@@ -44,20 +44,22 @@ func (c *validation) checkRedirects(m *storage.Metadata) {
 		return
 	}
 	for i, raw := range m.PostLogoutRedirectURIs {
-		// RP-Initiated Logout 1.0 §3.1: the rules of redirect URIs; the port of loopback addresses counts here.
+		// RP-Initiated Logout 1.0 §3.1: the rules of redirect URIs apply, except that the port of a loopback address
+		// counts.
 		if _, err := parseRedirect(raw, m.ApplicationType); err != nil {
 			c.addProblem(indexed("post_logout_redirect_uris", i), "%s", err)
 		}
 	}
 }
 
+// addRedirectProblem adds a problem with error code invalid_redirect_uri.
 func (c *validation) addRedirectProblem(field, format string, args ...any) {
 	c.addProblem(field, format, args...)
 	c.problems[len(c.problems)-1].Code = InvalidRedirectURI
 }
 
-// parseRedirect reads a redirect URI. Each is compared byte for byte later, so one that could never match, or that
-// could match more than its owner meant, is refused now.
+// parseRedirect parses a redirect URI. Requests are compared with it byte for byte. It refuses a URI that could never
+// match, or that could match more than its owner expects.
 func parseRedirect(raw, applicationType string) (*url.URL, error) {
 	u, err := parseURI(raw)
 	if err = refuseFragment(raw, err); err != nil { // RFC 6749 §3.1.2
@@ -76,9 +78,10 @@ func parseRedirect(raw, applicationType string) (*url.URL, error) {
 			u.Scheme,
 		)
 	case !strings.Contains(u.Scheme, "."):
-		// RFC 8252 §7.1 and §8.4. It also keeps javascript:, data: and their like out.
+		// RFC 8252 §7.1 and §8.4. This also refuses javascript:, data: and similar schemes.
 		return nil, fmt.Errorf(
-			"%+q has the scheme %+q; an app's own scheme is a domain name in reverse, such as com.example.app (RFC 8252 §7.1)",
+			"%+q has the scheme %+q; "+
+				"an app's own scheme is a domain name in reverse, such as com.example.app (RFC 8252 §7.1)",
 			raw,
 			u.Scheme,
 		)
@@ -86,10 +89,10 @@ func parseRedirect(raw, applicationType string) (*url.URL, error) {
 	return u, nil
 }
 
-// checkLogoutURIs checks the URIs at which a client is notified of a session termination.
+// checkLogoutURIs checks the URIs at which a client is notified of session terminations.
 func (c *validation) checkLogoutURIs(m *storage.Metadata) {
 	if raw := m.BackchannelLogoutURI; raw != "" {
-		// Back-Channel Logout 1.0 §2.2: absolute, no fragment.
+		// Back-Channel Logout 1.0 §2.2: an absolute URI without a fragment.
 		_, err := parseFetchedURI(raw)
 		if err = refuseFragment(raw, err); err != nil {
 			c.addProblem("backchannel_logout_uri", "%s", err)
@@ -104,12 +107,12 @@ func (c *validation) checkLogoutURIs(m *storage.Metadata) {
 		c.addProblem("frontchannel_logout_uri", "%s", err)
 		return
 	}
-	// Front-Channel Logout 1.0 §2: scheme, host and port of a redirect URI.
-	sharesOrigin := func(redirect string) bool {
+	// Front-Channel Logout 1.0 §2: scheme, host and port must be those of a redirect URI.
+	hasSameOrigin := func(redirect string) bool {
 		r, err := parseHTTPSOrLocalhost(redirect)
 		return err == nil && origin(r) == origin(u)
 	}
-	if !slices.ContainsFunc(m.RedirectURIs, sharesOrigin) {
+	if !slices.ContainsFunc(m.RedirectURIs, hasSameOrigin) {
 		c.addProblem(
 			"frontchannel_logout_uri",
 			"%+q shares scheme, host and port with no redirect URI (Front-Channel Logout 1.0 §2)",

@@ -20,7 +20,7 @@ const minSecretLength = 32
 // maxSectorSize is the maximum size of the document at a sector_identifier_uri, in bytes.
 const maxSectorSize = 256 << 10
 
-// Fetcher reads a JSON document at a URI from client metadata. provider/egress implements it.
+// Fetcher fetches a JSON document. A cached document may be up to maxAge old (provider/egress).
 type Fetcher interface {
 	FetchJSON(ctx context.Context, uri string, maxBytes int64, maxAge time.Duration) ([]byte, error)
 }
@@ -34,9 +34,9 @@ type Registrar struct {
 	Now        func() time.Time
 }
 
-// NewClient builds a new client from m. It generates the client_id and the secret if they are not given. It returns
-// the client and its secret, which is empty if the authentication method needs none. If m or the secret is invalid,
-// the error is [Problems].
+// NewClient builds a new client from m. It generates the client_id and the secret unless they are given. It returns the
+// client and its secret, which is empty if the authentication method needs none. If m or the secret is invalid, the
+// error is [Problems].
 func (r *Registrar) NewClient(ctx context.Context, m storage.Metadata, secret string) (storage.Client, string, error) {
 	if m.ClientID == "" {
 		m.ClientID = strings.ToLower(rand.Text())
@@ -69,6 +69,7 @@ func (r *Registrar) UpdateClient(
 	return r.buildClient(ctx, *old, m, secret, r.Now())
 }
 
+// buildClient validates m and the secret and sets them on c.
 func (r *Registrar) buildClient(
 	ctx context.Context,
 	c storage.Client,
@@ -150,6 +151,7 @@ func readSector(ctx context.Context, fetch Fetcher, m *storage.Metadata) (text s
 	return "", nil
 }
 
+// checkSecret checks a client_secret that the caller chose. given is empty if the secret is to be generated.
 func (r *Registrar) checkSecret(m *storage.Metadata, given string) error {
 	if m.TokenEndpointAuthMethod == "client_secret_jwt" && r.WrapSecret == nil {
 		return errors.New("cannot be kept for client_secret_jwt here; use private_key_jwt")
@@ -173,16 +175,17 @@ func (r *Registrar) checkSecret(m *storage.Metadata, given string) error {
 	return nil
 }
 
-// hasSecret reports whether the client authenticates by a client_secret.
+// hasSecret reports whether the client authenticates with a client_secret.
 func hasSecret(m *storage.Metadata) bool {
 	return m.TokenEndpointAuthMethod == "" || strings.HasPrefix(m.TokenEndpointAuthMethod, "client_secret_")
 }
 
-// setSecret sets the secret of c: the given one, else the one that c has, else a generated one. It returns the secret
-// if it is new.
+// setSecret sets the secret of c to the given one. Without one, c keeps its secret, or gets a generated one. setSecret
+// returns the secret if it is new.
 func (r *Registrar) setSecret(c *storage.Client, given string) (string, error) {
 	if !hasSecret(&c.Metadata) {
-		c.SecretHash, c.SecretWrapped = storage.Hash{}, nil
+		c.SecretHash = storage.Hash{}
+		c.SecretWrapped = nil
 		return "", nil
 	}
 	keepsPlaintext := c.TokenEndpointAuthMethod == "client_secret_jwt"
@@ -193,7 +196,8 @@ func (r *Registrar) setSecret(c *storage.Client, given string) (string, error) {
 	if given == "" {
 		given = keys.Random("")
 	}
-	c.SecretHash, c.SecretWrapped = storage.HashOf(given), nil
+	c.SecretHash = storage.HashOf(given)
+	c.SecretWrapped = nil
 	if keepsPlaintext {
 		wrapped, err := r.WrapSecret(c.ClientID, []byte(given))
 		if err != nil {
@@ -204,10 +208,13 @@ func (r *Registrar) setSecret(c *storage.Client, given string) (string, error) {
 	return given, nil
 }
 
+// maxClientIDLength is the maximum length of a client_id, in bytes.
+const maxClientIDLength = 255
+
 // checkClientID checks a client_id that the caller chose. It must be usable in URLs, forms and HTTP Basic.
 func checkClientID(id string) error {
 	switch {
-	case len(id) > 255:
+	case len(id) > maxClientIDLength:
 		return errors.New("is longer than 255 characters")
 	case id == "." || id == "..":
 		return errors.New("is lost in a URL's path; choose another")

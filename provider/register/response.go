@@ -17,9 +17,9 @@ import (
 // that are not known are left out.
 const maxBody = 32 << 10
 
-// The refusals of these endpoints: RFC 6750 §3.1 for tokens, RFC 7591 §3.2.2 for the rest.
+// Errors of these endpoints: RFC 6750 §3.1 for tokens, RFC 7591 §3.2.2 for the rest.
 var (
-	errNoToken = web.OAuthError{ // RFC 6750 §3.1: no error code where no token was sent
+	errNoToken = web.OAuthError{ // RFC 6750 §3.1: no error code if the request has no token
 		Status: http.StatusUnauthorized,
 		Reason: "the request has no access token",
 	}
@@ -60,6 +60,7 @@ var (
 	}
 )
 
+// readBody reads a JSON body of at most maxBody bytes.
 func readBody(w http.ResponseWriter, r *http.Request) ([]byte, error) {
 	if kind, _, err := mime.ParseMediaType(r.Header.Get("Content-Type")); err != nil || kind != "application/json" {
 		return nil, errBodyType
@@ -71,18 +72,18 @@ func readBody(w http.ResponseWriter, r *http.Request) ([]byte, error) {
 	return body, err
 }
 
-// clientInformation is RFC 7591 §3.2.1's and RFC 7592 §3's answer: all metadata as it was registered.
+// clientInformation is a client information response (RFC 7591 §3.2.1, RFC 7592 §3) with all registered metadata.
 type clientInformation struct {
 	storage.Metadata
 	Secret            string `json:"client_secret,omitempty"`
-	SecretExpiresAt   *int64 `json:"client_secret_expires_at,omitempty"` // required beside a secret; 0: never
+	SecretExpiresAt   *int64 `json:"client_secret_expires_at,omitempty"` // required together with a secret; 0: never
 	IssuedAt          int64  `json:"client_id_issued_at"`
 	RegistrationToken string `json:"registration_access_token"`
 	ManagementURI     string `json:"registration_client_uri"`
 }
 
-// writeClient shows the client to its owner. Its secret is there only when it is new: just the hash is kept. The
-// token is the one the caller sent or got.
+// writeClient writes a client information response. secret is "" unless it is new, because only its hash is stored.
+// token is the client's registration access token.
 func (h *Handler) writeClient(
 	w http.ResponseWriter,
 	r *http.Request,
@@ -98,12 +99,12 @@ func (h *Handler) writeClient(
 		ManagementURI:     h.Issuer + Path + "/" + url.PathEscape(c.ClientID),
 	}
 	if secret != "" {
-		info.SecretExpiresAt = new(int64)
+		info.SecretExpiresAt = new(int64) // 0: the secret does not expire
 	}
 	h.writeJSON(w, r, status, info)
 }
 
-// writeError renders the error of RFC 7591 §3.2.2 and logs it.
+// writeError logs the error and writes an error response (RFC 7591 §3.2.2).
 func (h *Handler) writeError(w http.ResponseWriter, r *http.Request, err error) {
 	e := errorFrom(err)
 	if e.Subject.Client == "" {
@@ -126,7 +127,7 @@ func (h *Handler) writeError(w http.ResponseWriter, r *http.Request, err error) 
 	}{e.Code, toASCII(e.Description)})
 }
 
-// errorFrom finds the answer to an error of the store or of this package.
+// errorFrom returns the response to an error of the store or of this package.
 func errorFrom(err error) web.OAuthError {
 	var problems Problems
 	if !errors.As(err, &problems) {
@@ -141,6 +142,7 @@ func errorFrom(err error) web.OAuthError {
 	return e.About(problems[0].Field)
 }
 
+// writeJSON writes a JSON response.
 func (h *Handler) writeJSON(w http.ResponseWriter, r *http.Request, status int, value any) {
 	body, err := json.Marshal(value)
 	if err != nil {
@@ -150,15 +152,16 @@ func (h *Handler) writeJSON(w http.ResponseWriter, r *http.Request, status int, 
 	setNoStore(w)
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(status)
-	w.Write(body) // a caller who has gone needs no answer
+	w.Write(body) // an error means that the client closed the connection
 }
 
+// setNoStore keeps the response out of caches.
 func setNoStore(w http.ResponseWriter) {
 	w.Header().Set("Cache-Control", "no-store") // RFC 7591 §3.2.1
 	w.Header().Set("Pragma", "no-cache")
 }
 
-// toASCII keeps to the characters of error_description (RFC 7591 §3.2.2).
+// toASCII replaces the characters that error_description must not contain (RFC 7591 §3.2.2).
 func toASCII(text string) string {
 	text = strings.ReplaceAll(text, "§", "section ")
 	return strings.Map(func(r rune) rune {

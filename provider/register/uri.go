@@ -9,11 +9,10 @@ import (
 	"strings"
 )
 
-// indexed names an entry of a list.
+// indexed returns the name of an entry of a list, such as redirect_uris[0].
 func indexed(field string, i int) string { return field + "[" + strconv.Itoa(i) + "]" }
 
-// parseURI reads a URI of any scheme and checks what holds for all of them. What is stored and compared is the text
-// as given.
+// parseURI parses an absolute URI of any scheme. The caller stores and compares the text itself.
 func parseURI(raw string) (*url.URL, error) {
 	if raw == "" {
 		return nil, errors.New("is empty; leave it out")
@@ -22,7 +21,7 @@ func parseURI(raw string) (*url.URL, error) {
 		return nil, fmt.Errorf("is longer than %d bytes", maxURIBytes)
 	}
 	if i := strings.IndexFunc(raw, notInURI); i >= 0 {
-		// A backslash or a space is read differently by browsers, servers and us; no URI has one.
+		// Browsers and servers interpret a backslash or a space in different ways.
 		return nil, fmt.Errorf(
 			"%+q has %+q in it, which no URI has (RFC 3986 §2); percent-encode it",
 			raw,
@@ -37,19 +36,19 @@ func parseURI(raw string) (*url.URL, error) {
 		)
 	}
 	if u.User != nil {
-		// Who reads https://good.example@evil.example sees the wrong host.
+		// A reader of https://good.example@evil.example takes it for a URI of good.example.
 		return nil, fmt.Errorf("%+q holds a user name; leave out what stands before the @", raw)
 	}
 	return u, nil
 }
 
-// notInURI reports whether a character is neither reserved nor unreserved nor the percent sign (RFC 3986 §2).
+// notInURI reports whether a URI must not contain the character: it is neither reserved, nor unreserved, nor "%" (RFC
+// 3986 §2).
 func notInURI(r rune) bool {
 	return r <= ' ' || r > '~' || strings.ContainsRune("\"<>\\^`{|}", r)
 }
 
-// parseHTTPSOrLocalhost reads an https URI, or an http URI of this machine; whether a fragment may be there is the
-// caller's business.
+// parseHTTPSOrLocalhost parses an https URI, or an http URI of a loopback host. It allows a fragment.
 func parseHTTPSOrLocalhost(raw string) (*url.URL, error) {
 	u, err := parseURI(raw)
 	if err != nil {
@@ -70,8 +69,8 @@ func parseHTTPSOrLocalhost(raw string) (*url.URL, error) {
 	return u, checkHost(raw, u)
 }
 
-// parseFetchedURI reads a URI that Curfew itself will call. What is checked here and what is called must be one thing
-// for every parser, so it is stored in the spelling in which it is sent.
+// parseFetchedURI parses a URI that Curfew itself will request. The URI must be written exactly as Curfew will send it,
+// so that no other parser understands it differently.
 func parseFetchedURI(raw string) (*url.URL, error) {
 	u, err := parseHTTPSOrLocalhost(raw)
 	if err != nil {
@@ -83,15 +82,16 @@ func parseFetchedURI(raw string) (*url.URL, error) {
 	return u, nil
 }
 
-// refuseFragment refuses a fragment where nothing could come of it; parsers drop an empty one, so the text is asked.
+// refuseFragment returns err, or an error if raw has a fragment. It looks at the text, because parsers drop an empty
+// fragment.
 func refuseFragment(raw string, err error) error {
 	if err == nil && strings.Contains(raw, "#") {
-		err = fmt.Errorf("%+q has a fragment; leave out the # and what follows", raw)
+		return fmt.Errorf("%+q has a fragment; leave out the # and what follows", raw)
 	}
 	return err
 }
 
-// parseHTTPS reads a URI where the specification names https and nothing else.
+// parseHTTPS parses an https URI.
 func parseHTTPS(raw string) (*url.URL, error) {
 	u, err := parseHTTPSOrLocalhost(raw)
 	if err == nil && u.Scheme != "https" {
@@ -100,7 +100,7 @@ func parseHTTPS(raw string) (*url.URL, error) {
 	return u, err
 }
 
-// checkHost checks the authority of an http or https URI.
+// checkHost checks host and port of an http or https URI.
 func checkHost(raw string, u *url.URL) error {
 	host := u.Hostname()
 	switch {
@@ -128,7 +128,7 @@ func checkHost(raw string, u *url.URL) error {
 	return nil
 }
 
-// isLoopback reports whether host can only be this machine (RFC 6761 §6.3, RFC 8252 §7.3).
+// isLoopback reports whether host always names the local machine (RFC 6761 §6.3, RFC 8252 §7.3).
 func isLoopback(host string) bool {
 	host = strings.ToLower(strings.TrimSuffix(host, "."))
 	if ip, err := netip.ParseAddr(host); err == nil {
@@ -137,7 +137,7 @@ func isLoopback(host string) bool {
 	return host == "localhost" || strings.HasSuffix(host, ".localhost")
 }
 
-// origin is scheme, host and port in the one spelling that origins are compared in.
+// origin returns scheme, host and port of u in normalized form.
 func origin(u *url.URL) string {
 	port := u.Port()
 	if port == "" {

@@ -9,18 +9,17 @@ import (
 	"github.com/curfew-id/curfew/storage"
 )
 
-// Policy is what a deployment supports and allows. The zero value is the strictest one.
+// Policy contains the features and limits of the deployment. The zero value is the strictest one.
 type Policy struct {
-	// SigningAlgs are the algorithms that ID tokens and userinfo answers can be signed with. Empty: all that Curfew
-	// has.
+	// SigningAlgs are the algorithms for ID tokens and UserInfo responses. Empty: all that Curfew supports.
 	SigningAlgs []string
-	// SelfServiceScopes are those that a client may register for itself; any other is an operator's to give.
+	// SelfServiceScopes are the scopes that a client may register for itself. Only an operator can grant other scopes.
 	SelfServiceScopes []string
-	// AllowUnsignedIDTokens allows id_token_signed_response_alg none, and then only where Core §2 does.
+	// AllowUnsignedIDTokens allows id_token_signed_response_alg none where Core §2 allows it.
 	AllowUnsignedIDTokens bool
-	// PublicWithoutPKCE lets a public client do without PKCE, against RFC 9700 §2.1.1, if an operator says so for it.
+	// PublicWithoutPKCE allows an operator to exempt a public client from PKCE, against RFC 9700 §2.1.1.
 	PublicWithoutPKCE bool
-	// MaxTrustHorizon refuses a client that may go on trusting an ended session for longer. 0: no limit.
+	// MaxTrustHorizon refuses clients that may trust an ended session for longer. 0: no limit.
 	MaxTrustHorizon time.Duration
 	Lifetimes       logout.Lifetimes // what the horizon depends on besides the client
 	// MaxSelfRegisteredBytes is how large the metadata of a client that registers itself may be, in bytes of JSON. 0:
@@ -33,17 +32,17 @@ type Policy struct {
 	selfRegistered bool // the client registers itself
 }
 
-// Limits that keep one client's record small; a registration never needs more.
+// Limits that keep the record of a client small.
 const (
-	maxURIBytes  = 2048 // bytes
-	maxURIs      = 100
-	maxTextBytes = 200 // bytes of a name, contact or audience
-	maxItems     = 50
+	maxURIBytes  = 2048 // of one URI
+	maxURIs      = 100  // in one list of URIs
+	maxTextBytes = 200  // of a name, contact or audience
+	maxItems     = 50   // in one list of texts
 )
 
-// Validate checks m, fills in the defaults of OpenID Connect Dynamic Client Registration 1.0 §2, and writes equal
-// response types in one order. Its error is [Problems] and names everything that is wrong. It calls no other host; what
-// sector_identifier_uri leads to is checked by [Registrar].
+// Validate checks m, fills in the defaults of OpenID Connect Dynamic Client Registration 1.0 §2, and sorts the values
+// of response types. Its error is [Problems] and lists everything that is wrong. Validate sends no requests:
+// [Registrar] checks the document at sector_identifier_uri.
 func Validate(m *storage.Metadata, p Policy) error {
 	c := validation{policy: p}
 	c.checkFlow(m)
@@ -60,7 +59,8 @@ func Validate(m *storage.Metadata, p Policy) error {
 	}
 	// The horizon is a sum over the other values, so it means something only if they are sound.
 	if len(c.problems) == 0 {
-		for _, violation := range logout.CheckMaxHorizon(p.MaxTrustHorizon, &storage.Client{Metadata: *m}, p.Lifetimes) {
+		client := &storage.Client{Metadata: *m}
+		for _, violation := range logout.CheckMaxHorizon(p.MaxTrustHorizon, client, p.Lifetimes) {
 			c.addProblem("max_trust_horizon", "%s", violation)
 		}
 	}
@@ -70,7 +70,7 @@ func Validate(m *storage.Metadata, p Policy) error {
 	return nil
 }
 
-// checkTexts checks what is shown or compared, but never called.
+// checkTexts checks the texts in m that are not URIs.
 func (c *validation) checkTexts(m *storage.Metadata) {
 	if m.ClientID != "" {
 		if err := checkClientID(m.ClientID); err != nil {
@@ -93,12 +93,13 @@ func (c *validation) checkTexts(m *storage.Metadata) {
 	}
 }
 
-// isScopeToken: RFC 6749 §3.3: 1*( %x21 / %x23-5B / %x5D-7E ), parted by single spaces.
+// isScopeToken reports whether s is a scope-token: 1*( %x21 / %x23-5B / %x5D-7E ) (RFC 6749 §3.3).
 func isScopeToken(s string) bool {
-	return s != "" &&
-		!strings.ContainsFunc(s, func(r rune) bool { return r <= ' ' || r > '~' || r == '"' || r == '\\' })
+	isForbidden := func(r rune) bool { return r <= ' ' || r > '~' || r == '"' || r == '\\' }
+	return s != "" && !strings.ContainsFunc(s, isForbidden)
 }
 
+// checkText checks the length and the characters of a text.
 func (c *validation) checkText(field, value string) {
 	switch {
 	case len(value) > maxTextBytes:
@@ -110,6 +111,7 @@ func (c *validation) checkText(field, value string) {
 	}
 }
 
+// checkList checks the length and the entries of a list of texts.
 func (c *validation) checkList(field string, values []string) {
 	if len(values) > maxItems {
 		c.addProblem(field, "has more than %d entries", maxItems)

@@ -9,13 +9,13 @@ import (
 	"github.com/curfew-id/curfew/storage"
 )
 
-// collectInterval is how often unused clients are looked for, and collectPage is how many are listed at a time.
-const (
-	collectInterval = 10 * time.Minute
-	collectPage     = 100
-)
+// collectInterval is the time between two searches for unused clients.
+const collectInterval = 10 * time.Minute
 
-// Run removes unused clients that registered themselves until ctx ends.
+// collectPage is the number of unused clients that are listed and removed at a time.
+const collectPage = 100
+
+// Run removes unused clients that registered themselves, until ctx is cancelled.
 func (h *Handler) Run(ctx context.Context) {
 	for {
 		if err := h.CollectUnused(ctx); err != nil && ctx.Err() == nil {
@@ -30,7 +30,7 @@ func (h *Handler) Run(ctx context.Context) {
 }
 
 // CollectUnused removes the clients that registered themselves and have not been used for too long. Each removal ends
-// what the client has left and is in the audit trail.
+// the client's grants and is recorded in the audit log.
 func (h *Handler) CollectUnused(ctx context.Context) error {
 	now := h.Registrar.Now()
 	since := func(age time.Duration) time.Time {
@@ -39,11 +39,12 @@ func (h *Handler) CollectUnused(ctx context.Context) error {
 		}
 		return now.Add(-age)
 	}
+	neverUsed := since(h.Policy.NeverUsed)
+	disused := since(h.Policy.Unused)
+	if !disused.IsZero() {
+		disused = disused.Add(-storage.UseInterval) // the recorded last use may be that much too early
+	}
 	for {
-		neverUsed, disused := since(h.Policy.NeverUsed), since(h.Policy.Unused)
-		if !disused.IsZero() {
-			disused = disused.Add(-storage.UseInterval) // the last use may have been that much later
-		}
 		ids, err := h.Store.UnusedClients(ctx, neverUsed, disused, collectPage)
 		if err != nil || len(ids) == 0 {
 			return err
@@ -56,23 +57,25 @@ func (h *Handler) CollectUnused(ctx context.Context) error {
 	}
 }
 
+// removeUnused removes one client.
 func (h *Handler) removeUnused(ctx context.Context, id string, now time.Time) error {
 	cause := storage.Cause{ID: rand.Text(), Reason: storage.ReasonClientRemoved, By: "system", Client: id}
+	event := storage.Event{
+		At:     now,
+		Kind:   "client.removed",
+		Reason: cause.Reason,
+		Cause:  cause.ID,
+		By:     cause.By,
+		Client: id,
+		Detail: map[string]string{"why": "unused"},
+	}
 	_, err := h.Terminator.End(ctx, storage.EndRequest{
 		Selector: storage.Selector{Client: id, IncludeOffline: true},
 		Cause:    cause,
-		Change: storage.Change{RemoveClient: id, Events: []storage.Event{{
-			At:     now,
-			Kind:   "client.removed",
-			Reason: cause.Reason,
-			Cause:  cause.ID,
-			By:     cause.By,
-			Client: id,
-			Detail: map[string]string{"why": "unused"},
-		}}},
+		Change:   storage.Change{RemoveClient: id, Events: []storage.Event{event}},
 	})
 	if errors.Is(err, storage.ErrNotFound) {
-		return nil // removed meanwhile
+		return nil // another request has removed it
 	}
 	return err
 }

@@ -23,7 +23,7 @@ const (
 	ClientPath = "/register/{client}"
 )
 
-// Store is what registration asks of the store.
+// Store is the part of storage.Store that this package uses.
 type Store interface {
 	RegisterClient(ctx context.Context, c storage.Client, token storage.Hash, at time.Time, e ...storage.Event) error
 	PutClient(ctx context.Context, c storage.Client, e ...storage.Event) error
@@ -43,9 +43,9 @@ type Handler struct {
 	RemoteAddress func(*http.Request) string // address of the caller, for the audit log; nil: unknown
 	Log           *slog.Logger               // nil: the default logger
 
-	capacityMu    sync.Mutex // held while a registration or a change looks for room and takes it
-	registrations quota      // accepted ones of open registration
-	changes       quota      // accepted ones where registration is open
+	capacityMu    sync.Mutex // held while a registration or a change checks the capacity and stores the client
+	registrations quota      // accepted open registrations
+	changes       quota      // accepted changes, if registration is open
 }
 
 // Register handles POST /register (RFC 7591 §3, Registration §3).
@@ -87,12 +87,8 @@ func (h *Handler) Register(w http.ResponseWriter, r *http.Request) {
 	}
 	token := keys.Random("")
 	c.RegistrationToken = storage.HashOf(token)
-	event := h.auditEvent(
-		r,
-		"client.registered",
-		c.ClientID,
-		map[string]string{"name": c.ClientName, "initial_token": initialToken.Name},
-	)
+	detail := map[string]string{"name": c.ClientName, "initial_token": initialToken.Name}
+	event := h.auditEvent(r, "client.registered", c.ClientID, detail)
 	if err := h.createClient(ctx, c, initialToken.Hash, event); err != nil {
 		h.writeError(w, r, err)
 		return
@@ -117,12 +113,13 @@ func (h *Handler) authorize(r *http.Request, now time.Time) (defaults []byte, t 
 	return t.Defaults, t, err
 }
 
-// dailyLimit is how many registrations, and how many changes, are taken in a day.
+// dailyLimit returns the limit for registrations in a day. The same limit applies to changes.
 func (h *Handler) dailyLimit() limit {
 	return limit{total: h.Policy.PerDay, perNetwork: h.Policy.PerDayNetwork}
 }
 
-// createClient creates the client and takes one use off the initial access token, or off the day's registrations.
+// createClient stores the client. It counts one use of the initial access token or, for open registration, one
+// registration of the day.
 func (h *Handler) createClient(
 	ctx context.Context,
 	c storage.Client,
@@ -150,11 +147,12 @@ func (h *Handler) createClient(
 	return err
 }
 
-// reservedFactor is how many times the limits of open registration hold for the rest: strangers who use up all the room
-// must not keep out the callers to whom an operator gave a token, nor keep clients from changing.
+// reservedFactor is the factor between the capacity for open registration and the total capacity. The rest is reserved
+// for callers with an initial access token and for changes of clients, so that strangers cannot use it up.
 const reservedFactor = 2
 
-// checkCapacity returns an error if there is no room for a new client (old is nil), or for a client that has grown.
+// checkCapacity returns an error if there is no capacity for c. old is the client before a change, or nil for a new
+// one.
 func (h *Handler) checkCapacity(ctx context.Context, old, c *storage.Client, open bool) error {
 	usage, err := h.Store.DynamicClientUsage(ctx)
 	if err != nil {
@@ -171,19 +169,21 @@ func (h *Handler) checkCapacity(ctx context.Context, old, c *storage.Client, ope
 		}
 		growth -= before
 	}
-	maxClients, maxBytes := h.Policy.MaxClients, int64(h.Policy.MaxTotalBytes)
+	maxClients := h.Policy.MaxClients
+	maxBytes := int64(h.Policy.MaxTotalBytes)
 	if !open {
-		maxClients, maxBytes = maxClients*reservedFactor, maxBytes*reservedFactor
+		maxClients *= reservedFactor
+		maxBytes *= reservedFactor
 	}
-	switch {
-	case old == nil && maxClients > 0 && usage.Clients >= maxClients,
-		growth > 0 && maxBytes > 0 && usage.Bytes+growth > maxBytes:
+	tooMany := maxClients > 0 && usage.Clients >= maxClients
+	tooLarge := maxBytes > 0 && usage.Bytes+growth > maxBytes
+	if old == nil && tooMany || growth > 0 && tooLarge {
 		return errClientLimit
 	}
 	return nil
 }
 
-// recordSize is about how many bytes a client takes in the store.
+// recordSize returns the approximate size of a client in the store, in bytes.
 func recordSize(c *storage.Client) (int64, error) {
 	record, err := json.Marshal(c)
 	if err != nil {

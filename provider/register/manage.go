@@ -52,8 +52,10 @@ func (h *Handler) Update(w http.ResponseWriter, r *http.Request) {
 	if !h.Policy.Logo {
 		m.LogoURI = ""
 	}
-	now, address, limited := h.Registrar.Now(), h.remoteAddress(r), h.Policy.Mode == policy.RegistrationOpen
-	if limited {
+	now := h.Registrar.Now()
+	address := h.remoteAddress(r)
+	isLimited := h.Policy.Mode == policy.RegistrationOpen
+	if isLimited {
 		if err := h.changes.check(now, address, h.dailyLimit()); err != nil {
 			h.writeError(w, r, err)
 			return
@@ -68,7 +70,7 @@ func (h *Handler) Update(w http.ResponseWriter, r *http.Request) {
 		h.writeError(w, r, err)
 		return
 	}
-	if limited {
+	if isLimited {
 		h.changes.count(now, address)
 	}
 	h.writeClient(w, r, http.StatusOK, &c, secret, token)

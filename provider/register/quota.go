@@ -7,11 +7,11 @@ import (
 	"github.com/curfew-id/curfew/provider/web"
 )
 
-// sitesPerNetwork is how many times the limit of one network a site has: an IPv6 /48 holds many /64.
+// sitesPerNetwork is the factor between the limit of an IPv6 /48 and that of a /64: a /48 contains many /64 networks.
 const sitesPerNetwork = 4
 
-// quota counts what was accepted in a day, in all and from each network. It begins anew with the process. Its memory is
-// bounded, because each entry stands for an accepted request and those are limited in all.
+// quota counts the accepted requests of a day, in total and from each network. It is not stored and starts at 0 with
+// the process. Its memory is bounded, because the total is limited.
 type quota struct {
 	mu       sync.Mutex
 	dayStart time.Time
@@ -19,13 +19,14 @@ type quota struct {
 	counts   map[string]int // by network
 }
 
-// limit is how much of a quota there is in a day; 0: no limit.
+// limit is the maximum number of accepted requests in a day. 0: no limit.
 type limit struct {
 	total      int
 	perNetwork int
 }
 
-// check returns an error if a request from address is one too many. An unknown address has no limit of its own.
+// check returns an error if a further request from address would exceed a limit. For an unknown address, only the total
+// is limited.
 func (q *quota) check(now time.Time, address string, l limit) error {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -52,14 +53,16 @@ func (q *quota) count(now time.Time, address string) {
 	}
 }
 
-// startDay starts over if a day has passed since the first request, or if the clock was set back.
+// startDay resets the counts if a day has passed since the first request, or if the clock was set back.
 func (q *quota) startDay(now time.Time) {
 	if age := now.Sub(q.dayStart); age >= 24*time.Hour || age < 0 {
-		q.dayStart, q.total, q.counts = now, 0, map[string]int{}
+		q.dayStart = now
+		q.total = 0
+		q.counts = map[string]int{}
 	}
 }
 
-// networkLimits returns the networks that an address belongs to, with the limit of each.
+// networkLimits returns the limit of each network that contains the address.
 func networkLimits(address string, perNetwork int) map[string]int {
 	limits := map[string]int{}
 	for i, network := range web.Networks(address) {

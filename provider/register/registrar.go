@@ -27,10 +27,11 @@ type Fetcher interface {
 
 // Registrar builds client records from metadata. The caller stores them.
 type Registrar struct {
-	Policy     Policy
-	Fetch      Fetcher                                              // nil: no client can have a sector_identifier_uri
-	SelfFetch  Fetcher                                              // the same for clients that registered themselves
-	WrapSecret func(clientID string, secret []byte) ([]byte, error) // encrypts secrets for client_secret_jwt; nil: no client can use it
+	Policy    Policy
+	Fetch     Fetcher // nil: no client can have a sector_identifier_uri
+	SelfFetch Fetcher // as Fetch, for clients that registered themselves
+	// WrapSecret encrypts a secret for client_secret_jwt. nil: no client can use that method.
+	WrapSecret func(clientID string, secret []byte) ([]byte, error)
 	Now        func() time.Time
 }
 
@@ -45,7 +46,7 @@ func (r *Registrar) NewClient(ctx context.Context, m storage.Metadata, secret st
 	return r.buildClient(ctx, storage.Client{Created: now}, m, secret, now)
 }
 
-// NewSelfRegistered builds a new client that registers itself. See NewClient.
+// NewSelfRegistered builds a new client that registers itself. It returns the same values as NewClient.
 func (r *Registrar) NewSelfRegistered(ctx context.Context, m storage.Metadata) (storage.Client, string, error) {
 	m.ClientID = strings.ToLower(rand.Text())
 	now := r.Now()
@@ -103,11 +104,11 @@ func (r *Registrar) buildClient(
 	return c, secret, err
 }
 
-// checkSector checks that the document at sector_identifier_uri lists all redirect URIs (Registration §5). Otherwise
-// a client could join the sector of another client and learn which users they have in common.
+// checkSector checks that the document at sector_identifier_uri lists all redirect URIs (Registration §5). Without this
+// check, a client could use the sector of another client and find out which users they have in common.
 //
-// A client that registers itself learns only that the document will not do: what was found there, and whether there
-// is one, would let strangers look at other hosts through this one. The log has the cause.
+// The response to a client that registers itself says only that the document cannot be used. It does not say whether
+// the document exists, because otherwise strangers could explore other hosts through Curfew. The log has the cause.
 func (r *Registrar) checkSector(ctx context.Context, m *storage.Metadata, selfRegistered bool) *Problem {
 	fetch := r.Fetch
 	if selfRegistered {
@@ -125,16 +126,17 @@ func (r *Registrar) checkSector(ctx context.Context, m *storage.Metadata, selfRe
 	case selfRegistered:
 		text = "leads to no JSON array that lists all redirect URIs (Registration §5), or cannot be read"
 	}
-	problem.Text, problem.Cause = text, err
+	problem.Text = text
+	problem.Cause = err
 	return &problem
 }
 
-// readSector reads the document at sector_identifier_uri. If it does not list all redirect URIs, it returns what is
-// wrong and the error for the log.
+// readSector fetches the document at sector_identifier_uri. If the document does not list all redirect URIs, readSector
+// returns a text for the caller and an error for the log.
 func readSector(ctx context.Context, fetch Fetcher, m *storage.Metadata) (text string, err error) {
 	body, err := fetch.FetchJSON(ctx, m.SectorIdentifierURI, maxSectorSize, time.Minute)
 	if err != nil {
-		// The cause goes to the log only: shown to the caller, it would let strangers map the provider's network.
+		// The error is only logged. In the response it would describe the provider's network to strangers.
 		return "could not be read", err
 	}
 	var sectorURIs []string

@@ -13,8 +13,8 @@ import (
 	"github.com/curfew-id/curfew/storage"
 )
 
-// maxBody is the largest registration that is read, in bytes. It may be larger than the metadata that is kept: members
-// that are not known are left out.
+// maxBody is the maximum size of a registration, in bytes. It is more than the stored metadata may have, because
+// unknown members are dropped.
 const maxBody = 32 << 10
 
 // Errors of these endpoints: RFC 6750 §3.1 for tokens, RFC 7591 §3.2.2 for the rest.
@@ -39,14 +39,16 @@ var (
 		Description: "there is no more room for clients that register themselves; ask the operator",
 	}
 	errDailyLimit = web.OAuthError{
-		Status:      http.StatusTooManyRequests,
-		Code:        "temporarily_unavailable",
-		Description: "too many clients were registered or changed openly today; try again tomorrow or ask the operator",
+		Status: http.StatusTooManyRequests,
+		Code:   "temporarily_unavailable",
+		Description: "too many clients were registered or changed openly today; " +
+			"try again tomorrow or ask the operator",
 	}
 	errNetworkLimit = web.OAuthError{
-		Status:      http.StatusTooManyRequests,
-		Code:        "temporarily_unavailable",
-		Description: "too many clients were registered or changed from your network today; try again tomorrow or ask the operator",
+		Status: http.StatusTooManyRequests,
+		Code:   "temporarily_unavailable",
+		Description: "too many clients were registered or changed from your network today; " +
+			"try again tomorrow or ask the operator",
 	}
 	errBodySize = web.OAuthError{
 		Status:      http.StatusRequestEntityTooLarge,

@@ -9,20 +9,17 @@ import (
 	"github.com/curfew-id/curfew/storage"
 )
 
-// checkSelfRegistered checks what holds only for a client that registers itself: it gets no more of the provider's
-// memory and network than any stranger.
+// checkSelfRegistered applies additional limits to a client that registers itself, because it may be a stranger's:
+// Curfew calls it only at hosts of its redirect URIs, and its record must be small.
 func (c *validation) checkSelfRegistered(m *storage.Metadata) {
 	for _, callBack := range callBacks(m) {
 		u, err := url.Parse(callBack.uri)
 		if err != nil {
-			continue // its own check has said so
+			continue // another check has reported it
 		}
 		if !sharesRedirectHost(m, u.Hostname()) {
-			c.addProblem(
-				callBack.field,
-				"%+q shares its host with no redirect URI; a client that registers itself is called at its own hosts only",
-				callBack.uri,
-			)
+			c.addProblem(callBack.field, "%+q shares its host with no redirect URI; "+
+				"a client that registers itself is called at its own hosts only", callBack.uri)
 			continue
 		}
 		c.checkSelfRegisteredURL(callBack.field, callBack.uri)
@@ -33,23 +30,31 @@ func (c *validation) checkSelfRegistered(m *storage.Metadata) {
 	if limit := c.policy.MaxSelfRegisteredBytes; limit > 0 {
 		encoded, err := json.Marshal(m)
 		if err != nil || len(encoded) > limit {
-			c.addProblem("metadata", "takes %d bytes of JSON; %d are the most for a client that registers itself",
-				len(encoded), limit)
+			c.addProblem(
+				"metadata",
+				"takes %d bytes of JSON; %d are the most for a client that registers itself",
+				len(encoded),
+				limit,
+			)
 		}
 	}
 }
 
+// checkSelfRegisteredURL checks that Curfew may call the URL for a client that registers itself.
 func (c *validation) checkSelfRegisteredURL(field, uri string) {
 	if c.policy.CheckSelfRegisteredURL != nil && c.policy.CheckSelfRegisteredURL(uri) != nil {
-		c.addProblem(field, "%+q cannot be called; a client that registers itself is called at port 443 of public addresses",
-			uri)
+		c.addProblem(field, "%+q cannot be called; "+
+			"a client that registers itself is called at port 443 of public addresses", uri)
 	}
 }
 
-// callBack is a URI that Curfew calls.
-type callBack struct{ field, uri string }
+// callBack is a member of metadata with a URI that Curfew calls.
+type callBack struct {
+	field string
+	uri   string
+}
 
-// callBacks are the URIs of the client's own hosts that Curfew calls.
+// callBacks returns the URIs that Curfew calls and that must be at the client's own hosts.
 func callBacks(m *storage.Metadata) []callBack {
 	var list []callBack
 	for _, c := range []callBack{
@@ -66,7 +71,7 @@ func callBacks(m *storage.Metadata) []callBack {
 	return list
 }
 
-// sharesRedirectHost reports whether an http or https redirect URI has that host.
+// sharesRedirectHost reports whether an http or https redirect URI has this host.
 func sharesRedirectHost(m *storage.Metadata, host string) bool {
 	return slices.ContainsFunc(m.RedirectURIs, func(redirectURI string) bool {
 		u, err := url.Parse(redirectURI)

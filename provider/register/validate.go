@@ -21,12 +21,13 @@ type Policy struct {
 	PublicWithoutPKCE bool
 	// MaxTrustHorizon refuses clients that may trust an ended session for longer. 0: no limit.
 	MaxTrustHorizon time.Duration
-	Lifetimes       logout.Lifetimes // what the horizon depends on besides the client
-	// MaxSelfRegisteredBytes is how large the metadata of a client that registers itself may be, in bytes of JSON. 0:
-	// no limit.
+	// Lifetimes are the deployment's lifetimes, on which the trust horizon depends.
+	Lifetimes logout.Lifetimes
+	// MaxSelfRegisteredBytes is the maximum size of the metadata of a client that registers itself, in bytes of JSON.
+	// 0: no limit.
 	MaxSelfRegisteredBytes int
-	// CheckSelfRegisteredURL reports whether a URL of a client that registers itself may be called, without asking the
-	// network. nil: all may.
+	// CheckSelfRegisteredURL returns an error if Curfew may not call this URL of a client that registers itself. It
+	// sends no requests. nil: Curfew may call every URL.
 	CheckSelfRegisteredURL func(uri string) error
 
 	selfRegistered bool // the client registers itself
@@ -57,7 +58,7 @@ func Validate(m *storage.Metadata, p Policy) error {
 	if p.selfRegistered {
 		c.checkSelfRegistered(m)
 	}
-	// The horizon is a sum over the other values, so it means something only if they are sound.
+	// The trust horizon is computed from other values of m, so they must be valid.
 	if len(c.problems) == 0 {
 		client := &storage.Client{Metadata: *m}
 		for _, violation := range logout.CheckMaxHorizon(p.MaxTrustHorizon, client, p.Lifetimes) {

@@ -150,9 +150,9 @@ func isNodePort(text string) bool {
 // maxUserAgent is the maximum length of a recorded User-Agent, in bytes.
 const maxUserAgent = 512
 
-// Networks returns the networks that limits by address count, the smallest first. For IPv4 it is the address alone. For
-// IPv6 they are the /64, the smallest network that a subscriber has, and the /48, the largest usual one. For an unknown
-// address there are none.
+// Networks returns the networks of an address to which limits apply, the smallest first. For IPv4 that is the address
+// alone. For IPv6 it is the /64, which every subscriber has, and the /48, which large subscribers have. For an unknown
+// address, Networks returns none.
 func Networks(address string) []netip.Prefix {
 	addr, err := netip.ParseAddr(address)
 	if err != nil {
@@ -162,7 +162,8 @@ func Networks(address string) []netip.Prefix {
 	if addr.Is4() {
 		return []netip.Prefix{netip.PrefixFrom(addr, addr.BitLen())}
 	}
-	subscriber, site := netip.PrefixFrom(addr, 64).Masked(), netip.PrefixFrom(addr, 48).Masked()
+	subscriber := netip.PrefixFrom(addr, 64).Masked()
+	site := netip.PrefixFrom(addr, 48).Masked()
 	return []netip.Prefix{subscriber, site}
 }
 

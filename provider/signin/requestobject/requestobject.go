@@ -101,9 +101,9 @@ func (r *Reader) fetch(ctx context.Context, client *storage.Client, requestURI s
 	return string(bytes.TrimSpace(body)), nil
 }
 
-// unusableRequestURI returns the error for a request_uri that gives no request object. For a client that registered
-// itself it is the same whether there is no document or one that is no request object of the client: otherwise
-// strangers could look at other hosts through this one.
+// unusableRequestURI returns the error for a request_uri that does not lead to a valid request object. The response to
+// a client that registered itself does not say whether the document exists: otherwise strangers could explore other
+// hosts through Curfew.
 func unusableRequestURI(client *storage.Client, cause error) error {
 	e := web.OAuthError{
 		Code:        "invalid_request_uri",

@@ -267,7 +267,10 @@ func (c *Client) InitialAccessTokens(ctx context.Context) ([]InitialAccessToken,
 }
 
 // AddInitialAccessToken calls POST /initial-access-tokens.
-func (c *Client) AddInitialAccessToken(ctx context.Context, request InitialAccessTokenRequest) (InitialAccessToken, error) {
+func (c *Client) AddInitialAccessToken(
+	ctx context.Context,
+	request InitialAccessTokenRequest,
+) (InitialAccessToken, error) {
 	return call[InitialAccessToken](ctx, c, http.MethodPost, "/initial-access-tokens", nil, request)
 }
 

@@ -15,8 +15,8 @@ var (
 	loopback6 = netip.MustParseAddr("::1")
 )
 
-// dial connects to address for the transport. The dialer asks the policy about each address that it is about to call,
-// after name resolution and immediately before the connection is opened.
+// dial connects to address for the transport. The dialer checks each address with the policy after name resolution,
+// immediately before it opens the connection.
 func (c *Client) dial(ctx context.Context, network, address string) (net.Conn, error) {
 	host, port, err := net.SplitHostPort(address)
 	if err != nil {
@@ -26,19 +26,23 @@ func (c *Client) dial(ctx context.Context, network, address string) (net.Conn, e
 	d := net.Dialer{
 		Timeout:  dialTimeout,
 		Resolver: c.resolver,
-		Control:  func(network, address string, _ syscall.RawConn) error { return c.checkDial(host, network, address) },
+		Control: func(network, address string, _ syscall.RawConn) error {
+			return c.checkDial(host, network, address)
+		},
 	}
 	if !isLocalhost(host) {
 		return d.DialContext(ctx, network, address)
 	}
-	// RFC 6761 §6.3: names under localhost are loopback, and no DNS server is asked about them.
-	conn, err := d.DialContext(ctx, "tcp4", net.JoinHostPort(loopback4.String(), port))
-	if err != nil && classify(err) == Refused {
-		if conn6, err6 := d.DialContext(ctx, "tcp6", net.JoinHostPort(loopback6.String(), port)); err6 == nil {
-			return conn6, nil
-		}
+	// RFC 6761 §6.3: names under localhost are loopback addresses and are not resolved by DNS.
+	conn4, err4 := d.DialContext(ctx, "tcp4", net.JoinHostPort(loopback4.String(), port))
+	if err4 == nil || classify(err4) != Refused {
+		return conn4, err4
 	}
-	return conn, err
+	conn6, err6 := d.DialContext(ctx, "tcp6", net.JoinHostPort(loopback6.String(), port))
+	if err6 != nil {
+		return nil, err4
+	}
+	return conn6, nil
 }
 
 func (c *Client) checkDial(host, network, address string) error {
@@ -56,8 +60,9 @@ func isLocalhost(host string) bool {
 	return host == "localhost" || strings.HasSuffix(host, ".localhost")
 }
 
-// Check reports whether target could be called now, for registration and start-up: its error says what to add to
-// egress.allow. It is advice: what binds is the check at each connection.
+// Check reports whether the policy allows target now. Its error says what to add to egress.allow. It serves
+// registration and diagnosis only: each connection is checked again, since the name may resolve to another address
+// then.
 func (c *Client) Check(ctx context.Context, target string) error {
 	u, err := parseURL(target)
 	if err != nil {

@@ -1,21 +1,21 @@
-// Package egress owns every HTTP request that Curfew sends: logout tokens, and documents that a relying party names
-// (jwks_uri, sector_identifier_uri, request_uri). Relying parties choose these URLs, so each request is a chance to
-// reach what only this machine can reach.
+// Package egress sends every HTTP request of Curfew: logout tokens, and requests for documents that a client names
+// (jwks_uri, sector_identifier_uri, request_uri). Clients choose these URLs, so a client could make Curfew call
+// services that only this machine can reach (server-side request forgery). The policy prevents that.
 //
-//	URL ──▶ usable ──▶ resolve ──▶ policy, for every candidate address ──▶ dial ──▶ one answer, never a redirect
+//	URL ──▶ parse ──▶ resolve ──▶ policy, for every candidate address ──▶ dial ──▶ one answer, never a redirect
 //
-// The policy is asked after name resolution, by the dialer itself, so a name that changes its address between two
-// look-ups gains nothing. It follows this order:
+// The dialer applies the policy after name resolution. A name that resolves to another address later gains nothing. The
+// policy checks in this order:
 //
-//  1. Only TCP.
-//  2. Unspecified, multicast, link-local and metadata addresses and our own listeners are denied, even inside an
-//     allowed network, unless that single address is named in egress.allow.
-//  3. What egress.allow names is allowed, at any port: networks, addresses and names, each of these two with or without
-//     a port.
-//  4. Otherwise only port 443 of public addresses.
+//  1. Only TCP is allowed.
+//  2. Unspecified, multicast, link-local and metadata addresses and Curfew's own listeners are denied, even inside an
+//     allowed network. An entry for that single address in egress.allow allows it.
+//  3. Entries of egress.allow are allowed at any port: networks, addresses and names. An address or name may have a port;
+//     then only that port is allowed.
+//  4. All others are allowed at port 443 of public addresses only.
 //
-// The package keeps no cookies, uses no proxy, follows no redirect, and bounds every answer in time and size. Errors
-// are of type [*Error] and fall into few classes.
+// The package keeps no cookies, uses no proxy, follows no redirect, and limits time and size of every answer. Errors
+// are of type [*Error].
 package egress
 
 import (
@@ -30,7 +30,7 @@ import (
 	"time"
 )
 
-// One attempt is over after attemptTimeout whatever the other side does; the others bound its steps.
+// attemptTimeout limits a whole request; the others limit its steps.
 const (
 	attemptTimeout = 5 * time.Second
 	dialTimeout    = 2 * time.Second
@@ -38,38 +38,45 @@ const (
 	headerTimeout  = 3 * time.Second
 )
 
-// maxHeaderBytes bounds the header of an answer, in bytes.
+// maxHeaderBytes limits the header of an answer, in bytes.
 const maxHeaderBytes = 16 << 10
 
-// maxConnsPerHost keeps one relying party with many sessions from being flooded.
-const maxConnsPerHost = 8
+// The numbers of connections. maxConnsPerHost keeps Curfew from flooding a client that has many sessions.
+// maxIdleConnsPerHost is the number of logout tokens that go to one host at a time; with fewer idle connections, some
+// of them would need a new TLS handshake.
+const (
+	maxConnsPerHost     = 8
+	maxIdleConns        = 128
+	maxIdleConnsPerHost = 4
+	idleConnTimeout     = 30 * time.Second
+)
 
-// Config says what a client may reach.
+// Config has the settings of a Client.
 type Config struct {
-	// Allow is egress.allow: networks in CIDR notation, addresses, and host names, the last two with or without
-	// ":port", that may be reached although they are private, or at a port other than 443. Names are exact and in
+	// Allow is egress.allow: networks in CIDR notation, addresses and host names that may be called although they are
+	// private, or at a port other than 443. An address or name may have a ":port". Names have no wildcards and are in
 	// ASCII.
 	Allow []string
 
 	// AllowSetting is the name of the setting that gave Allow, for error texts. Empty: egress.allow.
 	AllowSetting string
 
-	// CA holds PEM certificates that are trusted besides the system's.
+	// CA has PEM certificates to trust in addition to the system's.
 	CA []byte
 
 	// FetchesPerMinute is how many documents are fetched from one host in a minute. From all hosts together it is ten
 	// times as many. 0: no limit.
 	FetchesPerMinute int
 
-	// OwnListeners are the host:port pairs that this process (or its database) listens on; they are never called. An
-	// empty or unspecified host means that port on every address of this machine.
+	// OwnListeners are the host:port pairs that this process or its database listens on. They are never called. An
+	// empty or unspecified host stands for all addresses of this machine.
 	OwnListeners []string
 
 	Resolver *net.Resolver    // nil: the system's
 	Now      func() time.Time // nil: time.Now
 }
 
-// Client sends all requests. It is safe for concurrent use.
+// Client sends requests under the policy. It is safe for concurrent use.
 type Client struct {
 	http     *http.Client
 	policy   policy
@@ -81,7 +88,7 @@ type Client struct {
 	documents map[string]*document
 }
 
-// New makes a client. Its error names every entry of cfg that cannot be read.
+// New returns a client. Its error names every invalid entry of cfg.
 func New(cfg Config) (*Client, error) {
 	p, err := newPolicy(cfg.Allow, cfg.OwnListeners, cmp.Or(cfg.AllowSetting, "egress.allow"))
 	roots, caErr := certPoolWith(cfg.CA)
@@ -98,7 +105,7 @@ func New(cfg Config) (*Client, error) {
 	c.http = &http.Client{
 		Transport: c.transport(roots),
 		Timeout:   attemptTimeout,
-		// A redirect would make us call a URL that was not registered; the answer itself is what the caller gets.
+		// A redirect could lead to a URL that was not registered. The caller gets the redirect itself as the answer.
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}
 	return c, nil
@@ -106,21 +113,21 @@ func New(cfg Config) (*Client, error) {
 
 // transport is the only http.Transport of the program.
 func (c *Client) transport(roots *x509.CertPool) *http.Transport {
-	// HTTP/1.1 only: one request a connection, so the limits above hold for each request.
+	// HTTP/1.1 has one request at a time on a connection, so the timeouts of a connection apply to each request.
 	var protocols http.Protocols
 	protocols.SetHTTP1(true)
 	return &http.Transport{
-		Proxy:                  nil, // the environment must not turn the address check into a check of the proxy
+		Proxy:                  nil, // with a proxy, the policy would check the proxy's address only
 		DialContext:            c.dial,
 		TLSClientConfig:        &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: roots},
 		TLSHandshakeTimeout:    tlsTimeout,
 		ResponseHeaderTimeout:  headerTimeout,
 		MaxResponseHeaderBytes: maxHeaderBytes,
-		DisableCompression:     true, // a small answer must not unfold into a large one
+		DisableCompression:     true, // a small compressed answer could expand to a huge one
 		MaxConnsPerHost:        maxConnsPerHost,
-		MaxIdleConns:           128,
-		MaxIdleConnsPerHost:    4, // as many as logout tokens go to one host at a time: fewer would cost handshakes
-		IdleConnTimeout:        30 * time.Second,
+		MaxIdleConns:           maxIdleConns,
+		MaxIdleConnsPerHost:    maxIdleConnsPerHost,
+		IdleConnTimeout:        idleConnTimeout,
 		Protocols:              &protocols,
 	}
 }
@@ -130,7 +137,7 @@ func (c *Client) Close() { c.http.CloseIdleConnections() }
 
 func certPoolWith(pem []byte) (*x509.CertPool, error) {
 	if len(pem) == 0 {
-		return nil, nil // crypto/tls then asks the system
+		return nil, nil // crypto/tls uses the system's certificates
 	}
 	pool, err := x509.SystemCertPool()
 	if err != nil {

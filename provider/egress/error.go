@@ -12,26 +12,26 @@ import (
 	"os"
 )
 
-// Class says in one word why a request brought no usable answer.
+// Class is the reason why a request got no usable answer, in one word.
 type Class string
 
-// The classes. All but Denied and Invalid may go away by themselves.
+// The classes. All but Denied and Invalid may be temporary.
 const (
 	Invalid  Class = "invalid" // the URL cannot be called at all
 	Denied   Class = "denied"  // the policy forbids the address; egress.allow may change that
 	DNS      Class = "dns"     // the name has no address
 	Refused  Class = "refused" // no server listens there, or there is no route to it
-	TLS      Class = "tls"     // no trusted or no working TLS
-	Timeout  Class = "timeout" // too slow
+	TLS      Class = "tls"     // the TLS handshake failed, or the certificate is not trusted
+	Timeout  Class = "timeout" // the server was too slow
 	Broken   Class = "broken"  // the connection broke, or the answer is not HTTP
 	Status   Class = "status"  // an answer with another status than 200
 	Content  Class = "content" // an answer too large or of the wrong type
-	Canceled Class = "stopped" // the caller gave up
+	Canceled Class = "stopped" // the caller cancelled the request
 	Limited  Class = "limited" // too many documents were fetched in this minute
 )
 
-// Error is why a request failed. Its text may name internal addresses: it is for operators. Any other caller that
-// registers a URL learns only that it could not be reached.
+// Error is the error of a failed request. Its text may name internal addresses, so it is for operators only: a client
+// that registers a URL must learn only that the URL could not be reached.
 type Error struct {
 	Class  Class
 	Host   string
@@ -56,12 +56,12 @@ func newDenied(host, format string, args ...any) *Error {
 	return &Error{Class: Denied, Host: host, Advice: fmt.Sprintf(format, args...)}
 }
 
-// wrapError makes an *Error of what net/http returned for a call to host.
+// wrapError turns an error of net/http into an *Error for a request to host.
 func wrapError(host string, err error) error {
 	if egressErr, ok := errors.AsType[*Error](err); ok {
 		return egressErr
 	}
-	// url.Error repeats method and URL, and a URL can hold what no log should.
+	// url.Error has the URL in its text, and a URL can have secrets, which must not be logged.
 	if urlErr, ok := errors.AsType[*url.Error](err); ok {
 		err = urlErr.Err
 	}
@@ -109,7 +109,7 @@ func isTLS(err error) bool {
 	if _, ok := errors.AsType[x509.HostnameError](err); ok {
 		return true
 	}
-	// crypto/tls reports an alert, its own or the peer's, as an operation of this name.
+	// crypto/tls reports an alert as an operation with one of these names.
 	opErr, ok := errors.AsType[*net.OpError](err)
 	return ok && (opErr.Op == "remote error" || opErr.Op == "local error")
 }

@@ -12,38 +12,41 @@ import (
 	"time"
 )
 
-// minFetchInterval is the least time between two requests for one URI, failed ones included, so that a caller cannot
-// use us to press a third party: forged tokens with ever new key ids would otherwise make us fetch a jwks_uri each
-// time.
+// minFetchInterval is the minimum time between two requests for one URI, failed ones included. Otherwise a caller could
+// make Curfew flood a third party: forged tokens, each with a new key id, would cause a request for the jwks_uri each.
 const minFetchInterval = time.Minute
 
-// maxDocuments and maxKept (bytes) bound the memory for fetched documents; those fetched longest ago make room.
+// The limits of all fetched documents together. Beyond a limit, the documents that were fetched longest ago are
+// dropped.
 const (
 	maxDocuments     = 1024
 	maxDocumentBytes = 32 << 20
 )
 
-// A document is the last good copy of a URI's content, and the error of the last request. An error never replaces a
-// good copy: a forged token with an unknown key id must not make a client's keys unknown while its server is down.
+// document is the last good copy of a URI's content, and the error of the last request. A failed request keeps the good
+// copy: otherwise a forged token with an unknown key id could remove a client's keys while its server is down.
 type document struct {
-	lock      chan struct{} // held by the one caller that fetches; the others wait for its result
-	fetchedAt time.Time     // start of the last request
-	size      int           // of body; like fetchedAt, also read by those who make room
-	body      []byte
-	hasBody   bool
-	err       error // of the last request
+	lock    chan struct{} // held by the caller that fetches; other callers wait
+	body    []byte
+	hasBody bool
+	err     error // of the last request
+
+	// Client.mu guards these two; makeRoom reads them.
+	fetchedAt time.Time // start of the last request
+	size      int       // of body
 }
 
-// FetchJSON returns the JSON document at uri (a jwks_uri or sector_identifier_uri), of at most maxBytes, as it was at
-// most maxAge ago; below a minute, maxAge counts as a minute. Callers at the same time share one request. If the
-// request fails, it returns the last good copy however old, except with maxAge 0: then the copy must be fresh. Its
-// error is an *Error, and is repeated for a minute. The caller must not change the bytes.
+// FetchJSON returns the JSON document at uri (a jwks_uri or sector_identifier_uri), of at most maxBytes. The document
+// is at most maxAge old; a maxAge below one minute counts as one minute. Callers at the same time wait for one
+// request. If the request fails, FetchJSON returns the last good copy of any age; with maxAge 0 it returns the error
+// instead. The error is an *Error, and is returned again for one minute without a request. The caller must not change
+// the bytes.
 func (c *Client) FetchJSON(ctx context.Context, uri string, maxBytes int64, maxAge time.Duration) ([]byte, error) {
 	return c.fetch(ctx, "application/json", uri, maxBytes, maxAge)
 }
 
-// FetchBytes is like [Client.FetchJSON] for content of any type. A request_uri may carry a fragment, which is not sent:
-// it changes when the content of the same URL does (OpenID Connect Core 1.0 §6.2).
+// FetchBytes is like [Client.FetchJSON] for content of any type. A request_uri may have a fragment, which is not sent:
+// the fragment changes whenever the content changes (OpenID Connect Core 1.0 §6.2).
 func (c *Client) FetchBytes(ctx context.Context, uri string, maxBytes int64, maxAge time.Duration) ([]byte, error) {
 	return c.fetch(ctx, "*/*", uri, maxBytes, maxAge)
 }
@@ -70,8 +73,7 @@ func (c *Client) fetch(ctx context.Context, accept, uri string, maxBytes int64, 
 	return doc.body, nil
 }
 
-// refresh requests the document anew. Others wait for the result, so it is not given up with the request that
-// happened to come first.
+// refresh requests the document again. Other callers wait for the result, so the request goes on if ctx is cancelled.
 func (c *Client) refresh(ctx context.Context, doc *document, now time.Time, accept, uri string, maxBytes int64) {
 	c.mu.Lock()
 	doc.fetchedAt = now
@@ -81,14 +83,15 @@ func (c *Client) refresh(ctx context.Context, doc *document, now time.Time, acce
 	if err != nil {
 		return
 	}
-	doc.body, doc.hasBody = body, true
+	doc.body = body
+	doc.hasBody = true
 	c.mu.Lock()
 	doc.size = len(body)
 	c.makeRoom(maxDocuments)
 	c.mu.Unlock()
 }
 
-// document finds or makes the entry for key.
+// document returns the document for key; a new one is empty.
 func (c *Client) document(key string) *document {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -101,14 +104,15 @@ func (c *Client) document(key string) *document {
 	return doc
 }
 
-// makeRoom drops the oldest documents until there are at most as many, and within maxKept.
+// makeRoom drops the oldest documents until there are at most maxCount, with at most maxDocumentBytes.
 func (c *Client) makeRoom(maxCount int) {
 	for {
-		totalBytes, oldest := 0, ""
-		for k, doc := range c.documents {
+		totalBytes := 0
+		oldest := "" // the key of the oldest document
+		for key, doc := range c.documents {
 			totalBytes += doc.size
 			if oldest == "" || doc.fetchedAt.Before(c.documents[oldest].fetchedAt) {
-				oldest = k
+				oldest = key
 			}
 		}
 		if len(c.documents) <= maxCount && totalBytes <= maxDocumentBytes {
@@ -149,14 +153,14 @@ func (c *Client) get(ctx context.Context, accept, uri string, maxBytes int64) ([
 		return nil, contentError(fmt.Sprintf("more than %d bytes", maxBytes))
 	}
 	if accept == "application/json" {
-		if err := isJSON(resp.Header.Get("Content-Type"), body); err != nil {
+		if err := checkJSON(resp.Header.Get("Content-Type"), body); err != nil {
 			return nil, contentError(err.Error())
 		}
 	}
 	return body, nil
 }
 
-func isJSON(contentType string, body []byte) error {
+func checkJSON(contentType string, body []byte) error {
 	mediaType, _, _ := mime.ParseMediaType(contentType)
 	if mediaType != "application/json" && !strings.HasSuffix(mediaType, "+json") {
 		return fmt.Errorf("content type %q is not JSON", contentType)

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -12,8 +13,8 @@ import (
 	"code.dny.dev/ssrf"
 )
 
-// cloudMetadataAddrs are the addresses, other than link-local ones, at which clouds give machine credentials to any
-// caller on the machine. They stay blocked inside a network that an operator allows.
+// cloudMetadataAddrs are the addresses at which clouds give the machine's credentials to any local caller. Link-local
+// addresses are not in the list, since all of them are blocked. An allowed network does not open these addresses.
 var cloudMetadataAddrs = []netip.Addr{
 	netip.MustParseAddr("fd00:ec2::254"),   // AWS
 	netip.MustParseAddr("fd20:ce::254"),    // Google Cloud
@@ -22,17 +23,17 @@ var cloudMetadataAddrs = []netip.Addr{
 	netip.MustParseAddr("192.0.0.192"),     // Oracle Cloud
 }
 
-// policy decides about one address. The zero policy allows port 443 of public addresses.
+// policy decides which addresses may be called.
 type policy struct {
-	setting      string // names the setting of the entries
-	networks     []netip.Prefix
-	addrs        []target // addresses named one by one
-	names        []target
+	setting      string         // the name of the setting that allows addresses, for error texts
+	networks     []netip.Prefix // allowed networks
+	addrs        []target       // allowed single addresses
+	names        []target       // allowed host names
 	ownListeners []netip.AddrPort
-	publicAddrs  *ssrf.Guardian // knows which addresses are public, from IANA's registries
+	publicAddrs  *ssrf.Guardian // knows from IANA's registries which addresses are public
 }
 
-// target is an entry host[:port]; port 0 means any.
+// target is an entry host[:port] of egress.allow. Port 0 means any port.
 type target struct {
 	host string // canonical name or address
 	port uint16
@@ -60,37 +61,18 @@ func newPolicy(allow, ownListeners []string, setting string) (policy, error) {
 	return p, errors.Join(errs...)
 }
 
+// add adds an entry of egress.allow.
 func (p *policy) add(entry string) error {
 	if strings.Contains(entry, "/") {
-		prefix, err := netip.ParsePrefix(entry)
-		switch {
-		case err != nil || prefix.Addr().Is4In6():
-			return errors.New(
-				"neither a network such as 10.1.2.0/24 nor a host such as app.internal:8443 (an entry has no scheme and no path)",
-			)
-		case prefix != prefix.Masked():
-			return fmt.Errorf("the network is written %s", prefix.Masked())
-		case prefix.IsSingleIP():
-			p.addrs = append(p.addrs, target{host: prefix.Addr().String()})
-		default:
-			p.networks = append(p.networks, prefix)
-		}
-		return nil
+		return p.addNetwork(entry)
 	}
-	host, port := entry, uint16(0)
 	if addr, err := netip.ParseAddr(strings.Trim(entry, "[]")); err == nil {
 		p.addrs = append(p.addrs, target{host: normalizeAddr(addr).String()})
 		return nil
 	}
-	if hostPart, digits, found := strings.Cut(entry, ":"); found {
-		if strings.HasPrefix(entry, "[") {
-			hostPart, digits, _ = strings.Cut(strings.TrimPrefix(entry, "["), "]:")
-		}
-		n, err := strconv.ParseUint(digits, 10, 16)
-		if err != nil || n == 0 {
-			return fmt.Errorf("%q is no port from 1 to 65535", digits)
-		}
-		host, port = hostPart, uint16(n)
+	host, port, err := splitPort(entry)
+	if err != nil {
+		return err
 	}
 	if addr, err := netip.ParseAddr(host); err == nil {
 		p.addrs = append(p.addrs, target{normalizeAddr(addr).String(), port})
@@ -104,22 +86,59 @@ func (p *policy) add(entry string) error {
 	return nil
 }
 
-// parseHostName is the one spelling of a name that entries and URLs are compared in.
+func (p *policy) addNetwork(entry string) error {
+	prefix, err := netip.ParsePrefix(entry)
+	switch {
+	case err != nil || prefix.Addr().Is4In6():
+		return errors.New("neither a network such as 10.1.2.0/24 nor a host such as app.internal:8443 " +
+			"(an entry has no scheme and no path)")
+	case prefix != prefix.Masked():
+		return fmt.Errorf("the network is written %s", prefix.Masked())
+	case prefix.IsSingleIP():
+		p.addrs = append(p.addrs, target{host: prefix.Addr().String()})
+	default:
+		p.networks = append(p.networks, prefix)
+	}
+	return nil
+}
+
+// splitPort splits host:port or [address]:port. Without a port it returns 0.
+func splitPort(entry string) (host string, port uint16, err error) {
+	host, digits, hasPort := strings.Cut(entry, ":")
+	if !hasPort {
+		return entry, 0, nil
+	}
+	if address, bracketed := strings.CutPrefix(entry, "["); bracketed {
+		host, digits, _ = strings.Cut(address, "]:")
+	}
+	n, err := strconv.ParseUint(digits, 10, 16)
+	if err != nil || n == 0 {
+		return "", 0, fmt.Errorf("%q is no port from 1 to 65535", digits)
+	}
+	return host, uint16(n), nil
+}
+
+// labelPattern matches one label of a host name, in lower case.
+var labelPattern = regexp.MustCompile(`^[a-z0-9_-]{1,63}$`)
+
+// parseHostName checks a host name and returns its canonical spelling.
 func parseHostName(s string) (string, error) {
 	name := canonicalHost(s)
 	for label := range strings.SplitSeq(name, ".") {
-		if label == "" || len(label) > 63 || strings.Trim(label, "abcdefghijklmnopqrstuvwxyz0123456789-_") != "" {
+		if !labelPattern.MatchString(label) {
 			return "", errors.New("not a host name (wildcards are not known; names beyond ASCII are written xn--…)")
 		}
 	}
 	return name, nil
 }
 
+// canonicalHost returns the spelling of a host in which entries and URLs are compared.
 func canonicalHost(host string) string { return strings.ToLower(strings.TrimSuffix(host, ".")) }
 
-// normalizeAddr is an address without zone and without the IPv6 form of an IPv4 address.
+// normalizeAddr returns an address without its zone. An IPv4 address in IPv6 form becomes IPv4.
 func normalizeAddr(addr netip.Addr) netip.Addr { return addr.Unmap().WithZone("") }
 
+// listenerAddrs returns the addresses of a listener. The unspecified address stands for all addresses of the machine.
 func listenerAddrs(listener string) ([]netip.AddrPort, error) {
 	host, digits, err := net.SplitHostPort(listener)
 	if err != nil {
@@ -145,14 +164,14 @@ func listenerAddrs(listener string) ([]netip.AddrPort, error) {
 	return []netip.AddrPort{netip.AddrPortFrom(normalizeAddr(addr), uint16(port))}, nil
 }
 
-// check says whether addr may be called for the name or address host, in canonical spelling. Its error is an *Error of
-// class [Denied] that says what egress.allow would have to name.
+// check returns an error if addr must not be called. host is the name or address in the URL, in canonical spelling. The
+// error is an *Error of class [Denied] and says what to add to egress.allow.
 func (p *policy) check(host string, addr netip.AddrPort) error {
 	ip, port := normalizeAddr(addr.Addr()), addr.Port()
 	if err := p.checkAddr(host, ip, port); err != nil {
 		return err
 	}
-	// A translator hands the packet on to the IPv4 address inside, so that one has to be allowed too.
+	// A NAT64 or 6to4 gateway forwards packets to the embedded IPv4 address, so that address must be allowed too.
 	if ipv4, ok := embeddedIPv4(ip); ok {
 		return p.checkAddr(host, ipv4, port)
 	}
@@ -174,8 +193,9 @@ func (p *policy) checkAddr(host string, ip netip.Addr, port uint16) error {
 			p.setting,
 		)
 	}
-	if slices.ContainsFunc(p.networks, func(n netip.Prefix) bool { return n.Contains(ip) }) ||
-		slices.ContainsFunc(p.names, func(t target) bool { return t.matches(host, port) }) {
+	networkAllowed := slices.ContainsFunc(p.networks, func(n netip.Prefix) bool { return n.Contains(ip) })
+	nameAllowed := slices.ContainsFunc(p.names, func(t target) bool { return t.matches(host, port) })
+	if networkAllowed || nameAllowed {
 		return nil
 	}
 	if p.publicAddrs.SafeAddr(ip) != nil {
@@ -201,7 +221,8 @@ func (p *policy) mayAllowPort(host string, port uint16) bool {
 		slices.ContainsFunc(p.addrs, func(t target) bool { return t.port == 0 || t.port == port })
 }
 
-// alwaysBlockedReason names what ip is if a network in egress.allow does not open it; empty if the network does.
+// alwaysBlockedReason names the kind of an address that an allowed network or name does not open. It returns "" for
+// all other addresses.
 func (p *policy) alwaysBlockedReason(ip netip.Addr, port uint16) string {
 	switch {
 	case ip.IsUnspecified():
@@ -222,18 +243,25 @@ func (p *policy) alwaysBlockedReason(ip netip.Addr, port uint16) string {
 
 func (p *policy) isOwnListener(ip netip.Addr, port uint16) bool {
 	return slices.ContainsFunc(p.ownListeners, func(listener netip.AddrPort) bool {
-		return listener.Port() == port && (listener.Addr() == ip || listener.Addr().IsUnspecified() && isLocalAddr(ip))
+		if listener.Port() != port {
+			return false
+		}
+		if listener.Addr().IsUnspecified() {
+			return isLocalAddr(ip)
+		}
+		return listener.Addr() == ip
 	})
 }
 
-// isLocalAddr asks each time, because interfaces come and go; it is asked only about a port that we listen on.
+// isLocalAddr reports whether ip is an address of this machine. It reads the interfaces each time, because their
+// addresses can change.
 func isLocalAddr(ip netip.Addr) bool {
 	if ip.IsLoopback() {
 		return true
 	}
 	addrs, err := net.InterfaceAddrs()
 	if err != nil {
-		return true // who cannot look, refuses
+		return true // unknown: the address must be treated as local
 	}
 	return slices.ContainsFunc(addrs, func(a net.Addr) bool {
 		prefix, err := netip.ParsePrefix(a.String())
@@ -241,6 +269,7 @@ func isLocalAddr(ip netip.Addr) bool {
 	})
 }
 
+// The IPv6 networks whose addresses embed an IPv4 address.
 var (
 	nat64      = ssrf.IPv6NAT64Prefix
 	nat64Local = netip.MustParsePrefix("64:ff9b:1::/48") // RFC 8215
@@ -248,7 +277,7 @@ var (
 	compatible = netip.MustParsePrefix("::/96")          // RFC 4291 §2.5.5.1
 )
 
-// embeddedIPv4 is the IPv4 address that an IPv6 address carries.
+// embeddedIPv4 returns the IPv4 address that an IPv6 address embeds, if there is one.
 func embeddedIPv4(ip netip.Addr) (netip.Addr, bool) {
 	if !ip.Is6() || ip.IsLoopback() {
 		return netip.Addr{}, false
@@ -263,7 +292,7 @@ func embeddedIPv4(ip netip.Addr) (netip.Addr, bool) {
 	return netip.Addr{}, false
 }
 
-// suggestedNetwork is the network that advice names: small, and yet what operators mostly mean.
+// suggestedNetwork returns the network around ip that an error suggests for egress.allow: a usual size of a subnet.
 func suggestedNetwork(ip netip.Addr) string {
 	bits := 64
 	switch {

@@ -10,31 +10,31 @@ import (
 	"time"
 )
 
-// maxResponseBody is how much of an answer's body is read, in bytes; operators read it when they look for a fault.
+// maxResponseBody limits how much of an answer's body is read, in bytes. Operators read it to find faults.
 const maxResponseBody = 4 << 10
 
-// maxURL bounds what is accepted as a URL, in bytes.
+// maxURL is the longest URL, in bytes.
 const maxURL = 2 << 10
 
-// userAgent has no version: who is called need not know which faults we may have.
+// userAgent has no version, which would help an attacker to find known faults.
 const userAgent = "Curfew"
 
-// Response is what a relying party said to a form.
+// Response is an answer to a form.
 type Response struct {
 	Status     int
-	RetryAfter time.Duration // 0: it asked for no delay
-	Location   string        // of a redirect, absolute; empty: there is none
-	Body       string        // the first 4 kB at most
+	RetryAfter time.Duration // 0: the answer asks for no delay
+	Location   string        // the absolute target of a redirect; empty: no redirect
+	Body       string        // at most the first 4 kB
 }
 
-// PostForm sends form to target and returns its answer, whatever the status: a redirect is an answer like any other.
-// Its error is an *Error and means that no status arrived, so whether the form was read is unknown.
+// PostForm posts form to target and returns the answer with any status, redirects included. Its error is an *Error and
+// means that no status arrived: the form may or may not have been received.
 func (c *Client) PostForm(ctx context.Context, target string, form url.Values) (Response, error) {
 	u, err := parseURL(target)
 	if err != nil {
 		return Response{}, err
 	}
-	// The request can be sent a second time only over a kept connection that had closed before a byte was written.
+	// net/http sends the request again only if an idle connection was closed before the first byte was written.
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, target, strings.NewReader(form.Encode()))
 	if err != nil {
 		return Response{}, &Error{Class: Invalid, Host: u.Host, Err: err}
@@ -46,7 +46,7 @@ func (c *Client) PostForm(ctx context.Context, target string, form url.Values) (
 		return Response{}, wrapError(u.Host, err)
 	}
 	defer resp.Body.Close()
-	// The status is the answer; a body that breaks off or never ends does not take it back.
+	// The status counts even if the body breaks off.
 	body, _ := io.ReadAll(io.LimitReader(resp.Body, maxResponseBody))
 	location := ""
 	if target, err := resp.Location(); err == nil {
@@ -60,12 +60,12 @@ func (c *Client) PostForm(ctx context.Context, target string, form url.Values) (
 	}, nil
 }
 
-// retryAfter reads the delay that RFC 9110 §10.2.3 writes as seconds or as a date. What cannot be read asks for
-// nothing.
+// retryAfter parses Retry-After, in seconds or as a date (RFC 9110 §10.2.3). It returns 0 for any other text.
 func retryAfter(value string, now time.Time) time.Duration {
-	const maxDelay = 24 * time.Hour // more is a mistake, and large numbers overflow
+	const maxDelay = 24 * time.Hour // a longer delay is a mistake
+	const maxSeconds = int64(maxDelay / time.Second)
 	if seconds, err := strconv.ParseInt(value, 10, 64); err == nil {
-		return time.Duration(min(max(seconds, 0), int64(maxDelay/time.Second))) * time.Second
+		return time.Duration(min(max(seconds, 0), maxSeconds)) * time.Second
 	}
 	if date, err := http.ParseTime(value); err == nil {
 		return min(max(date.Sub(now), 0), maxDelay)
@@ -73,8 +73,8 @@ func retryAfter(value string, now time.Time) time.Duration {
 	return 0
 }
 
-// ValidateURL reports whether target could be called at all, without asking the network: http or https, a host, no
-// user info, no fragment, at most 2 kB, and spelt as it will be sent. Its error is an *Error of class [Invalid].
+// ValidateURL checks the form of a URL without using the network: http or https, a host, no user info, no fragment, at
+// most 2 kB, and the spelling in which it is sent. Its error is an *Error of class [Invalid].
 func ValidateURL(target string) error {
 	u, err := parseURL(target)
 	if err == nil && u.Fragment != "" {
@@ -99,7 +99,7 @@ func parseURL(target string) (*url.URL, error) {
 	case u.User != nil:
 		return nil, invalid("user info in a URL")
 	case u.String() != target:
-		// What was checked at registration and what is called must be one thing for every parser.
+		// With another spelling, two parsers could understand different URLs at registration and at the call.
 		return nil, invalid("spelt unlike " + u.String())
 	}
 	return u, nil

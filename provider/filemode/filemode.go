@@ -1,9 +1,9 @@
-// Package filemode decides whether the access that other OS users have to a secret file or to the data folder is
-// acceptable. It refuses what the operator can tighten, and accepts what Kubernetes and Docker dictate:
+// Package filemode refuses secret files and data folders that other OS users can open. It accepts the access that
+// Kubernetes and Docker set and the operator cannot change:
 //
-//	a group of the process, where the file's folder is setgid for it     a volume under fsGroup
-//	a group of the process, where another user owns the file             a mounted secret
-//	anyone, on a read-only mount                                         a mounted secret, inside a container
+//	for a group of the process, if the file's folder is setgid for it     a volume with fsGroup
+//	for a group of the process, if another user owns the file             a mounted secret
+//	for all users, on a read-only mount                                   a mounted secret in a container
 package filemode
 
 import (
@@ -19,7 +19,7 @@ const (
 	otherWrite = 0o002
 )
 
-// CheckSecret returns an error if other OS users have access to the file at path that the operator can take away.
+// CheckSecret returns an error if other OS users have access to the file at path and the operator can prevent it.
 func CheckSecret(path string, info fs.FileInfo) error {
 	mode := info.Mode().Perm()
 	switch {

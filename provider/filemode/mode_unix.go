@@ -10,18 +10,19 @@ import (
 	"syscall"
 )
 
-// enforced is false where a file has no mode of this kind.
+// enforced is true because files on Unix have a mode.
 const enforced = true
 
-// isDictatedGroup reports whether the process is in the group of the file, and the mode is not the operator's choice:
-// the file or its folder is setgid for that group, as the kubelet leaves a volume under fsGroup, or another user owns
-// the file.
+// isDictatedGroup reports whether the process is in the group of the file and the operator did not choose the mode: the
+// file or its folder is setgid for that group, as Kubernetes sets up a volume with fsGroup, or another user owns the
+// file.
 func isDictatedGroup(path string, info fs.FileInfo) bool {
 	owner, group, ok := ownerOf(info)
 	if !ok || !inGroup(group) {
 		return false
 	}
-	if owner != os.Geteuid() || info.IsDir() && info.Mode()&fs.ModeSetgid != 0 {
+	isSetgidFolder := info.IsDir() && info.Mode()&fs.ModeSetgid != 0
+	if owner != os.Geteuid() || isSetgidFolder {
 		return true
 	}
 	folder, err := os.Stat(filepath.Dir(path))
@@ -41,6 +42,9 @@ func ownerOf(info fs.FileInfo) (owner, group int, ok bool) {
 }
 
 func inGroup(group int) bool {
+	if group == os.Getegid() {
+		return true
+	}
 	groups, err := os.Getgroups()
-	return group == os.Getegid() || err == nil && slices.Contains(groups, group)
+	return err == nil && slices.Contains(groups, group)
 }

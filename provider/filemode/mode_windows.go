@@ -2,7 +2,7 @@ package filemode
 
 import "io/fs"
 
-// enforced is false: on Windows access lists protect a file, and it inherits those of its folder.
+// enforced is false because Windows protects files by access lists, which a file inherits from its folder.
 const enforced = false
 
 func isDictatedGroup(string, fs.FileInfo) bool { return false }

@@ -6,16 +6,17 @@ import (
 	"github.com/curfew-id/curfew/storage"
 )
 
-// clientSecretUse is what a wrapped client secret is bound to, with its client: it cannot be swapped with another
-// client's or with a key.
+// clientSecretUse is the use of wrapped client secrets. wrap binds a secret to this use and to its client, so it cannot
+// be swapped with a key or with the secret of another client.
 const clientSecretUse = "client_secret"
 
-// WrapSecret seals the secret of a client where it must be known and not only compared (client_secret_jwt).
+// WrapSecret encrypts the secret of a client under the key file. Curfew stores it so if it needs the secret itself and
+// not only its hash (client_secret_jwt).
 func (r *Ring) WrapSecret(client string, secret []byte) ([]byte, error) {
 	return r.wrapper.wrap(storage.Key{ID: client, Use: clientSecretUse}, secret), nil
 }
 
-// UnwrapSecret is the reverse of WrapSecret.
+// UnwrapSecret decrypts a secret that WrapSecret has encrypted for the same client.
 func (r *Ring) UnwrapSecret(client string, wrapped []byte) ([]byte, error) {
 	secret, err := r.wrapper.unwrap(storage.Key{ID: client, Use: clientSecretUse, Wrapped: wrapped})
 	if err != nil {

@@ -7,17 +7,17 @@ import (
 	"fmt"
 )
 
-// randomLength is the length of what Random writes after its prefix.
+// randomLength is the length of a text from Random, without its prefix.
 var randomLength = base64.RawURLEncoding.EncodedLen(sha256.Size)
 
-// NextRefreshToken is the refresh token that follows token, with the same prefix. It is the same each time, so that a
-// client whose answer was lost gets it again, and cannot be guessed from token.
+// NextRefreshToken returns the refresh token that follows token, with the same prefix. It is derived from token with a
+// secret key: a client that has lost the answer gets the same token again, and the client cannot compute it.
 func (r *Ring) NextRefreshToken(token string) string {
 	prefix := token[:max(0, len(token)-randomLength)]
 	return prefix + r.deriveToken(UseRefresh, token)
 }
 
-// Pairwise is the subject by which the clients of one sector know a user (OpenID Connect Core 1.0 §8.1).
+// Pairwise returns the subject of a user for the clients of one sector (OpenID Connect Core 1.0 §8.1).
 func (r *Ring) Pairwise(sector, subject string) string {
 	return r.deriveToken(UsePairwise, fmt.Sprintf("%d:%s%s", len(sector), sector, subject))
 }

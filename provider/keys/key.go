@@ -21,20 +21,27 @@ import (
 	"github.com/curfew-id/curfew/storage"
 )
 
-// key is a row, parsed and ready.
+// key is a key in memory: its record, unwrapped and parsed.
 type key struct {
 	record  storage.Key
 	public  jose.JSONWebKey            // of a signing key
-	private crypto.Signer              // of a signing key, until it is destroyed
-	signers map[string]jose.Signer     // of a signing key, by the typ it writes
+	private crypto.Signer              // of a signing key; nil after its private part was destroyed
+	signers map[string]jose.Signer     // of a signing key, by the typ header of their tokens
 	codec   *securecookie.SecureCookie // of a sealing key
-	secret  []byte                     // of a key that others are derived from
+	secret  []byte                     // of all keys but signing keys
 }
 
-// cachedTypes are the typ headers for which a signer stands ready; others are made when asked for.
+// The lengths of secrets, in bytes. The secret of a sealing key is a MAC key followed by an encryption key.
+const (
+	secretBytes = 64
+	macKeyBytes = 32
+	keyIDBytes  = 9
+)
+
+// cachedTypes are the typ headers whose signers are kept; signers for others are made for each token.
 var cachedTypes = []string{"JWT", "at+jwt", "logout+jwt"}
 
-// newKey makes a key and its row, with no times but created.
+// newKey makes a key and its record. Of the record's times, only Created is set.
 func newKey(w *wrapper, use, alg string, rsaBits int, at time.Time) (*key, error) {
 	record := storage.Key{Use: use, Alg: alg, Created: at}
 	var secret []byte
@@ -55,8 +62,8 @@ func newKey(w *wrapper, use, alg string, rsaBits int, at time.Time) (*key, error
 			return nil, err
 		}
 	} else {
-		record.ID = use + "-" + base64.RawURLEncoding.EncodeToString(randomBytes(9))
-		secret = randomBytes(64)
+		record.ID = use + "-" + base64.RawURLEncoding.EncodeToString(randomBytes(keyIDBytes))
+		secret = randomBytes(secretBytes)
 	}
 	record.Wrapped = w.wrap(record, secret)
 	return unwrapAndParse(w, record)
@@ -75,8 +82,8 @@ func generatePrivateKey(alg string, rsaBits int) (crypto.Signer, error) {
 	return nil, fmt.Errorf("algorithm %q is not known", alg)
 }
 
-// publicJWK is the public JWK; its kid is the RFC 7638 thumbprint. A key serves one algorithm only, and says so:
-// relying parties exist that refuse a JWK without alg.
+// publicJWK returns the public JWK of a private key. Its kid is the RFC 7638 thumbprint. It has alg, because some
+// relying parties refuse a JWK without it; so each key is for one algorithm.
 func publicJWK(private crypto.Signer, alg string) (jose.JSONWebKey, error) {
 	public := jose.JSONWebKey{Key: private.Public(), Algorithm: alg, Use: "sig"}
 	id, err := thumbprint(public)
@@ -89,9 +96,9 @@ func thumbprint(k jose.JSONWebKey) (string, error) {
 	return base64.RawURLEncoding.EncodeToString(sum), err
 }
 
-// unwrapAndParse makes a row ready. Every row has something wrapped, if only the empty secret of a destroyed one:
-// that is what shows that we wrote it, so an attacker who can only write the store cannot add a public key to the
-// JWKS.
+// unwrapAndParse unwraps and parses a record. Every record has a wrapped secret, even if the private part was
+// destroyed: then the secret is empty. The wrapping proves that Curfew wrote the record, so an attacker who can write
+// the store but does not have the key file cannot add a public key to the JWKS.
 func unwrapAndParse(w *wrapper, record storage.Key) (*key, error) {
 	secret, err := w.unwrap(record)
 	if err != nil {
@@ -102,15 +109,14 @@ func unwrapAndParse(w *wrapper, record storage.Key) (*key, error) {
 	case UseSign:
 		return k, k.parseSigning(secret)
 	case UseSeal, UseRefresh, UsePairwise:
-		if len(secret) != 64 {
+		if len(secret) != secretBytes {
 			return nil, errors.New("wrong length")
 		}
 		k.secret = secret
 		if record.Use == UseSeal {
-			// Times and lengths are ours: see Seal.
-			k.codec = securecookie.New(secret[:32], secret[32:]).
+			k.codec = securecookie.New(secret[:macKeyBytes], secret[macKeyBytes:]).
 				SetSerializer(securecookie.NopEncoder{}).
-				MaxAge(0).
+				MaxAge(0). // the sealed value has its own expiry
 				MaxLength(maxSealedLength)
 		}
 		return k, nil
@@ -126,7 +132,9 @@ func (k *key) parseSigning(secret []byte) error {
 	if err != nil || id != k.record.ID || !k.public.IsPublic() {
 		return errors.New("public key is not the one the row is named for")
 	}
-	k.public.KeyID, k.public.Algorithm, k.public.Use = id, k.record.Alg, "sig"
+	k.public.KeyID = id
+	k.public.Algorithm = k.record.Alg
+	k.public.Use = "sig"
 	if len(secret) == 0 {
 		return nil
 	}
@@ -152,6 +160,7 @@ func (k *key) parseSigning(secret []byte) error {
 	return nil
 }
 
+// signer returns a signer that writes typ into the header, or no typ if it is empty.
 func (k *key) signer(typ string) (jose.Signer, error) {
 	if s := k.signers[typ]; s != nil {
 		return s, nil
@@ -166,16 +175,18 @@ func (k *key) signer(typ string) (jose.Signer, error) {
 	}, options)
 }
 
-// withoutPrivateKey is the row without its private part.
+// withoutPrivateKey returns the record without the private part of the key.
 func (k *key) withoutPrivateKey(w *wrapper) storage.Key {
 	record := k.record
 	record.Wrapped = w.wrap(record, nil)
 	return record
 }
 
-// sameRecord reports whether row needs no parsing because k was parsed from the same.
-func (k *key) sameRecord(record storage.Key) bool {
-	return k.record.Use == record.Use && k.record.Alg == record.Alg && bytes.Equal(k.record.Wrapped, record.Wrapped) &&
+// sameKey reports whether record has the same key as k, so that it need not be parsed again. Its times may differ.
+func (k *key) sameKey(record storage.Key) bool {
+	return k.record.Use == record.Use &&
+		k.record.Alg == record.Alg &&
+		bytes.Equal(k.record.Wrapped, record.Wrapped) &&
 		bytes.Equal(k.record.Public, record.Public)
 }
 

@@ -1,21 +1,21 @@
-// Package keys owns every key of the provider: the ones that sign tokens, the ones that seal codes and handles, and the
-// ones from which refresh tokens and pairwise subjects are derived. It makes them at first start, wraps what is secret
-// under a key in a file outside the store, replaces them in time, and keeps them parsed and ready in memory.
+// Package keys owns all keys of the provider. Signing keys sign tokens. Sealing keys encrypt codes and interactions.
+// Derivation keys derive refresh tokens and pairwise subjects. The package makes the keys at the first start, encrypts
+// them under a key in a file outside the store, rotates them, and keeps them parsed in memory.
 //
-//	store row ──▶ unwrap ──▶ parse ──▶ snapshot (swapped as a whole) ──▶ Sign, JWKS, VerifyHint, Seal, Open, Successor
+//	store ──▶ unwrap ──▶ parse ──▶ snapshot, replaced as a whole ──▶ Sign, JWKS, VerifyHint, Seal, Open, Pairwise
 //
-// A key goes one way, and its state follows from the times in its row:
+// The times in a key's record give its state. The states follow one another:
 //
 //	pending ──▶ active ──▶ retired ──▶ archived ──▶ gone
 //
-//	pending   published, signs nothing yet: relying parties get to know it first
+//	pending   published, but does not sign: relying parties fetch it before it does
 //	active    signs
-//	retired   published, signs no more; its private part is destroyed
-//	archived  not published; still verifies ID tokens that come back as hints
-//	gone      counts for nothing
+//	retired   published, but no longer signs; its private part is destroyed
+//	archived  no longer published; still verifies ID tokens that are sent as hints
+//	gone      no longer used; its record is removed
 //
-// Sealing keys open what they sealed until they are gone. A row that was not written with the key file's key, or was
-// altered or swapped with another, is refused by [Load].
+// A sealing key that was replaced still opens what it has sealed until it is gone. [Load] refuses a record that was not
+// written with the key of the key file, was altered, or was swapped with another.
 package keys
 
 import (
@@ -36,9 +36,9 @@ import (
 
 // The uses of keys.
 const (
-	UseSign     = "sig"      // signs; one per algorithm is active
-	UseSeal     = "seal"     // seals what travels through browsers
-	UseRefresh  = "refresh"  // derives the successor of a refresh token
+	UseSign     = "sig"      // signs tokens; one key for each algorithm is active
+	UseSeal     = "seal"     // seals codes, interactions and cookies
+	UseRefresh  = "refresh"  // derives the refresh token that follows another
 	UsePairwise = "pairwise" // derives pairwise subjects; never replaced
 )
 
@@ -50,36 +50,43 @@ const (
 	EdDSA = string(jose.EdDSA)
 )
 
-// sealingKeyRetention is how long a replaced sealing key is kept: as long as the longest thing it sealed lives, which
-// is a cookie, and no browser keeps one for more than 400 days.
+// sealingKeyRetention is how long a replaced sealing key is kept: as long as the cookies that it has sealed. Browsers
+// keep cookies for at most 400 days.
 const sealingKeyRetention = 400 * 24 * time.Hour
 
-// Config is what a Ring needs. Zero durations mean the default.
+// Config has the dependencies and settings of a Ring. Zero durations mean the default.
 type Config struct {
 	Store      storage.Keys
-	File       string   // the key file; made at first start
-	Issuer     string   // the iss of our tokens
+	File       string   // the key file; created at the first start
+	Issuer     string   // the iss of the provider's tokens
 	Algorithms []string // default RS256 and ES256
 	RSABits    int      // of new RSA keys, default 2048
 
-	PendingPeriod    time.Duration // published before it signs: longer than relying parties cache the JWKS; default 24 h
-	RotateAfter      time.Duration // a key is replaced at this age; 0: by command only
-	MaxTokenLifetime time.Duration // of the longest-lived token that resource servers or relying parties check, and clock skew; default 1 h
-	HintLifetime     time.Duration // an ID token is of use as a hint for this long after its key left the JWKS; default 60 d
+	// PendingPeriod is how long a key is published before it signs. It must be longer than relying parties cache the
+	// JWKS. Default 24 h.
+	PendingPeriod time.Duration
+	// RotateAfter is the age at which a key is replaced; 0: only by command.
+	RotateAfter time.Duration
+	// MaxTokenLifetime is how long a retired key stays published: the lifetime of the longest-lived token that resource
+	// servers or relying parties verify, and the clock skew. Default 1 h.
+	MaxTokenLifetime time.Duration
+	// HintLifetime is how long a key that is no longer published still verifies ID tokens that are sent as hints.
+	// Default 60 days.
+	HintLifetime time.Duration
 
 	Now func() time.Time // nil: time.Now
 }
 
-// Ring holds the keys. It is safe for concurrent use.
+// Ring has the keys of one provider. It is safe for concurrent use.
 type Ring struct {
 	cfg      Config
 	wrapper  *wrapper
-	updateMu sync.Mutex // one change at a time
+	updateMu sync.Mutex // held during a change of the keys
 	current  atomic.Pointer[snapshot]
 }
 
-// Load reads all keys, and makes those that are missing. It makes the key file if there is none and the store has no
-// keys yet. Its error names every row that cannot be used.
+// Load reads all keys and makes those that are missing. It creates the key file if the file does not exist and the
+// store has no keys. The error names every record that cannot be used.
 func Load(ctx context.Context, cfg Config) (*Ring, error) {
 	if len(cfg.Algorithms) == 0 {
 		cfg.Algorithms = []string{RS256, ES256}
@@ -106,10 +113,11 @@ func Load(ctx context.Context, cfg Config) (*Ring, error) {
 	return r, nil
 }
 
-// Algorithms are those that Sign takes.
+// Algorithms returns the algorithms that Sign can use.
 func (r *Ring) Algorithms() []string { return slices.Clone(r.cfg.Algorithms) }
 
-// List is every key, of each algorithm the oldest first, without its secret, with its state at that moment.
+// List returns all keys without their secrets, with their state at a time. It sorts them by algorithm and age, the
+// oldest first.
 func (r *Ring) List(at time.Time) []Info {
 	var all []Info
 	for _, k := range r.current.Load().keys {
@@ -120,13 +128,13 @@ func (r *Ring) List(at time.Time) []Info {
 	return all
 }
 
-// Info is a key as the API and the command line show it.
+// Info is a key without its secret, with its state.
 type Info struct {
 	storage.Key
 	State State `json:"state"`
 }
 
-// Random is a new secret: 256 random bits in base64url (43 characters) after prefix.
+// Random returns a new secret: prefix, and 256 random bits in base64url (43 characters).
 func Random(prefix string) string {
 	var b [32]byte
 	rand.Read(b[:]) // never fails (crypto/rand)

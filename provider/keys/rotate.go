@@ -10,25 +10,29 @@ import (
 	"github.com/curfew-id/curfew/storage"
 )
 
-// ErrUnknownKey: there is no such key.
+// ErrUnknownKey means that no key has the id.
 var ErrUnknownKey = errors.New("no such key")
 
-// Maintain does what time asks for: it makes missing keys, replaces old ones ([Config.RotateAfter]), destroys private
-// parts that sign no more, removes what is gone, and takes in what others changed. Call it about once a minute; a state
-// that a row reaches in between counts from the next call.
+// Maintain makes missing keys, replaces old ones ([Config.RotateAfter]), destroys private parts of retired keys,
+// removes keys that are gone, and loads changes by other processes. Call it about once a minute: the ring notices a
+// new state of a key only in this call.
 func (r *Ring) Maintain(ctx context.Context, at time.Time) error {
 	return r.update(ctx, at, func(e *edit) error {
 		if err := e.makeMissing(); err != nil {
 			return err
 		}
 		for _, k := range e.latestKeys() {
-			e.retirePredecessors(k) // a clock that was set back and forth can leave two active
-			due := k.record.ActiveAt.Add(r.cfg.RotateAfter)
-			// The successor is published before its time, so that it takes over at this age.
-			if r.cfg.RotateAfter <= 0 || e.at.Before(due.Add(-r.cfg.PendingPeriod)) || !e.isReplaceable(k) {
+			e.retirePredecessors(k) // after steps of the clock, two keys can be active
+			if r.cfg.RotateAfter <= 0 || !e.isReplaceable(k) {
 				continue
 			}
-			if err := e.replace(k, laterOf(due, e.at.Add(r.cfg.PendingPeriod)), "age"); err != nil {
+			replaceAt := k.record.ActiveAt.Add(r.cfg.RotateAfter)
+			publishAt := replaceAt.Add(-r.cfg.PendingPeriod)
+			if e.at.Before(publishAt) {
+				continue
+			}
+			activeAt := laterOf(replaceAt, e.at.Add(r.cfg.PendingPeriod))
+			if err := e.replace(k, activeAt, "age"); err != nil {
 				return err
 			}
 		}
@@ -37,7 +41,7 @@ func (r *Ring) Maintain(ctx context.Context, at time.Time) error {
 	})
 }
 
-// Run maintains until ctx ends. It passes failures to report, and tries again in a minute.
+// Run calls Maintain every minute until ctx ends. It passes errors to report.
 func (r *Ring) Run(ctx context.Context, report func(error)) {
 	tick := time.NewTicker(time.Minute)
 	defer tick.Stop()
@@ -53,10 +57,10 @@ func (r *Ring) Run(ctx context.Context, report func(error)) {
 	}
 }
 
-// Rotate replaces all signing and sealing keys. The new ones are published at once and sign when relying parties have
-// had time to see them ([Config.Pending]); atOnce, they sign immediately, and a relying party has to fetch the JWKS
-// when it meets an unknown kid. Keys that are pending already are taken, not made anew. Everything that the old ones
-// signed or sealed stays valid. by is who asks, for the audit trail.
+// Rotate replaces all signing and sealing keys. The new keys are published at once and sign after
+// [Config.PendingPeriod], when relying parties have had time to fetch them. With atOnce they sign immediately, and a
+// relying party must fetch the JWKS again for an unknown kid. A key that is already pending is used instead of a new
+// one. Everything that the old keys have signed or sealed stays valid. by is the author for the audit trail.
 func (r *Ring) Rotate(ctx context.Context, at time.Time, atOnce bool, by string) error {
 	return r.update(ctx, at, func(e *edit) error {
 		e.by = by
@@ -82,9 +86,9 @@ func (r *Ring) Rotate(ctx context.Context, at time.Time, atOnce bool, by string)
 	})
 }
 
-// Revoke removes one key at once, because it may have leaked: nothing that it signed, sealed or derived
-// counts any longer. A successor signs in its place where there is none. The pairwise key cannot be revoked: all
-// subjects would change. ErrUnknown.
+// Revoke removes a key at once, for a key that may have leaked: everything that it has signed, sealed or derived
+// becomes invalid. If the key was active, another one takes its place. The pairwise key cannot be revoked, since all
+// pairwise subjects would change. If no key has the id, the error is ErrUnknownKey.
 func (r *Ring) Revoke(ctx context.Context, at time.Time, id, by string) error {
 	return r.update(ctx, at, func(e *edit) error {
 		e.by = by
@@ -101,33 +105,41 @@ func (r *Ring) Revoke(ctx context.Context, at time.Time, id, by string) error {
 		e.addEvent("key.revoked", k.record, nil)
 		e.cleanUp()
 		for _, other := range e.keys {
-			record := &other.record
+			if kindOf(other) != kindOf(k) {
+				continue
+			}
 			switch {
-			case record.Use != k.record.Use || record.Alg != k.record.Alg:
-			case oldState == Active && StateOf(*record, e.at) == Pending:
+			case oldState == Active && StateOf(other.record, e.at) == Pending:
 				e.activate(other)
-			case oldState == Pending && record.RetiredAt.After(e.at): // it was to make way for the revoked one
-				record.RetiredAt, record.ArchivedAt, record.RemovableAt = time.Time{}, time.Time{}, time.Time{}
-				e.changedIDs = append(e.changedIDs, record.ID)
+			case oldState == Pending && other.record.RetiredAt.After(e.at):
+				e.keepActive(other) // the revoked key would have replaced it
 			}
 		}
 		return e.makeMissing()
 	})
 }
 
-// edit is a change of the keys, stored in one transaction.
+// edit is a change of the keys, which is stored in one transaction.
 type edit struct {
 	ring       *Ring
 	at         time.Time
-	by         string
+	by         string // the author for the audit trail; empty: Curfew itself
 	keys       []*key
-	changedIDs []string // ids
+	changedIDs []string
 	removedIDs []string
 	events     []storage.Event
 }
 
-// update reads the rows, lets change do its work on them, stores the outcome, and puts it in use. If storing fails
-// nothing is put in use: what the store then holds is read the next time.
+// keyKind is a use and, for signing keys, an algorithm. One key of each kind is active.
+type keyKind struct {
+	use string
+	alg string
+}
+
+func kindOf(k *key) keyKind { return keyKind{k.record.Use, k.record.Alg} }
+
+// update reads the keys, calls change, stores the changed keys and makes them current. If the store fails, the current
+// keys stay; the next update reads the store again.
 func (r *Ring) update(ctx context.Context, at time.Time, change func(*edit) error) error {
 	r.updateMu.Lock()
 	defer r.updateMu.Unlock()
@@ -158,53 +170,55 @@ func (r *Ring) update(ctx context.Context, at time.Time, change func(*edit) erro
 	return nil
 }
 
-// makeMissing makes every key without which something would not work. It is active at once: no client has cached
-// another.
+// makeMissing makes a key of each required kind that has no active key. The new key is active at once.
 func (e *edit) makeMissing() error {
-	required := [][2]string{{UseSeal, ""}, {UseRefresh, ""}, {UsePairwise, ""}}
+	required := []keyKind{{use: UseSeal}, {use: UseRefresh}, {use: UsePairwise}}
 	for _, alg := range e.ring.cfg.Algorithms {
-		required = append(required, [2]string{UseSign, alg})
+		required = append(required, keyKind{UseSign, alg})
 	}
-	for _, n := range required {
-		if slices.ContainsFunc(e.keys, func(k *key) bool {
-			return k.record.Use == n[0] && k.record.Alg == n[1] && StateOf(k.record, e.at) == Active
-		}) {
+	for _, kind := range required {
+		hasActive := slices.ContainsFunc(e.keys, func(k *key) bool {
+			return kindOf(k) == kind && StateOf(k.record, e.at) == Active
+		})
+		if hasActive {
 			continue
 		}
-		if _, err := e.create(n[0], n[1], e.at, "missing"); err != nil {
+		if _, err := e.create(kind, e.at, "missing"); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// latestKeys is the key of each kind that nothing follows yet, as far as the kind is replaced in time.
+// latestKeys returns the latest key of each kind that is rotated: signing and sealing keys without a successor.
 func (e *edit) latestKeys() []*key {
-	latest := map[[2]string]*key{}
+	latest := map[keyKind]*key{}
 	for _, k := range e.keys {
-		kind := [2]string{k.record.Use, k.record.Alg}
-		if (k.record.Use == UseSign || k.record.Use == UseSeal) && k.record.RetiredAt.IsZero() &&
-			isNewer(k, latest[kind]) {
-			latest[kind] = k
+		isRotated := k.record.Use == UseSign || k.record.Use == UseSeal
+		hasSuccessor := !k.record.RetiredAt.IsZero()
+		if isRotated && !hasSuccessor && isNewer(k, latest[kindOf(k)]) {
+			latest[kindOf(k)] = k
 		}
 	}
 	var all []*key
 	for _, k := range e.keys {
-		if latest[[2]string{k.record.Use, k.record.Alg}] == k {
+		if latest[kindOf(k)] == k {
 			all = append(all, k)
 		}
 	}
 	return all
 }
 
-// isReplaceable: a key that signs, for an algorithm that is still offered.
+// isReplaceable reports whether k is active and its algorithm is still configured.
 func (e *edit) isReplaceable(k *key) bool {
-	return StateOf(k.record, e.at) == Active &&
-		(k.record.Use != UseSign || slices.Contains(e.ring.cfg.Algorithms, k.record.Alg))
+	if k.record.Use == UseSign && !slices.Contains(e.ring.cfg.Algorithms, k.record.Alg) {
+		return false
+	}
+	return StateOf(k.record, e.at) == Active
 }
 
 func (e *edit) replace(old *key, activeAt time.Time, reason string) error {
-	next, err := e.create(old.record.Use, old.record.Alg, activeAt, reason)
+	next, err := e.create(kindOf(old), activeAt, reason)
 	if err != nil {
 		return err
 	}
@@ -212,7 +226,7 @@ func (e *edit) replace(old *key, activeAt time.Time, reason string) error {
 	return nil
 }
 
-// activate makes a pending key sign at once.
+// activate makes a pending key active at once.
 func (e *edit) activate(k *key) {
 	k.record.ActiveAt = e.at
 	e.changedIDs = append(e.changedIDs, k.record.ID)
@@ -220,12 +234,24 @@ func (e *edit) activate(k *key) {
 	e.retirePredecessors(k)
 }
 
-// retirePredecessors dates the end of all that came before next.
+// keepActive removes the times at which a key would have been retired.
+func (e *edit) keepActive(k *key) {
+	k.record.RetiredAt = time.Time{}
+	k.record.ArchivedAt = time.Time{}
+	k.record.RemovableAt = time.Time{}
+	e.changedIDs = append(e.changedIDs, k.record.ID)
+}
+
+// retirePredecessors sets the times at which all earlier keys of the kind are retired, archived and removed: next
+// replaces them when it becomes active.
 func (e *edit) retirePredecessors(next *key) {
 	for _, k := range e.keys {
+		if k == next || kindOf(k) != kindOf(next) {
+			continue
+		}
 		record := &k.record
-		if k == next || record.Use != next.record.Use || record.Alg != next.record.Alg ||
-			!record.RetiredAt.IsZero() && !record.RetiredAt.After(next.record.ActiveAt) {
+		retiredBefore := !record.RetiredAt.IsZero() && !record.RetiredAt.After(next.record.ActiveAt)
+		if retiredBefore {
 			continue
 		}
 		record.RetiredAt = next.record.ActiveAt
@@ -239,23 +265,22 @@ func (e *edit) retirePredecessors(next *key) {
 	}
 }
 
-func (e *edit) create(use, alg string, activeAt time.Time, reason string) (*key, error) {
-	k, err := newKey(e.ring.wrapper, use, alg, e.ring.cfg.RSABits, e.at)
+func (e *edit) create(kind keyKind, activeAt time.Time, reason string) (*key, error) {
+	k, err := newKey(e.ring.wrapper, kind.use, kind.alg, e.ring.cfg.RSABits, e.at)
 	if err != nil {
-		return nil, fmt.Errorf("make %s key: %w", use, err)
+		return nil, fmt.Errorf("make %s key: %w", kind.use, err)
 	}
 	k.record.ActiveAt = activeAt.UTC().Truncate(time.Millisecond)
 	e.keys = append(e.keys, k)
 	e.changedIDs = append(e.changedIDs, k.record.ID)
-	e.addEvent(
-		"key.created",
-		k.record,
-		map[string]string{"why": reason, "active": k.record.ActiveAt.Format(time.RFC3339)},
-	)
+	e.addEvent("key.created", k.record, map[string]string{
+		"why":    reason,
+		"active": k.record.ActiveAt.Format(time.RFC3339),
+	})
 	return k, nil
 }
 
-// cleanUp destroys private parts that sign no more and drops what is gone.
+// cleanUp destroys the private parts of keys that no longer sign, and removes keys that are gone.
 func (e *edit) cleanUp() {
 	e.keys = slices.DeleteFunc(e.keys, func(k *key) bool {
 		state := StateOf(k.record, e.at)
@@ -264,7 +289,9 @@ func (e *edit) cleanUp() {
 			return true
 		}
 		if k.private != nil && (state == Retired || state == Archived) {
-			k.record, k.private, k.signers = k.withoutPrivateKey(e.ring.wrapper), nil, nil
+			k.record = k.withoutPrivateKey(e.ring.wrapper)
+			k.private = nil
+			k.signers = nil
 			e.changedIDs = append(e.changedIDs, k.record.ID)
 			e.addEvent("key.destroyed", k.record, nil)
 		}
@@ -276,7 +303,8 @@ func (e *edit) addEvent(kind string, record storage.Key, detail map[string]strin
 	if detail == nil {
 		detail = map[string]string{}
 	}
-	detail["key"], detail["use"] = record.ID, record.Use
+	detail["key"] = record.ID
+	detail["use"] = record.Use
 	if record.Alg != "" {
 		detail["alg"] = record.Alg
 	}

@@ -6,37 +6,38 @@ import (
 	"slices"
 )
 
-// maxSealedLength bounds the text of what is sealed, in characters.
+// maxSealedLength limits a sealed text, in characters.
 const maxSealedLength = 20 << 10
 
 // The errors of sealing. Callers test them with errors.Is.
 var (
-	// ErrTooLarge: what is to be sealed would take more than maxSealedLength characters.
+	// ErrTooLarge means that the sealed text would be longer than maxSealedLength.
 	ErrTooLarge = errors.New("too large to be sealed")
-	// ErrNotSealed: the text was not sealed by us under that kind, or too long ago.
+	// ErrNotSealed means that the text was not sealed by this provider for that purpose, or that its key is gone.
 	ErrNotSealed = errors.New("not sealed here")
 )
 
-// Seal encrypts and authenticates value under the name of its kind, so that it can travel through a browser. A value of
-// one kind is useless as another. Until when it counts has to stand inside; it must not be empty. ErrTooLarge.
-func (r *Ring) Seal(kind string, value []byte) (string, error) {
-	// The codec encrypts in place.
-	text, err := r.current.Load().sealingKeys[0].codec.Encode(kind, slices.Clone(value))
+// Seal encrypts and authenticates value, so that a browser can carry it. Only Open with the same purpose opens it.
+// value must not be empty; Seal adds no expiry, so value must have its own. If value is too long, the error is
+// ErrTooLarge.
+func (r *Ring) Seal(purpose string, value []byte) (string, error) {
+	ownCopy := slices.Clone(value) // the codec encrypts in place
+	text, err := r.current.Load().sealingKeys[0].codec.Encode(purpose, ownCopy)
 	if err != nil {
-		return "", fmt.Errorf("seal %s: %w", kind, ErrTooLarge) // length is all that can go wrong with bytes
+		return "", fmt.Errorf("seal %s: %w", purpose, ErrTooLarge) // the codec has no other error for bytes
 	}
 	return text, nil
 }
 
-// Open is the reverse of Seal. ErrSealed.
-func (r *Ring) Open(kind, text string) ([]byte, error) {
+// Open returns the value that Seal has sealed for the same purpose. For any other text the error is ErrNotSealed.
+func (r *Ring) Open(purpose, text string) ([]byte, error) {
 	if len(text) <= maxSealedLength {
 		for _, k := range r.current.Load().sealingKeys {
 			var value []byte
-			if k.codec.Decode(kind, text, &value) == nil {
+			if k.codec.Decode(purpose, text, &value) == nil {
 				return value, nil
 			}
 		}
 	}
-	return nil, fmt.Errorf("open %s: %w", kind, ErrNotSealed)
+	return nil, fmt.Errorf("open %s: %w", purpose, ErrNotSealed)
 }

@@ -6,10 +6,11 @@ import (
 	"fmt"
 )
 
-// ErrNoActiveKey: there is no active key for the algorithm.
+// ErrNoActiveKey means that there is no active key for the algorithm.
 var ErrNoActiveKey = errors.New("no key for this algorithm")
 
-// Sign makes a JWT of claims, with the active key for alg and with typ in its header (none if empty). ErrAlgorithm.
+// Sign returns a JWT of claims, signed with the active key for alg. Its header has typ, unless typ is empty. Without an
+// active key the error is ErrNoActiveKey.
 func (r *Ring) Sign(alg, typ string, claims any) (string, error) {
 	k := r.current.Load().signingKeys[alg]
 	if k == nil {
@@ -30,7 +31,7 @@ func (r *Ring) Sign(alg, typ string, claims any) (string, error) {
 	return jws.CompactSerialize()
 }
 
-// JWKS is the published key set (RFC 7517 §5) and an entity tag for it, quotes included. The caller must not change the
+// JWKS returns the published key set (RFC 7517 §5) and its entity tag with quotes. The caller must not change the
 // bytes.
 func (r *Ring) JWKS() (body []byte, etag string) {
 	s := r.current.Load()

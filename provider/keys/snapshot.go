@@ -14,19 +14,19 @@ import (
 	"github.com/curfew-id/curfew/storage"
 )
 
-// snapshot is all keys at a moment. It never changes: a new one takes its place.
+// snapshot has all keys with their states at one time. A snapshot never changes; the ring replaces it by a new one.
 type snapshot struct {
-	keys             []*key          // oldest first
-	signingKeys      map[string]*key // active, by algorithm
-	verificationKeys map[string]*key // by kid: all that are not gone
-	archived         map[string]bool // by kid: those no longer published
-	sealingKeys      []*key          // the one that seals first
-	derivationKeys   map[string]*key // active, by use
+	keys             []*key          // by algorithm, the oldest first
+	signingKeys      map[string]*key // the active keys, by algorithm
+	verificationKeys map[string]*key // all signing keys that are not removable, by kid
+	archived         map[string]bool // the kids of verification keys that are not published
+	sealingKeys      []*key          // the first one seals, all can open
+	derivationKeys   map[string]*key // the active keys, by use
 	jwks             []byte
 	etag             string
 }
 
-// readKeys lists the rows and makes them ready, without parsing anew what is in memory already.
+// readKeys reads all keys from the store. It parses only records that are not in the current snapshot.
 func (r *Ring) readKeys(ctx context.Context) ([]*key, error) {
 	records, err := r.cfg.Store.ListKeys(ctx)
 	if err != nil {
@@ -41,7 +41,7 @@ func (r *Ring) readKeys(ctx context.Context) ([]*key, error) {
 	var all []*key
 	var errs []error
 	for _, record := range records {
-		if k := known[record.ID]; k != nil && k.sameRecord(record) {
+		if k := known[record.ID]; k != nil && k.sameKey(record) {
 			updated := *k
 			updated.record = record
 			all = append(all, &updated)
@@ -57,8 +57,8 @@ func (r *Ring) readKeys(ctx context.Context) ([]*key, error) {
 	return all, errors.Join(errs...)
 }
 
-// newSnapshot makes what is used at the moment at. Who takes the first published key takes one that signs, with the
-// first of algorithms.
+// newSnapshot returns the snapshot of keys at a time. The first key of its JWKS is an active one for the first of
+// algorithms: some relying parties use the first key without comparing the kid.
 func newSnapshot(keys []*key, algorithms []string, at time.Time) (*snapshot, error) {
 	slices.SortFunc(keys, func(a, b *key) int {
 		return cmp.Or(
@@ -74,7 +74,7 @@ func newSnapshot(keys []*key, algorithms []string, at time.Time) (*snapshot, err
 		archived:         map[string]bool{},
 		derivationKeys:   map[string]*key{},
 	}
-	var published [3][]jose.JSONWebKey // active, pending, retired
+	var activeJWKs, pendingJWKs, retiredJWKs []jose.JSONWebKey
 	for _, k := range keys {
 		state := StateOf(k.record, at)
 		if state == Removable {
@@ -88,11 +88,11 @@ func newSnapshot(keys []*key, algorithms []string, at time.Time) (*snapshot, err
 				if isNewer(k, s.signingKeys[k.record.Alg]) && k.private != nil {
 					s.signingKeys[k.record.Alg] = k
 				}
-				published[0] = append(published[0], k.public)
+				activeJWKs = append(activeJWKs, k.public)
 			case Pending:
-				published[1] = append(published[1], k.public)
+				pendingJWKs = append(pendingJWKs, k.public)
 			case Retired:
-				published[2] = append(published[2], k.public)
+				retiredJWKs = append(retiredJWKs, k.public)
 			case Archived:
 				s.archived[k.record.ID] = true
 			}
@@ -106,14 +106,21 @@ func newSnapshot(keys []*key, algorithms []string, at time.Time) (*snapshot, err
 	}
 	// The newest active key seals; all others only open.
 	slices.SortStableFunc(s.sealingKeys, func(a, b *key) int {
-		return cmp.Or(cmp.Compare(sealingRank(a, at), sealingRank(b, at)), b.record.ActiveAt.Compare(a.record.ActiveAt))
+		return cmp.Or(
+			cmp.Compare(sealingRank(a, at), sealingRank(b, at)),
+			b.record.ActiveAt.Compare(a.record.ActiveAt),
+		)
 	})
 	var err error
-	s.jwks, err = json.Marshal(jose.JSONWebKeySet{Keys: slices.Concat(published[0], published[1], published[2])})
-	s.etag = `"` + storage.HashOf(string(s.jwks)).String()[:22] + `"`
+	s.jwks, err = json.Marshal(jose.JSONWebKeySet{Keys: slices.Concat(activeJWKs, pendingJWKs, retiredJWKs)})
+	s.etag = `"` + storage.HashOf(string(s.jwks)).String()[:etagLength] + `"`
 	return s, err
 }
 
+// etagLength is how many characters of the hash of the JWKS are in its entity tag.
+const etagLength = 22
+
+// isNewer reports whether k became active after other, or at the same time. Every key is newer than nil.
 func isNewer(k, other *key) bool {
 	return other == nil || !k.record.ActiveAt.Before(other.record.ActiveAt)
 }

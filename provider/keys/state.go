@@ -6,7 +6,7 @@ import (
 	"github.com/curfew-id/curfew/storage"
 )
 
-// State is where a key is on its way.
+// State is the state of a key; the package comment explains the states.
 type State string
 
 // The states, in order.
@@ -18,7 +18,7 @@ const (
 	Removable State = "gone"
 )
 
-// StateOf is the state that follows from the times of k at that moment.
+// StateOf returns the state of k at a time.
 func StateOf(k storage.Key, at time.Time) State {
 	reached := func(t time.Time) bool { return !t.IsZero() && !at.Before(t) }
 	switch {

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -12,27 +13,27 @@ import (
 	"github.com/go-jose/go-jose/v4/jwt"
 )
 
-// ErrInvalidToken: the text is no token of the kind asked for, of ours, that still counts. The text of the error says
-// why, for logs.
+// ErrInvalidToken means that the text is not a valid token of the expected kind from this issuer. The text of the error
+// has the reason, for logs.
 var ErrInvalidToken = errors.New("not such a token of this issuer")
 
-// maxTokenBytes bounds what is parsed before anything is known about it, in bytes.
+// maxTokenBytes limits a token, in bytes. Longer texts are not parsed.
 const maxTokenBytes = 16 << 10
 
-// signatureAlgorithms are the algorithms that a token of ours may name; that of its key decides in the end.
+// signatureAlgorithms are the algorithms that the parser accepts. verify also requires the algorithm of the key.
 var signatureAlgorithms = []jose.SignatureAlgorithm{jose.RS256, jose.PS256, jose.ES256, jose.EdDSA}
 
-// Hint is what an ID token that came back says. It may have expired long ago.
+// Hint has the claims of an ID token that a client sent as id_token_hint. The ID token may have expired.
 type Hint struct {
-	Client   string // whom it was issued to
-	Subject  string // as that client knows the user
-	SID      string // empty if it has none
+	Client   string // the client that the ID token was issued to
+	Subject  string // the sub for that client
+	SID      string // empty if the ID token has no sid
 	Issued   time.Time
 	Expires  time.Time
-	AuthTime time.Time // zero if it has none
+	AuthTime time.Time // zero if the ID token has no auth_time
 }
 
-// claims are those of all our tokens that a decision rests on.
+// claims are the claims of all kinds of tokens that the checks use.
 type claims struct {
 	Issuer   string           `json:"iss"`
 	Subject  string           `json:"sub"`
@@ -48,17 +49,18 @@ type claims struct {
 	Events   json.RawMessage  `json:"events"`
 }
 
-// VerifyHint reads an id_token_hint: an ID token that we issued. Neither its expiry nor that of its key's publication
-// matters (OpenID Connect RP-Initiated Logout 1.0 §2). Access tokens and logout tokens are no hints. ErrToken.
+// VerifyHint verifies an id_token_hint: an ID token of this issuer. The ID token may have expired, and its key need not
+// be published any more (OpenID Connect RP-Initiated Logout 1.0 §2). Access tokens and logout tokens are no hints. For
+// any other text the error is ErrInvalidToken.
 func (r *Ring) VerifyHint(token string) (Hint, error) {
 	c, _, err := r.verify(token, true, "JWT")
 	if err != nil {
 		return Hint{}, err
 	}
-	// A logout token can have typ JWT, but it always has events (Back-Channel Logout 1.0 §2.4); an access token can,
-	// but it always has client_id (RFC 9068 §2.2). No other token of ours with that typ has all of these (Core §2).
-	if c.Events != nil || c.Client != "" || c.Subject == "" || c.Expiry == nil || c.IssuedAt == nil ||
-		len(c.Audience) == 0 {
+	// Logout tokens and access tokens can have the typ JWT too. But a logout token always has events (Back-Channel
+	// Logout 1.0 §2.4), an access token always has client_id (RFC 9068 §2.2), and an ID token has neither.
+	isOtherKind := c.Events != nil || c.Client != ""
+	if isOtherKind || !c.haveRequired() {
 		return Hint{}, invalidToken("no ID token")
 	}
 	client := c.AZP
@@ -68,10 +70,23 @@ func (r *Ring) VerifyHint(token string) (Hint, error) {
 	if !slices.Contains(c.Audience, client) {
 		return Hint{}, invalidToken("azp is not in aud")
 	}
-	return Hint{client, c.Subject, c.SID, c.IssuedAt.Time(), c.Expiry.Time(), c.AuthTime.Time()}, nil
+	return Hint{
+		Client:   client,
+		Subject:  c.Subject,
+		SID:      c.SID,
+		Issued:   c.IssuedAt.Time(),
+		Expires:  c.Expiry.Time(),
+		AuthTime: c.AuthTime.Time(),
+	}, nil
 }
 
-// AccessToken is what a JWT access token says (RFC 9068).
+// haveRequired reports whether the claims that all ID tokens and access tokens have are present (Core §2, RFC 9068
+// §2.2).
+func (c *claims) haveRequired() bool {
+	return c.Subject != "" && c.Expiry != nil && c.IssuedAt != nil && len(c.Audience) > 0
+}
+
+// AccessToken has the claims of a JWT access token (RFC 9068).
 type AccessToken struct {
 	ID       string // jti
 	Subject  string
@@ -81,39 +96,39 @@ type AccessToken struct {
 	SID      string
 	Issued   time.Time
 	Expires  time.Time
-	Claims   json.RawMessage // all of them
+	Claims   json.RawMessage // all claims
 }
 
-// VerifyAccessToken reads a JWT access token of ours that has not expired at that moment. Whether its grant still
-// counts is the store's to say. ErrToken.
+// VerifyAccessToken verifies a JWT access token of this issuer and checks that it has not expired at a time. It does
+// not check whether the token's grant was revoked; that is in the store. For any other text the error is
+// ErrInvalidToken.
 func (r *Ring) VerifyAccessToken(token string, at time.Time) (AccessToken, error) {
 	c, payload, err := r.verify(token, false, "at+jwt", "JWT")
 	if err != nil {
 		return AccessToken{}, err
 	}
-	// Among tokens with typ JWT, only access tokens have client_id.
-	if c.Events != nil || c.Subject == "" || c.Client == "" || c.ID == "" || c.Expiry == nil || c.IssuedAt == nil ||
-		len(c.Audience) == 0 {
+	// Only access tokens have client_id (see VerifyHint).
+	isAccessToken := c.Events == nil && c.Client != "" && c.ID != ""
+	if !isAccessToken || !c.haveRequired() {
 		return AccessToken{}, invalidToken("no access token")
 	}
 	if !at.Before(c.Expiry.Time()) {
 		return AccessToken{}, invalidToken("expired")
 	}
 	return AccessToken{
-		c.ID,
-		c.Subject,
-		c.Client,
-		c.Audience,
-		strings.Fields(c.Scope),
-		c.SID,
-		c.IssuedAt.Time(),
-		c.Expiry.Time(),
-		payload,
+		ID:       c.ID,
+		Subject:  c.Subject,
+		Client:   c.Client,
+		Audience: c.Audience,
+		Scope:    strings.Fields(c.Scope),
+		SID:      c.SID,
+		Issued:   c.IssuedAt.Time(),
+		Expires:  c.Expiry.Time(),
+		Claims:   payload,
 	}, nil
 }
 
-// verify checks signature, typ and issuer. The callers check the claims that distinguish the kinds of tokens with typ
-// JWT.
+// verify checks signature, typ and issuer. Its callers check the claims: several kinds of tokens can have the typ JWT.
 func (r *Ring) verify(token string, allowArchived bool, typs ...string) (claims, []byte, error) {
 	var c claims
 	if len(token) > maxTokenBytes {
@@ -126,7 +141,8 @@ func (r *Ring) verify(token string, allowArchived bool, typs ...string) (claims,
 	header := jws.Signatures[0].Protected
 	s := r.current.Load()
 	k := s.verificationKeys[header.KeyID]
-	if k == nil || !allowArchived && s.archived[header.KeyID] {
+	archived := s.archived[header.KeyID]
+	if k == nil || archived && !allowArchived {
 		return c, nil, invalidToken("unknown kid")
 	}
 	if header.Algorithm != k.record.Alg {
@@ -149,16 +165,11 @@ func (r *Ring) verify(token string, allowArchived bool, typs ...string) (claims,
 	return c, payload, nil
 }
 
-// IsCompactJWS reports whether text has only the characters of a JWS in compact form (RFC 7515 §3.1). Decoders of
-// base64 skip line breaks, so that one token would have many texts.
-func IsCompactJWS(text string) bool {
-	for _, r := range text {
-		isBase64URL := 'a' <= r && r <= 'z' || 'A' <= r && r <= 'Z' || '0' <= r && r <= '9' || r == '-' || r == '_'
-		if !isBase64URL && r != '.' {
-			return false
-		}
-	}
-	return text != ""
-}
+// compactJWSPattern matches texts of the characters that a JWS in compact form has: base64url and dots (RFC 7515 §3.1).
+var compactJWSPattern = regexp.MustCompile(`^[A-Za-z0-9_.-]+$`)
+
+// IsCompactJWS reports whether text has only the characters of a JWS in compact form. Decoders of base64 skip line
+// breaks; without this check, one token could be sent as many different texts.
+func IsCompactJWS(text string) bool { return compactJWSPattern.MatchString(text) }
 
 func invalidToken(reason string) error { return fmt.Errorf("%w: %s", ErrInvalidToken, reason) }

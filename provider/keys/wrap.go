@@ -19,21 +19,21 @@ import (
 	"github.com/curfew-id/curfew/storage"
 )
 
-// wrapper seals the secret parts of rows under the key of the key file, so that a copy of the store alone is worth
-// nothing.
+// wrapper encrypts the secrets in the store under the key of the key file. A copy of the store alone has no usable
+// secrets.
 type wrapper struct {
-	path  string
-	keyID []byte // names the key in each row, which distinguishes a wrong key file from a damaged row
+	path  string // of the key file
+	keyID []byte // identifies the key in each wrapped secret, to recognize a wrong key file
 	aead  cipher.AEAD
 }
 
-// A wrapped secret: one byte of version, the id of the key file's key, nonce, sealed secret.
+// A wrapped secret is: one byte of version, the id of the key file's key, nonce, encrypted secret.
 const (
 	wrapVersion    = 1
 	wrapKeyIDBytes = 8
 )
 
-// openKeyFile reads the key file, or makes it if it may.
+// openKeyFile reads the key file. With mayCreate it creates a missing one.
 func openKeyFile(path string, mayCreate bool) (*wrapper, error) {
 	info, err := os.Stat(path)
 	switch {
@@ -43,7 +43,8 @@ func openKeyFile(path string, mayCreate bool) (*wrapper, error) {
 		}
 	case errors.Is(err, fs.ErrNotExist):
 		return nil, fmt.Errorf(
-			"key file %s is missing, and the keys in the store cannot be unwrapped without it: restore it, or set key_file to where it is",
+			"key file %s is missing, and the keys in the store cannot be unwrapped without it: "+
+				"restore it, or set key_file to where it is",
 			path,
 		)
 	case err != nil:
@@ -69,10 +70,11 @@ func openKeyFile(path string, mayCreate bool) (*wrapper, error) {
 		return nil, fmt.Errorf("read key file: %w", err)
 	}
 	id := sha256.Sum256(append([]byte("curfew key file "), key...))
-	return &wrapper{path, id[:wrapKeyIDBytes], aead}, nil
+	return &wrapper{path: path, keyID: id[:wrapKeyIDBytes], aead: aead}, nil
 }
 
-// createKeyFile writes a file beside path first, so that a crash leaves a whole key file or none.
+// createKeyFile writes a new key to a temporary file and renames it, so that a crash leaves a complete key file or
+// none.
 func createKeyFile(path string) error {
 	f, err := os.CreateTemp(filepath.Dir(path), ".key-*") // mode 0600
 	if err != nil {
@@ -93,7 +95,8 @@ func createKeyFile(path string) error {
 	return errors.Join(dir.Sync(), dir.Close())
 }
 
-// associatedData is what a wrapped secret is bound to, so that rows cannot be swapped.
+// associatedData returns the data that a wrapped secret is bound to. It differs for each record, so that the secrets of
+// two records cannot be swapped.
 func associatedData(record storage.Key) []byte {
 	return fmt.Appendf(nil, "key %d:%s%d:%s%s", len(record.ID), record.ID, len(record.Use), record.Use, record.Alg)
 }
@@ -106,19 +109,22 @@ func (w *wrapper) wrap(record storage.Key, secret []byte) []byte {
 }
 
 func (w *wrapper) unwrap(record storage.Key) ([]byte, error) {
-	const headerBytes = 1 + wrapKeyIDBytes
-	blob := record.Wrapped
-	if len(blob) < headerBytes+chacha20poly1305.NonceSizeX || blob[0] != wrapVersion {
+	const nonceStart = 1 + wrapKeyIDBytes
+	const secretStart = nonceStart + chacha20poly1305.NonceSizeX
+	wrapped := record.Wrapped
+	if len(wrapped) < secretStart || wrapped[0] != wrapVersion {
 		return nil, errors.New("no wrapped secret of a form that this release knows")
 	}
-	if !bytes.Equal(blob[1:headerBytes], w.keyID) {
+	keyID := wrapped[1:nonceStart]
+	if !bytes.Equal(keyID, w.keyID) {
 		return nil, fmt.Errorf(
 			"wrapped with another key than that of the key file %s: restore the key file that belongs to this store",
 			w.path,
 		)
 	}
-	nonce, sealed := blob[headerBytes:headerBytes+chacha20poly1305.NonceSizeX], blob[headerBytes+chacha20poly1305.NonceSizeX:]
-	secret, err := w.aead.Open(nil, nonce, sealed, associatedData(record))
+	nonce := wrapped[nonceStart:secretStart]
+	encrypted := wrapped[secretStart:]
+	secret, err := w.aead.Open(nil, nonce, encrypted, associatedData(record))
 	if err != nil {
 		return nil, errors.New("damaged, altered or swapped with another row")
 	}

@@ -1,7 +1,7 @@
-// Package password hashes and verifies passwords ([Hasher]) and refuses weak ones when they are chosen ([Rules]). It
-// knows neither users nor attempts: package authn limits the attempts and counts each before anything is hashed.
+// Package password hashes and verifies passwords ([Hasher]) and refuses weak new ones ([Rules]). It does not depend on
+// users or attempts: package authn counts and limits attempts before it calls a Hasher.
 //
-// Any character counts and none is cut off. Passwords are compared as RFC 8265 says (prepare.go).
+// Passwords may have any character and are never truncated. They are compared in the form of RFC 8265 (prepare.go).
 package password
 
 import (
@@ -17,20 +17,20 @@ import (
 	"golang.org/x/crypto/argon2"
 )
 
-// MaxBytes is the longest password that is accepted. Longer ones are refused before hashing, never cut.
+// MaxBytes is the longest password, in bytes. Longer ones are refused, not truncated.
 const MaxBytes = 1024
 
 // The errors of a Hasher. Callers test them with errors.Is.
 var (
-	// ErrBusy: too many passwords are being hashed; it is worth trying again (503).
+	// ErrBusy means that too many passwords are being hashed; the caller may try again (503).
 	ErrBusy = errors.New("too many passwords at once")
-	// ErrTooLong: the password has more than MaxBytes (400).
+	// ErrTooLong means that the password has more than MaxBytes (400).
 	ErrTooLong = fmt.Errorf("password longer than %d bytes", MaxBytes)
-	// ErrMalformed: the stored hash cannot be read.
+	// ErrMalformed means that the stored hash cannot be parsed.
 	ErrMalformed = errors.New("malformed password hash")
 )
 
-// Cost is what one argon2id hash takes (RFC 9106).
+// Cost is the cost of one argon2id hash (RFC 9106).
 type Cost struct {
 	Memory  uint32 // KiB
 	Time    uint32 // passes
@@ -40,7 +40,7 @@ type Cost struct {
 // defaultCost takes about 20 ms and 19 MiB.
 var defaultCost = Cost{Memory: 19 << 10, Time: 2, Threads: 1}
 
-// The bounds within which a stored hash is believed: a damaged record must not take all memory or time.
+// maxCost limits the cost of a stored hash: a damaged record must not take all memory or CPU.
 var maxCost = Cost{Memory: 1 << 20, Time: 64, Threads: 16}
 
 const (
@@ -48,14 +48,22 @@ const (
 	hashBytes = 32
 )
 
-// Hasher hashes and verifies passwords, as many at a time as there are cores. It is safe for concurrent use.
+// The lengths that a stored hash may have, in bytes.
+const (
+	minSaltBytes = 8
+	minHashBytes = 16
+	maxHashBytes = 64
+)
+
+// Hasher hashes and verifies passwords. It runs as many hashes at a time as there are cores. It is safe for concurrent
+// use.
 type Hasher struct {
 	cost      Cost
 	queue     queue
-	dummyHash string
+	dummyHash string // stands for the hash of a user who does not exist or has no password
 }
 
-// NewHasher makes a Hasher. A zero cost means the default: 19 MiB, 2 passes, 1 thread.
+// NewHasher returns a Hasher. A zero cost means the default: 19 MiB, 2 passes, 1 thread.
 func NewHasher(cost Cost) *Hasher {
 	if cost == (Cost{}) {
 		cost = defaultCost
@@ -63,12 +71,12 @@ func NewHasher(cost Cost) *Hasher {
 	return &Hasher{
 		cost:  cost,
 		queue: queue{free: runtime.GOMAXPROCS(0)},
-		// Random bits: no password has this hash.
+		// The bits are random, so no known password has this hash.
 		dummyHash: encodePHC(cost, randomBytes(saltBytes), randomBytes(hashBytes)),
 	}
 }
 
-// Hash makes the PHC string under which password is stored. ErrTooLong, ErrBusy.
+// Hash returns the PHC string to store for password. Its errors include ErrTooLong and ErrBusy.
 func (h *Hasher) Hash(ctx context.Context, password string) (string, error) {
 	salt := randomBytes(saltBytes)
 	sum, err := h.derive(ctx, prepare(password), h.cost, salt, hashBytes, KnownDevice)
@@ -78,9 +86,10 @@ func (h *Hasher) Hash(ctx context.Context, password string) (string, error) {
 	return encodePHC(h.cost, salt, sum), nil
 }
 
-// Verify reports whether stored is the hash of password, and if so whether it should be stored anew because it was
-// made at another cost or of the password as it was sent. An empty stored stands for an unknown user, or one without
-// a password: it costs the same and never verifies. ErrTooLong, ErrBusy, ErrMalformed.
+// Verify reports whether stored is the hash of password (ok). rehash reports whether password should be hashed and
+// stored again: stored has another cost, or was made without prepare. An empty stored stands for an unknown user or a
+// user without a password; it takes as long to verify and never matches. The errors include ErrTooLong, ErrBusy and
+// ErrMalformed.
 func (h *Hasher) Verify(ctx context.Context, stored, password string, priority Priority) (ok, rehash bool, err error) {
 	if stored == "" {
 		stored = h.dummyHash
@@ -100,7 +109,7 @@ func (h *Hasher) Verify(ctx context.Context, stored, password string, priority P
 	if prepared == password {
 		return false, false, nil
 	}
-	// The hash may be of the password as it was sent then.
+	// The stored hash may have been made without prepare.
 	got, err = h.derive(ctx, password, cost, salt, len(want), priority)
 	if err != nil {
 		return false, false, err
@@ -109,7 +118,7 @@ func (h *Hasher) Verify(ctx context.Context, stored, password string, priority P
 	return ok, ok, nil
 }
 
-// derive waits for its turn and computes a hash.
+// derive waits in the queue and then computes a hash of length bytes.
 func (h *Hasher) derive(
 	ctx context.Context,
 	password string,
@@ -128,38 +137,53 @@ func (h *Hasher) derive(
 	return argon2.IDKey([]byte(password), salt, cost.Time, cost.Memory, cost.Threads, uint32(length)), nil
 }
 
-// The PHC string format: $argon2id$v=19$m=19456,t=2,p=1$salt$hash, unpadded base64.
+// phcBase64 is the base64 of PHC strings, without padding.
 var phcBase64 = base64.RawStdEncoding.Strict()
 
-func encodePHC(c Cost, salt, sum []byte) string {
-	return fmt.Sprintf(
-		"$argon2id$v=%d$m=%d,t=%d,p=%d$%s$%s",
-		argon2.Version,
-		c.Memory,
-		c.Time,
-		c.Threads,
-		phcBase64.EncodeToString(salt),
-		phcBase64.EncodeToString(sum),
-	)
+// phcPrefix begins every stored hash: the algorithm and its version.
+var phcPrefix = fmt.Sprintf("$argon2id$v=%d$", argon2.Version)
+
+// encodePHC returns the PHC string, such as $argon2id$v=19$m=19456,t=2,p=1$salt$hash.
+func encodePHC(cost Cost, salt, sum []byte) string {
+	return phcPrefix + encodeCost(cost) + "$" + phcBase64.EncodeToString(salt) + "$" + phcBase64.EncodeToString(sum)
 }
 
-func parsePHC(stored string) (c Cost, salt, sum []byte, err error) {
-	fields := strings.Split(stored, "$")
-	if len(fields) != 6 || fields[0] != "" || fields[1] != "argon2id" ||
-		fields[2] != fmt.Sprintf("v=%d", argon2.Version) {
-		return c, nil, nil, ErrMalformed
+func encodeCost(cost Cost) string {
+	return fmt.Sprintf("m=%d,t=%d,p=%d", cost.Memory, cost.Time, cost.Threads)
+}
+
+func parsePHC(stored string) (cost Cost, salt, sum []byte, err error) {
+	rest, hasPrefix := strings.CutPrefix(stored, phcPrefix)
+	fields := strings.Split(rest, "$")
+	if !hasPrefix || len(fields) != 3 {
+		return cost, nil, nil, ErrMalformed
 	}
-	if _, err := fmt.Sscanf(fields[3], "m=%d,t=%d,p=%d", &c.Memory, &c.Time, &c.Threads); err != nil ||
-		fields[3] != fmt.Sprintf("m=%d,t=%d,p=%d", c.Memory, c.Time, c.Threads) ||
-		c.Memory > maxCost.Memory || c.Time < 1 || c.Time > maxCost.Time || c.Threads < 1 || c.Threads > maxCost.Threads {
-		return c, nil, nil, ErrMalformed
+	cost, err = parseCost(fields[0])
+	if err != nil {
+		return cost, nil, nil, err
 	}
-	salt, saltErr := phcBase64.DecodeString(fields[4])
-	sum, sumErr := phcBase64.DecodeString(fields[5])
-	if saltErr != nil || sumErr != nil || len(salt) < 8 || len(sum) < 16 || len(sum) > 64 {
-		return c, nil, nil, ErrMalformed
+	salt, err = phcBase64.DecodeString(fields[1])
+	if err != nil || len(salt) < minSaltBytes {
+		return cost, nil, nil, ErrMalformed
 	}
-	return c, salt, sum, nil
+	sum, err = phcBase64.DecodeString(fields[2])
+	if err != nil || len(sum) < minHashBytes || len(sum) > maxHashBytes {
+		return cost, nil, nil, ErrMalformed
+	}
+	return cost, salt, sum, nil
+}
+
+func parseCost(text string) (cost Cost, err error) {
+	_, err = fmt.Sscanf(text, "m=%d,t=%d,p=%d", &cost.Memory, &cost.Time, &cost.Threads)
+	if err != nil || encodeCost(cost) != text { // Sscanf accepts texts that encodeCost does not write
+		return cost, ErrMalformed
+	}
+	tooSmall := cost.Time < 1 || cost.Threads < 1
+	tooLarge := cost.Memory > maxCost.Memory || cost.Time > maxCost.Time || cost.Threads > maxCost.Threads
+	if tooSmall || tooLarge {
+		return cost, ErrMalformed
+	}
+	return cost, nil
 }
 
 func randomBytes(n int) []byte {

@@ -8,28 +8,28 @@ import (
 	"time"
 )
 
-// Priority says who waits for a hash. Waiters of a higher priority go first, so that strangers who flood sign-in
-// cannot keep out users on devices where they have signed in before.
+// Priority is the priority of a waiting hash. Hashes of a higher priority run first: a flood of sign-ins from unknown
+// browsers does not keep out users on their known devices.
 type Priority int
 
 // The priorities, lowest first.
 const (
 	Stranger    Priority = iota // a browser in which the user has not signed in before
-	KnownDevice                 // a browser in which the user has signed in, or a user or administrator who is signed in
-	priorities
+	KnownDevice                 // a browser in which the user has signed in, or a signed-in user or administrator
+	priorities                  // the number of priorities
 )
 
-// maxQueueWait is how long a hash waits for its turn.
+// maxQueueWait limits how long a hash waits for its turn.
 const maxQueueWait = 5 * time.Second
 
-// queue lets a fixed number of hashes run at a time, because each takes a core and its whole memory.
+// queue limits the hashes that run at a time, because each of them takes one core and the memory of its cost.
 type queue struct {
 	mu      sync.Mutex
 	free    int
-	waiting [priorities]list.List // of chan struct{}, which is closed when the turn comes
+	waiting [priorities]list.List // of chan struct{}; release closes the channel of the next hash
 }
 
-// acquire waits for a turn. ErrBusy: it did not come within maxQueueWait.
+// acquire waits for a turn. If no turn comes within maxQueueWait, the error is ErrBusy.
 func (q *queue) acquire(ctx context.Context, priority Priority) error {
 	q.mu.Lock()
 	if q.free > 0 {
@@ -55,7 +55,7 @@ func (q *queue) acquire(ctx context.Context, priority Priority) error {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	select {
-	case <-turn: // it came at the same moment
+	case <-turn: // release gave the turn at the same moment
 		return nil
 	default:
 		q.waiting[priority].Remove(waiter)
@@ -63,15 +63,18 @@ func (q *queue) acquire(ctx context.Context, priority Priority) error {
 	}
 }
 
-// release gives the turn to the first waiter of the highest priority.
+// release gives the turn to the hash that has waited longest, among those of the highest priority.
 func (q *queue) release() {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	for priority := priorities - 1; priority >= 0; priority-- {
-		if first := q.waiting[priority].Front(); first != nil {
-			close(q.waiting[priority].Remove(first).(chan struct{}))
-			return
+		first := q.waiting[priority].Front()
+		if first == nil {
+			continue
 		}
+		turn := q.waiting[priority].Remove(first).(chan struct{})
+		close(turn)
+		return
 	}
 	q.free++
 }

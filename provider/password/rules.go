@@ -10,7 +10,7 @@ import (
 	"unicode/utf8"
 )
 
-// MinCharacters is the least length of a new password.
+// MinCharacters is the minimum length of a new password.
 const MinCharacters = 8
 
 // The reasons for refusing a new password, besides ErrTooLong. Callers test them with errors.Is.
@@ -25,16 +25,16 @@ var (
 //go:embed common.txt
 var commonPasswords string
 
-// minWordLength is the length below which a name is no help to a guesser.
+// minWordLength is the minimum length of a name that Check takes out of a password, in characters.
 const minWordLength = 4
 
-// Rules refuses weak new passwords. There are no rules about kinds of characters: they make passwords worse.
+// Rules refuses weak new passwords. It does not require kinds of characters: such rules lead to worse passwords.
 type Rules struct {
-	ContextWords []string // names that are public: the product, the issuer's host
+	ContextWords []string // public names, such as the product and the issuer's host
 }
 
-// Check returns why password must not be chosen: ErrTooShort, ErrTooLong, ErrCommon or ErrContext. words are names that
-// go with the account, such as login name and e-mail address; they and their parts do not count towards the length.
+// Check returns ErrTooShort, ErrTooLong, ErrCommon or ErrContextSpecific if password is too weak. words are names of
+// the account, such as login name and e-mail address. These names and their parts do not count towards the length.
 func (r Rules) Check(password string, words ...string) error {
 	if len(password) > MaxBytes {
 		return ErrTooLong
@@ -55,15 +55,15 @@ func (r Rules) Check(password string, words ...string) error {
 	return nil
 }
 
-// wordParts are words and what they are joined from, in lower case, the longest first.
+// wordParts returns words and their parts, split at every character that is no letter or digit. It returns them in
+// lower case, the longest first, without those shorter than minWordLength.
 func wordParts(words []string) []string {
+	isSeparator := func(r rune) bool { return !unicode.IsLetter(r) && !unicode.IsDigit(r) }
 	var all []string
 	for _, word := range words {
 		word = strings.ToLower(word)
 		all = append(all, word)
-		all = append(
-			all,
-			strings.FieldsFunc(word, func(r rune) bool { return !unicode.IsLetter(r) && !unicode.IsDigit(r) })...)
+		all = append(all, strings.FieldsFunc(word, isSeparator)...)
 	}
 	all = slices.DeleteFunc(all, func(word string) bool { return utf8.RuneCountInString(word) < minWordLength })
 	slices.SortFunc(all, func(a, b string) int { return len(b) - len(a) })

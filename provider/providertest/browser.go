@@ -19,13 +19,13 @@ type Browser struct {
 // Browser returns a browser without cookies.
 func (f *Fixture) Browser() *Browser { return &Browser{Fixture: f, Cookies: map[string]string{}} }
 
-// Copy returns a browser with the same cookies; what one of them does later leaves the other alone.
+// Copy returns an independent browser with the same cookies.
 func (b *Browser) Copy() *Browser {
 	return &Browser{Fixture: b.Fixture, Cookies: maps.Clone(b.Cookies), UserAgent: b.UserAgent}
 }
 
-// Do sends one request without following a redirect. A form is sent as from a page of the provider; header overrides
-// that.
+// Do sends one request and does not follow a redirect. It sends a form with the headers of a browser on a page of the
+// provider; header can override them.
 func (b *Browser) Do(method, target string, form url.Values, header http.Header) Page {
 	b.Fixture.T.Helper()
 	var body io.Reader
@@ -41,9 +41,7 @@ func (b *Browser) Do(method, target string, form url.Values, header http.Header)
 	if b.UserAgent != "" {
 		r.Header.Set("User-Agent", b.UserAgent)
 	}
-	for name, v := range header {
-		r.Header[name] = v
-	}
+	maps.Copy(r.Header, header)
 	for name, value := range b.Cookies {
 		r.AddCookie(&http.Cookie{Name: name, Value: value})
 	}
@@ -60,12 +58,13 @@ func (b *Browser) Do(method, target string, form url.Values, header http.Header)
 	return Page{Status: response.StatusCode, Header: response.Header, Body: w.Body.String(), Path: r.URL.RequestURI()}
 }
 
-// Follow follows redirects as long as they lead to the provider.
+// Follow follows redirects within the provider and returns the last page.
 func (b *Browser) Follow(p Page) Page {
-	for range 10 {
+	const maxRedirects = 10
+	for range maxRedirects {
 		location := p.Header.Get("Location")
-		if p.Status != http.StatusSeeOther ||
-			!strings.HasPrefix(location, "/") && !strings.HasPrefix(location, Issuer+"/") {
+		toProvider := strings.HasPrefix(location, "/") || strings.HasPrefix(location, Issuer+"/")
+		if p.Status != http.StatusSeeOther || !toProvider {
 			return p
 		}
 		p = b.Do(http.MethodGet, strings.TrimPrefix(location, Issuer), nil, nil)
@@ -82,7 +81,7 @@ func (b *Browser) Post(target string, form url.Values) Page {
 	return b.Follow(b.Do(http.MethodPost, target, form, nil))
 }
 
-// Submit sends a page's first form, with more fields as pairs of name and value.
+// Submit sends the first form of a page. more are further fields, as pairs of name and value.
 func (b *Browser) Submit(p Page, more ...string) Page {
 	b.Fixture.T.Helper()
 	action, fields := p.Form(b.Fixture.T)
@@ -92,8 +91,8 @@ func (b *Browser) Submit(p Page, more ...string) Page {
 	return b.Post(action, fields)
 }
 
-// AuthorizeURL is an authorization request for a code. more are pairs of name and value that override parameters;
-// an empty value leaves one out.
+// AuthorizeURL returns the URL of an authorization request for a code. more are pairs of name and value that replace
+// parameters; an empty value removes the parameter.
 func AuthorizeURL(client string, more ...string) string {
 	q := url.Values{
 		"client_id":             {client},
@@ -115,7 +114,7 @@ func AuthorizeURL(client string, more ...string) string {
 	return "/authorize?" + q.Encode()
 }
 
-// EndSessionURL is a logout request with parameters as pairs of name and value.
+// EndSessionURL returns the URL of a logout request, with parameters as pairs of name and value.
 func EndSessionURL(parameters ...string) string {
 	q := url.Values{}
 	for i := 0; i < len(parameters); i += 2 {
@@ -124,8 +123,8 @@ func EndSessionURL(parameters ...string) string {
 	return "/end_session?" + q.Encode()
 }
 
-// MustSignIn signs a user in at a client through the pages, allows what is asked, and returns the authorization
-// response.
+// MustSignIn signs a user in at a client through the pages, gives consent if the provider asks for it, and returns the
+// authorization response.
 func (b *Browser) MustSignIn(user, client string, more ...string) url.Values {
 	b.Fixture.T.Helper()
 	p := b.Get(AuthorizeURL(client, more...))
@@ -154,13 +153,13 @@ func (b *Browser) MustPromptNone(client string) url.Values {
 	return b.Do(http.MethodGet, AuthorizeURL(client, "prompt", "none"), nil, nil).ResponseParams(b.Fixture.T)
 }
 
-// SignedIn reports whether the browser has a single sign-on session, as the client finds out with prompt=none.
+// SignedIn reports whether the browser has an active session: whether the client gets a code with prompt=none.
 func (b *Browser) SignedIn(client string) bool {
 	b.Fixture.T.Helper()
 	return b.MustPromptNone(client).Get("code") != ""
 }
 
-// SubmitSecurity fills in one of the forms of the security page: path is the form's action, fields are pairs of name
+// SubmitSecurity sends one of the forms of the security page. path is the action of the form, fields are pairs of name
 // and value.
 func (b *Browser) SubmitSecurity(path string, fields ...string) Page {
 	b.Fixture.T.Helper()

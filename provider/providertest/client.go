@@ -9,7 +9,7 @@ import (
 	"testing"
 )
 
-// TokenResponse is the token endpoint's response, or its error.
+// TokenResponse is a response of the token endpoint: tokens or an error.
 type TokenResponse struct {
 	AccessToken  string `json:"access_token"`
 	RefreshToken string `json:"refresh_token"`
@@ -48,7 +48,7 @@ func (f *Fixture) Redeem(client, code string) TokenResponse {
 	})
 }
 
-// Active reports what introspection says about a token (RFC 7662 §2.2).
+// Active reports whether a token is active according to introspection (RFC 7662 §2.2).
 func (f *Fixture) Active(client, token string) bool {
 	f.T.Helper()
 	p := f.Call(client, "/introspect", url.Values{"token": {token}})
@@ -61,7 +61,7 @@ func (f *Fixture) Active(client, token string) bool {
 	return response.Active
 }
 
-// MustReadClaims reads the payload of a JWT without verifying it.
+// MustReadClaims decodes the payload of a JWT. It does not verify the signature.
 func MustReadClaims(t testing.TB, token string) map[string]any {
 	t.Helper()
 	parts := strings.Split(token, ".")

@@ -10,8 +10,8 @@ import (
 	"github.com/curfew-id/curfew/provider/egress"
 )
 
-// Clients stands for everything outside the process: the relying parties that take logout tokens and publish documents.
-// It replaces provider/egress. The zero value answers every POST with 200 and has no documents.
+// Clients replaces provider/egress in tests. It stands for the servers of the clients, which receive logout tokens and
+// publish documents. The zero value answers every POST with 200 and has no documents.
 type Clients struct {
 	mu     sync.Mutex
 	posts  []Post
@@ -20,21 +20,21 @@ type Clients struct {
 	files  map[string]string
 }
 
-// Post is a form that was posted to a relying party.
+// Post is a form that was posted to a client.
 type Post struct {
 	URI  string
 	Form url.Values
 	At   time.Time
 }
 
-// Answer sets what relying parties answer to a POST from now on; nil is 200.
+// Answer sets the function that answers later POSTs; with nil the answer is 200.
 func (c *Clients) Answer(answer func(uri string, form url.Values) (egress.Response, error)) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.answer = answer
 }
 
-// Publish puts a document where FetchJSON and FetchBytes find it.
+// Publish sets the document that FetchJSON and FetchBytes return for uri.
 func (c *Clients) Publish(uri, body string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -44,7 +44,7 @@ func (c *Clients) Publish(uri, body string) {
 	c.files[uri] = body
 }
 
-// Deny lets Check refuse a URI as an address inside the network.
+// Deny makes Check refuse uri as a private address.
 func (c *Clients) Deny(uri string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -68,7 +68,7 @@ func (c *Clients) Forget() {
 	c.posts = nil
 }
 
-// Check refuses what Deny named.
+// Check refuses the URIs of Deny.
 func (c *Clients) Check(_ context.Context, uri string) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -78,10 +78,10 @@ func (c *Clients) Check(_ context.Context, uri string) error {
 	return nil
 }
 
-// CheckURL refuses what Deny named.
+// CheckURL refuses the URIs of Deny.
 func (c *Clients) CheckURL(uri string) error { return c.Check(context.Background(), uri) }
 
-// PostForm notes the form and answers as Answer says.
+// PostForm records the form and answers with the function of Answer.
 func (c *Clients) PostForm(_ context.Context, uri string, form url.Values) (egress.Response, error) {
 	c.mu.Lock()
 	c.posts = append(c.posts, Post{uri, form, time.Now()})
@@ -93,12 +93,12 @@ func (c *Clients) PostForm(_ context.Context, uri string, form url.Values) (egre
 	return egress.Response{Status: http.StatusOK}, nil
 }
 
-// FetchJSON returns a document that was published.
+// FetchJSON returns a document of Publish.
 func (c *Clients) FetchJSON(ctx context.Context, uri string, maxBytes int64, maxAge time.Duration) ([]byte, error) {
 	return c.FetchBytes(ctx, uri, maxBytes, maxAge)
 }
 
-// FetchBytes returns a document that was published.
+// FetchBytes returns a document of Publish.
 func (c *Clients) FetchBytes(_ context.Context, uri string, _ int64, _ time.Duration) ([]byte, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -108,7 +108,7 @@ func (c *Clients) FetchBytes(_ context.Context, uri string, _ int64, _ time.Dura
 	return nil, deniedError()
 }
 
-// deniedError is what provider/egress says of an address inside the network.
+// deniedError returns the error of provider/egress for a private address.
 func deniedError() error {
 	return &egress.Error{
 		Class:  egress.Denied,

@@ -5,13 +5,14 @@ import (
 	"time"
 )
 
-// Clock is a clock that only the test moves. Tests in a testing/synctest bubble need none: time.Now is faked there.
+// Clock is a clock that only the test moves. Tests in a testing/synctest bubble do not need it: time.Now is faked
+// there.
 type Clock struct {
 	mu  sync.Mutex
 	now time.Time
 }
 
-// NewClock returns a clock that stands at noon of the first day of 2026, UTC.
+// NewClock returns a clock at 2026-01-01 12:00 UTC.
 func NewClock() *Clock { return &Clock{now: time.Date(2026, 1, 1, 12, 0, 0, 0, time.UTC)} }
 
 // Now returns the time that the clock shows.

@@ -1,12 +1,11 @@
-// Package providertest is what the tests of the provider's packages stand on: a provider on a real store with its
-// real handlers, a browser, clients that call it, a clock, and a stand-in for everything that leaves the process.
-// Only tests import it.
+// Package providertest has the fixtures for tests of the provider's packages: a provider on a real store with its real
+// handlers, a browser, clients that call it, a clock, and a fake of all outgoing requests. Only tests import it.
 //
 //	f := providertest.MustStart(t, nil)
 //	f.MustAddClient("shop", nil)
 //	tokens := f.Browser().MustJoin("alice", "shop")
 //
-// Tests that wait or let time pass run in a testing/synctest bubble.
+// Tests that wait for time to pass run in a testing/synctest bubble.
 package providertest
 
 import (
@@ -41,7 +40,7 @@ const (
 	Password = "correct horse battery staple"
 )
 
-// CheapPasswords is a cost of password hashes at which hundreds of sign-ins take no time.
+// CheapPasswords is a low cost of password hashes, so that hundreds of sign-ins take little time.
 var CheapPasswords = password.Cost{Memory: 64, Time: 1, Threads: 1}
 
 // Fixture is a running provider on a real store. Its egress is Clients.
@@ -62,7 +61,7 @@ func MustStart(t testing.TB, configure func(*provider.Config)) *Fixture {
 	return MustStartOn(t, bolt.Options{Path: filepath.Join(t.TempDir(), "curfew.db")}, configure)
 }
 
-// MustStartOn is MustStart on the store of that file; the key file stands beside it.
+// MustStartOn is MustStart on the store in file. The key file is beside it.
 func MustStartOn(t testing.TB, file bolt.Options, configure func(*provider.Config)) *Fixture {
 	t.Helper()
 	f := &Fixture{T: t, Store: mustOpen(t, file), Clients: &Clients{}, stopped: make(chan struct{})}
@@ -113,15 +112,15 @@ func MustStartOn(t testing.TB, file bolt.Options, configure func(*provider.Confi
 	return f
 }
 
-// With returns the same provider for a part of the test that has a T of its own, such as a fuzz target or a subtest.
+// With returns a Fixture of the same provider that reports to t, for a subtest or a fuzz target.
 func (f *Fixture) With(t testing.TB) *Fixture {
-	own := *f
-	own.T = t
-	return &own
+	withT := *f
+	withT.T = t
+	return &withT
 }
 
-// StopWork ends what the provider does in the background: nothing is delivered, swept or rotated any more. Requests
-// are still served.
+// StopWork stops the provider's background work: deliveries, removal of expired records and key rotation. The provider
+// still serves requests.
 func (f *Fixture) StopWork() {
 	f.stop()
 	<-f.stopped
@@ -141,7 +140,7 @@ func MustHashPassword(t testing.TB) string {
 	return hash
 }
 
-// MustAddUser adds a user of that name, with the subject "sub-NAME" and the password Password.
+// MustAddUser adds a user with the login name name, the subject "sub-NAME" and the password Password.
 func (f *Fixture) MustAddUser(name string) {
 	f.T.Helper()
 	u := storage.User{
@@ -159,7 +158,7 @@ func (f *Fixture) MustAddUser(name string) {
 	}
 }
 
-// MustAddClient adds a client that signs in by code, refreshes, and takes logout tokens, all at https://ID.example.
+// MustAddClient adds a client at https://ID.example that uses the code flow, refresh tokens and back-channel logout.
 // change may be nil; it changes the metadata before they are stored.
 func (f *Fixture) MustAddClient(id string, change func(*storage.Metadata)) {
 	f.T.Helper()
@@ -184,7 +183,7 @@ func (f *Fixture) MustAddClient(id string, change func(*storage.Metadata)) {
 	}
 }
 
-// Admin sends a JSON request to the administrators' API.
+// Admin sends a JSON request to the admin API.
 func (f *Fixture) Admin(method, path, body string) Page {
 	r := httptest.NewRequest(method, path, strings.NewReader(body))
 	r.Header.Set("Content-Type", "application/json")
@@ -193,12 +192,12 @@ func (f *Fixture) Admin(method, path, body string) Page {
 	return Page{Status: w.Code, Header: w.Header(), Body: w.Body.String(), Path: path}
 }
 
-// MustAdmin is Admin for a request that has to succeed.
+// MustAdmin is Admin for a request that must succeed.
 func (f *Fixture) MustAdmin(method, path, body string) Page {
 	f.T.Helper()
 	p := f.Admin(method, path, body)
 	if p.Status >= http.StatusMultipleChoices {
-		f.T.Fatalf("got %d %s from %s %s of the administrators' API", p.Status, p.Body, method, path)
+		f.T.Fatalf("got %d %s from %s %s of the admin API", p.Status, p.Body, method, path)
 	}
 	return p
 }
@@ -216,7 +215,7 @@ func (f *Fixture) MustMakeResetLink(user string) string {
 	return strings.TrimPrefix(link.URL, Issuer)
 }
 
-// MustFindSession returns the session of a browser, which must be that user's.
+// MustFindSession returns the session of a browser. It must be a session of user.
 func (f *Fixture) MustFindSession(user string, b *Browser) storage.SessionID {
 	f.T.Helper()
 	s, err := f.Store.SessionBySecret(f.T.Context(), storage.HashOf(b.Cookies["__Host-curfew-session"]), time.Now())

@@ -9,7 +9,7 @@ import (
 	"testing"
 )
 
-// Page is a response and the path that gave it.
+// Page is a response with the path of its request.
 type Page struct {
 	Status int
 	Header http.Header
@@ -23,47 +23,48 @@ var (
 	buttonPattern = regexp.MustCompile(`<button[^>]*name="([^"]*)" value="([^"]*)"`)
 )
 
-// Form finds the first form of the page, with its hidden fields.
+// Form returns the action and the hidden fields of the page's first form.
 func (p Page) Form(t testing.TB) (action string, fields url.Values) {
 	t.Helper()
-	m := actionPattern.FindStringSubmatch(p.Body)
-	if m == nil {
+	form := actionPattern.FindStringSubmatch(p.Body)
+	if form == nil {
 		t.Fatalf("got no form at %s (status %d):\n%s", p.Path, p.Status, p.Body)
 	}
 	fields = url.Values{}
-	for _, h := range hiddenPattern.FindAllStringSubmatch(p.Body, -1) {
-		fields.Set(h[1], html.UnescapeString(h[2]))
+	for _, field := range hiddenPattern.FindAllStringSubmatch(p.Body, -1) {
+		name, value := field[1], field[2]
+		fields.Set(name, html.UnescapeString(value))
 	}
-	return html.UnescapeString(m[1]), fields
+	return html.UnescapeString(form[1]), fields
 }
 
-// Attribute returns the value of the page's only attribute of that name.
+// Attribute returns the value of the first attribute with the name.
 func (p Page) Attribute(name string) string {
 	_, rest, _ := strings.Cut(p.Body, " "+name+`="`)
 	value, _, _ := strings.Cut(rest, `"`)
 	return html.UnescapeString(value)
 }
 
-// Buttons returns the values of the buttons of that name.
+// Buttons returns the values of all buttons with the name.
 func (p Page) Buttons(name string) (values []string) {
-	for _, m := range buttonPattern.FindAllStringSubmatch(p.Body, -1) {
-		if m[1] == name {
-			values = append(values, html.UnescapeString(m[2]))
+	for _, button := range buttonPattern.FindAllStringSubmatch(p.Body, -1) {
+		if button[1] == name {
+			values = append(values, html.UnescapeString(button[2]))
 		}
 	}
 	return values
 }
 
-// Link returns where the element of that id leads; empty without one.
+// Link returns the href of the element with the id, or "" if there is none.
 func (p Page) Link(id string) string {
-	m := regexp.MustCompile(`id="` + id + `"[^>]*href="([^"]*)"`).FindStringSubmatch(p.Body)
-	if m == nil {
+	link := regexp.MustCompile(`id="` + id + `"[^>]*href="([^"]*)"`).FindStringSubmatch(p.Body)
+	if link == nil {
 		return ""
 	}
-	return html.UnescapeString(m[1])
+	return html.UnescapeString(link[1])
 }
 
-// ResponseParams returns the parameters that the page sends to a client by a redirect, in the query or the fragment.
+// ResponseParams returns the parameters that a redirect to a client has in its query or fragment.
 func (p Page) ResponseParams(t testing.TB) url.Values {
 	t.Helper()
 	u, err := url.Parse(p.Header.Get("Location"))
@@ -80,7 +81,8 @@ func (p Page) ResponseParams(t testing.TB) url.Values {
 	return u.Query()
 }
 
-// MustName wants an error page that names what is wrong and leads nowhere.
+// MustName checks that the page is an error page whose description has what, and that the page has no redirect and no
+// link to another site.
 func (p Page) MustName(t testing.TB, what string) {
 	t.Helper()
 	_, description, _ := strings.Cut(p.Body, `id="error-description">`)
@@ -88,8 +90,12 @@ func (p Page) MustName(t testing.TB, what string) {
 	if p.Status != http.StatusBadRequest || !strings.Contains(description, what) {
 		t.Errorf("got %d %q, want an error page that names %s", p.Status, description, what)
 	}
-	if p.Header.Get("Location") != "" || strings.Contains(p.Body, "http-equiv") || strings.Contains(p.Body, "//evil") ||
-		strings.Contains(p.Body, `href="http`) {
-		t.Errorf("got an error page that leads to %q\n%s", p.Header.Get("Location"), p.Body)
+	if location := p.Header.Get("Location"); location != "" {
+		t.Errorf("got an error page that redirects to %q", location)
+	}
+	for _, marker := range []string{"http-equiv", "//evil", `href="http`} {
+		if strings.Contains(p.Body, marker) {
+			t.Errorf("got an error page that leads to another site by %s\n%s", marker, p.Body)
+		}
 	}
 }

@@ -10,7 +10,7 @@ import (
 	"github.com/curfew-id/curfew/storage/bolt"
 )
 
-// MustOpenStore opens an empty store in a folder of the test's own. It is closed when the test ends.
+// MustOpenStore opens an empty store in a temporary folder of the test. It is closed when the test ends.
 func MustOpenStore(t testing.TB) *bolt.Store {
 	t.Helper()
 	return mustOpen(t, bolt.Options{Path: filepath.Join(t.TempDir(), "curfew.db")})
@@ -30,7 +30,7 @@ func mustOpen(t testing.TB, file bolt.Options) *bolt.Store {
 	return store
 }
 
-// MustLoadKeys loads the keys of a new provider, with a key file of the test's own. now may be nil: time.Now.
+// MustLoadKeys makes the keys of a new provider, with a key file in a temporary folder. A nil now means time.Now.
 func MustLoadKeys(
 	t testing.TB,
 	store *bolt.Store,
@@ -52,7 +52,7 @@ func MustLoadKeys(
 	return ring
 }
 
-// MustCreateSession signs a user in without a page and returns the session. edit may be nil; it changes the record
+// MustCreateSession creates a session in the store, without sign-in pages. edit may be nil; it changes the session
 // before it is stored.
 func MustCreateSession(
 	t testing.TB,
@@ -82,7 +82,8 @@ func MustCreateSession(
 	if edit != nil {
 		edit(&s)
 	}
-	if err := store.CreateSession(t.Context(), s, storage.Event{At: now, Kind: "session.created", Subject: subject}); err != nil {
+	event := storage.Event{At: now, Kind: "session.created", Subject: subject}
+	if err := store.CreateSession(t.Context(), s, event); err != nil {
 		t.Fatal(err)
 	}
 	return s

@@ -15,28 +15,28 @@ import (
 	"github.com/curfew-id/curfew/storage"
 )
 
-// Reply is a relying party's response to a logout token.
+// Reply is a relying party's HTTP response to a logout token.
 type Reply struct {
-	JTI        string // of the logout token; the dispatcher sets it
-	Status     int
-	RetryAfter time.Duration // 0: the response has none
-	Location   string        // where a redirect leads; shown to operators, never followed
+	JTI        string        // of the logout token; the dispatcher sets it
+	Status     int           // HTTP status
+	RetryAfter time.Duration // from the header Retry-After; 0: the response has none
+	Location   string        // target of a redirect; operators see it, the dispatcher does not follow it
 	Detail     string        // the beginning of the body, for operators
 }
 
-// classifiedError is an error of a [Poster] that knows its class: refused, denied, dns, tls, timeout …
+// classifiedError is an error of a [Poster] with a class: refused, denied, dns, tls, timeout …
 type classifiedError interface {
 	error
 	Class() string
 }
 
-// How many refusals a delivery takes before it fails.
+// The numbers of refusals after which a delivery fails.
 const (
-	maxBadRequests   = 3 // 400: the token was not accepted; the relying party may have to fetch new keys first
-	maxOtherRefusals = 2 // no endpoint for logout tokens is at that URI
+	maxBadRequests   = 3 // for 400: the relying party may have to fetch new keys before it accepts the token
+	maxOtherRefusals = 2 // for other refusals: there is no endpoint for logout tokens at that URI
 )
 
-// evaluateAttempt returns the outcome of an attempt that ended at now. random is in [0, 1).
+// evaluateAttempt returns the outcome of an attempt that ended at now. random is in [0, 1) and varies the pause.
 func evaluateAttempt(
 	d storage.Delivery,
 	reply Reply,
@@ -44,61 +44,65 @@ func evaluateAttempt(
 	now time.Time,
 	random float64,
 ) storage.DeliveryOutcome {
-	s := storage.DeliveryOutcome{
+	outcome := storage.DeliveryOutcome{
 		ID:       d.ID,
 		Lease:    d.Lease,
 		State:    storage.DeliveryPending,
 		Refusals: d.Refusals,
 		Answer:   newAnswer(reply, err, now),
 	}
-	s.Answer.At = latest(s.Answer.At, d.Created) // the clock may have been put back since
+	outcome.Answer.At = latest(outcome.Answer.At, d.Created) // the clock may have been set back meanwhile
 	pause := retryPause(d.Attempts)
-	switch limit := maxRefusals(s.Answer.Status); {
-	case confirmsLogout(s.Answer.Status):
-		s.State = storage.DeliveryDone
+	switch limit := maxRefusals(outcome.Answer.Status); {
+	case confirmsLogout(outcome.Answer.Status):
+		outcome.State = storage.DeliveryDone
 	case limit > 0:
-		s.Refusals++
-		pause = refusalPause(s.Refusals)
-		if s.Refusals >= limit {
-			s.State = storage.DeliveryFailed
+		outcome.Refusals++
+		pause = refusalPause(outcome.Refusals)
+		if outcome.Refusals >= limit {
+			outcome.State = storage.DeliveryFailed
 		}
 	}
-	if s.State == storage.DeliveryPending && !now.Before(d.GiveUpAt) {
-		s.State = storage.DeliveryFailed
+	if outcome.State == storage.DeliveryPending && !now.Before(d.GiveUpAt) {
+		outcome.State = storage.DeliveryFailed
 	}
-	if s.State == storage.DeliveryPending {
+	if outcome.State == storage.DeliveryPending {
 		pause = max(jitter(pause, random), min(reply.RetryAfter, maxRetryAfter))
-		// The last attempt is made at GiveUpAt, not up to half an hour before it.
-		s.NextAttempt = earliest(now.Add(pause), d.GiveUpAt)
-		s.Pause = s.NextAttempt.Sub(now)
+		// earliest puts the last attempt at GiveUpAt itself, even if that shortens the pause before it.
+		outcome.NextAttempt = earliest(now.Add(pause), d.GiveUpAt)
+		outcome.Pause = outcome.NextAttempt.Sub(now)
 	}
-	s.UpdateEntry = entryUpdater(d, s.State, s.NextAttempt, s.Answer)
-	if s.State != storage.DeliveryPending {
-		s.Event = &storage.Event{
-			At:   s.Answer.At,
-			Kind: "delivery." + string(s.State),
+	outcome.UpdateEntry = entryUpdater(d, outcome.State, outcome.NextAttempt, outcome.Answer)
+	if outcome.State != storage.DeliveryPending {
+		outcome.Event = &storage.Event{
+			At:   outcome.Answer.At,
+			Kind: "delivery." + string(outcome.State),
 			By:   "system",
 			Detail: map[string]string{
-				"delivery": d.ID, "attempt": strconv.Itoa(d.Attempts), "answer": answerClass(s.Answer), "jti": s.Answer.JTI},
+				"delivery": d.ID,
+				"attempt":  strconv.Itoa(d.Attempts),
+				"answer":   answerClass(outcome.Answer),
+				"jti":      outcome.Answer.JTI,
+			},
 		}
 	}
-	return s
+	return outcome
 }
 
-// confirmsLogout reports whether an answer confirms the logout: 200 (Back-Channel Logout 1.0 §2.8), and 204, which
+// confirmsLogout reports whether an HTTP status confirms the logout: 200 (Back-Channel Logout 1.0 §2.8), or 204, which
 // some frameworks send for an empty body. No other 2xx does.
 func confirmsLogout(status int) bool {
 	return status == http.StatusOK || status == http.StatusNoContent
 }
 
-// maxRefusals returns how many answers with that status a delivery takes before it fails; 0: trying again may help.
+// maxRefusals returns after how many refusals with that status a delivery fails. 0: the status is not a refusal.
 func maxRefusals(status int) int {
 	switch {
 	case status == http.StatusBadRequest:
 		return maxBadRequests
 	case status == http.StatusRequestTimeout, status == http.StatusTooEarly, status == http.StatusTooManyRequests:
 		return 0
-	case isRedirect(status): // never followed: the token would go to a URI that is not registered
+	case isRedirect(status): // not followed, because its target is not registered
 		return maxOtherRefusals
 	case status >= 400 && status < 500, status == http.StatusNotImplemented:
 		return maxOtherRefusals
@@ -108,6 +112,7 @@ func maxRefusals(status int) int {
 
 func isRedirect(status int) bool { return status >= 300 && status < 400 }
 
+// newAnswer describes the result of an attempt for storage: the reply or, if err is not nil, the class of the failure.
 func newAnswer(reply Reply, err error, now time.Time) storage.Answer {
 	a := storage.Answer{
 		At:     now.UTC().Truncate(time.Millisecond),
@@ -121,52 +126,56 @@ func newAnswer(reply Reply, err error, now time.Time) storage.Answer {
 	if err == nil {
 		return a
 	}
-	a.Status, a.Class = 0, "network"
+	a.Status = 0
+	a.Class = "network"
 	if a.Detail == "" {
 		a.Detail = sanitizeDetail(err.Error())
 	}
-	var c classifiedError
+	var classified classifiedError
 	switch {
-	case errors.As(err, &c):
-		a.Class = c.Class()
+	case errors.As(err, &classified):
+		a.Class = classified.Class()
 	case errors.Is(err, context.DeadlineExceeded):
 		a.Class = "timeout"
 	}
 	return a
 }
 
-// redirectsTo begins the detail of a redirect that names its target.
+// redirectsTo begins the Detail of a redirect. The target follows.
 const redirectsTo = "redirects to "
 
-// withoutQuery returns a redirect target without its query and user information, which may hold secrets.
+// withoutQuery returns a redirect target without its query, fragment and user information, which may contain secrets.
 func withoutQuery(location string) string {
 	u, err := url.Parse(location)
 	if err != nil {
 		return "an invalid URI"
 	}
-	u.User, u.RawQuery, u.Fragment = nil, "", ""
+	u.User = nil
+	u.RawQuery = ""
+	u.Fragment = ""
 	return u.String()
 }
 
-// maxDetailBytes bounds the part of an answer that is kept.
+// maxDetailBytes is the maximum length of storage.Answer.Detail.
 const maxDetailBytes = 300
 
-// markup matches HTML comments, tags, and scripts and styles with their content. The last tag may be cut off.
+// markup matches HTML comments, tags, and scripts and styles with their content. The last tag may be incomplete.
 var markup = regexp.MustCompile(`(?is)<!--.*?-->|<script\b.*?</script>|<style\b.*?</style>|</?[a-z!][^>]*>?`)
 
-// sanitizeDetail makes text of a relying party fit to be kept and shown: one line without markup and control
-// characters, cut at a whole character.
+// sanitizeDetail makes text from a relying party safe to store and to show. It returns one line of at most
+// maxDetailBytes, without markup and control characters.
 func sanitizeDetail(text string) string {
 	text = html.UnescapeString(markup.ReplaceAllString(text, " "))
-	text = strings.Map(func(r rune) rune {
+	toSpace := func(r rune) rune {
 		if unicode.IsControl(r) || r == unicode.ReplacementChar {
 			return ' '
 		}
 		return r
-	}, strings.ToValidUTF8(text, " "))
+	}
+	text = strings.Map(toSpace, strings.ToValidUTF8(text, " "))
 	text = strings.Join(strings.Fields(text), " ")
 	if len(text) > maxDetailBytes {
-		text = strings.ToValidUTF8(text[:maxDetailBytes], "")
+		text = strings.ToValidUTF8(text[:maxDetailBytes], "") // drops a character that was cut in the middle
 	}
 	return text
 }

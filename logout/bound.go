@@ -6,31 +6,34 @@ import (
 	"github.com/curfew-id/curfew/storage"
 )
 
-// The values of ReportEntry.BoundBy: the rule that an entry's bound follows from.
+// bound.go computes the bound of a report entry: the time after which nothing of the entry is trusted any more.
+
+// The values of ReportEntry.BoundBy. Each names the rule from which an entry's bound follows.
 const (
-	BoundByEnforcement        = "enforced"            // every use asks the OP
-	BoundByIntrospectionCache = "introspection_cache" // resource servers cache introspection answers (RFC 7662 §4)
-	BoundByAccessTokenExp     = "access_token_exp"    // resource servers check tokens without asking (RFC 9068)
+	BoundByEnforcement        = "enforced"            // the OP checks every use
+	BoundByIntrospectionCache = "introspection_cache" // resource servers cache introspection responses (RFC 7662 §4)
+	BoundByAccessTokenExp     = "access_token_exp"    // resource servers validate JWTs by themselves (RFC 9068)
 	BoundBySessionExpiry      = "session_expiry"      // the client ends its session at the session_expiry claim
-	BoundBySessionWithTokens  = "session_with_tokens" // the client's session ends with its access token
-	BoundByNothing            = "none"                // the client declared no bound
-	BoundByOfflineAccess      = "offline_access"      // offline access is not part of the session (Core §11)
+	BoundBySessionWithTokens  = "session_with_tokens" // the client ends its session with its access token
+	BoundByNothing            = "none"                // there is no bound
+	BoundByOfflineAccess      = "offline_access"      // there is no bound: offline access survives the session
 )
 
-// DefaultClockSkew is how far the clock of a relying party that declared no clock_skew may be off.
+// DefaultClockSkew is the clock_skew of a client that declares none.
 const DefaultClockSkew = time.Minute
 
-// AnswerAllowance is how long an introspection answer may be under way: from the read of the store to the resource
-// server, which starts the time of its cache when the answer arrives.
+// AnswerAllowance is the longest time from the read of the store by the introspection endpoint to the arrival of its
+// response at the resource server. The resource server caches the response from then on.
 const AnswerAllowance = time.Second
 
-// Lifetimes are the longest lifetimes of the deployment that bounds depend on.
+// Lifetimes are the longest lifetimes in the deployment's configuration. Bounds are computed from them.
 type Lifetimes struct {
 	Opaque  time.Duration // of opaque access tokens
 	JWT     time.Duration // of JWT access tokens
 	Session time.Duration // of sessions
 }
 
+// clockSkew returns the tolerance with which a client, or a resource server that it uses, checks times.
 func clockSkew(c *storage.Client) time.Duration {
 	if c == nil || c.ClockSkew == nil {
 		return DefaultClockSkew
@@ -40,14 +43,15 @@ func clockSkew(c *storage.Client) time.Duration {
 
 func seconds(n int) time.Duration { return time.Duration(n) * time.Second }
 
-// boundAccessTokens returns entry with the bound of a client's access tokens. enforcedBy: see [Plan].
+// boundAccessTokens sets the bound of an entry for a client's access tokens. For enforcedBy see [Plan].
 func boundAccessTokens(
 	entry storage.ReportEntry,
 	expiry storage.TokenExpiry,
 	c *storage.Client,
 	endedAt, enforcedBy time.Time,
 ) storage.ReportEntry {
-	entry.Trust, entry.BoundBy = storage.TrustRevoked, BoundByEnforcement
+	entry.Trust = storage.TrustRevoked
+	entry.BoundBy = BoundByEnforcement
 	entry = extendBound(entry, introspectionCachedUntil(expiry, c, enforcedBy), endedAt, BoundByIntrospectionCache)
 	if !expiry.JWT.IsZero() {
 		entry = extendBound(entry, expiry.JWT.Add(clockSkew(c)), endedAt, BoundByAccessTokenExp)
@@ -55,9 +59,9 @@ func boundAccessTokens(
 	return entry
 }
 
-// introspectionCachedUntil returns when the last cached introspection answer about the client's opaque tokens is
-// discarded; zero if none is cached. RFC 7662 §4: no answer is used beyond the token's own expiry. As long as
-// enforcedBy is not known, that is the only bound.
+// introspectionCachedUntil returns until when a resource server may use a cached introspection response about the
+// client's opaque tokens; zero if it caches none. It uses none beyond the expiry of the token (RFC 7662 §4). If
+// enforcedBy is zero, that is the only bound.
 func introspectionCachedUntil(expiry storage.TokenExpiry, c *storage.Client, enforcedBy time.Time) time.Time {
 	if c == nil || expiry.Opaque.IsZero() {
 		return time.Time{}
@@ -76,9 +80,9 @@ func introspectionCachedUntil(expiry storage.TokenExpiry, c *storage.Client, enf
 	return earliest(cachedUntil, tokensExpired)
 }
 
-// boundClientSession returns entry with the bound of a client's own session, if no logout token reaches it, by what
-// the client declared. If it declared several means, the first of them that ends the session counts. A client that
-// keeps offline access can go on getting the tokens that its session may be tied to.
+// boundClientSession sets the bound of an entry for a client's own session, for the case that the client gets no logout
+// token. The bound is the earliest of those that the client's metadata declare. session_with_tokens does not count for
+// a client that keeps offline access, because such a client can get new tokens.
 func boundClientSession(
 	entry storage.ReportEntry,
 	expiry storage.TokenExpiry,
@@ -86,21 +90,24 @@ func boundClientSession(
 	keepsOffline bool,
 	endedAt time.Time,
 ) storage.ReportEntry {
-	entry.Trust, entry.BoundBy = storage.TrustUnknown, BoundByNothing
+	entry.Trust = storage.TrustUnknown
+	entry.BoundBy = BoundByNothing
 	if c == nil {
 		return entry
 	}
 	tighten := func(until time.Time, boundBy string) {
 		until = until.Add(clockSkew(c))
 		if entry.ExpiresAt.IsZero() || until.Before(entry.ExpiresAt) {
-			entry.ExpiresAt, entry.BoundBy = until, boundBy
+			entry.ExpiresAt = until
+			entry.BoundBy = boundBy
 		}
 	}
 	if c.SessionExpiry > 0 && !expiry.SessionExpiry.IsZero() {
 		tighten(expiry.SessionExpiry, BoundBySessionExpiry)
 	}
-	if tokens := latest(expiry.Opaque, expiry.JWT); c.SessionWithTokens && !keepsOffline && !tokens.IsZero() {
-		tighten(tokens, BoundBySessionWithTokens)
+	tokensExpire := latest(expiry.Opaque, expiry.JWT)
+	if c.SessionWithTokens && !keepsOffline && !tokensExpire.IsZero() {
+		tighten(tokensExpire, BoundBySessionWithTokens)
 	}
 	if !entry.ExpiresAt.IsZero() {
 		entry.Trust = storage.TrustExpiring
@@ -108,10 +115,12 @@ func boundClientSession(
 	return EntryAt(entry, endedAt)
 }
 
-// extendBound moves the bound of entry to until, if that is later and lies after the end.
+// extendBound moves the bound of entry to until, if that is later than the present bound and than the termination.
 func extendBound(entry storage.ReportEntry, until, endedAt time.Time, boundBy string) storage.ReportEntry {
 	if until.After(endedAt) && until.After(entry.ExpiresAt) {
-		entry.Trust, entry.ExpiresAt, entry.BoundBy = storage.TrustExpiring, until, boundBy
+		entry.Trust = storage.TrustExpiring
+		entry.ExpiresAt = until
+		entry.BoundBy = boundBy
 	}
 	return entry
 }

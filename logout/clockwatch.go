@@ -2,23 +2,23 @@ package logout
 
 import "time"
 
-// clockWatch notices that the clock was put back between two readings.
+// clockWatch detects that the wall clock was set back between two readings.
 type clockWatch struct {
-	last time.Time
+	last time.Time // the previous reading
 }
 
-// minClockSetback is the smallest step back that is noticed against a monotonic clock.
+// minClockSetback is the smallest setback that the comparison with the monotonic clock detects.
 const minClockSetback = time.Second
 
-// setBack reports whether the clock was put back since the reading before. The first reading counts as a setback,
-// because nothing is known about the clock of the process before.
+// setBack reports whether the wall clock was set back since the previous reading. The first reading counts as a
+// setback, because the clock of an earlier process is not known.
 func (c *clockWatch) setBack(now time.Time) bool {
 	last := c.last
 	c.last = now
 	if last.IsZero() {
 		return true
 	}
-	elapsed := now.Sub(last) // by the monotonic clock, where the readings have one
-	shown := now.Round(0).Sub(last.Round(0))
-	return shown < 0 || shown < elapsed-minClockSetback
+	elapsed := now.Sub(last)                       // by the monotonic clock, if the readings contain it
+	wallElapsed := now.Round(0).Sub(last.Round(0)) // Round removes the monotonic clock
+	return wallElapsed < 0 || wallElapsed < elapsed-minClockSetback
 }

@@ -14,7 +14,11 @@ import (
 // Outbox is the part of a store that a Dispatcher uses.
 type Outbox interface {
 	ClaimDeliveries(
-		ctx context.Context, at time.Time, lease time.Duration, max int, busy func(host string, taken int) bool,
+		ctx context.Context,
+		at time.Time,
+		lease time.Duration,
+		max int,
+		busy func(host string, claimed int) bool,
 	) ([]storage.Delivery, error)
 	RecordOutcomes(ctx context.Context, outcomes []storage.DeliveryOutcome) (stale []string, err error)
 	RescheduleDeliveries(ctx context.Context, at time.Time) error
@@ -23,12 +27,17 @@ type Outbox interface {
 	Delivery(ctx context.Context, id string) (storage.Delivery, error)
 	Client(ctx context.Context, id string) (*storage.Client, error)
 	RetryDelivery(
-		ctx context.Context, id string, at time.Time,
-		update func(storage.ReportEntry) storage.ReportEntry, e storage.Event,
+		ctx context.Context,
+		id string,
+		at time.Time,
+		update func(storage.ReportEntry) storage.ReportEntry,
+		e storage.Event,
 	) error
 	CancelDelivery(
-		ctx context.Context, id string,
-		update func(storage.ReportEntry) storage.ReportEntry, e storage.Event,
+		ctx context.Context,
+		id string,
+		update func(storage.ReportEntry) storage.ReportEntry,
+		e storage.Event,
 	) error
 }
 
@@ -36,9 +45,9 @@ const (
 	// leaseDuration is how long a claim lasts. It covers the wait for a slot, the attempt, and the commit of its
 	// outcome.
 	leaseDuration = 20 * time.Second
-	// minLeaseRemaining is how much of the lease must remain to begin an attempt.
+	// minLeaseRemaining is the part of the lease that must remain when an attempt begins.
 	minLeaseRemaining = AttemptTimeout + 3*time.Second
-	// hostBusyPause is the time until the next claim if a delivery is due whose host has no free slot.
+	// hostBusyPause is the time until the next claim if a delivery is due but its host has no free slot.
 	hostBusyPause = 200 * time.Millisecond
 	// errorPause is the time until the next claim after an error of the store.
 	errorPause = time.Second
@@ -56,7 +65,7 @@ type Dispatcher struct {
 	Log      *slog.Logger   // nil: slog.Default
 	Observer Observer
 
-	once   sync.Once     // makes wake
+	once   sync.Once     // creates wake
 	wake   chan struct{} // see Wake
 	behind atomic.Bool   // see Behind
 }
@@ -75,11 +84,11 @@ func (d *Dispatcher) Wake() {
 	}
 }
 
-// attemptResult is what the queues learn from a finished attempt.
+// attemptResult is the result of an attempt for the queues.
 type attemptResult struct {
 	running   *runningAttempt
-	sent      bool // false: too little of the lease remained to begin
-	gotAnswer bool // an HTTP response came
+	sent      bool // false: the attempt did not begin, because too little of the lease remained
+	gotAnswer bool // the host sent an HTTP response
 	duration  time.Duration
 }
 
@@ -89,7 +98,7 @@ func (d *Dispatcher) Run(ctx context.Context) {
 	d.Wake() // an earlier process may have left deliveries
 	knownHosts, err := d.Store.ListHostHealth(ctx)
 	if err != nil {
-		d.logError(ctx, "list the health of hosts", err) // the speed of all hosts counts as unknown then
+		d.logError(ctx, "list the health of hosts", err) // go on: the speed of every host counts as unknown
 	}
 	queues := newHostQueues(knownHosts)
 	finished := make(chan attemptResult, maxInFlight)
@@ -161,7 +170,7 @@ func (d *Dispatcher) Run(ctx context.Context) {
 }
 
 // claim leases at most room due deliveries and adds them to the queues. It returns the time until the next claim. If
-// the clock was put back, claim first corrects the due times that were set while the clock was ahead.
+// the clock was set back, claim first corrects the due times that were set while the clock was ahead.
 func (d *Dispatcher) claim(ctx context.Context, clock *clockWatch, queues *hostQueues, room int) time.Duration {
 	now := d.Now()
 	if clock.setBack(now) {
@@ -180,7 +189,7 @@ func (d *Dispatcher) claim(ctx context.Context, clock *clockWatch, queues *hostQ
 }
 
 // nextDue returns the time until the next claim: until a delivery is due, but at most leaseDuration, because the
-// clock may be put back meanwhile.
+// clock may be set back meanwhile.
 func (d *Dispatcher) nextDue(ctx context.Context) time.Duration {
 	next, err := d.Store.NextDelivery(ctx)
 	switch {
@@ -196,8 +205,8 @@ func (d *Dispatcher) nextDue(ctx context.Context) time.Duration {
 	return hostBusyPause // a delivery is due but was not claimed: its host has no free slot
 }
 
-// attemptWithinLease makes an attempt if enough of the lease remains, and releases the delivery otherwise. After the
-// end of the lease another claim could send the same notification.
+// attemptWithinLease makes an attempt if enough of the lease remains. Otherwise it releases the delivery, because
+// another process could claim it when the lease ends, and send the same notification.
 func (d *Dispatcher) attemptWithinLease(ctx context.Context, delivery storage.Delivery) *attemptOutcome {
 	if now := d.Now(); delivery.LeasedUntil.Sub(now) < minLeaseRemaining {
 		return release(delivery, now)
@@ -205,7 +214,7 @@ func (d *Dispatcher) attemptWithinLease(ctx context.Context, delivery storage.De
 	return d.attempt(ctx, delivery)
 }
 
-// release returns the outcome that gives up a claim without an attempt: the delivery stays pending and is due now.
+// release returns the outcome that ends a claim without an attempt: the delivery stays pending and is due now.
 func release(delivery storage.Delivery, now time.Time) *attemptOutcome {
 	keepEntry := func(entry storage.ReportEntry) storage.ReportEntry { return entry }
 	return &attemptOutcome{

@@ -1,18 +1,17 @@
-// Package logout makes a logout real. It owns the end of sessions, the notification of relying parties, what may
-// still be trusted afterwards (the trust horizon), and the reports about it.
+// Package logout ends sessions and follows a logout through to every client. It ends sessions, notifies relying
+// parties, computes what may still be trusted afterwards and until when (the trust horizon), and writes the reports.
 //
 //	Terminator.End ──▶ storage.EndSessions ──▶ Plan: report and deliveries, in the same transaction
 //	    │ wake
 //	    ▼
-//	Dispatcher.Run: claim ──▶ sign ──▶ post ──▶ record the outcome ──▶ the report entry moves towards revoked
+//	Dispatcher.Run: claim ──▶ sign ──▶ post ──▶ record the outcome, and update the report entry
 //
-// No other package calls EndSessions. Ending a session is a transaction; notification is a queue that survives a
-// crash. A delivery is done when its answer is recorded, not when its request begins: delivery is at least once. No
-// transaction is open during a request.
+// No other package calls EndSessions. A session ends in one transaction. Notifications wait in a queue that survives a
+// crash. A delivery is done when its answer is recorded, so every logout token is delivered at least once. No
+// transaction is open during an HTTP request.
 //
-// A published bound is a hard one: no relying party that does what it declared accepts anything longer. Without a
-// bound the state is "unknown", and it is never left out.
+// A bound in a report is certain: a relying party that does what it declared accepts nothing of the session after it.
+// If an entry has no bound, the report says "unknown".
 //
-// The package does not know how tokens are signed and how requests leave the process: it is given a [Signer] and a
-// [Poster].
+// The package does not sign tokens or send requests itself: it gets a [Signer] and a [Poster].
 package logout

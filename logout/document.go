@@ -9,13 +9,13 @@ import (
 // DocumentTyp is the header typ of a signed report.
 const DocumentTyp = "logout-report+jwt"
 
-// Document is a report as users and operators get it: the claims of the JWT when a signature is asked for. It says
-// what is known at IssuedAt. Entries go on changing, so a later document may say more.
+// Document is the form of a report for users and operators. In a signed report it is the claims of the JWT. It shows
+// the report at IssuedAt; the entries change afterwards, so a later document may say more.
 type Document struct {
 	Issuer       string                `json:"iss"`
 	IssuedAt     int64                 `json:"iat"`
 	ReportID     string                `json:"report"`
-	Txn          string                `json:"txn"` // Cause.ID: the same in all reports of a bulk logout
+	Txn          string                `json:"txn"` // Cause.ID; all reports of a bulk logout have the same
 	Session      string                `json:"session,omitempty"`
 	WholeSession bool                  `json:"whole_session"`
 	Subject      string                `json:"sub"`
@@ -28,20 +28,33 @@ type Document struct {
 	Tokens       HorizonPart           `json:"tokens"`
 	Clients      HorizonPart           `json:"clients"`
 	Offline      []string              `json:"offline,omitempty"`
-	Audit        []storage.Event       `json:"audit"` // the whole audit lines of the report, so that their hashes can be checked
+	Audit        []storage.Event       `json:"audit"` // the complete audit lines of the report, with their hashes
 }
 
-// NewDocument makes the document of a report as it stands at that moment. events are the audit lines that the report
-// names.
+// NewDocument returns the document of a report at that time. events are the audit lines that the report names.
 func NewDocument(issuer string, r storage.Report, events []storage.Event, at time.Time) Document {
-	at = latest(at, r.EndedAt).UTC().Truncate(time.Second) // the clock may have been put back since
-	e := AssessReport(r, latest(at, r.EndedAt))
-	for i := range e.Entries {
-		e.Entries[i].LastAnswer.Detail = "" // for operators only: it may name internal addresses, and users get the document too
+	at = latest(at, r.EndedAt).UTC().Truncate(time.Second) // the clock may have been set back meanwhile
+	estimate := AssessReport(r, latest(at, r.EndedAt))
+	for i := range estimate.Entries {
+		estimate.Entries[i].LastAnswer.Detail = "" // it may name internal addresses, and users see the document too
 	}
 	return Document{
-		Issuer: issuer, IssuedAt: at.Unix(), ReportID: r.ID, Txn: r.Cause.ID, Session: r.Session, WholeSession: r.WholeSession, Subject: r.Subject, EndedAt: r.EndedAt,
-		Reason: r.Cause.Reason, By: r.Cause.By, Client: r.Cause.Client, Entries: e.Entries, OP: e.OP, Tokens: e.Tokens, Clients: e.Clients, Offline: e.Offline,
-		Audit: events,
+		Issuer:       issuer,
+		IssuedAt:     at.Unix(),
+		ReportID:     r.ID,
+		Txn:          r.Cause.ID,
+		Session:      r.Session,
+		WholeSession: r.WholeSession,
+		Subject:      r.Subject,
+		EndedAt:      r.EndedAt,
+		Reason:       r.Cause.Reason,
+		By:           r.Cause.By,
+		Client:       r.Cause.Client,
+		Entries:      estimate.Entries,
+		OP:           estimate.OP,
+		Tokens:       estimate.Tokens,
+		Clients:      estimate.Clients,
+		Offline:      estimate.Offline,
+		Audit:        events,
 	}
 }

@@ -9,11 +9,11 @@ import (
 	"github.com/curfew-id/curfew/storage"
 )
 
-// enforced.go keeps the bounds of cached introspection answers true. A resource server may cache an answer that it
-// got just before the commit of a logout, however long that commit took: the bound counts from the commit, which is
-// known only when it has returned.
+// enforced.go computes the bounds of cached introspection responses. A resource server may cache a response that it got
+// just before the commit of a logout. The bound therefore counts from the time of the commit, which is known only when
+// the commit has returned.
 
-// enforcedTimes are when bulk logouts with more pages took effect, by cause. Safe for concurrent use.
+// enforcedTimes records when bulk logouts that are under way took effect, by Cause.ID. It is safe for concurrent use.
 type enforcedTimes struct {
 	mu      sync.Mutex
 	byCause map[string]time.Time
@@ -28,8 +28,8 @@ func (e *enforcedTimes) set(cause string, at time.Time) {
 	e.byCause[cause] = at
 }
 
-// get returns when that bulk logout took effect. If no one has set it, an earlier process began the bulk logout: then
-// it is knownBy.
+// get returns when a bulk logout took effect. If that is not recorded, an earlier process began the bulk logout. get
+// then records and returns knownBy, a time at which it had already taken effect.
 func (e *enforcedTimes) get(cause string, knownBy time.Time) time.Time {
 	e.mu.Lock()
 	at, ok := e.byCause[cause]
@@ -47,8 +47,8 @@ func (e *enforcedTimes) forget(cause string) {
 	delete(e.byCause, cause)
 }
 
-// enforcedByCause returns enforcedBy for what ended by that cause. A client session that another bulk logout had
-// already ended took effect with the first commit of that one.
+// enforcedByCause returns enforcedBy for a termination by that cause. It returns zero for a client session that another
+// bulk logout ended earlier: the time when that one took effect is not known here.
 func enforcedByCause(termination storage.Termination, cause storage.Cause, enforcedBy time.Time) time.Time {
 	if termination.Cause.ID != cause.ID {
 		return time.Time{}
@@ -56,8 +56,8 @@ func enforcedByCause(termination storage.Termination, cause storage.Cause, enfor
 	return enforcedBy
 }
 
-// tightenCachedBounds brings the bounds of cached introspection answers nearer, in the store and in r: since
-// committedAt the introspection endpoint answers that the tokens are not active.
+// tightenCachedBounds moves the bounds of cached introspection responses to an earlier time, in the store and in r. The
+// introspection endpoint has reported the tokens as inactive since committedAt. It works in a goroutine of work.
 func (t *Terminator) tightenCachedBounds(
 	ctx context.Context,
 	work *sync.WaitGroup,
@@ -65,19 +65,20 @@ func (t *Terminator) tightenCachedBounds(
 	r *storage.Report,
 	committedAt time.Time,
 ) {
-	if !slices.ContainsFunc(
-		r.Entries,
-		func(entry storage.ReportEntry) bool { return entry.BoundBy == BoundByIntrospectionCache },
-	) {
+	isCacheBound := func(entry storage.ReportEntry) bool { return entry.BoundBy == BoundByIntrospectionCache }
+	if !slices.ContainsFunc(r.Entries, isCacheBound) {
 		return
 	}
-	entries := reportEntries(termination, t.Lifetimes, committedAt)
+	tighterEntries := reportEntries(termination, t.Lifetimes, committedAt)
 	tighten := func(r *storage.Report) {
-		for _, tighter := range entries {
+		for _, tighter := range tighterEntries {
 			entry := r.Entry(tighter.Kind, tighter.Client)
-			if entry != nil && entry.BoundBy == BoundByIntrospectionCache && tighter.ExpiresAt.Before(entry.ExpiresAt) {
-				entry.Trust, entry.ExpiresAt, entry.BoundBy = tighter.Trust, tighter.ExpiresAt, tighter.BoundBy
+			if entry == nil || !isCacheBound(*entry) || !tighter.ExpiresAt.Before(entry.ExpiresAt) {
+				continue
 			}
+			entry.Trust = tighter.Trust
+			entry.ExpiresAt = tighter.ExpiresAt
+			entry.BoundBy = tighter.BoundBy
 		}
 	}
 	id := r.ID

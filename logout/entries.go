@@ -8,8 +8,8 @@ import (
 	"github.com/curfew-id/curfew/storage"
 )
 
-// reportEntries lists everything that may still trust what ended: for each client its client session and its access
-// tokens, and apart from these its offline access. enforcedBy: see [Plan].
+// reportEntries returns the entries of a report. Each client of the termination has up to three: its client session,
+// its access tokens, and its offline access. For enforcedBy see [Plan].
 func reportEntries(t storage.Termination, lifetimes Lifetimes, enforcedBy time.Time) []storage.ReportEntry {
 	entries := []storage.ReportEntry{}
 	for _, cs := range t.Session.ClientSessions {
@@ -19,43 +19,35 @@ func reportEntries(t storage.Termination, lifetimes Lifetimes, enforcedBy time.T
 			t.RemainingOffline,
 			func(g storage.Grant) bool { return g.Client == cs.Client },
 		)
-		entries = append(
-			entries,
-			boundClientSession(newEntry(KindClientSession, cs.Client, c), expiry, c, keepsOffline, t.EndedAt),
-		)
+		session := newEntry(KindClientSession, cs.Client, c)
+		entries = append(entries, boundClientSession(session, expiry, c, keepsOffline, t.EndedAt))
 		if hasTokens {
-			entries = append(
-				entries,
-				boundAccessTokens(newEntry(KindAccessTokens, cs.Client, c), expiry, c, t.EndedAt, enforcedBy),
-			)
+			tokens := newEntry(KindAccessTokens, cs.Client, c)
+			entries = append(entries, boundAccessTokens(tokens, expiry, c, t.EndedAt, enforcedBy))
 		}
 	}
 	for _, g := range t.Grants {
-		if t.Session.ClientSession(g.Client) == nil && !hasEntry(entries, KindAccessTokens, g.Client) {
-			expiry, _ := revokedTokenExpiry(t, g.Client, lifetimes)
-			entries = append(
-				entries,
-				boundAccessTokens(
-					newEntry(KindAccessTokens, g.Client, t.Clients[g.Client]),
-					expiry,
-					t.Clients[g.Client],
-					t.EndedAt,
-					enforcedBy,
-				),
-			)
+		if t.Session.ClientSession(g.Client) != nil || hasEntry(entries, KindAccessTokens, g.Client) {
+			continue
 		}
+		c := t.Clients[g.Client]
+		expiry, _ := revokedTokenExpiry(t, g.Client, lifetimes)
+		tokens := newEntry(KindAccessTokens, g.Client, c)
+		entries = append(entries, boundAccessTokens(tokens, expiry, c, t.EndedAt, enforcedBy))
 	}
 	return append(entries, offlineEntries(t)...)
 }
 
-// offlineEntries lists offline access once for each client: revoked if it ended, unknown if any of it remains.
+// offlineEntries returns one entry for each client with offline access: unknown if offline access remains, otherwise
+// revoked.
 func offlineEntries(t storage.Termination) []storage.ReportEntry {
 	var entries []storage.ReportEntry
 	addEntries := func(grants []storage.Grant, trust storage.TrustState, boundBy string) {
 		for _, g := range grants {
 			if g.Offline() && !hasEntry(entries, KindOfflineAccess, g.Client) {
 				entry := newEntry(KindOfflineAccess, g.Client, t.Clients[g.Client])
-				entry.Trust, entry.BoundBy = trust, boundBy
+				entry.Trust = trust
+				entry.BoundBy = boundBy
 				entries = append(entries, entry)
 			}
 		}
@@ -65,24 +57,26 @@ func offlineEntries(t storage.Termination) []storage.ReportEntry {
 	return entries
 }
 
-// revokedTokenExpiry returns the latest expiry of the access tokens that end for this client, and whether there are
-// any.
+// revokedTokenExpiry returns the latest expiry of a client's tokens that the termination revokes. hasTokens reports
+// whether there are access tokens. It takes elements by index, because it runs once for each client and grants are
+// large.
 func revokedTokenExpiry(
 	t storage.Termination,
 	client string,
 	lifetimes Lifetimes,
-) (expiry storage.TokenExpiry, ok bool) {
-	for i := range t.Session.ClientSessions { // by index: this is asked for each of many clients, and members and grants are large
+) (expiry storage.TokenExpiry, hasTokens bool) {
+	for i := range t.Session.ClientSessions {
 		if cs := &t.Session.ClientSessions[i]; cs.Client == client {
 			expiry.Extend(cs.TokenExpiry)
 		}
 	}
+	hasGrant := false
 	for i := range t.Grants {
 		g := &t.Grants[i]
 		if g.Client != client {
 			continue
 		}
-		ok = true
+		hasGrant = true
 		switch {
 		case g.Trust != storage.TokenExpiry{}:
 			expiry.Extend(g.Trust)
@@ -90,21 +84,22 @@ func revokedTokenExpiry(
 			expiry.Extend(assumedTokenExpiry(*g, t.Clients[client], lifetimes))
 		}
 	}
-	return expiry, ok || !expiry.Opaque.IsZero() || !expiry.JWT.IsZero()
+	return expiry, hasGrant || !expiry.Opaque.IsZero() || !expiry.JWT.IsZero()
 }
 
-// assumedTokenExpiry returns the latest expiry that tokens of a grant can have, where only the grant ended and the
-// expiry of its tokens is recorded with the client session.
+// assumedTokenExpiry returns the latest expiry that the tokens of a grant can have. It is for a grant that ended alone
+// and has no recorded expiry.
 func assumedTokenExpiry(g storage.Grant, c *storage.Client, lifetimes Lifetimes) storage.TokenExpiry {
 	lastIssued := latest(g.LastUsed, g.Created)
 	expiry := storage.TokenExpiry{Opaque: lastIssued.Add(lifetimes.Opaque)}
-	// The format may have been changed since the last issue; then both are possible.
+	// If the client was changed after the last issue, its access token format may have been changed too.
 	if c == nil || c.UsesJWTAccessTokens() || c.Updated.After(lastIssued) {
 		expiry.JWT = lastIssued.Add(lifetimes.JWT)
 	}
 	return expiry
 }
 
+// newEntry returns an entry without a bound. c is nil if the client was removed.
 func newEntry(kind, client string, c *storage.Client) storage.ReportEntry {
 	entry := storage.ReportEntry{
 		Kind:     kind,
@@ -120,14 +115,14 @@ func newEntry(kind, client string, c *storage.Client) storage.ReportEntry {
 
 // logoutChannels returns the channels by which a client can be notified, the back channel first.
 func logoutChannels(c *storage.Client) []string {
-	var ch []string
+	var channels []string
 	if c.BackchannelLogoutURI != "" {
-		ch = append(ch, BackChannel)
+		channels = append(channels, BackChannel)
 	}
 	if c.FrontchannelLogoutURI != "" {
-		ch = append(ch, FrontChannel)
+		channels = append(channels, FrontChannel)
 	}
-	return ch
+	return channels
 }
 
 func displayName(client string, c *storage.Client) string {
@@ -141,12 +136,12 @@ func hasEntry(entries []storage.ReportEntry, kind, client string) bool {
 	return (&storage.Report{Entries: entries}).Entry(kind, client) != nil
 }
 
-// isExpiry reports whether something ended by its own deadline.
+// isExpiry reports whether a session ended because it expired.
 func isExpiry(c storage.Cause) bool {
 	return c.Reason == storage.ReasonIdle || c.Reason == storage.ReasonAbsolute
 }
 
-// canonicalHost returns the host:port that deliveries are grouped by, the same for all spellings of a host.
+// canonicalHost returns the host:port by which deliveries are grouped. It is the same for all ways to write a host.
 func canonicalHost(scheme, hostname, port string) string {
 	if port == "" {
 		port = "443"

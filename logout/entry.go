@@ -6,11 +6,13 @@ import (
 	"github.com/curfew-id/curfew/storage"
 )
 
-// The kinds of report entries: the values of ReportEntry.Kind.
+// entry.go changes report entries by the answers of relying parties and by the time that passes.
+
+// The values of ReportEntry.Kind.
 const (
-	KindClientSession = "client_session" // the session that a client made for itself
-	KindAccessTokens  = "access_tokens"  // the access tokens that a client was given
-	KindOfflineAccess = "offline_access" // the offline access of a client, which a logout leaves unless asked to end it
+	KindClientSession = "client_session" // the session that a client keeps for itself
+	KindAccessTokens  = "access_tokens"  // the access tokens of a client
+	KindOfflineAccess = "offline_access" // the offline access of a client
 )
 
 // The channels by which a client is notified: the values of ReportEntry.Channels.
@@ -26,7 +28,7 @@ const (
 	RenotificationFailed  = "failed"
 )
 
-// trustRank orders trust states by how certain the end is. The state of an entry only moves up.
+// trustRank orders the trust states by certainty. The state of an entry only rises.
 func trustRank(s storage.TrustState) int {
 	switch s {
 	case storage.TrustNotified:
@@ -42,20 +44,24 @@ func trustRank(s storage.TrustState) int {
 	}
 }
 
-// MergeEntry returns old with what next adds to it. The trust state only moves towards revoked, a bound only comes
-// nearer, and a delivery that is done stays done.
+// MergeEntry returns old with the changes of next. It lets the trust state only rise and the bound only move to an
+// earlier time. A delivery that is done stays done.
 func MergeEntry(old, next storage.ReportEntry) storage.ReportEntry {
 	entry := old
+	trustRises := trustRank(next.Trust) > trustRank(old.Trust)
+	bothExpiring := old.Trust == storage.TrustExpiring && next.Trust == storage.TrustExpiring
 	switch {
-	case trustRank(next.Trust) > trustRank(old.Trust):
+	case trustRises:
 		entry.Trust = next.Trust
 		if !next.ExpiresAt.IsZero() {
-			entry.ExpiresAt, entry.BoundBy = next.ExpiresAt, next.BoundBy
+			entry.ExpiresAt = next.ExpiresAt
+			entry.BoundBy = next.BoundBy
 		}
-	case old.Trust == storage.TrustExpiring && next.Trust == storage.TrustExpiring && next.ExpiresAt.Before(old.ExpiresAt):
-		entry.ExpiresAt, entry.BoundBy = next.ExpiresAt, next.BoundBy
+	case bothExpiring && next.ExpiresAt.Before(old.ExpiresAt):
+		entry.ExpiresAt = next.ExpiresAt
+		entry.BoundBy = next.BoundBy
 	}
-	if old.NotifiedAt.IsZero() || trustRank(next.Trust) > trustRank(old.Trust) && !next.NotifiedAt.IsZero() {
+	if old.NotifiedAt.IsZero() || trustRises && !next.NotifiedAt.IsZero() {
 		entry.NotifiedAt = next.NotifiedAt
 	}
 	entry.Attempts = max(old.Attempts, next.Attempts)
@@ -75,8 +81,8 @@ func MergeEntry(old, next storage.ReportEntry) storage.ReportEntry {
 	return entry
 }
 
-// EntryAt returns entry as it stands at now: an expiring entry is revoked when its bound has passed. ExpiresAt and
-// BoundBy stay, so that the entry still shows why.
+// EntryAt returns entry as it is at now: an expiring entry becomes revoked when its bound has passed. ExpiresAt and
+// BoundBy stay, so that the entry shows the reason.
 func EntryAt(entry storage.ReportEntry, now time.Time) storage.ReportEntry {
 	if entry.Trust == storage.TrustExpiring && !now.Before(entry.ExpiresAt) {
 		entry.Trust = storage.TrustRevoked
@@ -84,8 +90,8 @@ func EntryAt(entry storage.ReportEntry, now time.Time) storage.ReportEntry {
 	return entry
 }
 
-// entryUpdater returns the change of the report entry that an outcome of delivery d brings. d is the delivery as
-// claimed.
+// entryUpdater returns the change that an outcome of an attempt makes to the client's report entry. d is the delivery
+// as it was claimed.
 func entryUpdater(
 	d storage.Delivery,
 	state storage.DeliveryState,
@@ -95,45 +101,50 @@ func entryUpdater(
 	return func(old storage.ReportEntry) storage.ReportEntry {
 		old = EntryAt(old, a.At)
 		entry := old
-		entry.LastAnswer, entry.NextAttempt = a, next
+		entry.LastAnswer = a
+		entry.NextAttempt = next
 		if d.Renotification {
 			entry = applyRenotification(entry, state, a)
 		} else {
 			entry = applyNotification(entry, d, state, a)
 		}
 		if d.Untrusted {
-			entry.Trust = old.Trust // its answers prove nothing: the entry ends by its bound or stays unknown
+			entry.Trust = old.Trust // the client's answers do not count: only the bound can change the state
 		}
 		return MergeEntry(old, entry)
 	}
 }
 
-// applyNotification applies the outcome of a first notification. If a re-notification follows, the answer confirms
-// nothing yet: the relying party may still have been creating its session.
+// applyNotification applies the outcome of a first notification. If a re-notification follows, the answer does not
+// confirm the logout yet: the relying party may have created its session only after that answer.
 func applyNotification(
 	entry storage.ReportEntry,
 	d storage.Delivery,
 	state storage.DeliveryState,
 	a storage.Answer,
 ) storage.ReportEntry {
-	entry.Delivery, entry.Attempts = state, d.Attempts
+	entry.Delivery = state
+	entry.Attempts = d.Attempts
 	if state != storage.DeliveryDone {
 		return entry
 	}
-	entry.NotifiedAt, entry.Trust = a.At, storage.TrustConfirmed
+	entry.NotifiedAt = a.At
+	entry.Trust = storage.TrustConfirmed
 	if entry.Renotification == RenotificationPending || entry.Renotification == RenotificationFailed {
 		entry.Trust = storage.TrustNotified
 	}
 	return entry
 }
 
-// applyRenotification applies the outcome of a re-notification. Its success counts for the first notification too:
-// the relying party accepted a logout token.
+// applyRenotification applies the outcome of a re-notification. If the relying party accepted it, the first
+// notification counts as delivered too.
 func applyRenotification(entry storage.ReportEntry, state storage.DeliveryState, a storage.Answer) storage.ReportEntry {
 	switch state {
 	case storage.DeliveryDone:
-		entry.Renotification, entry.Delivery = RenotificationDone, storage.DeliveryDone
-		entry.Trust, entry.NotifiedAt = storage.TrustConfirmed, a.At
+		entry.Renotification = RenotificationDone
+		entry.Delivery = storage.DeliveryDone
+		entry.Trust = storage.TrustConfirmed
+		entry.NotifiedAt = a.At
 	case storage.DeliveryPending:
 		entry.Renotification = RenotificationPending
 	default:
@@ -142,24 +153,24 @@ func applyRenotification(entry storage.ReportEntry, state storage.DeliveryState,
 	return entry
 }
 
-// MarkFrontChannelNotified returns the change of a report when the browser is given the frames of a front-channel
-// logout for those clients. It proves nothing. Neither does a frame's load event, which comes for errors and refusals
-// too (Front-Channel Logout 1.0 has no answer).
+// MarkFrontChannelNotified returns the change of a report after the browser got the frames of a front-channel logout
+// for those clients. The entries become notified, not confirmed: Front-Channel Logout 1.0 has no answer, and a frame's
+// load event comes for errors too.
 func MarkFrontChannelNotified(clients []string, at time.Time) func(*storage.Report) {
 	return func(r *storage.Report) {
 		for _, client := range clients {
 			if entry := r.Entry(KindClientSession, client); entry != nil {
 				current := EntryAt(*entry, at)
 				notified := current
-				notified.Trust, notified.NotifiedAt = storage.TrustNotified, at
+				notified.Trust = storage.TrustNotified
+				notified.NotifiedAt = at
 				*entry = MergeEntry(current, notified)
 			}
 		}
 	}
 }
 
-// DeliveriesFinished reports whether no first notification of the report is pending. A re-notification is not waited
-// for.
+// DeliveriesFinished reports whether no first notification of the report is pending. It ignores re-notifications.
 func DeliveriesFinished(r storage.Report) bool {
 	for _, entry := range r.Entries {
 		if entry.Delivery == storage.DeliveryPending {

@@ -16,9 +16,9 @@ type Frame struct {
 	Origin string // scheme://host[:port], for frame-src
 }
 
-// Frames returns the frames of a front-channel logout for what ended. Each has both iss and sid, whatever the client
-// registered (Front-Channel Logout 1.0 §2: both or neither): a relying party that does not get its cookie in a frame
-// has nothing else.
+// Frames returns the frames of a front-channel logout for the terminations. Each URI contains iss and sid, even if the
+// client did not register frontchannel_logout_session_required (Front-Channel Logout 1.0 §2: both or neither). Browsers
+// may send no cookie in a frame: the relying party then needs iss and sid to find its session.
 func Frames(issuer string, terminations []storage.Termination) []Frame {
 	var frames []Frame
 	for _, t := range terminations {
@@ -50,14 +50,14 @@ func NewFrame(issuer string, c *storage.Client, sid string) (frame Frame, ok boo
 	}, true
 }
 
-// frameURI appends iss and sid to the registered URI, which stays as it is, byte for byte.
+// frameURI appends iss and sid to the registered URI, and changes no byte of it.
 func frameURI(registered, issuer, sid string) string {
-	sep := "?"
+	separator := "?"
 	switch {
 	case strings.HasSuffix(registered, "?") || strings.HasSuffix(registered, "&"):
-		sep = ""
+		separator = ""
 	case strings.Contains(registered, "?"):
-		sep = "&"
+		separator = "&"
 	}
-	return registered + sep + "iss=" + url.QueryEscape(issuer) + "&sid=" + url.QueryEscape(sid)
+	return registered + separator + "iss=" + url.QueryEscape(issuer) + "&sid=" + url.QueryEscape(sid)
 }

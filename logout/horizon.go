@@ -7,33 +7,32 @@ import (
 	"github.com/curfew-id/curfew/storage"
 )
 
-// Estimate is the trust horizon of one or more sessions: what may still be trusted, until when, and which clients
-// have no bound. The three parts are never merged into one number.
+// Estimate is the trust horizon of one or more sessions: until when they may still be trusted, and which clients have
+// no bound. It has three parts that are shown separately.
 type Estimate struct {
 	At      time.Time             `json:"at"`
-	OP      HorizonPart           `json:"op"`      // what the OP enforces
+	OP      HorizonPart           `json:"op"`      // the sessions at the OP
 	Tokens  HorizonPart           `json:"tokens"`  // the access tokens that the OP issued
 	Clients HorizonPart           `json:"clients"` // the clients' own sessions
 	Offline []string              `json:"offline,omitempty"`
 	Entries []storage.ReportEntry `json:"entries,omitempty"`
 }
 
-// HorizonPart is one of the three parts. Of its entries, Over trust nothing any more, Expiring end by ExpiresAt at
-// the latest, and Unknown have no bound.
+// HorizonPart is one part of a trust horizon. It counts report entries.
 type HorizonPart struct {
 	Entries      int       `json:"entries"`
-	Over         int       `json:"over"` // revoked or confirmed
-	Expiring     int       `json:"expiring"`
-	ExpiresAt    time.Time `json:"expires_at,omitzero"`
-	Unknown      int       `json:"unknown"`
-	Notifying    int       `json:"notifying"`               // of the unknown: a notification is under way and may yet be confirmed
-	UnknownNames []string  `json:"unknown_names,omitempty"` // of the unknown
+	Over         int       `json:"over"`                    // entries that are revoked or confirmed
+	Expiring     int       `json:"expiring"`                // entries that expire by themselves
+	ExpiresAt    time.Time `json:"expires_at,omitzero"`     // when the last of the expiring entries expires
+	Unknown      int       `json:"unknown"`                 // entries without a bound
+	Notifying    int       `json:"notifying"`               // unknown entries that a pending notification may confirm
+	UnknownNames []string  `json:"unknown_names,omitempty"` // names of the clients of the unknown entries
 }
 
-// Complete reports whether nothing is trusted any more.
+// Complete reports whether nothing is trusted any more: all entries are over.
 func (s HorizonPart) Complete() bool { return s.Expiring == 0 && s.Unknown == 0 }
 
-// Remaining returns how long after at the last expiring entry ends; zero if none is expiring.
+// Remaining returns the time from at until the last expiring entry expires; zero if none is expiring.
 func (s HorizonPart) Remaining(at time.Time) time.Duration {
 	if s.ExpiresAt.After(at) {
 		return s.ExpiresAt.Sub(at)
@@ -47,8 +46,8 @@ type PreviewOptions struct {
 	Lifetimes      Lifetimes
 }
 
-// PreviewHorizon returns what could still be trusted if the session ended at that moment and no notification arrived.
-// clients are those of its client sessions and of grants, which are all active grants of the user.
+// PreviewHorizon returns the trust horizon for the case that the session ended at that time and no notification
+// arrived. grants are all active grants of the user. clients are the clients of the client sessions and the grants.
 func PreviewHorizon(
 	s storage.Session,
 	clients map[string]*storage.Client,
@@ -59,7 +58,7 @@ func PreviewHorizon(
 	t := storage.Termination{EndedAt: at, Session: s, WholeSession: true, Clients: clients}
 	for _, g := range grants {
 		switch {
-		case g.Session == s.ID || g.Offline() && o.IncludeOffline:
+		case g.Session == s.ID, g.Offline() && o.IncludeOffline:
 			t.Grants = append(t.Grants, g)
 		case g.Offline() && s.ClientSession(g.Client) != nil:
 			t.RemainingOffline = append(t.RemainingOffline, g)
@@ -68,13 +67,12 @@ func PreviewHorizon(
 	return newEstimate(reportEntries(t, o.Lifetimes, at), at, willBeNotified)
 }
 
-// AssessReport returns the trust horizon of an ended session as its report stands at that moment.
+// AssessReport returns the trust horizon of a session that has ended, as its report shows it at that time.
 func AssessReport(r storage.Report, at time.Time) Estimate {
 	return newEstimate(r.Entries, at, awaitsConfirmation)
 }
 
-// MergeEstimates returns the estimate of several sessions together: the latest of each bound, and every client
-// without one.
+// MergeEstimates returns the trust horizon of several sessions together.
 func MergeEstimates(at time.Time, estimates ...Estimate) Estimate {
 	var entries []storage.ReportEntry
 	for _, e := range estimates {
@@ -83,20 +81,24 @@ func MergeEstimates(at time.Time, estimates ...Estimate) Estimate {
 	return newEstimate(entries, at, willBeNotified)
 }
 
-// willBeNotified is the notifying function of a preview.
+// willBeNotified is the argument notifying of newEstimate for a preview.
 func willBeNotified(entry storage.ReportEntry) bool {
 	return slices.Contains(entry.Channels, BackChannel)
 }
 
-// awaitsConfirmation is the notifying function of a report. A delivery that has failed or was never planned confirms
-// nothing any more.
+// awaitsConfirmation is the argument notifying of newEstimate for a report. Only a pending delivery can still be
+// confirmed.
 func awaitsConfirmation(entry storage.ReportEntry) bool {
 	return entry.Delivery == storage.DeliveryPending || entry.Renotification == RenotificationPending
 }
 
-// newEstimate adds entries up. notifying reports which of the unknown ones may yet be confirmed.
+// newEstimate counts entries. notifying reports whether an unknown entry may still be confirmed.
 func newEstimate(entries []storage.ReportEntry, at time.Time, notifying func(storage.ReportEntry) bool) Estimate {
-	e := Estimate{At: at, OP: HorizonPart{Entries: 1, Over: 1}, Entries: make([]storage.ReportEntry, 0, len(entries))}
+	e := Estimate{
+		At:      at,
+		OP:      HorizonPart{Entries: 1, Over: 1},
+		Entries: make([]storage.ReportEntry, 0, len(entries)),
+	}
 	for _, entry := range entries {
 		entry = EntryAt(entry, at)
 		e.Entries = append(e.Entries, entry)

@@ -6,12 +6,14 @@ import (
 	"github.com/curfew-id/curfew/storage"
 )
 
-// hostHealthRefresh is how often an unchanged health is written again, so that the store does not forget it.
+// hostHealthRefresh is how often an unchanged HostHealth is written again, so that the store does not remove it.
 const hostHealthRefresh = 24 * time.Hour
 
-// hostRecorder decides which outcomes carry a change of their host's health into the store, so that the next process
-// knows which hosts are quick. Only the goroutine that records outcomes uses it.
-type hostRecorder struct{ recorded map[string]storage.HostHealth }
+// hostRecorder decides when the health of a host has to be stored, so that the next process knows which hosts are
+// quick. Only the goroutine that records outcomes uses it.
+type hostRecorder struct {
+	recorded map[string]storage.HostHealth // by HostHealth.Host, as the store has them
+}
 
 func newHostRecorder(known []storage.HostHealth) *hostRecorder {
 	r := &hostRecorder{recorded: map[string]storage.HostHealth{}}
@@ -21,13 +23,15 @@ func newHostRecorder(known []storage.HostHealth) *hostRecorder {
 	return r
 }
 
-// change returns the health that the attempt has shown; nil if the store has it already.
+// change returns the health of a host after an attempt; nil if the store need not change it.
 func (r *hostRecorder) change(o *attemptOutcome, now time.Time) *storage.HostHealth {
 	if o.notSent {
 		return nil
 	}
 	health := storage.HostHealth{Host: o.delivery.Host, Slow: o.duration >= slowThreshold, At: now}
-	if old, ok := r.recorded[health.Host]; ok && old.Slow == health.Slow && now.Sub(old.At) < hostHealthRefresh {
+	old, isRecorded := r.recorded[health.Host]
+	isRecent := now.Sub(old.At) < hostHealthRefresh
+	if isRecorded && isRecent && old.Slow == health.Slow {
 		return nil
 	}
 	if len(r.recorded) >= maxHosts {

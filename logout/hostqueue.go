@@ -8,30 +8,30 @@ import (
 )
 
 const (
-	// maxPerHost is how many attempts one host gets at the same time.
+	// maxPerHost is the largest number of attempts that run at one host at the same time.
 	maxPerHost = 4
-	// maxInFlight is how many attempts are made at the same time in all.
+	// maxInFlight is the largest number of attempts that run at the same time.
 	maxInFlight = 512
-	// maxClaimLimit is how many deliveries are claimed for one quick host at a time, so that claims need few commits.
+	// maxClaimLimit is the largest number of deliveries that are claimed for one quick host at a time. A large number
+	// keeps the number of commits small.
 	maxClaimLimit = 64
-	// slowThreshold is how long an attempt may take before its host counts as slow. The attempt then stops using a
-	// slot of the quick hosts, even while it still waits for the answer.
+	// slowThreshold is the duration from which on an attempt shows that its host is slow. An attempt that takes longer
+	// no longer uses a slot of the quick hosts, even while it still waits for the answer.
 	slowThreshold = 500 * time.Millisecond
-	// maxHosts is how many hosts have a queue in memory, including hosts without deliveries.
+	// maxHosts is the largest number of hosts with a queue in memory, including hosts without deliveries.
 	maxHosts = 4096
 )
 
-// hostQueue has the claimed deliveries of one host. Its claimLimit grows with each quick attempt, and falls when the
-// host is slow or does not answer. A host that hangs thus uses one slot, and few deliveries wait for it with a
-// running lease.
+// hostQueue contains the claimed deliveries of one host. Its claimLimit grows with each quick attempt, and falls when
+// the host is slow or does not answer. A host that hangs thus uses one slot, and few of its deliveries are leased.
 type hostQueue struct {
 	host       string
 	speed      hostSpeed
-	claimLimit int                // how many deliveries may be claimed at a time, in the queue and in flight
-	inFlight   int                // how many attempts are under way
+	claimLimit int                // the largest number of claimed deliveries, in the queue and in flight
+	inFlight   int                // number of attempts under way
 	queue      []storage.Delivery // claimed, not yet attempted
 	responsive bool               // the host has answered since it last had no claimed deliveries
-	moreDue    bool               // the store may have more due deliveries for the host than were claimed
+	moreDue    bool               // the store may have due deliveries for the host that are not claimed
 }
 
 func newHostQueue(host string, speed hostSpeed) *hostQueue {
@@ -42,8 +42,8 @@ func (q *hostQueue) class() hostClass { return classOf(q.host, q.speed) }
 
 func (q *hostQueue) claimed() int { return q.inFlight + len(q.queue) }
 
-// maxConcurrent returns how many attempts may run at the host now. Until the host has answered the first delivery of
-// a burst it is one, so that a host that hangs takes one slot and not maxPerHost.
+// maxConcurrent returns how many attempts may run at the host now. It is one until the host has answered, so that a
+// host that hangs uses one slot and not maxPerHost.
 func (q *hostQueue) maxConcurrent() int {
 	if !q.responsive {
 		return 1
@@ -58,8 +58,8 @@ type runningAttempt struct {
 	finished  bool
 }
 
-// hostQueues has the queues of all hosts and counts the slots that they use. Each class of hosts has slots of its
-// own. Only the goroutine of Dispatcher.Run uses it.
+// hostQueues contains the queues of all hosts and counts the slots that they use. Each class of hosts has its own
+// slots. Only the goroutine of Dispatcher.Run uses it.
 type hostQueues struct {
 	byHost      map[string]*hostQueue
 	waiting     []*hostQueue      // hosts with deliveries in their queue
@@ -94,9 +94,8 @@ func (hq *hostQueues) room() (n int) {
 	return n
 }
 
-// busy returns the filter for one claim. The store asks it before it takes a delivery of host, of which the claim has
-// taken that many already. The filter returns true if the host or its class has no room, and the store skips the
-// host.
+// busy returns the argument busy for one call of ClaimDeliveries. The store calls it for each delivery, with the number
+// of deliveries of that host that this call has already taken. It returns true if the host or its class has no room.
 func (hq *hostQueues) busy() func(host string, taken int) bool {
 	takenByHost := map[string]int{}
 	takenByClass := [hostClasses]int{}
@@ -111,9 +110,10 @@ func (hq *hostQueues) busy() func(host string, taken int) bool {
 		if hostFull || classFull {
 			return true
 		}
-		// The host's count becomes taken+1: count only the difference in its class.
-		takenByClass[class] += taken + 1 - takenByHost[host]
-		takenByHost[host] = taken + 1
+		// The store now takes this delivery. The class grows by the same number as the host.
+		takenAfter := taken + 1
+		takenByClass[class] += takenAfter - takenByHost[host]
+		takenByHost[host] = takenAfter
 		return false
 	}
 }
@@ -197,8 +197,9 @@ func (hq *hostQueues) setSpeed(q *hostQueue, speed hostSpeed) {
 	hq.inFlight[q.class()] += q.inFlight
 }
 
-// finish frees the slot of an attempt. It reports whether to claim again: deliveries may be due that were not claimed
-// for lack of room, and half of that room is free now. Waiting for half of it keeps claims, and so commits, few.
+// finish frees the slot of an attempt. claimDue reports whether to claim again: an earlier claim may have left due
+// deliveries for lack of room, and now half of the room is free. Waiting for half of it keeps the number of commits
+// small.
 func (hq *hostQueues) finish(result attemptResult) (claimDue bool) {
 	q := result.running.queue
 	result.running.finished = true
@@ -228,7 +229,7 @@ func (hq *hostQueues) updateClaimLimit(q *hostQueue, result attemptResult) {
 	hq.setSpeed(q, speedOf(slow))
 	q.responsive = result.gotAnswer || !slow
 	switch {
-	case !slow: // also if the connection was refused: the attempt freed its slot quickly
+	case !slow: // also for a refused connection, because such an attempt frees its slot quickly
 		q.claimLimit = min(q.claimLimit+1, maxClaimLimit)
 	case result.gotAnswer: // slow, but the host works
 		q.claimLimit = min(q.claimLimit+1, maxPerHost)
@@ -237,8 +238,8 @@ func (hq *hostQueues) updateClaimLimit(q *hostQueue, result attemptResult) {
 	}
 }
 
-// behind reports whether more deliveries may be due than are claimed, for a quick host of a client that the operator
-// registered. Other hosts do not count, because a host that hangs would be behind for hours.
+// behind reports whether a quick host of an operator's client may have due deliveries that are not claimed. It ignores
+// other hosts, because a host that hangs would stay behind for hours.
 func (hq *hostQueues) behind() bool {
 	for _, q := range hq.waiting {
 		if q.moreDue && q.class() == operatorQuick {
@@ -250,17 +251,17 @@ func (hq *hostQueues) behind() bool {
 
 // drain empties the queues at shutdown, and returns the claimed deliveries that were not attempted.
 func (hq *hostQueues) drain() []storage.Delivery {
-	var dropped []storage.Delivery
+	var unattempted []storage.Delivery
 	for _, q := range hq.waiting {
-		dropped = append(dropped, q.queue...)
+		unattempted = append(unattempted, q.queue...)
 		hq.claimed[q.class()] -= len(q.queue)
 		q.queue = nil
 	}
 	hq.waiting = nil
-	return dropped
+	return unattempted
 }
 
-// evictIdle forgets all hosts without claimed deliveries once there are maxHosts.
+// evictIdle removes the queues of all hosts without claimed deliveries if there are maxHosts queues.
 func (hq *hostQueues) evictIdle() {
 	if len(hq.byHost) < maxHosts {
 		return

@@ -7,36 +7,41 @@ import (
 	"github.com/curfew-id/curfew/storage"
 )
 
-// DeclaredBound is the longest that one kind of report entry can stay trusted after a session ends, by what the
-// client declared.
+// DeclaredBound is the longest time for which one kind of report entry can stay trusted after a session ends. It
+// follows from the client's metadata and the configured lifetimes.
 type DeclaredBound struct {
-	Applies bool          `json:"applies"` // the client can have this kind at all
-	Limit   time.Duration `json:"limit"`   // 0: at once
+	Applies bool          `json:"applies"` // the client can have entries of this kind
+	Limit   time.Duration `json:"limit"`   // 0: not trusted at all
 	Unknown bool          `json:"unknown"` // there is no bound
 	BoundBy string        `json:"bound_by,omitempty"`
 }
 
-// declaredTokenBound bounds how long access tokens of c can be accepted after the end.
+// declaredTokenBound returns how long resource servers may accept access tokens of c after a session ends.
 func declaredTokenBound(c *storage.Client, l Lifetimes) DeclaredBound {
-	r := DeclaredBound{Applies: true, BoundBy: BoundByEnforcement}
+	bound := DeclaredBound{Applies: true, BoundBy: BoundByEnforcement}
 	if cache := seconds(c.IntrospectionCache); cache > 0 {
-		r.Limit, r.BoundBy = min(AnswerAllowance+cache, l.Opaque+clockSkew(c)), BoundByIntrospectionCache
+		bound.Limit = min(AnswerAllowance+cache, l.Opaque+clockSkew(c))
+		bound.BoundBy = BoundByIntrospectionCache
 	}
-	if c.UsesJWTAccessTokens() && l.JWT+clockSkew(c) > r.Limit {
-		r.Limit, r.BoundBy = l.JWT+clockSkew(c), BoundByAccessTokenExp
+	if jwtLimit := l.JWT + clockSkew(c); c.UsesJWTAccessTokens() && jwtLimit > bound.Limit {
+		bound.Limit = jwtLimit
+		bound.BoundBy = BoundByAccessTokenExp
 	}
-	return r
+	return bound
 }
 
-// declaredClientSessionBound bounds how long the client's own session can last if no logout token reaches it.
+// declaredClientSessionBound returns how long the client's own session can last if the client gets no logout token.
 func declaredClientSessionBound(c *storage.Client, l Lifetimes) DeclaredBound {
 	if !c.CanJoinSession() {
 		return DeclaredBound{}
 	}
-	r := DeclaredBound{Applies: true, Unknown: true, BoundBy: BoundByNothing}
-	tighten := func(d time.Duration, boundBy string) {
-		if d += clockSkew(c); r.Unknown || d < r.Limit {
-			r.Limit, r.Unknown, r.BoundBy = d, false, boundBy
+	bound := DeclaredBound{Applies: true, Unknown: true, BoundBy: BoundByNothing}
+	tighten := func(limit time.Duration, boundBy string) {
+		limit += clockSkew(c)
+		if bound.Unknown || limit < bound.Limit {
+			bound.Limit = limit
+			bound.Unknown = false
+			bound.BoundBy = boundBy
 		}
 	}
 	if expiry := seconds(c.SessionExpiry); expiry > 0 {
@@ -45,7 +50,7 @@ func declaredClientSessionBound(c *storage.Client, l Lifetimes) DeclaredBound {
 		}
 		tighten(expiry, BoundBySessionExpiry)
 	}
-	// Offline access outlives the session and goes on getting tokens: then session_with_tokens bounds nothing.
+	// A client with offline access can get new tokens after the session. session_with_tokens then bounds nothing.
 	if c.SessionWithTokens && !c.MayHoldOfflineAccess() {
 		lifetime := l.Opaque
 		if c.UsesJWTAccessTokens() {
@@ -53,35 +58,35 @@ func declaredClientSessionBound(c *storage.Client, l Lifetimes) DeclaredBound {
 		}
 		tighten(lifetime, BoundBySessionWithTokens)
 	}
-	return r
+	return bound
 }
 
-// HorizonViolation says how a client breaks max_trust_horizon. It is an error, so that it can be returned as one.
+// HorizonViolation is the error for a client whose trust horizon is longer than max_trust_horizon.
 type HorizonViolation struct {
 	Client    string        `json:"client"`
 	BoundBy   string        `json:"bound_by"` // the rule whose bound is too long; BoundByNothing: there is no bound
 	Setting   string        `json:"setting"`
 	Limit     time.Duration `json:"limit,omitempty"`
-	Excess    time.Duration `json:"excess,omitempty"` // how much longer than allowed; 0 if there is no bound
+	Excess    time.Duration `json:"excess,omitempty"` // Limit minus max_trust_horizon; 0 if there is no bound
 	Unbounded bool          `json:"unbounded,omitempty"`
 }
 
-// Error names the rule that is broken, by how much, and the setting to change.
-func (b HorizonViolation) Error() string {
-	if b.Unbounded {
+// Error names the rule, the excess, and the setting to change.
+func (v HorizonViolation) Error() string {
+	if v.Unbounded {
 		return fmt.Sprintf(
 			"client %s: its session after a logout has no bound; max_trust_horizon asks for one: %s",
-			b.Client,
-			b.Setting,
+			v.Client,
+			v.Setting,
 		)
 	}
 	return fmt.Sprintf(
 		"client %s: %s allows %s after a logout, %s more than max_trust_horizon; shorten %s",
-		b.Client,
-		b.BoundBy,
-		b.Limit,
-		b.Excess,
-		b.Setting,
+		v.Client,
+		v.BoundBy,
+		v.Limit,
+		v.Excess,
+		v.Setting,
 	)
 }
 
@@ -101,34 +106,31 @@ func settingFor(boundBy string) string {
 	}
 }
 
-// CheckMaxHorizon returns how a client breaks max_trust_horizon with these lifetimes; maxHorizon 0 allows everything.
+// CheckMaxHorizon compares a client's trust horizon with max_trust_horizon and returns the violations. 0 allows
+// everything.
 func CheckMaxHorizon(maxHorizon time.Duration, c *storage.Client, l Lifetimes) []HorizonViolation {
+	if maxHorizon <= 0 {
+		return nil
+	}
 	var violations []HorizonViolation
-	for _, r := range []DeclaredBound{declaredTokenBound(c, l), declaredClientSessionBound(c, l)} {
-		switch {
-		case maxHorizon <= 0 || !r.Applies:
-		case r.Unknown:
-			violations = append(
-				violations,
-				HorizonViolation{
-					Client:    c.ClientID,
-					BoundBy:   r.BoundBy,
-					Setting:   settingFor(r.BoundBy),
-					Unbounded: true,
-				},
-			)
-		case r.Limit > maxHorizon:
-			violations = append(
-				violations,
-				HorizonViolation{
-					Client:  c.ClientID,
-					BoundBy: r.BoundBy,
-					Setting: settingFor(r.BoundBy),
-					Limit:   r.Limit,
-					Excess:  r.Limit - maxHorizon,
-				},
-			)
+	for _, bound := range []DeclaredBound{declaredTokenBound(c, l), declaredClientSessionBound(c, l)} {
+		violation := HorizonViolation{
+			Client:  c.ClientID,
+			BoundBy: bound.BoundBy,
+			Setting: settingFor(bound.BoundBy),
 		}
+		switch {
+		case !bound.Applies:
+			continue
+		case bound.Unknown:
+			violation.Unbounded = true
+		case bound.Limit > maxHorizon:
+			violation.Limit = bound.Limit
+			violation.Excess = bound.Limit - maxHorizon
+		default:
+			continue
+		}
+		violations = append(violations, violation)
 	}
 	return violations
 }

@@ -2,10 +2,11 @@ package logout
 
 import "github.com/curfew-id/curfew/storage"
 
-// SelectorForMetadataChange returns what a change of a client's metadata ends. Everything the client has ends if it
-// can no longer join sessions, or if it now knows users by other subjects, which must not be linked to the earlier
-// ones. Its offline access ends if it may no longer hold any. found is false if the change ends nothing: a smaller
-// scope or other refresh_tokens count at the next use of what the client has.
+// SelectorForMetadataChange returns the selector of the sessions and grants that a change of a client's metadata ends.
+// All client sessions and grants of the client end if it can no longer join sessions, or if its subject identifiers
+// change: the client must not link the new ones to the old ones. Offline access ends if the client may no longer have
+// it. found is false if the change ends nothing. A smaller scope, for example, ends nothing: it applies at the next use
+// of a grant.
 func SelectorForMetadataChange(before, after *storage.Client) (sel storage.Selector, found bool) {
 	switch {
 	case before.CanJoinSession() && !after.CanJoinSession(),

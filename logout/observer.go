@@ -6,16 +6,24 @@ import (
 	"github.com/curfew-id/curfew/storage"
 )
 
-// Observer receives events, for metrics. Every function may be nil. It must return at once and be safe for concurrent
-// use.
+// Observer contains the functions that count events for metrics. Each may be nil. They must return at once and be safe
+// for concurrent use.
 type Observer struct {
-	OnTermination      func(reason storage.Reason, whole bool)                               // a session, client session or grant ended
-	OnTrustChange      func(kind string, trust storage.TrustState)                           // a report entry came into that trust state
-	OnHorizon          func(part string, d time.Duration, unknown int)                       // at the end of a session: how long until the last bound, and how many have none
-	OnAttemptStart     func(hostClass string, wait time.Duration)                            // an attempt began, that long after it was due
-	OnAttempt          func(client, class string, took time.Duration)                        // an attempt ended with that HTTP status or class of failure
-	OnDeliveryFinished func(client string, state storage.DeliveryState, renotification bool) // no more attempts follow
-	OnConfirmation     func(client string, after time.Duration)                              // a relying party confirmed, that long after the end
+	// OnTermination: a session, client session or grant ended.
+	OnTermination func(reason storage.Reason, whole bool)
+	// OnTrustChange: a report entry got that trust state.
+	OnTrustChange func(kind string, trust storage.TrustState)
+	// OnHorizon: a session ended. The part op, tokens or clients of its trust horizon expires after remaining, and
+	// that many of its entries are unknown.
+	OnHorizon func(part string, remaining time.Duration, unknown int)
+	// OnAttemptStart: an attempt began, and wait is the time since it was due.
+	OnAttemptStart func(hostClass string, wait time.Duration)
+	// OnAttempt: an attempt ended. class is the HTTP status or the class of the failure.
+	OnAttempt func(client, class string, duration time.Duration)
+	// OnDeliveryFinished: a delivery ended in that state; no attempt follows.
+	OnDeliveryFinished func(client string, state storage.DeliveryState, renotification bool)
+	// OnConfirmation: a relying party confirmed a logout, and after is the time since the termination.
+	OnConfirmation func(client string, after time.Duration)
 }
 
 func (o Observer) termination(r storage.Report) {

@@ -3,38 +3,36 @@ package logout
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"github.com/curfew-id/curfew/storage"
 )
 
-// RetryDelivery makes a delivery due at once, also one that has failed. A re-notification is not sent before its
+// operator.go contains the actions of an administrator on deliveries.
+
+// RetryDelivery makes a pending or failed delivery due at once. It does not send a first re-notification before its
 // time. by is the acting party, as in storage.Cause.By. Errors: storage.ErrNotFound; storage.ErrAlreadyUsed if the
-// delivery is done.
+// delivery is done or cancelled.
 func (d *Dispatcher) RetryDelivery(ctx context.Context, id, by string) error {
 	at := d.Now()
 	err := d.withDelivery(ctx, id, func(delivery storage.Delivery) error {
 		due := at
 		if delivery.Renotification && delivery.Attempts == 0 {
-			// An answer to an earlier re-notification would prove no more than the answer to the first notification.
-			// Its time is further off than RenotifyDelay only if the clock was put back.
+			// Keep the planned time: if the client answered earlier, it could still create its session afterwards. A
+			// time later than RenotifyDelay from now shows that the clock was set back.
 			due = earliest(latest(at, delivery.NextAttempt), at.Add(RenotifyDelay))
 		}
 		update := func(old storage.ReportEntry) storage.ReportEntry {
 			entry := old
-			if entry.NextAttempt = due; delivery.Renotification {
+			entry.NextAttempt = due
+			if delivery.Renotification {
 				entry.Renotification = RenotificationPending
 			} else {
 				entry.Delivery = storage.DeliveryPending
 			}
 			return MergeEntry(old, entry)
 		}
-		return d.Store.RetryDelivery(
-			ctx,
-			id,
-			due,
-			update,
-			storage.Event{At: at, Kind: "delivery.retried", By: by, Detail: map[string]string{"delivery": id}},
-		)
+		return d.Store.RetryDelivery(ctx, id, due, update, operatorEvent("delivery.retried", id, by, at))
 	})
 	if err != nil {
 		return fmt.Errorf("retry delivery: %w", err)
@@ -43,9 +41,9 @@ func (d *Dispatcher) RetryDelivery(ctx context.Context, id, by string) error {
 	return nil
 }
 
-// CancelDelivery cancels a pending delivery, or acknowledges a failed one, so that it is listed as pending or failed
-// no more. The trust state of its entry stays as it was. Errors: storage.ErrNotFound; storage.ErrAlreadyUsed if the
-// delivery is done.
+// CancelDelivery cancels a pending or failed delivery. The trust state of its report entry stays. by is the acting
+// party, as in storage.Cause.By. Errors: storage.ErrNotFound; storage.ErrAlreadyUsed if the delivery is done or
+// cancelled.
 func (d *Dispatcher) CancelDelivery(ctx context.Context, id, by string) error {
 	at := d.Now()
 	err := d.withDelivery(ctx, id, func(delivery storage.Delivery) error {
@@ -58,17 +56,22 @@ func (d *Dispatcher) CancelDelivery(ctx context.Context, id, by string) error {
 			}
 			return MergeEntry(old, entry)
 		}
-		return d.Store.CancelDelivery(
-			ctx,
-			id,
-			update,
-			storage.Event{At: at, Kind: "delivery.cancelled", By: by, Detail: map[string]string{"delivery": id}},
-		)
+		return d.Store.CancelDelivery(ctx, id, update, operatorEvent("delivery.cancelled", id, by, at))
 	})
 	if err != nil {
 		return fmt.Errorf("cancel delivery: %w", err)
 	}
 	return nil
+}
+
+// operatorEvent returns the audit line of an action on a delivery.
+func operatorEvent(kind, delivery, by string, at time.Time) storage.Event {
+	return storage.Event{
+		At:     at,
+		Kind:   kind,
+		By:     by,
+		Detail: map[string]string{"delivery": delivery},
+	}
 }
 
 // withDelivery loads a delivery and calls act with it.

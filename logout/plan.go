@@ -11,25 +11,25 @@ import (
 	"github.com/curfew-id/curfew/storage"
 )
 
-// RenotifyDelay is how long before the end a client may have joined to be notified a second time, and how long after
-// the end that is. The client may have been creating its session when the first logout token arrived: it answered
-// "nothing to end", and created the session then.
+// RenotifyDelay is the time for which a client may still be creating its session after it got tokens. If the logout
+// token arrives during that time, the client may answer 200 because there is nothing to end, and then create the
+// session. A client that joined less than RenotifyDelay before the termination gets a second logout token
+// RenotifyDelay after the termination.
 const RenotifyDelay = 30 * time.Second
 
-// MaxDeliveryPeriod is how long deliveries to a relying party without a bound are tried.
+// MaxDeliveryPeriod is how long the dispatcher tries a delivery to a relying party without a bound.
 const MaxDeliveryPeriod = 24 * time.Hour
 
-// minDeliveryPeriod is how long every delivery is tried, even if the bound passes sooner.
+// minDeliveryPeriod is how long the dispatcher tries every delivery, even if the bound passes sooner.
 const minDeliveryPeriod = time.Minute
 
-// Plan returns what the store writes for something that ended: one report, with an entry for everything that may
-// still trust it, and a delivery for each client with a back channel. It is pure: the same termination has the same
-// plan, identifiers included.
+// Plan returns the report and the deliveries that the store writes for a termination. It is pure: the same termination
+// always gives the same plan, with the same identifiers.
 //
-// enforcedBy is a time by which the commit that took effect was visible to every reader. It is zero inside that
-// commit, which may take any time: then cached introspection answers are bounded by the expiry of their tokens alone,
-// and [Terminator] brings the bound nearer when the commit has returned. If the process stops in between, the later
-// bound stays, and is true.
+// enforcedBy is a time by which every reader saw that the tokens are revoked. It is zero if the plan is made inside the
+// commit that revokes them, because that commit may take any time. The bound of cached introspection responses is then
+// the expiry of the tokens. When the commit has returned, [Terminator] moves the bound to an earlier time. If the
+// process stops before that, the report keeps the later bound, which is also true.
 func Plan(t *Terminator, termination storage.Termination, enforcedBy time.Time) storage.Plan {
 	r := &storage.Report{
 		ID:           reportID(termination),
@@ -45,7 +45,8 @@ func Plan(t *Terminator, termination storage.Termination, enforcedBy time.Time) 
 		DeleteAfter:  termination.EndedAt.Add(t.reportRetention()),
 	}
 	if termination.Session.ID == "" && len(termination.Grants) > 0 { // only a grant ended
-		r.Subject, r.Session = termination.Grants[0].Subject, storage.SessionHash(termination.Grants[0].Session)
+		r.Subject = termination.Grants[0].Subject
+		r.Session = storage.SessionHash(termination.Grants[0].Session)
 	}
 	plan := storage.Plan{Report: r}
 	if isExpiry(termination.Cause) && t.SilentExpiry {
@@ -60,7 +61,7 @@ func Plan(t *Terminator, termination storage.Termination, enforcedBy time.Time) 
 	return plan
 }
 
-// planDeliveries plans the delivery to one client, and the re-notification if the client joined just before the end.
+// planDeliveries plans the delivery to one client and, if needed, the re-notification. It updates the client's entry.
 func planDeliveries(
 	t *Terminator,
 	termination storage.Termination,
@@ -86,15 +87,14 @@ func planDeliveries(
 		GiveUpAt:    giveUpAt(*entry, termination.EndedAt),
 		State:       storage.DeliveryPending,
 	}
-	entry.Delivery, entry.NextAttempt = storage.DeliveryPending, termination.EndedAt
+	entry.Delivery = storage.DeliveryPending
+	entry.NextAttempt = termination.EndedAt
 	deliveries := []storage.Delivery{d}
 	if needsRenotification(cs, c, termination.EndedAt) {
 		renotification := d
 		renotification.ID = idPrefixOf(report) + hashID("late", report, cs.Client, cs.SID)
-		renotification.Renotification, renotification.NextAttempt = true, renotifyFrom(
-			cs,
-			termination.EndedAt,
-		).Add(RenotifyDelay)
+		renotification.Renotification = true
+		renotification.NextAttempt = renotifyFrom(cs, termination.EndedAt).Add(RenotifyDelay)
 		renotification.GiveUpAt = latest(d.GiveUpAt, renotification.NextAttempt.Add(minDeliveryPeriod))
 		entry.Renotification = RenotificationPending
 		deliveries = append(deliveries, renotification)
@@ -102,19 +102,26 @@ func planDeliveries(
 	return deliveries
 }
 
+// needsRenotification reports whether the client may still have been creating its session at the termination.
 func needsRenotification(cs storage.ClientSession, c *storage.Client, endedAt time.Time) bool {
-	return (c.Renotify == nil || *c.Renotify) &&
-		latest(cs.Joined, cs.TokenExpiry.LastIDToken).After(endedAt.Add(-RenotifyDelay))
+	wantsRenotification := c.Renotify == nil || *c.Renotify
+	return wantsRenotification && lastSignIn(cs).After(endedAt.Add(-RenotifyDelay))
 }
 
-// renotifyFrom is when the time begins that a client has for creating its session: the termination, or the moment at
-// which it joined between the reading of the clock and the commit. A later one was dated by a clock that has been put
-// back since.
+// renotifyFrom returns the time to which RenotifyDelay is added: the termination. A client may join after the
+// terminator has read the clock and before the commit; then it is the time of joining. If that is more than
+// RenotifyDelay after the termination, the clock was set back, and renotifyFrom limits it.
 func renotifyFrom(cs storage.ClientSession, endedAt time.Time) time.Time {
-	return earliest(latest(endedAt, latest(cs.Joined, cs.TokenExpiry.LastIDToken)), endedAt.Add(RenotifyDelay))
+	return earliest(latest(endedAt, lastSignIn(cs)), endedAt.Add(RenotifyDelay))
 }
 
-// giveUpAt returns when a delivery has no more use: when the bound has passed, or MaxDeliveryPeriod if there is none.
+// lastSignIn returns when the client last got an ID token, from which it may create a session.
+func lastSignIn(cs storage.ClientSession) time.Time {
+	return latest(cs.Joined, cs.TokenExpiry.LastIDToken)
+}
+
+// giveUpAt returns until when the dispatcher tries a delivery: until the bound of the client session has passed, or for
+// MaxDeliveryPeriod if there is no bound.
 func giveUpAt(entry storage.ReportEntry, endedAt time.Time) time.Time {
 	if entry.ExpiresAt.IsZero() {
 		return endedAt.Add(MaxDeliveryPeriod)
@@ -131,32 +138,37 @@ func hostOf(uri string) string {
 	return canonicalHost(u.Scheme, u.Hostname(), u.Port())
 }
 
-// reportID returns the ID of the report of a termination. It depends on the termination alone, because a plan may be
-// made twice.
+// reportID returns the ID of the report of a termination. It is not random, because a plan may be made twice and must
+// give the same ID.
 func reportID(t storage.Termination) string {
 	if t.Session.ID != "" {
 		return idPrefix(t) + hashID("report", t.Cause.ID, string(t.Session.ID))
 	}
-	parts := []string{"report of grants", t.Cause.ID}
+	var grantIDs []string
 	for _, g := range t.Grants {
-		parts = append(parts, g.ID)
+		grantIDs = append(grantIDs, g.ID)
 	}
-	slices.Sort(parts[2:])
+	slices.Sort(grantIDs)
+	parts := append([]string{"report of grants", t.Cause.ID}, grantIDs...)
 	return idPrefix(t) + hashID(parts...)
 }
 
-// idPrefix begins the identifiers of reports and deliveries, so that they sort by the time of the end and then as the
-// sessions did. Records that are written, claimed and recorded together then lie on the same pages of the store.
+// idPrefix returns the beginning of the identifiers of reports and deliveries. It lets them sort by the time of the
+// termination and then by session. Records that are written, claimed and recorded together are thus on the same pages
+// of the store.
 func idPrefix(t storage.Termination) string {
 	const sessionIDChars = 4 // enough to keep the order of very many sessions
-	return strconv.FormatInt(t.EndedAt.UnixMilli(), 36) + string(t.Session.ID[:min(sessionIDChars, len(t.Session.ID))])
+	beginOfID := t.Session.ID[:min(sessionIDChars, len(t.Session.ID))]
+	return strconv.FormatInt(t.EndedAt.UnixMilli(), 36) + string(beginOfID)
 }
 
-// idPrefixOf returns the idPrefix that a report ID begins with.
+// idPrefixOf returns the idPrefix at the beginning of a report ID.
 func idPrefixOf(report string) string { return report[:len(report)-hashIDLength] }
 
-// hashIDLength is the length of an identifier.
-const hashIDLength = 22
+const (
+	hashIDBytes  = 16 // bytes of the hash that hashID uses
+	hashIDLength = 22 // length of the result of hashID: hashIDBytes in base64url
+)
 
 // hashID hashes parts to an identifier. It cannot be guessed, because one of the parts is the random ID of a cause.
 func hashID(parts ...string) string {
@@ -165,5 +177,5 @@ func hashID(parts ...string) string {
 		h.Write([]byte(p))
 		h.Write([]byte{0})
 	}
-	return base64.RawURLEncoding.EncodeToString(h.Sum(nil)[:16])
+	return base64.RawURLEncoding.EncodeToString(h.Sum(nil)[:hashIDBytes])
 }

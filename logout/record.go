@@ -7,10 +7,11 @@ import (
 	"github.com/curfew-id/curfew/storage"
 )
 
-// maxOutcomeBatch is how many outcomes go into one commit at most.
+// maxOutcomeBatch is the largest number of outcomes in one commit.
 const maxOutcomeBatch = 256
 
-// recordOutcomes records outcomes until the channel is closed. Those that have come meanwhile share a commit.
+// recordOutcomes records outcomes until the channel is closed. Outcomes that arrive during a commit go together into
+// the next one.
 func (d *Dispatcher) recordOutcomes(
 	ctx context.Context,
 	outcomes <-chan *attemptOutcome,
@@ -39,8 +40,14 @@ func (d *Dispatcher) recordOutcomes(
 	}
 }
 
-// recordBatch records outcomes in one commit. After an error of the store it tries again as long as the leases last.
-// After that the deliveries are due again, and their relying parties get a second logout token.
+// The pauses between two attempts to record a batch.
+const (
+	minRecordPause = 50 * time.Millisecond
+	maxRecordPause = time.Second
+)
+
+// recordBatch records outcomes in one commit. After an error of the store it tries again until the leases end. Then the
+// deliveries become due again, and their relying parties get another logout token.
 func (d *Dispatcher) recordBatch(ctx context.Context, batch []*attemptOutcome) {
 	records := make([]storage.DeliveryOutcome, len(batch))
 	for i, o := range batch {
@@ -48,13 +55,19 @@ func (d *Dispatcher) recordBatch(ctx context.Context, batch []*attemptOutcome) {
 	}
 	var stale []string
 	var err error
-	for started, pause := d.Now(), 50*time.Millisecond; ; pause = min(2*pause, time.Second) {
-		if stale, err = d.Store.RecordOutcomes(ctx, records); err == nil {
+	started := d.Now()
+	for pause := minRecordPause; ; pause = min(2*pause, maxRecordPause) {
+		stale, err = d.Store.RecordOutcomes(ctx, records)
+		if err == nil {
 			break
 		}
 		if d.Now().Sub(started) > leaseDuration {
-			d.log().
-				ErrorContext(ctx, "delivery outcomes not recorded; they will be sent again", "count", len(batch), "err", err)
+			d.log().ErrorContext(
+				ctx,
+				"delivery outcomes not recorded; they will be sent again",
+				"count", len(batch),
+				"err", err,
+			)
 			return
 		}
 		<-time.After(pause)
@@ -68,7 +81,8 @@ func (d *Dispatcher) recordBatch(ctx context.Context, batch []*attemptOutcome) {
 	}
 }
 
-// logOutcome reports an outcome to the log and the metrics. stale: it came after its lease and was not recorded.
+// logOutcome reports an outcome to the log and the metrics. stale says that the outcome came after the end of its lease
+// and was not recorded.
 func (d *Dispatcher) logOutcome(ctx context.Context, o *attemptOutcome, stale bool) {
 	if o.notSent {
 		return

@@ -2,7 +2,8 @@ package logout
 
 import "time"
 
-// retryPauses are the pauses after each attempt without a final answer. The last one repeats until the delivery fails.
+// retryPauses are the pauses after the first, second … attempt without a final answer. The last one repeats until the
+// delivery fails.
 var retryPauses = [...]time.Duration{
 	time.Second,
 	5 * time.Second,
@@ -12,11 +13,11 @@ var retryPauses = [...]time.Duration{
 	30 * time.Minute,
 }
 
-// refusalPauses are the pauses after a refusal. A relying party that could not verify a token after a key rotation
-// has fetched the new keys by then.
+// refusalPauses are the pauses after the first, second … refusal. They give a relying party time to fetch new keys
+// after a key rotation.
 var refusalPauses = [...]time.Duration{30 * time.Second, 10 * time.Minute}
 
-// maxRetryAfter bounds how far a relying party can put off the next attempt by Retry-After.
+// maxRetryAfter is the longest pause that a relying party can ask for by Retry-After.
 const maxRetryAfter = time.Hour
 
 // retryPause returns the pause after that many attempts.
@@ -32,5 +33,6 @@ func refusalPause(refusals int) time.Duration {
 // jitter varies a pause by up to a fifth, so that deliveries that failed together are not retried together. random is
 // in [0, 1).
 func jitter(pause time.Duration, random float64) time.Duration {
-	return time.Duration(float64(pause) * (0.8 + 0.4*random))
+	const smallest, largest = 0.8, 1.2 // factors
+	return time.Duration(float64(pause) * (smallest + (largest-smallest)*random))
 }

@@ -6,8 +6,8 @@ import (
 	"github.com/curfew-id/curfew/storage"
 )
 
-// SelectorForScope returns the selector of a logout with that scope: asked for in the browser of session, by client
-// or, if that is empty, by the user.
+// SelectorForScope returns the selector of a logout with that scope. session is the session of the browser. client is
+// the client that requested the logout; empty: the user did.
 func SelectorForScope(scope storage.LogoutScope, session *storage.Session, client string) storage.Selector {
 	switch scope {
 	case storage.ScopeClient:
@@ -18,7 +18,7 @@ func SelectorForScope(scope storage.LogoutScope, session *storage.Session, clien
 	return storage.Selector{Sessions: []storage.SessionID{session.ID}}
 }
 
-// ReasonForScope returns the reason of a logout that a client or the user asked for.
+// ReasonForScope returns the reason of a logout that a client or the user requested.
 func ReasonForScope(scope storage.LogoutScope) storage.Reason {
 	if scope == storage.ScopeClient {
 		return storage.ReasonClientSignOut
@@ -26,8 +26,8 @@ func ReasonForScope(scope storage.LogoutScope) storage.Reason {
 	return storage.ReasonLogout
 }
 
-// ScopeChoices lists the scopes that the user can choose from, the preferred one first. ScopeClient is a choice only
-// for a client that has a client session.
+// ScopeChoices lists the scopes that the user can choose from, the preferred one first. It contains ScopeClient only if
+// the client has a client session.
 func ScopeChoices(preferred storage.LogoutScope, session *storage.Session, client string) []storage.LogoutScope {
 	choices := []storage.LogoutScope{storage.ScopeSession, storage.ScopeAll}
 	if session.ClientSession(client) != nil {

@@ -34,54 +34,61 @@ const DefaultReportRetention = 90 * 24 * time.Hour
 
 // Terminator ends sessions. Use it by pointer. Store, Now and Issuer are required.
 type Terminator struct {
-	Store           SessionStore
-	Now             func() time.Time
-	Wake            func()                                              // Dispatcher.Wake
-	Behind          func() bool                                         // Dispatcher.Behind; nil: pages of a bulk logout do not wait
-	Issuer          string                                              //
-	SubjectFor      func(u storage.User, client *storage.Client) string // as the client knows the user; nil: the public subject
-	Lifetimes       Lifetimes                                           // the longest of the deployment
-	ReportRetention time.Duration                                       // 0: DefaultReportRetention
-	SilentExpiry    bool                                                // do not notify relying parties of sessions that expire
-	PageSize        int                                                 // sessions in one transaction; 0: DefaultPageSize
-	Log             *slog.Logger                                        // nil: slog.Default
+	Store  SessionStore
+	Now    func() time.Time
+	Issuer string
+
+	// Wake is called when deliveries were stored: Dispatcher.Wake. Nil: nothing is called.
+	Wake func()
+	// Behind is Dispatcher.Behind: while it returns true, pages of a bulk logout wait. Nil: they do not wait.
+	Behind func() bool
+	// SubjectFor returns the user's subject identifier at a client. Nil: the public one.
+	SubjectFor func(u storage.User, client *storage.Client) string
+	// SilentExpiry: relying parties are not notified of sessions that expire.
+	SilentExpiry bool
+
+	Lifetimes       Lifetimes
+	ReportRetention time.Duration // 0: DefaultReportRetention
+	PageSize        int           // number of sessions in one transaction; 0: DefaultPageSize
+	Log             *slog.Logger  // nil: slog.Default
 	Observer        Observer
 
-	once       sync.Once
-	wakeRun    chan struct{} // a bulk logout has more pages
-	enforcedBy enforcedTimes // of bulk logouts with more pages
+	once       sync.Once     // creates wakeRun
+	wakeRun    chan struct{} // signals that a bulk logout has more pages
+	enforcedBy enforcedTimes // of bulk logouts that are under way
 }
 
-// Result is what a call of End has ended. It is durable.
+// Result describes the terminations of a call of End. They are on disk.
 type Result struct {
 	CauseID      string
-	EndedAt      time.Time                // when the clock was read; bounds and durations count from it
-	Terminations []storage.Termination    // of a bulk logout: those of the first page
+	EndedAt      time.Time                // Termination.EndedAt
+	Terminations []storage.Termination    // of a bulk logout: only those of the first page
 	ReportIDs    []string                 // one for each of Terminations
-	More         bool                     // further pages follow in the background; all of them are revoked already
-	Count        storage.TerminationCount // of Terminations
+	More         bool                     // further pages follow in the background; their sessions have ended too
+	Count        storage.TerminationCount // counts Terminations
 	issuer       string
 }
 
-// Frames returns the frames of a front-channel logout for what ended.
-func (o Result) Frames() []Frame { return Frames(o.issuer, o.Terminations) }
+// Frames returns the frames of a front-channel logout for the terminations.
+func (r Result) Frames() []Frame { return Frames(r.issuer, r.Terminations) }
 
-// End applies the change of req and ends what its selector selects. When it returns, everything derived from that is
-// revoked, and the deliveries to relying parties are stored. Selecting nothing is not an error. A cause without an ID
-// gets one. End goes on when ctx is cancelled: a browser that closes the connection has asked all the same. Errors
-// are those of the change and of the store; after storage.ErrUnavailable the outcome is open, and the same request
-// can be repeated.
+// End applies the change of req and ends the sessions and grants that its selector selects. When it returns, all their
+// tokens are revoked, and the deliveries to relying parties are stored. It is not an error if the selector selects
+// nothing. If the cause has no ID, End sets one.
+//
+// The errors are those of the change and of the store. After storage.ErrUnavailable the outcome is unknown, and the
+// caller may repeat the request.
 func (t *Terminator) End(ctx context.Context, req storage.EndRequest) (Result, error) {
 	if req.Cause.ID == "" {
 		req.Cause.ID = rand.Text()
 	}
-	ctx = context.WithoutCancel(ctx)
+	ctx = context.WithoutCancel(ctx) // a logout counts even if the browser closes the connection
 	at := t.Now().UTC().Truncate(time.Millisecond)
 	page, err := t.endPage(ctx, req, at, time.Time{})
 	if page.more {
 		t.enforcedBy.set(req.Cause.ID, page.committedAt)
 	}
-	if page.more || err != nil { // an error may hide a commit, and with it further pages
+	if page.more || err != nil { // after an error the commit may have been made, and further pages may exist
 		t.signalRun()
 	}
 	if err != nil {
@@ -108,30 +115,29 @@ type endedPage struct {
 	committedAt  time.Time // when the call returned
 }
 
-// endPage is the only call of EndSessions. enforcedBy is known for the later pages of a bulk logout, which took
-// effect with its first commit; it is zero otherwise.
+// endPage calls EndSessions; no other function does. enforcedBy (see Plan) is known for the later pages of a bulk
+// logout: the first commit of the bulk logout revoked all its tokens. Otherwise it is zero.
 func (t *Terminator) endPage(ctx context.Context, req storage.EndRequest, at, enforcedBy time.Time) (endedPage, error) {
-	reports := map[string]*storage.Report{} // as they were written; a plan that is made twice is the same
-	terminations, more, err := t.Store.EndSessions(
-		ctx,
-		req,
-		at,
-		t.pageSize(),
-		func(termination storage.Termination) storage.Plan {
-			p := Plan(t, termination, enforcedByCause(termination, req.Cause, enforcedBy))
-			reports[p.Report.ID] = p.Report
-			return p
-		},
-	)
-	// An error may hide a commit, so the dispatcher looks then too.
+	reports := map[string]*storage.Report{} // by ID; a plan that is made twice gives the same report
+	plan := func(termination storage.Termination) storage.Plan {
+		p := Plan(t, termination, enforcedByCause(termination, req.Cause, enforcedBy))
+		reports[p.Report.ID] = p.Report
+		return p
+	}
+	terminations, more, err := t.Store.EndSessions(ctx, req, at, t.pageSize(), plan)
+	// After an error the commit may have been made: the dispatcher must look for deliveries then too.
 	if t.Wake != nil && (err != nil || len(terminations) > 0) {
 		t.Wake()
 	}
 	if err != nil {
 		return endedPage{}, fmt.Errorf("end sessions: %w", err)
 	}
-	page := endedPage{terminations, more, t.Now()}
-	var tightened sync.WaitGroup // together, so that they share a commit
+	page := endedPage{
+		terminations: terminations,
+		more:         more,
+		committedAt:  t.Now(),
+	}
+	var tightened sync.WaitGroup // the updates run at the same time, so that they go into one commit
 	for _, termination := range terminations {
 		if enforcedByCause(termination, req.Cause, enforcedBy).IsZero() {
 			t.tightenCachedBounds(ctx, &tightened, termination, reports[reportID(termination)], page.committedAt)
@@ -150,9 +156,18 @@ func (t *Terminator) logTermination(ctx context.Context, termination storage.Ter
 	for _, cs := range termination.Session.ClientSessions {
 		clients = append(clients, cs.Client)
 	}
-	t.log().
-		InfoContext(ctx, "session ended", "sid", r.Session, "sub", r.Subject, "reason", r.Cause.Reason, "cause", r.Cause.ID,
-			"report", r.ID, "by", r.Cause.By, "whole", r.WholeSession, "clients", clients)
+	t.log().InfoContext(
+		ctx,
+		"session ended",
+		"sid", r.Session,
+		"sub", r.Subject,
+		"reason", r.Cause.Reason,
+		"cause", r.Cause.ID,
+		"report", r.ID,
+		"by", r.Cause.By,
+		"whole", r.WholeSession,
+		"clients", clients,
+	)
 	t.Observer.termination(*r)
 }
 
@@ -165,7 +180,7 @@ func (t *Terminator) Preview(ctx context.Context, sel storage.Selector) (storage
 	return count, nil
 }
 
-// clientSubject returns the subject by which a client knows the user.
+// clientSubject returns the user's subject identifier at a client.
 func (t *Terminator) clientSubject(termination storage.Termination, c *storage.Client) string {
 	user := termination.User
 	if user.Subject == "" {
@@ -198,6 +213,7 @@ func (t *Terminator) log() *slog.Logger {
 	return t.Log
 }
 
+// signalRun makes Run look for bulk logouts. It never blocks, and may be called before Run.
 func (t *Terminator) signalRun() {
 	t.once.Do(func() { t.wakeRun = make(chan struct{}, 1) })
 	select {

@@ -9,8 +9,8 @@ import (
 	"github.com/curfew-id/curfew/storage"
 )
 
-// Check returns the contradictions in a document, in sentences; none if it is consistent. It needs no server and no
-// key: only the signature shows that the issuer made the document.
+// Check returns the contradictions in a document as texts; none if the document is consistent. It needs no server and
+// no key. Only the signature shows that the issuer made the document.
 func (d Document) Check() []string {
 	var faults []string
 	fault := func(format string, args ...any) { faults = append(faults, fmt.Sprintf(format, args...)) }
@@ -33,50 +33,44 @@ func (d Document) Check() []string {
 			fault("entry %d (%s of %s): stands there twice", i+1, entry.Kind, entry.Client)
 		}
 	}
-	e := newEstimate(d.Entries, d.asOf(), awaitsConfirmation)
-	for _, n := range []struct {
-		name              string
-		claimed, computed HorizonPart
-	}{{"op", d.OP, e.OP}, {"tokens", d.Tokens, e.Tokens}, {"clients", d.Clients, e.Clients}} {
-		if !reflect.DeepEqual(normalize(n.claimed), normalize(n.computed)) {
-			fault("%s does not follow from the entries", n.name)
+	computed := newEstimate(d.Entries, d.asOf(), awaitsConfirmation)
+	checkPart := func(name string, inDocument, computed HorizonPart) {
+		if !reflect.DeepEqual(normalize(inDocument), normalize(computed)) {
+			fault("%s does not follow from the entries", name)
 		}
 	}
+	checkPart("op", d.OP, computed.OP)
+	checkPart("tokens", d.Tokens, computed.Tokens)
+	checkPart("clients", d.Clients, computed.Clients)
 	return append(faults, d.checkAudit()...)
 }
 
-// asOf returns the moment at which the entries are read.
+// asOf returns the time to which the entries of the document apply.
 func (d Document) asOf() time.Time { return latest(time.Unix(d.IssuedAt, 0).UTC(), d.EndedAt) }
 
-// normalize makes two parts comparable: one instant has several representations, and so has an empty list.
+// normalize makes two parts comparable with reflect.DeepEqual: times in UTC, and an empty list instead of nil.
 func normalize(s HorizonPart) HorizonPart {
-	s.ExpiresAt, s.UnknownNames = s.ExpiresAt.UTC(), append([]string{}, s.UnknownNames...)
+	s.ExpiresAt = s.ExpiresAt.UTC()
+	s.UnknownNames = append([]string{}, s.UnknownNames...)
 	return s
 }
 
-// checkEntry returns the claims of an entry that do not follow from its other fields.
+// checkEntry returns the contradictions between the fields of an entry.
 func (d Document) checkEntry(entry storage.ReportEntry) (faults []string) {
-	fault := func(when bool, text string) {
-		if when {
+	fault := func(condition bool, text string) {
+		if condition {
 			faults = append(faults, text)
 		}
 	}
-	frontChannel, backChannel := slices.Contains(
-		entry.Channels,
-		FrontChannel,
-	), slices.Contains(
-		entry.Channels,
-		BackChannel,
-	)
+	frontChannel := slices.Contains(entry.Channels, FrontChannel)
+	backChannel := slices.Contains(entry.Channels, BackChannel)
 	hasExpired := !entry.ExpiresAt.IsZero() && !entry.ExpiresAt.After(d.asOf())
 	switch entry.Trust {
 	case storage.TrustRevoked:
-		// The bound may have passed within the second of iat, which has whole seconds.
+		// iat has whole seconds: the bound may have passed within that second.
 		boundPassed := !entry.ExpiresAt.IsZero() && entry.ExpiresAt.Before(d.asOf().Add(time.Second))
-		fault(
-			!boundPassed && (entry.Kind == KindClientSession || entry.BoundBy != BoundByEnforcement),
-			"revoked, although no bound has passed",
-		)
+		revokedAtOnce := entry.Kind != KindClientSession && entry.BoundBy == BoundByEnforcement
+		fault(!boundPassed && !revokedAtOnce, "revoked, although no bound has passed")
 	case storage.TrustConfirmed:
 		fault(
 			entry.Kind != KindClientSession || !backChannel || entry.Delivery != storage.DeliveryDone,
@@ -108,25 +102,30 @@ func (d Document) checkEntry(entry storage.ReportEntry) (faults []string) {
 	return faults
 }
 
-// checkAudit returns what is wrong with the audit lines. Each must match its hash, follow the line before it if that
-// is the previous one, and be about this logout.
+// checkAudit returns the faults of the audit lines. Each line must match its hash and be about this logout. If two
+// lines have successive numbers, the second must contain the hash of the first.
 func (d Document) checkAudit() (faults []string) {
 	if len(d.Audit) == 0 {
 		faults = append(faults, "it names no audit line")
 	}
+	var previous storage.Event
 	for i, e := range d.Audit {
+		isFirst := i == 0
+		isSuccessor := !isFirst && e.Seq == previous.Seq+1
+		otherSession := e.Session != "" && e.Session != d.Session // the line of an offline grant has no session
 		switch {
 		case !e.Follows(e.Seq-1, e.Prev):
 			faults = append(faults, fmt.Sprintf("audit line %d was changed: its hash is another", e.Seq))
-		case i > 0 && e.Seq <= d.Audit[i-1].Seq:
+		case !isFirst && e.Seq <= previous.Seq:
 			faults = append(faults, fmt.Sprintf("audit line %d is out of order", e.Seq))
-		case i > 0 && e.Seq == d.Audit[i-1].Seq+1 && e.Prev != d.Audit[i-1].Hash:
+		case isSuccessor && e.Prev != previous.Hash:
 			faults = append(faults, fmt.Sprintf("audit line %d does not follow the line before", e.Seq))
-		case e.Cause != d.Txn || e.Session != "" && e.Session != d.Session: // offline access names no session
+		case e.Cause != d.Txn || otherSession:
 			faults = append(faults, fmt.Sprintf("audit line %d is about something else", e.Seq))
 		case e.Reason != d.Reason:
 			faults = append(faults, fmt.Sprintf("audit line %d gives another reason", e.Seq))
 		}
+		previous = e
 	}
 	return faults
 }

@@ -7,8 +7,8 @@ import (
 	"github.com/curfew-id/curfew/storage"
 )
 
-// WeakestClientSessions adds the client sessions of reports, as they stand at now, to entries. A client with several
-// client sessions gets one entry: the one about which least is known.
+// WeakestClientSessions adds the entries of client sessions in reports, as they are at now, to entries. Of several
+// client sessions of one client it keeps only the one with the least certain trust state.
 func WeakestClientSessions(
 	entries []storage.ReportEntry,
 	reports []storage.Report,
@@ -32,8 +32,8 @@ func WeakestClientSessions(
 	return entries
 }
 
-// certainty orders trust states by how certain the end is. Revoked and confirmed are equal: nothing is trusted any
-// more.
+// certainty orders the trust states as trustRank does, but revoked and confirmed are equal: after both, nothing is
+// trusted any more.
 func certainty(s storage.TrustState) int {
 	return min(trustRank(s), trustRank(storage.TrustConfirmed))
 }

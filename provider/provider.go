@@ -108,67 +108,11 @@ func New(c Config) (*Provider, error) {
 		limiter: authn.Limiter{Store: c.Store, Refunds: &authn.Refunds{}},
 		minter:  &tokens.Minter{Issuer: c.Issuer, Ring: c.Ring, Lifetimes: c.Token},
 	}
-	p.authenticators = c.Authenticators
-	if p.authenticators == nil {
-		p.authenticators = []authn.Authenticator{
-			&authn.Password{
-				Users:   c.Store,
-				Hasher:  p.hasher,
-				Limiter: p.limiter,
-				Log:     c.Log,
-			},
-		}
-	}
-	p.site = &web.Site{
-		Issuer:         c.Issuer,
-		Sessions:       c.Store,
-		Sealer:         c.Ring,
-		Now:            c.Now,
-		TrustedProxies: c.TrustedProxies,
-		Log:            c.Log,
-		HSTS:           c.HSTS,
-		CheckSession:   c.CheckSession,
-		ShowLogos:      c.Registration.Logo,
-	}
-	p.dispatcher = &logout.Dispatcher{
-		Store:    c.Store,
-		Sign:     p.signLogoutToken,
-		Post:     p.postLogoutToken,
-		Now:      c.Now,
-		Issuer:   c.Issuer,
-		Log:      c.Log,
-		Observer: c.Observe,
-	}
-	p.terminator = &logout.Terminator{
-		Store:           c.Store,
-		Now:             c.Now,
-		Wake:            p.dispatcher.Wake,
-		Behind:          p.dispatcher.Behind,
-		Issuer:          c.Issuer,
-		SubjectFor:      p.subjectFor,
-		Lifetimes:       p.maxLifetimes(),
-		ReportRetention: c.Logout.ReportRetention,
-		SilentExpiry:    c.Session.SilentExpiry(),
-		Log:             c.Log,
-		Observer:        c.Observe,
-	}
-	p.registrar = &register.Registrar{
-		Policy: register.Policy{
-			SigningAlgs:           c.Ring.Algorithms(),
-			SelfServiceScopes:     tokens.Scopes(),
-			AllowUnsignedIDTokens: true,
-			PublicWithoutPKCE:     c.Registration.PublicWithoutPKCE,
-			MaxTrustHorizon:       c.MaxTrustHorizon,
-			Lifetimes:             p.maxLifetimes(),
-
-			MaxSelfRegisteredBytes: c.Registration.MaxBytes,
-			CheckSelfRegisteredURL: c.SelfRegisteredEgress.CheckURL,
-		},
-		Fetch:      c.Egress,
-		SelfFetch:  c.SelfRegisteredEgress,
-		WrapSecret: c.Ring.WrapSecret,
-		Now:        c.Now,
-	}
+	p.authenticators = p.newAuthenticators()
+	p.site = p.newSite()
+	p.dispatcher = p.newDispatcher()
+	p.terminator = p.newTerminator()
+	p.registrar = p.newRegistrar()
 	p.registration = p.newRegistration()
 	if err := p.checkTrustHorizon(); err != nil {
 		return nil, err

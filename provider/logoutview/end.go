@@ -155,8 +155,7 @@ func endedClients(terminations []storage.Termination, requesting string) (ids []
 			if clientSession.Client != requesting {
 				hasOthers = true
 			}
-			client := termination.Clients[clientSession.Client]
-			if client != nil && (client.BackchannelLogoutURI != "" || client.FrontchannelLogoutURI != "") {
+			if client := termination.Clients[clientSession.Client]; client != nil && hasLogoutURI(client) {
 				notifies = true
 			}
 		}

@@ -66,7 +66,7 @@ func (h *Handler) AppNames(ctx context.Context, sessions []storage.Session) (not
 			case errors.Is(err, storage.ErrNotFound): // the client was removed
 			case err != nil:
 				return nil, nil, err
-			case client.BackchannelLogoutURI != "" || client.FrontchannelLogoutURI != "":
+			case hasLogoutURI(client):
 				notified = append(notified, h.clientName(ctx, client.ClientID))
 			default:
 				unnotified = append(unnotified, h.clientName(ctx, client.ClientID))
@@ -82,4 +82,9 @@ func (h *Handler) clientName(ctx context.Context, id string) string {
 		return c.ClientName
 	}
 	return id
+}
+
+// hasLogoutURI reports whether the client can be notified of session terminations.
+func hasLogoutURI(c *storage.Client) bool {
+	return c.BackchannelLogoutURI != "" || c.FrontchannelLogoutURI != ""
 }

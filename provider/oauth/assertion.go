@@ -40,7 +40,8 @@ type assertionClaims struct {
 // authenticateAssertion verifies a client assertion (Core §9) and returns its client. Each jti is accepted once.
 func (s *Server) authenticateAssertion(ctx context.Context, creds credentials) (*storage.Client, error) {
 	id, ok := unverifiedSubject(creds.assertion)
-	if !ok || (creds.clientID != "" && creds.clientID != id) {
+	namesOtherClient := creds.clientID != "" && creds.clientID != id
+	if !ok || namesOtherClient {
 		return nil, invalidClient("client_assertion is not a JWT that this client issued")
 	}
 	c, err := s.enabledClient(ctx, id)

@@ -26,7 +26,8 @@ func (s *Server) serveUserInfo(w http.ResponseWriter, r *http.Request) {
 	if errors.Is(err, storage.ErrNotFound) {
 		err = invalidToken()
 	}
-	if err == nil && (active.token.Grant == "" || !slices.Contains(active.token.Scope, "openid")) {
+	hasOpenID := active.token.Grant != "" && slices.Contains(active.token.Scope, "openid")
+	if err == nil && !hasOpenID {
 		err = newError(http.StatusForbidden, "insufficient_scope", "the access token was not issued with scope openid")
 	}
 	if err != nil {
@@ -34,7 +35,10 @@ func (s *Server) serveUserInfo(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	user, err := s.Store.User(r.Context(), active.grant.Subject)
-	if errors.Is(err, storage.ErrNotFound) || err == nil && user.Disabled {
+	if err == nil && user.Disabled {
+		err = storage.ErrNotFound
+	}
+	if errors.Is(err, storage.ErrNotFound) {
 		err = invalidToken()
 	}
 	if err != nil {

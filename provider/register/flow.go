@@ -42,7 +42,8 @@ func (c *validation) checkFlow(m *storage.Metadata) {
 // checkResponseTypes checks the response types, sorts them and removes duplicates. The default is code, if the grant
 // types allow it.
 func (c *validation) checkResponseTypes(m *storage.Metadata) {
-	if m.ResponseTypes == nil && (m.GrantTypes == nil || slices.Contains(m.GrantTypes, "authorization_code")) {
+	mayUseCode := m.GrantTypes == nil || slices.Contains(m.GrantTypes, "authorization_code")
+	if m.ResponseTypes == nil && mayUseCode {
 		m.ResponseTypes = []string{"code"}
 	}
 	m.ResponseTypes = slices.Clone(m.ResponseTypes)

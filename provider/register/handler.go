@@ -177,7 +177,10 @@ func (h *Handler) checkCapacity(ctx context.Context, old, c *storage.Client, ope
 	}
 	tooMany := maxClients > 0 && usage.Clients >= maxClients
 	tooLarge := maxBytes > 0 && usage.Bytes+growth > maxBytes
-	if old == nil && tooMany || growth > 0 && tooLarge {
+	if old == nil && tooMany {
+		return errClientLimit
+	}
+	if growth > 0 && tooLarge {
 		return errClientLimit
 	}
 	return nil

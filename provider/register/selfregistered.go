@@ -75,6 +75,9 @@ func callBacks(m *storage.Metadata) []callBack {
 func sharesRedirectHost(m *storage.Metadata, host string) bool {
 	return slices.ContainsFunc(m.RedirectURIs, func(redirectURI string) bool {
 		u, err := url.Parse(redirectURI)
-		return err == nil && (u.Scheme == "https" || u.Scheme == "http") && strings.EqualFold(u.Hostname(), host)
+		if err != nil || u.Scheme != "https" && u.Scheme != "http" {
+			return false
+		}
+		return strings.EqualFold(u.Hostname(), host)
 	})
 }

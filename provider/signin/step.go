@@ -47,10 +47,11 @@ const (
 
 // nextStep returns the first step that the request still needs.
 func (h *Handler) nextStep(r *http.Request, req *authRequest, session *storage.Session) (step, error) {
-	selectedAccount := req.AccountSelected || session != nil && session.AuthTime.UnixMilli() >= req.ReceivedAt
-	switch {
-	case session == nil || req.UseOtherAccount:
+	if session == nil || req.UseOtherAccount {
 		return stepSignIn, nil
+	}
+	selectedAccount := req.AccountSelected || session.AuthTime.UnixMilli() >= req.ReceivedAt
+	switch {
 	case req.hasPrompt("select_account") && !selectedAccount:
 		return stepSelectAccount, nil
 	case req.needsReauthentication(session.AuthTime):

@@ -67,7 +67,10 @@ func (h *Handler) validate(ctx context.Context, params url.Values) (logoutReques
 		return req, nil
 	}
 	client, err := h.Store.Client(ctx, req.ClientID)
-	isMissing := errors.Is(err, storage.ErrNotFound) || err == nil && client.Disabled
+	isMissing := errors.Is(err, storage.ErrNotFound)
+	if err == nil && client.Disabled {
+		isMissing = true
+	}
 	switch {
 	case isMissing && req.HintVerified: // the client was removed after it got the ID token; the user may still sign out
 		return logoutRequest{}, nil

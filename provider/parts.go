@@ -1,0 +1,96 @@
+package provider
+
+import (
+	"github.com/curfew-id/curfew/logout"
+	"github.com/curfew-id/curfew/provider/authn"
+	"github.com/curfew-id/curfew/provider/register"
+	"github.com/curfew-id/curfew/provider/tokens"
+	"github.com/curfew-id/curfew/provider/web"
+)
+
+// This file builds the parts of the provider that several endpoints use. routes.go builds the handlers.
+
+// newAuthenticators returns the configured ways to sign in, by default the password.
+func (p *Provider) newAuthenticators() []authn.Authenticator {
+	c := p.config
+	if c.Authenticators != nil {
+		return c.Authenticators
+	}
+	byPassword := &authn.Password{
+		Users:   c.Store,
+		Hasher:  p.hasher,
+		Limiter: p.limiter,
+		Log:     c.Log,
+	}
+	return []authn.Authenticator{byPassword}
+}
+
+// newSite returns the Site, which all pages use.
+func (p *Provider) newSite() *web.Site {
+	c := p.config
+	return &web.Site{
+		Issuer:         c.Issuer,
+		Sessions:       c.Store,
+		Sealer:         c.Ring,
+		Now:            c.Now,
+		TrustedProxies: c.TrustedProxies,
+		Log:            c.Log,
+		HSTS:           c.HSTS,
+		CheckSession:   c.CheckSession,
+		ShowLogos:      c.Registration.Logo,
+	}
+}
+
+// newDispatcher returns the Dispatcher, which delivers logout tokens.
+func (p *Provider) newDispatcher() *logout.Dispatcher {
+	c := p.config
+	return &logout.Dispatcher{
+		Store:    c.Store,
+		Sign:     p.signLogoutToken,
+		Post:     p.postLogoutToken,
+		Now:      c.Now,
+		Issuer:   c.Issuer,
+		Log:      c.Log,
+		Observer: c.Observe,
+	}
+}
+
+// newTerminator returns the Terminator, which ends sessions. It wakes the dispatcher, which must exist already.
+func (p *Provider) newTerminator() *logout.Terminator {
+	c := p.config
+	return &logout.Terminator{
+		Store:           c.Store,
+		Now:             c.Now,
+		Wake:            p.dispatcher.Wake,
+		Behind:          p.dispatcher.Behind,
+		Issuer:          c.Issuer,
+		SubjectFor:      p.subjectFor,
+		Lifetimes:       p.maxLifetimes(),
+		ReportRetention: c.Logout.ReportRetention,
+		SilentExpiry:    c.Session.SilentExpiry(),
+		Log:             c.Log,
+		Observer:        c.Observe,
+	}
+}
+
+// newRegistrar returns the Registrar, which builds client records.
+func (p *Provider) newRegistrar() *register.Registrar {
+	c := p.config
+	return &register.Registrar{
+		Policy: register.Policy{
+			SigningAlgs:           c.Ring.Algorithms(),
+			SelfServiceScopes:     tokens.Scopes(),
+			AllowUnsignedIDTokens: true,
+			PublicWithoutPKCE:     c.Registration.PublicWithoutPKCE,
+			MaxTrustHorizon:       c.MaxTrustHorizon,
+			Lifetimes:             p.maxLifetimes(),
+
+			MaxSelfRegisteredBytes: c.Registration.MaxBytes,
+			CheckSelfRegisteredURL: c.SelfRegisteredEgress.CheckURL,
+		},
+		Fetch:      c.Egress,
+		SelfFetch:  c.SelfRegisteredEgress,
+		WrapSecret: c.Ring.WrapSecret,
+		Now:        c.Now,
+	}
+}

@@ -2,8 +2,8 @@ package templates
 
 import "time"
 
-// AccountPage is what the pages of the account share. Their forms post interaction to their Action, and what each
-// struct says.
+// AccountPage has the fields that all account pages have. The form of each page posts interaction and the fields that
+// its struct names to its Action.
 type AccountPage struct {
 	Page
 	Interaction     string
@@ -11,29 +11,29 @@ type AccountPage struct {
 	ApplicationsURL string
 	SecurityURL     string
 	ActivityURL     string
-	SignOutURL      string // leads to the sign-out confirmation
-	Notice          Notice // what was just done; empty: nothing
-	NoticeURL       string // where details of it are; empty: no link
+	SignOutURL      string // the sign-out confirmation
+	Notice          Notice // says what the user has just done; empty: no notice
+	NoticeURL       string // has details of it; empty: no link
 }
 
-// Notice names what was just done on an account page.
+// Notice names the text that confirms what the user has just done.
 type Notice string
 
 // The notices.
 const (
 	NoticeSignedOut    Notice = "signed_out"     // one device
 	NoticeNothing      Notice = "nothing"        // nothing was selected
-	NoticeOver         Notice = "over"           // it had ended before
+	NoticeOver         Notice = "over"           // the session or access had already ended
 	NoticeAppSignedOut Notice = "app_signed_out" // one app on one device
 	NoticeBackground   Notice = "background"     // offline access of one app
 	NoticeWithdrawn    Notice = "withdrawn"      // an app's consent
-	NoticePassword     Notice = "password"       // changed
-	NoticeSameEmail    Notice = "same_email"     // not changed
-	NoticeEmail        Notice = "email"          // changed
+	NoticePassword     Notice = "password"       // the password was changed
+	NoticeSameEmail    Notice = "same_email"     // the e-mail address is the old one
+	NoticeEmail        Notice = "email"          // the e-mail address was changed
 	NoticeNotMe        Notice = "not_me"         // a device was signed out with "This wasn't me"
 )
 
-// noticeTexts are the texts of the notices.
+// noticeTexts has the name of each notice's text.
 var noticeTexts = map[Notice]string{
 	NoticeSignedOut:    "notice.signed_out",
 	NoticeNothing:      "notice.nothing",
@@ -47,7 +47,7 @@ var noticeTexts = map[Notice]string{
 	NoticeNotMe:        "notice.not_me",
 }
 
-// notice puts a notice in words; empty for one that does not exist, since the name comes from the page's address.
+// notice returns the text of a notice. It returns nil for an unknown one: the name comes from the URL of the page.
 func (l *locale) notice(n Notice) Text {
 	if noticeTexts[n] == "" {
 		return nil
@@ -62,12 +62,12 @@ type AppUse struct {
 	LastUse time.Time
 }
 
-// OfflineAccess is an app's background access (Core §11): it survives a sign-out and is removed by its own button.
+// OfflineAccess is an app's background access (Core §11). It survives a sign-out; a button of its own removes it.
 type OfflineAccess struct {
 	ID          string // opaque; posted as end-offline=ID
 	Application string
-	Device      Device // where it was given
+	Device      Device // on which the user allowed it
 	Since       time.Time
 	LastUse     time.Time
-	Ends        time.Time // by itself; zero: never
+	Ends        time.Time // when it expires; zero: never
 }

@@ -9,7 +9,7 @@ import (
 type ActivityPage struct {
 	AccountPage
 	Events   []Event
-	OlderURL string // the next page; empty: no more
+	OlderURL string // the next page; empty on the last page
 }
 
 // Event is one sign-in, one sign-out or one change of the account.
@@ -17,10 +17,10 @@ type Event struct {
 	At          time.Time
 	Kind        string // session.created, session.ended, client_session.ended, grant.ended, user.password, user.email
 	Reason      string // of a sign-out
-	Application string // whose client session or grant ended; empty: the whole session
+	Application string // the app whose client session or grant ended; empty: the whole session
 	Device      Device
 	Address     string
-	ReportURL   string // what became of it; empty: no report
+	ReportURL   string // the report of the sign-out; empty: no report
 }
 
 // Activity writes "Activity".
@@ -36,10 +36,10 @@ var eventTexts = map[string]string{
 	"user.email":           "event.email",
 }
 
-// event puts an event in words.
+// event returns the text of an event.
 func (l *locale) event(e Event) Text { return l.text(eventTexts[e.Kind], "App", e.Application) }
 
-// reasonTexts are the texts of why a session ended, by the reason in audit and report.
+// reasonTexts has the name of the text of each reason of a termination (storage.Reason).
 var reasonTexts = map[string]string{
 	"rp_initiated":         "reason.rp_initiated",
 	"account":              "reason.account",
@@ -64,7 +64,7 @@ var reasonTexts = map[string]string{
 	"offline_access_ended": "reason.offline_access_ended",
 }
 
-// reason puts a reason in words; empty if there is none.
+// reason returns the text of a reason, or nil for an unknown one.
 func (l *locale) reason(reason string) Text {
 	if reasonTexts[reason] == "" {
 		return nil

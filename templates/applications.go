@@ -12,22 +12,22 @@ type ApplicationsPage struct {
 	Applications []AppGrant
 }
 
-// AppGrant is one app with what it was allowed.
+// AppGrant is one app with the scopes and claims that it may have.
 type AppGrant struct {
-	ID          string // opaque; empty: nothing to withdraw, the administrator decided for all users
+	ID          string // opaque; empty: the administrator allowed the app, so the user cannot withdraw it
 	Application App
 	Scopes      []string
-	Claims      []string  // allowed one by one, beside the scopes
-	Since       time.Time // when it was allowed; zero: the user was not asked
+	Claims      []string  // claims that were allowed in addition to the scopes
+	Since       time.Time // when the user allowed it; zero: the user was not asked
 	LastUse     time.Time
-	Devices     []Device // sessions that use it now
+	Devices     []Device // of the sessions in which the app is used now
 	Offline     []OfflineAccess
 }
 
 // Applications writes "Apps".
 func Applications(w io.Writer, p ApplicationsPage) error { return render(w, p.Page, "applications", p) }
 
-// Items lists what the app was allowed.
+// Items lists the allowed scopes and claims.
 func (a AppGrant) Items() []ConsentItem {
 	return ConsentPage{Scopes: a.Scopes, Claims: a.Claims}.Items()
 }

@@ -19,8 +19,8 @@ var localeFiles embed.FS
 // defaultLanguage is the language that every text exists in.
 const defaultLanguage = "en"
 
-// catalog holds all texts of all pages in every language: one file in locales for each. go-i18n chooses the plural
-// form and falls back to English where a language lacks a text.
+// catalog has all texts of all pages in all languages; each language is one file in locales. go-i18n chooses the plural
+// form, and the English text if the language does not have the text.
 type catalog struct {
 	locales map[string]*locale // by BCP 47 tag
 	tags    []language.Tag     // English first
@@ -35,7 +35,7 @@ type locale struct {
 	pages     func() map[string]*template.Template
 }
 
-// texts is the catalog. It is read when the first page is asked for: commands that show no page do not pay for it.
+// texts returns the catalog. It loads the catalog for the first page, so commands that show no page do not load it.
 var texts = sync.OnceValue(func() *catalog { return mustLoadCatalog(localeFiles) })
 
 // mustLoadCatalog reads the language files of a folder named locales. The files are part of the program, so a broken
@@ -66,7 +66,7 @@ func mustLoadCatalog(files fs.FS) *catalog {
 	return c
 }
 
-// locale finds a language by its tag; English if there is no such language.
+// locale returns the language with a tag, or English if there is no such language.
 func (c *catalog) locale(tag string) *locale {
 	if l := c.locales[tag]; l != nil {
 		return l
@@ -74,8 +74,8 @@ func (c *catalog) locale(tag string) *locale {
 	return c.locales[defaultLanguage]
 }
 
-// MatchLanguage returns the tag of the language, among those that the pages exist in, that suits an Accept-Language
-// header (RFC 9110 §12.5.4) best.
+// MatchLanguage returns the tag of the language of the catalog that fits an Accept-Language header best (RFC 9110
+// §12.5.4).
 func MatchLanguage(acceptLanguage string) string { return texts().match(acceptLanguage) }
 
 func (c *catalog) match(acceptLanguage string) string {

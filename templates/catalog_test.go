@@ -71,7 +71,13 @@ func TestEveryLanguageHasEveryTextWithTheSamePlaceholders(t *testing.T) {
 			if got[name]["other"] == "" {
 				t.Errorf("%s lacks %s", file, name)
 			} else if !slices.Equal(placeholders(got[name]), placeholders(forms)) {
-				t.Errorf("%s: %s has the placeholders %v, want %v", file, name, placeholders(got[name]), placeholders(forms))
+				t.Errorf(
+					"%s: %s has the placeholders %v, want %v",
+					file,
+					name,
+					placeholders(got[name]),
+					placeholders(forms),
+				)
 			}
 		}
 		for name := range got {

@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// ConsentPage asks whether an app may have what it asks for. The form posts interaction and decision=allow or
-// decision=deny to Action.
+// ConsentPage asks the user to allow the scopes and claims that an app requests. The form posts interaction and
+// decision=allow or decision=deny to Action.
 type ConsentPage struct {
 	Page
 	Action          string
@@ -17,33 +17,34 @@ type ConsentPage struct {
 	Claims          []string  // requested one by one in the claims parameter (Core §5.5)
 	Allowed         []string  // scopes that were allowed before; then the page says that the request has changed
 	SessionEnds     time.Time // the absolute end of the session; zero: not shown
-	EachTime        bool      // it is asked again although it was allowed: another program could use the app's name
+	EachTime        bool      // consent is asked for each sign-in: another program could use the app's name
 	OtherAccountURL string    // a GET that shows the sign-in page for another account
 }
 
 // Consent writes the consent page.
 func Consent(w io.Writer, p ConsentPage) error { return render(w, p.Page, "consent", p) }
 
-// ConsentItem is one thing that an app asks for.
+// ConsentItem is one scope or claim that an app requests.
 type ConsentItem struct {
 	Name          string // the scope or claim
-	Text          string // the name of its text; empty if it is not a standard one
+	Text          string // the name of its text; empty if it is no standard scope or claim
 	AllowedBefore bool
 }
 
 // Items lists scopes and claims, openid first, without offline_access: see RequestsOfflineAccess.
 func (p ConsentPage) Items() []ConsentItem {
 	var items []ConsentItem
-	for _, s := range p.Scopes {
-		if s != scopeOffline {
-			items = append(
-				items,
-				ConsentItem{Name: s, Text: scopeTexts[s], AllowedBefore: slices.Contains(p.Allowed, s)},
-			)
+	for _, scope := range p.Scopes {
+		if scope != scopeOffline {
+			items = append(items, ConsentItem{
+				Name:          scope,
+				Text:          scopeTexts[scope],
+				AllowedBefore: slices.Contains(p.Allowed, scope),
+			})
 		}
 	}
-	for _, c := range p.Claims {
-		items = append(items, ConsentItem{Name: c, Text: claimTexts[c]})
+	for _, claim := range p.Claims {
+		items = append(items, ConsentItem{Name: claim, Text: claimTexts[claim]})
 	}
 	slices.SortStableFunc(items, func(a, b ConsentItem) int {
 		return compareTrueFirst(a.Name == "openid", b.Name == "openid")
@@ -51,16 +52,16 @@ func (p ConsentPage) Items() []ConsentItem {
 	return items
 }
 
-// RequestsPersonalData reports whether anything but the bare identifier is requested.
+// RequestsPersonalData reports whether the app requests more than the subject identifier.
 func (p ConsentPage) RequestsPersonalData() bool {
-	isPersonal := func(s string) bool { return s != "openid" && s != scopeOffline }
+	isPersonal := func(scope string) bool { return scope != "openid" && scope != scopeOffline }
 	return len(p.Claims) > 0 || slices.ContainsFunc(p.Scopes, isPersonal)
 }
 
-// RequestsOfflineAccess reports whether background access is requested (Core §11).
+// RequestsOfflineAccess reports whether the app requests background access (Core §11).
 func (p ConsentPage) RequestsOfflineAccess() bool { return slices.Contains(p.Scopes, scopeOffline) }
 
-// compareTrueFirst orders what is true before what is not.
+// compareTrueFirst compares two conditions for a sort that puts true first.
 func compareTrueFirst(a, b bool) int {
 	switch {
 	case a && !b:

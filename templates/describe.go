@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// State is what became of one entry, as pages show it: an icon, a word, a sentence and, behind "Details", the facts.
+// State describes the state of one entry to the user: an icon, a word, a sentence and, behind "Details", the facts.
 type State struct {
 	Icon     Icon `json:"icon"`
 	Word     Text `json:"word"`
@@ -14,7 +14,7 @@ type State struct {
 	Detail   Text `json:"detail"`
 }
 
-// Icon names a drawing, and the colour that goes with it.
+// Icon names a drawing and its colour.
 type Icon string
 
 // The icons.
@@ -22,19 +22,21 @@ const (
 	IconDone     Icon = "done"     // a tick
 	IconExpiring Icon = "expiring" // a clock
 	IconNotified Icon = "notified" // a speech bubble
-	IconRetrying Icon = "retrying" // an arrow going round
+	IconRetrying Icon = "retrying" // a circular arrow
 	IconRefused  Icon = "refused"  // a cross
 	IconUnknown  Icon = "unknown"  // a question mark
 )
 
-// NeedsAttention reports whether the user may still be signed in there and nothing on our side will change that.
+// NeedsAttention reports whether the user may still be signed in to the app and Curfew can do no more about it.
 func (s State) NeedsAttention() bool {
 	return s.Icon == IconNotified || s.Icon == IconRefused || s.Icon == IconUnknown
 }
 
-// describe puts the state of an entry of a session that ended at ended in words. It is the one mapping, for the
-// signed-out page, its status as JSON and the report. A front-channel frame that has loaded is never called signed
-// out: Front-Channel Logout 1.0 knows no answer, and a frame loads for errors too.
+// describe returns the state of an entry at now. ended is when the session ended. The signed-out page, its JSON status
+// and the report all use this function.
+//
+// A loaded front-channel frame never counts as signed out: Front-Channel Logout 1.0 has no answer, and a frame also
+// loads if the app answers with an error.
 func (l *locale) describe(e Entry, ended, now time.Time) State {
 	switch e.Kind {
 	case KindAccessTokens:
@@ -45,20 +47,27 @@ func (l *locale) describe(e Entry, ended, now time.Time) State {
 		}
 		return State{Icon: IconUnknown, Word: l.text("state.stays"), Sentence: l.text("background.stays")}
 	}
-	end := l.deadline(e.ExpiresAt, ended)
+	return l.describeClientSession(e, ended, now)
+}
+
+func (l *locale) describeClientSession(e Entry, ended, now time.Time) State {
+	expires := l.deadline(e.ExpiresAt, ended)
+	hasExpiry := !e.ExpiresAt.IsZero()
 	detail := l.deliveryDetail(e, ended)
 	done := l.text("state.done")
+	beingRenotified := e.Renotification == string(DeliveryPending) && e.Delivery == DeliveryDone
+	refused := e.Delivery == DeliveryFailed && e.Status != 0 && !isSuccess(e.Status)
 	switch {
 	case e.Trust == TrustConfirmed:
 		return State{IconDone, done, l.text("state.done_text"), l.confirmedDetail(e, ended)}
-	case isOver(e, now) && !e.ExpiresAt.IsZero():
-		return State{IconDone, done, l.text("state.done_by_time"), l.text("detail.expired", "Time", end)}
+	case isOver(e, now) && hasExpiry:
+		return State{IconDone, done, l.text("state.done_by_time"), l.text("detail.expired", "Time", expires)}
 	case isOver(e, now):
 		return State{IconDone, done, l.text("state.done_text"), l.text("detail.enforced")}
-	case e.Trust == TrustExpiring && !e.ExpiresAt.IsZero():
-		return State{IconExpiring, l.text("state.expiring", "Time", end), l.text("state.expiring_text"),
-			join(detail, l.text("detail.expires", "Time", end))}
-	case e.Renotification == string(DeliveryPending) && e.Trust == TrustNotified && e.Delivery == DeliveryDone:
+	case e.Trust == TrustExpiring && hasExpiry:
+		detail = join(detail, l.text("detail.expires", "Time", expires))
+		return State{IconExpiring, l.text("state.expiring", "Time", expires), l.text("state.expiring_text"), detail}
+	case e.Trust == TrustNotified && beingRenotified:
 		return State{IconRetrying, l.text("state.checking"), l.text("state.checking_text"), detail}
 	case e.Delivery == DeliveryPending:
 		return State{IconRetrying, l.text("state.waiting"), l.text("state.waiting_text"), detail}
@@ -66,13 +75,16 @@ func (l *locale) describe(e Entry, ended, now time.Time) State {
 		return State{IconNotified, l.text("state.notified"), l.text("state.notified_browser"), detail}
 	case e.Trust == TrustNotified:
 		return State{IconNotified, l.text("state.notified"), l.text("state.notified_accepted"), detail}
-	case e.Delivery == DeliveryFailed && e.Status != 0 && e.Status/100 != 2:
+	case refused:
 		return State{IconRefused, l.text("state.refused"), l.text("state.refused_text"), detail}
 	}
 	return State{IconUnknown, l.text("state.unknown"), l.unknownSentence(e), detail}
 }
 
-// unknownSentence says why nothing is known, and what to do.
+// isSuccess reports whether an HTTP status is 2xx.
+func isSuccess(status int) bool { return status/100 == 2 }
+
+// unknownSentence explains why the state is unknown, and what the user can do.
 func (l *locale) unknownSentence(e Entry) Text {
 	switch {
 	case e.Delivery == DeliveryFailed:
@@ -85,39 +97,50 @@ func (l *locale) unknownSentence(e Entry) Text {
 	return l.text("state.unreachable_text")
 }
 
-// describeTokens is for access tokens: they are revoked or expire, and no app is asked.
+// describeTokens describes access tokens. They are revoked or expire; no app is notified of that.
 func (l *locale) describeTokens(e Entry, ended, now time.Time) State {
-	end := l.deadline(e.ExpiresAt, ended)
+	expires := l.deadline(e.ExpiresAt, ended)
+	hasExpiry := !e.ExpiresAt.IsZero()
 	switch {
-	case isOver(e, now) && !e.ExpiresAt.IsZero():
-		return State{Icon: IconDone, Word: l.text("state.done"), Sentence: l.text("tokens.done_by_time", "Time", end)}
+	case isOver(e, now) && hasExpiry:
+		return State{
+			Icon:     IconDone,
+			Word:     l.text("state.done"),
+			Sentence: l.text("tokens.done_by_time", "Time", expires),
+		}
 	case isOver(e, now):
 		return State{Icon: IconDone, Word: l.text("state.done"), Sentence: l.text("tokens.done")}
-	case e.Trust == TrustExpiring && !e.ExpiresAt.IsZero():
+	case e.Trust == TrustExpiring && hasExpiry:
 		return State{
 			Icon:     IconExpiring,
-			Word:     l.text("state.expiring", "Time", end),
-			Sentence: l.text("tokens.expiring", "Time", end),
+			Word:     l.text("state.expiring", "Time", expires),
+			Sentence: l.text("tokens.expiring", "Time", expires),
 		}
 	}
 	return State{Icon: IconUnknown, Word: l.text("state.unknown"), Sentence: l.text("tokens.unknown")}
 }
 
-// isOver reports whether nothing is accepted any more, by enforcement or by time.
+// isOver reports whether the entry is revoked or has expired at now.
 func isOver(e Entry, now time.Time) bool {
-	return e.Trust == TrustRevoked ||
-		e.Trust == TrustExpiring && !e.ExpiresAt.IsZero() && !now.IsZero() && !now.Before(e.ExpiresAt)
+	switch e.Trust {
+	case TrustRevoked:
+		return true
+	case TrustExpiring:
+		timesKnown := !e.ExpiresAt.IsZero() && !now.IsZero()
+		return timesKnown && !now.Before(e.ExpiresAt)
+	}
+	return false
 }
 
-// confirmedDetail says when an app confirmed. One that had joined just before the end is asked once more, since it
-// may have been making its session when it answered.
+// confirmedDetail says how soon an app has confirmed, and whether it will be notified again: an app that joined the
+// session shortly before its end may still have been signing the user in when it confirmed.
 func (l *locale) confirmedDetail(e Entry, ended time.Time) Text {
 	detail := l.text("detail.confirmed_no_time")
 	if !e.NotifiedAt.IsZero() && !ended.IsZero() {
-		after := l.duration(e.NotifiedAt.Sub(ended))
-		detail = l.text("detail.confirmed", "Duration", after)
+		delay := l.duration(e.NotifiedAt.Sub(ended))
+		detail = l.text("detail.confirmed", "Duration", delay)
 		if e.Attempts > 1 {
-			detail = l.text("detail.confirmed_tries", "Duration", after, "Count", e.Attempts)
+			detail = l.text("detail.confirmed_tries", "Duration", delay, "Count", e.Attempts)
 		}
 	}
 	if e.Renotification == string(DeliveryPending) {
@@ -126,51 +149,61 @@ func (l *locale) confirmedDetail(e Entry, ended time.Time) Text {
 	return detail
 }
 
-// deliveryDetail says by which channels an app that has not confirmed was asked, and what came back.
+// deliveryDetail says by which channels an app was notified, and how it answered. The app has not confirmed.
 func (l *locale) deliveryDetail(e Entry, ended time.Time) Text {
-	back, front := slices.Contains(e.Channels, ChannelBack), slices.Contains(e.Channels, ChannelFront)
+	hasBackChannel := slices.Contains(e.Channels, ChannelBack)
+	hasFrontChannel := slices.Contains(e.Channels, ChannelFront)
 	var browser Text
-	if front && e.Trust == TrustNotified {
+	if hasFrontChannel && e.Trust == TrustNotified {
 		browser = l.text("detail.browser")
 	}
-	switch e.Delivery {
-	case DeliveryPending:
-		switch {
-		case e.Attempts == 0 || e.Status == 0 && e.Class == "":
-			return join(browser, l.text("detail.asking"))
-		case e.NextAttempt.IsZero():
-			return join(browser, l.text("detail.retry", "Answer", l.answer(e)))
-		}
-		return join(
-			browser,
-			l.text("detail.retry_at", "Answer", l.answer(e), "Time", l.clockTime(e.NextAttempt, ended)),
-		)
-	case DeliveryFailed:
-		return join(browser, l.text("detail.gave_up", "Answer", l.answer(e), "Count", e.Attempts))
-	case DeliveryCancelled:
-		return join(browser, l.text("detail.cancelled"))
-	case DeliveryDone:
-		switch {
-		case e.Renotification == string(DeliveryPending):
-			return join(browser, l.text("detail.checking"))
-		case e.Renotification == string(DeliveryFailed):
-			return join(browser, l.text("detail.checked_failed"))
-		case back:
-			return join(browser, l.text("detail.accepted"))
-		}
+	if backChannel := l.backChannelDetail(e, hasBackChannel, ended); backChannel != nil {
+		return join(browser, backChannel)
 	}
 	switch {
-	case back && e.Delivery == DeliveryNone:
-		return join(browser, l.text("detail.silent"))
-	case front && e.Trust == TrustNotified:
+	case browser != nil:
 		return browser
-	case front:
+	case hasFrontChannel:
 		return l.text("detail.browser_only")
 	}
 	return l.text("detail.unreachable")
 }
 
-// answerTexts are the texts for why no answer came, by the class of the failure.
+// backChannelDetail describes the back-channel notification of an app that has not confirmed. It returns nil if the app
+// has no back channel.
+func (l *locale) backChannelDetail(e Entry, hasBackChannel bool, ended time.Time) Text {
+	noAnswerYet := e.Attempts == 0 || e.Status == 0 && e.Class == ""
+	switch e.Delivery {
+	case DeliveryPending:
+		switch {
+		case noAnswerYet:
+			return l.text("detail.asking")
+		case e.NextAttempt.IsZero():
+			return l.text("detail.retry", "Answer", l.answer(e))
+		}
+		return l.text("detail.retry_at", "Answer", l.answer(e), "Time", l.clockTime(e.NextAttempt, ended))
+	case DeliveryFailed:
+		return l.text("detail.gave_up", "Answer", l.answer(e), "Count", e.Attempts)
+	case DeliveryCancelled:
+		return l.text("detail.cancelled")
+	case DeliveryDone:
+		switch {
+		case e.Renotification == string(DeliveryPending):
+			return l.text("detail.checking")
+		case e.Renotification == string(DeliveryFailed):
+			return l.text("detail.checked_failed")
+		case hasBackChannel:
+			return l.text("detail.accepted")
+		}
+	case DeliveryNone:
+		if hasBackChannel {
+			return l.text("detail.silent")
+		}
+	}
+	return nil
+}
+
+// answerTexts has the name of the text of each class of failure.
 var answerTexts = map[string]string{
 	"refused":  "answer.refused",
 	"denied":   "answer.denied",
@@ -179,11 +212,11 @@ var answerTexts = map[string]string{
 	"internal": "answer.internal",
 }
 
-// answer says what came back at the last attempt.
+// answer describes the app's answer to the last attempt, or why there was none.
 func (l *locale) answer(e Entry) Text {
 	status := strconv.Itoa(e.Status)
 	switch {
-	case e.Status/100 == 2:
+	case isSuccess(e.Status):
 		return l.text("answer.accepted", "Status", status)
 	case e.Status != 0:
 		return l.text("answer.status", "Status", status)

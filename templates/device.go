@@ -2,14 +2,14 @@ package templates
 
 import "strings"
 
-// Device names the browser and the system of a User-Agent header, as users know them. It is a guess, so that users
-// recognise their own browsers.
+// Device is a guess of the browser and the operating system that sent a User-Agent header. It helps users to recognise
+// their own browsers.
 type Device struct {
 	Browser string // "Firefox"; empty: unknown
 	System  string // "Linux"; empty: unknown
 }
 
-// ParseDevice reads a User-Agent header.
+// ParseDevice guesses the device from a User-Agent header.
 func ParseDevice(userAgent string) Device {
 	var d Device
 	for _, b := range browsers {
@@ -27,7 +27,8 @@ func ParseDevice(userAgent string) Device {
 	return d
 }
 
-// browsers in the order in which their tokens decide: nearly all of them also claim to be Chrome or Safari.
+// browsers lists the tokens that identify browsers. The first token that a header has decides: nearly all browsers also
+// send the tokens of Chrome and Safari.
 var browsers = []struct{ token, name string }{
 	{"Edg/", "Edge"}, {"EdgA/", "Edge"}, {"EdgiOS/", "Edge"},
 	{"OPR/", "Opera"}, {"OPT/", "Opera"},
@@ -39,7 +40,7 @@ var browsers = []struct{ token, name string }{
 	{"curl/", "curl"},
 }
 
-// systems in the order in which their tokens decide.
+// systems lists the tokens that identify operating systems. The first token that a header has decides.
 var systems = []struct{ token, name string }{
 	{"iPhone", "iPhone"}, {"iPad", "iPad"},
 	{"Android", "Android"},
@@ -53,7 +54,7 @@ var systems = []struct{ token, name string }{
 // IsUnknown reports whether neither browser nor system was recognised.
 func (d Device) IsUnknown() bool { return d == Device{} }
 
-// device puts a device in words: "Firefox on Linux".
+// device returns the name of a device: "Firefox on Linux".
 func (l *locale) device(d Device) Text {
 	switch {
 	case d.IsUnknown():
@@ -66,7 +67,7 @@ func (l *locale) device(d Device) Text {
 	return l.text("device.browser_on_system", "Browser", d.Browser, "System", d.System)
 }
 
-// devices lists devices in words.
+// devices returns a list of the names of devices.
 func (l *locale) devices(devices []Device) Text {
 	names := make([]string, 0, len(devices))
 	for _, d := range devices {
@@ -75,7 +76,7 @@ func (l *locale) devices(devices []Device) Text {
 	return l.list(names)
 }
 
-// DeviceName is a User-Agent header's device in English, for the command line.
+// DeviceName returns the English name of the device of a User-Agent header, for the command line.
 func DeviceName(userAgent string) string {
 	return texts().locale(defaultLanguage).device(ParseDevice(userAgent)).String()
 }

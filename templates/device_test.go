@@ -14,7 +14,9 @@ func TestDeviceInPlainWords(t *testing.T) {
 		"Mozilla/5.0 (Linux; Android 10; K) AppleWebKit/537.36 (KHTML, like Gecko) SamsungBrowser/28.0 Chrome/130.0.0.0 Mobile Safari/537.36":     "Samsung Internet on Android",
 		"Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) HeadlessChrome/156.0.0.0 Safari/537.36":                           "Chrome on Linux",
 		"Mozilla/5.0 (X11; CrOS x86_64 14541.0.0) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/156.0.0.0 Safari/537.36":                          "Chrome on ChromeOS",
-		"curl/8.9.1": "curl", "Something (Windows)": "Windows", "": "Unknown browser",
+		"curl/8.9.1":          "curl",
+		"Something (Windows)": "Windows",
+		"":                    "Unknown browser",
 	} {
 		if got := l.device(ParseDevice(agent)).String(); got != want {
 			t.Errorf("%s: got %s, want %s", agent, got, want)

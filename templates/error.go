@@ -6,23 +6,23 @@ import (
 	"time"
 )
 
-// ErrorPage says what happened, what it means for the user and what to do. Its zero value is that of an unexpected
+// ErrorPage says what happened, what it means for the user and what to do. The zero value is the page of an unexpected
 // error.
 type ErrorPage struct {
 	Page
 	Status     int           // HTTP status of the answer; 0: 500
-	Text       ErrorText     // empty: the one that goes with Status
-	Value      string        // what the texts show: a host or a parameter's name
-	RetryAfter time.Duration // when to try again; shown in place of the usual advice
-	LinkURL    string        // where to go on; shown with Link
-	Link       ErrorLink
+	Text       ErrorText     // empty: the text of the Status
+	Value      string        // a host or the name of a parameter, which some texts show
+	RetryAfter time.Duration // when to try again; replaces the advice of the text
+	LinkURL    string        // empty: no link
+	Link       ErrorLink     // the text of the link
 }
 
-// ErrorText names the texts of an error page. Each has a heading, a text and advice in the catalog, and some a
+// ErrorText names the texts of an error page. The catalog has a heading, a text and advice for each, and for some a
 // detail for the app's administrator.
 type ErrorText string
 
-// The texts that go with a status.
+// The texts of HTTP statuses.
 const (
 	ErrorBadRequest       ErrorText = "bad_request"
 	ErrorForbidden        ErrorText = "forbidden" // a form from another website
@@ -38,9 +38,9 @@ const (
 
 // The other texts.
 const (
-	ErrorOutcomeOpen             ErrorText = "outcome_open"         // the store did not say in time whether a change was made
+	ErrorOutcomeOpen             ErrorText = "outcome_open"         // a change may or may not have been stored
 	ErrorPageExpired             ErrorText = "page_expired"         // an interaction of another browser, or too old
-	ErrorAccountPageExpired      ErrorText = "page_expired_account" // the same for a form of the account
+	ErrorAccountPageExpired      ErrorText = "page_expired_account" // the same for a form of an account page
 	ErrorMalformed               ErrorText = "malformed"            // no well-formed query or form
 	ErrorRepeatedParameter       ErrorText = "repeated_parameter"   // Value is a parameter that is given more than once
 	ErrorClientIDMissing         ErrorText = "client_id_missing"
@@ -57,7 +57,7 @@ const (
 	ErrorSignOutFailed           ErrorText = "sign_out_failed"
 )
 
-// ErrorLink names where the link of an error page leads.
+// ErrorLink names the text of the link on an error page.
 type ErrorLink string
 
 // The links.
@@ -66,13 +66,13 @@ const (
 	LinkOpenAgain ErrorLink = "open_again"
 )
 
-// linkTexts are the texts of the links.
+// linkTexts has the name of the text of each link.
 var linkTexts = map[ErrorLink]string{
 	LinkAccount:   "error.link.account",
 	LinkOpenAgain: "error.link.open_again",
 }
 
-// statusTexts are the texts that go with a status.
+// statusTexts has the texts of each status.
 var statusTexts = map[int]ErrorText{
 	http.StatusBadRequest:            ErrorBadRequest,
 	http.StatusForbidden:             ErrorForbidden,
@@ -86,7 +86,7 @@ var statusTexts = map[int]ErrorText{
 	http.StatusServiceUnavailable:    ErrorUnavailable,
 }
 
-// detailTexts are the details for the app's administrator.
+// detailTexts has the name of the detail for the app's administrator, for the texts that have one.
 var detailTexts = map[ErrorText]string{
 	ErrorRepeatedParameter:       "error.repeated_parameter.detail",
 	ErrorMalformed:               "error.malformed.detail",
@@ -102,10 +102,14 @@ var detailTexts = map[ErrorText]string{
 	ErrorPostLogoutRedirectURI:   "error.post_logout_redirect_uri.detail",
 }
 
-// errorTexts are the texts of one error page in words.
+// errorTexts is an error page with its texts in the language of the user.
 type errorTexts struct {
 	ErrorPage
-	Heading, What, Advice, Detail, LinkText Text
+	Heading  Text
+	What     Text
+	Advice   Text
+	Detail   Text
+	LinkText Text
 }
 
 // Error writes the error page.
@@ -131,7 +135,7 @@ func Error(w io.Writer, p ErrorPage) error {
 	return render(w, p.Page, "error", t)
 }
 
-// errorDetail is the sentence for the app's administrator; empty if there is none.
+// errorDetail returns the detail for the app's administrator, or nil if the text has none.
 func (l *locale) errorDetail(text ErrorText, value string) Text {
 	if detailTexts[text] == "" {
 		return nil
@@ -139,7 +143,7 @@ func (l *locale) errorDetail(text ErrorText, value string) Text {
 	return l.text(detailTexts[text], "Value", value)
 }
 
-// LogText says the same in English, for the log.
+// LogText returns the detail or else the heading in English, for the log.
 func (t ErrorText) LogText(value string) string {
 	l := texts().locale(defaultLanguage)
 	if detail := l.errorDetail(t, value); detail != nil {
@@ -148,7 +152,7 @@ func (t ErrorText) LogText(value string) string {
 	return l.text("error." + string(t) + ".heading").String()
 }
 
-// textOfStatus names the texts of an answer that names none.
+// textOfStatus returns the text of a status.
 func textOfStatus(status int) ErrorText {
 	if text := statusTexts[status]; text != "" {
 		return text

@@ -5,9 +5,9 @@ import (
 	"io"
 )
 
-// FormPostPage carries an authorization response to the app (OAuth 2.0 Form Post Response Mode §2). A script sends
-// the form at once; without scripts the user presses the button. Its policy must leave form-action out: Chromium
-// would apply it to the app's own onward redirects too.
+// FormPostPage posts an authorization response to the app (OAuth 2.0 Form Post Response Mode §2). A script sends the
+// form at once; without scripts the user presses the button. The page's content security policy must not have
+// form-action: Chromium would apply it to redirects by the app too.
 type FormPostPage struct {
 	Page
 	Action      string // the redirect URI
@@ -15,8 +15,7 @@ type FormPostPage struct {
 	Application App
 }
 
-// FormPost writes the form_post page. An Action that is not the address of an app is an error: the response must not
-// go elsewhere.
+// FormPost writes the form_post page. It returns an error if Action is no URL that a form may be posted to.
 func FormPost(w io.Writer, p FormPostPage) error {
 	if safeURL(p.Action) == "" {
 		return fmt.Errorf("render page formpost: not an address to post to: %q", p.Action)
@@ -24,11 +23,11 @@ func FormPost(w io.Writer, p FormPostPage) error {
 	return render(w, p.Page, "formpost", p)
 }
 
-// RepostPage sends a request again from our own site. A POST from another site arrives without the session cookie
-// (SameSite=Lax); the same POST from here brings it.
+// RepostPage posts a request of another site again, from the provider's own site. The browser sends a POST from another
+// site without the session cookie (SameSite=Lax), and a POST from the provider's site with it.
 type RepostPage struct {
 	Page
-	Action string // our own URL
+	Action string // a URL of the provider
 	Fields []Field
 }
 

@@ -2,29 +2,29 @@ package templates
 
 import "time"
 
-// Horizon says how long an ended session may still be accepted: three numbers that are never merged into one. Before
-// the end it answers "what if I sign out now", after it is counted from the end.
+// Horizon says how long an ended session may still be accepted: by Curfew, by access tokens and by apps. These three
+// parts are never merged. The durations count from the end of the session, which is now if the session is still active.
 type Horizon struct {
-	OP     time.Duration // what Curfew itself enforces; 0: at once
-	Tokens time.Duration // the longest that a token it gave may still be accepted; 0: at once
+	OP     time.Duration // how long Curfew itself accepts it; 0: not at all
+	Tokens time.Duration // how long an access token may be accepted; 0: not at all
 
-	Confirmed int           // apps that have confirmed; after the end only
-	Over      int           // apps that have not confirmed, and whose own session has run out
-	Expiring  int           // apps that certainly end within Clients
-	Clients   time.Duration //
-	Unknown   []string      // apps that have no bound
-	Notifying int           // of those, how many are notified directly and may yet confirm
+	Confirmed int           // apps that have confirmed; only after the end
+	Over      int           // apps that have not confirmed, and whose client session has expired
+	Expiring  int           // apps whose client session expires within Clients
+	Clients   time.Duration // the longest time of Expiring
+	Unknown   []string      // names of apps without a known expiry
+	Notifying int           // how many of Unknown are being notified and may still confirm
 }
 
-// HorizonTexts are the three numbers in words.
+// HorizonTexts are the three parts of a horizon as texts.
 type HorizonTexts struct {
 	OP      Text `json:"op"`
 	Tokens  Text `json:"tokens"`
 	Clients Text `json:"clients"`
-	Note    Text `json:"note"` // which apps are not in the third number, by name; none: null, so that the script removes the last one
+	Note    Text `json:"note"` // names the apps that Clients leaves out; null: none
 }
 
-// ifEndedNow says what would remain if the session ended now.
+// ifEndedNow returns the texts of the horizon if the session ended now.
 func (l *locale) ifEndedNow(h Horizon) HorizonTexts {
 	within := func(d time.Duration) Text {
 		if d <= 0 {
@@ -39,7 +39,7 @@ func (l *locale) ifEndedNow(h Horizon) HorizonTexts {
 	return l.horizonTexts(h, within, expiring)
 }
 
-// sinceEnd says what remains of a session that ended at ended.
+// sinceEnd returns the texts of the horizon of a session that ended at ended.
 func (l *locale) sinceEnd(h Horizon, ended, now time.Time) HorizonTexts {
 	isPast := func(d time.Duration) bool { return !now.IsZero() && !now.Before(ended.Add(d)) }
 	until := func(d time.Duration) Text {
@@ -53,43 +53,21 @@ func (l *locale) sinceEnd(h Horizon, ended, now time.Time) HorizonTexts {
 		}
 	}
 	expiring := l.text("horizon.expiring_at_once", "Count", h.Expiring)
-	switch end := l.deadline(ended.Add(h.Clients), ended); {
-	case h.Clients <= 0:
-	case isPast(h.Clients):
-		expiring = l.text("horizon.expiring_over", "Count", h.Expiring, "Time", end)
-	default:
-		expiring = l.text("horizon.expiring_by", "Count", h.Expiring, "Time", end)
+	if h.Clients > 0 {
+		lastExpiry := l.deadline(ended.Add(h.Clients), ended)
+		name := "horizon.expiring_by"
+		if isPast(h.Clients) {
+			name = "horizon.expiring_over"
+		}
+		expiring = l.text(name, "Count", h.Expiring, "Time", lastExpiry)
 	}
 	return l.horizonTexts(h, until, expiring)
 }
 
-// horizonTexts puts the numbers together: end says when a length of time is over, expiring is the text for the apps
-// with a bound.
-func (l *locale) horizonTexts(h Horizon, end func(time.Duration) Text, expiring Text) HorizonTexts {
-	t := HorizonTexts{OP: end(h.OP), Tokens: end(h.Tokens)}
-	var clients []string
-	var withTimes Text
-	if h.Confirmed > 0 {
-		clients = append(clients, l.text("horizon.confirmed", "Count", h.Confirmed).String())
-	}
-	if h.Over > 0 {
-		clients = append(clients, l.text("horizon.ended", "Count", h.Over).String())
-	}
-	switch {
-	case h.Expiring > 0 && len(clients) > 0:
-		withTimes = l.text("list.last", "A", l.list(clients), "B", expiring)
-	case h.Expiring > 0:
-		withTimes = expiring
-	case len(clients) > 0:
-		withTimes = l.list(clients)
-	case len(h.Unknown) == 0:
-		withTimes = l.text("horizon.none")
-	case h.Notifying == len(h.Unknown):
-		withTimes = l.text("horizon.asked_at_once", "Count", h.Notifying)
-	default:
-		withTimes = l.text("horizon.unknown")
-	}
-	t.Clients = withTimes
+// horizonTexts returns the texts of a horizon. until returns the text for the end of a duration; expiring is the text
+// for the apps of Expiring.
+func (l *locale) horizonTexts(h Horizon, until func(time.Duration) Text, expiring Text) HorizonTexts {
+	t := HorizonTexts{OP: until(h.OP), Tokens: until(h.Tokens), Clients: l.clientsText(h, expiring)}
 	if n := len(h.Unknown); n > 0 {
 		t.Note = l.text("horizon.unknown_apps", "Count", n, "Apps", h.Unknown)
 		if h.Notifying > 0 {
@@ -97,4 +75,28 @@ func (l *locale) horizonTexts(h Horizon, end func(time.Duration) Text, expiring 
 		}
 	}
 	return t
+}
+
+// clientsText returns the text of the apps: how many have confirmed, have expired or are expiring.
+func (l *locale) clientsText(h Horizon, expiring Text) Text {
+	var counts []string
+	if h.Confirmed > 0 {
+		counts = append(counts, l.text("horizon.confirmed", "Count", h.Confirmed).String())
+	}
+	if h.Over > 0 {
+		counts = append(counts, l.text("horizon.ended", "Count", h.Over).String())
+	}
+	switch {
+	case h.Expiring > 0 && len(counts) > 0:
+		return l.text("list.last", "A", l.list(counts), "B", expiring)
+	case h.Expiring > 0:
+		return expiring
+	case len(counts) > 0:
+		return l.list(counts)
+	case len(h.Unknown) == 0:
+		return l.text("horizon.none")
+	case h.Notifying == len(h.Unknown):
+		return l.text("horizon.asked_at_once", "Count", h.Notifying)
+	}
+	return l.text("horizon.unknown")
 }

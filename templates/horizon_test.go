@@ -31,7 +31,12 @@ func TestThreeNumbersAreNeverMergedAndUnknownIsNeverDropped(t *testing.T) {
 			"ends at once", "ends at once", "3 confirmed and 1 ends within 10 s", "", "ends at once", "3 confirmed and 1 ends by 10:03 UTC"},
 	} {
 		b := l.ifEndedNow(tt.h)
-		for _, f := range [][2]string{{b.OP.String(), tt.here}, {b.Tokens.String(), tt.tokens}, {b.Clients.String(), tt.apps}, {b.Note.String(), tt.note}} {
+		for _, f := range [][2]string{
+			{b.OP.String(), tt.here},
+			{b.Tokens.String(), tt.tokens},
+			{b.Clients.String(), tt.apps},
+			{b.Note.String(), tt.note},
+		} {
 			if f[0] != f[1] {
 				t.Errorf("before %+v:\ngot  %s\nwant %s", tt.h, f[0], f[1])
 			}
@@ -43,7 +48,11 @@ func TestThreeNumbersAreNeverMergedAndUnknownIsNeverDropped(t *testing.T) {
 			}
 		}
 	}
-	if got := l.sinceEnd(Horizon{Tokens: time.Minute}, sampleNow, sampleNow.Add(time.Hour)).Tokens.String(); got != "ended by 10:04 UTC" {
+	if got := l.sinceEnd(
+		Horizon{Tokens: time.Minute},
+		sampleNow,
+		sampleNow.Add(time.Hour),
+	).Tokens.String(); got != "ended by 10:04 UTC" {
 		t.Errorf("got %s, want it over", got)
 	}
 }
@@ -62,8 +71,17 @@ func TestWhatIsPromisedIsRoundedUp(t *testing.T) {
 		d    time.Duration
 		want string
 	}{
-		{time.Millisecond, "1 s"}, {16 * time.Second, "16 s"}, {119001 * time.Millisecond, "2 min"}, {10*time.Minute + time.Nanosecond, "11 min"},
-		{119*time.Minute + time.Second, "2 h"}, {47 * time.Hour, "47 h"}, {47*time.Hour + 1, "2 days"}, {90 * 24 * time.Hour, "90 days"},
+		{
+			time.Millisecond,
+			"1 s",
+		}, {
+			16 * time.Second,
+			"16 s",
+		}, {119001 * time.Millisecond, "2 min"}, {10*time.Minute + time.Nanosecond, "11 min"},
+		{
+			119*time.Minute + time.Second,
+			"2 h",
+		}, {47 * time.Hour, "47 h"}, {47*time.Hour + 1, "2 days"}, {90 * 24 * time.Hour, "90 days"},
 	} {
 		if got := texts().locale(defaultLanguage).durationUp(tt.d); got != tt.want {
 			t.Errorf("%v: got %s, want %s", tt.d, got, tt.want)

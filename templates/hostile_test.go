@@ -182,7 +182,15 @@ func shapes(t *testing.T, s string) map[string]string {
 }
 
 func TestLinksThatMayBeFollowed(t *testing.T) {
-	for _, s := range []string{"/account", "?a=b", "#x", "https://atlas.example/?a=b&c=%20d", "http://localhost:8080/", "com.example.app:/signed-out", "com.example.app://x"} {
+	for _, s := range []string{
+		"/account",
+		"?a=b",
+		"#x",
+		"https://atlas.example/?a=b&c=%20d",
+		"http://localhost:8080/",
+		"com.example.app:/signed-out",
+		"com.example.app://x",
+	} {
 		if got := safeURL(s); string(got) != s {
 			t.Errorf("link(%q): got %q, want it unchanged", s, got)
 		}

@@ -23,7 +23,9 @@ func mustParse(t *testing.T, page []byte) []element {
 	t.Helper()
 	page = bytes.ReplaceAll(page, []byte("\x01"), nil) // harmless in HTML, no XML
 	d := xml.NewDecoder(bytes.NewReader(page))
-	d.Strict, d.AutoClose, d.Entity = false, xml.HTMLAutoClose, xml.HTMLEntity
+	d.Strict = false
+	d.AutoClose = xml.HTMLAutoClose
+	d.Entity = xml.HTMLEntity
 	var all []element
 	for {
 		token, err := d.Token()
@@ -144,11 +146,20 @@ func TestPagesCanBeReadAndUsedByEverybody(t *testing.T) {
 
 func TestPagesKeepTheirIDs(t *testing.T) {
 	want := map[string]string{
-		"signin-application": "username password keep sign-in", "signin-logo": "policy tos", "signin-again": "username password sign-in other-account",
-		"consent": "allow deny other-account", "signout-all": "sign-out sign-out-everywhere sign-out-application stay", "signout-problem": "error-description sign-out",
-		"signedout": "signed-out continue", "signedout-nobody": "signed-out", "error-redirect-uri": "error-description",
-		"sessions": "sign-out-others sign-out-everywhere sign-out-everywhere-offline", "security": "current-password new-password email set-password set-email",
-		"resetpassword": "new-password repeat-password set-password", "chooseaccount": "continue other-account", "formpost": "submit-form",
+		"signin-application": "username password keep sign-in",
+		"signin-logo":        "policy tos",
+		"signin-again":       "username password sign-in other-account",
+		"consent":            "allow deny other-account",
+		"signout-all":        "sign-out sign-out-everywhere sign-out-application stay",
+		"signout-problem":    "error-description sign-out",
+		"signedout":          "signed-out continue",
+		"signedout-none":     "signed-out",
+		"error-redirect-uri": "error-description",
+		"sessions":           "sign-out-others sign-out-everywhere sign-out-everywhere-offline",
+		"security":           "current-password new-password email set-password set-email",
+		"resetpassword":      "new-password repeat-password set-password",
+		"chooseaccount":      "continue other-account",
+		"formpost":           "submit-form",
 	}
 	for _, s := range Samples() {
 		page := string(mustRender(t, s))

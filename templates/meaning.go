@@ -11,14 +11,14 @@ type MeaningPage struct {
 // Meaning writes the page that explains the words.
 func Meaning(w io.Writer, p MeaningPage) error { return render(w, p.Page, "meaning", p) }
 
-// Term is a word with its icon and its meaning, as names of their texts.
+// Term is a word with its icon and its meaning. Word and Meaning are names of texts.
 type Term struct {
 	Icon    Icon
 	Word    string
 	Meaning string
 }
 
-// Terms are the words that describe uses, from certain to unknown.
+// Terms returns the words of State, from certain to unknown.
 func (p MeaningPage) Terms() []Term {
 	return []Term{
 		{IconDone, "state.done", "meaning.done"},

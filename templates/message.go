@@ -2,14 +2,14 @@ package templates
 
 import "io"
 
-// MessagePage says one thing that is neither an error nor one of the other pages.
+// MessagePage shows a short message that is no error.
 type MessagePage struct {
 	Page
 	Message MessageName
 	LinkURL string // shown with the message's link text; empty: no link
 }
 
-// MessageName names what is said.
+// MessageName names the texts of a message.
 type MessageName string
 
 // The messages.
@@ -22,11 +22,18 @@ const (
 
 // Message writes a plain message.
 func Message(w io.Writer, p MessagePage) error {
-	l, name := p.locale(), "message."+string(p.Message)
+	l := p.locale()
+	name := "message." + string(p.Message)
 	texts := struct {
 		MessagePage
-		Title, Text, LinkText Text
-	}{MessagePage: p, Title: l.text(name + ".title"), Text: l.text(name + ".text")}
+		Title    Text
+		Text     Text
+		LinkText Text
+	}{
+		MessagePage: p,
+		Title:       l.text(name + ".title"),
+		Text:        l.text(name + ".text"),
+	}
 	if p.LinkURL != "" {
 		texts.LinkText = l.text(name + ".link")
 	}

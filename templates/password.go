@@ -8,7 +8,7 @@ type ResetPasswordPage struct {
 	Page
 	Action      string
 	Interaction string
-	Login       string // whose password it is
+	Login       string // the user's login name
 	MinPassword int    // in characters; 0: not shown
 	Invitation  bool   // the user has no password yet
 	Problem     Problem
@@ -19,11 +19,11 @@ func ResetPassword(w io.Writer, p ResetPasswordPage) error {
 	return render(w, p.Page, "resetpassword", p)
 }
 
-// PasswordChangedPage says that a password was set by a link, and what that ended.
+// PasswordChangedPage confirms that a password was set by a link, and counts the sessions that have ended.
 type PasswordChangedPage struct {
 	Page
-	Ended     int    // sessions that ended with it
-	More      bool   // and more than these
+	Ended     int    // sessions that have ended
+	More      bool   // more sessions than Ended have ended
 	SignInURL string // empty: no link
 }
 

@@ -1,35 +1,38 @@
 package templates
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
-// Problem is what was wrong with a form that was sent before. The zero value is no problem.
+// Problem is the reason why a form that the user sent was refused. The zero value means no problem.
 type Problem struct {
 	Fault       Fault
-	RetryAfter  time.Duration // with TooManyAttempts: when to try again
-	MinPassword int           // with PasswordTooShort: how many characters at least
+	RetryAfter  time.Duration // for TooManyAttempts: when to try again
+	MinPassword int           // for PasswordTooShort: the minimum number of characters
 }
 
-// Fault names what was wrong.
+// Fault is the kind of a problem.
 type Fault string
 
 // The faults.
 const (
 	WrongCredentials Fault = "credentials" // user name or password; the same whether the user exists or not
 	TooManyAttempts  Fault = "attempts"
-	Busy             Fault = "busy"         // no room to check another password just now
+	Busy             Fault = "busy"         // too many passwords are being checked
 	SessionOver      Fault = "session-over" // the session ended; sign in again
 	PageExpired      Fault = "page-expired" // the interaction is too old or of another browser
 	OtherUser        Fault = "other-user"   // signed in as another user than the app asked for
-	WrongPassword    Fault = "password"     // the current password
+	WrongPassword    Fault = "password"     // the current password is wrong
 	PasswordTooShort Fault = "too-short"
 	PasswordTooLong  Fault = "too-long"
 	PasswordCommon   Fault = "common" // on the list of common passwords
 	PasswordSame     Fault = "same"   // new and old are the same
-	PasswordsDiffer  Fault = "differ" // new and repeated
+	PasswordsDiffer  Fault = "differ" // the new and the repeated password differ
 	EmailInvalid     Fault = "email"
 )
 
-// problemTexts are the texts of the faults: what is wrong and what to do.
+// problemTexts has the name of the text of each fault: what is wrong and what to do.
 var problemTexts = map[Fault]string{
 	WrongCredentials: "problem.credentials",
 	TooManyAttempts:  "problem.attempts",
@@ -46,7 +49,7 @@ var problemTexts = map[Fault]string{
 	EmailInvalid:     "problem.email",
 }
 
-// problem puts a problem in words.
+// problem returns the text of a problem.
 func (l *locale) problem(p Problem) Text {
 	switch {
 	case p.Fault == TooManyAttempts && p.RetryAfter > 0:
@@ -59,26 +62,23 @@ func (l *locale) problem(p Problem) Text {
 	return l.text(problemTexts[p.Fault])
 }
 
-// IsNotice reports whether the problem does not lie in what was typed.
+// IsNotice reports whether the problem is not a mistake of the user.
 func (p Problem) IsNotice() bool { return p.Fault == SessionOver || p.Fault == PageExpired }
 
-// ConcernsField reports whether the problem lies in the form field of that name, which is then marked as invalid.
+// invalidFields has the form fields that each fault marks as invalid.
+var invalidFields = map[Fault][]string{
+	WrongCredentials: {"username", "password"},
+	OtherUser:        {"username"},
+	WrongPassword:    {"current-password"},
+	PasswordTooShort: {"new-password"},
+	PasswordTooLong:  {"new-password"},
+	PasswordCommon:   {"new-password"},
+	PasswordSame:     {"new-password"},
+	PasswordsDiffer:  {"new-password", "repeat-password"},
+	EmailInvalid:     {"email"},
+}
+
+// ConcernsField reports whether the problem marks a form field as invalid.
 func (p Problem) ConcernsField(field string) bool {
-	switch field {
-	case "username":
-		return p.Fault == WrongCredentials || p.Fault == OtherUser
-	case "password":
-		return p.Fault == WrongCredentials
-	case "current-password":
-		return p.Fault == WrongPassword
-	case "new-password":
-		return p.Fault == PasswordTooShort || p.Fault == PasswordTooLong || p.Fault == PasswordCommon ||
-			p.Fault == PasswordSame ||
-			p.Fault == PasswordsDiffer
-	case "repeat-password":
-		return p.Fault == PasswordsDiffer
-	case "email":
-		return p.Fault == EmailInvalid
-	}
-	return false
+	return slices.Contains(invalidFields[p.Fault], field)
 }

@@ -39,7 +39,10 @@ func TestEveryFaultHasItsSentence(t *testing.T) {
 	if len(seen) < 10 {
 		t.Errorf("got %d faults, want all of problem.go", len(seen))
 	}
-	if got, want := l.problem(Problem{Fault: TooManyAttempts, RetryAfter: 39100 * time.Millisecond}).String(), "Too many attempts. Try again in 40 s."; got != want {
+	if got, want := l.problem(Problem{
+		Fault:      TooManyAttempts,
+		RetryAfter: 39100 * time.Millisecond,
+	}).String(), "Too many attempts. Try again in 40 s."; got != want {
 		t.Errorf("got %s, want %s", got, want)
 	}
 }

@@ -16,8 +16,8 @@ import (
 //go:embed html
 var documents embed.FS
 
-// parsePages parses all pages, by the name of their file. Every page is layout.html with its own blocks; the
-// functions that put texts, times and lists in words are those of the language.
+// parsePages parses all pages and returns them by the name of their file. Each page is layout.html with blocks of its
+// own. The functions that the pages call write texts, times and lists in the language.
 func (l *locale) parsePages() map[string]*template.Template {
 	funcs := template.FuncMap{
 		"t":         l.text,
@@ -40,12 +40,11 @@ func (l *locale) parsePages() map[string]*template.Template {
 		"link":      safeURL,
 		"scopes":    func(form string, scopes []LogoutScope) sessionChoice { return sessionChoice{form, scopes} },
 	}
-	layout := template.Must(
-		template.New("layout.html").Funcs(funcs).ParseFS(documents, "html/layout.html", "html/parts.html"),
-	)
+	layout := template.New("layout.html").Funcs(funcs)
+	template.Must(layout.ParseFS(documents, "html/layout.html", "html/parts.html"))
 	names, err := fs.Glob(documents, "html/*.html")
 	if err != nil {
-		panic(err) // the pattern is a constant
+		panic(err) // the pattern is a constant and valid
 	}
 	all := map[string]*template.Template{}
 	for _, name := range names {
@@ -58,7 +57,7 @@ func (l *locale) parsePages() map[string]*template.Template {
 	return all
 }
 
-// render writes a page in the language of p, as a whole or not at all.
+// render writes a page in the language of p. It writes nothing if the page cannot be rendered.
 func render(w io.Writer, p Page, name string, data any) error {
 	var b bytes.Buffer
 	if err := p.locale().pages()[name].Execute(&b, data); err != nil {
@@ -68,20 +67,26 @@ func render(w io.Writer, p Page, name string, data any) error {
 	return err
 }
 
-// safeURL lets through what a user may follow: addresses on this site, http and https, and the schemes of installed
-// apps, which carry their owner's domain (RFC 8252 §7.1). Anything else, javascript: above all, becomes "" and its
-// link is left out.
+// safeURL returns s if a page may link to it: a path on this site, an http or https URL, or a URL with the scheme of
+// an installed app, which has a dot (RFC 8252 §7.1). It returns "" for all others, such as javascript: URLs; the page then
+// leaves the link out.
 func safeURL(s string) template.URL {
 	u, err := url.Parse(s)
-	if err != nil || strings.HasPrefix(s, "//") ||
-		strings.ContainsFunc(s, func(r rune) bool { return r <= ' ' || r == 0x7f || r == '\\' }) {
+	if err != nil || strings.HasPrefix(s, "//") || strings.ContainsFunc(s, isUnsafeInURL) {
 		return ""
 	}
-	switch scheme := strings.ToLower(u.Scheme); {
-	case scheme == "" && (u.Host == "" && u.Opaque == ""),
-		(scheme == "http" || scheme == "https") && u.Host != "",
-		strings.Contains(scheme, "."):
-		return template.URL(s) // as it was registered, nothing decoded or sorted
+	scheme := strings.ToLower(u.Scheme)
+	isPath := scheme == "" && u.Host == "" && u.Opaque == ""
+	isHTTP := (scheme == "http" || scheme == "https") && u.Host != ""
+	isAppURL := strings.Contains(scheme, ".")
+	if isPath || isHTTP || isAppURL {
+		return template.URL(s) // byte by byte as registered
 	}
 	return ""
+}
+
+// isUnsafeInURL reports whether browsers read a URL with this character in another way than Go does.
+func isUnsafeInURL(r rune) bool {
+	const del = 0x7f
+	return r <= ' ' || r == del || r == '\\'
 }

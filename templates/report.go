@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// ReportPage shows what became of one ended session.
+// ReportPage shows the report of one ended session: the state of each app.
 type ReportPage struct {
 	AccountPage
 	Device        Device
@@ -13,23 +13,23 @@ type ReportPage struct {
 	SignedIn      time.Time
 	Ended         time.Time
 	Reason        string
-	Application   string  // if only its client session ended
+	Application   string  // the app whose client session ended; empty: the whole session ended
 	Horizon       Horizon // what may still be accepted, counted from Ended
 	Entries       []Entry
-	StatusJSONURL string // answers Status as JSON, with its Horizon; empty: the page stays as it is
-	DownloadURL   string // the report as signed JSON
+	StatusJSONURL string // answers Status as JSON, with its Horizon; empty: the page is not updated
+	DownloadURL   string // the report as a signed JWT
 	MeaningURL    string // "What do these words mean?"
-	AccessOnly    bool   // no session ended, only access that the app had
+	AccessOnly    bool   // only access of an app ended, and no session
 }
 
 // Report writes the report of an ended session.
 func Report(w io.Writer, p ReportPage) error { return render(w, p.Page, "report", p) }
 
-// Status is what the page shows now, and what its script asks for again and again.
+// Status returns the current status. The page shows it, and its script polls it as JSON.
 func (p ReportPage) Status() Status {
 	s := NewStatus(p.Lang, p.Entries, p.Ended, p.Now)
-	n := p.locale().sinceEnd(p.Horizon, p.Ended, p.Now)
-	s.Horizon = &n
+	horizon := p.locale().sinceEnd(p.Horizon, p.Ended, p.Now)
+	s.Horizon = &horizon
 	return s
 }
 

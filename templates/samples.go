@@ -5,21 +5,21 @@ import (
 	"time"
 )
 
-// Sample is a page with canned data, so that it can be looked at without signing in.
+// Sample is a page with made-up data, for looking at it without signing in.
 type Sample struct {
-	Name   string // "signin-wrong": the page, then what is special
+	Name   string // the page and its state, such as "signin-wrong"
 	Render func(io.Writer) error
 }
 
-// sampleNow is when all samples were made.
+// sampleNow is the time of all samples.
 var sampleNow = time.Date(2026, time.November, 21, 10, 2, 14, 0, time.UTC)
 
-// sample makes a Sample of a page and its function.
+// sample returns the Sample of a page and its function.
 func sample[P any](name string, render func(io.Writer, P) error, page P) Sample {
 	return Sample{name, func(w io.Writer) error { return render(w, page) }}
 }
 
-// Samples are all pages, in several states each.
+// Samples returns all pages, each in several states.
 func Samples() []Sample {
 	var all []Sample
 	all = append(all, signInSamples()...)
@@ -41,10 +41,14 @@ func signInSamples() []Sample {
 	first := SignInPage{Page: Page{Now: sampleNow}, Action: "/login", Interaction: "h4nd1e", OfferRememberMe: true}
 
 	forAtlas := first
-	forAtlas.Application, forAtlas.Login, forAtlas.RememberMe, forAtlas.ForgotURL = &plain, "ada@example.org", true, "/login/forgot"
+	forAtlas.Application = &plain
+	forAtlas.Login = "ada@example.org"
+	forAtlas.RememberMe = true
+	forAtlas.ForgotURL = "/login/forgot"
 
 	withLogo := forAtlas
-	withLogo.Application, withLogo.CancelURL = &atlas, "/login/cancel"
+	withLogo.Application = &atlas
+	withLogo.CancelURL = "/login/cancel"
 
 	wrong := forAtlas
 	wrong.Problem = Problem{Fault: WrongCredentials}
@@ -56,33 +60,43 @@ func signInSamples() []Sample {
 	over.Problem = Problem{Fault: SessionOver}
 
 	again := forAtlas
-	again.AccountFixed, again.OfferRememberMe, again.OtherAccountURL = true, false, "/login?other=1"
+	again.AccountFixed = true
+	again.OfferRememberMe = false
+	again.OtherAccountURL = "/login?other=1"
 
 	ask := ConsentPage{
 		Page: Page{
 			Account: "ada@example.org",
 			Now:     sampleNow,
-		}, Action: "/consent", Interaction: "h4nd1e", Application: atlas,
+		},
+		Action:      "/consent",
+		Interaction: "h4nd1e",
+		Application: atlas,
 		Scopes: []string{
 			"openid",
 			"profile",
 			"email",
-		}, SessionEnds: sampleNow.Add(22 * time.Hour), OtherAccountURL: "/login?other=1",
+		},
+		SessionEnds:     sampleNow.Add(22 * time.Hour),
+		OtherAccountURL: "/login?other=1",
 	}
 	offline := ask
-	offline.Scopes, offline.Claims = []string{
+	offline.Scopes = []string{
 		"openid",
 		"offline_access",
 		"calendar.write",
-	}, []string{
+	}
+	offline.Claims = []string{
 		"birthdate",
 		"badge_number",
 	}
 	offline.Allowed = []string{"openid"}
 	bare := ask
-	bare.Scopes, bare.Application = []string{"openid"}, plain
-	unproven := ask
-	unproven.Application, unproven.EachTime = App{Name: "Atlas for desktops", SelfRegistered: true}, true
+	bare.Scopes = []string{"openid"}
+	bare.Application = plain
+	eachTime := ask
+	eachTime.Application = App{Name: "Atlas for desktops", SelfRegistered: true}
+	eachTime.EachTime = true
 
 	return []Sample{
 		sample("signin", SignIn, first),
@@ -118,11 +132,11 @@ func signInSamples() []Sample {
 		sample("consent", Consent, ask),
 		sample("consent-offline", Consent, offline),
 		sample("consent-bare", Consent, bare),
-		sample("consent-unproven", Consent, unproven),
+		sample("consent-unproven", Consent, eachTime),
 	}
 }
 
-// sampleEntries are an entry in every state that a signed-out page can show.
+// sampleEntries returns an entry in each state that a signed-out page can show.
 func sampleEntries() []Entry {
 	at := func(d time.Duration) time.Time { return sampleNow.Add(d) }
 	back := []string{ChannelBack}
@@ -207,7 +221,10 @@ func signOutSamples() []Sample {
 		Unknown:  []string{"Old portal"},
 	}
 	ask := SignOutPage{
-		Page: account, Action: "/end_session", Interaction: "h4nd1e", Application: &atlas,
+		Page:        account,
+		Action:      "/end_session",
+		Interaction: "h4nd1e",
+		Application: &atlas,
 		Choices: []SignOutChoice{
 			{
 				Scope:      ScopeSession,
@@ -233,22 +250,35 @@ func signOutSamples() []Sample {
 	all.Offline = []string{"Mail"}
 
 	plain := ask
-	plain.Application, plain.Choices = nil, []SignOutChoice{{Scope: ScopeSession}}
+	plain.Application = nil
+	plain.Choices = []SignOutChoice{{Scope: ScopeSession}}
 
 	bad := plain
 	bad.Problem = ErrorHintInvalid
 
 	soon := Page{Now: sampleNow.Add(2 * time.Second)}
 	done := SignedOutPage{
-		Page: soon, Ended: sampleNow, Scope: ScopeSession, Application: &atlas, Entries: sampleEntries()[:4], Offline: []string{"Mail"}, OfflineURL: "/account/applications",
-		StatusURL: "/signed-out/x", ContinueURL: "https://atlas.example/?state=1&x=%20", SignInURL: "/account", MeaningURL: "/signed-out/meaning",
+		Page:        soon,
+		Ended:       sampleNow,
+		Scope:       ScopeSession,
+		Application: &atlas,
+		Entries:     sampleEntries()[:4],
+		Offline:     []string{"Mail"},
+		OfflineURL:  "/account/applications",
+		StatusURL:   "/signed-out/x",
+		ContinueURL: "https://atlas.example/?state=1&x=%20",
+		SignInURL:   "/account",
+		MeaningURL:  "/signed-out/meaning",
 	}
 	first := done
 	first.Frames = []Frame{{"Photos", "https://photos.example/logout?iss=https%3A%2F%2Fcurfew.example&sid=abc"}}
-	first.StatusJSONURL, first.EvictURL, first.Entries = "/signed-out/x.json", "/signed-out/evict.css", sampleEntries()
+	first.StatusJSONURL = "/signed-out/x.json"
+	first.EvictURL = "/signed-out/evict.css"
+	first.Entries = sampleEntries()
 	confirmed := done
-	confirmed.Entries, confirmed.Offline = sampleEntries()[:2], nil
-	share := SignedOutPage{
+	confirmed.Entries = sampleEntries()[:2]
+	confirmed.Offline = nil
+	clientSignOut := SignedOutPage{
 		Page:        soon,
 		Ended:       sampleNow,
 		Scope:       ScopeClient,
@@ -256,8 +286,10 @@ func signOutSamples() []Sample {
 		Entries:     sampleEntries()[:1],
 		SignInURL:   "/account",
 	}
-	all5 := done
-	all5.Scope, all5.Entries, all5.ContinueURL = ScopeAll, sampleEntries(), ""
+	signedOutEverywhere := done
+	signedOutEverywhere.Scope = ScopeAll
+	signedOutEverywhere.Entries = sampleEntries()
+	signedOutEverywhere.ContinueURL = ""
 
 	return []Sample{
 		sample("signout", SignOut, ask),
@@ -267,9 +299,9 @@ func signOutSamples() []Sample {
 		sample("signedout", SignedOut, done),
 		sample("signedout-first", SignedOut, first),
 		sample("signedout-confirmed", SignedOut, confirmed),
-		sample("signedout-application", SignedOut, share),
-		sample("signedout-everywhere", SignedOut, all5),
-		sample("signedout-nobody", SignedOut, SignedOutPage{Page: soon, SignInURL: "/account"}),
+		sample("signedout-application", SignedOut, clientSignOut),
+		sample("signedout-everywhere", SignedOut, signedOutEverywhere),
+		sample("signedout-none", SignedOut, SignedOutPage{Page: soon, SignInURL: "/account"}),
 	}
 }
 
@@ -277,11 +309,28 @@ func accountSamples() []Sample {
 	ago := func(d time.Duration) time.Time { return sampleNow.Add(-d) }
 	const hour, day = time.Hour, 24 * time.Hour
 	account := AccountPage{
-		Page:        Page{Account: "ada@example.org", Now: sampleNow, ProbeURL: "/account/alive", EndedURL: "/account"},
-		Interaction: "h4nd1e", SessionsURL: "/account", ApplicationsURL: "/account/applications", SecurityURL: "/account/security", ActivityURL: "/account/activity", SignOutURL: "/end_session",
+		Page: Page{
+			Account:  "ada@example.org",
+			Now:      sampleNow,
+			ProbeURL: "/account/alive",
+			EndedURL: "/account",
+		},
+		Interaction:     "h4nd1e",
+		SessionsURL:     "/account",
+		ApplicationsURL: "/account/applications",
+		SecurityURL:     "/account/security",
+		ActivityURL:     "/account/activity",
+		SignOutURL:      "/end_session",
 	}
 	linux := Session{
-		ID: "s1", Device: Device{"Firefox", "Linux"}, Address: "192.0.2.17", SignedIn: ago(108 * time.Minute), LastActive: sampleNow, Ends: sampleNow.Add(7 * day), Current: true, RememberMe: true,
+		ID:         "s1",
+		Device:     Device{"Firefox", "Linux"},
+		Address:    "192.0.2.17",
+		SignedIn:   ago(108 * time.Minute),
+		LastActive: sampleNow,
+		Ends:       sampleNow.Add(7 * day),
+		Current:    true,
+		RememberMe: true,
 		Applications: []AppUse{
 			{"s1.atlas", "Atlas", sampleNow},
 			{"s1.ledger", "Ledger", ago(40 * time.Minute)},
@@ -289,11 +338,21 @@ func accountSamples() []Sample {
 		},
 	}
 	phone := Session{
-		ID: "s2", Device: Device{"Safari", "iPhone"}, Address: "198.51.100.4", SignedIn: ago(2 * day), LastActive: ago(2 * hour), Ends: sampleNow.Add(12 * day),
+		ID:           "s2",
+		Device:       Device{"Safari", "iPhone"},
+		Address:      "198.51.100.4",
+		SignedIn:     ago(2 * day),
+		LastActive:   ago(2 * hour),
+		Ends:         sampleNow.Add(12 * day),
 		Applications: []AppUse{{"s2.atlas", "Atlas", ago(2 * hour)}, {"s2.mail", "Mail", ago(3 * hour)}},
 	}
 	windows := Session{
-		ID: "s3", Device: Device{"Chrome", "Windows"}, Address: "2001:db8:85a3::8a2e:370:7334", SignedIn: ago(19 * day), LastActive: ago(9 * day), Ends: sampleNow.Add(day),
+		ID:           "s3",
+		Device:       Device{"Chrome", "Windows"},
+		Address:      "2001:db8:85a3::8a2e:370:7334",
+		SignedIn:     ago(19 * day),
+		LastActive:   ago(9 * day),
+		Ends:         sampleNow.Add(day),
 		Applications: []AppUse{{"s3.portal", "Old portal", ago(9 * day)}},
 	}
 	mail := OfflineAccess{
@@ -319,13 +378,17 @@ func accountSamples() []Sample {
 		Offline:     []OfflineAccess{mail},
 	}
 	one := list
-	one.Sessions, one.Offline, one.AllHorizon = list.Sessions[:1], nil, &Horizon{
+	one.Sessions = list.Sessions[:1]
+	one.Offline = nil
+	one.AllHorizon = &Horizon{
 		Unknown:   []string{"Atlas", "Ledger"},
 		Notifying: 2,
 		Tokens:    10 * time.Minute,
 	}
 	afterSignOut := list
-	afterSignOut.Notice, afterSignOut.NoticeURL, afterSignOut.Sessions = NoticeSignedOut, "/account/activity/r1", list.Sessions[:2]
+	afterSignOut.Notice = NoticeSignedOut
+	afterSignOut.NoticeURL = "/account/activity/r1"
+	afterSignOut.Sessions = list.Sessions[:2]
 
 	atlas := App{
 		Name:      "Atlas",
@@ -333,26 +396,30 @@ func accountSamples() []Sample {
 		LogoURI:   assetPath("icon.svg"),
 		PolicyURI: "https://atlas.example/privacy",
 	}
-	allowed := ApplicationsPage{AccountPage: account, Action: "/account/applications", Applications: []AppGrant{
-		{
-			ID:          "atlas",
-			Application: atlas,
-			Scopes:      []string{"openid", "profile", "email"},
-			Since:       ago(40 * day),
-			LastUse:     sampleNow,
-			Devices:     []Device{{"Firefox", "Linux"}, {"Safari", "iPhone"}},
+	allowed := ApplicationsPage{
+		AccountPage: account,
+		Action:      "/account/applications",
+		Applications: []AppGrant{
+			{
+				ID:          "atlas",
+				Application: atlas,
+				Scopes:      []string{"openid", "profile", "email"},
+				Since:       ago(40 * day),
+				LastUse:     sampleNow,
+				Devices:     []Device{{"Firefox", "Linux"}, {"Safari", "iPhone"}},
+			},
+			{
+				ID:          "mail",
+				Application: App{Name: "Mail", Host: "mail.example"},
+				Scopes:      []string{"openid", "offline_access", "mailbox"},
+				Since:       ago(2 * day),
+				LastUse:     ago(hour),
+				Devices:     []Device{{"Safari", "iPhone"}},
+				Offline:     []OfflineAccess{mail},
+			},
+			{Application: App{Name: "Wiki", Host: "wiki.example"}, Scopes: []string{"openid"}, LastUse: ago(hour)},
 		},
-		{
-			ID:          "mail",
-			Application: App{Name: "Mail", Host: "mail.example"},
-			Scopes:      []string{"openid", "offline_access", "mailbox"},
-			Since:       ago(2 * day),
-			LastUse:     ago(hour),
-			Devices:     []Device{{"Safari", "iPhone"}},
-			Offline:     []OfflineAccess{mail},
-		},
-		{Application: App{Name: "Wiki", Host: "wiki.example"}, Scopes: []string{"openid"}, LastUse: ago(hour)},
-	}}
+	}
 	security := SecurityPage{
 		AccountPage:    account,
 		PasswordAction: "/account/password",
@@ -362,42 +429,55 @@ func accountSamples() []Sample {
 		MinPassword:    12,
 		SessionScopes:  []LogoutScope{ScopeOthers, ScopeAll},
 	}
-	security.BackgroundAction, security.Offline = "/account/security", []OfflineAccess{mail}
+	security.BackgroundAction = "/account/security"
+	security.Offline = []OfflineAccess{mail}
 	wrong := security
-	wrong.PasswordProblem, wrong.EmailProblem, wrong.Email = Problem{
+	wrong.PasswordProblem = Problem{
 		Fault: PasswordsDiffer,
-	}, Problem{
+	}
+	wrong.EmailProblem = Problem{
 		Fault: EmailInvalid,
-	}, "ada@"
+	}
+	wrong.Email = "ada@"
 
-	activity := ActivityPage{AccountPage: account, OlderURL: "/account/activity?after=9", Events: []Event{
-		{
-			At:      ago(108 * time.Minute),
-			Kind:    "session.created",
-			Device:  Device{"Firefox", "Linux"},
-			Address: "192.0.2.17",
+	activity := ActivityPage{
+		AccountPage: account,
+		OlderURL:    "/account/activity?after=9",
+		Events: []Event{
+			{
+				At:      ago(108 * time.Minute),
+				Kind:    "session.created",
+				Device:  Device{"Firefox", "Linux"},
+				Address: "192.0.2.17",
+			},
+			{
+				At:        ago(20 * hour),
+				Kind:      "session.ended",
+				Reason:    "idle_timeout",
+				Device:    Device{"Edge", "Windows"},
+				Address:   "203.0.113.80",
+				ReportURL: "/account/activity/r1",
+			},
+			{
+				At:          ago(26 * hour),
+				Kind:        "client_session.ended",
+				Reason:      "refresh_reuse",
+				Application: "Mail",
+				Device:      Device{"Safari", "iPhone"},
+				Address:     "198.51.100.4",
+				ReportURL:   "/account/activity/r2",
+			},
+			{At: ago(3 * day), Kind: "user.password", Device: Device{"Firefox", "Linux"}, Address: "192.0.2.17"},
 		},
-		{
-			At:        ago(20 * hour),
-			Kind:      "session.ended",
-			Reason:    "idle_timeout",
-			Device:    Device{"Edge", "Windows"},
-			Address:   "203.0.113.80",
-			ReportURL: "/account/activity/r1",
-		},
-		{
-			At:          ago(26 * hour),
-			Kind:        "client_session.ended",
-			Reason:      "refresh_reuse",
-			Application: "Mail",
-			Device:      Device{"Safari", "iPhone"},
-			Address:     "198.51.100.4",
-			ReportURL:   "/account/activity/r2",
-		},
-		{At: ago(3 * day), Kind: "user.password", Device: Device{"Firefox", "Linux"}, Address: "192.0.2.17"},
-	}}
+	}
 	report := ReportPage{
-		AccountPage: account, Device: Device{"Firefox", "Linux"}, Address: "192.0.2.17", SignedIn: ago(2 * hour), Ended: sampleNow, Reason: "account", Entries: sampleEntries(),
+		AccountPage: account,
+		Device:      Device{"Firefox", "Linux"},
+		Address:     "192.0.2.17",
+		SignedIn:    ago(2 * hour),
+		Ended:       sampleNow,
+		Reason:      "account",
+		Entries:     sampleEntries(),
 		Horizon: Horizon{
 			Tokens:    11 * time.Minute,
 			Confirmed: 2,
@@ -405,7 +485,10 @@ func accountSamples() []Sample {
 			Clients:   15*time.Minute + 46*time.Second,
 			Unknown:   []string{"Old portal", "Photos", "Build server", "Tickets"},
 			Notifying: 1,
-		}, StatusJSONURL: "/account/activity/r1.json", DownloadURL: "/account/activity/r1.jwt", MeaningURL: "/signed-out/meaning",
+		},
+		StatusJSONURL: "/account/activity/r1.json",
+		DownloadURL:   "/account/activity/r1.jwt",
+		MeaningURL:    "/signed-out/meaning",
 	}
 	report.Now = sampleNow.Add(20 * time.Second)
 	later := report

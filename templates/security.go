@@ -2,30 +2,30 @@ package templates
 
 import "io"
 
-// SecurityPage changes password and email address. The password form posts interaction, current-password,
-// new-password, repeat-password and scope to PasswordAction; the email form interaction, email, current-password and
-// scope to EmailAction. scope says which sessions the change ends. The form of background access posts interaction
-// and end-offline=ID to BackgroundAction.
+// SecurityPage has three forms. The password form posts interaction, current-password, new-password, repeat-password
+// and scope to PasswordAction. The e-mail form posts interaction, email, current-password and scope to EmailAction.
+// In both, scope says which sessions the change ends. The form of background access posts interaction and
+// end-offline=ID to BackgroundAction.
 type SecurityPage struct {
 	AccountPage
 	PasswordAction   string
 	EmailAction      string
 	BackgroundAction string
 	Login            string
-	Email            string // as it is, or as it was typed when EmailProblem is set
-	MinPassword      int    // shortest password allowed, in characters; 0: not shown
+	Email            string // the current address; with an EmailProblem, the address that the user typed
+	MinPassword      int    // the minimum length, in characters; 0: not shown
 	PasswordProblem  Problem
 	EmailProblem     Problem
 	Offline          []OfflineAccess
-	SessionScopes    []LogoutScope // which sessions may be chosen to end, the default first: others, everywhere
+	SessionScopes    []LogoutScope // ScopeOthers and ScopeAll, the default first
 }
 
 // Security writes "Security".
 func Security(w io.Writer, p SecurityPage) error { return render(w, p.Page, "security", p) }
 
-// sessionChoice is the choice of what a change ends, in the form of that name.
+// sessionChoice is the choice of the sessions that a change ends.
 type sessionChoice struct {
-	Form   string
+	Form   string // the name of the form with the choice
 	Scopes []LogoutScope
 }
 

@@ -5,8 +5,8 @@ import (
 	"time"
 )
 
-// SessionsPage is the account's first page: the devices on which the user is signed in. Its one form posts
-// interaction and one of
+// SessionsPage is the first account page: the devices on which the user is signed in. Its form posts interaction and
+// one of
 //
 //	sign-out=ID          this session
 //	not-me=ID            this session, which is not the user's
@@ -16,8 +16,8 @@ import (
 type SessionsPage struct {
 	AccountPage
 	Action     string
-	Sessions   []Session // this one first
-	AllHorizon *Horizon  // if the user signed out everywhere now; nil: not shown
+	Sessions   []Session // this browser's first
+	AllHorizon *Horizon  // the horizon if the user signed out everywhere now; nil: not shown
 	Offline    []OfflineAccess
 }
 
@@ -28,8 +28,8 @@ type Session struct {
 	Address      string
 	SignedIn     time.Time
 	LastActive   time.Time
-	Ends         time.Time // by itself, if it is not used
-	Current      bool      // the one that shows this page
+	Ends         time.Time // when it expires if it is not used
+	Current      bool      // this browser's session
 	RememberMe   bool      // "Keep me signed in" was ticked
 	Applications []AppUse
 }
@@ -37,10 +37,10 @@ type Session struct {
 // Sessions writes "Your devices".
 func Sessions(w io.Writer, p SessionsPage) error { return render(w, p.Page, "sessions", p) }
 
-// IfEndedNow says how long access would last if the user signed out everywhere now.
+// IfEndedNow returns the texts of AllHorizon.
 func (p SessionsPage) IfEndedNow() HorizonTexts { return p.locale().ifEndedNow(*p.AllHorizon) }
 
-// AppNames are the names of the session's apps.
+// AppNames returns the names of the session's apps.
 func (s Session) AppNames() []string {
 	names := make([]string, 0, len(s.Applications))
 	for _, use := range s.Applications {
@@ -49,7 +49,7 @@ func (s Session) AppNames() []string {
 	return names
 }
 
-// HasOthers reports whether there is a session beside this one.
+// HasOthers reports whether the user has other sessions than this browser's.
 func (p SessionsPage) HasOthers() bool { return len(p.Sessions) > 1 }
 
 // Tab names this page's tab.

@@ -6,23 +6,23 @@ import (
 	"time"
 )
 
-// SignedOutPage shows what became of a sign-out. It is also the page for a browser without a session (Ended zero).
+// SignedOutPage shows the outcome of a sign-out. With a zero Ended it is the page for a browser without a session.
 type SignedOutPage struct {
 	Page
-	Ended       time.Time   // zero: no session was there, so nothing ended
+	Ended       time.Time   // zero: the browser had no session
 	Scope       LogoutScope // what ended: ScopeClient, ScopeSession or ScopeAll
-	Application *App        // the one that asked, or the one signed out of with ScopeClient
-	Entries     []Entry     // every app that was part of it
+	Application *App        // the app that asked for the sign-out or, with ScopeClient, the app whose session ended
+	Entries     []Entry     // the apps of the ended sessions
 	Offline     []string    // apps that keep background access
-	OfflineURL  string      // where it is removed
-	Frames      []Frame     // front-channel logout; only when the page is shown for the first time
+	OfflineURL  string      // the page on which the user can remove it
+	Frames      []Frame     // front-channel logout requests; only when the page is shown for the first time
 
-	StatusURL     string        // this page; without scripts the browser loads it again. Empty: no refresh
-	StatusJSONURL string        // answers Status as JSON; empty: the page stays as it is
-	EvictURL      string        // a style sheet served with Clear-Site-Data: "cache", which empties the back-forward cache
-	ContinueURL   string        // where the user came from and goes back to; empty: stays here
-	Manual        bool          // ContinueURL is only offered, never followed by itself
-	RedirectDelay time.Duration // go on after this, even if some have not answered; 0: DefaultRedirectDelay
+	StatusURL     string        // this page, which a browser without scripts loads again; empty: no refresh
+	StatusJSONURL string        // answers Status as JSON; empty: the page is not updated
+	EvictURL      string        // a style sheet with Clear-Site-Data: "cache", to empty the back-forward cache
+	ContinueURL   string        // the page that the browser goes to next; empty: it stays here
+	Manual        bool          // ContinueURL is a link only; the page does not redirect
+	RedirectDelay time.Duration // redirect after this even if apps have not answered; 0: DefaultRedirectDelay
 	SignInURL     string        // "Sign in again"
 	MeaningURL    string        // "What do these words mean?"
 }
@@ -36,45 +36,47 @@ type Frame struct {
 // FrameTimeout is how long the page waits for its frames.
 const FrameTimeout = 5 * time.Second
 
-// DefaultRedirectDelay is how long the signed-out page waits for answers before it goes on by itself.
+// DefaultRedirectDelay is how long the signed-out page waits for answers before it redirects.
 const DefaultRedirectDelay = 6 * time.Second
 
 // SignedOut writes the signed-out page.
 func SignedOut(w io.Writer, p SignedOutPage) error { return render(w, p.Page, "signedout", p) }
 
-// Status is what the page shows now, and what its script asks for again and again.
+// Status returns the current status. The page shows it, and its script polls it as JSON.
 func (p SignedOutPage) Status() Status {
 	s := NewStatus(p.Lang, p.Entries, p.Ended, p.Now)
 	s.Heading = p.heading()
 	return s
 }
 
-// heading says the outcome: of how many apps the user is signed out.
+// heading says from how many apps the user is signed out.
 func (p SignedOutPage) heading() Text {
 	l := p.locale()
-	o := l.countOutcome(p.Entries, p.Ended, p.Now)
+	outcome := l.countOutcome(p.Entries, p.Ended, p.Now)
+	needsAttention := len(outcome.attention) > 0
+	allDone := outcome.done == outcome.all
 	switch {
 	case p.Ended.IsZero():
 		return l.text("signedout.done")
 	case p.Scope == ScopeClient && p.Application == nil:
 		return l.text("signedout.the_app")
-	case p.Scope == ScopeClient && len(o.attention) > 0:
+	case p.Scope == ScopeClient && needsAttention:
 		return l.text("signedout.app_maybe", "App", p.Application.Name)
-	case p.Scope == ScopeClient && o.done < o.all:
+	case p.Scope == ScopeClient && !allDone:
 		return l.text("signedout.app_waiting", "App", p.Application.Name)
 	case p.Scope == ScopeClient:
 		return l.text("signedout.app", "App", p.Application.Name)
-	case len(o.attention) > 0 && o.done > 0:
-		return l.text("signedout.some", "Count", o.all, "Done", o.done)
-	case len(o.attention) > 0:
+	case needsAttention && outcome.done > 0:
+		return l.text("signedout.some", "Count", outcome.all, "Done", outcome.done)
+	case needsAttention:
 		return l.text("signedout.here")
-	case p.Scope == ScopeAll && o.done == o.all:
+	case p.Scope == ScopeAll && allDone:
 		return l.text("signedout.everywhere")
 	}
 	return l.text("signedout.done")
 }
 
-// redirectDelay is RedirectDelay or its default; frames get their time in any case.
+// redirectDelay returns RedirectDelay or its default, but at least FrameTimeout if the page has frames.
 func (p SignedOutPage) redirectDelay() time.Duration {
 	wait := p.RedirectDelay
 	if wait == 0 {
@@ -86,42 +88,55 @@ func (p SignedOutPage) redirectDelay() time.Duration {
 	return wait
 }
 
-// RedirectDelayMillis is the wait for the script.
+// RedirectDelayMillis returns the delay for the script.
 func (p SignedOutPage) RedirectDelayMillis() int64 { return p.redirectDelay().Milliseconds() }
 
-// RedirectSeconds is the wait as the page shows it.
+// RedirectSeconds returns the delay that the page shows.
 func (p SignedOutPage) RedirectSeconds() int { return int(p.redirectDelay() / time.Second) }
 
-// Refresh is where a browser without scripts goes next, and when.
+// Refresh is the meta refresh of a page, for browsers without scripts.
 type Refresh struct {
 	Seconds int
-	URL     template.URL // empty: nowhere
+	URL     template.URL // empty: no refresh
 }
 
-// Refresh leads from the frames to the page without them, from there to itself while an app is being asked and there
-// is time, and at last back to where the user came from.
+// The seconds of a refresh.
+const (
+	minReadSeconds = 2 // the user should see the page before the browser leaves it
+	pollSeconds    = 3
+)
+
+// Refresh returns the meta refresh: from the page with frames to the page without frames, from there to the same page
+// while apps are being notified, and at last to ContinueURL.
 func (p SignedOutPage) Refresh() Refresh {
-	status, continueURL := safeURL(p.StatusURL), safeURL(p.ContinueURL)
+	statusURL := safeURL(p.StatusURL)
+	continueURL := safeURL(p.ContinueURL)
 	if p.Manual {
 		continueURL = ""
 	}
+	status := p.Status()
 	remaining := p.redirectDelay() - p.Now.Sub(p.Ended)
-	switch s := p.Status(); {
+	mayContinue := status.Settled || remaining <= 0
+	switch {
 	case p.Ended.IsZero():
 		return Refresh{int(p.redirectDelay().Seconds()), continueURL}
-	case len(p.Frames) > 0 && status != "":
-		return Refresh{int(FrameTimeout.Seconds()), status}
-	case continueURL != "" && (s.Settled || remaining <= 0):
-		return Refresh{2, continueURL}
-	case !s.Done && status != "":
-		return Refresh{3, status}
+	case len(p.Frames) > 0 && statusURL != "":
+		return Refresh{int(FrameTimeout.Seconds()), statusURL}
+	case continueURL != "" && mayContinue:
+		return Refresh{minReadSeconds, continueURL}
+	case !status.Done && statusURL != "":
+		return Refresh{pollSeconds, statusURL}
 	case continueURL != "":
-		return Refresh{max(2, int(remaining.Seconds())), continueURL}
+		return Refresh{max(minReadSeconds, int(remaining.Seconds())), continueURL}
 	}
 	return Refresh{}
 }
 
-// JustEnded reports whether a session has just ended in this browser, so that its other tabs must be notified.
+// justEndedPeriod is how long after the end of a session the page notifies other tabs.
+const justEndedPeriod = 10 * time.Second
+
+// JustEnded reports whether a session has just ended in this browser. The page then notifies the other tabs.
 func (p SignedOutPage) JustEnded() bool {
-	return !p.Ended.IsZero() && p.Scope != ScopeClient && p.Now.Sub(p.Ended) < 10*time.Second
+	sessionEnded := !p.Ended.IsZero() && p.Scope != ScopeClient
+	return sessionEnded && p.Now.Sub(p.Ended) < justEndedPeriod
 }

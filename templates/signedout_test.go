@@ -19,18 +19,55 @@ func TestSignedOutPageGoesOnWithoutScripts(t *testing.T) {
 		elapsed time.Duration
 		want    Refresh
 	}{
-		{"frames get their time, then the frameless page", SignedOutPage{Frames: []Frame{{}}, Entries: pending, ContinueURL: back}, 0, Refresh{5, "/status"}},
-		{"frames although all have confirmed", SignedOutPage{Frames: []Frame{{}}, Entries: confirmed, ContinueURL: back}, 0, Refresh{5, "/status"}},
-		{"something is under way", SignedOutPage{Entries: pending, ContinueURL: back}, time.Second, Refresh{3, "/status"}},
-		{"under way for longer than the wait", SignedOutPage{Entries: pending, ContinueURL: back}, 7 * time.Second, Refresh{2, back}},
+		{
+			"frames get their time, then the frameless page",
+			SignedOutPage{Frames: []Frame{{}}, Entries: pending, ContinueURL: back},
+			0,
+			Refresh{5, "/status"},
+		},
+		{
+			"frames although all have confirmed",
+			SignedOutPage{Frames: []Frame{{}}, Entries: confirmed, ContinueURL: back},
+			0,
+			Refresh{5, "/status"},
+		},
+		{
+			"something is under way",
+			SignedOutPage{Entries: pending, ContinueURL: back},
+			time.Second,
+			Refresh{3, "/status"},
+		},
+		{
+			"under way for longer than the wait",
+			SignedOutPage{Entries: pending, ContinueURL: back},
+			7 * time.Second,
+			Refresh{2, back},
+		},
 		{"under way, with nowhere to go", SignedOutPage{Entries: pending}, time.Minute, Refresh{3, "/status"}},
 		{"all have confirmed", SignedOutPage{Entries: confirmed, ContinueURL: back}, time.Second, Refresh{2, back}},
-		{"an app that cannot be asked is not waited for", SignedOutPage{Entries: mute, ContinueURL: back}, time.Second, Refresh{2, back}},
-		{"a re-notification is not waited for", SignedOutPage{Entries: renotified, ContinueURL: back}, time.Second, Refresh{2, back}},
+		{
+			"an app that cannot be asked is not waited for",
+			SignedOutPage{Entries: mute, ContinueURL: back},
+			time.Second,
+			Refresh{2, back},
+		},
+		{
+			"a re-notification is not waited for",
+			SignedOutPage{Entries: renotified, ContinueURL: back},
+			time.Second,
+			Refresh{2, back},
+		},
 		{"settled, with nowhere to go", SignedOutPage{Entries: mute}, time.Second, Refresh{}},
-		{"back to no script", SignedOutPage{Entries: confirmed, ContinueURL: "javascript:alert(1)"}, time.Second, Refresh{}},
+		{
+			"back to no script",
+			SignedOutPage{Entries: confirmed, ContinueURL: "javascript:alert(1)"},
+			time.Second,
+			Refresh{},
+		},
 	} {
-		tt.page.Ended, tt.page.Now, tt.page.StatusURL = sampleNow, sampleNow.Add(tt.elapsed), "/status"
+		tt.page.Ended = sampleNow
+		tt.page.Now = sampleNow.Add(tt.elapsed)
+		tt.page.StatusURL = "/status"
 		if got := tt.page.Refresh(); got != tt.want {
 			t.Errorf("%s: got %v, want %v", tt.name, got, tt.want)
 		}

@@ -8,14 +8,14 @@ type SignInPage struct {
 	Page
 	Action          string
 	Interaction     string
-	Application     *App    // which app asks; nil: for the account pages
-	Login           string  // prefilled username or email
-	AccountFixed    bool    // the account is given (prompt=login, max_age): only the password is asked
+	Application     *App    // the app that the user signs in to; nil: the account pages
+	Login           string  // fills in the field for user name or e-mail address
+	AccountFixed    bool    // the page asks for the password of Login only (prompt=login, max_age)
 	OfferRememberMe bool    // show "Keep me signed in"
-	RememberMe      bool    // it is ticked
-	Problem         Problem // what went wrong before
+	RememberMe      bool    // "Keep me signed in" is ticked
+	Problem         Problem // of the previous attempt
 	OtherAccountURL string  // with AccountFixed: a GET that shows the page without the fixed account
-	ForgotURL       string  // where a forgotten password is reset; empty: a sentence names the administrator
+	ForgotURL       string  // resets a forgotten password; empty: the page refers to the administrator
 	CancelURL       string  // a GET that goes back to the app with access_denied; empty: no such link
 	OtherMethods    []SignInMethod
 }
@@ -29,14 +29,14 @@ type SignInMethod struct {
 // SignIn writes the sign-in page.
 func SignIn(w io.Writer, p SignInPage) error { return render(w, p.Page, "signin", p) }
 
-// SignInAgainPage stands between a sign-out and an app that sends the browser straight back to sign in, so that the
-// user is not signed in again unnoticed. The form posts interaction to Action.
+// SignInAgainPage is shown if an app asks for a sign-in immediately after a sign-out, so that the user is not signed in
+// again without noticing. The form posts interaction to Action.
 type SignInAgainPage struct {
 	Page
 	Action      string
 	Interaction string
 	Application App
-	StayURL     string // where a user goes who does not want to sign in; empty: a sentence says to close the page
+	StayURL     string // for users who do not want to sign in; empty: the page advises to close it
 }
 
 // SignInAgain writes the "you just signed out" page.

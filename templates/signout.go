@@ -2,36 +2,36 @@ package templates
 
 import "io"
 
-// SignOutPage asks before anything ends. The form posts interaction and scope, the chosen LogoutScope or "stay", to
-// Action. Page.Account is the account that would be signed out.
+// SignOutPage asks the user to confirm a sign-out. The form posts interaction and scope to Action; scope is a
+// LogoutScope or "stay". Page.Account is the account that would be signed out.
 type SignOutPage struct {
 	Page
 	Action      string
 	Interaction string
-	Application *App            // who asked; nil: the user did
+	Application *App            // the app that asks for the sign-out; nil: the user does
 	Choices     []SignOutChoice // the first is the default
-	Offline     []string        // apps that keep background access whatever is chosen
-	Problem     ErrorText       // what was wrong with the request; the page still offers to sign out
+	Offline     []string        // apps that keep background access with any choice
+	Problem     ErrorText       // of an invalid logout request; the page still offers to sign out
 }
 
-// SignOutChoice is one scope that is offered, with what it would do.
+// SignOutChoice is one logout scope that the page offers, with its effects.
 type SignOutChoice struct {
 	Scope      LogoutScope
-	Notified   []string // apps that will be asked to sign the user out
-	Unnotified []string // apps that cannot be asked
-	Preview    *Horizon // what would remain, for how long; nil: not shown
+	Notified   []string // apps that will be notified
+	Unnotified []string // apps that cannot be notified
+	Preview    *Horizon // the horizon if the session ended now; nil: not shown
 }
 
 // SignOut writes the sign-out confirmation.
 func SignOut(w io.Writer, p SignOutPage) error { return render(w, p.Page, "signout", p) }
 
-// ProblemDetail is the sentence about Problem for the app's administrator.
+// ProblemDetail returns the detail of Problem for the app's administrator.
 func (p SignOutPage) ProblemDetail() Text { return p.locale().errorDetail(p.Problem, "") }
 
-// maxNamedApps is how many apps a sentence names; more are counted.
+// maxNamedApps is the longest list of apps that appNames writes out.
 const maxNamedApps = 3
 
-// appNames names few apps and counts many.
+// appNames returns a list of the apps, or only their number if they are more than maxNamedApps.
 func (l *locale) appNames(names []string) Text {
 	if len(names) > maxNamedApps {
 		return l.text("signout.apps", "Count", len(names))

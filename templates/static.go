@@ -13,14 +13,14 @@ import (
 //go:embed static
 var files embed.FS
 
-// Asset is a file that pages load. Its path carries its content's hash, so it may be cached for ever.
+// Asset is a file that pages load. Its path has a hash of its content, so it may be cached for ever.
 type Asset struct {
 	Path        string // "/static/curfew.0f3a….css"
 	ContentType string
 	Body        []byte
 }
 
-// assets are all files by their plain name, read once.
+// assets has all files by their name without the hash.
 var assets = readAssets()
 
 func readAssets() map[string]Asset {
@@ -50,7 +50,7 @@ func readAssets() map[string]Asset {
 	return all
 }
 
-// Assets are the files that the provider serves for the pages.
+// Assets returns the files that the provider must serve for the pages.
 func Assets() []Asset {
 	all := make([]Asset, 0, len(assets))
 	for _, name := range slices.Sorted(maps.Keys(assets)) {
@@ -59,5 +59,5 @@ func Assets() []Asset {
 	return all
 }
 
-// assetPath is the path of a file by its plain name.
+// assetPath returns the path of a file by its name without the hash.
 func assetPath(name string) string { return assets[name].Path }

@@ -72,9 +72,21 @@ func TestColoursCanBeDistinguished(t *testing.T) {
 			least       float64
 		}{
 			{"ink", "ground", 4.5}, {"ink", "card", 4.5}, {"ink", "accent-soft", 4.5}, {"ink", "bad-soft", 4.5},
-			{"soft", "ground", 4.5}, {"soft", "card", 4.5}, {"accent", "ground", 4.5}, {"accent", "card", 4.5}, {"accent", "accent-soft", 4.5},
+			{
+				"soft",
+				"ground",
+				4.5,
+			}, {
+				"soft",
+				"card",
+				4.5,
+			}, {"accent", "ground", 4.5}, {"accent", "card", 4.5}, {"accent", "accent-soft", 4.5},
 			{"accent-strong", "ground", 4.5}, {"on-accent", "accent", 4.5}, {"on-accent", "accent-strong", 4.5},
-			{"good", "card", 4.5}, {"warn", "card", 4.5}, {"bad", "card", 4.5}, {"bad", "ground", 4.5}, {"bad", "bad-soft", 4.5},
+			{
+				"good",
+				"card",
+				4.5,
+			}, {"warn", "card", 4.5}, {"bad", "card", 4.5}, {"bad", "ground", 4.5}, {"bad", "bad-soft", 4.5},
 			{"edge", "card", 3}, {"edge", "ground", 3},
 		} {
 			if got := contrast(t, c[pair.front], c[pair.back]); got < pair.least {

@@ -5,22 +5,22 @@ import (
 	"time"
 )
 
-// Status is what became of a sign-out so far. The signed-out page and the report show it, and their script asks for
-// it as JSON.
+// Status is the current outcome of a sign-out. The signed-out page and the report show it, and their script polls it as
+// JSON.
 type Status struct {
 	Heading   Text          `json:"heading,omitempty"` // the outcome; only on the signed-out page
-	Summary   Text          `json:"summary"`           // the same in sentences
-	Entries   []EntryStatus `json:"entries"`           // those that need attention first
+	Summary   Text          `json:"summary"`           // the outcome in sentences
+	Entries   []EntryStatus `json:"entries"`           // the entries that need attention first
 	DoneTitle Text          `json:"done_title"`        // how many apps are signed out
 	Horizon   *HorizonTexts `json:"horizon,omitempty"` // how long access can last; only in a report
-	Done      bool          `json:"done"`              // nothing will change any more: no need to ask again
+	Done      bool          `json:"done"`              // the status will not change any more
 
-	// Settled reports whether every app that is asked directly has answered or was given up: there is nothing to wait
-	// for. A re-notification half a minute later is not waited for, nor an app that cannot be asked.
+	// Settled reports whether every app with a back channel has answered or was given up. Re-notifications, which come
+	// half a minute later, do not count.
 	Settled bool `json:"settled"`
 }
 
-// EntryStatus is one entry with its state in words.
+// EntryStatus is one entry with its state.
 type EntryStatus struct {
 	ID          string `json:"id"`
 	Application string `json:"application"`
@@ -35,7 +35,7 @@ type Group string
 // The groups, in the order of the page.
 const (
 	GroupAttention Group = "attention" // the user may still be signed in there
-	GroupWaiting   Group = "waiting"   // it is not over, but will be, or is being asked
+	GroupWaiting   Group = "waiting"   // the app is being notified, or its session is expiring
 	GroupDone      Group = "done"      // signed out
 )
 
@@ -43,41 +43,29 @@ var groupOrder = []Group{GroupAttention, GroupWaiting, GroupDone}
 
 // In returns the entries of a group.
 func (s Status) In(group Group) []EntryStatus {
-	var in []EntryStatus
+	var entries []EntryStatus
 	for _, e := range s.Entries {
 		if e.Group == group {
-			in = append(in, e)
+			entries = append(entries, e)
 		}
 	}
-	return in
+	return entries
 }
 
 // Groups returns the groups in the order of the page.
 func (s Status) Groups() []Group { return groupOrder }
 
-// NewStatus describes all entries of a session that ended at ended, in the language of that tag.
+// NewStatus describes the entries of a session that ended at ended, in the language with the tag lang.
 func NewStatus(lang string, entries []Entry, ended, now time.Time) Status {
 	l := texts().locale(lang)
 	s := Status{Done: true, Settled: true, Entries: make([]EntryStatus, 0, len(entries))}
 	for _, e := range entries {
-		entry := EntryStatus{ID: e.ID, Application: e.Application, OpenURL: e.OpenURL, State: l.describe(e, ended, now)}
-		switch e.Kind {
-		case KindAccessTokens:
-			entry.Application = l.text("tokens.name", "App", e.Application).String()
-		case KindOfflineAccess:
-			entry.Application = l.text("background.name", "App", e.Application).String()
-		}
-		switch {
-		case entry.NeedsAttention():
-			entry.Group = GroupAttention
-		case entry.Icon == IconDone:
-			entry.Group = GroupDone
-		default:
-			entry.Group = GroupWaiting
-		}
+		entry := l.entryStatus(e, ended, now)
 		s.Entries = append(s.Entries, entry)
-		s.Done = s.Done && entry.Icon != IconRetrying && (entry.Icon != IconExpiring || e.Delivery != DeliveryPending)
-		s.Settled = s.Settled && e.Delivery != DeliveryPending
+		isPending := e.Delivery == DeliveryPending
+		mayChange := entry.Icon == IconRetrying || entry.Icon == IconExpiring && isPending
+		s.Done = s.Done && !mayChange
+		s.Settled = s.Settled && !isPending
 	}
 	slices.SortStableFunc(s.Entries, func(a, b EntryStatus) int {
 		return slices.Index(groupOrder, a.Group) - slices.Index(groupOrder, b.Group)
@@ -87,18 +75,46 @@ func NewStatus(lang string, entries []Entry, ended, now time.Time) Status {
 	return s
 }
 
-// outcome counts what became of the apps of a sign-out.
-type outcome struct {
-	all, done, confirmed         int
-	attention, expiring, waiting []string // by name
-	lastExpiry                   time.Time
+func (l *locale) entryStatus(e Entry, ended, now time.Time) EntryStatus {
+	entry := EntryStatus{
+		ID:          e.ID,
+		Application: e.Application,
+		OpenURL:     e.OpenURL,
+		State:       l.describe(e, ended, now),
+	}
+	switch e.Kind {
+	case KindAccessTokens:
+		entry.Application = l.text("tokens.name", "App", e.Application).String()
+	case KindOfflineAccess:
+		entry.Application = l.text("background.name", "App", e.Application).String()
+	}
+	switch {
+	case entry.NeedsAttention():
+		entry.Group = GroupAttention
+	case entry.Icon == IconDone:
+		entry.Group = GroupDone
+	default:
+		entry.Group = GroupWaiting
+	}
+	return entry
 }
 
-// countOutcome counts the apps; their tokens and background access are not apps.
+// outcome counts the apps of a sign-out by their state.
+type outcome struct {
+	all        int
+	done       int
+	confirmed  int       // of done: apps that have confirmed
+	attention  []string  // names of apps that need attention
+	expiring   []string  // names of apps whose session is expiring
+	waiting    []string  // names of apps that are being notified
+	lastExpiry time.Time // the latest expiry of expiring
+}
+
+// countOutcome counts the apps. It leaves out the entries of access tokens and background access.
 func (l *locale) countOutcome(entries []Entry, ended, now time.Time) outcome {
 	var o outcome
 	for _, e := range entries {
-		if e.Kind != "" && e.Kind != KindClientSession {
+		if !isClientSession(e) {
 			continue
 		}
 		o.all++
@@ -122,7 +138,7 @@ func (l *locale) countOutcome(entries []Entry, ended, now time.Time) outcome {
 	return o
 }
 
-// summarize says in few sentences what became of the apps, what needs attention first.
+// summarize describes the outcome in a few sentences. Apps that need attention come first.
 func (l *locale) summarize(entries []Entry, ended, now time.Time) Text {
 	o := l.countOutcome(entries, ended, now)
 	switch {
@@ -143,13 +159,11 @@ func (l *locale) summarize(entries []Entry, ended, now time.Time) Text {
 		summary = join(summary, l.text("outcome.waiting", "Count", n, "Apps", o.waiting))
 	}
 	if n := len(o.expiring); n > 0 {
-		summary = join(
-			summary,
-			l.text("outcome.expiring", "Count", n, "Apps", o.expiring, "Time", l.deadline(o.lastExpiry, ended)),
-		)
+		lastExpiry := l.deadline(o.lastExpiry, ended)
+		summary = join(summary, l.text("outcome.expiring", "Count", n, "Apps", o.expiring, "Time", lastExpiry))
 	}
 	return summary
 }
 
-// isClientSession reports whether the entry is an app's own session.
+// isClientSession reports whether the entry is about a client session.
 func isClientSession(e Entry) bool { return e.Kind == "" || e.Kind == KindClientSession }

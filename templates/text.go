@@ -8,23 +8,23 @@ import (
 	"github.com/nicksnyder/go-i18n/v2/i18n"
 )
 
-// Text is a text of the catalog with its values filled in. It stays in parts so that a page can emphasise a name and
-// show a time in the reader's own zone. As JSON it is a list of {"text":…} and {"time":…,"show":…}.
+// Text is a text of the catalog with its values filled in. Its parts are kept apart so that a page can emphasise a name
+// and show a time in the reader's zone. Its JSON is a list of {"text":…} and {"time":…,"show":…}.
 type Text []Part
 
-// Part is words, or a time with the words for it.
+// Part is a piece of text, or a time.
 type Part struct {
-	Words     string
-	Time      time.Time // zero: only words
-	Show      Show
-	Strong    bool // emphasised
-	Countdown bool // a number of seconds that the page's script counts down
+	Words     string    // the text; for a time, the text in UTC
+	Time      time.Time // zero: no time
+	Show      Show      // the format of Time
+	Strong    bool      // emphasised
+	Countdown bool      // Words is a number of seconds that the page's script counts down
 }
 
-// Show says how much of a time is shown.
+// Show is the format of a time.
 type Show string
 
-// How times are shown. The page's script leaves the date out where it is today's.
+// The formats of times. The page's script leaves out the date of today.
 const (
 	ShowClock Show = "clock" // 10:18
 	ShowDate  Show = "date"  // 28 Nov 2026
@@ -32,55 +32,55 @@ const (
 	ShowAgo   Show = "ago"   // 2 h ago
 )
 
-// text returns the text of that name. args are pairs of a placeholder's name and its value: a string, an int, a list
-// of strings, a Part or a Text. An int called Count chooses the plural form. Values are put in after the template has
-// run, so that no value is ever read as a template.
+// text returns the text with a name. args are pairs of a placeholder's name and its value: a string, an int, a list of
+// strings, a Part or a Text. An int with the name Count chooses the plural form.
+//
+// While the template of the text runs, a marker stands for each value. The values replace the markers afterwards, so no
+// value is interpreted as a template.
 func (l *locale) text(name string, args ...any) Text {
 	config := i18n.LocalizeConfig{MessageID: name}
 	var values []Text
 	if len(args) > 0 {
-		placeholders := make(map[string]any, len(args)/2)
+		markers := make(map[string]any, len(args)/2)
 		for i := 0; i+1 < len(args); i += 2 {
 			placeholder, _ := args[i].(string)
 			if count, ok := args[i+1].(int); ok && placeholder == "Count" {
 				config.PluralCount = count
 			}
-			placeholders[placeholder] = string(firstMarker + rune(len(values)))
+			markers[placeholder] = string(firstMarker + rune(len(values)))
 			values = append(values, l.value(args[i+1]))
 		}
-		config.TemplateData = placeholders
+		config.TemplateData = markers
 	}
-	pattern, _ := l.localizer.Localize(&config) // English and an error where this language lacks the text
+	// If the language does not have the text, Localize returns the English text and an error.
+	pattern, _ := l.localizer.Localize(&config)
 	if pattern == "" {
 		return Text{{Words: name}}
 	}
 	return fillIn(pattern, values)
 }
 
-// firstMarker is a private-use character. It and the ones after it stand for the values while a text's template runs.
+// firstMarker is the marker of the first value: a character for private use. The next character is the marker of the
+// second value, and so on.
 const firstMarker = '\uE000'
 
 // fillIn replaces the markers of a pattern by their values.
 func fillIn(pattern string, values []Text) Text {
 	var t Text
-	for {
-		at := strings.IndexFunc(
-			pattern,
-			func(r rune) bool { return r >= firstMarker && r < firstMarker+rune(len(values)) },
-		)
-		if at < 0 {
-			return t.add(Part{Words: pattern})
+	for _, r := range pattern {
+		index := int(r - firstMarker)
+		if index < 0 || index >= len(values) {
+			t = t.add(Part{Words: string(r)})
+			continue
 		}
-		t = t.add(Part{Words: pattern[:at]})
-		marker := []rune(pattern[at : at+len(string(firstMarker))])[0]
-		for _, part := range values[marker-firstMarker] {
+		for _, part := range values[index] {
 			t = t.add(part)
 		}
-		pattern = pattern[at+len(string(firstMarker)):]
 	}
+	return t
 }
 
-// value turns a placeholder's value into a text.
+// value returns the value of a placeholder as a text.
 func (l *locale) value(value any) Text {
 	switch value := value.(type) {
 	case string:
@@ -97,20 +97,20 @@ func (l *locale) value(value any) Text {
 	return nil
 }
 
-// add appends a part; plain words after plain words become one part.
+// add appends a part. Plain words after plain words become one part.
 func (t Text) add(p Part) Text {
-	plain := func(p Part) bool { return p.Time.IsZero() && !p.Strong && !p.Countdown }
-	switch n := len(t); {
-	case p.Words == "" && p.Time.IsZero():
+	isPlain := func(p Part) bool { return p.Time.IsZero() && !p.Strong && !p.Countdown }
+	if p.Words == "" && p.Time.IsZero() {
 		return t
-	case n > 0 && plain(p) && plain(t[n-1]):
+	}
+	if n := len(t); n > 0 && isPlain(p) && isPlain(t[n-1]) {
 		t[n-1].Words += p.Words
 		return t
 	}
 	return append(t, p)
 }
 
-// join puts sentences together, with a space between them.
+// join joins sentences with a space between them. It leaves out empty ones.
 func join(sentences ...Text) Text {
 	var t Text
 	for _, s := range sentences {
@@ -127,7 +127,7 @@ func join(sentences ...Text) Text {
 	return t
 }
 
-// String is the text in words.
+// String returns the text without emphasis; times are in UTC.
 func (t Text) String() string {
 	var b strings.Builder
 	for _, p := range t {
@@ -136,7 +136,7 @@ func (t Text) String() string {
 	return b.String()
 }
 
-// MarshalJSON writes words as text and times in RFC 3339.
+// MarshalJSON encodes words as {"text":…} and a time as {"time":…,"show":…}, in RFC 3339.
 func (p Part) MarshalJSON() ([]byte, error) {
 	if p.Time.IsZero() {
 		return json.Marshal(struct {
@@ -149,8 +149,8 @@ func (p Part) MarshalJSON() ([]byte, error) {
 	}{p.Stamp(), p.Show})
 }
 
-// Stamp is the time in RFC 3339, for the datetime attribute.
+// Stamp returns the time in RFC 3339, for the datetime attribute.
 func (p Part) Stamp() string { return p.Time.UTC().Format(time.RFC3339) }
 
-// strong emphasises a name.
+// strong returns words as an emphasised part.
 func strong(words string) Part { return Part{Words: words, Strong: true} }

@@ -1,0 +1,156 @@
+package postgres
+
+import (
+	"cmp"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/curfew-id/curfew/storage"
+)
+
+// bulkLogoutRetention is how long a finished bulk logout is listed.
+const bulkLogoutRetention = 24 * time.Hour
+
+// bulkLogout is the record of a bulk logout. While it is under way every read asks it which sessions it has ended,
+// because they are still in the database.
+type bulkLogout struct {
+	storage.BulkLogout
+	Key          string           `json:"key"`
+	Before       storage.Sequence `json:"before"`                  // BulkLogout.Sequence
+	OfflineUsers []string         `json:"offline_users,omitempty"` // Selection.OfflineUsers
+	OfflineDone  int              `json:"offline_done,omitempty"`  // how many of Done.Grants are offline
+	Cursor       string           `json:"cursor,omitempty"`        // how far its sessions have been removed
+	selection    storage.Selection
+}
+
+// bulkLogoutKey names a bulk logout by the arguments with which its callers call again.
+func bulkLogoutKey(sel storage.Selector, cause storage.Cause, at time.Time) (string, error) {
+	text, err := json.Marshal(sel)
+	if err != nil {
+		return "", fmt.Errorf("encode selector: %w", err)
+	}
+	sum := sha256.Sum256(fmt.Appendf(text, " %d", at.UnixMilli()))
+	return textColumn(cause.ID) + " " + hex.EncodeToString(sum[:8]), nil
+}
+
+// decodeBulkLogout reads a bulk logout and sets the fields that are not stored.
+func decodeBulkLogout(t *tx, value []byte) *bulkLogout {
+	bulk := decode[bulkLogout](t, value)
+	return bulk.restore()
+}
+
+func (bulk *bulkLogout) restore() *bulkLogout {
+	bulk.Sequence = bulk.Before
+	bulk.selection = storage.Selection{
+		Selector:     bulk.Selector,
+		Before:       bulk.Before,
+		At:           bulk.StartedAt,
+		OfflineUsers: map[string]bool{},
+	}
+	for _, subject := range bulk.OfflineUsers {
+		bulk.selection.OfflineUsers[subject] = true
+	}
+	return bulk
+}
+
+// bulkLogout finds a bulk logout, nil if there is none.
+func (t *tx) bulkLogout(key string) *bulkLogout {
+	var value []byte
+	if !t.queryRow(`SELECT record FROM @bulk_logouts WHERE key = $1`, []any{key}, &value) {
+		return nil
+	}
+	return decodeBulkLogout(t, value)
+}
+
+// putBulkLogout stores a bulk logout.
+func (t *tx) putBulkLogout(bulk *bulkLogout) {
+	var finished *int64
+	if !bulk.Finished.IsZero() {
+		at := millis(bulk.Finished)
+		finished = &at
+	}
+	t.exec(
+		`INSERT INTO @bulk_logouts (key, finished, record) VALUES ($1, $2, $3)
+		ON CONFLICT (key) DO UPDATE SET finished = EXCLUDED.finished, record = EXCLUDED.record`,
+		bulk.Key, finished, t.encode(bulk),
+	)
+}
+
+// ListBulkLogouts implements storage.Terminations.
+func (s *Store) ListBulkLogouts(ctx context.Context) ([]storage.BulkLogout, error) {
+	return read(ctx, s, func(t *tx) (list []storage.BulkLogout, err error) {
+		t.query(`SELECT record FROM @bulk_logouts`, nil, func(rows pgx.Rows) error {
+			var value []byte
+			err := rows.Scan(&value)
+			list = append(list, decodeBulkLogout(t, value).BulkLogout)
+			return err
+		})
+		slices.SortStableFunc(list, func(a, b storage.BulkLogout) int {
+			if a.Finished.IsZero() != b.Finished.IsZero() {
+				if a.Finished.IsZero() {
+					return -1
+				}
+				return 1
+			}
+			return cmp.Or(b.StartedAt.Compare(a.StartedAt), cmp.Compare(a.Cause.ID, b.Cause.ID))
+		})
+		return list, nil
+	})
+}
+
+// bulkLogoutsUnderWay is an expression: the bulk logouts that are not finished.
+const bulkLogoutsUnderWay = `ARRAY(SELECT b.record FROM @bulk_logouts b WHERE b.finished IS NULL ORDER BY b.key)`
+
+// underWay are the bulk logouts that are not finished.
+type underWay []*bulkLogout
+
+func decodeUnderWay(t *tx, values [][]byte) (list underWay) {
+	for _, value := range values {
+		list = append(list, decodeBulkLogout(t, value))
+	}
+	return list
+}
+
+// activeSession returns a session with its active client sessions. ok is false if it is past its deadline, or a bulk
+// logout has ended it.
+func (u underWay) activeSession(session storage.Session, at time.Time) (active storage.Session, ok bool) {
+	if !u.sessionActive(session, at) {
+		return storage.Session{}, false
+	}
+	session.ClientSessions = slices.DeleteFunc(
+		session.ClientSessions,
+		func(cs storage.ClientSession) bool { return u.clientSessionRevoked(session, cs) },
+	)
+	return session, true
+}
+
+// sessionActive reports whether a session is neither past its deadline nor ended by a bulk logout.
+func (u underWay) sessionActive(session storage.Session, at time.Time) bool {
+	return session.ID != "" && at.Before(session.Deadline()) && !u.sessionRevoked(session)
+}
+
+// sessionRevoked reports whether a bulk logout has ended a session.
+func (u underWay) sessionRevoked(session storage.Session) bool {
+	return slices.ContainsFunc(u, func(bulk *bulkLogout) bool { return bulk.selection.EndsSession(session) })
+}
+
+// clientSessionRevoked reports whether a bulk logout has ended a client session.
+func (u underWay) clientSessionRevoked(session storage.Session, cs storage.ClientSession) bool {
+	return slices.ContainsFunc(u, func(bulk *bulkLogout) bool { return bulk.selection.EndsClientSession(session, cs) })
+}
+
+// grantRevoked reports whether a bulk logout has ended a grant, by itself or with the client session in which it was
+// given.
+func (u underWay) grantRevoked(g storage.Grant, given placeInSession) bool {
+	return slices.ContainsFunc(u, func(bulk *bulkLogout) bool {
+		return bulk.selection.EndsOfflineGrant(g) ||
+			given.found && bulk.selection.EndsGrantWith(g, given.session, given.clientSession)
+	})
+}

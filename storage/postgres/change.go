@@ -1,0 +1,106 @@
+package postgres
+
+import (
+	"fmt"
+
+	"github.com/curfew-id/curfew/storage"
+)
+
+// change.go applies the change of a termination.
+
+// checkChange reports whether the change may be applied, normalises it, and locks what it uses. Nothing is written
+// before all of it has passed.
+func (e *endSessionsTx) checkChange() (err error) {
+	c := &e.change
+	if !c.UseLink.IsZero() {
+		if _, ok := e.lockLink(c.UseLink, e.At); !ok {
+			return fmt.Errorf("use link: %w", storage.ErrAlreadyUsed)
+		}
+	}
+	if c.User != nil {
+		u := *c.User
+		if e.oldUser, err = e.checkUser(&u); err != nil {
+			return fmt.Errorf("change user: %w", err)
+		}
+		c.User = &u
+	}
+	if c.RemoveUser != "" {
+		if _, ok := e.user(c.RemoveUser); !ok {
+			return fmt.Errorf("remove user: %w", storage.ErrNotFound)
+		}
+	}
+	if c.Client != nil {
+		if e.oldClient, err = e.checkClient(*c.Client); err != nil {
+			return fmt.Errorf("change client: %w", err)
+		}
+	}
+	if c.RemoveClient != "" {
+		if e.oldClient = e.client(c.RemoveClient); e.oldClient == nil {
+			return fmt.Errorf("remove client: %w", storage.ErrNotFound)
+		}
+	}
+	if c.NewSession != nil {
+		session := *c.NewSession
+		e.lockState()
+		if err := e.checkSession(&session); err != nil {
+			return fmt.Errorf("begin session: %w", err)
+		}
+		c.NewSession = &session
+	}
+	if c.Factors != nil {
+		f := *c.Factors
+		if err := e.checkFactors(&f); err != nil {
+			return fmt.Errorf("change factors: %w", err)
+		}
+		c.Factors = &f
+	}
+	if c.RequireSession != "" {
+		if _, ok := e.activeSession(`s.id = $1`, string(c.RequireSession), e.At); !ok {
+			return fmt.Errorf("require session: %w", storage.ErrRevoked)
+		}
+	}
+	return nil
+}
+
+// applyChange writes a change that was checked.
+func (e *endSessionsTx) applyChange() {
+	c := e.change
+	if !c.UseLink.IsZero() {
+		e.exec(`DELETE FROM @one_time_links WHERE hash = $1`, c.UseLink[:])
+	}
+	if c.RemoveLinks != "" {
+		e.removeLinks(c.RemoveLinks)
+	}
+	if c.Factors != nil {
+		e.putFactors(*c.Factors)
+	}
+	if c.ForgetBrowsers != "" {
+		e.forgetBrowsers(c.ForgetBrowsers)
+	}
+	if c.User != nil {
+		if e.oldUser.Subject != "" && e.oldUser.Password != c.User.Password {
+			e.removeLinks(c.User.Subject) // an unused link could set yet another password
+			e.forgetBrowsers(c.User.Subject)
+		}
+		e.putUser(*c.User)
+	}
+	if c.RemoveUser != "" {
+		e.removeUser(c.RemoveUser)
+	}
+	if c.Client != nil {
+		e.putClient(*c.Client, e.oldClient)
+	}
+	if c.RemoveClient != "" {
+		e.removeClient(e.oldClient)
+	}
+	if c.WithdrawConsent != nil {
+		e.exec(
+			`DELETE FROM @consents WHERE subject = $1 AND client = $2`,
+			c.WithdrawConsent.Subject, c.WithdrawConsent.Client,
+		)
+	}
+	if c.NewSession != nil {
+		e.addSession(*c.NewSession)
+	}
+	e.appendEvents(c.Events)
+}

@@ -1,0 +1,124 @@
+package postgres
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"net/url"
+	"strconv"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgxpool"
+)
+
+// connect.go says how connections are made: TLS, limits, and which server may answer.
+
+// poolConfig returns the configuration of the pool. roundTrips counts how often a connection waits for the server.
+func poolConfig(o Options, roundTrips *atomic.Uint64) (*pgxpool.Config, error) {
+	address, err := url.Parse(o.URL)
+	if err != nil || address.Scheme != "postgres" && address.Scheme != "postgresql" {
+		// The URL may contain a password: neither it nor url's error is repeated.
+		return nil, errors.New("the URL must be postgres://USER@HOST/DATABASE")
+	}
+	query := address.Query()
+	if !query.Has("sslmode") && !isLocal(address) {
+		query.Set("sslmode", "verify-full")
+	}
+	if !query.Has("target_session_attrs") {
+		query.Set("target_session_attrs", "read-write") // never a standby
+	}
+	address.RawQuery = query.Encode()
+	config, err := pgxpool.ParseConfig(address.String())
+	if err != nil {
+		return nil, fmt.Errorf("the URL of the database: %w", withoutSecrets(err))
+	}
+	if o.Password != "" {
+		config.ConnConfig.Password = o.Password
+	}
+	config.ConnConfig.ConnectTimeout = o.Timeout
+	config.MaxConns = int32(o.MaxConns)
+	config.MaxConnIdleTime = 5 * time.Minute
+	// A dead connection shows when it is used, and what was asked is asked again on another; a ping before each use
+	// would double the round trips.
+	config.ShouldPing = func(context.Context, pgxpool.ShouldPingParams) bool { return false }
+	config.ConnConfig.AfterNetConnect = func(
+		_ context.Context, _ *pgconn.Config, connection net.Conn,
+	) (net.Conn, error) {
+		return &countingConn{Conn: connection, roundTrips: roundTrips}, nil
+	}
+	if o.Unprepared {
+		config.ConnConfig.DefaultQueryExecMode = pgx.QueryExecModeExec
+		config.ConnConfig.StatementCacheCapacity = 0
+		config.ConnConfig.DescriptionCacheCapacity = 0
+		return config, nil
+	}
+	for name, value := range limits(o.Timeout) {
+		config.ConnConfig.RuntimeParams[name] = value
+	}
+	config.ConnConfig.RuntimeParams["application_name"] = "curfew"
+	config.ConnConfig.RuntimeParams["default_transaction_isolation"] = "read committed"
+	return config, nil
+}
+
+// limits are the limits that the server keeps: it gives up what a replica does not wait for any more.
+func limits(timeout time.Duration) map[string]string {
+	milliseconds := strconv.FormatInt(timeout.Milliseconds(), 10)
+	return map[string]string{
+		"statement_timeout":                   milliseconds,
+		"lock_timeout":                        milliseconds,
+		"idle_in_transaction_session_timeout": milliseconds,
+	}
+}
+
+// isLocal reports whether every host of the URL is this machine: a loopback address or a Unix socket.
+func isLocal(address *url.URL) bool {
+	hosts := strings.Split(address.Host, ",")
+	if other := address.Query().Get("host"); other != "" {
+		hosts = strings.Split(other, ",")
+	}
+	for _, host := range hosts {
+		if name, _, err := net.SplitHostPort(host); err == nil {
+			host = name
+		}
+		ip, err := netip.ParseAddr(strings.Trim(host, "[]"))
+		loopback := host == "localhost" || err == nil && ip.IsLoopback()
+		if !loopback && host != "" && !strings.HasPrefix(host, "/") {
+			return false
+		}
+	}
+	return true
+}
+
+// withoutSecrets returns the reason of an error of pgconn, which otherwise repeats the URL.
+func withoutSecrets(err error) error {
+	if cause := errors.Unwrap(err); cause != nil {
+		return cause
+	}
+	return errors.New("it cannot be read")
+}
+
+// countingConn counts how often a reply is awaited after something was sent.
+type countingConn struct {
+	net.Conn
+	roundTrips *atomic.Uint64
+	sent       atomic.Bool
+}
+
+func (c *countingConn) Write(b []byte) (int, error) {
+	c.sent.Store(true)
+	return c.Conn.Write(b)
+}
+
+func (c *countingConn) Read(b []byte) (int, error) {
+	n, err := c.Conn.Read(b)
+	if n > 0 && c.sent.Swap(false) {
+		c.roundTrips.Add(1)
+	}
+	return n, err
+}

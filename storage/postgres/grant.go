@@ -1,0 +1,205 @@
+package postgres
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/curfew-id/curfew/storage"
+)
+
+// placeInSession is a client session with the session's own record.
+type placeInSession struct {
+	found         bool
+	session       storage.Session
+	clientSession storage.ClientSession
+}
+
+// grantFacts is what decides whether a grant counts.
+type grantFacts struct {
+	storage.Grant
+	found         bool
+	userEnabled   bool
+	clientEnabled bool
+	given         placeInSession // the client session in which it was given
+	token         placeInSession // the client session to which the token in question was given
+	bulk          underWay
+}
+
+// grantColumns are the columns of grantFacts, for scanGrant. grantJoins finds them.
+const grantColumns = `g.record, coalesce(gu.enabled, false), coalesce(gc.enabled, false),
+	gcs.record, gs.record, tcs.record, ts.record, ` + bulkLogoutsUnderWay
+
+// grantJoins returns the joins of grantColumns to the grant g. sid is an expression: the sid under which the token in
+// question was issued.
+func grantJoins(sid string) string {
+	return `
+	LEFT JOIN @users gu ON gu.subject = g.subject
+	LEFT JOIN @clients gc ON gc.id = g.client
+	LEFT JOIN @client_sessions gcs ON gcs.sid = g.sid
+	LEFT JOIN @sessions gs ON gs.id = gcs.session
+	LEFT JOIN @client_sessions tcs ON tcs.sid = ` + sid + `
+	LEFT JOIN @sessions ts ON ts.id = tcs.session`
+}
+
+// grantScan has the variables into which grantColumns are scanned.
+type grantScan struct {
+	grant, givenClientSession, givenSession, tokenClientSession, tokenSession []byte
+	userEnabled, clientEnabled                                                bool
+	bulkLogouts                                                               [][]byte
+}
+
+func (g *grantScan) into() []any {
+	return []any{
+		&g.grant, &g.userEnabled, &g.clientEnabled, &g.givenClientSession, &g.givenSession,
+		&g.tokenClientSession, &g.tokenSession, &g.bulkLogouts,
+	}
+}
+
+// facts decodes what was scanned.
+func (g *grantScan) facts(t *tx) grantFacts {
+	return grantFacts{
+		Grant:         decode[storage.Grant](t, g.grant),
+		found:         g.grant != nil,
+		userEnabled:   g.userEnabled,
+		clientEnabled: g.clientEnabled,
+		given:         place(t, g.givenSession, g.givenClientSession),
+		token:         place(t, g.tokenSession, g.tokenClientSession),
+		bulk:          decodeUnderWay(t, g.bulkLogouts),
+	}
+}
+
+func place(t *tx, session, clientSession []byte) placeInSession {
+	return placeInSession{
+		found:         session != nil && clientSession != nil,
+		session:       decode[storage.Session](t, session),
+		clientSession: decode[storage.ClientSession](t, clientSession),
+	}
+}
+
+// countsAlone reports whether a grant counts, apart from its session.
+func (f *grantFacts) countsAlone(at time.Time) bool {
+	return f.found && f.UnexpiredAt(at) && f.userEnabled && f.clientEnabled && !f.bulk.grantRevoked(f.Grant, f.given)
+}
+
+// active reports whether a grant counts and, where it is bound to a session, the session is active.
+func (f *grantFacts) active(at time.Time) bool {
+	return f.countsAlone(at) && (f.Offline() || f.given.found && f.bulk.sessionActive(f.given.session, at))
+}
+
+// activeFor reports whether a grant counts for a token that was issued under sid; empty: without a session.
+func (f *grantFacts) activeFor(sid string, at time.Time) bool {
+	return f.active(at) && (sid == "" || f.token.found &&
+		f.bulk.sessionActive(f.token.session, at) &&
+		!f.bulk.clientSessionRevoked(f.token.session, f.token.clientSession))
+}
+
+// GrantByRefresh implements storage.Grants.
+func (s *Store) GrantByRefresh(
+	ctx context.Context,
+	token storage.Hash,
+	at time.Time,
+) (g storage.Grant, current bool, err error) {
+	g, err = read(ctx, s, func(t *tx) (storage.Grant, error) {
+		var row grantScan
+		t.queryRow(
+			`SELECT `+grantColumns+` FROM @refresh_tokens r JOIN @grants g ON g.id = r.grant_id`+grantJoins(`NULL`)+
+				` WHERE r.hash = $1`,
+			[]any{token[:]}, row.into()...,
+		)
+		if facts := row.facts(t); facts.active(at) {
+			return facts.Grant, nil
+		}
+		return storage.Grant{}, fmt.Errorf("find grant of a refresh token: %w", storage.ErrNotFound)
+	})
+	return g, err == nil && g.RefreshHash == token, err
+}
+
+// ActiveGrant implements storage.Grants. No time of issue is needed: a revoked grant and a revoked sid never come back.
+func (s *Store) ActiveGrant(ctx context.Context, id, sid string, at time.Time) (storage.Grant, error) {
+	return read(ctx, s, func(t *tx) (storage.Grant, error) {
+		var row grantScan
+		t.queryRow(
+			`SELECT `+grantColumns+` FROM @grants g`+grantJoins(`$2`)+` WHERE g.id = $1`,
+			[]any{id, sid}, row.into()...,
+		)
+		if facts := row.facts(t); facts.activeFor(sid, at) {
+			return facts.Grant, nil
+		}
+		return storage.Grant{}, fmt.Errorf("find grant: %w", storage.ErrNotFound)
+	})
+}
+
+// ListGrants implements storage.Grants.
+func (s *Store) ListGrants(
+	ctx context.Context,
+	subject, client string,
+	offlineOnly bool,
+	at time.Time,
+) ([]storage.Grant, error) {
+	return read(ctx, s, func(t *tx) (list []storage.Grant, err error) {
+		t.query(
+			`SELECT `+grantColumns+` FROM @grants g`+grantJoins(`NULL`)+`
+			WHERE (g.session IS NULL AND g.subject = $1
+				OR NOT $3 AND g.session IN (SELECT id FROM @sessions WHERE subject = $1))
+			AND ($2 = '' OR g.client = $2) ORDER BY g.session NULLS FIRST, g.client, g.id`,
+			[]any{subject, client, offlineOnly},
+			func(rows pgx.Rows) error {
+				var row grantScan
+				err := rows.Scan(row.into()...)
+				if facts := row.facts(t); facts.active(at) {
+					list = append(list, facts.Grant)
+				}
+				return err
+			},
+		)
+		return list, nil
+	})
+}
+
+// addGrant stores a new grant with its refresh token.
+func (t *tx) addGrant(g storage.Grant, value []byte) {
+	var session *string
+	if !g.Offline() {
+		session = (*string)(&g.Session)
+	}
+	t.exec(
+		`INSERT INTO @grants (id, gate, session, sid, subject, client, deadline, record)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8)`,
+		g.ID, gateOf(g.Subject), session, g.SID, g.Subject, g.Client, grantDeadline(g), value,
+	)
+	if !g.RefreshHash.IsZero() {
+		t.addRefreshToken(g)
+	}
+}
+
+// updateGrant stores a grant that is there already.
+func (t *tx) updateGrant(g storage.Grant, value []byte) {
+	t.exec(`UPDATE @grants SET deadline = $2, record = $3 WHERE id = $1`, g.ID, grantDeadline(g), value)
+}
+
+// grantDeadline returns the deadline of a grant as its column has it, nil if it has none.
+func grantDeadline(g storage.Grant) *int64 {
+	deadline := millis(g.Deadline())
+	if deadline == 0 {
+		return nil
+	}
+	return &deadline
+}
+
+// addRefreshToken stores a grant's current refresh token. The tokens of a family stay in the store until the family
+// ends, or for as long as they would have been valid unused. So the reuse of any of them shows (RFC 9700 §4.14.2).
+func (t *tx) addRefreshToken(g storage.Grant) {
+	t.exec(`INSERT INTO @refresh_tokens (hash, grant_id) VALUES ($1, $2)`, g.RefreshHash[:], g.ID)
+}
+
+// removeGrants removes grants and leaves their tokens, which do not count without them, to Sweep.
+func (t *tx) removeGrants(ids []string) {
+	if len(ids) == 0 {
+		return
+	}
+	t.exec(`DELETE FROM @grants WHERE id = ANY($1)`, ids)
+	t.exec(`INSERT INTO @ended_grants (id) SELECT unnest($1::text[]) ON CONFLICT DO NOTHING`, ids)
+}

@@ -1,0 +1,145 @@
+package postgres
+
+import (
+	"context"
+	"crypto/sha256"
+	"fmt"
+	"time"
+
+	"github.com/curfew-id/curfew/storage"
+)
+
+// issueFunc decides which grant and tokens a client gets for its client session.
+type issueFunc = func(storage.Session, storage.ClientSession) (storage.Issuance, error)
+
+// Redeem implements storage.Grants.
+func (s *Store) Redeem(
+	ctx context.Context, code storage.Code, at time.Time, issue issueFunc,
+) (storage.RedeemResult, error) {
+	at = truncate(at)
+	s.observeTime(at)
+	return write(ctx, s, func(t *tx) (storage.RedeemResult, error) {
+		facts := t.redemptionFacts(code, at)
+		if facts.used {
+			return storage.RedeemResult{Reused: true, Grant: facts.firstGrant}, nil
+		}
+		r, err := t.joinSession(code, facts, at, issue)
+		if err != nil {
+			return r, fmt.Errorf("redeem code: %w", err)
+		}
+		t.exec(
+			`INSERT INTO @used_codes (id, expires, grant_id) VALUES ($1, $2, $3)`,
+			codeKey(code), millis(code.Expires), r.Grant.ID,
+		)
+		return r, nil
+	})
+}
+
+// Join implements storage.Grants.
+func (s *Store) Join(
+	ctx context.Context, code storage.Code, at time.Time, issue issueFunc,
+) (storage.RedeemResult, error) {
+	at = truncate(at)
+	return write(ctx, s, func(t *tx) (storage.RedeemResult, error) {
+		r, err := t.joinSession(code, t.redemptionFacts(code, at), at, issue)
+		if err != nil {
+			return r, fmt.Errorf("join session: %w", err)
+		}
+		return r, nil
+	})
+}
+
+// codeKey is the key of a code's use: of the id inside the code, so that other spellings of the code have the same key.
+func codeKey(code storage.Code) []byte {
+	sum := sha256.Sum256(fmt.Appendf(nil, "%d %s", millis(code.Issued), code.ID))
+	return sum[:]
+}
+
+// redemption is what the store knows about a code when it is redeemed.
+type redemption struct {
+	storage.RedemptionFacts
+	used       bool
+	firstGrant storage.Grant // the grant that the first use gave, zero if it is gone
+	sidTaken   bool          // another client session has the code's sid
+}
+
+// redemptionFacts locks the gate of the code's user and reads the facts. The caller ends the grant of a first use,
+// because the code may have been stolen (RFC 6749 §4.1.2).
+func (t *tx) redemptionFacts(code storage.Code, at time.Time) (r redemption) {
+	scopeSessions, subjects, clients := scopeLists(code.CutoffScopes())
+	t.lockGates(gateOf(code.Subject))
+	var cutoffs, clientSessions, bulkLogouts [][]byte
+	var session, grant []byte
+	t.queryRowThenState(
+		`SELECT `+cutoffsOf+`,
+			EXISTS (SELECT FROM @used_codes WHERE id = $4),
+			(SELECT g.record FROM @used_codes u JOIN @grants g ON g.id = u.grant_id WHERE u.id = $4),
+			EXISTS (SELECT FROM @users WHERE subject = $5 AND enabled),
+			EXISTS (SELECT FROM @clients WHERE id = $6 AND enabled),
+			EXISTS (SELECT FROM @client_sessions WHERE sid = $8),
+			s.record, coalesce(`+clientSessionsOf+`, '{}'), `+bulkLogoutsUnderWay+`
+		FROM (SELECT) one LEFT JOIN @sessions s ON s.id = $7`,
+		[]any{
+			scopeSessions, subjects, clients,
+			codeKey(code), code.Subject, code.Client, string(code.Session), code.SID,
+		},
+		&cutoffs, &r.used, &grant, &r.UserEnabled, &r.ClientEnabled, &r.sidTaken,
+		&session, &clientSessions, &bulkLogouts,
+	)
+	r.firstGrant = decode[storage.Grant](t, grant)
+	r.CutOff = isCutOff(t, cutoffs, code.Session, code.Sequence)
+	r.Forgotten = t.state.swept.ForgotCode(code)
+	found := decode[storage.Session](t, session)
+	found.ClientSessions = decodeAll[storage.ClientSession](t, clientSessions)
+	if active, ok := decodeUnderWay(t, bulkLogouts).activeSession(found, at); ok {
+		r.Session = &active
+	}
+	return r
+}
+
+// joinSession adds the code's client to the code's session, and stores the grant and the tokens that issue returns. It
+// checks everything before it writes anything.
+func (t *tx) joinSession(
+	code storage.Code, facts redemption, at time.Time, issue issueFunc,
+) (r storage.RedeemResult, err error) {
+	if t.err != nil || !code.MayRedeem(facts.RedemptionFacts, at) {
+		return r, storage.ErrRevoked
+	}
+	session := *facts.Session
+	cs, isNew := session.Join(code, t.sequence(), at)
+	if isNew && (facts.sidTaken || isUnusableSID(code.SID)) {
+		return r, fmt.Errorf("sid of a new client session: %w", storage.ErrExists)
+	}
+	issuance, err := issue(session, *cs)
+	if err != nil {
+		return r, err
+	}
+	g, value := keep(t, code.Bind(issuance, session.ID, cs, t.sequence(), at))
+	*cs, _ = keep(t, *cs)
+	if g.ID != "" { // empty: issue gave no grant
+		t.addGrant(g, value)
+	}
+	if isNew {
+		t.addClientSession(session.ID, *cs)
+	} else {
+		t.updateClientSession(*cs)
+	}
+	t.putTokens(g, issuance.Tokens)
+	t.noteUse(code.Client, at)
+	// The authorization request counts as activity in the session.
+	requestedAt := truncate(code.Issued)
+	if requestedAt.After(session.LastActive) && session.NeedsTouch(requestedAt) {
+		session.LastActive = requestedAt
+		t.updateSession(session)
+	}
+	r.Session, r.Grant = session, g
+	return r, nil
+}
+
+// putTokens stores the tokens issued under a grant.
+func (t *tx) putTokens(g storage.Grant, list []storage.Token) {
+	for _, token := range list {
+		token.Grant, token.Client, token.Subject = g.ID, g.Client, g.Subject
+		t.putToken(token)
+	}
+}

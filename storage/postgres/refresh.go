@@ -1,0 +1,160 @@
+package postgres
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/curfew-id/curfew/storage"
+)
+
+// refreshIssueFunc decides which tokens a client gets for a grant. The session is nil for an offline grant.
+type refreshIssueFunc = func(storage.Grant, *storage.Session) (storage.Issuance, error)
+
+// Refresh implements storage.Grants.
+func (s *Store) Refresh(
+	ctx context.Context,
+	r storage.RefreshRequest,
+	at time.Time,
+	issue refreshIssueFunc,
+) (storage.RefreshResult, error) {
+	at = truncate(at)
+	s.observeTime(at)
+	return write(ctx, s, func(t *tx) (storage.RefreshResult, error) {
+		result, err := t.exchangeRefreshToken(r, at, issue)
+		if err != nil {
+			return storage.RefreshResult{}, fmt.Errorf("refresh: %w", err)
+		}
+		return result, nil
+	})
+}
+
+// exchangeRefreshToken exchanges a token. Everything is checked before anything is written.
+func (t *tx) exchangeRefreshToken(
+	r storage.RefreshRequest,
+	at time.Time,
+	issue refreshIssueFunc,
+) (result storage.RefreshResult, err error) {
+	facts := t.refreshFacts(r)
+	switch {
+	case !facts.known:
+		return result, storage.ErrNotFound
+	case !facts.found:
+		return result, storage.ErrRevoked
+	case facts.Client != r.Client:
+		return result, storage.ErrNotFound
+	case !facts.countsAlone(at):
+		return result, storage.ErrRevoked
+	}
+	g := facts.Grant
+	result.Grant = g
+	if !g.Offline() {
+		session, ok := facts.bulk.activeSession(facts.session, at)
+		if !ok {
+			return result, storage.ErrRevoked
+		}
+		result.Session = &session
+	}
+	switch action := g.RefreshAction(r, at); action {
+	case storage.RefreshRotate, storage.RefreshRepeat:
+		if action == storage.RefreshRotate && (facts.successorTaken || r.NewToken.IsZero()) {
+			return result, fmt.Errorf("successor: %w", storage.ErrExists)
+		}
+		result.Repeated = action == storage.RefreshRepeat
+		return t.refresh(action, r, result, at, issue)
+	case storage.RefreshReused:
+		result.Reused = true
+		return result, nil
+	default:
+		return result, storage.ErrRevoked
+	}
+}
+
+// refreshFacts is what the store knows about a refresh token.
+type refreshFacts struct {
+	grantFacts
+	known          bool            // the store has the token
+	successorTaken bool            // the store has its successor too
+	session        storage.Session // the grant's, with its client sessions
+}
+
+// refreshFacts locks the gate of the token's user and reads the facts.
+func (t *tx) refreshFacts(r storage.RefreshRequest) (facts refreshFacts) {
+	t.lock(
+		`SELECT n FROM @gates WHERE n IN (
+			SELECT g.gate FROM @refresh_tokens r JOIN @grants g ON g.id = r.grant_id WHERE r.hash = $1
+		) ORDER BY n FOR UPDATE`,
+		r.Token[:],
+	)
+	var row grantScan
+	var session []byte
+	var clientSessions [][]byte
+	t.query(
+		`SELECT EXISTS (SELECT FROM @refresh_tokens WHERE hash = $2), s.record,
+			coalesce(`+clientSessionsOf+`, '{}'), `+grantColumns+`
+		FROM @refresh_tokens r LEFT JOIN @grants g ON g.id = r.grant_id`+grantJoins(`NULL`)+`
+		LEFT JOIN @sessions s ON s.id = g.session
+		WHERE r.hash = $1`,
+		[]any{r.Token[:], r.NewToken[:]},
+		func(rows pgx.Rows) error {
+			facts.known = true
+			return rows.Scan(append([]any{&facts.successorTaken, &session, &clientSessions}, row.into()...)...)
+		},
+	)
+	facts.grantFacts = row.facts(t)
+	facts.session = decode[storage.Session](t, session)
+	facts.session.ClientSessions = decodeAll[storage.ClientSession](t, clientSessions)
+	return facts
+}
+
+// refresh stores what issue gives, and the successor of the refresh token unless the exchange is repeated.
+func (t *tx) refresh(
+	action storage.RefreshAction,
+	r storage.RefreshRequest,
+	result storage.RefreshResult,
+	at time.Time,
+	issue refreshIssueFunc,
+) (storage.RefreshResult, error) {
+	if t.err != nil {
+		return result, t.err
+	}
+	issuance, err := issue(result.Grant, result.Session)
+	if err != nil {
+		return result, err
+	}
+	g, value := keep(t, result.Grant.Refreshed(action, r, issuance, at))
+	if action == storage.RefreshRotate {
+		t.addRefreshToken(g)
+		if g.Offline() && g.IdleTimeout > 0 {
+			// Unused, it would have expired then too.
+			expires := millis(at.Add(g.IdleTimeout))
+			t.exec(`UPDATE @refresh_tokens SET expires = $2 WHERE hash = $1`, g.PreviousHash[:], expires)
+		}
+	}
+	if !g.Offline() {
+		t.touchClientSession(g, result.Session, issuance.Trust, at)
+	}
+	t.updateGrant(g, value)
+	t.putTokens(g, issuance.Tokens)
+	t.noteUse(g.Client, at)
+	result.Grant = g
+	return result, nil
+}
+
+// touchClientSession stores a refresh in the session of a bound grant: a client in use keeps its session active.
+func (t *tx) touchClientSession(g storage.Grant, session *storage.Session, expiry storage.TokenExpiry, at time.Time) {
+	for i := range session.ClientSessions {
+		if cs := &session.ClientSessions[i]; cs.SID == g.SID {
+			cs.LastUsed = at
+			cs.TokenExpiry.Extend(expiry)
+			*cs, _ = keep(t, *cs)
+			t.updateClientSession(*cs)
+		}
+	}
+	if session.NeedsTouch(at) {
+		session.LastActive = at
+		t.updateSession(*session)
+	}
+}

@@ -1,0 +1,316 @@
+package postgres
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/curfew-id/curfew/storage"
+)
+
+// clientSessionsOf is an expression: the client sessions of the session s, in the order of joining.
+const clientSessionsOf = `ARRAY(
+	SELECT cs.record FROM @client_sessions cs WHERE cs.session = s.id ORDER BY cs.joined, cs.client)`
+
+// sessionColumns are the columns of a whole session, for scanSession.
+const sessionColumns = `s.record, ` + clientSessionsOf + `, ` + bulkLogoutsUnderWay
+
+// scanSession reads sessionColumns.
+func (t *tx) scanSession(rows pgx.Rows) (session storage.Session, bulk underWay, err error) {
+	var value []byte
+	var clientSessions, bulkLogouts [][]byte
+	err = rows.Scan(&value, &clientSessions, &bulkLogouts)
+	session = decode[storage.Session](t, value)
+	session.ClientSessions = decodeAll[storage.ClientSession](t, clientSessions)
+	return session, decodeUnderWay(t, bulkLogouts), err
+}
+
+// activeSession reads the session for which a condition holds, if it is active at that time, with its active client
+// sessions.
+func (t *tx) activeSession(condition string, arg any, at time.Time) (active storage.Session, ok bool) {
+	t.query(
+		`SELECT `+sessionColumns+` FROM @sessions s WHERE `+condition,
+		[]any{arg},
+		func(rows pgx.Rows) error {
+			session, bulk, err := t.scanSession(rows)
+			active, ok = bulk.activeSession(session, at)
+			return err
+		},
+	)
+	return active, ok && t.err == nil
+}
+
+// CreateSession implements storage.Sessions.
+func (s *Store) CreateSession(ctx context.Context, session storage.Session, e storage.Event) error {
+	return s.update(ctx, func(t *tx) error {
+		t.lockGates(gateOf(session.Subject))
+		t.lockState()
+		if err := t.checkSession(&session); err != nil {
+			return fmt.Errorf("create session: %w", err)
+		}
+		t.addSession(session)
+		t.appendEvent(e)
+		return nil
+	})
+}
+
+// Reauthenticate implements storage.Sessions.
+func (s *Store) Reauthenticate(
+	ctx context.Context,
+	id storage.SessionID,
+	a storage.Authentication,
+	at time.Time,
+	e storage.Event,
+) (storage.Session, error) {
+	at = truncate(at)
+	return write(ctx, s, func(t *tx) (storage.Session, error) {
+		t.lockGateOfSession(string(id))
+		t.lockState()
+		var enabled, secretTaken bool
+		t.ask(
+			`SELECT EXISTS (
+					SELECT FROM @sessions s JOIN @users u ON u.subject = s.subject WHERE s.id = $1 AND u.enabled),
+				EXISTS (SELECT FROM @sessions WHERE secret = $2 AND id <> $1)`,
+			[]any{string(id), a.SecretHash[:]},
+			func(rows pgx.Rows) error { return rows.Scan(&enabled, &secretTaken) },
+		)
+		session, ok := t.activeSession(`s.id = $1`, string(id), at)
+		switch {
+		case !ok || !enabled:
+			return session, fmt.Errorf("reauthenticate: %w", storage.ErrRevoked)
+		case secretTaken:
+			return session, fmt.Errorf("reauthenticate: %w", storage.ErrExists)
+		}
+		session.SecretHash, session.AuthTime, session.AMR, session.ACR = a.SecretHash, truncate(a.AuthTime), a.AMR, a.ACR
+		session.RememberMe, session.IdleTimeout, session.Expires = a.RememberMe, a.IdleTimeout, truncate(a.Expires)
+		session.UserAgent, session.Address, session.LastActive = a.UserAgent, a.Address, at
+		t.updateSession(session)
+		t.appendEvent(e)
+		return session, nil
+	})
+}
+
+// SessionBySecret implements storage.Sessions.
+func (s *Store) SessionBySecret(ctx context.Context, secret storage.Hash, at time.Time) (storage.Session, error) {
+	return read(ctx, s, func(t *tx) (storage.Session, error) {
+		session, ok := t.activeSession(`s.secret = $1`, secret[:], at)
+		if !ok {
+			return session, fmt.Errorf("find session of a cookie: %w", storage.ErrNotFound)
+		}
+		return session, nil
+	})
+}
+
+// Session implements storage.Sessions.
+func (s *Store) Session(ctx context.Context, id storage.SessionID, at time.Time) (storage.Session, error) {
+	return read(ctx, s, func(t *tx) (storage.Session, error) {
+		session, ok := t.activeSession(`s.id = $1`, string(id), at)
+		if !ok {
+			return session, fmt.Errorf("find session: %w", storage.ErrNotFound)
+		}
+		return session, nil
+	})
+}
+
+// SessionBySID implements storage.Sessions.
+func (s *Store) SessionBySID(
+	ctx context.Context,
+	sid string,
+	at time.Time,
+) (session storage.Session, cs storage.ClientSession, err error) {
+	session, err = read(ctx, s, func(t *tx) (storage.Session, error) {
+		condition := `s.id = (SELECT session FROM @client_sessions WHERE sid = $1)`
+		session, ok := t.activeSession(condition, sid, at)
+		i := slices.IndexFunc(session.ClientSessions, func(cs storage.ClientSession) bool { return cs.SID == sid })
+		if !ok || i < 0 {
+			return storage.Session{}, fmt.Errorf("find session by sid: %w", storage.ErrNotFound)
+		}
+		cs = session.ClientSessions[i]
+		return session, nil
+	})
+	return session, cs, err
+}
+
+// Touch implements storage.Sessions. It reads first, because mostly there is nothing to write.
+func (s *Store) Touch(ctx context.Context, id storage.SessionID, at time.Time) error {
+	at = truncate(at)
+	session, err := s.Session(ctx, id, at)
+	if errors.Is(err, storage.ErrNotFound) || err == nil && !session.NeedsTouch(at) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	return s.update(ctx, func(t *tx) error {
+		t.lockGateOfSession(string(id))
+		if session, ok := t.activeSession(`s.id = $1`, string(id), at); ok && session.NeedsTouch(at) {
+			session.LastActive = at
+			t.updateSession(session)
+		}
+		return nil
+	})
+}
+
+// ListSessions implements storage.Sessions.
+func (s *Store) ListSessions(
+	ctx context.Context,
+	sel storage.Selector,
+	at time.Time,
+	p storage.Page,
+) ([]storage.Session, string, error) {
+	selected := storage.Selection{Selector: sel}
+	return list(ctx, s, p, func(t *tx, after string, limit int) (chunk []item[storage.Session]) {
+		t.scanCandidates(selected, after, limit, func(key string, session storage.Session, bulk underWay) {
+			session, ok := bulk.activeSession(session, at)
+			chunk = append(chunk, item[storage.Session]{
+				key:    key,
+				record: session,
+				picked: ok && selected.IncludesSession(session) &&
+					(sel.Client == "" || session.ClientSession(sel.Client) != nil),
+			})
+		})
+		return chunk
+	})
+}
+
+// CountSessions implements storage.Sessions.
+func (s *Store) CountSessions(ctx context.Context) (int, error) {
+	return read(ctx, s, func(t *tx) (n int, err error) {
+		t.queryRow(`SELECT count(*) FROM @sessions`, nil, &n)
+		return n, nil
+	})
+}
+
+// scanCandidates reads up to limit sessions that sel may take and that follow the key after, in the order of their
+// keys. What sel does take, storage.Selection decides.
+func (t *tx) scanCandidates(
+	sel storage.Selection, after string, limit int, visit func(key string, session storage.Session, bulk underWay),
+) {
+	from, condition, order, args := `@sessions s`, ``, `s.id`, []any{after, limit}
+	switch {
+	case sel.OfflineOnly:
+		return
+	case len(sel.Sessions) > 0:
+		from = `(SELECT id, min(n) AS n FROM unnest($3::text[]) WITH ORDINALITY AS w (id, n) GROUP BY id) w
+			JOIN @sessions s ON s.id = w.id`
+		condition, order = `w.n > $1`, `w.n`
+		position, _ := strconv.ParseInt(after, 10, 64) // 0: from the first on
+		args = []any{position, limit, sessionIDs(sel.Sessions)}
+	case sel.Subject != "":
+		condition = `s.subject = $3 AND s.id > $1`
+		args = append(args, sel.Subject)
+	case sel.Expired:
+		condition = `s.id > $1 AND s.deadline <= $3`
+		args = append(args, millis(sel.At))
+	case sel.Client != "":
+		condition = `s.id > $1 AND s.id IN (SELECT session FROM @client_sessions WHERE client = $3)`
+		args = append(args, sel.Client)
+	case sel.AllUsers:
+		condition = `s.id > $1`
+	default:
+		return
+	}
+	t.query(
+		`SELECT (`+order+`)::text, `+sessionColumns+` FROM `+from+` WHERE `+condition+` ORDER BY `+order+` LIMIT $2`,
+		args,
+		func(rows pgx.Rows) error {
+			var key string
+			var value []byte
+			var clientSessions, bulkLogouts [][]byte
+			err := rows.Scan(&key, &value, &clientSessions, &bulkLogouts)
+			session := decode[storage.Session](t, value)
+			session.ClientSessions = decodeAll[storage.ClientSession](t, clientSessions)
+			visit(key, session, decodeUnderWay(t, bulkLogouts))
+			return err
+		},
+	)
+}
+
+// sessionIDs returns ids as texts.
+func sessionIDs(list []storage.SessionID) []string {
+	ids := make([]string, len(list))
+	for i, id := range list {
+		ids[i] = string(id)
+	}
+	return ids
+}
+
+// checkSession reports whether a session may begin, and normalises it. The transaction has locked the user's gate and
+// asked for the state.
+func (t *tx) checkSession(session *storage.Session) error {
+	if session.ID == "" || strings.ContainsRune(string(session.ID), 0) {
+		return errors.New("a session needs an id without NUL")
+	}
+	var sids []string
+	for _, cs := range session.ClientSessions {
+		sids = append(sids, cs.SID)
+	}
+	scopeSessions, subjects, clients := scopeLists(session.CutoffScopes())
+	var cutoffs [][]byte
+	var taken, enabled, sidTaken bool
+	t.queryRow(
+		`SELECT `+cutoffsOf+`,
+			EXISTS (SELECT FROM @sessions WHERE id = $4 OR secret = $5),
+			EXISTS (SELECT FROM @users WHERE subject = $6 AND enabled),
+			EXISTS (SELECT FROM @client_sessions WHERE sid = ANY($7))`,
+		[]any{
+			scopeSessions, subjects, clients,
+			string(session.ID), session.SecretHash[:], session.Subject, sids,
+		},
+		&cutoffs, &taken, &enabled, &sidTaken,
+	)
+	truncateAll(&session.AuthTime, &session.Created, &session.LastActive, &session.Expires)
+	switch {
+	case taken:
+		return storage.ErrExists
+	case !enabled, session.Sequence < t.state.swept.Cutoff, isCutOff(t, cutoffs, "", session.Sequence):
+		return storage.ErrRevoked
+	case sidTaken || slices.ContainsFunc(sids, isUnusableSID):
+		return fmt.Errorf("sid of a client session: %w", storage.ErrExists)
+	}
+	return nil
+}
+
+// isUnusableSID reports whether a sid cannot be stored.
+func isUnusableSID(sid string) bool { return sid == "" || strings.ContainsRune(sid, 0) }
+
+// addSession stores a new session, which was checked.
+func (t *tx) addSession(session storage.Session) {
+	session.Sequence = t.sequence()
+	t.exec(
+		`INSERT INTO @sessions (id, gate, secret, subject, deadline, record) VALUES ($1, $2, $3, $4, $5, $6)`,
+		string(session.ID), gateOf(session.Subject), session.SecretHash[:], session.Subject,
+		millis(session.Deadline()), t.encode(session),
+	)
+	for _, cs := range session.ClientSessions {
+		cs.Sequence = session.Sequence
+		t.addClientSession(session.ID, cs)
+	}
+}
+
+// updateSession stores a session that is there already.
+func (t *tx) updateSession(session storage.Session) {
+	t.exec(
+		`UPDATE @sessions SET secret = $2, deadline = $3, record = $4 WHERE id = $1`,
+		string(session.ID), session.SecretHash[:], millis(session.Deadline()), t.encode(session),
+	)
+}
+
+// addClientSession stores a new client session.
+func (t *tx) addClientSession(id storage.SessionID, cs storage.ClientSession) {
+	t.exec(
+		`INSERT INTO @client_sessions (sid, session, client, joined, record) VALUES ($1, $2, $3, $4, $5)`,
+		cs.SID, string(id), cs.Client, millis(cs.Joined), t.encode(cs),
+	)
+}
+
+// updateClientSession stores a client session that is there already.
+func (t *tx) updateClientSession(cs storage.ClientSession) {
+	t.exec(`UPDATE @client_sessions SET record = $2 WHERE sid = $1`, cs.SID, t.encode(cs))
+}

@@ -1,0 +1,131 @@
+package postgres
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/curfew-id/curfew/storage"
+)
+
+// Sweep implements storage.Store. Replicas may sweep at the same time: each passes over what another one removes.
+func (s *Store) Sweep(ctx context.Context, at time.Time, limit int) (int, error) {
+	at = truncate(at)
+	s.observeTime(at)
+	grants, err := writeWithin(ctx, s, bulkTimeout, func(t *tx) (int, error) { return t.sweepGrants(limit, at), nil })
+	if err != nil {
+		return 0, fmt.Errorf("sweep: %w", err)
+	}
+	others, err := writeWithin(ctx, s, bulkTimeout, func(t *tx) (int, error) {
+		return t.sweepRecords(limit-grants, at), nil
+	})
+	if err != nil {
+		return grants, fmt.Errorf("sweep: %w", err)
+	}
+	return grants + others, nil
+}
+
+// sweepGrants removes up to limit grants that have expired. What it finds it looks at again when it has locked the
+// gates of the users.
+func (t *tx) sweepGrants(limit int, at time.Time) int {
+	var ids []string
+	t.query(
+		`SELECT id FROM @grants WHERE deadline <= $1 ORDER BY deadline LIMIT $2`,
+		[]any{millis(at), limit},
+		func(rows pgx.Rows) error {
+			var id string
+			err := rows.Scan(&id)
+			ids = append(ids, id)
+			return err
+		},
+	)
+	if len(ids) == 0 {
+		return 0
+	}
+	t.lock(
+		`SELECT n FROM @gates WHERE n IN (SELECT gate FROM @grants WHERE id = ANY($1)) ORDER BY n FOR UPDATE`,
+		ids,
+	)
+	var expired, sids []string
+	expiry := map[string]storage.TokenExpiry{}
+	for _, g := range queryRecords[storage.Grant](t, `SELECT record FROM @grants WHERE id = ANY($1)`, ids) {
+		if g.UnexpiredAt(at) {
+			continue
+		}
+		expired = append(expired, g.ID)
+		if g.Offline() {
+			extended := expiry[g.SID]
+			extended.Extend(g.Trust)
+			expiry[g.SID], sids = extended, append(sids, g.SID)
+		}
+	}
+	t.removeGrants(expired)
+	t.extendClientSessions(sids, expiry)
+	return len(expired)
+}
+
+// simpleSweeps remove the records that nothing else depends on; $1 is the time and $2 how many to remove.
+var simpleSweeps = []string{
+	deleteOldest(`@tokens`, `hash`, `expires <= $1`, `expires`),
+	deleteOldest(`@refresh_tokens`, `hash`, `expires <= $1`, `expires`),
+	deleteOldest(`@one_time_links`, `hash`, `expires <= $1`, `expires`),
+	deleteOldest(`@reports`, `id`, `delete_after <= $1`, `delete_after`),
+	deleteOldest(
+		`@deliveries`, `id`, `keep_until <= $1 AND NOT (state = 'pending' AND give_up > $1)`, `keep_until`,
+	),
+	deleteOldest(
+		`@refresh_tokens`, `hash`, `grant_id IN (SELECT id FROM @ended_grants) AND $1::bigint IS NOT NULL`, `hash`,
+	),
+	deleteOldest(
+		`@ended_grants`, `id`,
+		`NOT EXISTS (SELECT FROM @refresh_tokens r WHERE r.grant_id = ended_grants.id) AND $1::bigint IS NOT NULL`,
+		`id`,
+	),
+}
+
+// deleteOldest returns a statement that deletes the first records for which a condition holds, and passes over those
+// that another transaction has locked.
+func deleteOldest(table, key, condition, order string) string {
+	return `DELETE FROM ` + table + ` WHERE ` + key + ` IN (SELECT ` + key + ` FROM ` + table + ` WHERE ` + condition +
+		` ORDER BY ` + order + ` LIMIT $2 FOR UPDATE SKIP LOCKED) RETURNING 1`
+}
+
+// sweepRecords removes up to limit records of all other kinds.
+func (t *tx) sweepRecords(limit int, at time.Time) (deleted int) {
+	remove := func(sql string, args ...any) (n int) {
+		t.query(sql, append(args, max(limit-deleted, 0)), func(pgx.Rows) error {
+			n++
+			return nil
+		})
+		deleted += n
+		return n
+	}
+	t.wrote = true
+	for _, sql := range simpleSweeps {
+		remove(sql, millis(at))
+	}
+	remove(
+		deleteOldest(`@host_health`, `host`, `at <= $1`, `at`), millis(at.Add(-storage.HostHealthLifetime)),
+	)
+	remove(
+		deleteOldest(`@bulk_logouts`, `key`, `finished <= $1`, `finished`), millis(at.Add(-bulkLogoutRetention)),
+	)
+	t.exec(`DELETE FROM @transactions WHERE at < now() - interval '1 hour'`)
+	// What follows is noted in the state, which is locked first, so that no note is lost.
+	t.lockState()
+	t.flush()
+	removedUses := remove(deleteOldest(`@used_ids`, `id`, `expires <= $1`, `expires`), millis(at)) > 0
+	if h := t.state.swept; removedUses || at.Before(h.LastDeletion) {
+		t.changeState().swept = h.AddUses(at, removedUses)
+	}
+	if remove(deleteOldest(`@used_codes`, `id`, `expires <= $1`, `expires`), millis(at)) > 0 {
+		before := t.nextSequence()
+		t.changeState().swept = t.state.swept.AddCodes(at, before)
+	}
+	if t.err == nil {
+		deleted += t.sweepCutoffs(limit-deleted, at)
+	}
+	return deleted
+}

@@ -1,0 +1,178 @@
+package postgres
+
+import (
+	"context"
+	"crypto/sha256"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/curfew-id/curfew/storage"
+)
+
+// PutToken implements storage.Tokens.
+func (s *Store) PutToken(ctx context.Context, token storage.Token) error {
+	return s.update(ctx, func(t *tx) error {
+		t.lockGates(gateOf(token.Client))
+		if !t.clientFacts(token.Client).accepts(t, token.Sequence) {
+			return fmt.Errorf("put token: %w", storage.ErrRevoked)
+		}
+		t.putToken(token)
+		t.noteUse(token.Client, truncate(token.Issued))
+		return nil
+	})
+}
+
+// Token implements storage.Tokens.
+func (s *Store) Token(
+	ctx context.Context,
+	hash storage.Hash,
+	at time.Time,
+) (token storage.Token, g storage.Grant, err error) {
+	type found struct {
+		storage.Token
+		grant storage.Grant
+	}
+	result, err := read(ctx, s, func(t *tx) (found, error) {
+		var value, swept []byte
+		var row grantScan
+		facts := &clientFacts{}
+		t.queryRow(
+			`SELECT t.record, `+clientColumns(`t.client`)+`, state.swept, `+grantColumns+`
+			FROM @tokens t CROSS JOIN @state state
+			LEFT JOIN @grants g ON g.id = t.grant_id`+grantJoins(`t.sid`)+`
+			WHERE t.hash = $1`,
+			[]any{hash[:]},
+			append(append([]any{&value}, append(facts.into(), &swept)...), row.into()...)...,
+		)
+		t.state.swept = decode[storage.SweepHistory](t, swept)
+		token := decode[storage.Token](t, value)
+		grant := row.facts(t)
+		switch {
+		case value == nil || !at.Before(token.Expires):
+		case token.Grant == "":
+			if facts.accepts(t, token.Sequence) {
+				return found{Token: token}, nil
+			}
+		case facts.enabled && grant.activeFor(token.SID, at):
+			return found{Token: token, grant: grant.Grant}, nil
+		}
+		return found{}, fmt.Errorf("find token: %w", storage.ErrNotFound)
+	})
+	return result.Token, result.grant, err
+}
+
+// ClientTokenActive implements storage.Tokens.
+func (s *Store) ClientTokenActive(ctx context.Context, client string, issued storage.Sequence) error {
+	_, err := read(ctx, s, func(t *tx) (struct{}, error) {
+		var swept []byte
+		facts := &clientFacts{}
+		t.queryRow(
+			`SELECT `+clientColumns(`$1`)+`, swept FROM @state`,
+			[]any{client},
+			append(facts.into(), &swept)...,
+		)
+		t.state.swept = decode[storage.SweepHistory](t, swept)
+		if !facts.accepts(t, issued) {
+			return struct{}{}, fmt.Errorf("find client of a token: %w", storage.ErrNotFound)
+		}
+		return struct{}{}, nil
+	})
+	return err
+}
+
+// DeleteToken implements storage.Tokens.
+func (s *Store) DeleteToken(ctx context.Context, hash storage.Hash) error {
+	return s.update(ctx, func(t *tx) error {
+		t.exec(`DELETE FROM @tokens WHERE hash = $1`, hash[:])
+		return nil
+	})
+}
+
+// clientFacts decide whether a token that a client has for itself counts.
+type clientFacts struct {
+	enabled  bool
+	sequence int64 // of the client
+	cutoffs  [][]byte
+}
+
+// clientColumns are the columns of clientFacts; client is an expression, the client's id.
+func clientColumns(client string) string {
+	return `EXISTS (SELECT FROM @clients WHERE id = ` + client + ` AND enabled),
+		coalesce((SELECT sequence FROM @clients WHERE id = ` + client + `), 0),
+		ARRAY(SELECT k.record FROM @cutoffs k WHERE k.session = '' AND k.subject = '' AND k.client = ` + client + `)`
+}
+
+func (c *clientFacts) into() []any { return []any{&c.enabled, &c.sequence, &c.cutoffs} }
+
+// clientFacts reads the facts and the state.
+func (t *tx) clientFacts(client string) *clientFacts {
+	facts := &clientFacts{}
+	t.queryRowThenState(`SELECT `+clientColumns(`$1`), []any{client}, facts.into()...)
+	return facts
+}
+
+// accepts reports whether a token that was issued at that sequence counts: the client is enabled, it is not an earlier
+// client with the same id, and it was not ended everywhere since.
+func (c *clientFacts) accepts(t *tx, issued storage.Sequence) bool {
+	return c.enabled && issued >= storage.Sequence(c.sequence) && issued >= t.state.swept.ClientCutoff &&
+		!isCutOff(t, c.cutoffs, "", issued)
+}
+
+// putToken stores a token.
+func (t *tx) putToken(token storage.Token) {
+	truncateAll(&token.Issued, &token.Expires)
+	t.exec(
+		`INSERT INTO @tokens (hash, grant_id, sid, client, expires, record) VALUES ($1, $2, $3, $4, $5, $6)
+		ON CONFLICT (hash) DO UPDATE SET grant_id = EXCLUDED.grant_id, sid = EXCLUDED.sid, client = EXCLUDED.client,
+			expires = EXCLUDED.expires, record = EXCLUDED.record`,
+		token.Hash[:], token.Grant, token.SID, token.Client, millis(token.Expires), t.encode(token),
+	)
+}
+
+// MarkUsed implements storage.ReplayCache.
+func (s *Store) MarkUsed(ctx context.Context, id string, issued, until, at time.Time) error {
+	return s.update(ctx, func(t *tx) error {
+		t.wrote = true
+		var marked bool
+		// The state is read after the id: a sweep that removed the id in between is in it.
+		t.queryRowThenState(
+			`WITH marked AS (
+				INSERT INTO @used_ids AS u (id, expires) VALUES ($1, $2)
+				ON CONFLICT (id) DO UPDATE SET expires = EXCLUDED.expires WHERE u.expires <= $3 RETURNING id
+			) SELECT EXISTS (SELECT FROM marked)`,
+			[]any{usedIDKey(id), millis(truncate(until)), millis(at)}, &marked,
+		)
+		if !marked || t.state.swept.ForgotUse(issued, until) {
+			return fmt.Errorf("mark used: %w", storage.ErrAlreadyUsed)
+		}
+		return nil
+	})
+}
+
+// WasUsed implements storage.ReplayCache.
+func (s *Store) WasUsed(ctx context.Context, id string, issued, expires, at time.Time) (bool, error) {
+	return read(ctx, s, func(t *tx) (bool, error) {
+		var used bool
+		var swept []byte
+		t.queryRow(
+			`SELECT EXISTS (SELECT FROM @used_ids WHERE id = $1 AND expires > $2), swept FROM @state`,
+			[]any{usedIDKey(id), millis(at)}, &used, &swept,
+		)
+		return used || decode[storage.SweepHistory](t, swept).ForgotUse(issued, expires), nil
+	})
+}
+
+// usedIDKey is the key of an id that a client chose.
+func usedIDKey(id string) []byte {
+	sum := sha256.Sum256([]byte(id))
+	return sum[:]
+}
+
+// queryRowThenState is queryRow, and reads the state after the row, in the same round trip.
+func (t *tx) queryRowThenState(sql string, args []any, into ...any) {
+	t.ask(sql, args, func(rows pgx.Rows) error { return rows.Scan(into...) })
+	t.readState()
+	t.flush()
+}

@@ -14,16 +14,7 @@ func TestStrangersAreCalledThroughTheirOwnEgress(t *testing.T) {
 		strangers := &providertest.Clients{}
 		f := providertest.MustStart(t, func(c *provider.Config) { c.SelfRegisteredEgress = strangers })
 		f.MustAddClient("shop", nil)
-		f.MustAddClient("stranger", nil)
-		own, err := f.Store.Client(t.Context(), "stranger")
-		if err != nil {
-			t.Fatal(err)
-		}
-		dynamic := *own
-		dynamic.Dynamic = true
-		if err := f.Store.PutClient(t.Context(), dynamic); err != nil {
-			t.Fatal(err)
-		}
+		f.MustAddStranger("stranger", nil)
 		b := f.Browser()
 		b.MustJoin("alice", "shop")
 		b.MustJoin("alice", "stranger")

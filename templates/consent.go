@@ -13,6 +13,7 @@ type ConsentPage struct {
 	Action          string
 	Interaction     string
 	Application     App
+	AppHash         string    // the form's field app: what the page shows of the app
 	Scopes          []string  // as requested, in that order
 	Claims          []string  // requested one by one in the claims parameter (Core §5.5)
 	Allowed         []string  // scopes that were allowed before; then the page says that the request has changed

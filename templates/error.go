@@ -48,6 +48,7 @@ const (
 	ErrorRedirectURIMissing      ErrorText = "redirect_uri_missing"
 	ErrorRedirectURIUnregistered ErrorText = "redirect_uri_unregistered"
 	ErrorRedirectURIWithoutHost  ErrorText = "redirect_uri_without_host"
+	ErrorAppRequest              ErrorText = "app_request"         // of a client that registered itself; Value is where it leads
 	ErrorRequestNotAllowed       ErrorText = "request_not_allowed" // the client changed during the sign-in
 	ErrorHintInvalid             ErrorText = "hint_invalid"
 	ErrorHintClient              ErrorText = "hint_client" // client_id and id_token_hint name different clients
@@ -64,12 +65,14 @@ type ErrorLink string
 const (
 	LinkAccount   ErrorLink = "account"
 	LinkOpenAgain ErrorLink = "open_again"
+	LinkApp       ErrorLink = "app"
 )
 
 // linkTexts has the name of the text of each link.
 var linkTexts = map[ErrorLink]string{
 	LinkAccount:   "error.link.account",
 	LinkOpenAgain: "error.link.open_again",
+	LinkApp:       "error.link.app",
 }
 
 // statusTexts has the texts of each status.
@@ -130,7 +133,7 @@ func Error(w io.Writer, p ErrorPage) error {
 		t.Advice = l.text("error.retry_in", "Duration", l.durationUp(p.RetryAfter))
 	}
 	if linkTexts[p.Link] != "" {
-		t.LinkText = l.text(linkTexts[p.Link])
+		t.LinkText = l.text(linkTexts[p.Link], "Value", p.Value)
 	}
 	return render(w, p.Page, "error", t)
 }

@@ -551,6 +551,16 @@ func otherSamples() []Sample {
 	short.Problem = Problem{Fault: PasswordTooShort, MinPassword: 12}
 	return []Sample{
 		failure("redirect-uri", ErrorPage{Status: 400, Text: ErrorRedirectURIUnregistered, Value: "evil.example"}),
+		failure(
+			"app-request",
+			ErrorPage{
+				Status:  400,
+				Text:    ErrorAppRequest,
+				Value:   "app.example",
+				LinkURL: "https://app.example/callback?error=invalid_scope",
+				Link:    LinkApp,
+			},
+		),
 		failure("forbidden", ErrorPage{Status: 403}),
 		failure("notfound", ErrorPage{Status: 404, LinkURL: "/account", Link: LinkAccount}),
 		failure("attempts", ErrorPage{Status: 429, RetryAfter: 30 * time.Second}),

@@ -169,7 +169,8 @@ func (w *chromiumWindow) reachedSuite(page pageState) bool {
 
 // isFinalPage reports whether the OP shows a page that leads nowhere.
 func (w *chromiumWindow) isFinalPage(page pageState) bool {
-	return strings.HasPrefix(page.URL, w.issuer+"/") && (page.has("error-description") || page.has("signed-out"))
+	leadsNowhere := page.has("error-description") && !page.has("error-app") || page.has("signed-out")
+	return strings.HasPrefix(page.URL, w.issuer+"/") && leadsNowhere
 }
 
 // userActionScript is the script that does what a user does on the OP's page; empty if there is nothing to do.
@@ -183,6 +184,8 @@ func (w *chromiumWindow) userActionScript(page pageState) string {
 			w.user.Username, w.user.Password)
 	case page.has("allow"):
 		return "document.getElementById('allow').click()"
+	case page.has("error-app"): // an error response to a client that registered itself
+		return "document.getElementById('error-app').click()"
 	case page.has("sign-out"):
 		return "document.getElementById('sign-out').click()"
 	}

@@ -1,5 +1,5 @@
 (function () {
-  var ids = ['username', 'password', 'sign-in', 'allow', 'sign-out', 'signed-out', 'error-description', 'submission_complete'];
+  var ids = ['username', 'password', 'sign-in', 'allow', 'sign-out', 'signed-out', 'error-description', 'error-app', 'submission_complete'];
   return {
     url: document.location.href,
     loaded: document.readyState === 'complete',

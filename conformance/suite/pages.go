@@ -79,6 +79,13 @@ func (p Pages) authorize() Script {
 	return Script{Match: p.Issuer + "/authorize*", Tasks: []Task{
 		{Task: "Login", Match: p.Issuer + "/login/*", Optional: true, Commands: p.login()},
 		{Task: "Consent", Match: p.Issuer + "/consent/*", Optional: true, Commands: [][]any{{"click", "id", "allow"}}},
+		// The errors of a client that registered itself stand on a page with a link.
+		{
+			Task:     "Error",
+			Match:    p.Issuer + "/authorize*",
+			Optional: true,
+			Commands: [][]any{{"click", "id", "error-app"}},
+		},
 		{
 			Task:     "Verify Complete",
 			Match:    p.Suite + "/test/*/callback*",

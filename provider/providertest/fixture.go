@@ -183,6 +183,27 @@ func (f *Fixture) MustAddClient(id string, change func(*storage.Metadata)) {
 	}
 }
 
+// MustAddStranger adds a client like MustAddClient, but as one that registered itself and asks for consent.
+func (f *Fixture) MustAddStranger(id string, change func(*storage.Metadata)) {
+	f.T.Helper()
+	f.MustAddClient(id, change)
+	f.MustChangeClient(id, func(c *storage.Client) { c.Dynamic, c.Consent = true, "" })
+}
+
+// MustChangeClient changes a client.
+func (f *Fixture) MustChangeClient(id string, change func(*storage.Client)) {
+	f.T.Helper()
+	stored, err := f.Store.Client(f.T.Context(), id)
+	if err != nil {
+		f.T.Fatal(err)
+	}
+	c := *stored
+	change(&c)
+	if err := f.Store.PutClient(f.T.Context(), c); err != nil {
+		f.T.Fatal(err)
+	}
+}
+
 // Admin sends a JSON request to the admin API.
 func (f *Fixture) Admin(method, path, body string) Page {
 	r := httptest.NewRequest(method, path, strings.NewReader(body))

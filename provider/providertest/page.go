@@ -64,6 +64,9 @@ func (p Page) Link(id string) string {
 	return html.UnescapeString(link[1])
 }
 
+// ErrorLink returns the link of an error page to a client that registered itself, or "" if there is none.
+func (p Page) ErrorLink() string { return p.Link("error-app") }
+
 // ResponseParams returns the parameters that a redirect to a client has in its query or fragment.
 func (p Page) ResponseParams(t testing.TB) url.Values {
 	t.Helper()

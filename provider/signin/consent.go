@@ -35,6 +35,7 @@ func (h *Handler) ShowConsent(w http.ResponseWriter, r *http.Request) error {
 		Action:          h.Site.Path(r.URL.EscapedPath()),
 		Interaction:     r.PathValue("interaction"),
 		Application:     *app,
+		AppHash:         appHash(app),
 		Scopes:          req.Scope,
 		Claims:          tokens.OutOfScopeClaims(req.Claims, req.Scope),
 		Allowed:         consent.Scope,
@@ -58,12 +59,21 @@ func (h *Handler) Consent(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
+	app := h.Site.App(req.clientRecord, req.RedirectURI)
+	if form.Get("decision") == "allow" && req.clientRecord.Dynamic && form.Get("app") != appHash(app) {
+		// The client has changed while the page was open: the user sees it as it is now.
+		web.Redirect(w, h.Site.Path(r.URL.EscapedPath()))
+		return nil
+	}
 	if form.Get("decision") != "allow" {
 		return h.answerError(w, r, req, oauthError("", "access_denied", "the user did not allow it"))
 	}
 	consent, err := h.Store.Consent(r.Context(), session.Subject, req.ClientID)
 	if err != nil && !errors.Is(err, storage.ErrNotFound) {
 		return h.answerError(w, r, req, err)
+	}
+	if req.clientRecord.Dynamic && (consent.AppName != app.Name || consent.AppLogoURI != app.LogoURI) {
+		consent = storage.Consent{} // the user consented to another app
 	}
 	// The new consent is added to the earlier one.
 	consent = storage.Consent{
@@ -72,12 +82,21 @@ func (h *Handler) Consent(w http.ResponseWriter, r *http.Request) error {
 		Scope:   union(consent.Scope, req.Scope),
 		Claims:  union(consent.Claims, tokens.OutOfScopeClaims(req.Claims, req.Scope)),
 		At:      h.Site.Now(),
+
+		AppName:    app.Name,
+		AppLogoURI: app.LogoURI,
+		AppHosts:   union(consent.AppHosts, []string{app.Host}),
 	}
 	if err := h.Store.PutConsent(r.Context(), consent); err != nil {
 		return h.answerError(w, r, req, err)
 	}
 	req.ConsentGiven = true
 	return h.proceed(w, r, req, session)
+}
+
+// appHash names what a consent page shows of an app.
+func appHash(app *templates.App) string {
+	return storage.HashOf(app.Name + "\x00" + app.LogoURI + "\x00" + app.Host).String()
 }
 
 // union returns the elements of list, followed by those of added that list does not contain.

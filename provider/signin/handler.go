@@ -1,6 +1,7 @@
 package signin
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"net/http"
@@ -91,6 +92,37 @@ func (h *Handler) answerError(w http.ResponseWriter, r *http.Request, req *authR
 	if _, isPage := errors.AsType[web.PageError](err); isPage || !req.redirectURIVerified {
 		return err
 	}
+	if req.mustNotRedirectError() {
+		return h.errorPageWithLink(r, req, err)
+	}
 	h.respondOAuthError(w, r, &req.interaction, req.clientRecord, err)
 	return nil
+}
+
+// mustNotRedirectError reports whether an error response goes to an address that only a stranger chose, before the user
+// has seen any page of this provider: a link to the provider would then lead to any website (RFC 9700 §4.11.2). With
+// prompt=none no page may be shown (Core §3.1.2.1), and form_post shows one that names the host.
+func (req *authRequest) mustNotRedirectError() bool {
+	return req.clientRecord.Dynamic && !req.pageShown && !req.hasPrompt("none") && req.ResponseMode != "form_post"
+}
+
+// errorPageWithLink returns a page that names the host of the redirect URI and links the error response.
+func (h *Handler) errorPageWithLink(r *http.Request, req *authRequest, err error) error {
+	e := web.AuthorizationErrorFrom(err)
+	e.Subject.Client = req.ClientID
+	params := h.errorParams(e)
+	params.add("state", req.State)
+	params.add("iss", h.Site.Issuer)
+	page := web.PageError{
+		Text:    templates.ErrorAppRequest,
+		Value:   cmp.Or(web.URIHost(req.RedirectURI), req.ClientID),
+		LinkURL: req.responseURL(params),
+		Link:    templates.LinkApp,
+		Reason:  e.Code + ": " + cmp.Or(e.Reason, e.Description),
+		Subject: e.Subject,
+	}
+	if e.Code == "server_error" || e.Code == "temporarily_unavailable" {
+		page.Err = e.Err
+	}
+	return page
 }

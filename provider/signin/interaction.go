@@ -93,7 +93,21 @@ func (req *interaction) needsReauthentication(authTime time.Time) bool {
 	return age > 0 && age.Seconds() > float64(*req.MaxAge)
 }
 
-// coveredBy reports whether an earlier consent covers this request.
+// coveredBy reports whether an earlier consent covers this request. A consent to a client that registered itself covers
+// it only with the name, the logo and the host that the user saw: the client can change them at any time.
+func (req *authRequest) coveredBy(c storage.Consent, app *templates.App) bool {
+	if req.clientRecord.Dynamic && !sameApp(c, app) {
+		return false
+	}
+	return req.interaction.coveredBy(c)
+}
+
+// sameApp reports whether the consent page showed the app as it would be shown now.
+func sameApp(c storage.Consent, app *templates.App) bool {
+	return c.AppName == app.Name && c.AppLogoURI == app.LogoURI && slices.Contains(c.AppHosts, app.Host)
+}
+
+// coveredBy reports whether an earlier consent has all scopes and claims of this request.
 func (req *interaction) coveredBy(c storage.Consent) bool {
 	for _, s := range req.Scope {
 		if !slices.Contains(c.Scope, s) {
@@ -146,6 +160,7 @@ func (h *Handler) openInteraction(r *http.Request, purpose string) (*authRequest
 	}
 	req.clientRecord = client
 	req.redirectURIVerified = true
+	req.pageShown = true
 	lacksPKCE := req.hasResponseType("code") && req.CodeChallenge == "" && !client.MayOmitPKCE(req.nonceBindsCode())
 	if lacksPKCE || !req.responseTypeRegistered() {
 		return nil, web.PageError{

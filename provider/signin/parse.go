@@ -23,6 +23,7 @@ type authRequest struct {
 	interaction
 	clientRecord        *storage.Client
 	redirectURIVerified bool
+	pageShown           bool             // the user has seen a page of this provider on the way
 	notGranted          []string         // requested scopes that are ignored
 	sequence            storage.Sequence // of the store, before this HTTP request read client, session and consent
 }
@@ -97,6 +98,7 @@ func (h *Handler) refuseRepeatedParam(ctx context.Context, req *authRequest, val
 func (h *Handler) resolveClient(ctx context.Context, req *authRequest, params url.Values) error {
 	// An error response needs these parameters. An invalid response_mode falls back to the default.
 	req.State = params.Get("state")
+	req.Prompt = strings.Fields(params.Get("prompt"))
 	req.ResponseType = strings.Fields(params.Get("response_type"))
 	slices.Sort(req.ResponseType)
 	uri := params.Get("redirect_uri")

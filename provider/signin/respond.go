@@ -45,14 +45,7 @@ func (h *Handler) respond(
 	if client.CheckSession && h.Site.CheckSession {
 		params.add("session_state", h.sessionState(w, r, req))
 	}
-	mode := req.ResponseMode
-	if mode == "" {
-		mode = "query"
-		if req.responseCarriesTokens() {
-			mode = "fragment"
-		}
-	}
-	if mode == "form_post" {
+	if req.ResponseMode == "form_post" {
 		app := h.Site.App(client, req.RedirectURI)
 		page := templates.FormPostPage{Page: h.Site.Page(r), Action: req.RedirectURI, Application: *app}
 		for _, param := range params {
@@ -61,6 +54,18 @@ func (h *Handler) respond(
 		web.PageHeaders(w, web.PagePolicy{}) // no form-action: the form leads to the client
 		h.Site.LogRenderError(r, templates.FormPost(w, page))
 		return
+	}
+	web.Redirect(w, req.responseURL(params))
+}
+
+// responseURL is the redirect URI with the parameters of a response in its query or fragment.
+func (req *interaction) responseURL(params responseParams) string {
+	mode := req.ResponseMode
+	if mode == "" {
+		mode = "query"
+		if req.responseCarriesTokens() {
+			mode = "fragment"
+		}
 	}
 	var b strings.Builder
 	b.Grow(1024) // bytes; enough for a response with a code
@@ -76,7 +81,7 @@ func (h *Handler) respond(
 		b.WriteString(separator + param[0] + "=" + url.QueryEscape(param[1]))
 		separator = "&"
 	}
-	web.Redirect(w, b.String())
+	return b.String()
 }
 
 // respondOAuthError sends an error response to the client.
@@ -90,8 +95,12 @@ func (h *Handler) respondOAuthError(
 	e := web.AuthorizationErrorFrom(err)
 	e.Subject.Client = client.ClientID
 	e.Log(r.Context(), h.Site.Logger())
-	var params responseParams
+	h.respond(w, r, req, client, h.errorParams(e))
+}
+
+// errorParams are the parameters of an error response.
+func (h *Handler) errorParams(e web.OAuthError) (params responseParams) {
 	params.add("error", e.Code)
 	params.add("error_description", e.Description)
-	h.respond(w, r, req, client, params)
+	return params
 }

@@ -160,7 +160,9 @@ func (h *Handler) endFromBackend(w http.ResponseWriter, r *http.Request, req log
 			slog.String("client", req.ClientID),
 		)
 	}
-	if req.Target.URI != "" {
+	// Anyone can have an ID token of a client that registered itself. Its hint alone leads nowhere: a link to this
+	// provider must not lead to a stranger's website.
+	if req.Target.URI != "" && !req.client.Dynamic {
 		web.Redirect(w, req.Target.URL())
 		return true, nil
 	}
@@ -172,7 +174,7 @@ func (h *Handler) endFromBackend(w http.ResponseWriter, r *http.Request, req log
 
 // renderNoSession answers a logout request of a browser without a session. RP-Initiated Logout 1.0 §4: the OP still
 // redirects if the request is valid. With a verified hint, renderNoSession redirects to the return target at once.
-// Without one, the page offers the target as a link (§3).
+// Without one, and for a client that registered itself, the page offers the target as a link (§3).
 func (h *Handler) renderNoSession(w http.ResponseWriter, r *http.Request, req logoutRequest) error {
 	if req.Problem != "" {
 		return web.PageError{Text: req.Problem, Subject: req.ProblemSubject}
@@ -180,7 +182,7 @@ func (h *Handler) renderNoSession(w http.ResponseWriter, r *http.Request, req lo
 	if h.Site.HasSessionCookie(r) {
 		h.Site.ClearSessionCookie(w, r)
 	}
-	if req.HintVerified && req.Target.URI != "" {
+	if req.HintVerified && req.Target.URI != "" && !req.client.Dynamic {
 		web.Redirect(w, req.Target.URL())
 		return nil
 	}

@@ -55,7 +55,7 @@ func (m *module) checkStrict(otherMethods []string) {
 		m.Helper()
 		q := m.request(append(slices.Clone(pkce), more...)...)
 		p := m.browser.Do(http.MethodGet, "/authorize?"+q.Encode(), nil, nil)
-		m.mustFail(m.callbackAs(p, !strings.Contains(p.Header.Get("Location"), "#")), q.Get("state"), code)
+		m.mustFail(m.callbackAs(p, !strings.Contains(p.Header.Get("Location")+p.ErrorLink(), "#")), q.Get("state"), code)
 	}
 	for _, responseType := range everyType[1:] { // implicit and hybrid
 		refuse("unauthorized_client", "response_type", responseType)

@@ -16,18 +16,20 @@ const AttemptTimeout = 5 * time.Second
 // error may have a method Class() string that names the kind of failure.
 type Poster func(ctx context.Context, d storage.Delivery, form url.Values) (Reply, error)
 
-// attemptOutcome is a delivery after an attempt.
+// attemptOutcome is the outcome of an attempt, for the store, the log and the metrics.
 type attemptOutcome struct {
 	storage.DeliveryOutcome
-	delivery           storage.Delivery
-	notSent            bool // the delivery goes back unchanged
-	duration           time.Duration
-	entryKind          string             // of the report entry
-	oldTrust, newTrust storage.TrustState // of the report entry
+	delivery  storage.Delivery // as it was claimed
+	notSent   bool             // no attempt was made: the claim was released
+	duration  time.Duration
+	entryKind string             // Kind of the report entry
+	oldTrust  storage.TrustState // of the report entry before the outcome
+	newTrust  storage.TrustState // of the report entry after the outcome
 }
 
-// attempt makes one attempt: it signs afresh, since a token expires during a pause and relying parties remember a jti
-// (Back-Channel Logout 1.0 §2.6), posts, and evaluates the answer.
+// attempt makes one attempt: it signs a new logout token, posts it, and evaluates the answer. It cannot send the token
+// of an earlier attempt again: that token has expired, and relying parties refuse a jti that they have seen
+// (Back-Channel Logout 1.0 §2.6).
 func (d *Dispatcher) attempt(ctx context.Context, delivery storage.Delivery) *attemptOutcome {
 	ctx, cancel := context.WithTimeout(ctx, AttemptTimeout)
 	defer cancel()
@@ -38,7 +40,9 @@ func (d *Dispatcher) attempt(ctx context.Context, delivery storage.Delivery) *at
 	update := o.UpdateEntry
 	o.UpdateEntry = func(old storage.ReportEntry) storage.ReportEntry {
 		updated := update(old)
-		o.entryKind, o.oldTrust, o.newTrust = old.Kind, old.Trust, updated.Trust
+		o.entryKind = old.Kind
+		o.oldTrust = old.Trust
+		o.newTrust = updated.Trust
 		return updated
 	}
 	d.Observer.attempt(delivery.Client, answerClass(o.Answer), now.Sub(started))
@@ -60,21 +64,24 @@ func (d *Dispatcher) send(ctx context.Context, delivery storage.Delivery) (Reply
 	return reply, err
 }
 
-// withCurrentMetadata returns the delivery with the client's current URI, algorithm and token format, so that an
-// operator who corrects the metadata corrects pending deliveries too. If the client was removed, or removed and added
-// anew, the delivery stays as it was planned.
+// withCurrentMetadata returns the delivery with the client's current URI, algorithm and token format, so that a
+// correction of the metadata also corrects pending deliveries. If the client was removed, or another client now has its
+// id, the delivery stays as it was planned.
 func (d *Dispatcher) withCurrentMetadata(ctx context.Context, delivery storage.Delivery) storage.Delivery {
 	c, err := d.Store.Client(ctx, delivery.Client)
 	if err != nil || c.BackchannelLogoutURI == "" || c.Created.After(delivery.Created) {
 		return delivery
 	}
-	delivery.URI, delivery.Alg, delivery.Typ, delivery.Claims = c.BackchannelLogoutURI, c.IDTokenSignedResponseAlg, c.LogoutTokenTyp, c.LogoutTokenClaims
+	delivery.URI = c.BackchannelLogoutURI
+	delivery.Alg = c.IDTokenSignedResponseAlg
+	delivery.Typ = c.LogoutTokenTyp
+	delivery.Claims = c.LogoutTokenClaims
 	return delivery
 }
 
-// signingError is a failure to sign. Reports show only that it happened; the log has the cause.
+// signingError is a failure to sign. Reports do not show its cause; the log does.
 type signingError struct{ error }
 
 func (signingError) Class() string   { return "internal" }
-func (u signingError) Error() string { return "no logout token could be signed" }
-func (u signingError) Unwrap() error { return u.error }
+func (e signingError) Error() string { return "no logout token could be signed" }
+func (e signingError) Unwrap() error { return e.error }

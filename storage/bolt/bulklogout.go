@@ -35,7 +35,7 @@ func bulkLogoutKey(sel storage.Selector, cause storage.Cause, at time.Time) (str
 		return "", fmt.Errorf("encode selector: %w", err)
 	}
 	sum := sha256.Sum256(fmt.Appendf(text, " %d", at.UnixMilli()))
-	const sumLength = 8 // enough to tell the terminations of one cause apart
+	const sumLength = 8 // enough to distinguish the terminations of one cause
 	return string(joinKey(cause.ID, hex.EncodeToString(sum[:sumLength]))), nil
 }
 

@@ -34,14 +34,14 @@ func (s *Store) ChangeFactors(
 	})
 }
 
-// factors returns a user's factors, those without any if there is no record.
+// factors returns a user's factors. Without a record it returns the zero value with Subject.
 func (t *tx) factors(subject string) storage.Factors {
 	f, _ := load[storage.Factors](t, factors, []byte(subject))
 	f.Subject = subject
 	return f
 }
 
-// checkFactors reports whether f may be stored as it is.
+// checkFactors returns an error if f may not be stored.
 func (t *tx) checkFactors(f *storage.Factors) error {
 	switch _, known := t.user(f.Subject); {
 	case !known:
@@ -52,13 +52,13 @@ func (t *tx) checkFactors(f *storage.Factors) error {
 	return nil
 }
 
-// putFactors stores the factors of a user.
+// putFactors stores the factors of a user and counts the revision up.
 func (t *tx) putFactors(f storage.Factors) {
 	f.Revision++
 	t.store(factors, []byte(f.Subject), f)
 }
 
-// forgetBrowsers makes every browser of a user ask for the second factor again.
+// forgetBrowsers removes the remembered browsers of a user: sign-ins with them need the second factor again.
 func (t *tx) forgetBrowsers(subject string) {
 	if f := t.factors(subject); len(f.Browsers) > 0 {
 		f.ForgetBrowsers()

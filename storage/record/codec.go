@@ -1,10 +1,10 @@
 // Package record encodes the records of a store, for every backend that keeps them as bytes.
 //
-// The records that requests and terminations read most are protobuf messages: each field has a number, a field with the
-// zero value is left out, and a reader skips numbers that it does not know. A new field is therefore one new line in
-// records.go, with a number that the record never had. All other records are JSON.
+// The records that requests and terminations read most often are protobuf messages. Each field has a number. A writer
+// leaves out fields with the zero value, and a reader skips numbers that it does not know. To add a field, add one line
+// to records.go, with a number that the record never had. All other records are JSON.
 //
-// `protoc --decode_raw` prints a value. The numbers stand in records.go, once for writing and reading.
+// `protoc --decode_raw` prints a value. records.go lists the numbers; the same lines serve for writing and reading.
 package record
 
 import (
@@ -19,13 +19,13 @@ import (
 // maxFieldNumber is the highest number that a field may have.
 const maxFieldNumber = 31
 
-// listItem is the number of every element in the message that holds a list.
+// listItem is the field number of each element in the message of a list.
 const listItem = 1
 
-// ErrDamaged reports a value that is not a record.
+// ErrDamaged: the value is not a record.
 var ErrDamaged = errors.New("damaged record")
 
-// Encode returns the value of a record. The client sessions of a session are left out: they are records of their own.
+// Encode returns the value of a record. It leaves out the client sessions of a session, which are separate records.
 func Encode(record any) ([]byte, error) {
 	f := recordCodec{out: make([]byte, 0, 512)}
 	switch r := record.(type) {
@@ -49,8 +49,8 @@ func Encode(record any) ([]byte, error) {
 	return f.out, f.err
 }
 
-// Decode reads a record from its value into a pointer to it. The record does not refer to the value. ErrDamaged, or
-// the error of encoding/json: the value is no such record.
+// Decode reads a value into the record that the argument record points to. The caller may change the value afterwards.
+// It returns ErrDamaged or an error of encoding/json if the value is not such a record.
 func Decode(value []byte, record any) error {
 	f := recordCodec{reading: true}
 	switch r := record.(type) {
@@ -84,32 +84,41 @@ func Decode(value []byte, record any) error {
 	return nil
 }
 
-// recordCodec writes or reads one record. A record's function in records.go names each field with its number; the
-// method for the field's type then writes the field, or sets it from the value.
+// recordCodec writes or reads one record. The record's method in records.go calls one method for each field, with the
+// field's number. That method writes the field or, when reading, sets it from the value.
 type recordCodec struct {
-	out     []byte // the value written so far
-	err     error  // why a field cannot be written
+	out     []byte // writing: the value so far
+	err     error  // writing: a field cannot be written
 	reading bool
-	damaged bool // the value that is read is not a record
-	message
+	damaged bool // reading: the value is not a record
+	message      // reading: the current message
 }
 
-// message is a message that is read: where its fields are.
+// message contains the positions of the fields in a message that is read.
 type message struct {
 	raw     []byte
-	text    string                     // raw as a string, from which texts are cut without copying
-	numbers [maxFieldNumber + 1]uint64 // a number, or where a field's bytes begin and end: begin<<32 | end
+	text    string                     // raw as a string; text fields are parts of it, without copying
+	numbers [maxFieldNumber + 1]uint64 // of a varint: its value; of bytes: their position, see packPosition
 	isBytes uint32                     // bit n: field n is bytes
 	isSet   uint32                     // bit n: field n is present
 }
 
-// open reads where the fields of a value are.
+// packPosition packs the position of a field's bytes into one number.
+func packPosition(begin, end int) uint64 { return uint64(begin)<<32 | uint64(end) }
+
+// unpackPosition reverses packPosition.
+func unpackPosition(position uint64) (begin, end int) {
+	return int(position >> 32), int(uint32(position))
+}
+
+// open makes value the current message.
 func (f *recordCodec) open(value []byte) {
-	f.raw, f.message.text = value, string(value)
+	f.raw = value
+	f.message.text = string(value)
 	f.scan()
 }
 
-// scan finds the fields of the message and skips those whose numbers it does not know.
+// scan finds the fields of the current message. It skips fields whose numbers it does not know.
 func (f *recordCodec) scan() {
 	for offset := 0; offset < len(f.raw); {
 		field, kind, tagSize := protowire.ConsumeTag(f.raw[offset:])
@@ -132,16 +141,18 @@ func (f *recordCodec) scan() {
 		switch kind {
 		case protowire.VarintType:
 			f.numbers[field], _ = protowire.ConsumeVarint(rest)
-			f.isSet, f.isBytes = f.isSet|bit, f.isBytes&^bit
+			f.isSet |= bit
+			f.isBytes &^= bit
 		case protowire.BytesType:
 			content, _ := protowire.ConsumeBytes(rest)
-			f.numbers[field] = uint64(offset-len(content))<<32 | uint64(offset)
-			f.isSet, f.isBytes = f.isSet|bit, f.isBytes|bit
+			f.numbers[field] = packPosition(offset-len(content), offset)
+			f.isSet |= bit
+			f.isBytes |= bit
 		}
 	}
 }
 
-// find returns where the bytes of a field begin and end: 0, 0 if the field is missing.
+// find returns the position of a field's bytes: 0, 0 if the field is missing.
 func (f *recordCodec) find(field protowire.Number) (begin, end int) {
 	bit := uint32(1) << field
 	if f.isSet&bit == 0 {
@@ -151,11 +162,11 @@ func (f *recordCodec) find(field protowire.Number) (begin, end int) {
 		f.damaged = true
 		return 0, 0
 	}
-	return int(f.numbers[field] >> 32), int(uint32(f.numbers[field]))
+	return unpackPosition(f.numbers[field])
 }
 
-// enter begins a message inside the record: until leave, fields belong to it. A message whose fields are all zero is
-// left out.
+// enter begins a message inside the current one. The fields belong to it until leave. A message whose fields are all
+// zero is left out.
 func (f *recordCodec) enter(field protowire.Number) (outer message, body messageStart) {
 	if !f.reading {
 		return outer, f.beginMessage(field)
@@ -164,7 +175,7 @@ func (f *recordCodec) enter(field protowire.Number) (outer message, body message
 	return f.enterBytes(begin, end), body
 }
 
-// enterBytes begins to read the message in these bytes of the current one.
+// enterBytes makes the bytes from begin to end the current message, and returns the one that contains them.
 func (f *recordCodec) enterBytes(begin, end int) (outer message) {
 	outer = f.message
 	f.message = message{raw: outer.raw[begin:end], text: outer.text[begin:end]}
@@ -172,7 +183,7 @@ func (f *recordCodec) enterBytes(begin, end int) (outer message) {
 	return outer
 }
 
-// leave ends what enter began.
+// leave ends the message that enter began.
 func (f *recordCodec) leave(outer message, body messageStart) {
 	if f.reading {
 		f.message = outer
@@ -181,9 +192,10 @@ func (f *recordCodec) leave(outer message, body messageStart) {
 	f.endMessage(body)
 }
 
-// messageStart is where a message begins in the value that is written: its tag, and its bytes.
+// messageStart is the beginning of a message in the value that is written.
 type messageStart struct {
-	tag, content int
+	tag     int // offset of its tag
+	content int // offset of its fields
 }
 
 // beginMessage writes the tag of a message.
@@ -193,7 +205,8 @@ func (f *recordCodec) beginMessage(field protowire.Number) messageStart {
 	return messageStart{tag: tag, content: len(f.out)}
 }
 
-// endMessage puts the length before what was written since beginMessage, or takes the tag away if that is nothing.
+// endMessage inserts the length before the fields that were written after beginMessage. If there are none, it removes
+// the tag.
 func (f *recordCodec) endMessage(body messageStart) {
 	length := len(f.out) - body.content
 	if length == 0 {
@@ -203,7 +216,7 @@ func (f *recordCodec) endMessage(body messageStart) {
 	f.insertLength(body.content, length)
 }
 
-// insertLength puts the length of the last bytes of the value before them.
+// insertLength inserts the length of the last bytes of the value before them. They begin at the offset content.
 func (f *recordCodec) insertLength(content, length int) {
 	size := protowire.SizeVarint(uint64(length))
 	for range size {

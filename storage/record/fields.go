@@ -9,10 +9,10 @@ import (
 	"github.com/curfew-id/curfew/storage"
 )
 
-// fields.go has one method for each type of field. A method writes the field's value, or sets it from the message
-// that is read; a field that is missing there is set to zero.
+// fields.go contains one method for each type of field. When writing, the method writes the field. When reading, it
+// sets the field from the current message, or to zero if the message lacks it.
 
-// uvarint is an unsigned integer, short if it is small.
+// uvarint writes or reads an unsigned integer as a varint.
 func (f *recordCodec) uvarint(field protowire.Number, n *uint64) {
 	if !f.reading {
 		if *n != 0 {
@@ -27,7 +27,7 @@ func (f *recordCodec) uvarint(field protowire.Number, n *uint64) {
 	}
 }
 
-// integer is a signed integer that is hardly ever negative.
+// integer writes or reads a signed integer as a varint. A negative one takes ten bytes.
 func integer[T ~int | ~int64](f *recordCodec, field protowire.Number, n *T) {
 	v := uint64(*n)
 	f.uvarint(field, &v)
@@ -40,7 +40,8 @@ func (f *recordCodec) boolean(field protowire.Number, b *bool) {
 	*b = protowire.DecodeBool(v)
 }
 
-// time is a time in whole milliseconds: the number of them since 1970, plus one.
+// time writes or reads a time in whole milliseconds, as the number of milliseconds since 1970 plus one. Zero stands for
+// the zero time.
 func (f *recordCodec) time(field protowire.Number, at *time.Time) {
 	v := uint64(0)
 	if !at.IsZero() {
@@ -50,12 +51,13 @@ func (f *recordCodec) time(field protowire.Number, at *time.Time) {
 	if !f.reading {
 		return
 	}
-	if *at = (time.Time{}); v != 0 {
+	*at = time.Time{}
+	if v != 0 {
 		*at = time.UnixMilli(int64(v - 1)).UTC()
 	}
 }
 
-// text is a text of any type.
+// text writes or reads a string, or a field of a type that is based on string.
 func text[T ~string](f *recordCodec, field protowire.Number, s *T) {
 	if !f.reading {
 		if *s != "" {
@@ -67,7 +69,7 @@ func text[T ~string](f *recordCodec, field protowire.Number, s *T) {
 	*s = T(f.message.text[begin:end])
 }
 
-// texts is a list of texts. A list without elements is read as nil.
+// texts writes or reads a list of strings. An empty list is read as nil.
 func (f *recordCodec) texts(field protowire.Number, list *[]string) {
 	if !f.reading {
 		body := f.beginMessage(field)
@@ -89,7 +91,7 @@ func (f *recordCodec) texts(field protowire.Number, list *[]string) {
 	}
 }
 
-// uvarints is a list of unsigned integers (protobuf's packed form). A list without elements is read as nil.
+// uvarints writes or reads a list of unsigned integers, in protobuf's packed form. An empty list is read as nil.
 func (f *recordCodec) uvarints(field protowire.Number, list *[]uint64) {
 	if !f.reading {
 		body := f.beginMessage(field)
@@ -111,7 +113,7 @@ func (f *recordCodec) uvarints(field protowire.Number, list *[]uint64) {
 	}
 }
 
-// countItems returns how many elements a list has.
+// countItems returns the number of elements in the list between begin and end.
 func (f *recordCodec) countItems(begin, end int) (n int) {
 	for begin < end && !f.damaged {
 		_, begin = f.nextItem(begin, end)
@@ -120,7 +122,7 @@ func (f *recordCodec) countItems(begin, end int) (n int) {
 	return n
 }
 
-// nextItem returns where the list element at begin has its bytes.
+// nextItem returns the position of the bytes of the list element at begin. The next element begins at itemEnd.
 func (f *recordCodec) nextItem(begin, end int) (itemBegin, itemEnd int) {
 	item, kind, tagSize := protowire.ConsumeTag(f.raw[begin:end])
 	if tagSize < 0 || item != listItem || kind != protowire.BytesType {
@@ -149,25 +151,28 @@ func (f *recordCodec) hash(field protowire.Number, h *storage.Hash) {
 	copy(h[:], f.raw[begin:end])
 }
 
-// json is a JSON text as it came.
+// json writes or reads a JSON text without changing it.
 func (f *recordCodec) json(field protowire.Number, r *json.RawMessage) {
 	s := string(*r)
 	text(f, field, &s)
-	if *r = nil; s != "" {
+	*r = nil
+	if s != "" {
 		*r = json.RawMessage(s)
 	}
 }
 
-// claims are claims about a user, in JSON.
-func (f *recordCodec) claims(field protowire.Number, r *map[string]any) {
+// claims writes or reads the claims about a user, in JSON.
+func (f *recordCodec) claims(field protowire.Number, claims *map[string]any) {
 	var raw json.RawMessage
-	if !f.reading && len(*r) > 0 {
-		raw, f.err = json.Marshal(*r)
+	if !f.reading && len(*claims) > 0 {
+		raw, f.err = json.Marshal(*claims)
 	}
 	f.json(field, &raw)
-	if f.reading {
-		if *r = nil; raw != nil {
-			f.damaged = json.Unmarshal(raw, r) != nil || f.damaged
-		}
+	if !f.reading {
+		return
+	}
+	*claims = nil
+	if raw != nil && json.Unmarshal(raw, claims) != nil {
+		f.damaged = true
 	}
 }

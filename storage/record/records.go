@@ -6,8 +6,8 @@ import (
 	"github.com/curfew-id/curfew/storage"
 )
 
-// records.go gives each field of an encoded record its number. A number is never changed, and never used again when its
-// field goes.
+// records.go gives each field of an encoded record its number. Never change a number, and never use the number of a
+// removed field again.
 
 func (f *recordCodec) user(r *storage.User) {
 	text(f, 1, &r.Subject)
@@ -22,7 +22,7 @@ func (f *recordCodec) user(r *storage.User) {
 	f.uvarint(10, &r.Revision)
 }
 
-// session leaves out the client sessions, which are records of their own.
+// session leaves out the client sessions, which are separate records.
 func (f *recordCodec) session(r *storage.Session) {
 	text(f, 1, &r.ID)
 	f.hash(2, &r.SecretHash)
@@ -156,7 +156,8 @@ func (f *recordCodec) cause(field protowire.Number, r *storage.Cause) {
 	f.leave(outer, body)
 }
 
-// reportEntries is a list of entries, read as an empty list, not nil, if it has none: JSON clients get [].
+// reportEntries writes or reads the entries of a report. It reads an empty list as an empty slice, not as nil, so that
+// its JSON is [] and not null.
 func (f *recordCodec) reportEntries(field protowire.Number, list *[]storage.ReportEntry) {
 	if !f.reading {
 		body := f.beginMessage(field)
@@ -189,7 +190,7 @@ func (f *recordCodec) reportEntry(r *storage.ReportEntry) {
 	f.texts(4, &r.Channels)
 	text(f, 5, &r.Trust)
 	text(f, 6, &r.Delivery)
-	// 7 was a grade of evidence that decided nothing.
+	// 7 was used by a field that was removed.
 	f.time(8, &r.NotifiedAt)
 	f.time(9, &r.ExpiresAt)
 	text(f, 10, &r.BoundBy)

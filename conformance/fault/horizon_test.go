@@ -28,8 +28,8 @@ var horizonClients = map[string]map[string]any{
 	"paper":  {"access_token_format": "jwt", "session_with_tokens": true, "clock_skew": int(skew.Seconds())},
 }
 
-// holder is one session and the moments until which its clients and resource servers accept it.
-type holder struct {
+// trackedSession is one session and the moments until which its clients and resource servers accept it.
+type trackedSession struct {
 	visitor      *visitor
 	subject      string
 	ledgerTokens time.Time // until then the resource server uses its last kept answer
@@ -59,19 +59,19 @@ func compareHorizons(t *testing.T, scenario string) {
 		w.mustAddClient(id, "", metadata)
 	}
 	n := rounds(250, 1000) // a page has 200 sessions
-	holders := w.mustHold(n)
+	tracked := w.mustTrack(n)
 	slowDown := func() (stop func()) { return func() {} }
 	if scenario != "quick commits" {
 		slowDown = func() (stop func()) { return w.mustBeginInjecting("delay_exit=1500000") }
 	}
 	speedUp := slowDown()
 	var late atomic.Int64
-	asking := w.introspectUntilRefused(holders, &late)
+	asking := w.introspectUntilRefused(tracked, &late)
 	go func() {
 		_, _ = w.admin(http.MethodPost, bulkLogoutPath, allUsers) // it has no answer if the server is killed
 	}()
 	if scenario == "slow commits, killed after the first" {
-		w.awaitFirstRefusal(holders)
+		w.awaitFirstRefusal(tracked)
 		w.op.Kill()
 		speedUp()
 		w.mustLaunch()
@@ -82,7 +82,7 @@ func compareHorizons(t *testing.T, scenario string) {
 	speedUp()
 	published := w.mustReports()
 	margins := map[string][]time.Duration{}
-	for _, h := range holders {
+	for _, h := range tracked {
 		report, found := published[h.subject]
 		if !found {
 			t.Fatalf("a session of %s has no report", h.subject)
@@ -128,21 +128,21 @@ func compareHorizons(t *testing.T, scenario string) {
 	)
 }
 
-// mustHold signs that many users in at the first client, ledger and paper.
-func (w *world) mustHold(n int) []*holder {
+// mustTrack signs that many users in at the first client, ledger and paper.
+func (w *world) mustTrack(n int) []*trackedSession {
 	w.t.Helper()
-	holders := make([]*holder, n)
+	tracked := make([]*trackedSession, n)
 	var next atomic.Int64
 	var all sync.WaitGroup
 	for range 8 {
 		all.Go(func() {
 			for i := int(next.Add(1)) - 1; i < n && !w.t.Failed(); i = int(next.Add(1)) - 1 {
-				h, err := w.hold(fmt.Sprintf("holder%d", i))
+				h, err := w.hold(fmt.Sprintf("trackedSession%d", i))
 				if err != nil {
 					w.t.Error(err)
 					return
 				}
-				holders[i] = h
+				tracked[i] = h
 			}
 		})
 	}
@@ -150,10 +150,10 @@ func (w *world) mustHold(n int) []*holder {
 	if w.t.Failed() {
 		w.t.FailNow()
 	}
-	return holders
+	return tracked
 }
 
-func (w *world) hold(user string) (*holder, error) {
+func (w *world) hold(user string) (*trackedSession, error) {
 	body := map[string]any{"preferred_username": user, "password": password}
 	if _, err := w.admin(http.MethodPost, "/users", body); err != nil {
 		return nil, err
@@ -170,7 +170,7 @@ func (w *world) hold(user string) (*holder, error) {
 	if ledger.SessionExpiry == 0 || paper.Exp == 0 {
 		return nil, fmt.Errorf("got session_expiry %d and exp %d, want both", ledger.SessionExpiry, paper.Exp)
 	}
-	return &holder{
+	return &trackedSession{
 		visitor:     v,
 		subject:     ledger.Sub,
 		ledger:      time.Unix(ledger.SessionExpiry, 0).Add(skew),
@@ -181,15 +181,15 @@ func (w *world) hold(user string) (*holder, error) {
 
 // introspectUntilRefused starts the resource servers of ledger: they introspect each token again and again, keep each
 // answer for cacheSeconds from its arrival, and stop when they have seen that all tokens are not active.
-func (w *world) introspectUntilRefused(holders []*holder, late *atomic.Int64) *sync.WaitGroup {
+func (w *world) introspectUntilRefused(tracked []*trackedSession, late *atomic.Int64) *sync.WaitGroup {
 	const servers = 6
 	var all sync.WaitGroup
 	for i := range servers {
 		all.Go(func() {
-			for left := len(holders); left > 0 && !w.t.Failed(); {
+			for left := len(tracked); left > 0 && !w.t.Failed(); {
 				left = 0
-				for j := i; j < len(holders); j += servers {
-					h := holders[j]
+				for j := i; j < len(tracked); j += servers {
+					h := tracked[j]
 					if h.asked {
 						continue
 					}
@@ -212,8 +212,8 @@ func (w *world) introspectUntilRefused(holders []*holder, late *atomic.Int64) *s
 }
 
 // awaitFirstRefusal waits until the bulk logout is in force.
-func (w *world) awaitFirstRefusal(holders []*holder) {
-	for holders[0].visitor.introspect("ledger") != refused {
+func (w *world) awaitFirstRefusal(tracked []*trackedSession) {
+	for tracked[0].visitor.introspect("ledger") != refused {
 		time.Sleep(5 * time.Millisecond)
 	}
 }

@@ -230,7 +230,11 @@ func signIn(o *providertest.Fixture, n int, clients ...string) {
 					IdleTimeout: 8 * time.Hour,
 					Expires:     now.Add(24 * time.Hour),
 				}
-				if err := o.Store.CreateSession(context.Background(), s, storage.Event{At: now, Kind: "session.created", Subject: s.Subject}); err != nil {
+				if err := o.Store.CreateSession(context.Background(), s, storage.Event{
+					At:      now,
+					Kind:    "session.created",
+					Subject: s.Subject,
+				}); err != nil {
 					o.T.Error(err)
 				}
 				for _, id := range clients {

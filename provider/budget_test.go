@@ -45,7 +45,10 @@ func TestRequestsKeepTheirBudgetOfCommits(t *testing.T) {
 		mustCost(o, t, "authorization without redemption", 0, func() { b.MustPromptNone("shop") })
 		mustCost(o, t, "prompt none without a session", 0, func() { o.Browser().MustPromptNone("shop") })
 		mustCost(o, t, "a refresh", 1, func() {
-			if a := o.Token("shop", url.Values{"grant_type": {"refresh_token"}, "refresh_token": {first.RefreshToken}}); a.Error != "" {
+			if a := o.Token("shop", url.Values{
+				"grant_type":    {"refresh_token"},
+				"refresh_token": {first.RefreshToken},
+			}); a.Error != "" {
 				t.Errorf("got %+v, want tokens", a)
 			}
 		})

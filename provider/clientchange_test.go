@@ -58,7 +58,10 @@ func TestClaimsAskedForByNameStayWithinTheClientsScope(t *testing.T) {
 		if h.seesEmail(j.AccessToken) {
 			h.t.Error("got the e-mail address at userinfo by a token from before the change")
 		}
-		if next := h.Token("atlas", url.Values{"grant_type": {"refresh_token"}, "refresh_token": {j.RefreshToken}}); next.IDToken == "" ||
+		if next := h.Token("atlas", url.Values{
+			"grant_type":    {"refresh_token"},
+			"refresh_token": {j.RefreshToken},
+		}); next.IDToken == "" ||
 			providertest.MustReadClaims(h.t, next.IDToken)["email"] != nil {
 			h.t.Errorf("got %+v, want an ID token without the e-mail address", next)
 		}

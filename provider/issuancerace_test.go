@@ -181,7 +181,10 @@ func (r *race) checkAllRevoked(t *testing.T) {
 			}
 		}
 		renewed := r.refreshTokens[client]
-		if got := r.Token(client, url.Values{"grant_type": {"refresh_token"}, "refresh_token": {renewed}}); renewed != "" &&
+		if got := r.Token(client, url.Values{
+			"grant_type":    {"refresh_token"},
+			"refresh_token": {renewed},
+		}); renewed != "" &&
 			got.Error != "invalid_grant" {
 			t.Errorf("got %+v for a refresh token of %s after the ending", got, client)
 		}

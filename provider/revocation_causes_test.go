@@ -334,7 +334,11 @@ func (h *scenario) changePassword(b *providertest.Browser, extent string, more .
 func (h *scenario) changeEmail(b *providertest.Browser, extent string) {
 	h.t.Helper()
 	_, fields := b.Get("/account/security").Form(h.t)
-	for name, value := range map[string]string{"email": "alice@new.example", "current-password": h.password, "scope": extent} {
+	for name, value := range map[string]string{
+		"email":            "alice@new.example",
+		"current-password": h.password,
+		"scope":            extent,
+	} {
 		fields.Set(name, value)
 	}
 	if p := b.Post("/account/email", fields); p.Status != http.StatusOK {

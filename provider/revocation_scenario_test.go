@@ -97,8 +97,12 @@ func mustSetUpScenario(t testing.TB, keep bool, configure func(*provider.Config)
 	h.code = h.laptop.MustSignIn("alice", "atlas").Get("code")
 	h.reset = h.MustMakeResetLink("alice")
 	h.oldLaptop = h.laptop.Copy()
-	for name, missing := range map[string]bool{"tokens": h.opaqueTokens.RefreshToken == "" || renewed.RefreshToken == "" || !strings.Contains(h.jwtTokens.AccessToken, "."),
-		"login page": !strings.HasPrefix(h.login, "/login/"), "consent page": !strings.HasPrefix(h.consent, "/consent/"), "code": h.code == ""} {
+	for name, missing := range map[string]bool{
+		"tokens":       h.opaqueTokens.RefreshToken == "" || renewed.RefreshToken == "" || !strings.Contains(h.jwtTokens.AccessToken, "."),
+		"login page":   !strings.HasPrefix(h.login, "/login/"),
+		"consent page": !strings.HasPrefix(h.consent, "/consent/"),
+		"code":         h.code == "",
+	} {
 		if missing {
 			t.Fatalf("got no %s to present", name)
 		}

@@ -134,10 +134,29 @@ func (h *scenario) mustAudit(c terminationCause) {
 
 // TestEveryReasonIsInTheTable fails for a new reason without a cause in the table.
 func TestEveryReasonIsInTheTable(t *testing.T) {
-	for _, reason := range []storage.Reason{storage.ReasonLogout, storage.ReasonAccount, storage.ReasonIdle, storage.ReasonAbsolute, storage.ReasonOtherUser,
-		storage.ReasonPasswordChange, storage.ReasonPasswordReset, storage.ReasonEmailChange, storage.ReasonNotMe, storage.ReasonAdmin, storage.ReasonUserDisabled,
-		storage.ReasonUserRemoved, storage.ReasonClientSignOut, storage.ReasonConsentWithdrawn, storage.ReasonClientDisabled, storage.ReasonClientRemoved,
-		storage.ReasonRefreshReuse, storage.ReasonCodeReuse, storage.ReasonTokenRevoked, storage.ReasonOfflineAccessEnded, storage.ReasonClientChanged} {
+	for _, reason := range []storage.Reason{
+		storage.ReasonLogout,
+		storage.ReasonAccount,
+		storage.ReasonIdle,
+		storage.ReasonAbsolute,
+		storage.ReasonOtherUser,
+		storage.ReasonPasswordChange,
+		storage.ReasonPasswordReset,
+		storage.ReasonEmailChange,
+		storage.ReasonNotMe,
+		storage.ReasonAdmin,
+		storage.ReasonUserDisabled,
+		storage.ReasonUserRemoved,
+		storage.ReasonClientSignOut,
+		storage.ReasonConsentWithdrawn,
+		storage.ReasonClientDisabled,
+		storage.ReasonClientRemoved,
+		storage.ReasonRefreshReuse,
+		storage.ReasonCodeReuse,
+		storage.ReasonTokenRevoked,
+		storage.ReasonOfflineAccessEnded,
+		storage.ReasonClientChanged,
+	} {
 		if !slices.ContainsFunc(causes, func(c terminationCause) bool { return c.reason == reason }) {
 			t.Errorf("got no cause with reason %s in the table", reason)
 		}

@@ -42,11 +42,18 @@ func TestTokenOfOneKindIsNoOther(t *testing.T) {
 		}
 		signIn := o.Browser().Get(providertest.AuthorizeURL("atlas"))
 		tokens := map[string]string{
-			"opaque access token": atlas.AccessToken, "JWT access token": jwt.AccessToken, "ID token": atlas.IDToken, "refresh token": atlas.RefreshToken,
+			"opaque access token": atlas.AccessToken,
+			"JWT access token":    jwt.AccessToken,
+			"ID token":            atlas.IDToken,
+			"refresh token":       atlas.RefreshToken,
 			"logout token": o.Clients.Sent()[0].Form.Get(
 				"logout_token",
-			), "session": b.Cookies[cookie], "ended session": dead, "flow cookie": b.Cookies["__Host-curfew-flow"],
-			"code": b.MustSignIn("alice", "atlas").Get("code"), "sign-in handle": signIn.Path[len("/login/"):],
+			),
+			"session":        b.Cookies[cookie],
+			"ended session":  dead,
+			"flow cookie":    b.Cookies["__Host-curfew-flow"],
+			"code":           b.MustSignIn("alice", "atlas").Get("code"),
+			"sign-in handle": signIn.Path[len("/login/"):],
 			"userinfo": b.Do(
 				http.MethodGet,
 				"/userinfo",
@@ -73,7 +80,11 @@ func TestTokenOfOneKindIsNoOther(t *testing.T) {
 			},
 			"client_assertion": func(text string) bool {
 				return o.Browser().
-					Do(http.MethodPost, "/introspect", url.Values{"token": {"x"}, "client_assertion": {text}, "client_assertion_type": {"urn:ietf:params:oauth:client-assertion-type:jwt-bearer"}}, nil).
+					Do(http.MethodPost, "/introspect", url.Values{
+						"token":                 {"x"},
+						"client_assertion":      {text},
+						"client_assertion_type": {"urn:ietf:params:oauth:client-assertion-type:jwt-bearer"},
+					}, nil).
 					Status == http.StatusOK
 			},
 			"reset link": func(text string) bool {
@@ -109,12 +120,17 @@ func TestTokenOfOneKindIsNoOther(t *testing.T) {
 			"userinfo": {
 				"opaque access token",
 				"JWT access token",
-			}, "introspection as atlas": {"opaque access token", "refresh token"},
+			},
+			"introspection as atlas": {"opaque access token", "refresh token"},
 			"introspection as jwt": {
 				"JWT access token",
 				"client's own",
-			}, "id_token_hint to sign in": {"ID token"}, "session cookie": {"session"},
-			"code": {"code"}, "refresh token": {"refresh token"}, "id_token_hint to sign out": {"ID token"},
+			},
+			"id_token_hint to sign in":  {"ID token"},
+			"session cookie":            {"session"},
+			"code":                      {"code"},
+			"refresh token":             {"refresh token"},
+			"id_token_hint to sign out": {"ID token"},
 		}
 		last := []string{"code", "refresh token", "id_token_hint to sign out"} // these change something
 		places := slices.DeleteFunc(

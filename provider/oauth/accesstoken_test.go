@@ -40,11 +40,15 @@ func TestUserInfoTakesOneTokenFromHeaderOrBody(t *testing.T) {
 		"header and body":     {both, 400, `error="invalid_request"`},
 		"two headers":         {twice, 400, `error="invalid_request"`},
 		"query beside header": {inQuery, 400, `error="invalid_request"`},
-		"query":               {httptest.NewRequest(http.MethodGet, "/?access_token="+token, nil), 400, `error="invalid_request"`},
-		"none":                {httptest.NewRequest(http.MethodGet, "/", nil), 401, `Bearer realm="` + issuer + `"`},
-		"Basic":               {basic, 401, "Bearer"},
-		"empty":               {bearerRequest(""), 401, "Bearer"},
-		"PUT":                 {put, 405, "Bearer"},
+		"query": {
+			httptest.NewRequest(http.MethodGet, "/?access_token="+token, nil),
+			400,
+			`error="invalid_request"`,
+		},
+		"none":  {httptest.NewRequest(http.MethodGet, "/", nil), 401, `Bearer realm="` + issuer + `"`},
+		"Basic": {basic, 401, "Bearer"},
+		"empty": {bearerRequest(""), 401, "Bearer"},
+		"PUT":   {put, 405, "Bearer"},
 	} {
 		got := g.do(g.http.UserInfo, c.r)
 		if got.status != c.status || !strings.Contains(got.header.Get("WWW-Authenticate"), c.challenge) {
@@ -87,15 +91,39 @@ func TestNoOtherTokenPassesForAnAccessToken(t *testing.T) {
 			return text
 		}
 		for name, token := range map[string]string{
-			"ID token":                a.text("id_token"),
-			"refresh token":           a.text("refresh_token"),
-			"logout token":            sign("logout+jwt", logoutClaims),
-			"logout token, typ JWT":   sign("JWT", logoutClaims),
-			"logout token, no typ":    sign("", logoutClaims),
-			"code":                    g.mustCode(s, "shop", "openid", nil),
-			"access token, no grant":  sign("at+jwt", tokens.AccessClaims{Issuer: issuer, Expires: now + 60, Audience: tokens.Audience{"shop"}, Subject: "alice", Client: "shop", Issued: now, ID: "x"}),
-			"access token, foreign":   sign("at+jwt", tokens.AccessClaims{Issuer: "https://other.example", Expires: now + 60, Audience: tokens.Audience{"shop"}, Subject: "alice", Client: "shop", Issued: now, ID: tokens.AccessTokenID{Grant: "x", Issued: g.clock.Now()}.String()}),
-			"access token, a made-up": sign("at+jwt", tokens.AccessClaims{Issuer: issuer, Expires: now + 60, Audience: tokens.Audience{"shop"}, Subject: "alice", Client: "shop", Issued: now, ID: tokens.AccessTokenID{Grant: "x", Issued: g.clock.Now()}.String()}),
+			"ID token":              a.text("id_token"),
+			"refresh token":         a.text("refresh_token"),
+			"logout token":          sign("logout+jwt", logoutClaims),
+			"logout token, typ JWT": sign("JWT", logoutClaims),
+			"logout token, no typ":  sign("", logoutClaims),
+			"code":                  g.mustCode(s, "shop", "openid", nil),
+			"access token, no grant": sign("at+jwt", tokens.AccessClaims{
+				Issuer:   issuer,
+				Expires:  now + 60,
+				Audience: tokens.Audience{"shop"},
+				Subject:  "alice",
+				Client:   "shop",
+				Issued:   now,
+				ID:       "x",
+			}),
+			"access token, foreign": sign("at+jwt", tokens.AccessClaims{
+				Issuer:   "https://other.example",
+				Expires:  now + 60,
+				Audience: tokens.Audience{"shop"},
+				Subject:  "alice",
+				Client:   "shop",
+				Issued:   now,
+				ID:       tokens.AccessTokenID{Grant: "x", Issued: g.clock.Now()}.String(),
+			}),
+			"access token, a made-up": sign("at+jwt", tokens.AccessClaims{
+				Issuer:   issuer,
+				Expires:  now + 60,
+				Audience: tokens.Audience{"shop"},
+				Subject:  "alice",
+				Client:   "shop",
+				Issued:   now,
+				ID:       tokens.AccessTokenID{Grant: "x", Issued: g.clock.Now()}.String(),
+			}),
 		} {
 			if got := g.userInfo(token); got.status != http.StatusUnauthorized {
 				t.Errorf("%s at userinfo (%s): %d %s", name, format, got.status, got.body)
@@ -139,7 +167,11 @@ func TestTokensDieWithWhatTheyRestOn(t *testing.T) {
 				}
 				off := *c
 				off.Disabled = true
-				_, err = g.server.Terminator.End(g.t.Context(), storage.EndRequest{Selector: storage.Selector{Client: "shop"}, Cause: storage.Cause{Reason: storage.ReasonClientDisabled}, Change: storage.Change{Client: &off}})
+				_, err = g.server.Terminator.End(g.t.Context(), storage.EndRequest{
+					Selector: storage.Selector{Client: "shop"},
+					Cause:    storage.Cause{Reason: storage.ReasonClientDisabled},
+					Change:   storage.Change{Client: &off},
+				})
 				if err != nil {
 					g.t.Fatal(err)
 				}
@@ -150,7 +182,11 @@ func TestTokensDieWithWhatTheyRestOn(t *testing.T) {
 					g.t.Fatal(err)
 				}
 				u.Disabled = true
-				_, err = g.server.Terminator.End(g.t.Context(), storage.EndRequest{Selector: storage.Selector{Subject: "alice", IncludeOffline: true}, Cause: storage.Cause{Reason: storage.ReasonUserDisabled}, Change: storage.Change{User: &u}})
+				_, err = g.server.Terminator.End(g.t.Context(), storage.EndRequest{
+					Selector: storage.Selector{Subject: "alice", IncludeOffline: true},
+					Cause:    storage.Cause{Reason: storage.ReasonUserDisabled},
+					Change:   storage.Change{User: &u},
+				})
 				if err != nil {
 					g.t.Fatal(err)
 				}

@@ -178,8 +178,18 @@ func TestAssertionAudienceIsTheIssuerOrTheTokenEndpoint(t *testing.T) {
 		aud  any
 		good bool
 	}{
-		{issuer, true}, {[]string{issuer}, true}, {issuer + "/token", true}, {[]string{"https://other.example", issuer}, false}, {[]string{}, false},
-		{issuer + "/", false}, {"https://other.example", false}, {nil, false}, {[]any{1}, false}, {1, false}, {map[string]any{}, false}, {issuer + "/introspect", false},
+		{issuer, true},
+		{[]string{issuer}, true},
+		{issuer + "/token", true},
+		{[]string{"https://other.example", issuer}, false},
+		{[]string{}, false},
+		{issuer + "/", false},
+		{"https://other.example", false},
+		{nil, false},
+		{[]any{1}, false},
+		{1, false},
+		{map[string]any{}, false},
+		{issuer + "/introspect", false},
 	} {
 		claims := g.claimsFor("shop")
 		claims["aud"] = c.aud
@@ -381,7 +391,10 @@ func TestKeyForEncryptionVerifiesNothing(t *testing.T) {
 func TestOnlyTheFirstHundredKeysAreRead(t *testing.T) {
 	g := newRig(t)
 	s := mustSigner(t, "k1")
-	for name, c := range map[string]struct{ before, want int }{"last": {99, http.StatusOK}, "beyond": {100, http.StatusUnauthorized}} {
+	for name, c := range map[string]struct{ before, want int }{
+		"last":   {99, http.StatusOK},
+		"beyond": {100, http.StatusUnauthorized},
+	} {
 		var set jose.JSONWebKeySet
 		for i := range c.before {
 			set.Keys = append(set.Keys, jose.JSONWebKey{Key: s.key.Public(), KeyID: "other" + strconv.Itoa(i)})

@@ -36,7 +36,13 @@ func TestOnlyTheRegisteredWayOfAuthenticationCounts(t *testing.T) {
 	}
 	g.mustMethod("at-private_key_jwt", "private_key_jwt")
 	g.mustMethod("at-client_secret_jwt", "client_secret_jwt")
-	for _, registered := range []string{"client_secret_basic", "client_secret_post", "none", "private_key_jwt", "client_secret_jwt"} {
+	for _, registered := range []string{
+		"client_secret_basic",
+		"client_secret_post",
+		"none",
+		"private_key_jwt",
+		"client_secret_jwt",
+	} {
 		for way, send := range ways {
 			v := form("token", "cat_unknown")
 			r := post(v)
@@ -94,7 +100,11 @@ func TestBadCredentialsAreRefusedAtEveryEndpoint(t *testing.T) {
 		},
 	}
 	for name, set := range requests {
-		for at, endpoint := range map[string]http.Handler{"token": g.http.Token, "introspect": g.http.Introspect, "revoke": g.http.Revoke} {
+		for at, endpoint := range map[string]http.Handler{
+			"token":      g.http.Token,
+			"introspect": g.http.Introspect,
+			"revoke":     g.http.Revoke,
+		} {
 			v := form(
 				"token",
 				good.text("access_token"),
@@ -155,7 +165,12 @@ func TestParametersWithoutAValueAreLeftOut(t *testing.T) {
 	if a := g.postAs("shop", g.http.Revoke, append([]string{"token", "x"}, empty...)...); a.status != http.StatusOK {
 		t.Errorf("beside the header: %d %s", a.status, a.body)
 	}
-	if a := g.do(g.http.Revoke, post(form(append([]string{"token", "x", "client_id", "public"}, empty...)...))); a.status != http.StatusOK {
+	if a := g.do(g.http.Revoke, post(form(append([]string{
+		"token",
+		"x",
+		"client_id",
+		"public",
+	}, empty...)...))); a.status != http.StatusOK {
 		t.Errorf("from a public client: %d %s", a.status, a.body)
 	}
 	// It proves nothing either.
@@ -192,8 +207,15 @@ func TestSecretThatWasNotFormEncodedIsTakenAsSent(t *testing.T) {
 		"escape":  "thirty-two%20characters%41and%some",
 	} {
 		g.mustClient(name, func(c *storage.Client) { c.SecretHash = storage.HashOf(odd) })
-		for text, want := range map[string]int{odd: http.StatusOK, url.QueryEscape(odd): http.StatusOK, odd + "x": http.StatusUnauthorized} {
-			for at, endpoint := range map[string]http.Handler{"introspect": g.http.Introspect, "revoke": g.http.Revoke} {
+		for text, want := range map[string]int{
+			odd:                  http.StatusOK,
+			url.QueryEscape(odd): http.StatusOK,
+			odd + "x":            http.StatusUnauthorized,
+		} {
+			for at, endpoint := range map[string]http.Handler{
+				"introspect": g.http.Introspect,
+				"revoke":     g.http.Revoke,
+			} {
 				r := post(form("token", "x"))
 				basicAuthRaw(r.Header, name, text)
 				if a := g.do(endpoint, r); a.status != want {
@@ -228,7 +250,13 @@ func TestClientIsHeldToItsGrantTypes(t *testing.T) {
 	}
 	g.mustRefuse(g.postAs("shop", g.http.Token, "grant_type", "client_credentials"), 400, "unauthorized_client")
 	g.mustRefuse(g.refresh("shop", "crt_x"), 400, "unauthorized_client")
-	for _, grant := range []string{"password", "urn:ietf:params:oauth:grant-type:jwt-bearer", "urn:ietf:params:oauth:grant-type:token-exchange", `x"<b>`, "implicit"} {
+	for _, grant := range []string{
+		"password",
+		"urn:ietf:params:oauth:grant-type:jwt-bearer",
+		"urn:ietf:params:oauth:grant-type:token-exchange",
+		`x"<b>`,
+		"implicit",
+	} {
 		a := g.postAs("shop", g.http.Token, "grant_type", grant)
 		g.mustRefuse(a, 400, "unsupported_grant_type")
 		if strings.Contains(a.body, "<b>") {

@@ -69,7 +69,9 @@ func TestStoreFailureIsNeverASuccess(t *testing.T) {
 		err    error
 		status int
 	}{
-		{fmt.Errorf("commit: %w", storage.ErrUnavailable), 503}, {fmt.Errorf("commit: %w", storage.ErrFull), 503}, {errors.New("disk /var/lib/curfew burnt"), 500},
+		{fmt.Errorf("commit: %w", storage.ErrUnavailable), 503},
+		{fmt.Errorf("commit: %w", storage.ErrFull), 503},
+		{errors.New("disk /var/lib/curfew burnt"), 500},
 	} {
 		for _, format := range []string{"opaque", "jwt"} {
 			g := newRig(t)

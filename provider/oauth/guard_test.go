@@ -29,31 +29,59 @@ func TestOnlyPostWithAFormReachesTheEndpoints(t *testing.T) {
 		request func() *http.Request
 		status  int
 	}{
-		"GET with secrets in the query": {func() *http.Request { return httptest.NewRequest(http.MethodGet, "/token?"+good, nil) }, 405},
-		"PUT":                           {func() *http.Request { return httptest.NewRequest(http.MethodPut, "/token", strings.NewReader(good)) }, 405},
-		"POST with a query":             {func() *http.Request { return httptest.NewRequest(http.MethodPost, "/token?"+good, nil) }, 400},
+		"GET with secrets in the query": {
+			func() *http.Request { return httptest.NewRequest(http.MethodGet, "/token?"+good, nil) },
+			405,
+		},
+		"PUT": {
+			func() *http.Request { return httptest.NewRequest(http.MethodPut, "/token", strings.NewReader(good)) },
+			405,
+		},
+		"POST with a query": {
+			func() *http.Request { return httptest.NewRequest(http.MethodPost, "/token?"+good, nil) },
+			400,
+		},
 		"POST with a form and a query": {func() *http.Request {
 			r := typed("application/x-www-form-urlencoded", good)
 			r.URL.RawQuery = "resource=x"
 			return r
 		}, 400},
-		"no content type": {func() *http.Request { return httptest.NewRequest(http.MethodPost, "/token", strings.NewReader(good)) }, 400},
-		"JSON":            {func() *http.Request { return typed("application/json", `{"grant_type":"client_credentials"}`) }, 400},
-		"multipart":       {func() *http.Request { return typed("multipart/form-data; boundary=x", good) }, 400},
-		"broken escapes":  {func() *http.Request { return typed("application/x-www-form-urlencoded", "grant_type=%zz") }, 400},
+		"no content type": {
+			func() *http.Request { return httptest.NewRequest(http.MethodPost, "/token", strings.NewReader(good)) },
+			400,
+		},
+		"JSON": {
+			func() *http.Request { return typed("application/json", `{"grant_type":"client_credentials"}`) },
+			400,
+		},
+		"multipart": {func() *http.Request { return typed("multipart/form-data; boundary=x", good) }, 400},
+		"broken escapes": {
+			func() *http.Request { return typed("application/x-www-form-urlencoded", "grant_type=%zz") },
+			400,
+		},
 		"too large": {func() *http.Request {
 			return typed("application/x-www-form-urlencoded", good+"&x="+strings.Repeat("x", 70<<10))
 		}, 413},
-		"too large, length unknown": {func() *http.Request { return chunked(good + "&x=" + strings.Repeat("x", 70<<10)) }, 400},
+		"too large, length unknown": {
+			func() *http.Request { return chunked(good + "&x=" + strings.Repeat("x", 70<<10)) },
+			400,
+		},
 		"grant_type twice": {func() *http.Request {
 			return typed("application/x-www-form-urlencoded", good+"&grant_type=client_credentials")
 		}, 400},
-		"unknown parameter twice": {func() *http.Request { return typed("application/x-www-form-urlencoded", good+"&z=1&z=2") }, 400},
+		"unknown parameter twice": {
+			func() *http.Request { return typed("application/x-www-form-urlencoded", good+"&z=1&z=2") },
+			400,
+		},
 		"client_secret twice": {func() *http.Request {
 			return typed("application/x-www-form-urlencoded", good+"&client_secret="+url.QueryEscape(secret))
 		}, 400},
 	} {
-		for at, endpoint := range map[string]http.Handler{"token": g.http.Token, "introspect": g.http.Introspect, "revoke": g.http.Revoke} {
+		for at, endpoint := range map[string]http.Handler{
+			"token":      g.http.Token,
+			"introspect": g.http.Introspect,
+			"revoke":     g.http.Revoke,
+		} {
 			a := g.do(endpoint, c.request())
 			if a.status != c.status || a.text("error") != "invalid_request" ||
 				a.header.Get("Cache-Control") != "no-store" {
@@ -108,10 +136,22 @@ func TestMalformedTokensOfAnyShapeAreRefused(t *testing.T) {
 	b64 := func(s string) string { return base64.RawURLEncoding.EncodeToString([]byte(s)) }
 	stranger := mustSigner(t, "k1")
 	shapes := []string{
-		"", ".", "..", "...", "....", "a.b.c", good + ".", "." + good, good[:len(good)-1], good + "A", parts[0] + "." + parts[1] + ".", parts[0] + ".." + parts[2],
+		"",
+		".",
+		"..",
+		"...",
+		"....",
+		"a.b.c",
+		good + ".",
+		"." + good,
+		good[:len(good)-1],
+		good + "A",
+		parts[0] + "." + parts[1] + ".",
+		parts[0] + ".." + parts[2],
 		b64(
 			`{"alg":"none","typ":"at+jwt"}`,
-		) + "." + parts[1] + ".", b64(`{"alg":"HS256","typ":"at+jwt"}`) + "." + parts[1] + "." + parts[2],
+		) + "." + parts[1] + ".",
+		b64(`{"alg":"HS256","typ":"at+jwt"}`) + "." + parts[1] + "." + parts[2],
 		b64(`{"alg":"ES256","typ":"at+jwt"}`) + "." + b64(`{"aud":[1]}`) + "." + parts[2],
 		stranger.sign(t, map[string]any{"iss": issuer, "aud": []any{1}, "sub": "alice"}),
 		stranger.sign(t, map[string]any{"iss": issuer, "aud": map[string]any{"a": 1}, "exp": "never", "sub": []int{1}}),
@@ -121,14 +161,25 @@ func TestMalformedTokensOfAnyShapeAreRefused(t *testing.T) {
 			`null`,
 		) + "." + b64(
 			`null`,
-		), b64(`[]`) + "." + b64(`[]`) + ".x", b64(`{"alg":1}`) + "." + b64(`{}`) + ".x",
+		),
+		b64(`[]`) + "." + b64(`[]`) + ".x",
+		b64(`{"alg":1}`) + "." + b64(`{}`) + ".x",
 		b64(`{"alg":"ES256","crit":["x"],"x":1}`) + "." + parts[1] + "." + parts[2],
 		b64(
 			`{"alg":"dir","enc":"A256GCM","zip":"DEF"}`,
 		) + "...." + b64(
 			"x",
-		), strings.Repeat("a.", 20000), strings.Repeat("A", 60000), "cat_", "cat_" + strings.Repeat("A", 42), "cat_" + strings.Repeat("A", 44),
-		"cat_" + strings.Repeat("A", 43), "crt_" + strings.Repeat("A", 43), "\x00", "a b c", `"><script>`,
+		),
+		strings.Repeat("a.", 20000),
+		strings.Repeat("A", 60000),
+		"cat_",
+		"cat_" + strings.Repeat("A", 42),
+		"cat_" + strings.Repeat("A", 44),
+		"cat_" + strings.Repeat("A", 43),
+		"crt_" + strings.Repeat("A", 43),
+		"\x00",
+		"a b c",
+		`"><script>`,
 	}
 	for _, shape := range shapes {
 		short := shape[:min(len(shape), 60)]
@@ -174,7 +225,13 @@ func TestScriptsOfOtherOriginsMayCallWithoutCookies(t *testing.T) {
 	for name, c := range map[string]struct {
 		endpoint http.Handler
 		open     bool
-	}{"token": {g.http.Token, true}, "userinfo": {g.http.UserInfo, true}, "jwks": {g.http.JWKS, true}, "revoke": {g.http.Revoke, true}, "introspect": {g.http.Introspect, false}} {
+	}{
+		"token":      {g.http.Token, true},
+		"userinfo":   {g.http.UserInfo, true},
+		"jwks":       {g.http.JWKS, true},
+		"revoke":     {g.http.Revoke, true},
+		"introspect": {g.http.Introspect, false},
+	} {
 		for _, method := range []string{http.MethodOptions, http.MethodPost} {
 			r := httptest.NewRequest(method, "/", nil)
 			r.Header.Set("Origin", "https://spa.example")

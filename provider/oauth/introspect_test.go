@@ -22,8 +22,17 @@ func TestIntrospectionAnswersOwnersAndAudiencesOnly(t *testing.T) {
 		token := a.text("access_token")
 		for _, caller := range []string{"shop", "api"} {
 			seen := g.mustActive(caller, token, true)
-			for name, want := range map[string]any{"scope": "openid profile", "client_id": "shop", "token_type": "Bearer", "sub": "alice", "iss": issuer, "sid": member.SID, "acr": "1",
-				"auth_time": float64(s.AuthTime.Unix()), "iat": float64(g.clock.Now().Unix())} {
+			for name, want := range map[string]any{
+				"scope":      "openid profile",
+				"client_id":  "shop",
+				"token_type": "Bearer",
+				"sub":        "alice",
+				"iss":        issuer,
+				"sid":        member.SID,
+				"acr":        "1",
+				"auth_time":  float64(s.AuthTime.Unix()),
+				"iat":        float64(g.clock.Now().Unix()),
+			} {
 				if seen.data[name] != want {
 					t.Errorf("%s (%s) sees %s %v, want %v", caller, format, name, seen.data[name], want)
 				}
@@ -147,7 +156,11 @@ func TestTokensDoNotPassToAClientThatComesLater(t *testing.T) {
 		own := g.postAs("worker", g.http.Token, "grant_type", "client_credentials").text("access_token")
 		g.mustActive("watch", own, true)
 		g.clock.Advance(time.Second)
-		if _, err := g.server.Terminator.End(t.Context(), storage.EndRequest{Selector: storage.Selector{Client: "worker"}, Cause: storage.Cause{Reason: storage.ReasonClientRemoved}, Change: storage.Change{RemoveClient: "worker"}}); err != nil {
+		if _, err := g.server.Terminator.End(t.Context(), storage.EndRequest{
+			Selector: storage.Selector{Client: "worker"},
+			Cause:    storage.Cause{Reason: storage.ReasonClientRemoved},
+			Change:   storage.Change{RemoveClient: "worker"},
+		}); err != nil {
 			t.Fatal(err)
 		}
 		g.mustActive("watch", own, false)

@@ -57,14 +57,18 @@ func newRig(t testing.TB, more ...string) *rig {
 		clients: &providertest.Clients{},
 	}
 	g.ring = providertest.MustLoadKeys(t, g.store, issuer, g.clock.Now, append([]string{keys.ES256}, more...)...)
-	minter := &tokens.Minter{Issuer: issuer, Ring: g.ring, Lifetimes: policy.Token{
-		Code:         time.Minute,
-		Opaque:       time.Hour,
-		JWT:          10 * time.Minute,
-		IDToken:      10 * time.Minute,
-		RefreshGrace: 10 * time.Second,
-		OfflineIdle:  90 * 24 * time.Hour,
-	}}
+	minter := &tokens.Minter{
+		Issuer: issuer,
+		Ring:   g.ring,
+		Lifetimes: policy.Token{
+			Code:         time.Minute,
+			Opaque:       time.Hour,
+			JWT:          10 * time.Minute,
+			IDToken:      10 * time.Minute,
+			RefreshGrace: 10 * time.Second,
+			OfflineIdle:  90 * 24 * time.Hour,
+		},
+	}
 	terminator := &logout.Terminator{
 		Store:     g.store,
 		Now:       g.clock.Now,
@@ -108,12 +112,16 @@ func (g *rig) mustPut(u storage.User) {
 func (g *rig) mustClient(id string, edit func(*storage.Client)) *storage.Client {
 	g.t.Helper()
 	c := storage.Client{
-		Metadata: storage.Metadata{ClientID: id, RedirectURIs: []string{callback}, IDTokenSignedResponseAlg: keys.ES256,
+		Metadata: storage.Metadata{
+			ClientID:                 id,
+			RedirectURIs:             []string{callback},
+			IDTokenSignedResponseAlg: keys.ES256,
 			GrantTypes: []string{
 				"authorization_code",
 				"refresh_token",
 				"client_credentials",
-			}},
+			},
+		},
 		SecretHash: storage.HashOf(secret),
 		Created:    g.clock.Now(),
 	}
@@ -310,7 +318,10 @@ func (g *rig) part(token string, index int) map[string]any {
 
 func (g *rig) endSessions(sel storage.Selector) {
 	g.t.Helper()
-	if _, err := g.server.Terminator.End(context.Background(), storage.EndRequest{Selector: sel, Cause: storage.Cause{Reason: storage.ReasonLogout, By: "user:alice"}}); err != nil {
+	if _, err := g.server.Terminator.End(context.Background(), storage.EndRequest{
+		Selector: sel,
+		Cause:    storage.Cause{Reason: storage.ReasonLogout, By: "user:alice"},
+	}); err != nil {
 		g.t.Fatal(err)
 	}
 }

@@ -21,9 +21,22 @@ func fullUser(now time.Time) storage.User {
 		Created:       now,
 		Updated:       now,
 		Claims: map[string]any{
-			"name": "Bob B", "given_name": "Bob", "family_name": "B", "middle_name": "M", "nickname": "bobby", "profile": "https://x.example/bob", "picture": "https://x.example/bob.png",
-			"website": "https://bob.example", "gender": "male", "birthdate": "1980-02-29", "zoneinfo": "Europe/Berlin", "locale": "de-DE", "phone_number": "+49 30 1", "phone_number_verified": true,
-			"address": map[string]any{"country": "DE", "locality": "Berlin"}},
+			"name":                  "Bob B",
+			"given_name":            "Bob",
+			"family_name":           "B",
+			"middle_name":           "M",
+			"nickname":              "bobby",
+			"profile":               "https://x.example/bob",
+			"picture":               "https://x.example/bob.png",
+			"website":               "https://bob.example",
+			"gender":                "male",
+			"birthdate":             "1980-02-29",
+			"zoneinfo":              "Europe/Berlin",
+			"locale":                "de-DE",
+			"phone_number":          "+49 30 1",
+			"phone_number_verified": true,
+			"address":               map[string]any{"country": "DE", "locality": "Berlin"},
+		},
 	}
 }
 
@@ -59,7 +72,11 @@ func TestUserInfoLeavesOutWhatIsNotThereOrNotAskedFor(t *testing.T) {
 		},
 	)
 	a := g.redeem("shop", g.mustCode(g.mustSession("carol"), "shop", "openid profile email address phone", nil))
-	if got, want := g.userInfo(a.text("access_token")).data, (map[string]any{"sub": "carol", "preferred_username": "carol", "updated_at": float64(g.clock.Now().Unix())}); !reflect.DeepEqual(
+	if got, want := g.userInfo(a.text("access_token")).data, (map[string]any{
+		"sub":                "carol",
+		"preferred_username": "carol",
+		"updated_at":         float64(g.clock.Now().Unix()),
+	}); !reflect.DeepEqual(
 		got,
 		want,
 	) {
@@ -91,7 +108,12 @@ func TestClaimsParameterAsksByName(t *testing.T) {
 		"shop",
 		g.mustCode(g.mustSession("bob"), "shop", "openid", func(c *tokens.Code) { c.Claims = request.Raw() }),
 	)
-	if got, want := g.userInfo(a.text("access_token")).data, (map[string]any{"sub": "bob", "name": "Bob B", "email": "bob@example.com", "locale": "de-DE"}); !reflect.DeepEqual(
+	if got, want := g.userInfo(a.text("access_token")).data, (map[string]any{
+		"sub":    "bob",
+		"name":   "Bob B",
+		"email":  "bob@example.com",
+		"locale": "de-DE",
+	}); !reflect.DeepEqual(
 		got,
 		want,
 	) {

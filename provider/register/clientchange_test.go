@@ -44,7 +44,12 @@ func TestClientThatGivesUpOfflineAccessLosesIt(t *testing.T) {
 		Expires: o.clock.Now().Add(time.Minute),
 	}
 	if _, err := o.store.Redeem(ctx, code, o.clock.Now(), func(storage.Session, storage.ClientSession) (storage.Issuance, error) {
-		return storage.Issuance{Grant: storage.Grant{ID: "offline", Created: o.clock.Now(), LastUsed: o.clock.Now(), RefreshHash: storage.HashOf("refresh")}}, nil
+		return storage.Issuance{Grant: storage.Grant{
+			ID:          "offline",
+			Created:     o.clock.Now(),
+			LastUsed:    o.clock.Now(),
+			RefreshHash: storage.HashOf("refresh"),
+		}}, nil
 	}); err != nil {
 		t.Fatal(err)
 	}

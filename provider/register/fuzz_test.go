@@ -20,7 +20,11 @@ func FuzzMetadata(f *testing.F) {
 		`{"redirect_uris":["javascript:alert(1)","https://a.example/cb#f","https://u@a.example/","https://*.example/cb"]}`,
 		`{"redirect_uris":["https://a.example/cb"],"jwks":{"keys":[{"kty":"RSA"}]},"response_types":["id_token token"],"subject_type":"pairwise"}`,
 		`{"redirect_uris":["https://a.example/cb"],"contacts":[1],"default_max_age":-1,"tos_uri":"data:,x"}`,
-		`[]`, `null`, `{`, "\xff", `{"redirect_uris":[]}{}`,
+		`[]`,
+		`null`,
+		`{`,
+		"\xff",
+		`{"redirect_uris":[]}{}`,
 	} {
 		f.Add(seed)
 	}

@@ -102,9 +102,15 @@ func TestAnswerHasWhatTheConformanceSuiteReads(t *testing.T) {
 func TestBadMetadataEarnsTheRegisteredCodes(t *testing.T) {
 	o := mustStart(t, policy.RegistrationOpen, "")
 	for _, c := range []struct{ code, body string }{
-		{register.InvalidRedirectURI, `{"redirect_uris":["https://rp.example/cb#fragment"]}`}, // oidcc-redirect-uri-regfrag
+		{
+			register.InvalidRedirectURI,
+			`{"redirect_uris":["https://rp.example/cb#fragment"]}`,
+		}, // oidcc-redirect-uri-regfrag
 		{register.InvalidRedirectURI, `{}`},
-		{register.InvalidMetadata, `{"redirect_uris":["https://rp.example/cb"],"initiate_login_uri":"http://rp.example/start"}`}, // oidcc-3rdparty-init-login-nohttps
+		{
+			register.InvalidMetadata,
+			`{"redirect_uris":["https://rp.example/cb"],"initiate_login_uri":"http://rp.example/start"}`,
+		}, // oidcc-3rdparty-init-login-nohttps
 		{register.InvalidMetadata, `{"redirect_uris":["https://rp.example/cb"],"response_types":["token"]}`},
 		{register.InvalidMetadata, `{"redirect_uris":"https://rp.example/cb"}`},
 		{register.InvalidMetadata, `[]`},

@@ -41,7 +41,11 @@ func TestJWKSCorpus(t *testing.T) {
 		return json.RawMessage(strings.Replace(string(raw), "{", `{"kid":"same",`, 1))
 	}
 	for _, c := range []struct{ name, jwks, text string }{
-		{"RSA, EC and EdDSA", set(mustJWK(t, &good.PublicKey, "sig"), mustJWK(t, &edge.PublicKey, ""), mustJWK(t, edPublic, "sig")), ""},
+		{
+			"RSA, EC and EdDSA",
+			set(mustJWK(t, &good.PublicKey, "sig"), mustJWK(t, &edge.PublicKey, ""), mustJWK(t, edPublic, "sig")),
+			"",
+		},
 		{"private RSA", set(mustJWK(t, good, "sig")), "private member"},
 		{"private EC", set(mustJWK(t, edge, "sig")), "private member"},
 		{"private Ed25519", set(mustJWK(t, edPrivate, "sig")), "private member"},
@@ -53,7 +57,11 @@ func TestJWKSCorpus(t *testing.T) {
 		{"secp256k1", set(json.RawMessage(`{"kty":"EC","crv":"secp256k1","x":"AAAA","y":"AAAA"}`)), "not a key"},
 		{"P-224", set(json.RawMessage(`{"kty":"EC","crv":"P-224","x":"AAAA","y":"AAAA"}`)), "not a key"},
 		{"X25519", set(json.RawMessage(`{"kty":"OKP","crv":"X25519","x":"AAAA"}`)), "not a key"},
-		{"off the curve", set(json.RawMessage(`{"kty":"EC","crv":"P-256","x":"` + strings.Repeat("A", 43) + `","y":"` + strings.Repeat("A", 43) + `"}`)), "not a key"},
+		{
+			"off the curve",
+			set(json.RawMessage(`{"kty":"EC","crv":"P-256","x":"` + strings.Repeat("A", 43) + `","y":"` + strings.Repeat("A", 43) + `"}`)),
+			"not a key",
+		},
 		{"no type", set(json.RawMessage(`{}`)), "not a key"},
 		{"no object", `{"keys":["x"]}`, "not a JSON object"},
 		{"no keys", `{"key":[]}`, "not a JWK Set"},

@@ -152,7 +152,16 @@ func TestDeletedClientIsNotifiedAndRemoved(t *testing.T) {
 			Expires: o.clock.Now().Add(time.Minute),
 		}
 		if _, err := o.store.Redeem(ctx, code, o.clock.Now(), func(storage.Session, storage.ClientSession) (storage.Issuance, error) {
-			return storage.Issuance{Grant: storage.Grant{ID: id, Client: c.ClientID, Subject: "ada", Session: session, Created: o.clock.Now(), LastUsed: o.clock.Now(), Expires: o.clock.Now().Add(time.Hour), RefreshHash: storage.HashOf("refresh " + id)}}, nil
+			return storage.Issuance{Grant: storage.Grant{
+				ID:          id,
+				Client:      c.ClientID,
+				Subject:     "ada",
+				Session:     session,
+				Created:     o.clock.Now(),
+				LastUsed:    o.clock.Now(),
+				Expires:     o.clock.Now().Add(time.Hour),
+				RefreshHash: storage.HashOf("refresh " + id),
+			}}, nil
 		}); err != nil {
 			t.Fatal(err)
 		}

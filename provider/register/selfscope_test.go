@@ -41,7 +41,12 @@ func TestClientCannotRegisterPrivilegedScopes(t *testing.T) {
 		own := func(scope string) string {
 			t.Helper()
 			p := o.Browser().
-				Do(http.MethodPost, "/token", url.Values{"grant_type": {"client_credentials"}, "scope": {scope}, "client_id": {made.ID}, "client_secret": {made.Secret}}, nil)
+				Do(http.MethodPost, "/token", url.Values{
+					"grant_type":    {"client_credentials"},
+					"scope":         {scope},
+					"client_id":     {made.ID},
+					"client_secret": {made.Secret},
+				}, nil)
 			var a struct {
 				Error, Scope string
 			}

@@ -18,7 +18,15 @@ func TestUnknownClientGetsAPage(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		o := providertest.MustStart(t, nil)
 		o.MustAddClient("atlas", nil)
-		for _, id := range []string{"", "nobody", "ATLAS", "atlas ", "atlas\x00", "../atlas", strings.Repeat("a", 5000)} {
+		for _, id := range []string{
+			"",
+			"nobody",
+			"ATLAS",
+			"atlas ",
+			"atlas\x00",
+			"../atlas",
+			strings.Repeat("a", 5000),
+		} {
 			o.Browser().
 				Get(providertest.AuthorizeURL("atlas", "client_id", " ")+"&client_id="+url.QueryEscape(id)).
 				MustName(t, "client_id")
@@ -39,10 +47,31 @@ func TestRepeatedParametersAreRefused(t *testing.T) {
 		o := providertest.MustStart(t, nil)
 		o.MustAddClient("atlas", nil)
 		b := o.Browser()
-		for _, name := range []string{"client_id", "redirect_uri", "response_type", "scope", "state", "nonce", "code_challenge", "code_challenge_method", "prompt", "max_age", "response_mode",
-			"claims", "login_hint", "id_token_hint", "request", "request_uri", "display", "made_up"} {
+		for _, name := range []string{
+			"client_id",
+			"redirect_uri",
+			"response_type",
+			"scope",
+			"state",
+			"nonce",
+			"code_challenge",
+			"code_challenge_method",
+			"prompt",
+			"max_age",
+			"response_mode",
+			"claims",
+			"login_hint",
+			"id_token_hint",
+			"request",
+			"request_uri",
+			"display",
+			"made_up",
+		} {
 			target := providertest.AuthorizeURL("atlas", "response_mode", "query", "prompt", "none")
-			for _, twice := range []string{target + "&" + name + "=x&" + name + "=x", target + "&" + name + "=x&" + name + "="} {
+			for _, twice := range []string{
+				target + "&" + name + "=x&" + name + "=x",
+				target + "&" + name + "=x&" + name + "=",
+			} {
 				p := b.Do(http.MethodGet, twice, nil, nil)
 				if name == "client_id" || name == "redirect_uri" {
 					p.MustName(t, name)
@@ -235,10 +264,22 @@ func TestFinishLooksAtEverythingAgain(t *testing.T) {
 		"the redirect URI is no longer registered": {func(o *providertest.Fixture) {
 			o.MustAdmin(http.MethodPatch, "/clients/atlas", `{"redirect_uris":["https://atlas.example/other"]}`)
 		}, "redirect_uri"},
-		"the application was disabled": {func(o *providertest.Fixture) { o.MustAdmin(http.MethodPost, "/clients/atlas/disable", "") }, "client_id"},
-		"the application was removed":  {func(o *providertest.Fixture) { o.MustAdmin(http.MethodDelete, "/clients/atlas", "") }, "client_id"},
-		"the session has ended":        {func(o *providertest.Fixture) { o.MustAdmin(http.MethodPost, "/logouts", `{"all_users":true}`) }, ""},
-		"the user was disabled":        {func(o *providertest.Fixture) { o.MustAdmin(http.MethodPost, "/users/alice/disable", "") }, ""},
+		"the application was disabled": {
+			func(o *providertest.Fixture) { o.MustAdmin(http.MethodPost, "/clients/atlas/disable", "") },
+			"client_id",
+		},
+		"the application was removed": {
+			func(o *providertest.Fixture) { o.MustAdmin(http.MethodDelete, "/clients/atlas", "") },
+			"client_id",
+		},
+		"the session has ended": {
+			func(o *providertest.Fixture) { o.MustAdmin(http.MethodPost, "/logouts", `{"all_users":true}`) },
+			"",
+		},
+		"the user was disabled": {
+			func(o *providertest.Fixture) { o.MustAdmin(http.MethodPost, "/users/alice/disable", "") },
+			"",
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -252,7 +293,10 @@ func TestFinishLooksAtEverythingAgain(t *testing.T) {
 				}
 				time.Sleep(time.Second)
 				c.change(o)
-				for _, p := range []providertest.Page{b.Submit(consent, "decision", "allow"), b.Copy().Submit(signIn, "username", "alice", "password", "wrong")} {
+				for _, p := range []providertest.Page{
+					b.Submit(consent, "decision", "allow"),
+					b.Copy().Submit(signIn, "username", "alice", "password", "wrong"),
+				} {
 					if c.leads != "" {
 						p.MustName(t, c.leads)
 					} else if !strings.Contains(p.Body, `id="password"`) {
@@ -273,10 +317,21 @@ func TestOpenPageAsksNoMoreThanIsStillRegistered(t *testing.T) {
 		request  []string
 		change   string
 	}{
-		"the response type was taken away": {func(m *storage.Metadata) {
-			m.ResponseTypes, m.GrantTypes = []string{"code", "id_token token"}, []string{"authorization_code", "implicit"}
-		}, []string{"response_type", "id_token token", "code_challenge", "", "code_challenge_method", ""}, `{"response_types":["code"],"grant_types":["authorization_code"]}`},
-		"PKCE is demanded now": {func(m *storage.Metadata) { m.RequirePKCE = &no }, []string{"code_challenge", "", "code_challenge_method", ""}, `{"require_pkce":true}`},
+		"the response type was taken away": {
+			func(m *storage.Metadata) {
+				m.ResponseTypes, m.GrantTypes = []string{
+					"code",
+					"id_token token",
+				}, []string{"authorization_code", "implicit"}
+			},
+			[]string{"response_type", "id_token token", "code_challenge", "", "code_challenge_method", ""},
+			`{"response_types":["code"],"grant_types":["authorization_code"]}`,
+		},
+		"PKCE is demanded now": {
+			func(m *storage.Metadata) { m.RequirePKCE = &no },
+			[]string{"code_challenge", "", "code_challenge_method", ""},
+			`{"require_pkce":true}`,
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -328,9 +383,24 @@ func TestRequestsSurviveWhatTheyMayHold(t *testing.T) {
 		o := providertest.MustStart(t, nil)
 		o.MustAddClient("atlas", nil)
 		for _, more := range [][]string{
-			{"display", "popup"}, {"display", "wap"}, {"display", "nonsense"}, {"ui_locales", "de-CH de en"}, {"ui_locales", "<>"}, {"claims_locales", "x y z"}, {"acr_values", "9 8 7"},
-			{"login_hint", "alice"}, {"login_hint", strings.Repeat("x", 300)}, {"made_up", "1"}, {"scope", "openid openid made_up"}, {"max_age", "0"},
-			{"max_age", "99999999999"}, {"prompt", "login consent"}, {"prompt", "select_account"}, {"id_token_hint", ""}, {"registration", ""}, {"claims", `{"id_token":{"made_up":null}}`},
+			{"display", "popup"},
+			{"display", "wap"},
+			{"display", "nonsense"},
+			{"ui_locales", "de-CH de en"},
+			{"ui_locales", "<>"},
+			{"claims_locales", "x y z"},
+			{"acr_values", "9 8 7"},
+			{"login_hint", "alice"},
+			{"login_hint", strings.Repeat("x", 300)},
+			{"made_up", "1"},
+			{"scope", "openid openid made_up"},
+			{"max_age", "0"},
+			{"max_age", "99999999999"},
+			{"prompt", "login consent"},
+			{"prompt", "select_account"},
+			{"id_token_hint", ""},
+			{"registration", ""},
+			{"claims", `{"id_token":{"made_up":null}}`},
 		} {
 			b := o.Browser()
 			if got := b.MustSignIn("alice", "atlas", more...).Get("code"); got == "" {
@@ -342,9 +412,27 @@ func TestRequestsSurviveWhatTheyMayHold(t *testing.T) {
 		}
 		b := o.Browser()
 		for _, more := range [][]string{
-			{"scope", "profile"}, {"scope", ""}, {"prompt", "none login"}, {"prompt", "create"}, {"prompt", "Login"}, {"max_age", "-1"}, {"max_age", "1.5"}, {"max_age", "x"},
-			{"claims", "{"}, {"claims", `[]`}, {"claims", strings.Repeat(" ", 3000) + "{}"}, {"id_token_hint", "x.y.z"}, {"response_type", "none"}, {"response_type", "code code"}, {"response_type", "id_token"},
-			{"response_mode", "web_message"}, {"response_mode", "query.jwt"}, {"registration", "{}"}, {"request", "x"}, {"request_uri", "https://evil.example/x"}, {"request_uri", "urn:ietf:params:oauth:request_uri:x"},
+			{"scope", "profile"},
+			{"scope", ""},
+			{"prompt", "none login"},
+			{"prompt", "create"},
+			{"prompt", "Login"},
+			{"max_age", "-1"},
+			{"max_age", "1.5"},
+			{"max_age", "x"},
+			{"claims", "{"},
+			{"claims", `[]`},
+			{"claims", strings.Repeat(" ", 3000) + "{}"},
+			{"id_token_hint", "x.y.z"},
+			{"response_type", "none"},
+			{"response_type", "code code"},
+			{"response_type", "id_token"},
+			{"response_mode", "web_message"},
+			{"response_mode", "query.jwt"},
+			{"registration", "{}"},
+			{"request", "x"},
+			{"request_uri", "https://evil.example/x"},
+			{"request_uri", "urn:ietf:params:oauth:request_uri:x"},
 		} {
 			a := b.Do(http.MethodGet, providertest.AuthorizeURL("atlas", more...), nil, nil).ResponseParams(t)
 			if a.Get("error") == "" || a.Get("error") == "server_error" || a.Get("iss") != providertest.Issuer ||

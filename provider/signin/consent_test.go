@@ -124,7 +124,14 @@ func TestConsentSaysWhoAndWhat(t *testing.T) {
 		)
 		p = b.Submit(p, "username", "alice", "password", providertest.Password)
 		text := html.UnescapeString(p.Body)
-		for _, want := range []string{"alice@example.org", "<b>Atlas</b>", "atlas.example", "Your email address", "Your phone number", "https://atlas.example/policy"} {
+		for _, want := range []string{
+			"alice@example.org",
+			"<b>Atlas</b>",
+			"atlas.example",
+			"Your email address",
+			"Your phone number",
+			"https://atlas.example/policy",
+		} {
 			if !strings.Contains(text, want) {
 				t.Errorf("got a consent page without %q:\n%s", want, p.Body)
 			}
@@ -212,7 +219,10 @@ func TestUserCannotConsentForAnother(t *testing.T) {
 		if p := thief.Post(action, fields); p.Status != http.StatusBadRequest {
 			t.Errorf("got %d for another browser's handle, want 400", p.Status)
 		}
-		if p := b.Post(strings.Replace(action, "/consent/", "/login/", 1), url.Values{"username": {"bob"}, "password": {providertest.Password}}); p.Status != http.StatusBadRequest {
+		if p := b.Post(strings.Replace(action, "/consent/", "/login/", 1), url.Values{
+			"username": {"bob"},
+			"password": {providertest.Password},
+		}); p.Status != http.StatusBadRequest {
 			t.Errorf("got %d for a handle of another purpose, want 400", p.Status)
 		}
 		if p := b.Do(http.MethodPost, action, fields, http.Header{"Sec-Fetch-Site": {"cross-site"}}); p.Status != http.StatusForbidden {
@@ -317,7 +327,11 @@ func TestOfflineAccessIsAlwaysAskedFor(t *testing.T) {
 			client string
 			token  string
 			lives  bool
-		}{"without prompt=consent": {"atlas", without.RefreshToken, false}, "with it": {"atlas", with.RefreshToken, true}, "of a client that may hold none": {"bound", bound.RefreshToken, false}} {
+		}{
+			"without prompt=consent":         {"atlas", without.RefreshToken, false},
+			"with it":                        {"atlas", with.RefreshToken, true},
+			"of a client that may hold none": {"bound", bound.RefreshToken, false},
+		} {
 			a := o.Token(c.client, url.Values{"grant_type": {"refresh_token"}, "refresh_token": {c.token}})
 			if got := a.Error == ""; got != c.lives {
 				t.Errorf("%s: got %+v, want it to live after the logout: %v", name, a, c.lives)

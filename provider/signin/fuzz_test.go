@@ -29,8 +29,20 @@ func FuzzRedirectURI(f *testing.F) {
 		f.Add(strings.Replace(seed, "://", "://evil.example@", 1))
 	}
 	for _, seed := range []string{
-		"https://atlas.example.evil.example/cb", "https://ATLAS.example/cb", "https://atlas.example:443/cb", "https://atlas.example/cb#f", "https://atlas.example/%63b",
-		"http://127.0.0.1:4711/cb", "http://127.0.0.1:99999/cb", "http://127.0.0.1:@evil.example/cb", "http://[::1]/cb", "//evil.example", `\\evil.example`, "javascript:alert(1)", "", "\x00",
+		"https://atlas.example.evil.example/cb",
+		"https://ATLAS.example/cb",
+		"https://atlas.example:443/cb",
+		"https://atlas.example/cb#f",
+		"https://atlas.example/%63b",
+		"http://127.0.0.1:4711/cb",
+		"http://127.0.0.1:99999/cb",
+		"http://127.0.0.1:@evil.example/cb",
+		"http://[::1]/cb",
+		"//evil.example",
+		`\\evil.example`,
+		"javascript:alert(1)",
+		"",
+		"\x00",
 	} {
 		f.Add(seed)
 	}

@@ -29,7 +29,11 @@ func TestForeignInteractionsOpenNothing(t *testing.T) {
 		form := url.Values{"username": {"alice"}, "password": {providertest.Password}}
 		refused := func(name string, b *providertest.Browser, path string) {
 			t.Helper()
-			for _, p := range []providertest.Page{b.Get(path), b.Do(http.MethodPost, path, form, nil), b.Get(path + "/cancel")} {
+			for _, p := range []providertest.Page{
+				b.Get(path),
+				b.Do(http.MethodPost, path, form, nil),
+				b.Get(path + "/cancel"),
+			} {
 				if p.Status != http.StatusBadRequest && p.Status != http.StatusNotFound &&
 					p.Status != http.StatusMethodNotAllowed ||
 					b.Cookies["__Host-curfew-session"] != "" {
@@ -62,11 +66,24 @@ func TestUnknownUserLooksLikeAWrongPassword(t *testing.T) {
 		o.MustAddClient("atlas", nil)
 		o.MustAddUser("gone")
 		o.MustAdmin(http.MethodPost, "/users/gone/disable", "")
-		if err := o.Store.PutUser(t.Context(), storage.User{Subject: "sub-bare", Name: "bare", Created: time.Now()}); err != nil {
+		if err := o.Store.PutUser(t.Context(), storage.User{
+			Subject: "sub-bare",
+			Name:    "bare",
+			Created: time.Now(),
+		}); err != nil {
 			t.Fatal(err)
 		}
 		var want string
-		for _, name := range []string{"alice", "alice@example.org", "nobody", "gone", "bare", "ALICE", "no body", strings.Repeat("x", 3000)} {
+		for _, name := range []string{
+			"alice",
+			"alice@example.org",
+			"nobody",
+			"gone",
+			"bare",
+			"ALICE",
+			"no body",
+			strings.Repeat("x", 3000),
+		} {
 			secret := "wrong"
 			if name == "gone" || name == "bare" {
 				secret = providertest.Password
@@ -164,8 +181,22 @@ func TestFormsOfOtherSitesAreRefused(t *testing.T) {
 		b := o.Browser()
 		login := b.Do(http.MethodGet, providertest.AuthorizeURL("atlas"), nil, nil).Header.Get("Location")
 		b.MustSignIn("alice", "atlas")
-		for _, path := range []string{login, "/consent/x", "/end_session/confirm", "/account/sessions", "/account/applications", "/account/password", "/account/email", o.MustMakeResetLink("alice")} {
-			for _, from := range []http.Header{{"Sec-Fetch-Site": {"cross-site"}}, {"Sec-Fetch-Site": {"same-site"}}, {"Sec-Fetch-Site": nil, "Origin": {"https://evil.example"}}, {"Sec-Fetch-Site": nil, "Origin": {"null"}}} {
+		for _, path := range []string{
+			login,
+			"/consent/x",
+			"/end_session/confirm",
+			"/account/sessions",
+			"/account/applications",
+			"/account/password",
+			"/account/email",
+			o.MustMakeResetLink("alice"),
+		} {
+			for _, from := range []http.Header{
+				{"Sec-Fetch-Site": {"cross-site"}},
+				{"Sec-Fetch-Site": {"same-site"}},
+				{"Sec-Fetch-Site": nil, "Origin": {"https://evil.example"}},
+				{"Sec-Fetch-Site": nil, "Origin": {"null"}},
+			} {
 				p := b.Do(http.MethodPost, path, url.Values{"scope": {"all"}}, from)
 				if p.Status != http.StatusForbidden || !strings.Contains(p.Body, "another website") {
 					t.Errorf("got %d from %.20s with %v, want 403", p.Status, path, from)
@@ -180,7 +211,10 @@ func TestFormsOfOtherSitesAreRefused(t *testing.T) {
 				t.Errorf("got a form of ours from %.20s refused as another site's", path)
 			}
 			// Without either, the handle is what counts.
-			if p := b.Do(http.MethodPost, path, url.Values{"scope": {"all"}, "interaction": {"x"}}, http.Header{"Sec-Fetch-Site": nil}); p.Status < 300 {
+			if p := b.Do(http.MethodPost, path, url.Values{
+				"scope":       {"all"},
+				"interaction": {"x"},
+			}, http.Header{"Sec-Fetch-Site": nil}); p.Status < 300 {
 				t.Errorf("got %d from %.20s without a handle", p.Status, path)
 			}
 			if path == "/account/applications" || !strings.HasPrefix(path, "/account/") {
@@ -206,7 +240,11 @@ func TestPasswordsMoveToTodaysCost(t *testing.T) {
 			t.Fatal(err)
 		}
 		cheap := u.Password
-		if u.Password, err = password.NewHasher(password.Cost{Memory: 128, Time: 2, Threads: 1}).Hash(context.Background(), providertest.Password); err != nil {
+		if u.Password, err = password.NewHasher(password.Cost{
+			Memory:  128,
+			Time:    2,
+			Threads: 1,
+		}).Hash(context.Background(), providertest.Password); err != nil {
 			t.Fatal(err)
 		}
 		if err := o.Store.PutUser(t.Context(), u); err != nil {

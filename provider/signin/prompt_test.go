@@ -30,18 +30,33 @@ func TestPromptNoneNeverShowsAnything(t *testing.T) {
 			more   []string
 			want   string // error; empty: a code
 		}{
-			"nobody signed in":               {o.Browser(), "atlas", nil, "login_required"},
-			"signed in":                      {b, "atlas", nil, ""},
-			"one's own hint":                 {b, "atlas", []string{"id_token_hint", mine}, ""},
-			"a hint of somebody else":        {b, "atlas", []string{"id_token_hint", bobs}, "login_required"},
-			"claims that name somebody else": {b, "atlas", []string{"claims", `{"id_token":{"sub":{"value":"sub-bob"}}}`}, "login_required"},
-			"claims that name the person":    {b, "atlas", []string{"claims", `{"id_token":{"sub":{"value":"sub-alice"}}}`}, ""},
-			"both, and they differ":          {b, "atlas", []string{"id_token_hint", mine, "claims", `{"id_token":{"sub":{"value":"sub-bob"}}}`}, "invalid_request"},
-			"no consent":                     {b, "ledger", nil, "consent_required"},
-			"old enough":                     {b, "atlas", []string{"max_age", "300"}, ""},
-			"too old":                        {b, "atlas", []string{"max_age", "299"}, "login_required"},
-			"too old for the client":         {b, "fresh", nil, "login_required"},
-			"the request says otherwise":     {b, "fresh", []string{"max_age", "3600"}, ""},
+			"nobody signed in":        {o.Browser(), "atlas", nil, "login_required"},
+			"signed in":               {b, "atlas", nil, ""},
+			"one's own hint":          {b, "atlas", []string{"id_token_hint", mine}, ""},
+			"a hint of somebody else": {b, "atlas", []string{"id_token_hint", bobs}, "login_required"},
+			"claims that name somebody else": {
+				b,
+				"atlas",
+				[]string{"claims", `{"id_token":{"sub":{"value":"sub-bob"}}}`},
+				"login_required",
+			},
+			"claims that name the person": {
+				b,
+				"atlas",
+				[]string{"claims", `{"id_token":{"sub":{"value":"sub-alice"}}}`},
+				"",
+			},
+			"both, and they differ": {
+				b,
+				"atlas",
+				[]string{"id_token_hint", mine, "claims", `{"id_token":{"sub":{"value":"sub-bob"}}}`},
+				"invalid_request",
+			},
+			"no consent":                 {b, "ledger", nil, "consent_required"},
+			"old enough":                 {b, "atlas", []string{"max_age", "300"}, ""},
+			"too old":                    {b, "atlas", []string{"max_age", "299"}, "login_required"},
+			"too old for the client":     {b, "fresh", nil, "login_required"},
+			"the request says otherwise": {b, "fresh", []string{"max_age", "3600"}, ""},
 		} {
 			before := c.b.Cookies["__Host-curfew-session"]
 			p := c.b.Do(

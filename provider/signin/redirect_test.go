@@ -14,15 +14,61 @@ import (
 // mutations are redirect URIs that are not the registered https://atlas.example/cb, each a trick that was believed
 // somewhere.
 var mutations = []string{
-	"", "https://atlas.example/cb/", "https://atlas.example/cb?x=1", "https://atlas.example/cb#", "https://atlas.example/cb#x", "https://atlas.example/CB", "https://ATLAS.example/cb",
-	"HTTPS://atlas.example/cb", "http://atlas.example/cb", "https://atlas.example:443/cb", "https://atlas.example:8443/cb", "https://atlas.example./cb", "https://atlas.example",
-	"https://atlas.example/", "https://atlas.example//cb", "https://atlas.example/./cb", "https://atlas.example/x/../cb", "https://atlas.example/%63b", "https://atlas.example/cb%00",
-	"https://atlas.example/cb%0d%0aLocation:%20https://evil.example", "https://atlas.example/cb\r\nX: y", " https://atlas.example/cb", "https://atlas.example/cb ", "\thttps://atlas.example/cb",
-	"https://atlas.example@evil.example/cb", "https://evil.example/https://atlas.example/cb", "https://evil.example?https://atlas.example/cb", "https://evil.example#https://atlas.example/cb",
-	"https://evil.example\\@atlas.example/cb", "https://atlas.example.evil.example/cb", "https://evilatlas.example/cb", "https://sub.atlas.example/cb", "https://user:pw@atlas.example/cb",
-	"//atlas.example/cb", "//evil.example", "/cb", "cb", "https:/atlas.example/cb", "https:atlas.example/cb", "https:///atlas.example/cb", "javascript:alert(1)//https://atlas.example/cb",
-	"JaVaScRiPt:alert(1)", "data:text/html,<script>alert(1)</script>", "vbscript:x", "about:blank", "file:///etc/passwd", "https://xn--atls-.example/cb", "https://аtlas.example/cb",
-	"https://127.0.0.1/cb", "http://localhost/cb", "https://[::1]/cb", "*", "https://*.example/cb", "https://atlas.example/cb,https://evil.example/", strings.Repeat("https://atlas.example/cb", 200),
+	"",
+	"https://atlas.example/cb/",
+	"https://atlas.example/cb?x=1",
+	"https://atlas.example/cb#",
+	"https://atlas.example/cb#x",
+	"https://atlas.example/CB",
+	"https://ATLAS.example/cb",
+	"HTTPS://atlas.example/cb",
+	"http://atlas.example/cb",
+	"https://atlas.example:443/cb",
+	"https://atlas.example:8443/cb",
+	"https://atlas.example./cb",
+	"https://atlas.example",
+	"https://atlas.example/",
+	"https://atlas.example//cb",
+	"https://atlas.example/./cb",
+	"https://atlas.example/x/../cb",
+	"https://atlas.example/%63b",
+	"https://atlas.example/cb%00",
+	"https://atlas.example/cb%0d%0aLocation:%20https://evil.example",
+	"https://atlas.example/cb\r\nX: y",
+	" https://atlas.example/cb",
+	"https://atlas.example/cb ",
+	"\thttps://atlas.example/cb",
+	"https://atlas.example@evil.example/cb",
+	"https://evil.example/https://atlas.example/cb",
+	"https://evil.example?https://atlas.example/cb",
+	"https://evil.example#https://atlas.example/cb",
+	"https://evil.example\\@atlas.example/cb",
+	"https://atlas.example.evil.example/cb",
+	"https://evilatlas.example/cb",
+	"https://sub.atlas.example/cb",
+	"https://user:pw@atlas.example/cb",
+	"//atlas.example/cb",
+	"//evil.example",
+	"/cb",
+	"cb",
+	"https:/atlas.example/cb",
+	"https:atlas.example/cb",
+	"https:///atlas.example/cb",
+	"javascript:alert(1)//https://atlas.example/cb",
+	"JaVaScRiPt:alert(1)",
+	"data:text/html,<script>alert(1)</script>",
+	"vbscript:x",
+	"about:blank",
+	"file:///etc/passwd",
+	"https://xn--atls-.example/cb",
+	"https://аtlas.example/cb",
+	"https://127.0.0.1/cb",
+	"http://localhost/cb",
+	"https://[::1]/cb",
+	"*",
+	"https://*.example/cb",
+	"https://atlas.example/cb,https://evil.example/",
+	strings.Repeat("https://atlas.example/cb", 200),
 }
 
 // TestForeignRedirectURIIsNeverFollowed: whatever is not registered byte for byte gets a page that names
@@ -44,7 +90,12 @@ func TestForeignRedirectURIIsNeverFollowed(t *testing.T) {
 				"code_challenge_method": {"S256"},
 			}
 			for _, b := range []*providertest.Browser{o.Browser(), signedIn} {
-				for _, more := range [][2]string{{"prompt", "none"}, {"response_mode", "form_post"}, {"response_type", ""}, {"scope", ""}} {
+				for _, more := range [][2]string{
+					{"prompt", "none"},
+					{"response_mode", "form_post"},
+					{"response_type", ""},
+					{"scope", ""},
+				} {
 					ask := url.Values{}
 					for name, v := range q {
 						ask[name] = v
@@ -55,7 +106,12 @@ func TestForeignRedirectURIIsNeverFollowed(t *testing.T) {
 				}
 			}
 			// Where such a client has only the other as registered, nothing of it is stripped either.
-			if a := o.Token("atlas", url.Values{"grant_type": {"authorization_code"}, "code": {signedIn.MustPromptNone("atlas").Get("code")}, "redirect_uri": {uri}, "code_verifier": {providertest.Verifier}}); a.Error == "" {
+			if a := o.Token("atlas", url.Values{
+				"grant_type":    {"authorization_code"},
+				"code":          {signedIn.MustPromptNone("atlas").Get("code")},
+				"redirect_uri":  {uri},
+				"code_verifier": {providertest.Verifier},
+			}); a.Error == "" {
 				t.Errorf("got tokens for redirect_uri %q", uri)
 			}
 		}

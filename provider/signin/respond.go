@@ -14,7 +14,6 @@ import (
 type responseParams [][2]string
 
 // add appends a parameter unless its value is empty.
-
 func (p *responseParams) add(name, value string) {
 	if value != "" {
 		*p = append(*p, [2]string{name, value})

@@ -42,22 +42,45 @@ func TestOldPasswordIsNoUseOnceReplaced(t *testing.T) {
 		"nothing": {func(*logout.Terminator, storage.User) error { return nil }, true},
 		"the password is replaced": {func(e *logout.Terminator, u storage.User) error {
 			u.Password = "another"
-			_, err := e.End(t.Context(), storage.EndRequest{Selector: storage.Selector{Subject: u.Subject}, Cause: storage.Cause{Reason: storage.ReasonPasswordChange}, Change: storage.Change{User: &u}})
+			_, err := e.End(t.Context(), storage.EndRequest{
+				Selector: storage.Selector{Subject: u.Subject},
+				Cause:    storage.Cause{Reason: storage.ReasonPasswordChange},
+				Change:   storage.Change{User: &u},
+			})
 			return err
 		}, false},
-		"the password is replaced by a request that began before the record was read": {func(e *logout.Terminator, u storage.User) error {
-			earlier := &logout.Terminator{Store: e.Store, Issuer: e.Issuer, Log: e.Log, Now: func() time.Time { return time.Now().Add(-time.Second) }}
-			u.Password = "another"
-			_, err := earlier.End(t.Context(), storage.EndRequest{Selector: storage.Selector{Subject: u.Subject}, Cause: storage.Cause{Reason: storage.ReasonPasswordReset}, Change: storage.Change{User: &u}})
-			return err
-		}, false},
+		"the password is replaced by a request that began before the record was read": {
+			func(e *logout.Terminator, u storage.User) error {
+				earlier := &logout.Terminator{
+					Store:  e.Store,
+					Issuer: e.Issuer,
+					Log:    e.Log,
+					Now:    func() time.Time { return time.Now().Add(-time.Second) },
+				}
+				u.Password = "another"
+				_, err := earlier.End(t.Context(), storage.EndRequest{
+					Selector: storage.Selector{Subject: u.Subject},
+					Cause:    storage.Cause{Reason: storage.ReasonPasswordReset},
+					Change:   storage.Change{User: &u},
+				})
+				return err
+			},
+			false,
+		},
 		"all sessions are ended": {func(e *logout.Terminator, u storage.User) error {
-			_, err := e.End(t.Context(), storage.EndRequest{Selector: storage.Selector{Subject: u.Subject}, Cause: storage.Cause{Reason: storage.ReasonAdmin}})
+			_, err := e.End(t.Context(), storage.EndRequest{
+				Selector: storage.Selector{Subject: u.Subject},
+				Cause:    storage.Cause{Reason: storage.ReasonAdmin},
+			})
 			return err
 		}, false},
 		"the user is disabled": {func(e *logout.Terminator, u storage.User) error {
 			u.Disabled = true
-			_, err := e.End(t.Context(), storage.EndRequest{Selector: storage.Selector{Subject: u.Subject}, Cause: storage.Cause{Reason: storage.ReasonUserDisabled}, Change: storage.Change{User: &u}})
+			_, err := e.End(t.Context(), storage.EndRequest{
+				Selector: storage.Selector{Subject: u.Subject},
+				Cause:    storage.Cause{Reason: storage.ReasonUserDisabled},
+				Change:   storage.Change{User: &u},
+			})
 			return err
 		}, false},
 	} {

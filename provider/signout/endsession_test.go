@@ -30,16 +30,31 @@ func TestLogoutAsksUnlessTheHintIsOfThisSession(t *testing.T) {
 			query []string
 			says  string // in error-description
 		}{
-			"nothing at all":                  {nil, ""},
-			"only state":                      {[]string{"state", "x"}, ""},
-			"no hint":                         {[]string{"post_logout_redirect_uri", "https://atlas.example/bye", "state", "x"}, ""},
-			"only client_id":                  {[]string{"client_id", "atlas", "post_logout_redirect_uri", "https://atlas.example/bye"}, ""},
-			"another user's hint":             {[]string{"id_token_hint", other}, ""},
-			"a hint of another browser":       {[]string{"id_token_hint", earlier}, ""},
-			"an unsigned hint":                {[]string{"id_token_hint", "eyJhbGciOiJub25lIn0." + parts[1] + "."}, "id_token_hint"},
-			"a cut hint":                      {[]string{"id_token_hint", mine[:len(mine)-8]}, "id_token_hint"},
-			"an unregistered target":          {[]string{"id_token_hint", mine, "post_logout_redirect_uri", "https://evil.example/"}, "post_logout_redirect_uri"},
-			"a target with a query added":     {[]string{"id_token_hint", mine, "post_logout_redirect_uri", "https://atlas.example/bye?x=1"}, "post_logout_redirect_uri"},
+			"nothing at all": {nil, ""},
+			"only state":     {[]string{"state", "x"}, ""},
+			"no hint": {
+				[]string{"post_logout_redirect_uri", "https://atlas.example/bye", "state", "x"},
+				"",
+			},
+			"only client_id": {
+				[]string{"client_id", "atlas", "post_logout_redirect_uri", "https://atlas.example/bye"},
+				"",
+			},
+			"another user's hint":       {[]string{"id_token_hint", other}, ""},
+			"a hint of another browser": {[]string{"id_token_hint", earlier}, ""},
+			"an unsigned hint": {
+				[]string{"id_token_hint", "eyJhbGciOiJub25lIn0." + parts[1] + "."},
+				"id_token_hint",
+			},
+			"a cut hint": {[]string{"id_token_hint", mine[:len(mine)-8]}, "id_token_hint"},
+			"an unregistered target": {
+				[]string{"id_token_hint", mine, "post_logout_redirect_uri", "https://evil.example/"},
+				"post_logout_redirect_uri",
+			},
+			"a target with a query added": {
+				[]string{"id_token_hint", mine, "post_logout_redirect_uri", "https://atlas.example/bye?x=1"},
+				"post_logout_redirect_uri",
+			},
 			"a client_id that is not the aud": {[]string{"id_token_hint", mine, "client_id", "ledger"}, "client_id"},
 			"an unknown client_id":            {[]string{"client_id", "nobody"}, "client_id"},
 		} {
@@ -289,7 +304,11 @@ func TestReturnTargetWithoutAClientIsOnlyOffered(t *testing.T) {
 		o := providertest.MustStart(t, nil)
 		o.MustAddClient("atlas", nil)
 		o.MustAddClient("ledger", nil)
-		for target, offered := range map[string]bool{"https://atlas.example/bye": true, "https://ledger.example/bye": false, "https://evil.example/": false} {
+		for target, offered := range map[string]bool{
+			"https://atlas.example/bye":  true,
+			"https://ledger.example/bye": false,
+			"https://evil.example/":      false,
+		} {
 			b := o.Browser()
 			b.MustJoin("alice", "atlas")
 			p := b.Submit(

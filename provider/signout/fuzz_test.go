@@ -17,8 +17,15 @@ func FuzzLogoutParameters(f *testing.F) {
 	browser := fixture.Browser()
 	hint := browser.MustJoin("alice", "atlas").IDToken
 	for _, seed := range []string{
-		"id_token_hint=" + hint[:len(hint)-4], "id_token_hint=e30.e30.", "client_id=atlas&post_logout_redirect_uri=https%3A%2F%2Fatlas.example%2Fbye&state=x",
-		"post_logout_redirect_uri=https%3A%2F%2Fevil.example", "client_id=atlas&client_id=atlas", "logout_hint=%00&ui_locales=de-%FF", "state=" + strings.Repeat("s", 5000), "%", "a;b",
+		"id_token_hint=" + hint[:len(hint)-4],
+		"id_token_hint=e30.e30.",
+		"client_id=atlas&post_logout_redirect_uri=https%3A%2F%2Fatlas.example%2Fbye&state=x",
+		"post_logout_redirect_uri=https%3A%2F%2Fevil.example",
+		"client_id=atlas&client_id=atlas",
+		"logout_hint=%00&ui_locales=de-%FF",
+		"state=" + strings.Repeat("s", 5000),
+		"%",
+		"a;b",
 	} {
 		f.Add(seed)
 	}

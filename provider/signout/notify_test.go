@@ -46,7 +46,10 @@ func TestSignOutAtOneClientEndsAllAndNotifiesAll(t *testing.T) {
 			if o.Active(name, a.AccessToken) {
 				t.Errorf("got an active access token of %s, want it revoked with the session", name)
 			}
-			if got := o.Token(name, url.Values{"grant_type": {"refresh_token"}, "refresh_token": {a.RefreshToken}}); got.Error != "invalid_grant" {
+			if got := o.Token(name, url.Values{
+				"grant_type":    {"refresh_token"},
+				"refresh_token": {a.RefreshToken},
+			}); got.Error != "invalid_grant" {
 				t.Errorf("got %+v for the refresh token of %s, want invalid_grant", got, name)
 			}
 		}

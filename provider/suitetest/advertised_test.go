@@ -76,7 +76,11 @@ func TestAdvertisedEndpointsAreThere(t *testing.T) {
 
 func TestAdvertisedMethodsOfAuthenticationAreTakenAtEachEndpoint(t *testing.T) {
 	runOnce(t, nil, func(m *module) {
-		for path, endpoint := range map[string]string{"/token": "token", "/introspect": "introspection", "/revoke": "revocation"} {
+		for path, endpoint := range map[string]string{
+			"/token":      "token",
+			"/introspect": "introspection",
+			"/revoke":     "revocation",
+		} {
 			advertised := m.supported(endpoint + "_endpoint_auth_methods_supported")
 			for _, method := range clientMethods {
 				c := m.mustRegister(map[string]any{"token_endpoint_auth_method": method})
@@ -105,8 +109,17 @@ func TestAdvertisedGrantTypesWorkAndNoOthers(t *testing.T) {
 			"refresh_token":      {"code"},
 			"client_credentials": {},
 		}
-		for _, grant := range []string{"authorization_code", "implicit", "refresh_token", "client_credentials", "password", "urn:ietf:params:oauth:grant-type:device_code",
-			"urn:ietf:params:oauth:grant-type:jwt-bearer", "urn:ietf:params:oauth:grant-type:token-exchange", "urn:openid:params:grant-type:ciba"} {
+		for _, grant := range []string{
+			"authorization_code",
+			"implicit",
+			"refresh_token",
+			"client_credentials",
+			"password",
+			"urn:ietf:params:oauth:grant-type:device_code",
+			"urn:ietf:params:oauth:grant-type:jwt-bearer",
+			"urn:ietf:params:oauth:grant-type:token-exchange",
+			"urn:openid:params:grant-type:ciba",
+		} {
 			grants := []string{grant}
 			if grant == "refresh_token" {
 				grants = append(grants, "authorization_code")
@@ -146,7 +159,10 @@ func TestAdvertisedValuesOfParametersAreTaken(t *testing.T) {
 				m.Errorf("got acr %v, want %s as asked for", got, acr)
 			}
 		}
-		for name, others := range map[string][]string{"prompt_values_supported": {"create", "Login"}, "response_modes_supported": {"jwt", "query.jwt", "web_message"}} {
+		for name, others := range map[string][]string{
+			"prompt_values_supported":  {"create", "Login"},
+			"response_modes_supported": {"jwt", "query.jwt", "web_message"},
+		} {
 			advertised := m.supported(name)
 			parameter := strings.TrimSuffix(strings.TrimSuffix(name, "s_supported"), "_value")
 			for _, value := range append(advertised, others...) {

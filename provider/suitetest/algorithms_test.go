@@ -31,7 +31,12 @@ func TestAdvertisedAlgorithmsAreThoseOfTheKeys(t *testing.T) {
 	for _, algorithms := range [][]string{{"RS256"}, {"RS256", "EdDSA"}, register.SigningAlgs()} {
 		ring := func(c *provider.Config) {
 			var err error
-			if c.Ring, err = keys.Load(context.Background(), keys.Config{Store: c.Store, File: filepath.Join(t.TempDir(), "key"), Issuer: providertest.Issuer, Algorithms: algorithms}); err != nil {
+			if c.Ring, err = keys.Load(context.Background(), keys.Config{
+				Store:      c.Store,
+				File:       filepath.Join(t.TempDir(), "key"),
+				Issuer:     providertest.Issuer,
+				Algorithms: algorithms,
+			}); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -68,7 +73,10 @@ func TestAdvertisedAlgorithmsAreThoseOfTheKeys(t *testing.T) {
 				}
 				m.mustRegister(both)
 				g := m.redeem(m.client, m.callback(m.visit("/authorize?"+m.request().Encode())).Get("code"))
-				for what, text := range map[string]string{"ID token": g.IDToken, "userinfo": m.userinfo(http.MethodGet, g.AccessToken).Body} {
+				for what, text := range map[string]string{
+					"ID token": g.IDToken,
+					"userinfo": m.userinfo(http.MethodGet, g.AccessToken).Body,
+				} {
 					if header, _ := m.verify(text); header.Algorithm != alg {
 						m.Errorf("got %s signed by %s, want %s", what, header.Algorithm, alg)
 					}
@@ -151,7 +159,12 @@ func (m *module) assertionBy(c *suiteClient, alg string, key any) url.Values {
 func (m *module) knows(path string, form url.Values) bool {
 	m.Helper()
 	form = maps.Clone(form)
-	for name, value := range map[string]string{"grant_type": "authorization_code", "code": "not-issued-here", "redirect_uri": m.client.redirect, "token": "not-issued-here"} {
+	for name, value := range map[string]string{
+		"grant_type":   "authorization_code",
+		"code":         "not-issued-here",
+		"redirect_uri": m.client.redirect,
+		"token":        "not-issued-here",
+	} {
 		form.Set(name, value)
 	}
 	p := m.send(http.MethodPost, path, "application/x-www-form-urlencoded", form.Encode(), nil)

@@ -245,8 +245,24 @@ func (m *module) checkEntropy(text string) {
 func scopeClaims(scope string) []string {
 	return map[string][]string{
 		"openid": {"sub"},
-		"profile": {"name", "given_name", "family_name", "middle_name", "nickname", "profile", "picture", "website", "gender", "birthdate", "zoneinfo", "locale", "updated_at",
-			"preferred_username"},
-		"email": {"email", "email_verified"}, "address": {"address"}, "phone": {"phone_number", "phone_number_verified"},
+		"profile": {
+			"name",
+			"given_name",
+			"family_name",
+			"middle_name",
+			"nickname",
+			"profile",
+			"picture",
+			"website",
+			"gender",
+			"birthdate",
+			"zoneinfo",
+			"locale",
+			"updated_at",
+			"preferred_username",
+		},
+		"email":   {"email", "email_verified"},
+		"address": {"address"},
+		"phone":   {"phone_number", "phone_number_verified"},
 	}[scope]
 }

@@ -37,7 +37,10 @@ func TestModuleFrontchannelRpInitiatedLogout(t *testing.T) {
 			m.Fatalf("got a frame to %q", frames[0][1])
 		}
 		sid, _ := o.claims()["sid"].(string)
-		if got, want := u.Query().Encode(), (url.Values{"iss": {providertest.Issuer}, "sid": {sid}}).Encode(); got != want ||
+		if got, want := u.Query().Encode(), (url.Values{
+			"iss": {providertest.Issuer},
+			"sid": {sid},
+		}).Encode(); got != want ||
 			sid == "" {
 			m.Errorf("got %s, want %s and nothing else", got, want)
 		}

@@ -179,11 +179,17 @@ func TestIDTokenHintOfAnotherUserIsRefused(t *testing.T) {
 		m.mustRegister(nil)
 		m.mustAuthorize()
 		for claims, want := range map[string]string{
-			`{"id_token":{"sub":{"value":"sub-pat"}}}`: "", `{"id_token":{"sub":{"values":["sub-pat"]}}}`: "", `{"id_token":{"sub":{"essential":true}}}`: "", `{"id_token":{"sub":null}}`: "",
-			`{"id_token":{"sub":{"value":"sub-alice"}}}`: "login_required", `{"id_token":{"sub":{"values":["sub-alice"]}}}`: "login_required",
+			`{"id_token":{"sub":{"value":"sub-pat"}}}`:                        "",
+			`{"id_token":{"sub":{"values":["sub-pat"]}}}`:                     "",
+			`{"id_token":{"sub":{"essential":true}}}`:                         "",
+			`{"id_token":{"sub":null}}`:                                       "",
+			`{"id_token":{"sub":{"value":"sub-alice"}}}`:                      "login_required",
+			`{"id_token":{"sub":{"values":["sub-alice"]}}}`:                   "login_required",
 			`{"id_token":{"sub":{"value":"sub-alice","values":["sub-pat"]}}}`: "login_required",
-			`{"id_token":{"sub":{"values":["sub-alice","sub-bob"]}}}`:         "invalid_request", `{"id_token":{"sub":{"value":5}}}`: "invalid_request",
-			`{"id_token":{"sub":{"value":""}}}`: "invalid_request", `{"id_token":{"sub":{"values":[null]}}}`: "invalid_request",
+			`{"id_token":{"sub":{"values":["sub-alice","sub-bob"]}}}`:         "invalid_request",
+			`{"id_token":{"sub":{"value":5}}}`:                                "invalid_request",
+			`{"id_token":{"sub":{"value":""}}}`:                               "invalid_request",
+			`{"id_token":{"sub":{"values":[null]}}}`:                          "invalid_request",
 		} {
 			if got := m.answerTo(m.request("prompt", "none", "claims", claims)); got.Get("error") != want ||
 				got.Has("code") != (want == "") {

@@ -77,7 +77,10 @@ func TestModuleRefreshToken(t *testing.T) {
 			http.StatusBadRequest,
 			"invalid_grant",
 		)
-		if again := m.token(second, url.Values{"grant_type": {"refresh_token"}, "refresh_token": {g.RefreshToken}}); again.Status != http.StatusOK {
+		if again := m.token(second, url.Values{
+			"grant_type":    {"refresh_token"},
+			"refresh_token": {g.RefreshToken},
+		}); again.Status != http.StatusOK {
 			m.Errorf("got %+v after another client tried, want the refresh token to live", again)
 		}
 		m.unregister(first)

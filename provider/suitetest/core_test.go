@@ -46,7 +46,10 @@ func TestBadRequestsEarnTheRegisteredErrors(t *testing.T) {
 			{[]string{"response_type", "token"}, "unsupported_response_type"}, // RFC 9700 §2.1.2
 			{[]string{"response_type", "none"}, "unsupported_response_type"},
 			{[]string{"response_mode", "web_message"}, "invalid_request"},
-			{[]string{"response_type", "code id_token", "response_mode", "query"}, "invalid_request"}, // Multiple Response Types §5
+			{
+				[]string{"response_type", "code id_token", "response_mode", "query"},
+				"invalid_request",
+			}, // Multiple Response Types §5
 			{[]string{"scope", ""}, "invalid_scope"},
 			{[]string{"scope", "profile"}, "invalid_scope"},
 			{[]string{"prompt", "never"}, "invalid_request"},
@@ -55,8 +58,14 @@ func TestBadRequestsEarnTheRegisteredErrors(t *testing.T) {
 			{[]string{"max_age", "-1"}, "invalid_request"},
 			{[]string{"id_token_hint", "nonsense"}, "invalid_request"},
 			{[]string{"claims", "["}, "invalid_request"},
-			{[]string{"claims", `{"id_token":{"acr":{"essential":true,"values":["urn:gold"]}}}`}, "access_denied"}, // §5.5.1.1
-			{[]string{"code_challenge", providertest.Challenge}, "invalid_request"},                                // RFC 7636 §4.3: plain
+			{
+				[]string{"claims", `{"id_token":{"acr":{"essential":true,"values":["urn:gold"]}}}`},
+				"access_denied",
+			}, // §5.5.1.1
+			{
+				[]string{"code_challenge", providertest.Challenge},
+				"invalid_request",
+			}, // RFC 7636 §4.3: plain
 			{[]string{"code_challenge", providertest.Challenge, "code_challenge_method", "plain"}, "invalid_request"},
 			{[]string{"code_challenge", "short", "code_challenge_method", "S256"}, "invalid_request"},
 			{[]string{"code_challenge_method", "S256"}, "invalid_request"},
@@ -103,7 +112,11 @@ func TestScopesThatAreNotUnderstoodAreIgnored(t *testing.T) {
 		m.mustRegister(
 			map[string]any{"grant_types": grants, "response_types": everyType, "scope": "openid email offline_access"},
 		)
-		for asked, want := range map[string]string{"openid openid email payments": "openid email", "openid profile": "openid", "openid offline_access": "openid"} {
+		for asked, want := range map[string]string{
+			"openid openid email payments": "openid email",
+			"openid profile":               "openid",
+			"openid offline_access":        "openid",
+		} {
 			if got := m.mustAuthorize("scope", asked).grant.Scope; got != want {
 				m.Errorf("got scope %q for %q, want %q", got, asked, want)
 			}

@@ -71,7 +71,13 @@ func (m *module) checkStrict(otherMethods []string) {
 	) // RFC 9700 §2.1.1: PKCE or nonce
 	refuse("invalid_request", "code_challenge", providertest.Verifier, "code_challenge_method", "plain")
 	refuse("invalid_request_uri", "request_uri", "https://plain.example/request")
-	for _, other := range []string{"https://plain.example/cb/", "https://plain.example/cb?x=y", "https://plain.example:443/cb", "http://plain.example/cb", "https://PLAIN.example/cb"} {
+	for _, other := range []string{
+		"https://plain.example/cb/",
+		"https://plain.example/cb?x=y",
+		"https://plain.example:443/cb",
+		"http://plain.example/cb",
+		"https://PLAIN.example/cb",
+	} {
 		q := m.request(append(slices.Clone(pkce), "redirect_uri", other)...)
 		m.mustShow(m.visit("/authorize?"+q.Encode()), "redirect_uri", "plain.example")
 	}
@@ -114,7 +120,10 @@ func (m *module) checkStrict(otherMethods []string) {
 	)
 	// Nobody but the user's own browser signs them out, and nothing leads away from it.
 	away := m.o.Browser().
-		Get("/end_session?" + url.Values{"id_token_hint": {o.hint}, "post_logout_redirect_uri": {"https://plain.example/bye"}}.Encode())
+		Get("/end_session?" + url.Values{
+			"id_token_hint":            {o.hint},
+			"post_logout_redirect_uri": {"https://plain.example/bye"},
+		}.Encode())
 	if strings.Contains(away.Body, "plain.example/bye") {
 		m.Errorf("got a way to a post_logout_redirect_uri that is not registered")
 	}

@@ -239,7 +239,9 @@ func TestModuleRpInitiatedLogoutBadIdTokenHint(t *testing.T) {
 		}
 		real := providertest.MustReadClaims(m, o.hint)
 		for _, hint := range []string{
-			m.sign(jose.RS256, m.client.key, real), m.sign(jose.HS256, []byte(m.client.Secret), real), m.sign(jose.HS256, []byte(m.client.Secret), fake),
+			m.sign(jose.RS256, m.client.key, real),
+			m.sign(jose.HS256, []byte(m.client.Secret), real),
+			m.sign(jose.HS256, []byte(m.client.Secret), fake),
 		} {
 			p := m.endSession("id_token_hint", hint, "post_logout_redirect_uri", postLogoutURI, "state", logoutState())
 			if p.Status != http.StatusBadRequest || strings.Contains(p.Body, postLogoutURI) {

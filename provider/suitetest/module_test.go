@@ -127,8 +127,18 @@ func suiteProvider(t *testing.T, configure func(*provider.Config)) (*providertes
 		Created:       time.Now(),
 		Updated:       time.Now(),
 		Claims: map[string]any{
-			"name": "Pat Quill", "given_name": "Pat", "family_name": "Quill", "middle_name": "Q", "nickname": "patq", "profile": "https://people.example/pat",
-			"picture": "https://people.example/pat.png", "website": "https://pat.example/", "gender": "female", "birthdate": "1987-10-16", "zoneinfo": "Europe/Zurich", "locale": "de-CH",
+			"name":        "Pat Quill",
+			"given_name":  "Pat",
+			"family_name": "Quill",
+			"middle_name": "Q",
+			"nickname":    "patq",
+			"profile":     "https://people.example/pat",
+			"picture":     "https://people.example/pat.png",
+			"website":     "https://pat.example/",
+			"gender":      "female",
+			"birthdate":   "1987-10-16",
+			"zoneinfo":    "Europe/Zurich",
+			"locale":      "de-CH",
 			"address": map[string]any{
 				"formatted":      "Hauptstrasse 1\n8000 Zürich",
 				"street_address": "Hauptstrasse 1",
@@ -137,7 +147,9 @@ func suiteProvider(t *testing.T, configure func(*provider.Config)) (*providertes
 				"postal_code":    "8000",
 				"country":        "Schweiz",
 			},
-			"phone_number": "+41 44 555 66 77", "phone_number_verified": true},
+			"phone_number":          "+41 44 555 66 77",
+			"phone_number_verified": true,
+		},
 	}
 	if err := o.Store.PutUser(t.Context(), person); err != nil {
 		t.Fatal(err)

@@ -21,10 +21,20 @@ func TestLoopbackPortIsFreeForNativeApplicationsOnly(t *testing.T) {
 			map[string]any{"application_type": "native", "redirect_uris": native, "token_endpoint_auth_method": "none"},
 		)
 		for uri, want := range map[string]bool{
-			"http://127.0.0.1/cb": true, "http://127.0.0.1:49152/cb": true, "http://[::1]:5000/cb": true, "com.example.app:/cb": true,
-			"http://127.0.0.1:0/cb": false, "http://127.0.0.1:70000/cb": false, "http://127.0.0.1:x/cb": false, "http://127.0.0.1:5000/other": false,
-			"http://127.0.0.1.evil.example/cb": false, "http://127.0.0.1@evil.example/cb": false, "http://127.0.0.2:5000/cb": false, "http://localhost:5000/cb": false,
-			"https://127.0.0.1:5000/cb": false, "com.example.app:/cb2": false,
+			"http://127.0.0.1/cb":              true,
+			"http://127.0.0.1:49152/cb":        true,
+			"http://[::1]:5000/cb":             true,
+			"com.example.app:/cb":              true,
+			"http://127.0.0.1:0/cb":            false,
+			"http://127.0.0.1:70000/cb":        false,
+			"http://127.0.0.1:x/cb":            false,
+			"http://127.0.0.1:5000/other":      false,
+			"http://127.0.0.1.evil.example/cb": false,
+			"http://127.0.0.1@evil.example/cb": false,
+			"http://127.0.0.2:5000/cb":         false,
+			"http://localhost:5000/cb":         false,
+			"https://127.0.0.1:5000/cb":        false,
+			"com.example.app:/cb2":             false,
 		} {
 			q := m.request(
 				"redirect_uri",
@@ -75,7 +85,10 @@ func TestBothMetadataDocumentsAreOne(t *testing.T) {
 // path.
 func TestIssuerWithAPath(t *testing.T) {
 	runOnce(t, func(c *provider.Config) { c.Issuer = providertest.Issuer + "/auth" }, func(m *module) {
-		for _, path := range []string{"/auth/.well-known/openid-configuration", "/.well-known/oauth-authorization-server/auth"} {
+		for _, path := range []string{
+			"/auth/.well-known/openid-configuration",
+			"/.well-known/oauth-authorization-server/auth",
+		} {
 			d := m.mustJSON(m.send(http.MethodGet, path, "", "", nil))
 			if d["issuer"] != providertest.Issuer+"/auth" ||
 				d["authorization_endpoint"] != providertest.Issuer+"/auth/authorize" {
@@ -131,7 +144,11 @@ func TestGrantsThatAreNotOfferedAreRefused(t *testing.T) {
 			{"grant_type": {"password"}, "username": {"pat"}, "password": {providertest.Password}, "scope": {"openid"}},
 			{"grant_type": {"urn:ietf:params:oauth:grant-type:jwt-bearer"}, "assertion": {m.assertion(c)}},
 			{"grant_type": {"urn:ietf:params:oauth:grant-type:device_code"}, "device_code": {"x"}},
-			{"grant_type": {"urn:ietf:params:oauth:grant-type:token-exchange"}, "subject_token": {"x"}, "subject_token_type": {"x"}},
+			{
+				"grant_type":         {"urn:ietf:params:oauth:grant-type:token-exchange"},
+				"subject_token":      {"x"},
+				"subject_token_type": {"x"},
+			},
 			{"grant_type": {"client_credentials"}}, // offered, but not registered
 		} {
 			if g := m.token(c, form); g.Status != http.StatusBadRequest ||

@@ -122,9 +122,12 @@ func TestModuleRequestUriSignedRs256(t *testing.T) {
 			Unix(),
 			"somebody", "https://other.example"
 		for name, text := range map[string]string{
-			"unsigned": m.unsigned(good()), "another's key": m.sign(jose.RS256, clientKeys()[1], good()), "another's name": m.sign(jose.RS256, m.client.key, stranger),
-			"for another issuer": m.sign(jose.RS256, m.client.key, elsewhere), "expired": m.sign(jose.RS256, m.client.key, expired),
-			"changed": strings.Replace(m.sign(jose.RS256, m.client.key, good()), ".", ".e", 1),
+			"unsigned":           m.unsigned(good()),
+			"another's key":      m.sign(jose.RS256, clientKeys()[1], good()),
+			"another's name":     m.sign(jose.RS256, m.client.key, stranger),
+			"for another issuer": m.sign(jose.RS256, m.client.key, elsewhere),
+			"expired":            m.sign(jose.RS256, m.client.key, expired),
+			"changed":            strings.Replace(m.sign(jose.RS256, m.client.key, good()), ".", ".e", 1),
 		} {
 			q := m.request("request", text)
 			params := m.callback(m.visit("/authorize?" + q.Encode()))
@@ -142,7 +145,15 @@ func TestEmptyMembersOfARequestObjectAreLeftOut(t *testing.T) {
 		m.mustRegister(nil)
 		q := m.request("nonce", "")
 		claims := requestObject(q)
-		for _, name := range []string{"nonce", "max_age", "claims", "id_token_hint", "prompt", "code_challenge", "registration"} {
+		for _, name := range []string{
+			"nonce",
+			"max_age",
+			"claims",
+			"id_token_hint",
+			"prompt",
+			"code_challenge",
+			"registration",
+		} {
 			claims[name] = nil
 		}
 		m.mustComplete(m.visit(beside(q, "request", m.unsigned(claims))), q)

@@ -107,8 +107,12 @@ func TestModuleRegistrationSectorUri(t *testing.T) {
 		m.responseType = "code"
 		same := map[string]any{"subject_type": "pairwise", "sector_identifier_uri": suiteBase + "/redirect_uris.json"}
 		subjects := map[string]any{}
-		for name, more := range map[string]map[string]any{"one": same, "another": same, "public": nil,
-			"elsewhere": {"subject_type": "pairwise", "redirect_uris": []string{"https://elsewhere.example/cb"}}} {
+		for name, more := range map[string]map[string]any{
+			"one":       same,
+			"another":   same,
+			"public":    nil,
+			"elsewhere": {"subject_type": "pairwise", "redirect_uris": []string{"https://elsewhere.example/cb"}},
+		} {
 			m.mustRegister(more)
 			o := m.mustAuthorize()
 			subjects[name] = o.claims()["sub"]

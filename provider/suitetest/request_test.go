@@ -127,7 +127,11 @@ func TestModuleEnsureRequestWithAcrValuesSucceeds(t *testing.T) {
 }
 
 func TestModuleEnsurePostRequestSucceeds(t *testing.T) {
-	for from, site := range map[string][]string{"a browser that does not say": nil, "the application's site": {"cross-site"}, "nobody's site": {"none"}} {
+	for from, site := range map[string][]string{
+		"a browser that does not say": nil,
+		"the application's site":      {"cross-site"},
+		"nobody's site":               {"none"},
+	} {
 		t.Run(from, func(t *testing.T) {
 			runModule(t, everyType, func(m *module) {
 				m.mustRegister(nil)

@@ -17,8 +17,17 @@ func TestJWTAccessTokenIsAsRFC9068Says(t *testing.T) {
 	if header["typ"] != "at+jwt" || header["alg"] != "ES256" {
 		t.Errorf("header %v", header)
 	}
-	for name, want := range map[string]any{"iss": issuer, "sub": "alice", "client_id": "shop", "scope": "openid profile", "sid": r.Grant.SID, "acr": "1",
-		"iat": float64(now.Unix()), "exp": float64(now.Add(10 * time.Minute).Unix()), "auth_time": float64(now.Unix())} {
+	for name, want := range map[string]any{
+		"iss":       issuer,
+		"sub":       "alice",
+		"client_id": "shop",
+		"scope":     "openid profile",
+		"sid":       r.Grant.SID,
+		"acr":       "1",
+		"iat":       float64(now.Unix()),
+		"exp":       float64(now.Add(10 * time.Minute).Unix()),
+		"auth_time": float64(now.Unix()),
+	} {
 		if claims[name] != want {
 			t.Errorf("%s is %v, want %v", name, claims[name], want)
 		}

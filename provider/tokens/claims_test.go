@@ -10,9 +10,20 @@ import (
 
 func TestClaimsParameterOfAnyShape(t *testing.T) {
 	for text, good := range map[string]bool{
-		`{}`: true, `{"userinfo":null}`: true, `{"userinfo":{}}`: true, `{"id_token":{"acr":{"essential":true,"values":["1"]}}}`: true, `{"other":{"x":1}}`: true,
-		``: false, `x`: false, `[]`: false, `"x"`: false, `{"userinfo":[]}`: false, `{"userinfo":{"name":1}}`: false, `{"userinfo":{"name":{"essential":"yes"}}}`: false,
-		`{"userinfo":{"name":{"values":"x"}}}`: false, `{"userinfo":{"name":null}}` + strings.Repeat(" ", tokens.MaxClaimsLength): false,
+		`{}`:                true,
+		`{"userinfo":null}`: true,
+		`{"userinfo":{}}`:   true,
+		`{"id_token":{"acr":{"essential":true,"values":["1"]}}}`: true,
+		`{"other":{"x":1}}`:       true,
+		``:                        false,
+		`x`:                       false,
+		`[]`:                      false,
+		`"x"`:                     false,
+		`{"userinfo":[]}`:         false,
+		`{"userinfo":{"name":1}}`: false,
+		`{"userinfo":{"name":{"essential":"yes"}}}`:                                false,
+		`{"userinfo":{"name":{"values":"x"}}}`:                                     false,
+		`{"userinfo":{"name":null}}` + strings.Repeat(" ", tokens.MaxClaimsLength): false,
 	} {
 		if _, err := tokens.ParseClaimsRequest(text); good != (err == nil) {
 			t.Errorf("%.60s: %v", text, err)
@@ -41,8 +52,16 @@ func TestWishes(t *testing.T) {
 		value any
 		want  bool
 	}{
-		{`null`, "x", true}, {`{}`, "x", true}, {`{"essential":true}`, "x", true}, {`{"value":"x"}`, "x", true}, {`{"value":"y"}`, "x", false},
-		{`{"values":["y","x"]}`, "x", true}, {`{"values":["y"]}`, "x", false}, {`{"value":true}`, true, true}, {`{"value":"true"}`, true, false}, {`{"value":7}`, int64(7), true},
+		{`null`, "x", true},
+		{`{}`, "x", true},
+		{`{"essential":true}`, "x", true},
+		{`{"value":"x"}`, "x", true},
+		{`{"value":"y"}`, "x", false},
+		{`{"values":["y","x"]}`, "x", true},
+		{`{"values":["y"]}`, "x", false},
+		{`{"value":true}`, true, true},
+		{`{"value":"true"}`, true, false},
+		{`{"value":7}`, int64(7), true},
 	} {
 		var wish *tokens.RequestedClaim
 		if err := json.Unmarshal([]byte(c.wish), &wish); err != nil {

@@ -73,7 +73,16 @@ func TestCodeOfAnyOtherTextIsRefused(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, other := range []string{"", "x", text[1:], text[:len(text)-4], text + text, strings.Repeat("A", tokens.MaxCodeLength+1), otherKind, empty} {
+	for _, other := range []string{
+		"",
+		"x",
+		text[1:],
+		text[:len(text)-4],
+		text + text,
+		strings.Repeat("A", tokens.MaxCodeLength+1),
+		otherKind,
+		empty,
+	} {
 		if _, err := g.OpenCode(other); !errors.Is(err, tokens.ErrInvalidCode) {
 			t.Errorf("%.40q: %v", other, err)
 		}
@@ -107,7 +116,14 @@ func FuzzUnpack(f *testing.F) {
 
 func TestPackKeepsEverySpelling(t *testing.T) {
 	// Of the last two, one is how base64url writes its 32 bytes, the other only decodes to the same.
-	for _, text := range []string{"", "x", keys.Random(""), strings.Repeat("=", 43), strings.Repeat("A", 43), strings.Repeat("A", 42) + "B"} {
+	for _, text := range []string{
+		"",
+		"x",
+		keys.Random(""),
+		strings.Repeat("=", 43),
+		strings.Repeat("A", 43),
+		strings.Repeat("A", 42) + "B",
+	} {
 		var got string
 		if !tokens.Unpack(tokens.Pack(text), &got) || got != text {
 			t.Errorf("%q came back as %q", text, got)

@@ -11,7 +11,13 @@ import (
 func FuzzClaimsRequest(f *testing.F) {
 	for _, seed := range []string{
 		`{"id_token":{"acr":{"essential":true,"values":["1","2"]},"email":null},"userinfo":{"name":{"value":"x"}}}`,
-		`{"id_token":{"sub":{"value":1e400}}}`, `{"userinfo":[]}`, `{"id_token":null}`, `[]`, ``, `{"id_token":{"":{}}}`, "{\"id_token\":{\"email\":{\"value\":\"\xff\"}}}",
+		`{"id_token":{"sub":{"value":1e400}}}`,
+		`{"userinfo":[]}`,
+		`{"id_token":null}`,
+		`[]`,
+		``,
+		`{"id_token":{"":{}}}`,
+		"{\"id_token\":{\"email\":{\"value\":\"\xff\"}}}",
 	} {
 		f.Add(seed)
 	}

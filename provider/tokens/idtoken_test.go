@@ -75,7 +75,11 @@ func TestUnsignedIDTokenOnlyWhereRegistered(t *testing.T) {
 }
 
 func TestSessionExpiryIsGivenToThoseWhoHonourIt(t *testing.T) {
-	for lease, want := range map[int]time.Time{0: {}, 900: now.Add(15 * time.Minute), 7 * 86400: now.Add(24 * time.Hour)} {
+	for lease, want := range map[int]time.Time{
+		0:         {},
+		900:       now.Add(15 * time.Minute),
+		7 * 86400: now.Add(24 * time.Hour),
+	} {
 		g := newRig(t)
 		c := g.mustClient(func(c *storage.Client) { c.SessionExpiry = lease })
 		a, r := g.mustExchange(c, "openid")
@@ -93,7 +97,13 @@ func TestSessionExpiryIsGivenToThoseWhoHonourIt(t *testing.T) {
 // The trust horizon rests on the ledger: it must never know less than what was given out.
 func TestLedgerKnowsWhatWasGiven(t *testing.T) {
 	for _, format := range []string{"opaque", "jwt"} {
-		for _, responseType := range []string{"id_token", "id_token token", "code token", "code id_token", "code id_token token"} {
+		for _, responseType := range []string{
+			"id_token",
+			"id_token token",
+			"code token",
+			"code id_token",
+			"code id_token token",
+		} {
 			g := newRig(t)
 			c := g.mustClient(func(c *storage.Client) { c.AccessTokenFormat = format })
 			a, r := g.mustAuthorizationTokens(c, g.newCode("openid"), responseType, "x")

@@ -37,12 +37,20 @@ func newRig(t *testing.T, algorithms ...string) *rig {
 		issuer,
 		func() time.Time { return now },
 		append(algorithms, keys.ES256)...)
-	g := &rig{t: t, store: store, Minter: &tokens.Minter{Issuer: issuer, Ring: ring, Lifetimes: policy.Token{
-		Code:    time.Minute,
-		Opaque:  time.Hour,
-		JWT:     10 * time.Minute,
-		IDToken: 5 * time.Minute,
-	}}}
+	g := &rig{
+		t:     t,
+		store: store,
+		Minter: &tokens.Minter{
+			Issuer: issuer,
+			Ring:   ring,
+			Lifetimes: policy.Token{
+				Code:    time.Minute,
+				Opaque:  time.Hour,
+				JWT:     10 * time.Minute,
+				IDToken: 5 * time.Minute,
+			},
+		},
+	}
 	user := storage.User{
 		Subject: "alice",
 		Name:    "alice",

@@ -34,7 +34,14 @@ var hostile = []string{
 // mustBeText wants nothing of a hostile text to have become markup, script or a header.
 func mustBeText(p providertest.Page, t *testing.T, where string) {
 	t.Helper()
-	for _, bad := range []string{"<script>alert", "<img src=x", "<svg/onload", `" autofocus onfocus="`, `href="javascript:`, `action="javascript:`} {
+	for _, bad := range []string{
+		"<script>alert",
+		"<img src=x",
+		"<svg/onload",
+		`" autofocus onfocus="`,
+		`href="javascript:`,
+		`action="javascript:`,
+	} {
 		if strings.Contains(p.Body, bad) {
 			t.Errorf("%s: got %s in the page", where, bad)
 		}
@@ -53,8 +60,28 @@ func TestHostileTextStaysText(t *testing.T) {
 		b := o.Browser()
 		hint := b.MustJoin("alice", "atlas").IDToken
 		for _, bad := range hostile {
-			for _, name := range []string{"client_id", "redirect_uri", "response_type", "response_mode", "scope", "state", "nonce", "prompt", "max_age", "login_hint", "id_token_hint", "claims", "display",
-				"ui_locales", "acr_values", "request", "request_uri", "code_challenge", "code_challenge_method", bad} {
+			for _, name := range []string{
+				"client_id",
+				"redirect_uri",
+				"response_type",
+				"response_mode",
+				"scope",
+				"state",
+				"nonce",
+				"prompt",
+				"max_age",
+				"login_hint",
+				"id_token_hint",
+				"claims",
+				"display",
+				"ui_locales",
+				"acr_values",
+				"request",
+				"request_uri",
+				"code_challenge",
+				"code_challenge_method",
+				bad,
+			} {
 				for _, mode := range []string{"query", "form_post", "fragment"} {
 					more := []string{"response_mode", mode, name, bad}
 					for _, who := range []*providertest.Browser{b.Copy(), o.Browser()} {
@@ -68,12 +95,24 @@ func TestHostileTextStaysText(t *testing.T) {
 				}
 				mustBeText(
 					o.Browser().
-						Do(http.MethodPost, "/authorize", url.Values{"client_id": {"atlas"}, name: {bad}}, http.Header{"Sec-Fetch-Site": {"cross-site"}}),
+						Do(http.MethodPost, "/authorize", url.Values{
+							"client_id": {"atlas"},
+							name:        {bad},
+						}, http.Header{"Sec-Fetch-Site": {"cross-site"}}),
 					t,
 					name,
 				)
 			}
-			for _, name := range []string{"id_token_hint", "logout_hint", "client_id", "post_logout_redirect_uri", "state", "ui_locales", "request", bad} {
+			for _, name := range []string{
+				"id_token_hint",
+				"logout_hint",
+				"client_id",
+				"post_logout_redirect_uri",
+				"state",
+				"ui_locales",
+				"request",
+				bad,
+			} {
 				mustBeText(b.Copy().Get(providertest.EndSessionURL(name, bad)), t, name)
 				mustBeText(
 					b.Copy().
@@ -107,7 +146,14 @@ func TestHostileTextStaysText(t *testing.T) {
 				t,
 				"email",
 			)
-			for _, path := range []string{"/account?done=", "/account/activity?after=", "/nowhere/", "/login/", "/reset/", "/account/reports/"} {
+			for _, path := range []string{
+				"/account?done=",
+				"/account/activity?after=",
+				"/nowhere/",
+				"/login/",
+				"/reset/",
+				"/account/reports/",
+			} {
 				mustBeText(b.Get(path+url.PathEscape(bad)), t, path)
 			}
 		}
@@ -147,7 +193,11 @@ func TestBodiesThatAreNoFormsAreRefused(t *testing.T) {
 			kind, body string
 			status     int
 		}{
-			"too large":    {"application/x-www-form-urlencoded", "x=" + strings.Repeat("x", 70_000), http.StatusRequestEntityTooLarge},
+			"too large": {
+				"application/x-www-form-urlencoded",
+				"x=" + strings.Repeat("x", 70_000),
+				http.StatusRequestEntityTooLarge,
+			},
 			"JSON":         {"application/json", `{"client_id":"atlas"}`, http.StatusBadRequest},
 			"multipart":    {"multipart/form-data; boundary=x", "--x--", http.StatusBadRequest},
 			"no type":      {"", "client_id=atlas", http.StatusBadRequest},
@@ -199,9 +249,21 @@ func TestNoSecretIsLogged(t *testing.T) {
 		synctest.Wait()
 		o.StopWork()
 		text := html.UnescapeString(log.String())
-		for name, secret := range map[string]string{"password": providertest.Password, "wrong password": "a wrong secret", "session": cookie, "code": code, "access token": a.AccessToken, "refresh token": a.RefreshToken,
-			"ID token": a.IDToken[:60], "sid": providertest.MustReadClaims(t, a.IDToken)["sid"].(string), "reset link": strings.TrimPrefix(link, "/reset/")[:20], "interaction": strings.TrimPrefix(location, "/login/")[:40],
-			"state": "secretstate", "nonce": "secretnonce", "client secret": providertest.Secret} {
+		for name, secret := range map[string]string{
+			"password":       providertest.Password,
+			"wrong password": "a wrong secret",
+			"session":        cookie,
+			"code":           code,
+			"access token":   a.AccessToken,
+			"refresh token":  a.RefreshToken,
+			"ID token":       a.IDToken[:60],
+			"sid":            providertest.MustReadClaims(t, a.IDToken)["sid"].(string),
+			"reset link":     strings.TrimPrefix(link, "/reset/")[:20],
+			"interaction":    strings.TrimPrefix(location, "/login/")[:40],
+			"state":          "secretstate",
+			"nonce":          "secretnonce",
+			"client secret":  providertest.Secret,
+		} {
 			if strings.Contains(text, secret) {
 				t.Errorf("got the %s in the log", name)
 			}

@@ -30,7 +30,10 @@ func TestCookiesAreOfThisHostAlone(t *testing.T) {
 						c.HttpOnly == readable ||
 						len(c.Raw) > 4096 ||
 						readable && !frame ||
-						c.SameSite != map[bool]http.SameSite{false: http.SameSiteLaxMode, true: http.SameSiteNoneMode}[readable] {
+						c.SameSite != map[bool]http.SameSite{
+							false: http.SameSiteLaxMode,
+							true:  http.SameSiteNoneMode,
+						}[readable] {
 						t.Errorf("got cookie %s", c.Raw)
 					}
 					if c.Name != "__Host-curfew-session" || c.MaxAge < 0 {
@@ -39,7 +42,10 @@ func TestCookiesAreOfThisHostAlone(t *testing.T) {
 					if len(c.Value) != 43 {
 						t.Errorf("got a session secret of %d characters, want 256 bits", len(c.Value))
 					}
-					if want := map[bool]int{false: 0, true: 30 * 24 * 3600}[strings.Contains(p.Path, "keep")]; c.MaxAge != want {
+					if want := map[bool]int{
+						false: 0,
+						true:  30 * 24 * 3600,
+					}[strings.Contains(p.Path, "keep")]; c.MaxAge != want {
 						t.Errorf("got a session cookie for %d s, want %d", c.MaxAge, want)
 					}
 				}
@@ -78,7 +84,13 @@ func TestCookiesAreOfThisHostAlone(t *testing.T) {
 					t.Error("got the session cookie kept after signing out")
 				}
 			}
-			for name, want := range map[string]bool{"__Host-curfew-session": true, "__Host-curfew-flow": true, "__Host-curfew-device": true, "__Host-curfew-left": true, "__Host-curfew-state": frame} {
+			for name, want := range map[string]bool{
+				"__Host-curfew-session": true,
+				"__Host-curfew-flow":    true,
+				"__Host-curfew-device":  true,
+				"__Host-curfew-left":    true,
+				"__Host-curfew-state":   frame,
+			} {
 				if got := seen[name] > 0; got != want {
 					t.Errorf("got cookie %s set: %v, want %v", name, got, want)
 				}
@@ -96,7 +108,12 @@ func TestPlantedCookieNeverBecomesASession(t *testing.T) {
 		o.MustAddUser("eve")
 		eve := o.Browser()
 		eve.MustSignIn("eve", "atlas")
-		for name, planted := range map[string]string{"made up": strings.Repeat("A", 43), "empty": "", "long": strings.Repeat("x", 5000), "eve's own": eve.Cookies["__Host-curfew-session"]} {
+		for name, planted := range map[string]string{
+			"made up":   strings.Repeat("A", 43),
+			"empty":     "",
+			"long":      strings.Repeat("x", 5000),
+			"eve's own": eve.Cookies["__Host-curfew-session"],
+		} {
 			b := o.Browser()
 			b.Cookies["__Host-curfew-session"] = planted
 			b.Cookies["__Host-curfew-flow"] = eve.Cookies["__Host-curfew-flow"]

@@ -37,7 +37,19 @@ func TestEveryAnswerCarriesItsHeaders(t *testing.T) {
 		hint := o.Redeem("atlas", pages["answer"].ResponseParams(t).Get("code")).IDToken
 		pages["form_post"] = b.Get(providertest.AuthorizeURL("atlas", "response_mode", "form_post"))
 		pages["reset"], pages["link over"] = empty.Get(o.MustMakeResetLink("alice")), empty.Get("/reset/x")
-		for _, path := range []string{"/account", "/account/applications", "/account/security", "/account/activity", "/end_session", "/signed-out/meaning", "/nowhere", "/account/sessions", "/authorize", "/login/x", "/"} {
+		for _, path := range []string{
+			"/account",
+			"/account/applications",
+			"/account/security",
+			"/account/activity",
+			"/end_session",
+			"/signed-out/meaning",
+			"/nowhere",
+			"/account/sessions",
+			"/authorize",
+			"/login/x",
+			"/",
+		} {
 			pages[path], pages[path+" for nobody"] = b.Get(path), empty.Get(path)
 		}
 		pages["foreign form"] = b.Do(
@@ -60,7 +72,10 @@ func TestEveryAnswerCarriesItsHeaders(t *testing.T) {
 		pages["signed out"] = b.Get(providertest.EndSessionURL("id_token_hint", hint))
 		for name, p := range pages {
 			h := p.Header
-			for header, want := range map[string]string{"X-Content-Type-Options": "nosniff", "Strict-Transport-Security": "max-age=31536000"} {
+			for header, want := range map[string]string{
+				"X-Content-Type-Options":    "nosniff",
+				"Strict-Transport-Security": "max-age=31536000",
+			} {
 				if got := h.Get(header); got != want {
 					t.Errorf("%s: got %s %q, want %q", name, header, got, want)
 				}
@@ -87,7 +102,14 @@ func TestEveryAnswerCarriesItsHeaders(t *testing.T) {
 				continue
 			}
 			csp := h.Get("Content-Security-Policy")
-			for _, part := range []string{"default-src 'none'", "script-src 'self'", "style-src 'self'", "base-uri 'none'", "object-src 'none'", "frame-ancestors 'none'"} {
+			for _, part := range []string{
+				"default-src 'none'",
+				"script-src 'self'",
+				"style-src 'self'",
+				"base-uri 'none'",
+				"object-src 'none'",
+				"frame-ancestors 'none'",
+			} {
 				if !strings.Contains(csp, part) {
 					t.Errorf("%s: got a policy without %s: %s", name, part, csp)
 				}
@@ -188,7 +210,11 @@ func TestIssuerMayHaveAPath(t *testing.T) {
 			strings.Contains(p.Body, `href="/account`) {
 			t.Errorf("got %d from the account page, or links that leave the path", p.Status)
 		}
-		for _, path := range []string{"/id/.well-known/openid-configuration", "/id/.well-known/oauth-authorization-server", "/.well-known/oauth-authorization-server/id"} {
+		for _, path := range []string{
+			"/id/.well-known/openid-configuration",
+			"/id/.well-known/oauth-authorization-server",
+			"/.well-known/oauth-authorization-server/id",
+		} {
 			if p := b.Get(path); !strings.Contains(
 				p.Body,
 				`"authorization_endpoint":"`+providertest.Issuer+`/id/authorize"`,

@@ -70,7 +70,12 @@ func TestEveryRefusalLeavesItsReasonInTheLog(t *testing.T) {
 			},
 			"redirect URI": {
 				authorize("redirect_uri", "https://u:p@atlas.example/callback/?token=sesame#x"),
-				map[string]any{"client": "atlas", "param": "redirect_uri", "value": "https://…@atlas.example/callback/?…#…", "status": 400.0},
+				map[string]any{
+					"client": "atlas",
+					"param":  "redirect_uri",
+					"value":  "https://…@atlas.example/callback/?…#…",
+					"status": 400.0,
+				},
 				"not registered",
 			},
 			"no redirect URI": {
@@ -91,26 +96,39 @@ func TestEveryRefusalLeavesItsReasonInTheLog(t *testing.T) {
 			},
 			"no grant type": {
 				token(url.Values{}),
-				map[string]any{"client": "atlas", "param": "grant_type", "code": "invalid_request", "status": 400.0}, "missing",
+				map[string]any{"client": "atlas", "param": "grant_type", "code": "invalid_request", "status": 400.0},
+				"missing",
 			},
 			"no code": {
-				token(url.Values{"grant_type": {"authorization_code"}, "redirect_uri": {"https://atlas.example/callback"}}),
-				map[string]any{"client": "atlas", "param": "code", "code": "invalid_request", "status": 400.0}, "missing",
+				token(url.Values{
+					"grant_type":   {"authorization_code"},
+					"redirect_uri": {"https://atlas.example/callback"},
+				}),
+				map[string]any{"client": "atlas", "param": "code", "code": "invalid_request", "status": 400.0},
+				"missing",
 			},
 			"refresh token": {
 				token(url.Values{"grant_type": {"refresh_token"}, "refresh_token": {"x"}}),
-				map[string]any{"client": "atlas", "param": "refresh_token", "code": "invalid_grant", "status": 400.0}, "not issued by this provider",
+				map[string]any{"client": "atlas", "param": "refresh_token", "code": "invalid_grant", "status": 400.0},
+				"not issued by this provider",
 			},
 			"client secret": {
 				func() {
-					form := url.Values{"grant_type": {"client_credentials"}, "client_id": {"atlas"}, "client_secret": {"wrong-sesame"}}
+					form := url.Values{
+						"grant_type":    {"client_credentials"},
+						"client_id":     {"atlas"},
+						"client_secret": {"wrong-sesame"},
+					}
 					o.Browser().Do(http.MethodPost, "/token", form, nil)
 				},
 				map[string]any{"client": "atlas", "code": "invalid_client", "status": 401.0}, "",
 			},
 			"introspection": {
 				func() {
-					o.Browser().Do(http.MethodPost, "/introspect", url.Values{"client_id": {"atlas"}, "token": {"x"}}, nil)
+					o.Browser().Do(http.MethodPost, "/introspect", url.Values{
+						"client_id": {"atlas"},
+						"token":     {"x"},
+					}, nil)
 				},
 				map[string]any{"client": "atlas", "code": "invalid_client", "status": 401.0}, "authentication",
 			},
@@ -126,7 +144,12 @@ func TestEveryRefusalLeavesItsReasonInTheLog(t *testing.T) {
 			},
 			"post-logout redirect URI": {
 				endSession("id_token_hint", hint, "post_logout_redirect_uri", "https://evil.example/?sesame"),
-				map[string]any{"client": "atlas", "param": "post_logout_redirect_uri", "value": "https://evil.example/?…", "status": 400.0},
+				map[string]any{
+					"client": "atlas",
+					"param":  "post_logout_redirect_uri",
+					"value":  "https://evil.example/?…",
+					"status": 400.0,
+				},
 				"not registered",
 			},
 			"registration": {

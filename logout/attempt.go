@@ -34,7 +34,7 @@ func (d *Dispatcher) attempt(ctx context.Context, delivery storage.Delivery) *at
 	ctx, cancel := context.WithTimeout(ctx, AttemptTimeout)
 	defer cancel()
 	started := d.Now()
-	reply, err := d.send(ctx, d.withCurrentMetadata(ctx, delivery))
+	reply, err := d.send(ctx, d.withoutSubject(ctx, d.withCurrentMetadata(ctx, delivery)))
 	now := d.Now()
 	o := &attemptOutcome{DeliveryOutcome: evaluateAttempt(delivery, reply, err, now, d.random()), delivery: delivery}
 	update := o.UpdateEntry

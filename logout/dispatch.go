@@ -26,6 +26,10 @@ type Outbox interface {
 	ListHostHealth(ctx context.Context) ([]storage.HostHealth, error)
 	Delivery(ctx context.Context, id string) (storage.Delivery, error)
 	Client(ctx context.Context, id string) (*storage.Client, error)
+	Report(ctx context.Context, id string) (storage.Report, error)
+	ListSessions(
+		ctx context.Context, sel storage.Selector, at time.Time, p storage.Page,
+	) (sessions []storage.Session, next string, err error)
 	RetryDelivery(
 		ctx context.Context,
 		id string,

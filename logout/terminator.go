@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"fmt"
 	"log/slog"
+	"slices"
 	"sync"
 	"time"
 
@@ -24,6 +25,10 @@ type SessionStore interface {
 	ListBulkLogouts(ctx context.Context) ([]storage.BulkLogout, error)
 	Sweep(ctx context.Context, at time.Time, limit int) (int, error)
 	UpdateReport(ctx context.Context, id string, change func(*storage.Report)) error
+	AdvanceDelivery(
+		ctx context.Context, id string, at time.Time,
+		update func(storage.ReportEntry) storage.ReportEntry,
+	) error
 }
 
 // DefaultPageSize is how many sessions a bulk logout ends in one transaction.
@@ -48,6 +53,7 @@ type Terminator struct {
 	SilentExpiry bool
 
 	Lifetimes       Lifetimes
+	RedirectDelay   time.Duration // the longest wait of the signed-out page before it returns to the client
 	ReportRetention time.Duration // 0: DefaultReportRetention
 	PageSize        int           // number of sessions in one transaction; 0: DefaultPageSize
 	Log             *slog.Logger  // nil: slog.Default
@@ -67,10 +73,14 @@ type Result struct {
 	More         bool                     // further pages follow in the background; their sessions have ended too
 	Count        storage.TerminationCount // counts Terminations
 	issuer       string
+	returning    returningClient
 }
 
-// Frames returns the frames of a front-channel logout for the terminations.
-func (r Result) Frames() []Frame { return Frames(r.issuer, r.Terminations) }
+// Frames returns the frames of a front-channel logout for what ended, without that of a client session that is put off
+// (IsPutOff).
+func (r Result) Frames() []Frame {
+	return slices.DeleteFunc(Frames(r.issuer, r.Terminations), func(f Frame) bool { return r.IsPutOff(f.SID) })
+}
 
 // End applies the change of req and ends the sessions and grants that its selector selects. When it returns, all their
 // tokens are revoked, and the deliveries to relying parties are stored. It is not an error if the selector selects
@@ -100,6 +110,7 @@ func (t *Terminator) End(ctx context.Context, req storage.EndRequest) (Result, e
 		Terminations: page.terminations,
 		More:         page.more,
 		issuer:       t.Issuer,
+		returning:    page.returning,
 	}
 	for _, termination := range page.terminations {
 		result.Count = result.Count.Add(storage.CountTermination(termination, storage.Selection{}))
@@ -113,14 +124,19 @@ type endedPage struct {
 	terminations []storage.Termination
 	more         bool      // further pages remain
 	committedAt  time.Time // when the call returned
+	returning    returningClient
 }
 
 // endPage calls EndSessions; no other function does. enforcedBy (see Plan) is known for the later pages of a bulk
 // logout: the first commit of the bulk logout revoked all its tokens. Otherwise it is zero.
 func (t *Terminator) endPage(ctx context.Context, req storage.EndRequest, at, enforcedBy time.Time) (endedPage, error) {
+	var returning returningClient
 	reports := map[string]*storage.Report{} // by ID; a plan that is made twice gives the same report
 	plan := func(termination storage.Termination) storage.Plan {
 		p := Plan(t, termination, enforcedByCause(termination, req.Cause, enforcedBy))
+		if found := t.planInitiator(&p, termination, req.Initiator); found.sid != "" {
+			returning = found
+		}
 		reports[p.Report.ID] = p.Report
 		return p
 	}
@@ -136,6 +152,7 @@ func (t *Terminator) endPage(ctx context.Context, req storage.EndRequest, at, en
 		terminations: terminations,
 		more:         more,
 		committedAt:  t.Now(),
+		returning:    returning,
 	}
 	var tightened sync.WaitGroup // the updates run at the same time, so that they go into one commit
 	for _, termination := range terminations {

@@ -67,6 +67,7 @@ func (p *Provider) newTerminator() *logout.Terminator {
 		SubjectFor:      p.subjectFor,
 		Lifetimes:       p.maxLifetimes(),
 		ReportRetention: c.Logout.ReportRetention,
+		RedirectDelay:   c.Logout.RedirectDelay,
 		SilentExpiry:    c.Session.SilentExpiry(),
 		Log:             c.Log,
 		Observer:        c.Observe,

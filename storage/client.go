@@ -89,6 +89,9 @@ type Metadata struct {
 	ClockSkew *int `json:"clock_skew,omitempty"`
 	// Renotify sends a second logout token if the client joined less than 30 s before the termination. Default true.
 	Renotify *bool `json:"renotify,omitempty"`
+	// NotifyInitiator sends a logout token also for a logout that the client started and that leads back to it. Default
+	// true.
+	NotifyInitiator *bool `json:"notify_initiator,omitempty"`
 }
 
 // Client is a client: a relying party, as the OP knows it.

@@ -179,6 +179,10 @@ func (c *Client) BackendLogoutScope() (scope LogoutScope, ok bool) {
 // session.
 func (c *Client) HasUntrustedConfirmations() bool { return c.Confirmations == "untrusted" }
 
+// IsNotifiedAsInitiator reports whether the client is notified of a logout that it started itself, where the browser
+// goes back to it.
+func (c *Client) IsNotifiedAsInitiator() bool { return c.NotifyInitiator == nil || *c.NotifyInitiator }
+
 // UsesPairwiseSubjects reports whether the client gets pairwise subject identifiers (Core §8.1).
 func (c *Client) UsesPairwiseSubjects() bool { return c.SubjectType == "pairwise" }
 

@@ -76,6 +76,16 @@ func (d Delivery) Planned() Delivery {
 	return d
 }
 
+// Advanced returns a copy of the delivery whose first attempt is brought forward to that time. ok is false, and the
+// copy is unchanged, if the delivery is due earlier, was attempted, or is not pending.
+func (d Delivery) Advanced(at time.Time) (advanced Delivery, ok bool) {
+	if d.State != DeliveryPending || d.Attempts > 0 || !at.Before(d.NextAttempt) {
+		return d, false
+	}
+	d.NextAttempt = at
+	return d, true
+}
+
 // Rescheduled corrects a pending delivery after the clock was set back. NextAttempt and LeasedUntil may then lie too
 // far in the future, because a clock that was ahead set them. Rescheduled moves NextAttempt to at most now plus Pause,
 // and LeasedUntil to at most now plus maxLease. changed reports whether it moved one of them.

@@ -77,9 +77,17 @@ type Change struct {
 
 // EndRequest is a request to end sessions. The store writes Change in the same transaction.
 type EndRequest struct {
-	Selector Selector
-	Cause    Cause
-	Change   Change
+	Selector  Selector
+	Cause     Cause
+	Change    Change
+	Initiator Initiator
+}
+
+// Initiator names the client session from which a logout was started, where the browser goes back to its client
+// afterwards. The zero value is none. The plan reads it; the store does not.
+type Initiator struct {
+	SID          string // of the client session
+	HintVerified bool   // a verified ID token hint belongs to the session
 }
 
 // SecureUser extends a request that ends a user's sessions, for the case that an attacker acted as the user. It also

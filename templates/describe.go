@@ -69,6 +69,8 @@ func (l *locale) describeClientSession(e Entry, ended, now time.Time) State {
 		return State{IconExpiring, l.text("state.expiring", "Time", expires), l.text("state.expiring_text"), detail}
 	case e.Trust == TrustNotified && beingRenotified:
 		return State{IconRetrying, l.text("state.checking"), l.text("state.checking_text"), detail}
+	case e.isPutOff():
+		return State{IconRetrying, l.text("state.initiator"), l.text("state.initiator_text"), detail}
 	case e.Delivery == DeliveryPending:
 		return State{IconRetrying, l.text("state.waiting"), l.text("state.waiting_text"), detail}
 	case e.Trust == TrustNotified && slices.Contains(e.Channels, ChannelFront):
@@ -91,6 +93,8 @@ func (l *locale) unknownSentence(e Entry) Text {
 		return l.text("state.unknown_text")
 	case e.Delivery == DeliveryCancelled:
 		return l.text("state.cancelled_text")
+	case e.Initiator && e.Delivery == DeliveryNone:
+		return l.text("state.initiator_not_asked")
 	case slices.Contains(e.Channels, ChannelBack):
 		return l.text("state.silent_text")
 	}
@@ -176,6 +180,8 @@ func (l *locale) backChannelDetail(e Entry, hasBackChannel bool, ended time.Time
 	switch e.Delivery {
 	case DeliveryPending:
 		switch {
+		case e.isPutOff():
+			return l.text("detail.initiator")
 		case noAnswerYet:
 			return l.text("detail.asking")
 		case e.NextAttempt.IsZero():
@@ -196,7 +202,10 @@ func (l *locale) backChannelDetail(e Entry, hasBackChannel bool, ended time.Time
 			return l.text("detail.accepted")
 		}
 	case DeliveryNone:
-		if hasBackChannel {
+		switch {
+		case e.Initiator:
+			return l.text("detail.initiator_not_asked")
+		case hasBackChannel:
 			return l.text("detail.silent")
 		}
 	}

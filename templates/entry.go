@@ -39,6 +39,12 @@ const (
 	ChannelFront = "frontchannel"
 )
 
+// isPutOff reports whether the app started the sign-out and has not been asked yet: it is asked when the browser is back
+// there.
+func (e Entry) isPutOff() bool {
+	return e.Initiator && e.Delivery == DeliveryPending && e.Attempts == 0
+}
+
 // Entry is one line of a report: an app's client session, its access tokens or its offline access, with the trust state
 // and the state of the notification.
 type Entry struct {
@@ -56,4 +62,5 @@ type Entry struct {
 	Status         int       // the HTTP status of the app's last answer; 0: no answer came
 	Class          string    // the reason if no answer came: refused, denied, dns, tls, timeout …
 	Renotification string    // the state of the re-notification: pending, done, failed; empty: none
+	Initiator      bool      // the app started the sign-out: it is asked after the browser is back there, or not at all
 }

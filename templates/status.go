@@ -65,7 +65,7 @@ func NewStatus(lang string, entries []Entry, ended, now time.Time) Status {
 		isPending := e.Delivery == DeliveryPending
 		mayChange := entry.Icon == IconRetrying || entry.Icon == IconExpiring && isPending
 		s.Done = s.Done && !mayChange
-		s.Settled = s.Settled && !isPending
+		s.Settled = s.Settled && (!isPending || e.isPutOff())
 	}
 	slices.SortStableFunc(s.Entries, func(a, b EntryStatus) int {
 		return slices.Index(groupOrder, a.Group) - slices.Index(groupOrder, b.Group)

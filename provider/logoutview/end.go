@@ -66,11 +66,11 @@ func (h *Handler) EndAndRender(w http.ResponseWriter, r *http.Request, l Logout)
 	if l.Scope != storage.ScopeClient && h.Site.HasSessionCookie(r) {
 		h.Site.ClearSessionCookie(w, r)
 	}
-	clientIDs, hasOtherClients, notifiesClients := endedClients(ended.Terminations, l.ClientID)
+	clientIDs, hasOtherClients, notifiesClients := endedClients(ended, l.ClientID)
 	h.Site.RememberSignOut(w, r, clientIDs...)
 	if l.Return.URI != "" && !l.Return.Offered && !hasOtherClients && !notifiesClients {
 		w.Header().Set("Set-Login", loginStatus(l.Scope))
-		web.Redirect(w, l.Return.URL())
+		h.RedirectBack(w, r, ended, l.Return)
 		return nil
 	}
 	offline, err := h.OfflineClientNames(ctx, l.Session.Subject)
@@ -97,6 +97,14 @@ func (h *Handler) EndAndRender(w http.ResponseWriter, r *http.Request, l Logout)
 	}
 	h.redirectToSignedOut(w, r, result, frames)
 	return nil
+}
+
+// RedirectBack redirects the browser to the client that started a logout, and has that client notified afterwards.
+func (h *Handler) RedirectBack(w http.ResponseWriter, r *http.Request, ended logout.Result, target ReturnTarget) {
+	web.Redirect(w, target.URL())
+	// The browser need not wait for the store. A writer that cannot flush sends the answer when the handler returns.
+	_ = http.NewResponseController(w).Flush()
+	h.Terminator.RedirectWritten(r.Context(), ended)
 }
 
 // redirectToSignedOut redirects to the signed-out page. The page has its own path, so that the user can reload it and
@@ -146,16 +154,17 @@ func (h *Handler) frames(w http.ResponseWriter, r *http.Request, result signOutR
 	return frames, nil
 }
 
-// endedClients returns the IDs of the clients whose client sessions ended. hasOthers reports whether one of them is not
-// the requesting client, notifies whether one of them is notified.
-func endedClients(terminations []storage.Termination, requesting string) (ids []string, hasOthers, notifies bool) {
-	for _, termination := range terminations {
+// endedClients returns the IDs of the clients whose client sessions ended, and reports whether another than the requesting one is
+// among them and whether any of them is notified while the browser is here.
+func endedClients(ended logout.Result, requesting string) (ids []string, hasOthers, notifies bool) {
+	for _, termination := range ended.Terminations {
 		for _, clientSession := range termination.Session.ClientSessions {
 			ids = append(ids, clientSession.Client)
 			if clientSession.Client != requesting {
 				hasOthers = true
 			}
-			if client := termination.Clients[clientSession.Client]; client != nil && hasLogoutURI(client) {
+			client := termination.Clients[clientSession.Client]
+			if client != nil && hasLogoutURI(client) && !ended.IsPutOff(clientSession.SID) {
 				notifies = true
 			}
 		}

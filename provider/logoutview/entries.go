@@ -40,6 +40,7 @@ func pageEntry(entry storage.ReportEntry) templates.Entry {
 		Status:         entry.LastAnswer.Status,
 		Class:          entry.LastAnswer.Class,
 		Renotification: entry.Renotification,
+		Initiator:      entry.Initiator,
 	}
 }
 

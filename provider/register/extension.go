@@ -80,6 +80,7 @@ func ExtensionNames() []string {
 		"confirmations",
 		"clock_skew",
 		"renotify",
+		"notify_initiator",
 	}
 }
 

@@ -89,12 +89,22 @@ func (h *Handler) endForRequest(
 				Client:  req.ClientID,
 				Address: h.Site.ClientAddress(r),
 			},
+			Initiator: h.initiatorOf(req, session),
 		},
 		Session:  session,
 		Scope:    scope,
 		ClientID: clientID,
 		Return:   target,
 	})
+}
+
+// initiatorOf returns the client session that the logout was started from, if the browser goes back to its client.
+func (h *Handler) initiatorOf(req logoutRequest, session *storage.Session) storage.Initiator {
+	clientSession := session.ClientSession(req.ClientID)
+	if clientSession == nil || req.client == nil || req.Target.URI == "" {
+		return storage.Initiator{}
+	}
+	return storage.Initiator{SID: clientSession.SID, HintVerified: h.hintMatchesSession(req, session)}
 }
 
 // isSpeculative reports whether the user has not opened the page: the request is a HEAD, a prefetch or a prerender.
@@ -138,6 +148,9 @@ func (h *Handler) endFromBackend(w http.ResponseWriter, r *http.Request, req log
 			slog.Bool("client_session_active", isActive))
 		return false, nil
 	}
+	// Anyone can have an ID token of a client that registered itself. Its hint alone leads nowhere: a link to this
+	// provider must not lead to a stranger's website.
+	redirects := req.Target.URI != "" && !req.client.Dynamic
 	end := storage.EndRequest{
 		Selector: logout.SelectorForScope(scope, &session, req.ClientID),
 		Cause: storage.Cause{
@@ -147,7 +160,11 @@ func (h *Handler) endFromBackend(w http.ResponseWriter, r *http.Request, req log
 			Address: h.Site.ClientAddress(r),
 		},
 	}
-	if _, err := h.Terminator.End(ctx, end); err != nil {
+	if redirects {
+		end.Initiator = h.initiatorOf(req, &session)
+	}
+	ended, err := h.Terminator.End(ctx, end)
+	if err != nil {
 		return true, logoutview.NotSignedOut(err)
 	}
 	message := templates.MessageSessionEnded
@@ -160,10 +177,8 @@ func (h *Handler) endFromBackend(w http.ResponseWriter, r *http.Request, req log
 			slog.String("client", req.ClientID),
 		)
 	}
-	// Anyone can have an ID token of a client that registered itself. Its hint alone leads nowhere: a link to this
-	// provider must not lead to a stranger's website.
-	if req.Target.URI != "" && !req.client.Dynamic {
-		web.Redirect(w, req.Target.URL())
+	if redirects {
+		h.View.RedirectBack(w, r, ended, req.Target)
 		return true, nil
 	}
 	page := templates.MessagePage{Page: h.Site.Page(r), Message: message}

@@ -153,6 +153,31 @@ func (s *Store) RetryDelivery(
 	})
 }
 
+// AdvanceDelivery implements storage.Deliveries.
+func (s *Store) AdvanceDelivery(
+	ctx context.Context,
+	id string,
+	at time.Time,
+	updateEntry func(storage.ReportEntry) storage.ReportEntry,
+) error {
+	at = truncateToMillis(at)
+	return s.update(ctx, func(t *tx) error {
+		before, found := t.delivery(id)
+		if !found {
+			return fmt.Errorf("advance delivery: %w", storage.ErrNotFound)
+		}
+		d, ok := before.Advanced(at)
+		if !ok {
+			return nil
+		}
+		t.putDelivery(d, &before)
+		pending := map[string]*storage.Report{}
+		t.editEntry(pending, d.Report, d.Client, updateEntry)
+		t.putReports(pending)
+		return nil
+	})
+}
+
 // CancelDelivery implements storage.Deliveries.
 func (s *Store) CancelDelivery(
 	ctx context.Context,

@@ -180,6 +180,32 @@ func (s *Store) CancelDelivery(
 	return s.changeDelivery(ctx, id, "cancel", updateEntry, e, storage.Delivery.Cancelled)
 }
 
+// AdvanceDelivery implements storage.Deliveries.
+func (s *Store) AdvanceDelivery(
+	ctx context.Context,
+	id string,
+	at time.Time,
+	updateEntry func(storage.ReportEntry) storage.ReportEntry,
+) error {
+	at = truncate(at)
+	return s.update(ctx, func(t *tx) error {
+		found := t.lockDeliveries(id)
+		before, ok := found[id]
+		if !ok {
+			return fmt.Errorf("advance delivery: %w", storage.ErrNotFound)
+		}
+		d, ok := before.Advanced(at)
+		if !ok {
+			return nil
+		}
+		t.updateDelivery(d)
+		edits := t.lockReports(found)
+		edits.editEntry(d, updateEntry)
+		edits.write(t)
+		return nil
+	})
+}
+
 // changeDelivery changes a delivery for an administrator, with its report's entry and the audit line.
 func (s *Store) changeDelivery(
 	ctx context.Context,

@@ -119,6 +119,7 @@ func (f *recordCodec) delivery(r *storage.Delivery) {
 	f.time(20, &r.LeasedUntil)
 	integer(f, 21, &r.Pause)
 	f.boolean(22, &r.Untrusted)
+	f.boolean(23, &r.Initiator)
 }
 
 func (f *recordCodec) answer(field protowire.Number, r *storage.Answer) {
@@ -198,4 +199,5 @@ func (f *recordCodec) reportEntry(r *storage.ReportEntry) {
 	f.time(12, &r.NextAttempt)
 	f.answer(13, &r.LastAnswer)
 	text(f, 14, &r.Renotification)
+	f.boolean(15, &r.Initiator)
 }

@@ -1,6 +1,7 @@
 package storagetest
 
 import (
+	"errors"
 	"fmt"
 	"sync"
 	"time"
@@ -35,6 +36,30 @@ var deliveryTests = map[string]func(*world){
 		}
 		w.mustClaim(at, 10, nil, "first")
 		w.mustClaim(at.Add(time.Minute), 10, nil, "first", "retried") // the lease of the first has run out
+	},
+	"FirstAttemptIsBroughtForwardAndNeverPutOff": func(w *world) {
+		w.mustReport(delivery("d1", "h", 60), delivery("attempted", "h", 0))
+		w.mustClaim(after(time.Second), 1, nil, "attempted")
+		advance := func(id string, at time.Time) {
+			w.Helper()
+			w.must(w.AdvanceDelivery(w.ctx, id, at, func(e storage.ReportEntry) storage.ReportEntry {
+				e.NextAttempt = at
+				return e
+			}))
+		}
+		advance("d1", after(10*time.Second))
+		advance("d1", after(20*time.Second))
+		advance("attempted", t0)
+		d, err := w.Delivery(w.ctx, "d1")
+		w.must(err)
+		mustEqual(w, "next attempt", d.NextAttempt, after(10*time.Second))
+		r, err := w.Report(w.ctx, "report")
+		w.must(err)
+		mustEqual(w, "next attempt in the report", r.Entries[0].NextAttempt, after(10*time.Second))
+		w.mustClaim(after(9*time.Second), 10, nil)
+		w.mustClaim(after(10*time.Second), 10, nil, "d1")
+		err = w.AdvanceDelivery(w.ctx, "unknown", t0, nil)
+		mustEqual(w, "error for an unknown delivery", errors.Is(err, storage.ErrNotFound), true)
 	},
 	"DueDeliveriesAreClaimedOldestFirst": func(w *world) {
 		w.mustDeliver(

@@ -18,17 +18,13 @@ func mustExport(t *testing.T, w *fixture, after time.Duration) Document {
 	w.register(storage.Metadata{ClientID: "c", FrontchannelLogoutURI: "https://c.example/fcl"})
 	w.register(storage.Metadata{ClientID: "d"})
 	id := w.session("a", "c", "d")
-	w.join(
-		id,
-		"b",
-		storage.Issuance{
-			Trust: storage.TokenExpiry{
-				SessionExpiry: time.Now().Add(15 * time.Minute),
-				JWT:           time.Now().Add(10 * time.Minute),
-				Opaque:        time.Now().Add(time.Hour),
-			},
+	w.join(id, "b", storage.Issuance{
+		Trust: storage.TokenExpiry{
+			SessionExpiry: time.Now().Add(15 * time.Minute),
+			JWT:           time.Now().Add(10 * time.Minute),
+			Opaque:        time.Now().Add(time.Hour),
 		},
-	)
+	})
 	w.waitRenotifyDelay()
 	d := w.dispatcher()
 	stop := run(d.Run)

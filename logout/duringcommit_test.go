@@ -33,14 +33,11 @@ func TestSessionSignedInWithTheOldPasswordDuringItsChangeIsEnded(t *testing.T) {
 		u, err := w.store.User(t.Context(), "u")
 		w.must(err)
 		u.Password = "another"
-		_, err = e.End(
-			t.Context(),
-			storage.EndRequest{
-				Selector: storage.Selector{Subject: "u", Except: keep},
-				Cause:    storage.Cause{Reason: storage.ReasonPasswordChange, By: "user:u"},
-				Change:   storage.Change{User: &u},
-			},
-		)
+		_, err = e.End(t.Context(), storage.EndRequest{
+			Selector: storage.Selector{Subject: "u", Except: keep},
+			Cause:    storage.Cause{Reason: storage.ReasonPasswordChange, By: "user:u"},
+			Change:   storage.Change{User: &u},
+		})
 		w.must(err)
 		if _, err := w.store.Session(t.Context(), late, time.Now()); !errors.Is(err, storage.ErrNotFound) {
 			t.Errorf("got error %v for the session begun by the old password, want it ended", err)
@@ -79,14 +76,11 @@ func TestCodeIssuedDuringConsentWithdrawalIsRevoked(t *testing.T) {
 			}
 		})
 		cause := storage.Cause{Reason: storage.ReasonConsentWithdrawn, By: "user:u"}
-		_, err := e.End(
-			t.Context(),
-			storage.EndRequest{
-				Selector: storage.Selector{Subject: "u", Client: "rp", IncludeOffline: true},
-				Cause:    cause,
-				Change:   storage.Change{WithdrawConsent: &consent},
-			},
-		)
+		_, err := e.End(t.Context(), storage.EndRequest{
+			Selector: storage.Selector{Subject: "u", Client: "rp", IncludeOffline: true},
+			Cause:    cause,
+			Change:   storage.Change{WithdrawConsent: &consent},
+		})
 		w.must(err)
 		_, err = w.store.Redeem(
 			t.Context(),

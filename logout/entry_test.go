@@ -10,7 +10,8 @@ import (
 
 func drawEntry(t *rapid.T) storage.ReportEntry {
 	entry := storage.ReportEntry{
-		Kind: KindClientSession, Client: "rp",
+		Kind:   KindClientSession,
+		Client: "rp",
 		Trust: rapid.SampledFrom([]storage.TrustState{storage.TrustUnknown, storage.TrustNotified, storage.TrustExpiring, storage.TrustConfirmed, storage.TrustRevoked}).
 			Draw(t, "trust"),
 		Delivery: rapid.SampledFrom([]storage.DeliveryState{storage.DeliveryNone, storage.DeliveryPending, storage.DeliveryDone, storage.DeliveryFailed}).
@@ -114,9 +115,7 @@ func TestFailedDeliveryLeavesTrustAsItWas(t *testing.T) {
 			storage.DeliveryFailed,
 			time.Time{},
 			storage.Answer{At: t0, Status: 404},
-		)(
-			entry,
-		)
+		)(entry)
 		if got.Trust != trust || got.Delivery != storage.DeliveryFailed || got.Attempts != 3 ||
 			got.LastAnswer.Status != 404 {
 			t.Errorf("got %+v, want %s", got, trust)

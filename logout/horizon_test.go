@@ -15,15 +15,12 @@ func exampleSession() (storage.Session, map[string]*storage.Client) {
 	s := storage.Session{ID: "s", Subject: "u"}
 	add := func(m storage.Metadata, t storage.TokenExpiry) {
 		clients[m.ClientID] = &storage.Client{Metadata: m}
-		s.ClientSessions = append(
-			s.ClientSessions,
-			storage.ClientSession{
-				Client:      m.ClientID,
-				SID:         "sid of " + m.ClientID,
-				Joined:      t0.Add(-time.Hour),
-				TokenExpiry: t,
-			},
-		)
+		s.ClientSessions = append(s.ClientSessions, storage.ClientSession{
+			Client:      m.ClientID,
+			SID:         "sid of " + m.ClientID,
+			Joined:      t0.Add(-time.Hour),
+			TokenExpiry: t,
+		})
 	}
 	add(
 		storage.Metadata{ClientID: "a", ClientName: "A", BackchannelLogoutURI: "https://a.example/"},
@@ -104,9 +101,7 @@ func TestReportHorizonShrinksOverTime(t *testing.T) {
 		storage.DeliveryDone,
 		time.Time{},
 		storage.Answer{At: t0.Add(300 * time.Millisecond), Status: 200},
-	)(
-		*a,
-	)
+	)(*a)
 	MarkFrontChannelNotified([]string{"c"}, t0)(&r)
 
 	e := AssessReport(r, t0.Add(time.Second))

@@ -49,15 +49,11 @@ func TestSlowCommitExtendsCachedBounds(t *testing.T) {
 		w.client("rp", storage.Metadata{IntrospectionCache: 60})
 		id := w.session()
 		now := time.Now()
-		w.join(
-			id,
-			"rp",
-			storage.Issuance{
-				Grant:  storage.Grant{ID: "g", Session: id, Created: now, LastUsed: now},
-				Trust:  storage.TokenExpiry{Opaque: now.Add(time.Hour)},
-				Tokens: []storage.Token{{Hash: storage.HashOf("at"), Issued: now, Expires: now.Add(time.Hour)}},
-			},
-		)
+		w.join(id, "rp", storage.Issuance{
+			Grant:  storage.Grant{ID: "g", Session: id, Created: now, LastUsed: now},
+			Trust:  storage.TokenExpiry{Opaque: now.Add(time.Hour)},
+			Tokens: []storage.Token{{Hash: storage.HashOf("at"), Issued: now, Expires: now.Add(time.Hour)}},
+		})
 		w.waitRenotifyDelay()
 		var cached time.Time
 		e := w.terminator(w.dispatcher())
@@ -150,14 +146,10 @@ func TestTokensOfRevokedOfflineAccessStillBoundTheClientSession(t *testing.T) {
 		id := w.session()
 		first, next := storage.HashOf(rand.Text()), storage.HashOf(rand.Text())
 		now := time.Now()
-		w.join(
-			id,
-			"rp",
-			storage.Issuance{
-				Grant: storage.Grant{ID: "g", Created: now, LastUsed: now, RefreshHash: first},
-				Trust: storage.TokenExpiry{Opaque: now.Add(time.Hour)},
-			},
-		)
+		w.join(id, "rp", storage.Issuance{
+			Grant: storage.Grant{ID: "g", Created: now, LastUsed: now, RefreshHash: first},
+			Trust: storage.TokenExpiry{Opaque: now.Add(time.Hour)},
+		})
 		time.Sleep(50 * time.Minute)
 		expires := time.Now().Add(time.Hour)
 		_, err := w.store.Refresh(

@@ -15,7 +15,9 @@ var t0 = time.Date(2026, 11, 21, 10, 2, 13, 0, time.UTC)
 func newTermination(m storage.Metadata, trust storage.TokenExpiry) storage.Termination {
 	m.ClientID = "rp"
 	return storage.Termination{
-		Cause: storage.Cause{ID: "cause", Reason: storage.ReasonLogout, By: "user:u"}, EndedAt: t0, WholeSession: true,
+		Cause:        storage.Cause{ID: "cause", Reason: storage.ReasonLogout, By: "user:u"},
+		EndedAt:      t0,
+		WholeSession: true,
 		Session: storage.Session{
 			ID:          "s",
 			Subject:     "u",

@@ -58,13 +58,10 @@ func (w *fixture) knownHosts(slow bool, clients ...string) {
 	w.t.Helper()
 	var outcomes []storage.DeliveryOutcome
 	for _, c := range clients {
-		outcomes = append(
-			outcomes,
-			storage.DeliveryOutcome{
-				ID:         "none",
-				HostHealth: &storage.HostHealth{Host: c + ".example:443", Slow: slow, At: time.Now()},
-			},
-		)
+		outcomes = append(outcomes, storage.DeliveryOutcome{
+			ID:         "none",
+			HostHealth: &storage.HostHealth{Host: c + ".example:443", Slow: slow, At: time.Now()},
+		})
 	}
 	_, err := w.store.RecordOutcomes(w.t.Context(), outcomes)
 	w.must(err)
@@ -185,9 +182,7 @@ func TestStrangerAtAnOperatorsHostHasSlotsOfItsOwn(t *testing.T) {
 	m := storage.Metadata{BackchannelLogoutURI: "https://app.example/bcl"}
 	operators, strangers := queueHost(
 		&storage.Client{Metadata: m},
-	), queueHost(
-		&storage.Client{Metadata: m, Dynamic: true},
-	)
+	), queueHost(&storage.Client{Metadata: m, Dynamic: true})
 	if operators != "app.example:443" || strangers == operators {
 		t.Errorf("got %q and %q, want two hosts", operators, strangers)
 	}

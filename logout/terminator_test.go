@@ -72,14 +72,11 @@ func TestChangeAndTerminationAreAtomic(t *testing.T) {
 		id := w.session()
 		e := w.terminator(w.dispatcher())
 		stale := storage.User{Subject: "u", Name: "ada", Revision: 77}
-		_, err := e.End(
-			t.Context(),
-			storage.EndRequest{
-				Selector: storage.Selector{Subject: "u"},
-				Cause:    storage.Cause{Reason: storage.ReasonPasswordChange, By: "user:u"},
-				Change:   storage.Change{User: &stale},
-			},
-		)
+		_, err := e.End(t.Context(), storage.EndRequest{
+			Selector: storage.Selector{Subject: "u"},
+			Cause:    storage.Cause{Reason: storage.ReasonPasswordChange, By: "user:u"},
+			Change:   storage.Change{User: &stale},
+		})
 		if !errors.Is(err, storage.ErrChanged) {
 			t.Errorf("got %v, want changed", err)
 		}
@@ -134,14 +131,10 @@ func TestRevokedGrantIsBoundedByItsTokensNotByCurrentMetadata(t *testing.T) {
 		w.client("rp", storage.Metadata{AccessTokenFormat: "jwt"})
 		end := time.Now().Add(time.Hour) // lifetimes were longer then
 		code, next := storage.HashOf("first"), storage.HashOf("second")
-		w.join(
-			w.session(),
-			"rp",
-			storage.Issuance{
-				Grant: storage.Grant{ID: "g", Session: "s", RefreshHash: code, Created: time.Now()},
-				Trust: storage.TokenExpiry{JWT: end},
-			},
-		)
+		w.join(w.session(), "rp", storage.Issuance{
+			Grant: storage.Grant{ID: "g", Session: "s", RefreshHash: code, Created: time.Now()},
+			Trust: storage.TokenExpiry{JWT: end},
+		})
 		time.Sleep(time.Second)
 		c, err := w.store.Client(t.Context(), "rp")
 		w.must(err)

@@ -28,13 +28,11 @@ func TestOnlyThePortOfANativeLoopbackAddressIsFree(t *testing.T) {
 		"http://127.0.0.1:5000\\cb?a=b": {false, false},
 	} {
 		for i, applicationType := range []string{"native", "web"} {
-			c := client(
-				Metadata{
-					ApplicationType:        applicationType,
-					RedirectURIs:           registered,
-					PostLogoutRedirectURIs: registered,
-				},
-			)
+			c := client(Metadata{
+				ApplicationType:        applicationType,
+				RedirectURIs:           registered,
+				PostLogoutRedirectURIs: registered,
+			})
 			if got := c.AllowsRedirectURI(uri); got != want[i] {
 				t.Errorf("%s, %q: got %v, want %v", applicationType, uri, got, want[i])
 			}

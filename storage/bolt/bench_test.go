@@ -18,17 +18,11 @@ var benchStart = time.Date(2026, 11, 2, 10, 0, 0, 0, time.UTC)
 func benchStore(b *testing.B, clients int) *Store {
 	b.Helper()
 	s := mustOpen(b, Options{Path: filepath.Join(b.TempDir(), "curfew.db")})
-	must(
-		b,
-		s.PutUser(
-			b.Context(),
-			storage.User{
-				Subject: "ann",
-				Name:    "ann",
-				Claims:  map[string]any{"given_name": "Ann", "family_name": "Example"},
-			},
-		),
-	)
+	must(b, s.PutUser(b.Context(), storage.User{
+		Subject: "ann",
+		Name:    "ann",
+		Claims:  map[string]any{"given_name": "Ann", "family_name": "Example"},
+	}))
 	for i := range clients {
 		must(
 			b,
@@ -52,7 +46,10 @@ func benchSession(b *testing.B, s *Store, id string) storage.SessionID {
 		ID: storage.SessionID(
 			id,
 		), SecretHash: storage.HashOf(id), Subject: "ann", AuthTime: benchStart, Created: benchStart, LastActive: benchStart,
-		IdleTimeout: 8 * time.Hour, Expires: benchStart.Add(24 * time.Hour), UserAgent: "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36", Address: "192.0.2.1",
+		IdleTimeout: 8 * time.Hour,
+		Expires:     benchStart.Add(24 * time.Hour),
+		UserAgent:   "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36",
+		Address:     "192.0.2.1",
 	}, storage.Event{At: benchStart, Kind: "session.created", Subject: "ann"}))
 	return storage.SessionID(id)
 }
@@ -81,8 +78,14 @@ func benchRedeem(ctx context.Context, s *Store, session storage.SessionID, clien
 		func(session storage.Session, m storage.ClientSession) (storage.Issuance, error) {
 			return storage.Issuance{
 				Grant: storage.Grant{
-					ID: id, Session: session.ID, Scope: []string{"openid", "profile", "email"}, AuthTime: session.AuthTime, Created: benchStart, LastUsed: benchStart,
-					Expires: session.Expires, RefreshHash: storage.HashOf("refresh-" + id),
+					ID:          id,
+					Session:     session.ID,
+					Scope:       []string{"openid", "profile", "email"},
+					AuthTime:    session.AuthTime,
+					Created:     benchStart,
+					LastUsed:    benchStart,
+					Expires:     session.Expires,
+					RefreshHash: storage.HashOf("refresh-" + id),
 				},
 				Tokens: []storage.Token{
 					{
@@ -220,16 +223,10 @@ func BenchmarkEndSessions(b *testing.B) {
 				wg.Wait()
 			}
 			benchCallers(b, s, 1, func(ctx context.Context, n int64) error {
-				ended, _, err := s.EndSessions(
-					ctx,
-					storage.EndRequest{
-						Selector: storage.Selector{Sessions: ids[n-1 : n]},
-						Cause:    storage.Cause{ID: "x", Reason: storage.ReasonLogout},
-					},
-					benchStart.Add(time.Minute),
-					0,
-					benchPlan,
-				)
+				ended, _, err := s.EndSessions(ctx, storage.EndRequest{
+					Selector: storage.Selector{Sessions: ids[n-1 : n]},
+					Cause:    storage.Cause{ID: "x", Reason: storage.ReasonLogout},
+				}, benchStart.Add(time.Minute), 0, benchPlan)
 				if err == nil && len(ended) != 1 {
 					err = fmt.Errorf("ended %d", len(ended))
 				}
@@ -251,19 +248,20 @@ func benchPlan(e storage.Termination) storage.Plan {
 	}
 	p := storage.Plan{Report: r}
 	for _, m := range e.Session.ClientSessions {
-		r.Entries = append(
-			r.Entries,
-			storage.ReportEntry{
-				Kind:     "client_session",
-				Client:   m.Client,
-				Channels: []string{"backchannel"},
-				Trust:    storage.TrustUnknown,
-				Delivery: storage.DeliveryPending,
-			},
-		)
+		r.Entries = append(r.Entries, storage.ReportEntry{
+			Kind:     "client_session",
+			Client:   m.Client,
+			Channels: []string{"backchannel"},
+			Trust:    storage.TrustUnknown,
+			Delivery: storage.DeliveryPending,
+		})
 		p.Deliveries = append(p.Deliveries, storage.Delivery{
 			ID: r.ID + "-" + m.SID, Report: r.ID, Client: m.Client, URI: "https://app.example/logout", Host: "app.example:443", Subject: "ann", SID: m.SID,
-			Alg: "ES256", Created: e.EndedAt, NextAttempt: e.EndedAt, GiveUpAt: e.EndedAt.Add(24 * time.Hour), State: storage.DeliveryPending,
+			Alg:         "ES256",
+			Created:     e.EndedAt,
+			NextAttempt: e.EndedAt,
+			GiveUpAt:    e.EndedAt.Add(24 * time.Hour),
+			State:       storage.DeliveryPending,
 		})
 	}
 	return p
@@ -291,19 +289,16 @@ func BenchmarkDeliveries(b *testing.B) {
 		must(b, err)
 		var out []storage.DeliveryOutcome
 		for _, d := range list {
-			out = append(
-				out,
-				storage.DeliveryOutcome{
-					ID:     d.ID,
-					Lease:  d.Lease,
-					State:  storage.DeliveryDone,
-					Answer: storage.Answer{Status: 200},
-					UpdateEntry: func(r storage.ReportEntry) storage.ReportEntry {
-						r.Delivery, r.Trust = storage.DeliveryDone, storage.TrustConfirmed
-						return r
-					},
+			out = append(out, storage.DeliveryOutcome{
+				ID:     d.ID,
+				Lease:  d.Lease,
+				State:  storage.DeliveryDone,
+				Answer: storage.Answer{Status: 200},
+				UpdateEntry: func(r storage.ReportEntry) storage.ReportEntry {
+					r.Delivery, r.Trust = storage.DeliveryDone, storage.TrustConfirmed
+					return r
 				},
-			)
+			})
 		}
 		stale, err := s.RecordOutcomes(ctx, out)
 		must(b, err)

@@ -153,22 +153,15 @@ func TestCommitsPerCall(t *testing.T) {
 	must(t, s.PutUser(ctx, storage.User{Subject: "ann", Name: "ann"}))
 	must(t, s.PutClient(ctx, storage.Client{Metadata: storage.Metadata{ClientID: "app"}}))
 	at := time.Date(2026, 11, 2, 10, 0, 0, 0, time.UTC)
-	must(
-		t,
-		s.CreateSession(
-			ctx,
-			storage.Session{
-				ID:          "s",
-				SecretHash:  storage.HashOf("s"),
-				Subject:     "ann",
-				Created:     at,
-				LastActive:  at,
-				IdleTimeout: time.Hour,
-				Expires:     at.Add(time.Hour),
-			},
-			storage.Event{},
-		),
-	)
+	must(t, s.CreateSession(ctx, storage.Session{
+		ID:          "s",
+		SecretHash:  storage.HashOf("s"),
+		Subject:     "ann",
+		Created:     at,
+		LastActive:  at,
+		IdleTimeout: time.Hour,
+		Expires:     at.Add(time.Hour),
+	}, storage.Event{}))
 	code := storage.Code{
 		ID:      "code",
 		Client:  "app",

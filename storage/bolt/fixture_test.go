@@ -137,18 +137,12 @@ func fillFixture(t *testing.T, s *Store) {
 	t.Helper()
 	ctx := t.Context()
 	for _, subject := range []string{"ann", "bob"} {
-		must(
-			t,
-			s.PutUser(
-				ctx,
-				storage.User{
-					Subject: subject,
-					Name:    subject,
-					Email:   subject + "@example.org",
-					Claims:  map[string]any{"given_name": subject},
-				},
-			),
-		)
+		must(t, s.PutUser(ctx, storage.User{
+			Subject: subject,
+			Name:    subject,
+			Email:   subject + "@example.org",
+			Claims:  map[string]any{"given_name": subject},
+		}))
 	}
 	for _, client := range []string{"app", "other"} {
 		must(
@@ -180,33 +174,20 @@ func fillFixture(t *testing.T, s *Store) {
 		t,
 		s.PutConsent(ctx, storage.Consent{Subject: "ann", Client: "app", Scope: []string{"openid"}, At: fixtureStart}),
 	)
-	must(
-		t,
-		s.PutToken(
-			ctx,
-			storage.Token{
-				Hash:    storage.HashOf("own"),
-				Client:  "app",
-				Issued:  fixtureStart,
-				Expires: fixtureStart.Add(time.Hour),
-			},
-		),
-	)
+	must(t, s.PutToken(ctx, storage.Token{
+		Hash:    storage.HashOf("own"),
+		Client:  "app",
+		Issued:  fixtureStart,
+		Expires: fixtureStart.Add(time.Hour),
+	}))
 	must(t, s.MarkUsed(ctx, "jti", fixtureStart, fixtureStart.Add(time.Hour), fixtureStart))
 	must(t, s.PutKeys(ctx, []storage.Key{{ID: "key", Created: fixtureStart}}, nil))
-	must(
-		t,
-		s.PutOneTimeLink(
-			ctx,
-			storage.OneTimeLink{
-				Hash:    storage.HashOf("link"),
-				Purpose: "reset",
-				Subject: "ann",
-				Expires: fixtureStart.Add(time.Hour),
-			},
-			storage.Event{Subject: "ann"},
-		),
-	)
+	must(t, s.PutOneTimeLink(ctx, storage.OneTimeLink{
+		Hash:    storage.HashOf("link"),
+		Purpose: "reset",
+		Subject: "ann",
+		Expires: fixtureStart.Add(time.Hour),
+	}, storage.Event{Subject: "ann"}))
 	must(t, s.CountAttempt(ctx, []storage.Hash{storage.HashOf("attempt")}, func(c []storage.Counter) error {
 		c[0] = storage.Counter{Count: 3, Last: fixtureStart}
 		return nil

@@ -29,17 +29,14 @@ func mustOwe(t *testing.T, s *Store, now time.Time, n int) {
 		0,
 		func(storage.Termination) (p storage.Plan) {
 			for i := range n {
-				p.Deliveries = append(
-					p.Deliveries,
-					storage.Delivery{
-						ID:          fmt.Sprintf("d%07d", i),
-						Host:        "h",
-						State:       storage.DeliveryPending,
-						Created:     now,
-						NextAttempt: now,
-						GiveUpAt:    now.Add(time.Hour),
-					},
-				)
+				p.Deliveries = append(p.Deliveries, storage.Delivery{
+					ID:          fmt.Sprintf("d%07d", i),
+					Host:        "h",
+					State:       storage.DeliveryPending,
+					Created:     now,
+					NextAttempt: now,
+					GiveUpAt:    now.Add(time.Hour),
+				})
 			}
 			return p
 		},

@@ -88,34 +88,21 @@ func TestNothingIsLeftBehind(t *testing.T) {
 	}
 	for i := range 6 {
 		id, sub := storage.SessionID(fmt.Sprint("s", i)), []string{"ann", "bob"}[i%2]
-		must(
-			t,
-			s.CreateSession(
-				ctx,
-				storage.Session{
-					ID:          id,
-					SecretHash:  storage.HashOf(string(id)),
-					Subject:     sub,
-					Created:     start,
-					LastActive:  start,
-					IdleTimeout: time.Hour,
-					Expires:     at(8 * time.Hour),
-				},
-				storage.Event{Subject: sub},
-			),
-		)
+		must(t, s.CreateSession(ctx, storage.Session{
+			ID:          id,
+			SecretHash:  storage.HashOf(string(id)),
+			Subject:     sub,
+			Created:     start,
+			LastActive:  start,
+			IdleTimeout: time.Hour,
+			Expires:     at(8 * time.Hour),
+		}, storage.Event{Subject: sub}))
 		must(t, s.Touch(ctx, id, at(5*time.Minute)))
-		_, err := s.Reauthenticate(
-			ctx,
-			id,
-			storage.Authentication{
-				SecretHash:  storage.HashOf("new " + string(id)),
-				IdleTimeout: 2 * time.Hour,
-				Expires:     at(9 * time.Hour),
-			},
-			at(6*time.Minute),
-			storage.Event{Subject: sub},
-		)
+		_, err := s.Reauthenticate(ctx, id, storage.Authentication{
+			SecretHash:  storage.HashOf("new " + string(id)),
+			IdleTimeout: 2 * time.Hour,
+			Expires:     at(9 * time.Hour),
+		}, at(6*time.Minute), storage.Event{Subject: sub})
 		must(t, err)
 		for n := range 3 {
 			redeem(id, sub, "app", n, false)
@@ -188,17 +175,14 @@ func TestNothingIsLeftBehind(t *testing.T) {
 	list, err := s.ClaimDeliveries(ctx, at(13*time.Minute), time.Minute, 3, nil)
 	must(t, err)
 	for i, d := range list {
-		_, err := s.RecordOutcomes(
-			ctx,
-			[]storage.DeliveryOutcome{
-				{
-					ID:          d.ID,
-					Lease:       d.Lease,
-					State:       []storage.DeliveryState{storage.DeliveryDone, storage.DeliveryFailed, storage.DeliveryPending}[i%3],
-					NextAttempt: at(20 * time.Minute),
-				},
+		_, err := s.RecordOutcomes(ctx, []storage.DeliveryOutcome{
+			{
+				ID:          d.ID,
+				Lease:       d.Lease,
+				State:       []storage.DeliveryState{storage.DeliveryDone, storage.DeliveryFailed, storage.DeliveryPending}[i%3],
+				NextAttempt: at(20 * time.Minute),
 			},
-		)
+		})
 		must(t, err)
 	}
 	must(t, s.RetryDelivery(ctx, list[1].ID, at(14*time.Minute), nil, storage.Event{}))

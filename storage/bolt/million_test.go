@@ -67,7 +67,10 @@ func TestMillionSessions(t *testing.T) {
 			ID: storage.SessionID(
 				id,
 			), SecretHash: storage.HashOf(id), Subject: user(i), AuthTime: now, AMR: []string{"pwd"}, Created: now, LastActive: now,
-			IdleTimeout: 8 * time.Hour, Expires: now.Add(24 * time.Hour), UserAgent: "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36", Address: "192.0.2.1",
+			IdleTimeout: 8 * time.Hour,
+			Expires:     now.Add(24 * time.Hour),
+			UserAgent:   "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36",
+			Address:     "192.0.2.1",
 		}, storage.Event{At: now, Kind: "session.created", Subject: user(i)})
 		if err != nil {
 			return err

@@ -207,17 +207,7 @@ var bulkLogoutTests = map[string]func(*world){
 			"ann",
 			"app",
 			t0,
-		), w.mustRedeemOffline(
-			id,
-			"ann",
-			"app",
-			t0,
-		), w.mustRedeemOffline(
-			id,
-			"ann",
-			"other",
-			t0,
-		)
+		), w.mustRedeemOffline(id, "ann", "app", t0), w.mustRedeemOffline(id, "ann", "other", t0)
 		clientToken := storage.Token{Hash: storage.HashOf("own"), Client: "app", Issued: t0, Expires: after(time.Hour)}
 		w.must(w.PutToken(w.ctx, clientToken))
 		sel, at := storage.Selector{Client: "app", IncludeOffline: true, OfflineOnly: true}, after(time.Second)

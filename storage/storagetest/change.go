@@ -20,8 +20,10 @@ var changeTests = map[string]func(*world){
 		w.must(w.PutConsent(w.ctx, storage.Consent{Subject: "ann", Client: "app", At: t0}))
 		next := newSession("next", "ann", t0)
 		terminations := w.mustEnd(storage.Selector{Subject: "ann", Except: "next"}, t0, storage.Change{
-			User: &u, WithdrawConsent: &storage.Consent{Subject: "ann", Client: "app"}, NewSession: &next,
-			Events: []storage.Event{{At: t0, Kind: "user.password", Subject: "ann"}},
+			User:            &u,
+			WithdrawConsent: &storage.Consent{Subject: "ann", Client: "app"},
+			NewSession:      &next,
+			Events:          []storage.Event{{At: t0, Kind: "user.password", Subject: "ann"}},
 		})
 		mustEqual(w, "ended", len(terminations), 0)
 		got, err := w.User(w.ctx, "ann")
@@ -120,51 +122,33 @@ var changeTests = map[string]func(*world){
 	"NewPasswordLeavesNoLink": func(w *world) {
 		w.mustUsers("ann", "bob")
 		for _, subject := range []string{"ann", "bob"} {
-			w.must(
-				w.PutOneTimeLink(
-					w.ctx,
-					storage.OneTimeLink{
-						Hash:    storage.HashOf(subject),
-						Purpose: "reset",
-						Subject: subject,
-						Created: t0,
-						Expires: after(time.Hour),
-					},
-					storage.Event{At: t0, Kind: "link.made"},
-				),
-			)
+			w.must(w.PutOneTimeLink(w.ctx, storage.OneTimeLink{
+				Hash:    storage.HashOf(subject),
+				Purpose: "reset",
+				Subject: subject,
+				Created: t0,
+				Expires: after(time.Hour),
+			}, storage.Event{At: t0, Kind: "link.made"}))
 		}
 		u, err := w.User(w.ctx, "ann")
 		w.must(err)
 		u.Name = "anna"
-		_, _, err = w.EndSessions(
-			w.ctx,
-			storage.EndRequest{
-				Selector: storage.Selector{Subject: "ann"},
-				Cause:    cause("renamed"),
-				Change:   storage.Change{User: &u},
-			},
-			t0,
-			0,
-			noPlan,
-		)
+		_, _, err = w.EndSessions(w.ctx, storage.EndRequest{
+			Selector: storage.Selector{Subject: "ann"},
+			Cause:    cause("renamed"),
+			Change:   storage.Change{User: &u},
+		}, t0, 0, noPlan)
 		w.must(err)
 		_, err = w.OneTimeLink(w.ctx, storage.HashOf("ann"), t0)
 		w.must(err)
 		u, err = w.User(w.ctx, "ann")
 		w.must(err)
 		u.Password = "another"
-		_, _, err = w.EndSessions(
-			w.ctx,
-			storage.EndRequest{
-				Selector: storage.Selector{Subject: "ann"},
-				Cause:    cause("password"),
-				Change:   storage.Change{User: &u},
-			},
-			t0,
-			0,
-			noPlan,
-		)
+		_, _, err = w.EndSessions(w.ctx, storage.EndRequest{
+			Selector: storage.Selector{Subject: "ann"},
+			Cause:    cause("password"),
+			Change:   storage.Change{User: &u},
+		}, t0, 0, noPlan)
 		w.must(err)
 		_, err = w.OneTimeLink(w.ctx, storage.HashOf("ann"), t0)
 		w.mustBe(err, storage.ErrNotFound)
@@ -214,34 +198,22 @@ var changeTests = map[string]func(*world){
 	"LinkIsUsedByOneEndingOnly": func(w *world) {
 		w.mustUsers("ann")
 		link := storage.HashOf("link")
-		w.must(
-			w.PutOneTimeLink(
-				w.ctx,
-				storage.OneTimeLink{
-					Hash:    link,
-					Purpose: "reset",
-					Subject: "ann",
-					Created: t0,
-					Expires: after(time.Hour),
-				},
-				storage.Event{At: t0, Kind: "link.made"},
-			),
-		)
+		w.must(w.PutOneTimeLink(w.ctx, storage.OneTimeLink{
+			Hash:    link,
+			Purpose: "reset",
+			Subject: "ann",
+			Created: t0,
+			Expires: after(time.Hour),
+		}, storage.Event{At: t0, Kind: "link.made"}))
 		var won atomic.Int32
 		var wg sync.WaitGroup
 		for range 20 {
 			wg.Go(func() {
-				_, _, err := w.EndSessions(
-					w.ctx,
-					storage.EndRequest{
-						Selector: storage.Selector{Subject: "ann"},
-						Cause:    cause("reset"),
-						Change:   storage.Change{UseLink: link},
-					},
-					t0,
-					0,
-					noPlan,
-				)
+				_, _, err := w.EndSessions(w.ctx, storage.EndRequest{
+					Selector: storage.Selector{Subject: "ann"},
+					Cause:    cause("reset"),
+					Change:   storage.Change{UseLink: link},
+				}, t0, 0, noPlan)
 				if err == nil {
 					won.Add(1)
 				} else if !errors.Is(err, storage.ErrAlreadyUsed) {
@@ -290,21 +262,16 @@ var changeTests = map[string]func(*world){
 			all := w.events(storage.EventFilter{})
 			line := all[len(all)-1]
 			mustEqual(w, "lines", r.Audit, []uint64{line.Seq})
-			mustEqual(
-				w,
-				"line",
-				[]string{
-					line.Kind,
-					string(line.Reason),
-					line.Cause,
-					line.By,
-					line.Subject,
-					line.Session,
-					line.Client,
-					line.Address,
-				},
-				[]string{c.kind, string(why.Reason), why.ID, why.By, "ann", c.session, c.client, why.Address},
-			)
+			mustEqual(w, "line", []string{
+				line.Kind,
+				string(line.Reason),
+				line.Cause,
+				line.By,
+				line.Subject,
+				line.Session,
+				line.Client,
+				line.Address,
+			}, []string{c.kind, string(why.Reason), why.ID, why.By, "ann", c.session, c.client, why.Address})
 		}
 	},
 	"PlanSeesWhatTheEndingReturns": func(w *world) {

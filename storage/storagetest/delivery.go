@@ -213,16 +213,11 @@ var deliveryTests = map[string]func(*world){
 		)
 		byState, oldest, err := w.CountDeliveries(w.ctx)
 		w.must(err)
-		mustEqual(
-			w,
-			"count",
-			byState,
-			map[storage.DeliveryState]int{
-				storage.DeliveryDone:    1,
-				storage.DeliveryPending: 1,
-				storage.DeliveryFailed:  1,
-			},
-		)
+		mustEqual(w, "count", byState, map[storage.DeliveryState]int{
+			storage.DeliveryDone:    1,
+			storage.DeliveryPending: 1,
+			storage.DeliveryFailed:  1,
+		})
 		mustEqual(w, "oldest", oldest, after(time.Second))
 		w.mustClaim(after(4*time.Second), 10, nil)
 		w.mustClaim(after(5*time.Second), 10, nil, "d2")
@@ -326,18 +321,15 @@ var deliveryTests = map[string]func(*world){
 		w.must(err)
 		mustEqual(w, "stale after a retry by hand", stale, []string{"d"})
 		d = w.mustClaim(after(2*time.Second), 1, nil, "d")[0]
-		_, err = w.RecordOutcomes(
-			w.ctx,
-			[]storage.DeliveryOutcome{
-				{
-					ID:          "d",
-					Lease:       d.Lease,
-					State:       storage.DeliveryFailed,
-					Refusals:    3,
-					UpdateEntry: func(r storage.ReportEntry) storage.ReportEntry { r.Delivery = storage.DeliveryFailed; return r },
-				},
+		_, err = w.RecordOutcomes(w.ctx, []storage.DeliveryOutcome{
+			{
+				ID:          "d",
+				Lease:       d.Lease,
+				State:       storage.DeliveryFailed,
+				Refusals:    3,
+				UpdateEntry: func(r storage.ReportEntry) storage.ReportEntry { r.Delivery = storage.DeliveryFailed; return r },
 			},
-		)
+		})
 		w.must(err)
 		at := after(48 * time.Hour)
 		w.must(w.RetryDelivery(w.ctx, "d", at, setPending, line))
@@ -361,12 +353,9 @@ var deliveryTests = map[string]func(*world){
 		cancel := func(r storage.ReportEntry) storage.ReportEntry { r.Delivery = storage.DeliveryCancelled; return r }
 		leased := w.mustClaim(after(time.Second), 1, nil, "d")[0]
 		w.must(w.CancelDelivery(w.ctx, "d", cancel, storage.Event{At: t0, Kind: "delivery.cancelled"}))
-		stale, err := w.RecordOutcomes(
-			w.ctx,
-			[]storage.DeliveryOutcome{
-				{ID: "d", Lease: leased.Lease, State: storage.DeliveryPending, NextAttempt: after(time.Second)},
-			},
-		)
+		stale, err := w.RecordOutcomes(w.ctx, []storage.DeliveryOutcome{
+			{ID: "d", Lease: leased.Lease, State: storage.DeliveryPending, NextAttempt: after(time.Second)},
+		})
 		w.must(err)
 		mustEqual(w, "stale", stale, []string{"d"})
 		w.mustClaim(after(time.Hour), 10, nil, "e")
@@ -393,18 +382,15 @@ var deliveryTests = map[string]func(*world){
 	"WhatWasNotSentIsNoAttempt": func(w *world) {
 		w.mustReport(delivery("d", "h", 1))
 		leased := w.mustClaim(after(time.Second), 1, nil, "d")[0]
-		_, err := w.RecordOutcomes(
-			w.ctx,
-			[]storage.DeliveryOutcome{
-				{
-					ID:          "d",
-					Lease:       leased.Lease,
-					State:       storage.DeliveryPending,
-					NextAttempt: after(time.Second),
-					NotSent:     true,
-				},
+		_, err := w.RecordOutcomes(w.ctx, []storage.DeliveryOutcome{
+			{
+				ID:          "d",
+				Lease:       leased.Lease,
+				State:       storage.DeliveryPending,
+				NextAttempt: after(time.Second),
+				NotSent:     true,
 			},
-		)
+		})
 		w.must(err)
 		mustEqual(w, "attempts", w.mustClaim(after(2*time.Second), 1, nil, "d")[0].Attempts, 1)
 	},
@@ -438,12 +424,9 @@ var deliveryTests = map[string]func(*world){
 			"3": storage.DeliveryPending,
 		}
 		for _, d := range w.mustClaim(after(3*time.Second), 3, nil, "1", "2", "3") {
-			_, err := w.RecordOutcomes(
-				w.ctx,
-				[]storage.DeliveryOutcome{
-					{ID: d.ID, Lease: d.Lease, State: states[d.ID], NextAttempt: after(time.Hour)},
-				},
-			)
+			_, err := w.RecordOutcomes(w.ctx, []storage.DeliveryOutcome{
+				{ID: d.ID, Lease: d.Lease, State: states[d.ID], NextAttempt: after(time.Hour)},
+			})
 			w.must(err)
 			mustAgree()
 		}
@@ -470,16 +453,13 @@ var deliveryTests = map[string]func(*world){
 			delivery("5", "h", 5),
 		)
 		for _, d := range w.mustClaim(after(4*time.Second), 3, nil, "1", "2", "3") {
-			_, err := w.RecordOutcomes(
-				w.ctx,
-				[]storage.DeliveryOutcome{
-					{
-						ID:    d.ID,
-						Lease: d.Lease,
-						State: map[string]storage.DeliveryState{"1": storage.DeliveryDone, "2": storage.DeliveryFailed, "3": storage.DeliveryDone}[d.ID],
-					},
+			_, err := w.RecordOutcomes(w.ctx, []storage.DeliveryOutcome{
+				{
+					ID:    d.ID,
+					Lease: d.Lease,
+					State: map[string]storage.DeliveryState{"1": storage.DeliveryDone, "2": storage.DeliveryFailed, "3": storage.DeliveryDone}[d.ID],
 				},
-			)
+			})
 			w.must(err)
 		}
 		for _, c := range []struct {
@@ -507,7 +487,9 @@ func delivery(id, host string, due int) storage.Delivery {
 	at := after(time.Duration(due) * time.Second)
 	return storage.Delivery{
 		ID: id, Client: "app " + id, Host: host, URI: "https://" + host, State: storage.DeliveryPending,
-		Created: at, NextAttempt: at, GiveUpAt: after(24 * time.Hour),
+		Created:     at,
+		NextAttempt: at,
+		GiveUpAt:    after(24 * time.Hour),
 	}
 }
 
@@ -530,15 +512,12 @@ func (w *world) mustReport(list ...storage.Delivery) {
 	}
 	for i := range list {
 		list[i].Report = r.ID
-		r.Entries = append(
-			r.Entries,
-			storage.ReportEntry{
-				Kind:     "client_session",
-				Client:   list[i].Client,
-				Trust:    storage.TrustUnknown,
-				Delivery: storage.DeliveryPending,
-			},
-		)
+		r.Entries = append(r.Entries, storage.ReportEntry{
+			Kind:     "client_session",
+			Client:   list[i].Client,
+			Trust:    storage.TrustUnknown,
+			Delivery: storage.DeliveryPending,
+		})
 	}
 	w.mustPlan(storage.Plan{Report: r, Deliveries: list})
 }

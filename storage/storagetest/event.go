@@ -71,18 +71,13 @@ var eventTests = map[string]func(*world){
 		for _, e := range w.events(storage.EventFilter{}) {
 			kinds = append(kinds, e.Kind)
 		}
-		mustEqual(
-			w,
-			"lines",
-			kinds,
-			[]string{
-				"initial_token.created",
-				"user.created",
-				"client.created",
-				"client.registered",
-				"initial_token.removed",
-			},
-		)
+		mustEqual(w, "lines", kinds, []string{
+			"initial_token.created",
+			"user.created",
+			"client.created",
+			"client.registered",
+			"initial_token.removed",
+		})
 	},
 	"EventsAreFilteredInBothOrders": func(w *world) {
 		for i, e := range []storage.Event{

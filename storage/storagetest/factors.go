@@ -14,8 +14,14 @@ func annsFactors() storage.Factors {
 	return storage.Factors{
 		Subject: "ann",
 		Passkeys: []storage.Passkey{{
-			ID: []byte{1, 2}, Name: "Laptop", PublicKey: []byte{3}, AAGUID: []byte{4}, Transports: []string{"usb"},
-			SignCount: 7, BackupEligible: true, Created: t0,
+			ID:             []byte{1, 2},
+			Name:           "Laptop",
+			PublicKey:      []byte{3},
+			AAGUID:         []byte{4},
+			Transports:     []string{"usb"},
+			SignCount:      7,
+			BackupEligible: true,
+			Created:        t0,
 		}},
 		TOTP:            &storage.TOTP{Wrapped: []byte{5, 6}, LastStep: 9, Created: t0},
 		RecoveryCodes:   []storage.Hash{storage.HashOf("first"), storage.HashOf("second")},

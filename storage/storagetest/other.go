@@ -75,19 +75,13 @@ var otherRecordTests = map[string]func(*world){
 	"NewerLinkReplacesTheOlder": func(w *world) {
 		w.mustUsers("ann")
 		put := func(name, purpose, subject string) {
-			w.must(
-				w.PutOneTimeLink(
-					w.ctx,
-					storage.OneTimeLink{
-						Hash:    storage.HashOf(name),
-						Purpose: purpose,
-						Subject: subject,
-						Created: t0,
-						Expires: after(time.Hour),
-					},
-					storage.Event{At: t0, Kind: "link.made"},
-				),
-			)
+			w.must(w.PutOneTimeLink(w.ctx, storage.OneTimeLink{
+				Hash:    storage.HashOf(name),
+				Purpose: purpose,
+				Subject: subject,
+				Created: t0,
+				Expires: after(time.Hour),
+			}, storage.Event{At: t0, Kind: "link.made"}))
 		}
 		put("one", "reset", "ann")
 		put("setup", "setup", "ann")

@@ -86,16 +86,10 @@ var raceTests = map[string]func(*world){
 			})
 			if i == len(clients)/2 {
 				wg.Go(func() {
-					terminations, _, err := w.EndSessions(
-						w.ctx,
-						storage.EndRequest{
-							Selector: storage.Selector{Sessions: []storage.SessionID{id}},
-							Cause:    cause("x"),
-						},
-						t0,
-						0,
-						noPlan,
-					)
+					terminations, _, err := w.EndSessions(w.ctx, storage.EndRequest{
+						Selector: storage.Selector{Sessions: []storage.SessionID{id}},
+						Cause:    cause("x"),
+					}, t0, 0, noPlan)
 					if err != nil {
 						w.Error(err)
 					}
@@ -187,17 +181,11 @@ func (w *world) race(name string, sel storage.Selector, limit int) {
 	})
 	if whole {
 		worker("reauthenticate", func(n int) error {
-			_, err := world.Reauthenticate(
-				world.ctx,
-				id,
-				storage.Authentication{
-					SecretHash:  storage.HashOf(fmt.Sprint(n)),
-					IdleTimeout: time.Hour,
-					Expires:     after(time.Hour),
-				},
-				at,
-				storage.Event{At: at},
-			)
+			_, err := world.Reauthenticate(world.ctx, id, storage.Authentication{
+				SecretHash:  storage.HashOf(fmt.Sprint(n)),
+				IdleTimeout: time.Hour,
+				Expires:     after(time.Hour),
+			}, at, storage.Event{At: at})
 			return err
 		})
 		worker("session", func(int) error {

@@ -87,8 +87,14 @@ var redeemTests = map[string]func(*world){
 		w.must(err)
 		mustEqual(w, "grant", g, r.Grant)
 		mustEqual(w, "token", k, storage.Token{
-			Hash: storage.HashOf("token of " + code.ID), Grant: g.ID, SID: code.SID, Client: "app", Subject: "ann",
-			Scope: []string{"openid"}, Issued: at, Expires: at.Add(time.Hour),
+			Hash:    storage.HashOf("token of " + code.ID),
+			Grant:   g.ID,
+			SID:     code.SID,
+			Client:  "app",
+			Subject: "ann",
+			Scope:   []string{"openid"},
+			Issued:  at,
+			Expires: at.Add(time.Hour),
 		})
 		live, err := w.ActiveGrant(w.ctx, g.ID, code.SID, at)
 		w.must(err)
@@ -106,7 +112,10 @@ var redeemTests = map[string]func(*world){
 		session, err := w.Session(w.ctx, id, after(time.Minute))
 		w.must(err)
 		mustEqual(w, "members", session.ClientSessions, []storage.ClientSession{{
-			Client: "app", SID: first.SID, Joined: t0, LastUsed: after(time.Minute),
+			Client:   "app",
+			SID:      first.SID,
+			Joined:   t0,
+			LastUsed: after(time.Minute),
 			TokenExpiry: storage.TokenExpiry{
 				Opaque:      after(61 * time.Minute),
 				IDToken:     after(11 * time.Minute),
@@ -200,17 +209,11 @@ var redeemTests = map[string]func(*world){
 		w.mustBe(err, storage.ErrRevoked)
 		_, err = w.refresh("refresh of "+code.ID, "r2", "app", t0)
 		w.mustBe(err, storage.ErrRevoked)
-		_, err = w.Reauthenticate(
-			w.ctx,
-			id,
-			storage.Authentication{
-				SecretHash:  storage.HashOf("new"),
-				IdleTimeout: time.Hour,
-				Expires:     after(time.Hour),
-			},
-			t0,
-			storage.Event{},
-		)
+		_, err = w.Reauthenticate(w.ctx, id, storage.Authentication{
+			SecretHash:  storage.HashOf("new"),
+			IdleTimeout: time.Hour,
+			Expires:     after(time.Hour),
+		}, t0, storage.Event{})
 		w.mustBe(err, storage.ErrRevoked)
 	},
 	"JoinIssuesWithoutSpendingTheCode": func(w *world) {

@@ -24,7 +24,10 @@ var sessionTests = map[string]func(*world){
 		mustEqual(w, "member", m, bySID.ClientSessions[0])
 		want := newSession("s", "ann", t0)
 		want.ClientSessions = []storage.ClientSession{{
-			Client: "app", SID: code.SID, Joined: t0, LastUsed: t0,
+			Client:   "app",
+			SID:      code.SID,
+			Joined:   t0,
+			LastUsed: t0,
 			TokenExpiry: storage.TokenExpiry{
 				Opaque:      after(time.Hour),
 				IDToken:     after(10 * time.Minute),
@@ -58,17 +61,11 @@ var sessionTests = map[string]func(*world){
 		list, _, err := w.ListSessions(w.ctx, storage.Selector{Subject: "ann"}, expired, storage.Page{})
 		w.must(err)
 		mustEqual(w, "listed", len(list), 0)
-		_, err = w.Reauthenticate(
-			w.ctx,
-			id,
-			storage.Authentication{
-				SecretHash:  storage.HashOf("new"),
-				IdleTimeout: time.Hour,
-				Expires:     after(9 * time.Hour),
-			},
-			expired,
-			storage.Event{},
-		)
+		_, err = w.Reauthenticate(w.ctx, id, storage.Authentication{
+			SecretHash:  storage.HashOf("new"),
+			IdleTimeout: time.Hour,
+			Expires:     after(9 * time.Hour),
+		}, expired, storage.Event{})
 		w.mustBe(err, storage.ErrRevoked)
 		lateCode := w.code(id, "ann", "app", last)
 		_, err = w.Redeem(w.ctx, lateCode, expired, issue(lateCode, expired))

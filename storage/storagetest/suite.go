@@ -132,7 +132,12 @@ func newSession(id, subject string, at time.Time) storage.Session {
 		ID: storage.SessionID(
 			id,
 		), SecretHash: storage.HashOf("secret of " + id), Subject: subject, AuthTime: at, AMR: []string{"pwd"},
-		Created: at, LastActive: at, IdleTimeout: time.Hour, Expires: at.Add(8 * time.Hour), UserAgent: "browser", Address: "192.0.2.1",
+		Created:     at,
+		LastActive:  at,
+		IdleTimeout: time.Hour,
+		Expires:     at.Add(8 * time.Hour),
+		UserAgent:   "browser",
+		Address:     "192.0.2.1",
 	}
 }
 
@@ -187,8 +192,14 @@ func issue(code storage.Code, at time.Time) func(storage.Session, storage.Client
 	return func(session storage.Session, cs storage.ClientSession) (storage.Issuance, error) {
 		return storage.Issuance{
 			Grant: storage.Grant{
-				ID: "grant of " + code.ID, Session: session.ID, Scope: []string{"openid"}, AuthTime: session.AuthTime,
-				Created: at, LastUsed: at, Expires: session.Expires, RefreshHash: storage.HashOf("refresh of " + code.ID),
+				ID:          "grant of " + code.ID,
+				Session:     session.ID,
+				Scope:       []string{"openid"},
+				AuthTime:    session.AuthTime,
+				Created:     at,
+				LastUsed:    at,
+				Expires:     session.Expires,
+				RefreshHash: storage.HashOf("refresh of " + code.ID),
 			},
 			Tokens: []storage.Token{
 				{
@@ -241,7 +252,10 @@ func (w *world) mustRedeemOffline(session storage.SessionID, subject, client str
 // refresh exchanges the refresh token with that name for one with the other.
 func (w *world) refresh(token, successor, client string, at time.Time) (storage.RefreshResult, error) {
 	return w.Refresh(w.ctx, storage.RefreshRequest{
-		Token: storage.HashOf(token), NewToken: storage.HashOf(successor), Client: client, Grace: 10 * time.Second,
+		Token:    storage.HashOf(token),
+		NewToken: storage.HashOf(successor),
+		Client:   client,
+		Grace:    10 * time.Second,
 	}, at, func(g storage.Grant, _ *storage.Session) (storage.Issuance, error) {
 		return storage.Issuance{
 			Grant: g,

@@ -10,17 +10,12 @@ var sweepTests = map[string]func(*world){
 	"SweepRemovesExpiredRecordsInChunks": func(w *world) {
 		w.mustClients("app")
 		for range 25 {
-			w.must(
-				w.PutToken(
-					w.ctx,
-					storage.Token{
-						Hash:    storage.HashOf(w.id("token")),
-						Client:  "app",
-						Issued:  t0,
-						Expires: after(time.Minute),
-					},
-				),
-			)
+			w.must(w.PutToken(w.ctx, storage.Token{
+				Hash:    storage.HashOf(w.id("token")),
+				Client:  "app",
+				Issued:  t0,
+				Expires: after(time.Minute),
+			}))
 			w.must(w.MarkUsed(w.ctx, w.id("jti"), t0, after(time.Minute), t0))
 		}
 		w.must(
@@ -145,18 +140,12 @@ var sweepTests = map[string]func(*world){
 	},
 	"SweepRemovesLinksPastTheirTime": func(w *world) {
 		w.mustUsers("ann")
-		w.must(
-			w.PutOneTimeLink(
-				w.ctx,
-				storage.OneTimeLink{
-					Hash:    storage.HashOf("link"),
-					Purpose: "reset",
-					Subject: "ann",
-					Expires: after(time.Hour),
-				},
-				storage.Event{At: t0},
-			),
-		)
+		w.must(w.PutOneTimeLink(w.ctx, storage.OneTimeLink{
+			Hash:    storage.HashOf("link"),
+			Purpose: "reset",
+			Subject: "ann",
+			Expires: after(time.Hour),
+		}, storage.Event{At: t0}))
 		n, err := w.Sweep(w.ctx, after(time.Hour), 1000)
 		w.must(err)
 		mustEqual(w, "swept", n, 1)

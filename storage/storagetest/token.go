@@ -52,17 +52,7 @@ var tokenTests = map[string]func(*world){
 			"ann",
 			"app",
 			t0,
-		), w.code(
-			idle,
-			"ann",
-			"app",
-			t0,
-		), w.code(
-			used,
-			"ann",
-			"app",
-			t0,
-		)
+		), w.code(idle, "ann", "app", t0), w.code(used, "ann", "app", t0)
 		longer(bound, storage.Grant{Session: idle})
 		longer(offline, storage.Grant{})
 		longer(keptCode, storage.Grant{Session: used})
@@ -140,12 +130,7 @@ var tokenTests = map[string]func(*world){
 			"app",
 			t0,
 			after(24*time.Hour),
-		), w.mustClientToken(
-			"other",
-			"other",
-			t0,
-			after(24*time.Hour),
-		)
+		), w.mustClientToken("other", "other", t0, after(24*time.Hour))
 		k, g, err := w.Token(w.ctx, app, t0)
 		w.must(err)
 		mustEqual(w, "client", k.Client, "app")

@@ -12,8 +12,13 @@ import (
 var userTests = map[string]func(*world){
 	"UserIsFoundBySubjectNameAndAddressWithoutRegardToCase": func(w *world) {
 		w.must(w.PutUser(w.ctx, storage.User{
-			Subject: "sub", Name: "Ann", Email: "Ann@Example.org", EmailVerified: true, Password: "$argon2id$…", Created: t0,
-			Claims: map[string]any{"given_name": "Ann", "address": map[string]any{"country": "PT"}},
+			Subject:       "sub",
+			Name:          "Ann",
+			Email:         "Ann@Example.org",
+			EmailVerified: true,
+			Password:      "$argon2id$…",
+			Created:       t0,
+			Claims:        map[string]any{"given_name": "Ann", "address": map[string]any{"country": "PT"}},
 		}))
 		w.restart()
 		for _, login := range []string{"Ann", "ANN", "ann@example.ORG"} {
@@ -75,19 +80,13 @@ var userTests = map[string]func(*world){
 		w.must(
 			w.PutUser(w.ctx, storage.User{Subject: "ann", Name: "ann", Email: "Ann@example.org", EmailVerified: true}),
 		)
-		w.mustBe(
-			w.PutUser(
-				w.ctx,
-				storage.User{
-					Subject:       "squatter",
-					Name:          "squatter",
-					Email:         "ann@example.org",
-					EmailVerified: true,
-					Revision:      1,
-				},
-			),
-			storage.ErrExists,
-		)
+		w.mustBe(w.PutUser(w.ctx, storage.User{
+			Subject:       "squatter",
+			Name:          "squatter",
+			Email:         "ann@example.org",
+			EmailVerified: true,
+			Revision:      1,
+		}), storage.ErrExists)
 		w.must(w.PutUser(w.ctx, storage.User{Subject: "squatter", Name: "squatter", Revision: 1}))
 		w.restart()
 		u, err := w.UserByLogin(w.ctx, "ann@example.org")
@@ -153,18 +152,12 @@ var userTests = map[string]func(*world){
 		w.mustUsers("ann")
 		w.mustClients("app")
 		w.must(w.PutConsent(w.ctx, storage.Consent{Subject: "ann", Client: "app", At: t0}))
-		w.must(
-			w.PutOneTimeLink(
-				w.ctx,
-				storage.OneTimeLink{
-					Hash:    storage.HashOf("link"),
-					Purpose: "reset",
-					Subject: "ann",
-					Expires: after(1e12),
-				},
-				storage.Event{},
-			),
-		)
+		w.must(w.PutOneTimeLink(w.ctx, storage.OneTimeLink{
+			Hash:    storage.HashOf("link"),
+			Purpose: "reset",
+			Subject: "ann",
+			Expires: after(1e12),
+		}, storage.Event{}))
 		w.mustEnd(storage.Selector{Subject: "ann"}, t0, storage.Change{RemoveUser: "ann"})
 		_, err := w.Consent(w.ctx, "ann", "app")
 		w.mustBe(err, storage.ErrNotFound)
@@ -193,7 +186,10 @@ var clientTests = map[string]func(*world){
 				RequirePKCE:  &yes,
 				JWKS:         []byte(`{"keys":[]}`),
 			},
-			SecretHash: storage.HashOf("secret"), SecretWrapped: []byte{1, 2}, Created: t0, Updated: t0,
+			SecretHash:    storage.HashOf("secret"),
+			SecretWrapped: []byte{1, 2},
+			Created:       t0,
+			Updated:       t0,
 		}
 		w.must(w.PutClient(w.ctx, c))
 		c.RedirectURIs[0] = "https://evil.example" // a caller's slice is not the store's

@@ -67,6 +67,7 @@ func (p *program) rootCommand() *cobra.Command {
 		p.keyCommand(),
 		p.registrationCommand(),
 		p.configCommand(),
+		p.storeCommand(),
 		p.healthcheckCommand(),
 		p.versionCommand(),
 	)

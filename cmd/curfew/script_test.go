@@ -6,23 +6,29 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/base64"
+	"errors"
+	"log/slog"
 	"net"
 	"net/http"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"regexp"
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
 	"golang.org/x/sync/errgroup"
 
+	"github.com/curfew-id/curfew/cmd/curfew/config"
+	"github.com/curfew-id/curfew/cmd/curfew/server"
 	"github.com/curfew-id/curfew/conformance/op"
+	"github.com/curfew-id/curfew/conformance/pgserver"
 	"github.com/curfew-id/curfew/storage"
-	"github.com/curfew-id/curfew/storage/bolt"
 )
 
 func TestMain(m *testing.M) {
@@ -44,7 +50,37 @@ func TestMain(m *testing.M) {
 //	sessions N NAME     creates N sessions of a user in the store, while no process serves it
 //	capture NAME REGEXP sets a variable to the text of the last stdout in the group of the expression
 func TestCommands(t *testing.T) {
-	testscript.Run(t, testscript.Params{
+	testscript.Run(t, scriptParams(func(*testscript.Env) {}))
+}
+
+// TestCommandsOnPostgreSQL runs the transcripts that use the store most on a database.
+func TestCommandsOnPostgreSQL(t *testing.T) {
+	database, err := pgserver.Start()
+	if errors.Is(err, pgserver.ErrMissing) {
+		t.Skip(err)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := database.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	var schemas atomic.Int32
+	params := scriptParams(func(env *testscript.Env) {
+		env.Setenv("CURFEW_STORE_URL", database.URL())
+		env.Setenv("CURFEW_STORE_SCHEMA", "script_"+strconv.Itoa(int(schemas.Add(1))))
+	})
+	params.Dir = ""
+	for _, name := range []string{"user", "client", "logout", "bulklogout"} {
+		params.Files = append(params.Files, filepath.Join("testdata", "script", name+".txtar"))
+	}
+	testscript.Run(t, params)
+}
+
+func scriptParams(setup func(*testscript.Env)) testscript.Params {
+	return testscript.Params{
 		Dir:                 "testdata/script",
 		RequireExplicitExec: true,
 		RequireUniqueNames:  true,
@@ -56,6 +92,7 @@ func TestCommands(t *testing.T) {
 			defer l.Close()
 			env.Setenv("ISSUER", "http://localhost:"+strconv.Itoa(l.Addr().(*net.TCPAddr).Port))
 			env.Setenv("CURFEW_LOG_FORMAT", "json")
+			setup(env)
 			env.Values[serverProcess{}] = &serverProcess{}
 			return nil
 		},
@@ -71,7 +108,7 @@ func TestCommands(t *testing.T) {
 
 			"sessions": sessionsScript,
 		},
-	})
+	}
 }
 
 // serverProcess is the server of a transcript.
@@ -126,10 +163,17 @@ func crashScript(ts *testscript.TestScript, neg bool, args []string) {
 }
 
 func sessionsScript(ts *testscript.TestScript, neg bool, args []string) {
-	store, err := bolt.Open(bolt.Options{Path: ts.MkAbs("data/curfew.db")})
+	ctx, now := context.Background(), time.Now()
+	cfg, err := config.Load("", []string{
+		"CURFEW_ISSUER=" + ts.Getenv("ISSUER"),
+		"CURFEW_DATA=" + ts.MkAbs("data"),
+		"CURFEW_STORE_URL=" + ts.Getenv("CURFEW_STORE_URL"),
+		"CURFEW_STORE_SCHEMA=" + ts.Getenv("CURFEW_STORE_SCHEMA"),
+	})
+	ts.Check(err)
+	store, err := server.OpenStore(ctx, cfg, slog.New(slog.DiscardHandler))
 	ts.Check(err)
 	defer store.Close()
-	ctx, now := context.Background(), time.Now()
 	user, err := store.UserByLogin(ctx, args[1])
 	ts.Check(err)
 	n, err := strconv.Atoi(args[0])
@@ -198,7 +242,7 @@ func scriptCommand(ts *testscript.TestScript, args ...string) *exec.Cmd {
 	command := exec.Command(self, args...)
 	command.Args[0] = "curfew" // by which testscript.Main knows what to run
 	command.Dir = ts.MkAbs(".")
-	for _, name := range []string{"PATH", "HOME", "TMPDIR", "CURFEW_CONFIG", "CURFEW_ISSUER", "CURFEW_DATA", "CURFEW_LOG_FORMAT", "CURFEW_METRICS_LISTEN", "CURFEW_REGISTRATION_MODE"} {
+	for _, name := range []string{"PATH", "HOME", "TMPDIR", "CURFEW_CONFIG", "CURFEW_ISSUER", "CURFEW_DATA", "CURFEW_LOG_FORMAT", "CURFEW_METRICS_LISTEN", "CURFEW_REGISTRATION_MODE", "CURFEW_STORE_URL", "CURFEW_STORE_SCHEMA"} {
 		if value := ts.Getenv(name); value != "" {
 			command.Env = append(command.Env, name+"="+value)
 		}

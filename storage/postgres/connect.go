@@ -3,7 +3,6 @@ package postgres
 import (
 	"context"
 	"errors"
-	"fmt"
 	"net"
 	"net/netip"
 	"net/url"
@@ -24,7 +23,7 @@ func poolConfig(o Options, roundTrips *atomic.Uint64) (*pgxpool.Config, error) {
 	address, err := url.Parse(o.URL)
 	if err != nil || address.Scheme != "postgres" && address.Scheme != "postgresql" {
 		// The URL may contain a password: neither it nor url's error is repeated.
-		return nil, errors.New("the URL must be postgres://USER@HOST/DATABASE")
+		return nil, errors.New("must be postgres://USER@HOST/DATABASE")
 	}
 	query := address.Query()
 	if !query.Has("sslmode") && !isLocal(address) {
@@ -36,7 +35,7 @@ func poolConfig(o Options, roundTrips *atomic.Uint64) (*pgxpool.Config, error) {
 	address.RawQuery = query.Encode()
 	config, err := pgxpool.ParseConfig(address.String())
 	if err != nil {
-		return nil, fmt.Errorf("the URL of the database: %w", withoutSecrets(err))
+		return nil, withoutSecrets(err)
 	}
 	if o.Password != "" {
 		config.ConnConfig.Password = o.Password
@@ -64,6 +63,12 @@ func poolConfig(o Options, roundTrips *atomic.Uint64) (*pgxpool.Config, error) {
 	config.ConnConfig.RuntimeParams["application_name"] = "curfew"
 	config.ConnConfig.RuntimeParams["default_transaction_isolation"] = "read committed"
 	return config, nil
+}
+
+// CheckURL reports whether Options.URL can be used. The error does not repeat the URL, which may have a password.
+func CheckURL(text string) error {
+	_, err := poolConfig(Options{URL: text, MaxConns: 1}, new(atomic.Uint64))
+	return err
 }
 
 // limits are the limits that the server keeps: it gives up what a replica does not wait for any more.

@@ -78,10 +78,19 @@ type Store struct {
 	clients      clientCache
 	observedTime atomic.Int64
 	roundTrips   atomic.Uint64
+	commits      atomic.Uint64
 	closeOnce    sync.Once
 }
 
 var _ storage.Store = (*Store)(nil)
+
+// CheckSchema reports whether a schema may have that name.
+func CheckSchema(name string) error {
+	if !schemaName.MatchString(name) {
+		return fmt.Errorf("must have at most 63 lower-case letters, digits and underscores, not %q", name)
+	}
+	return nil
+}
 
 var schemaName = regexp.MustCompile(`^[a-z_][a-z0-9_]{0,62}$`)
 
@@ -100,11 +109,8 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
-	if !schemaName.MatchString(o.Schema) {
-		return nil, fmt.Errorf(
-			"open store: the schema's name %q must be lower-case letters, digits and underscores, at most 63",
-			o.Schema,
-		)
+	if err := CheckSchema(o.Schema); err != nil {
+		return nil, fmt.Errorf("open store: the schema %w", err)
 	}
 	s := &Store{options: o}
 	config, err := poolConfig(o, &s.roundTrips)
@@ -129,6 +135,9 @@ func (s *Store) Close() error {
 
 // RoundTrips is how often the store has waited for the database since Open.
 func (s *Store) RoundTrips() uint64 { return s.roundTrips.Load() }
+
+// Commits is how many transactions this replica has committed since Open.
+func (s *Store) Commits() uint64 { return s.commits.Load() }
 
 // sql returns a statement in which every @ is replaced by the schema's name and a dot.
 func (s *Store) sql(text string) string {

@@ -263,6 +263,7 @@ func runWrite[T any](
 	if err := t.commit(); err != nil {
 		return result, err
 	}
+	s.commits.Add(1)
 	for _, f := range t.committed {
 		f()
 	}

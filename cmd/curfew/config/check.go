@@ -13,6 +13,7 @@ import (
 
 	"github.com/curfew-id/curfew/provider/egress"
 	"github.com/curfew-id/curfew/provider/register"
+	"github.com/curfew-id/curfew/storage/postgres"
 )
 
 // check adds the problems of values that are well formed but not allowed, alone or together with others.
@@ -28,6 +29,7 @@ func (l *loader) check() {
 		l.addSettingProblem("metrics.listen", "must be another address than listen (%s)", c.Listen)
 	}
 	l.checkTLS()
+	l.checkStore()
 	l.checkEgress()
 	l.checkLimits()
 	l.checkRegistration()
@@ -171,6 +173,24 @@ func (l *loader) checkTLS() {
 	default:
 		if _, err := tls.LoadX509KeyPair(string(cert), string(key)); err != nil {
 			l.addSettingProblem("tls.cert", "%v", err)
+		}
+	}
+}
+
+func (l *loader) checkStore() {
+	store := l.config.Store
+	if store.URL == "" {
+		return
+	}
+	if err := postgres.CheckURL(string(store.URL)); err != nil {
+		l.addSettingProblem("store.url", "%v", err)
+	}
+	if err := postgres.CheckSchema(store.Schema); err != nil {
+		l.addSettingProblem("store.schema", "%v", err)
+	}
+	if store.PasswordFile != "" {
+		if _, err := os.ReadFile(string(store.PasswordFile)); err != nil {
+			l.addSettingProblem("store.password_file", "%s: %v", store.PasswordFile, withoutPath(err))
 		}
 	}
 }

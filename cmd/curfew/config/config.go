@@ -12,6 +12,7 @@ package config
 
 import (
 	"net/netip"
+	"net/url"
 	"time"
 
 	"github.com/curfew-id/curfew/provider/policy"
@@ -34,7 +35,8 @@ type Config struct {
 	TLS    TLS    `yaml:"tls"`
 	// The file with the key that encrypts private keys at rest, created at the first start with mode 0600. A backup
 	// of the store is of no use without it, neither to you nor to a thief.
-	KeyFile Path `yaml:"key_file" unset:"curfew.key in the data folder"`
+	KeyFile Path  `yaml:"key_file" unset:"curfew.key in the data folder"`
+	Store   Store `yaml:"store"`
 	// Networks (CIDR) of proxies that end TLS and whose `X-Forwarded-For` or `Forwarded` counts. With an https issuer
 	// and no `tls.cert` no other client is answered, and the default is loopback, `127.0.0.0/8` and `::1/128`;
 	// otherwise there is none.
@@ -53,6 +55,38 @@ type Config struct {
 
 	file    string            // the configuration file; empty if there is none
 	origins map[string]origin // where each key was given; keys with their default have no origin
+}
+
+// Store says where the records are kept.
+type Store struct {
+	// The PostgreSQL database with all records, for several replicas: `postgres://USER@HOST:PORT/DATABASE`. Several
+	// hosts are separated by commas; only one that takes writes is used. Without `sslmode` the server's certificate is
+	// verified (`verify-full`), except on this machine. Without a URL the records are in `curfew.db` in the data
+	// folder.
+	URL StoreURL `yaml:"url"`
+	// The file with the password of the role in `store.url`.
+	PasswordFile Path `yaml:"password_file"`
+	// The schema with the tables.
+	Schema string `yaml:"schema" default:"curfew"`
+	// The first start and every upgrade change the tables: `on` at the start of the server, `off` by `curfew store
+	// migrate`, with a role of its own.
+	Migrate string `yaml:"migrate" default:"on" oneof:"on off"`
+	// `off`: statements are not prepared, as pgbouncer in transaction mode requires. Otherwise `on`.
+	Prepared string `yaml:"prepared" default:"on" oneof:"on off"`
+	// How many connections a replica opens at most.
+	Connections int `yaml:"connections" default:"16"`
+}
+
+// StoreURL is the URL of a database. Its password is not printed.
+type StoreURL string
+
+// redacted returns the URL without its password.
+func (u StoreURL) redacted() string {
+	parsed, err := url.Parse(string(u))
+	if err != nil {
+		return "invalid"
+	}
+	return parsed.Redacted()
 }
 
 // TLS has the certificate of the main listener. Without a certificate, a proxy ends TLS.

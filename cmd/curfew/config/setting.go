@@ -153,6 +153,11 @@ func (s setting) yamlValue() any {
 			texts = append(texts, p.String())
 		}
 		return texts
+	case StoreURL:
+		if v == "" {
+			return ""
+		}
+		return v.redacted()
 	case []string:
 		return append([]string{}, v...)
 	case json.RawMessage:

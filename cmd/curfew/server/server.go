@@ -7,12 +7,10 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"net"
 	"net/http"
 	"os"
-	"path/filepath"
 	"sync"
 	"time"
 
@@ -25,8 +23,6 @@ import (
 	"github.com/curfew-id/curfew/provider/egress"
 	"github.com/curfew-id/curfew/provider/keys"
 	"github.com/curfew-id/curfew/provider/web"
-	"github.com/curfew-id/curfew/storage"
-	"github.com/curfew-id/curfew/storage/bolt"
 )
 
 // ReadinessDelay is how long a serving process answers 503 at /readyz before its listeners close, so that a load
@@ -48,7 +44,7 @@ type Options struct {
 type Server struct {
 	options              Options
 	log                  *slog.Logger
-	store                *bolt.Store
+	store                Store
 	egress               *egress.Client
 	selfRegisteredEgress *egress.Client // for clients that registered themselves
 	provider             *provider.Provider
@@ -80,7 +76,10 @@ func Open(ctx context.Context, options Options) (s *Server, err error) {
 			s.Close()
 		}
 	}()
-	if err := s.openStore(cfg); err != nil {
+	if err := ensureDataFolder(string(cfg.Data)); err != nil {
+		return s, err
+	}
+	if s.store, err = OpenStore(ctx, cfg, log); err != nil {
 		return s, err
 	}
 	collector := metrics.New(s.store, wallClock)
@@ -101,30 +100,6 @@ func Open(ctx context.Context, options Options) (s *Server, err error) {
 
 // Address returns the address of the main listener.
 func (s *Server) Address() net.Addr { return s.publicListener.Addr() }
-
-func (s *Server) openStore(cfg *config.Config) error {
-	if err := ensureDataFolder(string(cfg.Data)); err != nil {
-		return err
-	}
-	path := filepath.Join(string(cfg.Data), "curfew.db")
-	var err error
-	s.store, err = bolt.Open(bolt.Options{Path: path, Log: s.log})
-	switch {
-	case errors.Is(err, storage.ErrLocked):
-		return &Error{
-			Err:  fmt.Errorf("another process serves %s", path),
-			Hint: "commands such as `curfew user list` work through it; stop it before another one starts",
-		}
-	case errors.Is(err, storage.ErrNewer):
-		return &Error{
-			Err:  fmt.Errorf("open %s: %w", path, err),
-			Hint: "run that release, or restore a backup of this one",
-		}
-	case err != nil:
-		return fmt.Errorf("open the store: %w", err)
-	}
-	return nil
-}
 
 func (s *Server) openProvider(ctx context.Context, cfg *config.Config, observe logout.Observer) error {
 	var ca []byte
@@ -299,7 +274,7 @@ func (s *Server) Close() {
 		}
 	}
 	if s.store != nil {
-		if err := io.Closer(s.store).Close(); err != nil {
+		if err := s.store.Close(); err != nil {
 			s.log.Error("store not closed", "err", err)
 		}
 	}

@@ -1,0 +1,84 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/curfew-id/curfew/cmd/curfew/config"
+	"github.com/curfew-id/curfew/storage"
+	"github.com/curfew-id/curfew/storage/bolt"
+	"github.com/curfew-id/curfew/storage/postgres"
+)
+
+// Store is a store of either kind.
+type Store interface {
+	storage.Store
+	Commits() uint64 // transactions since the start
+}
+
+// OpenStore opens the store that the configuration names: a PostgreSQL database, or the file in the data folder.
+func OpenStore(ctx context.Context, cfg *config.Config, log *slog.Logger) (Store, error) {
+	if cfg.Store.URL == "" {
+		return openFile(filepath.Join(string(cfg.Data), "curfew.db"), log)
+	}
+	options, err := DatabaseOptions(cfg, log)
+	if err != nil {
+		return nil, err
+	}
+	store, err := postgres.Open(ctx, options)
+	switch {
+	case errors.Is(err, storage.ErrNewer):
+		return nil, &Error{Err: err, Hint: "run that release; replicas of two releases can share a database only while " +
+			"the newer one has not changed its tables"}
+	case errors.Is(err, storage.ErrUnavailable):
+		return nil, &Error{Err: err, Hint: "check store.url, the password, and that the role may create the schema"}
+	case err != nil:
+		return nil, err
+	}
+	return store, nil
+}
+
+// DatabaseOptions returns the options of the database that the configuration names.
+func DatabaseOptions(cfg *config.Config, log *slog.Logger) (postgres.Options, error) {
+	options := postgres.Options{
+		URL:        string(cfg.Store.URL),
+		Schema:     cfg.Store.Schema,
+		Unprepared: cfg.Store.Prepared == "off",
+		KeepSchema: cfg.Store.Migrate == "off",
+		MaxConns:   cfg.Store.Connections,
+		Log:        log,
+	}
+	if file := cfg.Store.PasswordFile; file != "" {
+		text, err := os.ReadFile(string(file))
+		if err != nil {
+			return options, fmt.Errorf("read store.password_file: %w", err)
+		}
+		options.Password = strings.TrimSpace(string(text))
+	}
+	return options, nil
+}
+
+// openFile opens the store in one file.
+func openFile(path string, log *slog.Logger) (Store, error) {
+	store, err := bolt.Open(bolt.Options{Path: path, Log: log})
+	switch {
+	case errors.Is(err, storage.ErrLocked):
+		return nil, &Error{
+			Err:  fmt.Errorf("another process serves %s", path),
+			Hint: "commands such as `curfew user list` work through it; stop it before another one starts",
+		}
+	case errors.Is(err, storage.ErrNewer):
+		return nil, &Error{
+			Err:  fmt.Errorf("open %s: %w", path, err),
+			Hint: "run that release, or restore a backup of this one",
+		}
+	case err != nil:
+		return nil, fmt.Errorf("open the store: %w", err)
+	}
+	return store, nil
+}

@@ -24,20 +24,20 @@ import (
 	"github.com/curfew-id/curfew/provider/admin"
 )
 
-// readHeaderTimeout is how long a browser or the provider may take to send the headers of a request to an app.
+// readHeaderTimeout limits the time for the headers of a request to an app.
 const readHeaderTimeout = 5 * time.Second
 
 // demo is a provider with two users and three apps.
 type demo struct {
-	program    string // the curfew binary, which the announced commands name
-	configFile string // of the provider: the commands find the provider through it
+	program    string // the curfew binary, for the commands that announce prints
+	configFile string // of the provider, for the same commands
 	issuer     string
-	galleryURL string // shows every page with canned data
+	galleryURL string // shows every page with made-up data
 	apps       []demoApp
 	users      []demoUser
 }
 
-// demoApp is one app, a site of its own.
+// demoApp is one app with a host name of its own.
 type demoApp struct {
 	*rp.App
 	host     string
@@ -93,19 +93,20 @@ func run(ctx context.Context, port int, program string, environ []string, stdout
 	return group.Wait()
 }
 
-// listenOnPorts finds the provider's port and listens on the apps' port, the next one. The ports differ because the
-// provider never calls its own listener.
+// listenOnPorts returns the provider's port and a listener for the apps on the next port. The ports must differ,
+// because the provider never calls its own listener. With port 0 both are any free ports.
 func listenOnPorts(port int) (opPort int, apps net.Listener, err error) {
 	l, err := net.Listen("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(port)))
 	if err != nil {
 		return 0, nil, fmt.Errorf("listen: %w", err)
 	}
-	// The issuer needs the number only: the provider listens by itself.
-	defer l.Close()
-	if opPort = l.Addr().(*net.TCPAddr).Port; port != 0 {
-		port++
+	defer l.Close() // only the number is needed; the provider opens its own listener
+	opPort = l.Addr().(*net.TCPAddr).Port
+	appsPort := 0
+	if port != 0 {
+		appsPort = port + 1
 	}
-	if apps, err = net.Listen("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(port))); err != nil {
+	if apps, err = net.Listen("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(appsPort))); err != nil {
 		return 0, nil, fmt.Errorf("listen: %w", err)
 	}
 	return opPort, apps, nil
@@ -142,13 +143,14 @@ func newDemo(folder, program string, opPort int, apps net.Addr) *demo {
 	return d
 }
 
-// demoPassword makes a random password that is easy to type.
+// demoPassword returns a random password that is easy to type.
 func demoPassword() string {
 	text := strings.ToLower(rand.Text())
 	return text[:5] + "-" + text[5:10] + "-" + text[10:15]
 }
 
-// configure writes and reads the provider's configuration. Of the environment it uses the settings of the log only.
+// configure writes the provider's configuration file and loads it. It uses no variables of environ but those of the
+// log.
 func (d *demo) configure(opPort int, environ []string) (*config.Config, error) {
 	text := fmt.Sprintf(
 		"issuer: %s\nlisten: 127.0.0.1:%d\ndata: data\nlog.level: warn\negress.allow:\n",
@@ -170,7 +172,7 @@ func (d *demo) configure(opPort int, environ []string) (*config.Config, error) {
 	return config.Load(d.configFile, logVariables)
 }
 
-// serve serves the apps until ctx ends. They share one address and differ by host name.
+// serve serves the apps until ctx ends. All apps have the same address; the host name of a request selects the app.
 func (d *demo) serve(ctx context.Context, l net.Listener) error {
 	mux := http.NewServeMux()
 	for _, app := range d.apps {
@@ -178,7 +180,8 @@ func (d *demo) serve(ctx context.Context, l net.Listener) error {
 	}
 	mux.Handle("pages.localhost/", gallery())
 	server := &http.Server{Handler: mux, ReadHeaderTimeout: readHeaderTimeout}
-	defer context.AfterFunc(ctx, func() { server.Close() })()
+	stop := context.AfterFunc(ctx, func() { server.Close() })
+	defer stop()
 	if err := server.Serve(l); !errors.Is(err, http.ErrServerClosed) {
 		return fmt.Errorf("serve the applications: %w", err)
 	}
@@ -201,7 +204,7 @@ func (d *demo) seed(ctx context.Context, c *admin.Client) error {
 	for _, app := range d.apps {
 		metadata := app.Metadata()
 		metadata["consent"] = "skip" // the apps belong to the operator
-		metadata["renotify"] = false // the apps remember a sid that ended while they were still creating its session
+		metadata["renotify"] = false // the apps handle a logout token that arrives during the sign-in
 		if _, err := c.AddClient(ctx, metadata); err != nil {
 			return err
 		}
@@ -209,7 +212,7 @@ func (d *demo) seed(ctx context.Context, c *admin.Client) error {
 	return nil
 }
 
-// announce writes where everything is, and the passwords.
+// announce prints the URLs, the users' passwords and some commands.
 func (d *demo) announce(w io.Writer) error {
 	fmt.Fprintf(w, "Curfew runs at %s. Sign in at all three, sign out at one, and watch the others.\n\n", d.issuer)
 	rows := [][]string{}

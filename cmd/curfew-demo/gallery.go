@@ -24,8 +24,8 @@ var galleryIndex = template.Must(template.New("gallery").Parse(`<!doctype html>
 </html>
 `))
 
-// gallery shows every page with canned data, so that it can be looked at without signing in. Whatever the pages link
-// to, ask for or send is answered with nothing, which leaves the browser where it is.
+// gallery shows every page with made-up data, for looking at the pages without signing in. It answers links, forms and
+// requests of the pages with 204, so that the browser stays on the page.
 func gallery() http.Handler {
 	samples := templates.Samples()
 	mux := http.NewServeMux()
@@ -36,10 +36,11 @@ func gallery() http.Handler {
 				http.Error(w, err.Error(), http.StatusInternalServerError)
 				return
 			}
-			web.PageHeaders(
-				w,
-				web.PagePolicy{FormsToSelf: true, FrameOrigins: []string{"https://photos.example"}},
-			) // a sample has a frame
+			policy := web.PagePolicy{
+				FormsToSelf:  true,
+				FrameOrigins: []string{"https://photos.example"}, // the frame of a sample
+			}
+			web.PageHeaders(w, policy)
 			w.Write(page.Bytes())
 		})
 	}
@@ -53,7 +54,7 @@ func gallery() http.Handler {
 	})
 	for _, asset := range templates.Assets() {
 		if strings.HasPrefix(path.Base(asset.Path), "submit.") {
-			continue // it would lead away
+			continue // this script would leave the page
 		}
 		mux.HandleFunc("GET "+asset.Path, func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Content-Type", asset.ContentType)

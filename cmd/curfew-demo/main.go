@@ -1,9 +1,8 @@
-// Command curfew-demo shows Curfew on one machine: a provider on a temporary store, two users, and three
-// applications. One application is notified of a logout from server to server, one through the browser, and one both
-// ways; the page of that one makes it slow, refusing or broken. Ctrl-C stops everything and removes it.
+// Command curfew-demo shows Curfew on one machine: a provider on a temporary store, two users and three apps. One app
+// is notified of a logout from server to server, one through the browser, and one both ways. The page of the third
+// app can make it slow, refusing or broken. Ctrl-C stops everything and removes it.
 //
-// The applications are the relying parties of package conformance/rp. They stand in this program, not in the curfew
-// binary.
+// The apps are the relying parties of package conformance/rp. They are part of this program, not of the curfew binary.
 package main
 
 import (
@@ -20,7 +19,7 @@ func main() {
 	os.Exit(Main())
 }
 
-// Main runs the demo that the command line asks for and returns its exit code.
+// Main runs the demo and returns the exit code.
 func Main() int {
 	port := flag.Int("port", 9080, "the provider's `port`; the applications use the next one; 0 takes any free ports")
 	flag.Parse()
@@ -33,7 +32,7 @@ func Main() int {
 		fmt.Fprintln(os.Stderr, "curfew-demo: find the program:", err)
 		return 1
 	}
-	// The second signal ends the process at once: stop restores its default effect.
+	// After the first signal, stop restores the default handling: a second signal ends the process at once.
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	context.AfterFunc(ctx, stop)

@@ -1,4 +1,4 @@
-// Package need says what a test cannot do without.
+// Package need skips tests whose requirements, such as a program, are missing.
 package need
 
 import (
@@ -7,7 +7,8 @@ import (
 	"testing"
 )
 
-// Program is the path of a program that is in the Debian package of the same name.
+// Program returns the path of a program that is in the Debian package of the same name. It skips the test if the
+// program is missing.
 func Program(t testing.TB, name string) (path string) {
 	t.Helper()
 	path, err := exec.LookPath(name)
@@ -17,7 +18,7 @@ func Program(t testing.TB, name string) (path string) {
 	return path
 }
 
-// Missing skips a test and says why. Where everything is required, as in continuous integration, the test fails
+// Missing skips a test with a reason. If CURFEW_REQUIRE_ALL is set, as in continuous integration, the test fails
 // instead.
 func Missing(t testing.TB, what string) {
 	t.Helper()

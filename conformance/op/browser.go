@@ -11,19 +11,19 @@ import (
 	"strings"
 )
 
-// Browser is a person's browser without scripts: it keeps cookies, follows redirects and fills in forms.
+// Browser is a user's browser without scripts: it keeps cookies, follows redirects and sends forms.
 type Browser struct {
 	HTTP *http.Client
 }
 
-// Page is what a visitor sees.
+// Page is a response to the browser.
 type Page struct {
 	Status int
 	URL    *url.URL
 	Body   string
 }
 
-// NewBrowser makes one whose requests go through transport.
+// NewBrowser returns a browser that sends its requests through transport.
 func NewBrowser(transport http.RoundTripper) (*Browser, error) {
 	jar, err := cookiejar.New(nil)
 	if err != nil {
@@ -38,7 +38,7 @@ func (v *Browser) Get(address string) (Page, error) {
 	if err != nil {
 		return Page{}, err
 	}
-	req.Header.Set("Accept", "text/html,*/*;q=0.8") // some applications lead only browsers to the sign-in page
+	req.Header.Set("Accept", "text/html,*/*;q=0.8") // some apps redirect only browsers to the sign-in page
 	resp, err := v.HTTP.Do(req)
 	return read(resp, err)
 }
@@ -53,28 +53,29 @@ func read(resp *http.Response, err error) (Page, error) {
 }
 
 var (
-	form   = regexp.MustCompile(`(?s)<form[^>]*action="([^"]*)"(.*?)</form>`)
-	hidden = regexp.MustCompile(`<input type="hidden" name="([^"]*)" value="([^"]*)"`)
+	formPattern   = regexp.MustCompile(`(?s)<form[^>]*action="([^"]*)"(.*?)</form>`)
+	hiddenPattern = regexp.MustCompile(`<input type="hidden" name="([^"]*)" value="([^"]*)"`)
 )
 
-// Form finds the page's first form: where it is sent to, and its hidden fields.
+// Form returns the absolute action and the hidden fields of the page's first form.
 func (p Page) Form() (action string, fields url.Values, err error) {
-	m := form.FindStringSubmatch(p.Body)
-	if m == nil {
+	form := formPattern.FindStringSubmatch(p.Body)
+	if form == nil {
 		return "", nil, fmt.Errorf("no form at %s (status %d):\n%s", p.URL, p.Status, p.Body)
 	}
-	target, err := p.URL.Parse(html.UnescapeString(m[1]))
+	target, err := p.URL.Parse(html.UnescapeString(form[1]))
 	if err != nil {
 		return "", nil, err
 	}
 	fields = url.Values{}
-	for _, h := range hidden.FindAllStringSubmatch(m[2], -1) {
-		fields.Set(h[1], html.UnescapeString(h[2]))
+	for _, field := range hiddenPattern.FindAllStringSubmatch(form[2], -1) {
+		name, value := field[1], field[2]
+		fields.Set(name, html.UnescapeString(value))
 	}
 	return target.String(), fields, nil
 }
 
-// Submit sends a page's first form with more fields (name, value, …).
+// Submit sends the first form of a page. more are further fields, as pairs of name and value.
 func (v *Browser) Submit(p Page, more ...string) (Page, error) {
 	target, fields, err := p.Form()
 	if err != nil {
@@ -87,7 +88,7 @@ func (v *Browser) Submit(p Page, more ...string) (Page, error) {
 	return read(resp, err)
 }
 
-// SignIn opens an address that leads to the sign-in page, unless the person is signed in, and signs in.
+// SignIn opens an address and, if the sign-in page or the consent page comes, signs in and allows.
 func (v *Browser) SignIn(address, name, password string) (Page, error) {
 	p, err := v.Get(address)
 	if err == nil && strings.Contains(p.Body, `id="password"`) {

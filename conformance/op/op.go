@@ -1,5 +1,5 @@
-// Package op runs a built curfew as an operator does: a configuration file, a process, the command line. It knows
-// nothing of the inside.
+// Package op runs a built curfew as an operator does: with a configuration file, a process and the command line. It
+// does not import the provider's packages.
 package op
 
 import (
@@ -7,6 +7,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"net"
 	"os"
 	"os/exec"
@@ -23,18 +24,18 @@ const (
 	demoPackage = "github.com/curfew-id/curfew/cmd/curfew-demo"
 )
 
-// Build builds the program into a folder. With race it has the race detector. A test that calls it, rather than its
-// TestMain, depends on the program's sources: go test does not reuse its result when one of them has changed.
+// Build builds the program into a folder. With race it has the race detector. If a test calls it (and not a TestMain),
+// go test runs the test again after a change of the program's sources.
 func Build(ctx context.Context, folder string, race bool) (program string, err error) {
 	return BuildWith(ctx, folder, raceFlag(race)...)
 }
 
-// BuildWith is Build with flags of go build.
+// BuildWith is Build with further flags of go build.
 func BuildWith(ctx context.Context, folder string, flags ...string) (program string, err error) {
 	return filepath.Join(folder, "curfew"), buildPackages(ctx, folder, flags, mainPackage)
 }
 
-// BuildDemo builds the demo into a folder, as Build does, with the program beside it.
+// BuildDemo builds the demo and the program into a folder, as Build does.
 func BuildDemo(ctx context.Context, folder string, race bool) (demo string, err error) {
 	return filepath.Join(folder, "curfew-demo"), buildPackages(ctx, folder, raceFlag(race), mainPackage, demoPackage)
 }
@@ -55,12 +56,14 @@ func buildPackages(ctx context.Context, folder string, flags []string, packages 
 	return touchSources(ctx, packages)
 }
 
-// touchSources looks at every source of the packages. go test notes only the files that the test process itself looks
-// at, and the compiler is another process.
+// touchSources calls os.Stat on every source file of the packages, so that go test's cache depends on them: go test
+// notes only the files that the test process itself opens, and the compiler is another process.
 func touchSources(ctx context.Context, packages []string) error {
-	const listTemplate = `{{with .Module}}{{if .Main}}{{$.Dir}}{{range $.GoFiles}}|{{$.Dir}}/{{.}}{{end}}{{range $.EmbedFiles}}|{{$.Dir}}/{{.}}{{end}}{{end}}{{end}}`
-	list, err := exec.CommandContext(ctx, "go", append([]string{"list", "-deps", "-f", listTemplate}, packages...)...).
-		Output()
+	const listTemplate = `{{with .Module}}{{if .Main}}{{$.Dir}}` +
+		`{{range $.GoFiles}}|{{$.Dir}}/{{.}}{{end}}` +
+		`{{range $.EmbedFiles}}|{{$.Dir}}/{{.}}{{end}}{{end}}{{end}}`
+	args := append([]string{"list", "-deps", "-f", listTemplate}, packages...)
+	list, err := exec.CommandContext(ctx, "go", args...).Output()
 	if err != nil {
 		return fmt.Errorf("list the sources of %s: %w", strings.Join(packages, ", "), err)
 	}
@@ -72,7 +75,7 @@ func touchSources(ctx context.Context, packages []string) error {
 	return nil
 }
 
-// OP is a provider that was set up, running or not.
+// OP is a provider with its configuration, running or stopped.
 type OP struct {
 	Program string
 	Config  string // the configuration file
@@ -82,27 +85,27 @@ type OP struct {
 	process *exec.Cmd
 }
 
-// Log is what the process wrote to stderr.
+// Log is the output of the process to stderr.
 type Log struct {
 	mu   sync.Mutex
 	text bytes.Buffer
 }
 
-// Write adds to the log.
+// Write implements io.Writer.
 func (l *Log) Write(b []byte) (int, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.text.Write(b)
 }
 
-// String is the log so far.
+// String returns the log so far.
 func (l *Log) String() string {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.text.String()
 }
 
-// FreePort is a port on loopback that nobody listens on at the moment.
+// FreePort returns a port on loopback on which no process listens now.
 func FreePort() (string, error) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -113,8 +116,9 @@ func FreePort() (string, error) {
 	return port, err
 }
 
-// New sets a provider up in a folder, reached as http://HOST:port; host is a name of loopback. settings are further
-// keys of the configuration. The folder's path is short: a Unix socket's may have 107 bytes only.
+// New writes the configuration of a provider at http://HOST:port into a folder. host must be a name of loopback.
+// settings are further keys of the configuration. The folder's path must be short: that of a Unix socket has at most
+// 107 bytes.
 func New(program, folder, host string, settings map[string]any) (*OP, error) {
 	port, err := FreePort()
 	if err != nil {
@@ -126,9 +130,7 @@ func New(program, folder, host string, settings map[string]any) (*OP, error) {
 		"data":   filepath.Join(folder, "data"),
 		"egress": map[string]any{"allow": []string{"127.0.0.0/8"}},
 	}
-	for key, value := range settings {
-		config[key] = value
-	}
+	maps.Copy(config, settings)
 	text, err := json.MarshalIndent(config, "", "  ") // JSON is YAML
 	if err != nil {
 		return nil, err
@@ -145,7 +147,7 @@ func (o *OP) Launch() error {
 	return o.process.Start()
 }
 
-// Start serves and returns when the server is ready.
+// Start starts the server and waits until it is ready.
 func (o *OP) Start(ctx context.Context) error {
 	if err := o.Launch(); err != nil {
 		return err
@@ -166,10 +168,10 @@ func (o *OP) Start(ctx context.Context) error {
 	}
 }
 
-// PID is the id of the running process.
+// PID returns the id of the running process.
 func (o *OP) PID() int { return o.process.Process.Pid }
 
-// Running reports whether the process is there, ready or not.
+// Running reports whether the process is running, ready or not.
 func (o *OP) Running() bool {
 	if o.process == nil {
 		return false
@@ -179,42 +181,43 @@ func (o *OP) Running() bool {
 	return err == nil && id == 0
 }
 
-// Kill ends the process without a chance to tidy up (SIGKILL).
+// Kill ends the process by SIGKILL, which it cannot handle.
 func (o *OP) Kill() { o.terminate(syscall.SIGKILL) }
 
-// Stop ends the process in order (SIGTERM).
+// Stop ends the process by SIGTERM, after which it stops in order.
 func (o *OP) Stop() { o.terminate(syscall.SIGTERM) }
 
 func (o *OP) terminate(signal syscall.Signal) {
 	if o.process == nil {
 		return
 	}
-	// It may be gone already; then there is nothing to end.
+	// An error means that the process has already ended.
 	if err := o.process.Process.Signal(signal); err == nil {
 		o.process.Wait()
 	}
 	o.process = nil
 }
 
-// Run gives a command on the command line and returns what it printed.
+// Run runs a command of curfew and returns its output.
 func (o *OP) Run(ctx context.Context, stdin string, args ...string) (string, error) {
 	command := exec.CommandContext(ctx, o.Program, append(args, "--config", o.Config)...)
 	command.Stdin = strings.NewReader(stdin)
 	var out, stderr bytes.Buffer
-	command.Stdout, command.Stderr = &out, &stderr
+	command.Stdout = &out
+	command.Stderr = &stderr
 	if err := command.Run(); err != nil {
 		return out.String(), fmt.Errorf("curfew %s: %w: %s", strings.Join(args, " "), err, stderr.String())
 	}
 	return out.String(), nil
 }
 
-// AddUser adds a person.
+// AddUser adds a user.
 func (o *OP) AddUser(ctx context.Context, name, password string) error {
 	_, err := o.Run(ctx, password+"\n", "user", "add", name, "--email", name+"@example.org", "--password-stdin")
 	return err
 }
 
-// AddClient adds an application by its metadata.
+// AddClient adds a client with its metadata.
 func (o *OP) AddClient(ctx context.Context, metadata map[string]any) error {
 	text, err := json.Marshal(metadata)
 	if err != nil {

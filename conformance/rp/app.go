@@ -18,31 +18,32 @@ import (
 
 // Config configures one app.
 type Config struct {
-	Name                      string // shown to users
-	URL                       string // where it lives, without a trailing slash: http://atlas.localhost:8081
-	Issuer                    string
-	ClientID                  string
-	ClientSecret              string
-	BackChannel, FrontChannel bool         // the logout channels it registers
-	Switchable                bool         // its page offers to make its back channel slow, refusing or broken
-	AfterSignIn               string       // where its callback redirects to; default its home page
-	Scopes                    []string     // beyond openid profile
-	Client                    *http.Client // default: one that finds *.localhost on this machine
-	Now                       func() time.Time
+	Name         string // shown to users
+	URL          string // of its home page, without a trailing slash: http://atlas.localhost:8081
+	Issuer       string
+	ClientID     string
+	ClientSecret string
+	BackChannel  bool         // registers a back-channel logout URI
+	FrontChannel bool         // registers a front-channel logout URI
+	Switchable   bool         // its page can make its back channel slow, refusing or broken
+	AfterSignIn  string       // the page that its callback redirects to; default: its home page
+	Scopes       []string     // in addition to openid and profile
+	Client       *http.Client // default: LocalClient
+	Now          func() time.Time
 }
 
-// App is the relying party. Make it with New.
+// App is the relying party. Use New to make one.
 type App struct {
 	config     Config
 	client     *http.Client
 	mux        *http.ServeMux
 	mu         sync.Mutex
-	oauth      *oauth2.Config // after the first look at discovery
+	oauth      *oauth2.Config // nil before the first discovery, as are the next two
 	verifier   *oidc.IDTokenVerifier
 	provider   *oidc.Provider
 	pending    map[string]pendingSignIn // by state
 	sessions   map[string]*session      // by cookie
-	endedBySID map[string]LogoutMessage // by sid: what ended it, though its sign-in may still be under way
+	endedBySID map[string]LogoutMessage // recent logout messages by sid, for sign-ins that are still pending
 	current    Behaviour
 	messages   []LogoutMessage
 }
@@ -58,28 +59,32 @@ const (
 	Broken   Behaviour = "broken"   // 503
 )
 
-// pendingSignIn is a sign-in under way.
+// pendingSignIn is a sign-in whose authorization response has not arrived.
 type pendingSignIn struct {
-	verifier, nonce, browser string
-	at                       time.Time
+	verifier string // of PKCE
+	nonce    string
+	browser  string
+	at       time.Time
 }
 
 // session is a user's session at this app.
 type session struct {
-	SID, Subject, Name string
-	Since              time.Time
-	IDToken            string
-	AccessToken        string
-	EndedBy            *LogoutMessage // what ended it
+	SID         string
+	Subject     string
+	Name        string
+	Since       time.Time
+	IDToken     string
+	AccessToken string
+	EndedBy     *LogoutMessage // nil: the session is active
 }
 
 // LogoutMessage is one logout message that the app received.
 type LogoutMessage struct {
-	Channel       string         `json:"channel"` // backchannel, frontchannel, here
+	Channel       string         `json:"channel"` // backchannel, frontchannel, or here: signed out at the app
 	At            time.Time      `json:"at"`
 	Claims        map[string]any `json:"claims,omitempty"`
-	SessionsEnded int            `json:"ended"`  // sessions
-	Answer        int            `json:"answer"` // HTTP status
+	SessionsEnded int            `json:"ended"`  // the number of sessions that it ended
+	Answer        int            `json:"answer"` // the HTTP status of the answer
 }
 
 //go:embed page.html page.css page.js
@@ -87,7 +92,7 @@ var files embed.FS
 
 var pageTemplate = template.Must(template.ParseFS(files, "page.html"))
 
-// New makes an app. The provider need not be up before the first sign-in.
+// New returns an app. It calls the provider only when the first user signs in.
 func New(c Config) *App {
 	if c.Now == nil {
 		c.Now = time.Now
@@ -132,46 +137,55 @@ func (a *App) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	a.mux.ServeHTTP(w, r)
 }
 
-// Metadata is the app's client metadata, under the names of RFC 7591 and the logout specifications.
+// Metadata returns the app's client metadata (RFC 7591 and the logout specifications).
 func (a *App) Metadata() map[string]any {
 	c := a.config
 	m := map[string]any{
-		"client_id": c.ClientID, "client_secret": c.ClientSecret, "client_name": c.Name, "redirect_uris": []string{c.URL + "/callback"},
-		"post_logout_redirect_uris": []string{
-			c.URL + "/",
-		}, "grant_types": []string{"authorization_code", "refresh_token"},
+		"client_id":                 c.ClientID,
+		"client_secret":             c.ClientSecret,
+		"client_name":               c.Name,
+		"redirect_uris":             []string{c.URL + "/callback"},
+		"post_logout_redirect_uris": []string{c.URL + "/"},
+		"grant_types":               []string{"authorization_code", "refresh_token"},
 	}
 	if c.BackChannel {
-		m["backchannel_logout_uri"], m["backchannel_logout_session_required"] = c.URL+"/backchannel-logout", true
+		m["backchannel_logout_uri"] = c.URL + "/backchannel-logout"
+		m["backchannel_logout_session_required"] = true
 	}
 	if c.FrontChannel {
-		m["frontchannel_logout_uri"], m["frontchannel_logout_session_required"] = c.URL+"/frontchannel-logout", true
+		m["frontchannel_logout_uri"] = c.URL + "/frontchannel-logout"
+		m["frontchannel_logout_session_required"] = true
 	}
 	return m
 }
 
-// LocalClient finds *.localhost on this machine, as browsers do (RFC 6761 §6.3); resolvers often do not.
+// LocalClient returns a client that resolves *.localhost to loopback, as browsers do (RFC 6761 §6.3) and many resolvers
+// do not.
 func LocalClient() *http.Client {
 	dialer := &net.Dialer{Timeout: 5 * time.Second}
-	return &http.Client{Timeout: 10 * time.Second, Transport: &http.Transport{
-		DialContext: func(ctx context.Context, network, address string) (net.Conn, error) {
-			host, port, err := net.SplitHostPort(address)
-			if err == nil && (host == "localhost" || strings.HasSuffix(host, ".localhost")) {
-				address = net.JoinHostPort("127.0.0.1", port)
-			}
-			return dialer.DialContext(ctx, network, address)
+	return &http.Client{
+		Timeout: 10 * time.Second,
+		Transport: &http.Transport{
+			DialContext: func(ctx context.Context, network, address string) (net.Conn, error) {
+				host, port, err := net.SplitHostPort(address)
+				isLocalhost := host == "localhost" || strings.HasSuffix(host, ".localhost")
+				if err == nil && isLocalhost {
+					address = net.JoinHostPort("127.0.0.1", port)
+				}
+				return dialer.DialContext(ctx, network, address)
+			},
 		},
-	}}
+	}
 }
 
-// discover reads the provider's metadata, once.
+// discover returns the provider's configuration. It fetches the metadata the first time.
 func (a *App) discover(ctx context.Context) (*oauth2.Config, *oidc.IDTokenVerifier, error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if a.oauth != nil {
 		return a.oauth, a.verifier, nil
 	}
-	// The provider keeps the context's client for the keys, which are fetched long after this request.
+	// The oidc.Provider keeps this context for later requests of the key set, so it must not end with this request.
 	provider, err := oidc.NewProvider(oidc.ClientContext(context.WithoutCancel(ctx), a.client), a.config.Issuer)
 	if err != nil {
 		return nil, nil, fmt.Errorf("discover %s: %w", a.config.Issuer, err)

@@ -1,9 +1,12 @@
-// Package rp is one toy relying party: a web app that signs users in through OpenID Connect and signs them out when
-// it is notified of a logout. `curfew-demo` runs three of it and the tests run more. It knows Curfew only through the
-// protocol.
+// Package rp is an example relying party: a web app that signs users in through OpenID Connect and signs them out
+// when it is notified of a logout. `curfew-demo` and the tests run it. It calls Curfew by OpenID Connect only.
 //
-//	/  home    /login  /callback  /logout    /backchannel-logout  /frontchannel-logout    /state (JSON, asked by the page)
+//	/                       the home page
+//	/state                  its state as JSON, for its script
+//	/login, /callback       sign-in
+//	/logout                 sign-out (RP-Initiated Logout 1.0)
+//	/backchannel-logout     logout tokens
+//	/frontchannel-logout    the page for an iframe of the OP
 //
-// It keeps its sessions in memory, indexed by sid, so that either logout channel ends them without the browser's
-// cookie.
+// It keeps its sessions in memory. Both logout channels find a session by its sid and do not need the browser's cookie.
 package rp

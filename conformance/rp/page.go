@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// state is what the page shows.
+// state is the state that the home page shows.
 type state struct {
 	SignedIn  bool            `json:"signedIn"`
 	Name      string          `json:"name,omitempty"`
@@ -15,10 +15,10 @@ type state struct {
 	Since     time.Time       `json:"since,omitzero"`
 	Ended     *LogoutMessage  `json:"ended,omitempty"`
 	Behaviour Behaviour       `json:"behaviour"`
-	Messages  []LogoutMessage `json:"messages,omitempty"` // the last logout messages to this app, about any user
+	Messages  []LogoutMessage `json:"messages,omitempty"` // the latest logout messages, about all users
 }
 
-// messagesShown is how many logout messages a page lists.
+// messagesShown is the number of logout messages on the page.
 const messagesShown = 6
 
 func (a *App) pageState(browser string) state {
@@ -26,23 +26,21 @@ func (a *App) pageState(browser string) state {
 	defer a.mu.Unlock()
 	st := state{Behaviour: a.current}
 	if s := a.sessions[browser]; s != nil {
-		st.SignedIn, st.Name, st.Subject, st.SID, st.Since, st.Ended = s.EndedBy == nil, s.Name, s.Subject, s.SID, s.Since, s.EndedBy
+		st.SignedIn = s.EndedBy == nil
+		st.Name = s.Name
+		st.Subject = s.Subject
+		st.SID = s.SID
+		st.Since = s.Since
+		st.Ended = s.EndedBy
 	}
 	for _, message := range a.messages[max(0, len(a.messages)-messagesShown):] {
-		st.Messages = append(
-			st.Messages,
-			LogoutMessage{
-				Channel:       message.Channel,
-				At:            message.At,
-				Answer:        message.Answer,
-				SessionsEnded: message.SessionsEnded,
-			},
-		)
+		message.Claims = nil // they may be about another user
+		st.Messages = append(st.Messages, message)
 	}
 	return st
 }
 
-// serveState is asked by the page's script twice a second, so that the user sees the page lose its session.
+// serveState answers the page's script, which calls it twice a second so that the page shows the end of its session.
 func (a *App) serveState(w http.ResponseWriter, r *http.Request) {
 	writeJSON(w, http.StatusOK, a.pageState(a.browserID(w, r)))
 }

@@ -1,6 +1,8 @@
 package rp
 
 import (
+	"cmp"
+	"context"
 	"crypto/rand"
 	"net/http"
 	"net/url"
@@ -12,21 +14,24 @@ import (
 
 const cookieName = "rp-session"
 
-// browserID names the browser, signed in or not.
+// browserID returns the value of the browser's cookie. It sets the cookie if there is none.
 func (a *App) browserID(w http.ResponseWriter, r *http.Request) string {
 	if c, err := r.Cookie(cookieName); err == nil && c.Value != "" {
 		return c.Value
 	}
 	id := rand.Text()
-	http.SetCookie(
-		w,
-		&http.Cookie{Name: cookieName, Value: id, Path: "/", HttpOnly: true, SameSite: http.SameSiteLaxMode},
-	)
+	http.SetCookie(w, &http.Cookie{
+		Name:     cookieName,
+		Value:    id,
+		Path:     "/",
+		HttpOnly: true,
+		SameSite: http.SameSiteLaxMode,
+	})
 	return id
 }
 
-// serveLogin sends the browser to the provider: code flow with PKCE, state and nonce. Further parameters are passed
-// on, so that a user can try prompt=login and the like.
+// serveLogin redirects the browser to the provider: code flow with PKCE, state and nonce. It adds the parameters of its
+// own URL to the request, so that a user can try out prompt=login and others.
 func (a *App) serveLogin(w http.ResponseWriter, r *http.Request) {
 	oauth, _, err := a.discover(r.Context())
 	if err != nil {
@@ -55,7 +60,8 @@ func (a *App) serveLogin(w http.ResponseWriter, r *http.Request) {
 	http.Redirect(w, r, oauth.AuthCodeURL(state, options...), http.StatusSeeOther)
 }
 
-// serveCallback takes the answer: state, issuer (RFC 9207), code for tokens, nonce.
+// serveCallback handles the authorization response: it checks state and iss (RFC 9207), exchanges the code for tokens
+// and verifies the ID token with its nonce.
 func (a *App) serveCallback(w http.ResponseWriter, r *http.Request) {
 	q := r.URL.Query()
 	browser := a.browserID(w, r)
@@ -101,31 +107,32 @@ func (a *App) serveCallback(w http.ResponseWriter, r *http.Request) {
 	s := &session{
 		SID:         claims.SID,
 		Subject:     id.Subject,
-		Name:        id.Subject,
+		Name:        cmp.Or(a.userName(ctx, token), id.Subject),
 		Since:       a.config.Now(),
 		IDToken:     raw,
 		AccessToken: token.AccessToken,
 	}
-	if info, err := a.provider.UserInfo(ctx, oauth2.StaticTokenSource(token)); err == nil {
-		var profile struct {
-			Name     string `json:"name"`
-			Username string `json:"preferred_username"`
-		}
-		if info.Claims(&profile) == nil && profile.Name+profile.Username != "" {
-			if s.Name = profile.Name; s.Name == "" {
-				s.Name = profile.Username
-			}
-		}
-	}
 	a.mu.Lock()
-	if message, ok := a.endedBySID[s.SID]; ok { // the logout message was faster than this
+	if message, ok := a.endedBySID[s.SID]; ok { // the session ended before the tokens arrived
 		s.EndedBy = &message
 	}
 	a.sessions[browser] = s
 	a.mu.Unlock()
-	after := a.config.AfterSignIn
-	if after == "" {
-		after = "/"
+	http.Redirect(w, r, cmp.Or(a.config.AfterSignIn, "/"), http.StatusSeeOther)
+}
+
+// userName returns the user's name from the UserInfo Endpoint, or "" if it has none.
+func (a *App) userName(ctx context.Context, token *oauth2.Token) string {
+	info, err := a.provider.UserInfo(ctx, oauth2.StaticTokenSource(token))
+	if err != nil {
+		return ""
 	}
-	http.Redirect(w, r, after, http.StatusSeeOther)
+	var profile struct {
+		Name     string `json:"name"`
+		Username string `json:"preferred_username"`
+	}
+	if err := info.Claims(&profile); err != nil {
+		return ""
+	}
+	return cmp.Or(profile.Name, profile.Username)
 }

@@ -3,12 +3,13 @@ package rp
 import (
 	"net/http"
 	"net/url"
+	"slices"
 	"time"
 
 	"github.com/coreos/go-oidc/v3/oidc"
 )
 
-// serveLogout is RP-Initiated Logout 1.0 §2: the app ends its own session and sends the browser to the provider.
+// serveLogout ends the app's own session and redirects the browser to the provider (RP-Initiated Logout 1.0 §2).
 func (a *App) serveLogout(w http.ResponseWriter, r *http.Request) {
 	if _, _, err := a.discover(r.Context()); err != nil {
 		http.Error(w, err.Error(), http.StatusBadGateway)
@@ -36,12 +37,15 @@ func (a *App) serveLogout(w http.ResponseWriter, r *http.Request) {
 	http.Redirect(w, r, meta.EndSession+"?"+q.Encode(), http.StatusSeeOther)
 }
 
-// serveBackChannelLogout is Back-Channel Logout 1.0 §2.5 and §2.6, behaving as the page says.
+// slowDelay is longer than an OP waits.
+const slowDelay = 8 * time.Second
+
+// serveBackChannelLogout handles logout tokens (Back-Channel Logout 1.0 §2.5 and §2.6), with the current Behaviour.
 func (a *App) serveBackChannelLogout(w http.ResponseWriter, r *http.Request) {
 	switch a.Behaviour() {
 	case Slow:
 		select {
-		case <-time.After(8 * time.Second):
+		case <-time.After(slowDelay):
 		case <-r.Context().Done():
 			return
 		}
@@ -86,8 +90,8 @@ func (a *App) serveBackChannelLogout(w http.ResponseWriter, r *http.Request) {
 	w.WriteHeader(http.StatusOK)
 }
 
-// serveFrontChannelLogout is Front-Channel Logout 1.0 §2: iss and sid name the session; the cookie, which browsers
-// keep from frames, is not needed.
+// serveFrontChannelLogout ends the session that iss and sid name (Front-Channel Logout 1.0 §2). It does not need the
+// cookie, which browsers often do not send in frames.
 func (a *App) serveFrontChannelLogout(w http.ResponseWriter, r *http.Request) {
 	q := r.URL.Query()
 	if q.Get("iss") != a.config.Issuer || q.Get("sid") == "" {
@@ -104,63 +108,70 @@ func (a *App) serveFrontChannelLogout(w http.ResponseWriter, r *http.Request) {
 	w.Write([]byte("<!doctype html><title>Signed out</title>"))
 }
 
-// endSessions ends the sessions that match and notes the channel that asked for it.
-func (a *App) endSessions(t LogoutMessage, match func(*session) bool) {
+// pendingSignInMax is how long a sign-in may take at most for a logout message that overtakes it.
+const pendingSignInMax = time.Minute
+
+// endSessions ends the sessions that match and records the message that ended them.
+func (a *App) endSessions(message LogoutMessage, match func(*session) bool) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	t.At = a.config.Now()
+	message.At = a.config.Now()
 	for _, s := range a.sessions {
-		if match(s) && (s.EndedBy == nil || s.EndedBy.Channel == "here") {
-			if s.EndedBy == nil {
-				t.SessionsEnded++
-			}
-			ended := t
-			s.EndedBy = &ended
+		isActive := s.EndedBy == nil
+		signedOutHere := !isActive && s.EndedBy.Channel == "here"
+		if !match(s) || !isActive && !signedOutHere {
+			continue
 		}
+		if isActive {
+			message.SessionsEnded++
+		}
+		endedBy := message
+		s.EndedBy = &endedBy
 	}
 	for sid, old := range a.endedBySID {
-		if t.At.Sub(old.At) > time.Minute {
+		if message.At.Sub(old.At) > pendingSignInMax {
 			delete(a.endedBySID, sid)
 		}
 	}
-	if sid, ok := t.Claims["sid"].(string); ok {
-		a.endedBySID[sid] = t
+	if sid, ok := message.Claims["sid"].(string); ok {
+		a.endedBySID[sid] = message
 	}
-	a.messages = append(a.messages, t)
+	a.messages = append(a.messages, message)
 }
 
-func (a *App) recordMessage(t LogoutMessage) {
+func (a *App) recordMessage(message LogoutMessage) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	t.At = a.config.Now()
-	a.messages = append(a.messages, t)
+	message.At = a.config.Now()
+	a.messages = append(a.messages, message)
 }
 
-// Messages is every logout message so far.
+// Messages returns all logout messages so far.
 func (a *App) Messages() []LogoutMessage {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	return append([]LogoutMessage(nil), a.messages...)
 }
 
-// Behaviour returns how the app answers a logout token now.
+// Behaviour returns the current behaviour.
 func (a *App) Behaviour() Behaviour {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	return a.current
 }
 
-// SetBehaviour changes it.
+// SetBehaviour changes how the app answers logout tokens.
 func (a *App) SetBehaviour(b Behaviour) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.current = b
 }
 
-// serveBehaviour is what the page's switch sends.
+// serveBehaviour handles the form of the page that changes the behaviour.
 func (a *App) serveBehaviour(w http.ResponseWriter, r *http.Request) {
 	b := Behaviour(r.PostFormValue("behaviour"))
-	if !a.config.Switchable || b != Normal && b != Slow && b != Refusing && b != Broken {
+	isKnown := slices.Contains([]Behaviour{Normal, Slow, Refusing, Broken}, b)
+	if !a.config.Switchable || !isKnown {
 		http.Error(w, "no such behaviour", http.StatusBadRequest)
 		return
 	}

@@ -16,20 +16,20 @@ import (
 	"time"
 )
 
-// errInternal is a 500 from the suite.
+// errInternal means that the suite answered 500.
 var errInternal = errors.New("internal error")
 
-// API speaks to a suite.
+// API calls the REST API of a suite.
 type API struct {
 	Base  string // the suite's https URL, without a slash at its end
 	Token string // sent as a bearer token; empty for a suite in developer mode
 	HTTP  *http.Client
 }
 
-// Variant is a choice of the suite's variant parameters.
+// Variant has a value for each of the suite's variant parameters that are chosen.
 type Variant map[string]string
 
-// String lists the choice in a fixed order: "client_registration=static_client, response_type=code".
+// String returns the values in alphabetical order: "client_registration=static_client, response_type=code".
 func (v Variant) String() string {
 	var parts []string
 	for _, name := range slices.Sorted(maps.Keys(v)) {
@@ -38,7 +38,7 @@ func (v Variant) String() string {
 	return strings.Join(parts, ", ")
 }
 
-// Includes reports whether v makes every choice of part.
+// Includes reports whether v has every value of part.
 func (v Variant) Includes(part Variant) bool {
 	for name, value := range part {
 		if v[name] != value {
@@ -48,7 +48,7 @@ func (v Variant) Includes(part Variant) bool {
 	return true
 }
 
-// Contradicts reports whether v chooses something else than part somewhere.
+// Contradicts reports whether v and part have different values for a parameter.
 func (v Variant) Contradicts(part Variant) bool {
 	for name, value := range part {
 		if chosen, ok := v[name]; ok && chosen != value {
@@ -58,13 +58,13 @@ func (v Variant) Contradicts(part Variant) bool {
 	return false
 }
 
-// Plan is a plan as the suite created it.
+// Plan is a plan that the suite has created.
 type Plan struct {
 	ID      string   `json:"id"`
 	Modules []Module `json:"modules"`
 }
 
-// Module is one entry of a plan. A plan may hold a module several times with different variants.
+// Module is one module of a plan. A plan may have a module several times with different variants.
 type Module struct {
 	Name    string  `json:"testModule"`
 	Variant Variant `json:"variant"`
@@ -87,7 +87,7 @@ const (
 	Failed  = "FAILED"
 )
 
-// Info is what the suite says of a module.
+// Info is the state and the result of a module.
 type Info struct {
 	Status string `json:"status"`
 	Result string `json:"result"`
@@ -100,22 +100,22 @@ type Entry struct {
 	Result  string `json:"result"` // WARNING and FAILURE are findings
 	Time    int64  `json:"time"`   // milliseconds
 
-	Upload  string `json:"upload"`           // a placeholder that is still open
-	Image   string `json:"img"`              // set if a picture was uploaded for it
-	Matched string `json:"matched_regexp"`   // set if the suite's own browser filled it by this pattern
-	Page    string `json:"response_content"` // a page that the suite's browser was shown
+	Upload  string `json:"upload"`           // the name of an open placeholder for a picture
+	Image   string `json:"img"`              // set if a picture was uploaded for the placeholder
+	Matched string `json:"matched_regexp"`   // set if the suite's own browser filled the placeholder by this pattern
+	Page    string `json:"response_content"` // a page that the suite's own browser got
 }
 
-// BrowserRequests is what a module wants of a browser.
+// BrowserRequests are the visits that a module waits for.
 type BrowserRequests struct {
 	URLs []struct {
 		URL    string `json:"url"`
 		Method string `json:"method"`
 	} `json:"urlsWithMethod"`
-	Runners []json.RawMessage `json:"runners"` // the suite's own browsers at work
+	Runners []json.RawMessage `json:"runners"` // the suite's own browsers that are running
 }
 
-// Version asks for the suite's version; it answers as soon as the suite is ready.
+// Version returns the suite's version. It fails until the suite is ready.
 func (a *API) Version(ctx context.Context) (string, error) {
 	var server struct {
 		Version string `json:"version"`
@@ -124,7 +124,7 @@ func (a *API) Version(ctx context.Context) (string, error) {
 	return server.Version, err
 }
 
-// CreatePlan creates a plan of that name with its variant and configuration.
+// CreatePlan creates a plan with a variant and a configuration.
 func (a *API) CreatePlan(ctx context.Context, name string, v Variant, config any) (Plan, error) {
 	var plan Plan
 	body, err := json.Marshal(config)
@@ -135,8 +135,8 @@ func (a *API) CreatePlan(ctx context.Context, name string, v Variant, config any
 	return plan, err
 }
 
-// StartModule creates an instance of a plan's module and returns its id. The suite starts it, unless it waits to be
-// started.
+// StartModule creates an instance of a plan's module and returns its id. The suite starts most modules by itself; for
+// the others see Continue.
 func (a *API) StartModule(ctx context.Context, plan string, m Module) (string, error) {
 	query := url.Values{"test": {m.Name}, "plan": {plan}}
 	if len(m.Variant) > 0 {
@@ -149,7 +149,7 @@ func (a *API) StartModule(ctx context.Context, plan string, m Module) (string, e
 	return created.ID, err
 }
 
-// Continue starts a module that stays CONFIGURED until it is started.
+// Continue starts a module that the suite does not start by itself: it stays CONFIGURED.
 func (a *API) Continue(ctx context.Context, id string) error {
 	return a.call(ctx, http.MethodPost, "/api/runner/"+id, nil, nil, nil)
 }
@@ -173,7 +173,7 @@ func (a *API) Info(ctx context.Context, id string) (info Info, err error) {
 	return info, err
 }
 
-// Log returns a module's log after a time in milliseconds; 0 is from the beginning.
+// Log returns the entries of a module's log after a time in milliseconds. 0 means all entries.
 func (a *API) Log(ctx context.Context, id string, since int64) (entries []Entry, err error) {
 	query := url.Values{}
 	if since > 0 {
@@ -183,8 +183,8 @@ func (a *API) Log(ctx context.Context, id string, since int64) (entries []Entry,
 	return entries, err
 }
 
-// BrowserRequests returns what a running module wants of a browser; with errInternal it may succeed when asked again,
-// for the suite does not know in the moment in which its own browser closes a window.
+// BrowserRequests returns the visits that a running module waits for. The error errInternal may be temporary: the suite
+// answers so while its own browser closes a window.
 func (a *API) BrowserRequests(ctx context.Context, id string) (BrowserRequests, error) {
 	var status struct {
 		Browser BrowserRequests `json:"browser"`
@@ -193,12 +193,12 @@ func (a *API) BrowserRequests(ctx context.Context, id string) (BrowserRequests, 
 	return status.Browser, err
 }
 
-// Visited reports a URL to the suite as visited.
+// Visited informs the suite that a URL was visited.
 func (a *API) Visited(ctx context.Context, id, visited string) error {
 	return a.call(ctx, http.MethodPost, "/api/runner/browser/"+id+"/visit", url.Values{"url": {visited}}, nil, nil)
 }
 
-// Placeholders returns the names of the pictures that a module still asks for.
+// Placeholders returns the names of the module's open placeholders for pictures.
 func (a *API) Placeholders(ctx context.Context, id string) ([]string, error) {
 	var images []Entry
 	err := a.call(ctx, http.MethodGet, "/api/log/"+id+"/images", nil, nil, &images)
@@ -211,7 +211,7 @@ func (a *API) Placeholders(ctx context.Context, id string) ([]string, error) {
 	return open, err
 }
 
-// Upload fills a placeholder with a picture, a data URL.
+// Upload fills a placeholder with a picture in the form of a data URL.
 func (a *API) Upload(ctx context.Context, id, placeholder, picture string) error {
 	return a.call(
 		ctx,
@@ -223,12 +223,12 @@ func (a *API) Upload(ctx context.Context, id, placeholder, picture string) error
 	)
 }
 
-// Stop ends a module that still runs.
+// Stop ends a running module.
 func (a *API) Stop(ctx context.Context, id string) error {
 	return a.call(ctx, http.MethodDelete, "/api/runner/"+id, nil, nil, nil)
 }
 
-// Export writes a plan's signed results, a zip file.
+// Export writes a plan's signed results as a zip file.
 func (a *API) Export(ctx context.Context, w io.Writer, plan string) error {
 	res, err := a.send(ctx, http.MethodGet, "/api/plan/export/"+plan, nil, nil)
 	if err != nil {
@@ -239,7 +239,7 @@ func (a *API) Export(ctx context.Context, w io.Writer, plan string) error {
 	return err
 }
 
-// call sends a request and decodes the JSON answer into out, unless that is nil.
+// call sends a request and decodes the JSON answer into out, unless out is nil.
 func (a *API) call(ctx context.Context, method, path string, query url.Values, body []byte, out any) error {
 	res, err := a.send(ctx, method, path, query, body)
 	if err != nil {
@@ -286,7 +286,7 @@ func (a *API) send(ctx context.Context, method, path string, query url.Values, b
 	return res, nil
 }
 
-// contentType is JSON everywhere but for pictures, which the suite reads as text.
+// contentType returns the type of a request's body: JSON, but text for pictures.
 func contentType(path string) string {
 	if strings.Contains(path, "/images/") {
 		return "text/plain"

@@ -1,19 +1,21 @@
 package suite
 
 import (
+	"cmp"
+	"maps"
 	"path"
 	"slices"
 	"strings"
 )
 
-// Run is one plan with one value of each of its variants.
+// Run is one plan with one value for each of its variant parameters.
 type Run struct {
 	Plan    string  // the suite's name of the plan
-	Variant Variant // the values of the plan's variants
-	Browser string  // Chromium: a real browser visits every page; empty: the suite's own plays the entries of pages.go
+	Variant Variant // the values of the plan's parameters
+	Browser string  // Chromium, or empty for the suite's own browser with the scripts of pages.go
 }
 
-// Chromium as Run.Browser.
+// Chromium is the Browser of a run in which a real browser visits every page.
 const Chromium = "chromium"
 
 // The values of client_registration.
@@ -22,18 +24,29 @@ const (
 	dynamicClient = "dynamic_client"
 )
 
-// responseTypes are all of OpenID Connect Core 1.0 §3 and OAuth 2.0 Multiple Response Type Encoding Practices §5.
+// responseTypes are all response types of OpenID Connect Core 1.0 §3 and OAuth 2.0 Multiple Response Type Encoding
+// Practices §5.
 var responseTypes = []string{"code", "id_token", "id_token token", "code id_token", "code token", "code id_token token"}
 
-// authMethods are the token endpoint's client authentication methods that Curfew offers, all of the suite's but
-// mutual TLS.
+// authMethods are the client authentication methods that Curfew supports: all of the suite's except mutual TLS.
 var authMethods = []string{"none", "client_secret_basic", "client_secret_post", "client_secret_jwt", "private_key_jwt"}
 
-// Catalogue lists every run: each OpenID Connect plan with each choice of metadata, registration, response type and
-// client authentication.
+// The profiles of the certification plans whose variants have the same parameters.
+var (
+	flowProfiles   = []string{"basic", "implicit", "hybrid", "formpost-basic", "formpost-implicit", "formpost-hybrid"}
+	logoutProfiles = []string{
+		"rp-initiated-logout",
+		"frontchannel-rp-initiated-logout",
+		"backchannel-rp-initiated-logout",
+		"session-management",
+	}
+)
+
+// Catalogue returns all runs: each OpenID Connect plan with each combination of metadata, registration, response type
+// and client authentication.
 func Catalogue() []Run {
 	runs := []Run{{Plan: certification("config"), Variant: Variant{}}}
-	for _, profile := range []string{"basic", "implicit", "hybrid", "formpost-basic", "formpost-implicit", "formpost-hybrid"} {
+	for _, profile := range flowProfiles {
 		for _, v := range product(
 			choice{"server_metadata", []string{"discovery", "static"}},
 			choice{"client_registration", []string{dynamicClient, staticClient}},
@@ -46,7 +59,7 @@ func Catalogue() []Run {
 			runs = append(runs, Run{Plan: certification(profile), Variant: v})
 		}
 	}
-	for _, profile := range []string{"rp-initiated-logout", "frontchannel-rp-initiated-logout", "backchannel-rp-initiated-logout", "session-management"} {
+	for _, profile := range logoutProfiles {
 		for _, v := range product(
 			choice{"client_registration", []string{dynamicClient, staticClient}},
 			choice{"response_type", responseTypes},
@@ -70,7 +83,7 @@ func Catalogue() []Run {
 
 func certification(profile string) string { return "oidcc-" + profile + "-certification-test-plan" }
 
-// Title is the run's variant as the table shows it.
+// Title returns the run's variant and browser, for tables.
 func (r Run) Title() string {
 	if r.Browser == "" {
 		return r.Variant.String()
@@ -78,29 +91,24 @@ func (r Run) Title() string {
 	return strings.TrimPrefix(r.Variant.String()+", browser="+r.Browser, ", ")
 }
 
-// Choices are the run's variant and its browser.
+// Choices returns the run's variant with the parameter browser.
 func (r Run) Choices() Variant {
-	all := Variant{"browser": "suite"}
-	if r.Browser != "" {
-		all["browser"] = r.Browser
-	}
-	for name, value := range r.Variant {
-		all[name] = value
-	}
+	all := Variant{"browser": cmp.Or(r.Browser, "suite")}
+	maps.Copy(all, r.Variant)
 	return all
 }
 
-// UsesDynamicRegistration reports whether the suite registers its clients itself.
+// UsesDynamicRegistration reports whether the suite registers its clients at the OP.
 func (r Run) UsesDynamicRegistration() bool { return r.Variant["client_registration"] != staticClient }
 
 // Filter selects runs and modules. The zero value selects everything.
 type Filter struct {
-	Plans   []string // globs over plans' names, whole or without "oidcc-" and "-certification-test-plan"
-	Variant Variant  // runs with another value are left out
-	Modules []string // globs over modules' names
+	Plans   []string // globs for the names of plans, complete or without "oidcc-" and "-certification-test-plan"
+	Variant Variant  // selects the runs that have these values or do not have these parameters
+	Modules []string // globs for the names of modules
 }
 
-// InChromium are the same runs, each played by a real browser.
+// InChromium returns the same runs with Chromium as their browser.
 func InChromium(runs []Run) []Run {
 	var all []Run
 	for _, r := range runs {
@@ -111,7 +119,7 @@ func InChromium(runs []Run) []Run {
 	return all
 }
 
-// Select selects from runs.
+// Select returns the selected runs.
 func (f Filter) Select(runs []Run) []Run {
 	return slices.DeleteFunc(slices.Clone(runs), func(r Run) bool {
 		short := strings.TrimSuffix(strings.TrimPrefix(r.Plan, "oidcc-"), "-certification-test-plan")
@@ -125,7 +133,7 @@ func (f Filter) SelectsModule(name string) bool { return matchesAny(f.Modules, n
 // SelectsAll reports whether the filter selects everything.
 func (f Filter) SelectsAll() bool { return len(f.Plans)+len(f.Variant)+len(f.Modules) == 0 }
 
-// matchesAny reports whether a pattern matches a name; no pattern matches all.
+// matchesAny reports whether one of the patterns matches one of the names. Without patterns it returns true.
 func matchesAny(patterns []string, names ...string) bool {
 	if len(patterns) == 0 {
 		return true
@@ -143,21 +151,19 @@ type choice struct {
 	values    []string
 }
 
-// product lists every combination of choices, the last one changing fastest.
+// product returns all combinations of the choices. The last choice changes fastest.
 func product(choices ...choice) []Variant {
-	all := []Variant{{}}
+	variants := []Variant{{}}
 	for _, c := range choices {
-		var next []Variant
-		for _, v := range all {
+		var extended []Variant
+		for _, v := range variants {
 			for _, value := range c.values {
-				longer := Variant{c.parameter: value}
-				for name, chosen := range v {
-					longer[name] = chosen
-				}
-				next = append(next, longer)
+				withValue := Variant{c.parameter: value}
+				maps.Copy(withValue, v)
+				extended = append(extended, withValue)
 			}
 		}
-		all = next
+		variants = extended
 	}
-	return all
+	return variants
 }

@@ -13,8 +13,8 @@ import (
 	"time"
 )
 
-// writeCertificate makes a self-signed certificate for a host, as cert.pem and key.pem in dir, and returns what
-// trusts it. The suite accepts any certificate of an OP.
+// writeCertificate writes a self-signed certificate for a host to cert.pem and key.pem in dir, and returns a pool with
+// it. The suite accepts any certificate of an OP.
 func writeCertificate(dir, host string) (*x509.CertPool, error) {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {

@@ -13,7 +13,8 @@ import (
 	"github.com/chromedp/chromedp"
 )
 
-// ChromiumBrowser is a real Chromium. It starts with the first window and ends with Close. The zero value is ready.
+// ChromiumBrowser is a real Chromium. Open starts it for the first window, and Close ends it. The zero value is ready
+// to use.
 type ChromiumBrowser struct {
 	Path      string // the executable; empty: found by name
 	NoSandbox bool   // needed as root
@@ -29,7 +30,7 @@ var _ Browser = (*ChromiumBrowser)(nil)
 const (
 	// visitTimeout is how long a visit may take from the first request to the suite's last page.
 	visitTimeout = 60 * time.Second
-	// pagePollInterval is how often a page is looked at.
+	// pagePollInterval is the time between two looks at a page.
 	pagePollInterval = 100 * time.Millisecond
 )
 
@@ -50,7 +51,7 @@ func (b *ChromiumBrowser) Open(_ context.Context, _ Run, p User, issuer string) 
 	return &chromiumWindow{tab: tab, close: closeTab, suite: b.Suite, issuer: issuer, user: p}, nil
 }
 
-// start runs the browser. It outlives the module that first needs it, so it has a context of its own.
+// start starts the browser. Later modules use it too, so it has a context of its own.
 func (b *ChromiumBrowser) start() error {
 	options := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.IgnoreCertErrors, chromedp.DisableGPU)
 	if b.NoSandbox {
@@ -93,17 +94,17 @@ type chromiumWindow struct {
 	user   User
 }
 
-// pageStateScript.js returns a sight of the page.
+// pageStateScript is look.js, which returns the pageState of a page.
 //
 //go:embed look.js
 var pageStateScript string
 
-// pageState is what a page shows.
+// pageState is the state of a page in the browser.
 type pageState struct {
 	URL      string   `json:"url"`
 	Loaded   bool     `json:"loaded"`
-	IDs      []string `json:"ids"`      // the ids that it has, of those that matter
-	Document float64  `json:"document"` // differs between one document and the next
+	IDs      []string `json:"ids"`      // the ids of its elements, of those that this package looks for
+	Document float64  `json:"document"` // identifies the document
 }
 
 func (s pageState) has(id string) bool {
@@ -112,7 +113,8 @@ func (s pageState) has(id string) bool {
 
 func (w *chromiumWindow) Close() { w.close() }
 
-// Visit goes on until the suite has its answer or, with picture, until the OP shows a page that leads nowhere.
+// Visit requests a URL and does what a user does on the pages of the OP, until the browser is back at the suite. With
+// picture, Visit also ends at a final page of the OP.
 func (w *chromiumWindow) Visit(ctx context.Context, method, url string, picture bool) ([]byte, error) {
 	ctx, cancel := w.withTimeout(ctx)
 	defer cancel()
@@ -122,15 +124,15 @@ func (w *chromiumWindow) Visit(ctx context.Context, method, url string, picture 
 	if err := chromedp.Do(ctx, chromedp.Navigate(url)); err != nil {
 		return nil, err
 	}
-	clicked := 0.0        // the document that was last clicked in: a click takes a while to lead on
-	var screenshot []byte // the OP's page that was last clicked in
+	clicked := 0.0        // the document of the last click; the next document takes a while to load
+	var screenshot []byte // of the OP's page before the last click
 	for {
 		page, err := chromedp.Run(ctx, chromedp.Evaluate[pageState](pageStateScript))
 		switch {
 		case ctx.Err() != nil:
 			return nil, fmt.Errorf("no end at %s: %w", page.URL, context.Cause(ctx))
 		case err != nil || !page.Loaded:
-			// The page is on its way to another.
+			// The browser is loading the next page.
 		case w.reachedSuite(page):
 			return screenshot, nil
 		case picture && w.isFinalPage(page):
@@ -139,7 +141,7 @@ func (w *chromiumWindow) Visit(ctx context.Context, method, url string, picture 
 			if screenshot, err = chromedp.Run(ctx, chromedp.CaptureScreenshot()); err != nil {
 				return nil, err
 			}
-			// Later, so that the page is not gone before it has answered.
+			// The click comes after the script's answer, which would be lost if the page were left before.
 			script := "setTimeout(function () { " + w.userActionScript(page) + " }, 0); null"
 			if _, err := chromedp.Run(ctx, chromedp.Evaluate[*struct{}](script)); err != nil {
 				return nil, err
@@ -153,7 +155,7 @@ func (w *chromiumWindow) Visit(ctx context.Context, method, url string, picture 
 	}
 }
 
-// reachedSuite reports whether the browser is back at the suite, and the suite's page has done its work.
+// reachedSuite reports whether the browser is back at the suite and the scripts of the suite's page have finished.
 func (w *chromiumWindow) reachedSuite(page pageState) bool {
 	path, atSuite := strings.CutPrefix(page.URL, w.suite+"/")
 	path, _, _ = strings.Cut(path, "?")
@@ -162,18 +164,21 @@ func (w *chromiumWindow) reachedSuite(page pageState) bool {
 	case !atSuite:
 		return false
 	case strings.HasSuffix(path, "/callback"):
-		return page.has("submission_complete") // its script has sent the fragment
+		return page.has("submission_complete") // its script has sent the fragment to the suite
 	}
-	return !strings.HasSuffix(path, "session_verify") // its frames lead on
+	return !strings.HasSuffix(path, "session_verify") // this page goes on to another by itself
 }
 
-// isFinalPage reports whether the OP shows a page that leads nowhere.
+// isFinalPage reports whether the page is one of the OP from which the browser does not go on: an error page or the
+// signed-out page.
 func (w *chromiumWindow) isFinalPage(page pageState) bool {
-	leadsNowhere := page.has("error-description") && !page.has("error-app") || page.has("signed-out")
-	return strings.HasPrefix(page.URL, w.issuer+"/") && leadsNowhere
+	isErrorWithoutLink := page.has("error-description") && !page.has("error-app")
+	isFinal := isErrorWithoutLink || page.has("signed-out")
+	return isFinal && strings.HasPrefix(page.URL, w.issuer+"/")
 }
 
-// userActionScript is the script that does what a user does on the OP's page; empty if there is nothing to do.
+// userActionScript returns the script that does what a user does on a page of the OP: sign in, allow or sign out. It
+// returns "" for all other pages.
 func (w *chromiumWindow) userActionScript(page pageState) string {
 	switch {
 	case !strings.HasPrefix(page.URL, w.issuer+"/"):
@@ -192,26 +197,27 @@ func (w *chromiumWindow) userActionScript(page pageState) string {
 	return ""
 }
 
-// Draw shows the page without its scripts and takes a picture.
+// Draw renders a page without its scripts and returns a screenshot.
 func (w *chromiumWindow) Draw(ctx context.Context, html string) ([]byte, error) {
 	ctx, cancel := w.withTimeout(ctx)
 	defer cancel()
 	frame := `<iframe sandbox style="border:0;width:100%;height:100%" src="data:text/html;charset=utf-8;base64,` +
 		base64.StdEncoding.EncodeToString([]byte(html)) + `"></iframe>`
-	if err := chromedp.Do(ctx, chromedp.Navigate("data:text/html;base64,"+base64.StdEncoding.EncodeToString([]byte(frame)))); err != nil {
+	frameURL := "data:text/html;base64," + base64.StdEncoding.EncodeToString([]byte(frame))
+	if err := chromedp.Do(ctx, chromedp.Navigate(frameURL)); err != nil {
 		return nil, err
 	}
 	return chromedp.Run(ctx, chromedp.CaptureScreenshot())
 }
 
-// withTimeout joins the window's context, which carries the browser, with the caller's end and the visit's limit.
+// withTimeout returns a context of the window, as chromedp needs it, that ends with ctx or after visitTimeout.
 func (w *chromiumWindow) withTimeout(ctx context.Context) (context.Context, context.CancelFunc) {
 	joined, cancel := context.WithTimeout(w.tab, visitTimeout)
 	stop := context.AfterFunc(ctx, cancel)
 	return joined, func() { stop(); cancel() }
 }
 
-// postForm is a page that posts a URL's query to the rest of it.
+// postForm returns a data URL of a page that posts the query of a URL, as a form, to the URL without the query.
 func postForm(target string) string {
 	action, query, _ := strings.Cut(target, "?")
 	page := fmt.Sprintf(`<form method="post" action=%q></form><script>

@@ -11,20 +11,20 @@ import (
 	"github.com/go-jose/go-jose/v4"
 )
 
-// Client is a relying party: its metadata under RFC 7591's names, with client_id and client_secret.
+// Client is the client metadata of a relying party (RFC 7591), with client_id and client_secret.
 type Client map[string]any
 
-// StaticClients are the clients that a run with static registration needs, each in its place in the suite's
+// StaticClients are the clients of a run with static registration. The comments name their blocks in the suite's
 // configuration.
 type StaticClients struct {
-	First  Client // "client"
-	Second Client // "client2": tries to use what is bound to the first
-	Post   Client // "client_secret_post": the certification plans authenticate by client_secret_basic but for one module
+	First  Client // client
+	Second Client // client2; it tries to use codes and tokens of the first
+	Post   Client // client_secret_post, for the one module that authenticates by that method
 	keys   map[string]jose.JSONWebKeySet
 }
 
-// NewStaticClients makes the clients of a run whose redirect URIs lie below base. Each has an id, a secret and a key
-// of its own.
+// NewStaticClients makes the clients of a run. Their redirect URIs are below base. Each client has an id, a secret
+// and a key of its own.
 func NewStaticClients(r Run, base string) (StaticClients, error) {
 	method := r.Variant["client_auth_type"]
 	if method == "" {
@@ -51,7 +51,7 @@ func NewStaticClients(r Run, base string) (StaticClients, error) {
 	return s, nil
 }
 
-// All lists the clients, to be registered with the OP.
+// All returns the clients, for registration at the OP.
 func (s StaticClients) All() []Client { return []Client{s.First, s.Second, s.Post} }
 
 // configure writes the clients' blocks of the suite's configuration.
@@ -72,8 +72,8 @@ func (s StaticClients) configure(config map[string]any) {
 	}
 }
 
-// client is one client's metadata. Only the plan of a logout kind registers that kind's URI: a call that a module
-// does not expect fails it.
+// client returns the metadata of one client. It has a logout URI only for the plans of that kind of logout: in other
+// plans, an unexpected logout request would make a module fail.
 func (r Run) client(name, base, method string) Client {
 	c := Client{
 		"client_id":                  "conformance-" + name + "-" + rand.Text()[:8],
@@ -102,10 +102,12 @@ func (r Run) client(name, base, method string) Client {
 	return c
 }
 
-// clientSettings are what a run's clients need of Curfew and a plain registration does not give: one module of a plan
-// sends PKCE and the others must work without, no user is there to give consent, session_state is for the clients
-// that ask for it, and a client that signed out at once after signing in is notified again, which would fall into the
-// next module of its alias.
+// clientSettings returns the settings of Curfew's own metadata that a run's clients need:
+//
+//   - require_pkce is false, because most modules do not send PKCE;
+//   - consent is skipped, because no user gives it;
+//   - check_session gives the clients of session management a session_state;
+//   - renotify is false, because a re-notification would arrive during the next module of the same alias.
 func clientSettings(r Run) map[string]any {
 	c := map[string]any{"require_pkce": false, "consent": "skip"}
 	switch {
@@ -117,7 +119,7 @@ func clientSettings(r Run) map[string]any {
 	return c
 }
 
-// responseTypes are the response types that a run's modules ask for.
+// responseTypes returns the response types that the modules of a run request.
 func (r Run) responseTypes() []string {
 	switch {
 	case r.Variant["response_type"] != "":
@@ -130,7 +132,7 @@ func (r Run) responseTypes() []string {
 	return []string{"code"}
 }
 
-// grantTypes are what response types need (OpenID Connect Dynamic Client Registration 1.0 §2).
+// grantTypes returns the grant types that response types need (OpenID Connect Dynamic Client Registration 1.0 §2).
 func grantTypes(responseTypes []string) []string {
 	all := strings.Fields(strings.Join(responseTypes, " "))
 	var grants []string

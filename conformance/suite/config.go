@@ -3,33 +3,36 @@ package suite
 import (
 	"crypto/rand"
 	"fmt"
+	"maps"
 	"strings"
 )
 
-// Setup is what a plan's configuration depends on.
+// Setup has the values of a run that its configuration needs.
 type Setup struct {
-	Suite         string         // the suite's origin
-	Issuer        string         // the OP's
-	Metadata      map[string]any // the OP's discovery document, for runs with static metadata
-	User          User
-	Alias         string         // names the run's URLs at the suite; empty with dynamic registration: each module has its own
-	StaticClients *StaticClients // the run's clients; nil with dynamic registration
+	Suite    string         // the suite's origin
+	Issuer   string         // the OP's issuer
+	Metadata map[string]any // the OP's discovery document, for runs with static metadata
+	User     User
+	// Alias is a part of the run's URLs at the suite. It is empty with dynamic registration: then each module has
+	// URLs of its own.
+	Alias         string
+	StaticClients *StaticClients // nil with dynamic registration
 }
 
-// NewAlias makes an alias that no other run uses. Modules of one alias must run one after another.
+// NewAlias returns an alias that no other run uses. Modules with the same alias must run one after another.
 func NewAlias() string { return "curfew-" + strings.ToLower(rand.Text()[:10]) }
 
-// Base is where the URLs of an alias begin.
+// Base returns the prefix of an alias's URLs.
 func Base(suite, alias string) string { return suite + "/test/a/" + alias }
 
-// Config is the suite's configuration for a run.
+// Config returns the suite's configuration for a run.
 func Config(r Run, s Setup) map[string]any {
 	pages := Pages{Suite: s.Suite, Issuer: s.Issuer, User: s.User}
 	config := map[string]any{
 		"description": fmt.Sprintf("Curfew: %s %s", r.Plan, r.Title()),
 		"server":      server(r, s),
 		"browser":     []Script{},
-		// The suite's pages load style sheets from public hosts; its browser would wait for them.
+		// The suite's pages load style sheets from public hosts, for which the suite's browser would wait.
 		"options": map[string]any{"browsercontrol_css_enable": false},
 	}
 	if r.Browser == "" {
@@ -56,9 +59,7 @@ func server(r Run, s Setup) map[string]any {
 		}
 	}
 	static := map[string]any{"login_hint": s.User.Username}
-	for name, value := range s.Metadata {
-		static[name] = value
-	}
+	maps.Copy(static, s.Metadata)
 	if acr, ok := s.Metadata["acr_values_supported"].([]any); ok && len(acr) > 0 {
 		static["acr_values"] = acr[0]
 	}

@@ -1,8 +1,9 @@
 // Package suite drives a running OpenID Foundation conformance suite against Curfew, through the suite's REST API.
 //
-// A Run is one plan with one choice of its variants. For each, the Runner starts an OP of its own (or uses one that
-// runs), gives it the user and the clients that the plan needs, creates the plan, runs its modules and exports the
-// result. The suite plays the browser itself, by the entries of pages.go; where it cannot, a Chromium does.
+// A Run is one plan with one value for each of its variant parameters. For each Run, the Runner starts an OP (or uses
+// one that is already running), adds the user and the clients that the plan needs, creates the plan, runs its modules
+// and exports the result. The suite's own browser visits the OP's pages by the scripts of pages.go; a Chromium visits
+// the pages that have no script.
 //
 //	Catalogue ── Run ──▶ Config, Clients ──▶ Provider (the OP)
 //	                          │                 ▲
@@ -10,9 +11,9 @@
 //	             Runner ──▶ API ──▶ the suite ──┘
 //	                └──▶ Result ──▶ Expectations ──▶ table, exit code
 //
-// Nothing is run twice in silence: a module runs as often as Repeat says, and every run is a Result. A result is
-// accepted if the suite passed it, if its review was filled by the suite's own text match, or if an Expectation with
-// a reason names it; a failure is never accepted, and neither is an Expectation that no longer occurs.
+// The Runner does not repeat failed modules: a module runs Repeat times, and each time gives a Result. A Result is
+// accepted if the suite passed it, if the suite's own browser filled its review by a text match, or if an Expectation
+// with a reason names it. A failure is never accepted. An Expectation that no longer occurs is an error too.
 //
-// The package knows Curfew from outside only: its command line, its pages' element ids, its metadata.
+// The package uses Curfew only from outside: by its command line, the element ids of its pages, and its metadata.
 package suite

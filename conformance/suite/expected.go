@@ -8,21 +8,21 @@ import (
 	"path"
 )
 
-// Expectation tolerates one kind of result, for a reason that a specification gives.
+// Expectation tolerates one kind of result that a specification allows.
 type Expectation struct {
 	Plan      string  `json:"plan"`                // glob
-	Variant   Variant `json:"variant,omitempty"`   // choices that the run and the module must make; empty: any
+	Variant   Variant `json:"variant,omitempty"`   // values that the run and the module must have; empty: any
 	Module    string  `json:"module"`              // glob
 	Result    string  `json:"result"`              // WARNING, SKIPPED or REVIEW
-	Condition string  `json:"condition,omitempty"` // with WARNING: the condition that warns
+	Condition string  `json:"condition,omitempty"` // for WARNING: the condition that warns
 	Reason    string  `json:"reason"`
-	Section   string  `json:"section"` // what allows it
+	Section   string  `json:"section"` // of the specification that allows it
 }
 
-// Expectations are all that is tolerated.
+// Expectations are all tolerated results.
 type Expectations []Expectation
 
-// ReadExpectations reads a JSON array of them and refuses what is not complete. Failures cannot be expected.
+// ReadExpectations reads a JSON array of expectations. It refuses incomplete ones, and failures.
 func ReadExpectations(r io.Reader) (Expectations, error) {
 	var all Expectations
 	dec := json.NewDecoder(r)
@@ -55,17 +55,17 @@ func (e Expectation) check() error {
 	return nil
 }
 
-// Evaluation is what the expectations make of results.
+// Evaluation has the results that are not accepted.
 type Evaluation struct {
-	Unexpected []string      // each names a module and what it did
-	Stale      []Expectation // tolerate what did not happen
+	Unexpected []string      // each names a module and its finding
+	Stale      []Expectation // expectations that no result met
 }
 
 // OK reports whether the run is accepted.
 func (v Evaluation) OK() bool { return len(v.Unexpected)+len(v.Stale) == 0 }
 
-// Evaluate compares results with the expectations. An expectation is stale if modules in its scope ran and none did
-// as it says; after a complete run also if no module was in its scope.
+// Evaluate compares results with the expectations. An expectation is stale if modules in its scope ran and none had its
+// result. After a complete run it is also stale if no module was in its scope.
 func (all Expectations) Evaluate(results []Result, complete bool) Evaluation {
 	var v Evaluation
 	used := make([]bool, len(all))
@@ -75,7 +75,8 @@ func (all Expectations) Evaluate(results []Result, complete bool) Evaluation {
 			found := false
 			for i, e := range all {
 				if e.inScope(r) && e.Result == result && e.Condition == condition {
-					used[i], found = true, true
+					used[i] = true
+					found = true
 				}
 			}
 			return found

@@ -19,11 +19,11 @@ import (
 	"time"
 )
 
-// Launcher starts an OP of its own for each run: fresh data, a free port, a certificate made for it.
+// Launcher starts an OP for each run, with new data, a free port and a new certificate.
 type Launcher struct {
 	Binary  string // the curfew binary
-	Dir     string // gets a directory for each OP: configuration, data, log
-	Host    string // the OP's host name; it must lead to 127.0.0.1, here and for the suite
+	Dir     string // for the configuration and the log of each OP
+	Host    string // the OP's host name; it must resolve to 127.0.0.1, here and at the suite
 	Suite   string // the suite's origin, which the OP may call
 	SuiteCA string // PEM file that the OP trusts towards the suite; empty: the system's roots
 }
@@ -31,7 +31,7 @@ type Launcher struct {
 // startTimeout is how long an OP may take to answer.
 const startTimeout = 20 * time.Second
 
-// Start starts an OP for a run, and returns when it answers.
+// Start starts an OP for a run and waits until it answers.
 func (l *Launcher) Start(ctx context.Context, run Run) (Provider, error) {
 	dir, err := filepath.Abs(filepath.Join(l.Dir, fileName(run)))
 	if err != nil {
@@ -52,15 +52,19 @@ func (l *Launcher) Start(ctx context.Context, run Run) (Provider, error) {
 	if err != nil {
 		return nil, err
 	}
-	op := &launchedOP{data: data, OP: OP{
-		Binary: l.Binary,
-		Config: filepath.Join(dir, "curfew.yaml"),
-		Base:   "https://" + net.JoinHostPort(l.Host, port),
-		HTTP: &http.Client{
-			Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: roots}},
-			Timeout:   30 * time.Second,
+	op := &launchedOP{
+		data: data,
+		OP: OP{
+			Binary: l.Binary,
+			Config: filepath.Join(dir, "curfew.yaml"),
+			Base:   "https://" + net.JoinHostPort(l.Host, port),
+			HTTP: &http.Client{
+				Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: roots}},
+				Timeout:   30 * time.Second,
+			},
 		},
-	}, exit: make(chan error, 1)}
+		exit: make(chan error, 1),
+	}
 	if err := l.writeConfig(op, run, dir, port); err != nil {
 		return nil, errors.Join(fmt.Errorf("write configuration: %w", err), os.RemoveAll(data))
 	}
@@ -73,8 +77,8 @@ func (l *Launcher) Start(ctx context.Context, run Run) (Provider, error) {
 	return op, nil
 }
 
-// makeDataFolder makes the folder of an OP's store and socket. Its path is short, whatever Dir is: the system allows
-// a socket's path 107 bytes (unix(7)), and the name of a run alone can have 80.
+// makeDataFolder makes the folder of an OP's store and socket. It is not in Dir, because its path must be short: the
+// path of a socket has at most 107 bytes (unix(7)), and the name of a run can have 80.
 func makeDataFolder() (string, error) {
 	folder, err := os.MkdirTemp("", "op-")
 	if err == nil && len(folder) > maxDataFolder {
@@ -88,11 +92,11 @@ func makeDataFolder() (string, error) {
 	return folder, nil
 }
 
-// maxDataFolder leaves room for "/admin.sock" behind the folder.
+// maxDataFolder is the longest path of a data folder, with room for the name of the socket.
 const maxDataFolder = 107 - len("/admin.sock")
 
-// writeConfig allows what the plans need and Curfew's defaults refuse: registration by anyone, clients without PKCE,
-// logos, and calls to the suite. JSON is YAML.
+// writeConfig writes the configuration of an OP as JSON, which is YAML. It allows what the plans need and Curfew's
+// defaults refuse: open registration, clients without PKCE, logos, and calls to the suite.
 func (l *Launcher) writeConfig(op *launchedOP, run Run, dir, port string) error {
 	suite, err := url.Parse(l.Suite)
 	if err != nil {
@@ -111,7 +115,7 @@ func (l *Launcher) writeConfig(op *launchedOP, run Run, dir, port string) error 
 		"listen": net.JoinHostPort("127.0.0.1", port),
 		"tls":    map[string]any{"cert": filepath.Join(dir, "cert.pem"), "key": filepath.Join(dir, "key.pem")},
 		"egress": egress,
-		// A module that looks for the new key after a rotation knows RSA and EC keys only (oidcc-server-rotate-keys).
+		// The module oidcc-server-rotate-keys supports only RSA and EC keys.
 		"keys": map[string]any{"algorithms": []string{"RS256", "ES256", "PS256"}},
 		"registration": map[string]any{
 			"mode":     "open",
@@ -135,12 +139,12 @@ func (l *Launcher) writeConfig(op *launchedOP, run Run, dir, port string) error 
 // launchedOP is an OP that Launcher started.
 type launchedOP struct {
 	OP
-	data    string // its store and socket, removed by Close
+	data    string // the data folder; Close removes it
 	process *exec.Cmd
 	exit    chan error
 }
 
-// serve starts the process; its log goes to a file.
+// serve starts the process, with its log in a file.
 func (o *launchedOP) serve(dir string) error {
 	log, err := os.Create(filepath.Join(dir, "curfew.log"))
 	if err != nil {
@@ -148,7 +152,8 @@ func (o *launchedOP) serve(dir string) error {
 	}
 	defer log.Close()
 	o.process = exec.Command(o.Binary, "serve", "--config", o.Config)
-	o.process.Stdout, o.process.Stderr = log, log
+	o.process.Stdout = log
+	o.process.Stderr = log
 	if err := o.process.Start(); err != nil {
 		return fmt.Errorf("start %s: %w", o.Binary, err)
 	}
@@ -156,7 +161,7 @@ func (o *launchedOP) serve(dir string) error {
 	return nil
 }
 
-// wait returns when discovery answers.
+// wait waits until the discovery endpoint answers.
 func (o *launchedOP) wait(ctx context.Context) error {
 	deadline := time.NewTimer(startTimeout)
 	defer deadline.Stop()
@@ -203,7 +208,7 @@ func freePort() (string, error) {
 	return strconv.Itoa(l.Addr().(*net.TCPAddr).Port), nil
 }
 
-// Roots are the system's, and the certificates of a PEM file unless its name is empty.
+// Roots returns the system's root certificates and, unless its name is empty, those of a PEM file.
 func Roots(file string) (*x509.CertPool, error) {
 	roots, err := x509.SystemCertPool()
 	if err != nil || file == "" {

@@ -8,30 +8,30 @@ import (
 )
 
 const (
-	// pollInterval is how long to wait for a module's end before looking what it wants.
+	// pollInterval is how long the runner waits for a module's end before it reads the module's state.
 	pollInterval = time.Second
-	// configuredDelay is how long a module must stay CONFIGURED before it counts as one that waits to be started. The
-	// others pass through that state.
+	// configuredDelay is how long a module must stay CONFIGURED until it counts as one that waits to be started. Other
+	// modules are in that state for a moment only.
 	configuredDelay = 3 * time.Second
-	// placeholderDelay is how long a placeholder may stay open with no browser at work before the runner fills it.
+	// placeholderDelay is how long a placeholder may stay open without a running browser before the runner fills it.
 	placeholderDelay = 5 * time.Second
-	// StallTimeout is how long a module may log nothing. Two modules rest on purpose, for 30 s and 60 s.
+	// StallTimeout is how long a module may log nothing. Two modules pause by design, for 30 s and 60 s.
 	StallTimeout = 100 * time.Second
-	// ModuleTimeout is how long a module may run at all.
+	// ModuleTimeout limits the time of one module.
 	ModuleTimeout = 240 * time.Second
 )
 
-// planRun is one plan at work.
+// planRun is one running plan.
 type planRun struct {
 	*Runner
 	run      Run
 	plan     string
 	op       Provider
 	user     User
-	rotation sync.RWMutex // a rotation must not fall into another module
+	rotation sync.RWMutex // keeps key rotation and other modules apart
 }
 
-// runModule runs one module to its end. What goes wrong on our side is a failure of the module, too.
+// runModule runs one module to its end. An error of the runner counts as a failure of the module.
 func (d *planRun) runModule(ctx context.Context, m Module) Result {
 	result := Result{Run: d.run, Module: m, Result: Failed}
 	start := time.Now()
@@ -54,7 +54,8 @@ func (d *planRun) execute(ctx context.Context, m Module, result *Result) (err er
 	if result.ID, err = d.API.StartModule(ctx, d.plan, m); err != nil {
 		return fmt.Errorf("start module: %w", err)
 	}
-	limited, cancel := context.WithTimeoutCause(ctx, ModuleTimeout, fmt.Errorf("did not end within %s", ModuleTimeout))
+	timeout := fmt.Errorf("did not end within %s", ModuleTimeout)
+	limited, cancel := context.WithTimeoutCause(ctx, ModuleTimeout, timeout)
 	defer cancel()
 	w := &moduleWatcher{planRun: d, id: result.ID, result: result, lastProgress: time.Now()}
 	defer w.close()
@@ -63,7 +64,7 @@ func (d *planRun) execute(ctx context.Context, m Module, result *Result) (err er
 		if cause := context.Cause(limited); cause != nil {
 			watchErr = cause
 		}
-		// The module must not live on, whatever ended our wait: it would meet the next one of its alias.
+		// A module that still runs would receive the requests of the next module with its alias.
 		stopping, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
 		defer cancel()
 		if err := d.API.Stop(stopping, result.ID); err != nil {
@@ -76,10 +77,10 @@ func (d *planRun) execute(ctx context.Context, m Module, result *Result) (err er
 	return watchErr
 }
 
-// rotateKeys is the module during which the OP's signing key is rotated.
+// rotateKeys is the module that needs a rotation of the OP's signing key.
 const rotateKeys = "oidcc-server-rotate-keys"
 
-// readResult takes the result and the findings from the suite.
+// readResult reads the result and the findings from the suite.
 func (d *planRun) readResult(ctx context.Context, result *Result) error {
 	info, err := d.API.Info(ctx, result.ID)
 	if err != nil {

@@ -8,24 +8,24 @@ import (
 	"time"
 )
 
-// moduleWatcher does for one running module what the module waits for.
+// moduleWatcher waits for the end of one module and does the visits and uploads that the module waits for.
 type moduleWatcher struct {
 	*planRun
 	id     string
 	result *Result
-	window Window // opened when first needed
+	window Window // nil before the first visit
 
-	configuredSince time.Time // since when the module has been CONFIGURED
-	idleSince       time.Time // since when a placeholder is open and no browser works on it
-	lastProgress    time.Time // when the log last grew, by our clock
-	lastEntry       int64     // the log's last entry, by the suite's clock
+	configuredSince time.Time // when the module became CONFIGURED; zero: it is in another state
+	idleSince       time.Time // when a placeholder was first seen open without a running browser; zero: none
+	lastProgress    time.Time // when the log last grew, by this machine's clock
+	lastEntry       int64     // the time of the log's last entry, by the suite's clock
 }
 
-// waitForEnd returns when the module has ended, or with an error when it does not.
+// waitForEnd waits until the module has ended. It returns an error if the module stalls.
 func (w *moduleWatcher) waitForEnd(ctx context.Context) error {
 	wait := pollInterval
 	if w.run.Browser != "" {
-		wait = pollInterval / 5 // every page waits for us
+		wait = pollInterval / 5 // the runner must visit every page
 	}
 	for {
 		ended, err := w.API.WaitFor(ctx, w.id, wait, Finished, Interrupted)
@@ -51,8 +51,8 @@ func (w *moduleWatcher) waitForEnd(ctx context.Context) error {
 	}
 }
 
-// rotateAndContinue rotates the OP's signing key and starts a module that stays CONFIGURED: it has read the old keys
-// and will read the new.
+// rotateAndContinue rotates the OP's signing key and starts a module that stays CONFIGURED. That module has read the
+// old keys and will now read the new ones.
 func (w *moduleWatcher) rotateAndContinue(ctx context.Context) error {
 	switch {
 	case w.configuredSince.IsZero():
@@ -68,11 +68,11 @@ func (w *moduleWatcher) rotateAndContinue(ctx context.Context) error {
 	return w.API.Continue(ctx, w.id)
 }
 
-// visitPages visits what the suite's own browser has no entry for, and fills placeholders that are left open.
+// visitPages visits the URLs for which the suite's own browser has no script, and fills open placeholders.
 func (w *moduleWatcher) visitPages(ctx context.Context) error {
 	wanted, err := w.API.BrowserRequests(ctx, w.id)
 	if errors.Is(err, errInternal) {
-		return nil // asked again at the next glance; the module stalls if it lasts
+		return nil // the next poll asks again; if the error persists, the module stalls
 	}
 	if err != nil {
 		return err
@@ -82,7 +82,7 @@ func (w *moduleWatcher) visitPages(ctx context.Context) error {
 		return err
 	}
 	for _, visit := range wanted.URLs {
-		// Marked first, so that the same URL wanted again later counts as another visit.
+		// The visit is reported before it begins: if the module requests the URL again, that is another visit.
 		if err := w.API.Visited(ctx, w.id, visit.URL); err != nil {
 			return err
 		}
@@ -103,7 +103,7 @@ func (w *moduleWatcher) visitPages(ctx context.Context) error {
 	return w.fillPlaceholder(ctx, open, len(wanted.URLs)+len(wanted.Runners) > 0)
 }
 
-// fillPlaceholder hands in the last page that the suite's browser was shown, for a placeholder that no entry filled.
+// fillPlaceholder uploads the last page that the suite's browser got, for a placeholder that no script has filled.
 func (w *moduleWatcher) fillPlaceholder(ctx context.Context, open []string, busy bool) error {
 	if len(open) == 0 || busy {
 		w.idleSince = time.Time{}
@@ -127,7 +127,7 @@ func (w *moduleWatcher) fillPlaceholder(ctx context.Context, open []string, busy
 		}
 	}
 	if page == "" {
-		return nil // nothing was shown yet
+		return nil // the browser has not got a page yet
 	}
 	if err := w.ensureWindow(ctx); err != nil {
 		return fmt.Errorf("fill placeholder: %w", err)
@@ -161,7 +161,7 @@ func (w *moduleWatcher) ensureWindow(ctx context.Context) (err error) {
 // checkStall fails a module that has logged nothing for too long.
 func (w *moduleWatcher) checkStall(ctx context.Context) error {
 	if time.Since(w.lastProgress) < StallTimeout/4 {
-		return nil // asked seldom: a log is large
+		return nil // logs are large, so they are not read at every poll
 	}
 	entries, err := w.API.Log(ctx, w.id, w.lastEntry)
 	if err != nil {
@@ -169,7 +169,8 @@ func (w *moduleWatcher) checkStall(ctx context.Context) error {
 	}
 	for _, e := range entries {
 		if e.Time > w.lastEntry {
-			w.lastEntry, w.lastProgress = e.Time, time.Now()
+			w.lastEntry = e.Time
+			w.lastProgress = time.Now()
 		}
 	}
 	if quiet := time.Since(w.lastProgress); quiet >= StallTimeout {

@@ -2,35 +2,35 @@ package suite
 
 import "regexp"
 
-// Pages writes the entries by which the suite's own browser plays a user at the OP. An entry's match is tested on the
-// URL that a module wants visited, the first that fits is played; a task's match is tested on the URL of the page
-// then shown. Both see the whole URL, so each begins with an origin: a query may hold any other URL.
+// Pages makes the scripts by which the suite's own browser acts as a user at the OP. The suite runs the first script
+// whose Match fits the URL that a module requests; a task runs if its Match fits the URL of the current page. A Match
+// is compared with the whole URL, whose query may have other URLs, so each Match begins with an origin.
 type Pages struct {
 	Suite  string // the suite's origin
 	Issuer string // the OP's
 	User   User
 }
 
-// Script is one entry.
+// Script has the tasks of one visit.
 type Script struct {
 	Match string `json:"match"`
-	Limit int    `json:"match-limit,omitempty"` // how many visits it serves; 0: any number
+	Limit int    `json:"match-limit,omitempty"` // how often it runs at most; 0: no limit
 	Tasks []Task `json:"tasks"`
 }
 
-// Task is what to do on one page.
+// Task has the commands for one page.
 type Task struct {
 	Task     string  `json:"task"`
 	Match    string  `json:"match,omitempty"`
-	Optional bool    `json:"optional,omitempty"` // skipped if the page is another; else the module fails
+	Optional bool    `json:"optional,omitempty"` // without it, the module fails if the page does not match
 	Commands [][]any `json:"commands,omitempty"`
 }
 
-// Standard are the entries of every module that ends at the suite.
+// Standard returns the scripts of the modules that end at the suite.
 func (p Pages) Standard() []Script { return []Script{p.authorize(), p.endSession(), p.sessionFrames()} }
 
-// Overrides are the entries of the modules that end on a page of the OP. Each waits for the text that proves the
-// page, and hands the page to the module as its picture.
+// Overrides returns the scripts of the modules that end on a page of the OP. Each script waits for a text that only
+// that page has, and gives the page to the module as its picture.
 func (p Pages) Overrides() map[string]any {
 	scripts := map[string][]Script{}
 	for _, module := range []string{"oidcc-prompt-login", "oidcc-max-age-1"} {
@@ -74,27 +74,35 @@ func (p Pages) Overrides() map[string]any {
 	return overrides
 }
 
-// authorize signs in and consents where asked, and ends at the suite's callback.
+// authorize signs in and consents if the OP asks for it, and ends at the suite's callback.
 func (p Pages) authorize() Script {
-	return Script{Match: p.Issuer + "/authorize*", Tasks: []Task{
-		{Task: "Login", Match: p.Issuer + "/login/*", Optional: true, Commands: p.login()},
-		{Task: "Consent", Match: p.Issuer + "/consent/*", Optional: true, Commands: [][]any{{"click", "id", "allow"}}},
-		// The errors of a client that registered itself stand on a page with a link.
-		{
-			Task:     "Error",
-			Match:    p.Issuer + "/authorize*",
-			Optional: true,
-			Commands: [][]any{{"click", "id", "error-app"}},
+	return Script{
+		Match: p.Issuer + "/authorize*",
+		Tasks: []Task{
+			{Task: "Login", Match: p.Issuer + "/login/*", Optional: true, Commands: p.login()},
+			{
+				Task:     "Consent",
+				Match:    p.Issuer + "/consent/*",
+				Optional: true,
+				Commands: [][]any{{"click", "id", "allow"}},
+			},
+			{
+				// The error page of a client that registered itself has a link to the client.
+				Task:     "Error",
+				Match:    p.Issuer + "/authorize*",
+				Optional: true,
+				Commands: [][]any{{"click", "id", "error-app"}},
+			},
+			{
+				Task:     "Verify Complete",
+				Match:    p.Suite + "/test/*/callback*",
+				Commands: [][]any{{"wait", "id", "submission_complete", 10}},
+			},
 		},
-		{
-			Task:     "Verify Complete",
-			Match:    p.Suite + "/test/*/callback*",
-			Commands: [][]any{{"wait", "id", "submission_complete", 10}},
-		},
-	}}
+	}
 }
 
-// authorizeAgain must be asked to sign in, and shows it.
+// authorizeAgain is authorize for a visit that must show the sign-in page. It gives that page to the module.
 func (p Pages) authorizeAgain() Script {
 	s := p.authorize()
 	s.Tasks[0].Optional = false
@@ -104,7 +112,8 @@ func (p Pages) authorizeAgain() Script {
 	return s
 }
 
-// login leaves the user name alone where the account is given and only its password is asked.
+// login returns the commands for the sign-in page. They leave the user name alone if the page asks for the password
+// only.
 func (p Pages) login() [][]any {
 	return [][]any{
 		{"text", "xpath", "//input[@id='username' and not(@readonly)]", p.User.Username, "optional"},
@@ -113,16 +122,24 @@ func (p Pages) login() [][]any {
 	}
 }
 
-// endSession confirms where asked, and waits until the OP has led to the suite.
+// endSession confirms the sign-out if the OP asks for it, and waits until the OP redirects to the suite.
 func (p Pages) endSession() Script {
-	return Script{Match: p.Issuer + "/end_session*", Tasks: []Task{
-		p.confirm(),
-		{
-			Task:     "Leave",
-			Commands: [][]any{{"wait", "match", "^" + regexp.QuoteMeta(p.Suite) + "/test/.*/post_logout_redirect", 20}},
+	return Script{
+		Match: p.Issuer + "/end_session*",
+		Tasks: []Task{
+			p.confirm(),
+			{
+				Task: "Leave",
+				Commands: [][]any{{
+					"wait",
+					"match",
+					"^" + regexp.QuoteMeta(p.Suite) + "/test/.*/post_logout_redirect",
+					20,
+				}},
+			},
+			{Task: "Verify Complete", Match: p.Suite + "/test/*/post_logout_redirect*"},
 		},
-		{Task: "Verify Complete", Match: p.Suite + "/test/*/post_logout_redirect*"},
-	}}
+	}
 }
 
 func (p Pages) confirm() Task {
@@ -134,16 +151,22 @@ func (p Pages) confirm() Task {
 	}
 }
 
-// sessionFrames lets the suite's page ask the OP's check_session_iframe and lead on by itself.
+// sessionFrames waits while the suite's page queries the OP's check_session_iframe.
 func (p Pages) sessionFrames() Script {
-	return Script{Match: p.Suite + "/*session_verify", Tasks: []Task{
-		{Task: "Frames", Commands: [][]any{{"wait", "contains", "session_result", 10}}},
-	}}
+	return Script{
+		Match: p.Suite + "/*session_verify",
+		Tasks: []Task{
+			{Task: "Frames", Commands: [][]any{{"wait", "contains", "session_result", 10}}},
+		},
+	}
 }
 
-// show visits and hands in the page once its element has the text.
+// show waits until an element of the page has the text, and gives the page to the module.
 func (p Pages) show(path, kind, element, text string) Script {
-	return Script{Match: p.Issuer + path, Tasks: []Task{
-		{Task: "Show", Commands: [][]any{{"wait", kind, element, 10, text, "update-image-placeholder"}}},
-	}}
+	return Script{
+		Match: p.Issuer + path,
+		Tasks: []Task{
+			{Task: "Show", Commands: [][]any{{"wait", kind, element, 10, text, "update-image-placeholder"}}},
+		},
+	}
 }

@@ -12,18 +12,18 @@ import (
 	"strings"
 )
 
-// OP is a running Curfew, reached as an operator reaches it: by the command line for users, clients and keys, by
-// https for the rest.
+// OP is a running Curfew. It is used as an operator uses it: by the command line for users, clients and keys, and by
+// https.
 type OP struct {
 	Binary string // the curfew binary
-	Config string // the configuration file it serves with
+	Config string // the configuration file of the server
 	Base   string // the issuer
 	HTTP   *http.Client
 }
 
 var _ Provider = (*OP)(nil)
 
-// Issuer is the OP's issuer identifier.
+// Issuer returns the OP's issuer identifier.
 func (o *OP) Issuer() string { return o.Base }
 
 // Metadata fetches the discovery document.
@@ -44,12 +44,12 @@ func (o *OP) Metadata(ctx context.Context) (map[string]any, error) {
 	return metadata, json.NewDecoder(res.Body).Decode(&metadata)
 }
 
-// AddUser makes the user's account.
+// AddUser adds a user.
 func (o *OP) AddUser(ctx context.Context, p User) error {
 	return o.command(ctx, p.Claims(), "user", "add", p.Username, "--file", "-")
 }
 
-// AddClient registers the client under the id and secret that it brings.
+// AddClient adds a client with the id and secret in its metadata.
 func (o *OP) AddClient(ctx context.Context, c Client) error {
 	return o.command(ctx, c, "client", "add", "--file", "-")
 }
@@ -57,7 +57,7 @@ func (o *OP) AddClient(ctx context.Context, c Client) error {
 // RotateKey replaces the signing key; the old one stays published.
 func (o *OP) RotateKey(ctx context.Context) error { return o.command(ctx, nil, "key", "rotate") }
 
-// Close does nothing: the OP belongs to its starter.
+// Close does nothing: the OP was not started by this package.
 func (o *OP) Close() error { return nil }
 
 // command runs one of curfew's commands with input as JSON.
@@ -72,7 +72,7 @@ func (o *OP) command(ctx context.Context, input any, args ...string) error {
 	}
 	var stderr bytes.Buffer
 	cmd.Stderr = &stderr
-	cmd.Stdout = io.Discard // may hold a secret
+	cmd.Stdout = io.Discard // it may have a secret
 	if err := cmd.Run(); err != nil {
 		return fmt.Errorf("curfew %s: %w: %s", strings.Join(args[:2], " "), err, strings.TrimSpace(stderr.String()))
 	}

@@ -10,14 +10,14 @@ import (
 	"slices"
 )
 
-// Record is one run's results as they are kept in a file, so that many runs, made one by one, can be judged together.
+// Record has the results of one run for a file. Runs that were executed one by one can be evaluated together.
 type Record struct {
-	Suite   string // its version
+	Suite   string // the version of the suite
 	Command string
 	Results []Result
 }
 
-// Save writes the record into dir, in the place of an earlier one of that run.
+// Save writes the record into dir. It replaces an earlier record of the run.
 func (rec Record) Save(dir string, run Run) error {
 	text, err := json.MarshalIndent(rec, "", "\t")
 	if err != nil {
@@ -26,7 +26,7 @@ func (rec Record) Save(dir string, run Run) error {
 	return os.WriteFile(recordFile(dir, run), text, 0o600)
 }
 
-// ReadRecords reads what runs left in dir, in the order of runs. It says which of them left nothing.
+// ReadRecords reads the records of runs from dir, in the order of runs. missing are the runs without a record.
 func ReadRecords(dir string, runs []Run) (found []Record, missing []Run, err error) {
 	for _, run := range runs {
 		text, err := os.ReadFile(recordFile(dir, run))
@@ -46,7 +46,7 @@ func ReadRecords(dir string, runs []Run) (found []Record, missing []Run, err err
 	return found, missing, nil
 }
 
-// Merge sums up records: all results, and each version and command once.
+// Merge returns all results of the records, and each version and command once.
 func Merge(records []Record) (results []Result, versions, commands []string) {
 	for _, rec := range records {
 		results = append(results, rec.Results...)

@@ -5,15 +5,15 @@ import (
 	"time"
 )
 
-// Result is what became of one module.
+// Result is the result of one module.
 type Result struct {
 	Run      Run
 	Module   Module
-	ID       string // at the suite; empty if it could not be created
+	ID       string // of the module's instance; empty if the suite could not create it
 	Result   string // PASSED, WARNING, REVIEW, SKIPPED or FAILED
 	Warnings []Finding
 	Failures []Finding
-	Uploaded int // pictures that the runner had to hand in, because the suite's own browser matched no text
+	Uploaded int // pictures that the runner uploaded, because the suite's own browser matched no text
 	Took     time.Duration
 }
 
@@ -23,7 +23,7 @@ type Finding struct {
 	Message   string
 }
 
-// Name names the module and its variant: a plan may run one with several response types.
+// Name returns the plan, the module and its variant. A plan may have a module with several response types.
 func (r Result) Name() string {
 	name := r.Run.Plan + " " + r.Module.Name
 	if t := r.Module.Variant["response_type"]; t != "" && r.Run.Variant["response_type"] == "" {
@@ -35,8 +35,8 @@ func (r Result) Name() string {
 	return name
 }
 
-// unexpectedFindings lists what the result holds that is not tolerated. Passing is fine, and so is a review whose
-// placeholders were all filled by a text match, or which had none to match because Chromium played the browser.
+// unexpectedFindings returns the findings of the result that are not tolerated. A review is accepted if text matches
+// filled all its placeholders, or if the run used Chromium, which does not match texts.
 func (r Result) unexpectedFindings(tolerated func(result, condition string) bool) []string {
 	var list []string
 	for _, f := range r.Failures {

@@ -17,7 +17,7 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
-// Provider is an OP at work.
+// Provider is a running OP.
 type Provider interface {
 	Issuer() string
 	// Metadata fetches the discovery document.
@@ -25,20 +25,20 @@ type Provider interface {
 	AddUser(ctx context.Context, p User) error
 	AddClient(ctx context.Context, c Client) error
 	RotateKey(ctx context.Context) error
-	// Close ends what Start began.
+	// Close stops the OP if Runner.Start has started it.
 	Close() error
 }
 
-// Browser opens windows that share nothing with each other.
+// Browser opens windows. Windows have no common cookies or storage.
 type Browser interface {
 	Open(ctx context.Context, run Run, p User, issuer string) (Window, error)
 }
 
 // Window is one user's browser.
 type Window interface {
-	// Visit requests url by method and goes on, signing in and consenting where asked, until the suite has its
-	// answer. With picture it may also end on a page of the OP's. It returns a PNG of the last page that the OP
-	// showed, if it showed any.
+	// Visit requests url by method, and signs in, consents and signs out on the pages of the OP, until the browser is
+	// back at the suite. With picture, the visit may also end on a page of the OP. Visit returns a PNG of the OP's last
+	// page, or nil if the OP showed none.
 	Visit(ctx context.Context, method, url string, picture bool) ([]byte, error)
 	// Draw returns a PNG of an HTML page.
 	Draw(ctx context.Context, html string) ([]byte, error)
@@ -47,21 +47,24 @@ type Window interface {
 
 // Runner runs plans. API and Start are required.
 type Runner struct {
-	API      *API
-	Start    func(ctx context.Context, run Run) (Provider, error) // an OP for one run
-	Browser  Browser                                              // nil: a module that wants one fails
-	Modules  func(name string) bool                               // nil: all
-	Repeat   int                                                  // how often each module runs; 0: once
-	Parallel int                                                  // how many modules run at a time; 0: one
-	Out      string                                               // directory for the exported results; empty: none
-	Progress io.Writer                                            // one line per module; nil: none
-	Save     func(run Run, results []Result) error                // gets the results of each plan; nil: they are not saved
+	API *API
+	// Start returns an OP for one run.
+	Start   func(ctx context.Context, run Run) (Provider, error)
+	Browser Browser // nil: modules that need a real browser fail
+	// Modules selects modules by their names; nil: all.
+	Modules  func(name string) bool
+	Repeat   int       // how often each module runs; 0: once
+	Parallel int       // how many modules run at a time; 0: one
+	Out      string    // directory for the exported results; empty: none
+	Progress io.Writer // gets a line for each module; nil: none
+	// Save saves the results of a plan; nil: they are not saved.
+	Save func(run Run, results []Result) error
 
-	progress sync.Mutex
+	progressMu sync.Mutex
 }
 
-// Run runs plans one after another, or side by side up to Parallel, and returns the results in the order of the
-// plans. A plan that cannot be run at all is an error and the others go on; what a module does is in its Result.
+// Run executes runs, up to Parallel at a time, and returns the results in the order of runs. If a plan cannot be run,
+// the others continue; the error has all such plans. The result of a module is in its Result.
 func (r *Runner) Run(ctx context.Context, runs []Run) ([]Result, error) {
 	slots := make(chan struct{}, max(r.Parallel, 1))
 	results := make([][]Result, len(runs))
@@ -77,12 +80,12 @@ func (r *Runner) Run(ctx context.Context, runs []Run) ([]Result, error) {
 			return nil
 		})
 	}
-	_ = group.Wait() // no plan returns an error: each has its place in problems
+	_ = group.Wait() // nil: the errors are in problems
 	return slices.Concat(results...), errors.Join(problems...)
 }
 
-// plan runs one plan against an OP of its own. Modules that share an alias run one after another; without one they
-// take slots.
+// plan runs one plan with its own OP. With an alias, its modules run one after another; without one, as many run at a
+// time as there are slots.
 func (r *Runner) plan(ctx context.Context, run Run, slots chan struct{}) ([]Result, error) {
 	op, err := r.Start(ctx, run)
 	if err != nil {
@@ -129,7 +132,7 @@ func (r *Runner) plan(ctx context.Context, run Run, slots chan struct{}) ([]Resu
 	return results, r.export(ctx, run, created.ID)
 }
 
-// selectModules lists the modules to run, each as often as Repeat says.
+// selectModules returns the selected modules, each Repeat times.
 func (r *Runner) selectModules(modules []Module) []Module {
 	var all []Module
 	for _, m := range modules {
@@ -142,7 +145,7 @@ func (r *Runner) selectModules(modules []Module) []Module {
 	return all
 }
 
-// prepare gives the OP the user and the clients of a run.
+// prepare adds the user and the clients of a run to the OP.
 func (r *Runner) prepare(ctx context.Context, run Run, op Provider) (Setup, error) {
 	setup := Setup{Suite: r.API.Base, Issuer: op.Issuer(), User: NewUser()}
 	if err := op.AddUser(ctx, setup.User); err != nil {
@@ -169,13 +172,13 @@ func (r *Runner) prepare(ctx context.Context, run Run, op Provider) (Setup, erro
 	return setup, nil
 }
 
-// report prints a module's line, and below it what was found and where to read more.
+// report prints the result of a module, its findings and, if there are any, the URL of its log.
 func (r *Runner) report(result Result) {
 	if r.Progress == nil {
 		return
 	}
-	r.progress.Lock()
-	defer r.progress.Unlock()
+	r.progressMu.Lock()
+	defer r.progressMu.Unlock()
 	fmt.Fprintf(r.Progress, "%-8s %6.1fs  %s\n", result.Result, result.Took.Seconds(), result.Name())
 	for _, f := range result.Failures {
 		fmt.Fprintf(r.Progress, "         failure in %s: %s\n", f.Condition, f.Message)
@@ -206,7 +209,7 @@ func (r *Runner) export(ctx context.Context, run Run, plan string) (err error) {
 
 var unsafeChars = regexp.MustCompile(`[^a-z0-9_]+`)
 
-// fileName is a run's name as files and directories bear it.
+// fileName returns the name of a run for files and directories.
 func fileName(run Run) string {
 	plan := strings.TrimSuffix(run.Plan, "-certification-test-plan")
 	var values []string
@@ -217,5 +220,5 @@ func fileName(run Run) string {
 	return strings.Trim(plan+"-"+strings.Join(values, "-"), "-")
 }
 
-// elapsed is how long ago a moment was.
+// elapsed returns the time since start, rounded to a tenth of a second.
 func elapsed(start time.Time) time.Duration { return time.Since(start).Round(100 * time.Millisecond) }

@@ -9,26 +9,31 @@ import (
 	"time"
 )
 
-// Row sums up one run.
+// Row counts the results of one run.
 type Row struct {
-	Run                                               Run
-	Modules, Passed, Warning, Review, Skipped, Failed int
-	Took                                              time.Duration // of the modules, added up
+	Run     Run
+	Modules int
+	Passed  int
+	Warning int
+	Review  int
+	Skipped int
+	Failed  int
+	Took    time.Duration // the sum of the modules
 }
 
-// Rows sums up results by run, in the order in which the runs first occur.
+// Rows counts results by run, in the order in which the runs first occur.
 func Rows(results []Result) []Row {
 	var rows []Row
-	place := map[string]int{}
+	rowOfRun := map[string]int{}
 	for _, r := range results {
 		name := r.Run.Plan + r.Run.Title()
-		i, ok := place[name]
-		if !ok {
-			i = len(rows)
-			place[name] = i
+		index, known := rowOfRun[name]
+		if !known {
+			index = len(rows)
+			rowOfRun[name] = index
 			rows = append(rows, Row{Run: r.Run})
 		}
-		rows[i].add(r)
+		rows[index].add(r)
 	}
 	return rows
 }
@@ -60,7 +65,7 @@ func (row Row) cells() []string {
 	return append(cells, fmt.Sprintf("%.0f", row.Took.Seconds()))
 }
 
-// total sums up rows; its run has no name.
+// total returns the sum of rows.
 func total(rows []Row) Row {
 	all := Row{Run: Run{Plan: "all"}}
 	for _, row := range rows {
@@ -85,9 +90,9 @@ func WriteTable(w io.Writer, rows []Row) error {
 	return tw.Flush()
 }
 
-// Report is what a RESULTS.md says.
+// Report has the contents of a RESULTS.md.
 type Report struct {
-	Suite        []string // its version, or versions
+	Suite        []string // the versions of the suite
 	Commands     []string
 	Day          time.Time
 	Rows         []Row
@@ -108,10 +113,8 @@ func (r Report) WriteMarkdown(w io.Writer) error {
 	for _, command := range r.Commands {
 		fmt.Fprintf(&b, "    %s\n", command)
 	}
-	fmt.Fprintf(
-		&b,
-		"\nSeconds are those of the modules, added up. A review was filled by the suite's own text match on our page.\n\n",
-	)
+	b.WriteString("\nSeconds are those of the modules, added up. " +
+		"A review was filled by the suite's own text match on our page.\n\n")
 	fmt.Fprintf(&b, "| %s |\n|%s\n", strings.Join(columns, " | "), strings.Repeat("---|", len(columns)))
 	for _, row := range append(slices.Clip(r.Rows), total(r.Rows)) {
 		fmt.Fprintf(&b, "| %s |\n", strings.Join(row.cells(), " | "))

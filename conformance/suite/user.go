@@ -2,20 +2,19 @@ package suite
 
 import "crypto/rand"
 
-// User is who signs in during a run.
+// User is the user who signs in during a run.
 type User struct {
 	Username string
 	Password string
 }
 
-// NewUser makes a user with a random name, which no other user has.
+// NewUser returns a user with a random name and password.
 func NewUser() User {
 	return User{Username: "conformance-" + rand.Text()[:8], Password: rand.Text()}
 }
 
-// Claims are all that the suite asks for: the fourteen of scope profile and those of email, address and phone (OpenID
-// Connect Core
-// 1.0 §5.1, §5.4). updated_at is for the OP to set.
+// Claims returns all claims that the suite requests, and the password: the claims of the scopes profile, email, address
+// and phone (OpenID Connect Core 1.0 §5.1, §5.4). Only the OP sets updated_at.
 func (p User) Claims() map[string]any {
 	return map[string]any{
 		"password":              p.Password,

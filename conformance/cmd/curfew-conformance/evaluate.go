@@ -12,8 +12,8 @@ import (
 	"github.com/curfew-id/curfew/conformance/suite"
 )
 
-// run lists, sums up or runs what is selected, prints the table, and fails with errRejected if a result is not
-// accepted.
+// run lists the selected runs, evaluates their saved results, or executes them. It prints a table of the results. The
+// error is errRejected if a result is not accepted.
 func (o *options) run(ctx context.Context, w io.Writer) error {
 	runs := o.selectedRuns()
 	switch {
@@ -28,7 +28,7 @@ func (o *options) run(ctx context.Context, w io.Writer) error {
 	return o.executeRuns(ctx, runs, w)
 }
 
-// evaluateRecords judges what earlier runs left.
+// evaluateRecords evaluates the results that earlier runs have saved.
 func (o *options) evaluateRecords(runs []suite.Run, w io.Writer) error {
 	records, missing, err := suite.ReadRecords(o.Out, runs)
 	if err != nil {
@@ -47,7 +47,8 @@ func (o *options) evaluateRecords(runs []suite.Run, w io.Writer) error {
 	return o.evaluate(records, w)
 }
 
-// evaluate prints the table of complete records, writes it where it is wanted, and says what is not accepted.
+// evaluate prints the table of the records and the results that are not accepted. It writes a report if -results
+// names a file.
 func (o *options) evaluate(records []suite.Record, w io.Writer) error {
 	expected, err := o.expectations()
 	if err != nil {
@@ -78,7 +79,7 @@ func (o *options) evaluate(records []suite.Record, w io.Writer) error {
 	return printEvaluation(w, evaluation)
 }
 
-// expectations reads what is tolerated; without the file it is nothing.
+// expectations reads the tolerated results. If the file does not exist, none is tolerated.
 func (o *options) expectations() (suite.Expectations, error) {
 	file, err := os.Open(o.Expected)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -99,7 +100,7 @@ func writeFile(name string, write func(io.Writer) error) error {
 	return errors.Join(write(file), file.Close())
 }
 
-// printEvaluation says what is not accepted.
+// printEvaluation prints the results that are not accepted.
 func printEvaluation(w io.Writer, v suite.Evaluation) error {
 	if v.OK() {
 		fmt.Fprintln(w, "\naccepted")

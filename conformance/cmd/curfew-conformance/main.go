@@ -35,12 +35,13 @@ const (
 	exitNotRun   = 2 // a plan could not be run, or the command line is wrong
 )
 
-// exitCode is the exit code of an error of parse or run. A plan that could not be run outweighs rejected results.
+// exitCode returns the exit code for an error of parse or run. If a plan could not be run and results were rejected, it
+// is exitNotRun: run then returns errRejected joined with another error.
 func exitCode(err error) int {
 	switch {
 	case err == nil || errors.Is(err, flag.ErrHelp):
 		return exitAccepted
-	case err == errRejected: // its results are printed already
+	case err == errRejected: // the rejected results are already printed
 		return exitRejected
 	}
 	return exitNotRun

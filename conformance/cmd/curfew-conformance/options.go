@@ -10,25 +10,25 @@ import (
 	"github.com/curfew-id/curfew/conformance/suite"
 )
 
-// options are the command line.
+// options are the choices of the command line.
 type options struct {
-	Suite       string
+	Suite       string // the suite's URL
 	CA          string
-	Token       string
+	Token       string // of the suite's API
 	Filter      suite.Filter
 	List        bool
-	Sum         bool
-	RealBrowser bool // play every page in a real browser
+	Sum         bool // evaluate saved results
+	RealBrowser bool // visit every page in Chromium
 	Repeat      int
 	Parallel    int
-	Expected    string
-	Results     string
-	Out         string
+	Expected    string // the file of tolerated results
+	Results     string // the file of the report
+	Out         string // the directory of saved results
 
 	Binary string
 	Host   string
-	Config string // of an OP that runs already
-	Issuer string // of that OP
+	Config string // the configuration file of an OP that is already running
+	Issuer string // the issuer of that OP
 
 	Chromium  string
 	NoSandbox bool
@@ -36,7 +36,7 @@ type options struct {
 	arguments []string
 }
 
-// parse reads the command line; what it leaves out comes from the environment, where that is said.
+// parse parses the command line. Some flags have a default from the environment; their help says so.
 func parse(args []string, getenv func(string) string, errs io.Writer) (*options, error) {
 	o := &options{arguments: args, Filter: suite.Filter{Variant: suite.Variant{}}}
 	fs := flag.NewFlagSet("curfew-conformance", flag.ContinueOnError)
@@ -46,7 +46,8 @@ func parse(args []string, getenv func(string) string, errs io.Writer) (*options,
 		&o.CA,
 		"ca",
 		getenv("SUITE_CA"),
-		"PEM `file` with the CA of the suite's certificate, trusted by the runner and the OP besides the system's roots; default $SUITE_CA",
+		"PEM `file` with the CA of the suite's certificate, trusted by the runner and the OP "+
+			"besides the system's roots; default $SUITE_CA",
 	)
 	fs.Func(
 		"plan",
@@ -94,7 +95,7 @@ func parse(args []string, getenv func(string) string, errs io.Writer) (*options,
 	if err := fs.Parse(args); err != nil {
 		return nil, err
 	}
-	o.Token = getenv("SUITE_TOKEN") // not on the command line, where everybody can read it
+	o.Token = getenv("SUITE_TOKEN") // no flag, since every OS user can read the command line
 	o.Suite = strings.TrimSuffix(o.Suite, "/")
 	return o, o.check(fs.NArg())
 }
@@ -120,7 +121,7 @@ func (o *options) check(extraArgs int) error {
 	return nil
 }
 
-// selectedRuns are the runs that are selected.
+// selectedRuns returns the runs that the flags select.
 func (o *options) selectedRuns() []suite.Run {
 	runs := suite.Catalogue()
 	if o.RealBrowser {

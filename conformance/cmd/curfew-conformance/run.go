@@ -15,13 +15,13 @@ import (
 	"github.com/curfew-id/curfew/conformance/suite"
 )
 
-// requestTimeout is how long the suite may hold a request: it waits up to 30 s by itself, and may be slow.
+// requestTimeout limits a request to the suite. Some of its answers wait up to 30 s, and the suite may be slow.
 const requestTimeout = 2 * time.Minute
 
 // executeRuns runs the selected plans.
 func (o *options) executeRuns(ctx context.Context, runs []suite.Run, w io.Writer) error {
 	if _, err := o.expectations(); err != nil {
-		return err // not only after an hour
+		return err // report it before the runs, which can take hours
 	}
 	roots, err := suite.Roots(o.CA)
 	if err != nil {
@@ -43,8 +43,14 @@ func (o *options) executeRuns(ctx context.Context, runs []suite.Run, w io.Writer
 	defer browser.Close()
 	record := suite.Record{Suite: version, Command: o.commandLine()}
 	runner := &suite.Runner{
-		API: api, Start: o.starter(client), Browser: browser,
-		Modules: o.Filter.SelectsModule, Repeat: o.Repeat, Parallel: o.Parallel, Out: o.Out, Progress: w,
+		API:      api,
+		Start:    o.starter(client),
+		Browser:  browser,
+		Modules:  o.Filter.SelectsModule,
+		Repeat:   o.Repeat,
+		Parallel: o.Parallel,
+		Out:      o.Out,
+		Progress: w,
 	}
 	if o.runsWholePlans() {
 		runner.Save = func(run suite.Run, results []suite.Result) error {
@@ -68,10 +74,10 @@ func joinErrors(run, evaluation error) error {
 	return errors.Join(run, evaluation)
 }
 
-// runsWholePlans reports whether each selected plan runs as it is: only that is kept to be summed up later.
+// runsWholePlans reports whether every module of the selected plans runs once. Only such results are saved.
 func (o *options) runsWholePlans() bool { return len(o.Filter.Modules) == 0 && o.Repeat == 1 }
 
-// makeOutDir makes the directory for what the run leaves behind.
+// makeOutDir makes the directory for results and logs.
 func (o *options) makeOutDir() (err error) {
 	if o.Out == "" {
 		o.Out, err = os.MkdirTemp("", "curfew-conformance-")
@@ -80,7 +86,7 @@ func (o *options) makeOutDir() (err error) {
 	return os.MkdirAll(o.Out, 0o700)
 }
 
-// starter says which OP a run gets: one of its own, or the one that runs.
+// starter returns a function that returns the OP for a run: a new one, or the one that -op-config names.
 func (o *options) starter(client *http.Client) func(context.Context, suite.Run) (suite.Provider, error) {
 	if o.Config == "" {
 		return (&suite.Launcher{Binary: o.Binary, Dir: o.Out, Host: o.Host, Suite: o.Suite, SuiteCA: o.CA}).Start
@@ -89,14 +95,14 @@ func (o *options) starter(client *http.Client) func(context.Context, suite.Run) 
 	return func(context.Context, suite.Run) (suite.Provider, error) { return op, nil }
 }
 
-// commandLine is the command as one would type it again.
+// commandLine returns the command line in the syntax of the shell.
 func (o *options) commandLine() string {
 	words := []string{"SUITE=" + o.Suite, "curfew-conformance"}
-	for _, a := range o.arguments {
-		if strings.ContainsAny(a, " '\"$*?[") {
-			a = "'" + strings.ReplaceAll(a, "'", `'\''`) + "'"
+	for _, argument := range o.arguments {
+		if strings.ContainsAny(argument, " '\"$*?[") {
+			argument = "'" + strings.ReplaceAll(argument, "'", `'\''`) + "'"
 		}
-		words = append(words, a)
+		words = append(words, argument)
 	}
 	return strings.Join(words, " ")
 }

@@ -1,11 +1,10 @@
-// Command curfew-load measures a built curfew from outside: what the server's process uses for each kind of request
-// (Linux only).
+// Command curfew-load measures the time and CPU that a built curfew needs for each kind of request (Linux only).
 //
 //	curfew-load [-for 5s] [-connections 16] [-program bin/curfew] [-data folder]
 //
-// It builds the program unless one is given, runs it in a temporary folder with the configuration that an operator
-// begins with, on a new data folder or on a copy of one that other sessions fill already, signs people in, and sends
-// one kind of request after the other over kept connections. CPU is that of the server alone.
+// It builds the program unless -program names one, and runs it in a temporary folder with a minimal configuration, on
+// a new data folder or on a copy of -data. It signs users in and sends one kind of request after the other over
+// persistent connections. The CPU time is that of the server only.
 package main
 
 import (
@@ -64,7 +63,7 @@ func run(program, data string, duration time.Duration, connections int) error {
 	defer o.Stop()
 	server := process(o.PID())
 	private, fileBacked := server.memory()
-	applications, err := setUp(ctx, o, connections)
+	relyingParties, err := setUp(ctx, o, connections)
 	if err != nil {
 		return err
 	}
@@ -72,7 +71,7 @@ func run(program, data string, duration time.Duration, connections int) error {
 	out := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', tabwriter.AlignRight)
 	fmt.Fprintln(out, "request\ta second\tCPU ms\tp50 ms\tp99 ms\t")
 	for _, kind := range requestKinds {
-		m, err := measure(server, applications, kind.do, duration)
+		m, err := measure(server, relyingParties, kind.do, duration)
 		if err != nil {
 			return fmt.Errorf("%s: %w", kind.name, err)
 		}
@@ -126,7 +125,7 @@ func copyData(from, to string) error {
 
 func ms(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }
 
-// requestKinds are the requests, in order.
+// requestKinds are the kinds of requests, in the order of the measurement.
 var requestKinds = []struct {
 	name string
 	do   func(*relyingParty) error
@@ -159,24 +158,26 @@ var requestKinds = []struct {
 	},
 }
 
-// measurement is what one kind of request came to.
+// measurement is the result for one kind of request.
 type measurement struct {
-	latencies    []time.Duration
-	elapsed, cpu time.Duration
+	latencies []time.Duration
+	elapsed   time.Duration
+	cpu       time.Duration // of the server
 }
 
-// measure sends requests of every application, one after the other each.
+// measure sends requests for a duration. All relying parties send at the same time, each one request after the other.
 func measure(
 	server process,
-	applications []*relyingParty,
+	relyingParties []*relyingParty,
 	do func(*relyingParty) error,
 	duration time.Duration,
 ) (m measurement, err error) {
 	var mu sync.Mutex
-	var all sync.WaitGroup
-	start, before := time.Now(), server.cpu()
-	for _, a := range applications {
-		all.Go(func() {
+	var senders sync.WaitGroup
+	start := time.Now()
+	cpuBefore := server.cpu()
+	for _, a := range relyingParties {
+		senders.Go(func() {
 			var latencies []time.Duration
 			var requestErr error
 			for requestErr == nil && time.Since(start) < duration {
@@ -186,17 +187,19 @@ func measure(
 			}
 			mu.Lock()
 			defer mu.Unlock()
-			if m.latencies = append(m.latencies, latencies...); requestErr != nil {
+			m.latencies = append(m.latencies, latencies...)
+			if requestErr != nil {
 				err = requestErr
 			}
 		})
 	}
-	all.Wait()
-	m.elapsed, m.cpu = time.Since(start), server.cpu()-before
+	senders.Wait()
+	m.elapsed = time.Since(start)
+	m.cpu = server.cpu() - cpuBefore
 	return m, err
 }
 
-// setUp adds the user and the applications, and signs in as many browsers.
+// setUp adds a user and two clients. It returns n relying parties, each with a signed-in browser.
 func setUp(ctx context.Context, o *op.OP, n int) (list []*relyingParty, err error) {
 	if err := o.AddUser(ctx, "alice", password); err != nil {
 		return nil, err

@@ -8,31 +8,36 @@ import (
 	"time"
 )
 
-// process is one that runs, by its id, as /proc shows it (proc(5)).
+// process is the id of a running process. Its methods read /proc (proc(5)).
 type process int
 
-// tick is the unit of its times: USER_HZ, 100 on all architectures that Go knows.
+// tick is the unit of CPU times in /proc: 1/USER_HZ. USER_HZ is 100 on all architectures of Go.
 const tick = 10 * time.Millisecond
 
-// cpu is what it has used of all processors, in user and system mode.
+// The fields of /proc/PID/stat, counted after the name of the program.
+const (
+	userField   = 11
+	systemField = 12
+)
+
+// cpu returns the CPU time that the process has used, in user and system mode.
 func (p process) cpu() time.Duration {
 	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", p))
 	if err != nil {
 		return 0
 	}
-	fields := strings.Fields(
-		string(text[strings.LastIndexByte(string(text), ')')+1:]),
-	) // the program's name may hold anything
-	if len(fields) < 13 {
+	nameEnd := strings.LastIndexByte(string(text), ')') // the name may have spaces and parentheses
+	fields := strings.Fields(string(text[nameEnd+1:]))
+	if len(fields) <= systemField {
 		return 0
 	}
-	user, _ := strconv.ParseInt(fields[11], 10, 64)
-	system, _ := strconv.ParseInt(fields[12], 10, 64)
+	user, _ := strconv.ParseInt(fields[userField], 10, 64)
+	system, _ := strconv.ParseInt(fields[systemField], 10, 64)
 	return time.Duration(user+system) * tick
 }
 
-// memory is how much of it stands in memory, in bytes: its own, and what it shows of files (program and store), which
-// the system takes back when it needs room.
+// memory returns the resident memory, in bytes: private memory, and mapped files (program and store), which the system
+// can reclaim.
 func (p process) memory() (private, fileBacked int64) {
 	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/statm", p))
 	if err != nil {

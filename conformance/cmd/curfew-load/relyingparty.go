@@ -12,22 +12,25 @@ import (
 const (
 	password = "correct horse battery staple"
 	secret   = "0123456789abcdef0123456789abcdef"
-	callback = "http://shop.localhost:9/callback" // nobody is there: the address alone is read
+	callback = "http://shop.localhost:9/callback" // no request goes there
 	verifier = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk"
 
-	// authorize asks for a code; its challenge is the S256 of verifier (RFC 7636 appendix B).
-	authorize = "/authorize?client_id=shop&redirect_uri=http%3A%2F%2Fshop.localhost%3A9%2Fcallback&response_type=code&scope=openid+profile+email&state=st" +
-		"&nonce=nn&code_challenge=E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM&code_challenge_method=S256"
+	// authorize is an authorization request for a code. The code_challenge is the S256 of verifier (RFC 7636 appendix
+	// B).
+	authorize = "/authorize?client_id=shop&redirect_uri=http%3A%2F%2Fshop.localhost%3A9%2Fcallback" +
+		"&response_type=code&scope=openid+profile+email&state=st&nonce=nn" +
+		"&code_challenge=E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM&code_challenge_method=S256"
 )
 
-// relyingParty is a relying party with one browser that is signed in.
+// relyingParty is a relying party with one signed-in browser.
 type relyingParty struct {
-	issuer                    string
-	http                      *http.Client
-	accessToken, refreshToken string
+	issuer       string
+	http         *http.Client // of the browser and of the relying party
+	accessToken  string
+	refreshToken string
 }
 
-// signOn is one single sign-on: authorize with a living session, code, tokens.
+// signOn signs in with the active session of the browser: authorization request, code, tokens.
 func (a *relyingParty) signOn() error {
 	resp, err := a.http.Get(a.issuer + authorize)
 	if err != nil {
@@ -40,21 +43,19 @@ func (a *relyingParty) signOn() error {
 	if err != nil {
 		return fmt.Errorf("authorize: status %d: %w", resp.StatusCode, err)
 	}
-	return a.requestTokens(
-		url.Values{
-			"grant_type":    {"authorization_code"},
-			"code":          {location.Query().Get("code")},
-			"redirect_uri":  {callback},
-			"code_verifier": {verifier},
-		},
-	)
+	return a.requestTokens(url.Values{
+		"grant_type":    {"authorization_code"},
+		"code":          {location.Query().Get("code")},
+		"redirect_uri":  {callback},
+		"code_verifier": {verifier},
+	})
 }
 
 func (a *relyingParty) refreshTokens() error {
 	return a.requestTokens(url.Values{"grant_type": {"refresh_token"}, "refresh_token": {a.refreshToken}})
 }
 
-// requestTokens calls the token endpoint and keeps what it gives.
+// requestTokens calls the token endpoint and stores the tokens.
 func (a *relyingParty) requestTokens(form url.Values) error {
 	text, err := a.post("/token", "shop", form.Encode())
 	if err != nil {
@@ -68,7 +69,8 @@ func (a *relyingParty) requestTokens(form url.Values) error {
 	if err := json.Unmarshal([]byte(text), &answer); err != nil || answer.ID == "" {
 		return fmt.Errorf("no tokens: %s", text)
 	}
-	a.accessToken, a.refreshToken = answer.Access, answer.Refresh
+	a.accessToken = answer.Access
+	a.refreshToken = answer.Refresh
 	return nil
 }
 
@@ -101,7 +103,7 @@ func (a *relyingParty) send(req *http.Request) (string, error) {
 	return body(resp)
 }
 
-// body reads an answer to its end, so that the connection is kept.
+// body reads the whole body of an answer, so that the connection can be used again.
 func body(resp *http.Response) (string, error) {
 	defer resp.Body.Close()
 	text, err := io.ReadAll(resp.Body)

@@ -119,7 +119,7 @@ func (t *Terminator) continueBulkLogouts(ctx context.Context) (moreBulk bool, er
 		moreBulk = true
 		enforcedBy := t.enforcedBy.get(bulk.Cause.ID, listedAt)
 		req := storage.EndRequest{Selector: bulk.Selector, Cause: bulk.Cause}
-		page, err := t.endPage(ctx, req, bulk.StartedAt, enforcedBy)
+		page, err := t.endPage(ctx, req, bulk.StartedAt, t.pageSize(), enforcedBy)
 		if err != nil {
 			return true, err
 		}

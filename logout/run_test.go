@@ -35,7 +35,7 @@ func TestBulkLogoutNotifiesPageByPage(t *testing.T) {
 		}
 		defer run(d.Run)()
 		o := w.end(e, storage.Selector{AllUsers: true})
-		if !o.More || len(o.Terminations) != DefaultPageSize {
+		if !o.More || len(o.Terminations) != firstPageSize {
 			t.Errorf("first page: got %d, more %v", len(o.Terminations), o.More)
 		}
 		for _, id := range ids {
@@ -55,7 +55,7 @@ func TestBulkLogoutNotifiesPageByPage(t *testing.T) {
 		bulkLogouts, err := w.store.ListBulkLogouts(t.Context())
 		w.must(err)
 		if len(bulkLogouts) != 1 || !bulkLogouts[0].Finished.IsZero() ||
-			bulkLogouts[0].Done.Sessions != 4*DefaultPageSize {
+			bulkLogouts[0].Done.Sessions != firstPageSize+3*DefaultPageSize {
 			t.Fatalf("after the crash: got %+v, want one unfinished", bulkLogouts)
 		}
 		defer run(e.Run)()

@@ -34,6 +34,10 @@ type SessionStore interface {
 // DefaultPageSize is how many sessions a bulk logout ends in one transaction.
 const DefaultPageSize = 200
 
+// firstPageSize is how many sessions the first transaction of a termination ends that spans all users. All of it is
+// revoked by that commit, which therefore writes little and does not keep the others waiting.
+const firstPageSize = 10
+
 // DefaultReportRetention is how long reports are kept.
 const DefaultReportRetention = 90 * 24 * time.Hour
 
@@ -94,7 +98,11 @@ func (t *Terminator) End(ctx context.Context, req storage.EndRequest) (Result, e
 	}
 	ctx = context.WithoutCancel(ctx) // a logout counts even if the browser closes the connection
 	at := t.Now().UTC().Truncate(time.Millisecond)
-	page, err := t.endPage(ctx, req, at, time.Time{})
+	limit := t.pageSize()
+	if (storage.Selection{Selector: req.Selector}).SpansAllUsers() {
+		limit = min(limit, firstPageSize)
+	}
+	page, err := t.endPage(ctx, req, at, limit, time.Time{})
 	if page.more {
 		t.enforcedBy.set(req.Cause.ID, page.committedAt)
 	}
@@ -127,9 +135,15 @@ type endedPage struct {
 	returning    returningClient
 }
 
-// endPage calls EndSessions; no other function does. enforcedBy (see Plan) is known for the later pages of a bulk
-// logout: the first commit of the bulk logout revoked all its tokens. Otherwise it is zero.
-func (t *Terminator) endPage(ctx context.Context, req storage.EndRequest, at, enforcedBy time.Time) (endedPage, error) {
+// endPage calls EndSessions for up to limit sessions; no other function does. enforcedBy (see Plan) is known for the
+// later pages of a bulk logout: the first commit of the bulk logout revoked all its tokens. Otherwise it is zero.
+func (t *Terminator) endPage(
+	ctx context.Context,
+	req storage.EndRequest,
+	at time.Time,
+	limit int,
+	enforcedBy time.Time,
+) (endedPage, error) {
 	var returning returningClient
 	reports := map[string]*storage.Report{} // by ID; a plan that is made twice gives the same report
 	plan := func(termination storage.Termination) storage.Plan {
@@ -140,7 +154,7 @@ func (t *Terminator) endPage(ctx context.Context, req storage.EndRequest, at, en
 		reports[p.Report.ID] = p.Report
 		return p
 	}
-	terminations, more, err := t.Store.EndSessions(ctx, req, at, t.pageSize(), plan)
+	terminations, more, err := t.Store.EndSessions(ctx, req, at, limit, plan)
 	// After an error the commit may have been made: the dispatcher must look for deliveries then too.
 	if t.Wake != nil && (err != nil || len(terminations) > 0) {
 		t.Wake()

@@ -1,6 +1,7 @@
 package logout
 
 import (
+	"cmp"
 	"context"
 	"log/slog"
 	"math/rand/v2"
@@ -154,7 +155,7 @@ func (d *Dispatcher) Run(ctx context.Context) {
 			claimDue = true
 		case <-overdueTimer.C: // the next round calls demoteOverdue
 		case <-reschedule:
-			claimTimer.Reset(d.nextDue(ctx))
+			claimTimer.Reset(cmp.Or(d.nextDue(ctx), hostBusyPause))
 		case result := <-finished:
 			if queues.finish(result) {
 				claimDue = true
@@ -183,17 +184,23 @@ func (d *Dispatcher) claim(ctx context.Context, clock *clockWatch, queues *hostQ
 			d.logError(ctx, "correct due times after the clock was put back", err)
 		}
 	}
+	if pause := d.nextDue(ctx); pause > 0 {
+		return pause
+	}
 	claimed, err := d.Store.ClaimDeliveries(ctx, now, leaseDuration, room, queues.busy())
 	if err != nil {
 		d.logError(ctx, "claim deliveries", err)
 		return errorPause
 	}
 	queues.add(claimed, room)
-	return d.nextDue(ctx)
+	if pause := d.nextDue(ctx); pause > 0 {
+		return pause
+	}
+	return hostBusyPause // a delivery is due but was not claimed: its host has no free slot
 }
 
 // nextDue returns the time until the next claim: until a delivery is due, but at most leaseDuration, because the
-// clock may be set back meanwhile.
+// clock may be set back meanwhile. It returns 0 if a delivery is due now.
 func (d *Dispatcher) nextDue(ctx context.Context) time.Duration {
 	next, err := d.Store.NextDelivery(ctx)
 	switch {
@@ -203,10 +210,7 @@ func (d *Dispatcher) nextDue(ctx context.Context) time.Duration {
 	case next.IsZero():
 		return leaseDuration // no delivery is pending; Wake comes with the next one
 	}
-	if wait := next.Sub(d.Now()); wait > 0 {
-		return min(wait, leaseDuration)
-	}
-	return hostBusyPause // a delivery is due but was not claimed: its host has no free slot
+	return max(0, min(next.Sub(d.Now()), leaseDuration))
 }
 
 // attemptWithinLease makes an attempt if enough of the lease remains. Otherwise it releases the delivery, because

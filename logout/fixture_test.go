@@ -8,6 +8,7 @@ import (
 	"io"
 	"log/slog"
 	"net/url"
+	"os"
 	"path/filepath"
 	"sync"
 	"sync/atomic"
@@ -51,7 +52,7 @@ func (w *fixture) now() time.Time { return time.Now().Round(0).Add(time.Duration
 // withFixture runs a test in a bubble of virtual time.
 func withFixture(t *testing.T, test func(t *testing.T, w *fixture)) {
 	t.Helper()
-	path := filepath.Join(t.TempDir(), "curfew.db")
+	path := filepath.Join(storeFolder(t), "curfew.db")
 	synctest.Test(t, func(t *testing.T) {
 		store, err := bolt.Open(bolt.Options{Path: path})
 		if err != nil {
@@ -62,6 +63,18 @@ func withFixture(t *testing.T, test func(t *testing.T, w *fixture)) {
 		w.must(store.PutUser(t.Context(), storage.User{Subject: "u", Name: "ada", Created: time.Now()}))
 		test(t, w)
 	})
+}
+
+// storeFolder returns a folder in memory where there is one: these tests crash the process, never the machine, and
+// waiting for a disk is most of their time.
+func storeFolder(t *testing.T) string {
+	t.Helper()
+	folder, err := os.MkdirTemp("/dev/shm", "curfew")
+	if err != nil {
+		return t.TempDir() // not on Linux
+	}
+	t.Cleanup(func() { os.RemoveAll(folder) })
+	return folder
 }
 
 func (w *fixture) must(err error) {

@@ -24,8 +24,10 @@ type bulkLogout struct {
 	OfflineUsers []string         `json:"offline_users,omitempty"` // Selection.OfflineUsers
 	OfflineDone  int              `json:"offline_done,omitempty"`  // number of offline grants in Done.Grants
 	Cursor       []byte           `json:"cursor,omitempty"`        // key of the last session that was removed
-	key          string
-	selection    storage.Selection
+	// RemovedClients were removed while the bulk logout was under way. Its later pages still notify them.
+	RemovedClients []storage.Client `json:"removed_clients,omitempty"`
+	key            string
+	selection      storage.Selection
 }
 
 // bulkLogoutKey returns the key of a bulk logout. It is made of the arguments that all calls of one bulk logout repeat.
@@ -62,6 +64,29 @@ func (t *tx) findBulkLogout(key string) (*bulkLogout, bool) {
 		return nil, false
 	}
 	return bulk.restore(key), true
+}
+
+// removedClient returns a client as it was when it was removed; nil if it was not removed while the bulk logout was
+// under way.
+func (bulk *bulkLogout) removedClient(id string) *storage.Client {
+	for i := range bulk.RemovedClients {
+		if c := &bulk.RemovedClients[i]; c.ClientID == id {
+			return c
+		}
+	}
+	return nil
+}
+
+// keepRemovedClient keeps a client that is about to be removed in the bulk logouts that are under way.
+func (t *tx) keepRemovedClient(c storage.Client) {
+	for _, bulk := range slices.Clone(t.cache.bulkLogouts) {
+		if bulk.removedClient(c.ClientID) != nil {
+			continue // a later client with the same id
+		}
+		next := *bulk
+		next.RemovedClients = append(slices.Clone(bulk.RemovedClients), c)
+		t.putBulkLogout(next.restore(bulk.key))
+	}
 }
 
 // putBulkLogout stores a bulk logout. While it is under way, putBulkLogout also puts it into the cache.

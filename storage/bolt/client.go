@@ -138,11 +138,16 @@ func (t *tx) putClient(c storage.Client) {
 func (t *tx) removeClient(id string) {
 	// The sequence in the bucket's header is the highest revision of all removed clients. A later client with the same
 	// id continues from it (putClient), so that it never gets a revision that was used before.
-	if c, b := t.client(id), t.bucket(clients); c != nil && c.Revision > b.Sequence() {
+	c, b := t.client(id), t.bucket(clients)
+	if c == nil {
+		return
+	}
+	if c.Revision > b.Sequence() {
 		if err := b.SetSequence(c.Revision); err != nil {
 			t.fail(fmt.Errorf("keep the revision of a removed client: %w", err))
 		}
 	}
+	t.keepRemovedClient(*c)
 	t.delete(clients, []byte(id))
 	delete(t.changeCache().clients, id)
 	t.removeDynamicClient(id)

@@ -54,6 +54,7 @@ type endSessionsTx struct {
 	cursor        []byte                // key of the last session that was read
 	terminations  []storage.Termination // collected by read
 	more          bool                  // read left records for a later call
+	removed       []storage.Client      // the client that the change removes
 }
 
 func newEndSessions(t *tx, sel storage.Selection) endSessionsTx {
@@ -210,6 +211,9 @@ func (e *endSessionsTx) splitRevoked(
 		end := e.sessionTermination(onlyThis, false)
 		end.Cause = bulk.Cause
 		end.EndedAt = bulk.StartedAt
+		if c := bulk.removedClient(cs.Client); c != nil {
+			end.Clients[cs.Client] = c
+		}
 		endedEarlier = append(endedEarlier, end)
 	}
 	return session, endedEarlier

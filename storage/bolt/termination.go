@@ -62,9 +62,16 @@ func (e *endSessionsTx) grantTermination(g storage.Grant) storage.Termination {
 	return end
 }
 
-// addClient adds a client, as it is before the change, to a termination.
+// addClient adds a client, as it is before the change, to a termination. A client that was removed since the bulk
+// logout began is added as it was then.
 func (e *endSessionsTx) addClient(end *storage.Termination, id string) {
-	if c := e.client(id); c != nil {
+	c := e.client(id)
+	if e.bulkLogout != nil {
+		if removed := e.bulkLogout.removedClient(id); removed != nil {
+			c = removed
+		}
+	}
+	if c != nil {
 		end.Clients[id] = c
 	}
 }
@@ -72,6 +79,9 @@ func (e *endSessionsTx) addClient(end *storage.Termination, id string) {
 // write applies the change, removes the records of the terminations, and stores the plan for each.
 func (e *endSessionsTx) write(plan func(storage.Termination) storage.Plan, now time.Time) {
 	e.cutOffEarlier()
+	if c := e.client(e.change.RemoveClient); c != nil {
+		e.removed = append(e.removed, *c)
+	}
 	e.applyChange(e.change, e.At)
 	var done []storage.Termination
 	for _, end := range e.terminations {
@@ -158,10 +168,11 @@ func (e *endSessionsTx) finish(done []storage.Termination, now time.Time) {
 	}
 	if bulk == nil {
 		bulk = &bulkLogout{
-			BulkLogout:   storage.BulkLogout{Cause: e.cause, Selector: e.Selector, StartedAt: e.At},
-			Before:       e.Before,
-			OfflineUsers: e.OfflineSubjects(),
-			key:          e.bulkLogoutKey,
+			BulkLogout:     storage.BulkLogout{Cause: e.cause, Selector: e.Selector, StartedAt: e.At},
+			Before:         e.Before,
+			OfflineUsers:   e.OfflineSubjects(),
+			RemovedClients: e.removed,
+			key:            e.bulkLogoutKey,
 		}
 	}
 	next := bulk.after(done, e.cursor)

@@ -8,6 +8,48 @@ import (
 )
 
 var bulkLogoutTests = map[string]func(*world){
+	"RemovedClientIsPassedToThePlanOnEveryPage": func(w *world) {
+		for name, c := range map[string]struct {
+			sel    storage.Selector
+			change storage.Change // of the first page
+		}{
+			"by the removal itself":     {storage.Selector{Client: "app"}, storage.Change{RemoveClient: "app"}},
+			"by an earlier bulk logout": {storage.Selector{AllUsers: true}, storage.Change{}},
+		} {
+			w := w.fresh()
+			w.mustUsers("ann")
+			w.mustClients("app")
+			for i := range 4 {
+				id := fmt.Sprint("s", i)
+				w.mustSession(id, "ann", t0)
+				w.mustRedeem(storage.SessionID(id), "ann", "app", t0)
+			}
+			var notified []string
+			plan := func(t storage.Termination) storage.Plan {
+				if c := t.Clients["app"]; c != nil {
+					notified = append(notified, string(t.Session.ID))
+				}
+				return storage.Plan{}
+			}
+			at := after(time.Second)
+			request := storage.EndRequest{Selector: c.sel, Cause: cause("bulk"), Change: c.change}
+			_, more, err := w.EndSessions(w.ctx, request, at, 1, plan)
+			w.must(err)
+			if c.change.RemoveClient == "" {
+				w.mustEnd(storage.Selector{Client: "app"}, after(2*time.Second), storage.Change{RemoveClient: "app"})
+			}
+			w.mustClients("app") // a later client with the same id
+			w.restart()
+			request.Change = storage.Change{}
+			for more {
+				_, more, err = w.EndSessions(w.ctx, request, at, 1, plan)
+				w.must(err)
+			}
+			if len(notified) != 4 {
+				w.Errorf("%s: got the client in the terminations of %v, want all four sessions", name, notified)
+			}
+		}
+	},
 	"BulkLogoutIsInForceFromItsFirstPage": func(w *world) {
 		for name, c := range map[string]struct {
 			sel                             storage.Selector

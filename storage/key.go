@@ -3,6 +3,8 @@ package storage
 import (
 	"context"
 	"encoding/json"
+	"reflect"
+	"slices"
 	"time"
 )
 
@@ -25,6 +27,12 @@ type Keys interface {
 	// ListKeys lists all keys, oldest first.
 	ListKeys(ctx context.Context) ([]Key, error)
 	// PutKeys stores the keys put, new or changed, removes those with the ids in remove, and adds the audit lines, in
-	// one transaction.
-	PutKeys(ctx context.Context, put []Key, remove []string, e ...Event) error
+	// one transaction. read is what ListKeys returned before. ErrChanged if the store no longer has exactly these keys:
+	// another replica has changed them.
+	PutKeys(ctx context.Context, read, put []Key, remove []string, e ...Event) error
+}
+
+// SameKeys reports whether two results of ListKeys are the same.
+func SameKeys(a, b []Key) bool {
+	return slices.EqualFunc(a, b, func(x, y Key) bool { return reflect.DeepEqual(x, y) })
 }

@@ -73,6 +73,9 @@ type Config struct {
 	// HintLifetime is how long a key that is no longer published still verifies ID tokens that are sent as hints.
 	// Default 60 days.
 	HintLifetime time.Duration
+	// Interval is how often Run calls Maintain, and so how late a replica learns what another one has changed. 0: a
+	// minute.
+	Interval time.Duration
 
 	Now func() time.Time // nil: time.Now
 }
@@ -95,6 +98,7 @@ func Load(ctx context.Context, cfg Config) (*Ring, error) {
 	cfg.PendingPeriod = cmp.Or(cfg.PendingPeriod, 24*time.Hour)
 	cfg.MaxTokenLifetime = cmp.Or(cfg.MaxTokenLifetime, time.Hour)
 	cfg.HintLifetime = cmp.Or(cfg.HintLifetime, 60*24*time.Hour)
+	cfg.Interval = cmp.Or(cfg.Interval, time.Minute)
 	if cfg.Now == nil {
 		cfg.Now = time.Now
 	}

@@ -14,8 +14,8 @@ import (
 var ErrUnknownKey = errors.New("no such key")
 
 // Maintain makes missing keys, replaces old ones ([Config.RotateAfter]), destroys private parts of retired keys,
-// removes keys that are gone, and loads changes by other processes. Call it about once a minute: the ring notices a
-// new state of a key only in this call.
+// removes keys that are gone, and loads changes by other replicas. Call it about once a minute, or where there are
+// replicas every few seconds: the ring notices a new state of a key only in this call.
 func (r *Ring) Maintain(ctx context.Context, at time.Time) error {
 	return r.update(ctx, at, func(e *edit) error {
 		if err := e.makeMissing(); err != nil {
@@ -41,9 +41,9 @@ func (r *Ring) Maintain(ctx context.Context, at time.Time) error {
 	})
 }
 
-// Run calls Maintain every minute until ctx ends. It passes errors to report.
+// Run calls Maintain every [Config.Interval] until ctx ends. It passes errors to report.
 func (r *Ring) Run(ctx context.Context, report func(error)) {
-	tick := time.NewTicker(time.Minute)
+	tick := time.NewTicker(r.cfg.Interval)
 	defer tick.Stop()
 	for {
 		select {
@@ -138,12 +138,25 @@ type keyKind struct {
 
 func kindOf(k *key) keyKind { return keyKind{k.record.Use, k.record.Alg} }
 
-// update reads the keys, calls change, stores the changed keys and makes them current. If the store fails, the current
-// keys stay; the next update reads the store again.
+// update reads the keys, calls change, stores the changed keys and makes them current. If another replica changes them
+// in between, it starts over. If the store fails, the current keys stay; the next update reads the store again.
 func (r *Ring) update(ctx context.Context, at time.Time, change func(*edit) error) error {
 	r.updateMu.Lock()
 	defer r.updateMu.Unlock()
-	keys, err := r.readKeys(ctx)
+	for {
+		err := r.updateOnce(ctx, at, change)
+		if !errors.Is(err, storage.ErrChanged) || ctx.Err() != nil {
+			return err
+		}
+	}
+}
+
+func (r *Ring) updateOnce(ctx context.Context, at time.Time, change func(*edit) error) error {
+	records, err := r.cfg.Store.ListKeys(ctx)
+	if err != nil {
+		return fmt.Errorf("list keys: %w", err)
+	}
+	keys, err := r.parseKeys(records)
 	if err != nil {
 		return err
 	}
@@ -158,7 +171,7 @@ func (r *Ring) update(ctx context.Context, at time.Time, change func(*edit) erro
 		}
 	}
 	if len(changed)+len(e.removedIDs) > 0 {
-		if err := r.cfg.Store.PutKeys(ctx, changed, e.removedIDs, e.events...); err != nil {
+		if err := r.cfg.Store.PutKeys(ctx, records, changed, e.removedIDs, e.events...); err != nil {
 			return fmt.Errorf("store keys: %w", err)
 		}
 	}

@@ -2,7 +2,6 @@ package keys
 
 import (
 	"cmp"
-	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -26,12 +25,8 @@ type snapshot struct {
 	etag             string
 }
 
-// readKeys reads all keys from the store. It parses only records that are not in the current snapshot.
-func (r *Ring) readKeys(ctx context.Context) ([]*key, error) {
-	records, err := r.cfg.Store.ListKeys(ctx)
-	if err != nil {
-		return nil, fmt.Errorf("list keys: %w", err)
-	}
+// parseKeys parses all records of keys, except those that are in the current snapshot.
+func (r *Ring) parseKeys(records []storage.Key) ([]*key, error) {
 	known := map[string]*key{}
 	if s := r.current.Load(); s != nil {
 		for _, k := range s.keys {

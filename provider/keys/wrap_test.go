@@ -131,7 +131,7 @@ func TestTamperedOrSwappedRowsAreRefused(t *testing.T) {
 	for name, tamper := range tests {
 		t.Run(name, func(t *testing.T) {
 			bad := tamper()
-			if err := p.store.PutKeys(t.Context(), []storage.Key{bad}, nil); err != nil {
+			if err := p.store.PutKeys(t.Context(), p.mustListKeys(t), []storage.Key{bad}, nil); err != nil {
 				t.Fatal(err)
 			}
 			mustRefuse(t, p, "key "+bad.ID)
@@ -139,7 +139,7 @@ func TestTamperedOrSwappedRowsAreRefused(t *testing.T) {
 			if bad.ID == foreignSign.ID {
 				remove = []string{bad.ID}
 			}
-			if err := p.store.PutKeys(t.Context(), rows, remove); err != nil {
+			if err := p.store.PutKeys(t.Context(), p.mustListKeys(t), rows, remove); err != nil {
 				t.Fatal(err)
 			}
 			p.mustLoad(t)
@@ -157,7 +157,7 @@ func TestPublicKeyOfARetiredRowCannotBeReplaced(t *testing.T) {
 	retired := rows[slices.IndexFunc(rows, func(k storage.Key) bool { return k.ID == first })]
 	other := rows[slices.IndexFunc(rows, func(k storage.Key) bool { return k.Use == UseSign && k.ID != first })]
 	retired.Public = other.Public
-	if err := p.store.PutKeys(t.Context(), []storage.Key{retired}, nil); err != nil {
+	if err := p.store.PutKeys(t.Context(), p.mustListKeys(t), []storage.Key{retired}, nil); err != nil {
 		t.Fatal(err)
 	}
 	mustRefuse(t, p, "key "+first, "not the one the row is named for")
@@ -191,7 +191,7 @@ func TestBadRowLeavesTheRunningProviderAsItIs(t *testing.T) {
 	before, _ := r.JWKS()
 	bad := p.mustListKeys(t)[0]
 	bad.Wrapped = bad.Wrapped[1:]
-	if err := p.store.PutKeys(t.Context(), []storage.Key{bad}, nil); err != nil {
+	if err := p.store.PutKeys(t.Context(), p.mustListKeys(t), []storage.Key{bad}, nil); err != nil {
 		t.Fatal(err)
 	}
 	if err := r.Maintain(t.Context(), p.now); err == nil {

@@ -181,7 +181,7 @@ func fillFixture(t *testing.T, s *Store) {
 		Expires: fixtureStart.Add(time.Hour),
 	}))
 	must(t, s.MarkUsed(ctx, "jti", fixtureStart, fixtureStart.Add(time.Hour), fixtureStart))
-	must(t, s.PutKeys(ctx, []storage.Key{{ID: "key", Created: fixtureStart}}, nil))
+	must(t, s.PutKeys(ctx, nil, []storage.Key{{ID: "key", Created: fixtureStart}}, nil))
 	must(t, s.PutOneTimeLink(ctx, storage.OneTimeLink{
 		Hash:    storage.HashOf("link"),
 		Purpose: "reset",

@@ -2,7 +2,9 @@ package storagetest
 
 import (
 	"errors"
+	"fmt"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/curfew-id/curfew/storage"
@@ -131,6 +133,7 @@ var otherRecordTests = map[string]func(*world){
 		w.must(
 			w.PutKeys(
 				w.ctx,
+				nil,
 				[]storage.Key{key("b", 2), key("a", 3e6), key("c", 1e6)},
 				nil,
 				storage.Event{At: t0, Kind: "key.made"},
@@ -138,12 +141,35 @@ var otherRecordTests = map[string]func(*world){
 		)
 		changed := key("c", 1e6)
 		changed.Wrapped = nil
-		w.must(w.PutKeys(w.ctx, []storage.Key{changed}, []string{"b", "gone"}, storage.Event{At: t0, Kind: "key.gone"}))
-		w.restart()
 		list, err := w.ListKeys(w.ctx)
+		w.must(err)
+		gone := storage.Event{At: t0, Kind: "key.gone"}
+		w.must(w.PutKeys(w.ctx, list, []storage.Key{changed}, []string{"b", "gone"}, gone))
+		w.restart()
+		list, err = w.ListKeys(w.ctx)
 		w.must(err)
 		mustEqual(w, "keys", list, []storage.Key{changed, key("a", 3e6)})
 		mustEqual(w, "lines", len(w.events(storage.EventFilter{Kind: "key."})), 2)
+	},
+	"KeysAreChangedByOneOfManyWhoReadTheSame": func(w *world) {
+		var stored atomic.Int32
+		var wg sync.WaitGroup
+		for i := range 10 {
+			wg.Go(func() {
+				own := storage.Key{ID: fmt.Sprint("key", i), Use: "sig", Created: t0}
+				switch err := w.PutKeys(w.ctx, nil, []storage.Key{own}, nil); {
+				case err == nil:
+					stored.Add(1)
+				case !errors.Is(err, storage.ErrChanged):
+					w.Error(err)
+				}
+			})
+		}
+		wg.Wait()
+		mustEqual(w, "stored", stored.Load(), 1)
+		list, err := w.ListKeys(w.ctx)
+		w.must(err)
+		mustEqual(w, "keys", len(list), 1)
 	},
 	"ReadyWritesAndReadsBack": func(w *world) {
 		for range 3 {

@@ -29,6 +29,9 @@ import (
 // balancer stops sending requests to it first.
 const ReadinessDelay = time.Second
 
+// replicaKeyInterval is how late a replica learns of keys that another one has made or revoked.
+const replicaKeyInterval = 2 * time.Second
+
 // drainTimeout is how long running requests may take after the signal. Docker kills the process 10 s after the signal.
 const drainTimeout = 7 * time.Second
 
@@ -133,7 +136,12 @@ func (s *Server) openProvider(ctx context.Context, cfg *config.Config, observe l
 	if err != nil {
 		return err
 	}
+	keyInterval := time.Minute
+	if cfg.Store.URL != "" {
+		keyInterval = replicaKeyInterval
+	}
 	ring, err := keys.Load(ctx, keys.Config{
+		Interval:         keyInterval,
 		Store:            s.store,
 		File:             string(cfg.KeyFile),
 		Issuer:           cfg.Issuer,

@@ -50,6 +50,7 @@ type Config struct {
 	Log                  *slog.Logger     // nil: the default logger
 	Observe              logout.Observer  // receives metrics
 
+	Authn           policy.Authn
 	Session         policy.Session
 	Token           policy.Token
 	Logout          policy.Logout
@@ -78,6 +79,8 @@ type Provider struct {
 	hasher         *password.Hasher
 	limiter        authn.Limiter
 	authenticators []authn.Authenticator // the ways to sign in; the first is offered first
+	totp           *authn.TOTP
+	recovery       *authn.RecoveryCodes
 	minter         *tokens.Minter
 	registrar      *register.Registrar
 	registration   *register.Handler
@@ -106,9 +109,11 @@ func New(c Config) (*Provider, error) {
 		config:  c,
 		hasher:  password.NewHasher(c.PasswordCost),
 		limiter: authn.Limiter{Store: c.Store, Refunds: &authn.Refunds{}},
-		minter:  &tokens.Minter{Issuer: c.Issuer, Ring: c.Ring, Lifetimes: c.Token},
+		minter:  &tokens.Minter{Issuer: c.Issuer, Ring: c.Ring, Lifetimes: c.Token, StatedACR: authn.StatedACR},
 	}
 	p.authenticators = p.newAuthenticators()
+	p.totp = &authn.TOTP{Store: c.Store, Secrets: c.Ring, Limiter: p.limiter, Issuer: issuerHost(c.Issuer)}
+	p.recovery = &authn.RecoveryCodes{Store: c.Store, Limiter: p.limiter}
 	p.site = p.newSite()
 	p.dispatcher = p.newDispatcher()
 	p.terminator = p.newTerminator()
@@ -156,6 +161,15 @@ func (p *Provider) Run(ctx context.Context) {
 func (p *Provider) maxLifetimes() logout.Lifetimes {
 	c := p.config
 	return logout.Lifetimes{Opaque: c.Token.Opaque, JWT: c.Token.JWT, Session: c.Session.Longest()}
+}
+
+// issuerHost returns the host of the issuer, under which authenticator apps list the account.
+func issuerHost(issuer string) string {
+	u, err := url.Parse(issuer)
+	if err != nil {
+		return issuer
+	}
+	return u.Hostname()
 }
 
 // subjectFor returns the sub by which a client knows the user.

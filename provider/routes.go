@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/curfew-id/curfew/provider/account"
+	"github.com/curfew-id/curfew/provider/authn"
 	"github.com/curfew-id/curfew/provider/logoutview"
 	"github.com/curfew-id/curfew/provider/oauth"
 	"github.com/curfew-id/curfew/provider/oauth/clientkeys"
@@ -25,6 +26,7 @@ func (p *Provider) routes() (http.Handler, error) {
 	endpoints := p.oauth().Endpoints()
 	registration := p.registration
 	accountPages.RedirectToSignIn = signIn.RedirectToSignIn
+	accountPages.RedirectToSignInAgain = signIn.RedirectToSignInAgain
 	discovery, err := p.discoveryDocument()
 	if err != nil {
 		return nil, err
@@ -78,6 +80,11 @@ func (p *Provider) routes() (http.Handler, error) {
 	mux.Handle("POST /account/security", ownForm(accountPages.RemoveBackground))
 	mux.Handle("POST /account/password", ownForm(accountPages.ChangePassword))
 	mux.Handle("POST /account/email", ownForm(accountPages.ChangeEmail))
+	mux.HandleFunc("GET /account/factors", page(accountPages.Factors))
+	mux.Handle("POST /account/factors", ownForm(accountPages.RemoveFactor))
+	mux.HandleFunc("GET /account/factors/totp", page(accountPages.ShowEnrolTOTP))
+	mux.Handle("POST /account/factors/totp", ownForm(accountPages.EnrolTOTP))
+	mux.Handle("POST /account/factors/recovery", ownForm(accountPages.NewRecoveryCodes))
 	mux.HandleFunc("GET /account/activity", page(accountPages.Activity))
 	mux.HandleFunc("GET /account/reports/{report}", page(accountPages.Report))
 	mux.HandleFunc("GET /account/reports/{report}/status.json", accountPages.ReportStatus)
@@ -145,6 +152,9 @@ func (p *Provider) signin() *signin.Handler {
 		HintVerifier:   c.Ring,
 		RequestObjects: objects,
 		Authenticators: p.authenticators,
+		SecondFactors:  []authn.SecondFactor{p.totp, p.recovery},
+		Enrolments:     []authn.SecondFactor{authn.EnrolTOTP{TOTP: p.totp}},
+		Policy:         c.Authn,
 		Lifetimes:      c.Session,
 	}
 }
@@ -185,6 +195,9 @@ func (p *Provider) account(view *logoutview.Handler) *account.Handler {
 		Rules:         p.passwordRules(),
 		Lifetimes:     p.maxLifetimes(),
 		Policy:        c.Logout,
+		Authn:         c.Authn,
+		TOTP:          p.totp,
+		RecoveryCodes: p.recovery,
 		SignReport:    p.signReport,
 	}
 }

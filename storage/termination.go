@@ -18,7 +18,8 @@ const (
 	ReasonPasswordChange     Reason = "password_change"
 	ReasonPasswordReset      Reason = "password_reset"
 	ReasonEmailChange        Reason = "email_change"
-	ReasonNotMe              Reason = "not_me" // the user did not recognise a session
+	ReasonFactorChange       Reason = "factor_change" // a passkey, an authenticator app or recovery codes were changed
+	ReasonNotMe              Reason = "not_me"        // the user did not recognise a session
 	ReasonAdmin              Reason = "administrator"
 	ReasonUserDisabled       Reason = "user_disabled"
 	ReasonUserRemoved        Reason = "user_removed"

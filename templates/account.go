@@ -21,30 +21,38 @@ type Notice string
 
 // The notices.
 const (
-	NoticeSignedOut    Notice = "signed_out"     // one device
-	NoticeNothing      Notice = "nothing"        // nothing was selected
-	NoticeOver         Notice = "over"           // the session or access had already ended
-	NoticeAppSignedOut Notice = "app_signed_out" // one app on one device
-	NoticeBackground   Notice = "background"     // offline access of one app
-	NoticeWithdrawn    Notice = "withdrawn"      // an app's consent
-	NoticePassword     Notice = "password"       // the password was changed
-	NoticeSameEmail    Notice = "same_email"     // the e-mail address is the old one
-	NoticeEmail        Notice = "email"          // the e-mail address was changed
-	NoticeNotMe        Notice = "not_me"         // a device was signed out with "This wasn't me"
+	NoticeSignedOut         Notice = "signed_out"     // one device
+	NoticeNothing           Notice = "nothing"        // nothing was selected
+	NoticeOver              Notice = "over"           // the session or access had already ended
+	NoticeAppSignedOut      Notice = "app_signed_out" // one app on one device
+	NoticeBackground        Notice = "background"     // offline access of one app
+	NoticeWithdrawn         Notice = "withdrawn"      // an app's consent
+	NoticePassword          Notice = "password"       // the password was changed
+	NoticeSameEmail         Notice = "same_email"     // the e-mail address is the old one
+	NoticeEmail             Notice = "email"          // the e-mail address was changed
+	NoticeFactorAdded       Notice = "factor_added"
+	NoticeFactorRemoved     Notice = "factor_removed"
+	NoticeFactorRenamed     Notice = "factor_renamed"
+	NoticeBrowsersForgotten Notice = "browsers_forgotten"
+	NoticeNotMe             Notice = "not_me" // a device was signed out with "This wasn't me"
 )
 
 // noticeTexts has the name of each notice's text.
 var noticeTexts = map[Notice]string{
-	NoticeSignedOut:    "notice.signed_out",
-	NoticeNothing:      "notice.nothing",
-	NoticeOver:         "notice.over",
-	NoticeAppSignedOut: "notice.app_signed_out",
-	NoticeBackground:   "notice.background",
-	NoticeWithdrawn:    "notice.withdrawn",
-	NoticePassword:     "notice.password",
-	NoticeSameEmail:    "notice.same_email",
-	NoticeEmail:        "notice.email",
-	NoticeNotMe:        "notice.not_me",
+	NoticeSignedOut:         "notice.signed_out",
+	NoticeNothing:           "notice.nothing",
+	NoticeOver:              "notice.over",
+	NoticeAppSignedOut:      "notice.app_signed_out",
+	NoticeBackground:        "notice.background",
+	NoticeWithdrawn:         "notice.withdrawn",
+	NoticePassword:          "notice.password",
+	NoticeSameEmail:         "notice.same_email",
+	NoticeEmail:             "notice.email",
+	NoticeFactorAdded:       "notice.factor_added",
+	NoticeFactorRemoved:     "notice.factor_removed",
+	NoticeFactorRenamed:     "notice.factor_renamed",
+	NoticeBrowsersForgotten: "notice.browsers_forgotten",
+	NoticeNotMe:             "notice.not_me",
 }
 
 // notice returns the text of a notice. It returns nil for an unknown one: the name comes from the URL of the page.

@@ -34,6 +34,13 @@ var eventTexts = map[string]string{
 	"grant.ended":          "event.access_ended",
 	"user.password":        "event.password",
 	"user.email":           "event.email",
+
+	"user.factor_added":       "event.factor_added",
+	"user.factor_removed":     "event.factor_removed",
+	"user.factor_renamed":     "event.factor_renamed",
+	"user.recovery_codes":     "event.recovery_codes",
+	"user.recovery_code_used": "event.recovery_code_used",
+	"user.browser_remembered": "event.browser_remembered",
 }
 
 // event returns the text of an event.
@@ -49,6 +56,7 @@ var reasonTexts = map[string]string{
 	"password_change":      "reason.password_change",
 	"password_reset":       "reason.password_reset",
 	"email_change":         "reason.email_change",
+	"factor_change":        "reason.factor_change",
 	"not_me":               "reason.not_me",
 	"administrator":        "reason.administrator",
 	"user_disabled":        "reason.user_disabled",

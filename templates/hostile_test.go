@@ -68,6 +68,14 @@ func everyPage(fill func(reflect.Value)) map[string]func(io.Writer) error {
 		PasswordChangedPage{},
 		func(w io.Writer, p any) error { return PasswordChanged(w, p.(PasswordChangedPage)) },
 	)
+	add("code", CodePage{}, func(w io.Writer, p any) error { return Code(w, p.(CodePage)) })
+	add("enroltotp", EnrolTOTPPage{}, func(w io.Writer, p any) error { return EnrolTOTP(w, p.(EnrolTOTPPage)) })
+	add(
+		"recoverycodes",
+		RecoveryCodesPage{},
+		func(w io.Writer, p any) error { return RecoveryCodes(w, p.(RecoveryCodesPage)) },
+	)
+	add("factors", FactorsPage{}, func(w io.Writer, p any) error { return Factors(w, p.(FactorsPage)) })
 	add("message", MessagePage{}, func(w io.Writer, p any) error { return Message(w, p.(MessagePage)) })
 	return all
 }

@@ -30,6 +30,10 @@ const (
 	PasswordSame     Fault = "same"   // new and old are the same
 	PasswordsDiffer  Fault = "differ" // the new and the repeated password differ
 	EmailInvalid     Fault = "email"
+	WrongCode        Fault = "code"    // of an authenticator app, or a recovery code
+	PasskeyRefused   Fault = "passkey" // no passkey of this user, or its answer proves nothing
+	FactorNeeded     Fault = "needed"  // the last factor that the policy demands cannot go
+	TooManyPasskeys  Fault = "many"    // no room for another one
 )
 
 // problemTexts has the name of the text of each fault: what is wrong and what to do.
@@ -47,6 +51,10 @@ var problemTexts = map[Fault]string{
 	PasswordSame:     "problem.same",
 	PasswordsDiffer:  "problem.differ",
 	EmailInvalid:     "problem.email",
+	WrongCode:        "problem.code",
+	PasskeyRefused:   "problem.passkey",
+	FactorNeeded:     "problem.needed",
+	TooManyPasskeys:  "problem.many",
 }
 
 // problem returns the text of a problem.
@@ -76,6 +84,7 @@ var invalidFields = map[Fault][]string{
 	PasswordSame:     {"new-password"},
 	PasswordsDiffer:  {"new-password", "repeat-password"},
 	EmailInvalid:     {"email"},
+	WrongCode:        {"code"},
 }
 
 // ConcernsField reports whether the problem marks a form field as invalid.

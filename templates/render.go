@@ -38,7 +38,10 @@ func (l *locale) parsePages() map[string]*template.Template {
 		"problem":   l.problem,
 		"ifEnded":   func(h *Horizon) HorizonTexts { return l.ifEndedNow(*h) },
 		"link":      safeURL,
-		"scopes":    func(form string, scopes []LogoutScope) sessionChoice { return sessionChoice{form, scopes} },
+		"removal": func(action, interaction, what, name string) factorRemoval {
+			return factorRemoval{action, interaction, what, name}
+		},
+		"scopes": func(form string, scopes []LogoutScope) sessionChoice { return sessionChoice{form, scopes} },
 	}
 	layout := template.New("layout.html").Funcs(funcs)
 	template.Must(layout.ParseFS(documents, "html/layout.html", "html/parts.html"))

@@ -25,6 +25,7 @@ func Samples() []Sample {
 	all = append(all, signInSamples()...)
 	all = append(all, signOutSamples()...)
 	all = append(all, accountSamples()...)
+	all = append(all, factorSamples()...)
 	all = append(all, otherSamples()...)
 	return all
 }
@@ -422,6 +423,7 @@ func accountSamples() []Sample {
 	}
 	security := SecurityPage{
 		AccountPage:    account,
+		FactorsURL:     "/account/factors",
 		PasswordAction: "/account/password",
 		EmailAction:    "/account/email",
 		Login:          "ada",

@@ -8,6 +8,7 @@ import "io"
 // end-offline=ID to BackgroundAction.
 type SecurityPage struct {
 	AccountPage
+	FactorsURL       string // passkeys and second factors; empty: no link
 	PasswordAction   string
 	EmailAction      string
 	BackgroundAction string

@@ -8,6 +8,7 @@ import (
 	"net/url"
 	"slices"
 
+	"github.com/curfew-id/curfew/provider/authn"
 	"github.com/curfew-id/curfew/provider/logoutview"
 	"github.com/curfew-id/curfew/provider/web"
 	"github.com/curfew-id/curfew/storage"
@@ -22,6 +23,12 @@ var shownEvents = []string{
 	"grant.ended",
 	"user.password",
 	"user.email",
+	authn.EventFactorAdded,
+	authn.EventFactorRemoved,
+	authn.EventFactorRenamed,
+	authn.EventRecoveryCodes,
+	authn.EventRecoveryUsed,
+	authn.EventBrowserRemembered,
 }
 
 const eventsPerPage = 30

@@ -29,6 +29,7 @@ type Store interface {
 	storage.Reports
 	storage.Events
 	storage.OneTimeLinks
+	storage.FactorStore
 	Client(ctx context.Context, id string) (*storage.Client, error)
 	ListGrants(ctx context.Context, subject, client string, offlineOnly bool, at time.Time) ([]storage.Grant, error)
 }
@@ -50,9 +51,14 @@ type Handler struct {
 	Rules         password.Rules
 	Lifetimes     logout.Lifetimes
 	Policy        policy.Logout
+	Authn         policy.Authn
+	TOTP          *authn.TOTP
+	RecoveryCodes *authn.RecoveryCodes
 
 	// RedirectToSignIn redirects to the sign-in page, which leads back to path.
 	RedirectToSignIn func(w http.ResponseWriter, r *http.Request, path string) error
+	// RedirectToSignInAgain does the same for a user who is signed in and has to prove it again.
+	RedirectToSignInAgain func(w http.ResponseWriter, r *http.Request, path string) error
 	// LogoutView ends this browser's session and answers with the signed-out page.
 	LogoutView *logoutview.Handler
 	// SignReport returns the report as a signed JWT.
@@ -77,7 +83,8 @@ func (h *Handler) requireViewer(w http.ResponseWriter, r *http.Request) (viewer,
 	if err != nil {
 		return viewer{}, false, err
 	}
-	if !ok {
+	required := authn.Required(h.Authn.Require)
+	if !ok || !authn.MeetsPolicy(session.ACR, session.AMR, required) { // the sign-in page asks for what is missing
 		returnPath := "/account"
 		if r.Method == http.MethodGet {
 			returnPath = r.URL.EscapedPath()

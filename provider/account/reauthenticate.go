@@ -51,8 +51,8 @@ func (h *Handler) renewSession(
 	auth := storage.Authentication{
 		SecretHash:  storage.HashOf(secret),
 		AuthTime:    a.AuthTime.UTC().Truncate(time.Millisecond),
-		AMR:         a.AMR,
-		ACR:         a.ACR,
+		AMR:         session.AMR, // a second factor of this session still counts
+		ACR:         session.ACR,
 		RememberMe:  session.RememberMe,
 		IdleTimeout: session.IdleTimeout,
 		Expires:     session.Expires,

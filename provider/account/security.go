@@ -35,6 +35,7 @@ func (h *Handler) renderSecurity(
 	}
 	page := templates.SecurityPage{
 		AccountPage:      accountPage,
+		FactorsURL:       h.Site.Path("/account/factors"),
 		PasswordAction:   h.Site.Path("/account/password"),
 		EmailAction:      h.Site.Path("/account/email"),
 		BackgroundAction: h.Site.Path("/account/security"),

@@ -36,6 +36,8 @@ type Authentication struct {
 	Sequence storage.Sequence // the store's sequence before any record was read
 	AMR      []string         // RFC 8176
 	ACR      string
+
+	RecoveryCodes []string // new ones, to be shown once
 }
 
 // Prompt has the contents of a page that asks the user for a credential.
@@ -51,6 +53,8 @@ type Prompt struct {
 	OtherAccountURL string
 	CancelURL       string // back to the app; empty: none
 	OtherMethods    []templates.SignInMethod
+	RememberDays    int             // offer to ask for no second factor in this browser for so long; 0: not offered
+	State           json.RawMessage // what the page before sealed; nil: nothing
 
 	// Seal seals state into a new interaction and returns the Action and Interaction to use instead.
 	// [Attempt.State] is that state when the form comes back.

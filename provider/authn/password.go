@@ -116,7 +116,7 @@ func (p *Password) Authenticate(ctx context.Context, attempt Attempt) (Authentic
 		AuthTime: attempt.At,
 		Sequence: attempt.Sequence,
 		AMR:      []string{amrPassword},
-		ACR:      acrPassword,
+		ACR:      ACRPassword,
 	}, nil
 }
 

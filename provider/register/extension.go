@@ -43,6 +43,7 @@ func (c *validation) checkExtensions(m *storage.Metadata) {
 		string(storage.ScopeSession),
 		string(storage.ScopeAll),
 	)
+	c.checkOneOf("require_authn", m.RequireAuthn, "password", "mfa")
 	c.checkOneOf("refresh_tokens", m.RefreshTokens, "session", "offline")
 	c.checkSeconds("session_expiry", m.SessionExpiry, maxDeclaredSeconds)
 	c.checkSeconds("introspection_cache", m.IntrospectionCache, maxDeclaredSeconds)
@@ -72,6 +73,7 @@ func ExtensionNames() []string {
 		"logout_token_claims",
 		"backend_logout",
 		"logout_scope",
+		"require_authn",
 		"refresh_tokens",
 		"check_session",
 		"session_expiry",
@@ -116,7 +118,7 @@ func CheckDefaults(defaults []byte) error {
 // not weaken the protection of users, other clients or the provider. Every client may choose the strict value.
 func operatorOnly(name string, value json.RawMessage) bool {
 	switch name {
-	case "audience", "logout_scope":
+	case "audience", "logout_scope", "require_authn":
 		return true
 	case "require_pkce":
 		return string(value) != "true"

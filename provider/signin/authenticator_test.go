@@ -47,7 +47,7 @@ func (e echo) Authenticate(ctx context.Context, attempt authn.Attempt) (authn.Au
 		}
 	}
 	user, err := e.store.User(ctx, "sub-alice")
-	return authn.Authentication{User: user, AuthTime: attempt.At, AMR: []string{"swk"}, ACR: "2"}, err
+	return authn.Authentication{User: user, AuthTime: attempt.At, AMR: []string{"swk"}, ACR: authn.ACRMultiFactor}, err
 }
 
 func (e echo) Recheck(context.Context, authn.Authentication) error { return nil }
@@ -69,8 +69,8 @@ func TestSecondAuthenticatorSignsIn(t *testing.T) {
 		t.Fatalf("got %d to %q, want a code", answer.Status, answer.Header.Get("Location"))
 	}
 	sessions := mustListSessions(t, f)
-	if len(sessions) != 1 || !slices.Equal(sessions[0].AMR, []string{"swk"}) || sessions[0].ACR != "2" {
-		t.Errorf("got %+v, want one session with amr swk and acr 2", sessions)
+	if len(sessions) != 1 || !slices.Equal(sessions[0].AMR, []string{"swk"}) || sessions[0].ACR != authn.ACRMultiFactor {
+		t.Errorf("got %+v, want one session with amr swk and acr mfa", sessions)
 	}
 }
 

@@ -33,6 +33,11 @@ type Store interface {
 		e storage.Event,
 	) (storage.Session, error)
 	Touch(ctx context.Context, id storage.SessionID, at time.Time) error
+	Factors(ctx context.Context, subject string) (storage.Factors, error)
+	ChangeFactors(
+		ctx context.Context, subject string, change func(*storage.Factors) error, e ...storage.Event,
+	) error
+	MarkUsed(ctx context.Context, id string, issued, until, at time.Time) error
 	Consent(ctx context.Context, subject, client string) (storage.Consent, error)
 	PutConsent(ctx context.Context, c storage.Consent) error
 	Join(
@@ -69,6 +74,9 @@ type Handler struct {
 	HintVerifier   HintVerifier
 	RequestObjects RequestObjects
 	Authenticators []authn.Authenticator // the ways to sign in; the first is offered first
+	SecondFactors  []authn.SecondFactor  // what may be asked after the password; the first usable one is offered first
+	Enrolments     []authn.SecondFactor  // set up a required factor that the user lacks
+	Policy         policy.Authn
 	Lifetimes      policy.Session
 
 	started startedSessions

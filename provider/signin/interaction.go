@@ -38,6 +38,9 @@ type interaction struct {
 	ConsentGiven    bool              `json:"d,omitempty"` // the user gave consent on this request's page
 	Method          string            `json:"e,omitempty"` // the authenticator that the user chose; empty: the first
 	MethodState     json.RawMessage   `json:"b,omitempty"` // state that the authenticator's page sealed
+	ACR             string            `json:"v,omitempty"` // the weakest requested acr that is supported
+	EssentialACR    bool              `json:"w,omitempty"` // the request fails without it
+	First           *firstFactor      `json:"1,omitempty"` // a correct password that waits for the second factor
 }
 
 // maxRequestSize is the maximum size of an authorization request as JSON, in bytes. A request of this size fits into a

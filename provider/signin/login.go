@@ -1,8 +1,10 @@
 package signin
 
 import (
+	"context"
 	"errors"
 	"net/http"
+	"net/url"
 
 	"github.com/curfew-id/curfew/provider/authn"
 	"github.com/curfew-id/curfew/provider/web"
@@ -18,13 +20,13 @@ func (h *Handler) ShowLogin(w http.ResponseWriter, r *http.Request) error {
 	}
 	switch step, err := h.nextStep(r, req, session); {
 	case err != nil:
-		return err
+		return h.answerError(w, r, req, err)
 	case step == stepSelectAccount:
 		return h.showSelectAccount(w, r, req, session)
 	case step == stepConfirmSignIn:
 		h.showConfirmSignIn(w, r, req)
 		return nil
-	case step == stepSignIn, step == stepReauthenticate:
+	case step == stepSignIn, step == stepReauthenticate, step == stepSecondFactor:
 		return h.showSignIn(w, r, req, session, step, templates.Problem{}, "")
 	default: // the user has signed in in another tab
 		return h.proceed(w, r, req, session)
@@ -39,7 +41,7 @@ func (h *Handler) Login(w http.ResponseWriter, r *http.Request) error {
 	}
 	switch step, err := h.nextStep(r, req, session); {
 	case err != nil:
-		return err
+		return h.answerError(w, r, req, err)
 	case step == stepSelectAccount:
 		req.AccountSelected = true
 		return h.proceed(w, r, req, session)
@@ -47,7 +49,7 @@ func (h *Handler) Login(w http.ResponseWriter, r *http.Request) error {
 		req.SignInConfirmed = true
 		h.Site.ForgetSignOut(w, r, req.ClientID)
 		return h.proceed(w, r, req, session)
-	case step == stepSignIn, step == stepReauthenticate:
+	case step == stepSignIn, step == stepReauthenticate, step == stepSecondFactor:
 		return h.signIn(w, r, req, session, step)
 	default: // the user has signed in in another tab
 		return h.proceed(w, r, req, session)
@@ -82,8 +84,8 @@ func (h *Handler) openLogin(r *http.Request) (*authRequest, *storage.Session, er
 	return req, &session, nil
 }
 
-// signIn passes the form to the chosen authenticator and starts the session. If the authenticator refuses, it shows
-// the page again with the problem.
+// signIn passes the form to the chosen authenticator and starts or renews the session. If the authenticator refuses,
+// it shows the page again with the problem. If a password is not enough, it leads to the second factor.
 func (h *Handler) signIn(
 	w http.ResponseWriter,
 	r *http.Request,
@@ -95,6 +97,54 @@ func (h *Handler) signIn(
 	if err != nil {
 		return err
 	}
+	start := func() (startedSession, error) { return h.authenticate(r, req, session, current, form) }
+	// A repeated form is the same proof: a one-time code in it counts once, and both answers are those of the first.
+	repeated := r.PathValue("interaction") + " " + storage.HashOf(form.Encode()).String()
+	started, isRepeated, err := h.started.do(repeated, h.Site.Now(), start)
+	if err == nil && isRepeated && !h.isActive(r, started) {
+		started, err = start()
+	}
+	if refusal, ok := errors.AsType[*authn.Refusal](err); ok {
+		return h.showSignIn(w, r, req, session, current, refusal.Problem, form.Get(authn.FieldUsername))
+	}
+	if needed, ok := errors.AsType[*secondFactorNeededError](err); ok {
+		req.First, req.Method, req.MethodState = &needed.first, "", nil
+		return h.redirectToInteraction(w, r, req, purposeLogin, "/login/")
+	}
+	if errors.Is(err, storage.ErrRevoked) {
+		req.First, req.Method, req.MethodState = nil, "", nil
+		problem := templates.Problem{Fault: templates.SessionOver}
+		return h.showSignIn(w, r, req, nil, stepSignIn, problem, form.Get(authn.FieldUsername))
+	}
+	if err != nil {
+		return err
+	}
+	h.setSession(w, r, started)
+	if current == stepSecondFactor && form.Get(fieldRememberBrowser) != "" && h.Policy.RememberBrowser > 0 {
+		h.rememberBrowser(w, r, started.session.Subject)
+	}
+	req.First, req.Method, req.MethodState = nil, "", nil
+	req.UseOtherAccount = false
+	req.AccountSelected = true
+	if len(started.recoveryCodes) > 0 {
+		return h.showRecoveryCodes(w, r, req, started)
+	}
+	return h.proceed(w, r, req, &started.session)
+}
+
+// fieldRememberBrowser is a ticked box of the pages that ask for a second factor.
+const fieldRememberBrowser = "remember-browser"
+
+// authenticate has the chosen authenticator check the form, and stores the session. Its error is an *[authn.Refusal] if
+// the form proves nothing, a *secondFactorNeededError if a password is correct and not enough, and storage.ErrRevoked
+// if what was proven does not count any more.
+func (h *Handler) authenticate(
+	r *http.Request,
+	req *authRequest,
+	session *storage.Session,
+	current step,
+	form url.Values,
+) (startedSession, error) {
 	attempt := authn.Attempt{
 		Form:     form,
 		State:    req.MethodState,
@@ -106,7 +156,25 @@ func (h *Handler) signIn(
 	if current == stepReauthenticate { // the form cannot choose another account
 		attempt.User = &storage.User{Subject: session.Subject}
 	}
-	authenticator := h.authenticator(req)
+	rememberMe := form.Get("keep") != ""
+	var first authn.Authentication
+	if current == stepSecondFactor {
+		var err error
+		if first, err = h.firstAuthentication(r, req, session); err != nil {
+			return startedSession{}, err
+		}
+		attempt.User = &first.User
+		if pending := h.pending(req); pending != nil {
+			rememberMe = pending.RememberMe
+		} else {
+			rememberMe = session.RememberMe
+		}
+	}
+	choice, err := h.authenticators(r.Context(), req, session, current, attempt.User)
+	if err != nil {
+		return startedSession{}, err
+	}
+	authenticator := chooseAuthenticator(choice, form.Get(authn.FieldMethod), req.Method)
 	authentication, err := authenticator.Authenticate(r.Context(), attempt)
 	if err == nil && !h.isRequestedUser(req, authentication.User) {
 		err = &authn.Refusal{
@@ -117,23 +185,34 @@ func (h *Handler) signIn(
 	}
 	if refusal, ok := errors.AsType[*authn.Refusal](err); ok {
 		h.logRefusal(r, authenticator, refusal.Reason, refusal.Subject, attempt.Address)
-		return h.showSignIn(w, r, req, session, current, refusal.Problem, form.Get(authn.FieldUsername))
 	}
 	if err != nil {
-		return err
+		return startedSession{}, err
 	}
-	newSession, err := h.startSession(w, r, session, authenticator, authentication, form.Get("keep") != "")
+	if current == stepSecondFactor {
+		codes := authentication.RecoveryCodes
+		authentication = authn.Combine(first, authentication)
+		authentication.RecoveryCodes = codes
+		if pending := h.pending(req); pending != nil {
+			if err := h.useFirstFactor(r.Context(), pending, attempt.At); err != nil {
+				return startedSession{}, err
+			}
+		}
+	} else {
+		needed, err := h.needsSecondFactor(r, req, &authentication)
+		if err != nil {
+			return startedSession{}, err
+		}
+		if needed {
+			return startedSession{}, &secondFactorNeededError{newFirstFactor(authentication, rememberMe)}
+		}
+	}
+	stepUp := current == stepSecondFactor && h.pending(req) == nil
+	started, err := h.startSession(r, session, authenticator, authentication, rememberMe, stepUp)
 	if errors.Is(err, storage.ErrRevoked) {
 		h.logRefusal(r, authenticator, err.Error(), authentication.User.Subject, attempt.Address)
-		problem := templates.Problem{Fault: templates.SessionOver}
-		return h.showSignIn(w, r, req, nil, stepSignIn, problem, form.Get(authn.FieldUsername))
 	}
-	if err != nil {
-		return err
-	}
-	req.UseOtherAccount = false
-	req.AccountSelected = true
-	return h.proceed(w, r, req, &newSession)
+	return started, err
 }
 
 // logRefusal logs why a sign-in was refused.
@@ -157,12 +236,32 @@ func (h *Handler) isRequestedUser(req *authRequest, user storage.User) bool {
 	return req.HintSubject == h.Minter.SubjectFor(user.Subject, req.clientRecord)
 }
 
-// authenticator returns the authenticator that the user chose, by default the first.
-func (h *Handler) authenticator(req *authRequest) authn.Authenticator {
-	for _, a := range h.Authenticators {
-		if a.Method() == req.Method {
-			return a
+// chooseAuthenticator returns the first authenticator with one of these methods, by default the first of all.
+func chooseAuthenticator(choice []authn.Authenticator, methods ...string) authn.Authenticator {
+	for _, method := range methods {
+		for _, a := range choice {
+			if a.Method() == method {
+				return a
+			}
 		}
 	}
-	return h.Authenticators[0]
+	return choice[0]
+}
+
+// authenticators returns the authenticators that the user may choose from in this step.
+func (h *Handler) authenticators(
+	ctx context.Context,
+	req *authRequest,
+	session *storage.Session,
+	current step,
+	user *storage.User,
+) ([]authn.Authenticator, error) {
+	if current != stepSecondFactor {
+		return h.Authenticators, nil
+	}
+	choice, err := h.secondFactors(ctx, req, session, user.Subject)
+	if err == nil && len(choice) == 0 { // what the user had was removed meanwhile
+		err = errFirstFactorOver
+	}
+	return choice, err
 }

@@ -2,8 +2,10 @@ package signin
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
+	"time"
 
 	"github.com/curfew-id/curfew/provider/authn"
 	"github.com/curfew-id/curfew/provider/web"
@@ -22,15 +24,26 @@ func (h *Handler) showSignIn(
 	problem templates.Problem,
 	login string,
 ) error {
-	prompt, err := h.prompt(w, r, req, session, current)
+	choice, chosen, user, err := h.choice(r, req, session, current)
+	if errors.Is(err, storage.ErrRevoked) { // the page of a second factor was open too long
+		req.First, req.Method, req.MethodState = nil, "", nil
+		return h.redirectToInteraction(w, r, req, purposeLogin, "/login/")
+	}
 	if err != nil {
+		return err
+	}
+	prompt, err := h.prompt(w, r, req, session, current, chosen, user)
+	if err != nil {
+		return err
+	}
+	if prompt.OtherMethods, err = h.otherMethods(w, r, req, choice, chosen); err != nil {
 		return err
 	}
 	prompt.Problem = problem
 	if login != "" {
 		prompt.Login = login
 	}
-	writePage, err := h.authenticator(req).Page(r.Context(), prompt)
+	writePage, err := chosen.Page(r.Context(), prompt)
 	if err != nil {
 		return err
 	}
@@ -52,6 +65,8 @@ func (h *Handler) prompt(
 	req *authRequest,
 	session *storage.Session,
 	current step,
+	chosen authn.Authenticator,
+	user *storage.User,
 ) (authn.Prompt, error) {
 	prompt := authn.Prompt{
 		Page:        h.Site.Page(r),
@@ -60,8 +75,9 @@ func (h *Handler) prompt(
 		Application: h.requestingApp(req),
 		Seal: func(state any) (action, interactionID string, err error) {
 			next := req.interaction
+			next.Method = chosen.Method()
 			if next.MethodState, err = json.Marshal(state); err != nil {
-				return "", "", fmt.Errorf("encode the state of %s: %w", h.authenticator(req).Method(), err)
+				return "", "", fmt.Errorf("encode the state of %s: %w", chosen.Method(), err)
 			}
 			interactionID, err = h.Site.SealInteraction(w, r, purposeLogin, next, interactionLifetime)
 			return h.Site.Path("/login/" + interactionID), interactionID, err
@@ -73,22 +89,70 @@ func (h *Handler) prompt(
 	if req.clientRecord != nil {
 		prompt.CancelURL = prompt.Action + "/cancel"
 	}
-	var err error
-	if prompt.OtherMethods, err = h.otherMethods(w, r, req); err != nil {
-		return prompt, err
+	if req.Method == chosen.Method() {
+		prompt.State = req.MethodState
 	}
-	if current != stepReauthenticate {
+	if user == nil {
 		return prompt, nil
 	}
-	user, err := h.Store.User(r.Context(), session.Subject)
-	if err != nil {
-		return prompt, err
+	prompt.User = user
+	if current == stepReauthenticate {
+		prompt.RememberMe = session.RememberMe
+		prompt.Page.Account = accountName(*user)
 	}
-	prompt.User = &user
-	prompt.RememberMe = session.RememberMe
-	prompt.Page.Account = accountName(user)
+	if current == stepSecondFactor {
+		prompt.RememberDays = int(h.Policy.RememberBrowser / (24 * time.Hour))
+	}
+	var err error
 	prompt.OtherAccountURL, err = h.otherAccountURL(w, r, req)
 	return prompt, err
+}
+
+// choice returns the authenticators of this step, the chosen one, and the only user who may answer; nil: any.
+func (h *Handler) choice(
+	r *http.Request,
+	req *authRequest,
+	session *storage.Session,
+	current step,
+) (choice []authn.Authenticator, chosen authn.Authenticator, user *storage.User, err error) {
+	switch current {
+	case stepSecondFactor:
+		first, err := h.firstAuthentication(r, req, session)
+		if err != nil {
+			return nil, nil, nil, err
+		}
+		user = &first.User
+	case stepReauthenticate:
+		u, err := h.Store.User(r.Context(), session.Subject)
+		if err != nil {
+			return nil, nil, nil, err
+		}
+		user = &u
+	}
+	if choice, err = h.authenticators(r.Context(), req, session, current, user); err != nil {
+		return nil, nil, nil, err
+	}
+	return choice, chooseAuthenticator(choice, req.Method), user, nil
+}
+
+// showRecoveryCodes shows new recovery codes, once, to a user who set up a second factor to sign in.
+func (h *Handler) showRecoveryCodes(
+	w http.ResponseWriter,
+	r *http.Request,
+	req *authRequest,
+	started startedSession,
+) error {
+	interactionID, err := h.Site.SealInteraction(w, r, purposeLogin, req.interaction, interactionLifetime)
+	if err != nil {
+		return err
+	}
+	web.PageHeaders(w, pagePolicy(nil))
+	h.Site.LogRenderError(r, templates.RecoveryCodes(w, templates.RecoveryCodesPage{
+		Page:        h.Site.Page(r),
+		Codes:       started.recoveryCodes,
+		ContinueURL: h.Site.Path("/login/" + interactionID),
+	}))
+	return nil
 }
 
 // otherMethods returns links to the pages of the authenticators that the user did not choose.
@@ -96,11 +160,12 @@ func (h *Handler) otherMethods(
 	w http.ResponseWriter,
 	r *http.Request,
 	req *authRequest,
+	choice []authn.Authenticator,
+	chosen authn.Authenticator,
 ) ([]templates.SignInMethod, error) {
-	chosen := h.authenticator(req).Method()
 	var methods []templates.SignInMethod
-	for _, a := range h.Authenticators {
-		if a.Method() == chosen {
+	for _, a := range choice {
+		if a.Method() == chosen.Method() {
 			continue
 		}
 		next := req.interaction
@@ -181,6 +246,7 @@ func (h *Handler) requestingApp(req *authRequest) *templates.App {
 func (h *Handler) otherAccountURL(w http.ResponseWriter, r *http.Request, req *authRequest) (string, error) {
 	next := req.interaction
 	next.UseOtherAccount = true
+	next.First, next.Method, next.MethodState = nil, "", nil
 	interactionID, err := h.Site.SealInteraction(w, r, purposeLogin, next, interactionLifetime)
 	return h.Site.Path("/login/" + interactionID), err
 }

@@ -264,15 +264,43 @@ func readClaims(req *authRequest, text string) error {
 	}
 	req.HintSubject = subject
 
-	// Core §5.5.1.1: if no supported acr meets an essential acr, authentication has failed.
-	acr := claims.IDToken["acr"]
-	if acr == nil || !acr.Essential {
+	return readRequestedACR(req, claims.IDToken["acr"])
+}
+
+// readRequestedACR reads the acr of the claims parameter. Core §5.5.1.1: if no supported acr meets an essential acr,
+// authentication has failed; Unmet Authentication Requirements 1.0 §2 names the error.
+func readRequestedACR(req *authRequest, requested *tokens.RequestedClaim) error {
+	if requested == nil || requested.Value == nil && len(requested.Values) == 0 {
 		return nil
 	}
-	if !slices.ContainsFunc(authn.ACRValues(), func(supported string) bool { return acr.Accepts(supported) }) {
-		return oauthError("claims", "access_denied", "none of the essential acr values is supported")
+	for _, supported := range authn.ACRValues() { // weakest first: the user proves no more than the client needs
+		if requested.Accepts(supported) {
+			req.ACR, req.EssentialACR = supported, requested.Essential
+			return nil
+		}
+	}
+	if requested.Essential {
+		return oauthError(
+			"claims",
+			"unmet_authentication_requirements",
+			"none of the essential acr values is supported",
+		)
 	}
 	return nil
+}
+
+// readACRValues reads acr_values, which asks for an acr as a voluntary claim (Core §3.1.2.1), in order of preference.
+// The acr of the claims parameter comes before it.
+func readACRValues(req *authRequest, params url.Values) {
+	values := strings.Fields(params.Get("acr_values"))
+	if len(values) == 0 {
+		values = req.clientRecord.DefaultACRValues
+	}
+	for _, value := range values {
+		if req.ACR == "" && slices.Contains(authn.ACRValues(), value) {
+			req.ACR = value
+		}
+	}
 }
 
 // mayGrant reports whether the client may be granted scope. A client without registered scopes may have Curfew's own
@@ -365,7 +393,7 @@ func (h *Handler) readPrompt(req *authRequest, params url.Values) error {
 		}
 		req.MaxAge = &n
 	}
-	// acr_values is ignored: it requests acr as a voluntary claim (Core §3.1.2.1), and every ID token contains acr.
+	readACRValues(req, params)
 	return nil
 }
 

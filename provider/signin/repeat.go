@@ -1,6 +1,7 @@
 package signin
 
 import (
+	"slices"
 	"sync"
 	"time"
 
@@ -12,13 +13,15 @@ const repeatWindow = 10 * time.Second
 
 // startedSession is a session that a sign-in form started, with its cookie secret.
 type startedSession struct {
-	session storage.Session
-	secret  string
+	session        storage.Session
+	secret         string
+	cookieLifetime time.Duration
+	recoveryCodes  []string // new ones, shown once
 }
 
 // startedSessions lets a sign-in form that is sent twice, as by a double click, start only one session. Both responses
-// set the same cookie, so that the session works whichever response the browser keeps. Each request is authenticated
-// on its own before it asks for the session.
+// set the same cookie, so that the session works whichever response the browser keeps. Only
+// forms in progress and forms that started a session take memory.
 type startedSessions struct {
 	mu      sync.Mutex
 	byForm  map[string]*formStart
@@ -62,13 +65,28 @@ func (s *startedSessions) do(
 
 	defer close(first.done)
 	first.started, first.err = start()
+	if first.err != nil {
+		s.remove(first)
+	}
 	return first.started, false, first.err
+}
+
+// remove removes a form that started no session.
+func (s *startedSessions) remove(failed *formStart) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.byForm[failed.form] == failed {
+		delete(s.byForm, failed.form)
+	}
+	s.ordered = slices.DeleteFunc(s.ordered, func(f *formStart) bool { return f == failed })
 }
 
 // forget removes the forms that are older than repeatWindow.
 func (s *startedSessions) forget(now time.Time) {
 	for len(s.ordered) > 0 && now.Sub(s.ordered[0].startedAt) >= repeatWindow {
-		delete(s.byForm, s.ordered[0].form)
+		if s.byForm[s.ordered[0].form] == s.ordered[0] {
+			delete(s.byForm, s.ordered[0].form)
+		}
 		s.ordered = s.ordered[1:]
 	}
 }

@@ -11,41 +11,36 @@ import (
 	"github.com/curfew-id/curfew/storage"
 )
 
-// startSession starts or renews the session of a user who has just authenticated, and sets a new session cookie. If
-// previous is a session of the same user, it is renewed and its sids stay. If it is another user's, it ends in the
-// transaction that stores the new one, and its clients are notified. startSession returns storage.ErrRevoked if, since
-// authentication.Sequence, the credential was replaced or all sessions of the user were ended.
+// startSession starts or renews the session of a user who has just authenticated. If previous is a session of the same
+// user, it is renewed and its sids stay. If it is another user's, it ends in the transaction that stores the new one,
+// and its clients are notified. With stepUp only the previous session is renewed. startSession returns
+// storage.ErrRevoked if, since authentication.Sequence, the credential was replaced or all sessions of the user were
+// ended.
 func (h *Handler) startSession(
-	w http.ResponseWriter,
 	r *http.Request,
 	previous *storage.Session,
 	authenticator authn.Authenticator,
 	authentication authn.Authentication,
-	rememberMe bool,
-) (storage.Session, error) {
-	subject := authentication.User.Subject
+	rememberMe, stepUp bool,
+) (startedSession, error) {
 	auth, cookieLifetime := h.sessionAuthentication(r, authentication, rememberMe)
-	start := func() (startedSession, error) {
-		secret := keys.Random("")
-		auth.SecretHash = storage.HashOf(secret)
-		session, err := h.storeSession(r, previous, authentication, auth)
-		return startedSession{session, secret}, err
-	}
-	form := r.PathValue("interaction") + " " + subject
-	started, repeated, err := h.started.do(form, h.Site.Now(), start)
-	if err == nil && repeated && !h.isActive(r, started) {
-		started, err = start()
-	}
+	secret := keys.Random("")
+	auth.SecretHash = storage.HashOf(secret)
+	session, err := h.storeSession(r, previous, authentication, auth, stepUp)
 	if err != nil {
-		return started.session, err
+		return startedSession{}, err
 	}
-	if err := h.recheck(r, started.session, authenticator, authentication); err != nil {
-		return started.session, err
+	if err := h.recheck(r, session, authenticator, authentication); err != nil {
+		return startedSession{}, err
 	}
-	h.Site.SetSessionCookie(w, r, started.secret, cookieLifetime)
-	h.Site.RememberDevice(w, r, subject)
+	return startedSession{session, secret, cookieLifetime, authentication.RecoveryCodes}, nil
+}
+
+// setSession gives the browser the cookie of a session that was started.
+func (h *Handler) setSession(w http.ResponseWriter, r *http.Request, started startedSession) {
+	h.Site.SetSessionCookie(w, r, started.secret, started.cookieLifetime)
+	h.Site.RememberDevice(w, r, started.session.Subject)
 	w.Header().Set("Set-Login", "logged-in")
-	return started.session, nil
 }
 
 // isActive reports whether the session is active and still has the cookie secret with which it was started.
@@ -81,16 +76,18 @@ func (h *Handler) sessionAuthentication(
 }
 
 // storeSession renews the previous session if it belongs to the same user. Otherwise it stores a new session and ends
-// the previous one.
+// the previous one. With stepUp a previous session that has ended is storage.ErrRevoked: a second factor alone starts no
+// session.
 func (h *Handler) storeSession(
 	r *http.Request,
 	previous *storage.Session,
 	a authn.Authentication,
 	auth storage.Authentication,
+	stepUp bool,
 ) (storage.Session, error) {
-	subject := a.User.Subject
+	subject, now := a.User.Subject, h.Site.Now().UTC().Truncate(time.Millisecond)
 	event := storage.Event{
-		At:      auth.AuthTime,
+		At:      now,
 		Kind:    "session.created",
 		By:      "user:" + subject,
 		Subject: subject,
@@ -99,8 +96,8 @@ func (h *Handler) storeSession(
 	if previous != nil && previous.Subject == subject {
 		renewal := event
 		renewal.Kind, renewal.Session = "session.reauthenticated", storage.SessionHash(previous.ID)
-		session, err := h.Store.Reauthenticate(r.Context(), previous.ID, auth, auth.AuthTime, renewal)
-		if !errors.Is(err, storage.ErrRevoked) {
+		session, err := h.Store.Reauthenticate(r.Context(), previous.ID, auth, now, renewal)
+		if stepUp || !errors.Is(err, storage.ErrRevoked) {
 			return session, err
 		}
 		previous = nil // it has ended since it was read
@@ -113,8 +110,8 @@ func (h *Handler) storeSession(
 		AuthTime:    auth.AuthTime,
 		AMR:         auth.AMR,
 		ACR:         auth.ACR,
-		Created:     auth.AuthTime,
-		LastActive:  auth.AuthTime,
+		Created:     now,
+		LastActive:  now,
 		IdleTimeout: auth.IdleTimeout,
 		Expires:     auth.Expires,
 		RememberMe:  auth.RememberMe,

@@ -40,6 +40,7 @@ const (
 	stepFinish         step = iota // send the response to the client
 	stepSignIn                     // any user signs in
 	stepReauthenticate             // the user of the session signs in again
+	stepSecondFactor               // the user proves one thing more, or sets it up
 	stepSelectAccount              // the user confirms the account of the session (prompt=select_account)
 	stepConfirmSignIn              // the user has just signed out of this client and confirms signing in again
 	stepConsent                    // the user decides what the client gets
@@ -47,6 +48,9 @@ const (
 
 // nextStep returns the first step that the request still needs.
 func (h *Handler) nextStep(r *http.Request, req *authRequest, session *storage.Session) (step, error) {
+	if (session == nil || req.UseOtherAccount) && h.pending(req) != nil {
+		return stepSecondFactor, nil
+	}
 	if session == nil || req.UseOtherAccount {
 		return stepSignIn, nil
 	}
@@ -54,11 +58,13 @@ func (h *Handler) nextStep(r *http.Request, req *authRequest, session *storage.S
 	switch {
 	case req.hasPrompt("select_account") && !selectedAccount:
 		return stepSelectAccount, nil
+	case req.needsReauthentication(session.AuthTime) && h.pending(req) != nil:
+		return stepSecondFactor, nil
 	case req.needsReauthentication(session.AuthTime):
 		return stepReauthenticate, nil
 	}
 	if req.clientRecord == nil { // the user goes to one of Curfew's own pages, which need no consent
-		return stepFinish, nil
+		return h.secondFactorOr(r, req, session, stepFinish)
 	}
 	user, err := h.Store.User(r.Context(), session.Subject)
 	if errors.Is(err, storage.ErrNotFound) {
@@ -72,6 +78,9 @@ func (h *Handler) nextStep(r *http.Request, req *authRequest, session *storage.S
 	}
 	if req.HintSubject != "" && req.HintSubject != h.Minter.SubjectFor(user.Subject, req.clientRecord) {
 		return stepSignIn, nil // Core §3.1.2.1: the hint names another user
+	}
+	if step, err := h.secondFactorOr(r, req, session, stepFinish); err != nil || step == stepSecondFactor {
+		return step, err
 	}
 	if h.Site.HasRecentSignOut(r, req.ClientID, session.AuthTime) && !req.SignInConfirmed {
 		return stepConfirmSignIn, nil
@@ -96,4 +105,18 @@ func (h *Handler) nextStep(r *http.Request, req *authRequest, session *storage.S
 		return stepConsent, nil
 	}
 	return stepFinish, nil
+}
+
+// secondFactorOr returns stepSecondFactor if the session is too weak for the request, else otherwise.
+func (h *Handler) secondFactorOr(
+	r *http.Request,
+	req *authRequest,
+	session *storage.Session,
+	otherwise step,
+) (step, error) {
+	missing, err := h.missingACR(r.Context(), req, session)
+	if err != nil || missing == "" {
+		return otherwise, err
+	}
+	return stepSecondFactor, nil
 }

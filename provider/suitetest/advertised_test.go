@@ -152,7 +152,11 @@ func TestAdvertisedValuesOfParametersAreTaken(t *testing.T) {
 		for _, acr := range append(m.supported("acr_values_supported"), "0", "2", "urn:mace:incommon:iap:silver") {
 			q := m.request("prompt", "none", "claims", `{"id_token":{"acr":{"essential":true,"values":["`+acr+`"]}}}`)
 			if !slices.Contains(m.supported("acr_values_supported"), acr) {
-				m.mustFail(m.answerTo(q), q.Get("state"), "access_denied")
+				m.mustFail(m.answerTo(q), q.Get("state"), "unmet_authentication_requirements")
+				continue
+			}
+			if acr != "1" { // the user has a password only
+				m.mustFail(m.answerTo(q), q.Get("state"), "unmet_authentication_requirements")
 				continue
 			}
 			if got := m.mustComplete(m.browser.Do(http.MethodGet, "/authorize?"+q.Encode(), nil, nil), q).claims()["acr"]; got != acr {

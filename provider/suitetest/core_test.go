@@ -60,7 +60,7 @@ func TestBadRequestsEarnTheRegisteredErrors(t *testing.T) {
 			{[]string{"claims", "["}, "invalid_request"},
 			{
 				[]string{"claims", `{"id_token":{"acr":{"essential":true,"values":["urn:gold"]}}}`},
-				"access_denied",
+				"unmet_authentication_requirements",
 			}, // §5.5.1.1
 			{
 				[]string{"code_challenge", providertest.Challenge},

@@ -53,7 +53,7 @@ func (f *AuthorizationTokens) Issue(
 	s storage.Session,
 	clientSession storage.ClientSession,
 ) (issuance storage.Issuance, err error) {
-	g := newGrant(f.grantID, f.client, f.code, s, clientSession, f.issuedAt)
+	g := f.minter.newGrant(f.grantID, f.client, f.code, s, clientSession, f.issuedAt)
 	if f.withAccessToken {
 		a := f.newAccessToken(s, g)
 		g.Expires = truncateToMillis(a.expiresAt)
@@ -81,7 +81,7 @@ func (f *AuthorizationTokens) Respond(
 		if found := result.Session.ClientSession(f.client.ClientID); found != nil {
 			clientSession = *found
 		}
-		g = newGrant("", f.client, f.code, result.Session, clientSession, f.issuedAt)
+		g = f.minter.newGrant("", f.client, f.code, result.Session, clientSession, f.issuedAt)
 	}
 	if f.withAccessToken {
 		if err := f.minter.setAccessToken(&response, f.newAccessToken(result.Session, g), f.opaqueToken); err != nil {

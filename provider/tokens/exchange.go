@@ -41,7 +41,7 @@ func (x *Exchange) isOffline() bool {
 // Issue returns the records to store. Even if the grant is offline access, the access token belongs to the session and
 // is revoked with it.
 func (x *Exchange) Issue(s storage.Session, clientSession storage.ClientSession) (storage.Issuance, error) {
-	grant := newGrant(x.grantID, x.client, x.code, s, clientSession, x.issuedAt)
+	grant := x.minter.newGrant(x.grantID, x.client, x.code, s, clientSession, x.issuedAt)
 	accessToken := x.newAccessToken(s, grant)
 	switch {
 	case x.isOffline():
@@ -116,7 +116,7 @@ func (x *Exchange) newIDToken(s storage.Session, g storage.Grant) idToken {
 
 // newGrant returns a grant bound to the session. It copies the session's authentication, because a later authentication
 // does not change the grant.
-func newGrant(
+func (m *Minter) newGrant(
 	id string,
 	c *storage.Client,
 	code Code,
@@ -124,7 +124,7 @@ func newGrant(
 	clientSession storage.ClientSession,
 	at time.Time,
 ) storage.Grant {
-	return storage.Grant{
+	g := storage.Grant{
 		ID:        id,
 		Client:    c.ClientID,
 		Subject:   s.Subject,
@@ -140,6 +140,10 @@ func newGrant(
 		LastUsed:  at,
 		UserAgent: s.UserAgent,
 	}
+	if m.StatedACR != nil {
+		g.ACR = m.StatedACR(s.ACR, parseStoredClaims(code.Claims).IDToken["acr"].Accepts)
+	}
+	return g
 }
 
 func hasOpenID(scope []string) bool { return slices.Contains(scope, "openid") }

@@ -22,11 +22,14 @@ type Ring interface {
 	Pairwise(sector, subject string) string
 }
 
-// Minter makes tokens. All fields are required.
+// Minter makes tokens. Issuer, Ring and Lifetimes are required.
 type Minter struct {
 	Issuer    string
 	Ring      Ring
 	Lifetimes policy.Token
+	// StatedACR chooses the acr that tokens state for a session's, among those that a client accepts (provider/authn).
+	// nil: the session's own.
+	StatedACR func(acr string, accepts func(value any) bool) string
 }
 
 // Prefixes of opaque tokens. Each kind has its own, so that one kind is not accepted as another.

@@ -20,6 +20,7 @@ const (
 	cookieSession      = "curfew-session" // the secret of the session
 	cookieBrowser      = "curfew-flow"    // a random browser ID, to which interactions are bound
 	cookieDevice       = "curfew-device"  // sealed: the users who have signed in here before, for the attempt limits
+	cookieRemembered   = "curfew-second"  // the secret of a browser that is not asked for the second factor
 	cookieBrowserState = "curfew-state"   // browser state of Session Management 1.0 §3.2, readable by the OP iframe
 	cookieSignOuts     = "curfew-left"    // sealed: recent sign-outs, after which a sign-in must not be silent
 	cookieFrames       = "curfew-frames"  // the logout whose front-channel iframes this browser may load
@@ -166,6 +167,14 @@ func withholdsCookies(r *http.Request) bool {
 	isNavigation := r.Header.Get("Sec-Fetch-Mode") == "navigate" && r.Header.Get("Sec-Fetch-Dest") == "document"
 	isSafe := r.Method == http.MethodGet || r.Method == http.MethodHead
 	return !isNavigation || !isSafe
+}
+
+// RememberedBrowser returns the secret of a browser that was remembered for the second factor; empty if it was not.
+func (s *Site) RememberedBrowser(r *http.Request) string { return s.cookie(r, cookieRemembered) }
+
+// SetRememberedBrowser gives the browser the secret with which it is not asked for the second factor.
+func (s *Site) SetRememberedBrowser(w http.ResponseWriter, secret string, lifetime time.Duration) {
+	s.setCookie(w, cookieRemembered, secret, lifetime)
 }
 
 // device is the content of the device cookie.

@@ -42,6 +42,7 @@ type Config struct {
 	// otherwise there is none.
 	TrustedProxies []netip.Prefix `yaml:"trusted_proxies" unset:"see meaning"`
 	Egress         Egress         `yaml:"egress"`
+	Authn          policy.Authn   `yaml:"authn"`
 	Session        policy.Session `yaml:"session"`
 	Token          policy.Token   `yaml:"token"`
 	Logout         policy.Logout  `yaml:"logout"`

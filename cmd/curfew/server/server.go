@@ -168,6 +168,7 @@ func (s *Server) openProvider(ctx context.Context, cfg *config.Config, observe l
 		Observe:         observe,
 		Session:         cfg.Session,
 		Token:           cfg.Token,
+		Authn:           cfg.Authn,
 		Logout:          cfg.Logout,
 		Registration:    cfg.Registration,
 		MaxTrustHorizon: cfg.MaxTrustHorizon,

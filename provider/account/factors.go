@@ -1,0 +1,230 @@
+package account
+
+import (
+	"encoding/base64"
+	"errors"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/curfew-id/curfew/provider/authn"
+	"github.com/curfew-id/curfew/provider/web"
+	"github.com/curfew-id/curfew/storage"
+	"github.com/curfew-id/curfew/templates"
+)
+
+// pathFactors is the page of passkeys and second factors.
+const pathFactors = "/account/factors"
+
+// freshFor is how long after a sign-in the user may change factors. Later they sign in again first: an unattended
+// browser is signed in as well.
+const freshFor = 15 * time.Minute
+
+// requireFresh is requireViewer for the pages of factors: the sign-in must be recent.
+func (h *Handler) requireFresh(w http.ResponseWriter, r *http.Request) (v viewer, ok bool, err error) {
+	if v, ok, err = h.requireViewer(w, r); !ok {
+		return v, false, err
+	}
+	if !h.isFresh(v) {
+		return v, false, h.RedirectToSignInAgain(w, r, pathFactors)
+	}
+	return v, true, nil
+}
+
+func (h *Handler) isFresh(v viewer) bool { return h.Site.Now().Sub(v.session.AuthTime) < freshFor }
+
+// requireFreshForm is requireForm for the forms of factors: the sign-in must be recent.
+func (h *Handler) requireFreshForm(
+	w http.ResponseWriter,
+	r *http.Request,
+) (v viewer, form url.Values, ok bool, err error) {
+	if v, form, ok, err = h.requireForm(w, r); !ok {
+		return v, nil, false, err
+	}
+	if !h.isFresh(v) {
+		return v, nil, false, h.RedirectToSignInAgain(w, r, pathFactors)
+	}
+	return v, form, true, nil
+}
+
+// Factors handles GET /account/factors.
+func (h *Handler) Factors(w http.ResponseWriter, r *http.Request) error {
+	v, ok, err := h.requireFresh(w, r)
+	if !ok {
+		return err
+	}
+	return h.renderFactors(w, r, v, templates.Problem{})
+}
+
+func (h *Handler) renderFactors(w http.ResponseWriter, r *http.Request, v viewer, problem templates.Problem) error {
+	factors, err := h.Store.Factors(r.Context(), v.user.Subject)
+	if err != nil {
+		return err
+	}
+	accountPage, err := h.accountPage(w, r, v)
+	if err != nil {
+		return err
+	}
+	now := h.Site.Now()
+	page := templates.FactorsPage{
+		AccountPage:     accountPage,
+		RecoveryCodes:   len(factors.RecoveryCodes),
+		RecoveryCreated: factors.RecoveryCreated,
+		MayHaveRecovery: factors.HasSecondFactor(),
+		AddTOTPURL:      h.Site.Path(pathFactors + "/totp"),
+		RemoveAction:    h.Site.Path(pathFactors),
+		RecoveryAction:  h.Site.Path(pathFactors + "/recovery"),
+		RenameAction:    h.Site.Path(pathFactors + "/name"),
+		Problem:         problem,
+	}
+	for _, b := range factors.Browsers {
+		if now.Before(b.Expires) {
+			page.Browsers++
+		}
+	}
+	for _, p := range factors.Passkeys {
+		page.Passkeys = append(page.Passkeys, templates.Passkey{
+			ID:       passkeyFieldID(p),
+			Name:     p.Name,
+			Created:  p.Created,
+			LastUsed: p.LastUsed,
+			Synced:   p.BackedUp,
+		})
+	}
+	if factors.TOTP != nil {
+		page.TOTP = &templates.TOTPFactor{Created: factors.TOTP.Created, LastUsed: factors.TOTP.LastUsed}
+	}
+	web.PageHeaders(w, web.PagePolicy{FormsToSelf: true})
+	if problem.Fault != "" {
+		w.WriteHeader(http.StatusUnprocessableEntity)
+	}
+	h.Site.LogRenderError(r, templates.Factors(w, page))
+	return nil
+}
+
+// passkeyFieldID names a passkey in forms.
+func passkeyFieldID(p storage.Passkey) string {
+	return "passkey-" + base64.RawURLEncoding.EncodeToString(p.ID)
+}
+
+// errFactorNeeded: the policy demands the factor that would be removed, and there is no other.
+var errFactorNeeded = errors.New("the last factor that the policy demands cannot be removed")
+
+// RemoveFactor handles POST /account/factors: it removes a passkey, the authenticator app or remembered browsers.
+func (h *Handler) RemoveFactor(w http.ResponseWriter, r *http.Request) error {
+	v, form, ok, err := h.requireFreshForm(w, r)
+	if !ok {
+		return err
+	}
+	what := form.Get("remove")
+	if what == "browsers" {
+		err := h.Store.ChangeFactors(r.Context(), v.user.Subject, func(f *storage.Factors) error {
+			f.ForgetBrowsers()
+			return nil
+		}, authn.FactorEvent(h.Site.Now(), authn.EventFactorRemoved, v.user.Subject, h.Site.ClientAddress(r), "browser"))
+		if err != nil {
+			return err
+		}
+		h.redirectWithNotice(w, pathFactors, templates.NoticeBrowsersForgotten)
+		return nil
+	}
+	err = h.changeFactors(r, v, form, authn.EventFactorRemoved, what, func(f *storage.Factors) error {
+		if what == "totp" {
+			f.TOTP = nil
+		}
+		f.Passkeys = slices.DeleteFunc(f.Passkeys, func(p storage.Passkey) bool { return passkeyFieldID(p) == what })
+		if !f.HasSecondFactor() {
+			f.RecoveryCodes = nil // they stand in for a factor that is gone
+		}
+		return h.checkPolicy(v, *f)
+	})
+	if errors.Is(err, errFactorNeeded) {
+		return h.renderFactors(w, r, v, templates.Problem{Fault: templates.FactorNeeded})
+	}
+	if err != nil {
+		return err
+	}
+	h.redirectWithNotice(w, pathFactors, templates.NoticeFactorRemoved)
+	return nil
+}
+
+// checkPolicy returns errFactorNeeded if a user with these factors could not sign in any more: the deployment demands
+// a factor, or the user has no password.
+func (h *Handler) checkPolicy(v viewer, f storage.Factors) error {
+	required := authn.Required(h.Authn.Require)
+	switch {
+	case v.user.Password == "" && len(f.Passkeys) == 0,
+		required == authn.ACRMultiFactor && !f.HasSecondFactor(),
+		required == authn.ACRPasskey && len(f.Passkeys) == 0:
+		return errFactorNeeded
+	}
+	return nil
+}
+
+// changeFactors changes the user's factors and, as the form says, ends the other sessions and background access, in one
+// transaction. It fails if this session has ended: what an ended session began must not add a factor. Every browser
+// asks for the second factor again.
+func (h *Handler) changeFactors(
+	r *http.Request,
+	v viewer,
+	form url.Values,
+	eventKind, factor string,
+	change func(*storage.Factors) error,
+) error {
+	factors, err := h.Store.Factors(r.Context(), v.user.Subject)
+	if err != nil {
+		return err
+	}
+	if err := change(&factors); err != nil {
+		return err
+	}
+	factors.ForgetBrowsers()
+	kind, _, _ := strings.Cut(factor, "-")
+	event := authn.FactorEvent(h.Site.Now(), eventKind, v.user.Subject, h.Site.ClientAddress(r), kind)
+	req := storage.EndRequest{
+		Selector: storage.Selector{Subject: v.user.Subject, Except: v.session.ID, OfflineOnly: true},
+		Cause:    h.cause(r, v, storage.ReasonFactorChange),
+		Change: storage.Change{
+			Factors:        &factors,
+			RequireSession: v.session.ID,
+			Events:         []storage.Event{event},
+		},
+	}
+	if form.Get("end-sessions") != "" {
+		req.Selector.OfflineOnly = false
+		req.Change.RemoveLinks = v.user.Subject
+	}
+	req.Selector.IncludeOffline = form.Get("end-background") != ""
+	_, err = h.Terminator.End(r.Context(), req)
+	return err
+}
+
+// NewRecoveryCodes handles POST /account/factors/recovery: it replaces the recovery codes and shows the new ones.
+func (h *Handler) NewRecoveryCodes(w http.ResponseWriter, r *http.Request) error {
+	v, form, ok, err := h.requireFreshForm(w, r)
+	if !ok {
+		return err
+	}
+	var codes []string
+	err = h.changeFactors(r, v, form, authn.EventRecoveryCodes, "recovery", func(f *storage.Factors) error {
+		codes = h.RecoveryCodes.Replace(f, h.Site.Now())
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	h.renderRecoveryCodes(w, r, codes)
+	return nil
+}
+
+// renderRecoveryCodes shows new recovery codes, once.
+func (h *Handler) renderRecoveryCodes(w http.ResponseWriter, r *http.Request, codes []string) {
+	web.PageHeaders(w, web.PagePolicy{FormsToSelf: true})
+	h.Site.LogRenderError(r, templates.RecoveryCodes(w, templates.RecoveryCodesPage{
+		Page:        h.Site.Page(r),
+		Codes:       codes,
+		ContinueURL: h.Site.Path(pathFactors),
+	}))
+}

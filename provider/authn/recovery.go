@@ -1,0 +1,109 @@
+package authn
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/base32"
+	"errors"
+	"io"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/curfew-id/curfew/storage"
+)
+
+// RecoveryCodes stand in for a second factor that the user has lost. Each counts once.
+type RecoveryCodes struct {
+	Store   FactorStore
+	Limiter Limiter
+}
+
+const (
+	recoveryCodeCount = 10
+	recoveryCodeBytes = 10 // 80 random bits: such a code can be stored as a plain hash
+)
+
+// NewRecoveryCodes makes a set of recovery codes for a user, as they are shown once and as they are stored.
+func NewRecoveryCodes(subject string) (codes []string, hashes []storage.Hash) {
+	for range recoveryCodeCount {
+		random := make([]byte, recoveryCodeBytes)
+		_, _ = rand.Read(random) // never fails
+		code := strings.ToLower(base32.StdEncoding.EncodeToString(random))
+		codes = append(codes, code[:4]+"-"+code[4:8]+"-"+code[8:12]+"-"+code[12:])
+		hashes = append(hashes, recoveryHash(subject, code))
+	}
+	return codes, hashes
+}
+
+// recoveryHash is how a code is stored. Case, spaces and hyphens do not count.
+func recoveryHash(subject, code string) storage.Hash {
+	code = strings.ToLower(strings.NewReplacer("-", "", " ", "", "\t", "").Replace(code))
+	return storage.HashOf("recovery code\x00" + subject + "\x00" + code)
+}
+
+// Method returns "recovery".
+func (c *RecoveryCodes) Method() string { return "recovery" }
+
+// Label returns the name of the text of the link to the page.
+func (c *RecoveryCodes) Label() string { return "code.use_recovery" }
+
+// Usable reports whether the user has recovery codes left.
+func (c *RecoveryCodes) Usable(f storage.Factors, acr string) bool {
+	return len(f.RecoveryCodes) > 0 && f.HasSecondFactor() && Meets(ACRMultiFactor, acr)
+}
+
+// Page returns the page that asks for a recovery code.
+func (c *RecoveryCodes) Page(_ context.Context, prompt Prompt) (func(io.Writer) error, error) {
+	prompt.RememberDays = 0
+	return codePage(prompt, true), nil
+}
+
+// Authenticate checks a recovery code and uses it up.
+func (c *RecoveryCodes) Authenticate(ctx context.Context, attempt Attempt) (Authentication, error) {
+	user, err := c.Store.User(ctx, attempt.User.Subject)
+	if err != nil {
+		return Authentication{}, err
+	}
+	err = checkLimited(ctx, c.Limiter, attempt, func() error {
+		return c.useCode(ctx, user.Subject, attempt.Form.Get(FieldCode), attempt)
+	})
+	if err != nil {
+		return Authentication{}, err
+	}
+	return Authentication{
+		User:     user,
+		AuthTime: attempt.At,
+		Sequence: attempt.Sequence,
+		AMR:      []string{amrOneTimeCode},
+		ACR:      ACRPassword,
+	}, nil
+}
+
+func (c *RecoveryCodes) useCode(ctx context.Context, subject, code string, attempt Attempt) error {
+	factors, err := c.Store.Factors(ctx, subject)
+	if err != nil {
+		return err
+	}
+	event := FactorEvent(attempt.At, EventRecoveryUsed, subject, attempt.Address, "recovery")
+	event.Detail["left"] = strconv.Itoa(max(0, len(factors.RecoveryCodes)-1))
+	err = c.Store.ChangeFactors(ctx, subject, func(f *storage.Factors) error {
+		return f.UseRecoveryCode(recoveryHash(subject, code))
+	}, event)
+	if errors.Is(err, storage.ErrNotFound) || errors.Is(err, storage.ErrRevoked) {
+		return wrongCode(subject, "wrong recovery code")
+	}
+	return err
+}
+
+// Recheck returns storage.ErrRevoked if the user was disabled or the password changed since.
+func (c *RecoveryCodes) Recheck(ctx context.Context, a Authentication) error {
+	return recheckUser(ctx, c.Store, a)
+}
+
+// Replace gives a user's factors new recovery codes, which make the old ones void, and returns them.
+func (c *RecoveryCodes) Replace(f *storage.Factors, at time.Time) []string {
+	codes, hashes := NewRecoveryCodes(f.Subject)
+	f.RecoveryCodes, f.RecoveryCreated = hashes, at.UTC().Truncate(time.Millisecond)
+	return codes
+}

@@ -67,7 +67,7 @@ func (w *fixture) knownHosts(slow bool, clients ...string) {
 	w.must(err)
 }
 
-func TestBulkLogoutIsAsQuickWhateverShareOfHostsHangs(t *testing.T) {
+func TestBulkLogoutIsAsQuickHoweverManyHostsHang(t *testing.T) {
 	const sessions = 4 * DefaultPageSize
 	healthy := []string{"a", "b", "c"}
 	var alone time.Duration

@@ -86,7 +86,7 @@ func TestChangeAndTerminationAreAtomic(t *testing.T) {
 	})
 }
 
-func TestEndingOneClientSession(t *testing.T) {
+func TestTerminatingOneClientSession(t *testing.T) {
 	withFixture(t, func(t *testing.T, w *fixture) {
 		w.client("a", storage.Metadata{})
 		w.client("b", storage.Metadata{})

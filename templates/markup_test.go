@@ -68,7 +68,7 @@ func TestPagesFitAStrictPolicy(t *testing.T) {
 	}
 }
 
-func TestPagesCanBeReadAndUsedByEverybody(t *testing.T) {
+func TestPagesCanBeReadAndUsedByAllUsers(t *testing.T) {
 	for _, s := range Samples() {
 		t.Run(s.Name, func(t *testing.T) {
 			all := mustParse(t, mustRender(t, s))

@@ -93,7 +93,7 @@ func TestTheWayBackIsKeptAsRegistered(t *testing.T) {
 	}
 }
 
-func TestOtherTabsHearOnlyOfAnEndingInThisBrowserJustNow(t *testing.T) {
+func TestOtherTabsAreNotifiedOnlyOfARecentSignOutInThisBrowser(t *testing.T) {
 	for _, tt := range []struct {
 		page SignedOutPage
 		want bool

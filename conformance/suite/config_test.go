@@ -148,7 +148,7 @@ func TestChromiumRunLeavesNoPageToTheSuite(t *testing.T) {
 	}
 }
 
-func TestPersonHasAllProfileClaims(t *testing.T) {
+func TestUserHasAllProfileClaims(t *testing.T) {
 	claims := NewUser().Claims()
 	for _, name := range strings.Fields("name given_name family_name middle_name nickname preferred_username profile picture website gender birthdate zoneinfo locale email email_verified phone_number phone_number_verified address") {
 		if claims[name] == nil {

@@ -290,7 +290,7 @@ func TestModuleThatNeverEndsIsStopped(t *testing.T) {
 	})
 }
 
-func TestRunGivesTheOPItsPersonAndClientsAndClosesIt(t *testing.T) {
+func TestRunGivesTheOPItsUserAndClientsAndClosesIt(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		for _, c := range []struct {
 			run     Run

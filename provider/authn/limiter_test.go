@@ -226,7 +226,7 @@ func TestAttemptsAreForgottenInTime(t *testing.T) {
 	}
 }
 
-func TestClockThatIsSetBackLocksNobodyOut(t *testing.T) {
+func TestClockThatIsSetBackLocksNoUserOut(t *testing.T) {
 	l := mustLimiter(t)
 	countAllowed(t, l, start, "anna", "192.0.2.1", false, 20)
 	if countAllowed(t, l, start.Add(-24*time.Hour), "anna", "192.0.2.1", false, 1) != 1 {
@@ -260,7 +260,7 @@ func TestSpellingsOfATypedNameShareACount(t *testing.T) {
 	}
 }
 
-func TestUnknownOutcomeOfCountingLetsNobodyPass(t *testing.T) {
+func TestUnknownOutcomeOfCountingRefusesTheAttempt(t *testing.T) {
 	store := mustStore(t, filepath.Join(t.TempDir(), "curfew.db"))
 	l := Limiter{Store: store}
 	if err := store.Close(); err != nil {

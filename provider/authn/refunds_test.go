@@ -25,9 +25,9 @@ func (s *failingRefunds) CountAttempt(
 	return s.Attempts.CountAttempt(ctx, keys, update)
 }
 
-// TestFailingDiskLocksNobodyOut: an attempt that was right, or was not checked, does not stay counted because the store
+// TestFailingDiskLocksNoUserOut: an attempt that was right, or was not checked, does not stay counted because the store
 // could not write that.
-func TestFailingDiskLocksNobodyOut(t *testing.T) {
+func TestFailingDiskLocksNoUserOut(t *testing.T) {
 	for _, failure := range []error{storage.ErrUnavailable, storage.ErrFull} {
 		for name, refund := range map[string]func(l Limiter, origin Origin) error{
 			"right":       func(l Limiter, origin Origin) error { return l.RecordSuccess(t.Context(), "anna", origin) },

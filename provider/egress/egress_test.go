@@ -160,7 +160,7 @@ func TestPlainServerAndOldTLSAreTLSErrors(t *testing.T) {
 	mustBeClass(t, err, TLS)
 }
 
-func TestNobodyListeningIsRefused(t *testing.T) {
+func TestPortWithoutListenerIsRefused(t *testing.T) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)

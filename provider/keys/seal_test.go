@@ -86,7 +86,7 @@ func TestSuccessorIsTheSameEachTimeAndKeepsItsPrefix(t *testing.T) {
 	}
 }
 
-func TestPairwiseSubjectsDifferBySectorAndPerson(t *testing.T) {
+func TestPairwiseSubjectsDifferBySectorAndUser(t *testing.T) {
 	r := mustFixture(t).mustLoad(t)
 	seen := map[string]bool{}
 	for _, pair := range [][2]string{{"a.example", "anna"}, {"b.example", "anna"}, {"a.example", "bert"}, {"a.example1:", "anna"}, {"a.exampl", "eanna"}} {

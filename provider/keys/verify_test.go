@@ -197,7 +197,7 @@ func mustSignAny(t *testing.T, r *Ring, claims any) string {
 	return token
 }
 
-func TestOnlyLivingAccessTokensAreAccessTokens(t *testing.T) {
+func TestOnlyActiveAccessTokensAreAccessTokens(t *testing.T) {
 	p := mustFixture(t)
 	r := p.mustLoad(t)
 	good := accessToken(p.now)

@@ -150,7 +150,7 @@ func mustMember(t *testing.T, g *rig, s storage.Session, client string) storage.
 	return *session.ClientSession(client)
 }
 
-func TestTokensDieWithWhatTheyRestOn(t *testing.T) {
+func TestTokensEndWithTheirSessionOrGrant(t *testing.T) {
 	for _, format := range []string{"opaque", "jwt"} {
 		for name, end := range map[string]func(g *rig, s storage.Session){
 			"session": func(g *rig, s storage.Session) { g.endSessions(storage.Selector{Sessions: []storage.SessionID{s.ID}}) },

@@ -110,7 +110,7 @@ func TestCodeReuseEndsTheGrantAndNothingMore(t *testing.T) {
 }
 
 // Only a code's client, at its redirect URI, with its verifier, may use it up or end what it gave.
-func TestWhoCannotRedeemCannotBurn(t *testing.T) {
+func TestWhoCannotRedeemCannotUseTheCodeUp(t *testing.T) {
 	wrong := strings.Repeat("x", 43)
 	for name, attack := range map[string]func(g *rig, code string) response{
 		"another client": func(g *rig, code string) response { return g.redeem("thief", code) },
@@ -157,7 +157,7 @@ func TestVerifierWithoutChallengeIsADowngrade(t *testing.T) {
 	}
 }
 
-func TestOtherSpellingsOfASpentCodeAreSpent(t *testing.T) {
+func TestOtherSpellingsOfAUsedCodeAreUsed(t *testing.T) {
 	g := newRig(t)
 	g.mustClient("shop", nil)
 	code := g.mustCode(g.mustSession("alice"), "shop", "openid", nil)
@@ -171,7 +171,7 @@ func TestOtherSpellingsOfASpentCodeAreSpent(t *testing.T) {
 	}
 }
 
-func TestCodeDiesWithTimeAndWithItsSession(t *testing.T) {
+func TestCodeEndsByTimeAndWithItsSession(t *testing.T) {
 	g := newRig(t)
 	g.mustClient("shop", nil)
 	late := g.mustCode(g.mustSession("alice"), "shop", "openid", nil)

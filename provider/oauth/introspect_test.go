@@ -122,13 +122,13 @@ func TestClientsOwnTokens(t *testing.T) {
 	}
 }
 
-func TestClientNamedLikeAPersonGetsNoTokenOfItsOwn(t *testing.T) {
+func TestClientNamedLikeAUserGetsNoTokenOfItsOwn(t *testing.T) {
 	g := newRig(t)
 	g.mustClient("alice", nil)
 	g.mustRefuse(g.postAs("alice", g.http.Token, "grant_type", "client_credentials"), 400, "unauthorized_client")
 }
 
-func TestClientsOwnTokensDieWithAllThatItHas(t *testing.T) {
+func TestClientsOwnTokensEndWithTheClient(t *testing.T) {
 	for _, format := range []string{"opaque", "jwt"} {
 		g := newRig(t)
 		g.mustClient("watch", nil)

@@ -108,7 +108,7 @@ func TestLateRetryOfAnOlderRefreshTokenEndsNothing(t *testing.T) {
 	}
 }
 
-func TestStolenRefreshTokenEndsTheClientsShare(t *testing.T) {
+func TestStolenRefreshTokenEndsTheClientSession(t *testing.T) {
 	g := newRig(t)
 	g.mustClient("shop", nil)
 	g.mustClient("mail", nil)

@@ -59,7 +59,7 @@ func TestRevokingAnAccessTokenLeavesTheRest(t *testing.T) {
 	}
 }
 
-func TestNobodyRevokesTheTokensOfOthers(t *testing.T) {
+func TestClientCannotRevokeTheTokensOfOthers(t *testing.T) {
 	for _, format := range []string{"opaque", "jwt"} {
 		g := newRig(t)
 		g.mustClient("shop", func(c *storage.Client) { c.AccessTokenFormat = format })

@@ -82,7 +82,7 @@ func TestOversizedPasswordIsRefusedUnhashed(t *testing.T) {
 	}
 }
 
-func TestUnknownPersonCostsTheSameAndNeverVerifies(t *testing.T) {
+func TestUnknownUserCostsTheSameAndNeverVerifies(t *testing.T) {
 	h := NewHasher(Cost{Memory: 16, Time: 1, Threads: 1})
 	cost, salt, sum, err := parsePHC(h.dummyHash)
 	if err != nil || cost != h.cost || len(salt) != saltBytes || len(sum) != hashBytes {

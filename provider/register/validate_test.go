@@ -337,7 +337,7 @@ func TestBreakingTheTrustHorizonIsRefusedWithRuleAndMeasure(t *testing.T) {
 	}
 }
 
-func TestAdministratorsSlipIsNamedWithTheNearestMember(t *testing.T) {
+func TestMisspeltMemberIsNamedWithTheNearestOne(t *testing.T) {
 	_, err := DecodeStrict([]byte(`{"redirect_uri":["https://a.example"],"Client_Name":"A","foo_bar_baz":1}`))
 	if err == nil {
 		t.Fatal("got no error")

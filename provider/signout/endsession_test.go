@@ -280,8 +280,8 @@ func TestHintWithoutCookieEndsNoMoreThanItProves(t *testing.T) {
 	}
 }
 
-// TestOnlyALivingClientSessionOfTheHintsClientEnds: an old hint, and one without a sid, end nothing.
-func TestOnlyALivingClientSessionOfTheHintsClientEnds(t *testing.T) {
+// TestOnlyAnActiveClientSessionOfTheHintsClientEnds: an old hint, and one without a sid, end nothing.
+func TestOnlyAnActiveClientSessionOfTheHintsClientEnds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		o := providertest.MustStart(t, nil)
 		o.MustAddClient("atlas", nil)

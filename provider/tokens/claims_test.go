@@ -46,7 +46,7 @@ func TestWhatIsNotUnderstoodDoesNotTravelOn(t *testing.T) {
 	}
 }
 
-func TestWishes(t *testing.T) {
+func TestClaimsRequests(t *testing.T) {
 	for _, c := range []struct {
 		wish  string
 		value any

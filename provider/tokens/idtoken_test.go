@@ -153,7 +153,7 @@ func TestClaimsAreInTheIDTokenOnlyWhereThereIsNoUserInfo(t *testing.T) {
 	}
 }
 
-func TestClaimsAboutAPersonNeverReplaceThoseOfTheToken(t *testing.T) {
+func TestClaimsAboutAUserNeverReplaceThoseOfTheToken(t *testing.T) {
 	g := newRig(t)
 	c := g.mustClient(nil)
 	code := g.newCode("openid")

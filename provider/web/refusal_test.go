@@ -286,8 +286,8 @@ func TestEveryKnownErrorHasItsAnswers(t *testing.T) {
 	}
 }
 
-// TestFailureOfOursIsOneErrorLine: someone should look. A request that its caller gave up is none.
-func TestFailureOfOursIsOneErrorLine(t *testing.T) {
+// TestInternalFailureIsOneErrorLine: someone should look. A request that its caller gave up is none.
+func TestInternalFailureIsOneErrorLine(t *testing.T) {
 	var log bytes.Buffer
 	logger := slog.New(slog.NewJSONHandler(&log, nil))
 	failure := web.TokenErrorFrom(fmt.Errorf("commit: %w", storage.ErrUnavailable))

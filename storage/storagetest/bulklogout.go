@@ -50,22 +50,24 @@ var bulkLogoutTests = map[string]func(*world){
 			}
 		}
 	},
-	"BulkLogoutIsInForceFromItsFirstPage": func(w *world) {
+	"BulkLogoutTakesEffectWithItsFirstPage": func(w *world) {
+		type selector = storage.Selector
+		all := sessionsNamed("s0", "s1", "s2", "s3")
 		for name, c := range map[string]struct {
-			sel                             storage.Selector
-			session, clientSession, offline bool // what has ended
+			sel                             selector
+			session, clientSession, offline bool // these have ended
 		}{
-			"everyone":             {storage.Selector{AllUsers: true}, true, true, false},
-			"everyone and offline": {storage.Selector{AllUsers: true, IncludeOffline: true}, true, true, true},
-			"a user":               {storage.Selector{Subject: "ann"}, true, true, false},
-			"a user and offline":   {storage.Selector{Subject: "ann", IncludeOffline: true}, true, true, true},
-			"a client":             {storage.Selector{Client: "app"}, false, true, false},
-			"a client and offline": {storage.Selector{Client: "app", IncludeOffline: true}, false, true, true},
-			"a user at a client":   {storage.Selector{Subject: "ann", Client: "app", IncludeOffline: true}, false, true, true},
-			"sessions":             {storage.Selector{Sessions: []storage.SessionID{"s0", "s1", "s2", "s3"}}, true, true, false},
-			"sessions and offline": {storage.Selector{Sessions: []storage.SessionID{"s0", "s1", "s2", "s3"}, IncludeOffline: true}, true, true, true},
-			"client sessions":      {storage.Selector{Sessions: []storage.SessionID{"s0", "s1", "s2", "s3"}, Client: "app"}, false, true, false},
-			"all but one session":  {storage.Selector{AllUsers: true, Except: "kept"}, true, true, false},
+			"all users":             {selector{AllUsers: true}, true, true, false},
+			"all users and offline": {selector{AllUsers: true, IncludeOffline: true}, true, true, true},
+			"a user":                {selector{Subject: "ann"}, true, true, false},
+			"a user and offline":    {selector{Subject: "ann", IncludeOffline: true}, true, true, true},
+			"a client":              {selector{Client: "app"}, false, true, false},
+			"a client and offline":  {selector{Client: "app", IncludeOffline: true}, false, true, true},
+			"a user at a client":    {selector{Subject: "ann", Client: "app", IncludeOffline: true}, false, true, true},
+			"sessions":              {selector{Sessions: all}, true, true, false},
+			"sessions and offline":  {selector{Sessions: all, IncludeOffline: true}, true, true, true},
+			"client sessions":       {selector{Sessions: all, Client: "app"}, false, true, false},
+			"all but one session":   {selector{AllUsers: true, Except: "kept"}, true, true, false},
 		} {
 			w := w.fresh()
 			w.mustUsers("ann")
@@ -147,7 +149,7 @@ var bulkLogoutTests = map[string]func(*world){
 			}
 		}
 	},
-	"BulkLogoutGoesOnAfterACrashAndEndsEachOnce": func(w *world) {
+	"BulkLogoutContinuesAfterACrashAndEndsEachSessionOnce": func(w *world) {
 		w.mustUsers("ann", "bob")
 		w.mustClients("app")
 		want := map[string]bool{}
@@ -195,15 +197,16 @@ var bulkLogoutTests = map[string]func(*world){
 			for _, e := range terminations {
 				planned[string(e.Session.ID)]++
 			}
-			w.mustSession(fmt.Sprint("later", started), "ann", at.Add(time.Millisecond)) // life goes on
+			w.mustSession(fmt.Sprint("later", started), "ann", at.Add(time.Millisecond)) // must not end
 			w.restart()
 			list, err := w.ListBulkLogouts(w.ctx)
 			w.must(err)
 			mustEqual(w, "bulk logouts", len(list), 1)
 			mustEqual(w, "finished", !list[0].Finished.IsZero(), !more)
-			sel, at = list[0].Selector, list[0].StartedAt // all that is left after a crash
-			if started++; started > 20 {
-				w.Fatal("the bulk logout does not come to an end")
+			sel, at = list[0].Selector, list[0].StartedAt // after a crash the caller knows only these
+			started++
+			if started > 20 {
+				w.Fatal("the bulk logout does not finish")
 			}
 		}
 		for id := range want {
@@ -239,7 +242,7 @@ var bulkLogoutTests = map[string]func(*world){
 			w.Fatal("a finished bulk logout ended more")
 		}
 	},
-	"TerminationOfOfflineGrantsLeavesAllElse": func(w *world) {
+	"TerminationOfOfflineGrantsEndsNothingElse": func(w *world) {
 		w.mustUsers("ann")
 		w.mustClients("app", "other")
 		id := w.mustSession("s", "ann", t0)
@@ -281,7 +284,10 @@ var bulkLogoutTests = map[string]func(*world){
 		w.must(err)
 	},
 	"OfflineGrantsCountAgainstTheLimit": func(w *world) {
-		for _, sel := range []storage.Selector{{Subject: "ann", IncludeOffline: true}, {Client: "app", IncludeOffline: true}} {
+		for _, sel := range []storage.Selector{
+			{Subject: "ann", IncludeOffline: true},
+			{Client: "app", IncludeOffline: true},
+		} {
 			w := w.fresh()
 			w.mustUsers("ann")
 			w.mustClients("app")
@@ -302,7 +308,7 @@ var bulkLogoutTests = map[string]func(*world){
 			mustEqual(w, "pages", pageSizes, []int{3, 3, 3, 1})
 		}
 	},
-	"SessionsOfABulkLogoutAreLeftToIt": func(w *world) {
+	"OtherTerminationsLeaveTheSessionsOfABulkLogoutToIt": func(w *world) {
 		w.mustUsers("ann")
 		w.mustClients("app")
 		for i := range 5 {
@@ -313,8 +319,12 @@ var bulkLogoutTests = map[string]func(*world){
 		sel, at := storage.Selector{AllUsers: true, IncludeOffline: true}, after(time.Second)
 		w.mustEndPage(sel, "bulk", at, 1)
 		for _, other := range []storage.Selector{
-			{Sessions: []storage.SessionID{"s4"}, IncludeOffline: true}, {Subject: "ann", IncludeOffline: true}, {AllUsers: true},
-			{Client: "app", IncludeOffline: true}, {Expired: true}, {Subject: "ann", IncludeOffline: true, OfflineOnly: true},
+			{Sessions: sessionsNamed("s4"), IncludeOffline: true},
+			{Subject: "ann", IncludeOffline: true},
+			{AllUsers: true},
+			{Client: "app", IncludeOffline: true},
+			{Expired: true},
+			{Subject: "ann", IncludeOffline: true, OfflineOnly: true},
 		} {
 			terminations := w.mustEnd(other, after(100*time.Hour), storage.Change{})
 			mustEqual(w, fmt.Sprintf("ended by %+v", other), len(terminations), 0)
@@ -331,14 +341,14 @@ var bulkLogoutTests = map[string]func(*world){
 			storage.TerminationCount{Sessions: 5, ClientSessions: 5, Deliveries: 5, Grants: 10},
 		)
 	},
-	"CountOfABulkLogoutIsTheSameAllTheWay": func(w *world) {
+	"CountOfABulkLogoutStaysTheSameWhileItIsUnderWay": func(w *world) {
 		for _, sel := range []storage.Selector{
 			{AllUsers: true, IncludeOffline: true},
 			{AllUsers: true, Except: "s03", IncludeOffline: true},
 			{Subject: "ann"},
 			{Client: "app", IncludeOffline: true},
 			{Client: "app"},
-			{Sessions: []storage.SessionID{"s01", "s05", "s02", "s07"}, IncludeOffline: true},
+			{Sessions: sessionsNamed("s01", "s05", "s02", "s07"), IncludeOffline: true},
 		} {
 			w := w.fresh()
 			w.mustUsers("ann", "bob")
@@ -351,7 +361,7 @@ var bulkLogoutTests = map[string]func(*world){
 				w.mustRedeemOffline(id, subject, "app", t0)
 			}
 			w.mustEnd(
-				storage.Selector{Sessions: []storage.SessionID{"s08"}},
+				storage.Selector{Sessions: sessionsNamed("s08")},
 				t0,
 				storage.Change{},
 			) // its offline access stays
@@ -363,7 +373,7 @@ var bulkLogoutTests = map[string]func(*world){
 				got, err := w.CountBulkLogout(w.ctx, bulk)
 				w.must(err)
 				mustEqual(w, fmt.Sprintf("%+v: count after page %d", sel, page), got, want)
-				next := w.mustSession(fmt.Sprint("later", page), "ann", t0) // life goes on
+				next := w.mustSession(fmt.Sprint("later", page), "ann", t0) // must not change the count
 				w.mustRedeem(next, "ann", "app", t0)
 				w.mustRedeemOffline(next, "ann", "app", t0)
 			}
@@ -372,7 +382,7 @@ var bulkLogoutTests = map[string]func(*world){
 			mustEqual(w, fmt.Sprintf("%+v: done", sel), list[0].Done, want)
 		}
 	},
-	"ClientSessionThatBeginsDuringABulkLogoutStays": func(w *world) {
+	"ClientSessionThatBeginsDuringABulkLogoutDoesNotEnd": func(w *world) {
 		w.mustUsers("ann")
 		w.mustClients("app")
 		old := map[storage.SessionID]storage.Code{}
@@ -405,7 +415,7 @@ var bulkLogoutTests = map[string]func(*world){
 			fresh[id] = w.mustRedeem(id, "ann", "app", later)
 			session, err := w.Session(w.ctx, id, later)
 			w.must(err)
-			mustEqual(w, "members", len(session.ClientSessions), 1)
+			mustEqual(w, "client sessions", len(session.ClientSessions), 1)
 			mustEqual(w, "sid", session.ClientSessions[0].SID, fresh[id].SID)
 		}
 		for step() {

@@ -11,7 +11,7 @@ import (
 )
 
 var changeTests = map[string]func(*world){
-	"ChangeIsAppliedEvenWhereNothingIsSelected": func(w *world) {
+	"ChangeIsAppliedEvenIfNothingIsSelected": func(w *world) {
 		w.mustUsers("ann")
 		w.mustClients("app")
 		u, err := w.User(w.ctx, "ann")
@@ -42,6 +42,7 @@ var changeTests = map[string]func(*world){
 		id := w.mustSession("s", "ann", t0)
 		stale := storage.User{Subject: "ann", Name: "ann", Revision: 7}
 		taken := storage.User{Subject: "ann", Name: "ann", Email: "bob@example.org", EmailVerified: true, Revision: 1}
+		staleClient := storage.Client{Metadata: storage.Metadata{ClientID: "app"}, Revision: 3}
 		same, foreign := newSession("s", "ann", t0), newSession("n", "nobody", t0)
 		for _, c := range []struct {
 			change storage.Change
@@ -50,7 +51,7 @@ var changeTests = map[string]func(*world){
 			{storage.Change{User: &stale}, storage.ErrChanged},
 			{storage.Change{User: &taken}, storage.ErrExists},
 			{storage.Change{RemoveUser: "nobody"}, storage.ErrNotFound},
-			{storage.Change{Client: &storage.Client{Metadata: storage.Metadata{ClientID: "app"}, Revision: 3}}, storage.ErrChanged},
+			{storage.Change{Client: &staleClient}, storage.ErrChanged},
 			{storage.Change{RemoveClient: "nobody"}, storage.ErrNotFound},
 			{storage.Change{UseLink: storage.HashOf("gone")}, storage.ErrAlreadyUsed},
 			{storage.Change{NewSession: &same}, storage.ErrExists},
@@ -70,7 +71,7 @@ var changeTests = map[string]func(*world){
 		}
 		mustEqual(w, "lines", len(w.events(storage.EventFilter{Kind: "session.ended"})), 0)
 	},
-	"SessionFromBeforeAnEndingOfAllCannotBeginInAChangeAfterIt": func(w *world) {
+	"SignInFromBeforeATerminationCannotBeginASessionInAChange": func(w *world) {
 		w.mustUsers("ann")
 		lateSession := newSession("late", "ann", after(time.Hour))
 		w.mustEnd(storage.Selector{Subject: "ann"}, after(time.Second), storage.Change{})
@@ -83,12 +84,12 @@ var changeTests = map[string]func(*world){
 		)
 		w.mustBe(err, storage.ErrRevoked)
 	},
-	"SomeoneElseSignsInInTheInstantTheFirstSessionEnds": func(w *world) {
+	"ChangeBeginsASessionOfAnotherUserAsTheFirstEnds": func(w *world) {
 		w.mustUsers("ann", "bob")
 		w.mustSession("a", "ann", t0)
 		next := newSession("b", "bob", after(time.Minute))
 		terminations := w.mustEnd(
-			storage.Selector{Sessions: []storage.SessionID{"a"}},
+			storage.Selector{Sessions: sessionsNamed("a")},
 			after(time.Minute),
 			storage.Change{NewSession: &next},
 		)
@@ -100,7 +101,7 @@ var changeTests = map[string]func(*world){
 		w.must(err)
 		mustEqual(w, "sessions", n, 1)
 	},
-	"EndedShowsUserAndClientsAsTheyWereBeforeTheChange": func(w *world) {
+	"TerminationHasUserAndClientsAsTheyWereBeforeTheChange": func(w *world) {
 		w.mustUsers("ann")
 		w.mustClients("app", "gone")
 		id := w.mustSession("s", "ann", t0)
@@ -116,7 +117,7 @@ var changeTests = map[string]func(*world){
 		mustEqual(w, "user", terminations[0].User.Email, "ann@example.org")
 		mustEqual(w, "client", terminations[0].Clients["app"].BackchannelLogoutURI, "https://app.example/logout")
 		mustEqual(w, "clients", len(terminations[0].Clients), 1)
-		mustEqual(w, "members", len(terminations[0].Session.ClientSessions), 2)
+		mustEqual(w, "client sessions", len(terminations[0].Session.ClientSessions), 2)
 		mustEqual(w, "grants", len(terminations[0].Grants), 2)
 	},
 	"NewPasswordLeavesNoLink": func(w *world) {
@@ -195,7 +196,7 @@ var changeTests = map[string]func(*world){
 		mustEqual(w, "offline access", w.grantActive(offline["ann"], after(2*time.Second)), false)
 		mustEqual(w, "offline access of another user", w.grantActive(offline["bob"], after(2*time.Second)), true)
 	},
-	"LinkIsUsedByOneEndingOnly": func(w *world) {
+	"LinkIsUsedByOneTerminationOnly": func(w *world) {
 		w.mustUsers("ann")
 		link := storage.HashOf("link")
 		w.must(w.PutOneTimeLink(w.ctx, storage.OneTimeLink{
@@ -226,13 +227,14 @@ var changeTests = map[string]func(*world){
 		_, err := w.OneTimeLink(w.ctx, link, t0)
 		w.mustBe(err, storage.ErrNotFound)
 	},
-	"EveryEndingLeavesItsAuditLineInItsReport": func(w *world) {
+	"ReportNamesTheAuditLineOfItsTermination": func(w *world) {
 		w.mustUsers("ann")
 		w.mustClients("app", "other")
 		id := w.mustSession("s", "ann", t0)
 		w.mustRedeem(id, "ann", "app", t0)
 		w.mustRedeem(id, "ann", "other", t0)
 		offline := w.mustRedeemOffline(id, "ann", "other", t0)
+		hash := storage.SessionHash(id)
 		report := func(name string) func(storage.Termination) storage.Plan {
 			return func(e storage.Termination) storage.Plan {
 				return storage.Plan{
@@ -250,8 +252,8 @@ var changeTests = map[string]func(*world){
 			sel                   storage.Selector
 			kind, session, client string
 		}{
-			{storage.Selector{Sessions: []storage.SessionID{id}, Client: "app"}, "client_session.ended", storage.SessionHash(id), "app"},
-			{storage.Selector{Sessions: []storage.SessionID{id}}, "session.ended", storage.SessionHash(id), ""},
+			{storage.Selector{Sessions: sessionsNamed(id), Client: "app"}, "client_session.ended", hash, "app"},
+			{storage.Selector{Sessions: sessionsNamed(id)}, "session.ended", hash, ""},
 			{storage.Selector{Grant: "grant of " + offline.ID}, "grant.ended", "", "other"},
 		} {
 			why := cause(w.id("cause"))
@@ -274,7 +276,7 @@ var changeTests = map[string]func(*world){
 			}, []string{c.kind, string(why.Reason), why.ID, why.By, "ann", c.session, c.client, why.Address})
 		}
 	},
-	"PlanSeesWhatTheEndingReturns": func(w *world) {
+	"PlanGetsTheTerminationsThatEndSessionsReturns": func(w *world) {
 		w.mustUsers("ann")
 		w.mustClients("app")
 		id := w.mustSession("s", "ann", t0)

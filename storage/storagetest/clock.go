@@ -10,24 +10,25 @@ import (
 	"github.com/curfew-id/curfew/storage"
 )
 
-// clock.go plays random histories in which the clock is set forward or back between any two operations, and compares
+// clock.go runs random histories of operations, and sets the clock forward or back between any two of them. It compares
 // the store with a model that knows only the order of the operations.
 
 const (
 	clockHistories = 30
 	clockSteps     = 60
-	longLife       = 1000 * 24 * time.Hour // nothing but codes expires in a history
+	longLife       = 1000 * 24 * time.Hour // so long that only codes expire in a history
 )
 
 var clockTests = map[string]func(*world){
-	"ClockStepsChangeNothingOfWhatCounts": func(w *world) {
+	"ClockStepsDoNotChangeWhatIsRevoked": func(w *world) {
 		for seed := range uint64(clockHistories) {
 			h := &clockHistory{world: w.fresh(), random: rand.New(rand.NewPCG(seed, 0)), now: t0}
 			h.mustUsers("ann", "bob")
 			h.mustClients("app", "other")
 			for range clockSteps {
 				h.step()
-				if h.check(); w.Failed() {
+				h.check()
+				if w.Failed() {
 					w.Fatalf("seed %d: %q", seed, h.log)
 				}
 			}
@@ -35,7 +36,7 @@ var clockTests = map[string]func(*world){
 	},
 }
 
-// clockHistory is a history with its model.
+// clockHistory is one history with its model.
 type clockHistory struct {
 	*world
 	random   *rand.Rand
@@ -64,7 +65,7 @@ type modelGrant struct {
 	offline bool
 	cs      *modelClientSession
 	session *modelSession
-	revoked bool // an offline grant by itself
+	revoked bool // only of an offline grant: revoked by its user and client
 }
 
 type modelCode struct {
@@ -74,7 +75,7 @@ type modelCode struct {
 	used    bool
 }
 
-// step lets one thing happen, after the clock may have been set.
+// step advances or sets the clock, and then does one random operation.
 func (h *clockHistory) step() {
 	if h.random.IntN(2) == 0 {
 		h.setClock()
@@ -139,7 +140,7 @@ func (h *clockHistory) signIn() {
 	)
 }
 
-// issueCode issues a code in some session, nil if there is no active one.
+// issueCode issues a code in a random active session; nil if there is none.
 func (h *clockHistory) issueCode() *modelCode {
 	active := slices.DeleteFunc(slices.Clone(h.sessions), func(s *modelSession) bool { return s.revoked })
 	if len(active) == 0 {
@@ -152,7 +153,7 @@ func (h *clockHistory) issueCode() *modelCode {
 	return code
 }
 
-// redeem redeems a code. A fresh one has to work.
+// redeem redeems a code. If fresh is set, the redemption must succeed.
 func (h *clockHistory) redeem(code *modelCode, fresh bool) {
 	offline := h.random.IntN(3) == 0
 	h.note("redeem %s, offline %v", code.ID, offline)
@@ -199,7 +200,7 @@ func (h *clockHistory) redeem(code *modelCode, fresh bool) {
 	h.grants = append(h.grants, &modelGrant{code: code.Code, offline: offline, cs: cs, session: code.session})
 }
 
-// end ends something, in one page or the first of several.
+// end ends sessions by a random selector, in one page or in the first of several.
 func (h *clockHistory) end() {
 	var sel storage.Selector
 	switch h.random.IntN(4) {
@@ -235,7 +236,7 @@ func (h *clockHistory) endSessions(req storage.EndRequest, limit int) {
 	}
 }
 
-// continueBulkLogouts ends a page of the oldest bulk logout, dated by its start.
+// continueBulkLogouts ends the next page of the oldest bulk logout.
 func (h *clockHistory) continueBulkLogouts() {
 	if len(h.pending) == 0 {
 		return
@@ -248,7 +249,7 @@ func (h *clockHistory) continueBulkLogouts() {
 	}
 }
 
-// disableAndEnable disables a client, which ends all that it has, and enables it again.
+// disableAndEnable disables a client, which ends its client sessions and grants, and enables it again.
 func (h *clockHistory) disableAndEnable(id string) {
 	stored, err := h.Client(h.ctx, id)
 	h.must(err)
@@ -264,7 +265,7 @@ func (h *clockHistory) disableAndEnable(id string) {
 	h.mustEnable(*stored)
 }
 
-// revoke marks what a selector takes: everything that is in the model, and never what comes later.
+// revoke marks everything in the model that a selector selects.
 func (h *clockHistory) revoke(sel storage.Selector) {
 	takes := func(s *modelSession) bool {
 		return len(sel.Sessions) == 0 && (sel.Subject == "" || s.subject == sel.Subject) ||
@@ -295,7 +296,7 @@ func (h *clockHistory) revoke(sel storage.Selector) {
 	}
 }
 
-// check compares store and model.
+// check compares the store with the model.
 func (h *clockHistory) check() {
 	for _, s := range h.sessions {
 		if got := h.sessionActive(s.id, h.now); got == s.revoked {

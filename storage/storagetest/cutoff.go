@@ -7,16 +7,16 @@ import (
 	"github.com/curfew-id/curfew/storage"
 )
 
-// cutoff.go tests what a termination keeps out, and that it leaves everything else alone.
+// cutoff.go tests which codes, sign-ins and tokens a termination invalidates, and that it invalidates no others.
 
 var cutoffTests = map[string]func(*world){
-	"CutoffKeepsOutCodesFromBeforeAClientSessionEnded": func(w *world) {
+	"CutoffInvalidatesCodesFromBeforeAClientSessionEnded": func(w *world) {
 		w.mustUsers("ann", "bob")
 		w.mustClients("app", "other")
 		w.mustSession("s", "ann", t0)
 		w.mustSession("b", "bob", t0)
 		for _, sel := range []storage.Selector{
-			{Sessions: []storage.SessionID{"s"}, Client: "app"},
+			{Sessions: sessionsNamed("s"), Client: "app"},
 			{Subject: "ann", Client: "app"},
 			{Client: "app"},
 			{AllUsers: true, Client: "app"},
@@ -50,11 +50,11 @@ var cutoffTests = map[string]func(*world){
 		sel := storage.Selector{Sessions: []storage.SessionID{id}, Client: "app"}
 		w.mustEnd(sel, after(10*time.Second), storage.Change{})
 		code := w.code(id, "ann", "app", after(10*time.Second))
-		w.mustEnd(sel, after(time.Second), storage.Change{}) // the clock was put back
+		w.mustEnd(sel, after(time.Second), storage.Change{}) // the clock was set back
 		_, err := w.Redeem(w.ctx, code, after(11*time.Second), issue(code, after(11*time.Second)))
 		w.mustBe(err, storage.ErrRevoked)
 	},
-	"CutoffThatWasRenewedIsKeptForItsWholeLife": func(w *world) {
+	"RenewedCutoffIsKeptForItsWholeLifetime": func(w *world) {
 		w.mustUsers("ann")
 		w.mustClients("app")
 		id := w.mustSession("s", "ann", t0)
@@ -63,7 +63,7 @@ var cutoffTests = map[string]func(*world){
 		code := w.code(id, "ann", "app", after(50*time.Minute))
 		code.Expires = after(24 * time.Hour)
 		w.mustEnd(sel, after(time.Hour-time.Minute), storage.Change{})
-		at := after(storage.CutoffLifetime + time.Minute) // the first one's life is over
+		at := after(storage.CutoffLifetime + time.Minute) // the first cutoff would have expired
 		for d := 50 * time.Minute; d < 2*time.Hour; d += 50 * time.Minute {
 			w.must(w.Touch(w.ctx, id, after(d)))
 		}
@@ -72,7 +72,7 @@ var cutoffTests = map[string]func(*world){
 		_, err = w.Redeem(w.ctx, code, at, issue(code, at))
 		w.mustBe(err, storage.ErrRevoked)
 	},
-	"CutoffSparesTheExceptedSession": func(w *world) {
+	"CutoffDoesNotApplyToTheExceptedSession": func(w *world) {
 		w.mustUsers("ann")
 		w.mustClients("app")
 		w.mustSession("s", "ann", t0)
@@ -99,7 +99,7 @@ var cutoffTests = map[string]func(*world){
 			w.mustSession(fmt.Sprint("next", i), "ann", after(-time.Hour))
 		}
 	},
-	"BulkLogoutTakesNothingBeyondItsSelector": func(w *world) {
+	"BulkLogoutEndsNothingThatItDoesNotSelect": func(w *world) {
 		w.mustUsers("ann", "bob")
 		w.mustClients("app", "other")
 		for _, id := range []string{"a1", "a2", "a3"} {
@@ -107,7 +107,7 @@ var cutoffTests = map[string]func(*world){
 		}
 		w.mustSession("b", "bob", t0)
 		kept := w.mustRedeemOffline("b", "bob", "app", t0)
-		sel := storage.Selector{Sessions: []storage.SessionID{"a1", "a2", "a3"}, IncludeOffline: true}
+		sel := storage.Selector{Sessions: sessionsNamed("a1", "a2", "a3"), IncludeOffline: true}
 		if _, more := w.mustEndPage(sel, "bulk", t0, 1); !more {
 			w.Fatal("the first page ended everything")
 		}
@@ -115,14 +115,14 @@ var cutoffTests = map[string]func(*world){
 			w.Fatal("another user's session or grant was revoked")
 		}
 	},
-	"NamedSessionsTakeTheirUsersOfflineAccessFromAnySession": func(w *world) {
+	"SelectorOfSessionsEndsAllOfflineAccessOfTheirUsers": func(w *world) {
 		w.mustUsers("ann")
 		w.mustClients("app")
 		for _, id := range []string{"s1", "s2", "other"} {
 			w.mustSession(id, "ann", t0)
 		}
 		code := w.mustRedeemOffline("other", "ann", "app", t0)
-		sel := storage.Selector{Sessions: []storage.SessionID{"s1", "s2"}, IncludeOffline: true}
+		sel := storage.Selector{Sessions: sessionsNamed("s1", "s2"), IncludeOffline: true}
 		for more := true; more; {
 			_, more = w.mustEndPage(sel, "bulk", t0, 1)
 			w.restart()
@@ -144,7 +144,8 @@ var cutoffTests = map[string]func(*world){
 		) // committed before, though dated later
 		late := newSession("late", "ann", after(time.Hour))
 		late.Sequence = w.sequence()
-		if _, more := w.mustEndPage(storage.Selector{Subject: "ann", IncludeOffline: true}, "bulk", after(time.Second), 1); !more {
+		sel := storage.Selector{Subject: "ann", IncludeOffline: true}
+		if _, more := w.mustEndPage(sel, "bulk", after(time.Second), 1); !more {
 			w.Fatal("the first page ended everything")
 		}
 		if w.grantActive(redeemed, after(2*time.Second)) || w.tokenActive(redeemed, after(2*time.Second)) {
@@ -156,7 +157,7 @@ var cutoffTests = map[string]func(*world){
 			w.Fatal("a session that began after the bulk logout was ended by it")
 		}
 	},
-	"FinishedBulkLogoutLeavesItsCutoff": func(w *world) {
+	"FinishedBulkLogoutKeepsItsCutoff": func(w *world) {
 		w.mustUsers("ann")
 		w.mustClients("app")
 		for i := range 3 {
@@ -190,7 +191,7 @@ var cutoffTests = map[string]func(*world){
 		late.Sequence = w.sequence()
 		w.mustEnd(storage.Selector{Subject: "ann", Client: "app"}, t0, storage.Change{})
 		w.mustEnd(storage.Selector{Subject: "ann", Except: id}, t0, storage.Change{})
-		_, err := w.Sweep(w.ctx, after(100*24*time.Hour), 1000) // by a clock that is put back
+		_, err := w.Sweep(w.ctx, after(100*24*time.Hour), 1000) // by a clock that is set back later
 		w.must(err)
 		w.restart()
 		_, err = w.Redeem(w.ctx, code, after(time.Second), issue(code, after(time.Second)))

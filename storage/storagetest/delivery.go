@@ -10,7 +10,7 @@ import (
 )
 
 var deliveryTests = map[string]func(*world){
-	"DeliveriesPutOffByAClockAheadAreDueAgain": func(w *world) {
+	"DeliveriesDatedByAClockThatWasAheadAreDueAgain": func(w *world) {
 		ahead := after(10 * 24 * time.Hour)
 		first, retried, inTime := delivery("first", "h", 0), delivery("retried", "h", 0), delivery("in time", "h", 0)
 		first.Created, first.NextAttempt = ahead, ahead
@@ -29,7 +29,11 @@ var deliveryTests = map[string]func(*world){
 		at := after(time.Minute) // the clock is put back
 		w.must(w.RescheduleDeliveries(w.ctx, at))
 		w.restart()
-		for id, want := range map[string]time.Time{"first": at, "retried": at.Add(time.Minute), "in time": after(20 * time.Minute)} {
+		for id, want := range map[string]time.Time{
+			"first":   at,
+			"retried": at.Add(time.Minute),
+			"in time": after(20 * time.Minute),
+		} {
 			d, err := w.Delivery(w.ctx, id)
 			w.must(err)
 			mustEqual(w, id+" is due", d.NextAttempt, want)
@@ -111,7 +115,7 @@ var deliveryTests = map[string]func(*world){
 		w.must(err)
 		mustEqual(w, "known hosts a month later", known, []storage.HostHealth{slow})
 	},
-	"BusyHostIsPassedOver": func(w *world) {
+	"BusyHostIsSkipped": func(w *world) {
 		w.mustDeliver(
 			delivery("a1", "a", 1),
 			delivery("a2", "a", 2),
@@ -161,10 +165,11 @@ var deliveryTests = map[string]func(*world){
 			mustEqual(w, "claims of "+id, n, 1)
 		}
 	},
-	"OutcomeIsRecordedWithItsRow": func(w *world) {
+	"OutcomeIsRecordedWithItsReportEntry": func(w *world) {
 		w.mustReport(delivery("d1", "h", 1), delivery("d2", "h", 1), delivery("d3", "h", 1))
 		list := w.mustClaim(after(time.Second), 10, nil, "d1", "d2", "d3")
-		updateEntry := func(state storage.DeliveryState, trust storage.TrustState) func(storage.ReportEntry) storage.ReportEntry {
+		type entryUpdate = func(storage.ReportEntry) storage.ReportEntry
+		updateEntry := func(state storage.DeliveryState, trust storage.TrustState) entryUpdate {
 			return func(r storage.ReportEntry) storage.ReportEntry {
 				r.Delivery, r.Trust, r.Attempts = state, trust, r.Attempts+1
 				return r
@@ -298,7 +303,7 @@ var deliveryTests = map[string]func(*world){
 		mustEqual(w, "stale once settled", record(second.Lease, storage.DeliveryPending), []string{"gone", "d"})
 		w.mustClaim(after(24*time.Hour), 1, nil)
 	},
-	"LateOutcomeCountsWhileNobodyElseHasTheDelivery": func(w *world) {
+	"LateOutcomeCountsUntilTheDeliveryIsClaimedAgain": func(w *world) {
 		w.mustDeliver(delivery("d", "h", 1))
 		d := w.mustClaim(after(time.Second), 1, nil, "d")[0]
 		stale, err := w.RecordOutcomes(
@@ -323,11 +328,14 @@ var deliveryTests = map[string]func(*world){
 		d = w.mustClaim(after(2*time.Second), 1, nil, "d")[0]
 		_, err = w.RecordOutcomes(w.ctx, []storage.DeliveryOutcome{
 			{
-				ID:          "d",
-				Lease:       d.Lease,
-				State:       storage.DeliveryFailed,
-				Refusals:    3,
-				UpdateEntry: func(r storage.ReportEntry) storage.ReportEntry { r.Delivery = storage.DeliveryFailed; return r },
+				ID:       "d",
+				Lease:    d.Lease,
+				State:    storage.DeliveryFailed,
+				Refusals: 3,
+				UpdateEntry: func(r storage.ReportEntry) storage.ReportEntry {
+					r.Delivery = storage.DeliveryFailed
+					return r
+				},
 			},
 		})
 		w.must(err)
@@ -365,7 +373,7 @@ var deliveryTests = map[string]func(*world){
 		w.must(err)
 		mustEqual(w, "entry", r.Entries[0].Delivery, storage.DeliveryCancelled)
 	},
-	"FailedDeliveryIsTakenNoteOf": func(w *world) {
+	"CancelledFailedDeliveryNoLongerCountsAsFailed": func(w *world) {
 		w.mustReport(delivery("d", "h", 1))
 		leased := w.mustClaim(after(time.Second), 1, nil, "d")[0]
 		_, err := w.RecordOutcomes(
@@ -379,7 +387,7 @@ var deliveryTests = map[string]func(*world){
 		mustEqual(w, "failed", byState[storage.DeliveryFailed], 0)
 		w.mustClaim(after(48*time.Hour), 10, nil)
 	},
-	"WhatWasNotSentIsNoAttempt": func(w *world) {
+	"ReleasedClaimCountsNoAttempt": func(w *world) {
 		w.mustReport(delivery("d", "h", 1))
 		leased := w.mustClaim(after(time.Second), 1, nil, "d")[0]
 		_, err := w.RecordOutcomes(w.ctx, []storage.DeliveryOutcome{
@@ -394,7 +402,7 @@ var deliveryTests = map[string]func(*world){
 		w.must(err)
 		mustEqual(w, "attempts", w.mustClaim(after(2*time.Second), 1, nil, "d")[0].Attempts, 1)
 	},
-	"CountIsThatOfTheListingWhateverBecameOfThem": func(w *world) {
+	"CountOfDeliveriesAgreesWithTheirListing": func(w *world) {
 		mustAgree := func() {
 			byState, oldest, err := w.CountDeliveries(w.ctx)
 			w.must(err)
@@ -452,12 +460,17 @@ var deliveryTests = map[string]func(*world){
 			delivery("4", "h", 4),
 			delivery("5", "h", 5),
 		)
+		states := map[string]storage.DeliveryState{
+			"1": storage.DeliveryDone,
+			"2": storage.DeliveryFailed,
+			"3": storage.DeliveryDone,
+		}
 		for _, d := range w.mustClaim(after(4*time.Second), 3, nil, "1", "2", "3") {
 			_, err := w.RecordOutcomes(w.ctx, []storage.DeliveryOutcome{
 				{
 					ID:    d.ID,
 					Lease: d.Lease,
-					State: map[string]storage.DeliveryState{"1": storage.DeliveryDone, "2": storage.DeliveryFailed, "3": storage.DeliveryDone}[d.ID],
+					State: states[d.ID],
 				},
 			})
 			w.must(err)
@@ -474,7 +487,8 @@ var deliveryTests = map[string]func(*world){
 			{storage.DeliveryFilter{Report: "other"}, nil},
 		} {
 			var ids []string
-			for _, d := range pages(w, func(p storage.Page) ([]storage.Delivery, string, error) { return w.ListDeliveries(w.ctx, c.f, p) }) {
+			list := func(p storage.Page) ([]storage.Delivery, string, error) { return w.ListDeliveries(w.ctx, c.f, p) }
+			for _, d := range pages(w, list) {
 				ids = append(ids, d.ID)
 			}
 			mustEqual(w, fmt.Sprintf("%+v", c.f), ids, c.want)
@@ -482,7 +496,7 @@ var deliveryTests = map[string]func(*world){
 	},
 }
 
-// delivery is due so many seconds after t0, to a client of its own.
+// delivery returns a delivery that is due that many seconds after t0. Each has another client.
 func delivery(id, host string, due int) storage.Delivery {
 	at := after(time.Duration(due) * time.Second)
 	return storage.Delivery{
@@ -493,13 +507,13 @@ func delivery(id, host string, due int) storage.Delivery {
 	}
 }
 
-// mustDeliver puts deliveries into the outbox, by a termination as always.
+// mustDeliver puts deliveries into the outbox, by a termination.
 func (w *world) mustDeliver(list ...storage.Delivery) {
 	w.Helper()
 	w.mustPlan(storage.Plan{Deliveries: list})
 }
 
-// mustReport does the same with a report that has an entry for each.
+// mustReport puts deliveries into the outbox, with a report that has an entry for each of them.
 func (w *world) mustReport(list ...storage.Delivery) {
 	w.Helper()
 	r := &storage.Report{
@@ -539,7 +553,7 @@ func (w *world) mustPlan(p storage.Plan) {
 	w.must(err)
 }
 
-// mustClaim claims for 30 seconds and compares what came.
+// mustClaim claims deliveries for 30 seconds, and stops the test unless their ids are want.
 func (w *world) mustClaim(at time.Time, max int, busy func(string, int) bool, want ...string) []storage.Delivery {
 	w.Helper()
 	list, err := w.ClaimDeliveries(w.ctx, at, 30*time.Second, max, busy)

@@ -16,13 +16,20 @@ var eventTests = map[string]func(*world){
 		for i := range 10 {
 			wg.Go(func() {
 				id := storage.SessionID(fmt.Sprint("s", i))
-				if err := w.CreateSession(w.ctx, newSession(string(id), "ann", t0), storage.Event{At: t0, Kind: "session.created", Subject: "ann"}); err != nil {
+				created := storage.Event{At: t0, Kind: "session.created", Subject: "ann"}
+				if err := w.CreateSession(w.ctx, newSession(string(id), "ann", t0), created); err != nil {
 					w.Error(err)
 				}
-				if err := w.AppendEvents(w.ctx, storage.Event{At: t0, Kind: "key.made"}, storage.Event{At: t0, Kind: "key.active", Detail: map[string]string{"b": "2", "a": "1"}}); err != nil {
+				made := storage.Event{At: t0, Kind: "key.made"}
+				active := storage.Event{At: t0, Kind: "key.active", Detail: map[string]string{"b": "2", "a": "1"}}
+				if err := w.AppendEvents(w.ctx, made, active); err != nil {
 					w.Error(err)
 				}
-				if _, _, err := w.EndSessions(w.ctx, storage.EndRequest{Selector: storage.Selector{Sessions: []storage.SessionID{id}}, Cause: cause("x")}, t0, 0, noPlan); err != nil {
+				req := storage.EndRequest{
+					Selector: storage.Selector{Sessions: sessionsNamed(id)},
+					Cause:    cause("x"),
+				}
+				if _, _, err := w.EndSessions(w.ctx, req, t0, 0, noPlan); err != nil {
 					w.Error(err)
 				}
 			})
@@ -42,7 +49,7 @@ var eventTests = map[string]func(*world){
 		)
 		mustEqual(w, "lines", len(w.events(storage.EventFilter{})), 1)
 	},
-	"RecordAndItsLineAreOne": func(w *world) {
+	"RecordAndItsAuditLineAreOneTransaction": func(w *world) {
 		user := storage.User{Subject: "ann", Name: "ann"}
 		app, dynamic := storage.Client{
 			Metadata: storage.Metadata{ClientID: "app"},

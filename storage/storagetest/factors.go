@@ -9,7 +9,7 @@ import (
 	"github.com/curfew-id/curfew/storage"
 )
 
-// annsFactors are one factor of each kind.
+// annsFactors returns one factor of each kind.
 func annsFactors() storage.Factors {
 	return storage.Factors{
 		Subject: "ann",
@@ -44,7 +44,7 @@ func (w *world) mustFactors() storage.Factors {
 	return w.factors("ann")
 }
 
-// factors are a user's factors as they are stored.
+// factors returns a user's factors.
 func (w *world) factors(subject string) storage.Factors {
 	w.Helper()
 	f, err := w.Factors(w.ctx, subject)
@@ -160,7 +160,7 @@ var factorTests = map[string]func(*world){
 			w.Fatalf("got %+v, want all but the browsers", f)
 		}
 	},
-	"FactorsGoWithTheirUser": func(w *world) {
+	"FactorsAreRemovedWithTheirUser": func(w *world) {
 		w.mustUsers("ann")
 		w.mustFactors()
 		w.must(w.endWith(storage.Change{RemoveUser: "ann"}, ""))
@@ -168,7 +168,7 @@ var factorTests = map[string]func(*world){
 	},
 }
 
-// endWith ends ann's sessions, except one, with a change.
+// endWith ends ann's sessions except one, together with a change.
 func (w *world) endWith(change storage.Change, except storage.SessionID) error {
 	_, _, err := w.EndSessions(w.ctx, storage.EndRequest{
 		Selector: storage.Selector{Subject: "ann", Except: except},

@@ -10,7 +10,7 @@ import (
 	"github.com/curfew-id/curfew/storage"
 )
 
-// small.go tests the records with few promises: attempts, links, consents, keys, readiness.
+// other.go tests the smaller parts of the contract: attempts, links, consents, keys, readiness.
 
 var otherRecordTests = map[string]func(*world){
 	"AttemptsAreCountedAtomically": func(w *world) {
@@ -50,7 +50,7 @@ var otherRecordTests = map[string]func(*world){
 		refused := errors.New("too many")
 		err := w.CountAttempt(w.ctx, attemptKeys, func(c []storage.Counter) error { c[0].Count = 9; return refused })
 		if err != refused {
-			w.Fatalf("got error %v, want the judge's own", err)
+			w.Fatalf("got error %v, want the error of the callback", err)
 		}
 		w.must(
 			w.CountAttempt(
@@ -60,7 +60,7 @@ var otherRecordTests = map[string]func(*world){
 			),
 		)
 	},
-	"AttemptsShareAFixedNumberOfSlots": func(w *world) {
+	"AttemptCountersHaveAFixedNumberOfSlots": func(w *world) {
 		one, two := storage.Hash{1, 2, 3}, storage.Hash{1, 2, 4} // the same slot of 65,536
 		w.must(w.CountAttempt(w.ctx, []storage.Hash{one, two}, func(c []storage.Counter) error {
 			c[0].Count, c[1].Count = 5, 3
@@ -97,7 +97,7 @@ var otherRecordTests = map[string]func(*world){
 		w.mustBe(err, storage.ErrNotFound)
 		mustEqual(w, "lines", len(w.events(storage.EventFilter{})), 4)
 	},
-	"ConsentReplacesTheOneBefore": func(w *world) {
+	"ConsentReplacesTheEarlierOne": func(w *world) {
 		w.mustUsers("ann", "anna")
 		w.mustClients("app", "other")
 		for _, c := range []storage.Consent{
@@ -118,7 +118,7 @@ var otherRecordTests = map[string]func(*world){
 		w.mustBe(err, storage.ErrNotFound)
 		w.mustBe(w.PutConsent(w.ctx, storage.Consent{Subject: "ann", Client: "nobody", At: t0}), storage.ErrRevoked)
 	},
-	"KeysAreKeptOldestFirst": func(w *world) {
+	"KeysAreListedOldestFirst": func(w *world) {
 		key := func(id string, at time.Duration) storage.Key {
 			return storage.Key{
 				ID:       id,

@@ -10,16 +10,16 @@ import (
 	"github.com/curfew-id/curfew/storage"
 )
 
-// The race tests use a session in parallel while it ends. An operation that starts after the termination was
-// acknowledged must not succeed.
+// The race tests use a session from parallel callers while it ends. An operation that starts after the termination has
+// returned must not succeed.
 var raceTests = map[string]func(*world){
-	"NothingSucceedsThatStartsAfterTheEndReturned": func(w *world) {
+	"NoUseOfASessionSucceedsAfterItsTerminationReturned": func(w *world) {
 		for name, sel := range map[string]storage.Selector{
-			"session":        {Sessions: []storage.SessionID{"s"}},
+			"session":        {Sessions: sessionsNamed("s")},
 			"user":           {Subject: "ann"},
 			"user+off":       {Subject: "ann", IncludeOffline: true},
 			"everyone":       {AllUsers: true},
-			"client session": {Sessions: []storage.SessionID{"s"}, Client: "app"},
+			"client session": {Sessions: sessionsNamed("s"), Client: "app"},
 			"client":         {Client: "app"},
 			"mass user":      {Subject: "ann", IncludeOffline: true},
 		} {
@@ -104,7 +104,7 @@ var raceTests = map[string]func(*world){
 	},
 }
 
-// race ends sel while workers use everything that the session of ann gives.
+// race ends what sel selects while workers use the session s of ann, its codes, tokens and grants.
 func (w *world) race(name string, sel storage.Selector, limit int) {
 	world := w.fresh()
 	world.mustUsers("ann")
@@ -171,7 +171,7 @@ func (w *world) race(name string, sel storage.Selector, limit int) {
 		_, _, err := world.Token(world.ctx, storage.HashOf("token of "+base.ID), at)
 		return err
 	})
-	worker("live grant", func(int) error {
+	worker("active grant", func(int) error {
 		_, err := world.ActiveGrant(world.ctx, "grant of "+base.ID, base.SID, at)
 		return err
 	})
@@ -208,7 +208,8 @@ func (w *world) race(name string, sel storage.Selector, limit int) {
 			w.Error(err)
 			break
 		}
-		if terminations = append(terminations, page...); first {
+		terminations = append(terminations, page...)
+		if first {
 			over.Store(true)
 		}
 	}

@@ -10,7 +10,7 @@ import (
 )
 
 var redeemTests = map[string]func(*world){
-	"CodeIsRedeemedOnceByFiftyCallersAndTheOthersLearnOfItsGrant": func(w *world) {
+	"CodeIsRedeemedByOneOfFiftyCallersAndTheOthersGetItsGrant": func(w *world) {
 		w.mustUsers("ann")
 		w.mustClients("app")
 		id := w.mustSession("s", "ann", t0)
@@ -45,7 +45,7 @@ var redeemTests = map[string]func(*world){
 		w.must(err)
 		mustEqual(w, "reused when the grant is gone", r, storage.RedeemResult{Reused: true})
 	},
-	"AnotherSpellingOfASpentCodeIsTheSameCode": func(w *world) {
+	"AnotherEncodingOfAUsedCodeIsTheSameCode": func(w *world) {
 		w.mustUsers("ann")
 		w.mustClients("app")
 		id := w.mustSession("s", "ann", t0)
@@ -98,7 +98,7 @@ var redeemTests = map[string]func(*world){
 		})
 		live, err := w.ActiveGrant(w.ctx, g.ID, code.SID, at)
 		w.must(err)
-		mustEqual(w, "live grant", live, g)
+		mustEqual(w, "active grant", live, g)
 		list, err := w.ListGrants(w.ctx, "ann", "", false, at)
 		w.must(err)
 		mustEqual(w, "grants", list, []storage.Grant{g})
@@ -111,7 +111,7 @@ var redeemTests = map[string]func(*world){
 		w.mustRedeem(id, "ann", "app", after(time.Minute))
 		session, err := w.Session(w.ctx, id, after(time.Minute))
 		w.must(err)
-		mustEqual(w, "members", session.ClientSessions, []storage.ClientSession{{
+		mustEqual(w, "client sessions", session.ClientSessions, []storage.ClientSession{{
 			Client:   "app",
 			SID:      first.SID,
 			Joined:   t0,
@@ -124,7 +124,7 @@ var redeemTests = map[string]func(*world){
 		}})
 		mustEqual(w, "the authorization request kept the session active", session.LastActive, after(time.Minute))
 	},
-	"FailedIssueUsesNothingUp": func(w *world) {
+	"FailedIssueDoesNotUseUpTheCode": func(w *world) {
 		w.mustUsers("ann")
 		w.mustClients("app")
 		id := w.mustSession("s", "ann", t0)
@@ -136,11 +136,11 @@ var redeemTests = map[string]func(*world){
 		w.mustBe(err, broken)
 		session, err := w.Session(w.ctx, id, t0)
 		w.must(err)
-		mustEqual(w, "members", len(session.ClientSessions), 0)
+		mustEqual(w, "client sessions", len(session.ClientSessions), 0)
 		_, err = w.Redeem(w.ctx, code, t0, issue(code, t0))
 		w.must(err)
 	},
-	"PanicInACallbackHurtsNobodyElse": func(w *world) {
+	"PanicInACallbackDoesNotAffectOtherCallers": func(w *world) {
 		w.mustUsers("ann")
 		w.mustClients("app")
 		id := w.mustSession("s", "ann", t0)
@@ -169,7 +169,7 @@ var redeemTests = map[string]func(*world){
 		w.must(err)
 		mustEqual(w, "grants", len(list), 6)
 	},
-	"NothingIsIssuedWhereAnyPartyIsGone": func(w *world) {
+	"NothingIsIssuedWithoutSessionUserAndClient": func(w *world) {
 		w.mustUsers("ann", "bob")
 		w.mustClients("app", "off")
 		id := w.mustSession("s", "ann", t0)
@@ -216,7 +216,7 @@ var redeemTests = map[string]func(*world){
 		}, t0, storage.Event{})
 		w.mustBe(err, storage.ErrRevoked)
 	},
-	"JoinIssuesWithoutSpendingTheCode": func(w *world) {
+	"JoinDoesNotUseUpTheCode": func(w *world) {
 		w.mustUsers("ann")
 		w.mustClients("app")
 		id := w.mustSession("s", "ann", t0)
@@ -232,7 +232,7 @@ var redeemTests = map[string]func(*world){
 		w.must(err)
 		mustEqual(w, "sid", r.Session.ClientSession("app").SID, code.SID)
 	},
-	"SIDsDifferAndAreTakenOnce": func(w *world) {
+	"SIDOfAnotherClientSessionIsRefused": func(w *world) {
 		w.mustUsers("ann")
 		w.mustClients("app", "other")
 		id := w.mustSession("s", "ann", t0)

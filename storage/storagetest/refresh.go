@@ -85,7 +85,7 @@ var refreshTests = map[string]func(*world){
 			w.must(err)
 		}
 	},
-	"ReuseAfterTheGraceIsReportedUntilTheFamilyEnds": func(w *world) {
+	"ReuseAfterTheGraceIsReportedUntilTheGrantEnds": func(w *world) {
 		w.mustUsers("ann")
 		w.mustClients("app")
 		id := w.mustSession("s", "ann", t0)
@@ -112,7 +112,7 @@ var refreshTests = map[string]func(*world){
 			w.Fatal("the session ended with the family")
 		}
 	},
-	"ExchangedTokenIsRememberedForAsLongAsItWouldHaveLived": func(w *world) {
+	"ExchangedTokenIsKeptAsLongAsItWouldHaveBeenValid": func(w *world) {
 		w.mustUsers("ann")
 		w.mustClients("app")
 		code := w.mustRedeemOffline(w.mustSession("s", "ann", t0), "ann", "app", t0)
@@ -142,7 +142,7 @@ var refreshTests = map[string]func(*world){
 			w.mustBe(err, storage.ErrNotFound)
 		}
 	},
-	"GraceIsNotStretchedByAClockThatWasPutBack": func(w *world) {
+	"GraceIsNotExtendedByAClockThatWasSetBack": func(w *world) {
 		w.mustUsers("ann")
 		w.mustClients("app")
 		id := w.mustSession("s", "ann", t0)
@@ -178,7 +178,7 @@ var refreshTests = map[string]func(*world){
 		w.must(err)
 		mustEqual(w, "reused", out.Reused, true)
 	},
-	"EveryTokenOfALongFamilyIsRememberedUntilItsEnd": func(w *world) {
+	"EveryTokenOfALongFamilyIsKeptUntilTheGrantEnds": func(w *world) {
 		w.mustUsers("ann")
 		w.mustClients("app")
 		id := w.mustSession("s", "ann", t0)
@@ -215,7 +215,7 @@ var refreshTests = map[string]func(*world){
 		_, err = w.refresh("refresh of "+code.ID, "r2", "app", t0)
 		w.must(err)
 	},
-	"RepeatWithAnotherSuccessorGetsNothingAndEndsNothing": func(w *world) {
+	"RepeatWithAnotherSuccessorIsRefusedAndEndsNothing": func(w *world) {
 		w.mustUsers("ann")
 		w.mustClients("app")
 		id := w.mustSession("s", "ann", t0)
@@ -227,7 +227,7 @@ var refreshTests = map[string]func(*world){
 		_, err = w.refresh("r2", "r3", "app", t0)
 		w.must(err)
 	},
-	"OfflineGrantDiesIdle": func(w *world) {
+	"OfflineGrantExpiresByIdleTimeout": func(w *world) {
 		w.mustUsers("ann")
 		w.mustClients("app")
 		id := w.mustSession("s", "ann", t0)
@@ -243,7 +243,7 @@ var refreshTests = map[string]func(*world){
 		w.must(err)
 		mustEqual(w, "session", out.Session, nil)
 	},
-	"ScopeNarrowedByARefreshIsKept": func(w *world) {
+	"SmallerScopeOfARefreshIsKept": func(w *world) {
 		w.mustUsers("ann")
 		w.mustClients("app")
 		id := w.mustSession("s", "ann", t0)
@@ -273,7 +273,7 @@ var refreshTests = map[string]func(*world){
 	},
 }
 
-// mustFamilyRevoked stops the test if a refresh token of a family that ended gets anything.
+// mustFamilyRevoked stops the test unless the store refuses all these refresh tokens of a revoked grant.
 func (w *world) mustFamilyRevoked(client string, at time.Time, tokens ...string) {
 	w.Helper()
 	for _, token := range tokens {

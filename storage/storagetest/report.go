@@ -11,11 +11,14 @@ import (
 var reportTests = map[string]func(*world){
 	"ReportsAreListedNewestFirst": func(w *world) {
 		w.mustUsers("ann", "bob")
+		entry := func(kind, client string) []storage.ReportEntry {
+			return []storage.ReportEntry{{Kind: kind, Client: client}}
+		}
 		for i, r := range []storage.Report{
-			{Subject: "ann", Cause: storage.Cause{ID: "one"}, Entries: []storage.ReportEntry{{Kind: "client_session", Client: "app"}}},
+			{Subject: "ann", Cause: storage.Cause{ID: "one"}, Entries: entry("client_session", "app")},
 			{Subject: "bob", Cause: storage.Cause{ID: "one"}},
-			{Subject: "ann", Cause: storage.Cause{ID: "two"}, Entries: []storage.ReportEntry{{Kind: "access_tokens", Client: "other"}}},
-			{Subject: "ann", Cause: storage.Cause{ID: "one"}, Entries: []storage.ReportEntry{{Kind: "offline_access", Client: "app"}}},
+			{Subject: "ann", Cause: storage.Cause{ID: "two"}, Entries: entry("access_tokens", "other")},
+			{Subject: "ann", Cause: storage.Cause{ID: "one"}, Entries: entry("offline_access", "app")},
 		} {
 			r.ID, r.EndedAt, r.DeleteAfter = fmt.Sprint(i), after(time.Duration(i)*time.Second), after(time.Hour)
 			w.ids["round"]++
@@ -36,7 +39,8 @@ var reportTests = map[string]func(*world){
 			{storage.ReportFilter{Cause: "one", At: after(2 * time.Second)}, nil},
 		} {
 			var ids []string
-			for _, r := range pages(w, func(p storage.Page) ([]storage.Report, string, error) { return w.ListReports(w.ctx, c.f, p) }) {
+			list := func(p storage.Page) ([]storage.Report, string, error) { return w.ListReports(w.ctx, c.f, p) }
+			for _, r := range pages(w, list) {
 				ids = append(ids, r.ID)
 			}
 			mustEqual(w, fmt.Sprintf("%+v", c.f), ids, c.want)
@@ -46,10 +50,11 @@ var reportTests = map[string]func(*world){
 	},
 	"ParallelUpdatesOfAReportAreNotLost": func(w *world) {
 		w.mustReport(delivery("d", "h", 1))
+		countAttempt := func(r *storage.Report) { r.Entries[0].Attempts++ }
 		var wg sync.WaitGroup
 		for range 30 {
 			wg.Go(func() {
-				if err := w.UpdateReport(w.ctx, "report", func(r *storage.Report) { r.Entries[0].Attempts++ }); err != nil {
+				if err := w.UpdateReport(w.ctx, "report", countAttempt); err != nil {
 					w.Error(err)
 				}
 			})
@@ -60,7 +65,7 @@ var reportTests = map[string]func(*world){
 		mustEqual(w, "attempts", r.Entries[0].Attempts, 30)
 		w.mustBe(w.UpdateReport(w.ctx, "none", func(*storage.Report) {}), storage.ErrNotFound)
 	},
-	"ReportKeepsWhatItIsFoundBy": func(w *world) {
+	"UpdateOfAReportCannotChangeItsKeys": func(w *world) {
 		w.mustReport(delivery("d", "h", 1))
 		w.must(
 			w.UpdateReport(

@@ -21,7 +21,7 @@ var sessionTests = map[string]func(*world){
 		w.must(err)
 		mustEqual(w, "by id", byID, byCookie)
 		mustEqual(w, "by sid", bySID, byCookie)
-		mustEqual(w, "member", m, bySID.ClientSessions[0])
+		mustEqual(w, "client session", m, bySID.ClientSessions[0])
 		want := newSession("s", "ann", t0)
 		want.ClientSessions = []storage.ClientSession{{
 			Client:   "app",
@@ -42,7 +42,7 @@ var sessionTests = map[string]func(*world){
 		_, err = w.SessionBySecret(w.ctx, storage.Hash{}, t0)
 		w.mustBe(err, storage.ErrNotFound)
 	},
-	"SessionPastItsDeadlineIsGoneSweptOrNot": func(w *world) {
+	"ExpiredSessionIsNotFoundBeforeTheSweep": func(w *world) {
 		w.mustUsers("ann")
 		w.mustClients("app")
 		id := w.mustSession("s", "ann", t0)
@@ -79,7 +79,7 @@ var sessionTests = map[string]func(*world){
 		w.must(err)
 		mustEqual(w, "stored", n, 1)
 	},
-	"AbsoluteDeadlineHoldsHoweverActiveTheSessionIs": func(w *world) {
+	"ActivityDoesNotExtendTheAbsoluteLifetime": func(w *world) {
 		w.mustUsers("ann")
 		id := w.mustSession("s", "ann", t0)
 		for d := 30 * time.Minute; d < 8*time.Hour; d += 30 * time.Minute {
@@ -96,7 +96,7 @@ var sessionTests = map[string]func(*world){
 			{storage.ActivityStep - time.Millisecond, 0},
 			{storage.ActivityStep, storage.ActivityStep},
 			{storage.ActivityStep + time.Second, storage.ActivityStep},
-			{0, 0}, // the clock was put back
+			{0, 0}, // the clock was set back
 		} {
 			w.must(w.Touch(w.ctx, id, after(step.at)))
 			session, err := w.Session(w.ctx, id, after(0))
@@ -138,7 +138,7 @@ var sessionTests = map[string]func(*world){
 		w.mustBe(err, storage.ErrExists)
 		mustEqual(w, "lines", len(w.events(storage.EventFilter{Kind: "session.reauthenticated"})), 1)
 	},
-	"SessionBeginsForAnEnabledUserOnly": func(w *world) {
+	"SessionIsCreatedForAnEnabledUserOnly": func(w *world) {
 		w.must(w.PutUser(w.ctx, storage.User{Subject: "off", Name: "off", Disabled: true}))
 		for _, subject := range []string{"off", "nobody"} {
 			w.mustBe(w.CreateSession(w.ctx, newSession("s", subject, t0), storage.Event{}), storage.ErrRevoked)
@@ -169,12 +169,15 @@ var sessionTests = map[string]func(*world){
 			{storage.Selector{Subject: "ann", Client: "app"}, []string{"a1"}},
 			{storage.Selector{Client: "app"}, []string{"a1", "b1"}},
 			{storage.Selector{AllUsers: true, Client: "other"}, []string{"a2"}},
-			{storage.Selector{Sessions: []storage.SessionID{"b1", "gone", "a1", "b1"}}, []string{"a1", "b1"}},
+			{storage.Selector{Sessions: sessionsNamed("b1", "gone", "a1", "b1")}, []string{"a1", "b1"}},
 			{storage.Selector{Subject: "nobody"}, nil},
 		} {
 			var ids []string
-			for _, n := range pages(w, func(p storage.Page) ([]storage.Session, string, error) { return w.ListSessions(w.ctx, c.sel, t0, p) }) {
-				ids = append(ids, string(n.ID))
+			list := func(p storage.Page) ([]storage.Session, string, error) {
+				return w.ListSessions(w.ctx, c.sel, t0, p)
+			}
+			for _, session := range pages(w, list) {
+				ids = append(ids, string(session.ID))
 			}
 			mustEqual(w, "sessions", sorted(ids), c.want)
 		}

@@ -2,8 +2,8 @@
 //
 //	storagetest.Run(t, func(t *testing.T) (storage.Store, func() storage.Store) { … })
 //
-// It uses nothing but the contract. Where the contract claims atomicity the tests have parallel callers, and where it
-// claims that a state survives they open the store again.
+// The tests use only the methods of storage.Store. If the contract promises atomicity, they use parallel callers. If it
+// promises that a state survives a restart, they open the store again.
 package storagetest
 
 import (
@@ -19,12 +19,28 @@ import (
 	"github.com/curfew-id/curfew/storage"
 )
 
-// Run runs the whole contract. open makes an empty store, closed by t's cleanup, and a function that closes the store
-// and opens the same records again.
+// Run runs all tests. open creates an empty store, and a function that closes the store and opens it again with its
+// records. A cleanup of t must close the store.
 func Run(t *testing.T, open func(t *testing.T) (s storage.Store, reopen func() storage.Store)) {
 	for _, group := range []map[string]func(*world){
-		userTests, factorTests, clientTests, clockTests, sessionTests, redeemTests, refreshTests, tokenTests, terminationTests, changeTests, cutoffTests, bulkLogoutTests, raceTests,
-		deliveryTests, reportTests, eventTests, otherRecordTests, sweepTests,
+		userTests,
+		factorTests,
+		clientTests,
+		clockTests,
+		sessionTests,
+		redeemTests,
+		refreshTests,
+		tokenTests,
+		terminationTests,
+		changeTests,
+		cutoffTests,
+		bulkLogoutTests,
+		raceTests,
+		deliveryTests,
+		reportTests,
+		eventTests,
+		otherRecordTests,
+		sweepTests,
 	} {
 		for name, test := range group {
 			t.Run(name, func(t *testing.T) {
@@ -35,7 +51,7 @@ func Run(t *testing.T, open func(t *testing.T) (s storage.Store, reopen func() s
 	}
 }
 
-// newWorld is a world with an empty store.
+// newWorld returns a world with an empty store.
 func newWorld(t *testing.T, open func(t *testing.T) (storage.Store, func() storage.Store)) *world {
 	s, reopen := open(t)
 	return &world{
@@ -48,32 +64,32 @@ func newWorld(t *testing.T, open func(t *testing.T) (storage.Store, func() stora
 	}
 }
 
-// t0 is when every test's world begins.
+// t0 is the time at which every test begins.
 var t0 = time.Date(2026, 11, 2, 10, 0, 0, 0, time.UTC)
 
 // after returns the time d after t0.
 func after(d time.Duration) time.Time { return t0.Add(d) }
 
-// world is a store with some records, and the steps that tests share.
+// world is a test with its store. Its methods are steps that several tests use.
 type world struct {
 	*testing.T
 	storage.Store
 	ctx    context.Context
-	reopen func() storage.Store
-	fresh  func() *world // a world of its own for each case of a table
-	ids    map[string]int
+	reopen func() storage.Store // closes the store and opens it again
+	fresh  func() *world        // returns a world with another empty store, for one case of a table
+	ids    map[string]int       // the last number that id gave, by kind
 }
 
-// id makes an id that reads well in a failure.
+// id returns a new id: the kind with a number.
 func (w *world) id(kind string) string {
 	w.ids[kind]++
 	return fmt.Sprintf("%s-%d", kind, w.ids[kind])
 }
 
-// restart opens the store anew, as after a crash or an upgrade.
+// restart closes the store and opens it again.
 func (w *world) restart() { w.Store = w.reopen() }
 
-// must stops the test at an error.
+// must stops the test if err is not nil.
 func (w *world) must(err error) {
 	w.Helper()
 	if err != nil {
@@ -97,7 +113,7 @@ func mustEqual[T any](w *world, what string, got, want T) {
 	}
 }
 
-// mustUsers makes enabled users whose subjects are their names.
+// mustUsers creates enabled users. Their subjects are their names.
 func (w *world) mustUsers(names ...string) {
 	w.Helper()
 	for _, name := range names {
@@ -110,7 +126,7 @@ func (w *world) mustUsers(names ...string) {
 	}
 }
 
-// mustClients makes enabled clients that have a back-channel logout URI.
+// mustClients creates enabled clients with a back-channel logout URI.
 func (w *world) mustClients(ids ...string) {
 	w.Helper()
 	for _, id := range ids {
@@ -126,7 +142,8 @@ func (w *world) mustClients(ids ...string) {
 	}
 }
 
-// newSession is a session that begins then, with an idle timeout of an hour and a lifetime of eight.
+// newSession returns a session that begins at that time, with an idle timeout of one hour and an absolute lifetime of
+// eight hours.
 func newSession(id, subject string, at time.Time) storage.Session {
 	return storage.Session{
 		ID: storage.SessionID(
@@ -141,7 +158,10 @@ func newSession(id, subject string, at time.Time) storage.Session {
 	}
 }
 
-// sequence is the store's present sequence.
+// sessionsNamed returns the ids of sessions that mustSession created.
+func sessionsNamed(ids ...storage.SessionID) []storage.SessionID { return ids }
+
+// sequence returns the store's current sequence.
 func (w *world) sequence() storage.Sequence {
 	w.Helper()
 	n, err := w.Sequence(w.ctx)
@@ -149,7 +169,7 @@ func (w *world) sequence() storage.Sequence {
 	return n
 }
 
-// mustSession begins a session.
+// mustSession creates a session.
 func (w *world) mustSession(id, subject string, at time.Time) storage.SessionID {
 	w.Helper()
 	session := newSession(id, subject, at)
@@ -158,7 +178,7 @@ func (w *world) mustSession(id, subject string, at time.Time) storage.SessionID 
 	return storage.SessionID(id)
 }
 
-// code is a code that is issued now in the store's order, and then by the clock.
+// code returns an authorization code. Its sequence is the store's current one; its time of issue is at.
 func (w *world) code(session storage.SessionID, subject, client string, at time.Time) storage.Code {
 	w.Helper()
 	id := w.id("code")
@@ -174,7 +194,7 @@ func (w *world) code(session storage.SessionID, subject, client string, at time.
 	}
 }
 
-// mustClientToken stores a token that a client gets now for itself.
+// mustClientToken stores a client_credentials token with the store's current sequence.
 func (w *world) mustClientToken(name, client string, issued, expires time.Time) storage.Hash {
 	w.Helper()
 	hash := storage.HashOf(name)
@@ -187,7 +207,8 @@ func (w *world) mustClientToken(name, client string, issued, expires time.Time) 
 	return hash
 }
 
-// issue gives a session-bound grant with a refresh token and one access token, all named after the code.
+// issue returns a callback that issues a session-bound grant, its refresh token and one access token. Their ids contain
+// the id of the code.
 func issue(code storage.Code, at time.Time) func(storage.Session, storage.ClientSession) (storage.Issuance, error) {
 	return func(session storage.Session, cs storage.ClientSession) (storage.Issuance, error) {
 		return storage.Issuance{
@@ -215,7 +236,7 @@ func issue(code storage.Code, at time.Time) func(storage.Session, storage.Client
 	}
 }
 
-// issueOffline gives an offline grant instead.
+// issueOffline does what issue does, but the grant is offline.
 func issueOffline(
 	code storage.Code,
 	at time.Time,
@@ -223,12 +244,14 @@ func issueOffline(
 	bound := issue(code, at)
 	return func(session storage.Session, cs storage.ClientSession) (storage.Issuance, error) {
 		out, err := bound(session, cs)
-		out.Grant.Session, out.Grant.IdleTimeout, out.Grant.Expires = "", 90*24*time.Hour, time.Time{}
+		out.Grant.Session = ""
+		out.Grant.IdleTimeout = 90 * 24 * time.Hour
+		out.Grant.Expires = time.Time{}
 		return out, err
 	}
 }
 
-// mustRedeem redeems a fresh code at once, and returns it.
+// mustRedeem issues a code, redeems it, and returns it.
 func (w *world) mustRedeem(session storage.SessionID, subject, client string, at time.Time) storage.Code {
 	w.Helper()
 	code := w.code(session, subject, client, at)
@@ -240,7 +263,7 @@ func (w *world) mustRedeem(session storage.SessionID, subject, client string, at
 	return code
 }
 
-// mustRedeemOffline does the same for an offline grant.
+// mustRedeemOffline does what mustRedeem does, for an offline grant.
 func (w *world) mustRedeemOffline(session storage.SessionID, subject, client string, at time.Time) storage.Code {
 	w.Helper()
 	code := w.code(session, subject, client, at)
@@ -249,7 +272,7 @@ func (w *world) mustRedeemOffline(session storage.SessionID, subject, client str
 	return code
 }
 
-// refresh exchanges the refresh token with that name for one with the other.
+// refresh exchanges a refresh token for its successor. Both are given by the texts that are hashed.
 func (w *world) refresh(token, successor, client string, at time.Time) (storage.RefreshResult, error) {
 	return w.Refresh(w.ctx, storage.RefreshRequest{
 		Token:    storage.HashOf(token),
@@ -266,15 +289,15 @@ func (w *world) refresh(token, successor, client string, at time.Time) (storage.
 	})
 }
 
-// noPlan plans nothing.
+// noPlan returns a plan without a report and deliveries.
 func noPlan(storage.Termination) storage.Plan { return storage.Plan{} }
 
-// cause is a cause with that id.
+// cause returns a cause with that id.
 func cause(id string) storage.Cause {
 	return storage.Cause{ID: id, Reason: storage.ReasonAdmin, By: "admin", Address: "192.0.2.9"}
 }
 
-// mustEnd ends what sel selects, all of it in one call.
+// mustEnd ends everything that sel selects in one call.
 func (w *world) mustEnd(sel storage.Selector, at time.Time, change storage.Change) []storage.Termination {
 	w.Helper()
 	terminations, more, err := w.EndSessions(
@@ -321,19 +344,19 @@ func sessionIDs(terminations []storage.Termination) (ids []string) {
 	return ids
 }
 
-// sessionActive reports whether a session still counts.
+// sessionActive reports whether a session is active.
 func (w *world) sessionActive(id storage.SessionID, at time.Time) bool {
 	w.Helper()
 	return w.found(func() error { _, err := w.Session(w.ctx, id, at); return err })
 }
 
-// tokenActive reports whether the access token that a code gave still counts.
+// tokenActive reports whether the access token that a code gave is active.
 func (w *world) tokenActive(code storage.Code, at time.Time) bool {
 	w.Helper()
 	return w.found(func() error { _, _, err := w.Token(w.ctx, storage.HashOf("token of "+code.ID), at); return err })
 }
 
-// grantActive reports whether the grant that a code gave still counts.
+// grantActive reports whether the grant that a code gave is active.
 func (w *world) grantActive(code storage.Code, at time.Time) bool {
 	w.Helper()
 	return w.found(func() error {
@@ -342,7 +365,7 @@ func (w *world) grantActive(code storage.Code, at time.Time) bool {
 	})
 }
 
-// found reports whether find succeeds, and stops the test at any error but ErrNotFound.
+// found reports whether find succeeds. It stops the test if find returns another error than ErrNotFound.
 func (w *world) found(find func() error) bool {
 	w.Helper()
 	err := find()
@@ -352,7 +375,8 @@ func (w *world) found(find func() error) bool {
 	return err == nil
 }
 
-// events are the audit lines that pass the filter, checked to be one unbroken chain if there is no filter.
+// events returns the audit lines that the filter selects. Without a filter it also checks that each line follows the
+// line before.
 func (w *world) events(f storage.EventFilter) (all []storage.Event) {
 	w.Helper()
 	all = pages(w, func(p storage.Page) ([]storage.Event, string, error) { return w.ListEvents(w.ctx, f, p) })
@@ -379,14 +403,15 @@ func pages[T any](w *world, list func(storage.Page) ([]T, string, error)) (all [
 		if len(part) > p.Limit {
 			w.Fatalf("a page of at most %d has %d", p.Limit, len(part))
 		}
-		if all = append(all, part...); next == "" {
+		all = append(all, part...)
+		if next == "" {
 			return all
 		}
 		p.After = next
 	}
 }
 
-// sorted is list in order.
+// sorted sorts list and returns it.
 func sorted[T cmp.Ordered](list []T) []T {
 	slices.Sort(list)
 	return list

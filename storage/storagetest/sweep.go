@@ -42,7 +42,7 @@ var sweepTests = map[string]func(*world){
 		_, _, err = w.Token(w.ctx, storage.HashOf("keep"), after(time.Minute))
 		w.must(err)
 	},
-	"WhatSweepRemovedStaysRefusedWhenTheClockIsPutBack": func(w *world) {
+	"CodesAndIDsThatSweepRemovedStayRefusedWhenTheClockIsSetBack": func(w *world) {
 		w.mustUsers("ann")
 		w.mustClients("app", "other")
 		id := w.mustSession("s", "ann", t0)
@@ -65,7 +65,7 @@ var sweepTests = map[string]func(*world){
 			}
 			used, err := w.WasUsed(w.ctx, "jti", t0, after(time.Hour), at)
 			w.must(err)
-			mustEqual(w, "spent", used, true)
+			mustEqual(w, "used", used, true)
 			w.mustBe(w.MarkUsed(w.ctx, "jti", t0, after(time.Hour), at), storage.ErrAlreadyUsed)
 		}
 		sweep := func(at time.Time) {
@@ -81,14 +81,14 @@ var sweepTests = map[string]func(*world){
 		w.must(w.MarkUsed(w.ctx, "another jti", after(3*time.Second), after(time.Hour), after(3*time.Second)))
 		jtiUsed, err := w.WasUsed(w.ctx, "one more", after(3*time.Second), after(time.Hour), after(3*time.Second))
 		w.must(err)
-		mustEqual(w, "spent", jtiUsed, false)
+		mustEqual(w, "used", jtiUsed, false)
 		sweep(after(2 * time.Hour)) // and once more, not as far
 		mustRefuse(after(4*time.Second), used, cutOffCode, next)
 		sweep(after(5 * time.Second))
 		mustRefuse(after(5*time.Second), used, cutOffCode, next)
 		w.mustRedeem(id, "ann", "app", after(6*time.Second))
 	},
-	"SweepLeavesSessionsToTheirTermination": func(w *world) {
+	"SweepDoesNotRemoveExpiredSessions": func(w *world) {
 		w.mustUsers("ann")
 		w.mustClients("app")
 		id := w.mustSession("s", "ann", t0)
@@ -128,7 +128,7 @@ var sweepTests = map[string]func(*world){
 		w.must(err)
 		mustEqual(w, "next delivery", next, time.Time{})
 	},
-	"SweepRemovesGrantsPastTheirDeadlineAndTheirFamilies": func(w *world) {
+	"SweepRemovesExpiredGrantsAndTheirRefreshTokens": func(w *world) {
 		w.mustUsers("ann")
 		w.mustClients("app")
 		id := w.mustSession("s", "ann", t0)
@@ -138,7 +138,7 @@ var sweepTests = map[string]func(*world){
 		_, err = w.refresh("refresh of "+code.ID, "r2", "app", t0)
 		w.mustBe(err, storage.ErrNotFound)
 	},
-	"SweepRemovesLinksPastTheirTime": func(w *world) {
+	"SweepRemovesExpiredLinks": func(w *world) {
 		w.mustUsers("ann")
 		w.must(w.PutOneTimeLink(w.ctx, storage.OneTimeLink{
 			Hash:    storage.HashOf("link"),

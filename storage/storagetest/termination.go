@@ -8,7 +8,7 @@ import (
 )
 
 var terminationTests = map[string]func(*world){
-	"EndedSessionTakesEverythingBoundToItAlong": func(w *world) {
+	"EverythingBoundToASessionEndsWithIt": func(w *world) {
 		w.mustUsers("ann")
 		w.mustClients("app", "other")
 		id := w.mustSession("s", "ann", t0)
@@ -27,7 +27,7 @@ var terminationTests = map[string]func(*world){
 		e := terminations[0]
 		mustEqual(w, "whole", e.WholeSession, true)
 		mustEqual(w, "at", e.EndedAt, after(time.Second))
-		mustEqual(w, "members", len(e.Session.ClientSessions), 2)
+		mustEqual(w, "client sessions", len(e.Session.ClientSessions), 2)
 		mustEqual(w, "grants", grantIDs(e.Grants), []string{"grant of " + bound.ID})
 		mustEqual(w, "offline", grantIDs(e.RemainingOffline), []string{"grant of " + offline.ID})
 		mustEqual(w, "clients", len(e.Clients), 2)
@@ -52,34 +52,109 @@ var terminationTests = map[string]func(*world){
 		w.must(err)
 		mustEqual(w, "stored", n, 1)
 	},
-	"SelectorsTakeWhatTheySay": func(w *world) {
+	"SelectorsEndExactlyWhatTheySelect": func(w *world) {
+		type selector = storage.Selector
 		for name, c := range map[string]struct {
-			sel            storage.Selector
-			want           []string
-			clientSessions bool
-			offline        int
+			sel            selector
+			want           []string // the sessions
+			clientSessions bool     // only their client sessions end
+			offline        int      // number of offline grants that end
 		}{
-			"one":                         {storage.Selector{Sessions: []storage.SessionID{"a1"}}, []string{"a1"}, false, 0},
-			"two":                         {storage.Selector{Sessions: []storage.SessionID{"a1", "b1"}}, []string{"a1", "b1"}, false, 0},
-			"a user's":                    {storage.Selector{Subject: "ann"}, []string{"a1", "a2"}, false, 0},
-			"a user's others":             {storage.Selector{Subject: "ann", Except: "a1"}, []string{"a2"}, false, 0},
-			"all":                         {storage.Selector{AllUsers: true}, []string{"a1", "a2", "b1"}, false, 0},
-			"all but one":                 {storage.Selector{AllUsers: true, Except: "b1"}, []string{"a1", "a2"}, false, 0},
-			"nothing":                     {storage.Selector{}, nil, false, 0},
-			"nobody's":                    {storage.Selector{Subject: "nobody", IncludeOffline: true}, nil, false, 0},
-			"at a client":                 {storage.Selector{Client: "app"}, []string{"a1", "b1"}, true, 0},
-			"at a client, all":            {storage.Selector{AllUsers: true, Client: "app"}, []string{"a1", "b1"}, true, 0},
-			"a user's client session":     {storage.Selector{Subject: "ann", Client: "app"}, []string{"a1"}, true, 0},
-			"one client session":          {storage.Selector{Sessions: []storage.SessionID{"a1"}, Client: "other"}, []string{"a1"}, true, 0},
-			"no client session":           {storage.Selector{Sessions: []storage.SessionID{"a2"}, Client: "app"}, nil, true, 0},
-			"all with offline":            {storage.Selector{AllUsers: true, IncludeOffline: true}, []string{"a1", "a2", "b1"}, false, 3},
-			"user with offline":           {storage.Selector{Subject: "ann", IncludeOffline: true}, []string{"a1", "a2"}, false, 2},
-			"one with offline":            {storage.Selector{Sessions: []storage.SessionID{"a2"}, IncludeOffline: true}, []string{"a2"}, false, 2},
-			"client session with offline": {storage.Selector{Sessions: []storage.SessionID{"a2"}, Client: "app", IncludeOffline: true}, nil, true, 1},
-			"client and offline":          {storage.Selector{Client: "app", IncludeOffline: true}, []string{"a1", "b1"}, true, 2},
-			"client's offline":            {storage.Selector{Client: "app", IncludeOffline: true, OfflineOnly: true}, nil, true, 2},
-			"a user's offline":            {storage.Selector{Subject: "ann", IncludeOffline: true, OfflineOnly: true}, nil, true, 2},
-			"all offline":                 {storage.Selector{AllUsers: true, IncludeOffline: true, OfflineOnly: true}, nil, true, 3},
+			"one": {
+				sel:  selector{Sessions: sessionsNamed("a1")},
+				want: []string{"a1"},
+			},
+			"two": {
+				sel:  selector{Sessions: sessionsNamed("a1", "b1")},
+				want: []string{"a1", "b1"},
+			},
+			"a user's": {
+				sel:  selector{Subject: "ann"},
+				want: []string{"a1", "a2"},
+			},
+			"a user's others": {
+				sel:  selector{Subject: "ann", Except: "a1"},
+				want: []string{"a2"},
+			},
+			"all": {
+				sel:  selector{AllUsers: true},
+				want: []string{"a1", "a2", "b1"},
+			},
+			"all but one": {
+				sel:  selector{AllUsers: true, Except: "b1"},
+				want: []string{"a1", "a2"},
+			},
+			"nothing": {
+				sel: selector{},
+			},
+			"nobody's": {
+				sel: selector{Subject: "nobody", IncludeOffline: true},
+			},
+			"at a client": {
+				sel:            selector{Client: "app"},
+				want:           []string{"a1", "b1"},
+				clientSessions: true,
+			},
+			"at a client, all": {
+				sel:            selector{AllUsers: true, Client: "app"},
+				want:           []string{"a1", "b1"},
+				clientSessions: true,
+			},
+			"a user's client session": {
+				sel:            selector{Subject: "ann", Client: "app"},
+				want:           []string{"a1"},
+				clientSessions: true,
+			},
+			"one client session": {
+				sel:            selector{Sessions: sessionsNamed("a1"), Client: "other"},
+				want:           []string{"a1"},
+				clientSessions: true,
+			},
+			"no client session": {
+				sel:            selector{Sessions: sessionsNamed("a2"), Client: "app"},
+				clientSessions: true,
+			},
+			"all with offline": {
+				sel:     selector{AllUsers: true, IncludeOffline: true},
+				want:    []string{"a1", "a2", "b1"},
+				offline: 3,
+			},
+			"user with offline": {
+				sel:     selector{Subject: "ann", IncludeOffline: true},
+				want:    []string{"a1", "a2"},
+				offline: 2,
+			},
+			"one with offline": {
+				sel:     selector{Sessions: sessionsNamed("a2"), IncludeOffline: true},
+				want:    []string{"a2"},
+				offline: 2,
+			},
+			"client session with offline": {
+				sel:            selector{Sessions: sessionsNamed("a2"), Client: "app", IncludeOffline: true},
+				clientSessions: true,
+				offline:        1,
+			},
+			"client and offline": {
+				sel:            selector{Client: "app", IncludeOffline: true},
+				want:           []string{"a1", "b1"},
+				clientSessions: true,
+				offline:        2,
+			},
+			"client's offline": {
+				sel:            selector{Client: "app", IncludeOffline: true, OfflineOnly: true},
+				clientSessions: true,
+				offline:        2,
+			},
+			"a user's offline": {
+				sel:            selector{Subject: "ann", IncludeOffline: true, OfflineOnly: true},
+				clientSessions: true,
+				offline:        2,
+			},
+			"all offline": {
+				sel:            selector{AllUsers: true, IncludeOffline: true, OfflineOnly: true},
+				clientSessions: true,
+				offline:        3,
+			},
 		} {
 			w, at := w.fresh(), t0
 			w.mustUsers("ann", "bob")
@@ -133,16 +208,18 @@ var terminationTests = map[string]func(*world){
 			}
 		}
 	},
-	"WhatWasCommittedBeforeATerminationEndsWhateverItsTimes": func(w *world) {
+	"TerminationEndsEarlierRecordsWhateverTheirTimes": func(w *world) {
+		const tenDays = 10 * 24 * time.Hour
+		steps := []time.Duration{-tenDays, -time.Second, 0, time.Second, time.Minute, time.Hour, tenDays}
 		for _, sel := range []storage.Selector{
 			{Subject: "ann", IncludeOffline: true},
 			{AllUsers: true, IncludeOffline: true},
-			{Sessions: []storage.SessionID{"s"}, IncludeOffline: true},
+			{Sessions: sessionsNamed("s"), IncludeOffline: true},
 			{Subject: "ann", Client: "app", IncludeOffline: true},
-			{Sessions: []storage.SessionID{"s"}, Client: "app", IncludeOffline: true},
+			{Sessions: sessionsNamed("s"), Client: "app", IncludeOffline: true},
 			{Client: "app", IncludeOffline: true},
 		} {
-			for _, ahead := range []time.Duration{-10 * 24 * time.Hour, -time.Second, 0, time.Second, time.Minute, time.Hour, 10 * 24 * time.Hour} {
+			for _, ahead := range steps {
 				for _, limit := range []int{0, 1} {
 					w.fresh().mustEndAllOfAClockAhead(sel, ahead, limit)
 				}
@@ -155,7 +232,7 @@ var terminationTests = map[string]func(*world){
 		for i, start := range []time.Duration{5, 1, 4, 2, 3} {
 			w.mustSession(fmt.Sprint("s", i), "ann", after(start*time.Minute))
 		}
-		w.must(w.Touch(w.ctx, "s1", after(10*time.Minute))) // the first is not the first any more
+		w.must(w.Touch(w.ctx, "s1", after(10*time.Minute))) // its deadline is no longer the earliest
 		sel := storage.Selector{Expired: true}
 		var order []string
 		for more := true; more; {
@@ -179,7 +256,7 @@ var terminationTests = map[string]func(*world){
 		mustEqual(w, "bulk logouts", len(list), 0)
 		mustEqual(w, "none left", len(w.mustEnd(sel, after(64*time.Minute), storage.Change{})), 0)
 	},
-	"ExpiredSessionsSayWhichDeadlinePassed": func(w *world) {
+	"ExpiredSessionsHaveTheReasonOfTheirExpiry": func(w *world) {
 		w.mustUsers("ann")
 		idle, old := newSession("idle", "ann", t0), newSession("old", "ann", t0)
 		old.Expires = after(30 * time.Minute)
@@ -198,7 +275,7 @@ var terminationTests = map[string]func(*world){
 		)
 		mustEqual(w, "lines", len(w.events(storage.EventFilter{Reason: storage.ReasonAbsolute})), 1)
 	},
-	"GrantAloneEndsAndNothingElse": func(w *world) {
+	"TerminationOfAGrantEndsNothingElse": func(w *world) {
 		w.mustUsers("ann")
 		w.mustClients("app")
 		id := w.mustSession("s", "ann", t0)
@@ -215,13 +292,13 @@ var terminationTests = map[string]func(*world){
 	},
 }
 
-// nextRound counts the rounds of a test.
+// nextRound returns the number of the next round of a test.
 func (w *world) nextRound() int {
 	w.ids["round"]++
 	return w.ids["round"]
 }
 
-// grantIDs are the ids of grants, sorted.
+// grantIDs returns the ids of grants, sorted.
 func grantIDs(list []storage.Grant) (ids []string) {
 	for _, g := range list {
 		ids = append(ids, g.ID)
@@ -229,8 +306,8 @@ func grantIDs(list []storage.Grant) (ids []string) {
 	return sorted(ids)
 }
 
-// mustEndAllOfAClockAhead ends what was created by a clock that was ahead (or behind), in pages of limit, and checks
-// that nothing of it counts from the first page on, and that what begins afterwards does.
+// mustEndAllOfAClockAhead ends sessions and grants that were created by a clock that was ahead (or behind), in pages of
+// limit. It checks that all are revoked from the first page on, and that a session that begins afterwards is not.
 func (w *world) mustEndAllOfAClockAhead(sel storage.Selector, ahead time.Duration, limit int) {
 	w.mustUsers("ann")
 	w.mustClients("app")
@@ -242,7 +319,7 @@ func (w *world) mustEndAllOfAClockAhead(sel storage.Selector, ahead time.Duratio
 	if len(sel.Sessions) > 0 {
 		sel.Sessions = append(sel.Sessions, "t")
 	}
-	for _, id := range []storage.SessionID{"s", "t"} {
+	for _, id := range sessionsNamed("s", "t") {
 		all = append(all, w.mustRedeem(id, "ann", "app", created), w.mustRedeemOffline(id, "ann", "app", created))
 	}
 	unused := w.code("s", "ann", "app", t0)

@@ -11,17 +11,17 @@ import (
 )
 
 var tokenTests = map[string]func(*world){
-	"TokenDiesWhenItExpires": func(w *world) {
+	"TokenExpires": func(w *world) {
 		w.mustUsers("ann")
 		w.mustClients("app")
 		id := w.mustSession("s", "ann", t0)
 		w.must(w.Touch(w.ctx, id, after(30*time.Minute)))
 		code := w.mustRedeem(id, "ann", "app", after(30*time.Minute))
 		if !w.tokenActive(code, after(90*time.Minute-time.Millisecond)) || w.tokenActive(code, after(90*time.Minute)) {
-			w.Fatal("the token does not end when it says")
+			w.Fatal("the token does not expire at its time of expiry")
 		}
 	},
-	"TokenDiesWithItsIdleSessionThoughManyWaitToBeSwept": func(w *world) {
+	"TokenExpiresWithItsIdleSessionWhileManyWaitForTheSweep": func(w *world) {
 		w.mustUsers("ann")
 		w.mustClients("app")
 		longer := func(code storage.Code, g storage.Grant) {
@@ -74,7 +74,7 @@ var tokenTests = map[string]func(*world){
 			w.Fatal("a token of another session was revoked")
 		}
 	},
-	"TokenDiesWithItsClientAndItsUser": func(w *world) {
+	"TokenIsRevokedWithItsClientAndItsUser": func(w *world) {
 		w.mustUsers("ann", "bob")
 		w.mustClients("app", "other")
 		w.mustSession("a", "ann", t0)
@@ -108,7 +108,7 @@ var tokenTests = map[string]func(*world){
 			w.Fatal("another token was revoked")
 		}
 	},
-	"DeletedTokenIsGoneAndItsSiblingsStay": func(w *world) {
+	"DeletedTokenIsRevokedAndOtherTokensOfItsGrantStay": func(w *world) {
 		w.mustUsers("ann")
 		w.mustClients("app")
 		id := w.mustSession("s", "ann", t0)
@@ -164,7 +164,7 @@ var tokenTests = map[string]func(*world){
 		w.mustBe(w.ClientTokenActive(w.ctx, "missing", issued), storage.ErrNotFound)
 		_, _, err = w.Token(w.ctx, w.mustClientToken("new", "app", t0, after(6*time.Hour)), after(5*time.Hour))
 		w.must(err)
-		_, err = w.Sweep(w.ctx, after(100*24*time.Hour), 1000) // by a clock that is put back
+		_, err = w.Sweep(w.ctx, after(100*24*time.Hour), 1000) // by a clock that is set back later
 		w.must(err)
 		mustNotCount(after(5 * time.Hour))
 	},
@@ -186,7 +186,7 @@ var tokenTests = map[string]func(*world){
 			w.mustRedeem(id, "ann", "app", at)
 		}
 	},
-	"WhatAnEarlierClientOfTheSameIDGotDoesNotCountForTheNext": func(w *world) {
+	"CodesTokensAndConsentsOfARemovedClientDoNotCountForANewOneWithItsID": func(w *world) {
 		w.mustUsers("ann")
 		w.mustClients("app")
 		id := w.mustSession("s", "ann", t0)
@@ -242,7 +242,7 @@ var tokenTests = map[string]func(*world){
 		wg.Wait()
 		mustEqual(w, "won", won.Load(), 1)
 	},
-	"UsedIDIsRememberedUntilItsTime": func(w *world) {
+	"UsedIDIsRecordedUntilItExpires": func(w *world) {
 		w.must(w.MarkUsed(w.ctx, "jti", t0, after(time.Minute), t0))
 		w.restart()
 		for _, c := range []struct {
@@ -252,7 +252,7 @@ var tokenTests = map[string]func(*world){
 		}{{"jti", 0, true}, {"jti", time.Minute - 1, true}, {"jti", time.Minute, false}, {"other", 0, false}} {
 			used, err := w.WasUsed(w.ctx, c.id, t0, after(2*time.Hour), after(c.at))
 			w.must(err)
-			mustEqual(w, "spent", used, c.want)
+			mustEqual(w, "used", used, c.want)
 		}
 		w.must(w.MarkUsed(w.ctx, "jti", t0, after(time.Hour), after(time.Minute)))
 		_, err := w.Sweep(w.ctx, after(2*time.Minute), 100) // the first use's time is over, the second's is not
@@ -295,7 +295,7 @@ var tokenTests = map[string]func(*world){
 	},
 }
 
-// mustDisable disables a client with all that it has, and returns its record.
+// mustDisable disables a client, ends its client sessions and grants, and returns its record.
 func (w *world) mustDisable(id string, at time.Time) storage.Client {
 	w.Helper()
 	stored, err := w.Client(w.ctx, id)

@@ -97,14 +97,21 @@ var userTests = map[string]func(*world){
 		_, err = w.UserByLogin(w.ctx, "ann@example.org")
 		w.mustBe(err, storage.ErrNotFound)
 	},
-	"NameIsOneHoweverItIsTyped": func(w *world) {
+	"LoginNameFindsOneUserHoweverItIsTyped": func(w *world) {
 		w.must(
 			w.PutUser(
 				w.ctx,
 				storage.User{Subject: "jose", Name: "Jos\u00e9", Email: "Jos\u00e9@example.org", EmailVerified: true},
 			),
 		)
-		for _, login := range []string{"jos\u00e9", "jose\u0301", "JOSE\u0301", "\uff4aos\u00e9", "jose\u0301@example.org", "JOS\u00c9@EXAMPLE.ORG"} {
+		for _, login := range []string{
+			"jos\u00e9",
+			"jose\u0301",
+			"JOSE\u0301",
+			"\uff4aos\u00e9",
+			"jose\u0301@example.org",
+			"JOS\u00c9@EXAMPLE.ORG",
+		} {
 			u, err := w.UserByLogin(w.ctx, login)
 			w.must(err)
 			mustEqual(w, login, u.Subject, "jose")
@@ -121,7 +128,7 @@ var userTests = map[string]func(*world){
 		_, err = w.UserByLogin(w.ctx, "jose")
 		w.mustBe(err, storage.ErrNotFound)
 	},
-	"OnlyOneOfSeveralChangesOfOneRevisionIsStored": func(w *world) {
+	"OneOfSeveralChangesOfTheSameRevisionIsStored": func(w *world) {
 		w.mustUsers("ann")
 		var done atomic.Int32
 		var wg sync.WaitGroup
@@ -177,7 +184,7 @@ var userTests = map[string]func(*world){
 }
 
 var clientTests = map[string]func(*world){
-	"ClientIsKeptWithAllItSaid": func(w *world) {
+	"ClientIsStoredWhole": func(w *world) {
 		yes := true
 		c := storage.Client{
 			Metadata: storage.Metadata{
@@ -219,7 +226,7 @@ var clientTests = map[string]func(*world){
 		c.ClientID = "other"
 		w.mustBe(w.PutClient(w.ctx, c), storage.ErrNotFound)
 	},
-	"ClientAddedAnewIsNotChangedByWhoReadTheOneBefore": func(w *world) {
+	"WriteOfARemovedClientDoesNotChangeANewOneWithItsID": func(w *world) {
 		w.mustClients("app", "other")
 		for _, changes := range []int{0, 2} {
 			before, err := w.Client(w.ctx, "app")
@@ -299,12 +306,13 @@ var clientTests = map[string]func(*world){
 	"ClientsAreListedByID": func(w *world) {
 		w.mustClients("c", "a", "e", "b", "d")
 		var ids []string
-		for _, c := range pages(w, func(p storage.Page) ([]*storage.Client, string, error) { return w.ListClients(w.ctx, p) }) {
+		list := func(p storage.Page) ([]*storage.Client, string, error) { return w.ListClients(w.ctx, p) }
+		for _, c := range pages(w, list) {
 			ids = append(ids, c.ClientID)
 		}
 		mustEqual(w, "ids", ids, []string{"a", "b", "c", "d", "e"})
 	},
-	"InitialTokenRegistersAsOftenAsItSays": func(w *world) {
+	"InitialAccessTokenRegistersUpToItsNumberOfUses": func(w *world) {
 		token := storage.HashOf("initial")
 		w.must(
 			w.PutInitialAccessToken(
@@ -316,7 +324,8 @@ var clientTests = map[string]func(*world){
 		var wg sync.WaitGroup
 		for _, id := range []string{"a", "b", "c", "d", "e", "f", "g", "h"} {
 			wg.Go(func() {
-				switch err := w.RegisterClient(w.ctx, storage.Client{Metadata: storage.Metadata{ClientID: id}}, token, t0); {
+				client := storage.Client{Metadata: storage.Metadata{ClientID: id}}
+				switch err := w.RegisterClient(w.ctx, client, token, t0); {
 				case err == nil:
 					done.Add(1)
 				case !errors.Is(err, storage.ErrRevoked):
@@ -332,7 +341,7 @@ var clientTests = map[string]func(*world){
 		w.must(err)
 		mustEqual(w, "listed", len(list), 1)
 	},
-	"InitialTokenThatIsGoneOrExpiredRegistersNothing": func(w *world) {
+	"RemovedOrExpiredInitialAccessTokenRegistersNothing": func(w *world) {
 		token := storage.HashOf("initial")
 		c := storage.Client{Metadata: storage.Metadata{ClientID: "app"}}
 		w.mustBe(w.RegisterClient(w.ctx, c, token, t0), storage.ErrRevoked)
@@ -350,7 +359,7 @@ var clientTests = map[string]func(*world){
 		c.ClientID = "open"
 		w.must(w.RegisterClient(w.ctx, c, storage.Hash{}, t0))
 	},
-	"ConsentToARemovedClientDoesNotCountForItsNamesake": func(w *world) {
+	"ConsentForARemovedClientDoesNotCountForANewOneWithItsID": func(w *world) {
 		w.mustUsers("ann", "bob")
 		w.mustClients("app")
 		w.must(

@@ -29,7 +29,10 @@ type Outbox interface {
 	Client(ctx context.Context, id string) (*storage.Client, error)
 	Report(ctx context.Context, id string) (storage.Report, error)
 	ListSessions(
-		ctx context.Context, sel storage.Selector, at time.Time, p storage.Page,
+		ctx context.Context,
+		sel storage.Selector,
+		at time.Time,
+		p storage.Page,
 	) (sessions []storage.Session, next string, err error)
 	RetryDelivery(
 		ctx context.Context,

@@ -6,7 +6,7 @@ import (
 	"github.com/curfew-id/curfew/storage"
 )
 
-// hostSpeed is what the last attempt at a host has shown.
+// hostSpeed says how quickly the last attempt at a host ended.
 type hostSpeed int
 
 const (
@@ -22,10 +22,12 @@ func speedOf(slow bool) hostSpeed {
 	return speedQuick
 }
 
-// hostClass decides which slots a host uses. Hosts of different classes never wait for each other.
+// hostClass decides which slots a host uses. Each class has its own slots, so that hosts of different classes never
+// wait for each other.
 type hostClass int
 
-// The classes: by who registered the client, and by speed.
+// The classes follow from the speed of the host and from who registered the client: the operator, or the client itself
+// by dynamic registration.
 const (
 	operatorUnknown hostClass = iota
 	operatorQuick
@@ -33,7 +35,7 @@ const (
 	selfRegisteredUnknown
 	selfRegisteredQuick
 	selfRegisteredSlow
-	hostClasses // their number
+	hostClasses // the number of classes
 )
 
 var hostClassNames = [hostClasses]string{
@@ -47,18 +49,22 @@ var hostClassNames = [hostClasses]string{
 
 func (c hostClass) String() string { return hostClassNames[c] }
 
-// classLimits bound what each class uses: attempts at the same time, and deliveries that are claimed, which includes
-// these.
-var classLimits = [hostClasses]struct{ inFlight, claimed int }{
-	operatorUnknown:       {32, 128},
-	operatorQuick:         {64, 512},
-	operatorSlow:          {32, 32},
-	selfRegisteredUnknown: {16, 32},
-	selfRegisteredQuick:   {16, 64},
-	selfRegisteredSlow:    {16, 16},
+// classLimit limits how many slots a class has.
+type classLimit struct {
+	inFlight int // attempts at the same time
+	claimed  int // claimed deliveries, including those in flight
 }
 
-// maxClaimed is how many deliveries are claimed in all.
+var classLimits = [hostClasses]classLimit{
+	operatorUnknown:       {inFlight: 32, claimed: 128},
+	operatorQuick:         {inFlight: 64, claimed: 512},
+	operatorSlow:          {inFlight: 32, claimed: 32},
+	selfRegisteredUnknown: {inFlight: 16, claimed: 32},
+	selfRegisteredQuick:   {inFlight: 16, claimed: 64},
+	selfRegisteredSlow:    {inFlight: 16, claimed: 16},
+}
+
+// maxClaimed is the largest number of claimed deliveries of all classes together.
 var maxClaimed = func() (n int) {
 	for _, limits := range classLimits {
 		n += limits.claimed
@@ -66,11 +72,11 @@ var maxClaimed = func() (n int) {
 	return n
 }()
 
-// selfRegisteredPrefix begins Delivery.Host for clients that registered themselves. Their deliveries get slots of
-// their own, even where their URI names the host of an operator's client.
+// selfRegisteredPrefix begins Delivery.Host for clients that registered themselves. Their deliveries have other slots
+// than those of an operator's client, even if both have the same host.
 const selfRegisteredPrefix = "self-registered "
 
-// queueHost returns Delivery.Host of a client.
+// queueHost returns the Delivery.Host of a client's deliveries.
 func queueHost(c *storage.Client) string {
 	host := hostOf(c.BackchannelLogoutURI)
 	if c.Dynamic {
@@ -84,6 +90,7 @@ func IsSelfRegistered(d storage.Delivery) bool {
 	return strings.HasPrefix(d.Host, selfRegisteredPrefix)
 }
 
+// classOf returns the class of a Delivery.Host. Both groups of classes are in the order of the speeds.
 func classOf(host string, speed hostSpeed) hostClass {
 	class := operatorUnknown + hostClass(speed)
 	if strings.HasPrefix(host, selfRegisteredPrefix) {

@@ -26,7 +26,9 @@ type SessionStore interface {
 	Sweep(ctx context.Context, at time.Time, limit int) (int, error)
 	UpdateReport(ctx context.Context, id string, change func(*storage.Report)) error
 	AdvanceDelivery(
-		ctx context.Context, id string, at time.Time,
+		ctx context.Context,
+		id string,
+		at time.Time,
 		update func(storage.ReportEntry) storage.ReportEntry,
 	) error
 }
@@ -34,8 +36,8 @@ type SessionStore interface {
 // DefaultPageSize is how many sessions a bulk logout ends in one transaction.
 const DefaultPageSize = 200
 
-// firstPageSize is how many sessions the first transaction of a termination ends that spans all users. All of it is
-// revoked by that commit, which therefore writes little and does not keep the others waiting.
+// firstPageSize is how many sessions the first transaction ends if a termination spans all users. That transaction
+// revokes all selected sessions, so it should be small and quick.
 const firstPageSize = 10
 
 // DefaultReportRetention is how long reports are kept.
@@ -80,8 +82,7 @@ type Result struct {
 	returning    returningClient
 }
 
-// Frames returns the frames of a front-channel logout for what ended, without that of a client session that is put off
-// (IsPutOff).
+// Frames returns the frames of a front-channel logout for the terminations, except for a client session that IsPutOff.
 func (r Result) Frames() []Frame {
 	return slices.DeleteFunc(Frames(r.issuer, r.Terminations), func(f Frame) bool { return r.IsPutOff(f.SID) })
 }

@@ -55,25 +55,29 @@ func (d *Dispatcher) SendTestToken(ctx context.Context, c *storage.Client) (Test
 	}, nil
 }
 
-// ExplainAnswer says in one sentence what an answer means and what follows, for the operator of the relying party.
+// ExplainAnswer returns a sentence for the operator of the relying party: what the answer means, and what Curfew does
+// next.
 func ExplainAnswer(a storage.Answer) string {
 	switch limit := maxRefusals(a.Status); {
 	case confirmsLogout(a.Status):
 		return "confirmed: the app says that the session is over"
 	case a.Class == "denied":
-		return "not sent: the address is private or the port closed; egress.allow (for a client that registered itself: registration.egress_allow) does not list it"
+		return "not sent: the address is private or the port closed; egress.allow (for a client that registered " +
+			"itself: registration.egress_allow) does not list it"
 	case a.Class == "internal":
 		return "not sent: no logout token could be signed; the log says why"
 	case a.Class == "tls":
-		return "no answer (tls): the certificate is not trusted; if a CA of your own signed it, name that CA in egress.ca; " + triedAgain
+		return "no answer (tls): the certificate is not trusted; if a CA of your own signed it, name that CA in " +
+			"egress.ca; " + triedAgain
 	case a.Status == 0:
 		return "no answer (" + a.Class + "): " + triedAgain
 	case a.Status == http.StatusBadRequest:
-		return "refused as invalid: tried three times, then given up; check its issuer, its keys, and logout_token_typ and logout_token_claims"
+		return "refused as invalid: tried three times, then given up; check its issuer, its keys, and " +
+			"logout_token_typ and logout_token_claims"
 	case isRedirect(a.Status) && strings.HasPrefix(a.Detail, redirectsTo):
-		return "it " + a.Detail + ", and redirects are never followed: register the final URI; tried twice, then given up"
+		return "it " + a.Detail + notFollowed
 	case isRedirect(a.Status):
-		return "it redirects, and redirects are never followed: register the final URI; tried twice, then given up"
+		return "it redirects" + notFollowed
 	case limit > 0:
 		return "refused: no endpoint for logout tokens answers at this URI; tried twice, then given up"
 	case a.Status >= 200 && a.Status < 300:
@@ -83,4 +87,7 @@ func ExplainAnswer(a storage.Answer) string {
 	}
 }
 
-const triedAgain = "tried again until it confirms or time is up"
+const (
+	triedAgain  = "tried again until it confirms or time is up"
+	notFollowed = ", and redirects are never followed: register the final URI; tried twice, then given up"
+)

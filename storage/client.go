@@ -68,7 +68,7 @@ type Metadata struct {
 	BackendLogout string `json:"backend_logout,omitempty"`
 	// LogoutScope is the scope of the client's logout requests. Empty: the deployment's default.
 	LogoutScope LogoutScope `json:"logout_scope,omitempty"`
-	// RequireAuthn is what the client's users must prove: password or mfa. The deployment may require more.
+	// RequireAuthn is the authentication that the client requires: password or mfa. The deployment may require more.
 	RequireAuthn string `json:"require_authn,omitempty"`
 	// RefreshTokens names the refresh tokens that the client may hold: session, offline, or empty for both.
 	RefreshTokens string `json:"refresh_tokens,omitempty"`
@@ -91,8 +91,8 @@ type Metadata struct {
 	ClockSkew *int `json:"clock_skew,omitempty"`
 	// Renotify sends a second logout token if the client joined less than 30 s before the termination. Default true.
 	Renotify *bool `json:"renotify,omitempty"`
-	// NotifyInitiator sends a logout token also for a logout that the client started and that leads back to it. Default
-	// true.
+	// NotifyInitiator sends the client a logout token even for a logout that it started and after which the browser
+	// returns to it. Default true.
 	NotifyInitiator *bool `json:"notify_initiator,omitempty"`
 }
 

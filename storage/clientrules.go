@@ -179,8 +179,8 @@ func (c *Client) BackendLogoutScope() (scope LogoutScope, ok bool) {
 // session.
 func (c *Client) HasUntrustedConfirmations() bool { return c.Confirmations == "untrusted" }
 
-// IsNotifiedAsInitiator reports whether the client is notified of a logout that it started itself, where the browser
-// goes back to it.
+// IsNotifiedAsInitiator reports whether the client gets a logout token for a logout that it started itself and after
+// which the browser returns to it.
 func (c *Client) IsNotifiedAsInitiator() bool { return c.NotifyInitiator == nil || *c.NotifyInitiator }
 
 // UsesPairwiseSubjects reports whether the client gets pairwise subject identifiers (Core §8.1).

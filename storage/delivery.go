@@ -31,7 +31,7 @@ type Delivery struct {
 	Claims         string        `json:"claims,omitempty"`         // logout_token_claims
 	Untrusted      bool          `json:"untrusted,omitempty"`      // the client's metadata say confirmations: untrusted
 	Renotification bool          `json:"renotification,omitempty"` // a second logout token; see Metadata.Renotify
-	Initiator      bool          `json:"initiator,omitempty"`      // its client started the logout and is notified when the browser is back there
+	Initiator      bool          `json:"initiator,omitempty"`      // to the client that started the logout; see Initiator
 	Created        time.Time     `json:"created"`
 	NextAttempt    time.Time     `json:"next_attempt"` // the delivery is due from this time on
 	Pause          time.Duration `json:"-"`            // time from setting NextAttempt to NextAttempt
@@ -112,8 +112,8 @@ type Deliveries interface {
 	ListHostHealth(ctx context.Context) ([]HostHealth, error)
 	// ListDeliveries lists deliveries, newest first.
 	ListDeliveries(ctx context.Context, f DeliveryFilter, p Page) (d []Delivery, next string, err error)
-	// AdvanceDelivery brings the first attempt of a pending delivery forward to that time, and changes its report's
-	// entry by update. A delivery that is due earlier or was attempted stays as it is. ErrNotFound.
+	// AdvanceDelivery moves the first attempt of a pending delivery to that earlier time, and changes the report's
+	// entry by update. It does not change a delivery that is due earlier or was attempted. ErrNotFound.
 	AdvanceDelivery(ctx context.Context, id string, at time.Time, update func(ReportEntry) ReportEntry) error
 	// RetryDelivery makes a pending or failed delivery due at that time, extends GiveUpAt to at least MinRetryPeriod
 	// later, changes the report's entry by update, and adds an audit line. ErrNotFound; ErrAlreadyUsed if the delivery

@@ -27,8 +27,8 @@ type Keys interface {
 	// ListKeys lists all keys, oldest first.
 	ListKeys(ctx context.Context) ([]Key, error)
 	// PutKeys stores the keys put, new or changed, removes those with the ids in remove, and adds the audit lines, in
-	// one transaction. read is what ListKeys returned before. ErrChanged if the store no longer has exactly these keys:
-	// another replica has changed them.
+	// one transaction. read is the result of an earlier ListKeys. ErrChanged if the store no longer has exactly these
+	// keys, because another process has changed them.
 	PutKeys(ctx context.Context, read, put []Key, remove []string, e ...Event) error
 }
 

@@ -76,8 +76,8 @@ func (d Delivery) Planned() Delivery {
 	return d
 }
 
-// Advanced returns a copy of the delivery whose first attempt is brought forward to that time. ok is false, and the
-// copy is unchanged, if the delivery is due earlier, was attempted, or is not pending.
+// Advanced returns a copy of the delivery with its first attempt moved to that earlier time. ok is false, and the copy
+// is unchanged, if the delivery is due earlier, was attempted, or is not pending.
 func (d Delivery) Advanced(at time.Time) (advanced Delivery, ok bool) {
 	if d.State != DeliveryPending || d.Attempts > 0 || !at.Before(d.NextAttempt) {
 		return d, false

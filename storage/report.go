@@ -34,7 +34,7 @@ type ReportEntry struct {
 	NextAttempt    time.Time     `json:"next_attempt,omitzero"`
 	LastAnswer     Answer        `json:"last_answer,omitzero"`
 	Renotification string        `json:"renotification,omitempty"` // pending, done, failed
-	Initiator      bool          `json:"initiator,omitempty"`      // its client started the logout and is notified after the others, or not at all
+	Initiator      bool          `json:"initiator,omitempty"`      // of the client that started the logout
 }
 
 // DeliveryNone is the delivery state of an entry without a delivery.

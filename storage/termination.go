@@ -84,8 +84,8 @@ type EndRequest struct {
 	Initiator Initiator
 }
 
-// Initiator names the client session from which a logout was started, where the browser goes back to its client
-// afterwards. The zero value is none. The plan reads it; the store does not.
+// Initiator identifies the client session from which a logout was started, if the browser returns to its client
+// afterwards. The zero value stands for no such client session. The plan reads it; the store does not.
 type Initiator struct {
 	SID          string // of the client session
 	HintVerified bool   // a verified ID token hint belongs to the session

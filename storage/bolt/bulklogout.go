@@ -81,7 +81,7 @@ func (bulk *bulkLogout) removedClient(id string) *storage.Client {
 func (t *tx) keepRemovedClient(c storage.Client) {
 	for _, bulk := range slices.Clone(t.cache.bulkLogouts) {
 		if bulk.removedClient(c.ClientID) != nil {
-			continue // a later client with the same id
+			continue // c is a later client with the same id
 		}
 		next := *bulk
 		next.RemovedClients = append(slices.Clone(bulk.RemovedClients), c)

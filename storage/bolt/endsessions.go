@@ -54,7 +54,7 @@ type endSessionsTx struct {
 	cursor        []byte                // key of the last session that was read
 	terminations  []storage.Termination // collected by read
 	more          bool                  // read left records for a later call
-	removed       []storage.Client      // the client that the change removes
+	removed       []storage.Client      // the client that the change removes, as it was before
 }
 
 func newEndSessions(t *tx, sel storage.Selection) endSessionsTx {

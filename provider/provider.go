@@ -55,6 +55,7 @@ type Config struct {
 	Token           policy.Token
 	Logout          policy.Logout
 	Registration    policy.Registration
+	Audit           policy.Audit
 	MaxTrustHorizon time.Duration // 0: no limit
 	HSTS            web.HSTS
 	CheckSession    bool          // Session Management 1.0
@@ -86,6 +87,7 @@ type Provider struct {
 	registration   *register.Handler
 	terminator     *logout.Terminator
 	dispatcher     *logout.Dispatcher
+	checkpoints    *checkpointer
 	handler        http.Handler
 	admin          http.Handler
 	draining       atomic.Bool
@@ -117,6 +119,7 @@ func New(c Config) (*Provider, error) {
 	p.site = p.newSite()
 	p.dispatcher = p.newDispatcher()
 	p.terminator = p.newTerminator()
+	p.checkpoints = p.newCheckpointer()
 	p.registrar = p.newRegistrar()
 	p.registration = p.newRegistration()
 	if err := p.checkTrustHorizon(); err != nil {
@@ -148,6 +151,9 @@ func (p *Provider) Run(ctx context.Context) {
 	var workers sync.WaitGroup
 	workers.Go(func() { p.dispatcher.Run(ctx) })
 	workers.Go(func() { p.terminator.Run(ctx) })
+	if p.config.Audit.CheckpointEvery > 0 {
+		workers.Go(func() { p.checkpoints.Run(ctx) })
+	}
 	if p.config.Registration.Enabled() {
 		workers.Go(func() { p.registration.Run(ctx) })
 	}

@@ -2,6 +2,7 @@ package storage
 
 import (
 	"context"
+	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/json"
 	"time"
@@ -25,14 +26,24 @@ type Event struct {
 	Detail  map[string]string `json:"detail,omitempty"`
 	Prev    Hash              `json:"prev"`
 	Hash    Hash              `json:"hash"`
+	MAC     Hash              `json:"mac,omitzero"` // of Hash, by the AuditKey
 }
 
 // Chain appends e to the trail: it sets the fields that follow from the line before, which has that sequence number
-// and hash.
-func (e *Event) Chain(seq uint64, prev Hash) {
-	e.Seq, e.Prev, e.Hash = seq+1, prev, Hash{}
+// and hash. With an empty key the line has no MAC.
+func (e *Event) Chain(seq uint64, prev Hash, key AuditKey) {
+	e.Seq, e.Prev = seq+1, prev
 	e.At = e.At.UTC().Truncate(time.Millisecond)
-	e.Hash = e.sum()
+	e.Hash, e.MAC = e.sum(), Hash{}
+	if len(key) > 0 {
+		e.MAC = key.mac(auditLinePurpose, e.Hash[:])
+	}
+}
+
+// Authentic reports whether the line was written with that key. Only Follows shows that the line is unchanged.
+func (e Event) Authentic(key AuditKey) bool {
+	want := key.mac(auditLinePurpose, e.Hash[:])
+	return len(key) > 0 && hmac.Equal(e.MAC[:], want[:])
 }
 
 // Follows reports whether e is unchanged and comes right after the line with that sequence number and hash.
@@ -40,9 +51,9 @@ func (e Event) Follows(seq uint64, prev Hash) bool {
 	return e.Seq == seq+1 && e.Prev == prev && e.Hash == e.sum()
 }
 
-// sum hashes the line's JSON with an empty hash; encoding/json writes struct fields in order and map keys sorted.
+// sum hashes the line's JSON without hash and MAC; encoding/json writes struct fields in order and map keys sorted.
 func (e Event) sum() Hash {
-	e.Hash = Hash{}
+	e.Hash, e.MAC = Hash{}, Hash{}
 	line, err := json.Marshal(e)
 	if err != nil {
 		panic(err) // strings, numbers and times always marshal
@@ -72,6 +83,8 @@ type EventFilter struct {
 
 // Events is the audit trail.
 type Events interface {
+	// SetAuditKey sets the key of the lines that are added from now on. It is called before the first change.
+	SetAuditKey(key AuditKey)
 	// AppendEvents adds lines in order.
 	AppendEvents(ctx context.Context, e ...Event) error
 	// ListEvents lists lines in order, or newest first.

@@ -38,7 +38,7 @@ const (
 type Cause struct {
 	ID      string `json:"id"` // random; all terminations of one EndRequest have the same
 	Reason  Reason `json:"reason"`
-	By      string `json:"by"`                // "user:SUB", "client:ID", "admin", "system"
+	By      string `json:"by"`                // "user:SUB", "client:ID", "admin", "admin:OSUSER", "system"
 	Client  string `json:"client,omitempty"`  // the client that requested the logout, if one did
 	Address string `json:"address,omitempty"` // of the browser or the administrator
 }

@@ -28,8 +28,24 @@ import (
 	"github.com/curfew-id/curfew/storage"
 )
 
-// Actor is the author of administrative changes in the audit trail.
-const Actor = "admin"
+// actor is the author of administrative changes in the audit trail, where the OS user of the caller is not known.
+const actor = "admin"
+
+// callerKey is the key of the caller's OS user in a context.
+type callerKey struct{}
+
+// WithCaller returns a context of requests from that OS user. The audit trail then says "admin:USER".
+func WithCaller(ctx context.Context, osUser string) context.Context {
+	return context.WithValue(ctx, callerKey{}, osUser)
+}
+
+// actorOf returns the author of the changes of a request.
+func actorOf(ctx context.Context) string {
+	if osUser, _ := ctx.Value(callerKey{}).(string); osUser != "" {
+		return actor + ":" + osUser
+	}
+	return actor
+}
 
 // Store is the part of a store that the API uses.
 type Store interface {
@@ -62,6 +78,7 @@ type Keys interface {
 	Revoke(ctx context.Context, at time.Time, id, by string) error
 	Algorithms() []string
 	Sign(alg, typ string, claims any) (string, error)
+	AuditKey() storage.AuditKey
 }
 
 // Registrar makes client records from metadata (register.Registrar). The string that it returns is the client secret,
@@ -155,6 +172,6 @@ func notFound(mux *http.ServeMux, w http.ResponseWriter, r *http.Request) error 
 type api struct{ Config }
 
 // auditEvent returns an audit event by the administrator.
-func (a *api) auditEvent(kind string) storage.Event {
-	return storage.Event{At: a.Now(), Kind: kind, By: Actor}
+func (a *api) auditEvent(ctx context.Context, kind string) storage.Event {
+	return storage.Event{At: a.Now(), Kind: kind, By: actorOf(ctx)}
 }

@@ -372,7 +372,11 @@ func (c *Client) ExportEvents(ctx context.Context, query url.Values) (io.ReadClo
 	return c.Raw(ctx, "/events/export", query)
 }
 
-// VerifyEvents calls GET /events/verify.
-func (c *Client) VerifyEvents(ctx context.Context) (Verification, error) {
-	return call[Verification](ctx, c, http.MethodGet, "/events/verify", nil, nil)
+// VerifyEvents calls GET /events/verify. since is a checkpoint that the trail must reach; it may be empty.
+func (c *Client) VerifyEvents(ctx context.Context, since string) (Verification, error) {
+	query := url.Values{}
+	if since != "" {
+		query.Set("since", since)
+	}
+	return call[Verification](ctx, c, http.MethodGet, "/events/verify", query, nil)
 }

@@ -85,7 +85,7 @@ func (a *api) addClient(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	if err := a.Store.PutClient(ctx, c, a.auditEventFor("client.created", "", c.ClientID)); err != nil {
+	if err := a.Store.PutClient(ctx, c, a.auditEventFor(r.Context(), "client.created", "", c.ClientID)); err != nil {
 		return err
 	}
 	return writeJSON(w, http.StatusCreated, toClientRecord(&c, newSecret))
@@ -143,7 +143,7 @@ func (a *api) changeClient(w http.ResponseWriter, r *http.Request) error {
 		change := storage.Change{Client: &c}
 		_, err = a.terminate(ctx, selector, storage.ReasonClientChanged, change, "client.changed")
 	} else {
-		err = a.Store.PutClient(ctx, c, a.auditEventFor("client.changed", "", c.ClientID))
+		err = a.Store.PutClient(ctx, c, a.auditEventFor(r.Context(), "client.changed", "", c.ClientID))
 	}
 	if err != nil {
 		return err
@@ -199,7 +199,7 @@ func (a *api) rotateSecret(w http.ResponseWriter, r *http.Request) error {
 			Field:   "token_endpoint_auth_method",
 		}
 	}
-	if err := a.Store.PutClient(ctx, c, a.auditEventFor("client.secret", "", c.ClientID)); err != nil {
+	if err := a.Store.PutClient(ctx, c, a.auditEventFor(r.Context(), "client.secret", "", c.ClientID)); err != nil {
 		return err
 	}
 	return writeJSON(w, http.StatusOK, toClientRecord(&c, secret))
@@ -238,7 +238,7 @@ func (a *api) enableClient(w http.ResponseWriter, r *http.Request) error {
 	if c.Disabled {
 		c.Disabled = false
 		c.Updated = a.Now()
-		if err := a.Store.PutClient(ctx, c, a.auditEventFor("client.enabled", "", c.ClientID)); err != nil {
+		if err := a.Store.PutClient(ctx, c, a.auditEventFor(r.Context(), "client.enabled", "", c.ClientID)); err != nil {
 			return err
 		}
 	}

@@ -89,7 +89,7 @@ func (a *api) showDelivery(w http.ResponseWriter, r *http.Request) error {
 
 // retryDelivery makes a delivery due at once, also one that has failed.
 func (a *api) retryDelivery(w http.ResponseWriter, r *http.Request) error {
-	if err := a.Outbox.RetryDelivery(r.Context(), r.PathValue("delivery"), Actor); err != nil {
+	if err := a.Outbox.RetryDelivery(r.Context(), r.PathValue("delivery"), actorOf(r.Context())); err != nil {
 		return explainNotFound(err, "delivery", r.PathValue("delivery"))
 	}
 	return a.showDelivery(w, r)
@@ -97,7 +97,7 @@ func (a *api) retryDelivery(w http.ResponseWriter, r *http.Request) error {
 
 // cancelDelivery cancels a delivery. The trust state of its report entry stays.
 func (a *api) cancelDelivery(w http.ResponseWriter, r *http.Request) error {
-	if err := a.Outbox.CancelDelivery(r.Context(), r.PathValue("delivery"), Actor); err != nil {
+	if err := a.Outbox.CancelDelivery(r.Context(), r.PathValue("delivery"), actorOf(r.Context())); err != nil {
 		return explainNotFound(err, "delivery", r.PathValue("delivery"))
 	}
 	return a.showDelivery(w, r)

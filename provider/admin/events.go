@@ -6,6 +6,7 @@ import (
 	"errors"
 	"net/http"
 	"net/url"
+	"time"
 
 	"github.com/curfew-id/curfew/storage"
 )
@@ -22,14 +23,32 @@ type EventList struct {
 	Next   string          `json:"next,omitempty"`
 }
 
-// Verification is the result of verifying the chain of the audit trail: each line carries the hash of the line before
-// it. The hash of the last line, kept elsewhere, later shows whether lines were cut off at the end.
+// Verification is the result of verifying the audit trail: each line has the hash of the line before it, and a MAC by
+// the key file. The trail itself cannot show that lines were cut off at its end. A checkpoint that was kept elsewhere
+// shows it for the lines up to the checkpoint.
 type Verification struct {
-	Intact   bool         `json:"whole"`
-	Events   int          `json:"lines"`            // verified lines
-	LastSeq  uint64       `json:"last,omitempty"`   // the sequence number of the last verified line
-	HeadHash storage.Hash `json:"head,omitzero"`    // the hash of the last verified line
-	BrokenAt uint64       `json:"broken,omitempty"` // the sequence number at which the chain breaks
+	Intact     bool         `json:"whole"`
+	Events     int          `json:"lines"`                 // verified lines
+	LastSeq    uint64       `json:"last,omitempty"`        // the sequence number of the last verified line
+	HeadHash   storage.Hash `json:"head,omitzero"`         // the hash of the last verified line
+	BrokenAt   uint64       `json:"broken,omitempty"`      // the sequence number at which the trail breaks
+	Problem    string       `json:"problem,omitempty"`     // why it breaks there
+	CompleteTo uint64       `json:"complete_to,omitempty"` // the checkpoint proves that no line up to this one is missing
+	Checkpoint string       `json:"checkpoint,omitempty"`  // of the last verified line, for a later verification
+}
+
+// NewVerification returns the result of v. err is the first error of v.Add, or else that of v.Finish.
+func NewVerification(v *storage.TrailVerifier, err error, at time.Time) Verification {
+	result := Verification{Intact: true, Events: v.Lines, LastSeq: v.LastSeq, HeadHash: v.Head}
+	if broken, ok := errors.AsType[*storage.TrailError](err); ok {
+		result.Intact, result.BrokenAt, result.Problem = false, broken.Line, broken.Problem
+		return result
+	}
+	if v.Checkpoint != nil {
+		result.CompleteTo = v.Checkpoint.Seq
+	}
+	result.Checkpoint = storage.Checkpoint{Seq: v.LastSeq, Hash: v.Head, At: at}.Sign(v.Key)
+	return result
 }
 
 // eventParameters are the query parameters that select events.
@@ -145,28 +164,35 @@ func (a *api) forEachEventPage(ctx context.Context, f storage.EventFilter, visit
 	}
 }
 
-// verifyEvents verifies the chain from its first line. The chain itself cannot show that lines were cut off at its end;
-// see Verification.HeadHash.
+// verifyEvents verifies the trail from its first line. With the parameter since, the trail must also go as far as that
+// checkpoint.
 func (a *api) verifyEvents(w http.ResponseWriter, r *http.Request) error {
-	if _, err := parseQuery(r); err != nil {
+	values, err := parseQuery(r, "since")
+	if err != nil {
 		return err
 	}
-	v := Verification{Intact: true}
-	err := a.forEachEventPage(r.Context(), storage.EventFilter{}, func(events []storage.Event) error {
+	v := storage.TrailVerifier{Key: a.Keys.AuditKey()}
+	if text := values.Get("since"); text != "" {
+		checkpoint, err := storage.ParseCheckpoint(text, v.Key)
+		if err != nil {
+			return invalid("since", "%s", err)
+		}
+		v.Checkpoint = &checkpoint
+	}
+	var broken error
+	err = a.forEachEventPage(r.Context(), storage.EventFilter{}, func(events []storage.Event) error {
 		for _, e := range events {
-			if !e.Follows(v.LastSeq, v.HeadHash) {
-				v.Intact = false
-				v.BrokenAt = v.LastSeq + 1
+			if broken = v.Add(e); broken != nil {
 				return errStop
 			}
-			v.Events++
-			v.LastSeq = e.Seq
-			v.HeadHash = e.Hash
 		}
 		return nil
 	})
 	if err != nil {
 		return err
 	}
-	return writeJSON(w, http.StatusOK, v)
+	if broken == nil {
+		broken = v.Finish()
+	}
+	return writeJSON(w, http.StatusOK, NewVerification(&v, broken, a.Now()))
 }

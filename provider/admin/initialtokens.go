@@ -86,7 +86,7 @@ func (a *api) addInitialAccessToken(w http.ResponseWriter, r *http.Request) erro
 		Expires:  request.Expires,
 		UsesLeft: request.MaxUses,
 	}
-	event := a.initialTokenEvent("initial_token.created", request.Name)
+	event := a.initialTokenEvent(r.Context(), "initial_token.created", request.Name)
 	if err := a.Store.PutInitialAccessToken(r.Context(), t, event); err != nil {
 		return err
 	}
@@ -95,8 +95,8 @@ func (a *api) addInitialAccessToken(w http.ResponseWriter, r *http.Request) erro
 	return writeJSON(w, http.StatusCreated, view)
 }
 
-func (a *api) initialTokenEvent(kind, name string) storage.Event {
-	event := a.auditEvent(kind)
+func (a *api) initialTokenEvent(ctx context.Context, kind, name string) storage.Event {
+	event := a.auditEvent(ctx, kind)
 	event.Detail = map[string]string{"name": name}
 	return event
 }
@@ -128,7 +128,7 @@ func (a *api) listInitialAccessTokens(w http.ResponseWriter, r *http.Request) er
 
 func (a *api) removeInitialAccessToken(w http.ResponseWriter, r *http.Request) error {
 	name := r.PathValue("name")
-	event := a.initialTokenEvent("initial_token.removed", name)
+	event := a.initialTokenEvent(r.Context(), "initial_token.removed", name)
 	if err := a.Store.DeleteInitialAccessToken(r.Context(), name, event); err != nil {
 		return explainNotFoundIn(err, "name", "initial access token", name)
 	}

@@ -28,7 +28,7 @@ func (a *api) rotateKeys(w http.ResponseWriter, r *http.Request) error {
 	if err := readBody(w, r, &request); err != nil {
 		return err
 	}
-	if err := a.Keys.Rotate(r.Context(), a.Now(), request.AtOnce, Actor); err != nil {
+	if err := a.Keys.Rotate(r.Context(), a.Now(), request.AtOnce, actorOf(r.Context())); err != nil {
 		return err
 	}
 	return a.writeKeys(w)
@@ -36,7 +36,7 @@ func (a *api) rotateKeys(w http.ResponseWriter, r *http.Request) error {
 
 // revokeKey removes a key at once, for a key that may have leaked.
 func (a *api) revokeKey(w http.ResponseWriter, r *http.Request) error {
-	if err := a.Keys.Revoke(r.Context(), a.Now(), r.PathValue("key"), Actor); err != nil {
+	if err := a.Keys.Revoke(r.Context(), a.Now(), r.PathValue("key"), actorOf(r.Context())); err != nil {
 		return err
 	}
 	return a.writeKeys(w)

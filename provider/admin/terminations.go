@@ -137,9 +137,9 @@ func (a *api) terminate(
 	change storage.Change,
 	eventKind string,
 ) (TerminationResult, error) {
-	cause := storage.Cause{ID: rand.Text(), Reason: reason, By: Actor}
+	cause := storage.Cause{ID: rand.Text(), Reason: reason, By: actorOf(ctx)}
 	if eventKind != "" {
-		event := a.auditEventFor(eventKind, selector.Subject, selector.Client)
+		event := a.auditEventFor(ctx, eventKind, selector.Subject, selector.Client)
 		event.Reason = reason
 		event.Cause = cause.ID
 		change.Events = append(change.Events, event)

@@ -34,7 +34,7 @@ func (a *api) testLogout(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	if err := a.Store.AppendEvents(ctx, a.auditEventFor("client.tested", "", c.ClientID)); err != nil {
+	if err := a.Store.AppendEvents(ctx, a.auditEventFor(r.Context(), "client.tested", "", c.ClientID)); err != nil {
 		return err
 	}
 	return writeJSON(w, http.StatusOK, LogoutTestResult{

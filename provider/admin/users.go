@@ -119,7 +119,7 @@ func (a *api) addUser(w http.ResponseWriter, r *http.Request) error {
 			return err
 		}
 	}
-	if err := a.Store.PutUser(r.Context(), u, a.auditEventFor("user.created", u.Subject, "")); err != nil {
+	if err := a.Store.PutUser(r.Context(), u, a.auditEventFor(r.Context(), "user.created", u.Subject, "")); err != nil {
 		return err
 	}
 	return writeJSON(w, http.StatusCreated, toUser(u))
@@ -203,7 +203,7 @@ func (a *api) changeUser(w http.ResponseWriter, r *http.Request) error {
 	}
 	u.Updated = a.Now()
 	if storage.EmailKey(u.Email) == storage.EmailKey(old.Email) {
-		if err := a.Store.PutUser(ctx, u, a.auditEventFor("user.changed", u.Subject, "")); err != nil {
+		if err := a.Store.PutUser(ctx, u, a.auditEventFor(r.Context(), "user.changed", u.Subject, "")); err != nil {
 			return err
 		}
 		return writeJSON(w, http.StatusOK, toUser(u))
@@ -282,7 +282,7 @@ func (a *api) enableUser(w http.ResponseWriter, r *http.Request) error {
 	if u.Disabled {
 		u.Disabled = false
 		u.Updated = a.Now()
-		if err := a.Store.PutUser(ctx, u, a.auditEventFor("user.enabled", u.Subject, "")); err != nil {
+		if err := a.Store.PutUser(ctx, u, a.auditEventFor(r.Context(), "user.enabled", u.Subject, "")); err != nil {
 			return err
 		}
 	}
@@ -342,15 +342,15 @@ func (a *api) makeResetLink(w http.ResponseWriter, r *http.Request) error {
 		Created: now,
 		Expires: now.Add(lifetime),
 	}
-	if err := a.Store.PutOneTimeLink(ctx, link, a.auditEventFor("user.reset_link", u.Subject, "")); err != nil {
+	if err := a.Store.PutOneTimeLink(ctx, link, a.auditEventFor(r.Context(), "user.reset_link", u.Subject, "")); err != nil {
 		return err
 	}
 	return writeJSON(w, http.StatusCreated, ResetLink{URL: a.ResetURL(secret), Expires: link.Expires})
 }
 
 // auditEventFor returns the audit event of a change to a user or a client.
-func (a *api) auditEventFor(kind, subject, client string) storage.Event {
-	event := a.auditEvent(kind)
+func (a *api) auditEventFor(ctx context.Context, kind, subject, client string) storage.Event {
+	event := a.auditEvent(ctx, kind)
 	event.Subject = subject
 	event.Client = client
 	return event

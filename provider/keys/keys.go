@@ -56,7 +56,7 @@ const sealingKeyRetention = 400 * 24 * time.Hour
 
 // Config has the dependencies and settings of a Ring. Zero durations mean the default.
 type Config struct {
-	Store      storage.Keys
+	Store      Store
 	File       string   // the key file; created at the first start
 	Issuer     string   // the iss of the provider's tokens
 	Algorithms []string // default RS256 and ES256
@@ -78,6 +78,12 @@ type Config struct {
 	Interval time.Duration
 
 	Now func() time.Time // nil: time.Now
+}
+
+// Store is the part of a store that a Ring uses.
+type Store interface {
+	storage.Keys
+	SetAuditKey(key storage.AuditKey)
 }
 
 // Ring has the keys of one provider. It is safe for concurrent use.
@@ -110,6 +116,7 @@ func Load(ctx context.Context, cfg Config) (*Ring, error) {
 	if err != nil {
 		return nil, err
 	}
+	cfg.Store.SetAuditKey(w.audit) // before the first change: every line of the trail has a MAC
 	r := &Ring{cfg: cfg, wrapper: w}
 	if err := r.Maintain(ctx, cfg.Now()); err != nil {
 		return nil, err

@@ -25,6 +25,7 @@ type wrapper struct {
 	path  string // of the key file
 	keyID []byte // identifies the key in each wrapped secret, to recognize a wrong key file
 	aead  cipher.AEAD
+	audit storage.AuditKey // see ReadAuditKey
 }
 
 // A wrapped secret is: one byte of version, the id of the key file's key, nonce, encrypted secret.
@@ -70,7 +71,7 @@ func openKeyFile(path string, mayCreate bool) (*wrapper, error) {
 		return nil, fmt.Errorf("read key file: %w", err)
 	}
 	id := sha256.Sum256(append([]byte("curfew key file "), key...))
-	return &wrapper{path: path, keyID: id[:wrapKeyIDBytes], aead: aead}, nil
+	return &wrapper{path: path, keyID: id[:wrapKeyIDBytes], aead: aead, audit: deriveAuditKey(key)}, nil
 }
 
 // createKeyFile writes a new key to a temporary file and renames it, so that a crash leaves a complete key file or

@@ -47,10 +47,11 @@ type Store struct {
 	db           atomic.Pointer[bbolt.DB] // replaced when the file is opened again
 	cache        atomic.Pointer[cache]
 	decoded      decodedClients
-	observedTime atomic.Int64  // see observeTime
-	commits      atomic.Uint64 // see Commits
-	outOfSpace   atomic.Bool   // set when a commit fails for lack of space, cleared by Ready
-	durable      atomic.Uint64 // the latest bbolt transaction that is on disk
+	observedTime atomic.Int64                     // see observeTime
+	commits      atomic.Uint64                    // see Commits
+	outOfSpace   atomic.Bool                      // set when a commit fails for lack of space, cleared by Ready
+	auditKey     atomic.Pointer[storage.AuditKey] // see SetAuditKey; nil: lines have no MAC
+	durable      atomic.Uint64                    // the latest bbolt transaction that is on disk
 	flight       atomic.Pointer[flight]
 	halt         atomic.Pointer[halt] // the reason why the store writes nothing; nil: it writes
 

@@ -99,6 +99,9 @@ func (s *Store) runBatch(batch []*job) (failed int, err error) {
 		return -1, s.beginError(err)
 	}
 	t := &tx{Tx: b, cache: s.cache.Load(), decoded: &s.decoded, auditTail: s.committer.auditTail}
+	if key := s.auditKey.Load(); key != nil {
+		t.auditKey = *key
+	}
 	wrote := false
 	for i, j := range batch {
 		t.wrote = false

@@ -9,6 +9,9 @@ import (
 	"github.com/curfew-id/curfew/storage"
 )
 
+// SetAuditKey implements storage.Events.
+func (s *Store) SetAuditKey(key storage.AuditKey) { s.auditKey.Store(&key) }
+
 // AppendEvents implements storage.Events.
 func (s *Store) AppendEvents(ctx context.Context, e ...storage.Event) error {
 	return s.update(ctx, func(t *tx) error {
@@ -78,7 +81,7 @@ func (t *tx) appendEvents(list []storage.Event) {
 
 // appendEvent adds a line to the trail and returns its sequence number.
 func (t *tx) appendEvent(e storage.Event) uint64 {
-	e.Chain(t.auditTail.seq, t.auditTail.hash)
+	e.Chain(t.auditTail.seq, t.auditTail.hash, t.auditKey)
 	n := sequenceKey(e.Seq)
 	t.store(events, n, e)
 	if e.Subject != "" {

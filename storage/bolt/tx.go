@@ -7,6 +7,7 @@ import (
 
 	"go.etcd.io/bbolt"
 
+	"github.com/curfew-id/curfew/storage"
 	"github.com/curfew-id/curfew/storage/record"
 )
 
@@ -18,6 +19,7 @@ type tx struct {
 	decoded     *decodedClients
 	cacheCloned bool // cache is a copy that this transaction may change
 	auditTail   auditTail
+	auditKey    storage.AuditKey
 	buckets     [tableCount]*bbolt.Bucket // see bucket
 	wrote       bool                      // the current job has written
 	err         error                     // see fail

@@ -10,6 +10,9 @@ import (
 	"github.com/curfew-id/curfew/storage"
 )
 
+// SetAuditKey implements storage.Events.
+func (s *Store) SetAuditKey(key storage.AuditKey) { s.auditKey.Store(&key) }
+
 // AppendEvents implements storage.Events.
 func (s *Store) AppendEvents(ctx context.Context, e ...storage.Event) error {
 	return s.update(ctx, func(t *tx) error {
@@ -75,7 +78,11 @@ func (t *tx) appendEvents(list []storage.Event) {
 // appendEvent adds a line to the trail and returns its sequence number.
 func (t *tx) appendEvent(e storage.Event) uint64 {
 	end := t.changeState()
-	e.Chain(end.auditSequence, end.auditHash)
+	var key storage.AuditKey
+	if set := t.store.auditKey.Load(); set != nil {
+		key = *set
+	}
+	e.Chain(end.auditSequence, end.auditHash, key)
 	end.auditSequence, end.auditHash = e.Seq, e.Hash
 	t.exec(
 		`INSERT INTO @events (sequence, subject, record) VALUES ($1, $2, $3)`,

@@ -77,6 +77,7 @@ type Store struct {
 	statements   sync.Map // text of a statement → its text with the names of the tables
 	clients      clientCache
 	observedTime atomic.Int64
+	auditKey     atomic.Pointer[storage.AuditKey] // see SetAuditKey; nil: lines have no MAC
 	roundTrips   atomic.Uint64
 	commits      atomic.Uint64
 	closeOnce    sync.Once

@@ -20,6 +20,7 @@ import (
 func (l *loader) check() {
 	c := l.config
 	l.checkIssuer()
+	l.checkAudit()
 	if c.Data == "" && !l.fileUnreadable {
 		l.addSettingProblem("data", "is required: the folder with all data, such as /var/lib/curfew")
 	}
@@ -86,6 +87,18 @@ func (l *loader) addSettingProblem(key, format string, args ...any) {
 		}
 	}
 	l.addProblem(o, key, format, args...)
+}
+
+// checkAudit checks the URL for checkpoints.
+func (l *loader) checkAudit() {
+	text := l.config.Audit.CheckpointURL
+	if text == "" {
+		return
+	}
+	u, err := url.Parse(text)
+	if err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Host == "" || u.User != nil || u.Fragment != "" {
+		l.addSettingProblem("audit.checkpoint_url", "is no URL: write one such as https://log.example/checkpoints")
+	}
 }
 
 func (l *loader) checkIssuer() {

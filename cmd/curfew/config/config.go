@@ -51,6 +51,7 @@ type Config struct {
 	MaxTrustHorizon time.Duration       `yaml:"max_trust_horizon" default:"0" min:"0"`
 	Registration    policy.Registration `yaml:"registration"`
 	Keys            Keys                `yaml:"keys"`
+	Audit           policy.Audit        `yaml:"audit"`
 	Metrics         Metrics             `yaml:"metrics"`
 	Log             Log                 `yaml:"log"`
 

@@ -171,6 +171,7 @@ func (s *Server) openProvider(ctx context.Context, cfg *config.Config, observe l
 		Authn:           cfg.Authn,
 		Logout:          cfg.Logout,
 		Registration:    cfg.Registration,
+		Audit:           cfg.Audit,
 		MaxTrustHorizon: cfg.MaxTrustHorizon,
 		HSTS:            web.HSTS{MaxAge: cfg.TLS.HSTS, IncludeSubDomains: cfg.TLS.HSTSSubdomains},
 		CheckSession:    true,
@@ -244,6 +245,7 @@ func (s *Server) serve(group *errgroup.Group) []*http.Server {
 	start := func(listener net.Listener, handler http.Handler, tlsConfig *tls.Config) {
 		server := newServer(handler, s.log)
 		server.TLSConfig = tlsConfig
+		server.ConnContext = withPeer
 		servers = append(servers, server)
 		group.Go(func() error {
 			var err error

@@ -1,0 +1,69 @@
+package storage
+
+import (
+	"crypto/hmac"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// AuditKey authenticates the audit trail. It comes from the key file, which is not in the store: who can write to the
+// store alone cannot write a line that is authentic. An empty key authenticates nothing.
+type AuditKey []byte
+
+// The purposes of a MAC, so that none can stand for another.
+const (
+	auditLinePurpose       = "curfew audit line\x00"
+	auditCheckpointPurpose = "curfew audit checkpoint\x00"
+)
+
+func (k AuditKey) mac(purpose string, data []byte) Hash {
+	m := hmac.New(sha256.New, k)
+	m.Write([]byte(purpose))
+	m.Write(data)
+	return Hash(m.Sum(nil))
+}
+
+// Checkpoint says how far the audit trail went at a moment. Kept outside the store, it later shows that no line up to it
+// was cut off.
+type Checkpoint struct {
+	Seq  uint64    // of the last line
+	Hash Hash      // of the last line
+	At   time.Time // in whole seconds
+}
+
+// Sign returns the checkpoint as text with a MAC: SEQ.TIME.HASH.MAC.
+func (c Checkpoint) Sign(key AuditKey) string {
+	text := fmt.Sprintf("%d.%d.%s", c.Seq, c.At.Unix(), c.Hash)
+	return text + "." + key.mac(auditCheckpointPurpose, []byte(text)).String()
+}
+
+// ErrCheckpoint is a text that is no checkpoint, or one that another key signed.
+var ErrCheckpoint = errors.New("the checkpoint is not signed with this key file")
+
+// ParseCheckpoint reads the text of a checkpoint and verifies its MAC. ErrCheckpoint.
+func ParseCheckpoint(text string, key AuditKey) (Checkpoint, error) {
+	parts := strings.Split(text, ".")
+	if len(parts) != 4 {
+		return Checkpoint{}, fmt.Errorf("%q has not the form SEQ.TIME.HASH.MAC: %w", text, ErrCheckpoint)
+	}
+	seq, err := strconv.ParseUint(parts[0], 10, 64)
+	if err != nil {
+		return Checkpoint{}, fmt.Errorf("read the line of a checkpoint: %w", ErrCheckpoint)
+	}
+	at, err := strconv.ParseInt(parts[1], 10, 64)
+	if err != nil {
+		return Checkpoint{}, fmt.Errorf("read the time of a checkpoint: %w", ErrCheckpoint)
+	}
+	c := Checkpoint{Seq: seq, At: time.Unix(at, 0).UTC()}
+	if err := c.Hash.UnmarshalText([]byte(parts[2])); err != nil {
+		return Checkpoint{}, fmt.Errorf("read the hash of a checkpoint: %w", ErrCheckpoint)
+	}
+	if len(key) == 0 || !hmac.Equal([]byte(c.Sign(key)), []byte(text)) {
+		return Checkpoint{}, ErrCheckpoint
+	}
+	return c, nil
+}

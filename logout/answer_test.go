@@ -18,7 +18,11 @@ func (refused) Error() string { return "dial: refused" }
 func (refused) Class() string { return "refused" }
 
 func TestRetryAfterIsHonouredUpToAnHour(t *testing.T) {
-	for asked, want := range map[time.Duration]time.Duration{0: time.Second, 10 * time.Second: 10 * time.Second, 3 * time.Hour: time.Hour} {
+	for asked, want := range map[time.Duration]time.Duration{
+		0:                time.Second,
+		10 * time.Second: 10 * time.Second,
+		3 * time.Hour:    time.Hour,
+	} {
 		d := storage.Delivery{Attempts: 1, GiveUpAt: t0.Add(MaxDeliveryPeriod)}
 		if s := evaluateAttempt(d, Reply{Status: 503, RetryAfter: asked}, nil, t0, 0.5); !s.NextAttempt.Equal(
 			t0.Add(want),
@@ -58,7 +62,12 @@ func TestLastAttemptIsMadeWhenTimeIsUp(t *testing.T) {
 }
 
 func TestFailuresAreClassed(t *testing.T) {
-	for want, err := range map[string]error{"refused": fmt.Errorf("post: %w", refused{}), "timeout": context.DeadlineExceeded, "network": errors.New("?"), "internal": signingError{errors.New("no key")}} {
+	for want, err := range map[string]error{
+		"refused":  fmt.Errorf("post: %w", refused{}),
+		"timeout":  context.DeadlineExceeded,
+		"network":  errors.New("?"),
+		"internal": signingError{errors.New("no key")},
+	} {
 		a := newAnswer(Reply{}, err, t0)
 		if a.Class != want || a.Status != 0 {
 			t.Errorf("got %+v, want %s", a, want)
@@ -78,7 +87,17 @@ func TestAnswersTextIsMadeHarmless(t *testing.T) {
 }
 
 func TestEveryAnswerHasAMeaning(t *testing.T) {
-	for status, want := range map[int]string{200: "confirmed", 204: "confirmed", 202: "only 200 and 204", 302: "redirects", 400: "invalid", 404: "no endpoint", 501: "no endpoint", 429: "not now", 503: "not now"} {
+	for status, want := range map[int]string{
+		200: "confirmed",
+		204: "confirmed",
+		202: "only 200 and 204",
+		302: "redirects",
+		400: "invalid",
+		404: "no endpoint",
+		501: "no endpoint",
+		429: "not now",
+		503: "not now",
+	} {
 		if got := ExplainAnswer(storage.Answer{Status: status}); !strings.Contains(got, want) {
 			t.Errorf("%d: got %q, want %q in it", status, got, want)
 		}
@@ -115,7 +134,12 @@ func TestUntrustedCertificateNamesTheSetting(t *testing.T) {
 }
 
 func TestLogoutTokenClaims(t *testing.T) {
-	for choice, want := range map[string][2]bool{"": {true, true}, "both": {true, true}, "sid": {false, true}, "sub": {true, false}} {
+	for choice, want := range map[string][2]bool{
+		"":     {true, true},
+		"both": {true, true},
+		"sid":  {false, true},
+		"sub":  {true, false},
+	} {
 		claims := tokenClaims(
 			"https://op.example",
 			storage.Delivery{Client: "rp", Subject: "u", SID: "s", Claims: choice},

@@ -12,8 +12,8 @@ import (
 // AttemptTimeout bounds one attempt, from connecting to the end of the answer.
 const AttemptTimeout = 5 * time.Second
 
-// Poster posts a form to the URI of a delivery. It follows no redirect, sends no cookies, and returns when ctx ends. Its
-// error may have a method Class() string that names the kind of failure.
+// Poster posts a form to the URI of a delivery. It follows no redirect, sends no cookies, and returns when ctx ends.
+// Its error may have a method Class() string that names the kind of failure.
 type Poster func(ctx context.Context, d storage.Delivery, form url.Values) (Reply, error)
 
 // attemptOutcome is the outcome of an attempt, for the store, the log and the metrics.

@@ -85,7 +85,11 @@ func TestCrashRepeatsOnlyWhatWasInFlight(t *testing.T) {
 		if a, b := len(w.receivedBy("done")), len(w.receivedBy("flying")); a != 1 || b != 2 {
 			t.Errorf("notified %d and %d times, want 1 and 2", a, b)
 		}
-		for c, want := range map[string]storage.DeliveryState{"done": storage.DeliveryDone, "flying": storage.DeliveryDone, "unreachable": storage.DeliveryPending} {
+		for c, want := range map[string]storage.DeliveryState{
+			"done":        storage.DeliveryDone,
+			"flying":      storage.DeliveryDone,
+			"unreachable": storage.DeliveryPending,
+		} {
 			if entry := w.entry(o, c); entry.Delivery != want {
 				t.Errorf("%s: got %s, want %s", c, entry.Delivery, want)
 			}

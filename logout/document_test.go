@@ -85,9 +85,14 @@ func TestDocumentOfEveryKindOfTerminationIsConsistent(t *testing.T) {
 		"a client session": func(id storage.SessionID) storage.Selector {
 			return storage.Selector{Sessions: []storage.SessionID{id}, Client: "rp"}
 		},
-		"a session and offline access": func(storage.SessionID) storage.Selector { return storage.Selector{Subject: "u", IncludeOffline: true} },
-		"offline access alone":         func(storage.SessionID) storage.Selector { return storage.Selector{Grant: offline.ID} },
-		"a session's grant alone":      func(storage.SessionID) storage.Selector { return storage.Selector{Grant: bound.ID} },
+		"a session and offline access": func(storage.SessionID) storage.Selector {
+			return storage.Selector{
+				Subject:        "u",
+				IncludeOffline: true,
+			}
+		},
+		"offline access alone":    func(storage.SessionID) storage.Selector { return storage.Selector{Grant: offline.ID} },
+		"a session's grant alone": func(storage.SessionID) storage.Selector { return storage.Selector{Grant: bound.ID} },
 	}
 	for name, sel := range tests {
 		t.Run(name, func(t *testing.T) {

@@ -12,11 +12,27 @@ func drawEntry(t *rapid.T) storage.ReportEntry {
 	entry := storage.ReportEntry{
 		Kind:   KindClientSession,
 		Client: "rp",
-		Trust: rapid.SampledFrom([]storage.TrustState{storage.TrustUnknown, storage.TrustNotified, storage.TrustExpiring, storage.TrustConfirmed, storage.TrustRevoked}).
+		Trust: rapid.SampledFrom([]storage.TrustState{
+			storage.TrustUnknown,
+			storage.TrustNotified,
+			storage.TrustExpiring,
+			storage.TrustConfirmed,
+			storage.TrustRevoked,
+		}).
 			Draw(t, "trust"),
-		Delivery: rapid.SampledFrom([]storage.DeliveryState{storage.DeliveryNone, storage.DeliveryPending, storage.DeliveryDone, storage.DeliveryFailed}).
+		Delivery: rapid.SampledFrom([]storage.DeliveryState{
+			storage.DeliveryNone,
+			storage.DeliveryPending,
+			storage.DeliveryDone,
+			storage.DeliveryFailed,
+		}).
 			Draw(t, "delivery"),
-		Renotification: rapid.SampledFrom([]string{"", RenotificationPending, RenotificationDone, RenotificationFailed}).
+		Renotification: rapid.SampledFrom([]string{
+			"",
+			RenotificationPending,
+			RenotificationDone,
+			RenotificationFailed,
+		}).
 			Draw(t, "late"),
 	}
 	if entry.Trust == storage.TrustExpiring {

@@ -43,7 +43,10 @@ func TestSessionsEndByThemselves(t *testing.T) {
 				if b.SignedIn("atlas") || b.Get("/account/probe").Status != http.StatusUnauthorized {
 					t.Error("got it active at its idle end")
 				}
-				if got := o.Token("atlas", url.Values{"grant_type": {"refresh_token"}, "refresh_token": {a.RefreshToken}}); got.Error != "invalid_grant" {
+				if got := o.Token("atlas", url.Values{
+					"grant_type":    {"refresh_token"},
+					"refresh_token": {a.RefreshToken},
+				}); got.Error != "invalid_grant" {
 					t.Errorf("got %+v for its refresh token, want invalid_grant", got)
 				}
 				// The session is in use all the time: a client refreshes, and the user signs in to other clients.

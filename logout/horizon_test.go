@@ -73,7 +73,10 @@ func TestPreviewHorizon(t *testing.T) {
 	if !slices.Equal(e.Offline, []string{"A"}) {
 		t.Errorf("offline: got %v, want A", e.Offline)
 	}
-	if all := PreviewHorizon(s, clients, []storage.Grant{{ID: "o", Client: "a"}}, t0, PreviewOptions{IncludeOffline: true}); len(
+	if all := PreviewHorizon(s, clients, []storage.Grant{{
+		ID:     "o",
+		Client: "a",
+	}}, t0, PreviewOptions{IncludeOffline: true}); len(
 		all.Offline,
 	) != 0 {
 		t.Errorf("offline ended too: got %v left", all.Offline)

@@ -101,7 +101,11 @@ func TestRelyingPartyMayUseTheStoreDuringDelivery(t *testing.T) {
 			if err := w.store.DeleteToken(ctx, storage.HashOf("token")); err != nil {
 				return Reply{}, err
 			}
-			if err := w.store.PutToken(ctx, storage.Token{Hash: storage.HashOf("other"), Client: "rp", Expires: time.Now().Add(time.Hour)}); err != nil {
+			if err := w.store.PutToken(ctx, storage.Token{
+				Hash:    storage.HashOf("other"),
+				Client:  "rp",
+				Expires: time.Now().Add(time.Hour),
+			}); err != nil {
 				return Reply{}, err
 			}
 			return Reply{Status: 200}, nil

@@ -21,11 +21,24 @@ func TestOtherSubjectsEndWhatTheClientHas(t *testing.T) {
 		change func(*storage.Metadata)
 		want   bool
 	}{
-		"another sector":         {func(m *storage.Metadata) { m.RedirectURIs = []string{"https://b.example/cb"} }, true},
-		"a sector URI":           {func(m *storage.Metadata) { m.SectorIdentifierURI = "https://s.example/list" }, true},
-		"public subjects":        {func(m *storage.Metadata) { m.SubjectType = "public" }, true},
-		"another URI, same host": {func(m *storage.Metadata) { m.RedirectURIs = []string{"https://a.example/other"} }, false},
-		"another name":           {func(m *storage.Metadata) { m.ClientName = "App" }, false},
+		"another sector": {
+			change: func(m *storage.Metadata) { m.RedirectURIs = []string{"https://b.example/cb"} },
+			want:   true,
+		},
+		"a sector URI": {
+			change: func(m *storage.Metadata) { m.SectorIdentifierURI = "https://s.example/list" },
+			want:   true,
+		},
+		"public subjects": {
+			change: func(m *storage.Metadata) { m.SubjectType = "public" },
+			want:   true,
+		},
+		"another URI, same host": {
+			change: func(m *storage.Metadata) { m.RedirectURIs = []string{"https://a.example/other"} },
+		},
+		"another name": {
+			change: func(m *storage.Metadata) { m.ClientName = "App" },
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var before, after storage.Client

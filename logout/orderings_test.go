@@ -121,7 +121,10 @@ func TestClientSessionPendingInABulkLogoutIsNotConfirmedByTheNextOne(t *testing.
 		for _, r := range reports {
 			if entry := r.Entry(KindClientSession, "rp"); entry != nil && entry.Trust == storage.TrustConfirmed {
 				confirmed++
-				if list, _, err := w.store.ListDeliveries(t.Context(), storage.DeliveryFilter{Report: r.ID, State: storage.DeliveryPending}, storage.Page{}); err != nil ||
+				if list, _, err := w.store.ListDeliveries(t.Context(), storage.DeliveryFilter{
+					Report: r.ID,
+					State:  storage.DeliveryPending,
+				}, storage.Page{}); err != nil ||
 					len(list) > 0 {
 					t.Errorf("got %v: confirmed, though %+v is still pending", err, list)
 				}

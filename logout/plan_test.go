@@ -313,7 +313,11 @@ func TestPlannedDelivery(t *testing.T) {
 }
 
 func TestGivesUpWhenTheBoundHasPassed(t *testing.T) {
-	for lease, want := range map[time.Duration]time.Duration{15 * time.Minute: 16 * time.Minute, 72 * time.Hour: 72*time.Hour + time.Minute, -time.Hour: time.Minute} {
+	for lease, want := range map[time.Duration]time.Duration{
+		15 * time.Minute: 16 * time.Minute,
+		72 * time.Hour:   72*time.Hour + time.Minute,
+		-time.Hour:       time.Minute,
+	} {
 		termination := newTermination(
 			storage.Metadata{BackchannelLogoutURI: "https://rp.example/", SessionExpiry: 1},
 			storage.TokenExpiry{SessionExpiry: t0.Add(lease)},

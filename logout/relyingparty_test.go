@@ -88,7 +88,17 @@ func drawScenario(t *rapid.T) scenario {
 		for range rapid.IntRange(0, 2).Draw(t, "refreshes") {
 			p.refresh = append(p.refresh, duration("refresh", 0, p.joinedBefore))
 		}
-		p.network = rapid.SliceOfN(rapid.SampledFrom([]string{"ok", "lost", "answer lost", "500", "400", "404", "202", "slow", "hang"}), 1, 6).
+		p.network = rapid.SliceOfN(rapid.SampledFrom([]string{
+			"ok",
+			"lost",
+			"answer lost",
+			"500",
+			"400",
+			"404",
+			"202",
+			"slow",
+			"hang",
+		}), 1, 6).
 			Draw(t, "network")
 		s.parties = append(s.parties, p)
 	}

@@ -89,7 +89,10 @@ func TestBulkLogoutContinuesAfterALostFirstReply(t *testing.T) {
 		defer run(e.Run)()
 		time.Sleep(5 * time.Second) // what an earlier process left has been looked for
 		store.lost.Store(true)
-		if _, err := e.End(t.Context(), storage.EndRequest{Selector: storage.Selector{AllUsers: true}, Cause: storage.Cause{Reason: storage.ReasonAdmin, By: "admin"}}); !errors.Is(
+		if _, err := e.End(t.Context(), storage.EndRequest{
+			Selector: storage.Selector{AllUsers: true},
+			Cause:    storage.Cause{Reason: storage.ReasonAdmin, By: "admin"},
+		}); !errors.Is(
 			err,
 			storage.ErrUnavailable,
 		) {

@@ -31,11 +31,30 @@ func TestUserMayChooseTheClientScopeOnlyForAClientOfTheSession(t *testing.T) {
 		client    string
 		want      []storage.LogoutScope
 	}{
-		{storage.ScopeSession, "app", []storage.LogoutScope{storage.ScopeSession, storage.ScopeAll, storage.ScopeClient}},
-		{storage.ScopeAll, "app", []storage.LogoutScope{storage.ScopeAll, storage.ScopeSession, storage.ScopeClient}},
-		{storage.ScopeClient, "app", []storage.LogoutScope{storage.ScopeClient, storage.ScopeSession, storage.ScopeAll}},
-		{storage.ScopeClient, "other", []storage.LogoutScope{storage.ScopeSession, storage.ScopeAll}},
-		{storage.ScopeAll, "", []storage.LogoutScope{storage.ScopeAll, storage.ScopeSession}},
+		{
+			preferred: storage.ScopeSession,
+			client:    "app",
+			want:      []storage.LogoutScope{storage.ScopeSession, storage.ScopeAll, storage.ScopeClient},
+		},
+		{
+			preferred: storage.ScopeAll,
+			client:    "app",
+			want:      []storage.LogoutScope{storage.ScopeAll, storage.ScopeSession, storage.ScopeClient},
+		},
+		{
+			preferred: storage.ScopeClient,
+			client:    "app",
+			want:      []storage.LogoutScope{storage.ScopeClient, storage.ScopeSession, storage.ScopeAll},
+		},
+		{
+			preferred: storage.ScopeClient,
+			client:    "other",
+			want:      []storage.LogoutScope{storage.ScopeSession, storage.ScopeAll},
+		},
+		{
+			preferred: storage.ScopeAll,
+			want:      []storage.LogoutScope{storage.ScopeAll, storage.ScopeSession},
+		},
 	} {
 		if got := ScopeChoices(c.preferred, session, c.client); !slices.Equal(got, c.want) {
 			t.Errorf("%s for %q: got %q, want %q", c.preferred, c.client, got, c.want)

@@ -140,7 +140,10 @@ func TestDispatcherRemembersTheHealthOfHostsAfterARestart(t *testing.T) {
 		known, err := w.store.ListHostHealth(t.Context())
 		w.must(err)
 		queues := newHostQueues(known)
-		for host, want := range map[string]hostClass{"quick.example:443": operatorQuick, "hanging.example:443": operatorSlow} {
+		for host, want := range map[string]hostClass{
+			"quick.example:443":   operatorQuick,
+			"hanging.example:443": operatorSlow,
+		} {
 			if q := queues.byHost[host]; q == nil || q.class() != want {
 				t.Errorf("%s: got %+v, want %s", host, q, want)
 			}

@@ -45,7 +45,10 @@ func TestCancelledRequestStillEndsTheSession(t *testing.T) {
 		id := w.session()
 		gone, hangUp := context.WithCancel(t.Context())
 		hangUp()
-		if _, err := w.terminator(w.dispatcher()).End(gone, storage.EndRequest{Selector: storage.Selector{Sessions: []storage.SessionID{id}}, Cause: storage.Cause{Reason: storage.ReasonLogout, By: "user:u"}}); err != nil {
+		if _, err := w.terminator(w.dispatcher()).End(gone, storage.EndRequest{
+			Selector: storage.Selector{Sessions: []storage.SessionID{id}},
+			Cause:    storage.Cause{Reason: storage.ReasonLogout, By: "user:u"},
+		}); err != nil {
 			t.Errorf("got %v", err)
 		}
 		if _, err := w.store.Session(t.Context(), id, time.Now()); !errors.Is(err, storage.ErrNotFound) {
@@ -117,7 +120,11 @@ func TestDeletedClientIsNotified(t *testing.T) {
 		d := w.dispatcher()
 		defer run(d.Run)()
 		o, err := w.terminator(d).
-			End(t.Context(), storage.EndRequest{Selector: storage.Selector{Client: "rp"}, Cause: storage.Cause{Reason: storage.ReasonClientRemoved, By: "admin"}, Change: storage.Change{RemoveClient: "rp"}})
+			End(t.Context(), storage.EndRequest{
+				Selector: storage.Selector{Client: "rp"},
+				Cause:    storage.Cause{Reason: storage.ReasonClientRemoved, By: "admin"},
+				Change:   storage.Change{RemoveClient: "rp"},
+			})
 		w.must(err)
 		synctest.Wait()
 		if entry := w.entry(o, "rp"); entry.Trust != storage.TrustConfirmed {

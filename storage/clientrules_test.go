@@ -38,16 +38,62 @@ func TestGrantTypesDecideWhatAClientMayHold(t *testing.T) {
 		metadata                                   Metadata
 		joins, refreshesInSession, offline, itself bool
 	}{
-		"nothing registered":      {Metadata{}, true, false, false, false},
-		"code":                    {Metadata{GrantTypes: []string{"authorization_code"}}, true, false, false, false},
-		"implicit":                {Metadata{GrantTypes: []string{"implicit"}}, true, false, false, false},
-		"client credentials":      {Metadata{GrantTypes: []string{"client_credentials"}}, false, false, false, true},
-		"refresh":                 {Metadata{GrantTypes: []string{"authorization_code", "refresh_token"}}, true, true, true, false},
-		"refresh in session only": {Metadata{GrantTypes: []string{"authorization_code", "refresh_token"}, RefreshTokens: "session"}, true, true, false, false},
-		"refresh offline only":    {Metadata{GrantTypes: []string{"authorization_code", "refresh_token"}, RefreshTokens: "offline"}, true, false, true, false},
-		"scope without offline":   {Metadata{GrantTypes: []string{"authorization_code", "refresh_token"}, Scope: "openid email"}, true, true, false, false},
-		"scope with offline":      {Metadata{GrantTypes: []string{"authorization_code", "refresh_token"}, Scope: "openid offline_access"}, true, true, true, false},
-		"offline scope only":      {Metadata{GrantTypes: []string{"authorization_code"}, Scope: "openid offline_access"}, true, false, false, false},
+		"nothing registered": {
+			metadata: Metadata{},
+			joins:    true,
+		},
+		"code": {
+			metadata: Metadata{GrantTypes: []string{"authorization_code"}},
+			joins:    true,
+		},
+		"implicit": {
+			metadata: Metadata{GrantTypes: []string{"implicit"}},
+			joins:    true,
+		},
+		"client credentials": {
+			metadata: Metadata{GrantTypes: []string{"client_credentials"}},
+			itself:   true,
+		},
+		"refresh": {
+			metadata:           Metadata{GrantTypes: []string{"authorization_code", "refresh_token"}},
+			joins:              true,
+			refreshesInSession: true,
+			offline:            true,
+		},
+		"refresh in session only": {
+			metadata: Metadata{
+				GrantTypes:    []string{"authorization_code", "refresh_token"},
+				RefreshTokens: "session",
+			},
+			joins:              true,
+			refreshesInSession: true,
+		},
+		"refresh offline only": {
+			metadata: Metadata{GrantTypes: []string{"authorization_code", "refresh_token"}, RefreshTokens: "offline"},
+			joins:    true,
+			offline:  true,
+		},
+		"scope without offline": {
+			metadata: Metadata{
+				GrantTypes: []string{"authorization_code", "refresh_token"},
+				Scope:      "openid email",
+			},
+			joins:              true,
+			refreshesInSession: true,
+		},
+		"scope with offline": {
+			metadata: Metadata{
+				GrantTypes: []string{"authorization_code", "refresh_token"},
+				Scope:      "openid offline_access",
+			},
+			joins:              true,
+			refreshesInSession: true,
+			offline:            true,
+		},
+		"offline scope only": {
+			metadata: Metadata{GrantTypes: []string{"authorization_code"}, Scope: "openid offline_access"},
+			joins:    true,
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			client := client(c.metadata)
@@ -117,7 +163,13 @@ func TestClientWithoutAMethodMaySendItsSecretInEitherPlace(t *testing.T) {
 		"none":               {"none"},
 	} {
 		var got []string
-		for _, method := range []string{"client_secret_basic", "client_secret_post", "client_secret_jwt", "private_key_jwt", "none"} {
+		for _, method := range []string{
+			"client_secret_basic",
+			"client_secret_post",
+			"client_secret_jwt",
+			"private_key_jwt",
+			"none",
+		} {
 			if client(Metadata{TokenEndpointAuthMethod: registered}).AcceptsAuthMethod(method) {
 				got = append(got, method)
 			}
@@ -150,16 +202,38 @@ func TestSectorIsTheOneHostOfTheRedirectURIs(t *testing.T) {
 		metadata Metadata
 		want     string
 	}{
-		"public":                         {Metadata{RedirectURIs: []string{"https://a.example/cb"}}, ""},
-		"one host":                       {Metadata{SubjectType: "pairwise", RedirectURIs: []string{"https://A.example/cb", "https://a.example/2"}}, "a.example"},
-		"two hosts":                      {Metadata{SubjectType: "pairwise", RedirectURIs: []string{"https://a.example/cb", "https://b.example/cb"}}, ""},
-		"no redirect URI":                {Metadata{SubjectType: "pairwise"}, ""},
-		"a host in a private-use scheme": {Metadata{SubjectType: "pairwise", RedirectURIs: []string{"com.x.app://victim.example/cb"}}, ""},
-		"this machine, http":             {Metadata{SubjectType: "pairwise", RedirectURIs: []string{"http://localhost:8080/cb"}}, ""},
-		"this machine, https":            {Metadata{SubjectType: "pairwise", RedirectURIs: []string{"https://127.0.0.1/cb"}}, ""},
-		"this machine, IPv6":             {Metadata{SubjectType: "pairwise", RedirectURIs: []string{"https://[::1]/cb"}}, ""},
-		"a proven host and another":      {Metadata{SubjectType: "pairwise", RedirectURIs: []string{"https://a.example/cb", "com.x.app://a.example/cb"}}, ""},
-		"sector URI first":               {Metadata{SubjectType: "pairwise", SectorIdentifierURI: "https://s.example/list", RedirectURIs: []string{"https://a.example/cb"}}, "s.example"},
+		"public": {
+			metadata: Metadata{RedirectURIs: []string{"https://a.example/cb"}},
+		},
+		"one host": {
+			metadata: Metadata{SubjectType: "pairwise", RedirectURIs: []string{"https://A.example/cb", "https://a.example/2"}},
+			want:     "a.example",
+		},
+		"two hosts": {
+			metadata: Metadata{SubjectType: "pairwise", RedirectURIs: []string{"https://a.example/cb", "https://b.example/cb"}},
+		},
+		"no redirect URI": {
+			metadata: Metadata{SubjectType: "pairwise"},
+		},
+		"a host in a private-use scheme": {
+			metadata: Metadata{SubjectType: "pairwise", RedirectURIs: []string{"com.x.app://victim.example/cb"}},
+		},
+		"this machine, http": {
+			metadata: Metadata{SubjectType: "pairwise", RedirectURIs: []string{"http://localhost:8080/cb"}},
+		},
+		"this machine, https": {
+			metadata: Metadata{SubjectType: "pairwise", RedirectURIs: []string{"https://127.0.0.1/cb"}},
+		},
+		"this machine, IPv6": {
+			metadata: Metadata{SubjectType: "pairwise", RedirectURIs: []string{"https://[::1]/cb"}},
+		},
+		"a proven host and another": {
+			metadata: Metadata{SubjectType: "pairwise", RedirectURIs: []string{"https://a.example/cb", "com.x.app://a.example/cb"}},
+		},
+		"sector URI first": {
+			metadata: Metadata{SubjectType: "pairwise", SectorIdentifierURI: "https://s.example/list", RedirectURIs: []string{"https://a.example/cb"}},
+			want:     "s.example",
+		},
 	} {
 		if got := c.metadata.Sector(); got != c.want {
 			t.Errorf("%s: got %q, want %q", name, got, c.want)

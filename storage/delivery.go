@@ -31,7 +31,7 @@ type Delivery struct {
 	Claims         string        `json:"claims,omitempty"`         // logout_token_claims
 	Untrusted      bool          `json:"untrusted,omitempty"`      // the client's metadata say confirmations: untrusted
 	Renotification bool          `json:"renotification,omitempty"` // a second logout token; see Metadata.Renotify
-	Initiator      bool          `json:"initiator,omitempty"`      // to the client that started the logout; see Initiator
+	Initiator      bool          `json:"initiator,omitempty"`      // to the client that started the logout
 	Created        time.Time     `json:"created"`
 	NextAttempt    time.Time     `json:"next_attempt"` // the delivery is due from this time on
 	Pause          time.Duration `json:"-"`            // time from setting NextAttempt to NextAttempt

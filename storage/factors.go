@@ -95,9 +95,9 @@ func (f *Factors) UseRecoveryCode(code Hash) error {
 	return nil
 }
 
-// UsePasskey records a use of a passkey, with the counter and the backup state that the authenticator sent. ErrNotFound:
-// the user has no such passkey. ErrAlreadyUsed: the counter is not above the stored one, which shows a copy of the
-// passkey (Web Authentication Level 3 §7.2 step 22). Authenticators without a counter send 0.
+// UsePasskey records a use of a passkey, with the counter and the backup state that the authenticator sent.
+// ErrNotFound: the user has no such passkey. ErrAlreadyUsed: the counter is not above the stored one, which shows a
+// copy of the passkey (Web Authentication Level 3 §7.2 step 22). Authenticators without a counter send 0.
 func (f *Factors) UsePasskey(id []byte, signCount uint32, backedUp bool, at time.Time) error {
 	passkey := f.Passkey(id)
 	if passkey == nil {

@@ -24,7 +24,7 @@ type Grant struct {
 	ACR          string          `json:"acr,omitempty"`
 	Created      time.Time       `json:"created"`
 	LastUsed     time.Time       `json:"last_used"`
-	IdleTimeout  time.Duration   `json:"idle_timeout,omitempty"` // offline: it expires this long after LastUsed; 0: no limit
+	IdleTimeout  time.Duration   `json:"idle_timeout,omitempty"` // offline: limit of the time since LastUsed; 0: none
 	Expires      time.Time       `json:"expires_at,omitzero"`    // absolute limit; zero: only IdleTimeout limits it
 	RefreshHash  Hash            `json:"refresh_hash,omitzero"`  // of the current refresh token
 	PreviousHash Hash            `json:"previous_hash,omitzero"` // of the refresh token before the current one

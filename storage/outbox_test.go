@@ -48,15 +48,41 @@ func TestDueTimeOfAClockAheadIsCorrected(t *testing.T) {
 		d    Delivery
 		want time.Duration // due after testTime
 	}{
-		"first attempt":       {Delivery{Created: at(day), NextAttempt: at(day)}.Planned(), 0},
-		"re-notification":     {Delivery{Created: at(time.Second), NextAttempt: at(31 * time.Second)}.Planned(), 30 * time.Second},
-		"retry":               {Delivery{NextAttempt: at(day), Pause: 2 * time.Minute}, 2 * time.Minute},
-		"retry in time":       {Delivery{NextAttempt: at(time.Minute), Pause: 2 * time.Minute}, time.Minute},
-		"overdue":             {Delivery{NextAttempt: at(-time.Hour)}, -time.Hour},
-		"a lease by a clock":  {Delivery{NextAttempt: at(-time.Hour), LeasedUntil: at(day)}, maxLease},
-		"a lease in time":     {Delivery{NextAttempt: at(-time.Hour), LeasedUntil: at(20 * time.Second)}, 20 * time.Second},
-		"both by that clock":  {Delivery{NextAttempt: at(day), LeasedUntil: at(day), Pause: time.Second}, maxLease},
-		"created by the past": {Delivery{Created: at(-day), NextAttempt: at(-day)}.Planned(), -day},
+		"first attempt": {
+			d: Delivery{Created: at(day), NextAttempt: at(day)}.Planned(),
+		},
+		"re-notification": {
+			d:    Delivery{Created: at(time.Second), NextAttempt: at(31 * time.Second)}.Planned(),
+			want: 30 * time.Second,
+		},
+		"retry": {
+			d:    Delivery{NextAttempt: at(day), Pause: 2 * time.Minute},
+			want: 2 * time.Minute,
+		},
+		"retry in time": {
+			d:    Delivery{NextAttempt: at(time.Minute), Pause: 2 * time.Minute},
+			want: time.Minute,
+		},
+		"overdue": {
+			d:    Delivery{NextAttempt: at(-time.Hour)},
+			want: -time.Hour,
+		},
+		"a lease by a clock": {
+			d:    Delivery{NextAttempt: at(-time.Hour), LeasedUntil: at(day)},
+			want: maxLease,
+		},
+		"a lease in time": {
+			d:    Delivery{NextAttempt: at(-time.Hour), LeasedUntil: at(20 * time.Second)},
+			want: 20 * time.Second,
+		},
+		"both by that clock": {
+			d:    Delivery{NextAttempt: at(day), LeasedUntil: at(day), Pause: time.Second},
+			want: maxLease,
+		},
+		"created by the past": {
+			d:    Delivery{Created: at(-day), NextAttempt: at(-day)}.Planned(),
+			want: -day,
+		},
 	} {
 		got, changed := c.d.Rescheduled(testTime)
 		if !got.DueAt().Equal(at(c.want)) || changed == c.d.DueAt().Equal(at(c.want)) {

@@ -13,17 +13,47 @@ func TestCodeGivesTokensOnlyIfEverythingBehindItIsThere(t *testing.T) {
 		after  time.Duration
 		want   bool
 	}{
-		"all is there":           {func(*RedemptionFacts) {}, time.Second, true},
-		"at the last moment":     {func(*RedemptionFacts) {}, time.Minute - time.Millisecond, true},
-		"expired":                {func(*RedemptionFacts) {}, time.Minute, false},
-		"the clock went back":    {func(*RedemptionFacts) {}, -time.Minute, true},
-		"it went back too far":   {func(*RedemptionFacts) {}, -time.Minute - time.Millisecond, false},
-		"no session":             {func(f *RedemptionFacts) { f.Session = nil }, 0, false},
-		"another user's session": {func(f *RedemptionFacts) { f.Session = &Session{ID: "s", Subject: "bob"} }, 0, false},
-		"user disabled":          {func(f *RedemptionFacts) { f.UserEnabled = false }, 0, false},
-		"client disabled":        {func(f *RedemptionFacts) { f.ClientEnabled = false }, 0, false},
-		"cut off":                {func(f *RedemptionFacts) { f.CutOff = true }, 0, false},
-		"forgotten":              {func(f *RedemptionFacts) { f.Forgotten = true }, 0, false},
+		"all is there": {
+			change: func(*RedemptionFacts) {},
+			after:  time.Second,
+			want:   true,
+		},
+		"at the last moment": {
+			change: func(*RedemptionFacts) {},
+			after:  time.Minute - time.Millisecond,
+			want:   true,
+		},
+		"expired": {
+			change: func(*RedemptionFacts) {},
+			after:  time.Minute,
+		},
+		"the clock went back": {
+			change: func(*RedemptionFacts) {},
+			after:  -time.Minute,
+			want:   true,
+		},
+		"it went back too far": {
+			change: func(*RedemptionFacts) {},
+			after:  -time.Minute - time.Millisecond,
+		},
+		"no session": {
+			change: func(f *RedemptionFacts) { f.Session = nil },
+		},
+		"another user's session": {
+			change: func(f *RedemptionFacts) { f.Session = &Session{ID: "s", Subject: "bob"} },
+		},
+		"user disabled": {
+			change: func(f *RedemptionFacts) { f.UserEnabled = false },
+		},
+		"client disabled": {
+			change: func(f *RedemptionFacts) { f.ClientEnabled = false },
+		},
+		"cut off": {
+			change: func(f *RedemptionFacts) { f.CutOff = true },
+		},
+		"forgotten": {
+			change: func(f *RedemptionFacts) { f.Forgotten = true },
+		},
 	} {
 		facts := RedemptionFacts{Session: session, UserEnabled: true, ClientEnabled: true}
 		c.change(&facts)

@@ -23,29 +23,94 @@ func TestSelectionTakesWhatTheSelectorSays(t *testing.T) {
 		sel                             Selection
 		session, clientSession, offline bool
 	}{
-		"nothing":               {Selection{}, false, false, false},
-		"the session":           {Selection{Selector: Selector{Sessions: []SessionID{"r", "s"}}}, true, false, false},
-		"another session":       {Selection{Selector: Selector{Sessions: []SessionID{"r"}}}, false, false, false},
-		"the user":              {Selection{Selector: Selector{Subject: "ann"}}, true, false, false},
-		"another user":          {Selection{Selector: Selector{Subject: "bob", IncludeOffline: true}}, false, false, false},
-		"all users":             {Selection{Selector: Selector{AllUsers: true}}, true, false, false},
-		"all but the session":   {Selection{Selector: Selector{AllUsers: true, Except: "s", IncludeOffline: true}}, false, false, true},
-		"user and offline":      {Selection{Selector: Selector{Subject: "ann", IncludeOffline: true}}, true, false, true},
-		"only offline":          {Selection{Selector: Selector{Subject: "ann", IncludeOffline: true, OfflineOnly: true}}, false, false, true},
-		"a client":              {Selection{Selector: Selector{Client: "app"}}, false, true, false},
-		"a client and offline":  {Selection{Selector: Selector{Client: "app", IncludeOffline: true}}, false, true, true},
-		"another client":        {Selection{Selector: Selector{Client: "other", IncludeOffline: true}}, false, false, false},
-		"a client in a session": {Selection{Selector: Selector{Sessions: []SessionID{"s"}, Client: "app"}}, false, true, false},
-		"a client at a user":    {Selection{Selector: Selector{Subject: "ann", Client: "app"}}, false, true, false},
-		"session and offline":   {Selection{Selector: Selector{Sessions: []SessionID{"s"}, IncludeOffline: true}, OfflineUsers: ann}, true, false, true},
-		"not expired":           {Selection{Selector: Selector{Expired: true}, At: testTime.Add(time.Hour - 1)}, false, false, false},
-		"expired":               {Selection{Selector: Selector{Expired: true}, At: testTime.Add(time.Hour)}, true, false, false},
-		"before the session":    {Selection{Selector: Selector{AllUsers: true, IncludeOffline: true}, Before: 5}, false, false, false},
-		"after the session":     {Selection{Selector: Selector{AllUsers: true, IncludeOffline: true}, Before: 6}, true, false, false},
-		"before the client":     {Selection{Selector: Selector{Client: "app", IncludeOffline: true}, Before: 6}, false, false, false},
-		"before the grant":      {Selection{Selector: Selector{Client: "app", IncludeOffline: true}, Before: 7}, false, true, false},
-		"after the grant":       {Selection{Selector: Selector{Client: "app", IncludeOffline: true}, Before: 8}, false, true, true},
-		"a single grant":        {Selection{Selector: Selector{Grant: "g", IncludeOffline: true}}, false, false, false},
+		"nothing": {
+			sel: Selection{},
+		},
+		"the session": {
+			sel:     Selection{Selector: Selector{Sessions: []SessionID{"r", "s"}}},
+			session: true,
+		},
+		"another session": {
+			sel: Selection{Selector: Selector{Sessions: []SessionID{"r"}}},
+		},
+		"the user": {
+			sel:     Selection{Selector: Selector{Subject: "ann"}},
+			session: true,
+		},
+		"another user": {
+			sel: Selection{Selector: Selector{Subject: "bob", IncludeOffline: true}},
+		},
+		"all users": {
+			sel:     Selection{Selector: Selector{AllUsers: true}},
+			session: true,
+		},
+		"all but the session": {
+			sel:     Selection{Selector: Selector{AllUsers: true, Except: "s", IncludeOffline: true}},
+			offline: true,
+		},
+		"user and offline": {
+			sel:     Selection{Selector: Selector{Subject: "ann", IncludeOffline: true}},
+			session: true,
+			offline: true,
+		},
+		"only offline": {
+			sel:     Selection{Selector: Selector{Subject: "ann", IncludeOffline: true, OfflineOnly: true}},
+			offline: true,
+		},
+		"a client": {
+			sel:           Selection{Selector: Selector{Client: "app"}},
+			clientSession: true,
+		},
+		"a client and offline": {
+			sel:           Selection{Selector: Selector{Client: "app", IncludeOffline: true}},
+			clientSession: true,
+			offline:       true,
+		},
+		"another client": {
+			sel: Selection{Selector: Selector{Client: "other", IncludeOffline: true}},
+		},
+		"a client in a session": {
+			sel:           Selection{Selector: Selector{Sessions: []SessionID{"s"}, Client: "app"}},
+			clientSession: true,
+		},
+		"a client at a user": {
+			sel:           Selection{Selector: Selector{Subject: "ann", Client: "app"}},
+			clientSession: true,
+		},
+		"session and offline": {
+			sel:     Selection{Selector: Selector{Sessions: []SessionID{"s"}, IncludeOffline: true}, OfflineUsers: ann},
+			session: true,
+			offline: true,
+		},
+		"not expired": {
+			sel: Selection{Selector: Selector{Expired: true}, At: testTime.Add(time.Hour - 1)},
+		},
+		"expired": {
+			sel:     Selection{Selector: Selector{Expired: true}, At: testTime.Add(time.Hour)},
+			session: true,
+		},
+		"before the session": {
+			sel: Selection{Selector: Selector{AllUsers: true, IncludeOffline: true}, Before: 5},
+		},
+		"after the session": {
+			sel:     Selection{Selector: Selector{AllUsers: true, IncludeOffline: true}, Before: 6},
+			session: true,
+		},
+		"before the client": {
+			sel: Selection{Selector: Selector{Client: "app", IncludeOffline: true}, Before: 6},
+		},
+		"before the grant": {
+			sel:           Selection{Selector: Selector{Client: "app", IncludeOffline: true}, Before: 7},
+			clientSession: true,
+		},
+		"after the grant": {
+			sel:           Selection{Selector: Selector{Client: "app", IncludeOffline: true}, Before: 8},
+			clientSession: true,
+			offline:       true,
+		},
+		"a single grant": {
+			sel: Selection{Selector: Selector{Grant: "g", IncludeOffline: true}},
+		},
 	} {
 		got := [...]bool{
 			c.sel.EndsSession(session),

@@ -62,7 +62,7 @@ type Selector struct {
 
 // Change is a set of changes that a store writes in the transaction of a termination. Zero fields change nothing.
 type Change struct {
-	User            *User     // stored as by PutUser; a new password also removes the user's links and remembered browsers
+	User            *User     // stored as by PutUser; a new password also removes links and remembered browsers
 	RemoveUser      string    // subject of a user; it is never used again
 	Client          *Client   // stored as by PutClient
 	RemoveClient    string    // client_id

@@ -277,7 +277,10 @@ func BenchmarkDeliveries(b *testing.B) {
 		for c := range members {
 			must(b, benchRedeem(ctx, s, id, fmt.Sprint("app", c), 1))
 		}
-		if _, _, err := s.EndSessions(ctx, storage.EndRequest{Selector: storage.Selector{Sessions: []storage.SessionID{id}}, Cause: storage.Cause{ID: "x"}}, benchStart.Add(time.Minute), 0, benchPlan); err != nil {
+		if _, _, err := s.EndSessions(ctx, storage.EndRequest{
+			Selector: storage.Selector{Sessions: []storage.SessionID{id}},
+			Cause:    storage.Cause{ID: "x"},
+		}, benchStart.Add(time.Minute), 0, benchPlan); err != nil {
 			b.Fatal(err)
 		}
 	}

@@ -188,17 +188,44 @@ func TestCommitsPerCall(t *testing.T) {
 		want uint64
 		do   func() error
 	}{
-		{"redeem", 1, func() error { _, err := s.Redeem(ctx, code, at, first); return err }},
+		{
+			what: "redeem",
+			want: 1,
+			do:   func() error { _, err := s.Redeem(ctx, code, at, first); return err },
+		},
 		{"refresh, with activity", 1, func() error {
-			_, err := s.Refresh(ctx, storage.RefreshRequest{Token: storage.HashOf("r1"), NewToken: storage.HashOf("r2"), Client: "app"}, at.Add(5*time.Minute), next)
+			_, err := s.Refresh(ctx, storage.RefreshRequest{
+				Token:    storage.HashOf("r1"),
+				NewToken: storage.HashOf("r2"),
+				Client:   "app",
+			}, at.Add(5*time.Minute), next)
 			return err
 		}},
-		{"token", 0, func() error { _, _, err := s.Token(ctx, storage.HashOf("t"), at); return err }},
-		{"session", 0, func() error { _, err := s.SessionBySecret(ctx, storage.HashOf("s"), at); return err }},
-		{"touch within the step", 0, func() error { return s.Touch(ctx, "s", at.Add(5*time.Minute+time.Second)) }},
-		{"touch", 1, func() error { return s.Touch(ctx, "s", at.Add(6*time.Minute)) }},
-		{"nothing to claim", 0, func() error { _, err := s.ClaimDeliveries(ctx, at, time.Minute, 10, nil); return err }},
-		{"nothing to sweep", 0, func() error { _, err := s.Sweep(ctx, at, 10); return err }},
+		{
+			what: "token",
+			do:   func() error { _, _, err := s.Token(ctx, storage.HashOf("t"), at); return err },
+		},
+		{
+			what: "session",
+			do:   func() error { _, err := s.SessionBySecret(ctx, storage.HashOf("s"), at); return err },
+		},
+		{
+			what: "touch within the step",
+			do:   func() error { return s.Touch(ctx, "s", at.Add(5*time.Minute+time.Second)) },
+		},
+		{
+			what: "touch",
+			want: 1,
+			do:   func() error { return s.Touch(ctx, "s", at.Add(6*time.Minute)) },
+		},
+		{
+			what: "nothing to claim",
+			do:   func() error { _, err := s.ClaimDeliveries(ctx, at, time.Minute, 10, nil); return err },
+		},
+		{
+			what: "nothing to sweep",
+			do:   func() error { _, err := s.Sweep(ctx, at, 10); return err },
+		},
 		{"nothing overdue", 0, func() error {
 			_, _, err := s.EndSessions(ctx, storage.EndRequest{Selector: storage.Selector{Expired: true}}, at, 10, plan)
 			return err
@@ -211,12 +238,19 @@ func TestCommitsPerCall(t *testing.T) {
 			_, _, err := s.EndSessions(ctx, storage.EndRequest{Selector: storage.Selector{Sessions: []storage.SessionID{"s"}}}, at, 0, plan)
 			return err
 		}},
-		{"claim", 1, func() error { _, err := s.ClaimDeliveries(ctx, at, time.Minute, 10, nil); return err }},
+		{
+			what: "claim",
+			want: 1,
+			do:   func() error { _, err := s.ClaimDeliveries(ctx, at, time.Minute, 10, nil); return err },
+		},
 		{"settle", 1, func() error {
 			_, err := s.RecordOutcomes(ctx, []storage.DeliveryOutcome{{ID: "d", Lease: 1, State: storage.DeliveryDone}})
 			return err
 		}},
-		{"unknown token revoked", 0, func() error { return s.DeleteToken(ctx, storage.HashOf("none")) }},
+		{
+			what: "unknown token revoked",
+			do:   func() error { return s.DeleteToken(ctx, storage.HashOf("none")) },
+		},
 		{"refused write", 0, func() error {
 			if err := s.PutUser(ctx, storage.User{Subject: "ann", Name: "ann"}); !errors.Is(err, storage.ErrExists) {
 				return fmt.Errorf("got error %w", err)

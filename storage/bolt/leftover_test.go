@@ -177,9 +177,13 @@ func TestNothingIsLeftBehind(t *testing.T) {
 	for i, d := range list {
 		_, err := s.RecordOutcomes(ctx, []storage.DeliveryOutcome{
 			{
-				ID:          d.ID,
-				Lease:       d.Lease,
-				State:       []storage.DeliveryState{storage.DeliveryDone, storage.DeliveryFailed, storage.DeliveryPending}[i%3],
+				ID:    d.ID,
+				Lease: d.Lease,
+				State: []storage.DeliveryState{
+					storage.DeliveryDone,
+					storage.DeliveryFailed,
+					storage.DeliveryPending,
+				}[i%3],
 				NextAttempt: at(20 * time.Minute),
 			},
 		})

@@ -40,8 +40,16 @@ func TestSchemaThatIsNotKnownIsRefusedAndLeftAlone(t *testing.T) {
 		want error
 		says string
 	}{
-		"newer": {version(Schema + 1), storage.ErrNewer, "schema 2"},
-		"older": {version(0), storage.ErrOlder, "schema 0"},
+		"newer": {
+			edit: version(Schema + 1),
+			want: storage.ErrNewer,
+			says: "schema 2",
+		},
+		"older": {
+			edit: version(0),
+			want: storage.ErrOlder,
+			says: "schema 0",
+		},
 		"a build before the first release": {
 			edit: func(b *bbolt.Tx) error {
 				return errors.Join(withoutVersion(b), b.Bucket([]byte("meta")).Put([]byte("schema"), binary.BigEndian.AppendUint64(nil, 1)))
@@ -49,8 +57,16 @@ func TestSchemaThatIsNotKnownIsRefusedAndLeftAlone(t *testing.T) {
 			want: storage.ErrOlder,
 			says: "start with a new store",
 		},
-		"no version":         {withoutVersion, errDamaged, "no schema version"},
-		"unreadable version": {func(b *bbolt.Tx) error { return b.Bucket([]byte("meta")).Put(schemaKey, []byte("1")) }, errDamaged, "version"},
+		"no version": {
+			edit: withoutVersion,
+			want: errDamaged,
+			says: "no schema version",
+		},
+		"unreadable version": {
+			edit: func(b *bbolt.Tx) error { return b.Bucket([]byte("meta")).Put(schemaKey, []byte("1")) },
+			want: errDamaged,
+			says: "version",
+		},
 		"another program's": {
 			edit: func(b *bbolt.Tx) error {
 				_, err := b.CreateBucket([]byte("jobs"))

@@ -92,10 +92,7 @@ func TestBulkLogoutContinuesAfterALostFirstReply(t *testing.T) {
 		if _, err := e.End(t.Context(), storage.EndRequest{
 			Selector: storage.Selector{AllUsers: true},
 			Cause:    storage.Cause{Reason: storage.ReasonAdmin, By: "admin"},
-		}); !errors.Is(
-			err,
-			storage.ErrUnavailable,
-		) {
+		}); !errors.Is(err, storage.ErrUnavailable) {
 			t.Fatalf("got %v, want an unknown outcome", err)
 		}
 		store.lost.Store(false)

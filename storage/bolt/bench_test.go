@@ -43,9 +43,12 @@ func benchStore(b *testing.B, clients int) *Store {
 // benchSession begins a session.
 func benchSession(b *testing.B, s *Store, id string) storage.SessionID {
 	must(b, s.CreateSession(b.Context(), storage.Session{
-		ID: storage.SessionID(
-			id,
-		), SecretHash: storage.HashOf(id), Subject: "ann", AuthTime: benchStart, Created: benchStart, LastActive: benchStart,
+		ID:          storage.SessionID(id),
+		SecretHash:  storage.HashOf(id),
+		Subject:     "ann",
+		AuthTime:    benchStart,
+		Created:     benchStart,
+		LastActive:  benchStart,
 		IdleTimeout: 8 * time.Hour,
 		Expires:     benchStart.Add(24 * time.Hour),
 		UserAgent:   "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36",

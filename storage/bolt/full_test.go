@@ -21,9 +21,13 @@ func mustFill(t *testing.T, path string) *Store {
 		sub := fmt.Sprint("user ", i)
 		must(t, s.PutUser(t.Context(), storage.User{Subject: sub, Name: sub}))
 		must(t, s.CreateSession(t.Context(), storage.Session{
-			ID: storage.SessionID(
-				sub,
-			), SecretHash: storage.HashOf(sub), Subject: sub, Created: at, LastActive: at, IdleTimeout: time.Hour, Expires: at.Add(time.Hour),
+			ID:          storage.SessionID(sub),
+			SecretHash:  storage.HashOf(sub),
+			Subject:     sub,
+			Created:     at,
+			LastActive:  at,
+			IdleTimeout: time.Hour,
+			Expires:     at.Add(time.Hour),
 		}, storage.Event{At: at, Kind: "session.created", Subject: sub}))
 	}
 	return s

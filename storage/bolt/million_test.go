@@ -64,9 +64,13 @@ func TestMillionSessions(t *testing.T) {
 	fill(million, func(i int64) error {
 		id := storage.HashOf(fmt.Sprint("session", i)).String()
 		err := s.CreateSession(t.Context(), storage.Session{
-			ID: storage.SessionID(
-				id,
-			), SecretHash: storage.HashOf(id), Subject: user(i), AuthTime: now, AMR: []string{"pwd"}, Created: now, LastActive: now,
+			ID:          storage.SessionID(id),
+			SecretHash:  storage.HashOf(id),
+			Subject:     user(i),
+			AuthTime:    now,
+			AMR:         []string{"pwd"},
+			Created:     now,
+			LastActive:  now,
 			IdleTimeout: 8 * time.Hour,
 			Expires:     now.Add(24 * time.Hour),
 			UserAgent:   "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36",

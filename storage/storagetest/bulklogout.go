@@ -72,7 +72,9 @@ var bulkLogoutTests = map[string]func(*world){
 			w := w.fresh()
 			w.mustUsers("ann")
 			w.mustClients("app", "other")
-			bound, offline, unused := map[string]storage.Code{}, map[string]storage.Code{}, map[string]storage.Code{}
+			bound := map[string]storage.Code{}
+			offline := map[string]storage.Code{}
+			unused := map[string]storage.Code{}
 			for i := range 4 {
 				id := fmt.Sprint("s", i)
 				w.mustSession(id, "ann", t0)

@@ -12,7 +12,9 @@ import (
 var deliveryTests = map[string]func(*world){
 	"DeliveriesDatedByAClockThatWasAheadAreDueAgain": func(w *world) {
 		ahead := after(10 * 24 * time.Hour)
-		first, retried, inTime := delivery("first", "h", 0), delivery("retried", "h", 0), delivery("in time", "h", 0)
+		first := delivery("first", "h", 0)
+		retried := delivery("retried", "h", 0)
+		inTime := delivery("in time", "h", 0)
 		first.Created, first.NextAttempt = ahead, ahead
 		inTime.NextAttempt = after(20 * time.Minute)
 		w.mustReport(first, retried, inTime)

@@ -48,9 +48,10 @@ var refreshTests = map[string]func(*world){
 			wg.Go(func() {
 				at := after(time.Second)
 				out, err := w.Refresh(w.ctx, storage.RefreshRequest{
-					Token: storage.HashOf(
-						"refresh of " + code.ID,
-					), NewToken: storage.HashOf("r2"), Client: "app", Grace: 10 * time.Second,
+					Token:    storage.HashOf("refresh of " + code.ID),
+					NewToken: storage.HashOf("r2"),
+					Client:   "app",
+					Grace:    10 * time.Second,
 				}, at, func(g storage.Grant, _ *storage.Session) (storage.Issuance, error) {
 					return storage.Issuance{
 						Grant: g,

@@ -146,9 +146,11 @@ func (w *world) mustClients(ids ...string) {
 // eight hours.
 func newSession(id, subject string, at time.Time) storage.Session {
 	return storage.Session{
-		ID: storage.SessionID(
-			id,
-		), SecretHash: storage.HashOf("secret of " + id), Subject: subject, AuthTime: at, AMR: []string{"pwd"},
+		ID:          storage.SessionID(id),
+		SecretHash:  storage.HashOf("secret of " + id),
+		Subject:     subject,
+		AuthTime:    at,
+		AMR:         []string{"pwd"},
 		Created:     at,
 		LastActive:  at,
 		IdleTimeout: time.Hour,

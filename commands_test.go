@@ -41,7 +41,8 @@ func TestReadmeHasTwoCommandsAndTheTestCommandIsWhatCIRuns(t *testing.T) {
 }
 
 func TestDemoStartsFromACleanClone(t *testing.T) {
-	if _, err := os.ReadFile(".git/logs/HEAD"); err != nil { // read, so that the result is cached for this commit only
+	// Because the test reads this file, go test runs it again after each commit.
+	if _, err := os.ReadFile(".git/logs/HEAD"); err != nil {
 		t.Skip("this is no clone, so there is nothing to clone: .git/logs/HEAD is missing")
 	}
 	clone := filepath.Join(t.TempDir(), "clone")
@@ -53,12 +54,11 @@ func TestDemoStartsFromACleanClone(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer os.RemoveAll(temporary)
-	// The ports of the demo may be in use on this machine.
-	command := exec.Command("make", "demo", "ARGS=--port 0")
+	command := exec.Command("make", "demo", "ARGS=--port 0") // other programs may use the usual ports
 	command.Dir = clone
 	command.Env = append(os.Environ(), "TMPDIR="+temporary)
 	command.Stderr = os.Stderr
-	command.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // Ctrl-C reaches the whole group
+	command.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // a group of its own, for signals as by Ctrl-C
 	out, err := command.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -78,7 +78,7 @@ func TestDemoStartsFromACleanClone(t *testing.T) {
 	}
 	for scanner.Scan() {
 	}
-	command.Wait() // make says that it was interrupted
+	command.Wait() // the error says that make was interrupted
 	left, err := filepath.Glob(filepath.Join(temporary, "curfew-demo-*"))
 	if err != nil || len(left) > 0 {
 		t.Errorf("left behind: %v, %v", left, err)

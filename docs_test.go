@@ -13,11 +13,11 @@ import (
 	"time"
 )
 
-// shBlock is a block of commands in a page of the documentation.
+// shBlock matches a block of shell commands in a document.
 var shBlock = regexp.MustCompile("(?ms)^```sh\n(.*?)^```$")
 
-// TestEveryCommandInTheDocsRuns runs the commands of each page of docs in order, in an empty folder, with the built
-// program on the PATH. A block that serves runs in the background until the page's end.
+// TestEveryCommandInTheDocsRuns runs the commands of each document in order, in an empty folder, with the built program
+// on the PATH. `curfew serve` runs in the background until the end of the document.
 func TestEveryCommandInTheDocsRuns(t *testing.T) {
 	bin := t.TempDir()
 	if out, err := exec.CommandContext(t.Context(), "go", "build", "-o", filepath.Join(bin, "curfew"), "./cmd/curfew").CombinedOutput(); err != nil {
@@ -34,7 +34,7 @@ func TestEveryCommandInTheDocsRuns(t *testing.T) {
 				t.Fatal(err)
 			}
 			folder := t.TempDir()
-			// The page's port may be in use here; the environment counts before the file.
+			// Another program may use the port of the document; the environment overrides the file.
 			listener, err := net.Listen("tcp", "127.0.0.1:0")
 			if err != nil {
 				t.Fatal(err)
@@ -54,8 +54,10 @@ func TestEveryCommandInTheDocsRuns(t *testing.T) {
 					mustServe(t, bin, folder, environment, script)
 					continue
 				}
-				// What a block exports counts in later ones, as in a user's shell.
-				script = "set -eu\n[ ! -e .exports ] || . ./.exports\n" + script + "\nexport -p | grep CURFEW_ > .exports || true\n"
+				// As in a user's shell, later blocks have the exported variables of earlier ones.
+				readExports := "set -eu\n[ ! -e .exports ] || . ./.exports\n"
+				writeExports := "\nexport -p | grep CURFEW_ > .exports || true\n"
+				script = readExports + script + writeExports
 				ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 				command := exec.CommandContext(ctx, "sh", "-c", script)
 				command.Dir, command.Env = folder, environment
@@ -69,7 +71,7 @@ func TestEveryCommandInTheDocsRuns(t *testing.T) {
 	}
 }
 
-// mustServe starts a server and waits until it is ready; it is stopped at the end of the test.
+// mustServe starts a server and waits until it is ready. The server is stopped at the end of the test.
 func mustServe(t *testing.T, bin, folder string, environment []string, script string) {
 	t.Helper()
 	server := exec.Command("sh", "-c", "exec "+strings.TrimSpace(script))

@@ -16,7 +16,7 @@ import (
 
 const glossaryPage = "docs/glossary.md"
 
-// retiredWords reads the first column of the table below a heading of the glossary.
+// retiredWords returns the words in the first column of the table below a heading of the glossary.
 func retiredWords(t *testing.T, heading string) []string {
 	t.Helper()
 	page, err := os.ReadFile(glossaryPage)
@@ -44,7 +44,7 @@ func retiredWords(t *testing.T, heading string) []string {
 	return words
 }
 
-// TestRetiredWordsStandNowhere reads every source, page and document as text.
+// TestRetiredWordsStandNowhere searches every source, page and document as text.
 func TestRetiredWordsStandNowhere(t *testing.T) {
 	words := retiredWords(t, "Not used anywhere")
 	for i, word := range words {
@@ -67,13 +67,15 @@ func TestRetiredWordsStandNowhere(t *testing.T) {
 	}
 }
 
-// quotesSpecifications reports whether a file repeats text that is not ours.
+// quotesSpecifications reports whether a file has text of others, such as specifications.
 func quotesSpecifications(file string) bool {
-	return file == "conformance/specs.md" || strings.Contains(file, "package-lock.json") || strings.HasSuffix(file, "common.txt")
+	return file == "conformance/specs.md" ||
+		strings.Contains(file, "package-lock.json") ||
+		strings.HasSuffix(file, "common.txt")
 }
 
-// TestRetiredWordsAreNoNames reads identifiers, file names, struct tags and the texts that the program writes. The names of
-// tests are sentences, so only TestRetiredWordsStandNowhere reads them.
+// TestRetiredWordsAreNoNames searches identifiers, file names, struct tags, and the texts of errors and logs. The names
+// of tests are sentences, so only TestRetiredWordsStandNowhere searches them.
 func TestRetiredWordsAreNoNames(t *testing.T) {
 	words := append(retiredWords(t, "Not used anywhere"), retiredWords(t, "Not used as names")...)
 	check := func(where, kind, text string) {
@@ -113,7 +115,7 @@ func TestRetiredWordsAreNoNames(t *testing.T) {
 	}
 }
 
-// checkTexts looks at the literals of errors and log lines.
+// checkTexts checks the texts of an error or a log line.
 func checkTexts(s source, call *ast.CallExpr, check func(where, kind, text string)) {
 	name := ""
 	switch fun := call.Fun.(type) {
@@ -122,7 +124,7 @@ func checkTexts(s source, call *ast.CallExpr, check func(where, kind, text strin
 	case *ast.Ident:
 		name = fun.Name
 	}
-	if !slices.Contains([]string{"New", "Errorf", "DebugContext", "InfoContext", "WarnContext", "ErrorContext", "LogAttrs"}, name) {
+	if !slices.Contains(functionsWithTexts, name) {
 		return
 	}
 	for _, arg := range call.Args {
@@ -136,7 +138,18 @@ func checkTexts(s source, call *ast.CallExpr, check func(where, kind, text strin
 	}
 }
 
-// nameWords splits an identifier or a text into lower-case words: camelCase, snake_case and spaces.
+// functionsWithTexts are the functions that make errors and log lines.
+var functionsWithTexts = []string{
+	"New",
+	"Errorf",
+	"DebugContext",
+	"InfoContext",
+	"WarnContext",
+	"ErrorContext",
+	"LogAttrs",
+}
+
+// nameWords splits an identifier or a text into words in lower case, at capitals, underscores, spaces and the like.
 func nameWords(text string) []string {
 	var words []string
 	var word strings.Builder
@@ -152,9 +165,10 @@ func nameWords(text string) []string {
 			flush()
 			continue
 		}
-		startsWord := unicode.IsUpper(r) && (i == 0 || !unicode.IsUpper(runes[i-1]) ||
-			i+1 < len(runes) && unicode.IsLower(runes[i+1]))
-		if startsWord {
+		afterLower := i == 0 || !unicode.IsUpper(runes[i-1])
+		beforeLower := i+1 < len(runes) && unicode.IsLower(runes[i+1])
+		startsWord := afterLower || beforeLower // "ID" is one word, "IDToken" two
+		if unicode.IsUpper(r) && startsWord {
 			flush()
 		}
 		word.WriteRune(r)
@@ -170,7 +184,7 @@ func textFiles(t *testing.T, extensions ...string) (files []string) {
 		if err != nil {
 			return err
 		}
-		if entry.IsDir() && (entry.Name() == "node_modules" || len(entry.Name()) > 1 && entry.Name()[0] == '.') {
+		if entry.IsDir() && isSkippedFolder(entry.Name()) {
 			return fs.SkipDir
 		}
 		if !entry.IsDir() && slices.Contains(extensions, filepath.Ext(file)) {

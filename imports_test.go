@@ -1,4 +1,5 @@
-// Package curfew_test holds the rules between the packages of this module, as tests that parse the sources.
+// Package curfew_test tests rules for the whole module: imports, words, documents and commands. Most of its tests parse
+// the sources.
 package curfew_test
 
 import (
@@ -18,13 +19,13 @@ import (
 	"testing"
 )
 
-var update = flag.Bool("update", false, "write the tables of docs anew")
+var update = flag.Bool("update", false, "write the generated tables of docs")
 
 const module = "github.com/curfew-id/curfew/"
 
 // source is one parsed file of this module.
 type source struct {
-	folder  string // as provider/egress; the root is "."
+	folder  string // such as provider/egress; "." for the root
 	name    string
 	test    bool
 	syntax  *ast.File
@@ -37,7 +38,7 @@ func (s source) position(n ast.Node) string {
 	return path.Join(s.folder, s.name) + ":" + strconv.Itoa(p.Line)
 }
 
-// parsed is the whole module, parsed once for all tests.
+// parsed returns all files of the module. They are parsed once for all tests.
 var parsed = sync.OnceValues(parse)
 
 func mustParse(t *testing.T) []source {
@@ -57,8 +58,7 @@ func parse() (sources []source, err error) {
 		if err != nil {
 			return err
 		}
-		if entry.IsDir() &&
-			(entry.Name() == "node_modules" || entry.Name() == "testdata" || len(entry.Name()) > 1 && entry.Name()[0] == '.') {
+		if entry.IsDir() && (isSkippedFolder(entry.Name()) || entry.Name() == "testdata") {
 			return fs.SkipDir
 		}
 		if !strings.HasSuffix(file, ".go") {
@@ -89,8 +89,14 @@ func parse() (sources []source, err error) {
 	return sources, err
 }
 
-// below says what the handlers' packages may build on. None of them imports another of them, but signout and account
-// show what a logout does by provider/logoutview.
+// isSkippedFolder reports whether a folder has no sources of this module: node_modules and hidden folders.
+func isSkippedFolder(name string) bool {
+	isHidden := len(name) > 1 && name[0] == '.'
+	return name == "node_modules" || isHidden
+}
+
+// below are the packages that the packages of handlers may import. These do not import each other. The exception is
+// provider/logoutview, which signout and account use to show the result of a logout.
 var below = []string{
 	"storage",
 	"logout",
@@ -105,8 +111,8 @@ var below = []string{
 	"provider/web",
 }
 
-// arrows says which folders of this module a folder may import. "x/..." is all below x. A folder that is not named
-// here is held to the longest name above it.
+// arrows has the folders of this module that each folder may import. "x/..." means all folders below x. A folder without
+// an entry has the rule of its closest parent.
 var arrows = map[string][]string{
 	"storage":             {},
 	"storage/bolt":        {"storage", "storage/record"},
@@ -173,14 +179,14 @@ func TestPackagesImportDownwardsOnly(t *testing.T) {
 	}
 }
 
-// mayTestImport: tests run on a real store, and drive the parts they belong to through neighbours. Those of
-// conformance stay outside.
+// mayTestImport reports whether a test may import a package that its folder may not: tests run on a real store and call
+// other packages. Tests of conformance use Curfew from outside only.
 func mayTestImport(folder, imported string) bool {
 	return !strings.HasPrefix(imported, "cmd/") && !strings.HasPrefix(folder, "conformance")
 }
 
-// TestTheProgramContainsNothingOfTheDemo follows the imports of the program to the end: the demo's relying parties,
-// and the tools that drive Curfew from outside, are no part of it.
+// TestTheProgramContainsNothingOfTheDemo follows the imports of the program. The demo's relying parties and the tools of
+// conformance must not be part of it.
 func TestTheProgramContainsNothingOfTheDemo(t *testing.T) {
 	imports := map[string][]string{}
 	for _, s := range mustParse(t) {
@@ -212,7 +218,7 @@ func TestTheProgramContainsNothingOfTheDemo(t *testing.T) {
 	}
 }
 
-// fixtures are packages for tests: their files are no tests themselves, so that several packages can share them.
+// fixtures are packages with test fixtures that several packages use.
 var fixtures = []string{"provider/providertest", "storage/storagetest"}
 
 func TestOnlyTestsImportFixtures(t *testing.T) {
@@ -228,8 +234,8 @@ func TestOnlyTestsImportFixtures(t *testing.T) {
 	}
 }
 
-// TestArchitectureShowsTheAllowedImports holds the table of docs/architecture.md to allowedImports. Run it with
-// -update to write the table anew.
+// TestArchitectureShowsTheAllowedImports compares the table of docs/architecture.md with arrows. With -update it writes
+// the table.
 func TestArchitectureShowsTheAllowedImports(t *testing.T) {
 	const (
 		page  = "docs/architecture.md"
@@ -267,28 +273,33 @@ func TestArchitectureShowsTheAllowedImports(t *testing.T) {
 
 func TestPackagesKeepToTheirLibraries(t *testing.T) {
 	standardOnly := []string{"storage", "provider/policy"}
-	templatesMay := []string{
+	templatesMay := []string{ // docs/adr/catalog.md
 		"github.com/nicksnyder/go-i18n/",
 		"golang.org/x/text/",
 		"go.yaml.in/yaml/",
 		"github.com/boombuler/barcode/qr", // the QR code of an authenticator app
-	} // docs/adr/catalog.md
+	}
 	for _, s := range mustParse(t) {
 		if s.test {
 			continue
 		}
 		for _, imported := range s.imports {
 			first, _, _ := strings.Cut(imported, "/")
-			standard := !strings.Contains(first, ".")
+			isStandard := !strings.Contains(first, ".")
+			isLibrary := !isStandard && !strings.HasPrefix(imported, module)
+			isText := strings.HasPrefix(imported, "golang.org/x/text/")
+			isOAuthOrJOSE := strings.Contains(imported, "zitadel") || strings.Contains(imported, "go-jose")
+			allowedInTemplates := slices.ContainsFunc(templatesMay, func(library string) bool {
+				return strings.HasPrefix(imported, library)
+			})
 			switch {
-			case !standard && !strings.HasPrefix(imported, module) && slices.Contains(standardOnly, s.folder) &&
-				!strings.HasPrefix(imported, "golang.org/x/text/"):
+			case isLibrary && !isText && slices.Contains(standardOnly, s.folder):
 				t.Errorf("%s/%s imports %s; %s keeps to the standard library", s.folder, s.name, imported, s.folder)
-			case !standard && s.folder == "templates" && !strings.HasPrefix(imported, module) && !slices.ContainsFunc(templatesMay, func(library string) bool { return strings.HasPrefix(imported, library) }):
+			case isLibrary && s.folder == "templates" && !allowedInTemplates:
 				t.Errorf("%s/%s imports %s; templates may import %v", s.folder, s.name, imported, templatesMay)
 			case strings.HasPrefix(imported, "github.com/zitadel/oidc/v3/pkg/op") && s.folder != "provider/oauth":
 				t.Errorf("%s/%s imports %s; only provider/oauth talks to it", s.folder, s.name, imported)
-			case s.folder == "logout" && (strings.Contains(imported, "zitadel") || strings.Contains(imported, "go-jose")):
+			case s.folder == "logout" && isOAuthOrJOSE:
 				t.Errorf("%s/%s imports %s; logout is given a signer", s.folder, s.name, imported)
 			case strings.HasPrefix(imported, "go.etcd.io/bbolt") && s.folder != "storage/bolt":
 				t.Errorf("%s/%s imports %s; only storage/bolt imports the backend", s.folder, s.name, imported)
@@ -333,10 +344,10 @@ func TestTheStoreNeverAsksTheTime(t *testing.T) {
 }
 
 func TestEverythingThatLeavesGoesThroughEgress(t *testing.T) {
-	// The commands' client of the Unix socket reaches this machine only; conformance stands outside.
-	elsewhere := []string{"provider/egress", "provider/admin", "cmd/curfew"}
+	// The admin client uses a Unix socket, which leads to this machine only. Conformance is not part of the program.
+	exempt := []string{"provider/egress", "provider/admin", "cmd/curfew"}
 	for _, s := range mustParse(t) {
-		if s.test || slices.Contains(elsewhere, s.folder) || strings.HasPrefix(s.folder, "conformance") {
+		if s.test || slices.Contains(exempt, s.folder) || strings.HasPrefix(s.folder, "conformance") {
 			continue
 		}
 		ast.Inspect(s.syntax, func(n ast.Node) bool {
@@ -350,7 +361,7 @@ func TestEverythingThatLeavesGoesThroughEgress(t *testing.T) {
 	}
 }
 
-// TestOnlyAuthenticatorsWriteHowAUserAuthenticated: elsewhere AMR and ACR are copied from another record.
+// TestOnlyAuthenticatorsWriteHowAUserAuthenticated checks that other packages only copy AMR and ACR from a record.
 func TestOnlyAuthenticatorsWriteHowAUserAuthenticated(t *testing.T) {
 	isCopy := func(value ast.Expr, field string) bool {
 		s, ok := value.(*ast.SelectorExpr)
@@ -367,8 +378,11 @@ func TestOnlyAuthenticatorsWriteHowAUserAuthenticated(t *testing.T) {
 				return true
 			}
 			key, ok := pair.Key.(*ast.Ident)
-			if ok && (strings.EqualFold(key.Name, "AMR") || strings.EqualFold(key.Name, "ACR")) &&
-				!isCopy(pair.Value, key.Name) {
+			if !ok {
+				return true
+			}
+			isAMRorACR := strings.EqualFold(key.Name, "AMR") || strings.EqualFold(key.Name, "ACR")
+			if isAMRorACR && !isCopy(pair.Value, key.Name) {
 				t.Errorf("%s sets %s; only provider/authn does", s.position(n), key.Name)
 			}
 			return true
@@ -376,7 +390,7 @@ func TestOnlyAuthenticatorsWriteHowAUserAuthenticated(t *testing.T) {
 	}
 }
 
-// isSelector reports whether n is one of the names of an imported package.
+// isSelector reports whether n is pkg.NAME, with one of the names.
 func isSelector(n ast.Node, pkg string, names ...string) bool {
 	s, ok := n.(*ast.SelectorExpr)
 	if !ok {

@@ -242,7 +242,19 @@ func scriptCommand(ts *testscript.TestScript, args ...string) *exec.Cmd {
 	command := exec.Command(self, args...)
 	command.Args[0] = "curfew" // by which testscript.Main knows what to run
 	command.Dir = ts.MkAbs(".")
-	for _, name := range []string{"PATH", "HOME", "TMPDIR", "CURFEW_CONFIG", "CURFEW_ISSUER", "CURFEW_DATA", "CURFEW_LOG_FORMAT", "CURFEW_METRICS_LISTEN", "CURFEW_REGISTRATION_MODE", "CURFEW_STORE_URL", "CURFEW_STORE_SCHEMA"} {
+	for _, name := range []string{
+		"PATH",
+		"HOME",
+		"TMPDIR",
+		"CURFEW_CONFIG",
+		"CURFEW_ISSUER",
+		"CURFEW_DATA",
+		"CURFEW_LOG_FORMAT",
+		"CURFEW_METRICS_LISTEN",
+		"CURFEW_REGISTRATION_MODE",
+		"CURFEW_STORE_URL",
+		"CURFEW_STORE_SCHEMA",
+	} {
 		if value := ts.Getenv(name); value != "" {
 			command.Env = append(command.Env, name+"="+value)
 		}

@@ -170,10 +170,16 @@ func TestExpressLosesItsSession(t *testing.T) {
 	url := "http://127.0.0.1:" + port
 	err = o.AddClient(
 		ctx,
-		map[string]any{"client_id": "express", "client_secret": secret, "redirect_uris": []string{url + "/callback"},
+		map[string]any{
+			"client_id":     "express",
+			"client_secret": secret,
+			"redirect_uris": []string{url + "/callback"},
 			"post_logout_redirect_uris": []string{
 				url,
-			}, "backchannel_logout_uri": url + "/backchannel-logout", "logout_token_claims": "sid"},
+			},
+			"backchannel_logout_uri": url + "/backchannel-logout",
+			"logout_token_claims":    "sid",
+		},
 	)
 	if err != nil {
 		t.Fatal(err)

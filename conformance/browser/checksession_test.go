@@ -30,10 +30,20 @@ func TestCheckSessionFrameAnswersInChromium(t *testing.T) {
 		fmt.Fprintf(w, watching, o.Issuer)
 	})
 	authorize := map[string]string{}
-	for client, host := range map[string]string{"atlas": "atlas.one", "birch": "birch.one", "stranger": "stranger.two"} {
+	for client, host := range map[string]string{
+		"atlas":    "atlas.one",
+		"birch":    "birch.one",
+		"stranger": "stranger.two",
+	} {
 		callback := mustSite(t, host, page) + "/cb"
-		if err := o.AddClient(t.Context(), map[string]any{"client_id": client, "client_name": client, "redirect_uris": []string{callback}, "consent": "skip",
-			"check_session": true, "require_pkce": false}); err != nil {
+		if err := o.AddClient(t.Context(), map[string]any{
+			"client_id":     client,
+			"client_name":   client,
+			"redirect_uris": []string{callback},
+			"consent":       "skip",
+			"check_session": true,
+			"require_pkce":  false,
+		}); err != nil {
 			t.Fatal(err)
 		}
 		authorize[client] = o.Issuer + "/authorize?" + url.Values{

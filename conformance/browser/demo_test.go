@@ -53,9 +53,15 @@ func mustDemo(t *testing.T) *demo {
 		return found[1]
 	}
 	return &demo{
-		issuer: find(`(http://curfew\S+)\. `), pages: find(`(http://pages\S+)`), config: find(`--config (\S+)`),
-		atlas: find(`(http://atlas\S+)/`), birch: find(`(http://birch\S+)/`), cedar: find(`(http://cedar\S+)/`),
-		ann: find(`(?m)^ann +(\S+)`), folder: folder, process: process,
+		issuer:  find(`(http://curfew\S+)\. `),
+		pages:   find(`(http://pages\S+)`),
+		config:  find(`--config (\S+)`),
+		atlas:   find(`(http://atlas\S+)/`),
+		birch:   find(`(http://birch\S+)/`),
+		cedar:   find(`(http://cedar\S+)/`),
+		ann:     find(`(?m)^ann +(\S+)`),
+		folder:  folder,
+		process: process,
 	}
 }
 

@@ -91,7 +91,11 @@ func (f *firefox) call(method string, params, result any) error {
 	}
 	defer time.AfterFunc(patience, func() { f.conn.Close() }).Stop()
 	f.last++
-	if err := f.conn.Write(f.t.Context(), &cdproto.Message{ID: f.last, Method: cdproto.MethodType(method), Params: raw}); err != nil {
+	if err := f.conn.Write(f.t.Context(), &cdproto.Message{
+		ID:     f.last,
+		Method: cdproto.MethodType(method),
+		Params: raw,
+	}); err != nil {
 		return fmt.Errorf("%s: %w", method, err)
 	}
 	for {
@@ -130,8 +134,12 @@ func (f *firefox) holds(expression string) (bool, error) {
 	}
 	err := f.call(
 		"script.evaluate",
-		map[string]any{"target": map[string]any{"context": f.context}, "awaitPromise": false, "userActivation": true,
-			"expression": "document.readyState === 'complete' && Boolean(" + expression + ")"},
+		map[string]any{
+			"target":         map[string]any{"context": f.context},
+			"awaitPromise":   false,
+			"userActivation": true,
+			"expression":     "document.readyState === 'complete' && Boolean(" + expression + ")",
+		},
 		&answer,
 	)
 	return answer.Result.Value, err

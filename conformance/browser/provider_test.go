@@ -47,7 +47,10 @@ func mustApp(t *testing.T, o *op.OP, c rp.Config, metadata map[string]any) (*rp.
 		strings.ToLower(c.Name),
 		http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { app.ServeHTTP(w, r) }),
 	)
-	c.URL, c.Issuer, c.ClientID, c.ClientSecret = url, o.Issuer, strings.ToLower(c.Name), secret
+	c.URL = url
+	c.Issuer = o.Issuer
+	c.ClientID = strings.ToLower(c.Name)
+	c.ClientSecret = secret
 	app = rp.New(c)
 	registered := app.Metadata()
 	for name, value := range metadata {

@@ -33,7 +33,10 @@ func mustMakeDisk(t testing.TB, fileSystem string, megabytes int64) *disk {
 	if err != nil {
 		need.Missing(
 			t,
-			"mkfs."+fileSystem+" is not here: install Debian's "+map[string]string{"ext4": "e2fsprogs", "xfs": "xfsprogs"}[fileSystem],
+			"mkfs."+fileSystem+" is not here: install Debian's "+map[string]string{
+				"ext4": "e2fsprogs",
+				"xfs":  "xfsprogs",
+			}[fileSystem],
 		)
 	}
 	folder, err := os.MkdirTemp("", "disk")
@@ -72,7 +75,12 @@ func (d *disk) cutPower() {
 	defer folder.Close()
 	const shutdown, noLogFlush = 0x8004587d, 2 // FS_IOC_SHUTDOWN, FS_SHUTDOWN_FLAGS_NOLOGFLUSH
 	flags := uint32(noLogFlush)
-	if _, _, errno := syscall.Syscall(syscall.SYS_IOCTL, folder.Fd(), shutdown, uintptr(unsafe.Pointer(&flags))); errno != 0 {
+	if _, _, errno := syscall.Syscall(
+		syscall.SYS_IOCTL,
+		folder.Fd(),
+		shutdown,
+		uintptr(unsafe.Pointer(&flags)),
+	); errno != 0 {
 		need.Missing(d.t, fmt.Sprintf("this file system cannot be shut down by ioctl: %v", errno))
 	}
 }

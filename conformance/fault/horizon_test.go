@@ -109,9 +109,17 @@ func compareHorizons(t *testing.T, scenario string) {
 	}
 	cached := margins["ledger access_tokens"]
 	if len(cached) < n/2 {
-		t.Fatalf("got %d cached introspection answers of %d, want at least half: the test shows nothing", len(cached), n)
+		t.Fatalf(
+			"got %d cached introspection answers of %d, want at least half: the test shows nothing",
+			len(cached),
+			n,
+		)
 	}
-	expiring := slices.Concat(margins["paper access_tokens"], margins["ledger client_session"], margins["paper client_session"])
+	expiring := slices.Concat(
+		margins["paper access_tokens"],
+		margins["ledger client_session"],
+		margins["paper client_session"],
+	)
 	slices.Sort(expiring)
 	row(
 		t,
@@ -247,7 +255,11 @@ type publishedReport struct {
 }
 
 // margin returns how long after the observed moment the published one lies; not known if none was observed.
-func (r publishedReport) margin(t *testing.T, kind, client string, observed time.Time) (margin time.Duration, known bool) {
+func (r publishedReport) margin(
+	t *testing.T,
+	kind, client string,
+	observed time.Time,
+) (margin time.Duration, known bool) {
 	t.Helper()
 	if observed.IsZero() {
 		return 0, false

@@ -47,7 +47,8 @@ func cutPowerUnderLoad(t *testing.T, program, fileSystem string, rounds int, not
 			break
 		}
 	}
-	result.acknowledged, result.sessions = w.history.acknowledged(), w.history.signedIn()
+	result.acknowledged = w.history.acknowledged()
+	result.sessions = w.history.signedIn()
 	if result.history.ok() && notify {
 		w.mustNotifyAll(crowds)
 	}

@@ -47,13 +47,17 @@ func (w *world) newVisitor() *visitor {
 	// attempts of one address are limited.
 	address := fmt.Sprintf("10.%d.%d.%d", rand.IntN(256), rand.IntN(256), rand.IntN(256))
 	browser := &op.Browser{
-		HTTP: &http.Client{Transport: forwarded{w.client, address}, Jar: jar, Timeout: 60 * time.Second,
+		HTTP: &http.Client{
+			Transport: forwarded{w.client, address},
+			Jar:       jar,
+			Timeout:   60 * time.Second,
 			CheckRedirect: func(r *http.Request, _ []*http.Request) error {
 				if strings.HasPrefix(r.URL.String(), callback) {
 					return http.ErrUseLastResponse
 				}
 				return nil
-			}},
+			},
+		},
 	}
 	return &visitor{w: w, session: w.history.newSession(), browser: browser, tokens: map[string]*tokenSet{}}
 }
@@ -205,7 +209,8 @@ func (v *visitor) requestTokens(client string, set *tokenSet, form url.Values) r
 	case status == http.StatusOK && answer.Access != "":
 		set.access, set.refresh = answer.Access, answer.Refresh
 		if answer.ID != "" {
-			set.id, set.sid = answer.ID, claimsOf(answer.ID).SID
+			set.id = answer.ID
+			set.sid = claimsOf(answer.ID).SID
 		}
 		return accepted
 	case status == http.StatusBadRequest && answer.Error == "invalid_grant":

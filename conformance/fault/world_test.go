@@ -79,12 +79,17 @@ func mustPrepare(t testing.TB, program string, settings map[string]any) *world {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { os.RemoveAll(folder) })
-	w := &world{t: t, folder: folder, history: newHistory(), parties: mustServeParties(t),
+	w := &world{
+		t:       t,
+		folder:  folder,
+		history: newHistory(),
+		parties: mustServeParties(t),
 		client: &http.Transport{
 			MaxIdleConnsPerHost:   64,
 			DisableCompression:    true,
 			ResponseHeaderTimeout: 30 * time.Second,
-		}}
+		},
+	}
 	t.Cleanup(w.client.CloseIdleConnections)
 	all := map[string]any{"trusted_proxies": []string{"127.0.0.1/32"}}
 	maps.Copy(all, settings)

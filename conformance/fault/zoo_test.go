@@ -144,7 +144,11 @@ func TestBrokenAppsDoNotDelayOthers(t *testing.T) {
 	bad.Config.ErrorLog = log.New(io.Discard, "", 0) // each refused handshake is a line
 	bad.StartTLS()                                   // with httptest's certificate, which the server does not trust
 	t.Cleanup(bad.Close)
-	for id, url := range map[string]string{"closed": closed, "untrusted": bad.URL + "/backchannel", "unknown": "https://no-such-name.invalid/backchannel"} {
+	for id, url := range map[string]string{
+		"closed":    closed,
+		"untrusted": bad.URL + "/backchannel",
+		"unknown":   "https://no-such-name.invalid/backchannel",
+	} {
 		w.mustAddClient(id, url, nil)
 		broken = append(broken, id)
 	}

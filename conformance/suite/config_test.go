@@ -22,8 +22,14 @@ func TestLogoutURIsAreRegisteredInTheirOwnPlanOnly(t *testing.T) {
 		if run.UsesDynamicRegistration() {
 			continue
 		}
-		for _, c := range mustStatic(t, Run{Plan: run.Plan, Variant: Variant{"response_type": run.Variant["response_type"]}}).All() {
-			for uri, kind := range map[string]string{"frontchannel_logout_uri": "frontchannel", "backchannel_logout_uri": "backchannel"} {
+		for _, c := range mustStatic(t, Run{
+			Plan:    run.Plan,
+			Variant: Variant{"response_type": run.Variant["response_type"]},
+		}).All() {
+			for uri, kind := range map[string]string{
+				"frontchannel_logout_uri": "frontchannel",
+				"backchannel_logout_uri":  "backchannel",
+			} {
 				if _, has := c[uri]; has != strings.Contains(run.Plan, kind) {
 					t.Fatalf("%s: got %s %v", run.Plan, uri, c[uri])
 				}
@@ -41,11 +47,39 @@ func TestClientsMatchTheirRun(t *testing.T) {
 		secret  bool
 		keys    bool
 	}{
-		{"oidcc-basic-certification-test-plan", nil, "client_secret_basic", "authorization_code refresh_token", true, false},
-		{"oidcc-hybrid-certification-test-plan", nil, "client_secret_basic", "authorization_code refresh_token implicit", true, false},
+		{
+			"oidcc-basic-certification-test-plan",
+			nil,
+			"client_secret_basic",
+			"authorization_code refresh_token",
+			true,
+			false,
+		},
+		{
+			"oidcc-hybrid-certification-test-plan",
+			nil,
+			"client_secret_basic",
+			"authorization_code refresh_token implicit",
+			true,
+			false,
+		},
 		{"oidcc-implicit-certification-test-plan", nil, "client_secret_basic", "implicit", true, false},
-		{"oidcc-test-plan", Variant{"client_auth_type": "private_key_jwt", "response_type": "code"}, "private_key_jwt", "authorization_code refresh_token", false, true},
-		{"oidcc-test-plan", Variant{"client_auth_type": "none", "response_type": "id_token"}, "none", "implicit", false, false},
+		{
+			"oidcc-test-plan",
+			Variant{"client_auth_type": "private_key_jwt", "response_type": "code"},
+			"private_key_jwt",
+			"authorization_code refresh_token",
+			false,
+			true,
+		},
+		{
+			"oidcc-test-plan",
+			Variant{"client_auth_type": "none", "response_type": "id_token"},
+			"none",
+			"implicit",
+			false,
+			false,
+		},
 	} {
 		s := mustStatic(t, Run{Plan: c.plan, Variant: c.variant})
 		config := map[string]any{}
@@ -168,11 +202,20 @@ func TestCatalogueHoldsEveryPlanAndVariant(t *testing.T) {
 		seen[fileName(run)] = true
 	}
 	for plan, want := range map[string]int{
-		"oidcc-config-*": 1, "oidcc-basic-*": 4, "oidcc-implicit-*": 4, "oidcc-hybrid-*": 4,
-		"oidcc-formpost-basic-*": 4, "oidcc-formpost-implicit-*": 4, "oidcc-formpost-hybrid-*": 4,
-		"oidcc-dynamic-*": 6, "oidcc-3rdparty-init-login-*": 6,
-		"oidcc-rp-initiated-logout-*": 12, "oidcc-frontchannel-rp-*": 12, "oidcc-backchannel-rp-*": 12, "oidcc-session-management-*": 24,
-		"oidcc-test-plan": 120, // five ways of authentication, two of registration, six response types
+		"oidcc-config-*":              1,
+		"oidcc-basic-*":               4,
+		"oidcc-implicit-*":            4,
+		"oidcc-hybrid-*":              4,
+		"oidcc-formpost-basic-*":      4,
+		"oidcc-formpost-implicit-*":   4,
+		"oidcc-formpost-hybrid-*":     4,
+		"oidcc-dynamic-*":             6,
+		"oidcc-3rdparty-init-login-*": 6,
+		"oidcc-rp-initiated-logout-*": 12,
+		"oidcc-frontchannel-rp-*":     12,
+		"oidcc-backchannel-rp-*":      12,
+		"oidcc-session-management-*":  24,
+		"oidcc-test-plan":             120, // five ways of authentication, two of registration, six response types
 	} {
 		got := 0
 		for name, n := range count {

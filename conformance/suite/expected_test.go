@@ -58,7 +58,15 @@ func TestExpectationThatNoLongerOccursIsStale(t *testing.T) {
 		{"its module passed", []Result{newResult(dynamicRun, "oidcc-idtoken-unsigned", Passed)}, false, true},
 		{"its module was not selected", []Result{newResult(dynamicRun, "oidcc-server", Passed)}, false, false},
 		{"its module is gone", []Result{newResult(dynamicRun, "oidcc-server", Passed)}, true, true},
-		{"it occurs in one of two runs", []Result{newResult(dynamicRun, "oidcc-idtoken-unsigned", Passed), newResult(dynamicRun, "oidcc-idtoken-unsigned", Skipped)}, true, false},
+		{
+			"it occurs in one of two runs",
+			[]Result{
+				newResult(dynamicRun, "oidcc-idtoken-unsigned", Passed),
+				newResult(dynamicRun, "oidcc-idtoken-unsigned", Skipped),
+			},
+			true,
+			false,
+		},
 	} {
 		if v := mustRead(t, unsigned).Evaluate(c.results, c.complete); (len(v.Stale) > 0) != c.stale {
 			t.Errorf("%s: got stale %v, want %v", c.name, v.Stale, c.stale)

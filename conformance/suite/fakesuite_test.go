@@ -100,7 +100,8 @@ func (s *fakeSuite) handler() http.Handler {
 		s.of(func(i *instance, w http.ResponseWriter, r *http.Request) { close(i.started) }),
 	)
 	mux.HandleFunc("DELETE /api/runner/{id}", s.of(func(i *instance, w http.ResponseWriter, r *http.Request) {
-		i.stopped, i.status = true, Interrupted
+		i.stopped = true
+		i.status = Interrupted
 	}))
 	mux.HandleFunc("GET /api/info/{id}", s.of(func(i *instance, w http.ResponseWriter, r *http.Request) {
 		answer(w, Info{Status: i.status, Result: i.result})
@@ -226,7 +227,9 @@ func (i *instance) now() string {
 func (i *instance) finish(result string, entries ...Entry) {
 	i.change(func() {
 		i.log = append(i.log, entries...)
-		i.status, i.result, i.ended = Finished, result, time.Now()
+		i.status = Finished
+		i.result = result
+		i.ended = time.Now()
 	})
 }
 

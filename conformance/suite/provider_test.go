@@ -135,7 +135,11 @@ func TestCommandsReachTheOPWithTheirInput(t *testing.T) {
 	op := mustStart(t, dir)
 	defer op.Close()
 	p := User{Username: "ada", Password: "long enough"}
-	if err := errors.Join(op.AddUser(t.Context(), p), op.AddClient(t.Context(), Client{"client_id": "c1"}), op.RotateKey(t.Context())); err != nil {
+	if err := errors.Join(
+		op.AddUser(t.Context(), p),
+		op.AddClient(t.Context(), Client{"client_id": "c1"}),
+		op.RotateKey(t.Context()),
+	); err != nil {
 		t.Fatal(err)
 	}
 	notes, err := os.ReadFile(filepath.Join(dir, "run", "notes"))

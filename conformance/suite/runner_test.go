@@ -56,7 +56,13 @@ func TestEveryModuleRunsInOrderAndOnce(t *testing.T) {
 func TestFailedModuleIsNotTriedAgain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newFakeSuite(t, "a")
-		s.plays["a"] = func(i *instance) { i.finish(Failed, Entry{Source: "CheckState", Message: "lost", Result: "FAILURE"}) }
+		s.plays["a"] = func(i *instance) {
+			i.finish(Failed, Entry{
+				Source:  "CheckState",
+				Message: "lost",
+				Result:  "FAILURE",
+			})
+		}
 		results := mustRun(t, s, dynamicRun, nil)
 		if len(s.started) != 1 || results[0].Result != Failed {
 			t.Errorf("got %d starts and %s, want one and FAILED", len(s.started), results[0].Result)
@@ -70,7 +76,12 @@ func TestFailedModuleIsNotTriedAgain(t *testing.T) {
 func TestInterruptedModuleFailsWhateverItsResult(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newFakeSuite(t, "a")
-		s.plays["a"] = func(i *instance) { i.change(func() { i.status, i.result = Interrupted, Passed }) }
+		s.plays["a"] = func(i *instance) {
+			i.change(func() {
+				i.status = Interrupted
+				i.result = Passed
+			})
+		}
 		if got := mustRun(t, s, dynamicRun, nil)[0].Result; got != Failed {
 			t.Errorf("got %s, want FAILED", got)
 		}
@@ -138,7 +149,10 @@ func TestUnscriptedURLIsVisitedOnceAndMarked(t *testing.T) {
 		s := newFakeSuite(t, "session")
 		b := &fakeBrowser{}
 		s.plays["session"] = func(i *instance) {
-			i.change(func() { i.status, i.urls = Waiting, []string{"https://op.test/authorize?x=1"} })
+			i.change(func() {
+				i.status = Waiting
+				i.urls = []string{"https://op.test/authorize?x=1"}
+			})
 			time.Sleep(20 * time.Second)
 			i.finish(Passed)
 		}
@@ -156,11 +170,19 @@ func TestModuleGoesOnWhenTheSuiteAnswers500ForAMoment(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newFakeSuite(t, "closing", "broken")
 		s.plays["closing"] = func(i *instance) {
-			i.change(func() { i.status, i.closing = Waiting, 1 })
+			i.change(func() {
+				i.status = Waiting
+				i.closing = 1
+			})
 			time.Sleep(20 * time.Second)
 			i.finish(Passed)
 		}
-		s.plays["broken"] = func(i *instance) { i.change(func() { i.status, i.closing = Waiting, 1<<30 }) }
+		s.plays["broken"] = func(i *instance) {
+			i.change(func() {
+				i.status = Waiting
+				i.closing = 1 << 30
+			})
+		}
 		results := mustRun(t, s, dynamicRun, nil)
 		if got := results[0]; got.Result != Passed {
 			t.Errorf("got %s %v after one answer of 500, want PASSED", got.Result, got.Failures)
@@ -181,7 +203,8 @@ func TestOpenPlaceholderGetsThePageThatWasShown(t *testing.T) {
 		b := &fakeBrowser{}
 		s.plays["review"] = func(i *instance) {
 			i.change(func() {
-				i.status, i.open = Waiting, []string{"shot"}
+				i.status = Waiting
+				i.open = []string{"shot"}
 				i.log = []Entry{{Page: "<h1>first</h1>"}, {Page: "<h1>last</h1>"}}
 			})
 			time.Sleep(20 * time.Second)
@@ -206,7 +229,11 @@ func TestPlaceholderThatTheSuiteFillsIsLeftAlone(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newFakeSuite(t, "review")
 		s.plays["review"] = func(i *instance) {
-			i.change(func() { i.status, i.open, i.log = Waiting, []string{"shot"}, []Entry{{Page: "<p>"}} })
+			i.change(func() {
+				i.status = Waiting
+				i.open = []string{"shot"}
+				i.log = []Entry{{Page: "<p>"}}
+			})
 			time.Sleep(3 * time.Second)
 			i.finish(Review, Entry{Matched: "signed out"})
 		}
@@ -221,12 +248,15 @@ func TestPlanThatCannotBeRunStopsNoOther(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newFakeSuite(t, "a")
 		broken := errors.New("no such binary")
-		r := &Runner{API: s.api(), Start: func(_ context.Context, run Run) (Provider, error) {
-			if run.Variant.Includes(staticRun.Variant) {
-				return nil, broken
-			}
-			return &fakeOP{}, nil
-		}}
+		r := &Runner{
+			API: s.api(),
+			Start: func(_ context.Context, run Run) (Provider, error) {
+				if run.Variant.Includes(staticRun.Variant) {
+					return nil, broken
+				}
+				return &fakeOP{}, nil
+			},
+		}
 		results, err := r.Run(t.Context(), []Run{staticRun, dynamicRun})
 		s.playing.Wait()
 		if len(results) != 1 || results[0].Result != Passed || !errors.Is(err, broken) {
@@ -239,7 +269,10 @@ func TestModuleThatRestsAMinuteIsNotStalled(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newFakeSuite(t, "resting")
 		s.plays["resting"] = func(i *instance) {
-			i.change(func() { i.status, i.log = Waiting, []Entry{{Time: 1}} })
+			i.change(func() {
+				i.status = Waiting
+				i.log = []Entry{{Time: 1}}
+			})
 			time.Sleep(70 * time.Second)
 			i.finish(Passed)
 		}
@@ -252,7 +285,12 @@ func TestModuleThatRestsAMinuteIsNotStalled(t *testing.T) {
 func TestStalledModuleIsStoppedAndFails(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newFakeSuite(t, "hanging", "next")
-		s.plays["hanging"] = func(i *instance) { i.change(func() { i.status, i.log = Waiting, []Entry{{Time: 1}} }) }
+		s.plays["hanging"] = func(i *instance) {
+			i.change(func() {
+				i.status = Waiting
+				i.log = []Entry{{Time: 1}}
+			})
+		}
 		results := mustRun(t, s, dynamicRun, nil)
 		first := results[0]
 		if first.Result != Failed || len(first.Failures) != 1 ||
@@ -298,7 +336,10 @@ func TestRunGivesTheOPItsUserAndClientsAndClosesIt(t *testing.T) {
 		}{{dynamicRun, 0}, {staticRun, 3}} {
 			op, s := &fakeOP{}, newFakeSuite(t, "a")
 			out := t.TempDir()
-			mustRun(t, s, c.run, func(r *Runner) { r.Start, r.Out = op.start, out })
+			mustRun(t, s, c.run, func(r *Runner) {
+				r.Start = op.start
+				r.Out = out
+			})
 			if len(op.users) != 1 || len(op.clients) != c.clients || op.closed != 1 {
 				t.Errorf(
 					"%s: got %d users, %d clients, closed %d times; want 1, %d, 1",

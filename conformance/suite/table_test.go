@@ -33,7 +33,9 @@ func TestReportNamesSuiteCommandAndReasons(t *testing.T) {
 	r := Report{
 		Suite: []string{
 			"5.2.4",
-		}, Commands: []string{"curfew-conformance -plan basic"}, Day: time.Date(2026, 11, 21, 0, 0, 0, 0, time.UTC),
+		},
+		Commands:     []string{"curfew-conformance -plan basic"},
+		Day:          time.Date(2026, 11, 21, 0, 0, 0, 0, time.UTC),
 		Rows:         Rows([]Result{{Run: dynamicRun, Result: Passed}}),
 		Expectations: mustRead(t, unsigned),
 		Evaluation:   Evaluation{Unexpected: []string{"m: skipped"}},

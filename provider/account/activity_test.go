@@ -24,7 +24,10 @@ func TestActivityNamesTheBrowserOfEachSignIn(t *testing.T) {
 		phone.Submit(phone.Get("/end_session"), "scope", "session")
 		body := laptop.Get("/account/activity").Body
 		// The phone's sign-in and its end, and the laptop's sign-in.
-		if phones, laptops := strings.Count(body, "· Firefox on iPhone ·"), strings.Count(body, "· Firefox on Linux ·"); phones != 2 ||
+		if phones, laptops := strings.Count(
+			body,
+			"· Firefox on iPhone ·",
+		), strings.Count(body, "· Firefox on Linux ·"); phones != 2 ||
 			laptops != 1 {
 			t.Errorf("got %d lines of the phone and %d of the laptop, want 2 and 1:\n%s", phones, laptops, body)
 		}

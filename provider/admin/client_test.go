@@ -60,7 +60,10 @@ func TestClientReachesNamesOfAnyCharacters(t *testing.T) {
 	if u, err := c.User(ctx, "a/b?c=d#e %2F"); err != nil || u.Name != "a/b?c=d#e %2F" {
 		t.Errorf("got %+v, %v", u, err)
 	}
-	if _, err := c.AddClient(ctx, map[string]any{"client_id": "https://app.example/", "redirect_uris": []string{"https://app.example/cb"}}); err != nil {
+	if _, err := c.AddClient(ctx, map[string]any{
+		"client_id":     "https://app.example/",
+		"redirect_uris": []string{"https://app.example/cb"},
+	}); err != nil {
 		t.Fatal(err)
 	}
 	if got, err := c.Client(ctx, "https://app.example/"); err != nil || got.ClientID != "https://app.example/" {

@@ -59,9 +59,22 @@ func mustStart(t *testing.T, configure ...func(*admin.Config)) *fixture {
 	d.terminator = &logout.Terminator{Store: d.store, Now: now, Issuer: issuer, Log: quiet, PageSize: 3}
 	lifetimes := logout.Lifetimes{Opaque: time.Hour, JWT: 10 * time.Minute, Session: 24 * time.Hour}
 	c := admin.Config{
-		Issuer: issuer, Version: "1.2.3", Started: d.clock.Now(), Store: d.store, Terminator: d.terminator, PasswordHasher: password.NewHasher(providertest.CheapPasswords),
-		PasswordRules: password.Rules{}, Limiter: authn.Limiter{Store: d.store}, Keys: d.ring, Registrar: &register.Registrar{Fetch: d.clients, WrapSecret: d.ring.WrapSecret, Now: now}, Egress: d.clients, Outbox: dispatcher,
-		ResetURL: func(secret string) string { return issuer + "/reset/" + secret }, Lifetimes: lifetimes, Now: now, Log: quiet,
+		Issuer:         issuer,
+		Version:        "1.2.3",
+		Started:        d.clock.Now(),
+		Store:          d.store,
+		Terminator:     d.terminator,
+		PasswordHasher: password.NewHasher(providertest.CheapPasswords),
+		PasswordRules:  password.Rules{},
+		Limiter:        authn.Limiter{Store: d.store},
+		Keys:           d.ring,
+		Registrar:      &register.Registrar{Fetch: d.clients, WrapSecret: d.ring.WrapSecret, Now: now},
+		Egress:         d.clients,
+		Outbox:         dispatcher,
+		ResetURL:       func(secret string) string { return issuer + "/reset/" + secret },
+		Lifetimes:      lifetimes,
+		Now:            now,
+		Log:            quiet,
 	}
 	for _, change := range configure {
 		change(&c)
@@ -141,7 +154,8 @@ func (d *fixture) mustSignIn(u admin.User, id string, clients []string, offline 
 	d.t.Helper()
 	ctx := d.t.Context()
 	s := providertest.MustCreateSession(d.t, d.store, u.Subject, d.clock.Now(), func(s *storage.Session) {
-		s.ID, s.UserAgent = storage.SessionID(id), "Firefox"
+		s.ID = storage.SessionID(id)
+		s.UserAgent = "Firefox"
 	})
 	give := func(client, grant string, session storage.SessionID) {
 		code := storage.Code{

@@ -80,7 +80,13 @@ func TestDeliveryIsRetriedOrGivenUpByHand(t *testing.T) {
 		t.Fatalf("got %d pending deliveries, want 3", len(all))
 	}
 	id := all[0].ID
-	if one := must[admin.Delivery](d, 200, "POST", "/deliveries/"+id+"/cancel", ""); one.State != storage.DeliveryCancelled {
+	if one := must[admin.Delivery](
+		d,
+		200,
+		"POST",
+		"/deliveries/"+id+"/cancel",
+		"",
+	); one.State != storage.DeliveryCancelled {
 		t.Errorf("got state %s, want cancelled", one.State)
 	}
 	if e := d.lastEvent("delivery.cancelled"); e.By != "admin" {
@@ -140,8 +146,15 @@ func TestDoctorNamesWhatKeepsALogoutFromArriving(t *testing.T) {
 		t.Fatalf("got healthy %v with %d clients, want problems of nine", diagnosis.Healthy, len(diagnosis.Clients))
 	}
 	for id, want := range map[string]string{
-		"sound": "", "off": "", "blocked": "egress.allow", "gullible": "answers 200", "moved": "redirects", "absent": "curfew client test-logout", "down": "refused",
-		"unbounded": "max_trust_horizon", "deaf": "browser",
+		"sound":     "",
+		"off":       "",
+		"blocked":   "egress.allow",
+		"gullible":  "answers 200",
+		"moved":     "redirects",
+		"absent":    "curfew client test-logout",
+		"down":      "refused",
+		"unbounded": "max_trust_horizon",
+		"deaf":      "browser",
 	} {
 		found := false
 		for _, e := range diagnosis.Clients {

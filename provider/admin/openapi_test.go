@@ -152,7 +152,23 @@ func TestDocumentedParametersAreThoseThatAreRead(t *testing.T) {
 func parametersOf(t *testing.T, r route) []string {
 	t.Helper()
 	var known []string
-	for _, name := range []string{"after", "cause", "client", "kind", "limit", "newest", "include_offline", "probe", "reason", "report", "session", "since", "state", "until", "user"} {
+	for _, name := range []string{
+		"after",
+		"cause",
+		"client",
+		"kind",
+		"limit",
+		"newest",
+		"include_offline",
+		"probe",
+		"reason",
+		"report",
+		"session",
+		"since",
+		"state",
+		"until",
+		"user",
+	} {
 		err := func() (err error) {
 			defer func() { recover() }() // past the query there is no store here
 			return r.handle(
@@ -214,21 +230,51 @@ func TestSchemasHaveTheMembersOfTheTypes(t *testing.T) {
 		value any
 		more  []string
 	}{
-		"Failure": {value: errorResponse{}}, "Error": {value: Error{}}, "Problem": {value: register.Problem{}}, "Status": {value: Status{}},
-		"Diagnosis": {value: Diagnosis{}}, "ClientDiagnosis": {value: ClientDiagnosis{}}, "TrustLimit": {value: TrustLimit{}}, "Endpoint": {value: Endpoint{}},
-		"UserInput": {value: struct{}{}, more: append(claims, "sub", "password")},
-		"User":      {value: User{}, more: append(claims, "password")}, // as never there
-		"UserList":  {value: UserList{}}, "PasswordChange": {value: PasswordChange{}}, "ResetLinkRequest": {value: ResetLinkRequest{}}, "ResetLink": {value: ResetLink{}},
-		"ClientInput":  {value: storage.Metadata{}, more: []string{"client_secret"}},
-		"ClientRecord": {value: ClientRecord{}}, "ClientList": {value: ClientList{}}, "TestLogoutResult": {value: LogoutTestResult{}},
-		"InitialAccessToken": {value: InitialAccessToken{}}, "InitialAccessTokenRequest": {value: InitialAccessTokenRequest{}}, "InitialAccessTokenList": {value: InitialAccessTokenList{}},
-		"Session": {value: Session{}}, "ClientSession": {value: ClientSession{}}, "SessionList": {value: SessionList{}},
-		"TerminationRequest": {value: TerminationRequest{}}, "TerminationResult": {value: TerminationResult{}}, "TerminationCount": {value: storage.TerminationCount{}}, "BulkLogout": {value: BulkLogout{}}, "BulkLogoutList": {value: BulkLogoutList{}},
-		"Cause": {value: storage.Cause{}}, "Selector": {value: storage.Selector{}},
-		"Estimate": {value: logout.Estimate{}}, "HorizonPart": {value: logout.HorizonPart{}}, "ReportEntry": {value: storage.ReportEntry{}}, "Answer": {value: storage.Answer{}},
-		"Report": {value: Report{}}, "ReportList": {value: ReportList{}}, "Delivery": {value: Delivery{}}, "DeliveryList": {value: DeliveryList{}},
-		"Key": {value: keys.Info{}}, "KeyList": {value: KeyList{}}, "RotateRequest": {value: RotateRequest{}},
-		"Event": {value: storage.Event{}}, "EventList": {value: EventList{}}, "Verification": {value: Verification{}},
+		"Failure":                   {value: errorResponse{}},
+		"Error":                     {value: Error{}},
+		"Problem":                   {value: register.Problem{}},
+		"Status":                    {value: Status{}},
+		"Diagnosis":                 {value: Diagnosis{}},
+		"ClientDiagnosis":           {value: ClientDiagnosis{}},
+		"TrustLimit":                {value: TrustLimit{}},
+		"Endpoint":                  {value: Endpoint{}},
+		"UserInput":                 {value: struct{}{}, more: append(claims, "sub", "password")},
+		"User":                      {value: User{}, more: append(claims, "password")}, // as never there
+		"UserList":                  {value: UserList{}},
+		"PasswordChange":            {value: PasswordChange{}},
+		"ResetLinkRequest":          {value: ResetLinkRequest{}},
+		"ResetLink":                 {value: ResetLink{}},
+		"ClientInput":               {value: storage.Metadata{}, more: []string{"client_secret"}},
+		"ClientRecord":              {value: ClientRecord{}},
+		"ClientList":                {value: ClientList{}},
+		"TestLogoutResult":          {value: LogoutTestResult{}},
+		"InitialAccessToken":        {value: InitialAccessToken{}},
+		"InitialAccessTokenRequest": {value: InitialAccessTokenRequest{}},
+		"InitialAccessTokenList":    {value: InitialAccessTokenList{}},
+		"Session":                   {value: Session{}},
+		"ClientSession":             {value: ClientSession{}},
+		"SessionList":               {value: SessionList{}},
+		"TerminationRequest":        {value: TerminationRequest{}},
+		"TerminationResult":         {value: TerminationResult{}},
+		"TerminationCount":          {value: storage.TerminationCount{}},
+		"BulkLogout":                {value: BulkLogout{}},
+		"BulkLogoutList":            {value: BulkLogoutList{}},
+		"Cause":                     {value: storage.Cause{}},
+		"Selector":                  {value: storage.Selector{}},
+		"Estimate":                  {value: logout.Estimate{}},
+		"HorizonPart":               {value: logout.HorizonPart{}},
+		"ReportEntry":               {value: storage.ReportEntry{}},
+		"Answer":                    {value: storage.Answer{}},
+		"Report":                    {value: Report{}},
+		"ReportList":                {value: ReportList{}},
+		"Delivery":                  {value: Delivery{}},
+		"DeliveryList":              {value: DeliveryList{}},
+		"Key":                       {value: keys.Info{}},
+		"KeyList":                   {value: KeyList{}},
+		"RotateRequest":             {value: RotateRequest{}},
+		"Event":                     {value: storage.Event{}},
+		"EventList":                 {value: EventList{}},
+		"Verification":              {value: Verification{}},
 	} {
 		want := membersOf(reflect.TypeOf(c.value))
 		for _, m := range c.more {

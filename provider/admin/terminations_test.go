@@ -29,13 +29,48 @@ func TestAdministratorEndsExactlyWhatIsNamed(t *testing.T) {
 		body, alive, grants string
 		count               storage.TerminationCount
 	}{
-		{`{"sessions":["a1"]}`, "a2 b1", "a1 offline mail, a2 mail", storage.TerminationCount{Sessions: 1, ClientSessions: 2, Deliveries: 2, Grants: 2}},
-		{`{"sessions":["a1"],"include_offline":true}`, "a2 b1", "a2 mail", storage.TerminationCount{Sessions: 1, ClientSessions: 2, Deliveries: 2, Grants: 3}},
-		{`{"user":"ada@example.org"}`, "b1", "a1 offline mail", storage.TerminationCount{Sessions: 2, ClientSessions: 3, Deliveries: 3, Grants: 3}},
-		{`{"user":"ada","except_session":"a2"}`, "a2 b1", "a1 offline mail, a2 mail", storage.TerminationCount{Sessions: 1, ClientSessions: 2, Deliveries: 2, Grants: 2}},
-		{`{"user":"ada","client":"mail"}`, "a1 a2 b1", "a1 chat, a1 offline mail", storage.TerminationCount{ClientSessions: 2, Deliveries: 2, Grants: 2}},
-		{`{"client":"chat"}`, "a1 a2 b1", "a1 mail, a1 offline mail, a2 mail", storage.TerminationCount{ClientSessions: 2, Deliveries: 2, Grants: 2}},
-		{`{"all_users":true,"include_offline":true}`, "", "", storage.TerminationCount{Sessions: 3, ClientSessions: 4, Deliveries: 4, Grants: 5}},
+		{
+			`{"sessions":["a1"]}`,
+			"a2 b1",
+			"a1 offline mail, a2 mail",
+			storage.TerminationCount{Sessions: 1, ClientSessions: 2, Deliveries: 2, Grants: 2},
+		},
+		{
+			`{"sessions":["a1"],"include_offline":true}`,
+			"a2 b1",
+			"a2 mail",
+			storage.TerminationCount{Sessions: 1, ClientSessions: 2, Deliveries: 2, Grants: 3},
+		},
+		{
+			`{"user":"ada@example.org"}`,
+			"b1",
+			"a1 offline mail",
+			storage.TerminationCount{Sessions: 2, ClientSessions: 3, Deliveries: 3, Grants: 3},
+		},
+		{
+			`{"user":"ada","except_session":"a2"}`,
+			"a2 b1",
+			"a1 offline mail, a2 mail",
+			storage.TerminationCount{Sessions: 1, ClientSessions: 2, Deliveries: 2, Grants: 2},
+		},
+		{
+			`{"user":"ada","client":"mail"}`,
+			"a1 a2 b1",
+			"a1 chat, a1 offline mail",
+			storage.TerminationCount{ClientSessions: 2, Deliveries: 2, Grants: 2},
+		},
+		{
+			`{"client":"chat"}`,
+			"a1 a2 b1",
+			"a1 mail, a1 offline mail, a2 mail",
+			storage.TerminationCount{ClientSessions: 2, Deliveries: 2, Grants: 2},
+		},
+		{
+			`{"all_users":true,"include_offline":true}`,
+			"",
+			"",
+			storage.TerminationCount{Sessions: 3, ClientSessions: 4, Deliveries: 4, Grants: 5},
+		},
 	} {
 		t.Run(c.body, func(t *testing.T) {
 			d, ada := mustSignInManyUsers(t)

@@ -62,7 +62,13 @@ func TestActsDoNotPassOverWhatTheyDoNotKnow(t *testing.T) {
 func TestWrongMethodIsAnsweredWithTheRightOnes(t *testing.T) {
 	d := mustStart(t)
 	d.mustAddUser("ada")
-	for act, allow := range map[string]string{"PUT /users": "GET, POST", "POST /users/ada": "GET, PATCH, DELETE", "GET /endings/": "", "GET /users/ada/disable": "POST", "DELETE /events": "GET"} {
+	for act, allow := range map[string]string{
+		"PUT /users":             "GET, POST",
+		"POST /users/ada":        "GET, PATCH, DELETE",
+		"GET /endings/":          "",
+		"GET /users/ada/disable": "POST",
+		"DELETE /events":         "GET",
+	} {
 		method, target, _ := strings.Cut(act, " ")
 		if allow == "" {
 			d.mustFail(404, "not_found", "", method, target, "")

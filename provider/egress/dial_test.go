@@ -17,41 +17,44 @@ import (
 func fakeResolver(answer func(n int) []netip.Addr) *net.Resolver {
 	questions := make(chan int, 1)
 	questions <- 0
-	return &net.Resolver{PreferGo: true, Dial: func(context.Context, string, string) (net.Conn, error) {
-		client, server := net.Pipe()
-		go func() {
-			defer server.Close()
-			var length uint16
-			if binary.Read(server, binary.BigEndian, &length) != nil {
-				return
-			}
-			query := make([]byte, length)
-			if _, err := io.ReadFull(server, query); err != nil {
-				return
-			}
-			end := 12 // RFC 1035 §4.1: the header; then the question: labels, type and class
-			for query[end] != 0 {
-				end += int(query[end]) + 1
-			}
-			end += 5
-			var addrs []netip.Addr
-			if query[end-3] == 1 { // type A
-				n := <-questions
-				addrs = answer(n)
-				questions <- n + 1
-			}
-			reply := append([]byte{}, query[:end]...)
-			reply[2], reply[3] = 0x81, 0x80
-			binary.BigEndian.PutUint16(reply[6:], uint16(len(addrs)))
-			binary.BigEndian.PutUint32(reply[8:], 0)
-			for _, a := range addrs {
-				reply = append(reply, 0xc0, 12, 0, 1, 0, 1, 0, 0, 0, 0, 0, 4)
-				reply = append(reply, a.AsSlice()...)
-			}
-			server.Write(append(binary.BigEndian.AppendUint16(nil, uint16(len(reply))), reply...))
-		}()
-		return client, nil
-	}}
+	return &net.Resolver{
+		PreferGo: true,
+		Dial: func(context.Context, string, string) (net.Conn, error) {
+			client, server := net.Pipe()
+			go func() {
+				defer server.Close()
+				var length uint16
+				if binary.Read(server, binary.BigEndian, &length) != nil {
+					return
+				}
+				query := make([]byte, length)
+				if _, err := io.ReadFull(server, query); err != nil {
+					return
+				}
+				end := 12 // RFC 1035 §4.1: the header; then the question: labels, type and class
+				for query[end] != 0 {
+					end += int(query[end]) + 1
+				}
+				end += 5
+				var addrs []netip.Addr
+				if query[end-3] == 1 { // type A
+					n := <-questions
+					addrs = answer(n)
+					questions <- n + 1
+				}
+				reply := append([]byte{}, query[:end]...)
+				reply[2], reply[3] = 0x81, 0x80
+				binary.BigEndian.PutUint16(reply[6:], uint16(len(addrs)))
+				binary.BigEndian.PutUint32(reply[8:], 0)
+				for _, a := range addrs {
+					reply = append(reply, 0xc0, 12, 0, 1, 0, 1, 0, 0, 0, 0, 0, 4)
+					reply = append(reply, a.AsSlice()...)
+				}
+				server.Write(append(binary.BigEndian.AppendUint16(nil, uint16(len(reply))), reply...))
+			}()
+			return client, nil
+		},
+	}
 }
 
 func mustServeAt(t *testing.T, address string) (port string, calls *int) {

@@ -174,8 +174,16 @@ func TestSlowAndHostileServersCostAtMostFiveSeconds(t *testing.T) {
 func TestRetryAfterIsReadOrIgnored(t *testing.T) {
 	now := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
 	for value, want := range map[string]time.Duration{
-		"": 0, "120": 2 * time.Minute, "0": 0, "-5": 0, "soon": 0, "99999999999999": 24 * time.Hour, "1.5": 0,
-		"Fri, 02 Jan 2026 03:05:05 GMT": time.Minute, "Fri, 02 Jan 2026 03:00:00 GMT": 0, "Fri, 02 Jan 2099 03:00:00 GMT": 24 * time.Hour,
+		"":                              0,
+		"120":                           2 * time.Minute,
+		"0":                             0,
+		"-5":                            0,
+		"soon":                          0,
+		"99999999999999":                24 * time.Hour,
+		"1.5":                           0,
+		"Fri, 02 Jan 2026 03:05:05 GMT": time.Minute,
+		"Fri, 02 Jan 2026 03:00:00 GMT": 0,
+		"Fri, 02 Jan 2099 03:00:00 GMT": 24 * time.Hour,
 	} {
 		if got := retryAfter(value, now); got != want {
 			t.Errorf("Retry-After %q: got %v, want %v", value, got, want)

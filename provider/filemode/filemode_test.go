@@ -23,7 +23,12 @@ func TestModesThatKubernetesAndDockerDictateAreAccepted(t *testing.T) {
 		"group access by mistake":                  {folder: 0o770, file: 0o640, refuseFolder: true, refuseFile: true},
 		"all users may read the key":               {folder: 0o755, file: 0o644, refuseFile: true},
 		"all users may write":                      {folder: 0o777, file: 0o666, refuseFolder: true, refuseFile: true},
-		"all users, though under fsGroup":          {folder: fs.ModeSetgid | 0o777, file: 0o664, refuseFolder: true, refuseFile: true},
+		"all users, though under fsGroup": {
+			folder:       fs.ModeSetgid | 0o777,
+			file:         0o664,
+			refuseFolder: true,
+			refuseFile:   true,
+		},
 	} {
 		folder := filepath.Join(t.TempDir(), "data")
 		file := filepath.Join(folder, "curfew.key")

@@ -77,8 +77,14 @@ func mustSign(t *testing.T, r *Ring, alg, typ string, claims map[string]any) str
 // idToken are the claims of an ID token issued at that moment.
 func idToken(at time.Time) map[string]any {
 	return map[string]any{
-		"iss": issuer, "sub": "anna", "aud": "app", "sid": "s1", "nonce": "n",
-		"iat": at.Unix(), "exp": at.Add(10 * time.Minute).Unix(), "auth_time": at.Unix(),
+		"iss":       issuer,
+		"sub":       "anna",
+		"aud":       "app",
+		"sid":       "s1",
+		"nonce":     "n",
+		"iat":       at.Unix(),
+		"exp":       at.Add(10 * time.Minute).Unix(),
+		"auth_time": at.Unix(),
 	}
 }
 
@@ -107,7 +113,15 @@ func TestFirstStartMakesAllKeysAndLaterStartsKeepThem(t *testing.T) {
 		}
 	}
 	slices.Sort(kinds)
-	if want := []string{"pairwise", "refresh", "seal", "sig ES256", "sig EdDSA", "sig PS256", "sig RS256"}; !slices.Equal(
+	if want := []string{
+		"pairwise",
+		"refresh",
+		"seal",
+		"sig ES256",
+		"sig EdDSA",
+		"sig PS256",
+		"sig RS256",
+	}; !slices.Equal(
 		kinds,
 		want,
 	) {
@@ -180,7 +194,8 @@ func TestEveryAlgorithmSignsWhatItsPublishedKeyVerifies(t *testing.T) {
 
 func TestRSABitsAreAsSet(t *testing.T) {
 	p := mustFixture(t)
-	p.cfg.Algorithms, p.cfg.RSABits = []string{RS256}, 3072
+	p.cfg.Algorithms = []string{RS256}
+	p.cfg.RSABits = 3072
 	r := p.mustLoad(t)
 	jws, err := jose.ParseSignedCompact(mustSign(t, r, RS256, "JWT", nil), signatureAlgorithms)
 	if err != nil {

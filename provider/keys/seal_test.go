@@ -89,7 +89,13 @@ func TestSuccessorIsTheSameEachTimeAndKeepsItsPrefix(t *testing.T) {
 func TestPairwiseSubjectsDifferBySectorAndUser(t *testing.T) {
 	r := mustFixture(t).mustLoad(t)
 	seen := map[string]bool{}
-	for _, pair := range [][2]string{{"a.example", "anna"}, {"b.example", "anna"}, {"a.example", "bert"}, {"a.example1:", "anna"}, {"a.exampl", "eanna"}} {
+	for _, pair := range [][2]string{
+		{"a.example", "anna"},
+		{"b.example", "anna"},
+		{"a.example", "bert"},
+		{"a.example1:", "anna"},
+		{"a.exampl", "eanna"},
+	} {
 		sub := r.Pairwise(pair[0], pair[1])
 		if seen[sub] || strings.Contains(sub, "anna") || len(sub) != 43 {
 			t.Errorf("%v: got %q", pair, sub)

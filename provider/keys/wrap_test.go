@@ -64,7 +64,14 @@ func TestKeyFileOpenToOthersIsRefused(t *testing.T) {
 func TestDamagedKeyFileIsRefused(t *testing.T) {
 	p := mustFixture(t)
 	p.mustLoad(t)
-	for _, text := range []string{"", "\n", "short", strings.Repeat("A", 44), strings.Repeat("!", 43), "-----BEGIN KEY-----"} {
+	for _, text := range []string{
+		"",
+		"\n",
+		"short",
+		strings.Repeat("A", 44),
+		strings.Repeat("!", 43),
+		"-----BEGIN KEY-----",
+	} {
 		if err := os.WriteFile(p.cfg.File, []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}
@@ -105,16 +112,44 @@ func TestTamperedOrSwappedRowsAreRefused(t *testing.T) {
 	foreignSign := foreign[slices.IndexFunc(foreign, func(k storage.Key) bool { return k.Use == UseSign })]
 
 	tests := map[string]func() storage.Key{
-		"a bit of the secret flipped": func() storage.Key { k := of(UseSeal, ""); k.Wrapped[len(k.Wrapped)-1] ^= 1; return k },
-		"a bit of the nonce flipped":  func() storage.Key { k := of(UseSeal, ""); k.Wrapped[12] ^= 1; return k },
-		"truncated":                   func() storage.Key { k := of(UseSeal, ""); k.Wrapped = k.Wrapped[:20]; return k },
-		"no secret at all":            func() storage.Key { k := of(UseSign, ES256); k.Wrapped = nil; return k },
-		"another version":             func() storage.Key { k := of(UseSeal, ""); k.Wrapped[0] = 9; return k },
-		"another row's secret":        func() storage.Key { k := of(UseRefresh, ""); k.Wrapped = of(UsePairwise, "").Wrapped; return k },
-		"another use":                 func() storage.Key { k := of(UseRefresh, ""); k.Use = UseSeal; return k },
-		"another algorithm":           func() storage.Key { k := of(UseSign, ES256); k.Alg = RS256; return k },
-		"another public key":          func() storage.Key { k := of(UseSign, ES256); k.Public = of(UseSign, EdDSA).Public; return k },
-		"no public key":               func() storage.Key { k := of(UseSign, ES256); k.Public = nil; return k },
+		"a bit of the secret flipped": func() storage.Key {
+			k := of(
+				UseSeal,
+				"",
+			)
+			k.Wrapped[len(k.Wrapped)-1] ^= 1
+			return k
+		},
+		"a bit of the nonce flipped": func() storage.Key { k := of(UseSeal, ""); k.Wrapped[12] ^= 1; return k },
+		"truncated": func() storage.Key {
+			k := of(
+				UseSeal,
+				"",
+			)
+			k.Wrapped = k.Wrapped[:20]
+			return k
+		},
+		"no secret at all": func() storage.Key { k := of(UseSign, ES256); k.Wrapped = nil; return k },
+		"another version":  func() storage.Key { k := of(UseSeal, ""); k.Wrapped[0] = 9; return k },
+		"another row's secret": func() storage.Key {
+			k := of(
+				UseRefresh,
+				"",
+			)
+			k.Wrapped = of(UsePairwise, "").Wrapped
+			return k
+		},
+		"another use":       func() storage.Key { k := of(UseRefresh, ""); k.Use = UseSeal; return k },
+		"another algorithm": func() storage.Key { k := of(UseSign, ES256); k.Alg = RS256; return k },
+		"another public key": func() storage.Key {
+			k := of(
+				UseSign,
+				ES256,
+			)
+			k.Public = of(UseSign, EdDSA).Public
+			return k
+		},
+		"no public key": func() storage.Key { k := of(UseSign, ES256); k.Public = nil; return k },
 		// Who can write the store but does not have the key file must not get a key of his own published.
 		"a stranger's key": func() storage.Key { return foreignSign },
 		"a stranger's key without secret": func() storage.Key {

@@ -134,9 +134,24 @@ func TestDamagedHashIsAnErrorAndTakesNothing(t *testing.T) {
 	good := mustHash(t, h, "correct horse")
 	for _, bad := range []string{
 		"x", "$", "$$$$$", "correct horse", good + "$", good[:len(good)-40], good + "=",
-		strings.Replace(good, "argon2id", "argon2i", 1), strings.Replace(good, "v=19", "v=16", 1), strings.Replace(good, "t=1", "t=0", 1),
-		strings.Replace(good, "m=8", "m=4294967295", 1), strings.Replace(good, "t=1", "t=1000000", 1), strings.Replace(good, "p=1", "p=0", 1),
-		strings.Replace(good, "p=1", "p=255", 1), strings.Replace(good, "p=1", "p=1,x=1", 1), strings.Replace(good, "m=8", "m=+8", 1),
+		strings.Replace(
+			good,
+			"argon2id",
+			"argon2i",
+			1,
+		), strings.Replace(good, "v=19", "v=16", 1), strings.Replace(good, "t=1", "t=0", 1),
+		strings.Replace(
+			good,
+			"m=8",
+			"m=4294967295",
+			1,
+		), strings.Replace(good, "t=1", "t=1000000", 1), strings.Replace(good, "p=1", "p=0", 1),
+		strings.Replace(
+			good,
+			"p=1",
+			"p=255",
+			1,
+		), strings.Replace(good, "p=1", "p=1,x=1", 1), strings.Replace(good, "m=8", "m=+8", 1),
 	} {
 		if ok, _, err := h.Verify(t.Context(), bad, "correct horse", Stranger); ok || !errors.Is(err, ErrMalformed) {
 			t.Errorf("%s: got %v, %v; want ErrMalformed", bad, ok, err)

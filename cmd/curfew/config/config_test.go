@@ -194,7 +194,10 @@ func TestValuesFromFilesAreReadAndNotShown(t *testing.T) {
 		}
 	}
 	_, err = Load(file, []string{"CURFEW_LISTEN=:1", "CURFEW_LISTEN_FILE=" + secret, "CURFEW_ISSUER_FILE=/nowhere"})
-	for _, want := range []string{"CURFEW_LISTEN_FILE: given together with CURFEW_LISTEN", "CURFEW_ISSUER_FILE: /nowhere: no such file"} {
+	for _, want := range []string{
+		"CURFEW_LISTEN_FILE: given together with CURFEW_LISTEN",
+		"CURFEW_ISSUER_FILE: /nowhere: no such file",
+	} {
 		if !strings.Contains(fmt.Sprint(err), want) {
 			t.Errorf("got %v, want %s", err, want)
 		}
@@ -279,7 +282,13 @@ keys.rsa_bits: 3072
 
 func TestDurationsReadAsWritten(t *testing.T) {
 	for text, want := range map[string]time.Duration{
-		"0": 0, "90s": 90 * time.Second, "14d": 14 * day, "1d12h": 36 * time.Hour, "1h30m": 90 * time.Minute, "250ms": 250 * time.Millisecond, "8h": 8 * time.Hour,
+		"0":     0,
+		"90s":   90 * time.Second,
+		"14d":   14 * day,
+		"1d12h": 36 * time.Hour,
+		"1h30m": 90 * time.Minute,
+		"250ms": 250 * time.Millisecond,
+		"8h":    8 * time.Hour,
 	} {
 		got, err := ParseDuration(text)
 		if err != nil || got != want {
@@ -299,11 +308,19 @@ func TestDurationsReadAsWritten(t *testing.T) {
 // TestRS256IsAlwaysThere (Discovery 1.0 §3, Core §15.1): it is what clients that name no algorithm get.
 func TestRS256IsAlwaysThere(t *testing.T) {
 	for algorithms, want := range map[string]string{
-		"RS256": "", "RS256, EdDSA": "", "ES256, RS256, PS256, EdDSA": "",
-		"ES256": "must contain RS256", "RS256, none": "must be one of", "RS256, HS256": "must be one of",
+		"RS256":                      "",
+		"RS256, EdDSA":               "",
+		"ES256, RS256, PS256, EdDSA": "",
+		"ES256":                      "must contain RS256",
+		"RS256, none":                "must be one of",
+		"RS256, HS256":               "must be one of",
 	} {
 		file := filepath.Join(t.TempDir(), "curfew.yaml")
-		if err := os.WriteFile(file, []byte("issuer: https://id.example.org\ndata: /d\nkeys:\n  algorithms: ["+algorithms+"]\n"), 0o600); err != nil {
+		if err := os.WriteFile(
+			file,
+			[]byte("issuer: https://id.example.org\ndata: /d\nkeys:\n  algorithms: ["+algorithms+"]\n"),
+			0o600,
+		); err != nil {
 			t.Fatal(err)
 		}
 		if _, err := Load(file, nil); want == "" && err != nil ||
@@ -317,7 +334,14 @@ func TestRS256IsAlwaysThere(t *testing.T) {
 // those are called.
 func TestVariablesOfKubernetesServicesAreNoMistakes(t *testing.T) {
 	base := []string{"CURFEW_ISSUER=https://id.example.org", "CURFEW_DATA=/var/lib/curfew"}
-	for _, service := range []string{"CURFEW", "CURFEW_TLS", "CURFEW_LOG", "CURFEW_LISTEN", "CURFEW_KEY_FILE", "CURFEW_EGRESS_CA"} {
+	for _, service := range []string{
+		"CURFEW",
+		"CURFEW_TLS",
+		"CURFEW_LOG",
+		"CURFEW_LISTEN",
+		"CURFEW_KEY_FILE",
+		"CURFEW_EGRESS_CA",
+	} {
 		for _, variable := range []string{"_SERVICE_HOST=10.0.0.1", "_SERVICE_PORT=80", "_SERVICE_PORT_HTTP=80", "_PORT=tcp://10.0.0.1:80", "_PORT_80_TCP=tcp://10.0.0.1:80",
 			"_PORT_80_TCP_PROTO=tcp", "_PORT_80_TCP_PORT=80", "_PORT_80_TCP_ADDR=10.0.0.1"} {
 			if _, err := Load("", append([]string{service + variable}, base...)); err != nil {

@@ -20,7 +20,14 @@ func mustKeep(t *testing.T, dir, result, without string) {
 			continue
 		}
 		results := []suite.Result{{Run: run, Module: suite.Module{Name: "m"}, Result: result}}
-		if err := (suite.Record{Suite: "5.2.4", Command: "curfew-conformance -plan " + run.Plan, Results: results}).Save(dir, run); err != nil {
+		if err := (suite.Record{
+			Suite:   "5.2.4",
+			Command: "curfew-conformance -plan " + run.Plan,
+			Results: results,
+		}).Save(
+			dir,
+			run,
+		); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -61,7 +68,11 @@ func TestSumJudgesWhatEarlierRunsLeft(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{"| all |  | 7 | 7 |", "-plan oidcc-config-certification-test-plan\n", "-plan oidcc-3rdparty-init-login-certification-test-plan\n"} {
+	for _, want := range []string{
+		"| all |  | 7 | 7 |",
+		"-plan oidcc-config-certification-test-plan\n",
+		"-plan oidcc-3rdparty-init-login-certification-test-plan\n",
+	} {
 		if strings.Count(string(text), want) != 1 {
 			t.Errorf("got %d times %q in\n%s", strings.Count(string(text), want), want, text)
 		}

@@ -32,9 +32,18 @@ func TestUnusableOptionsAreRefused(t *testing.T) {
 		"unknown variant value":   {"-suite", "https://s", "-plan", "dynamic", "-variant", "response_type=none"},
 		"variant without a value": {"-suite", "https://s", "-variant", "response_type"},
 		"half of a running OP":    {"-suite", "https://s", "-op-config", "curfew.yaml"},
-		"running OP in parallel":  {"-suite", "https://s", "-op-config", "c", "-op-issuer", "https://op", "-parallel", "2"},
-		"stray argument":          {"-suite", "https://s", "basic"},
-		"no repetition":           {"-suite", "https://s", "-repeat", "0"},
+		"running OP in parallel": {
+			"-suite",
+			"https://s",
+			"-op-config",
+			"c",
+			"-op-issuer",
+			"https://op",
+			"-parallel",
+			"2",
+		},
+		"stray argument": {"-suite", "https://s", "basic"},
+		"no repetition":  {"-suite", "https://s", "-repeat", "0"},
 	} {
 		if _, err := parse(args, func(string) string { return "" }, io.Discard); err == nil {
 			t.Errorf("%s: got no error", name)

@@ -78,7 +78,7 @@ func TestFailuresAreClassed(t *testing.T) {
 	}
 }
 
-func TestAnswersTextIsMadeHarmless(t *testing.T) {
+func TestTextOfAnAnswerIsSanitized(t *testing.T) {
 	got := sanitizeDetail("bad\r\nSet-Cookie: x\x00\x1b[31m \xff" + strings.Repeat("ö", 400))
 	if len(got) > maxDetailBytes || !utf8.ValidString(got) || strings.ContainsAny(got, "\r\n\x00\x1b") ||
 		!strings.HasPrefix(got, "bad Set-Cookie: x [31m ö") {

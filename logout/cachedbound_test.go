@@ -85,7 +85,7 @@ func TestBoundOfCachedAnswersCountsFromTheFirstCommitOnEveryPage(t *testing.T) {
 	})
 }
 
-func TestBoundOfCachedAnswersHoldsWhenTheProcessDiesAfterTheCommit(t *testing.T) {
+func TestBoundOfCachedAnswersHoldsWhenTheProcessStopsAfterTheCommit(t *testing.T) {
 	withFixture(t, func(t *testing.T, w *fixture) {
 		const sessions = 3
 		w.cachingClients(sessions)

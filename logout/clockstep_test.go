@@ -22,7 +22,7 @@ type clockSession struct {
 }
 
 // While dispatcher and terminator run, the clock is set forward and back between any two operations.
-func TestClockStepsLeaveNoSurvivorAndDelayNoNotification(t *testing.T) {
+func TestClockStepsKeepNoSessionActiveAndDelayNoNotification(t *testing.T) {
 	for seed := range uint64(10) {
 		withFixture(t, func(t *testing.T, w *fixture) {
 			random := rand.New(rand.NewPCG(seed, 1))

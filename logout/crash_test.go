@@ -51,7 +51,7 @@ func TestNoAttemptStartsOnAnExpiringLease(t *testing.T) {
 	})
 }
 
-func TestCrashRepeatsOnlyWhatWasInFlight(t *testing.T) {
+func TestCrashRepeatsOnlyAttemptsInFlight(t *testing.T) {
 	withFixture(t, func(t *testing.T, w *fixture) {
 		for _, c := range []string{"done", "flying", "unreachable"} {
 			w.client(c, storage.Metadata{})
@@ -97,7 +97,7 @@ func TestCrashRepeatsOnlyWhatWasInFlight(t *testing.T) {
 	})
 }
 
-func TestShutdownFinishesWhatIsInFlightAndGivesBackTheRest(t *testing.T) {
+func TestShutdownFinishesAttemptsInFlightAndReleasesOtherClaims(t *testing.T) {
 	withFixture(t, func(t *testing.T, w *fixture) {
 		var flying int
 		w.respond = func(ctx context.Context, _ receivedToken) (Reply, error) {

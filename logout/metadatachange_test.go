@@ -7,9 +7,9 @@ import (
 	"github.com/curfew-id/curfew/storage"
 )
 
-// TestOtherSubjectsEndWhatTheClientHas: tokens of one sector must not go on under the subjects of another, which
+// TestNewSubjectIdentifiersEndTheClientsSessionsAndGrants: tokens of one sector must not go on under the subjects of another, which
 // would link the two.
-func TestOtherSubjectsEndWhatTheClientHas(t *testing.T) {
+func TestNewSubjectIdentifiersEndTheClientsSessionsAndGrants(t *testing.T) {
 	pairwise := storage.Metadata{
 		ClientID:      "app",
 		SubjectType:   "pairwise",

@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-func TestTerminationLeavesCutoffsWhereCodesCouldEscape(t *testing.T) {
+func TestTerminationWritesCutoffsForItsScopes(t *testing.T) {
 	for name, c := range map[string]struct {
 		sel  Selector
 		want []CutoffScope
@@ -57,7 +57,7 @@ func TestTerminationLeavesCutoffsWhereCodesCouldEscape(t *testing.T) {
 	}
 }
 
-func TestCutoffKeepsOutWhatIsOlder(t *testing.T) {
+func TestCutoffInvalidatesOlderCodes(t *testing.T) {
 	list := []Cutoff{{Sequence: 7}, {Sequence: 9, Except: "kept"}}
 	for _, c := range []struct {
 		session SessionID
@@ -78,7 +78,7 @@ func TestCutoffKeepsOutWhatIsOlder(t *testing.T) {
 	}
 }
 
-func TestCutoffReplacesOnlyWhatItIncludes(t *testing.T) {
+func TestCutoffReplacesOnlyCutoffsThatItCovers(t *testing.T) {
 	hour := testTime.Add(time.Hour)
 	for name, c := range map[string]struct {
 		old, added Cutoff

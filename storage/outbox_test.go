@@ -41,7 +41,7 @@ func TestRetriedDeliveryHasADayLeft(t *testing.T) {
 	}
 }
 
-func TestDueTimeOfAClockAheadIsCorrected(t *testing.T) {
+func TestDueTimeSetByAClockThatWasAheadIsCorrected(t *testing.T) {
 	day := 24 * time.Hour
 	at := func(d time.Duration) time.Time { return testTime.Add(d) }
 	for name, c := range map[string]struct {

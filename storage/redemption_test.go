@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-func TestCodeGivesTokensOnlyIfEverythingBehindItIsThere(t *testing.T) {
+func TestCodeIsRefusedWithoutSessionUserOrClient(t *testing.T) {
 	code := Code{Client: "app", Subject: "ann", Session: "s", Issued: testTime, Expires: testTime.Add(time.Minute)}
 	session := &Session{ID: "s", Subject: "ann"}
 	for name, c := range map[string]struct {
@@ -75,7 +75,7 @@ func TestSecondRedemptionKeepsTheClientSession(t *testing.T) {
 	}
 }
 
-func TestGrantBelongsWhereTheCodeSays(t *testing.T) {
+func TestRedemptionBindsTheGrantToTheCode(t *testing.T) {
 	code := Code{Client: "app", Subject: "ann"}
 	trust := TokenExpiry{JWT: testTime.Add(time.Hour)}
 	for _, offline := range []bool{false, true} {

@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-func TestRefreshTokenIsExchangedOnceAndItsReuseShows(t *testing.T) {
+func TestRefreshTokenIsExchangedOnceAndItsReuseIsDetected(t *testing.T) {
 	hash := HashOf
 	g := Grant{RefreshHash: hash("current"), PreviousHash: hash("previous"), RotatedAt: testTime}
 	for name, c := range map[string]struct {

@@ -7,7 +7,7 @@ import (
 
 var testTime = time.Date(2026, 11, 2, 10, 0, 0, 0, time.UTC)
 
-func TestSelectionTakesWhatTheSelectorSays(t *testing.T) {
+func TestSelectionEndsExactlyWhatTheSelectorSelects(t *testing.T) {
 	session := Session{
 		ID:          "s",
 		Sequence:    5,

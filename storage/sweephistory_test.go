@@ -9,7 +9,7 @@ func codeAt(sequence Sequence, expires time.Duration) Code {
 	return Code{Sequence: sequence, Expires: testTime.Add(expires)}
 }
 
-func TestCodeThatASweepForgotStaysRefused(t *testing.T) {
+func TestUsedCodeStaysRefusedAfterASweep(t *testing.T) {
 	day := 24 * time.Hour
 	var h SweepHistory
 	h = h.AddCodes(testTime.Add(10*day), 5) // by a clock that was ahead
@@ -50,7 +50,7 @@ func TestSweepHistoryStaysShortAndForgetsNothing(t *testing.T) {
 	}
 }
 
-func TestSweptCutoffsKeepOutWhatTheyKeptOut(t *testing.T) {
+func TestSweptCutoffsStillInvalidateOldCodes(t *testing.T) {
 	h := SweepHistory{}.AddCutoffs(CutoffScope{Subject: "ann"}, []Cutoff{{Sequence: 3}, {Sequence: 5}}).
 		AddCutoffs(CutoffScope{Client: "app"}, []Cutoff{{Sequence: 4}})
 	if h.Cutoff != 5 || h.ClientCutoff != 4 {
@@ -61,7 +61,7 @@ func TestSweptCutoffsKeepOutWhatTheyKeptOut(t *testing.T) {
 	}
 }
 
-func TestUsedIDsOfBeforeASetbackStayRefused(t *testing.T) {
+func TestUsedIDsFromBeforeASetbackStayRefused(t *testing.T) {
 	hour := func(n int) time.Time { return testTime.Add(time.Duration(n) * time.Hour) }
 	h := SweepHistory{}.AddUses(hour(100), true).AddUses(hour(1), false)
 	for _, c := range []struct {

@@ -46,7 +46,7 @@ func TestConcurrentWritersShareACommit(t *testing.T) {
 	}
 }
 
-func TestFunctionThatFailsAfterWritingHarmsNoOther(t *testing.T) {
+func TestJobThatFailsAfterWritingDoesNotAffectOthers(t *testing.T) {
 	s := mustOpen(t, Options{Path: filepath.Join(t.TempDir(), "curfew.db")})
 	started, release := make(chan struct{}), make(chan struct{})
 	refused := errors.New("refused")

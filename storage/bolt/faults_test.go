@@ -242,9 +242,9 @@ func TestFailedCommitLeaksNothing(t *testing.T) {
 	})
 }
 
-// TestErrorOfAFailedFunctionRestsOnWhatIsOnDisk: a function that failed after it had written, because of what another
+// TestErrorOfAFailedJobFollowsFromDataOnDisk: a function that failed after it had written, because of what another
 // one of its batch wrote, runs again when the batch has failed.
-func TestErrorOfAFailedFunctionRestsOnWhatIsOnDisk(t *testing.T) {
+func TestErrorOfAFailedJobFollowsFromDataOnDisk(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s, disk := mustOpenFaulty(t, nil)
 		disk.drop = syscall.ENOSPC
@@ -408,8 +408,8 @@ func TestDiskIsTestedWithAFile(t *testing.T) {
 	}
 }
 
-// TestFullDiskAtTheSyncIsNoCertainFailure: without room found only by the sync, the outcome is open.
-func TestFullDiskAtTheSyncIsNoCertainFailure(t *testing.T) {
+// TestOutcomeOfAFullDiskAtTheSyncIsUnknown: without room found only by the sync, the outcome is open.
+func TestOutcomeOfAFullDiskAtTheSyncIsUnknown(t *testing.T) {
 	s, disk := mustOpenFaulty(t, nil)
 	disk.fail = syscall.ENOSPC
 	if _, err := endSession(s, "ann"); !errors.Is(err, storage.ErrUnavailable) || errors.Is(err, storage.ErrFull) {

@@ -249,16 +249,13 @@ var bulkLogoutTests = map[string]func(*world){
 		w.mustClients("app", "other")
 		id := w.mustSession("s", "ann", t0)
 		bound, unused := w.mustRedeem(id, "ann", "app", t0), w.code(id, "ann", "app", t0)
-		first, second, foreign := w.mustRedeemOffline(
-			id,
-			"ann",
-			"app",
-			t0,
-		), w.mustRedeemOffline(id, "ann", "app", t0), w.mustRedeemOffline(id, "ann", "other", t0)
+		first := w.mustRedeemOffline(id, "ann", "app", t0)
+		second := w.mustRedeemOffline(id, "ann", "app", t0)
+		foreign := w.mustRedeemOffline(id, "ann", "other", t0)
 		clientToken := storage.Token{Hash: storage.HashOf("own"), Client: "app", Issued: t0, Expires: after(time.Hour)}
 		w.must(w.PutToken(w.ctx, clientToken))
 		sel, at := storage.Selector{Client: "app", IncludeOffline: true, OfflineOnly: true}, after(time.Second)
-		for more, page := true, 1; more; page++ { // and it is so from the first page on
+		for more, page := true, 1; more; page++ { // the grants are revoked from the first page on
 			var err error
 			_, more, err = w.EndSessions(
 				w.ctx,

@@ -47,12 +47,9 @@ var tokenTests = map[string]func(*world){
 			w.must(err)
 		}
 		idle, used := w.mustSession("idle", "ann", t0), w.mustSession("used", "ann", t0)
-		bound, offline, keptCode := w.code(
-			idle,
-			"ann",
-			"app",
-			t0,
-		), w.code(idle, "ann", "app", t0), w.code(used, "ann", "app", t0)
+		bound := w.code(idle, "ann", "app", t0)
+		offline := w.code(idle, "ann", "app", t0)
+		keptCode := w.code(used, "ann", "app", t0)
 		longer(bound, storage.Grant{Session: idle})
 		longer(offline, storage.Grant{})
 		longer(keptCode, storage.Grant{Session: used})
@@ -125,12 +122,8 @@ var tokenTests = map[string]func(*world){
 	},
 	"ClientCredentialsTokenEndsWithItsClient": func(w *world) {
 		w.mustClients("app", "other")
-		app, other := w.mustClientToken(
-			"app",
-			"app",
-			t0,
-			after(24*time.Hour),
-		), w.mustClientToken("other", "other", t0, after(24*time.Hour))
+		app := w.mustClientToken("app", "app", t0, after(24*time.Hour))
+		other := w.mustClientToken("other", "other", t0, after(24*time.Hour))
 		k, g, err := w.Token(w.ctx, app, t0)
 		w.must(err)
 		mustEqual(w, "client", k.Client, "app")

@@ -27,5 +27,6 @@ func (p *Provider) adminRoutes() (http.Handler, error) {
 		Lifetimes:       p.maxLifetimes(),
 		Now:             c.Now,
 		Log:             c.Log,
+		Refusals:        p.refusals,
 	})
 }

@@ -88,6 +88,7 @@ type Provider struct {
 	terminator     *logout.Terminator
 	dispatcher     *logout.Dispatcher
 	checkpoints    *checkpointer
+	refusals       *web.RefusalLog
 	handler        http.Handler
 	admin          http.Handler
 	draining       atomic.Bool
@@ -107,7 +108,14 @@ func New(c Config) (*Provider, error) {
 	if c.Logout.Scope == "" {
 		c.Logout.Scope = storage.ScopeSession
 	}
+	refusals := &web.RefusalLog{IsClient: func(ctx context.Context, id string) bool {
+		_, err := c.Store.Client(ctx, id)
+		return err == nil
+	}}
+	c.Log = slog.New(refusals.Handler(c.Log.Handler()))
 	p := &Provider{
+		refusals: refusals,
+
 		config:  c,
 		hasher:  password.NewHasher(c.PasswordCost),
 		limiter: authn.Limiter{Store: c.Store, Refunds: &authn.Refunds{}},

@@ -23,6 +23,7 @@ func (p *program) clientCommand() *cobra.Command {
 		p.clientEnable(),
 		p.clientRemove(),
 		p.clientTestLogout(),
+		p.clientLog(),
 	)
 	return cmd
 }

@@ -83,6 +83,21 @@ func (p *program) showDiagnosis(d admin.Diagnosis) error {
 			lines = append(lines, c.Client+": "+problem)
 		}
 	}
+	var notes []string
+	for _, c := range d.Clients {
+		for _, note := range c.Notes {
+			notes = append(notes, c.Client+": "+note)
+		}
+		if c.NeverSignedIn && c.LastRefusal == nil {
+			notes = append(notes, c.Client+": no user has signed in to it yet")
+		}
+	}
+	if len(notes) > 0 {
+		fmt.Fprintln(p.stdout)
+	}
+	for _, note := range notes {
+		fmt.Fprintln(p.stdout, "note: "+terminal.Sanitize(note))
+	}
 	if len(lines) == 0 {
 		_, err := fmt.Fprintln(p.stdout, "\nno problem found")
 		return err

@@ -31,6 +31,7 @@ var presets = []preset{
 		framework:      "Authlib (Python)",
 		redirectPath:   "/auth",
 		postLogoutPath: "/",
+		metadata:       map[string]any{"id_token_claims": "scope"},
 		appSettings:    []string{"client_kwargs={'scope': 'openid profile email', 'code_challenge_method': 'S256'}"},
 		confirmation:   confirmationNone,
 	},
@@ -104,7 +105,7 @@ var presets = []preset{
 		redirectPath:    "/callback",
 		postLogoutPath:  "/",
 		backchannelPath: "/back-channel-logout",
-		metadata:        map[string]any{"require_pkce": true},
+		metadata:        map[string]any{"require_pkce": true, "confirmations": "untrusted"},
 		appSettings: []string{
 			"quarkus.oidc.authentication.pkce-required=true",
 			"quarkus.oidc.authentication.redirect-path=/callback",

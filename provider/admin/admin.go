@@ -25,6 +25,7 @@ import (
 	"github.com/curfew-id/curfew/provider/keys"
 	"github.com/curfew-id/curfew/provider/password"
 	"github.com/curfew-id/curfew/provider/register"
+	"github.com/curfew-id/curfew/provider/web"
 	"github.com/curfew-id/curfew/storage"
 )
 
@@ -93,6 +94,11 @@ type Registrar interface {
 	) (storage.Client, string, error)
 }
 
+// Refusals has the last refused requests of each client, newest first (web.RefusalLog).
+type Refusals interface {
+	Of(client string) []web.ClientRefusal
+}
+
 // Egress calls relying parties (egress.Client).
 type Egress interface {
 	Check(ctx context.Context, url string) error
@@ -120,6 +126,8 @@ type Config struct {
 
 	Now func() time.Time
 	Log *slog.Logger // nil: the default logger
+
+	Refusals Refusals
 }
 
 var (

@@ -15,6 +15,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/curfew-id/curfew/provider/web"
 	"github.com/curfew-id/curfew/storage"
 )
 
@@ -253,6 +254,12 @@ func (c *Client) EnableClient(ctx context.Context, client string) (ClientRecord,
 // RemoveClient calls DELETE /clients/{client}.
 func (c *Client) RemoveClient(ctx context.Context, client string) (TerminationResult, error) {
 	return call[TerminationResult](ctx, c, http.MethodDelete, joinPath("clients", client), nil, nil)
+}
+
+// Refusals calls GET /clients/{client}/refusals.
+func (c *Client) Refusals(ctx context.Context, client string) ([]web.ClientRefusal, error) {
+	list, err := call[RefusalList](ctx, c, http.MethodGet, joinPath("clients", client, "refusals"), nil, nil)
+	return list.Refusals, err
 }
 
 // TestLogout calls POST /clients/{client}/test-logout.

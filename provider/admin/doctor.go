@@ -13,6 +13,7 @@ import (
 
 	"github.com/curfew-id/curfew/logout"
 	"github.com/curfew-id/curfew/provider/egress"
+	"github.com/curfew-id/curfew/provider/web"
 	"github.com/curfew-id/curfew/storage"
 )
 
@@ -34,8 +35,12 @@ type ClientDiagnosis struct {
 	OfflineAccess  bool       `json:"offline_access"` // it can get offline access, which survives a sign-out
 	Tokens         TrustLimit `json:"tokens"`
 	Clients        TrustLimit `json:"client_session"`
-	Endpoint       *Endpoint  `json:"endpoint,omitempty"` // of the back channel
-	Problems       []string   `json:"problems,omitempty"`
+	Endpoint       *Endpoint  `json:"endpoint,omitempty"`        // of the back channel
+	NeverSignedIn  bool       `json:"never_signed_in,omitempty"` // no sign-in to it is on record
+
+	LastRefusal *web.ClientRefusal `json:"last_refusal,omitempty"` // since the server started
+	Problems    []string           `json:"problems,omitempty"`
+	Notes       []string           `json:"notes,omitempty"` // what is known about its framework; no problem
 }
 
 // TrustLimit is how long one kind of trust can last after a termination, by the declarations of the client.
@@ -88,11 +93,16 @@ func (a *api) diagnose(w http.ResponseWriter, r *http.Request) error {
 			return err
 		}
 	}
+	never, err := a.neverSignedIn(ctx, clients)
+	if err != nil {
+		return err
+	}
 	var probes errgroup.Group
 	probes.SetLimit(maxParallelProbes)
 	for i, c := range clients {
 		probes.Go(func() error {
 			d.Clients[i] = a.diagnoseClient(ctx, c, probe)
+			a.diagnoseSignIns(&d.Clients[i], never[c.ClientID])
 			return nil
 		})
 	}
@@ -156,9 +166,10 @@ func (a *api) diagnoseClient(ctx context.Context, c *storage.Client, probe bool)
 		Tokens:         toTrustLimit(coverage.Tokens),
 		Clients:        toTrustLimit(coverage.ClientSession),
 		Problems:       coverage.Problems,
+		Notes:          confirmationNotes(c),
 	}
 	if c.Disabled {
-		d.Problems = nil // a disabled client has no sessions and no tokens
+		d.Problems, d.Notes = nil, nil // a disabled client has no sessions and no tokens
 		return d
 	}
 	for _, violation := range logout.CheckMaxHorizon(a.MaxTrustHorizon, c, a.Lifetimes) {
@@ -176,6 +187,47 @@ func (a *api) diagnoseClient(ctx context.Context, c *storage.Client, probe bool)
 		}
 	}
 	return d
+}
+
+// diagnoseSignIns adds what is known about the sign-ins to a client. A refused request is a problem only as long as no
+// user has signed in: later, any request with a wrong parameter would be one.
+func (a *api) diagnoseSignIns(d *ClientDiagnosis, neverSignedIn bool) {
+	d.NeverSignedIn = neverSignedIn
+	refusals := a.Refusals.Of(d.Client)
+	if len(refusals) == 0 {
+		return
+	}
+	d.LastRefusal = &refusals[0]
+	if neverSignedIn {
+		d.Problems = append(d.Problems, fmt.Sprintf(
+			"no user has signed in to it yet, and its last request was refused at %s: %s; "+
+				"`curfew client log %s` shows the others",
+			refusals[0].At.Format(time.RFC3339), refusals[0].Reason, d.Client,
+		))
+	}
+}
+
+// frameworkNotes are what confirmations of well-known frameworks are worth, by a part of the path of their
+// back-channel logout URI.
+var frameworkNotes = []struct{ path, note string }{
+	{"/logout/connect/back-channel/", "it looks like Spring Security, which answers 200 and ends nothing if its session " +
+		"cookie was renamed: set the cookie's name in OidcBackChannelLogoutHandler, or `confirmations: untrusted` here"},
+	{"/back-channel-logout", "it looks like Quarkus, which keeps one logout token for each user and forgets it at a " +
+		"restart: set `confirmations: untrusted` here"},
+}
+
+// confirmationNotes returns what the confirmations of a client may be worth. A client whose confirmations are untrusted
+// needs no note.
+func confirmationNotes(c *storage.Client) (notes []string) {
+	if c.HasUntrustedConfirmations() {
+		return nil
+	}
+	for _, framework := range frameworkNotes {
+		if strings.Contains(c.BackchannelLogoutURI, framework.path) {
+			notes = append(notes, framework.note)
+		}
+	}
+	return notes
 }
 
 // toTrustLimit rounds the bound up to full seconds.
@@ -221,7 +273,7 @@ func explainProbeStatus(status int) (problem string) {
 	case status == http.StatusOK || status == http.StatusNoContent:
 		return fmt.Sprintf(
 			"backchannel_logout_uri answers %d to a request without a logout token: "+
-				"its confirmation of a logout proves nothing",
+				"its confirmation of a logout proves nothing: set `confirmations: untrusted`",
 			status,
 		)
 	case status >= 300 && status < 400:

@@ -20,6 +20,7 @@ import (
 	"github.com/curfew-id/curfew/provider/password"
 	"github.com/curfew-id/curfew/provider/providertest"
 	"github.com/curfew-id/curfew/provider/register"
+	"github.com/curfew-id/curfew/provider/web"
 	"github.com/curfew-id/curfew/storage"
 	"github.com/curfew-id/curfew/storage/bolt"
 )
@@ -71,6 +72,7 @@ func mustStart(t *testing.T, configure ...func(*admin.Config)) *fixture {
 		Registrar:      &register.Registrar{Fetch: d.clients, WrapSecret: d.ring.WrapSecret, Now: now},
 		Egress:         d.clients,
 		Outbox:         dispatcher,
+		Refusals:       &web.RefusalLog{},
 		ResetURL:       func(secret string) string { return issuer + "/reset/" + secret },
 		Lifetimes:      lifetimes,
 		Now:            now,

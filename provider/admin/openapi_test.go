@@ -14,6 +14,7 @@ import (
 	"github.com/curfew-id/curfew/logout"
 	"github.com/curfew-id/curfew/provider/keys"
 	"github.com/curfew-id/curfew/provider/register"
+	"github.com/curfew-id/curfew/provider/web"
 	"github.com/curfew-id/curfew/storage"
 )
 
@@ -275,6 +276,8 @@ func TestSchemasHaveTheMembersOfTheTypes(t *testing.T) {
 		"Event":                     {value: storage.Event{}},
 		"EventList":                 {value: EventList{}},
 		"Verification":              {value: Verification{}},
+		"RefusalList":               {value: RefusalList{}},
+		"ClientRefusal":             {value: web.ClientRefusal{}},
 	} {
 		want := membersOf(reflect.TypeOf(c.value))
 		for _, m := range c.more {

@@ -36,6 +36,7 @@ func (a *api) routes() []route {
 		{"POST", "/clients/{client}/disable", withoutBody(a.disableClient)},
 		{"POST", "/clients/{client}/enable", withoutBody(a.enableClient)},
 		{"POST", "/clients/{client}/test-logout", withoutBody(a.testLogout)},
+		{"GET", "/clients/{client}/refusals", a.listRefusals},
 
 		{"GET", "/initial-access-tokens", a.listInitialAccessTokens},
 		{"POST", "/initial-access-tokens", a.addInitialAccessToken},

@@ -11,6 +11,9 @@ import (
 // maxLoggedBytes is the maximum length of logged texts that a request chose.
 const maxLoggedBytes = 200
 
+// refusedMessage is the message of the log line of a refusal. RefusalLog reads these lines.
+const refusedMessage = "request refused"
+
 // Refusal describes a refused or failed request for the log.
 type Refusal struct {
 	Status  int    // 0: the response is a redirect
@@ -22,7 +25,7 @@ type Refusal struct {
 
 // LogRefusal writes one line: at level INFO for a refusal, at [ErrorLevel] for a failure.
 func LogRefusal(ctx context.Context, log *slog.Logger, f Refusal) {
-	level, message := slog.LevelInfo, "request refused"
+	level, message := slog.LevelInfo, refusedMessage
 	if f.Err != nil {
 		message = "request failed"
 		level = ErrorLevel(ctx)

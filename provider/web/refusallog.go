@@ -1,0 +1,121 @@
+package web
+
+import (
+	"context"
+	"log/slog"
+	"slices"
+	"sync"
+	"time"
+)
+
+// The bounds of a RefusalLog.
+const (
+	maxRefusalsPerClient = 20
+	maxRefusedClients    = 500
+)
+
+// ClientRefusal is a refused request of a client. Its texts are at most 200 bytes long and have no secrets.
+type ClientRefusal struct {
+	At        time.Time `json:"at"`
+	Reason    string    `json:"reason"`
+	Code      string    `json:"code,omitempty"`  // OAuth error code
+	Param     string    `json:"param,omitempty"` // the wrong parameter
+	Value     string    `json:"value,omitempty"`
+	RequestID string    `json:"request,omitempty"`
+}
+
+// RefusalLog keeps the last refusals of each client in memory, for the operator who connects an app. It takes them
+// from the log, so that every line of LogRefusal is there. The zero value is ready; it is safe for concurrent use.
+type RefusalLog struct {
+	// IsClient reports whether a client_id is registered. Others are not kept: anyone can send them.
+	IsClient func(ctx context.Context, id string) bool
+
+	mu       sync.Mutex
+	byClient map[string][]ClientRefusal // the newest last
+}
+
+// Of returns the last refusals of a client, newest first.
+func (l *RefusalLog) Of(client string) []ClientRefusal {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	list := slices.Clone(l.byClient[client])
+	slices.Reverse(list)
+	return list
+}
+
+// Handler returns a handler that keeps the refusals and passes every record on to next.
+func (l *RefusalLog) Handler(next slog.Handler) slog.Handler { return refusalHandler{l, next} }
+
+// refusalHandler is the slog.Handler of a RefusalLog.
+type refusalHandler struct {
+	log  *RefusalLog
+	next slog.Handler
+}
+
+// Enabled also returns true for the level of refusals, whatever level the log has.
+func (h refusalHandler) Enabled(ctx context.Context, level slog.Level) bool {
+	return level == slog.LevelInfo || h.next.Enabled(ctx, level)
+}
+
+func (h refusalHandler) Handle(ctx context.Context, r slog.Record) error {
+	if r.Message == refusedMessage {
+		h.log.keep(ctx, r)
+	}
+	if !h.next.Enabled(ctx, r.Level) {
+		return nil
+	}
+	return h.next.Handle(ctx, r)
+}
+
+func (h refusalHandler) WithAttrs(attrs []slog.Attr) slog.Handler {
+	return refusalHandler{h.log, h.next.WithAttrs(attrs)}
+}
+
+func (h refusalHandler) WithGroup(name string) slog.Handler {
+	return refusalHandler{h.log, h.next.WithGroup(name)}
+}
+
+// keep adds the refusal of a log record, if it names a registered client.
+func (l *RefusalLog) keep(ctx context.Context, record slog.Record) {
+	var client string
+	refusal := ClientRefusal{At: record.Time.UTC(), RequestID: RequestID(ctx)}
+	record.Attrs(func(a slog.Attr) bool {
+		switch a.Key {
+		case "client":
+			client = a.Value.String()
+		case "reason":
+			refusal.Reason = a.Value.String()
+		case "code":
+			refusal.Code = a.Value.String()
+		case "param":
+			refusal.Param = a.Value.String()
+		case "value":
+			refusal.Value = a.Value.String()
+		}
+		return true
+	})
+	if client == "" || l.IsClient == nil || !l.IsClient(ctx, client) {
+		return
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.byClient == nil {
+		l.byClient = map[string][]ClientRefusal{}
+	}
+	if _, known := l.byClient[client]; !known && len(l.byClient) >= maxRefusedClients {
+		delete(l.byClient, l.oldest())
+	}
+	list := append(l.byClient[client], refusal)
+	l.byClient[client] = list[max(0, len(list)-maxRefusalsPerClient):]
+}
+
+// oldest returns the client whose last refusal was the longest ago.
+func (l *RefusalLog) oldest() (client string) {
+	var oldest time.Time
+	for id, list := range l.byClient {
+		if last := list[len(list)-1].At; client == "" || last.Before(oldest) {
+			client, oldest = id, last
+		}
+	}
+	return client
+}

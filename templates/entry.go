@@ -39,8 +39,8 @@ const (
 	ChannelFront = "frontchannel"
 )
 
-// isPutOff reports whether the app started the sign-out and has not been asked yet: it is asked when the browser is back
-// there.
+// isPutOff reports whether the app started the sign-out and is not notified yet: it is notified after the redirect back
+// to it.
 func (e Entry) isPutOff() bool {
 	return e.Initiator && e.Delivery == DeliveryPending && e.Attempts == 0
 }

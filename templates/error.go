@@ -48,7 +48,7 @@ const (
 	ErrorRedirectURIMissing      ErrorText = "redirect_uri_missing"
 	ErrorRedirectURIUnregistered ErrorText = "redirect_uri_unregistered"
 	ErrorRedirectURIWithoutHost  ErrorText = "redirect_uri_without_host"
-	ErrorAppRequest              ErrorText = "app_request"         // of a client that registered itself; Value is where it leads
+	ErrorAppRequest              ErrorText = "app_request"         // of a self-registered client; Value is its host
 	ErrorRequestNotAllowed       ErrorText = "request_not_allowed" // the client changed during the sign-in
 	ErrorHintInvalid             ErrorText = "hint_invalid"
 	ErrorHintClient              ErrorText = "hint_client" // client_id and id_token_hint name different clients

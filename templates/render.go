@@ -71,8 +71,8 @@ func render(w io.Writer, p Page, name string, data any) error {
 }
 
 // safeURL returns s if a page may link to it: a path on this site, an http or https URL, or a URL with the scheme of
-// an installed app, which has a dot (RFC 8252 §7.1). It returns "" for all others, such as javascript: URLs; the page then
-// leaves the link out.
+// an installed app, which has a dot (RFC 8252 §7.1). It returns "" for all others, such as javascript: URLs; the page
+// then leaves the link out.
 func safeURL(s string) template.URL {
 	u, err := url.Parse(s)
 	if err != nil || strings.HasPrefix(s, "//") || strings.ContainsFunc(s, isUnsafeInURL) {

@@ -31,8 +31,10 @@ func (p *program) auditCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "audit",
 		Short: "Show the audit trail; -o json prints JSON lines",
-		Long: "Show the audit trail: who did what to which session, why and from where. -o json prints JSON lines.\n\n" +
-			"Each line has the hash of the line before and a MAC by the key file, so that a changed or missing line shows:\n" +
+		Long: "Show the audit trail: who did what to which session, why and from where. " +
+			"-o json prints JSON lines.\n\n" +
+			"Each line has the hash of the line before and a MAC by the key file, " +
+			"so that a changed or missing line shows:\n" +
 			"`curfew audit verify`.",
 		Example: "  curfew audit --user ann --since 7d\n  curfew audit --kind session. -o json > trail.jsonl",
 		Args:    cobra.NoArgs,

@@ -26,9 +26,10 @@ func (p *program) auditVerify() *cobra.Command {
 			"(`curfew audit -o json`)\n" +
 			"without it; FILE is - for stdin. Each line has a MAC by the key file, " +
 			"so nobody can rewrite the trail who has the store alone.\n\n" +
-			"The lines cannot show that the trail was cut off at its end. A checkpoint can: the server writes one to its log " +
-			"at each\n" +
-			"audit.checkpoint_every, and to audit.checkpoint_url. --since proves that no line up to that checkpoint is missing.\n\n" +
+			"The lines cannot show that the trail was cut off at its end. " +
+			"A checkpoint can: the server writes one to its log at each\n" +
+			"audit.checkpoint_every, and to audit.checkpoint_url. " +
+			"--since proves that no line up to that checkpoint is missing.\n\n" +
 			"Exit codes: 0 the trail is intact; 1 it is not; 2 wrong usage, or FILE is no export.",
 		Example: "  curfew audit verify\n  curfew audit verify trail.jsonl --since 1042.1790000000.7Pq….Xw…",
 		Args:    cobra.MaximumNArgs(1),

@@ -21,7 +21,8 @@ func (p *program) storeMigrate() *cobra.Command {
 	return &cobra.Command{
 		Use:   "migrate",
 		Short: "Bring the tables of the PostgreSQL database up to date",
-		Long: "Bring the tables of the PostgreSQL database in store.url up to date with this release. The role needs to be\n" +
+		Long: "Bring the tables of the PostgreSQL database in store.url up to date with this release. " +
+			"The role needs to be\n" +
 			"allowed to create tables. `curfew serve` does the same at its start, unless store.migrate is off.",
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return p.migrateStore(cmd.Context()) },
@@ -53,7 +54,8 @@ func (p *program) migrateStore(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if _, err := fmt.Fprintf(p.stdout, "the schema %s has version %d\n", cfg.Store.Schema, postgres.Schema()); err != nil {
+	_, err = fmt.Fprintf(p.stdout, "the schema %s has version %d\n", cfg.Store.Schema, postgres.Schema())
+	if err != nil {
 		return errors.Join(err, store.Close())
 	}
 	return store.Close()

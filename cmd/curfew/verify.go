@@ -31,7 +31,8 @@ func (p *program) logoutVerify() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "verify FILE",
 		Short: "Verify a signed report without the server: signature, issuer, horizon and audit lines",
-		Long: "Verify a signed report (`curfew logout show REPORT --signed`) without the server. FILE is - for stdin.\n\n" +
+		Long: "Verify a signed report (`curfew logout show REPORT --signed`) without the server. " +
+			"FILE is - for stdin.\n\n" +
 			"--jwks names a copy of the provider's key set (/jwks): " +
 			"the signature proves that the provider issued the report. --unsigned\n" +
 			"verifies no signature. Both check that the report is consistent: " +

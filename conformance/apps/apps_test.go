@@ -1,4 +1,4 @@
-// Package apps signs people in at relying parties that people really use, and out again from somewhere else.
+// Package apps tests Curfew with widely used relying parties: it signs users in there and signs them out elsewhere.
 package apps
 
 import (
@@ -52,7 +52,7 @@ func mustProvide(t *testing.T, ctx context.Context) (o *op.OP, folder string) {
 	return o, folder
 }
 
-// mustToy serves the toy relying party, at which people sign out in these tests.
+// mustToy serves the example relying party, at which users sign out in these tests.
 func mustToy(t *testing.T, ctx context.Context, o *op.OP) (url string) {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")

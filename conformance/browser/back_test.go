@@ -31,13 +31,12 @@ func (p *tab) mustGoBackToAccount(d *demo) {
 	p.t.Fatalf("no account page among %d entries", len(history.Entries))
 }
 
-// mustShowNothing waits for the sign-in page, and looks at every moment until then whether the page of a signed-in
-// person is shown.
+// mustShowNothing waits for the sign-in page. Until then no page of a signed-in user may be shown.
 func (p *tab) mustShowNothing(d *demo) {
 	p.t.Helper()
 	p.mustWait(exposed + " || location.href.startsWith('" + d.issuer + "/login/')")
 	if mustShow[bool](p, exposed) {
-		p.t.Errorf("the back button shows a page of a person who is signed out:\n%s", p.text())
+		p.t.Errorf("the back button shows a page of a user who is signed out:\n%s", p.text())
 	}
 }
 

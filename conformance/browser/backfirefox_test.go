@@ -10,7 +10,7 @@ func (f *firefox) mustGoBackToNothing() {
 		f.mustCall("browsingContext.traverseHistory", map[string]any{"context": f.context, "delta": -1}, nil)
 		f.mustWait(exposed + " || !(" + account + ")") // it may be there for a moment, hidden
 		if shown, err := f.holds(exposed); err == nil && shown {
-			f.t.Error("the back button shows a page of a person who is signed out")
+			f.t.Error("the back button shows a page of a user who is signed out")
 		}
 		if there, err := f.holds(signIn); err == nil && there {
 			return

@@ -19,9 +19,8 @@ func mustElsewhere(t *testing.T) (url string) {
 	}))
 }
 
-// TestSignInWorksForACallbackThatLeadsToAnotherOrigin: Chromium applies a page's form-action to every redirect that
-// follows the form, the application's own included. A policy that names the redirect URI only would stop the person
-// on the sign-in page.
+// Chromium applies a page's form-action to every redirect that follows the form, also to redirects by the app. A policy
+// with the redirect URI only would keep the user on the sign-in page.
 func TestSignInWorksForACallbackThatLeadsToAnotherOrigin(t *testing.T) {
 	browser := mustChromium(t)
 	o := mustProvider(t, "curfew")

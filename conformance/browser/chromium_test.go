@@ -16,7 +16,7 @@ import (
 // patience is how long a page may take on a busy machine.
 const patience = 30 * time.Second
 
-// tab is a tab of Chromium. It shows what people see and does what they do.
+// tab is a tab of Chromium.
 type tab struct {
 	t   *testing.T
 	ctx context.Context

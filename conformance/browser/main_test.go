@@ -1,5 +1,5 @@
-// Package browser uses a built curfew as people do, with real browsers: what they see, what signs them out, what
-// their back button shows, and what works without scripts. It knows nothing of the inside.
+// Package browser tests a built curfew with real browsers: the pages, sign-outs, the back button, and browsers without
+// scripts. It does not import the provider's packages.
 package browser
 
 import (

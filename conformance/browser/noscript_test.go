@@ -7,7 +7,7 @@ import (
 	"github.com/chromedp/cdproto/emulation"
 )
 
-// mustForbidScripts is a person who allows no page of the tab any script.
+// mustForbidScripts turns off the scripts of all pages in the tab.
 func (p *tab) mustForbidScripts() {
 	p.t.Helper()
 	mustCall(p, emulation.SetScriptExecutionDisabled, emulation.SetScriptExecutionDisabledParams{Value: true})

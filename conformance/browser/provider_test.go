@@ -16,7 +16,7 @@ const (
 	secret   = "0123456789abcdef0123456789abcdef" // of every client
 )
 
-// mustProvider starts a provider at http://HOST.localhost with a person, ann.
+// mustProvider starts a provider at http://HOST.localhost with a user, ann.
 func mustProvider(t *testing.T, host string) *op.OP {
 	t.Helper()
 	o, err := op.New(mustBuild(t), mustFolder(t), host+".localhost", nil)

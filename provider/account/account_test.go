@@ -13,8 +13,7 @@ import (
 	"github.com/curfew-id/curfew/storage"
 )
 
-// TestOnlyOnesOwnSessionsCanBeEnded: names on the account page mean nothing in anybody else's hands, and a form is
-// good for its session only.
+// A session's name on the account page works for its user only, and a form works for its session only.
 func TestOnlyOnesOwnSessionsCanBeEnded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		o := providertest.MustStart(t, nil)
@@ -127,7 +126,7 @@ func TestChangeOfPasswordProvesAndRenews(t *testing.T) {
 	})
 }
 
-// TestChangeOfEmailProvesAndUnverifies: the address is somebody's claim until it is checked, and nobody's else.
+// A change of the e-mail address needs the password, and the new address is unverified.
 func TestChangeOfEmailProvesAndUnverifies(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		o := providertest.MustStart(t, nil)
@@ -199,8 +198,8 @@ func TestInvitationIsNoReset(t *testing.T) {
 	})
 }
 
-// TestResetLinkWorksOnce: opening it uses nothing up, the password rules apply, and another user who is signed in on
-// that browser stays signed in.
+// Opening a reset link does not use it up. The password rules apply, and another user who is signed in on that browser
+// stays signed in.
 func TestResetLinkWorksOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		o := providertest.MustStart(t, nil)

@@ -123,8 +123,7 @@ func TestAccountSaysNoMoreThanHappened(t *testing.T) {
 	})
 }
 
-// TestAccountRefusesUnknownSessions: a name that is on no page of the user's is neither an error of ours nor an
-// ending in the audit trail.
+// An unknown session name causes neither an internal error nor a termination in the audit trail.
 func TestAccountRefusesUnknownSessions(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		o := providertest.MustStart(t, nil)

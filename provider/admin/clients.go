@@ -238,7 +238,8 @@ func (a *api) enableClient(w http.ResponseWriter, r *http.Request) error {
 	if c.Disabled {
 		c.Disabled = false
 		c.Updated = a.Now()
-		if err := a.Store.PutClient(ctx, c, a.auditEventFor(r.Context(), "client.enabled", "", c.ClientID)); err != nil {
+		event := a.auditEventFor(ctx, "client.enabled", "", c.ClientID)
+		if err := a.Store.PutClient(ctx, c, event); err != nil {
 			return err
 		}
 	}

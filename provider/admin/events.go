@@ -33,7 +33,7 @@ type Verification struct {
 	HeadHash   storage.Hash `json:"head,omitzero"`         // the hash of the last verified line
 	BrokenAt   uint64       `json:"broken,omitempty"`      // the sequence number at which the trail breaks
 	Problem    string       `json:"problem,omitempty"`     // why it breaks there
-	CompleteTo uint64       `json:"complete_to,omitempty"` // the checkpoint proves that no line up to this one is missing
+	CompleteTo uint64       `json:"complete_to,omitempty"` // by the checkpoint, no line up to this one is missing
 	Checkpoint string       `json:"checkpoint,omitempty"`  // of the last verified line, for a later verification
 }
 

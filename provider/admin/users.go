@@ -342,7 +342,8 @@ func (a *api) makeResetLink(w http.ResponseWriter, r *http.Request) error {
 		Created: now,
 		Expires: now.Add(lifetime),
 	}
-	if err := a.Store.PutOneTimeLink(ctx, link, a.auditEventFor(r.Context(), "user.reset_link", u.Subject, "")); err != nil {
+	event := a.auditEventFor(ctx, "user.reset_link", u.Subject, "")
+	if err := a.Store.PutOneTimeLink(ctx, link, event); err != nil {
 		return err
 	}
 	return writeJSON(w, http.StatusCreated, ResetLink{URL: a.ResetURL(secret), Expires: link.Expires})

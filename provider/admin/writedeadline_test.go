@@ -18,7 +18,7 @@ import (
 	"github.com/curfew-id/curfew/storage"
 )
 
-// pipeListener is a listener whose connections hold nothing back: what nobody reads blocks who writes it.
+// pipeListener is a listener whose connections have no buffer: a write blocks until the other side reads.
 type pipeListener chan net.Conn
 
 func (p pipeListener) Accept() (net.Conn, error) {

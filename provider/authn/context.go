@@ -12,7 +12,7 @@ import (
 const (
 	ACRPassword    = "1"   // a password alone
 	ACRMultiFactor = "mfa" // two factors of different kinds
-	ACRPasskey     = "phr" // a passkey, which a phishing site cannot use, that verified its user or came after a password
+	ACRPasskey     = "phr" // a passkey (phishing-resistant) that verified its user, or a passkey after a password
 )
 
 // The method references (RFC 8176 §2).

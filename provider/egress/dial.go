@@ -91,8 +91,8 @@ func (c *Client) Check(ctx context.Context, target string) error {
 	return firstErr
 }
 
-// CheckURL reports whether the policy may allow target, without asking the network: an address is checked as it would be
-// when it is called, a name only by its port. It says nothing about what a name leads to.
+// CheckURL reports whether the policy may allow target, without asking the network: an address is checked as it would
+// be when it is called, a name only by its port. It says nothing about what a name leads to.
 func (c *Client) CheckURL(target string) error {
 	u, err := parseURL(target)
 	if err != nil {

@@ -95,7 +95,13 @@ func New(cfg Config) (*Client, error) {
 	if err = errors.Join(err, caErr); err != nil {
 		return nil, err
 	}
-	c := &Client{policy: p, quota: fetchQuota{perHost: cfg.FetchesPerMinute}, resolver: cfg.Resolver, now: cfg.Now, documents: map[string]*document{}}
+	c := &Client{
+		policy:    p,
+		quota:     fetchQuota{perHost: cfg.FetchesPerMinute},
+		resolver:  cfg.Resolver,
+		now:       cfg.Now,
+		documents: map[string]*document{},
+	}
 	if c.resolver == nil {
 		c.resolver = net.DefaultResolver
 	}

@@ -33,8 +33,11 @@ func OpenStore(ctx context.Context, cfg *config.Config, log *slog.Logger) (Store
 	store, err := postgres.Open(ctx, options)
 	switch {
 	case errors.Is(err, storage.ErrNewer):
-		return nil, &Error{Err: err, Hint: "run that release; replicas of two releases can share a database only while " +
-			"the newer one has not changed its tables"}
+		return nil, &Error{
+			Err: err,
+			Hint: "run that release; replicas of two releases can share a database only while " +
+				"the newer one has not changed its tables",
+		}
 	case errors.Is(err, storage.ErrUnavailable):
 		return nil, &Error{Err: err, Hint: "check store.url, the password, and that the role may create the schema"}
 	case err != nil:

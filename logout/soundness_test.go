@@ -92,7 +92,7 @@ func (s scenario) play(t *testing.T, w *fixture) (published []publication, ackno
 		published = append(published, publication{time.Now(), AssessReport(r, time.Now()).Entries})
 		for _, p := range s.parties {
 			if p.offline && looks%8 == 0 {
-				p.renew(w) // offline access lives on, and its session with it where that was declared
+				p.renew(w) // offline access goes on; with session_with_tokens the client's session does too
 			} else if !p.offline && p.introspect(w) {
 				t.Errorf("a token of %s is active %v after the termination was acknowledged", p.name, time.Since(acknowledged))
 			}

@@ -13,7 +13,7 @@ func TestUsedCodeStaysRefusedAfterASweep(t *testing.T) {
 	day := 24 * time.Hour
 	var h SweepHistory
 	h = h.AddCodes(testTime.Add(10*day), 5) // by a clock that was ahead
-	h = h.AddCodes(testTime, 6)             // it was put back
+	h = h.AddCodes(testTime, 6)             // the clock was set back
 	h = h.AddCodes(testTime.Add(time.Minute), 7)
 	if len(h.Codes) != 2 {
 		t.Errorf("got %+v, want the sweep of the clock ahead and the latest", h.Codes)
@@ -37,7 +37,7 @@ func TestUsedCodeStaysRefusedAfterASweep(t *testing.T) {
 
 func TestSweepHistoryStaysShortAndForgetsNothing(t *testing.T) {
 	var h SweepHistory
-	for i := range 100 { // each time the clock is put back further
+	for i := range 100 { // each time the clock is set back further
 		h = h.AddCodes(testTime.Add(-time.Duration(i)*time.Hour), Sequence(i+1))
 	}
 	if len(h.Codes) > maxSweptCodes {

@@ -419,7 +419,7 @@ func TestOutcomeOfAFullDiskAtTheSyncIsUnknown(t *testing.T) {
 	must(t, refreshFixture(s, "bob"))
 }
 
-// TestRemovedFileTakesNoWrites: a file that no path leads to any more would be gone with the process.
+// TestRemovedFileTakesNoWrites: the content of a removed file is lost when the process ends.
 func TestRemovedFileTakesNoWrites(t *testing.T) {
 	for name, remove := range map[string]func(t *testing.T, path string){
 		"moved": func(t *testing.T, path string) { must(t, os.Rename(path, path+".aside")) },
@@ -449,7 +449,8 @@ func TestRemovedFileTakesNoWrites(t *testing.T) {
 	}
 }
 
-// TestDamagedRecordSaysWhatToDo at the start for what is read then, else when it is read.
+// TestDamagedRecordSaysWhatToDo: the error comes at the start for records that are read then, and for other records
+// when they are read.
 func TestDamagedRecordSaysWhatToDo(t *testing.T) {
 	path := mustUnpackFixture(t, Schema)
 	hash := storage.HashOf("token-bound-ann")

@@ -28,7 +28,7 @@ var deliveryTests = map[string]func(*world){
 		}
 		_, err := w.RecordOutcomes(w.ctx, []storage.DeliveryOutcome{outcome})
 		w.must(err)
-		at := after(time.Minute) // the clock is put back
+		at := after(time.Minute) // the clock was set back
 		w.must(w.RescheduleDeliveries(w.ctx, at))
 		w.restart()
 		for id, want := range map[string]time.Time{

@@ -121,7 +121,7 @@ var userTests = map[string]func(*world){
 		}
 		w.must(
 			w.PutUser(w.ctx, storage.User{Subject: "spaces", Name: "Ann Other"}),
-		) // no username of RFC 8265, compared all the same
+		) // the username profile of RFC 8265 does not allow this name
 		u, err := w.UserByLogin(w.ctx, "ann other")
 		w.must(err)
 		mustEqual(w, "a name with a space", u.Subject, "spaces")

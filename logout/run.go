@@ -16,6 +16,8 @@ const (
 	cleanupInterval = time.Minute
 	// cleanupBatch is how many records one transaction removes. More would delay other writes.
 	cleanupBatch = 500
+	// bulkInterval is how often Run looks for bulk logouts that another replica began and no longer continues.
+	bulkInterval = 5 * time.Second
 	// maxHold is the longest time for which the next page of a bulk logout waits for the dispatcher. The dispatcher
 	// delivers the oldest notifications first: if pages came faster than it delivers, the notifications of single
 	// logouts would be delayed.
@@ -24,9 +26,9 @@ const (
 	holdPause = 25 * time.Millisecond
 )
 
-// Run works in the background until ctx ends. It continues bulk logouts, including those that an earlier process began,
-// ends sessions that have expired, and lets the store remove expired records. After the end of ctx it finishes the
-// present transaction.
+// Run works in the background until ctx ends. It continues bulk logouts, including those that an earlier process or
+// another replica began, ends sessions that have expired, and lets the store remove expired records. After the end of
+// ctx it finishes the present transaction.
 func (t *Terminator) Run(ctx context.Context) {
 	t.signalRun() // an earlier process may have left a bulk logout unfinished
 	w := backgroundWork{Terminator: t}
@@ -36,6 +38,7 @@ func (t *Terminator) Run(ctx context.Context) {
 		if clock.setBack(now) { // run everything now: Sweep must record the setback in SweepHistory
 			w.nextExpiry = time.Time{}
 			w.nextCleanup = time.Time{}
+			w.nextBulk = time.Time{}
 		}
 		timer := time.NewTimer(w.runOnce(ctx, now))
 		select {
@@ -53,6 +56,7 @@ type backgroundWork struct {
 	*Terminator
 	nextExpiry  time.Time // when to end expired sessions
 	nextCleanup time.Time // when to let the store remove records
+	nextBulk    time.Time // when to look for bulk logouts of other replicas
 	lastPage    time.Time // when a page was ended last
 	moreExpired bool      // more expired sessions wait than one page
 	moreBulk    bool      // a bulk logout may have more pages
@@ -72,6 +76,10 @@ func (w *backgroundWork) runOnce(ctx context.Context, now time.Time) (pause time
 		if w.moreExpired {
 			w.lastPage = now
 		}
+	}
+	if !now.Before(w.nextBulk) {
+		w.moreBulk = true
+		w.nextBulk = now.Add(bulkInterval)
 	}
 	if w.moreBulk && !holdBack && err == nil {
 		w.moreBulk, err = w.continueBulkLogouts(ctx)

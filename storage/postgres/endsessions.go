@@ -3,6 +3,7 @@ package postgres
 import (
 	"context"
 	"fmt"
+	"reflect"
 	"slices"
 	"time"
 
@@ -26,7 +27,13 @@ func (s *Store) EndSessions(
 	out, err := writeWithin(ctx, s, bulkTimeout, func(t *tx) (result, error) {
 		e := newEndSessions(t, storage.Selection{Selector: req.Selector, At: truncate(at)})
 		e.cause, e.change = req.Cause, req.Change
-		if err := e.begin(limit); err != nil {
+		if e.Expired {
+			e.findExpired(limit)
+			if len(e.candidates.Sessions) == 0 && reflect.ValueOf(req.Change).IsZero() {
+				return result{}, nil
+			}
+		}
+		if err := e.begin(); err != nil {
 			return result{}, fmt.Errorf("end sessions: %w", err)
 		}
 		e.read(limit)
@@ -67,12 +74,9 @@ func newEndSessions(t *tx, sel storage.Selection) *endSessionsTx {
 }
 
 // begin takes the locks, checks the change, and finds the bulk logout that the call continues.
-func (e *endSessionsTx) begin(limit int) (err error) {
+func (e *endSessionsTx) begin() (err error) {
 	if e.bulkLogoutKey, err = bulkLogoutKey(e.Selector, e.cause, e.At); err != nil {
 		return err
-	}
-	if e.Expired {
-		e.findExpired(limit)
 	}
 	e.lockScope()
 	// Locked, so that their numbers are counted by one transaction at a time.

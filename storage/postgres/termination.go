@@ -155,7 +155,6 @@ func (p *parties) addClient(end *storage.Termination, id string) {
 
 // write applies the change, removes what ended, and stores what plan makes of it.
 func (e *endSessionsTx) write(plan func(storage.Termination) storage.Plan, now time.Time) {
-	e.wrote = true
 	e.cutOffEarlier()
 	e.applyChange()
 	e.remove()

@@ -26,8 +26,8 @@ func mustSignInManyUsers(t *testing.T) (d *fixture, ada admin.User) {
 
 func TestAdministratorEndsExactlyWhatIsNamed(t *testing.T) {
 	for _, c := range []struct {
-		body, alive, grants string
-		count               storage.TerminationCount
+		body, active, grants string
+		count                storage.TerminationCount
 	}{
 		{
 			`{"sessions":["a1"]}`,
@@ -92,14 +92,14 @@ func TestAdministratorEndsExactlyWhatIsNamed(t *testing.T) {
 				!result.EndedAt.Equal(d.clock.Now()) {
 				t.Errorf("got %+v, want count %+v", result, c.count)
 			}
-			var alive []string
+			var active []string
 			for _, id := range []storage.SessionID{"a1", "a2", "b1"} {
 				if d.sessionActive(id) {
-					alive = append(alive, string(id))
+					active = append(active, string(id))
 				}
 			}
-			if got := strings.Join(alive, " "); got != c.alive {
-				t.Errorf("got %q alive, want %q", got, c.alive)
+			if got := strings.Join(active, " "); got != c.active {
+				t.Errorf("got %q active, want %q", got, c.active)
 			}
 			if got := d.grants(ada); got != c.grants {
 				t.Errorf("got ada's grants %q, want %q", got, c.grants)

@@ -141,8 +141,8 @@ func (r *Ring) verify(token string, allowArchived bool, typs ...string) (claims,
 	header := jws.Signatures[0].Protected
 	s := r.current.Load()
 	k := s.verificationKeys[header.KeyID]
-	archived := s.archived[header.KeyID]
-	if k == nil || archived && !allowArchived {
+	refusedArchived := s.archived[header.KeyID] && !allowArchived
+	if k == nil || refusedArchived {
 		return c, nil, invalidToken("unknown kid")
 	}
 	if header.Algorithm != k.record.Alg {

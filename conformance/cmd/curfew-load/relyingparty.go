@@ -22,7 +22,7 @@ const (
 		"&code_challenge=E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM&code_challenge_method=S256"
 )
 
-// relyingParty is a relying party with one signed-in browser.
+// relyingParty is a relying party with one signed-in browser. Both use the same HTTP client.
 type relyingParty struct {
 	issuer       string
 	http         *http.Client // of the browser and of the relying party

@@ -87,8 +87,8 @@ func TestSessionsEndByThemselves(t *testing.T) {
 	}
 }
 
-// TestExpiryIsNotifiedUnlessSilent: where expiry is silent, no client is notified of it and the report says so. A
-// sign-out notifies the clients all the same.
+// TestExpiryIsNotifiedUnlessSilent: with silent expiry, no client is notified of an expired session, and the report
+// says so. A sign-out still notifies the clients.
 func TestExpiryIsNotifiedUnlessSilent(t *testing.T) {
 	const quiet = "expired sessions end without a notice here"
 	for name, silent := range map[string]bool{"notified": false, "silent": true} {

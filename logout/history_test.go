@@ -240,7 +240,8 @@ func (h *history) start() {
 	h.crash = func() { store.crashed.Store(true); stop() }
 }
 
-// check holds every report to what the relying parties really do, and to itself, and says what is wrong.
+// check compares every report with the state of the relying parties, and checks that it is consistent. It returns the
+// first fault.
 func (h *history) check(before map[string]storage.ReportEntry) error {
 	events, _, err := h.store.ListEvents(h.t.Context(), storage.EventFilter{}, storage.Page{Limit: 100000})
 	h.must(err)

@@ -72,8 +72,8 @@ func TestSlowCommitExtendsCachedBounds(t *testing.T) {
 	})
 }
 
-// A client session that a bulk logout has not come to yet, and the one that followed it, have different sids: an
-// answer about one says nothing about the other.
+// A client session that a bulk logout has ended but not removed yet, and a newer one of the same client, have different
+// sids. An answer about one does not confirm the other.
 func TestClientSessionPendingInABulkLogoutIsNotConfirmedByTheNextOne(t *testing.T) {
 	withFixture(t, func(t *testing.T, w *fixture) {
 		w.client("rp", storage.Metadata{})

@@ -10,11 +10,11 @@ import (
 	"time"
 )
 
-// AuditKey authenticates the audit trail. It comes from the key file, which is not in the store: who can write to the
-// store alone cannot write a line that is authentic. An empty key authenticates nothing.
+// AuditKey authenticates the audit trail. It comes from the key file, which is not in the store. An attacker who can
+// only write to the store cannot forge a line. An empty key authenticates nothing.
 type AuditKey []byte
 
-// The purposes of a MAC, so that none can stand for another.
+// The purposes of a MAC. A MAC for one purpose is invalid for the other.
 const (
 	auditLinePurpose       = "curfew audit line\x00"
 	auditCheckpointPurpose = "curfew audit checkpoint\x00"
@@ -27,8 +27,8 @@ func (k AuditKey) mac(purpose string, data []byte) Hash {
 	return Hash(m.Sum(nil))
 }
 
-// Checkpoint says how far the audit trail went at a moment. Kept outside the store, it later shows that no line up to it
-// was cut off.
+// Checkpoint identifies the last line of the audit trail at some time. If it is kept outside the store, it later shows
+// whether lines at the end of the trail were removed.
 type Checkpoint struct {
 	Seq  uint64    // of the last line
 	Hash Hash      // of the last line
@@ -41,13 +41,14 @@ func (c Checkpoint) Sign(key AuditKey) string {
 	return text + "." + key.mac(auditCheckpointPurpose, []byte(text)).String()
 }
 
-// ErrCheckpoint is a text that is no checkpoint, or one that another key signed.
+// ErrCheckpoint: the text is not a checkpoint, or another key signed it.
 var ErrCheckpoint = errors.New("the checkpoint is not signed with this key file")
 
 // ParseCheckpoint reads the text of a checkpoint and verifies its MAC. ErrCheckpoint.
 func ParseCheckpoint(text string, key AuditKey) (Checkpoint, error) {
+	const partCount = 4
 	parts := strings.Split(text, ".")
-	if len(parts) != 4 {
+	if len(parts) != partCount {
 		return Checkpoint{}, fmt.Errorf("%q has not the form SEQ.TIME.HASH.MAC: %w", text, ErrCheckpoint)
 	}
 	seq, err := strconv.ParseUint(parts[0], 10, 64)

@@ -120,10 +120,12 @@ func (h *Handler) RemoveFactor(w http.ResponseWriter, r *http.Request) error {
 	}
 	what := form.Get("remove")
 	if what == "browsers" {
+		address := h.Site.ClientAddress(r)
+		event := authn.FactorEvent(h.Site.Now(), authn.EventFactorRemoved, v.user.Subject, address, "browser")
 		err := h.Store.ChangeFactors(r.Context(), v.user.Subject, func(f *storage.Factors) error {
 			f.ForgetBrowsers()
 			return nil
-		}, authn.FactorEvent(h.Site.Now(), authn.EventFactorRemoved, v.user.Subject, h.Site.ClientAddress(r), "browser"))
+		}, event)
 		if err != nil {
 			return err
 		}

@@ -207,11 +207,12 @@ func (a *api) diagnoseSignIns(d *ClientDiagnosis, neverSignedIn bool) {
 	}
 }
 
-// frameworkNotes are what confirmations of well-known frameworks are worth, by a part of the path of their
-// back-channel logout URI.
+// frameworkNotes are warnings about the confirmations of some frameworks. A part of the path of the back-channel logout
+// URI identifies the framework.
 var frameworkNotes = []struct{ path, note string }{
-	{"/logout/connect/back-channel/", "it looks like Spring Security, which answers 200 and ends nothing if its session " +
-		"cookie was renamed: set the cookie's name in OidcBackChannelLogoutHandler, or `confirmations: untrusted` here"},
+	{"/logout/connect/back-channel/", "it looks like Spring Security, " +
+		"which answers 200 and ends nothing if its session cookie was renamed: " +
+		"set the cookie's name in OidcBackChannelLogoutHandler, or `confirmations: untrusted` here"},
 	{"/back-channel-logout", "it looks like Quarkus, which keeps one logout token for each user and forgets it at a " +
 		"restart: set `confirmations: untrusted` here"},
 }

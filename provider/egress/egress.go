@@ -10,8 +10,8 @@
 //  1. Only TCP is allowed.
 //  2. Unspecified, multicast, link-local and metadata addresses and Curfew's own listeners are denied, even inside an
 //     allowed network. An entry for that single address in egress.allow allows it.
-//  3. Entries of egress.allow are allowed at any port: networks, addresses and names. An address or name may have a port;
-//     then only that port is allowed.
+//  3. Entries of egress.allow are allowed at any port: networks, addresses and names. An address or name may have a
+//     port; then only that port is allowed.
 //  4. All others are allowed at port 443 of public addresses only.
 //
 // The package keeps no cookies, uses no proxy, follows no redirect, and limits time and size of every answer. Errors

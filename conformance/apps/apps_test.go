@@ -30,6 +30,12 @@ const (
 // 127.0.0.1.
 func mustProvide(t *testing.T, ctx context.Context) (o *op.OP, folder string) {
 	t.Helper()
+	return mustProvideWith(t, ctx, nil)
+}
+
+// mustProvideWith is mustProvide with further keys of the configuration.
+func mustProvideWith(t *testing.T, ctx context.Context, settings map[string]any) (o *op.OP, folder string) {
+	t.Helper()
 	folder, err := os.MkdirTemp("", "apps") // t.TempDir is too long for a socket
 	if err != nil {
 		t.Fatal(err)
@@ -39,7 +45,7 @@ func mustProvide(t *testing.T, ctx context.Context) (o *op.OP, folder string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if o, err = op.New(program, folder, "127.0.0.1", nil); err != nil {
+	if o, err = op.New(program, folder, "127.0.0.1", settings); err != nil {
 		t.Fatal(err)
 	}
 	if err := o.Start(ctx); err != nil {

@@ -110,6 +110,8 @@ func TestTerminationTakesARedemptionThatCommitsLate(t *testing.T) {
 			replicas := mustReplicas(t, 2)
 			mustSignIn(t, replicas[0])
 			reached, proceed := make(chan struct{}), make(chan struct{})
+			release := sync.OnceFunc(func() { close(proceed) })
+			defer release()
 			redeemed := make(chan error, 1)
 			code := newCode("code", 0)
 			var once sync.Once
@@ -136,7 +138,7 @@ func TestTerminationTakesARedemptionThatCommitsLate(t *testing.T) {
 				ended <- result{list, err}
 			}()
 			mustWaitForLock(t, replicas[0])
-			close(proceed)
+			release()
 			must(t, <-redeemed)
 			r := <-ended
 			must(t, r.err)
@@ -164,6 +166,8 @@ func TestRedemptionSeesATerminationThatCommitsLate(t *testing.T) {
 			must(t, err)
 			code := newCode("code", 0)
 			reached, proceed := make(chan struct{}), make(chan struct{})
+			release := sync.OnceFunc(func() { close(proceed) })
+			defer release()
 			ended, redeemed := make(chan error, 1), make(chan error, 1)
 			var once sync.Once
 			go func() {
@@ -184,7 +188,7 @@ func TestRedemptionSeesATerminationThatCommitsLate(t *testing.T) {
 				redeemed <- err
 			}()
 			mustWaitForLock(t, replicas[0])
-			close(proceed)
+			release()
 			must(t, <-ended)
 			if err := <-redeemed; !errors.Is(err, storage.ErrRevoked) {
 				t.Fatalf("got %v, want %v", err, storage.ErrRevoked)

@@ -315,3 +315,19 @@ func TestReleaseKnowsItsSchema(t *testing.T) {
 		t.Errorf("a schema of a newer release: got %v, want %v", err, storage.ErrNewer)
 	}
 }
+
+func TestReplicaWithAWrongClockIsNotReady(t *testing.T) {
+	s := mustReplicas(t, 1)[0]
+	for skew, want := range map[time.Duration]bool{
+		0:                 true,
+		20 * time.Second:  true,
+		-20 * time.Second: true,
+		5 * time.Minute:   false,
+		-5 * time.Minute:  false,
+	} {
+		err := s.CheckClock(t.Context(), time.Now().Add(skew))
+		if (err == nil) != want || err != nil && !errors.Is(err, storage.ErrUnavailable) {
+			t.Errorf("%v off: got %v", skew, err)
+		}
+	}
+}

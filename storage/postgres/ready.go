@@ -3,6 +3,7 @@ package postgres
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 
@@ -27,6 +28,26 @@ func (s *Store) Ready(ctx context.Context) error {
 			return struct{}{}, fmt.Errorf(
 				"readiness: %w: the test record that was written is missing", storage.ErrUnavailable,
 			)
+		}
+		return struct{}{}, nil
+	})
+	return err
+}
+
+// MaxClockSkew is how far a replica's clock may be off the database's.
+const MaxClockSkew = 30 * time.Second
+
+// CheckClock reports an error if at is further than MaxClockSkew from the time of the database: such a replica would end
+// sessions too early, or accept codes and tokens too late. ErrUnavailable.
+func (s *Store) CheckClock(ctx context.Context, at time.Time) error {
+	_, err := read(ctx, s, func(t *tx) (struct{}, error) {
+		var now int64
+		t.queryRow(`SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint`, nil, &now)
+		if skew := at.Sub(time.UnixMilli(now)); t.err == nil && skew.Abs() > MaxClockSkew {
+			return struct{}{}, unavailable(fmt.Errorf(
+				"the clock of this machine differs from the database's by %v, more than %v: correct it",
+				skew.Round(time.Second), MaxClockSkew,
+			))
 		}
 		return struct{}{}, nil
 	})

@@ -43,7 +43,18 @@ func OpenStore(ctx context.Context, cfg *config.Config, log *slog.Logger) (Store
 	case err != nil:
 		return nil, err
 	}
-	return store, nil
+	return &replicaStore{store}, nil
+}
+
+// replicaStore is a store that other replicas use too. It is not ready while the clock of this machine is wrong.
+type replicaStore struct{ *postgres.Store }
+
+// Ready implements storage.Store.
+func (s *replicaStore) Ready(ctx context.Context) error {
+	if err := s.CheckClock(ctx, wallClock()); err != nil {
+		return err
+	}
+	return s.Store.Ready(ctx)
 }
 
 // DatabaseOptions returns the options of the database that the configuration names.

@@ -13,7 +13,7 @@ import (
 	"github.com/curfew-id/curfew/provider/providertest"
 )
 
-// Discovery 1.0 §3: what is advertised works, and what works is advertised.
+// The tests in this file check that the discovery document (Discovery 1.0 §3) lists exactly what works.
 
 func TestAdvertisedEndpointsAreThere(t *testing.T) {
 	for _, mode := range []string{"", policy.RegistrationOff, policy.RegistrationToken, policy.RegistrationOpen} {
@@ -54,9 +54,10 @@ func TestAdvertisedEndpointsAreThere(t *testing.T) {
 						}
 						paths = slices.DeleteFunc(paths, func(known string) bool { return known == path })
 					}
-					for _, path := range paths { // those that are not advertised
+					for _, path := range paths { // the paths that are not advertised
 						for _, method := range []string{http.MethodGet, http.MethodPost} {
-							if p := m.send(method, path, "application/json", "{}", nil); p.Status != http.StatusNotFound {
+							p := m.send(method, path, "application/json", "{}", nil)
+							if p.Status != http.StatusNotFound {
 								m.Errorf(
 									"registration %q, check_session %v: got %d from %s %s, which is not advertised",
 									mode,
@@ -130,7 +131,9 @@ func TestAdvertisedGrantTypesWorkAndNoOthers(t *testing.T) {
 			}
 			// Core §3.2: with implicit the tokens come from the authorization endpoint.
 			g := m.token(m.mustRegister(nil), url.Values{"grant_type": {grant}})
-			if got, want := g.Error != "unsupported_grant_type", slices.Contains(advertised, grant) && grant != "implicit"; got != want {
+			got := g.Error != "unsupported_grant_type"
+			want := slices.Contains(advertised, grant) && grant != "implicit"
+			if got != want {
 				m.Errorf("got %+v for %s, want it known: %v", g, grant, want)
 			}
 		}
@@ -152,14 +155,15 @@ func TestAdvertisedValuesOfParametersAreTaken(t *testing.T) {
 		for _, acr := range append(m.supported("acr_values_supported"), "0", "2", "urn:mace:incommon:iap:silver") {
 			q := m.request("prompt", "none", "claims", `{"id_token":{"acr":{"essential":true,"values":["`+acr+`"]}}}`)
 			if !slices.Contains(m.supported("acr_values_supported"), acr) {
-				m.mustFail(m.answerTo(q), q.Get("state"), "unmet_authentication_requirements")
+				m.mustFail(m.authorizeSilently(q), q.Get("state"), "unmet_authentication_requirements")
 				continue
 			}
 			if acr != "1" { // the user has a password only
-				m.mustFail(m.answerTo(q), q.Get("state"), "unmet_authentication_requirements")
+				m.mustFail(m.authorizeSilently(q), q.Get("state"), "unmet_authentication_requirements")
 				continue
 			}
-			if got := m.mustComplete(m.browser.Do(http.MethodGet, "/authorize?"+q.Encode(), nil, nil), q).claims()["acr"]; got != acr {
+			p := m.browser.Do(http.MethodGet, "/authorize?"+q.Encode(), nil, nil)
+			if got := m.mustComplete(p, q).claims()["acr"]; got != acr {
 				m.Errorf("got acr %v, want %s as asked for", got, acr)
 			}
 		}
@@ -172,7 +176,9 @@ func TestAdvertisedValuesOfParametersAreTaken(t *testing.T) {
 			for _, value := range append(advertised, others...) {
 				q := m.request(parameter, value)
 				p := m.browser.Do(http.MethodGet, "/authorize?"+q.Encode(), nil, nil)
-				if got, want := !strings.Contains(p.Header.Get("Location"), "error=invalid_request"), slices.Contains(advertised, value); got != want {
+				got := !strings.Contains(p.Header.Get("Location")+p.ErrorLink(), "error=invalid_request")
+				want := slices.Contains(advertised, value)
+				if got != want {
 					m.Errorf("got %s=%s taken: %v, want %v as advertised", parameter, value, got, want)
 				}
 			}
@@ -180,7 +186,7 @@ func TestAdvertisedValuesOfParametersAreTaken(t *testing.T) {
 	})
 }
 
-// TestAdvertisedClaimsAreThoseThatCome: each can be asked for by name, and none comes of which nobody knows.
+// TestAdvertisedClaimsAreThoseThatCome: each advertised claim can be requested, and no other claim is returned.
 func TestAdvertisedClaimsAreThoseThatCome(t *testing.T) {
 	runOnce(t, nil, func(m *module) {
 		m.mustRegister(map[string]any{"session_expiry": 600})
@@ -188,10 +194,10 @@ func TestAdvertisedClaimsAreThoseThatCome(t *testing.T) {
 		known := append(advertised, "iss", "aud", "exp", "iat", "nonce", "at_hash")
 		for names := range slices.Chunk(advertised, 8) { // a code has room for no more
 			for _, place := range []string{"id_token", "userinfo"} {
-				wishes := `{"` + place + `":{"` + strings.Join(names, `":null,"`) + `":null}}`
+				claimsRequest := `{"` + place + `":{"` + strings.Join(names, `":null,"`) + `":null}}`
 				g := m.redeem(
 					m.client,
-					m.callback(m.visit("/authorize?"+m.request("claims", wishes).Encode())).Get("code"),
+					m.callback(m.visit("/authorize?"+m.request("claims", claimsRequest).Encode())).Get("code"),
 				)
 				given := providertest.MustReadClaims(m, g.IDToken)
 				if place == "userinfo" {
@@ -199,7 +205,7 @@ func TestAdvertisedClaimsAreThoseThatCome(t *testing.T) {
 				}
 				for _, name := range names {
 					if given[name] == nil {
-						m.Errorf("got no %s although it was asked for in %s", name, place)
+						m.Errorf("got no %s although it was requested in %s", name, place)
 					}
 				}
 				for name := range given {

@@ -8,7 +8,6 @@ import (
 	"crypto/elliptic"
 	"crypto/rand"
 	"encoding/json"
-	"fmt"
 	"maps"
 	"net/http"
 	"net/url"
@@ -24,9 +23,9 @@ import (
 	"github.com/curfew-id/curfew/provider/register"
 )
 
-// The algorithms that Discovery 1.0 §3 has lists of.
+// This file tests the lists of algorithms in the discovery document (Discovery 1.0 §3).
 
-// TestAdvertisedAlgorithmsAreThoseOfTheKeys: with whatever algorithms an operator chose.
+// TestAdvertisedAlgorithmsAreThoseOfTheKeys: the lists contain the algorithms that the operator chose.
 func TestAdvertisedAlgorithmsAreThoseOfTheKeys(t *testing.T) {
 	for _, algorithms := range [][]string{{"RS256"}, {"RS256", "EdDSA"}, register.SigningAlgs()} {
 		ring := func(c *provider.Config) {
@@ -41,14 +40,12 @@ func TestAdvertisedAlgorithmsAreThoseOfTheKeys(t *testing.T) {
 			}
 		}
 		runOnce(t, ring, func(m *module) {
-			if got, want := m.supported("id_token_signing_alg_values_supported"), append(slices.Clone(algorithms), "none"); fmt.Sprint(
-				got,
-			) != fmt.Sprint(
-				want,
-			) {
+			got := m.supported("id_token_signing_alg_values_supported")
+			want := append(slices.Clone(algorithms), "none")
+			if !slices.Equal(got, want) {
 				m.Errorf("got ID tokens by %v, want %v", got, want)
 			}
-			if got := m.supported("userinfo_signing_alg_values_supported"); fmt.Sprint(got) != fmt.Sprint(algorithms) {
+			if got := m.supported("userinfo_signing_alg_values_supported"); !slices.Equal(got, algorithms) {
 				m.Errorf("got userinfo by %v, want %v", got, algorithms)
 			}
 			var published []string
@@ -86,8 +83,7 @@ func TestAdvertisedAlgorithmsAreThoseOfTheKeys(t *testing.T) {
 	}
 }
 
-// TestAdvertisedAlgorithmsOfClientsAreTakenAndNoOthers: in request objects and client assertions, whatever keys the
-// client has.
+// TestAdvertisedAlgorithmsOfClientsAreTakenAndNoOthers: in request objects and in client assertions.
 func TestAdvertisedAlgorithmsOfClientsAreTakenAndNoOthers(t *testing.T) {
 	private := signingKeys(t)
 	runOnce(t, nil, func(m *module) {
@@ -95,18 +91,12 @@ func TestAdvertisedAlgorithmsOfClientsAreTakenAndNoOthers(t *testing.T) {
 			map[string]any{"jwks": publicSet(t, private), "token_endpoint_auth_method": "private_key_jwt"},
 		)
 		m.mustAuthorizeWith(c, private)
-		objects, assertions := m.supported(
-			"request_object_signing_alg_values_supported",
-		), m.supported(
-			"token_endpoint_auth_signing_alg_values_supported",
-		)
+		objects := m.supported("request_object_signing_alg_values_supported")
+		assertions := m.supported("token_endpoint_auth_signing_alg_values_supported")
 		for _, endpoint := range []string{"introspection", "revocation"} {
-			if got := m.supported(endpoint + "_endpoint_auth_signing_alg_values_supported"); fmt.Sprint(
-				got,
-			) != fmt.Sprint(
-				assertions,
-			) {
-				m.Errorf("got %v at %s and %v at the token endpoint, which are one code", got, endpoint, assertions)
+			got := m.supported(endpoint + "_endpoint_auth_signing_alg_values_supported")
+			if !slices.Equal(got, assertions) {
+				m.Errorf("got %v at %s and %v at the token endpoint, want the same", got, endpoint, assertions)
 			}
 		}
 		for alg, key := range private {
@@ -115,36 +105,40 @@ func TestAdvertisedAlgorithmsOfClientsAreTakenAndNoOthers(t *testing.T) {
 				"request",
 				m.sign(jose.SignatureAlgorithm(alg), key, map[string]any{"iss": c.ID, "aud": providertest.Issuer}),
 			)
-			if got, want := m.answerTo(q).Get("code") != "", slices.Contains(objects, alg); got != want {
+			if got, want := m.authorizeSilently(q).Get("code") != "", slices.Contains(objects, alg); got != want {
 				m.Errorf("got a request object by %s taken: %v, want %v as advertised", alg, got, want)
 			}
 			for _, path := range []string{"/token", "/introspect", "/revoke"} {
-				if got, want := m.knows(path, m.assertionBy(c, alg, key)), slices.Contains(assertions, alg); got != want {
+				got := m.acceptsCredentials(path, m.assertionWith(c, alg, key))
+				want := slices.Contains(assertions, alg)
+				if got != want {
 					m.Errorf("got an assertion by %s taken at %s: %v, want %v as advertised", alg, path, got, want)
 				}
 			}
 		}
 		c = m.mustRegister(map[string]any{"token_endpoint_auth_method": "client_secret_jwt"})
-		if !m.knows("/token", m.assertionBy(c, "HS256", []byte(c.Secret))) || !slices.Contains(assertions, "HS256") {
+		accepted := m.acceptsCredentials("/token", m.assertionWith(c, "HS256", []byte(c.Secret)))
+		if !accepted || !slices.Contains(assertions, "HS256") {
 			m.Errorf("got an assertion by HS256 refused, or it is not among %v", assertions)
 		}
 		q := m.request("prompt", "none")
 		q.Set("request", m.sign(jose.HS256, []byte(c.Secret), map[string]any{"iss": c.ID, "aud": providertest.Issuer}))
-		if got := m.answerTo(q).Get("error"); got != "invalid_request_object" || slices.Contains(objects, "HS256") {
+		got := m.authorizeSilently(q).Get("error")
+		if got != "invalid_request_object" || slices.Contains(objects, "HS256") {
 			m.Errorf("got %q for a request object by HS256, which is not among %v", got, objects)
 		}
 	})
 }
 
-// mustAuthorizeWith signs the user in at a client that authenticates by one of these keys.
+// mustAuthorizeWith signs the user in at a client that authenticates with the RSA key of private.
 func (m *module) mustAuthorizeWith(c *suiteClient, private map[string]any) {
 	m.Helper()
 	c.key = jose.JSONWebKey{Key: private["RS256"]}
 	m.mustAuthorize()
 }
 
-// assertionBy is a good client assertion by an algorithm.
-func (m *module) assertionBy(c *suiteClient, alg string, key any) url.Values {
+// assertionWith returns a form with a valid client assertion that is signed with this algorithm and key.
+func (m *module) assertionWith(c *suiteClient, alg string, key any) url.Values {
 	m.Helper()
 	plain := *c
 	plain.Method, plain.key = "private_key_jwt", clientKeys()[0]
@@ -155,8 +149,8 @@ func (m *module) assertionBy(c *suiteClient, alg string, key any) url.Values {
 	return form
 }
 
-// knows reports whether an endpoint takes credentials.
-func (m *module) knows(path string, form url.Values) bool {
+// acceptsCredentials reports whether an endpoint accepts the credentials in form.
+func (m *module) acceptsCredentials(path string, form url.Values) bool {
 	m.Helper()
 	form = maps.Clone(form)
 	for name, value := range map[string]string{
@@ -171,7 +165,7 @@ func (m *module) knows(path string, form url.Values) bool {
 	return p.Status != http.StatusUnauthorized
 }
 
-// signingKeys is a private key for each algorithm that clients may sign in, and for some that they may not.
+// signingKeys returns a private key for each algorithm that clients may use, and for some that they may not.
 func signingKeys(t *testing.T) map[string]any {
 	t.Helper()
 	p256, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
@@ -198,7 +192,7 @@ func signingKeys(t *testing.T) map[string]any {
 	}
 }
 
-// publicSet is a JWK Set with the public parts, whose keys say nothing about algorithms.
+// publicSet returns a JWK Set with the public keys, without alg.
 func publicSet(t *testing.T, private map[string]any) json.RawMessage {
 	t.Helper()
 	var set jose.JSONWebKeySet

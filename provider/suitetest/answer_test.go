@@ -16,49 +16,48 @@ import (
 	"github.com/curfew-id/curfew/provider/providertest"
 )
 
-// outcome is what a good authorization request came to.
+// outcome is the result of a successful authorization request.
 type outcome struct {
-	params url.Values     // of the authorization response
-	front  map[string]any // claims of the ID token in it; nil: it has none
-	back   map[string]any // claims of the ID token from the token endpoint
-	hint   string         // an ID token
-	access string         // an access token
-	grant  grant
+	params              url.Values     // of the authorization response
+	authorizationClaims map[string]any // claims of the ID token in it; nil: it has none
+	tokenClaims         map[string]any // claims of the ID token from the token endpoint
+	idToken             string         // an ID token
+	accessToken         string         // an access token
+	grant               grant
 }
 
-// claims are those of the ID token that came last.
+// claims returns the claims of the last ID token.
 func (o outcome) claims() map[string]any {
-	if o.back != nil {
-		return o.back
+	if o.tokenClaims != nil {
+		return o.tokenClaims
 	}
-	return o.front
+	return o.authorizationClaims
 }
 
-// mustAuthorize makes an authorization request, signs in where asked, and takes all that it gives. more overrides
-// parameters.
+// mustAuthorize makes an authorization request, signs in if asked, and redeems the code. more overrides parameters.
 func (m *module) mustAuthorize(more ...string) outcome {
 	m.Helper()
 	q := m.request(more...)
 	return m.mustComplete(m.visit("/authorize?"+q.Encode()), q)
 }
 
-// mustComplete holds a successful answer to all that every module checks: the response, its tokens, and that userinfo
-// takes the access token.
+// mustComplete checks a successful response: its parameters, its tokens, and that userinfo accepts the access token.
+// redeem adds parameters to the token request.
 func (m *module) mustComplete(p providertest.Page, q url.Values, redeem ...string) outcome {
 	m.Helper()
 	o := outcome{params: m.callback(p)}
 	if o.params.Get("error") != "" {
 		m.Fatalf("got %v, want success", o.params)
 	}
-	m.mustBelong(o.params, q.Get("state"))
-	for word, name := range map[string]string{"code": "code", "token": "access_token", "id_token": "id_token"} {
-		if got := o.params.Has(name); got != m.includes(word) {
-			m.Errorf("got %s given: %v, want %v", name, got, m.includes(word))
+	m.mustMatchRequest(o.params, q.Get("state"))
+	for value, name := range map[string]string{"code": "code", "token": "access_token", "id_token": "id_token"} {
+		if got := o.params.Has(name); got != m.includes(value) {
+			m.Errorf("got %s given: %v, want %v", name, got, m.includes(value))
 		}
 	}
 	code := o.params.Get("code")
 	if m.includes("token") {
-		o.access = o.params.Get("access_token")
+		o.accessToken = o.params.Get("access_token")
 		if o.params.Get("token_type") != "Bearer" || o.params.Get("expires_in") == "" {
 			m.Errorf(
 				"got token_type %q and expires_in %q beside an access token (Core §3.2.2.5)",
@@ -68,10 +67,10 @@ func (m *module) mustComplete(p providertest.Page, q url.Values, redeem ...strin
 		}
 	}
 	if m.includes("id_token") {
-		o.hint = o.params.Get("id_token")
-		o.front = m.checkIDToken(o.hint, q)
-		m.checkHash(o.front, "at_hash", o.access, true)
-		m.checkHash(o.front, "c_hash", code, true)
+		o.idToken = o.params.Get("id_token")
+		o.authorizationClaims = m.checkIDToken(o.idToken, q)
+		m.checkHash(o.authorizationClaims, "at_hash", o.accessToken, true)
+		m.checkHash(o.authorizationClaims, "c_hash", code, true)
 	}
 	if m.includes("code") {
 		m.checkEntropy(code)
@@ -79,24 +78,27 @@ func (m *module) mustComplete(p providertest.Page, q url.Values, redeem ...strin
 		if o.grant.Status != http.StatusOK {
 			m.Fatalf("got %+v for a code, want tokens", o.grant)
 		}
-		if o.access != "" {
-			m.mustBeActive(o.access)
+		if o.accessToken != "" {
+			m.mustBeActive(o.accessToken)
 		}
-		o.access, o.hint = o.grant.AccessToken, o.grant.IDToken
-		o.back = m.checkIDToken(o.hint, q)
-		m.checkHash(o.back, "at_hash", o.access, false)
-		m.checkHash(o.back, "c_hash", code, false)
-		if o.front != nil && (o.front["sub"] != o.back["sub"] || o.front["iss"] != o.back["iss"]) {
-			m.Errorf("got sub %v and %v from the two endpoints (Core §3.3.3.6)", o.front["sub"], o.back["sub"])
+		o.accessToken, o.idToken = o.grant.AccessToken, o.grant.IDToken
+		o.tokenClaims = m.checkIDToken(o.idToken, q)
+		m.checkHash(o.tokenClaims, "at_hash", o.accessToken, false)
+		m.checkHash(o.tokenClaims, "c_hash", code, false)
+		for _, name := range []string{"iss", "sub"} { // Core §3.3.3.6
+			first, second := o.authorizationClaims[name], o.tokenClaims[name]
+			if o.authorizationClaims != nil && first != second {
+				m.Errorf("got %s %v and %v from the two endpoints", name, first, second)
+			}
 		}
 	}
-	if o.access != "" {
-		m.mustBeActive(o.access)
+	if o.accessToken != "" {
+		m.mustBeActive(o.accessToken)
 	}
 	return o
 }
 
-// mustBeActive wants userinfo to take an access token.
+// mustBeActive checks that userinfo accepts the access token.
 func (m *module) mustBeActive(access string) {
 	m.Helper()
 	if p := m.userinfo(http.MethodGet, access); p.Status != http.StatusOK ||
@@ -109,12 +111,12 @@ func (m *module) mustBeActive(access string) {
 	}
 }
 
-// userinfo calls userinfo with the access token in the header (RFC 6750 §2.1).
+// userinfo calls the UserInfo endpoint with the access token in the header (RFC 6750 §2.1).
 func (m *module) userinfo(method, access string) providertest.Page {
 	return m.send(method, "/userinfo", "", "", http.Header{"Authorization": {"Bearer " + access}})
 }
 
-// keys are the OP's keys.
+// keys returns the OP's public keys.
 func (m *module) keys() jose.JSONWebKeySet {
 	m.Helper()
 	p := m.send(http.MethodGet, "/jwks", "", "", nil)
@@ -125,7 +127,7 @@ func (m *module) keys() jose.JSONWebKeySet {
 	return set
 }
 
-// verify checks a signature by the key that its header names, and returns header and payload.
+// verify verifies a signature with the key that its header names. It returns header and payload.
 func (m *module) verify(text string) (jose.Header, []byte) {
 	m.Helper()
 	jws, err := jose.ParseSignedCompact(text, []jose.SignatureAlgorithm{jose.RS256, jose.ES256, jose.PS256, jose.EdDSA})
@@ -145,8 +147,8 @@ func (m *module) verify(text string) (jose.Header, []byte) {
 	return header, payload
 }
 
-// tokenClaims are the claims that an ID token may have without anybody asking.
-var tokenClaims = []string{
+// alwaysAllowedClaims are the claims that an ID token may have without a request for them.
+var alwaysAllowedClaims = []string{
 	"iss",
 	"sub",
 	"aud",
@@ -166,8 +168,8 @@ var tokenClaims = []string{
 	"txn",
 }
 
-// checkIDToken holds an ID token to Core §2 and §3.1.3.7, and to giving no more about the user than was asked for
-// (§5.4).
+// checkIDToken checks an ID token by Core §2 and §3.1.3.7, and that it contains no claims about the user that were not
+// requested (§5.4).
 func (m *module) checkIDToken(text string, q url.Values) map[string]any {
 	m.Helper()
 	header, payload := m.verify(text)
@@ -192,8 +194,8 @@ func (m *module) checkIDToken(text string, q url.Values) map[string]any {
 	case q.Get("nonce") != "" && c["nonce"] != q.Get("nonce"), q.Get("nonce") == "" && c["nonce"] != nil:
 		m.Errorf("got nonce %v, want %q", c["nonce"], q.Get("nonce"))
 	}
-	allowed := slices.Clone(tokenClaims)
-	if m.responseType == "id_token" { // there is no access token to ask userinfo with
+	allowed := slices.Clone(alwaysAllowedClaims)
+	if m.responseType == "id_token" { // without an access token, the ID token contains the claims of the scope
 		for _, scope := range strings.Fields(q.Get("scope")) {
 			allowed = append(allowed, scopeClaims(scope)...)
 		}
@@ -203,13 +205,13 @@ func (m *module) checkIDToken(text string, q url.Values) map[string]any {
 	}
 	for name := range c {
 		if !slices.Contains(allowed, name) {
-			m.Errorf("got the claim %s in the ID token, which nobody asked for there", name)
+			m.Errorf("got the claim %s in the ID token, which was not requested", name)
 		}
 	}
 	return c
 }
 
-// checkHash holds at_hash and c_hash to Core §3.3.2.11, for RS256. At the token endpoint they may be left out.
+// checkHash checks at_hash or c_hash (Core §3.3.2.11) for RS256. At the token endpoint they are optional.
 func (m *module) checkHash(claims map[string]any, name, value string, required bool) {
 	m.Helper()
 	if value == "" && required {
@@ -218,14 +220,20 @@ func (m *module) checkHash(claims map[string]any, name, value string, required b
 		}
 		return
 	}
+	got := claims[name]
+	if got == nil && !required {
+		return
+	}
 	sum := sha256.Sum256([]byte(value))
-	if got := claims[name]; got != base64.RawURLEncoding.EncodeToString(sum[:16]) && (required || got != nil) {
-		m.Errorf("got %s %v, which is not that of what came beside it", name, got)
+	if want := base64.RawURLEncoding.EncodeToString(sum[:sha256.Size/2]); got != want {
+		m.Errorf("got %s %v, want %s", name, got, want)
 	}
 }
 
-// checkEntropy is the suite's measure of an authorization code, access or refresh token: Shannon entropy times
-// length, 96 bits at least.
+// minEntropy is the suite's minimum for codes and tokens: Shannon entropy times length, in bits.
+const minEntropy = 96
+
+// checkEntropy checks the entropy of an authorization code, an access token or a refresh token.
 func (m *module) checkEntropy(text string) {
 	m.Helper()
 	count := map[rune]float64{}
@@ -236,12 +244,12 @@ func (m *module) checkEntropy(text string) {
 	for _, n := range count {
 		bits -= n * math.Log2(n/float64(len(text)))
 	}
-	if bits < 96 {
-		m.Errorf("got %q with %.0f bits, want 96", text, bits)
+	if bits < minEntropy {
+		m.Errorf("got %q with %.0f bits, want %d", text, bits, minEntropy)
 	}
 }
 
-// scopeClaims are the claims of a scope (Core §5.4).
+// scopeClaims returns the claims of a scope (Core §5.4).
 func scopeClaims(scope string) []string {
 	return map[string][]string{
 		"openid": {"sub"},

@@ -10,8 +10,8 @@ import (
 	"github.com/curfew-id/curfew/provider/providertest"
 )
 
-// request is an authorization request as the suite makes it for this variant. more overrides parameters; an empty
-// value leaves one out.
+// request returns the parameters of the suite's authorization request for this variant. more overrides parameters; an
+// empty value removes one.
 func (m *module) request(more ...string) url.Values {
 	q := url.Values{
 		"client_id":     {m.client.ID},
@@ -34,18 +34,19 @@ func (m *module) request(more ...string) url.Values {
 	return q
 }
 
-// visit plays the user from an authorization request on: signs in and allows where asked. What it ends at leads to
-// the client, or is a page that the user can do nothing about.
+// visit opens an authorization request, signs in and gives consent if asked. It returns the response to the client or
+// the page on which it ends.
 func (m *module) visit(target string) providertest.Page {
 	m.Helper()
 	return m.finish(m.browser.Get(target))
 }
 
+// finish signs in and gives consent, starting from a page.
 func (m *module) finish(p providertest.Page) providertest.Page {
 	m.Helper()
-	m.passwordAsked = false
+	m.askedForPassword = false
 	if strings.Contains(p.Body, `id="password"`) {
-		m.passwordAsked = true
+		m.askedForPassword = true
 		p = m.browser.Submit(p, "username", "pat", "password", providertest.Password)
 	}
 	if strings.Contains(p.Body, `id="allow"`) {
@@ -54,17 +55,18 @@ func (m *module) finish(p providertest.Page) providertest.Page {
 	return p
 }
 
-// callback reads an authorization response from where its mode puts it, and wants nothing anywhere else.
+// callback returns the parameters of an authorization response. It checks that they are only where the response mode
+// puts them.
 func (m *module) callback(p providertest.Page) url.Values {
 	m.Helper()
 	return m.callbackAs(p, m.responseType == "code")
 }
 
-// callbackAs is callback where a request's default mode may not follow from the variant: inQuery says whether it is
-// query.
+// callbackAs does the same as callback for a request whose response type is not the variant's. inQuery says whether the
+// default mode is query.
 func (m *module) callbackAs(p providertest.Page, inQuery bool) url.Values {
 	m.Helper()
-	registered := keep(m.client.redirect)
+	registered := queryOf(m.client.redirect)
 	if m.formPost { // Form Post §2
 		if p.Status != http.StatusOK || !strings.HasPrefix(p.Header.Get("Content-Type"), "text/html") ||
 			p.Header.Get("Cache-Control") != "no-store" {
@@ -84,11 +86,12 @@ func (m *module) callbackAs(p providertest.Page, inQuery bool) url.Values {
 		target = link
 	}
 	location, err := url.Parse(target)
-	if err != nil || p.Status != http.StatusSeeOther && link == "" || !strings.HasPrefix(location.String(), m.client.redirect) {
-		m.Fatalf("got %d to %q, want a redirect to the application:\n%s", p.Status, p.Header.Get("Location"), p.Body)
+	hasTarget := p.Status == http.StatusSeeOther || link != ""
+	if err != nil || !hasTarget || !strings.HasPrefix(location.String(), m.client.redirect) {
+		m.Fatalf("got %d to %q, want a redirect to the client:\n%s", p.Status, p.Header.Get("Location"), p.Body)
 	}
 	query := location.Query()
-	for name, values := range registered { // Core §3.1.2.5: what was registered stays
+	for name, values := range registered { // Core §3.1.2.5: the registered query stays
 		if !slices.Equal(query[name], values) {
 			m.Errorf("got %v of the registered query, want %v", query[name], values)
 		}
@@ -110,35 +113,40 @@ func (m *module) callbackAs(p providertest.Page, inQuery bool) url.Values {
 	return fragment
 }
 
-// mustFail wants an error response with one of the codes to a request with that state (Core §3.1.2.6): state and
-// issuer are right, nothing is given, and nothing stands there that no specification names.
+// mustFail checks an error response (Core §3.1.2.6): it has one of the codes, the request's state and the issuer, and
+// no parameter that the specifications do not define.
 func (m *module) mustFail(params url.Values, state string, codes ...string) {
 	m.Helper()
 	if !slices.Contains(codes, params.Get("error")) {
 		m.Errorf("got error %q, want one of %v", params.Get("error"), codes)
 	}
-	m.mustBelong(params, state)
+	m.mustMatchRequest(params, state)
 	for name, values := range params {
-		if !slices.Contains(
-			[]string{"error", "error_description", "error_uri", "state", "session_state", "iss"},
-			name,
-		) ||
-			len(values) != 1 {
+		allowed := []string{"error", "error_description", "error_uri", "state", "session_state", "iss"}
+		if !slices.Contains(allowed, name) || len(values) != 1 {
 			m.Errorf("got %s=%v in an error response", name, values)
 		}
 	}
-	// RFC 6749 §4.1.2.1: %x20-21 / %x23-5B / %x5D-7E
-	if d := params.Get("error_description"); d == "" ||
-		strings.ContainsFunc(d, func(r rune) bool { return r < ' ' || r > '~' || r == '"' || r == '\\' }) {
-		m.Errorf("got error_description %q", d)
+	description := params.Get("error_description")
+	if description == "" || strings.ContainsFunc(description, isForbiddenInDescription) {
+		m.Errorf("got error_description %q", description)
 	}
 }
 
-// uiErrors are the answers to prompt=none that need a user.
-var uiErrors = []string{"login_required", "interaction_required", "account_selection_required", "consent_required"}
+// isForbiddenInDescription reports whether error_description must not contain r. RFC 6749 §4.1.2.1 allows only %x20-21
+// / %x23-5B / %x5D-7E.
+func isForbiddenInDescription(r rune) bool { return r < ' ' || r > '~' || r == '"' || r == '\\' }
 
-// mustBelong wants a response's state and issuer (RFC 9207 §2) to be those of the request.
-func (m *module) mustBelong(params url.Values, state string) {
+// needsUserErrors are the errors for prompt=none if the user has to act.
+var needsUserErrors = []string{
+	"login_required",
+	"interaction_required",
+	"account_selection_required",
+	"consent_required",
+}
+
+// mustMatchRequest checks state and issuer (RFC 9207 §2) of a response.
+func (m *module) mustMatchRequest(params url.Values, state string) {
 	m.Helper()
 	if got := params.Get("state"); got != state {
 		m.Errorf("got state %q, want %q", got, state)
@@ -148,8 +156,9 @@ func (m *module) mustBelong(params url.Values, state string) {
 	}
 }
 
-// mustShow wants an error page for the user: it names what is wrong, and has no link to the target, which it may name.
-func (m *module) mustShow(p providertest.Page, text, target string) {
+// mustShowError wants an error page for the user: it names what is wrong, and has no link to the target, which it may
+// name.
+func (m *module) mustShowError(p providertest.Page, text, target string) {
 	m.Helper()
 	_, description, found := strings.Cut(p.Body, `id="error-description">`)
 	description, _, _ = strings.Cut(description, "<")
@@ -172,7 +181,7 @@ type grant struct {
 	Description string `json:"error_description"`
 }
 
-// token calls the token endpoint as a client, and holds the answer to RFC 6749 §5.
+// token calls the token endpoint as a client and checks the response (RFC 6749 §5).
 func (m *module) token(c *suiteClient, form url.Values) grant {
 	m.Helper()
 	header := http.Header{}
@@ -194,18 +203,18 @@ func (m *module) token(c *suiteClient, form url.Values) grant {
 	return g
 }
 
-// mustRefuse wants an error of RFC 6749 §5.2.
+// mustRefuse checks an error response of the token endpoint (RFC 6749 §5.2).
 func (m *module) mustRefuse(g grant, status int, code string) {
 	m.Helper()
 	if g.Status != status || g.Error != code || g.AccessToken != "" || g.IDToken != "" || g.RefreshToken != "" {
 		m.Errorf("got %+v, want %d %s and nothing more", g, status, code)
 	}
-	if strings.ContainsFunc(g.Description, func(r rune) bool { return r < ' ' || r > '~' || r == '"' || r == '\\' }) {
+	if strings.ContainsFunc(g.Description, isForbiddenInDescription) {
 		m.Errorf("got error_description %q", g.Description)
 	}
 }
 
-// redeem exchanges a code; more adds parameters.
+// redeem exchanges a code for tokens. more adds parameters.
 func (m *module) redeem(c *suiteClient, code string, more ...string) grant {
 	m.Helper()
 	form := url.Values{"grant_type": {"authorization_code"}, "code": {code}, "redirect_uri": {c.redirect}}

@@ -19,15 +19,15 @@ import (
 var framePattern = regexp.MustCompile(`<iframe src="([^"]*)"`)
 
 func TestModuleFrontchannelRpInitiatedLogout(t *testing.T) {
-	runModule(t, everyType, func(m *module) {
-		o := m.mustJoin(
+	runModule(t, allResponseTypes, func(m *module) {
+		o := m.mustRegisterAndSignIn(
 			map[string]any{
 				"frontchannel_logout_uri":              suiteBase + "/frontchannel_logout",
 				"frontchannel_logout_session_required": true,
 			},
 		)
 		state := logoutState()
-		p := m.endSession("id_token_hint", o.hint, "post_logout_redirect_uri", postLogoutURI, "state", state)
+		p := m.endSession("id_token_hint", o.idToken, "post_logout_redirect_uri", postLogoutURI, "state", state)
 		frames := framePattern.FindAllStringSubmatch(p.Body, -1)
 		if p.Status != http.StatusOK || len(frames) != 1 {
 			m.Fatalf("got %d with %d frames, want a page with one:\n%s", p.Status, len(frames), p.Body)
@@ -37,11 +37,8 @@ func TestModuleFrontchannelRpInitiatedLogout(t *testing.T) {
 			m.Fatalf("got a frame to %q", frames[0][1])
 		}
 		sid, _ := o.claims()["sid"].(string)
-		if got, want := u.Query().Encode(), (url.Values{
-			"iss": {providertest.Issuer},
-			"sid": {sid},
-		}).Encode(); got != want ||
-			sid == "" {
+		want := url.Values{"iss": {providertest.Issuer}, "sid": {sid}}.Encode()
+		if got := u.Query().Encode(); got != want || sid == "" {
 			m.Errorf("got %s, want %s and nothing else", got, want)
 		}
 		if csp := p.Header.Get("Content-Security-Policy"); !strings.Contains(csp, "frame-src https://suite.example;") {
@@ -53,16 +50,16 @@ func TestModuleFrontchannelRpInitiatedLogout(t *testing.T) {
 }
 
 func TestModuleBackchannelRpInitiatedLogout(t *testing.T) {
-	runModule(t, everyType, func(m *module) {
-		o := m.mustJoin(
+	runModule(t, allResponseTypes, func(m *module) {
+		o := m.mustRegisterAndSignIn(
 			map[string]any{
 				"backchannel_logout_uri":              suiteBase + "/backchannel_logout",
 				"backchannel_logout_session_required": true,
 			},
 		)
-		// What the suite does when the logout token comes: it asks at once whether the session is over.
+		// When the logout token arrives, the suite checks at once that the session has ended.
 		during := *m
-		during.browser = m.o.Browser()
+		during.browser = m.op.Browser()
 		maps.Copy(during.browser.Cookies, m.browser.Cookies)
 		m.web.Forget()
 		m.web.Answer(func(string, url.Values) (egress.Response, error) {
@@ -71,7 +68,7 @@ func TestModuleBackchannelRpInitiatedLogout(t *testing.T) {
 		})
 
 		state := logoutState()
-		p := m.endSession("id_token_hint", o.hint, "post_logout_redirect_uri", postLogoutURI, "state", state)
+		p := m.endSession("id_token_hint", o.idToken, "post_logout_redirect_uri", postLogoutURI, "state", state)
 		m.mustRedirectBack(p, state)
 		m.mustBeSignedOut(o)
 		m.advance(20 * time.Second)
@@ -81,11 +78,11 @@ func TestModuleBackchannelRpInitiatedLogout(t *testing.T) {
 			m.Fatalf("got %+v, want one logout token and nothing beside it", posts)
 		}
 		m.checkLogoutToken(posts[0].Form.Get("logout_token"), o)
-		m.advance(time.Minute) // it joined just before the end, so it is notified again; the module is over by then
+		m.advance(time.Minute) // the client joined just before the end, so Curfew notifies it again now
 	})
 }
 
-// checkLogoutToken holds a logout token to Back-Channel Logout 1.0 §2.4.
+// checkLogoutToken checks a logout token (Back-Channel Logout 1.0 §2.4).
 func (m *module) checkLogoutToken(text string, o outcome) {
 	m.Helper()
 	header, payload := m.verify(text)

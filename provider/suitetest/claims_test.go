@@ -12,13 +12,13 @@ import (
 	"github.com/curfew-id/curfew/provider/providertest"
 )
 
-// checkScopes wants every claim of the scopes where Core §5.4 puts it: at userinfo or, where there is no access
-// token, in the ID token.
+// checkScopes checks that the claims of exactly these scopes are returned: by userinfo or, without an access token, in
+// the ID token (Core §5.4).
 func (m *module) checkScopes(o outcome, scopes ...string) {
 	m.Helper()
-	claims := o.front
-	if o.access != "" {
-		claims = m.mustJSON(m.userinfo(http.MethodGet, o.access))
+	claims := o.authorizationClaims
+	if o.accessToken != "" {
+		claims = m.mustJSON(m.userinfo(http.MethodGet, o.accessToken))
 		m.checkUserClaims(claims, o)
 	}
 	for _, scope := range append(scopes, "openid") {
@@ -35,6 +35,7 @@ func (m *module) checkScopes(o outcome, scopes ...string) {
 	}
 }
 
+// scopeOf returns the scope of a claim, or "" for other claims.
 func scopeOf(claim string) string {
 	for _, scope := range []string{"profile", "email", "address", "phone"} {
 		if slices.Contains(scopeClaims(scope), claim) {
@@ -44,7 +45,7 @@ func scopeOf(claim string) string {
 	return ""
 }
 
-// checkUserClaims holds userinfo claims to their types (Core §5.1) and to the ID tokens' subject (§5.3.2).
+// checkUserClaims checks the types of userinfo claims (Core §5.1), and that sub is that of the ID tokens (§5.3.2).
 func (m *module) checkUserClaims(claims map[string]any, o outcome) {
 	m.Helper()
 	for name, value := range claims {
@@ -78,16 +79,17 @@ func (m *module) checkUserClaims(claims map[string]any, o outcome) {
 			m.Errorf("got the claim %s as %v", name, value)
 		}
 	}
-	for _, id := range []map[string]any{o.front, o.back} {
+	for _, id := range []map[string]any{o.authorizationClaims, o.tokenClaims} {
 		if id != nil && claims["sub"] != id["sub"] {
 			m.Errorf("got sub %v at userinfo and %v in an ID token", claims["sub"], id["sub"])
 		}
 	}
 }
 
+// scopeModule runs a module that requests these scopes.
 func scopeModule(t *testing.T, scopes ...string) {
 	t.Helper()
-	runModule(t, everyType, func(m *module) {
+	runModule(t, allResponseTypes, func(m *module) {
 		m.mustRegister(nil)
 		m.checkScopes(m.mustAuthorize("scope", strings.Join(append([]string{"openid"}, scopes...), " ")), scopes...)
 	})
@@ -100,16 +102,16 @@ func TestModuleScopePhone(t *testing.T)   { scopeModule(t, "phone") }
 func TestModuleScopeAll(t *testing.T)     { scopeModule(t, "address", "email", "phone", "profile") }
 
 func TestModuleClaimsEssential(t *testing.T) {
-	runModule(t, everyType, func(m *module) {
+	runModule(t, allResponseTypes, func(m *module) {
 		m.mustRegister(nil)
 		place := "userinfo"
 		if m.responseType == "id_token" {
 			place = "id_token"
 		}
 		o := m.mustAuthorize("claims", `{"`+place+`":{"name":{"essential":true}}}`)
-		claims := o.front
-		if o.access != "" {
-			claims = m.mustJSON(m.userinfo(http.MethodGet, o.access))
+		claims := o.authorizationClaims
+		if o.accessToken != "" {
+			claims = m.mustJSON(m.userinfo(http.MethodGet, o.accessToken))
 			m.checkUserClaims(claims, o)
 		}
 		if claims["name"] != "Pat Quill" {
@@ -119,30 +121,30 @@ func TestModuleClaimsEssential(t *testing.T) {
 }
 
 func TestModuleUserinfoGet(t *testing.T) {
-	runModule(t, accessTypes, func(m *module) {
+	runModule(t, accessTokenResponseTypes, func(m *module) {
 		m.mustRegister(nil)
 		o := m.mustAuthorize()
-		m.checkUserClaims(m.mustJSON(m.userinfo(http.MethodGet, o.access)), o)
+		m.checkUserClaims(m.mustJSON(m.userinfo(http.MethodGet, o.accessToken)), o)
 	})
 }
 
 func TestModuleUserinfoPostHeader(t *testing.T) {
-	runModule(t, accessTypes, func(m *module) {
+	runModule(t, accessTokenResponseTypes, func(m *module) {
 		m.mustRegister(nil)
 		o := m.mustAuthorize()
-		m.checkUserClaims(m.mustJSON(m.userinfo(http.MethodPost, o.access)), o)
+		m.checkUserClaims(m.mustJSON(m.userinfo(http.MethodPost, o.accessToken)), o)
 	})
 }
 
 func TestModuleUserinfoPostBody(t *testing.T) {
-	runModule(t, accessTypes, func(m *module) {
+	runModule(t, accessTokenResponseTypes, func(m *module) {
 		m.mustRegister(nil)
 		o := m.mustAuthorize()
 		p := m.send(
 			http.MethodPost,
 			"/userinfo",
 			"application/x-www-form-urlencoded",
-			url.Values{"access_token": {o.access}}.Encode(),
+			url.Values{"access_token": {o.accessToken}}.Encode(),
 			nil,
 		)
 		m.checkUserClaims(m.mustJSON(p), o)
@@ -150,13 +152,13 @@ func TestModuleUserinfoPostBody(t *testing.T) {
 }
 
 func TestModuleUserinfoRs256(t *testing.T) {
-	runModule(t, accessTypes, func(m *module) {
+	runModule(t, accessTokenResponseTypes, func(m *module) {
 		if known := m.supported("userinfo_signing_alg_values_supported"); !slices.Contains(known, "RS256") {
 			m.Errorf("got userinfo_signing_alg_values_supported %v, want RS256 among them", known)
 		}
 		m.mustRegister(map[string]any{"userinfo_signed_response_alg": "RS256"})
 		o := m.mustAuthorize()
-		p := m.userinfo(http.MethodGet, o.access)
+		p := m.userinfo(http.MethodGet, o.accessToken)
 		if p.Header.Get("Content-Type") != "application/jwt" {
 			m.Errorf("got %q from userinfo, want application/jwt", p.Header.Get("Content-Type"))
 		}
@@ -173,7 +175,7 @@ func TestModuleUserinfoRs256(t *testing.T) {
 	})
 }
 
-// TestIDTokenHintOfAnotherUserIsRefused (Core §3.1.2.2, §5.5.1): a request for another sub, in any form.
+// TestIDTokenHintOfAnotherUserIsRefused (Core §3.1.2.2, §5.5.1): the claims parameter requests another sub.
 func TestIDTokenHintOfAnotherUserIsRefused(t *testing.T) {
 	runOnce(t, nil, func(m *module) {
 		m.mustRegister(nil)
@@ -191,7 +193,7 @@ func TestIDTokenHintOfAnotherUserIsRefused(t *testing.T) {
 			`{"id_token":{"sub":{"value":""}}}`:                               "invalid_request",
 			`{"id_token":{"sub":{"values":[null]}}}`:                          "invalid_request",
 		} {
-			if got := m.answerTo(m.request("prompt", "none", "claims", claims)); got.Get("error") != want ||
+			if got := m.authorizeSilently(m.request("prompt", "none", "claims", claims)); got.Get("error") != want ||
 				got.Has("code") != (want == "") {
 				m.Errorf("%s: got %v, want error %q", claims, got, want)
 			}

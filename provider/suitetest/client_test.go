@@ -30,7 +30,7 @@ type suiteClient struct {
 	audience string          // of assertions; empty: the token endpoint
 }
 
-// clientKeys are two keys of relying parties, the second for after a rotation.
+// clientKeys returns two keys of a client. The second one is for after a rotation.
 var clientKeys = sync.OnceValue(func() (keys [2]jose.JSONWebKey) {
 	for i := range keys {
 		key, err := rsa.GenerateKey(rand.Reader, 2048)
@@ -47,7 +47,7 @@ var clientKeys = sync.OnceValue(func() (keys [2]jose.JSONWebKey) {
 	return keys
 })
 
-// keySet is a JWK Set with the public part of a key.
+// keySet returns a JWK Set with the public key.
 func keySet(key jose.JSONWebKey) string {
 	raw, err := json.Marshal(jose.JSONWebKeySet{Keys: []jose.JSONWebKey{key.Public()}})
 	if err != nil {
@@ -56,7 +56,7 @@ func keySet(key jose.JSONWebKey) string {
 	return string(raw)
 }
 
-// metadata is what the suite registers for this variant. more changes members; null leaves one out.
+// metadata returns the metadata that the suite registers for this variant. more changes members; nil removes one.
 func (m *module) metadata(more map[string]any) map[string]any {
 	var grants []string
 	if m.includes("code") {
@@ -79,7 +79,7 @@ func (m *module) metadata(more map[string]any) map[string]any {
 	return request
 }
 
-// register sends a registration.
+// register sends a registration request.
 func (m *module) register(more map[string]any) providertest.Page {
 	m.Helper()
 	body, err := json.Marshal(m.metadata(more))
@@ -89,17 +89,16 @@ func (m *module) register(more map[string]any) providertest.Page {
 	return m.send(http.MethodPost, "/register", "application/json", string(body), nil)
 }
 
-// mustRegister registers the module's client and holds the answer to Registration §3.2. Nothing but
-// sector_identifier_uri is fetched meanwhile: the suite takes any other call for a failure.
+// mustRegister registers the module's client and checks the response (Registration §3.2). Curfew may fetch only
+// sector_identifier_uri, because the suite counts every other request as a failure.
 func (m *module) mustRegister(more map[string]any) *suiteClient {
 	m.Helper()
 	fetched := len(m.web.fetched)
 	p := m.register(more)
 	answer := m.mustJSON(p)
 	var c suiteClient
-	if err := json.Unmarshal([]byte(p.Body), &c); err != nil || p.Status != http.StatusCreated ||
-		answer["error"] != nil ||
-		c.ID == "" {
+	err := json.Unmarshal([]byte(p.Body), &c)
+	if err != nil || p.Status != http.StatusCreated || answer["error"] != nil || c.ID == "" {
 		m.Fatalf("got %d %s, want a registered client", p.Status, p.Body)
 	}
 	if c.Secret != "" && c.Expires == nil {
@@ -113,7 +112,8 @@ func (m *module) mustRegister(more map[string]any) *suiteClient {
 			m.Errorf("got %s fetched at registration", uri)
 		}
 	}
-	c.redirect, c.key = suiteBase+"/callback", clientKeys()[0]
+	c.redirect = suiteBase + "/callback"
+	c.key = clientKeys()[0]
 	if uris, ok := answer["redirect_uris"].([]any); ok {
 		c.redirect, _ = uris[0].(string)
 	}
@@ -121,7 +121,7 @@ func (m *module) mustRegister(more map[string]any) *suiteClient {
 	return &c
 }
 
-// mustRefuseRegistration wants the error of Registration §3.3.
+// mustRefuseRegistration checks that a registration is refused with one of the codes (Registration §3.3).
 func (m *module) mustRefuseRegistration(more map[string]any, codes ...string) {
 	m.Helper()
 	p := m.register(more)
@@ -134,15 +134,17 @@ func (m *module) mustRefuseRegistration(more map[string]any, codes ...string) {
 	m.Errorf("got %d %s, want 400 %v", p.Status, p.Body, codes)
 }
 
-// unregister ends a client as each module does at its end (RFC 7592 §2.3).
+// unregister removes a client, as each module does at its end (RFC 7592 §2.3).
 func (m *module) unregister(c *suiteClient) {
 	m.Helper()
-	if p := m.send(http.MethodDelete, c.URI, "", "", http.Header{"Authorization": {"Bearer " + c.Token}}); p.Status != http.StatusNoContent {
+	header := http.Header{"Authorization": {"Bearer " + c.Token}}
+	p := m.send(http.MethodDelete, c.URI, "", "", header)
+	if p.Status != http.StatusNoContent {
 		m.Errorf("got %d when the client was removed, want 204", p.Status)
 	}
 }
 
-// sign writes a JWT with a client's key.
+// sign returns a JWT that is signed with this key.
 func (m *module) sign(alg jose.SignatureAlgorithm, key any, claims map[string]any) string {
 	m.Helper()
 	signer, err := jose.NewSigner(jose.SigningKey{Algorithm: alg, Key: key}, nil)
@@ -164,21 +166,18 @@ func (m *module) sign(alg jose.SignatureAlgorithm, key any, claims map[string]an
 	return text
 }
 
-// unsigned writes a JWT with alg none.
+// unsigned returns a JWT with alg none.
 func (m *module) unsigned(claims map[string]any) string {
 	m.Helper()
 	payload, err := json.Marshal(claims)
 	if err != nil {
 		m.Fatalf("%v", err)
 	}
-	return base64.RawURLEncoding.EncodeToString(
-		[]byte(`{"alg":"none"}`),
-	) + "." + base64.RawURLEncoding.EncodeToString(
-		payload,
-	) + "."
+	encode := base64.RawURLEncoding.EncodeToString
+	return encode([]byte(`{"alg":"none"}`)) + "." + encode(payload) + "."
 }
 
-// assertion is a client assertion as the suite makes it: with the token endpoint as its audience, for a minute.
+// assertion returns the suite's client assertion: its audience is the token endpoint, and it is valid for a minute.
 func (m *module) assertion(c *suiteClient) string {
 	m.Helper()
 	audience := c.audience
@@ -201,15 +200,13 @@ func (m *module) assertion(c *suiteClient) string {
 	return m.sign(jose.RS256, c.key, claims)
 }
 
-// authenticate adds to a token request who it is from, in the way that was registered.
+// authenticate adds the client's credentials to a token request, by its registered method.
 func (m *module) authenticate(c *suiteClient, form url.Values, header http.Header) {
 	m.Helper()
 	switch c.Method {
 	case "client_secret_basic":
-		header.Set(
-			"Authorization",
-			"Basic "+base64.StdEncoding.EncodeToString([]byte(url.QueryEscape(c.ID)+":"+url.QueryEscape(c.Secret))),
-		)
+		pair := url.QueryEscape(c.ID) + ":" + url.QueryEscape(c.Secret)
+		header.Set("Authorization", "Basic "+base64.StdEncoding.EncodeToString([]byte(pair)))
 	case "client_secret_post":
 		form.Set("client_id", c.ID)
 		form.Set("client_secret", c.Secret)

@@ -13,7 +13,7 @@ import (
 	"github.com/curfew-id/curfew/provider/providertest"
 )
 
-// clientMethods are the suite's client authentication variants, all but mutual TLS.
+// clientMethods are the suite's variants of client authentication, except mutual TLS.
 var clientMethods = []string{
 	"none",
 	"client_secret_basic",
@@ -22,7 +22,8 @@ var clientMethods = []string{
 	"private_key_jwt",
 }
 
-// mustAuthorizeBy is mustAuthorize for a method: who has no credential needs PKCE (RFC 9700 §2.1.1).
+// mustAuthorizeBy makes an authorization request for a client with this authentication method. A client without
+// credentials needs PKCE (RFC 9700 §2.1.1).
 func (m *module) mustAuthorizeBy(method string) outcome {
 	m.Helper()
 	if method != "none" {
@@ -34,25 +35,26 @@ func (m *module) mustAuthorizeBy(method string) outcome {
 
 func TestModuleEnsureClientAssertionWithIssAudSucceeds(t *testing.T) {
 	for _, method := range []string{"client_secret_jwt", "private_key_jwt"} {
-		runModule(t, codeTypes, func(m *module) {
+		runModule(t, codeResponseTypes, func(m *module) {
 			m.mustRegister(map[string]any{"token_endpoint_auth_method": method}).audience = providertest.Issuer
 			m.mustAuthorize()
 		})
 	}
 }
 
-// TestEveryClientAuthenticationRunsTheServerModule: oidcc-server and the code-reuse modules with each method that
-// discovery names, and no credential is taken in another way than the registered one.
+// TestEveryClientAuthenticationRunsTheServerModule: the modules oidcc-server and oidcc-codereuse pass with each
+// advertised method. A client cannot use another method than its registered one.
 func TestEveryClientAuthenticationRunsTheServerModule(t *testing.T) {
 	for _, method := range clientMethods {
 		t.Run(method, func(t *testing.T) {
-			runModule(t, everyType, func(m *module) {
-				if got := m.supported("token_endpoint_auth_methods_supported"); !slices.Contains(got, method) ||
-					len(got) != len(clientMethods) {
+			runModule(t, allResponseTypes, func(m *module) {
+				got := m.supported("token_endpoint_auth_methods_supported")
+				if !slices.Contains(got, method) || len(got) != len(clientMethods) {
 					m.Errorf("got token_endpoint_auth_methods_supported %v", got)
 				}
 				c := m.mustRegister(map[string]any{"token_endpoint_auth_method": method})
-				if c.Method != method || (c.Secret != "") != (method != "none" && method != "private_key_jwt") {
+				wantSecret := strings.HasPrefix(method, "client_secret_")
+				if c.Method != method || (c.Secret != "") != wantSecret {
 					m.Errorf("got method %q and a secret: %v", c.Method, c.Secret != "")
 				}
 				o := m.mustAuthorizeBy(method)
@@ -66,7 +68,7 @@ func TestEveryClientAuthenticationRunsTheServerModule(t *testing.T) {
 				)
 				for _, other := range clientMethods {
 					if other == method || c.Secret == "" && strings.HasPrefix(other, "client_secret_") {
-						continue // there is nothing to send: an empty secret is no authentication (RFC 6749 §3.2)
+						continue // the client has no secret to send
 					}
 					c.Method = other
 					m.mustRefuse(m.redeem(c, o.params.Get("code")), http.StatusUnauthorized, "invalid_client")
@@ -77,6 +79,7 @@ func TestEveryClientAuthenticationRunsTheServerModule(t *testing.T) {
 	}
 }
 
+// verifierIf returns the code_verifier parameter if it is needed.
 func verifierIf(needed bool) []string {
 	if needed {
 		return []string{"code_verifier", providertest.Verifier}
@@ -84,7 +87,7 @@ func verifierIf(needed bool) []string {
 	return nil
 }
 
-// TestClientAssertionsAreHeldToCore9: for us, from the client, fresh, and good once.
+// TestClientAssertionsAreHeldToCore9: an assertion must be for Curfew, from the client, current, and is accepted once.
 func TestClientAssertionsAreHeldToCore9(t *testing.T) {
 	runOnce(t, nil, func(m *module) {
 		c := m.mustRegister(map[string]any{"token_endpoint_auth_method": "private_key_jwt"})
@@ -101,7 +104,7 @@ func TestClientAssertionsAreHeldToCore9(t *testing.T) {
 				"client_assertion": {assertion},
 			}
 			none := *c
-			none.Method = "none" // form has it all
+			none.Method = "none" // the form contains the credentials already
 			return m.token(&none, form)
 		}
 		claims := func(change func(map[string]any)) map[string]any {
@@ -127,7 +130,7 @@ func TestClientAssertionsAreHeldToCore9(t *testing.T) {
 			"expired":               func(c map[string]any) { c["exp"] = time.Now().Add(-5 * time.Minute).Unix() },
 			"without exp":           func(c map[string]any) { delete(c, "exp") },
 			"without jti":           func(c map[string]any) { delete(c, "jti") },
-			"from another client":   func(c map[string]any) { c["iss"] = "somebody" },
+			"from another client":   func(c map[string]any) { c["iss"] = "other" },
 			"from the future":       func(c map[string]any) { c["nbf"] = time.Now().Add(time.Hour).Unix() },
 		} {
 			if g := try(m.sign(jose.RS256, c.key, claims(change))); g.Status != http.StatusUnauthorized ||

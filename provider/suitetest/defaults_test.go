@@ -12,18 +12,24 @@ import (
 	"github.com/curfew-id/curfew/provider/providertest"
 )
 
-// TestClientThatRegistersNothingSpecialGetsTheStrictDefaults: whatever the plans need beyond them is on for who asked
-// for it only, however it was registered. Everything that a deployment may switch on is on.
+// TestClientThatRegistersNothingSpecialGetsTheStrictDefaults: the deployment has switched on every feature, but a
+// client gets a feature only if its metadata contains it.
 func TestClientThatRegistersNothingSpecialGetsTheStrictDefaults(t *testing.T) {
 	everything := func(c *provider.Config) {
-		c.Registration.Mode, c.Registration.Defaults, c.Registration.Logo, c.CheckSession, c.Registration.PublicWithoutPKCE = policy.RegistrationOpen, nil, true, true, true
+		c.Registration.Mode = policy.RegistrationOpen
+		c.Registration.Defaults = nil
+		c.Registration.Logo = true
+		c.Registration.PublicWithoutPKCE = true
+		c.CheckSession = true
 	}
 	const plain = `{"redirect_uris":["https://plain.example/cb"]}`
 	for name, add := range map[string]func(*module) providertest.Page{
 		"by itself": func(m *module) providertest.Page {
 			return m.send(http.MethodPost, "/register", "application/json", plain, nil)
 		},
-		"by an administrator": func(m *module) providertest.Page { return m.o.MustAdmin(http.MethodPost, "/clients", plain) },
+		"by an administrator": func(m *module) providertest.Page {
+			return m.op.MustAdmin(http.MethodPost, "/clients", plain)
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			runOnce(t, everything, func(m *module) {
@@ -38,7 +44,8 @@ func TestClientThatRegistersNothingSpecialGetsTheStrictDefaults(t *testing.T) {
 					key:      clientKeys()[0],
 				}
 				others := []string{"none", "client_secret_jwt", "private_key_jwt"}
-				if answer["token_endpoint_auth_method"] != nil { // an operator who names none leaves basic and post open
+				// If an operator names no method, the client may use basic and post.
+				if answer["token_endpoint_auth_method"] != nil {
 					others = append(others, "client_secret_post")
 				}
 				m.checkStrict(others)
@@ -55,20 +62,14 @@ func (m *module) checkStrict(otherMethods []string) {
 		m.Helper()
 		q := m.request(append(slices.Clone(pkce), more...)...)
 		p := m.browser.Do(http.MethodGet, "/authorize?"+q.Encode(), nil, nil)
-		m.mustFail(m.callbackAs(p, !strings.Contains(p.Header.Get("Location")+p.ErrorLink(), "#")), q.Get("state"), code)
+		inQuery := !strings.Contains(p.Header.Get("Location")+p.ErrorLink(), "#")
+		m.mustFail(m.callbackAs(p, inQuery), q.Get("state"), code)
 	}
-	for _, responseType := range everyType[1:] { // implicit and hybrid
+	for _, responseType := range allResponseTypes[1:] { // implicit and hybrid
 		refuse("unauthorized_client", "response_type", responseType)
 	}
-	refuse(
-		"invalid_request",
-		"code_challenge",
-		"",
-		"code_challenge_method",
-		"",
-		"nonce",
-		"",
-	) // RFC 9700 §2.1.1: PKCE or nonce
+	// RFC 9700 §2.1.1: PKCE or nonce.
+	refuse("invalid_request", "code_challenge", "", "code_challenge_method", "", "nonce", "")
 	refuse("invalid_request", "code_challenge", providertest.Verifier, "code_challenge_method", "plain")
 	refuse("invalid_request_uri", "request_uri", "https://plain.example/request")
 	for _, other := range []string{
@@ -79,7 +80,7 @@ func (m *module) checkStrict(otherMethods []string) {
 		"https://PLAIN.example/cb",
 	} {
 		q := m.request(append(slices.Clone(pkce), "redirect_uri", other)...)
-		m.mustShow(m.visit("/authorize?"+q.Encode()), "redirect_uri", "plain.example")
+		m.mustShowError(m.visit("/authorize?"+q.Encode()), "redirect_uri", "plain.example")
 	}
 
 	p := m.browser.Submit(
@@ -99,8 +100,8 @@ func (m *module) checkStrict(otherMethods []string) {
 		m.Errorf("got session_state without asking for it")
 	case o.grant.RefreshToken != "" || strings.Contains(o.grant.Scope, "offline_access"):
 		m.Errorf("got a refresh token and scope %q without that grant type", o.grant.Scope)
-	case strings.Contains(o.access, "."):
-		m.Errorf("got the access token %q, want an opaque one", o.access)
+	case strings.Contains(o.accessToken, "."):
+		m.Errorf("got the access token %q, want an opaque one", o.accessToken)
 	case o.claims()["sub"] != "sub-pat" || o.claims()["session_expiry"] != nil:
 		m.Errorf("got claims %v, want a public sub and no session_expiry", o.claims())
 	}
@@ -118,14 +119,14 @@ func (m *module) checkStrict(otherMethods []string) {
 		http.StatusBadRequest,
 		"unauthorized_client",
 	)
-	// Nobody but the user's own browser signs them out, and nothing leads away from it.
-	away := m.o.Browser().
-		Get("/end_session?" + url.Values{
-			"id_token_hint":            {o.hint},
-			"post_logout_redirect_uri": {"https://plain.example/bye"},
-		}.Encode())
-	if strings.Contains(away.Body, "plain.example/bye") {
+	// A logout in another browser does not end the session, and no page leads to an unregistered URI.
+	logout := url.Values{
+		"id_token_hint":            {o.idToken},
+		"post_logout_redirect_uri": {"https://plain.example/bye"},
+	}
+	page := m.op.Browser().Get("/end_session?" + logout.Encode())
+	if strings.Contains(page.Body, "plain.example/bye") {
 		m.Errorf("got a way to a post_logout_redirect_uri that is not registered")
 	}
-	m.mustBeActive(o.access)
+	m.mustBeActive(o.accessToken)
 }

@@ -12,9 +12,9 @@ import (
 	"github.com/curfew-id/curfew/provider/providertest"
 )
 
-// known are the members of provider metadata that the suite's schema has, with their kinds, as far as Curfew writes
-// them.
-var known = map[string]string{
+// metadataKinds are the members of provider metadata that the suite's schema has, with their kinds, as far as Curfew
+// writes them.
+var metadataKinds = map[string]string{
 	"issuer":                                                   "url",
 	"authorization_endpoint":                                   "url",
 	"token_endpoint":                                           "url",
@@ -63,15 +63,15 @@ func (m *module) checkDiscovery() map[string]any {
 	d := m.discovery()
 	for name, value := range d {
 		ok := false
-		switch known[name] {
+		switch metadataKinds[name] {
 		case "url":
 			text, _ := value.(string)
 			ok = strings.HasPrefix(text, "https://")
 		case "list":
 			list, isList := value.([]any)
 			ok = isList && len(list) > 0
-			for _, one := range list {
-				_, text := one.(string)
+			for _, element := range list {
+				_, text := element.(string)
 				ok = ok && text
 			}
 		case "bool":
@@ -102,9 +102,9 @@ func TestModuleDiscoveryEndpointVerification(t *testing.T) {
 			"code_challenge_methods_supported":            {"S256"},
 			"ui_locales_supported":                        {"en"},
 		} {
-			for _, one := range wanted {
-				if got := m.supported(name); !slices.Contains(got, one) {
-					m.Errorf("got %s %v, want %s among them", name, got, one)
+			for _, value := range wanted {
+				if got := m.supported(name); !slices.Contains(got, value) {
+					m.Errorf("got %s %v, want %s among them", name, got, value)
 				}
 			}
 		}
@@ -158,7 +158,8 @@ func TestModuleSessionManagementDiscoveryEndpointVerification(t *testing.T) {
 	})
 }
 
-// TestDiscoveryIsTrue: what is off is not advertised and not there, and what is advertised can be registered.
+// TestDiscoveryIsTrue: a feature that is switched off is neither advertised nor available, and every advertised value
+// can be registered.
 func TestDiscoveryIsTrue(t *testing.T) {
 	runOnce(
 		t,
@@ -204,8 +205,8 @@ func TestDiscoveryIsTrue(t *testing.T) {
 		for _, m.responseType = range m.supported("response_types_supported") {
 			m.mustRegister(nil)
 		}
-		if got := fmt.Sprint(m.supported("response_types_supported")); got != fmt.Sprint(everyType) {
-			m.Errorf("got response types %s, want %v", got, everyType)
+		if got := fmt.Sprint(m.supported("response_types_supported")); got != fmt.Sprint(allResponseTypes) {
+			m.Errorf("got response types %s, want %v", got, allResponseTypes)
 		}
 		for _, scope := range m.supported("scopes_supported") {
 			if scope != "openid" && scope != "offline_access" && len(scopeClaims(scope)) == 0 {

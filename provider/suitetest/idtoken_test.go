@@ -17,14 +17,14 @@ import (
 )
 
 func TestModuleIdtokenSignature(t *testing.T) {
-	runModule(t, everyType, func(m *module) {
+	runModule(t, allResponseTypes, func(m *module) {
 		m.mustRegister(nil) // names no algorithm: RS256 (Registration §2)
 		m.mustAuthorize()
 	})
 }
 
 func TestModuleIdtokenRs256(t *testing.T) {
-	runModule(t, everyType, func(m *module) {
+	runModule(t, allResponseTypes, func(m *module) {
 		m.mustRegister(map[string]any{"id_token_signed_response_alg": "RS256"})
 		m.mustAuthorize()
 	})
@@ -50,14 +50,15 @@ func TestModuleIdtokenUnsigned(t *testing.T) {
 			c["iss"] != providertest.Issuer {
 			m.Errorf("got claims %v", c)
 		}
-		// It is what that client asked for, and proves nothing to us.
+		// An unsigned ID token is not accepted as a hint.
 		p := m.browser.Get("/end_session?" + url.Values{"id_token_hint": {id}}.Encode())
 		if p.Status != http.StatusBadRequest || !strings.Contains(p.Body, "id_token_hint") {
 			m.Errorf("got %d for an unsigned hint, want it refused", p.Status)
 		}
 	})
 	runOnce(t, nil, func(m *module) {
-		for _, m.responseType = range nonceTypes { // Core §2: not where the authorization endpoint gives one
+		// Core §2: an ID token from the authorization endpoint must be signed.
+		for _, m.responseType = range idTokenResponseTypes {
 			m.mustRefuseRegistration(m.metadata(none), "invalid_client_metadata")
 		}
 	})
@@ -67,17 +68,20 @@ func TestModuleServerRotateKeys(t *testing.T) {
 	runOnce(t, nil, func(m *module) {
 		m.mustRegister(nil)
 		before, first := m.checkKeys(), m.mustAuthorize()
-		if err := m.o.Ring.Rotate(m.Context(), time.Now(), true, "test"); err != nil {
+		if err := m.op.Ring.Rotate(m.Context(), time.Now(), true, "test"); err != nil {
 			m.Fatal(err)
 		}
 		after := m.checkKeys()
 		var fresh, kept []jose.JSONWebKey
 		for _, key := range after {
 			same := func(old jose.JSONWebKey) bool { return reflect.DeepEqual(old, key) }
+			similar := func(old jose.JSONWebKey) bool {
+				return old.KeyID == key.KeyID || reflect.DeepEqual(old.Key, key.Key)
+			}
 			switch {
 			case slices.ContainsFunc(before, same):
 				kept = append(kept, key)
-			case slices.ContainsFunc(before, func(old jose.JSONWebKey) bool { return old.KeyID == key.KeyID || reflect.DeepEqual(old.Key, key.Key) }):
+			case slices.ContainsFunc(before, similar):
 				m.Errorf("got the new key %s with the kid or the value of an old one", key.KeyID)
 			default:
 				fresh = append(fresh, key)
@@ -86,11 +90,11 @@ func TestModuleServerRotateKeys(t *testing.T) {
 		if len(fresh) == 0 || len(kept) == 0 {
 			m.Errorf("got %d new keys and %d old ones, want both (Core §10.1.1)", len(fresh), len(kept))
 		}
-		// What the old key signed is still good, and the new one signs.
-		header, _ := m.verify(first.hint)
-		m.mustStaySignedIn(first, "prompt", "none", "id_token_hint", first.hint)
+		// Tokens of the old key are still valid, and new tokens are signed with the new key.
+		header, _ := m.verify(first.idToken)
+		m.mustStaySignedIn(first, "prompt", "none", "id_token_hint", first.idToken)
 		q := m.request()
-		now, _ := m.verify(m.mustComplete(m.visit("/authorize?"+q.Encode()), q).hint)
+		now, _ := m.verify(m.mustComplete(m.visit("/authorize?"+q.Encode()), q).idToken)
 		if now.KeyID == header.KeyID ||
 			!slices.ContainsFunc(fresh, func(k jose.JSONWebKey) bool { return k.KeyID == now.KeyID }) {
 			m.Errorf("got a token signed by %s after the rotation, want a new key", now.KeyID)
@@ -98,7 +102,7 @@ func TestModuleServerRotateKeys(t *testing.T) {
 	})
 }
 
-// checkKeys holds the OP's JWK Set to RFC 7517 and Core §10.1: public signing keys only, each with a kid of its own.
+// checkKeys checks the OP's JWK Set (RFC 7517, Core §10.1): it contains only public signing keys with distinct kids.
 func (m *module) checkKeys() []jose.JSONWebKey {
 	m.Helper()
 	set := m.keys()
@@ -121,7 +125,7 @@ func (m *module) checkKeys() []jose.JSONWebKey {
 				m.Errorf("got the private member %s in the JWK Set", private)
 			}
 		}
-		if kty := key["kty"]; kty != "RSA" && kty != "EC" { // the suite compares no other kinds
+		if kty := key["kty"]; kty != "RSA" && kty != "EC" { // the suite cannot compare other types
 			m.Errorf("got a key of the kind %v by default", kty)
 		}
 	}

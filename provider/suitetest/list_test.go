@@ -12,8 +12,8 @@ import (
 )
 
 // suiteModules are the modules of the suite's OpenID Connect plans for an OP (release 5.2.4), without the prefix
-// oidcc-: config, basic, implicit, hybrid, dynamic, the three form_post plans, third-party-initiated login, the four
-// logout plans, and oidcc-test-plan, which has none of its own.
+// oidcc-. The plans are: config, basic, implicit, hybrid, dynamic, three form_post plans, third-party-initiated login,
+// four logout plans, and oidcc-test-plan, which adds no module.
 const suiteModules = `
 server response-type-missing idtoken-signature idtoken-unsigned userinfo-get userinfo-post-header userinfo-post-body
 ensure-request-without-nonce-succeeds-for-code-flow ensure-request-without-nonce-fails scope-profile scope-email scope-address scope-phone scope-all
@@ -41,22 +41,23 @@ backchannel-logout-discovery-endpoint-verification backchannel-rp-initiated-logo
 
 var wordStart = regexp.MustCompile(`(^|[-_])([a-z0-9A-Z])`)
 
-// testOf is the name of the test that mirrors a module: TestModulePromptLogin for prompt-login.
-func testOf(module string) string {
-	return "TestModule" + wordStart.ReplaceAllStringFunc(
-		module,
-		func(s string) string { return strings.ToUpper(strings.TrimLeft(s, "-_")) },
-	)
+// testName returns the name of the test for a module, such as TestModulePromptLogin for prompt-login.
+func testName(module string) string {
+	capitalize := func(s string) string { return strings.ToUpper(strings.TrimLeft(s, "-_")) }
+	return "TestModule" + wordStart.ReplaceAllStringFunc(module, capitalize)
 }
 
-// TestEveryModuleHasItsTest: each module is mirrored by a test with its name, and each such test mirrors a module.
+// moduleCount is the number of modules in release 5.2.4.
+const moduleCount = 77
+
+// TestEveryModuleHasItsTest: each module has a test with its name, and each TestModule… has a module.
 func TestEveryModuleHasItsTest(t *testing.T) {
 	var wanted []string
 	for _, module := range strings.Fields(suiteModules) {
-		wanted = append(wanted, testOf(module))
+		wanted = append(wanted, testName(module))
 	}
-	if len(wanted) != 77 {
-		t.Errorf("got %d modules, want the 77 of release 5.2.4", len(wanted))
+	if len(wanted) != moduleCount {
+		t.Errorf("got %d modules, want the %d of release 5.2.4", len(wanted), moduleCount)
 	}
 	files, err := filepath.Glob("*_test.go")
 	if err != nil {
@@ -69,9 +70,9 @@ func TestEveryModuleHasItsTest(t *testing.T) {
 			t.Fatal(err)
 		}
 		for _, declaration := range syntax.Decls {
-			if f, ok := declaration.(*ast.FuncDecl); ok && f.Recv == nil &&
-				strings.HasPrefix(f.Name.Name, "TestModule") {
-				found = append(found, f.Name.Name)
+			function, ok := declaration.(*ast.FuncDecl)
+			if ok && function.Recv == nil && strings.HasPrefix(function.Name.Name, "TestModule") {
+				found = append(found, function.Name.Name)
 			}
 		}
 	}

@@ -14,11 +14,11 @@ import (
 	"github.com/curfew-id/curfew/provider/providertest"
 )
 
-// postLogoutURI is where the suite wants to be after a logout.
+// postLogoutURI is the suite's post-logout redirect URI.
 const postLogoutURI = suiteBase + "/post_logout_redirect"
 
-// mustJoin registers a client with a post-logout redirect URI, and signs in.
-func (m *module) mustJoin(more map[string]any) outcome {
+// mustRegisterAndSignIn registers a client with a post-logout redirect URI and signs the user in.
+func (m *module) mustRegisterAndSignIn(more map[string]any) outcome {
 	m.Helper()
 	registered := map[string]any{"post_logout_redirect_uris": []string{postLogoutURI}}
 	for name, value := range more {
@@ -28,21 +28,25 @@ func (m *module) mustJoin(more map[string]any) outcome {
 	return m.mustAuthorize("state", longState())
 }
 
-// logoutState is the state that the suite sends to end_session: 50 letters, 10 digits, 30 characters of punctuation,
-// without "+", space and ";".
+// logoutState returns a state as the suite sends it to end_session: 50 letters, 10 digits and 30 characters of
+// punctuation, without "+", space and ";".
 func logoutState() string {
-	const letters, digits, punctuation = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz", "0123456789", "!\"#$%&'()*,-./:<=>?@[\\]^_`{|}~"
-	var b []byte
+	const (
+		letters     = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+		digits      = "0123456789"
+		punctuation = "!\"#$%&'()*,-./:<=>?@[\\]^_`{|}~"
+	)
+	var state []byte
 	for set, n := range map[string]int{letters: 50, digits: 10, punctuation: 30} {
 		for range n {
-			b = append(b, set[rand.IntN(len(set))])
+			state = append(state, set[rand.IntN(len(set))])
 		}
 	}
-	rand.Shuffle(len(b), func(i, j int) { b[i], b[j] = b[j], b[i] })
-	return string(b)
+	rand.Shuffle(len(state), func(i, j int) { state[i], state[j] = state[j], state[i] })
+	return string(state)
 }
 
-// endSession visits end_session as the suite builds its URL: with the punctuation that a query may have left as it is.
+// endSession visits end_session. It does not percent-encode the punctuation that the suite does not encode either.
 func (m *module) endSession(params ...string) providertest.Page {
 	m.Helper()
 	var pairs []string
@@ -56,8 +60,8 @@ func (m *module) endSession(params ...string) providertest.Page {
 	return m.browser.Get("/end_session?" + strings.Join(pairs, "&"))
 }
 
-// mustRedirectBack wants a logout to have led to the suite, at once or by the page that waits for the clients, with
-// that state and nothing else.
+// mustRedirectBack checks that a logout leads to the suite with this state and no other parameter: by a redirect, or by
+// the page that waits for the clients.
 func (m *module) mustRedirectBack(p providertest.Page, state string) {
 	m.Helper()
 	location := p.Header.Get("Location")
@@ -83,25 +87,25 @@ func (m *module) mustRedirectBack(p providertest.Page, state string) {
 	}
 }
 
-// mustBeSignedOut wants the session to be gone: prompt=none fails, and so does everything that was given because of it.
+// mustBeSignedOut checks that the session has ended: prompt=none fails, and the access token is revoked.
 func (m *module) mustBeSignedOut(o outcome) {
 	m.Helper()
 	m.mustNotBeSignedIn()
-	if o.access != "" {
-		if p := m.userinfo(http.MethodGet, o.access); p.Status != http.StatusUnauthorized {
+	if o.accessToken != "" {
+		if p := m.userinfo(http.MethodGet, o.accessToken); p.Status != http.StatusUnauthorized {
 			m.Errorf("got %d from userinfo after the logout, want 401", p.Status)
 		}
 	}
 }
 
 func TestModuleRpInitiatedLogout(t *testing.T) {
-	runModule(t, everyType, func(m *module) {
+	runModule(t, allResponseTypes, func(m *module) {
 		var o outcome
-		for range 4 { // with many states: one of another provider's hung on a brace
-			o = m.mustJoin(nil)
+		for range 4 { // each with other random punctuation in the state
+			o = m.mustRegisterAndSignIn(nil)
 			state := logoutState()
 			m.mustRedirectBack(
-				m.endSession("id_token_hint", o.hint, "post_logout_redirect_uri", postLogoutURI, "state", state),
+				m.endSession("id_token_hint", o.idToken, "post_logout_redirect_uri", postLogoutURI, "state", state),
 				state,
 			)
 		}
@@ -110,25 +114,28 @@ func TestModuleRpInitiatedLogout(t *testing.T) {
 }
 
 func TestModuleRpInitiatedLogoutNoState(t *testing.T) {
-	runModule(t, everyType, func(m *module) {
-		o := m.mustJoin(nil)
-		m.mustRedirectBack(m.endSession("id_token_hint", o.hint, "post_logout_redirect_uri", postLogoutURI), "")
+	runModule(t, allResponseTypes, func(m *module) {
+		o := m.mustRegisterAndSignIn(nil)
+		m.mustRedirectBack(m.endSession("id_token_hint", o.idToken, "post_logout_redirect_uri", postLogoutURI), "")
 		m.mustBeSignedOut(o)
 	})
 }
 
-// mustConfirmFirst wants a page that asks, leads nowhere, and ends nothing until the user says so; then the session
-// is over, and still nothing leads to the suite. problem, if there is one, is named.
+// mustConfirmFirst checks that the page asks for a confirmation and names the problem, if there is one. The session
+// ends only after the confirmation. No page leads to the suite.
 func (m *module) mustConfirmFirst(o outcome, p providertest.Page, problem string) {
 	m.Helper()
 	if !strings.Contains(p.Body, `id="sign-out"`) || strings.Contains(p.Body, postLogoutURI) ||
 		p.Header.Get("Location") != "" {
 		m.Fatalf("got %d to %q, want a question that leads nowhere:\n%s", p.Status, p.Header.Get("Location"), p.Body)
 	}
-	_, description, named := strings.Cut(p.Body, `id="error-description">`)
+	_, description, hasProblem := strings.Cut(p.Body, `id="error-description">`)
 	description, _, _ = strings.Cut(description, "<")
-	if named != (problem != "") || !strings.Contains(description, problem) ||
-		problem != "" && p.Status != http.StatusBadRequest {
+	wantStatus := http.StatusOK
+	if problem != "" {
+		wantStatus = http.StatusBadRequest
+	}
+	if hasProblem != (problem != "") || !strings.Contains(description, problem) || p.Status != wantStatus {
 		m.Errorf("got %d %q, want the problem %q", p.Status, description, problem)
 	}
 	m.mustStaySignedIn(o, "prompt", "none")
@@ -136,7 +143,7 @@ func (m *module) mustConfirmFirst(o outcome, p providertest.Page, problem string
 	m.mustBeSignedOut(o)
 }
 
-// mustShowSignedOut wants the page that says that the user is signed out, and that does not go to the suite by itself.
+// mustShowSignedOut checks that the page says that the user is signed out and does not redirect to the suite.
 func (m *module) mustShowSignedOut(p providertest.Page) {
 	m.Helper()
 	if p.Status != http.StatusOK || !strings.Contains(p.Body, `id="signed-out"`) ||
@@ -148,42 +155,42 @@ func (m *module) mustShowSignedOut(p providertest.Page) {
 }
 
 func TestModuleRpInitiatedLogoutNoPostLogoutRedirectUri(t *testing.T) {
-	runModule(t, everyType, func(m *module) {
-		o := m.mustJoin(nil)
-		m.mustShowSignedOut(m.endSession("id_token_hint", o.hint, "state", logoutState()))
+	runModule(t, allResponseTypes, func(m *module) {
+		o := m.mustRegisterAndSignIn(nil)
+		m.mustShowSignedOut(m.endSession("id_token_hint", o.idToken, "state", logoutState()))
 		m.mustBeSignedOut(o)
 	})
 }
 
 func TestModuleRpInitiatedLogoutNoIdTokenHint(t *testing.T) {
-	runModule(t, everyType, func(m *module) {
-		o := m.mustJoin(nil)
+	runModule(t, allResponseTypes, func(m *module) {
+		o := m.mustRegisterAndSignIn(nil)
 		m.mustConfirmFirst(o, m.endSession("post_logout_redirect_uri", postLogoutURI, "state", logoutState()), "")
 	})
 }
 
 func TestModuleRpInitiatedLogoutNoParams(t *testing.T) {
-	runModule(t, everyType, func(m *module) {
-		o := m.mustJoin(nil)
+	runModule(t, allResponseTypes, func(m *module) {
+		o := m.mustRegisterAndSignIn(nil)
 		m.mustConfirmFirst(o, m.endSession(), "")
 	})
 }
 
 func TestModuleRpInitiatedLogoutOnlyState(t *testing.T) {
-	runModule(t, everyType, func(m *module) {
-		o := m.mustJoin(nil)
+	runModule(t, allResponseTypes, func(m *module) {
+		o := m.mustRegisterAndSignIn(nil)
 		m.mustConfirmFirst(o, m.endSession("state", logoutState()), "")
 	})
 }
 
 func TestModuleRpInitiatedLogoutBadPostLogoutRedirectUri(t *testing.T) {
-	runModule(t, everyType, func(m *module) {
-		o := m.mustJoin(nil)
+	runModule(t, allResponseTypes, func(m *module) {
+		o := m.mustRegisterAndSignIn(nil)
 		m.mustConfirmFirst(
 			o,
 			m.endSession(
 				"id_token_hint",
-				o.hint,
+				o.idToken,
 				"post_logout_redirect_uri",
 				postLogoutURI+randomText(10),
 				"state",
@@ -195,13 +202,13 @@ func TestModuleRpInitiatedLogoutBadPostLogoutRedirectUri(t *testing.T) {
 }
 
 func TestModuleRpInitiatedLogoutQueryAddedToPostLogoutRedirectUri(t *testing.T) {
-	runModule(t, everyType, func(m *module) {
-		o := m.mustJoin(nil)
+	runModule(t, allResponseTypes, func(m *module) {
+		o := m.mustRegisterAndSignIn(nil)
 		m.mustConfirmFirst(
 			o,
 			m.endSession(
 				"id_token_hint",
-				o.hint,
+				o.idToken,
 				"post_logout_redirect_uri",
 				postLogoutURI+"?foo=bar",
 				"state",
@@ -213,9 +220,9 @@ func TestModuleRpInitiatedLogoutQueryAddedToPostLogoutRedirectUri(t *testing.T) 
 }
 
 func TestModuleRpInitiatedLogoutModifiedIdTokenHint(t *testing.T) {
-	runModule(t, everyType, func(m *module) {
-		o := m.mustJoin(nil)
-		parts := strings.Split(o.hint, ".")
+	runModule(t, allResponseTypes, func(m *module) {
+		o := m.mustRegisterAndSignIn(nil)
+		parts := strings.Split(o.idToken, ".")
 		none := "eyJhbGciOiAibm9uZSJ9." + parts[1] + "." // {"alg": "none"}
 		m.mustConfirmFirst(
 			o,
@@ -226,8 +233,8 @@ func TestModuleRpInitiatedLogoutModifiedIdTokenHint(t *testing.T) {
 }
 
 func TestModuleRpInitiatedLogoutBadIdTokenHint(t *testing.T) {
-	runModule(t, everyType, func(m *module) {
-		o := m.mustJoin(nil)
+	runModule(t, allResponseTypes, func(m *module) {
+		o := m.mustRegisterAndSignIn(nil)
 		now := time.Now()
 		fake := map[string]any{
 			"iss":   m.client.ID,
@@ -237,7 +244,7 @@ func TestModuleRpInitiatedLogoutBadIdTokenHint(t *testing.T) {
 			"iat":   now.Unix(),
 			"exp":   now.Add(5 * time.Minute).Unix(),
 		}
-		real := providertest.MustReadClaims(m, o.hint)
+		real := providertest.MustReadClaims(m, o.idToken)
 		for _, hint := range []string{
 			m.sign(jose.RS256, m.client.key, real),
 			m.sign(jose.HS256, []byte(m.client.Secret), real),
@@ -245,7 +252,7 @@ func TestModuleRpInitiatedLogoutBadIdTokenHint(t *testing.T) {
 		} {
 			p := m.endSession("id_token_hint", hint, "post_logout_redirect_uri", postLogoutURI, "state", logoutState())
 			if p.Status != http.StatusBadRequest || strings.Contains(p.Body, postLogoutURI) {
-				m.Errorf("got %d for a hint that we have not signed", p.Status)
+				m.Errorf("got %d for a hint that Curfew has not signed", p.Status)
 			}
 		}
 		m.mustConfirmFirst(

@@ -21,35 +21,43 @@ import (
 	"github.com/curfew-id/curfew/storage"
 )
 
-// Each test named TestModule… keeps what one module of the OpenID Foundation's conformance suite (release 5.2.4)
-// fails on or warns about. The suite is a relying party here: it registers its client, signs a user in by the pages,
-// and judges what comes back. Where a module only asks somebody to look at a page, the page's text is read, and what
-// it says is proved by protocol.
+// Each test named TestModule… checks the same things as one module of the OpenID Foundation's conformance suite
+// (release 5.2.4). As the suite does, it acts as a client: it registers, signs a user in on the pages, and checks the
+// responses. Some modules ask a person to look at a page. Their tests read the page's text and check its statement with
+// requests.
 
-// The response types of the plans.
+// The response types of the plans: all, those with a code, with an access token, and with an ID token in the
+// authorization response.
 var (
-	everyType   = []string{"code", "id_token", "id_token token", "code id_token", "code token", "code id_token token"}
-	codeTypes   = []string{"code", "code id_token", "code token", "code id_token token"}
-	accessTypes = []string{"code", "id_token token", "code id_token", "code token", "code id_token token"}
-	nonceTypes  = []string{"id_token", "id_token token", "code id_token", "code id_token token"}
+	allResponseTypes = []string{
+		"code",
+		"id_token",
+		"id_token token",
+		"code id_token",
+		"code token",
+		"code id_token token",
+	}
+	codeResponseTypes        = []string{"code", "code id_token", "code token", "code id_token token"}
+	accessTokenResponseTypes = []string{"code", "id_token token", "code id_token", "code token", "code id_token token"}
+	idTokenResponseTypes     = []string{"id_token", "id_token token", "code id_token", "code id_token token"}
 )
 
-// suiteBase is where the suite's URLs begin.
+// suiteBase is the beginning of the suite's URLs.
 const suiteBase = "https://suite.example/test/a/curfew"
 
-// module is a run of one module as one variant: its client, its browser, its user.
+// module is one run of one module in one variant, with its client and its browser.
 type module struct {
-	testing.TB    // names the variant in what it reports
-	o             *providertest.Fixture
-	web           *fakeWeb
-	browser       *providertest.Browser
-	client        *suiteClient
-	responseType  string
-	formPost      bool
-	passwordAsked bool // for a password, in the last visit
+	testing.TB       // names the variant in what it reports
+	op               *providertest.Fixture
+	web              *fakeWeb
+	browser          *providertest.Browser
+	client           *suiteClient
+	responseType     string
+	formPost         bool
+	askedForPassword bool // for a password, in the last visit
 }
 
-// variant says which variant failed.
+// variant adds the name of the variant to messages.
 type variant struct {
 	testing.TB
 	name string
@@ -65,7 +73,7 @@ func (v variant) Fatalf(format string, args ...any) {
 	v.TB.Fatalf("%s: "+format, append([]any{v.name}, args...)...)
 }
 
-// fakeWeb is what relying parties publish, cached as long as provider/egress caches it.
+// fakeWeb serves the documents of clients. It caches them as long as provider/egress does.
 type fakeWeb struct {
 	*providertest.Clients
 	mu       sync.Mutex
@@ -88,19 +96,20 @@ func (w *fakeWeb) FetchBytes(ctx context.Context, uri string, maxBytes int64, ma
 		if err != nil {
 			return nil, err
 		}
-		w.cachedAt[uri], w.bodies[uri] = time.Now(), body
+		w.cachedAt[uri] = time.Now()
+		w.bodies[uri] = body
 	}
 	return w.bodies[uri], nil
 }
 
-// publish puts a document on the suite's web and returns its URL.
+// publish serves a document at a path of the suite and returns its URL.
 func (m *module) publish(path, body string) string {
 	m.web.Publish(suiteBase+path, body)
 	return suiteBase + path
 }
 
-// suiteProvider starts a provider as the suite needs it: registration for all, with the choices that its plain
-// metadata cannot ask for.
+// suiteProvider starts a provider with open registration. The defaults of registration contain settings that the suite
+// needs and does not send.
 func suiteProvider(t *testing.T, configure func(*provider.Config)) (*providertest.Fixture, *fakeWeb) {
 	t.Helper()
 	var web *fakeWeb
@@ -110,15 +119,15 @@ func suiteProvider(t *testing.T, configure func(*provider.Config)) (*providertes
 			cachedAt: map[string]time.Time{},
 			bodies:   map[string][]byte{},
 		}
-		c.Egress, c.Registration.Logo = web, true
-		c.Registration.Mode, c.Registration.Defaults = policy.RegistrationOpen, json.RawMessage(
-			`{"require_pkce":false,"consent":"skip"}`,
-		)
+		c.Egress = web
+		c.Registration.Logo = true
+		c.Registration.Mode = policy.RegistrationOpen
+		c.Registration.Defaults = json.RawMessage(`{"require_pkce":false,"consent":"skip"}`)
 		if configure != nil {
 			configure(c)
 		}
 	})
-	person := storage.User{
+	user := storage.User{
 		Subject:       "sub-pat",
 		Name:          "pat",
 		Email:         "pat@example.org",
@@ -151,25 +160,27 @@ func suiteProvider(t *testing.T, configure func(*provider.Config)) (*providertes
 			"phone_number_verified": true,
 		},
 	}
-	if err := o.Store.PutUser(t.Context(), person); err != nil {
+	if err := o.Store.PutUser(t.Context(), user); err != nil {
 		t.Fatal(err)
 	}
 	return o, web
 }
 
-// runModule runs a module once for each response type, code by both response modes and the others by their own and
-// form_post in turn. Each run has an empty browser; the client that it registers is removed as the suite removes it.
+// runModule runs a module once for each response type, alternating between the default response mode and form_post.
+// Response type code runs with both. Each run has an empty browser, and removes its client at the end as the suite
+// does.
 func runModule(t *testing.T, types []string, run func(*module)) {
 	t.Helper()
 	runVariants(t, types, false, nil, run)
 }
 
-// runEveryMode is runModule with both response modes of every response type.
+// runEveryMode runs a module with both response modes of every response type.
 func runEveryMode(t *testing.T, types []string, run func(*module)) {
 	t.Helper()
 	runVariants(t, types, true, nil, run)
 }
 
+// runVariants runs a module in its variants, with a provider that configure has changed.
 func runVariants(t *testing.T, types []string, everyMode bool, configure func(*provider.Config), run func(*module)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
@@ -187,7 +198,7 @@ func runVariants(t *testing.T, types []string, everyMode bool, configure func(*p
 				own.T = variant{t, name}
 				m := &module{
 					TB:           own.T,
-					o:            &own,
+					op:           &own,
 					web:          web,
 					browser:      own.Browser(),
 					responseType: responseType,
@@ -204,21 +215,21 @@ func runVariants(t *testing.T, types []string, everyMode bool, configure func(*p
 	})
 }
 
-// runOnce runs a module that knows no variants.
+// runOnce runs a module that has no variants.
 func runOnce(t *testing.T, configure func(*provider.Config), run func(*module)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		o, web := suiteProvider(t, configure)
-		run(&module{TB: t, o: o, web: web, browser: o.Browser(), responseType: "code"})
+		run(&module{TB: t, op: o, web: web, browser: o.Browser(), responseType: "code"})
 	})
 }
 
-// includes reports whether the response type has a word: code, token or id_token.
-func (m *module) includes(word string) bool {
-	return slices.Contains(strings.Fields(m.responseType), word)
+// includes reports whether the response type contains a value: code, token or id_token.
+func (m *module) includes(value string) bool {
+	return slices.Contains(strings.Fields(m.responseType), value)
 }
 
-// send sends what is not a browser's request.
+// send sends a request that does not come from the browser.
 func (m *module) send(method, target, contentType, body string, header http.Header) providertest.Page {
 	r := httptest.NewRequest(method, strings.TrimPrefix(target, providertest.Issuer), strings.NewReader(body))
 	r.RemoteAddr = "192.0.2.8:4711"
@@ -229,11 +240,11 @@ func (m *module) send(method, target, contentType, body string, header http.Head
 		r.Header.Set("Content-Type", contentType)
 	}
 	w := httptest.NewRecorder()
-	m.o.Provider.ServeHTTP(w, r)
+	m.op.Provider.ServeHTTP(w, r)
 	return providertest.Page{Status: w.Code, Header: w.Header(), Body: w.Body.String(), Path: target}
 }
 
-// mustJSON reads a JSON object.
+// mustJSON returns the JSON object in a response.
 func (m *module) mustJSON(p providertest.Page) map[string]any {
 	m.Helper()
 	var object map[string]any
@@ -244,19 +255,19 @@ func (m *module) mustJSON(p providertest.Page) map[string]any {
 	return object
 }
 
-// discovery is the OP's metadata.
+// discovery returns the OP's metadata.
 func (m *module) discovery() map[string]any {
 	m.Helper()
 	return m.mustJSON(m.send(http.MethodGet, "/.well-known/openid-configuration", "", "", nil))
 }
 
-// supported reads a list of the OP's metadata.
+// supported returns a list in the OP's metadata.
 func (m *module) supported(name string) []string {
 	m.Helper()
 	var list []string
 	all, _ := m.discovery()[name].([]any)
-	for _, one := range all {
-		list = append(list, fmt.Sprint(one))
+	for _, value := range all {
+		list = append(list, fmt.Sprint(value))
 	}
 	return list
 }
@@ -264,7 +275,7 @@ func (m *module) supported(name string) []string {
 // advance lets time pass.
 func (m *module) advance(d time.Duration) { time.Sleep(d) }
 
-// randomText is text of letters and digits, as the suite makes its states and nonces.
+// randomText returns n letters and digits, as in the suite's states and nonces.
 func randomText(n int) string {
 	const letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
 	raw := make([]byte, n)
@@ -275,11 +286,12 @@ func randomText(n int) string {
 	return string(raw)
 }
 
-// longState is the state of modules that look whether it survives: 128 characters with punctuation.
+// longState returns a state of 128 characters with punctuation, for modules that check that state is returned
+// unchanged.
 func longState() string { return randomText(124) + "-._~" }
 
-// keep is what the query of a registered redirect URI has, which answers must keep.
-func keep(uri string) url.Values {
+// queryOf returns the query of a registered redirect URI. Responses must keep it.
+func queryOf(uri string) url.Values {
 	u, err := url.Parse(uri)
 	if err != nil {
 		return nil

@@ -11,7 +11,7 @@ import (
 	"github.com/curfew-id/curfew/provider/providertest"
 )
 
-// What OAuth's own documents say of the provider as a whole.
+// This file tests rules of the OAuth RFCs that concern the whole provider.
 
 // TestLoopbackPortIsFreeForNativeApplicationsOnly (RFC 8252 §7.3).
 func TestLoopbackPortIsFreeForNativeApplicationsOnly(t *testing.T) {
@@ -53,7 +53,7 @@ func TestLoopbackPortIsFreeForNativeApplicationsOnly(t *testing.T) {
 			}
 		}
 		m.mustRegister(map[string]any{"redirect_uris": []string{"https://rp.example:8443/cb"}})
-		m.mustShow(
+		m.mustShowError(
 			m.visit("/authorize?"+m.request("redirect_uri", "https://rp.example:9443/cb").Encode()),
 			"redirect_uri",
 			"rp.example",
@@ -61,8 +61,7 @@ func TestLoopbackPortIsFreeForNativeApplicationsOnly(t *testing.T) {
 	})
 }
 
-// TestBothMetadataDocumentsAreOne (Discovery 1.0 §4, RFC 8414 §3): programs of any origin may read them, and keep
-// them for a while.
+// TestBothMetadataDocumentsAreOne (Discovery 1.0 §4, RFC 8414 §3): scripts of every origin may read and cache them.
 func TestBothMetadataDocumentsAreOne(t *testing.T) {
 	runOnce(t, nil, func(m *module) {
 		oidc := m.send(
@@ -76,13 +75,13 @@ func TestBothMetadataDocumentsAreOne(t *testing.T) {
 		if oidc.Status != http.StatusOK || oidc.Body != oauth.Body ||
 			oidc.Header.Get("Access-Control-Allow-Origin") != "*" ||
 			oidc.Header.Get("Cache-Control") == "" {
-			m.Errorf("got %d %v and %d, want one document for everybody", oidc.Status, oidc.Header, oauth.Status)
+			m.Errorf("got %d %v and %d, want one document for all callers", oidc.Status, oidc.Header, oauth.Status)
 		}
 	})
 }
 
-// TestIssuerWithAPath (Discovery 1.0 §4.1, RFC 8414 §3.1): the two documents stand at different ends of the issuer's
-// path.
+// TestIssuerWithAPath (Discovery 1.0 §4.1, RFC 8414 §3.1): the issuer's path comes before the well-known part of one
+// document and after that of the other.
 func TestIssuerWithAPath(t *testing.T) {
 	runOnce(t, func(c *provider.Config) { c.Issuer = providertest.Issuer + "/auth" }, func(m *module) {
 		for _, path := range []string{
@@ -103,7 +102,7 @@ func TestIssuerWithAPath(t *testing.T) {
 	})
 }
 
-// TestPagesGiveNothingAway (RFC 9700 §4.2.4, §4.16): nobody frames them, keeps them, or learns their address.
+// TestPagesGiveNothingAway (RFC 9700 §4.2.4, §4.16): pages cannot be framed or cached, and send no full Referer.
 func TestPagesGiveNothingAway(t *testing.T) {
 	ask := func(c *provider.Config) { c.Registration.Defaults = []byte(`{"require_pkce":false}`) }
 	runOnce(t, ask, func(m *module) {

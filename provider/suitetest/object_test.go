@@ -13,7 +13,7 @@ import (
 	"github.com/curfew-id/curfew/provider/providertest"
 )
 
-// requestObject is a request object's claims: the whole request, as the suite writes it.
+// requestObject returns the claims of the suite's request object: all parameters of the request.
 func requestObject(q url.Values) map[string]any {
 	claims := map[string]any{}
 	for name := range q {
@@ -22,8 +22,9 @@ func requestObject(q url.Values) map[string]any {
 	return claims
 }
 
-// beside is what the suite sends beside a request object: no more than Core §6.1 demands.
-func beside(q url.Values, name, value string) string {
+// requestURL returns an authorization request with a request object. It repeats only the parameters that Core §6.1
+// requires. name and value are the request or request_uri parameter.
+func requestURL(q url.Values, name, value string) string {
 	return "/authorize?" + url.Values{
 		"client_id":     {q.Get("client_id")},
 		"response_type": {q.Get("response_type")},
@@ -32,6 +33,7 @@ func beside(q url.Values, name, value string) string {
 	}.Encode()
 }
 
+// mustSupport checks that the OP advertises the parameter and the algorithm of request objects.
 func (m *module) mustSupport(parameter, alg string) {
 	m.Helper()
 	if m.discovery()[parameter+"_parameter_supported"] != true ||
@@ -41,37 +43,37 @@ func (m *module) mustSupport(parameter, alg string) {
 }
 
 func TestModuleUnsignedRequestObjectSupportedCorrectlyOrRejectedAsUnsupported(t *testing.T) {
-	runModule(t, everyType, func(m *module) {
+	runModule(t, allResponseTypes, func(m *module) {
 		m.mustSupport("request", "none")
 		m.mustRegister(nil)
 		q := m.request()
-		m.mustComplete(m.visit(beside(q, "request", m.unsigned(requestObject(q)))), q)
+		m.mustComplete(m.visit(requestURL(q, "request", m.unsigned(requestObject(q)))), q)
 	})
 }
 
 func TestModuleEnsureRequestObjectWithRedirectUri(t *testing.T) {
-	runModule(t, everyType, func(m *module) {
+	runModule(t, allResponseTypes, func(m *module) {
 		m.mustRegister(nil)
 		q := m.request()
 		outer := maps.Clone(q)
 		outer.Set("redirect_uri", q.Get("redirect_uri")+"_invalid")
 		outer.Set("state", "other")
 		outer.Set("request", m.unsigned(requestObject(q)))
-		m.mustComplete(m.visit("/authorize?"+outer.Encode()), q) // what stands in the object counts (Core §6.1)
+		m.mustComplete(m.visit("/authorize?"+outer.Encode()), q) // the request object takes precedence (Core §6.1)
 
-		// Without a valid redirect URI there is no client to answer.
+		// Without a valid redirect URI, the error cannot be sent to the client.
 		inner := requestObject(q)
 		inner["redirect_uri"] = q.Get("redirect_uri") + "_invalid"
 		q.Set("request", m.unsigned(inner))
-		m.mustShow(m.visit("/authorize?"+q.Encode()), "redirect_uri", "_invalid")
+		m.mustShowError(m.visit("/authorize?"+q.Encode()), "redirect_uri", "_invalid")
 	})
 }
 
-// byReference runs a module in which the request object stands at a registered request_uri, whose fragment is no hash
-// of it: it is read when it is needed, not at registration.
+// byReference runs a module with a request object at a registered request_uri. Curfew fetches it for the authorization
+// request, not at registration. The fragment of request_uri is not its hash.
 func byReference(t *testing.T, alg string, more map[string]any, write func(*module, map[string]any) string) {
 	t.Helper()
-	runModule(t, everyType, func(m *module) {
+	runModule(t, allResponseTypes, func(m *module) {
 		m.mustSupport("request_uri", alg)
 		path := "/requesturi/" + randomText(64)
 		uri := suiteBase + path + "#" + randomText(43)
@@ -80,11 +82,11 @@ func byReference(t *testing.T, alg string, more map[string]any, write func(*modu
 		m.mustRegister(registered)
 		q := m.request()
 		m.publish(path, write(m, requestObject(q)))
-		m.mustComplete(m.visit(beside(q, "request_uri", uri)), q)
+		m.mustComplete(m.visit(requestURL(q, "request_uri", uri)), q)
 		if !slices.Contains(m.web.fetched, suiteBase+path) {
 			m.Errorf("got an answer without the request object")
 		}
-		// Nobody sends us elsewhere.
+		// A request cannot make Curfew fetch a URI that is not registered.
 		elsewhere := m.publish("/elsewhere", write(m, requestObject(q)))
 		for _, other := range []string{elsewhere, suiteBase + path, uri + "x"} {
 			q.Set("request_uri", other)
@@ -107,20 +109,22 @@ func TestModuleRequestUriUnsignedSupportedCorrectlyOrRejectedAsUnsupported(t *te
 func TestModuleRequestUriSignedRs256(t *testing.T) {
 	rs256 := map[string]any{"request_object_signing_alg": "RS256"}
 	byReference(t, "RS256", rs256, func(m *module, claims map[string]any) string {
-		claims["iss"], claims["aud"] = m.client.ID, providertest.Issuer
+		claims["iss"] = m.client.ID
+		claims["aud"] = providertest.Issuer
 		return m.sign(jose.RS256, m.client.key, claims)
 	})
-	// Who registered an algorithm is held to it, and to its own keys and name.
+	// If the client registered an algorithm, request objects must use it, and the client's keys and client_id.
 	runModule(t, []string{"code"}, func(m *module) {
 		m.mustRegister(rs256)
 		good := func() map[string]any {
 			return map[string]any{"iss": m.client.ID, "aud": providertest.Issuer, "prompt": "login"}
 		}
-		expired, stranger, elsewhere := good(), good(), good()
-		expired["exp"], stranger["iss"], elsewhere["aud"] = time.Now().
-			Add(-time.Hour).
-			Unix(),
-			"somebody", "https://other.example"
+		expired := good()
+		expired["exp"] = time.Now().Add(-time.Hour).Unix()
+		stranger := good()
+		stranger["iss"] = "other"
+		elsewhere := good()
+		elsewhere["aud"] = "https://other.example"
 		for name, text := range map[string]string{
 			"unsigned":           m.unsigned(good()),
 			"another's key":      m.sign(jose.RS256, clientKeys()[1], good()),
@@ -134,12 +138,12 @@ func TestModuleRequestUriSignedRs256(t *testing.T) {
 			if params.Get("error") != "invalid_request_object" {
 				m.Errorf("%s: got %v, want invalid_request_object", name, params)
 			}
-			m.mustBelong(params, q.Get("state"))
+			m.mustMatchRequest(params, q.Get("state"))
 		}
 	})
 }
 
-// TestEmptyMembersOfARequestObjectAreLeftOut (Core §13.3): null is no value, not the text "null".
+// TestEmptyMembersOfARequestObjectAreLeftOut (Core §13.3): a member that is null counts as absent.
 func TestEmptyMembersOfARequestObjectAreLeftOut(t *testing.T) {
 	runModule(t, []string{"code"}, func(m *module) {
 		m.mustRegister(nil)
@@ -156,6 +160,6 @@ func TestEmptyMembersOfARequestObjectAreLeftOut(t *testing.T) {
 		} {
 			claims[name] = nil
 		}
-		m.mustComplete(m.visit(beside(q, "request", m.unsigned(claims))), q)
+		m.mustComplete(m.visit(requestURL(q, "request", m.unsigned(claims))), q)
 	})
 }

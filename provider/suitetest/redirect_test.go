@@ -6,33 +6,34 @@ import (
 )
 
 func TestModuleEnsureRegisteredRedirectUri(t *testing.T) {
-	runEveryMode(t, everyType, func(m *module) {
+	runEveryMode(t, allResponseTypes, func(m *module) {
 		m.mustRegister(nil)
 		other := m.client.redirect + "/" + randomText(10)
-		m.mustShow(m.visit("/authorize?"+m.request("redirect_uri", other).Encode()), "redirect_uri", "suite.example")
+		p := m.visit("/authorize?" + m.request("redirect_uri", other).Encode())
+		m.mustShowError(p, "redirect_uri", "suite.example")
 	})
 }
 
 func TestModuleEnsureRedirectUriInAuthorizationRequest(t *testing.T) {
-	runEveryMode(t, everyType, func(m *module) {
+	runEveryMode(t, allResponseTypes, func(m *module) {
 		m.mustRegister(
 			map[string]any{"redirect_uris": []string{suiteBase + "/callback", "https://example.org/redirect"}},
 		)
-		m.mustShow(m.visit("/authorize?"+m.request("redirect_uri", "").Encode()), "redirect_uri", "suite.example")
+		m.mustShowError(m.visit("/authorize?"+m.request("redirect_uri", "").Encode()), "redirect_uri", "suite.example")
 	})
 }
 
 func TestModuleRedirectUriQueryOK(t *testing.T) {
-	runModule(t, everyType, func(m *module) {
+	runModule(t, allResponseTypes, func(m *module) {
 		m.mustRegister(map[string]any{"redirect_uris": []string{suiteBase + "/callback?bar=foo"}})
 		m.mustAuthorize()
 	})
 }
 
 func TestModuleRedirectUriQueryMismatch(t *testing.T) {
-	runEveryMode(t, everyType, func(m *module) {
+	runEveryMode(t, allResponseTypes, func(m *module) {
 		m.mustRegister(map[string]any{"redirect_uris": []string{suiteBase + "/callback?bar=foo"}})
-		m.mustShow(
+		m.mustShowError(
 			m.visit("/authorize?"+m.request("redirect_uri", suiteBase+"/callback?foo=bar").Encode()),
 			"redirect_uri",
 			"suite.example",
@@ -41,9 +42,9 @@ func TestModuleRedirectUriQueryMismatch(t *testing.T) {
 }
 
 func TestModuleRedirectUriQueryAdded(t *testing.T) {
-	runEveryMode(t, everyType, func(m *module) {
+	runEveryMode(t, allResponseTypes, func(m *module) {
 		m.mustRegister(nil)
-		m.mustShow(
+		m.mustShowError(
 			m.visit("/authorize?"+m.request("redirect_uri", suiteBase+"/callback?foo=bar").Encode()),
 			"redirect_uri",
 			"suite.example",
@@ -53,16 +54,14 @@ func TestModuleRedirectUriQueryAdded(t *testing.T) {
 
 func TestModuleRedirectUriRegfrag(t *testing.T) {
 	runOnce(t, nil, func(m *module) {
-		for _, m.responseType = range everyType {
+		for _, m.responseType = range allResponseTypes {
 			m.mustRefuseRegistration(
 				map[string]any{"redirect_uris": []string{suiteBase + "/callback#foobar"}},
 				"invalid_redirect_uri",
 			)
 		}
-		if p := m.register(map[string]any{"redirect_uris": []string{suiteBase + "/callback#"}}); !strings.Contains(
-			p.Body,
-			"invalid_redirect_uri",
-		) {
+		p := m.register(map[string]any{"redirect_uris": []string{suiteBase + "/callback#"}})
+		if !strings.Contains(p.Body, "invalid_redirect_uri") {
 			m.Errorf("got %d %s for an empty fragment, want it refused too", p.Status, p.Body)
 		}
 	})

@@ -12,32 +12,30 @@ import (
 	"github.com/curfew-id/curfew/provider/providertest"
 )
 
-// signInPage is the page that a registered client's request leads to.
+// signInPage returns the sign-in page of an authorization request.
 func (m *module) signInPage() providertest.Page {
 	m.Helper()
 	p := m.browser.Get("/authorize?" + m.request().Encode())
 	if p.Status != http.StatusOK || !strings.Contains(p.Body, `id="password"`) ||
 		!strings.Contains(p.Body, "Conformance suite") {
-		m.Fatalf("got %d, want a sign-in page that names the application", p.Status)
+		m.Fatalf("got %d, want a sign-in page that names the client", p.Status)
 	}
 	return p
 }
 
 func TestModuleRegistrationLogoUri(t *testing.T) {
-	runModule(t, everyType, func(m *module) {
+	runModule(t, allResponseTypes, func(m *module) {
 		m.mustRegister(map[string]any{"logo_uri": "https://suite.example/images/logo.png"})
 		p := m.signInPage()
 		if !strings.Contains(p.Body, `src="https://suite.example/images/logo.png" alt="logo"`) {
 			m.Errorf("got a sign-in page without the logo:\n%s", p.Body)
 		}
-		if csp := p.Header.Get("Content-Security-Policy") + ";"; !strings.Contains(
-			csp,
-			"img-src 'self' data: https://suite.example;",
-		) {
+		csp := p.Header.Get("Content-Security-Policy") + ";"
+		if !strings.Contains(csp, "img-src 'self' data: https://suite.example;") {
 			m.Errorf("got policy %q, want the logo's origin in img-src", csp)
 		}
 	})
-	// Unless the operator allows logos there is none, and no page loads one.
+	// Without the operator's permission, pages show no logo.
 	runOnce(t, func(c *provider.Config) { c.Registration.Logo = false }, func(m *module) {
 		m.mustRegister(map[string]any{"logo_uri": "https://suite.example/images/logo.png"})
 		if p := m.signInPage(); strings.Contains(p.Body, "logo.png") ||
@@ -48,7 +46,7 @@ func TestModuleRegistrationLogoUri(t *testing.T) {
 }
 
 func TestModuleRegistrationPolicyUri(t *testing.T) {
-	runModule(t, everyType, func(m *module) {
+	runModule(t, allResponseTypes, func(m *module) {
 		m.mustRegister(map[string]any{"policy_uri": "https://suite.example/policy.html"})
 		if p := m.signInPage(); !strings.Contains(p.Body, `<a id="policy" href="https://suite.example/policy.html"`) ||
 			!strings.Contains(p.Body, "privacy policy") {
@@ -58,7 +56,7 @@ func TestModuleRegistrationPolicyUri(t *testing.T) {
 }
 
 func TestModuleRegistrationTosUri(t *testing.T) {
-	runModule(t, everyType, func(m *module) {
+	runModule(t, allResponseTypes, func(m *module) {
 		m.mustRegister(map[string]any{"tos_uri": "https://suite.example/login.html"})
 		if p := m.signInPage(); !strings.Contains(p.Body, `<a id="tos" href="https://suite.example/login.html"`) ||
 			!strings.Contains(p.Body, "terms of service") {
@@ -68,7 +66,7 @@ func TestModuleRegistrationTosUri(t *testing.T) {
 }
 
 func TestModuleRegistrationJwksUri(t *testing.T) {
-	runModule(t, codeTypes, func(m *module) {
+	runModule(t, codeResponseTypes, func(m *module) {
 		m.mustRegister(
 			map[string]any{
 				"jwks":                       nil,
@@ -85,7 +83,7 @@ func TestModuleRegistrationJwksUri(t *testing.T) {
 		m.mustAuthorize()
 		if len(m.web.fetched) != 2 {
 			m.Errorf(
-				"got %v fetched, want jwks_uri again in time: a key that was withdrawn must not count for ever",
+				"got %v fetched, want jwks_uri again in time: a key that was withdrawn must stop to work",
 				m.web.fetched,
 			)
 		}
@@ -94,7 +92,7 @@ func TestModuleRegistrationJwksUri(t *testing.T) {
 
 func TestModuleRegistrationSectorUri(t *testing.T) {
 	runOnce(t, nil, func(m *module) {
-		for _, m.responseType = range everyType {
+		for _, m.responseType = range allResponseTypes {
 			redirect := suiteBase + "/callback"
 			sector := m.publish("/redirect_uris.json", `["`+redirect+`"]`)
 			pairwise := map[string]any{"subject_type": "pairwise", "sector_identifier_uri": sector}
@@ -103,7 +101,7 @@ func TestModuleRegistrationSectorUri(t *testing.T) {
 				m.Errorf("got %v fetched, want the sector read at registration", m.web.fetched)
 			}
 		}
-		// Clients of one sector know a user by one name, others by another (Core §8.1).
+		// The clients of one sector get the same sub for a user. Other clients get other ones (Core §8.1).
 		m.responseType = "code"
 		same := map[string]any{"subject_type": "pairwise", "sector_identifier_uri": suiteBase + "/redirect_uris.json"}
 		subjects := map[string]any{}
@@ -116,7 +114,7 @@ func TestModuleRegistrationSectorUri(t *testing.T) {
 			m.mustRegister(more)
 			o := m.mustAuthorize()
 			subjects[name] = o.claims()["sub"]
-			if info := m.mustJSON(m.userinfo(http.MethodGet, o.access)); info["sub"] != o.claims()["sub"] {
+			if info := m.mustJSON(m.userinfo(http.MethodGet, o.accessToken)); info["sub"] != o.claims()["sub"] {
 				m.Errorf("%s: got sub %v at userinfo and %v in the ID token", name, info["sub"], o.claims()["sub"])
 			}
 		}
@@ -130,7 +128,7 @@ func TestModuleRegistrationSectorUri(t *testing.T) {
 
 func TestModuleRegistrationSectorBad(t *testing.T) {
 	runOnce(t, nil, func(m *module) {
-		for _, m.responseType = range everyType {
+		for _, m.responseType = range allResponseTypes {
 			sector := m.publish("/redirect_uris.json", `["https://example.com/op"]`)
 			m.mustRefuseRegistration(
 				map[string]any{"subject_type": "pairwise", "sector_identifier_uri": sector},
@@ -146,7 +144,7 @@ func TestModuleRegistrationSectorBad(t *testing.T) {
 
 func TestModule3rdPartyInitLogin(t *testing.T) {
 	runOnce(t, nil, func(m *module) {
-		for _, m.responseType = range everyType {
+		for _, m.responseType = range allResponseTypes {
 			const uri = suiteBase + "/initiate_login"
 			c := m.mustRegister(map[string]any{"initiate_login_uri": uri})
 			p := m.send(
@@ -169,7 +167,7 @@ func TestModule3rdPartyInitLogin(t *testing.T) {
 
 func TestModule3rdPartyInitLoginNohttps(t *testing.T) {
 	runOnce(t, nil, func(m *module) {
-		for _, m.responseType = range everyType {
+		for _, m.responseType = range allResponseTypes {
 			m.mustRefuseRegistration(
 				map[string]any{"initiate_login_uri": "http://suite.example/test/a/curfew/initiate_login"},
 				"invalid_client_metadata",
@@ -178,8 +176,8 @@ func TestModule3rdPartyInitLoginNohttps(t *testing.T) {
 	})
 }
 
-// TestUnknownMetadataIsIgnoredAndNotEchoed (RFC 7591 §2): what is not offered, such as encryption, is not promised
-// either.
+// TestUnknownMetadataIsIgnoredAndNotEchoed (RFC 7591 §2): the response does not promise unsupported features, such as
+// encryption.
 func TestUnknownMetadataIsIgnoredAndNotEchoed(t *testing.T) {
 	runOnce(t, nil, func(m *module) {
 		unknown := map[string]any{
@@ -201,16 +199,15 @@ func TestUnknownMetadataIsIgnoredAndNotEchoed(t *testing.T) {
 	})
 }
 
-// TestRegistrationAloneKeepsTheStrictDefaults: what the plans need beyond them comes of the operator's choices, and
-// reaches nobody else.
+// TestRegistrationAloneKeepsTheStrictDefaults: only an operator's settings relax the defaults, and only for the clients
+// to which they apply.
 func TestRegistrationAloneKeepsTheStrictDefaults(t *testing.T) {
 	strict := func(c *provider.Config) {
 		c.Registration.Mode, c.Registration.Defaults, c.Registration.Logo = policy.RegistrationOpen, nil, false
 	}
 	runOnce(t, strict, func(m *module) {
-		m.mustRegister(
-			map[string]any{"require_pkce": false, "consent": "skip"},
-		) // the registering client may not choose these
+		// A client may not set these for itself.
+		m.mustRegister(map[string]any{"require_pkce": false, "consent": "skip"})
 		q := m.request("nonce", "")
 		m.mustFail(m.callback(m.visit("/authorize?"+q.Encode())), q.Get("state"), "invalid_request")
 		q = m.request("code_challenge", providertest.Challenge, "code_challenge_method", "S256")
@@ -225,7 +222,7 @@ func TestRegistrationAloneKeepsTheStrictDefaults(t *testing.T) {
 			m.Errorf("got no question for consent:\n%s", p.Body)
 		}
 		m.mustComplete(m.finish(p), q, "code_verifier", providertest.Verifier)
-		for _, implicit := range everyType[1:] {
+		for _, implicit := range allResponseTypes[1:] {
 			q := m.request(
 				"response_type",
 				implicit,
@@ -237,23 +234,30 @@ func TestRegistrationAloneKeepsTheStrictDefaults(t *testing.T) {
 			m.mustFail(m.callbackAs(m.visit("/authorize?"+q.Encode()), false), q.Get("state"), "unauthorized_client")
 		}
 	})
-	// The choices of one operator's token are those of its clients alone.
+	// The defaults of open registration do not apply to clients that an operator adds.
 	runOnce(
 		t,
 		func(c *provider.Config) { c.Registration.Defaults = json.RawMessage(`{"require_pkce":false}`) },
 		func(m *module) {
 			m.mustRegister(nil)
 			m.mustAuthorize()
-			m.o.MustAddClient("atlas", nil)
-			if got := m.browser.Do(http.MethodGet, providertest.AuthorizeURL("atlas", "code_challenge", "", "code_challenge_method", "", "nonce", ""), nil, nil).ResponseParams(m).Get("error"); got != "invalid_request" {
+			m.op.MustAddClient("atlas", nil)
+			withoutPKCE := providertest.AuthorizeURL(
+				"atlas",
+				"code_challenge", "",
+				"code_challenge_method", "",
+				"nonce", "",
+			)
+			response := m.browser.Do(http.MethodGet, withoutPKCE, nil, nil).ResponseParams(m)
+			if got := response.Get("error"); got != "invalid_request" {
 				m.Errorf("got %q for another client without PKCE, want invalid_request", got)
 			}
 		},
 	)
 }
 
-// TestScriptsOfOtherSitesCannotRegister: with CORS any page could register a client by its visitor's browser, at a
-// provider that only the visitor can reach.
+// TestScriptsOfOtherSitesCannotRegister: with CORS, every website could use its visitor's browser to register a client
+// at a provider that only the visitor can reach.
 func TestScriptsOfOtherSitesCannotRegister(t *testing.T) {
 	runOnce(t, nil, func(m *module) {
 		c := m.mustRegister(nil)
@@ -268,8 +272,10 @@ func TestScriptsOfOtherSitesCannotRegister(t *testing.T) {
 				m.Errorf("got %d %v for a preflight at %s", p.Status, p.Header, target)
 			}
 		}
-		// What needs no preflight is refused.
-		if p := m.send(http.MethodPost, "/register", "text/plain", `{"redirect_uris":["https://app.example/cb"]}`, nil); p.Status != http.StatusUnsupportedMediaType {
+		// A content type that needs no preflight is refused.
+		const metadata = `{"redirect_uris":["https://app.example/cb"]}`
+		p := m.send(http.MethodPost, "/register", "text/plain", metadata, nil)
+		if p.Status != http.StatusUnsupportedMediaType {
 			m.Errorf("got %d for metadata as text/plain", p.Status)
 		}
 	})

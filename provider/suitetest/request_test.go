@@ -11,17 +11,17 @@ import (
 )
 
 func TestModuleServer(t *testing.T) {
-	runEveryMode(t, everyType, func(m *module) {
+	runEveryMode(t, allResponseTypes, func(m *module) {
 		m.mustRegister(nil)
 		m.mustAuthorize()
-		if !m.passwordAsked {
+		if !m.askedForPassword {
 			m.Errorf("got an answer without a sign-in")
 		}
 	})
 }
 
 func TestModuleAlternateHappyFlow(t *testing.T) {
-	runModule(t, everyType, func(m *module) {
+	runModule(t, allResponseTypes, func(m *module) {
 		m.mustRegister(nil)
 		q := m.request("scope", "email openid")
 		var names []string
@@ -39,7 +39,7 @@ func TestModuleAlternateHappyFlow(t *testing.T) {
 }
 
 func TestModuleResponseTypeMissing(t *testing.T) {
-	runEveryMode(t, everyType, func(m *module) {
+	runEveryMode(t, allResponseTypes, func(m *module) {
 		m.mustRegister(nil)
 		q := m.request("response_type", "")
 		m.mustFail(
@@ -59,7 +59,7 @@ func TestModuleEnsureRequestWithoutNonceSucceedsForCodeFlow(t *testing.T) {
 }
 
 func TestModuleEnsureRequestWithoutNonceFails(t *testing.T) {
-	runEveryMode(t, nonceTypes, func(m *module) {
+	runEveryMode(t, idTokenResponseTypes, func(m *module) {
 		m.mustRegister(nil)
 		q := m.request("nonce", "")
 		m.mustFail(m.callback(m.visit("/authorize?"+q.Encode())), q.Get("state"), "invalid_request")
@@ -67,58 +67,58 @@ func TestModuleEnsureRequestWithoutNonceFails(t *testing.T) {
 }
 
 func TestModuleEnsureRequestWithUnknownParameterSucceeds(t *testing.T) {
-	runModule(t, everyType, func(m *module) {
+	runModule(t, allResponseTypes, func(m *module) {
 		m.mustRegister(nil)
 		m.mustAuthorize("extra", "foobar")
 	})
 }
 
 func TestModuleDisplayPage(t *testing.T) {
-	runModule(t, everyType, func(m *module) {
+	runModule(t, allResponseTypes, func(m *module) {
 		m.mustRegister(nil)
 		m.mustAuthorize("display", "page")
 	})
 }
 
 func TestModuleDisplayPopup(t *testing.T) {
-	runModule(t, everyType, func(m *module) {
+	runModule(t, allResponseTypes, func(m *module) {
 		m.mustRegister(nil)
 		m.mustAuthorize("display", "popup")
 	})
 }
 
 func TestModuleUiLocales(t *testing.T) {
-	runModule(t, everyType, func(m *module) {
+	runModule(t, allResponseTypes, func(m *module) {
 		m.mustRegister(nil)
 		m.mustAuthorize("ui_locales", "se")
 	})
 }
 
 func TestModuleClaimsLocales(t *testing.T) {
-	runModule(t, everyType, func(m *module) {
+	runModule(t, allResponseTypes, func(m *module) {
 		m.mustRegister(nil)
 		m.mustAuthorize("claims_locales", "se")
 	})
 }
 
 func TestModuleLoginHint(t *testing.T) {
-	runModule(t, everyType, func(m *module) {
+	runModule(t, allResponseTypes, func(m *module) {
 		m.mustRegister(nil)
 		q := m.request("login_hint", "pat@example.org")
 		p := m.browser.Get("/authorize?" + q.Encode())
 		if !strings.Contains(p.Body, `value="pat@example.org"`) {
-			m.Errorf("got a sign-in page without the name that was hinted at")
+			m.Errorf("got a sign-in page without the user name of login_hint")
 		}
 		m.mustComplete(m.finish(p), q)
 	})
 }
 
 func TestModuleEnsureRequestWithAcrValuesSucceeds(t *testing.T) {
-	runModule(t, everyType, func(m *module) {
+	runModule(t, allResponseTypes, func(m *module) {
 		m.mustRegister(nil)
 		known := m.supported("acr_values_supported")
 		o := m.mustAuthorize("acr_values", strings.Join(known, " "))
-		for _, c := range []map[string]any{o.front, o.back} {
+		for _, c := range []map[string]any{o.authorizationClaims, o.tokenClaims} {
 			if acr, _ := c["acr"].(string); c != nil && !slices.Contains(known, acr) {
 				m.Errorf("got acr %q, want one of %v", acr, known)
 			}
@@ -128,15 +128,15 @@ func TestModuleEnsureRequestWithAcrValuesSucceeds(t *testing.T) {
 
 func TestModuleEnsurePostRequestSucceeds(t *testing.T) {
 	for from, site := range map[string][]string{
-		"a browser that does not say": nil,
-		"the application's site":      {"cross-site"},
-		"nobody's site":               {"none"},
+		"a browser without Fetch Metadata": nil,
+		"the client's site":                {"cross-site"},
+		"the address bar":                  {"none"},
 	} {
 		t.Run(from, func(t *testing.T) {
-			runModule(t, everyType, func(m *module) {
+			runModule(t, allResponseTypes, func(m *module) {
 				m.mustRegister(nil)
 				for _, signedIn := range []bool{false, true} {
-					// From another site the session's SameSite=Lax cookie does not come with a POST.
+					// With a POST from another site, a browser does not send the SameSite=Lax session cookie.
 					jar := m.browser.Cookies
 					if slices.Contains(site, "cross-site") {
 						m.browser.Cookies = map[string]string{}
@@ -147,16 +147,14 @@ func TestModuleEnsurePostRequestSucceeds(t *testing.T) {
 						jar[name] = value
 					}
 					m.browser.Cookies = jar
-					if strings.Contains(
-						p.Body,
-						`action="/authorize"`,
-					) { // our own page repeats a POST that came without the session
+					// Curfew's own page repeats a POST that came without the session cookie.
+					if strings.Contains(p.Body, `action="/authorize"`) {
 						action, fields := p.Form(m)
 						p = m.browser.Do(http.MethodPost, action, fields, nil)
 					}
 					o := m.mustComplete(m.finish(m.browser.Follow(p)), q)
-					if m.passwordAsked == signedIn {
-						m.Errorf("got a question for the password: %v, want %v", m.passwordAsked, !signedIn)
+					if m.askedForPassword == signedIn {
+						m.Errorf("got a question for the password: %v, want %v", m.askedForPassword, !signedIn)
 					}
 					if o.claims()["sub"] == nil {
 						m.Errorf("got no sub")
@@ -168,11 +166,11 @@ func TestModuleEnsurePostRequestSucceeds(t *testing.T) {
 }
 
 func TestModuleEnsureRequestWithValidPkceSucceeds(t *testing.T) {
-	runModule(t, codeTypes, func(m *module) {
+	runModule(t, codeResponseTypes, func(m *module) {
 		m.mustRegister(nil)
 		q := m.request("code_challenge", providertest.Challenge, "code_challenge_method", "S256")
 		m.mustComplete(m.visit("/authorize?"+q.Encode()), q, "code_verifier", providertest.Verifier)
-		// A client that sent a challenge is held to it (RFC 9700 §4.8.2).
+		// A client that sent a challenge must send the verifier (RFC 9700 §4.8.2).
 		q = m.request("code_challenge", providertest.Challenge, "code_challenge_method", "S256")
 		m.mustRefuse(
 			m.redeem(m.client, m.callback(m.visit("/authorize?"+q.Encode())).Get("code")),

@@ -16,9 +16,9 @@ import (
 
 var dataPattern = regexp.MustCompile(`data-(cookie|origins-url)="([^"]*)"`)
 
-// ask is what the OP's frame answers to a relying party's message (Session Management 1.0 §3.2), computed from the
-// browser's cookies as the frame's script computes it. The script's own arithmetic is tried where there is a browser.
-func (m *module) ask(origin, message string) string {
+// frameAnswer returns the OP iframe's answer to a client's message (Session Management 1.0 §3.2). It computes the
+// answer from the browser's cookies as the iframe's script does. A test with a real browser runs the script itself.
+func (m *module) frameAnswer(origin, message string) string {
 	m.Helper()
 	p := m.browser.Get("/check_session")
 	data := map[string]string{}
@@ -35,7 +35,7 @@ func (m *module) ask(origin, message string) string {
 	client, state := message[:space], message[space+1:]
 	query := url.Values{"client_id": {client}, "origin": {origin}}
 	if m.browser.Get(data["origins-url"]+"?"+query.Encode()).Status != http.StatusNoContent {
-		return "error" // not one of the client's: nobody else may be answered
+		return "error" // the origin does not belong to the client, so it gets no other answer
 	}
 	browserState := m.browser.Cookies[data["cookie"]]
 	_, salt, salted := strings.Cut(state, ".")
@@ -54,10 +54,10 @@ func TestModuleSessionManagementRpInitiatedLogout(t *testing.T) {
 		c.CheckSession = true
 		c.Registration.Defaults = []byte(`{"require_pkce":false,"consent":"skip","check_session":true}`)
 	}
-	runVariants(t, everyType, false, on, func(m *module) {
+	runVariants(t, allResponseTypes, false, on, func(m *module) {
 		const origin = "https://suite.example"
 		m.checkFrame()
-		o := m.mustJoin(nil)
+		o := m.mustRegisterAndSignIn(nil)
 		state := o.params.Get("session_state")
 		if state == "" || strings.Contains(state, " ") {
 			m.Fatalf("got session_state %q", state)
@@ -65,29 +65,29 @@ func TestModuleSessionManagementRpInitiatedLogout(t *testing.T) {
 		message := m.client.ID + " " + state
 		mustAnswer := func(when, want string) {
 			m.Helper()
-			if got := m.ask(origin, message); got != want {
+			if got := m.frameAnswer(origin, message); got != want {
 				m.Errorf("%s: got %q, want %q", when, got, want)
 			}
 		}
 		mustAnswer("after signing in", "unchanged")
-		if got := m.ask("https://elsewhere.example", message); got != "error" {
-			m.Errorf("got %q for another's origin, want error", got)
+		if got := m.frameAnswer("https://elsewhere.example", message); got != "error" {
+			m.Errorf("got %q for the origin of another client, want error", got)
 		}
-		if got := m.ask(origin, m.client.ID); got != "error" {
+		if got := m.frameAnswer(origin, m.client.ID); got != "error" {
 			m.Errorf("got %q for half a message, want error", got)
 		}
 		again := m.mustAuthorize().params.Get("session_state")
-		if again == state || m.ask(origin, m.client.ID+" "+again) != "unchanged" {
+		if again == state || m.frameAnswer(origin, m.client.ID+" "+again) != "unchanged" {
 			m.Errorf("got session_state %q twice, want a fresh salt over the same state", again)
 		}
 		hidden := m.browser
-		m.browser = m.o.Browser()
+		m.browser = m.op.Browser()
 		mustAnswer("in a browser that hides the cookie", "error")
 		m.browser = hidden
 
 		target := logoutState()
 		m.mustRedirectBack(
-			m.endSession("id_token_hint", o.hint, "post_logout_redirect_uri", postLogoutURI, "state", target),
+			m.endSession("id_token_hint", o.idToken, "post_logout_redirect_uri", postLogoutURI, "state", target),
 			target,
 		)
 		mustAnswer("after signing out", "changed")
@@ -95,14 +95,13 @@ func TestModuleSessionManagementRpInitiatedLogout(t *testing.T) {
 		m.advance(3 * time.Minute)
 		next := m.mustAuthorize().params.Get("session_state")
 		mustAnswer("after signing in anew", "changed")
-		if got := m.ask(origin, m.client.ID+" "+next); got != "unchanged" {
+		if got := m.frameAnswer(origin, m.client.ID+" "+next); got != "unchanged" {
 			m.Errorf("got %q for the new session_state, want unchanged", got)
 		}
 	})
 }
 
-// checkFrame holds the frame's page to what browsers need: anybody may frame it, its script is our own file, and its
-// cookie can be read there.
+// checkFrame checks the headers of the OP iframe: every site may frame it, and its script is a file of Curfew's.
 func (m *module) checkFrame() {
 	m.Helper()
 	p := m.browser.Get("/check_session")
@@ -117,7 +116,7 @@ func (m *module) checkFrame() {
 	}
 }
 
-// TestOnlyWhoAskedForItGetsSessionState: Session Management is a client's own choice.
+// TestOnlyWhoAskedForItGetsSessionState: a client gets session_state only if its record has check_session.
 func TestOnlyWhoAskedForItGetsSessionState(t *testing.T) {
 	runOnce(t, func(c *provider.Config) { c.CheckSession = true }, func(m *module) {
 		m.mustRegister(nil)
@@ -125,30 +124,33 @@ func TestOnlyWhoAskedForItGetsSessionState(t *testing.T) {
 			m.Errorf("got session_state %q for a client that asked for none", got)
 		}
 		m.mustRegister(map[string]any{"check_session": true})
-		m.browser = m.o.Browser()
+		m.browser = m.op.Browser()
 		p := m.visit("/authorize?" + m.request().Encode())
 		if got := m.callback(p).Get("session_state"); got == "" {
 			m.Errorf("got no session_state for a client that asked for it")
 		}
-		// The frame reads it by script, from within another site's page.
+		// The script of the iframe reads the cookie inside a page of another site.
 		for _, cookie := range p.Header.Values("Set-Cookie") {
-			if strings.HasPrefix(cookie, "__Host-curfew-state=") &&
-				(strings.Contains(cookie, "HttpOnly") || !strings.Contains(cookie, "SameSite=None") || !strings.Contains(cookie, "Secure")) {
+			if !strings.HasPrefix(cookie, "__Host-curfew-state=") {
+				continue
+			}
+			isThirdParty := strings.Contains(cookie, "SameSite=None") && strings.Contains(cookie, "Secure")
+			if strings.Contains(cookie, "HttpOnly") || !isThirdParty {
 				m.Errorf("got the cookie %q, which the frame cannot read", cookie)
 			}
 		}
 	})
 }
 
-// TestErrorsCarryAFreshSessionState (Session Management 1.0 §2, §3.2): a client that asked for it learns the state
-// from refusals too, each with a salt of its own.
+// TestErrorsCarryAFreshSessionState (Session Management 1.0 §2, §3.2): error responses contain session_state too, each
+// with a new salt.
 func TestErrorsCarryAFreshSessionState(t *testing.T) {
 	runOnce(t, func(c *provider.Config) { c.CheckSession = true }, func(m *module) {
 		m.mustRegister(map[string]any{"check_session": true})
 		states := map[string]bool{}
 		for range 3 {
 			q := m.request("prompt", "none")
-			params := m.answerTo(q)
+			params := m.authorizeSilently(q)
 			m.mustFail(params, q.Get("state"), "login_required")
 			states[params.Get("session_state")] = true
 		}

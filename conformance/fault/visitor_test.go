@@ -304,15 +304,30 @@ type tokenClaims struct {
 
 // claimsOf reads the claims of a JWT and checks no signature. An unreadable token has none.
 func claimsOf(token string) (claims tokenClaims) {
+	decodePart(token, 1, &claims)
+	return claims
+}
+
+// tokenHeader is the header of a JWT.
+type tokenHeader struct {
+	KID string `json:"kid"`
+}
+
+// headerOf reads the header of a JWT. An unreadable token has none.
+func headerOf(token string) (header tokenHeader) {
+	decodePart(token, 0, &header)
+	return header
+}
+
+// decodePart reads the header (0) or the claims (1) of a JWT into out, which stays empty if they cannot be read.
+func decodePart(token string, part int, out any) {
 	parts := strings.Split(token, ".")
 	if len(parts) != 3 {
-		return claims
+		return
 	}
-	payload, err := base64.RawURLEncoding.DecodeString(parts[1])
-	if err != nil || json.Unmarshal(payload, &claims) != nil {
-		return tokenClaims{}
+	if text, err := base64.RawURLEncoding.DecodeString(parts[part]); err == nil {
+		_ = json.Unmarshal(text, out) // an unreadable part leaves out as it is
 	}
-	return claims
 }
 
 // crowd is visitors that act at random.

@@ -13,3 +13,6 @@ func wallClock() time.Time { return time.Now() }
 
 // passwordCost is the cost of new password hashes. The zero value means the default of package password.
 var passwordCost password.Cost
+
+// withFaults returns the store as it is. Only a build for fault tests puts faults into it.
+func withFaults(s Store) Store { return s }

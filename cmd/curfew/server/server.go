@@ -85,6 +85,7 @@ func Open(ctx context.Context, options Options) (s *Server, err error) {
 	if s.store, err = OpenStore(ctx, cfg, log); err != nil {
 		return s, err
 	}
+	s.store = withFaults(s.store)
 	collector := metrics.New(s.store, wallClock)
 	if err := s.openProvider(ctx, cfg, collector.Observe()); err != nil {
 		return s, err

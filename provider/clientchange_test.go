@@ -93,7 +93,7 @@ func TestScopeTakenFromAClientCountsAtTheNextUse(t *testing.T) {
 			h.t.Fatal("got no e-mail address before the change")
 		}
 		h.patchClient(
-			`{"scope":"openid profile offline_access","access_token_format":"jwt"}`,
+			`{"scope":"openid profile offline_access","access_token_format":"jwt","audience":["https://api.example"]}`,
 		) // which says its scope to those who do not ask
 		if h.seesEmail(j.AccessToken) {
 			h.t.Error("got the e-mail address by a token from before the change")
@@ -165,7 +165,7 @@ func TestClientCredentialsTokensOfARestrictedClientAreRevoked(t *testing.T) {
 	for _, format := range []string{"opaque", "jwt"} {
 		withScenario(t, func(h *scenario) {
 			h.patchClient(
-				`{"grant_types":["authorization_code","client_credentials"],"scope":"openid read","access_token_format":"` + format + `"}`,
+				`{"grant_types":["authorization_code","client_credentials"],"scope":"openid read","access_token_format":"` + format + `","audience":["https://api.example"]}`,
 			)
 			own := h.Token("atlas", url.Values{"grant_type": {"client_credentials"}})
 			if got := h.scopeOf("atlas", own.AccessToken); got != "read" {
@@ -189,18 +189,19 @@ func TestClientCredentialsTokensOfARestrictedClientAreRevoked(t *testing.T) {
 	}
 }
 
-func TestRemovedAudienceIsLeftOut(t *testing.T) {
+func TestRemovedIntrospectorSeesNothing(t *testing.T) {
 	for _, format := range []string{"opaque", "jwt"} {
 		withScenario(t, func(h *scenario) {
-			h.patchClient(`{"audience":["wiki","ledger"],"access_token_format":"` + format + `"}`)
+			h.patchClient(`{"introspect":["wiki","ledger"],"audience":["https://api.example"],"access_token_format":"` +
+				format + `"}`)
 			j := h.mustRedeem("atlas", h.code)
 			if !h.introspectionActive("wiki", j.AccessToken) || !h.introspectionActive("ledger", j.AccessToken) {
-				h.t.Fatal("got a token that its audience cannot ask about")
+				h.t.Fatal("got a token that the listed clients cannot introspect")
 			}
-			h.patchClient(`{"audience":["ledger"]}`)
+			h.patchClient(`{"introspect":["ledger"]}`)
 			if h.introspectionActive("wiki", j.AccessToken) || !h.introspectionActive("ledger", j.AccessToken) ||
 				!h.introspectionActive("atlas", j.AccessToken) {
-				h.t.Error("got another audience than the one that is left")
+				h.t.Error("got other introspectors than the one that is left and the client")
 			}
 		})
 	}

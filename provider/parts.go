@@ -90,6 +90,7 @@ func (p *Provider) newRegistrar() *register.Registrar {
 			CheckSelfRegisteredURL: c.SelfRegisteredEgress.CheckURL,
 		},
 		Fetch:      c.Egress,
+		Clients:    c.Store,
 		SelfFetch:  c.SelfRegisteredEgress,
 		WrapSecret: c.Ring.WrapSecret,
 		Now:        c.Now,

@@ -91,6 +91,7 @@ type Provider struct {
 	refusals       *web.RefusalLog
 	handler        http.Handler
 	admin          http.Handler
+	readiness      readiness
 	draining       atomic.Bool
 }
 

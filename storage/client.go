@@ -55,8 +55,11 @@ type Metadata struct {
 	// IDTokenClaims names the claims of ID tokens: empty for those that the claims parameter requests, scope for those
 	// and the claims of the granted scopes.
 	IDTokenClaims string `json:"id_token_claims,omitempty"`
-	// Audience lists the audiences of the client's access tokens. Default: its client_id.
+	// Audience lists the audiences of the client's access tokens; none is a client_id. Default for opaque tokens: its
+	// client_id. JWT access tokens need an audience.
 	Audience []string `json:"audience,omitempty"`
+	// Introspect lists the client_ids of the resource servers that may introspect the client's access tokens.
+	Introspect []string `json:"introspect,omitempty"`
 	// Consent is ask (default) or skip.
 	Consent string `json:"consent,omitempty"`
 	// LogoutTokenTyp is the typ of logout tokens: logout+jwt (default), JWT, or none.

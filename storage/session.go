@@ -62,9 +62,16 @@ func (s *Session) ExpiryReason() Reason {
 	return ReasonAbsolute
 }
 
-// NeedsTouch reports whether a use of the session at that time has to be stored. That is at most once in ActivityStep.
-// Abs covers a LastActive that a clock which was ahead has set.
-func (s *Session) NeedsTouch(at time.Time) bool { return at.Sub(s.LastActive).Abs() >= ActivityStep }
+// NeedsTouch reports whether a use of the session at that time has to be stored. That is at most once in ActivityStep, or
+// in a tenth of a shorter idle timeout: so a session in use never expires by disuse. Abs covers a LastActive that a clock
+// which was ahead has set.
+func (s *Session) NeedsTouch(at time.Time) bool {
+	step := ActivityStep
+	if s.IdleTimeout > 0 {
+		step = min(step, s.IdleTimeout/10)
+	}
+	return at.Sub(s.LastActive).Abs() >= step
+}
 
 // ClientSession returns a pointer to a client's client session, or nil.
 func (s *Session) ClientSession(client string) *ClientSession {
@@ -98,7 +105,7 @@ type Authentication struct {
 	Address     string
 }
 
-// ActivityStep is the shortest time between two writes of a session's LastActive.
+// ActivityStep is the usual time between two writes of a session's LastActive.
 const ActivityStep = time.Minute
 
 // Sessions stores single sign-on sessions. No method returns a session that has expired, or that a bulk logout has

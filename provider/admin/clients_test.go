@@ -108,7 +108,7 @@ func TestPatchMergesAndNullGoesBackToTheDefault(t *testing.T) {
 		200,
 		"PATCH",
 		"/clients/mail",
-		`{"consent":null,"client_name":"Mail","access_token_format":"jwt"}`,
+		`{"consent":null,"client_name":"Mail","access_token_format":"jwt","audience":["https://api.example"]}`,
 	)
 	if c.Consent != "" || c.ClientName != "Mail" || c.AccessTokenFormat != "jwt" || c.SessionExpiry != 600 ||
 		c.Secret != "" ||

@@ -31,7 +31,7 @@ func (s *Server) lookupToken(ctx context.Context, text string) (activeToken, err
 		return active, fmt.Errorf("use token: %w", storage.ErrNotFound)
 	}
 	active.token.Scope = active.client.AllowedScope(active.token.Scope)
-	active.token.Audience = tokens.AllowedAudience(active.client, active.token.Audience)
+	active.token.Audience = s.Minter.AllowedAudience(active.client, active.token.Audience)
 	return active, nil
 }
 

@@ -31,8 +31,8 @@ type introspectionResponse struct {
 	AMR       []string        `json:"amr,omitempty"`
 }
 
-// introspect describes a token to a client that owns it or that is in its audience. For any other token the response is
-// exactly {"active":false}.
+// introspect describes a token to the client that owns it, and to the clients that the owner's introspect lists. For any
+// other token the response is exactly {"active":false}.
 func (s *Server) introspect(
 	ctx context.Context,
 	h http.Header,
@@ -66,7 +66,7 @@ func (s *Server) introspectAccess(
 		return introspectionResponse{}, err
 	}
 	isOwner := active.token.Client == caller.ClientID
-	if !isOwner && !slices.Contains(active.token.Audience, caller.ClientID) {
+	if !isOwner && !slices.Contains(active.client.Introspect, caller.ClientID) {
 		return introspectionResponse{}, nil
 	}
 	response := introspectionResponse{

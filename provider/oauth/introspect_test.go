@@ -8,12 +8,14 @@ import (
 	"github.com/curfew-id/curfew/storage"
 )
 
-func TestIntrospectionAnswersOwnersAndAudiencesOnly(t *testing.T) {
+func TestIntrospectionAnswersOwnersAndListedClientsOnly(t *testing.T) {
 	for _, format := range []string{"opaque", "jwt"} {
 		g := newRig(t)
 		g.mustClient(
 			"shop",
-			func(c *storage.Client) { c.AccessTokenFormat, c.Audience = format, []string{"api", "other-api"} },
+			func(c *storage.Client) {
+				c.AccessTokenFormat, c.Audience, c.Introspect = format, []string{"https://api.example"}, []string{"api", "other-api"}
+			},
 		)
 		g.mustClient("api", nil)
 		g.mustClient("stranger", nil)
@@ -92,7 +94,7 @@ func TestClientsOwnTokens(t *testing.T) {
 	for _, format := range []string{"opaque", "jwt"} {
 		g := newRig(t)
 		g.mustClient("worker", func(c *storage.Client) {
-			c.AccessTokenFormat, c.Scope, c.Audience = format, "openid read write", []string{"api"}
+			c.AccessTokenFormat, c.Scope, c.Introspect = format, "openid read write", []string{"api"}
 		})
 		g.mustClient("api", nil)
 		g.mustClient("alice2", nil)
@@ -132,7 +134,7 @@ func TestClientsOwnTokensEndWithTheClient(t *testing.T) {
 	for _, format := range []string{"opaque", "jwt"} {
 		g := newRig(t)
 		g.mustClient("watch", nil)
-		g.mustClient("worker", func(c *storage.Client) { c.AccessTokenFormat, c.Audience = format, []string{"watch"} })
+		g.mustClient("worker", func(c *storage.Client) { c.AccessTokenFormat, c.Introspect = format, []string{"watch"} })
 		own := g.postAs("worker", g.http.Token, "grant_type", "client_credentials").text("access_token")
 		g.clock.Advance(time.Second)
 		g.endSessions(storage.Selector{Client: "worker", IncludeOffline: true})
@@ -151,7 +153,7 @@ func TestTokensDoNotPassToAClientThatComesLater(t *testing.T) {
 	for _, format := range []string{"opaque", "jwt"} {
 		g := newRig(t)
 		g.mustClient("watch", nil)
-		named := func(c *storage.Client) { c.AccessTokenFormat, c.Audience = format, []string{"watch"} }
+		named := func(c *storage.Client) { c.AccessTokenFormat, c.Introspect = format, []string{"watch"} }
 		g.mustClient("worker", named)
 		own := g.postAs("worker", g.http.Token, "grant_type", "client_credentials").text("access_token")
 		g.mustActive("watch", own, true)

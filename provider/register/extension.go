@@ -24,6 +24,7 @@ func (c *validation) checkExtensions(m *storage.Metadata) {
 	c.checkOneOf("access_token_typ", m.AccessTokenTyp, "at+jwt", "JWT")
 	c.checkOneOf("id_token_claims", m.IDTokenClaims, "scope")
 	c.checkList("audience", m.Audience)
+	c.checkList("introspect", m.Introspect)
 	c.checkOneOf("consent", m.Consent, "ask", "skip")
 	c.checkOneOf("logout_token_typ", m.LogoutTokenTyp, "logout+jwt", "JWT", "none")
 	c.checkOneOf("logout_token_claims", m.LogoutTokenClaims, "both", "sid", "sub")
@@ -68,6 +69,7 @@ func ExtensionNames() []string {
 		"access_token_typ",
 		"id_token_claims",
 		"audience",
+		"introspect",
 		"consent",
 		"logout_token_typ",
 		"logout_token_claims",
@@ -118,7 +120,7 @@ func CheckDefaults(defaults []byte) error {
 // not weaken the protection of users, other clients or the provider. Every client may choose the strict value.
 func operatorOnly(name string, value json.RawMessage) bool {
 	switch name {
-	case "audience", "logout_scope", "require_authn":
+	case "audience", "introspect", "logout_scope", "require_authn":
 		return true
 	case "require_pkce":
 		return string(value) != "true"

@@ -31,6 +31,7 @@ type Registrar struct {
 	Fetch     Fetcher // nil: no client can have a sector_identifier_uri
 	SelfFetch Fetcher // as Fetch, for clients that registered themselves
 	// WrapSecret encrypts a secret for client_secret_jwt. nil: no client can use that method.
+	Clients    Clients // the stored clients; nil: other clients are not checked
 	WrapSecret func(clientID string, secret []byte) ([]byte, error)
 	Now        func() time.Time
 }
@@ -93,6 +94,13 @@ func (r *Registrar) buildClient(
 			problems = append(problems, *problem)
 		}
 	}
+	// Random client_ids are no audience.
+	isChosen := c.Revision == 0 && !c.Dynamic
+	others, othersErr := r.checkAudienceOfOthers(ctx, &m, isChosen)
+	if othersErr != nil {
+		return storage.Client{}, "", othersErr
+	}
+	problems = append(problems, others...)
 	if err := r.checkSecret(&m, secret); err != nil {
 		problems = append(problems, Problem{Code: InvalidMetadata, Field: "client_secret", Text: err.Error()})
 	}

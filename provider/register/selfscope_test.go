@@ -55,7 +55,7 @@ func TestClientCannotRegisterPrivilegedScopes(t *testing.T) {
 			}
 			return a.Error + a.Scope
 		}
-		const body = `"grant_types":["client_credentials"],"token_endpoint_auth_method":"client_secret_post","access_token_format":"jwt","scope":"payments:write"}`
+		const body = `"grant_types":["client_credentials"],"token_endpoint_auth_method":"client_secret_post","scope":"payments:write"}`
 		send(http.MethodPost, "/register", `{`+body)
 		if got := own("payments:write"); got != "invalid_scope" {
 			t.Errorf("got %q for a scope it gave itself, want invalid_scope", got)

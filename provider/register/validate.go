@@ -55,6 +55,7 @@ func Validate(m *storage.Metadata, p Policy) error {
 	c.checkOtherURIs(m)
 	c.checkTexts(m)
 	c.checkExtensions(m)
+	c.checkAudience(m)
 	if p.selfRegistered {
 		c.checkSelfRegistered(m)
 	}

@@ -319,7 +319,7 @@ func TestBreakingTheTrustHorizonIsRefusedWithRuleAndMeasure(t *testing.T) {
 		want []string
 	}{
 		{`{"session_expiry":540}`, nil},
-		{`{"session_expiry":540,"access_token_format":"jwt"}`, []string{"jwt", "5m0s more"}},
+		{`{"session_expiry":540,"access_token_format":"jwt","audience":["https://api.example"]}`, []string{"jwt", "5m0s more"}},
 		{`{"session_expiry":900}`, []string{"session_expiry", "6m0s more"}},
 		{`{}`, []string{"no bound", "session_expiry"}},
 		{`{"grant_types":["client_credentials"],"redirect_uris":null}`, nil},

@@ -72,7 +72,7 @@ func (m *Minter) signAccessToken(a accessToken) (string, error) {
 		// The claims of a client-credentials token. A token for a user replaces some of them below.
 		Issuer:   m.Issuer,
 		Expires:  a.expiresAt.Unix(),
-		Audience: audience(a.client),
+		Audience: m.jwtAudience(a.client),
 		Subject:  a.client.ClientID,
 		Client:   a.client.ClientID,
 		Issued:   a.issuedAt.Unix(),

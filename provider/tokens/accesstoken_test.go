@@ -89,3 +89,15 @@ func TestGrantWithoutRefreshTokenEndsWithItsAccessToken(t *testing.T) {
 		t.Errorf("%+v, %+v", a, r.Grant)
 	}
 }
+
+// TestJWTAccessTokenNeverNamesItsClientAsAudience: relying parties that do not check typ would accept it as an ID token.
+func TestJWTAccessTokenNeverNamesItsClientAsAudience(t *testing.T) {
+	for _, registered := range [][]string{nil, {"shop"}} {
+		g := newRig(t)
+		c := g.mustClient(func(c *storage.Client) { c.AccessTokenFormat, c.Audience = "jwt", registered })
+		a, _ := g.mustExchange(c, "openid")
+		if _, claims := g.mustRead(a.AccessToken); claims["aud"] != issuer {
+			t.Errorf("registered %v: got aud %v, want the issuer", registered, claims["aud"])
+		}
+	}
+}

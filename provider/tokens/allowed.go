@@ -7,8 +7,10 @@ import (
 )
 
 // AllowedAudience returns the granted audiences that the client's access tokens may still have.
-func AllowedAudience(c *storage.Client, granted []string) []string {
+func (m *Minter) AllowedAudience(c *storage.Client, granted []string) []string {
 	allowed := audience(c)
-	isForbidden := func(value string) bool { return !slices.Contains(allowed, value) }
+	isForbidden := func(value string) bool {
+		return !slices.Contains(allowed, value) && (len(c.Audience) > 0 || value != m.Issuer)
+	}
 	return slices.DeleteFunc(slices.Clone(granted), isForbidden)
 }

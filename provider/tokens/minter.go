@@ -1,6 +1,7 @@
 package tokens
 
 import (
+	"slices"
 	"time"
 
 	"github.com/curfew-id/curfew/provider/keys"
@@ -66,6 +67,18 @@ func audience(c *storage.Client) []string {
 		return c.Audience
 	}
 	return []string{c.ClientID}
+}
+
+// jwtAudience returns the audience of the client's JWT access tokens. It never contains the client: a relying party that
+// does not check typ would accept such a token as an ID token. A client without an audience can only be one that was
+// registered before an audience was required; its tokens are for the issuer.
+func (m *Minter) jwtAudience(c *storage.Client) []string {
+	isClient := func(value string) bool { return value == c.ClientID }
+	values := slices.DeleteFunc(slices.Clone(c.Audience), isClient)
+	if len(values) == 0 {
+		return []string{m.Issuer}
+	}
+	return values
 }
 
 // truncateToMillis returns t in UTC with the precision of stored records.

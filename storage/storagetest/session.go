@@ -105,6 +105,18 @@ var sessionTests = map[string]func(*world){
 		}
 		w.must(w.Touch(w.ctx, "nothing", t0))
 	},
+	"ShortSessionInUseDoesNotExpire": func(w *world) {
+		w.mustUsers("ann")
+		session := newSession("s", "ann", t0)
+		session.IdleTimeout, session.Sequence = 30*time.Second, w.sequence()
+		w.must(w.CreateSession(w.ctx, session, storage.Event{At: t0, Kind: "session.created", Subject: "ann"}))
+		for at := 10 * time.Second; at <= 2*time.Minute; at += 10 * time.Second {
+			w.must(w.Touch(w.ctx, session.ID, after(at)))
+		}
+		if !w.sessionActive(session.ID, after(2*time.Minute+20*time.Second)) {
+			w.Fatal("a session that was used every 10 s expired after 30 s")
+		}
+	},
 	"ReauthenticationKeepsTheSessionAndChangesItsCookie": func(w *world) {
 		w.mustUsers("ann")
 		w.mustClients("app")

@@ -1,0 +1,71 @@
+package register
+
+import (
+	"context"
+	"errors"
+	"slices"
+
+	"github.com/curfew-id/curfew/storage"
+)
+
+// Clients finds stored clients.
+type Clients interface {
+	Client(ctx context.Context, id string) (*storage.Client, error)
+	ListClients(ctx context.Context, p storage.Page) ([]*storage.Client, string, error)
+}
+
+// checkAudience checks that JWT access tokens get an audience. The client itself is none: relying parties that do not
+// check typ would accept such a token as an ID token.
+func (c *validation) checkAudience(m *storage.Metadata) {
+	if m.AccessTokenFormat == "jwt" && len(m.Audience) == 0 {
+		c.addProblem("audience", "is missing; with access_token_format jwt an operator names the APIs that the tokens are for")
+	}
+	if i := slices.Index(m.Audience, m.ClientID); i >= 0 && m.ClientID != "" {
+		c.addProblem(indexed("audience", i), "%+q is the client itself; name the API, and list in introspect who may introspect",
+			m.ClientID)
+	}
+}
+
+// checkAudienceOfOthers checks that no audience is the client_id of a client, and that the client_id of a new client is
+// no audience.
+func (r *Registrar) checkAudienceOfOthers(ctx context.Context, m *storage.Metadata, isNew bool) (Problems, error) {
+	if r.Clients == nil {
+		return nil, nil
+	}
+	var c validation
+	for i, value := range m.Audience {
+		_, err := r.Clients.Client(ctx, value)
+		switch {
+		case err == nil && value != m.ClientID: // checkAudience has found the client itself
+			c.addProblem(
+				indexed("audience", i),
+				"%+q is the client_id of a client, which could take the access tokens for ID tokens; name the API by another name",
+				value,
+			)
+		case err != nil && !errors.Is(err, storage.ErrNotFound):
+			return nil, err
+		}
+	}
+	if !isNew {
+		return c.problems, nil
+	}
+	for page := (storage.Page{Limit: listPage}); ; {
+		clients, next, err := r.Clients.ListClients(ctx, page)
+		if err != nil {
+			return nil, err
+		}
+		for _, other := range clients {
+			if slices.Contains(other.Audience, m.ClientID) {
+				c.addProblem("client_id", "is an audience of the client %+q, whose access tokens this client could take for ID tokens",
+					other.ClientID)
+			}
+		}
+		if next == "" {
+			return c.problems, nil
+		}
+		page.After = next
+	}
+}
+
+// listPage is how many clients are read at a time.
+const listPage = 1000

@@ -27,7 +27,20 @@ type bulkLogout struct {
 	OfflineUsers []string         `json:"offline_users,omitempty"` // Selection.OfflineUsers
 	OfflineDone  int              `json:"offline_done,omitempty"`  // how many of Done.Grants are offline
 	Cursor       string           `json:"cursor,omitempty"`        // how far its sessions have been removed
-	selection    storage.Selection
+	// RemovedClients were removed while the bulk logout was under way. Its later pages still notify them.
+	RemovedClients []storage.Client `json:"removed_clients,omitempty"`
+	selection      storage.Selection
+}
+
+// removedClient returns a client as it was when it was removed; nil if it was not removed while the bulk logout was
+// under way.
+func (bulk *bulkLogout) removedClient(id string) *storage.Client {
+	for i := range bulk.RemovedClients {
+		if c := &bulk.RemovedClients[i]; c.ClientID == id {
+			return c
+		}
+	}
+	return nil
 }
 
 // bulkLogoutKey names a bulk logout by the arguments with which its callers call again.

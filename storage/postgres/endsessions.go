@@ -57,10 +57,11 @@ type endSessionsTx struct {
 	candidates    storage.Selection // the sessions to look at
 	cause         storage.Cause
 	change        storage.Change
-	oldUser       storage.User    // whom Change.User replaces
-	oldClient     *storage.Client // what Change.Client or RemoveClient replaces or removes
-	underWay      underWay        // the bulk logouts that are not finished
-	bulkLogout    *bulkLogout     // the one that this call continues
+	oldUser       storage.User     // whom Change.User replaces
+	oldClient     *storage.Client  // what Change.Client or RemoveClient replaces or removes
+	removed       []storage.Client // the client that the change removes, as it was before
+	underWay      underWay         // the bulk logouts that are not finished
+	bulkLogout    *bulkLogout      // the one that this call continues
 	bulkLogoutKey string
 	finished      bool   // that bulk logout is finished: nothing is selected
 	cursor        string // how far the sessions have been read
@@ -356,6 +357,9 @@ func (e *endSessionsTx) splitRevoked(session storage.Session) (rest storage.Sess
 		single.ClientSessions = []storage.ClientSession{cs}
 		end := e.sessionTermination(single, false)
 		end.Cause, end.EndedAt = bulk.Cause, bulk.StartedAt
+		if c := bulk.removedClient(cs.Client); c != nil {
+			end.Clients[cs.Client] = c
+		}
 		ended = append(ended, end)
 	}
 	return session, ended

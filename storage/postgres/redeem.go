@@ -3,6 +3,7 @@ package postgres
 import (
 	"context"
 	"crypto/sha256"
+	"encoding/binary"
 	"fmt"
 	"time"
 
@@ -49,10 +50,11 @@ func (s *Store) Join(
 	})
 }
 
-// codeKey is the key of a code's use: of the id inside the code, so that other spellings of the code have the same key.
+// codeKey is the key of a code's use, the same as in the file of package bolt. Its parts come from inside the code, so
+// that other spellings of the code have the same key.
 func codeKey(code storage.Code) []byte {
-	sum := sha256.Sum256(fmt.Appendf(nil, "%d %s", millis(code.Issued), code.ID))
-	return sum[:]
+	sum := sha256.Sum256([]byte(code.ID))
+	return append(binary.BigEndian.AppendUint64(nil, uint64(code.Issued.UnixMilli())^1<<63), sum[:]...)
 }
 
 // redemption is what the store knows about a code when it is redeemed.

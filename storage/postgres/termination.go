@@ -68,7 +68,7 @@ func (e *endSessionsTx) completeSessions() {
 		end := &e.terminations[i]
 		end.User = found.users[end.Session.Subject]
 		for _, cs := range end.Session.ClientSessions {
-			found.addClient(end, cs.Client)
+			e.addClient(end, found, cs.Client)
 			end.Grants = append(end.Grants, bySID[cs.SID]...)
 		}
 		for _, g := range offlineBySubject[end.Session.Subject] {
@@ -110,7 +110,7 @@ func (e *endSessionsTx) completeGrants(first int) {
 	for i := range list {
 		g := list[i].Grants[0]
 		list[i].User = found.users[g.Subject]
-		found.addClient(&list[i], g.Client)
+		e.addClient(&list[i], found, g.Client)
 	}
 }
 
@@ -146,16 +146,41 @@ func (t *tx) askParties(subjects, clients []string) *parties {
 	return found
 }
 
-// addClient adds a client to a termination; one that was removed before is missing.
-func (p *parties) addClient(end *storage.Termination, id string) {
-	if c := p.clients[id]; c != nil {
+// addClient adds a client to a termination, unless it is there. A client that was removed while the bulk logout was
+// under way is the removed one; one that was removed before is missing.
+func (e *endSessionsTx) addClient(end *storage.Termination, found *parties, id string) {
+	c := found.clients[id]
+	if e.bulkLogout != nil {
+		if removed := e.bulkLogout.removedClient(id); removed != nil {
+			c = removed
+		}
+	}
+	if c != nil && end.Clients[id] == nil {
 		end.Clients[id] = c
+	}
+}
+
+// keepRemovedClient keeps the client that the change removes in the bulk logouts that are under way.
+func (e *endSessionsTx) keepRemovedClient() {
+	if e.change.RemoveClient == "" {
+		return
+	}
+	e.removed = append(e.removed, *e.oldClient)
+	for i, bulk := range e.underWay {
+		if bulk.removedClient(e.oldClient.ClientID) != nil {
+			continue // it is a later client with the same id
+		}
+		next := *bulk
+		next.RemovedClients = append(slices.Clone(bulk.RemovedClients), *e.oldClient)
+		e.underWay[i] = next.restore()
+		e.putBulkLogout(e.underWay[i])
 	}
 }
 
 // write applies the change, removes what ended, and stores what plan makes of it.
 func (e *endSessionsTx) write(plan func(storage.Termination) storage.Plan, now time.Time) {
 	e.cutOffEarlier()
+	e.keepRemovedClient()
 	e.applyChange()
 	e.remove()
 	var done []storage.Termination
@@ -274,6 +299,8 @@ func (e *endSessionsTx) finish(done []storage.Termination, now time.Time) {
 			Before:       e.Before,
 			OfflineUsers: e.OfflineSubjects(),
 			Key:          e.bulkLogoutKey,
+
+			RemovedClients: e.removed,
 		}
 	}
 	next := bulk.after(done, e.cursor)

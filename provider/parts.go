@@ -10,7 +10,7 @@ import (
 
 // This file builds the parts of the provider that several endpoints use. routes.go builds the handlers.
 
-// newAuthenticators returns the configured ways to sign in, by default the password.
+// newAuthenticators returns the configured ways to sign in, by default password and passkey.
 func (p *Provider) newAuthenticators() []authn.Authenticator {
 	c := p.config
 	if c.Authenticators != nil {
@@ -22,7 +22,29 @@ func (p *Provider) newAuthenticators() []authn.Authenticator {
 		Limiter: p.limiter,
 		Log:     c.Log,
 	}
-	return []authn.Authenticator{byPassword}
+	if p.passkeys == nil {
+		return []authn.Authenticator{byPassword}
+	}
+	byPassword.Passkeys = p.passkeys
+	return []authn.Authenticator{byPassword, authn.PasskeySignIn{Passkeys: p.passkeys}}
+}
+
+// secondFactors returns what may be asked after the password, in the order in which it is offered.
+func (p *Provider) secondFactors() []authn.SecondFactor {
+	factors := []authn.SecondFactor{p.totp, p.recovery}
+	if p.passkeys == nil {
+		return factors
+	}
+	return append([]authn.SecondFactor{authn.PasskeyFactor{Passkeys: p.passkeys}}, factors...)
+}
+
+// enrolments returns what users can set up while they sign in, if a policy requires it.
+func (p *Provider) enrolments() []authn.SecondFactor {
+	totp := authn.EnrolTOTP{TOTP: p.totp}
+	if p.passkeys == nil {
+		return []authn.SecondFactor{totp}
+	}
+	return []authn.SecondFactor{totp, authn.EnrolPasskey{Passkeys: p.passkeys}}
 }
 
 // newSite returns the Site, which all pages use.

@@ -82,6 +82,7 @@ type Provider struct {
 	authenticators []authn.Authenticator // the ways to sign in; the first is offered first
 	totp           *authn.TOTP
 	recovery       *authn.RecoveryCodes
+	passkeys       *authn.Passkeys // nil: the issuer's host cannot have any
 	minter         *tokens.Minter
 	registrar      *register.Registrar
 	registration   *register.Handler
@@ -122,6 +123,14 @@ func New(c Config) (*Provider, error) {
 		limiter: authn.Limiter{Store: c.Store, Refunds: &authn.Refunds{}},
 		minter:  &tokens.Minter{Issuer: c.Issuer, Ring: c.Ring, Lifetimes: c.Token, StatedACR: authn.StatedACR},
 	}
+	passkeys, err := authn.NewPasskeys(c.Issuer, c.Store, p.limiter)
+	if err != nil && authn.Required(c.Authn.Require) == authn.ACRPasskey {
+		return nil, fmt.Errorf("authn.require is passkey, and the issuer %s cannot have any: %w", c.Issuer, err)
+	}
+	if err != nil {
+		c.Log.Warn("passkeys are off: the issuer's host cannot have any", "err", err)
+	}
+	p.passkeys = passkeys
 	p.authenticators = p.newAuthenticators()
 	p.totp = &authn.TOTP{Store: c.Store, Secrets: c.Ring, Limiter: p.limiter, Issuer: issuerHost(c.Issuer)}
 	p.recovery = &authn.RecoveryCodes{Store: c.Store, Limiter: p.limiter}
@@ -134,7 +143,6 @@ func New(c Config) (*Provider, error) {
 	if err := p.checkTrustHorizon(); err != nil {
 		return nil, err
 	}
-	var err error
 	if p.handler, err = p.routes(); err != nil {
 		return nil, err
 	}

@@ -5,7 +5,6 @@ import (
 	"strings"
 
 	"github.com/curfew-id/curfew/provider/account"
-	"github.com/curfew-id/curfew/provider/authn"
 	"github.com/curfew-id/curfew/provider/logoutview"
 	"github.com/curfew-id/curfew/provider/oauth"
 	"github.com/curfew-id/curfew/provider/oauth/clientkeys"
@@ -84,6 +83,11 @@ func (p *Provider) routes() (http.Handler, error) {
 	mux.Handle("POST /account/factors", ownForm(accountPages.RemoveFactor))
 	mux.HandleFunc("GET /account/factors/totp", page(accountPages.ShowEnrolTOTP))
 	mux.Handle("POST /account/factors/totp", ownForm(accountPages.EnrolTOTP))
+	if p.passkeys != nil {
+		mux.HandleFunc("GET /account/factors/passkey", page(accountPages.ShowEnrolPasskey))
+		mux.Handle("POST /account/factors/passkey", ownForm(accountPages.EnrolPasskey))
+		mux.Handle("POST /account/factors/name", ownForm(accountPages.RenamePasskey))
+	}
 	mux.Handle("POST /account/factors/recovery", ownForm(accountPages.NewRecoveryCodes))
 	mux.HandleFunc("GET /account/activity", page(accountPages.Activity))
 	mux.HandleFunc("GET /account/reports/{report}", page(accountPages.Report))
@@ -152,8 +156,8 @@ func (p *Provider) signin() *signin.Handler {
 		HintVerifier:   c.Ring,
 		RequestObjects: objects,
 		Authenticators: p.authenticators,
-		SecondFactors:  []authn.SecondFactor{p.totp, p.recovery},
-		Enrolments:     []authn.SecondFactor{authn.EnrolTOTP{TOTP: p.totp}},
+		SecondFactors:  p.secondFactors(),
+		Enrolments:     p.enrolments(),
 		Policy:         c.Authn,
 		Lifetimes:      c.Session,
 	}
@@ -198,6 +202,7 @@ func (p *Provider) account(view *logoutview.Handler) *account.Handler {
 		Authn:         c.Authn,
 		TOTP:          p.totp,
 		RecoveryCodes: p.recovery,
+		Passkeys:      p.passkeys,
 		SignReport:    p.signReport,
 	}
 }

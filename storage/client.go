@@ -71,7 +71,8 @@ type Metadata struct {
 	BackendLogout string `json:"backend_logout,omitempty"`
 	// LogoutScope is the scope of the client's logout requests. Empty: the deployment's default.
 	LogoutScope LogoutScope `json:"logout_scope,omitempty"`
-	// RequireAuthn is the authentication that the client requires: password or mfa. The deployment may require more.
+	// RequireAuthn is the authentication that the client requires: password, mfa or
+	// passkey. The deployment may require more.
 	RequireAuthn string `json:"require_authn,omitempty"`
 	// RefreshTokens names the refresh tokens that the client may hold: session, offline, or empty for both.
 	RefreshTokens string `json:"refresh_tokens,omitempty"`

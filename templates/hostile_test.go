@@ -68,6 +68,12 @@ func everyPage(fill func(reflect.Value)) map[string]func(io.Writer) error {
 		PasswordChangedPage{},
 		func(w io.Writer, p any) error { return PasswordChanged(w, p.(PasswordChangedPage)) },
 	)
+	add("passkey", PasskeyPage{}, func(w io.Writer, p any) error { return PasskeySignIn(w, p.(PasskeyPage)) })
+	add(
+		"enrolpasskey",
+		EnrolPasskeyPage{},
+		func(w io.Writer, p any) error { return EnrolPasskey(w, p.(EnrolPasskeyPage)) },
+	)
 	add("code", CodePage{}, func(w io.Writer, p any) error { return Code(w, p.(CodePage)) })
 	add("enroltotp", EnrolTOTPPage{}, func(w io.Writer, p any) error { return EnrolTOTP(w, p.(EnrolTOTPPage)) })
 	add(

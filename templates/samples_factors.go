@@ -59,7 +59,40 @@ func factorSamples() []Sample {
 	needed := all
 	needed.RecoveryCodes, needed.Browsers = 0, 0
 	needed.Problem = Problem{Fault: FactorNeeded}
+	request := PasskeyRequest{Action: "/login/y", Interaction: "h4nd1e", Options: `{"challenge":"AAAA"}`}
+	signIn := SignInPage{
+		Page:            Page{Now: sampleNow},
+		Action:          "/login",
+		Interaction:     "h4nd1e",
+		OfferRememberMe: true,
+		Passkey:         request,
+	}
+	passkey := PasskeyPage{
+		Page:            Page{Now: sampleNow},
+		Request:         request,
+		Application:     &plain,
+		RememberDays:    30,
+		OtherAccountURL: "/login/other",
+		CancelURL:       "/login/x/cancel",
+		OtherMethods:    code.OtherMethods,
+	}
+	refused := passkey
+	refused.Problem = Problem{Fault: PasskeyRefused}
+	enrolPasskey := EnrolPasskeyPage{
+		Page:       Page{Now: sampleNow},
+		Request:    request,
+		Name:       "Firefox, Linux",
+		EndsOthers: true,
+		CancelURL:  "/account/factors",
+	}
+	neededPasskey := enrolPasskey
+	neededPasskey.Required, neededPasskey.EndsOthers, neededPasskey.Application = true, false, &plain
 	return []Sample{
+		sample("signin-passkey", SignIn, signIn),
+		sample("passkey", PasskeySignIn, passkey),
+		sample("passkey-refused", PasskeySignIn, refused),
+		sample("enrolpasskey", EnrolPasskey, enrolPasskey),
+		sample("enrolpasskey-required", EnrolPasskey, neededPasskey),
 		sample("code", Code, code),
 		sample("code-wrong", Code, wrong),
 		sample("code-recovery", Code, recovery),

@@ -18,6 +18,7 @@ type SignInPage struct {
 	ForgotURL       string  // resets a forgotten password; empty: the page refers to the administrator
 	CancelURL       string  // a GET that goes back to the app with access_denied; empty: no such link
 	OtherMethods    []SignInMethod
+	Passkey         PasskeyRequest // the second form, for a passkey of any user; zero: not offered
 }
 
 // SignInMethod is a link to another way to sign in.

@@ -1,7 +1,6 @@
 package account
 
 import (
-	"cmp"
 	"errors"
 	"net/http"
 
@@ -57,7 +56,7 @@ func (h *Handler) renderEnrolTOTP(
 		Problem:     problem,
 		CancelURL:   h.Site.Path(pathFactors),
 	}
-	page.Account = cmp.Or(v.user.Email, v.user.Name)
+	page.Account = accountName(v.user)
 	web.PageHeaders(w, web.PagePolicy{FormsToSelf: true})
 	if problem.Fault != "" {
 		w.WriteHeader(http.StatusUnprocessableEntity)

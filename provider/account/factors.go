@@ -1,6 +1,7 @@
 package account
 
 import (
+	"cmp"
 	"encoding/base64"
 	"errors"
 	"net/http"
@@ -79,6 +80,9 @@ func (h *Handler) renderFactors(w http.ResponseWriter, r *http.Request, v viewer
 		RenameAction:    h.Site.Path(pathFactors + "/name"),
 		Problem:         problem,
 	}
+	if h.Passkeys != nil {
+		page.OfferPasskeys, page.AddPasskeyURL = true, h.Site.Path(pathFactors+"/passkey")
+	}
 	for _, b := range factors.Browsers {
 		if now.Before(b.Expires) {
 			page.Browsers++
@@ -104,9 +108,11 @@ func (h *Handler) renderFactors(w http.ResponseWriter, r *http.Request, v viewer
 	return nil
 }
 
+const passkeyPrefix = "passkey-"
+
 // passkeyFieldID names a passkey in forms.
 func passkeyFieldID(p storage.Passkey) string {
-	return "passkey-" + base64.RawURLEncoding.EncodeToString(p.ID)
+	return passkeyPrefix + base64.RawURLEncoding.EncodeToString(p.ID)
 }
 
 // errFactorNeeded: the policy demands the factor that would be removed, and there is no other.
@@ -230,3 +236,6 @@ func (h *Handler) renderRecoveryCodes(w http.ResponseWriter, r *http.Request, co
 		ContinueURL: h.Site.Path(pathFactors),
 	}))
 }
+
+// accountName is the account as its user knows it.
+func accountName(user storage.User) string { return cmp.Or(user.Email, user.Name) }

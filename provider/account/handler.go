@@ -54,6 +54,7 @@ type Handler struct {
 	Authn         policy.Authn
 	TOTP          *authn.TOTP
 	RecoveryCodes *authn.RecoveryCodes
+	Passkeys      *authn.Passkeys // nil: the issuer's host cannot have any
 
 	// RedirectToSignIn redirects to the sign-in page, which leads back to path.
 	RedirectToSignIn func(w http.ResponseWriter, r *http.Request, path string) error

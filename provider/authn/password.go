@@ -39,6 +39,8 @@ type Password struct {
 	Hasher  Hasher
 	Limiter Limiter
 	Log     *slog.Logger
+
+	Passkeys *Passkeys // offered on the same page; nil: not
 }
 
 // Method returns "password".
@@ -48,7 +50,7 @@ func (p *Password) Method() string { return "password" }
 func (p *Password) Label() string { return "signin.use_password" }
 
 // Page returns the sign-in page.
-func (p *Password) Page(_ context.Context, prompt Prompt) (func(io.Writer) error, error) {
+func (p *Password) Page(ctx context.Context, prompt Prompt) (func(io.Writer) error, error) {
 	page := templates.SignInPage{
 		Page:            prompt.Page,
 		Action:          prompt.Action,
@@ -65,6 +67,16 @@ func (p *Password) Page(_ context.Context, prompt Prompt) (func(io.Writer) error
 	if prompt.User != nil {
 		page.AccountFixed = true
 		page.Login = prompt.User.Name
+	}
+	if p.Passkeys != nil {
+		options, state, err := p.Passkeys.Begin(ctx, nil, prompt.Page.Now)
+		if err != nil {
+			return nil, err
+		}
+		page.Passkey.Options = options
+		if page.Passkey.Action, page.Passkey.Interaction, err = prompt.Seal(state); err != nil {
+			return nil, err
+		}
 	}
 	return func(w io.Writer) error { return templates.SignIn(w, page) }, nil
 }

@@ -31,7 +31,9 @@ func (p Page) Form(t testing.TB) (action string, fields url.Values) {
 		t.Fatalf("got no form at %s (status %d):\n%s", p.Path, p.Status, p.Body)
 	}
 	fields = url.Values{}
-	for _, field := range hiddenPattern.FindAllStringSubmatch(p.Body, -1) {
+	_, body, _ := strings.Cut(p.Body, form[0])
+	body, _, _ = strings.Cut(body, "</form>")
+	for _, field := range hiddenPattern.FindAllStringSubmatch(body, -1) {
 		name, value := field[1], field[2]
 		fields.Set(name, html.UnescapeString(value))
 	}

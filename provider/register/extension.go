@@ -44,7 +44,7 @@ func (c *validation) checkExtensions(m *storage.Metadata) {
 		string(storage.ScopeSession),
 		string(storage.ScopeAll),
 	)
-	c.checkOneOf("require_authn", m.RequireAuthn, "password", "mfa")
+	c.checkOneOf("require_authn", m.RequireAuthn, "password", "mfa", "passkey")
 	c.checkOneOf("refresh_tokens", m.RefreshTokens, "session", "offline")
 	c.checkSeconds("session_expiry", m.SessionExpiry, maxDeclaredSeconds)
 	c.checkSeconds("introspection_cache", m.IntrospectionCache, maxDeclaredSeconds)

@@ -57,7 +57,7 @@ func TestForeignInteractionsOpenNothing(t *testing.T) {
 	})
 }
 
-var changing = regexp.MustCompile(`<code>[^<]*</code>|value="[^"]*"|action="[^"]*"|href="/login/[^"]*"`)
+var changing = regexp.MustCompile(`<code>[^<]*</code>|value="[^"]*"|action="[^"]*"|href="/login/[^"]*"|data-options="[^"]*"`)
 
 // TestUnknownUserLooksLikeAWrongPassword: no answer shows whether a user has an account (ASVS 6.3.8).
 func TestUnknownUserLooksLikeAWrongPassword(t *testing.T) {

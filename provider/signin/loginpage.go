@@ -165,7 +165,7 @@ func (h *Handler) otherMethods(
 ) ([]templates.SignInMethod, error) {
 	var methods []templates.SignInMethod
 	for _, a := range choice {
-		if a.Method() == chosen.Method() {
+		if a.Method() == chosen.Method() || a.Label() == "" {
 			continue
 		}
 		next := req.interaction

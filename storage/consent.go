@@ -21,10 +21,14 @@ type Consent struct {
 	Sequence Sequence  `json:"sequence,omitempty"` // of the transaction that stored it; the store sets it
 }
 
+// MaxConsents is how many consents a user may have.
+const MaxConsents = 1000
+
 // Consents stores consents.
 type Consents interface {
 	// PutConsent stores a consent and replaces the user's earlier one for that client. ErrRevoked if the user or the
 	// client is unknown or disabled.
+	// ErrLimit if the user has MaxConsents others.
 	PutConsent(ctx context.Context, c Consent) error
 	// Consent finds a user's consent for a client.
 	Consent(ctx context.Context, subject, client string) (Consent, error)

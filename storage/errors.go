@@ -14,6 +14,8 @@ var (
 	ErrAlreadyUsed = errors.New("already used")
 	// ErrRevoked: the session or grant was ended, the user or client is disabled or removed, or a Cutoff applies.
 	ErrRevoked = errors.New("ended")
+	// ErrLimit: the user or the session has as many of these records as it may have.
+	ErrLimit = errors.New("as many as there may be")
 	// ErrFull: the store has no room for more writes. Reads still work.
 	ErrFull = errors.New("no room left in the store")
 	// ErrUnavailable: the store did not answer in time or could not write. A write may or may not have been stored.

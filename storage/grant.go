@@ -90,11 +90,16 @@ type RefreshResult struct {
 	Reused   bool // the token was exchanged before: nothing was issued or changed
 }
 
+// MaxGrants is how many grants a session may have, and how many offline grants a client may have of one user. All grants
+// of a session end in one transaction, which other writes wait for.
+const MaxGrants = 1000
+
 // Grants stores grants, and redeems codes and refresh tokens.
 type Grants interface {
 	// Redeem redeems an authorization code in one transaction. It records the code as used until code.Expires, checks
 	// the session, user, client and cutoffs, joins the client to the session, and stores the result of issue.
-	// ErrRevoked if the session, user or client was revoked after code.Sequence, or if the code has expired.
+	// ErrRevoked if the session, user or client was revoked after code.Sequence, or if the code has expired. ErrLimit if
+	// there are MaxGrants already.
 	//
 	// Every further use of the code sets Reused; the caller then ends the grant of the first use by EndSessions. issue
 	// gets the session with the client session in it. It signs nothing and may run twice.

@@ -48,6 +48,7 @@ const (
 	ErrorRedirectURIMissing      ErrorText = "redirect_uri_missing"
 	ErrorRedirectURIUnregistered ErrorText = "redirect_uri_unregistered"
 	ErrorRedirectURIWithoutHost  ErrorText = "redirect_uri_without_host"
+	ErrorTooMany                 ErrorText = "too_many"            // grants or consents
 	ErrorAppRequest              ErrorText = "app_request"         // of a self-registered client; Value is its host
 	ErrorRequestNotAllowed       ErrorText = "request_not_allowed" // the client changed during the sign-in
 	ErrorHintInvalid             ErrorText = "hint_invalid"

@@ -21,6 +21,7 @@ const (
 	TooManyAttempts  Fault = "attempts"
 	Busy             Fault = "busy"         // too many passwords are being checked
 	SessionOver      Fault = "session-over" // the session ended; sign in again
+	TooManySessions  Fault = "sessions"     // as many sessions as a user may have
 	PageExpired      Fault = "page-expired" // the interaction is too old or of another browser
 	OtherUser        Fault = "other-user"   // signed in as another user than the app asked for
 	WrongPassword    Fault = "password"     // the current password is wrong
@@ -42,6 +43,7 @@ var problemTexts = map[Fault]string{
 	TooManyAttempts:  "problem.attempts",
 	Busy:             "problem.busy",
 	SessionOver:      "problem.session-over",
+	TooManySessions:  "problem.sessions",
 	PageExpired:      "problem.page-expired",
 	OtherUser:        "problem.other-user",
 	WrongPassword:    "problem.password",
@@ -72,6 +74,9 @@ func (l *locale) problem(p Problem) Text {
 
 // IsNotice reports whether the problem is not a mistake of the user.
 func (p Problem) IsNotice() bool { return p.Fault == SessionOver || p.Fault == PageExpired }
+
+// OffersOldestSessions reports whether the user can end the oldest sessions to go on.
+func (p Problem) OffersOldestSessions() bool { return p.Fault == TooManySessions }
 
 // invalidFields has the form fields that each fault marks as invalid.
 var invalidFields = map[Fault][]string{

@@ -12,6 +12,8 @@ type Session struct {
 	RememberIdle time.Duration `yaml:"remember_idle" default:"14d" max:"session.remember_absolute"`
 	// `session.absolute` for users who chose "Keep me signed in".
 	RememberAbsolute time.Duration `yaml:"remember_absolute" default:"30d"`
+	// How many sessions a user may have. At that number a user who signs in can end the oldest ones. `0`: no limit.
+	MaxPerUser int `yaml:"max_per_user" default:"1000" min:"0"`
 	// `notify`: when a session expires, its clients are notified as after any other end. `silent`: they are not.
 	ExpiryNotice string `yaml:"expiry_notice" default:"notify" oneof:"notify silent"`
 }

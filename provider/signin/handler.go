@@ -24,6 +24,12 @@ type Store interface {
 	User(ctx context.Context, subject string) (storage.User, error)
 	Client(ctx context.Context, id string) (*storage.Client, error)
 	Session(ctx context.Context, id storage.SessionID, at time.Time) (storage.Session, error)
+	ListSessions(
+		ctx context.Context,
+		sel storage.Selector,
+		at time.Time,
+		p storage.Page,
+	) (sessions []storage.Session, next string, err error)
 	CreateSession(ctx context.Context, s storage.Session, e storage.Event) error
 	Reauthenticate(
 		ctx context.Context,

@@ -208,6 +208,9 @@ func (h *Handler) authenticate(
 		}
 	}
 	stepUp := current == stepSecondFactor && h.pending(req) == nil
+	if err := h.makeRoom(r, session, authentication.User.Subject, form.Get("end-oldest") != ""); err != nil {
+		return startedSession{}, err
+	}
 	started, err := h.startSession(r, session, authenticator, authentication, rememberMe, stepUp)
 	if errors.Is(err, storage.ErrRevoked) {
 		h.logRefusal(r, authenticator, err.Error(), authentication.User.Subject, attempt.Address)

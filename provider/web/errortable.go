@@ -37,6 +37,7 @@ type answer struct {
 const redirected = 0
 
 const (
+	tooMany        = "the user has too many sign-ins or consents; end some on the account pages"
 	tryAgain       = "try again in a few seconds"
 	outcomeUnknown = "the store did not confirm in time whether the request took effect; repeating it is safe"
 )
@@ -192,6 +193,14 @@ var table = []tableRow{
 		token:         endedToken,
 		registration:  endedRegistration,
 		admin:         answer{http.StatusNotFound, "not_found", "it does not exist, or not any more"},
+	},
+	{
+		errs:          []error{storage.ErrLimit},
+		page:          PageError{Status: http.StatusConflict, Text: templates.ErrorTooMany},
+		authorization: answer{redirected, "access_denied", tooMany},
+		token:         answer{http.StatusBadRequest, "invalid_grant", tooMany},
+		registration:  internalError,
+		admin:         answer{http.StatusConflict, "limit", tooMany},
 	},
 	{
 		errs:          []error{storage.ErrRevoked},

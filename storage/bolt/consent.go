@@ -13,6 +13,9 @@ func (s *Store) PutConsent(ctx context.Context, c storage.Consent) error {
 		if t.enabledClient(c.Client) == nil || !t.userEnabled(c.Subject) {
 			return fmt.Errorf("put consent: %w", storage.ErrRevoked)
 		}
+		if t.get(consents, joinKey(c.Subject, c.Client)) == nil && len(t.userConsents(c.Subject)) >= storage.MaxConsents {
+			return fmt.Errorf("put consent: %w", storage.ErrLimit)
+		}
 		c.At = truncateToMillis(c.At)
 		c.Sequence = t.sequence()
 		t.store(consents, joinKey(c.Subject, c.Client), c)

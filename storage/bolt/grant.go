@@ -176,6 +176,22 @@ func (t *tx) addGrant(g storage.Grant, sessionEnd time.Time) {
 	}
 }
 
+// countGrants counts the grants of g's session, or the offline grants of g's user and client.
+func (t *tx) countGrants(g storage.Grant) (count int) {
+	if g.Offline() {
+		for range t.scanPrefix(offlineGrantsByUser, keyPrefix(g.Subject, g.Client)) {
+			count++
+		}
+		return count
+	}
+	for k := range t.scanPrefix(sessions, keyPrefix(string(g.Session))) {
+		if bytes.Count(k[len(g.Session):], []byte{0}) >= 2 { // not a client session
+			count++
+		}
+	}
+	return count
+}
+
 // putGrant stores a grant's own record.
 func (t *tx) putGrant(g storage.Grant) { t.store(grants, []byte(g.ID), g) }
 

@@ -80,6 +80,9 @@ func (t *tx) joinSession(code storage.Code, at time.Time, issue issueFunc) (stor
 		if t.get(grants, []byte(g.ID)) != nil {
 			return r, fmt.Errorf("grant: %w", storage.ErrExists)
 		}
+		if t.countGrants(g) >= storage.MaxGrants {
+			return r, fmt.Errorf("grant: %w", storage.ErrLimit)
+		}
 		t.addGrant(g, session.Expires)
 	}
 	t.noteUse(code.Client, at)

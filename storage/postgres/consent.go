@@ -15,13 +15,18 @@ func (s *Store) PutConsent(ctx context.Context, c storage.Consent) error {
 		t.lockGates(gateOf(c.Subject))
 		t.readState()
 		var enabled bool
+		var others int
 		t.queryRow(
 			`SELECT EXISTS (SELECT FROM @users WHERE subject = $1 AND enabled)
-				AND EXISTS (SELECT FROM @clients WHERE id = $2 AND enabled)`,
-			[]any{c.Subject, c.Client}, &enabled,
+				AND EXISTS (SELECT FROM @clients WHERE id = $2 AND enabled),
+				(SELECT count(*) FROM @consents WHERE subject = $1 AND client <> $2)`,
+			[]any{c.Subject, c.Client}, &enabled, &others,
 		)
 		if !enabled {
 			return fmt.Errorf("put consent: %w", storage.ErrRevoked)
+		}
+		if others >= storage.MaxConsents {
+			return fmt.Errorf("put consent: %w", storage.ErrLimit)
 		}
 		c.At, c.Sequence = truncate(c.At), t.sequence()
 		t.exec(

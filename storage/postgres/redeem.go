@@ -62,6 +62,8 @@ type redemption struct {
 	storage.RedemptionFacts
 	used       bool
 	firstGrant storage.Grant // the grant that the first use gave, zero if it is gone
+	grants     int           // of the code's session
+	offline    int           // offline grants of the code's user and client
 	sidTaken   bool          // another client session has the code's sid
 }
 
@@ -79,13 +81,15 @@ func (t *tx) redemptionFacts(code storage.Code, at time.Time) (r redemption) {
 			EXISTS (SELECT FROM @users WHERE subject = $5 AND enabled),
 			EXISTS (SELECT FROM @clients WHERE id = $6 AND enabled),
 			EXISTS (SELECT FROM @client_sessions WHERE sid = $8),
+			(SELECT count(*) FROM @grants WHERE session = $7),
+			(SELECT count(*) FROM @grants WHERE session IS NULL AND subject = $5 AND client = $6),
 			s.record, coalesce(`+clientSessionsOf+`, '{}'), `+bulkLogoutsUnderWay+`
 		FROM (SELECT) one LEFT JOIN @sessions s ON s.id = $7`,
 		[]any{
 			scopeSessions, subjects, clients,
 			codeKey(code), code.Subject, code.Client, string(code.Session), code.SID,
 		},
-		&cutoffs, &r.used, &grant, &r.UserEnabled, &r.ClientEnabled, &r.sidTaken,
+		&cutoffs, &r.used, &grant, &r.UserEnabled, &r.ClientEnabled, &r.sidTaken, &r.grants, &r.offline,
 		&session, &clientSessions, &bulkLogouts,
 	)
 	r.firstGrant = decode[storage.Grant](t, grant)
@@ -118,6 +122,13 @@ func (t *tx) joinSession(
 	}
 	g, value := keep(t, code.Bind(issuance, session.ID, cs, t.sequence(), at))
 	*cs, _ = keep(t, *cs)
+	existing := facts.grants
+	if g.Offline() {
+		existing = facts.offline
+	}
+	if g.ID != "" && existing >= storage.MaxGrants {
+		return r, fmt.Errorf("grant: %w", storage.ErrLimit)
+	}
 	if g.ID != "" { // empty: issue gave no grant
 		t.addGrant(g, value)
 	}

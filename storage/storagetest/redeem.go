@@ -2,6 +2,7 @@ package storagetest
 
 import (
 	"errors"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -10,6 +11,34 @@ import (
 )
 
 var redeemTests = map[string]func(*world){
+	"SessionHasAtMostMaxGrants": func(w *world) {
+		w.mustUsers("ann")
+		w.mustClients("app")
+		session := w.mustSession("s", "ann", t0)
+		var codes []storage.Code
+		for range storage.MaxGrants + 20 {
+			codes = append(codes, w.code(session, "ann", "app", t0))
+		}
+		var wg sync.WaitGroup
+		var redeemed, refused atomic.Int64
+		for part := range slices.Chunk(codes, len(codes)/20) {
+			wg.Go(func() {
+				for _, code := range part {
+					_, err := w.Redeem(w.ctx, code, t0, issue(code, t0))
+					switch {
+					case err == nil:
+						redeemed.Add(1)
+					case errors.Is(err, storage.ErrLimit):
+						refused.Add(1)
+					default:
+						w.Error(err)
+					}
+				}
+			})
+		}
+		wg.Wait()
+		mustEqual(w, "grants and refusals", [2]int64{redeemed.Load(), refused.Load()}, [2]int64{storage.MaxGrants, 20})
+	},
 	"CodeIsRedeemedByOneOfFiftyCallersAndTheOthersGetItsGrant": func(w *world) {
 		w.mustUsers("ann")
 		w.mustClients("app")

@@ -115,10 +115,11 @@ var below = []string{
 // an entry has the rule of its closest parent.
 var arrows = map[string][]string{
 	"storage":             {},
-	"storage/bolt":        {"storage", "storage/record"},
-	"storage/postgres":    {"storage", "storage/record"},
+	"storage/bolt":        {"storage", "storage/record", "storage/transfer"},
+	"storage/postgres":    {"storage", "storage/record", "storage/transfer"},
 	"storage/record":      {"storage"},
 	"storage/storagetest": {"storage"},
+	"storage/transfer":    {"storage"},
 	"templates":           {},
 	"logout":              {"storage"},
 	"provider/egress":     {},

@@ -76,6 +76,7 @@ func TestCommandsOnPostgreSQL(t *testing.T) {
 	for _, name := range []string{"user", "client", "logout", "bulklogout"} {
 		params.Files = append(params.Files, filepath.Join("testdata", "script", name+".txtar"))
 	}
+	params.Files = append(params.Files, filepath.Join("testdata", "postgres", "copy.txtar"))
 	testscript.Run(t, params)
 }
 

@@ -4,17 +4,125 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"os"
+	"slices"
+	"strconv"
+	"strings"
 
 	"github.com/spf13/cobra"
 
 	"github.com/curfew-id/curfew/cmd/curfew/server"
+	"github.com/curfew-id/curfew/storage/bolt"
 	"github.com/curfew-id/curfew/storage/postgres"
+	"github.com/curfew-id/curfew/storage/transfer"
 )
 
 func (p *program) storeCommand() *cobra.Command {
 	cmd := &cobra.Command{Use: "store", Short: "The database with the records"}
-	cmd.AddCommand(p.storeMigrate())
+	cmd.AddCommand(p.storeMigrate(), p.storeCopy())
 	return cmd
+}
+
+// copyRequest is what `curfew store copy` is asked for.
+type copyRequest struct {
+	from, to, schema, passwordFile string
+	dryRun                         bool
+}
+
+func (p *program) storeCopy() *cobra.Command {
+	var r copyRequest
+	cmd := &cobra.Command{
+		Use:   "copy --from bolt:FILE --to postgres://USER@HOST/DATABASE",
+		Short: "Copy all records of a file to a PostgreSQL database",
+		Long: "Copy all records of a file to a PostgreSQL database: sessions, tokens and pending deliveries included. Stop the\n" +
+			"server first, and start it with store.url afterwards. The copy is one transaction: if it fails, the database is\n" +
+			"as before, and the command can be given again. It counts the records of each kind in the database.",
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error { return p.copyStore(cmd.Context(), r) },
+	}
+	cmd.Flags().StringVar(&r.from, "from", "", "the `STORE` to read: bolt:FILE, such as bolt:/var/lib/curfew/curfew.db")
+	cmd.Flags().StringVar(&r.to, "to", "", "the `STORE` to write: postgres://USER@HOST/DATABASE")
+	cmd.Flags().StringVar(&r.schema, "schema", postgres.DefaultSchema, "the `NAME` of the schema with the tables")
+	cmd.Flags().StringVar(&r.passwordFile, "password-file", "", "the `FILE` with the password of the role")
+	cmd.Flags().BoolVar(&r.dryRun, "dry-run", false, "copy, count, and keep nothing")
+	return cmd
+}
+
+func (p *program) copyStore(ctx context.Context, r copyRequest) error {
+	path, isFile := strings.CutPrefix(r.from, "bolt:")
+	if !isFile || path == "" {
+		return usageErrorf("--from must be bolt:FILE")
+	}
+	if _, err := os.Stat(path); err != nil {
+		return err
+	}
+	if err := postgres.CheckURL(r.to); err != nil {
+		return usageErrorf("--to %v", err)
+	}
+	options := postgres.Options{URL: r.to, Schema: r.schema}
+	if r.passwordFile != "" {
+		text, err := os.ReadFile(r.passwordFile)
+		if err != nil {
+			return err
+		}
+		options.Password = strings.TrimSpace(string(text))
+	}
+	file, err := bolt.Open(bolt.Options{Path: path})
+	if err != nil {
+		return err
+	}
+	defer file.Close()
+	database, err := postgres.Open(ctx, options)
+	if err != nil {
+		return err
+	}
+	defer database.Close()
+	counts, err := database.Import(ctx, r.dryRun, func(visit func(transfer.Record) error) error {
+		return file.Export(ctx, p.countCopied(visit))
+	})
+	switch {
+	case errors.Is(err, postgres.ErrNotEmpty):
+		return &exitError{code: exitFailed, err: err, hint: "copy to a new schema (--schema), or drop this one"}
+	case err != nil:
+		return err
+	}
+	return p.showCopied(counts, r.dryRun)
+}
+
+// progressStep is after how many records a line says how far a copy is.
+const progressStep = 100_000
+
+// countCopied returns visit, which also prints how far the copy is.
+func (p *program) countCopied(visit func(transfer.Record) error) func(transfer.Record) error {
+	n := 0
+	return func(r transfer.Record) error {
+		if n++; n%progressStep == 0 {
+			fmt.Fprintf(p.stderr, "%d records\n", n)
+		}
+		return visit(r)
+	}
+}
+
+// showCopied prints how many records of each kind the database has.
+func (p *program) showCopied(counts map[string]int, dryRun bool) error {
+	if p.format == "json" {
+		return p.printJSON(counts)
+	}
+	var rows [][]string
+	for _, kind := range slices.Sorted(maps.Keys(counts)) {
+		if counts[kind] > 0 && kind != "state" {
+			rows = append(rows, []string{kind, strconv.Itoa(counts[kind])})
+		}
+	}
+	if err := p.printTable([]string{"records", "copied"}, rows); err != nil {
+		return err
+	}
+	if dryRun {
+		_, err := fmt.Fprintln(p.stderr, "nothing was kept")
+		return err
+	}
+	return nil
 }
 
 func (p *program) storeMigrate() *cobra.Command {

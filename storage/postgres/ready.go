@@ -37,8 +37,8 @@ func (s *Store) Ready(ctx context.Context) error {
 // MaxClockSkew is how far a replica's clock may be off the database's.
 const MaxClockSkew = 30 * time.Second
 
-// CheckClock reports an error if at is further than MaxClockSkew from the time of the database: such a replica would end
-// sessions too early, or accept codes and tokens too late. ErrUnavailable.
+// CheckClock reports an error if at is further than MaxClockSkew from the time of the database: such a replica would
+// end sessions too early, or accept codes and tokens too late. ErrUnavailable.
 func (s *Store) CheckClock(ctx context.Context, at time.Time) error {
 	_, err := read(ctx, s, func(t *tx) (struct{}, error) {
 		var now int64

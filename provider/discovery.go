@@ -8,7 +8,6 @@ import (
 	"github.com/curfew-id/curfew/provider/authn"
 	"github.com/curfew-id/curfew/provider/register"
 	"github.com/curfew-id/curfew/provider/tokens"
-	"github.com/curfew-id/curfew/storage"
 )
 
 // providerMetadata is the discovery document (Discovery 1.0 §3, RFC 8414 §2, and the logout specifications). It lists
@@ -75,9 +74,9 @@ func (p *Provider) discoveryDocument() ([]byte, error) {
 		RevocationEndpoint:    url("/revoke"),
 		EndSessionEndpoint:    url("/end_session"),
 		Scopes:                tokens.Scopes(),
-		ResponseTypes:         register.ResponseTypes(),
+		ResponseTypes:         register.ResponseTypes(c.Token.Implicit),
 		ResponseModes:         []string{"query", "fragment", "form_post"},
-		GrantTypes:            storage.SupportedGrantTypes(),
+		GrantTypes:            register.GrantTypes(c.Token.Implicit),
 		ACRValues:             authn.ACRValues(),
 		SubjectTypes:          []string{"public", "pairwise"},
 		IDTokenAlgs:           append(slices.Clone(signingAlgs), "none"),

@@ -104,6 +104,7 @@ func (p *Provider) newRegistrar() *register.Registrar {
 			SigningAlgs:           c.Ring.Algorithms(),
 			SelfServiceScopes:     tokens.Scopes(),
 			AllowUnsignedIDTokens: true,
+			Implicit:              c.Token.Implicit,
 			PublicWithoutPKCE:     c.Registration.PublicWithoutPKCE,
 			MaxTrustHorizon:       c.MaxTrustHorizon,
 			Lifetimes:             p.maxLifetimes(),

@@ -117,6 +117,8 @@ func (l *Launcher) writeConfig(op *launchedOP, run Run, dir, port string) error 
 		"egress": egress,
 		// The module oidcc-server-rotate-keys supports only RSA and EC keys.
 		"keys": map[string]any{"algorithms": []string{"RS256", "ES256", "PS256"}},
+		// The plans have the implicit and the hybrid flow.
+		"token": map[string]any{"implicit": true},
 		"registration": map[string]any{
 			"mode":     "open",
 			"logo":     true,

@@ -4,6 +4,9 @@ import "time"
 
 // Token holds the lifetimes of codes, tokens and offline access.
 type Token struct {
+	// Allow the implicit and the hybrid flow: response types that give tokens at the authorization endpoint. They travel
+	// in the address of the browser (RFC 9700 §2.1.2).
+	Implicit bool `yaml:"implicit" default:"false"`
 	// Lifetime of an authorization code; at most `10m` (RFC 6749 §4.1.2).
 	Code time.Duration `yaml:"code" default:"1m" max:"10m"`
 	// Lifetime of an opaque access token. It is revoked with its session all the same.

@@ -78,6 +78,7 @@ func MustStartOn(t testing.TB, file bolt.Options, configure func(*provider.Confi
 			RememberAbsolute: 30 * 24 * time.Hour,
 		},
 		Token: policy.Token{
+			Implicit:        true, // as for the conformance suite
 			Code:            time.Minute,
 			Opaque:          time.Hour,
 			JWT:             10 * time.Minute,

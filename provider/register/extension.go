@@ -168,7 +168,7 @@ func requestedMetadata(body, defaults []byte, p Policy) (storage.Metadata, error
 	}
 	// RFC 7591 §3.2.1 allows the provider to replace requested values: unsupported grant types are dropped if a
 	// supported one remains.
-	isUnsupported := func(t string) bool { return !slices.Contains(storage.SupportedGrantTypes(), t) }
+	isUnsupported := func(t string) bool { return !slices.Contains(GrantTypes(p.Implicit), t) }
 	if supported := slices.DeleteFunc(slices.Clone(m.GrantTypes), isUnsupported); len(supported) > 0 {
 		m.GrantTypes = supported
 	}

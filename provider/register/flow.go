@@ -8,9 +8,19 @@ import (
 )
 
 // ResponseTypes returns the response types that a client can register (OAuth 2.0 Multiple Response Types 1.0 §3, §5).
-// The values in each are sorted, as they are stored.
-func ResponseTypes() []string {
+// The values in each are sorted, as they are stored. Without implicit it is only code: the others give tokens at the
+// authorization endpoint.
+func ResponseTypes(implicit bool) []string {
+	if !implicit {
+		return []string{"code"}
+	}
 	return []string{"code", "id_token", "id_token token", "code id_token", "code token", "code id_token token"}
+}
+
+// GrantTypes returns the grant types that a client can register.
+func GrantTypes(implicit bool) []string {
+	isOff := func(grantType string) bool { return grantType == "implicit" && !implicit }
+	return slices.DeleteFunc(storage.SupportedGrantTypes(), isOff)
 }
 
 // AuthMethods returns the authentication methods of the token endpoint (Core §9).
@@ -47,16 +57,17 @@ func (c *validation) checkResponseTypes(m *storage.Metadata) {
 		m.ResponseTypes = []string{"code"}
 	}
 	m.ResponseTypes = slices.Clone(m.ResponseTypes)
+	supported := ResponseTypes(c.policy.Implicit)
 	for i, responseType := range m.ResponseTypes {
 		values := strings.Fields(responseType)
 		slices.Sort(values)
 		normalized := strings.Join(values, " ") // sorted as in ResponseTypes
-		if !slices.Contains(ResponseTypes(), normalized) {
+		if !slices.Contains(supported, normalized) {
 			c.addProblem(
 				indexed("response_types", i),
-				"%+q is not known; use %s",
+				"%+q is not known or not allowed here; use %s",
 				responseType,
-				joinWithOr(ResponseTypes()),
+				joinWithOr(supported),
 			)
 			continue
 		}
@@ -81,16 +92,16 @@ func (c *validation) checkGrantTypes(m *storage.Metadata) {
 	}
 	declared := m.GrantTypes != nil
 	for i, t := range m.GrantTypes {
-		if !slices.Contains(storage.SupportedGrantTypes(), t) {
+		if !slices.Contains(GrantTypes(c.policy.Implicit), t) {
 			c.addProblem(
 				indexed("grant_types", i),
 				"%+q is not known; use %s",
 				t,
-				joinWithOr(storage.SupportedGrantTypes()),
+				joinWithOr(GrantTypes(c.policy.Implicit)),
 			)
 		}
 	}
-	for _, t := range storage.SupportedGrantTypes() {
+	for _, t := range GrantTypes(c.policy.Implicit) {
 		registered := slices.Contains(m.GrantTypes, t)
 		needsResponseType := t == "authorization_code" || t == "implicit"
 		switch {

@@ -39,9 +39,15 @@ func mustStart(t testing.TB, mode, defaults string) *fixture {
 	quiet := slog.New(slog.DiscardHandler)
 	wrap := func(client string, secret []byte) ([]byte, error) { return fmt.Appendf(nil, "wrapped %s", client), nil }
 	o.handler = &register.Handler{
-		Issuer:     "https://op.example",
-		Policy:     policy.Registration{Mode: mode, Defaults: []byte(defaults)},
-		Registrar:  &register.Registrar{Fetch: o.web, SelfFetch: o.web, WrapSecret: wrap, Now: now},
+		Issuer: "https://op.example",
+		Policy: policy.Registration{Mode: mode, Defaults: []byte(defaults)},
+		Registrar: &register.Registrar{
+			Policy:     register.Policy{Implicit: true},
+			Fetch:      o.web,
+			SelfFetch:  o.web,
+			WrapSecret: wrap,
+			Now:        now,
+		},
 		Store:      o.store,
 		Terminator: &logout.Terminator{Store: o.store, Now: now, Issuer: "https://op.example", Log: quiet},
 		Log:        quiet,

@@ -17,6 +17,8 @@ type Policy struct {
 	SelfServiceScopes []string
 	// AllowUnsignedIDTokens allows id_token_signed_response_alg none where Core §2 allows it.
 	AllowUnsignedIDTokens bool
+	// Implicit allows the response types that give tokens at the authorization endpoint.
+	Implicit bool
 	// PublicWithoutPKCE allows an operator to exempt a public client from PKCE, against RFC 9700 §2.1.1.
 	PublicWithoutPKCE bool
 	// MaxTrustHorizon refuses clients that may trust an ended session for longer. 0: no limit.

@@ -42,7 +42,7 @@ func TestSoundMetadataPasses(t *testing.T) {
 		`{"require_pkce":false,"access_token_format":"jwt","audience":["https://api.example"],"consent":"skip","logout_token_typ":"JWT","logout_token_claims":"sid","backend_logout":"session","logout_scope":"all","refresh_tokens":"offline","session_expiry":900,"clock_skew":0}`,
 		`{"client_name":"Büro & Co","scope":"openid profile https://api.example/read"}`,
 	} {
-		if got := mustProblems(t, over, Policy{}); got != nil {
+		if got := mustProblems(t, over, Policy{Implicit: true}); got != nil {
 			t.Errorf("%s: got %v, want no problem", over, got)
 		}
 	}
@@ -246,7 +246,7 @@ func TestUnsoundMetadataIsRefusedWithFieldCodeAndAdvice(t *testing.T) {
 		{`{"clock_skew":4000}`, InvalidMetadata, "clock_skew", "3600"},
 		{`{"audience":[""]}`, InvalidMetadata, "audience[0]", "empty"},
 	} {
-		got := mustProblems(t, c.over, Policy{})
+		got := mustProblems(t, c.over, Policy{Implicit: true})
 		if len(got) != 1 || got[0].Code != c.code || got[0].Field != c.field || !strings.Contains(got[0].Text, c.text) {
 			t.Errorf("%s:\ngot  %+v\nwant %s %s with %q", c.over, []Problem(got), c.code, c.field, c.text)
 		}
@@ -257,7 +257,7 @@ func TestAllProblemsAreReportedTogether(t *testing.T) {
 	got := mustProblems(
 		t,
 		`{"redirect_uris":["http://a.example","x:y"],"consent":"no","jwks_uri":"ftp://a","scope":" "}`,
-		Policy{},
+		Policy{Implicit: true},
 	)
 	if len(got) != 5 {
 		t.Errorf("got %d problems %v, want 5", len(got), got)
@@ -273,7 +273,7 @@ func TestDefaultsAreThoseOfRegistration(t *testing.T) {
 		ResponseTypes: []string{"token code id_token"},
 	}
 	given := m.ResponseTypes
-	if err := Validate(&m, Policy{}); err != nil {
+	if err := Validate(&m, Policy{Implicit: true}); err != nil {
 		t.Fatal(err)
 	}
 	got := strings.Join(
@@ -296,13 +296,13 @@ func TestDefaultsAreThoseOfRegistration(t *testing.T) {
 }
 
 func TestUnsignedIDTokensNeedPolicyAndCode(t *testing.T) {
-	if got := mustProblems(t, `{"id_token_signed_response_alg":"none"}`, Policy{AllowUnsignedIDTokens: true}); got != nil {
+	if got := mustProblems(t, `{"id_token_signed_response_alg":"none"}`, Policy{AllowUnsignedIDTokens: true, Implicit: true}); got != nil {
 		t.Errorf("with code: got %v, want no problem", got)
 	}
-	if got := mustProblems(t, `{"id_token_signed_response_alg":"none","response_types":["code token"]}`, Policy{AllowUnsignedIDTokens: true}); got != nil {
+	if got := mustProblems(t, `{"id_token_signed_response_alg":"none","response_types":["code token"]}`, Policy{AllowUnsignedIDTokens: true, Implicit: true}); got != nil {
 		t.Errorf("with code token: got %v, want no problem: no ID token comes from the authorization endpoint", got)
 	}
-	if got := mustProblems(t, `{"id_token_signed_response_alg":"none","response_types":["code id_token"]}`, Policy{AllowUnsignedIDTokens: true}); len(
+	if got := mustProblems(t, `{"id_token_signed_response_alg":"none","response_types":["code id_token"]}`, Policy{AllowUnsignedIDTokens: true, Implicit: true}); len(
 		got,
 	) != 1 {
 		t.Errorf("with code id_token: got %v, want one problem", got)

@@ -8,8 +8,8 @@ import (
 	"github.com/curfew-id/curfew/provider/providertest"
 )
 
-// TestSessionsOfOneUserAreLimited: who knows one password cannot fill the store with sessions. At the limit the user is
-// told so and can end the sessions that were used least recently.
+// TestSessionsOfOneUserAreLimited: who knows one password cannot fill the store with sessions. At the limit the page
+// says so, and the user can end the sessions that were used least recently.
 func TestSessionsOfOneUserAreLimited(t *testing.T) {
 	o := providertest.MustStart(t, func(c *provider.Config) { c.Session.MaxPerUser = 3 })
 	o.MustAddClient("shop", nil)

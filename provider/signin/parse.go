@@ -192,7 +192,7 @@ func (h *Handler) readResponseType(req *authRequest, params url.Values) error {
 	if len(req.ResponseType) == 0 {
 		return oauthError("response_type", "invalid_request", "response_type is missing")
 	}
-	if !slices.Contains(register.ResponseTypes(), canonicalResponseType(req.ResponseType)) {
+	if !slices.Contains(register.ResponseTypes(h.Minter.Lifetimes.Implicit), canonicalResponseType(req.ResponseType)) {
 		return oauthError("response_type", "unsupported_response_type",
 			"response_type must be one of response_types_supported in the discovery document")
 	}

@@ -14,6 +14,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -26,6 +27,7 @@ import (
 
 	"github.com/curfew-id/curfew/cmd/curfew/config"
 	"github.com/curfew-id/curfew/cmd/curfew/server"
+	"github.com/curfew-id/curfew/conformance/need"
 	"github.com/curfew-id/curfew/conformance/op"
 	"github.com/curfew-id/curfew/conformance/pgserver"
 	"github.com/curfew-id/curfew/storage"
@@ -57,7 +59,7 @@ func TestCommands(t *testing.T) {
 func TestCommandsOnPostgreSQL(t *testing.T) {
 	database, err := pgserver.Start()
 	if errors.Is(err, pgserver.ErrMissing) {
-		t.Skip(err)
+		need.Missing(t, err.Error())
 	}
 	if err != nil {
 		t.Fatal(err)
@@ -76,7 +78,9 @@ func TestCommandsOnPostgreSQL(t *testing.T) {
 	for _, name := range []string{"user", "client", "logout", "bulklogout"} {
 		params.Files = append(params.Files, filepath.Join("testdata", "script", name+".txtar"))
 	}
-	params.Files = append(params.Files, filepath.Join("testdata", "postgres", "copy.txtar"))
+	for _, name := range []string{"copy", "replicas"} {
+		params.Files = append(params.Files, filepath.Join("testdata", "postgres", name+".txtar"))
+	}
 	testscript.Run(t, params)
 }
 
@@ -94,7 +98,7 @@ func scriptParams(setup func(*testscript.Env)) testscript.Params {
 			env.Setenv("ISSUER", "http://localhost:"+strconv.Itoa(l.Addr().(*net.TCPAddr).Port))
 			env.Setenv("CURFEW_LOG_FORMAT", "json")
 			setup(env)
-			env.Values[serverProcess{}] = &serverProcess{}
+			env.Values[serversKey{}] = &servers{}
 			return nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
@@ -112,20 +116,35 @@ func scriptParams(setup func(*testscript.Env)) testscript.Params {
 	}
 }
 
-// serverProcess is the server of a transcript.
-type serverProcess struct {
+// servers are the servers of a transcript. stop and crash end the one that was started last.
+type servers struct {
+	running []*startedServer
+}
+
+// serversKey is the key of the servers in a transcript.
+type serversKey struct{}
+
+type startedServer struct {
 	command *exec.Cmd
 	log     sync.WaitGroup
 }
 
+// last removes the server that was started last from the list and returns it.
+func (s *servers) last() *startedServer {
+	started := s.running[len(s.running)-1]
+	s.running = s.running[:len(s.running)-1]
+	return started
+}
+
 func serveScript(ts *testscript.TestScript, neg bool, args []string) {
-	s := ts.Value(serverProcess{}).(*serverProcess)
-	s.command = scriptCommand(ts, append([]string{"serve"}, args...)...)
+	processes := ts.Value(serversKey{}).(*servers)
+	s := &startedServer{command: scriptCommand(ts, append([]string{"serve"}, args...)...)}
 	log, err := s.command.StderrPipe()
 	ts.Check(err)
 	ts.Check(s.command.Start())
+	processes.running = append(processes.running, s)
 	ts.Defer(func() {
-		if s.command != nil {
+		if slices.Contains(processes.running, s) {
 			s.command.Process.Kill()
 			s.log.Wait()
 			s.command.Wait()
@@ -148,19 +167,17 @@ func serveScript(ts *testscript.TestScript, neg bool, args []string) {
 }
 
 func stopScript(ts *testscript.TestScript, neg bool, args []string) {
-	s := ts.Value(serverProcess{}).(*serverProcess)
+	s := ts.Value(serversKey{}).(*servers).last()
 	ts.Check(s.command.Process.Signal(os.Interrupt))
 	s.log.Wait()
 	ts.Check(s.command.Wait())
-	s.command = nil
 }
 
 func crashScript(ts *testscript.TestScript, neg bool, args []string) {
-	s := ts.Value(serverProcess{}).(*serverProcess)
+	s := ts.Value(serversKey{}).(*servers).last()
 	ts.Check(s.command.Process.Kill())
 	s.log.Wait()
 	s.command.Wait() // which says that it was killed
-	s.command = nil
 }
 
 func sessionsScript(ts *testscript.TestScript, neg bool, args []string) {
@@ -255,6 +272,8 @@ func scriptCommand(ts *testscript.TestScript, args ...string) *exec.Cmd {
 		"CURFEW_REGISTRATION_MODE",
 		"CURFEW_STORE_URL",
 		"CURFEW_STORE_SCHEMA",
+		"CURFEW_LISTEN",
+		"CURFEW_KEY_FILE",
 	} {
 		if value := ts.Getenv(name); value != "" {
 			command.Env = append(command.Env, name+"="+value)

@@ -13,6 +13,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"github.com/curfew-id/curfew/conformance/need"
 	"github.com/curfew-id/curfew/conformance/pgserver"
 	"github.com/curfew-id/curfew/storage"
 	"github.com/curfew-id/curfew/storage/storagetest"
@@ -49,7 +50,7 @@ func mustServer(t testing.TB) string {
 	serverUsed.Store(true)
 	server, err := shared()
 	if errors.Is(err, pgserver.ErrMissing) {
-		t.Skip(err)
+		need.Missing(t, err.Error())
 	}
 	if err != nil {
 		t.Fatal(err)

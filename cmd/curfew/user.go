@@ -28,6 +28,7 @@ func (p *program) userCommand() *cobra.Command {
 		p.userEnable(),
 		p.userRemove(),
 		p.userResetLink(),
+		p.userFactors(),
 	)
 	return cmd
 }

@@ -51,6 +51,7 @@ func actorOf(ctx context.Context) string {
 // Store is the part of a store that the API uses.
 type Store interface {
 	UserStore
+	FactorStore
 	ClientStore
 	SessionStore
 	BulkLogoutStore

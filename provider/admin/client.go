@@ -216,6 +216,16 @@ func (c *Client) MakeResetLink(ctx context.Context, user string, request ResetLi
 	return call[ResetLink](ctx, c, http.MethodPost, joinPath("users", user, "reset-link"), nil, request)
 }
 
+// Factors calls GET /users/{user}/factors.
+func (c *Client) Factors(ctx context.Context, user string) (FactorList, error) {
+	return call[FactorList](ctx, c, http.MethodGet, joinPath("users", user, "factors"), nil, nil)
+}
+
+// RemoveFactor calls DELETE /users/{user}/factors/{factor}. factor is the ID of one, or all.
+func (c *Client) RemoveFactor(ctx context.Context, user, factor string) (TerminationResult, error) {
+	return call[TerminationResult](ctx, c, http.MethodDelete, joinPath("users", user, "factors", factor), nil, nil)
+}
+
 // AddClient calls POST /clients. members are client metadata, and client_secret to import an existing secret.
 func (c *Client) AddClient(ctx context.Context, members any) (ClientRecord, error) {
 	return call[ClientRecord](ctx, c, http.MethodPost, "/clients", nil, members)

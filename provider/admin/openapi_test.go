@@ -244,6 +244,8 @@ func TestSchemasHaveTheMembersOfTheTypes(t *testing.T) {
 		"UserList":                  {value: UserList{}},
 		"PasswordChange":            {value: PasswordChange{}},
 		"ResetLinkRequest":          {value: ResetLinkRequest{}},
+		"Factor":                    {value: Factor{}},
+		"FactorList":                {value: FactorList{}},
 		"ResetLink":                 {value: ResetLink{}},
 		"ClientInput":               {value: storage.Metadata{}, more: []string{"client_secret"}},
 		"ClientRecord":              {value: ClientRecord{}},

@@ -26,6 +26,8 @@ func (a *api) routes() []route {
 		{"POST", "/users/{user}/disable", withoutBody(a.disableUser)},
 		{"POST", "/users/{user}/enable", withoutBody(a.enableUser)},
 		{"POST", "/users/{user}/reset-link", a.makeResetLink},
+		{"GET", "/users/{user}/factors", a.listFactors},
+		{"DELETE", "/users/{user}/factors/{factor}", withoutBody(a.removeFactor)},
 
 		{"POST", "/clients", a.addClient},
 		{"GET", "/clients", a.listClients},

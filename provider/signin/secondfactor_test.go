@@ -266,7 +266,7 @@ func TestNothingIsMintedFromAPasswordThatWaited(t *testing.T) {
 	}
 }
 
-// TestPasswordThatWaitedCountsOnce: after a sign-out, the kept page of the second factor signs nobody in, with a fresh
+// TestPasswordThatWaitedCountsOnce: after a sign-out, the kept page of the second factor does not count, with a fresh
 // code neither.
 func TestPasswordThatWaitedCountsOnce(t *testing.T) {
 	inBubble(t, nil, func(t *testing.T, f *providertest.Fixture) {

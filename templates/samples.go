@@ -259,17 +259,18 @@ func signOutSamples() []Sample {
 
 	soon := Page{Now: sampleNow.Add(2 * time.Second)}
 	done := SignedOutPage{
-		Page:        soon,
-		Ended:       sampleNow,
-		Scope:       ScopeSession,
-		Application: &atlas,
-		Entries:     sampleEntries()[:4],
-		Offline:     []string{"Mail"},
-		OfflineURL:  "/account/applications",
-		StatusURL:   "/signed-out/x",
-		ContinueURL: "https://atlas.example/?state=1&x=%20",
-		SignInURL:   "/account",
-		MeaningURL:  "/signed-out/meaning",
+		RedirectDelay: 6 * time.Second,
+		Page:          soon,
+		Ended:         sampleNow,
+		Scope:         ScopeSession,
+		Application:   &atlas,
+		Entries:       sampleEntries()[:4],
+		Offline:       []string{"Mail"},
+		OfflineURL:    "/account/applications",
+		StatusURL:     "/signed-out/x",
+		ContinueURL:   "https://atlas.example/?state=1&x=%20",
+		SignInURL:     "/account",
+		MeaningURL:    "/signed-out/meaning",
 	}
 	first := done
 	first.Frames = []Frame{{"Photos", "https://photos.example/logout?iss=https%3A%2F%2Fcurfew.example&sid=abc"}}
@@ -280,12 +281,13 @@ func signOutSamples() []Sample {
 	confirmed.Entries = sampleEntries()[:2]
 	confirmed.Offline = nil
 	clientSignOut := SignedOutPage{
-		Page:        soon,
-		Ended:       sampleNow,
-		Scope:       ScopeClient,
-		Application: &atlas,
-		Entries:     sampleEntries()[:1],
-		SignInURL:   "/account",
+		RedirectDelay: 6 * time.Second,
+		Page:          soon,
+		Ended:         sampleNow,
+		Scope:         ScopeClient,
+		Application:   &atlas,
+		Entries:       sampleEntries()[:1],
+		SignInURL:     "/account",
 	}
 	signedOutEverywhere := done
 	signedOutEverywhere.Scope = ScopeAll

@@ -22,7 +22,7 @@ type SignedOutPage struct {
 	EvictURL      string        // a style sheet with Clear-Site-Data: "cache", to empty the back-forward cache
 	ContinueURL   string        // the page that the browser goes to next; empty: it stays here
 	Manual        bool          // ContinueURL is a link only; the page does not redirect
-	RedirectDelay time.Duration // redirect after this even if apps have not answered; 0: DefaultRedirectDelay
+	RedirectDelay time.Duration // redirect after this even if apps have not answered; 0: at once, unless the page has frames
 	SignInURL     string        // "Sign in again"
 	MeaningURL    string        // "What do these words mean?"
 }
@@ -35,9 +35,6 @@ type Frame struct {
 
 // FrameTimeout is how long the page waits for its frames.
 const FrameTimeout = 5 * time.Second
-
-// DefaultRedirectDelay is how long the signed-out page waits for answers before it redirects.
-const DefaultRedirectDelay = 6 * time.Second
 
 // SignedOut writes the signed-out page.
 func SignedOut(w io.Writer, p SignedOutPage) error { return render(w, p.Page, "signedout", p) }
@@ -76,12 +73,9 @@ func (p SignedOutPage) heading() Text {
 	return l.text("signedout.done")
 }
 
-// redirectDelay returns RedirectDelay or its default, but at least FrameTimeout if the page has frames.
+// redirectDelay returns RedirectDelay, but at least FrameTimeout if the page has frames.
 func (p SignedOutPage) redirectDelay() time.Duration {
 	wait := p.RedirectDelay
-	if wait == 0 {
-		wait = DefaultRedirectDelay
-	}
 	if len(p.Frames) > 0 {
 		wait = max(wait, FrameTimeout)
 	}

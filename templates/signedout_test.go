@@ -65,6 +65,7 @@ func TestSignedOutPageGoesOnWithoutScripts(t *testing.T) {
 			Refresh{},
 		},
 	} {
+		tt.page.RedirectDelay = 6 * time.Second
 		tt.page.Ended = sampleNow
 		tt.page.Now = sampleNow.Add(tt.elapsed)
 		tt.page.StatusURL = "/status"
@@ -72,8 +73,20 @@ func TestSignedOutPageGoesOnWithoutScripts(t *testing.T) {
 			t.Errorf("%s: got %v, want %v", tt.name, got, tt.want)
 		}
 	}
-	if got := (SignedOutPage{ContinueURL: back}).Refresh(); got != (Refresh{6, back}) {
+	if got := (SignedOutPage{RedirectDelay: 6 * time.Second, ContinueURL: back}).Refresh(); got != (Refresh{6, back}) {
 		t.Errorf("nobody was signed in: got %v, want the way back", got)
+	}
+}
+
+// TestNoWaitMeansNoWait: with logout.wait 0 the page goes back at once, whatever is under way. Frames get their time.
+func TestNoWaitMeansNoWait(t *testing.T) {
+	page := SignedOutPage{ContinueURL: "https://atlas.example/", Ended: sampleNow, Page: Page{Now: sampleNow}}
+	if got := page.RedirectDelayMillis(); got != 0 {
+		t.Errorf("got a wait of %d ms, want none", got)
+	}
+	page.Frames = []Frame{{URL: "https://birch.example/front"}}
+	if got := page.RedirectDelayMillis(); got != FrameTimeout.Milliseconds() {
+		t.Errorf("got a wait of %d ms with frames, want %v", got, FrameTimeout)
 	}
 }
 

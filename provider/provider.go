@@ -58,8 +58,11 @@ type Config struct {
 	Audit           policy.Audit
 	MaxTrustHorizon time.Duration // 0: no limit
 	HSTS            web.HSTS
-	CheckSession    bool          // Session Management 1.0
-	PasswordCost    password.Cost // for new hashes; zero: the default
+	CheckSession    bool // Session Management 1.0
+	// EmailChange lets users change their own e-mail address. Without mail nothing proves that the new address is theirs,
+	// so by default only operators change addresses.
+	EmailChange  bool
+	PasswordCost password.Cost // for new hashes; zero: the default
 
 	Authenticators []authn.Authenticator // the ways to sign in; nil: password only
 }

@@ -200,6 +200,7 @@ func (p *Provider) account(view *logoutview.Handler) *account.Handler {
 		Lifetimes:     p.maxLifetimes(),
 		Policy:        c.Logout,
 		Authn:         c.Authn,
+		EmailChange:   c.EmailChange,
 		TOTP:          p.totp,
 		RecoveryCodes: p.recovery,
 		Passkeys:      p.passkeys,

@@ -435,6 +435,8 @@ func accountSamples() []Sample {
 	}
 	security.BackgroundAction = "/account/security"
 	security.Offline = []OfflineAccess{mail}
+	byOperator := security
+	byOperator.EmailAction = ""
 	wrong := security
 	wrong.PasswordProblem = Problem{
 		Fault: PasswordsDiffer,
@@ -528,6 +530,7 @@ func accountSamples() []Sample {
 		sample("applications", Applications, allowed),
 		sample("applications-none", Applications, ApplicationsPage{AccountPage: account}),
 		sample("security", Security, security),
+		sample("security-by-operator", Security, byOperator),
 		sample("security-wrong", Security, wrong),
 		sample("activity", Activity, activity),
 		sample("report", Report, report),

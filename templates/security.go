@@ -10,7 +10,7 @@ type SecurityPage struct {
 	AccountPage
 	FactorsURL       string // passkeys and second factors; empty: no link
 	PasswordAction   string
-	EmailAction      string
+	EmailAction      string // empty: only an operator changes the address
 	BackgroundAction string
 	Login            string
 	Email            string // the current address; with an EmailProblem, the address that the user typed

@@ -52,6 +52,7 @@ type Handler struct {
 	Lifetimes     logout.Lifetimes
 	Policy        policy.Logout
 	Authn         policy.Authn
+	EmailChange   bool // users may change their own e-mail address
 	TOTP          *authn.TOTP
 	RecoveryCodes *authn.RecoveryCodes
 	Passkeys      *authn.Passkeys // nil: the issuer's host cannot have any

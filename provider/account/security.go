@@ -37,12 +37,14 @@ func (h *Handler) renderSecurity(
 		AccountPage:      accountPage,
 		FactorsURL:       h.Site.Path("/account/factors"),
 		PasswordAction:   h.Site.Path("/account/password"),
-		EmailAction:      h.Site.Path("/account/email"),
 		BackgroundAction: h.Site.Path("/account/security"),
 		Login:            v.user.Name,
 		Email:            v.user.Email,
 		MinPassword:      password.MinCharacters,
 		SessionScopes:    []templates.LogoutScope{templates.ScopeOthers, templates.ScopeAll},
+	}
+	if h.EmailChange {
+		page.EmailAction = h.Site.Path("/account/email")
 	}
 	if h.Policy.PasswordChangeEndsAll() {
 		page.SessionScopes = []templates.LogoutScope{templates.ScopeAll, templates.ScopeOthers}
@@ -131,6 +133,9 @@ func (h *Handler) ChangePassword(w http.ResponseWriter, r *http.Request) error {
 
 // ChangeEmail handles POST /account/email. The new address is stored as unverified.
 func (h *Handler) ChangeEmail(w http.ResponseWriter, r *http.Request) error {
+	if !h.EmailChange {
+		return web.PageError{Status: http.StatusNotFound, Reason: "only an operator changes e-mail addresses here"}
+	}
 	v, form, ok, err := h.requireForm(w, r)
 	if !ok {
 		return err

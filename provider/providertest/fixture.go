@@ -67,6 +67,7 @@ func MustStartOn(t testing.TB, file bolt.Options, configure func(*provider.Confi
 	f := &Fixture{T: t, Store: mustOpen(t, file), Clients: &Clients{}, stopped: make(chan struct{})}
 	c := provider.Config{
 		Issuer:       Issuer,
+		EmailChange:  true,
 		Store:        f.Store,
 		Egress:       f.Clients,
 		Log:          slog.New(slog.DiscardHandler),

@@ -219,6 +219,82 @@ func TestBulkLogoutReachesAllClients(t *testing.T) {
 	}
 }
 
+// TestBulkLogoutOfManySessionsIsInForceAtOnce: a hundred thousand sessions of one client end by one request, which is
+// in force as soon as a small one.
+func TestBulkLogoutOfManySessionsIsInForceAtOnce(t *testing.T) {
+	if !full() {
+		t.Skip("a hundred thousand sessions are signed in by make faults only")
+	}
+	const n = 100_000
+	w := mustStart(t, mustBuild(t, "-tags", "curfewfault"), nil)
+	last := w.mustSignInMany(n)
+	commit := w.mustMeasureCommit()
+	start := time.Now()
+	answered := make(chan error, 1)
+	go func() {
+		_, err := w.admin(http.MethodPost, bulkLogoutPath, allUsers)
+		answered <- err
+	}()
+	for last.introspect(clients[0]) != refused {
+		if time.Since(start) > time.Minute {
+			t.Fatal("got an active access token a minute after the bulk logout")
+		}
+	}
+	cutoff := time.Since(start)
+	if err := <-answered; err != nil {
+		t.Fatal(err)
+	}
+	done := time.Since(start)
+	for len(w.parties.bySID()) < n {
+		if time.Since(start) > 10*time.Minute {
+			t.Fatalf("got %d of %d client sessions notified in ten minutes", len(w.parties.bySID()), n)
+		}
+		time.Sleep(200 * time.Millisecond)
+	}
+	notified := time.Since(start)
+	if most := 200*time.Millisecond + 10*commit; cutoff > most {
+		t.Errorf("got the sessions refused after %s, want %s at most", cutoff, most)
+	}
+	_, peak := w.memory()
+	row(
+		t,
+		"bulk logout, 100,000 sessions × 1",
+		"refused after %d ms (a change of one user: %d ms), answered after %d ms; all notified after %.1f s; peak memory %d MB",
+		cutoff.Milliseconds(),
+		commit.Milliseconds(),
+		done.Milliseconds(),
+		notified.Seconds(),
+		peak,
+	)
+}
+
+// mustSignInMany signs users in that many times at the first client and returns the last visitor. It keeps no history.
+func (w *world) mustSignInMany(n int) (last *visitor) {
+	w.t.Helper()
+	var next atomic.Int64
+	var all sync.WaitGroup
+	var mu sync.Mutex
+	for _, user := range w.users {
+		all.Go(func() {
+			for next.Add(1) <= int64(n) && !w.t.Failed() {
+				v := w.newVisitor()
+				if v.signIn(user) != accepted || v.tokens[clients[0]] == nil {
+					w.t.Error("a user could not sign in")
+					return
+				}
+				mu.Lock()
+				last = v
+				mu.Unlock()
+			}
+		})
+	}
+	all.Wait()
+	if w.t.Failed() {
+		w.t.FailNow()
+	}
+	return last
+}
+
 // mustCopy copies a file.
 func mustCopy(t testing.TB, from, to string) {
 	t.Helper()

@@ -52,7 +52,7 @@ func randomStep() time.Duration {
 func TestNoSessionSurvivesItsEndWhenTheClockIsSet(t *testing.T) {
 	var sessions, acknowledged, sent, late int
 	var total checkResult
-	n := rounds(3, 20)
+	n := rounds(2, 10)
 	for range n {
 		w := mustPrepare(t, mustBuild(t, "-tags", "curfewfault"), nil)
 		set := clockOf(w)

@@ -58,7 +58,7 @@ func compareHorizons(t *testing.T, scenario string) {
 	for id, metadata := range horizonClients {
 		w.mustAddClient(id, "", metadata)
 	}
-	n := rounds(250, 1000) // a page has 200 sessions
+	n := rounds(250, 600) // a page has 200 sessions
 	tracked := w.mustTrack(n)
 	slowDown := func() (stop func()) { return func() {} }
 	if scenario != "quick commits" {

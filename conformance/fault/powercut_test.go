@@ -23,7 +23,7 @@ type powerCuts struct {
 // every session. The history goes over all rounds: what was acknowledged in one counts in all later ones.
 func cutPowerUnderLoad(t *testing.T, program, fileSystem string, rounds int, notify bool) (result powerCuts) {
 	t.Helper()
-	d := mustMakeDisk(t, fileSystem, 256)
+	d := mustMakeDisk(t, fileSystem, 320) // xfs needs 300 MB
 	w := mustStart(t, program, map[string]any{"data": filepath.Join(d.mount, "data")})
 	var crowds []*crowd
 	for range rounds {

@@ -9,7 +9,7 @@ import (
 
 // TestLongLoadLeaksNothing: after mixed load, memory and files are where they were in its first third.
 func TestLongLoadLeaksNothing(t *testing.T) {
-	length := 15 * time.Second
+	length := 10 * time.Second
 	if full() {
 		length = 3 * time.Minute
 	}

@@ -122,9 +122,12 @@ func mustMisbehave(t testing.TB, b misbehaviour) string {
 }
 
 // TestBrokenAppsDoNotDelayOthers: beside every kind of broken host, the others get their logout tokens as promptly as
-// without them, and the server's memory and files stay bounded.
+// without them, and the server's memory and files stay bounded. How promptly that is on this machine, a run without the
+// broken hosts shows just before.
 func TestBrokenAppsDoNotDelayOthers(t *testing.T) {
 	w := mustStart(t, mustBuild(t, "-tags", "curfewfault"), nil)
+	n := rounds(8, 100)
+	_, alone := percentiles(w.mustNotifyEach(w.mustFillSessions(n)))
 	var broken []string
 	for i, b := range misbehaviours {
 		id := fmt.Sprintf("broken%d", i)
@@ -152,32 +155,9 @@ func TestBrokenAppsDoNotDelayOthers(t *testing.T) {
 		w.mustAddClient(id, url, nil)
 		broken = append(broken, id)
 	}
-	n := rounds(8, 100)
-	visitors := w.mustFillSessions(n, broken...)
-	var delays []time.Duration
-	for _, v := range visitors {
-		asked := time.Now()
-		if v.signOut() != accepted {
-			t.Fatal("got no signed-out page")
-		}
-		for _, client := range clients {
-			for {
-				token, found := w.parties.of(v.tokens[client].sid)
-				if found {
-					delays = append(delays, token.at.Sub(asked))
-					break
-				}
-				if time.Since(asked) > 30*time.Second {
-					t.Fatalf("%s is not notified after 30 s", client)
-				}
-				time.Sleep(time.Millisecond)
-			}
-		}
-	}
-	slices.Sort(delays)
-	p50, p99 := delays[len(delays)/2], delays[len(delays)*99/100]
-	if p99 > 20*time.Second { // generous: the tests may share the machine
-		t.Errorf("got 99 %% of the healthy clients notified within %s, want 20 s", p99)
+	p50, p99 := percentiles(w.mustNotifyEach(w.mustFillSessions(n, broken...)))
+	if most := 5*time.Second + 2*alone; p99 > most {
+		t.Errorf("got 99 %% of the healthy clients notified within %s, want %s at most", p99, most)
 	}
 	if secure.Load() > 0 {
 		t.Error("a host without a trusted certificate got a logout token")
@@ -190,11 +170,43 @@ func TestBrokenAppsDoNotDelayOthers(t *testing.T) {
 	row(
 		t,
 		fmt.Sprintf("%d broken hosts beside 3 healthy ones", len(broken)),
-		"%d logouts; healthy clients notified after %d ms (median), %d ms (99 %%); peak memory %d MB, %d open files",
+		"%d logouts; healthy clients notified after %d ms (median), %d ms (99 %%), without the broken hosts %d ms (99 %%); peak memory %d MB, %d open files",
 		n,
 		p50.Milliseconds(),
 		p99.Milliseconds(),
+		alone.Milliseconds(),
 		peak,
 		files,
 	)
+}
+
+// mustNotifyEach signs each visitor out and returns how long after it each healthy client was notified.
+func (w *world) mustNotifyEach(visitors []*visitor) (delays []time.Duration) {
+	w.t.Helper()
+	for _, v := range visitors {
+		asked := time.Now()
+		if v.signOut() != accepted {
+			w.t.Fatal("got no signed-out page")
+		}
+		for _, client := range clients {
+			for {
+				token, found := w.parties.of(v.tokens[client].sid)
+				if found {
+					delays = append(delays, token.at.Sub(asked))
+					break
+				}
+				if time.Since(asked) > 30*time.Second {
+					w.t.Fatalf("%s is not notified after 30 s", client)
+				}
+				time.Sleep(time.Millisecond)
+			}
+		}
+	}
+	return delays
+}
+
+// percentiles returns the median and the 99th percentile.
+func percentiles(list []time.Duration) (p50, p99 time.Duration) {
+	slices.Sort(list)
+	return list[len(list)/2], list[len(list)*99/100]
 }

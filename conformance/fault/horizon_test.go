@@ -25,7 +25,12 @@ const (
 // server never asks, and ends its session with them.
 var horizonClients = map[string]map[string]any{
 	"ledger": {"introspection_cache": cacheSeconds, "session_expiry": 600, "clock_skew": int(skew.Seconds())},
-	"paper":  {"access_token_format": "jwt", "session_with_tokens": true, "clock_skew": int(skew.Seconds())},
+	"paper": {
+		"access_token_format": "jwt",
+		"audience":            []string{"https://api.example"},
+		"session_with_tokens": true,
+		"clock_skew":          int(skew.Seconds()),
+	},
 }
 
 // trackedSession is one session and the moments until which its clients and resource servers accept it.

@@ -114,11 +114,7 @@ func TestKillBetweenTerminationAndDeliveryLosesNothing(t *testing.T) {
 	t.Cleanup(func() { os.RemoveAll(folder) })
 	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()
-	program, err := op.Build(ctx, folder, false)
-	if err != nil {
-		t.Fatal(err)
-	}
-	o, err := op.New(program, folder, "op.localhost", nil)
+	o, err := op.New(mustBuild(t), folder, "op.localhost", nil)
 	if err != nil {
 		t.Fatal(err)
 	}

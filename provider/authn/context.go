@@ -31,7 +31,7 @@ const (
 // ACRValues returns the authentication context classes that a client can ask for (Core §2, acr), weakest first.
 func ACRValues() []string { return []string{ACRPassword, ACRMultiFactor, ACRPasskey} }
 
-// Required returns the acr that a value of the setting authn.require stands for.
+// Required returns the acr that a value of the setting authn.require stands for; empty: any.
 func Required(setting string) string {
 	switch setting {
 	case "mfa":
@@ -39,7 +39,7 @@ func Required(setting string) string {
 	case "passkey":
 		return ACRPasskey
 	}
-	return ACRPassword
+	return ""
 }
 
 // Meets reports whether acr is as strong as required. Any acr meets an empty one.

@@ -146,7 +146,11 @@ func (h *Handler) secondFactors(
 		if factors.HasSecondFactor() {
 			return usable(h.SecondFactors, factors, ""), nil
 		}
-		return usable(h.Enrolments, factors, h.requiredACR(req)), nil
+		required := h.requiredACR(req)
+		if required == "" { // the factor was removed meanwhile: the user signs in anew, without it
+			return nil, nil
+		}
+		return usable(h.Enrolments, factors, required), nil
 	}
 	missing, err := h.missingACR(ctx, req, session)
 	if err != nil {

@@ -402,3 +402,23 @@ func TestEssentialACRIsMetOrRefused(t *testing.T) {
 		}
 	})
 }
+
+// TestRemovedFactorIsNotSetUpAnew: a password that waited for an authenticator app which is gone begins anew, and sets up
+// no other app.
+func TestRemovedFactorIsNotSetUpAnew(t *testing.T) {
+	inBubble(t, nil, func(t *testing.T, f *providertest.Fixture) {
+		first := f.Browser()
+		first.MustSignIn("alice", "atlas")
+		mustEnrol(t, first)
+		b := f.Browser()
+		page := mustSendPassword(b)
+		f.MustAdmin(http.MethodDelete, "/users/alice/factors/totp", "")
+		page = b.Get(page.Path)
+		if strings.Contains(page.Body, `id="secret"`) || !strings.Contains(page.Body, `type="password"`) {
+			t.Fatalf("got %d, want the sign-in page:\n%s", page.Status, page.Body)
+		}
+		if answer := b.Submit(page, "username", "alice", "password", providertest.Password); !signedIn(answer) {
+			t.Errorf("got %d, want a sign-in by password alone", answer.Status)
+		}
+	})
+}

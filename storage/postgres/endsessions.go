@@ -24,7 +24,11 @@ func (s *Store) EndSessions(
 		terminations []storage.Termination
 		more         bool
 	}
-	out, err := writeWithin(ctx, s, bulkTimeout, func(t *tx) (result, error) {
+	timeout := s.options.Timeout
+	if (storage.Selection{Selector: req.Selector}).SpansAllUsers() || req.Selector.Expired {
+		timeout = bulkTimeout
+	}
+	out, err := writeWithin(ctx, s, timeout, func(t *tx) (result, error) {
 		e := newEndSessions(t, storage.Selection{Selector: req.Selector, At: truncate(at)})
 		e.cause, e.change = req.Cause, req.Change
 		if e.Expired {

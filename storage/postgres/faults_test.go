@@ -166,6 +166,10 @@ func TestDatabaseThatHangsIsUnavailableSoon(t *testing.T) {
 			return err
 		},
 		"write": func() error { return s.AppendEvents(t.Context(), storage.Event{At: start}) },
+		"logout": func() error {
+			_, _, err := s.EndSessions(t.Context(), endRequest(storage.Selector{Subject: "ann"}), start, 0, nil)
+			return err
+		},
 		"ready": func() error { return s.Ready(t.Context()) },
 	} {
 		begun := time.Now()

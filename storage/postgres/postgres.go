@@ -63,8 +63,8 @@ type Options struct {
 	KeepSchema bool
 	// MaxConns is how many connections the store opens at most; 0: DefaultMaxConns.
 	MaxConns int
-	// Timeout is how long a call waits for the database; 0: DefaultTimeout. A termination, a sweep and a count have
-	// longer.
+	// Timeout is how long a call waits for the database; 0: DefaultTimeout. A bulk logout of all users, a sweep and a
+	// count have longer.
 	Timeout time.Duration
 	// Log says what the migrations change; nil: nothing is logged.
 	Log *slog.Logger
@@ -128,9 +128,22 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 	return s, nil
 }
 
-// Close waits for running transactions and closes all connections.
+// closeTimeout is how long Close waits for a database that does not answer.
+const closeTimeout = 3 * time.Second
+
+// Close waits for running transactions and closes all connections. It does not wait long for a database that hangs.
 func (s *Store) Close() error {
-	s.closeOnce.Do(s.pool.Close)
+	s.closeOnce.Do(func() {
+		closed := make(chan struct{})
+		go func() {
+			s.pool.Close()
+			close(closed)
+		}()
+		select {
+		case <-closed:
+		case <-time.After(closeTimeout):
+		}
+	})
 	return nil
 }
 

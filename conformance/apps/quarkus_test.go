@@ -10,7 +10,7 @@ import (
 	"github.com/curfew-id/curfew/conformance/op"
 )
 
-// TestQuarkusLosesItsSession: Quarkus sends PKCE only where it is told to, as its preset says. Its confirmations are
+// TestQuarkusLosesItsSession: Quarkus sends PKCE only with the setting that its preset names. Its confirmations are
 // untrusted: it keeps the logout token in memory until the user's next request.
 func TestQuarkusLosesItsSession(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Minute)

@@ -58,6 +58,10 @@ type Metadata struct {
 	// Audience lists the audiences of the client's access tokens; none is a client_id. Default for opaque tokens: its
 	// client_id. JWT access tokens need an audience.
 	Audience []string `json:"audience,omitempty"`
+	// AllowHTTP lets redirect URIs and logout URIs be http at hosts that are not this machine, inside a trusted network.
+	AllowHTTP bool `json:"allow_http,omitempty"`
+	// AllowSchemes lists private-use URI schemes without a dot that the redirect URIs of a native client may have.
+	AllowSchemes []string `json:"allow_schemes,omitempty"`
 	// Introspect lists the client_ids of the resource servers that may introspect the client's access tokens.
 	Introspect []string `json:"introspect,omitempty"`
 	// Consent is ask (default) or skip.

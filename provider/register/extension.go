@@ -25,6 +25,7 @@ func (c *validation) checkExtensions(m *storage.Metadata) {
 	c.checkOneOf("id_token_claims", m.IDTokenClaims, "scope")
 	c.checkList("audience", m.Audience)
 	c.checkList("introspect", m.Introspect)
+	c.checkSchemes(m.AllowSchemes)
 	c.checkOneOf("consent", m.Consent, "ask", "skip")
 	c.checkOneOf("logout_token_typ", m.LogoutTokenTyp, "logout+jwt", "JWT", "none")
 	c.checkOneOf("logout_token_claims", m.LogoutTokenClaims, "both", "sid", "sub")
@@ -70,6 +71,8 @@ func ExtensionNames() []string {
 		"id_token_claims",
 		"audience",
 		"introspect",
+		"allow_http",
+		"allow_schemes",
 		"consent",
 		"logout_token_typ",
 		"logout_token_claims",
@@ -120,7 +123,7 @@ func CheckDefaults(defaults []byte) error {
 // not weaken the protection of users, other clients or the provider. Every client may choose the strict value.
 func operatorOnly(name string, value json.RawMessage) bool {
 	switch name {
-	case "audience", "introspect", "logout_scope", "require_authn":
+	case "audience", "introspect", "allow_http", "allow_schemes", "logout_scope", "require_authn":
 		return true
 	case "require_pkce":
 		return string(value) != "true"

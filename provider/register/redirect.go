@@ -24,7 +24,7 @@ func (c *validation) checkRedirects(m *storage.Metadata) {
 	}
 	isImplicit := slices.Contains(m.GrantTypes, "implicit")
 	for i, raw := range m.RedirectURIs {
-		u, err := parseRedirect(raw, m.ApplicationType)
+		u, err := parseRedirect(raw, m)
 		if err != nil {
 			c.addRedirectProblem(indexed("redirect_uris", i), "%s", err)
 			continue
@@ -46,7 +46,7 @@ func (c *validation) checkRedirects(m *storage.Metadata) {
 	for i, raw := range m.PostLogoutRedirectURIs {
 		// RP-Initiated Logout 1.0 §3.1: the rules of redirect URIs apply, except that the port of a loopback address
 		// counts.
-		if _, err := parseRedirect(raw, m.ApplicationType); err != nil {
+		if _, err := parseRedirect(raw, m); err != nil {
 			c.addProblem(indexed("post_logout_redirect_uris", i), "%s", err)
 		}
 	}
@@ -60,7 +60,7 @@ func (c *validation) addRedirectProblem(field, format string, args ...any) {
 
 // parseRedirect parses a redirect URI. Requests are compared with it byte for byte. It refuses a URI that could never
 // match, or that could match more than its owner expects.
-func parseRedirect(raw, applicationType string) (*url.URL, error) {
+func parseRedirect(raw string, m *storage.Metadata) (*url.URL, error) {
 	u, err := parseURI(raw)
 	if err = refuseFragment(raw, err); err != nil { // RFC 6749 §3.1.2
 		return nil, err
@@ -70,18 +70,19 @@ func parseRedirect(raw, applicationType string) (*url.URL, error) {
 	}
 	switch {
 	case u.Scheme == "https" || u.Scheme == "http":
-		return parseHTTPSOrLocalhost(raw)
-	case applicationType != "native":
+		return parseHTTP(raw, m.AllowHTTP)
+	case m.ApplicationType != "native":
 		return nil, fmt.Errorf(
 			"%+q has the scheme %+q; use https, or application_type native for a scheme of an app's own",
 			raw,
 			u.Scheme,
 		)
-	case !strings.Contains(u.Scheme, "."):
+	case !strings.Contains(u.Scheme, ".") && !slices.Contains(m.AllowSchemes, u.Scheme):
 		// RFC 8252 §7.1 and §8.4. This also refuses javascript:, data: and similar schemes.
 		return nil, fmt.Errorf(
 			"%+q has the scheme %+q; "+
-				"an app's own scheme is a domain name in reverse, such as com.example.app (RFC 8252 §7.1)",
+				"an app's own scheme is a domain name in reverse, such as com.example.app (RFC 8252 §7.1), "+
+				"unless an operator lists it in allow_schemes",
 			raw,
 			u.Scheme,
 		)
@@ -93,7 +94,7 @@ func parseRedirect(raw, applicationType string) (*url.URL, error) {
 func (c *validation) checkLogoutURIs(m *storage.Metadata) {
 	if raw := m.BackchannelLogoutURI; raw != "" {
 		// Back-Channel Logout 1.0 §2.2: an absolute URI without a fragment.
-		_, err := parseFetchedURI(raw)
+		_, err := parseCalledURI(raw, m.AllowHTTP)
 		if err = refuseFragment(raw, err); err != nil {
 			c.addProblem("backchannel_logout_uri", "%s", err)
 		}
@@ -102,14 +103,14 @@ func (c *validation) checkLogoutURIs(m *storage.Metadata) {
 	if raw == "" {
 		return
 	}
-	u, err := parseHTTPSOrLocalhost(raw)
+	u, err := parseHTTP(raw, m.AllowHTTP)
 	if err = refuseFragment(raw, err); err != nil {
 		c.addProblem("frontchannel_logout_uri", "%s", err)
 		return
 	}
 	// Front-Channel Logout 1.0 §2: scheme, host and port must be those of a redirect URI.
 	hasSameOrigin := func(redirect string) bool {
-		r, err := parseHTTPSOrLocalhost(redirect)
+		r, err := parseHTTP(redirect, m.AllowHTTP)
 		return err == nil && origin(r) == origin(u)
 	}
 	if !slices.ContainsFunc(m.RedirectURIs, hasSameOrigin) {

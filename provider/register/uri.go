@@ -49,7 +49,10 @@ func notInURI(r rune) bool {
 }
 
 // parseHTTPSOrLocalhost parses an https URI, or an http URI of a loopback host. It allows a fragment.
-func parseHTTPSOrLocalhost(raw string) (*url.URL, error) {
+func parseHTTPSOrLocalhost(raw string) (*url.URL, error) { return parseHTTP(raw, false) }
+
+// parseHTTP parses an https or http URI. Without anyHost, http is allowed for loopback hosts only.
+func parseHTTP(raw string, anyHost bool) (*url.URL, error) {
 	u, err := parseURI(raw)
 	if err != nil {
 		return nil, err
@@ -57,9 +60,9 @@ func parseHTTPSOrLocalhost(raw string) (*url.URL, error) {
 	switch u.Scheme { // url.Parse writes it in lower case
 	case "https":
 	case "http":
-		if !isLoopback(u.Hostname()) {
+		if !anyHost && !isLoopback(u.Hostname()) {
 			return nil, fmt.Errorf(
-				"%+q is not https; http is for loopback addresses, localhost and *.localhost only",
+				"%+q is not https; http is for loopback addresses, localhost and *.localhost only, unless an operator sets allow_http",
 				raw,
 			)
 		}
@@ -71,8 +74,11 @@ func parseHTTPSOrLocalhost(raw string) (*url.URL, error) {
 
 // parseFetchedURI parses a URI that Curfew itself will request. The URI must be written exactly as Curfew will send it,
 // so that no other parser understands it differently.
-func parseFetchedURI(raw string) (*url.URL, error) {
-	u, err := parseHTTPSOrLocalhost(raw)
+func parseFetchedURI(raw string) (*url.URL, error) { return parseCalledURI(raw, false) }
+
+// parseCalledURI is parseFetchedURI; with anyHost it allows http for every host.
+func parseCalledURI(raw string, anyHost bool) (*url.URL, error) {
+	u, err := parseHTTP(raw, anyHost)
 	if err != nil {
 		return nil, err
 	}

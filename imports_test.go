@@ -318,6 +318,9 @@ func TestSessionsEndInPackageLogoutOnly(t *testing.T) {
 		if s.test || s.folder == "logout" || strings.HasPrefix(s.folder, "storage/") {
 			continue
 		}
+		if s.name == "killpoints_fault.go" { // passes each call on to the store, in builds for fault tests only
+			continue
+		}
 		ast.Inspect(s.syntax, func(n ast.Node) bool {
 			if call, ok := n.(*ast.SelectorExpr); ok && call.Sel.Name == "EndSessions" {
 				t.Errorf("%s uses EndSessions; only package logout ends sessions", s.position(n))

@@ -192,7 +192,8 @@ func (s *Store) CountSessions(ctx context.Context) (int, error) {
 func (t *tx) scanCandidates(
 	sel storage.Selection, after string, limit int, visit func(key string, session storage.Session, bulk underWay),
 ) {
-	from, condition, order, args := `@sessions s`, ``, `s.id`, []any{after, limit}
+	var condition string
+	from, order, args := `@sessions s`, `s.id`, []any{after, limit}
 	switch {
 	case sel.OfflineOnly:
 		return

@@ -3,14 +3,16 @@ package templates
 import "io"
 
 // ResetPasswordPage sets a password by a one-time link: the first one of an invited user, or a new one. The form
-// posts interaction, new-password and repeat-password to Action.
+// posts interaction, new-password, repeat-password and keep-background to Action.
 type ResetPasswordPage struct {
 	Page
 	Action      string
 	Interaction string
-	Login       string // the user's login name
-	MinPassword int    // in characters; 0: not shown
-	Invitation  bool   // the user has no password yet
+	Login       string   // the user's login name
+	MinPassword int      // in characters; 0: not shown
+	Invitation  bool     // the user has no password yet
+	Background  []string // apps with background access, which ends unless the user keeps it
+	HasFactors  bool     // passkeys or second factors stay
 	Problem     Problem
 }
 

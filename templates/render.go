@@ -41,7 +41,9 @@ func (l *locale) parsePages() map[string]*template.Template {
 		"removal": func(action, interaction, what, name string) factorRemoval {
 			return factorRemoval{action, interaction, what, name}
 		},
-		"scopes": func(form string, scopes []LogoutScope) sessionChoice { return sessionChoice{form, scopes} },
+		"scopes": func(form string, p SecurityPage) sessionChoice {
+			return sessionChoice{form, p.SessionScopes, BackgroundApps(p.Offline), p.HasFactors}
+		},
 	}
 	layout := template.New("layout.html").Funcs(funcs)
 	template.Must(layout.ParseFS(documents, "html/layout.html", "html/parts.html"))

@@ -435,6 +435,7 @@ func accountSamples() []Sample {
 	}
 	security.BackgroundAction = "/account/security"
 	security.Offline = []OfflineAccess{mail}
+	security.HasFactors = true
 	byOperator := security
 	byOperator.EmailAction = ""
 	wrong := security
@@ -551,8 +552,11 @@ func otherSamples() []Sample {
 		Interaction: "h4nd1e",
 		Login:       "ada",
 		MinPassword: 12,
+		Background:  []string{"Mail"},
+		HasFactors:  true,
 	}
 	invitation := reset
+	invitation.Background, invitation.HasFactors = nil, false
 	invitation.Invitation = true
 	short := reset
 	short.Problem = Problem{Fault: PasswordTooShort, MinPassword: 12}

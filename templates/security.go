@@ -1,6 +1,9 @@
 package templates
 
-import "io"
+import (
+	"io"
+	"slices"
+)
 
 // SecurityPage has three forms. The password form posts interaction, current-password, new-password, repeat-password
 // and scope to PasswordAction. The e-mail form posts interaction, email, current-password and scope to EmailAction.
@@ -18,6 +21,7 @@ type SecurityPage struct {
 	PasswordProblem  Problem
 	EmailProblem     Problem
 	Offline          []OfflineAccess
+	HasFactors       bool          // passkeys or second factors stay after a change
 	SessionScopes    []LogoutScope // ScopeOthers and ScopeAll, the default first
 }
 
@@ -26,8 +30,21 @@ func Security(w io.Writer, p SecurityPage) error { return render(w, p.Page, "sec
 
 // sessionChoice is the choice of the sessions that a change ends.
 type sessionChoice struct {
-	Form   string // the name of the form with the choice
-	Scopes []LogoutScope
+	Form       string // the name of the form with the choice
+	Scopes     []LogoutScope
+	Background []string // apps with background access; empty: there is nothing to keep
+	HasFactors bool
+}
+
+// BackgroundApps returns the names of the apps with background access, each once.
+func BackgroundApps(list []OfflineAccess) []string {
+	var names []string
+	for _, access := range list {
+		if !slices.Contains(names, access.Application) {
+			names = append(names, access.Application)
+		}
+	}
+	return names
 }
 
 // Tab names this page's tab.

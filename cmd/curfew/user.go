@@ -143,9 +143,10 @@ func (p *program) userShow() *cobra.Command {
 
 func (p *program) userSet() *cobra.Command {
 	var m recordFields
+	var keepOffline bool
 	cmd := &cobra.Command{
 		Use:     "set NAME",
-		Short:   "Change a user; a new e-mail address ends the user's sessions",
+		Short:   "Change a user; a new e-mail address ends the user's sessions and offline access",
 		Example: "  curfew user set ann --given-name Ann --unset phone_number",
 		Args:    cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -156,6 +157,9 @@ func (p *program) userSet() *cobra.Command {
 			if len(fields) == 0 {
 				return usageErrorf("nothing to change")
 			}
+			if keepOffline {
+				fields["keep_offline"] = true
+			}
 			return ask(cmd.Context(), p, func(ctx context.Context, c *admin.Client) (admin.User, error) {
 				return c.ChangeUser(ctx, args[0], fields)
 			}, func(u admin.User) error { return p.printRecord(u) })
@@ -164,6 +168,7 @@ func (p *program) userSet() *cobra.Command {
 	addClaimFlags(cmd, &m)
 	m.addFlag(cmd, "preferred_username", reflect.TypeFor[string](), "the login name")
 	m.addUnsetFlag(cmd)
+	cmd.Flags().BoolVar(&keepOffline, "keep-offline", false, "keep offline access, which a new e-mail address ends otherwise")
 	return cmd
 }
 

@@ -50,6 +50,14 @@ func (h *Handler) renderReset(
 	if err != nil {
 		return err
 	}
+	background, err := h.offlineAccess(r.Context(), user.Subject)
+	if err != nil {
+		return err
+	}
+	factors, err := h.Store.Factors(r.Context(), user.Subject)
+	if err != nil {
+		return err
+	}
 	page := templates.ResetPasswordPage{
 		Page:        h.Site.Page(r),
 		Action:      h.Site.Path(r.URL.EscapedPath()),
@@ -57,6 +65,8 @@ func (h *Handler) renderReset(
 		Login:       user.Name,
 		MinPassword: password.MinCharacters,
 		Invitation:  user.Password == "",
+		Background:  templates.BackgroundApps(background),
+		HasFactors:  factors.HasSecondFactor(),
 		Problem:     problem,
 	}
 	web.PageHeaders(w, web.PagePolicy{FormsToSelf: true})

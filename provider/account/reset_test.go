@@ -3,9 +3,13 @@ package account_test
 import (
 	"net/http"
 	"net/url"
+	"strings"
 	"testing"
+	"time"
 
+	"github.com/curfew-id/curfew/provider"
 	"github.com/curfew-id/curfew/provider/providertest"
+	"github.com/curfew-id/curfew/storage"
 )
 
 // TestNewPasswordLiftsTheLock: after a reset or a new password by an administrator the user gets in at once, even if
@@ -69,4 +73,37 @@ func TestBackgroundAccessIsSeenAndEndedOnTheSecurityPage(t *testing.T) {
 	if got := f.Token("atlas", refresh); got.Error != "invalid_grant" {
 		t.Errorf("got %q for the refresh token, want invalid_grant", got.Error)
 	}
+}
+
+// TestPagesThatDecideNameWhatStays: who sets a password or an e-mail address reads which apps have background access,
+// and that passkeys and second factors stay.
+func TestPagesThatDecideNameWhatStays(t *testing.T) {
+	const factorsStay = "other sign-in methods stay"
+	f := providertest.MustStart(t, func(c *provider.Config) { c.EmailChange = true })
+	f.MustAddClient("atlas", nil)
+	b := f.Browser()
+	mustShow := func(when, path string, keepBackground int, hasFactors bool) {
+		t.Helper()
+		p := b.Get(path)
+		if got := strings.Count(p.Body, "et Atlas keep background access"); got != keepBackground {
+			t.Errorf("%s %s: got %d offers to keep background access, want %d", when, path, got, keepBackground)
+		}
+		if got := strings.Contains(p.Body, factorsStay); got != hasFactors {
+			t.Errorf("%s %s: got the text about factors %v, want %v", when, path, got, hasFactors)
+		}
+	}
+	b.MustSignIn("alice", "atlas")
+	link := f.MustMakeResetLink("alice")
+	mustShow("at first", "/account/security", 0, false)
+	mustShow("at first", link, 0, false)
+	b.MustJoin("alice", "atlas", "scope", "openid offline_access", "prompt", "consent")
+	err := f.Store.ChangeFactors(t.Context(), "sub-alice", func(factors *storage.Factors) error {
+		factors.Passkeys = []storage.Passkey{{ID: []byte("1"), Name: "key", Created: time.Now()}}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	mustShow("with a passkey and background access", "/account/security", 2, true)
+	mustShow("with a passkey and background access", link, 1, true)
 }

@@ -49,9 +49,14 @@ func (h *Handler) renderSecurity(
 	if h.Policy.PasswordChangeEndsAll() {
 		page.SessionScopes = []templates.LogoutScope{templates.ScopeAll, templates.ScopeOthers}
 	}
-	if page.Offline, err = h.offlineAccess(r.Context(), v); err != nil {
+	if page.Offline, err = h.offlineAccess(r.Context(), v.user.Subject); err != nil {
 		return err
 	}
+	factors, err := h.Store.Factors(r.Context(), v.user.Subject)
+	if err != nil {
+		return err
+	}
+	page.HasFactors = factors.HasSecondFactor()
 	update(&page)
 	web.PageHeaders(w, web.PagePolicy{FormsToSelf: true})
 	if page.PasswordProblem.Fault != "" || page.EmailProblem.Fault != "" {
@@ -71,8 +76,8 @@ func (h *Handler) RemoveBackground(w http.ResponseWriter, r *http.Request) error
 }
 
 // offlineAccess returns the user's background access, as pages show it.
-func (h *Handler) offlineAccess(ctx context.Context, v viewer) ([]templates.OfflineAccess, error) {
-	grants, err := h.Store.ListGrants(ctx, v.user.Subject, "", true, h.Site.Now())
+func (h *Handler) offlineAccess(ctx context.Context, subject string) ([]templates.OfflineAccess, error) {
+	grants, err := h.Store.ListGrants(ctx, subject, "", true, h.Site.Now())
 	if err != nil {
 		return nil, err
 	}

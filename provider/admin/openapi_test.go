@@ -239,8 +239,8 @@ func TestSchemasHaveTheMembersOfTheTypes(t *testing.T) {
 		"ClientDiagnosis":           {value: ClientDiagnosis{}},
 		"TrustLimit":                {value: TrustLimit{}},
 		"Endpoint":                  {value: Endpoint{}},
-		"UserInput":                 {value: struct{}{}, more: append(claims, "sub", "password")},
-		"User":                      {value: User{}, more: append(claims, "password")}, // as never there
+		"UserInput":                 {value: struct{}{}, more: append(claims, "sub", "password", "keep_offline")},
+		"User":                      {value: User{}, more: append(claims, "password", "keep_offline")}, // as never there
 		"UserList":                  {value: UserList{}},
 		"PasswordChange":            {value: PasswordChange{}},
 		"ResetLinkRequest":          {value: ResetLinkRequest{}},

@@ -180,7 +180,7 @@ func (a *api) showUser(w http.ResponseWriter, r *http.Request) error {
 }
 
 // changeUser merges the body into the record (RFC 7396). A new e-mail address ends the user's sessions, offline access
-// and one-time links, because the old address was a login name.
+// and one-time links, because the old address was a login name. With keep_offline, offline access stays.
 func (a *api) changeUser(w http.ResponseWriter, r *http.Request) error {
 	members, err := readObject(w, r)
 	if err != nil {
@@ -193,6 +193,13 @@ func (a *api) changeUser(w http.ResponseWriter, r *http.Request) error {
 	u, err := a.findUser(ctx, r.PathValue("user"))
 	if err != nil {
 		return err
+	}
+	keepOffline := false
+	if value, ok := members["keep_offline"]; ok {
+		if err := decodeValue(value, &keepOffline, "true or false"); err != nil {
+			return invalid("keep_offline", "is not true or false")
+		}
+		delete(members, "keep_offline")
 	}
 	old := u
 	if err := applyMembers(&u, members); err != nil {
@@ -209,7 +216,7 @@ func (a *api) changeUser(w http.ResponseWriter, r *http.Request) error {
 		return writeJSON(w, http.StatusOK, toUser(u))
 	}
 	req := storage.EndRequest{Selector: storage.Selector{Subject: u.Subject}, Change: storage.Change{User: &u}}
-	req.SecureUser(u.Subject, false)
+	req.SecureUser(u.Subject, keepOffline)
 	if _, err := a.terminate(ctx, req.Selector, storage.ReasonEmailChange, req.Change, "user.changed"); err != nil {
 		return err
 	}

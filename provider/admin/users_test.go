@@ -113,6 +113,7 @@ func TestWhatChangesAnAccountEndsItsSessionsInTheSameTransaction(t *testing.T) {
 		{"new password", "POST", "/users/ada/password", password, storage.ReasonPasswordChange, "user.password", ""},
 		{"new password, offline access kept", "POST", "/users/ada/password", `{"keep_offline":true,"password":"another correct horse"}`, storage.ReasonPasswordChange, "user.password", "s1 offline mail"},
 		{"new e-mail", "PATCH", "/users/ada", `{"email":"new@example.org"}`, storage.ReasonEmailChange, "user.changed", ""},
+		{"new e-mail, offline access kept", "PATCH", "/users/ada", `{"email":"new@example.org","keep_offline":true}`, storage.ReasonEmailChange, "user.changed", "s1 offline mail"},
 		{"disable", "POST", "/users/ada/disable", "", storage.ReasonUserDisabled, "user.disabled", ""},
 		{"remove", "DELETE", "/users/ada", "", storage.ReasonUserRemoved, "user.removed", ""},
 	} {

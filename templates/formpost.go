@@ -15,9 +15,12 @@ type FormPostPage struct {
 	Application App
 }
 
+// App returns the app that the form leads to.
+func (p FormPostPage) App() *App { return &p.Application }
+
 // FormPost writes the form_post page. It returns an error if Action is no URL that a form may be posted to.
 func FormPost(w io.Writer, p FormPostPage) error {
-	if safeURL(p.Action) == "" {
+	if safeAppURL(p.Action, &p.Application) == "" {
 		return fmt.Errorf("render page formpost: not an address to post to: %q", p.Action)
 	}
 	return render(w, p.Page, "formpost", p)

@@ -216,6 +216,30 @@ func TestLinksThatMayBeFollowed(t *testing.T) {
 	}
 }
 
+// TestAppLinksMayHaveTheSchemesOfTheirApp: a scheme without a dot that an operator allowed for one app is no link for
+// another app.
+func TestAppLinksMayHaveTheSchemesOfTheirApp(t *testing.T) {
+	const target = "cursor://signed-out?state=1"
+	cursor := &App{Name: "Cursor", Schemes: []string{"cursor"}}
+	if got := safeAppURL(target, cursor); string(got) != target {
+		t.Errorf("got %q, want the link of the app unchanged", got)
+	}
+	for _, app := range []*App{nil, {Name: "Atlas"}, {Name: "Zed", Schemes: []string{"zed"}}} {
+		if got := safeAppURL(target, app); got != "" {
+			t.Errorf("got %q for %+v, want nothing", got, app)
+		}
+	}
+	for _, s := range append([]string{"cursor://a b", "cursor://a\\b"}, hostile[12:]...) {
+		if got := safeAppURL(s, cursor); got != "" {
+			t.Errorf("%q: got %q, want nothing", s, got)
+		}
+	}
+	var b bytes.Buffer
+	if err := FormPost(&b, FormPostPage{Action: target, Application: *cursor}); err != nil {
+		t.Errorf("FormPost to %q: %v", target, err)
+	}
+}
+
 func TestFormPostGoesNowhereElse(t *testing.T) {
 	for _, action := range []string{"", "javascript:alert(1)", "//evil.example"} {
 		var b bytes.Buffer

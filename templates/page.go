@@ -47,6 +47,9 @@ type App struct {
 	PolicyURI string // policy_uri
 	TosURI    string // tos_uri
 
+	// Schemes are the URI schemes without a dot that an operator allowed for this app (allow_schemes).
+	Schemes []string
+
 	SelfRegistered bool // registered dynamically, so the app itself chose its name
 }
 

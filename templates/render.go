@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"net/url"
 	"path"
+	"slices"
 	"strings"
 	"time"
 )
@@ -38,6 +39,7 @@ func (l *locale) parsePages() map[string]*template.Template {
 		"problem":   l.problem,
 		"ifEnded":   func(h *Horizon) HorizonTexts { return l.ifEndedNow(*h) },
 		"link":      safeURL,
+		"appLink":   safeAppURL,
 		"removal": func(action, interaction, what, name string) factorRemoval {
 			return factorRemoval{action, interaction, what, name}
 		},
@@ -88,6 +90,19 @@ func safeURL(s string) template.URL {
 		return template.URL(s) // byte by byte as registered
 	}
 	return ""
+}
+
+// safeAppURL is [safeURL] for an address of app, which may be nil. It also allows the schemes that an operator allowed
+// for the app.
+func safeAppURL(s string, app *App) template.URL {
+	u, err := url.Parse(s)
+	if err != nil || app == nil || strings.ContainsFunc(s, isUnsafeInURL) {
+		return safeURL(s)
+	}
+	if scheme := strings.ToLower(u.Scheme); scheme != "" && slices.Contains(app.Schemes, scheme) {
+		return template.URL(s) // byte by byte as registered
+	}
+	return safeURL(s)
 }
 
 // isUnsafeInURL reports whether browsers read a URL with this character in another way than Go does.

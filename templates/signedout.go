@@ -104,7 +104,7 @@ const (
 // while apps are being notified, and at last to ContinueURL.
 func (p SignedOutPage) Refresh() Refresh {
 	statusURL := safeURL(p.StatusURL)
-	continueURL := safeURL(p.ContinueURL)
+	continueURL := safeAppURL(p.ContinueURL, p.Application)
 	if p.Manual {
 		continueURL = ""
 	}

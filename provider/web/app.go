@@ -10,7 +10,13 @@ import (
 // App returns the client for display on a page. redirectURI is where the browser goes from the page, or "". The logo is
 // shown only if ShowLogos is set, because the client's owner chooses it.
 func (s *Site) App(c *storage.Client, redirectURI string) *templates.App {
-	app := &templates.App{Name: c.ClientName, PolicyURI: c.PolicyURI, TosURI: c.TOSURI, SelfRegistered: c.Dynamic}
+	app := &templates.App{
+		Name:           c.ClientName,
+		PolicyURI:      c.PolicyURI,
+		TosURI:         c.TOSURI,
+		Schemes:        c.AllowSchemes,
+		SelfRegistered: c.Dynamic,
+	}
 	if app.Name == "" {
 		app.Name = c.ClientID
 	}

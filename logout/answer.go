@@ -63,13 +63,16 @@ func evaluateAttempt(
 			outcome.State = storage.DeliveryFailed
 		}
 	}
-	if outcome.State == storage.DeliveryPending && !now.Before(d.GiveUpAt) {
+	isPastEnd := !now.Before(d.GiveUpAt)
+	if outcome.State == storage.DeliveryPending && isPastEnd && d.Attempts >= minAttempts {
 		outcome.State = storage.DeliveryFailed
 	}
 	if outcome.State == storage.DeliveryPending {
 		pause = max(jitter(pause, random), min(reply.RetryAfter, maxRetryAfter))
-		// earliest puts the last attempt at GiveUpAt itself, even if that shortens the pause before it.
-		outcome.NextAttempt = earliest(now.Add(pause), d.GiveUpAt)
+		outcome.NextAttempt = now.Add(pause)
+		if !isPastEnd { // the last attempt is at GiveUpAt itself, even if that shortens the pause before it
+			outcome.NextAttempt = earliest(outcome.NextAttempt, d.GiveUpAt)
+		}
 		outcome.Pause = outcome.NextAttempt.Sub(now)
 	}
 	outcome.UpdateEntry = entryUpdater(d, outcome.State, outcome.NextAttempt, outcome.Answer)

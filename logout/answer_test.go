@@ -61,6 +61,22 @@ func TestLastAttemptIsMadeWhenTimeIsUp(t *testing.T) {
 	}
 }
 
+// TestClockJumpPastTheEndStillMakesSomeAttempts: the clock may jump past GiveUpAt after the first attempt.
+func TestClockJumpPastTheEndStillMakesSomeAttempts(t *testing.T) {
+	now := t0.Add(10 * 24 * time.Hour)
+	for attempts := 1; attempts < minAttempts; attempts++ {
+		d := storage.Delivery{Attempts: attempts, GiveUpAt: t0.Add(time.Minute)}
+		s := evaluateAttempt(d, Reply{Status: 503}, nil, now, 0.5)
+		if s.State != storage.DeliveryPending || !s.NextAttempt.After(now) {
+			t.Errorf("after attempt %d the delivery is %s, next at %v", attempts, s.State, s.NextAttempt)
+		}
+	}
+	d := storage.Delivery{Attempts: minAttempts, GiveUpAt: t0.Add(time.Minute)}
+	if s := evaluateAttempt(d, Reply{Status: 503}, nil, now, 0.5); s.State != storage.DeliveryFailed {
+		t.Errorf("after %d attempts the delivery is %s, want failed", minAttempts, s.State)
+	}
+}
+
 func TestFailuresAreClassed(t *testing.T) {
 	for want, err := range map[string]error{
 		"refused":  fmt.Errorf("post: %w", refused{}),

@@ -23,6 +23,10 @@ const MaxDeliveryPeriod = 24 * time.Hour
 // minDeliveryPeriod is how long the dispatcher tries every delivery, even if the bound passes sooner.
 const minDeliveryPeriod = time.Minute
 
+// minAttempts is how many attempts the dispatcher makes at least before it gives up. A clock that jumps forward past
+// GiveUpAt, or a server that was stopped until then, does not cost a client its notification.
+const minAttempts = 4
+
 // Plan returns the report and the deliveries that the store writes for a termination. It is pure: the same termination
 // always gives the same plan, with the same identifiers.
 //

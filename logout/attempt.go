@@ -69,7 +69,7 @@ func (d *Dispatcher) send(ctx context.Context, delivery storage.Delivery) (Reply
 // id, the delivery stays as it was planned.
 func (d *Dispatcher) withCurrentMetadata(ctx context.Context, delivery storage.Delivery) storage.Delivery {
 	c, err := d.Store.Client(ctx, delivery.Client)
-	if err != nil || c.BackchannelLogoutURI == "" || c.Created.After(delivery.Created) {
+	if err != nil || c.BackchannelLogoutURI == "" || c.Sequence != delivery.ClientSequence {
 		return delivery
 	}
 	delivery.URI = c.BackchannelLogoutURI

@@ -90,6 +90,8 @@ func planDeliveries(
 		NextAttempt: termination.EndedAt,
 		GiveUpAt:    giveUpAt(*entry, termination.EndedAt),
 		State:       storage.DeliveryPending,
+
+		ClientSequence: c.Sequence,
 	}
 	entry.Delivery = storage.DeliveryPending
 	entry.NextAttempt = termination.EndedAt

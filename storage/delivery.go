@@ -22,6 +22,7 @@ type Delivery struct {
 	ID             string        `json:"id"`
 	Report         string        `json:"report"`
 	Client         string        `json:"client"`
+	ClientSequence Sequence      `json:"-"` // Client.Sequence; a later client with the same id has another one
 	URI            string        `json:"uri"`
 	Host           string        `json:"host"` // host:port, or a text that ends with it; limits apply to each Host
 	Subject        string        `json:"sub"`  // the user's subject identifier at that client

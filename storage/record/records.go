@@ -120,6 +120,7 @@ func (f *recordCodec) delivery(r *storage.Delivery) {
 	integer(f, 21, &r.Pause)
 	f.boolean(22, &r.Untrusted)
 	f.boolean(23, &r.Initiator)
+	f.uvarint(24, (*uint64)(&r.ClientSequence))
 }
 
 func (f *recordCodec) answer(field protowire.Number, r *storage.Answer) {

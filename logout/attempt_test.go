@@ -11,7 +11,8 @@ import (
 // registered, so that its time of creation comes before that of the delivery.
 func TestLaterClientWithTheSameIDGetsNoLogoutTokenOfTheFormerOne(t *testing.T) {
 	withFixture(t, func(t *testing.T, w *fixture) {
-		w.client("shop", storage.Metadata{})
+		no := false
+		w.client("shop", storage.Metadata{Renotify: &no})
 		w.session("shop")
 		terminator := w.terminator(w.dispatcher()) // neither of them runs: the delivery stays pending
 		_, err := terminator.End(t.Context(), storage.EndRequest{

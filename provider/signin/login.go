@@ -157,6 +157,7 @@ func (h *Handler) authenticate(
 		attempt.User = &storage.User{Subject: session.Subject}
 	}
 	rememberMe := form.Get("keep") != ""
+	endOldest := form.Get("end-oldest") != ""
 	var first authn.Authentication
 	if current == stepSecondFactor {
 		var err error
@@ -166,6 +167,7 @@ func (h *Handler) authenticate(
 		attempt.User = &first.User
 		if pending := h.pending(req); pending != nil {
 			rememberMe = pending.RememberMe
+			endOldest = pending.EndOldest
 		} else {
 			rememberMe = session.RememberMe
 		}
@@ -204,11 +206,17 @@ func (h *Handler) authenticate(
 			return startedSession{}, err
 		}
 		if needed {
-			return startedSession{}, &secondFactorNeededError{newFirstFactor(authentication, rememberMe)}
+			// The user decides about old sessions with the password; they end after the second factor.
+			if !endOldest {
+				if err := h.makeRoom(r, session, authentication.User.Subject, false); err != nil {
+					return startedSession{}, err
+				}
+			}
+			return startedSession{}, &secondFactorNeededError{newFirstFactor(authentication, rememberMe, endOldest)}
 		}
 	}
 	stepUp := current == stepSecondFactor && h.pending(req) == nil
-	if err := h.makeRoom(r, session, authentication.User.Subject, form.Get("end-oldest") != ""); err != nil {
+	if err := h.makeRoom(r, session, authentication.User.Subject, endOldest); err != nil {
 		return startedSession{}, err
 	}
 	started, err := h.startSession(r, session, authenticator, authentication, rememberMe, stepUp)

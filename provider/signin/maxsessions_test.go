@@ -3,6 +3,7 @@ package signin_test
 import (
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/curfew-id/curfew/provider"
 	"github.com/curfew-id/curfew/provider/providertest"
@@ -33,4 +34,38 @@ func TestSessionsOfOneUserAreLimited(t *testing.T) {
 	}
 	b.MustSignIn("alice", "shop", "prompt", "login") // renews its own session
 	o.Browser().MustSignIn("bob", "shop")
+}
+
+// TestLimitOfSessionsIsDecidedBeforeTheSecondFactor: a user with a second factor gets the choice with the password.
+// The password alone ends no session.
+func TestLimitOfSessionsIsDecidedBeforeTheSecondFactor(t *testing.T) {
+	inBubble(t, func(c *provider.Config) { c.Session.MaxPerUser = 2 }, func(t *testing.T, f *providertest.Fixture) {
+		oldest := f.Browser()
+		oldest.MustSignIn("alice", "atlas")
+		second := f.Browser()
+		second.MustSignIn("alice", "atlas")
+		secret, _ := mustEnrol(t, second)
+
+		b := f.Browser()
+		page := mustSendPassword(b)
+		if !strings.Contains(page.Body, `id="end-oldest"`) || strings.Contains(page.Body, "one-time-code") {
+			t.Fatalf("got %d, want the limit and a way out:\n%s", page.Status, page.Body)
+		}
+		page = b.Submit(page, "username", "alice", "password", providertest.Password, "end-oldest", "on")
+		if !strings.Contains(page.Body, "one-time-code") {
+			t.Fatalf("got %d, want the page that asks for a code:\n%s", page.Status, page.Body)
+		}
+		if !oldest.SignedIn("atlas") {
+			t.Error("the password alone ended a session")
+		}
+		time.Sleep(time.Second)
+		second.SignedIn("atlas") // used after the oldest
+		response := b.Submit(page, "code", mustCode(t, secret, time.Now()))
+		if response.ResponseParams(t).Get("code") == "" {
+			t.Fatalf("got %d for a correct code:\n%s", response.Status, response.Body)
+		}
+		if oldest.SignedIn("atlas") {
+			t.Error("the session that was used least recently is still active")
+		}
+	})
 }

@@ -23,6 +23,7 @@ type firstFactor struct {
 	Sequence   storage.Sequence `json:"q"` // from before the user was read: a logout from then on ends the wait
 	AMR        []string         `json:"m"`
 	RememberMe bool             `json:"r,omitempty"`
+	EndOldest  bool             `json:"o,omitempty"` // the user chose to end sessions to make room for this one
 }
 
 // secondFactorNeededError is the outcome of a correct password that is not enough.
@@ -33,7 +34,7 @@ var errFirstFactorOver = fmt.Errorf("the password waited too long, was changed o
 
 func (e *secondFactorNeededError) Error() string { return "a second factor is needed" }
 
-func newFirstFactor(a authn.Authentication, rememberMe bool) firstFactor {
+func newFirstFactor(a authn.Authentication, rememberMe, endOldest bool) firstFactor {
 	return firstFactor{
 		ID:         keys.Random(""),
 		Subject:    a.User.Subject,
@@ -42,6 +43,7 @@ func newFirstFactor(a authn.Authentication, rememberMe bool) firstFactor {
 		Sequence:   a.Sequence,
 		AMR:        a.AMR,
 		RememberMe: rememberMe,
+		EndOldest:  endOldest,
 	}
 }
 

@@ -62,6 +62,8 @@
     var keep = document.getElementById('keep');
     form.elements.credential.value = answer(credential);
     if (keep && form.elements.keep) { form.elements.keep.value = keep.checked ? 'on' : ''; }
+    var oldest = document.getElementById('end-oldest');
+    if (oldest && form.elements['end-oldest']) { form.elements['end-oldest'].value = oldest.checked ? 'on' : ''; }
     form.submit();
   }
 

@@ -177,10 +177,23 @@ func (p *Provider) Run(ctx context.Context) {
 	if p.config.Registration.Enabled() {
 		workers.Go(func() { p.registration.Run(ctx) })
 	}
+	workers.Go(func() { p.logUnreachableLogins(ctx) })
 	workers.Go(func() {
 		p.config.Ring.Run(ctx, func(err error) { p.config.Log.ErrorContext(ctx, "keys not maintained", "err", err) })
 	})
 	workers.Wait()
+}
+
+// logUnreachableLogins logs, once at the start, the users whom their login name does not find. `curfew doctor` lists
+// them at any time.
+func (p *Provider) logUnreachableLogins(ctx context.Context) {
+	unreachable, err := storage.FindUnreachableLogins(ctx, p.config.Store)
+	if err != nil && ctx.Err() == nil {
+		p.config.Log.ErrorContext(ctx, "login names not checked", "err", err)
+	}
+	for _, u := range unreachable {
+		p.config.Log.WarnContext(ctx, "a user cannot sign in with the login name", "sub", u.User.Subject, "problem", u.Problem())
+	}
 }
 
 // maxLifetimes returns the longest lifetimes of tokens and sessions that this deployment issues.

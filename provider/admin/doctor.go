@@ -92,6 +92,13 @@ func (a *api) diagnose(w http.ResponseWriter, r *http.Request) error {
 		if d.Problems, err = a.checkOutbox(ctx); err != nil {
 			return err
 		}
+		unreachable, err := storage.FindUnreachableLogins(ctx, a.Store)
+		if err != nil {
+			return err
+		}
+		for _, u := range unreachable {
+			d.Problems = append(d.Problems, u.Problem())
+		}
 	}
 	never, err := a.neverSignedIn(ctx, clients)
 	if err != nil {
@@ -174,6 +181,10 @@ func (a *api) diagnoseClient(ctx context.Context, c *storage.Client, probe bool)
 	}
 	for _, violation := range logout.CheckMaxHorizon(a.MaxTrustHorizon, c, a.Lifetimes) {
 		d.Problems = append(d.Problems, violation.Error())
+	}
+	if c.UsesJWTAccessTokens() && len(c.Audience) == 0 {
+		d.Problems = append(d.Problems, "access_token_format is jwt, but no audience is set: "+
+			"name the APIs that the tokens are for, or set access_token_format opaque")
 	}
 	mixedContent := strings.HasPrefix(a.Issuer, "https://") && strings.HasPrefix(c.FrontchannelLogoutURI, "http://")
 	if mixedContent && len(coverage.Problems) == 0 {

@@ -193,6 +193,24 @@ func TestDoctorNamesWhatKeepsALogoutFromArriving(t *testing.T) {
 	d.mustFail(404, "not_found", "client", "GET", "/doctor?client=nobody", "")
 }
 
+// TestDoctorNamesJWTAccessTokensWithoutAudience: a client of an earlier build can have some.
+func TestDoctorNamesJWTAccessTokensWithoutAudience(t *testing.T) {
+	d := mustStart(t)
+	d.mustAddClient("old", `,"access_token_format":"jwt","audience":["https://api.example"]`)
+	client, err := d.store.Client(t.Context(), "old")
+	if err != nil {
+		t.Fatal(err)
+	}
+	client.Audience = nil
+	if err := d.store.PutClient(t.Context(), *client); err != nil {
+		t.Fatal(err)
+	}
+	one := must[admin.Diagnosis](d, 200, "GET", "/doctor?client=old&probe=false", "")
+	if one.Healthy || !strings.Contains(strings.Join(one.Clients[0].Problems, "\n"), "no audience is set") {
+		t.Errorf("got %+v, want the missing audience", one)
+	}
+}
+
 func TestDoctorSeesTheBacklog(t *testing.T) {
 	d, _ := mustSignInManyUsers(t)
 	must[admin.TerminationResult](d, 200, "POST", "/logouts", `{"user":"ada"}`)

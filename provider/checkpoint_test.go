@@ -3,6 +3,7 @@ package provider_test
 import (
 	"net/http"
 	"net/url"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -21,15 +22,16 @@ func TestCheckpointsLeaveTheStore(t *testing.T) {
 		f := providertest.MustStart(t, func(c *provider.Config) {
 			c.Audit.CheckpointEvery, c.Audit.CheckpointURL = time.Hour, target
 		})
-		refuse := true
+		var refuses atomic.Bool
+		refuses.Store(true)
 		f.Clients.Answer(func(string, url.Values) (egress.Response, error) {
-			if refuse {
+			if refuses.Load() {
 				return egress.Response{Status: http.StatusServiceUnavailable}, nil
 			}
 			return egress.Response{Status: http.StatusOK}, nil
 		})
 		time.Sleep(90 * time.Minute)
-		refuse = false
+		refuses.Store(false)
 		time.Sleep(3 * time.Hour)
 		synctest.Wait()
 		posts := f.Clients.Sent()

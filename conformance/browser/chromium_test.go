@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"strings"
 	"testing"
 	"time"
 
@@ -82,9 +83,18 @@ func (p *tab) mustGo(url string) {
 	p.mustDo("go to "+url, chromedp.Navigate(url))
 }
 
+// mustClick clicks an element. If the page changes between finding and clicking it, mustClick finds it again.
 func (p *tab) mustClick(selector string) {
 	p.t.Helper()
-	p.mustDo("click "+selector, chromedp.Click(chromedp.CSS(selector), chromedp.NodeVisible))
+	ctx, cancel := context.WithTimeout(p.ctx, patience)
+	defer cancel()
+	err := chromedp.Do(ctx, chromedp.Click(chromedp.CSS(selector), chromedp.NodeVisible))
+	for err != nil && strings.Contains(err.Error(), "Could not find node") {
+		err = chromedp.Do(ctx, chromedp.Click(chromedp.CSS(selector), chromedp.NodeVisible))
+	}
+	if err != nil {
+		p.t.Fatalf("click %s: %v; the page:\n%s", selector, err, p.text())
+	}
 }
 
 // mustSignIn signs in at an address that leads to the sign-in page.

@@ -19,7 +19,7 @@ func (s *Store) Sweep(ctx context.Context, at time.Time, limit int) (int, error)
 		return 0, fmt.Errorf("sweep: %w", err)
 	}
 	others, err := writeWithin(ctx, s, bulkTimeout, func(t *tx) (int, error) {
-		return t.sweepRecords(limit-grants, at), nil
+		return t.sweepRecords(max(limit-grants, 0), at), nil
 	})
 	if err != nil {
 		return grants, fmt.Errorf("sweep: %w", err)
@@ -125,7 +125,7 @@ func (t *tx) sweepRecords(limit int, at time.Time) (deleted int) {
 		t.changeState().swept = t.state.swept.AddCodes(at, before)
 	}
 	if t.err == nil {
-		deleted += t.sweepCutoffs(limit-deleted, at)
+		deleted += t.sweepCutoffs(max(limit-deleted, 0), at)
 	}
 	return deleted
 }

@@ -108,6 +108,9 @@ func fill(v reflect.Value, s string) {
 			return
 		}
 		for i := range v.NumField() {
+			if !v.Field(i).CanSet() { // unexported: the page sets it itself
+				continue
+			}
 			fill(v.Field(i), s)
 		}
 	}

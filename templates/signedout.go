@@ -25,6 +25,8 @@ type SignedOutPage struct {
 	RedirectDelay time.Duration // redirect after this even if apps have not answered; 0: at once, unless the page has frames
 	SignInURL     string        // "Sign in again"
 	MeaningURL    string        // "What do these words mean?"
+
+	status *Status // set while the page is written, because several parts of it show it
 }
 
 // Frame is one front-channel logout request (Front-Channel Logout 1.0 §2).
@@ -37,10 +39,17 @@ type Frame struct {
 const FrameTimeout = 5 * time.Second
 
 // SignedOut writes the signed-out page.
-func SignedOut(w io.Writer, p SignedOutPage) error { return render(w, p.Page, "signedout", p) }
+func SignedOut(w io.Writer, p SignedOutPage) error {
+	status := p.Status()
+	p.status = &status
+	return render(w, p.Page, "signedout", p)
+}
 
 // Status returns the current status. The page shows it, and its script polls it as JSON.
 func (p SignedOutPage) Status() Status {
+	if p.status != nil {
+		return *p.status
+	}
 	s := NewStatus(p.Lang, p.Entries, p.Ended, p.Now)
 	s.Heading = p.heading()
 	return s

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/nicksnyder/go-i18n/v2/i18n"
 )
@@ -67,17 +68,19 @@ const firstMarker = '\uE000'
 // fillIn replaces the markers of a pattern by their values.
 func fillIn(pattern string, values []Text) Text {
 	var t Text
-	for _, r := range pattern {
+	start := 0 // of the words that are not yet added
+	for i, r := range pattern {
 		index := int(r - firstMarker)
 		if index < 0 || index >= len(values) {
-			t = t.add(Part{Words: string(r)})
 			continue
 		}
+		t = t.add(Part{Words: pattern[start:i]})
 		for _, part := range values[index] {
 			t = t.add(part)
 		}
+		start = i + utf8.RuneLen(r)
 	}
-	return t
+	return t.add(Part{Words: pattern[start:]})
 }
 
 // value returns the value of a placeholder as a text.

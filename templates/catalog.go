@@ -32,6 +32,7 @@ type locale struct {
 	tag       string
 	localizer *i18n.Localizer
 	printer   *message.Printer
+	patterns  sync.Map // of texts without a plural form, by name: pattern
 	pages     func() map[string]*template.Template
 }
 

@@ -82,19 +82,25 @@ func (l *locale) countdown(seconds int) Part {
 // time formats a time in UTC. The page's script replaces it by the time in the reader's zone.
 func (l *locale) time(t time.Time, show Show) Part {
 	t = t.UTC()
-	clock := l.text("date.clock", "Time", t.Format("15:04"))
-	date := l.text("date.day",
+	var words Text
+	switch show {
+	case ShowClock:
+		words = l.clock(t)
+	case ShowDate:
+		words = l.date(t)
+	default:
+		words = l.text("date.with_time", "Date", l.date(t), "Time", l.clock(t))
+	}
+	return Part{Words: words.String(), Time: t, Show: show}
+}
+
+func (l *locale) clock(t time.Time) Text { return l.text("date.clock", "Time", t.Format("15:04")) }
+
+func (l *locale) date(t time.Time) Text {
+	return l.text("date.day",
 		"Day", strconv.Itoa(t.Day()),
 		"Month", l.text("month."+strconv.Itoa(int(t.Month()))),
 		"Year", strconv.Itoa(t.Year()))
-	words := l.text("date.with_time", "Date", date, "Time", clock)
-	switch show {
-	case ShowClock:
-		words = clock
-	case ShowDate:
-		words = date
-	}
-	return Part{Words: words.String(), Time: t, Show: show}
 }
 
 // deadline formats a time by which something is over, like clockTime. It rounds up to the minute, so that the shown

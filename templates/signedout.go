@@ -51,14 +51,13 @@ func (p SignedOutPage) Status() Status {
 		return *p.status
 	}
 	s := NewStatus(p.Lang, p.Entries, p.Ended, p.Now)
-	s.Heading = p.heading()
+	s.Heading = p.heading(s.outcome)
 	return s
 }
 
 // heading says from how many apps the user is signed out.
-func (p SignedOutPage) heading() Text {
+func (p SignedOutPage) heading(outcome outcome) Text {
 	l := p.locale()
-	outcome := l.countOutcome(p.Entries, p.Ended, p.Now)
 	needsAttention := len(outcome.attention) > 0
 	allDone := outcome.done == outcome.all
 	switch {

@@ -18,6 +18,8 @@ type Status struct {
 	// Settled reports whether every app with a back channel has answered or was given up. Re-notifications, which come
 	// half a minute later, do not count.
 	Settled bool `json:"settled"`
+
+	outcome outcome // what Heading and Summary are made of
 }
 
 // EntryStatus is one entry with its state.
@@ -62,6 +64,7 @@ func NewStatus(lang string, entries []Entry, ended, now time.Time) Status {
 	for _, e := range entries {
 		entry := l.entryStatus(e, ended, now)
 		s.Entries = append(s.Entries, entry)
+		s.outcome.count(e, entry.State)
 		isPending := e.Delivery == DeliveryPending
 		mayChange := entry.Icon == IconRetrying || entry.Icon == IconExpiring && isPending
 		s.Done = s.Done && !mayChange
@@ -71,10 +74,11 @@ func NewStatus(lang string, entries []Entry, ended, now time.Time) Status {
 		return slices.Index(groupOrder, a.Group) - slices.Index(groupOrder, b.Group)
 	})
 	s.DoneTitle = l.text("outcome.done_group", "Count", len(s.In(GroupDone)))
-	s.Summary = l.summarize(entries, ended, now)
+	s.Summary = l.summarize(s.outcome, ended)
 	return s
 }
 
+// entryStatus describes one entry and chooses its group.
 func (l *locale) entryStatus(e Entry, ended, now time.Time) EntryStatus {
 	entry := EntryStatus{
 		ID:          e.ID,
@@ -103,50 +107,46 @@ func (l *locale) entryStatus(e Entry, ended, now time.Time) EntryStatus {
 type outcome struct {
 	all        int
 	done       int
-	confirmed  int       // of done: apps that have confirmed
+	confirmed  []string  // of done: names of apps that have confirmed
 	attention  []string  // names of apps that need attention
 	expiring   []string  // names of apps whose session is expiring
 	waiting    []string  // names of apps that are being notified
 	lastExpiry time.Time // the latest expiry of expiring
 }
 
-// countOutcome counts the apps. It leaves out the entries of access tokens and background access.
-func (l *locale) countOutcome(entries []Entry, ended, now time.Time) outcome {
-	var o outcome
-	for _, e := range entries {
-		if !isClientSession(e) {
-			continue
-		}
-		o.all++
-		switch state := l.describe(e, ended, now); {
-		case state.Icon == IconDone:
-			o.done++
-			if e.Trust == TrustConfirmed {
-				o.confirmed++
-			}
-		case state.NeedsAttention():
-			o.attention = append(o.attention, e.Application)
-		case state.Icon == IconExpiring:
-			o.expiring = append(o.expiring, e.Application)
-			if e.ExpiresAt.After(o.lastExpiry) {
-				o.lastExpiry = e.ExpiresAt
-			}
-		default:
-			o.waiting = append(o.waiting, e.Application)
-		}
+// count adds an entry with its state. It leaves out the entries of access tokens and background access.
+func (o *outcome) count(e Entry, state State) {
+	if !isClientSession(e) {
+		return
 	}
-	return o
+	o.all++
+	switch {
+	case state.Icon == IconDone:
+		o.done++
+		if e.Trust == TrustConfirmed {
+			o.confirmed = append(o.confirmed, e.Application)
+		}
+	case state.NeedsAttention():
+		o.attention = append(o.attention, e.Application)
+	case state.Icon == IconExpiring:
+		o.expiring = append(o.expiring, e.Application)
+		if e.ExpiresAt.After(o.lastExpiry) {
+			o.lastExpiry = e.ExpiresAt
+		}
+	default:
+		o.waiting = append(o.waiting, e.Application)
+	}
 }
 
 // summarize describes the outcome in a few sentences. Apps that need attention come first.
-func (l *locale) summarize(entries []Entry, ended, now time.Time) Text {
-	o := l.countOutcome(entries, ended, now)
+func (l *locale) summarize(o outcome, ended time.Time) Text {
+	confirmed := len(o.confirmed)
 	switch {
 	case o.all == 0:
 		return l.text("outcome.none")
-	case o.confirmed == 1 && o.all == 1:
-		return l.text("outcome.confirmed_one", "App", entries[slices.IndexFunc(entries, isClientSession)].Application)
-	case o.confirmed == o.all:
+	case confirmed == 1 && o.all == 1:
+		return l.text("outcome.confirmed_one", "App", o.confirmed[0])
+	case confirmed == o.all:
 		return l.text("outcome.confirmed_all", "Count", o.all)
 	case o.done == o.all:
 		return l.text("outcome.over_all", "Count", o.all)

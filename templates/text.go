@@ -39,26 +39,63 @@ const (
 // While the template of the text runs, a marker stands for each value. The values replace the markers afterwards, so no
 // value is interpreted as a template.
 func (l *locale) text(name string, args ...any) Text {
-	config := i18n.LocalizeConfig{MessageID: name}
 	var values []Text
 	if len(args) > 0 {
-		markers := make(map[string]any, len(args)/2)
-		for i := 0; i+1 < len(args); i += 2 {
-			placeholder, _ := args[i].(string)
-			if count, ok := args[i+1].(int); ok && placeholder == "Count" {
-				config.PluralCount = count
-			}
-			markers[placeholder] = string(firstMarker + rune(len(values)))
-			values = append(values, l.value(args[i+1]))
-		}
-		config.TemplateData = markers
+		values = make([]Text, 0, len(args)/2)
 	}
-	// If the language does not have the text, Localize returns the English text and an error.
-	pattern, _ := l.localizer.Localize(&config)
+	for i := 1; i < len(args); i += 2 {
+		values = append(values, l.value(args[i]))
+	}
+	pattern := l.pattern(name, args)
 	if pattern == "" {
 		return Text{{Words: name}}
 	}
 	return fillIn(pattern, values)
+}
+
+// pattern returns the text with a marker in the place of each value. It remembers the patterns of texts without a
+// plural form, since to run a template costs more than the rest of a text.
+func (l *locale) pattern(name string, args []any) string {
+	if known, ok := l.patterns.Load(name); ok && known.(pattern).hasPlaceholders(args) {
+		return known.(pattern).text
+	}
+	config := i18n.LocalizeConfig{MessageID: name}
+	made := pattern{}
+	markers := make(map[string]any, len(args)/2)
+	for i := 0; i+1 < len(args); i += 2 {
+		placeholder, _ := args[i].(string)
+		if count, ok := args[i+1].(int); ok && placeholder == "Count" {
+			config.PluralCount = count
+		}
+		markers[placeholder] = string(firstMarker + rune(i/2))
+		made.placeholders = append(made.placeholders, placeholder)
+	}
+	config.TemplateData = markers
+	// If the language does not have the text, Localize returns the English text and an error.
+	made.text, _ = l.localizer.Localize(&config)
+	if config.PluralCount == nil {
+		l.patterns.Store(name, made)
+	}
+	return made.text
+}
+
+// pattern is a text with markers for the values of its placeholders, in their order.
+type pattern struct {
+	text         string
+	placeholders []string
+}
+
+// hasPlaceholders reports whether args name the same placeholders in the same order.
+func (p pattern) hasPlaceholders(args []any) bool {
+	if len(args)/2 != len(p.placeholders) {
+		return false
+	}
+	for i, placeholder := range p.placeholders {
+		if args[2*i] != any(placeholder) {
+			return false
+		}
+	}
+	return true
 }
 
 // firstMarker is the marker of the first value: a character for private use. The next character is the marker of the

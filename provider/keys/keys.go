@@ -92,6 +92,7 @@ type Ring struct {
 	wrapper  *wrapper
 	updateMu sync.Mutex // held during a change of the keys
 	current  atomic.Pointer[snapshot]
+	verified verifiedTokens
 }
 
 // Load reads all keys and makes those that are missing. It creates the key file if the file does not exist and the
@@ -117,7 +118,7 @@ func Load(ctx context.Context, cfg Config) (*Ring, error) {
 		return nil, err
 	}
 	cfg.Store.SetAuditKey(w.audit) // before the first change: every line of the trail has a MAC
-	r := &Ring{cfg: cfg, wrapper: w}
+	r := &Ring{cfg: cfg, wrapper: w, verified: newVerifiedTokens()}
 	if err := r.Maintain(ctx, cfg.Now()); err != nil {
 		return nil, err
 	}

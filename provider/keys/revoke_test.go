@@ -13,6 +13,9 @@ func TestRevokedKeyCountsForNothingAtOnce(t *testing.T) {
 	first := kidOf(t, r)
 	hint := mustSign(t, r, ES256, "JWT", idToken(p.now))
 	access := mustSign(t, r, ES256, "at+jwt", accessToken(p.now))
+	if _, err := r.VerifyAccessToken(access, p.now); err != nil { // the ring remembers it from now on
+		t.Fatal(err)
+	}
 	if err := r.Revoke(t.Context(), p.now, first, "admin"); err != nil {
 		t.Fatal(err)
 	}
@@ -21,14 +24,14 @@ func TestRevokedKeyCountsForNothingAtOnce(t *testing.T) {
 	}
 	for _, ring := range []*Ring{r, p.mustLoad(t)} {
 		if _, err := ring.VerifyHint(hint); !errors.Is(err, ErrInvalidToken) {
-			t.Errorf("hint: got %v, want ErrToken", err)
+			t.Errorf("hint: got %v, want ErrInvalidToken", err)
 		}
 		if _, err := ring.VerifyAccessToken(access, p.now); !errors.Is(err, ErrInvalidToken) {
-			t.Errorf("access token: got %v, want ErrToken", err)
+			t.Errorf("access token: got %v, want ErrInvalidToken", err)
 		}
 	}
 	if err := r.Revoke(t.Context(), p.now, first, "admin"); !errors.Is(err, ErrUnknownKey) {
-		t.Errorf("again: got %v, want ErrUnknown", err)
+		t.Errorf("again: got %v, want ErrUnknownKey", err)
 	}
 }
 

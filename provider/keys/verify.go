@@ -53,7 +53,7 @@ type claims struct {
 // be published any more (OpenID Connect RP-Initiated Logout 1.0 §2). Access tokens and logout tokens are no hints. For
 // any other text the error is ErrInvalidToken.
 func (r *Ring) VerifyHint(token string) (Hint, error) {
-	c, _, err := r.verify(token, true, "JWT")
+	c, _, err := r.verify(token, r.current.Load(), true, "JWT")
 	if err != nil {
 		return Hint{}, err
 	}
@@ -96,14 +96,31 @@ type AccessToken struct {
 	SID      string
 	Issued   time.Time
 	Expires  time.Time
-	Claims   json.RawMessage // all claims
+	Claims   json.RawMessage // all claims; shared, not to be changed
 }
 
 // VerifyAccessToken verifies a JWT access token of this issuer and checks that it has not expired at a time. It does
 // not check whether the token's grant was revoked; that is in the store. For any other text the error is
 // ErrInvalidToken.
 func (r *Ring) VerifyAccessToken(token string, at time.Time) (AccessToken, error) {
-	c, payload, err := r.verify(token, false, "at+jwt", "JWT")
+	keys := r.current.Load()
+	verified, ok := r.verified.find(token, keys)
+	if !ok {
+		var err error
+		if verified, err = r.verifyAccessToken(token, keys); err != nil {
+			return AccessToken{}, err
+		}
+		r.verified.add(token, verified, keys)
+	}
+	if !at.Before(verified.Expires) {
+		return AccessToken{}, invalidToken("expired")
+	}
+	return verified, nil
+}
+
+// verifyAccessToken verifies everything that does not change with time.
+func (r *Ring) verifyAccessToken(token string, keys *snapshot) (AccessToken, error) {
+	c, payload, err := r.verify(token, keys, false, "at+jwt", "JWT")
 	if err != nil {
 		return AccessToken{}, err
 	}
@@ -111,9 +128,6 @@ func (r *Ring) VerifyAccessToken(token string, at time.Time) (AccessToken, error
 	isAccessToken := c.Events == nil && c.Client != "" && c.ID != ""
 	if !isAccessToken || !c.haveRequired() {
 		return AccessToken{}, invalidToken("no access token")
-	}
-	if !at.Before(c.Expiry.Time()) {
-		return AccessToken{}, invalidToken("expired")
 	}
 	return AccessToken{
 		ID:       c.ID,
@@ -129,7 +143,7 @@ func (r *Ring) VerifyAccessToken(token string, at time.Time) (AccessToken, error
 }
 
 // verify checks signature, typ and issuer. Its callers check the claims: several kinds of tokens can have the typ JWT.
-func (r *Ring) verify(token string, allowArchived bool, typs ...string) (claims, []byte, error) {
+func (r *Ring) verify(token string, keys *snapshot, allowArchived bool, typs ...string) (claims, []byte, error) {
 	var c claims
 	if len(token) > maxTokenBytes {
 		return c, nil, invalidToken("too long")
@@ -139,9 +153,8 @@ func (r *Ring) verify(token string, allowArchived bool, typs ...string) (claims,
 		return c, nil, invalidToken("no JWT")
 	}
 	header := jws.Signatures[0].Protected
-	s := r.current.Load()
-	k := s.verificationKeys[header.KeyID]
-	refusedArchived := s.archived[header.KeyID] && !allowArchived
+	k := keys.verificationKeys[header.KeyID]
+	refusedArchived := keys.archived[header.KeyID] && !allowArchived
 	if k == nil || refusedArchived {
 		return c, nil, invalidToken("unknown kid")
 	}

@@ -343,3 +343,19 @@ func FuzzNoTokenPanics(f *testing.F) {
 		}
 	})
 }
+
+func TestRememberedAccessTokenExpires(t *testing.T) {
+	p := mustFixture(t)
+	r := p.mustLoad(t)
+	token := mustSign(t, r, ES256, "at+jwt", accessToken(p.now))
+	verified, err := r.VerifyAccessToken(token, p.now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := r.VerifyAccessToken(token, verified.Expires.Add(-time.Second)); err != nil {
+		t.Errorf("a second before the expiry: %v", err)
+	}
+	if _, err := r.VerifyAccessToken(token, verified.Expires); !errors.Is(err, ErrInvalidToken) {
+		t.Errorf("at the expiry: got %v, want ErrInvalidToken", err)
+	}
+}

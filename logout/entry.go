@@ -6,8 +6,6 @@ import (
 	"github.com/curfew-id/curfew/storage"
 )
 
-// entry.go changes report entries by the answers of relying parties and by the time that passes.
-
 // The values of ReportEntry.Kind.
 const (
 	KindClientSession = "client_session" // the session that a client keeps for itself
@@ -44,8 +42,8 @@ func trustRank(s storage.TrustState) int {
 	}
 }
 
-// MergeEntry returns old with the changes of next. It lets the trust state only rise and the bound only move to an
-// earlier time. A delivery that is done stays done.
+// MergeEntry returns old with the changes of next. The trust state only rises, and the time at which an expiring entry
+// expires only moves to an earlier time. A delivery that is done stays done.
 func MergeEntry(old, next storage.ReportEntry) storage.ReportEntry {
 	entry := old
 	trustRises := trustRank(next.Trust) > trustRank(old.Trust)
@@ -61,7 +59,8 @@ func MergeEntry(old, next storage.ReportEntry) storage.ReportEntry {
 		entry.ExpiresAt = next.ExpiresAt
 		entry.BoundBy = next.BoundBy
 	}
-	if old.NotifiedAt.IsZero() || trustRises && !next.NotifiedAt.IsZero() {
+	notifiedAnew := trustRises && !next.NotifiedAt.IsZero()
+	if old.NotifiedAt.IsZero() || notifiedAnew {
 		entry.NotifiedAt = next.NotifiedAt
 	}
 	entry.Attempts = max(old.Attempts, next.Attempts)
@@ -81,8 +80,8 @@ func MergeEntry(old, next storage.ReportEntry) storage.ReportEntry {
 	return entry
 }
 
-// EntryAt returns entry as it is at now: an expiring entry becomes revoked when its bound has passed. ExpiresAt and
-// BoundBy stay, so that the entry shows the reason.
+// EntryAt returns entry as it is at now: an expiring entry becomes revoked at ExpiresAt. ExpiresAt and BoundBy stay, so
+// that the entry shows the reason.
 func EntryAt(entry storage.ReportEntry, now time.Time) storage.ReportEntry {
 	if entry.Trust == storage.TrustExpiring && !now.Before(entry.ExpiresAt) {
 		entry.Trust = storage.TrustRevoked
@@ -95,21 +94,22 @@ func EntryAt(entry storage.ReportEntry, now time.Time) storage.ReportEntry {
 func entryUpdater(
 	d storage.Delivery,
 	state storage.DeliveryState,
-	next time.Time,
-	a storage.Answer,
+	nextAttempt time.Time,
+	answer storage.Answer,
 ) func(storage.ReportEntry) storage.ReportEntry {
 	return func(old storage.ReportEntry) storage.ReportEntry {
-		old = EntryAt(old, a.At)
+		old = EntryAt(old, answer.At)
 		entry := old
-		entry.LastAnswer = a
-		entry.NextAttempt = next
+		entry.LastAnswer = answer
+		entry.NextAttempt = nextAttempt
 		if d.Renotification {
-			entry = applyRenotification(entry, state, a)
+			entry = applyRenotification(entry, state, answer)
 		} else {
-			entry = applyNotification(entry, d, state, a)
+			entry = applyNotification(entry, d, state, answer)
 		}
 		if d.Untrusted {
-			entry.Trust = old.Trust // the client's answers do not count: only the bound can change the state
+			// The client's answers do not show whether it ended its session. Only ExpiresAt can change the state.
+			entry.Trust = old.Trust
 		}
 		return MergeEntry(old, entry)
 	}
@@ -121,30 +121,36 @@ func applyNotification(
 	entry storage.ReportEntry,
 	d storage.Delivery,
 	state storage.DeliveryState,
-	a storage.Answer,
+	answer storage.Answer,
 ) storage.ReportEntry {
 	entry.Delivery = state
 	entry.Attempts = d.Attempts
 	if state != storage.DeliveryDone {
 		return entry
 	}
-	entry.NotifiedAt = a.At
-	entry.Trust = storage.TrustConfirmed
-	if entry.Renotification == RenotificationPending || entry.Renotification == RenotificationFailed {
+	entry.NotifiedAt = answer.At
+	switch entry.Renotification {
+	case RenotificationPending, RenotificationFailed:
 		entry.Trust = storage.TrustNotified
+	default:
+		entry.Trust = storage.TrustConfirmed
 	}
 	return entry
 }
 
 // applyRenotification applies the outcome of a re-notification. If the relying party accepted it, the first
 // notification counts as delivered too.
-func applyRenotification(entry storage.ReportEntry, state storage.DeliveryState, a storage.Answer) storage.ReportEntry {
+func applyRenotification(
+	entry storage.ReportEntry,
+	state storage.DeliveryState,
+	answer storage.Answer,
+) storage.ReportEntry {
 	switch state {
 	case storage.DeliveryDone:
 		entry.Renotification = RenotificationDone
 		entry.Delivery = storage.DeliveryDone
 		entry.Trust = storage.TrustConfirmed
-		entry.NotifiedAt = a.At
+		entry.NotifiedAt = answer.At
 	case storage.DeliveryPending:
 		entry.Renotification = RenotificationPending
 	default:
@@ -153,9 +159,9 @@ func applyRenotification(entry storage.ReportEntry, state storage.DeliveryState,
 	return entry
 }
 
-// MarkFrontChannelNotified returns the change of a report after the browser got the frames of a front-channel logout
-// for those clients. The entries become notified, not confirmed: Front-Channel Logout 1.0 has no answer, and a frame's
-// load event comes for errors too.
+// MarkFrontChannelNotified returns the change of a report after the browser got the front-channel logout frames of
+// clients. The entries of clients become notified, not confirmed: Front-Channel Logout 1.0 has no answer, and a
+// browser fires a frame's load event for errors too.
 func MarkFrontChannelNotified(clients []string, at time.Time) func(*storage.Report) {
 	return func(r *storage.Report) {
 		for _, client := range clients {

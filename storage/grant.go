@@ -15,7 +15,7 @@ type Grant struct {
 	Client       string          `json:"client"`
 	Subject      string          `json:"sub"`
 	Session      SessionID       `json:"session,omitempty"` // empty: offline
-	SID          string          `json:"sid,omitempty"`     // of the client session in which it was given
+	SID          string          `json:"sid,omitempty"`     // of the client session in which the user granted it
 	Scope        []string        `json:"scope,omitempty"`
 	Audience     []string        `json:"audience,omitempty"`
 	Claims       json.RawMessage `json:"claims,omitempty"` // the claims request parameter (Core §5.5)
@@ -29,7 +29,7 @@ type Grant struct {
 	RefreshHash  Hash            `json:"refresh_hash,omitzero"`  // of the current refresh token
 	PreviousHash Hash            `json:"previous_hash,omitzero"` // of the refresh token before the current one
 	RotatedAt    time.Time       `json:"rotated_at,omitzero"`    // when PreviousHash was exchanged for RefreshHash
-	Trust        TokenExpiry     `json:"token_expiry,omitzero"`  // of the tokens of an offline grant
+	Trust        TokenExpiry     `json:"token_expiry,omitzero"`  // offline: latest expiry of the grant's tokens
 	UserAgent    string          `json:"user_agent,omitempty"`
 }
 
@@ -55,7 +55,7 @@ type Code struct {
 	Subject  string
 	Session  SessionID
 	SID      string   // a new random sid, used if the client has no client session yet
-	Sequence Sequence // Order.Sequence from before the client, session and consent were read
+	Sequence Sequence // result of Order.Sequence, called before the client, session and consent were read
 	Issued   time.Time
 	Expires  time.Time
 }
@@ -64,7 +64,7 @@ type Code struct {
 type Issuance struct {
 	Grant  Grant
 	Tokens []Token
-	Trust  TokenExpiry // the expiry of all tokens, including those that the store does not record
+	Trust  TokenExpiry // latest expiry of all issued tokens, including those that the store does not record
 }
 
 // RedeemResult is the outcome of a redemption.
@@ -109,8 +109,8 @@ type Grants interface {
 		at time.Time,
 		issue func(Session, ClientSession) (Issuance, error),
 	) (RedeemResult, error)
-	// Join does the same for response types that issue tokens at the authorization endpoint. It does not use up
-	// code.ID.
+	// Join makes the same checks as Redeem and joins the client to the session, for response types that issue tokens
+	// at the authorization endpoint. It does not record the code as used.
 	Join(
 		ctx context.Context,
 		code Code,
@@ -122,8 +122,8 @@ type Grants interface {
 	// session, user, client or grant was revoked or has expired.
 	//
 	// A token that was exchanged before sets Reused every time; the caller then ends the grant or the session by
-	// EndSessions. The store may remove an exchanged token of an offline grant IdleTimeout after the exchange: by then
-	// it would have expired without the exchange.
+	// EndSessions. The store may remove an exchanged token of an offline grant when IdleTimeout has passed since the
+	// exchange. Without the exchange the token would also have expired at that time.
 	Refresh(
 		ctx context.Context,
 		r RefreshRequest,

@@ -42,10 +42,10 @@ type Tokens interface {
 
 // ReplayCache records ids that may be used once, such as a jti. Redeem records authorization codes separately.
 type ReplayCache interface {
-	// MarkUsed records that an id was used, and keeps the record until that time. issued is when the id was issued.
+	// MarkUsed records that an id was used, and keeps the record until expires. issued is when the id was issued.
 	// ErrAlreadyUsed if a record of the id exists and has not expired, or if Sweep may have removed such a record (see
 	// SweepHistory.ForgotUse).
-	MarkUsed(ctx context.Context, id string, issued, until, at time.Time) error
+	MarkUsed(ctx context.Context, id string, issued, expires, at time.Time) error
 	// WasUsed reports whether an id with those times of issue and expiry was used or may have been used.
 	WasUsed(ctx context.Context, id string, issued, expires, at time.Time) (bool, error)
 }

@@ -13,13 +13,13 @@ type ConsentPage struct {
 	Action          string
 	Interaction     string
 	Application     App
-	AppHash         string    // the form's field app: what the page shows of the app
+	AppHash         string    // the form posts it as app: a hash of the name, logo and host that the page shows
 	Scopes          []string  // as requested, in that order
-	Claims          []string  // requested one by one in the claims parameter (Core §5.5)
-	Allowed         []string  // scopes that were allowed before; then the page says that the request has changed
+	Claims          []string  // requested in the claims parameter (Core §5.5)
+	Allowed         []string  // scopes that the user allowed before; if any, the page says that the app asks for more
 	SessionEnds     time.Time // the absolute end of the session; zero: not shown
-	EachTime        bool      // consent is asked for each sign-in: another program could use the app's name
-	OtherAccountURL string    // a GET that shows the sign-in page for another account
+	EachTime        bool      // the user must consent at each sign-in: another program could pose as the app
+	OtherAccountURL string    // shows the sign-in page for another account
 }
 
 // Consent writes the consent page.
@@ -28,7 +28,7 @@ func Consent(w io.Writer, p ConsentPage) error { return render(w, p.Page, "conse
 // ConsentItem is one scope or claim that an app requests.
 type ConsentItem struct {
 	Name          string // the scope or claim
-	Text          string // the name of its text; empty if it is no standard scope or claim
+	Text          string // the key of its text in the catalog; empty if it is no standard scope or claim
 	AllowedBefore bool
 }
 
@@ -75,7 +75,7 @@ func compareTrueFirst(a, b bool) int {
 
 const scopeOffline = "offline_access"
 
-// scopeTexts are the texts of the scopes of Core §5.4.
+// scopeTexts has the catalog keys of the scopes of Core §5.4.
 var scopeTexts = map[string]string{
 	"openid":  "scope.openid",
 	"profile": "scope.profile",
@@ -84,7 +84,7 @@ var scopeTexts = map[string]string{
 	"phone":   "scope.phone",
 }
 
-// claimTexts are the texts of the claims of Core §5.1 and of the authentication (Core §2).
+// claimTexts has the catalog keys of the claims of Core §5.1, and of the claims about the authentication (Core §2).
 var claimTexts = map[string]string{
 	"name":                  "claim.name",
 	"given_name":            "claim.given_name",

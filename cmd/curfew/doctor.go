@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -29,17 +30,18 @@ func (p *program) doctorCommand() *cobra.Command {
 			if len(args) == 1 {
 				client = args[0]
 			}
-			var d admin.Diagnosis
-			err := ask(cmd.Context(), p, func(ctx context.Context, c *admin.Client) (admin.Diagnosis, error) {
+			var diagnosis admin.Diagnosis // kept for the exit code
+			diagnose := func(ctx context.Context, c *admin.Client) (admin.Diagnosis, error) {
 				var err error
-				d, err = c.Diagnose(ctx, client, !noProbe)
-				return d, err
-			}, p.showDiagnosis)
-			if err != nil || d.Healthy {
+				diagnosis, err = c.Diagnose(ctx, client, !noProbe)
+				return diagnosis, err
+			}
+			err := ask(cmd.Context(), p, diagnose, p.showDiagnosis)
+			if err != nil || diagnosis.Healthy {
 				return err
 			}
-			count := len(d.Problems)
-			for _, c := range d.Clients {
+			count := len(diagnosis.Problems)
+			for _, c := range diagnosis.Clients {
 				count += len(c.Problems)
 			}
 			return &exitError{code: exitFailed, err: fmt.Errorf("%s found", pluralize(count, "problem"))}
@@ -76,11 +78,10 @@ func (p *program) showDiagnosis(d admin.Diagnosis) error {
 			return err
 		}
 	}
-	var lines []string
-	lines = append(lines, d.Problems...)
+	problems := slices.Clone(d.Problems)
 	for _, c := range d.Clients {
 		for _, problem := range c.Problems {
-			lines = append(lines, c.Client+": "+problem)
+			problems = append(problems, c.Client+": "+problem)
 		}
 	}
 	var notes []string
@@ -88,7 +89,7 @@ func (p *program) showDiagnosis(d admin.Diagnosis) error {
 		for _, note := range c.Notes {
 			notes = append(notes, c.Client+": "+note)
 		}
-		if c.NeverSignedIn && c.LastRefusal == nil {
+		if c.NeverSignedIn && c.LastRefusal == nil { // after a refusal, a problem says it
 			notes = append(notes, c.Client+": no user has signed in to it yet")
 		}
 	}
@@ -98,13 +99,13 @@ func (p *program) showDiagnosis(d admin.Diagnosis) error {
 	for _, note := range notes {
 		fmt.Fprintln(p.stdout, "note: "+terminal.Sanitize(note))
 	}
-	if len(lines) == 0 {
+	if len(problems) == 0 {
 		_, err := fmt.Fprintln(p.stdout, "\nno problem found")
 		return err
 	}
 	fmt.Fprintln(p.stdout)
-	for _, line := range lines {
-		fmt.Fprintln(p.stdout, "- "+terminal.Sanitize(line))
+	for _, problem := range problems {
+		fmt.Fprintln(p.stdout, "- "+terminal.Sanitize(problem))
 	}
 	return nil
 }

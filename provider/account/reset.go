@@ -24,20 +24,29 @@ func (h *Handler) ShowReset(w http.ResponseWriter, r *http.Request) error {
 
 // linkUser returns the user whose password the link sets.
 func (h *Handler) linkUser(r *http.Request) (storage.User, error) {
-	link, err := h.Store.OneTimeLink(r.Context(), storage.HashOf(r.PathValue("link")), h.Site.Now())
-	if err != nil && !errors.Is(err, storage.ErrNotFound) {
-		return storage.User{}, err
+	errLinkInvalid := web.PageError{
+		Status: http.StatusGone,
+		Reason: "the password reset link is unknown, used or expired",
 	}
-	linkInvalid := web.PageError{Status: http.StatusGone, Reason: "the password reset link is unknown, used or expired"}
-	if err != nil || link.Purpose != "reset" {
-		return storage.User{}, linkInvalid
+	link, err := h.Store.OneTimeLink(r.Context(), storage.HashOf(r.PathValue("link")), h.Site.Now())
+	switch {
+	case errors.Is(err, storage.ErrNotFound):
+		return storage.User{}, errLinkInvalid
+	case err != nil:
+		return storage.User{}, err
+	case link.Purpose != "reset":
+		return storage.User{}, errLinkInvalid
 	}
 	user, err := h.Store.User(r.Context(), link.Subject)
-	disabled := err == nil && user.Disabled
-	if disabled || errors.Is(err, storage.ErrNotFound) {
-		return storage.User{}, linkInvalid
+	switch {
+	case errors.Is(err, storage.ErrNotFound):
+		return storage.User{}, errLinkInvalid
+	case err != nil:
+		return storage.User{}, err
+	case user.Disabled:
+		return storage.User{}, errLinkInvalid
 	}
-	return user, err
+	return user, nil
 }
 
 func (h *Handler) renderReset(
@@ -50,7 +59,7 @@ func (h *Handler) renderReset(
 	if err != nil {
 		return err
 	}
-	background, err := h.offlineAccess(r.Context(), user.Subject)
+	offlineAccess, err := h.offlineAccess(r.Context(), user.Subject)
 	if err != nil {
 		return err
 	}
@@ -65,7 +74,7 @@ func (h *Handler) renderReset(
 		Login:       user.Name,
 		MinPassword: password.MinCharacters,
 		Invitation:  user.Password == "",
-		Background:  templates.BackgroundApps(background),
+		Background:  templates.BackgroundApps(offlineAccess),
 		HasFactors:  factors.HasSecondFactor(),
 		Problem:     problem,
 	}
@@ -88,9 +97,9 @@ func (h *Handler) Reset(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	var sealedFor string
-	_, err = h.Site.OpenInteraction(r, purposeReset, form.Get("interaction"), &sealedFor)
-	if err != nil || sealedFor != user.Subject {
+	var formSubject string // of the user for whom the form was shown
+	_, err = h.Site.OpenInteraction(r, purposeReset, form.Get("interaction"), &formSubject)
+	if err != nil || formSubject != user.Subject {
 		return web.PageError{
 			Text:    templates.ErrorAccountPageExpired,
 			LinkURL: h.Site.Path(r.URL.EscapedPath()),
@@ -112,7 +121,8 @@ func (h *Handler) Reset(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	result, err := h.Terminator.End(r.Context(), h.resetRequest(r, user, hash, form.Get(fieldKeepBackground) != ""))
+	keepOffline := form.Get(fieldKeepBackground) != ""
+	result, err := h.Terminator.End(r.Context(), h.resetRequest(r, user, hash, keepOffline))
 	if err != nil {
 		return err
 	}
@@ -122,7 +132,7 @@ func (h *Handler) Reset(w http.ResponseWriter, r *http.Request) error {
 		if termination.WholeSession {
 			endedSessions++
 		}
-		// The session of this browser may be another user's; that one stays.
+		// This browser may have a session of another user. That session does not end.
 		if signedIn && termination.Session.ID == session.ID {
 			h.Site.ClearSessionCookie(w, r)
 		}
@@ -169,7 +179,7 @@ func (h *Handler) resetRequest(
 			Events:  []storage.Event{event},
 		},
 	}
-	request.SecureUser(user.Subject, keepOffline)
+	request.SecureUser(user.Subject, keepOffline) // also removes remembered browsers and unused links
 	return request
 }
 

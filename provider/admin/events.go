@@ -23,9 +23,9 @@ type EventList struct {
 	Next   string          `json:"next,omitempty"`
 }
 
-// Verification is the result of verifying the audit trail: each line has the hash of the line before it, and a MAC by
-// the key file. The trail itself cannot show that lines were cut off at its end. A checkpoint that was kept elsewhere
-// shows it for the lines up to the checkpoint.
+// Verification is the result of verifying the audit trail. Each line of the trail contains the hash of the line before
+// it, and a MAC with a key from the key file. The trail itself cannot show that lines were cut off at its end. A
+// checkpoint that was kept elsewhere shows whether a line up to the checkpoint is missing.
 type Verification struct {
 	Intact     bool         `json:"whole"`
 	Events     int          `json:"lines"`                 // verified lines
@@ -33,15 +33,17 @@ type Verification struct {
 	HeadHash   storage.Hash `json:"head,omitzero"`         // the hash of the last verified line
 	BrokenAt   uint64       `json:"broken,omitempty"`      // the sequence number at which the trail breaks
 	Problem    string       `json:"problem,omitempty"`     // why it breaks there
-	CompleteTo uint64       `json:"complete_to,omitempty"` // by the checkpoint, no line up to this one is missing
+	CompleteTo uint64       `json:"complete_to,omitempty"` // the checkpoint shows that no line up to this one is missing
 	Checkpoint string       `json:"checkpoint,omitempty"`  // of the last verified line, for a later verification
 }
 
 // NewVerification returns the result of v. err is the first error of v.Add, or else that of v.Finish.
 func NewVerification(v *storage.TrailVerifier, err error, at time.Time) Verification {
 	result := Verification{Intact: true, Events: v.Lines, LastSeq: v.LastSeq, HeadHash: v.Head}
-	if broken, ok := errors.AsType[*storage.TrailError](err); ok {
-		result.Intact, result.BrokenAt, result.Problem = false, broken.Line, broken.Problem
+	if trailErr, ok := errors.AsType[*storage.TrailError](err); ok {
+		result.Intact = false
+		result.BrokenAt = trailErr.Line
+		result.Problem = trailErr.Problem
 		return result
 	}
 	if v.Checkpoint != nil {
@@ -75,8 +77,8 @@ func (a *api) eventFilter(ctx context.Context, values url.Values) (storage.Event
 	return f, err
 }
 
-// resolveSubject returns the subject of the user that a filter names. Audit trail and reports still have the subjects
-// of removed users, so a name that no user has counts as a subject.
+// resolveSubject returns the subject of the user that a filter names. If there is no such user, it returns name as the
+// subject, because the audit trail and reports still contain the subjects of removed users.
 func (a *api) resolveSubject(ctx context.Context, name string) (string, error) {
 	if name == "" {
 		return "", nil
@@ -140,11 +142,11 @@ func (a *api) exportEvents(w http.ResponseWriter, r *http.Request) error {
 	return err
 }
 
-// errStop is the error by which visit stops forEachEventPage before the last page.
+// errStop stops forEachEventPage before the last page.
 var errStop = errors.New("stop")
 
-// forEachEventPage calls visit with each page of the events. It stops at an error of visit and returns that error, or
-// nil for errStop.
+// forEachEventPage calls visit with each page of the events. If visit returns an error, forEachEventPage stops and
+// returns it. If visit returns errStop, forEachEventPage stops and returns nil.
 func (a *api) forEachEventPage(ctx context.Context, f storage.EventFilter, visit func([]storage.Event) error) error {
 	page := storage.Page{Limit: maxLimit}
 	for {
@@ -152,9 +154,11 @@ func (a *api) forEachEventPage(ctx context.Context, f storage.EventFilter, visit
 		if err != nil {
 			return err
 		}
-		if err := visit(events); errors.Is(err, errStop) {
+		err = visit(events)
+		if errors.Is(err, errStop) {
 			return nil
-		} else if err != nil {
+		}
+		if err != nil {
 			return err
 		}
 		if next == "" {
@@ -164,8 +168,8 @@ func (a *api) forEachEventPage(ctx context.Context, f storage.EventFilter, visit
 	}
 }
 
-// verifyEvents verifies the trail from its first line. With the parameter since, the trail must also go as far as that
-// checkpoint.
+// verifyEvents verifies the trail from its first line. The parameter since is a checkpoint that the trail must also
+// contain.
 func (a *api) verifyEvents(w http.ResponseWriter, r *http.Request) error {
 	values, err := parseQuery(r, "since")
 	if err != nil {
@@ -179,10 +183,10 @@ func (a *api) verifyEvents(w http.ResponseWriter, r *http.Request) error {
 		}
 		v.Checkpoint = &checkpoint
 	}
-	var broken error
+	var trailErr error
 	err = a.forEachEventPage(r.Context(), storage.EventFilter{}, func(events []storage.Event) error {
 		for _, e := range events {
-			if broken = v.Add(e); broken != nil {
+			if trailErr = v.Add(e); trailErr != nil {
 				return errStop
 			}
 		}
@@ -191,8 +195,8 @@ func (a *api) verifyEvents(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	if broken == nil {
-		broken = v.Finish()
+	if trailErr == nil {
+		trailErr = v.Finish()
 	}
-	return writeJSON(w, http.StatusOK, NewVerification(&v, broken, a.Now()))
+	return writeJSON(w, http.StatusOK, NewVerification(&v, trailErr, a.Now()))
 }

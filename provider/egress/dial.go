@@ -35,12 +35,15 @@ func (c *Client) dial(ctx context.Context, network, address string) (net.Conn, e
 	}
 	// RFC 6761 §6.3: names under localhost are loopback addresses and are not resolved by DNS.
 	conn4, err4 := d.DialContext(ctx, "tcp4", net.JoinHostPort(loopback4.String(), port))
-	if err4 == nil || classify(err4) != Refused {
-		return conn4, err4
+	if err4 == nil {
+		return conn4, nil
+	}
+	if classify(err4) != Refused {
+		return nil, err4
 	}
 	conn6, err6 := d.DialContext(ctx, "tcp6", net.JoinHostPort(loopback6.String(), port))
 	if err6 != nil {
-		return nil, err4
+		return nil, err4 // the error of 127.0.0.1 says more: many hosts have no ::1
 	}
 	return conn6, nil
 }
@@ -61,8 +64,8 @@ func isLocalhost(host string) bool {
 }
 
 // Check reports whether the policy allows target now. Its error says what to add to egress.allow. It serves
-// registration and diagnosis only: each connection is checked again, since the name may resolve to another address
-// then.
+// registration and diagnosis only: the dialer checks each connection again, because the name may then resolve to
+// another address.
 func (c *Client) Check(ctx context.Context, target string) error {
 	u, err := parseURL(target)
 	if err != nil {
@@ -77,7 +80,7 @@ func (c *Client) Check(ctx context.Context, target string) error {
 	if err != nil {
 		return wrapError(host, err)
 	}
-	// The dialer takes the first address that it may call, so one is enough.
+	// The dialer tries one address after the other, so one allowed address is enough.
 	var firstErr error
 	for _, addr := range addrs {
 		err := c.policy.check(host, netip.AddrPortFrom(addr, port))
@@ -91,8 +94,8 @@ func (c *Client) Check(ctx context.Context, target string) error {
 	return firstErr
 }
 
-// CheckURL reports whether the policy may allow target, without asking the network: an address is checked as it would
-// be when it is called, a name only by its port. It says nothing about what a name leads to.
+// CheckURL reports whether the policy may allow target, without a DNS query. It checks an IP address as the dialer
+// does. Of a name it checks only the port, because it does not know the addresses of the name.
 func (c *Client) CheckURL(target string) error {
 	u, err := parseURL(target)
 	if err != nil {
@@ -115,7 +118,7 @@ func (c *Client) CheckURL(target string) error {
 	return newDenied(host, "port %d is closed; add %q to %s", port, joinPort(host, port), c.policy.setting)
 }
 
-// portOf returns the port that a call of u goes to.
+// portOf returns the port of u, or the default port of its scheme.
 func portOf(u *url.URL, host string) (uint16, error) {
 	switch {
 	case u.Port() == "" && u.Scheme == "http":

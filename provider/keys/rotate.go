@@ -209,7 +209,7 @@ func (e *edit) latestKeys() []*key {
 	for _, k := range e.keys {
 		isRotated := k.record.Use == UseSign || k.record.Use == UseSeal
 		hasSuccessor := !k.record.RetiredAt.IsZero()
-		if isRotated && !hasSuccessor && isNewer(k, latest[kindOf(k)]) {
+		if isRotated && !hasSuccessor && activeNoEarlier(k, latest[kindOf(k)]) {
 			latest[kindOf(k)] = k
 		}
 	}

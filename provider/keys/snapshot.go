@@ -17,7 +17,7 @@ import (
 type snapshot struct {
 	keys             []*key          // by algorithm, the oldest first
 	signingKeys      map[string]*key // the active keys, by algorithm
-	verificationKeys map[string]*key // all signing keys that are not removable, by kid
+	verificationKeys map[string]*key // all signing keys, except those in the state Removable, by kid
 	archived         map[string]bool // the kids of verification keys that are not published
 	sealingKeys      []*key          // the first one seals, all can open
 	derivationKeys   map[string]*key // the active keys, by use
@@ -52,8 +52,8 @@ func (r *Ring) parseKeys(records []storage.Key) ([]*key, error) {
 	return all, errors.Join(errs...)
 }
 
-// newSnapshot returns the snapshot of keys at a time. The first key of its JWKS is an active one for the first of
-// algorithms: some relying parties use the first key without comparing the kid.
+// newSnapshot returns the snapshot of keys at a time. The JWKS begins with the active key for algorithms[0], because
+// some relying parties use the first key without comparing the kid.
 func newSnapshot(keys []*key, algorithms []string, at time.Time) (*snapshot, error) {
 	slices.SortFunc(keys, func(a, b *key) int {
 		return cmp.Or(
@@ -80,7 +80,8 @@ func newSnapshot(keys []*key, algorithms []string, at time.Time) (*snapshot, err
 			s.verificationKeys[k.record.ID] = k
 			switch state {
 			case Active:
-				if isNewer(k, s.signingKeys[k.record.Alg]) && k.private != nil {
+				canSign := k.private != nil // false after the private part was destroyed
+				if canSign && activeNoEarlier(k, s.signingKeys[k.record.Alg]) {
 					s.signingKeys[k.record.Alg] = k
 				}
 				activeJWKs = append(activeJWKs, k.public)
@@ -93,8 +94,8 @@ func newSnapshot(keys []*key, algorithms []string, at time.Time) (*snapshot, err
 			}
 		case UseSeal:
 			s.sealingKeys = append(s.sealingKeys, k)
-		default:
-			if state == Active && isNewer(k, s.derivationKeys[k.record.Use]) {
+		default: // the uses that derive values, such as UseRefresh
+			if state == Active && activeNoEarlier(k, s.derivationKeys[k.record.Use]) {
 				s.derivationKeys[k.record.Use] = k
 			}
 		}
@@ -115,8 +116,8 @@ func newSnapshot(keys []*key, algorithms []string, at time.Time) (*snapshot, err
 // etagLength is how many characters of the hash of the JWKS are in its entity tag.
 const etagLength = 22
 
-// isNewer reports whether k became active after other, or at the same time. Every key is newer than nil.
-func isNewer(k, other *key) bool {
+// activeNoEarlier reports whether k became active after other or at the same time, or other is nil.
+func activeNoEarlier(k, other *key) bool {
 	return other == nil || !k.record.ActiveAt.Before(other.record.ActiveAt)
 }
 

@@ -11,7 +11,7 @@ import (
 	"github.com/curfew-id/curfew/templates"
 )
 
-// ReportEntries converts a report's entries, with their states at now, to the form that pages show.
+// ReportEntries returns the entries of a report as pages show them at now.
 func ReportEntries(report storage.Report, now time.Time) []templates.Entry {
 	entries := make([]templates.Entry, 0, len(report.Entries))
 	for _, entry := range report.Entries {
@@ -20,6 +20,9 @@ func ReportEntries(report storage.Report, now time.Time) []templates.Entry {
 	return entries
 }
 
+// entryIDLength is the length of an entry's id on a page, in characters.
+const entryIDLength = 12
+
 // pageEntry converts one entry to the form that pages show.
 func pageEntry(entry storage.ReportEntry) templates.Entry {
 	name := entry.Name
@@ -27,7 +30,7 @@ func pageEntry(entry storage.ReportEntry) templates.Entry {
 		name = entry.Client
 	}
 	return templates.Entry{
-		ID:             storage.HashOf(entry.Kind + " " + entry.Client).String()[:12],
+		ID:             storage.HashOf(entry.Kind + " " + entry.Client).String()[:entryIDLength],
 		Kind:           entry.Kind,
 		Application:    name,
 		Channels:       entry.Channels,
@@ -65,27 +68,29 @@ func (h *Handler) clientSessionEntries(ctx context.Context, result signOutResult
 	now := h.Site.Now()
 	filter := storage.ReportFilter{Cause: result.CauseID, At: time.UnixMilli(result.EndedAt)}
 	var weakest []storage.ReportEntry
-	for after := ""; ; {
-		reports, next, err := h.Store.ListReports(ctx, filter, storage.Page{After: after})
+	var page storage.Page
+	for {
+		reports, next, err := h.Store.ListReports(ctx, filter, page)
 		if err != nil {
 			return nil, err
 		}
 		weakest = logout.WeakestClientSessions(weakest, reports, now)
-		if after = next; after == "" {
+		if next == "" {
 			break
 		}
+		page.After = next
 	}
 	entries := make([]templates.Entry, 0, len(weakest))
-	for _, entry := range weakest {
-		pageEntry := pageEntry(entry)
-		client, err := h.Store.Client(ctx, entry.Client)
+	for _, reportEntry := range weakest {
+		entry := pageEntry(reportEntry)
+		client, err := h.Store.Client(ctx, reportEntry.Client)
 		if ignoreNotFound(err) != nil {
 			return nil, err
 		}
 		if err == nil {
-			pageEntry.OpenURL = openURL(client)
+			entry.OpenURL = openURL(client)
 		}
-		entries = append(entries, pageEntry)
+		entries = append(entries, entry)
 	}
 	return entries, nil
 }

@@ -31,15 +31,15 @@ type introspectionResponse struct {
 	AMR       []string        `json:"amr,omitempty"`
 }
 
-// introspect describes a token to the client that owns it, and to the clients that the owner's introspect lists. For any
-// other token the response is exactly {"active":false}.
+// introspect describes a token to its client, and to the clients that the metadata parameter introspect of its client
+// lists. For any other token the response is exactly {"active":false}.
 func (s *Server) introspect(
 	ctx context.Context,
-	h http.Header,
+	header http.Header,
 	form url.Values,
 	token string,
 ) (response introspectionResponse, err error) {
-	caller, err := s.authenticateClient(ctx, h, form)
+	caller, err := s.authenticateClient(ctx, header, form)
 	if err != nil {
 		return response, err
 	}
@@ -76,7 +76,7 @@ func (s *Server) introspectAccess(
 		TokenType: "Bearer",
 		Expires:   active.token.Expires.Unix(),
 		Issued:    active.token.Issued.Unix(),
-		Subject:   active.client.ClientID,
+		Subject:   active.client.ClientID, // for client_credentials; addAuthentication replaces it by the user
 		Audience:  active.token.Audience,
 		Issuer:    s.Issuer,
 		ID:        active.jti,
@@ -96,8 +96,12 @@ func (s *Server) introspectRefresh(
 	refreshToken string,
 ) (introspectionResponse, error) {
 	g, isCurrent, err := s.Store.GrantByRefresh(ctx, storage.HashOf(refreshToken), s.Now())
-	if err != nil || !isCurrent || g.Client != caller.ClientID || !caller.MayRefresh(g) {
+	if err != nil {
 		return introspectionResponse{}, err
+	}
+	isOwner := g.Client == caller.ClientID
+	if !isCurrent || !isOwner || !caller.MayRefresh(g) {
+		return introspectionResponse{}, nil
 	}
 	response := introspectionResponse{
 		Active: true,

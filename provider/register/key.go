@@ -37,7 +37,7 @@ func (c *validation) checkKeySource(m *storage.Metadata) {
 		c.addProblem("jwks", "cannot stand beside jwks_uri; keep one of them (Registration §2)")
 	}
 	if m.JWKSURI != "" {
-		_, err := parseFetchedURI(m.JWKSURI)
+		_, err := parseFetchedURI(m.JWKSURI, false)
 		if err = refuseFragment(m.JWKSURI, err); err != nil {
 			c.addProblem("jwks_uri", "%s", err)
 		}

@@ -94,7 +94,7 @@ func parseRedirect(raw string, m *storage.Metadata) (*url.URL, error) {
 func (c *validation) checkLogoutURIs(m *storage.Metadata) {
 	if raw := m.BackchannelLogoutURI; raw != "" {
 		// Back-Channel Logout 1.0 §2.2: an absolute URI without a fragment.
-		_, err := parseCalledURI(raw, m.AllowHTTP)
+		_, err := parseFetchedURI(raw, m.AllowHTTP)
 		if err = refuseFragment(raw, err); err != nil {
 			c.addProblem("backchannel_logout_uri", "%s", err)
 		}

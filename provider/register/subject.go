@@ -51,7 +51,7 @@ func (c *validation) checkOtherURIs(m *storage.Metadata) {
 	}
 	for i, raw := range m.RequestURIs {
 		// A fragment is allowed: it is the hash of the request object (Registration §2).
-		if _, err := parseFetchedURI(raw); err != nil {
+		if _, err := parseFetchedURI(raw, false); err != nil {
 			c.addProblem(indexed("request_uris", i), "%s", err)
 		}
 	}

@@ -7,9 +7,10 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 )
 
-// indexed returns the name of an entry of a list, such as redirect_uris[0].
+// indexed returns the name of the entry i of a list, such as redirect_uris[0].
 func indexed(field string, i int) string { return field + "[" + strconv.Itoa(i) + "]" }
 
 // parseURI parses an absolute URI of any scheme. The caller stores and compares the text itself.
@@ -22,10 +23,11 @@ func parseURI(raw string) (*url.URL, error) {
 	}
 	if i := strings.IndexFunc(raw, notInURI); i >= 0 {
 		// Browsers and servers interpret a backslash or a space in different ways.
+		forbidden, _ := utf8.DecodeRuneInString(raw[i:])
 		return nil, fmt.Errorf(
-			"%+q has %+q in it, which no URI has (RFC 3986 §2); percent-encode it",
+			"%+q contains %+q, which a URI must not contain (RFC 3986 §2); percent-encode it",
 			raw,
-			[]rune(raw[i:])[0],
+			forbidden,
 		)
 	}
 	u, err := url.Parse(raw)
@@ -37,7 +39,7 @@ func parseURI(raw string) (*url.URL, error) {
 	}
 	if u.User != nil {
 		// A reader of https://good.example@evil.example takes it for a URI of good.example.
-		return nil, fmt.Errorf("%+q holds a user name; leave out what stands before the @", raw)
+		return nil, fmt.Errorf("%+q contains a user name; leave out the part before the @", raw)
 	}
 	return u, nil
 }
@@ -51,8 +53,8 @@ func notInURI(r rune) bool {
 // parseHTTPSOrLocalhost parses an https URI, or an http URI of a loopback host. It allows a fragment.
 func parseHTTPSOrLocalhost(raw string) (*url.URL, error) { return parseHTTP(raw, false) }
 
-// parseHTTP parses an https or http URI. Without anyHost, http is allowed for loopback hosts only.
-func parseHTTP(raw string, anyHost bool) (*url.URL, error) {
+// parseHTTP parses an https or http URI. Without allowHTTP, http is allowed for loopback hosts only.
+func parseHTTP(raw string, allowHTTP bool) (*url.URL, error) {
 	u, err := parseURI(raw)
 	if err != nil {
 		return nil, err
@@ -60,9 +62,10 @@ func parseHTTP(raw string, anyHost bool) (*url.URL, error) {
 	switch u.Scheme { // url.Parse writes it in lower case
 	case "https":
 	case "http":
-		if !anyHost && !isLoopback(u.Hostname()) {
+		if !allowHTTP && !isLoopback(u.Hostname()) {
 			return nil, fmt.Errorf(
-				"%+q is not https; http is for loopback addresses, localhost and *.localhost only, unless an operator sets allow_http",
+				"%+q is not https; http is for loopback addresses, localhost and *.localhost only, "+
+					"unless an operator sets allow_http",
 				raw,
 			)
 		}
@@ -73,23 +76,20 @@ func parseHTTP(raw string, anyHost bool) (*url.URL, error) {
 }
 
 // parseFetchedURI parses a URI that Curfew itself will request. The URI must be written exactly as Curfew will send it,
-// so that no other parser understands it differently.
-func parseFetchedURI(raw string) (*url.URL, error) { return parseCalledURI(raw, false) }
-
-// parseCalledURI is parseFetchedURI; with anyHost it allows http for every host.
-func parseCalledURI(raw string, anyHost bool) (*url.URL, error) {
-	u, err := parseHTTP(raw, anyHost)
+// so that no other parser understands it differently. Without allowHTTP, http is allowed for loopback hosts only.
+func parseFetchedURI(raw string, allowHTTP bool) (*url.URL, error) {
+	u, err := parseHTTP(raw, allowHTTP)
 	if err != nil {
 		return nil, err
 	}
 	if u.String() != raw {
-		return nil, fmt.Errorf("%+q is spelt unlike what would be called; write %+q", raw, u.String())
+		return nil, fmt.Errorf("%+q would be sent in another spelling; write %+q", raw, u.String())
 	}
 	return u, nil
 }
 
-// refuseFragment returns err, or an error if raw has a fragment. It looks at the text, because parsers drop an empty
-// fragment.
+// refuseFragment returns err, the result of parsing raw, or else an error if raw has a fragment. It searches the text,
+// because parsers drop an empty fragment.
 func refuseFragment(raw string, err error) error {
 	if err == nil && strings.Contains(raw, "#") {
 		return fmt.Errorf("%+q has a fragment; leave out the # and what follows", raw)
@@ -129,7 +129,7 @@ func checkHost(raw string, u *url.URL) error {
 		return nil
 	}
 	if strings.Trim(strings.ToLower(host), "abcdefghijklmnopqrstuvwxyz0123456789-._") != "" {
-		return fmt.Errorf("%+q has no host name or address (names beyond ASCII are written xn--...)", raw)
+		return fmt.Errorf("%+q has no valid host name; write a name with non-ASCII characters in its xn-- form", raw)
 	}
 	return nil
 }
@@ -145,9 +145,14 @@ func isLoopback(host string) bool {
 
 // origin returns scheme, host and port of u in normalized form.
 func origin(u *url.URL) string {
+	host := strings.ToLower(strings.TrimSuffix(u.Hostname(), "."))
 	port := u.Port()
-	if port == "" {
-		port = map[string]string{"http": "80", "https": "443"}[u.Scheme]
+	switch {
+	case port != "":
+	case u.Scheme == "http":
+		port = "80"
+	case u.Scheme == "https":
+		port = "443"
 	}
-	return u.Scheme + "://" + strings.ToLower(strings.TrimSuffix(u.Hostname(), ".")) + ":" + port
+	return u.Scheme + "://" + host + ":" + port
 }

@@ -60,32 +60,31 @@ func (h *Handler) Consent(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	app := h.Site.App(req.clientRecord, req.RedirectURI)
-	if form.Get("decision") == "allow" && req.clientRecord.Dynamic && form.Get("app") != appHash(app) {
-		// The client has changed while the page was open: the user sees it as it is now.
-		web.Redirect(w, h.Site.Path(r.URL.EscapedPath()))
-		return nil
-	}
 	if form.Get("decision") != "allow" {
 		return h.answerError(w, r, req, oauthError("", "access_denied", "the user did not allow it"))
 	}
-	consent, err := h.Store.Consent(r.Context(), session.Subject, req.ClientID)
+	if req.clientRecord.Dynamic && form.Get("app") != appHash(app) {
+		// The client changed its name, logo or host while the page was open. Show the page again.
+		web.Redirect(w, h.Site.Path(r.URL.EscapedPath()))
+		return nil
+	}
+	earlier, err := h.Store.Consent(r.Context(), session.Subject, req.ClientID)
 	if err != nil && !errors.Is(err, storage.ErrNotFound) {
 		return h.answerError(w, r, req, err)
 	}
-	if req.clientRecord.Dynamic && (consent.AppName != app.Name || consent.AppLogoURI != app.LogoURI) {
-		consent = storage.Consent{} // the user consented to another app
+	if req.clientRecord.Dynamic && (earlier.AppName != app.Name || earlier.AppLogoURI != app.LogoURI) {
+		earlier = storage.Consent{} // the client has a new name or logo, so the earlier consent does not count
 	}
-	// The new consent is added to the earlier one.
-	consent = storage.Consent{
+	consent := storage.Consent{
 		Subject: session.Subject,
 		Client:  req.ClientID,
-		Scope:   union(consent.Scope, req.Scope),
-		Claims:  union(consent.Claims, tokens.OutOfScopeClaims(req.Claims, req.Scope)),
+		Scope:   union(earlier.Scope, req.Scope),
+		Claims:  union(earlier.Claims, tokens.OutOfScopeClaims(req.Claims, req.Scope)),
 		At:      h.Site.Now(),
 
 		AppName:    app.Name,
 		AppLogoURI: app.LogoURI,
-		AppHosts:   union(consent.AppHosts, []string{app.Host}),
+		AppHosts:   union(earlier.AppHosts, []string{app.Host}),
 	}
 	if err := h.Store.PutConsent(r.Context(), consent); err != nil {
 		return h.answerError(w, r, req, err)
@@ -94,7 +93,8 @@ func (h *Handler) Consent(w http.ResponseWriter, r *http.Request) error {
 	return h.proceed(w, r, req, session)
 }
 
-// appHash names what a consent page shows of an app.
+// appHash returns a hash of the name, logo and host of an app. The consent page posts it, so that Consent can detect a
+// change of the app.
 func appHash(app *templates.App) string {
 	return storage.HashOf(app.Name + "\x00" + app.LogoURI + "\x00" + app.Host).String()
 }
@@ -110,25 +110,28 @@ func union(list, added []string) []string {
 	return list
 }
 
-// openConsent opens the interaction and the session. It returns true if the consent page may continue. It redirects to
-// the request's next step, and returns false, if the user is no longer signed in or if another user has signed in
-// since the page was shown: the page named the first user.
-func (h *Handler) openConsent(w http.ResponseWriter, r *http.Request) (*authRequest, *storage.Session, bool, error) {
-	req, err := h.openInteraction(r, purposeConsent)
+// openConsent opens the interaction and the session. ok is true if the consent page may continue. If the user is no
+// longer signed in, or if another user has signed in since the page was shown, openConsent redirects to the request's
+// next step and ok is false.
+func (h *Handler) openConsent(
+	w http.ResponseWriter,
+	r *http.Request,
+) (req *authRequest, session *storage.Session, ok bool, err error) {
+	req, err = h.openInteraction(r, purposeConsent)
 	if err != nil {
 		return nil, nil, false, err
 	}
-	session, signedIn, err := h.Site.Session(r)
+	current, signedIn, err := h.Site.Session(r)
 	if err != nil {
 		return nil, nil, false, err
 	}
 	switch {
 	case !signedIn:
 		return nil, nil, false, h.proceed(w, r, req, nil)
-	case session.ID != req.ConsentSession:
-		return nil, nil, false, h.proceed(w, r, req, &session)
+	case current.ID != req.ConsentSession:
+		return nil, nil, false, h.proceed(w, r, req, &current)
 	}
-	return req, &session, true, nil
+	return req, &current, true, nil
 }
 
 // accountName returns the name of the account on pages: the e-mail address or, without one, the user name.

@@ -15,7 +15,8 @@ import (
 // ConfirmPath is the path to which the confirmation page posts its form.
 const ConfirmPath = "/end_session/confirm"
 
-// confirmation is sealed in the confirmation page: the request and the session that the page showed.
+// confirmation is what the confirmation page keeps, sealed, for its form: the request and the session of the user who
+// sees the page.
 type confirmation struct {
 	Request   logoutRequest     `json:"v"`
 	SessionID storage.SessionID `json:"s"`
@@ -54,8 +55,10 @@ func (h *Handler) renderConfirmation(
 	if page.Choices, err = h.choices(ctx, req, session); err != nil {
 		return err
 	}
-	// No form-action: the response may redirect to the app.
-	policy := web.PagePolicy{HasForms: true, ImageOrigins: web.LogoOrigins(page.Application)}
+	policy := web.PagePolicy{
+		HasForms:     true, // not FormsToSelf: the response to the form may redirect to the app
+		ImageOrigins: web.LogoOrigins(page.Application),
+	}
 	web.PageHeaders(w, policy)
 	if req.Problem != "" {
 		web.LogRefusal(ctx, h.Site.Logger(), web.Refusal{
@@ -77,28 +80,30 @@ func (h *Handler) choices(
 	session *storage.Session,
 ) ([]templates.SignOutChoice, error) {
 	now := h.Site.Now()
-	all, err := logoutview.AllSessions(ctx, h.Store, session.Subject, now)
+	allSessions, err := logoutview.AllSessions(ctx, h.Store, session.Subject, now)
 	if err != nil {
 		return nil, err
 	}
-	grants, err := h.Store.ListGrants(ctx, session.Subject, "", false, now)
+	const allClients, offlineOnly = "", false
+	grants, err := h.Store.ListGrants(ctx, session.Subject, allClients, offlineOnly, now)
 	if err != nil {
 		return nil, err
 	}
 	var choices []templates.SignOutChoice
-	offersSession := false
+	sessionOffered := false // ScopeSession or ScopeAll is among choices
 	for _, scope := range logout.ScopeChoices(h.scopeOf(req), session, req.ClientID) {
-		sessions := []storage.Session{*session}
-		switch {
-		case scope == storage.ScopeClient:
-			sessions[0].ClientSessions = []storage.ClientSession{*session.ClientSession(req.ClientID)}
-		case offersSession && len(all) < 2:
-			continue
-		default:
-			offersSession = true
-			if scope == storage.ScopeAll {
-				sessions = all
+		if scope != storage.ScopeClient {
+			if sessionOffered && len(allSessions) < 2 {
+				continue
 			}
+			sessionOffered = true
+		}
+		sessions := []storage.Session{*session}
+		switch scope {
+		case storage.ScopeClient:
+			sessions[0].ClientSessions = []storage.ClientSession{*session.ClientSession(req.ClientID)}
+		case storage.ScopeAll:
+			sessions = allSessions
 		}
 		choice := templates.SignOutChoice{Scope: templates.LogoutScope(scope)}
 		if choice.Notified, choice.Unnotified, err = h.View.AppNames(ctx, sessions); err != nil {
@@ -134,23 +139,25 @@ func (h *Handler) Confirm(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	req.Problem = "" // the page has shown it, and a request with a problem has no return target
-	switch scope := storage.LogoutScope(form.Get("scope")); {
-	case !signedIn:
+	req.Problem = "" // the page has shown the problem already
+	if !signedIn {
 		return h.renderNoSession(w, r, req)
-	case session.ID != confirmed.SessionID:
+	}
+	if session.ID != confirmed.SessionID {
 		// Another user has signed in since the page was shown.
 		return h.renderConfirmation(w, r, confirmed.Request, &session)
-	case slices.Contains(logout.ScopeChoices(h.scopeOf(req), &session, req.ClientID), scope):
-		return h.endForRequest(w, r, req, &session, scope)
-	default:
-		page := templates.MessagePage{
-			Page:    h.Site.Page(r),
-			Message: templates.MessageStillSignedIn,
-			LinkURL: h.Site.Path("/account"),
-		}
-		web.PageHeaders(w, web.PagePolicy{FormsToSelf: true})
-		h.Site.LogRenderError(r, templates.Message(w, page))
 	}
+	scope := storage.LogoutScope(form.Get("scope"))
+	if slices.Contains(logout.ScopeChoices(h.scopeOf(req), &session, req.ClientID), scope) {
+		return h.endForRequest(w, r, req, &session, scope)
+	}
+	// The user chose to stay signed in.
+	page := templates.MessagePage{
+		Page:    h.Site.Page(r),
+		Message: templates.MessageStillSignedIn,
+		LinkURL: h.Site.Path("/account"),
+	}
+	web.PageHeaders(w, web.PagePolicy{FormsToSelf: true})
+	h.Site.LogRenderError(r, templates.Message(w, page))
 	return nil
 }

@@ -30,7 +30,7 @@ func (m *Minter) NewRefresh(c *storage.Client, token string, scope []string, at 
 		client:         c,
 		requestedScope: scope,
 		issuedAt:       truncateToMillis(at),
-		newToken:       m.Ring.NextRefreshToken(token),
+		newToken:       m.Ring.NextRefreshToken(token), // derived: repeating the request gives the same token
 	}
 	if !c.UsesJWTAccessTokens() {
 		r.opaqueToken = keys.Random(AccessPrefix)
@@ -41,8 +41,9 @@ func (m *Minter) NewRefresh(c *storage.Client, token string, scope []string, at 
 // NewToken returns the refresh token that follows the presented one.
 func (r *Refresh) NewToken() string { return r.newToken }
 
-// Issue returns the records to store. The grant keeps its scope. s is nil for offline access. Issue returns
-// ErrScopeNotGranted, or storage.ErrRevoked if the client may not refresh such a grant any more.
+// Issue returns the records to store. The requested scope limits the new access token, not the grant. s is nil for
+// offline access. Issue returns ErrScopeNotGranted, or storage.ErrRevoked if the client's metadata no longer allow it to
+// refresh the grant.
 func (r *Refresh) Issue(grant storage.Grant, s *storage.Session) (storage.Issuance, error) {
 	if !r.client.MayRefresh(grant) {
 		return storage.Issuance{}, storage.ErrRevoked
@@ -64,8 +65,8 @@ func (r *Refresh) Issue(grant storage.Grant, s *storage.Session) (storage.Issuan
 	return issuance, nil
 }
 
-// Respond signs the tokens that Issue recorded. The ID token has iss, sub, aud and auth_time of the first one, and no
-// nonce (Core §12.2). user may be nil unless NeedsUser returns true.
+// Respond signs the tokens that Issue recorded. The ID token has the iss, sub, aud and auth_time of the ID token from
+// the sign-in, and no nonce (Core §12.2). user may be nil unless NeedsUser returns true.
 func (r *Refresh) Respond(result storage.RefreshResult, user *storage.User) (response Response, err error) {
 	accessToken := r.newAccessToken(result.Grant, result.Session)
 	if err := r.minter.setAccessToken(&response, accessToken, r.opaqueToken); err != nil {
@@ -73,10 +74,10 @@ func (r *Refresh) Respond(result storage.RefreshResult, user *storage.User) (res
 	}
 	response.RefreshToken = r.newToken
 	if hasOpenID(accessToken.scope) {
-		t := r.newIDToken(result.Grant, result.Session)
-		t.accessToken = response.AccessToken
-		t.userClaims = idTokenUserClaims(r.client, user, accessToken.scope, result.Grant.Claims)
-		if response.IDToken, err = r.minter.signIDToken(t); err != nil {
+		idToken := r.newIDToken(result.Grant, result.Session)
+		idToken.accessToken = response.AccessToken
+		idToken.userClaims = idTokenUserClaims(r.client, user, accessToken.scope, result.Grant.Claims)
+		if response.IDToken, err = r.minter.signIDToken(idToken); err != nil {
 			return Response{}, err
 		}
 	}

@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/netip"
+	"slices"
 	"strings"
 )
 
@@ -22,12 +23,9 @@ func (s *Site) ClientAddress(r *http.Request) string {
 	if !s.isTrustedProxy(addr) {
 		return addr.String()
 	}
-	hops, err := forwardedHops(r.Header)
-	for i := len(hops) - 1; err == nil && i >= 0 && s.isTrustedProxy(addr); i-- {
-		addr, err = parseHop(hops[i])
-	}
+	addr, err = s.nearestUntrustedHop(addr, r.Header)
 	if err != nil {
-		s.unreadableHop.Do(func() {
+		s.warnUnreadableHop.Do(func() {
 			s.Logger().LogAttrs(
 				r.Context(),
 				slog.LevelWarn,
@@ -39,6 +37,25 @@ func (s *Site) ClientAddress(r *http.Request) string {
 		return ""
 	}
 	return addr.String()
+}
+
+// nearestUntrustedHop returns the nearest reported hop that is not a trusted proxy. If all hops are trusted proxies, it
+// returns the farthest one. Without hops, it returns proxy.
+func (s *Site) nearestUntrustedHop(proxy netip.Addr, header http.Header) (netip.Addr, error) {
+	hops, err := forwardedHops(header)
+	if err != nil {
+		return netip.Addr{}, err
+	}
+	addr := proxy
+	for _, hop := range slices.Backward(hops) {
+		if addr, err = parseHop(hop); err != nil {
+			return netip.Addr{}, err
+		}
+		if !s.isTrustedProxy(addr) {
+			break
+		}
+	}
+	return addr, nil
 }
 
 func (s *Site) isTrustedProxy(addr netip.Addr) bool {
@@ -96,7 +113,7 @@ func splitUnquoted(text string, separator byte) (parts []string, err error) {
 		case text[i] == '"':
 			quoted = !quoted
 		case text[i] == '\\' && quoted:
-			i++
+			i++ // a backslash escapes the next character
 		case text[i] == separator && !quoted:
 			parts = append(parts, text[start:i])
 			start = i + 1
@@ -139,7 +156,7 @@ func cutPort(hop string) (address, port string, ok bool) {
 	return strings.Cut(hop, ":")
 }
 
-// isNodePort reports whether text is a port number or an obfuscated port (RFC 7239 §6).
+// isNodePort reports whether text is a port number, or an obfuscated port such as _p1 (RFC 7239 §6).
 func isNodePort(text string) bool {
 	if rest, obfuscated := strings.CutPrefix(text, "_"); obfuscated {
 		return rest != ""
@@ -147,12 +164,9 @@ func isNodePort(text string) bool {
 	return text != "" && len(text) <= 5 && strings.Trim(text, "0123456789") == ""
 }
 
-// maxUserAgent is the maximum length of a recorded User-Agent, in bytes.
-const maxUserAgent = 512
-
-// Networks returns the networks of an address to which limits apply, the smallest first. For IPv4 that is the address
-// alone. For IPv6 it is the /64, which every subscriber has, and the /48, which large subscribers have. For an unknown
-// address, Networks returns none.
+// Networks returns the networks that count as the sender of an attempt from address, the smallest first. An IPv4
+// address counts alone. An IPv6 address counts as its /64, which every subscriber has, and as its /48, which large
+// subscribers have. If address is no IP address, Networks returns none.
 func Networks(address string) []netip.Prefix {
 	addr, err := netip.ParseAddr(address)
 	if err != nil {
@@ -166,6 +180,9 @@ func Networks(address string) []netip.Prefix {
 	site := netip.PrefixFrom(addr, 48).Masked()
 	return []netip.Prefix{subscriber, site}
 }
+
+// maxUserAgent is the maximum length of a recorded User-Agent, in bytes.
+const maxUserAgent = 512
 
 // UserAgent returns the request's User-Agent, cut to maxUserAgent.
 func UserAgent(r *http.Request) string {

@@ -37,7 +37,7 @@ type Site struct {
 	CheckSession bool // switches on Session Management 1.0 with its browser-state cookie
 	ShowLogos    bool // pages show the logos of clients
 
-	unreadableHop sync.Once // limits the warning about unreadable client addresses to one
+	warnUnreadableHop sync.Once // limits the warning about unreadable client addresses to one
 }
 
 // URL returns the absolute URL of path at this provider. It does not depend on the request.

@@ -125,7 +125,7 @@ func (e *export) uses() {
 		}
 	}
 	for key := range e.scanPrefix(usedIDs, nil) {
-		e.put(transfer.UsedID{Key: bytes.Clone(key), Expires: e.usedUntil(key)})
+		e.put(transfer.UsedID{Key: bytes.Clone(key), Expires: e.usedIDExpiry(key)})
 	}
 	for slot, value := range e.scanPrefix(attemptCounters, nil) {
 		e.put(transfer.Counter{Slot: binary.BigEndian.Uint16(slot), Counter: readCounter(value)})

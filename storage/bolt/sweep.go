@@ -65,7 +65,7 @@ func (t *tx) sweepRecord(kind byte, key []byte, at time.Time) {
 			t.delete(tokens, key)
 		}
 	case expiryUsedID:
-		if !t.usedUntil(key).After(at) {
+		if !t.usedIDExpiry(key).After(at) {
 			t.delete(usedIDs, key)
 		}
 	case expiryGrant:

@@ -11,7 +11,8 @@ import (
 // PutToken implements storage.Tokens.
 func (s *Store) PutToken(ctx context.Context, token storage.Token) error {
 	return s.update(ctx, func(t *tx) error {
-		if c := t.enabledClient(token.Client); c == nil || t.clientTokenRevoked(c, token.Sequence) {
+		client := t.enabledClient(token.Client)
+		if client == nil || t.clientTokenRevoked(client, token.Sequence) {
 			return fmt.Errorf("put token: %w", storage.ErrRevoked)
 		}
 		t.noteUse(token.Client, truncateToMillis(token.Issued))
@@ -28,10 +29,11 @@ func (s *Store) Token(
 ) (token storage.Token, g storage.Grant, err error) {
 	err = s.lookUp(ctx, func(t *tx) error {
 		var active bool
-		if token, g, active = t.activeToken(hash, at); active {
-			return nil
+		token, g, active = t.activeToken(hash, at)
+		if !active {
+			return fmt.Errorf("find token: %w", storage.ErrNotFound)
 		}
-		return fmt.Errorf("find token: %w", storage.ErrNotFound)
+		return nil
 	})
 	if err != nil {
 		return storage.Token{}, storage.Grant{}, err
@@ -57,19 +59,20 @@ func (t *tx) activeToken(hash storage.Hash, at time.Time) (token storage.Token, 
 }
 
 // ClientTokenActive implements storage.Tokens.
-func (s *Store) ClientTokenActive(ctx context.Context, client string, issued storage.Sequence) error {
+func (s *Store) ClientTokenActive(ctx context.Context, clientID string, issued storage.Sequence) error {
 	return s.lookUp(ctx, func(t *tx) error {
-		if c := t.enabledClient(client); c == nil || t.clientTokenRevoked(c, issued) {
+		client := t.enabledClient(clientID)
+		if client == nil || t.clientTokenRevoked(client, issued) {
 			return fmt.Errorf("find client of a token: %w", storage.ErrNotFound)
 		}
 		return nil
 	})
 }
 
-// DeleteToken implements storage.Tokens. It leaves the token's key in the table expiry to Sweep.
+// DeleteToken implements storage.Tokens. Sweep later removes the token's entry in the table expiry.
 func (s *Store) DeleteToken(ctx context.Context, hash storage.Hash) error {
 	return s.update(ctx, func(t *tx) error {
-		if t.get(tokens, hash[:]) != nil {
+		if t.get(tokens, hash[:]) != nil { // without a write, the transaction needs no commit
 			t.delete(tokens, hash[:])
 		}
 		return nil
@@ -84,15 +87,15 @@ func (t *tx) putToken(token storage.Token) {
 }
 
 // MarkUsed implements storage.ReplayCache.
-func (s *Store) MarkUsed(ctx context.Context, id string, issued, until, at time.Time) error {
+func (s *Store) MarkUsed(ctx context.Context, id string, issued, expires, at time.Time) error {
 	return s.update(ctx, func(t *tx) error {
 		key := hashedKey(id)
-		if t.usedUntil(key).After(at) || t.cache.sweepHistory.ForgotUse(issued, until) {
+		if t.usedIDExpiry(key).After(at) || t.cache.sweepHistory.ForgotUse(issued, expires) {
 			return fmt.Errorf("mark used: %w", storage.ErrAlreadyUsed)
 		}
-		until := truncateToMillis(until)
-		t.put(usedIDs, key, timeKey(until))
-		t.scheduleExpiry(until, expiryUsedID, key)
+		expires = truncateToMillis(expires)
+		t.put(usedIDs, key, timeKey(expires))
+		t.scheduleExpiry(expires, expiryUsedID, key)
 		return nil
 	})
 }
@@ -100,12 +103,13 @@ func (s *Store) MarkUsed(ctx context.Context, id string, issued, until, at time.
 // WasUsed implements storage.ReplayCache.
 func (s *Store) WasUsed(ctx context.Context, id string, issued, expires, at time.Time) (bool, error) {
 	return read(ctx, s, func(t *tx) (bool, error) {
-		return t.usedUntil(hashedKey(id)).After(at) || t.cache.sweepHistory.ForgotUse(issued, expires), nil
+		used := t.usedIDExpiry(hashedKey(id)).After(at)
+		return used || t.cache.sweepHistory.ForgotUse(issued, expires), nil
 	})
 }
 
-// usedUntil returns until when the record of a used id is kept; zero if there is none.
-func (t *tx) usedUntil(key []byte) time.Time {
+// usedIDExpiry returns when the record of a used id expires, or zero if the id has no record.
+func (t *tx) usedIDExpiry(key []byte) time.Time {
 	if value := t.get(usedIDs, key); len(value) == timeKeyLength {
 		return keyTime(value)
 	}

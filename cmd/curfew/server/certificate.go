@@ -24,7 +24,10 @@ type certificate struct {
 
 func newCertificate(cert, key string) (*certificate, error) {
 	c := &certificate{certFile: cert, keyFile: key}
-	return c, c.load()
+	if err := c.load(); err != nil {
+		return nil, err
+	}
+	return c, nil
 }
 
 // load loads the certificate. If it cannot be loaded, the previous one stays in use.
@@ -47,7 +50,7 @@ func (c *certificate) modTimes() (times [2]time.Time) {
 	return times
 }
 
-// watch loads the certificate again when its files change or reload has a signal. It returns when ctx ends.
+// watch loads the certificate again when its files change, and for each signal on reload. It returns when ctx is done.
 func (c *certificate) watch(ctx context.Context, reload <-chan os.Signal, log *slog.Logger) {
 	tick := time.NewTicker(certificateCheckInterval)
 	defer tick.Stop()

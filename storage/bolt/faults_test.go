@@ -81,21 +81,26 @@ func endSession(s *Store, id storage.SessionID) (ended int, err error) {
 
 // refreshFixture exchanges the refresh token of redeemFixture.
 func refreshFixture(s *Store, subject string) error {
+	_, err := refreshFixtureAt(s, subject, fixtureStart)
+	return err
+}
+
+// refreshFixtureAt is refreshFixture at that time.
+func refreshFixtureAt(s *Store, subject string, at time.Time) (storage.RefreshResult, error) {
 	r := storage.RefreshRequest{
 		Token:    storage.HashOf("refresh-" + subject),
 		NewToken: storage.HashOf("next-" + subject),
 		Client:   "app",
 		Grace:    time.Minute,
 	}
-	_, err := s.Refresh(
+	return s.Refresh(
 		context.Background(),
 		r,
-		fixtureStart,
+		at,
 		func(g storage.Grant, _ *storage.Session) (storage.Issuance, error) {
 			return storage.Issuance{Grant: g}, nil
 		},
 	)
-	return err
 }
 
 // background runs fn and hands out its error.

@@ -20,13 +20,19 @@ func (s *Store) Refresh(
 ) (storage.RefreshResult, error) {
 	at = truncateToMillis(at)
 	s.observeTime(at)
-	return write(ctx, s, func(t *tx) (storage.RefreshResult, error) {
+	var before storage.Grant // the grant as the exchange found it
+	refresh := func(t *tx) (storage.RefreshResult, error) {
+		if _, id := t.findRefreshToken(r.Token); id != "" {
+			before, _ = t.grant(id)
+		}
 		result, err := t.exchangeRefreshToken(r, at, issue)
 		if err != nil {
 			return storage.RefreshResult{}, fmt.Errorf("refresh: %w", err)
 		}
 		return result, nil
-	})
+	}
+	takeBack := func(t *tx, result storage.RefreshResult) { t.takeBackRefresh(r, before, result.Grant) }
+	return writeOrTakeBack(ctx, s, refresh, takeBack)
 }
 
 // exchangeRefreshToken exchanges a refresh token for its successor. It checks everything before it writes anything.

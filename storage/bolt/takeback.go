@@ -6,9 +6,10 @@ import (
 	"github.com/curfew-id/curfew/storage"
 )
 
-// takeback.go undoes writes that took effect although their callers got an error. Without it, three things would go
-// wrong: a client that repeats a redemption would seem to reuse the code, deliveries would stay leased although no
-// dispatcher tries them, and attempts to sign in would count although they were refused.
+// takeback.go undoes writes that took effect although their callers got an error. Without it, four things would go
+// wrong: a client that repeats a redemption would seem to reuse the code, a client that repeats a refresh after its
+// grace would seem to reuse the refresh token, deliveries would stay leased although no dispatcher tries them, and
+// attempts to sign in would count although they were refused.
 
 // takeBackRedemption makes a code unused again and removes the grant that its redemption gave.
 func (t *tx) takeBackRedemption(code storage.Code, r storage.RedeemResult) {
@@ -20,6 +21,20 @@ func (t *tx) takeBackRedemption(code storage.Code, r storage.RedeemResult) {
 		t.removeGrant(g)
 	}
 	t.delete(usedCodes, codeKey(code))
+}
+
+// takeBackRefresh makes a refresh token current again. before is its grant before the exchange, after is the grant that
+// the exchange stored. If the grant has changed since, another request got the successor, and it stays.
+func (t *tx) takeBackRefresh(r storage.RefreshRequest, before, after storage.Grant) {
+	g, ok := t.grant(before.ID)
+	rotated := before.RefreshHash == r.Token && after.RefreshHash == r.NewToken
+	unchanged := g.RefreshHash == after.RefreshHash && g.LastUsed.Equal(after.LastUsed)
+	if !ok || !rotated || !unchanged {
+		return
+	}
+	t.delete(refreshTokens, r.NewToken[:])
+	g.RefreshHash, g.PreviousHash, g.RotatedAt = before.RefreshHash, before.PreviousHash, before.RotatedAt
+	t.putGrant(g)
 }
 
 // takeBackClaims makes claimed deliveries due again and does not count the attempts.

@@ -82,11 +82,53 @@ func TestCodeCanBeRedeemedAgainAfterAnOpenOutcome(t *testing.T) {
 	})
 }
 
-// TestRefreshCanBeRepeatedAfterAnOpenOutcome: within the grace it gives the same successor.
+// TestRefreshCanBeRepeatedAfterAnOpenOutcome: the repetition is no reuse, however long after the first attempt it comes.
 func TestRefreshCanBeRepeatedAfterAnOpenOutcome(t *testing.T) {
 	testOpenOutcomes(t, func(t *testing.T, s *Store, failing func(func() error)) {
 		failing(func() error { return refreshFixture(s, "ann") })
-		must(t, refreshFixture(s, "ann"))
+		grace := time.Minute // of refreshFixture
+		result, err := refreshFixtureAt(s, "ann", fixtureStart.Add(2*grace))
+		must(t, err)
+		if result.Reused || result.Repeated {
+			t.Errorf("got %+v, want the first exchange of the token", result)
+		}
+		result, err = refreshFixtureAt(s, "ann", fixtureStart.Add(4*grace))
+		must(t, err)
+		if !result.Reused {
+			t.Errorf("got %+v, want a reuse of the token", result)
+		}
+	})
+}
+
+// TestRefreshThatAnotherRequestRepeatedIsNotTakenBack: the other request got the successor.
+func TestRefreshThatAnotherRequestRepeatedIsNotTakenBack(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, disk := mustOpenFaulty(t, nil)
+		disk.hang = make(chan struct{})
+		blocked := background(func() error { return s.AppendEvents(context.Background(), storage.Event{}) })
+		synctest.Wait() // the next jobs share a batch
+		abandoned := background(func() error { return refreshFixture(s, "ann") })
+		time.Sleep(time.Second)
+		repeated := background(func() error {
+			_, err := refreshFixtureAt(s, "ann", fixtureStart.Add(time.Second))
+			return err
+		})
+		time.Sleep(3 * time.Second)
+		disk.hang <- struct{}{} // the first commit is done; the second hangs until the first refresh has timed out
+		must(t, <-blocked)
+		time.Sleep(time.Second)
+		if err := <-abandoned; !errors.Is(err, errSlow) {
+			t.Fatalf("got error %v, want %v", err, errSlow)
+		}
+		disk.hang <- struct{}{}
+		must(t, <-repeated)
+		close(disk.hang)
+		must(t, s.Ready(context.Background())) // takes back what is taken back
+		_, current, err := s.GrantByRefresh(context.Background(), storage.HashOf("next-ann"), fixtureStart)
+		must(t, err)
+		if !current {
+			t.Error("the successor that the second request got is not current")
+		}
 	})
 }
 

@@ -147,7 +147,7 @@ func New(c Config) (http.Handler, error) {
 	for _, route := range a.routes() {
 		handle := route.handle
 		if route.method != http.MethodGet {
-			handle = withoutQuery(handle)
+			handle = withWaitLimit(withoutQuery(handle))
 		}
 		mux.Handle(route.method+" "+route.path, a.handleErrors(handle))
 	}

@@ -85,6 +85,13 @@ func withoutQuery(next handler) handler {
 	}
 }
 
+// withWaitLimit limits how long a request may wait for the store in total. It wraps all routes that change something.
+func withWaitLimit(next handler) handler {
+	return func(w http.ResponseWriter, r *http.Request) error {
+		return next(w, r.WithContext(storage.WithWaitLimit(r.Context(), storage.RequestWait)))
+	}
+}
+
 // withoutBody refuses requests with members in the body. Otherwise a caller that asks for a dry run, for example, would
 // believe that the route has obeyed.
 func withoutBody(next handler) handler {

@@ -8,6 +8,8 @@ import (
 	"runtime/debug"
 	"strings"
 	"time"
+
+	"github.com/curfew-id/curfew/storage"
 )
 
 type requestIDKey struct{}
@@ -18,13 +20,14 @@ func RequestID(ctx context.Context) string {
 	return id
 }
 
-// Wrap gives every request an ID, the common headers, one log line, and an error page after a panic. It must wrap the
-// mux directly, so that it can log the pattern of the matched route.
+// Wrap gives every request an ID, a limit for all its waits for the store, the common headers, one log line, and an
+// error page after a panic. It must wrap the mux directly, so that it can log the pattern of the matched route.
 func (s *Site) Wrap(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		start := s.Now()
 		id := rand.Text()[:16]
-		r = r.WithContext(context.WithValue(r.Context(), requestIDKey{}, id))
+		ctx := context.WithValue(r.Context(), requestIDKey{}, id)
+		r = r.WithContext(storage.WithWaitLimit(ctx, storage.RequestWait))
 		s.baseHeaders(w)
 		w.Header().Set("X-Request-Id", id)
 		rec := &recorder{ResponseWriter: w}

@@ -39,6 +39,10 @@ type Options struct {
 	Timeout time.Duration // how long to wait for the file's lock; 0 means 200 ms
 	MaxSize int           // the largest size of the file in bytes; 0 means no limit
 	Log     *slog.Logger  // logs when the store stops writing and when it writes again; nil: no log
+
+	// Disk simulates a slow or failing disk in tests. It is called for each commit, and commits by calling commit. Nil:
+	// the commit is made at once.
+	Disk func(commit func() error) error
 }
 
 // Store is a store in one file, for one process.
@@ -81,6 +85,9 @@ func Open(o Options) (*Store, error) {
 		stopped: make(chan struct{}),
 	}
 	s.committer.commitTx = (*bbolt.Tx).Commit
+	if o.Disk != nil {
+		s.committer.commitTx = func(b *bbolt.Tx) error { return o.Disk(b.Commit) }
+	}
 	s.committer.verify = verifyDevice
 	s.committer.testDisk = testDisk
 	if err := s.open(); err != nil {

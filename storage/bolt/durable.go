@@ -9,6 +9,8 @@ import (
 
 	"go.etcd.io/bbolt"
 	bolterrors "go.etcd.io/bbolt/errors"
+
+	"github.com/curfew-id/curfew/storage"
 )
 
 // durable.go runs read transactions, and returns only results that a crash cannot undo. bbolt shows a commit to readers
@@ -110,7 +112,14 @@ func (s *Store) awaitDurable(ctx context.Context, readTx *bbolt.Tx) error {
 		}
 		return fmt.Errorf("read: %w", unavailable(errors.New("the file shows a commit that this process did not make")))
 	}
-	timer := time.NewTimer(answerTimeout)
+	select {
+	case <-f.settled:
+		return f.err
+	default:
+	}
+	mayWait, endWait := storage.BeginWait(ctx, answerTimeout)
+	defer endWait()
+	timer := time.NewTimer(mayWait)
 	defer timer.Stop()
 	select {
 	case <-f.settled:
@@ -122,7 +131,10 @@ func (s *Store) awaitDurable(ctx context.Context, readTx *bbolt.Tx) error {
 	}
 }
 
-var errSlowRead = fmt.Errorf("the disk did not finish a write within %v, and the answer depends on it", answerTimeout)
+var errSlowRead = fmt.Errorf(
+	"the disk did not finish a write in the %v that a request waits, and the answer depends on it",
+	answerTimeout,
+)
 
 // beginError returns the error for a transaction that could not begin. If the store is halted, the halt is the reason.
 func (s *Store) beginError(err error) error {

@@ -12,10 +12,10 @@ import (
 )
 
 // queue.go contains the callers' side of a write: a caller queues a job and waits for the committer's answer, but not
-// longer than answerTimeout.
+// longer than answerTimeout. All calls of one HTTP request together wait no longer (storage.WithWaitLimit).
 
-// answerTimeout is how long a caller waits for the disk. It lets a request be answered within five seconds.
-const answerTimeout = 4500 * time.Millisecond
+// answerTimeout is how long a caller waits for the disk.
+const answerTimeout = storage.RequestWait
 
 const (
 	queueLength = 1024 // jobs that may wait; further callers wait to queue theirs
@@ -81,7 +81,12 @@ func (s *Store) submit(ctx context.Context, j *job) error {
 	if err := ctx.Err(); err != nil {
 		return unavailable(err)
 	}
-	timer := time.NewTimer(answerTimeout)
+	mayWait, endWait := storage.BeginWait(ctx, answerTimeout)
+	defer endWait()
+	if mayWait == 0 {
+		return unavailable(errNotTried)
+	}
+	timer := time.NewTimer(mayWait)
 	defer timer.Stop()
 	select {
 	case s.queue <- j:
@@ -131,9 +136,12 @@ func (s *Store) abandon(j *job, cause error) error {
 
 var (
 	errClosed   = errors.New("the store is closed")
-	errNotTried = fmt.Errorf("the disk did not finish earlier writes within %v; this one was not tried", answerTimeout)
-	errSlow     = fmt.Errorf(
-		"the disk did not answer within %v; the write may still take effect, and repeating it is safe",
+	errNotTried = fmt.Errorf(
+		"the disk did not finish earlier writes in the %v that a request waits; this one was not tried",
+		answerTimeout,
+	)
+	errSlow = fmt.Errorf(
+		"the disk did not answer in the %v that a request waits; the write may still take effect, and repeating it is safe",
 		answerTimeout,
 	)
 )

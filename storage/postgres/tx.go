@@ -158,16 +158,31 @@ func read[T any](ctx context.Context, s *Store, fn func(*tx) (T, error)) (result
 
 // snapshot runs fn, whose statements all see the records of one moment.
 func snapshot[T any](ctx context.Context, s *Store, fn func(*tx) (T, error)) (result T, err error) {
-	err = s.call(ctx, bulkTimeout, func(ctx context.Context) error {
+	err = s.callFor(ctx, bulkTimeout, func(ctx context.Context) error {
 		result, err = runSnapshot(ctx, s, fn)
 		return err
 	})
 	return result, err
 }
 
-// call runs fn until it succeeds, until its error is final, or until the limit is over. An ended ctx does not stop what
-// has begun: that would cost a connection and leave the outcome open.
+// call is callFor for a call of an HTTP request: all of them together wait no longer than storage.WithWaitLimit says.
 func (s *Store) call(ctx context.Context, limit time.Duration, fn func(context.Context) error) error {
+	mayWait, endWait := storage.BeginWait(ctx, limit)
+	defer endWait()
+	if mayWait == 0 {
+		return unavailable(errNotTried)
+	}
+	return s.callFor(ctx, mayWait, fn)
+}
+
+var errNotTried = fmt.Errorf(
+	"the database used up the %v that a request waits; this statement was not tried",
+	storage.RequestWait,
+)
+
+// callFor runs fn until it succeeds, until its error is final, or until the limit is over. An ended ctx does not stop
+// what has begun: that would cost a connection and leave the outcome open.
+func (s *Store) callFor(ctx context.Context, limit time.Duration, fn func(context.Context) error) error {
 	if err := ctx.Err(); err != nil {
 		return unavailable(err)
 	}

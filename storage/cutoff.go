@@ -15,7 +15,7 @@ type Cutoff struct {
 
 // CutoffScope says what a cutoff applies to. Every field that is set must match; the zero scope matches everything.
 type CutoffScope struct {
-	Session SessionID
+	Session SessionID // or UpstreamSelector.Scope: the sessions that came from there
 	Subject string
 	Client  string
 }
@@ -34,6 +34,8 @@ func (s Selection) CutoffScopes() []CutoffScope {
 	switch {
 	case s.Grant != "" || s.Expired || s.OfflineOnly:
 		return nil
+	case !s.Upstream.IsZero():
+		return []CutoffScope{{Session: s.Upstream.Scope()}}
 	case len(s.Sessions) > 0 && s.Client == "": // the sessions end for all their clients
 		return nil
 	case len(s.Sessions) > 0:
@@ -72,10 +74,19 @@ func (c Code) CutoffScopes() []CutoffScope {
 
 // CutoffScopes lists the scopes whose cutoffs may refuse a new session: its sign-in began before the cutoff.
 func (s *Session) CutoffScopes() []CutoffScope {
-	return []CutoffScope{
+	scopes := []CutoffScope{
 		{Subject: s.Subject},
 		{}, // all users
 	}
+	return append(scopes, s.Upstream.CutoffScopes()...)
+}
+
+// CutoffScopes lists the scopes whose cutoffs may refuse a sign-in that came from the upstream session.
+func (u UpstreamSession) CutoffScopes() (scopes []CutoffScope) {
+	for _, scope := range u.Scopes() {
+		scopes = append(scopes, CutoffScope{Session: scope})
+	}
+	return scopes
 }
 
 // AddCutoff adds a cutoff to the cutoffs of its scope and removes the ones that it makes redundant.

@@ -18,7 +18,8 @@ type Selection struct {
 
 // SpansAllUsers reports whether the selector selects sessions of all users.
 func (s Selection) SpansAllUsers() bool {
-	namesSessions := len(s.Sessions) > 0 || s.Subject != "" || s.Expired || s.Grant != ""
+	namesSessions := len(s.Sessions) > 0 || s.Subject != "" || s.Expired || s.Grant != "" ||
+		!s.Upstream.IsZero()
 	clientAlone := s.Client != "" && !namesSessions
 	return s.AllUsers || clientAlone
 }
@@ -29,6 +30,8 @@ func (s Selection) IncludesSession(session Session) bool {
 	switch {
 	case session.ID == s.Except || s.OfflineOnly:
 		return false
+	case !s.Upstream.IsZero():
+		return s.Upstream.includes(session.Upstream)
 	case len(s.Sessions) > 0:
 		return slices.Contains(s.Sessions, session.ID)
 	case s.Subject != "":

@@ -25,6 +25,8 @@ type Session struct {
 	UserAgent      string          `json:"user_agent,omitempty"` // at most 512 bytes
 	Address        string          `json:"address,omitempty"`    // the browser's, at sign-in
 	ClientSessions []ClientSession `json:"client_sessions,omitempty"`
+
+	Upstream UpstreamSession `json:"upstream,omitzero"` // of a sign-in with an account of another provider
 }
 
 // ClientSession is one client's part of a session.
@@ -56,8 +58,12 @@ func (s *Session) Deadline() time.Time {
 
 // ExpiryReason returns the reason why the session expires at its Deadline.
 func (s *Session) ExpiryReason() Reason {
-	if s.Deadline().Before(s.Expires) {
+	deadline := s.Deadline()
+	switch {
+	case deadline.Before(s.Expires):
 		return ReasonIdle
+	case !s.Upstream.Expires.IsZero() && !deadline.Before(s.Upstream.Expires):
+		return ReasonUpstreamExpired
 	}
 	return ReasonAbsolute
 }
@@ -103,6 +109,27 @@ type Authentication struct {
 	Expires     time.Time
 	UserAgent   string
 	Address     string
+
+	Upstream UpstreamSession // zero: the upstream session of the earlier sign-in stays
+	Sequence Sequence        // with Upstream: Order.Sequence from before the sign-in
+}
+
+// Reauthenticated returns the session after a new authentication at that time.
+func (s Session) Reauthenticated(a Authentication, at time.Time) Session {
+	s.SecretHash = a.SecretHash
+	s.AuthTime = a.AuthTime
+	s.AMR = a.AMR
+	s.ACR = a.ACR
+	s.RememberMe = a.RememberMe
+	s.IdleTimeout = a.IdleTimeout
+	s.UserAgent = a.UserAgent
+	s.Address = a.Address
+	s.LastActive = at
+	if !a.Upstream.IsZero() {
+		s.Upstream = a.Upstream
+	}
+	s.Expires = s.Upstream.Limit(a.Expires)
+	return s
 }
 
 // ActivityStep is the usual time between two writes of a session's LastActive.
@@ -112,11 +139,12 @@ const ActivityStep = time.Minute
 // ended, even if its record has not been removed yet. Only Terminations.EndSessions removes a session.
 type Sessions interface {
 	// CreateSession stores a new session and its audit line. The caller sets s.Sequence to what Order.Sequence
-	// returned before it read the user. ErrRevoked if the user is unknown or disabled, or if all sessions of the user
-	// or of all users were ended after that. ErrExists.
+	// returned before it read the user. ErrRevoked if the user is unknown or disabled, or if all sessions of the user,
+	// of all users or of s.Upstream were ended after that. ErrExists.
 	CreateSession(ctx context.Context, s Session, e Event) error
 	// Reauthenticate sets a new secret and a new authentication on an active session. The id, Created and the client
-	// sessions stay. ErrRevoked if the session is no longer active.
+	// sessions stay. ErrRevoked if the session is no longer active, or if the sessions of a.Upstream were ended after
+	// a.Sequence.
 	Reauthenticate(ctx context.Context, id SessionID, a Authentication, at time.Time, e Event) (Session, error)
 	// SessionBySecret finds the session of a cookie by the hash of its secret.
 	SessionBySecret(ctx context.Context, secret Hash, at time.Time) (Session, error)

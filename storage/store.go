@@ -12,6 +12,7 @@ type Store interface {
 	Order
 	Users
 	FactorStore
+	Identities
 	Clients
 	Sessions
 	Grants

@@ -32,26 +32,31 @@ const (
 	ReasonCodeReuse          Reason = "code_reuse"
 	ReasonTokenRevoked       Reason = "token_revoked"        // the client revoked a token (RFC 7009)
 	ReasonOfflineAccessEnded Reason = "offline_access_ended" // only offline access was ended
+	ReasonUpstreamLogout     Reason = "upstream_logout"      // the upstream of the session said that its session is over
+	ReasonUpstreamExpired    Reason = "upstream_expiry"      // session_expiry of the upstream has passed
+	ReasonUnlinked           Reason = "unlinked"             // the user unlinked the upstream account of the session
 )
 
 // Cause says why and by whom sessions are ended.
 type Cause struct {
 	ID      string `json:"id"` // random; all terminations of one EndRequest have the same
 	Reason  Reason `json:"reason"`
-	By      string `json:"by"`                // "user:SUB", "client:ID", "admin", "admin:OSUSER", "system"
+	By      string `json:"by"`                // "user:SUB", "client:ID", "upstream:ID", "admin", "admin:OSUSER", "system"
 	Client  string `json:"client,omitempty"`  // the client that requested the logout, if one did
 	Address string `json:"address,omitempty"` // of the browser or the administrator
 }
 
 // Selector selects the sessions, client sessions and grants that a termination ends. Exactly one of Sessions, Subject,
-// AllUsers, Expired and Grant is set, or Client alone, which means the same as with AllUsers. [Selection] evaluates a
-// selector.
+// AllUsers, Expired, Grant and Upstream is set, or Client alone, which means the same as with AllUsers. [Selection]
+// evaluates a selector.
 type Selector struct {
 	Sessions []SessionID `json:"sessions,omitempty"`  // these sessions
 	Subject  string      `json:"sub,omitempty"`       // the sessions of one user
 	AllUsers bool        `json:"all_users,omitempty"` // all sessions
 	Expired  bool        `json:"expired,omitempty"`   // sessions that have expired; Session.ExpiryReason is the reason
 	Grant    string      `json:"grant,omitempty"`     // only this grant
+
+	Upstream UpstreamSelector `json:"upstream,omitzero"` // sessions that came from an upstream; whole ones only
 
 	Except SessionID `json:"except,omitempty"` // this session stays
 	Client string    `json:"client,omitempty"` // only this client's client sessions and grants
@@ -70,6 +75,7 @@ type Change struct {
 	NewSession      *Session  // stored as by CreateSession; the same termination does not end it
 	UseLink         Hash      // uses up this one-time link; ErrAlreadyUsed if it was used or removed
 	Factors         *Factors  // of a user; Revision must equal the stored revision (ErrChanged)
+	Unlink          *Identity // removes this link; only Issuer, Subject and User count (ErrNotFound)
 	RequireSession  SessionID // ErrRevoked if this session is no longer active
 	RemoveLinks     string    // subject of a user; removes all unused one-time links of this user
 	ForgetBrowsers  string    // subject of a user; removes all remembered browsers of this user

@@ -70,6 +70,9 @@ var reasonTexts = map[string]string{
 	"code_reuse":           "reason.code_reuse",
 	"token_revoked":        "reason.token_revoked",
 	"offline_access_ended": "reason.offline_access_ended",
+	"upstream_logout":      "reason.upstream_logout",
+	"upstream_expiry":      "reason.upstream_expiry",
+	"unlinked":             "reason.unlinked",
 }
 
 // reason returns the text of a reason, or nil for an unknown one.

@@ -48,6 +48,11 @@ func (t *tx) checkChange(c *storage.Change, at time.Time) error {
 		}
 		c.Factors = &f
 	}
+	if c.Unlink != nil {
+		if err := t.checkUnlink(c.Unlink); err != nil {
+			return fmt.Errorf("unlink: %w", err)
+		}
+	}
 	if c.RequireSession != "" {
 		if _, ok := t.activeSession(c.RequireSession, at); !ok {
 			return fmt.Errorf("require session: %w", storage.ErrRevoked)
@@ -73,6 +78,9 @@ func (t *tx) applyChange(c storage.Change, at time.Time) {
 	}
 	if c.Factors != nil {
 		t.putFactors(*c.Factors)
+	}
+	if c.Unlink != nil {
+		t.removeIdentity(*c.Unlink)
 	}
 	if c.ForgetBrowsers != "" {
 		t.forgetBrowsers(c.ForgetBrowsers)

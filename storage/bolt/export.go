@@ -66,6 +66,7 @@ func (e *export) usersAndClients() {
 		e.put(transfer.RemovedSubject(subject))
 	}
 	exportTable[storage.Factors](e, factors)
+	exportTable[storage.Identity](e, identities)
 	for id, value := range e.scanPrefix(clients, nil) {
 		if c, ok := decode[storage.Client](e.tx, clients, value); ok {
 			e.put(transfer.Client{Client: c, LastUsed: parseDynamicClient(e.get(dynamicClients, id)).lastUsed})

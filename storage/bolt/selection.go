@@ -16,6 +16,9 @@ func (t *tx) sessionCandidates(sel storage.Selection, after []byte) iter.Seq2[[]
 	switch {
 	case sel.OfflineOnly:
 		return func(func([]byte, storage.SessionID) bool) {}
+	case !sel.Upstream.IsZero():
+		scope := string(sel.Upstream.Scope())
+		return t.scanSessionIDs(sessionsByUpstream, keyPrefix(scope), after, len(scope)+1)
 	case len(sel.Sessions) > 0:
 		return uniqueSessions(sel.Sessions, after)
 	case sel.Subject != "":

@@ -45,17 +45,14 @@ func (s *Store) Reauthenticate(
 		if owner := t.get(sessionsBySecret, a.SecretHash[:]); owner != nil && string(owner) != string(id) {
 			return session, fmt.Errorf("reauthenticate: %w", storage.ErrExists)
 		}
+		if t.cutOff(a.Upstream.CutoffScopes(), "", a.Sequence) {
+			return session, fmt.Errorf("reauthenticate: %w", storage.ErrRevoked)
+		}
 		before := session
-		session.SecretHash = a.SecretHash
-		session.AuthTime = truncateToMillis(a.AuthTime)
-		session.AMR = a.AMR
-		session.ACR = a.ACR
-		session.RememberMe = a.RememberMe
-		session.IdleTimeout = a.IdleTimeout
-		session.Expires = truncateToMillis(a.Expires)
-		session.UserAgent = a.UserAgent
-		session.Address = a.Address
-		session.LastActive = at
+		truncateTimes(&a.AuthTime, &a.Expires, &a.Upstream.Expires)
+		session = session.Reauthenticated(a, at)
+		t.unindexUpstream(before)
+		t.indexUpstream(session)
 		t.delete(sessionsBySecret, before.SecretHash[:])
 		t.put(sessionsBySecret, session.SecretHash[:], []byte(id))
 		t.putSession(session, before.Deadline())
@@ -201,7 +198,7 @@ func (t *tx) checkSession(session *storage.Session) error {
 	if session.ID == "" || strings.ContainsRune(string(session.ID), 0) {
 		return fmt.Errorf("a session needs an id without NUL")
 	}
-	truncateTimes(&session.AuthTime, &session.Created, &session.LastActive, &session.Expires)
+	truncateTimes(&session.AuthTime, &session.Created, &session.LastActive, &session.Expires, &session.Upstream.Expires)
 	switch {
 	case t.get(sessions, []byte(session.ID)) != nil || t.get(sessionsBySecret, session.SecretHash[:]) != nil:
 		return storage.ErrExists
@@ -221,6 +218,7 @@ func (t *tx) addSession(session storage.Session) {
 	session.Sequence = t.sequence()
 	t.put(sessionsBySecret, session.SecretHash[:], []byte(session.ID))
 	t.put(sessionsByUser, joinKey(session.Subject, string(session.ID)), nil)
+	t.indexUpstream(session)
 	t.putSession(session, time.Time{})
 	for _, cs := range session.ClientSessions {
 		cs.Sequence = session.Sequence
@@ -279,8 +277,23 @@ func (t *tx) removeSession(session storage.Session) {
 	t.delete(sessions, []byte(session.ID))
 	t.delete(sessionsBySecret, session.SecretHash[:])
 	t.delete(sessionsByUser, joinKey(session.Subject, string(session.ID)))
+	t.unindexUpstream(session)
 	t.delete(sessionsByDeadline, timeKey(session.Deadline(), []byte(session.ID)...))
 	t.adjustSessionCount(-1)
+}
+
+// indexUpstream adds a session to the index of upstream sessions.
+func (t *tx) indexUpstream(session storage.Session) {
+	for _, scope := range session.Upstream.Scopes() {
+		t.put(sessionsByUpstream, joinKey(scope, session.ID), nil)
+	}
+}
+
+// unindexUpstream removes a session from the index of upstream sessions.
+func (t *tx) unindexUpstream(session storage.Session) {
+	for _, scope := range session.Upstream.Scopes() {
+		t.delete(sessionsByUpstream, joinKey(scope, session.ID))
+	}
 }
 
 // adjustSessionCount adds delta to the number of sessions. The number is the sequence in the bucket's header: bbolt

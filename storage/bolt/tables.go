@@ -16,6 +16,9 @@ const (
 	removedSubjects // sub → 1: subjects that are never used again
 	factors         // sub → record of storage.Factors
 
+	identities       // hash of issuer and sub there → record
+	identitiesByUser // sub, key in identities → nothing
+
 	clients        // client_id → record
 	dynamicClients // client_id → size of the record, created, last used (0: never); see dynamicclient.go
 
@@ -26,6 +29,7 @@ const (
 	sessionsByUser     // sub, session → nothing
 	sessionsByClient   // client, session, sid → nothing
 	sessionsByDeadline // time, session → nothing
+	sessionsByUpstream // UpstreamSelector.Scope, session → nothing
 
 	grants                // grant → record
 	offlineGrantsByUser   // sub, client, grant → nothing
@@ -75,6 +79,8 @@ var tableNames = [tableCount]string{
 	logins:                "logins",
 	removedSubjects:       "removed_subjects",
 	factors:               "factors",
+	identities:            "identities",
+	identitiesByUser:      "identities_by_user",
 	clients:               "clients",
 	dynamicClients:        "dynamic_clients",
 	sessions:              "sessions",
@@ -83,6 +89,7 @@ var tableNames = [tableCount]string{
 	sessionsByUser:        "sessions_by_user",
 	sessionsByClient:      "sessions_by_client",
 	sessionsByDeadline:    "sessions_by_deadline",
+	sessionsByUpstream:    "sessions_by_upstream",
 	grants:                "grants",
 	offlineGrantsByUser:   "offline_grants_by_user",
 	offlineGrantsByClient: "offline_grants_by_client",

@@ -153,7 +153,7 @@ func (t *tx) putUser(u storage.User) {
 	}
 }
 
-// removeUser removes a user with consents, links and factors. The subject is never used again (Core §2).
+// removeUser removes a user with consents, one-time links, factors and linked accounts. The subject is never used again (Core §2).
 func (t *tx) removeUser(u storage.User) {
 	t.deleteLogins(u)
 	t.delete(users, []byte(u.Subject))
@@ -163,6 +163,9 @@ func (t *tx) removeUser(u storage.User) {
 	}
 	t.removeLinks(u.Subject)
 	t.delete(factors, []byte(u.Subject))
+	for _, i := range t.userIdentities(u.Subject) {
+		t.removeIdentity(i)
+	}
 }
 
 // deleteLogins removes a user's keys from the table logins.

@@ -54,6 +54,11 @@ func (e *endSessionsTx) checkChange() (err error) {
 		}
 		c.Factors = &f
 	}
+	if c.Unlink != nil {
+		if i, ok := e.identity(c.Unlink.Issuer, c.Unlink.Subject); !ok || i.User != c.Unlink.User {
+			return fmt.Errorf("unlink: %w", storage.ErrNotFound)
+		}
+	}
 	if c.RequireSession != "" {
 		if _, ok := e.activeSession(`s.id = $1`, string(c.RequireSession), e.At); !ok {
 			return fmt.Errorf("require session: %w", storage.ErrRevoked)
@@ -73,6 +78,9 @@ func (e *endSessionsTx) applyChange() {
 	}
 	if c.Factors != nil {
 		e.putFactors(*c.Factors)
+	}
+	if c.Unlink != nil {
+		e.removeIdentity(*c.Unlink)
 	}
 	if c.ForgetBrowsers != "" {
 		e.forgetBrowsers(c.ForgetBrowsers)

@@ -42,6 +42,17 @@ func isCutOff(t *tx, values [][]byte, session storage.SessionID, issued storage.
 	})
 }
 
+// cutOff reports whether a cutoff of one of the scopes keeps out a sign-in that began at that sequence.
+func (t *tx) cutOff(scopes []storage.CutoffScope, issued storage.Sequence) bool {
+	if len(scopes) == 0 {
+		return false
+	}
+	sessions, subjects, clients := scopeLists(scopes)
+	var cutoffs [][]byte
+	t.queryRow(`SELECT `+cutoffsOf, []any{sessions, subjects, clients}, &cutoffs)
+	return isCutOff(t, cutoffs, "", issued)
+}
+
 // putCutoff stores a cutoff of a scope. The transaction has locked the gates of the scope.
 func (t *tx) putCutoff(scope storage.CutoffScope, c storage.Cutoff) {
 	var value []byte

@@ -141,7 +141,9 @@ func (e *endSessionsTx) findExpired(limit int) {
 
 // lockScope locks the gates of all users whom the selector or the change may concern.
 func (e *endSessionsTx) lockScope() {
-	if e.SpansAllUsers() || e.change.Client != nil || e.change.RemoveClient != "" {
+	// The sessions of an upstream may belong to any user, and one may be under way.
+	ofUpstream := !e.Upstream.IsZero()
+	if e.SpansAllUsers() || ofUpstream || e.change.Client != nil || e.change.RemoveClient != "" {
 		e.lockAllGates()
 		return
 	}
@@ -158,6 +160,9 @@ func (e *endSessionsTx) lockScope() {
 	}
 	if e.change.Factors != nil {
 		gates = append(gates, gateOf(e.change.Factors.Subject))
+	}
+	if e.change.Unlink != nil {
+		gates = append(gates, gateOf(e.change.Unlink.User))
 	}
 	if e.change.NewSession != nil {
 		gates = append(gates, gateOf(e.change.NewSession.Subject))

@@ -75,7 +75,8 @@ func (t *tx) importAll(export func(visit func(transfer.Record) error) error) (ma
 // tablesOfKinds are the tables in which the records of each kind are counted.
 var tablesOfKinds = map[string]string{
 	"state": "@state", "users": "@users", "removed subjects": "@removed_subjects", "factors": "@factors",
-	"clients": "@clients", "sessions": "@sessions", "client sessions": "@client_sessions", "grants": "@grants",
+	"linked accounts": "@identities",
+	"clients":         "@clients", "sessions": "@sessions", "client sessions": "@client_sessions", "grants": "@grants",
 	"refresh tokens": "@refresh_tokens", "access tokens": "@tokens", "used codes": "@used_codes",
 	"used ids": "@used_ids", "consents": "@consents", "cutoffs": "@cutoffs", "bulk logouts": "@bulk_logouts",
 	"deliveries": "@deliveries", "hosts": "@host_health", "reports": "@reports", "keys": "@keys",
@@ -111,6 +112,8 @@ func (t *tx) importRecord(r transfer.Record) {
 	case storage.Factors:
 		r.Revision-- // putFactors counts it up
 		t.putFactors(r)
+	case storage.Identity:
+		t.putIdentity(r)
 	case transfer.Client:
 		t.importClient(r)
 	case storage.Session:
@@ -185,9 +188,9 @@ func (t *tx) importClient(c transfer.Client) {
 
 func (t *tx) importSession(session storage.Session) {
 	t.exec(
-		`INSERT INTO @sessions (id, gate, secret, subject, deadline, record) VALUES ($1, $2, $3, $4, $5, $6)`,
+		insertSession,
 		string(session.ID), gateOf(session.Subject), session.SecretHash[:], session.Subject,
-		millis(session.Deadline()), t.encode(session),
+		millis(session.Deadline()), t.encode(session), accountScope(session), upstreamScope(session),
 	)
 }
 

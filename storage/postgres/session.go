@@ -87,9 +87,11 @@ func (s *Store) Reauthenticate(
 		case secretTaken:
 			return session, fmt.Errorf("reauthenticate: %w", storage.ErrExists)
 		}
-		session.SecretHash, session.AuthTime, session.AMR, session.ACR = a.SecretHash, truncate(a.AuthTime), a.AMR, a.ACR
-		session.RememberMe, session.IdleTimeout, session.Expires = a.RememberMe, a.IdleTimeout, truncate(a.Expires)
-		session.UserAgent, session.Address, session.LastActive = a.UserAgent, a.Address, at
+		if t.cutOff(a.Upstream.CutoffScopes(), a.Sequence) {
+			return session, fmt.Errorf("reauthenticate: %w", storage.ErrRevoked)
+		}
+		truncateAll(&a.AuthTime, &a.Expires, &a.Upstream.Expires)
+		session = session.Reauthenticated(a, at)
 		t.updateSession(session)
 		t.appendEvent(e)
 		return session, nil
@@ -197,6 +199,9 @@ func (t *tx) scanCandidates(
 	switch {
 	case sel.OfflineOnly:
 		return
+	case !sel.Upstream.IsZero():
+		condition = `s.id > $1 AND (s.upstream_account = $3 OR s.upstream_session = $3)`
+		args = append(args, string(sel.Upstream.Scope()))
 	case len(sel.Sessions) > 0:
 		from = `(SELECT id, min(n) AS n FROM unnest($3::text[]) WITH ORDINALITY AS w (id, n) GROUP BY id) w
 			JOIN @sessions s ON s.id = w.id`
@@ -266,7 +271,7 @@ func (t *tx) checkSession(session *storage.Session) error {
 		},
 		&cutoffs, &taken, &enabled, &sidTaken,
 	)
-	truncateAll(&session.AuthTime, &session.Created, &session.LastActive, &session.Expires)
+	truncateAll(&session.AuthTime, &session.Created, &session.LastActive, &session.Expires, &session.Upstream.Expires)
 	switch {
 	case taken:
 		return storage.ErrExists
@@ -285,9 +290,9 @@ func isUnusableSID(sid string) bool { return sid == "" || strings.ContainsRune(s
 func (t *tx) addSession(session storage.Session) {
 	session.Sequence = t.sequence()
 	t.exec(
-		`INSERT INTO @sessions (id, gate, secret, subject, deadline, record) VALUES ($1, $2, $3, $4, $5, $6)`,
+		insertSession,
 		string(session.ID), gateOf(session.Subject), session.SecretHash[:], session.Subject,
-		millis(session.Deadline()), t.encode(session),
+		millis(session.Deadline()), t.encode(session), accountScope(session), upstreamScope(session),
 	)
 	for _, cs := range session.ClientSessions {
 		cs.Sequence = session.Sequence
@@ -298,9 +303,38 @@ func (t *tx) addSession(session storage.Session) {
 // updateSession stores a session that is there already.
 func (t *tx) updateSession(session storage.Session) {
 	t.exec(
-		`UPDATE @sessions SET secret = $2, deadline = $3, record = $4 WHERE id = $1`,
+		`UPDATE @sessions SET secret = $2, deadline = $3, record = $4, upstream_account = $5, upstream_session = $6
+		WHERE id = $1`,
 		string(session.ID), session.SecretHash[:], millis(session.Deadline()), t.encode(session),
+		accountScope(session), upstreamScope(session),
 	)
+}
+
+// insertSession inserts a session.
+const insertSession = `INSERT INTO
+	@sessions (id, gate, secret, subject, deadline, record, upstream_account, upstream_session)
+	VALUES ($1, $2, $3, $4, $5, $6, $7, $8)`
+
+// accountScope returns the column upstream_account of a session.
+func accountScope(session storage.Session) *string {
+	return scopeColumn(storage.UpstreamSelector{Issuer: session.Upstream.Issuer, Subject: session.Upstream.Subject})
+}
+
+// upstreamScope returns the column upstream_session of a session.
+func upstreamScope(session storage.Session) *string {
+	if session.Upstream.SID == "" {
+		return nil
+	}
+	return scopeColumn(storage.UpstreamSelector{Issuer: session.Upstream.Issuer, SID: session.Upstream.SID})
+}
+
+// scopeColumn returns the scope of a selector, or NULL without an upstream.
+func scopeColumn(u storage.UpstreamSelector) *string {
+	if u.Issuer == "" {
+		return nil
+	}
+	scope := string(u.Scope())
+	return &scope
 }
 
 // addClientSession stores a new client session.

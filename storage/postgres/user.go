@@ -136,12 +136,13 @@ func (t *tx) putUser(u storage.User) {
 	}
 }
 
-// removeUser removes a user with consents, links and factors. The subject is never used again (Core §2).
+// removeUser removes a user with consents, one-time links, factors and linked accounts. The subject is never used again (Core §2).
 func (t *tx) removeUser(subject string) {
 	t.exec(`DELETE FROM @logins WHERE subject = $1`, subject)
 	t.exec(`DELETE FROM @users WHERE subject = $1`, subject)
 	t.exec(`INSERT INTO @removed_subjects (subject) VALUES ($1)`, subject)
 	t.exec(`DELETE FROM @consents WHERE subject = $1`, subject)
 	t.exec(`DELETE FROM @factors WHERE subject = $1`, subject)
+	t.exec(`DELETE FROM @identities WHERE owner = $1`, subject)
 	t.removeLinks(subject)
 }

@@ -1,6 +1,7 @@
 package record
 
 import (
+	"bytes"
 	"encoding/json"
 	"time"
 
@@ -149,6 +150,20 @@ func (f *recordCodec) hash(field protowire.Number, h *storage.Hash) {
 	begin, end := f.find(field)
 	f.damaged = f.damaged || (begin != end && end-begin != len(h))
 	copy(h[:], f.raw[begin:end])
+}
+
+// bytes writes or reads bytes. Empty bytes are read as nil.
+func (f *recordCodec) bytes(field protowire.Number, b *[]byte) {
+	if !f.reading {
+		if len(*b) > 0 {
+			f.out = protowire.AppendBytes(protowire.AppendTag(f.out, field, protowire.BytesType), *b)
+		}
+		return
+	}
+	*b = nil
+	if begin, end := f.find(field); begin != end {
+		*b = bytes.Clone(f.raw[begin:end])
+	}
 }
 
 // json writes or reads a JSON text without changing it.

@@ -38,6 +38,18 @@ func (f *recordCodec) session(r *storage.Session) {
 	text(f, 12, &r.UserAgent)
 	text(f, 13, &r.Address)
 	f.uvarint(14, (*uint64)(&r.Sequence))
+	f.upstreamSession(15, &r.Upstream)
+}
+
+func (f *recordCodec) upstreamSession(field protowire.Number, r *storage.UpstreamSession) {
+	outer, body := f.enter(field)
+	text(f, 1, &r.Provider)
+	text(f, 2, &r.Issuer)
+	text(f, 3, &r.Subject)
+	text(f, 4, &r.SID)
+	f.time(5, &r.Expires)
+	f.bytes(6, &r.IDToken)
+	f.leave(outer, body)
 }
 
 func (f *recordCodec) clientSession(r *storage.ClientSession) {

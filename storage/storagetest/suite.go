@@ -28,6 +28,7 @@ func Run(t *testing.T, open func(t *testing.T) (s storage.Store, reopen func() s
 		clientTests,
 		clockTests,
 		sessionTests,
+		upstreamTests,
 		redeemTests,
 		refreshTests,
 		tokenTests,

@@ -11,7 +11,7 @@ import (
 	"github.com/curfew-id/curfew/storage"
 )
 
-// Record is one of: [State], storage.User, [RemovedSubject], storage.Factors, [Client], storage.Session (without its
+// Record is one of: [State], storage.User, [RemovedSubject], storage.Factors, storage.Identity, [Client], storage.Session (without its
 // client sessions), [ClientSession], storage.Grant, [RefreshToken], storage.Token, [UsedCode], [UsedID],
 // storage.Consent, [Cutoffs], [BulkLogout], [Delivery], storage.HostHealth, storage.Report, storage.Key, storage.Event,
 // [Counter], storage.OneTimeLink, storage.InitialAccessToken.
@@ -97,6 +97,8 @@ func Kind(r Record) string {
 		return "removed subjects"
 	case storage.Factors:
 		return "factors"
+	case storage.Identity:
+		return "linked accounts"
 	case Client:
 		return "clients"
 	case storage.Session:

@@ -118,13 +118,13 @@ func (s *Store) ListBulkLogouts(ctx context.Context) ([]storage.BulkLogout, erro
 	})
 }
 
-// bulkLogoutsUnderWay is an expression: the bulk logouts that are not finished.
-const bulkLogoutsUnderWay = `ARRAY(SELECT b.record FROM @bulk_logouts b WHERE b.finished IS NULL ORDER BY b.key)`
+// unfinishedColumn is an expression: the bulk logouts that are not finished.
+const unfinishedColumn = `ARRAY(SELECT b.record FROM @bulk_logouts b WHERE b.finished IS NULL ORDER BY b.key)`
 
-// underWay are the bulk logouts that are not finished.
-type underWay []*bulkLogout
+// unfinishedBulkLogouts are the bulk logouts that are not finished.
+type unfinishedBulkLogouts []*bulkLogout
 
-func decodeUnderWay(t *tx, values [][]byte) (list underWay) {
+func decodeUnfinished(t *tx, values [][]byte) (list unfinishedBulkLogouts) {
 	for _, value := range values {
 		list = append(list, decodeBulkLogout(t, value))
 	}
@@ -133,7 +133,7 @@ func decodeUnderWay(t *tx, values [][]byte) (list underWay) {
 
 // activeSession returns a session with its active client sessions. ok is false if it is past its deadline, or a bulk
 // logout has ended it.
-func (u underWay) activeSession(session storage.Session, at time.Time) (active storage.Session, ok bool) {
+func (u unfinishedBulkLogouts) activeSession(session storage.Session, at time.Time) (active storage.Session, ok bool) {
 	if !u.sessionActive(session, at) {
 		return storage.Session{}, false
 	}
@@ -145,23 +145,23 @@ func (u underWay) activeSession(session storage.Session, at time.Time) (active s
 }
 
 // sessionActive reports whether a session is neither past its deadline nor ended by a bulk logout.
-func (u underWay) sessionActive(session storage.Session, at time.Time) bool {
+func (u unfinishedBulkLogouts) sessionActive(session storage.Session, at time.Time) bool {
 	return session.ID != "" && at.Before(session.Deadline()) && !u.sessionRevoked(session)
 }
 
 // sessionRevoked reports whether a bulk logout has ended a session.
-func (u underWay) sessionRevoked(session storage.Session) bool {
+func (u unfinishedBulkLogouts) sessionRevoked(session storage.Session) bool {
 	return slices.ContainsFunc(u, func(bulk *bulkLogout) bool { return bulk.selection.EndsSession(session) })
 }
 
 // clientSessionRevoked reports whether a bulk logout has ended a client session.
-func (u underWay) clientSessionRevoked(session storage.Session, cs storage.ClientSession) bool {
+func (u unfinishedBulkLogouts) clientSessionRevoked(session storage.Session, cs storage.ClientSession) bool {
 	return slices.ContainsFunc(u, func(bulk *bulkLogout) bool { return bulk.selection.EndsClientSession(session, cs) })
 }
 
 // grantRevoked reports whether a bulk logout has ended a grant, by itself or with the client session in which it was
 // given.
-func (u underWay) grantRevoked(g storage.Grant, given placeInSession) bool {
+func (u unfinishedBulkLogouts) grantRevoked(g storage.Grant, given clientSessionRecords) bool {
 	return slices.ContainsFunc(u, func(bulk *bulkLogout) bool {
 		return bulk.selection.EndsOfflineGrant(g) ||
 			given.found && bulk.selection.EndsGrantWith(g, given.session, given.clientSession)

@@ -167,7 +167,7 @@ func (t *tx) checkClient(c storage.Client) (old *storage.Client, err error) {
 	if c.ClientID == "" || strings.ContainsRune(c.ClientID, 0) {
 		return nil, errors.New("a client needs an id without NUL")
 	}
-	t.ask(`SELECT record FROM @clients WHERE id = $1 FOR UPDATE`, []any{c.ClientID}, func(rows pgx.Rows) error {
+	t.queueQuery(`SELECT record FROM @clients WHERE id = $1 FOR UPDATE`, []any{c.ClientID}, func(rows pgx.Rows) error {
 		var value []byte
 		err := rows.Scan(&value)
 		stored := decode[storage.Client](t, value)

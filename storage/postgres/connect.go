@@ -35,7 +35,7 @@ func poolConfig(o Options, roundTrips *atomic.Uint64) (*pgxpool.Config, error) {
 	address.RawQuery = query.Encode()
 	config, err := pgxpool.ParseConfig(address.String())
 	if err != nil {
-		return nil, withoutSecrets(err)
+		return nil, reasonWithoutURL(err)
 	}
 	if o.Password != "" {
 		config.ConnConfig.Password = o.Password
@@ -100,8 +100,8 @@ func isLocal(address *url.URL) bool {
 	return true
 }
 
-// withoutSecrets returns the reason of an error of pgconn, which otherwise repeats the URL.
-func withoutSecrets(err error) error {
+// reasonWithoutURL returns the reason of an error of pgconn, which otherwise repeats the URL.
+func reasonWithoutURL(err error) error {
 	if cause := errors.Unwrap(err); cause != nil {
 		return cause
 	}

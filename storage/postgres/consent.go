@@ -62,7 +62,7 @@ func (s *Store) ListConsents(ctx context.Context, subject string) ([]storage.Con
 
 // queryRecords returns the records of a statement that selects nothing else.
 func queryRecords[T any](t *tx, sql string, args ...any) (list []T) {
-	t.ask(sql, args, collect(t, &list))
+	t.queueQuery(sql, args, collect(t, &list))
 	t.flush()
 	return list
 }

@@ -14,7 +14,7 @@ func (s *Store) CountTerminations(ctx context.Context, sel storage.Selection) (s
 	sel.At = truncate(sel.At)
 	return snapshot(ctx, s, func(t *tx) (storage.TerminationCount, error) {
 		e := newEndSessions(t, sel)
-		e.readUnderWay()
+		e.readUnfinished()
 		e.findOfflineUsers()
 		return e.count(), nil
 	})
@@ -37,18 +37,18 @@ func (s *Store) CountBulkLogout(ctx context.Context, b storage.BulkLogout) (stor
 		}
 		e := newEndSessions(t, bulk.selection)
 		e.cause = bulk.Cause
-		e.readUnderWay()
+		e.readUnfinished()
 		e.continueBulkLogout(bulk)
 		return bulk.Done.Add(e.count()), nil
 	})
 }
 
-// readUnderWay reads the bulk logouts that are not finished.
-func (e *endSessionsTx) readUnderWay() {
+// readUnfinished reads the bulk logouts that are not finished.
+func (e *endSessionsTx) readUnfinished() {
 	e.query(`SELECT record FROM @bulk_logouts WHERE finished IS NULL ORDER BY key`, nil, func(rows pgx.Rows) error {
 		var value []byte
 		err := rows.Scan(&value)
-		e.underWay = append(e.underWay, decodeBulkLogout(e.tx, value))
+		e.unfinished = append(e.unfinished, decodeBulkLogout(e.tx, value))
 		return err
 	})
 }

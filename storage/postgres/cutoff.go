@@ -19,13 +19,13 @@ func (s *Store) Sequence(ctx context.Context) (storage.Sequence, error) {
 	})
 }
 
-// cutoffsOf is an expression: the records of the cutoffs of scopes, which three parameters name as lists.
-const cutoffsOf = `ARRAY(
+// cutoffsColumn is an expression: the records of the cutoffs of scopes, which three parameters name as lists.
+const cutoffsColumn = `ARRAY(
 	SELECT k.record FROM @cutoffs k
 	JOIN unnest($1::text[], $2::text[], $3::text[]) AS w (session, subject, client)
 	ON k.session = w.session AND k.subject = w.subject AND k.client = w.client)`
 
-// scopeLists returns the parameters of cutoffsOf.
+// scopeLists returns the parameters of cutoffsColumn.
 func scopeLists(scopes []storage.CutoffScope) (sessions, subjects, clients []string) {
 	for _, scope := range scopes {
 		sessions = append(sessions, string(scope.Session))
@@ -35,7 +35,7 @@ func scopeLists(scopes []storage.CutoffScope) (sessions, subjects, clients []str
 	return sessions, subjects, clients
 }
 
-// isCutOff reports whether one of the cutoffs that cutoffsOf found keeps out what was issued at that sequence.
+// isCutOff reports whether one of the cutoffs that cutoffsColumn found keeps out what was issued at that sequence.
 func isCutOff(t *tx, values [][]byte, session storage.SessionID, issued storage.Sequence) bool {
 	return slices.ContainsFunc(decodeAll[[]storage.Cutoff](t, values), func(list []storage.Cutoff) bool {
 		return storage.IsCutOff(list, session, issued)
@@ -49,7 +49,7 @@ func (t *tx) cutOff(scopes []storage.CutoffScope, issued storage.Sequence) bool 
 	}
 	sessions, subjects, clients := scopeLists(scopes)
 	var cutoffs [][]byte
-	t.queryRow(`SELECT `+cutoffsOf, []any{sessions, subjects, clients}, &cutoffs)
+	t.queryRow(`SELECT `+cutoffsColumn, []any{sessions, subjects, clients}, &cutoffs)
 	return isCutOff(t, cutoffs, "", issued)
 }
 

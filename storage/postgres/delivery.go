@@ -321,7 +321,7 @@ func (t *tx) addDelivery(d storage.Delivery, keepUntil time.Time) {
 	if keepUntil.IsZero() {
 		keepUntil = d.GiveUpAt.Add(deliveryRetention)
 	}
-	d, value := keep(t, d.Planned())
+	d, value := normalize(t, d.Planned())
 	t.exec(
 		`INSERT INTO @deliveries (id, report, client, host, state, created, due, give_up, keep_until, record)
 		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)`,
@@ -332,7 +332,7 @@ func (t *tx) addDelivery(d storage.Delivery, keepUntil time.Time) {
 
 // updateDelivery stores a delivery that is there already.
 func (t *tx) updateDelivery(d storage.Delivery) {
-	d, value := keep(t, d)
+	d, value := normalize(t, d)
 	t.exec(
 		`UPDATE @deliveries SET state = $2, due = $3, give_up = $4, record = $5 WHERE id = $1`,
 		d.ID, string(d.State), millis(d.DueAt()), millis(d.GiveUpAt), value,

@@ -61,11 +61,11 @@ type endSessionsTx struct {
 	candidates    storage.Selection // the sessions to look at
 	cause         storage.Cause
 	change        storage.Change
-	oldUser       storage.User     // whom Change.User replaces
-	oldClient     *storage.Client  // what Change.Client or RemoveClient replaces or removes
-	removed       []storage.Client // the client that the change removes, as it was before
-	underWay      underWay         // the bulk logouts that are not finished
-	bulkLogout    *bulkLogout      // the one that this call continues
+	oldUser       storage.User          // whom Change.User replaces
+	oldClient     *storage.Client       // what Change.Client or RemoveClient replaces or removes
+	removed       []storage.Client      // the client that the change removes, as it was before
+	unfinished    unfinishedBulkLogouts // the bulk logouts that are not finished
+	bulkLogout    *bulkLogout           // the one that this call continues
 	bulkLogoutKey string
 	finished      bool   // that bulk logout is finished: nothing is selected
 	cursor        string // how far the sessions have been read
@@ -85,7 +85,7 @@ func (e *endSessionsTx) begin() (err error) {
 	}
 	e.lockScope()
 	// Locked, so that their numbers are counted by one transaction at a time.
-	e.ask(
+	e.queueQuery(
 		`SELECT record FROM @bulk_logouts WHERE finished IS NULL OR key = $1 ORDER BY key FOR UPDATE`,
 		[]any{e.bulkLogoutKey},
 		func(rows pgx.Rows) error {
@@ -93,7 +93,7 @@ func (e *endSessionsTx) begin() (err error) {
 			err := rows.Scan(&value)
 			bulk := decodeBulkLogout(e.tx, value)
 			if bulk.Finished.IsZero() {
-				e.underWay = append(e.underWay, bulk)
+				e.unfinished = append(e.unfinished, bulk)
 			}
 			if bulk.Key == e.bulkLogoutKey {
 				e.bulkLogout = bulk
@@ -223,12 +223,12 @@ func (e *endSessionsTx) readGrant() {
 	var row grantScan
 	found := e.queryRow(
 		`SELECT `+grantColumns+` FROM @grants g`+grantJoins(`NULL`)+` WHERE g.id = $1`,
-		[]any{e.Grant}, row.into()...,
+		[]any{e.Grant}, row.targets()...,
 	)
-	if facts := row.facts(e.tx); found && !facts.bulk.grantRevoked(facts.Grant, facts.given) {
+	if facts := row.decodeFacts(e.tx); found && !facts.unfinished.grantRevoked(facts.Grant, facts.grantedIn) {
 		g := facts.Grant
 		if !g.Offline() {
-			g.Trust.Extend(facts.given.clientSession.TokenExpiry) // a bound grant has that of its client session
+			g.Trust.Extend(facts.grantedIn.clientSession.TokenExpiry) // a bound grant has that of its client session
 		}
 		e.terminations = append(e.terminations, e.grantTermination(g))
 		e.completeGrants(0)
@@ -243,7 +243,7 @@ func (e *endSessionsTx) readSessions(limit int) {
 	after := e.cursor
 	for n := readChunk; n == readChunk && !e.more && e.err == nil; {
 		n = 0
-		e.scanCandidates(e.candidates, after, readChunk, func(key string, session storage.Session, _ underWay) {
+		e.scanCandidates(e.candidates, after, readChunk, func(key string, session storage.Session, _ unfinishedBulkLogouts) {
 			n++
 			if after = key; !e.more {
 				e.readSession(key, session, limit)
@@ -267,7 +267,7 @@ func (e *endSessionsTx) readSession(key string, session storage.Session, limit i
 			return
 		}
 	}
-	session, ended := e.splitRevoked(session)
+	session, ended := e.splitEndedEarlier(session)
 	if limit > 0 && len(e.terminations) >= limit {
 		e.more = true
 		return
@@ -328,7 +328,7 @@ func (t *tx) scanOfflineGrants(sel storage.Selection, visit func(storage.Grant) 
 
 // earlierBulkLogout finds a bulk logout under way that matches and began before this termination.
 func (e *endSessionsTx) earlierBulkLogout(matches func(*bulkLogout) bool) (*bulkLogout, bool) {
-	for _, bulk := range e.underWay {
+	for _, bulk := range e.unfinished {
 		if (e.Before == 0 || bulk.Before < e.Before) && matches(bulk) {
 			return bulk, true
 		}
@@ -348,10 +348,10 @@ func (e *endSessionsTx) offlineGrantEndedEarlier(g storage.Grant) bool {
 	return ok
 }
 
-// splitRevoked takes the client sessions out of a session that a bulk logout under way has ended and not removed yet.
+// splitEndedEarlier takes the client sessions out of a session that a bulk logout under way has ended and not removed yet.
 // They stand by themselves, with the cause of that bulk logout, a report and a delivery of their own: the client may
 // have joined the session again since.
-func (e *endSessionsTx) splitRevoked(session storage.Session) (rest storage.Session, ended []storage.Termination) {
+func (e *endSessionsTx) splitEndedEarlier(session storage.Session) (rest storage.Session, ended []storage.Termination) {
 	candidates := session.ClientSessions
 	session.ClientSessions = nil
 	for _, cs := range candidates {

@@ -10,8 +10,8 @@ import (
 	"github.com/curfew-id/curfew/storage"
 )
 
-// placeInSession is a client session with the session's own record.
-type placeInSession struct {
+// clientSessionRecords is a client session with the session's own record.
+type clientSessionRecords struct {
 	found         bool
 	session       storage.Session
 	clientSession storage.ClientSession
@@ -23,14 +23,14 @@ type grantFacts struct {
 	found         bool
 	userEnabled   bool
 	clientEnabled bool
-	given         placeInSession // the client session in which it was given
-	token         placeInSession // the client session to which the token in question was given
-	bulk          underWay
+	grantedIn     clientSessionRecords // the client session in which it was given
+	tokenIssuedIn clientSessionRecords // the client session to which the token in question was given
+	unfinished    unfinishedBulkLogouts
 }
 
 // grantColumns are the columns of grantFacts, for scanGrant. grantJoins finds them.
 const grantColumns = `g.record, coalesce(gu.enabled, false), coalesce(gc.enabled, false),
-	gcs.record, gs.record, tcs.record, ts.record, ` + bulkLogoutsUnderWay
+	gcs.record, gs.record, tcs.record, ts.record, ` + unfinishedColumn
 
 // grantJoins returns the joins of grantColumns to the grant g. sid is an expression: the sid under which the token in
 // question was issued.
@@ -51,49 +51,49 @@ type grantScan struct {
 	bulkLogouts                                                               [][]byte
 }
 
-func (g *grantScan) into() []any {
+func (g *grantScan) targets() []any {
 	return []any{
 		&g.grant, &g.userEnabled, &g.clientEnabled, &g.givenClientSession, &g.givenSession,
 		&g.tokenClientSession, &g.tokenSession, &g.bulkLogouts,
 	}
 }
 
-// facts decodes what was scanned.
-func (g *grantScan) facts(t *tx) grantFacts {
+// decodeFacts decodes what was scanned.
+func (g *grantScan) decodeFacts(t *tx) grantFacts {
 	return grantFacts{
 		Grant:         decode[storage.Grant](t, g.grant),
 		found:         g.grant != nil,
 		userEnabled:   g.userEnabled,
 		clientEnabled: g.clientEnabled,
-		given:         place(t, g.givenSession, g.givenClientSession),
-		token:         place(t, g.tokenSession, g.tokenClientSession),
-		bulk:          decodeUnderWay(t, g.bulkLogouts),
+		grantedIn:     decodeClientSession(t, g.givenSession, g.givenClientSession),
+		tokenIssuedIn: decodeClientSession(t, g.tokenSession, g.tokenClientSession),
+		unfinished:    decodeUnfinished(t, g.bulkLogouts),
 	}
 }
 
-func place(t *tx, session, clientSession []byte) placeInSession {
-	return placeInSession{
+func decodeClientSession(t *tx, session, clientSession []byte) clientSessionRecords {
+	return clientSessionRecords{
 		found:         session != nil && clientSession != nil,
 		session:       decode[storage.Session](t, session),
 		clientSession: decode[storage.ClientSession](t, clientSession),
 	}
 }
 
-// countsAlone reports whether a grant counts, apart from its session.
-func (f *grantFacts) countsAlone(at time.Time) bool {
-	return f.found && f.UnexpiredAt(at) && f.userEnabled && f.clientEnabled && !f.bulk.grantRevoked(f.Grant, f.given)
+// activeApartFromSession reports whether a grant counts, apart from its session.
+func (f *grantFacts) activeApartFromSession(at time.Time) bool {
+	return f.found && f.UnexpiredAt(at) && f.userEnabled && f.clientEnabled && !f.unfinished.grantRevoked(f.Grant, f.grantedIn)
 }
 
 // active reports whether a grant counts and, where it is bound to a session, the session is active.
 func (f *grantFacts) active(at time.Time) bool {
-	return f.countsAlone(at) && (f.Offline() || f.given.found && f.bulk.sessionActive(f.given.session, at))
+	return f.activeApartFromSession(at) && (f.Offline() || f.grantedIn.found && f.unfinished.sessionActive(f.grantedIn.session, at))
 }
 
 // activeFor reports whether a grant counts for a token that was issued under sid; empty: without a session.
 func (f *grantFacts) activeFor(sid string, at time.Time) bool {
-	return f.active(at) && (sid == "" || f.token.found &&
-		f.bulk.sessionActive(f.token.session, at) &&
-		!f.bulk.clientSessionRevoked(f.token.session, f.token.clientSession))
+	return f.active(at) && (sid == "" || f.tokenIssuedIn.found &&
+		f.unfinished.sessionActive(f.tokenIssuedIn.session, at) &&
+		!f.unfinished.clientSessionRevoked(f.tokenIssuedIn.session, f.tokenIssuedIn.clientSession))
 }
 
 // GrantByRefresh implements storage.Grants.
@@ -107,9 +107,9 @@ func (s *Store) GrantByRefresh(
 		t.queryRow(
 			`SELECT `+grantColumns+` FROM @refresh_tokens r JOIN @grants g ON g.id = r.grant_id`+grantJoins(`NULL`)+
 				` WHERE r.hash = $1`,
-			[]any{token[:]}, row.into()...,
+			[]any{token[:]}, row.targets()...,
 		)
-		if facts := row.facts(t); facts.active(at) {
+		if facts := row.decodeFacts(t); facts.active(at) {
 			return facts.Grant, nil
 		}
 		return storage.Grant{}, fmt.Errorf("find grant of a refresh token: %w", storage.ErrNotFound)
@@ -123,9 +123,9 @@ func (s *Store) ActiveGrant(ctx context.Context, id, sid string, at time.Time) (
 		var row grantScan
 		t.queryRow(
 			`SELECT `+grantColumns+` FROM @grants g`+grantJoins(`$2`)+` WHERE g.id = $1`,
-			[]any{id, sid}, row.into()...,
+			[]any{id, sid}, row.targets()...,
 		)
-		if facts := row.facts(t); facts.activeFor(sid, at) {
+		if facts := row.decodeFacts(t); facts.activeFor(sid, at) {
 			return facts.Grant, nil
 		}
 		return storage.Grant{}, fmt.Errorf("find grant: %w", storage.ErrNotFound)
@@ -148,8 +148,8 @@ func (s *Store) ListGrants(
 			[]any{subject, client, offlineOnly},
 			func(rows pgx.Rows) error {
 				var row grantScan
-				err := rows.Scan(row.into()...)
-				if facts := row.facts(t); facts.active(at) {
+				err := rows.Scan(row.targets()...)
+				if facts := row.decodeFacts(t); facts.active(at) {
 					list = append(list, facts.Grant)
 				}
 				return err

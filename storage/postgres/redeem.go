@@ -75,7 +75,7 @@ func (t *tx) redemptionFacts(code storage.Code, at time.Time) (r redemption) {
 	var cutoffs, clientSessions, bulkLogouts [][]byte
 	var session, grant []byte
 	t.queryRowThenState(
-		`SELECT `+cutoffsOf+`,
+		`SELECT `+cutoffsColumn+`,
 			EXISTS (SELECT FROM @used_codes WHERE id = $4),
 			(SELECT g.record FROM @used_codes u JOIN @grants g ON g.id = u.grant_id WHERE u.id = $4),
 			EXISTS (SELECT FROM @users WHERE subject = $5 AND enabled),
@@ -83,7 +83,7 @@ func (t *tx) redemptionFacts(code storage.Code, at time.Time) (r redemption) {
 			EXISTS (SELECT FROM @client_sessions WHERE sid = $8),
 			(SELECT count(*) FROM @grants WHERE session = $7),
 			(SELECT count(*) FROM @grants WHERE session IS NULL AND subject = $5 AND client = $6),
-			s.record, coalesce(`+clientSessionsOf+`, '{}'), `+bulkLogoutsUnderWay+`
+			s.record, coalesce(`+clientSessionsColumn+`, '{}'), `+unfinishedColumn+`
 		FROM (SELECT) one LEFT JOIN @sessions s ON s.id = $7`,
 		[]any{
 			scopeSessions, subjects, clients,
@@ -97,7 +97,7 @@ func (t *tx) redemptionFacts(code storage.Code, at time.Time) (r redemption) {
 	r.Forgotten = t.state.swept.ForgotCode(code)
 	found := decode[storage.Session](t, session)
 	found.ClientSessions = decodeAll[storage.ClientSession](t, clientSessions)
-	if active, ok := decodeUnderWay(t, bulkLogouts).activeSession(found, at); ok {
+	if active, ok := decodeUnfinished(t, bulkLogouts).activeSession(found, at); ok {
 		r.Session = &active
 	}
 	return r
@@ -120,8 +120,8 @@ func (t *tx) joinSession(
 	if err != nil {
 		return r, err
 	}
-	g, value := keep(t, code.Bind(issuance, session.ID, cs, t.sequence(), at))
-	*cs, _ = keep(t, *cs)
+	g, value := normalize(t, code.Bind(issuance, session.ID, cs, t.sequence(), at))
+	*cs, _ = normalize(t, *cs)
 	existing := facts.grants
 	if g.Offline() {
 		existing = facts.offline

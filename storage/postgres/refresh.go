@@ -45,13 +45,13 @@ func (t *tx) exchangeRefreshToken(
 		return result, storage.ErrRevoked
 	case facts.Client != r.Client:
 		return result, storage.ErrNotFound
-	case !facts.countsAlone(at):
+	case !facts.activeApartFromSession(at):
 		return result, storage.ErrRevoked
 	}
 	g := facts.Grant
 	result.Grant = g
 	if !g.Offline() {
-		session, ok := facts.bulk.activeSession(facts.session, at)
+		session, ok := facts.unfinished.activeSession(facts.session, at)
 		if !ok {
 			return result, storage.ErrRevoked
 		}
@@ -93,17 +93,17 @@ func (t *tx) refreshFacts(r storage.RefreshRequest) (facts refreshFacts) {
 	var clientSessions [][]byte
 	t.query(
 		`SELECT EXISTS (SELECT FROM @refresh_tokens WHERE hash = $2), s.record,
-			coalesce(`+clientSessionsOf+`, '{}'), `+grantColumns+`
+			coalesce(`+clientSessionsColumn+`, '{}'), `+grantColumns+`
 		FROM @refresh_tokens r LEFT JOIN @grants g ON g.id = r.grant_id`+grantJoins(`NULL`)+`
 		LEFT JOIN @sessions s ON s.id = g.session
 		WHERE r.hash = $1`,
 		[]any{r.Token[:], r.NewToken[:]},
 		func(rows pgx.Rows) error {
 			facts.known = true
-			return rows.Scan(append([]any{&facts.successorTaken, &session, &clientSessions}, row.into()...)...)
+			return rows.Scan(append([]any{&facts.successorTaken, &session, &clientSessions}, row.targets()...)...)
 		},
 	)
-	facts.grantFacts = row.facts(t)
+	facts.grantFacts = row.decodeFacts(t)
 	facts.session = decode[storage.Session](t, session)
 	facts.session.ClientSessions = decodeAll[storage.ClientSession](t, clientSessions)
 	return facts
@@ -124,7 +124,7 @@ func (t *tx) refresh(
 	if err != nil {
 		return result, err
 	}
-	g, value := keep(t, result.Grant.Refreshed(action, r, issuance, at))
+	g, value := normalize(t, result.Grant.Refreshed(action, r, issuance, at))
 	if action == storage.RefreshRotate {
 		t.addRefreshToken(g)
 		if g.Offline() && g.IdleTimeout > 0 {
@@ -149,7 +149,7 @@ func (t *tx) touchClientSession(g storage.Grant, session *storage.Session, expir
 		if cs := &session.ClientSessions[i]; cs.SID == g.SID {
 			cs.LastUsed = at
 			cs.TokenExpiry.Extend(expiry)
-			*cs, _ = keep(t, *cs)
+			*cs, _ = normalize(t, *cs)
 			t.updateClientSession(*cs)
 		}
 	}

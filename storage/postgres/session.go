@@ -14,21 +14,21 @@ import (
 	"github.com/curfew-id/curfew/storage"
 )
 
-// clientSessionsOf is an expression: the client sessions of the session s, in the order of joining.
-const clientSessionsOf = `ARRAY(
+// clientSessionsColumn is an expression: the client sessions of the session s, in the order of joining.
+const clientSessionsColumn = `ARRAY(
 	SELECT cs.record FROM @client_sessions cs WHERE cs.session = s.id ORDER BY cs.joined, cs.client)`
 
 // sessionColumns are the columns of a whole session, for scanSession.
-const sessionColumns = `s.record, ` + clientSessionsOf + `, ` + bulkLogoutsUnderWay
+const sessionColumns = `s.record, ` + clientSessionsColumn + `, ` + unfinishedColumn
 
 // scanSession reads sessionColumns.
-func (t *tx) scanSession(rows pgx.Rows) (session storage.Session, bulk underWay, err error) {
+func (t *tx) scanSession(rows pgx.Rows) (session storage.Session, bulk unfinishedBulkLogouts, err error) {
 	var value []byte
 	var clientSessions, bulkLogouts [][]byte
 	err = rows.Scan(&value, &clientSessions, &bulkLogouts)
 	session = decode[storage.Session](t, value)
 	session.ClientSessions = decodeAll[storage.ClientSession](t, clientSessions)
-	return session, decodeUnderWay(t, bulkLogouts), err
+	return session, decodeUnfinished(t, bulkLogouts), err
 }
 
 // activeSession reads the session for which a condition holds, if it is active at that time, with its active client
@@ -73,7 +73,7 @@ func (s *Store) Reauthenticate(
 		t.lockGateOfSession(string(id))
 		t.lockState()
 		var enabled, secretTaken bool
-		t.ask(
+		t.queueQuery(
 			`SELECT EXISTS (
 					SELECT FROM @sessions s JOIN @users u ON u.subject = s.subject WHERE s.id = $1 AND u.enabled),
 				EXISTS (SELECT FROM @sessions WHERE secret = $2 AND id <> $1)`,
@@ -168,7 +168,7 @@ func (s *Store) ListSessions(
 ) ([]storage.Session, string, error) {
 	selected := storage.Selection{Selector: sel}
 	return list(ctx, s, p, func(t *tx, after string, limit int) (chunk []item[storage.Session]) {
-		t.scanCandidates(selected, after, limit, func(key string, session storage.Session, bulk underWay) {
+		t.scanCandidates(selected, after, limit, func(key string, session storage.Session, bulk unfinishedBulkLogouts) {
 			session, ok := bulk.activeSession(session, at)
 			chunk = append(chunk, item[storage.Session]{
 				key:    key,
@@ -192,7 +192,7 @@ func (s *Store) CountSessions(ctx context.Context) (int, error) {
 // scanCandidates reads up to limit sessions that sel may take and that follow the key after, in the order of their
 // keys. What sel does take, storage.Selection decides.
 func (t *tx) scanCandidates(
-	sel storage.Selection, after string, limit int, visit func(key string, session storage.Session, bulk underWay),
+	sel storage.Selection, after string, limit int, visit func(key string, session storage.Session, bulk unfinishedBulkLogouts),
 ) {
 	var condition string
 	from, order, args := `@sessions s`, `s.id`, []any{after, limit}
@@ -232,7 +232,7 @@ func (t *tx) scanCandidates(
 			err := rows.Scan(&key, &value, &clientSessions, &bulkLogouts)
 			session := decode[storage.Session](t, value)
 			session.ClientSessions = decodeAll[storage.ClientSession](t, clientSessions)
-			visit(key, session, decodeUnderWay(t, bulkLogouts))
+			visit(key, session, decodeUnfinished(t, bulkLogouts))
 			return err
 		},
 	)
@@ -261,7 +261,7 @@ func (t *tx) checkSession(session *storage.Session) error {
 	var cutoffs [][]byte
 	var taken, enabled, sidTaken bool
 	t.queryRow(
-		`SELECT `+cutoffsOf+`,
+		`SELECT `+cutoffsColumn+`,
 			EXISTS (SELECT FROM @sessions WHERE id = $4 OR secret = $5),
 			EXISTS (SELECT FROM @users WHERE subject = $6 AND enabled),
 			EXISTS (SELECT FROM @client_sessions WHERE sid = ANY($7))`,

@@ -50,11 +50,11 @@ func (e *endSessionsTx) completeSessions() {
 		}
 	}
 	var grants []storage.Grant
-	e.ask(
+	e.queueQuery(
 		`SELECT record FROM @grants WHERE session = ANY($1) OR session IS NULL AND subject = ANY($2) ORDER BY id`,
 		[]any{unique(ids), unique(subjects)}, collect(e.tx, &grants),
 	)
-	found := e.askParties(unique(subjects), unique(clients))
+	found := e.queueUsersAndClients(unique(subjects), unique(clients))
 	e.flush()
 	bySID, offlineBySubject := map[string][]storage.Grant{}, map[string][]storage.Grant{}
 	for _, g := range grants {
@@ -105,7 +105,7 @@ func (e *endSessionsTx) completeGrants(first int) {
 	for _, end := range list {
 		subjects, clients = append(subjects, end.Grants[0].Subject), append(clients, end.Grants[0].Client)
 	}
-	found := e.askParties(unique(subjects), unique(clients))
+	found := e.queueUsersAndClients(unique(subjects), unique(clients))
 	e.flush()
 	for i := range list {
 		g := list[i].Grants[0]
@@ -120,23 +120,23 @@ func unique(list []string) []string {
 	return slices.Compact(list)
 }
 
-// parties are the users and clients that terminations name, as they are before the change.
-type parties struct {
+// usersAndClients are the users and clients that terminations name, as they are before the change.
+type usersAndClients struct {
 	users   map[string]storage.User
 	clients map[string]*storage.Client
 }
 
-// askParties asks for users and clients; they are there after flush.
-func (t *tx) askParties(subjects, clients []string) *parties {
-	found := &parties{users: map[string]storage.User{}, clients: map[string]*storage.Client{}}
-	t.ask(`SELECT record FROM @users WHERE subject = ANY($1)`, []any{subjects}, func(rows pgx.Rows) error {
+// queueUsersAndClients asks for users and clients; they are there after flush.
+func (t *tx) queueUsersAndClients(subjects, clients []string) *usersAndClients {
+	found := &usersAndClients{users: map[string]storage.User{}, clients: map[string]*storage.Client{}}
+	t.queueQuery(`SELECT record FROM @users WHERE subject = ANY($1)`, []any{subjects}, func(rows pgx.Rows) error {
 		var value []byte
 		err := rows.Scan(&value)
 		u := decode[storage.User](t, value)
 		found.users[u.Subject] = u
 		return err
 	})
-	t.ask(`SELECT record FROM @clients WHERE id = ANY($1)`, []any{clients}, func(rows pgx.Rows) error {
+	t.queueQuery(`SELECT record FROM @clients WHERE id = ANY($1)`, []any{clients}, func(rows pgx.Rows) error {
 		var value []byte
 		err := rows.Scan(&value)
 		c := decode[storage.Client](t, value)
@@ -148,7 +148,7 @@ func (t *tx) askParties(subjects, clients []string) *parties {
 
 // addClient adds a client to a termination, unless it is there. A client that was removed while the bulk logout was
 // under way is the removed one; one that was removed before is missing.
-func (e *endSessionsTx) addClient(end *storage.Termination, found *parties, id string) {
+func (e *endSessionsTx) addClient(end *storage.Termination, found *usersAndClients, id string) {
 	c := found.clients[id]
 	if e.bulkLogout != nil {
 		if removed := e.bulkLogout.removedClient(id); removed != nil {
@@ -166,20 +166,20 @@ func (e *endSessionsTx) keepRemovedClient() {
 		return
 	}
 	e.removed = append(e.removed, *e.oldClient)
-	for i, bulk := range e.underWay {
+	for i, bulk := range e.unfinished {
 		if bulk.removedClient(e.oldClient.ClientID) != nil {
 			continue // it is a later client with the same id
 		}
 		next := *bulk
 		next.RemovedClients = append(slices.Clone(bulk.RemovedClients), *e.oldClient)
-		e.underWay[i] = next.restore()
-		e.putBulkLogout(e.underWay[i])
+		e.unfinished[i] = next.restore()
+		e.putBulkLogout(e.unfinished[i])
 	}
 }
 
 // write applies the change, removes what ended, and stores what plan makes of it.
 func (e *endSessionsTx) write(plan func(storage.Termination) storage.Plan, now time.Time) {
-	e.cutOffEarlier()
+	e.assignSequence()
 	e.keepRemovedClient()
 	e.applyChange()
 	e.remove()
@@ -193,7 +193,7 @@ func (e *endSessionsTx) write(plan func(storage.Termination) storage.Plan, now t
 			e.storePlan(plan(end), auditSeqs)
 		}
 		if end.Cause.ID != e.cause.ID {
-			e.countForEarlier(end)
+			e.countForEarlierBulkLogout(end)
 		} else {
 			done = append(done, end)
 		}
@@ -201,9 +201,9 @@ func (e *endSessionsTx) write(plan func(storage.Termination) storage.Plan, now t
 	e.finish(done, now)
 }
 
-// cutOffEarlier gives a new termination its place in the store's order, and leaves its cutoffs. A termination needs
+// assignSequence gives a new termination its place in the store's order, and leaves its cutoffs. A termination needs
 // none that leaves no cutoff, does not go on in further calls, and removes no client.
-func (e *endSessionsTx) cutOffEarlier() {
+func (e *endSessionsTx) assignSequence() {
 	scopes := e.CutoffScopes()
 	goesOn := e.more && !e.Expired
 	if e.bulkLogout != nil || len(scopes) == 0 && !goesOn && e.change.RemoveClient == "" {
@@ -276,12 +276,12 @@ func (e *endSessionsTx) storePlan(p storage.Plan, auditSeqs []uint64) {
 	}
 }
 
-// countForEarlier counts a client session for the bulk logout that had ended it.
-func (e *endSessionsTx) countForEarlier(end storage.Termination) {
-	for i, bulk := range e.underWay {
+// countForEarlierBulkLogout counts a client session for the bulk logout that had ended it.
+func (e *endSessionsTx) countForEarlierBulkLogout(end storage.Termination) {
+	for i, bulk := range e.unfinished {
 		if bulk.Cause.ID == end.Cause.ID && (e.Before == 0 || bulk.Before < e.Before) {
-			e.underWay[i] = bulk.after([]storage.Termination{end}, bulk.Cursor)
-			e.putBulkLogout(e.underWay[i])
+			e.unfinished[i] = bulk.advanced([]storage.Termination{end}, bulk.Cursor)
+			e.putBulkLogout(e.unfinished[i])
 			return
 		}
 	}
@@ -303,7 +303,7 @@ func (e *endSessionsTx) finish(done []storage.Termination, now time.Time) {
 			RemovedClients: e.removed,
 		}
 	}
-	next := bulk.after(done, e.cursor)
+	next := bulk.advanced(done, e.cursor)
 	if !e.more {
 		if now.Before(e.At) {
 			now = e.At
@@ -313,8 +313,8 @@ func (e *endSessionsTx) finish(done []storage.Termination, now time.Time) {
 	e.putBulkLogout(next)
 }
 
-// after returns the bulk logout after these terminations.
-func (bulk *bulkLogout) after(done []storage.Termination, cursor string) *bulkLogout {
+// advanced returns the bulk logout after these terminations.
+func (bulk *bulkLogout) advanced(done []storage.Termination, cursor string) *bulkLogout {
 	next := *bulk
 	next.Cursor = cursor
 	for _, end := range done {

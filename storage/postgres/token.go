@@ -15,7 +15,7 @@ import (
 func (s *Store) PutToken(ctx context.Context, token storage.Token) error {
 	return s.update(ctx, func(t *tx) error {
 		t.lockGates(gateOf(token.Client))
-		if !t.clientFacts(token.Client).accepts(t, token.Sequence) {
+		if !t.clientFacts(token.Client).acceptsToken(t, token.Sequence) {
 			return fmt.Errorf("put token: %w", storage.ErrRevoked)
 		}
 		t.putToken(token)
@@ -44,15 +44,15 @@ func (s *Store) Token(
 			LEFT JOIN @grants g ON g.id = t.grant_id`+grantJoins(`t.sid`)+`
 			WHERE t.hash = $1`,
 			[]any{hash[:]},
-			append(append([]any{&value}, append(facts.into(), &swept)...), row.into()...)...,
+			append(append([]any{&value}, append(facts.targets(), &swept)...), row.targets()...)...,
 		)
 		t.state.swept = decode[storage.SweepHistory](t, swept)
 		token := decode[storage.Token](t, value)
-		grant := row.facts(t)
+		grant := row.decodeFacts(t)
 		switch {
 		case value == nil || !at.Before(token.Expires):
 		case token.Grant == "":
-			if facts.accepts(t, token.Sequence) {
+			if facts.acceptsToken(t, token.Sequence) {
 				return found{Token: token}, nil
 			}
 		case facts.enabled && grant.activeFor(token.SID, at):
@@ -71,10 +71,10 @@ func (s *Store) ClientTokenActive(ctx context.Context, client string, issued sto
 		t.queryRow(
 			`SELECT `+clientColumns(`$1`)+`, swept FROM @state`,
 			[]any{client},
-			append(facts.into(), &swept)...,
+			append(facts.targets(), &swept)...,
 		)
 		t.state.swept = decode[storage.SweepHistory](t, swept)
-		if !facts.accepts(t, issued) {
+		if !facts.acceptsToken(t, issued) {
 			return struct{}{}, fmt.Errorf("find client of a token: %w", storage.ErrNotFound)
 		}
 		return struct{}{}, nil
@@ -104,18 +104,18 @@ func clientColumns(client string) string {
 		ARRAY(SELECT k.record FROM @cutoffs k WHERE k.session = '' AND k.subject = '' AND k.client = ` + client + `)`
 }
 
-func (c *clientFacts) into() []any { return []any{&c.enabled, &c.sequence, &c.cutoffs} }
+func (c *clientFacts) targets() []any { return []any{&c.enabled, &c.sequence, &c.cutoffs} }
 
 // clientFacts reads the facts and the state.
 func (t *tx) clientFacts(client string) *clientFacts {
 	facts := &clientFacts{}
-	t.queryRowThenState(`SELECT `+clientColumns(`$1`), []any{client}, facts.into()...)
+	t.queryRowThenState(`SELECT `+clientColumns(`$1`), []any{client}, facts.targets()...)
 	return facts
 }
 
-// accepts reports whether a token that was issued at that sequence counts: the client is enabled, it is not an earlier
+// acceptsToken reports whether a token that was issued at that sequence counts: the client is enabled, it is not an earlier
 // client with the same id, and it was not ended everywhere since.
-func (c *clientFacts) accepts(t *tx, issued storage.Sequence) bool {
+func (c *clientFacts) acceptsToken(t *tx, issued storage.Sequence) bool {
 	return c.enabled && issued >= storage.Sequence(c.sequence) && issued >= t.state.swept.ClientCutoff &&
 		!isCutOff(t, c.cutoffs, "", issued)
 }
@@ -172,7 +172,7 @@ func usedIDKey(id string) []byte {
 
 // queryRowThenState is queryRow, and reads the state after the row, in the same round trip.
 func (t *tx) queryRowThenState(sql string, args []any, into ...any) {
-	t.ask(sql, args, func(rows pgx.Rows) error { return rows.Scan(into...) })
+	t.queueQuery(sql, args, func(rows pgx.Rows) error { return rows.Scan(into...) })
 	t.readState()
 	t.flush()
 }

@@ -40,8 +40,8 @@ func (t *tx) exec(sql string, args ...any) {
 // lock adds a statement that locks rows; their content is not read.
 func (t *tx) lock(sql string, args ...any) { t.batch.Queue(t.store.sql(sql), args...) }
 
-// ask adds a statement and calls scan for each row of its result, when flush sends it.
-func (t *tx) ask(sql string, args []any, scan func(pgx.Rows) error) {
+// queueQuery adds a statement and calls scan for each row of its result, when flush sends it.
+func (t *tx) queueQuery(sql string, args []any, scan func(pgx.Rows) error) {
 	t.batch.Queue(t.store.sql(sql), args...).Query(func(rows pgx.Rows) error {
 		defer rows.Close()
 		for rows.Next() {
@@ -68,7 +68,7 @@ func (t *tx) flush() {
 
 // query sends the statements that wait, and one more, and calls scan for each row of the result.
 func (t *tx) query(sql string, args []any, scan func(pgx.Rows) error) {
-	t.ask(sql, args, scan)
+	t.queueQuery(sql, args, scan)
 	t.flush()
 }
 
@@ -95,8 +95,8 @@ func (t *tx) encode(content any) []byte {
 	return value
 }
 
-// keep returns the value of a record, and the record as it will be read: with times in whole milliseconds.
-func keep[T any](t *tx, content T) (kept T, value []byte) {
+// normalize returns the value of a record, and the record as it will be read: with times in whole milliseconds.
+func normalize[T any](t *tx, content T) (kept T, value []byte) {
 	value = t.encode(content)
 	return decode[T](t, value), value
 }
@@ -194,7 +194,7 @@ func (s *Store) callFor(ctx context.Context, limit time.Duration, fn func(contex
 		if !failed {
 			return err
 		}
-		if !failure.again || attempt == maxAttempts || !pause(ctx, time.Duration(attempt)*time.Millisecond) {
+		if !failure.retryable || attempt == maxAttempts || !pause(ctx, time.Duration(attempt)*time.Millisecond) {
 			return storeError(failure.error)
 		}
 	}
@@ -215,7 +215,7 @@ func pause(ctx context.Context, d time.Duration) bool {
 // databaseError is an error of the database, not one that a function returned.
 type databaseError struct {
 	error
-	again bool // nothing was committed, and it may succeed when it runs again
+	retryable bool // nothing was committed, and it may succeed when it runs again
 }
 
 func (e databaseError) Unwrap() error { return e.error }
@@ -267,7 +267,7 @@ func runWrite[T any](
 	defer conn.Release()
 	t := &tx{store: s, ctx: ctx, conn: conn.Conn(), batch: &pgx.Batch{}}
 	t.begin("BEGIN", limit)
-	result, err = contain(t, fn)
+	result, err = recoverPanic(t, fn)
 	switch {
 	case t.err != nil:
 		return result, t.failure()
@@ -285,8 +285,8 @@ func runWrite[T any](
 	return result, nil
 }
 
-// contain runs fn, and turns a panic into an error.
-func contain[T any](t *tx, fn func(*tx) (T, error)) (result T, err error) {
+// recoverPanic runs fn, and turns a panic into an error.
+func recoverPanic[T any](t *tx, fn func(*tx) (T, error)) (result T, err error) {
 	defer func() {
 		if p := recover(); p != nil {
 			err = unavailable(fmt.Errorf("panic: %v", p))
@@ -314,7 +314,7 @@ func (t *tx) failure() databaseError {
 		t.store.pool.Reset()
 	}
 	t.abandon()
-	return databaseError{error: t.err, again: lost || isRetryable(t.err)}
+	return databaseError{error: t.err, retryable: lost || isRetryable(t.err)}
 }
 
 // abandon ends a transaction without effect. A connection that is still busy is closed when it is released.
@@ -338,7 +338,7 @@ func (t *tx) commit() error {
 	}
 	if !t.conn.IsClosed() { // the server answered: it has committed nothing
 		t.abandon()
-		return databaseError{error: t.err, again: isRetryable(t.err)}
+		return databaseError{error: t.err, retryable: isRetryable(t.err)}
 	}
 	committed, err := t.store.lookUpOutcome(id)
 	switch {
@@ -348,7 +348,7 @@ func (t *tx) commit() error {
 			hex.EncodeToString(id), errors.Join(t.err, err),
 		)}
 	case !committed:
-		return databaseError{error: t.err, again: true}
+		return databaseError{error: t.err, retryable: true}
 	}
 	return nil
 }
@@ -384,7 +384,7 @@ const stateColumns = `SELECT sequence, audit_sequence, audit_hash, client_revisi
 // lockState locks and reads the row of state. It is the last lock of a transaction.
 func (t *tx) lockState() {
 	if !t.stateLocked {
-		t.askState(stateColumns + ` FOR UPDATE`)
+		t.queueStateQuery(stateColumns + ` FOR UPDATE`)
 		t.stateLocked = true
 	}
 }
@@ -392,13 +392,13 @@ func (t *tx) lockState() {
 // readState reads the row of state without a lock.
 func (t *tx) readState() {
 	if !t.stateLoaded {
-		t.askState(stateColumns)
+		t.queueStateQuery(stateColumns)
 	}
 }
 
-func (t *tx) askState(sql string) {
+func (t *tx) queueStateQuery(sql string) {
 	t.stateLoaded = true
-	t.ask(sql, nil, func(rows pgx.Rows) error {
+	t.queueQuery(sql, nil, func(rows pgx.Rows) error {
 		var hash, swept []byte
 		next := &t.state
 		err := rows.Scan(&next.sequence, &next.auditSequence, &hash, &next.clientRevision, &swept)

@@ -1,8 +1,11 @@
 package provider
 
 import (
+	"net/url"
+
 	"github.com/curfew-id/curfew/logout"
 	"github.com/curfew-id/curfew/provider/authn"
+	"github.com/curfew-id/curfew/provider/password"
 	"github.com/curfew-id/curfew/provider/register"
 	"github.com/curfew-id/curfew/provider/tokens"
 	"github.com/curfew-id/curfew/provider/web"
@@ -118,4 +121,16 @@ func (p *Provider) newRegistrar() *register.Registrar {
 		WrapSecret: c.Ring.WrapSecret,
 		Now:        c.Now,
 	}
+}
+
+// passwordRules returns the rules for new passwords. They refuse passwords close to this deployment's public names.
+func (p *Provider) passwordRules() password.Rules {
+	words := []string{"curfew"}
+	if u, err := url.Parse(p.config.Issuer); err == nil {
+		words = append(words, u.Hostname())
+	}
+	rules := p.config.PasswordRules
+	rules.ContextWords = words
+	rules.SecondFactorRequired = authn.Required(p.config.Authn.Require) != ""
+	return rules
 }

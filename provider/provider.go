@@ -63,6 +63,8 @@ type Config struct {
 	// so by default only operators change addresses.
 	EmailChange  bool
 	PasswordCost password.Cost // for new hashes; zero: the default
+	// PasswordRules refuse weak new passwords. The provider sets their ContextWords and SecondFactorRequired.
+	PasswordRules password.Rules
 
 	Authenticators []authn.Authenticator // the ways to sign in; nil: password only
 }

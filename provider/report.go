@@ -3,13 +3,11 @@ package provider
 import (
 	"context"
 	"fmt"
-	"net/url"
 	"slices"
 	"time"
 
 	"github.com/curfew-id/curfew/logout"
 	"github.com/curfew-id/curfew/provider/keys"
-	"github.com/curfew-id/curfew/provider/password"
 	"github.com/curfew-id/curfew/storage"
 )
 
@@ -45,13 +43,4 @@ func (p *Provider) signReport(ctx context.Context, report storage.Report, now ti
 		return "", err
 	}
 	return p.config.Ring.Sign(keys.RS256, logout.DocumentTyp, doc)
-}
-
-// passwordRules returns the rules for new passwords. They refuse passwords close to this deployment's public names.
-func (p *Provider) passwordRules() password.Rules {
-	words := []string{"curfew"}
-	if u, err := url.Parse(p.config.Issuer); err == nil {
-		words = append(words, u.Hostname())
-	}
-	return password.Rules{ContextWords: words}
 }

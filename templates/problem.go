@@ -27,9 +27,10 @@ const (
 	WrongPassword    Fault = "password"     // the current password is wrong
 	PasswordTooShort Fault = "too-short"
 	PasswordTooLong  Fault = "too-long"
-	PasswordCommon   Fault = "common" // on the list of common passwords
-	PasswordSame     Fault = "same"   // new and old are the same
-	PasswordsDiffer  Fault = "differ" // the new and the repeated password differ
+	PasswordCommon   Fault = "common"   // on the list of common passwords
+	PasswordBreached Fault = "breached" // on the list of breached passwords
+	PasswordSame     Fault = "same"     // new and old are the same
+	PasswordsDiffer  Fault = "differ"   // the new and the repeated password differ
 	EmailInvalid     Fault = "email"
 	WrongCode        Fault = "code"    // of an authenticator app, or a recovery code
 	PasskeyRefused   Fault = "passkey" // no passkey of this user, or its answer proves nothing
@@ -50,6 +51,7 @@ var problemTexts = map[Fault]string{
 	PasswordTooShort: "problem.too-short",
 	PasswordTooLong:  "problem.too-long",
 	PasswordCommon:   "problem.common",
+	PasswordBreached: "problem.breached",
 	PasswordSame:     "problem.same",
 	PasswordsDiffer:  "problem.differ",
 	EmailInvalid:     "problem.email",
@@ -86,6 +88,7 @@ var invalidFields = map[Fault][]string{
 	PasswordTooShort: {"new-password"},
 	PasswordTooLong:  {"new-password"},
 	PasswordCommon:   {"new-password"},
+	PasswordBreached: {"new-password"},
 	PasswordSame:     {"new-password"},
 	PasswordsDiffer:  {"new-password", "repeat-password"},
 	EmailInvalid:     {"email"},

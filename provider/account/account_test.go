@@ -1,14 +1,19 @@
 package account_test
 
 import (
+	"crypto/sha1"
 	"errors"
+	"fmt"
 	"net/http"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"github.com/curfew-id/curfew/provider"
+	"github.com/curfew-id/curfew/provider/password"
 	"github.com/curfew-id/curfew/provider/providertest"
 	"github.com/curfew-id/curfew/storage"
 )
@@ -316,5 +321,39 @@ func TestLogosOnlyWhereAllowed(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+func TestBreachedPasswordIsRefusedOnTheAccountPage(t *testing.T) {
+	const stolen = "a password that was stolen"
+	file := filepath.Join(t.TempDir(), "pwned.txt")
+	line := fmt.Sprintf("%X:12\n", sha1.Sum([]byte(stolen)))
+	if err := os.WriteFile(file, []byte(line), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	list, err := password.OpenBreachedList(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	o := providertest.MustStart(t, func(c *provider.Config) { c.PasswordRules.Breached = list })
+	b := o.Browser()
+	o.MustAddClient("atlas", nil)
+	b.MustJoin("alice", "atlas")
+	change := func(newPassword string) providertest.Page {
+		return b.SubmitSecurity(
+			"/account/password",
+			"current-password", providertest.Password,
+			"new-password", newPassword,
+			"repeat-password", newPassword,
+		)
+	}
+	if p := change(stolen); !strings.Contains(p.Body, "data breach") {
+		t.Errorf("got %d, want the problem of a breached password", p.Status)
+	}
+	if err := os.Remove(file); err != nil {
+		t.Fatal(err)
+	}
+	if p := change("a password that nobody stole"); p.Status != http.StatusInternalServerError {
+		t.Errorf("without the list: got %d, want 500", p.Status)
 	}
 }

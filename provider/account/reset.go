@@ -5,7 +5,6 @@ import (
 	"net/http"
 
 	"github.com/curfew-id/curfew/provider/authn"
-	"github.com/curfew-id/curfew/provider/password"
 	"github.com/curfew-id/curfew/provider/web"
 	"github.com/curfew-id/curfew/storage"
 	"github.com/curfew-id/curfew/templates"
@@ -72,7 +71,7 @@ func (h *Handler) renderReset(
 		Action:      h.Site.Path(r.URL.EscapedPath()),
 		Interaction: interactionID,
 		Login:       user.Name,
-		MinPassword: password.MinCharacters,
+		MinPassword: h.Rules.MinLengthFor(factors.HasSecondFactor()),
 		Invitation:  user.Password == "",
 		Background:  templates.BackgroundApps(offlineAccess),
 		HasFactors:  factors.HasSecondFactor(),
@@ -110,8 +109,12 @@ func (h *Handler) Reset(w http.ResponseWriter, r *http.Request) error {
 	if newPassword != form.Get("repeat-password") {
 		return h.renderReset(w, r, user, templates.Problem{Fault: templates.PasswordsDiffer})
 	}
-	if problem := h.checkNewPassword(newPassword, user); problem.Fault != "" {
-		return h.renderReset(w, r, user, problem)
+	weakness, err := h.checkNewPassword(r.Context(), newPassword, user)
+	if err != nil {
+		return err
+	}
+	if weakness.Fault != "" {
+		return h.renderReset(w, r, user, weakness)
 	}
 	hash, err := h.Hasher.Hash(r.Context(), newPassword)
 	if err != nil {

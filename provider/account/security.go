@@ -40,7 +40,6 @@ func (h *Handler) renderSecurity(
 		BackgroundAction: h.Site.Path("/account/security"),
 		Login:            v.user.Name,
 		Email:            v.user.Email,
-		MinPassword:      password.MinCharacters,
 		SessionScopes:    []templates.LogoutScope{templates.ScopeOthers, templates.ScopeAll},
 	}
 	if h.EmailChange {
@@ -57,6 +56,7 @@ func (h *Handler) renderSecurity(
 		return err
 	}
 	page.HasFactors = factors.HasSecondFactor()
+	page.MinPassword = h.Rules.MinLengthFor(page.HasFactors)
 	update(&page)
 	web.PageHeaders(w, web.PagePolicy{FormsToSelf: true})
 	if page.PasswordProblem.Fault != "" || page.EmailProblem.Fault != "" {
@@ -108,13 +108,17 @@ func (h *Handler) ChangePassword(w http.ResponseWriter, r *http.Request) error {
 	if problem.Fault != "" {
 		return renderProblem(problem)
 	}
-	switch problem := h.checkNewPassword(newPassword, v.user); {
+	weakness, err := h.checkNewPassword(r.Context(), newPassword, v.user)
+	if err != nil {
+		return err
+	}
+	switch {
 	case newPassword != repeatPassword:
 		return renderProblem(templates.Problem{Fault: templates.PasswordsDiffer})
 	case newPassword == currentPassword:
 		return renderProblem(templates.Problem{Fault: templates.PasswordSame})
-	case problem.Fault != "":
-		return renderProblem(problem)
+	case weakness.Fault != "":
+		return renderProblem(weakness)
 	}
 	hash, err := h.Hasher.Hash(r.Context(), newPassword)
 	if err != nil {
@@ -233,14 +237,23 @@ func (h *Handler) changeUser(
 }
 
 // checkNewPassword checks a new password against the rules. It returns the zero Problem if they allow it.
-func (h *Handler) checkNewPassword(newPassword string, user storage.User) templates.Problem {
-	switch err := h.Rules.Check(newPassword, user.Name, user.Email); {
-	case errors.Is(err, password.ErrTooShort):
-		return templates.Problem{Fault: templates.PasswordTooShort, MinPassword: password.MinCharacters}
-	case errors.Is(err, password.ErrTooLong):
-		return templates.Problem{Fault: templates.PasswordTooLong}
-	case err != nil:
-		return templates.Problem{Fault: templates.PasswordCommon}
+func (h *Handler) checkNewPassword(ctx context.Context, newPassword string, user storage.User) (templates.Problem, error) {
+	factors, err := h.Store.Factors(ctx, user.Subject)
+	if err != nil {
+		return templates.Problem{}, err
 	}
-	return templates.Problem{}
+	account := password.Account{Names: []string{user.Name, user.Email}, HasSecondFactor: factors.HasSecondFactor()}
+	switch err := h.Rules.Check(newPassword, account); {
+	case errors.Is(err, password.ErrTooShort):
+		shortest := h.Rules.MinLengthFor(account.HasSecondFactor)
+		return templates.Problem{Fault: templates.PasswordTooShort, MinPassword: shortest}, nil
+	case errors.Is(err, password.ErrTooLong):
+		return templates.Problem{Fault: templates.PasswordTooLong}, nil
+	case errors.Is(err, password.ErrBreached):
+		return templates.Problem{Fault: templates.PasswordBreached}, nil
+	case password.IsWeak(err):
+		return templates.Problem{Fault: templates.PasswordCommon}, nil
+	default:
+		return templates.Problem{}, err
+	}
 }

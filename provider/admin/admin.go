@@ -70,7 +70,7 @@ type PasswordHasher interface {
 
 // PasswordRules refuses weak passwords (password.Rules).
 type PasswordRules interface {
-	Check(password string, words ...string) error
+	Check(password string, account password.Account) error
 }
 
 // Keys are the provider's keys (keys.Ring).

@@ -11,6 +11,7 @@ import (
 
 	"github.com/curfew-id/curfew/provider/authn"
 	"github.com/curfew-id/curfew/provider/keys"
+	"github.com/curfew-id/curfew/provider/password"
 	"github.com/curfew-id/curfew/storage"
 )
 
@@ -138,14 +139,21 @@ func isValidSubject(text string) bool {
 }
 
 // setPasswordHash checks a new password and sets its hash in u.
-
 func (a *api) setPasswordHash(ctx context.Context, u *storage.User, secret string) error {
-	words := []string{u.Name, u.Email}
+	names := []string{u.Name, u.Email}
 	if name, _ := u.Claims["name"].(string); name != "" {
-		words = append(words, name)
+		names = append(names, name)
 	}
-	if err := a.PasswordRules.Check(secret, words...); err != nil {
+	factors, err := a.Store.Factors(ctx, u.Subject)
+	if err != nil {
+		return err
+	}
+	account := password.Account{Names: names, HasSecondFactor: factors.HasSecondFactor()}
+	switch err := a.PasswordRules.Check(secret, account); {
+	case password.IsWeak(err):
 		return invalid("password", "%s", err)
+	case err != nil:
+		return err
 	}
 	hash, err := a.PasswordHasher.Hash(ctx, secret)
 	if err != nil {

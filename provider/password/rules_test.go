@@ -8,7 +8,7 @@ import (
 
 func TestNewPasswordRules(t *testing.T) {
 	r := Rules{ContextWords: []string{"Curfew", "login.example.com"}}
-	words := []string{"anna.smith", "anna.smith@mail.example.org"}
+	account := Account{Names: []string{"anna.smith", "anna.smith@mail.example.org"}, HasSecondFactor: true}
 	tests := []struct {
 		password string
 		want     error
@@ -35,7 +35,7 @@ func TestNewPasswordRules(t *testing.T) {
 		{"curfew at eight tonight", nil},
 	}
 	for _, tt := range tests {
-		if err := r.Check(tt.password, words...); !errors.Is(err, tt.want) {
+		if err := r.Check(tt.password, account); !errors.Is(err, tt.want) {
 			t.Errorf("%.40q: got %v, want %v", tt.password, err, tt.want)
 		}
 	}
@@ -49,14 +49,39 @@ func TestListOfCommonPasswordsIsWhole(t *testing.T) {
 			continue
 		}
 		entries++
-		if len(line) < MinCharacters || line != strings.ToLower(line) || line != strings.TrimSpace(line) {
+		if len(line) < DefaultMinLengthWithSecondFactor || line != strings.ToLower(line) || line != strings.TrimSpace(line) {
 			t.Errorf("entry %q can never match", line)
 		}
-		if err := (Rules{}).Check(line); !errors.Is(err, ErrCommon) {
+		if err := (Rules{SecondFactorRequired: true}).Check(line, Account{}); !errors.Is(err, ErrCommon) {
 			t.Errorf("%q: got %v, want ErrCommon", line, err)
 		}
 	}
 	if entries < 3000 {
 		t.Errorf("got %d entries, want at least 3000", entries)
+	}
+}
+
+func TestPasswordThatStandsAloneIsLongerThanOneWithASecondFactor(t *testing.T) {
+	const eight, fourteen, fifteen = "zq7 pw2x", "zq7 pw2x lm4 k", "zq7 pw2x lm4 k9"
+	alone, withFactor := Account{}, Account{HasSecondFactor: true}
+	longer := Rules{MinLength: 20, MinLengthWithSecondFactor: 10}
+	tests := []struct {
+		rules    Rules
+		password string
+		account  Account
+		want     error
+	}{
+		{Rules{}, eight, withFactor, nil},
+		{Rules{}, fourteen, alone, ErrTooShort},
+		{Rules{}, fifteen, alone, nil},
+		{Rules{SecondFactorRequired: true}, eight, alone, nil},
+		{longer, fifteen, alone, ErrTooShort},
+		{longer, eight, withFactor, ErrTooShort},
+		{longer, fourteen, withFactor, nil},
+	}
+	for _, tt := range tests {
+		if err := tt.rules.Check(tt.password, tt.account); !errors.Is(err, tt.want) {
+			t.Errorf("%q with %+v for %+v: got %v, want %v", tt.password, tt.rules, tt.account, err, tt.want)
+		}
 	}
 }

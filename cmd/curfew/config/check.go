@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/curfew-id/curfew/provider/egress"
+	"github.com/curfew-id/curfew/provider/password"
 	"github.com/curfew-id/curfew/provider/register"
 	"github.com/curfew-id/curfew/storage/postgres"
 )
@@ -30,6 +31,7 @@ func (l *loader) check() {
 		l.addSettingProblem("metrics.listen", "must be another address than listen (%s)", c.Listen)
 	}
 	l.checkTLS()
+	l.checkPassword()
 	l.checkStore()
 	l.checkEgress()
 	l.checkLimits()
@@ -187,6 +189,23 @@ func (l *loader) checkTLS() {
 		if _, err := tls.LoadX509KeyPair(string(cert), string(key)); err != nil {
 			l.addSettingProblem("tls.cert", "%v", err)
 		}
+	}
+}
+
+func (l *loader) checkPassword() {
+	l.checkMinLength("password.min_length", l.config.Password.MinLength)
+	l.checkMinLength("password.min_length_with_second_factor", l.config.Password.MinLengthWithSecondFactor)
+	if file := l.config.Password.BreachedFile; file != "" {
+		if _, err := password.OpenBreachedList(string(file)); err != nil {
+			l.addSettingProblem("password.breached_file", "%v", err)
+		}
+	}
+}
+
+func (l *loader) checkMinLength(key string, length int) {
+	const least, most = 8, 64 // NIST SP 800-63B-4 §3.1.1.2: at least 8, and passwords of 64 must be possible
+	if length < least || length > most {
+		l.addSettingProblem(key, "must be %d to %d characters", least, most)
 	}
 }
 

@@ -43,6 +43,7 @@ type Config struct {
 	TrustedProxies []netip.Prefix `yaml:"trusted_proxies" unset:"see meaning"`
 	Egress         Egress         `yaml:"egress"`
 	Authn          policy.Authn   `yaml:"authn"`
+	Password       Password       `yaml:"password"`
 	Session        policy.Session `yaml:"session"`
 	Token          policy.Token   `yaml:"token"`
 	Logout         policy.Logout  `yaml:"logout"`
@@ -89,6 +90,18 @@ func (u StoreURL) redacted() string {
 		return "invalid"
 	}
 	return parsed.Redacted()
+}
+
+// Password says which new passwords are accepted. Passwords that are set already stay valid.
+type Password struct {
+	// The minimum length of a new password that stands alone, in characters: 8 to 64.
+	MinLength int `yaml:"min_length" default:"15"`
+	// The minimum length for a user who has a passkey or an authenticator app, and for all users if `authn.require` is
+	// not `password`: 8 to 64 characters.
+	MinLengthWithSecondFactor int `yaml:"min_length_with_second_factor" default:"8"`
+	// Passwords known from break-ins, which are refused: a file with lines `SHA1:COUNT` ordered by hash, or a folder of
+	// range files, as Have I Been Pwned publishes them. Without it only 3,000 very common passwords are refused.
+	BreachedFile Path `yaml:"breached_file"`
 }
 
 // TLS has the certificate of the main listener. Without a certificate, a proxy ends TLS.

@@ -330,6 +330,32 @@ func TestRS256IsAlwaysThere(t *testing.T) {
 	}
 }
 
+func TestSettingsOfPasswordsAreChecked(t *testing.T) {
+	words := filepath.Join(t.TempDir(), "words.txt")
+	if err := os.WriteFile(words, []byte("letmein\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for setting, want := range map[string]string{
+		"min_length: 64":                        "",
+		"min_length: 7":                         "password.min_length",
+		"min_length: 65":                        "password.min_length",
+		"min_length_with_second_factor: 7":      "password.min_length_with_second_factor",
+		"breached_file: " + words:               "does not begin with a SHA-1 hash",
+		"breached_file: /no/such/file":          "password.breached_file",
+		"breached_file: " + filepath.Dir(words): "password.breached_file",
+	} {
+		file := filepath.Join(t.TempDir(), "curfew.yaml")
+		text := "issuer: https://id.example.org\ndata: /d\npassword:\n  " + setting + "\n"
+		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		_, err := Load(file, nil)
+		if want == "" && err != nil || want != "" && !strings.Contains(fmt.Sprint(err), want) {
+			t.Errorf("%s: got %v, want %q", setting, err, want)
+		}
+	}
+}
+
 // TestVariablesOfKubernetesServicesAreNoMistakes: every pod gets them for the Services of its namespace, whatever
 // those are called.
 func TestVariablesOfKubernetesServicesAreNoMistakes(t *testing.T) {

@@ -22,6 +22,7 @@ import (
 	"github.com/curfew-id/curfew/provider"
 	"github.com/curfew-id/curfew/provider/egress"
 	"github.com/curfew-id/curfew/provider/keys"
+	"github.com/curfew-id/curfew/provider/password"
 	"github.com/curfew-id/curfew/provider/web"
 )
 
@@ -155,6 +156,15 @@ func (s *Server) openProvider(ctx context.Context, cfg *config.Config, observe l
 	if err != nil {
 		return fmt.Errorf("load the keys: %w", err)
 	}
+	rules := password.Rules{
+		MinLength:                 cfg.Password.MinLength,
+		MinLengthWithSecondFactor: cfg.Password.MinLengthWithSecondFactor,
+	}
+	if file := cfg.Password.BreachedFile; file != "" {
+		if rules.Breached, err = password.OpenBreachedList(string(file)); err != nil {
+			return fmt.Errorf("open password.breached_file: %w", err)
+		}
+	}
 	s.provider, err = provider.New(provider.Config{
 		Issuer:  cfg.Issuer,
 		Version: s.options.Version,
@@ -178,6 +188,7 @@ func (s *Server) openProvider(ctx context.Context, cfg *config.Config, observe l
 		CheckSession:    true,
 		Now:             wallClock,
 		PasswordCost:    passwordCost,
+		PasswordRules:   rules,
 	})
 	if err != nil {
 		return fmt.Errorf("make the provider: %w", err)

@@ -17,7 +17,7 @@ type waitLimit struct {
 	mu      sync.Mutex
 	left    time.Duration // without the wait that is under way
 	waiting int           // calls that wait now
-	began   time.Time     // when waiting rose from 0
+	watch   Stopwatch     // started when waiting rose from 0
 }
 
 // WithWaitLimit returns a context whose store calls may wait for limit in total. Calls that wait at the same time count
@@ -35,12 +35,11 @@ func BeginWait(ctx context.Context, longest time.Duration) (most time.Duration, 
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	now := time.Now() // a duration is measured: the wall clock does not matter
 	if l.waiting == 0 {
-		l.began = now
+		l.watch = StartStopwatch()
 	}
 	l.waiting++
-	return max(0, min(longest, l.left-now.Sub(l.began))), l.end
+	return max(0, min(longest, l.left-l.watch.Elapsed())), l.end
 }
 
 // end takes off the time that has passed if no other call waits.
@@ -48,6 +47,6 @@ func (l *waitLimit) end() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.waiting--; l.waiting == 0 {
-		l.left -= time.Since(l.began)
+		l.left -= l.watch.Elapsed()
 	}
 }

@@ -21,13 +21,13 @@ import (
 
 // committer is the state that only the committer's goroutine uses.
 type committer struct {
-	auditTail     auditTail     // the last line of the audit trail
-	file          os.FileInfo   // the file that is open
-	sinceFull     stopwatch     // started at the last commit that found no room
-	fullPause     time.Duration // the committer tries no commit until sinceFull reaches this
-	takeBacks     []func(*tx)   // undo writes that took effect although their callers got an error
-	doubt         doubt         // the commit whose sync failed
-	sinceRecovery stopwatch     // started at the last attempt to write again
+	auditTail     auditTail         // the last line of the audit trail
+	file          os.FileInfo       // the file that is open
+	sinceFull     storage.Stopwatch // started at the last commit that found no room
+	fullPause     time.Duration     // the committer tries no commit until sinceFull reaches this
+	takeBacks     []func(*tx)       // undo writes that took effect although their callers got an error
+	doubt         doubt             // the commit whose sync failed
+	sinceRecovery storage.Stopwatch // started at the last attempt to write again
 
 	// The functions that access the disk. Tests replace them to simulate a slow or failing disk.
 	commitTx func(*bbolt.Tx) error   // bbolt's Commit
@@ -180,7 +180,7 @@ func (s *Store) runTakeBacks() {
 func (s *Store) flush(b *bbolt.Tx, batch []*job) error {
 	c := &s.committer
 	err := checkFileInPlace(s.options.Path, c.file)
-	if err == nil && c.sinceFull.elapsed() < c.fullPause {
+	if err == nil && c.sinceFull.Elapsed() < c.fullPause {
 		err = fmt.Errorf("commit: %w", storage.ErrFull)
 	}
 	if err != nil {
@@ -190,7 +190,7 @@ func (s *Store) flush(b *bbolt.Tx, batch []*job) error {
 	f := &flight{tx: uint64(b.ID()), settled: make(chan struct{})}
 	defer close(f.settled)
 	s.flight.Store(f)
-	watch := startStopwatch()
+	watch := storage.StartStopwatch()
 	err = commitTx(b, c.commitTx)
 	if err == nil {
 		s.durable.Store(f.tx)
@@ -200,8 +200,8 @@ func (s *Store) flush(b *bbolt.Tx, batch []*job) error {
 	f.err = commitError(err)
 	if errors.Is(f.err, storage.ErrFull) && !s.shows(f.tx) {
 		s.outOfSpace.Store(true)
-		c.fullPause = min(fullPauseFactor*watch.elapsed(), maxFullPause)
-		c.sinceFull = startStopwatch()
+		c.fullPause = min(fullPauseFactor*watch.Elapsed(), maxFullPause)
+		c.sinceFull = storage.StartStopwatch()
 		return f.err
 	}
 	f.err = unavailable(fmt.Errorf("commit: %w", err)) // not ErrFull: the outcome is unknown, whatever the cause

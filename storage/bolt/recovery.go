@@ -64,7 +64,7 @@ func (s *Store) haltAfter(tx uint64, batch []*job, cause error) {
 			s.committer.doubt.takeBacks = append(s.committer.doubt.takeBacks, j.takeBack)
 		}
 	}
-	s.committer.sinceRecovery = stopwatch{}
+	s.committer.sinceRecovery = storage.Stopwatch{}
 	s.halt.Store(&halt{cause: cause})
 	s.options.Log.Error("store stopped writing", slog.String("path", s.options.Path), slog.Any("err", cause))
 }
@@ -78,10 +78,10 @@ func (s *Store) mayWrite() bool {
 // recoverIfHalted ends a halt if the file and the disk are in order. It tries at most once in recoveryPause.
 func (s *Store) recoverIfHalted() {
 	h := s.halt.Load()
-	if h == nil || s.committer.sinceRecovery.elapsed() < recoveryPause {
+	if h == nil || s.committer.sinceRecovery.Elapsed() < recoveryPause {
 		return
 	}
-	s.committer.sinceRecovery = startStopwatch()
+	s.committer.sinceRecovery = storage.StartStopwatch()
 	next := &halt{cause: h.cause, verified: h.verified}
 	if !next.verified {
 		next.obstacle = recoverDamage(s.reopen)

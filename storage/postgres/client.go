@@ -29,21 +29,21 @@ type clientCache struct {
 
 type cachedClient struct {
 	client *storage.Client
-	age    stopwatch // runs since the read began
+	age    storage.Stopwatch // runs since the read began
 }
 
 // get finds a client that was read not long ago.
 func (c *clientCache) get(id string) *storage.Client {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if entry, ok := c.entries[id]; ok && entry.age.elapsed() < ClientCacheAge {
+	if entry, ok := c.entries[id]; ok && entry.age.Elapsed() < ClientCacheAge {
 		return entry.client
 	}
 	return nil
 }
 
 // put keeps a client; age runs since its read began. If there are too many, it removes another one, no matter which.
-func (c *clientCache) put(client *storage.Client, age stopwatch) {
+func (c *clientCache) put(client *storage.Client, age storage.Stopwatch) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.entries == nil {
@@ -73,7 +73,7 @@ func (s *Store) Client(ctx context.Context, id string) (*storage.Client, error) 
 	if c := s.clients.get(id); c != nil {
 		return c, nil
 	}
-	age := startStopwatch()
+	age := storage.StartStopwatch()
 	c, err := read(ctx, s, func(t *tx) (*storage.Client, error) {
 		if c := t.client(id); c != nil {
 			return c, nil

@@ -73,9 +73,10 @@ type Dispatcher struct {
 	Log      *slog.Logger   // nil: slog.Default
 	Observer Observer
 
-	once   sync.Once     // creates wake
-	wake   chan struct{} // see Wake
-	behind atomic.Bool   // see Behind
+	once         sync.Once                    // creates wake
+	wake         chan struct{}                // see Wake
+	behind       atomic.Bool                  // see Behind
+	unknownHosts atomic.Pointer[UnknownHosts] // see UnknownHosts
 }
 
 // Behind reports whether deliveries to quick hosts may be due that the Dispatcher has not claimed yet. A bulk logout
@@ -120,7 +121,9 @@ func (d *Dispatcher) Run(ctx context.Context) {
 	// An attempt that has begun is finished and recorded even during shutdown: the relying party may have acted on it.
 	attemptCtx := context.WithoutCancel(ctx)
 	startAttempt := func(delivery storage.Delivery, running *runningAttempt) {
-		d.Observer.attemptStart(running.queue.class(), running.startedAt.Sub(delivery.NextAttempt))
+		wait := running.startedAt.Sub(delivery.NextAttempt)
+		d.Observer.attemptStart(running.queue.class(), wait)
+		queues.unknown.noteAttempt(running.queue.speed, wait)
 		go func() {
 			outcome := d.attemptWithinLease(attemptCtx, delivery)
 			outcome.duration = d.Now().Sub(running.startedAt)
@@ -150,6 +153,7 @@ func (d *Dispatcher) Run(ctx context.Context) {
 			overdueTimer.Reset(untilOverdue)
 		}
 		d.behind.Store(queues.behind() || claimDue)
+		d.publishUnknownHosts(queues)
 		select {
 		case <-ctx.Done():
 		case <-d.wake:

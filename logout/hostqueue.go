@@ -66,6 +66,7 @@ type hostQueues struct {
 	running     []*runningAttempt // attempts younger than slowThreshold, oldest first
 	claimed     [hostClasses]int  // claimed deliveries, in queues and in flight
 	inFlight    [hostClasses]int  // attempts under way
+	unknown     UnknownHosts      // without Waiting
 	claimFilled bool              // the last claim used all the room: more deliveries may be due
 }
 

@@ -18,6 +18,8 @@ type Observer struct {
 	OnHorizon func(part string, remaining time.Duration, unknown int)
 	// OnAttemptStart: an attempt began, and wait is the time since it was due.
 	OnAttemptStart func(hostClass string, wait time.Duration)
+	// OnUnknownHosts: the counts of Dispatcher.UnknownHosts have changed.
+	OnUnknownHosts func(counts UnknownHosts)
 	// OnAttempt: an attempt ended. class is the HTTP status or the class of the failure.
 	OnAttempt func(client, class string, duration time.Duration)
 	// OnDeliveryFinished: a delivery ended in that state; no attempt follows.
@@ -51,6 +53,12 @@ func (o Observer) trustChange(kind string, trust storage.TrustState) {
 func (o Observer) attemptStart(class hostClass, wait time.Duration) {
 	if o.OnAttemptStart != nil {
 		o.OnAttemptStart(class.String(), max(0, wait))
+	}
+}
+
+func (o Observer) unknownHosts(counts UnknownHosts) {
+	if o.OnUnknownHosts != nil {
+		o.OnUnknownHosts(counts)
 	}
 }
 

@@ -38,6 +38,12 @@ func (p *program) healthcheckCommand() *cobra.Command {
 						{"oldest pending", formatTime(s.OldestPending)},
 						{"deliveries failed", strconv.Itoa(s.Deliveries[storage.DeliveryFailed])},
 						{"bulk logouts running", strconv.Itoa(s.BulkLogouts)},
+						{"unknown hosts", fmt.Sprintf(
+							"%d waiting, %d tried since the start, longest wait %.1f s",
+							s.UnknownHosts.Waiting,
+							s.UnknownHosts.Tried,
+							s.UnknownHosts.LongestWaitSeconds,
+						)},
 					})
 				},
 			)

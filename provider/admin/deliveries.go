@@ -15,11 +15,12 @@ type DeliveryStore interface {
 	ListDeliveries(ctx context.Context, f storage.DeliveryFilter, p storage.Page) ([]storage.Delivery, string, error)
 }
 
-// Outbox retries and cancels deliveries and sends test tokens (logout.Dispatcher).
+// Outbox retries and cancels deliveries, sends test tokens and counts unknown hosts (logout.Dispatcher).
 type Outbox interface {
 	RetryDelivery(ctx context.Context, id, by string) error
 	CancelDelivery(ctx context.Context, id, by string) error
 	SendTestToken(ctx context.Context, c *storage.Client) (logout.TestDelivery, error)
+	UnknownHosts() logout.UnknownHosts
 }
 
 // Delivery is a delivery in the API, without its sid.

@@ -157,8 +157,19 @@ func (a *api) checkOutbox(ctx context.Context) (problems []string, err error) {
 			oldestPending.UTC().Format(time.RFC3339),
 		))
 	}
+	if hosts := a.Outbox.UnknownHosts(); hosts.Waiting > 0 && hosts.LongestWait > maxFirstWait {
+		problems = append(problems, fmt.Sprintf(
+			"%d hosts that were never called have deliveries, and the longest wait for a first attempt was %s: "+
+				"many of these hosts do not answer; disable the clients that are not in use",
+			hosts.Waiting,
+			hosts.LongestWait.Round(time.Second),
+		))
+	}
 	return problems, nil
 }
+
+// maxFirstWait is how long a host that was never called may wait for its first attempt.
+const maxFirstWait = 30 * time.Second
 
 func (a *api) diagnoseClient(ctx context.Context, c *storage.Client, probe bool) ClientDiagnosis {
 	coverage := logout.AssessCoverage(c, a.Lifetimes)

@@ -24,6 +24,14 @@ type Status struct {
 	Deliveries    map[storage.DeliveryState]int `json:"deliveries"`
 	OldestPending time.Time                     `json:"oldest_pending,omitzero"` // when the oldest pending one began
 	BulkLogouts   int                           `json:"bulk_logouts"`            // that are still running
+	UnknownHosts  UnknownHosts                  `json:"unknown_hosts"`
+}
+
+// UnknownHosts is logout.UnknownHosts in the API.
+type UnknownHosts struct {
+	Waiting            int     `json:"waiting"`              // hosts whose first attempt has not ended
+	Tried              int     `json:"tried"`                // hosts with a first attempt since the start
+	LongestWaitSeconds float64 `json:"longest_wait_seconds"` // of those first attempts, from when it was due
 }
 
 // showStatus reads and writes the store. It answers 503 if the disk is full or broken.
@@ -35,7 +43,17 @@ func (a *api) showStatus(w http.ResponseWriter, r *http.Request) error {
 	if err := a.Store.Ready(ctx); err != nil {
 		return err
 	}
-	s := Status{Issuer: a.Issuer, Version: a.Version, Started: a.Started}
+	hosts := a.Outbox.UnknownHosts()
+	s := Status{
+		Issuer:  a.Issuer,
+		Version: a.Version,
+		Started: a.Started,
+		UnknownHosts: UnknownHosts{
+			Waiting:            hosts.Waiting,
+			Tried:              hosts.Tried,
+			LongestWaitSeconds: hosts.LongestWait.Seconds(),
+		},
+	}
 	var err error
 	if s.Sessions, err = a.Store.CountSessions(ctx); err != nil {
 		return err

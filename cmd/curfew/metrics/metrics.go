@@ -41,6 +41,8 @@ type Metrics struct {
 	attempts         *prometheus.CounterVec
 	attemptWait      *prometheus.HistogramVec
 	attemptDuration  prometheus.Histogram
+	unknownHosts     prometheus.Gauge
+	unknownHostsWait prometheus.Gauge
 	deliveryOutcomes *prometheus.CounterVec
 	confirmDuration  prometheus.Histogram
 	requests         *prometheus.CounterVec
@@ -123,6 +125,16 @@ func New(store Store, now func() time.Time) *Metrics {
 			},
 			[]string{"host"},
 		),
+		unknownHosts: prometheus.NewGauge(prometheus.GaugeOpts{
+			Namespace: "curfew",
+			Name:      "logout_unknown_hosts",
+			Help:      "Hosts with a delivery under way at which no attempt has ended.",
+		}),
+		unknownHostsWait: prometheus.NewGauge(prometheus.GaugeOpts{
+			Namespace: "curfew",
+			Name:      "logout_unknown_hosts_longest_wait_seconds",
+			Help:      "How long after it was due the first attempt at a host began, at most, since the start.",
+		}),
 		deliveryOutcomes: counter("logout_deliveries_total", "Logout token deliveries finished.", "channel", "result"),
 		confirmDuration: prometheus.NewHistogram(
 			prometheus.HistogramOpts{
@@ -154,6 +166,8 @@ func New(store Store, now func() time.Time) *Metrics {
 		m.attempts,
 		m.attemptWait,
 		m.attemptDuration,
+		m.unknownHosts,
+		m.unknownHostsWait,
 		m.deliveryOutcomes,
 		m.confirmDuration,
 		m.requests,
@@ -197,6 +211,10 @@ func (m *Metrics) Observe() logout.Observer {
 		},
 		OnAttemptStart: func(hostClass string, wait time.Duration) {
 			m.attemptWait.WithLabelValues(hostClass).Observe(wait.Seconds())
+		},
+		OnUnknownHosts: func(counts logout.UnknownHosts) {
+			m.unknownHosts.Set(float64(counts.Waiting))
+			m.unknownHostsWait.Set(counts.LongestWait.Seconds())
 		},
 		OnAttempt: func(_, class string, took time.Duration) {
 			m.attempts.WithLabelValues(class).Inc()

@@ -47,6 +47,13 @@ type history struct {
 
 func newHistory() *history { return &history{began: time.Now()} }
 
+// next returns an empty history that goes on counting sessions.
+func (h *history) next() *history {
+	fresh := newHistory()
+	fresh.sessions = h.sessions
+	return fresh
+}
+
 func (h *history) newSession() int {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -81,6 +88,18 @@ func (h *history) acknowledged() (n int) {
 	defer h.mu.Unlock()
 	for _, o := range h.operations {
 		if o.result == accepted {
+			n++
+		}
+	}
+	return n
+}
+
+// accepted counts the operations of that name that the server accepted.
+func (h *history) accepted(what string) (n int) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for _, o := range h.operations {
+		if o.what == what && o.result == accepted {
 			n++
 		}
 	}

@@ -17,6 +17,7 @@ type relyingParties struct {
 	base   string
 	mu     sync.Mutex
 	tokens []logoutToken
+	first  map[string]logoutToken                                           // by sid
 	answer func(client string, w http.ResponseWriter, r *http.Request) bool // true: it has answered
 }
 
@@ -32,7 +33,7 @@ func mustServeParties(t testing.TB) *relyingParties {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := &relyingParties{base: "http://" + listener.Addr().String()}
+	p := &relyingParties{base: "http://" + listener.Addr().String(), first: map[string]logoutToken{}}
 	server := &http.Server{Handler: p}
 	go server.Serve(listener) // until Close
 	t.Cleanup(func() { server.Close() })
@@ -57,7 +58,11 @@ func (p *relyingParties) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.tokens = append(p.tokens, logoutToken{client, claims.SID, claims.Sub, claims.JTI, time.Now()})
+	token := logoutToken{client, claims.SID, claims.Sub, claims.JTI, time.Now()}
+	p.tokens = append(p.tokens, token)
+	if _, found := p.first[token.sid]; !found {
+		p.first[token.sid] = token
+	}
 }
 
 func (p *relyingParties) setAnswer(answer func(client string, w http.ResponseWriter, r *http.Request) bool) {
@@ -78,18 +83,22 @@ func (p *relyingParties) forget() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.tokens = nil
+	p.first = map[string]logoutToken{}
+}
+
+// reached counts the client sessions that got a logout token.
+func (p *relyingParties) reached() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return len(p.first)
 }
 
 // of returns the first logout token of a client's session.
 func (p *relyingParties) of(sid string) (token logoutToken, found bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	for _, token := range p.tokens {
-		if token.sid == sid {
-			return token, true
-		}
-	}
-	return logoutToken{}, false
+	token, found = p.first[sid]
+	return token, found
 }
 
 // bySID counts the accepted logout tokens of each client's session.

@@ -33,21 +33,31 @@ func TestLongLoadLeaksNothing(t *testing.T) {
 	crowds := load(length / 3)
 	memory, _ := w.memory()
 	files := w.files()
+	goroutines := w.metric("go_goroutines")
 	crowds = append(crowds, load(2*length/3)...)
 	w.mustNotifyAll(crowds)
 	memoryNow, peak := w.memory()
 	filesNow := w.files()
+	goroutinesNow := w.metric("go_goroutines")
 	got := w.history.check()
 	if !got.ok() {
 		t.Errorf("got %v: %s", got, got.examples())
 	}
-	if filesNow > files+20 || memoryNow > memory+memory/2+50 {
-		t.Errorf("got %d MB and %d files, %d MB and %d files after the first third", memoryNow, filesNow, memory, files)
+	if filesNow > files+20 || goroutinesNow > goroutines+50 || memoryNow > memory+memory/2+50 {
+		t.Errorf(
+			"got %d MB, %d files and %.0f goroutines, after the first third %d MB, %d files and %.0f goroutines",
+			memoryNow,
+			filesNow,
+			goroutinesNow,
+			memory,
+			files,
+			goroutines,
+		)
 	}
 	row(
 		t,
 		"mixed load for "+length.String(),
-		"%d sessions, %d requests acknowledged; %v; memory %d MB after the first third, %d MB at the end, %d MB at most; open files %d and %d",
+		"%d sessions, %d requests acknowledged; %v; memory without the store's file %d MB after the first third, %d MB at the end (%d MB at most with it); open files %d and %d; goroutines %.0f and %.0f",
 		w.history.signedIn(),
 		w.history.acknowledged(),
 		got,
@@ -56,6 +66,8 @@ func TestLongLoadLeaksNothing(t *testing.T) {
 		peak,
 		files,
 		filesNow,
+		goroutines,
+		goroutinesNow,
 	)
 }
 

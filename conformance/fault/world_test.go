@@ -35,6 +35,7 @@ type world struct {
 	t       testing.TB
 	op      *op.OP
 	folder  string
+	metrics string // the address of the metrics
 	parties *relyingParties
 	history *history
 	client  *http.Transport // shared by all browsers and clients
@@ -91,7 +92,15 @@ func mustPrepare(t testing.TB, program string, settings map[string]any) *world {
 		},
 	}
 	t.Cleanup(w.client.CloseIdleConnections)
-	all := map[string]any{"trusted_proxies": []string{"127.0.0.1/32"}}
+	port, err := op.FreePort()
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.metrics = "127.0.0.1:" + port
+	all := map[string]any{
+		"trusted_proxies": []string{"127.0.0.1/32"},
+		"metrics":         map[string]any{"listen": w.metrics},
+	}
 	maps.Copy(all, settings)
 	if w.op, err = op.New(program, folder, "localhost", all); err != nil {
 		t.Fatal(err)

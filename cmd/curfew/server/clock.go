@@ -3,6 +3,7 @@
 package server
 
 import (
+	"net"
 	"time"
 
 	"github.com/curfew-id/curfew/provider/password"
@@ -16,3 +17,6 @@ var passwordCost password.Cost
 
 // withFaults returns the store as it is. Only a build for fault tests puts faults into it.
 func withFaults(s Store) Store { return s }
+
+// egressResolver resolves the names of clients' hosts. Nil: the system's resolver.
+func egressResolver() *net.Resolver { return nil }

@@ -122,6 +122,7 @@ func (s *Server) openProvider(ctx context.Context, cfg *config.Config, observe l
 		Allow:        cfg.Egress.Allow,
 		CA:           ca,
 		OwnListeners: ownAddresses,
+		Resolver:     egressResolver(),
 		Now:          wallClock,
 	})
 	if err != nil {
@@ -133,6 +134,7 @@ func (s *Server) openProvider(ctx context.Context, cfg *config.Config, observe l
 		CA:               ca,
 		FetchesPerMinute: cfg.Registration.FetchesPerMinute,
 		OwnListeners:     ownAddresses,
+		Resolver:         egressResolver(),
 		Now:              wallClock,
 	})
 	if err != nil {

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/curfew-id/curfew/provider/account"
+	"github.com/curfew-id/curfew/provider/authn"
 	"github.com/curfew-id/curfew/provider/logoutview"
 	"github.com/curfew-id/curfew/provider/oauth"
 	"github.com/curfew-id/curfew/provider/oauth/clientkeys"
@@ -13,6 +14,7 @@ import (
 	"github.com/curfew-id/curfew/provider/signin/requestobject"
 	"github.com/curfew-id/curfew/provider/signout"
 	"github.com/curfew-id/curfew/provider/web"
+	"github.com/curfew-id/curfew/storage"
 	"github.com/curfew-id/curfew/templates"
 )
 
@@ -221,6 +223,9 @@ func (p *Provider) oauth() *oauth.Server {
 		Now:        c.Now,
 		Log:        c.Log,
 		Policy:     c.Logout,
+		RequiredACR: func(g *storage.Grant, client *storage.Client) string {
+			return authn.UnmetACR(g, c.Authn.Require, client.RequireAuthn)
+		},
 	}
 }
 

@@ -65,6 +65,20 @@ func MeetsPolicy(acr string, amr []string, required string) bool {
 	return Meets(acr, required) || required == ACRMultiFactor && slices.Contains(amr, AMRRemembered)
 }
 
+// UnmetACR returns the acr that settings such as authn.require and require_authn demand of a grant and that the user's
+// authentication for it does not meet; empty: it meets them all. A grant can state a weaker acr than its methods are
+// worth, if the client asked for that.
+func UnmetACR(g *storage.Grant, settings ...string) string {
+	required := ""
+	for _, setting := range settings {
+		required = Stronger(required, Required(setting))
+	}
+	if MeetsPolicy(g.ACR, g.AMR, required) || Meets(acrOf(g.AMR), required) {
+		return ""
+	}
+	return required
+}
+
 // Stronger returns the stronger of two acr values.
 func Stronger(a, b string) string {
 	if Meets(a, b) {

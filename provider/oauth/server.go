@@ -52,6 +52,10 @@ type Server struct {
 	Now        func() time.Time
 	Log        *slog.Logger // nil: the default logger
 	Policy     policy.Logout
+
+	// RequiredACR returns the authentication context class that the operator demands of the grant's user and that the
+	// grant does not meet; empty: it meets all. nil: none is demanded.
+	RequiredACR func(g *storage.Grant, c *storage.Client) string
 }
 
 var _ op.Server = (*Server)(nil)

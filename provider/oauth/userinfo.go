@@ -34,6 +34,10 @@ func (s *Server) serveUserInfo(w http.ResponseWriter, r *http.Request) {
 		s.refuseBearer(w, r, err)
 		return
 	}
+	if acr := s.requiredACR(active); acr != "" {
+		s.challengeForACR(w, r, acr)
+		return
+	}
 	user, err := s.Store.User(r.Context(), active.grant.Subject)
 	if err == nil && user.Disabled {
 		err = storage.ErrNotFound
@@ -48,6 +52,26 @@ func (s *Server) serveUserInfo(w http.ResponseWriter, r *http.Request) {
 	claims := tokens.UserInfoClaims(&user, active.client, active.token.Scope, active.grant.Claims)
 	claims["sub"] = s.Minter.SubjectFor(active.grant.Subject, active.client)
 	s.writeUserInfo(w, r, active.client, claims)
+}
+
+func (s *Server) requiredACR(active activeToken) string {
+	if s.RequiredACR == nil {
+		return ""
+	}
+	return s.RequiredACR(&active.grant, active.client)
+}
+
+// challengeForACR tells the client to send the user through a stronger sign-in (RFC 9470 §3): the operator has raised
+// what the client or the deployment needs since the token was issued.
+func (s *Server) challengeForACR(w http.ResponseWriter, r *http.Request, acr string) {
+	e := newError(
+		http.StatusUnauthorized,
+		"insufficient_user_authentication",
+		"a stronger sign-in is needed: request authorization again with this value of acr_values",
+	)
+	s.logError(r.Context(), "", e)
+	w.Header().Set("WWW-Authenticate", s.bearerChallenge(e.Code)+fmt.Sprintf(", acr_values=%q", acr))
+	s.writeError(w, e)
 }
 
 // writeUserInfo writes the claims as JSON, or as a JWT signed with the client's userinfo_signed_response_alg.

@@ -365,6 +365,38 @@ func TestSessionIsAskedOnlyForWhatIsMissing(t *testing.T) {
 	})
 }
 
+// TestUserInfoChallengesATokenWhoseSignInIsNoLongerEnough (RFC 9470 §3): the client learns which sign-in is needed, and
+// a token of that sign-in is good.
+func TestUserInfoChallengesATokenWhoseSignInIsNoLongerEnough(t *testing.T) {
+	inBubble(t, nil, func(t *testing.T, f *providertest.Fixture) {
+		userInfo := func(token string) providertest.Page {
+			return f.Browser().Do(http.MethodGet, "/userinfo", nil, http.Header{"Authorization": {"Bearer " + token}})
+		}
+		b := f.Browser()
+		b.MustSignIn("alice", "atlas")
+		secret, _ := mustEnrol(t, b)
+		f.MustAddClient("bank", nil)
+		weak := b.MustJoin("alice", "bank").AccessToken
+		if got := userInfo(weak); got.Status != http.StatusOK {
+			t.Fatalf("got %d before the client required more", got.Status)
+		}
+		f.MustChangeClient("bank", func(c *storage.Client) { c.RequireAuthn = "mfa" })
+		refused := userInfo(weak)
+		challenge := refused.Header.Get("WWW-Authenticate")
+		if refused.Status != http.StatusUnauthorized ||
+			!strings.Contains(challenge, `error="insufficient_user_authentication"`) ||
+			!strings.Contains(challenge, `acr_values="mfa"`) {
+			t.Errorf("got %d and %q, want 401 and a challenge for mfa", refused.Status, challenge)
+		}
+		page := b.Get(providertest.AuthorizeURL("bank", "acr_values", "mfa"))
+		answer := b.Submit(page, "code", mustCode(t, secret, time.Now()))
+		strong := f.Redeem("bank", answer.ResponseParams(t).Get("code")).AccessToken
+		if got := userInfo(strong); got.Status != http.StatusOK {
+			t.Errorf("got %d after the stronger sign-in, want 200", got.Status)
+		}
+	})
+}
+
 // TestSecondFactorAloneStartsNoSession: the session that a step-up belongs to has ended while the user typed the code.
 func TestSecondFactorAloneStartsNoSession(t *testing.T) {
 	inBubble(t, nil, func(t *testing.T, f *providertest.Fixture) {
